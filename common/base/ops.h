@@ -1,0 +1,53 @@
+/* The operations of common/ops.def as constants and a lookup.
+ *
+ * Threading: read-only tables, any thread. */
+#ifndef POSTERN_OPS_H
+#define POSTERN_OPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { OP_GET = 1, OP_HEAD = 2, OP_POST = 4, OP_PUT = 8, OP_DELETE = 16 };
+
+typedef enum { CRED_TOKEN, CRED_APPKEY, CRED_ADMIN } op_credentials_t;
+
+/* The order of the worker kinds is part of the wire protocol. */
+typedef enum { OWNER_CHANNEL, OWNER_BOT, OWNER_EXTENSION, OWNER_AUTHD } op_owner_t;
+#define WORKER_KINDS 3
+
+typedef enum {
+    OP_NONE = 0,
+#define OP(number, name, methods, path, credentials, owner) OP_##name = number,
+#include "common/ops.def"
+#undef OP
+} op_number_t;
+
+typedef struct {
+    op_number_t number;
+    const char *name;
+    unsigned methods;
+    const char *path;
+    op_credentials_t credentials;
+    op_owner_t owner;
+} op_t;
+
+/* All rows in the table's order. */
+extern const op_t op_table[];
+extern const size_t op_table_len;
+
+/* Row of a number, NULL for an unknown one. */
+const op_t *op_find(unsigned number);
+
+/* Position of a row in op_table, for arrays of counters. */
+size_t op_index(const op_t *op);
+
+/* "channel", "bot", "extension" or "authd". */
+const char *op_owner_name(op_owner_t owner);
+
+/* "GET" … for one bit; NULL for anything else. */
+const char *op_method_name(unsigned method);
+
+/* The bit of a method's name (any length, case-sensitive: RFC 9110 §9.1); 0 when unknown. */
+unsigned op_method_of(const char *name, size_t len);
+
+#endif

@@ -1,0 +1,37 @@
+/* A borrowed run of bytes: never owned, never NUL-terminated, valid as long as what it points into. */
+#ifndef POSTERN_SLICE_H
+#define POSTERN_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+typedef struct {
+    const char *data; /* may be NULL when len is 0 */
+    size_t len;
+} slice_t;
+
+static inline slice_t slice(const void *data, size_t len)
+{
+    return (slice_t){data, len};
+}
+
+static inline slice_t slice_of(const char *text)
+{
+    return (slice_t){text, strlen(text)};
+}
+
+static inline bool slice_eq(slice_t a, slice_t b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+static inline bool slice_is(slice_t a, const char *text)
+{
+    return slice_eq(a, slice_of(text));
+}
+
+/* For printf: "%.*s", SLICE_ARG (s) */
+#define SLICE_ARG(s) (int)(s).len, (s).data ? (s).data : ""
+
+#endif

@@ -1,0 +1,81 @@
+#include "common/base/errors.h"
+#include "common/base/ops.h"
+
+#include <string.h>
+
+const op_t op_table[] = {
+#define OP(number, name, methods, path, credentials, owner)                                        \
+    {OP_##name, #name, methods, path, credentials, owner},
+#include "common/ops.def"
+#undef OP
+};
+const size_t op_table_len = sizeof op_table / sizeof *op_table;
+
+const error_row_t error_table[] = {
+#define ERROR(number, name, status, retry_after, message)                                          \
+    {ERROR_##name, #name, status, retry_after, message},
+#include "common/errors.def"
+#undef ERROR
+};
+const size_t error_table_len = sizeof error_table / sizeof *error_table;
+
+/* The position of each row, so that a number is found without a search. */
+enum {
+#define OP(number, name, methods, path, credentials, owner) OP_ROW_##name,
+#include "common/ops.def"
+#undef OP
+};
+static const unsigned char s_op_row[] = {
+#define OP(number, name, methods, path, credentials, owner) [number] = OP_ROW_##name + 1,
+#include "common/ops.def"
+#undef OP
+};
+
+const op_t *op_find(unsigned number)
+{
+    if (number >= sizeof s_op_row || s_op_row[number] == 0)
+        return NULL;
+    return &op_table[s_op_row[number] - 1];
+}
+
+size_t op_index(const op_t *op)
+{
+    return (size_t)(op - op_table);
+}
+
+const char *op_owner_name(op_owner_t owner)
+{
+    static const char *const names[] = {"channel", "bot", "extension", "authd"};
+    return names[owner];
+}
+
+static const struct {
+    unsigned bit;
+    const char *name;
+} s_methods[] = {{OP_GET, "GET"},
+                 {OP_HEAD, "HEAD"},
+                 {OP_POST, "POST"},
+                 {OP_PUT, "PUT"},
+                 {OP_DELETE, "DELETE"}};
+
+const char *op_method_name(unsigned method)
+{
+    for (size_t i = 0; i < sizeof s_methods / sizeof *s_methods; i++)
+        if (s_methods[i].bit == method)
+            return s_methods[i].name;
+    return NULL;
+}
+
+unsigned op_method_of(const char *name, size_t len)
+{
+    for (size_t i = 0; i < sizeof s_methods / sizeof *s_methods; i++)
+        if (strlen(s_methods[i].name) == len && memcmp(s_methods[i].name, name, len) == 0)
+            return s_methods[i].bit;
+    return 0;
+}
+
+/* The error table is written in the order of its numbers, from 1, which the tests check. */
+const error_row_t *error_find(unsigned code)
+{
+    return code >= 1 && code <= error_table_len ? &error_table[code - 1] : NULL;
+}

@@ -1,0 +1,37 @@
+/* The life of a process: signals, drain, privileges, one instance. Each main calls these in the
+ * order of this file.
+ *
+ * Signals: SIGTERM and SIGINT ask for a drain; they are blocked in every thread and read from a
+ * descriptor, so no handler of ours ever runs. SIGPIPE is ignored. */
+#ifndef POSTERN_LIFE_H
+#define POSTERN_LIFE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Blocks the signals and makes the descriptor; before any thread exists. Also secret_protect_process
+ * and tzset (libh2o reads the zone in each thread). */
+void life_begin(void);
+
+/* Readable when a signal waits. Owned by life. */
+int life_fd(void);
+
+/* Reads what waits. True from the first SIGTERM or SIGINT on. Any thread. */
+bool life_stopping(void);
+
+/* Locks PATH (made with mode 0600, flock) for the life of the process; exits with EXIT_CONFIG and
+ * the pid of the holder when another process has it: a second bind of an ipc endpoint would steal
+ * the first one's socket without an error. wait: waits for the lock instead, logging once. */
+void life_lock(const char *path, bool wait);
+
+/* Makes a directory and its parents (mode 0700 for the last) if missing; exits when it cannot. */
+void life_make_dir(const char *path);
+
+/* Becomes USER (name) with its groups when root; no-op for "". Exits on failure. */
+void life_drop_privileges(const char *user);
+
+/* Tells a supervisor that the process can serve: writes one byte to the descriptor that the
+ * environment's POSTERN_READY_FD names, then closes it. Once; later calls do nothing. */
+void life_ready(void);
+
+#endif

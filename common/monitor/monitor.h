@@ -1,0 +1,48 @@
+/* Metrics, health checks and the monitor, an HTTP endpoint on a thread of its own (libh2o):
+ *
+ *   GET /healthz  200 "ok" while the main loop has ticked within 3 s, else 503
+ *   GET /readyz   200 or 503 and {"ready": bool, "degraded": bool, "checks": [{"name", "state",
+ *                 "reason"}]}
+ *   GET /metrics  Prometheus text format 0.0.4, from metrics.def, and process_* of the process
+ *
+ * Threading: metric_* and monitor_check are for any thread (relaxed atomics, a short lock); the rest
+ * is for the main thread. */
+#ifndef POSTERN_MONITOR_H
+#define POSTERN_MONITOR_H
+
+#include <stdint.h>
+
+typedef enum {
+#define METRIC(name, type, label, help) METRIC_##name,
+#include "common/monitor/metrics.def"
+#undef METRIC
+    METRIC_COUNT
+} metric_t;
+
+/* Adds to a counter or gauge without a label (label NONE). */
+void metric_add(metric_t metric, int64_t n);
+/* Sets a gauge without a label. */
+void metric_set(metric_t metric, int64_t value);
+/* The same for a row with a label: op_index () for OP, the error's number for CODE (0: none), the
+ * op_owner_t for KIND. Out of range is a bug (asserted). */
+void metric_add_at(metric_t metric, unsigned label, int64_t n);
+void metric_set_at(metric_t metric, unsigned label, int64_t value);
+/* One observation of a histogram. */
+void metric_observe_us(metric_t metric, int64_t us);
+/* Reads back, for tests: the sum over labels; a histogram's count. */
+int64_t metric_get(metric_t metric);
+
+/* Starts the thread. ADDRESS is host:port; exits when it cannot listen. */
+void monitor_start(const char *process, const char *address);
+
+/* The main loop calls it at least once a second. */
+void monitor_tick(void);
+
+/* How a check stands. DEGRADED keeps /readyz at 200. */
+typedef enum { CHECK_OK, CHECK_DEGRADED, CHECK_FAILED } check_state_t;
+
+/* Sets a named check (at most 32, names and reasons are copied, reasons cut at 200 bytes). A
+ * process is ready when it has at least one check and none is FAILED. */
+void monitor_check(const char *name, check_state_t state, const char *reason);
+
+#endif

@@ -1,0 +1,68 @@
+/* An LMDB environment as Postern uses it: durable commits, one process that writes, errors that
+ * stop. Only this directory, authd/directory and workers/journal_lmdb include <lmdb.h>.
+ *
+ * Flags are fixed: MDB_NOTLS | MDB_NORDAHEAD and nothing that weakens durability; no MDB_WRITEMAP
+ * (a full disk would be SIGBUS). Keys are big-endian. Threading: one write transaction at a time;
+ * read transactions by any thread, each its own. */
+#ifndef POSTERN_STORE_H
+#define POSTERN_STORE_H
+
+#include <lmdb.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct store store_t;
+
+typedef struct {
+    const char *path;        /* directory; made with mode 0700 */
+    const char *kind;        /* "directory", "journal": what the meta table must say */
+    unsigned schema;         /* version this code writes */
+    unsigned tables;         /* most named databases */
+    uint64_t map_bytes;      /* largest size; raised to the file's when that is larger */
+    int read_only;           /* 1: a reader beside the writer */
+    /* Migrates from an older schema inside the opening transaction; NULL: refuse an older one. */
+    int (*migrate)(MDB_txn *txn, unsigned from, void *arg);
+    void *arg;
+} store_options_t;
+
+/* Opens or makes the environment: refuses NFS, warns on tmpfs and overlay, checks kind and schema
+ * (a newer one is refused), syncs the file and makes a probe commit (so that what a former process
+ * left unsynced is either durable or gone before anything is answered), clears stale readers,
+ * fsyncs the directory after the first creation. NULL with the reason in err. */
+store_t *store_open(const store_options_t *options, char *err, size_t err_size);
+void store_close(store_t **self_p);
+MDB_env *store_env(store_t *self);
+
+/* Opens a named database inside a write transaction of its own (or finds it, when read_only).
+ * 0 or -1 with err. */
+int store_table(store_t *self, const char *name, MDB_dbi *dbi, char *err, size_t err_size);
+
+/* How a commit went. */
+typedef enum {
+    STORE_OK,
+    STORE_FULL,    /* nothing was written; the transaction is gone; the store can go on */
+    STORE_UNKNOWN, /* fail-stop: answer nothing about this transaction and exit (store_fail) */
+} store_commit_t;
+
+/* Commits and frees TXN in any case. */
+store_commit_t store_commit(store_t *self, MDB_txn *txn);
+
+/* What an mdb_put's failure means, for code inside a transaction: MDB_MAP_FULL, MDB_TXN_FULL and
+ * ENOSPC are STORE_FULL, the rest STORE_UNKNOWN. */
+store_commit_t store_failure(int rc);
+
+/* Logs and exits with EXIT_FAULT: the outcome of a commit is unknown, and only a new process that
+ * syncs the file can tell. */
+void store_fail(store_t *self, const char *what, int rc) __attribute__((noreturn));
+
+/* Free room: false when the file system or the map is so full (below 64 MiB or 5 % of the map) that
+ * new data should be refused while removals still work. */
+int store_has_room(store_t *self);
+
+/* Every 30 s by the writer: clears stale readers, sets the metrics' values. */
+typedef struct {
+    uint64_t used_bytes, map_bytes, disk_free_bytes, reader_lag;
+} store_state_t;
+void store_inspect(store_t *self, store_state_t *state);
+
+#endif
