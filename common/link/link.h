@@ -1,0 +1,113 @@
+/* A link: one ZeroMQ socket with its peers, and the rules of docs/PROTOCOL.md that every hop shares:
+ * HELLO and instances, heartbeats, credit, strict decoding, limits. A process has one link a socket;
+ * a gateway thread, authd and a worker connect (DEALER, one peer), the endpoints' owners bind
+ * (ROUTER, many peers).
+ *
+ * Threading: a link and all links of one `self` instance belong to one thread. */
+#ifndef POSTERN_LINK_H
+#define POSTERN_LINK_H
+
+#include "common/conf/conf.h"
+#include "common/wire/wire.h"
+
+typedef struct link link_t;
+typedef struct peer peer_t;
+
+enum {
+    LINK_WINDOW = 2,           /* batches outstanding a hop */
+    LINK_HEARTBEAT_MS = 1000,
+    LINK_MISSED = 3,           /* silent heartbeats that make a peer gone */
+    LINK_SILENCE_MS = 3000,    /* own silence after which the instance is given up */
+    LINK_PEERS = 1024,         /* most peers of a bound link; more are ignored */
+};
+
+/* Callbacks; NULL for what a link does not take. Messages of kinds whose callback is NULL are counted
+ * as malformed and dropped. The message is valid during the call; bodies may be moved out. */
+typedef struct {
+    /* A batch of requests has come. The receiver must call link_taken (link, peer, message->batch)
+     * when it has taken the batch over, now or later, in order. */
+    void (*requests)(void *arg, peer_t *peer, wire_message_t *message);
+    void (*replies)(void *arg, peer_t *peer, wire_message_t *message);
+    void (*interim)(void *arg, peer_t *peer, wire_message_t *message);
+    /* A new instance of a peer is there (also after gone); hello is its HELLO. Return 0 to accept,
+     * or the wire_goodbye_t to refuse with. */
+    wire_goodbye_t (*up)(void *arg, peer_t *peer, const wire_hello_t *hello);
+    /* A known instance sent HELLO again, with other news perhaps. */
+    void (*news)(void *arg, peer_t *peer, const wire_hello_t *hello);
+    /* The peer is gone: silent, replaced by a new instance (then up follows), or it said GOODBYE. */
+    void (*down)(void *arg, peer_t *peer);
+    /* The peer refused us. */
+    void (*refused)(void *arg, peer_t *peer, wire_goodbye_t reason);
+    /* Credit has come: link_can_send may be true again. */
+    void (*credit)(void *arg, peer_t *peer);
+} link_calls_t;
+
+typedef struct {
+    const char *endpoint;       /* one endpoint, as conf_endpoint gives it */
+    bool bind;
+    const wire_hello_t *hello;  /* what we say of ourselves; copied, name too */
+    unsigned peer_roles;        /* bit set of 1 << wire_role_t that may talk to us here */
+    const uint64_t *self;       /* our instance; shared by all links of a thread */
+    link_calls_t calls;
+    void *arg;
+    const conf_t *conf;         /* CURVE files; NULL: none (tests) */
+} link_options_t;
+
+/* The one ZeroMQ context of the process: made at first use, never terminated. */
+void *link_context(void);
+
+/* Binds or connects: high-water marks far above the credit, LINGER 0, maximum message size,
+ * ROUTER_MANDATORY and HANDOVER, IMMEDIATE and PROBE_ROUTER, ZMTP heartbeats, CURVE for tcp. A bound
+ * ipc endpoint is locked first (life_lock beside the socket). NULL with the reason in err. */
+link_t *link_new(const link_options_t *options, char *err, size_t err_size);
+void link_destroy(link_t **self_p); /* says GOODBYE to its peers */
+
+void *link_socket(link_t *self); /* for zmq_poll and ZMQ_FD */
+
+/* Receives and dispatches up to MAX messages without waiting; returns how many there were. */
+unsigned link_drain(link_t *self, unsigned max);
+
+/* Each second at least (more often does no harm): heartbeats, credit again, peers that fell silent.
+ * link_woke first, once for all links of a thread. */
+void link_tick(link_t *self, int64_t now_ms);
+
+/* Call once a turn of the loop. When more than LINK_SILENCE_MS have passed since the last call, draws
+ * a new instance into *self and returns true: then call link_restart for each link, which discards
+ * all waiting input and greets the peers. *last_ms is the caller's, 0 at first. */
+bool link_woke(uint64_t *self, int64_t *last_ms, int64_t now_ms);
+void link_restart(link_t *self);
+
+/* Sends a batch of requests as the next numbered one; needs link_can_send (asserted). The batch is
+ * emptied. 0, or -1 when the socket did not take it (then it counts as lost, and the resends of the
+ * gateway bring it back). */
+bool link_can_send(const link_t *self, const peer_t *peer);
+int link_send_requests(link_t *self, peer_t *peer, wire_batch_t *batch);
+
+/* Replies and interim replies need no credit: each answers a request that had it. */
+int link_send_replies(link_t *self, peer_t *peer, wire_batch_t *batch);
+int link_send_interim(link_t *self, peer_t *peer, wire_batch_t *batch);
+
+/* BATCH and all before it have been taken over: sends CREDIT. Ignored when the peer's instance has
+ * changed since (pass the instance the batch came from). */
+void link_taken(link_t *self, peer_t *peer, uint64_t instance, uint64_t batch);
+
+/* Changes what our HELLO says (news) and says it to every peer now. */
+void link_set_news(link_t *self, uint64_t news);
+
+/* The connecting side's one peer (it exists from the start, alive or not). */
+peer_t *link_peer(link_t *self);
+/* The live peer of an instance; NULL when it is gone. */
+peer_t *link_peer_of(link_t *self, uint64_t instance);
+/* Iterates over live peers: start with NULL, ends with NULL. */
+peer_t *link_peer_next(link_t *self, peer_t *previous);
+
+bool peer_alive(const peer_t *self);
+uint64_t peer_instance(const peer_t *self);
+const char *peer_name(const peer_t *self);
+/* Batches sent and not yet taken over. */
+unsigned peer_outstanding(const peer_t *self);
+/* A pointer of the owner's, NULL at first. */
+void peer_set_data(peer_t *self, void *data);
+void *peer_data(const peer_t *self);
+
+#endif

@@ -1,0 +1,44 @@
+/* A bounded queue of request entries between two hops: in the order of arrival, each id once, each
+ * with the time at which it is no use any more. authd keeps one per router, the router one a shard.
+ *
+ * An entry whose id is queued already takes the older one's place when its attempt is higher, and is
+ * dropped when it is not. Threading: one thread. */
+#ifndef POSTERN_QUEUE_H
+#define POSTERN_QUEUE_H
+
+#include "common/wire/wire.h"
+
+typedef struct queue queue_t;
+
+typedef struct {
+    unsigned messages;
+    uint64_t bytes;
+} queue_limits_t;
+
+queue_t *queue_new(queue_limits_t limits);
+void queue_destroy(queue_t **self_p);
+
+typedef enum {
+    QUEUE_ADDED,
+    QUEUE_REPLACED, /* a newer attempt took the place of an older one */
+    QUEUE_STALE,    /* an attempt as new is queued already: dropped */
+    QUEUE_EXPIRED,  /* no time left: dropped */
+    QUEUE_FULL,     /* not taken; refuse it */
+} queue_put_t;
+
+/* Copies the entry's header part and moves the body (in all cases but QUEUE_FULL, where the caller
+ * keeps it). now_ms: clock_ms (). */
+queue_put_t queue_put(queue_t *self, const wire_request_t *request, zmq_msg_t *body,
+                      int64_t now_ms);
+
+/* Moves as many entries as fit into one batch, oldest first, taking their residence off the time left
+ * and dropping expired ones. Returns how many were moved. */
+unsigned queue_take(queue_t *self, wire_batch_t *batch, int64_t now_ms);
+
+/* Drops what has expired; call it each second. Returns how many. */
+unsigned queue_expire(queue_t *self, int64_t now_ms);
+
+unsigned queue_len(const queue_t *self);
+uint64_t queue_bytes(const queue_t *self);
+
+#endif

@@ -1,0 +1,213 @@
+/* The wire protocol between the processes (docs/PROTOCOL.md): the only encoder and decoder of a
+ * message's header. A message is [header][body 1]…[body n]; bodies are frames of their own that move
+ * through every hop uncopied.
+ *
+ * Decoding is total: what it accepts is inside every limit below, what it does not accept is -1 with
+ * a reason, and no input makes it allocate more than the entries that are really there.
+ *
+ * Threading: an object belongs to one thread at a time. */
+#ifndef POSTERN_WIRE_H
+#define POSTERN_WIRE_H
+
+#include "common/base/slice.h"
+#include "common/base/uuid.h"
+#include "common/wire/pack.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <zmq.h>
+
+enum {
+    WIRE_VERSION = 1,     /* what we speak */
+    WIRE_VERSION_MIN = 1, /* and the oldest that we understand */
+    WIRE_ENTRIES = 1024,  /* most entries of a batch */
+    WIRE_BYTES = 4 << 20, /* most bytes of a batch, header and bodies */
+    WIRE_TARGET = 128,    /* longest target: name, id or email address */
+    WIRE_NAME = 64,       /* longest name of a peer, and of a display name in bytes: 4 times that */
+    WIRE_PAIRS = 1000,    /* most params or headers of an entry */
+    WIRE_PAIRS_BYTES = 512 << 10,
+    WIRE_TEXT = 512,      /* longest other text: client address, content type */
+    WIRE_DEDUPE = 32,     /* bytes of a dedupe key */
+    WIRE_TIME_LEFT = 3600000, /* most time left, ms */
+};
+
+typedef enum {
+    WIRE_REQUESTS = 1,
+    WIRE_REPLIES = 2,
+    WIRE_INTERIM = 3,
+    WIRE_CREDIT = 4,
+    WIRE_HELLO = 5,
+    WIRE_HEARTBEAT = 6,
+    WIRE_GOODBYE = 7,
+} wire_kind_t;
+const char *wire_kind_name(wire_kind_t kind);
+
+typedef enum { ROLE_GATEWAY = 1, ROLE_AUTHD, ROLE_ROUTER, ROLE_WORKER, ROLE_CONTROL } wire_role_t;
+const char *wire_role_name(wire_role_t role);
+
+typedef enum { ENVIRONMENT_NONE, ENVIRONMENT_SANDBOX, ENVIRONMENT_MARKETPLACE } wire_environment_t;
+
+/* What authd found out about a request. */
+typedef struct {
+    bool present; /* false between gateway and authd */
+    uuid_t7 user, token, target;
+    slice_t display_name;
+    slice_t scope; /* "" today: what the token may do beyond this request */
+    slice_t dedupe; /* WIRE_DEDUPE bytes, or empty without an Idempotency-Key */
+    wire_environment_t environment;
+} wire_principal_t;
+
+/* A request. The slices are borrowed: from the caller when encoding, from the header frame after
+ * decoding. params and headers are encoded arrays of alternating names and values: build them with
+ * wire_pairs_add, read them with wire_pairs_next. */
+typedef struct {
+    uuid_t7 id;
+    uint64_t origin;
+    uint32_t attempt; /* from 1 */
+    uint32_t time_left_ms;
+    unsigned op;     /* number of ops.def; may be unknown here */
+    unsigned method; /* one bit of OP_… */
+    slice_t target;
+    slice_t params, headers; /* encoded; empty slices mean none */
+    slice_t client;          /* address */
+    slice_t token, appkey;   /* credentials; empty once blanked */
+    wire_principal_t principal;
+    bool has_body;
+} wire_request_t;
+
+/* Facts that a gateway turns into response headers; numbers only, so that no byte of a peer reaches
+ * a header line. */
+typedef enum {
+    FACT_REPLAYED = 1,      /* Idempotency-Replayed: true */
+    FACT_RATE_LIMIT = 2,    /* RateLimit-Limit */
+    FACT_RATE_LEFT = 3,     /* RateLimit-Remaining */
+    FACT_RATE_RESET_S = 4,  /* RateLimit-Reset */
+} wire_fact_t;
+enum { WIRE_FACTS = 8 };
+
+/* How the body of a reply is to be sent. With an error code the body is the plain text that says what
+ * was wrong; the gateway makes the JSON. */
+typedef enum { CONTENT_NONE, CONTENT_JSON } wire_content_t;
+
+typedef struct {
+    uuid_t7 id;
+    uint64_t origin;
+    uint32_t attempt;
+    unsigned status;        /* 100 to 599 */
+    unsigned error;         /* number of errors.def, 0 for none; may be unknown here */
+    uint32_t retry_after_s; /* 0: none */
+    wire_content_t content;
+    unsigned facts;
+    struct {
+        unsigned fact; /* wire_fact_t; may be unknown here */
+        uint64_t value;
+    } fact[WIRE_FACTS];
+    bool has_body;
+} wire_reply_t;
+
+/* HELLO */
+typedef struct {
+    wire_role_t role;
+    slice_t name; /* [a-z0-9.-], 1 to WIRE_NAME - 1 */
+    unsigned version_min, version_max;
+    unsigned kind;        /* a worker's: op_owner_t; others 0 */
+    unsigned shard, shards;
+    uuid_t7 journal;      /* a worker's journal, nil for others */
+    uint64_t news;        /* a router's: raised each time a process behind it is new; others 0 */
+} wire_hello_t;
+
+/* GOODBYE */
+typedef enum {
+    GOODBYE_LEAVING = 1, /* an orderly end */
+    GOODBYE_VERSION,     /* version ranges do not meet; the HELLO names ours */
+    GOODBYE_SHARDS,      /* another shard count, or a shard out of range */
+    GOODBYE_JOURNAL,     /* another journal serves this shard */
+    GOODBYE_ROLE,        /* this endpoint is not for that role */
+} wire_goodbye_t;
+const char *wire_goodbye_text(wire_goodbye_t reason);
+
+/* A decoded message, reused from one to the next. */
+typedef struct wire_message {
+    wire_kind_t kind;
+    uint64_t sender, receiver, batch;
+    unsigned entries;
+    wire_request_t *requests; /* REQUESTS: entries rows */
+    wire_reply_t *replies;    /* REPLIES, INTERIM */
+    zmq_msg_t *bodies;        /* one a row; of length 0 where has_body is false. Move them out with
+                                 zmq_msg_move; what stays is freed by wire_message_clear */
+    wire_hello_t hello;       /* HELLO */
+    wire_goodbye_t goodbye;   /* GOODBYE, with hello's versions */
+    size_t bytes;             /* header and bodies */
+    unsigned bodies_len;      /* private from here */
+    unsigned room;
+    zmq_msg_t header;
+} wire_message_t;
+
+wire_message_t *wire_message_new(void);
+void wire_message_destroy(wire_message_t **self_p);
+void wire_message_clear(wire_message_t *self);
+
+/* Decodes a header frame, whose memory the message then keeps (the frame is moved). expect: bit set
+ * of 1 << wire_kind_t that may come here. 0, or -1 with a constant reason. Bodies follow by
+ * wire_message_body, then wire_message_end says whether their number was right. */
+int wire_message_begin(wire_message_t *self, zmq_msg_t *header, unsigned expect,
+                       const char **reason);
+int wire_message_body(wire_message_t *self, zmq_msg_t *body, const char **reason);
+int wire_message_end(wire_message_t *self, const char **reason);
+
+/* The version field alone, for an answer to what does not decode; 0 when even that fails. */
+unsigned wire_peek_version(const void *data, size_t len);
+
+/* A message in the making: entries are encoded as they are added, bodies are moved in. */
+typedef struct wire_batch wire_batch_t;
+wire_batch_t *wire_batch_new(void);
+void wire_batch_destroy(wire_batch_t **self_p);
+unsigned wire_batch_entries(const wire_batch_t *self);
+size_t wire_batch_bytes(const wire_batch_t *self);
+/* False when the entry (encoded about this long, with its body) belongs in another batch. An empty
+ * batch has room for any single entry inside the limits. */
+bool wire_batch_has_room(const wire_batch_t *self, size_t bytes);
+/* An upper bound of the encoded length without the body. */
+size_t wire_request_size(const wire_request_t *request);
+/* Adds; BODY (NULL for none) is moved, also when request->has_body says otherwise (it is set from
+ * BODY). All entries of a batch are of one kind. */
+void wire_batch_add_request(wire_batch_t *self, const wire_request_t *request, zmq_msg_t *body);
+void wire_batch_add_reply(wire_batch_t *self, const wire_reply_t *reply, zmq_msg_t *body);
+/* An entry that is already encoded by wire_request_encode, with attempt and time left as given. */
+void wire_batch_add_encoded(wire_batch_t *self, char *encoded, size_t len, uint32_t attempt,
+                            uint32_t time_left_ms, zmq_msg_t *body);
+
+/* Encodes one request entry behind what OUT holds, in the form that wire_batch_add_encoded takes. */
+void wire_request_encode(pack_t *out, const wire_request_t *request);
+
+/* Sends [header][bodies…] on SOCKET behind a routing-id frame when ROUTE is not NULL, without
+ * waiting, and empties the batch in any case. 0, or -1 with errno of zmq_msg_send. kind: REQUESTS,
+ * REPLIES or INTERIM. */
+int wire_batch_send(wire_batch_t *self, void *socket, const slice_t *route, wire_kind_t kind,
+                    uint64_t sender, uint64_t receiver, uint64_t batch);
+
+/* Sends a message without entries: CREDIT and HEARTBEAT (batch), HELLO (hello), GOODBYE (hello,
+ * goodbye). */
+int wire_send_hello(void *socket, const slice_t *route, uint64_t sender, uint64_t receiver,
+                    const wire_hello_t *hello);
+int wire_send_goodbye(void *socket, const slice_t *route, uint64_t sender, uint64_t receiver,
+                      wire_goodbye_t reason);
+int wire_send_number(void *socket, const slice_t *route, wire_kind_t kind, uint64_t sender,
+                     uint64_t receiver, uint64_t batch);
+
+/* Params and headers. Build: start with an empty pack_t, add pairs, take wire_pairs_of. Read: begin
+ * with wire_pairs_begin, then next until false. */
+void wire_pairs_add(pack_t *pairs, slice_t name, slice_t value);
+slice_t wire_pairs_of(const pack_t *pairs);
+typedef struct {
+    unpack_t cursor;
+} wire_pairs_t;
+wire_pairs_t wire_pairs_begin(slice_t pairs);
+bool wire_pairs_next(wire_pairs_t *self, slice_t *name, slice_t *value);
+/* The first value of NAME (exact); false when there is none. */
+bool wire_pairs_find(slice_t pairs, const char *name, slice_t *value);
+
+/* Which of COUNT shards owns a target: fixed for ever, docs/PROTOCOL.md has the function. */
+unsigned wire_shard(const uuid_t7 *target, unsigned count);
+
+#endif
