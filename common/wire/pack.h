@@ -1,9 +1,10 @@
 /* msgpack, written and read without trust: the one place that includes <msgpack.h>.
  *
- * Writing appends to a growing buffer through msgpack-c's packer. Reading is a cursor of our own over
- * borrowed bytes, because msgpack-c's unpacker builds a tree of objects and believes the counts that
- * a peer declares; the cursor allocates nothing, and a declared count costs nothing until its items
- * are really there. A read that fails leaves the cursor failed: check once at the end.
+ * Writing appends to a growing buffer through msgpack-c's packer. Reading is a cursor of our own
+ * over borrowed bytes, because msgpack-c's unpacker builds a tree of objects and believes the
+ * counts that a peer declares; the cursor allocates nothing, and a declared count costs nothing
+ * until its items are really there. A read that fails leaves the cursor failed: check once at the
+ * end.
  *
  * Threading: an object belongs to one thread at a time. Running out of memory aborts. */
 #ifndef POSTERN_PACK_H
@@ -50,9 +51,9 @@ typedef struct {
 unpack_t unpack_begin(slice_t encoded);
 uint64_t unpack_uint(unpack_t *self, uint64_t max); /* fails past max */
 bool unpack_bool(unpack_t *self);
-slice_t unpack_str(unpack_t *self, size_t max_len);          /* fails on bytes that are not UTF-8 */
-slice_t unpack_bytes(unpack_t *self, size_t max_len);        /* str of any bytes, or bin */
-const void *unpack_bin(unpack_t *self, size_t len);          /* bin of exactly this length */
+slice_t unpack_str(unpack_t *self, size_t max_len);   /* fails on bytes that are not UTF-8 */
+slice_t unpack_bytes(unpack_t *self, size_t max_len); /* str of any bytes, or bin */
+const void *unpack_bin(unpack_t *self, size_t len);   /* bin of exactly this length */
 uint32_t unpack_array(unpack_t *self, uint32_t max_items);
 uint32_t unpack_map(unpack_t *self, uint32_t max_pairs);
 bool unpack_is_nil(unpack_t *self); /* true: skips the nil; false: nothing is read */

@@ -1,9 +1,9 @@
 /* The wire protocol between the processes (docs/PROTOCOL.md): the only encoder and decoder of a
- * message's header. A message is [header][body 1]…[body n]; bodies are frames of their own that move
- * through every hop uncopied.
+ * message's header. A message is [header][body 1]…[body n]; bodies are frames of their own that
+ * move through every hop uncopied.
  *
- * Decoding is total: what it accepts is inside every limit below, what it does not accept is -1 with
- * a reason, and no input makes it allocate more than the entries that are really there.
+ * Decoding is total: what it accepts is inside every limit below, what it does not accept is -1
+ * with a reason, and no input makes it allocate more than the entries that are really there.
  *
  * Threading: an object belongs to one thread at a time. */
 #ifndef POSTERN_WIRE_H
@@ -26,8 +26,8 @@ enum {
     WIRE_NAME = 64,       /* longest name of a peer, and of a display name in bytes: 4 times that */
     WIRE_PAIRS = 1000,    /* most params or headers of an entry */
     WIRE_PAIRS_BYTES = 512 << 10,
-    WIRE_TEXT = 512,      /* longest other text: client address, content type */
-    WIRE_DEDUPE = 32,     /* bytes of a dedupe key */
+    WIRE_TEXT = 512,          /* longest other text: client address, content type */
+    WIRE_DEDUPE = 32,         /* bytes of a dedupe key */
     WIRE_TIME_LEFT = 3600000, /* most time left, ms */
 };
 
@@ -52,7 +52,7 @@ typedef struct {
     bool present; /* false between gateway and authd */
     uuid_t7 user, token, target;
     slice_t display_name;
-    slice_t scope; /* "" today: what the token may do beyond this request */
+    slice_t scope;  /* "" today: what the token may do beyond this request */
     slice_t dedupe; /* WIRE_DEDUPE bytes, or empty without an Idempotency-Key */
     wire_environment_t environment;
 } wire_principal_t;
@@ -78,15 +78,15 @@ typedef struct {
 /* Facts that a gateway turns into response headers; numbers only, so that no byte of a peer reaches
  * a header line. */
 typedef enum {
-    FACT_REPLAYED = 1,      /* Idempotency-Replayed: true */
-    FACT_RATE_LIMIT = 2,    /* RateLimit-Limit */
-    FACT_RATE_LEFT = 3,     /* RateLimit-Remaining */
-    FACT_RATE_RESET_S = 4,  /* RateLimit-Reset */
+    FACT_REPLAYED = 1,     /* Idempotency-Replayed: true */
+    FACT_RATE_LIMIT = 2,   /* RateLimit-Limit */
+    FACT_RATE_LEFT = 3,    /* RateLimit-Remaining */
+    FACT_RATE_RESET_S = 4, /* RateLimit-Reset */
 } wire_fact_t;
 enum { WIRE_FACTS = 8 };
 
-/* How the body of a reply is to be sent. With an error code the body is the plain text that says what
- * was wrong; the gateway makes the JSON. */
+/* How the body of a reply is to be sent. With an error code the body is the plain text that says
+ * what was wrong; the gateway makes the JSON. */
 typedef enum { CONTENT_NONE, CONTENT_JSON } wire_content_t;
 
 typedef struct {
@@ -110,10 +110,10 @@ typedef struct {
     wire_role_t role;
     slice_t name; /* [a-z0-9.-], 1 to WIRE_NAME - 1 */
     unsigned version_min, version_max;
-    unsigned kind;        /* a worker's: op_owner_t; others 0 */
+    unsigned kind; /* a worker's: op_owner_t; others 0 */
     unsigned shard, shards;
-    uuid_t7 journal;      /* a worker's journal, nil for others */
-    uint64_t news;        /* a router's: raised each time a process behind it is new; others 0 */
+    uuid_t7 journal; /* a worker's journal, nil for others */
+    uint64_t news;   /* a router's: raised each time a process behind it is new; others 0 */
 } wire_hello_t;
 
 /* GOODBYE */
@@ -177,7 +177,8 @@ void wire_batch_add_reply(wire_batch_t *self, const wire_reply_t *reply, zmq_msg
 void wire_batch_add_encoded(wire_batch_t *self, char *encoded, size_t len, uint32_t attempt,
                             uint32_t time_left_ms, zmq_msg_t *body);
 
-/* Encodes one request entry behind what OUT holds, in the form that wire_batch_add_encoded takes. */
+/* Encodes one request entry behind what OUT holds, in the form that wire_batch_add_encoded takes.
+ */
 void wire_request_encode(pack_t *out, const wire_request_t *request);
 
 /* Sends [header][bodies…] on SOCKET behind a routing-id frame when ROUTE is not NULL, without
