@@ -8,6 +8,7 @@
 #define POSTERN_CONF_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct conf conf_t;

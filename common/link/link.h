@@ -1,7 +1,7 @@
-/* A link: one ZeroMQ socket with its peers, and the rules of docs/PROTOCOL.md that every hop shares:
- * HELLO and instances, heartbeats, credit, strict decoding, limits. A process has one link a socket;
- * a gateway thread, authd and a worker connect (DEALER, one peer), the endpoints' owners bind
- * (ROUTER, many peers).
+/* A link: one ZeroMQ socket with its peers, and the rules of docs/PROTOCOL.md that every hop
+ * shares: HELLO and instances, heartbeats, credit, strict decoding, limits. A process has one link
+ * a socket; a gateway thread, authd and a worker connect (DEALER, one peer), the endpoints' owners
+ * bind (ROUTER, many peers).
  *
  * Threading: a link and all links of one `self` instance belong to one thread. */
 #ifndef POSTERN_LINK_H
@@ -14,15 +14,16 @@ typedef struct link link_t;
 typedef struct peer peer_t;
 
 enum {
-    LINK_WINDOW = 2,           /* batches outstanding a hop */
+    LINK_WINDOW = 2, /* batches outstanding a hop */
     LINK_HEARTBEAT_MS = 1000,
-    LINK_MISSED = 3,           /* silent heartbeats that make a peer gone */
-    LINK_SILENCE_MS = 3000,    /* own silence after which the instance is given up */
-    LINK_PEERS = 1024,         /* most peers of a bound link; more are ignored */
+    LINK_MISSED = 3,        /* silent heartbeats that make a peer gone */
+    LINK_SILENCE_MS = 3000, /* own silence after which the instance is given up */
+    LINK_PEERS = 1024,      /* most peers of a bound link; more are ignored */
 };
 
-/* Callbacks; NULL for what a link does not take. Messages of kinds whose callback is NULL are counted
- * as malformed and dropped. The message is valid during the call; bodies may be moved out. */
+/* Callbacks; NULL for what a link does not take. Messages of kinds whose callback is NULL are
+ * counted as malformed and dropped. The message is valid during the call; bodies may be moved out.
+ */
 typedef struct {
     /* A batch of requests has come. The receiver must call link_taken (link, peer, message->batch)
      * when it has taken the batch over, now or later, in order. */
@@ -34,7 +35,8 @@ typedef struct {
     wire_goodbye_t (*up)(void *arg, peer_t *peer, const wire_hello_t *hello);
     /* A known instance sent HELLO again, with other news perhaps. */
     void (*news)(void *arg, peer_t *peer, const wire_hello_t *hello);
-    /* The peer is gone: silent, replaced by a new instance (then up follows), or it said GOODBYE. */
+    /* The peer is gone: silent, replaced by a new instance (then up follows), or it said GOODBYE.
+     */
     void (*down)(void *arg, peer_t *peer);
     /* The peer refused us. */
     void (*refused)(void *arg, peer_t *peer, wire_goodbye_t reason);
@@ -43,22 +45,22 @@ typedef struct {
 } link_calls_t;
 
 typedef struct {
-    const char *endpoint;       /* one endpoint, as conf_endpoint gives it */
+    const char *endpoint; /* one endpoint, as conf_endpoint gives it */
     bool bind;
-    const wire_hello_t *hello;  /* what we say of ourselves; copied, name too */
-    unsigned peer_roles;        /* bit set of 1 << wire_role_t that may talk to us here */
-    const uint64_t *self;       /* our instance; shared by all links of a thread */
+    const wire_hello_t *hello; /* what we say of ourselves; copied, name too */
+    unsigned peer_roles;       /* bit set of 1 << wire_role_t that may talk to us here */
+    const uint64_t *self;      /* our instance; shared by all links of a thread */
     link_calls_t calls;
     void *arg;
-    const conf_t *conf;         /* CURVE files; NULL: none (tests) */
+    const conf_t *conf; /* CURVE files; NULL: none (tests) */
 } link_options_t;
 
 /* The one ZeroMQ context of the process: made at first use, never terminated. */
 void *link_context(void);
 
 /* Binds or connects: high-water marks far above the credit, LINGER 0, maximum message size,
- * ROUTER_MANDATORY and HANDOVER, IMMEDIATE and PROBE_ROUTER, ZMTP heartbeats, CURVE for tcp. A bound
- * ipc endpoint is locked first (life_lock beside the socket). NULL with the reason in err. */
+ * ROUTER_MANDATORY and HANDOVER, IMMEDIATE and PROBE_ROUTER, ZMTP heartbeats, CURVE for tcp. A
+ * bound ipc endpoint is locked first (life_lock beside the socket). NULL with the reason in err. */
 link_t *link_new(const link_options_t *options, char *err, size_t err_size);
 void link_destroy(link_t **self_p); /* says GOODBYE to its peers */
 
@@ -71,9 +73,9 @@ unsigned link_drain(link_t *self, unsigned max);
  * link_woke first, once for all links of a thread. */
 void link_tick(link_t *self, int64_t now_ms);
 
-/* Call once a turn of the loop. When more than LINK_SILENCE_MS have passed since the last call, draws
- * a new instance into *self and returns true: then call link_restart for each link, which discards
- * all waiting input and greets the peers. *last_ms is the caller's, 0 at first. */
+/* Call once a turn of the loop. When more than LINK_SILENCE_MS have passed since the last call,
+ * draws a new instance into *self and returns true: then call link_restart for each link, which
+ * discards all waiting input and greets the peers. *last_ms is the caller's, 0 at first. */
 bool link_woke(uint64_t *self, int64_t *last_ms, int64_t now_ms);
 void link_restart(link_t *self);
 

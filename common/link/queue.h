@@ -1,8 +1,8 @@
 /* A bounded queue of request entries between two hops: in the order of arrival, each id once, each
  * with the time at which it is no use any more. authd keeps one per router, the router one a shard.
  *
- * An entry whose id is queued already takes the older one's place when its attempt is higher, and is
- * dropped when it is not. Threading: one thread. */
+ * An entry whose id is queued already takes the older one's place when its attempt is higher, and
+ * is dropped when it is not. Threading: one thread. */
 #ifndef POSTERN_QUEUE_H
 #define POSTERN_QUEUE_H
 
@@ -31,8 +31,8 @@ typedef enum {
 queue_put_t queue_put(queue_t *self, const wire_request_t *request, zmq_msg_t *body,
                       int64_t now_ms);
 
-/* Moves as many entries as fit into one batch, oldest first, taking their residence off the time left
- * and dropping expired ones. Returns how many were moved. */
+/* Moves as many entries as fit into one batch, oldest first, taking their residence off the time
+ * left and dropping expired ones. Returns how many were moved. */
 unsigned queue_take(queue_t *self, wire_batch_t *batch, int64_t now_ms);
 
 /* Drops what has expired; call it each second. Returns how many. */

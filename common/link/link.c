@@ -1,0 +1,528 @@
+#include "common/link/link.h"
+
+#include "common/base/clock.h"
+#include "common/link/peers.h"
+#include "common/link/socket.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    MAGIC = 0x4c494e4b,
+    GREET_MS = 100,         /* between two HELLOs to a peer that does not answer */
+    DISCARD_MOST = 1 << 20, /* messages thrown away at most at a restart */
+    COMPLAIN_MS = 10000,    /* between two log lines about frames without a known peer */
+    DEAD_MS = LINK_MISSED * LINK_HEARTBEAT_MS + LINK_HEARTBEAT_MS / 2,
+};
+
+struct link {
+    unsigned magic;
+    void *socket;
+    bool bind;
+    char name[WIRE_NAME];
+    wire_hello_t hello;
+    unsigned peer_roles;
+    unsigned expect; /* kinds that may come */
+    const uint64_t *self;
+    link_calls_t calls;
+    void *arg;
+    peers_t peers;
+    peer_t *peer; /* the connecting side's one */
+    wire_message_t *message;
+    char endpoint[256];
+    int64_t ticked_ms, complained_ms;
+};
+
+link_t *link_new(const link_options_t *options, char *err, size_t err_size)
+{
+    void *socket = socket_new(options, err, err_size);
+    if (!socket)
+        return NULL;
+    link_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->magic = MAGIC;
+    self->socket = socket;
+    self->bind = options->bind;
+    self->hello = *options->hello;
+    assert(self->hello.name.len < sizeof self->name);
+    memcpy(self->name, self->hello.name.data, self->hello.name.len);
+    self->hello.name = slice_of(self->name);
+    self->hello.version_min = WIRE_VERSION_MIN;
+    self->hello.version_max = WIRE_VERSION;
+    self->peer_roles = options->peer_roles;
+    self->self = options->self;
+    self->calls = options->calls;
+    self->arg = options->arg;
+    self->expect = 1u << WIRE_CREDIT | 1u << WIRE_HELLO | 1u << WIRE_HEARTBEAT |
+                   1u << WIRE_GOODBYE | (self->calls.requests ? 1u << WIRE_REQUESTS : 0) |
+                   (self->calls.replies ? 1u << WIRE_REPLIES : 0) |
+                   (self->calls.interim ? 1u << WIRE_INTERIM : 0);
+    self->message = wire_message_new();
+    snprintf(self->endpoint, sizeof self->endpoint, "%s", options->endpoint);
+    if (!self->bind) {
+        self->peer = peers_add(&self->peers, slice_of("unknown"));
+        assert(self->peer);
+    }
+    return self;
+}
+
+void *link_socket(link_t *self)
+{
+    return self->socket;
+}
+
+peer_t *link_peer(link_t *self)
+{
+    assert(!self->bind);
+    return self->peer;
+}
+
+peer_t *link_peer_of(link_t *self, uint64_t instance)
+{
+    return peers_of_instance(&self->peers, instance);
+}
+
+peer_t *link_peer_next(link_t *self, peer_t *previous)
+{
+    peer_t *peer = previous ? previous->next : self->peers.first;
+    while (peer && !peer->alive)
+        peer = peer->next;
+    return peer;
+}
+
+/* The routing frame of a peer; NULL on the connecting side. */
+static const slice_t *s_route(const link_t *self, const peer_t *peer, slice_t *route)
+{
+    if (!self->bind)
+        return NULL;
+    *route = slice_of(peer->name);
+    return route;
+}
+
+static void s_greet(link_t *self, const slice_t *route, uint64_t receiver)
+{
+    if (wire_send_hello(self->socket, route, *self->self, receiver, &self->hello) != 0 &&
+        errno != EAGAIN)
+        metric_add(METRIC_link_send_failed_total, 1);
+}
+
+static void s_greet_peer(link_t *self, peer_t *peer, uint64_t receiver, int64_t now_ms)
+{
+    slice_t route;
+    peer->greeted_ms = now_ms;
+    s_greet(self, s_route(self, peer, &route), receiver);
+}
+
+static void s_send_number(link_t *self, peer_t *peer, wire_kind_t kind, uint64_t number)
+{
+    slice_t route;
+    if (wire_send_number(self->socket, s_route(self, peer, &route), kind, *self->self,
+                         peer->instance, number) != 0)
+        metric_add(METRIC_link_send_failed_total, 1);
+}
+
+static void s_gone(link_t *self, peer_t *peer, const char *why)
+{
+    if (!peer->alive)
+        return;
+    peer->alive = false;
+    metric_add(METRIC_link_peers, -1);
+    log_info("link.down", "peer=%s why=%s", peer->name, LOG_Q(why));
+    if (self->calls.down)
+        self->calls.down(self->arg, peer);
+}
+
+static void s_goodbye(link_t *self, const slice_t *route, uint64_t receiver, wire_goodbye_t reason)
+{
+    if (wire_send_goodbye(self->socket, route, *self->self, receiver, reason) != 0)
+        metric_add(METRIC_link_send_failed_total, 1);
+}
+
+/* The peer is there; asks the owner. False when the owner refuses it. */
+static bool s_up(link_t *self, peer_t *peer)
+{
+    slice_t route;
+    wire_goodbye_t refusal = 0;
+    if (self->calls.up)
+        refusal = self->calls.up(self->arg, peer, &peer->hello);
+    if (refusal) {
+        log_warn("link.refused", "peer=%s why=%s", peer->name, LOG_Q(wire_goodbye_text(refusal)));
+        s_goodbye(self, s_route(self, peer, &route), peer->instance, refusal);
+        peer->instance = 0;
+        return false;
+    }
+    peer->alive = true;
+    metric_add(METRIC_link_peers, 1);
+    log_info("link.up", "peer=%s role=%s", peer->name, wire_role_name(peer->hello.role));
+    return true;
+}
+
+static void s_note_hello(link_t *self, peer_t *peer, const wire_hello_t *hello)
+{
+    if (!self->bind && !slice_is(hello->name, peer->name)) {
+        size_t len = hello->name.len;
+        memcpy(peer->name, hello->name.data, len);
+        peer->name[len] = '\0';
+    }
+    peer->hello = *hello;
+    peer->hello.name = slice_of(peer->name);
+}
+
+/* Why a HELLO cannot be accepted; 0 when it can. */
+static wire_goodbye_t s_objection(const link_t *self, const wire_hello_t *hello)
+{
+    if (!(self->peer_roles & 1u << hello->role))
+        return GOODBYE_ROLE;
+    if (hello->version_max < WIRE_VERSION_MIN || hello->version_min > WIRE_VERSION)
+        return GOODBYE_VERSION;
+    return 0;
+}
+
+static void s_on_hello(link_t *self, peer_t *peer, const slice_t *route, int64_t now_ms)
+{
+    const wire_message_t *message = self->message;
+    const wire_hello_t *hello = &message->hello;
+    wire_goodbye_t objection = s_objection(self, hello);
+    if (self->bind && !slice_eq(hello->name, *route))
+        objection = GOODBYE_ROLE;
+    if (!objection && !peer)
+        peer = peers_add(&self->peers, *route);
+    if (objection || !peer) {
+        s_goodbye(self, route, message->sender, objection ? objection : GOODBYE_LEAVING);
+        return;
+    }
+    bool fresh = peer->instance != message->sender;
+    bool news = !fresh && hello->news != peer->hello.news;
+    if (fresh) {
+        s_gone(self, peer, "a new instance");
+        peer_reset(peer);
+        peer->instance = message->sender;
+    }
+    s_note_hello(self, peer, hello);
+    peer->heard_ms = now_ms;
+    if (message->receiver != *self->self)
+        s_greet_peer(self, peer, message->sender, now_ms);
+    if (!peer->alive)
+        s_up(self, peer);
+    else if (news && self->calls.news)
+        self->calls.news(self->arg, peer, &peer->hello);
+}
+
+static void s_on_goodbye(link_t *self, peer_t *peer)
+{
+    const wire_message_t *message = self->message;
+    bool refused = message->goodbye != GOODBYE_LEAVING;
+    if (refused)
+        log_warn("link.goodbye", "peer=%s versions=%u-%u why=%s", peer->name,
+                 message->hello.version_min, message->hello.version_max,
+                 LOG_Q(wire_goodbye_text(message->goodbye)));
+    s_gone(self, peer, "it said goodbye");
+    peer->instance = 0;
+    if (refused && self->calls.refused)
+        self->calls.refused(self->arg, peer, message->goodbye);
+}
+
+static void s_on_requests(link_t *self, peer_t *peer)
+{
+    wire_message_t *message = self->message;
+    if (!peer_arrive(peer, message->batch)) {
+        metric_add(METRIC_link_stale_total, 1);
+        return;
+    }
+    metric_add(METRIC_link_batches_received_total, 1);
+    metric_add(METRIC_link_entries_received_total, message->entries);
+    self->calls.requests(self->arg, peer, message);
+}
+
+static void s_on_heartbeat(link_t *self, peer_t *peer)
+{
+    uint64_t lost = peer_heartbeat(peer, self->message->batch);
+    if (lost) {
+        metric_add(METRIC_link_lost_batches_total, (int64_t)lost);
+        s_send_number(self, peer, WIRE_CREDIT, peer->taken);
+    }
+}
+
+static void s_on_credit(link_t *self, peer_t *peer)
+{
+    if (!peer_credit(peer, self->message->batch))
+        metric_add(METRIC_link_malformed_total, 1);
+    else if (self->calls.credit)
+        self->calls.credit(self->arg, peer);
+}
+
+/* A decoded message that is not HELLO, of the peer's present instance, for ours. */
+static void s_dispatch(link_t *self, peer_t *peer)
+{
+    switch (self->message->kind) {
+    case WIRE_REQUESTS:
+        s_on_requests(self, peer);
+        break;
+    case WIRE_REPLIES:
+        self->calls.replies(self->arg, peer, self->message);
+        break;
+    case WIRE_INTERIM:
+        self->calls.interim(self->arg, peer, self->message);
+        break;
+    case WIRE_CREDIT:
+        s_on_credit(self, peer);
+        break;
+    case WIRE_HEARTBEAT:
+        s_on_heartbeat(self, peer);
+        break;
+    case WIRE_GOODBYE:
+        s_on_goodbye(self, peer);
+        break;
+    case WIRE_HELLO:
+        assert(!"HELLO is dealt with before");
+    }
+}
+
+static void s_on_message(link_t *self, const slice_t *route)
+{
+    const wire_message_t *message = self->message;
+    int64_t now_ms = clock_ms();
+    peer_t *peer = self->bind ? peers_find(&self->peers, *route) : self->peer;
+    if (message->kind == WIRE_HELLO) {
+        s_on_hello(self, peer, route, now_ms);
+        return;
+    }
+    /* A GOODBYE may refuse a HELLO of ours before the peer told its instance. */
+    bool refusal = message->kind == WIRE_GOODBYE && peer && peer->instance == 0;
+    if (message->receiver != *self->self ||
+        (!refusal && (!peer || peer->instance != message->sender))) {
+        metric_add(METRIC_link_stale_total, 1);
+        if (message->kind != WIRE_GOODBYE && (!peer || now_ms - peer->greeted_ms >= GREET_MS)) {
+            if (peer)
+                peer->greeted_ms = now_ms;
+            s_greet(self, route, 0);
+        }
+        return;
+    }
+    peer->heard_ms = now_ms;
+    if (peer->alive || message->kind == WIRE_GOODBYE || s_up(self, peer))
+        s_dispatch(self, peer);
+}
+
+static void s_complain(link_t *self, const slice_t *route, const char *reason)
+{
+    metric_add(METRIC_link_malformed_total, 1);
+    peer_t *peer = self->bind ? peers_find(&self->peers, *route) : self->peer;
+    int64_t now_ms = clock_ms();
+    if (peer ? peer->complained : now_ms - self->complained_ms < COMPLAIN_MS)
+        return;
+    if (peer)
+        peer->complained = true;
+    else
+        self->complained_ms = now_ms;
+    log_warn("link.malformed", "endpoint=%s peer=%s err=%s", self->endpoint,
+             peer ? peer->name : "-", LOG_Q(reason));
+}
+
+static bool s_more(zmq_msg_t *part)
+{
+    return zmq_msg_more(part) != 0;
+}
+
+/* Receives the parts of one message behind the route into self->message; the reason when it does
+ * not decode, NULL when it does. All parts are received in any case. */
+static const char *s_receive_parts(link_t *self, zmq_msg_t *header, const slice_t *route)
+{
+    const char *reason = NULL;
+    bool more = s_more(header);
+    unsigned version = wire_peek_version(zmq_msg_data(header), zmq_msg_size(header));
+    bool bad = wire_message_begin(self->message, header, self->expect, &reason) != 0;
+    if (bad && (version < WIRE_VERSION_MIN || version > WIRE_VERSION))
+        s_goodbye(self, route, 0, GOODBYE_VERSION);
+    while (more) {
+        zmq_msg_t body;
+        zmq_msg_init(&body);
+        if (zmq_msg_recv(&body, self->socket, ZMQ_DONTWAIT) < 0)
+            return "message cut off";
+        more = s_more(&body);
+        if (!bad)
+            bad = wire_message_body(self->message, &body, &reason) != 0;
+        zmq_msg_close(&body);
+    }
+    if (!bad)
+        bad = wire_message_end(self->message, &reason) != 0;
+    return bad ? reason : NULL;
+}
+
+static void s_receive_from(link_t *self, zmq_msg_t *first)
+{
+    slice_t from = slice(zmq_msg_data(first), zmq_msg_size(first));
+    const slice_t *route = self->bind ? &from : NULL;
+    if (!self->bind) {
+        const char *reason = s_receive_parts(self, first, NULL);
+        reason ? s_complain(self, NULL, reason) : s_on_message(self, NULL);
+        return;
+    }
+    zmq_msg_t header;
+    zmq_msg_init(&header);
+    if (!s_more(first) || zmq_msg_recv(&header, self->socket, ZMQ_DONTWAIT) < 0) {
+        s_complain(self, route, "no header");
+    } else if (zmq_msg_size(&header) == 0 && !s_more(&header)) {
+        /* ZMQ_PROBE_ROUTER: it has connected, perhaps again; learn of it at once */
+        s_greet(self, route, 0);
+    } else {
+        const char *reason = s_receive_parts(self, &header, route);
+        reason ? s_complain(self, route, reason) : s_on_message(self, route);
+    }
+    zmq_msg_close(&header);
+}
+
+unsigned link_drain(link_t *self, unsigned max)
+{
+    assert(self->magic == MAGIC);
+    unsigned count = 0;
+    while (count < max) {
+        zmq_msg_t first;
+        zmq_msg_init(&first);
+        if (zmq_msg_recv(&first, self->socket, ZMQ_DONTWAIT) < 0) {
+            zmq_msg_close(&first);
+            break;
+        }
+        s_receive_from(self, &first);
+        wire_message_clear(self->message);
+        zmq_msg_close(&first);
+        count++;
+    }
+    return count;
+}
+
+static void s_tick_peer(link_t *self, peer_t *peer, int64_t now_ms)
+{
+    if (peer->alive && now_ms - peer->heard_ms > DEAD_MS)
+        s_gone(self, peer, "silent");
+    if (peer->alive) {
+        s_send_number(self, peer, WIRE_HEARTBEAT, peer->sent);
+        s_send_number(self, peer, WIRE_CREDIT, peer->taken);
+    } else if (!self->bind) {
+        s_greet_peer(self, peer, 0, now_ms);
+    }
+}
+
+void link_tick(link_t *self, int64_t now_ms)
+{
+    /* A peer that is not there yet is greeted more often: it may have come without a word. */
+    bool waiting = self->peer && !self->peer->alive;
+    if (now_ms - self->ticked_ms < (waiting ? GREET_MS : LINK_HEARTBEAT_MS))
+        return;
+    self->ticked_ms = now_ms;
+    for (peer_t *peer = self->peers.first; peer; peer = peer->next)
+        s_tick_peer(self, peer, now_ms);
+    if (self->bind)
+        peers_forget(&self->peers, now_ms);
+}
+
+bool link_woke(uint64_t *self, int64_t *last_ms, int64_t now_ms)
+{
+    bool silent = *last_ms != 0 && now_ms - *last_ms > LINK_SILENCE_MS;
+    int64_t silence_ms = now_ms - *last_ms;
+    *last_ms = now_ms;
+    if (!silent)
+        return false;
+    *self = uuid_instance();
+    log_warn("link.woke", "silent_ms=%lld", (long long)silence_ms);
+    return true;
+}
+
+static void s_discard_input(link_t *self)
+{
+    for (unsigned i = 0; i < DISCARD_MOST; i++) {
+        zmq_msg_t part;
+        zmq_msg_init(&part);
+        int rc = zmq_msg_recv(&part, self->socket, ZMQ_DONTWAIT);
+        zmq_msg_close(&part);
+        if (rc < 0)
+            break;
+    }
+}
+
+void link_restart(link_t *self)
+{
+    int64_t now_ms = clock_ms();
+    s_discard_input(self);
+    for (peer_t *peer = self->peers.first; peer; peer = peer->next) {
+        s_gone(self, peer, "we were silent");
+        peer_reset(peer);
+        peer->instance = 0;
+        peer->heard_ms = now_ms;
+        s_greet_peer(self, peer, 0, now_ms);
+    }
+}
+
+bool link_can_send(const link_t *self, const peer_t *peer)
+{
+    (void)self;
+    return peer->alive && peer->sent - peer->credited < LINK_WINDOW;
+}
+
+static int s_send_batch(link_t *self, peer_t *peer, wire_batch_t *batch, wire_kind_t kind,
+                        uint64_t number)
+{
+    slice_t route;
+    metric_add(METRIC_link_batches_sent_total, 1);
+    metric_add(METRIC_link_entries_sent_total, wire_batch_entries(batch));
+    int rc = wire_batch_send(batch, self->socket, s_route(self, peer, &route), kind, *self->self,
+                             peer->instance, number);
+    if (rc != 0)
+        metric_add(METRIC_link_send_failed_total, 1);
+    return rc;
+}
+
+int link_send_requests(link_t *self, peer_t *peer, wire_batch_t *batch)
+{
+    assert(link_can_send(self, peer));
+    return s_send_batch(self, peer, batch, WIRE_REQUESTS, ++peer->sent);
+}
+
+int link_send_replies(link_t *self, peer_t *peer, wire_batch_t *batch)
+{
+    return s_send_batch(self, peer, batch, WIRE_REPLIES, 0);
+}
+
+int link_send_interim(link_t *self, peer_t *peer, wire_batch_t *batch)
+{
+    return s_send_batch(self, peer, batch, WIRE_INTERIM, 0);
+}
+
+void link_taken(link_t *self, peer_t *peer, uint64_t instance, uint64_t batch)
+{
+    if (!peer->alive || peer->instance != instance)
+        return;
+    peer_take(peer, batch);
+    s_send_number(self, peer, WIRE_CREDIT, peer->taken);
+}
+
+void link_set_news(link_t *self, uint64_t news)
+{
+    self->hello.news = news;
+    int64_t now_ms = clock_ms();
+    for (peer_t *peer = link_peer_next(self, NULL); peer; peer = link_peer_next(self, peer))
+        s_greet_peer(self, peer, peer->instance, now_ms);
+}
+
+void link_destroy(link_t **self_p)
+{
+    link_t *self = *self_p;
+    if (!self)
+        return;
+    assert(self->magic == MAGIC);
+    for (peer_t *peer = link_peer_next(self, NULL); peer; peer = link_peer_next(self, peer)) {
+        slice_t route;
+        s_goodbye(self, s_route(self, peer, &route), peer->instance, GOODBYE_LEAVING);
+    }
+    zmq_close(self->socket);
+    peers_clear(&self->peers);
+    wire_message_destroy(&self->message);
+    self->magic = 0;
+    free(self);
+    *self_p = NULL;
+}

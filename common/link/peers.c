@@ -1,0 +1,151 @@
+#include "common/link/peers.h"
+
+#include <stdlib.h>
+
+enum { FORGET_MS = 60000 };
+
+static unsigned s_bucket(slice_t name)
+{
+    unsigned hash = 2166136261u; /* FNV-1a */
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (unsigned char)name.data[i]) * 16777619u;
+    return hash % PEER_BUCKETS;
+}
+
+peer_t *peers_find(const peers_t *self, slice_t name)
+{
+    for (peer_t *peer = self->by_name[s_bucket(name)]; peer; peer = peer->name_next)
+        if (slice_is(name, peer->name))
+            return peer;
+    return NULL;
+}
+
+peer_t *peers_add(peers_t *self, slice_t name)
+{
+    if (self->count >= LINK_PEERS || name.len >= WIRE_NAME)
+        return NULL;
+    peer_t *peer = calloc(1, sizeof *peer);
+    if (!peer)
+        abort();
+    memcpy(peer->name, name.data, name.len);
+    unsigned bucket = s_bucket(name);
+    peer->name_next = self->by_name[bucket];
+    self->by_name[bucket] = peer;
+    peer->next = self->first;
+    self->first = peer;
+    self->count++;
+    return peer;
+}
+
+peer_t *peers_of_instance(const peers_t *self, uint64_t instance)
+{
+    for (peer_t *peer = self->first; peer; peer = peer->next)
+        if (peer->instance == instance && peer->alive)
+            return peer;
+    return NULL;
+}
+
+static void s_unhash(peers_t *self, peer_t *peer)
+{
+    peer_t **at = &self->by_name[s_bucket(slice_of(peer->name))];
+    while (*at != peer)
+        at = &(*at)->name_next;
+    *at = peer->name_next;
+}
+
+void peers_forget(peers_t *self, int64_t now_ms)
+{
+    for (peer_t **at = &self->first; *at;) {
+        peer_t *peer = *at;
+        if (peer->alive || now_ms - peer->heard_ms < FORGET_MS) {
+            at = &peer->next;
+            continue;
+        }
+        s_unhash(self, peer);
+        *at = peer->next;
+        self->count--;
+        free(peer);
+    }
+}
+
+void peers_clear(peers_t *self)
+{
+    while (self->first) {
+        peer_t *next = self->first->next;
+        free(self->first);
+        self->first = next;
+    }
+    *self = (peers_t){0};
+}
+
+void peer_reset(peer_t *self)
+{
+    self->sent = self->credited = 0;
+    self->received = self->taken = self->arrived = 0;
+}
+
+bool peer_arrive(peer_t *self, uint64_t batch)
+{
+    if (batch <= self->received)
+        return false;
+    self->received = self->arrived = batch;
+    return true;
+}
+
+uint64_t peer_heartbeat(peer_t *self, uint64_t batch)
+{
+    if (batch <= self->received)
+        return 0;
+    uint64_t lost = batch - self->received;
+    self->received = batch;
+    if (self->taken >= self->arrived)
+        self->taken = batch;
+    return lost;
+}
+
+void peer_take(peer_t *self, uint64_t batch)
+{
+    /* Behind the last one that came there are only lost ones, which count as taken with it. */
+    uint64_t taken = batch == self->arrived ? self->received : batch;
+    if (taken > self->taken)
+        self->taken = taken;
+}
+
+bool peer_credit(peer_t *self, uint64_t batch)
+{
+    if (batch > self->sent)
+        return false;
+    if (batch > self->credited)
+        self->credited = batch;
+    return true;
+}
+
+bool peer_alive(const peer_t *self)
+{
+    return self->alive;
+}
+
+uint64_t peer_instance(const peer_t *self)
+{
+    return self->instance;
+}
+
+const char *peer_name(const peer_t *self)
+{
+    return self->name;
+}
+
+unsigned peer_outstanding(const peer_t *self)
+{
+    return (unsigned)(self->sent - self->credited);
+}
+
+void peer_set_data(peer_t *self, void *data)
+{
+    self->data = data;
+}
+
+void *peer_data(const peer_t *self)
+{
+    return self->data;
+}

@@ -1,0 +1,50 @@
+/* The peers of one link: the state of each connection and two look-ups. Private to common/link. */
+#ifndef POSTERN_PEERS_H
+#define POSTERN_PEERS_H
+
+#include "common/link/link.h"
+
+enum { PEER_BUCKETS = 256 };
+
+struct peer {
+    peer_t *next;      /* all peers of the link */
+    peer_t *name_next; /* of the same bucket by name */
+    char name[WIRE_NAME];
+    wire_hello_t hello; /* its last; the name points at the above */
+    uint64_t instance;  /* 0: unknown, or refused */
+    bool alive;
+    bool complained; /* a malformed frame of it was logged */
+    int64_t heard_ms, greeted_ms;
+    uint64_t sent, credited;  /* batches to it: last number, highest taken over */
+    uint64_t received, taken; /* batches from it; received counts lost ones too */
+    uint64_t arrived;         /* the last that really came */
+    void *data;
+};
+
+typedef struct {
+    peer_t *first;
+    unsigned count;
+    peer_t *by_name[PEER_BUCKETS];
+} peers_t;
+
+/* The peer of a name; NULL when there is none. */
+peer_t *peers_find(const peers_t *self, slice_t name);
+/* Adds one; NULL when there are LINK_PEERS already. */
+peer_t *peers_add(peers_t *self, slice_t name);
+peer_t *peers_of_instance(const peers_t *self, uint64_t instance);
+/* Frees those that have been gone for over a minute: a name's owner may never come back. */
+void peers_forget(peers_t *self, int64_t now_ms);
+void peers_clear(peers_t *self);
+
+/* Starts the counters anew, for a new instance on either side. */
+void peer_reset(peer_t *self);
+
+/* Input of the credit rules of docs/PROTOCOL.md. arrive: false for a number that is not new. */
+bool peer_arrive(peer_t *self, uint64_t batch);
+/* The peer says it has sent up to BATCH: returns how many were lost on the way. */
+uint64_t peer_heartbeat(peer_t *self, uint64_t batch);
+void peer_take(peer_t *self, uint64_t batch);
+/* false: a number that was never sent. */
+bool peer_credit(peer_t *self, uint64_t batch);
+
+#endif

@@ -1,0 +1,149 @@
+#include "common/link/socket.h"
+
+#include "common/base/secret.h"
+#include "common/life/life.h"
+#include "common/log/log.h"
+
+#include <czmq.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+enum {
+    HIGH_WATER = 10000,     /* far above the credit: it must never drop what the window allows */
+    FRAME_BYTES = 17 << 20, /* the largest body setting and a header */
+    RECONNECT_MS = 20,
+    RECONNECT_MOST_MS = 200,
+    HEARTBEAT_MS = 1000, /* of ZMTP: finds dead hosts; our own find stopped loops */
+    HEARTBEAT_DEAD_MS = 4000,
+};
+
+static void *s_context;
+
+static void s_make_context(void)
+{
+    s_context = zmq_ctx_new();
+    if (!s_context)
+        log_fatal(EXIT_FAULT, "link.context", "err=%s", LOG_Q(zmq_strerror(errno)));
+}
+
+void *link_context(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, s_make_context);
+    return s_context;
+}
+
+static void s_set(void *socket, int option, int value)
+{
+    int rc = zmq_setsockopt(socket, option, &value, sizeof value);
+    assert(rc == 0);
+}
+
+static void s_set_options(void *socket, const link_options_t *options)
+{
+    int64_t most = FRAME_BYTES;
+    int rc = zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most, sizeof most);
+    assert(rc == 0);
+    s_set(socket, ZMQ_LINGER, 0);
+    s_set(socket, ZMQ_SNDHWM, HIGH_WATER);
+    s_set(socket, ZMQ_RCVHWM, HIGH_WATER);
+    s_set(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
+    s_set(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_DEAD_MS);
+    s_set(socket, ZMQ_HEARTBEAT_TTL, HEARTBEAT_DEAD_MS);
+    s_set(socket, ZMQ_IPV6, 1);
+    if (options->bind) {
+        s_set(socket, ZMQ_ROUTER_MANDATORY, 1);
+        s_set(socket, ZMQ_ROUTER_HANDOVER, 1);
+    } else {
+        slice_t name = options->hello->name;
+        rc = zmq_setsockopt(socket, ZMQ_ROUTING_ID, name.data, name.len);
+        assert(rc == 0);
+        s_set(socket, ZMQ_IMMEDIATE, 1);
+        s_set(socket, ZMQ_PROBE_ROUTER, 1);
+        s_set(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
+        s_set(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MOST_MS);
+    }
+}
+
+static zcert_t *s_load(const conf_t *conf, setting_t setting, char *err, size_t err_size)
+{
+    const char *path = conf_text(conf, setting);
+    zcert_t *cert = *path ? zcert_load(path) : NULL;
+    if (!cert)
+        snprintf(err, err_size, "%s.%s: %s", setting_table[setting].section,
+                 setting_table[setting].key,
+                 *path ? "not a readable certificate; make one with posternctl keys"
+                       : "needed for a tcp endpoint beyond loopback");
+    return cert;
+}
+
+/* CURVE for tcp: the server proves itself by its secret certificate, the client by its own. */
+static int s_set_curve(void *socket, const link_options_t *options, char *err, size_t err_size)
+{
+    const conf_t *conf = options->conf;
+    if (!conf || strncmp(options->endpoint, "tcp://", 6) != 0 ||
+        *conf_text(conf, SET_curve_secret) == '\0')
+        return 0;
+    zcert_t *own = s_load(conf, SET_curve_secret, err, err_size);
+    if (!own)
+        return -1;
+    zcert_apply(own, socket);
+    zcert_destroy(&own);
+    if (options->bind) {
+        if (*conf_text(conf, SET_curve_allowed) == '\0') {
+            snprintf(err, err_size,
+                     "curve.allowed: name the directory of the certificates that "
+                     "may connect");
+            return -1;
+        }
+        zap_start(conf_text(conf, SET_curve_allowed));
+        s_set(socket, ZMQ_CURVE_SERVER, 1);
+        return zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, "postern", 7);
+    }
+    zcert_t *server = s_load(conf, SET_curve_server, err, err_size);
+    if (!server)
+        return -1;
+    int rc = zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, zcert_public_key(server), 32);
+    zcert_destroy(&server);
+    return rc;
+}
+
+/* An ipc bind steals the name from a process that has it, without an error: take a lock first. */
+static int s_bind(void *socket, const char *endpoint)
+{
+    const char *path = strncmp(endpoint, "ipc://", 6) == 0 ? endpoint + 6 : NULL;
+    if (path && *path != '@') {
+        char lock[512];
+        snprintf(lock, sizeof lock, "%s.lock", path);
+        life_lock(lock, false);
+    }
+    mode_t mask = umask(0177);
+    int rc = zmq_bind(socket, endpoint);
+    umask(mask);
+    return rc;
+}
+
+void *socket_new(const link_options_t *options, char *err, size_t err_size)
+{
+    void *socket = zmq_socket(link_context(), options->bind ? ZMQ_ROUTER : ZMQ_DEALER);
+    if (!socket) {
+        snprintf(err, err_size, "no socket: %s", zmq_strerror(errno));
+        return NULL;
+    }
+    s_set_options(socket, options);
+    int rc = s_set_curve(socket, options, err, err_size);
+    if (rc == 0) {
+        rc = options->bind ? s_bind(socket, options->endpoint)
+                           : zmq_connect(socket, options->endpoint);
+        if (rc != 0)
+            snprintf(err, err_size, "cannot %s %s: %s", options->bind ? "bind" : "connect to",
+                     options->endpoint, zmq_strerror(errno));
+    }
+    if (rc != 0) {
+        zmq_close(socket);
+        return NULL;
+    }
+    return socket;
+}
