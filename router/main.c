@@ -1,0 +1,23 @@
+/* postern-router: which worker owns which shard. */
+#include "common/conf/conf.h"
+#include "common/life/life.h"
+#include "common/monitor/monitor.h"
+#include "router/router.h"
+
+int main(int argc, char **argv)
+{
+    conf_start_t start;
+    char monitor[256];
+
+    conf_start(&start, "postern-router", "router", argc, argv);
+    life_begin();
+    life_make_dir(conf_text(start.conf, SET_data_sockets));
+    router_t *router = router_new(&start);
+    life_drop_privileges(conf_text(start.conf, SET_process_user));
+    conf_address(start.conf, SET_router_monitor, start.index, monitor, sizeof monitor);
+    monitor_start(start.process, monitor);
+    router_run(router);
+    router_destroy(&router);
+    conf_destroy(&start.conf);
+    return 0;
+}

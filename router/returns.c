@@ -1,0 +1,109 @@
+#include "router/returns.h"
+
+#include "common/monitor/monitor.h"
+
+#include <stdlib.h>
+
+/* One gateway thread that replies are gathered for in this turn of the loop. */
+typedef struct {
+    uint64_t origin;
+    wire_batch_t *batch;
+} sheaf_t;
+
+enum { SHEAVES = 64 }; /* more gateway threads than this share by early flushes */
+
+struct returns {
+    link_t *gateways;
+    sheaf_t sheaves[SHEAVES];
+    unsigned used, last;
+    wire_batch_t *interim;
+};
+
+returns_t *returns_new(void)
+{
+    returns_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->interim = wire_batch_new();
+    return self;
+}
+
+void returns_destroy(returns_t **self_p)
+{
+    returns_t *self = *self_p;
+    if (!self)
+        return;
+    for (unsigned i = 0; i < SHEAVES; i++)
+        wire_batch_destroy(&self->sheaves[i].batch);
+    wire_batch_destroy(&self->interim);
+    free(self);
+    *self_p = NULL;
+}
+
+void returns_set_link(returns_t *self, link_t *gateways)
+{
+    self->gateways = gateways;
+}
+
+static void s_send(returns_t *self, sheaf_t *sheaf)
+{
+    if (wire_batch_entries(sheaf->batch) == 0)
+        return;
+    peer_t *gateway = link_peer_of(self->gateways, sheaf->origin);
+    if (gateway)
+        link_send_replies(self->gateways, gateway, sheaf->batch);
+}
+
+void returns_flush(returns_t *self)
+{
+    for (unsigned i = 0; i < self->used; i++)
+        s_send(self, &self->sheaves[i]);
+    self->used = 0;
+}
+
+/* The sheaf of an origin, begun if need be; NULL when that gateway thread is gone. */
+static sheaf_t *s_sheaf(returns_t *self, uint64_t origin)
+{
+    if (self->last < self->used && self->sheaves[self->last].origin == origin)
+        return &self->sheaves[self->last];
+    for (unsigned i = 0; i < self->used; i++)
+        if (self->sheaves[i].origin == origin) {
+            self->last = i;
+            return &self->sheaves[i];
+        }
+    if (!link_peer_of(self->gateways, origin))
+        return NULL;
+    if (self->used == SHEAVES)
+        returns_flush(self);
+    sheaf_t *sheaf = &self->sheaves[self->used];
+    if (!sheaf->batch)
+        sheaf->batch = wire_batch_new();
+    sheaf->origin = origin;
+    self->last = self->used++;
+    return sheaf;
+}
+
+void returns_add(returns_t *self, const wire_reply_t *reply, zmq_msg_t *body)
+{
+    sheaf_t *sheaf = s_sheaf(self, reply->origin);
+    if (!sheaf) {
+        metric_add(METRIC_replies_unroutable_total, 1);
+        if (body)
+            zmq_msg_close(body);
+        return;
+    }
+    if (!wire_batch_has_room(sheaf->batch, 128 + (body ? zmq_msg_size(body) : 0)))
+        s_send(self, sheaf);
+    wire_batch_add_reply(sheaf->batch, reply, body);
+}
+
+void returns_interim(returns_t *self, const wire_reply_t *reply)
+{
+    peer_t *gateway = link_peer_of(self->gateways, reply->origin);
+    if (!gateway) {
+        metric_add(METRIC_replies_unroutable_total, 1);
+        return;
+    }
+    wire_batch_add_reply(self->interim, reply, NULL);
+    link_send_interim(self->gateways, gateway, self->interim);
+}

@@ -1,0 +1,25 @@
+/* Replies on their way back: gathered by the gateway thread that holds the connection, so that one
+ * drain of the worker sockets becomes one batch a gateway thread.
+ *
+ * Threading: the router's one thread. */
+#ifndef POSTERN_RETURNS_H
+#define POSTERN_RETURNS_H
+
+#include "common/link/link.h"
+
+typedef struct returns returns_t;
+
+returns_t *returns_new(void);
+void returns_destroy(returns_t **self_p);
+void returns_set_link(returns_t *self, link_t *gateways);
+
+/* Adds a reply for the gateway thread whose instance is reply->origin; BODY (NULL for none) is
+ * moved. It is dropped and counted when that instance is gone. */
+void returns_add(returns_t *self, const wire_reply_t *reply, zmq_msg_t *body);
+/* The same for an interim reply, sent at once. */
+void returns_interim(returns_t *self, const wire_reply_t *reply);
+
+/* Sends what was gathered. */
+void returns_flush(returns_t *self);
+
+#endif

@@ -1,0 +1,225 @@
+#include "router/router.h"
+
+#include "common/base/clock.h"
+#include "common/base/errors.h"
+#include "common/life/life.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+#include "router/returns.h"
+#include "router/shards.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TURN_MESSAGES = 64, TURN_MS = 200 };
+
+struct router {
+    const conf_t *conf;
+    char name[WIRE_NAME];
+    uint64_t self; /* our instance */
+    int64_t turned_ms;
+    int64_t ticked_ms;
+    int64_t stop_ms; /* when a drain ends; 0: not stopping */
+    uint64_t news;
+    link_t *requests, *workers, *replies;
+    shards_t *shards;
+    returns_t *returns;
+};
+
+static void s_refuse(router_t *self, const wire_request_t *request, error_code_t code)
+{
+    const error_row_t *row = error_find(code);
+    wire_reply_t reply = {.id = request->id,
+                          .origin = request->origin,
+                          .attempt = request->attempt,
+                          .status = row->status,
+                          .error = row->code,
+                          .retry_after_s = row->retry_after_s};
+    returns_add(self->returns, &reply, NULL);
+}
+
+static void s_place(router_t *self, const wire_request_t *request, zmq_msg_t *body, int64_t now_ms)
+{
+    const op_t *op = op_find(request->op);
+    if (!op || op->owner >= WORKER_KINDS || !request->principal.present) {
+        s_refuse(self, request, ERROR_unavailable);
+        return;
+    }
+    switch (shards_put(self->shards, op->owner, request, body, now_ms)) {
+    case QUEUE_FULL:
+        s_refuse(self, request, ERROR_overloaded);
+        break;
+    case QUEUE_EXPIRED:
+        metric_add(METRIC_expired_total, 1);
+        break;
+    case QUEUE_REPLACED:
+    case QUEUE_STALE:
+        metric_add(METRIC_superseded_total, 1);
+        break;
+    case QUEUE_ADDED:
+        break;
+    }
+}
+
+static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
+{
+    router_t *self = arg;
+    int64_t now_ms = clock_ms();
+    for (unsigned i = 0; i < message->entries; i++) {
+        const wire_request_t *request = &message->requests[i];
+        s_place(self, request, request->has_body ? &message->bodies[i] : NULL, now_ms);
+    }
+    link_taken(self->requests, peer, message->sender, message->batch);
+}
+
+static void s_on_replies(void *arg, peer_t *peer, wire_message_t *message)
+{
+    router_t *self = arg;
+    (void)peer;
+    for (unsigned i = 0; i < message->entries; i++) {
+        const wire_reply_t *reply = &message->replies[i];
+        returns_add(self->returns, reply, reply->has_body ? &message->bodies[i] : NULL);
+    }
+}
+
+static void s_on_interim(void *arg, peer_t *peer, wire_message_t *message)
+{
+    router_t *self = arg;
+    (void)peer;
+    for (unsigned i = 0; i < message->entries; i++)
+        returns_interim(self->returns, &message->replies[i]);
+}
+
+static wire_goodbye_t s_on_worker(void *arg, peer_t *peer, const wire_hello_t *hello)
+{
+    router_t *self = arg;
+    wire_goodbye_t refusal = shards_join(self->shards, peer, hello);
+    /* What the former worker had taken is gone: the gateways are told to send it again. */
+    if (!refusal)
+        link_set_news(self->replies, ++self->news);
+    return refusal;
+}
+
+static void s_on_worker_gone(void *arg, peer_t *peer)
+{
+    router_t *self = arg;
+    shards_leave(self->shards, peer);
+}
+
+static link_t *s_link(router_t *self, setting_t endpoint, unsigned roles, link_calls_t calls)
+{
+    char err[512];
+    wire_hello_t hello = {.role = ROLE_ROUTER, .name = slice_of(self->name)};
+    link_options_t options = {.endpoint = conf_endpoint(self->conf, endpoint, 0),
+                              .bind = true,
+                              .hello = &hello,
+                              .peer_roles = roles,
+                              .self = &self->self,
+                              .calls = calls,
+                              .arg = self,
+                              .conf = self->conf};
+    link_t *made = link_new(&options, err, sizeof err);
+    if (!made)
+        log_fatal(EXIT_CONFIG, "router.bind", "setting=router.%s err=%s",
+                  setting_table[endpoint].key, LOG_Q(err));
+    return made;
+}
+
+router_t *router_new(const conf_start_t *start)
+{
+    router_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->conf = start->conf;
+    self->self = uuid_instance();
+    snprintf(self->name, sizeof self->name, "router-%u", start->index);
+    unsigned counts[WORKER_KINDS] = {
+        [OWNER_CHANNEL] = (unsigned)conf_uint(start->conf, SET_shards_channel),
+        [OWNER_BOT] = (unsigned)conf_uint(start->conf, SET_shards_bot),
+        [OWNER_EXTENSION] = (unsigned)conf_uint(start->conf, SET_shards_extension),
+    };
+    queue_limits_t limits = {(unsigned)conf_uint(start->conf, SET_queue_messages),
+                             conf_uint(start->conf, SET_queue_bytes)};
+    self->shards = shards_new(counts, limits);
+    self->returns = returns_new();
+    self->replies = s_link(self, SET_router_replies, 1u << ROLE_GATEWAY, (link_calls_t){0});
+    self->workers = s_link(self, SET_router_workers, 1u << ROLE_WORKER,
+                           (link_calls_t){.replies = s_on_replies,
+                                          .interim = s_on_interim,
+                                          .up = s_on_worker,
+                                          .down = s_on_worker_gone});
+    self->requests = s_link(self, SET_router_requests, 1u << ROLE_AUTHD,
+                            (link_calls_t){.requests = s_on_requests});
+    shards_set_link(self->shards, self->workers);
+    returns_set_link(self->returns, self->replies);
+    return self;
+}
+
+void router_destroy(router_t **self_p)
+{
+    router_t *self = *self_p;
+    if (!self)
+        return;
+    link_destroy(&self->requests);
+    link_destroy(&self->workers);
+    link_destroy(&self->replies);
+    shards_destroy(&self->shards);
+    returns_destroy(&self->returns);
+    free(self);
+    *self_p = NULL;
+}
+
+static void s_tick(router_t *self, int64_t now_ms)
+{
+    if (link_woke(&self->self, &self->turned_ms, now_ms)) {
+        link_restart(self->requests);
+        link_restart(self->workers);
+        link_restart(self->replies);
+    }
+    link_tick(self->requests, now_ms);
+    link_tick(self->workers, now_ms);
+    link_tick(self->replies, now_ms);
+    monitor_tick();
+    if (now_ms - self->ticked_ms < 500)
+        return;
+    self->ticked_ms = now_ms;
+    shards_tick(self->shards, now_ms);
+}
+
+/* Nothing is persistent here and gateways resend, so a drain is only a courtesy. */
+static bool s_done(router_t *self, int64_t now_ms)
+{
+    if (!life_stopping())
+        return false;
+    if (self->stop_ms == 0) {
+        self->stop_ms = now_ms + (int64_t)conf_uint(self->conf, SET_process_drain_ms);
+        monitor_check("drain", CHECK_FAILED, "stopping");
+        log_info("router.draining", "ms=%llu",
+                 (unsigned long long)conf_uint(self->conf, SET_process_drain_ms));
+    }
+    return now_ms >= self->stop_ms || !link_peer_next(self->requests, NULL);
+}
+
+void router_run(router_t *self)
+{
+    zmq_pollitem_t items[] = {{link_socket(self->requests), 0, ZMQ_POLLIN, 0},
+                              {link_socket(self->workers), 0, ZMQ_POLLIN, 0},
+                              {link_socket(self->replies), 0, ZMQ_POLLIN, 0},
+                              {NULL, life_fd(), ZMQ_POLLIN, 0}};
+    link_t *links[] = {self->requests, self->workers, self->replies};
+    monitor_check("sockets", CHECK_OK, "bound");
+    life_ready();
+    for (;;) {
+        if (zmq_poll(items, sizeof items / sizeof *items, TURN_MS) < 0 && errno != EINTR)
+            log_fatal(EXIT_FAULT, "router.poll", "err=%s", LOG_Q(zmq_strerror(errno)));
+        int64_t now_ms = clock_ms();
+        s_tick(self, now_ms);
+        for (unsigned i = 0; i < sizeof links / sizeof *links; i++)
+            link_drain(links[i], TURN_MESSAGES);
+        shards_flush(self->shards, now_ms);
+        returns_flush(self->returns);
+        if (s_done(self, now_ms))
+            break;
+    }
+}

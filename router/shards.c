@@ -1,0 +1,142 @@
+#include "router/shards.h"
+
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct {
+    queue_t *queue;
+    peer_t *worker;  /* NULL: absent */
+    uuid_t7 journal; /* of the last worker */
+} shard_t;
+
+struct shards {
+    unsigned counts[WORKER_KINDS];
+    shard_t *of[WORKER_KINDS];
+    link_t *workers;
+    wire_batch_t *batch;
+};
+
+shards_t *shards_new(const unsigned counts[WORKER_KINDS], queue_limits_t limits)
+{
+    shards_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    for (unsigned kind = 0; kind < WORKER_KINDS; kind++) {
+        self->counts[kind] = counts[kind];
+        self->of[kind] = calloc(counts[kind], sizeof *self->of[kind]);
+        if (!self->of[kind])
+            abort();
+        for (unsigned i = 0; i < counts[kind]; i++)
+            self->of[kind][i].queue = queue_new(limits);
+    }
+    self->batch = wire_batch_new();
+    return self;
+}
+
+void shards_destroy(shards_t **self_p)
+{
+    shards_t *self = *self_p;
+    if (!self)
+        return;
+    for (unsigned kind = 0; kind < WORKER_KINDS; kind++) {
+        for (unsigned i = 0; i < self->counts[kind]; i++)
+            queue_destroy(&self->of[kind][i].queue);
+        free(self->of[kind]);
+    }
+    wire_batch_destroy(&self->batch);
+    free(self);
+    *self_p = NULL;
+}
+
+void shards_set_link(shards_t *self, link_t *workers)
+{
+    self->workers = workers;
+}
+
+wire_goodbye_t shards_join(shards_t *self, peer_t *worker, const wire_hello_t *hello)
+{
+    if (hello->kind >= WORKER_KINDS || hello->shards != self->counts[hello->kind] ||
+        hello->shard >= hello->shards)
+        return GOODBYE_SHARDS;
+    shard_t *shard = &self->of[hello->kind][hello->shard];
+    bool same = uuid_eq(&shard->journal, &hello->journal);
+    if (shard->worker && shard->worker != worker && !same)
+        return GOODBYE_JOURNAL;
+    if (!same && !uuid_is_nil(&shard->journal)) {
+        char now[UUID_TEXT];
+        uuid_text(&hello->journal, now);
+        log_warn("shard.journal_changed", "kind=%s shard=%u journal=%s",
+                 op_owner_name((op_owner_t)hello->kind), hello->shard, now);
+    }
+    if (shard->worker && shard->worker != worker)
+        peer_set_data(shard->worker, NULL);
+    shard->worker = worker;
+    shard->journal = hello->journal;
+    peer_set_data(worker, shard);
+    return 0;
+}
+
+void shards_leave(shards_t *self, peer_t *worker)
+{
+    (void)self;
+    shard_t *shard = peer_data(worker);
+    if (shard && shard->worker == worker)
+        shard->worker = NULL;
+    peer_set_data(worker, NULL);
+}
+
+queue_put_t shards_put(shards_t *self, op_owner_t kind, const wire_request_t *request,
+                       zmq_msg_t *body, int64_t now_ms)
+{
+    assert(kind < WORKER_KINDS && request->principal.present);
+    unsigned shard = wire_shard(&request->principal.target, self->counts[kind]);
+    queue_put_t put = queue_put(self->of[kind][shard].queue, request, body, now_ms);
+    if (put == QUEUE_FULL)
+        metric_add_at(METRIC_queue_refused_total, kind, 1);
+    return put;
+}
+
+static void s_flush_shard(shards_t *self, shard_t *shard, int64_t now_ms)
+{
+    while (shard->worker && queue_len(shard->queue) &&
+           link_can_send(self->workers, shard->worker)) {
+        if (queue_take(shard->queue, self->batch, now_ms) == 0)
+            break;
+        link_send_requests(self->workers, shard->worker, self->batch);
+    }
+}
+
+void shards_flush(shards_t *self, int64_t now_ms)
+{
+    for (unsigned kind = 0; kind < WORKER_KINDS; kind++)
+        for (unsigned i = 0; i < self->counts[kind]; i++)
+            s_flush_shard(self, &self->of[kind][i], now_ms);
+}
+
+void shards_tick(shards_t *self, int64_t now_ms)
+{
+    char absent[160] = "";
+    size_t len = 0;
+    for (unsigned kind = 0; kind < WORKER_KINDS; kind++) {
+        int64_t entries = 0, bytes = 0, present = 0;
+        for (unsigned i = 0; i < self->counts[kind]; i++) {
+            shard_t *shard = &self->of[kind][i];
+            metric_add(METRIC_expired_total, queue_expire(shard->queue, now_ms));
+            entries += queue_len(shard->queue);
+            bytes += (int64_t)queue_bytes(shard->queue);
+            if (shard->worker)
+                present++;
+            else if (len < sizeof absent)
+                len += (size_t)snprintf(absent + len, sizeof absent - len, "%s%s-%u",
+                                        len ? " " : "absent: ", op_owner_name(kind), i);
+        }
+        metric_set_at(METRIC_queue_entries, kind, entries);
+        metric_set_at(METRIC_queue_bytes, kind, bytes);
+        metric_set_at(METRIC_shards_present, kind, present);
+    }
+    monitor_check("shards", len ? CHECK_DEGRADED : CHECK_OK, len ? absent : "all present");
+}
