@@ -3,7 +3,7 @@
  *   2026-01-02T03:04:05.678Z postern-authd[123] warn event=link.malformed peer=gateway-0.1 err="…"
  *
  * The event is a dotted constant for grep; what follows are key=value pairs. log_kv quotes and
- * escapes values (control characters, quotes, bytes that are not UTF-8), so that a sender cannot
+ * escapes values (control characters, quotes, bytes outside ASCII), so that a sender cannot
  * forge a line. Never pass a credential. Threading: any thread; a line is one write(2). */
 #ifndef POSTERN_LOG_H
 #define POSTERN_LOG_H

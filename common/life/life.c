@@ -1,0 +1,134 @@
+#include "common/life/life.h"
+
+#include "common/base/secret.h"
+#include "common/log/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static int s_signal_fd = -1;
+static atomic_bool s_stopping;
+
+void life_begin(void)
+{
+    secret_protect_process();
+    tzset();
+    signal(SIGPIPE, SIG_IGN);
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigaddset(&stop, SIGINT);
+    sigprocmask(SIG_BLOCK, &stop, NULL);
+    s_signal_fd = signalfd(-1, &stop, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (s_signal_fd < 0)
+        log_fatal(EXIT_FAULT, "life.signals", "err=%s", LOG_Q(strerror(errno)));
+}
+
+int life_fd(void)
+{
+    return s_signal_fd;
+}
+
+bool life_stopping(void)
+{
+    struct signalfd_siginfo info;
+    while (s_signal_fd >= 0 && read(s_signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+        atomic_store(&s_stopping, true);
+    return atomic_load(&s_stopping);
+}
+
+static void s_write_pid(int fd)
+{
+    char pid[16];
+    int len = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)len, 0) != len)
+        log_warn("life.lock", "err=%s", LOG_Q("cannot write the pid into the lock file"));
+}
+
+static void s_refuse_second(const char *path, int fd)
+{
+    char holder[16] = "";
+    ssize_t len = pread(fd, holder, sizeof holder - 1, 0);
+    holder[len > 0 ? strcspn(holder, "\n") : 0] = '\0';
+    log_fatal(EXIT_CONFIG, "life.locked", "path=%s holder=%s err=%s", LOG_Q(path), LOG_Q(holder),
+              LOG_Q("another process has it; stop that one first"));
+}
+
+void life_lock(const char *path, bool wait)
+{
+    /* The descriptor stays open for the life of the process: closing it would release the lock. */
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        log_fatal(EXIT_CONFIG, "life.lock", "path=%s err=%s", LOG_Q(path), LOG_Q(strerror(errno)));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (!wait)
+            s_refuse_second(path, fd);
+        log_warn("life.waiting", "path=%s err=%s", LOG_Q(path),
+                 LOG_Q("another process has the lock; waiting for it to end"));
+        /* A signal must still end the wait. */
+        while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+            if (life_stopping())
+                exit(0);
+            usleep(20000);
+        }
+    }
+    s_write_pid(fd);
+}
+
+void life_make_dir(const char *path)
+{
+    char part[4096];
+    if ((size_t)snprintf(part, sizeof part, "%s", path) >= sizeof part)
+        log_fatal(EXIT_CONFIG, "life.directory", "path=%s err=%s", LOG_Q(path), LOG_Q("too long"));
+    for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(part, 0755);
+        *slash = '/';
+    }
+    struct stat is;
+    if (mkdir(part, 0700) != 0 && errno != EEXIST)
+        log_fatal(EXIT_CONFIG, "life.directory", "path=%s err=%s", LOG_Q(path),
+                  LOG_Q(strerror(errno)));
+    if (stat(part, &is) != 0 || !S_ISDIR(is.st_mode))
+        log_fatal(EXIT_CONFIG, "life.directory", "path=%s err=%s", LOG_Q(path),
+                  LOG_Q("not a directory"));
+}
+
+void life_drop_privileges(const char *user)
+{
+    if (*user == '\0' || geteuid() != 0)
+        return;
+    struct passwd *to = getpwnam(user);
+    if (!to)
+        log_fatal(EXIT_CONFIG, "life.user", "user=%s err=%s", LOG_Q(user),
+                  LOG_Q("no such user; make it or change process.user"));
+    if (initgroups(user, to->pw_gid) != 0 || setresgid(to->pw_gid, to->pw_gid, to->pw_gid) != 0 ||
+        setresuid(to->pw_uid, to->pw_uid, to->pw_uid) != 0)
+        log_fatal(EXIT_CONFIG, "life.user", "user=%s err=%s", LOG_Q(user), LOG_Q(strerror(errno)));
+    secret_protect_process(); /* setresuid makes a process dumpable again */
+}
+
+void life_ready(void)
+{
+    const char *text = getenv("POSTERN_READY_FD");
+    if (!text)
+        return;
+    int fd = atoi(text);
+    unsetenv("POSTERN_READY_FD");
+    if (fd > 2 && write(fd, "R", 1) != 1)
+        log_warn("life.ready", "err=%s", LOG_Q("nobody reads POSTERN_READY_FD"));
+    if (fd > 2)
+        close(fd);
+}
