@@ -1,6 +1,7 @@
 /* Configuration: one ZPL file (RFC 4/ZPL, read by czmq's zconfig) with a section a process; the
- * environment overrides it (POSTERN_GATEWAY_THREADS for gateway.threads), and "-s gateway.threads=2"
- * on the command line overrides both. settings.def is the one table of all settings.
+ * environment overrides it (POSTERN_GATEWAY_THREADS for gateway.threads), and "-s
+ * gateway.threads=2" on the command line overrides both. settings.def is the one table of all
+ * settings.
  *
  * An unknown section or key, or a value out of range stops the start with the file, section, key
  * and reason on stderr and exit status 78. The result is read-only afterwards: any thread. */
@@ -40,8 +41,8 @@ typedef struct {
 } setting_row_t;
 extern const setting_row_t setting_table[SETTING_COUNT];
 
-/* What every daemon's command line says: -c FILE, -i INDEX (0 to 255: which gateway, or which shard),
- * -t (check, print the effective configuration and exit), -s section.key=value, -h, -V. */
+/* What every daemon's command line says: -c FILE, -i INDEX (0 to 255: which gateway, or which
+ * shard), -t (check, print the effective configuration and exit), -s section.key=value, -h, -V. */
 typedef struct {
     const char *process; /* "postern-authd" */
     const char *section; /* "authd" */
@@ -49,16 +50,16 @@ typedef struct {
     conf_t *conf;
 } conf_start_t;
 
-/* Reads command line, file and environment; handles -t, -h and -V by exiting. Exits on any error. */
+/* Reads command line, file and environment; handles -t, -h and -V by exiting. Exits on any error.
+ */
 void conf_start(conf_start_t *start, const char *process, const char *section, int argc,
                 char **argv);
 
 /* Loads a file (NULL: defaults and environment only). NULL on error, with the reason in err. */
 conf_t *conf_load(const char *path, char *err, size_t err_size);
+/* The same with overrides: a NULL-terminated list of "section.key=value"; NULL for none. */
+conf_t *conf_load_with(const char *path, char *const *overrides, char *err, size_t err_size);
 void conf_destroy(conf_t **self_p);
-
-/* Overrides one setting; 0, or -1 with the reason in err. */
-int conf_set(conf_t *self, const char *name, const char *value, char *err, size_t err_size);
 
 /* Values. The type must be the setting's (asserted). Paths come back absolute. */
 uint64_t conf_uint(const conf_t *self, setting_t setting);
@@ -68,7 +69,8 @@ const char *conf_text(const conf_t *self, setting_t setting);
 /* The i-th of an ENDPOINT setting's several, NULL past the last. */
 const char *conf_endpoint(const conf_t *self, setting_t setting, unsigned i);
 
-/* An ADDRESS with its port raised by offset, into text; used for monitors: each process has its own. */
+/* An ADDRESS with its port raised by offset, into text; used for monitors: each process has its
+ * own. */
 void conf_address(const conf_t *self, setting_t setting, unsigned offset, char *text, size_t size);
 
 /* The row whose section and key these are, SETTING_COUNT when there is none. */

@@ -1,0 +1,119 @@
+#include "common/conf/conf_check.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Decimal digits only: strtoull alone would take signs, spaces and 0x. */
+static int s_number(const char *value, uint64_t *number)
+{
+    size_t len = strlen(value);
+    if (len == 0 || len > 20 || strspn(value, "0123456789") != len)
+        return -1;
+    errno = 0;
+    *number = strtoull(value, NULL, 10);
+    return errno ? -1 : 0;
+}
+
+bool conf_word(const char *value, unsigned i, char *text, size_t size)
+{
+    for (;;) {
+        value += strspn(value, " ");
+        size_t len = strcspn(value, " ");
+        if (len == 0)
+            return false;
+        if (i-- == 0) {
+            snprintf(text, size, "%.*s", (int)len, value);
+            return true;
+        }
+        value += len;
+    }
+}
+
+/* The port behind the last colon of host:port; 0 when there is none that is valid. */
+static unsigned s_port(const char *address)
+{
+    const char *colon = strrchr(address, ':');
+    uint64_t port = 0;
+    if (!colon || colon == address || s_number(colon + 1, &port) != 0 || port > 65535)
+        return 0;
+    return (unsigned)port;
+}
+
+bool conf_is_remote(const char *endpoint)
+{
+    if (strncmp(endpoint, "tcp://", 6) != 0)
+        return false;
+    const char *host = endpoint + 6;
+    return strncmp(host, "127.", 4) != 0 && strncmp(host, "[::1]:", 6) != 0 &&
+           strncmp(host, "localhost:", 10) != 0;
+}
+
+static bool s_is_endpoint(const char *word)
+{
+    if (strncmp(word, "ipc://", 6) == 0)
+        return word[6] != '\0' && word[6] != '@';
+    return strncmp(word, "tcp://", 6) == 0 && s_port(word + 6) != 0;
+}
+
+static int s_check_endpoints(const setting_row_t *row, const char *value, char *err,
+                             size_t err_size)
+{
+    char word[CONF_TEXT];
+    unsigned count = 0;
+    for (; conf_word(value, count, word, sizeof word); count++)
+        if (!s_is_endpoint(word)) {
+            snprintf(err, err_size, "\"%s\" is not an endpoint: ipc://name or tcp://host:port",
+                     word);
+            return -1;
+        }
+    if (count < row->min || count > row->max) {
+        snprintf(err, err_size, "%u endpoints; it takes %" PRIu64 " to %" PRIu64, count, row->min,
+                 row->max);
+        return -1;
+    }
+    return 0;
+}
+
+static int s_check_uint(const setting_row_t *row, const char *value, char *err, size_t err_size)
+{
+    uint64_t number;
+    if (s_number(value, &number) == 0 && number >= row->min && number <= row->max)
+        return 0;
+    snprintf(err, err_size, "\"%s\" is not a number from %" PRIu64 " to %" PRIu64, value, row->min,
+             row->max);
+    return -1;
+}
+
+int conf_check(const setting_row_t *row, const char *value, char *err, size_t err_size)
+{
+    size_t len = strlen(value);
+    switch (row->type) {
+    case SETTING_UINT:
+        return s_check_uint(row, value, err, err_size);
+    case SETTING_ENDPOINT:
+        return s_check_endpoints(row, value, err, err_size);
+    case SETTING_BOOL:
+        if (strcmp(value, "0") == 0 || strcmp(value, "1") == 0 || strcmp(value, "true") == 0 ||
+            strcmp(value, "false") == 0)
+            return 0;
+        snprintf(err, err_size, "\"%s\" is not true or false", value);
+        return -1;
+    case SETTING_ADDRESS:
+        if (s_port(value) != 0)
+            return 0;
+        snprintf(err, err_size, "\"%s\" is not address:port", value);
+        return -1;
+    case SETTING_TEXT:
+    case SETTING_PATH:
+    case SETTING_SECRET:
+        if (len >= row->min && len <= row->max)
+            return 0;
+        snprintf(err, err_size, "is %zu characters long; it takes %" PRIu64 " to %" PRIu64, len,
+                 row->min, row->max);
+        return -1;
+    }
+    abort();
+}

@@ -1,0 +1,84 @@
+#include "common/conf/conf.h"
+
+#include "common/log/log.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OVERRIDES = 64, INDEX_MOST = 255 };
+
+static void s_usage(const char *process)
+{
+    printf(
+        "usage: %s [-c FILE] [-i INDEX] [-s section.key=value]... [-t]\n\n"
+        "  -c FILE   configuration (ZPL); else $POSTERN_CONF, else ./postern.conf, else defaults\n"
+        "  -i INDEX  which of several: a worker's shard, a gateway's number (0 to %d)\n"
+        "  -s K=V    overrides one setting, as -s log.level=debug\n"
+        "  -t        checks and prints the configuration, secrets masked, and exits\n"
+        "  -V        prints the version and exits\n",
+        process, INDEX_MOST);
+}
+
+static void s_refuse(const char *process, const char *reason)
+{
+    fprintf(stderr, "%s: %s\n", process, reason);
+    exit(EXIT_CONFIG);
+}
+
+static unsigned s_index(const char *process, const char *text)
+{
+    size_t len = strlen(text);
+    if (len == 0 || len > 3 || strspn(text, "0123456789") != len || atoi(text) > INDEX_MOST)
+        s_refuse(process, "-i takes a number from 0 to 255");
+    return (unsigned)atoi(text);
+}
+
+static const char *s_default_file(void)
+{
+    const char *path = getenv("POSTERN_CONF");
+    if (!path && access("postern.conf", F_OK) == 0)
+        path = "postern.conf";
+    return path;
+}
+
+void conf_start(conf_start_t *start, const char *process, const char *section, int argc,
+                char **argv)
+{
+    char *overrides[OVERRIDES + 1] = {NULL};
+    unsigned count = 0;
+    const char *path = NULL;
+    bool check = false;
+    *start = (conf_start_t){.process = process, .section = section};
+    for (int option; (option = getopt(argc, argv, "c:i:s:thV")) != -1;) {
+        if (option == 'c') {
+            path = optarg;
+        } else if (option == 'i') {
+            start->index = s_index(process, optarg);
+        } else if (option == 's' && count < OVERRIDES) {
+            overrides[count++] = optarg;
+        } else if (option == 't') {
+            check = true;
+        } else if (option == 'V') {
+            printf("%s %s\n", process, POSTERN_VERSION);
+            exit(0);
+        } else {
+            s_usage(process);
+            exit(option == 'h' ? 0 : EXIT_CONFIG);
+        }
+    }
+    if (optind < argc)
+        s_refuse(process, "takes no arguments but options; -h lists them");
+    char err[8192];
+    start->conf = conf_load_with(path ? path : s_default_file(), overrides, err, sizeof err);
+    if (!start->conf)
+        s_refuse(process, err);
+    if (check) {
+        conf_print(start->conf);
+        fprintf(stderr, "%s: configuration OK\n", process);
+        exit(0);
+    }
+    log_open(process, (log_level_t)log_level_of(conf_text(start->conf, SET_log_level)));
+}
