@@ -1,0 +1,64 @@
+"""Fixtures of the system tests: see harness/postern.py for what a Ring can do."""
+
+import itertools
+import pathlib
+import shutil
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from harness import postern  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "tsan: also run against the tsan build")
+    config.addinivalue_line("markers", "slow: takes longer than 10 s")
+
+
+@pytest.fixture(scope="session")
+def ring():
+    """One running Ring for all tests that do not break it. Give your objects names of your own."""
+    made = postern.Ring().up()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def make_ring():
+    """Makes Rings that are closed after the test: make_ring(settings=…, shards=…)."""
+    made = []
+
+    def make(**options):
+        made.append(postern.Ring(**options))
+        return made[-1]
+
+    yield make
+    errors = []
+    for one in made:
+        try:
+            one.close()
+        except AssertionError as error:
+            errors.append(str(error))
+    assert not errors, "\n".join(errors)
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def name(request):
+    """A name that no other test uses, good for a user, a channel or a bot."""
+    plain = "".join(c if c.isalnum() else "_" for c in request.node.name.lower())
+    return f"{plain[:36].strip('_')}_{next(_numbers)}"
+
+
+@pytest.fixture
+def needs():
+    """needs("strace"): skips with the reason when a program is missing."""
+    def check(*programs):
+        for program in programs:
+            if not shutil.which(program):
+                pytest.skip(f"needs {program}")
+    return check
