@@ -14,12 +14,12 @@
 typedef struct store store_t;
 
 typedef struct {
-    const char *path;        /* directory; made with mode 0700 */
-    const char *kind;        /* "directory", "journal": what the meta table must say */
-    unsigned schema;         /* version this code writes */
-    unsigned tables;         /* most named databases */
-    uint64_t map_bytes;      /* largest size; raised to the file's when that is larger */
-    int read_only;           /* 1: a reader beside the writer */
+    const char *path;   /* directory; made with mode 0700 */
+    const char *kind;   /* "directory", "journal": what the meta table must say */
+    unsigned schema;    /* version this code writes */
+    unsigned tables;    /* most named databases */
+    uint64_t map_bytes; /* largest size; raised to the file's when that is larger */
+    int read_only;      /* 1: a reader beside the writer */
     /* Migrates from an older schema inside the opening transaction; NULL: refuse an older one. */
     int (*migrate)(MDB_txn *txn, unsigned from, void *arg);
     void *arg;
