@@ -5,8 +5,8 @@
  *                 "reason"}]}
  *   GET /metrics  Prometheus text format 0.0.4, from metrics.def, and process_* of the process
  *
- * Threading: metric_* and monitor_check are for any thread (relaxed atomics, a short lock); the rest
- * is for the main thread. */
+ * Threading: metric_* and monitor_check are for any thread (relaxed atomics, a short lock); the
+ * rest is for the main thread. */
 #ifndef POSTERN_MONITOR_H
 #define POSTERN_MONITOR_H
 

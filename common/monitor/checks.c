@@ -1,0 +1,71 @@
+#include "common/monitor/exposition.h"
+#include "common/monitor/monitor.h"
+
+#include <pthread.h>
+#include <string.h>
+
+enum { CHECKS = 32, NAME = 32, REASON = 200 };
+
+static struct {
+    pthread_mutex_t lock;
+    unsigned count;
+    struct {
+        char name[NAME], reason[REASON];
+        check_state_t state;
+    } check[CHECKS];
+} s_checks = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void monitor_check(const char *name, check_state_t state, const char *reason)
+{
+    pthread_mutex_lock(&s_checks.lock);
+    unsigned i = 0;
+    while (i < s_checks.count && strcmp(s_checks.check[i].name, name) != 0)
+        i++;
+    if (i < CHECKS) {
+        if (i == s_checks.count)
+            s_checks.count++;
+        snprintf(s_checks.check[i].name, NAME, "%s", name);
+        snprintf(s_checks.check[i].reason, REASON, "%s", reason ? reason : "");
+        s_checks.check[i].state = state;
+    }
+    pthread_mutex_unlock(&s_checks.lock);
+}
+
+/* Names and reasons are ours, but a reason may quote a path. */
+static void s_write_text(FILE *to, const char *text)
+{
+    fputc('"', to);
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\')
+            fprintf(to, "\\%c", c);
+        else if (c < 0x20 || c >= 0x7f)
+            fprintf(to, "\\u%04x", c);
+        else
+            fputc(c, to);
+    }
+    fputc('"', to);
+}
+
+bool checks_write(FILE *to)
+{
+    static const char *const states[] = {"ok", "degraded", "failed"};
+    pthread_mutex_lock(&s_checks.lock);
+    bool ready = s_checks.count > 0, degraded = false;
+    for (unsigned i = 0; i < s_checks.count; i++) {
+        ready = ready && s_checks.check[i].state != CHECK_FAILED;
+        degraded = degraded || s_checks.check[i].state == CHECK_DEGRADED;
+    }
+    fprintf(to, "{\"ready\":%s,\"degraded\":%s,\"checks\":[", ready ? "true" : "false",
+            degraded ? "true" : "false");
+    for (unsigned i = 0; i < s_checks.count; i++) {
+        fputs(i ? ",{\"name\":" : "{\"name\":", to);
+        s_write_text(to, s_checks.check[i].name);
+        fprintf(to, ",\"state\":\"%s\",\"reason\":", states[s_checks.check[i].state]);
+        s_write_text(to, s_checks.check[i].reason);
+        fputc('}', to);
+    }
+    fputs("]}\n", to);
+    pthread_mutex_unlock(&s_checks.lock);
+    return ready;
+}

@@ -1,0 +1,181 @@
+#include "common/monitor/monitor.h"
+
+#include "common/base/clock.h"
+#include "common/log/log.h"
+#include "common/monitor/exposition.h"
+
+#include <errno.h>
+#include <h2o.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+enum { ALIVE_MS = 3000, ENTITY_MOST = 1024, REQUEST_MS = 5000, CONNECTIONS = 128 };
+
+static _Atomic int64_t s_tick_ms;
+static char s_process[64];
+
+/* The thread's state; libh2o's callbacks find it here. */
+static struct {
+    h2o_globalconf_t conf;
+    h2o_context_t context;
+    h2o_accept_ctx_t accept;
+} s_monitor;
+
+void monitor_tick(void)
+{
+    atomic_store_explicit(&s_tick_ms, clock_ms(), memory_order_relaxed);
+}
+
+static void s_answer(h2o_req_t *req, int status, const char *reason, const char *type, char *text,
+                     size_t len)
+{
+    h2o_generator_t generator = {NULL, NULL};
+    req->res.status = status;
+    req->res.reason = reason;
+    req->res.content_length = len;
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CACHE_CONTROL, NULL,
+                   H2O_STRLIT("no-store"));
+    h2o_iovec_t body = h2o_strdup(&req->pool, text, len);
+    h2o_start_response(req, &generator);
+    h2o_send(req, &body, len ? 1 : 0, H2O_SEND_STATE_FINAL);
+}
+
+static void s_send_file(h2o_req_t *req, int status, const char *type, FILE *file, char **text,
+                        size_t *len)
+{
+    fclose(file);
+    s_answer(req, status, status == 200 ? "OK" : "Service Unavailable", type, *text, *len);
+    free(*text);
+}
+
+static void s_healthz(h2o_req_t *req)
+{
+    int64_t silent_ms = clock_ms() - atomic_load_explicit(&s_tick_ms, memory_order_relaxed);
+    bool alive = silent_ms <= ALIVE_MS;
+    char text[64];
+    int len = alive ? snprintf(text, sizeof text, "ok\n")
+                    : snprintf(text, sizeof text, "the main loop has been silent for %lld ms\n",
+                               (long long)silent_ms);
+    s_answer(req, alive ? 200 : 503, alive ? "OK" : "Service Unavailable",
+             "text/plain; charset=utf-8", text, (size_t)len);
+}
+
+static void s_readyz(h2o_req_t *req)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *file = open_memstream(&text, &len);
+    bool ready = checks_write(file);
+    s_send_file(req, ready ? 200 : 503, "application/json", file, &text, &len);
+}
+
+static void s_metrics(h2o_req_t *req)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *file = open_memstream(&text, &len);
+    exposition_write(file, s_process);
+    s_send_file(req, 200, "text/plain; version=0.0.4; charset=utf-8", file, &text, &len);
+}
+
+static int s_on_request(h2o_handler_t *handler, h2o_req_t *req)
+{
+    (void)handler;
+    static const struct {
+        const char *path;
+        void (*answer)(h2o_req_t *req);
+    } pages[] = {{"/healthz", s_healthz}, {"/readyz", s_readyz}, {"/metrics", s_metrics}};
+    bool read = h2o_memis(req->method.base, req->method.len, H2O_STRLIT("GET")) ||
+                h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"));
+    for (unsigned i = 0; read && i < sizeof pages / sizeof *pages; i++)
+        if (h2o_memis(req->path_normalized.base, req->path_normalized.len, pages[i].path,
+                      strlen(pages[i].path))) {
+            pages[i].answer(req);
+            return 0;
+        }
+    char text[] = "this monitor has /healthz, /readyz and /metrics\n";
+    s_answer(req, 404, "Not Found", "text/plain; charset=utf-8", text, sizeof text - 1);
+    return 0;
+}
+
+static void s_on_accept(h2o_socket_t *listener, const char *err)
+{
+    if (err)
+        return;
+    h2o_socket_t *socket = h2o_evloop_socket_accept(listener);
+    if (socket)
+        h2o_accept(&s_monitor.accept, socket);
+}
+
+static int s_listen(const char *address)
+{
+    char host[256];
+    const char *colon = strrchr(address, ':');
+    snprintf(host, sizeof host, "%.*s", (int)(colon - address), address);
+    char *name = host;
+    size_t len = strlen(host);
+    if (len > 1 && host[0] == '[' && host[len - 1] == ']') {
+        host[len - 1] = '\0';
+        name++;
+    }
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
+                             .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    int rc = getaddrinfo(name, colon + 1, &hints, &found);
+    if (rc != 0)
+        log_fatal(EXIT_CONFIG, "monitor.address", "address=%s err=%s", LOG_Q(address),
+                  LOG_Q(gai_strerror(rc)));
+    int on = 1;
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, CONNECTIONS) != 0)
+        log_fatal(EXIT_CONFIG, "monitor.listen", "address=%s err=%s", LOG_Q(address),
+                  LOG_Q(strerror(errno)));
+    freeaddrinfo(found);
+    return fd;
+}
+
+static void *s_run(void *arg)
+{
+    h2o_evloop_t *loop = arg;
+    for (;;)
+        if (h2o_evloop_run(loop, INT32_MAX) != 0 && errno != EINTR)
+            log_fatal(EXIT_FAULT, "monitor.loop", "err=%s", LOG_Q(strerror(errno)));
+    return NULL;
+}
+
+void monitor_start(const char *process, const char *address)
+{
+    snprintf(s_process, sizeof s_process, "%s", process);
+    monitor_tick();
+    h2o_config_init(&s_monitor.conf);
+    s_monitor.conf.http1.upgrade_to_http2 = 0;
+    s_monitor.conf.http1.req_timeout = REQUEST_MS;
+    s_monitor.conf.max_request_entity_size = ENTITY_MOST;
+    h2o_hostconf_t *host =
+        h2o_config_register_host(&s_monitor.conf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
+    h2o_handler_t *handler = h2o_create_handler(path, sizeof *handler);
+    handler->on_req = s_on_request;
+    h2o_evloop_t *loop = h2o_evloop_create();
+    h2o_context_init(&s_monitor.context, loop, &s_monitor.conf);
+    s_monitor.accept.ctx = &s_monitor.context;
+    s_monitor.accept.hosts = s_monitor.conf.hosts;
+    h2o_socket_t *listener =
+        h2o_evloop_socket_create(loop, s_listen(address), H2O_SOCKET_FLAG_DONT_READ);
+    h2o_socket_read_start(listener, s_on_accept);
+
+    pthread_t thread;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&thread, NULL, s_run, loop);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc != 0)
+        log_fatal(EXIT_FAULT, "monitor.thread", "err=%s", LOG_Q(strerror(rc)));
+    pthread_detach(thread);
+}
