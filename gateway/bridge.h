@@ -1,0 +1,46 @@
+/* All ZeroMQ of a gateway thread, inside its h2o loop: links to the authds, for requests, and to
+ * the routers, for replies.
+ *
+ * Requests wait in the inflight table's pending lists and go out in batches when a turn of the loop
+ * has ended and the authd has credit. ZMQ_FD is edge-triggered and a send can swallow the edge, so
+ * the input is looked at again after every send; a safety tick counts what was missed all the same.
+ *
+ * One thread: all calls from the loop's. */
+#ifndef POSTERN_BRIDGE_H
+#define POSTERN_BRIDGE_H
+
+#include "common/conf/conf.h"
+#include "gateway/inflight.h"
+
+#include <h2o.h>
+
+typedef struct bridge bridge_t;
+
+/* A reply that ends a request; it must remove the slot. BODY may be moved out. */
+typedef void bridge_answer_fn(void *arg, slot_t *slot, const wire_reply_t *reply, zmq_msg_t *body);
+
+/* Connects. NAME is "gateway-<index>.<thread>". Exits when an endpoint cannot be used. */
+bridge_t *bridge_new(const conf_t *conf, const char *name, h2o_loop_t *loop, inflight_t *inflight,
+                     bridge_answer_fn *answer, void *arg);
+void bridge_destroy(bridge_t **self_p);
+
+/* How many lists the inflight table needs: one an authd. */
+unsigned bridge_routes(const conf_t *conf);
+
+/* Puts a slot where it is sent from: the authd that the hash of its token names, or another one
+ * while that is gone. */
+void bridge_queue(bridge_t *self, slot_t *slot);
+
+/* After each turn of the loop: sends what may go, takes what has come. True: the next turn must not
+ * wait (answers were given outside the loop's callbacks, or more input is there). */
+bool bridge_turn(bridge_t *self, int64_t now_ms);
+
+/* At least every 250 ms: heartbeats and the safety check. */
+void bridge_tick(bridge_t *self, int64_t now_ms);
+
+typedef struct {
+    unsigned authds, authds_alive, routers, routers_alive;
+} bridge_state_t;
+bridge_state_t bridge_state(const bridge_t *self);
+
+#endif

@@ -1,0 +1,22 @@
+/* How many connections there are, in all and of one address, for all threads of the process.
+ *
+ * An address is an IPv4 address or the /64 network of an IPv6 one, which is what one sender has.
+ * Threading: any thread. */
+#ifndef POSTERN_CENSUS_H
+#define POSTERN_CENSUS_H
+
+#include "gateway/client_address.h"
+
+typedef struct census census_t;
+
+census_t *census_new(unsigned most, unsigned most_of_address);
+void census_destroy(census_t **self_p);
+
+/* Counts a connection in; false when a limit is reached. exempt: the address is not limited (a
+ * trusted proxy). Each true is followed by one census_leave with the same arguments. */
+bool census_enter(census_t *self, const address_t *address, bool exempt);
+void census_leave(census_t *self, const address_t *address, bool exempt);
+
+unsigned census_len(census_t *self);
+
+#endif

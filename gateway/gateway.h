@@ -1,0 +1,17 @@
+/* The gateway: its lanes, its readiness, its end. Threading: the main thread. */
+#ifndef POSTERN_GATEWAY_H
+#define POSTERN_GATEWAY_H
+
+#include "common/conf/conf.h"
+
+typedef struct gateway gateway_t;
+
+/* Binds the listener and reads the TLS files, while the process has its privileges. Exits with the
+ * reason when the environment does not allow it. */
+gateway_t *gateway_new(const conf_start_t *start);
+
+/* Serves until SIGTERM or SIGINT, then drains. The lanes' memory is left to the end of the process:
+ * libh2o cannot give up a context that has connections. Returns the exit status. */
+int gateway_run(gateway_t *self);
+
+#endif

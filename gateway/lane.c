@@ -1,0 +1,323 @@
+#include "gateway/lane.h"
+
+#include "common/base/clock.h"
+#include "common/base/secret.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+#include "gateway/bridge.h"
+#include "gateway/reply.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    TICK_MS = 100,
+    LINGER_MS = 200, /* a drain's least time, for requests that are just arriving */
+    LANE_MAGIC = 0x6c616e65,
+};
+
+struct lane {
+    unsigned magic;
+    lane_shared_t *shared;
+    unsigned number;
+    int fd;
+    pthread_t thread;
+    h2o_context_t http;
+    h2o_accept_ctx_t accept;
+    listener_t *listener;
+    request_reader_t *reader;
+    inflight_t *inflight;
+    bridge_t *bridge;
+    unsigned queue_messages;
+    uint64_t queue_bytes;
+    int64_t ticked_ms, bridge_ticked_ms, drain_began_ms;
+    _Atomic int64_t drain_until_ms; /* 0: no drain */
+    lane_state_t state;
+};
+
+static lane_t *s_lane(const h2o_req_t *req)
+{
+    lane_t *self = H2O_STRUCT_FROM_MEMBER(lane_t, http, req->conn->ctx);
+    assert(self->magic == LANE_MAGIC);
+    return self;
+}
+
+/* Overwrites the credentials and the head they came in: nothing reads them any more. */
+static void s_wipe(h2o_req_t *req, wire_request_t *entry, size_t head_len)
+{
+    h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+    secret_wipe((char *)entry->token.data, entry->token.len);
+    secret_wipe((char *)entry->appkey.data, entry->appkey.len);
+    if (head_len <= socket->input->size)
+        secret_wipe(socket->input->bytes, head_len);
+}
+
+static int s_refuse(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *request)
+{
+    char text[UUID_TEXT];
+    uuid_text(id, text);
+    log_debug("request.refused", "req=%s code=%s op=%s", text, error_find(request->error)->name,
+              request->op ? request->op->name : "-");
+    if (request->op)
+        metric_add_at(METRIC_http_requests_total, (unsigned)op_index(request->op), 1);
+    reply_error(req, id, request->error, request->detail,
+                routes_allow(self->shared->routes, request->allow));
+    s_wipe(req, &request->entry, request->head_len);
+    return 0;
+}
+
+/* The end of a request that has a slot. */
+static void s_finish(lane_t *self, slot_t *slot)
+{
+    metric_add_at(METRIC_http_requests_total, slot->op_row, 1);
+    metric_observe_us(METRIC_http_request_seconds, clock_us() - slot->born_us);
+    inflight_remove(self->inflight, slot);
+}
+
+static bool s_has_room(const lane_t *self, const h2o_req_t *req)
+{
+    return inflight_pending_len(self->inflight) < self->queue_messages &&
+           inflight_pending_bytes(self->inflight) + req->entity.len < self->queue_bytes;
+}
+
+static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)
+{
+    lane_t *self = s_lane(req);
+    connection_t *connection = connection_of(req);
+    request_t request;
+    uuid_t7 id;
+    (void)handler;
+    uuid_new(&id);
+    if (request_read(self->reader, req, &connection->peer, &request) != ERROR_none)
+        return s_refuse(self, req, &id, &request);
+    int64_t now_us = clock_us();
+    slot_t *slot = s_has_room(self, req) ? inflight_add(self->inflight, &id, now_us / 1000) : NULL;
+    if (!slot) {
+        request.error = ERROR_overloaded;
+        return s_refuse(self, req, &id, &request);
+    }
+    slot->owner = req;
+    slot->request = request.entry;
+    slot->request.id = id;
+    slot->body = slice(req->entity.base, req->entity.len);
+    slot->head_len = request.head_len;
+    slot->op_row = (unsigned)op_index(request.op);
+    slot->born_us = now_us;
+    connection->request = inflight_ref(self->inflight, slot);
+    bridge_queue(self->bridge, slot);
+    return 0;
+}
+
+/* libh2o calls its loggers when it disposes of a request: the slot must not answer it any more.
+ * What was sent of it is stored all the same. */
+static void s_on_dispose(h2o_logger_t *logger, h2o_req_t *req)
+{
+    lane_t *self = s_lane(req);
+    connection_t *connection = connection_of(req);
+    slot_t *slot = inflight_at(self->inflight, connection->request);
+    (void)logger;
+    connection->request = (slot_ref_t){0, 0};
+    if (!slot || slot->owner != req)
+        return;
+    slot->owner = NULL;
+    if (slot->attempts == 0)
+        s_finish(self, slot);
+}
+
+static void s_answer(void *arg, slot_t *slot, const wire_reply_t *reply, zmq_msg_t *body)
+{
+    lane_t *self = arg;
+    h2o_req_t *req = slot->owner;
+    if (req) {
+        slot->owner = NULL;
+        reply_wire(req, reply, body);
+        s_wipe(req, &slot->request, slot->head_len);
+    }
+    s_finish(self, slot);
+}
+
+static void s_give_up(lane_t *self, slot_t *slot, error_code_t unsent)
+{
+    h2o_req_t *req = slot->owner;
+    if (req) {
+        char text[UUID_TEXT];
+        error_code_t error = slot->attempts ? ERROR_not_confirmed : unsent;
+        uuid_text(&slot->request.id, text);
+        log_info("request.given_up", "req=%s code=%s attempts=%u", text, error_find(error)->name,
+                 slot->attempts);
+        slot->owner = NULL;
+        reply_error(req, &slot->request.id, error, NULL, slice("", 0));
+        s_wipe(req, &slot->request, slot->head_len);
+    }
+    metric_add(METRIC_expired_total, 1);
+    s_finish(self, slot);
+}
+
+static void s_on_expired(void *arg, slot_t *slot)
+{
+    s_give_up(arg, slot, ERROR_unavailable);
+}
+
+static void s_on_resend(void *arg, slot_t *slot)
+{
+    lane_t *self = arg;
+    bridge_queue(self->bridge, slot);
+}
+
+static void s_publish(lane_t *self, int64_t now_ms)
+{
+    bridge_state_t state = bridge_state(self->bridge);
+    int64_t before = atomic_load(&self->state.inflight), len = inflight_len(self->inflight);
+    atomic_store(&self->state.authds, state.authds);
+    atomic_store(&self->state.authds_alive, state.authds_alive);
+    atomic_store(&self->state.routers, state.routers);
+    atomic_store(&self->state.routers_alive, state.routers_alive);
+    atomic_store(&self->state.inflight, (unsigned)len);
+    atomic_store(&self->state.failing, listener_failing(self->listener));
+    if (state.authds_alive)
+        atomic_store(&self->state.authd_ms, now_ms);
+    atomic_store(&self->state.ticked_ms, now_ms);
+    metric_add(METRIC_inflight, len - before);
+}
+
+static void s_tick(lane_t *self, int64_t now_ms)
+{
+    static const inflight_calls_t calls = {.expired = s_on_expired, .resend = s_on_resend};
+    self->ticked_ms = now_ms;
+    inflight_tick(self->inflight, now_ms, &calls, self);
+    if (now_ms - self->bridge_ticked_ms >= 2 * TICK_MS) {
+        self->bridge_ticked_ms = now_ms;
+        bridge_tick(self->bridge, now_ms);
+    }
+    s_publish(self, now_ms);
+}
+
+/* Runs one turn; the wait of the next one comes back. Answers given after h2o_evloop_run are
+ * completed by the next turn, which must not wait then. */
+static int32_t s_turn(lane_t *self, int32_t wait)
+{
+    /* A signal, also SIGSTOP with SIGCONT, ends the wait with EINTR. */
+    if (h2o_evloop_run(self->http.loop, wait) != 0 && errno != EINTR)
+        log_fatal(EXIT_FAULT, "lane.loop", "errno=%d", errno);
+    int64_t now = clock_ms();
+    bool busy = bridge_turn(self->bridge, now);
+    if (now - self->ticked_ms >= TICK_MS) {
+        s_tick(self, now);
+        busy = true;
+    }
+    return busy ? 0 : TICK_MS;
+}
+
+/* True when the drain is over. */
+static bool s_drain(lane_t *self)
+{
+    int64_t now = clock_ms(), until = atomic_load(&self->drain_until_ms);
+    if (self->drain_began_ms == 0) {
+        self->drain_began_ms = now;
+        listener_stop(self->listener);
+        h2o_context_request_shutdown(&self->http);
+    }
+    if (now >= until) {
+        slot_t *slot;
+        while ((slot = inflight_next(self->inflight, NULL)))
+            s_give_up(self, slot, ERROR_draining);
+        return true;
+    }
+    return inflight_len(self->inflight) == 0 && now - self->drain_began_ms >= LINGER_MS;
+}
+
+static void s_open(lane_t *self)
+{
+    const conf_t *conf = self->shared->conf;
+    char name[WIRE_NAME];
+    request_limits_t limits = {
+        .body_bytes = conf_uint(conf, SET_gateway_body_bytes),
+        .head_bytes = conf_uint(conf, SET_gateway_head_bytes),
+        .headers = (unsigned)conf_uint(conf, SET_gateway_headers),
+        .parameters = (unsigned)conf_uint(conf, SET_gateway_parameters),
+    };
+    h2o_context_init(&self->http, h2o_evloop_create(), &self->shared->http);
+    self->accept = (h2o_accept_ctx_t){
+        .ctx = &self->http, .hosts = self->shared->http.hosts, .ssl_ctx = self->shared->tls};
+    self->reader = request_reader_new(&limits, self->shared->routes, self->shared->trusted);
+    self->inflight =
+        inflight_new((unsigned)conf_uint(conf, SET_gateway_inflight), bridge_routes(conf),
+                     (int64_t)conf_uint(conf, SET_gateway_deadline_ms));
+    snprintf(name, sizeof name, "gateway-%u.%u", self->shared->index, self->number);
+    self->bridge = bridge_new(conf, name, self->http.loop, self->inflight, s_answer, self);
+    self->listener =
+        listener_new(&self->accept, self->fd, self->shared->census, self->shared->trusted);
+}
+
+static void *s_run(void *arg)
+{
+    lane_t *self = arg;
+    int32_t wait = 0;
+    s_open(self);
+    while (atomic_load(&self->drain_until_ms) == 0 || !s_drain(self))
+        wait = s_turn(self, wait);
+    /* What was answered last is written by two more turns. */
+    h2o_evloop_run(self->http.loop, 0);
+    h2o_evloop_run(self->http.loop, 0);
+    bridge_destroy(&self->bridge);
+    atomic_store(&self->state.inflight, 0);
+    atomic_store(&self->state.drained, true);
+    return NULL;
+}
+
+void lane_prepare(lane_shared_t *shared)
+{
+    const conf_t *conf = shared->conf;
+    h2o_globalconf_t *http = &shared->http;
+    h2o_config_init(http);
+    http->server_name = (h2o_iovec_t){(char *)"", 0};
+    /* One more than the limit, because libh2o refuses a chunked body of exactly its limit. */
+    http->max_request_entity_size = conf_uint(conf, SET_gateway_body_bytes) + 1;
+    http->http1.req_timeout = conf_uint(conf, SET_gateway_read_ms);
+    http->http1.upgrade_to_http2 = 0;
+    h2o_hostconf_t *host =
+        h2o_config_register_host(http, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    h2o_pathconf_t *all = &host->fallback_path;
+    all->error_log.emit_request_errors = 0;
+    h2o_create_handler(all, sizeof(h2o_handler_t))->on_req = s_on_req;
+    h2o_logger_t *logger = h2o_create_logger(all, sizeof *logger);
+    logger->log_access = s_on_dispose;
+    reply_cover_errors(all);
+}
+
+lane_t *lane_new(lane_shared_t *shared, unsigned number, int fd)
+{
+    lane_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->magic = LANE_MAGIC;
+    self->shared = shared;
+    self->number = number;
+    self->fd = fd;
+    self->queue_messages = (unsigned)conf_uint(shared->conf, SET_queue_messages);
+    self->queue_bytes = conf_uint(shared->conf, SET_queue_bytes);
+    atomic_store(&self->state.authd_ms, clock_ms());
+    atomic_store(&self->state.ticked_ms, clock_ms());
+    return self;
+}
+
+void lane_start(lane_t *self)
+{
+    int rc = pthread_create(&self->thread, NULL, s_run, self);
+    if (rc != 0)
+        log_fatal(EXIT_FAULT, "lane.start", "err=%s", LOG_Q(strerror(rc)));
+    pthread_detach(self->thread);
+}
+
+void lane_drain(lane_t *self, int64_t until_ms)
+{
+    atomic_store(&self->drain_until_ms, until_ms);
+}
+
+const lane_state_t *lane_state(const lane_t *self)
+{
+    return &self->state;
+}

@@ -1,0 +1,45 @@
+/* A lane: one thread of the gateway with its h2o loop, listener, links and requests in flight.
+ *
+ * Threading: lane_new and lane_start by the main thread, which then reads the state; the rest runs
+ * in the lane's thread. */
+#ifndef POSTERN_LANE_H
+#define POSTERN_LANE_H
+
+#include "common/conf/conf.h"
+#include "gateway/listener.h"
+
+#include <stdatomic.h>
+
+typedef struct lane lane_t;
+
+/* What all lanes share, read-only but for the census. */
+typedef struct {
+    const conf_t *conf;
+    unsigned index; /* of the gateway */
+    h2o_globalconf_t http;
+    SSL_CTX *tls; /* NULL: none */
+    routes_t *routes;
+    trusted_t *trusted;
+    census_t *census;
+} lane_shared_t;
+
+/* How a lane stands, written by its thread. Times are clock_ms (). */
+typedef struct {
+    _Atomic int64_t ticked_ms;
+    _Atomic int64_t authd_ms; /* when an authd was last there; the lane's start before that */
+    _Atomic unsigned authds, authds_alive, routers, routers_alive, inflight;
+    _Atomic bool failing; /* cannot accept */
+    _Atomic bool drained;
+} lane_state_t;
+
+/* Sets the handler of all paths up, once for all lanes. */
+void lane_prepare(lane_shared_t *shared);
+
+/* FD is the lane's listening socket, which it takes. */
+lane_t *lane_new(lane_shared_t *shared, unsigned number, int fd);
+void lane_start(lane_t *self);
+/* Asks for the drain: no new connections, answers until UNTIL_MS, then refusals. */
+void lane_drain(lane_t *self, int64_t until_ms);
+const lane_state_t *lane_state(const lane_t *self);
+
+#endif

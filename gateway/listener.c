@@ -1,0 +1,259 @@
+#include "gateway/listener.h"
+
+#include "common/base/clock.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+#include "gateway/reply.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    ACCEPTS = 64, /* in one go */
+    BACKLOG = 4096,
+    USER_TIMEOUT_MS = 30000, /* a sender that takes nothing of its answer */
+    KEEP_IDLE_S = 60,
+    LOG_APART_MS = 10000,
+    CONNECTION_MAGIC = 0x636f6e6e,
+};
+
+struct listener {
+    h2o_accept_ctx_t *accept;
+    h2o_socket_t *socket;
+    int fd;
+    int reserve; /* given up to accept and refuse when there are no descriptors left */
+    census_t *census;
+    const trusted_t *trusted;
+    connection_t *free;
+    bool failing;
+    int64_t logged_ms;
+};
+
+static void s_fail(const char *text, const char *what, int error)
+{
+    log_fatal(EXIT_CONFIG, "listener.bind", "address=%s step=%s err=%s%s", LOG_Q(text), what,
+              LOG_Q(strerror(error)),
+              error == EADDRINUSE ? " hint=\"another process has this port; set gateway.listen\""
+                                  : "");
+}
+
+/* Accepted sockets inherit these from the listening one. */
+static void s_options(int fd, const char *text)
+{
+    static const struct {
+        int level, name, value;
+    } options[] = {{SOL_SOCKET, SO_REUSEADDR, 1},
+                   {SOL_SOCKET, SO_REUSEPORT, 1},
+                   {SOL_SOCKET, SO_KEEPALIVE, 1},
+                   {IPPROTO_TCP, TCP_NODELAY, 1},
+                   {IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S},
+                   {IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int)) != 0)
+            s_fail(text, "setsockopt", errno);
+}
+
+static struct addrinfo *s_resolve(const char *text)
+{
+    char host[256];
+    const char *colon = strrchr(text, ':');
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+                             .ai_socktype = SOCK_STREAM},
+                    *found = NULL;
+    size_t len = colon ? (size_t)(colon - text) : 0;
+    bool bracket = len > 2 && text[0] == '[' && text[len - 1] == ']';
+    snprintf(host, sizeof host, "%.*s", (int)(bracket ? len - 2 : len), text + bracket);
+    if (!colon || getaddrinfo(host, colon + 1, &hints, &found) != 0)
+        s_fail(text, "address", EINVAL);
+    return found;
+}
+
+int listener_bind(char *text, size_t size)
+{
+    struct addrinfo *to = s_resolve(text);
+    int fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        s_fail(text, "socket", errno);
+    s_options(fd, text);
+    if (bind(fd, to->ai_addr, to->ai_addrlen) != 0)
+        s_fail(text, "bind", errno);
+    if (listen(fd, BACKLOG) != 0)
+        s_fail(text, "listen", errno);
+    struct sockaddr_storage name;
+    socklen_t name_len = sizeof name;
+    if (getsockname(fd, (struct sockaddr *)&name, &name_len) == 0) {
+        /* Both families have the port at the same place. */
+        unsigned port = ntohs(((struct sockaddr_in *)&name)->sin_port);
+        size_t host = (size_t)(strrchr(text, ':') - text) + 1;
+        snprintf(text + host, size - host, "%u", port);
+    }
+    freeaddrinfo(to);
+    return fd;
+}
+
+static void s_open_reserve(listener_t *self)
+{
+    self->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* An answer for a connection that is not served, as far as it goes without waiting. */
+static void s_refuse(listener_t *self, int fd)
+{
+    const error_row_t *row = error_find(ERROR_too_many_connections);
+    char json[1024], head[512], text[UUID_TEXT];
+    uuid_t7 id;
+    metric_add(METRIC_http_connections_refused_total, 1);
+    if (!self->accept->ssl_ctx) {
+        uuid_new(&id);
+        uuid_text(&id, text);
+        size_t len = reply_json(json, sizeof json, row->name, slice_of(row->message), &id);
+        int head_len =
+            snprintf(head, sizeof head,
+                     "HTTP/1.1 %u Service Unavailable\r\nConnection: close\r\nX-Request-Id: %s\r\n"
+                     "Retry-After: %u\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+                     "Cache-Control: no-store\r\n\r\n",
+                     row->status, text, row->retry_after_s, len);
+        struct iovec out[] = {{head, (size_t)head_len}, {json, len}};
+        struct msghdr message = {.msg_iov = out, .msg_iovlen = 2};
+        if (sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+            shutdown(fd, SHUT_WR);
+        metric_add_at(METRIC_http_errors_total, row->code, 1);
+    }
+    close(fd);
+}
+
+static void s_on_close(void *data)
+{
+    connection_t *connection = data;
+    listener_t *self = connection->listener;
+    assert(connection->magic == CONNECTION_MAGIC);
+    census_leave(self->census, &connection->peer.address, connection->peer.trusted);
+    metric_add(METRIC_http_connections, -1);
+    connection->magic = 0;
+    connection->next_free = self->free;
+    self->free = connection;
+}
+
+static connection_t *s_connection(listener_t *self, const address_t *address, bool trusted)
+{
+    connection_t *connection = self->free;
+    if (connection)
+        self->free = connection->next_free;
+    else if (!(connection = malloc(sizeof *connection)))
+        abort();
+    *connection = (connection_t){.magic = CONNECTION_MAGIC, .listener = self};
+    connection->peer.address = *address;
+    connection->peer.trusted = trusted;
+    connection->peer.text = slice(connection->text, address_text(address, connection->text));
+    return connection;
+}
+
+static void s_serve(listener_t *self, int fd, const struct sockaddr *name, socklen_t name_len)
+{
+    address_t address = {{0}};
+    address_of(name, &address);
+    bool trusted = trusted_has(self->trusted, &address);
+    if (!census_enter(self->census, &address, trusted)) {
+        s_refuse(self, fd);
+        return;
+    }
+    metric_add(METRIC_http_connections, 1);
+    h2o_socket_t *socket = h2o_evloop_socket_create(self->accept->ctx->loop, fd,
+                                                    H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
+    h2o_socket_setpeername(socket, (struct sockaddr *)name, name_len);
+    socket->on_close.cb = s_on_close;
+    socket->on_close.data = s_connection(self, &address, trusted);
+    h2o_accept(self->accept, socket);
+}
+
+/* No descriptor is left, and the listener would stay readable for ever: the reserved one lets the
+ * connection in, to be refused. */
+static void s_exhausted(listener_t *self, int error)
+{
+    int64_t now = clock_ms();
+    self->failing = true;
+    if (self->logged_ms == 0 || now - self->logged_ms >= LOG_APART_MS) {
+        log_error("listener.accept", "err=%s hint=\"raise the limit of open files\"",
+                  LOG_Q(strerror(error)));
+        self->logged_ms = now;
+    }
+    if (self->reserve >= 0)
+        close(self->reserve);
+    int fd = accept4(self->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        s_refuse(self, fd);
+    s_open_reserve(self);
+}
+
+/* False when nothing waits any more. */
+static bool s_accept(listener_t *self)
+{
+    struct sockaddr_storage name;
+    socklen_t name_len = sizeof name;
+    int fd = accept4(self->fd, (struct sockaddr *)&name, &name_len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+        self->failing = false;
+        s_serve(self, fd, (struct sockaddr *)&name, name_len);
+        return true;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        s_exhausted(self, errno);
+        return false;
+    }
+    return errno != EAGAIN && errno != EWOULDBLOCK && errno != EBADF && errno != EINVAL;
+}
+
+static void s_on_readable(h2o_socket_t *socket, const char *err)
+{
+    listener_t *self = socket->data;
+    (void)err;
+    for (unsigned i = 0; i < ACCEPTS && s_accept(self); i++)
+        ;
+}
+
+listener_t *listener_new(h2o_accept_ctx_t *accept, int fd, census_t *census,
+                         const trusted_t *trusted)
+{
+    listener_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->accept = accept;
+    self->fd = fd;
+    self->census = census;
+    self->trusted = trusted;
+    s_open_reserve(self);
+    self->socket = h2o_evloop_socket_create(accept->ctx->loop, fd, H2O_SOCKET_FLAG_DONT_READ);
+    self->socket->data = self;
+    h2o_socket_read_start(self->socket, s_on_readable);
+    return self;
+}
+
+void listener_stop(listener_t *self)
+{
+    if (!self->socket)
+        return;
+    while (s_accept(self))
+        ;
+    h2o_socket_read_stop(self->socket);
+    h2o_socket_close(self->socket);
+    self->socket = NULL;
+    self->fd = -1;
+}
+
+bool listener_failing(const listener_t *self)
+{
+    return self->failing;
+}
+
+connection_t *connection_of(const h2o_req_t *req)
+{
+    connection_t *connection = req->conn->callbacks->get_socket(req->conn)->on_close.data;
+    assert(connection->magic == CONNECTION_MAGIC);
+    return connection;
+}

@@ -1,0 +1,40 @@
+/* The public listener of one thread: a socket of its own (SO_REUSEPORT), accepted connections with
+ * their limits, and what is known of each connection. Threading: the loop's thread, but for
+ * listener_bind. */
+#ifndef POSTERN_LISTENER_H
+#define POSTERN_LISTENER_H
+
+#include "gateway/census.h"
+#include "gateway/inflight.h"
+#include "gateway/request.h"
+
+typedef struct listener listener_t;
+
+/* Of an accepted connection. */
+typedef struct connection {
+    unsigned magic;
+    request_peer_t peer;
+    slot_ref_t request; /* the one that waits for its answer: HTTP/1.1 has one at a time */
+    listener_t *listener;
+    struct connection *next_free;
+    char text[ADDRESS_TEXT];
+} connection_t;
+
+/* Binds and listens at "host:port" or "[v6]:port"; a port of 0 is replaced in TEXT by the one that
+ * the system gave. Exits when the address cannot be used. */
+int listener_bind(char *text, size_t size);
+
+/* Starts to accept on FD, which it closes. ACCEPT, CENSUS and TRUSTED are borrowed. */
+listener_t *listener_new(h2o_accept_ctx_t *accept, int fd, census_t *census,
+                         const trusted_t *trusted);
+
+/* Takes what waits in the backlog and closes the socket; connections live on. */
+void listener_stop(listener_t *self);
+
+/* Whether the last attempt to accept failed for lack of descriptors or memory. */
+bool listener_failing(const listener_t *self);
+
+/* The connection of a request. */
+connection_t *connection_of(const h2o_req_t *req);
+
+#endif

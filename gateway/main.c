@@ -1,0 +1,25 @@
+/* postern-gateway: HTTP on one side, the ring on the other. It opens no database and parses no
+ * body. */
+#include "common/life/life.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+#include "gateway/gateway.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+    conf_start_t start;
+    char address[300];
+    conf_start(&start, "postern-gateway", "gateway", argc, argv);
+    log_open(start.process, (log_level_t)log_level_of(conf_text(start.conf, SET_log_level)));
+    life_begin();
+    gateway_t *gateway = gateway_new(&start);
+    life_drop_privileges(conf_text(start.conf, SET_process_user));
+    conf_address(start.conf, SET_gateway_monitor, start.index, address, sizeof address);
+    monitor_start(start.process, address);
+    int rc = gateway_run(gateway);
+    /* The lanes' connections are still there: the kernel closes them. */
+    _exit(rc);
+}

@@ -1,0 +1,120 @@
+#include "gateway/query.h"
+
+#include "common/base/secret.h"
+#include "gateway/percent.h"
+
+#include <stdlib.h>
+
+query_t *query_new(void)
+{
+    query_t *self = calloc(1, sizeof *self);
+    char *scratch = malloc(2 * QUERY_URL);
+    if (!self || !scratch)
+        abort();
+    self->scratch = scratch;
+    return self;
+}
+
+void query_destroy(query_t **self_p)
+{
+    if (*self_p) {
+        query_wipe(*self_p);
+        secret_wipe((*self_p)->scratch, 2 * QUERY_URL);
+        free((*self_p)->scratch);
+        pack_wipe(&(*self_p)->params);
+        free(*self_p);
+        *self_p = NULL;
+    }
+}
+
+void query_wipe(query_t *self)
+{
+    secret_wipe(self->token.text, self->token.len);
+    secret_wipe(self->appkey.text, self->appkey.len);
+    self->token.len = self->appkey.len = 0;
+    self->token.present = self->appkey.present = false;
+}
+
+static error_code_t s_secret(query_t *self, query_secret_t *secret, slice_t raw,
+                             const char **detail)
+{
+    ssize_t len = percent_decode(raw, false, self->scratch);
+    *detail = "A credential in the query has a broken percent escape.";
+    if (len < 0)
+        return ERROR_invalid_param;
+    bool oversized = (size_t)len > sizeof secret->text;
+    if (secret->present) {
+        bool same = !oversized && !secret->oversized &&
+                    secret_eq(secret->text, secret->len, self->scratch, (size_t)len);
+        *detail = "zapikey or appkey is there twice, with different values.";
+        secret_wipe(self->scratch, (size_t)len);
+        return same ? ERROR_none : ERROR_invalid_param;
+    }
+    secret->present = true;
+    secret->oversized = oversized;
+    secret->len = oversized ? 0 : (size_t)len;
+    memcpy(secret->text, self->scratch, secret->len);
+    secret_wipe(self->scratch, (size_t)len);
+    return ERROR_none;
+}
+
+/* One half of a parameter, decoded at TO. */
+static error_code_t s_decode(slice_t raw, char *to, slice_t *out, const char **detail)
+{
+    ssize_t len = percent_decode(raw, true, to);
+    *detail = "A query parameter has a broken percent escape.";
+    if (len < 0)
+        return ERROR_invalid_param;
+    *out = slice(to, (size_t)len);
+    *detail = "A query parameter is not UTF-8 or contains a NUL.";
+    if (memchr(to, 0, out->len) || !utf8_valid(*out))
+        return ERROR_invalid_param;
+    *detail = "A query parameter is longer than 10,000 characters.";
+    if (out->len > QUERY_VALUE && utf8_count(*out) > QUERY_VALUE)
+        return ERROR_uri_too_long;
+    return ERROR_none;
+}
+
+static error_code_t s_pair(query_t *self, slice_t pair, unsigned most, const char **detail)
+{
+    const char *equals = memchr(pair.data, '=', pair.len);
+    size_t name_len = equals ? (size_t)(equals - pair.data) : pair.len;
+    slice_t name = slice(pair.data, name_len);
+    slice_t value = equals ? slice(equals + 1, pair.len - name_len - 1) : slice("", 0);
+    error_code_t error = s_decode(name, self->scratch, &name, detail);
+    if (error)
+        return error;
+    if (slice_is(name, "zapikey"))
+        return s_secret(self, &self->token, value, detail);
+    if (slice_is(name, "appkey"))
+        return s_secret(self, &self->appkey, value, detail);
+    *detail = "There are too many query parameters.";
+    if (++self->count > most)
+        return ERROR_uri_too_long;
+    error = s_decode(value, self->scratch + QUERY_URL, &value, detail);
+    if (!error)
+        wire_pairs_add(&self->params, name, value);
+    return error;
+}
+
+error_code_t query_parse(query_t *self, slice_t query, unsigned most, const char **detail)
+{
+    query_wipe(self);
+    pack_reset(&self->params);
+    self->count = 0;
+    *detail = "The URL is longer than 64 KiB.";
+    if (query.len > QUERY_URL)
+        return ERROR_uri_too_long;
+    while (query.len) {
+        const char *and = memchr(query.data, '&', query.len);
+        size_t len = and? (size_t)(and-query.data) : query.len;
+        if (len) {
+            error_code_t error = s_pair(self, slice(query.data, len), most, detail);
+            if (error)
+                return error;
+        }
+        len += and? 1 : 0;
+        query = slice(query.data + len, query.len - len);
+    }
+    return ERROR_none;
+}

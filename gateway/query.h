@@ -1,0 +1,41 @@
+/* The query of a URL: parameters for the handler, and the two credentials taken out of them.
+ *
+ * An object is reused from one request to the next and belongs to one thread; what it holds is
+ * valid until the next query_parse. */
+#ifndef POSTERN_QUERY_H
+#define POSTERN_QUERY_H
+
+#include "common/base/errors.h"
+#include "common/wire/wire.h"
+
+enum {
+    QUERY_URL = 64 << 10, /* longest URL */
+    QUERY_VALUE = 10000,  /* most characters of a name or a value */
+};
+
+/* A credential as it stands in the query. */
+typedef struct {
+    bool present;
+    bool oversized; /* longer than any credential: not kept, matches nothing */
+    size_t len;
+    char text[WIRE_TEXT];
+} query_secret_t;
+
+typedef struct {
+    pack_t params; /* pairs for wire_pairs_of */
+    unsigned count;
+    query_secret_t token, appkey; /* zapikey, appkey */
+    char *scratch;                /* private: QUERY_URL bytes */
+} query_t;
+
+query_t *query_new(void);
+void query_destroy(query_t **self_p);
+
+/* Parses what follows the '?'. At most MOST parameters besides the credentials. ERROR_none, or the
+ * error with its detail (constant text). '+' is a space, but stands for itself in a credential. */
+error_code_t query_parse(query_t *self, slice_t query, unsigned most, const char **detail);
+
+/* Overwrites the credentials. */
+void query_wipe(query_t *self);
+
+#endif

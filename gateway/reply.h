@@ -1,0 +1,30 @@
+/* Answers: from errors and from replies of the ring, and in place of libh2o's own error pages.
+ *
+ * Each ends its request: REQ must not be touched afterwards, except by reply_wipe. Every answer has
+ * X-Request-Id; no byte of a peer or a sender reaches a header. libh2o itself answers 400 in plain
+ * text and without an id, and closes, where a request line or header does not parse or the head
+ * passes 100 headers or about 408 KiB. Threading: the request's thread. */
+#ifndef POSTERN_REPLY_H
+#define POSTERN_REPLY_H
+
+#include "common/base/errors.h"
+#include "common/wire/wire.h"
+
+#include <h2o.h>
+
+/* Answers with an error of our own. detail: constant text in place of the table's message, or NULL;
+ * allow: the value of an Allow header, or empty. */
+void reply_error(h2o_req_t *req, const uuid_t7 *id, error_code_t code, const char *detail,
+                 slice_t allow);
+
+/* Answers with a reply of the ring; BODY may be moved out. An unknown error number answers by its
+ * status alone. */
+void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body);
+
+/* Gives the errors that libh2o makes (400, 413, 417) the form of ours. */
+void reply_cover_errors(h2o_pathconf_t *path);
+
+/* Writes the JSON of an error; MESSAGE is escaped. Returns its length, at most size. */
+size_t reply_json(char *out, size_t size, const char *code, slice_t message, const uuid_t7 *id);
+
+#endif

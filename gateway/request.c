@@ -1,0 +1,259 @@
+#include "gateway/request.h"
+
+#include "common/base/secret.h"
+#include "gateway/framing.h"
+#include "gateway/headers.h"
+#include "gateway/percent.h"
+#include "gateway/query.h"
+
+#include <stdlib.h>
+
+enum { FORWARDED_LINES = 16 };
+
+struct request_reader {
+    request_limits_t limits;
+    const routes_t *routes;
+    const trusted_t *trusted;
+    query_t *query;
+    pack_t headers; /* of the request at hand */
+    pack_t latin;   /* a header value in UTF-8 */
+};
+
+/* What the headers of one request told. */
+typedef struct {
+    slice_t bearer, webhook; /* credentials */
+    slice_t key;             /* Idempotency-Key */
+    slice_t forwarded[FORWARDED_LINES];
+    size_t lines;
+    size_t bytes;
+    bool conflict, key_conflict;
+} found_t;
+
+request_reader_t *request_reader_new(const request_limits_t *limits, const routes_t *routes,
+                                     const trusted_t *trusted)
+{
+    request_reader_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->limits = *limits;
+    self->routes = routes;
+    self->trusted = trusted;
+    self->query = query_new();
+    return self;
+}
+
+void request_reader_destroy(request_reader_t **self_p)
+{
+    if (*self_p) {
+        query_destroy(&(*self_p)->query);
+        pack_free(&(*self_p)->headers);
+        pack_free(&(*self_p)->latin);
+        free(*self_p);
+        *self_p = NULL;
+    }
+}
+
+static error_code_t s_refuse(request_t *out, error_code_t error, const char *detail)
+{
+    out->error = error;
+    out->detail = detail;
+    return error;
+}
+
+static slice_t s_keep(h2o_req_t *req, const void *data, size_t len)
+{
+    if (len == 0)
+        return slice("", 0);
+    char *kept = h2o_mem_alloc_pool(&req->pool, len);
+    memcpy(kept, data, len);
+    return slice(kept, len);
+}
+
+/* The path of "http://host/path", which RFC 9112 §3.2.2 allows in a request line; the path itself
+ * in all other cases. */
+static slice_t s_origin_form(slice_t path)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; path.len && *path.data != '/' && i < 2; i++) {
+        size_t len = strlen(schemes[i]);
+        if (path.len <= len || strncasecmp(path.data, schemes[i], len) != 0)
+            continue;
+        const char *slash = memchr(path.data + len, '/', path.len - len);
+        if (slash)
+            return slice(slash, path.len - (size_t)(slash - path.data));
+    }
+    return path;
+}
+
+static error_code_t s_route(request_reader_t *self, h2o_req_t *req, slice_t path, request_t *out)
+{
+    route_t route;
+    slice_t method = slice(req->method.base, req->method.len);
+    switch (routes_find(self->routes, method, path, &route)) {
+    case ROUTE_FOUND:
+        break;
+    case ROUTE_NOT_FOUND:
+        return s_refuse(out, ERROR_not_found,
+                        slice_is(path, "/")
+                            ? "This is a Postern gateway. Post to "
+                              "/api/v2/channelsbyname/{name}/message?zapikey={token}; see docs/API."
+                            : NULL);
+    case ROUTE_METHOD:
+        out->allow = route.allow;
+        return s_refuse(out, ERROR_method_not_allowed, NULL);
+    case ROUTE_MALFORMED:
+        return s_refuse(out, ERROR_invalid_request,
+                        "The target in the path is not valid percent-encoded UTF-8.");
+    }
+    out->op = route.op;
+    out->entry.op = route.op->number;
+    out->entry.method = route.method;
+    out->entry.target = s_keep(req, route.target, route.target_len);
+    return ERROR_none;
+}
+
+/* HTTP's old character set is Latin-1; an entry carries UTF-8. */
+static slice_t s_utf8(request_reader_t *self, slice_t value)
+{
+    if (utf8_valid(value))
+        return value;
+    pack_reset(&self->latin);
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.data[i];
+        char wide[2] = {(char)(0xc0 | c >> 6), (char)(0x80 | (c & 0x3f))};
+        pack_raw(&self->latin, c < 0x80 ? slice(value.data + i, 1) : slice(wide, 2));
+    }
+    return slice(self->latin.data, self->latin.len);
+}
+
+static void s_credential(slice_t *known, slice_t value, bool *conflict)
+{
+    if (known->data && !secret_eq(known->data, known->len, value.data, value.len))
+        *conflict = true;
+    *known = value;
+}
+
+static void s_header(request_reader_t *self, slice_t name, slice_t value, found_t *found)
+{
+    slice_t token;
+    if (slice_is(name, "authorization")) {
+        if (header_bearer(value, &token))
+            s_credential(&found->bearer, token, &found->conflict);
+        return;
+    }
+    if (slice_is(name, "x-webhook-token")) {
+        s_credential(&found->webhook, value, &found->conflict);
+        return;
+    }
+    if (slice_is(name, "x-forwarded-for") && found->lines < FORWARDED_LINES) {
+        found->forwarded[found->lines++] = value;
+        return;
+    }
+    if (slice_is(name, "idempotency-key")) {
+        if (found->key.data && !slice_eq(found->key, value))
+            found->key_conflict = true;
+        found->key = value;
+    }
+    if (header_travels(name))
+        wire_pairs_add(&self->headers, name, s_utf8(self, value));
+}
+
+static error_code_t s_headers(request_reader_t *self, h2o_req_t *req, request_t *out,
+                              found_t *found)
+{
+    if (req->headers.size > self->limits.headers || out->head_len > self->limits.head_bytes)
+        return s_refuse(out, ERROR_headers_too_large, NULL);
+    pack_reset(&self->headers);
+    for (size_t i = 0; i < req->headers.size; i++) {
+        const h2o_header_t *header = &req->headers.entries[i];
+        s_header(self, slice(header->name->base, header->name->len),
+                 slice(header->value.base, header->value.len), found);
+    }
+    if (found->key_conflict)
+        found->key = slice("", 0); /* refused after the token */
+    out->entry.headers = s_keep(req, self->headers.data, self->headers.len);
+    return ERROR_none;
+}
+
+static error_code_t s_query(request_reader_t *self, h2o_req_t *req, slice_t query, request_t *out)
+{
+    const char *detail;
+    error_code_t error = query_parse(self->query, query, self->limits.parameters, &detail);
+    if (error)
+        return s_refuse(out, error, detail);
+    out->entry.params = s_keep(req, self->query->params.data, self->query->params.len);
+    return ERROR_none;
+}
+
+/* One token from all the places where it may stand; two that differ are refused. */
+static error_code_t s_credentials(request_reader_t *self, h2o_req_t *req, found_t *found,
+                                  request_t *out)
+{
+    const query_secret_t *in_query = &self->query->token;
+    slice_t token = slice(NULL, 0);
+    if (in_query->present)
+        token = slice(in_query->text, in_query->len);
+    if (found->bearer.data)
+        s_credential(&token, found->bearer, &found->conflict);
+    if (found->webhook.data)
+        s_credential(&token, found->webhook, &found->conflict);
+    if (found->conflict)
+        return s_refuse(out, ERROR_invalid_param, "The request has two different tokens.");
+    if (in_query->oversized || !token.data || token_shape(token.data, token.len) == TOKEN_MALFORMED)
+        return s_refuse(out, ERROR_invalid_token, NULL);
+    out->entry.token = s_keep(req, token.data, token.len);
+    if (self->query->appkey.oversized)
+        return s_refuse(out, ERROR_invalid_appkey, NULL);
+    out->entry.appkey = s_keep(req, self->query->appkey.text, self->query->appkey.len);
+    return ERROR_none;
+}
+
+static slice_t s_client(request_reader_t *self, h2o_req_t *req, const request_peer_t *peer,
+                        const found_t *found)
+{
+    char text[ADDRESS_TEXT];
+    if (!peer->trusted || found->lines == 0)
+        return peer->text;
+    address_t client =
+        client_address(self->trusted, &peer->address, found->forwarded, found->lines);
+    return s_keep(req, text, address_text(&client, text));
+}
+
+static error_code_t s_head(request_reader_t *self, h2o_req_t *req, found_t *found, request_t *out)
+{
+    h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
+    framing_t framing = framing_check(slice(sock->input->bytes, sock->input->size));
+    out->head_len = framing.head_len;
+    if (framing.fault)
+        return s_refuse(out, ERROR_invalid_request, framing.fault);
+    if (req->input.path.len > QUERY_URL)
+        return s_refuse(out, ERROR_uri_too_long, "The URL is longer than 64 KiB.");
+    slice_t path = s_origin_form(slice(req->input.path.base, req->input.path.len));
+    const char *mark = path.len ? memchr(path.data, '?', path.len) : NULL;
+    size_t len = mark ? (size_t)(mark - path.data) : path.len;
+    error_code_t error = s_route(self, req, slice(path.data, len), out);
+    if (!error)
+        error = s_headers(self, req, out, found);
+    if (!error && req->entity.len > self->limits.body_bytes)
+        error = s_refuse(out, ERROR_body_too_large, NULL);
+    if (!error)
+        error = s_query(self, req, mark ? slice(mark + 1, path.len - len - 1) : slice("", 0), out);
+    return error;
+}
+
+error_code_t request_read(request_reader_t *self, h2o_req_t *req, const request_peer_t *peer,
+                          request_t *out)
+{
+    found_t found = {.lines = 0};
+    *out = (request_t){.entry = {.has_body = req->entity.len > 0}};
+    error_code_t error = s_head(self, req, &found, out);
+    if (!error)
+        error = s_credentials(self, req, &found, out);
+    if (!error && found.key.data && !header_is_key(found.key))
+        error = s_refuse(out, ERROR_invalid_param,
+                         "An Idempotency-Key is one value of 1 to 255 printable ASCII characters.");
+    if (!error)
+        out->entry.client = s_client(self, req, peer, &found);
+    query_wipe(self->query);
+    return error;
+}

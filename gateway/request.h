@@ -1,0 +1,50 @@
+/* An HTTP request to an entry of the wire protocol.
+ *
+ * A reader is reused and belongs to one thread. What it writes into the request lives in the HTTP
+ * request's pool or input, until that is answered. */
+#ifndef POSTERN_REQUEST_H
+#define POSTERN_REQUEST_H
+
+#include "common/base/errors.h"
+#include "common/wire/wire.h"
+#include "gateway/client_address.h"
+#include "gateway/routes.h"
+
+#include <h2o.h>
+
+typedef struct {
+    size_t body_bytes, head_bytes;
+    unsigned headers, parameters;
+} request_limits_t;
+
+typedef struct request_reader request_reader_t;
+
+/* ROUTES and TRUSTED are borrowed. */
+request_reader_t *request_reader_new(const request_limits_t *limits, const routes_t *routes,
+                                     const trusted_t *trusted);
+void request_reader_destroy(request_reader_t **self_p);
+
+/* Where the connection comes from; its text lives as long as the connection. */
+typedef struct {
+    address_t address;
+    slice_t text;
+    bool trusted;
+} request_peer_t;
+
+typedef struct {
+    wire_request_t entry; /* op, method, target, params, headers, client, token, appkey */
+    const op_t *op;
+    size_t head_len; /* bytes of the head in the connection's input */
+    /* of a refusal */
+    error_code_t error;
+    const char *detail; /* constant text, or NULL: the table's */
+    unsigned allow;     /* with method_not_allowed: the methods */
+} request_t;
+
+/* Reads REQ. ERROR_none, or the error (also in out->error) with which it is to be refused. Where
+ * two things are wrong, the answer is the first of: framing, 414 of the URL, 404, 405, 431, 413,
+ * the query, contradicting credentials, 401, the Idempotency-Key. */
+error_code_t request_read(request_reader_t *self, h2o_req_t *req, const request_peer_t *peer,
+                          request_t *out);
+
+#endif

@@ -1,0 +1,10 @@
+/* TLS of the public listener: 1.2 and newer, ALPN http/1.1 only. Threading: shared read-only. */
+#ifndef POSTERN_TLS_H
+#define POSTERN_TLS_H
+
+#include <openssl/ssl.h>
+
+/* Loads a PEM chain and its key; exits with the reason when they cannot be used. Never freed. */
+SSL_CTX *tls_new(const char *certificate, const char *key);
+
+#endif
