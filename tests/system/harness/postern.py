@@ -70,8 +70,11 @@ class User:
 class App:
     """One of an extension's two apps."""
 
-    def __init__(self, app_id, appkey, url, environment):
-        self.app_id, self.appkey, self.url, self.environment = app_id, appkey, url, environment
+    def __init__(self, shown, environment):
+        self.environment = environment
+        self.app_id = shown["apps"][environment]["app_id"]
+        self.appkey = shown["apps"][environment]["appkey"]
+        self.url = shown["urls"][environment]  # complete, with TOKEN in place of a token
 
 
 def scratch(prefix="r-"):
@@ -294,13 +297,14 @@ class Ring:
 
     def extension(self, name, owner):
         """Makes an extension; returns {"sandbox": App, "marketplace": App}."""
-        self.ctl("extension", "create", name, "--owner", owner.email)
-        return self.apps(name)
+        return self._apps(self.ctl("extension", "create", name, "--owner", owner.email))
 
     def apps(self, name):
-        shown = self.ctl("extension", "show", name)
-        return {app["environment"]: App(app["app_id"], app["appkey"], app["url"],
-                                        app["environment"]) for app in shown["apps"]}
+        return self._apps(self.ctl("extension", "show", name))
+
+    @staticmethod
+    def _apps(shown):
+        return {which: App(shown, which) for which in ("sandbox", "marketplace")}
 
     # --- URLs and HTTP
 

@@ -1,0 +1,285 @@
+"""posternctl up as a supervisor, with small scripts in place of the processes: who dies when is theirs
+to say, so that each rule of supervision is seen alone."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import time
+
+import pytest
+
+from harness import postern
+
+SCRIPT = """#!/bin/sh
+# The name of this script and -i INDEX tell which process it stands for.
+me=$(basename "$0" | sed s/postern-//)-$2
+dir=$(dirname "$0")
+echo "$me $$ start $(date +%s%N)" >> "$dir/events"
+echo "$@" > "$dir/$me.arguments"
+env > "$dir/$me.environment"
+[ -e "$dir/$me.early" ] && exit "$(cat "$dir/$me.early")"
+trap 'echo "$me $$ term $(date +%s%N)" >> "$dir/events"; [ -e "$dir/$me.deaf" ] || exit 0' TERM
+eval "echo >&$POSTERN_READY_FD"
+eval "exec $POSTERN_READY_FD>&-"
+while :; do sleep 0.05; done
+"""
+
+
+class Fleet:
+    """A directory with posternctl and six scripts beside it."""
+
+    def __init__(self):
+        self.dir = postern.scratch("s-")
+        self.bin = self.dir / "bin"
+        self.bin.mkdir()
+        shutil.copy(postern.BIN / "posternctl", self.bin)
+        for kind in postern.KINDS:
+            path = self.bin / f"postern-{kind}"
+            path.write_text(SCRIPT)
+            path.chmod(0o755)
+        self.port = postern.free_ports(20)
+        self.log = self.dir / "log"
+        self.process = None
+        self.run("init", str(self.dir), check=True)
+
+    def run(self, *words, **more):
+        return subprocess.run([str(self.bin / "posternctl"), *map(str, words)], text=True,
+                              capture_output=True, timeout=60, **more)
+
+    def up(self, *words, ready=True, environment=None):
+        """Starts; READY: waits for --ready-fd's byte."""
+        ours, theirs = os.pipe()
+        with open(self.log, "ab") as out:
+            self.process = subprocess.Popen(
+                [str(self.bin / "posternctl"), "-c", str(self.dir / "postern.conf"), "up", "--port",
+                 str(self.port), "--ready-fd", str(theirs), *words],
+                stdout=out, stderr=out, pass_fds=[theirs], env={**os.environ, **(environment or {})})
+        os.close(theirs)
+        if ready:
+            assert os.read(ours, 1) == b"1", self.log.read_text()
+        os.close(ours)
+        return self
+
+    def events(self, kind=None):
+        """[(process, pid, "start" or "term", seconds)] in order."""
+        found = []
+        for line in (self.bin / "events").read_text().splitlines():
+            name, pid, what, at = line.split()
+            if kind in (None, what):
+                found.append((name, int(pid), what, int(at) / 1e9))
+        return found
+
+    def starts(self, name):
+        return [event for event in self.events("start") if event[0] == name]
+
+    def pid(self, name):
+        return self.starts(name)[-1][1]
+
+    def mark(self, name, what, text=""):
+        (self.bin / f"{name}.{what}").write_text(str(text))
+
+    def stop(self, sig=signal.SIGTERM):
+        self.process.send_signal(sig)
+        return self.process.wait(30)
+
+    def close(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+@pytest.fixture
+def fleet():
+    made = Fleet()
+    yield made
+    made.close()
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    return state != "Z"
+
+
+def test_starts_every_process_and_ends_with_0(fleet):
+    fleet.up("--gateways", "2")
+    assert sorted(name for name, *_ in fleet.events("start")) == [
+        "authd-0", "bot-0", "channel-0", "extension-0", "gateway-0", "gateway-1", "router-0"]
+    table = fleet.log.read_text()
+    for at, name in enumerate(["gateway-0", "gateway-1", "authd-0", "router-0", "channel-0",
+                               "bot-0", "extension-0"]):
+        monitor = f"http://127.0.0.1:{fleet.port + 10 + at}"
+        assert re.search(rf"^{name} +{fleet.pid(name)} .*{monitor}$", table, re.M), table
+    words = (fleet.bin / "channel-0.arguments").read_text()
+    assert f"-s gateway.listen=127.0.0.1:{fleet.port}" in words
+    assert f"-s public.url=http://127.0.0.1:{fleet.port}" in words
+    assert fleet.stop() == 0
+    assert not any(alive(pid) for _, pid, *_ in fleet.events("start"))
+
+
+def test_one_that_was_ready_restarts_at_once_again_and_again(fleet):
+    fleet.up()
+    for _ in range(5):
+        old = fleet.pid("router-0")
+        died = time.time()
+        os.kill(old, signal.SIGKILL)
+        postern.wait(lambda: fleet.pid("router-0") != old, what="the restart")
+        assert fleet.starts("router-0")[-1][3] - died < 0.2
+        # Ready before it is killed again: one that is not has to wait.
+        postern.wait(lambda: fleet.log.read_text().count("event=child.ready name=router-0")
+                     == len(fleet.starts("router-0")), what="readiness")
+    assert len(re.findall(r"event=child.died name=router-0 pid=\d+ signal=SIGKILL ready=yes",
+                          fleet.log.read_text())) == 5
+    assert len(fleet.events("start")) == 6 + 5, "the others were left alone"
+    assert fleet.stop() == 0
+
+
+def test_one_that_dies_before_it_is_ready_waits_longer_each_time(fleet):
+    fleet.mark("bot-0", "early", 3)
+    fleet.up(ready=False)
+    postern.wait(lambda: len(fleet.starts("bot-0")) >= 4, what="four starts")
+    times = [event[3] for event in fleet.starts("bot-0")[:4]]
+    gaps = [b - a for a, b in zip(times, times[1:])]
+    for gap, wanted in zip(gaps, (0.25, 0.5, 1.0)):
+        assert wanted <= gap < wanted + 0.25, gaps
+    assert "event=child.died name=bot-0" in fleet.log.read_text()
+    # What is mended starts by itself, and then all are ready.
+    (fleet.bin / "bot-0.early").unlink()
+    postern.wait(lambda: "Postern is up" in fleet.log.read_text(), what="the table")
+    assert fleet.stop() == 0
+
+
+def test_a_refused_configuration_ends_the_start_with_78(fleet):
+    fleet.mark("authd-0", "early", 78)
+    fleet.up(ready=False)
+    assert fleet.process.wait(20) == 78
+    assert len(fleet.starts("authd-0")) == 2
+    assert not any(alive(pid) for _, pid, *_ in fleet.events("start"))
+
+
+def test_gateways_end_first_and_the_others_after_them(fleet):
+    fleet.up("--gateways", "2")
+    assert fleet.stop(signal.SIGINT) == 0
+    order = [name for name, *_ in fleet.events("term")]
+    assert sorted(order[:2]) == ["gateway-0", "gateway-1"]
+    assert sorted(order[2:]) == ["authd-0", "bot-0", "channel-0", "extension-0", "router-0"]
+
+
+def test_one_that_does_not_end_is_killed_after_drain_and_2_s(fleet):
+    fleet.mark("channel-0", "deaf")
+    fleet.up("-s", "process.drain_ms=500")
+    began = time.monotonic()
+    assert fleet.stop() == 1
+    assert 2.5 <= time.monotonic() - began < 5
+    assert "event=supervise.kill" in fleet.log.read_text()
+    assert not alive(fleet.pid("channel-0"))
+
+
+def test_a_second_signal_kills_at_once(fleet):
+    fleet.mark("gateway-0", "deaf")
+    fleet.up()
+    fleet.process.terminate()
+    postern.wait(lambda: fleet.events("term"), what="the first signal")
+    began = time.monotonic()
+    fleet.process.terminate()
+    assert fleet.process.wait(20) == 1
+    assert time.monotonic() - began < 2
+
+
+def test_no_orphan_outlives_a_killed_supervisor(fleet):
+    fleet.up()
+    pids = [pid for _, pid, *_ in fleet.events("start")]
+    fleet.process.kill()
+    fleet.process.wait()
+    postern.wait(lambda: not any(map(alive, pids)), what="the children's end")
+    # And the next one may start.
+    fleet.up()
+    assert fleet.stop() == 0
+
+
+def test_a_terminals_signal_reaches_the_supervisor_only(fleet):
+    """Ctrl-C goes to the foreground process group: the children are not in it."""
+    fleet.up()
+    for _, pid, *_ in fleet.events("start"):
+        assert os.getpgid(pid) == pid
+    assert fleet.stop() == 0
+
+
+@pytest.mark.parametrize("offset, name", [(0, "gateway.listen"), (11, "authd.monitor")])
+def test_ports_in_use_are_said_by_name(fleet, offset, name):
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", fleet.port + offset))
+        sock.listen()
+        done = fleet.run("-c", fleet.dir / "postern.conf", "up", "--port", fleet.port)
+    assert done.returncode == 1
+    assert f"{name} 127.0.0.1:{fleet.port + offset}" in done.stderr
+    assert "is in use; choose another with --port" in done.stderr
+    assert not (fleet.bin / "events").exists()
+
+
+def test_a_gateway_of_somebody_else_is_seen_although_it_shares_its_port(fleet):
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(("127.0.0.1", fleet.port))
+        sock.listen()
+        done = fleet.run("-c", fleet.dir / "postern.conf", "up", "--port", fleet.port)
+    assert done.returncode == 1 and "gateway.listen" in done.stderr
+
+
+def test_monitors_that_run_into_each_other_are_said_by_name(fleet):
+    done = fleet.run("-c", fleet.dir / "postern.conf", "up", "-s", "shards.channel=12",
+                     "-s", "channel.monitor=127.0.0.1:20040", "-s", "bot.monitor=127.0.0.1:20050")
+    assert done.returncode == 1
+    assert re.search(r"bot-0's monitor would be at 127.0.0.1:20050, where channel-10 listens",
+                     done.stderr), done.stderr
+
+
+def test_a_second_up_of_one_configuration_is_refused(fleet):
+    fleet.up()
+    done = fleet.run("-c", fleet.dir / "postern.conf", "up", "--port", fleet.port + 40)
+    assert done.returncode == 1
+    assert f"(pid {fleet.process.pid})" in done.stderr
+    assert len(fleet.events("start")) == 6
+    assert fleet.stop() == 0
+
+
+def test_other_commands_learn_the_ports_of_a_running_up(fleet):
+    fleet.up("--gateways", "2")
+    done = fleet.run("-c", fleet.dir / "postern.conf", "health", "--json")
+    monitors = {row["process"]: row["monitor"] for row in json.loads(done.stdout)["processes"]}
+    assert monitors["gateway-1"] == f"127.0.0.1:{fleet.port + 11}"
+    fleet.stop()
+    done = fleet.run("-c", fleet.dir / "postern.conf", "health", "--json")
+    assert "gateway-1" not in done.stdout and "127.0.0.1:9100" in done.stdout
+    assert done.returncode == 1
+
+
+def test_a_missing_binary_is_named(fleet):
+    (fleet.bin / "postern-router").unlink()
+    done = fleet.run("-c", fleet.dir / "postern.conf", "up", "--port", fleet.port)
+    assert done.returncode == 1 and "postern-router: No such file" in done.stderr
+    assert not (fleet.bin / "events").exists()
+
+
+def test_the_operators_credentials_do_not_reach_the_processes(fleet):
+    fleet.up(environment={"POSTERN_TOKEN": "canary-token", "POSTERN_APPKEY": "canary-appkey"})
+    assert "canary" not in (fleet.bin / "gateway-0.environment").read_text()
+    assert fleet.stop() == 0
+
+
+def test_the_notice_is_private(fleet):
+    fleet.up()
+    notice = fleet.dir / "data/run/up.json"
+    assert stat.S_IMODE(notice.stat().st_mode) == 0o600
+    assert stat.S_IMODE(notice.parent.stat().st_mode) == 0o700
+    assert fleet.stop() == 0
