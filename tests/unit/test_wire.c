@@ -1,0 +1,411 @@
+/* The codec: round trips, truncation at every byte, counts that lie, limits. */
+#include "common/base/ops.h"
+#include "common/wire/wire.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+/* cmocka needs the above first */
+#include <cmocka.h>
+
+enum { ALL_KINDS = 0xfe };
+
+/* What a batch sends, caught from an inproc pair: frames of one message. */
+typedef struct {
+    zmq_msg_t frame[8];
+    unsigned frames;
+} caught_t;
+
+static void *s_context, *s_out, *s_in;
+
+static int s_open(void **state)
+{
+    (void)state;
+    s_context = zmq_ctx_new();
+    s_out = zmq_socket(s_context, ZMQ_PAIR);
+    s_in = zmq_socket(s_context, ZMQ_PAIR);
+    assert_int_equal(zmq_bind(s_in, "inproc://wire"), 0);
+    assert_int_equal(zmq_connect(s_out, "inproc://wire"), 0);
+    return 0;
+}
+
+static int s_close(void **state)
+{
+    (void)state;
+    zmq_close(s_out);
+    zmq_close(s_in);
+    zmq_ctx_term(s_context);
+    return 0;
+}
+
+static void s_catch(caught_t *caught)
+{
+    int more = 1;
+    for (caught->frames = 0; more; caught->frames++) {
+        assert_true(caught->frames < 8);
+        zmq_msg_t *frame = &caught->frame[caught->frames];
+        zmq_msg_init(frame);
+        assert_true(zmq_msg_recv(frame, s_in, 0) >= 0);
+        more = zmq_msg_more(frame);
+    }
+}
+
+static void s_release(caught_t *caught)
+{
+    for (unsigned i = 0; i < caught->frames; i++)
+        zmq_msg_close(&caught->frame[i]);
+}
+
+static int s_decode(wire_message_t *message, caught_t *caught, unsigned expect)
+{
+    const char *reason = NULL;
+    int rc = wire_message_begin(message, &caught->frame[0], expect, &reason);
+    for (unsigned i = 1; rc == 0 && i < caught->frames; i++)
+        rc = wire_message_body(message, &caught->frame[i], &reason);
+    if (rc == 0)
+        rc = wire_message_end(message, &reason);
+    if (rc != 0)
+        assert_non_null(reason);
+    return rc;
+}
+
+static void s_body(zmq_msg_t *body, const char *text)
+{
+    zmq_msg_init_size(body, strlen(text));
+    memcpy(zmq_msg_data(body), text, strlen(text));
+}
+
+static wire_request_t s_request(pack_t *params, char dedupe[WIRE_DEDUPE])
+{
+    wire_request_t request = {.origin = 0xfeedfacecafebeef,
+                              .attempt = 3,
+                              .time_left_ms = 9500,
+                              .op = OP_channel_message,
+                              .method = OP_POST,
+                              .target = slice_of("general"),
+                              .client = slice_of("192.0.2.7"),
+                              .token = slice_of("pst_token"),
+                              .appkey = slice_of("key="),
+                              .has_body = true};
+    uuid_new(&request.id);
+    wire_pairs_add(params, slice_of("sync_message"), slice_of("true"));
+    wire_pairs_add(params, slice_of("x"), slice("\xff\0y", 3));
+    request.params = wire_pairs_of(params);
+    request.principal.present = true;
+    uuid_new(&request.principal.user);
+    uuid_new(&request.principal.target);
+    request.principal.display_name = slice_of("Zoë");
+    memset(dedupe, 7, WIRE_DEDUPE);
+    request.principal.dedupe = slice(dedupe, WIRE_DEDUPE);
+    request.principal.environment = ENVIRONMENT_SANDBOX;
+    return request;
+}
+
+static void s_send_two(void)
+{
+    pack_t params = {0};
+    char dedupe[WIRE_DEDUPE];
+    wire_request_t request = s_request(&params, dedupe);
+    wire_batch_t *batch = wire_batch_new();
+    zmq_msg_t body;
+    s_body(&body, "{\"text\":\"hi\"}");
+    wire_batch_add_request(batch, &request, &body);
+    request.token = request.appkey = slice("", 0);
+    request.principal.present = false;
+    wire_batch_add_request(batch, &request, NULL);
+    assert_int_equal(wire_batch_entries(batch), 2);
+    assert_int_equal(wire_batch_send(batch, s_out, NULL, WIRE_REQUESTS, 11, 22, 5), 0);
+    assert_int_equal(wire_batch_entries(batch), 0);
+    wire_batch_destroy(&batch);
+    pack_free(&params);
+}
+
+static void test_requests_come_back_as_they_went(void **state)
+{
+    (void)state;
+    s_send_two();
+    caught_t caught;
+    s_catch(&caught);
+    wire_message_t *message = wire_message_new();
+    assert_int_equal(s_decode(message, &caught, ALL_KINDS), 0);
+    assert_int_equal(message->sender, 11);
+    assert_int_equal(message->receiver, 22);
+    assert_int_equal(message->batch, 5);
+    assert_int_equal(message->entries, 2);
+    const wire_request_t *first = &message->requests[0];
+    assert_true(first->origin == 0xfeedfacecafebeef);
+    assert_int_equal(first->attempt, 3);
+    assert_int_equal(first->time_left_ms, 9500);
+    assert_true(slice_is(first->target, "general"));
+    assert_true(slice_is(first->token, "pst_token"));
+    assert_true(slice_is(first->appkey, "key="));
+    assert_true(slice_is(first->principal.display_name, "Zoë"));
+    assert_int_equal(first->principal.dedupe.len, WIRE_DEDUPE);
+    assert_int_equal(zmq_msg_size(&message->bodies[0]), 13);
+    slice_t value;
+    assert_true(wire_pairs_find(first->params, "sync_message", &value));
+    assert_true(slice_is(value, "true"));
+    assert_true(wire_pairs_find(first->params, "x", &value));
+    assert_int_equal(value.len, 3);
+    assert_false(message->requests[1].principal.present);
+    assert_false(message->requests[1].has_body);
+    assert_int_equal(message->requests[1].token.len, 0);
+    wire_message_destroy(&message);
+    s_release(&caught);
+}
+
+static void test_an_encoded_entry_is_patched_in_place(void **state)
+{
+    (void)state;
+    pack_t params = {0}, encoded = {0};
+    char dedupe[WIRE_DEDUPE];
+    wire_request_t request = s_request(&params, dedupe);
+    wire_request_encode(&encoded, &request);
+    wire_batch_t *batch = wire_batch_new();
+    wire_batch_add_encoded(batch, encoded.data, encoded.len, 9, 77, NULL);
+    assert_int_equal(wire_batch_send(batch, s_out, NULL, WIRE_REQUESTS, 1, 2, 3), 0);
+    caught_t caught;
+    s_catch(&caught);
+    wire_message_t *message = wire_message_new();
+    assert_int_equal(s_decode(message, &caught, ALL_KINDS), 0);
+    assert_int_equal(message->requests[0].attempt, 9);
+    assert_int_equal(message->requests[0].time_left_ms, 77);
+    assert_false(message->requests[0].has_body);
+    wire_message_destroy(&message);
+    wire_batch_destroy(&batch);
+    s_release(&caught);
+    pack_free(&params);
+    pack_free(&encoded);
+}
+
+static void test_replies_come_back_as_they_went(void **state)
+{
+    (void)state;
+    wire_reply_t reply = {.origin = 4,
+                          .attempt = 1,
+                          .status = 429,
+                          .error = 28,
+                          .retry_after_s = 2,
+                          .content = CONTENT_JSON,
+                          .facts = 2,
+                          .fact = {{FACT_RATE_LIMIT, 1000}, {99, UINT64_MAX}}};
+    uuid_new(&reply.id);
+    wire_batch_t *batch = wire_batch_new();
+    zmq_msg_t body;
+    s_body(&body, "slow down");
+    wire_batch_add_reply(batch, &reply, &body);
+    assert_int_equal(wire_batch_send(batch, s_out, NULL, WIRE_REPLIES, 1, 2, 0), 0);
+    caught_t caught;
+    s_catch(&caught);
+    wire_message_t *message = wire_message_new();
+    assert_int_equal(s_decode(message, &caught, 1u << WIRE_REPLIES), 0);
+    assert_true(uuid_eq(&message->replies[0].id, &reply.id));
+    assert_int_equal(message->replies[0].status, 429);
+    assert_int_equal(message->replies[0].facts, 2);
+    assert_true(message->replies[0].fact[1].value == UINT64_MAX);
+    assert_true(message->replies[0].has_body);
+    wire_message_destroy(&message);
+    wire_batch_destroy(&batch);
+    s_release(&caught);
+}
+
+static void test_hello_and_numbers_come_back(void **state)
+{
+    (void)state;
+    wire_hello_t hello = {.role = ROLE_WORKER,
+                          .name = slice_of("bot-3"),
+                          .version_min = 1,
+                          .version_max = 2,
+                          .kind = OWNER_BOT,
+                          .shard = 3,
+                          .shards = 4,
+                          .news = 12};
+    uuid_new(&hello.journal);
+    assert_int_equal(wire_send_hello(s_out, NULL, 7, 0, &hello), 0);
+    assert_int_equal(wire_send_number(s_out, NULL, WIRE_CREDIT, 7, 8, 900), 0);
+    assert_int_equal(wire_send_goodbye(s_out, NULL, 7, 8, GOODBYE_SHARDS), 0);
+    wire_message_t *message = wire_message_new();
+    caught_t caught;
+    s_catch(&caught);
+    assert_int_equal(s_decode(message, &caught, ALL_KINDS), 0);
+    assert_true(slice_is(message->hello.name, "bot-3"));
+    assert_true(uuid_eq(&message->hello.journal, &hello.journal));
+    assert_int_equal(message->hello.news, 12);
+    s_release(&caught);
+    s_catch(&caught);
+    assert_int_equal(s_decode(message, &caught, ALL_KINDS), 0);
+    assert_int_equal(message->batch, 900);
+    s_release(&caught);
+    s_catch(&caught);
+    assert_int_equal(s_decode(message, &caught, ALL_KINDS), 0);
+    assert_int_equal(message->goodbye, GOODBYE_SHARDS);
+    s_release(&caught);
+    wire_message_destroy(&message);
+}
+
+/* Decodes LEN bytes as a header; 0 when it is a whole message without bodies. */
+static int s_decode_bytes(const void *data, size_t len)
+{
+    caught_t caught = {.frames = 1};
+    zmq_msg_init_size(&caught.frame[0], len);
+    if (len)
+        memcpy(zmq_msg_data(&caught.frame[0]), data, len);
+    wire_message_t *message = wire_message_new();
+    int rc = s_decode(message, &caught, ALL_KINDS);
+    wire_message_destroy(&message);
+    s_release(&caught);
+    return rc;
+}
+
+static void test_a_header_cut_at_any_byte_is_refused(void **state)
+{
+    (void)state;
+    s_send_two();
+    caught_t caught;
+    s_catch(&caught);
+    size_t len = zmq_msg_size(&caught.frame[0]);
+    for (size_t cut = 0; cut < len; cut++)
+        assert_int_equal(s_decode_bytes(zmq_msg_data(&caught.frame[0]), cut), -1);
+    char *longer = malloc(len + 1);
+    memcpy(longer, zmq_msg_data(&caught.frame[0]), len);
+    longer[len] = 0;
+    assert_int_equal(s_decode_bytes(longer, len + 1), -1);
+    free(longer);
+    s_release(&caught);
+}
+
+static void test_bodies_must_be_as_many_as_announced(void **state)
+{
+    (void)state;
+    s_send_two();
+    caught_t caught;
+    s_catch(&caught);
+    assert_int_equal(s_decode_bytes(zmq_msg_data(&caught.frame[0]), zmq_msg_size(&caught.frame[0])),
+                     -1);
+    zmq_msg_init(&caught.frame[caught.frames++]);
+    wire_message_t *message = wire_message_new();
+    assert_int_equal(s_decode(message, &caught, ALL_KINDS), -1);
+    wire_message_destroy(&message);
+    s_release(&caught);
+}
+
+static void test_a_count_that_lies_costs_nothing(void **state)
+{
+    (void)state;
+    /* [1, REQUESTS, 1, 1, 1, array32 of 2^28] */
+    static const unsigned char lie[] = {0x96, 1, 1, 1, 1, 1, 0xdd, 0x10, 0, 0, 0};
+    static const unsigned char whole[] = {0xdd, 0x10, 0, 0, 0};
+    assert_int_equal(s_decode_bytes(lie, sizeof lie), -1);
+    assert_int_equal(s_decode_bytes(whole, sizeof whole), -1);
+}
+
+static void test_versions_and_kinds_outside_the_range_are_refused(void **state)
+{
+    (void)state;
+    static const unsigned char newer[] = {0x96, 2, WIRE_CREDIT, 1, 1, 1, 0x90};
+    static const unsigned char kind[] = {0x96, 1, 8, 1, 1, 1, 0x90};
+    static const unsigned char nobody[] = {0x96, 1, WIRE_CREDIT, 0, 1, 1, 0x90};
+    static const unsigned char fine[] = {0x96, 1, WIRE_CREDIT, 1, 1, 1, 0x90};
+    assert_int_equal(s_decode_bytes(newer, sizeof newer), -1);
+    assert_int_equal(s_decode_bytes(kind, sizeof kind), -1);
+    assert_int_equal(s_decode_bytes(nobody, sizeof nobody), -1);
+    assert_int_equal(s_decode_bytes(fine, sizeof fine), 0);
+    assert_int_equal(wire_peek_version(newer, sizeof newer), 2);
+    assert_int_equal(wire_peek_version("", 0), 0);
+}
+
+static void test_a_batch_ends_at_its_limits(void **state)
+{
+    (void)state;
+    wire_batch_t *batch = wire_batch_new();
+    assert_true(wire_batch_has_room(batch, 64 << 20));
+    wire_reply_t reply = {.origin = 1, .attempt = 1, .status = 204};
+    for (unsigned i = 0; i < WIRE_ENTRIES; i++) {
+        assert_true(wire_batch_has_room(batch, 100));
+        wire_batch_add_reply(batch, &reply, NULL);
+    }
+    assert_false(wire_batch_has_room(batch, 1));
+    wire_batch_destroy(&batch);
+}
+
+static void test_records_are_read_by_key(void **state)
+{
+    (void)state;
+    pack_t record = {0};
+    pack_map(&record, 3);
+    pack_pair_str(&record, "name", slice_of("general"));
+    pack_pair_uint(&record, "rate", 1000);
+    pack_pair_bin(&record, "hash", "\0\1", 2);
+    slice_t bytes = slice(record.data, record.len);
+    assert_true(slice_is(unpack_find_bytes(bytes, "name"), "general"));
+    assert_int_equal(unpack_find_uint(bytes, "rate", 5), 1000);
+    assert_int_equal(unpack_find_uint(bytes, "burst", 5), 5);
+    assert_int_equal(unpack_find_bytes(bytes, "hash").len, 2);
+    assert_int_equal(unpack_find_bytes(bytes, "none").len, 0);
+    pack_free(&record);
+}
+
+static void test_text_must_be_utf8(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"\x80", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                      "\xe2\x82"};
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+        pack_t text = {0};
+        pack_str(&text, slice_of(bad[i]));
+        unpack_t cursor = unpack_begin(slice(text.data, text.len));
+        unpack_str(&cursor, 100);
+        assert_true(cursor.failed);
+        cursor = unpack_begin(slice(text.data, text.len));
+        unpack_bytes(&cursor, 100);
+        assert_true(unpack_done(&cursor));
+        pack_free(&text);
+    }
+}
+
+static void test_nesting_is_capped(void **state)
+{
+    (void)state;
+    char deep[64];
+    memset(deep, (char)0x91, sizeof deep);
+    deep[63] = 1;
+    unpack_t cursor = unpack_begin(slice(deep, sizeof deep));
+    unpack_value(&cursor, 8);
+    assert_true(cursor.failed);
+}
+
+static void test_shards_are_fixed_for_ever(void **state)
+{
+    (void)state;
+    uuid_t7 id = {{0x01, 0x93, 0x5a, 0x11, 0x22, 0x33, 0x74, 0x44, 0x95, 0x55, 0x66, 0x77, 0x88,
+                   0x99, 0xaa, 0xbb}};
+    unsigned seen[4] = {0};
+    assert_int_equal(wire_shard(&id, 1), 0);
+    assert_int_equal(wire_shard(&id, 1000003), 887660);
+    for (unsigned i = 0; i < 4000; i++) {
+        uuid_new(&id);
+        seen[wire_shard(&id, 4)]++;
+    }
+    for (unsigned i = 0; i < 4; i++)
+        assert_in_range(seen[i], 800, 1200);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_requests_come_back_as_they_went),
+        cmocka_unit_test(test_an_encoded_entry_is_patched_in_place),
+        cmocka_unit_test(test_replies_come_back_as_they_went),
+        cmocka_unit_test(test_hello_and_numbers_come_back),
+        cmocka_unit_test(test_a_header_cut_at_any_byte_is_refused),
+        cmocka_unit_test(test_bodies_must_be_as_many_as_announced),
+        cmocka_unit_test(test_a_count_that_lies_costs_nothing),
+        cmocka_unit_test(test_versions_and_kinds_outside_the_range_are_refused),
+        cmocka_unit_test(test_a_batch_ends_at_its_limits),
+        cmocka_unit_test(test_records_are_read_by_key),
+        cmocka_unit_test(test_text_must_be_utf8),
+        cmocka_unit_test(test_nesting_is_capped),
+        cmocka_unit_test(test_shards_are_fixed_for_ever),
+    };
+    return cmocka_run_group_tests(tests, s_open, s_close);
+}
