@@ -130,8 +130,8 @@ static void s_on_interim(void *arg, peer_t *peer, wire_message_t *message)
 static wire_goodbye_t s_on_up(void *arg, peer_t *peer, const wire_hello_t *hello)
 {
     hop_t *hop = s_hop(arg);
+    (void)peer;
     (void)hello;
-    log_info("bridge.up", "peer=%s", peer_name(peer));
     if (hop->authd)
         s_resend(hop->bridge, (int)hop->index, 0);
     else
@@ -152,7 +152,7 @@ static void s_on_down(void *arg, peer_t *peer)
 {
     hop_t *hop = s_hop(arg);
     bridge_t *self = hop->bridge;
-    log_warn("bridge.down", "peer=%s", peer_name(peer));
+    (void)peer;
     if (!hop->authd)
         return;
     for (unsigned i = 0; i < self->authds; i++)
@@ -181,7 +181,6 @@ static void s_wake(bridge_t *self, int64_t now_ms)
 {
     if (!link_woke(&self->instance, &self->woke_ms, now_ms))
         return;
-    log_warn("bridge.woke", "inflight=%u", inflight_len(self->inflight));
     for (unsigned i = 0; i < self->authds; i++)
         link_restart(self->authd[i].link);
     for (unsigned i = 0; i < self->routers; i++)

@@ -95,7 +95,9 @@ static void s_send(h2o_req_t *req, const char *body, size_t len)
     h2o_iovec_t buffer = {(char *)body, len};
     bool bodiless =
         len == 0 || slice_is(slice(req->input.method.base, req->input.method.len), "HEAD");
-    req->res.content_length = len;
+    /* A 204 has no Content-Length (RFC 9110 §8.6); any other answer without one would be chunked.
+     */
+    req->res.content_length = req->res.status == 204 ? SIZE_MAX : len;
     h2o_start_response(req, &s_generator);
     h2o_send(req, bodiless ? NULL : &buffer, bodiless ? 0 : 1, H2O_SEND_STATE_FINAL);
 }

@@ -1,0 +1,119 @@
+#include "gateway/client_address.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static address_t s_address(const char *text)
+{
+    address_t address;
+    assert_true(address_parse(slice_of(text), &address));
+    return address;
+}
+
+/* The client as text, seen from PEER with one X-Forwarded-For line. */
+static const char *s_client(const char *cidrs, const char *peer, const char *forwarded)
+{
+    static char text[ADDRESS_TEXT];
+    char err[200];
+    address_t from = s_address(peer);
+    trusted_t *trusted = trusted_new(cidrs, err, sizeof err);
+    assert_non_null(trusted);
+    slice_t line = slice_of(forwarded);
+    address_t client = client_address(trusted, &from, &line, 1);
+    trusted_destroy(&trusted);
+    address_text(&client, text);
+    return text;
+}
+
+static void test_example(void **state)
+{
+    (void)state;
+    assert_string_equal(s_client("10.0.0.0/8", "10.1.2.3", "203.0.113.9, 10.4.5.6"), "203.0.113.9");
+}
+
+/* What a sender writes itself stands to the left of what the proxy adds. */
+static void test_spoofed(void **state)
+{
+    (void)state;
+    assert_string_equal(s_client("10.0.0.0/8", "10.1.2.3", "127.0.0.1, 198.51.100.7"),
+                        "198.51.100.7");
+    assert_string_equal(s_client("10.0.0.0/8", "198.51.100.7", "127.0.0.1"), "198.51.100.7");
+    assert_string_equal(s_client("", "198.51.100.7", "127.0.0.1"), "198.51.100.7");
+    assert_string_equal(s_client("10.0.0.0/8", "10.1.2.3", "1.2.3.4, nonsense, 10.9.9.9"),
+                        "10.9.9.9");
+    assert_string_equal(s_client("10.0.0.0/8", "10.1.2.3", "garbage"), "10.1.2.3");
+    assert_string_equal(s_client("10.0.0.0/8", "10.1.2.3", ""), "10.1.2.3");
+    assert_string_equal(s_client("10.0.0.0/8", "10.1.2.3", "10.3.3.3,10.2.2.2"), "10.3.3.3");
+}
+
+static void test_several_lines(void **state)
+{
+    char err[200], text[ADDRESS_TEXT];
+    trusted_t *trusted = trusted_new("10.0.0.0/8", err, sizeof err);
+    address_t peer = s_address("10.0.0.1");
+    slice_t lines[] = {slice_of("1.1.1.1"), slice_of("2.2.2.2, 10.0.0.2"), slice_of("10.0.0.3")};
+    (void)state;
+    address_t client = client_address(trusted, &peer, lines, 3);
+    address_text(&client, text);
+    assert_string_equal(text, "2.2.2.2");
+    trusted_destroy(&trusted);
+}
+
+static void test_ipv6(void **state)
+{
+    (void)state;
+    assert_string_equal(s_client("2001:db8::/32 ::1", "2001:db8::5", "2001:dead::1"),
+                        "2001:dead::1");
+    assert_string_equal(s_client("2001:db8::/32", "2001:db9::5", "9.9.9.9"), "2001:db9::5");
+    assert_string_equal(s_client("10.0.0.0/8", "::ffff:10.0.0.1", "[2001:db8::7]:443"),
+                        "2001:db8::7");
+    assert_string_equal(s_client("10.0.0.0/8", "10.0.0.1", "203.0.113.9:5555"), "203.0.113.9");
+}
+
+static void test_networks(void **state)
+{
+    char err[200];
+    (void)state;
+    trusted_t *trusted = trusted_new(" 192.0.2.128/25, 0.0.0.0/32 ", err, sizeof err);
+    static const struct {
+        const char *address;
+        bool inside;
+    } rows[] = {{"192.0.2.127", false}, {"192.0.2.128", true}, {"192.0.2.255", true},
+                {"192.0.3.128", false}, {"0.0.0.0", true},     {"::", false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        address_t address = s_address(rows[i].address);
+        assert_int_equal(trusted_has(trusted, &address), rows[i].inside);
+    }
+    trusted_destroy(&trusted);
+    address_t any = s_address("8.8.8.8"), six = s_address("2001:db8::1");
+    trusted = trusted_new("0.0.0.0/0", err, sizeof err);
+    assert_true(trusted_has(trusted, &any));
+    assert_false(trusted_has(trusted, &six));
+    trusted_destroy(&trusted);
+}
+
+static void test_bad_networks(void **state)
+{
+    static const char *const bad[] = {"10.0.0.0/33",    "10.0.0.0/",   "10.0.0/8",    "x",
+                                      "2001:db8::/129", "10.0.0.0/-1", "10.0.0.0/08x"};
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char err[200] = "";
+        assert_null(trusted_new(bad[i], err, sizeof err));
+        assert_non_null(strstr(err, bad[i]));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_example),       cmocka_unit_test(test_spoofed),
+        cmocka_unit_test(test_several_lines), cmocka_unit_test(test_ipv6),
+        cmocka_unit_test(test_networks),      cmocka_unit_test(test_bad_networks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
