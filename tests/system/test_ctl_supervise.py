@@ -16,7 +16,7 @@ import pytest
 
 from harness import postern
 
-SCRIPT = """#!/bin/sh
+SCRIPT = """#!/bin/bash
 # The name of this script and -i INDEX tell which process it stands for.
 me=$(basename "$0" | sed s/postern-//)-$2
 dir=$(dirname "$0")
@@ -69,7 +69,8 @@ class Fleet:
     def events(self, kind=None):
         """[(process, pid, "start" or "term", seconds)] in order."""
         found = []
-        for line in (self.bin / "events").read_text().splitlines():
+        path = self.bin / "events"
+        for line in path.read_text().splitlines() if path.exists() else []:
             name, pid, what, at = line.split()
             if kind in (None, what):
                 found.append((name, int(pid), what, int(at) / 1e9))
@@ -79,7 +80,8 @@ class Fleet:
         return [event for event in self.events("start") if event[0] == name]
 
     def pid(self, name):
-        return self.starts(name)[-1][1]
+        starts = self.starts(name)
+        return starts[-1][1] if starts else None
 
     def mark(self, name, what, text=""):
         (self.bin / f"{name}.{what}").write_text(str(text))

@@ -1,0 +1,42 @@
+"""Alertmanager and Grafana pointed straight at a URL: kept whole by a bot, and a channel says why it
+cannot show them."""
+
+import pathlib
+
+import pytest
+
+FIXTURES = sorted((pathlib.Path(__file__).parents[1] / "compat/fixtures").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda p: p.stem)
+def test_bot_and_extension_keep_the_alert_whole(ring, name, path):
+    ada = ring.user(name)
+    ring.bot(name, ada)
+    app = ring.extension(name, ada)["sandbox"]
+    body = path.read_bytes()
+    headers = {"Content-Type": "application/json", "User-Agent": "Alertmanager/0.27.0"}
+    for url in (ring.bot_url(name, ada.token), ring.extension_url(app, ada.token)):
+        assert ring.post(url, body, headers=headers).status_code == 200
+    for where in (("bots", name), ("applications", app.app_id)):
+        found, = ring.messages(*where, ada.token)
+        assert found["event"]["body"].encode() == body
+        assert found["message"] is None
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda p: p.stem)
+def test_channel_refuses_the_alert_and_says_why(ring, name, path):
+    ada = ring.user(name)
+    ring.channel(name, ada)
+    answer = ring.post(ring.channel_url(name, ada.token), path.read_bytes())
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "invalid_message"
+    assert "text" in answer.json()["message"]
+
+
+def test_alertmanager_sends_its_credentials_as_a_bearer(ring, name):
+    """http_config.authorization of Alertmanager, authorization_scheme of Grafana."""
+    ada = ring.user(name)
+    ring.bot(name, ada)
+    answer = ring.post(ring.bot_url(name), FIXTURES[0].read_bytes(),
+                       headers={"Authorization": f"Bearer {ada.token}"})
+    assert answer.status_code == 200
