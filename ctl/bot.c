@@ -1,0 +1,39 @@
+/* posternctl bot … */
+#include "common/base/ops.h"
+#include "ctl/command.h"
+#include "ctl/owned.h"
+
+static const unsigned s_endpoints[] = {OP_bot_incoming, OP_bot_message, 0};
+
+int bot_create_run(ctl_t *ctl)
+{
+    json_t *body = owned_body(ctl, "subscribers");
+    if (!body)
+        return CTL_USAGE;
+    return owned_show(ctl, ctl_call(ctl, OP_bot_create, "", body), s_endpoints);
+}
+
+int bot_list_run(ctl_t *ctl)
+{
+    return ctl_do_list(ctl, OP_bot_list, "", "bots", "name id owner created");
+}
+
+int bot_show_run(ctl_t *ctl)
+{
+    return owned_show(ctl, ctl_call(ctl, OP_bot_show, ctl_argument(ctl, 0), NULL), s_endpoints);
+}
+
+int bot_delete_run(ctl_t *ctl)
+{
+    return ctl_do(ctl, OP_bot_delete, ctl_argument(ctl, 0), NULL, "Bot archived.");
+}
+
+int bot_subscriber_add_run(ctl_t *ctl)
+{
+    return owned_user(ctl, OP_bot_subscriber_add, "Subscriber added.");
+}
+
+int bot_subscriber_remove_run(ctl_t *ctl)
+{
+    return owned_user(ctl, OP_bot_subscriber_remove, "Subscriber removed.");
+}

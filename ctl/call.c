@@ -1,0 +1,130 @@
+#include "ctl/call.h"
+
+#include "common/base/ops.h"
+#include "common/base/secret.h"
+#include "ctl/credential.h"
+#include "ctl/extension.h"
+#include "ctl/url.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CALL_TIMEOUT_MS = 15000 };
+
+struct call {
+    ctl_t *ctl;
+    char *url;
+    char *authorization; /* header with the token */
+    const char *headers[HTTP_HEADERS - 1];
+    unsigned headers_len;
+};
+
+static const char *s_base(ctl_t *ctl)
+{
+    const char *url = ctl_option(ctl, "--url");
+    return url ? url : conf_text(ctl_conf(ctl), SET_public_url);
+}
+
+/* The URL of an app, by the extension's name: authd knows app-id and appkey. */
+static char *s_extension_by_name(ctl_t *ctl, unsigned op, const char *name)
+{
+    const char *environment = ctl_option(ctl, "--environment");
+    char *url = NULL;
+    if (!environment)
+        environment = "sandbox";
+    json_t *extension = ctl_call(ctl, OP_extension_show, name, NULL);
+    if (!extension)
+        return NULL;
+    if (!extension_app_id(extension, environment))
+        ctl_error(ctl, "unknown_app", "%s has no %s app: --environment is sandbox or marketplace",
+                  name, environment);
+    else if (op == OP_extension_incoming)
+        url = extension_url(s_base(ctl), extension, environment, NULL);
+    else
+        url = url_make(s_base(ctl), op, extension_app_id(extension, environment));
+    json_decref(extension);
+    return url;
+}
+
+static char *s_url(ctl_t *ctl, unsigned op)
+{
+    const char *target = ctl_argument(ctl, 0), *appkey = getenv("POSTERN_APPKEY");
+    bool extension = op == OP_extension_incoming || op == OP_extension_history;
+    if (extension && strspn(target, "0123456789") != strlen(target))
+        return s_extension_by_name(ctl, op, target);
+    char *url = url_make(s_base(ctl), op, target);
+    if (op == OP_extension_incoming && appkey)
+        url_add(&url, "appkey", appkey);
+    return url;
+}
+
+call_t *call_new(ctl_t *ctl, unsigned op)
+{
+    char *token = credential_token(ctl);
+    if (!token)
+        return NULL;
+    call_t *self = calloc(1, sizeof *self);
+    assert(self);
+    self->ctl = ctl;
+    if (asprintf(&self->authorization, "Authorization: Bearer %s", token) < 0)
+        abort();
+    credential_free(&token);
+    self->url = s_url(ctl, op);
+    if (!self->url)
+        call_destroy(&self);
+    return self;
+}
+
+void call_destroy(call_t **self_p)
+{
+    call_t *self = *self_p;
+    if (!self)
+        return;
+    credential_free(&self->url); /* it may hold an appkey */
+    credential_free(&self->authorization);
+    free(self);
+    *self_p = NULL;
+}
+
+void call_header(call_t *self, const char *header)
+{
+    assert(self->headers_len < HTTP_HEADERS - 1);
+    self->headers[self->headers_len++] = header;
+}
+
+void call_send(call_t *self, const char *method, const char *query, const char *body, size_t len,
+               http_reply_t *reply)
+{
+    char *url = NULL;
+    const char *separator = strchr(self->url, '?') ? "&" : "?";
+    if (asprintf(&url, "%s%s%s", self->url, *query ? separator : "", query) < 0)
+        abort();
+    http_request_t request = {.method = method,
+                              .url = url,
+                              .body = body,
+                              .body_len = len,
+                              .headers = {self->authorization},
+                              .timeout_ms = CALL_TIMEOUT_MS};
+    for (unsigned i = 0; i < self->headers_len; i++)
+        request.headers[i + 1] = self->headers[i];
+    http_request(&request, reply);
+    credential_free(&url);
+}
+
+int call_failed(const call_t *self, const http_reply_t *reply)
+{
+    if (reply->status == 0) {
+        ctl_error(self->ctl, "unreachable", "no answer from %s: %s", s_base(self->ctl),
+                  reply->error);
+        return CTL_REFUSED;
+    }
+    json_t *error = reply->body ? json_loadb(reply->body, reply->body_len, 0, NULL) : NULL;
+    const char *code = json_string_value(json_object_get(error, "code"));
+    const char *message = json_string_value(json_object_get(error, "message"));
+    ctl_error(self->ctl, code ? code : "failed", "%ld %s: %s", reply->status, code ? code : "",
+              message ? message : "the answer says no more");
+    json_decref(error);
+    return CTL_REFUSED;
+}

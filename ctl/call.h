@@ -1,0 +1,27 @@
+/* A call of a public endpoint over HTTP as a sender makes it: the target found, the token read, the
+ * URL made. Used by send and history. */
+#ifndef POSTERN_CALL_H
+#define POSTERN_CALL_H
+
+#include "ctl/ctl.h"
+#include "ctl/http.h"
+
+typedef struct call call_t;
+
+/* For OP on the target of the first argument. An extension's name is looked up at authd, which
+ * gives app-id and appkey; an app-id (digits) is used as it is, with $POSTERN_APPKEY. NULL after
+ * the error was shown. */
+call_t *call_new(ctl_t *ctl, unsigned op);
+void call_destroy(call_t **self_p);
+
+/* Adds "Name: value" (borrowed until the call is destroyed). */
+void call_header(call_t *self, const char *header);
+
+/* Makes the request, with QUERY ("limit=10", "" for none) added to the URL. */
+void call_send(call_t *self, const char *method, const char *query, const char *body, size_t len,
+               http_reply_t *reply);
+
+/* Shows why a reply is no success. Returns CTL_REFUSED. */
+int call_failed(const call_t *self, const http_reply_t *reply);
+
+#endif

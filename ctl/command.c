@@ -1,0 +1,210 @@
+#include "ctl/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const command_t *command_find(const char *name)
+{
+    for (size_t i = 0; i < command_table_len; i++)
+        if (strcmp(command_table[i].name, name) == 0)
+            return &command_table[i];
+    return NULL;
+}
+
+/* What of a command's name follows the group's words; NULL when it is not in the group. */
+static const char *s_rest(const command_t *command, const char *group)
+{
+    size_t len = strlen(group);
+    if (len == 0)
+        return command->name;
+    if (strncmp(command->name, group, len) != 0 || command->name[len] != ' ')
+        return NULL;
+    return command->name + len + 1;
+}
+
+bool command_is_group(const char *words)
+{
+    for (size_t i = 0; i < command_table_len; i++)
+        if (s_rest(&command_table[i], words))
+            return true;
+    return false;
+}
+
+bool command_word(const command_t *command, const char *group, char *word, size_t size)
+{
+    const char *rest = s_rest(command, group);
+    if (!rest)
+        return false;
+    snprintf(word, size, "%.*s", (int)strcspn(rest, " "), rest);
+    return true;
+}
+
+static const option_t *s_option(const option_t *options, const char *name)
+{
+    for (; options->name; options++)
+        if (strcmp(options->name, name) == 0)
+            return options;
+    return NULL;
+}
+
+const option_t *command_option(const command_t *command, const char *name)
+{
+    const option_t *option = command ? s_option(command->options, name) : NULL;
+    return option ? option : s_option(command_globals, name);
+}
+
+/* How many letters are to be changed, added, dropped or swapped with their neighbour to make one
+ * word of the other. */
+static unsigned s_distance(const char *a, const char *b)
+{
+    enum { LEN = 40 };
+    unsigned rows[LEN + 1][LEN + 1];
+    size_t n = strlen(a), m = strlen(b);
+    if (n > LEN || m > LEN)
+        return LEN;
+    for (size_t i = 0; i <= n; i++)
+        for (size_t j = 0; j <= m; j++) {
+            if (i == 0 || j == 0) {
+                rows[i][j] = (unsigned)(i + j);
+                continue;
+            }
+            unsigned best = rows[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (rows[i - 1][j] + 1 < best)
+                best = rows[i - 1][j] + 1;
+            if (rows[i][j - 1] + 1 < best)
+                best = rows[i][j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                rows[i - 2][j - 2] + 1 < best)
+                best = rows[i - 2][j - 2] + 1;
+            rows[i][j] = best;
+        }
+    return rows[n][m];
+}
+
+/* Keeps in NEAREST the nearest candidate; a word that is a beginning of the candidate is near. */
+static void s_consider(const char *word, const char *candidate, unsigned *best, char *nearest,
+                       size_t size)
+{
+    unsigned distance = s_distance(word, candidate);
+    size_t len = strlen(word);
+    if (len >= 2 && strncmp(word, candidate, len) == 0)
+        distance = 1;
+    if (distance < *best) {
+        *best = distance;
+        snprintf(nearest, size, "%s", candidate);
+    }
+}
+
+static unsigned s_threshold(const char *word)
+{
+    return strlen(word) > 4 ? 3 : 2;
+}
+
+const char *command_nearest_word(const char *group, const char *word)
+{
+    static char nearest[64];
+    unsigned best = s_threshold(word);
+    nearest[0] = '\0';
+    for (size_t i = 0; i < command_table_len; i++) {
+        char candidate[64];
+        if (command_word(&command_table[i], group, candidate, sizeof candidate))
+            s_consider(word, candidate, &best, nearest, sizeof nearest);
+    }
+    return *nearest ? nearest : NULL;
+}
+
+const char *command_nearest_option(const command_t *command, const char *name)
+{
+    static char nearest[64];
+    unsigned best = s_threshold(name);
+    nearest[0] = '\0';
+    for (const option_t *option = command->options; option->name; option++)
+        s_consider(name, option->name, &best, nearest, sizeof nearest);
+    for (const option_t *option = command_globals; option->name; option++)
+        s_consider(name, option->name, &best, nearest, sizeof nearest);
+    return *nearest ? nearest : NULL;
+}
+
+static void s_options_help(const option_t *options, FILE *out)
+{
+    for (; options->name; options++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s%s%s", options->name, options->value ? " " : "",
+                 options->value ? options->value : "");
+        fprintf(out, "  %-26s %s\n", text, options->help);
+    }
+}
+
+static void s_examples_help(const char *examples, FILE *out)
+{
+    for (const char *at = examples; *at;) {
+        int len = (int)strcspn(at, "\n");
+        fprintf(out, "  posternctl %.*s\n", len, at);
+        at += len + (at[len] == '\n');
+    }
+}
+
+void command_help(const command_t *command, FILE *out)
+{
+    fprintf(out, "%s: %s\n\nUsage: posternctl %s%s%s%s\n\n", command->name, command->help,
+            command->name, *command->arguments ? " " : "", command->arguments,
+            command->options[0].name ? " [OPTIONS]" : "");
+    fputs("Options:\n", out);
+    s_options_help(command->options, out);
+    s_options_help(command_globals, out);
+    fputs("\nExamples:\n", out);
+    s_examples_help(command->examples, out);
+}
+
+static const char *s_group_line(const char *name)
+{
+    for (size_t i = 0; i < command_groups_len; i++)
+        if (strcmp(command_groups[i].name, name) == 0)
+            return command_groups[i].help;
+    return NULL;
+}
+
+/* One line for each word that may follow, in the table's order. */
+static void s_words_help(const char *group, FILE *out)
+{
+    char last[64] = "";
+    for (size_t i = 0; i < command_table_len; i++) {
+        char word[64], path[128];
+        if (!command_word(&command_table[i], group, word, sizeof word) || strcmp(word, last) == 0)
+            continue;
+        memcpy(last, word, sizeof last);
+        snprintf(path, sizeof path, "%s%s%s", group, *group ? " " : "", word);
+        const command_t *command = command_find(path);
+        const char *line = command ? command->help : s_group_line(path);
+        fprintf(out, "  %-12s %s\n", word, line ? line : "");
+    }
+}
+
+void command_group_help(const char *group, FILE *out)
+{
+    if (*group)
+        fprintf(out, "%s: %s\n\nUsage: posternctl %s COMMAND …\n\nCommands:\n", group,
+                s_group_line(group) ? s_group_line(group) : "", group);
+    else
+        fputs("posternctl: runs and manages Postern, the gateway for incoming webhooks\n\n"
+              "Usage: posternctl [OPTIONS] COMMAND …\n\nCommands:\n",
+              out);
+    s_words_help(group, out);
+    fputs("\nOptions of every command:\n", out);
+    s_options_help(command_globals, out);
+    fputs("\nExamples:\n", out);
+    if (!*group) {
+        fputs("  posternctl init\n  posternctl up --demo\n"
+              "  posternctl user create ada@example.org\n"
+              "  posternctl token create ada@example.org --name ci\n"
+              "  posternctl COMMAND --help\n\n"
+              "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 78 configuration.\n"
+              "A secret is read from $POSTERN_TOKEN, a file or stdin, never from an argument:\n"
+              "every user of this host can read the arguments of a process.\n",
+              out);
+        return;
+    }
+    for (size_t i = 0; i < command_table_len; i++)
+        if (s_rest(&command_table[i], group))
+            s_examples_help(command_table[i].examples, out);
+}

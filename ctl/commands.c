@@ -1,0 +1,137 @@
+/* The rows of command.h. */
+#include "ctl/command.h"
+
+#include <stdio.h>
+
+/* clang-format off */
+#define PAGE {"--limit", "N", "most rows; without it, all"}, {"--after", "NEXT", "go on after an earlier page"}
+#define TOKEN_FILE {"--token-file", "FILE", "read the token from FILE, - for stdin; without it, $POSTERN_TOKEN"}
+#define SEND {"--url", "URL", "base URL; without it, public.url"}, TOKEN_FILE, \
+             {"--body", "FILE", "send FILE's bytes (- for stdin) in place of TEXT"}, \
+             {"--key", "KEY", "Idempotency-Key; without it, a new one"}
+#define HISTORY {"--from", "N", "first sequence number"}, {"--limit", "N", "most messages"}, \
+                {"--follow", NULL, "go on with what comes, until Ctrl-C"}, \
+                {"--url", "URL", "base URL; without it, public.url"}, TOKEN_FILE
+#define ENVIRONMENT {"--environment", "NAME", "sandbox (the default) or marketplace"}
+
+const option_t command_globals[] = {
+    {"-c", "FILE", "configuration; without it, $POSTERN_CONF, else ./postern.conf"},
+    {"-s", "SECTION.KEY=VALUE", "override a setting; may come again"},
+    {"--json", NULL, "print JSON"},
+    {"--help", NULL, "this text"},
+    {NULL, NULL, NULL},
+};
+
+const command_group_t command_groups[] = {
+    {"user", "people: they own tokens, channels, bots and extensions"},
+    {"token", "webhook tokens: what a sender authenticates with"},
+    {"channel", "channels: members post and read"},
+    {"channel member", "who may post to a channel and read it"},
+    {"bot", "bots: they take incoming webhooks and messages"},
+    {"bot subscriber", "who may post to a bot's feed and read it"},
+    {"extension", "extensions: a sandbox app and a marketplace app each"},
+    {"send", "post a message over HTTP, as a sender would"},
+    {"history", "read messages back over HTTP"},
+};
+const size_t command_groups_len = sizeof command_groups / sizeof *command_groups;
+
+const command_t command_table[] = {
+    {"init", init_run, "[DIR]", 0, 1, "make a configuration, a data directory and a master key",
+     "init\ninit /srv/postern --shards channel=4,bot=2 --url https://hooks.example.org",
+     {{"--shards", "KIND=N,…", "workers of each kind (channel, bot, extension), 1 to 256; 1 without it"},
+      {"--url", "URL", "base of every endpoint URL that is printed (public.url)"}}},
+    {"up", up_run, "", 0, 0, "start and watch all processes on this host",
+     "up\nup --demo\nup --port 18080 --gateways 2",
+     {{"--demo", NULL, "make demo data where missing, print curl lines that work"},
+      {"--port", "N", "public listener on port N, monitors from N+10 on"},
+      {"--gateways", "N", "gateway processes, 1 to 64; 1 without it"},
+      {"--ready-fd", "FD", "write one byte to this descriptor when all are ready"}}},
+    {"health", health_run, "", 0, 0, "ask every process's monitor; exit status 1 when one is red",
+     "health\nhealth --watch\nhealth --json",
+     {{"--watch", NULL, "again every 2 s, until Ctrl-C"},
+      {"--gateways", "N", "gateway processes, where posternctl up does not run them"}}},
+
+    {"user create", user_create_run, "EMAIL", 1, 1, "make a user",
+     "user create ada@example.org --name 'Ada Lovelace'",
+     {{"--name", "NAME", "display name; without it, what stands before the @"}}},
+    {"user list", user_list_run, "", 0, 0, "list users", "user list", {PAGE}},
+    {"user show", user_show_run, "USER", 1, 1, "show a user (by email or id)",
+     "user show ada@example.org", {{0}}},
+    {"user delete", user_delete_run, "USER", 1, 1, "delete a user with all tokens",
+     "user delete ada@example.org", {{0}}},
+
+    {"token create", token_create_run, "USER", 1, 1,
+     "make a token; it is shown once, with the URLs it opens",
+     "token create ada@example.org --name ci\ntoken create ada@example.org --rate 50 --burst 100",
+     {{"--name", "NAME", "what it is for"},
+      {"--rate", "N", "requests a second; 0: no limit"},
+      {"--burst", "N", "requests at once"}}},
+    {"token list", token_list_run, "USER", 1, 1, "list a user's tokens (never the secrets)",
+     "token list ada@example.org", {PAGE}},
+    {"token delete", token_delete_run, "TOKEN-ID", 1, 1, "revoke a token at once",
+     "token delete 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10", {{0}}},
+    {"token import", token_import_run, "USER", 1, 1, "take over tokens made elsewhere, one a line",
+     "token import ada@example.org --file tokens.txt\ntoken import ada@example.org < tokens.txt",
+     {{"--file", "FILE", "read from FILE; without it, stdin (never an argument: others see those)"},
+      {"--name", "NAME", "name of each"}}},
+    {"token limit", token_limit_run, "TOKEN-ID RATE BURST", 3, 3,
+     "set a token's requests a second and at once; rate 0: no limit",
+     "token limit 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 50 100", {{0}}},
+
+    {"channel create", channel_create_run, "NAME", 1, 1, "make a channel",
+     "channel create releases --owner ada@example.org --members bob@example.org,eve@example.org",
+     {{"--owner", "USER", "email or id (needed)"}, {"--members", "USER,…", "more members"}}},
+    {"channel list", channel_list_run, "", 0, 0, "list channels", "channel list", {PAGE}},
+    {"channel show", channel_show_run, "CHANNEL", 1, 1, "show a channel (by name or id) and its URL",
+     "channel show releases", {{0}}},
+    {"channel delete", channel_delete_run, "CHANNEL", 1, 1, "archive a channel",
+     "channel delete releases", {{0}}},
+    {"channel member add", channel_member_add_run, "CHANNEL USER", 2, 2, "let a user post and read",
+     "channel member add releases bob@example.org", {{0}}},
+    {"channel member remove", channel_member_remove_run, "CHANNEL USER", 2, 2, "take a user out",
+     "channel member remove releases bob@example.org", {{0}}},
+
+    {"bot create", bot_create_run, "NAME", 1, 1, "make a bot",
+     "bot create buildbot --owner ada@example.org --subscribers bob@example.org",
+     {{"--owner", "USER", "email or id (needed)"}, {"--subscribers", "USER,…", "subscribers"}}},
+    {"bot list", bot_list_run, "", 0, 0, "list bots", "bot list", {PAGE}},
+    {"bot show", bot_show_run, "BOT", 1, 1, "show a bot (by name or id) and its URLs",
+     "bot show buildbot", {{0}}},
+    {"bot delete", bot_delete_run, "BOT", 1, 1, "archive a bot", "bot delete buildbot", {{0}}},
+    {"bot subscriber add", bot_subscriber_add_run, "BOT USER", 2, 2, "let a user post and read",
+     "bot subscriber add buildbot bob@example.org", {{0}}},
+    {"bot subscriber remove", bot_subscriber_remove_run, "BOT USER", 2, 2, "take a user out",
+     "bot subscriber remove buildbot bob@example.org", {{0}}},
+
+    {"extension create", extension_create_run, "NAME", 1, 1,
+     "make an extension with its two apps",
+     "extension create shop --owner ada@example.org",
+     {{"--owner", "USER", "email or id (needed)"}}},
+    {"extension list", extension_list_run, "", 0, 0, "list extensions", "extension list", {PAGE}},
+    {"extension show", extension_show_run, "EXTENSION", 1, 1,
+     "show an extension (by name or id) and both endpoint URLs", "extension show shop", {{0}}},
+    {"extension delete", extension_delete_run, "EXTENSION", 1, 1, "archive an extension",
+     "extension delete shop", {{0}}},
+
+    {"send channel", send_channel_run, "NAME [TEXT]", 1, 2, "post a message to a channel",
+     "send channel releases 'Version 2 is out'\nsend channel releases --body message.json", {SEND}},
+    {"send bot", send_bot_run, "NAME [TEXT]", 1, 2, "call a bot's incoming webhook",
+     "send bot buildbot 'Build 42 passed'\nsend bot buildbot --body event.json", {SEND}},
+    {"send extension", send_extension_run, "NAME [TEXT]", 1, 2,
+     "call an extension's incoming webhook; an app-id takes its appkey from $POSTERN_APPKEY",
+     "send extension shop 'Order 7'\nsend extension shop --body order.json", {SEND, ENVIRONMENT}},
+
+    {"history channel", history_channel_run, "NAME", 1, 1, "read a channel's messages",
+     "history channel releases --limit 10\nhistory channel releases --follow", {HISTORY}},
+    {"history bot", history_bot_run, "NAME", 1, 1, "read a bot's messages and events",
+     "history bot buildbot --from 100", {HISTORY}},
+    {"history extension", history_extension_run, "NAME", 1, 1,
+     "read an extension's events (by name or app-id)", "history extension shop --follow",
+     {HISTORY, ENVIRONMENT}},
+
+    {"completion", completion_run, "bash", 1, 1, "print shell completion",
+     "completion bash > /etc/bash_completion.d/posternctl\ncompletion bash | source /dev/stdin",
+     {{0}}},
+};
+/* clang-format on */
+const size_t command_table_len = sizeof command_table / sizeof *command_table;

@@ -1,0 +1,75 @@
+/* How ctl shows what authd answers. */
+#include "common/base/errors.h"
+#include "ctl/ctl.h"
+#include "ctl/table.h"
+
+#include <stdio.h>
+
+enum { PAGE_ROWS = 100 };
+
+int ctl_show(ctl_t *self, json_t *reply)
+{
+    if (ctl_json(self))
+        table_json(reply);
+    else
+        table_fields(reply);
+    json_decref(reply);
+    return CTL_OK;
+}
+
+int ctl_do(ctl_t *self, unsigned op, const char *target, json_t *body, const char *done)
+{
+    json_t *reply = ctl_call(self, op, target, body);
+    if (!reply)
+        return CTL_REFUSED;
+    if (!done || ctl_json(self))
+        return ctl_show(self, reply);
+    puts(done);
+    json_decref(reply);
+    return CTL_OK;
+}
+
+json_t *ctl_list(ctl_t *self, unsigned op, const char *target, const char *key)
+{
+    const char *after = ctl_option(self, "--after");
+    bool one = after || ctl_option(self, "--limit");
+    uint64_t limit = ctl_number(self, "--limit", PAGE_ROWS, 1, 1000);
+    json_t *all = NULL;
+    json_t *next = after ? json_string(after) : json_null();
+    do {
+        json_t *body = json_pack("{s:I, s:o}", "limit", (json_int_t)limit, "after", next);
+        if (json_is_null(next))
+            json_object_del(body, "after");
+        json_t *page = ctl_call(self, op, target, body);
+        if (!page) {
+            json_decref(all);
+            return NULL;
+        }
+        next = json_incref(json_object_get(page, "next"));
+        if (all)
+            json_array_extend(json_object_get(all, key), json_object_get(page, key));
+        else
+            all = json_incref(page);
+        json_object_set(all, "next", next ? next : json_null());
+        json_decref(page);
+    } while (!one && next && !json_is_null(next));
+    json_decref(next);
+    return all;
+}
+
+int ctl_do_list(ctl_t *self, unsigned op, const char *target, const char *key, const char *columns)
+{
+    json_t *all = ctl_list(self, op, target, key);
+    if (!all)
+        return CTL_REFUSED;
+    if (ctl_json(self)) {
+        table_json(all);
+    } else {
+        table_rows(json_object_get(all, key), columns);
+        json_t *next = json_object_get(all, "next");
+        if (json_is_string(next))
+            printf("There is more: --after %s\n", json_string_value(next));
+    }
+    json_decref(all);
+    return CTL_OK;
+}

@@ -1,0 +1,112 @@
+#include "ctl/demo.h"
+
+#include "common/base/errors.h"
+#include "common/base/ops.h"
+#include "ctl/credential.h"
+#include "ctl/extension.h"
+#include "ctl/url.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEMO_USER "demo@example.org"
+#define DEMO_TOKEN "demo"
+#define DEMO_CHANNEL "general"
+#define DEMO_BOT "buildbot"
+#define DEMO_EXTENSION "shop"
+
+/* Makes the object, or shows the one that has the name already. Takes BODY. */
+static json_t *s_ensure(ctl_t *ctl, unsigned create, unsigned show, const char *name, json_t *body)
+{
+    json_t *made = ctl_call_unless(ctl, create, "", body, ERROR_conflict);
+    return made ? made : ctl_call(ctl, show, name, NULL);
+}
+
+/* Deletes the tokens that earlier runs made: at most a user's few active ones. */
+static int s_delete_tokens(ctl_t *ctl)
+{
+    json_t *list = ctl_list(ctl, OP_token_list, DEMO_USER, "tokens");
+    if (!list)
+        return -1;
+    size_t i;
+    json_t *token;
+    int rc = 0;
+    json_array_foreach(json_object_get(list, "tokens"), i, token)
+    {
+        const char *name = json_string_value(json_object_get(token, "name"));
+        const char *id = json_string_value(json_object_get(token, "id"));
+        if (rc != 0 || !name || !id || strcmp(name, DEMO_TOKEN) != 0)
+            continue;
+        json_t *reply = ctl_call(ctl, OP_token_delete, id, NULL);
+        rc = reply ? 0 : -1;
+        json_decref(reply);
+    }
+    json_decref(list);
+    return rc;
+}
+
+static char *s_token(ctl_t *ctl)
+{
+    if (s_delete_tokens(ctl) != 0)
+        return NULL;
+    json_t *body = json_pack("{s:s}", "name", DEMO_TOKEN);
+    json_t *reply = ctl_call(ctl, OP_token_create, DEMO_USER, body);
+    const char *text = json_string_value(json_object_get(reply, "token"));
+    char *token = text ? strdup(text) : NULL;
+    json_decref(reply);
+    return token;
+}
+
+static char *s_url(ctl_t *ctl, unsigned op, const char *target, const char *token)
+{
+    char *url = url_make(conf_text(ctl_conf(ctl), SET_public_url), op, target);
+    url_add(&url, "zapikey", token);
+    return url;
+}
+
+static void s_print_post(const char *what, const char *body, char *url)
+{
+    printf("\n# %s\ncurl -i -H 'Content-Type: application/json' -d '%s' '%s'\n", what, body, url);
+    credential_free(&url);
+}
+
+static void s_print(ctl_t *ctl, const json_t *extension, const char *token)
+{
+    puts("\nTry it (the token is made anew at each start):");
+    s_print_post("to a channel: 204", "{\"text\":\"Hello from curl\"}",
+                 s_url(ctl, OP_channel_message, DEMO_CHANNEL, token));
+    s_print_post("to a bot: 200", "{\"text\":\"Build 42 passed\"}",
+                 s_url(ctl, OP_bot_incoming, DEMO_BOT, token));
+    s_print_post(
+        "to an extension: 200", "{\"order\":7,\"state\":\"paid\"}",
+        extension_url(conf_text(ctl_conf(ctl), SET_public_url), extension, "sandbox", token));
+    char *url = s_url(ctl, OP_channel_history, DEMO_CHANNEL, token);
+    printf("\n# read the channel back\ncurl -s '%s'\n", url);
+    credential_free(&url);
+}
+
+int demo_run(ctl_t *ctl)
+{
+    json_t *user = s_ensure(ctl, OP_user_create, OP_user_show, DEMO_USER,
+                            json_pack("{s:s, s:s}", "name", "Demo", "email", DEMO_USER));
+    json_t *channel = s_ensure(ctl, OP_channel_create, OP_channel_show, DEMO_CHANNEL,
+                               json_pack("{s:s, s:s}", "name", DEMO_CHANNEL, "owner", DEMO_USER));
+    json_t *bot = s_ensure(ctl, OP_bot_create, OP_bot_show, DEMO_BOT,
+                           json_pack("{s:s, s:s}", "name", DEMO_BOT, "owner", DEMO_USER));
+    json_t *extension =
+        s_ensure(ctl, OP_extension_create, OP_extension_show, DEMO_EXTENSION,
+                 json_pack("{s:s, s:s}", "name", DEMO_EXTENSION, "owner", DEMO_USER));
+    char *token = user && channel && bot && extension ? s_token(ctl) : NULL;
+    int status = CTL_REFUSED;
+    if (token && extension_app_id(extension, "sandbox")) {
+        s_print(ctl, extension, token);
+        status = CTL_OK;
+    }
+    credential_free(&token);
+    json_decref(user);
+    json_decref(channel);
+    json_decref(bot);
+    json_decref(extension);
+    return status;
+}

@@ -1,0 +1,141 @@
+/* posternctl history …: reads messages back, page by page. */
+#include "common/base/ops.h"
+#include "ctl/call.h"
+#include "ctl/command.h"
+#include "ctl/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { HISTORY_PAGE = 100, HISTORY_FOLLOW_MS = 500 };
+
+typedef struct {
+    ctl_t *ctl;
+    call_t *call;
+    uint64_t from; /* the next sequence; 0: the oldest */
+    uint64_t left; /* messages still to show */
+    bool follow;
+    json_t *all; /* collects for --json without --follow */
+} history_t;
+
+/* What a person wants to see of a message or an event. */
+static void s_print_what(const json_t *row)
+{
+    const json_t *event = json_object_get(row, "event");
+    const char *text = json_string_value(json_object_get(json_object_get(row, "message"), "text"));
+    if (event) {
+        const char *method = json_string_value(json_object_get(event, "method"));
+        printf("%s ", method ? method : "-");
+    }
+    if (text) {
+        table_text(stdout, text);
+        return;
+    }
+    char *value =
+        table_value(event ? json_object_get(event, "body") : json_object_get(row, "message"));
+    table_text(stdout, value);
+    free(value);
+}
+
+static void s_print(const json_t *row)
+{
+    const json_t *sender = json_object_get(row, "sender");
+    const json_t *user = sender ? sender : json_object_get(json_object_get(row, "event"), "user");
+    const char *time = json_string_value(json_object_get(row, "time"));
+    const char *name = json_string_value(json_object_get(user, "name"));
+    printf("%" JSON_INTEGER_FORMAT "  ", json_integer_value(json_object_get(row, "sequence")));
+    table_text(stdout, time ? time : "-");
+    fputs("  ", stdout);
+    table_text(stdout, name ? name : "-");
+    fputs("  ", stdout);
+    s_print_what(row);
+    putchar('\n');
+}
+
+static void s_take(history_t *self, json_t *row)
+{
+    self->from = (uint64_t)json_integer_value(json_object_get(row, "sequence")) + 1;
+    self->left--;
+    if (self->all) {
+        json_array_append(self->all, row);
+    } else if (ctl_json(self->ctl)) {
+        json_dumpf(row, stdout, JSON_COMPACT);
+        putchar('\n');
+    } else {
+        s_print(row);
+    }
+}
+
+/* One page; *more says whether another one waits. Returns an exit status. */
+static int s_page(history_t *self, bool *more)
+{
+    char query[80];
+    http_reply_t reply;
+    unsigned limit = self->left < HISTORY_PAGE ? (unsigned)self->left : HISTORY_PAGE;
+    int len = snprintf(query, sizeof query, "limit=%u", limit);
+    if (self->from)
+        snprintf(query + len, sizeof query - (size_t)len, "&from=%llu",
+                 (unsigned long long)self->from);
+    call_send(self->call, "GET", query, NULL, 0, &reply);
+    json_t *page =
+        reply.status == 200 && reply.body ? json_loadb(reply.body, reply.body_len, 0, NULL) : NULL;
+    json_t *rows = json_object_get(page, "messages"), *row;
+    size_t i;
+    int status = rows ? CTL_OK : call_failed(self->call, &reply);
+    json_array_foreach(rows, i, row) if (self->left > 0) s_take(self, row);
+    fflush(stdout);
+    *more = json_array_size(rows) > 0 && json_is_integer(json_object_get(page, "next"));
+    json_decref(page);
+    http_reply_clear(&reply);
+    return status;
+}
+
+static int s_pages(history_t *self)
+{
+    int status = CTL_OK;
+    bool more = true;
+    while (status == CTL_OK && self->left > 0 && (more || self->follow)) {
+        if (!more)
+            nanosleep(&(struct timespec){.tv_nsec = HISTORY_FOLLOW_MS * 1000000L}, NULL);
+        status = s_page(self, &more);
+    }
+    return status;
+}
+
+static int s_run(ctl_t *ctl, unsigned op)
+{
+    history_t self = {.ctl = ctl, .follow = ctl_option(ctl, "--follow") != NULL};
+    self.from = ctl_number(ctl, "--from", 0, 0, INT64_MAX);
+    self.left = ctl_number(ctl, "--limit", UINT64_MAX, 1, INT64_MAX);
+    self.call = call_new(ctl, op);
+    if (!self.call)
+        return CTL_REFUSED;
+    if (ctl_json(ctl) && !self.follow)
+        self.all = json_array();
+    int status = s_pages(&self);
+    if (self.all && status == CTL_OK) {
+        json_t *all = json_pack("{s:O}", "messages", self.all);
+        table_json(all);
+        json_decref(all);
+    }
+    json_decref(self.all);
+    call_destroy(&self.call);
+    return status;
+}
+
+int history_channel_run(ctl_t *ctl)
+{
+    return s_run(ctl, OP_channel_history);
+}
+
+int history_bot_run(ctl_t *ctl)
+{
+    return s_run(ctl, OP_bot_history);
+}
+
+int history_extension_run(ctl_t *ctl)
+{
+    return s_run(ctl, OP_extension_history);
+}

@@ -1,0 +1,93 @@
+#include "ctl/http.h"
+
+#include <assert.h>
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HTTP_BODY_MAX = 32 << 20 };
+
+static size_t s_on_body(char *data, size_t size, size_t count, void *arg)
+{
+    http_reply_t *reply = arg;
+    size_t len = size * count;
+    if (len > HTTP_BODY_MAX - reply->body_len)
+        return 0;
+    reply->body = realloc(reply->body, reply->body_len + len + 1);
+    assert(reply->body);
+    memcpy(reply->body + reply->body_len, data, len);
+    reply->body_len += len;
+    reply->body[reply->body_len] = '\0';
+    return len;
+}
+
+static size_t s_on_header(char *data, size_t size, size_t count, void *arg)
+{
+    static const char name[] = "retry-after:";
+    http_reply_t *reply = arg;
+    size_t len = size * count;
+    if (len > sizeof name && strncasecmp(data, name, sizeof name - 1) == 0) {
+        char text[16];
+        snprintf(text, sizeof text, "%.*s", (int)(len - sizeof name + 1), data + sizeof name - 1);
+        reply->retry_after_s = (unsigned)strtoul(text, NULL, 10);
+    }
+    return len;
+}
+
+/* A proxy of the environment is for the world outside, and knows another 127.0.0.1. */
+static bool s_is_loopback(const char *url)
+{
+    const char *host = strstr(url, "://");
+    host = host ? host + 3 : url;
+    return strncmp(host, "127.", 4) == 0 || strncmp(host, "[::1]", 5) == 0 ||
+           strncmp(host, "localhost", 9) == 0;
+}
+
+static void s_options(CURL *curl, const http_request_t *request, http_reply_t *reply)
+{
+    curl_easy_setopt(curl, CURLOPT_URL, request->url);
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, request->timeout_ms);
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, "posternctl/" POSTERN_VERSION);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, s_on_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, s_on_header);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, reply);
+    if (request->body) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
+    }
+    if (s_is_loopback(request->url))
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+}
+
+void http_request(const http_request_t *request, http_reply_t *reply)
+{
+    char error[CURL_ERROR_SIZE] = "";
+    memset(reply, 0, sizeof *reply);
+    CURL *curl = curl_easy_init();
+    assert(curl);
+    struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+    for (unsigned i = 0; request->headers[i]; i++)
+        headers = curl_slist_append(headers, request->headers[i]);
+    s_options(curl, request, reply);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+    CURLcode rc = curl_easy_perform(curl);
+    if (rc == CURLE_OK)
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
+    else
+        snprintf(reply->error, sizeof reply->error, "%s", *error ? error : curl_easy_strerror(rc));
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(curl);
+}
+
+void http_reply_clear(http_reply_t *reply)
+{
+    free(reply->body);
+    memset(reply, 0, sizeof *reply);
+}

@@ -1,0 +1,60 @@
+#include "ctl/owned.h"
+
+#include "ctl/url.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *s_split(const char *text)
+{
+    json_t *list = json_array();
+    while (*text) {
+        size_t len = strcspn(text, ",");
+        if (len > 0)
+            json_array_append_new(list, json_stringn(text, len));
+        text += len + (text[len] == ',');
+    }
+    return list;
+}
+
+json_t *owned_body(ctl_t *ctl, const char *list)
+{
+    char option[32];
+    const char *owner = ctl_option(ctl, "--owner");
+    if (!owner) {
+        fputs("posternctl: name the owner with --owner USER (email or id)\n", stderr);
+        return NULL;
+    }
+    json_t *body = json_pack("{s:s, s:s}", "name", ctl_argument(ctl, 0), "owner", owner);
+    if (!body) {
+        fputs("posternctl: a name is text in UTF-8\n", stderr);
+        return NULL;
+    }
+    snprintf(option, sizeof option, "--%s", list ? list : "");
+    if (list && ctl_option(ctl, option))
+        json_object_set_new(body, list, s_split(ctl_option(ctl, option)));
+    return body;
+}
+
+int owned_show(ctl_t *ctl, json_t *reply, const unsigned *ops)
+{
+    if (!reply)
+        return CTL_REFUSED;
+    const char *base = conf_text(ctl_conf(ctl), SET_public_url);
+    const char *name = json_string_value(json_object_get(reply, "name"));
+    json_t *urls = json_array();
+    for (unsigned i = 0; name && ops[i]; i++) {
+        char *url = url_make(base, ops[i], name);
+        json_array_append_new(urls, json_sprintf("%s?zapikey=TOKEN", url));
+        free(url);
+    }
+    json_object_set_new(reply, "urls", urls);
+    return ctl_show(ctl, reply);
+}
+
+int owned_user(ctl_t *ctl, unsigned op, const char *done)
+{
+    json_t *body = json_pack("{s:s}", "user", ctl_argument(ctl, 1));
+    return ctl_do(ctl, op, ctl_argument(ctl, 0), body, done);
+}

@@ -1,0 +1,18 @@
+/* What channels, bots and extensions have in common: a name, an owner, and a list of users. */
+#ifndef POSTERN_OWNED_H
+#define POSTERN_OWNED_H
+
+#include "ctl/ctl.h"
+
+/* The body of a create operation: {"name", "owner"} from the argument and --owner, and the users of
+ * option --LIST as an array LIST (NULL: the kind has none). NULL after a usage error was shown. */
+json_t *owned_body(ctl_t *ctl, const char *list);
+
+/* Adds to a reply the URL of each operation in OPS (0 ends it) on the object's name, and shows it.
+ * Takes the reply; NULL is a refusal that was shown. Returns the exit status. */
+int owned_show(ctl_t *ctl, json_t *reply, const unsigned *ops);
+
+/* Adds or removes the user of the second argument to or from the object of the first. */
+int owned_user(ctl_t *ctl, unsigned op, const char *done);
+
+#endif

@@ -1,0 +1,47 @@
+/* Starts processes and watches them: one that had become ready and dies is started again at once,
+ * one that dies before it was ready waits, 0.25 s at first, twice as long each time, 10 s at most.
+ *
+ * A child is ready when it writes a byte to the descriptor that POSTERN_READY_FD names in its
+ * environment. It is killed when the supervisor dies, and leads a process group of its own, so that
+ * a terminal's Ctrl-C reaches the supervisor only, which ends its children in order.
+ *
+ * Threading: the process must have one thread, and no ZeroMQ context, because it forks. */
+#ifndef POSTERN_SUPERVISE_H
+#define POSTERN_SUPERVISE_H
+
+#include <sys/types.h>
+
+typedef struct supervise supervise_t;
+
+enum { SUPERVISE_DELAY_MS = 250, SUPERVISE_DELAY_MAX_MS = 10000, SUPERVISE_GRACE_MS = 2000 };
+
+typedef struct {
+    /* Every child has been ready once: called once. Returns a task (a process that the callee has
+     * forked, to be reaped and ended with the others) or 0. */
+    pid_t (*ready)(void *arg);
+    /* The task has ended, with a wait status. Non-zero ends everything, with status 1. */
+    int (*task)(void *arg, int status);
+    void *arg;
+} supervise_calls_t;
+
+/* drain_ms: how long a child may take to end; SUPERVISE_GRACE_MS later it is killed. Blocks
+ * SIGCHLD, SIGTERM, SIGINT and SIGHUP, which it reads from a descriptor. */
+supervise_t *supervise_new(unsigned drain_ms, const supervise_calls_t *calls);
+void supervise_destroy(supervise_t **self_p);
+
+/* Adds a child. At the end, stage 0 is asked to go first, and stage 1 once that is gone. ARGV is
+ * copied. */
+void supervise_add(supervise_t *self, const char *name, unsigned stage, const char *const *argv);
+
+/* The I-th child's process now, 0 when it has none. */
+pid_t supervise_pid(const supervise_t *self, unsigned i);
+
+/* Starts all and watches them until SIGTERM, SIGINT or SIGHUP. 0 after an orderly end; 1 when a
+ * child had to be killed or the task failed; 78 when a child twice refused its configuration before
+ * all had become ready. */
+int supervise_run(supervise_t *self);
+
+/* To be called first in a forked child: default signals, none blocked, killed with its parent. */
+void supervise_child(pid_t parent);
+
+#endif

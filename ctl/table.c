@@ -1,0 +1,214 @@
+#include "ctl/table.h"
+
+#include "common/base/clock.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Length of the control character at TEXT, 0 when there is none: C0, DEL, and C1 in UTF-8. */
+static size_t s_control(const char *text)
+{
+    unsigned char c = (unsigned char)text[0];
+    if (c < 0x20 || c == 0x7f)
+        return 1;
+    if (c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0)
+        return 2;
+    return 0;
+}
+
+void table_text(FILE *out, const char *text)
+{
+    while (*text) {
+        size_t skip = s_control(text);
+        fputc(skip ? '?' : *text, out);
+        text += skip ? skip : 1;
+    }
+}
+
+void table_json(const json_t *value)
+{
+    json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    putchar('\n');
+    fflush(stdout);
+}
+
+/* Characters, not bytes. */
+static size_t s_width(const char *text)
+{
+    size_t width = 0;
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
+static char *s_copy(const char *text)
+{
+    char *copy = strdup(text);
+    assert(copy);
+    return copy;
+}
+
+static bool s_is_time(const json_t *value)
+{
+    json_int_t n = json_integer_value(value);
+    return json_is_integer(value) && n > 1000000000000 && n < 100000000000000;
+}
+
+static bool s_is_scalar(const json_t *value)
+{
+    return !json_is_object(value) && !json_is_array(value);
+}
+
+/* "a, b, c" of an array without nested ones. */
+static char *s_join(const json_t *array)
+{
+    size_t len = 1, i;
+    json_t *item;
+    char **texts = calloc(json_array_size(array) + 1, sizeof *texts);
+    assert(texts);
+    json_array_foreach(array, i, item)
+    {
+        texts[i] = table_value(item);
+        len += strlen(texts[i]) + 2;
+    }
+    char *joined = calloc(1, len), *at = joined;
+    assert(joined);
+    for (i = 0; i < json_array_size(array); i++) {
+        at = stpcpy(stpcpy(at, i ? ", " : ""), texts[i]);
+        free(texts[i]);
+    }
+    free(texts);
+    return joined;
+}
+
+char *table_value(const json_t *value)
+{
+    char text[64];
+
+    if (json_is_string(value))
+        return s_copy(*json_string_value(value) ? json_string_value(value) : "-");
+    if (!value || json_is_null(value))
+        return s_copy("-");
+    if (json_is_boolean(value))
+        return s_copy(json_is_true(value) ? "yes" : "no");
+    if (s_is_time(value)) {
+        char time[CLOCK_TEXT];
+        clock_text(json_integer_value(value), time);
+        return s_copy(time);
+    }
+    if (json_is_integer(value)) {
+        snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        return s_copy(text);
+    }
+    if (json_is_array(value) &&
+        (json_array_size(value) == 0 || s_is_scalar(json_array_get(value, 0))))
+        return s_join(value);
+    char *dump = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    assert(dump);
+    return dump;
+}
+
+static void s_cell(const char *text, size_t width, bool last)
+{
+    table_text(stdout, text);
+    for (size_t n = s_width(text); !last && n < width + 2; n++)
+        putchar(' ');
+}
+
+/* Column names are letters and underscores; the heading shows them in capitals. */
+static void s_heading(char *text)
+{
+    for (; *text; text++)
+        *text = *text == '_' ? ' ' : *text >= 'a' && *text <= 'z' ? *text - 'a' + 'A' : *text;
+}
+
+enum { COLUMNS = 12 };
+
+static unsigned s_columns(const char *columns, char names[COLUMNS][32])
+{
+    unsigned n = 0;
+    for (const char *at = columns; *at && n < COLUMNS; n++) {
+        int len = (int)strcspn(at, " ");
+        snprintf(names[n], sizeof names[n], "%.*s", len, at);
+        at += len + strspn(at + len, " ");
+    }
+    return n;
+}
+
+void table_rows(const json_t *rows, const char *columns)
+{
+    char names[COLUMNS][32];
+    unsigned n = s_columns(columns, names);
+    size_t width[COLUMNS], r;
+    json_t *row;
+    for (unsigned c = 0; c < n; c++)
+        width[c] = s_width(names[c]);
+    json_array_foreach(rows, r, row) for (unsigned c = 0; c < n; c++)
+    {
+        char *text = table_value(json_object_get(row, names[c]));
+        if (s_width(text) > width[c])
+            width[c] = s_width(text);
+        free(text);
+    }
+    for (unsigned c = 0; c < n; c++) {
+        char heading[32];
+        memcpy(heading, names[c], sizeof heading);
+        s_heading(heading);
+        s_cell(heading, width[c], c + 1 == n);
+    }
+    putchar('\n');
+    json_array_foreach(rows, r, row)
+    {
+        for (unsigned c = 0; c < n; c++) {
+            char *text = table_value(json_object_get(row, names[c]));
+            s_cell(text, width[c], c + 1 == n);
+            free(text);
+        }
+        putchar('\n');
+    }
+}
+
+static void s_fields(const json_t *object, int indent)
+{
+    const char *key;
+    json_t *value;
+    size_t width = 0;
+    json_object_foreach((json_t *)object, key, value) if (s_width(key) > width) width =
+        s_width(key);
+    json_object_foreach((json_t *)object, key, value)
+    {
+        printf("%*s", indent, "");
+        if (json_is_object(value)) {
+            table_text(stdout, key);
+            fputs(":\n", stdout);
+            s_fields(value, indent + 2);
+            continue;
+        }
+        if (json_is_array(value) && json_is_object(json_array_get(value, 0))) {
+            size_t i;
+            json_t *item;
+            table_text(stdout, key);
+            fputs(":\n", stdout);
+            json_array_foreach(value, i, item)
+            {
+                if (i > 0)
+                    putchar('\n');
+                s_fields(item, indent + 2);
+            }
+            continue;
+        }
+        char *text = table_value(value);
+        table_text(stdout, key);
+        printf(":%*s", (int)(width - s_width(key)) + 1, "");
+        table_text(stdout, text);
+        putchar('\n');
+        free(text);
+    }
+}
+
+void table_fields(const json_t *object)
+{
+    s_fields(object, 0);
+}

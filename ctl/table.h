@@ -1,0 +1,26 @@
+/* What posternctl prints: JSON, tables and fields for people. Text that others chose cannot steer
+ * the terminal: control characters come out as '?'. */
+#ifndef POSTERN_TABLE_H
+#define POSTERN_TABLE_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+/* TEXT without its control characters. */
+void table_text(FILE *out, const char *text);
+
+/* VALUE and a newline to stdout. */
+void table_json(const json_t *value);
+
+/* ROWS (an array of objects) as aligned columns with a heading; columns: keys separated by spaces.
+ * What a row lacks is "-". */
+void table_rows(const json_t *rows, const char *columns);
+
+/* An object's members, one a line; arrays of objects and objects in it are indented below. */
+void table_fields(const json_t *object);
+
+/* A value on one line, for people: a number that can only be a time in ms comes as RFC 3339. The
+ * caller frees. */
+char *table_value(const json_t *value);
+
+#endif

@@ -1,0 +1,158 @@
+/* posternctl token … */
+#include "common/base/errors.h"
+#include "common/base/ops.h"
+#include "common/base/secret.h"
+#include "ctl/command.h"
+#include "ctl/credential.h"
+#include "ctl/table.h"
+#include "ctl/url.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { IMPORT_BYTES = 1 << 20, RATE_MAX = 1000000, BURST_MAX = 10000000 };
+
+static bool s_lists(const json_t *object, const char *key, const char *user)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(object, key), i, item)
+    {
+        const char *id =
+            json_string_value(json_is_object(item) ? json_object_get(item, "id") : item);
+        if (id && strcmp(id, user) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Adds the URLs of those objects that USER may post to: as owner, or in the list MEMBERS. A list
+ * row that lacks the members is completed by a show. */
+static void s_add_urls(ctl_t *ctl, json_t *urls, unsigned list, unsigned show, unsigned endpoint,
+                       const char *key, const char *members, const char *user, const char *token)
+{
+    size_t i;
+    json_t *row, *all = ctl_list(ctl, list, "", key);
+    json_array_foreach(json_object_get(all, key), i, row)
+    {
+        const char *name = json_string_value(json_object_get(row, "name"));
+        const char *owner = json_string_value(json_object_get(row, "owner"));
+        if (!name)
+            continue;
+        json_t *full =
+            json_object_get(row, members) ? json_incref(row) : ctl_call(ctl, show, name, NULL);
+        if ((owner && strcmp(owner, user) == 0) || s_lists(full, members, user)) {
+            char *url = url_make(conf_text(ctl_conf(ctl), SET_public_url), endpoint, name);
+            url_add(&url, "zapikey", token);
+            json_array_append_new(urls, json_string(url));
+            secret_wipe(url, strlen(url));
+            free(url);
+        }
+        json_decref(full);
+    }
+    json_decref(all);
+}
+
+/* The ready URLs of all that the token's user can post to; a template when that is nothing yet. */
+static json_t *s_urls(ctl_t *ctl, const char *token)
+{
+    json_t *urls = json_array();
+    json_t *user = ctl_call(ctl, OP_user_show, ctl_argument(ctl, 0), NULL);
+    const char *id = json_string_value(json_object_get(user, "id"));
+    if (id) {
+        s_add_urls(ctl, urls, OP_channel_list, OP_channel_show, OP_channel_message, "channels",
+                   "members", id, token);
+        s_add_urls(ctl, urls, OP_bot_list, OP_bot_show, OP_bot_incoming, "bots", "subscribers", id,
+                   token);
+    }
+    json_decref(user);
+    if (json_array_size(urls) == 0)
+        json_array_append_new(urls,
+                              json_sprintf("%s/api/v2/channelsbyname/CHANNEL/message?zapikey=%s",
+                                           conf_text(ctl_conf(ctl), SET_public_url), token));
+    return urls;
+}
+
+int token_create_run(ctl_t *ctl)
+{
+    json_t *body = json_object();
+    if (ctl_option(ctl, "--name"))
+        json_object_set_new(body, "name", json_string(ctl_option(ctl, "--name")));
+    if (ctl_option(ctl, "--rate"))
+        json_object_set_new(body, "rate",
+                            json_integer((json_int_t)ctl_number(ctl, "--rate", 0, 0, RATE_MAX)));
+    if (ctl_option(ctl, "--burst"))
+        json_object_set_new(body, "burst",
+                            json_integer((json_int_t)ctl_number(ctl, "--burst", 1, 1, BURST_MAX)));
+    json_t *reply = ctl_call(ctl, OP_token_create, ctl_argument(ctl, 0), body);
+    if (!reply)
+        return CTL_REFUSED;
+    const char *token = json_string_value(json_object_get(reply, "token"));
+    if (token)
+        json_object_set_new(reply, "urls", s_urls(ctl, token));
+    if (ctl_json(ctl))
+        return ctl_show(ctl, reply);
+    json_t *urls = json_incref(json_object_get(reply, "urls")), *url;
+    json_object_del(reply, "urls");
+    ctl_show(ctl, reply);
+    puts("\nThe token is shown this once: store it now. It can post to:");
+    size_t i;
+    json_array_foreach(urls, i, url) printf("  %s\n", json_string_value(url));
+    json_decref(urls);
+    return CTL_OK;
+}
+
+int token_list_run(ctl_t *ctl)
+{
+    return ctl_do_list(ctl, OP_token_list, ctl_argument(ctl, 0), "tokens",
+                       "id name last4 created last_used uses rate burst");
+}
+
+int token_delete_run(ctl_t *ctl)
+{
+    json_t *reply = ctl_call(ctl, OP_token_delete, ctl_argument(ctl, 0), NULL);
+    if (!reply)
+        return CTL_REFUSED;
+    if (ctl_json(ctl))
+        return ctl_show(ctl, reply);
+    puts("Token deleted: requests with it are refused from now on.");
+    table_fields(reply);
+    json_decref(reply);
+    return CTL_OK;
+}
+
+static json_t *s_lines(char *text)
+{
+    json_t *lines = json_array();
+    char *save = NULL;
+    for (char *line = strtok_r(text, "\r\n", &save); line; line = strtok_r(NULL, "\r\n", &save))
+        json_array_append_new(lines, json_string(line));
+    return lines;
+}
+
+int token_import_run(ctl_t *ctl)
+{
+    const char *file = ctl_option(ctl, "--file");
+    size_t len;
+    char *text = credential_read_file(file ? file : "-", IMPORT_BYTES, &len);
+    if (!text) {
+        ctl_error(ctl, "failed", "cannot read %s: %s", file ? file : "stdin", strerror(errno));
+        return CTL_REFUSED;
+    }
+    json_t *body = json_pack("{s:o}", "tokens", s_lines(text));
+    secret_wipe(text, len);
+    free(text);
+    if (ctl_option(ctl, "--name"))
+        json_object_set_new(body, "name", json_string(ctl_option(ctl, "--name")));
+    return ctl_do(ctl, OP_token_import, ctl_argument(ctl, 0), body, NULL);
+}
+
+int token_limit_run(ctl_t *ctl)
+{
+    json_int_t rate = (json_int_t)ctl_parse_number("RATE", ctl_argument(ctl, 1), 0, RATE_MAX);
+    json_int_t burst = (json_int_t)ctl_parse_number("BURST", ctl_argument(ctl, 2), 1, BURST_MAX);
+    json_t *body = json_pack("{s:I, s:I}", "rate", rate, "burst", burst);
+    return ctl_do(ctl, OP_token_limit, ctl_argument(ctl, 0), body, "Limit set.");
+}

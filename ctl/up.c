@@ -1,0 +1,230 @@
+/* posternctl up: all processes of this host, started and watched. */
+#include "common/life/life.h"
+#include "common/log/log.h"
+#include "ctl/command.h"
+#include "ctl/demo.h"
+#include "ctl/fleet.h"
+#include "ctl/notice.h"
+#include "ctl/supervise.h"
+#include "ctl/table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Where --port N lays the monitors: N+1 is left to the admin listener. */
+enum { UP_MONITOR_OFFSET = 10, UP_GATEWAYS_MAX = 64 };
+
+typedef struct {
+    ctl_t *ctl;
+    fleet_t *fleet;
+    supervise_t *supervise;
+    int ready_fd; /* of --ready-fd, -1: none */
+} up_t;
+
+/* ADDRESS with another port. */
+static void s_with_port(const char *address, unsigned port, char *text, size_t size)
+{
+    const char *colon = strrchr(address, ':');
+    int len = colon ? (int)(colon - address) : (int)strlen(address);
+    snprintf(text, size, "%.*s:%u", len, address, port);
+}
+
+/* Moves the public listener to PORT and the monitors to a row of ports above it. */
+static void s_lay_ports(ctl_t *ctl, unsigned port, unsigned gateways)
+{
+    char old[288], address[320], url[340], name[64];
+    conf_address(ctl_conf_plain(ctl), SET_gateway_listen, 0, old, sizeof old);
+    s_with_port(old, port, address, sizeof address);
+    snprintf(url, sizeof url, "http://%s", old);
+    bool local = strcmp(conf_text(ctl_conf_plain(ctl), SET_public_url), url) == 0;
+    ctl_set(ctl, "gateway.listen", address);
+    snprintf(url, sizeof url, "http://%s", address);
+    if (local)
+        ctl_set(ctl, "public.url", url);
+    unsigned next = port + UP_MONITOR_OFFSET, count;
+    const char *section;
+    for (unsigned i = 0; (count = fleet_kind(ctl_conf_plain(ctl), gateways, i, &section)) > 0;
+         i++) {
+        conf_address(ctl_conf_plain(ctl), conf_setting(section, "monitor"), 0, old, sizeof old);
+        s_with_port(old, next, address, sizeof address);
+        snprintf(name, sizeof name, "%s.monitor", section);
+        if (next + count > 65536) {
+            fprintf(stderr, "posternctl: the monitors of --port %u would lie above 65535\n", port);
+            exit(CTL_USAGE);
+        }
+        ctl_set(ctl, name, address);
+        next += count;
+    }
+}
+
+static int s_hang_notice(ctl_t *ctl, unsigned gateways)
+{
+    const char *dir = conf_text(ctl_conf_plain(ctl), SET_data_sockets);
+    json_t *set = json_array();
+    long holder = 0;
+    for (unsigned i = 0; ctl_override(ctl, i); i++)
+        json_array_append_new(set, json_string(ctl_override(ctl, i)));
+    json_t *content =
+        json_pack("{s:i, s:i, s:o}", "pid", (int)getpid(), "gateways", gateways, "set", set);
+    int rc = notice_hang(dir, content, &holder);
+    if (rc == -1)
+        ctl_error(ctl, "conflict",
+                  "posternctl up runs this configuration already (pid %ld); end it first", holder);
+    else if (rc != 0)
+        ctl_error(ctl, "failed", "cannot write to %s: %s", dir, strerror(errno));
+    json_decref(content);
+    return rc;
+}
+
+/* The directory that posternctl itself lies in. */
+static void s_binaries(char *dir, size_t size)
+{
+    ssize_t len = readlink("/proc/self/exe", dir, size - 1);
+    dir[len > 0 ? len : 0] = '\0';
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        *slash = '\0';
+}
+
+/* Hands a process to the supervisor; -1 when its binary is not there. */
+static int s_add(up_t *self, const station_t *station, const char *dir)
+{
+    char path[PATH_MAX + 64], index[16];
+    const char *argv[160] = {path, "-i", index, "-c", ctl_conf_path(self->ctl)};
+    unsigned n = 5;
+    snprintf(path, sizeof path, "%s/postern-%s", dir, station->section);
+    snprintf(index, sizeof index, "%u", station->index);
+    if (access(path, X_OK) != 0) {
+        ctl_error(self->ctl, "failed", "cannot start %s: %s", path, strerror(errno));
+        return -1;
+    }
+    for (unsigned i = 0; ctl_override(self->ctl, i); i++) {
+        argv[n++] = "-s";
+        argv[n++] = ctl_override(self->ctl, i);
+    }
+    supervise_add(self->supervise, station->name, strcmp(station->section, "gateway") != 0, argv);
+    return 0;
+}
+
+static json_t *s_processes(const up_t *self)
+{
+    json_t *rows = json_array();
+    for (unsigned i = 0; i < fleet_len(self->fleet); i++) {
+        const station_t *station = fleet_at(self->fleet, i);
+        char monitor[320];
+        snprintf(monitor, sizeof monitor, "http://%s", station->monitor);
+        json_array_append_new(rows, json_pack("{s:s, s:i, s:s, s:s}", "process", station->name,
+                                              "pid", (int)supervise_pid(self->supervise, i),
+                                              "serves", station->serves, "monitor", monitor));
+    }
+    return rows;
+}
+
+static void s_print(const up_t *self)
+{
+    const char *url = conf_text(ctl_conf_plain(self->ctl), SET_public_url);
+    json_t *rows = s_processes(self);
+    if (ctl_json(self->ctl)) {
+        json_t *all = json_pack("{s:s, s:O}", "url", url, "processes", rows);
+        table_json(all);
+        json_decref(all);
+    } else {
+        table_rows(rows, "process pid serves monitor");
+        printf("\nPostern is up at %s. End it with Ctrl-C.\n", url);
+    }
+    fflush(stdout);
+    json_decref(rows);
+}
+
+static void s_say_ready(up_t *self)
+{
+    if (self->ready_fd >= 0) {
+        if (write(self->ready_fd, "1", 1) != 1)
+            log_warn("up.ready_fd", "err=%s", LOG_Q(strerror(errno)));
+        close(self->ready_fd);
+        self->ready_fd = -1;
+    }
+    life_ready();
+}
+
+/* The demo data are made by a process of their own: ZeroMQ's threads and a supervisor that forks do
+ * not go together. */
+static pid_t s_on_ready(void *arg)
+{
+    up_t *self = arg;
+    s_print(self);
+    if (!ctl_option(self->ctl, "--demo")) {
+        s_say_ready(self);
+        return 0;
+    }
+    pid_t parent = getpid(), pid = fork();
+    if (pid == 0) {
+        supervise_child(parent);
+        int status = demo_run(self->ctl);
+        fflush(stdout);
+        _exit(status);
+    }
+    if (pid < 0)
+        log_fatal(EXIT_FAULT, "up.demo", "err=%s", LOG_Q(strerror(errno)));
+    return pid;
+}
+
+static int s_on_task(void *arg, int status)
+{
+    up_t *self = arg;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        log_error("up.demo", "reason=\"the demo data could not be made\"");
+        return -1;
+    }
+    s_say_ready(self);
+    return 0;
+}
+
+static int s_run(up_t *self)
+{
+    char dir[PATH_MAX];
+    const conf_t *conf = ctl_conf_plain(self->ctl);
+    supervise_calls_t calls = {.ready = s_on_ready, .task = s_on_task, .arg = self};
+    self->supervise = supervise_new((unsigned)conf_uint(conf, SET_process_drain_ms), &calls);
+    s_binaries(dir, sizeof dir);
+    int rc = 0;
+    for (unsigned i = 0; i < fleet_len(self->fleet) && rc == 0; i++)
+        rc = s_add(self, fleet_at(self->fleet, i), dir);
+    int status = rc == 0 ? supervise_run(self->supervise) : CTL_REFUSED;
+    supervise_destroy(&self->supervise);
+    return status;
+}
+
+int up_run(ctl_t *ctl)
+{
+    up_t self = {.ctl = ctl, .ready_fd = -1};
+    char err[512];
+    if (ctl_option(ctl, "--ready-fd"))
+        self.ready_fd = (int)ctl_number(ctl, "--ready-fd", 0, 1, 1 << 20);
+    if (self.ready_fd >= 0 && fcntl(self.ready_fd, F_SETFD, FD_CLOEXEC) != 0) {
+        fprintf(stderr, "posternctl: --ready-fd %d: %s\n", self.ready_fd, strerror(errno));
+        return CTL_USAGE;
+    }
+    unsigned gateways = (unsigned)ctl_number(ctl, "--gateways", 1, 1, UP_GATEWAYS_MAX);
+    unsigned port = (unsigned)ctl_number(ctl, "--port", 0, 1, 65000);
+    if (port)
+        s_lay_ports(ctl, port, gateways);
+    const conf_t *conf = ctl_conf_plain(ctl);
+    log_open("posternctl", (log_level_t)log_level_of(conf_text(conf, SET_log_level)));
+    if (s_hang_notice(ctl, gateways) != 0)
+        return CTL_REFUSED;
+    self.fleet = fleet_new(conf, gateways);
+    int status = CTL_REFUSED;
+    if (fleet_check(self.fleet, conf, err, sizeof err) != 0)
+        ctl_error(ctl, "conflict", "%s", err);
+    else
+        status = s_run(&self);
+    fleet_destroy(&self.fleet);
+    return status;
+}

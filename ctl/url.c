@@ -1,0 +1,63 @@
+#include "ctl/url.h"
+
+#include "common/base/ops.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Appends TEXT, each byte that RFC 3986 does not leave unreserved as %XX. */
+static char *s_escape(char *at, const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if ((c < 0x80 && isalnum(c)) || strchr("-._~", c))
+            *at++ = (char)c;
+        else
+            at += sprintf(at, "%%%02X", c);
+    }
+    *at = '\0';
+    return at;
+}
+
+char *url_make(const char *base, unsigned op, const char *target)
+{
+    const op_t *row = op_find(op);
+    assert(row);
+    size_t len = strlen(base);
+    while (len > 0 && base[len - 1] == '/')
+        len--;
+    char *url = malloc(len + sizeof "/api/v2" + strlen(row->path) + 3 * strlen(target));
+    assert(url);
+    memcpy(url, base, len);
+    char *at = stpcpy(url + len, "/api/v2");
+    for (const char *path = row->path; *path;) {
+        if (strncmp(path, "{target}", 8) == 0) {
+            at = s_escape(at, target);
+            path += 8;
+        } else if (strncmp(path, "(s)", 3) == 0) {
+            path += 3;
+        } else {
+            *at++ = *path++;
+        }
+    }
+    *at = '\0';
+    return url;
+}
+
+void url_add(char **url, const char *name, const char *value)
+{
+    size_t len = strlen(*url);
+    char *longer = realloc(*url, len + strlen(name) + 3 * strlen(value) + 3);
+    assert(longer);
+    *url = longer;
+    char *at = longer + len;
+    bool first = !strchr(longer, '?');
+    *at++ = first ? '?' : '&';
+    at = stpcpy(at, name);
+    *at++ = '=';
+    s_escape(at, value);
+}
