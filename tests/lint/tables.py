@@ -1,0 +1,89 @@
+"""The tables of the documents, made from the .def files.
+
+python3 tests/lint/tables.py   writes each table between its two marks:
+                               <!-- table: settings --> … <!-- end of table -->
+"""
+
+import re
+import sys
+
+from tree import ROOT
+
+BLOCKS = {  # name: (document, .def file, macro)
+    "settings": ("OPERATIONS.md", "common/conf/settings.def", "SETTING"),
+    "metrics": ("OPERATIONS.md", "common/monitor/metrics.def", "METRIC"),
+    "errors": ("API.md", "common/errors.def", "ERROR"),
+    "operations": ("API.md", "common/ops.def", "OP"),
+}
+KINDS = {"UINT": "number", "TEXT": "text", "ENDPOINT": "endpoints", "ADDRESS": "address:port",
+         "PATH": "path", "SECRET": "path of a secret file", "BOOL": "true or false"}
+
+
+def rows(path, macro):
+    """The arguments of MACRO (…) in a .def file, one list a row."""
+    text = re.sub(r"/\*.*?\*/", "", (ROOT / path).read_text(), flags=re.S)
+    found = re.findall(rf"^{macro}\(\s*(.*)\)\s*$", text, re.M)
+    assert found, f"no {macro} in {path}"
+    return [[cell.strip() for cell in re.findall(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+', row)]
+            for row in found]
+
+
+def plain(cell):
+    return cell.strip('"').replace("|", "\\|")
+
+
+def settings(section, key, kind, default, least, most, text):
+    limits = "" if kind in ("ADDRESS", "BOOL", "PATH", "SECRET", "TEXT", "ENDPOINT") \
+        else f", {least} to {most}"
+    return [f"`{section}.{key}`", f"`{plain(default)}`" if plain(default) else "",
+            KINDS[kind] + limits, plain(text)]
+
+
+def metrics(name, kind, label, text):
+    return [f"`postern_{name}`", kind.lower(), "" if label == "NONE" else label.lower(),
+            plain(text)]
+
+
+def errors(_, name, status, retry, text):
+    return [status, f"`{name}`", "" if retry == "0" else retry + " s", plain(text)]
+
+
+def operations(_, name, methods, path, credentials, owner):
+    verbs = "any" if methods == "OP_ANY" else methods.replace("OP_", "").replace(" | ", ", ")
+    needs = {"CRED_TOKEN": "token", "CRED_APPKEY": "token, appkey", "CRED_ADMIN": "control socket"}
+    return [f"`{name}`", verbs, f"`{plain(path)}`", needs[credentials],
+            owner.removeprefix("OWNER_").lower()]
+
+
+HEADS = {"settings": ["setting", "default", "value", "meaning"],
+         "metrics": ["metric", "type", "label", "meaning"],
+         "errors": ["status", "code", "Retry-After", "message where there is nothing more exact"],
+         "operations": ["operation", "methods", "path", "credentials", "owner"]}
+ROWS = {"settings": settings, "metrics": metrics, "errors": errors, "operations": operations}
+
+
+def table(name):
+    _, path, macro = BLOCKS[name]
+    made = [ROWS[name](*row) for row in rows(path, macro)]
+    lines = [HEADS[name], ["---"] * len(HEADS[name]), *made]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def document(name):
+    return ROOT / "docs" / BLOCKS[name][0]
+
+
+def written(text, name):
+    """TEXT with the table in its place; AssertionError when its marks are not there once."""
+    pattern = rf"(<!-- table: {name} -->\n).*?(\n?<!-- end of table -->)"
+    assert len(re.findall(pattern, text, re.S)) == 1, f"the marks of the table {name} are missing"
+    return re.sub(pattern, lambda m: f"{m[1]}\n{table(name)}\n\n<!-- end of table -->", text,
+                  flags=re.S)
+
+
+if __name__ == "__main__":
+    for block in BLOCKS:
+        path = document(block)
+        if not path.exists():
+            sys.exit(f"{path} is missing")
+        path.write_text(written(path.read_text(), block))

@@ -1,0 +1,59 @@
+"""Layers point one way, and a third-party header stays in its room."""
+
+import re
+
+from tree import ROOT, sources
+
+# What each part of common may include.
+BELOW = {
+    "base": set(),
+    "log": {"base"},
+    "conf": {"base", "log"},
+    "wire": {"base", "log", "conf"},
+    "store": {"base", "log", "conf"},
+    "monitor": {"base", "log", "conf", "wire", "store"},
+    "life": {"base", "log", "conf", "wire", "store", "monitor"},
+    "link": {"base", "log", "conf", "wire", "store", "monitor", "life"},
+}
+
+# A header's name begins so -> where it may be included.
+ROOMS = {
+    "msgpack": ("common/wire/",),
+    "lmdb": ("common/store/", "authd/directory/", "workers/journal"),
+    "h2o": ("gateway/", "common/monitor/"),
+    "czmq": ("common/conf/", "common/link/"),
+    "curl": ("ctl/",),
+    "simdjson": ("workers/",),
+}
+PROCESSES = ("gateway", "authd", "router", "workers", "ctl")
+
+
+def includes(path):
+    return re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', (ROOT / path).read_text(), re.M)
+
+
+def test_common_layers():
+    wrong = []
+    for path in sources("common"):
+        part = path.parts[1]
+        for name in includes(path):
+            match = re.match(r"common/(\w+)/", name)
+            if match and match[1] != part and match[1] not in BELOW[part]:
+                wrong.append(f"{path} includes {name}")
+            if name.startswith(tuple(p + "/" for p in PROCESSES)):
+                wrong.append(f"{path} includes {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_processes_share_only_common():
+    wrong = [f"{path} includes {name}" for process in PROCESSES for path in sources(process)
+             for name in includes(path)
+             if name.split("/")[0] in PROCESSES and not name.startswith(process + "/")]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_third_party_headers_stay_in_their_room():
+    wrong = [f"{path} includes {name}" for path in sources() for name in includes(path)
+             for header, rooms in ROOMS.items()
+             if re.match(rf"{header}(\.h|/|\.hpp)", name) and not str(path).startswith(rooms)]
+    assert not wrong, "\n".join(wrong)

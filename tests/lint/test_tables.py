@@ -1,0 +1,34 @@
+"""The documents list what the .def tables hold, and nothing else."""
+
+import json
+import subprocess
+
+import pytest
+
+import tables
+from tree import ROOT
+
+
+@pytest.mark.parametrize("name", tables.BLOCKS)
+def test_documents_hold_the_tables(name):
+    """When it fails: python3 tests/lint/tables.py writes the tables into the documents."""
+    document = tables.document(name)
+    assert document.exists(), f"{document} is missing"
+    assert tables.written(document.read_text(), name) == document.read_text()
+
+
+@pytest.mark.parametrize("path, macro", [("common/ops.def", "OP"), ("common/errors.def", "ERROR")])
+def test_numbers_and_names_are_unique(path, macro):
+    numbers, names = zip(*[(int(row[0]), row[1]) for row in tables.rows(path, macro)])
+    assert len(set(numbers)) == len(numbers) and len(set(names)) == len(names)
+    assert list(numbers) == sorted(numbers)
+
+
+def test_lock_names_no_registry():
+    lock = json.loads((ROOT / "tests/compat/package-lock.json").read_text())
+    assert not [name for name, package in lock["packages"].items() if "resolved" in package]
+
+
+def test_shell_scripts_parse():
+    for script in ("dev", ".ci/run"):
+        subprocess.run(["bash", "-n", ROOT / script], check=True)
