@@ -2,10 +2,9 @@
 
 #include "common/base/clock.h"
 
+#include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,6 +33,7 @@ __attribute__((format(printf, 3, 0))) static void s_line(log_level_t level, cons
 {
     if (level < s_level)
         return;
+    int saved = errno;
     char now[CLOCK_TEXT], line[LINE];
     clock_text(clock_wall_ms(), now);
     size_t len = (size_t)snprintf(line, sizeof line, "%s %s[%d] %s event=%s ", now, s_process,
@@ -43,10 +43,18 @@ __attribute__((format(printf, 3, 0))) static void s_line(log_level_t level, cons
         len += (size_t)more;
     if (len > sizeof line - 1)
         len = sizeof line - 1;
+    /* Text that was not quoted still cannot begin a second line. */
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+            line[i] = '?';
     line[len++] = '\n';
-    /* One write a line, so that lines of several threads and processes do not mix. */
-    if (write(STDERR_FILENO, line, len) < 0)
-        return; /* there is nowhere to say it */
+    /* One write a line, so that lines of several threads and processes do not mix. There is nowhere
+     * to say that it failed. */
+    ssize_t written;
+    do
+        written = write(STDERR_FILENO, line, len);
+    while (written < 0 && errno == EINTR);
+    errno = saved;
 }
 
 #define LOG_VERB(name, level)                                                                      \
@@ -68,7 +76,8 @@ void log_fatal(int status, const char *event, const char *format, ...)
     va_start(args, format);
     s_line(LOG_ERROR, event, format, args);
     va_end(args);
-    exit(status);
+    /* Handlers of exit would wait for threads and sockets that are still in use. */
+    _exit(status);
 }
 
 const char *log_quote(const char *data, size_t len)

@@ -2,7 +2,7 @@
  *
  *   2026-01-02T03:04:05.678Z postern-authd[123] warn event=link.malformed peer=gateway-0.1 err="…"
  *
- * The event is a dotted constant for grep; what follows are key=value pairs. log_kv quotes and
+ * The event is a dotted constant for grep; what follows are key=value pairs. LOG_Q quotes and
  * escapes values (control characters, quotes, bytes outside ASCII), so that a sender cannot
  * forge a line. Never pass a credential. Threading: any thread; a line is one write(2). */
 #ifndef POSTERN_LOG_H
@@ -26,7 +26,8 @@ void log_info(const char *event, const char *format, ...) __attribute__((format(
 void log_warn(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_error(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Logs at error level and exits: 78 (EX_CONFIG) for what an operator must change, 1 otherwise. */
+/* Logs at error level and ends the process without atexit handlers: 78 (EX_CONFIG) for what an
+ * operator must change, 1 otherwise. */
 enum { EXIT_CONFIG = 78, EXIT_FAULT = 1 };
 void log_fatal(int status, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4), noreturn));
