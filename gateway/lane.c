@@ -191,6 +191,7 @@ static void s_tick(lane_t *self, int64_t now_ms)
     if (now_ms - self->bridge_ticked_ms >= 2 * TICK_MS) {
         self->bridge_ticked_ms = now_ms;
         bridge_tick(self->bridge, now_ms);
+        listener_tick(self->listener, now_ms);
     }
     s_publish(self, now_ms);
 }
@@ -285,7 +286,7 @@ void lane_prepare(lane_shared_t *shared)
     h2o_create_handler(all, sizeof(h2o_handler_t))->on_req = s_on_req;
     h2o_logger_t *logger = h2o_create_logger(all, sizeof *logger);
     logger->log_access = s_on_dispose;
-    reply_cover_errors(all);
+    reply_cover_errors(all, connection_linger);
 }
 
 lane_t *lane_new(lane_shared_t *shared, unsigned number, int fd)

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
+#include "gateway/parting.h"
 #include "gateway/reply.h"
 
 #include <assert.h>
@@ -31,6 +32,7 @@ struct listener {
     census_t *census;
     const trusted_t *trusted;
     connection_t *free;
+    parting_t *parting;
     bool failing;
     int64_t logged_ms;
 };
@@ -135,6 +137,8 @@ static void s_on_close(void *data)
     assert(connection->magic == CONNECTION_MAGIC);
     census_leave(self->census, &connection->peer.address, connection->peer.trusted);
     metric_add(METRIC_http_connections, -1);
+    if (connection->linger_fd >= 0)
+        parting_add(self->parting, connection->linger_fd, clock_ms());
     connection->magic = 0;
     connection->next_free = self->free;
     self->free = connection;
@@ -147,7 +151,7 @@ static connection_t *s_connection(listener_t *self, const address_t *address, bo
         self->free = connection->next_free;
     else if (!(connection = malloc(sizeof *connection)))
         abort();
-    *connection = (connection_t){.magic = CONNECTION_MAGIC, .listener = self};
+    *connection = (connection_t){.magic = CONNECTION_MAGIC, .linger_fd = -1, .listener = self};
     connection->peer.address = *address;
     connection->peer.trusted = trusted;
     connection->peer.text = slice(connection->text, address_text(address, connection->text));
@@ -227,6 +231,7 @@ listener_t *listener_new(h2o_accept_ctx_t *accept, int fd, census_t *census,
     self->fd = fd;
     self->census = census;
     self->trusted = trusted;
+    self->parting = parting_new(accept->ctx->loop);
     s_open_reserve(self);
     self->socket = h2o_evloop_socket_create(accept->ctx->loop, fd, H2O_SOCKET_FLAG_DONT_READ);
     self->socket->data = self;
@@ -251,9 +256,22 @@ bool listener_failing(const listener_t *self)
     return self->failing;
 }
 
+void listener_tick(listener_t *self, int64_t now_ms)
+{
+    parting_tick(self->parting, now_ms);
+}
+
 connection_t *connection_of(const h2o_req_t *req)
 {
     connection_t *connection = req->conn->callbacks->get_socket(req->conn)->on_close.data;
     assert(connection->magic == CONNECTION_MAGIC);
     return connection;
+}
+
+void connection_linger(h2o_req_t *req)
+{
+    connection_t *connection = connection_of(req);
+    if (connection->linger_fd < 0)
+        connection->linger_fd = fcntl(
+            h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), F_DUPFD_CLOEXEC, 0);
 }

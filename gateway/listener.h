@@ -15,6 +15,7 @@ typedef struct connection {
     unsigned magic;
     request_peer_t peer;
     slot_ref_t request; /* the one that waits for its answer: HTTP/1.1 has one at a time */
+    int linger_fd;      /* a second descriptor, kept open beyond the end of the connection; or -1 */
     listener_t *listener;
     struct connection *next_free;
     char text[ADDRESS_TEXT];
@@ -34,7 +35,14 @@ void listener_stop(listener_t *self);
 /* Whether the last attempt to accept failed for lack of descriptors or memory. */
 bool listener_failing(const listener_t *self);
 
+/* At least each second: ends connections that linger. */
+void listener_tick(listener_t *self, int64_t now_ms);
+
 /* The connection of a request. */
 connection_t *connection_of(const h2o_req_t *req);
+
+/* The connection will be closed with the answer to REQ although the sender may still send: lets it
+ * linger, so that the answer is read. */
+void connection_linger(h2o_req_t *req);
 
 #endif

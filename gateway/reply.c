@@ -274,6 +274,8 @@ static void s_cover_send(h2o_ostream_t *super, h2o_req_t *req, h2o_iovec_t *buff
     h2o_ostream_send_next(super, req, &self->body, head ? 0 : 1, state);
 }
 
+static reply_covered_fn *s_covered;
+
 static void s_on_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
 {
     (void)filter;
@@ -293,12 +295,14 @@ static void s_on_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slo
         cover->body = s_error_body(req, &id, row->name, slice_of(row->message));
         cover->super.do_send = s_cover_send;
         req->res.content_length = cover->body.len;
+        s_covered(req);
     }
     h2o_setup_next_ostream(req, slot);
 }
 
-void reply_cover_errors(h2o_pathconf_t *path)
+void reply_cover_errors(h2o_pathconf_t *path, reply_covered_fn *covered)
 {
+    s_covered = covered;
     h2o_filter_t *filter = h2o_create_filter(path, sizeof *filter);
     filter->on_setup_ostream = s_on_setup;
 }

@@ -224,8 +224,10 @@ static error_code_t s_head(request_reader_t *self, h2o_req_t *req, found_t *foun
     h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
     framing_t framing = framing_check(slice(sock->input->bytes, sock->input->size));
     out->head_len = framing.head_len;
-    if (framing.fault)
+    if (framing.fault) {
+        req->http1_is_persistent = 0; /* what follows may be read in two ways */
         return s_refuse(out, ERROR_invalid_request, framing.fault);
+    }
     if (req->input.path.len > QUERY_URL)
         return s_refuse(out, ERROR_uri_too_long, "The URL is longer than 64 KiB.");
     slice_t path = s_origin_form(slice(req->input.path.base, req->input.path.len));
