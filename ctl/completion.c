@@ -23,11 +23,11 @@ static const char s_function[] =
     "        esac\n"
     "    done\n"
     "    if [[ $cur == -* ]]; then\n"
-    "        COMPREPLY=($(compgen -W \"${_posternctl_options[${path:--}]} "
+    "        COMPREPLY=($(compgen -W \"${_posternctl_options[${path:--}]-} "
     "${_posternctl_options[-]}\" "
     "-- \"$cur\"))\n"
     "    else\n"
-    "        COMPREPLY=($(compgen -W \"${_posternctl_next[${path:--}]}\" -- \"$cur\"))\n"
+    "        COMPREPLY=($(compgen -W \"${_posternctl_next[${path:--}]-}\" -- \"$cur\"))\n"
     "    fi\n"
     "}\n"
     "complete -F _posternctl posternctl\n";

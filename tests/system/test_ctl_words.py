@@ -1,0 +1,237 @@
+"""posternctl alone, without a running ring: its words, help, configuration, completion, init."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import stat
+import subprocess
+
+import pytest
+
+from harness import postern
+
+CTL = str(postern.BIN / "posternctl")
+CONFIG = 78
+
+
+@pytest.fixture
+def place():
+    made = postern.scratch("c-")
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+def run(*words, cwd="/", env=None, **more):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("POSTERN_")}
+    return subprocess.run([CTL, *map(str, words)], text=True, capture_output=True, timeout=60, cwd=cwd,
+                          env={**environment, **(env or {})}, **more)
+
+
+def every_command():
+    """What --help lists, level by level."""
+    found, groups = [], [()]
+    while groups:
+        words = groups.pop()
+        text = run(*words, "--help").stdout
+        if "\nCommands:\n" not in text:
+            found.append(words)
+            continue
+        listed = text.split("\nCommands:\n")[1].split("\n\n")[0]
+        groups += [(*words, line.split()[0]) for line in listed.splitlines()]
+    return found
+
+
+def test_every_command_has_help_with_examples():
+    commands = every_command()
+    assert len(commands) > 30
+    for words in commands:
+        done = run(*words, "--help")
+        assert done.returncode == 0 and not done.stderr
+        assert f"Usage: posternctl {' '.join(words)}" in done.stdout
+        assert re.search(rf"^Examples:\n  posternctl {' '.join(words)}", done.stdout, re.M)
+
+
+@pytest.mark.parametrize("words, text", [
+    (["chanel", "list"], "Did you mean 'channel'?"),
+    (["channel", "member", "ad"], "Did you mean 'channel member add'?"),
+    (["up", "--demmo"], "Did you mean --demo?"),
+    (["gibberish"], "See posternctl --help"),
+    (["user", "create"], "user create needs EMAIL"),
+    (["user", "list", "extra"], "'extra' is too much"),
+    (["user", "create", "a@b.c", "--name"], "--name needs a value"),
+    (["user", "list", "--json=1"], "--json takes no value"),
+    (["up", "--port", "70000"], "from 1 to 65000"),
+    (["up", "--port", "8o80"], "from 1 to 65000"),
+    (["token", "limit", "id", "-1", "2"], "no option -1"),
+    (["token", "limit", "id", "1", "many"], "BURST is a number"),
+    (["channel", "create", "x"], "--owner"),
+    (["init", "--shards", "channel=0"], "from 1 to 256"),
+    (["init", "--shards", "channels=2"], "not 'channels'"),
+    (["init", "--url", 'http://x" y'], "--url takes"),
+    (["send", "channel", "x"], "either TEXT or --body"),
+    (["send", "channel", "x", "hi", "--key", "a\r\nb: c"], "printable ASCII"),
+    (["completion", "zsh"], "bash only"),
+    (["-s", "noequals", "user", "list"], "section.key=value"),
+])
+def test_wrong_usage_is_2_and_says_why(words, text):
+    done = run(*words)
+    assert done.returncode == 2, done
+    assert text in done.stderr and not done.stdout
+
+
+@pytest.mark.parametrize("words", [[], ["channel"], ["channel", "member"]])
+def test_an_unfinished_command_shows_the_help_as_an_error(words):
+    done = run(*words)
+    assert done.returncode == 2 and "Commands:" in done.stderr and not done.stdout
+
+
+def test_version():
+    assert re.fullmatch(r"posternctl \d+\.\d+\.\d+\n", run("--version").stdout)
+
+
+# --- configuration
+
+
+def test_the_configuration_is_sought_in_three_places(place):
+    one, two = place / "one", place / "two"
+    for made in (one, two):
+        assert run("init", made).returncode == 0
+
+    def socket_of(done):
+        assert done.returncode == 1, done
+        return re.search(r"not running at ipc://(\S+)/data/run/control", done.stderr)[1]
+
+    assert socket_of(run("user", "list", cwd=one)) == str(one)
+    environment = {"POSTERN_CONF": str(two / "postern.conf")}
+    assert socket_of(run("user", "list", cwd=one, env=environment)) == str(two)
+    words = ["user", "list", "-c", one / "postern.conf"]
+    assert socket_of(run(*words, cwd=two, env=environment)) == str(one)
+
+
+@pytest.mark.parametrize("text, reason", [
+    ("gateway\n    thread = 2\n", "gateway.thread"),
+    ("shards\n    bot = 0\n", "shards.bot"),
+    (None, "No such file"),
+])
+def test_a_wrong_configuration_is_78(place, text, reason):
+    conf = place / "postern.conf"
+    if text is not None:
+        conf.write_text(text)
+    done = run("user", "list", "-c", conf)
+    assert done.returncode == CONFIG and reason in done.stderr
+
+
+def test_authd_that_is_not_there_is_said_at_once_and_with_json(place):
+    assert run("init", place / "x").returncode == 0
+    done = run("user", "list", "--json", "-c", place / "x/postern.conf")
+    assert done.returncode == 1
+    error = json.loads(done.stdout)
+    assert error["code"] == "unreachable"
+    assert "start it with posternctl up" in error["message"]
+
+
+# --- init
+
+
+def test_init_makes_what_is_needed_and_no_more(place):
+    done = run("init", place / "new", "--shards", "channel=4,bot=2", "--url",
+               "https://hooks.example.org")
+    assert done.returncode == 0, done.stderr
+    assert "fixed for the life of the data" in done.stdout
+    made = sorted(str(p.relative_to(place / "new")) for p in (place / "new").rglob("*"))
+    assert made == ["data", "data/master.key", "postern.conf"]
+    assert stat.S_IMODE((place / "new/data").stat().st_mode) == 0o700
+    key = place / "new/data/master.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert re.fullmatch(r"[0-9a-f]{64}\n", key.read_text())
+    assert key.read_text()[:64] not in done.stdout + (place / "new/postern.conf").read_text()
+    health = run("health", "--json", "-c", place / "new/postern.conf")
+    names = [row["process"] for row in json.loads(health.stdout)["processes"]]
+    assert names == ["gateway-0", "authd-0", "router-0", "channel-0", "channel-1", "channel-2",
+                     "channel-3", "bot-0", "bot-1", "extension-0"]
+
+
+def test_init_draws_another_key_each_time(place):
+    for name in ("a", "b"):
+        run("init", place / name)
+    assert (place / "a/data/master.key").read_text() != (place / "b/data/master.key").read_text()
+
+
+@pytest.mark.parametrize("what", ["postern.conf", "data/master.key"])
+def test_init_overwrites_nothing(place, what):
+    (place / "data").mkdir()
+    (place / what).write_text("precious")
+    done = run("init", place)
+    assert done.returncode == 1 and "overwrites nothing" in done.stderr
+    assert (place / what).read_text() == "precious"
+    assert sum(p.is_file() for p in place.rglob("*")) == 1
+
+
+def test_init_refuses_a_path_that_no_socket_fits_below(place):
+    long = place / ("x" * 100)
+    done = run("init", long)
+    assert done.returncode == 1 and "too long a path" in done.stderr
+    assert not (long / "data").exists()
+
+
+def test_many_shards_get_monitors_that_do_not_meet(place):
+    assert run("init", place / "x", "--shards", "channel=256,bot=256").returncode == 0
+    health = run("health", "--json", "-c", place / "x/postern.conf")
+    monitors = [row["monitor"] for row in json.loads(health.stdout)["processes"]]
+    assert len(monitors) == 3 + 256 + 256 + 1 == len(set(monitors))
+
+
+# --- secrets
+
+
+def test_no_token_is_said_with_the_ways_to_give_one(place):
+    run("init", place / "x")
+    done = run("send", "channel", "x", "hi", "-c", place / "x/postern.conf")
+    assert done.returncode == 1
+    assert "$POSTERN_TOKEN" in done.stderr and "--token-file" in done.stderr
+
+
+def test_no_option_takes_a_secret():
+    for words in every_command():
+        text = run(*words, "--help").stdout
+        for option in re.findall(r"^  (--\S+) (\S+)", text, re.M):
+            assert not (option[0] in ("--token", "--appkey", "--password")), words
+
+
+# --- completion
+
+
+def complete(script, *words):
+    """What bash offers for the last word."""
+    line = " ".join(f"'{word}'" for word in words)
+    code = f"source {script}; COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _posternctl; " \
+           'printf "%s\\n" "${COMPREPLY[@]}"'
+    done = subprocess.run(["bash", "-euc", code], text=True, capture_output=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_completion_follows_the_table(place):
+    script = place / "posternctl.bash"
+    script.write_text(run("completion", "bash").stdout)
+    top = complete(script, "posternctl", "")
+    assert {"init", "up", "user", "token", "health", "send", "completion"} <= set(top)
+    assert complete(script, "posternctl", "chan") == ["channel"]
+    assert complete(script, "posternctl", "channel", "m") == ["member"]
+    assert complete(script, "posternctl", "channel", "member", "") == ["add", "remove"]
+    assert complete(script, "posternctl", "-c", "x", "token", "l") == ["list", "limit"]
+    assert complete(script, "posternctl", "up", "--d") == ["--demo"]
+    assert "--json" in complete(script, "posternctl", "user", "list", "--")
+    assert complete(script, "posternctl", "completion", "") == ["bash"]
+    assert complete(script, "posternctl", "history", "extension", "shop", "--environment", "m") == [
+        "marketplace"]
+    assert complete(script, "posternctl", "user", "show", "") == []
+
+
+def test_completion_is_plain_bash(place):
+    script = place / "posternctl.bash"
+    script.write_text(run("completion", "bash").stdout)
+    assert subprocess.run(["bash", "-n", script]).returncode == 0
+    assert pathlib.Path(script).read_text().endswith("complete -F _posternctl posternctl\n")

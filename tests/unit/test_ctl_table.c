@@ -1,0 +1,75 @@
+#include "ctl/table.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static char *s_text(const char *text)
+{
+    char *out = NULL;
+    size_t len;
+    FILE *file = open_memstream(&out, &len);
+    table_text(file, text);
+    fclose(file);
+    return out;
+}
+
+static void test_control_characters_do_not_come_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in, *out;
+    } rows[] = {
+        {"plain", "plain"},
+        {"\033[2Jx\r\n\t\x7f", "?[2Jx????"},
+        {"\xc2\x9b"
+         "31m",
+         "?31m"}, /* CSI as one C1 character */
+        {"\xc2\xa9 \xc3\xbc", "\xc2\xa9 \xc3\xbc"},
+        {"\xc2", "\xc2"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *out = s_text(rows[i].in);
+        assert_string_equal(out, rows[i].out);
+        free(out);
+    }
+}
+
+static void s_value(const char *json, const char *wanted)
+{
+    json_t *value = json_loads(json, JSON_DECODE_ANY, NULL);
+    char *text = table_value(value);
+    assert_string_equal(text, wanted);
+    free(text);
+    json_decref(value);
+}
+
+static void test_values(void **state)
+{
+    (void)state;
+    s_value("\"x\"", "x");
+    s_value("\"\"", "-");
+    s_value("null", "-");
+    s_value("true", "yes");
+    s_value("false", "no");
+    s_value("17", "17");
+    s_value("1767323045678", "2026-01-02T03:04:05.678Z");
+    s_value("[]", "");
+    s_value("[\"a\", 2, null]", "a, 2, -");
+    s_value("[{\"a\": 1}]", "[{\"a\":1}]");
+    char *nothing = table_value(NULL);
+    assert_string_equal(nothing, "-");
+    free(nothing);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_control_characters_do_not_come_out),
+        cmocka_unit_test(test_values),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
