@@ -1,4 +1,5 @@
-/* A borrowed run of bytes: never owned, never NUL-terminated, valid as long as what it points into. */
+/* A borrowed run of bytes: never owned, never NUL-terminated, valid as long as what it points into.
+ */
 #ifndef POSTERN_SLICE_H
 #define POSTERN_SLICE_H
 
@@ -13,7 +14,7 @@ typedef struct {
 
 static inline slice_t slice(const void *data, size_t len)
 {
-    return (slice_t){data, len};
+    return (slice_t){(const char *)data, len};
 }
 
 static inline slice_t slice_of(const char *text)

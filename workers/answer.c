@@ -1,0 +1,156 @@
+#include "workers/answer.h"
+
+#include "common/monitor/monitor.h"
+#include "workers/post.h"
+
+#include <stdlib.h>
+
+void answer_open(answering_t *self, journal_t *journal, const shard_t *shard)
+{
+    *self = (answering_t){.journal = journal, .shard = *shard, .batch = wire_batch_new()};
+}
+
+void answer_close(answering_t *self)
+{
+    wire_batch_destroy(&self->batch);
+    json_free(&self->body);
+}
+
+static void s_set_error(wire_reply_t *reply, error_code_t error)
+{
+    const error_row_t *row = error_find(error);
+    reply->error = error;
+    reply->status = row->status;
+    reply->retry_after_s = row->retry_after_s;
+}
+
+/* As the first one was answered, whenever that was. */
+static void s_set_stored(answering_t *self, const journal_answer_t *answer, wire_reply_t *reply)
+{
+    reply->status = answer->answer == ANSWER_EMPTY ? 204 : 200;
+    if (answer->answer == ANSWER_EMPTY)
+        return;
+    reply->content = CONTENT_JSON;
+    if (answer->answer == ANSWER_OBJECT) {
+        json_lit(&self->body, "{}");
+        return;
+    }
+    json_lit(&self->body, "{\"message_id\":");
+    history_id(&self->body, &self->shard, answer->time_ms, answer->log);
+    json_lit(&self->body, "}");
+}
+
+static void s_answer_store(answering_t *self, const job_t *job, wire_reply_t *reply)
+{
+    switch (job->entry.outcome) {
+    case JOURNAL_REPLAYED:
+        reply->fact[reply->facts].fact = FACT_REPLAYED;
+        reply->fact[reply->facts++].value = 1;
+        s_set_stored(self, &job->entry.answer, reply);
+        break;
+    case JOURNAL_STORED:
+    case JOURNAL_RESENT:
+        s_set_stored(self, &job->entry.answer, reply);
+        break;
+    case JOURNAL_REFUSED:
+        s_set_error(reply, job->error);
+        if (job->reason)
+            json_lit(&self->body, job->reason);
+        break;
+    case JOURNAL_REUSED:
+        s_set_error(reply, ERROR_key_reused);
+        break;
+    case JOURNAL_NO_ROOM:
+        s_set_error(reply, ERROR_storage_full);
+        break;
+    case JOURNAL_NO_KEYS:
+        s_set_error(reply, ERROR_overloaded);
+        break;
+    }
+}
+
+static void s_answer_refused(answering_t *self, const job_t *job, wire_reply_t *reply)
+{
+    json_reset(&self->body);
+    s_set_error(reply, job->error);
+    if (job->reason)
+        json_lit(&self->body, job->reason);
+}
+
+static void s_answer_read(answering_t *self, job_t *job, wire_reply_t *reply)
+{
+    if (self->read_bytes >= ANSWER_READ_BYTES) {
+        job_refuse(job, ERROR_overloaded, NULL);
+    } else {
+        history_render(self->journal, &self->shard, job, &self->body);
+        self->read_bytes += self->body.len;
+    }
+    if (job->error) {
+        s_answer_refused(self, job, reply);
+        return;
+    }
+    reply->status = 200;
+    reply->content = CONTENT_JSON;
+}
+
+static void s_add(answering_t *self, const drain_batch_t *to, job_t *job)
+{
+    enum { HEAD = 128 }; /* an encoded reply without its body is shorter */
+    const wire_request_t *request = job->request;
+    wire_reply_t reply = {
+        .id = request->id, .origin = request->origin, .attempt = request->attempt};
+    json_reset(&self->body);
+    if (job->kind == JOB_STORE)
+        s_answer_store(self, job, &reply);
+    else if (job->kind == JOB_READ)
+        s_answer_read(self, job, &reply);
+    else
+        s_answer_refused(self, job, &reply);
+    if (!wire_batch_has_room(self->batch, HEAD + self->body.len))
+        link_send_replies(to->link, to->peer, self->batch);
+    if (self->body.len == 0) {
+        wire_batch_add_reply(self->batch, &reply, NULL);
+        return;
+    }
+    zmq_msg_t body;
+    if (zmq_msg_init_size(&body, self->body.len) != 0)
+        abort();
+    memcpy(zmq_msg_data(&body), self->body.data, self->body.len);
+    wire_batch_add_reply(self->batch, &reply, &body);
+    zmq_msg_close(&body);
+}
+
+static void s_count(drain_t *drain)
+{
+    int64_t by_outcome[JOURNAL_NO_KEYS + 1] = {0};
+    for (size_t i = 0; i < drain_jobs(drain); i++)
+        if (drain_job(drain, i)->kind == JOB_STORE)
+            by_outcome[drain_job(drain, i)->entry.outcome]++;
+    const struct {
+        journal_outcome_t outcome;
+        metric_t metric;
+    } rows[] = {
+        {JOURNAL_STORED, METRIC_stored_total},
+        {JOURNAL_RESENT, METRIC_resent_total},
+        {JOURNAL_REPLAYED, METRIC_replayed_total},
+        {JOURNAL_REFUSED, METRIC_invalid_total},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (by_outcome[rows[i].outcome])
+            metric_add(rows[i].metric, by_outcome[rows[i].outcome]);
+}
+
+void answer_drain(answering_t *self, drain_t *drain)
+{
+    self->read_bytes = 0;
+    for (size_t i = 0; i < drain_batches(drain); i++) {
+        const drain_batch_t *from = drain_batch(drain, i);
+        for (size_t j = from->first; j < from->first + from->count; j++)
+            if (drain_job(drain, j)->kind != JOB_DROPPED)
+                s_add(self, from, drain_job(drain, j));
+        if (wire_batch_entries(self->batch) > 0)
+            link_send_replies(from->link, from->peer, self->batch);
+        link_taken(from->link, from->peer, from->instance, from->number);
+    }
+    s_count(drain);
+}

@@ -1,0 +1,17 @@
+#include "workers/bot.h"
+
+static const worker_op_t s_ops[] = {
+    {OP_bot_incoming, post_event},
+    {OP_bot_message, post_message},
+    {OP_bot_history, worker_history},
+};
+
+const worker_role_t bot_role = {
+    .kind = OWNER_BOT,
+    .process = "postern-bot",
+    .section = "bot",
+    .monitor = SET_bot_monitor,
+    .shards = SET_shards_bot,
+    .ops = s_ops,
+    .ops_len = sizeof s_ops / sizeof *s_ops,
+};

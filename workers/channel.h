@@ -1,0 +1,9 @@
+/* What a channel worker does: the operations of its kind. See worker.h. */
+#ifndef POSTERN_CHANNEL_H
+#define POSTERN_CHANNEL_H
+
+#include "workers/worker.h"
+
+extern const worker_role_t channel_role;
+
+#endif

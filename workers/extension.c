@@ -1,0 +1,16 @@
+#include "workers/extension.h"
+
+static const worker_op_t s_ops[] = {
+    {OP_extension_incoming, post_event},
+    {OP_extension_history, worker_history},
+};
+
+const worker_role_t extension_role = {
+    .kind = OWNER_EXTENSION,
+    .process = "postern-extension",
+    .section = "extension",
+    .monitor = SET_extension_monitor,
+    .shards = SET_shards_extension,
+    .ops = s_ops,
+    .ops_len = sizeof s_ops / sizeof *s_ops,
+};

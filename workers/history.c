@@ -1,0 +1,227 @@
+#include "workers/history.h"
+
+#include "common/base/clock.h"
+#include "common/base/ops.h"
+
+#include <stdio.h>
+
+typedef struct {
+    json_out_t *out;
+    const shard_t *shard;
+    unsigned left; /* messages that the page still takes */
+    bool any;      /* it has one */
+    uint64_t next; /* first sequence that is not on the page; 0: none */
+} page_t;
+
+/* A parameter as a number from 1 to MAX; false when it is none. Missing leaves the number alone. */
+static bool s_number(slice_t params, const char *name, uint64_t max, uint64_t *number)
+{
+    slice_t value;
+    if (!wire_pairs_find(params, name, &value))
+        return true;
+    uint64_t read = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.data[i];
+        if (c < '0' || c > '9' || read > (max - (uint64_t)(c - '0')) / 10)
+            return false;
+        read = read * 10 + (uint64_t)(c - '0');
+    }
+    *number = read;
+    return value.len > 0 && read >= 1;
+}
+
+void history_prepare(job_t *job)
+{
+    uint64_t limit = HISTORY_LIMIT_DEFAULT;
+    job->kind = JOB_READ;
+    if (!s_number(job->request->params, "limit", HISTORY_LIMIT, &limit))
+        job_refuse(job, ERROR_invalid_param, "limit must be a number from 1 to 1000.");
+    else if (!s_number(job->request->params, "from", INT64_MAX, &job->from))
+        job_refuse(job, ERROR_invalid_param, "from must be the sequence of a message, 1 or more.");
+    job->limit = (unsigned)limit;
+    if (job->error)
+        job->kind = JOB_REFUSED;
+}
+
+void history_id(json_out_t *out, const shard_t *shard, int64_t time_ms, uint64_t log)
+{
+    json_lit(out, "\"");
+    json_uint(out, (uint64_t)time_ms);
+    json_lit(out, "_");
+    json_uint(out, log * shard->shards + shard->shard);
+    json_lit(out, "\"");
+}
+
+/* Whether NAME stands before the pair that AT has just read. */
+static bool s_stood_before(slice_t pairs, slice_t name, unsigned index)
+{
+    slice_t other, value;
+    wire_pairs_t each = wire_pairs_begin(pairs);
+    for (unsigned i = 0; i < index && wire_pairs_next(&each, &other, &value); i++)
+        if (slice_eq(other, name))
+            return true;
+    return false;
+}
+
+static unsigned s_count(slice_t pairs, slice_t name)
+{
+    slice_t other, value;
+    unsigned count = 0;
+    for (wire_pairs_t each = wire_pairs_begin(pairs); wire_pairs_next(&each, &other, &value);)
+        count += slice_eq(other, name);
+    return count;
+}
+
+/* All values of NAME with SEPARATOR between them. */
+static void s_values(json_out_t *out, slice_t pairs, slice_t name, const char *separator)
+{
+    slice_t other, value;
+    bool first = true;
+    for (wire_pairs_t each = wire_pairs_begin(pairs); wire_pairs_next(&each, &other, &value);) {
+        if (!slice_eq(other, name))
+            continue;
+        if (!first)
+            json_lit(out, separator);
+        json_chars(out, value);
+        first = false;
+    }
+}
+
+/* An object of the pairs. A name that stands several times becomes an array of its values (lists)
+ * or, as RFC 9110 §5.3 has it for headers, one string with commas. */
+static void s_pairs(json_out_t *out, slice_t pairs, bool lists)
+{
+    slice_t name, value;
+    unsigned index = 0, written = 0;
+    json_lit(out, "{");
+    for (wire_pairs_t each = wire_pairs_begin(pairs); wire_pairs_next(&each, &name, &value);) {
+        if (s_stood_before(pairs, name, index++))
+            continue;
+        json_lit(out, written++ ? "," : "");
+        json_string(out, name);
+        bool list = lists && s_count(pairs, name) > 1;
+        json_lit(out, list ? ":[\"" : ":\"");
+        s_values(out, pairs, name, list ? "\",\"" : ", ");
+        json_lit(out, list ? "\"]" : "\"");
+    }
+    json_lit(out, "}");
+}
+
+static void s_user(json_out_t *out, const record_t *record)
+{
+    char user[UUID_TEXT];
+    uuid_text(&record->user, user);
+    json_lit(out, "{\"id\":\"");
+    json_lit(out, user);
+    json_lit(out, "\",\"name\":");
+    json_string(out, record->name);
+    json_lit(out, "}");
+}
+
+static const char *s_environment(unsigned environment)
+{
+    switch (environment) {
+    case ENVIRONMENT_SANDBOX:
+        return "\"sandbox\"";
+    case ENVIRONMENT_MARKETPLACE:
+        return "\"marketplace\"";
+    default:
+        return "null";
+    }
+}
+
+static void s_event(json_out_t *out, const record_t *record)
+{
+    const char *method = op_method_name(record->method);
+    json_lit(out, ",\"event\":{\"method\":");
+    json_string(out, slice_of(method ? method : ""));
+    json_lit(out, ",\"headers\":");
+    s_pairs(out, record->headers, false);
+    json_lit(out, ",\"parameters\":");
+    s_pairs(out, record->params, true);
+    json_lit(out, ",\"body\":");
+    json_bytes(out, record->body);
+    json_lit(out, ",\"environment\":");
+    json_lit(out, s_environment(record->environment));
+    json_lit(out, ",\"user\":");
+    s_user(out, record);
+    json_lit(out, ",\"access\":");
+    json_string(out, record->access);
+    json_lit(out, "}");
+}
+
+static void s_head(json_out_t *out, const shard_t *shard, uint64_t log, const record_t *record)
+{
+    char time[CLOCK_TEXT];
+    clock_text(record->time_ms, time);
+    json_lit(out, "{\"id\":");
+    history_id(out, shard, record->time_ms, log);
+    json_lit(out, ",\"sequence\":");
+    json_uint(out, record->sequence);
+    json_lit(out, ",\"time\":\"");
+    json_lit(out, time);
+    json_lit(out, "\",\"sender\":");
+    s_user(out, record);
+}
+
+static void s_row(json_out_t *out, const shard_t *shard, uint64_t log, const record_t *record)
+{
+    size_t from = out->len;
+    s_head(out, shard, log, record);
+    size_t head = out->len;
+    if (record->flags & RECORD_EVENT)
+        s_event(out, record);
+    json_lit(out, ",\"message\":");
+    if (record->flags & RECORD_MESSAGE)
+        json_raw(out, record->body);
+    else
+        json_lit(out, "null");
+    if (out->len - from > HISTORY_MOST_BYTES) {
+        out->len = head;
+        json_lit(out, ",\"message\":null,\"too_large\":true");
+    }
+    json_lit(out, "}");
+}
+
+static bool s_each(void *arg, uint64_t log, const record_t *record)
+{
+    page_t *page = arg;
+    size_t before = page->out->len;
+    if (page->left == 0) {
+        page->next = record->sequence;
+        return false;
+    }
+    json_lit(page->out, page->any ? "," : "");
+    s_row(page->out, page->shard, log, record);
+    if (page->any && page->out->len > HISTORY_BYTES) {
+        page->out->len = before;
+        page->next = record->sequence;
+        return false;
+    }
+    page->any = true;
+    page->left--;
+    return true;
+}
+
+void history_render(journal_t *journal, const shard_t *shard, job_t *job, json_out_t *out)
+{
+    page_t page = {.out = out, .shard = shard, .left = job->limit};
+    journal_range_t range;
+    json_reset(out);
+    json_lit(out, "{\"messages\":[");
+    journal_read(journal, &job->request->principal.target, job->from, &range, s_each, &page);
+    if (job->from > 0 && job->from < range.first) {
+        char reason[128];
+        snprintf(reason, sizeof reason,
+                 "Messages before sequence %llu have been removed by retention. Start from there.",
+                 (unsigned long long)range.first);
+        job_refuse(job, ERROR_cursor_expired, reason);
+        return;
+    }
+    json_lit(out, "],\"next\":");
+    if (page.next)
+        json_uint(out, page.next);
+    else
+        json_lit(out, "null");
+    json_lit(out, "}");
+}

@@ -1,0 +1,33 @@
+/* Reading back: a page of what a target has, oldest first, as JSON (docs/API). A page ends at its
+ * limit or at HISTORY_BYTES, but has one message at least.
+ *
+ * Threading: the main thread's, like journal_read. */
+#ifndef POSTERN_HISTORY_H
+#define POSTERN_HISTORY_H
+
+#include "workers/drain.h"
+#include "workers/json_out.h"
+
+enum {
+    HISTORY_LIMIT = 1000,
+    HISTORY_LIMIT_DEFAULT = 100,
+    HISTORY_BYTES = 1 << 20,
+    HISTORY_MOST_BYTES = 3 << 20, /* one message larger than this is not shown but named */
+};
+
+/* Which shard this is, for the ids that are shown. */
+typedef struct {
+    unsigned shard, shards;
+} shard_t;
+
+/* The id of a message as senders see it: "<time>_<number>", unique over all shards of a kind.
+ * Written in quotes. */
+void history_id(json_out_t *out, const shard_t *shard, int64_t time_ms, uint64_t log);
+
+/* Reads limit and from out of the job's params: the job becomes a JOB_READ or is refused. */
+void history_prepare(job_t *job);
+
+/* Writes the page to OUT, which is emptied first; refuses the job when its cursor has expired. */
+void history_render(journal_t *journal, const shard_t *shard, job_t *job, json_out_t *out);
+
+#endif

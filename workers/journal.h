@@ -1,0 +1,108 @@
+/* The journal of one shard: what was stored, in order, and what was seen, so that nothing is stored
+ * twice. The engine is behind this header; journal_lmdb.c and its neighbours are the embedded one.
+ *
+ * Clock: the journal has a running clock of its own, the monotonic milliseconds during which it was
+ * open, stored with each commit and continued by the next process. Only this clock decides what has
+ * expired; callers pass clock_ms (). A wall clock that jumps costs nothing but a wrong date.
+ *
+ * Seen: a message id for 2 minutes, a dedupe key for 24 hours, with what was answered. The same id
+ * is a resend and gets the same answer; another id with the same key is a replay, or refused when
+ * the hash of body and parameters differs. Only what was committed is remembered.
+ *
+ * Threading: journal_append and journal_tend by one thread (the writer); the rest by one thread
+ * (the main one); both at once. */
+#ifndef POSTERN_JOURNAL_H
+#define POSTERN_JOURNAL_H
+
+#include "workers/record.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct journal journal_t;
+
+enum {
+    JOURNAL_ID_MS = 2 * 60 * 1000,
+    JOURNAL_KEY_MS = 24 * 60 * 60 * 1000,
+    JOURNAL_HASH = 16,         /* bytes of the hash of body and parameters */
+    JOURNAL_RECORD_COST = 128, /* what a record takes beyond its own bytes, for retention by size */
+};
+
+typedef struct {
+    const char *path; /* directory */
+    const char *kind; /* "channel", "bot", "extension" */
+    unsigned shard, shards;
+    uint64_t map_bytes;    /* largest size of the file */
+    uint64_t keys;         /* most dedupe keys */
+    uint64_t retention_ms; /* age at which records are removed, by the running clock */
+    uint64_t
+        retention_bytes; /* bytes of records past which the oldest are removed; 0: by age only */
+} journal_options_t;
+
+/* Opens or makes it. A journal of another kind, shard or shard count is refused. NULL with the
+ * reason and what to do in err. now_ms: clock_ms (), here and below. */
+journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *err,
+                        size_t err_size);
+void journal_close(journal_t **self_p);
+
+/* Drawn when the journal was made. */
+const uuid_t7 *journal_uuid(const journal_t *self);
+
+typedef enum {
+    JOURNAL_STORED,
+    JOURNAL_RESENT,   /* the id was stored before */
+    JOURNAL_REPLAYED, /* the key was stored before, with the same hash */
+    JOURNAL_REUSED,   /* the key was stored before, with another hash */
+    JOURNAL_REFUSED,  /* not seen, and the caller had refused it: nothing was done */
+    JOURNAL_NO_ROOM,  /* not seen, and there is no room to store it */
+    JOURNAL_NO_KEYS,  /* not seen, and no room for another key */
+} journal_outcome_t;
+
+/* How the first one was answered. */
+typedef struct {
+    uint64_t log;    /* global sequence, from 1 */
+    int64_t time_ms; /* the record's */
+    uint8_t answer;  /* the caller's */
+} journal_answer_t;
+
+typedef struct {
+    record_t record; /* without sequence and running_ms, which are set when it is stored */
+    slice_t dedupe;  /* the key, or empty */
+    uint8_t hash[JOURNAL_HASH]; /* of body and parameters; only with a key */
+    bool refused;               /* never store; see only whether it was seen */
+    journal_answer_t answer; /* in: answer. out: of STORED, RESENT and REPLAYED, the first one's */
+    journal_outcome_t outcome; /* out */
+} journal_entry_t;
+
+/* Goes through the entries in order, in one transaction, and commits it durably when there is
+ * anything to commit; expires and retires a bounded number of rows on the way. The slices of the
+ * entries must stay valid until it returns. After a commit whose outcome is unknown the process
+ * exits. Returns how many were stored. */
+size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms);
+
+/* What append does on the way, for a writer without work: call it each second. True when there is
+ * more to do at once. */
+bool journal_tend(journal_t *self, int64_t now_ms);
+
+/* True while new messages are refused for lack of room. Any thread. */
+bool journal_is_full(const journal_t *self);
+
+/* Numbers for the metrics; sets nothing else. By the writer. */
+typedef struct {
+    uint64_t records, keys, retired, used_bytes, disk_free_bytes, reader_lag;
+} journal_state_t;
+void journal_inspect(journal_t *self, journal_state_t *state);
+
+/* Reads the records of a target from sequence FROM on, oldest first, until there are no more or
+ * EACH returns false. The record is valid during the call. */
+typedef bool (*journal_each_fn)(void *arg, uint64_t log, const record_t *record);
+
+/* The sequences that a target has; first > last when it has none. What retention removed lies below
+ * first. */
+typedef struct {
+    uint64_t first, last;
+} journal_range_t;
+void journal_read(journal_t *self, const uuid_t7 *target, uint64_t from, journal_range_t *range,
+                  journal_each_fn each, void *arg);
+
+#endif

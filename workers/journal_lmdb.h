@@ -1,0 +1,137 @@
+/* The LMDB engine's insides, shared by journal_lmdb.c, journal_pass.c, journal_seen.c and
+ * journal_retention.c; nobody else includes it.
+ *
+ * Tables (keys big-endian):
+ *   log        log sequence → record
+ *   by_target  target, sequence → log sequence
+ *   targets    target → range_row_t
+ *   seen       message id → answer_row_t; deleted by walking the log, which has the ids in order
+ *   keys       dedupe key → key_row_t
+ *   keys_due   running time at which it expires, log sequence → dedupe key
+ *   meta       "identity" → identity_row_t, "state" → state_row_t
+ */
+#ifndef POSTERN_JOURNAL_LMDB_H
+#define POSTERN_JOURNAL_LMDB_H
+
+#include "common/store/store.h"
+#include "workers/journal.h"
+
+#include <endian.h>
+#include <stdatomic.h>
+
+typedef enum {
+    TABLE_LOG,
+    TABLE_BY_TARGET,
+    TABLE_TARGETS,
+    TABLE_SEEN,
+    TABLE_KEYS,
+    TABLE_KEYS_DUE,
+    TABLE_META,
+    TABLES
+} table_t;
+
+/* Rows as they lie in the file; numbers little-endian. */
+typedef struct __attribute__((packed)) {
+    uint64_t log, time_ms;
+    uint8_t answer;
+} answer_row_t;
+
+typedef struct __attribute__((packed)) {
+    answer_row_t answer;
+    uint64_t running_ms;
+    uint8_t hash[JOURNAL_HASH];
+} key_row_t;
+
+typedef struct __attribute__((packed)) {
+    uint64_t first, last;
+} range_row_t;
+
+typedef struct __attribute__((packed)) {
+    uint8_t uuid[UUID_BYTES];
+    uint32_t shard, shards;
+    char kind[16];
+} identity_row_t;
+
+typedef struct __attribute__((packed)) {
+    uint64_t running_ms, first_log, next_log, pruned_log, keys, bytes;
+} state_row_t;
+
+/* What changes with each commit. */
+typedef struct {
+    uint64_t running_ms; /* the running clock at the last commit */
+    uint64_t first_log;  /* oldest in the log */
+    uint64_t next_log;   /* what the next record gets */
+    uint64_t pruned_log; /* ids below it are not in seen any more */
+    uint64_t keys;       /* rows of keys */
+    uint64_t bytes;      /* of the records, with their cost */
+} state_t;
+
+/* A target that a transaction has touched; its row is written once, at the end. */
+typedef struct {
+    uint64_t pass; /* which transaction it belongs to */
+    uuid_t7 target;
+    range_row_t range; /* host order */
+} target_slot_t;
+
+typedef struct {
+    target_slot_t *slots; /* open addressing, a power of two */
+    size_t room;
+    target_slot_t **used;
+    size_t used_len;
+} target_set_t;
+
+struct journal {
+    unsigned magic;
+    store_t *store;
+    MDB_env *env;
+    MDB_dbi table[TABLES];
+    journal_options_t options; /* path and kind point nowhere after the opening */
+    uuid_t7 uuid;
+    state_t state;     /* as committed */
+    uint64_t base_ms;  /* running clock at the opening */
+    int64_t opened_ms; /* clock_ms () then */
+    uint64_t pass;     /* counts transactions */
+    target_set_t targets;
+    uint64_t retired; /* since the opening */
+    atomic_bool full;
+    int64_t room_next_ms; /* when to look for room again */
+    int64_t committed_ms;
+    MDB_txn *reader; /* the reading thread's, reset between reads */
+};
+
+/* One transaction in the making. */
+typedef struct {
+    journal_t *journal;
+    MDB_txn *txn;
+    MDB_cursor *log, *by_target, *seen;
+    state_t state; /* becomes the journal's with the commit */
+    bool may_store;
+    size_t stored;
+    uint64_t removed;
+} pass_t;
+
+/* journal_pass.c: begins and ends a transaction; 0 or an LMDB error. A pass that began must be
+ * committed or aborted. touched: an upper bound of the targets that it will touch. */
+int pass_begin(pass_t *self, journal_t *journal, size_t touched, int64_t now_ms);
+store_commit_t pass_commit(pass_t *self);
+void pass_abort(pass_t *self);
+/* Appends a record, giving it its sequence. */
+int pass_store(pass_t *self, record_t *record);
+/* The range of a target, to read and change until the commit. */
+int pass_target(pass_t *self, const uuid_t7 *target, range_row_t **range);
+
+/* journal_seen.c: decides about one entry and stores it when it is new. */
+int seen_judge(pass_t *pass, journal_entry_t *entry);
+/* Removes at most STEPS expired ids and as many keys; adds to pass->removed. */
+int seen_prune(pass_t *pass, size_t steps);
+
+/* journal_retention.c: removes at most STEPS records that are too old or too many. */
+int retention_step(pass_t *pass, size_t steps);
+
+/* Key of a number. */
+static inline uint64_t journal_key(uint64_t number)
+{
+    return htobe64(number);
+}
+
+#endif

@@ -1,0 +1,183 @@
+#include "workers/journal_lmdb.h"
+
+#include "common/base/clock.h"
+#include "common/monitor/monitor.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t s_running(const journal_t *journal, int64_t now_ms)
+{
+    uint64_t running = journal->base_ms;
+    if (now_ms > journal->opened_ms)
+        running += (uint64_t)(now_ms - journal->opened_ms);
+    return running > journal->state.running_ms ? running : journal->state.running_ms;
+}
+
+static void s_make_room(target_set_t *set, size_t touched)
+{
+    size_t room = set->room ? set->room : 1024;
+    while (room < 2 * touched)
+        room *= 2;
+    set->used_len = 0;
+    if (room == set->room)
+        return;
+    free(set->slots);
+    free(set->used);
+    set->slots = calloc(room, sizeof *set->slots);
+    set->used = calloc(room, sizeof *set->used);
+    if (!set->slots || !set->used)
+        abort();
+    set->room = room;
+}
+
+int pass_begin(pass_t *self, journal_t *journal, size_t touched, int64_t now_ms)
+{
+    *self = (pass_t){.journal = journal, .state = journal->state};
+    self->state.running_ms = s_running(journal, now_ms);
+    s_make_room(&journal->targets, touched);
+    journal->pass++;
+    int rc = mdb_txn_begin(journal->env, NULL, 0, &self->txn);
+    if (rc == 0)
+        rc = mdb_cursor_open(self->txn, journal->table[TABLE_LOG], &self->log);
+    if (rc == 0)
+        rc = mdb_cursor_open(self->txn, journal->table[TABLE_BY_TARGET], &self->by_target);
+    if (rc == 0)
+        rc = mdb_cursor_open(self->txn, journal->table[TABLE_SEEN], &self->seen);
+    return rc;
+}
+
+/* Cursors of a write transaction go before it does. */
+static void s_close_cursors(pass_t *self)
+{
+    MDB_cursor **cursors[] = {&self->log, &self->by_target, &self->seen};
+    for (size_t i = 0; i < sizeof cursors / sizeof *cursors; i++)
+        if (*cursors[i]) {
+            mdb_cursor_close(*cursors[i]);
+            *cursors[i] = NULL;
+        }
+}
+
+void pass_abort(pass_t *self)
+{
+    s_close_cursors(self);
+    if (self->txn)
+        mdb_txn_abort(self->txn);
+    self->txn = NULL;
+}
+
+static int s_put_targets(pass_t *self)
+{
+    const target_set_t *set = &self->journal->targets;
+    int rc = 0;
+    for (size_t i = 0; i < set->used_len && rc == 0; i++) {
+        target_slot_t *slot = set->used[i];
+        range_row_t row = {htole64(slot->range.first), htole64(slot->range.last)};
+        MDB_val key = {UUID_BYTES, slot->target.bytes}, value = {sizeof row, &row};
+        rc = mdb_put(self->txn, self->journal->table[TABLE_TARGETS], &key, &value, 0);
+    }
+    return rc;
+}
+
+static int s_put_state(pass_t *self)
+{
+    const state_t *state = &self->state;
+    state_row_t row = {htole64(state->running_ms), htole64(state->first_log),
+                       htole64(state->next_log),   htole64(state->pruned_log),
+                       htole64(state->keys),       htole64(state->bytes)};
+    MDB_val key = {5, "state"}, value = {sizeof row, &row};
+    return mdb_put(self->txn, self->journal->table[TABLE_META], &key, &value, 0);
+}
+
+store_commit_t pass_commit(pass_t *self)
+{
+    journal_t *journal = self->journal;
+    int rc = s_put_targets(self);
+    if (rc == 0)
+        rc = s_put_state(self);
+    if (rc != 0) {
+        pass_abort(self);
+        if (store_failure(rc) != STORE_FULL)
+            store_fail(journal->store, "put", rc);
+        return STORE_FULL;
+    }
+    s_close_cursors(self);
+    int64_t began_us = clock_us();
+    store_commit_t went = store_commit(journal->store, self->txn);
+    self->txn = NULL;
+    if (went == STORE_UNKNOWN)
+        store_fail(journal->store, "commit", 0);
+    if (went == STORE_OK) {
+        journal->state = self->state;
+        metric_add(METRIC_commits_total, 1);
+        metric_observe_us(METRIC_commit_seconds, clock_us() - began_us);
+    }
+    return went;
+}
+
+static int s_load_target(pass_t *self, target_slot_t *slot)
+{
+    MDB_val key = {UUID_BYTES, slot->target.bytes}, value;
+    int rc = mdb_get(self->txn, self->journal->table[TABLE_TARGETS], &key, &value);
+    slot->range = (range_row_t){1, 0};
+    if (rc == MDB_NOTFOUND)
+        return 0;
+    if (rc == 0 && value.mv_size == sizeof(range_row_t)) {
+        range_row_t row;
+        memcpy(&row, value.mv_data, sizeof row);
+        slot->range = (range_row_t){le64toh(row.first), le64toh(row.last)};
+    }
+    return rc == 0 && value.mv_size != sizeof(range_row_t) ? MDB_CORRUPTED : rc;
+}
+
+int pass_target(pass_t *self, const uuid_t7 *target, range_row_t **range)
+{
+    target_set_t *set = &self->journal->targets;
+    uint64_t hash;
+    memcpy(&hash, target->bytes + UUID_BYTES - sizeof hash, sizeof hash);
+    hash *= 0x9e3779b97f4a7c15u;
+    for (size_t i = hash >> 32;; i++) {
+        target_slot_t *slot = &set->slots[i & (set->room - 1)];
+        *range = &slot->range;
+        if (slot->pass != self->journal->pass) {
+            assert(set->used_len < set->room / 2);
+            slot->pass = self->journal->pass;
+            slot->target = *target;
+            set->used[set->used_len++] = slot;
+            return s_load_target(self, slot);
+        }
+        if (uuid_eq(&slot->target, target))
+            return 0;
+    }
+}
+
+int pass_store(pass_t *self, record_t *record)
+{
+    range_row_t *range;
+    int rc = pass_target(self, &record->target, &range);
+    if (rc != 0)
+        return rc;
+    record->sequence = range->last + 1;
+    record->running_ms = (int64_t)self->state.running_ms;
+    size_t size = record_size(record);
+    uint64_t log = journal_key(self->state.next_log);
+    MDB_val key = {sizeof log, &log}, value = {size, NULL};
+    rc = mdb_cursor_put(self->log, &key, &value, MDB_APPEND | MDB_RESERVE);
+    if (rc != 0)
+        return rc;
+    record_write(record, value.mv_data);
+    struct __attribute__((packed)) {
+        uuid_t7 target;
+        uint64_t sequence;
+    } place = {record->target, journal_key(record->sequence)};
+    MDB_val place_key = {sizeof place, &place}, place_value = {sizeof log, &log};
+    rc = mdb_cursor_put(self->by_target, &place_key, &place_value, 0);
+    if (rc != 0)
+        return rc;
+    range->last++;
+    self->state.next_log++;
+    self->state.bytes += size + JOURNAL_RECORD_COST;
+    self->stored++;
+    return 0;
+}

@@ -1,0 +1,199 @@
+#include "workers/journal_lmdb.h"
+
+#include <string.h>
+
+typedef struct __attribute__((packed)) {
+    uint64_t running_ms, log; /* big-endian */
+} due_key_t;
+
+static answer_row_t s_row(const journal_answer_t *answer)
+{
+    return (answer_row_t){htole64(answer->log), htole64((uint64_t)answer->time_ms), answer->answer};
+}
+
+static journal_answer_t s_answer(const answer_row_t *row)
+{
+    return (journal_answer_t){le64toh(row->log), (int64_t)le64toh(row->time_ms), row->answer};
+}
+
+/* Reads a row of fixed size; MDB_NOTFOUND when there is none. */
+static int s_get(pass_t *pass, table_t table, slice_t name, void *row, size_t size)
+{
+    MDB_val key = {name.len, (void *)name.data}, value;
+    int rc = mdb_get(pass->txn, pass->journal->table[table], &key, &value);
+    if (rc == 0 && value.mv_size != size)
+        return MDB_CORRUPTED;
+    if (rc == 0)
+        memcpy(row, value.mv_data, size);
+    return rc;
+}
+
+static slice_t s_id(const journal_entry_t *entry)
+{
+    return slice(entry->record.id.bytes, UUID_BYTES);
+}
+
+/* Stores the id unless it is there: one descent says both. */
+static int s_put_id(pass_t *pass, journal_entry_t *entry)
+{
+    entry->answer.log = pass->state.next_log;
+    entry->answer.time_ms = entry->record.time_ms;
+    answer_row_t row = s_row(&entry->answer);
+    MDB_val key = {UUID_BYTES, entry->record.id.bytes}, value = {sizeof row, &row};
+    int rc = mdb_cursor_put(pass->seen, &key, &value, MDB_NOOVERWRITE);
+    if (rc != MDB_KEYEXIST)
+        return rc;
+    if (value.mv_size != sizeof row)
+        return MDB_CORRUPTED;
+    memcpy(&row, value.mv_data, sizeof row);
+    entry->answer = s_answer(&row);
+    entry->outcome = JOURNAL_RESENT;
+    return rc;
+}
+
+static int s_put_key(pass_t *pass, const journal_entry_t *entry, bool replaces)
+{
+    key_row_t row = {.answer = s_row(&entry->answer),
+                     .running_ms = htole64(pass->state.running_ms)};
+    memcpy(row.hash, entry->hash, sizeof row.hash);
+    MDB_val key = {entry->dedupe.len, (void *)entry->dedupe.data}, value = {sizeof row, &row};
+    int rc = mdb_put(pass->txn, pass->journal->table[TABLE_KEYS], &key, &value, 0);
+    if (rc != 0)
+        return rc;
+    if (!replaces)
+        pass->state.keys++;
+    due_key_t due = {journal_key(pass->state.running_ms + JOURNAL_KEY_MS),
+                     journal_key(entry->answer.log)};
+    MDB_val due_key = {sizeof due, &due};
+    return mdb_put(pass->txn, pass->journal->table[TABLE_KEYS_DUE], &due_key, &key, MDB_APPEND);
+}
+
+/* Nothing was seen of the entry: stores it, or says why not. */
+static int s_store(pass_t *pass, journal_entry_t *entry, bool replaces_key)
+{
+    bool keyed = entry->dedupe.len > 0;
+    if (entry->refused || !pass->may_store ||
+        (keyed && !replaces_key && pass->state.keys >= pass->journal->options.keys)) {
+        entry->outcome = entry->refused     ? JOURNAL_REFUSED
+                         : !pass->may_store ? JOURNAL_NO_ROOM
+                                            : JOURNAL_NO_KEYS;
+        return 0;
+    }
+    int rc = s_put_id(pass, entry);
+    if (rc == MDB_KEYEXIST)
+        return 0;
+    if (rc == 0 && keyed)
+        rc = s_put_key(pass, entry, replaces_key);
+    if (rc == 0)
+        rc = pass_store(pass, &entry->record);
+    entry->outcome = JOURNAL_STORED;
+    return rc;
+}
+
+static int s_judge_key(pass_t *pass, journal_entry_t *entry)
+{
+    key_row_t row;
+    int rc = s_get(pass, TABLE_KEYS, entry->dedupe, &row, sizeof row);
+    if (rc != 0)
+        return rc == MDB_NOTFOUND ? s_store(pass, entry, false) : rc;
+    if (pass->state.running_ms - le64toh(row.running_ms) >= JOURNAL_KEY_MS)
+        return s_store(pass, entry, true);
+    bool same = memcmp(row.hash, entry->hash, sizeof row.hash) == 0;
+    entry->outcome = same ? JOURNAL_REPLAYED : JOURNAL_REUSED;
+    if (same)
+        entry->answer = s_answer(&row.answer);
+    return 0;
+}
+
+int seen_judge(pass_t *pass, journal_entry_t *entry)
+{
+    if (entry->dedupe.len == 0 && !entry->refused && pass->may_store)
+        return s_store(pass, entry, false);
+    answer_row_t row;
+    int rc = s_get(pass, TABLE_SEEN, s_id(entry), &row, sizeof row);
+    if (rc == 0) {
+        entry->outcome = JOURNAL_RESENT;
+        entry->answer = s_answer(&row);
+        return 0;
+    }
+    if (rc != MDB_NOTFOUND)
+        return rc;
+    return entry->dedupe.len > 0 ? s_judge_key(pass, entry) : s_store(pass, entry, false);
+}
+
+/* The ids leave seen in the order of the log, whose records have them and the running time. */
+static int s_prune_ids(pass_t *pass, size_t steps)
+{
+    uint64_t number = journal_key(pass->state.pruned_log);
+    MDB_val key = {sizeof number, &number}, value;
+    if (pass->state.pruned_log >= pass->state.next_log)
+        return 0;
+    int rc = mdb_cursor_get(pass->log, &key, &value, MDB_SET_RANGE);
+    for (; rc == 0 && steps > 0; steps--) {
+        record_t record;
+        if (record_read(&record, slice(value.mv_data, value.mv_size)) != 0)
+            return MDB_CORRUPTED;
+        if (pass->state.running_ms - (uint64_t)record.running_ms < JOURNAL_ID_MS)
+            break;
+        memcpy(&number, key.mv_data, sizeof number);
+        MDB_val id = {UUID_BYTES, record.id.bytes};
+        rc = mdb_del(pass->txn, pass->journal->table[TABLE_SEEN], &id, NULL);
+        if (rc != 0 && rc != MDB_NOTFOUND)
+            return rc;
+        pass->state.pruned_log = be64toh(number) + 1;
+        pass->removed++;
+        rc = mdb_cursor_get(pass->log, &key, &value, MDB_NEXT);
+    }
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* A key that was used anew after it had expired belongs to the newer row: then only its due row
+ * goes. */
+static int s_drop_key(pass_t *pass, const due_key_t *due, slice_t name)
+{
+    key_row_t row;
+    MDB_val key = {name.len, (void *)name.data};
+    int rc = s_get(pass, TABLE_KEYS, name, &row, sizeof row);
+    if (rc != 0)
+        return rc == MDB_NOTFOUND ? 0 : rc;
+    if (le64toh(row.answer.log) != be64toh(due->log))
+        return 0;
+    pass->state.keys--;
+    return mdb_del(pass->txn, pass->journal->table[TABLE_KEYS], &key, NULL);
+}
+
+static int s_prune_keys(pass_t *pass, size_t steps)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int rc = mdb_cursor_open(pass->txn, pass->journal->table[TABLE_KEYS_DUE], &cursor);
+    if (rc != 0)
+        return rc;
+    for (; rc == 0 && steps > 0; steps--) {
+        due_key_t due;
+        char name[64];
+        rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+        if (rc != 0)
+            break;
+        if (key.mv_size != sizeof due || value.mv_size > sizeof name) {
+            rc = MDB_CORRUPTED;
+            break;
+        }
+        memcpy(&due, key.mv_data, sizeof due);
+        memcpy(name, value.mv_data, value.mv_size);
+        if (be64toh(due.running_ms) > pass->state.running_ms)
+            break;
+        rc = s_drop_key(pass, &due, slice(name, value.mv_size));
+        if (rc == 0)
+            rc = mdb_cursor_del(cursor, 0);
+        pass->removed++;
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int seen_prune(pass_t *pass, size_t steps)
+{
+    int rc = s_prune_ids(pass, steps);
+    return rc ? rc : s_prune_keys(pass, steps);
+}

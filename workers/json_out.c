@@ -1,0 +1,138 @@
+#include "workers/json_out.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void json_reset(json_out_t *self)
+{
+    self->len = 0;
+}
+
+void json_free(json_out_t *self)
+{
+    free(self->data);
+    *self = (json_out_t){0};
+}
+
+/* Makes room for LEN more bytes and returns where they go. */
+static char *s_room(json_out_t *self, size_t len)
+{
+    if (self->cap - self->len < len) {
+        size_t cap = self->cap ? self->cap : 256;
+        while (cap - self->len < len)
+            cap *= 2;
+        self->data = realloc(self->data, cap);
+        if (!self->data)
+            abort();
+        self->cap = cap;
+    }
+    return self->data + self->len;
+}
+
+void json_raw(json_out_t *self, slice_t text)
+{
+    if (text.len == 0)
+        return;
+    memcpy(s_room(self, text.len), text.data, text.len);
+    self->len += text.len;
+}
+
+void json_lit(json_out_t *self, const char *text)
+{
+    json_raw(self, slice_of(text));
+}
+
+static bool s_continues(const unsigned char *at, size_t count)
+{
+    for (size_t i = 1; i <= count; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return false;
+    return true;
+}
+
+/* Length of the UTF-8 sequence that starts at AT, of LEFT bytes; 0 when it is none. */
+static size_t s_sequence(const unsigned char *at, size_t left)
+{
+    unsigned char c = at[0];
+    size_t more = c < 0x80 ? 0 : c < 0xc2 ? 9 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 9;
+    if (more >= left || !s_continues(at, more))
+        return 0;
+    bool over_long = (c == 0xe0 && at[1] < 0xa0) || (c == 0xf0 && at[1] < 0x90);
+    bool surrogate = c == 0xed && at[1] >= 0xa0;
+    bool too_high = c == 0xf4 && at[1] >= 0x90;
+    return over_long || surrogate || too_high ? 0 : more + 1;
+}
+
+bool json_is_utf8(slice_t bytes)
+{
+    const unsigned char *data = (const unsigned char *)bytes.data;
+    for (size_t i = 0; i < bytes.len;) {
+        size_t len = s_sequence(data + i, bytes.len - i);
+        if (len == 0)
+            return false;
+        i += len;
+    }
+    return true;
+}
+
+static void s_escape(json_out_t *self, unsigned char c)
+{
+    static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+    for (const char *form = short_forms; *form; form += 2)
+        if ((unsigned char)form[0] == c) {
+            json_raw(self, slice((char[]){'\\', form[1]}, 2));
+            return;
+        }
+    char text[8];
+    snprintf(text, sizeof text, "\\u%04x", c);
+    json_raw(self, slice(text, 6));
+}
+
+void json_chars(json_out_t *self, slice_t text)
+{
+    const unsigned char *data = (const unsigned char *)text.data;
+    size_t from = 0, i = 0;
+    while (i < text.len) {
+        unsigned char c = data[i];
+        size_t len = c < 0x80 ? 1 : s_sequence(data + i, text.len - i);
+        if (c >= 0x20 && c != '"' && c != '\\' && len > 0) {
+            i += len;
+            continue;
+        }
+        json_raw(self, slice(text.data + from, i - from));
+        len == 0 ? json_lit(self, "\xef\xbf\xbd") : s_escape(self, c);
+        from = ++i;
+    }
+    json_raw(self, slice(text.data + from, i - from));
+}
+
+void json_string(json_out_t *self, slice_t text)
+{
+    json_lit(self, "\"");
+    json_chars(self, text);
+    json_lit(self, "\"");
+}
+
+void json_uint(json_out_t *self, uint64_t value)
+{
+    char text[24];
+    int len = snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    json_raw(self, slice(text, (size_t)len));
+}
+
+void json_bytes(json_out_t *self, slice_t bytes)
+{
+    if (json_is_utf8(bytes)) {
+        json_string(self, bytes);
+        return;
+    }
+    json_lit(self, "{\"base64\":\"");
+    size_t size = sodium_base64_encoded_len(bytes.len, sodium_base64_VARIANT_ORIGINAL);
+    char *text = s_room(self, size);
+    sodium_bin2base64(text, size, (const unsigned char *)bytes.data, bytes.len,
+                      sodium_base64_VARIANT_ORIGINAL);
+    self->len += size - 1;
+    json_lit(self, "\"}");
+}

@@ -1,0 +1,176 @@
+#include "workers/post.h"
+
+#include "workers/form.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <strings.h>
+
+void post_open(post_t *self)
+{
+    self->message = message_new();
+}
+
+void post_close(post_t *self)
+{
+    message_destroy(&self->message);
+    json_free(&self->form);
+}
+
+/* Whether a repeat of the key is the same request: everything that the sender chose. */
+static void s_hash(const job_t *job, uint8_t hash[JOURNAL_HASH])
+{
+    crypto_generichash_state state;
+    const slice_t parts[] = {job->request->params, job_body(job)};
+    crypto_generichash_init(&state, NULL, 0, JOURNAL_HASH);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        uint64_t len = parts[i].len;
+        crypto_generichash_update(&state, (const unsigned char *)&len, sizeof len);
+        crypto_generichash_update(&state, (const unsigned char *)parts[i].data, len);
+    }
+    crypto_generichash_final(&state, hash, JOURNAL_HASH);
+}
+
+static void s_fill(job_t *job)
+{
+    const wire_request_t *request = job->request;
+    const wire_principal_t *principal = &request->principal;
+    job->kind = JOB_STORE;
+    job->entry.record = (record_t){
+        .op = request->op,
+        .method = request->method,
+        .environment = principal->environment,
+        .id = request->id,
+        .user = principal->user,
+        .target = principal->target,
+        .name = principal->display_name,
+        .access = request->target,
+        .params = request->params,
+        .body = job_body(job),
+    };
+    job->entry.dedupe = principal->dedupe;
+    if (principal->dedupe.len)
+        s_hash(job, job->entry.hash);
+}
+
+/* The media type without its parameters. */
+static bool s_is_type(const job_t *job, const char *type)
+{
+    slice_t value;
+    if (!wire_pairs_find(job->request->headers, "content-type", &value))
+        return false;
+    size_t len = 0;
+    while (len < value.len && value.data[len] != ';' && value.data[len] != ' ')
+        len++;
+    return len == strlen(type) && strncasecmp(value.data, type, len) == 0;
+}
+
+static bool s_has_header(const job_t *job, const char *name)
+{
+    slice_t value;
+    return wire_pairs_find(job->request->headers, name, &value);
+}
+
+/* Meant as JSON: then the sender is told what is wrong with it rather than with its type. */
+static bool s_looks_like_json(const job_t *job)
+{
+    slice_t body = job_body(job);
+    for (size_t i = 0; i < body.len; i++)
+        if (!strchr(" \t\r\n", body.data[i]))
+            return body.data[i] == '{' || body.data[i] == '[';
+    return false;
+}
+
+static void s_refuse_invalid(post_t *self, job_t *job)
+{
+    job_refuse(
+        job, self->verdict.outcome == MESSAGE_NOT_JSON ? ERROR_invalid_json : ERROR_invalid_message,
+        self->verdict.reason);
+}
+
+/* The body becomes the message that the form holds. */
+static void s_take_form(post_t *self, job_t *job)
+{
+    switch (form_read(job_body(job), &self->form)) {
+    case FORM_EMPTY:
+        job_refuse(job, ERROR_invalid_message, "The form has neither text nor payload.");
+        return;
+    case FORM_NOT_UTF8:
+        job_refuse(job, ERROR_invalid_json, "The form's text is not valid UTF-8.");
+        return;
+    case FORM_OK:
+        break;
+    }
+    slice_t json = slice(self->form.data, self->form.len);
+    message_check(self->message, json, &self->verdict);
+    if (self->verdict.outcome != MESSAGE_OK) {
+        s_refuse_invalid(self, job);
+        return;
+    }
+    zmq_msg_close(job->body);
+    if (zmq_msg_init_size(job->body, json.len) != 0)
+        abort();
+    memcpy(zmq_msg_data(job->body), json.data, json.len);
+    job->entry.record.body = job_body(job);
+}
+
+static void s_take_other(post_t *self, job_t *job)
+{
+    slice_t encoding;
+    if (wire_pairs_find(job->request->headers, "content-encoding", &encoding) &&
+        !slice_is(encoding, "identity"))
+        job_refuse(job, ERROR_unsupported_media, "Send the body without Content-Encoding.");
+    else if (s_looks_like_json(job) || s_is_type(job, "application/json") ||
+             !s_has_header(job, "content-type"))
+        s_refuse_invalid(self, job);
+    else if (s_is_type(job, "application/x-www-form-urlencoded"))
+        s_take_form(self, job);
+    else
+        job_refuse(job, ERROR_unsupported_media, NULL);
+}
+
+/* sync_message of the query, unless the body has one. */
+static void s_choose_answer(post_t *self, job_t *job)
+{
+    slice_t value;
+    bool sync = self->verdict.flags & MESSAGE_SYNC;
+    bool in_query = job->request->params.len > 0 &&
+                    wire_pairs_find(job->request->params, "sync_message", &value);
+    if (in_query && value.len > 0) {
+        bool on =
+            (value.len == 4 && strncasecmp(value.data, "true", 4) == 0) || slice_is(value, "1");
+        bool off =
+            (value.len == 5 && strncasecmp(value.data, "false", 5) == 0) || slice_is(value, "0");
+        if (!on && !off)
+            job_refuse(job, ERROR_invalid_param, "sync_message must be true or false.");
+        if (!(self->verdict.flags & (MESSAGE_SYNC | MESSAGE_ASYNC)))
+            sync = on;
+    }
+    job->entry.answer.answer = sync ? ANSWER_ID : ANSWER_EMPTY;
+}
+
+void post_message(post_t *self, job_t *job)
+{
+    s_fill(job);
+    job->entry.record.flags = RECORD_MESSAGE;
+    message_check(self->message, job_body(job), &self->verdict);
+    if (self->verdict.outcome == MESSAGE_NOT_JSON)
+        s_take_other(self, job);
+    else if (self->verdict.outcome == MESSAGE_INVALID)
+        s_refuse_invalid(self, job);
+    if (!job->error)
+        s_choose_answer(self, job);
+}
+
+void post_event(post_t *self, job_t *job)
+{
+    s_fill(job);
+    job->entry.record.flags = RECORD_EVENT;
+    job->entry.record.headers = job->request->headers;
+    if (s_looks_like_json(job)) {
+        message_check(self->message, job_body(job), &self->verdict);
+        if (self->verdict.outcome == MESSAGE_OK)
+            job->entry.record.flags |= RECORD_MESSAGE;
+    }
+    job->entry.answer.answer = ANSWER_OBJECT;
+}

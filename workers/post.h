@@ -1,0 +1,35 @@
+/* What to do with a request, before it goes to the journal: a message that is posted, or an
+ * incoming webhook that is kept as it came. Both fill the job's journal entry or refuse the job.
+ *
+ * Threading: an object belongs to one thread at a time. */
+#ifndef POSTERN_POST_H
+#define POSTERN_POST_H
+
+#include "workers/drain.h"
+#include "workers/json_out.h"
+#include "workers/message.h"
+
+/* How a stored message is answered: kept in the journal with its id and key. */
+typedef enum {
+    ANSWER_EMPTY = 0,  /* 204 */
+    ANSWER_ID = 1,     /* 200 {"message_id": "…"} */
+    ANSWER_OBJECT = 2, /* 200 {} */
+} answer_t;
+
+/* What they work with, reused from one job to the next. Zero-initialise, then post_open. */
+typedef struct {
+    message_t *message;
+    message_verdict_t verdict;
+    json_out_t form;
+} post_t;
+
+void post_open(post_t *self);
+void post_close(post_t *self);
+
+/* A message object, as JSON whatever its content type, or as a form. */
+void post_message(post_t *self, job_t *job);
+
+/* An incoming webhook: any method, any body. */
+void post_event(post_t *self, job_t *job);
+
+#endif

@@ -1,0 +1,45 @@
+/* A record of the journal: one stored message or event. Its encoding is the same for every engine
+ * and is written straight into the engine's memory, so that no copy of it is ever put together.
+ *
+ * Layout, version 1, numbers little-endian: version, flags, method, environment (1 byte each); op,
+ * length of name, length of access, 0 (2 each); lengths of params, headers, body (4 each);
+ * sequence, time, running (8 each); id, user, target (16 each); then name, access, params, headers,
+ * body.
+ *
+ * Threading: no state, any thread. */
+#ifndef POSTERN_RECORD_H
+#define POSTERN_RECORD_H
+
+#include "common/base/slice.h"
+#include "common/base/uuid.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    RECORD_MESSAGE = 1, /* the body is a message object (JSON) */
+    RECORD_EVENT = 2,   /* an incoming webhook: the body is whatever came */
+};
+
+typedef struct {
+    unsigned flags, op, method, environment;
+    uint64_t sequence;  /* of the target, from 1; the journal sets it */
+    int64_t time_ms;    /* wall clock of the store */
+    int64_t running_ms; /* the journal's running clock; the journal sets it */
+    uuid_t7 id, user, target;
+    slice_t name;            /* who sent it, as shown */
+    slice_t access;          /* the target as the sender named it: channel, bot, app-id */
+    slice_t params, headers; /* encoded pairs (common/wire) */
+    slice_t body;
+} record_t;
+
+size_t record_size(const record_t *self);
+
+/* Writes record_size bytes to TO. name and access must be shorter than 64 KiB, the rest than 4 GiB.
+ */
+void record_write(const record_t *self, void *to);
+
+/* Reads one; the slices point into ENCODED. 0, or -1 when it is none (a damaged file). */
+int record_read(record_t *self, slice_t encoded);
+
+#endif

@@ -1,0 +1,340 @@
+#include "workers/worker.h"
+
+#include "common/base/clock.h"
+#include "common/life/life.h"
+#include "common/link/link.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+#include "workers/answer.h"
+#include "workers/drain.h"
+#include "workers/writer.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    MAGIC = 0x574f524b,
+    ROUTERS = 16,
+    TURN_MS = 250,      /* longest turn of the loop */
+    MESSAGES_TURN = 64, /* most messages of a link in a turn */
+};
+
+struct worker {
+    unsigned magic;
+    const worker_role_t *role;
+    const conf_t *conf;
+    shard_t shard;
+    journal_t *journal;
+    writer_t *writer;
+    link_t *links[ROUTERS];
+    unsigned links_len;
+    uint64_t instance;
+    int64_t woke_ms;
+    drain_t *filling, *out; /* out: the writer's, empty when that is idle */
+    post_t post;
+    answering_t answering;
+    wire_goodbye_t refused; /* why a router refused us last, 0: none has */
+    bool misplaced_said;
+};
+
+void worker_history(post_t *post, job_t *job)
+{
+    (void)post;
+    history_prepare(job);
+}
+
+static worker_op_fn s_find_op(const worker_t *self, unsigned op)
+{
+    for (size_t i = 0; i < self->role->ops_len; i++)
+        if (self->role->ops[i].op == op)
+            return self->role->ops[i].prepare;
+    return NULL;
+}
+
+/* Bytes of a peer: what only a confused one sends is refused, never believed. */
+static void s_prepare(worker_t *self, job_t *job)
+{
+    const wire_request_t *request = job->request;
+    worker_op_fn prepare = s_find_op(self, request->op);
+    bool ours = request->principal.present &&
+                wire_shard(&request->principal.target, self->shard.shards) == self->shard.shard;
+    if (request->time_left_ms == 0)
+        return;
+    if (prepare && ours) {
+        prepare(&self->post, job);
+        return;
+    }
+    if (prepare && !self->misplaced_said) {
+        self->misplaced_said = true;
+        log_warn("worker.misplaced", "op=%u err=%s", request->op,
+                 LOG_Q("a request without a principal, or for another shard"));
+    }
+    job_refuse(job, ERROR_unavailable, NULL);
+}
+
+static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
+{
+    worker_t *self = arg;
+    assert(self->magic == MAGIC);
+    link_t *link = peer_data(peer);
+    unsigned count = message->entries;
+    job_t *jobs = drain_add(self->filling, link, peer, message, clock_ms());
+    for (unsigned i = 0; i < count; i++)
+        s_prepare(self, &jobs[i]);
+}
+
+static wire_goodbye_t s_on_up(void *arg, peer_t *peer, const wire_hello_t *hello)
+{
+    worker_t *self = arg;
+    (void)peer, (void)hello;
+    self->refused = 0;
+    return 0;
+}
+
+static void s_on_refused(void *arg, peer_t *peer, wire_goodbye_t reason)
+{
+    worker_t *self = arg;
+    (void)peer;
+    self->refused = reason;
+}
+
+static void s_open_journal(worker_t *self)
+{
+    const conf_t *conf = self->conf;
+    char path[4200], lock[4300], err[512];
+    const char *directory = conf_text(conf, SET_data_directory);
+    snprintf(path, sizeof path, "%s/%s-%u", directory, self->role->section, self->shard.shard);
+    snprintf(lock, sizeof lock, "%s.lock", path);
+    life_make_dir(directory);
+    life_lock(lock, true);
+    journal_options_t options = {
+        .path = path,
+        .kind = self->role->section,
+        .shard = self->shard.shard,
+        .shards = self->shard.shards,
+        .map_bytes = conf_uint(conf, SET_worker_map_bytes),
+        .keys = conf_uint(conf, SET_worker_keys),
+        .retention_ms = conf_uint(conf, SET_worker_retention_days) * 86400000,
+        .retention_bytes = conf_uint(conf, SET_worker_retention_bytes),
+    };
+    self->journal = journal_open(&options, clock_ms(), err, sizeof err);
+    if (!self->journal)
+        log_fatal(EXIT_CONFIG, "journal.open", "err=%s", LOG_Q(err));
+}
+
+static void s_connect(worker_t *self)
+{
+    char name[WIRE_NAME], err[512];
+    snprintf(name, sizeof name, "%s-%u", self->role->section, self->shard.shard);
+    wire_hello_t hello = {
+        .role = ROLE_WORKER,
+        .name = slice_of(name),
+        .kind = self->role->kind,
+        .shard = self->shard.shard,
+        .shards = self->shard.shards,
+        .journal = *journal_uuid(self->journal),
+    };
+    const char *endpoint;
+    for (unsigned i = 0; (endpoint = conf_endpoint(self->conf, SET_worker_routers, i)); i++) {
+        assert(i < ROUTERS);
+        link_options_t options = {
+            .endpoint = endpoint,
+            .hello = &hello,
+            .peer_roles = 1u << ROLE_ROUTER,
+            .self = &self->instance,
+            .calls = {.requests = s_on_requests, .up = s_on_up, .refused = s_on_refused},
+            .arg = self,
+            .conf = self->conf,
+        };
+        link_t *link = link_new(&options, err, sizeof err);
+        if (!link)
+            log_fatal(EXIT_CONFIG, "worker.connect", "endpoint=%s err=%s", endpoint, LOG_Q(err));
+        peer_set_data(link_peer(link), link);
+        self->links[self->links_len++] = link;
+    }
+}
+
+worker_t *worker_new(const worker_role_t *role, const conf_t *conf, unsigned shard)
+{
+    worker_t *self = calloc(1, sizeof *self);
+    if (!self || sodium_init() < 0)
+        abort();
+    self->magic = MAGIC;
+    self->role = role;
+    self->conf = conf;
+    self->shard = (shard_t){shard, (unsigned)conf_uint(conf, role->shards)};
+    if (shard >= self->shard.shards)
+        log_fatal(EXIT_CONFIG, "worker.shard", "err=%s shard=%u shards=%u setting=shards.%s",
+                  LOG_Q("-i is past the count of shards"), shard, self->shard.shards,
+                  role->section);
+    self->instance = uuid_instance();
+    s_open_journal(self);
+    s_connect(self);
+    self->filling = drain_new();
+    self->out = drain_new();
+    post_open(&self->post);
+    answer_open(&self->answering, self->journal, &self->shard);
+    self->writer = writer_new(self->journal);
+    return self;
+}
+
+void worker_destroy(worker_t **self_p)
+{
+    worker_t *self = *self_p;
+    if (!self)
+        return;
+    assert(self->magic == MAGIC);
+    writer_destroy(&self->writer);
+    for (unsigned i = 0; i < self->links_len; i++)
+        link_destroy(&self->links[i]);
+    drain_destroy(&self->filling);
+    drain_destroy(&self->out);
+    post_close(&self->post);
+    answer_close(&self->answering);
+    journal_close(&self->journal);
+    self->magic = 0;
+    free(self);
+    *self_p = NULL;
+}
+
+/* Gives the writer what has arrived, when it is idle. */
+static void s_hand_over(worker_t *self)
+{
+    if (!writer_is_idle(self->writer) || drain_batches(self->filling) == 0)
+        return;
+    drain_t *next = self->filling;
+    size_t count;
+    journal_entry_t **entries = drain_close(next, clock_ms(), clock_wall_ms(), &count);
+    if (count == 0) {
+        answer_drain(&self->answering, next);
+        drain_reset(next);
+        return;
+    }
+    self->filling = self->out;
+    self->out = next;
+    writer_start(self->writer, entries, count);
+}
+
+/* The disk gets its next work before the answers of the last are made. */
+static void s_finish(worker_t *self)
+{
+    if (!writer_finished(self->writer))
+        return;
+    drain_t *done = self->out;
+    drain_t *next = self->filling;
+    if (drain_batches(next) > 0) {
+        size_t count;
+        journal_entry_t **entries = drain_close(next, clock_ms(), clock_wall_ms(), &count);
+        if (count > 0) {
+            writer_start(self->writer, entries, count);
+            self->out = next;
+            self->filling = done;
+        }
+    }
+    answer_drain(&self->answering, done);
+    drain_reset(done);
+    s_hand_over(self);
+}
+
+static void s_check(worker_t *self)
+{
+    unsigned alive = 0;
+    for (unsigned i = 0; i < self->links_len; i++)
+        alive += peer_alive(link_peer(self->links[i]));
+    bool full = journal_is_full(self->journal);
+    monitor_check("journal", full ? CHECK_FAILED : CHECK_OK,
+                  full ? "storage is full: free room on the disk, raise worker.map_bytes or keep "
+                         "less"
+                       : "");
+    const char *refused = self->refused ? wire_goodbye_text(self->refused) : "";
+    if (alive == self->links_len)
+        monitor_check("router", CHECK_OK, "");
+    else if (alive > 0)
+        monitor_check("router", CHECK_DEGRADED, "a router is missing");
+    else
+        monitor_check("router", CHECK_FAILED, self->refused ? refused : "no router is there");
+}
+
+static void s_tick(worker_t *self)
+{
+    int64_t now_ms = clock_ms();
+    if (link_woke(&self->instance, &self->woke_ms, now_ms))
+        for (unsigned i = 0; i < self->links_len; i++)
+            link_restart(self->links[i]);
+    for (unsigned i = 0; i < self->links_len; i++)
+        link_tick(self->links[i], now_ms);
+    monitor_tick();
+}
+
+static void s_wait(worker_t *self, bool stopping)
+{
+    zmq_pollitem_t items[ROUTERS + 2];
+    bool takes = !stopping && !drain_is_full(self->filling);
+    int count = 0;
+    items[count++] = (zmq_pollitem_t){.fd = writer_fd(self->writer), .events = ZMQ_POLLIN};
+    if (!stopping)
+        items[count++] = (zmq_pollitem_t){.fd = life_fd(), .events = ZMQ_POLLIN};
+    for (unsigned i = 0; i < self->links_len && takes; i++)
+        items[count++] =
+            (zmq_pollitem_t){.socket = link_socket(self->links[i]), .events = ZMQ_POLLIN};
+    zmq_poll(items, count, stopping ? 10 : TURN_MS);
+}
+
+/* One message at a time, because the drain may become full with any. */
+static void s_receive(worker_t *self)
+{
+    for (unsigned i = 0; i < self->links_len; i++)
+        for (unsigned n = 0; n < MESSAGES_TURN && !drain_is_full(self->filling); n++)
+            if (link_drain(self->links[i], 1) == 0)
+                break;
+}
+
+static bool s_is_empty(const worker_t *self)
+{
+    return writer_is_idle(self->writer) && drain_batches(self->filling) == 0;
+}
+
+void worker_run(worker_t *self)
+{
+    int64_t stop_ms = 0, checked_ms = 0;
+    life_ready();
+    for (;;) {
+        bool stopping = life_stopping();
+        int64_t now_ms = clock_ms();
+        if (stopping && stop_ms == 0)
+            stop_ms = now_ms + (int64_t)conf_uint(self->conf, SET_process_drain_ms);
+        if (stopping && (s_is_empty(self) || now_ms >= stop_ms))
+            break;
+        s_wait(self, stopping);
+        s_tick(self);
+        if (!stopping)
+            s_receive(self);
+        s_finish(self);
+        s_hand_over(self);
+        if (now_ms - checked_ms >= TURN_MS) {
+            checked_ms = now_ms;
+            s_check(self);
+        }
+    }
+}
+
+int worker_main(const worker_role_t *role, int argc, char **argv)
+{
+    conf_start_t start;
+    char address[300];
+    conf_start(&start, role->process, role->section, argc, argv);
+    log_open(start.process, (log_level_t)log_level_of(conf_text(start.conf, SET_log_level)));
+    life_begin();
+    worker_t *worker = worker_new(role, start.conf, start.index);
+    life_drop_privileges(conf_text(start.conf, SET_process_user));
+    conf_address(start.conf, role->monitor, start.index, address, sizeof address);
+    monitor_start(start.process, address);
+    log_info("worker.start", "shard=%u monitor=%s", start.index, address);
+    worker_run(worker);
+    worker_destroy(&worker);
+    log_info("worker.stop", "shard=%u", start.index);
+    conf_destroy(&start.conf);
+    return 0;
+}

@@ -1,0 +1,26 @@
+/* The writer: the thread that appends to the journal. One hand-over a drain in, one wakeup a drain
+ * back, whatever the number of entries; between drains it expires and retires.
+ *
+ * Threading: made, used and destroyed by the main thread. */
+#ifndef POSTERN_WRITER_H
+#define POSTERN_WRITER_H
+
+#include "workers/journal.h"
+
+typedef struct writer writer_t;
+
+/* Starts the thread on a journal that the caller keeps open. */
+writer_t *writer_new(journal_t *journal);
+/* Finishes the present drain and joins. */
+void writer_destroy(writer_t **self_p);
+
+/* Hands the entries over; they belong to the writer until writer_finished. Only when it is idle. */
+void writer_start(writer_t *self, journal_entry_t **entries, size_t count);
+bool writer_is_idle(const writer_t *self);
+
+/* Readable when a drain is finished. */
+int writer_fd(const writer_t *self);
+/* True once for each finished drain, whose entries are the caller's again. */
+bool writer_finished(writer_t *self);
+
+#endif
