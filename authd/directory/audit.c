@@ -1,0 +1,50 @@
+#include "authd/directory/audit.h"
+
+#include "authd/directory/record.h"
+#include "authd/directory/table.h"
+
+enum { KEY = 8 };
+
+static slice_t s_key(uint64_t number, uint8_t key[KEY])
+{
+    for (int i = KEY - 1; i >= 0; i--, number >>= 8)
+        key[i] = (uint8_t)number;
+    return slice(key, KEY);
+}
+
+static uint64_t s_number(slice_t key)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < key.len && i < KEY; i++)
+        number = number << 8 | (uint8_t)key.data[i];
+    return number;
+}
+
+void audit_add(view_t *view, const audit_t *row)
+{
+    uint8_t key[KEY];
+    slice_t last;
+    uint64_t number = table_last(view, TABLE_audit, &last) ? s_number(last) + 1 : 1;
+    pack_t *record = table_record(view, 4);
+    pack_pair_uint(record, "time", row->time_ms);
+    pack_pair_str(record, "who", row->who);
+    pack_pair_str(record, "op", row->op);
+    pack_pair_str(record, "object", row->object);
+    table_put_record(view, TABLE_audit, s_key(number, key), record);
+}
+
+bool audit_next(view_t *view, uint64_t number, audit_t *row)
+{
+    uint8_t past[KEY];
+    slice_t key, bytes;
+    slice_t after = number ? s_key(number, past) : slice("", 0);
+    if (!table_next(view, TABLE_audit, slice("", 0), after, &key, &bytes))
+        return false;
+    record_t record = record_begin(bytes);
+    row->number = s_number(key);
+    row->time_ms = record_uint(&record, "time", 0);
+    row->who = record_bytes(&record, "who");
+    row->op = record_bytes(&record, "op");
+    row->object = record_bytes(&record, "object");
+    return true;
+}

@@ -1,0 +1,165 @@
+#include "authd/directory/directory.h"
+
+#include "authd/directory/view.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SCHEMA = 1 };
+
+static int s_open_tables(directory_t *self, char *err, size_t err_size)
+{
+    for (unsigned i = 0; i < TABLE_COUNT; i++)
+        if (store_table(self->store, table_names[i], &self->tables[i], err, err_size) != 0)
+            return -1;
+    return 0;
+}
+
+static bool s_exists(const char *path)
+{
+    char file[4200];
+    snprintf(file, sizeof file, "%s/data.mdb", path);
+    return access(file, F_OK) == 0;
+}
+
+directory_t *directory_open(const directory_options_t *options, char *err, size_t err_size)
+{
+    bool fresh = !options->read_only && !s_exists(options->path);
+    directory_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    store_options_t store = {.path = options->path,
+                             .kind = "directory",
+                             .schema = SCHEMA,
+                             .tables = TABLE_COUNT,
+                             .map_bytes = options->map_bytes,
+                             .read_only = options->read_only};
+    self->key = master_key_load(options->key_path, fresh, err, err_size);
+    if (self->key)
+        self->store = store_open(&store, err, err_size);
+    if (!self->store || s_open_tables(self, err, err_size) != 0)
+        directory_close(&self);
+    return self;
+}
+
+void directory_close(directory_t **self_p)
+{
+    directory_t *self = *self_p;
+    if (!self)
+        return;
+    store_close(&self->store);
+    master_key_destroy(&self->key);
+    free(self);
+    *self_p = NULL;
+}
+
+bool directory_has_room(directory_t *self)
+{
+    return store_has_room(self->store);
+}
+
+void directory_inspect(directory_t *self)
+{
+    store_state_t state;
+    store_inspect(self->store, &state);
+    metric_set(METRIC_journal_used_bytes, (int64_t)state.used_bytes);
+    metric_set(METRIC_disk_free_bytes, (int64_t)state.disk_free_bytes);
+    metric_set(METRIC_reader_lag, (int64_t)state.reader_lag);
+    bool room = store_has_room(self->store);
+    monitor_check("directory", room ? CHECK_OK : CHECK_DEGRADED,
+                  room ? "open"
+                       : "no room for new objects: free disk space or raise "
+                         "authd.map_bytes");
+}
+
+static view_t *s_view(directory_t *directory, bool writing)
+{
+    view_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    *self = (view_t){.magic = VIEW_MAGIC, .directory = directory, .writing = writing};
+    return self;
+}
+
+view_t *view_new(directory_t *directory)
+{
+    view_t *self = s_view(directory, false);
+    int rc = mdb_txn_begin(store_env(directory->store), NULL, MDB_RDONLY, &self->txn);
+    if (rc != 0)
+        store_fail(directory->store, "begin a reading transaction", rc);
+    mdb_txn_reset(self->txn);
+    return self;
+}
+
+void view_destroy(view_t **self_p)
+{
+    view_t *self = *self_p;
+    if (!self)
+        return;
+    assert(self->magic == VIEW_MAGIC && !self->writing);
+    mdb_txn_abort(self->txn);
+    self->magic = 0;
+    free(self);
+    *self_p = NULL;
+}
+
+void view_renew(view_t *self)
+{
+    assert(self->magic == VIEW_MAGIC && !self->writing);
+    view_release(self);
+    int rc = mdb_txn_renew(self->txn);
+    if (rc != 0)
+        store_fail(self->directory->store, "renew a reading transaction", rc);
+    self->live = true;
+}
+
+void view_release(view_t *self)
+{
+    assert(self->magic == VIEW_MAGIC && !self->writing);
+    if (self->live)
+        mdb_txn_reset(self->txn);
+    self->live = false;
+}
+
+view_t *view_begin(directory_t *directory)
+{
+    view_t *self = s_view(directory, true);
+    int rc = mdb_txn_begin(store_env(directory->store), NULL, 0, &self->txn);
+    if (rc != 0)
+        store_fail(directory->store, "begin a writing transaction", rc);
+    return self;
+}
+
+static void s_end(view_t **self_p)
+{
+    pack_wipe(&(*self_p)->record);
+    (*self_p)->magic = 0;
+    free(*self_p);
+    *self_p = NULL;
+}
+
+int view_commit(view_t **self_p)
+{
+    view_t *self = *self_p;
+    assert(self->magic == VIEW_MAGIC && self->writing);
+    store_commit_t outcome = STORE_FULL;
+    if (self->full)
+        mdb_txn_abort(self->txn);
+    else
+        outcome = store_commit(self->directory->store, self->txn);
+    if (outcome == STORE_UNKNOWN)
+        store_fail(self->directory->store, "commit", 0);
+    s_end(self_p);
+    return outcome == STORE_OK ? 0 : -1;
+}
+
+void view_abort(view_t **self_p)
+{
+    assert((*self_p)->magic == VIEW_MAGIC && (*self_p)->writing);
+    mdb_txn_abort((*self_p)->txn);
+    s_end(self_p);
+}

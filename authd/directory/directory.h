@@ -1,0 +1,53 @@
+/* The directory: users, tokens, channels, bots, extensions. Outside authd/directory nobody sees how
+ * it is stored: one header a kind of object speaks structs over a view.
+ *
+ * A view is one transaction. A reading one sees the directory as of its last view_renew, which a
+ * verdict calls after its batch has come, so that a change that was answered before is always seen.
+ * A writing one sees its own changes; there is one at a time. Slices that come out of a view point
+ * into the store: they hold until the view is released, or in a writing one until the next change.
+ *
+ * Threading: a view belongs to one thread at a time; several threads may have views of their own.
+ * Errors: what the store cannot read or write stops the process (store_fail), but for lack of room,
+ * which view_commit tells. */
+#ifndef POSTERN_DIRECTORY_H
+#define POSTERN_DIRECTORY_H
+
+#include "common/base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct directory directory_t;
+typedef struct view view_t;
+
+typedef struct {
+    const char *path;     /* the store's directory */
+    const char *key_path; /* file of the master key */
+    uint64_t map_bytes;
+    bool read_only; /* a reader beside the writer */
+} directory_options_t;
+
+/* Opens or makes it. The master key is made with it when both are missing; a key without a
+ * directory is taken, a directory without its key is refused. NULL with the reason in err. */
+directory_t *directory_open(const directory_options_t *options, char *err, size_t err_size);
+void directory_close(directory_t **self_p); /* views first */
+
+/* True while there is room for new objects; removals work beyond. */
+bool directory_has_room(directory_t *self);
+/* Every 30 s by the writer: clears what dead readers held, sets metrics and the check "directory".
+ */
+void directory_inspect(directory_t *self);
+
+/* A reading view, released at first. */
+view_t *view_new(directory_t *directory);
+void view_destroy(view_t **self_p);
+void view_renew(view_t *self);
+void view_release(view_t *self);
+
+/* A writing view; waits for another writer. It ends by view_commit or view_abort, which free it.
+ * view_commit: 0, or -1 when there was no room and nothing was changed. */
+view_t *view_begin(directory_t *directory);
+int view_commit(view_t **self_p);
+void view_abort(view_t **self_p);
+
+#endif

@@ -1,0 +1,203 @@
+#include "authd/directory/extensions.h"
+
+#include "authd/directory/places.h"
+#include "authd/directory/record.h"
+#include "authd/directory/table.h"
+#include "common/base/secret.h"
+#include "common/log/log.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { FIRST_NUMBER = 5001 };
+static const uint64_t s_sandbox_base = UINT64_C(1) << 61;
+static const char s_sandbox_prefix[] = "sbx-";
+
+bool extension_is_name(slice_t name)
+{
+    bool digits = true;
+    for (size_t i = 0; i < name.len && digits; i++)
+        digits = name.data[i] >= '0' && name.data[i] <= '9';
+    return place_is_name(PLACE_CHANNEL, name) && !digits;
+}
+
+static void s_read(const uuid_t7 *id, slice_t bytes, extension_t *extension)
+{
+    record_t record = record_begin(bytes);
+    extension->id = *id;
+    extension->name = record_bytes(&record, "name");
+    extension->owner = record_uuid(&record, "owner");
+    extension->archived_ms = record_uint(&record, "archived", 0);
+    extension->number = record_uint(&record, "number", 0);
+    extension->created_ms = record_uint(&record, "created", 0);
+}
+
+static void s_put(view_t *view, const extension_t *extension)
+{
+    pack_t *record = table_record(view, 5);
+    pack_pair_str(record, "name", extension->name);
+    pack_pair_bin(record, "owner", extension->owner.bytes, UUID_BYTES);
+    pack_pair_uint(record, "archived", extension->archived_ms);
+    pack_pair_uint(record, "number", extension->number);
+    pack_pair_uint(record, "created", extension->created_ms);
+    table_put_record(view, TABLE_extensions, table_key(&extension->id), record);
+}
+
+bool extensions_get(view_t *view, const uuid_t7 *id, extension_t *extension)
+{
+    slice_t bytes;
+    if (!table_get(view, TABLE_extensions, table_key(id), &bytes))
+        return false;
+    s_read(id, bytes, extension);
+    return true;
+}
+
+bool extensions_next(view_t *view, const uuid_t7 *after, extension_t *extension)
+{
+    slice_t key, bytes;
+    slice_t past = after ? table_key(after) : slice("", 0);
+    if (!table_next(view, TABLE_extensions, slice("", 0), past, &key, &bytes) ||
+        key.len != UUID_BYTES)
+        return false;
+    uuid_t7 id;
+    memcpy(id.bytes, key.data, UUID_BYTES);
+    s_read(&id, bytes, extension);
+    return true;
+}
+
+/* Extensions are few and their names are for the operator alone: a scan needs no index to keep. */
+static bool s_named(view_t *view, slice_t name, extension_t *extension)
+{
+    bool more = extensions_next(view, NULL, extension);
+    while (more && !slice_eq(extension->name, name)) {
+        uuid_t7 at = extension->id;
+        more = extensions_next(view, &at, extension);
+    }
+    return more;
+}
+
+bool extensions_find(view_t *view, slice_t name_or_id, extension_t *extension)
+{
+    uuid_t7 id;
+    app_t app;
+    if (s_named(view, name_or_id, extension))
+        return true;
+    if (apps_get(view, name_or_id, &app))
+        return extensions_get(view, &app.extension, extension);
+    return uuid_parse(name_or_id.data, name_or_id.len, &id) == 0 &&
+           extensions_get(view, &id, extension);
+}
+
+static uint64_t s_draw_number(view_t *view)
+{
+    slice_t key = slice_of("next_app"), bytes;
+    uint64_t number = FIRST_NUMBER;
+    if (table_get(view, TABLE_meta, key, &bytes))
+        number = unpack_find_uint(bytes, "number", FIRST_NUMBER);
+    pack_t *record = table_record(view, 1);
+    pack_pair_uint(record, "number", number + 1);
+    table_put_record(view, TABLE_meta, key, record);
+    return number;
+}
+
+void extension_app_id(const extension_t *extension, wire_environment_t environment,
+                      char text[APP_ID_TEXT])
+{
+    uint64_t base = environment == ENVIRONMENT_SANDBOX ? s_sandbox_base : 0;
+    snprintf(text, APP_ID_TEXT, "%" PRIu64, base + extension->number);
+}
+
+/* base64 of "<app-id>-<uuid>" with a random version 4 UUID, behind "sbx-" for the sandbox. */
+static size_t s_make_key(const char *app_id, wire_environment_t environment, char key[APPKEY_MOST])
+{
+    char plain[APP_ID_TEXT + UUID_TEXT], id[UUID_TEXT];
+    uuid_t7 random;
+    randombytes_buf(random.bytes, UUID_BYTES);
+    random.bytes[6] = (uint8_t)((random.bytes[6] & 0x0f) | 0x40);
+    random.bytes[8] = (uint8_t)((random.bytes[8] & 0x3f) | 0x80);
+    uuid_text(&random, id);
+    int len = snprintf(plain, sizeof plain, "%s-%s", app_id, id);
+    char *at = environment == ENVIRONMENT_SANDBOX ? stpcpy(key, s_sandbox_prefix) : key;
+    sodium_bin2base64(at, APPKEY_MOST - (size_t)(at - key), (const uint8_t *)plain, (size_t)len,
+                      sodium_base64_VARIANT_ORIGINAL);
+    secret_wipe(plain, sizeof plain);
+    secret_wipe(id, sizeof id);
+    secret_wipe(&random, sizeof random);
+    return strlen(key);
+}
+
+static void s_add_app(view_t *view, const extension_t *extension, wire_environment_t environment)
+{
+    char app_id[APP_ID_TEXT], key[APPKEY_MOST];
+    uint8_t sealed[APPKEY_MOST + MASTER_KEY_OVERHEAD];
+    uuid_t7 target;
+    extension_app_id(extension, environment, app_id);
+    size_t len = s_make_key(app_id, environment, key);
+    master_key_seal(table_master_key(view), slice(key, len), sealed);
+    secret_wipe(key, sizeof key);
+    uuid_new(&target);
+    pack_t *record = table_record(view, 4);
+    pack_pair_bin(record, "target", target.bytes, UUID_BYTES);
+    pack_pair_bin(record, "extension", extension->id.bytes, UUID_BYTES);
+    pack_pair_uint(record, "environment", environment);
+    pack_pair_bin(record, "appkey", sealed, len + MASTER_KEY_OVERHEAD);
+    table_put_record(view, TABLE_apps, slice_of(app_id), record);
+}
+
+int extensions_add(view_t *view, extension_t *extension)
+{
+    extension_t taken;
+    if (s_named(view, extension->name, &taken))
+        return -1;
+    extension->number = s_draw_number(view);
+    s_put(view, extension);
+    s_add_app(view, extension, ENVIRONMENT_SANDBOX);
+    s_add_app(view, extension, ENVIRONMENT_MARKETPLACE);
+    return 0;
+}
+
+void extensions_archive(view_t *view, const uuid_t7 *id, uint64_t now_ms)
+{
+    extension_t extension;
+    if (extensions_get(view, id, &extension) && extension.archived_ms == 0) {
+        extension.archived_ms = now_ms;
+        s_put(view, &extension);
+    }
+}
+
+bool apps_get(view_t *view, slice_t app_id, app_t *app)
+{
+    slice_t bytes;
+    if (!table_get(view, TABLE_apps, app_id, &bytes))
+        return false;
+    record_t record = record_begin(bytes);
+    app->target = record_uuid(&record, "target");
+    app->extension = record_uuid(&record, "extension");
+    app->environment = (wire_environment_t)record_uint(&record, "environment", ENVIRONMENT_NONE);
+    app->sealed = record_bytes(&record, "appkey");
+    return true;
+}
+
+size_t app_key(view_t *view, const app_t *app, char text[APPKEY_MOST])
+{
+    size_t len = app->sealed.len - MASTER_KEY_OVERHEAD;
+    if (app->sealed.len < MASTER_KEY_OVERHEAD || len >= APPKEY_MOST ||
+        master_key_open(table_master_key(view), app->sealed, text) != 0) {
+        log_error("directory.appkey", "err=%s", LOG_Q("not encrypted under this master key"));
+        len = 0;
+    }
+    text[len] = '\0';
+    return len;
+}
+
+bool app_key_is(view_t *view, const app_t *app, slice_t given)
+{
+    char key[APPKEY_MOST];
+    size_t len = app_key(view, app, key);
+    bool same = len > 0 && secret_eq(key, len, given.data, given.len);
+    secret_wipe(key, sizeof key);
+    return same;
+}

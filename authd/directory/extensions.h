@@ -1,0 +1,49 @@
+/* Extensions and their two apps. Each app has an app-id (decimal text, what the URL names), a
+ * target id of its own and an appkey, which is kept encrypted under the master key. An archived
+ * extension keeps its name and app-ids.
+ *
+ * Threading, errors and life of slices: see directory.h. */
+#ifndef POSTERN_EXTENSIONS_H
+#define POSTERN_EXTENSIONS_H
+
+#include "authd/directory/directory.h"
+#include "common/base/uuid.h"
+#include "common/wire/wire.h"
+
+typedef struct {
+    uuid_t7 id, owner;
+    slice_t name;    /* unique: [a-z0-9_], 1 to EXTENSION_NAME_MOST, not digits alone */
+    uint64_t number; /* the marketplace app-id; the sandbox one is 2^61 + number */
+    uint64_t created_ms;
+    uint64_t archived_ms; /* 0: in use */
+} extension_t;
+
+typedef struct {
+    uuid_t7 target, extension;
+    wire_environment_t environment;
+    slice_t sealed; /* the appkey, encrypted */
+} app_t;
+
+enum { EXTENSION_NAME_MOST = 80, APP_ID_TEXT = 24, APPKEY_MOST = 128 };
+
+bool extension_is_name(slice_t name);
+
+bool extensions_get(view_t *view, const uuid_t7 *id, extension_t *extension);
+/* By name, app-id or id text; archived ones too. */
+bool extensions_find(view_t *view, slice_t name_or_id, extension_t *extension);
+bool extensions_next(view_t *view, const uuid_t7 *after, extension_t *extension);
+
+/* Draws the number and both appkeys; sets extension->number. 0, or -1 when the name is taken. */
+int extensions_add(view_t *view, extension_t *extension);
+void extensions_archive(view_t *view, const uuid_t7 *id, uint64_t now_ms);
+
+/* Text of an app-id. */
+void extension_app_id(const extension_t *extension, wire_environment_t environment,
+                      char text[APP_ID_TEXT]);
+bool apps_get(view_t *view, slice_t app_id, app_t *app);
+/* Decrypts the appkey into text, NUL-terminated: the caller wipes it. Returns its length. */
+size_t app_key(view_t *view, const app_t *app, char text[APPKEY_MOST]);
+/* Compares in constant time. */
+bool app_key_is(view_t *view, const app_t *app, slice_t given);
+
+#endif

@@ -1,0 +1,148 @@
+#include "authd/directory/places.h"
+
+#include "authd/directory/record.h"
+#include "authd/directory/table.h"
+
+static const struct {
+    table_t table, by_name, people;
+    size_t name_most;
+} s_kinds[] = {
+    [PLACE_CHANNEL] = {TABLE_channels, TABLE_channels_by_name, TABLE_channel_members, 80},
+    [PLACE_BOT] = {TABLE_bots, TABLE_bots_by_name, TABLE_bot_subscribers, 50},
+};
+
+size_t place_name_most(place_kind_t kind)
+{
+    return s_kinds[kind].name_most;
+}
+
+bool place_is_name(place_kind_t kind, slice_t name)
+{
+    if (name.len == 0 || name.len > s_kinds[kind].name_most)
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.data[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'))
+            return false;
+    }
+    return true;
+}
+
+static void s_read(const uuid_t7 *id, slice_t bytes, place_t *place)
+{
+    record_t record = record_begin(bytes);
+    place->id = *id;
+    place->name = record_bytes(&record, "name");
+    place->owner = record_uuid(&record, "owner");
+    place->archived_ms = record_uint(&record, "archived", 0);
+    place->created_ms = record_uint(&record, "created", 0);
+}
+
+static void s_put(view_t *view, place_kind_t kind, const place_t *place)
+{
+    pack_t *record = table_record(view, 4);
+    pack_pair_str(record, "name", place->name);
+    pack_pair_bin(record, "owner", place->owner.bytes, UUID_BYTES);
+    pack_pair_uint(record, "archived", place->archived_ms);
+    pack_pair_uint(record, "created", place->created_ms);
+    table_put_record(view, s_kinds[kind].table, table_key(&place->id), record);
+}
+
+bool places_get(view_t *view, place_kind_t kind, const uuid_t7 *id, place_t *place)
+{
+    slice_t bytes;
+    if (!table_get(view, s_kinds[kind].table, table_key(id), &bytes))
+        return false;
+    s_read(id, bytes, place);
+    return true;
+}
+
+bool places_named(view_t *view, place_kind_t kind, slice_t name, place_t *place)
+{
+    slice_t bytes;
+    if (!table_get(view, s_kinds[kind].by_name, name, &bytes))
+        return false;
+    record_t record = record_begin(bytes);
+    uuid_t7 id = record_uuid(&record, "id");
+    return places_get(view, kind, &id, place);
+}
+
+bool places_find(view_t *view, place_kind_t kind, slice_t name_or_id, place_t *place)
+{
+    uuid_t7 id;
+    if (places_named(view, kind, name_or_id, place))
+        return true;
+    return uuid_parse(name_or_id.data, name_or_id.len, &id) == 0 &&
+           places_get(view, kind, &id, place);
+}
+
+bool places_next(view_t *view, place_kind_t kind, const uuid_t7 *after, place_t *place)
+{
+    slice_t key, bytes;
+    slice_t past = after ? table_key(after) : slice("", 0);
+    if (!table_next(view, s_kinds[kind].table, slice("", 0), past, &key, &bytes) ||
+        key.len != UUID_BYTES)
+        return false;
+    uuid_t7 id;
+    memcpy(id.bytes, key.data, UUID_BYTES);
+    s_read(&id, bytes, place);
+    return true;
+}
+
+int places_add(view_t *view, place_kind_t kind, const place_t *place)
+{
+    slice_t taken;
+    if (table_get(view, s_kinds[kind].by_name, place->name, &taken))
+        return -1;
+    s_put(view, kind, place);
+    pack_t *record = table_record(view, 1);
+    pack_pair_bin(record, "id", place->id.bytes, UUID_BYTES);
+    table_put_record(view, s_kinds[kind].by_name, place->name, record);
+    return 0;
+}
+
+void places_archive(view_t *view, place_kind_t kind, const uuid_t7 *id, uint64_t now_ms)
+{
+    place_t place;
+    if (places_get(view, kind, id, &place) && place.archived_ms == 0) {
+        place.archived_ms = now_ms;
+        s_put(view, kind, &place);
+    }
+}
+
+bool place_has(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *user)
+{
+    uint8_t pair[TABLE_PAIR];
+    slice_t found;
+    return table_get(view, s_kinds[kind].people, table_pair(pair, place, user), &found);
+}
+
+bool place_add(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *user,
+               uint64_t now_ms)
+{
+    uint8_t pair[TABLE_PAIR];
+    if (place_has(view, kind, place, user))
+        return false;
+    pack_t *record = table_record(view, 1);
+    pack_pair_uint(record, "added", now_ms);
+    table_put_record(view, s_kinds[kind].people, table_pair(pair, place, user), record);
+    return true;
+}
+
+bool place_remove(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *user)
+{
+    uint8_t pair[TABLE_PAIR];
+    return table_delete(view, s_kinds[kind].people, table_pair(pair, place, user));
+}
+
+bool place_next(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *after,
+                uuid_t7 *user)
+{
+    uint8_t pair[TABLE_PAIR];
+    slice_t key, past = after ? table_pair(pair, place, after) : slice("", 0);
+    if (!table_next(view, s_kinds[kind].people, table_key(place), past, &key, NULL) ||
+        key.len != TABLE_PAIR)
+        return false;
+    memcpy(user->bytes, key.data + UUID_BYTES, UUID_BYTES);
+    return true;
+}

@@ -1,0 +1,44 @@
+/* Channels and bots: named places with an owner and a list of people (a channel's members, a bot's
+ * subscribers). An archived place keeps its name, its people and what was posted.
+ *
+ * Threading, errors and life of slices: see directory.h. */
+#ifndef POSTERN_PLACES_H
+#define POSTERN_PLACES_H
+
+#include "authd/directory/directory.h"
+#include "common/base/uuid.h"
+
+typedef enum { PLACE_CHANNEL, PLACE_BOT } place_kind_t;
+
+typedef struct {
+    uuid_t7 id, owner;
+    slice_t name; /* unique among its kind: [a-z0-9_], at most place_name_most () */
+    uint64_t created_ms;
+    uint64_t archived_ms; /* 0: in use */
+} place_t;
+
+size_t place_name_most(place_kind_t kind);
+bool place_is_name(place_kind_t kind, slice_t name);
+
+/* Archived ones too. */
+bool places_get(view_t *view, place_kind_t kind, const uuid_t7 *id, place_t *place);
+bool places_named(view_t *view, place_kind_t kind, slice_t name, place_t *place);
+/* By name, or else by id text. */
+bool places_find(view_t *view, place_kind_t kind, slice_t name_or_id, place_t *place);
+/* The next by id past AFTER (NULL: the first). */
+bool places_next(view_t *view, place_kind_t kind, const uuid_t7 *after, place_t *place);
+
+/* 0, or -1 when the name is taken, also by an archived one. */
+int places_add(view_t *view, place_kind_t kind, const place_t *place);
+void places_archive(view_t *view, place_kind_t kind, const uuid_t7 *id, uint64_t now_ms);
+
+/* The people of a place. add and remove: false when nothing changed. */
+bool place_has(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *user);
+bool place_add(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *user,
+               uint64_t now_ms);
+bool place_remove(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *user);
+/* The next user's id past AFTER (NULL: the first). */
+bool place_next(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *after,
+                uuid_t7 *user);
+
+#endif

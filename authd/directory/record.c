@@ -1,0 +1,45 @@
+#include "authd/directory/record.h"
+
+record_t record_begin(slice_t bytes)
+{
+    record_t self = {.bytes = bytes, .cursor = unpack_begin(bytes)};
+    self.left = unpack_map(&self.cursor, UINT32_MAX);
+    return self;
+}
+
+/* The cursor at the value of KEY, failed when there is none. The value is to be read from it. */
+static unpack_t *s_find(record_t *self, const char *key)
+{
+    if (self->left && !self->cursor.failed) {
+        unpack_t next = self->cursor;
+        if (slice_is(unpack_bytes(&next, SIZE_MAX), key)) {
+            self->cursor = next;
+            self->left--;
+            return &self->cursor;
+        }
+    }
+    self->cursor = unpack_find(self->bytes, key);
+    self->left = 0; /* where it stands is not known: from here on each is looked up */
+    return &self->cursor;
+}
+
+uint64_t record_uint(record_t *self, const char *key, uint64_t fallback)
+{
+    unpack_t *at = s_find(self, key);
+    uint64_t value = unpack_uint(at, UINT64_MAX);
+    return at->failed ? fallback : value;
+}
+
+slice_t record_bytes(record_t *self, const char *key)
+{
+    return unpack_bytes(s_find(self, key), SIZE_MAX);
+}
+
+uuid_t7 record_uuid(record_t *self, const char *key)
+{
+    uuid_t7 id = {{0}};
+    const void *bytes = unpack_bin(s_find(self, key), UUID_BYTES);
+    if (bytes)
+        memcpy(id.bytes, bytes, UUID_BYTES);
+    return id;
+}

@@ -1,0 +1,152 @@
+#include "authd/directory/table.h"
+
+#include "authd/directory/view.h"
+
+#include <assert.h>
+
+enum { KEY_MOST = 511 }; /* of LMDB as Debian builds it */
+
+const char *const table_names[TABLE_COUNT] = {
+#define TABLE(name) #name,
+    TABLES(TABLE)
+#undef TABLE
+};
+
+static MDB_val s_val(slice_t from)
+{
+    return (MDB_val){from.len, (void *)from.data};
+}
+
+static slice_t s_slice(const MDB_val *from)
+{
+    return slice(from->mv_data, from->mv_size);
+}
+
+static void s_check(const view_t *view)
+{
+    assert(view->magic == VIEW_MAGIC && view->txn && (view->writing || view->live));
+}
+
+/* A writing view without room goes on to its commit, which refuses. */
+static void s_fail(view_t *view, const char *what, int rc)
+{
+    if (view->writing && store_failure(rc) == STORE_FULL)
+        view->full = true;
+    else
+        store_fail(view->directory->store, what, rc);
+}
+
+bool table_get(view_t *view, table_t table, slice_t key, slice_t *value)
+{
+    s_check(view);
+    if (key.len == 0 || key.len > KEY_MOST)
+        return false;
+    MDB_val k = s_val(key), v;
+    int rc = mdb_get(view->txn, view->directory->tables[table], &k, &v);
+    if (rc == MDB_NOTFOUND)
+        return false;
+    if (rc != 0) {
+        s_fail(view, "get", rc);
+        return false;
+    }
+    *value = s_slice(&v);
+    return true;
+}
+
+void table_put(view_t *view, table_t table, slice_t key, slice_t value)
+{
+    s_check(view);
+    assert(view->writing && key.len > 0 && key.len <= KEY_MOST);
+    MDB_val k = s_val(key), v = s_val(value);
+    int rc = view->full ? 0 : mdb_put(view->txn, view->directory->tables[table], &k, &v, 0);
+    if (rc != 0)
+        s_fail(view, "put", rc);
+}
+
+bool table_delete(view_t *view, table_t table, slice_t key)
+{
+    s_check(view);
+    assert(view->writing && key.len > 0 && key.len <= KEY_MOST);
+    MDB_val k = s_val(key);
+    int rc =
+        view->full ? MDB_NOTFOUND : mdb_del(view->txn, view->directory->tables[table], &k, NULL);
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        s_fail(view, "delete", rc);
+    return rc == 0;
+}
+
+static bool s_begins(slice_t key, slice_t prefix)
+{
+    return key.len >= prefix.len &&
+           (prefix.len == 0 || memcmp(key.data, prefix.data, prefix.len) == 0);
+}
+
+static MDB_cursor *s_cursor(view_t *view, table_t table)
+{
+    MDB_cursor *cursor = NULL;
+    s_check(view);
+    int rc = mdb_cursor_open(view->txn, view->directory->tables[table], &cursor);
+    if (rc != 0)
+        store_fail(view->directory->store, "cursor", rc);
+    return cursor;
+}
+
+bool table_next(view_t *view, table_t table, slice_t prefix, slice_t after, slice_t *key,
+                slice_t *value)
+{
+    slice_t from = after.len ? after : prefix;
+    if (from.len > KEY_MOST)
+        return false;
+    MDB_cursor *cursor = s_cursor(view, table);
+    MDB_val k = s_val(from), v;
+    int rc = mdb_cursor_get(cursor, &k, &v, from.len ? MDB_SET_RANGE : MDB_FIRST);
+    if (rc == 0 && after.len && slice_eq(s_slice(&k), after))
+        rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+    mdb_cursor_close(cursor);
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        s_fail(view, "next", rc);
+    if (rc != 0 || !s_begins(s_slice(&k), prefix))
+        return false;
+    if (key)
+        *key = s_slice(&k);
+    if (value)
+        *value = s_slice(&v);
+    return true;
+}
+
+bool table_last(view_t *view, table_t table, slice_t *key)
+{
+    MDB_cursor *cursor = s_cursor(view, table);
+    MDB_val k, v;
+    int rc = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
+    mdb_cursor_close(cursor);
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        s_fail(view, "last", rc);
+    if (rc == 0)
+        *key = s_slice(&k);
+    return rc == 0;
+}
+
+pack_t *table_record(view_t *view, uint32_t pairs)
+{
+    pack_reset(&view->record);
+    pack_map(&view->record, pairs);
+    return &view->record;
+}
+
+void table_put_record(view_t *view, table_t table, slice_t key, const pack_t *record)
+{
+    table_put(view, table, key, slice(record->data, record->len));
+}
+
+const master_key_t *table_master_key(const view_t *view)
+{
+    return view->directory->key;
+}
+
+slice_t table_pair(uint8_t pair[TABLE_PAIR], const uuid_t7 *first, const uuid_t7 *second)
+{
+    memcpy(pair, first->bytes, UUID_BYTES);
+    memcpy(pair + UUID_BYTES, second->bytes, UUID_BYTES);
+    return slice(pair, TABLE_PAIR);
+}

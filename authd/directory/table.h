@@ -1,0 +1,66 @@
+/* Rows of the directory's tables: keys and values as bytes, in the order of the keys. The table
+ * files speak to the store through this alone. Threading and life of slices: see directory.h. */
+#ifndef POSTERN_TABLE_H
+#define POSTERN_TABLE_H
+
+#include "authd/directory/directory.h"
+#include "authd/directory/master_key.h"
+#include "common/base/uuid.h"
+#include "common/wire/pack.h"
+
+/* DESIGN.md §4 has what each holds. Keys: ids are 16 bytes, pairs of ids 32, names as they are. */
+#define TABLES(X)                                                                                  \
+    X(users)                                                                                       \
+    X(users_by_email)                                                                              \
+    X(tokens)                                                                                      \
+    X(tokens_by_user)                                                                              \
+    X(token_usage)                                                                                 \
+    X(channels)                                                                                    \
+    X(channels_by_name)                                                                            \
+    X(channel_members)                                                                             \
+    X(bots)                                                                                        \
+    X(bots_by_name)                                                                                \
+    X(bot_subscribers)                                                                             \
+    X(extensions)                                                                                  \
+    X(apps)                                                                                        \
+    X(sessions)                                                                                    \
+    X(audit)                                                                                       \
+    X(meta)
+
+typedef enum {
+#define TABLE(name) TABLE_##name,
+    TABLES(TABLE)
+#undef TABLE
+        TABLE_COUNT
+} table_t;
+extern const char *const table_names[TABLE_COUNT];
+
+/* The value of a key; false when there is none. */
+bool table_get(view_t *view, table_t table, slice_t key, slice_t *value);
+
+/* Only in a writing view. put replaces; delete tells whether there was something. */
+void table_put(view_t *view, table_t table, slice_t key, slice_t value);
+bool table_delete(view_t *view, table_t table, slice_t key);
+
+/* The first row past AFTER (empty: from the start) whose key begins with PREFIX; false at the end.
+ * KEY and VALUE may be NULL. */
+bool table_next(view_t *view, table_t table, slice_t prefix, slice_t after, slice_t *key,
+                slice_t *value);
+/* The last key of a table; false when it is empty. */
+bool table_last(view_t *view, table_t table, slice_t *key);
+
+/* An empty record to fill and put; its memory is the view's. */
+pack_t *table_record(view_t *view, uint32_t pairs);
+void table_put_record(view_t *view, table_t table, slice_t key, const pack_t *record);
+
+const master_key_t *table_master_key(const view_t *view);
+
+/* Key of an id, and of two ids in a row (into pair). */
+static inline slice_t table_key(const uuid_t7 *id)
+{
+    return slice(id->bytes, UUID_BYTES);
+}
+enum { TABLE_PAIR = 2 * UUID_BYTES };
+slice_t table_pair(uint8_t pair[TABLE_PAIR], const uuid_t7 *first, const uuid_t7 *second);
+
+#endif

@@ -1,0 +1,29 @@
+/* What a directory and a view are made of; private to directory.c and table.c. */
+#ifndef POSTERN_VIEW_H
+#define POSTERN_VIEW_H
+
+#include "authd/directory/directory.h"
+#include "authd/directory/master_key.h"
+#include "authd/directory/table.h"
+#include "common/store/store.h"
+#include "common/wire/pack.h"
+
+struct directory {
+    store_t *store;
+    master_key_t *key;
+    MDB_dbi tables[TABLE_COUNT];
+};
+
+struct view {
+    unsigned magic;
+    directory_t *directory;
+    MDB_txn *txn;
+    bool writing;
+    bool live;     /* a reading one between renew and release */
+    bool full;     /* a change found no room: the commit will refuse */
+    pack_t record; /* the record in the making */
+};
+
+enum { VIEW_MAGIC = 0x56494557 };
+
+#endif

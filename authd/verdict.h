@@ -1,0 +1,40 @@
+/* The judge of requests: whose token it is, whether it may come now, where it goes and whether it
+ * may go there. One answer for tokens that are unknown, deleted and malformed.
+ *
+ * The checks in their order, so that nobody learns what exists before a token is shown: operation
+ * known (503) - token (401) - rate (429) - target (404) - archived (410) - permission (403) -
+ * appkey (401).
+ *
+ * Threading: one thread. No allocation. */
+#ifndef POSTERN_VERDICT_H
+#define POSTERN_VERDICT_H
+
+#include "authd/directory/directory.h"
+#include "authd/limiter.h"
+#include "common/base/errors.h"
+#include "common/wire/wire.h"
+
+typedef struct {
+    limiter_t *limiter;
+    uint64_t rate, burst;   /* of a token that has no limit of its own */
+    char target[UUID_TEXT]; /* private: a canonical name that no record holds */
+    uint8_t dedupe[WIRE_DEDUPE];
+} judge_t;
+
+typedef struct {
+    error_code_t code; /* ERROR_none: accepted */
+    uint64_t rate;     /* with ERROR_rate_limited: the limit and when to come again */
+    uint64_t retry_after_s;
+} verdict_t;
+
+/* Judges one request under VIEW (renewed after the request came). In any case the credentials are
+ * wiped where they lie and blanked; when accepted, the principal is filled and the target is the
+ * canonical name. Its slices hold until the view is released or the next call. Times: now_us is
+ * monotonic, wall_ms the wall clock's (for expiry). */
+verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, int64_t now_us,
+                        int64_t wall_ms);
+
+/* The refusal as a reply entry. */
+void verdict_reply(const verdict_t *verdict, const wire_request_t *request, wire_reply_t *reply);
+
+#endif
