@@ -1,12 +1,16 @@
 #include "common/conf/conf.h"
 
 #include "common/conf/conf_check.h"
+#include "common/conf/conf_read.h"
 #include "common/log/log.h"
 
 #include <assert.h>
-#include <ctype.h>
-#include <czmq.h>
+#include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 enum { ENDPOINTS = 16, IPC_PATH = 107 };
 
@@ -42,9 +46,10 @@ static int s_set(conf_t *self, setting_t setting, const char *value, char *err, 
     return 0;
 }
 
-static int s_set_named(conf_t *self, const char *name, const char *value, char *err,
-                       size_t err_size)
+/* A conf_set_fn. */
+static int s_set_named(void *arg, const char *name, const char *value, char *err, size_t err_size)
 {
+    conf_t *self = arg;
     char section[64];
     const char *dot = strchr(name, '.');
     size_t len = dot ? (size_t)(dot - name) : 0;
@@ -57,86 +62,6 @@ static int s_set_named(conf_t *self, const char *name, const char *value, char *
     }
     snprintf(err, err_size, "%s: there is no such setting; -t lists them", name);
     return -1;
-}
-
-static bool s_is_section(const char *section)
-{
-    for (unsigned i = 0; i < SETTING_COUNT; i++)
-        if (strcmp(setting_table[i].section, section) == 0)
-            return true;
-    return false;
-}
-
-static int s_read_section(conf_t *self, zconfig_t *section, char *err, size_t err_size)
-{
-    for (zconfig_t *item = zconfig_child(section); item; item = zconfig_next(item)) {
-        char name[256];
-        snprintf(name, sizeof name, "%s.%s", zconfig_name(section), zconfig_name(item));
-        if (s_set_named(self, name, zconfig_value(item) ? zconfig_value(item) : "", err, err_size))
-            return -1;
-    }
-    return 0;
-}
-
-static int s_read_file(conf_t *self, const char *path, char *err, size_t err_size)
-{
-    char reason[CONF_TEXT + 128];
-    if (access(path, R_OK) != 0) {
-        snprintf(err, err_size, "%s: %s", path, strerror(errno));
-        return -1;
-    }
-    zconfig_t *root = zconfig_load(path);
-    if (!root) {
-        snprintf(err, err_size, "%s: not a ZPL file: indent by 4 spaces, write key = value", path);
-        return -1;
-    }
-    int rc = 0;
-    for (zconfig_t *section = zconfig_child(root); section && rc == 0;
-         section = zconfig_next(section)) {
-        if (s_is_section(zconfig_name(section))) {
-            rc = s_read_section(self, section, reason, sizeof reason);
-        } else {
-            snprintf(reason, sizeof reason, "there is no section \"%s\"", zconfig_name(section));
-            rc = -1;
-        }
-    }
-    zconfig_destroy(&root);
-    if (rc != 0)
-        snprintf(err, err_size, "%s: %s", path, reason);
-    return rc;
-}
-
-/* POSTERN_GATEWAY_THREADS=2 → gateway.threads; names that start with no section are not ours. */
-static int s_read_variable(conf_t *self, const char *variable, char *err, size_t err_size)
-{
-    char name[128], reason[CONF_TEXT + 128];
-    const char *equals = strchr(variable, '=');
-    size_t len = equals ? (size_t)(equals - variable) : 0;
-    if (len == 0 || len >= sizeof name)
-        return 0;
-    for (size_t i = 0; i < len; i++)
-        name[i] = (char)tolower((unsigned char)variable[i]);
-    name[len] = '\0';
-    char *underscore = strchr(name, '_');
-    if (!underscore)
-        return 0;
-    *underscore = '\0';
-    bool ours = s_is_section(name);
-    *underscore = '.';
-    if (!ours || s_set_named(self, name, equals + 1, reason, sizeof reason) == 0)
-        return 0;
-    snprintf(err, err_size, "environment POSTERN_%.*s: %s", (int)len, variable, reason);
-    return -1;
-}
-
-static int s_read_environment(conf_t *self, char *err, size_t err_size)
-{
-    extern char **environ;
-    for (char **each = environ; *each; each++)
-        if (strncmp(*each, "POSTERN_", 8) == 0 &&
-            s_read_variable(self, *each + 8, err, err_size) != 0)
-            return -1;
-    return 0;
 }
 
 static void s_resolve_path(conf_t *self, setting_t setting)
@@ -164,6 +89,10 @@ static int s_resolve_endpoint(conf_t *self, setting_t setting, unsigned i, const
                  s_name(setting, name), full + 6, IPC_PATH);
         return -1;
     }
+    if (setting == SET_authd_control && strncmp(full, "ipc://", 6) != 0) {
+        snprintf(err, err_size, "%s: the control socket is ipc:// only", s_name(setting, name));
+        return -1;
+    }
     if (conf_is_remote(full) && *self->values[SET_curve_secret] == '\0') {
         snprintf(err, err_size,
                  "%s: plain tcp beyond loopback is refused: set curve.secret, or use ipc://",
@@ -172,6 +101,21 @@ static int s_resolve_endpoint(conf_t *self, setting_t setting, unsigned i, const
     }
     s_store(&self->endpoints[setting][i], full);
     return 0;
+}
+
+/* What conf_text and -t show is what is used. */
+static void s_join_endpoints(conf_t *self, setting_t setting)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *to = open_memstream(&text, &len);
+    if (!to)
+        abort();
+    for (unsigned i = 0; i < ENDPOINTS && self->endpoints[setting][i]; i++)
+        fprintf(to, "%s%s", i ? " " : "", self->endpoints[setting][i]);
+    fclose(to);
+    s_store(&self->values[setting], text);
+    free(text);
 }
 
 /* After everything is set: absolute paths and endpoints, and what depends on two settings. */
@@ -187,11 +131,7 @@ static int s_resolve(conf_t *self, char *err, size_t err_size)
         for (unsigned j = 0; j < ENDPOINTS && conf_word(self->values[i], j, word, sizeof word); j++)
             if (s_resolve_endpoint(self, (setting_t)i, j, word, err, err_size) != 0)
                 return -1;
-    }
-    if (log_level_of(self->values[SET_log_level]) < 0) {
-        snprintf(err, err_size, "log.level: \"%s\" is not debug, info, warn or error",
-                 self->values[SET_log_level]);
-        return -1;
+        s_join_endpoints(self, (setting_t)i);
     }
     return 0;
 }
@@ -210,6 +150,38 @@ static void s_find_base(conf_t *self, const char *path)
     snprintf(self->base, sizeof self->base, "%s", full);
 }
 
+static int s_override(conf_t *self, const char *text, char *err, size_t err_size)
+{
+    char name[128], reason[CONF_TEXT + 128];
+    const char *equals = strchr(text, '=');
+    if (!equals || (size_t)(equals - text) >= sizeof name) {
+        snprintf(err, err_size, "-s takes section.key=value");
+        return -1;
+    }
+    snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
+    if (s_set_named(self, name, equals + 1, reason, sizeof reason) == 0)
+        return 0;
+    snprintf(err, err_size, "-s %s", reason);
+    return -1;
+}
+
+static int s_load(conf_t *self, const char *path, char *const *overrides, char *err,
+                  size_t err_size)
+{
+    if (path && conf_read_file(path, s_set_named, self, err, err_size) != 0)
+        return -1;
+    if (conf_read_environment(s_set_named, self, err, err_size) != 0)
+        return -1;
+    for (; overrides && *overrides; overrides++)
+        if (s_override(self, *overrides, err, err_size) != 0)
+            return -1;
+    char reason[2 * CONF_TEXT];
+    if (s_resolve(self, reason, sizeof reason) == 0)
+        return 0;
+    snprintf(err, err_size, "%s%s%s", path ? path : "", path ? ": " : "", reason);
+    return -1;
+}
+
 conf_t *conf_load_with(const char *path, char *const *overrides, char *err, size_t err_size)
 {
     conf_t *self = calloc(1, sizeof *self);
@@ -219,18 +191,7 @@ conf_t *conf_load_with(const char *path, char *const *overrides, char *err, size
     s_find_base(self, path);
     for (unsigned i = 0; i < SETTING_COUNT; i++)
         s_store(&self->values[i], setting_table[i].fallback);
-    int rc = path ? s_read_file(self, path, err, err_size) : 0;
-    if (rc == 0)
-        rc = s_read_environment(self, err, err_size);
-    for (; rc == 0 && overrides && *overrides; overrides++) {
-        char name[128];
-        const char *equals = strchr(*overrides, '=');
-        snprintf(name, sizeof name, "%.*s", equals ? (int)(equals - *overrides) : 127, *overrides);
-        rc = s_set_named(self, name, equals ? equals + 1 : "", err, err_size);
-    }
-    if (rc == 0)
-        rc = s_resolve(self, err, err_size);
-    if (rc != 0)
+    if (s_load(self, path, overrides, err, err_size) != 0)
         conf_destroy(&self);
     return self;
 }
@@ -285,8 +246,12 @@ void conf_address(const conf_t *self, setting_t setting, unsigned offset, char *
     assert(setting_table[setting].type == SETTING_ADDRESS);
     const char *value = self->values[setting];
     const char *colon = strrchr(value, ':');
-    snprintf(text, size, "%.*s:%u", (int)(colon - value), value,
-             (unsigned)atoi(colon + 1) + offset);
+    unsigned port = (unsigned)atoi(colon + 1) + offset;
+    if (port > 65535)
+        log_fatal(EXIT_CONFIG, "conf.address", "setting=%s.%s value=%s raised_by=%u err=%s",
+                  setting_table[setting].section, setting_table[setting].key, LOG_Q(value), offset,
+                  LOG_Q("the port passes 65535; set a lower one"));
+    snprintf(text, size, "%.*s:%u", (int)(colon - value), value, port);
 }
 
 void conf_print(const conf_t *self)

@@ -1,5 +1,8 @@
 #include "common/conf/conf_check.h"
 
+#include "common/log/log.h"
+
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -42,20 +45,57 @@ static unsigned s_port(const char *address)
     return (unsigned)port;
 }
 
+/* The address before the last colon, when it is literal: AF_INET, AF_INET6 in brackets, else 0. */
+static int s_host(const char *address, struct in6_addr *host)
+{
+    char text[64];
+    const char *colon = strrchr(address, ':');
+    size_t len = colon ? (size_t)(colon - address) : 0;
+    if (len < 2 || len >= sizeof text)
+        return 0;
+    memcpy(text, address, len);
+    text[len] = '\0';
+    if (text[0] != '[')
+        return inet_pton(AF_INET, text, host) == 1 ? AF_INET : 0;
+    if (text[len - 1] != ']')
+        return 0;
+    text[len - 1] = '\0';
+    return inet_pton(AF_INET6, text + 1, host) == 1 ? AF_INET6 : 0;
+}
+
+/* A name may stand for anything, so only literal addresses and "localhost" are known to be near. */
 bool conf_is_remote(const char *endpoint)
 {
     if (strncmp(endpoint, "tcp://", 6) != 0)
         return false;
-    const char *host = endpoint + 6;
-    return strncmp(host, "127.", 4) != 0 && strncmp(host, "[::1]:", 6) != 0 &&
-           strncmp(host, "localhost:", 10) != 0;
+    const char *address = endpoint + 6, *colon = strrchr(address, ':');
+    struct in6_addr host;
+    switch (s_host(address, &host)) {
+    case AF_INET:
+        return host.s6_addr[0] != 127;
+    case AF_INET6:
+        return !IN6_IS_ADDR_LOOPBACK(&host);
+    }
+    return !colon || colon - address != 9 || memcmp(address, "localhost", 9) != 0;
 }
 
+/* A relative ipc path would depend on the directory that each process starts in. */
 static bool s_is_endpoint(const char *word)
 {
     if (strncmp(word, "ipc://", 6) == 0)
-        return word[6] != '\0' && word[6] != '@';
+        return word[6] != '\0' && word[6] != '@' && word[6] != '*' &&
+               (word[6] == '/' || !strchr(word + 6, '/'));
     return strncmp(word, "tcp://", 6) == 0 && s_port(word + 6) != 0;
+}
+
+static int s_check_address(const char *value, char *err, size_t err_size)
+{
+    struct in6_addr host;
+    if (s_port(value) != 0 && s_host(value, &host) != 0)
+        return 0;
+    snprintf(err, err_size, "\"%s\" is not an address and port, as 127.0.0.1:8080 or [::1]:8080",
+             value);
+    return -1;
 }
 
 static int s_check_endpoints(const setting_row_t *row, const char *value, char *err,
@@ -65,8 +105,8 @@ static int s_check_endpoints(const setting_row_t *row, const char *value, char *
     unsigned count = 0;
     for (; conf_word(value, count, word, sizeof word); count++)
         if (!s_is_endpoint(word)) {
-            snprintf(err, err_size, "\"%s\" is not an endpoint: ipc://name or tcp://host:port",
-                     word);
+            snprintf(err, err_size,
+                     "\"%s\" is not an endpoint: ipc://name, ipc:///path or tcp://host:port", word);
             return -1;
         }
     if (count < row->min || count > row->max) {
@@ -90,6 +130,10 @@ static int s_check_uint(const setting_row_t *row, const char *value, char *err, 
 int conf_check(const setting_row_t *row, const char *value, char *err, size_t err_size)
 {
     size_t len = strlen(value);
+    if (row == &setting_table[SET_log_level] && log_level_of(value) < 0) {
+        snprintf(err, err_size, "\"%s\" is not debug, info, warn or error", value);
+        return -1;
+    }
     switch (row->type) {
     case SETTING_UINT:
         return s_check_uint(row, value, err, err_size);
@@ -102,10 +146,7 @@ int conf_check(const setting_row_t *row, const char *value, char *err, size_t er
         snprintf(err, err_size, "\"%s\" is not true or false", value);
         return -1;
     case SETTING_ADDRESS:
-        if (s_port(value) != 0)
-            return 0;
-        snprintf(err, err_size, "\"%s\" is not address:port", value);
-        return -1;
+        return s_check_address(value, err, err_size);
     case SETTING_TEXT:
     case SETTING_PATH:
     case SETTING_SECRET:

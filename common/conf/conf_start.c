@@ -77,6 +77,8 @@ void conf_start(conf_start_t *start, const char *process, const char *section, i
         s_refuse(process, err);
     if (check) {
         conf_print(start->conf);
+        conf_destroy(&start->conf);
+        fflush(stdout);
         fprintf(stderr, "%s: configuration OK\n", process);
         exit(0);
     }
