@@ -1,0 +1,265 @@
+/* Signals, locks, directories and the word to a supervisor. Each case is a process of its own. */
+#include "child.h"
+#include "common/life/life.h"
+#include "scratch.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+static char s_scratch[SCRATCH];
+
+static int s_setup(void **state)
+{
+    (void)state;
+    scratch_make(s_scratch);
+    return 0;
+}
+
+static int s_teardown(void **state)
+{
+    (void)state;
+    scratch_remove(s_scratch);
+    return 0;
+}
+
+static void s_sleep_ms(int ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
+}
+
+static void s_stop_by_signal(void *arg)
+{
+    life_begin();
+    bool before = life_stopping();
+    kill(getpid(), *(int *)arg);
+    struct pollfd fd = {.fd = life_fd(), .events = POLLIN};
+    int readable = poll(&fd, 1, 2000);
+    bool after = life_stopping(), still = life_stopping();
+    printf("%d %d %d %d\n", before, readable, after, still);
+    raise(SIGPIPE);
+}
+
+static void test_signals_ask_for_a_drain(void **state)
+{
+    (void)state;
+    static int signals[] = {SIGTERM, SIGINT};
+    for (int i = 0; i < 2; i++) {
+        char text[2048];
+        assert_int_equal(child_run(s_stop_by_signal, &signals[i], text, sizeof text), 0);
+        assert_non_null(strstr(text, "0 1 1 1\n"));
+    }
+}
+
+/* Holds a lock on PATH in a process of its own until it is killed. */
+static pid_t s_hold(const char *path)
+{
+    int ready[2];
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        char fd[16];
+        snprintf(fd, sizeof fd, "%d", ready[1]);
+        setenv("POSTERN_READY_FD", fd, 1);
+        life_begin();
+        life_lock(path, false);
+        life_ready();
+        life_ready();
+        for (;;)
+            pause();
+    }
+    close(ready[1]);
+    /* One byte, then the end: life_ready closes the descriptor, and says it once. */
+    char bytes[4];
+    assert_int_equal(read(ready[0], bytes, sizeof bytes), 1);
+    assert_int_equal(read(ready[0], bytes, sizeof bytes), 0);
+    close(ready[0]);
+    return pid;
+}
+
+static void s_kill(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+static void s_lock(void *arg)
+{
+    life_begin();
+    life_lock(arg, false);
+    puts("locked");
+}
+
+static void test_a_second_process_is_refused(void **state)
+{
+    (void)state;
+    char path[SCRATCH + 16], text[2048], holder[32];
+    snprintf(path, sizeof path, "%s/lock", s_scratch);
+    pid_t pid = s_hold(path);
+    assert_int_equal(child_run(s_lock, path, text, sizeof text), 78);
+    snprintf(holder, sizeof holder, "\"%d\"", (int)pid);
+    assert_non_null(strstr(text, holder));
+    assert_null(strstr(text, "locked\n"));
+    struct stat is;
+    assert_int_equal(stat(path, &is), 0);
+    assert_int_equal(is.st_mode & 0777, 0600);
+    /* Death frees it, and the file that stays behind does not matter. */
+    s_kill(pid);
+    assert_int_equal(child_run(s_lock, path, text, sizeof text), 0);
+    assert_non_null(strstr(text, "locked\n"));
+}
+
+static void test_a_lock_that_cannot_be_made(void **state)
+{
+    (void)state;
+    char path[SCRATCH + 32], text[2048];
+    snprintf(path, sizeof path, "%s/missing/lock", s_scratch);
+    assert_int_equal(child_run(s_lock, path, text, sizeof text), 78);
+    assert_non_null(strstr(text, "No such file"));
+}
+
+static void s_lock_waiting(void *arg)
+{
+    life_begin();
+    life_lock(arg, true);
+    puts("locked");
+}
+
+static void *s_kill_later(void *arg)
+{
+    s_sleep_ms(300);
+    kill(*(pid_t *)arg, SIGKILL);
+    return NULL;
+}
+
+static void test_waiting_for_a_lock(void **state)
+{
+    (void)state;
+    char path[SCRATCH + 16], text[4096];
+    snprintf(path, sizeof path, "%s/lock", s_scratch);
+    pid_t pid = s_hold(path);
+    pthread_t killer;
+    assert_int_equal(pthread_create(&killer, NULL, s_kill_later, &pid), 0);
+    assert_int_equal(child_run(s_lock_waiting, path, text, sizeof text), 0);
+    pthread_join(killer, NULL);
+    waitpid(pid, NULL, 0);
+    assert_non_null(strstr(text, "locked\n"));
+    /* Said once, not with each try. */
+    char *said = strstr(text, "event=life.");
+    assert_non_null(said);
+    assert_null(strstr(said + 1, "event=life."));
+}
+
+static void s_lock_and_be_stopped(void *arg)
+{
+    life_begin();
+    kill(getpid(), SIGTERM);
+    life_lock(arg, true);
+    puts("locked");
+}
+
+static void test_a_signal_ends_the_wait(void **state)
+{
+    (void)state;
+    char path[SCRATCH + 16], text[4096];
+    snprintf(path, sizeof path, "%s/lock", s_scratch);
+    pid_t pid = s_hold(path);
+    assert_int_equal(child_run(s_lock_and_be_stopped, path, text, sizeof text), 0);
+    s_kill(pid);
+    assert_null(strstr(text, "locked\n"));
+}
+
+static void s_make(void *arg)
+{
+    umask(022);
+    life_make_dir(arg);
+}
+
+static void test_directories(void **state)
+{
+    (void)state;
+    char path[SCRATCH + 32], text[2048];
+    struct stat is;
+    snprintf(path, sizeof path, "%s/a/b/c", s_scratch);
+    assert_int_equal(child_run(s_make, path, text, sizeof text), 0);
+    assert_int_equal(stat(path, &is), 0);
+    assert_int_equal(is.st_mode & 0777, 0700);
+    assert_int_equal(child_run(s_make, path, text, sizeof text), 0);
+    assert_string_equal(text, "");
+
+    snprintf(path, sizeof path, "%s/file", s_scratch);
+    scratch_write(path, "x");
+    assert_int_equal(child_run(s_make, path, text, sizeof text), 78);
+    assert_non_null(strstr(text, "ot a directory"));
+    snprintf(path, sizeof path, "%s/file/below", s_scratch);
+    assert_int_equal(child_run(s_make, path, text, sizeof text), 78);
+}
+
+static void s_become(void *arg)
+{
+    life_drop_privileges(arg);
+    printf("uid=%d gid=%d\n", (int)getuid(), (int)getegid());
+    printf("back=%d\n", setuid(0));
+}
+
+static void test_privileges(void **state)
+{
+    (void)state;
+    char text[2048], mine[64];
+    snprintf(mine, sizeof mine, "uid=%d gid=%d\n", (int)getuid(), (int)getegid());
+    assert_int_equal(child_run(s_become, (void *)"", text, sizeof text), 0);
+    assert_non_null(strstr(text, mine));
+    if (getuid() != 0)
+        return;
+    assert_int_equal(child_run(s_become, (void *)"nobody", text, sizeof text), 0);
+    assert_null(strstr(text, "uid=0"));
+    assert_null(strstr(text, "gid=0"));
+    assert_non_null(strstr(text, "back=-1"));
+    assert_int_equal(child_run(s_become, (void *)"nobody-like-this", text, sizeof text), 78);
+    assert_non_null(strstr(text, "nobody-like-this"));
+}
+
+static void s_ready_with(void *arg)
+{
+    setenv("POSTERN_READY_FD", arg, 1);
+    life_ready();
+    puts("went on");
+}
+
+/* Standard streams and garbage are no channels to a supervisor. */
+static void test_ready_without_a_channel(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"", "0", "1", "2", "-1", "x", "99999999999", "999"};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        char text[2048];
+        assert_int_equal(child_run(s_ready_with, (void *)values[i], text, sizeof text), 0);
+        assert_non_null(strstr(text, "went on\n"));
+    }
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, s_setup, s_teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(test_signals_ask_for_a_drain),
+        CASE(test_a_second_process_is_refused),
+        CASE(test_a_lock_that_cannot_be_made),
+        CASE(test_waiting_for_a_lock),
+        CASE(test_a_signal_ends_the_wait),
+        CASE(test_directories),
+        CASE(test_privileges),
+        CASE(test_ready_without_a_channel),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
