@@ -1,0 +1,182 @@
+"""./dev bench: the ring next to nchan (publish to memory) and PostgreSQL (one durable INSERT each).
+
+Peers take turns, round after round, on the same disk and the same two cores; each figure is the
+median of its rounds. docs/BENCHMARKS.md says how to read it. --short: one round of a second each, few
+tokens: shows that the benchmark works, not how fast anything is."""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+os.environ.setdefault("POSTERN_PRESET", "release")
+sys.path[:0] = [str(HERE), str(HERE.parent / "system")]
+
+import loader  # noqa: E402
+import peers  # noqa: E402
+from harness import postern  # noqa: E402
+
+BODY = json.dumps({"text": "x" * 229}, separators=(",", ":"))
+assert len(BODY) == 240
+CONNECTIONS = (1, 64, 256, 1024)
+PG_CLIENTS = 64
+
+
+class Plan:
+    def __init__(self, short):
+        self.short = short
+        self.rounds, self.seconds, self.warmup = (1, 1, 1) if short else (3, 5, 1)
+        self.users, self.channels = (200, 10) if short else (20000, 100)
+        self.syncs = 100 if short else 1000
+
+
+def say(text):
+    print(text, flush=True)
+
+
+class RingPeer:
+    """The whole ring, release build, durable, each request with one of many tokens."""
+
+    def __init__(self, plan):
+        self.ring = postern.Ring(settings={"authd.rate": 0, "log.level": "warn"},
+                                 preset_settings=False).up()
+        say(f"fill the directory: {plan.users * 5} tokens of {plan.users} users, "
+            f"{plan.channels} channels")
+        self.pairs = loader.fill(f"ipc://{self.ring.dir}/data/run/control", plan.users,
+                                 plan.channels)
+        self.base, self.dir = self.ring.base, self.ring.dir
+
+    def processes(self):
+        return {name.rsplit("-", 1)[0]: [self.ring.pid(name)] for name in self.ring.names}
+
+    def stored(self):
+        return int(self.ring.metric("channel-0", "stored_total"))
+
+    def close(self):
+        self.ring.close()
+
+
+def cpu_ticks(pids):
+    """utime + stime of the processes and of their children that were waited for."""
+    total = 0
+    for pid in pids:
+        try:
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            total += sum(map(int, fields[11:15]))
+        except FileNotFoundError:
+            pass
+    return total
+
+
+TICK_US = 1e6 / os.sysconf("SC_CLK_TCK")
+
+
+def wrk(base, tokens, connections, seconds):
+    words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "--latency",
+             "-s", HERE / "load.lua", base, "--", tokens, BODY]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=seconds + 60)
+    found = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode or not found:
+        sys.exit(f"wrk failed: {done.stdout}{done.stderr}")
+    result = json.loads(found[-1])
+    if result["bad"] or result["broken"]:
+        sys.exit(f"wrk at {base}, {connections} connections: {result}")
+    return result
+
+
+def measure(peer, run, plan):
+    """Warm-up, then one measured run: requests a second, p50, p99 (ms), CPU µs per process."""
+    run(plan.warmup)
+    before = {name: cpu_ticks(pids) for name, pids in peer.processes().items()}
+    result = run(plan.seconds)
+    after = {name: cpu_ticks(pids) for name, pids in peer.processes().items()}
+    n = max(result["requests"], 1)
+    return {"rate": n / result["us"] * 1e6, "p50": result["p50"] / 1e3, "p99": result["p99"] / 1e3,
+            "cpu": {name: (after[name] - before[name]) * TICK_US / n for name in after}}
+
+
+def median(results):
+    keys = results[0]["cpu"]
+    return {**{k: statistics.median(r[k] for r in results) for k in ("rate", "p50", "p99")},
+            "cpu": {k: statistics.median(r["cpu"][k] for r in results) for k in keys}}
+
+
+def fdatasync(directory, count):
+    program = ROOT / "build" / os.environ["POSTERN_PRESET"] / "bin" / "fdatasync"
+    return float(subprocess.run([program, directory / "sync", str(count)], capture_output=True,
+                                text=True, check=True).stdout) / 1e3
+
+
+def run_all(plan, ring, nchan, postgres):
+    """{(peer, connections): [result, …]} and the fdatasync medians in ms."""
+    results, syncs = {}, []
+    tokens = ring.dir / "tokens"
+    tokens.write_text("".join(f"{token} {channel}\n" for token, channel in ring.pairs))
+    for round_ in range(plan.rounds):
+        say(f"round {round_ + 1} of {plan.rounds}")
+        syncs.append(fdatasync(ring.dir, plan.syncs))
+        for connections in CONNECTIONS:
+            for name, peer in (("ring", ring), ("nchan", nchan)):
+                result = measure(peer, lambda s, p=peer, c=connections: wrk(p.base, tokens, c, s),
+                                 plan)
+                results.setdefault((name, connections), []).append(result)
+        result = measure(postgres, postgres.run, plan)
+        results.setdefault(("PostgreSQL", PG_CLIENTS), []).append(result)
+    return {key: median(found) for key, found in results.items()}, statistics.median(syncs)
+
+
+def table(results):
+    say(f"\n{'peer':<11}{'conns':>6}{'msg/s':>9}{'p50 ms':>9}{'p99 ms':>9}   CPU µs a message")
+    for (name, connections), r in sorted(results.items(), key=lambda row: (row[0][1], row[0][0])):
+        cpu = "  ".join(f"{process} {us:.1f}" for process, us in r["cpu"].items() if us >= 0.05)
+        say(f"{name:<11}{connections:>6}{r['rate']:>9.0f}{r['p50']:>9.2f}{r['p99']:>9.2f}   {cpu}")
+
+
+def ratios(results, sync_ms):
+    ring = results["ring", 256]["rate"]
+    found = {
+        "ring / nchan, 256 connections": (ring / results["nchan", 256]["rate"], "at least 0.60"),
+        "ring (256) / PostgreSQL (64)":
+            (ring / results["PostgreSQL", PG_CLIENTS]["rate"], "at least 2.50"),
+        "ring's median at 1 connection / fdatasync":
+            (results["ring", 1]["p50"] / sync_ms, "at most 5.00"),
+    }
+    say(f"\nfdatasync of this disk: median {sync_ms:.3f} ms\n")
+    for name, (value, bound) in found.items():
+        say(f"{name:<42}{value:>6.2f}   ({bound})")
+
+
+def machine():
+    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo")
+                  if line.startswith("model name")), "unknown")
+    say(f"{os.cpu_count()} cores ({model}), Linux {os.uname().release}")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench")
+    parser.add_argument("--short", action="store_true", help="a few seconds; proves nothing")
+    plan = Plan(parser.parse_args().short)
+    machine()
+    opened = []
+    try:
+        for make in (RingPeer, peers.Nchan, peers.Postgres):
+            say(f"start {make.__name__.removesuffix('Peer').lower()}")
+            opened.append(make(plan))
+        ring = opened[0]
+        before = ring.stored()
+        results, sync_ms = run_all(plan, *opened)
+        table(results)
+        ratios(results, sync_ms)
+        say(f"stored by the ring in all: {ring.stored() - before}")
+    finally:
+        for peer in reversed(opened):
+            peer.close()
+
+
+if __name__ == "__main__":
+    main()

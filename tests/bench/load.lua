@@ -1,0 +1,27 @@
+-- wrk: posts a fixed body with a token and channel of its own each time.
+-- Arguments: the file of "token channel" lines, the body.
+local requests, at = {}, 0
+
+function init(args)
+    wrk.method = "POST"
+    wrk.headers["Content-Type"] = "application/json"
+    wrk.body = args[2]
+    for line in io.lines(args[1]) do
+        local token, channel = line:match("(%S+) (%S+)")
+        requests[#requests + 1] = wrk.format(nil,
+            "/api/v2/channelsbyname/" .. channel .. "/message?zapikey=" .. token)
+    end
+end
+
+function request()
+    at = at % #requests + 1
+    return requests[at]
+end
+
+function done(summary, latency)
+    local errors = summary.errors
+    io.write(string.format(
+        '\n{"requests": %d, "us": %d, "p50": %d, "p99": %d, "bad": %d, "broken": %d}\n',
+        summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+        errors.status, errors.connect + errors.read + errors.write + errors.timeout))
+end
