@@ -1,10 +1,11 @@
 #include "common/monitor/exposition.h"
 #include "common/monitor/monitor.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <string.h>
 
-enum { CHECKS = 32, NAME = 32, REASON = 200 };
+enum { CHECKS = 32, NAME = 64, REASON = 201 };
 
 static struct {
     pthread_mutex_t lock;
@@ -17,17 +18,17 @@ static struct {
 
 void monitor_check(const char *name, check_state_t state, const char *reason)
 {
+    assert(strlen(name) < NAME);
     pthread_mutex_lock(&s_checks.lock);
     unsigned i = 0;
     while (i < s_checks.count && strcmp(s_checks.check[i].name, name) != 0)
         i++;
-    if (i < CHECKS) {
-        if (i == s_checks.count)
-            s_checks.count++;
-        snprintf(s_checks.check[i].name, NAME, "%s", name);
-        snprintf(s_checks.check[i].reason, REASON, "%s", reason ? reason : "");
-        s_checks.check[i].state = state;
-    }
+    assert(i < CHECKS);
+    if (i == s_checks.count)
+        s_checks.count++;
+    snprintf(s_checks.check[i].name, NAME, "%s", name);
+    snprintf(s_checks.check[i].reason, REASON, "%s", reason ? reason : "");
+    s_checks.check[i].state = state;
     pthread_mutex_unlock(&s_checks.lock);
 }
 

@@ -1,82 +1,66 @@
 #include "common/monitor/exposition.h"
 
+#include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/base/ops.h"
 #include "common/monitor/monitor.h"
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-typedef enum { COUNTER, GAUGE, HISTOGRAM } s_type_t;
-typedef enum { NONE, OP, CODE, KIND } s_label_t;
-
-static const struct {
-    const char *name;
-    s_type_t type;
-    s_label_t label;
-    const char *help;
-} s_rows[METRIC_COUNT] = {
-#define METRIC(name, type, label, help) {#name, type, label, help},
-#include "common/monitor/metrics.def"
-#undef METRIC
-};
-
-/* The label's text of a slot; NULL when there is none. */
-static const char *s_label_text(s_label_t label, unsigned slot)
+/* The label's text of a slot. */
+static const char *s_label_text(metric_label_t label, unsigned slot)
 {
     switch (label) {
-    case OP:
-        return slot < op_table_len ? op_table[slot].name : NULL;
-    case CODE:
-        if (slot == 0)
-            return "none";
-        return error_find(slot) ? error_find(slot)->name : NULL;
-    case KIND:
-        return slot < WORKER_KINDS ? op_owner_name((op_owner_t)slot) : NULL;
-    case NONE:
+    case METRIC_LABEL_OP:
+        return op_table[slot].name;
+    case METRIC_LABEL_CODE:
+        return slot ? error_find(slot)->name : "none";
+    case METRIC_LABEL_KIND:
+        return op_owner_name((op_owner_t)slot);
+    case METRIC_LABEL_NONE:
         break;
     }
-    return NULL;
+    return "";
 }
 
-static void s_write_labelled(FILE *to, unsigned row, const char *process)
+static void s_write_labelled(FILE *to, unsigned metric, const char *process)
 {
     static const char *const names[] = {"", "op", "code", "kind"};
-    for (unsigned slot = 0; slot < METRIC_LABELS; slot++) {
-        int64_t value = metric_read(row, slot);
-        const char *text = s_label_text(s_rows[row].label, slot);
-        if (value != 0 && text)
-            fprintf(to, "postern_%s{process=\"%s\",%s=\"%s\"} %" PRId64 "\n", s_rows[row].name,
-                    process, names[s_rows[row].label], text, value);
-    }
+    const metric_row_t *row = &metric_table[metric];
+    for (unsigned slot = 0; slot < metric_labels(metric); slot++)
+        if (metric_touched(metric, slot))
+            fprintf(to, "postern_%s{process=\"%s\",%s=\"%s\"} %" PRId64 "\n", row->name, process,
+                    names[row->label], s_label_text(row->label, slot), metric_read(metric, slot));
 }
 
-static void s_write_histogram(FILE *to, unsigned row, const char *process)
+static void s_write_histogram(FILE *to, unsigned metric, const char *process)
 {
-    const char *name = s_rows[row].name;
+    const char *name = metric_table[metric].name;
     int64_t total = 0;
     double bound = 50e-6;
     for (unsigned i = 0; i < METRIC_BUCKETS - 1; i++, bound *= 2) {
-        total += metric_read(row, i);
+        total += metric_read(metric, i);
         fprintf(to, "postern_%s_bucket{process=\"%s\",le=\"%g\"} %" PRId64 "\n", name, process,
                 bound, total);
     }
-    total += metric_read(row, METRIC_BUCKETS - 1);
+    total += metric_read(metric, METRIC_BUCKETS - 1);
     fprintf(to, "postern_%s_bucket{process=\"%s\",le=\"+Inf\"} %" PRId64 "\n", name, process,
             total);
     fprintf(to, "postern_%s_sum{process=\"%s\"} %.6f\n", name, process,
-            (double)metric_read(row, METRIC_SLOT_SUM) / 1e6);
+            (double)metric_read(metric, METRIC_SLOT_SUM) / 1e6);
     fprintf(to, "postern_%s_count{process=\"%s\"} %" PRId64 "\n", name, process, total);
 }
 
-static bool s_touched(unsigned row)
+static bool s_is_exported(unsigned metric)
 {
-    for (unsigned slot = 0; slot < METRIC_LABELS; slot++)
-        if (metric_read(row, slot) != 0)
+    for (unsigned slot = 0; slot < METRIC_SLOTS; slot++)
+        if (metric_touched(metric, slot))
             return true;
     return false;
 }
@@ -104,47 +88,70 @@ static long s_resident_bytes(void)
     return resident * sysconf(_SC_PAGESIZE);
 }
 
-static void s_write_process(FILE *to, const char *process)
+double process_start_seconds(void)
+{
+    /* Field 22 of stat: clock ticks after boot. The name in field 2 may hold anything but ends with
+     * the last parenthesis. */
+    char line[1024] = "";
+    FILE *from = fopen("/proc/self/stat", "r");
+    size_t len = from ? fread(line, 1, sizeof line - 1, from) : 0;
+    if (from)
+        fclose(from);
+    line[len] = '\0';
+    const char *field = strrchr(line, ')');
+    for (int i = 2; field && i < 22; i++)
+        field = strchr(field + 1, ' ');
+    double now = (double)clock_wall_ms() / 1e3;
+    if (!field)
+        return now;
+    struct timespec up;
+    clock_gettime(CLOCK_BOOTTIME, &up);
+    double started = strtod(field, NULL) / (double)sysconf(_SC_CLK_TCK);
+    return now - ((double)up.tv_sec + (double)up.tv_nsec / 1e9 - started);
+}
+
+static void s_write_one(FILE *to, const char *name, const char *type, const char *help,
+                        const char *process, double value)
+{
+    fprintf(to, "# HELP %s %s\n# TYPE %s %s\n%s{process=\"%s\"} %.3f\n", name, help, name, type,
+            name, process, value);
+}
+
+static void s_write_process(FILE *to, const char *process, double started)
 {
     struct rusage used;
     getrusage(RUSAGE_SELF, &used);
     double cpu = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
                  (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
-    fprintf(to, "# TYPE process_resident_memory_bytes gauge\n");
-    fprintf(to, "process_resident_memory_bytes{process=\"%s\"} %ld\n", process, s_resident_bytes());
-    fprintf(to, "# TYPE process_open_fds gauge\n");
-    fprintf(to, "process_open_fds{process=\"%s\"} %u\n", process, s_open_files());
-    fprintf(to, "# TYPE process_cpu_seconds_total counter\n");
-    fprintf(to, "process_cpu_seconds_total{process=\"%s\"} %.3f\n", process, cpu);
-    fprintf(to, "# TYPE postern_build_info gauge\n");
-    fprintf(to, "postern_build_info{process=\"%s\",version=\"%s\"} 1\n", process, POSTERN_VERSION);
+    s_write_one(to, "process_resident_memory_bytes", "gauge", "resident memory", process,
+                (double)s_resident_bytes());
+    s_write_one(to, "process_open_fds", "gauge", "open descriptors", process, s_open_files());
+    s_write_one(to, "process_cpu_seconds_total", "counter", "user and system time", process, cpu);
+    s_write_one(to, "process_start_time_seconds", "gauge", "start of the process since 1970",
+                process, started);
+    fprintf(to,
+            "# HELP postern_build_info version of this process\n"
+            "# TYPE postern_build_info gauge\n"
+            "postern_build_info{process=\"%s\",version=\"%s\"} 1\n",
+            process, POSTERN_VERSION);
 }
 
-void exposition_write(FILE *to, const char *process)
+void exposition_write(FILE *to, const char *process, double started)
 {
     static const char *const types[] = {"counter", "gauge", "histogram"};
-    for (unsigned row = 0; row < METRIC_COUNT; row++) {
-        if (!s_touched(row))
+    for (unsigned metric = 0; metric < METRIC_COUNT; metric++) {
+        const metric_row_t *row = &metric_table[metric];
+        if (!s_is_exported(metric))
             continue;
-        fprintf(to, "# HELP postern_%s %s\n# TYPE postern_%s %s\n", s_rows[row].name,
-                s_rows[row].help, s_rows[row].name, types[s_rows[row].type]);
-        if (s_rows[row].type == HISTOGRAM)
-            s_write_histogram(to, row, process);
-        else if (s_rows[row].label != NONE)
-            s_write_labelled(to, row, process);
+        fprintf(to, "# HELP postern_%s %s\n# TYPE postern_%s %s\n", row->name, row->help, row->name,
+                types[row->type]);
+        if (row->type == METRIC_TYPE_HISTOGRAM)
+            s_write_histogram(to, metric, process);
+        else if (row->label != METRIC_LABEL_NONE)
+            s_write_labelled(to, metric, process);
         else
-            fprintf(to, "postern_%s{process=\"%s\"} %" PRId64 "\n", s_rows[row].name, process,
-                    metric_read(row, 0));
+            fprintf(to, "postern_%s{process=\"%s\"} %" PRId64 "\n", row->name, process,
+                    metric_read(metric, 0));
     }
-    s_write_process(to, process);
-}
-
-int64_t metric_get(metric_t metric)
-{
-    if (s_rows[metric].type == HISTOGRAM)
-        return metric_read(metric, METRIC_SLOT_COUNT);
-    int64_t sum = 0;
-    for (unsigned slot = 0; slot < METRIC_LABELS; slot++)
-        sum += metric_read(metric, slot);
-    return sum;
+    s_write_process(to, process, started);
 }

@@ -1,41 +1,110 @@
-#include "common/monitor/exposition.h"
 #include "common/monitor/monitor.h"
+
+#include "common/base/errors.h"
+#include "common/base/ops.h"
+#include "common/monitor/exposition.h"
 
 #include <assert.h>
 #include <stdatomic.h>
 
-/* Plain metrics use slot 0, labelled ones a slot a label, histograms the buckets, sum and count. */
-static _Atomic int64_t s_values[METRIC_COUNT][METRIC_LABELS];
+const metric_row_t metric_table[METRIC_COUNT] = {
+#define METRIC(name, type, label, help) {#name, METRIC_TYPE_##type, METRIC_LABEL_##label, help},
+#include "common/monitor/metrics.def"
+#undef METRIC
+};
 
-static void s_add(metric_t metric, unsigned slot, int64_t n)
+enum {
+#define OP(number, name, methods, path, credentials, owner) S_OP_##name,
+#include "common/ops.def"
+#undef OP
+    S_OPS
+};
+enum {
+    S_CODES = 1
+#define ERROR(number, name, status, retry_after, message) +1
+#include "common/errors.def"
+#undef ERROR
+};
+_Static_assert((int)S_OPS <= (int)METRIC_SLOTS, "raise METRIC_SLOTS: an operation needs a slot");
+_Static_assert((int)S_CODES <= (int)METRIC_SLOTS, "raise METRIC_SLOTS: an error code needs a slot");
+_Static_assert((int)METRIC_SLOT_COUNT < (int)METRIC_SLOTS, "a histogram needs its slots");
+
+static _Atomic int64_t s_values[METRIC_COUNT][METRIC_SLOTS];
+static _Atomic bool s_touched[METRIC_COUNT][METRIC_SLOTS];
+
+unsigned metric_labels(unsigned metric)
 {
+    switch (metric_table[metric].label) {
+    case METRIC_LABEL_OP:
+        return S_OPS;
+    case METRIC_LABEL_CODE:
+        return S_CODES;
+    case METRIC_LABEL_KIND:
+        return WORKER_KINDS;
+    case METRIC_LABEL_NONE:
+        break;
+    }
+    return 1;
+}
+
+/* Read first: most of the time the line of the cache need not be written. */
+static void s_touch(unsigned metric, unsigned slot)
+{
+    if (!atomic_load_explicit(&s_touched[metric][slot], memory_order_relaxed))
+        atomic_store_explicit(&s_touched[metric][slot], true, memory_order_relaxed);
+}
+
+static void s_add(unsigned metric, unsigned slot, int64_t n)
+{
+    s_touch(metric, slot);
     atomic_fetch_add_explicit(&s_values[metric][slot], n, memory_order_relaxed);
+}
+
+static void s_set(unsigned metric, unsigned slot, int64_t value)
+{
+    s_touch(metric, slot);
+    atomic_store_explicit(&s_values[metric][slot], value, memory_order_relaxed);
+}
+
+static void s_assert_plain(unsigned metric)
+{
+    assert(metric_table[metric].label == METRIC_LABEL_NONE);
+    assert(metric_table[metric].type != METRIC_TYPE_HISTOGRAM);
+}
+
+static void s_assert_label(unsigned metric, unsigned label)
+{
+    assert(metric_table[metric].label != METRIC_LABEL_NONE);
+    assert(label < metric_labels(metric));
 }
 
 void metric_add(metric_t metric, int64_t n)
 {
+    s_assert_plain(metric);
     s_add(metric, 0, n);
 }
 
 void metric_set(metric_t metric, int64_t value)
 {
-    metric_set_at(metric, 0, value);
+    s_assert_plain(metric);
+    s_set(metric, 0, value);
 }
 
 void metric_add_at(metric_t metric, unsigned label, int64_t n)
 {
-    assert(label < METRIC_LABELS);
+    s_assert_label(metric, label);
     s_add(metric, label, n);
 }
 
 void metric_set_at(metric_t metric, unsigned label, int64_t value)
 {
-    assert(label < METRIC_LABELS);
-    atomic_store_explicit(&s_values[metric][label], value, memory_order_relaxed);
+    s_assert_label(metric, label);
+    s_set(metric, label, value);
 }
 
 void metric_observe_us(metric_t metric, int64_t us)
 {
+    assert(metric_table[metric].type == METRIC_TYPE_HISTOGRAM);
     unsigned bucket = 0;
     for (int64_t bound = 50; us > bound && bucket < METRIC_BUCKETS - 1; bound *= 2)
         bucket++;
@@ -47,4 +116,19 @@ void metric_observe_us(metric_t metric, int64_t us)
 int64_t metric_read(unsigned metric, unsigned slot)
 {
     return atomic_load_explicit(&s_values[metric][slot], memory_order_relaxed);
+}
+
+bool metric_touched(unsigned metric, unsigned slot)
+{
+    return atomic_load_explicit(&s_touched[metric][slot], memory_order_relaxed);
+}
+
+int64_t metric_get(metric_t metric)
+{
+    if (metric_table[metric].type == METRIC_TYPE_HISTOGRAM)
+        return metric_read(metric, METRIC_SLOT_COUNT);
+    int64_t sum = 0;
+    for (unsigned slot = 0; slot < metric_labels(metric); slot++)
+        sum += metric_read(metric, slot);
+    return sum;
 }

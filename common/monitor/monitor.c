@@ -12,7 +12,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-enum { ALIVE_MS = 3000, ENTITY_MOST = 1024, REQUEST_MS = 5000, CONNECTIONS = 128 };
+enum { ALIVE_MS = 3000, ENTITY_MOST = 1024, REQUEST_MS = 5000, CONNECTIONS = 64 };
 
 static _Atomic int64_t s_tick_ms;
 static char s_process[64];
@@ -22,6 +22,9 @@ static struct {
     h2o_globalconf_t conf;
     h2o_context_t context;
     h2o_accept_ctx_t accept;
+    h2o_socket_t *listener;
+    unsigned connections;
+    double started;
 } s_monitor;
 
 void monitor_tick(void)
@@ -41,7 +44,9 @@ static void s_answer(h2o_req_t *req, int status, const char *reason, const char 
                    H2O_STRLIT("no-store"));
     h2o_iovec_t body = h2o_strdup(&req->pool, text, len);
     h2o_start_response(req, &generator);
-    h2o_send(req, &body, len ? 1 : 0, H2O_SEND_STATE_FINAL);
+    /* libh2o would send a body to HEAD as well, and the client take it for the next answer. */
+    bool head = h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"));
+    h2o_send(req, &body, len && !head ? 1 : 0, H2O_SEND_STATE_FINAL);
 }
 
 static void s_send_file(h2o_req_t *req, int status, const char *type, FILE *file, char **text,
@@ -78,7 +83,7 @@ static void s_metrics(h2o_req_t *req)
     char *text = NULL;
     size_t len = 0;
     FILE *file = open_memstream(&text, &len);
-    exposition_write(file, s_process);
+    exposition_write(file, s_process, s_monitor.started);
     s_send_file(req, 200, "text/plain; version=0.0.4; charset=utf-8", file, &text, &len);
 }
 
@@ -102,13 +107,29 @@ static int s_on_request(h2o_handler_t *handler, h2o_req_t *req)
     return 0;
 }
 
+static void s_on_accept(h2o_socket_t *listener, const char *err);
+
+static void s_on_close(void *data)
+{
+    (void)data;
+    if (s_monitor.connections-- == CONNECTIONS)
+        h2o_socket_read_start(s_monitor.listener, s_on_accept);
+}
+
+/* libh2o has no bound of its own: past ours, connections wait in the kernel's queue. */
 static void s_on_accept(h2o_socket_t *listener, const char *err)
 {
-    if (err)
+    h2o_socket_t *socket = err ? NULL : h2o_evloop_socket_accept(listener);
+    if (!socket) {
+        /* Without descriptors the listener stays readable: do not spin until one is free. */
+        if (errno == EMFILE || errno == ENFILE)
+            usleep(10000);
         return;
-    h2o_socket_t *socket = h2o_evloop_socket_accept(listener);
-    if (socket)
-        h2o_accept(&s_monitor.accept, socket);
+    }
+    socket->on_close.cb = s_on_close;
+    if (++s_monitor.connections == CONNECTIONS)
+        h2o_socket_read_stop(listener);
+    h2o_accept(&s_monitor.accept, socket);
 }
 
 static int s_listen(const char *address)
@@ -152,6 +173,7 @@ void monitor_start(const char *process, const char *address)
 {
     snprintf(s_process, sizeof s_process, "%s", process);
     monitor_tick();
+    s_monitor.started = process_start_seconds();
     h2o_config_init(&s_monitor.conf);
     s_monitor.conf.http1.upgrade_to_http2 = 0;
     s_monitor.conf.http1.req_timeout = REQUEST_MS;
@@ -165,9 +187,9 @@ void monitor_start(const char *process, const char *address)
     h2o_context_init(&s_monitor.context, loop, &s_monitor.conf);
     s_monitor.accept.ctx = &s_monitor.context;
     s_monitor.accept.hosts = s_monitor.conf.hosts;
-    h2o_socket_t *listener =
+    s_monitor.listener =
         h2o_evloop_socket_create(loop, s_listen(address), H2O_SOCKET_FLAG_DONT_READ);
-    h2o_socket_read_start(listener, s_on_accept);
+    h2o_socket_read_start(s_monitor.listener, s_on_accept);
 
     pthread_t thread;
     sigset_t all, before;

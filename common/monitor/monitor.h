@@ -41,7 +41,7 @@ void monitor_tick(void);
 /* How a check stands. DEGRADED keeps /readyz at 200. */
 typedef enum { CHECK_OK, CHECK_DEGRADED, CHECK_FAILED } check_state_t;
 
-/* Sets a named check (at most 32, names and reasons are copied, reasons cut at 200 bytes). A
+/* Sets a named check (at most 32, names up to 63 bytes; reasons are cut at 200). A
  * process is ready when it has at least one check and none is FAILED. */
 void monitor_check(const char *name, check_state_t state, const char *reason);
 
