@@ -103,12 +103,17 @@ static void s_on_refused(void *arg, peer_t *peer, wire_goodbye_t reason)
     self->refused = reason;
 }
 
+static bool s_is_refused(const control_t *self)
+{
+    return self->refused && self->refused != GOODBYE_LEAVING;
+}
+
 /* Turns the loop until DONE says so; false when the time is up or authd has refused us. */
 static bool s_wait(control_t *self, bool (*done)(const control_t *self), int64_t deadline)
 {
     while (!done(self)) {
         int64_t now = clock_ms();
-        if (now >= deadline || (self->refused && self->refused != GOODBYE_LEAVING))
+        if (now >= deadline || s_is_refused(self))
             return false;
         zmq_pollitem_t item = {.socket = link_socket(self->link), .events = ZMQ_POLLIN};
         zmq_poll(&item, 1, deadline - now < 100 ? (long)(deadline - now) : 100);
@@ -130,7 +135,7 @@ static bool s_answered(const control_t *self)
 
 static void s_not_there(const control_t *self, control_error_t *error)
 {
-    if (self->refused && self->refused != GOODBYE_LEAVING)
+    if (s_is_refused(self))
         s_fail(error, "authd at %s does not talk to this posternctl: %s", self->endpoint,
                wire_goodbye_text(self->refused));
     else
@@ -256,9 +261,14 @@ json_t *control_call(control_t *self, unsigned op, const char *target, const jso
         return NULL;
     }
     s_send(self, op, target, body);
-    if (!s_wait(self, s_answered, deadline))
-        s_fail(error, "authd at %s did not answer within %d s: the change may or may not be made",
-               self->endpoint, CONTROL_TIMEOUT_MS / 1000);
+    if (!s_wait(self, s_answered, deadline)) {
+        if (s_is_refused(self))
+            s_not_there(self, error);
+        else
+            s_fail(error,
+                   "authd at %s did not answer within %d s: the change may or may not be made",
+                   self->endpoint, CONTROL_TIMEOUT_MS / 1000);
+    }
     json_t *reply = self->reply;
     self->reply = NULL;
     return reply;
