@@ -1,0 +1,236 @@
+#include "authd/authd.h"
+
+#include "authd/control.h"
+#include "authd/directory/directory.h"
+#include "authd/forward.h"
+#include "authd/usage.h"
+#include "authd/verdict.h"
+#include "common/base/clock.h"
+#include "common/base/ops.h"
+#include "common/life/life.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MAGIC = 0x41555448, TURN_MESSAGES = 64, TURN_MS = 200, USAGE_MS = 1000 };
+
+struct authd {
+    unsigned magic;
+    const conf_start_t *start;
+    char name[WIRE_NAME];
+    uint64_t self; /* our instance */
+    int64_t turned_ms;
+    int64_t used_ms; /* when usage was handed over */
+    int64_t stop_ms; /* when a drain ends; 0: not stopping */
+    int routers;     /* alive at the last look; -1: none yet */
+    link_t *gateways;
+    forward_t *forward;
+    wire_batch_t *refusals;
+    directory_t *directory;
+    view_t *view;
+    judge_t judge;
+    usage_t *usage;
+    control_t *control; /* NULL in a reader */
+};
+
+static void s_refuse(authd_t *self, peer_t *peer, const wire_request_t *request,
+                     const verdict_t *verdict)
+{
+    wire_reply_t reply;
+    verdict_reply(verdict, request, &reply);
+    if (!wire_batch_has_room(self->refusals, WIRE_TEXT))
+        link_send_replies(self->gateways, peer, self->refusals);
+    wire_batch_add_reply(self->refusals, &reply, NULL);
+}
+
+/* The error, if any, with which the entry could not be passed on. */
+static error_code_t s_pass_on(authd_t *self, const wire_request_t *request, zmq_msg_t *body,
+                              int64_t now_ms)
+{
+    switch (forward_put(self->forward, request, request->has_body ? body : NULL, now_ms)) {
+    case QUEUE_FULL:
+        metric_add_at(METRIC_queue_refused_total, op_find(request->op)->owner, 1);
+        return ERROR_overloaded;
+    case QUEUE_EXPIRED:
+        metric_add(METRIC_expired_total, 1);
+        break;
+    case QUEUE_REPLACED:
+    case QUEUE_STALE:
+        metric_add(METRIC_superseded_total, 1);
+        break;
+    case QUEUE_ADDED:
+        break;
+    }
+    return ERROR_none;
+}
+
+static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
+{
+    authd_t *self = arg;
+    assert(self->magic == MAGIC);
+    int64_t now_us = clock_us(), wall_ms = clock_wall_ms();
+    view_renew(self->view);
+    for (unsigned i = 0; i < message->entries; i++) {
+        wire_request_t *request = &message->requests[i];
+        verdict_t verdict = verdict_judge(&self->judge, self->view, request, now_us, wall_ms);
+        if (verdict.code == ERROR_none)
+            verdict.code = s_pass_on(self, request, &message->bodies[i], now_us / 1000);
+        metric_add_at(METRIC_verdicts_total, verdict.code, 1);
+        if (verdict.code != ERROR_none)
+            s_refuse(self, peer, request, &verdict);
+        else if (self->control)
+            usage_note(self->usage, &request->principal.token, (uint64_t)wall_ms,
+                       request->attempt == 1, request->client, request->target);
+    }
+    view_release(self->view);
+    if (wire_batch_entries(self->refusals))
+        link_send_replies(self->gateways, peer, self->refusals);
+    link_taken(self->gateways, peer, message->sender, message->batch);
+}
+
+static link_t *s_bind(authd_t *self)
+{
+    char err[512];
+    const conf_t *conf = self->start->conf;
+    wire_hello_t hello = {.role = ROLE_AUTHD, .name = slice_of(self->name)};
+    link_options_t options = {.endpoint = conf_endpoint(conf, SET_authd_listen, 0),
+                              .bind = true,
+                              .hello = &hello,
+                              .peer_roles = 1u << ROLE_GATEWAY,
+                              .self = &self->self,
+                              .calls = {.requests = s_on_requests},
+                              .arg = self,
+                              .conf = conf};
+    link_t *link = link_new(&options, err, sizeof err);
+    if (!link)
+        log_fatal(EXIT_CONFIG, "authd.bind", "setting=authd.listen err=%s", LOG_Q(err));
+    return link;
+}
+
+static directory_t *s_open_directory(const conf_start_t *start)
+{
+    char path[4096 + 32], err[512];
+    const char *data = conf_text(start->conf, SET_data_directory);
+    bool reader = start->index > 0;
+    if (!reader) {
+        life_make_dir(data);
+        snprintf(path, sizeof path, "%s/directory.lock", data);
+        life_lock(path, false);
+    }
+    snprintf(path, sizeof path, "%s/directory", data);
+    directory_options_t options = {.path = path,
+                                   .key_path = conf_text(start->conf, SET_authd_master_key),
+                                   .map_bytes = conf_uint(start->conf, SET_authd_map_bytes),
+                                   .read_only = reader};
+    directory_t *directory = directory_open(&options, err, sizeof err);
+    if (!directory)
+        log_fatal(EXIT_CONFIG, "directory.open", "err=%s", LOG_Q(err));
+    return directory;
+}
+
+authd_t *authd_new(const conf_start_t *start)
+{
+    authd_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->magic = MAGIC;
+    self->start = start;
+    self->self = uuid_instance();
+    self->routers = -1;
+    snprintf(self->name, sizeof self->name, "authd-%u", start->index);
+    self->directory = s_open_directory(start);
+    self->view = view_new(self->directory);
+    self->judge = (judge_t){.limiter = limiter_new(),
+                            .rate = conf_uint(start->conf, SET_authd_rate),
+                            .burst = conf_uint(start->conf, SET_authd_burst)};
+    self->usage = usage_new();
+    self->refusals = wire_batch_new();
+    self->gateways = s_bind(self);
+    self->forward = forward_new(start->conf, self->name, &self->self);
+    if (start->index == 0)
+        self->control = control_start(start, self->directory, self->usage);
+    else
+        monitor_check("directory", CHECK_OK, "open for reading");
+    return self;
+}
+
+void authd_destroy(authd_t **self_p)
+{
+    authd_t *self = *self_p;
+    if (!self)
+        return;
+    usage_hand_over(self->usage);
+    control_stop(&self->control);
+    link_destroy(&self->gateways);
+    forward_destroy(&self->forward);
+    wire_batch_destroy(&self->refusals);
+    usage_destroy(&self->usage);
+    limiter_destroy(&self->judge.limiter);
+    view_destroy(&self->view);
+    directory_close(&self->directory);
+    self->magic = 0;
+    free(self);
+    *self_p = NULL;
+}
+
+static void s_look_at_routers(authd_t *self)
+{
+    int alive = (int)forward_alive(self->forward);
+    if (alive == self->routers)
+        return;
+    self->routers = alive;
+    /* Gateways resend: what no router takes now is not refused yet. */
+    monitor_check("routers", alive ? CHECK_OK : CHECK_DEGRADED,
+                  alive ? "connected" : "no router is there");
+}
+
+static void s_tick(authd_t *self, int64_t now_ms)
+{
+    link_tick(self->gateways, now_ms);
+    forward_tick(self->forward, now_ms);
+    monitor_tick();
+    s_look_at_routers(self);
+    if (now_ms - self->used_ms >= USAGE_MS) {
+        self->used_ms = now_ms;
+        usage_hand_over(self->usage);
+    }
+}
+
+static bool s_done(authd_t *self, int64_t now_ms)
+{
+    if (!life_stopping())
+        return false;
+    if (self->stop_ms == 0) {
+        self->stop_ms = now_ms + (int64_t)conf_uint(self->start->conf, SET_process_drain_ms);
+        monitor_check("drain", CHECK_FAILED, "stopping");
+    }
+    return now_ms >= self->stop_ms ||
+           (forward_waiting(self->forward) == 0 && !link_peer_next(self->gateways, NULL));
+}
+
+void authd_run(authd_t *self)
+{
+    zmq_pollitem_t items[2 + FORWARD_ROUTERS] = {{link_socket(self->gateways), 0, ZMQ_POLLIN, 0},
+                                                 {NULL, life_fd(), ZMQ_POLLIN, 0}};
+    int len = 2 + (int)forward_items(self->forward, items + 2);
+    life_ready();
+    for (;;) {
+        if (zmq_poll(items, len, TURN_MS) < 0 && errno != EINTR)
+            log_fatal(EXIT_FAULT, "authd.poll", "err=%s", LOG_Q(zmq_strerror(errno)));
+        int64_t now_ms = clock_ms();
+        if (link_woke(&self->self, &self->turned_ms, now_ms)) {
+            link_restart(self->gateways);
+            forward_restart(self->forward);
+        }
+        link_drain(self->gateways, TURN_MESSAGES);
+        forward_drain(self->forward, TURN_MESSAGES);
+        forward_flush(self->forward, now_ms);
+        s_tick(self, now_ms);
+        if (s_done(self, now_ms))
+            break;
+    }
+}

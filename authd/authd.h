@@ -1,0 +1,21 @@
+/* authd's loop: takes batches from gateways, judges each entry in one read transaction a batch,
+ * refuses on the connection it came by or passes on to a router. It holds no request beyond its
+ * queues: what is lost with it, the gateways send again.
+ *
+ * Index 0 is the directory's writer and serves the control socket; a higher one reads beside it.
+ * Threading: the main thread. */
+#ifndef POSTERN_AUTHD_H
+#define POSTERN_AUTHD_H
+
+#include "common/conf/conf.h"
+
+typedef struct authd authd_t;
+
+/* Opens the directory and the sockets; exits with the reason when it cannot. */
+authd_t *authd_new(const conf_start_t *start);
+void authd_destroy(authd_t **self_p);
+
+/* Until SIGTERM or SIGINT, then until all is passed on, at most process.drain_ms. */
+void authd_run(authd_t *self);
+
+#endif

@@ -1,0 +1,185 @@
+#include "authd/control.h"
+
+#include "authd/manage.h"
+#include "common/base/clock.h"
+#include "common/life/life.h"
+#include "common/link/link.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    MAGIC = 0x4354524c,
+    TURN_MS = 200,
+    TURN_MESSAGES = 64,
+    USAGE_MS = 1000,
+    INSPECT_MS = 30000,
+};
+
+struct control {
+    unsigned magic;
+    pthread_t thread;
+    atomic_bool stop;
+    char name[WIRE_NAME];
+    uint64_t self; /* the thread's instance */
+    int64_t turned_ms, written_ms, inspected_ms;
+    link_t *link;
+    wire_batch_t *replies;
+    directory_t *directory;
+    usage_t *usage;
+    manage_t *manage;
+    view_t *writing; /* while usage is written */
+};
+
+static void s_reply(control_t *self, peer_t *peer, const wire_request_t *request,
+                    const manage_answer_t *answer)
+{
+    zmq_msg_t body;
+    const error_row_t *row = error_find(answer->code);
+    slice_t text = answer->code == ERROR_none ? slice(answer->body, answer->body_len)
+                                              : slice_of(answer->message);
+    wire_reply_t reply = {.id = request->id,
+                          .origin = request->origin,
+                          .attempt = request->attempt,
+                          .status = row ? row->status : 200,
+                          .error = answer->code,
+                          .retry_after_s = row ? row->retry_after_s : 0,
+                          .content = row ? CONTENT_NONE : CONTENT_JSON,
+                          .has_body = true};
+    int rc = zmq_msg_init_size(&body, text.len);
+    assert(rc == 0);
+    memcpy(zmq_msg_data(&body), text.data, text.len);
+    if (!wire_batch_has_room(self->replies, text.len + WIRE_TEXT))
+        link_send_replies(self->link, peer, self->replies);
+    wire_batch_add_reply(self->replies, &reply, &body);
+    zmq_msg_close(&body);
+}
+
+static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
+{
+    control_t *self = arg;
+    assert(self->magic == MAGIC);
+    for (unsigned i = 0; i < message->entries; i++) {
+        manage_answer_t answer;
+        const wire_request_t *request = &message->requests[i];
+        zmq_msg_t *body = &message->bodies[i];
+        manage_run(self->manage, request->op, request->target,
+                   slice(zmq_msg_data(body), zmq_msg_size(body)), &answer);
+        metric_add(METRIC_control_requests_total, 1);
+        s_reply(self, peer, request, &answer);
+        manage_clear(&answer);
+    }
+    link_send_replies(self->link, peer, self->replies);
+    link_taken(self->link, peer, message->sender, message->batch);
+}
+
+static void s_on_used(void *arg, const uuid_t7 *id, const token_use_t *use)
+{
+    control_t *self = arg;
+    if (!self->writing)
+        self->writing = view_begin(self->directory);
+    if (tokens_used(self->writing, id, use))
+        metric_add(METRIC_usage_writes_total, 1);
+}
+
+static void s_write_usage(control_t *self)
+{
+    usage_take(self->usage, s_on_used, self);
+    if (self->writing && view_commit(&self->writing) != 0)
+        log_warn("usage.dropped", "err=%s", LOG_Q("no room in the directory"));
+}
+
+static void s_turn(control_t *self, int64_t now_ms)
+{
+    if (link_woke(&self->self, &self->turned_ms, now_ms))
+        link_restart(self->link);
+    link_drain(self->link, TURN_MESSAGES);
+    link_tick(self->link, now_ms);
+    if (now_ms - self->written_ms >= USAGE_MS) {
+        self->written_ms = now_ms;
+        s_write_usage(self);
+    }
+    if (now_ms - self->inspected_ms >= INSPECT_MS) {
+        self->inspected_ms = now_ms;
+        directory_inspect(self->directory);
+    }
+    /* A slow disk is no silence: what waits in the socket is not stale. */
+    self->turned_ms = clock_ms();
+}
+
+static void *s_main(void *arg)
+{
+    control_t *self = arg;
+    assert(self->magic == MAGIC);
+    zmq_pollitem_t item = {link_socket(self->link), 0, ZMQ_POLLIN, 0};
+    while (!atomic_load(&self->stop)) {
+        if (zmq_poll(&item, 1, TURN_MS) < 0 && errno != EINTR)
+            log_fatal(EXIT_FAULT, "control.poll", "err=%s", LOG_Q(zmq_strerror(errno)));
+        s_turn(self, clock_ms());
+    }
+    s_write_usage(self);
+    return NULL;
+}
+
+static link_t *s_link(control_t *self, const conf_t *conf)
+{
+    char err[512];
+    wire_hello_t hello = {.role = ROLE_AUTHD, .name = slice_of(self->name)};
+    link_options_t options = {.endpoint = conf_endpoint(conf, SET_authd_control, 0),
+                              .bind = true,
+                              .hello = &hello,
+                              .peer_roles = 1u << ROLE_CONTROL,
+                              .self = &self->self,
+                              .calls = {.requests = s_on_requests},
+                              .arg = self,
+                              .conf = conf};
+    if (strncmp(options.endpoint, "ipc://", 6) != 0)
+        log_fatal(EXIT_CONFIG, "control.bind", "setting=authd.control err=%s",
+                  LOG_Q("must be an ipc:// endpoint: who can open it may change everything"));
+    link_t *link = link_new(&options, err, sizeof err);
+    if (!link)
+        log_fatal(EXIT_CONFIG, "control.bind", "setting=authd.control err=%s", LOG_Q(err));
+    return link;
+}
+
+control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage)
+{
+    control_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->magic = MAGIC;
+    self->self = uuid_instance();
+    snprintf(self->name, sizeof self->name, "authd-%u", start->index);
+    self->directory = directory;
+    self->usage = usage;
+    self->manage = manage_new(directory, conf_uint(start->conf, SET_authd_rate),
+                              conf_uint(start->conf, SET_authd_burst));
+    self->replies = wire_batch_new();
+    self->link = s_link(self, start->conf);
+    self->inspected_ms = clock_ms();
+    directory_inspect(directory);
+    if (pthread_create(&self->thread, NULL, s_main, self) != 0)
+        log_fatal(EXIT_FAULT, "control.thread", "err=%s", LOG_Q("cannot start a thread"));
+    return self;
+}
+
+void control_stop(control_t **self_p)
+{
+    control_t *self = *self_p;
+    if (!self)
+        return;
+    atomic_store(&self->stop, true);
+    pthread_join(self->thread, NULL);
+    link_destroy(&self->link);
+    wire_batch_destroy(&self->replies);
+    manage_destroy(&self->manage);
+    self->magic = 0;
+    free(self);
+    *self_p = NULL;
+}

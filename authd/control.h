@@ -1,0 +1,21 @@
+/* The control socket and the directory's writer, on a thread of its own: management operations from
+ * posternctl, what tokens were used for (each second), inspection of the store (each 30 s). Commits
+ * wait for the disk here, never in the loop that judges requests.
+ *
+ * Threading: start and stop belong to the main thread. */
+#ifndef POSTERN_AUTHD_CONTROL_H
+#define POSTERN_AUTHD_CONTROL_H
+
+#include "authd/directory/directory.h"
+#include "authd/usage.h"
+#include "common/conf/conf.h"
+
+typedef struct control control_t;
+
+/* Binds authd.control and starts the thread. directory and usage are borrowed until control_stop.
+ * Exits when it cannot bind. */
+control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage);
+/* Writes the usage that was handed over, and ends the thread. */
+void control_stop(control_t **self_p);
+
+#endif

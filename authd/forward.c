@@ -1,0 +1,183 @@
+#include "authd/forward.h"
+
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXPIRE_MS = 1000 };
+
+typedef struct {
+    link_t *link;
+    queue_t *queue;
+    uint64_t seed; /* of its endpoint, so that all authds choose alike */
+} way_t;
+
+struct forward {
+    way_t ways[FORWARD_ROUTERS];
+    unsigned len;
+    wire_batch_t *batch;
+    int64_t expired_ms;
+};
+
+/* The finalizer of MurmurHash3: every bit of x counts. */
+static uint64_t s_mix(uint64_t x)
+{
+    x = (x ^ x >> 33) * UINT64_C(0xff51afd7ed558ccd);
+    x = (x ^ x >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return x ^ x >> 33;
+}
+
+static uint64_t s_seed(const char *endpoint)
+{
+    uint64_t seed = 0;
+    for (; *endpoint; endpoint++)
+        seed = s_mix(seed + (unsigned char)*endpoint);
+    return seed;
+}
+
+static void s_open(forward_t *self, const char *endpoint, const link_options_t *options,
+                   queue_limits_t limits)
+{
+    char err[512];
+    way_t *way = &self->ways[self->len++];
+    way->link = link_new(options, err, sizeof err);
+    if (!way->link)
+        log_fatal(EXIT_CONFIG, "authd.connect", "setting=authd.routers err=%s", LOG_Q(err));
+    way->queue = queue_new(limits);
+    way->seed = s_seed(endpoint);
+}
+
+forward_t *forward_new(const conf_t *conf, const char *name, const uint64_t *self_instance)
+{
+    forward_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->batch = wire_batch_new();
+    wire_hello_t hello = {.role = ROLE_AUTHD, .name = slice_of(name)};
+    queue_limits_t limits = {(unsigned)conf_uint(conf, SET_queue_messages),
+                             conf_uint(conf, SET_queue_bytes)};
+    const char *endpoint;
+    while (self->len < FORWARD_ROUTERS &&
+           (endpoint = conf_endpoint(conf, SET_authd_routers, self->len))) {
+        link_options_t options = {.endpoint = endpoint,
+                                  .hello = &hello,
+                                  .peer_roles = 1u << ROLE_ROUTER,
+                                  .self = self_instance,
+                                  .arg = self,
+                                  .conf = conf};
+        s_open(self, endpoint, &options, limits);
+    }
+    assert(self->len > 0);
+    return self;
+}
+
+void forward_destroy(forward_t **self_p)
+{
+    forward_t *self = *self_p;
+    if (!self)
+        return;
+    for (unsigned i = 0; i < self->len; i++) {
+        link_destroy(&self->ways[i].link);
+        queue_destroy(&self->ways[i].queue);
+    }
+    wire_batch_destroy(&self->batch);
+    free(self);
+    *self_p = NULL;
+}
+
+static bool s_is_alive(const way_t *way)
+{
+    return peer_alive(link_peer(way->link));
+}
+
+/* Rendezvous: the highest score among those alive; with none alive, among all. */
+static way_t *s_choose(forward_t *self, const uuid_t7 *target)
+{
+    uint64_t key, best_score = 0;
+    way_t *best = NULL;
+    bool best_alive = false;
+    if (self->len == 1)
+        return &self->ways[0];
+    memcpy(&key, target->bytes + UUID_BYTES - sizeof key, sizeof key);
+    for (unsigned i = 0; i < self->len; i++) {
+        way_t *way = &self->ways[i];
+        uint64_t score = s_mix(key ^ way->seed);
+        bool alive = s_is_alive(way);
+        if (!best || alive > best_alive || (alive == best_alive && score > best_score)) {
+            best = way;
+            best_score = score;
+            best_alive = alive;
+        }
+    }
+    return best;
+}
+
+queue_put_t forward_put(forward_t *self, const wire_request_t *request, zmq_msg_t *body,
+                        int64_t now_ms)
+{
+    assert(request->principal.present);
+    return queue_put(s_choose(self, &request->principal.target)->queue, request, body, now_ms);
+}
+
+void forward_flush(forward_t *self, int64_t now_ms)
+{
+    for (unsigned i = 0; i < self->len; i++) {
+        way_t *way = &self->ways[i];
+        peer_t *peer = link_peer(way->link);
+        while (queue_len(way->queue) && link_can_send(way->link, peer)) {
+            if (queue_take(way->queue, self->batch, now_ms) == 0)
+                break; /* all had expired */
+            link_send_requests(way->link, peer, self->batch);
+        }
+    }
+}
+
+unsigned forward_items(forward_t *self, zmq_pollitem_t *items)
+{
+    for (unsigned i = 0; i < self->len; i++)
+        items[i] = (zmq_pollitem_t){link_socket(self->ways[i].link), 0, ZMQ_POLLIN, 0};
+    return self->len;
+}
+
+void forward_drain(forward_t *self, unsigned max)
+{
+    for (unsigned i = 0; i < self->len; i++)
+        link_drain(self->ways[i].link, max);
+}
+
+void forward_tick(forward_t *self, int64_t now_ms)
+{
+    bool expire = now_ms - self->expired_ms >= EXPIRE_MS;
+    for (unsigned i = 0; i < self->len; i++) {
+        link_tick(self->ways[i].link, now_ms);
+        if (expire)
+            metric_add(METRIC_expired_total, queue_expire(self->ways[i].queue, now_ms));
+    }
+    if (expire)
+        self->expired_ms = now_ms;
+}
+
+void forward_restart(forward_t *self)
+{
+    for (unsigned i = 0; i < self->len; i++)
+        link_restart(self->ways[i].link);
+}
+
+unsigned forward_waiting(const forward_t *self)
+{
+    unsigned waiting = 0;
+    for (unsigned i = 0; i < self->len; i++)
+        waiting += queue_len(self->ways[i].queue);
+    return waiting;
+}
+
+unsigned forward_alive(const forward_t *self)
+{
+    unsigned alive = 0;
+    for (unsigned i = 0; i < self->len; i++)
+        alive += s_is_alive(&self->ways[i]);
+    return alive;
+}

@@ -1,0 +1,35 @@
+/* The way on: a link and a bounded queue for each router. Entries of one target go to one router
+ * while that is alive, so that their order holds; to another when it is gone.
+ *
+ * Threading: the main thread's, as all links of its instance. */
+#ifndef POSTERN_FORWARD_H
+#define POSTERN_FORWARD_H
+
+#include "common/link/link.h"
+#include "common/link/queue.h"
+
+typedef struct forward forward_t;
+
+enum { FORWARD_ROUTERS = 16 };
+
+/* Connects to authd.routers. NAME is what we are called, SELF our instance. Exits when it cannot.
+ */
+forward_t *forward_new(const conf_t *conf, const char *name, const uint64_t *self);
+void forward_destroy(forward_t **self_p);
+
+/* Queues an accepted entry (its principal names the target). */
+queue_put_t forward_put(forward_t *self, const wire_request_t *request, zmq_msg_t *body,
+                        int64_t now_ms);
+/* Sends what the routers' credit allows: after input was drained. */
+void forward_flush(forward_t *self, int64_t now_ms);
+
+/* For the loop: fills ITEMS (FORWARD_ROUTERS of them) and returns how many there are. */
+unsigned forward_items(forward_t *self, zmq_pollitem_t *items);
+void forward_drain(forward_t *self, unsigned max);
+void forward_tick(forward_t *self, int64_t now_ms);
+void forward_restart(forward_t *self);
+
+unsigned forward_waiting(const forward_t *self); /* entries in the queues */
+unsigned forward_alive(const forward_t *self);   /* routers that are there */
+
+#endif

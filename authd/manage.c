@@ -1,0 +1,239 @@
+#include "authd/manage.h"
+
+#include "authd/directory/audit.h"
+#include "authd/task.h"
+#include "common/base/clock.h"
+#include "common/base/secret.h"
+#include "common/log/log.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAGIC = 0x4d414e47, JSON_FLAGS = JSON_REJECT_DUPLICATES };
+
+struct manage {
+    unsigned magic;
+    directory_t *directory;
+    view_t *reader;
+    uint64_t rate, burst;
+};
+
+static const task_row_t *const s_nouns[] = {manage_users, manage_tokens, manage_places,
+                                            manage_extensions};
+
+/* A new token passes through JSON values: what they held does not stay in freed memory. */
+static void s_wiping_free(void *memory)
+{
+    if (memory)
+        secret_wipe(memory, malloc_usable_size(memory));
+    free(memory);
+}
+
+manage_t *manage_new(directory_t *directory, uint64_t rate, uint64_t burst)
+{
+    manage_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    json_set_alloc_funcs(malloc, s_wiping_free);
+    *self = (manage_t){MAGIC, directory, view_new(directory), rate, burst};
+    return self;
+}
+
+void manage_destroy(manage_t **self_p)
+{
+    manage_t *self = *self_p;
+    if (!self)
+        return;
+    assert(self->magic == MAGIC);
+    view_destroy(&self->reader);
+    self->magic = 0;
+    free(self);
+    *self_p = NULL;
+}
+
+static const task_row_t *s_find(unsigned op)
+{
+    for (unsigned i = 0; i < sizeof s_nouns / sizeof *s_nouns; i++)
+        for (const task_row_t *row = s_nouns[i]; row->op; row++)
+            if (row->op == op)
+                return row;
+    return NULL;
+}
+
+static bool s_is_plain(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    for (size_t i = 0; i < json_string_length(value); i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static bool s_is_text(const json_t *value, uint64_t min, uint64_t max)
+{
+    size_t len = json_string_length(value);
+    return json_is_string(value) && len >= min && len <= max && s_is_plain(value);
+}
+
+static error_code_t s_check_list(task_t *task, const field_t *field, const json_t *value)
+{
+    size_t i;
+    const json_t *item;
+    size_t len = json_array_size(value);
+    if (!json_is_array(value) || len < field->min || len > field->max)
+        return task_fail(task, ERROR_invalid_param,
+                         "%s: must be an array of %" PRIu64 " to %" PRIu64 " texts.", field->name,
+                         field->min, field->max);
+    json_array_foreach(value, i, item)
+    {
+        if (!s_is_text(item, 1, TASK_REFERENCE))
+            return task_fail(task, ERROR_invalid_param, "%s[%zu]: must be a text of 1 to %d bytes.",
+                             field->name, i, TASK_REFERENCE);
+    }
+    return ERROR_none;
+}
+
+static error_code_t s_check_field(task_t *task, const field_t *field)
+{
+    const json_t *value = json_object_get(task->args, field->name);
+    if (!value)
+        return field->required
+                   ? task_fail(task, ERROR_invalid_param, "%s: is missing.", field->name)
+                   : ERROR_none;
+    switch (field->type) {
+    case FIELD_TEXT:
+        if (!s_is_text(value, field->min, field->max))
+            return task_fail(task, ERROR_invalid_param,
+                             "%s: must be a text of %" PRIu64 " to %" PRIu64
+                             " bytes without control characters.",
+                             field->name, field->min, field->max);
+        return ERROR_none;
+    case FIELD_UINT:
+        if (!json_is_integer(value) || json_integer_value(value) < (json_int_t)field->min ||
+            json_integer_value(value) > (json_int_t)field->max)
+            return task_fail(task, ERROR_invalid_param,
+                             "%s: must be a number from %" PRIu64 " to %" PRIu64 ".", field->name,
+                             field->min, field->max);
+        return ERROR_none;
+    case FIELD_LIST:
+        return s_check_list(task, field, value);
+    }
+    return ERROR_internal;
+}
+
+static error_code_t s_check_args(task_t *task, const task_row_t *row)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(task->args, key, value)
+    {
+        const field_t *field = row->fields;
+        while (field < row->fields + TASK_FIELDS && field->name && strcmp(field->name, key) != 0)
+            field++;
+        if (field == row->fields + TASK_FIELDS || !field->name)
+            return task_fail(task, ERROR_invalid_param, "%.64s: is not a field of this operation.",
+                             key);
+    }
+    for (unsigned i = 0; i < TASK_FIELDS && row->fields[i].name; i++) {
+        error_code_t code = s_check_field(task, &row->fields[i]);
+        if (code != ERROR_none)
+            return code;
+    }
+    return ERROR_none;
+}
+
+/* The place of the fault, never jansson's text: that quotes the input. */
+static error_code_t s_parse(task_t *task, slice_t body)
+{
+    json_error_t error;
+    task->args = body.len ? json_loadb(body.data, body.len, JSON_FLAGS, &error) : json_object();
+    if (!task->args)
+        return task_fail(task, ERROR_invalid_json,
+                         "The body is not valid JSON, or names a field twice: line %d, column %d.",
+                         error.line, error.column);
+    if (!json_is_object(task->args))
+        return task_fail(task, ERROR_invalid_json, "The body must be a JSON object.");
+    return ERROR_none;
+}
+
+static error_code_t s_read(manage_t *self, task_t *task, const task_row_t *row)
+{
+    task->view = self->reader;
+    view_renew(task->view);
+    error_code_t code = row->run(task);
+    view_release(task->view);
+    return code;
+}
+
+static error_code_t s_change(manage_t *self, task_t *task, const task_row_t *row, const op_t *op)
+{
+    if (op->methods != OP_DELETE && !directory_has_room(self->directory))
+        return ERROR_storage_full;
+    task->view = view_begin(self->directory);
+    error_code_t code = row->run(task);
+    if (code != ERROR_none) {
+        view_abort(&task->view);
+        return code;
+    }
+    audit_add(task->view, &(audit_t){.time_ms = task->now_ms,
+                                     .who = slice_of("control"),
+                                     .op = slice_of(op->name),
+                                     .object = slice_of(task->object)});
+    if (view_commit(&task->view) != 0)
+        return ERROR_storage_full;
+    log_info("directory.change", "op=%s object=%s", op->name, LOG_Q(task->object));
+    return ERROR_none;
+}
+
+static error_code_t s_run(manage_t *self, task_t *task, unsigned number, slice_t body)
+{
+    const op_t *op = op_find(number);
+    const task_row_t *row = s_find(number);
+    if (op && op->credentials != CRED_ADMIN)
+        return ERROR_not_allowed;
+    if (!op || !row)
+        return ERROR_unavailable;
+    if (strstr(op->path, "{target}") && task->target.len == 0)
+        return task_fail(task, ERROR_invalid_param, "The operation needs a target.");
+    error_code_t code = s_parse(task, body);
+    if (code == ERROR_none)
+        code = s_check_args(task, row);
+    if (code != ERROR_none)
+        return code;
+    return op->methods == OP_GET ? s_read(self, task, row) : s_change(self, task, row, op);
+}
+
+void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manage_answer_t *answer)
+{
+    assert(self->magic == MAGIC);
+    *answer = (manage_answer_t){0};
+    task_t task = {.target = target,
+                   .rate = self->rate,
+                   .burst = self->burst,
+                   .now_ms = (uint64_t)clock_wall_ms(),
+                   .message = answer->message};
+    answer->code = s_run(self, &task, op, body);
+    if (answer->code == ERROR_none) {
+        assert(task.result);
+        answer->body = json_dumps(task.result, JSON_COMPACT);
+        answer->body_len = answer->body ? strlen(answer->body) : 0;
+        assert(answer->body && answer->body_len <= MANAGE_BODY);
+    } else if (answer->message[0] == '\0') {
+        snprintf(answer->message, sizeof answer->message, "%s", error_find(answer->code)->message);
+    }
+    json_decref(task.result);
+    json_decref(task.args);
+}
+
+void manage_clear(manage_answer_t *answer)
+{
+    if (answer->body) {
+        secret_wipe(answer->body, answer->body_len);
+        free(answer->body);
+    }
+    *answer = (manage_answer_t){0};
+}

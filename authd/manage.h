@@ -1,0 +1,34 @@
+/* Management: the operations of ops.def from 100 on, which come over the control socket. JSON in,
+ * JSON out, each change in a transaction of its own with its row of the audit. docs/API.md has the
+ * shapes.
+ *
+ * Threading: one thread, which is the directory's only writer. */
+#ifndef POSTERN_MANAGE_H
+#define POSTERN_MANAGE_H
+
+#include "authd/directory/directory.h"
+#include "common/base/errors.h"
+
+#include <stdint.h>
+
+typedef struct manage manage_t;
+
+/* rate and burst: of tokens that have none of their own, as token_list shows them. */
+manage_t *manage_new(directory_t *directory, uint64_t rate, uint64_t burst);
+void manage_destroy(manage_t **self_p);
+
+enum { MANAGE_MESSAGE = 256, MANAGE_BODY = 1 << 20 };
+
+typedef struct {
+    error_code_t code;            /* ERROR_none: done */
+    char message[MANAGE_MESSAGE]; /* of an error: what was wrong; never a secret */
+    char *body;                   /* JSON, when done; may hold a new token: see manage_clear */
+    size_t body_len;
+} manage_answer_t;
+
+/* Carries out OP on TARGET with BODY (JSON object; empty: {}). */
+void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manage_answer_t *answer);
+/* Wipes and frees the body. */
+void manage_clear(manage_answer_t *answer);
+
+#endif

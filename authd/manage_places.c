@@ -1,0 +1,240 @@
+/* Operations on channels and bots, which differ in their words. */
+#include "authd/directory/places.h"
+#include "authd/task.h"
+
+#include <stdio.h>
+
+static const struct {
+    const char *noun, *nouns, *people;
+    error_code_t unknown;
+} s_words[] = {
+    [PLACE_CHANNEL] = {"channel", "channels", "members", ERROR_unknown_channel},
+    [PLACE_BOT] = {"bot", "bots", "subscribers", ERROR_unknown_bot},
+};
+
+static json_t *s_json(const place_t *place)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "id", task_json_id(&place->id), "name",
+                     task_json_text(place->name), "owner", task_json_id(&place->owner), "created",
+                     task_json_time(place->created_ms), "archived",
+                     task_json_time(place->archived_ms));
+}
+
+/* Adds the people of a place to its JSON, the first TASK_PEOPLE of them. */
+static json_t *s_json_with_people(task_t *task, place_kind_t kind, const place_t *place)
+{
+    json_t *all = s_json(place), *rows = json_array();
+    uuid_t7 id;
+    user_t user;
+    bool more = place_next(task->view, kind, &place->id, NULL, &id);
+    for (; more && json_array_size(rows) < TASK_PEOPLE;
+         more = place_next(task->view, kind, &place->id, &id, &id))
+        if (users_get(task->view, &id, &user) && user.deleted_ms == 0)
+            json_array_append_new(rows, json_pack("{s:o, s:o, s:o}", "id", task_json_id(&id),
+                                                  "name", task_json_text(user.name), "email",
+                                                  task_json_text(user.email)));
+    json_object_set_new(all, s_words[kind].people, rows);
+    json_object_set_new(all, "more", json_boolean(more));
+    return all;
+}
+
+/* The target; in_use: an archived one is an error. */
+static error_code_t s_find(task_t *task, place_kind_t kind, bool in_use, place_t *place)
+{
+    if (!places_find(task->view, kind, task->target, place))
+        return task_fail(task, s_words[kind].unknown, NULL);
+    if (in_use && place->archived_ms)
+        return task_fail(task, ERROR_archived, "The %s is archived.", s_words[kind].noun);
+    return ERROR_none;
+}
+
+static error_code_t s_add_people(task_t *task, place_kind_t kind, const uuid_t7 *place)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(task_list(task, s_words[kind].people), i, item)
+    {
+        char what[64];
+        user_t user;
+        snprintf(what, sizeof what, "%s[%zu]", s_words[kind].people, i);
+        slice_t text = slice(json_string_value(item), json_string_length(item));
+        error_code_t code = task_user(task, text, what, &user);
+        if (code != ERROR_none)
+            return code;
+        uuid_t7 id = user.id;
+        place_add(task->view, kind, place, &id, task->now_ms);
+    }
+    return ERROR_none;
+}
+
+static error_code_t s_create(task_t *task, place_kind_t kind)
+{
+    user_t owner;
+    place_t place = {.name = task_text(task, "name"), .created_ms = task->now_ms};
+    if (!place_is_name(kind, place.name))
+        return task_fail(task, ERROR_invalid_param, "name: must be 1 to %zu of a-z, 0-9 and _.",
+                         place_name_most(kind));
+    error_code_t code = task_user(task, task_text(task, "owner"), "owner", &owner);
+    if (code != ERROR_none)
+        return code;
+    place.owner = owner.id;
+    uuid_new(&place.id);
+    if (places_add(task->view, kind, &place) != 0)
+        return task_fail(task, ERROR_conflict,
+                         "name: another %s has this name; one that is archived keeps it.",
+                         s_words[kind].noun);
+    place_add(task->view, kind, &place.id, &place.owner, task->now_ms);
+    code = s_add_people(task, kind, &place.id);
+    if (code != ERROR_none)
+        return code;
+    task_object(task, &place.id, place.name);
+    task->result = s_json_with_people(task, kind, &place);
+    return ERROR_none;
+}
+
+static error_code_t s_list(task_t *task, place_kind_t kind)
+{
+    page_t page;
+    place_t place;
+    error_code_t code = page_begin(&page, task);
+    if (code != ERROR_none)
+        return code;
+    for (bool more = places_next(task->view, kind, page_after(&page), &place); more;
+         more = places_next(task->view, kind, &place.id, &place))
+        if (place.archived_ms == 0 && !page_add(&page, &place.id, s_json(&place)))
+            break;
+    page_end(&page, task, s_words[kind].nouns);
+    return ERROR_none;
+}
+
+static error_code_t s_show(task_t *task, place_kind_t kind)
+{
+    place_t place;
+    error_code_t code = s_find(task, kind, false, &place);
+    if (code == ERROR_none)
+        task->result = s_json_with_people(task, kind, &place);
+    return code;
+}
+
+static error_code_t s_delete(task_t *task, place_kind_t kind)
+{
+    place_t place;
+    error_code_t code = s_find(task, kind, true, &place);
+    if (code != ERROR_none)
+        return code;
+    task_object(task, &place.id, place.name);
+    place.archived_ms = task->now_ms;
+    task->result = s_json(&place);
+    places_archive(task->view, kind, &place.id, task->now_ms);
+    return ERROR_none;
+}
+
+static error_code_t s_person(task_t *task, place_kind_t kind, bool add)
+{
+    place_t place;
+    user_t user;
+    error_code_t code = s_find(task, kind, true, &place);
+    if (code == ERROR_none)
+        code = task_user(task, task_text(task, "user"), "user", &user);
+    if (code != ERROR_none)
+        return code;
+    task_object(task, &place.id, user.email);
+    task->result = json_pack("{s:o, s:o, s:o}", "id", task_json_id(&place.id), "name",
+                             task_json_text(place.name), "user", task_json_id(&user.id));
+    uuid_t7 person = user.id;
+    if (add)
+        place_add(task->view, kind, &place.id, &person, task->now_ms);
+    else if (!place_remove(task->view, kind, &place.id, &person))
+        return task_fail(task, ERROR_unknown_user, "user: is not among the %s's %s.",
+                         s_words[kind].noun, s_words[kind].people);
+    return ERROR_none;
+}
+
+static error_code_t s_channel_create(task_t *task)
+{
+    return s_create(task, PLACE_CHANNEL);
+}
+
+static error_code_t s_channel_list(task_t *task)
+{
+    return s_list(task, PLACE_CHANNEL);
+}
+
+static error_code_t s_channel_show(task_t *task)
+{
+    return s_show(task, PLACE_CHANNEL);
+}
+
+static error_code_t s_channel_delete(task_t *task)
+{
+    return s_delete(task, PLACE_CHANNEL);
+}
+
+static error_code_t s_member_add(task_t *task)
+{
+    return s_person(task, PLACE_CHANNEL, true);
+}
+
+static error_code_t s_member_remove(task_t *task)
+{
+    return s_person(task, PLACE_CHANNEL, false);
+}
+
+static error_code_t s_bot_create(task_t *task)
+{
+    return s_create(task, PLACE_BOT);
+}
+
+static error_code_t s_bot_list(task_t *task)
+{
+    return s_list(task, PLACE_BOT);
+}
+
+static error_code_t s_bot_show(task_t *task)
+{
+    return s_show(task, PLACE_BOT);
+}
+
+static error_code_t s_bot_delete(task_t *task)
+{
+    return s_delete(task, PLACE_BOT);
+}
+
+static error_code_t s_subscriber_add(task_t *task)
+{
+    return s_person(task, PLACE_BOT, true);
+}
+
+static error_code_t s_subscriber_remove(task_t *task)
+{
+    return s_person(task, PLACE_BOT, false);
+}
+
+#define NAME                                                                                       \
+    {                                                                                              \
+        "name", FIELD_TEXT, true, 1, TASK_REFERENCE                                                \
+    }
+#define USER(field)                                                                                \
+    {                                                                                              \
+        field, FIELD_TEXT, true, 1, TASK_REFERENCE                                                 \
+    }
+#define PEOPLE(field)                                                                              \
+    {                                                                                              \
+        field, FIELD_LIST, false, 0, TASK_PEOPLE                                                   \
+    }
+
+const task_row_t manage_places[] = {
+    {OP_channel_create, s_channel_create, {NAME, USER("owner"), PEOPLE("members")}},
+    {OP_channel_list, s_channel_list, TASK_PAGE},
+    {OP_channel_show, s_channel_show, {{0}}},
+    {OP_channel_delete, s_channel_delete, {{0}}},
+    {OP_channel_member_add, s_member_add, {USER("user")}},
+    {OP_channel_member_remove, s_member_remove, {USER("user")}},
+    {OP_bot_create, s_bot_create, {NAME, USER("owner"), PEOPLE("subscribers")}},
+    {OP_bot_list, s_bot_list, TASK_PAGE},
+    {OP_bot_show, s_bot_show, {{0}}},
+    {OP_bot_delete, s_bot_delete, {{0}}},
+    {OP_bot_subscriber_add, s_subscriber_add, {USER("user")}},
+    {OP_bot_subscriber_remove, s_subscriber_remove, {USER("user")}},
+    {0},
+};

@@ -1,0 +1,92 @@
+/* One management operation under way: what its handler works on, and how it says what it found.
+ * Private to the files manage*.c. A handler returns ERROR_none with task->result set, or an error
+ * that task_fail made; the arguments have passed the check against the operation's row. */
+#ifndef POSTERN_TASK_H
+#define POSTERN_TASK_H
+
+#include "authd/directory/users.h"
+#include "authd/manage.h"
+#include "common/base/ops.h"
+
+#include <jansson.h>
+
+typedef struct {
+    view_t *view;
+    slice_t target;       /* of the path; empty when it has none */
+    json_t *args;         /* the body's object */
+    uint64_t rate, burst; /* the settings' */
+    uint64_t now_ms;      /* wall clock */
+    json_t *result;
+    char object[MANAGE_MESSAGE]; /* of the audit's row */
+    char *message;               /* MANAGE_MESSAGE bytes */
+} task_t;
+
+typedef error_code_t task_fn(task_t *task);
+
+typedef enum {
+    FIELD_TEXT, /* min to max: bytes; no control characters */
+    FIELD_UINT,
+    FIELD_LIST, /* of texts, min to max: how many */
+} field_type_t;
+
+typedef struct {
+    const char *name; /* NULL ends a list */
+    field_type_t type;
+    bool required;
+    uint64_t min, max;
+} field_t;
+
+enum { TASK_FIELDS = 4, TASK_PEOPLE = 1000, TASK_REFERENCE = 128, PAGE_ROWS = 100 };
+
+typedef struct {
+    unsigned op;
+    task_fn *run;
+    field_t fields[TASK_FIELDS];
+} task_row_t;
+
+/* The operations of a noun; a row of op 0 ends each. */
+extern const task_row_t manage_users[], manage_tokens[], manage_places[], manage_extensions[];
+
+#define TASK_PAGE                                                                                  \
+    {                                                                                              \
+        {"limit", FIELD_UINT, false, 1, 1000},                                                     \
+        {                                                                                          \
+            "after", FIELD_TEXT, false, 36, 36                                                     \
+        }                                                                                          \
+    }
+
+/* Sets the message; NULL: the table's own. Returns CODE. */
+error_code_t task_fail(task_t *task, error_code_t code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* What the audit says was changed; NAME may be empty. */
+void task_object(task_t *task, const uuid_t7 *id, slice_t name);
+
+/* Arguments: empty, the fallback or NULL when it is not given. */
+slice_t task_text(const task_t *task, const char *name);
+uint64_t task_uint(const task_t *task, const char *name, uint64_t fallback);
+json_t *task_list(const task_t *task, const char *name);
+/* An active user by id or email address. WHAT names the argument in the error. */
+error_code_t task_user(task_t *task, slice_t id_or_email, const char *what, user_t *user);
+
+/* Values; a time of 0 is null. */
+json_t *task_json_text(slice_t text);
+json_t *task_json_id(const uuid_t7 *id);
+json_t *task_json_time(uint64_t wall_ms);
+json_t *task_json_user(const user_t *user); /* id, name, email, created */
+
+/* A page of a list: {KEY: [...], "next": id or null}. begin reads limit and after (0, or an error);
+ * add takes ROW, whose id is ID, and is false when the page is full: then ROW is not on it. */
+typedef struct {
+    json_t *rows;
+    uint64_t limit;
+    size_t bytes;
+    uuid_t7 after, last;
+    bool from_start, more;
+} page_t;
+error_code_t page_begin(page_t *self, task_t *task);
+bool page_add(page_t *self, const uuid_t7 *id, json_t *row);
+/* Where to go on after; NULL: at the start. */
+const uuid_t7 *page_after(const page_t *self);
+void page_end(page_t *self, task_t *task, const char *key);
+
+#endif
