@@ -1,0 +1,579 @@
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include "scratch.h"
+#include "workers/journal.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { WALL = 1700000000, START = 1000000 };
+
+static char s_path[SCRATCH];
+static char s_err[512];
+static int64_t s_now; /* the fake clock */
+
+static journal_options_t s_options(void)
+{
+    return (journal_options_t){
+        .path = s_path,
+        .kind = "channel",
+        .shard = 0,
+        .shards = 2,
+        .map_bytes = 64 << 20,
+        .keys = 1000,
+        .retention_ms = 30 * 86400000ull,
+    };
+}
+
+static journal_t *s_open_with(journal_options_t options)
+{
+    journal_t *journal = journal_open(&options, s_now, s_err, sizeof s_err);
+    if (!journal)
+        fail_msg("%s", s_err);
+    return journal;
+}
+
+static journal_t *s_open(void)
+{
+    return s_open_with(s_options());
+}
+
+static uuid_t7 s_uuid(unsigned number)
+{
+    uuid_t7 id = {{0}};
+    memcpy(id.bytes + 8, &number, sizeof number);
+    return id;
+}
+
+/* A message to a target; its id is the number. */
+static journal_entry_t s_entry(unsigned target, unsigned id, const char *body)
+{
+    journal_entry_t entry = {
+        .record = {.op = 1,
+                   .method = 4,
+                   .flags = RECORD_MESSAGE,
+                   .time_ms = WALL + id,
+                   .id = s_uuid(id),
+                   .user = s_uuid(77),
+                   .target = s_uuid(target),
+                   .name = slice_of("Ann"),
+                   .access = slice_of("builds"),
+                   .params = slice_of("p"),
+                   .headers = slice_of("hh"),
+                   .body = slice_of(body)},
+        .answer = {.answer = 1},
+    };
+    return entry;
+}
+
+/* The same with a key of 32 equal bytes and a hash of 16. */
+static journal_entry_t s_keyed(unsigned target, unsigned id, char key, char hash)
+{
+    static char keys[256][32];
+    journal_entry_t entry = s_entry(target, id, "{}");
+    memset(keys[(unsigned char)key], key, sizeof keys[0]);
+    entry.dedupe = slice(keys[(unsigned char)key], sizeof keys[0]);
+    memset(entry.hash, hash, sizeof entry.hash);
+    return entry;
+}
+
+static size_t s_append(journal_t *journal, journal_entry_t *entries, size_t count)
+{
+    journal_entry_t *list[512];
+    assert_true(count <= sizeof list / sizeof *list);
+    for (size_t i = 0; i < count; i++)
+        list[i] = &entries[i];
+    return journal_append(journal, list, count, s_now);
+}
+
+static journal_outcome_t s_append_one(journal_t *journal, journal_entry_t entry)
+{
+    s_append(journal, &entry, 1);
+    return entry.outcome;
+}
+
+typedef struct {
+    unsigned count;
+    uint64_t first_log, last_log, first_sequence, last_sequence;
+    unsigned most;
+} seen_t;
+
+static bool s_each(void *arg, uint64_t log, const record_t *record)
+{
+    seen_t *seen = arg;
+    if (seen->count == 0) {
+        seen->first_log = log;
+        seen->first_sequence = record->sequence;
+    } else {
+        assert_true(log > seen->last_log);
+        assert_int_equal(record->sequence, seen->last_sequence + 1);
+    }
+    assert_true(slice_is(record->name, "Ann") && slice_is(record->access, "builds"));
+    assert_true(slice_is(record->params, "p") && slice_is(record->headers, "hh"));
+    seen->last_log = log;
+    seen->last_sequence = record->sequence;
+    return ++seen->count != seen->most;
+}
+
+static seen_t s_read(journal_t *journal, unsigned target, uint64_t from, journal_range_t *range)
+{
+    seen_t seen = {0};
+    uuid_t7 id = s_uuid(target);
+    journal_range_t ignored;
+    journal_read(journal, &id, from, range ? range : &ignored, s_each, &seen);
+    return seen;
+}
+
+static void test_append_read_and_reopen(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    journal_range_t range;
+    journal_entry_t entries[] = {s_entry(1, 1, "{\"a\":1}"), s_entry(2, 2, "{}"),
+                                 s_entry(1, 3, "{}")};
+    assert_int_equal(s_append(journal, entries, 3), 3);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(entries[i].outcome, JOURNAL_STORED);
+        assert_int_equal(entries[i].answer.log, i + 1);
+    }
+    assert_int_equal(entries[2].record.sequence, 2);
+    seen_t seen = s_read(journal, 1, 0, &range);
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(seen.first_log, 1);
+    assert_int_equal(seen.last_log, 3);
+    assert_int_equal(range.first, 1);
+    assert_int_equal(range.last, 2);
+    assert_int_equal(s_read(journal, 3, 0, &range).count, 0);
+    assert_true(range.first > range.last);
+    uuid_t7 uuid = *journal_uuid(journal);
+    journal_close(&journal);
+
+    journal = s_open();
+    assert_true(uuid_eq(&uuid, journal_uuid(journal)));
+    assert_int_equal(s_append_one(journal, s_entry(1, 4, "{}")), JOURNAL_STORED);
+    seen = s_read(journal, 1, 2, NULL);
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(seen.first_sequence, 2);
+    assert_int_equal(seen.last_log, 4);
+    journal_close(&journal);
+}
+
+static void test_a_record_keeps_every_byte(void **state)
+{
+    (void)state;
+    record_t record = s_entry(1, 1, "").record, back;
+    char body[70000];
+    for (size_t i = 0; i < sizeof body; i++)
+        body[i] = (char)(i * 7);
+    record.body = slice(body, sizeof body);
+    record.sequence = 9;
+    record.running_ms = 11;
+    record.environment = 2;
+    char *encoded = malloc(record_size(&record));
+    assert_non_null(encoded);
+    record_write(&record, encoded);
+    assert_int_equal(record_read(&back, slice(encoded, record_size(&record))), 0);
+    assert_true(slice_eq(record.body, back.body) && slice_eq(record.name, back.name));
+    assert_true(slice_eq(record.params, back.params) && slice_eq(record.headers, back.headers));
+    assert_true(uuid_eq(&record.target, &back.target) && uuid_eq(&record.user, &back.user));
+    assert_int_equal(back.sequence, 9);
+    assert_int_equal(back.running_ms, 11);
+    assert_int_equal(back.time_ms, record.time_ms);
+    assert_int_equal(back.environment, 2);
+    for (size_t len = 0; len < 200; len++)
+        assert_int_equal(record_read(&back, slice(encoded, len)), -1);
+    encoded[0] = 99;
+    assert_int_equal(record_read(&back, slice(encoded, record_size(&record))), -1);
+    free(encoded);
+}
+
+static void test_the_same_id_is_a_resend(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    assert_int_equal(s_append_one(journal, s_entry(1, 5, "{}")), JOURNAL_STORED);
+    journal_entry_t again = s_entry(1, 5, "{}");
+    again.record.time_ms = 1;
+    again.answer.answer = 2;
+    assert_int_equal(s_append(journal, &again, 1), 0);
+    assert_int_equal(again.outcome, JOURNAL_RESENT);
+    assert_int_equal(again.answer.log, 1);
+    assert_int_equal(again.answer.time_ms, WALL + 5);
+    assert_int_equal(again.answer.answer, 1);
+    /* also when it would be refused now, and in another process's life */
+    again.refused = true;
+    assert_int_equal(s_append_one(journal, again), JOURNAL_RESENT);
+    journal_close(&journal);
+    journal = s_open();
+    assert_int_equal(s_append_one(journal, s_entry(1, 5, "{}")), JOURNAL_RESENT);
+    assert_int_equal(s_read(journal, 1, 0, NULL).count, 1);
+    journal_close(&journal);
+}
+
+static void test_a_resend_within_a_batch(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    journal_entry_t entries[] = {s_entry(1, 5, "{}"), s_entry(1, 5, "{}"), s_entry(1, 6, "{}")};
+    assert_int_equal(s_append(journal, entries, 3), 2);
+    assert_int_equal(entries[1].outcome, JOURNAL_RESENT);
+    assert_int_equal(entries[1].answer.log, entries[0].answer.log);
+    assert_int_equal(entries[2].answer.log, 2);
+    journal_close(&journal);
+}
+
+static void test_a_refused_entry_is_not_remembered(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    journal_entry_t bad = s_keyed(1, 5, 'k', 'a');
+    bad.refused = true;
+    assert_int_equal(s_append_one(journal, bad), JOURNAL_REFUSED);
+    assert_int_equal(s_append_one(journal, s_keyed(1, 6, 'k', 'b')), JOURNAL_STORED);
+    journal_close(&journal);
+}
+
+static void test_keys(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    assert_int_equal(s_append_one(journal, s_keyed(1, 1, 'k', 'a')), JOURNAL_STORED);
+    assert_int_equal(s_append_one(journal, s_keyed(1, 1, 'k', 'a')), JOURNAL_RESENT);
+    journal_entry_t replay = s_keyed(1, 2, 'k', 'a');
+    s_append(journal, &replay, 1);
+    assert_int_equal(replay.outcome, JOURNAL_REPLAYED);
+    assert_int_equal(replay.answer.log, 1);
+    assert_int_equal(replay.answer.time_ms, WALL + 1);
+    assert_int_equal(s_append_one(journal, s_keyed(1, 3, 'k', 'b')), JOURNAL_REUSED);
+    /* the key counts before the refusal */
+    journal_entry_t bad = s_keyed(1, 4, 'k', 'b');
+    bad.refused = true;
+    assert_int_equal(s_append_one(journal, bad), JOURNAL_REUSED);
+    assert_int_equal(s_append_one(journal, s_keyed(1, 5, 'l', 'b')), JOURNAL_STORED);
+    journal_close(&journal);
+    journal = s_open();
+    assert_int_equal(s_append_one(journal, s_keyed(1, 6, 'k', 'a')), JOURNAL_REPLAYED);
+    assert_int_equal(s_read(journal, 1, 0, NULL).count, 2);
+    journal_close(&journal);
+}
+
+static void test_keys_within_a_batch(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    journal_entry_t entries[] = {s_keyed(1, 1, 'k', 'a'), s_keyed(1, 2, 'k', 'a'),
+                                 s_keyed(1, 3, 'k', 'b'), s_keyed(1, 1, 'k', 'a')};
+    assert_int_equal(s_append(journal, entries, 4), 1);
+    assert_int_equal(entries[1].outcome, JOURNAL_REPLAYED);
+    assert_int_equal(entries[2].outcome, JOURNAL_REUSED);
+    assert_int_equal(entries[3].outcome, JOURNAL_RESENT);
+    journal_close(&journal);
+}
+
+static uint64_t s_keys(journal_t *journal)
+{
+    journal_state_t is;
+    journal_inspect(journal, &is);
+    return is.keys;
+}
+
+static void test_keys_are_bounded(void **state)
+{
+    (void)state;
+    journal_options_t options = s_options();
+    options.keys = 3;
+    journal_t *journal = s_open_with(options);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(s_append_one(journal, s_keyed(1, i, (char)('a' + i), 'h')),
+                         JOURNAL_STORED);
+    assert_int_equal(s_append_one(journal, s_keyed(1, 10, 'x', 'h')), JOURNAL_NO_KEYS);
+    assert_int_equal(s_append_one(journal, s_keyed(1, 11, 'a', 'h')), JOURNAL_REPLAYED);
+    assert_int_equal(s_append_one(journal, s_entry(1, 12, "{}")), JOURNAL_STORED);
+    s_now += JOURNAL_KEY_MS;
+    assert_int_equal(s_append_one(journal, s_keyed(1, 13, 'x', 'h')), JOURNAL_STORED);
+    assert_int_equal(s_keys(journal), 1);
+    journal_close(&journal);
+}
+
+static void test_ids_and_keys_expire_by_the_running_clock(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    assert_int_equal(s_append_one(journal, s_keyed(1, 1, 'k', 'a')), JOURNAL_STORED);
+    assert_int_equal(s_append_one(journal, s_entry(1, 2, "{}")), JOURNAL_STORED);
+    s_now += JOURNAL_ID_MS - 1;
+    assert_false(journal_tend(journal, s_now));
+    assert_int_equal(s_append_one(journal, s_entry(1, 2, "{}")), JOURNAL_RESENT);
+    /* the time while it is closed does not count */
+    journal_tend(journal, s_now);
+    assert_int_equal(s_append_one(journal, s_entry(1, 3, "{}")), JOURNAL_STORED);
+    journal_close(&journal);
+    s_now += 100 * (int64_t)JOURNAL_KEY_MS;
+    journal = s_open();
+    journal_tend(journal, s_now);
+    assert_int_equal(s_append_one(journal, s_entry(1, 2, "{}")), JOURNAL_RESENT);
+    s_now++;
+    journal_tend(journal, s_now);
+    assert_int_equal(s_append_one(journal, s_entry(1, 2, "{}")), JOURNAL_STORED);
+    /* the key of the first, whose id is forgotten by now, is kept for its 24 hours */
+    s_now += JOURNAL_KEY_MS - JOURNAL_ID_MS - 1;
+    assert_int_equal(s_append_one(journal, s_keyed(1, 1, 'k', 'b')), JOURNAL_REUSED);
+    assert_int_equal(s_keys(journal), 1);
+    s_now++;
+    assert_int_equal(s_append_one(journal, s_keyed(1, 1, 'k', 'b')), JOURNAL_STORED);
+    assert_int_equal(s_append_one(journal, s_keyed(1, 9, 'k', 'b')), JOURNAL_REPLAYED);
+    assert_int_equal(s_keys(journal), 1);
+    s_now += JOURNAL_KEY_MS;
+    journal_tend(journal, s_now);
+    assert_int_equal(s_keys(journal), 0);
+    journal_close(&journal);
+}
+
+static void test_a_clock_that_goes_back_expires_nothing(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    assert_int_equal(s_append_one(journal, s_entry(1, 1, "{}")), JOURNAL_STORED);
+    s_now = 5;
+    assert_int_equal(s_append_one(journal, s_entry(1, 2, "{}")), JOURNAL_STORED);
+    assert_int_equal(s_append_one(journal, s_entry(1, 1, "{}")), JOURNAL_RESENT);
+    journal_close(&journal);
+}
+
+static void test_retention_by_age(void **state)
+{
+    (void)state;
+    journal_options_t options = s_options();
+    options.retention_ms = 86400000;
+    journal_t *journal = s_open_with(options);
+    journal_range_t range;
+    for (unsigned i = 0; i < 10; i++)
+        s_append_one(journal, s_entry(1 + i % 2, i, "{}"));
+    s_now += 86400000 / 2;
+    s_append_one(journal, s_entry(1, 100, "{}"));
+    s_now += 86400000 / 2;
+    journal_tend(journal, s_now);
+    assert_int_equal(s_read(journal, 1, 0, &range).count, 1);
+    assert_int_equal(range.first, 6);
+    assert_int_equal(range.last, 6);
+    assert_int_equal(s_read(journal, 2, 0, &range).count, 0);
+    assert_int_equal(range.first, 6);
+    assert_int_equal(range.last, 5);
+    /* sequences go on where they were */
+    journal_entry_t next = s_entry(2, 200, "{}");
+    s_append(journal, &next, 1);
+    assert_int_equal(next.record.sequence, 6);
+    journal_close(&journal);
+    journal = s_open_with(options);
+    assert_int_equal(s_read(journal, 1, 3, &range).first_sequence, 6);
+    journal_close(&journal);
+}
+
+static void test_retention_by_size_is_bounded_and_spares_young_ids(void **state)
+{
+    (void)state;
+    journal_options_t options = s_options();
+    journal_entry_t entries[500];
+    options.retention_bytes = 50000;
+    journal_t *journal = s_open_with(options);
+    journal_state_t is;
+    for (unsigned i = 0; i < 500; i++)
+        entries[i] = s_entry(1, i, "{\"text\":\"a message of some length\"}");
+    assert_int_equal(s_append(journal, entries, 500), 500);
+    journal_tend(journal, s_now);
+    journal_inspect(journal, &is);
+    assert_int_equal(is.records, 500); /* their ids may still be sent again */
+    s_now += JOURNAL_ID_MS;
+    s_append_one(journal, s_entry(1, 1000, "{}"));
+    journal_inspect(journal, &is);
+    assert_true(is.records < 500 && is.records > 300); /* a step, not all at once */
+    while (journal_tend(journal, s_now))
+        ;
+    journal_inspect(journal, &is);
+    size_t size = record_size(&entries[0].record) + JOURNAL_RECORD_COST;
+    assert_true(is.records <= 50000 / size + 1 && is.records >= 50000 / size - 2);
+    assert_int_equal(is.retired, 501 - is.records);
+    assert_int_equal(s_read(journal, 1, 0, NULL).count, is.records);
+    journal_close(&journal);
+}
+
+/* Fills a small map; what was stored is still answered, new ones are refused, retention makes room.
+ */
+static void test_a_full_map(void **state)
+{
+    (void)state;
+    static char body[8192];
+    memset(body, 'x', sizeof body - 1);
+    journal_options_t options = s_options();
+    options.map_bytes = 2 << 20;
+    journal_t *journal = s_open_with(options);
+    journal_entry_t entries[300];
+    unsigned stored = 0;
+    for (unsigned i = 0; i < 300; i++) {
+        entries[i] = s_entry(1, i, body);
+        stored += s_append_one(journal, entries[i]) == JOURNAL_STORED;
+    }
+    assert_true(stored > 50 && stored < 300);
+    assert_true(journal_is_full(journal));
+    assert_int_equal(s_append_one(journal, s_entry(1, 0, body)), JOURNAL_RESENT);
+    assert_int_equal(s_append_one(journal, s_entry(1, 9999, "{}")), JOURNAL_NO_ROOM);
+    assert_int_equal(s_read(journal, 1, 0, NULL).count, stored);
+    journal_close(&journal);
+    journal = s_open_with(options);
+    assert_int_equal(s_read(journal, 1, 0, NULL).count, stored);
+    assert_int_equal(s_append_one(journal, s_entry(1, 1, body)), JOURNAL_RESENT);
+    journal_close(&journal);
+}
+
+/* One transaction that does not fit stores nothing of itself, answers its resends, and the next
+ * small one is stored. */
+static void test_a_batch_that_does_not_fit(void **state)
+{
+    (void)state;
+    static char body[16384];
+    memset(body, 'x', sizeof body - 1);
+    journal_options_t options = s_options();
+    options.map_bytes = 2 << 20;
+    journal_t *journal = s_open_with(options);
+    journal_entry_t entries[300];
+    assert_int_equal(s_append_one(journal, s_keyed(1, 1000, 'k', 'h')), JOURNAL_STORED);
+    for (unsigned i = 0; i < 300; i++)
+        entries[i] = s_entry(1, i, body);
+    entries[298] = s_entry(1, 0, body);
+    entries[299] = s_keyed(1, 1001, 'k', 'h');
+    assert_int_equal(s_append(journal, entries, 300), 0);
+    for (unsigned i = 0; i < 299; i++)
+        assert_int_equal(entries[i].outcome, JOURNAL_NO_ROOM);
+    assert_int_equal(entries[299].outcome, JOURNAL_REPLAYED);
+    assert_true(journal_is_full(journal));
+    s_now += 2000;
+    assert_int_equal(s_append_one(journal, s_entry(1, 0, "{}")), JOURNAL_STORED);
+    assert_false(journal_is_full(journal));
+    assert_int_equal(s_read(journal, 1, 0, NULL).count, 2);
+    journal_close(&journal);
+}
+
+static void test_another_journal_is_refused(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    journal_close(&journal);
+    journal_options_t wrong[] = {s_options(), s_options(), s_options()};
+    wrong[0].kind = "bot";
+    wrong[1].shard = 1;
+    wrong[2].shards = 3;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_null(journal_open(&wrong[i], s_now, s_err, sizeof s_err));
+        assert_non_null(strstr(s_err, "channel shard 0 of 2"));
+        assert_non_null(strstr(s_err, s_path));
+    }
+    journal = s_open();
+    journal_close(&journal);
+}
+
+/* Appends batches and tells each acknowledged id by a pipe, until it is killed. */
+static void s_append_for_ever(int to, unsigned from)
+{
+    journal_t *journal = s_open();
+    for (unsigned id = from;; id += 8) {
+        journal_entry_t entries[8];
+        for (unsigned i = 0; i < 8; i++)
+            entries[i] = s_entry(1 + i % 3, id + i, "{\"text\":\"killed\"}");
+        s_append(journal, entries, 8);
+        for (unsigned i = 0; i < 8; i++) {
+            unsigned acknowledged = id + i;
+            if (entries[i].outcome != JOURNAL_STORED ||
+                write(to, &acknowledged, sizeof acknowledged) != sizeof acknowledged)
+                _exit(1);
+        }
+    }
+}
+
+static void test_killed_in_the_middle(void **state)
+{
+    (void)state;
+    unsigned next = 0;
+    for (unsigned round = 0; round < 8; round++) {
+        int ends[2];
+        assert_int_equal(pipe(ends), 0);
+        pid_t pid = fork();
+        if (pid == 0)
+            s_append_for_ever(ends[1], next);
+        close(ends[1]);
+        unsigned id, count = 0, first = next;
+        while (count < 40 + round * 7 && read(ends[0], &id, sizeof id) == sizeof id) {
+            count++;
+            next = id + 1;
+        }
+        kill(pid, SIGKILL);
+        while (read(ends[0], &id, sizeof id) == sizeof id)
+            next = id + 1;
+        close(ends[0]);
+        int status;
+        waitpid(pid, &status, 0);
+        assert_true(WIFSIGNALED(status));
+        assert_true(count > 0);
+        journal_t *journal = s_open();
+        for (id = first; id < next; id++)
+            assert_int_equal(s_append_one(journal, s_entry(9, id, "{}")), JOURNAL_RESENT);
+        /* what was on its way is all there or not at all */
+        journal_state_t is;
+        journal_inspect(journal, &is);
+        assert_true(is.records >= next && is.records % 8 == 0);
+        unsigned total = 0;
+        for (unsigned target = 1; target <= 3; target++)
+            total += s_read(journal, target, 0, NULL).count;
+        assert_int_equal(total, is.records);
+        next = (unsigned)is.records;
+        journal_close(&journal);
+    }
+}
+
+static int s_setup(void **state)
+{
+    (void)state;
+    scratch_make(s_path);
+    s_now = START;
+    return 0;
+}
+
+static int s_teardown(void **state)
+{
+    (void)state;
+    scratch_remove(s_path);
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, s_setup, s_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(append_read_and_reopen),
+        TEST(a_record_keeps_every_byte),
+        TEST(the_same_id_is_a_resend),
+        TEST(a_resend_within_a_batch),
+        TEST(a_refused_entry_is_not_remembered),
+        TEST(keys),
+        TEST(keys_within_a_batch),
+        TEST(keys_are_bounded),
+        TEST(ids_and_keys_expire_by_the_running_clock),
+        TEST(a_clock_that_goes_back_expires_nothing),
+        TEST(retention_by_age),
+        TEST(retention_by_size_is_bounded_and_spares_young_ids),
+        TEST(a_full_map),
+        TEST(a_batch_that_does_not_fit),
+        TEST(another_journal_is_refused),
+        TEST(killed_in_the_middle),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
