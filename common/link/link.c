@@ -10,10 +10,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     MAGIC = 0x4c494e4b,
     GREET_MS = 100,         /* between two HELLOs to a peer that does not answer */
+    GOODBYE_MS = 20,        /* for the last words to leave */
     DISCARD_MOST = 1 << 20, /* messages thrown away at most at a restart */
     COMPLAIN_MS = 10000,    /* between two log lines about frames without a known peer */
     DEAD_MS = LINK_MISSED * LINK_HEARTBEAT_MS + LINK_HEARTBEAT_MS / 2,
@@ -515,10 +517,15 @@ void link_destroy(link_t **self_p)
     if (!self)
         return;
     assert(self->magic == MAGIC);
+    bool said = false;
     for (peer_t *peer = link_peer_next(self, NULL); peer; peer = link_peer_next(self, peer)) {
         slice_t route;
         s_goodbye(self, s_route(self, peer, &route), peer->instance, GOODBYE_LEAVING);
+        said = true;
     }
+    /* Closing drops what the I/O thread has not written yet, and nothing tells when it has. */
+    if (said)
+        usleep(GOODBYE_MS * 1000);
     zmq_close(self->socket);
     peers_clear(&self->peers);
     wire_message_destroy(&self->message);
