@@ -127,12 +127,20 @@ static void s_on_dispose(h2o_logger_t *logger, h2o_req_t *req)
         s_finish(self, slot);
 }
 
+/* What a draining lane answers is the last of its connection. */
+static void s_last(const lane_t *self, h2o_req_t *req)
+{
+    if (self->drain_began_ms)
+        req->http1_is_persistent = 0;
+}
+
 static void s_answer(void *arg, slot_t *slot, const wire_reply_t *reply, zmq_msg_t *body)
 {
     lane_t *self = arg;
     h2o_req_t *req = slot->owner;
     if (req) {
         slot->owner = NULL;
+        s_last(self, req);
         reply_wire(req, reply, body);
         s_wipe(req, &slot->request, slot->head_len);
     }
@@ -149,6 +157,7 @@ static void s_give_up(lane_t *self, slot_t *slot, error_code_t unsent)
         log_info("request.given_up", "req=%s code=%s attempts=%u", text, error_find(error)->name,
                  slot->attempts);
         slot->owner = NULL;
+        s_last(self, req);
         reply_error(req, &slot->request.id, error, NULL, slice("", 0));
         s_wipe(req, &slot->request, slot->head_len);
     }

@@ -243,7 +243,7 @@ void listener_stop(listener_t *self)
 {
     if (!self->socket)
         return;
-    while (s_accept(self))
+    for (unsigned i = 0; i < BACKLOG && s_accept(self); i++)
         ;
     h2o_socket_read_stop(self->socket);
     h2o_socket_close(self->socket);
