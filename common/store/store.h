@@ -56,10 +56,12 @@ store_commit_t store_failure(int rc);
 void store_fail(store_t *self, const char *what, int rc) __attribute__((noreturn));
 
 /* Free room: false when the file system or the map is so full (below 64 MiB or 5 % of the map) that
- * new data should be refused while removals still work. */
+ * new data should be refused while removals still work. Free pages inside the file count as room;
+ * they are counted at most once a second. Any thread. */
 int store_has_room(store_t *self);
 
-/* Every 30 s by the writer: clears stale readers, sets the metrics' values. */
+/* Every 30 s by the writer: clears stale readers, sets the metrics' values. used_bytes leaves out
+ * the free pages inside the file. */
 typedef struct {
     uint64_t used_bytes, map_bytes, disk_free_bytes, reader_lag;
 } store_state_t;

@@ -1,0 +1,17 @@
+/* What the two files of the store share. Private to common/store. */
+#ifndef POSTERN_STORE_SELF_H
+#define POSTERN_STORE_SELF_H
+
+#include "common/store/store.h"
+
+struct store {
+    MDB_env *env;
+    char path[1024];
+    _Atomic uint64_t free_pages; /* as counted at counted_ms */
+    _Atomic int64_t counted_ms;
+};
+
+/* Says in err what rc means for an operator; returns -1. */
+int store_say_rc(char *err, size_t err_size, const char *path, int rc);
+
+#endif
