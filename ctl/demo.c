@@ -4,6 +4,7 @@
 #include "common/base/ops.h"
 #include "ctl/credential.h"
 #include "ctl/extension.h"
+#include "ctl/table.h"
 #include "ctl/url.h"
 
 #include <stdio.h>
@@ -65,25 +66,49 @@ static char *s_url(ctl_t *ctl, unsigned op, const char *target, const char *toke
     return url;
 }
 
-static void s_print_post(const char *what, const char *body, char *url)
+/* What is printed, as a person reads it or as JSON does. */
+typedef struct {
+    char *channel, *bot, *extension, *history;
+} urls_t;
+
+static void s_print(const urls_t *urls)
 {
-    printf("\n# %s\ncurl -i -H 'Content-Type: application/json' -d '%s' '%s'\n", what, body, url);
-    credential_free(&url);
+    static const char post[] = "curl -i -H 'Content-Type: application/json' -d";
+    puts("\nTry it (the token is made anew at each start):");
+    printf("\n# to a channel: 204\n%s '{\"text\":\"Hello from curl\"}' '%s'\n", post,
+           urls->channel);
+    printf("\n# to a bot: 200\n%s '{\"text\":\"Build 42 passed\"}' '%s'\n", post, urls->bot);
+    printf("\n# to an extension: 200\n%s '{\"order\":7,\"state\":\"paid\"}' '%s'\n", post,
+           urls->extension);
+    printf("\n# read the channel back\ncurl -s '%s'\n", urls->history);
 }
 
-static void s_print(ctl_t *ctl, const json_t *extension, const char *token)
+static void s_print_json(const urls_t *urls, const char *token)
 {
-    puts("\nTry it (the token is made anew at each start):");
-    s_print_post("to a channel: 204", "{\"text\":\"Hello from curl\"}",
-                 s_url(ctl, OP_channel_message, DEMO_CHANNEL, token));
-    s_print_post("to a bot: 200", "{\"text\":\"Build 42 passed\"}",
-                 s_url(ctl, OP_bot_incoming, DEMO_BOT, token));
-    s_print_post(
-        "to an extension: 200", "{\"order\":7,\"state\":\"paid\"}",
-        extension_url(conf_text(ctl_conf(ctl), SET_public_url), extension, "sandbox", token));
-    char *url = s_url(ctl, OP_channel_history, DEMO_CHANNEL, token);
-    printf("\n# read the channel back\ncurl -s '%s'\n", url);
-    credential_free(&url);
+    json_t *all = json_pack("{s:{s:s, s:{s:s, s:s, s:s, s:s}}}", "demo", "token", token, "urls",
+                            "channel", urls->channel, "bot", urls->bot, "extension",
+                            urls->extension, "history", urls->history);
+    table_json(all);
+    json_decref(all);
+}
+
+static int s_show(ctl_t *ctl, const json_t *extension, const char *token)
+{
+    const char *base = conf_text(ctl_conf(ctl), SET_public_url);
+    urls_t urls = {.channel = s_url(ctl, OP_channel_message, DEMO_CHANNEL, token),
+                   .bot = s_url(ctl, OP_bot_incoming, DEMO_BOT, token),
+                   .extension = extension_url(base, extension, "sandbox", token),
+                   .history = s_url(ctl, OP_channel_history, DEMO_CHANNEL, token)};
+    int status = urls.extension ? CTL_OK : CTL_REFUSED;
+    if (urls.extension && ctl_json(ctl))
+        s_print_json(&urls, token);
+    else if (urls.extension)
+        s_print(&urls);
+    credential_free(&urls.channel);
+    credential_free(&urls.bot);
+    credential_free(&urls.extension);
+    credential_free(&urls.history);
+    return status;
 }
 
 int demo_run(ctl_t *ctl)
@@ -98,11 +123,7 @@ int demo_run(ctl_t *ctl)
         s_ensure(ctl, OP_extension_create, OP_extension_show, DEMO_EXTENSION,
                  json_pack("{s:s, s:s}", "name", DEMO_EXTENSION, "owner", DEMO_USER));
     char *token = user && channel && bot && extension ? s_token(ctl) : NULL;
-    int status = CTL_REFUSED;
-    if (token && extension_app_id(extension, "sandbox")) {
-        s_print(ctl, extension, token);
-        status = CTL_OK;
-    }
+    int status = token ? s_show(ctl, extension, token) : CTL_REFUSED;
     credential_free(&token);
     json_decref(user);
     json_decref(channel);

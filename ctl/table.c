@@ -179,6 +179,8 @@ static void s_fields(const json_t *object, int indent)
         s_width(key);
     json_object_foreach((json_t *)object, key, value)
     {
+        if (json_is_null(value))
+            continue;
         printf("%*s", indent, "");
         if (json_is_object(value)) {
             table_text(stdout, key);

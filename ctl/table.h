@@ -16,7 +16,8 @@ void table_json(const json_t *value);
  * What a row lacks is "-". */
 void table_rows(const json_t *rows, const char *columns);
 
-/* An object's members, one a line; arrays of objects and objects in it are indented below. */
+/* An object's members, one a line, without those that are null; arrays of objects and objects in it
+ * are indented below. */
 void table_fields(const json_t *object);
 
 /* A value on one line, for people: a number that can only be a time in ms comes as RFC 3339. The

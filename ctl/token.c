@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IMPORT_BYTES = 1 << 20, RATE_MAX = 1000000, BURST_MAX = 10000000 };
+enum { URLS_LOOK = 50, IMPORT_BYTES = 1 << 20, RATE_MAX = 1000000, BURST_MAX = 10000000 };
 
 static bool s_lists(const json_t *object, const char *key, const char *user)
 {
@@ -28,50 +28,60 @@ static bool s_lists(const json_t *object, const char *key, const char *user)
     return false;
 }
 
-/* Adds the URLs of those objects that USER may post to: as owner, or in the list MEMBERS. A list
- * row that lacks the members is completed by a show. */
-static void s_add_urls(ctl_t *ctl, json_t *urls, unsigned list, unsigned show, unsigned endpoint,
-                       const char *key, const char *members, const char *user, const char *token)
+/* A list of places to post to, and what its operations and fields are called. */
+typedef struct {
+    unsigned list, show, endpoint;
+    const char *key, *people;
+} place_t;
+
+static const place_t s_places[] = {
+    {OP_channel_list, OP_channel_show, OP_channel_message, "channels", "members"},
+    {OP_bot_list, OP_bot_show, OP_bot_incoming, "bots", "subscribers"},
+};
+
+static void s_add_url(ctl_t *ctl, json_t *urls, unsigned endpoint, const char *name,
+                      const char *token)
 {
-    size_t i;
-    json_t *row, *all = ctl_list(ctl, list, "", key);
-    json_array_foreach(json_object_get(all, key), i, row)
-    {
-        const char *name = json_string_value(json_object_get(row, "name"));
-        const char *owner = json_string_value(json_object_get(row, "owner"));
-        if (!name)
-            continue;
-        json_t *full =
-            json_object_get(row, members) ? json_incref(row) : ctl_call(ctl, show, name, NULL);
-        if ((owner && strcmp(owner, user) == 0) || s_lists(full, members, user)) {
-            char *url = url_make(conf_text(ctl_conf(ctl), SET_public_url), endpoint, name);
-            url_add(&url, "zapikey", token);
-            json_array_append_new(urls, json_string(url));
-            secret_wipe(url, strlen(url));
-            free(url);
-        }
-        json_decref(full);
-    }
-    json_decref(all);
+    char *url = url_make(conf_text(ctl_conf(ctl), SET_public_url), endpoint, name);
+    url_add(&url, "zapikey", token);
+    json_array_append_new(urls, json_string(url));
+    credential_free(&url);
 }
 
-/* The ready URLs of all that the token's user can post to; a template when that is nothing yet. */
+/* Adds the URLs of the places where USER is owner or among the people. A list's rows do not name
+ * the people, so each is shown; one page must do. False when there are more places. */
+static bool s_add_urls(ctl_t *ctl, json_t *urls, const place_t *place, const char *user,
+                       const char *token)
+{
+    size_t i;
+    json_t *row, *page = ctl_call(ctl, place->list, "", json_pack("{s:i}", "limit", URLS_LOOK));
+    json_array_foreach(json_object_get(page, place->key), i, row)
+    {
+        const char *name = json_string_value(json_object_get(row, "name"));
+        json_t *full = name ? ctl_call(ctl, place->show, name, NULL) : NULL;
+        if (s_lists(full, place->people, user))
+            s_add_url(ctl, urls, place->endpoint, name, token);
+        json_decref(full);
+    }
+    bool all = page && !json_is_string(json_object_get(page, "next"));
+    json_decref(page);
+    return all;
+}
+
+/* The ready URLs of what the token's user can post to, and templates when that is nothing yet, or
+ * more than was looked at. */
 static json_t *s_urls(ctl_t *ctl, const char *token)
 {
     json_t *urls = json_array();
     json_t *user = ctl_call(ctl, OP_user_show, ctl_argument(ctl, 0), NULL);
     const char *id = json_string_value(json_object_get(user, "id"));
-    if (id) {
-        s_add_urls(ctl, urls, OP_channel_list, OP_channel_show, OP_channel_message, "channels",
-                   "members", id, token);
-        s_add_urls(ctl, urls, OP_bot_list, OP_bot_show, OP_bot_incoming, "bots", "subscribers", id,
-                   token);
-    }
+    bool all = id != NULL;
+    for (unsigned i = 0; id && i < sizeof s_places / sizeof *s_places; i++)
+        all = s_add_urls(ctl, urls, &s_places[i], id, token) && all;
     json_decref(user);
-    if (json_array_size(urls) == 0)
-        json_array_append_new(urls,
-                              json_sprintf("%s/api/v2/channelsbyname/CHANNEL/message?zapikey=%s",
-                                           conf_text(ctl_conf(ctl), SET_public_url), token));
+    if (!all || json_array_size(urls) == 0)
+        for (unsigned i = 0; i < sizeof s_places / sizeof *s_places; i++)
+            s_add_url(ctl, urls, s_places[i].endpoint, "NAME", token);
     return urls;
 }
 
@@ -107,7 +117,7 @@ int token_create_run(ctl_t *ctl)
 int token_list_run(ctl_t *ctl)
 {
     return ctl_do_list(ctl, OP_token_list, ctl_argument(ctl, 0), "tokens",
-                       "id name last4 created last_used uses rate burst");
+                       "id name last4 created last_used last_target count rate burst");
 }
 
 int token_delete_run(ctl_t *ctl)

@@ -167,6 +167,7 @@ static pid_t s_on_ready(void *arg)
     if (pid == 0) {
         supervise_child(parent);
         int status = demo_run(self->ctl);
+        ctl_destroy(&self->ctl); /* says goodbye to authd */
         fflush(stdout);
         _exit(status);
     }

@@ -1,0 +1,375 @@
+"""posternctl with a running ring: management, posting and reading, health, supervision, the demo."""
+
+import concurrent.futures
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness import postern
+
+
+def table(text):
+    """Rows of a printed table as dictionaries; columns stand two blanks apart."""
+    lines = text.splitlines()
+    heads = re.split(r" {2,}", lines[0].strip())
+    return [dict(zip(heads, re.split(r" {2,}", line.strip()))) for line in lines[1:] if line]
+
+
+# --- users, tokens
+
+
+def test_a_user_from_making_to_deleting(ring, name):
+    made = ring.ctl("user", "create", f"{name}@example.org", "--name", "Ada Lovelace")
+    assert made["name"] == "Ada Lovelace"
+    assert ring.ctl("user", "show", f"{name}@example.org") == made == ring.ctl("user", "show", made["id"])
+    rows = table(ring.ctl_run("user", "list").stdout)
+    assert [row for row in rows if row["ID"] == made["id"]][0]["EMAIL"] == f"{name}@example.org"
+    with pytest.raises(postern.CtlError) as refused:
+        ring.ctl("user", "create", f"{name}@example.org")
+    assert refused.value.code == "conflict" and refused.value.status == 1
+    ring.ctl("user", "delete", made["id"])
+    with pytest.raises(postern.CtlError) as refused:
+        ring.ctl("user", "show", made["id"])
+    assert refused.value.code == "unknown_user"
+
+
+def test_the_sixth_token_is_refused_and_20_at_once_leave_5(ring, name):
+    user = ring.user(name, token=False)
+    for i in range(5):
+        ring.token(user, name=f"t{i}")
+    done = ring.ctl_run("token", "create", user.email)
+    assert done.returncode == 1 and "5 active tokens" in done.stderr and "Delete one" in done.stderr
+    other = ring.user(name + "_b", token=False)
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        codes = list(pool.map(lambda _: ring.ctl_run("token", "create", other.email).returncode,
+                              range(20)))
+    assert sorted(codes) == [0] * 5 + [1] * 15
+    assert len(ring.ctl("token", "list", other.email)["tokens"]) == 5
+
+
+def test_a_token_shows_once_with_urls_that_work(ring, name):
+    user = ring.user(name, token=False)
+    ring.channel(name, user)
+    ring.bot(name, user)
+    done = ring.ctl_run("token", "create", user.email, "--name", "ci")
+    token = re.search(r"^token: +(pst_\w{36})$", done.stdout, re.M)[1]
+    urls = re.findall(r"^  (http\S+)$", done.stdout, re.M)
+    assert urls == [ring.channel_url(name, token), ring.bot_url(name, token)]
+    assert [ring.post(url, {"text": "hi"}).status_code for url in urls] == [204, 200]
+    for words in (["token", "list", user.email], ["user", "show", user.email]):
+        assert token not in ring.ctl_run(*words).stdout
+    assert token not in ring.logs()
+
+
+def test_a_token_without_a_place_gets_templates(ring, name):
+    user = ring.user(name, token=False)
+    made = ring.token(user)
+    assert made["urls"] == [ring.channel_url("NAME", made["token"]),
+                            ring.bot_url("NAME", made["token"])]
+
+
+def test_a_deleted_tokens_next_request_is_401(ring, name):
+    user = ring.user(name)
+    ring.channel(name, user)
+    url = ring.channel_url(name, user.token)
+    assert ring.post(url, {"text": "before"}).status_code == 204
+    done = ring.ctl_run("token", "delete", user.token_id)
+    assert done.returncode == 0 and "refused from now on" in done.stdout
+    assert ring.post(url, {"text": "after"}).status_code == 401
+
+
+@pytest.mark.parametrize("way", ["stdin", "file"])
+def test_tokens_made_elsewhere_work_on(ring, name, way, tmp_path):
+    user = ring.user(name, token=False)
+    ring.channel(name, user)
+    digits = f"{abs(hash(name)):032x}"[:32]
+    tokens = [f"1001.{digits}.{digits}", f"{digits}abcdefgh"]
+    text = "\r\n".join(tokens) + "\n"
+    path = tmp_path / "tokens"
+    path.write_text(text)
+    words = ["token", "import", user.email, "--name", "old"]
+    if way == "file":
+        made = ring.ctl(*words, "--file", path)
+    else:
+        made = ring.ctl(*words, input=text)
+    assert made["imported"] == 2
+    for token in tokens:
+        assert ring.post(ring.channel_url(name, token), {"text": "x"}).status_code == 204
+
+
+def test_a_limit_is_obeyed_and_can_be_lifted(ring, name):
+    user = ring.user(name, rate=1, burst=2)
+    ring.channel(name, user)
+    codes = {ring.post(ring.channel_url(name, user.token), {"text": "x"}).status_code
+             for _ in range(6)}
+    assert codes == {204, 429}
+    assert ring.ctl_run("token", "limit", user.token_id, "0", "1").stdout == "Limit set.\n"
+    assert {ring.post(ring.channel_url(name, user.token), {"text": "x"}).status_code
+            for _ in range(6)} == {204}
+
+
+# --- channels, bots, extensions
+
+
+@pytest.mark.parametrize("kind, people, one", [("channel", "members", "member"),
+                                               ("bot", "subscribers", "subscriber")])
+def test_a_place_and_its_people(ring, name, kind, people, one):
+    ada, bob, eve = (ring.user(f"{name}_{who}", token=False) for who in ("ada", "bob", "eve"))
+
+    def emails():
+        return {person["email"] for person in ring.ctl(kind, "show", name)[people]}
+
+    ring.ctl(kind, "create", name, "--owner", ada.email, f"--{people}", bob.email)
+    assert emails() == {ada.email, bob.email}
+    ring.ctl(kind, one, "add", name, eve.id)
+    ring.ctl(kind, one, "remove", name, bob.email)
+    assert emails() == {ada.email, eve.email}
+    shown = ring.ctl_run(kind, "show", name).stdout
+    assert f"{ring.base}/api/v2/" in shown and "zapikey=TOKEN" in shown
+    assert name in [row["NAME"] for row in table(ring.ctl_run(kind, "list").stdout)]
+    assert ring.ctl_run(kind, "delete", name).returncode == 0
+    assert name not in [row["NAME"] for row in table(ring.ctl_run(kind, "list").stdout)]
+
+
+def test_an_extension_shows_both_complete_urls(ring, name):
+    user = ring.user(name)
+    ring.ctl("extension", "create", name, "--owner", user.email)
+    text = ring.ctl_run("extension", "show", name).stdout
+    urls = re.findall(r"^ +(sandbox|marketplace): +(http\S+)$", text, re.M)
+    assert [environment for environment, _ in urls] == ["sandbox", "marketplace"]
+    for _, url in urls:
+        assert "appkey=" in url and url.endswith("&zapikey=TOKEN")
+        assert ring.post(url.replace("TOKEN", user.token), b"x").status_code == 200
+    assert ring.ctl_run("extension", "delete", name).returncode == 0
+    assert ring.post(urls[0][1].replace("TOKEN", user.token), b"x").status_code == 410
+
+
+def test_a_list_longer_than_a_page_is_whole(ring, name):
+    user = ring.user(name, token=False)
+    made = [f"{name}_{i}" for i in range(7)]
+    for one in made:
+        ring.channel(one, user)
+    first = ring.ctl("channel", "list", "--limit", "3")
+    assert len(first["channels"]) == 3 and first["next"]
+    second = ring.ctl("channel", "list", "--limit", "3", "--after", first["next"])
+    assert not {c["id"] for c in first["channels"]} & {c["id"] for c in second["channels"]}
+    every = [c["name"] for c in ring.ctl("channel", "list")["channels"]]
+    assert set(made) <= set(every) and len(set(every)) == len(every)
+
+
+# --- send, history
+
+
+
+def ctl(ring, *words, token=None, text=None):
+    """posternctl with a token in the environment: the harness's own call has one of its own."""
+    environment = {**ring.environment, **({"POSTERN_TOKEN": token} if token else {})}
+    return subprocess.run([str(postern.BIN / "posternctl"), *map(str, words), "-c", str(ring.conf),
+                           *ring._overrides()], text=True, capture_output=True, input=text,
+                          env=environment, timeout=60)
+
+
+def test_send_and_history_of_a_channel(ring, name, tmp_path):
+    user = ring.user(name)
+    ring.channel(name, user)
+    assert ctl(ring, "send", "channel", name, "one", token=user.token).stdout == "204: stored\n"
+    path = tmp_path / "token"
+    path.write_text(user.token + "\n")
+    assert ctl(ring, "send", "channel", name, "two", "--token-file", path).returncode == 0
+    body = tmp_path / "body.json"
+    body.write_text(json.dumps({"text": "three \x1b[2J"}))
+    assert ctl(ring, "send", "channel", name, "--body", body, token=user.token).returncode == 0
+    assert ctl(ring, "send", "channel", name, "--body", "-", token=user.token,
+               text='{"text": "four"}').returncode == 0
+    lines = ctl(ring, "history", "channel", name, token=user.token).stdout.splitlines()
+    assert [line.split("  ")[3] for line in lines] == ["one", "two", "three ?[2J", "four"]
+    some = ctl(ring, "history", "channel", name, "--from", "2", "--limit", "2", "--json",
+               token=user.token)
+    assert [m["sequence"] for m in json.loads(some.stdout)["messages"]] == [2, 3]
+
+
+def test_one_key_sends_once(ring, name):
+    user = ring.user(name)
+    ring.channel(name, user)
+    for _ in range(2):
+        assert ctl(ring, "send", "channel", name, "x", "--key", "k-1", token=user.token).returncode == 0
+    assert ring.texts(name, user.token) == ["x"]
+    done = ctl(ring, "send", "channel", name, "y", "--key", "k-1", token=user.token)
+    assert done.returncode == 1 and "key_reused" in done.stderr
+
+
+def test_send_to_a_bot_and_to_both_apps_of_an_extension(ring, name):
+    user = ring.user(name)
+    ring.bot(name, user)
+    ring.extension(name, user)
+    assert ctl(ring, "send", "bot", name, "to the bot", token=user.token).returncode == 0
+    assert "to the bot" in ctl(ring, "history", "bot", name, token=user.token).stdout
+    for environment in ("sandbox", "marketplace"):
+        more = ["--environment", environment]
+        assert ctl(ring, "send", "extension", name, environment, *more,
+                   token=user.token).returncode == 0
+        lines = ctl(ring, "history", "extension", name, *more, token=user.token).stdout.splitlines()
+        assert len(lines) == 1 and lines[0].endswith(f"POST {environment}")
+    done = ctl(ring, "send", "extension", name, "x", "--environment", "moon", token=user.token)
+    assert done.returncode == 1 and "sandbox or marketplace" in done.stderr
+
+
+@pytest.mark.parametrize("token, code", [("pst_wrong", "invalid_token"), (None, "no_token")])
+def test_a_refused_send_says_why(ring, name, token, code):
+    user = ring.user(name, token=False)
+    ring.channel(name, user)
+    done = ctl(ring, "send", "channel", name, "x", "--json", token=token)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["code"] == code
+
+
+def test_history_follows(ring, name):
+    user = ring.user(name)
+    ring.channel(name, user)
+    ring.post(ring.channel_url(name, user.token), {"text": "first"})
+    follower = subprocess.Popen(
+        [str(postern.BIN / "posternctl"), "history", "channel", name, "--follow", "-c",
+         str(ring.conf), *ring._overrides()], text=True, stdout=subprocess.PIPE,
+        env={**ring.environment, "POSTERN_TOKEN": user.token})
+    assert follower.stdout.readline().strip().endswith("first")
+    ring.post(ring.channel_url(name, user.token), {"text": "second"})
+    assert follower.stdout.readline().strip().endswith("second")
+    follower.send_signal(signal.SIGINT)
+    follower.wait(10)
+
+
+def test_arguments_of_no_process_show_a_token(ring, name):
+    """/proc/*/cmdline is for everybody; the daemons' too."""
+    user = ring.user(name)
+    for process in ring.names:
+        words = open(f"/proc/{ring.pid(process)}/cmdline", "rb").read()
+        assert user.token.encode() not in words and b"pst_" not in words
+
+
+# --- health, supervision
+
+
+def test_health_is_green_and_turns_red_with_the_process_that_is_not_well(make_ring):
+    ring = make_ring().up()
+    done = ring.ctl_run("health")
+    assert done.returncode == 0
+    assert [row["PROCESS"] for row in table(done.stdout)] == ring.names
+    ring.pause("router-0")
+    try:
+        red = ring.wait(lambda: (lambda d: d if d.returncode == 1 else None)(
+            ring.ctl_run("health", "--json")), what="health to turn red")
+    finally:
+        ring.resume("router-0")
+    state = {row["process"]: row["ready"] for row in json.loads(red.stdout)["processes"]}
+    assert state["router-0"] is False
+    ring.wait(lambda: ring.ctl_run("health").returncode == 0, what="health to be green again")
+
+
+def test_each_process_restarts_within_200_ms_and_management_goes_on(make_ring):
+    ring = make_ring().up()
+    ada = ring.user("ada")
+    ring.channel("general", ada)
+    for process in ring.names:
+        old = ring.kill(process)
+        killed = time.monotonic()
+        ring.wait(lambda: ring.pid(process) not in (None, old), what="the restart")
+        assert time.monotonic() - killed < 0.2 * postern.SLOW
+        # A command that meets the restart waits for it.
+        assert ring.ctl("user", "show", ada.email)["id"] == ada.id
+        ring.wait_ready(*ring.names)
+    assert ring.post(ring.channel_url("general", ada.token), {"text": "x"}).status_code == 204
+    died = re.findall(r"event=child.died name=(\S+) pid=\d+ signal=SIGKILL ready=yes", ring.logs())
+    assert died == ring.names
+
+
+def test_sigterm_ends_all_with_0(make_ring):
+    ring = make_ring(gateways=2, shards={"channel": 2}).up()
+    pids = [ring.pid(process) for process in ring.names]
+    ring.supervisor.terminate()
+    assert ring.supervisor.wait(20) == 0
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+    ended = re.findall(r"event=child.ended name=(\S+) pid=\d+ status=0", ring.logs())
+    assert sorted(ended) == sorted(ring.names) and set(ended[:2]) == {"gateway-0", "gateway-1"}
+    with pytest.raises(postern.CtlError) as refused:
+        ring.ctl("user", "list")
+    assert "start it with posternctl up" in refused.value.message
+
+
+# --- the demo
+
+
+class Demo:
+    def __init__(self):
+        self.dir = postern.scratch("d-")
+        self.port = postern.free_ports(20)
+        self.environment = {**os.environ, "no_proxy": "127.0.0.1"}
+        self.run("init", str(self.dir))
+
+    def run(self, *words):
+        return subprocess.run([str(postern.BIN / "posternctl"), *words], check=True, text=True,
+                              capture_output=True, timeout=60)
+
+    def up(self, *words):
+        """Returns stdout up to readiness."""
+        ours, theirs = os.pipe()
+        self.out = open(self.dir / "out", "w+")
+        self.process = subprocess.Popen(
+            [str(postern.BIN / "posternctl"), "-c", str(self.dir / "postern.conf"), "up", "--demo",
+             "--port", str(self.port), "--ready-fd", str(theirs), *words],
+            stdout=self.out, stderr=open(self.dir / "log", "ab"), pass_fds=[theirs])
+        os.close(theirs)
+        assert os.read(ours, 1) == b"1", (self.dir / "log").read_text()
+        os.close(ours)
+        return (self.dir / "out").read_text()
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(30)
+
+
+@pytest.fixture
+def demo():
+    made = Demo()
+    yield made
+    if made.process.poll() is None:
+        made.process.kill()
+        made.process.wait()
+
+
+def test_the_demos_curl_lines_work_when_pasted(demo, needs):
+    needs("curl")
+    text = demo.up()
+    lines = re.findall(r"^curl .*$", text, re.M)
+    assert len(lines) == 4
+    answers = [subprocess.run(["bash", "-c", line], text=True, capture_output=True,
+                              env=demo.environment).stdout for line in lines]
+    assert [answer.split()[1] for answer in answers[:3]] == ["204", "200", "200"]
+    read = json.loads(answers[3])["messages"]
+    assert [m["message"]["text"] for m in read] == ["Hello from curl"]
+    assert demo.stop() == 0
+    # Again: the data are there, the token is another, the former one is dead.
+    again = re.findall(r"^curl .*$", demo.up(), re.M)
+    answer = subprocess.run(["bash", "-c", again[0]], text=True, capture_output=True,
+                            env=demo.environment).stdout
+    assert answer.split()[1] == "204"
+    old = subprocess.run(["bash", "-c", lines[0]], text=True, capture_output=True,
+                         env=demo.environment).stdout
+    assert old.split()[1] == "401"
+    assert shlex.split(lines[0])[-1] != shlex.split(again[0])[-1]
+    assert demo.stop() == 0
+    assert "pst_" not in (demo.dir / "log").read_text()
+
+
+def test_the_demo_as_json(demo):
+    text = demo.up("--json")
+    first, end = json.JSONDecoder().raw_decode(text)
+    second = json.loads(text[end:])
+    assert [row["process"] for row in first["processes"]][:2] == ["gateway-0", "authd-0"]
+    assert set(second["demo"]["urls"]) == {"channel", "bot", "extension", "history"}
+    assert demo.stop() == 0
