@@ -1,0 +1,222 @@
+#include "tests/unit/yard.h"
+
+#include "authd/directory/audit.h"
+#include "common/store/store.h"
+
+#include <sys/stat.h>
+
+static void s_reopen(yard_t *yard)
+{
+    directory_close(&yard->directory);
+    assert_true(yard_open(yard));
+}
+
+static void users_are_found_after_reopening(void **state)
+{
+    yard_t *yard = *state;
+    char text[UUID_TEXT];
+    user_t user;
+    uuid_t7 id = yard_user(yard, "Ann@Example.org");
+    s_reopen(yard);
+    view_t *view = view_new(yard->directory);
+    view_renew(view);
+    assert_true(users_find(view, slice_of("ann@example.ORG"), &user));
+    assert_true(uuid_eq(&user.id, &id));
+    assert_true(slice_is(user.email, "Ann@Example.org"));
+    assert_true(slice_is(user.name, "Some One"));
+    uuid_text(&id, text);
+    assert_true(users_find(view, slice_of(text), &user));
+    assert_false(users_find(view, slice_of("bob@example.org"), &user));
+    assert_false(users_find(view, slice_of(""), &user));
+    view_destroy(&view);
+}
+
+static void an_email_is_unique_until_its_user_is_gone(void **state)
+{
+    yard_t *yard = *state;
+    user_t user = {.name = slice_of("x"), .email = slice_of("ANN@example.org")};
+    uuid_t7 id = yard_user(yard, "ann@example.org");
+    uuid_new(&user.id);
+    YARD_CHANGE(yard, view);
+    assert_int_equal(users_add(view, &user), -1);
+    users_deactivate(view, &id, 7);
+    assert_int_equal(users_add(view, &user), 0);
+    user_t old;
+    assert_true(users_get(view, &id, &old));
+    assert_int_equal(old.deleted_ms, 7);
+    YARD_DONE(view);
+}
+
+static void a_reader_sees_a_change_after_renewal_only(void **state)
+{
+    yard_t *yard = *state;
+    user_t user;
+    view_t *view = view_new(yard->directory);
+    view_renew(view);
+    yard_user(yard, "ann@example.org");
+    assert_false(users_find(view, slice_of("ann@example.org"), &user));
+    view_renew(view);
+    assert_true(users_find(view, slice_of("ann@example.org"), &user));
+    view_destroy(&view);
+}
+
+static void an_aborted_change_leaves_nothing(void **state)
+{
+    yard_t *yard = *state;
+    user_t user = {.name = slice_of("x"), .email = slice_of("ann@example.org")};
+    uuid_new(&user.id);
+    YARD_CHANGE(yard, view);
+    assert_int_equal(users_add(view, &user), 0);
+    view_abort(&view);
+    YARD_CHANGE(yard, again);
+    assert_false(users_find(again, slice_of("ann@example.org"), &user));
+    view_abort(&again);
+}
+
+static void a_name_stays_taken_when_archived(void **state)
+{
+    yard_t *yard = *state;
+    place_t place;
+    uuid_t7 owner = yard_user(yard, "ann@example.org");
+    uuid_t7 id = yard_place(yard, PLACE_CHANNEL, "general", &owner);
+    yard_place(yard, PLACE_BOT, "general", &owner);
+    YARD_CHANGE(yard, view);
+    places_archive(view, PLACE_CHANNEL, &id, 9);
+    place = (place_t){.name = slice_of("general"), .owner = owner};
+    uuid_new(&place.id);
+    assert_int_equal(places_add(view, PLACE_CHANNEL, &place), -1);
+    YARD_DONE(view);
+    s_reopen(yard);
+    YARD_CHANGE(yard, again);
+    assert_true(places_named(again, PLACE_CHANNEL, slice_of("general"), &place));
+    assert_int_equal(place.archived_ms, 9);
+    assert_true(uuid_eq(&place.owner, &owner));
+    assert_true(places_named(again, PLACE_BOT, slice_of("general"), &place));
+    assert_int_equal(place.archived_ms, 0);
+    view_abort(&again);
+}
+
+static void names_are_checked(void **state)
+{
+    (void)state;
+    char most[82];
+    memset(most, 'a', sizeof most);
+    assert_true(place_is_name(PLACE_CHANNEL, slice(most, 80)));
+    assert_false(place_is_name(PLACE_CHANNEL, slice(most, 81)));
+    assert_true(place_is_name(PLACE_BOT, slice(most, 50)));
+    assert_false(place_is_name(PLACE_BOT, slice(most, 51)));
+    assert_false(place_is_name(PLACE_CHANNEL, slice_of("")));
+    assert_false(place_is_name(PLACE_CHANNEL, slice_of("General")));
+    assert_false(place_is_name(PLACE_CHANNEL, slice_of("a-b")));
+    assert_false(place_is_name(PLACE_CHANNEL, slice("a\0b", 3)));
+    assert_true(place_is_name(PLACE_CHANNEL, slice_of("a_0")));
+    assert_false(extension_is_name(slice_of("5001")));
+}
+
+static void people_come_and_go(void **state)
+{
+    yard_t *yard = *state;
+    uuid_t7 ann = yard_user(yard, "ann@example.org"), bob = yard_user(yard, "bob@example.org");
+    uuid_t7 one = yard_place(yard, PLACE_CHANNEL, "one", &ann), seen;
+    uuid_t7 two = yard_place(yard, PLACE_CHANNEL, "two", &bob);
+    YARD_CHANGE(yard, view);
+    assert_false(place_has(view, PLACE_CHANNEL, &one, &bob));
+    assert_true(place_add(view, PLACE_CHANNEL, &one, &bob, 1));
+    assert_false(place_add(view, PLACE_CHANNEL, &one, &bob, 1));
+    unsigned count = 0;
+    for (bool more = place_next(view, PLACE_CHANNEL, &one, NULL, &seen); more; count++)
+        more = place_next(view, PLACE_CHANNEL, &one, &seen, &seen);
+    assert_int_equal(count, 2);
+    assert_true(place_remove(view, PLACE_CHANNEL, &one, &bob));
+    assert_false(place_remove(view, PLACE_CHANNEL, &one, &bob));
+    assert_true(place_has(view, PLACE_CHANNEL, &two, &bob));
+    view_abort(&view);
+}
+
+static void audit_rows_are_numbered(void **state)
+{
+    yard_t *yard = *state;
+    audit_t row;
+    YARD_CHANGE(yard, view);
+    for (unsigned i = 0; i < 300; i++)
+        audit_add(view, &(audit_t){.time_ms = i,
+                                   .who = slice_of("control"),
+                                   .op = slice_of("user_create"),
+                                   .object = slice_of("x")});
+    YARD_DONE(view);
+    YARD_CHANGE(yard, again);
+    uint64_t number = 0;
+    while (audit_next(again, number, &row)) {
+        assert_int_equal(row.number, number + 1);
+        assert_int_equal(row.time_ms, number);
+        assert_true(slice_is(row.op, "user_create"));
+        number = row.number;
+    }
+    assert_int_equal(number, 300);
+    view_abort(&again);
+}
+
+static void a_key_that_others_may_read_is_refused(void **state)
+{
+    yard_t *yard = *state;
+    struct stat is;
+    assert_int_equal(stat(yard->key, &is), 0);
+    assert_int_equal(is.st_mode & 0777, 0600);
+    directory_close(&yard->directory);
+    assert_int_equal(chmod(yard->key, 0640), 0);
+    assert_false(yard_open(yard));
+    assert_non_null(strstr(yard->err, "chmod 600"));
+    assert_int_equal(chmod(yard->key, 0600), 0);
+    scratch_write(yard->key, "too short\n");
+    assert_false(yard_open(yard));
+    assert_non_null(strstr(yard->err, "64 hex digits"));
+    /* A lost key is not replaced by another beside an old directory. */
+    assert_int_equal(remove(yard->key), 0);
+    assert_false(yard_open(yard));
+    assert_non_null(strstr(yard->err, "missing"));
+}
+
+static void a_store_of_another_kind_or_newer_is_refused(void **state)
+{
+    yard_t *yard = *state;
+    char err[512];
+    directory_close(&yard->directory);
+    scratch_remove(yard->store);
+    store_options_t other = {
+        .path = yard->store, .kind = "directory", .schema = 99, .tables = 4, .map_bytes = 1 << 24};
+    store_t *store = store_open(&other, err, sizeof err);
+    assert_non_null(store);
+    store_close(&store);
+    assert_false(yard_open(yard));
+    assert_non_null(strstr(yard->err, "newer"));
+}
+
+static void a_reader_needs_a_directory_that_is_there(void **state)
+{
+    yard_t *yard = *state;
+    directory_close(&yard->directory);
+    assert_true(yard_open_as(yard, true));
+    directory_close(&yard->directory);
+    scratch_remove(yard->store);
+    assert_false(yard_open_as(yard, true));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, yard_setup, yard_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(users_are_found_after_reopening),
+        TEST(an_email_is_unique_until_its_user_is_gone),
+        TEST(a_reader_sees_a_change_after_renewal_only),
+        TEST(an_aborted_change_leaves_nothing),
+        TEST(a_name_stays_taken_when_archived),
+        TEST(names_are_checked),
+        TEST(people_come_and_go),
+        TEST(audit_rows_are_numbered),
+        TEST(a_key_that_others_may_read_is_refused),
+        TEST(a_store_of_another_kind_or_newer_is_refused),
+        TEST(a_reader_needs_a_directory_that_is_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,377 @@
+#include "tests/unit/yard.h"
+
+#include "authd/verdict.h"
+#include "common/base/clock.h"
+#include "common/base/ops.h"
+#include "common/base/secret.h"
+
+typedef struct {
+    yard_t *yard;
+    view_t *view;
+    judge_t judge;
+    uuid_t7 ann, bob;
+    uuid_t7 token_id; /* of ann */
+    char token[TOKEN_LEN + 1], other[TOKEN_LEN + 1];
+    uuid_t7 channel, closed, bot;
+    extension_t extension;
+    char sandbox[APP_ID_TEXT], appkey[APPKEY_MOST];
+    char credential[TOKEN_MAX + 1], appkey_sent[APPKEY_MOST]; /* wiped by the judge */
+} bench_t;
+
+static int s_setup(void **state)
+{
+    bench_t *self = calloc(1, sizeof *self);
+    assert(self);
+    void *yard;
+    if (yard_setup(&yard) != 0)
+        return -1;
+    self->yard = yard;
+    self->judge = (judge_t){.limiter = limiter_new(), .rate = 1000, .burst = 2000};
+    self->ann = yard_user(yard, "ann@example.org");
+    self->bob = yard_user(yard, "bob@example.org");
+    token_make(self->token);
+    token_make(self->other);
+    self->token_id = yard_token(yard, &self->ann, self->token);
+    yard_token(yard, &self->bob, self->other);
+    self->channel = yard_place(yard, PLACE_CHANNEL, "general", &self->ann);
+    self->closed = yard_place(yard, PLACE_CHANNEL, "closed", &self->ann);
+    self->bot = yard_place(yard, PLACE_BOT, "builds", &self->ann);
+    self->extension = yard_extension(yard, "shop", &self->ann);
+    extension_app_id(&self->extension, ENVIRONMENT_SANDBOX, self->sandbox);
+    YARD_CHANGE(self->yard, view);
+    app_t app;
+    assert_true(apps_get(view, slice_of(self->sandbox), &app));
+    app_key(view, &app, self->appkey);
+    places_archive(view, PLACE_CHANNEL, &self->closed, 3);
+    YARD_DONE(view);
+    self->view = view_new(self->yard->directory);
+    *state = self;
+    return 0;
+}
+
+static int s_teardown(void **state)
+{
+    bench_t *self = *state;
+    void *yard = self->yard;
+    view_destroy(&self->view);
+    limiter_destroy(&self->judge.limiter);
+    yard_teardown(&yard);
+    free(self);
+    return 0;
+}
+
+static wire_request_t s_request(bench_t *self, unsigned op, const char *target, const char *token)
+{
+    snprintf(self->credential, sizeof self->credential, "%s", token);
+    wire_request_t request = {.origin = 1,
+                              .attempt = 1,
+                              .time_left_ms = 1000,
+                              .op = op,
+                              .target = slice_of(target),
+                              .token = slice_of(self->credential)};
+    uuid_new(&request.id);
+    return request;
+}
+
+static error_code_t s_judge(bench_t *self, wire_request_t *request)
+{
+    view_renew(self->view);
+    return verdict_judge(&self->judge, self->view, request, 1000, 1000).code;
+}
+
+static error_code_t s_ask(bench_t *self, unsigned op, const char *target, const char *token)
+{
+    wire_request_t request = s_request(self, op, target, token);
+    return s_judge(self, &request);
+}
+
+static error_code_t s_ask_app(bench_t *self, const char *target, const char *token,
+                              const char *appkey)
+{
+    wire_request_t request = s_request(self, OP_extension_incoming, target, token);
+    snprintf(self->appkey_sent, sizeof self->appkey_sent, "%s", appkey);
+    request.appkey = slice_of(self->appkey_sent);
+    return s_judge(self, &request);
+}
+
+static void an_accepted_request_has_its_principal_and_no_credentials(void **state)
+{
+    bench_t *self = *state;
+    static const char zeros[TOKEN_LEN];
+    wire_request_t request = s_request(self, OP_channel_message, "general", self->token);
+    assert_int_equal(s_judge(self, &request), ERROR_none);
+    assert_true(request.principal.present);
+    assert_true(uuid_eq(&request.principal.user, &self->ann));
+    assert_true(uuid_eq(&request.principal.token, &self->token_id));
+    assert_true(uuid_eq(&request.principal.target, &self->channel));
+    assert_true(slice_is(request.principal.display_name, "Some One"));
+    assert_int_equal(request.principal.dedupe.len, 0);
+    assert_int_equal(request.token.len, 0);
+    assert_memory_equal(self->credential, zeros, TOKEN_LEN);
+}
+
+static void a_target_becomes_canonical(void **state)
+{
+    bench_t *self = *state;
+    char text[UUID_TEXT], bob[UUID_TEXT];
+    uuid_text(&self->channel, text);
+    uuid_text(&self->bob, bob);
+    for (unsigned i = 0; i < UUID_TEXT - 1; i++)
+        text[i] = (char)(text[i] >= 'a' && text[i] <= 'f' ? text[i] - 32 : text[i]);
+    wire_request_t request = s_request(self, OP_channel_id_message, text, self->token);
+    assert_int_equal(s_judge(self, &request), ERROR_none);
+    assert_true(slice_is(request.target, "general"));
+    request = s_request(self, OP_buddy_message, "BOB@example.org", self->token);
+    assert_int_equal(s_judge(self, &request), ERROR_none);
+    assert_true(slice_is(request.target, bob));
+    assert_true(uuid_eq(&request.principal.target, &self->bob));
+}
+
+static void unknown_deleted_and_malformed_tokens_are_alike(void **state)
+{
+    bench_t *self = *state;
+    char unknown[TOKEN_LEN + 1];
+    const char *bad[] = {unknown,
+                         "pst_000000000000000000000000000000000000",
+                         "short",
+                         "psm_0123456789012345678901234567890123",
+                         "1001.0123456789abcdef0123456789abcdef.0123456789abcdef0123456789abcdef",
+                         "",
+                         self->token};
+    token_make(unknown);
+    YARD_CHANGE(self->yard, view);
+    assert_true(tokens_delete(view, &self->token_id));
+    YARD_DONE(view);
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+        wire_reply_t reply;
+        wire_request_t request = s_request(self, OP_channel_message, "nowhere", bad[i]);
+        view_renew(self->view);
+        verdict_t verdict = verdict_judge(&self->judge, self->view, &request, 1000, 1000);
+        verdict_reply(&verdict, &request, &reply);
+        assert_int_equal(reply.status, 401);
+        assert_int_equal(reply.error, ERROR_invalid_token);
+        assert_int_equal(reply.facts, 0);
+        assert_int_equal(reply.retry_after_s, 0);
+        assert_false(request.principal.present);
+        assert_int_equal(request.token.len, 0);
+    }
+}
+
+static void a_foreign_token_is_accepted(void **state)
+{
+    bench_t *self = *state;
+    const char *text = "1001.0123456789abcdef0123456789abcdef.0123456789abcdef0123456789abcdef";
+    yard_token(self->yard, &self->ann, text);
+    assert_int_equal(s_ask(self, OP_channel_message, "general", text), ERROR_none);
+}
+
+static void a_deleted_users_token_is_unknown(void **state)
+{
+    bench_t *self = *state;
+    YARD_CHANGE(self->yard, view);
+    users_deactivate(view, &self->ann, 4);
+    YARD_DONE(view);
+    assert_int_equal(s_ask(self, OP_channel_message, "general", self->token), ERROR_invalid_token);
+    assert_int_equal(s_ask(self, OP_buddy_message, "ann@example.org", self->other),
+                     ERROR_unknown_user);
+}
+
+static void an_expired_token_says_so(void **state)
+{
+    bench_t *self = *state;
+    char text[TOKEN_LEN + 1];
+    token_t token = {.rate = TOKEN_DEFAULT, .burst = TOKEN_DEFAULT, .expires_ms = 1000};
+    token_make(text);
+    assert_int_equal(yard_token_as(self->yard, &self->ann, text, &token), TOKENS_ADDED);
+    assert_int_equal(s_ask(self, OP_channel_message, "general", text), ERROR_token_expired);
+    wire_request_t request = s_request(self, OP_channel_message, "general", text);
+    assert_int_equal(verdict_judge(&self->judge, self->view, &request, 1000, 999).code, ERROR_none);
+}
+
+static void each_target_is_found_or_named_unknown(void **state)
+{
+    bench_t *self = *state;
+    char nil[] = "00000000-0000-0000-0000-000000000000", id[UUID_TEXT], bot[UUID_TEXT];
+    uuid_text(&self->channel, id);
+    uuid_text(&self->bot, bot);
+    const struct {
+        unsigned op;
+        const char *target;
+        error_code_t code;
+    } cases[] = {
+        {OP_channel_message, "nowhere", ERROR_unknown_channel},
+        {OP_channel_message, "", ERROR_unknown_channel},
+        {OP_channel_message, id, ERROR_unknown_channel},
+        {OP_channel_id_message, id, ERROR_none},
+        {OP_channel_id_message, nil, ERROR_unknown_channel},
+        {OP_channel_id_message, bot, ERROR_unknown_channel},
+        {OP_channel_id_message, "general", ERROR_unknown_channel},
+        {OP_chat_message, id, ERROR_none},
+        {OP_chat_message, nil, ERROR_unknown_chat},
+        {OP_bot_message, "builds", ERROR_none},
+        {OP_bot_message, "general", ERROR_unknown_bot},
+        {OP_buddy_message, "nobody@example.org", ERROR_unknown_user},
+        {OP_extension_history, "1", ERROR_unknown_app},
+        {OP_extension_history, self->sandbox, ERROR_none},
+        {OP_channel_message, "closed", ERROR_archived},
+        {OP_channel_history, "closed", ERROR_archived},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(s_ask(self, cases[i].op, cases[i].target, self->token), cases[i].code);
+}
+
+static void who_may(void **state)
+{
+    bench_t *self = *state;
+    const struct {
+        unsigned op;
+        const char *target;
+        error_code_t code; /* for bob, who belongs to nothing */
+    } cases[] = {
+        {OP_channel_message, "general", ERROR_not_allowed},
+        {OP_channel_history, "general", ERROR_not_allowed},
+        {OP_channel_message, "closed", ERROR_archived},
+        {OP_bot_incoming, "builds", ERROR_none},
+        {OP_bot_message, "builds", ERROR_not_allowed},
+        {OP_bot_history, "builds", ERROR_not_allowed},
+        {OP_extension_history, self->sandbox, ERROR_not_allowed},
+        {OP_buddy_message, "ann@example.org", ERROR_none},
+        {OP_buddy_history, "ann@example.org", ERROR_not_allowed},
+        {OP_buddy_history, "bob@example.org", ERROR_none},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(s_ask(self, cases[i].op, cases[i].target, self->other), cases[i].code);
+    YARD_CHANGE(self->yard, view);
+    place_add(view, PLACE_BOT, &self->bot, &self->bob, 1);
+    place_add(view, PLACE_CHANNEL, &self->channel, &self->bob, 1);
+    place_remove(view, PLACE_BOT, &self->bot, &self->ann);
+    YARD_DONE(view);
+    assert_int_equal(s_ask(self, OP_channel_message, "general", self->other), ERROR_none);
+    assert_int_equal(s_ask(self, OP_bot_history, "builds", self->other), ERROR_none);
+    /* The owner, though no subscriber. */
+    assert_int_equal(s_ask(self, OP_bot_message, "builds", self->token), ERROR_none);
+}
+
+static void an_extension_needs_its_appkey(void **state)
+{
+    bench_t *self = *state;
+    char wrong[APPKEY_MOST], marketplace[APP_ID_TEXT];
+    snprintf(wrong, sizeof wrong, "%s", self->appkey);
+    wrong[9] ^= 1;
+    extension_app_id(&self->extension, ENVIRONMENT_MARKETPLACE, marketplace);
+    assert_int_equal(s_ask_app(self, self->sandbox, self->other, ""), ERROR_appkey_required);
+    assert_int_equal(s_ask_app(self, self->sandbox, self->other, wrong), ERROR_invalid_appkey);
+    assert_int_equal(s_ask_app(self, marketplace, self->other, self->appkey), ERROR_invalid_appkey);
+    assert_int_equal(s_ask_app(self, "1", self->other, self->appkey), ERROR_unknown_app);
+    assert_int_equal(s_ask_app(self, self->sandbox, "bad", self->appkey), ERROR_invalid_token);
+    wire_request_t request = s_request(self, OP_extension_incoming, self->sandbox, self->other);
+    snprintf(self->appkey_sent, sizeof self->appkey_sent, "%s", self->appkey);
+    request.appkey = slice_of(self->appkey_sent);
+    assert_int_equal(s_judge(self, &request), ERROR_none);
+    assert_int_equal(request.principal.environment, ENVIRONMENT_SANDBOX);
+    assert_true(slice_is(request.target, self->sandbox));
+    assert_int_equal(self->appkey_sent[0], 0);
+    YARD_CHANGE(self->yard, view);
+    extensions_archive(view, &self->extension.id, 5);
+    YARD_DONE(view);
+    assert_int_equal(s_ask_app(self, self->sandbox, self->other, wrong), ERROR_archived);
+}
+
+static void a_rate_limit_comes_before_the_target(void **state)
+{
+    bench_t *self = *state;
+    wire_reply_t reply;
+    YARD_CHANGE(self->yard, view);
+    tokens_limit(view, &self->token_id, 1, 2);
+    YARD_DONE(view);
+    assert_int_equal(s_ask(self, OP_channel_message, "general", self->token), ERROR_none);
+    assert_int_equal(s_ask(self, OP_channel_message, "nowhere", self->token),
+                     ERROR_unknown_channel);
+    wire_request_t request = s_request(self, OP_channel_message, "nowhere", self->token);
+    view_renew(self->view);
+    verdict_t verdict = verdict_judge(&self->judge, self->view, &request, 1000, 1000);
+    verdict_reply(&verdict, &request, &reply);
+    assert_int_equal(reply.status, 429);
+    assert_int_equal(reply.error, ERROR_rate_limited);
+    assert_int_equal(reply.retry_after_s, 1);
+    assert_int_equal(reply.facts, 3);
+    assert_int_equal(reply.fact[0].fact, FACT_RATE_LIMIT);
+    assert_int_equal(reply.fact[0].value, 1);
+    assert_int_equal(reply.fact[2].fact, FACT_RATE_RESET_S);
+    assert_int_equal(reply.fact[2].value, 1);
+    request = s_request(self, OP_channel_message, "general", self->token);
+    request.attempt = 2;
+    assert_int_equal(s_judge(self, &request), ERROR_none);
+    /* Another token of the same kind is not touched; a wrong one is never charged. */
+    assert_int_equal(s_ask(self, OP_bot_incoming, "builds", self->other), ERROR_none);
+}
+
+static void an_unknown_operation_is_unavailable(void **state)
+{
+    bench_t *self = *state;
+    assert_int_equal(s_ask(self, 19, "general", self->token), ERROR_unavailable);
+    assert_int_equal(s_ask(self, 60000, "general", self->token), ERROR_unavailable);
+    assert_int_equal(s_ask(self, OP_user_create, "general", self->token), ERROR_unavailable);
+}
+
+static void every_public_operation_can_be_judged(void **state)
+{
+    bench_t *self = *state;
+    for (size_t i = 0; i < op_table_len; i++)
+        if (op_table[i].credentials != CRED_ADMIN)
+            assert_int_equal(s_ask(self, op_table[i].number, "general", "bad"),
+                             ERROR_invalid_token);
+}
+
+static void s_key(bench_t *self, unsigned op, const char *target, const char *token,
+                  const char *key, uint8_t dedupe[WIRE_DEDUPE])
+{
+    pack_t headers = {0};
+    wire_pairs_add(&headers, slice_of("content-type"), slice_of("application/json"));
+    wire_pairs_add(&headers, slice_of("idempotency-key"), slice_of(key));
+    wire_request_t request = s_request(self, op, target, token);
+    request.headers = wire_pairs_of(&headers);
+    assert_int_equal(s_judge(self, &request), ERROR_none);
+    assert_int_equal(request.principal.dedupe.len, WIRE_DEDUPE);
+    memcpy(dedupe, request.principal.dedupe.data, WIRE_DEDUPE);
+    pack_free(&headers);
+}
+
+static void a_dedupe_key_belongs_to_user_operation_target_and_key(void **state)
+{
+    bench_t *self = *state;
+    uint8_t first[WIRE_DEDUPE], other[WIRE_DEDUPE];
+    s_key(self, OP_bot_incoming, "builds", self->token, "k1", first);
+    s_key(self, OP_bot_incoming, "builds", self->token, "k1", other);
+    assert_memory_equal(first, other, WIRE_DEDUPE);
+    s_key(self, OP_bot_incoming, "builds", self->token, "k2", other);
+    assert_memory_not_equal(first, other, WIRE_DEDUPE);
+    s_key(self, OP_bot_message, "builds", self->token, "k1", other);
+    assert_memory_not_equal(first, other, WIRE_DEDUPE);
+    s_key(self, OP_bot_incoming, "builds", self->other, "k1", other);
+    assert_memory_not_equal(first, other, WIRE_DEDUPE);
+    s_key(self, OP_channel_message, "general", self->token, "k1", other);
+    assert_memory_not_equal(first, other, WIRE_DEDUPE);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, s_setup, s_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_accepted_request_has_its_principal_and_no_credentials),
+        TEST(a_target_becomes_canonical),
+        TEST(unknown_deleted_and_malformed_tokens_are_alike),
+        TEST(a_foreign_token_is_accepted),
+        TEST(a_deleted_users_token_is_unknown),
+        TEST(an_expired_token_says_so),
+        TEST(each_target_is_found_or_named_unknown),
+        TEST(who_may),
+        TEST(an_extension_needs_its_appkey),
+        TEST(a_rate_limit_comes_before_the_target),
+        TEST(an_unknown_operation_is_unavailable),
+        TEST(every_public_operation_can_be_judged),
+        TEST(a_dedupe_key_belongs_to_user_operation_target_and_key),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
