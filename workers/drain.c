@@ -103,7 +103,7 @@ journal_entry_t **drain_close(drain_t *self, int64_t now_ms, int64_t wall_ms, si
     *count = 0;
     for (size_t i = 0; i < self->jobs_len; i++) {
         job_t *job = &self->jobs[i];
-        if (job->deadline_ms <= now_ms) {
+        if (job->kind != JOB_DROPPED && job->deadline_ms <= now_ms) {
             job->kind = JOB_DROPPED;
             metric_add(METRIC_expired_total, 1);
         }
