@@ -10,10 +10,13 @@ int main(int argc, char **argv)
     char monitor[256];
 
     conf_start(&start, "postern-authd", "authd", argc, argv);
+    const char *own[] = {conf_text(start.conf, SET_data_directory),
+                         conf_text(start.conf, SET_data_sockets),
+                         conf_text(start.conf, SET_authd_master_key), NULL};
     life_begin();
     life_make_dir(conf_text(start.conf, SET_data_sockets));
+    life_drop_privileges(conf_text(start.conf, SET_process_user), own);
     authd_t *authd = authd_new(&start);
-    life_drop_privileges(conf_text(start.conf, SET_process_user));
     conf_address(start.conf, SET_authd_monitor, start.index, monitor, sizeof monitor);
     monitor_start(start.process, monitor);
     authd_run(authd);

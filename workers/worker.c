@@ -107,7 +107,6 @@ static void s_open_journal(worker_t *self)
     const char *directory = conf_text(conf, SET_data_directory);
     snprintf(path, sizeof path, "%s/%s-%u", directory, self->role->section, self->shard.shard);
     snprintf(lock, sizeof lock, "%s.lock", path);
-    life_make_dir(directory);
     life_lock(lock, true);
     journal_options_t options = {
         .path = path,
@@ -325,10 +324,13 @@ int worker_main(const worker_role_t *role, int argc, char **argv)
     conf_start_t start;
     char address[300];
     conf_start(&start, role->process, role->section, argc, argv);
+    const char *own[] = {conf_text(start.conf, SET_data_directory),
+                         conf_text(start.conf, SET_data_sockets), NULL};
     log_open(start.process, (log_level_t)log_level_of(conf_text(start.conf, SET_log_level)));
     life_begin();
+    life_make_dir(conf_text(start.conf, SET_data_directory));
+    life_drop_privileges(conf_text(start.conf, SET_process_user), own);
     worker_t *worker = worker_new(role, start.conf, start.index);
-    life_drop_privileges(conf_text(start.conf, SET_process_user));
     conf_address(start.conf, role->monitor, start.index, address, sizeof address);
     monitor_start(start.process, address);
     log_info("worker.start", "shard=%u monitor=%s", start.index, address);

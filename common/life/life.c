@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -106,17 +107,24 @@ void life_make_dir(const char *path)
                   LOG_Q("not a directory"));
 }
 
-void life_drop_privileges(const char *user)
+void life_drop_privileges(const char *user, const char *const *own)
 {
     if (*user == '\0' || geteuid() != 0)
         return;
+    int death_signal = 0; /* of the supervisor, which a change of user takes away */
+    prctl(PR_GET_PDEATHSIG, &death_signal);
     struct passwd *to = getpwnam(user);
     if (!to)
         log_fatal(EXIT_CONFIG, "life.user", "user=%s err=%s", LOG_Q(user),
                   LOG_Q("no such user; make it or change process.user"));
+    for (; own && *own; own++)
+        if (chown(*own, to->pw_uid, to->pw_gid) != 0 && errno != ENOENT)
+            log_fatal(EXIT_CONFIG, "life.user", "path=%s err=%s", LOG_Q(*own),
+                      LOG_Q(strerror(errno)));
     if (initgroups(user, to->pw_gid) != 0 || setresgid(to->pw_gid, to->pw_gid, to->pw_gid) != 0 ||
         setresuid(to->pw_uid, to->pw_uid, to->pw_uid) != 0)
         log_fatal(EXIT_CONFIG, "life.user", "user=%s err=%s", LOG_Q(user), LOG_Q(strerror(errno)));
+    prctl(PR_SET_PDEATHSIG, death_signal);
     secret_protect_process(); /* setresuid makes a process dumpable again */
 }
 

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Blocks the signals and makes the descriptor; before any thread exists. Also secret_protect_process
- * and tzset (libh2o reads the zone in each thread). */
+/* Blocks the signals and makes the descriptor; before any thread exists. Also
+ * secret_protect_process and tzset (libh2o reads the zone in each thread). */
 void life_begin(void);
 
 /* Readable when a signal waits. Owned by life. */
@@ -27,8 +27,10 @@ void life_lock(const char *path, bool wait);
 /* Makes a directory and its parents (mode 0700 for the last) if missing; exits when it cannot. */
 void life_make_dir(const char *path);
 
-/* Becomes USER (name) with its groups when root; no-op for "". Exits on failure. */
-void life_drop_privileges(const char *user);
+/* Becomes USER (name) with its groups when root; no-op for "". OWN (NULL: none) is a
+ * NULL-terminated list of paths that are given to that user first, where they exist. The
+ * supervisor's death signal is kept. Exits on failure. */
+void life_drop_privileges(const char *user, const char *const *own);
 
 /* Tells a supervisor that the process can serve: writes one byte to the descriptor that the
  * environment's POSTERN_READY_FD names, then closes it. Once; later calls do nothing. */

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -207,9 +208,13 @@ static void test_directories(void **state)
 
 static void s_become(void *arg)
 {
-    life_drop_privileges(arg);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    life_drop_privileges(arg, NULL);
     printf("uid=%d gid=%d\n", (int)getuid(), (int)getegid());
     printf("back=%d\n", setuid(0));
+    int signal = 0;
+    prctl(PR_GET_PDEATHSIG, &signal);
+    printf("death=%d\n", signal);
 }
 
 static void test_privileges(void **state)
@@ -225,6 +230,7 @@ static void test_privileges(void **state)
     assert_null(strstr(text, "uid=0"));
     assert_null(strstr(text, "gid=0"));
     assert_non_null(strstr(text, "back=-1"));
+    assert_non_null(strstr(text, "death=9")); /* no orphans when the supervisor is killed */
     assert_int_equal(child_run(s_become, (void *)"nobody-like-this", text, sizeof text), 78);
     assert_non_null(strstr(text, "nobody-like-this"));
 }
