@@ -113,7 +113,7 @@ def fdatasync(directory, count):
 
 
 def run_all(plan, ring, nchan, postgres):
-    """{(peer, connections): [result, …]} and the fdatasync medians in ms."""
+    """{(peer, connections): [result, …]} and the fdatasync medians in ms, one a round."""
     results, syncs = {}, []
     tokens = ring.dir / "tokens"
     tokens.write_text("".join(f"{token} {channel}\n" for token, channel in ring.pairs))
@@ -127,28 +127,41 @@ def run_all(plan, ring, nchan, postgres):
                 results.setdefault((name, connections), []).append(result)
         result = measure(postgres, postgres.run, plan)
         results.setdefault(("PostgreSQL", PG_CLIENTS), []).append(result)
-    return {key: median(found) for key, found in results.items()}, statistics.median(syncs)
+    return results, syncs
 
 
 def table(results):
+    results = {key: median(found) for key, found in results.items()}
     say(f"\n{'peer':<11}{'conns':>6}{'msg/s':>9}{'p50 ms':>9}{'p99 ms':>9}   CPU µs a message")
     for (name, connections), r in sorted(results.items(), key=lambda row: (row[0][1], row[0][0])):
         cpu = "  ".join(f"{process} {us:.1f}" for process, us in r["cpu"].items() if us >= 0.05)
         say(f"{name:<11}{connections:>6}{r['rate']:>9.0f}{r['p50']:>9.2f}{r['p99']:>9.2f}   {cpu}")
 
 
-def ratios(results, sync_ms):
-    ring = results["ring", 256]["rate"]
+def ratios(results, syncs):
+    """Each ratio is made within a round, where both sides had the same minutes; then the median."""
+    def rates(*key):
+        return [result["rate"] for result in results[key]]
+
     found = {
-        "ring / nchan, 256 connections": (ring / results["nchan", 256]["rate"], "at least 0.60"),
+        "ring / nchan, 256 connections":
+            ([a / b for a, b in zip(rates("ring", 256), rates("nchan", 256))], "at least 0.60"),
         "ring (256) / PostgreSQL (64)":
-            (ring / results["PostgreSQL", PG_CLIENTS]["rate"], "at least 2.50"),
+            ([a / b for a, b in zip(rates("ring", 256), rates("PostgreSQL", PG_CLIENTS))],
+             "at least 2.50"),
         "ring's median at 1 connection / fdatasync":
-            (results["ring", 1]["p50"] / sync_ms, "at most 5.00"),
+            ([a["p50"] / b for a, b in zip(results["ring", 1], syncs)], "at most 5.00"),
     }
-    say(f"\nfdatasync of this disk: median {sync_ms:.3f} ms\n")
-    for name, (value, bound) in found.items():
-        say(f"{name:<42}{value:>6.2f}   ({bound})")
+    say(f"\nfdatasync of this disk: median {statistics.median(syncs):.3f} ms\n")
+    for name, (values, bound) in found.items():
+        each = "  ".join(f"{value:.2f}" for value in values)
+        say(f"{name:<42}{statistics.median(values):>6.2f}   ({bound}; rounds: {each})")
+
+
+def stolen():
+    """Jiffies that the host took from this machine, and all."""
+    times = [int(word) for word in open("/proc/stat").readline().split()[1:9]]
+    return times[7], sum(times)
 
 
 def machine():
@@ -168,10 +181,13 @@ def main():
             say(f"start {make.__name__.removesuffix('Peer').lower()}")
             opened.append(make(plan))
         ring = opened[0]
-        before = ring.stored()
-        results, sync_ms = run_all(plan, *opened)
+        before, (stolen_before, all_before) = ring.stored(), stolen()
+        results, syncs = run_all(plan, *opened)
+        stolen_after, all_after = stolen()
         table(results)
-        ratios(results, sync_ms)
+        ratios(results, syncs)
+        share = (stolen_after - stolen_before) / (all_after - all_before)
+        say(f"time that the host took from this machine: {share:.1%}")
         say(f"stored by the ring in all: {ring.stored() - before}")
     finally:
         for peer in reversed(opened):

@@ -121,6 +121,7 @@ def sanitizer_environment(directory):
         "LSAN_OPTIONS": f"suppressions={supp}/lsan.supp:print_suppressions=0",
         "UBSAN_OPTIONS": f"{log}:print_stacktrace=1:halt_on_error=1",
         "TSAN_OPTIONS": f"{log}:halt_on_error=1:second_deadlock_stack=1:exitcode=99:"
+                        "atexit_sleep_ms=100:"
                         f"suppressions={supp}/tsan.supp",
     }
 
