@@ -3,6 +3,7 @@
 #include "authd/task.h"
 #include "common/base/secret.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { RATE_MOST = 1000000, BURST_MOST = 10000000, IMPORT_MOST = 100 };
@@ -32,10 +33,31 @@ static error_code_t s_find(task_t *task, token_t *token)
     return ERROR_none;
 }
 
-/* Records TEXT as a token of the user; name, rate and burst are the arguments'. */
-static error_code_t s_add(task_t *task, const uuid_t7 *user, slice_t text, token_t *token)
+/* The user whom tokens are made for, copied: what a view shows ends with its next change. */
+typedef struct {
+    uuid_t7 id;
+    size_t name_len;
+    char name[USER_NAME_MOST];
+} owner_t;
+
+static error_code_t s_find_owner(task_t *task, owner_t *owner)
 {
-    *token = (token_t){.user = *user,
+    user_t user;
+    error_code_t code = task_user(task, task->target, "target", &user);
+    if (code != ERROR_none)
+        return code;
+    assert(user.name.len <= USER_NAME_MOST);
+    owner->id = user.id;
+    owner->name_len = user.name.len;
+    memcpy(owner->name, user.name.data, user.name.len);
+    return ERROR_none;
+}
+
+/* Records TEXT as a token of the user; name, rate and burst are the arguments'. */
+static error_code_t s_add(task_t *task, const owner_t *owner, slice_t text, token_t *token)
+{
+    *token = (token_t){.user = owner->id,
+                       .display = slice(owner->name, owner->name_len),
                        .rate = task_uint(task, "rate", TOKEN_DEFAULT),
                        .burst = task_uint(task, "burst", TOKEN_DEFAULT),
                        .name = task_text(task, "name"),
@@ -57,14 +79,13 @@ static error_code_t s_add(task_t *task, const uuid_t7 *user, slice_t text, token
 static error_code_t s_create(task_t *task)
 {
     char text[TOKEN_LEN + 1];
-    user_t user;
+    owner_t owner;
     token_t token;
-    error_code_t code = task_user(task, task->target, "target", &user);
+    error_code_t code = s_find_owner(task, &owner);
     if (code != ERROR_none)
         return code;
-    uuid_t7 id = user.id;
     token_make(text);
-    code = s_add(task, &id, slice(text, TOKEN_LEN), &token);
+    code = s_add(task, &owner, slice(text, TOKEN_LEN), &token);
     if (code == ERROR_none) {
         task_object(task, &token.id, token.name);
         task->result =
@@ -76,7 +97,7 @@ static error_code_t s_create(task_t *task)
     return code;
 }
 
-static error_code_t s_import_one(task_t *task, const uuid_t7 *user, size_t i, slice_t text,
+static error_code_t s_import_one(task_t *task, const owner_t *owner, size_t i, slice_t text,
                                  json_t *rows)
 {
     token_t token;
@@ -85,7 +106,7 @@ static error_code_t s_import_one(task_t *task, const uuid_t7 *user, size_t i, sl
                          "tokens[%zu]: must be 32 to 128 printable ASCII characters without the "
                          "prefix psm_, and a pst_ token whole. Nothing was imported.",
                          i);
-    error_code_t code = s_add(task, user, text, &token);
+    error_code_t code = s_add(task, owner, text, &token);
     if (code == ERROR_conflict)
         return task_fail(task, code,
                          "tokens[%zu]: this token exists already. Nothing was imported.", i);
@@ -97,19 +118,18 @@ static error_code_t s_import_one(task_t *task, const uuid_t7 *user, size_t i, sl
 
 static error_code_t s_import(task_t *task)
 {
-    user_t user;
+    owner_t owner;
     size_t i;
     json_t *item, *rows;
-    error_code_t code = task_user(task, task->target, "target", &user);
+    error_code_t code = s_find_owner(task, &owner);
     if (code != ERROR_none)
         return code;
-    uuid_t7 id = user.id;
-    task_object(task, &id, user.email);
+    task_object(task, &owner.id, slice(owner.name, owner.name_len));
     rows = json_array();
     json_array_foreach(task_list(task, "tokens"), i, item)
     {
         slice_t text = slice(json_string_value(item), json_string_length(item));
-        code = s_import_one(task, &id, i, text, rows);
+        code = s_import_one(task, &owner, i, text, rows);
         if (code != ERROR_none)
             break;
     }

@@ -3,6 +3,10 @@
 #include "authd/directory/record.h"
 #include "authd/directory/table.h"
 
+#include <assert.h>
+
+enum { NAME_MOST = 80 /* longest name of any kind */ };
+
 static const struct {
     table_t table, by_name, people;
     size_t name_most;
@@ -28,43 +32,50 @@ bool place_is_name(place_kind_t kind, slice_t name)
     return true;
 }
 
-static void s_read(const uuid_t7 *id, slice_t bytes, place_t *place)
+static void s_read(slice_t bytes, place_t *place)
 {
     record_t record = record_begin(bytes);
-    place->id = *id;
+    place->id = record_uuid(&record, "id");
     place->name = record_bytes(&record, "name");
     place->owner = record_uuid(&record, "owner");
     place->archived_ms = record_uint(&record, "archived", 0);
     place->created_ms = record_uint(&record, "created", 0);
 }
 
+/* The record stands under the id and under the name, so that a verdict reads one row. */
 static void s_put(view_t *view, place_kind_t kind, const place_t *place)
 {
-    pack_t *record = table_record(view, 4);
+    char name[NAME_MOST];
+    assert(place->name.len <= sizeof name);
+    memcpy(name, place->name.data, place->name.len);
+    slice_t key = slice(name, place->name.len);
+    pack_t *record = table_record(view, 5);
+    pack_pair_bin(record, "id", place->id.bytes, UUID_BYTES);
     pack_pair_str(record, "name", place->name);
     pack_pair_bin(record, "owner", place->owner.bytes, UUID_BYTES);
     pack_pair_uint(record, "archived", place->archived_ms);
     pack_pair_uint(record, "created", place->created_ms);
     table_put_record(view, s_kinds[kind].table, table_key(&place->id), record);
+    table_put_record(view, s_kinds[kind].by_name, key, record);
+}
+
+static bool s_get(view_t *view, table_t table, slice_t key, place_t *place)
+{
+    slice_t bytes;
+    if (!table_get(view, table, key, &bytes))
+        return false;
+    s_read(bytes, place);
+    return true;
 }
 
 bool places_get(view_t *view, place_kind_t kind, const uuid_t7 *id, place_t *place)
 {
-    slice_t bytes;
-    if (!table_get(view, s_kinds[kind].table, table_key(id), &bytes))
-        return false;
-    s_read(id, bytes, place);
-    return true;
+    return s_get(view, s_kinds[kind].table, table_key(id), place);
 }
 
 bool places_named(view_t *view, place_kind_t kind, slice_t name, place_t *place)
 {
-    slice_t bytes;
-    if (!table_get(view, s_kinds[kind].by_name, name, &bytes))
-        return false;
-    record_t record = record_begin(bytes);
-    uuid_t7 id = record_uuid(&record, "id");
-    return places_get(view, kind, &id, place);
+    return s_get(view, s_kinds[kind].by_name, name, place);
 }
 
 bool places_find(view_t *view, place_kind_t kind, slice_t name_or_id, place_t *place)
@@ -78,14 +89,10 @@ bool places_find(view_t *view, place_kind_t kind, slice_t name_or_id, place_t *p
 
 bool places_next(view_t *view, place_kind_t kind, const uuid_t7 *after, place_t *place)
 {
-    slice_t key, bytes;
-    slice_t past = after ? table_key(after) : slice("", 0);
-    if (!table_next(view, s_kinds[kind].table, slice("", 0), past, &key, &bytes) ||
-        key.len != UUID_BYTES)
+    slice_t bytes, past = after ? table_key(after) : slice("", 0);
+    if (!table_next(view, s_kinds[kind].table, slice("", 0), past, NULL, &bytes))
         return false;
-    uuid_t7 id;
-    memcpy(id.bytes, key.data, UUID_BYTES);
-    s_read(&id, bytes, place);
+    s_read(bytes, place);
     return true;
 }
 
@@ -95,9 +102,6 @@ int places_add(view_t *view, place_kind_t kind, const place_t *place)
     if (table_get(view, s_kinds[kind].by_name, place->name, &taken))
         return -1;
     s_put(view, kind, place);
-    pack_t *record = table_record(view, 1);
-    pack_pair_bin(record, "id", place->id.bytes, UUID_BYTES);
-    table_put_record(view, s_kinds[kind].by_name, place->name, record);
     return 0;
 }
 

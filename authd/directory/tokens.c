@@ -11,16 +11,22 @@ void token_hash(slice_t text, uint8_t hash[TOKEN_HASH])
 }
 
 /* Fields in the order in which s_put writes them; what a verdict needs comes first. */
+static void s_read_first(record_t *record, token_t *token)
+{
+    token->id = record_uuid(record, "id");
+    token->user = record_uuid(record, "user");
+    token->display = record_bytes(record, "display");
+    token->rate = record_uint(record, "rate", TOKEN_DEFAULT);
+    token->burst = record_uint(record, "burst", TOKEN_DEFAULT);
+    token->expires_ms = record_uint(record, "expires", 0);
+    token->scope = record_bytes(record, "scope");
+}
+
 static void s_read(const uint8_t hash[TOKEN_HASH], slice_t bytes, token_t *token)
 {
     record_t record = record_begin(bytes);
+    s_read_first(&record, token);
     memcpy(token->hash, hash, TOKEN_HASH);
-    token->id = record_uuid(&record, "id");
-    token->user = record_uuid(&record, "user");
-    token->rate = record_uint(&record, "rate", TOKEN_DEFAULT);
-    token->burst = record_uint(&record, "burst", TOKEN_DEFAULT);
-    token->expires_ms = record_uint(&record, "expires", 0);
-    token->scope = record_bytes(&record, "scope");
     token->name = record_bytes(&record, "name");
     token->last4 = record_bytes(&record, "last4");
     token->created_ms = record_uint(&record, "created", 0);
@@ -28,9 +34,10 @@ static void s_read(const uint8_t hash[TOKEN_HASH], slice_t bytes, token_t *token
 
 static void s_put(view_t *view, const token_t *token)
 {
-    pack_t *record = table_record(view, 10);
+    pack_t *record = table_record(view, 11);
     pack_pair_bin(record, "id", token->id.bytes, UUID_BYTES);
     pack_pair_bin(record, "user", token->user.bytes, UUID_BYTES);
+    pack_pair_str(record, "display", token->display);
     pack_pair_uint(record, "rate", token->rate);
     pack_pair_uint(record, "burst", token->burst);
     pack_pair_uint(record, "expires", token->expires_ms);
@@ -59,6 +66,16 @@ bool tokens_get(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token)
     if (!table_get(view, TABLE_tokens, slice(hash, TOKEN_HASH), &bytes))
         return false;
     s_read(hash, bytes, token);
+    return true;
+}
+
+bool tokens_judge(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token)
+{
+    slice_t bytes;
+    if (!table_get(view, TABLE_tokens, slice(hash, TOKEN_HASH), &bytes))
+        return false;
+    record_t record = record_begin(bytes);
+    s_read_first(&record, token);
     return true;
 }
 

@@ -25,6 +25,7 @@ typedef struct {
     uint64_t rate;       /* requests a second, 0: no limit, or TOKEN_DEFAULT */
     uint64_t burst;      /* requests at once, or TOKEN_DEFAULT */
     uint64_t expires_ms; /* 0: never */
+    slice_t display;     /* its user's name, repeated here so that a verdict needs no other row */
     slice_t scope;       /* "": all that its user may do */
     slice_t name, last4;
     uint64_t created_ms;
@@ -42,6 +43,9 @@ typedef struct {
 void token_hash(slice_t text, uint8_t hash[TOKEN_HASH]);
 
 bool tokens_get(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token);
+/* The same for a verdict: reads up to scope, and leaves the rest of TOKEN as it is. A token that is
+ * found belongs to an active user: a user's tokens die with it. */
+bool tokens_judge(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token);
 bool tokens_find(view_t *view, const uuid_t7 *id, token_t *token);
 /* The user's next past AFTER (NULL: the first). */
 bool tokens_next(view_t *view, const uuid_t7 *user, const uuid_t7 *after, token_t *token);

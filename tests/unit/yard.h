@@ -76,6 +76,7 @@ static inline tokens_add_t yard_token_as(yard_t *self, const uuid_t7 *user, cons
 {
     token->user = *user;
     token->last4 = slice_of("last");
+    token->display = slice_of("Some One");
     token->name = token->scope = slice_of("");
     uuid_new(&token->id);
     token_hash(slice_of(text), token->hash);
