@@ -151,10 +151,12 @@ authd_t *authd_new(const conf_start_t *start)
     self->refusals = wire_batch_new();
     self->gateways = s_bind(self);
     self->forward = forward_new(start->conf, self->name, &self->self);
-    if (start->index == 0)
+    if (start->index == 0) {
         self->control = control_start(start, self->directory, self->usage);
-    else
+    } else {
         monitor_check("directory", CHECK_OK, "open for reading");
+        log_warn("usage.none", "err=%s", LOG_Q("a reader does not record how tokens are used"));
+    }
     return self;
 }
 
