@@ -86,14 +86,18 @@ void bridge_queue(bridge_t *self, slot_t *slot)
         inflight_queue(self->inflight, slot, s_choose(self, slot));
 }
 
-/* Queues again what went by ROUTE (any: -1) and was not sent within the last APART ms. */
+/* Queues again what went by ROUTE (any: -1), but what was sent within the last APART ms only when
+ * these are over. */
 static void s_resend(bridge_t *self, int route, int64_t apart)
 {
     int64_t now = clock_ms();
     for (slot_t *slot = NULL; (slot = inflight_next(self->inflight, slot));)
-        if (slot->attempts && !slot->pending && now - slot->sent_ms >= apart &&
-            (route < 0 || slot->route == (unsigned)route))
-            bridge_queue(self, slot);
+        if (slot->attempts && !slot->pending && (route < 0 || slot->route == (unsigned)route)) {
+            if (now - slot->sent_ms >= apart)
+                bridge_queue(self, slot);
+            else
+                inflight_hurry(self->inflight, slot, slot->sent_ms + apart);
+        }
 }
 
 /* A refusal for lack of room proves something only when nothing else is on the way. */

@@ -19,7 +19,8 @@ struct inflight {
     unsigned pending_len;
     uint64_t pending_bytes;
     int64_t deadline_ms, first_resend_ms;
-    uint32_t *table; /* open addressing by id */
+    int64_t hurry_ms; /* until then some are due out of their order; 0: none are */
+    uint32_t *table;  /* open addressing by id */
     uint32_t mask;
 };
 
@@ -237,6 +238,14 @@ void inflight_sent(inflight_t *self, slot_t *slot, int64_t now_ms)
     slot->resend_ms = held ? 0 : inflight_next_resend(slot->attempts, now_ms, slot->deadline_ms);
 }
 
+void inflight_hurry(inflight_t *self, slot_t *slot, int64_t at_ms)
+{
+    if (slot->resend_ms == 0 || slot->resend_ms > at_ms)
+        slot->resend_ms = at_ms;
+    if (at_ms > self->hurry_ms)
+        self->hurry_ms = at_ms;
+}
+
 void inflight_hold(slot_t *slot)
 {
     slot->resend_ms = 0;
@@ -252,7 +261,8 @@ void inflight_tick(inflight_t *self, int64_t now_ms, const inflight_calls_t *cal
     slot_t *next;
     for (slot_t *slot = inflight_next(self, NULL); slot; slot = next) {
         /* Nothing is due for this one, nor for those that came after it. */
-        if (slot->born_ms + self->first_resend_ms > now_ms && slot->deadline_ms > now_ms)
+        if (self->hurry_ms == 0 && slot->born_ms + self->first_resend_ms > now_ms &&
+            slot->deadline_ms > now_ms)
             break;
         next = inflight_next(self, slot);
         if (slot->deadline_ms <= now_ms)
@@ -260,6 +270,8 @@ void inflight_tick(inflight_t *self, int64_t now_ms, const inflight_calls_t *cal
         else if (slot->resend_ms && slot->resend_ms <= now_ms && !slot->pending)
             calls->resend(arg, slot);
     }
+    if (self->hurry_ms <= now_ms)
+        self->hurry_ms = 0;
 }
 
 unsigned inflight_len(const inflight_t *self)

@@ -69,6 +69,8 @@ void inflight_reroute(inflight_t *self, unsigned from, unsigned to);
 void inflight_unqueue(inflight_t *self, slot_t *slot);
 /* The same, because an attempt was sent now: counts it and plans the next. */
 void inflight_sent(inflight_t *self, slot_t *slot, int64_t now_ms);
+/* Makes the next attempt due at AT_MS at the latest. */
+void inflight_hurry(inflight_t *self, slot_t *slot, int64_t at_ms);
 /* No more resends by time (the entry is stored). */
 void inflight_hold(slot_t *slot);
 

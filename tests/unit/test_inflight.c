@@ -147,6 +147,29 @@ static void test_ticks(void **state)
 }
 
 /* What waits for credit is not queued again, what is stored is not sent again, and both expire. */
+/* News makes a young one due although nothing of its age is. */
+static void test_hurry(void **state)
+{
+    ticks_t ticks = {.inflight = inflight_new(4, 1, DEADLINE)};
+    (void)state;
+    slot_t *slot = s_add(ticks.inflight, 1, 50000);
+    slot_t *other = s_add(ticks.inflight, 2, 50010);
+    inflight_queue(ticks.inflight, slot, 0);
+    inflight_sent(ticks.inflight, slot, 50000);
+    inflight_queue(ticks.inflight, other, 0);
+    inflight_sent(ticks.inflight, other, 50010);
+    inflight_hurry(ticks.inflight, other, 50210);
+    s_tick(&ticks, 50200);
+    assert_int_equal(ticks.resent, 0);
+    s_tick(&ticks, 50300);
+    assert_int_equal(ticks.resent, 1);
+    s_tick(&ticks, 50400);
+    assert_int_equal(ticks.resent, 1);
+    s_tick(&ticks, 51000);
+    assert_int_equal(ticks.resent, 2);
+    inflight_destroy(&ticks.inflight);
+}
+
 static void test_pending_and_held(void **state)
 {
     ticks_t ticks = {.inflight = inflight_new(4, 1, DEADLINE)};
@@ -259,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_schedule),
         cmocka_unit_test(test_ticks),
+        cmocka_unit_test(test_hurry),
         cmocka_unit_test(test_pending_and_held),
         cmocka_unit_test(test_order_of_deadlines),
         cmocka_unit_test(test_short_deadline),
