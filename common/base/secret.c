@@ -38,9 +38,11 @@ void token_make(char text[TOKEN_LEN + 1])
 
 static bool s_is_base62(const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        if (!memchr(s_alphabet, text[i], sizeof s_alphabet - 1))
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        if (!(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z'))
             return false;
+    }
     return true;
 }
 
