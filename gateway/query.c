@@ -33,6 +33,7 @@ void query_wipe(query_t *self)
     secret_wipe(self->appkey.text, self->appkey.len);
     self->token.len = self->appkey.len = 0;
     self->token.present = self->appkey.present = false;
+    self->token.oversized = self->appkey.oversized = false;
 }
 
 static error_code_t s_secret(query_t *self, query_secret_t *secret, slice_t raw,
@@ -106,14 +107,14 @@ error_code_t query_parse(query_t *self, slice_t query, unsigned most, const char
     if (query.len > QUERY_URL)
         return ERROR_uri_too_long;
     while (query.len) {
-        const char *and = memchr(query.data, '&', query.len);
-        size_t len = and? (size_t)(and-query.data) : query.len;
+        const char *end = memchr(query.data, '&', query.len);
+        size_t len = end ? (size_t)(end - query.data) : query.len;
         if (len) {
             error_code_t error = s_pair(self, slice(query.data, len), most, detail);
             if (error)
                 return error;
         }
-        len += and? 1 : 0;
+        len += end ? 1 : 0;
         query = slice(query.data + len, query.len - len);
     }
     return ERROR_none;
