@@ -1,0 +1,317 @@
+"""Bad input over HTTP: bodies, queries, credentials, names. Every refusal says what was wrong."""
+
+import json
+import uuid
+
+import pytest
+
+from harness.connection import Connection, chunked, post
+
+LIMIT = 262144  # gateway.body_bytes
+
+
+@pytest.fixture
+def ada(ring, name):
+    return ring.user(name)
+
+
+@pytest.fixture
+def channel(ring, name, ada):
+    ring.channel(name, ada)
+    return name
+
+
+@pytest.fixture
+def bot(ring, name, ada):
+    ring.bot(name, ada)
+    return name
+
+
+@pytest.fixture
+def raw(ring):
+    with Connection(ring.port) as connection:
+        yield connection
+
+
+def channel_path(name, token):
+    return f"/api/v2/channelsbyname/{name}/message?zapikey={token}"
+
+
+def bot_path(name, token):
+    return f"/api/v2/bots/{name}/incoming?zapikey={token}"
+
+
+# --- Bodies
+
+@pytest.mark.parametrize("body", [
+    b'{"text":', b'{"text":"x"', b'{"text":"x"}}', b"{'text':'x'}", b'{"text":"x",}',
+    b'{"text":"a\xff"}', b'{"text":"\xed\xa0\x80"}', b'{"text":"\xc0\xaf"}', b'{"text":"\\ud800"}',
+    b'{"text":"a\x00b"}', b'\x00{"text":"x"}', b'{"text":"a\nb"}', b'{"text":NaN}',
+    b'{"text":"x"}\x00', b"[" * 5000, b'{"a":' * 5000, b'{"text":"x","n":' + b"9" * 400 + b"}",
+], ids=range(17))
+def test_malformed_json_is_400_and_not_stored(ring, raw, ada, channel, body):
+    answer = raw.post(channel_path(channel, ada.token), body, ["Content-Type: application/json"])
+    assert (answer.status, answer.code) == (400, "invalid_json"), answer
+    assert raw.post(channel_path(channel, ada.token), b'{"text":"next"}').status == 204
+    assert ring.texts(channel, ada.token) == ["next"]
+
+
+@pytest.mark.parametrize("body", ["[]", '["text"]', '"text"', "1", "null", "true"])
+def test_json_that_is_no_object_is_400(raw, ada, channel, body):
+    answer = raw.post(channel_path(channel, ada.token), body.encode(),
+                      ["Content-Type: application/json"])
+    assert answer.status == 400 and answer.code in ("invalid_json", "invalid_message"), answer
+
+
+@pytest.mark.parametrize("message, path", [
+    ({"text": "x" * 5001}, "text"),
+    ({"text": ["x"]}, "text"),
+    ({"text": {"a": 1}}, "text"),
+    ({"text": None}, "text"),
+    ({"text": "x", "bot": "name"}, "bot"),
+    ({"text": "x", "bot": {"name": 1}}, "bot.name"),
+    ({"text": "x", "card": []}, "card"),
+    ({"text": "x", "card": {"title": "t" * 201}}, "card.title"),
+    ({"text": "x", "slides": {}}, "slides"),
+    ({"text": "x", "slides": [{"type": "text", "data": "a"}] * 21}, "slides"),
+    ({"text": "x", "slides": ["a"]}, "slides[0]"),
+    ({"text": "x", "slides": [{"type": "list", "data": [1]}]}, "slides[0].data[0]"),
+    ({"text": "x", "buttons": [{"label": "a"}] * 6}, "buttons"),
+    ({"text": "x", "buttons": [{"label": "a", "hint": "h" * 101}]}, "buttons[0].hint"),
+    ({"text": "x", "buttons": [{"label": "a", "type": "*"}]}, "buttons[0].type"),
+    ({"text": "x", "references": []}, "references"),
+    ({"text": "x", "styles": 1}, "styles"),
+    ({"text": "x", "userids": ["u"] * 101}, "userids"),
+    ({"text": "x", "sync_message": 7}, "sync_message"),
+    ({"text": "x", "reply_to": {}}, "reply_to"),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_wrong_shapes_are_400_with_the_path(ring, raw, ada, channel, message, path):
+    answer = raw.post(channel_path(channel, ada.token), json.dumps(message).encode())
+    assert (answer.status, answer.code) == (400, "invalid_message"), answer
+    assert path in answer.json()["message"], answer
+    assert ring.texts(channel, ada.token) == []
+
+
+@pytest.mark.parametrize("message", [
+    {"text": "x", "bot": {"name": "", "image": " "}},
+    {"text": "x", "card": {"title": " ", "theme": 42, "thumbnail": ""}},
+    {"text": "x", "card": {"theme": "no-such-theme"}},
+    {"text": "x", "broadcast": "true"},
+    {"text": "x", "slides": [{"type": "text", "data": "a"}]},
+    {"text": "x", "unknown": {"deep": [1, {"x": None}]}},
+    {"text": "x", "buttons": [{"label": "b", "action": {
+        "type": "open.url", "data": {"web": "myapp://x", "extra": 1}}}]},
+    {"text": "ä" * 5000},
+    {"text": "😀" * 5000},
+], ids=range(9))
+def test_what_real_senders_send_is_not_refused(raw, ada, channel, message):
+    body = json.dumps(message, ensure_ascii=False).encode()
+    answer = raw.post(channel_path(channel, ada.token), body)
+    assert answer.status == 204, answer
+
+
+def test_a_hostile_field_name_in_an_error_is_valid_json(raw, ada, channel):
+    body = json.dumps({"text": "x", "references": {'"},\n\x01\u2028é' * 60: 1}}).encode()
+    answer = raw.post(channel_path(channel, ada.token), body)
+    assert (answer.status, answer.code) == (400, "invalid_message")
+
+
+# --- The size of a body
+
+@pytest.mark.parametrize("size, status", [(LIMIT - 1, 200), (LIMIT, 200), (LIMIT + 1, 413)])
+@pytest.mark.parametrize("framing", ["length", "chunks", "one chunk"])
+def test_body_at_the_limit(ring, raw, ada, bot, size, status, framing):
+    body = b"x" * size
+    path = bot_path(bot, ada.token)
+    raw.send(post(path, body) if framing == "length" else
+             chunked(path, body, 4096 if framing == "chunks" else size))
+    answer = raw.answer()
+    assert answer.status == status, answer
+    if status == 413:
+        assert answer.code == "body_too_large"
+    assert len(ring.messages("bots", bot, ada.token)) == (status == 200)
+
+
+def test_a_huge_announced_body_is_refused_before_it_is_sent(raw, ada, bot):
+    raw.send(f"POST {bot_path(bot, ada.token)} HTTP/1.1\r\nHost: h\r\n"
+             "Content-Length: 99999999999\r\n\r\n".encode())
+    answer = raw.answer()
+    assert (answer.status, answer.code) == (413, "body_too_large")
+
+
+# --- Queries
+
+def test_fifty_parameters_pass_and_one_more_does_not(ring, raw, ada, bot):
+    fifty = "".join(f"&p{i}={i}" for i in range(50))
+    assert raw.post(bot_path(bot, ada.token) + fifty).status == 200
+    answer = raw.post(bot_path(bot, ada.token) + fifty + "&one=more")
+    assert (answer.status, answer.code) == (414, "uri_too_long")
+    event, = ring.messages("bots", bot, ada.token)
+    assert event["event"]["parameters"] == {f"p{i}": str(i) for i in range(50)}
+
+
+def test_ten_thousand_parameters_are_414(ring, ada, bot, raw):
+    answer = raw.post(bot_path(bot, ada.token) + "&a=1" * 10000)
+    assert (answer.status, answer.code) == (414, "uri_too_long")
+    assert ring.messages("bots", bot, ada.token) == []
+
+
+@pytest.mark.parametrize("value, status", [("x" * 10000, 200), ("x" * 10001, 414),
+                                           ("%C3%A4" * 10000, 200), ("%C3%A4" * 10001, 414)],
+                         ids=["most", "over", "most-wide", "over-wide"])
+def test_longest_parameter(raw, ada, bot, value, status):
+    answer = raw.post(bot_path(bot, ada.token) + f"&q={value}")
+    assert answer.status == status, answer
+
+
+def test_url_of_64_kib(raw, ada, bot):
+    base = bot_path(bot, ada.token)
+    fill = "".join(f"&p{i}=" + "x" * 9000 for i in range(7))
+    longest = base + fill + "&q=" + "y" * (65536 - len(base + fill) - 3)
+    assert raw.post(longest).status == 200
+    answer = raw.post(longest + "y")
+    assert (answer.status, answer.code) == (414, "uri_too_long")
+
+
+@pytest.mark.parametrize("query", ["a=%", "a=%4", "a=%zz", "%ff=1", "a=%ff", "a=%00", "a=%ed%a0%80"])
+def test_broken_escapes_are_400(ring, raw, ada, bot, query):
+    answer = raw.post(bot_path(bot, ada.token) + "&" + query)
+    assert (answer.status, answer.code) == (400, "invalid_param"), answer
+    assert ring.messages("bots", bot, ada.token) == []
+
+
+def test_odd_queries_reach_the_handler(ring, raw, ada, bot):
+    assert raw.post(bot_path(bot, ada.token) + "&&&a&b=&=c&d=e=f&g=%26%3d&h=a+b").status == 200
+    event, = ring.messages("bots", bot, ada.token)
+    assert event["event"]["parameters"] == {"a": "", "b": "", "": "c", "d": "e=f", "g": "&=",
+                                            "h": "a b"}
+
+
+def test_target_with_broken_or_hostile_characters(raw, ada):
+    for target in ("%", "%zz", "%00", "%ff", "..%2f..%2fetc", "a" * 200, "%0d%0aX-Evil:%201", "A"):
+        answer = raw.post(channel_path(target, ada.token), b'{"text":"x"}')
+        assert answer.status in (400, 404), (target, answer)
+        assert answer.code in ("invalid_request", "unknown_channel", "not_found"), (target, answer)
+        assert "x-evil" not in answer.headers
+
+
+# --- Credentials
+
+def bearer(token):
+    return f"Authorization: Bearer {token}"
+
+
+def test_one_token_in_every_place_at_once(raw, ada, channel):
+    path = channel_path(channel, ada.token) + f"&zapikey={ada.token}"
+    answer = raw.post(path, b'{"text":"x"}', [bearer(ada.token), f"X-Webhook-Token: {ada.token}"])
+    assert answer.status == 204
+
+
+@pytest.mark.parametrize("places", [
+    ("query", "query"), ("query", "bearer"), ("query", "webhook"), ("bearer", "webhook"),
+    ("bearer", "bearer"), ("webhook", "webhook")], ids=" ".join)
+def test_two_tokens_that_differ_are_refused(ring, raw, ada, channel, places):
+    """Both are valid: neither may win."""
+    query, headers = "", []
+    for place, token in zip(places, (ada.token, ring.token(ada)["token"])):
+        if place == "query":
+            query += f"zapikey={token}&"
+        else:
+            headers.append(bearer(token) if place == "bearer" else f"X-Webhook-Token: {token}")
+    answer = raw.post(f"/api/v2/channelsbyname/{channel}/message?{query}", b'{"text":"x"}', headers)
+    assert (answer.status, answer.code) == (400, "invalid_param"), answer
+    assert ring.texts(channel, ada.token) == []
+
+
+def test_two_appkeys_that_differ_are_refused(ring, raw, ada, name):
+    apps = ring.extension(name, ada)
+    app, other = apps["sandbox"], apps["marketplace"]
+    path = f"/api/v2/applications/{app.app_id}/incoming?zapikey={ada.token}"
+    assert raw.post(f"{path}&appkey={app.appkey}&appkey={app.appkey}").status == 200
+    answer = raw.post(f"{path}&appkey={app.appkey}&appkey={other.appkey}")
+    assert (answer.status, answer.code) == (400, "invalid_param")
+
+
+@pytest.mark.parametrize("credential", ["zapikey", "appkey"])
+def test_an_oversized_credential_harms_nobody_else(ring, raw, ada, channel, credential):
+    """Its trace must not stay with the gateway's thread."""
+    assert raw.post(f"/api/v2/bots/x/incoming?{credential}={'k' * 5000}").status == 401
+    path = f"/api/v2/channelsbyname/{channel}/message"
+    for _ in range(3):
+        answer = raw.post(path, b'{"text":"x"}', [bearer(ada.token)])
+        assert answer.status == 204, answer
+
+
+def test_refusals_of_a_token_are_byte_identical(ring, raw, ada, channel):
+    deleted = ring.token(ada)
+    ring.ctl("token", "delete", deleted["id"])
+    crc = ada.token[:-1] + ("A" if ada.token[-1] != "A" else "B")
+    bad = ["", "x", crc, deleted["token"], "psm_" + ada.token[4:], "k" * 5000, "%00" * 40,
+           "1001." + "a" * 32 + "." + "b" * 32]
+    seen = set()
+    for token in bad:
+        raw.send(post(channel_path(channel, token), b'{"text":"x"}'))
+        answer = raw.answer()
+        assert (answer.status, answer.code) == (401, "invalid_token"), (token[:50], answer)
+        request_id = answer.headers.pop("x-request-id")
+        answer.headers.pop("date", None)
+        seen.add((str(sorted(answer.headers.items())),
+                  answer.body.replace(request_id.encode(), b"ID")))
+    assert len(seen) == 1, seen
+
+
+def test_management_tokens_are_refused_before_authd(ring, raw, channel):
+    before = ring.metric("authd-0", "verdicts_total")
+    for _ in range(5):
+        assert raw.post(channel_path(channel, "psm_" + "a" * 36), b'{"text":"x"}').status == 401
+    assert ring.metric("authd-0", "verdicts_total") == before
+
+
+@pytest.mark.parametrize("value", ["Basic dTpw", "Bearer", "Bearer ", "Token x", ""])
+def test_authorization_without_a_token_is_401(raw, channel, value):
+    answer = raw.post(f"/api/v2/channelsbyname/{channel}/message", b'{"text":"x"}',
+                      [f"Authorization: {value}"])
+    assert (answer.status, answer.code) == (401, "invalid_token")
+
+
+# --- Keys, ids, proxies
+
+@pytest.mark.parametrize("key", ["", "a" * 256, "ü", "a\tb"], ids=["empty", "long", "wide", "tab"])
+def test_a_bad_idempotency_key_is_400(ring, raw, ada, channel, key):
+    answer = raw.post(channel_path(channel, ada.token), b'{"text":"x"}', [f"Idempotency-Key: {key}"])
+    assert (answer.status, answer.code) == (400, "invalid_param"), answer
+    assert ring.texts(channel, ada.token) == []
+
+
+def test_the_senders_request_id_is_not_echoed(raw):
+    answer = raw.post("/nowhere", b"", ["X-Request-Id: mine"])
+    assert answer.status == 404 and uuid.UUID(answer.headers["x-request-id"])
+    assert b"mine" not in answer.body
+
+
+def test_request_ids_are_unique(raw):
+    ids = {raw.post("/nowhere").headers["x-request-id"] for _ in range(50)}
+    assert len(ids) == 50
+
+
+def test_forwarded_addresses_count_only_from_trusted_proxies(make_ring):
+    """The rightmost untrusted address of a trusted proxy's header is the client's."""
+    trusting = make_ring(settings={"gateway.trusted_proxies": "127.0.0.1/32 10.0.0.0/8"}).up()
+    eve = trusting.user("eve")
+    trusting.bot("eyes", eve)
+
+    told = ["X-Forwarded-For: 6.6.6.6, 203.0.113.9", "X-Forwarded-For: 10.1.1.1"]
+
+    def last_client(source, expected):
+        with Connection(trusting.port, source=source) as connection:
+            assert connection.post(bot_path("eyes", eve.token), b"{}", told).status == 200
+
+        def shown():
+            row, = trusting.ctl("token", "list", eve.email)["tokens"]
+            return expected in row.values()
+        return trusting.wait(shown, what=f"{expected} as the token's last address")
+
+    last_client("127.0.0.1", "203.0.113.9")
+    last_client("127.0.0.2", "127.0.0.2")
+    for event in trusting.messages("bots", "eyes", eve.token):
+        assert not [name for name in event["event"]["headers"] if name.startswith("x-forwarded")]
