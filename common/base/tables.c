@@ -52,11 +52,8 @@ const char *op_owner_name(op_owner_t owner)
 static const struct {
     unsigned bit;
     const char *name;
-} s_methods[] = {{OP_GET, "GET"},
-                 {OP_HEAD, "HEAD"},
-                 {OP_POST, "POST"},
-                 {OP_PUT, "PUT"},
-                 {OP_DELETE, "DELETE"}};
+} s_methods[] = {
+    {OP_GET, "GET"}, {OP_HEAD, "HEAD"}, {OP_POST, "POST"}, {OP_PUT, "PUT"}, {OP_DELETE, "DELETE"}};
 
 const char *op_method_name(unsigned method)
 {
