@@ -148,22 +148,22 @@ static void test_usage(void **state)
     s_begin(&authd, ANSWER_ECHO, 0);
     control_t *control = control_new(s_conf, false, &error);
     assert_non_null(control);
+    json_t *reply = control_call(control, OP_user_list, "", NULL, &error);
+    assert_int_equal(json_object_size(reply), 0);
+    json_decref(reply);
     for (int i = 0; i < 3; i++) {
         json_t *body = json_pack("{s:i}", "rate", i);
-        json_t *reply = control_call(control, OP_token_limit, "an-id", body, &error);
+        reply = control_call(control, OP_token_limit, "an-id", body, &error);
         assert_true(json_equal(reply, body));
         json_decref(reply);
         json_decref(body);
     }
-    assert_string_equal(authd.target, "an-id");
-    assert_int_equal(authd.op, OP_token_limit);
-    json_t *reply = control_call(control, OP_user_list, "", NULL, &error);
-    assert_int_equal(json_object_size(reply), 0);
-    json_decref(reply);
     control_destroy(&control);
     assert_null(control);
     control_destroy(&control);
-    s_end(&authd);
+    s_end(&authd); /* the thread's writes are ours to read from here */
+    assert_string_equal(authd.target, "an-id");
+    assert_int_equal(authd.op, OP_token_limit);
 }
 
 /* One call; returns how long it took, with what it ended in. */
