@@ -51,8 +51,7 @@ class Loader:
         self.socket.close()
 
     def _head(self, kind, batch, entries):
-        receiver = 0 if kind == HELLO else self.peer
-        return msgpack.packb([1, kind, self.instance, receiver, batch, entries])
+        return msgpack.packb([1, kind, self.instance, self.peer, batch, entries])
 
     def _send(self, op, batch):
         self.sent += 1
@@ -82,6 +81,7 @@ class Loader:
         _, kind, sender, _, number, entries = msgpack.unpackb(frames[0])
         if kind == HELLO and sender != self.peer:
             self.peer, self.sent, self.taken = sender, 0, 0
+            self._hello()  # before the first batch, or that would come from a stranger
         elif kind == CREDIT:
             self.taken = max(self.taken, number)
         elif kind == REPLIES:
