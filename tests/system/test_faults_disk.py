@@ -1,0 +1,240 @@
+"""Disks that are full or fail: never 2xx without a record, and it goes on when there is room."""
+
+import contextlib
+import json
+import os
+import subprocess
+import threading
+import time
+import uuid
+
+import pytest
+
+from harness import postern
+from harness.connection import Closed, Connection, post
+
+RESERVE = 64 << 20  # what the store keeps free
+
+
+def run(*words):
+    return subprocess.run(words, capture_output=True, text=True)
+
+
+@contextlib.contextmanager
+def small_disk(mebibytes):
+    """A new ext4 of that size, mounted; skips where that is not allowed."""
+    place = postern.scratch("m-")
+    image = place.with_suffix(".img")
+    with open(image, "wb") as file:
+        file.truncate(mebibytes << 20)
+    made = run("mkfs.ext4", "-q", "-m", "0", str(image))
+    mounted = made.returncode == 0 and run("mount", "-o", "loop", str(image), str(place))
+    if not mounted or mounted.returncode:
+        image.unlink()
+        place.rmdir()
+        pytest.skip("needs mount")
+    try:
+        yield place
+    finally:
+        run("umount", "-l", str(place))
+        image.unlink()
+        place.rmdir()
+
+
+def free(place):
+    stat = os.statvfs(place)
+    return stat.f_bavail * stat.f_frsize
+
+
+def fill(place, leave):
+    """Takes all but LEAVE bytes of the disk; returns the file to remove."""
+    ballast = place / "ballast"
+    with open(ballast, "ab") as file:
+        while (more := free(place) - leave) > 0:
+            try:
+                os.posix_fallocate(file.fileno(), file.seek(0, 2), max(4096, more // 2))
+            except OSError:
+                if more < 1 << 20:
+                    break
+    return ballast
+
+
+@pytest.fixture
+def disk(make_ring):
+    """A ring whose data lies on a small disk: (ring, place, user)."""
+    with small_disk(224) as place:
+        data = place / "data"
+        own = make_ring(settings={"data.directory": data})
+        subprocess.run(["cp", "-a", own.dir / "data", data], check=True)
+        own.settings["authd.master_key"] = data / "master.key"
+        own.up()
+        ada = own.user("ada")
+        own.channel("full", ada)
+        own.bot("full", ada)
+        try:
+            yield own, place, ada
+        finally:
+            own.stop()
+
+
+def post_one(ring, ada, text, **headers):
+    return ring.post(ring.channel_url("full", ada.token), {"text": text}, headers=headers)
+
+
+def wait_red(ring, name, red):
+    ring.wait(lambda: ring.ready(name) and (ring.ready(name)["status"] == 503) == red,
+              what=f"{name} to be {'red' if red else 'well'}")
+
+
+@pytest.mark.parametrize("leave", [RESERVE // 2, 0], ids=["below the reserve", "nothing left"])
+def test_a_full_disk_is_503_and_heals(disk, leave):
+    ring, place, ada = disk
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    assert post_one(ring, ada, "before", **key).status_code == 204
+    ballast = fill(place, leave)
+    ring.wait(lambda: post_one(ring, ada, "refused").status_code == 503, what="a refusal")
+    stored = ring.texts("full", ada.token)
+    for _ in range(20):
+        answer = post_one(ring, ada, "never")
+        assert answer.status_code == 503 and answer.json()["code"] == "storage_full", answer.text
+        assert int(answer.headers["Retry-After"]) >= 1
+    wait_red(ring, "channel-0", True)
+    assert "full" in json.dumps(ring.ready("channel-0"))
+    # What is stored can be read, and a repeat gets its answer.
+    assert ring.texts("full", ada.token) == stored and "never" not in stored
+    again = post_one(ring, ada, "before", **key)
+    assert (again.status_code, again.headers.get("Idempotency-Replayed")) == (204, "true")
+    ballast.unlink()
+    ring.wait(lambda: post_one(ring, ada, "after").status_code == 204, what="it to go on")
+    wait_red(ring, "channel-0", False)
+    texts = ring.texts("full", ada.token)
+    assert texts[0] == "before" and texts[-1] == "after" and "never" not in texts
+
+
+def test_a_disk_that_fills_under_load_loses_nothing(disk):
+    """Large events, until nothing is left; then room again; every 2xx is stored, once."""
+    ring, place, ada = disk
+    acknowledged, refused, stop = set(), set(), threading.Event()
+
+    def write(number):
+        path = f"/api/v2/bots/full/incoming?zapikey={ada.token}"
+        n = 0
+        with contextlib.suppress(Closed), Connection(ring.port) as connection:
+            while not stop.is_set():
+                n += 1
+                name = f"{number}.{n}."
+                connection.send(post(path, name.encode() + b"x" * 100000))
+                answer = connection.answer()
+                if answer.status == 200:
+                    acknowledged.add(name)
+                else:
+                    refused.add(answer.code)
+                    time.sleep(0.02)
+    writers = [threading.Thread(target=write, args=(i,)) for i in range(4)]
+    for writer in writers:
+        writer.start()
+    ballast = fill(place, RESERVE + (8 << 20))
+    ring.wait(lambda: refused, 30, what="a refusal")
+    fill(place, 0)
+    time.sleep(2)
+    full = len(acknowledged)
+    ballast.unlink()
+    ring.wait(lambda: len(acknowledged) > full + 10, 30, what="it to go on")
+    stop.set()
+    for writer in writers:
+        writer.join(30 * postern.SLOW)
+    assert refused == {"storage_full"}
+    found = [m["event"]["body"].split("x")[0] for m in ring.messages("bots", "full", ada.token)]
+    assert len(found) == len(set(found)) and acknowledged <= set(found)
+    assert set(found) == acknowledged  # what was refused for lack of room is not there
+
+
+def test_management_on_a_full_disk_is_refused_with_words(disk):
+    ring, place, ada = disk
+    ballast = fill(place, 0)
+    with pytest.raises(postern.CtlError) as refused:
+        for number in range(50):
+            ring.ctl("user", "create", f"user{number}@example.org")
+    assert refused.value.code == "storage_full", refused.value
+    assert ring.get(ring.url("/api/v2/channelsbyname/full/messages", ada.token)).status_code == 200
+    ballast.unlink()
+    ring.wait(lambda: ring.ctl_run("user", "create", "late@example.org").returncode == 0,
+              what="it to go on")
+
+
+# --- Failing calls, by strace
+
+@pytest.fixture
+def traced(make_ring, needs):
+    """Makes a ring whose channel worker runs under strace with an injected fault, without a
+    supervisor: traced(inject) -> (ring, user, worker)."""
+    needs("strace")
+
+    def make(inject):
+        own = make_ring()
+        own.environment["ASAN_OPTIONS"] += ":detect_leaks=0"  # not under ptrace
+        own.spawn_all()
+        ada = own.user("ada")
+        own.channel("full", ada)
+        assert post_one(own, ada, "before").status_code == 204
+        own.spawned.pop("channel-0").kill()
+        worker = own.spawn("channel", wrap=["strace", "-f", "-qq", "-o", "/dev/null", "-e",
+                                            f"trace={inject.split(':')[0]}", "-e",
+                                            f"inject={inject}"])
+        return own, ada, worker
+    return make
+
+
+def load(ring, ada, count=30):
+    """COUNT posts one after the other, each with a key: {text: status}."""
+    return {str(n): post_one(ring, ada, str(n), **{"Idempotency-Key": f"key {n}"}).status_code
+            for n in range(count)}
+
+
+def check(ring, ada, answers, doubtful=()):
+    stored = ring.texts("full", ada.token)
+    assert len(stored) == len(set(stored)), stored
+    acknowledged = {text for text, status in answers.items() if status == 204}
+    assert acknowledged <= set(stored)
+    assert "before" in stored
+    return stored
+
+
+@pytest.mark.parametrize("error", ["ENOSPC", "EDQUOT"])
+def test_writes_that_fail_for_lack_of_room(traced, error):
+    """ENOSPC aborts the batch and the worker goes on; any other error ends it."""
+    ring, ada, worker = traced(f"pwrite64,pwritev,writev:error={error}:when=60..75")
+    answers = {}
+
+    def write():
+        answers.update(load(ring, ada))
+    writer = threading.Thread(target=write)
+    writer.start()
+    while writer.is_alive():
+        if worker.poll() is not None:
+            ring.spawned.pop("channel-0", None)
+            worker = ring.spawn("channel")
+        time.sleep(0.05)
+    assert "event=store.commit" in ring.logs(), "no commit met the fault"
+    assert set(answers.values()) <= {204, 503}
+    check(ring, ada, answers)
+    answers.update(load(ring, ada))
+    assert set(answers.values()) == {204}
+    assert len(check(ring, ada, answers)) == 31
+
+
+@pytest.mark.parametrize("inject", ["fdatasync:error=EIO:when=12", "fdatasync:error=EIO:when=20+",
+                                    "fdatasync:signal=KILL:when=15", "pwrite64:signal=KILL:when=40"])
+def test_a_failed_sync_is_answered_by_nobody(traced, inject):
+    """The worker exits, the next one looks what is durable, and the requests survive it."""
+    ring, ada, worker = traced(inject)
+    answers = {}
+    writer = threading.Thread(target=lambda: answers.update(load(ring, ada)))
+    writer.start()
+    ring.wait(lambda: worker.poll() is not None, what="the worker to end")
+    assert worker.returncode in (1, -9, 137), worker.returncode
+    ring.spawned.pop("channel-0")
+    ring.spawn("channel")
+    writer.join(60 * postern.SLOW)
+    assert set(answers.values()) == {204}
+    assert len(check(ring, ada, answers)) == 31
