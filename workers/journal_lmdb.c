@@ -10,7 +10,7 @@
 
 enum {
     MAGIC = 0x4a4f5552,
-    SCHEMA = 1,
+    SCHEMA = 2,
     STEPS_IDLE = 1024,   /* rows that one tending removes at most */
     STEPS_LEAST = 64,    /* and what a transaction removes at most, with twice its entries */
     ROOM_MS = 100,       /* between two looks at the free room */

@@ -3,7 +3,9 @@
  *
  * Tables (keys big-endian):
  *   log        log sequence → record
- *   by_target  target, sequence → log sequence
+ *   by_target  target, sequence → log sequence, of each JOURNAL_STRIDE-th record of a target: an
+ *              entry a record would dirty a page a target in each commit; between them each record
+ *              names the one before it
  *   targets    target → range_row_t
  *   seen       message id → answer_row_t; deleted by walking the log, which has the ids in order
  *   keys       dedupe key → key_row_t
@@ -18,6 +20,7 @@
 
 #include <endian.h>
 #include <stdatomic.h>
+#include <string.h>
 
 typedef enum {
     TABLE_LOG,
@@ -44,7 +47,16 @@ typedef struct __attribute__((packed)) {
 
 typedef struct __attribute__((packed)) {
     uint64_t first, last;
+    uint64_t last_log; /* log sequence of the last one */
 } range_row_t;
+
+/* Key of by_target. */
+typedef struct __attribute__((packed)) {
+    uint8_t target[UUID_BYTES];
+    uint64_t sequence; /* big-endian */
+} place_key_t;
+
+enum { JOURNAL_STRIDE = 64 };
 
 typedef struct __attribute__((packed)) {
     uint8_t uuid[UUID_BYTES];
@@ -103,7 +115,7 @@ struct journal {
 typedef struct {
     journal_t *journal;
     MDB_txn *txn;
-    MDB_cursor *log, *by_target, *seen;
+    MDB_cursor *log, *seen;
     state_t state; /* becomes the journal's with the commit */
     bool may_store;
     size_t stored;
@@ -132,6 +144,13 @@ int retention_step(pass_t *pass, size_t steps);
 static inline uint64_t journal_key(uint64_t number)
 {
     return htobe64(number);
+}
+
+static inline place_key_t journal_place(const uuid_t7 *target, uint64_t sequence)
+{
+    place_key_t key = {.sequence = journal_key(sequence)};
+    memcpy(key.target, target->bytes, UUID_BYTES);
+    return key;
 }
 
 #endif

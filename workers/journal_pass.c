@@ -42,8 +42,6 @@ int pass_begin(pass_t *self, journal_t *journal, size_t touched, int64_t now_ms)
     if (rc == 0)
         rc = mdb_cursor_open(self->txn, journal->table[TABLE_LOG], &self->log);
     if (rc == 0)
-        rc = mdb_cursor_open(self->txn, journal->table[TABLE_BY_TARGET], &self->by_target);
-    if (rc == 0)
         rc = mdb_cursor_open(self->txn, journal->table[TABLE_SEEN], &self->seen);
     return rc;
 }
@@ -51,7 +49,7 @@ int pass_begin(pass_t *self, journal_t *journal, size_t touched, int64_t now_ms)
 /* Cursors of a write transaction go before it does. */
 static void s_close_cursors(pass_t *self)
 {
-    MDB_cursor **cursors[] = {&self->log, &self->by_target, &self->seen};
+    MDB_cursor **cursors[] = {&self->log, &self->seen};
     for (size_t i = 0; i < sizeof cursors / sizeof *cursors; i++)
         if (*cursors[i]) {
             mdb_cursor_close(*cursors[i]);
@@ -73,7 +71,8 @@ static int s_put_targets(pass_t *self)
     int rc = 0;
     for (size_t i = 0; i < set->used_len && rc == 0; i++) {
         target_slot_t *slot = set->used[i];
-        range_row_t row = {htole64(slot->range.first), htole64(slot->range.last)};
+        range_row_t row = {htole64(slot->range.first), htole64(slot->range.last),
+                           htole64(slot->range.last_log)};
         MDB_val key = {UUID_BYTES, slot->target.bytes}, value = {sizeof row, &row};
         rc = mdb_put(self->txn, self->journal->table[TABLE_TARGETS], &key, &value, 0);
     }
@@ -120,13 +119,13 @@ static int s_load_target(pass_t *self, target_slot_t *slot)
 {
     MDB_val key = {UUID_BYTES, slot->target.bytes}, value;
     int rc = mdb_get(self->txn, self->journal->table[TABLE_TARGETS], &key, &value);
-    slot->range = (range_row_t){1, 0};
+    slot->range = (range_row_t){1, 0, 0};
     if (rc == MDB_NOTFOUND)
         return 0;
     if (rc == 0 && value.mv_size == sizeof(range_row_t)) {
         range_row_t row;
         memcpy(&row, value.mv_data, sizeof row);
-        slot->range = (range_row_t){le64toh(row.first), le64toh(row.last)};
+        slot->range = (range_row_t){le64toh(row.first), le64toh(row.last), le64toh(row.last_log)};
     }
     return rc == 0 && value.mv_size != sizeof(range_row_t) ? MDB_CORRUPTED : rc;
 }
@@ -152,6 +151,13 @@ int pass_target(pass_t *self, const uuid_t7 *target, range_row_t **range)
     }
 }
 
+static int s_put_place(pass_t *self, const record_t *record, uint64_t log)
+{
+    place_key_t place = journal_place(&record->target, record->sequence);
+    MDB_val key = {sizeof place, &place}, value = {sizeof log, &log};
+    return mdb_put(self->txn, self->journal->table[TABLE_BY_TARGET], &key, &value, 0);
+}
+
 int pass_store(pass_t *self, record_t *record)
 {
     range_row_t *range;
@@ -159,6 +165,7 @@ int pass_store(pass_t *self, record_t *record)
     if (rc != 0)
         return rc;
     record->sequence = range->last + 1;
+    record->previous = range->last_log;
     record->running_ms = (int64_t)self->state.running_ms;
     size_t size = record_size(record);
     uint64_t log = journal_key(self->state.next_log);
@@ -167,15 +174,10 @@ int pass_store(pass_t *self, record_t *record)
     if (rc != 0)
         return rc;
     record_write(record, value.mv_data);
-    struct __attribute__((packed)) {
-        uuid_t7 target;
-        uint64_t sequence;
-    } place = {record->target, journal_key(record->sequence)};
-    MDB_val place_key = {sizeof place, &place}, place_value = {sizeof log, &log};
-    rc = mdb_cursor_put(self->by_target, &place_key, &place_value, 0);
-    if (rc != 0)
+    if (record->sequence % JOURNAL_STRIDE == 0 && (rc = s_put_place(self, record, log)) != 0)
         return rc;
-    range->last++;
+    range->last = record->sequence;
+    range->last_log = self->state.next_log;
     self->state.next_log++;
     self->state.bytes += size + JOURNAL_RECORD_COST;
     self->stored++;

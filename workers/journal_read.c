@@ -2,62 +2,74 @@
 
 #include <string.h>
 
-typedef struct __attribute__((packed)) {
-    uuid_t7 target;
-    uint64_t sequence; /* big-endian */
-} place_t;
-
-static int s_range(journal_t *self, const uuid_t7 *target, journal_range_t *range)
+static int s_range(journal_t *self, const uuid_t7 *target, range_row_t *range)
 {
     MDB_val key = {UUID_BYTES, (void *)target->bytes}, value;
     range_row_t row;
-    *range = (journal_range_t){1, 0};
+    *range = (range_row_t){1, 0, 0};
     int rc = mdb_get(self->reader, self->table[TABLE_TARGETS], &key, &value);
     if (rc != 0)
         return rc;
     if (value.mv_size != sizeof row)
         return MDB_CORRUPTED;
     memcpy(&row, value.mv_data, sizeof row);
-    *range = (journal_range_t){le64toh(row.first), le64toh(row.last)};
+    *range = (range_row_t){le64toh(row.first), le64toh(row.last), le64toh(row.last_log)};
     return 0;
 }
 
-/* One record by its log sequence. */
-static int s_each(journal_t *self, MDB_val *log, journal_each_fn each, void *arg, bool *more)
+/* The record of that number, which must be the target's with that sequence. */
+static int s_get(journal_t *self, uint64_t log, const uuid_t7 *target, uint64_t sequence,
+                 record_t *record)
 {
-    MDB_val value;
-    record_t record;
-    uint64_t number;
-    int rc = mdb_get(self->reader, self->table[TABLE_LOG], log, &value);
+    uint64_t number = journal_key(log);
+    MDB_val key = {sizeof number, &number}, value;
+    int rc = mdb_get(self->reader, self->table[TABLE_LOG], &key, &value);
     if (rc != 0)
-        return rc;
-    if (log->mv_size != sizeof number ||
-        record_read(&record, slice(value.mv_data, value.mv_size)) != 0)
-        return MDB_CORRUPTED;
-    memcpy(&number, log->mv_data, sizeof number);
-    *more = each(arg, be64toh(number), &record);
-    return 0;
+        return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
+    bool good = record_read(record, slice(value.mv_data, value.mv_size)) == 0 &&
+                record->sequence == sequence && uuid_eq(&record->target, target);
+    return good ? 0 : MDB_CORRUPTED;
 }
 
-static int s_read(journal_t *self, const uuid_t7 *target, uint64_t from, journal_each_fn each,
-                  void *arg)
+/* The record with an entry in by_target that is the first from FROM on, else the target's last. */
+static int s_anchor(journal_t *self, const uuid_t7 *target, uint64_t from, const range_row_t *range,
+                    uint64_t *sequence, uint64_t *log)
 {
-    place_t place = {*target, journal_key(from)};
-    MDB_val key = {sizeof place, &place}, log;
-    MDB_cursor *cursor;
-    bool more = true;
-    int rc = mdb_cursor_open(self->reader, self->table[TABLE_BY_TARGET], &cursor);
-    if (rc != 0)
-        return rc;
-    rc = mdb_cursor_get(cursor, &key, &log, MDB_SET_RANGE);
-    while (rc == 0 && more && key.mv_size == sizeof place &&
-           memcmp(key.mv_data, target->bytes, UUID_BYTES) == 0) {
-        rc = s_each(self, &log, each, arg, &more);
-        if (rc == 0 && more)
-            rc = mdb_cursor_get(cursor, &key, &log, MDB_NEXT);
+    *sequence = (from + JOURNAL_STRIDE - 1) / JOURNAL_STRIDE * JOURNAL_STRIDE;
+    place_key_t place = journal_place(target, *sequence);
+    MDB_val key = {sizeof place, &place}, value;
+    if (*sequence > range->last) {
+        *sequence = range->last;
+        *log = range->last_log;
+        return 0;
     }
-    mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? 0 : rc;
+    int rc = mdb_get(self->reader, self->table[TABLE_BY_TARGET], &key, &value);
+    if (rc != 0 || value.mv_size != sizeof *log)
+        return rc && rc != MDB_NOTFOUND ? rc : MDB_CORRUPTED;
+    memcpy(log, value.mv_data, sizeof *log);
+    *log = be64toh(*log);
+    return 0;
+}
+
+/* Reads from FROM to the next anchor: back along the chain, then forward. */
+static int s_stride(journal_t *self, const uuid_t7 *target, uint64_t *from,
+                    const range_row_t *range, journal_each_fn each, void *arg, bool *more)
+{
+    uint64_t logs[JOURNAL_STRIDE], last = 0, log = 0;
+    record_t record;
+    int rc = s_anchor(self, target, *from, range, &last, &log);
+    for (uint64_t at = last; rc == 0 && at >= *from; at--) {
+        logs[at - *from] = log;
+        rc = s_get(self, log, target, at, &record);
+        log = record.previous;
+    }
+    for (uint64_t at = *from; rc == 0 && *more && at <= last; at++) {
+        rc = s_get(self, logs[at - *from], target, at, &record);
+        if (rc == 0)
+            *more = each(arg, logs[at - *from], &record);
+    }
+    *from = last + 1;
+    return rc;
 }
 
 void journal_read(journal_t *self, const uuid_t7 *target, uint64_t from, journal_range_t *range,
@@ -65,10 +77,15 @@ void journal_read(journal_t *self, const uuid_t7 *target, uint64_t from, journal
 {
     int rc = self->reader ? mdb_txn_renew(self->reader)
                           : mdb_txn_begin(self->env, NULL, MDB_RDONLY, &self->reader);
+    range_row_t row = {1, 0, 0};
+    bool more = true;
     if (rc == 0)
-        rc = s_range(self, target, range);
-    if (rc == 0 && range->first <= range->last)
-        rc = s_read(self, target, from > range->first ? from : range->first, each, arg);
+        rc = s_range(self, target, &row);
+    *range = (journal_range_t){row.first, row.last};
+    if (from < row.first)
+        from = row.first;
+    while (rc == 0 && more && from <= row.last)
+        rc = s_stride(self, target, &from, &row, each, arg, &more);
     if (rc != 0 && rc != MDB_NOTFOUND)
         store_fail(self->store, "read", rc);
     mdb_txn_reset(self->reader);

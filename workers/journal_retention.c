@@ -15,16 +15,13 @@ static bool s_is_due(const pass_t *pass, uint64_t log, const record_t *record)
 
 static int s_remove(pass_t *pass, uint64_t log, const record_t *record)
 {
-    struct __attribute__((packed)) {
-        uuid_t7 target;
-        uint64_t sequence;
-    } place = {record->target, journal_key(record->sequence)};
+    place_key_t place = journal_place(&record->target, record->sequence);
     MDB_val key = {sizeof place, &place};
     range_row_t *range;
     uint64_t size = record_size(record) + JOURNAL_RECORD_COST;
     uint64_t sequence = record->sequence;
     int rc = pass_target(pass, &record->target, &range);
-    if (rc == 0)
+    if (rc == 0 && sequence % JOURNAL_STRIDE == 0)
         rc = mdb_del(pass->txn, pass->journal->table[TABLE_BY_TARGET], &key, NULL);
     if (rc == 0 || rc == MDB_NOTFOUND)
         rc = mdb_cursor_del(pass->log, 0);

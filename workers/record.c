@@ -9,7 +9,7 @@ typedef struct __attribute__((packed)) {
     uint8_t version, flags, method, environment;
     uint16_t op, name_len, access_len, reserved;
     uint32_t params_len, headers_len, body_len;
-    uint64_t sequence, time_ms, running_ms;
+    uint64_t sequence, previous, time_ms, running_ms;
     uint8_t id[UUID_BYTES], user[UUID_BYTES], target[UUID_BYTES];
 } head_t;
 
@@ -43,6 +43,7 @@ void record_write(const record_t *self, void *to)
         .headers_len = htole32((uint32_t)self->headers.len),
         .body_len = htole32((uint32_t)self->body.len),
         .sequence = htole64(self->sequence),
+        .previous = htole64(self->previous),
         .time_ms = htole64((uint64_t)self->time_ms),
         .running_ms = htole64((uint64_t)self->running_ms),
     };
@@ -83,6 +84,7 @@ int record_read(record_t *self, slice_t encoded)
         .method = head.method,
         .environment = head.environment,
         .sequence = le64toh(head.sequence),
+        .previous = le64toh(head.previous),
         .time_ms = (int64_t)le64toh(head.time_ms),
         .running_ms = (int64_t)le64toh(head.running_ms),
     };

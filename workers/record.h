@@ -3,8 +3,8 @@
  *
  * Layout, version 1, numbers little-endian: version, flags, method, environment (1 byte each); op,
  * length of name, length of access, 0 (2 each); lengths of params, headers, body (4 each);
- * sequence, time, running (8 each); id, user, target (16 each); then name, access, params, headers,
- * body.
+ * sequence, previous, time, running (8 each); id, user, target (16 each); then name, access,
+ * params, headers, body.
  *
  * Threading: no state, any thread. */
 #ifndef POSTERN_RECORD_H
@@ -24,6 +24,7 @@ enum {
 typedef struct {
     unsigned flags, op, method, environment;
     uint64_t sequence;  /* of the target, from 1; the journal sets it */
+    uint64_t previous;  /* log sequence of the target's record before it, 0: none; set likewise */
     int64_t time_ms;    /* wall clock of the store */
     int64_t running_ms; /* the journal's running clock; the journal sets it */
     uuid_t7 id, user, target;

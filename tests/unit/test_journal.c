@@ -167,6 +167,42 @@ static void test_append_read_and_reopen(void **state)
     journal_close(&journal);
 }
 
+/* Each position is reached from the next anchor of the index, whether there is one or not. */
+static void test_reading_from_each_sequence(void **state)
+{
+    (void)state;
+    journal_options_t options = s_options();
+    journal_entry_t entries[400];
+    options.retention_ms = 86400000;
+    journal_t *journal = s_open_with(options);
+    journal_range_t range;
+    for (unsigned i = 0; i < 400; i++)
+        entries[i] = s_entry(i % 4 == 3 ? 2 : 1, i, "{}");
+    assert_int_equal(s_append(journal, entries, 100), 100);
+    s_now += 86400000 / 2;
+    assert_int_equal(s_append(journal, entries + 100, 300), 300);
+    for (unsigned round = 0; round < 2; round++) {
+        uint64_t first = round ? 76 : 1;
+        for (uint64_t from = first; from <= 301; from++) {
+            seen_t seen = s_read(journal, 1, from, &range);
+            assert_int_equal(seen.count, 301 - from);
+            assert_true(from == 301 || (seen.first_sequence == from && seen.last_sequence == 300));
+            assert_true(range.first == first && range.last == 300);
+        }
+        assert_int_equal(s_read(journal, 2, 0, NULL).count, round ? 75 : 100);
+        s_now += 86400000 / 2;
+        journal_tend(journal, s_now);
+    }
+    s_now += 86400000;
+    journal_tend(journal, s_now);
+    assert_int_equal(s_read(journal, 1, 0, &range).count, 0);
+    journal_entry_t next = s_entry(1, 1000, "{}");
+    s_append(journal, &next, 1);
+    assert_int_equal(next.record.sequence, 301);
+    assert_int_equal(s_read(journal, 1, 0, NULL).count, 1);
+    journal_close(&journal);
+}
+
 static void test_a_record_keeps_every_byte(void **state)
 {
     (void)state;
@@ -559,6 +595,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(append_read_and_reopen),
+        TEST(reading_from_each_sequence),
         TEST(a_record_keeps_every_byte),
         TEST(the_same_id_is_a_resend),
         TEST(a_resend_within_a_batch),
