@@ -8,16 +8,18 @@
 enum { ROWS_LEAST = 256 };
 
 typedef struct {
-    uuid_t7 token; /* nil: free */
+    uuid_t7 token;
     uint64_t last_ms, count;
     uint8_t address_len, target_len;
     char address[TOKEN_ADDRESS_MOST], target[TOKEN_TARGET_MOST];
 } row_t;
 
-/* Rows by token: open addressing, linear probing. */
+/* Rows in the order in which their tokens came, and an index into them: open addressing, linear
+ * probing, the number of a row plus one, 0 when free. */
 typedef struct {
     row_t *rows;
-    unsigned room, len;
+    uint32_t *index;
+    unsigned len, room; /* the index has twice the room, a power of two */
 } gathering_t;
 
 struct usage {
@@ -27,13 +29,38 @@ struct usage {
     bool handed;
 };
 
-static void s_room(gathering_t *self, unsigned room)
+static uint32_t *s_place(gathering_t *self, const uuid_t7 *token)
 {
-    self->rows = calloc(room, sizeof *self->rows);
-    if (!self->rows)
-        abort();
+    uint32_t at, mask = 2 * self->room - 1;
+    memcpy(&at, token->bytes + UUID_BYTES - sizeof at, sizeof at);
+    for (at &= mask; self->index[at]; at = (at + 1) & mask)
+        if (uuid_eq(&self->rows[self->index[at] - 1].token, token))
+            break;
+    return &self->index[at];
+}
+
+static void s_make_room(gathering_t *self, unsigned room)
+{
+    free(self->index);
     self->room = room;
+    self->rows = realloc(self->rows, room * sizeof *self->rows);
+    self->index = calloc(2 * room, sizeof *self->index);
+    if (!self->rows || !self->index)
+        abort();
+    for (unsigned i = 0; i < self->len; i++)
+        *s_place(self, &self->rows[i].token) = i + 1;
+}
+
+static void s_clear(gathering_t *self)
+{
+    memset(self->index, 0, 2 * self->room * sizeof *self->index);
     self->len = 0;
+}
+
+static void s_free(gathering_t *self)
+{
+    free(self->rows);
+    free(self->index);
 }
 
 usage_t *usage_new(void)
@@ -41,8 +68,8 @@ usage_t *usage_new(void)
     usage_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
-    s_room(&self->gathering, ROWS_LEAST);
-    s_room(&self->offered, ROWS_LEAST);
+    s_make_room(&self->gathering, ROWS_LEAST);
+    s_make_room(&self->offered, ROWS_LEAST);
     pthread_mutex_init(&self->lock, NULL);
     return self;
 }
@@ -52,33 +79,28 @@ void usage_destroy(usage_t **self_p)
     usage_t *self = *self_p;
     if (!self)
         return;
-    free(self->gathering.rows);
-    free(self->offered.rows);
+    s_free(&self->gathering);
+    s_free(&self->offered);
     pthread_mutex_destroy(&self->lock);
     free(self);
     *self_p = NULL;
 }
 
+/* The row of a token; a new one counts nothing yet. */
 static row_t *s_row(gathering_t *self, const uuid_t7 *token)
 {
-    uint32_t hash;
-    memcpy(&hash, token->bytes + UUID_BYTES - sizeof hash, sizeof hash);
-    unsigned i = hash & (self->room - 1);
-    while (!uuid_is_nil(&self->rows[i].token) && !uuid_eq(&self->rows[i].token, token))
-        i = (i + 1) & (self->room - 1);
-    return &self->rows[i];
-}
-
-static void s_grow(gathering_t *self)
-{
-    gathering_t old = *self;
-    s_room(self, 2 * old.room);
-    for (unsigned i = 0; i < old.room; i++)
-        if (!uuid_is_nil(&old.rows[i].token)) {
-            *s_row(self, &old.rows[i].token) = old.rows[i];
-            self->len++;
-        }
-    free(old.rows);
+    uint32_t *place = s_place(self, token);
+    if (*place)
+        return &self->rows[*place - 1];
+    if (self->len == self->room) {
+        s_make_room(self, 2 * self->room);
+        place = s_place(self, token);
+    }
+    row_t *row = &self->rows[self->len++];
+    row->token = *token;
+    row->count = 0;
+    *place = self->len;
+    return row;
 }
 
 static uint8_t s_copy(char *to, size_t most, slice_t from)
@@ -92,17 +114,7 @@ static uint8_t s_copy(char *to, size_t most, slice_t from)
 void usage_note(usage_t *self, const uuid_t7 *token, uint64_t wall_ms, unsigned count,
                 slice_t address, slice_t target)
 {
-    gathering_t *to = &self->gathering;
-    row_t *row = s_row(to, token);
-    if (uuid_is_nil(&row->token)) {
-        if (to->len >= to->room / 2) {
-            s_grow(to);
-            row = s_row(to, token);
-        }
-        row->token = *token;
-        row->count = 0;
-        to->len++;
-    }
+    row_t *row = s_row(&self->gathering, token);
     row->last_ms = wall_ms;
     row->count += count;
     row->address_len = s_copy(row->address, sizeof row->address, address);
@@ -123,6 +135,11 @@ void usage_hand_over(usage_t *self)
     pthread_mutex_unlock(&self->lock);
 }
 
+static int s_by_token(const void *a, const void *b)
+{
+    return memcmp(((const row_t *)a)->token.bytes, ((const row_t *)b)->token.bytes, UUID_BYTES);
+}
+
 unsigned usage_take(usage_t *self, void (*each)(void *arg, const uuid_t7 *id, const token_use_t *),
                     void *arg)
 {
@@ -132,16 +149,16 @@ unsigned usage_take(usage_t *self, void (*each)(void *arg, const uuid_t7 *id, co
     if (!handed)
         return 0;
     gathering_t *from = &self->offered;
-    for (unsigned i = 0; i < from->room; i++) {
+    /* In the order of the table they are written to: neighbours share its pages. */
+    qsort(from->rows, from->len, sizeof *from->rows, s_by_token);
+    for (unsigned i = 0; i < from->len; i++) {
         const row_t *row = &from->rows[i];
-        if (!uuid_is_nil(&row->token))
-            each(arg, &row->token,
-                 &(token_use_t){row->last_ms, row->count, slice(row->address, row->address_len),
-                                slice(row->target, row->target_len)});
+        each(arg, &row->token,
+             &(token_use_t){row->last_ms, row->count, slice(row->address, row->address_len),
+                            slice(row->target, row->target_len)});
     }
     unsigned count = from->len;
-    memset(from->rows, 0, from->room * sizeof *from->rows);
-    from->len = 0;
+    s_clear(from);
     pthread_mutex_lock(&self->lock);
     self->handed = false;
     pthread_mutex_unlock(&self->lock);

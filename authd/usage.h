@@ -22,7 +22,8 @@ void usage_note(usage_t *self, const uuid_t7 *token, uint64_t wall_ms, unsigned 
  * gathering. */
 void usage_hand_over(usage_t *self);
 
-/* Gives each row of what was handed over to EACH; returns how many there were. */
+/* Gives each row of what was handed over to EACH, in the order of the token ids; returns how many
+ * there were. */
 unsigned usage_take(usage_t *self, void (*each)(void *arg, const uuid_t7 *id, const token_use_t *),
                     void *arg);
 

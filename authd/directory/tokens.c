@@ -79,23 +79,34 @@ bool tokens_judge(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token)
     return true;
 }
 
-/* token_usage has a row a token, and is thereby the index by id. */
-static bool s_hash_of(view_t *view, const uuid_t7 *id, uint8_t hash[TOKEN_HASH])
+/* Fields in the order in which s_put_use writes them. */
+static bool s_read_use(slice_t bytes, uint8_t hash[TOKEN_HASH], token_use_t *use)
 {
-    slice_t bytes;
-    if (!table_get(view, TABLE_token_usage, table_key(id), &bytes))
-        return false;
-    slice_t found = unpack_find_bytes(bytes, "hash");
+    record_t record = record_begin(bytes);
+    slice_t found = record_bytes(&record, "hash");
     if (found.len != TOKEN_HASH)
         return false;
     memcpy(hash, found.data, TOKEN_HASH);
+    use->last_ms = record_uint(&record, "last", 0);
+    use->count = record_uint(&record, "count", 0);
+    use->address = record_bytes(&record, "address");
+    use->target = record_bytes(&record, "target");
     return true;
+}
+
+static bool s_get_use(view_t *view, const uuid_t7 *id, uint8_t hash[TOKEN_HASH], token_use_t *use)
+{
+    slice_t bytes;
+    return table_get(view, TABLE_token_usage, table_key(id), &bytes) &&
+           s_read_use(bytes, hash, use);
 }
 
 bool tokens_find(view_t *view, const uuid_t7 *id, token_t *token)
 {
+    /* token_usage has a row a token, and is thereby the index by id. */
     uint8_t hash[TOKEN_HASH];
-    return s_hash_of(view, id, hash) && tokens_get(view, hash, token);
+    token_use_t use;
+    return s_get_use(view, id, hash, &use) && tokens_get(view, hash, token);
 }
 
 /* Reads the id of the row past AFTER in the user's part of tokens_by_user. */
@@ -127,14 +138,8 @@ unsigned tokens_count(view_t *view, const uuid_t7 *user)
 
 bool tokens_use(view_t *view, const uuid_t7 *id, token_use_t *use)
 {
-    slice_t bytes;
-    if (!table_get(view, TABLE_token_usage, table_key(id), &bytes))
-        return false;
-    use->last_ms = unpack_find_uint(bytes, "last", 0);
-    use->count = unpack_find_uint(bytes, "count", 0);
-    use->address = unpack_find_bytes(bytes, "address");
-    use->target = unpack_find_bytes(bytes, "target");
-    return true;
+    uint8_t hash[TOKEN_HASH];
+    return s_get_use(view, id, hash, use);
 }
 
 tokens_add_t tokens_add(view_t *view, const token_t *token)
@@ -180,7 +185,7 @@ bool tokens_used(view_t *view, const uuid_t7 *id, const token_use_t *use)
 {
     token_t token = {.id = *id};
     token_use_t sum = *use, before;
-    if (!s_hash_of(view, id, token.hash) || !tokens_use(view, id, &before))
+    if (!s_get_use(view, id, token.hash, &before))
         return false;
     sum.count += before.count;
     s_put_use(view, &token, &sum);
