@@ -271,13 +271,18 @@ static void s_flush(bridge_t *self, hop_t *hop, int64_t now_ms)
     }
 }
 
+void bridge_send(bridge_t *self, int64_t now_ms)
+{
+    for (unsigned i = 0; i < self->authds; i++)
+        s_flush(self, &self->authd[i], now_ms);
+}
+
 bool bridge_turn(bridge_t *self, int64_t now_ms)
 {
     bool answered = false;
     s_wake(self, now_ms);
     for (unsigned round = 0; round < ROUNDS; round++) {
-        for (unsigned i = 0; i < self->authds; i++)
-            s_flush(self, &self->authd[i], now_ms);
+        bridge_send(self, now_ms);
         if (!self->unsettled && !self->more)
             return answered;
         if (s_drain_all(self) == 0)

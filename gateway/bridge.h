@@ -31,6 +31,9 @@ unsigned bridge_routes(const conf_t *conf);
  * while that is gone. */
 void bridge_queue(bridge_t *self, slot_t *slot);
 
+/* Sends what may go: where there is credit, all that is queued. Calls nobody back. */
+void bridge_send(bridge_t *self, int64_t now_ms);
+
 /* After each turn of the loop: sends what may go, takes what has come. True: the next turn must not
  * wait (answers were given outside the loop's callbacks, or more input is there). */
 bool bridge_turn(bridge_t *self, int64_t now_ms);

@@ -15,7 +15,8 @@
 
 enum {
     TICK_MS = 100,
-    LINGER_MS = 200, /* a drain's least time, for requests that are just arriving */
+    EARLY_LEAST = 16, /* requests that go off before the turn is over: the ring works meanwhile */
+    LINGER_MS = 200,  /* a drain's least time, for requests that are just arriving */
     LANE_MAGIC = 0x6c616e65,
 };
 
@@ -108,6 +109,8 @@ static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)
     slot->born_us = now_us;
     connection->request = inflight_ref(self->inflight, slot);
     bridge_queue(self->bridge, slot);
+    if (inflight_pending_len(self->inflight) >= EARLY_LEAST)
+        bridge_send(self->bridge, now_us / 1000);
     return 0;
 }
 
