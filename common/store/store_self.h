@@ -1,4 +1,4 @@
-/* What the two files of the store share. Private to common/store. */
+/* What the files of the store share. Private to common/store. */
 #ifndef POSTERN_STORE_SELF_H
 #define POSTERN_STORE_SELF_H
 
@@ -10,6 +10,11 @@ struct store {
     _Atomic uint64_t free_pages; /* as counted at counted_ms */
     _Atomic int64_t counted_ms;
 };
+
+/* store_guard.c: from here on a page of the map that the file does not have, or that the disk
+ * cannot give (SIGBUS), ends the process with EXIT_CONFIG and a line that names PATH. A process has
+ * one store; of several the line names the last. */
+void store_guard(const char *path);
 
 /* Says in err what rc means for an operator; returns -1. */
 int store_say_rc(char *err, size_t err_size, const char *path, int rc);

@@ -202,7 +202,8 @@ def test_a_truncated_journal_never_serves_as_if_whole(down, length):
     path.write_bytes(good[:length])
     if length == 0:  # nothing is left that could tell it from a new one
         return
-    refused(down, "channel")
+    said = refused(down, "channel")
+    assert "channel-0" in said and "backup" in said, said
     path.write_bytes(good)
     comes_back(down)
 
