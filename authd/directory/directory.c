@@ -19,6 +19,51 @@ static int s_open_tables(directory_t *self, char *err, size_t err_size)
     return 0;
 }
 
+/* A word that only the right key opens, so that a wrong one is told at the start and not by the
+ * first appkey that nobody can read. */
+static const char s_word[] = "postern";
+
+static bool s_is_key(const directory_t *self, slice_t sealed)
+{
+    char plain[sizeof s_word];
+    return sealed.len == sizeof plain + MASTER_KEY_OVERHEAD &&
+           master_key_open(self->key, sealed, plain) == 0 &&
+           memcmp(plain, s_word, sizeof plain) == 0;
+}
+
+static void s_put_word(directory_t *self, view_t *view)
+{
+    uint8_t sealed[sizeof s_word + MASTER_KEY_OVERHEAD];
+    master_key_seal(self->key, slice(s_word, sizeof s_word), sealed);
+    table_put(view, TABLE_meta, slice_of("key"), slice(sealed, sizeof sealed));
+}
+
+static int s_check_key(directory_t *self, const directory_options_t *options, char *err,
+                       size_t err_size)
+{
+    slice_t sealed;
+    view_t *view = view_new(self);
+    view_renew(view);
+    bool found = table_get(view, TABLE_meta, slice_of("key"), &sealed);
+    bool right = !found || s_is_key(self, sealed);
+    view_destroy(&view);
+    if (!right) {
+        snprintf(err, err_size,
+                 "master key %s: is not the key of %s: put back the one that it was made with",
+                 options->key_path, options->path);
+        return -1;
+    }
+    if (found || options->read_only)
+        return 0;
+    view = view_begin(self);
+    s_put_word(self, view);
+    if (view_commit(&view) == 0)
+        return 0;
+    snprintf(err, err_size, "%s: no room: free some on its disk, or raise authd.map_bytes",
+             options->path);
+    return -1;
+}
+
 static bool s_exists(const char *path)
 {
     char file[4200];
@@ -41,7 +86,8 @@ directory_t *directory_open(const directory_options_t *options, char *err, size_
     self->key = master_key_load(options->key_path, fresh, err, err_size);
     if (self->key)
         self->store = store_open(&store, err, err_size);
-    if (!self->store || s_open_tables(self, err, err_size) != 0)
+    if (!self->store || s_open_tables(self, err, err_size) != 0 ||
+        s_check_key(self, options, err, err_size) != 0)
         directory_close(&self);
     return self;
 }

@@ -18,7 +18,7 @@ class Load:
     def __init__(self, ring, channel, token, writers=4, pause=0.005):
         self.ring, self.pause = ring, pause
         self.path = f"/api/v2/channelsbyname/{channel}/message?zapikey={token}"
-        self.times, self.acknowledged, self.refused = [], set(), []  # times: (when, how long)
+        self.sent, self.acknowledged, self.refused = 0, set(), []
         self.stopped = threading.Event()
         self.threads = [threading.Thread(target=self._write, args=(i,)) for i in range(writers)]
 
@@ -38,19 +38,14 @@ class Load:
         with Connection(self.ring.port) as connection:
             while not self.stopped.is_set():
                 n += 1
-                text, began = f"{number}.{n}", time.monotonic()
+                text = f"{number}.{n}"
                 answer = connection.post(self.path, json.dumps({"text": text}).encode())
-                self.times.append((began, time.monotonic() - began))
+                self.sent += 1
                 if answer.status == 204:
                     self.acknowledged.add(text)
                 else:
                     self.refused.append(answer.code)
                 time.sleep(self.pause)
-
-    def p99(self, start, end):
-        found = sorted(took for began, took in self.times if start <= began < end)
-        assert len(found) > 100, "too few requests to tell"
-        return found[len(found) * 99 // 100]
 
     def check(self, texts):
         assert len(texts) == len(set(texts)), "a message is there twice"
@@ -72,28 +67,6 @@ def two(make_ring):
         assert own.post(own.channel_url(name, ada.token), {"text": "first"}).status_code == 204
         placed.setdefault(0 if own.metric("channel-0", "stored_total") > before else 1, name)
     return own, ada, [placed[0], placed[1]]
-
-
-@pytest.mark.slow
-def test_a_shard_that_is_away_for_20_s_slows_no_other(two):
-    ring, ada, (here, away) = two
-    with Load(ring, here, ada.token) as alive, Load(ring, away, ada.token) as held:
-        time.sleep(5)
-        gone = time.monotonic()
-        ring.pause("channel-1")
-        time.sleep(20)
-        back = time.monotonic()
-        ring.resume("channel-1")
-        ring.wait_ready("channel-1")
-        time.sleep(2)
-    before, during = alive.p99(gone - 5, gone), alive.p99(gone, back)
-    print(f"p99 before {before * 1000:.1f} ms, with a shard away {during * 1000:.1f} ms")
-    assert during <= 3 * before + 0.05
-    assert alive.refused == []
-    assert set(held.refused) <= {"not_confirmed", "unavailable", "overloaded"}, held.refused
-    alive.check(ring.texts(here, ada.token)[1:])
-    held.check(ring.texts(away, ada.token)[1:])
-    assert ring.post(ring.channel_url(away, ada.token), {"text": "again"}).status_code == 204
 
 
 @pytest.mark.parametrize("how", ["stopped", "dead"])
@@ -162,7 +135,7 @@ def test_any_process_at_any_moment(two):
                 ring.wait_ready(*chosen)
         ring.wait_ready(*ring.names)
         time.sleep(2)
-    print(f"{len(one.times) + len(other.times)} requests, "
+    print(f"{one.sent + other.sent} requests, "
           f"{len(one.refused) + len(other.refused)} refused")
     for load, channel in ((one, first), (other, second)):
         assert len(load.acknowledged) > 50, f"seed {seed}"

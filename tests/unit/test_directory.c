@@ -176,6 +176,16 @@ static void a_key_that_others_may_read_is_refused(void **state)
     assert_non_null(strstr(yard->err, "missing"));
 }
 
+static void another_key_than_the_directorys_is_refused(void **state)
+{
+    yard_t *yard = *state;
+    s_reopen(yard);
+    directory_close(&yard->directory);
+    scratch_write(yard->key, "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
+    assert_false(yard_open(yard));
+    assert_non_null(strstr(yard->err, "is not the key of"));
+}
+
 static void a_store_of_another_kind_or_newer_is_refused(void **state)
 {
     yard_t *yard = *state;
@@ -215,6 +225,7 @@ int main(void)
         TEST(people_come_and_go),
         TEST(audit_rows_are_numbered),
         TEST(a_key_that_others_may_read_is_refused),
+        TEST(another_key_than_the_directorys_is_refused),
         TEST(a_store_of_another_kind_or_newer_is_refused),
         TEST(a_reader_needs_a_directory_that_is_there),
     };
