@@ -89,7 +89,7 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
     view_release(self->view);
     if (wire_batch_entries(self->refusals))
         link_send_replies(self->gateways, peer, self->refusals);
-    link_taken(self->gateways, peer, message->sender, message->batch);
+    link_taken(self->gateways, peer, link_batch(message));
 }
 
 static link_t *s_bind(authd_t *self)

@@ -76,7 +76,7 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
         manage_clear(&answer);
     }
     link_send_replies(self->link, peer, self->replies);
-    link_taken(self->link, peer, message->sender, message->batch);
+    link_taken(self->link, peer, link_batch(message));
 }
 
 static void s_on_used(void *arg, const uuid_t7 *id, const token_use_t *use)

@@ -70,7 +70,7 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
         const wire_request_t *request = &message->requests[i];
         s_place(self, request, request->has_body ? &message->bodies[i] : NULL, now_ms);
     }
-    link_taken(self->requests, peer, message->sender, message->batch);
+    link_taken(self->requests, peer, link_batch(message));
 }
 
 static void s_on_replies(void *arg, peer_t *peer, wire_message_t *message)

@@ -150,7 +150,7 @@ void answer_drain(answering_t *self, drain_t *drain)
                 s_add(self, from, drain_job(drain, j));
         if (wire_batch_entries(self->batch) > 0)
             link_send_replies(from->link, from->peer, self->batch);
-        link_taken(from->link, from->peer, from->instance, from->number);
+        link_taken(from->link, from->peer, from->batch);
     }
     s_count(drain);
 }

@@ -73,8 +73,7 @@ job_t *drain_add(drain_t *self, link_t *link, peer_t *peer, wire_message_t *mess
     self->batches[self->batches_len++] = (drain_batch_t){
         .link = link,
         .peer = peer,
-        .instance = kept->sender,
-        .number = kept->batch,
+        .batch = link_batch(kept),
         .first = self->jobs_len,
         .count = kept->entries,
     };

@@ -36,7 +36,7 @@ typedef struct {
 typedef struct {
     link_t *link;
     peer_t *peer;
-    uint64_t instance, number;
+    link_batch_t batch;
     size_t first, count; /* jobs */
 } drain_batch_t;
 

@@ -495,11 +495,16 @@ int link_send_interim(link_t *self, peer_t *peer, wire_batch_t *batch)
     return s_send_batch(self, peer, batch, WIRE_INTERIM, 0);
 }
 
-void link_taken(link_t *self, peer_t *peer, uint64_t instance, uint64_t batch)
+link_batch_t link_batch(const wire_message_t *message)
 {
-    if (!peer->alive || peer->instance != instance)
+    return (link_batch_t){message->sender, message->receiver, message->batch};
+}
+
+void link_taken(link_t *self, peer_t *peer, link_batch_t batch)
+{
+    if (!peer->alive || peer->instance != batch.sender || *self->self != batch.receiver)
         return;
-    peer_take(peer, batch);
+    peer_take(peer, batch.number);
     s_send_number(self, peer, WIRE_CREDIT, peer->taken);
 }
 

@@ -25,8 +25,8 @@ enum {
  * counted as malformed and dropped. The message is valid during the call; bodies may be moved out.
  */
 typedef struct {
-    /* A batch of requests has come. The receiver must call link_taken (link, peer, message->batch)
-     * when it has taken the batch over, now or later, in order. */
+    /* A batch of requests has come. The receiver must call link_taken (link, peer, link_batch
+     * (message)) when it has taken the batch over, now or later, in order. */
     void (*requests)(void *arg, peer_t *peer, wire_message_t *message);
     void (*replies)(void *arg, peer_t *peer, wire_message_t *message);
     void (*interim)(void *arg, peer_t *peer, wire_message_t *message);
@@ -89,9 +89,15 @@ int link_send_requests(link_t *self, peer_t *peer, wire_batch_t *batch);
 int link_send_replies(link_t *self, peer_t *peer, wire_batch_t *batch);
 int link_send_interim(link_t *self, peer_t *peer, wire_batch_t *batch);
 
-/* BATCH and all before it have been taken over: sends CREDIT. Ignored when the peer's instance has
- * changed since (pass the instance the batch came from). */
-void link_taken(link_t *self, peer_t *peer, uint64_t instance, uint64_t batch);
+/* Names a batch that has come, also after its message is gone. */
+typedef struct {
+    uint64_t sender, receiver, number;
+} link_batch_t;
+link_batch_t link_batch(const wire_message_t *message);
+
+/* BATCH and all before it have been taken over: sends CREDIT. Ignored when either side's instance
+ * has changed since it came: the numbers have begun anew. */
+void link_taken(link_t *self, peer_t *peer, link_batch_t batch);
 
 /* Changes what our HELLO says (news) and says it to every peer now. */
 void link_set_news(link_t *self, uint64_t news);

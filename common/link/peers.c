@@ -1,5 +1,6 @@
 #include "common/link/peers.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { FORGET_MS = 60000 };
@@ -105,6 +106,7 @@ uint64_t peer_heartbeat(peer_t *self, uint64_t batch)
 
 void peer_take(peer_t *self, uint64_t batch)
 {
+    assert(batch <= self->received);
     /* Behind the last one that came there are only lost ones, which count as taken with it. */
     uint64_t taken = batch == self->arrived ? self->received : batch;
     if (taken > self->taken)

@@ -77,7 +77,7 @@ static void s_requests(void *arg, peer_t *peer, wire_message_t *message)
         if (authd->answer != ANSWER_NONE)
             s_answer(authd, peer, request, &message->bodies[i]);
     }
-    link_taken(authd->link, peer, message->sender, message->batch);
+    link_taken(authd->link, peer, link_batch(message));
 }
 
 static void *s_serve(void *arg)

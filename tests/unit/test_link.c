@@ -59,7 +59,7 @@ static void s_requests(void *arg, peer_t *peer, wire_message_t *message)
     side->requests += message->entries;
     side->last_batch = message->batch;
     if (!side->hold)
-        link_taken(side->link, peer, message->sender, message->batch);
+        link_taken(side->link, peer, link_batch(message));
 }
 
 static void s_begin(side_t *side, bool bind, const char *name)
@@ -133,7 +133,7 @@ static void test_peers_meet_and_credit_flows(void **state)
     assert_false(link_can_send(client.link, peer));
     s_turn(&server, &client, &server.requests, 4, 3000);
     assert_int_equal(peer_outstanding(peer), 2);
-    link_taken(server.link, server.from, client.instance, 2);
+    link_taken(server.link, server.from, (link_batch_t){client.instance, server.instance, 2});
     s_turn(&server, &client, &client.credit, 1, 3000);
     assert_int_equal(peer_outstanding(peer), 0);
     link_destroy(&client.link);
@@ -160,6 +160,40 @@ static void test_a_new_instance_is_seen_at_once(void **state)
     s_send(&client, 1);
     s_turn(&server, &client, &server.requests, 1, 1000);
     assert_int_equal(server.last_batch, 1); /* numbers begin anew */
+    link_destroy(&client.link);
+    link_destroy(&server.link);
+}
+
+/* A worker that was stopped commits what it had and starts anew: what it says of the old batches
+ * must not mix with the new numbers. */
+static void test_what_came_before_a_restart_gives_no_credit(void **state)
+{
+    side_t server, client;
+    (void)state;
+    s_begin(&server, true, "authd-0");
+    s_begin(&client, false, "gateway-0.0");
+    s_turn(&server, &client, &client.up, 1, 2000);
+    for (unsigned i = 0; i < 3; i++) {
+        s_send(&client, 1);
+        s_turn(&server, &client, &client.credit, i + 1, 2000);
+    }
+    server.hold = true;
+    s_send(&client, 1);
+    s_turn(&server, &client, &server.requests, 4, 2000);
+    link_batch_t old = {client.instance, server.instance, server.last_batch};
+    server.instance = uuid_instance();
+    link_restart(server.link);
+    s_turn(&server, &client, &client.up, 2, 2000);
+    s_turn(&server, &client, &server.up, 2, 2000);
+    link_taken(server.link, server.from, old);
+    server.hold = false;
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned credit = client.credit;
+        assert_true(link_can_send(client.link, link_peer(client.link)));
+        s_send(&client, 1);
+        s_turn(&server, &client, &client.credit, credit + 1, 2000);
+    }
+    assert_int_equal(peer_outstanding(link_peer(client.link)), 0);
     link_destroy(&client.link);
     link_destroy(&server.link);
 }
@@ -276,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_peers_meet_and_credit_flows),
         cmocka_unit_test(test_a_new_instance_is_seen_at_once),
+        cmocka_unit_test(test_what_came_before_a_restart_gives_no_credit),
         cmocka_unit_test(test_a_refused_peer_learns_why),
         cmocka_unit_test(test_silence_makes_a_peer_gone_and_a_frame_brings_it_back),
         cmocka_unit_test(test_a_lost_batch_leaks_no_credit),
