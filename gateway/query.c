@@ -1,6 +1,7 @@
 #include "gateway/query.h"
 
 #include "common/base/secret.h"
+#include "common/base/utf8.h"
 #include "gateway/percent.h"
 
 #include <stdlib.h>

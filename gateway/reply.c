@@ -1,7 +1,7 @@
 #include "gateway/reply.h"
 
+#include "common/base/utf8.h"
 #include "common/monitor/monitor.h"
-#include "gateway/percent.h"
 
 enum { MESSAGE = 1024, JSON = 6 * MESSAGE + 256, COPIED = 4096 };
 

@@ -1,9 +1,9 @@
 #include "gateway/request.h"
 
 #include "common/base/secret.h"
+#include "common/base/utf8.h"
 #include "gateway/framing.h"
 #include "gateway/headers.h"
-#include "gateway/percent.h"
 #include "gateway/query.h"
 
 #include <stdlib.h>

@@ -1,5 +1,7 @@
 #include "gateway/routes.h"
 
+#include "common/base/utf8.h"
+
 #include "gateway/percent.h"
 
 #include <assert.h>

@@ -1,5 +1,7 @@
 #include "workers/form.h"
 
+#include "common/base/utf8.h"
+
 static int s_hex(char c)
 {
     if (c >= '0' && c <= '9')
@@ -54,7 +56,7 @@ form_outcome_t form_read(slice_t body, json_out_t *out)
     json_out_t text = {0};
     s_decode(value, &text);
     slice_t decoded = slice(text.data, text.len);
-    bool fits = json_is_utf8(decoded);
+    bool fits = utf8_valid(decoded);
     if (fits) {
         json_lit(out, "{\"text\":");
         json_string(out, decoded);

@@ -1,5 +1,7 @@
 #include "workers/json_out.h"
 
+#include "common/base/utf8.h"
+
 #include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -44,39 +46,6 @@ void json_lit(json_out_t *self, const char *text)
     json_raw(self, slice_of(text));
 }
 
-static bool s_continues(const unsigned char *at, size_t count)
-{
-    for (size_t i = 1; i <= count; i++)
-        if ((at[i] & 0xc0) != 0x80)
-            return false;
-    return true;
-}
-
-/* Length of the UTF-8 sequence that starts at AT, of LEFT bytes; 0 when it is none. */
-static size_t s_sequence(const unsigned char *at, size_t left)
-{
-    unsigned char c = at[0];
-    size_t more = c < 0x80 ? 0 : c < 0xc2 ? 9 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 9;
-    if (more >= left || !s_continues(at, more))
-        return 0;
-    bool over_long = (c == 0xe0 && at[1] < 0xa0) || (c == 0xf0 && at[1] < 0x90);
-    bool surrogate = c == 0xed && at[1] >= 0xa0;
-    bool too_high = c == 0xf4 && at[1] >= 0x90;
-    return over_long || surrogate || too_high ? 0 : more + 1;
-}
-
-bool json_is_utf8(slice_t bytes)
-{
-    const unsigned char *data = (const unsigned char *)bytes.data;
-    for (size_t i = 0; i < bytes.len;) {
-        size_t len = s_sequence(data + i, bytes.len - i);
-        if (len == 0)
-            return false;
-        i += len;
-    }
-    return true;
-}
-
 static void s_escape(json_out_t *self, unsigned char c)
 {
     static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt";
@@ -96,7 +65,7 @@ void json_chars(json_out_t *self, slice_t text)
     size_t from = 0, i = 0;
     while (i < text.len) {
         unsigned char c = data[i];
-        size_t len = c < 0x80 ? 1 : s_sequence(data + i, text.len - i);
+        size_t len = c < 0x80 ? 1 : utf8_length(slice(data + i, text.len - i));
         if (c >= 0x20 && c != '"' && c != '\\' && len > 0) {
             i += len;
             continue;
@@ -124,7 +93,7 @@ void json_uint(json_out_t *self, uint64_t value)
 
 void json_bytes(json_out_t *self, slice_t bytes)
 {
-    if (json_is_utf8(bytes)) {
+    if (utf8_valid(bytes)) {
         json_string(self, bytes);
         return;
     }

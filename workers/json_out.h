@@ -32,7 +32,4 @@ void json_uint(json_out_t *self, uint64_t value);
 /* A string when the bytes are UTF-8, else {"base64": "…"} (RFC 4648 §4, padded). */
 void json_bytes(json_out_t *self, slice_t bytes);
 
-/* Well-formed UTF-8 (RFC 3629: no surrogates, nothing over-long). */
-bool json_is_utf8(slice_t bytes);
-
 #endif

@@ -1,6 +1,7 @@
 #include "common/wire/pack.h"
 
 #include "common/base/secret.h"
+#include "common/base/utf8.h"
 
 #include <assert.h>
 #include <msgpack.h>
@@ -191,26 +192,6 @@ bool unpack_bool(unpack_t *self)
     return !self->failed && tag == 0xc3;
 }
 
-/* RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF. */
-static bool s_is_utf8(const uint8_t *at, size_t len)
-{
-    const uint8_t *end = at + len;
-    while (at < end) {
-        uint8_t lead = *at++;
-        if (lead < 0x80)
-            continue;
-        unsigned more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-        uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-        uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-        if (lead < 0xc2 || lead > 0xf4 || (size_t)(end - at) < more)
-            return false;
-        for (; more; more--, at++, low = 0x80, high = 0xbf)
-            if (*at < low || *at > high)
-                return false;
-    }
-    return true;
-}
-
 /* Length of a str (and, when allowed, a bin) that begins here. */
 static size_t s_length(unpack_t *self, bool bin_too)
 {
@@ -237,7 +218,7 @@ static slice_t s_bytes(unpack_t *self, size_t max_len, bool bin_too)
 slice_t unpack_str(unpack_t *self, size_t max_len)
 {
     slice_t text = s_bytes(self, max_len, false);
-    if (!self->failed && !s_is_utf8((const uint8_t *)text.data, text.len)) {
+    if (!self->failed && !utf8_valid(text)) {
         self->failed = true;
         return slice("", 0);
     }

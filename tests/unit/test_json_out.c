@@ -6,6 +6,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include "common/base/utf8.h"
 #include "workers/json_out.h"
 
 static void s_expect(json_out_t *out, const char *text)
@@ -81,9 +82,9 @@ static void test_utf8_is_told_from_what_only_looks_like_it(void **state)
                                       "\xff",
                                       "\xc3("};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        assert_true(json_is_utf8(slice_of(good[i])));
+        assert_true(utf8_valid(slice_of(good[i])));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_false(json_is_utf8(slice_of(bad[i])));
+        assert_false(utf8_valid(slice_of(bad[i])));
 }
 
 static void test_bytes_are_text_or_base64(void **state)

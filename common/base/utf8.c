@@ -1,0 +1,40 @@
+#include "common/base/utf8.h"
+
+#include <stdint.h>
+
+size_t utf8_length(slice_t text)
+{
+    const uint8_t *at = (const uint8_t *)text.data;
+    if (text.len == 0)
+        return 0;
+    uint8_t lead = at[0];
+    if (lead < 0x80)
+        return 1;
+    size_t len = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    if (lead < 0xc2 || lead > 0xf4 || text.len < len)
+        return 0;
+    for (size_t i = 1; i < len; i++, low = 0x80, high = 0xbf)
+        if (at[i] < low || at[i] > high)
+            return 0;
+    return len;
+}
+
+bool utf8_valid(slice_t text)
+{
+    for (size_t i = 0, len; i < text.len; i += len) {
+        len = (uint8_t)text.data[i] < 0x80 ? 1 : utf8_length(slice(text.data + i, text.len - i));
+        if (len == 0)
+            return false;
+    }
+    return true;
+}
+
+size_t utf8_count(slice_t text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.len; i++)
+        count += ((uint8_t)text.data[i] & 0xc0) != 0x80;
+    return count;
+}

@@ -1,0 +1,16 @@
+/* UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing past U+10FFFF. Threading:
+ * pure functions. */
+#ifndef POSTERN_UTF8_H
+#define POSTERN_UTF8_H
+
+#include "common/base/slice.h"
+
+/* Bytes of the character that TEXT begins with; 0 when it begins with none. */
+size_t utf8_length(slice_t text);
+
+bool utf8_valid(slice_t text);
+
+/* Characters of valid UTF-8. */
+size_t utf8_count(slice_t text);
+
+#endif
