@@ -128,6 +128,12 @@ static void s_send_number(link_t *self, peer_t *peer, wire_kind_t kind, uint64_t
         metric_add(METRIC_link_send_failed_total, 1);
 }
 
+static void s_send_credit(link_t *self, peer_t *peer)
+{
+    peer->told = peer->taken;
+    s_send_number(self, peer, WIRE_CREDIT, peer->taken);
+}
+
 static void s_gone(link_t *self, peer_t *peer, const char *why)
 {
     if (!peer->alive)
@@ -246,7 +252,7 @@ static void s_on_heartbeat(link_t *self, peer_t *peer)
     uint64_t lost = peer_heartbeat(peer, self->message->batch);
     if (lost) {
         metric_add(METRIC_link_lost_batches_total, (int64_t)lost);
-        s_send_number(self, peer, WIRE_CREDIT, peer->taken);
+        s_send_credit(self, peer);
     }
 }
 
@@ -404,7 +410,7 @@ static void s_tick_peer(link_t *self, peer_t *peer, int64_t now_ms)
         s_gone(self, peer, "silent");
     if (peer->alive) {
         s_send_number(self, peer, WIRE_HEARTBEAT, peer->sent);
-        s_send_number(self, peer, WIRE_CREDIT, peer->taken);
+        s_send_credit(self, peer);
     } else if (!self->bind) {
         s_greet_peer(self, peer, 0, now_ms);
     }
@@ -505,7 +511,8 @@ void link_taken(link_t *self, peer_t *peer, link_batch_t batch)
     if (!peer->alive || peer->instance != batch.sender || *self->self != batch.receiver)
         return;
     peer_take(peer, batch.number);
-    s_send_number(self, peer, WIRE_CREDIT, peer->taken);
+    if (peer->taken - peer->told >= LINK_WINDOW)
+        s_send_credit(self, peer);
 }
 
 void link_set_news(link_t *self, uint64_t news)

@@ -95,8 +95,9 @@ typedef struct {
 } link_batch_t;
 link_batch_t link_batch(const wire_message_t *message);
 
-/* BATCH and all before it have been taken over: sends CREDIT. Ignored when either side's instance
- * has changed since it came: the numbers have begun anew. */
+/* BATCH and all before it have been taken over: sends CREDIT when the peer has none left otherwise
+ * (LINK_WINDOW batches since the last; link_tick tells of the rest). Ignored when either side's
+ * instance has changed since it came: the numbers have begun anew. */
 void link_taken(link_t *self, peer_t *peer, link_batch_t batch);
 
 /* Changes what our HELLO says (news) and says it to every peer now. */

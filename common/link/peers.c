@@ -82,7 +82,7 @@ void peers_clear(peers_t *self)
 void peer_reset(peer_t *self)
 {
     self->sent = self->credited = 0;
-    self->received = self->taken = self->arrived = 0;
+    self->received = self->taken = self->arrived = self->told = 0;
 }
 
 bool peer_arrive(peer_t *self, uint64_t batch)

@@ -18,6 +18,7 @@ struct peer {
     uint64_t sent, credited;  /* batches to it: last number, highest taken over */
     uint64_t received, taken; /* batches from it; received counts lost ones too */
     uint64_t arrived;         /* the last that really came */
+    uint64_t told;            /* what the last CREDIT named */
     void *data;
 };
 
