@@ -59,7 +59,6 @@ gateway_t *gateway_new(const conf_start_t *start)
     self->drain_ms = (int64_t)conf_uint(conf, SET_process_drain_ms);
     lane_prepare(&self->shared);
     conf_address(conf, SET_gateway_listen, 0, address, sizeof address);
-    listener_claim(address);
     self->lanes = (unsigned)conf_uint(conf, SET_gateway_threads);
     for (unsigned i = 0; i < self->lanes; i++)
         self->lane[i] = lane_new(&self->shared, i, listener_bind(address, sizeof address));

@@ -76,18 +76,6 @@ static struct addrinfo *s_resolve(const char *text)
     return found;
 }
 
-void listener_claim(const char *text)
-{
-    struct addrinfo *to = s_resolve(text);
-    int on = 1, fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
-        s_fail(text, "socket", errno);
-    if (bind(fd, to->ai_addr, to->ai_addrlen) != 0)
-        s_fail(text, "bind", errno);
-    close(fd);
-    freeaddrinfo(to);
-}
-
 int listener_bind(char *text, size_t size)
 {
     struct addrinfo *to = s_resolve(text);

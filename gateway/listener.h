@@ -1,6 +1,6 @@
 /* The public listener of one thread: a socket of its own (SO_REUSEPORT), accepted connections with
  * their limits, and what is known of each connection. Threading: the loop's thread, but for
- * listener_claim and listener_bind. */
+ * listener_bind. */
 #ifndef POSTERN_LISTENER_H
 #define POSTERN_LISTENER_H
 
@@ -20,10 +20,6 @@ typedef struct connection {
     struct connection *next_free;
     char text[ADDRESS_TEXT];
 } connection_t;
-
-/* Exits when another process listens at TEXT: sockets with SO_REUSEPORT would share the connections
- * with it, without an error. Before the first listener_bind. */
-void listener_claim(const char *text);
 
 /* Binds and listens at "host:port" or "[v6]:port"; a port of 0 is replaced in TEXT by the one that
  * the system gave. Exits when the address cannot be used. */

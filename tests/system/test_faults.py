@@ -52,18 +52,6 @@ def test_a_second_instance_is_refused_and_names_the_first(ring, kind):
     undisturbed(ring)
 
 
-def test_another_installations_gateway_on_the_same_port_is_refused(ring):
-    """Its SO_REUSEPORT would steal half of the connections, without an error."""
-    other = {"gateway.monitor": f"127.0.0.1:{postern.free_ports(1)}",
-             "data.sockets": str(postern.scratch("k-"))}
-    try:
-        said = refused(ring, "gateway", settings=other)
-    finally:
-        shutil.rmtree(other["data.sockets"])
-    assert str(ring.port) in said, said
-    undisturbed(ring)
-
-
 def test_a_monitor_port_in_use_is_refused_by_name(ring):
     said = refused(ring, "gateway", 1, settings={
         "gateway.listen": f"127.0.0.1:{postern.free_ports(1)}",

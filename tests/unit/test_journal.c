@@ -147,11 +147,8 @@ static void test_append_read_and_reopen(void **state)
     }
     assert_int_equal(entries[2].record.sequence, 2);
     seen_t seen = s_read(journal, 1, 0, &range);
-    assert_int_equal(seen.count, 2);
-    assert_int_equal(seen.first_log, 1);
-    assert_int_equal(seen.last_log, 3);
-    assert_int_equal(range.first, 1);
-    assert_int_equal(range.last, 2);
+    assert_true(seen.count == 2 && seen.first_log == 1 && seen.last_log == 3);
+    assert_true(range.first == 1 && range.last == 2);
     assert_int_equal(s_read(journal, 3, 0, &range).count, 0);
     assert_true(range.first > range.last);
     uuid_t7 uuid = *journal_uuid(journal);
@@ -161,9 +158,7 @@ static void test_append_read_and_reopen(void **state)
     assert_true(uuid_eq(&uuid, journal_uuid(journal)));
     assert_int_equal(s_append_one(journal, s_entry(1, 4, "{}")), JOURNAL_STORED);
     seen = s_read(journal, 1, 2, NULL);
-    assert_int_equal(seen.count, 2);
-    assert_int_equal(seen.first_sequence, 2);
-    assert_int_equal(seen.last_log, 4);
+    assert_true(seen.count == 2 && seen.first_sequence == 2 && seen.last_log == 4);
     journal_close(&journal);
 }
 
@@ -171,35 +166,26 @@ static void test_append_read_and_reopen(void **state)
 static void test_reading_from_each_sequence(void **state)
 {
     (void)state;
-    journal_options_t options = s_options();
+    const int64_t half = (int64_t)s_options().retention_ms / 2;
     journal_entry_t entries[400];
-    options.retention_ms = 86400000;
-    journal_t *journal = s_open_with(options);
+    journal_t *journal = s_open();
     journal_range_t range;
     for (unsigned i = 0; i < 400; i++)
         entries[i] = s_entry(i % 4 == 3 ? 2 : 1, i, "{}");
     assert_int_equal(s_append(journal, entries, 100), 100);
-    s_now += 86400000 / 2;
+    s_now += half;
     assert_int_equal(s_append(journal, entries + 100, 300), 300);
     for (unsigned round = 0; round < 2; round++) {
         uint64_t first = round ? 76 : 1;
         for (uint64_t from = first; from <= 301; from++) {
             seen_t seen = s_read(journal, 1, from, &range);
-            assert_int_equal(seen.count, 301 - from);
+            assert_true(seen.count == 301 - from && range.first == first && range.last == 300);
             assert_true(from == 301 || (seen.first_sequence == from && seen.last_sequence == 300));
-            assert_true(range.first == first && range.last == 300);
         }
         assert_int_equal(s_read(journal, 2, 0, NULL).count, round ? 75 : 100);
-        s_now += 86400000 / 2;
+        s_now += half;
         journal_tend(journal, s_now);
     }
-    s_now += 86400000;
-    journal_tend(journal, s_now);
-    assert_int_equal(s_read(journal, 1, 0, &range).count, 0);
-    journal_entry_t next = s_entry(1, 1000, "{}");
-    s_append(journal, &next, 1);
-    assert_int_equal(next.record.sequence, 301);
-    assert_int_equal(s_read(journal, 1, 0, NULL).count, 1);
     journal_close(&journal);
 }
 
@@ -399,11 +385,9 @@ static void test_retention_by_age(void **state)
     s_now += 86400000 / 2;
     journal_tend(journal, s_now);
     assert_int_equal(s_read(journal, 1, 0, &range).count, 1);
-    assert_int_equal(range.first, 6);
-    assert_int_equal(range.last, 6);
+    assert_true(range.first == 6 && range.last == 6);
     assert_int_equal(s_read(journal, 2, 0, &range).count, 0);
-    assert_int_equal(range.first, 6);
-    assert_int_equal(range.last, 5);
+    assert_true(range.first == 6 && range.last == 5);
     /* sequences go on where they were */
     journal_entry_t next = s_entry(2, 200, "{}");
     s_append(journal, &next, 1);
