@@ -110,14 +110,14 @@ def test_a_hop_that_is_away_too_long_is_503_and_heals(make_ring, kind):
 
 @pytest.mark.slow
 def test_any_process_at_any_moment(two):
-    """Kills and stops of random processes, two at a time now and then, for 20 s. Requests may be
+    """Kills and stops of random processes, two at a time now and then, for 10 s. Requests may be
     refused here, as several parts are away at once; nothing may be lost or stored twice."""
     ring, ada, (first, second) = two
     seed = random.randrange(1 << 31)
     dice = random.Random(seed)
     print(f"seed={seed}")
     victims = [name for name in ring.names if not name.startswith("gateway")]
-    end = time.monotonic() + 20
+    end = time.monotonic() + 10
     with Load(ring, first, ada.token) as one, Load(ring, second, ada.token) as other:
         while time.monotonic() < end:
             time.sleep(dice.uniform(0.1, 1))

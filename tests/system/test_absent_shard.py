@@ -1,5 +1,6 @@
-"""A shard whose worker is away for 20 s: its requests wait or are refused, the other shard's do not
-notice."""
+"""A shard whose worker is away: its requests wait or are refused, the other shard's do not notice.
+
+The sanitized builds take a short form; POSTERN_PRESET=release has the shard away for 20 s."""
 
 import os
 import statistics
@@ -7,8 +8,9 @@ import threading
 import time
 
 import kill_campaign
+from harness import postern
 
-AWAY_S = 20
+AWAY_S = 20 if postern.PRESET == "release" else 8
 
 
 def p99(times):
