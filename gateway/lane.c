@@ -15,7 +15,7 @@
 
 enum {
     TICK_MS = 100,
-    EARLY_LEAST = 16, /* requests that go off before the turn is over: the ring works meanwhile */
+    EARLY_LEAST = 64, /* requests that go off before the turn is over: the ring works meanwhile */
     LINGER_MS = 200,  /* a drain's least time, for requests that are just arriving */
     LANE_MAGIC = 0x6c616e65,
 };
@@ -108,6 +108,7 @@ static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)
     slot->op_row = (unsigned)op_index(request.op);
     slot->born_us = now_us;
     connection->request = inflight_ref(self->inflight, slot);
+    connection_park(req);
     bridge_queue(self->bridge, slot);
     if (inflight_pending_len(self->inflight) >= EARLY_LEAST)
         bridge_send(self->bridge, now_us / 1000);
@@ -122,6 +123,7 @@ static void s_on_dispose(h2o_logger_t *logger, h2o_req_t *req)
     connection_t *connection = connection_of(req);
     slot_t *slot = inflight_at(self->inflight, connection->request);
     (void)logger;
+    connection_unpark(req);
     connection->request = (slot_ref_t){0, 0};
     if (!slot || slot->owner != req)
         return;

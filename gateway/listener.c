@@ -268,6 +268,32 @@ connection_t *connection_of(const h2o_req_t *req)
     return connection;
 }
 
+/* Input or the end of the sender: for later. The registration would report it again and again. */
+static void s_on_early(h2o_socket_t *socket, const char *err)
+{
+    (void)err;
+    h2o_socket_read_stop(socket);
+}
+
+void connection_park(h2o_req_t *req)
+{
+    h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+    connection_of(req)->parked = true;
+    h2o_socket_dont_read(socket, 1);
+    h2o_socket_read_start(socket, s_on_early);
+}
+
+void connection_unpark(h2o_req_t *req)
+{
+    h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+    connection_t *connection = connection_of(req);
+    if (!connection->parked)
+        return;
+    connection->parked = false;
+    h2o_socket_read_stop(socket);
+    h2o_socket_dont_read(socket, 0);
+}
+
 void connection_linger(h2o_req_t *req)
 {
     connection_t *connection = connection_of(req);

@@ -15,6 +15,7 @@ typedef struct connection {
     unsigned magic;
     request_peer_t peer;
     slot_ref_t request; /* the one that waits for its answer: HTTP/1.1 has one at a time */
+    bool parked;        /* connection_park */
     int linger_fd;      /* a second descriptor, kept open beyond the end of the connection; or -1 */
     listener_t *listener;
     struct connection *next_free;
@@ -40,6 +41,12 @@ void listener_tick(listener_t *self, int64_t now_ms);
 
 /* The connection of a request. */
 connection_t *connection_of(const h2o_req_t *req);
+
+/* While REQ waits for its answer, its socket stays registered for reading although nothing is read:
+ * else each request costs an epoll_ctl to stop and one to start again. What arrives meanwhile stays
+ * in the kernel, and ends the registration. Ends by connection_unpark, before libh2o reads on. */
+void connection_park(h2o_req_t *req);
+void connection_unpark(h2o_req_t *req);
 
 /* The connection will be closed with the answer to REQ although the sender may still send: lets it
  * linger, so that the answer is read. */
