@@ -27,7 +27,8 @@ static void s_check(const view_t *view)
     assert(view->magic == VIEW_MAGIC && view->txn && (view->writing || view->live));
 }
 
-/* A writing view without room goes on to its commit, which refuses. */
+/* A writing view without room goes on to its commit, which refuses: it finds nothing until then,
+ * because LMDB has given its transaction up. */
 static void s_fail(view_t *view, const char *what, int rc)
 {
     if (view->writing && store_failure(rc) == STORE_FULL)
@@ -36,13 +37,42 @@ static void s_fail(view_t *view, const char *what, int rc)
         store_fail(view->directory->store, what, rc);
 }
 
+static MDB_cursor *s_cursor(view_t *view, table_t table)
+{
+    MDB_cursor *cursor = NULL;
+    int rc = mdb_cursor_open(view->txn, view->directory->tables[table], &cursor);
+    if (rc != 0)
+        store_fail(view->directory->store, "cursor", rc);
+    return cursor;
+}
+
+static void s_leave(view_t *view)
+{
+    if (view->near)
+        mdb_cursor_close(view->near);
+    view->near = NULL;
+}
+
+/* A writing view's cursor stays where it was: usage comes in the order of its table, and what lies
+ * on the same page is found without a search from the root. It ends with the transaction. */
+static MDB_cursor *s_near(view_t *view, table_t table)
+{
+    if (view->near && view->near_table != table)
+        s_leave(view);
+    if (!view->near)
+        view->near = s_cursor(view, table);
+    view->near_table = table;
+    return view->near;
+}
+
 bool table_get(view_t *view, table_t table, slice_t key, slice_t *value)
 {
     s_check(view);
-    if (key.len == 0 || key.len > KEY_MOST)
+    if (key.len == 0 || key.len > KEY_MOST || view->full)
         return false;
     MDB_val k = s_val(key), v;
-    int rc = mdb_get(view->txn, view->directory->tables[table], &k, &v);
+    int rc = view->writing ? mdb_cursor_get(s_near(view, table), &k, &v, MDB_SET)
+                           : mdb_get(view->txn, view->directory->tables[table], &k, &v);
     if (rc == MDB_NOTFOUND)
         return false;
     if (rc != 0) {
@@ -58,7 +88,7 @@ void table_put(view_t *view, table_t table, slice_t key, slice_t value)
     s_check(view);
     assert(view->writing && key.len > 0 && key.len <= KEY_MOST);
     MDB_val k = s_val(key), v = s_val(value);
-    int rc = view->full ? 0 : mdb_put(view->txn, view->directory->tables[table], &k, &v, 0);
+    int rc = view->full ? 0 : mdb_cursor_put(s_near(view, table), &k, &v, 0);
     if (rc != 0)
         s_fail(view, "put", rc);
 }
@@ -67,6 +97,7 @@ bool table_delete(view_t *view, table_t table, slice_t key)
 {
     s_check(view);
     assert(view->writing && key.len > 0 && key.len <= KEY_MOST);
+    s_leave(view);
     MDB_val k = s_val(key);
     int rc =
         view->full ? MDB_NOTFOUND : mdb_del(view->txn, view->directory->tables[table], &k, NULL);
@@ -81,21 +112,12 @@ static bool s_begins(slice_t key, slice_t prefix)
            (prefix.len == 0 || memcmp(key.data, prefix.data, prefix.len) == 0);
 }
 
-static MDB_cursor *s_cursor(view_t *view, table_t table)
-{
-    MDB_cursor *cursor = NULL;
-    s_check(view);
-    int rc = mdb_cursor_open(view->txn, view->directory->tables[table], &cursor);
-    if (rc != 0)
-        store_fail(view->directory->store, "cursor", rc);
-    return cursor;
-}
-
 bool table_next(view_t *view, table_t table, slice_t prefix, slice_t after, slice_t *key,
                 slice_t *value)
 {
     slice_t from = after.len ? after : prefix;
-    if (from.len > KEY_MOST)
+    s_check(view);
+    if (from.len > KEY_MOST || view->full)
         return false;
     MDB_cursor *cursor = s_cursor(view, table);
     MDB_val k = s_val(from), v;
@@ -116,6 +138,9 @@ bool table_next(view_t *view, table_t table, slice_t prefix, slice_t after, slic
 
 bool table_last(view_t *view, table_t table, slice_t *key)
 {
+    s_check(view);
+    if (view->full)
+        return false;
     MDB_cursor *cursor = s_cursor(view, table);
     MDB_val k, v;
     int rc = mdb_cursor_get(cursor, &k, &v, MDB_LAST);

@@ -19,8 +19,10 @@ struct view {
     directory_t *directory;
     MDB_txn *txn;
     bool writing;
-    bool live;     /* a reading one between renew and release */
-    bool full;     /* a change found no room: the commit will refuse */
+    bool live;        /* a reading one between renew and release */
+    bool full;        /* a change found no room: the commit will refuse */
+    MDB_cursor *near; /* a writing one's, where it touched a table last; NULL: nowhere yet */
+    table_t near_table;
     pack_t record; /* the record in the making */
 };
 

@@ -213,6 +213,33 @@ static void a_reader_needs_a_directory_that_is_there(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, yard_setup, yard_teardown)
 
+/* A store without room refuses the whole change at its commit, whatever is asked until then. */
+static void a_view_that_found_no_room_is_asked_on(void **state)
+{
+    yard_t *yard = *state;
+    char text[32];
+    user_t found;
+    uuid_t7 id = yard_user(yard, "ann@example.org");
+    directory_close(&yard->directory);
+    directory_options_t small = {.path = yard->store, .key_path = yard->key, .map_bytes = 2u << 20};
+    yard->directory = directory_open(&small, yard->err, sizeof yard->err);
+    assert_non_null(yard->directory);
+    YARD_CHANGE(yard, view);
+    for (unsigned i = 0; i < 10000; i++) {
+        user_t user = {.name = slice_of("Some One"), .created_ms = 1};
+        snprintf(text, sizeof text, "%u@example.org", i);
+        user.email = slice_of(text);
+        uuid_new(&user.id);
+        users_add(view, &user);
+        users_get(view, &id, &found);
+    }
+    assert_int_equal(view_commit(&view), -1);
+    view = view_begin(yard->directory);
+    assert_true(users_get(view, &id, &found));
+    assert_false(users_find(view, slice_of("0@example.org"), &found));
+    view_abort(&view);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +255,7 @@ int main(void)
         TEST(another_key_than_the_directorys_is_refused),
         TEST(a_store_of_another_kind_or_newer_is_refused),
         TEST(a_reader_needs_a_directory_that_is_there),
+        TEST(a_view_that_found_no_room_is_asked_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
