@@ -308,12 +308,15 @@ class Demo:
     def __init__(self):
         self.dir = postern.scratch("d-")
         self.port = postern.free_ports(20)
-        self.environment = {**os.environ, "no_proxy": "127.0.0.1"}
+        self.reports = self.dir / "sanitizer"
+        self.environment = {**os.environ, "no_proxy": "127.0.0.1",
+                            **postern.sanitizer_environment(self.reports)}
         self.run("init", str(self.dir))
+        self.reports.mkdir(exist_ok=True)  # the sanitizer may have made it
 
     def run(self, *words):
         return subprocess.run([str(postern.BIN / "posternctl"), *words], check=True, text=True,
-                              capture_output=True, timeout=60)
+                              capture_output=True, timeout=60, env=self.environment)
 
     def up(self, *words):
         """Returns stdout up to readiness."""
@@ -322,7 +325,8 @@ class Demo:
         self.process = subprocess.Popen(
             [str(postern.BIN / "posternctl"), "-c", str(self.dir / "postern.conf"), "up", "--demo",
              "--port", str(self.port), "--ready-fd", str(theirs), *words],
-            stdout=self.out, stderr=open(self.dir / "log", "ab"), pass_fds=[theirs])
+            stdout=self.out, stderr=open(self.dir / "log", "ab"), pass_fds=[theirs],
+            env=self.environment)
         os.close(theirs)
         assert os.read(ours, 1) == b"1", (self.dir / "log").read_text()
         os.close(ours)
@@ -340,6 +344,7 @@ def demo():
     if made.process.poll() is None:
         made.process.kill()
         made.process.wait()
+    postern.check_reports(made.reports)
 
 
 def test_the_demos_curl_lines_work_when_pasted(demo, needs):

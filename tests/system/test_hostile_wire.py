@@ -61,6 +61,10 @@ def resident(ring, process):
     return ring.metric(process, "process_resident_memory_bytes")
 
 
+# ThreadSanitizer keeps four words of shadow for each one that was touched, freed or not.
+WASTE = 4 if postern.PRESET == "tsan" else 1
+
+
 def settle(ring, peer):
     """Waits until all that PEER sent has been read: HELLO is answered in its turn."""
     peer.peer = 0
@@ -292,7 +296,7 @@ def test_hundreds_of_batches_without_credit_are_bounded(ring, gateway):
         gateway.send(gateway.requests(*[rogue.request(token=ring.ada.token, target="calm")
                                         for _ in range(100)]))
     ring.wait(lambda: gateway.receive(REPLIES, seconds=1) is None, 30, what="the flood to end")
-    assert resident(ring, "authd-0") < memory + 64 * MIB
+    assert resident(ring, "authd-0") < memory + 64 * WASTE * MIB
 
 
 @pytest.fixture

@@ -126,6 +126,11 @@ def sanitizer_environment(directory):
     }
 
 
+def check_reports(directory):
+    texts = [p.read_text(errors="replace") for p in sorted(directory.iterdir())]
+    assert not texts, f"sanitizer reports in {directory}:\n" + "\n".join(texts)[:8000]
+
+
 class Ring:
     def __init__(self, settings=None, shards=None, gateways=1, preset_settings=True):
         self.dir = scratch()
@@ -246,8 +251,7 @@ class Ring:
                 shutil.rmtree(self.dir, ignore_errors=True)
 
     def check_reports(self):
-        texts = [p.read_text(errors="replace") for p in sorted(self.reports.iterdir())]
-        assert not texts, f"sanitizer reports in {self.reports}:\n" + "\n".join(texts)[:8000]
+        check_reports(self.reports)
 
     # --- posternctl
 
