@@ -1,5 +1,6 @@
 #include "common/life/life.h"
 
+#include "common/base/notify.h"
 #include "common/base/secret.h"
 #include "common/log/log.h"
 
@@ -25,6 +26,7 @@ static atomic_bool s_stopping;
 void life_begin(void)
 {
     secret_protect_process();
+    notify_open();
     tzset();
     signal(SIGPIPE, SIG_IGN);
     sigset_t stop;
@@ -46,7 +48,8 @@ bool life_stopping(void)
 {
     struct signalfd_siginfo info;
     while (s_signal_fd >= 0 && read(s_signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
-        atomic_store(&s_stopping, true);
+        if (!atomic_exchange(&s_stopping, true))
+            notify_stopping();
     return atomic_load(&s_stopping);
 }
 
@@ -130,6 +133,10 @@ void life_drop_privileges(const char *user, const char *const *own)
 
 void life_ready(void)
 {
+    static bool said;
+    if (!said)
+        notify_ready();
+    said = true;
     const char *text = getenv("POSTERN_READY_FD");
     if (!text)
         return;

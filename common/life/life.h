@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* Blocks the signals and makes the descriptor; before any thread exists. Also
- * secret_protect_process and tzset (libh2o reads the zone in each thread). */
+ * secret_protect_process, notify_open and tzset (libh2o reads the zone in each thread). */
 void life_begin(void);
 
 /* Readable when a signal waits. Owned by life. */
@@ -32,8 +32,9 @@ void life_make_dir(const char *path);
  * supervisor's death signal is kept. Exits on failure. */
 void life_drop_privileges(const char *user, const char *const *own);
 
-/* Tells a supervisor that the process can serve: writes one byte to the descriptor that the
- * environment's POSTERN_READY_FD names, then closes it. Once; later calls do nothing. */
+/* Tells a supervisor that the process can serve: systemd by its protocol (notify.h), posternctl up
+ * by one byte to the descriptor that the environment's POSTERN_READY_FD names, which is closed
+ * then. Once; later calls do nothing. Main thread. */
 void life_ready(void);
 
 #endif

@@ -1,6 +1,7 @@
 #include "common/monitor/monitor.h"
 
 #include "common/base/clock.h"
+#include "common/base/notify.h"
 #include "common/log/log.h"
 #include "common/monitor/exposition.h"
 
@@ -29,7 +30,9 @@ static struct {
 
 void monitor_tick(void)
 {
-    atomic_store_explicit(&s_tick_ms, clock_ms(), memory_order_relaxed);
+    int64_t now_ms = clock_ms();
+    atomic_store_explicit(&s_tick_ms, now_ms, memory_order_relaxed);
+    notify_alive(now_ms);
 }
 
 static void s_answer(h2o_req_t *req, int status, const char *reason, const char *type, char *text,

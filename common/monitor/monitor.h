@@ -35,7 +35,7 @@ int64_t metric_get(metric_t metric);
 /* Starts the thread. ADDRESS is host:port; exits when it cannot listen. */
 void monitor_start(const char *process, const char *address);
 
-/* The main loop calls it at least once a second. */
+/* The main loop calls it at least once a second; also a sign of life for systemd's watchdog. */
 void monitor_tick(void);
 
 /* How a check stands. DEGRADED keeps /readyz at 200. */

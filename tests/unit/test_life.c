@@ -1,5 +1,6 @@
 /* Signals, locks, directories and the word to a supervisor. Each case is a process of its own. */
 #include "child.h"
+#include "common/base/notify.h"
 #include "common/life/life.h"
 #include "scratch.h"
 
@@ -12,7 +13,9 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -254,6 +257,61 @@ static void test_ready_without_a_channel(void **state)
     }
 }
 
+static void s_live_under_systemd(void *arg)
+{
+    (void)arg;
+    life_begin();
+    printf("left=%s%s\n", getenv("NOTIFY_SOCKET") ? "socket" : "",
+           getenv("WATCHDOG_USEC") ? "usec" : "");
+    life_ready();
+    life_ready();
+    notify_alive(1000000);
+    notify_alive(1000499);
+    notify_alive(1000500);
+    kill(getpid(), SIGTERM);
+    life_stopping();
+    life_stopping();
+}
+
+/* What has come at the socket, each with a comma. */
+static void s_receive(int fd, char *text, size_t size)
+{
+    ssize_t n;
+    size_t len = 0;
+    while ((n = recv(fd, text + len, size - len - 2, MSG_DONTWAIT)) > 0) {
+        len += (size_t)n;
+        text[len++] = ',';
+    }
+    text[len] = '\0';
+}
+
+static void test_systemd_is_told(void **state)
+{
+    (void)state;
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    char text[2048], said[256], pid[16];
+    assert_true((size_t)snprintf(name.sun_path, sizeof name.sun_path, "%s/notify", s_scratch) <
+                sizeof name.sun_path);
+    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
+    setenv("NOTIFY_SOCKET", name.sun_path, 1);
+    setenv("WATCHDOG_USEC", "1000000", 1);
+    assert_int_equal(child_run(s_live_under_systemd, NULL, text, sizeof text), 0);
+    assert_non_null(strstr(text, "left=\n"));
+    s_receive(fd, said, sizeof said);
+    assert_string_equal(said, "READY=1,WATCHDOG=1,WATCHDOG=1,STOPPING=1,");
+    /* A watchdog that watches another process is not ours. */
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    setenv("WATCHDOG_PID", pid, 1);
+    assert_int_equal(child_run(s_live_under_systemd, NULL, text, sizeof text), 0);
+    s_receive(fd, said, sizeof said);
+    assert_string_equal(said, "READY=1,STOPPING=1,");
+    unsetenv("NOTIFY_SOCKET");
+    unsetenv("WATCHDOG_USEC");
+    unsetenv("WATCHDOG_PID");
+    close(fd);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, s_setup, s_teardown)
@@ -266,6 +324,7 @@ int main(void)
         CASE(test_directories),
         CASE(test_privileges),
         CASE(test_ready_without_a_channel),
+        CASE(test_systemd_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
