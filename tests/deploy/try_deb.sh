@@ -10,9 +10,6 @@ command -v docker >/dev/null || { echo "needs docker" >&2; exit 77; }
 container=$(docker run --detach --network host debian:bookworm-slim sleep 900)
 trap 'docker rm --force "$container" >/dev/null' EXIT
 docker cp -q "$package" "$container:/postern.deb"
-for file in /etc/apt/sources.list.d /etc/apt/apt.conf.d; do
-    docker cp -q "$file" "$container:/etc/apt/" 2>/dev/null || true
-done
 
 docker exec --interactive "$container" bash -euo pipefail -s <<'INSIDE'
 export DEBIAN_FRONTEND=noninteractive
