@@ -49,9 +49,9 @@ static void s_refuse(authd_t *self, peer_t *peer, const wire_request_t *request,
 
 /* The error, if any, with which the entry could not be passed on. */
 static error_code_t s_pass_on(authd_t *self, const wire_request_t *request, zmq_msg_t *body,
-                              int64_t now_ms)
+                              int64_t now_us)
 {
-    switch (forward_put(self->forward, request, request->has_body ? body : NULL, now_ms)) {
+    switch (forward_put(self->forward, request, request->has_body ? body : NULL, now_us)) {
     case QUEUE_FULL:
         metric_add_at(METRIC_queue_refused_total, op_find(request->op)->owner, 1);
         return ERROR_overloaded;
@@ -78,7 +78,7 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
         wire_request_t *request = &message->requests[i];
         verdict_t verdict = verdict_judge(&self->judge, self->view, request, now_us, wall_ms);
         if (verdict.code == ERROR_none)
-            verdict.code = s_pass_on(self, request, &message->bodies[i], now_us / 1000);
+            verdict.code = s_pass_on(self, request, &message->bodies[i], now_us);
         metric_add_at(METRIC_verdicts_total, verdict.code, 1);
         if (verdict.code != ERROR_none)
             s_refuse(self, peer, request, &verdict);

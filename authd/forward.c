@@ -1,5 +1,6 @@
 #include "authd/forward.h"
 
+#include "common/base/clock.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXPIRE_MS = 1000 };
+enum { EXPIRE_MS = 1000, TELL_MS = 500 };
 
 typedef struct {
     link_t *link;
@@ -20,6 +21,7 @@ struct forward {
     unsigned len;
     wire_batch_t *batch;
     int64_t expired_ms;
+    int64_t told_ms; /* when the metrics were set */
 };
 
 /* The finalizer of MurmurHash3: every bit of x counts. */
@@ -116,10 +118,10 @@ static way_t *s_choose(forward_t *self, const uuid_t7 *target)
 }
 
 queue_put_t forward_put(forward_t *self, const wire_request_t *request, zmq_msg_t *body,
-                        int64_t now_ms)
+                        int64_t now_us)
 {
     assert(request->principal.present);
-    return queue_put(s_choose(self, &request->principal.target)->queue, request, body, now_ms);
+    return queue_put(s_choose(self, &request->principal.target)->queue, request, body, now_us);
 }
 
 void forward_flush(forward_t *self, int64_t now_ms)
@@ -128,10 +130,13 @@ void forward_flush(forward_t *self, int64_t now_ms)
         way_t *way = &self->ways[i];
         peer_t *peer = link_peer(way->link);
         while (queue_len(way->queue) && link_can_send(way->link, peer)) {
+            int64_t oldest_us = queue_oldest_us(way->queue);
             if (queue_take(way->queue, self->batch, now_ms) == 0)
                 break; /* all had expired */
             link_send_requests(way->link, peer, self->batch);
+            metric_observe_us(METRIC_verdict_seconds, clock_us() - oldest_us);
         }
+        link_note_waiting(way->link, peer, queue_len(way->queue) > 0);
     }
 }
 
@@ -148,6 +153,20 @@ void forward_drain(forward_t *self, unsigned max)
         link_drain(self->ways[i].link, max);
 }
 
+static void s_tell(const forward_t *self)
+{
+    int64_t now_us = clock_us(), bytes = 0, age_us = 0;
+    for (unsigned i = 0; i < self->len; i++) {
+        const queue_t *queue = self->ways[i].queue;
+        bytes += (int64_t)queue_bytes(queue);
+        if (queue_len(queue) && now_us - queue_oldest_us(queue) > age_us)
+            age_us = now_us - queue_oldest_us(queue);
+    }
+    metric_set(METRIC_forward_entries, forward_waiting(self));
+    metric_set(METRIC_forward_bytes, bytes);
+    metric_set(METRIC_forward_oldest_seconds, age_us / 1000);
+}
+
 void forward_tick(forward_t *self, int64_t now_ms)
 {
     bool expire = now_ms - self->expired_ms >= EXPIRE_MS;
@@ -155,6 +174,10 @@ void forward_tick(forward_t *self, int64_t now_ms)
         link_tick(self->ways[i].link, now_ms);
         if (expire)
             metric_add(METRIC_expired_total, queue_expire(self->ways[i].queue, now_ms));
+    }
+    if (now_ms - self->told_ms >= TELL_MS) {
+        self->told_ms = now_ms;
+        s_tell(self);
     }
     if (expire)
         self->expired_ms = now_ms;

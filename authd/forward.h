@@ -17,9 +17,9 @@ enum { FORWARD_ROUTERS = 16 };
 forward_t *forward_new(const conf_t *conf, const char *name, const uint64_t *self);
 void forward_destroy(forward_t **self_p);
 
-/* Queues an accepted entry (its principal names the target). */
+/* Queues an accepted entry (its principal names the target) of a batch that came at NOW_US. */
 queue_put_t forward_put(forward_t *self, const wire_request_t *request, zmq_msg_t *body,
-                        int64_t now_ms);
+                        int64_t now_us);
 /* Sends what the routers' credit allows: after input was drained. */
 void forward_flush(forward_t *self, int64_t now_ms);
 

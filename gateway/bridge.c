@@ -269,6 +269,7 @@ static void s_flush(bridge_t *self, hop_t *hop, int64_t now_ms)
         if (link_send_requests(hop->link, peer, self->batch) != 0)
             log_debug("bridge.unsent", "peer=%s errno=%d", peer_name(peer), errno);
     }
+    link_note_waiting(hop->link, peer, inflight_pending(self->inflight, hop->index) != NULL);
 }
 
 void bridge_send(bridge_t *self, int64_t now_ms)
@@ -410,11 +411,23 @@ void bridge_destroy(bridge_t **self_p)
     }
 }
 
-bridge_state_t bridge_state(const bridge_t *self)
+/* A resend waits since it was due, which news of a process may have put off to now. */
+static int64_t s_waited(const slot_t *slot, int64_t now_ms)
+{
+    int64_t since = slot->attempts ? slot->resend_ms : slot->born_ms;
+    return since && since < now_ms ? now_ms - since : 0;
+}
+
+bridge_state_t bridge_state(const bridge_t *self, int64_t now_ms)
 {
     bridge_state_t state = {.authds = self->authds, .routers = self->routers};
-    for (unsigned i = 0; i < self->authds; i++)
+    for (unsigned i = 0; i < self->authds; i++) {
+        const slot_t *first = inflight_pending(self->inflight, i);
+        int64_t waited_ms = first ? s_waited(first, now_ms) : 0;
         state.authds_alive += s_alive(&self->authd[i]);
+        if (waited_ms > state.oldest_ms)
+            state.oldest_ms = waited_ms;
+    }
     for (unsigned i = 0; i < self->routers; i++)
         state.routers_alive += s_alive(&self->router[i]);
     return state;

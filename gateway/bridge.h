@@ -43,7 +43,8 @@ void bridge_tick(bridge_t *self, int64_t now_ms);
 
 typedef struct {
     unsigned authds, authds_alive, routers, routers_alive;
+    int64_t oldest_ms; /* how long the first of those that are to be sent has waited */
 } bridge_state_t;
-bridge_state_t bridge_state(const bridge_t *self);
+bridge_state_t bridge_state(const bridge_t *self, int64_t now_ms);
 
 #endif

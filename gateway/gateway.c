@@ -70,7 +70,7 @@ gateway_t *gateway_new(const conf_start_t *start)
 /* What all lanes together have. */
 typedef struct {
     unsigned authds, authds_alive, routers, routers_alive, inflight;
-    int64_t authd_ms, ticked_ms;
+    int64_t authd_ms, ticked_ms, waiting, waiting_bytes, oldest_ms;
     bool failing, drained;
 } sum_t;
 
@@ -94,6 +94,10 @@ static sum_t s_sum(const gateway_t *self)
         sum.inflight += atomic_load(&state->inflight);
         sum.authd_ms = i && sum.authd_ms < authd_ms ? sum.authd_ms : authd_ms;
         sum.ticked_ms = i && sum.ticked_ms < ticked_ms ? sum.ticked_ms : ticked_ms;
+        sum.waiting += atomic_load(&state->waiting);
+        sum.waiting_bytes += atomic_load(&state->waiting_bytes);
+        int64_t oldest_ms = atomic_load(&state->oldest_ms);
+        sum.oldest_ms = oldest_ms > sum.oldest_ms ? oldest_ms : sum.oldest_ms;
         sum.failing = sum.failing || atomic_load(&state->failing);
         sum.drained = sum.drained && atomic_load(&state->drained);
     }
@@ -116,6 +120,9 @@ static void s_watch(gateway_t *self, int64_t now_ms)
     sum_t sum = s_sum(self);
     if (now_ms - sum.ticked_ms < SILENT_MS)
         monitor_tick();
+    metric_set(METRIC_forward_entries, sum.waiting);
+    metric_set(METRIC_forward_bytes, sum.waiting_bytes);
+    metric_set(METRIC_forward_oldest_seconds, sum.oldest_ms);
     monitor_check("listener", sum.failing ? CHECK_FAILED : CHECK_OK,
                   sum.failing ? "cannot accept: no descriptors are left" : "accepting");
     s_check_peers("authd", sum.authds_alive, sum.authds, now_ms - sum.authd_ms > self->deadline_ms);

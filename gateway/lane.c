@@ -183,13 +183,16 @@ static void s_on_resend(void *arg, slot_t *slot)
 
 static void s_publish(lane_t *self, int64_t now_ms)
 {
-    bridge_state_t state = bridge_state(self->bridge);
+    bridge_state_t state = bridge_state(self->bridge, now_ms);
     int64_t before = atomic_load(&self->state.inflight), len = inflight_len(self->inflight);
     atomic_store(&self->state.authds, state.authds);
     atomic_store(&self->state.authds_alive, state.authds_alive);
     atomic_store(&self->state.routers, state.routers);
     atomic_store(&self->state.routers_alive, state.routers_alive);
     atomic_store(&self->state.inflight, (unsigned)len);
+    atomic_store(&self->state.waiting, inflight_pending_len(self->inflight));
+    atomic_store(&self->state.waiting_bytes, (int64_t)inflight_pending_bytes(self->inflight));
+    atomic_store(&self->state.oldest_ms, state.oldest_ms);
     atomic_store(&self->state.failing, listener_failing(self->listener));
     if (state.authds_alive)
         atomic_store(&self->state.authd_ms, now_ms);

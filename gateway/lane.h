@@ -28,7 +28,9 @@ typedef struct {
     _Atomic int64_t ticked_ms;
     _Atomic int64_t authd_ms; /* when an authd was last there; the lane's start before that */
     _Atomic unsigned authds, authds_alive, routers, routers_alive, inflight;
-    _Atomic bool failing; /* cannot accept */
+    _Atomic int64_t waiting, waiting_bytes; /* to be sent */
+    _Atomic int64_t oldest_ms;              /* how long the first of these has waited */
+    _Atomic bool failing;                   /* cannot accept */
     _Atomic bool drained;
 } lane_state_t;
 

@@ -39,14 +39,14 @@ static void s_refuse(router_t *self, const wire_request_t *request, error_code_t
     returns_add(self->returns, &reply, NULL);
 }
 
-static void s_place(router_t *self, const wire_request_t *request, zmq_msg_t *body, int64_t now_ms)
+static void s_place(router_t *self, const wire_request_t *request, zmq_msg_t *body, int64_t now_us)
 {
     const op_t *op = op_find(request->op);
     if (!op || op->owner >= WORKER_KINDS || !request->principal.present) {
         s_refuse(self, request, ERROR_unavailable);
         return;
     }
-    switch (shards_put(self->shards, op->owner, request, body, now_ms)) {
+    switch (shards_put(self->shards, op->owner, request, body, now_us)) {
     case QUEUE_FULL:
         s_refuse(self, request, ERROR_overloaded);
         break;
@@ -65,10 +65,10 @@ static void s_place(router_t *self, const wire_request_t *request, zmq_msg_t *bo
 static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
 {
     router_t *self = arg;
-    int64_t now_ms = clock_ms();
+    int64_t now_us = clock_us();
     for (unsigned i = 0; i < message->entries; i++) {
         const wire_request_t *request = &message->requests[i];
-        s_place(self, request, request->has_body ? &message->bodies[i] : NULL, now_ms);
+        s_place(self, request, request->has_body ? &message->bodies[i] : NULL, now_us);
     }
     link_taken(self->requests, peer, link_batch(message));
 }

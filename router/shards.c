@@ -1,5 +1,6 @@
 #include "router/shards.h"
 
+#include "common/base/clock.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 
@@ -90,11 +91,11 @@ void shards_leave(shards_t *self, peer_t *worker)
 }
 
 queue_put_t shards_put(shards_t *self, op_owner_t kind, const wire_request_t *request,
-                       zmq_msg_t *body, int64_t now_ms)
+                       zmq_msg_t *body, int64_t now_us)
 {
     assert(kind < WORKER_KINDS && request->principal.present);
     unsigned shard = wire_shard(&request->principal.target, self->counts[kind]);
-    queue_put_t put = queue_put(self->of[kind][shard].queue, request, body, now_ms);
+    queue_put_t put = queue_put(self->of[kind][shard].queue, request, body, now_us);
     if (put == QUEUE_FULL)
         metric_add_at(METRIC_queue_refused_total, kind, 1);
     return put;
@@ -104,10 +105,14 @@ static void s_flush_shard(shards_t *self, shard_t *shard, int64_t now_ms)
 {
     while (shard->worker && queue_len(shard->queue) &&
            link_can_send(self->workers, shard->worker)) {
+        int64_t oldest_us = queue_oldest_us(shard->queue);
         if (queue_take(shard->queue, self->batch, now_ms) == 0)
             break;
         link_send_requests(self->workers, shard->worker, self->batch);
+        metric_observe_us(METRIC_route_seconds, clock_us() - oldest_us);
     }
+    if (shard->worker)
+        link_note_waiting(self->workers, shard->worker, queue_len(shard->queue) > 0);
 }
 
 void shards_flush(shards_t *self, int64_t now_ms)
@@ -121,13 +126,16 @@ void shards_tick(shards_t *self, int64_t now_ms)
 {
     char absent[160] = "";
     size_t len = 0;
+    int64_t now_us = clock_us();
     for (unsigned kind = 0; kind < WORKER_KINDS; kind++) {
-        int64_t entries = 0, bytes = 0, present = 0;
+        int64_t entries = 0, bytes = 0, present = 0, age_us = 0;
         for (unsigned i = 0; i < self->counts[kind]; i++) {
             shard_t *shard = &self->of[kind][i];
             metric_add(METRIC_expired_total, queue_expire(shard->queue, now_ms));
             entries += queue_len(shard->queue);
             bytes += (int64_t)queue_bytes(shard->queue);
+            if (queue_len(shard->queue) && now_us - queue_oldest_us(shard->queue) > age_us)
+                age_us = now_us - queue_oldest_us(shard->queue);
             if (shard->worker)
                 present++;
             else if (len < sizeof absent)
@@ -136,7 +144,9 @@ void shards_tick(shards_t *self, int64_t now_ms)
         }
         metric_set_at(METRIC_queue_entries, kind, entries);
         metric_set_at(METRIC_queue_bytes, kind, bytes);
+        metric_set_at(METRIC_queue_oldest_seconds, kind, age_us / 1000);
         metric_set_at(METRIC_shards_present, kind, present);
+        metric_set_at(METRIC_shards_configured, kind, self->counts[kind]);
     }
     monitor_check("shards", len ? CHECK_DEGRADED : CHECK_OK, len ? absent : "all present");
 }

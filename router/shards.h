@@ -25,7 +25,7 @@ void shards_leave(shards_t *self, peer_t *worker);
 /* Queues an entry for the shard of its target. The principal must be there and the op must belong
  * to a worker kind (asserted). */
 queue_put_t shards_put(shards_t *self, op_owner_t kind, const wire_request_t *request,
-                       zmq_msg_t *body, int64_t now_ms);
+                       zmq_msg_t *body, int64_t now_us);
 
 /* Sends what waits to every worker that has credit. */
 void shards_flush(shards_t *self, int64_t now_ms);

@@ -89,7 +89,7 @@ bool journal_is_full(const journal_t *self);
 
 /* Numbers for the metrics; sets nothing else. By the writer. */
 typedef struct {
-    uint64_t records, keys, retired, used_bytes, disk_free_bytes, reader_lag;
+    uint64_t records, keys, retired, used_bytes, map_bytes, disk_free_bytes, reader_lag;
 } journal_state_t;
 void journal_inspect(journal_t *self, journal_state_t *state);
 

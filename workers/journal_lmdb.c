@@ -268,6 +268,7 @@ void journal_inspect(journal_t *self, journal_state_t *state)
         .keys = self->state.keys,
         .retired = self->retired,
         .used_bytes = store.used_bytes,
+        .map_bytes = store.map_bytes,
         .disk_free_bytes = store.disk_free_bytes,
         .reader_lag = store.reader_lag,
     };

@@ -113,6 +113,7 @@ void directory_inspect(directory_t *self)
     store_state_t state;
     store_inspect(self->store, &state);
     metric_set(METRIC_journal_used_bytes, (int64_t)state.used_bytes);
+    metric_set(METRIC_journal_map_bytes, (int64_t)state.map_bytes);
     metric_set(METRIC_disk_free_bytes, (int64_t)state.disk_free_bytes);
     metric_set(METRIC_reader_lag, (int64_t)state.reader_lag);
     bool room = store_has_room(self->store);

@@ -488,7 +488,16 @@ static int s_send_batch(link_t *self, peer_t *peer, wire_batch_t *batch, wire_ki
 int link_send_requests(link_t *self, peer_t *peer, wire_batch_t *batch)
 {
     assert(link_can_send(self, peer));
+    metric_observe_size(METRIC_link_batch_entries, wire_batch_entries(batch));
     return s_send_batch(self, peer, batch, WIRE_REQUESTS, ++peer->sent);
+}
+
+void link_note_waiting(link_t *self, peer_t *peer, bool waiting)
+{
+    bool stalled = waiting && peer->alive && !link_can_send(self, peer);
+    if (stalled && !peer->stalled)
+        metric_add(METRIC_credit_stalls_total, 1);
+    peer->stalled = stalled;
 }
 
 int link_send_replies(link_t *self, peer_t *peer, wire_batch_t *batch)

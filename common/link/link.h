@@ -85,6 +85,10 @@ void link_restart(link_t *self);
 bool link_can_send(const link_t *self, const peer_t *peer);
 int link_send_requests(link_t *self, peer_t *peer, wire_batch_t *batch);
 
+/* Call after sending what could be sent. WAITING: something is left. Counts the times that it is
+ * left because a live peer gives no credit. */
+void link_note_waiting(link_t *self, peer_t *peer, bool waiting);
+
 /* Replies and interim replies need no credit: each answers a request that had it. */
 int link_send_replies(link_t *self, peer_t *peer, wire_batch_t *batch);
 int link_send_interim(link_t *self, peer_t *peer, wire_batch_t *batch);

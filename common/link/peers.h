@@ -13,6 +13,7 @@ struct peer {
     wire_hello_t hello; /* its last; the name points at the above */
     uint64_t instance;  /* 0: unknown, or refused */
     bool alive;
+    bool stalled;    /* entries wait for credit */
     bool complained; /* a malformed frame of it was logged */
     int64_t heard_ms, greeted_ms;
     uint64_t sent, credited;  /* batches to it: last number, highest taken over */

@@ -15,6 +15,7 @@ typedef struct item {
     struct item *hash_next; /* of the same bucket */
     uuid_t7 id;
     uint32_t attempt;
+    int64_t arrived_us; /* a newer attempt does not change it */
     int64_t expires_ms;
     zmq_msg_t body;
     bool has_body;
@@ -136,7 +137,7 @@ static void s_free_first(queue_t *self)
     }
 }
 
-queue_put_t queue_put(queue_t *self, const wire_request_t *request, zmq_msg_t *body, int64_t now_ms)
+queue_put_t queue_put(queue_t *self, const wire_request_t *request, zmq_msg_t *body, int64_t now_us)
 {
     if (request->time_left_ms == 0) {
         if (body)
@@ -154,13 +155,14 @@ queue_put_t queue_put(queue_t *self, const wire_request_t *request, zmq_msg_t *b
     uint64_t cost = s_cost(self->scratch.len, body ? zmq_msg_size(body) : 0);
     if (item) {
         s_empty(self, item);
-        s_fill(self, item, request, body, now_ms);
+        s_fill(self, item, request, body, now_us / 1000);
         return QUEUE_REPLACED;
     }
     if (self->len >= self->limits.messages || self->bytes + cost > self->limits.bytes)
         return QUEUE_FULL;
     item = s_new_item(self);
-    s_fill(self, item, request, body, now_ms);
+    item->arrived_us = now_us;
+    s_fill(self, item, request, body, now_us / 1000);
     item->next = NULL;
     *self->last = item;
     self->last = &item->next;
@@ -226,6 +228,11 @@ void queue_destroy(queue_t **self_p)
 unsigned queue_len(const queue_t *self)
 {
     return self->len;
+}
+
+int64_t queue_oldest_us(const queue_t *self)
+{
+    return self->first ? self->first->arrived_us : 0;
 }
 
 uint64_t queue_bytes(const queue_t *self)

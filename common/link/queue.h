@@ -27,9 +27,9 @@ typedef enum {
 } queue_put_t;
 
 /* Copies the entry's header part and moves the body (in all cases but QUEUE_FULL, where the caller
- * keeps it). now_ms: clock_ms (). */
+ * keeps it). now_us: clock_us (). */
 queue_put_t queue_put(queue_t *self, const wire_request_t *request, zmq_msg_t *body,
-                      int64_t now_ms);
+                      int64_t now_us);
 
 /* Moves as many entries as fit into one batch, oldest first, taking their residence off the time
  * left and dropping expired ones. Returns how many were moved. */
@@ -39,6 +39,8 @@ unsigned queue_take(queue_t *self, wire_batch_t *batch, int64_t now_ms);
 unsigned queue_expire(queue_t *self, int64_t now_ms);
 
 unsigned queue_len(const queue_t *self);
+/* When the first entry came (the now_us of its first attempt); 0 when there is none. */
+int64_t queue_oldest_us(const queue_t *self);
 uint64_t queue_bytes(const queue_t *self);
 
 #endif

@@ -48,15 +48,31 @@ static void s_write_text(FILE *to, const char *text)
     fputc('"', to);
 }
 
+/* The lock is held. */
+static bool s_ready(bool *degraded)
+{
+    bool ready = s_checks.count > 0;
+    *degraded = false;
+    for (unsigned i = 0; i < s_checks.count; i++) {
+        ready = ready && s_checks.check[i].state != CHECK_FAILED;
+        *degraded = *degraded || s_checks.check[i].state == CHECK_DEGRADED;
+    }
+    return ready;
+}
+
+bool checks_ready(bool *degraded)
+{
+    pthread_mutex_lock(&s_checks.lock);
+    bool ready = s_ready(degraded);
+    pthread_mutex_unlock(&s_checks.lock);
+    return ready;
+}
+
 bool checks_write(FILE *to)
 {
     static const char *const states[] = {"ok", "degraded", "failed"};
     pthread_mutex_lock(&s_checks.lock);
-    bool ready = s_checks.count > 0, degraded = false;
-    for (unsigned i = 0; i < s_checks.count; i++) {
-        ready = ready && s_checks.check[i].state != CHECK_FAILED;
-        degraded = degraded || s_checks.check[i].state == CHECK_DEGRADED;
-    }
+    bool degraded, ready = s_ready(&degraded);
     fprintf(to, "{\"ready\":%s,\"degraded\":%s,\"checks\":[", ready ? "true" : "false",
             degraded ? "true" : "false");
     for (unsigned i = 0; i < s_checks.count; i++) {

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+static const char *const s_types[] = {"counter", "gauge", "gauge", "histogram", "histogram"};
+
 /* The label's text of a slot. */
 static const char *s_label_text(metric_label_t label, unsigned slot)
 {
@@ -29,35 +31,66 @@ static const char *s_label_text(metric_label_t label, unsigned slot)
     return "";
 }
 
-static void s_write_labelled(FILE *to, unsigned metric, const char *process)
+static void s_write_values(FILE *to, unsigned metric, const char *process, bool always)
 {
     static const char *const names[] = {"", "op", "code", "kind"};
     const metric_row_t *row = &metric_table[metric];
     for (unsigned slot = 0; slot < metric_labels(metric); slot++)
-        if (metric_touched(metric, slot))
-            fprintf(to, "postern_%s{process=\"%s\",%s=\"%s\"} %" PRId64 "\n", row->name, process,
-                    names[row->label], s_label_text(row->label, slot), metric_read(metric, slot));
+        if (always || metric_touched(metric, slot)) {
+            fprintf(to, "postern_%s{process=\"%s\"", row->name, process);
+            if (row->label != METRIC_LABEL_NONE)
+                fprintf(to, ",%s=\"%s\"", names[row->label], s_label_text(row->label, slot));
+            if (row->type == METRIC_TYPE_AGE)
+                fprintf(to, "} %.3f\n", (double)metric_read(metric, slot) / 1e3);
+            else
+                fprintf(to, "} %" PRId64 "\n", metric_read(metric, slot));
+        }
 }
 
 static void s_write_histogram(FILE *to, unsigned metric, const char *process)
 {
     const char *name = metric_table[metric].name;
+    bool sizes = metric_table[metric].type == METRIC_TYPE_SIZES;
+    unsigned buckets = sizes ? METRIC_SIZES : METRIC_BUCKETS;
     int64_t total = 0;
-    double bound = 50e-6;
-    for (unsigned i = 0; i < METRIC_BUCKETS - 1; i++, bound *= 2) {
+    double bound = sizes ? 1 : 50e-6;
+    for (unsigned i = 0; i < buckets - 1; i++, bound *= 2) {
         total += metric_read(metric, i);
         fprintf(to, "postern_%s_bucket{process=\"%s\",le=\"%g\"} %" PRId64 "\n", name, process,
                 bound, total);
     }
-    total += metric_read(metric, METRIC_BUCKETS - 1);
+    total += metric_read(metric, buckets - 1);
     fprintf(to, "postern_%s_bucket{process=\"%s\",le=\"+Inf\"} %" PRId64 "\n", name, process,
             total);
     fprintf(to, "postern_%s_sum{process=\"%s\"} %.6f\n", name, process,
-            (double)metric_read(metric, METRIC_SLOT_SUM) / 1e6);
+            (double)metric_read(metric, METRIC_SLOT_SUM) / (sizes ? 1 : 1e6));
     fprintf(to, "postern_%s_count{process=\"%s\"} %" PRId64 "\n", name, process, total);
 }
 
-static bool s_is_exported(unsigned metric)
+/* The bit of a process by its name; 0: none of ours. */
+static unsigned s_process_bit(const char *process)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } processes[] = {
+        {"postern-gateway", AT_GATEWAY}, {"postern-authd", AT_AUTHD},
+        {"postern-router", AT_ROUTER},   {"postern-channel", AT_WORKER},
+        {"postern-bot", AT_WORKER},      {"postern-extension", AT_WORKER},
+    };
+    for (unsigned i = 0; i < sizeof processes / sizeof *processes; i++)
+        if (strcmp(process, processes[i].name) == 0)
+            return processes[i].bit;
+    return 0;
+}
+
+/* A rate needs the 0 that was before the first event; a gauge that nobody has set is not 0. */
+static bool s_is_constant(const metric_row_t *row, unsigned bit)
+{
+    return (row->at & bit) && row->type != METRIC_TYPE_GAUGE && row->type != METRIC_TYPE_AGE;
+}
+
+static bool s_is_touched(unsigned metric)
 {
     for (unsigned slot = 0; slot < METRIC_SLOTS; slot++)
         if (metric_touched(metric, slot))
@@ -110,48 +143,64 @@ double process_start_seconds(void)
     return now - ((double)up.tv_sec + (double)up.tv_nsec / 1e9 - started);
 }
 
-static void s_write_one(FILE *to, const char *name, const char *type, const char *help,
-                        const char *process, double value)
+enum {
+#define PROCESS_METRIC(name, type, label, help, action) S_##name,
+#include "common/monitor/metrics.def"
+    S_PROCESS_METRICS
+};
+
+static void s_write_process_row(FILE *to, unsigned row, const char *process, double value)
 {
-    fprintf(to, "# HELP %s %s\n# TYPE %s %s\n%s{process=\"%s\"} %.3f\n", name, help, name, type,
-            name, process, value);
+    static const struct {
+        const char *name, *help;
+        metric_type_t type;
+    } rows[] = {
+#define PROCESS_METRIC(name, type, label, help, action) {#name, help, METRIC_TYPE_##type},
+#include "common/monitor/metrics.def"
+    };
+    const char *name = rows[row].name;
+    fprintf(to, "# HELP %s %s\n# TYPE %s %s\n%s{process=\"%s\"", name, rows[row].help, name,
+            s_types[rows[row].type], name, process);
+    if (row == S_postern_build_info)
+        fprintf(to, ",version=\"%s\"", POSTERN_VERSION);
+    fprintf(to, "} %.*f\n", value == (double)(int64_t)value ? 0 : 3, value);
 }
 
-static void s_write_process(FILE *to, const char *process, double started)
+static void s_write_process(FILE *to, const char *process, double started, double silent)
 {
     struct rusage used;
+    bool degraded, ready = checks_ready(&degraded);
     getrusage(RUSAGE_SELF, &used);
     double cpu = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
                  (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
-    s_write_one(to, "process_resident_memory_bytes", "gauge", "resident memory", process,
-                (double)s_resident_bytes());
-    s_write_one(to, "process_open_fds", "gauge", "open descriptors", process, s_open_files());
-    s_write_one(to, "process_cpu_seconds_total", "counter", "user and system time", process, cpu);
-    s_write_one(to, "process_start_time_seconds", "gauge", "start of the process since 1970",
-                process, started);
-    fprintf(to,
-            "# HELP postern_build_info version of this process\n"
-            "# TYPE postern_build_info gauge\n"
-            "postern_build_info{process=\"%s\",version=\"%s\"} 1\n",
-            process, POSTERN_VERSION);
+    const double values[S_PROCESS_METRICS] = {
+        [S_postern_ready] = ready,
+        [S_postern_degraded] = degraded,
+        [S_postern_main_loop_silent_seconds] = silent,
+        [S_process_resident_memory_bytes] = (double)s_resident_bytes(),
+        [S_process_open_fds] = s_open_files(),
+        [S_process_cpu_seconds_total] = cpu,
+        [S_process_start_time_seconds] = started,
+        [S_postern_build_info] = 1,
+    };
+    for (unsigned row = 0; row < S_PROCESS_METRICS; row++)
+        s_write_process_row(to, row, process, values[row]);
 }
 
-void exposition_write(FILE *to, const char *process, double started)
+void exposition_write(FILE *to, const char *process, double started, double silent)
 {
-    static const char *const types[] = {"counter", "gauge", "histogram"};
+    unsigned bit = s_process_bit(process);
     for (unsigned metric = 0; metric < METRIC_COUNT; metric++) {
         const metric_row_t *row = &metric_table[metric];
-        if (!s_is_exported(metric))
+        bool constant = s_is_constant(row, bit);
+        if (!constant && !s_is_touched(metric))
             continue;
         fprintf(to, "# HELP postern_%s %s\n# TYPE postern_%s %s\n", row->name, row->help, row->name,
-                types[row->type]);
-        if (row->type == METRIC_TYPE_HISTOGRAM)
+                s_types[row->type]);
+        if (row->type >= METRIC_TYPE_HISTOGRAM)
             s_write_histogram(to, metric, process);
-        else if (row->label != METRIC_LABEL_NONE)
-            s_write_labelled(to, metric, process);
         else
-            fprintf(to, "postern_%s{process=\"%s\"} %" PRId64 "\n", row->name, process,
-                    metric_read(metric, 0));
+            s_write_values(to, metric, process, constant);
     }
-    s_write_process(to, process, started);
+    s_write_process(to, process, started, silent);
 }

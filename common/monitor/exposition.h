@@ -6,7 +6,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
-typedef enum { METRIC_TYPE_COUNTER, METRIC_TYPE_GAUGE, METRIC_TYPE_HISTOGRAM } metric_type_t;
+typedef enum {
+    METRIC_TYPE_COUNTER,
+    METRIC_TYPE_GAUGE,
+    METRIC_TYPE_AGE,
+    METRIC_TYPE_HISTOGRAM,
+    METRIC_TYPE_SIZES
+} metric_type_t;
 typedef enum {
     METRIC_LABEL_NONE,
     METRIC_LABEL_OP,
@@ -14,17 +20,28 @@ typedef enum {
     METRIC_LABEL_KIND
 } metric_label_t;
 
+/* The kinds of process, for metric_row_t's at. */
+enum {
+    AT_GATEWAY = 1,
+    AT_AUTHD = 2,
+    AT_ROUTER = 4,
+    AT_WORKER = 8,
+    AT_ALL = AT_GATEWAY | AT_AUTHD | AT_ROUTER | AT_WORKER
+};
+
 typedef struct {
     const char *name;
     metric_type_t type;
     metric_label_t label;
+    unsigned at; /* bits of the processes that export it */
     const char *help;
 } metric_row_t;
 extern const metric_row_t metric_table[];
 
-/* A metric's values: slot 0 without a label, else a slot a label; of a histogram the buckets (50 µs
- * doubled, the last one without a bound), the sum of microseconds and the count. */
-enum { METRIC_BUCKETS = 20, METRIC_SLOTS = 64 };
+/* A metric's values: slot 0 without a label, else a slot a label; of a histogram the buckets, the
+ * sum and the count. A HISTOGRAM has bounds from 50 µs on, doubled, a SIZES from 1 to 1,024; the
+ * last bucket is without a bound. */
+enum { METRIC_BUCKETS = 20, METRIC_SIZES = 12, METRIC_SLOTS = 64 };
 enum { METRIC_SLOT_SUM = METRIC_BUCKETS, METRIC_SLOT_COUNT = METRIC_BUCKETS + 1 };
 
 int64_t metric_read(unsigned metric, unsigned slot);
@@ -38,8 +55,12 @@ unsigned metric_labels(unsigned metric);
 /* Seconds since 1970 at which the process started. */
 double process_start_seconds(void);
 
-/* Writes the Prometheus text format 0.0.4. */
-void exposition_write(FILE *to, const char *process, double started);
+/* Writes the Prometheus text format 0.0.4. STARTED as above; SILENT: seconds since the main loop
+ * turned. */
+void exposition_write(FILE *to, const char *process, double started, double silent);
+
+/* What the checks come to. */
+bool checks_ready(bool *degraded);
 
 /* Writes /readyz's JSON; true when the process is ready. */
 bool checks_write(FILE *to);

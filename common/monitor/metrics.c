@@ -8,9 +8,9 @@
 #include <stdatomic.h>
 
 const metric_row_t metric_table[METRIC_COUNT] = {
-#define METRIC(name, type, label, help) {#name, METRIC_TYPE_##type, METRIC_LABEL_##label, help},
+#define METRIC(name, type, label, at, help, action)                                                \
+    {#name, METRIC_TYPE_##type, METRIC_LABEL_##label, at, help},
 #include "common/monitor/metrics.def"
-#undef METRIC
 };
 
 enum {
@@ -69,7 +69,7 @@ static void s_set(unsigned metric, unsigned slot, int64_t value)
 static void s_assert_plain(unsigned metric)
 {
     assert(metric_table[metric].label == METRIC_LABEL_NONE);
-    assert(metric_table[metric].type != METRIC_TYPE_HISTOGRAM);
+    assert(metric_table[metric].type < METRIC_TYPE_HISTOGRAM);
 }
 
 static void s_assert_label(unsigned metric, unsigned label)
@@ -102,15 +102,26 @@ void metric_set_at(metric_t metric, unsigned label, int64_t value)
     s_set(metric, label, value);
 }
 
+static void s_observe(unsigned metric, int64_t value, int64_t bound, unsigned buckets)
+{
+    unsigned bucket = 0;
+    for (; value > bound && bucket < buckets - 1; bound *= 2)
+        bucket++;
+    s_add(metric, bucket, 1);
+    s_add(metric, METRIC_SLOT_SUM, value);
+    s_add(metric, METRIC_SLOT_COUNT, 1);
+}
+
 void metric_observe_us(metric_t metric, int64_t us)
 {
     assert(metric_table[metric].type == METRIC_TYPE_HISTOGRAM);
-    unsigned bucket = 0;
-    for (int64_t bound = 50; us > bound && bucket < METRIC_BUCKETS - 1; bound *= 2)
-        bucket++;
-    s_add(metric, bucket, 1);
-    s_add(metric, METRIC_SLOT_SUM, us);
-    s_add(metric, METRIC_SLOT_COUNT, 1);
+    s_observe(metric, us, 50, METRIC_BUCKETS);
+}
+
+void metric_observe_size(metric_t metric, int64_t size)
+{
+    assert(metric_table[metric].type == METRIC_TYPE_SIZES);
+    s_observe(metric, size, 1, METRIC_SIZES);
 }
 
 int64_t metric_read(unsigned metric, unsigned slot)
@@ -125,7 +136,7 @@ bool metric_touched(unsigned metric, unsigned slot)
 
 int64_t metric_get(metric_t metric)
 {
-    if (metric_table[metric].type == METRIC_TYPE_HISTOGRAM)
+    if (metric_table[metric].type >= METRIC_TYPE_HISTOGRAM)
         return metric_read(metric, METRIC_SLOT_COUNT);
     int64_t sum = 0;
     for (unsigned slot = 0; slot < metric_labels(metric); slot++)

@@ -60,9 +60,14 @@ static void s_send_file(h2o_req_t *req, int status, const char *type, FILE *file
     free(*text);
 }
 
+static int64_t s_silent_ms(void)
+{
+    return clock_ms() - atomic_load_explicit(&s_tick_ms, memory_order_relaxed);
+}
+
 static void s_healthz(h2o_req_t *req)
 {
-    int64_t silent_ms = clock_ms() - atomic_load_explicit(&s_tick_ms, memory_order_relaxed);
+    int64_t silent_ms = s_silent_ms();
     bool alive = silent_ms <= ALIVE_MS;
     char text[64];
     int len = alive ? snprintf(text, sizeof text, "ok\n")
@@ -86,7 +91,7 @@ static void s_metrics(h2o_req_t *req)
     char *text = NULL;
     size_t len = 0;
     FILE *file = open_memstream(&text, &len);
-    exposition_write(file, s_process, s_monitor.started);
+    exposition_write(file, s_process, s_monitor.started, (double)s_silent_ms() / 1e3);
     s_send_file(req, 200, "text/plain; version=0.0.4; charset=utf-8", file, &text, &len);
 }
 

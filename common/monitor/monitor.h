@@ -13,26 +13,28 @@
 #include <stdint.h>
 
 typedef enum {
-#define METRIC(name, type, label, help) METRIC_##name,
+#define METRIC(name, type, label, at, help, action) METRIC_##name,
 #include "common/monitor/metrics.def"
-#undef METRIC
     METRIC_COUNT
 } metric_t;
 
 /* Adds to a counter or gauge without a label (label NONE). */
 void metric_add(metric_t metric, int64_t n);
-/* Sets a gauge without a label. */
+/* Sets a gauge without a label; an AGE in milliseconds. */
 void metric_set(metric_t metric, int64_t value);
 /* The same for a row with a label: op_index () for OP, the error's number for CODE (0: none), the
  * op_owner_t for KIND. Out of range is a bug (asserted). */
 void metric_add_at(metric_t metric, unsigned label, int64_t n);
 void metric_set_at(metric_t metric, unsigned label, int64_t value);
-/* One observation of a histogram. */
+/* One observation of a HISTOGRAM. */
 void metric_observe_us(metric_t metric, int64_t us);
+/* One observation of a SIZES. */
+void metric_observe_size(metric_t metric, int64_t size);
 /* Reads back, for tests: the sum over labels; a histogram's count. */
 int64_t metric_get(metric_t metric);
 
-/* Starts the thread. ADDRESS is host:port; exits when it cannot listen. */
+/* Starts the thread. PROCESS is "postern-<kind>"; ADDRESS is host:port; exits when it cannot
+ * listen. */
 void monitor_start(const char *process, const char *address);
 
 /* The main loop calls it at least once a second; also a sign of life for systemd's watchdog. */

@@ -12,6 +12,7 @@ from tree import ROOT
 BLOCKS = {  # name: (document, .def file, macro)
     "settings": ("OPERATIONS.md", "common/conf/settings.def", "SETTING"),
     "metrics": ("OPERATIONS.md", "common/monitor/metrics.def", "METRIC"),
+    "processes": ("OPERATIONS.md", "common/monitor/metrics.def", "PROCESS_METRIC"),
     "errors": ("API.md", "common/errors.def", "ERROR"),
     "operations": ("API.md", "common/ops.def", "OP"),
 }
@@ -22,7 +23,7 @@ KINDS = {"UINT": "number", "TEXT": "text", "ENDPOINT": "endpoints", "ADDRESS": "
 def rows(path, macro):
     """The arguments of MACRO (…) in a .def file, one list a row."""
     text = re.sub(r"/\*.*?\*/", "", (ROOT / path).read_text(), flags=re.S)
-    found = re.findall(rf"^{macro}\(\s*(.*)\)\s*$", text, re.M)
+    found = re.findall(rf"^{macro}\(\s*(.*?)\)\s*$", text, re.M | re.S)
     assert found, f"no {macro} in {path}"
     return [[cell.strip() for cell in re.findall(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+', row)]
             for row in found]
@@ -39,9 +40,22 @@ def settings(section, key, kind, default, least, most, text):
             KINDS[kind] + limits, plain(text)]
 
 
-def metrics(name, kind, label, text):
-    return [f"`postern_{name}`", kind.lower(), "" if label == "NONE" else label.lower(),
-            plain(text)]
+TYPES = {"COUNTER": "counter", "GAUGE": "gauge", "AGE": "gauge", "HISTOGRAM": "histogram",
+         "SIZES": "histogram"}
+
+
+def where(at):
+    return "all" if at == "AT_ALL" else at.replace("AT_", "").replace(" |", ",").lower()
+
+
+def metrics(name, kind, label, at, text, action):
+    return [f'<a id="{name}"></a>`postern_{name}`', TYPES[kind],
+            "" if label == "NONE" else label.lower(), where(at), plain(text), plain(action)]
+
+
+def processes(name, kind, label, text, action):
+    return [f"`{name}`", TYPES[kind], "" if label == "NONE" else label.lower(), plain(text),
+            plain(action)]
 
 
 def errors(_, name, status, retry, text):
@@ -56,10 +70,12 @@ def operations(_, name, methods, path, credentials, owner):
 
 
 HEADS = {"settings": ["setting", "default", "value", "meaning"],
-         "metrics": ["metric", "type", "label", "meaning"],
+         "metrics": ["metric", "type", "label", "at", "meaning", "when it moves"],
+         "processes": ["metric", "type", "label", "meaning", "when it moves"],
          "errors": ["status", "code", "Retry-After", "message where there is nothing more exact"],
          "operations": ["operation", "methods", "path", "credentials", "owner"]}
-ROWS = {"settings": settings, "metrics": metrics, "errors": errors, "operations": operations}
+ROWS = {"settings": settings, "metrics": metrics, "processes": processes,
+        "errors": errors, "operations": operations}
 
 
 def table(name):

@@ -197,6 +197,27 @@ static void test_histogram(void **state)
     assert_int_equal(metric_get(METRIC_commit_seconds), 8);
 }
 
+static void test_sizes_and_ages(void **state)
+{
+    (void)state;
+    static const int64_t sizes[] = {1, 2, 3, 1024, 1025};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        metric_observe_size(METRIC_link_batch_entries, sizes[i]);
+    metric_set_at(METRIC_queue_oldest_seconds, OWNER_BOT, 1234);
+    s_get("/metrics");
+#define SIZE(tail) "postern_link_batch_entries" tail
+#define SIZED(le, n) SIZE("_bucket{process=\"postern-test\",le=\"" le "\"} " n)
+    assert_true(s_shows("# TYPE postern_link_batch_entries histogram"));
+    assert_true(s_shows(SIZED("1", "1")));
+    assert_true(s_shows(SIZED("4", "3")));
+    assert_true(s_shows(SIZED("1024", "4")));
+    assert_true(s_shows(SIZED("+Inf", "5")));
+    assert_true(s_shows(SIZE("_sum{process=\"postern-test\"} 2055.000000")));
+    assert_true(s_shows("# TYPE postern_queue_oldest_seconds gauge"));
+    assert_true(
+        s_shows("postern_queue_oldest_seconds{process=\"postern-test\",kind=\"bot\"} 1.234"));
+}
+
 static double s_value(const char *series)
 {
     char start[128];
@@ -423,6 +444,12 @@ static void s_no_label(void *arg)
     metric_add(METRIC_shards_present, 1);
 }
 
+static void s_not_a_size(void *arg)
+{
+    (void)arg;
+    metric_observe_size(METRIC_commit_seconds, 1);
+}
+
 static void s_not_a_histogram(void *arg)
 {
     (void)arg;
@@ -435,6 +462,7 @@ static void test_misuse_is_a_bug(void **state)
     char text[4096];
     assert_int_equal(child_run(s_wrong_label, NULL, text, sizeof text), 128 + SIGABRT);
     assert_int_equal(child_run(s_no_label, NULL, text, sizeof text), 128 + SIGABRT);
+    assert_int_equal(child_run(s_not_a_size, NULL, text, sizeof text), 128 + SIGABRT);
     assert_int_equal(child_run(s_not_a_histogram, NULL, text, sizeof text), 128 + SIGABRT);
 }
 
@@ -446,6 +474,7 @@ int main(void)
         cmocka_unit_test(test_long_reasons_are_cut),
         cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_histogram),
+        cmocka_unit_test(test_sizes_and_ages),
         cmocka_unit_test(test_process_metrics),
         cmocka_unit_test(test_metrics_format),
         cmocka_unit_test(test_nothing_else_is_served),

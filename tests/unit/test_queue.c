@@ -21,7 +21,7 @@ static queue_put_t s_put(queue_t *queue, const wire_request_t *request, const ch
     zmq_msg_t body;
     zmq_msg_init_size(&body, strlen(text));
     memcpy(zmq_msg_data(&body), text, strlen(text));
-    queue_put_t put = queue_put(queue, request, &body, now_ms);
+    queue_put_t put = queue_put(queue, request, &body, now_ms * 1000);
     zmq_msg_close(&body);
     return put;
 }
@@ -101,6 +101,22 @@ static void test_what_has_no_time_left_is_dropped(void **state)
     queue_destroy(&queue);
 }
 
+static void test_the_oldest_entry_keeps_its_arrival(void **state)
+{
+    (void)state;
+    queue_t *queue = queue_new((queue_limits_t){10, 1 << 20});
+    assert_int_equal(queue_oldest_us(queue), 0);
+    wire_request_t first = s_request(1, 50), second = s_request(1, 500);
+    s_put(queue, &first, "a", 100);
+    s_put(queue, &second, "b", 120);
+    first.attempt = 2;
+    assert_int_equal(s_put(queue, &first, "a", 130), QUEUE_REPLACED);
+    assert_int_equal(queue_oldest_us(queue), 100000);
+    assert_int_equal(queue_expire(queue, 200), 1);
+    assert_int_equal(queue_oldest_us(queue), 120000);
+    queue_destroy(&queue);
+}
+
 static void test_a_long_entry_has_memory_of_its_own(void **state)
 {
     (void)state;
@@ -129,6 +145,7 @@ int main(void)
         cmocka_unit_test(test_an_id_is_queued_once_with_its_newest_attempt),
         cmocka_unit_test(test_past_its_limits_it_takes_nothing),
         cmocka_unit_test(test_what_has_no_time_left_is_dropped),
+        cmocka_unit_test(test_the_oldest_entry_keeps_its_arrival),
         cmocka_unit_test(test_a_long_entry_has_memory_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
