@@ -47,8 +47,9 @@ const command_t command_table[] = {
       {"--gateways", "N", "gateway processes, 1 to 64; 1 without it"},
       {"--ready-fd", "FD", "write one byte to this descriptor when all are ready"}}},
     {"health", health_run, "", 0, 0, "ask every process's monitor; exit status 1 when one is red",
-     "health\nhealth --watch\nhealth --json",
-     {{"--watch", NULL, "again every 2 s, until Ctrl-C"},
+     "health\nhealth --watch --interval 5\nhealth --json",
+     {{"--watch", NULL, "again and again, until Ctrl-C; exit status of the last look"},
+      {"--interval", "S", "seconds between two looks, 1 to 3600; 2 without it"},
       {"--gateways", "N", "gateway processes, where posternctl up does not run them"}}},
 
     {"user create", user_create_run, "EMAIL", 1, 1, "make a user",

@@ -4,6 +4,8 @@
 #include "ctl/http.h"
 #include "ctl/table.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -83,16 +85,31 @@ static bool s_round(const ctl_t *ctl, const fleet_t *fleet)
     return all;
 }
 
+/* Waits; true when Ctrl-C or SIGTERM came, also during the last look. */
+static bool s_is_told_to_end(const sigset_t *ends, unsigned seconds)
+{
+    struct timespec left = {.tv_sec = seconds};
+    int got;
+    while ((got = sigtimedwait(ends, NULL, &left)) < 0 && errno == EINTR) {
+    }
+    return got > 0;
+}
+
 int health_run(ctl_t *ctl)
 {
     const conf_t *conf = ctl_conf(ctl);
     unsigned gateways = (unsigned)ctl_number(ctl, "--gateways", ctl_gateways(ctl), 1, 64);
+    unsigned interval = (unsigned)ctl_number(ctl, "--interval", HEALTH_WATCH_S, 1, 3600);
     fleet_t *fleet = fleet_new(conf, gateways);
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    if (ctl_option(ctl, "--watch"))
+        sigprocmask(SIG_BLOCK, &ends, NULL);
     bool ready = s_round(ctl, fleet);
-    while (ctl_option(ctl, "--watch")) {
-        nanosleep(&(struct timespec){.tv_sec = HEALTH_WATCH_S}, NULL);
+    while (ctl_option(ctl, "--watch") && !s_is_told_to_end(&ends, interval))
         ready = s_round(ctl, fleet);
-    }
     fleet_destroy(&fleet);
     return ready ? CTL_OK : CTL_REFUSED;
 }

@@ -1,0 +1,87 @@
+"""Health stays true under faults: a process whose main thread alone stands still says so itself, one
+that is stopped as a whole is seen from outside."""
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+import requests
+
+from harness import postern
+
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
+WALL = 0x40000000
+
+
+class Held:
+    """Stops one thread of a process, and no other, by ptrace."""
+
+    def __init__(self, tid):
+        self.tid, self.libc = tid, ctypes.CDLL(None, use_errno=True)
+        self.libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p,
+                                     ctypes.c_void_p]
+
+    def __enter__(self):
+        if self.libc.ptrace(PTRACE_SEIZE, self.tid, None, None) != 0:
+            pytest.skip("needs ptrace")
+        assert self.libc.ptrace(PTRACE_INTERRUPT, self.tid, None, None) == 0
+        os.waitpid(self.tid, WALL)
+        return self
+
+    def __exit__(self, *_):
+        self.libc.ptrace(PTRACE_DETACH, self.tid, None, None)
+
+
+@pytest.fixture
+def one(make_ring):
+    return make_ring().up()
+
+
+def test_a_main_thread_that_stands_still_turns_healthz_red(ring):
+    """Of one process of each kind at once, each seen by its own monitor."""
+    names = ["gateway-0", "authd-0", "router-0", "channel-0"]
+    with contextlib.ExitStack() as held:
+        for name in names:
+            held.enter_context(Held(ring.pid(name)))
+        began = time.monotonic()
+        for name in names:
+            url = ring.monitors[name] + "/healthz"
+            while (answer := requests.get(url, timeout=2)).status_code == 200:
+                assert time.monotonic() - began < 3.5, f"{name}: healthz stays green"
+                time.sleep(0.05)
+            assert answer.status_code == 503 and "silent for" in answer.text
+            assert ring.metric(name, "main_loop_silent_seconds") > 2.9
+    ring.wait_ready(*ring.names)
+    for name in names:
+        assert requests.get(ring.monitors[name] + "/healthz", timeout=2).status_code == 200
+
+
+def test_a_stopped_process_is_named_and_watch_ends_with_the_last_look(one):
+    one.pause("channel-0")
+    try:
+        done = one.ctl_run("health", "--json")
+        row = {r["process"]: r for r in json.loads(done.stdout)["processes"]}["channel-0"]
+        assert done.returncode == 1
+        assert (row["alive"], row["ready"]) == (False, False) and "no answer" in row["reasons"]
+        # Behind it the gateway stays in service; the router says what is missing.
+        one.wait(lambda: one.ready("router-0")["degraded"], what="the router to miss the shard")
+        assert one.ready("gateway-0")["status"] == one.ready("router-0")["status"] == 200
+    finally:
+        one.resume("channel-0")
+    one.wait_ready(*one.names)
+    watch = subprocess.Popen([str(postern.BIN / "posternctl"), "health", "--watch", "--interval",
+                              "1", "-c", str(one.conf), *one._overrides()], text=True,
+                             stdout=subprocess.PIPE, env=one.environment)
+    heads = 0
+    for line in watch.stdout:
+        heads += line.startswith("PROCESS")
+        if heads == 2:
+            break
+    watch.send_signal(signal.SIGINT)
+    watch.communicate(timeout=20 * postern.SLOW)
+    assert watch.returncode == 0
