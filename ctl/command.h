@@ -61,6 +61,7 @@ void command_group_help(const char *group, FILE *out);
 /* Handlers, one a row. */
 int init_run(ctl_t *ctl);
 int up_run(ctl_t *ctl);
+int restart_run(ctl_t *ctl);
 int health_run(ctl_t *ctl);
 int user_create_run(ctl_t *ctl);
 int user_list_run(ctl_t *ctl);

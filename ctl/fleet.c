@@ -157,11 +157,12 @@ static int s_check_distinct(const fleet_t *self, unsigned i, const char *listen,
     return -1;
 }
 
-int fleet_check(const fleet_t *self, const conf_t *conf, char *err, size_t err_size)
+int fleet_check(const fleet_t *self, const conf_t *conf, bool listen_here, char *err,
+                size_t err_size)
 {
     char listen[288];
     conf_address(conf, SET_gateway_listen, 0, listen, sizeof listen);
-    if (s_check(listen, "gateway.listen", "", err, err_size) != 0)
+    if (listen_here && s_check(listen, "gateway.listen", "", err, err_size) != 0)
         return -1;
     for (unsigned i = 0; i < self->len; i++) {
         char setting[32];

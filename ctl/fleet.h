@@ -26,8 +26,10 @@ const station_t *fleet_at(const fleet_t *self, unsigned i);
  * past the last kind. */
 unsigned fleet_kind(const conf_t *conf, unsigned gateways, unsigned i, const char **section);
 
-/* Checks that every address of the fleet can be listened on and that no two are the same. 0, or -1
+/* Checks that every address of the fleet can be listened on (gateway.listen only with listen_here:
+ * else the socket was passed) and that no two are the same. 0, or -1
  * with a sentence that names the setting and the address. */
-int fleet_check(const fleet_t *self, const conf_t *conf, char *err, size_t err_size);
+int fleet_check(const fleet_t *self, const conf_t *conf, bool listen_here, char *err,
+                size_t err_size);
 
 #endif

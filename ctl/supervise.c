@@ -2,47 +2,18 @@
 
 #include "common/base/clock.h"
 #include "common/log/log.h"
+#include "ctl/supervise_self.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-typedef struct {
-    char name[32];
-    char **argv;
-    unsigned stage;
-    pid_t pid;         /* 0: it does not run */
-    int ready_fd;      /* read end of its pipe, -1: closed */
-    bool ready;        /* this process */
-    bool ready_once;   /* this or an earlier one */
-    unsigned delay_ms; /* the next wait of one that dies too early */
-    int64_t start_at;  /* when it is to be started, while it does not run */
-    unsigned refusals; /* ends with EXIT_CONFIG before it was ready, in a row */
-} child_t;
-
-struct supervise {
-    supervise_calls_t calls;
-    unsigned drain_ms;
-    int signals;
-    pid_t self, task;
-    child_t *children;
-    unsigned len;
-    bool announced; /* all were ready, calls.ready was called */
-    bool stopping;
-    unsigned stage;  /* while stopping: the stage that was asked to go */
-    int64_t kill_at; /* while stopping: when that stage is killed */
-    int status;      /* what supervise_run returns */
-};
 
 static void s_mask(sigset_t *set)
 {
@@ -60,6 +31,7 @@ supervise_t *supervise_new(unsigned drain_ms, const supervise_calls_t *calls)
     assert(self);
     self->calls = *calls;
     self->drain_ms = drain_ms;
+    self->listener = -1;
     self->self = getpid();
     s_mask(&set);
     signal(SIGPIPE, SIG_IGN); /* whoever waits for our output may go before us */
@@ -81,12 +53,15 @@ void supervise_destroy(supervise_t **self_p)
         free(self->children[i].argv);
     }
     free(self->children);
+    if (self->listener >= 0)
+        close(self->listener);
     close(self->signals);
     free(self);
     *self_p = NULL;
 }
 
-void supervise_add(supervise_t *self, const char *name, unsigned stage, const char *const *argv)
+void supervise_add(supervise_t *self, const char *name, unsigned stage, bool passed,
+                   const char *const *argv)
 {
     size_t n = 0;
     while (argv[n])
@@ -94,7 +69,7 @@ void supervise_add(supervise_t *self, const char *name, unsigned stage, const ch
     self->children = realloc(self->children, (self->len + 1) * sizeof *self->children);
     assert(self->children);
     child_t *child = &self->children[self->len++];
-    *child = (child_t){.stage = stage, .ready_fd = -1, .delay_ms = SUPERVISE_DELAY_MS};
+    *child = (child_t){.stage = stage, .passed = passed, .ready_fd = -1, .delay_ms = SUPERVISE_DELAY_MS};
     snprintf(child->name, sizeof child->name, "%s", name);
     child->argv = calloc(n + 1, sizeof *child->argv);
     assert(child->argv);
@@ -104,85 +79,35 @@ void supervise_add(supervise_t *self, const char *name, unsigned stage, const ch
     }
 }
 
+void supervise_pass(supervise_t *self, int fd)
+{
+    self->listener = fd;
+}
+
 pid_t supervise_pid(const supervise_t *self, unsigned i)
 {
     assert(i < self->len);
     return self->children[i].pid;
 }
 
-void supervise_child(pid_t parent)
-{
-    sigset_t none;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) /* it died before the line above */
-        _exit(EXIT_FAULT);
-    setpgid(0, 0);
-    signal(SIGPIPE, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static void s_exec(const supervise_t *self, const child_t *child, int fd)
-{
-    char number[16];
-    supervise_child(self->self);
-    fcntl(fd, F_SETFD, 0);
-    snprintf(number, sizeof number, "%d", fd);
-    setenv("POSTERN_READY_FD", number, 1);
-    /* Operators' credentials are none of the daemons' business. */
-    unsetenv("POSTERN_TOKEN");
-    unsetenv("POSTERN_APPKEY");
-    execv(child->argv[0], child->argv);
-    log_error("child.exec", "name=%s path=%s err=%s", child->name, LOG_Q(child->argv[0]),
-              LOG_Q(strerror(errno)));
-    _exit(127);
-}
-
-/* When a process cannot be made, it is tried again like one that died early. */
-static void s_postpone(child_t *child, int64_t now)
-{
-    child->start_at = now + child->delay_ms;
-    child->delay_ms *= 2;
-    if (child->delay_ms > SUPERVISE_DELAY_MAX_MS)
-        child->delay_ms = SUPERVISE_DELAY_MAX_MS;
-}
-
-static void s_start(supervise_t *self, child_t *child)
-{
-    int fds[2];
-    if (pipe2(fds, O_CLOEXEC) != 0) {
-        log_error("child.start", "name=%s err=%s", child->name, LOG_Q(strerror(errno)));
-        s_postpone(child, clock_ms());
-        return;
-    }
-    pid_t pid = fork();
-    if (pid == 0)
-        s_exec(self, child, fds[1]);
-    close(fds[1]);
-    if (pid < 0) {
-        log_error("child.start", "name=%s err=%s", child->name, LOG_Q(strerror(errno)));
-        close(fds[0]);
-        s_postpone(child, clock_ms());
-        return;
-    }
-    child->pid = pid;
-    child->ready_fd = fds[0];
-    child->ready = false;
-    log_info("child.start", "name=%s pid=%d", child->name, (int)pid);
-}
-
 static void s_signal_stage(const supervise_t *self, int signal)
 {
-    for (unsigned i = 0; i < self->len; i++)
-        if (self->children[i].pid && self->children[i].stage == self->stage)
-            kill(self->children[i].pid, signal);
+    for (unsigned i = 0; i < self->len; i++) {
+        const child_t *child = &self->children[i];
+        if (child->stage != self->stage)
+            continue;
+        if (child->pid)
+            kill(child->pid, signal);
+        if (child->old)
+            kill(child->old, signal);
+    }
 }
 
 static void s_ask_stage(supervise_t *self, unsigned stage)
 {
     self->stage = stage;
     self->kill_at = clock_ms() + self->drain_ms + SUPERVISE_GRACE_MS;
-    s_signal_stage(self, SIGTERM);
+    s_signal_stage(self, self->hurry ? SIGINT : SIGTERM);
 }
 
 static void s_stop(supervise_t *self, int status, const char *why)
@@ -194,6 +119,11 @@ static void s_stop(supervise_t *self, int status, const char *why)
     self->status = status;
     if (self->task)
         kill(self->task, SIGTERM);
+    roll_cancel(self);
+    /* The children have theirs. The last one to close it serves what waits. */
+    if (self->listener >= 0)
+        close(self->listener);
+    self->listener = -1;
     s_ask_stage(self, 0);
 }
 
@@ -203,8 +133,9 @@ static bool s_stopped(supervise_t *self)
 {
     bool here = false, any = self->task != 0;
     for (unsigned i = 0; i < self->len; i++) {
-        any |= self->children[i].pid != 0;
-        here |= self->children[i].pid != 0 && self->children[i].stage == self->stage;
+        bool runs = self->children[i].pid || self->children[i].old;
+        any |= runs;
+        here |= runs && self->children[i].stage == self->stage;
     }
     if (!any)
         return true;
@@ -221,23 +152,6 @@ static bool s_stopped(supervise_t *self)
     return false;
 }
 
-/* A child says that it can serve, or has closed its pipe (then its death is about to be told). */
-static void s_read_ready(child_t *child)
-{
-    char byte;
-    ssize_t n = read(child->ready_fd, &byte, 1);
-    if (n < 0 && (errno == EINTR || errno == EAGAIN))
-        return;
-    close(child->ready_fd);
-    child->ready_fd = -1;
-    if (n != 1)
-        return;
-    child->ready = child->ready_once = true;
-    child->delay_ms = SUPERVISE_DELAY_MS;
-    child->refusals = 0;
-    log_info("child.ready", "name=%s pid=%d", child->name, (int)child->pid);
-}
-
 static void s_log_death(const supervise_t *self, const child_t *child, int status, bool was_ready)
 {
     char how[64];
@@ -245,7 +159,7 @@ static void s_log_death(const supervise_t *self, const child_t *child, int statu
         snprintf(how, sizeof how, "signal=SIG%s", sigabbrev_np(WTERMSIG(status)));
     else
         snprintf(how, sizeof how, "status=%d", WEXITSTATUS(status));
-    if (self->stopping)
+    if (self->stopping || roll_asked(self, child->pid))
         log_info("child.ended", "name=%s pid=%d %s", child->name, (int)child->pid, how);
     else
         log_warn("child.died", "name=%s pid=%d %s ready=%s", child->name, (int)child->pid, how,
@@ -256,7 +170,7 @@ static void s_died(supervise_t *self, child_t *child, int status)
 {
     /* The byte and the death may come together. */
     if (child->ready_fd >= 0)
-        s_read_ready(child);
+        child_read_ready(child);
     if (child->ready_fd >= 0)
         close(child->ready_fd);
     child->ready_fd = -1;
@@ -267,15 +181,23 @@ static void s_died(supervise_t *self, child_t *child, int status)
     if (self->stopping)
         return;
     if (was_ready) {
-        s_start(self, child);
+        child_start(self, child);
         return;
     }
-    s_postpone(child, clock_ms());
+    child_postpone(child);
     bool refused = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG;
     child->refusals = refused ? child->refusals + 1 : 0;
     /* Once is forgiven: what a killed predecessor held may be free a moment later. */
     if (child->refusals >= 2 && !self->announced)
         s_stop(self, EXIT_CONFIG, "a process refuses its configuration, see above");
+}
+
+/* The predecessor of a child, or one whose successor did not get ready. */
+static void s_old_died(child_t *child, int status)
+{
+    log_info("child.ended", "name=%s pid=%d status=%d signal=%d", child->name, (int)child->old,
+             WIFEXITED(status) ? WEXITSTATUS(status) : 0, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    child->old = 0;
 }
 
 static void s_reap(supervise_t *self)
@@ -291,6 +213,8 @@ static void s_reap(supervise_t *self)
         for (unsigned i = 0; i < self->len; i++)
             if (self->children[i].pid == pid)
                 s_died(self, &self->children[i], status);
+            else if (self->children[i].old == pid)
+                s_old_died(&self->children[i], status);
     }
 }
 
@@ -302,6 +226,7 @@ static void s_read_signals(supervise_t *self)
             continue;
         if (self->stopping)
             self->kill_at = 0; /* asked again: the user is in a hurry */
+        self->hurry = info.ssi_signo == SIGINT;
         s_stop(self, 0, "signal");
     }
     s_reap(self);
@@ -312,7 +237,7 @@ static void s_start_due(supervise_t *self)
     for (unsigned i = 0; i < self->len; i++) {
         child_t *child = &self->children[i];
         if (!child->pid && !self->stopping && clock_ms() >= child->start_at)
-            s_start(self, child);
+            child_start(self, child);
     }
 }
 
@@ -336,6 +261,8 @@ static int s_timeout(const supervise_t *self)
     for (unsigned i = 0; i < self->len && !self->stopping; i++)
         if (!self->children[i].pid && self->children[i].start_at < until)
             until = self->children[i].start_at;
+    if (self->rolling && self->patience < until)
+        until = self->patience;
     int64_t left = until - clock_ms();
     return left < 0 ? 0 : (int)left;
 }
@@ -344,6 +271,7 @@ static void s_turn(supervise_t *self, struct pollfd *polls, unsigned *which)
 {
     unsigned n = 0;
     polls[n++] = (struct pollfd){.fd = self->signals, .events = POLLIN};
+    polls[n++] = (struct pollfd){.fd = self->calls.fd, .events = POLLIN};
     for (unsigned i = 0; i < self->len; i++)
         if (self->children[i].ready_fd >= 0) {
             which[n] = i;
@@ -351,19 +279,22 @@ static void s_turn(supervise_t *self, struct pollfd *polls, unsigned *which)
         }
     if (poll(polls, n, s_timeout(self)) < 0)
         return;
-    for (unsigned i = 1; i < n; i++)
+    for (unsigned i = 2; i < n; i++)
         if (polls[i].revents)
-            s_read_ready(&self->children[which[i]]);
+            child_read_ready(&self->children[which[i]]);
     if (polls[0].revents)
         s_read_signals(self);
+    if (polls[1].revents && !self->stopping)
+        self->calls.readable(self->calls.arg);
+    roll_turn(self);
     s_start_due(self);
     s_announce(self);
 }
 
 int supervise_run(supervise_t *self)
 {
-    struct pollfd *polls = calloc(self->len + 1, sizeof *polls);
-    unsigned *which = calloc(self->len + 1, sizeof *which);
+    struct pollfd *polls = calloc(self->len + 2, sizeof *polls);
+    unsigned *which = calloc(self->len + 2, sizeof *which);
     assert(polls && which);
     s_start_due(self);
     while (!self->stopping || !s_stopped(self))

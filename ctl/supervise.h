@@ -3,12 +3,15 @@
  *
  * A child is ready when it writes a byte to the descriptor that POSTERN_READY_FD names in its
  * environment. It is killed when the supervisor dies, and leads a process group of its own, so that
- * a terminal's Ctrl-C reaches the supervisor only, which ends its children in order.
+ * a terminal's Ctrl-C reaches the supervisor only, which ends its children in order: with SIGINT
+ * when it got that itself, else with SIGTERM.
  *
  * Threading: the process must have one thread, and no ZeroMQ context, because it forks. */
 #ifndef POSTERN_SUPERVISE_H
 #define POSTERN_SUPERVISE_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 typedef struct supervise supervise_t;
@@ -21,6 +24,12 @@ typedef struct {
     pid_t (*ready)(void *arg);
     /* The task has ended, with a wait status. Non-zero ends everything, with status 1. */
     int (*task)(void *arg, int status);
+    /* Called when FD (-1: none), a descriptor of the callee, is readable. */
+    int fd;
+    void (*readable)(void *arg);
+    /* News of supervise_roll: a child was restarted and is ready as PID, or ERROR says why not, after
+     * which no other is restarted. NAME is NULL at the end, good or bad. */
+    void (*rolled)(void *arg, const char *name, pid_t pid, int64_t ms, const char *error);
     void *arg;
 } supervise_calls_t;
 
@@ -29,9 +38,19 @@ typedef struct {
 supervise_t *supervise_new(unsigned drain_ms, const supervise_calls_t *calls);
 void supervise_destroy(supervise_t **self_p);
 
-/* Adds a child. At the end, stage 0 is asked to go first, and stage 1 once that is gone. ARGV is
- * copied. */
-void supervise_add(supervise_t *self, const char *name, unsigned stage, const char *const *argv);
+/* Adds a child. At the end, stage 0 is asked to go first, and stage 1 once that is gone. passed: it
+ * gets the socket of supervise_pass. ARGV is copied. */
+void supervise_add(supervise_t *self, const char *name, unsigned stage, bool passed,
+                   const char *const *argv);
+
+/* A listening socket (taken) that children get as sd_listen_fds(3) describes. */
+void supervise_pass(supervise_t *self, int fd);
+
+/* Restarts the children I with WANTED[I], one after another: each is ready before the next one's
+ * turn. A child that was passed the socket is succeeded: the new process is ready before the old one
+ * gets SIGTERM. Any other gets SIGINT and is started when it has ended. 0; -1 when a restart is
+ * under way, not all have become ready yet, or the end has begun. */
+int supervise_roll(supervise_t *self, const bool *wanted);
 
 /* The I-th child's process now, 0 when it has none. */
 pid_t supervise_pid(const supervise_t *self, unsigned i);

@@ -1,13 +1,16 @@
 /* posternctl up: all processes of this host, started and watched. */
 #include "common/life/life.h"
+#include "common/life/listening.h"
 #include "common/log/log.h"
 #include "ctl/command.h"
 #include "ctl/demo.h"
+#include "ctl/doorbell.h"
 #include "ctl/fleet.h"
 #include "ctl/notice.h"
 #include "ctl/supervise.h"
 #include "ctl/table.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -25,6 +28,8 @@ typedef struct {
     fleet_t *fleet;
     supervise_t *supervise;
     int ready_fd; /* of --ready-fd, -1: none */
+    int bell;     /* doorbell.h */
+    int caller;   /* who asked for the restart that goes on, -1: nobody */
 } up_t;
 
 /* ADDRESS with another port. */
@@ -108,7 +113,8 @@ static int s_add(up_t *self, const station_t *station, const char *dir)
         argv[n++] = "-s";
         argv[n++] = ctl_override(self->ctl, i);
     }
-    supervise_add(self->supervise, station->name, strcmp(station->section, "gateway") != 0, argv);
+    bool gateway = strcmp(station->section, "gateway") == 0;
+    supervise_add(self->supervise, station->name, !gateway, gateway, argv);
     return 0;
 }
 
@@ -187,12 +193,88 @@ static int s_on_task(void *arg, int status)
     return 0;
 }
 
-static int s_run(up_t *self)
+/* The processes that WANTED means; false when there are none. */
+static bool s_choose(const up_t *self, const char *wanted, bool *chosen)
+{
+    bool any = false;
+    for (unsigned i = 0; i < fleet_len(self->fleet); i++) {
+        const station_t *station = fleet_at(self->fleet, i);
+        chosen[i] = strcmp(wanted, "all") == 0 || strcmp(wanted, station->section) == 0 ||
+                    strcmp(wanted, station->name) == 0;
+        any = any || chosen[i];
+    }
+    return any;
+}
+
+static void s_refuse(int caller, const char *code, const char *message)
+{
+    doorbell_say(caller, json_pack("{s:s, s:s}", "code", code, "message", message));
+    close(caller);
+}
+
+static void s_on_bell(void *arg)
+{
+    up_t *self = arg;
+    char wanted[64], message[256];
+    bool *chosen = calloc(fleet_len(self->fleet), sizeof *chosen);
+    assert(chosen);
+    int caller = doorbell_answer(self->bell, wanted, sizeof wanted);
+    snprintf(message, sizeof message,
+             "there is no process or kind \"%s\" here: name one of the table that posternctl up "
+             "printed, as gateway-0, or a kind, as channel, or all",
+             caller < 0 ? "" : wanted);
+    if (caller >= 0 && !s_choose(self, wanted, chosen))
+        s_refuse(caller, "unknown_process", message);
+    else if (caller >= 0 && supervise_roll(self->supervise, chosen) != 0)
+        s_refuse(caller, "conflict",
+                 self->caller >= 0 ? "another restart is under way; try again when it is done"
+                                   : "not all processes have become ready yet; try again then");
+    else if (caller >= 0)
+        self->caller = caller;
+    free(chosen);
+}
+
+static void s_on_rolled(void *arg, const char *name, pid_t pid, int64_t ms, const char *error)
+{
+    up_t *self = arg;
+    char message[256];
+    if (name && error) {
+        snprintf(message, sizeof message, "%s: %s", name, error);
+        s_refuse(self->caller, "failed", message);
+        self->caller = -1;
+    } else if (name) {
+        doorbell_say(self->caller, json_pack("{s:s, s:i, s:I}", "process", name, "pid", (int)pid,
+                                             "ms", (json_int_t)ms));
+    } else if (self->caller >= 0 && error) {
+        s_refuse(self->caller, "failed", error);
+        self->caller = -1;
+    } else if (self->caller >= 0) {
+        doorbell_say(self->caller, json_pack("{s:b}", "done", 1));
+        close(self->caller);
+        self->caller = -1;
+    }
+}
+
+/* The socket of all gateways. */
+static int s_listen(const conf_t *conf)
+{
+    char address[300];
+    conf_address(conf, SET_gateway_listen, 0, address, sizeof address);
+    return listening_bind(address, sizeof address);
+}
+
+static int s_run(up_t *self, int listener)
 {
     char dir[PATH_MAX];
     const conf_t *conf = ctl_conf_plain(self->ctl);
-    supervise_calls_t calls = {.ready = s_on_ready, .task = s_on_task, .arg = self};
+    supervise_calls_t calls = {.ready = s_on_ready,
+                               .task = s_on_task,
+                               .fd = self->bell,
+                               .readable = s_on_bell,
+                               .rolled = s_on_rolled,
+                               .arg = self};
     self->supervise = supervise_new((unsigned)conf_uint(conf, SET_process_drain_ms), &calls);
+    supervise_pass(self->supervise, listener);
     s_binaries(dir, sizeof dir);
     int rc = 0;
     for (unsigned i = 0; i < fleet_len(self->fleet) && rc == 0; i++)
@@ -202,10 +284,23 @@ static int s_run(up_t *self)
     return status;
 }
 
+static int s_serve(up_t *self, const conf_t *conf, int listener)
+{
+    self->bell = doorbell_hang(conf_text(conf, SET_data_sockets));
+    if (self->bell < 0) {
+        ctl_error(self->ctl, "failed", "cannot listen in %s: %s", conf_text(conf, SET_data_sockets),
+                  strerror(errno));
+        return CTL_REFUSED;
+    }
+    int status = s_run(self, listener >= 0 ? listener : s_listen(conf));
+    close(self->bell);
+    return status;
+}
+
 int up_run(ctl_t *ctl)
 {
-    up_t self = {.ctl = ctl, .ready_fd = -1};
-    char err[512];
+    up_t self = {.ctl = ctl, .ready_fd = -1, .bell = -1, .caller = -1};
+    char err[512], address[300];
     if (ctl_option(ctl, "--ready-fd"))
         self.ready_fd = (int)ctl_number(ctl, "--ready-fd", 0, 1, 1 << 20);
     if (self.ready_fd >= 0 && fcntl(self.ready_fd, F_SETFD, FD_CLOEXEC) != 0) {
@@ -222,10 +317,11 @@ int up_run(ctl_t *ctl)
         return CTL_REFUSED;
     self.fleet = fleet_new(conf, gateways);
     int status = CTL_REFUSED;
-    if (fleet_check(self.fleet, conf, err, sizeof err) != 0)
+    int passed = listening_passed(address, sizeof address); /* a .socket unit's */
+    if (fleet_check(self.fleet, conf, passed < 0, err, sizeof err) != 0)
         ctl_error(ctl, "conflict", "%s", err);
     else
-        status = s_run(&self);
+        status = s_serve(&self, conf, passed);
     fleet_destroy(&self.fleet);
     return status;
 }

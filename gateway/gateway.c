@@ -2,14 +2,20 @@
 
 #include "common/base/clock.h"
 #include "common/life/life.h"
+#include "common/life/listening.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 #include "gateway/lane.h"
 #include "gateway/tls.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 enum {
     WATCH_MS = 100,
@@ -22,16 +28,52 @@ struct gateway {
     lane_shared_t shared;
     lane_t *lane[LANES];
     unsigned lanes;
-    int64_t deadline_ms, drain_ms, began_ms;
+    int64_t deadline_ms, drain_ms, notice_ms, began_ms;
+    int passed;      /* the passed socket, -1: none */
+    char name[32];   /* as the peers see it: "gateway-0" */
+    char twin[4200]; /* lock of a second gateway with this index; "": there can be none */
 };
 
-static void s_lock(const conf_start_t *start)
+/* Takes a name that no other gateway has. With a passed socket there are two for an index, because a
+ * gateway and its successor run side by side for a while. */
+static void s_take_name(gateway_t *self, const conf_start_t *start)
 {
-    char path[4200];
+    char own[4200];
     const char *directory = conf_text(start->conf, SET_data_sockets);
     life_make_dir(directory);
-    snprintf(path, sizeof path, "%s/gateway-%u.lock", directory, start->index);
-    life_lock(path, false);
+    snprintf(self->name, sizeof self->name, "gateway-%u", start->index);
+    snprintf(own, sizeof own, "%s/%s.lock", directory, self->name);
+    if (self->passed < 0) {
+        life_lock(own, false);
+        return;
+    }
+    snprintf(self->twin, sizeof self->twin, "%s/%sb.lock", directory, self->name);
+    if (life_try_lock(own))
+        return;
+    life_lock(self->twin, false);
+    snprintf(self->twin, sizeof self->twin, "%s", own);
+    snprintf(self->name, sizeof self->name, "gateway-%ub", start->index);
+}
+
+static int s_listener(const gateway_t *self, char *address, size_t size)
+{
+    if (self->passed < 0)
+        return listening_bind(address, size);
+    int fd = fcntl(self->passed, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        log_fatal(EXIT_FAULT, "gateway.listen", "err=%s", LOG_Q(strerror(errno)));
+    return fd;
+}
+
+static void s_drain_times(gateway_t *self, const conf_t *conf)
+{
+    self->drain_ms = (int64_t)conf_uint(conf, SET_process_drain_ms);
+    self->notice_ms = (int64_t)conf_uint(conf, SET_gateway_drain_notice_ms);
+    if (self->notice_ms <= self->drain_ms / 2)
+        return;
+    self->notice_ms = self->drain_ms / 2;
+    log_warn("gateway.drain_notice_ms", "used_ms=%lld err=%s", (long long)self->notice_ms,
+             LOG_Q("more than half of process.drain_ms, which is used; raise process.drain_ms"));
 }
 
 gateway_t *gateway_new(const conf_start_t *start)
@@ -41,9 +83,12 @@ gateway_t *gateway_new(const conf_start_t *start)
     char address[300], err[300];
     if (!self)
         abort();
-    s_lock(start);
+    conf_address(conf, SET_gateway_listen, 0, address, sizeof address);
+    self->passed = listening_passed(address, sizeof address);
+    s_take_name(self, start);
+    s_drain_times(self, conf);
     self->shared.conf = conf;
-    self->shared.index = start->index;
+    self->shared.name = self->name;
     self->shared.routes = routes_new();
     self->shared.trusted =
         trusted_new(conf_text(conf, SET_gateway_trusted_proxies), err, sizeof err);
@@ -56,14 +101,14 @@ gateway_t *gateway_new(const conf_start_t *start)
         self->shared.tls = tls_new(conf_text(conf, SET_gateway_tls_certificate),
                                    conf_text(conf, SET_gateway_tls_key));
     self->deadline_ms = (int64_t)conf_uint(conf, SET_gateway_deadline_ms);
-    self->drain_ms = (int64_t)conf_uint(conf, SET_process_drain_ms);
     lane_prepare(&self->shared);
-    conf_address(conf, SET_gateway_listen, 0, address, sizeof address);
     self->lanes = (unsigned)conf_uint(conf, SET_gateway_threads);
     for (unsigned i = 0; i < self->lanes; i++)
-        self->lane[i] = lane_new(&self->shared, i, listener_bind(address, sizeof address));
-    log_info("gateway.listen", "address=%s tls=%d threads=%u", address, self->shared.tls != NULL,
-             self->lanes);
+        self->lane[i] = lane_new(&self->shared, i, s_listener(self, address, sizeof address));
+    if (self->passed >= 0)
+        close(self->passed); /* each lane has its own; the last one closed ends the listening */
+    log_info("gateway.listen", "address=%s passed=%d tls=%d threads=%u", address, self->passed >= 0,
+             self->shared.tls != NULL, self->lanes);
     return self;
 }
 
@@ -137,15 +182,48 @@ static void s_wait(int timeout_ms)
     poll(&fd, 1, timeout_ms);
 }
 
+bool gateway_was_passed_socket(const gateway_t *self)
+{
+    return self->passed >= 0;
+}
+
+/* With a successor the address is served on, and no load balancer is to leave it. */
+static lane_drain_t s_plan(const gateway_t *self, int64_t now, bool succeeded)
+{
+    lane_drain_t drain = {.take = !succeeded, .until_ms = now + self->drain_ms};
+    drain.idle_ms = now + self->notice_ms;
+    drain.accept_ms = succeeded ? now : drain.idle_ms;
+    return drain;
+}
+
+static void s_begin_drain(gateway_t *self, bool succeeded)
+{
+    if (succeeded)
+        monitor_retire();
+    else
+        monitor_check("draining", CHECK_FAILED, "draining");
+    log_info("gateway.drain", "inflight=%u successor=%d notice_ms=%lld", s_sum(self).inflight,
+             succeeded, (long long)self->notice_ms);
+}
+
 static void s_drain(gateway_t *self)
 {
-    int64_t until = clock_ms() + self->drain_ms;
-    monitor_check("draining", CHECK_FAILED, "shutting down");
-    log_info("gateway.drain", "inflight=%u", s_sum(self).inflight);
-    for (unsigned i = 0; i < self->lanes; i++)
-        lane_drain(self->lane[i], until);
-    /* A lane that is stuck does not keep the process. */
-    while (!s_sum(self).drained && clock_ms() < until + SILENT_MS) {
+    bool succeeded = *self->twin && life_locked(self->twin);
+    lane_drain_t drain = s_plan(self, clock_ms(), succeeded);
+    s_begin_drain(self, succeeded);
+    for (bool told = false; !s_sum(self).drained;) {
+        life_stopping(); /* another signal: only SIGINT changes something */
+        if (!told || (life_hurry() && !drain.hurry)) {
+            told = true;
+            drain.hurry = life_hurry();
+            if (drain.hurry)
+                drain.accept_ms = drain.idle_ms = 0;
+            for (unsigned i = 0; i < self->lanes; i++)
+                lane_drain(self->lane[i], &drain);
+        }
+        /* A lane that is stuck does not keep the process. */
+        if (clock_ms() >= drain.until_ms + SILENT_MS)
+            break;
         struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
         nanosleep(&pause, NULL);
         monitor_tick();

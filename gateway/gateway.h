@@ -4,11 +4,17 @@
 
 #include "common/conf/conf.h"
 
+#include <stdbool.h>
+
 typedef struct gateway gateway_t;
 
-/* Binds the listener and reads the TLS files, while the process has its privileges. Exits with the
+/* Takes or binds the listener and reads the TLS files, while the process has its privileges. Exits with the
  * reason when the environment does not allow it. */
 gateway_t *gateway_new(const conf_start_t *start);
+
+/* Whether the listening socket was passed (LISTEN_FDS): then a second gateway with the same index
+ * may serve it, too, which is how one succeeds another. */
+bool gateway_was_passed_socket(const gateway_t *self);
 
 /* Serves until SIGTERM or SIGINT, then drains. The lanes' memory is left to the end of the process:
  * libh2o cannot give up a context that has connections. Returns the exit status. */

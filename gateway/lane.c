@@ -16,7 +16,8 @@
 enum {
     TICK_MS = 100,
     EARLY_LEAST = 64, /* requests that go off before the turn is over: the ring works meanwhile */
-    LINGER_MS = 200,  /* a drain's least time, for requests that are just arriving */
+    LINGER_MS = 200,  /* from the last accept on, for requests that are just arriving */
+    END_APART_MS = 50,
     LANE_MAGIC = 0x6c616e65,
 };
 
@@ -34,8 +35,11 @@ struct lane {
     bridge_t *bridge;
     unsigned queue_messages;
     uint64_t queue_bytes;
-    int64_t ticked_ms, bridge_ticked_ms, drain_began_ms;
-    _Atomic int64_t drain_until_ms; /* 0: no drain */
+    int64_t ticked_ms, bridge_ticked_ms;
+    int64_t drain_began_ms, stopped_ms, ended_ms; /* 0: not yet */
+    pthread_mutex_t lock;                         /* of drain */
+    lane_drain_t drain;
+    atomic_bool draining;
     lane_state_t state;
 };
 
@@ -229,22 +233,48 @@ static int32_t s_turn(lane_t *self, int32_t wait)
     return busy ? 0 : TICK_MS;
 }
 
+static lane_drain_t s_drain_times(lane_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    lane_drain_t drain = self->drain;
+    pthread_mutex_unlock(&self->lock);
+    return drain;
+}
+
+/* True when nobody is left. */
+static bool s_left(lane_t *self, int64_t now, bool hurry)
+{
+    bool answered = inflight_len(self->inflight) == 0;
+    if (hurry || now - self->ended_ms < END_APART_MS)
+        return hurry && answered;
+    self->ended_ms = now;
+    return listener_end_idle(self->listener) == 0 && answered;
+}
+
 /* True when the drain is over. */
 static bool s_drain(lane_t *self)
 {
-    int64_t now = clock_ms(), until = atomic_load(&self->drain_until_ms);
+    int64_t now = clock_ms();
+    lane_drain_t drain = s_drain_times(self);
     if (self->drain_began_ms == 0) {
         self->drain_began_ms = now;
-        listener_stop(self->listener);
         h2o_context_request_shutdown(&self->http);
     }
-    if (now >= until) {
+    if (now >= drain.until_ms) {
         slot_t *slot;
         while ((slot = inflight_next(self->inflight, NULL)))
             s_give_up(self, slot, ERROR_draining);
         return true;
     }
-    return inflight_len(self->inflight) == 0 && now - self->drain_began_ms >= LINGER_MS;
+    if (now < drain.accept_ms)
+        return false;
+    if (self->stopped_ms == 0) {
+        self->stopped_ms = now;
+        listener_stop(self->listener, drain.take);
+    }
+    if (now < drain.idle_ms || now - self->stopped_ms < LINGER_MS)
+        return false;
+    return s_left(self, now, drain.hurry);
 }
 
 static void s_open(lane_t *self)
@@ -264,7 +294,7 @@ static void s_open(lane_t *self)
     self->inflight =
         inflight_new((unsigned)conf_uint(conf, SET_gateway_inflight), bridge_routes(conf),
                      (int64_t)conf_uint(conf, SET_gateway_deadline_ms));
-    snprintf(name, sizeof name, "gateway-%u.%u", self->shared->index, self->number);
+    snprintf(name, sizeof name, "%s.%u", self->shared->name, self->number);
     self->bridge = bridge_new(conf, name, self->http.loop, self->inflight, s_answer, self);
     self->listener =
         listener_new(&self->accept, self->fd, self->shared->census, self->shared->trusted);
@@ -275,7 +305,7 @@ static void *s_run(void *arg)
     lane_t *self = arg;
     int32_t wait = 0;
     s_open(self);
-    while (atomic_load(&self->drain_until_ms) == 0 || !s_drain(self))
+    while (!atomic_load(&self->draining) || !s_drain(self))
         wait = s_turn(self, wait);
     /* What was answered last is written by two more turns. */
     h2o_evloop_run(self->http.loop, 0);
@@ -312,6 +342,7 @@ lane_t *lane_new(lane_shared_t *shared, unsigned number, int fd)
     if (!self)
         abort();
     self->magic = LANE_MAGIC;
+    pthread_mutex_init(&self->lock, NULL);
     self->shared = shared;
     self->number = number;
     self->fd = fd;
@@ -330,9 +361,12 @@ void lane_start(lane_t *self)
     pthread_detach(self->thread);
 }
 
-void lane_drain(lane_t *self, int64_t until_ms)
+void lane_drain(lane_t *self, const lane_drain_t *drain)
 {
-    atomic_store(&self->drain_until_ms, until_ms);
+    pthread_mutex_lock(&self->lock);
+    self->drain = *drain;
+    pthread_mutex_unlock(&self->lock);
+    atomic_store(&self->draining, true);
 }
 
 const lane_state_t *lane_state(const lane_t *self)

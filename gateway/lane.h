@@ -15,7 +15,7 @@ typedef struct lane lane_t;
 /* What all lanes share, read-only but for the census. */
 typedef struct {
     const conf_t *conf;
-    unsigned index; /* of the gateway */
+    const char *name; /* of the gateway, as its peers see it */
     h2o_globalconf_t http;
     SSL_CTX *tls; /* NULL: none */
     routes_t *routes;
@@ -40,8 +40,18 @@ void lane_prepare(lane_shared_t *shared);
 /* FD is the lane's listening socket, which it takes. */
 lane_t *lane_new(lane_shared_t *shared, unsigned number, int fd);
 void lane_start(lane_t *self);
-/* Asks for the drain: no new connections, answers until UNTIL_MS, then refusals. */
-void lane_drain(lane_t *self, int64_t until_ms);
+
+/* The times of a drain, clock_ms (). From its begin on each answer is the last of its connection. */
+typedef struct {
+    int64_t accept_ms; /* accepts until then */
+    int64_t idle_ms;   /* leaves connections without a request open until then, or longer */
+    int64_t until_ms;  /* answers until then, then refuses */
+    bool take;         /* before it stops to accept, takes what waits */
+    bool hurry;        /* ends with the last answer, whoever is still connected */
+} lane_drain_t;
+
+/* Asks for the drain; again: changes its times. */
+void lane_drain(lane_t *self, const lane_drain_t *drain);
 const lane_state_t *lane_state(const lane_t *self);
 
 #endif

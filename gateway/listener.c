@@ -9,17 +9,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum {
     ACCEPTS = 64, /* in one go */
-    BACKLOG = 4096,
-    USER_TIMEOUT_MS = 30000, /* a sender that takes nothing of its answer */
-    KEEP_IDLE_S = 60,
+    QUEUE = 4096, /* most that may wait in the kernel's */
     LOG_APART_MS = 10000,
     CONNECTION_MAGIC = 0x636f6e6e,
 };
@@ -31,73 +27,13 @@ struct listener {
     int reserve; /* given up to accept and refuse when there are no descriptors left */
     census_t *census;
     const trusted_t *trusted;
+    h2o_linklist_t live; /* connections */
+    unsigned len;        /* how many are open */
     connection_t *free;
     parting_t *parting;
     bool failing;
     int64_t logged_ms;
 };
-
-static void s_fail(const char *text, const char *what, int error)
-{
-    log_fatal(EXIT_CONFIG, "listener.bind", "address=%s step=%s err=%s%s", LOG_Q(text), what,
-              LOG_Q(strerror(error)),
-              error == EADDRINUSE ? " hint=\"another process has this port; set gateway.listen\""
-                                  : "");
-}
-
-/* Accepted sockets inherit these from the listening one. */
-static void s_options(int fd, const char *text)
-{
-    static const struct {
-        int level, name, value;
-    } options[] = {{SOL_SOCKET, SO_REUSEADDR, 1},
-                   {SOL_SOCKET, SO_REUSEPORT, 1},
-                   {SOL_SOCKET, SO_KEEPALIVE, 1},
-                   {IPPROTO_TCP, TCP_NODELAY, 1},
-                   {IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S},
-                   {IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS}};
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-        if (setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int)) != 0)
-            s_fail(text, "setsockopt", errno);
-}
-
-static struct addrinfo *s_resolve(const char *text)
-{
-    char host[256];
-    const char *colon = strrchr(text, ':');
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-                             .ai_socktype = SOCK_STREAM},
-                    *found = NULL;
-    size_t len = colon ? (size_t)(colon - text) : 0;
-    bool bracket = len > 2 && text[0] == '[' && text[len - 1] == ']';
-    snprintf(host, sizeof host, "%.*s", (int)(bracket ? len - 2 : len), text + bracket);
-    if (!colon || getaddrinfo(host, colon + 1, &hints, &found) != 0)
-        s_fail(text, "address", EINVAL);
-    return found;
-}
-
-int listener_bind(char *text, size_t size)
-{
-    struct addrinfo *to = s_resolve(text);
-    int fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        s_fail(text, "socket", errno);
-    s_options(fd, text);
-    if (bind(fd, to->ai_addr, to->ai_addrlen) != 0)
-        s_fail(text, "bind", errno);
-    if (listen(fd, BACKLOG) != 0)
-        s_fail(text, "listen", errno);
-    struct sockaddr_storage name;
-    socklen_t name_len = sizeof name;
-    if (getsockname(fd, (struct sockaddr *)&name, &name_len) == 0) {
-        /* Both families have the port at the same place. */
-        unsigned port = ntohs(((struct sockaddr_in *)&name)->sin_port);
-        size_t host = (size_t)(strrchr(text, ':') - text) + 1;
-        snprintf(text + host, size - host, "%u", port);
-    }
-    freeaddrinfo(to);
-    return fd;
-}
 
 static void s_open_reserve(listener_t *self)
 {
@@ -139,6 +75,9 @@ static void s_on_close(void *data)
     metric_add(METRIC_http_connections, -1);
     if (connection->linger_fd >= 0)
         parting_add(self->parting, connection->linger_fd, clock_ms());
+    if (h2o_linklist_is_linked(&connection->link))
+        h2o_linklist_unlink(&connection->link);
+    self->len--;
     connection->magic = 0;
     connection->next_free = self->free;
     self->free = connection;
@@ -172,7 +111,11 @@ static void s_serve(listener_t *self, int fd, const struct sockaddr *name, sockl
                                                     H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
     h2o_socket_setpeername(socket, (struct sockaddr *)name, name_len);
     socket->on_close.cb = s_on_close;
-    socket->on_close.data = s_connection(self, &address, trusted);
+    connection_t *connection = s_connection(self, &address, trusted);
+    connection->socket = socket;
+    h2o_linklist_insert(&self->live, &connection->link);
+    self->len++;
+    socket->on_close.data = connection;
     h2o_accept(self->accept, socket);
 }
 
@@ -231,6 +174,7 @@ listener_t *listener_new(h2o_accept_ctx_t *accept, int fd, census_t *census,
     self->fd = fd;
     self->census = census;
     self->trusted = trusted;
+    h2o_linklist_init_anchor(&self->live);
     self->parting = parting_new(accept->ctx->loop);
     s_open_reserve(self);
     self->socket = h2o_evloop_socket_create(accept->ctx->loop, fd, H2O_SOCKET_FLAG_DONT_READ);
@@ -239,16 +183,32 @@ listener_t *listener_new(h2o_accept_ctx_t *accept, int fd, census_t *census,
     return self;
 }
 
-void listener_stop(listener_t *self)
+void listener_stop(listener_t *self, bool take)
 {
     if (!self->socket)
         return;
-    for (unsigned i = 0; i < BACKLOG && s_accept(self); i++)
+    for (unsigned i = 0; take && i < QUEUE && s_accept(self); i++)
         ;
     h2o_socket_read_stop(self->socket);
     h2o_socket_close(self->socket);
     self->socket = NULL;
     self->fd = -1;
+}
+
+/* libh2o 2.2.5 cannot end an idle connection, but it does when it reads the end of its input. That
+ * end is made on our side: a request that is on its way is read before it. */
+unsigned listener_end_idle(listener_t *self)
+{
+    h2o_linklist_t *next;
+    for (h2o_linklist_t *at = self->live.next; at != &self->live; at = next) {
+        connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, link, at);
+        next = at->next;
+        if (connection->parked || connection->socket->input->size > 0)
+            continue;
+        h2o_linklist_unlink(at);
+        shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
+    }
+    return self->len;
 }
 
 bool listener_failing(const listener_t *self)

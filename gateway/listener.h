@@ -1,6 +1,5 @@
-/* The public listener of one thread: a socket of its own (SO_REUSEPORT), accepted connections with
- * their limits, and what is known of each connection. Threading: the loop's thread, but for
- * listener_bind. */
+/* The public listener of one thread: accepted connections with their limits, and what is known of
+ * each connection. Threading: the loop's thread. */
 #ifndef POSTERN_LISTENER_H
 #define POSTERN_LISTENER_H
 
@@ -18,20 +17,23 @@ typedef struct connection {
     bool parked;        /* connection_park */
     int linger_fd;      /* a second descriptor, kept open beyond the end of the connection; or -1 */
     listener_t *listener;
+    h2o_socket_t *socket;
+    h2o_linklist_t link; /* in the listener's list; unlinked once it has been ended */
     struct connection *next_free;
     char text[ADDRESS_TEXT];
 } connection_t;
-
-/* Binds and listens at "host:port" or "[v6]:port"; a port of 0 is replaced in TEXT by the one that
- * the system gave. Exits when the address cannot be used. */
-int listener_bind(char *text, size_t size);
 
 /* Starts to accept on FD, which it closes. ACCEPT, CENSUS and TRUSTED are borrowed. */
 listener_t *listener_new(h2o_accept_ctx_t *accept, int fd, census_t *census,
                          const trusted_t *trusted);
 
-/* Takes what waits in the backlog and closes the socket; connections live on. */
-void listener_stop(listener_t *self);
+/* Closes the socket; connections live on. take: takes first what waits in its queue, which would be
+ * reset when nobody else has the socket. */
+void listener_stop(listener_t *self, bool take);
+
+/* Ends connections on which no request is being read or answered: what has arrived on them is still
+ * served. Returns how many connections there are still, so it is to be called again. */
+unsigned listener_end_idle(listener_t *self);
 
 /* Whether the last attempt to accept failed for lack of descriptors or memory. */
 bool listener_failing(const listener_t *self);

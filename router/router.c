@@ -198,7 +198,7 @@ static bool s_done(router_t *self, int64_t now_ms)
         log_info("router.draining", "ms=%llu",
                  (unsigned long long)conf_uint(self->conf, SET_process_drain_ms));
     }
-    return now_ms >= self->stop_ms || !link_peer_next(self->requests, NULL);
+    return now_ms >= self->stop_ms || life_hurry() || !link_peer_next(self->requests, NULL);
 }
 
 void router_run(router_t *self)

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 static int s_signal_fd = -1;
-static atomic_bool s_stopping;
+static atomic_bool s_stopping, s_hurry;
 
 void life_begin(void)
 {
@@ -47,10 +47,18 @@ int life_fd(void)
 bool life_stopping(void)
 {
     struct signalfd_siginfo info;
-    while (s_signal_fd >= 0 && read(s_signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+    while (s_signal_fd >= 0 && read(s_signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGINT)
+            atomic_store(&s_hurry, true);
         if (!atomic_exchange(&s_stopping, true))
             notify_stopping();
+    }
     return atomic_load(&s_stopping);
+}
+
+bool life_hurry(void)
+{
+    return atomic_load(&s_hurry);
 }
 
 static void s_write_pid(int fd)
@@ -70,12 +78,38 @@ static void s_refuse_second(const char *path, int fd)
               LOG_Q("another process has it; stop that one first"));
 }
 
-void life_lock(const char *path, bool wait)
+/* The descriptor stays open for the life of the process: closing it would release the lock. */
+static int s_open_lock(const char *path)
 {
-    /* The descriptor stays open for the life of the process: closing it would release the lock. */
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         log_fatal(EXIT_CONFIG, "life.lock", "path=%s err=%s", LOG_Q(path), LOG_Q(strerror(errno)));
+    return fd;
+}
+
+bool life_try_lock(const char *path)
+{
+    int fd = s_open_lock(path);
+    bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (locked)
+        s_write_pid(fd);
+    else
+        close(fd);
+    return locked;
+}
+
+bool life_locked(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (fd >= 0)
+        close(fd);
+    return locked;
+}
+
+void life_lock(const char *path, bool wait)
+{
+    int fd = s_open_lock(path);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (!wait)
             s_refuse_second(path, fd);

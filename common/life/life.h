@@ -19,10 +19,21 @@ int life_fd(void);
 /* Reads what waits. True from the first SIGTERM or SIGINT on. Any thread. */
 bool life_stopping(void);
 
+/* True from the first SIGINT on, which a person at a terminal sends, or a supervisor that starts the
+ * process anew: the drain is to finish work and not to wait for those who may still come (a load
+ * balancer's next check, a gateway that is not ending itself). Any thread, after life_stopping. */
+bool life_hurry(void);
+
 /* Locks PATH (made with mode 0600, flock) for the life of the process; exits with EXIT_CONFIG and
  * the pid of the holder when another process has it: a second bind of an ipc endpoint would steal
  * the first one's socket without an error. wait: waits for the lock instead, logging once. */
 void life_lock(const char *path, bool wait);
+
+/* The same, but false when another process has it. */
+bool life_try_lock(const char *path);
+
+/* Whether another process has PATH locked now. Not for a path that this process locks. */
+bool life_locked(const char *path);
 
 /* Makes a directory and its parents (mode 0700 for the last) if missing; exits when it cannot. */
 void life_make_dir(const char *path);

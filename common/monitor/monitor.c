@@ -24,6 +24,7 @@ static struct {
     h2o_context_t context;
     h2o_accept_ctx_t accept;
     h2o_socket_t *listener;
+    int fd; /* of the listener */
     unsigned connections;
     double started;
 } s_monitor;
@@ -132,6 +133,8 @@ static void s_on_accept(h2o_socket_t *listener, const char *err)
         /* Without descriptors the listener stays readable: do not spin until one is free. */
         if (errno == EMFILE || errno == ENFILE)
             usleep(10000);
+        else if (errno == EINVAL) /* retired */
+            h2o_socket_read_stop(listener);
         return;
     }
     socket->on_close.cb = s_on_close;
@@ -140,7 +143,7 @@ static void s_on_accept(h2o_socket_t *listener, const char *err)
     h2o_accept(&s_monitor.accept, socket);
 }
 
-static int s_listen(const char *address)
+static int s_listen(const char *address, bool shared)
 {
     char host[256];
     const char *colon = strrchr(address, ':');
@@ -158,9 +161,10 @@ static int s_listen(const char *address)
     if (rc != 0)
         log_fatal(EXIT_CONFIG, "monitor.address", "address=%s err=%s", LOG_Q(address),
                   LOG_Q(gai_strerror(rc)));
-    int on = 1;
+    int on = 1, reuse = shared;
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &reuse, sizeof reuse) != 0 ||
         bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, CONNECTIONS) != 0)
         log_fatal(EXIT_CONFIG, "monitor.listen", "address=%s err=%s", LOG_Q(address),
                   LOG_Q(strerror(errno)));
@@ -177,7 +181,7 @@ static void *s_run(void *arg)
     return NULL;
 }
 
-void monitor_start(const char *process, const char *address)
+static void s_start(const char *process, const char *address, bool shared)
 {
     snprintf(s_process, sizeof s_process, "%s", process);
     monitor_tick();
@@ -195,8 +199,8 @@ void monitor_start(const char *process, const char *address)
     h2o_context_init(&s_monitor.context, loop, &s_monitor.conf);
     s_monitor.accept.ctx = &s_monitor.context;
     s_monitor.accept.hosts = s_monitor.conf.hosts;
-    s_monitor.listener =
-        h2o_evloop_socket_create(loop, s_listen(address), H2O_SOCKET_FLAG_DONT_READ);
+    s_monitor.fd = s_listen(address, shared);
+    s_monitor.listener = h2o_evloop_socket_create(loop, s_monitor.fd, H2O_SOCKET_FLAG_DONT_READ);
     h2o_socket_read_start(s_monitor.listener, s_on_accept);
 
     pthread_t thread;
@@ -208,4 +212,20 @@ void monitor_start(const char *process, const char *address)
     if (rc != 0)
         log_fatal(EXIT_FAULT, "monitor.thread", "err=%s", LOG_Q(strerror(rc)));
     pthread_detach(thread);
+}
+
+void monitor_start(const char *process, const char *address)
+{
+    s_start(process, address, false);
+}
+
+void monitor_start_shared(const char *process, const char *address)
+{
+    s_start(process, address, true);
+}
+
+void monitor_retire(void)
+{
+    /* Ends the listening for every thread; the monitor's next attempt to accept fails. */
+    shutdown(s_monitor.fd, SHUT_RDWR);
 }

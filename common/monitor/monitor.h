@@ -37,6 +37,12 @@ int64_t metric_get(metric_t metric);
  * listen. */
 void monitor_start(const char *process, const char *address);
 
+/* The same, but the address may be shared with an older process of the same user that did so, too:
+ * each connection goes to one of them until the older calls monitor_retire, which leaves the
+ * address to the younger. Connections that are open live on. */
+void monitor_start_shared(const char *process, const char *address);
+void monitor_retire(void);
+
 /* The main loop calls it at least once a second; also a sign of life for systemd's watchdog. */
 void monitor_tick(void);
 

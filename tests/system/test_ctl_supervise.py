@@ -24,7 +24,7 @@ echo "$me $$ start $(date +%s%N)" >> "$dir/events"
 echo "$@" > "$dir/$me.arguments"
 env > "$dir/$me.environment"
 [ -e "$dir/$me.early" ] && exit "$(cat "$dir/$me.early")"
-trap 'echo "$me $$ term $(date +%s%N)" >> "$dir/events"; [ -e "$dir/$me.deaf" ] || exit 0' TERM
+trap 'echo "$me $$ term $(date +%s%N)" >> "$dir/events"; [ -e "$dir/$me.deaf" ] || exit 0' TERM INT
 eval "echo >&$POSTERN_READY_FD"
 eval "exec $POSTERN_READY_FD>&-"
 while :; do sleep 0.05; done

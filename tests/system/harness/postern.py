@@ -47,8 +47,9 @@ KINDS = ("gateway", "authd", "router", "channel", "bot", "extension")
 SLOW = 10 if PRESET == "tsan" else 4 if PRESET == "asan" else 1  # how much longer things take
 PATH_MOST = 70  # a socket's path has 107 characters at most
 
-# Small maps: a sanitizer's address space is not the kernel's.
-TEST_SETTINGS = {"authd.map_bytes": 1 << 28, "worker.map_bytes": 1 << 30, "log.level": "debug"}
+# Small maps: a sanitizer's address space is not the kernel's. No load balancer waits for a notice.
+TEST_SETTINGS = {"authd.map_bytes": 1 << 28, "worker.map_bytes": 1 << 30, "log.level": "debug",
+                 "gateway.drain_notice_ms": 0}
 
 
 class CtlError(Exception):

@@ -1,0 +1,151 @@
+#include "common/life/listening.h"
+
+#include "common/log/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    BACKLOG = 4096,
+    USER_TIMEOUT_MS = 30000, /* a sender that takes nothing of its answer */
+    KEEP_IDLE_S = 60,
+};
+
+static void s_fail(const char *text, const char *what, int error)
+{
+    log_fatal(EXIT_CONFIG, "listener.bind", "address=%s step=%s err=%s%s", LOG_Q(text), what,
+              LOG_Q(strerror(error)),
+              error == EADDRINUSE ? " hint=\"another process has this port; set gateway.listen\""
+                                  : "");
+}
+
+typedef struct {
+    int level, name, value;
+} option_t;
+
+static void s_options(int fd, const char *text, const option_t *options, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int)) != 0)
+            s_fail(text, "setsockopt", errno);
+}
+
+/* Accepted sockets inherit these from the listening one. */
+static void s_inherited(int fd, const char *text)
+{
+    static const option_t options[] = {{SOL_SOCKET, SO_KEEPALIVE, 1},
+                                       {IPPROTO_TCP, TCP_NODELAY, 1},
+                                       {IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S},
+                                       {IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS}};
+    s_options(fd, text, options, sizeof options / sizeof *options);
+}
+
+static struct addrinfo *s_resolve(const char *text)
+{
+    char host[256];
+    const char *colon = strrchr(text, ':');
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+                             .ai_socktype = SOCK_STREAM},
+                    *found = NULL;
+    size_t len = colon ? (size_t)(colon - text) : 0;
+    bool bracket = len > 2 && text[0] == '[' && text[len - 1] == ']';
+    snprintf(host, sizeof host, "%.*s", (int)(bracket ? len - 2 : len), text + bracket);
+    if (!colon || getaddrinfo(host, colon + 1, &hints, &found) != 0)
+        s_fail(text, "address", EINVAL);
+    return found;
+}
+
+int listening_bind(char *text, size_t size)
+{
+    static const option_t shared[] = {{SOL_SOCKET, SO_REUSEADDR, 1}, {SOL_SOCKET, SO_REUSEPORT, 1}};
+    struct addrinfo *to = s_resolve(text);
+    int fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        s_fail(text, "socket", errno);
+    s_options(fd, text, shared, 2);
+    s_inherited(fd, text);
+    if (bind(fd, to->ai_addr, to->ai_addrlen) != 0)
+        s_fail(text, "bind", errno);
+    if (listen(fd, BACKLOG) != 0)
+        s_fail(text, "listen", errno);
+    struct sockaddr_storage name;
+    socklen_t name_len = sizeof name;
+    if (getsockname(fd, (struct sockaddr *)&name, &name_len) == 0) {
+        /* Both families have the port at the same place. */
+        unsigned port = ntohs(((struct sockaddr_in *)&name)->sin_port);
+        size_t host = (size_t)(strrchr(text, ':') - text) + 1;
+        snprintf(text + host, size - host, "%u", port);
+    }
+    freeaddrinfo(to);
+    return fd;
+}
+
+static void s_refuse(const char *reason)
+{
+    log_fatal(EXIT_CONFIG, "listener.passed",
+              "err=%s hint=\"pass one listening TCP socket (in a .socket unit one ListenStream=) "
+              "or unset LISTEN_FDS\"",
+              LOG_Q(reason));
+}
+
+static int s_option_of(int fd, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, name, &value, &len) == 0 ? value : -1;
+}
+
+static void s_check(int fd)
+{
+    char reason[96];
+    int family = s_option_of(fd, SO_DOMAIN);
+    if (family < 0) {
+        snprintf(reason, sizeof reason, "descriptor %d is no socket: %s", fd, strerror(errno));
+        s_refuse(reason);
+    }
+    if (s_option_of(fd, SO_TYPE) != SOCK_STREAM || (family != AF_INET && family != AF_INET6))
+        s_refuse("the passed socket is not a TCP socket");
+    if (s_option_of(fd, SO_ACCEPTCONN) != 1)
+        s_refuse("the passed socket does not listen");
+}
+
+static void s_address(int fd, char *text, size_t size)
+{
+    char host[64] = "?", port[8] = "?";
+    struct sockaddr_storage name;
+    socklen_t len = sizeof name;
+    if (getsockname(fd, (struct sockaddr *)&name, &len) == 0)
+        getnameinfo((struct sockaddr *)&name, len, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV);
+    snprintf(text, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+int listening_passed(char *text, size_t size)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    if (!pid || !count || strtol(pid, NULL, 10) != (long)getpid())
+        return -1;
+    if (strcmp(count, "1") != 0) {
+        char reason[96];
+        snprintf(reason, sizeof reason, "LISTEN_FDS is \"%.16s\", not 1", count);
+        s_refuse(reason);
+    }
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    s_check(LISTENING_FD);
+    s_address(LISTENING_FD, text, size);
+    s_inherited(LISTENING_FD, text);
+    fcntl(LISTENING_FD, F_SETFD, FD_CLOEXEC);
+    fcntl(LISTENING_FD, F_SETFL, fcntl(LISTENING_FD, F_GETFL) | O_NONBLOCK);
+    return LISTENING_FD;
+}

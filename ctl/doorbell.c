@@ -1,0 +1,86 @@
+#include "ctl/doorbell.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { CALLERS = 8, PATIENCE_MS = 200 };
+
+static int s_socket(const char *dir, struct sockaddr_un *name)
+{
+    *name = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if ((size_t)snprintf(name->sun_path, sizeof name->sun_path, "%s/up.sock", dir) >=
+        sizeof name->sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+}
+
+static int s_failed(int fd)
+{
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+int doorbell_hang(const char *dir)
+{
+    struct sockaddr_un name;
+    int fd = s_socket(dir, &name);
+    if (fd < 0)
+        return -1;
+    unlink(name.sun_path);
+    if (bind(fd, (struct sockaddr *)&name, sizeof name) != 0 || listen(fd, CALLERS) != 0)
+        return s_failed(fd);
+    return fd;
+}
+
+int doorbell_answer(int bell, char *wanted, size_t size)
+{
+    int fd = accept4(bell, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    struct pollfd said = {.fd = fd, .events = POLLIN};
+    ssize_t len = poll(&said, 1, PATIENCE_MS) == 1 ? recv(fd, wanted, size - 1, 0) : -1;
+    if (len <= 0)
+        return s_failed(fd);
+    wanted[len] = '\0';
+    return fd;
+}
+
+int doorbell_ring(const char *dir, const char *wanted)
+{
+    struct sockaddr_un name;
+    int fd = s_socket(dir, &name);
+    if (fd < 0)
+        return -1;
+    if (connect(fd, (struct sockaddr *)&name, sizeof name) != 0 ||
+        send(fd, wanted, strlen(wanted), MSG_NOSIGNAL) < 0)
+        return s_failed(fd);
+    return fd;
+}
+
+void doorbell_say(int fd, json_t *packet)
+{
+    char text[DOORBELL_PACKET];
+    size_t len = json_dumpb(packet, text, sizeof text, JSON_COMPACT);
+    json_decref(packet);
+    if (fd >= 0 && len <= sizeof text && send(fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        errno = 0;
+}
+
+json_t *doorbell_hear(int fd)
+{
+    char text[DOORBELL_PACKET];
+    ssize_t len;
+    do
+        len = recv(fd, text, sizeof text, 0);
+    while (len < 0 && errno == EINTR);
+    return len > 0 ? json_loadb(text, (size_t)len, 0, NULL) : NULL;
+}

@@ -1,0 +1,109 @@
+#include "common/base/clock.h"
+#include "common/life/listening.h"
+#include "common/log/log.h"
+#include "ctl/supervise_self.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+void supervise_child(pid_t parent)
+{
+    sigset_t none;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) /* it died before the line above */
+        _exit(EXIT_FAULT);
+    setpgid(0, 0);
+    signal(SIGPIPE, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Puts the listening socket where sd_listen_fds(3) has it; returns where the ready pipe is now. */
+static int s_pass(int listener, int ready)
+{
+    char number[16];
+    if (ready == LISTENING_FD)
+        ready = fcntl(ready, F_DUPFD_CLOEXEC, LISTENING_FD + 1);
+    if (listener == LISTENING_FD)
+        fcntl(listener, F_SETFD, 0);
+    else if (dup2(listener, LISTENING_FD) < 0)
+        _exit(EXIT_FAULT);
+    snprintf(number, sizeof number, "%d", (int)getpid());
+    setenv("LISTEN_PID", number, 1);
+    setenv("LISTEN_FDS", "1", 1);
+    return ready;
+}
+
+static void s_exec(const supervise_t *self, const child_t *child, int fd)
+{
+    char number[16];
+    supervise_child(self->self);
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    if (child->passed && self->listener >= 0)
+        fd = s_pass(self->listener, fd);
+    fcntl(fd, F_SETFD, 0);
+    snprintf(number, sizeof number, "%d", fd);
+    setenv("POSTERN_READY_FD", number, 1);
+    /* Operators' credentials are none of the daemons' business. */
+    unsetenv("POSTERN_TOKEN");
+    unsetenv("POSTERN_APPKEY");
+    execv(child->argv[0], child->argv);
+    log_error("child.exec", "name=%s path=%s err=%s", child->name, LOG_Q(child->argv[0]),
+              LOG_Q(strerror(errno)));
+    _exit(127);
+}
+
+void child_postpone(child_t *child)
+{
+    child->start_at = clock_ms() + child->delay_ms;
+    child->delay_ms *= 2;
+    if (child->delay_ms > SUPERVISE_DELAY_MAX_MS)
+        child->delay_ms = SUPERVISE_DELAY_MAX_MS;
+}
+
+void child_start(supervise_t *self, child_t *child)
+{
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        log_error("child.start", "name=%s err=%s", child->name, LOG_Q(strerror(errno)));
+        child_postpone(child);
+        return;
+    }
+    pid_t pid = fork();
+    if (pid == 0)
+        s_exec(self, child, fds[1]);
+    close(fds[1]);
+    if (pid < 0) {
+        log_error("child.start", "name=%s err=%s", child->name, LOG_Q(strerror(errno)));
+        close(fds[0]);
+        child_postpone(child);
+        return;
+    }
+    child->pid = pid;
+    child->ready_fd = fds[0];
+    child->ready = false;
+    log_info("child.start", "name=%s pid=%d", child->name, (int)pid);
+}
+
+void child_read_ready(child_t *child)
+{
+    char byte;
+    ssize_t n = read(child->ready_fd, &byte, 1);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    close(child->ready_fd);
+    child->ready_fd = -1;
+    if (n != 1)
+        return;
+    child->ready = child->ready_once = true;
+    child->delay_ms = SUPERVISE_DELAY_MS;
+    child->refusals = 0;
+    log_info("child.ready", "name=%s pid=%d", child->name, (int)child->pid);
+}
