@@ -210,9 +210,8 @@ static bool s_done(authd_t *self, int64_t now_ms)
         self->stop_ms = now_ms + (int64_t)conf_uint(self->start->conf, SET_process_drain_ms);
         monitor_check("drain", CHECK_FAILED, "stopping");
     }
-    return now_ms >= self->stop_ms ||
-           (forward_waiting(self->forward) == 0 &&
-            (life_hurry() || !link_peer_next(self->gateways, NULL)));
+    return now_ms >= self->stop_ms || (forward_waiting(self->forward) == 0 &&
+                                       (life_hurry() || !link_peer_next(self->gateways, NULL)));
 }
 
 void authd_run(authd_t *self)

@@ -1,6 +1,6 @@
-/* The socket by which `posternctl restart` talks to a running `posternctl up`: "up.sock" in the sockets'
- * directory, which only its user may enter. One packet asks (a process, a kind or "all"), packets of
- * JSON answer:
+/* The socket by which `posternctl restart` talks to a running `posternctl up`: "up.sock" in the
+ * sockets' directory, which only its user may enter. One packet asks (a process, a kind or "all"),
+ * packets of JSON answer:
  *
  *   {"process", "pid", "ms"}   this one was restarted and is ready
  *   {"code", "message"}        the end: it was refused, or went wrong
@@ -18,8 +18,8 @@ enum { DOORBELL_PACKET = 1024 };
 /* Listens in DIR; replaces what an earlier one left there. A descriptor, or -1 with errno. */
 int doorbell_hang(const char *dir);
 
-/* Takes a caller who waits and what it asks for. Its descriptor, to be closed by the caller; -1 when
- * there is none or it says nothing. */
+/* Takes a caller who waits and what it asks for. Its descriptor, to be closed by the caller; -1
+ * when there is none or it says nothing. */
 int doorbell_answer(int bell, char *wanted, size_t size);
 
 /* Asks WANTED of the `up` that listens in DIR. The descriptor to read from, or -1 with errno. */

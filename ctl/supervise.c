@@ -69,7 +69,8 @@ void supervise_add(supervise_t *self, const char *name, unsigned stage, bool pas
     self->children = realloc(self->children, (self->len + 1) * sizeof *self->children);
     assert(self->children);
     child_t *child = &self->children[self->len++];
-    *child = (child_t){.stage = stage, .passed = passed, .ready_fd = -1, .delay_ms = SUPERVISE_DELAY_MS};
+    *child =
+        (child_t){.stage = stage, .passed = passed, .ready_fd = -1, .delay_ms = SUPERVISE_DELAY_MS};
     snprintf(child->name, sizeof child->name, "%s", name);
     child->argv = calloc(n + 1, sizeof *child->argv);
     assert(child->argv);
@@ -196,7 +197,8 @@ static void s_died(supervise_t *self, child_t *child, int status)
 static void s_old_died(child_t *child, int status)
 {
     log_info("child.ended", "name=%s pid=%d status=%d signal=%d", child->name, (int)child->old,
-             WIFEXITED(status) ? WEXITSTATUS(status) : 0, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+             WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+             WIFSIGNALED(status) ? WTERMSIG(status) : 0);
     child->old = 0;
 }
 

@@ -27,8 +27,8 @@ typedef struct {
     /* Called when FD (-1: none), a descriptor of the callee, is readable. */
     int fd;
     void (*readable)(void *arg);
-    /* News of supervise_roll: a child was restarted and is ready as PID, or ERROR says why not, after
-     * which no other is restarted. NAME is NULL at the end, good or bad. */
+    /* News of supervise_roll: a child was restarted and is ready as PID, or ERROR says why not,
+     * after which no other is restarted. NAME is NULL at the end, good or bad. */
     void (*rolled)(void *arg, const char *name, pid_t pid, int64_t ms, const char *error);
     void *arg;
 } supervise_calls_t;
@@ -47,8 +47,8 @@ void supervise_add(supervise_t *self, const char *name, unsigned stage, bool pas
 void supervise_pass(supervise_t *self, int fd);
 
 /* Restarts the children I with WANTED[I], one after another: each is ready before the next one's
- * turn. A child that was passed the socket is succeeded: the new process is ready before the old one
- * gets SIGTERM. Any other gets SIGINT and is started when it has ended. 0; -1 when a restart is
+ * turn. A child that was passed the socket is succeeded: the new process is ready before the old
+ * one gets SIGTERM. Any other gets SIGINT and is started when it has ended. 0; -1 when a restart is
  * under way, not all have become ready yet, or the end has begun. */
 int supervise_roll(supervise_t *self, const bool *wanted);
 

@@ -81,7 +81,8 @@ static void s_fail(supervise_t *self, const char *error)
 {
     child_t *child = self->turn;
     log_error("child.restart", "name=%s err=%s", child->name, LOG_Q(error));
-    self->calls.rolled(self->calls.arg, child->name, child->pid, clock_ms() - self->began_ms, error);
+    self->calls.rolled(self->calls.arg, child->name, child->pid, clock_ms() - self->began_ms,
+                       error);
     s_finish(self, error);
 }
 
@@ -106,7 +107,8 @@ static void s_succeed(supervise_t *self, child_t *child)
         child->old = 0;
         child->ready = true;
         child->delay_ms = SUPERVISE_DELAY_MS;
-        s_fail(self, "the successor ended before it was ready, see the log; the old process serves on");
+        s_fail(self,
+               "the successor ended before it was ready, see the log; the old process serves on");
     } else if (clock_ms() >= self->patience) {
         kill(child->pid, SIGKILL);
         s_expect(self, ROLL_SUCCEED);

@@ -1,5 +1,5 @@
-/* Private to the supervisor's files: supervise.c (the loop, deaths, the end), supervise_child.c (how
- * a child is started), supervise_roll.c (restarts, one child after another). */
+/* Private to the supervisor's files: supervise.c (the loop, deaths, the end), supervise_child.c
+ * (how a child is started), supervise_roll.c (restarts, one child after another). */
 #ifndef POSTERN_SUPERVISE_SELF_H
 #define POSTERN_SUPERVISE_SELF_H
 
@@ -38,13 +38,13 @@ struct supervise {
     pid_t self, task;
     child_t *children;
     unsigned len;
-    bool rolling;      /* some children are being restarted, one after another */
-    child_t *turn;     /* whose turn it is; NULL between two */
+    bool rolling;  /* some children are being restarted, one after another */
+    child_t *turn; /* whose turn it is; NULL between two */
     roll_step_t step;
-    pid_t asked;       /* who was asked to go */
-    int64_t began_ms;  /* of this child's restart */
-    int64_t patience;  /* when this step has lasted too long */
-    bool announced; /* all were ready, calls.ready was called */
+    pid_t asked;      /* who was asked to go */
+    int64_t began_ms; /* of this child's restart */
+    int64_t patience; /* when this step has lasted too long */
+    bool announced;   /* all were ready, calls.ready was called */
     bool stopping;
     bool hurry;      /* by SIGINT */
     unsigned stage;  /* while stopping: the stage that was asked to go */

@@ -34,8 +34,8 @@ struct gateway {
     char twin[4200]; /* lock of a second gateway with this index; "": there can be none */
 };
 
-/* Takes a name that no other gateway has. With a passed socket there are two for an index, because a
- * gateway and its successor run side by side for a while. */
+/* Takes a name that no other gateway has. With a passed socket there are two for an index, because
+ * a gateway and its successor run side by side for a while. */
 static void s_take_name(gateway_t *self, const conf_start_t *start)
 {
     char own[4200];

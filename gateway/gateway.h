@@ -8,8 +8,8 @@
 
 typedef struct gateway gateway_t;
 
-/* Takes or binds the listener and reads the TLS files, while the process has its privileges. Exits with the
- * reason when the environment does not allow it. */
+/* Takes or binds the listener and reads the TLS files, while the process has its privileges. Exits
+ * with the reason when the environment does not allow it. */
 gateway_t *gateway_new(const conf_start_t *start);
 
 /* Whether the listening socket was passed (LISTEN_FDS): then a second gateway with the same index

@@ -41,7 +41,8 @@ void lane_prepare(lane_shared_t *shared);
 lane_t *lane_new(lane_shared_t *shared, unsigned number, int fd);
 void lane_start(lane_t *self);
 
-/* The times of a drain, clock_ms (). From its begin on each answer is the last of its connection. */
+/* The times of a drain, clock_ms (). From its begin on each answer is the last of its connection.
+ */
 typedef struct {
     int64_t accept_ms; /* accepts until then */
     int64_t idle_ms;   /* leaves connections without a request open until then, or longer */

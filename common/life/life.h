@@ -19,9 +19,10 @@ int life_fd(void);
 /* Reads what waits. True from the first SIGTERM or SIGINT on. Any thread. */
 bool life_stopping(void);
 
-/* True from the first SIGINT on, which a person at a terminal sends, or a supervisor that starts the
- * process anew: the drain is to finish work and not to wait for those who may still come (a load
- * balancer's next check, a gateway that is not ending itself). Any thread, after life_stopping. */
+/* True from the first SIGINT on, which a person at a terminal sends, or a supervisor that starts
+ * the process anew: the drain is to finish work and not to wait for those who may still come (a
+ * load balancer's next check, a gateway that is not ending itself). Any thread, after
+ * life_stopping. */
 bool life_hurry(void);
 
 /* Locks PATH (made with mode 0600, flock) for the life of the process; exits with EXIT_CONFIG and

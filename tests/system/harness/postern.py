@@ -197,7 +197,7 @@ class Ring:
         return self
 
     def spawn(self, kind, index=0, settings=None, arguments=(), wait_ready=True, wrap=(),
-              environment=None):
+              environment=None, pass_fds=()):
         """Starts one process alone, its output in logs() too. Returns its Popen.
 
         settings: further overrides; wrap: words before the command line (strace, unshare)."""
@@ -206,7 +206,8 @@ class Ring:
                 *self._overrides(settings), *arguments]
         out = open(self.log_path, "ab")
         process = subprocess.Popen(args, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
-                                   env={**self.environment, **(environment or {})})
+                                   env={**self.environment, **(environment or {})},
+                                   pass_fds=pass_fds)
         out.close()
         self.spawned[name] = process
         if wait_ready:
