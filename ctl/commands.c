@@ -55,6 +55,17 @@ const command_t command_table[] = {
       {"--interval", "S", "seconds between two looks, 1 to 3600; 2 without it"},
       {"--gateways", "N", "gateway processes, where posternctl up does not run them"}}},
 
+    {"backup", backup_run, "DIR", 1, 1,
+     "copy this host's stores into a new directory, running or not, and compare the copies",
+     "backup /backup/2026-03-01\nbackup /backup/with-key --with-key",
+     {{"--with-key", NULL, "copy the master key, too; without it, keep that elsewhere"}}},
+    {"restore", restore_run, "DIR", 1, 1, "put a backup back, while Postern is stopped",
+     "restore /backup/2026-03-01\nrestore /backup/2026-03-01 --replace",
+     {{"--replace", NULL, "move the stores that are there aside; deletes nothing"}}},
+    {"reshard", reshard_run, "KIND N", 2, 2,
+     "change the count of shards of a kind (channel, bot, extension), while Postern is stopped",
+     "reshard channel 4", {{0}}},
+
     {"user create", user_create_run, "EMAIL", 1, 1, "make a user",
      "user create ada@example.org --name 'Ada Lovelace'",
      {{"--name", "NAME", "display name; without it, what stands before the @"}}},

@@ -48,7 +48,7 @@ void history_id(json_out_t *out, const shard_t *shard, int64_t time_ms, uint64_t
     json_lit(out, "\"");
     json_uint(out, (uint64_t)time_ms);
     json_lit(out, "_");
-    json_uint(out, log * shard->shards + shard->shard);
+    json_uint(out, journal_number(log, shard->shard, shard->shards));
     json_lit(out, "\"");
 }
 
@@ -155,7 +155,7 @@ static void s_head(json_out_t *out, const shard_t *shard, uint64_t log, const re
     char time[CLOCK_TEXT];
     clock_text(record->time_ms, time);
     json_lit(out, "{\"id\":");
-    history_id(out, shard, record->time_ms, log);
+    history_id(out, shard, record->time_ms, record->number ? JOURNAL_NUMBER | record->number : log);
     json_lit(out, ",\"sequence\":");
     json_uint(out, record->sequence);
     json_lit(out, ",\"time\":\"");

@@ -58,9 +58,18 @@ typedef enum {
     JOURNAL_NO_KEYS,  /* not seen, and no room for another key */
 } journal_outcome_t;
 
+/* In an answer's log: the rest is the public number itself, of a message from before a reshard. */
+#define JOURNAL_NUMBER (UINT64_C(1) << 63)
+
+/* The public number of what stands at LOG in a shard: no two of a kind have the same. */
+static inline uint64_t journal_number(uint64_t log, unsigned shard, unsigned shards)
+{
+    return log & JOURNAL_NUMBER ? log & ~JOURNAL_NUMBER : log * shards + shard;
+}
+
 /* How the first one was answered. */
 typedef struct {
-    uint64_t log;    /* global sequence, from 1 */
+    uint64_t log;    /* global sequence, from 1; or JOURNAL_NUMBER and a public number */
     int64_t time_ms; /* the record's */
     uint8_t answer;  /* the caller's */
 } journal_answer_t;

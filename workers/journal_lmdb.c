@@ -10,7 +10,6 @@
 
 enum {
     MAGIC = 0x4a4f5552,
-    SCHEMA = 2,
     STEPS_IDLE = 1024,   /* rows that one tending removes at most */
     STEPS_LEAST = 64,    /* and what a transaction removes at most, with twice its entries */
     ROOM_MS = 100,       /* between two looks at the free room */
@@ -18,8 +17,8 @@ enum {
     CLOCK_MS = 60000,    /* an idle journal stores its clock this often, if rows wait for it */
 };
 
-static const char *const s_names[TABLES] = {"log",  "by_target", "targets", "seen",
-                                            "keys", "keys_due",  "meta"};
+const char *const journal_table_names[TABLES] = {"log",  "by_target", "targets", "seen",
+                                                 "keys", "keys_due",  "meta"};
 
 /* An identity that is another one is refused with the reason. */
 static int s_check_identity(const journal_options_t *options, const identity_row_t *row, char *err,
@@ -87,7 +86,7 @@ static int s_load(journal_t *self, MDB_txn *txn, char *err, size_t err_size)
 static int s_open_tables(journal_t *self, char *err, size_t err_size)
 {
     for (unsigned i = 0; i < TABLES; i++)
-        if (store_table(self->store, s_names[i], &self->table[i], err, err_size) != 0)
+        if (store_table(self->store, journal_table_names[i], &self->table[i], err, err_size) != 0)
             return -1;
     MDB_txn *txn = NULL;
     err[0] = '\0';
@@ -117,7 +116,7 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
     store_options_t store = {
         .path = options->path,
         .kind = "journal",
-        .schema = SCHEMA,
+        .schema = JOURNAL_SCHEMA,
         .tables = TABLES,
         .map_bytes = options->map_bytes,
     };

@@ -1,5 +1,6 @@
-/* The LMDB engine's insides, shared by journal_lmdb.c, journal_pass.c, journal_seen.c and
- * journal_retention.c; nobody else includes it.
+/* The LMDB engine's insides, shared by journal_lmdb.c, journal_pass.c, journal_read.c,
+ * journal_seen.c, journal_retention.c and, for resharding, journal_source.h; nobody else includes
+ * it.
  *
  * Tables (keys big-endian):
  *   log        log sequence → record
@@ -32,6 +33,9 @@ typedef enum {
     TABLE_META,
     TABLES
 } table_t;
+extern const char *const journal_table_names[TABLES];
+
+enum { JOURNAL_SCHEMA = 2 };
 
 /* Rows as they lie in the file; numbers little-endian. */
 typedef struct __attribute__((packed)) {
@@ -44,6 +48,11 @@ typedef struct __attribute__((packed)) {
     uint64_t running_ms;
     uint8_t hash[JOURNAL_HASH];
 } key_row_t;
+
+/* Key of keys_due. */
+typedef struct __attribute__((packed)) {
+    uint64_t running_ms, log; /* big-endian */
+} due_key_t;
 
 typedef struct __attribute__((packed)) {
     uint64_t first, last;

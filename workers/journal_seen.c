@@ -2,10 +2,6 @@
 
 #include <string.h>
 
-typedef struct __attribute__((packed)) {
-    uint64_t running_ms, log; /* big-endian */
-} due_key_t;
-
 static answer_row_t s_row(const journal_answer_t *answer)
 {
     return (answer_row_t){htole64(answer->log), htole64((uint64_t)answer->time_ms), answer->answer};
@@ -65,7 +61,11 @@ static int s_put_key(pass_t *pass, const journal_entry_t *entry, bool replaces)
     due_key_t due = {journal_key(pass->state.running_ms + JOURNAL_KEY_MS),
                      journal_key(entry->answer.log)};
     MDB_val due_key = {sizeof due, &due};
-    return mdb_put(pass->txn, pass->journal->table[TABLE_KEYS_DUE], &due_key, &key, MDB_APPEND);
+    rc = mdb_put(pass->txn, pass->journal->table[TABLE_KEYS_DUE], &due_key, &key, MDB_APPEND);
+    /* A reshard has left a key of the same millisecond, with a number above every log sequence. */
+    return rc == MDB_KEYEXIST
+               ? mdb_put(pass->txn, pass->journal->table[TABLE_KEYS_DUE], &due_key, &key, 0)
+               : rc;
 }
 
 /* Nothing was seen of the entry: stores it, or says why not. */

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <endian.h>
 
-enum { VERSION = 1 };
+enum { VERSION = 1, VERSION_NUMBERED = 2 };
 
 typedef struct __attribute__((packed)) {
     uint8_t version, flags, method, environment;
@@ -15,8 +15,8 @@ typedef struct __attribute__((packed)) {
 
 size_t record_size(const record_t *self)
 {
-    return sizeof(head_t) + self->name.len + self->access.len + self->params.len +
-           self->headers.len + self->body.len;
+    return sizeof(head_t) + (self->number ? sizeof self->number : 0) + self->name.len +
+           self->access.len + self->params.len + self->headers.len + self->body.len;
 }
 
 static char *s_put(char *to, slice_t part)
@@ -32,7 +32,7 @@ void record_write(const record_t *self, void *to)
     assert(self->params.len <= UINT32_MAX && self->headers.len <= UINT32_MAX &&
            self->body.len <= UINT32_MAX);
     head_t head = {
-        .version = VERSION,
+        .version = self->number ? VERSION_NUMBERED : VERSION,
         .flags = (uint8_t)self->flags,
         .method = (uint8_t)self->method,
         .environment = (uint8_t)self->environment,
@@ -52,6 +52,9 @@ void record_write(const record_t *self, void *to)
     memcpy(head.target, self->target.bytes, UUID_BYTES);
     memcpy(to, &head, sizeof head);
     char *at = (char *)to + sizeof head;
+    uint64_t number = htole64(self->number);
+    if (number)
+        at = s_put(at, slice(&number, sizeof number));
     at = s_put(at, self->name);
     at = s_put(at, self->access);
     at = s_put(at, self->params);
@@ -75,9 +78,13 @@ int record_read(record_t *self, slice_t encoded)
     uint64_t name = le16toh(head.name_len), access = le16toh(head.access_len),
              params = le32toh(head.params_len), headers = le32toh(head.headers_len),
              body = le32toh(head.body_len);
-    if (head.version != VERSION ||
-        encoded.len != sizeof head + name + access + params + headers + body)
+    uint64_t number = 0;
+    size_t extra = head.version == VERSION_NUMBERED ? sizeof number : 0;
+    if ((head.version != VERSION && head.version != VERSION_NUMBERED) ||
+        encoded.len != sizeof head + extra + name + access + params + headers + body)
         return -1;
+    if (extra)
+        memcpy(&number, encoded.data + sizeof head, sizeof number);
     *self = (record_t){
         .flags = head.flags,
         .op = le16toh(head.op),
@@ -87,11 +94,12 @@ int record_read(record_t *self, slice_t encoded)
         .previous = le64toh(head.previous),
         .time_ms = (int64_t)le64toh(head.time_ms),
         .running_ms = (int64_t)le64toh(head.running_ms),
+        .number = le64toh(number),
     };
     memcpy(self->id.bytes, head.id, UUID_BYTES);
     memcpy(self->user.bytes, head.user, UUID_BYTES);
     memcpy(self->target.bytes, head.target, UUID_BYTES);
-    const char *at = encoded.data + sizeof head;
+    const char *at = encoded.data + sizeof head + extra;
     self->name = s_take(&at, name);
     self->access = s_take(&at, access);
     self->params = s_take(&at, params);

@@ -4,7 +4,7 @@
  * Layout, version 1, numbers little-endian: version, flags, method, environment (1 byte each); op,
  * length of name, length of access, 0 (2 each); lengths of params, headers, body (4 each);
  * sequence, previous, time, running (8 each); id, user, target (16 each); then name, access,
- * params, headers, body.
+ * params, headers, body. Version 2, which only a reshard writes, has number (8) before name.
  *
  * Threading: no state, any thread. */
 #ifndef POSTERN_RECORD_H
@@ -27,6 +27,7 @@ typedef struct {
     uint64_t previous;  /* log sequence of the target's record before it, 0: none; set likewise */
     int64_t time_ms;    /* wall clock of the store */
     int64_t running_ms; /* the journal's running clock; the journal sets it */
+    uint64_t number;    /* its public number, which a reshard keeps; 0: it follows from the log */
     uuid_t7 id, user, target;
     slice_t name;            /* who sent it, as shown */
     slice_t access;          /* the target as the sender named it: channel, bot, app-id */

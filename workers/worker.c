@@ -100,6 +100,25 @@ static void s_on_refused(void *arg, peer_t *peer, wire_goodbye_t reason)
     self->refused = reason;
 }
 
+/* A reshard leaves a note of the count that the journals are made for: with another one, a worker
+ * would make an empty journal in the place of one that there is none of any more. */
+static void s_check_count(const worker_t *self, const char *directory)
+{
+    char path[4300];
+    unsigned shards;
+    snprintf(path, sizeof path, "%s/%s.shards", directory, self->role->section);
+    FILE *note = fopen(path, "r");
+    if (!note)
+        return;
+    bool read = fscanf(note, "%u", &shards) == 1;
+    fclose(note);
+    if (!read || shards != self->shard.shards)
+        log_fatal(EXIT_CONFIG, "worker.shards", "path=%s shards=%u err=%s", LOG_Q(path),
+                  self->shard.shards,
+                  LOG_Q("the journals are made for the count in that file: set shards of this "
+                        "kind to it, or use posternctl reshard"));
+}
+
 static void s_open_journal(worker_t *self)
 {
     const conf_t *conf = self->conf;
@@ -108,6 +127,7 @@ static void s_open_journal(worker_t *self)
     snprintf(path, sizeof path, "%s/%s-%u", directory, self->role->section, self->shard.shard);
     snprintf(lock, sizeof lock, "%s.lock", path);
     life_lock(lock, true);
+    s_check_count(self, directory);
     journal_options_t options = {
         .path = path,
         .kind = self->role->section,

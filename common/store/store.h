@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A file beside a store that says that a restore or a reshard was interrupted (workers/store). */
+#define STORE_SWITCH "switch.json"
+
 typedef struct store store_t;
 
 typedef struct {
@@ -26,9 +29,10 @@ typedef struct {
 } store_options_t;
 
 /* Opens or makes the environment: refuses NFS, warns on tmpfs and overlay, checks kind and schema
- * (a newer one is refused), syncs the file and makes a probe commit (so that what a former process
- * left unsynced is either durable or gone before anything is answered), clears stale readers,
- * fsyncs the directory after the first creation. NULL with the reason in err. */
+ * (a newer one is refused, and any beside STORE_SWITCH), syncs the file and makes a probe commit
+ * (so that what a former process left unsynced is either durable or gone before anything is
+ * answered), clears stale readers, fsyncs the directory after the first creation. NULL with the
+ * reason in err. */
 store_t *store_open(const store_options_t *options, char *err, size_t err_size);
 void store_close(store_t **self_p);
 MDB_env *store_env(store_t *self);

@@ -243,6 +243,18 @@ static int s_open_env(store_t *self, const store_options_t *options, char *err, 
     return rc ? store_say_rc(err, err_size, options->path, rc) : 0;
 }
 
+static int s_check_switch(const char *path, char *err, size_t err_size)
+{
+    char parent[1024], file[1100];
+    s_parent(path, parent);
+    snprintf(file, sizeof file, "%s/" STORE_SWITCH, parent);
+    return access(file, F_OK) != 0
+               ? 0
+               : s_say(err, err_size, file,
+                       "a restore or a reshard was interrupted: give that posternctl command "
+                       "again, which finishes it");
+}
+
 store_t *store_open(const store_options_t *options, char *err, size_t err_size)
 {
     store_t *self = calloc(1, sizeof *self);
@@ -251,7 +263,9 @@ store_t *store_open(const store_options_t *options, char *err, size_t err_size)
     assert(strlen(options->path) < sizeof self->path);
     snprintf(self->path, sizeof self->path, "%s", options->path);
     self->counted_ms = INT64_MIN / 2;
-    int rc = options->read_only ? s_check_file_system(options->path, options->path, err, err_size)
+    int rc = s_check_switch(options->path, err, err_size);
+    if (rc == 0)
+        rc = options->read_only ? s_check_file_system(options->path, options->path, err, err_size)
                                 : s_make_directory(options->path, err, err_size);
     if (rc == 0)
         rc = s_open_env(self, options, err, err_size);

@@ -1,0 +1,125 @@
+/* posternctl backup, restore and reshard. They open stores, which posternctl itself does not link:
+ * postern-store, which lies beside it, does the work in this process's place. */
+#include "ctl/command.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WORDS = 160, FIXED = 6, TEXT = PATH_MAX + 64 };
+
+typedef struct {
+    ctl_t *ctl;
+    const char *word[WORDS];
+    unsigned len;
+    char fixed[FIXED][TEXT];
+    unsigned fixed_len;
+} line_t;
+
+static void s_add(line_t *self, const char *word)
+{
+    if (self->len == WORDS - 1)
+        abort();
+    self->word[self->len++] = word;
+}
+
+static void s_override(line_t *self, const char *override)
+{
+    s_add(self, "-s");
+    s_add(self, override);
+}
+
+/* What a running up was told about where things lie holds for its backup, too. */
+static void s_add_running(line_t *self)
+{
+    static const struct {
+        const char *name;
+        setting_t setting;
+    } paths[] = {
+        {"data.directory", SET_data_directory},
+        {"data.sockets", SET_data_sockets},
+        {"authd.master_key", SET_authd_master_key},
+    };
+    static const struct {
+        const char *name;
+        setting_t setting;
+    } counts[] = {
+        {"shards.channel", SET_shards_channel},
+        {"shards.bot", SET_shards_bot},
+        {"shards.extension", SET_shards_extension},
+    };
+    const conf_t *conf = ctl_conf(self->ctl);
+    for (unsigned i = 0; i < 3; i++) {
+        char *text = self->fixed[self->fixed_len++];
+        snprintf(text, TEXT, "%s=%s", paths[i].name, conf_text(conf, paths[i].setting));
+        s_override(self, text);
+        text = self->fixed[self->fixed_len++];
+        snprintf(text, TEXT, "%s=%llu", counts[i].name,
+                 (unsigned long long)conf_uint(conf, counts[i].setting));
+        s_override(self, text);
+    }
+}
+
+static void s_begin(line_t *self)
+{
+    ctl_conf_plain(self->ctl);
+    s_add(self, "postern-store");
+    s_add(self, "-c");
+    s_add(self, ctl_conf_path(self->ctl));
+    for (unsigned i = 0; ctl_override(self->ctl, i); i++)
+        s_override(self, ctl_override(self->ctl, i));
+    if (ctl_json(self->ctl))
+        s_add(self, "-j");
+}
+
+static int s_exec(line_t *self)
+{
+    char path[PATH_MAX + 32];
+    ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    path[len > 0 ? len : 0] = '\0';
+    char *slash = strrchr(path, '/');
+    if (slash)
+        snprintf(slash, sizeof path - (size_t)(slash - path), "/postern-store");
+    self->word[self->len] = NULL;
+    fflush(stdout);
+    execv(path, (char *const *)self->word);
+    ctl_error(self->ctl, "failed", "cannot start %s: %s", path, strerror(errno));
+    return CTL_REFUSED;
+}
+
+int backup_run(ctl_t *ctl)
+{
+    line_t line = {.ctl = ctl};
+    s_begin(&line);
+    s_add_running(&line);
+    if (ctl_option(ctl, "--with-key"))
+        s_add(&line, "-k");
+    s_add(&line, "backup");
+    s_add(&line, ctl_argument(ctl, 0));
+    return s_exec(&line);
+}
+
+int restore_run(ctl_t *ctl)
+{
+    line_t line = {.ctl = ctl};
+    s_begin(&line);
+    if (ctl_option(ctl, "--replace"))
+        s_add(&line, "-r");
+    s_add(&line, "restore");
+    s_add(&line, ctl_argument(ctl, 0));
+    return s_exec(&line);
+}
+
+int reshard_run(ctl_t *ctl)
+{
+    line_t line = {.ctl = ctl};
+    ctl_parse_number("a shard count", ctl_argument(ctl, 1), 1, 256);
+    s_begin(&line);
+    s_add(&line, "reshard");
+    s_add(&line, ctl_argument(ctl, 0));
+    s_add(&line, ctl_argument(ctl, 1));
+    return s_exec(&line);
+}

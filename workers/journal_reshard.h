@@ -1,0 +1,54 @@
+/* New journals of a kind made from the old ones, for another count of shards; and what a journal
+ * holds, without opening it for writing.
+ *
+ * What stays: each target's sequences and the range of them, also where retention has emptied it;
+ * times, ids and the public numbers of messages; the ids and dedupe keys that were seen, with the
+ * time they have left. What changes: the log's own order, which becomes that of age over all old
+ * journals, and the journals' UUIDs. A key whose message retention has removed goes into every new
+ * journal: nothing tells any more which target it belongs to.
+ *
+ * Threading: one thread; none of the journals may be open in this process or in another. */
+#ifndef POSTERN_JOURNAL_RESHARD_H
+#define POSTERN_JOURNAL_RESHARD_H
+
+#include "workers/journal.h"
+
+#include <stddef.h>
+
+enum { RESHARD_MOST = 256 };
+
+/* Sums of hashes, so that they do not depend on the order: what all old journals hold together is
+ * what all new ones must hold together. */
+typedef struct {
+    uint64_t records, ids, keys, targets;
+    uint64_t record_sum[2], id_sum[2], key_sum[2], target_sum[2];
+} journal_census_t;
+
+typedef struct {
+    char kind[17];
+    unsigned shard, shards;
+    uuid_t7 uuid;
+    uint64_t records, keys;
+} journal_facts_t;
+
+/* What the journal at PATH says of itself. 0, or -1 with the reason in err. */
+int journal_facts(const char *path, journal_facts_t *facts, char *err, size_t err_size);
+
+/* Adds what the journal at PATH holds to CENSUS, checking on the way that each record is where its
+ * target's index and chain look for it. 0, or -1 with the reason in err. */
+int journal_census(const char *path, journal_census_t *census, char *err, size_t err_size);
+
+typedef struct {
+    const char *kind;
+    const char *from, *to; /* directories: journals are FROM/KIND-0 …, TO/KIND-0 … */
+    unsigned old_shards, new_shards;
+    /* The shard of a target: wire_shard. */
+    unsigned (*place)(const uuid_t7 *target, unsigned shards);
+} journal_reshard_t;
+
+/* Makes the new journals, reads them again and compares. TO must be there and hold none. 0, or -1
+ * with the reason in err: then TO may hold unfinished ones. census: of what was found. */
+int journal_reshard(const journal_reshard_t *options, journal_census_t *census, char *err,
+                    size_t err_size);
+
+#endif

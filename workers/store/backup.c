@@ -1,0 +1,196 @@
+/* Backup of a running or a stopped installation.
+ *
+ * Each copy is the state after one commit; between the copies time passes. The order makes sure
+ * that what one copy speaks of is in a later one. Extensions and bots come first: what their
+ * handlers cause is posted to channels, so a delivery that the copy knows as done is in the copy of
+ * the channel. The directory comes last: whoever is named in a journal was in the directory before,
+ * and a token that was deleted meanwhile is deleted in the copy. What is newer in a later copy than
+ * the earlier ones know does no harm: a channel without messages, a token without use. */
+#include "common/base/clock.h"
+#include "common/base/secret.h"
+#include "common/store/store.h"
+#include "workers/store/manifest.h"
+#include "workers/store/verbs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { RESERVE_BYTES = 64 << 20, KEY_BYTES = 256 };
+
+typedef int (*each_fn)(const place_t *self, const char *to, const char *name, json_t *manifest);
+
+/* Calls EACH for the stores in the order in which they are copied; shards that are not on this host
+ * are listed in the manifest. */
+static int s_each(const place_t *self, const char *to, json_t *manifest, each_fn each)
+{
+    int rc = PLACE_DONE;
+    for (unsigned i = 0; i < PLACE_KINDS; i++)
+        for (unsigned shard = 0; shard < conf_uint(self->conf, place_kinds[i].shards); shard++) {
+            char name[32];
+            snprintf(name, sizeof name, "%s-%u", place_kinds[i].name, shard);
+            if (rc == PLACE_DONE)
+                rc = each(self, to, name, manifest);
+        }
+    return rc ? rc : each(self, to, "directory", manifest);
+}
+
+static bool s_is_empty(const char *path)
+{
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    bool empty = dir != NULL;
+    while (dir && empty && (entry = readdir(dir)))
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    if (dir)
+        closedir(dir);
+    return empty;
+}
+
+static int s_make(const place_t *self, const char *to, char parent[PLACE_PATH])
+{
+    snprintf(parent, PLACE_PATH, "%s/..", to);
+    if (mkdir(to, 0700) == 0)
+        return place_sync(parent) == 0 ? PLACE_DONE
+                                       : place_refuse(self, "%s: %s", parent, strerror(errno));
+    if (errno != EEXIST)
+        return place_refuse(self, "cannot make %s: %s", to, strerror(errno));
+    if (!s_is_empty(to))
+        return place_refuse(self, "%s is there and not empty: a backup goes into a new directory",
+                            to);
+    return chmod(to, 0700) == 0 ? PLACE_DONE : place_refuse(self, "%s: %s", to, strerror(errno));
+}
+
+/* Adds up what the stores take; the sum travels in the manifest until it is checked. */
+static int s_measure(const place_t *self, const char *to, const char *name, json_t *manifest)
+{
+    uint64_t bytes = place_bytes(self->data, name);
+    json_t *sum = json_object_get(manifest, "needs");
+    (void)to;
+    json_integer_set(sum, json_integer_value(sum) + (json_int_t)bytes);
+    return PLACE_DONE;
+}
+
+static int s_check_room(const place_t *self, const char *to, json_t *manifest)
+{
+    json_object_set_new(manifest, "needs", json_integer(0));
+    s_each(self, to, manifest, s_measure);
+    uint64_t needs = (uint64_t)json_integer_value(json_object_get(manifest, "needs"));
+    json_object_del(manifest, "needs");
+    if (needs == 0)
+        return place_refuse(self, "%s holds no stores: there is nothing to back up", self->data);
+    uint64_t room = place_free(to);
+    if (room >= needs + RESERVE_BYTES)
+        return PLACE_DONE;
+    return place_refuse(self, "%s has room for %llu MiB, and the stores take %llu MiB: free some",
+                        to, (unsigned long long)room >> 20,
+                        (unsigned long long)(needs + RESERVE_BYTES) >> 20);
+}
+
+static int s_copy(const place_t *self, const char *to, const char *name, json_t *manifest)
+{
+    char from[PLACE_PATH], copy[PLACE_PATH], err[1024], time[32];
+    store_sum_t sum;
+    if (place_bytes(self->data, name) == 0) {
+        json_t *missing = json_object_get(manifest, "missing");
+        if (!missing)
+            json_object_set_new(manifest, "missing", missing = json_array());
+        json_array_append_new(missing, json_string(name));
+        place_say(self, "%-14s is not on this host", name);
+        return PLACE_DONE;
+    }
+    place_path(from, self->data, name);
+    place_path(copy, to, name);
+    int64_t wall_ms = clock_wall_ms();
+    if (store_copy(from, copy, &sum, err, sizeof err) != 0 ||
+        manifest_add(manifest, to, name, wall_ms, &sum, err, sizeof err) != 0)
+        return place_refuse(self, "%s; %s is no backup: delete it", err, to);
+    const json_t *stores = json_object_get(manifest, "stores");
+    const json_t *entry = json_array_get(stores, json_array_size(stores) - 1);
+    place_time(wall_ms, false, time);
+    place_say(self, "%-14s as of %s, %lld %s, copied and compared", name, time,
+              (long long)manifest_rows(entry),
+              strcmp(name, "directory") == 0 ? "tokens" : "messages");
+    return PLACE_DONE;
+}
+
+static int s_copy_key(const place_t *self, const char *to)
+{
+    char path[PLACE_PATH], key[KEY_BYTES];
+    const char *from = conf_text(self->conf, SET_authd_master_key);
+    int fd = open(from, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    ssize_t len = fd < 0 ? -1 : read(fd, key, sizeof key);
+    int why = errno;
+    if (fd >= 0)
+        close(fd);
+    if (len <= 0 || len == (ssize_t)sizeof key)
+        return place_refuse(self, "cannot copy the master key %s: %s", from,
+                            len < 0 ? strerror(why) : "it is none");
+    place_path(path, to, MANIFEST_KEY);
+    int rc = place_write(path, key, (size_t)len);
+    secret_wipe(key, sizeof key);
+    return rc ? place_refuse(self, "cannot write %s: %s", path, strerror(errno)) : PLACE_DONE;
+}
+
+static int s_write_manifest(const place_t *self, const char *to, json_t *manifest)
+{
+    char path[PLACE_PATH], time[32];
+    place_time(clock_wall_ms(), false, time);
+    json_object_set_new(manifest, "ended", json_string(time));
+    char *text = json_dumps(manifest, JSON_INDENT(1));
+    place_path(path, to, MANIFEST_FILE);
+    if (!text)
+        abort();
+    int rc = place_write(path, text, strlen(text));
+    free(text);
+    return rc ? place_refuse(self, "cannot write %s: %s", path, strerror(errno)) : PLACE_DONE;
+}
+
+static void s_report(const place_t *self, const char *to)
+{
+    const char *key = conf_text(self->conf, SET_authd_master_key);
+    json_object_set_new(self->reply, "backup", json_string(to));
+    json_object_set_new(self->reply, "master_key", json_boolean(self->with_key));
+    place_say(self, "Backup complete: %s", to);
+    if (self->with_key)
+        place_say(self,
+                  "It holds the MASTER KEY: whoever has this backup can read the appkeys. Keep it "
+                  "as you keep the key.");
+    else
+        place_say(self,
+                  "The master key is NOT in it. Without %s the appkeys are lost and authd does not "
+                  "start: keep a copy of it elsewhere.",
+                  key);
+}
+
+int backup_run(const place_t *self, const char *to)
+{
+    char parent[PLACE_PATH];
+    int rc = place_lock_self(self);
+    if (rc == PLACE_DONE && place_exists(self->data, STORE_SWITCH))
+        rc = place_refuse(self,
+                          "a restore or a reshard of %s was interrupted: give that command "
+                          "again first",
+                          self->data);
+    if (rc == PLACE_DONE)
+        rc = s_make(self, to, parent);
+    if (rc != PLACE_DONE)
+        return rc;
+    json_t *manifest = manifest_new(self);
+    rc = s_check_room(self, to, manifest);
+    if (rc == PLACE_DONE)
+        rc = s_each(self, to, manifest, s_copy);
+    if (rc == PLACE_DONE && self->with_key)
+        rc = s_copy_key(self, to);
+    if (rc == PLACE_DONE)
+        rc = s_write_manifest(self, to, manifest);
+    if (rc == PLACE_DONE)
+        s_report(self, to);
+    json_decref(manifest);
+    return rc;
+}

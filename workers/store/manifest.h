@@ -1,0 +1,35 @@
+/* manifest.json of a backup: what was copied when, and what each copy must hold. It is written
+ * last, by a rename: a directory without it is an interrupted backup, or none.
+ *
+ * Threading: one thread. */
+#ifndef POSTERN_MANIFEST_H
+#define POSTERN_MANIFEST_H
+
+#include "common/store/store_copy.h"
+#include "workers/store/place.h"
+
+#define MANIFEST_FILE "manifest.json"
+#define MANIFEST_KEY "master.key"
+
+enum { MANIFEST_FORMAT = 1 };
+
+/* A new one, of now; the caller owns it. */
+json_t *manifest_new(const place_t *place);
+
+/* Adds the copy DIR/NAME after having opened it and compared it with SUM, which was taken from the
+ * original. 0, or -1 with the reason in err. */
+int manifest_add(json_t *manifest, const char *dir, const char *name, int64_t wall_ms,
+                 const store_sum_t *sum, char *err, size_t err_size);
+
+/* Reads DIR's; NULL with the reason in err when there is none, or not one of this format. */
+json_t *manifest_read(const char *dir, char *err, size_t err_size);
+
+/* Compares the store DIR/NAME with its ENTRY: the file before it is opened, then every row. 0, or
+ * -1 with the reason in err. */
+int manifest_check(const json_t *entry, const char *dir, char *err, size_t err_size);
+
+const char *manifest_text(const json_t *entry, const char *key);
+/* Rows in the table that counts for people: messages of a journal, tokens of a directory. */
+json_int_t manifest_rows(const json_t *entry);
+
+#endif

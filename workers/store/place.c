@@ -1,0 +1,228 @@
+#include "workers/store/place.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+const place_kind_t place_kinds[PLACE_KINDS] = {
+    {"extension", SET_shards_extension},
+    {"bot", SET_shards_bot},
+    {"channel", SET_shards_channel},
+};
+
+const place_kind_t *place_kind(const char *name)
+{
+    for (unsigned i = 0; i < PLACE_KINDS; i++)
+        if (strcmp(place_kinds[i].name, name) == 0)
+            return &place_kinds[i];
+    return NULL;
+}
+
+void place_say(const place_t *self, const char *format, ...)
+{
+    va_list args;
+    if (self->json)
+        return;
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+    fflush(stdout);
+}
+
+int place_refuse(const place_t *self, const char *format, ...)
+{
+    char text[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    fprintf(stderr, "posternctl: %s\n", text);
+    if (self->json) {
+        json_t *error = json_pack("{s:s, s:s}", "code", "refused", "message", text);
+        json_dumpf(error, stdout, JSON_INDENT(2));
+        putchar('\n');
+        json_decref(error);
+    }
+    return PLACE_REFUSED;
+}
+
+void place_path(char path[PLACE_PATH], const char *directory, const char *name)
+{
+    snprintf(path, PLACE_PATH, "%s/%s", directory, name);
+}
+
+bool place_exists(const char *directory, const char *name)
+{
+    char path[PLACE_PATH];
+    struct stat is;
+    place_path(path, directory, name);
+    return lstat(path, &is) == 0;
+}
+
+/* What root makes in the data directory must stay usable by the processes' user. */
+static void s_give(const place_t *self, int fd)
+{
+    struct stat is;
+    if (geteuid() == 0 && stat(self->data, &is) == 0 && fchown(fd, is.st_uid, is.st_gid) != 0)
+        fprintf(stderr, "posternctl: cannot change the owner of a file: %s\n", strerror(errno));
+}
+
+int place_lock(const place_t *self, const char *path)
+{
+    char holder[16] = "";
+    bool made = access(path, F_OK) != 0;
+    /* The descriptor stays open: it carries the lock. */
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return place_refuse(self, "cannot lock %s: %s", path, strerror(errno));
+    if (made)
+        s_give(self, fd);
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return PLACE_DONE;
+    ssize_t len = pread(fd, holder, sizeof holder - 1, 0);
+    holder[len > 0 ? strcspn(holder, "\n") : 0] = '\0';
+    close(fd);
+    return place_refuse(self, "%s is held by a running process%s%s: stop it first", path,
+                        *holder ? ", pid " : "", holder);
+}
+
+int place_lock_self(const place_t *self)
+{
+    char path[PLACE_PATH];
+    place_path(path, self->data, "store.lock");
+    return place_lock(self, path);
+}
+
+int place_lock_all(const place_t *self, const char *directory)
+{
+    int rc = PLACE_DONE;
+    struct dirent *entry;
+    DIR *dir = opendir(directory);
+    while (dir && rc == PLACE_DONE && (entry = readdir(dir))) {
+        char path[PLACE_PATH];
+        size_t len = strlen(entry->d_name);
+        if (len < 5 || strcmp(entry->d_name + len - 5, ".lock") != 0 ||
+            strcmp(entry->d_name, "store.lock") == 0)
+            continue;
+        place_path(path, directory, entry->d_name);
+        rc = place_lock(self, path);
+    }
+    if (dir)
+        closedir(dir);
+    return rc;
+}
+
+int place_sync(const char *directory)
+{
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    int rc = fsync(fd);
+    close(fd);
+    return rc;
+}
+
+static int s_write(int fd, const char *text, size_t len)
+{
+    while (len > 0) {
+        ssize_t done = write(fd, text, len);
+        if (done < 0)
+            return -1;
+        text += done;
+        len -= (size_t)done;
+    }
+    return fsync(fd);
+}
+
+int place_write(const char *path, const char *text, size_t len)
+{
+    char next[PLACE_PATH + 8], parent[PLACE_PATH];
+    struct stat is;
+    bool present = stat(path, &is) == 0;
+    snprintf(next, sizeof next, "%s.next", path);
+    snprintf(parent, sizeof parent, "%s", path);
+    char *slash = strrchr(parent, '/');
+    if (slash)
+        slash[slash == parent] = '\0';
+    unlink(next);
+    int fd = open(next, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -1;
+    int rc = present ? fchmod(fd, is.st_mode & 07777) : 0;
+    if (rc == 0 && present && geteuid() == 0)
+        rc = fchown(fd, is.st_uid, is.st_gid);
+    if (rc == 0)
+        rc = s_write(fd, text, len);
+    close(fd);
+    if (rc == 0)
+        rc = rename(next, path);
+    if (rc != 0) {
+        int why = errno;
+        unlink(next);
+        errno = why;
+        return -1;
+    }
+    return place_sync(slash ? parent : ".");
+}
+
+static int s_remove_one(const char *path, const struct stat *is, int flag, struct FTW *at)
+{
+    (void)is, (void)flag, (void)at;
+    return remove(path);
+}
+
+void place_remove(const char *path)
+{
+    nftw(path, s_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static struct stat s_owner;
+
+static int s_own_one(const char *path, const struct stat *is, int flag, struct FTW *at)
+{
+    (void)flag, (void)at;
+    if (chmod(path, S_ISDIR(is->st_mode) ? 0700 : 0600) != 0)
+        return -1;
+    return geteuid() == 0 ? lchown(path, s_owner.st_uid, s_owner.st_gid) : 0;
+}
+
+int place_own(const place_t *self, const char *path)
+{
+    if (stat(self->data, &s_owner) != 0)
+        return -1;
+    return nftw(path, s_own_one, 8, FTW_PHYS);
+}
+
+uint64_t place_free(const char *directory)
+{
+    struct statvfs is;
+    return statvfs(directory, &is) == 0 ? (uint64_t)is.f_bavail * is.f_frsize : 0;
+}
+
+uint64_t place_bytes(const char *directory, const char *name)
+{
+    char path[PLACE_PATH], file[PLACE_PATH + 16];
+    struct stat is;
+    place_path(path, directory, name);
+    snprintf(file, sizeof file, "%s/data.mdb", path);
+    return stat(file, &is) == 0 ? (uint64_t)is.st_blocks * 512 : 0;
+}
+
+void place_time(int64_t wall_ms, bool compact, char text[32])
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm parts;
+    gmtime_r(&seconds, &parts);
+    strftime(text, 32, compact ? "%Y%m%dT%H%M%SZ" : "%Y-%m-%dT%H:%M:%SZ", &parts);
+}

@@ -1,0 +1,66 @@
+/* One run of postern-store: the configuration, the data directory that it works on, the locks of
+ * the processes that may not run meanwhile, and how results and errors are shown.
+ *
+ * Threading: one thread. */
+#ifndef POSTERN_PLACE_H
+#define POSTERN_PLACE_H
+
+#include "common/conf/conf.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { PLACE_PATH = 1100, PLACE_KINDS = 3, PLACE_DONE = 0, PLACE_REFUSED = 1 };
+
+typedef struct {
+    const conf_t *conf;
+    const char *conf_path; /* NULL: defaults only */
+    const char *data;      /* data.directory */
+    bool json, with_key, replace;
+    json_t *reply; /* shown at the end with json */
+} place_t;
+
+/* The kinds of journals in the order in which they are copied (backup.c says why). */
+typedef struct {
+    const char *name;
+    setting_t shards;
+} place_kind_t;
+extern const place_kind_t place_kinds[PLACE_KINDS];
+const place_kind_t *place_kind(const char *name);
+
+/* A line for people; nothing with json. */
+void place_say(const place_t *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* An error line to stderr, {"code", "message"} to stdout with json. Returns PLACE_REFUSED. */
+int place_refuse(const place_t *self, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* DIRECTORY/NAME into path. */
+void place_path(char path[PLACE_PATH], const char *directory, const char *name);
+bool place_exists(const char *directory, const char *name);
+
+/* Locks PATH for the life of this process. 0, or PLACE_REFUSED after it has said who holds it. */
+int place_lock(const place_t *self, const char *path);
+/* The lock that backup, restore and reshard keep each other out with. */
+int place_lock_self(const place_t *self);
+/* Every *.lock in DIRECTORY. */
+int place_lock_all(const place_t *self, const char *directory);
+
+/* fsync of a directory; 0 or -1 with errno. */
+int place_sync(const char *directory);
+/* Writes a file by another name and renames it, durable when it returns; 0 or -1 with errno. A
+ * present file keeps its mode and owner. */
+int place_write(const char *path, const char *text, size_t len);
+/* Removes a tree that this program has made. */
+void place_remove(const char *path);
+/* Gives a tree to the owner of the data directory, directories with 0700, files with 0600. */
+int place_own(const place_t *self, const char *path);
+/* Free bytes of the file system of DIRECTORY. */
+uint64_t place_free(const char *directory);
+/* Bytes of DIRECTORY/NAME/data.mdb on the disk; 0 when it is not there. */
+uint64_t place_bytes(const char *directory, const char *name);
+
+/* "2026-01-02T03:04:05Z", or compact for a name. */
+void place_time(int64_t wall_ms, bool compact, char text[32]);
+
+#endif

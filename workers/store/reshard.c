@@ -1,0 +1,185 @@
+/* Another count of shards for a kind, while its workers and the router are stopped. */
+#include "common/wire/wire.h"
+#include "workers/journal_reshard.h"
+#include "workers/store/conf_line.h"
+#include "workers/store/switch.h"
+#include "workers/store/verbs.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { RESERVE_BYTES = 64 << 20 };
+
+static const setting_t s_router[] = {SET_router_requests, SET_router_workers, SET_router_replies};
+
+/* A router on this host with ipc endpoints shows by its locks; one elsewhere does not. */
+static int s_lock_router(const place_t *self)
+{
+    int rc = PLACE_DONE;
+    for (unsigned i = 0; i < sizeof s_router / sizeof *s_router && rc == PLACE_DONE; i++) {
+        char path[PLACE_PATH];
+        const char *endpoint = conf_endpoint(self->conf, s_router[i], 0);
+        if (!endpoint || strncmp(endpoint, "ipc://", 6) != 0)
+            continue;
+        snprintf(path, sizeof path, "%s.lock", endpoint + 6);
+        if (access(path, F_OK) == 0)
+            rc = place_lock(self, path);
+    }
+    return rc;
+}
+
+static int s_lock(const place_t *self, const char *kind, unsigned most)
+{
+    int rc = place_lock_self(self);
+    for (unsigned shard = 0; shard < most && rc == PLACE_DONE; shard++) {
+        char name[32], path[PLACE_PATH];
+        snprintf(name, sizeof name, "%s-%u.lock", kind, shard);
+        place_path(path, self->data, name);
+        rc = place_lock(self, path);
+    }
+    return rc ? rc : s_lock_router(self);
+}
+
+/* How many shards the journals that are there are made for; 0: there are none. */
+static int s_count(const place_t *self, const char *kind, unsigned *shards)
+{
+    char name[32], path[PLACE_PATH], err[1024];
+    journal_facts_t facts;
+    *shards = 0;
+    snprintf(name, sizeof name, "%s-0", kind);
+    if (place_bytes(self->data, name) == 0)
+        return PLACE_DONE;
+    place_path(path, self->data, name);
+    if (journal_facts(path, &facts, err, sizeof err) != 0)
+        return place_refuse(self, "%s", err);
+    *shards = facts.shards;
+    return facts.shards > 0 && facts.shards <= RESHARD_MOST
+               ? PLACE_DONE
+               : place_refuse(self, "%s says that it is one of %u shards", path, facts.shards);
+}
+
+static int s_check(const place_t *self, const char *kind, unsigned shards)
+{
+    uint64_t needs = RESERVE_BYTES;
+    for (unsigned shard = 0; shard < shards; shard++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s-%u", kind, shard);
+        uint64_t bytes = place_bytes(self->data, name);
+        if (bytes == 0)
+            return place_refuse(self,
+                                "%s/%s is not there: a reshard needs all %u journals of the kind "
+                                "on this host",
+                                self->data, name, shards);
+        needs += bytes + bytes / 4;
+    }
+    if (place_free(self->data) >= needs)
+        return PLACE_DONE;
+    return place_refuse(self, "%s has room for %llu MiB, and the new journals take %llu MiB",
+                        self->data, (unsigned long long)place_free(self->data) >> 20,
+                        (unsigned long long)needs >> 20);
+}
+
+/* Whatever journals of the kind lie there go aside. */
+static void s_clear(const place_t *self, const char *kind, json_t *plan)
+{
+    for (unsigned shard = 0; shard < RESHARD_MOST; shard++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s-%u", kind, shard);
+        switch_aside(self, plan, name);
+    }
+}
+
+static void s_report(const place_t *self, const char *kind, unsigned old, unsigned count,
+                     const journal_census_t *census, const char *kept)
+{
+    json_object_set_new(self->reply, "reshard",
+                        json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:I}", "kind", kind, "from",
+                                  (int)old, "to", (int)count, "messages",
+                                  (json_int_t)census->records, "targets",
+                                  (json_int_t)census->targets, "keys", (json_int_t)census->keys,
+                                  "ids", (json_int_t)census->ids));
+    json_object_set_new(self->reply, "kept", json_string(kept));
+    place_say(self,
+              "%s: %u journals made from %u: %llu messages of %llu targets, %llu idempotency keys "
+              "and\n%llu ids, compared with the old ones.",
+              kind, count, old, (unsigned long long)census->records,
+              (unsigned long long)census->targets, (unsigned long long)census->keys,
+              (unsigned long long)census->ids);
+    place_say(self,
+              "The old journals lie in %s. Start Postern, look, and then: rm -r '%s'\n"
+              "Other hosts with this configuration need the same shards.%s.",
+              kept, kept, kind);
+}
+
+static int s_make(const place_t *self, const char *kind, unsigned old, unsigned count, json_t *plan,
+                  journal_census_t *census)
+{
+    char staging[PLACE_PATH], err[1024];
+    int rc = s_check(self, kind, old);
+    if (rc == PLACE_DONE)
+        rc = switch_begin(self, staging);
+    if (rc != PLACE_DONE)
+        return rc;
+    journal_reshard_t options = {.kind = kind,
+                                 .from = self->data,
+                                 .to = staging,
+                                 .old_shards = old,
+                                 .new_shards = count,
+                                 .place = wire_shard};
+    if (journal_reshard(&options, census, err, sizeof err) != 0) {
+        place_remove(staging);
+        return place_refuse(self, "%s; nothing was changed", err);
+    }
+    s_clear(self, kind, plan);
+    for (unsigned shard = 0; shard < count; shard++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s-%u", kind, shard);
+        switch_in(plan, name);
+    }
+    return PLACE_DONE;
+}
+
+static int s_reshard(const place_t *self, const char *kind, unsigned old, unsigned count,
+                     const char *title)
+{
+    char kept[PLACE_PATH] = "";
+    journal_census_t census = {0};
+    json_t *plan = switch_plan(title);
+    switch_shards(plan, kind, count, true);
+    int rc = s_make(self, kind, old, count, plan, &census);
+    if (rc == PLACE_DONE)
+        rc = switch_run(self, &plan, kept);
+    if (rc == PLACE_DONE)
+        s_report(self, kind, old, count, &census, kept);
+    json_decref(plan);
+    return rc;
+}
+
+int reshard_run(const place_t *self, const char *kind, unsigned count)
+{
+    char title[64];
+    unsigned old;
+    bool finished;
+    if (!place_kind(kind))
+        return place_refuse(self, "there is no kind '%s': channel, bot or extension", kind);
+    snprintf(title, sizeof title, "reshard of %s to %u", kind, count);
+    int rc = s_lock(self, kind, RESHARD_MOST);
+    if (rc == PLACE_DONE)
+        rc = switch_recover(self, title, &finished);
+    if (rc != PLACE_DONE || finished)
+        return rc;
+    rc = s_count(self, kind, &old);
+    if (rc != PLACE_DONE)
+        return rc;
+    if (old != 0 && old != count)
+        return s_reshard(self, kind, old, count, title);
+    if (old == count)
+        place_say(self, "The journals of %s are made for %u shards already.", kind, count);
+    else
+        place_say(self, "There are no journals of %s yet: only the count changes.", kind);
+    if (conf_uint(self->conf, place_kind(kind)->shards) != count)
+        conf_line_set(self, kind, count);
+    return PLACE_DONE;
+}

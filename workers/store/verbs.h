@@ -1,0 +1,15 @@
+/* What postern-store can be asked for. Each returns the exit status: PLACE_DONE, or PLACE_REFUSED
+ * after it has said why. */
+#ifndef POSTERN_VERBS_H
+#define POSTERN_VERBS_H
+
+#include "workers/store/place.h"
+
+/* Copies the directory and the journals of this host into the new directory TO. */
+int backup_run(const place_t *self, const char *to);
+/* Puts the backup FROM into the data directory. */
+int restore_run(const place_t *self, const char *from);
+/* Makes new journals of KIND for COUNT shards. */
+int reshard_run(const place_t *self, const char *kind, unsigned count);
+
+#endif
