@@ -1,0 +1,176 @@
+"""Drills: a backup under load and its restore; a reshard, also one that is killed."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+
+import pytest
+
+from harness.postern import BIN, CtlError, free_ports
+
+
+def writer(ring, url, acknowledged, stop):
+    """Posts unique texts one after another, noting what was answered 2xx."""
+    number = 0
+    while not stop.is_set():
+        text = f"m{number}"
+        if ring.post(url, {"text": text}).ok:
+            acknowledged.append(text)
+        number += 1
+
+
+def test_a_backup_under_load_brings_back_what_was_acknowledged_before_it(make_ring):
+    ring = make_ring(shards={"channel": 2}).up()
+    ada = ring.user("ada")
+    ring.channel("news", ada)
+    acknowledged, stop = [], threading.Event()
+    thread = threading.Thread(target=writer, args=(ring, ring.channel_url("news", ada.token),
+                                                   acknowledged, stop))
+    thread.start()
+    try:
+        ring.wait(lambda: len(acknowledged) > 50, what="some messages")
+        before = list(acknowledged)
+        backup = ring.dir / "backup"
+        done = ring.ctl_run("backup", backup)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "The master key is NOT in it" in done.stdout
+        ring.wait(lambda: len(acknowledged) > len(before) + 20, what="more messages")
+    finally:
+        stop.set()
+        thread.join()
+    with pytest.raises(CtlError, match="held by a running process"):
+        ring.ctl("restore", backup)
+    ring.stop()
+    with pytest.raises(CtlError, match="holds .* already"):
+        ring.ctl("restore", backup)
+    reply = ring.ctl("restore", backup, "--replace")
+    assert os.path.isdir(os.path.join(reply["kept"], "channel-0"))
+    ring.up()
+    found = ring.texts("news", ada.token)
+    assert len(found) == len(set(found))
+    assert set(before) <= set(found) and found == acknowledged[:len(found)]
+    assert ring.post(ring.channel_url("news", ada.token), {"text": "after"}).status_code == 204
+
+
+def test_a_damaged_backup_is_refused_and_nothing_changes(make_ring):
+    ring = make_ring().up()
+    ada = ring.user("ada")
+    ring.channel("news", ada)
+    ring.post(ring.channel_url("news", ada.token), {"text": "one"})
+    good = ring.dir / "backup"
+    ring.ctl("backup", good)
+    with pytest.raises(CtlError, match="not empty"):
+        ring.ctl("backup", good)
+    ring.stop()
+
+    def refused(change, why):
+        bad = ring.dir / "bad"
+        shutil.copytree(good, bad)
+        change(bad)
+        with pytest.raises(CtlError, match=why):
+            ring.ctl("restore", bad, "--replace")
+        shutil.rmtree(bad)
+
+    def flip(bad):
+        data = bytearray((bad / "channel-0/data.mdb").read_bytes())
+        data[len(data) // 2] ^= 1
+        (bad / "channel-0/data.mdb").write_bytes(data)
+
+    def claim(bad):
+        path = bad / "manifest.json"
+        path.write_text(re.sub(r'"rows": 1\b', '"rows": 2', path.read_text()))
+
+    refused(lambda bad: (bad / "manifest.json").unlink(), "interrupted")
+    refused(lambda bad: os.truncate(bad / "channel-0/data.mdb", 8192), "damaged")
+    refused(flip, "damaged")
+    refused(claim, "does not hold the rows")
+    ring.up()
+    assert ring.texts("news", ada.token) == ["one"]
+
+
+def keyed(ring, user, channel, key, text):
+    answer = ring.post(ring.channel_url(channel, user.token, sync_message="true"), {"text": text},
+                       headers={"Idempotency-Key": key})
+    return answer.status_code, answer.text, answer.headers.get("Idempotency-Replayed")
+
+
+def state(ring, user, channels):
+    return {c: ring.messages("channelsbyname", c, user.token, limit=7) for c in channels}
+
+
+def reshard(ring, count):
+    ring.stop()
+    reply = ring.ctl("reshard", "channel", count)
+    assert re.search(rf"channel = {count}\b", ring.conf.read_text())
+    ring.shards["channel"] = count
+    return reply
+
+
+def monitors(ring, count):
+    """The monitors of that many channel workers, on ports that are free."""
+    base = free_ports(count)
+    ring.settings["channel.monitor"] = f"127.0.0.1:{base}"
+    ring.monitors.update({f"channel-{i}": f"http://127.0.0.1:{base + i}" for i in range(count)})
+
+
+def test_a_reshard_keeps_sequences_pages_ids_and_keys(make_ring):
+    ring = make_ring().up()
+    ada = ring.user("ada")
+    channels = [f"c{i}" for i in range(6)]
+    first = {}
+    for n, channel in enumerate(channels):
+        ring.channel(channel, ada)
+        for i in range(n * 15 + 1):
+            ring.post(ring.channel_url(channel, ada.token), {"text": f"{channel} {i}"})
+        first[channel] = keyed(ring, ada, channel, f"key-{channel}", "keyed")
+    before = state(ring, ada, channels)
+    for count in (3, 2):
+        reply = reshard(ring, count)
+        assert reply["reshard"]["messages"] == sum(map(len, before.values()))
+        monitors(ring, count)
+        ring.up()
+        assert state(ring, ada, channels) == before
+        for channel in channels:
+            again = keyed(ring, ada, channel, f"key-{channel}", "keyed")
+            assert again == (*first[channel][:2], "true")
+            assert keyed(ring, ada, channel, f"key-{channel}", "other")[0] == 422
+            assert keyed(ring, ada, channel, f"new-{channel}-{count}", "new")[0] == 200
+        before = state(ring, ada, channels)
+        for messages in before.values():
+            assert [m["sequence"] for m in messages] == list(range(1, len(messages) + 1))
+        ids = [m["id"] for messages in before.values() for m in messages]
+        assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("call", ["fdatasync", "rename"])
+def test_a_killed_reshard_is_finished_or_undone(make_ring, needs, call):
+    needs("strace")
+    ring = make_ring().up()
+    ada = ring.user("ada")
+    channels = [f"c{i}" for i in range(4)]
+    for channel in channels:
+        ring.channel(channel, ada)
+        ring.post(ring.channel_url(channel, ada.token), {"text": channel})
+    before = state(ring, ada, channels)
+    ring.stop()
+    # rename: 1 is the plan's own, the later ones are its steps.
+    for nth in (1, 2, 3) if call == "rename" else (2, 5):
+        environment = {**ring.environment, "ASAN_OPTIONS": "detect_leaks=0"}
+        done = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+                        f"inject={call}:signal=KILL:when={nth}", str(BIN / "postern-store"), "-c",
+                        str(ring.conf), "reshard", "channel", "2"], env=environment)
+        assert done.returncode == -9
+        assert (ring.dir / "data/switch.json").exists() == (call == "rename" and nth > 1)
+        if (ring.dir / "data/switch.json").exists():
+            worker = ring.ctl_run("backup", ring.dir / "no")
+            assert worker.returncode == 1 and "interrupted" in worker.stderr
+    ring.ctl("reshard", "channel", 2)
+    assert json.loads((ring.dir / "data/channel.shards").read_text()) == 2
+    assert not (ring.dir / "data/switch.json").exists()
+    ring.shards["channel"] = 2
+    monitors(ring, 2)
+    ring.up()
+    assert state(ring, ada, channels) == before
