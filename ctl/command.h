@@ -97,6 +97,11 @@ int send_extension_run(ctl_t *ctl);
 int history_channel_run(ctl_t *ctl);
 int history_bot_run(ctl_t *ctl);
 int history_extension_run(ctl_t *ctl);
+int keys_new_run(ctl_t *ctl);
+int keys_list_run(ctl_t *ctl);
+int keys_allow_run(ctl_t *ctl);
+int keys_revoke_run(ctl_t *ctl);
+int keys_trust_run(ctl_t *ctl);
 int completion_run(ctl_t *ctl);
 
 #endif

@@ -74,6 +74,29 @@ static void s_resolve_path(conf_t *self, setting_t setting)
     s_store(&self->values[setting], full);
 }
 
+/* tcp is encrypted where curve.secret is set. Who connects must know whom it may believe. */
+static int s_check_certificate(const conf_t *self, setting_t setting, const char *endpoint,
+                               char *err, size_t err_size)
+{
+    bool bound = setting == SET_authd_listen || setting == SET_router_requests ||
+                 setting == SET_router_workers || setting == SET_router_replies;
+    bool tcp = strncmp(endpoint, "tcp://", 6) == 0, named = tcp && strchr(endpoint, '@');
+    bool curve = *self->values[SET_curve_secret] != '\0';
+    char name[96];
+    const char *reason = NULL;
+    if (named && bound)
+        reason = "@NAME is for those who connect to it, not for the endpoint itself";
+    else if (named && !curve)
+        reason = "the endpoint names its server's certificate, but curve.secret is not set";
+    else if (tcp && curve && !bound && !named)
+        reason = "name the certificate of the server, as tcp://host:port@NAME (NAME.pub in "
+                 "curve.servers)";
+    if (!reason)
+        return 0;
+    snprintf(err, err_size, "%s: %s: %s", s_name(setting, name), endpoint, reason);
+    return -1;
+}
+
 /* ipc://name lies in data.sockets; sun_path allows 107 characters. */
 static int s_resolve_endpoint(conf_t *self, setting_t setting, unsigned i, const char *word,
                               char *err, size_t err_size)
@@ -99,6 +122,8 @@ static int s_resolve_endpoint(conf_t *self, setting_t setting, unsigned i, const
                  s_name(setting, name));
         return -1;
     }
+    if (s_check_certificate(self, setting, full, err, err_size) != 0)
+        return -1;
     s_store(&self->endpoints[setting][i], full);
     return 0;
 }

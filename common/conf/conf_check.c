@@ -79,13 +79,26 @@ bool conf_is_remote(const char *endpoint)
     return !colon || colon - address != 9 || memcmp(address, "localhost", 9) != 0;
 }
 
+/* Of a certificate. */
+static bool s_is_name(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 0 && len < 64 && *name != '.' &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") == len;
+}
+
 /* A relative ipc path would depend on the directory that each process starts in. */
 static bool s_is_endpoint(const char *word)
 {
     if (strncmp(word, "ipc://", 6) == 0)
         return word[6] != '\0' && word[6] != '@' && word[6] != '*' &&
                (word[6] == '/' || !strchr(word + 6, '/'));
-    return strncmp(word, "tcp://", 6) == 0 && s_port(word + 6) != 0;
+    char address[CONF_TEXT];
+    const char *name = strchr(word, '@');
+    if (strncmp(word, "tcp://", 6) != 0 || (name && !s_is_name(name + 1)))
+        return false;
+    snprintf(address, sizeof address, "%.*s", (int)strcspn(word + 6, "@"), word + 6);
+    return s_port(address) != 0;
 }
 
 static int s_check_address(const char *value, char *err, size_t err_size)
@@ -106,7 +119,9 @@ static int s_check_endpoints(const setting_row_t *row, const char *value, char *
     for (; conf_word(value, count, word, sizeof word); count++)
         if (!s_is_endpoint(word)) {
             snprintf(err, err_size,
-                     "\"%s\" is not an endpoint: ipc://name, ipc:///path or tcp://host:port", word);
+                     "\"%s\" is not an endpoint: ipc://name, ipc:///path, tcp://host:port or "
+                     "tcp://host:port@CERTIFICATE",
+                     word);
             return -1;
         }
     if (count < row->min || count > row->max) {

@@ -1,6 +1,7 @@
 #include "common/link/link.h"
 
 #include "common/base/clock.h"
+#include "common/link/curve.h"
 #include "common/link/peers.h"
 #include "common/link/socket.h"
 #include "common/log/log.h"
@@ -14,10 +15,9 @@
 
 enum {
     MAGIC = 0x4c494e4b,
-    GREET_MS = 100,         /* between two HELLOs to a peer that does not answer */
-    GOODBYE_MS = 20,        /* for the last words to leave */
-    DISCARD_MOST = 1 << 20, /* messages thrown away at most at a restart */
-    COMPLAIN_MS = 10000,    /* between two log lines about frames without a known peer */
+    GREET_MS = 100,      /* between two HELLOs to a peer that does not answer */
+    GOODBYE_MS = 20,     /* for the last words to leave */
+    COMPLAIN_MS = 10000, /* between two log lines about frames without a known peer */
     DEAD_MS = LINK_MISSED * LINK_HEARTBEAT_MS + LINK_HEARTBEAT_MS / 2,
 };
 
@@ -35,8 +35,10 @@ struct link {
     peers_t peers;
     peer_t *peer; /* the connecting side's one */
     wire_message_t *message;
+    curve_watch_t *watch;            /* NULL without CURVE */
+    char key[KEY_TEXT], address[64]; /* of who sent the message at hand; "" without CURVE */
     char endpoint[256];
-    int64_t ticked_ms, complained_ms;
+    int64_t ticked_ms, complained_ms, refused_ms;
 };
 
 link_t *link_new(const link_options_t *options, char *err, size_t err_size)
@@ -66,6 +68,8 @@ link_t *link_new(const link_options_t *options, char *err, size_t err_size)
                    (self->calls.interim ? 1u << WIRE_INTERIM : 0);
     self->message = wire_message_new();
     snprintf(self->endpoint, sizeof self->endpoint, "%s", options->endpoint);
+    if (curve_applies(options))
+        self->watch = curve_watch_new(socket, options);
     if (!self->bind) {
         self->peer = peers_add(&self->peers, slice_of("unknown"));
         assert(self->peer);
@@ -179,6 +183,13 @@ static void s_note_hello(link_t *self, peer_t *peer, const wire_hello_t *hello)
     }
     peer->hello = *hello;
     peer->hello.name = slice_of(peer->name);
+    snprintf(peer->key, sizeof peer->key, "%s", self->key);
+}
+
+/* A bound socket with CURVE: each peer's key is known. */
+static bool s_guarded(const link_t *self)
+{
+    return self->bind && self->watch;
 }
 
 /* Why a HELLO cannot be accepted; 0 when it can. */
@@ -186,9 +197,34 @@ static wire_goodbye_t s_objection(const link_t *self, const wire_hello_t *hello)
 {
     if (!(self->peer_roles & 1u << hello->role))
         return GOODBYE_ROLE;
+    if (s_guarded(self) && !(allowed_roles(self->key) & key_roles_of(hello)))
+        return GOODBYE_ROLE;
     if (hello->version_max < WIRE_VERSION_MIN || hello->version_min > WIRE_VERSION)
         return GOODBYE_VERSION;
     return 0;
+}
+
+/* Counts a refusal. HELLO comes again every 100 ms: said once a while. */
+static bool s_refusal_is_news(link_t *self)
+{
+    int64_t now_ms = clock_ms();
+    metric_add(METRIC_link_refused_total, 1);
+    if (self->refused_ms && now_ms - self->refused_ms < COMPLAIN_MS)
+        return false;
+    self->refused_ms = now_ms;
+    return true;
+}
+
+static void s_object(link_t *self, const wire_message_t *message, const slice_t *route,
+                     wire_goodbye_t objection)
+{
+    const wire_hello_t *hello = &message->hello;
+    s_goodbye(self, route, message->sender, objection);
+    if (s_refusal_is_news(self))
+        log_warn("link.refused", "endpoint=%s peer=%s role=%s address=%s key=%s why=%s",
+                 self->endpoint, log_quote(hello->name.data, hello->name.len),
+                 wire_role_name(hello->role), LOG_Q(self->address), LOG_Q(self->key),
+                 LOG_Q(wire_goodbye_text(objection)));
 }
 
 static void s_on_hello(link_t *self, peer_t *peer, const slice_t *route, int64_t now_ms)
@@ -201,7 +237,7 @@ static void s_on_hello(link_t *self, peer_t *peer, const slice_t *route, int64_t
     if (!objection && !peer)
         peer = peers_add(&self->peers, *route);
     if (objection || !peer) {
-        s_goodbye(self, route, message->sender, objection ? objection : GOODBYE_LEAVING);
+        s_object(self, message, route, objection ? objection : GOODBYE_LEAVING);
         return;
     }
     bool fresh = peer->instance != message->sender;
@@ -225,10 +261,12 @@ static void s_on_goodbye(link_t *self, peer_t *peer)
 {
     const wire_message_t *message = self->message;
     bool refused = message->goodbye != GOODBYE_LEAVING;
-    if (refused)
+    if (refused && s_refusal_is_news(self))
         log_warn("link.goodbye", "peer=%s versions=%u-%u why=%s", peer->name,
                  message->hello.version_min, message->hello.version_max,
                  LOG_Q(wire_goodbye_text(message->goodbye)));
+    if (self->watch && message->goodbye == GOODBYE_ROLE)
+        curve_watch_refused(self->watch);
     s_gone(self, peer, "it said goodbye");
     peer->instance = 0;
     if (refused && self->calls.refused)
@@ -300,11 +338,15 @@ static void s_on_message(link_t *self, const slice_t *route)
         s_on_hello(self, peer, route, now_ms);
         return;
     }
+    /* Another connection has taken the name over: it is nobody until its own HELLO. */
+    bool foreign = s_guarded(self) && peer && strcmp(peer->key, self->key) != 0;
     /* A GOODBYE may refuse a HELLO of ours before the peer told its instance. */
     bool refusal = message->kind == WIRE_GOODBYE && peer && peer->instance == 0;
     if (message->receiver != *self->self ||
-        (!refusal && (!peer || peer->instance != message->sender))) {
+        (!refusal && (!peer || foreign || peer->instance != message->sender))) {
         metric_add(METRIC_link_stale_total, 1);
+        if (s_guarded(self) && allowed_roles(self->key) == 0)
+            return;
         if (message->kind != WIRE_GOODBYE && (!peer || now_ms - peer->greeted_ms >= GREET_MS)) {
             if (peer)
                 peer->greeted_ms = now_ms;
@@ -362,6 +404,15 @@ static const char *s_receive_parts(link_t *self, zmq_msg_t *header, const slice_
     return bad ? reason : NULL;
 }
 
+/* What the handshake proved of the sender. The frame with the route does not always carry it. */
+static void s_note_sender(link_t *self, zmq_msg_t *header)
+{
+    const char *key = s_guarded(self) ? zmq_msg_gets(header, "User-Id") : NULL;
+    const char *address = key ? zmq_msg_gets(header, "Peer-Address") : NULL;
+    snprintf(self->key, sizeof self->key, "%s", key ? key : "");
+    snprintf(self->address, sizeof self->address, "%s", address ? address : "");
+}
+
 static void s_receive_from(link_t *self, zmq_msg_t *first)
 {
     slice_t from = slice(zmq_msg_data(first), zmq_msg_size(first));
@@ -379,6 +430,7 @@ static void s_receive_from(link_t *self, zmq_msg_t *first)
         /* ZMQ_PROBE_ROUTER: it has connected, perhaps again; learn of it at once */
         s_greet(self, route, 0);
     } else {
+        s_note_sender(self, &header);
         const char *reason = s_receive_parts(self, &header, route);
         reason ? s_complain(self, route, reason) : s_on_message(self, route);
     }
@@ -404,8 +456,24 @@ unsigned link_drain(link_t *self, unsigned max)
     return count;
 }
 
+/* libzmq asks for the key at the handshake only: what was revoked since is cut here. */
+static void s_check_key(link_t *self, peer_t *peer)
+{
+    slice_t route;
+    if (allowed_roles(peer->key) & key_roles_of(&peer->hello))
+        return;
+    metric_add(METRIC_link_refused_total, 1);
+    log_warn("link.revoked", "endpoint=%s peer=%s key=%s", self->endpoint, peer->name,
+             LOG_Q(peer->key));
+    s_goodbye(self, s_route(self, peer, &route), peer->instance, GOODBYE_ROLE);
+    s_gone(self, peer, "its key is not allowed any more");
+    peer->instance = 0;
+}
+
 static void s_tick_peer(link_t *self, peer_t *peer, int64_t now_ms)
 {
+    if (peer->alive && s_guarded(self))
+        s_check_key(self, peer);
     if (peer->alive && now_ms - peer->heard_ms > DEAD_MS)
         s_gone(self, peer, "silent");
     if (peer->alive) {
@@ -423,40 +491,18 @@ void link_tick(link_t *self, int64_t now_ms)
     if (now_ms - self->ticked_ms < (waiting ? GREET_MS : LINK_HEARTBEAT_MS))
         return;
     self->ticked_ms = now_ms;
+    if (self->watch)
+        curve_watch_tick(self->watch, self->peer && self->peer->alive, now_ms);
     for (peer_t *peer = self->peers.first; peer; peer = peer->next)
         s_tick_peer(self, peer, now_ms);
     if (self->bind)
         peers_forget(&self->peers, now_ms);
 }
 
-bool link_woke(uint64_t *self, int64_t *last_ms, int64_t now_ms)
-{
-    bool silent = *last_ms != 0 && now_ms - *last_ms > LINK_SILENCE_MS;
-    int64_t silence_ms = now_ms - *last_ms;
-    *last_ms = now_ms;
-    if (!silent)
-        return false;
-    *self = uuid_instance();
-    log_warn("link.woke", "silent_ms=%lld", (long long)silence_ms);
-    return true;
-}
-
-static void s_discard_input(link_t *self)
-{
-    for (unsigned i = 0; i < DISCARD_MOST; i++) {
-        zmq_msg_t part;
-        zmq_msg_init(&part);
-        int rc = zmq_msg_recv(&part, self->socket, ZMQ_DONTWAIT);
-        zmq_msg_close(&part);
-        if (rc < 0)
-            break;
-    }
-}
-
 void link_restart(link_t *self)
 {
     int64_t now_ms = clock_ms();
-    s_discard_input(self);
+    socket_discard(self->socket);
     for (peer_t *peer = self->peers.first; peer; peer = peer->next) {
         s_gone(self, peer, "we were silent");
         peer_reset(peer);
@@ -510,11 +556,6 @@ int link_send_interim(link_t *self, peer_t *peer, wire_batch_t *batch)
     return s_send_batch(self, peer, batch, WIRE_INTERIM, 0);
 }
 
-link_batch_t link_batch(const wire_message_t *message)
-{
-    return (link_batch_t){message->sender, message->receiver, message->batch};
-}
-
 void link_taken(link_t *self, peer_t *peer, link_batch_t batch)
 {
     if (!peer->alive || peer->instance != batch.sender || *self->self != batch.receiver)
@@ -547,6 +588,7 @@ void link_destroy(link_t **self_p)
     /* Closing drops what the I/O thread has not written yet, and nothing tells when it has. */
     if (said)
         usleep(GOODBYE_MS * 1000);
+    curve_watch_destroy(&self->watch);
     zmq_close(self->socket);
     peers_clear(&self->peers);
     wire_message_destroy(&self->message);

@@ -85,6 +85,11 @@ void peer_reset(peer_t *self)
     self->received = self->taken = self->arrived = self->told = 0;
 }
 
+link_batch_t link_batch(const wire_message_t *message)
+{
+    return (link_batch_t){message->sender, message->receiver, message->batch};
+}
+
 bool peer_arrive(peer_t *self, uint64_t batch)
 {
     if (batch <= self->received)

@@ -2,6 +2,7 @@
 #ifndef POSTERN_PEERS_H
 #define POSTERN_PEERS_H
 
+#include "common/link/keys.h"
 #include "common/link/link.h"
 
 enum { PEER_BUCKETS = 256 };
@@ -11,6 +12,7 @@ struct peer {
     peer_t *name_next; /* of the same bucket by name */
     char name[WIRE_NAME];
     wire_hello_t hello; /* its last; the name points at the above */
+    char key[KEY_TEXT]; /* with CURVE: that its HELLO came with */
     uint64_t instance;  /* 0: unknown, or refused */
     bool alive;
     bool stalled;    /* entries wait for credit */

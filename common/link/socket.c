@@ -1,14 +1,16 @@
 #include "common/link/socket.h"
 
-#include "common/base/secret.h"
 #include "common/life/life.h"
+#include "common/link/curve.h"
 #include "common/log/log.h"
 
-#include <czmq.h>
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <zmq.h>
 
 enum {
     HIGH_WATER = 10000,     /* far above the credit: it must never drop what the window allows */
@@ -17,6 +19,7 @@ enum {
     RECONNECT_MOST_MS = 200,
     HEARTBEAT_MS = 1000, /* of ZMTP: finds dead hosts; our own find stopped loops */
     HEARTBEAT_DEAD_MS = 4000,
+    DISCARD_MOST = 1 << 20,
 };
 
 static void *s_context;
@@ -67,49 +70,6 @@ static void s_set_options(void *socket, const link_options_t *options)
     }
 }
 
-static zcert_t *s_load(const conf_t *conf, setting_t setting, char *err, size_t err_size)
-{
-    const char *path = conf_text(conf, setting);
-    zcert_t *cert = *path ? zcert_load(path) : NULL;
-    if (!cert)
-        snprintf(err, err_size, "%s.%s: %s", setting_table[setting].section,
-                 setting_table[setting].key,
-                 *path ? "not a readable certificate; make one with posternctl keys"
-                       : "needed for a tcp endpoint beyond loopback");
-    return cert;
-}
-
-/* CURVE for tcp: the server proves itself by its secret certificate, the client by its own. */
-static int s_set_curve(void *socket, const link_options_t *options, char *err, size_t err_size)
-{
-    const conf_t *conf = options->conf;
-    if (!conf || strncmp(options->endpoint, "tcp://", 6) != 0 ||
-        *conf_text(conf, SET_curve_secret) == '\0')
-        return 0;
-    zcert_t *own = s_load(conf, SET_curve_secret, err, err_size);
-    if (!own)
-        return -1;
-    zcert_apply(own, socket);
-    zcert_destroy(&own);
-    if (options->bind) {
-        if (*conf_text(conf, SET_curve_allowed) == '\0') {
-            snprintf(err, err_size,
-                     "curve.allowed: name the directory of the certificates that "
-                     "may connect");
-            return -1;
-        }
-        zap_start(conf_text(conf, SET_curve_allowed));
-        s_set(socket, ZMQ_CURVE_SERVER, 1);
-        return zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, "postern", 7);
-    }
-    zcert_t *server = s_load(conf, SET_curve_server, err, err_size);
-    if (!server)
-        return -1;
-    int rc = zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, zcert_public_key(server), 32);
-    zcert_destroy(&server);
-    return rc;
-}
-
 /* An ipc bind steals the name from a process that has it, without an error: take a lock first. */
 static int s_bind(void *socket, const char *endpoint)
 {
@@ -133,10 +93,11 @@ void *socket_new(const link_options_t *options, char *err, size_t err_size)
         return NULL;
     }
     s_set_options(socket, options);
-    int rc = s_set_curve(socket, options, err, err_size);
+    int rc = curve_applies(options) ? curve_apply(socket, options, err, err_size) : 0;
     if (rc == 0) {
-        rc = options->bind ? s_bind(socket, options->endpoint)
-                           : zmq_connect(socket, options->endpoint);
+        char address[CURVE_ADDRESS];
+        curve_address(options->endpoint, address);
+        rc = options->bind ? s_bind(socket, address) : zmq_connect(socket, address);
         if (rc != 0)
             snprintf(err, err_size, "cannot %s %s: %s", options->bind ? "bind" : "connect to",
                      options->endpoint, zmq_strerror(errno));
@@ -146,4 +107,16 @@ void *socket_new(const link_options_t *options, char *err, size_t err_size)
         return NULL;
     }
     return socket;
+}
+
+void socket_discard(void *socket)
+{
+    for (unsigned i = 0; i < DISCARD_MOST; i++) {
+        zmq_msg_t part;
+        zmq_msg_init(&part);
+        int rc = zmq_msg_recv(&part, socket, ZMQ_DONTWAIT);
+        zmq_msg_close(&part);
+        if (rc < 0)
+            break;
+    }
 }

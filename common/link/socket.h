@@ -7,8 +7,7 @@
 /* A bound ROUTER or a connected DEALER with every option set. NULL with the reason in err. */
 void *socket_new(const link_options_t *options, char *err, size_t err_size);
 
-/* Starts the thread that answers ZAP requests (RFC 27/ZAP) of this process: only clients whose
- * certificate lies in DIRECTORY may connect by CURVE. Once; later calls do nothing. */
-void zap_start(const char *directory);
+/* Throws waiting input away (a bounded number of messages). */
+void socket_discard(void *socket);
 
 #endif

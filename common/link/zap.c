@@ -1,9 +1,13 @@
-#include "common/link/socket.h"
-
+#include "common/base/clock.h"
+#include "common/link/curve.h"
+#include "common/link/keys.h"
 #include "common/log/log.h"
+#include "common/monitor/monitor.h"
 
-#include <czmq.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
 
 /* A ZAP request's frames behind the delimiter, RFC 27: version, sequence, domain, address,
  * identity, mechanism, credentials. */
@@ -19,10 +23,14 @@ enum {
     FRAME = 256
 };
 
+/* A refused client tries again each second: what was said of it is remembered for a while. */
+enum { SAID = 32, SAID_MS = 60000 };
+
+static void *s_socket;
 static struct {
-    void *socket;
-    zcertstore_t *store;
-} s_zap;
+    char key[KEY_TEXT], address[FRAME];
+    int64_t ms;
+} s_said[SAID];
 
 /* Reads one request; false when a frame is missing or too many came. */
 static bool s_receive(char frames[ZAP_FRAMES][FRAME], size_t len[ZAP_FRAMES])
@@ -33,14 +41,14 @@ static bool s_receive(char frames[ZAP_FRAMES][FRAME], size_t len[ZAP_FRAMES])
     while (more) {
         char spare[FRAME];
         char *to = count < ZAP_FRAMES ? frames[count] : spare;
-        int got = zmq_recv(s_zap.socket, to, FRAME - 1, 0);
+        int got = zmq_recv(s_socket, to, FRAME - 1, 0);
         if (got < 0)
             return false;
         if (count < ZAP_FRAMES)
             len[count] = (size_t)(got < FRAME - 1 ? got : FRAME - 1);
         to[got < FRAME - 1 ? got : FRAME - 1] = '\0';
         count++;
-        zmq_getsockopt(s_zap.socket, ZMQ_RCVMORE, &more, &more_size);
+        zmq_getsockopt(s_socket, ZMQ_RCVMORE, &more, &more_size);
     }
     return count == ZAP_FRAMES;
 }
@@ -49,12 +57,39 @@ static void s_answer(const char *sequence, size_t sequence_len, bool allowed, co
 {
     const char *status = allowed ? "200" : "400";
     const char *text = allowed ? "OK" : "No access";
-    zmq_send(s_zap.socket, "1.0", 3, ZMQ_SNDMORE);
-    zmq_send(s_zap.socket, sequence, sequence_len, ZMQ_SNDMORE);
-    zmq_send(s_zap.socket, status, 3, ZMQ_SNDMORE);
-    zmq_send(s_zap.socket, text, strlen(text), ZMQ_SNDMORE);
-    zmq_send(s_zap.socket, user, strlen(user), ZMQ_SNDMORE);
-    zmq_send(s_zap.socket, "", 0, 0);
+    zmq_send(s_socket, "1.0", 3, ZMQ_SNDMORE);
+    zmq_send(s_socket, sequence, sequence_len, ZMQ_SNDMORE);
+    zmq_send(s_socket, status, 3, ZMQ_SNDMORE);
+    zmq_send(s_socket, text, strlen(text), ZMQ_SNDMORE);
+    zmq_send(s_socket, user, strlen(user), ZMQ_SNDMORE);
+    zmq_send(s_socket, "", 0, 0);
+}
+
+static bool s_is_said(const char *key, const char *address)
+{
+    unsigned oldest = 0;
+    int64_t now_ms = clock_ms();
+    for (unsigned i = 0; i < SAID; i++) {
+        if (s_said[i].ms && now_ms - s_said[i].ms < SAID_MS && strcmp(s_said[i].key, key) == 0 &&
+            strcmp(s_said[i].address, address) == 0)
+            return true;
+        if (s_said[i].ms < s_said[oldest].ms)
+            oldest = i;
+    }
+    s_said[oldest].ms = now_ms;
+    snprintf(s_said[oldest].key, sizeof s_said->key, "%s", key);
+    snprintf(s_said[oldest].address, sizeof s_said->address, "%s", address);
+    return false;
+}
+
+static void s_refuse(const char *key, const char *address, unsigned roles)
+{
+    metric_add(METRIC_link_refused_total, 1);
+    if (s_is_said(key, address))
+        return;
+    log_warn("link.key_refused", "address=%s key=%s err=%s", LOG_Q(address), LOG_Q(key),
+             LOG_Q(roles ? "this endpoint is not for the role of this key"
+                         : "not in curve.allowed; if it is yours: posternctl keys allow FILE"));
 }
 
 static void *s_run(void *arg)
@@ -63,30 +98,35 @@ static void *s_run(void *arg)
     for (;;) {
         char frames[ZAP_FRAMES][FRAME] = {{0}};
         size_t len[ZAP_FRAMES] = {0};
-        char key[41] = "";
-        bool whole = s_receive(frames, len);
-        bool allowed = whole && strcmp(frames[ZAP_MECHANISM], "CURVE") == 0 && len[ZAP_KEY] == 32;
-        if (allowed) {
+        char key[KEY_TEXT] = "";
+        unsigned roles = 0, wanted = 0;
+        if (s_receive(frames, len) && strcmp(frames[ZAP_MECHANISM], "CURVE") == 0 &&
+            len[ZAP_KEY] == 32 &&
+            strncmp(frames[ZAP_DOMAIN], ZAP_DOMAIN_PREFIX, strlen(ZAP_DOMAIN_PREFIX)) == 0) {
             zmq_z85_encode(key, (uint8_t *)frames[ZAP_KEY], 32);
-            allowed = zcertstore_lookup(s_zap.store, key) != NULL;
+            wanted = (unsigned)atoi(frames[ZAP_DOMAIN] + strlen(ZAP_DOMAIN_PREFIX));
+            roles = allowed_roles(key);
         }
+        bool allowed = (roles & wanted) != 0;
         if (!allowed)
-            log_warn("link.curve_refused", "address=%s key=%s", LOG_Q(frames[ZAP_ADDRESS]),
-                     LOG_Q(key));
+            s_refuse(key, frames[ZAP_ADDRESS], roles);
         s_answer(frames[ZAP_SEQUENCE], len[ZAP_SEQUENCE], allowed, key);
     }
     return NULL;
 }
 
-void zap_start(const char *directory)
+static void s_start(void)
 {
-    if (s_zap.socket)
-        return;
-    s_zap.store = zcertstore_new(directory);
-    s_zap.socket = zmq_socket(link_context(), ZMQ_REP);
     pthread_t thread;
-    if (!s_zap.store || !s_zap.socket || zmq_bind(s_zap.socket, "inproc://zeromq.zap.01") != 0 ||
+    s_socket = zmq_socket(link_context(), ZMQ_REP);
+    if (!s_socket || zmq_bind(s_socket, "inproc://zeromq.zap.01") != 0 ||
         pthread_create(&thread, NULL, s_run, NULL) != 0)
         log_fatal(EXIT_FAULT, "link.zap", "err=%s", LOG_Q("cannot start the CURVE check"));
     pthread_detach(thread);
+}
+
+void zap_start(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, s_start);
 }

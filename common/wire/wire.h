@@ -122,7 +122,7 @@ typedef enum {
     GOODBYE_VERSION,     /* version ranges do not meet; the HELLO names ours */
     GOODBYE_SHARDS,      /* another shard count, or a shard out of range */
     GOODBYE_JOURNAL,     /* another journal serves this shard */
-    GOODBYE_ROLE,        /* this endpoint is not for that role */
+    GOODBYE_ROLE,        /* this endpoint is not for that role, or the key not for it (any more) */
 } wire_goodbye_t;
 const char *wire_goodbye_text(wire_goodbye_t reason);
 

@@ -23,7 +23,9 @@ const char *wire_goodbye_text(wire_goodbye_t reason)
         "the ranges of wire versions do not meet: upgrade one of the two",
         "another shard count, or a shard out of its range: compare the [shards] sections",
         "another journal serves this shard: two data directories claim it",
-        "this endpoint is not for this role: compare the endpoints of the two configurations",
+        "this endpoint is not for this role, or the key is not allowed for it: compare the "
+        "endpoints of "
+        "the two configurations, and posternctl keys list there",
     };
     return reason >= GOODBYE_LEAVING && reason <= GOODBYE_ROLE ? texts[reason] : texts[0];
 }

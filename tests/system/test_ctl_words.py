@@ -235,3 +235,44 @@ def test_completion_is_plain_bash(place):
     script.write_text(run("completion", "bash").stdout)
     assert subprocess.run(["bash", "-n", script]).returncode == 0
     assert pathlib.Path(script).read_text().endswith("complete -F _posternctl posternctl\n")
+
+
+def test_keys_are_made_allowed_and_revoked_and_the_secret_is_never_shown(place):
+    run("init", place)
+    conf = ("-c", place / "postern.conf")
+    made = run("keys", "new", "gate-0", "--role", "gateway", *conf)
+    assert made.returncode == 0, made.stderr
+    secret, public = place / "keys/gate-0.secret", place / "keys/gate-0.pub"
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    key = re.search(r'secret-key = "(.*)"', secret.read_text())[1]
+    assert "secret-key" not in public.read_text() and key not in public.read_text()
+    allowed = run("keys", "allow", public, *conf)
+    assert allowed.returncode == 0, allowed.stderr
+    rows = json.loads(run("keys", "list", "--json", *conf).stdout)["keys"]
+    assert [(row["place"], row["name"], row["roles"]) for row in rows] == [
+        ("own", "gate-0", "gateway"), ("allowed", "gate-0", "gateway")]
+    assert key not in made.stdout + made.stderr + allowed.stdout + json.dumps(rows)
+    assert run("keys", "revoke", "gate-0", *conf).returncode == 0
+    assert not list((place / "keys/allowed").iterdir())
+
+
+@pytest.mark.parametrize("words, said", [
+    (("new", "a"), "--role takes"),
+    (("new", "a", "--role", "gateway,king"), "--role takes"),
+    (("new", "../a", "--role", "authd"), "a key's name"),
+    (("new", "there", "--role", "authd"), "is there already"),
+    (("allow", "keys/there.secret"), "never leaves its host"),
+    (("allow", "postern.conf"), "postern.conf"),
+    (("allow", "nothing.pub"), "No such file"),
+    (("revoke", "nobody"), "keys list shows the names"),
+    (("revoke", "../../x"), "no key's name"),
+    (("trust", "other/there.pub"), "--replace"),
+], ids=range(10))
+def test_wrong_words_for_keys_are_told_what_is_right(place, words, said):
+    run("init", place)
+    conf = ("-c", place / "postern.conf")
+    for place_of in ("keys", "other"):
+        run("keys", "new", "there", "--role", "authd", "--dir", place / place_of, *conf)
+    run("keys", "trust", place / "keys/there.pub", *conf)
+    done = run("keys", *words, *conf, cwd=place)
+    assert done.returncode in (1, 2) and said in done.stderr, done.stderr

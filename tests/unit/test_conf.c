@@ -283,6 +283,19 @@ static void test_plain_tcp_beyond_loopback(void **state)
         assert_non_null(conf);
         conf_destroy(&conf);
     }
+    /* Who connects names the certificate that it believes; an endpoint of one's own has none. */
+    s_refuses("gateway\n    authd = \"tcp://192.0.2.1:5@a\"\n", "plain tcp beyond loopback");
+    s_refuses("gateway\n    authd = \"tcp://127.0.0.1:5@a\"\n", "curve.secret is not set");
+    s_refuses("curve\n    secret = s\ngateway\n    authd = \"tcp://192.0.2.1:5\"\n",
+              "name the certificate of the server");
+    s_refuses("curve\n    secret = s\ngateway\n    authd = \"tcp://192.0.2.1:5@../x\"\n",
+              "is not an endpoint");
+    s_refuses("curve\n    secret = s\nauthd\n    listen = \"tcp://192.0.2.1:5@a\"\n",
+              "not for the endpoint itself");
+    conf_t *named = s_load("curve\n    secret = s\ngateway\n    authd = \"tcp://h:5@a-0.b\"\n");
+    assert_non_null(named);
+    assert_string_equal(conf_endpoint(named, SET_gateway_authd, 0), "tcp://h:5@a-0.b");
+    conf_destroy(&named);
     /* One among several is enough. */
     s_refuses("gateway\n    authd = \"ipc://a tcp://192.0.2.1:5\"\n", "plain tcp beyond loopback");
 }

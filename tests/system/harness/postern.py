@@ -166,7 +166,7 @@ class Ring:
                 self.monitors[f"{kind}-{i}"] = f"http://127.0.0.1:{at + i}"
             at += counts[kind]
         self.settings["gateway.listen"] = f"127.0.0.1:{self.port}"
-        self.settings["public.url"] = f"http://127.0.0.1:{self.port}"
+        self.base = self.settings["public.url"] = f"http://127.0.0.1:{self.port}"
         self.settings.update(settings)
 
     @property
@@ -174,10 +174,6 @@ class Ring:
         """The names of the processes that `up` runs."""
         counts = {"gateway": self.gateways, "authd": 1, "router": 1, **self.shards}
         return [f"{kind}-{i}" for kind in KINDS for i in range(counts[kind])]
-
-    @property
-    def base(self):
-        return f"http://127.0.0.1:{self.port}"
 
     def _overrides(self, more=None):
         for name, value in {**self.settings, **(more or {})}.items():

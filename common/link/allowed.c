@@ -1,0 +1,100 @@
+#include "common/base/clock.h"
+#include "common/link/keys.h"
+#include "common/log/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALLOWED_MOST = 4096 };
+
+typedef struct {
+    char text[KEY_TEXT];
+    unsigned roles;
+} allowed_key_t;
+
+static struct {
+    pthread_mutex_t lock;
+    char directory[4200];
+    allowed_key_t *keys;
+    size_t len;
+    int64_t read_ms;
+    char complaint[256]; /* said already */
+} s_list = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void s_complain(const char *reason)
+{
+    if (strcmp(s_list.complaint, reason) == 0)
+        return;
+    snprintf(s_list.complaint, sizeof s_list.complaint, "%s", reason);
+    log_warn("link.allowed", "err=%s", LOG_Q(reason));
+}
+
+/* A file that is no certificate allows nobody; the others still count. */
+static void s_add(const char *file)
+{
+    char path[4200 + 257], err[sizeof s_list.complaint];
+    key_file_t key;
+    snprintf(path, sizeof path, "%s/%s", s_list.directory, file);
+    if (key_read(path, &key, err, sizeof err) != 0) {
+        s_complain(err);
+        return;
+    }
+    allowed_key_t *to = &s_list.keys[s_list.len++];
+    memcpy(to->text, key.text, sizeof to->text);
+    to->roles = key_roles(key.roles);
+}
+
+/* The old list goes first: one that cannot be read allows nobody. */
+static int s_read(void)
+{
+    s_list.read_ms = clock_ms();
+    s_list.len = 0;
+    DIR *dir = opendir(s_list.directory);
+    if (!dir)
+        return -1;
+    for (struct dirent *entry; (entry = readdir(dir)) && s_list.len < ALLOWED_MOST;) {
+        size_t len = strlen(entry->d_name);
+        if (len > 4 && entry->d_name[0] != '.' && strcmp(entry->d_name + len - 4, ".pub") == 0)
+            s_add(entry->d_name);
+    }
+    closedir(dir);
+    return 0;
+}
+
+int allowed_open(const char *directory, char *err, size_t err_size)
+{
+    pthread_mutex_lock(&s_list.lock);
+    if (!s_list.keys)
+        s_list.keys = calloc(ALLOWED_MOST, sizeof *s_list.keys);
+    if (!s_list.keys)
+        abort();
+    snprintf(s_list.directory, sizeof s_list.directory, "%s", directory);
+    int rc = s_read();
+    if (rc != 0)
+        snprintf(err, err_size,
+                 "curve.allowed: %s: %s; posternctl keys allow FILE makes it, with the public "
+                 "certificates that may connect",
+                 directory, strerror(errno));
+    pthread_mutex_unlock(&s_list.lock);
+    return rc;
+}
+
+unsigned allowed_roles(const char *text)
+{
+    unsigned roles = 0;
+    pthread_mutex_lock(&s_list.lock);
+    if (clock_ms() - s_list.read_ms >= ALLOWED_STALE_MS && s_read() != 0) {
+        char reason[sizeof s_list.complaint];
+        snprintf(reason, sizeof reason, "cannot read the allow list: %s", strerror(errno));
+        s_complain(reason);
+    }
+    for (size_t i = 0; i < s_list.len; i++)
+        if (strcmp(s_list.keys[i].text, text) == 0)
+            roles |= s_list.keys[i].roles;
+    pthread_mutex_unlock(&s_list.lock);
+    return roles;
+}

@@ -1,0 +1,230 @@
+/* posternctl keys: key pairs for CURVE, the allow list and the servers' certificates. */
+#include "common/link/keys.h"
+#include "common/life/life.h"
+#include "ctl/command.h"
+#include "ctl/table.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { KEYS_PATH = PATH_MAX + 320, KEYS_MOST = 4096 };
+
+/* One's own keys: --dir, else "keys" beside the configuration. */
+static const char *s_own_directory(ctl_t *ctl, char path[KEYS_PATH])
+{
+    const char *given = ctl_option(ctl, "--dir");
+    snprintf(path, KEYS_PATH, "%s", given ? given : "");
+    if (given)
+        return path;
+    ctl_conf(ctl);
+    const char *conf = ctl_conf_path(ctl);
+    const char *slash = strrchr(conf, '/');
+    snprintf(path, KEYS_PATH, "%.*s/keys", slash ? (int)(slash - conf) : 1, slash ? conf : ".");
+    return path;
+}
+
+static int s_show(ctl_t *ctl, const key_file_t *key, const char *path, const char *next)
+{
+    if (ctl_json(ctl))
+        return ctl_show(ctl, json_pack("{s:s, s:s, s:s, s:s}", "name", key->name, "roles",
+                                       key->roles, "public_key", key->text, "file", path));
+    printf("%s: %s, for %s\n%s\n", path, key->text, key->roles, next);
+    return CTL_OK;
+}
+
+int keys_new_run(ctl_t *ctl)
+{
+    char directory[KEYS_PATH], path[KEYS_PATH + KEY_NAME + 8], err[512];
+    const char *name = ctl_argument(ctl, 0), *roles = ctl_option(ctl, "--role");
+    key_file_t key;
+    if (!roles || key_roles(roles) == 0 || strlen(roles) >= KEY_ROLES) {
+        ctl_error(ctl, "usage",
+                  "--role takes gateway, authd, router, worker, channel, bot or extension; several "
+                  "are separated by commas");
+        return CTL_USAGE;
+    }
+    if (!key_name_is_good(name)) {
+        ctl_error(ctl, "usage", "a key's name is 1 to %d of a-z, 0-9, '.' and '-', not '%s'",
+                  KEY_NAME - 1, name);
+        return CTL_USAGE;
+    }
+    life_make_dir(s_own_directory(ctl, directory));
+    snprintf(path, sizeof path, "%s/%s.pub", directory, name);
+    if (key_make(directory, name, roles, err, sizeof err) != 0 ||
+        key_read(path, &key, err, sizeof err) != 0) {
+        ctl_error(ctl, "failed", "%s", err);
+        return CTL_REFUSED;
+    }
+    char next[KEYS_PATH + 512];
+    snprintf(next, sizeof next,
+             "The secret is in %s/%s.secret and stays on its host: curve.secret names it.\n"
+             "Next, on each host that it connects to: posternctl keys allow %s.pub\n"
+             "and, where it is a server's, on each host that connects to it: posternctl keys trust "
+             "%s.pub",
+             directory, name, name, name);
+    return s_show(ctl, &key, path, next);
+}
+
+/* Reads FILE, which must be a public certificate; false after the error was shown. */
+static bool s_read_public(ctl_t *ctl, const char *file, key_file_t *key)
+{
+    char err[512];
+    if (key_read(file, key, err, sizeof err) != 0) {
+        ctl_error(ctl, "failed", "%s", err);
+        return false;
+    }
+    if (key->secret)
+        ctl_error(ctl, "failed",
+                  "%s holds a secret key, which never leaves its host: use the .pub file beside it",
+                  file);
+    return !key->secret;
+}
+
+static int s_copy(int from, int to)
+{
+    char buffer[4096];
+    ssize_t got;
+    while ((got = read(from, buffer, sizeof buffer)) > 0)
+        if (write(to, buffer, (size_t)got) != got)
+            return -1;
+    return got < 0 || fsync(to) != 0 ? -1 : 0;
+}
+
+/* A running process reads the directory at any time: the file comes whole, by rename. */
+static int s_install(ctl_t *ctl, const char *file, const char *directory, const char *to)
+{
+    char temporary[KEYS_PATH];
+    life_make_dir(directory);
+    snprintf(temporary, sizeof temporary, "%s/.new", directory);
+    unlink(temporary);
+    int from = open(file, O_RDONLY | O_CLOEXEC);
+    int out = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    int rc = from < 0 || out < 0 ? -1 : s_copy(from, out);
+    if (rc == 0)
+        rc = rename(temporary, to);
+    if (rc != 0)
+        ctl_error(ctl, "failed", "cannot write %s: %s", to, strerror(errno));
+    if (from >= 0)
+        close(from);
+    if (out >= 0)
+        close(out);
+    return rc;
+}
+
+/* Puts FILE into DIRECTORY as NAME.pub. Another key of that name stays unless REPLACE. */
+static int s_put(ctl_t *ctl, const char *directory, bool replace, const char *conflict,
+                 const char *next)
+{
+    char to[KEYS_PATH], err[512];
+    const char *file = ctl_argument(ctl, 0);
+    key_file_t key, old;
+    if (!s_read_public(ctl, file, &key))
+        return CTL_REFUSED;
+    snprintf(to, sizeof to, "%s/%s.pub", directory, key.name);
+    bool there = key_read(to, &old, err, sizeof err) == 0;
+    if (there && strcmp(old.text, key.text) != 0 && !replace) {
+        ctl_error(ctl, "conflict", "%s holds another key of that name: %s", to, conflict);
+        return CTL_REFUSED;
+    }
+    if (s_install(ctl, file, directory, to) != 0)
+        return CTL_REFUSED;
+    return s_show(ctl, &key, to, next);
+}
+
+int keys_allow_run(ctl_t *ctl)
+{
+    return s_put(ctl, conf_text(ctl_conf(ctl), SET_curve_allowed), false,
+                 "both are allowed at once when the new one has a name of its own",
+                 "It may connect from now on, without a restart.");
+}
+
+int keys_trust_run(ctl_t *ctl)
+{
+    return s_put(ctl, conf_text(ctl_conf(ctl), SET_curve_servers), ctl_option(ctl, "--replace"),
+                 "--replace takes the new one",
+                 "Endpoints name it: tcp://host:port@NAME. A running process takes it when the "
+                 "server's\nformer key fails.");
+}
+
+int keys_revoke_run(ctl_t *ctl)
+{
+    char path[KEYS_PATH];
+    const char *name = ctl_argument(ctl, 0);
+    const char *directory = conf_text(ctl_conf(ctl), SET_curve_allowed);
+    if (!key_name_is_good(name)) {
+        ctl_error(ctl, "usage", "'%s' is no key's name; posternctl keys list shows them", name);
+        return CTL_USAGE;
+    }
+    snprintf(path, sizeof path, "%s/%s.pub", directory, name);
+    if (unlink(path) != 0) {
+        ctl_error(ctl, errno == ENOENT ? "not_found" : "failed", "cannot remove %s: %s%s", path,
+                  strerror(errno), errno == ENOENT ? "; posternctl keys list shows the names" : "");
+        return CTL_REFUSED;
+    }
+    if (ctl_json(ctl))
+        return ctl_show(ctl, json_pack("{s:s}", "revoked", name));
+    printf("Revoked on this host: its connections are cut within 2 s. Do the same on each other "
+           "host\nthat allows it.\n");
+    return CTL_OK;
+}
+
+static int s_by_name(const void *a, const void *b)
+{
+    const char *const *left = a, *const *right = b;
+    return strcmp(*left, *right);
+}
+
+static void s_add_row(json_t *rows, const char *place, const char *directory, const char *file)
+{
+    char path[KEYS_PATH], err[512];
+    key_file_t key;
+    snprintf(path, sizeof path, "%s/%s", directory, file);
+    if (key_read(path, &key, err, sizeof err) != 0)
+        json_array_append_new(rows, json_pack("{s:s, s:s, s:s}", "place", place, "file", path,
+                                              "roles", "not a certificate"));
+    else
+        json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s, s:s}", "place", place, "name",
+                                              key.name, "roles", key.roles, "public_key", key.text,
+                                              "file", path));
+}
+
+static void s_add_rows(json_t *rows, const char *place, const char *directory)
+{
+    char *names[KEYS_MOST];
+    size_t len = 0;
+    DIR *dir = opendir(directory);
+    for (struct dirent *entry; dir && (entry = readdir(dir)) && len < KEYS_MOST;) {
+        const char *dot = strrchr(entry->d_name, '.');
+        if (dot && dot != entry->d_name && strcmp(dot, ".pub") == 0)
+            names[len++] = strdup(entry->d_name);
+    }
+    if (dir)
+        closedir(dir);
+    qsort(names, len, sizeof *names, s_by_name);
+    for (size_t i = 0; i < len; i++) {
+        s_add_row(rows, place, directory, names[i]);
+        free(names[i]);
+    }
+}
+
+int keys_list_run(ctl_t *ctl)
+{
+    char own[KEYS_PATH];
+    json_t *rows = json_array();
+    const conf_t *conf = ctl_conf(ctl);
+    s_add_rows(rows, "own", s_own_directory(ctl, own));
+    s_add_rows(rows, "allowed", conf_text(conf, SET_curve_allowed));
+    s_add_rows(rows, "servers", conf_text(conf, SET_curve_servers));
+    if (ctl_json(ctl))
+        return ctl_show(ctl, json_pack("{s:o}", "keys", rows));
+    table_rows(rows, "place name roles public_key");
+    json_decref(rows);
+    return CTL_OK;
+}
