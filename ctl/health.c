@@ -63,11 +63,27 @@ static json_t *s_station(const station_t *station, bool *ready)
     return row;
 }
 
+static bool s_is_wanted(const ctl_t *ctl, const station_t *station)
+{
+    const char *only = ctl_argument(ctl, 0);
+    return !only || strcmp(only, station->name) == 0;
+}
+
+static bool s_has_any(const ctl_t *ctl, const fleet_t *fleet)
+{
+    for (unsigned i = 0; i < fleet_len(fleet); i++)
+        if (s_is_wanted(ctl, fleet_at(fleet, i)))
+            return true;
+    return false;
+}
+
 static bool s_round(const ctl_t *ctl, const fleet_t *fleet)
 {
     bool all = true, ready;
     json_t *rows = json_array();
     for (unsigned i = 0; i < fleet_len(fleet); i++) {
+        if (!s_is_wanted(ctl, fleet_at(fleet, i)))
+            continue;
         json_array_append_new(rows, s_station(fleet_at(fleet, i), &ready));
         all = all && ready;
     }
@@ -102,6 +118,13 @@ int health_run(ctl_t *ctl)
     unsigned interval = (unsigned)ctl_number(ctl, "--interval", HEALTH_WATCH_S, 1, 3600);
     fleet_t *fleet = fleet_new(conf, gateways);
     sigset_t ends;
+    if (!s_has_any(ctl, fleet)) {
+        ctl_error(ctl, "unknown_process",
+                  "%s is no process of this configuration; posternctl health lists them",
+                  ctl_argument(ctl, 0));
+        fleet_destroy(&fleet);
+        return CTL_REFUSED;
+    }
     sigemptyset(&ends);
     sigaddset(&ends, SIGINT);
     sigaddset(&ends, SIGTERM);

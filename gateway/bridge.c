@@ -169,7 +169,8 @@ static void s_on_down(void *arg, peer_t *peer)
 static void s_on_refused(void *arg, peer_t *peer, wire_goodbye_t reason)
 {
     (void)arg;
-    log_error("bridge.refused", "peer=%s reason=%s", peer_name(peer),
+    /* The link has said it; this comes with each attempt. */
+    log_debug("bridge.refused", "peer=%s reason=%s", peer_name(peer),
               LOG_Q(wire_goodbye_text(reason)));
 }
 

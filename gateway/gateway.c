@@ -8,8 +8,10 @@
 #include "gateway/lane.h"
 #include "gateway/tls.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,13 +32,25 @@ struct gateway {
     unsigned lanes;
     int64_t deadline_ms, drain_ms, notice_ms, began_ms;
     int passed;      /* the passed socket, -1: none */
-    char name[32];   /* as the peers see it: "gateway-0" */
+    char name[56];   /* as the peers see it: "gateway-0.host" */
     char twin[4200]; /* lock of a second gateway with this index; "": there can be none */
 };
 
+/* Gateways on several hosts, or in containers that are scaled, all have the index 0. */
+static void s_add_host(gateway_t *self)
+{
+    char host[HOST_NAME_MAX + 1] = "";
+    size_t len = strlen(self->name);
+    gethostname(host, sizeof host - 1);
+    self->name[len++] = '.';
+    for (const char *from = host; *from && *from != '.' && len + 1 < sizeof self->name; from++)
+        self->name[len++] = isalnum((unsigned char)*from) ? (char)tolower(*from) : '-';
+    self->name[len] = '\0';
+}
+
 /* Takes a name that no other gateway has. With a passed socket there are two for an index, because
  * a gateway and its successor run side by side for a while. */
-static void s_take_name(gateway_t *self, const conf_start_t *start)
+static void s_take_index(gateway_t *self, const conf_start_t *start)
 {
     char own[4200];
     const char *directory = conf_text(start->conf, SET_data_sockets);
@@ -85,7 +99,8 @@ gateway_t *gateway_new(const conf_start_t *start)
         abort();
     conf_address(conf, SET_gateway_listen, 0, address, sizeof address);
     self->passed = listening_passed(address, sizeof address);
-    s_take_name(self, start);
+    s_take_index(self, start);
+    s_add_host(self);
     s_drain_times(self, conf);
     self->shared.conf = conf;
     self->shared.name = self->name;

@@ -67,6 +67,10 @@ def test_a_stopped_process_is_named_and_watch_ends_with_the_last_look(one):
         done = one.ctl_run("health", "--json")
         row = {r["process"]: r for r in json.loads(done.stdout)["processes"]}["channel-0"]
         assert done.returncode == 1
+        assert one.ctl_run("health", "channel-0").returncode == 1
+        assert one.ctl_run("health", "router-0").returncode == 0
+        unknown = one.ctl_run("health", "channel-7")
+        assert unknown.returncode == 1 and "no process of this configuration" in unknown.stderr
         assert (row["alive"], row["ready"]) == (False, False) and "no answer" in row["reasons"]
         # Behind it the gateway stays in service; the router says what is missing.
         one.wait(lambda: one.ready("router-0")["degraded"], what="the router to miss the shard")

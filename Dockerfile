@@ -1,0 +1,36 @@
+# One image for all of Postern's processes; docker-compose.yml says which one a service runs. No
+# process needs a shell.
+FROM debian:bookworm-slim AS build
+RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        gcc g++ cmake ninja-build pkg-config libc6-dev libzmq3-dev libczmq-dev liblmdb-dev \
+        libmsgpack-dev libsodium-dev libjansson-dev libsimdjson-dev libcurl4-openssl-dev \
+        libh2o-evloop-dev libssl-dev zlib1g-dev
+COPY CMakeLists.txt /src/
+COPY common /src/common
+COPY gateway /src/gateway
+COPY authd /src/authd
+COPY router /src/router
+COPY workers /src/workers
+COPY ctl /src/ctl
+RUN cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPOSTERN_TESTS=OFF && \
+    ninja -C /build && DESTDIR=/made cmake --install /build --prefix /usr --strip
+
+# The balancer of docker-compose.yml: Debian's HAProxy.
+FROM debian:bookworm-slim AS balancer
+RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        haproxy && rm -rf /var/lib/apt/lists/*
+COPY deploy/container/haproxy.cfg /etc/haproxy/haproxy.cfg
+USER haproxy
+CMD ["/usr/sbin/haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"]
+
+FROM debian:bookworm-slim AS postern
+RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        libczmq4 libcurl4 libh2o-evloop0.13 libjansson4 liblmdb0 libmsgpackc2 libsimdjson14 \
+        libsodium23 libssl3 libstdc++6 libzmq5 zlib1g && rm -rf /var/lib/apt/lists/* && \
+    useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin postern && \
+    install -d -o postern -g postern -m 700 /var/lib/postern /run/postern \
+        /ring/front /ring/back /ring/workers /ring/replies /ring/control
+COPY --from=build /made/usr/bin /usr/bin
+COPY deploy/container/postern.conf /etc/postern/postern.conf
+ENV POSTERN_CONF=/etc/postern/postern.conf
+USER postern

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# docker-compose.yml on a real engine: images built, three gateways behind the balancer, a message
+# posted and read, each service killed and back while a writer posts. Needs a Docker engine
+# (DOCKER_HOST), docker-compose, and Debian's package mirror for the build.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+export DOCKER_BUILDKIT=0 COMPOSE_DOCKER_CLI_BUILD=0 COMPOSE_PROJECT_NAME=postern-try
+port=$((20000 + RANDOM % 10000))
+export POSTERN_PORT=$port POSTERN_URL=http://127.0.0.1:$port
+url=$POSTERN_URL/api/v2/channelsbyname/builds
+work=$(mktemp -d)
+
+command -v docker-compose >/dev/null || { echo "needs docker-compose" >&2; exit 77; }
+step() { printf -- '-- %s\n' "$*"; }
+die() { printf 'try_compose: %s\n' "$*" >&2; exit 1; }
+finish() {
+    local status=$?
+    [[ $status == 0 ]] || docker-compose logs --tail 30 >&2
+    docker-compose down --volumes >"$work/down.log" 2>&1 || true
+    rm -rf "$work"
+    exit $status
+}
+trap finish EXIT
+
+# until SECONDS COMMAND…
+until_true() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >"$work/last" 2>&1; do
+        ((SECONDS < end)) || { cat "$work/last"; die "waited in vain for: $*"; }
+        sleep 0.2
+    done
+}
+containers() { docker-compose ps -q; }
+all_healthy() {
+    local id
+    for id in $(containers); do
+        case $(docker inspect -f '{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}' "$id") in
+        healthy | running) ;;
+        *) return 1 ;;
+        esac
+    done
+}
+ctl() { docker-compose exec -T postern-authd posternctl "$@"; }
+post() {
+    curl -s --noproxy '*' -m 12 -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json' \
+        -H "Idempotency-Key: $1" -d "{\"text\":\"$1\"}" "$url/message?zapikey=$token"
+}
+
+step "build the images"
+for target in postern balancer; do
+    docker build --network host -q --target $target -t ${target/#balancer/postern-balancer} . \
+        >"$work/build.log" 2>&1 || { cat "$work/build.log"; die "the image $target was not built"; }
+done
+
+step "start, with three gateways"
+docker-compose up -d --no-build --scale postern-gateway=3 >"$work/up.log" 2>&1 || { cat "$work/up.log"; die up; }
+until_true 60 all_healthy
+ctl user create ada@example.org >/dev/null
+ctl channel create builds --owner ada@example.org >/dev/null
+token=$(ctl --json token create ada@example.org | sed -n 's/.*"token": *"\([^"]*\)".*/\1/p')
+
+step "a message in, and read"
+[[ $(post first) == 204 ]] || die "the first message was not accepted"
+curl -s --noproxy '*' "$url/messages?zapikey=$token" | grep -q '"text":"first"' || die "it cannot be read"
+
+step "three gateways share the requests"
+for i in $(seq 30); do [[ $(post "share-$i") == 204 ]] || die "request $i failed"; done
+docker-compose logs balancer 2>/dev/null | grep -o 'gateways/gateway[0-9]*' | sort | uniq -c
+[[ $(docker-compose logs balancer 2>/dev/null | grep -o 'gateways/gateway[0-9]*' | sort -u | wc -l) == 3 ]] ||
+    die "not all of the three were used"
+
+step "each service killed and back, while a writer posts"
+(
+    for ((i = 0; ; i++)); do
+        [[ -e $work/stop ]] && break
+        for _ in 1 2 3 4 5; do
+            answer=$(post "w-$i") || true
+            [[ $answer == 204 ]] && break
+            sleep 0.3
+        done
+        echo "$i $answer"
+    done >"$work/writer"
+) &
+writer=$!
+for service in postern-channel postern-authd postern-router postern-gateway; do
+    id=$(docker-compose ps -q $service | head -n 1)
+    pid=$(docker inspect -f '{{.State.Pid}}' "$id")
+    kill -KILL "$pid"
+    again() { local now; now=$(docker inspect -f '{{.State.Pid}}' "$id"); [[ $now != 0 && $now != "$pid" ]]; }
+    until_true 20 again
+    until_true 60 all_healthy
+    echo "$service: killed and back"
+done
+touch "$work/stop"
+wait $writer
+written=$(grep -c ' 204$' "$work/writer")
+failed=$(grep -vc ' 204$' "$work/writer" || true)
+# Pages of 100, by the sequence where the next begins.
+from=1 stored=0
+while [[ $from != null ]]; do
+    page=$(curl -s --noproxy '*' "$url/messages?limit=100&from=$from&zapikey=$token")
+    stored=$((stored + $(grep -o '"text":"w-[0-9]*"' <<<"$page" | wc -l)))
+    from=$(sed -n 's/.*"next":\([0-9]*\|null\)}$/\1/p' <<<"$page")
+done
+echo "written=$written failed=$failed stored=$stored"
+[[ $failed == 0 && $stored == "$written" ]] || die "what was answered and what is stored differ"
+step "passed"
