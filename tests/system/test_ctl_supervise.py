@@ -27,6 +27,7 @@ env > "$dir/$me.environment"
 trap 'echo "$me $$ term $(date +%s%N)" >> "$dir/events"; [ -e "$dir/$me.deaf" ] || exit 0' TERM INT
 eval "echo >&$POSTERN_READY_FD"
 eval "exec $POSTERN_READY_FD>&-"
+exec 3>&- # the passed socket: a sleep would keep it for a moment beyond our end
 while :; do sleep 0.05; done
 """
 
