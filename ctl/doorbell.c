@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -36,7 +37,9 @@ int doorbell_hang(const char *dir)
     if (fd < 0)
         return -1;
     unlink(name.sun_path);
-    if (bind(fd, (struct sockaddr *)&name, sizeof name) != 0 || listen(fd, CALLERS) != 0)
+    /* Linux gives the name the mode of the socket. */
+    if (fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&name, sizeof name) != 0 ||
+        listen(fd, CALLERS) != 0)
         return s_failed(fd);
     return fd;
 }
