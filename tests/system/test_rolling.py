@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -96,6 +97,12 @@ def behind(make_ring, name):
     return ring, make_place(ring, name)
 
 
+def stopped(pid):
+    """Whether every thread stands still; until then one may still accept."""
+    return all(path.read_text().rsplit(")", 1)[1].split()[0] == "T"
+               for path in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"))
+
+
 def test_a_successor_answers_what_waits_in_the_passed_socket(behind, listener):
     ring, path = behind
     port = listener.getsockname()[1]
@@ -106,6 +113,7 @@ def test_a_successor_answers_what_waits_in_the_passed_socket(behind, listener):
     assert idle.post(path, b'{"text":"idle"}').status == 204
     # It can accept no more, so these wait in the kernel's queue.
     os.kill(old.pid, signal.SIGSTOP)
+    postern.wait(lambda: stopped(old.pid), what="the stop of all threads")
     waiting = [Connection(port) for _ in range(50)]
     for i, connection in enumerate(waiting):
         connection.send(message(path, f"waits {i}"))
