@@ -74,6 +74,8 @@ class Estate:
             "curve.secret": secret, "curve.allowed": place / "allowed",
             "curve.servers": place / "servers", f"{kind}.monitor": f"{at}:9100",
             "gateway.listen": f"{at}:8080",
+            # Sanitizers slow ten processes and their handshakes down on two cores.
+            "gateway.deadline_ms": 10000 * min(postern.SLOW, 2),
             "gateway.authd": self.endpoints(7001, "authd-0"),
             "gateway.routers": self.endpoints(7004, *ROUTERS),
             "authd.listen": f"tcp://{at}:7001", "authd.routers": self.endpoints(7002, *ROUTERS),
