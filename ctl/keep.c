@@ -32,35 +32,28 @@ static void s_override(line_t *self, const char *override)
     s_add(self, override);
 }
 
+static void s_add_setting(line_t *self, setting_t setting)
+{
+    char *text = self->fixed[self->fixed_len++];
+    const setting_row_t *row = &setting_table[setting];
+    const conf_t *conf = ctl_conf(self->ctl);
+    if (row->type == SETTING_UINT)
+        snprintf(text, TEXT, "%s.%s=%llu", row->section, row->key,
+                 (unsigned long long)conf_uint(conf, setting));
+    else
+        snprintf(text, TEXT, "%s.%s=%s", row->section, row->key, conf_text(conf, setting));
+    s_override(self, text);
+}
+
 /* What a running up was told about where things lie holds for its backup, too. */
 static void s_add_running(line_t *self)
 {
-    static const struct {
-        const char *name;
-        setting_t setting;
-    } paths[] = {
-        {"data.directory", SET_data_directory},
-        {"data.sockets", SET_data_sockets},
-        {"authd.master_key", SET_authd_master_key},
+    static const setting_t settings[FIXED] = {
+        SET_data_directory, SET_data_sockets, SET_authd_master_key,
+        SET_shards_channel, SET_shards_bot,   SET_shards_extension,
     };
-    static const struct {
-        const char *name;
-        setting_t setting;
-    } counts[] = {
-        {"shards.channel", SET_shards_channel},
-        {"shards.bot", SET_shards_bot},
-        {"shards.extension", SET_shards_extension},
-    };
-    const conf_t *conf = ctl_conf(self->ctl);
-    for (unsigned i = 0; i < 3; i++) {
-        char *text = self->fixed[self->fixed_len++];
-        snprintf(text, TEXT, "%s=%s", paths[i].name, conf_text(conf, paths[i].setting));
-        s_override(self, text);
-        text = self->fixed[self->fixed_len++];
-        snprintf(text, TEXT, "%s=%llu", counts[i].name,
-                 (unsigned long long)conf_uint(conf, counts[i].setting));
-        s_override(self, text);
-    }
+    for (unsigned i = 0; i < FIXED; i++)
+        s_add_setting(self, settings[i]);
 }
 
 static void s_begin(line_t *self)

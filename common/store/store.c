@@ -5,6 +5,7 @@
 #include "common/store/store_self.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -41,6 +42,17 @@ int store_table(store_t *self, const char *name, MDB_dbi *dbi, char *err, size_t
     if (txn)
         mdb_txn_abort(txn);
     return rc ? store_say_rc(err, err_size, self->path, rc) : 0;
+}
+
+int store_sync_directory(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    int rc = fsync(fd), error = errno;
+    close(fd);
+    errno = error;
+    return rc;
 }
 
 store_commit_t store_failure(int rc)

@@ -41,6 +41,9 @@ MDB_env *store_env(store_t *self);
  * 0 or -1 with err. */
 int store_table(store_t *self, const char *name, MDB_dbi *dbi, char *err, size_t err_size);
 
+/* fsync of a directory: makes the names in it durable. 0, or -1 with errno. */
+int store_sync_directory(const char *path);
+
 /* How a commit went. */
 typedef enum {
     STORE_OK,

@@ -236,15 +236,6 @@ static int s_go(s_side_t *source, s_side_t *copy, const char *to, store_sum_t *s
     return rc;
 }
 
-static int s_sync_directory(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd < 0 ? errno : fsync(fd) != 0 ? errno : 0;
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
 static int s_run(const char *from, const char *to, store_sum_t *sum, char *err, size_t err_size)
 {
     s_side_t source = {0}, copy = {0};
@@ -267,7 +258,7 @@ static int s_run(const char *from, const char *to, store_sum_t *sum, char *err, 
         path = to;
         snprintf(file, sizeof file, "%s/lock.mdb", to);
         unlink(file);
-        rc = s_sync_directory(to);
+        rc = store_sync_directory(to) == 0 ? 0 : errno;
     }
     if (rc != 0)
         return store_say_rc(err, err_size, path, rc);

@@ -5,7 +5,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -92,12 +91,10 @@ static int s_make_directory(const char *path, char *err, size_t err_size)
     return s_check_file_system(path, path, err, err_size);
 }
 
-static void s_sync_directory(const char *path)
+static void s_sync(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0)
+    if (store_sync_directory(path) != 0)
         log_fatal(EXIT_FAULT, "store.sync", "path=%s err=%s", LOG_Q(path), LOG_Q(strerror(errno)));
-    close(fd);
 }
 
 /* LMDB syncs its files, never the directories that name them. */
@@ -105,8 +102,8 @@ static void s_sync_names(const char *path)
 {
     char parent[1024];
     s_parent(path, parent);
-    s_sync_directory(path);
-    s_sync_directory(parent);
+    s_sync(path);
+    s_sync(parent);
 }
 
 static int s_get_meta(MDB_txn *txn, MDB_dbi meta, const char *name, MDB_val *value)

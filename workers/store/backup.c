@@ -56,8 +56,9 @@ static int s_make(const place_t *self, const char *to, char parent[PLACE_PATH])
 {
     snprintf(parent, PLACE_PATH, "%s/..", to);
     if (mkdir(to, 0700) == 0)
-        return place_sync(parent) == 0 ? PLACE_DONE
-                                       : place_refuse(self, "%s: %s", parent, strerror(errno));
+        return store_sync_directory(parent) == 0
+                   ? PLACE_DONE
+                   : place_refuse(self, "%s: %s", parent, strerror(errno));
     if (errno != EEXIST)
         return place_refuse(self, "cannot make %s: %s", to, strerror(errno));
     if (!s_is_empty(to))

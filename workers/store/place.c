@@ -1,5 +1,7 @@
 #include "workers/store/place.h"
 
+#include "common/store/store.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -123,16 +125,6 @@ int place_lock_all(const place_t *self, const char *directory)
     return rc;
 }
 
-int place_sync(const char *directory)
-{
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    int rc = fsync(fd);
-    close(fd);
-    return rc;
-}
-
 static int s_write(int fd, const char *text, size_t len)
 {
     while (len > 0) {
@@ -173,7 +165,7 @@ int place_write(const char *path, const char *text, size_t len)
         errno = why;
         return -1;
     }
-    return place_sync(slash ? parent : ".");
+    return store_sync_directory(slash ? parent : ".");
 }
 
 static int s_remove_one(const char *path, const struct stat *is, int flag, struct FTW *at)

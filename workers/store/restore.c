@@ -132,7 +132,7 @@ static int s_copy_store(const char *from, const char *to, const char *name)
     if (out >= 0)
         close(out);
     errno = why;
-    return rc ? rc : place_sync(target);
+    return rc ? rc : store_sync_directory(target);
 }
 
 /* Copies all and compares each copy with the manifest, adding it to the plan. */

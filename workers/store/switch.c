@@ -74,11 +74,11 @@ static int s_sync_all(const place_t *self, const char *aside)
 {
     char path[PLACE_PATH];
     place_path(path, self->data, SWITCH_NEW);
-    int rc = place_sync(path);
+    int rc = store_sync_directory(path);
     place_path(path, self->data, aside);
     if (rc == 0 && place_exists(self->data, aside))
-        rc = place_sync(path);
-    return rc ? rc : place_sync(self->data);
+        rc = store_sync_directory(path);
+    return rc ? rc : store_sync_directory(self->data);
 }
 
 static int s_carry_out(const place_t *self, json_t *plan)
@@ -108,7 +108,7 @@ static int s_carry_out(const place_t *self, json_t *plan)
     place_path(path, self->data, STORE_SWITCH);
     rc = unlink(path);
     if (rc == 0)
-        rc = place_sync(self->data);
+        rc = store_sync_directory(self->data);
     place_path(path, self->data, SWITCH_NEW);
     place_remove(path);
     return rc;
@@ -125,7 +125,7 @@ int switch_run(const place_t *self, json_t **plan_p, char kept[PLACE_PATH])
     place_path(path, self->data, SWITCH_NEW);
     int rc = place_own(self, path);
     if (rc == 0)
-        rc = place_sync(path);
+        rc = store_sync_directory(path);
     place_path(path, self->data, STORE_SWITCH);
     if (rc == 0)
         rc = place_write(path, text, strlen(text));
