@@ -1,0 +1,24 @@
+# Which Debian packages a verb of ./dev needs; ./dev reads this file. "package:command" counts as there
+# when the command is, wherever it came from.
+# shellcheck shell=bash
+packages() {
+    case $1 in
+    build) echo gcc g++ cmake ninja-build pkg-config ccache libc6-dev libzmq3-dev libczmq-dev \
+        liblmdb-dev libmsgpack-dev libsodium-dev libjansson-dev libsimdjson-dev \
+        libcurl4-openssl-dev libh2o-evloop-dev libssl-dev zlib1g-dev libcmocka-dev ;;
+    run) echo "$(packages build)" ca-certificates curl:curl ;;
+    clang) echo "$(packages build)" clang-14 ;;
+    format) echo clang-format-14 ;;
+    fuzz) echo "$(packages clang)" libclang-rt-14-dev llvm-14 ;;
+    system) echo python3 python3-pytest python3-requests python3-zmq python3-msgpack curl:curl \
+        ca-certificates nodejs:node npm:npm strace:strace util-linux procps iproute2 \
+        systemd:systemd-analyze slowhttptest:slowhttptest prometheus:promtool haproxy \
+        openssl:openssl ;;
+    test) echo "$(packages clang)" "$(packages format)" "$(packages system)" \
+        "$(packages peers)" ;;
+    deb) echo "$(packages build)" dpkg-dev debhelper lintian ;;
+    peers) echo wrk:wrk nginx libnginx-mod-nchan postgresql-15 util-linux ;;
+    bench) echo "$(packages run)" "$(packages peers)" python3 python3-requests python3-zmq \
+        python3-msgpack ;;
+    esac
+}
