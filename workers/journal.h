@@ -9,8 +9,13 @@
  * is a resend and gets the same answer; another id with the same key is a replay, or refused when
  * the hash of body and parameters differs. Only what was committed is remembered.
  *
- * Threading: journal_append and journal_tend by one thread (the writer); the rest by one thread
- * (the main one); both at once. */
+ * Durable is what stands in the write-ahead file (wal.h); the engine's own commit, a checkpoint,
+ * follows at most JOURNAL_CHECKPOINT_MS later. When the process dies before, the next
+ * journal_open makes up for it.
+ *
+ * Threading: journal_append, journal_checkpoint, journal_tend, journal_inspect and, last,
+ * journal_finish by one thread (the writer); the rest by one thread (the main one); both at once.
+ */
 #ifndef POSTERN_JOURNAL_H
 #define POSTERN_JOURNAL_H
 
@@ -24,6 +29,7 @@ typedef struct journal journal_t;
 enum {
     JOURNAL_ID_MS = 2 * 60 * 1000,
     JOURNAL_KEY_MS = 24 * 60 * 60 * 1000,
+    JOURNAL_CHECKPOINT_MS = 100,
     JOURNAL_HASH = 16,         /* bytes of the hash of body and parameters */
     JOURNAL_RECORD_COST = 128, /* what a record takes beyond its own bytes, for retention by size */
 };
@@ -83,15 +89,25 @@ typedef struct {
     journal_outcome_t outcome; /* out */
 } journal_entry_t;
 
-/* Goes through the entries in order, in one transaction, and commits it durably when there is
- * anything to commit; expires and retires a bounded number of rows on the way. The slices of the
- * entries must stay valid until it returns. After a commit whose outcome is unknown the process
- * exits. Returns how many were stored. */
+/* Goes through the entries in order, all or nothing, and returns when what was stored is durable;
+ * expires and retires a bounded number of rows on the way. The slices of the entries must stay
+ * valid until it returns. After a write whose outcome is unknown the process exits. Returns how
+ * many were stored. */
 size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms);
 
-/* What append does on the way, for a writer without work: call it each second. True when there is
- * more to do at once. */
+/* Commits what only the write-ahead file has, when it is time: call it after appends, when they are
+ * answered. Without room for it new messages are refused, and it is tried again each second. */
+void journal_checkpoint(journal_t *self, int64_t now_ms);
+/* False while the write-ahead file has what the engine has not committed. Any thread. */
+bool journal_is_saved(const journal_t *self);
+
+/* What append does on the way, and journal_checkpoint, for a writer without work: call it each
+ * second, or each JOURNAL_CHECKPOINT_MS while not all is saved. True when there is more to do at
+ * once. */
 bool journal_tend(journal_t *self, int64_t now_ms);
+
+/* The writer's last call: commits the rest. journal_close does it for who has not. */
+void journal_finish(journal_t *self);
 
 /* True while new messages are refused for lack of room. Any thread. */
 bool journal_is_full(const journal_t *self);

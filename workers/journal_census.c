@@ -1,8 +1,12 @@
 #include "workers/journal_source.h"
 
+#include "common/base/clock.h"
+
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 int source_say(const source_t *self, int rc, char *err, size_t err_size)
 {
@@ -16,8 +20,6 @@ static int s_load(source_t *self)
 {
     MDB_val key = {8, "identity"}, value;
     identity_row_t identity;
-    state_row_t row;
-    self->state = (state_t){.first_log = 1, .next_log = 1, .pruned_log = 1};
     int rc = mdb_get(self->txn, self->table[TABLE_META], &key, &value);
     if (rc != 0 || value.mv_size != sizeof identity)
         return MDB_CORRUPTED;
@@ -26,14 +28,7 @@ static int s_load(source_t *self)
     self->facts.shard = le32toh(identity.shard);
     self->facts.shards = le32toh(identity.shards);
     memcpy(self->facts.uuid.bytes, identity.uuid, UUID_BYTES);
-    key = (MDB_val){5, "state"};
-    rc = mdb_get(self->txn, self->table[TABLE_META], &key, &value);
-    if (rc == 0 && value.mv_size == sizeof row) {
-        memcpy(&row, value.mv_data, sizeof row);
-        self->state =
-            (state_t){le64toh(row.running_ms), le64toh(row.first_log), le64toh(row.next_log),
-                      le64toh(row.pruned_log), le64toh(row.keys),      le64toh(row.bytes)};
-    }
+    rc = state_read(self->txn, self->table[TABLE_META], &self->state);
     self->facts.records = self->state.next_log - self->state.first_log;
     self->facts.keys = self->state.keys;
     return rc == MDB_NOTFOUND ? 0 : rc;
@@ -84,6 +79,48 @@ int source_next(source_t *self, MDB_cursor *cursor, uint64_t *log, record_t *rec
         return MDB_CORRUPTED;
     memcpy(log, key.mv_data, sizeof *log);
     *log = be64toh(*log);
+    return 0;
+}
+
+int journal_unsaved(const char *path, char *err, size_t err_size)
+{
+    char file[1100];
+    source_t source;
+    wal_frame_t first;
+    snprintf(file, sizeof file, "%s/wal", path);
+    if (access(file, F_OK) != 0)
+        return 0;
+    int rc = source_open(&source, path, err, err_size);
+    wal_t *wal = rc == 0 ? wal_open(file, &source.facts.uuid, WAL_LEAST, err, err_size) : NULL;
+    bool found = wal && wal_first(wal, &first);
+    uint64_t saved = source.state.generation;
+    wal_close(&wal);
+    source_close(&source);
+    if (rc != 0)
+        return -1;
+    return found && first.generation > saved;
+}
+
+int journal_recover(const char *path, char *err, size_t err_size)
+{
+    enum { ROOM = 1 << 30 }; /* of the map, for what is taken over */
+    journal_facts_t facts;
+    char file[1100];
+    struct stat is;
+    if (journal_facts(path, &facts, err, err_size) != 0)
+        return -1;
+    snprintf(file, sizeof file, "%s/data.mdb", path);
+    journal_options_t options = {.path = path,
+                                 .kind = facts.kind,
+                                 .shard = facts.shard,
+                                 .shards = facts.shards,
+                                 .map_bytes = ROOM};
+    if (stat(file, &is) == 0)
+        options.map_bytes += (uint64_t)is.st_size;
+    journal_t *journal = journal_open(&options, clock_ms(), err, err_size);
+    if (!journal)
+        return -1;
+    journal_close(&journal);
     return 0;
 }
 

@@ -1,6 +1,11 @@
 /* The LMDB engine's insides, shared by journal_lmdb.c, journal_pass.c, journal_read.c,
- * journal_seen.c, journal_retention.c and, for resharding, journal_source.h; nobody else includes
- * it.
+ * journal_replay.c, journal_seen.c, journal_retention.c and, for resharding, journal_source.h;
+ * nobody else includes it.
+ *
+ * An append is durable when it stands in the write-ahead file (wal.h). The transaction that it
+ * changed, the pass, stays open and is committed a little later, by a checkpoint; when the process
+ * dies before, the next one applies the file's frames to what is committed and gets the same. So
+ * whatever else a pass changes (what has expired, what was retired) needs no durability of its own.
  *
  * Tables (keys big-endian):
  *   log        log sequence → record
@@ -18,8 +23,10 @@
 
 #include "common/store/store.h"
 #include "workers/journal.h"
+#include "workers/wal.h"
 
 #include <endian.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -35,7 +42,7 @@ typedef enum {
 } table_t;
 extern const char *const journal_table_names[TABLES];
 
-enum { JOURNAL_SCHEMA = 2 };
+enum { JOURNAL_SCHEMA = 3 };
 
 /* Rows as they lie in the file; numbers little-endian. */
 typedef struct __attribute__((packed)) {
@@ -74,7 +81,7 @@ typedef struct __attribute__((packed)) {
 } identity_row_t;
 
 typedef struct __attribute__((packed)) {
-    uint64_t running_ms, first_log, next_log, pruned_log, keys, bytes;
+    uint64_t running_ms, first_log, next_log, pruned_log, keys, bytes, generation;
 } state_row_t;
 
 /* What changes with each commit. */
@@ -85,6 +92,7 @@ typedef struct {
     uint64_t pruned_log; /* ids below it are not in seen any more */
     uint64_t keys;       /* rows of keys */
     uint64_t bytes;      /* of the records, with their cost */
+    uint64_t generation; /* of the write-ahead file's frames: the last that the commit covers */
 } state_t;
 
 /* A target that a transaction has touched; its row is written once, at the end. */
@@ -101,6 +109,17 @@ typedef struct {
     size_t used_len;
 } target_set_t;
 
+/* One transaction in the making. */
+typedef struct {
+    journal_t *journal;
+    MDB_txn *txn; /* NULL: none is open */
+    MDB_cursor *log, *seen;
+    state_t state; /* becomes the journal's with the commit */
+    bool may_store;
+    size_t stored;
+    uint64_t removed;
+} pass_t;
+
 struct journal {
     unsigned magic;
     store_t *store;
@@ -111,43 +130,55 @@ struct journal {
     state_t state;     /* as committed */
     uint64_t base_ms;  /* running clock at the opening */
     int64_t opened_ms; /* clock_ms () then */
-    uint64_t pass;     /* counts transactions */
+    uint64_t number;   /* counts passes */
     target_set_t targets;
     uint64_t retired; /* since the opening */
     atomic_bool full;
     int64_t room_next_ms; /* when to look for room again */
     int64_t committed_ms;
     MDB_txn *reader; /* the reading thread's, reset between reads */
-};
 
-/* One transaction in the making. */
-typedef struct {
-    journal_t *journal;
-    MDB_txn *txn;
-    MDB_cursor *log, *seen;
-    state_t state; /* becomes the journal's with the commit */
-    bool may_store;
-    size_t stored;
-    uint64_t removed;
-} pass_t;
+    pthread_mutex_t lock; /* of all that follows: the writer's, and a reader's of what is open */
+    wal_t *wal;
+    uint64_t generation; /* of the frames that are being written */
+    pass_t pass;         /* the one that appends share */
+    atomic_bool unsaved; /* it has what only the write-ahead file has otherwise */
+    int64_t begun_ms;    /* when the first of that was stored, or a checkpoint failed last */
+};
 
 /* journal_pass.c: begins and ends a transaction; 0 or an LMDB error. A pass that began must be
  * committed or aborted. touched: an upper bound of the targets that it will touch. */
 int pass_begin(pass_t *self, journal_t *journal, size_t touched, int64_t now_ms);
 store_commit_t pass_commit(pass_t *self);
 void pass_abort(pass_t *self);
+/* Goes on with an open one: TOUCHED more targets, a later time. */
+void pass_extend(pass_t *self, size_t touched, int64_t now_ms);
 /* Appends a record, giving it its sequence. */
 int pass_store(pass_t *self, record_t *record);
 /* The range of a target, to read and change until the commit. */
 int pass_target(pass_t *self, const uuid_t7 *target, range_row_t **range);
+/* A copy of it; MDB_NOTFOUND when the target has none. */
+int pass_range(const pass_t *self, const uuid_t7 *target, range_row_t *range);
+/* Reads a range that lies in the tables; MDB_NOTFOUND with an empty one when there is none. */
+int range_read(const journal_t *journal, MDB_txn *txn, const uuid_t7 *target, range_row_t *range);
+/* Reads the state; MDB_NOTFOUND with that of an empty journal when there is none. */
+int state_read(MDB_txn *txn, MDB_dbi meta, state_t *state);
 
 /* journal_seen.c: decides about one entry and stores it when it is new. */
 int seen_judge(pass_t *pass, journal_entry_t *entry);
+/* Stores one again that was judged to be new. */
+int seen_restore(pass_t *pass, journal_entry_t *entry);
 /* Removes at most STEPS expired ids and as many keys; adds to pass->removed. */
 int seen_prune(pass_t *pass, size_t steps);
 
 /* journal_retention.c: removes at most STEPS records that are too old or too many. */
 int retention_step(pass_t *pass, size_t steps);
+
+/* journal_replay.c: puts an entry that was stored into the frame in the making. */
+void replay_note(wal_t *wal, const journal_entry_t *entry);
+/* Applies the frames of the generation after the pass's to it; 0, an LMDB error, or MDB_CORRUPTED
+ * when they do not continue it. Adds to *count. */
+int replay_apply(pass_t *pass, wal_t *wal, uint64_t *count);
 
 /* Key of a number. */
 static inline uint64_t journal_key(uint64_t number)

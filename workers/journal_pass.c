@@ -15,29 +15,55 @@ static uint64_t s_running(const journal_t *journal, int64_t now_ms)
     return running > journal->state.running_ms ? running : journal->state.running_ms;
 }
 
-static void s_make_room(target_set_t *set, size_t touched)
+static target_slot_t *s_slot(const target_set_t *set, uint64_t number, const uuid_t7 *target)
 {
+    uint64_t hash;
+    memcpy(&hash, target->bytes + UUID_BYTES - sizeof hash, sizeof hash);
+    hash *= 0x9e3779b97f4a7c15u;
+    for (size_t i = hash >> 32;; i++) {
+        target_slot_t *slot = &set->slots[i & (set->room - 1)];
+        if (slot->pass != number || uuid_eq(&slot->target, target))
+            return slot;
+    }
+}
+
+/* Room for TOUCHED targets beside those that the pass has. */
+static void s_make_room(target_set_t *set, size_t touched, uint64_t number)
+{
+    target_set_t old = *set;
     size_t room = set->room ? set->room : 1024;
-    while (room < 2 * touched)
+    while (room < 2 * (set->used_len + touched))
         room *= 2;
-    set->used_len = 0;
     if (room == set->room)
         return;
-    free(set->slots);
-    free(set->used);
+    *set = (target_set_t){.room = room, .used_len = old.used_len};
     set->slots = calloc(room, sizeof *set->slots);
     set->used = calloc(room, sizeof *set->used);
     if (!set->slots || !set->used)
         abort();
-    set->room = room;
+    for (size_t i = 0; i < old.used_len; i++) {
+        set->used[i] = s_slot(set, number, &old.used[i]->target);
+        *set->used[i] = *old.used[i];
+    }
+    free(old.slots);
+    free(old.used);
+}
+
+void pass_extend(pass_t *self, size_t touched, int64_t now_ms)
+{
+    journal_t *journal = self->journal;
+    uint64_t running_ms = s_running(journal, now_ms);
+    if (running_ms > self->state.running_ms)
+        self->state.running_ms = running_ms;
+    s_make_room(&journal->targets, touched, journal->number);
 }
 
 int pass_begin(pass_t *self, journal_t *journal, size_t touched, int64_t now_ms)
 {
     *self = (pass_t){.journal = journal, .state = journal->state};
-    self->state.running_ms = s_running(journal, now_ms);
-    s_make_room(&journal->targets, touched);
-    journal->pass++;
+    journal->number++;
+    journal->targets.used_len = 0;
+    pass_extend(self, touched, now_ms);
     int rc = mdb_txn_begin(journal->env, NULL, 0, &self->txn);
     if (rc == 0)
         rc = mdb_cursor_open(self->txn, journal->table[TABLE_LOG], &self->log);
@@ -84,7 +110,8 @@ static int s_put_state(pass_t *self)
     const state_t *state = &self->state;
     state_row_t row = {htole64(state->running_ms), htole64(state->first_log),
                        htole64(state->next_log),   htole64(state->pruned_log),
-                       htole64(state->keys),       htole64(state->bytes)};
+                       htole64(state->keys),       htole64(state->bytes),
+                       htole64(state->generation)};
     MDB_val key = {5, "state"}, value = {sizeof row, &row};
     return mdb_put(self->txn, self->journal->table[TABLE_META], &key, &value, 0);
 }
@@ -109,46 +136,68 @@ store_commit_t pass_commit(pass_t *self)
         store_fail(journal->store, "commit", 0);
     if (went == STORE_OK) {
         journal->state = self->state;
-        metric_add(METRIC_commits_total, 1);
-        metric_observe_us(METRIC_commit_seconds, clock_us() - began_us);
+        metric_observe_us(METRIC_checkpoint_seconds, clock_us() - began_us);
     }
     return went;
 }
 
-static int s_load_target(pass_t *self, target_slot_t *slot)
+int range_read(const journal_t *journal, MDB_txn *txn, const uuid_t7 *target, range_row_t *range)
 {
-    MDB_val key = {UUID_BYTES, slot->target.bytes}, value;
-    int rc = mdb_get(self->txn, self->journal->table[TABLE_TARGETS], &key, &value);
-    slot->range = (range_row_t){1, 0, 0};
-    if (rc == MDB_NOTFOUND)
-        return 0;
-    if (rc == 0 && value.mv_size == sizeof(range_row_t)) {
-        range_row_t row;
-        memcpy(&row, value.mv_data, sizeof row);
-        slot->range = (range_row_t){le64toh(row.first), le64toh(row.last), le64toh(row.last_log)};
-    }
-    return rc == 0 && value.mv_size != sizeof(range_row_t) ? MDB_CORRUPTED : rc;
+    MDB_val key = {UUID_BYTES, (void *)target->bytes}, value;
+    int rc = mdb_get(txn, journal->table[TABLE_TARGETS], &key, &value);
+    *range = (range_row_t){1, 0, 0};
+    if (rc != 0)
+        return rc;
+    range_row_t row;
+    if (value.mv_size != sizeof row)
+        return MDB_CORRUPTED;
+    memcpy(&row, value.mv_data, sizeof row);
+    *range = (range_row_t){le64toh(row.first), le64toh(row.last), le64toh(row.last_log)};
+    return 0;
 }
 
 int pass_target(pass_t *self, const uuid_t7 *target, range_row_t **range)
 {
-    target_set_t *set = &self->journal->targets;
-    uint64_t hash;
-    memcpy(&hash, target->bytes + UUID_BYTES - sizeof hash, sizeof hash);
-    hash *= 0x9e3779b97f4a7c15u;
-    for (size_t i = hash >> 32;; i++) {
-        target_slot_t *slot = &set->slots[i & (set->room - 1)];
-        *range = &slot->range;
-        if (slot->pass != self->journal->pass) {
-            assert(set->used_len < set->room / 2);
-            slot->pass = self->journal->pass;
-            slot->target = *target;
-            set->used[set->used_len++] = slot;
-            return s_load_target(self, slot);
-        }
-        if (uuid_eq(&slot->target, target))
-            return 0;
-    }
+    journal_t *journal = self->journal;
+    target_set_t *set = &journal->targets;
+    target_slot_t *slot = s_slot(set, journal->number, target);
+    *range = &slot->range;
+    if (slot->pass == journal->number)
+        return 0;
+    assert(set->used_len < set->room / 2);
+    slot->pass = journal->number;
+    slot->target = *target;
+    set->used[set->used_len++] = slot;
+    int rc = range_read(journal, self->txn, target, &slot->range);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int pass_range(const pass_t *self, const uuid_t7 *target, range_row_t *range)
+{
+    const journal_t *journal = self->journal;
+    const target_slot_t *slot = s_slot(&journal->targets, journal->number, target);
+    if (slot->pass != journal->number)
+        return range_read(journal, self->txn, target, range);
+    *range = slot->range;
+    return 0;
+}
+
+int state_read(MDB_txn *txn, MDB_dbi meta, state_t *state)
+{
+    MDB_val key = {5, "state"}, value;
+    state_row_t row = {0};
+    int rc = mdb_get(txn, meta, &key, &value);
+    *state = (state_t){.first_log = 1, .next_log = 1, .pruned_log = 1};
+    if (rc != 0)
+        return rc;
+    /* Before schema 3 there was no generation. */
+    if (value.mv_size != sizeof row && value.mv_size != offsetof(state_row_t, generation))
+        return MDB_CORRUPTED;
+    memcpy(&row, value.mv_data, value.mv_size);
+    *state = (state_t){le64toh(row.running_ms), le64toh(row.first_log), le64toh(row.next_log),
+                       le64toh(row.pruned_log), le64toh(row.keys),      le64toh(row.bytes),
+                       le64toh(row.generation)};
+    return 0;
 }
 
 static int s_put_place(pass_t *self, const record_t *record, uint64_t log)

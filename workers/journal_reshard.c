@@ -117,6 +117,9 @@ static int s_open_from(reshard_t *self, unsigned shard)
     const journal_reshard_t *options = self->options;
     from_t *from = &self->from[shard];
     s_path(path, options->from, options->kind, shard);
+    int unsaved = journal_unsaved(path, self->err, self->err_size);
+    if (unsaved < 0 || (unsaved && journal_recover(path, self->err, self->err_size) != 0))
+        return -1;
     if (source_open(&from->source, path, self->err, self->err_size) != 0)
         return -1;
     const journal_facts_t *facts = &from->source.facts;
@@ -189,7 +192,10 @@ static int s_open_to(reshard_t *self, unsigned shard, uint64_t map_bytes)
     if (!to->journal)
         return -1;
     uint64_t log = s_first_log(self);
-    to->journal->state = (state_t){.first_log = log, .next_log = log, .pruned_log = log};
+    to->journal->state = (state_t){.first_log = log,
+                                   .next_log = log,
+                                   .pruned_log = log,
+                                   .generation = to->journal->state.generation};
     return s_begin(to) == 0 ? 0 : s_say(self, "a new journal cannot be written");
 }
 

@@ -34,6 +34,14 @@ typedef struct {
 /* What the journal at PATH says of itself. 0, or -1 with the reason in err. */
 int journal_facts(const char *path, journal_facts_t *facts, char *err, size_t err_size);
 
+/* Whether the write-ahead file of the journal at PATH has messages that its tables do not have yet:
+ * 1 or 0, or -1 with the reason in err. May be asked beside a running worker, which changes it
+ * within JOURNAL_CHECKPOINT_MS. */
+int journal_unsaved(const char *path, char *err, size_t err_size);
+/* Takes such messages over into the tables, as the next start of the worker would. The caller holds
+ * the shard's lock. 0, or -1 with the reason in err. */
+int journal_recover(const char *path, char *err, size_t err_size);
+
 /* Adds what the journal at PATH holds to CENSUS, checking on the way that each record is where its
  * target's index and chain look for it. 0, or -1 with the reason in err. */
 int journal_census(const char *path, journal_census_t *census, char *err, size_t err_size);

@@ -86,8 +86,25 @@ static int s_store(pass_t *pass, journal_entry_t *entry, bool replaces_key)
         rc = s_put_key(pass, entry, replaces_key);
     if (rc == 0)
         rc = pass_store(pass, &entry->record);
+    if (rc == 0)
+        replay_note(pass->journal->wal, entry);
     entry->outcome = JOURNAL_STORED;
     return rc;
+}
+
+int seen_restore(pass_t *pass, journal_entry_t *entry)
+{
+    key_row_t ignored;
+    entry->answer.log = pass->state.next_log;
+    answer_row_t row = s_row(&entry->answer);
+    MDB_val id = {UUID_BYTES, entry->record.id.bytes}, value = {sizeof row, &row};
+    int rc = mdb_cursor_put(pass->seen, &id, &value, 0);
+    if (rc == 0 && entry->dedupe.len > 0) {
+        rc = s_get(pass, TABLE_KEYS, entry->dedupe, &ignored, sizeof ignored);
+        if (rc == 0 || rc == MDB_NOTFOUND)
+            rc = s_put_key(pass, entry, rc == 0);
+    }
+    return rc ? rc : pass_store(pass, &entry->record);
 }
 
 static int s_judge_key(pass_t *pass, journal_entry_t *entry)

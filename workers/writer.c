@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TEND_MS = 1000, INSPECT_MS = 10000 };
+enum { TEND_MS = 1000, INSPECT_MS = 10000, MS_NS = 1000000, S_NS = 1000000000 };
 
 struct writer {
     journal_t *journal;
@@ -45,13 +45,16 @@ static void s_inspect(writer_t *self, int64_t now_ms)
     self->retired = state.retired;
 }
 
-/* Waits for a drain; false when there is none yet, after TEND_MS or at once when more is to be
- * tended. The lock is held. */
+/* Waits for a drain; false when there is none and the journal is to be tended, at once when there
+ * is more of that. The lock is held. */
 static bool s_wait(writer_t *self, bool at_once)
 {
     struct timespec until;
+    int64_t wait_ms = journal_is_saved(self->journal) ? TEND_MS : JOURNAL_CHECKPOINT_MS;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += TEND_MS / 1000;
+    int64_t ns = until.tv_nsec + wait_ms * MS_NS;
+    until.tv_sec += ns / S_NS;
+    until.tv_nsec = ns % S_NS;
     int rc = 0;
     while (!self->given && !self->stop && !at_once && rc != ETIMEDOUT)
         rc = pthread_cond_timedwait(&self->wake, &self->lock, &until);
@@ -71,6 +74,7 @@ static void *s_run(void *arg)
             uint64_t one = 1;
             if (write(self->fd, &one, sizeof one) != sizeof one)
                 log_fatal(EXIT_FAULT, "writer.wake", "errno=%d", errno);
+            journal_checkpoint(self->journal, clock_ms());
         } else if (!self->stop) {
             pthread_mutex_unlock(&self->lock);
             more = journal_tend(self->journal, clock_ms());
@@ -81,6 +85,7 @@ static void *s_run(void *arg)
         pthread_mutex_lock(&self->lock);
     }
     pthread_mutex_unlock(&self->lock);
+    journal_finish(self->journal);
     return NULL;
 }
 

@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/secret.h"
 #include "common/store/store.h"
+#include "workers/journal_reshard.h"
 #include "workers/store/manifest.h"
 #include "workers/store/verbs.h"
 
@@ -21,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RESERVE_BYTES = 64 << 20, KEY_BYTES = 256 };
+enum { RESERVE_BYTES = 64 << 20, KEY_BYTES = 256, SETTLE_MS = 10000, LOOK_MS = 10 };
 
 typedef int (*each_fn)(const place_t *self, const char *to, const char *name, json_t *manifest);
 
@@ -93,9 +94,40 @@ static int s_check_room(const place_t *self, const char *to, json_t *manifest)
                         (unsigned long long)(needs + RESERVE_BYTES) >> 20);
 }
 
+/* Takes over what a worker that is not there any more left in the write-ahead file. */
+static int s_recover(const place_t *self, const char *from, char *err, size_t err_size)
+{
+    char path[PLACE_PATH + 8];
+    snprintf(path, sizeof path, "%s.lock", from);
+    int lock = place_try_lock(self, path);
+    if (lock < 0)
+        return 0;
+    int rc = journal_recover(from, err, err_size);
+    close(lock);
+    return rc;
+}
+
+/* What was answered is in the tables before they are copied: a worker sees to that in a moment. */
+static int s_settle(const place_t *self, const char *from, char *err, size_t err_size)
+{
+    int unsaved = 1;
+    for (int64_t until_ms = clock_ms() + SETTLE_MS; clock_ms() < until_ms;) {
+        unsaved = journal_unsaved(from, err, err_size);
+        if (unsaved <= 0)
+            return unsaved;
+        if (s_recover(self, from, err, err_size) != 0)
+            return -1;
+        usleep(LOOK_MS * 1000);
+    }
+    snprintf(err, err_size, "%s: its worker cannot commit its last messages: free room on the disk",
+             from);
+    return -1;
+}
+
 static int s_copy(const place_t *self, const char *to, const char *name, json_t *manifest)
 {
-    char from[PLACE_PATH], copy[PLACE_PATH], err[1024], time[32];
+    bool journal = strcmp(name, "directory") != 0;
+    char from[PLACE_PATH], copy[PLACE_PATH], err[PLACE_PATH + 200], time[32];
     store_sum_t sum;
     if (place_bytes(self->data, name) == 0) {
         json_t *missing = json_object_get(manifest, "missing");
@@ -108,15 +140,15 @@ static int s_copy(const place_t *self, const char *to, const char *name, json_t 
     place_path(from, self->data, name);
     place_path(copy, to, name);
     int64_t wall_ms = clock_wall_ms();
-    if (store_copy(from, copy, &sum, err, sizeof err) != 0 ||
+    if ((journal && s_settle(self, from, err, sizeof err) != 0) ||
+        store_copy(from, copy, &sum, err, sizeof err) != 0 ||
         manifest_add(manifest, to, name, wall_ms, &sum, err, sizeof err) != 0)
         return place_refuse(self, "%s; %s is no backup: delete it", err, to);
     const json_t *stores = json_object_get(manifest, "stores");
     const json_t *entry = json_array_get(stores, json_array_size(stores) - 1);
     place_time(wall_ms, false, time);
     place_say(self, "%-14s as of %s, %lld %s, copied and compared", name, time,
-              (long long)manifest_rows(entry),
-              strcmp(name, "directory") == 0 ? "tokens" : "messages");
+              (long long)manifest_rows(entry), journal ? "messages" : "tokens");
     return PLACE_DONE;
 }
 

@@ -80,16 +80,22 @@ static void s_give(const place_t *self, int fd)
         fprintf(stderr, "posternctl: cannot change the owner of a file: %s\n", strerror(errno));
 }
 
+static int s_open_lock(const place_t *self, const char *path)
+{
+    bool made = access(path, F_OK) != 0;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0 && made)
+        s_give(self, fd);
+    return fd;
+}
+
 int place_lock(const place_t *self, const char *path)
 {
     char holder[16] = "";
-    bool made = access(path, F_OK) != 0;
     /* The descriptor stays open: it carries the lock. */
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = s_open_lock(self, path);
     if (fd < 0)
         return place_refuse(self, "cannot lock %s: %s", path, strerror(errno));
-    if (made)
-        s_give(self, fd);
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
         return PLACE_DONE;
     ssize_t len = pread(fd, holder, sizeof holder - 1, 0);
@@ -97,6 +103,16 @@ int place_lock(const place_t *self, const char *path)
     close(fd);
     return place_refuse(self, "%s is held by a running process%s%s: stop it first", path,
                         *holder ? ", pid " : "", holder);
+}
+
+int place_try_lock(const place_t *self, const char *path)
+{
+    int fd = s_open_lock(self, path);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
 }
 
 int place_lock_self(const place_t *self)

@@ -41,6 +41,9 @@ bool place_exists(const char *directory, const char *name);
 
 /* Locks PATH for the life of this process. 0, or PLACE_REFUSED after it has said who holds it. */
 int place_lock(const place_t *self, const char *path);
+/* The same for a while, in silence: a descriptor to close, or -1 when it is held. A lock that was
+ * never made is nobody's: it is made. */
+int place_try_lock(const place_t *self, const char *path);
 /* The lock that backup, restore and reshard keep each other out with. */
 int place_lock_self(const place_t *self);
 /* Every *.lock in DIRECTORY. */

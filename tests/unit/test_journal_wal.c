@@ -1,0 +1,274 @@
+/* What lies between a journal's tables and its write-ahead file. */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include "child.h"
+#include "scratch.h"
+#include "workers/journal_reshard.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { START = 1000000, WALL = 1700000000 };
+
+static char s_path[SCRATCH], s_err[1024];
+static int64_t s_now;
+
+static journal_options_t s_options(void)
+{
+    return (journal_options_t){.path = s_path,
+                               .kind = "channel",
+                               .shards = 2,
+                               .map_bytes = 64 << 20,
+                               .keys = 1000,
+                               .retention_ms = 86400000};
+}
+
+static journal_t *s_open(void)
+{
+    journal_options_t options = s_options();
+    journal_t *journal = journal_open(&options, s_now, s_err, sizeof s_err);
+    if (!journal)
+        fail_msg("%s", s_err);
+    return journal;
+}
+
+static uuid_t7 s_uuid(unsigned number)
+{
+    uuid_t7 id = {{0}};
+    memcpy(id.bytes + 8, &number, sizeof number);
+    return id;
+}
+
+/* An odd id has a key of its own. */
+static journal_outcome_t s_append(journal_t *journal, unsigned id, char hash)
+{
+    static char key[32];
+    journal_entry_t entry = {.record = {.op = 1,
+                                        .method = 4,
+                                        .flags = RECORD_MESSAGE,
+                                        .time_ms = WALL + id,
+                                        .id = s_uuid(id & 0xffff),
+                                        .user = s_uuid(77),
+                                        .target = s_uuid(id % 3),
+                                        .name = slice_of("Ann"),
+                                        .access = slice_of("builds"),
+                                        .body = slice_of("{\"text\":\"kept\"}")},
+                             .answer = {.answer = 1}};
+    journal_entry_t *list = &entry;
+    snprintf(key, sizeof key, "key %u", id & 0xffff);
+    if (id % 2) {
+        entry.dedupe = slice(key, sizeof key);
+        memset(entry.hash, hash, sizeof entry.hash);
+        entry.record.id = s_uuid(id);
+    }
+    journal_append(journal, &list, 1, s_now);
+    return entry.outcome;
+}
+
+static bool s_count(void *arg, uint64_t log, const record_t *record)
+{
+    unsigned *count = arg;
+    (void)log;
+    assert_true(slice_is(record->body, "{\"text\":\"kept\"}"));
+    assert_int_equal(record->sequence, *count + 1);
+    ++*count;
+    return true;
+}
+
+static unsigned s_read(journal_t *journal, unsigned target)
+{
+    unsigned count = 0;
+    journal_range_t range;
+    uuid_t7 id = s_uuid(target);
+    journal_read(journal, &id, 0, &range, s_count, &count);
+    assert_int_equal(range.last, count);
+    return count;
+}
+
+/* A process that appends COUNT and dies without another word. */
+static void s_append_and_die(void *arg)
+{
+    journal_t *journal = s_open();
+    for (unsigned id = 0; id < *(unsigned *)arg; id++)
+        if (s_append(journal, id, 'h') != JOURNAL_STORED)
+            _exit(1);
+    _exit(0);
+}
+
+static void s_die_after(unsigned count)
+{
+    char text[4096];
+    assert_int_equal(child_run(s_append_and_die, &count, text, sizeof text), 0);
+}
+
+static void test_what_is_not_committed_is_read(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    for (unsigned id = 0; id < 300; id++)
+        assert_int_equal(s_append(journal, id, 'h'), JOURNAL_STORED);
+    assert_false(journal_is_saved(journal));
+    assert_int_equal(s_read(journal, 0), 100);
+    journal_checkpoint(journal, s_now + JOURNAL_CHECKPOINT_MS - 1);
+    assert_false(journal_is_saved(journal));
+    journal_checkpoint(journal, s_now + JOURNAL_CHECKPOINT_MS);
+    assert_true(journal_is_saved(journal));
+    assert_int_equal(s_read(journal, 0), 100);
+    assert_int_equal(s_append(journal, 300, 'h'), JOURNAL_STORED);
+    assert_int_equal(s_read(journal, 0), 101);
+    assert_int_equal(s_read(journal, 9), 0);
+    journal_close(&journal);
+}
+
+static void test_ids_keys_and_the_clock_outlive_the_process(void **state)
+{
+    (void)state;
+    s_die_after(60);
+    s_now += 77;
+    journal_t *journal = s_open();
+    for (unsigned id = 0; id < 60; id++) {
+        assert_int_equal(s_append(journal, id, 'h'), JOURNAL_RESENT);
+        if (id % 2) { /* another id with the key */
+            assert_int_equal(s_append(journal, id + 0x10000, 'h'), JOURNAL_REPLAYED);
+            assert_int_equal(s_append(journal, id + 0x10000, 'x'), JOURNAL_REUSED);
+        }
+    }
+    journal_state_t is;
+    journal_inspect(journal, &is);
+    assert_int_equal(is.records, 60);
+    assert_int_equal(is.keys, 30);
+    assert_int_equal(s_read(journal, 2), 20);
+    /* They expire as if nothing had happened. */
+    s_now += JOURNAL_KEY_MS;
+    while (journal_tend(journal, s_now))
+        continue;
+    journal_inspect(journal, &is);
+    assert_int_equal(is.keys, 0);
+    assert_int_equal(s_append(journal, 1, 'h'), JOURNAL_STORED);
+    journal_close(&journal);
+}
+
+/* Each process finds what all before it left, whether it had come to commit or not. */
+static void test_one_death_after_another(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    journal_close(&journal);
+    for (unsigned round = 1; round <= 5; round++) {
+        int status = 1;
+        unsigned count = 10 * round;
+        pid_t pid = fork();
+        if (pid == 0) {
+            journal = s_open();
+            for (unsigned id = 10 * (round - 1); id < count; id++) {
+                if (s_append(journal, id, 'h') != JOURNAL_STORED)
+                    _exit(1);
+                if (id % 4 == 0)
+                    journal_checkpoint(journal, s_now += JOURNAL_CHECKPOINT_MS);
+            }
+            _exit(0);
+        }
+        waitpid(pid, &status, 0);
+        assert_int_equal(status, 0);
+    }
+    journal = s_open();
+    for (unsigned target = 0; target < 3; target++)
+        assert_int_equal(s_read(journal, target), target < 2 ? 17 : 16);
+    journal_close(&journal);
+}
+
+static void s_copy(const char *from, const char *to)
+{
+    char line[2 * SCRATCH + 64];
+    snprintf(line, sizeof line, "cp %s/%s %s/%s", s_path, from, s_path, to);
+    assert_int_equal(system(line), 0);
+}
+
+static void s_refuses(const char *reason)
+{
+    journal_options_t options = s_options();
+    assert_null(journal_open(&options, s_now, s_err, sizeof s_err));
+    if (!strstr(s_err, reason) || !strstr(s_err, s_path))
+        fail_msg("said %s", s_err);
+}
+
+/* Of two files that belong together one was put back from elsewhere. */
+static void test_files_that_do_not_belong_together(void **state)
+{
+    (void)state;
+    s_die_after(5);
+    s_copy("data.mdb", "old.mdb");
+    s_copy("wal", "old.wal");
+    journal_t *journal = s_open(); /* takes the five over */
+    journal_close(&journal);
+    s_copy("data.mdb", "new.mdb");
+    s_die_after(0);
+    journal = s_open();
+    assert_int_equal(s_append(journal, 100, 'h'), JOURNAL_STORED);
+    journal_close(&journal);
+    s_copy("old.mdb", "data.mdb");
+    s_refuses("is newer than data.mdb beside it");
+    /* The file that the tables have taken over long ago says nothing to them. */
+    s_copy("new.mdb", "data.mdb");
+    s_copy("old.wal", "wal");
+    journal = s_open();
+    assert_int_equal(s_read(journal, 0) + s_read(journal, 1) + s_read(journal, 2), 5);
+    journal_close(&journal);
+    /* A generation that fits, over tables that are others. */
+    assert_int_equal(unlink(strcat(strcpy(s_err, s_path), "/wal")), 0);
+    assert_int_equal(unlink(strcat(strcpy(s_err, s_path), "/data.mdb")), 0);
+    s_die_after(3);
+    s_copy("old.wal", "wal"); /* of another journal: none of ours */
+    journal = s_open();
+    assert_int_equal(s_read(journal, 0), 0);
+    journal_close(&journal);
+}
+
+static void test_tools_see_and_recover_it(void **state)
+{
+    (void)state;
+    journal_census_t census = {0};
+    s_die_after(10);
+    assert_int_equal(journal_unsaved(s_path, s_err, sizeof s_err), 1);
+    assert_int_equal(journal_census(s_path, &census, s_err, sizeof s_err), 0);
+    assert_int_equal(census.records, 0);
+    assert_int_equal(journal_recover(s_path, s_err, sizeof s_err), 0);
+    assert_int_equal(journal_unsaved(s_path, s_err, sizeof s_err), 0);
+    assert_int_equal(journal_census(s_path, &census, s_err, sizeof s_err), 0);
+    assert_int_equal(census.records, 10);
+    assert_int_equal(census.keys, 5);
+}
+
+static int s_setup(void **state)
+{
+    (void)state;
+    scratch_make(s_path);
+    s_now = START;
+    return 0;
+}
+
+static int s_teardown(void **state)
+{
+    (void)state;
+    scratch_remove(s_path);
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, s_setup, s_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_not_committed_is_read), TEST(ids_keys_and_the_clock_outlive_the_process),
+        TEST(one_death_after_another),       TEST(files_that_do_not_belong_together),
+        TEST(tools_see_and_recover_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,78 @@
+/* The write-ahead file of a journal: what was stored since the engine's last commit, in frames of
+ * which each is durable when wal_write returns. One write that goes past the page cache and waits
+ * for the disk costs a fifth of a commit of the engine, which therefore commits rarely, behind it.
+ *
+ * The file has a fixed size, is written from its start on again and again, and never grows: the
+ * disk cannot be too full for a frame. Frames belong to a generation, which begins at the start of
+ * the file; the engine remembers the last generation that its own commit covers, so that an older
+ * frame that still lies in the file is nobody's.
+ *
+ * Layout, numbers little-endian: frames on blocks of WAL_BLOCK bytes, so that a torn write cannot
+ * damage the frame before; each a header (wal.c), then entries, each its length (4) and its bytes.
+ * The checksum is XXH3 (64 bits), seeded with the journal's UUID: another journal's frames are
+ * none.
+ *
+ * Threading: one thread at a time. Files: mode 0600. */
+#ifndef POSTERN_WAL_H
+#define POSTERN_WAL_H
+
+#include "common/base/slice.h"
+#include "common/base/uuid.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct wal wal_t;
+
+enum {
+    WAL_BLOCK = 4096,
+    WAL_LEAST = 32 << 10, /* bytes of a file */
+    WAL_MOST = 16 << 20,
+};
+
+typedef struct {
+    uint64_t generation;
+    uint32_t number;                /* of the frame in its generation, from 0 */
+    uint32_t entries;               /* from 1 */
+    uint64_t running_ms, first_log; /* the engine's: its clock, and where the first entry goes */
+} wal_frame_t;
+
+/* Opens PATH, or makes it empty; reads nothing yet. BYTES: its size from wal_begin on. NULL with
+ * the reason in err. */
+wal_t *wal_open(const char *path, const uuid_t7 *journal, size_t bytes, char *err, size_t err_size);
+void wal_close(wal_t **self_p);
+
+/* The first frame in the file, of whatever generation; false when there is none. */
+bool wal_first(wal_t *self, wal_frame_t *frame);
+
+/* Calls EACH for the entries of a generation, in order, until what follows is no frame of it; ends
+ * early with what EACH returned when that is not 0. Returns 0 or that. The entry is valid during
+ * the call. */
+typedef int (*wal_each_fn)(void *arg, const wal_frame_t *frame, slice_t entry);
+int wal_replay(wal_t *self, uint64_t generation, wal_each_fn each, void *arg);
+
+/* Makes the file ready for frames: its size, with every block allocated and written once. 0, or -1
+ * with the reason in err. */
+int wal_begin(wal_t *self, char *err, size_t err_size);
+
+/* Frames from here on are of GENERATION and begin at the start of the file. */
+void wal_restart(wal_t *self, uint64_t generation);
+
+/* A frame in the making, empty at first: wal_add gives room for LEN bytes of an entry, valid until
+ * the next call; NULL when the file has no room for it, then wal_write will say WAL_FULL. */
+void *wal_add(wal_t *self, size_t len);
+void wal_drop(wal_t *self); /* forgets it */
+
+typedef enum {
+    WAL_OK,     /* durable */
+    WAL_FULL,   /* no room for it: nothing of it counts */
+    WAL_FAILED, /* errno says why; whether it is durable is unknown: fail-stop */
+} wal_write_t;
+/* Writes the frame in the making, which must have an entry, and empties it in any case. */
+wal_write_t wal_write(wal_t *self, uint64_t running_ms, uint64_t first_log);
+
+/* Bytes of the file that frames of this generation have taken. */
+size_t wal_used(const wal_t *self);
+
+#endif
