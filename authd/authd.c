@@ -144,6 +144,7 @@ authd_t *authd_new(const conf_start_t *start)
     snprintf(self->name, sizeof self->name, "authd-%u", start->index);
     self->directory = s_open_directory(start);
     self->view = view_new(self->directory);
+    view_remember(self->view);
     self->judge = (judge_t){.limiter = limiter_new(),
                             .rate = conf_uint(start->conf, SET_authd_rate),
                             .burst = conf_uint(start->conf, SET_authd_burst)};

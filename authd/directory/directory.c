@@ -5,11 +5,16 @@
 #include "common/monitor/monitor.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-enum { SCHEMA = 1 };
+enum { SCHEMA = 2 };
+
+/* Row of meta, from schema 2 on: the number of the last commit that changed more than usage. */
+static const char s_version[] = "version";
 
 static int s_open_tables(directory_t *self, char *err, size_t err_size)
 {
@@ -71,6 +76,14 @@ static bool s_exists(const char *path)
     return access(file, F_OK) == 0;
 }
 
+/* A directory without a version is as one that never changed. But a writer that does not raise it
+ * may not write beside readers that go by it, so it refuses the newer schema. */
+static int s_migrate(MDB_txn *txn, unsigned from, void *arg)
+{
+    (void)txn, (void)arg;
+    return from == 1 ? 0 : -1;
+}
+
 directory_t *directory_open(const directory_options_t *options, char *err, size_t err_size)
 {
     bool fresh = !options->read_only && !s_exists(options->path);
@@ -82,7 +95,8 @@ directory_t *directory_open(const directory_options_t *options, char *err, size_
                              .schema = SCHEMA,
                              .tables = TABLE_COUNT,
                              .map_bytes = options->map_bytes,
-                             .read_only = options->read_only};
+                             .read_only = options->read_only,
+                             .migrate = s_migrate};
     self->key = master_key_load(options->key_path, fresh, err, err_size);
     if (self->key)
         self->store = store_open(&store, err, err_size);
@@ -149,9 +163,35 @@ void view_destroy(view_t **self_p)
         return;
     assert(self->magic == VIEW_MAGIC && !self->writing);
     mdb_txn_abort(self->txn);
+    rows_destroy(&self->rows);
     self->magic = 0;
     free(self);
     *self_p = NULL;
+}
+
+void view_remember(view_t *self)
+{
+    assert(self->magic == VIEW_MAGIC && !self->writing && !self->live && !self->rows);
+    self->rows = rows_new();
+}
+
+static uint64_t s_read_version(view_t *self)
+{
+    uint64_t version = 0;
+    MDB_val key = {sizeof s_version - 1, (void *)s_version}, value;
+    int rc = mdb_get(self->txn, self->directory->tables[TABLE_meta], &key, &value);
+    if (rc == 0 && value.mv_size == sizeof version)
+        memcpy(&version, value.mv_data, sizeof version);
+    else if (rc != MDB_NOTFOUND)
+        store_fail(self->directory->store, "version", rc ? rc : MDB_CORRUPTED);
+    return le64toh(version);
+}
+
+static int s_put_version(view_t *self)
+{
+    uint64_t version = htole64(mdb_txn_id(self->txn));
+    MDB_val key = {sizeof s_version - 1, (void *)s_version}, value = {sizeof version, &version};
+    return mdb_put(self->txn, self->directory->tables[TABLE_meta], &key, &value, 0);
 }
 
 void view_renew(view_t *self)
@@ -162,6 +202,8 @@ void view_renew(view_t *self)
     if (rc != 0)
         store_fail(self->directory->store, "renew a reading transaction", rc);
     self->live = true;
+    if (self->rows)
+        rows_renew(self->rows, s_read_version(self));
 }
 
 void view_release(view_t *self)
@@ -194,7 +236,10 @@ int view_commit(view_t **self_p)
     view_t *self = *self_p;
     assert(self->magic == VIEW_MAGIC && self->writing);
     store_commit_t outcome = STORE_FULL;
-    if (self->full)
+    int rc = self->changed && !self->full ? s_put_version(self) : 0;
+    if (rc != 0 && store_failure(rc) != STORE_FULL)
+        store_fail(self->directory->store, "version", rc);
+    if (self->full || rc != 0)
         mdb_txn_abort(self->txn);
     else
         outcome = store_commit(self->directory->store, self->txn);

@@ -40,6 +40,9 @@ void directory_inspect(directory_t *self);
 
 /* A reading view, released at first. */
 view_t *view_new(directory_t *directory);
+/* From here on it remembers where rows lie (rows.h): for who reads the same ones again and again.
+ */
+void view_remember(view_t *self);
 void view_destroy(view_t **self_p);
 void view_renew(view_t *self);
 void view_release(view_t *self);

@@ -70,6 +70,8 @@ bool table_get(view_t *view, table_t table, slice_t key, slice_t *value)
     s_check(view);
     if (key.len == 0 || key.len > KEY_MOST || view->full)
         return false;
+    if (view->rows && rows_find(view->rows, table, key, value))
+        return true;
     MDB_val k = s_val(key), v;
     int rc = view->writing ? mdb_cursor_get(s_near(view, table), &k, &v, MDB_SET)
                            : mdb_get(view->txn, view->directory->tables[table], &k, &v);
@@ -80,13 +82,22 @@ bool table_get(view_t *view, table_t table, slice_t key, slice_t *value)
         return false;
     }
     *value = s_slice(&v);
+    if (view->rows)
+        rows_keep(view->rows, table, key, *value);
     return true;
+}
+
+/* Usage changes each second, and no verdict reads it. */
+static void s_note_change(view_t *view, table_t table)
+{
+    view->changed |= table != TABLE_token_usage;
 }
 
 void table_put(view_t *view, table_t table, slice_t key, slice_t value)
 {
     s_check(view);
     assert(view->writing && key.len > 0 && key.len <= KEY_MOST);
+    s_note_change(view, table);
     MDB_val k = s_val(key), v = s_val(value);
     int rc = view->full ? 0 : mdb_cursor_put(s_near(view, table), &k, &v, 0);
     if (rc != 0)
@@ -97,6 +108,7 @@ bool table_delete(view_t *view, table_t table, slice_t key)
 {
     s_check(view);
     assert(view->writing && key.len > 0 && key.len <= KEY_MOST);
+    s_note_change(view, table);
     s_leave(view);
     MDB_val k = s_val(key);
     int rc =

@@ -4,6 +4,7 @@
 
 #include "authd/directory/directory.h"
 #include "authd/directory/master_key.h"
+#include "authd/directory/rows.h"
 #include "authd/directory/table.h"
 #include "common/store/store.h"
 #include "common/wire/pack.h"
@@ -21,6 +22,8 @@ struct view {
     bool writing;
     bool live;        /* a reading one between renew and release */
     bool full;        /* a change found no room: the commit will refuse */
+    bool changed;     /* a writing one: something but usage */
+    rows_t *rows;     /* a reading one's; NULL: it remembers none */
     MDB_cursor *near; /* a writing one's, where it touched a table last; NULL: nowhere yet */
     table_t near_table;
     pack_t record; /* the record in the making */

@@ -1,0 +1,30 @@
+/* Where rows lie in the store's map, so that a verdict finds the same row again by one look into a
+ * table in memory in place of a search from the root of a tree. What is remembered is a place,
+ * never a verdict or a copy: LMDB moves a row only with a change of its table, and every change of
+ * the directory but that of usage raises its version, which a view reads when it is renewed. With
+ * another version all places are forgotten.
+ *
+ * Threading: one thread, that of the view it belongs to. */
+#ifndef POSTERN_ROWS_H
+#define POSTERN_ROWS_H
+
+#include "common/base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct rows rows_t;
+
+enum {
+    ROWS_MOST = 1 << 19, /* places: 32 MiB, taken as they are used; one more takes another's room */
+    ROWS_KEY = 46,       /* rows with longer keys are not remembered */
+};
+
+rows_t *rows_new(void);
+void rows_destroy(rows_t **self_p);
+
+void rows_renew(rows_t *self, uint64_t version);
+bool rows_find(const rows_t *self, unsigned table, slice_t key, slice_t *value);
+void rows_keep(rows_t *self, unsigned table, slice_t key, slice_t value);
+
+#endif
