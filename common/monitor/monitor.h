@@ -1,6 +1,6 @@
 /* Metrics, health checks and the monitor, an HTTP endpoint on a thread of its own (libh2o):
  *
- *   GET /healthz  200 "ok" while the main loop has ticked within 3 s, else 503
+ *   GET /healthz  200 "ok" while the main loop has ticked within 2.5 s, else 503
  *   GET /readyz   200 or 503 and {"ready": bool, "degraded": bool, "checks": [{"name", "state",
  *                 "reason"}]}
  *   GET /metrics  Prometheus text format 0.0.4, from metrics.def, and process_* of the process
