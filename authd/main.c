@@ -18,7 +18,7 @@ int main(int argc, char **argv)
     life_drop_privileges(conf_text(start.conf, SET_process_user), own);
     authd_t *authd = authd_new(&start);
     conf_address(start.conf, SET_authd_monitor, start.index, monitor, sizeof monitor);
-    monitor_start(start.process, monitor);
+    monitor_start(start.process, start.index, monitor);
     authd_run(authd);
     authd_destroy(&authd);
     conf_destroy(&start.conf);

@@ -15,7 +15,7 @@
 #define ENVIRONMENT {"--environment", "NAME", "sandbox (the default) or marketplace"}
 
 const option_t command_globals[] = {
-    {"-c", "FILE", "configuration; without it, $POSTERN_CONF, else ./postern.conf"},
+    {"-c", "FILE", "configuration; without it, the first there of " CONF_PLACES},
     {"-s", "SECTION.KEY=VALUE", "override a setting; may come again"},
     {"--json", NULL, "print JSON"},
     {"--help", NULL, "this text"},

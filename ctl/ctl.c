@@ -273,9 +273,13 @@ static void s_reload(ctl_t *self)
 
 static void s_load(ctl_t *self)
 {
-    const char *path = self->conf_option ? self->conf_option : getenv("POSTERN_CONF");
-    if (!path || !*path)
-        path = "./postern.conf";
+    const char *path = self->conf_option ? self->conf_option : conf_default_file();
+    if (!path) {
+        ctl_error(self, "configuration",
+                  "there is no configuration: looked for " CONF_PLACES ". Make one with posternctl "
+                  "init, or name it with -c FILE");
+        exit(CTL_CONFIG);
+    }
     if (!realpath(path, self->conf_path)) {
         ctl_error(self, "configuration",
                   "cannot read %s: %s. Make one with posternctl init, or name it with -c FILE",

@@ -51,6 +51,7 @@ void supervise_destroy(supervise_t **self_p)
         for (char **arg = self->children[i].argv; *arg; arg++)
             free(*arg);
         free(self->children[i].argv);
+        probe_destroy(&self->children[i].probe);
     }
     free(self->children);
     if (self->listener >= 0)
@@ -61,7 +62,7 @@ void supervise_destroy(supervise_t **self_p)
 }
 
 void supervise_add(supervise_t *self, const char *name, unsigned stage, bool passed,
-                   const char *const *argv)
+                   const char *monitor, const char *const *argv)
 {
     size_t n = 0;
     while (argv[n])
@@ -69,8 +70,11 @@ void supervise_add(supervise_t *self, const char *name, unsigned stage, bool pas
     self->children = realloc(self->children, (self->len + 1) * sizeof *self->children);
     assert(self->children);
     child_t *child = &self->children[self->len++];
-    *child =
-        (child_t){.stage = stage, .passed = passed, .ready_fd = -1, .delay_ms = SUPERVISE_DELAY_MS};
+    *child = (child_t){.stage = stage,
+                       .passed = passed,
+                       .ready_fd = -1,
+                       .delay_ms = SUPERVISE_DELAY_MS,
+                       .probe = probe_new(monitor)};
     snprintf(child->name, sizeof child->name, "%s", name);
     child->argv = calloc(n + 1, sizeof *child->argv);
     assert(child->argv);
@@ -179,6 +183,7 @@ static void s_died(supervise_t *self, child_t *child, int status)
     s_log_death(self, child, status, was_ready);
     child->pid = 0;
     child->ready = false;
+    child_forget(child);
     if (self->stopping)
         return;
     if (was_ready) {
@@ -202,21 +207,32 @@ static void s_old_died(child_t *child, int status)
     child->old = 0;
 }
 
+static void s_reap_task(supervise_t *self, int status)
+{
+    self->task = 0;
+    if (self->calls.task(self->calls.arg, status) != 0)
+        s_stop(self, EXIT_FAULT, "a task failed");
+}
+
 static void s_reap(supervise_t *self)
 {
     int status;
     pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (pid == self->task) {
-            self->task = 0;
-            if (self->calls.task(self->calls.arg, status) != 0)
-                s_stop(self, EXIT_FAULT, "a task failed");
+    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
+        bool ended = WIFEXITED(status) || WIFSIGNALED(status);
+        if (pid == self->task && ended)
+            s_reap_task(self, status);
+        for (unsigned i = 0; i < self->len; i++) {
+            child_t *child = &self->children[i];
+            if (child->pid != pid && child->old != pid)
+                continue;
+            if (!ended)
+                child_log_stop(child, pid, status);
+            else if (child->pid == pid)
+                s_died(self, child, status);
+            else
+                s_old_died(child, status);
         }
-        for (unsigned i = 0; i < self->len; i++)
-            if (self->children[i].pid == pid)
-                s_died(self, &self->children[i], status);
-            else if (self->children[i].old == pid)
-                s_old_died(&self->children[i], status);
     }
 }
 
@@ -265,25 +281,38 @@ static int s_timeout(const supervise_t *self)
             until = self->children[i].start_at;
     if (self->rolling && self->patience < until)
         until = self->patience;
+    for (unsigned i = 0; i < self->len && !self->stopping; i++)
+        if (child_watch_due(&self->children[i]) < until)
+            until = child_watch_due(&self->children[i]);
     int64_t left = until - clock_ms();
     return left < 0 ? 0 : (int)left;
 }
 
-static void s_turn(supervise_t *self, struct pollfd *polls, unsigned *which)
+/* Of each child its pipe until it is ready, then its monitor. An fd of -1 is passed over. */
+static void s_poll(const supervise_t *self, struct pollfd *polls)
 {
-    unsigned n = 0;
-    polls[n++] = (struct pollfd){.fd = self->signals, .events = POLLIN};
-    polls[n++] = (struct pollfd){.fd = self->calls.fd, .events = POLLIN};
-    for (unsigned i = 0; i < self->len; i++)
-        if (self->children[i].ready_fd >= 0) {
-            which[n] = i;
-            polls[n++] = (struct pollfd){.fd = self->children[i].ready_fd, .events = POLLIN};
-        }
-    if (poll(polls, n, s_timeout(self)) < 0)
+    polls[0] = (struct pollfd){.fd = self->signals, .events = POLLIN};
+    polls[1] = (struct pollfd){.fd = self->calls.fd, .events = POLLIN};
+    for (unsigned i = 0; i < self->len; i++) {
+        const child_t *child = &self->children[i];
+        polls[2 + i] = (struct pollfd){.fd = child->ready_fd, .events = POLLIN};
+        if (child->ready && !self->stopping)
+            polls[2 + i] = probe_poll(child->probe);
+    }
+}
+
+static void s_turn(supervise_t *self, struct pollfd *polls)
+{
+    s_poll(self, polls);
+    if (poll(polls, 2 + self->len, s_timeout(self)) < 0)
         return;
-    for (unsigned i = 2; i < n; i++)
-        if (polls[i].revents)
-            child_read_ready(&self->children[which[i]]);
+    for (unsigned i = 0; i < self->len; i++) {
+        child_t *child = &self->children[i];
+        if (child->ready_fd >= 0 && polls[2 + i].revents)
+            child_read_ready(child);
+        if (!self->stopping)
+            child_watch(child);
+    }
     if (polls[0].revents)
         s_read_signals(self);
     if (polls[1].revents && !self->stopping)
@@ -296,12 +325,10 @@ static void s_turn(supervise_t *self, struct pollfd *polls, unsigned *which)
 int supervise_run(supervise_t *self)
 {
     struct pollfd *polls = calloc(self->len + 2, sizeof *polls);
-    unsigned *which = calloc(self->len + 2, sizeof *which);
-    assert(polls && which);
+    assert(polls);
     s_start_due(self);
     while (!self->stopping || !s_stopped(self))
-        s_turn(self, polls, which);
+        s_turn(self, polls);
     free(polls);
-    free(which);
     return self->status;
 }

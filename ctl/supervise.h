@@ -39,9 +39,11 @@ supervise_t *supervise_new(unsigned drain_ms, const supervise_calls_t *calls);
 void supervise_destroy(supervise_t **self_p);
 
 /* Adds a child. At the end, stage 0 is asked to go first, and stage 1 once that is gone. passed: it
- * gets the socket of supervise_pass. ARGV is copied. */
+ * gets the socket of supervise_pass. MONITOR: host:port whose /healthz is asked once a second while
+ * the child is ready; the log says when it does not answer, is red, and is well again. All is
+ * copied. */
 void supervise_add(supervise_t *self, const char *name, unsigned stage, bool passed,
-                   const char *const *argv);
+                   const char *monitor, const char *const *argv);
 
 /* A listening socket (taken) that children get as sd_listen_fds(3) describes. */
 void supervise_pass(supervise_t *self, int fd);

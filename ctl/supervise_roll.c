@@ -55,6 +55,7 @@ static void s_begin(supervise_t *self, child_t *child)
     } else {
         child->old = child->pid;
         child->pid = 0;
+        child_forget(child);
         s_expect(self, ROLL_SUCCEED);
         child_start(self, child);
     }

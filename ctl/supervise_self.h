@@ -1,8 +1,10 @@
 /* Private to the supervisor's files: supervise.c (the loop, deaths, the end), supervise_child.c
- * (how a child is started), supervise_roll.c (restarts, one child after another). */
+ * (how a child is started), supervise_roll.c (restarts, one child after another), supervise_watch.c
+ * (whether a child that is ready still answers). */
 #ifndef POSTERN_SUPERVISE_SELF_H
 #define POSTERN_SUPERVISE_SELF_H
 
+#include "ctl/probe.h"
 #include "ctl/supervise.h"
 
 typedef struct {
@@ -19,6 +21,9 @@ typedef struct {
     unsigned delay_ms; /* the next wait of one that dies too early */
     int64_t start_at;  /* when it is to be started, while it does not run */
     unsigned refusals; /* ends with EXIT_CONFIG before it was ready, in a row */
+    probe_t *probe;    /* of its monitor */
+    probe_state_t health;
+    int64_t unwell_ms; /* since when it is not well */
 } child_t;
 
 /* How far the restart of a child is. */
@@ -58,6 +63,15 @@ void child_start(supervise_t *self, child_t *child);
 void child_postpone(child_t *child);
 /* A child says that it can serve, or has closed its pipe (then its death is about to be told). */
 void child_read_ready(child_t *child);
+
+/* Looks whether a child's monitor answers, and logs when that has changed. */
+void child_watch(child_t *child);
+/* Another process, or none, is the child now: what was heard counts no more. */
+void child_forget(child_t *child);
+/* When child_watch is to be called at the latest. */
+int64_t child_watch_due(const child_t *child);
+/* Logs that PID, of a child, was stopped by a signal or goes on. */
+void child_log_stop(const child_t *child, pid_t pid, int status);
 
 /* Takes the restarts a step further; after deaths and readiness were read. */
 void roll_turn(supervise_t *self);

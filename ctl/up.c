@@ -114,7 +114,7 @@ static int s_add(up_t *self, const station_t *station, const char *dir)
         argv[n++] = ctl_override(self->ctl, i);
     }
     bool gateway = strcmp(station->section, "gateway") == 0;
-    supervise_add(self->supervise, station->name, !gateway, gateway, argv);
+    supervise_add(self->supervise, station->name, !gateway, gateway, station->monitor, argv);
     return 0;
 }
 

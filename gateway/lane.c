@@ -298,6 +298,8 @@ static void s_open(lane_t *self)
     self->bridge = bridge_new(conf, name, self->http.loop, self->inflight, s_answer, self);
     self->listener =
         listener_new(&self->accept, self->fd, self->shared->census, self->shared->trusted);
+    listener_expect_line(self->listener, self->shared->balancers,
+                         (int64_t)conf_uint(self->shared->conf, SET_gateway_read_ms));
 }
 
 static void *s_run(void *arg)

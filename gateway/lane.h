@@ -19,7 +19,7 @@ typedef struct {
     h2o_globalconf_t http;
     SSL_CTX *tls; /* NULL: none */
     routes_t *routes;
-    trusted_t *trusted;
+    trusted_t *trusted, *balancers; /* gateway.trusted_proxies, gateway.proxy_protocol */
     census_t *census;
 } lane_shared_t;
 

@@ -26,9 +26,11 @@ struct listener {
     int fd;
     int reserve; /* given up to accept and refuse when there are no descriptors left */
     census_t *census;
-    const trusted_t *trusted;
-    h2o_linklist_t live; /* connections */
-    unsigned len;        /* how many are open */
+    const trusted_t *trusted, *balancers;
+    int64_t line_ms;
+    h2o_linklist_t live;   /* connections */
+    h2o_linklist_t silent; /* those whose PROXY line is awaited */
+    unsigned len;          /* how many are open */
     connection_t *free;
     parting_t *parting;
     bool failing;
@@ -71,7 +73,9 @@ static void s_on_close(void *data)
     connection_t *connection = data;
     listener_t *self = connection->listener;
     assert(connection->magic == CONNECTION_MAGIC);
-    census_leave(self->census, &connection->peer.address, connection->peer.trusted);
+    if (connection->counted)
+        census_leave(self->census, &connection->peer.address, connection->peer.trusted);
+    free(connection->line);
     metric_add(METRIC_http_connections, -1);
     if (connection->linger_fd >= 0)
         parting_add(self->parting, connection->linger_fd, clock_ms());
@@ -83,7 +87,20 @@ static void s_on_close(void *data)
     self->free = connection;
 }
 
-static connection_t *s_connection(listener_t *self, const address_t *address, bool trusted)
+/* Who the connection is of, from now on. False when a limit is reached. */
+static bool s_name(connection_t *connection, const address_t *address, bool trusted)
+{
+    listener_t *self = connection->listener;
+    if (connection->counted)
+        census_leave(self->census, &connection->peer.address, connection->peer.trusted);
+    connection->counted = census_enter(self->census, address, trusted);
+    connection->peer.address = *address;
+    connection->peer.trusted = trusted;
+    connection->peer.text = slice(connection->text, address_text(address, connection->text));
+    return connection->counted;
+}
+
+static connection_t *s_connection(listener_t *self)
 {
     connection_t *connection = self->free;
     if (connection)
@@ -91,45 +108,107 @@ static connection_t *s_connection(listener_t *self, const address_t *address, bo
     else if (!(connection = malloc(sizeof *connection)))
         abort();
     *connection = (connection_t){.magic = CONNECTION_MAGIC, .linger_fd = -1, .listener = self};
-    connection->peer.address = *address;
-    connection->peer.trusted = trusted;
-    connection->peer.text = slice(connection->text, address_text(address, connection->text));
     return connection;
 }
 
-static void s_serve(listener_t *self, int fd, const struct sockaddr *name, socklen_t name_len)
+/* Hands it to libh2o. */
+static void s_serve(connection_t *connection)
+{
+    listener_t *self = connection->listener;
+    h2o_linklist_insert(&self->live, &connection->link);
+    h2o_accept(self->accept, connection->socket);
+}
+
+static bool s_is_news(listener_t *self)
+{
+    int64_t now = clock_ms();
+    if (self->logged_ms != 0 && now - self->logged_ms < LOG_APART_MS)
+        return false;
+    self->logged_ms = now;
+    return true;
+}
+
+static void s_close_silent(connection_t *connection, const char *reason)
+{
+    metric_add(METRIC_http_connections_refused_total, 1);
+    if (s_is_news(connection->listener))
+        log_warn("listener.proxy_line", "address=%s err=%s setting=gateway.proxy_protocol",
+                 connection->text, LOG_Q(reason));
+    h2o_socket_close(connection->socket);
+}
+
+static void s_on_line(h2o_socket_t *socket, const char *err)
+{
+    connection_t *connection = socket->on_close.data;
+    listener_t *self = connection->listener;
+    address_t client = connection->peer.address;
+    const char *reason = "";
+    (void)err;
+    int fd = h2o_socket_get_fd(socket);
+    proxy_line_result_t got = proxy_line_read(connection->line, fd, &client, &reason);
+    if (got == PROXY_LINE_MORE)
+        return;
+    if (got == PROXY_LINE_BAD) {
+        s_close_silent(connection, reason);
+        return;
+    }
+    h2o_socket_read_stop(socket);
+    h2o_linklist_unlink(&connection->link);
+    free(connection->line);
+    connection->line = NULL;
+    if (s_name(connection, &client, trusted_has(self->trusted, &client))) {
+        h2o_socket_dont_read(socket, 0);
+        s_serve(connection);
+        return;
+    }
+    if ((fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) >= 0)
+        s_refuse(self, fd);
+    h2o_socket_close(socket);
+}
+
+static void s_await_line(connection_t *connection)
+{
+    listener_t *self = connection->listener;
+    connection->line = calloc(1, sizeof *connection->line);
+    if (!connection->line)
+        abort();
+    connection->line_ms = clock_ms() + self->line_ms;
+    h2o_linklist_insert(&self->silent, &connection->link);
+    h2o_socket_dont_read(connection->socket, 1);
+    h2o_socket_read_start(connection->socket, s_on_line);
+}
+
+static void s_take(listener_t *self, int fd, const struct sockaddr *name, socklen_t name_len)
 {
     address_t address = {{0}};
     address_of(name, &address);
-    bool trusted = trusted_has(self->trusted, &address);
-    if (!census_enter(self->census, &address, trusted)) {
+    bool balancer = self->balancers && trusted_has(self->balancers, &address);
+    connection_t *connection = s_connection(self);
+    /* Until its line has come, a balancer's connection counts in all, but for no address. */
+    if (!s_name(connection, &address, balancer || trusted_has(self->trusted, &address))) {
+        connection->next_free = self->free;
+        self->free = connection;
         s_refuse(self, fd);
         return;
     }
     metric_add(METRIC_http_connections, 1);
-    h2o_socket_t *socket = h2o_evloop_socket_create(self->accept->ctx->loop, fd,
-                                                    H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
-    h2o_socket_setpeername(socket, (struct sockaddr *)name, name_len);
-    socket->on_close.cb = s_on_close;
-    connection_t *connection = s_connection(self, &address, trusted);
-    connection->socket = socket;
-    h2o_linklist_insert(&self->live, &connection->link);
     self->len++;
-    socket->on_close.data = connection;
-    h2o_accept(self->accept, socket);
+    connection->socket = h2o_evloop_socket_create(self->accept->ctx->loop, fd,
+                                                  H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
+    h2o_socket_setpeername(connection->socket, (struct sockaddr *)name, name_len);
+    connection->socket->on_close.cb = s_on_close;
+    connection->socket->on_close.data = connection;
+    balancer ? s_await_line(connection) : s_serve(connection);
 }
 
 /* No descriptor is left, and the listener would stay readable for ever: the reserved one lets the
  * connection in, to be refused. */
 static void s_exhausted(listener_t *self, int error)
 {
-    int64_t now = clock_ms();
     self->failing = true;
-    if (self->logged_ms == 0 || now - self->logged_ms >= LOG_APART_MS) {
+    if (s_is_news(self))
         log_error("listener.accept", "err=%s hint=\"raise the limit of open files\"",
                   LOG_Q(strerror(error)));
-        self->logged_ms = now;
-    }
     if (self->reserve >= 0)
         close(self->reserve);
     int fd = accept4(self->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -146,7 +225,7 @@ static bool s_accept(listener_t *self)
     int fd = accept4(self->fd, (struct sockaddr *)&name, &name_len, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) {
         self->failing = false;
-        s_serve(self, fd, (struct sockaddr *)&name, name_len);
+        s_take(self, fd, (struct sockaddr *)&name, name_len);
         return true;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -175,12 +254,30 @@ listener_t *listener_new(h2o_accept_ctx_t *accept, int fd, census_t *census,
     self->census = census;
     self->trusted = trusted;
     h2o_linklist_init_anchor(&self->live);
+    h2o_linklist_init_anchor(&self->silent);
     self->parting = parting_new(accept->ctx->loop);
     s_open_reserve(self);
     self->socket = h2o_evloop_socket_create(accept->ctx->loop, fd, H2O_SOCKET_FLAG_DONT_READ);
     self->socket->data = self;
     h2o_socket_read_start(self->socket, s_on_readable);
     return self;
+}
+
+void listener_expect_line(listener_t *self, const trusted_t *balancers, int64_t line_ms)
+{
+    self->balancers = balancers;
+    self->line_ms = line_ms;
+}
+
+/* Closes the connections whose line should have come by NOW_MS. They lie in the order of that. */
+static void s_end_silent(listener_t *self, int64_t now_ms)
+{
+    while (!h2o_linklist_is_empty(&self->silent)) {
+        connection_t *first = H2O_STRUCT_FROM_MEMBER(connection_t, link, self->silent.next);
+        if (now_ms < first->line_ms)
+            return;
+        s_close_silent(first, "its PROXY line did not come in time");
+    }
 }
 
 void listener_stop(listener_t *self, bool take)
@@ -208,6 +305,7 @@ unsigned listener_end_idle(listener_t *self)
         h2o_linklist_unlink(at);
         shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
     }
+    s_end_silent(self, INT64_MAX); /* no request can have begun on them */
     return self->len;
 }
 
@@ -219,6 +317,7 @@ bool listener_failing(const listener_t *self)
 void listener_tick(listener_t *self, int64_t now_ms)
 {
     parting_tick(self->parting, now_ms);
+    s_end_silent(self, now_ms);
 }
 
 connection_t *connection_of(const h2o_req_t *req)

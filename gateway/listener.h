@@ -5,6 +5,7 @@
 
 #include "gateway/census.h"
 #include "gateway/inflight.h"
+#include "gateway/proxy_line.h"
 #include "gateway/request.h"
 
 typedef struct listener listener_t;
@@ -15,6 +16,9 @@ typedef struct connection {
     request_peer_t peer;
     slot_ref_t request; /* the one that waits for its answer: HTTP/1.1 has one at a time */
     bool parked;        /* connection_park */
+    bool counted;       /* by the census, under peer's address */
+    proxy_line_t *line; /* while it is awaited, else NULL */
+    int64_t line_ms;    /* until then */
     int linger_fd;      /* a second descriptor, kept open beyond the end of the connection; or -1 */
     listener_t *listener;
     h2o_socket_t *socket;
@@ -27,6 +31,10 @@ typedef struct connection {
 listener_t *listener_new(h2o_accept_ctx_t *accept, int fd, census_t *census,
                          const trusted_t *trusted);
 
+/* Connections from BALANCERS (borrowed) must begin with a PROXY line, which may take LINE_MS to
+ * come: their peer is whom that names. Without the line they are closed. */
+void listener_expect_line(listener_t *self, const trusted_t *balancers, int64_t line_ms);
+
 /* Closes the socket; connections live on. take: takes first what waits in its queue, which would be
  * reset when nobody else has the socket. */
 void listener_stop(listener_t *self, bool take);
@@ -38,7 +46,7 @@ unsigned listener_end_idle(listener_t *self);
 /* Whether the last attempt to accept failed for lack of descriptors or memory. */
 bool listener_failing(const listener_t *self);
 
-/* At least each second: ends connections that linger. */
+/* At least each second: ends connections that linger, or whose PROXY line does not come. */
 void listener_tick(listener_t *self, int64_t now_ms);
 
 /* The connection of a request. */

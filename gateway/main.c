@@ -20,9 +20,9 @@ int main(int argc, char **argv)
     life_drop_privileges(conf_text(start.conf, SET_process_user), own);
     conf_address(start.conf, SET_gateway_monitor, start.index, address, sizeof address);
     if (gateway_was_passed_socket(gateway))
-        monitor_start_shared(start.process, address);
+        monitor_start_shared(start.process, start.index, address);
     else
-        monitor_start(start.process, address);
+        monitor_start(start.process, start.index, address);
     int rc = gateway_run(gateway);
     /* The lanes' connections are still there: the kernel closes them. */
     _exit(rc);

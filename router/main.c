@@ -17,7 +17,7 @@ int main(int argc, char **argv)
     life_drop_privileges(conf_text(start.conf, SET_process_user), own);
     router_t *router = router_new(&start);
     conf_address(start.conf, SET_router_monitor, start.index, monitor, sizeof monitor);
-    monitor_start(start.process, monitor);
+    monitor_start(start.process, start.index, monitor);
     router_run(router);
     router_destroy(&router);
     conf_destroy(&start.conf);

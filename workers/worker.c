@@ -352,7 +352,7 @@ int worker_main(const worker_role_t *role, int argc, char **argv)
     life_drop_privileges(conf_text(start.conf, SET_process_user), own);
     worker_t *worker = worker_new(role, start.conf, start.index);
     conf_address(start.conf, role->monitor, start.index, address, sizeof address);
-    monitor_start(start.process, address);
+    monitor_start(start.process, start.index, address);
     log_info("worker.start", "shard=%u monitor=%s", start.index, address);
     worker_run(worker);
     worker_destroy(&worker);

@@ -221,6 +221,18 @@ conf_t *conf_load_with(const char *path, char *const *overrides, char *err, size
     return self;
 }
 
+const char *conf_default_file(void)
+{
+    static const char *const places[] = {"./postern.conf", "/etc/postern/postern.conf"};
+    const char *named = getenv("POSTERN_CONF");
+    if (named && *named)
+        return named;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (access(places[i], F_OK) == 0)
+            return places[i];
+    return NULL;
+}
+
 conf_t *conf_load(const char *path, char *err, size_t err_size)
 {
     return conf_load_with(path, NULL, err, err_size);

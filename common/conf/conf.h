@@ -55,6 +55,11 @@ typedef struct {
 void conf_start(conf_start_t *start, const char *process, const char *section, int argc,
                 char **argv);
 
+/* The file that is used without -c: the first that is there of CONF_PLACES, NULL when none is.
+ * $POSTERN_CONF, where it is set, counts also when there is no such file. */
+#define CONF_PLACES "$POSTERN_CONF, ./postern.conf, /etc/postern/postern.conf"
+const char *conf_default_file(void);
+
 /* Loads a file (NULL: defaults and environment only). NULL on error, with the reason in err. */
 conf_t *conf_load(const char *path, char *err, size_t err_size);
 /* The same with overrides: a NULL-terminated list of "section.key=value"; NULL for none. */

@@ -6,20 +6,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { OVERRIDES = 64, INDEX_MOST = 255 };
 
 static void s_usage(const char *process)
 {
-    printf(
-        "usage: %s [-c FILE] [-i INDEX] [-s section.key=value]... [-t]\n\n"
-        "  -c FILE   configuration (ZPL); else $POSTERN_CONF, else ./postern.conf, else defaults\n"
-        "  -i INDEX  which of several: a worker's shard, a gateway's number (0 to %d)\n"
-        "  -s K=V    overrides one setting, as -s log.level=debug\n"
-        "  -t        checks and prints the configuration, secrets masked, and exits\n"
-        "  -V        prints the version and exits\n",
-        process, INDEX_MOST);
+    printf("usage: %s [-c FILE] [-i INDEX] [-s section.key=value]... [-t]\n\n"
+           "  -c FILE   configuration (ZPL); without it, the first that is there of\n"
+           "            " CONF_PLACES ", else defaults\n"
+           "  -i INDEX  which of several: a worker's shard, a gateway's number (0 to %d)\n"
+           "  -s K=V    overrides one setting, as -s log.level=debug\n"
+           "  -t        checks and prints the configuration, secrets masked, and exits\n"
+           "  -V        prints the version and exits\n",
+           process, INDEX_MOST);
 }
 
 static void s_refuse(const char *process, const char *reason)
@@ -34,14 +33,6 @@ static unsigned s_index(const char *process, const char *text)
     if (len == 0 || len > 3 || strspn(text, "0123456789") != len || atoi(text) > INDEX_MOST)
         s_refuse(process, "-i takes a number from 0 to 255");
     return (unsigned)atoi(text);
-}
-
-static const char *s_default_file(void)
-{
-    const char *path = getenv("POSTERN_CONF");
-    if (!path && access("postern.conf", F_OK) == 0)
-        path = "postern.conf";
-    return path;
 }
 
 void conf_start(conf_start_t *start, const char *process, const char *section, int argc,
@@ -72,7 +63,7 @@ void conf_start(conf_start_t *start, const char *process, const char *section, i
     if (optind < argc)
         s_refuse(process, "takes no arguments but options; -h lists them");
     char err[8192];
-    start->conf = conf_load_with(path ? path : s_default_file(), overrides, err, sizeof err);
+    start->conf = conf_load_with(path ? path : conf_default_file(), overrides, err, sizeof err);
     if (!start->conf)
         s_refuse(process, err);
     if (check) {

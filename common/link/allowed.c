@@ -12,7 +12,7 @@
 enum { ALLOWED_MOST = 4096 };
 
 typedef struct {
-    char text[KEY_TEXT];
+    char text[KEY_TEXT], name[KEY_NAME];
     unsigned roles;
 } allowed_key_t;
 
@@ -45,6 +45,7 @@ static void s_add(const char *file)
     }
     allowed_key_t *to = &s_list.keys[s_list.len++];
     memcpy(to->text, key.text, sizeof to->text);
+    memcpy(to->name, key.name, sizeof to->name);
     to->roles = key_roles(key.roles);
 }
 
@@ -83,18 +84,38 @@ int allowed_open(const char *directory, char *err, size_t err_size)
     return rc;
 }
 
+/* The lock is held. */
+static void s_refresh(void)
+{
+    if (clock_ms() - s_list.read_ms < ALLOWED_STALE_MS || s_read() == 0)
+        return;
+    char reason[sizeof s_list.complaint];
+    snprintf(reason, sizeof reason, "cannot read the allow list: %s", strerror(errno));
+    s_complain(reason);
+}
+
 unsigned allowed_roles(const char *text)
 {
     unsigned roles = 0;
     pthread_mutex_lock(&s_list.lock);
-    if (clock_ms() - s_list.read_ms >= ALLOWED_STALE_MS && s_read() != 0) {
-        char reason[sizeof s_list.complaint];
-        snprintf(reason, sizeof reason, "cannot read the allow list: %s", strerror(errno));
-        s_complain(reason);
-    }
+    s_refresh();
     for (size_t i = 0; i < s_list.len; i++)
         if (strcmp(s_list.keys[i].text, text) == 0)
             roles |= s_list.keys[i].roles;
     pthread_mutex_unlock(&s_list.lock);
     return roles;
+}
+
+bool allowed_name(const char *text, slice_t name)
+{
+    bool kept = false, ours = false;
+    pthread_mutex_lock(&s_list.lock);
+    s_refresh();
+    for (size_t i = 0; i < s_list.len && !ours; i++)
+        if (key_names_match(slice_of(s_list.keys[i].name), name)) {
+            kept = true;
+            ours = strcmp(s_list.keys[i].text, text) == 0;
+        }
+    pthread_mutex_unlock(&s_list.lock);
+    return ours || !kept;
 }

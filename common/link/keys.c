@@ -81,6 +81,25 @@ static int s_reserve(const char *path, mode_t mode, char *err, size_t err_size)
     return 0;
 }
 
+/* The length of "gateway-0" in "gateway-0b.1"; 0 when there is no number. */
+static size_t s_process_len(slice_t name)
+{
+    size_t i = 0;
+    while (i < name.len && (name.data[i] < '0' || name.data[i] > '9'))
+        i++;
+    if (i == name.len)
+        return 0;
+    while (i < name.len && name.data[i] >= '0' && name.data[i] <= '9')
+        i++;
+    return i;
+}
+
+bool key_names_match(slice_t a, slice_t b)
+{
+    size_t len = s_process_len(a);
+    return len > 0 && len == s_process_len(b) && memcmp(a.data, b.data, len) == 0;
+}
+
 int key_make(const char *directory, const char *name, const char *roles, char *err, size_t err_size)
 {
     char public_path[PATH_LEN], secret_path[PATH_LEN];

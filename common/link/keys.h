@@ -27,6 +27,9 @@ unsigned key_roles_of(const wire_hello_t *hello);
 unsigned key_roles_for(unsigned peer_roles);
 
 bool key_name_is_good(const char *name);
+/* Whether two names are of the same process: equal up to the end of their first number (gateway-0,
+ * gateway-0.1 of a thread, gateway-0b of a successor). One without a number is of none. */
+bool key_names_match(slice_t a, slice_t b);
 
 /* Makes DIRECTORY/NAME.secret (0600) and DIRECTORY/NAME.pub. Neither may be there yet. 0, or -1
  * with the reason in err. */
@@ -40,5 +43,8 @@ int key_read(const char *path, key_file_t *key, char *err, size_t err_size);
 int allowed_open(const char *directory, char *err, size_t err_size);
 /* The roles of a public key in Z85; 0 when it is not in the list. */
 unsigned allowed_roles(const char *text);
+/* Whether the holder of this key may have NAME, a peer's. Certificates whose names are of the same
+ * process (gateway-0, gateway-0b) keep it for their keys; a name that none is for is free. */
+bool allowed_name(const char *text, slice_t name);
 
 #endif

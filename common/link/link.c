@@ -1,8 +1,10 @@
 #include "common/link/link.h"
 
 #include "common/base/clock.h"
+#include "common/link/admission.h"
 #include "common/link/curve.h"
 #include "common/link/peers.h"
+#include "common/link/said.h"
 #include "common/link/socket.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
@@ -38,7 +40,8 @@ struct link {
     curve_watch_t *watch;            /* NULL without CURVE */
     char key[KEY_TEXT], address[64]; /* of who sent the message at hand; "" without CURVE */
     char endpoint[256];
-    int64_t ticked_ms, complained_ms, refused_ms;
+    int64_t ticked_ms, complained_ms;
+    said_t refusals; /* logged */
 };
 
 link_t *link_new(const link_options_t *options, char *err, size_t err_size)
@@ -155,6 +158,21 @@ static void s_goodbye(link_t *self, const slice_t *route, uint64_t receiver, wir
         metric_add(METRIC_link_send_failed_total, 1);
 }
 
+/* A bound socket with CURVE: each peer's key is known. */
+static bool s_guarded(const link_t *self)
+{
+    return self->bind && self->watch;
+}
+
+/* Counts a refusal of WHO (with CURVE, of a key at an address). HELLO comes again every 100 ms. */
+static bool s_refusal_is_news(link_t *self, const char *who)
+{
+    char proved[SAID_WHO];
+    metric_add(METRIC_link_refused_total, 1);
+    snprintf(proved, sizeof proved, "%s %s", self->key, self->address);
+    return said_is_news(&self->refusals, s_guarded(self) ? proved : who, clock_ms());
+}
+
 /* The peer is there; asks the owner. False when the owner refuses it. */
 static bool s_up(link_t *self, peer_t *peer)
 {
@@ -163,7 +181,9 @@ static bool s_up(link_t *self, peer_t *peer)
     if (self->calls.up)
         refusal = self->calls.up(self->arg, peer, &peer->hello);
     if (refusal) {
-        log_warn("link.refused", "peer=%s why=%s", peer->name, LOG_Q(wire_goodbye_text(refusal)));
+        if (s_refusal_is_news(self, peer->name))
+            log_warn("link.refused", "peer=%s why=%s", peer->name,
+                     LOG_Q(wire_goodbye_text(refusal)));
         s_goodbye(self, s_route(self, peer, &route), peer->instance, refusal);
         peer->instance = 0;
         return false;
@@ -186,58 +206,37 @@ static void s_note_hello(link_t *self, peer_t *peer, const wire_hello_t *hello)
     snprintf(peer->key, sizeof peer->key, "%s", self->key);
 }
 
-/* A bound socket with CURVE: each peer's key is known. */
-static bool s_guarded(const link_t *self)
-{
-    return self->bind && self->watch;
-}
-
-/* Why a HELLO cannot be accepted; 0 when it can. */
-static wire_goodbye_t s_objection(const link_t *self, const wire_hello_t *hello)
-{
-    if (!(self->peer_roles & 1u << hello->role))
-        return GOODBYE_ROLE;
-    if (s_guarded(self) && !(allowed_roles(self->key) & key_roles_of(hello)))
-        return GOODBYE_ROLE;
-    if (hello->version_max < WIRE_VERSION_MIN || hello->version_min > WIRE_VERSION)
-        return GOODBYE_VERSION;
-    return 0;
-}
-
-/* Counts a refusal. HELLO comes again every 100 ms: said once a while. */
-static bool s_refusal_is_news(link_t *self)
-{
-    int64_t now_ms = clock_ms();
-    metric_add(METRIC_link_refused_total, 1);
-    if (self->refused_ms && now_ms - self->refused_ms < COMPLAIN_MS)
-        return false;
-    self->refused_ms = now_ms;
-    return true;
-}
-
 static void s_object(link_t *self, const wire_message_t *message, const slice_t *route,
-                     wire_goodbye_t objection)
+                     wire_goodbye_t objection, const char *why)
 {
     const wire_hello_t *hello = &message->hello;
+    const char *name = log_quote(hello->name.data, hello->name.len);
     s_goodbye(self, route, message->sender, objection);
-    if (s_refusal_is_news(self))
+    if (s_refusal_is_news(self, name))
         log_warn("link.refused", "endpoint=%s peer=%s role=%s address=%s key=%s why=%s",
-                 self->endpoint, log_quote(hello->name.data, hello->name.len),
-                 wire_role_name(hello->role), LOG_Q(self->address), LOG_Q(self->key),
-                 LOG_Q(wire_goodbye_text(objection)));
+                 self->endpoint, name, wire_role_name(hello->role), LOG_Q(self->address),
+                 LOG_Q(self->key), LOG_Q(why));
 }
+
+/* ZeroMQ gave the name's route to the newer connection: what is for the peer would reach that. */
+static const char s_taken[] = "another key came with its name";
 
 static void s_on_hello(link_t *self, peer_t *peer, const slice_t *route, int64_t now_ms)
 {
     const wire_message_t *message = self->message;
     const wire_hello_t *hello = &message->hello;
-    wire_goodbye_t objection = s_objection(self, hello);
+    const char *why;
+    wire_goodbye_t objection =
+        admission_objection(hello, self->peer_roles, s_guarded(self) ? self->key : NULL, &why);
     if (self->bind && !slice_eq(hello->name, *route))
         objection = GOODBYE_ROLE;
     if (!objection && !peer)
         peer = peers_add(&self->peers, *route);
     if (objection || !peer) {
-        s_object(self, message, route, objection ? objection : GOODBYE_LEAVING);
+        if (peer && s_guarded(self) && strcmp(peer->key, self->key) != 0)
+            s_gone(self, peer, s_taken);
+        s_object(self, message, route, objection ? objection : GOODBYE_LEAVING,
+                 objection ? why : "there are too many peers");
         return;
     }
     bool fresh = peer->instance != message->sender;
@@ -261,7 +260,7 @@ static void s_on_goodbye(link_t *self, peer_t *peer)
 {
     const wire_message_t *message = self->message;
     bool refused = message->goodbye != GOODBYE_LEAVING;
-    if (refused && s_refusal_is_news(self))
+    if (refused && s_refusal_is_news(self, peer->name))
         log_warn("link.goodbye", "peer=%s versions=%u-%u why=%s", peer->name,
                  message->hello.version_min, message->hello.version_max,
                  LOG_Q(wire_goodbye_text(message->goodbye)));
@@ -345,6 +344,8 @@ static void s_on_message(link_t *self, const slice_t *route)
     if (message->receiver != *self->self ||
         (!refusal && (!peer || foreign || peer->instance != message->sender))) {
         metric_add(METRIC_link_stale_total, 1);
+        if (foreign)
+            s_gone(self, peer, s_taken);
         if (s_guarded(self) && allowed_roles(self->key) == 0)
             return;
         if (message->kind != WIRE_GOODBYE && (!peer || now_ms - peer->greeted_ms >= GREET_MS)) {
@@ -460,7 +461,8 @@ unsigned link_drain(link_t *self, unsigned max)
 static void s_check_key(link_t *self, peer_t *peer)
 {
     slice_t route;
-    if (allowed_roles(peer->key) & key_roles_of(&peer->hello))
+    const char *why;
+    if (!admission_objection(&peer->hello, self->peer_roles, peer->key, &why))
         return;
     metric_add(METRIC_link_refused_total, 1);
     log_warn("link.revoked", "endpoint=%s peer=%s key=%s", self->endpoint, peer->name,

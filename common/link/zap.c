@@ -1,10 +1,12 @@
 #include "common/base/clock.h"
 #include "common/link/curve.h"
 #include "common/link/keys.h"
+#include "common/link/said.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
@@ -23,14 +25,8 @@ enum {
     FRAME = 256
 };
 
-/* A refused client tries again each second: what was said of it is remembered for a while. */
-enum { SAID = 32, SAID_MS = 60000 };
-
 static void *s_socket;
-static struct {
-    char key[KEY_TEXT], address[FRAME];
-    int64_t ms;
-} s_said[SAID];
+static said_t s_said;
 
 /* Reads one request; false when a frame is missing or too many came. */
 static bool s_receive(char frames[ZAP_FRAMES][FRAME], size_t len[ZAP_FRAMES])
@@ -65,27 +61,12 @@ static void s_answer(const char *sequence, size_t sequence_len, bool allowed, co
     zmq_send(s_socket, "", 0, 0);
 }
 
-static bool s_is_said(const char *key, const char *address)
-{
-    unsigned oldest = 0;
-    int64_t now_ms = clock_ms();
-    for (unsigned i = 0; i < SAID; i++) {
-        if (s_said[i].ms && now_ms - s_said[i].ms < SAID_MS && strcmp(s_said[i].key, key) == 0 &&
-            strcmp(s_said[i].address, address) == 0)
-            return true;
-        if (s_said[i].ms < s_said[oldest].ms)
-            oldest = i;
-    }
-    s_said[oldest].ms = now_ms;
-    snprintf(s_said[oldest].key, sizeof s_said->key, "%s", key);
-    snprintf(s_said[oldest].address, sizeof s_said->address, "%s", address);
-    return false;
-}
-
 static void s_refuse(const char *key, const char *address, unsigned roles)
 {
+    char who[SAID_WHO];
+    snprintf(who, sizeof who, "%s %.64s", key, address);
     metric_add(METRIC_link_refused_total, 1);
-    if (s_is_said(key, address))
+    if (!said_is_news(&s_said, who, clock_ms()))
         return;
     log_warn("link.key_refused", "address=%s key=%s err=%s", LOG_Q(address), LOG_Q(key),
              LOG_Q(roles ? "this endpoint is not for the role of this key"

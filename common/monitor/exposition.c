@@ -31,13 +31,13 @@ static const char *s_label_text(metric_label_t label, unsigned slot)
     return "";
 }
 
-static void s_write_values(FILE *to, unsigned metric, const char *process, bool always)
+static void s_write_values(FILE *to, unsigned metric, const char *owner, bool always)
 {
     static const char *const names[] = {"", "op", "code", "kind"};
     const metric_row_t *row = &metric_table[metric];
     for (unsigned slot = 0; slot < metric_labels(metric); slot++)
         if (always || metric_touched(metric, slot)) {
-            fprintf(to, "postern_%s{process=\"%s\"", row->name, process);
+            fprintf(to, "postern_%s{%s", row->name, owner);
             if (row->label != METRIC_LABEL_NONE)
                 fprintf(to, ",%s=\"%s\"", names[row->label], s_label_text(row->label, slot));
             if (row->type == METRIC_TYPE_AGE)
@@ -47,7 +47,7 @@ static void s_write_values(FILE *to, unsigned metric, const char *process, bool 
         }
 }
 
-static void s_write_histogram(FILE *to, unsigned metric, const char *process)
+static void s_write_histogram(FILE *to, unsigned metric, const char *owner)
 {
     const char *name = metric_table[metric].name;
     bool sizes = metric_table[metric].type == METRIC_TYPE_SIZES;
@@ -56,15 +56,13 @@ static void s_write_histogram(FILE *to, unsigned metric, const char *process)
     double bound = sizes ? 1 : 50e-6;
     for (unsigned i = 0; i < buckets - 1; i++, bound *= 2) {
         total += metric_read(metric, i);
-        fprintf(to, "postern_%s_bucket{process=\"%s\",le=\"%g\"} %" PRId64 "\n", name, process,
-                bound, total);
+        fprintf(to, "postern_%s_bucket{%s,le=\"%g\"} %" PRId64 "\n", name, owner, bound, total);
     }
     total += metric_read(metric, buckets - 1);
-    fprintf(to, "postern_%s_bucket{process=\"%s\",le=\"+Inf\"} %" PRId64 "\n", name, process,
-            total);
-    fprintf(to, "postern_%s_sum{process=\"%s\"} %.6f\n", name, process,
+    fprintf(to, "postern_%s_bucket{%s,le=\"+Inf\"} %" PRId64 "\n", name, owner, total);
+    fprintf(to, "postern_%s_sum{%s} %.6f\n", name, owner,
             (double)metric_read(metric, METRIC_SLOT_SUM) / (sizes ? 1 : 1e6));
-    fprintf(to, "postern_%s_count{process=\"%s\"} %" PRId64 "\n", name, process, total);
+    fprintf(to, "postern_%s_count{%s} %" PRId64 "\n", name, owner, total);
 }
 
 /* The bit of a process by its name; 0: none of ours. */
@@ -149,7 +147,7 @@ enum {
     S_PROCESS_METRICS
 };
 
-static void s_write_process_row(FILE *to, unsigned row, const char *process, double value)
+static void s_write_process_row(FILE *to, unsigned row, const char *owner, double value)
 {
     static const struct {
         const char *name, *help;
@@ -159,14 +157,14 @@ static void s_write_process_row(FILE *to, unsigned row, const char *process, dou
 #include "common/monitor/metrics.def"
     };
     const char *name = rows[row].name;
-    fprintf(to, "# HELP %s %s\n# TYPE %s %s\n%s{process=\"%s\"", name, rows[row].help, name,
-            s_types[rows[row].type], name, process);
+    fprintf(to, "# HELP %s %s\n# TYPE %s %s\n%s{%s", name, rows[row].help, name,
+            s_types[rows[row].type], name, owner);
     if (row == S_postern_build_info)
         fprintf(to, ",version=\"%s\"", POSTERN_VERSION);
     fprintf(to, "} %.*f\n", value == (double)(int64_t)value ? 0 : 3, value);
 }
 
-static void s_write_process(FILE *to, const char *process, double started, double silent)
+static void s_write_process(FILE *to, const char *owner, double started, double silent)
 {
     struct rusage used;
     bool degraded, ready = checks_ready(&degraded);
@@ -184,12 +182,14 @@ static void s_write_process(FILE *to, const char *process, double started, doubl
         [S_postern_build_info] = 1,
     };
     for (unsigned row = 0; row < S_PROCESS_METRICS; row++)
-        s_write_process_row(to, row, process, values[row]);
+        s_write_process_row(to, row, owner, values[row]);
 }
 
-void exposition_write(FILE *to, const char *process, double started, double silent)
+void exposition_write(FILE *to, const char *process, unsigned index, double started, double silent)
 {
+    char owner[128]; /* the labels of every series */
     unsigned bit = s_process_bit(process);
+    snprintf(owner, sizeof owner, "process=\"%s\",index=\"%u\"", process, index);
     for (unsigned metric = 0; metric < METRIC_COUNT; metric++) {
         const metric_row_t *row = &metric_table[metric];
         bool constant = s_is_constant(row, bit);
@@ -198,9 +198,9 @@ void exposition_write(FILE *to, const char *process, double started, double sile
         fprintf(to, "# HELP postern_%s %s\n# TYPE postern_%s %s\n", row->name, row->help, row->name,
                 s_types[row->type]);
         if (row->type >= METRIC_TYPE_HISTOGRAM)
-            s_write_histogram(to, metric, process);
+            s_write_histogram(to, metric, owner);
         else
-            s_write_values(to, metric, process, constant);
+            s_write_values(to, metric, owner, constant);
     }
-    s_write_process(to, process, started, silent);
+    s_write_process(to, owner, started, silent);
 }

@@ -55,9 +55,9 @@ unsigned metric_labels(unsigned metric);
 /* Seconds since 1970 at which the process started. */
 double process_start_seconds(void);
 
-/* Writes the Prometheus text format 0.0.4. STARTED as above; SILENT: seconds since the main loop
- * turned. */
-void exposition_write(FILE *to, const char *process, double started, double silent);
+/* Writes the Prometheus text format 0.0.4. INDEX: which of several (a worker's shard). STARTED as
+ * above; SILENT: seconds since the main loop turned. */
+void exposition_write(FILE *to, const char *process, unsigned index, double started, double silent);
 
 /* What the checks come to. */
 bool checks_ready(bool *degraded);

@@ -1,6 +1,6 @@
 /* Metrics, health checks and the monitor, an HTTP endpoint on a thread of its own (libh2o):
  *
- *   GET /healthz  200 "ok" while the main loop has ticked within 3 s, else 503
+ *   GET /healthz  200 "ok" while the main loop has ticked within 2.5 s, else 503
  *   GET /readyz   200 or 503 and {"ready": bool, "degraded": bool, "checks": [{"name", "state",
  *                 "reason"}]}
  *   GET /metrics  Prometheus text format 0.0.4, from metrics.def, and process_* of the process
@@ -33,14 +33,15 @@ void metric_observe_size(metric_t metric, int64_t size);
 /* Reads back, for tests: the sum over labels; a histogram's count. */
 int64_t metric_get(metric_t metric);
 
-/* Starts the thread. PROCESS is "postern-<kind>"; ADDRESS is host:port; exits when it cannot
+/* Starts the thread. PROCESS is "postern-<kind>", INDEX which of several (a worker's shard): the
+ * labels of every metric; ADDRESS is host:port; exits when it cannot
  * listen. */
-void monitor_start(const char *process, const char *address);
+void monitor_start(const char *process, unsigned index, const char *address);
 
 /* The same, but the address may be shared with an older process of the same user that did so, too:
  * each connection goes to one of them until the older calls monitor_retire, which leaves the
  * address to the younger. Connections that are open live on. */
-void monitor_start_shared(const char *process, const char *address);
+void monitor_start_shared(const char *process, unsigned index, const char *address);
 void monitor_retire(void);
 
 /* The main loop calls it at least once a second; also a sign of life for systemd's watchdog. */

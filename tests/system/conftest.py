@@ -20,9 +20,8 @@ def pytest_configure(config):
 @pytest.fixture(scope="session")
 def ring():
     """One running Ring for all tests that do not break it. Give your objects names of your own."""
-    made = postern.Ring().up()
-    yield made
-    made.close()
+    with postern.Ring() as made:
+        yield made.up()
 
 
 @pytest.fixture

@@ -163,14 +163,15 @@ def main():
     words.add_argument("--seed", type=int, default=random.randrange(1 << 31))
     chosen = words.parse_args()
     clean = True
-    ring = postern.Ring().up()
-    for kind in KINDS if chosen.kind == "all" else (chosen.kind,):
-        tally = campaign(ring, kind, chosen.kills, chosen.seed, f"kill_{kind}")
-        print(tally, flush=True)
-        for text, status, why in tally.failed[:5]:
-            print(f"  failed: {text} status={status} {why}")
-        clean = clean and tally.clean
-    ring.close(keep=not clean)
+    with postern.Ring() as ring:
+        ring.up()
+        for kind in KINDS if chosen.kind == "all" else (chosen.kind,):
+            tally = campaign(ring, kind, chosen.kills, chosen.seed, f"kill_{kind}")
+            print(tally, flush=True)
+            for text, status, why in tally.failed[:5]:
+                print(f"  failed: {text} status={status} {why}")
+            clean = clean and tally.clean
+        ring.keep = not clean
     sys.exit(0 if clean else 1)
 
 

@@ -168,11 +168,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=20)
     seconds = parser.parse_args().seconds
-    ring = postern.Ring(settings=settings(IDLE)).up()
-    try:
-        results = campaign(ring, seconds, ATTACKERS, IDLE)
-    finally:
-        ring.close()
+    with postern.Ring(settings=settings(IDLE)) as ring:
+        results = campaign(ring.up(), seconds, ATTACKERS, IDLE)
     sys.exit(1 if any(during.bad for _, _, during in results) else 0)
 
 

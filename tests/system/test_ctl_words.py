@@ -94,7 +94,31 @@ def test_version():
 # --- configuration
 
 
-def test_the_configuration_is_sought_in_three_places(place):
+def with_etc(etc, *words, cwd):
+    """Runs a program that finds the directory ETC in place of /etc."""
+    script = 'mount --bind "$0" /etc && cd "$1" && shift && exec "$@"'
+    return subprocess.run(["unshare", "--mount", "sh", "-c", script, str(etc), str(cwd),
+                           *map(str, words)], capture_output=True, text=True, timeout=60)
+
+
+def test_the_last_place_is_etc_and_all_three_are_named(place):
+    etc, empty, near = place / "etc", place / "empty", place / "near"
+    empty.mkdir()
+    if with_etc(empty, "true", cwd=empty).returncode != 0:
+        pytest.skip("needs mount")
+    done = with_etc(empty, postern.BIN / "posternctl", "user", "list", cwd=empty)
+    assert done.returncode == CONFIG
+    assert "$POSTERN_CONF, ./postern.conf, /etc/postern/postern.conf" in done.stderr
+    for made in (etc / "postern", near):
+        assert run("init", made).returncode == 0
+    for cwd, found in ((empty, "/etc/postern"), (near, str(near))):
+        done = with_etc(etc, postern.BIN / "posternctl", "user", "list", cwd=cwd)
+        assert f"not running at ipc://{found}/data/run/control" in done.stderr
+        done = with_etc(etc, postern.BIN / "postern-router", "-t", cwd=cwd)
+        assert f'directory = "{found}/data"' in done.stdout, done
+
+
+def test_the_option_goes_before_the_environment_and_that_before_the_directory(place):
     one, two = place / "one", place / "two"
     for made in (one, two):
         assert run("init", made).returncode == 0

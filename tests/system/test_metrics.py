@@ -48,7 +48,7 @@ def exported(text, process):
             name, labels = re.match(r"(\w+)\{(.*)\} \S+$", line).groups()
             assert name in [family + s for s in SUFFIXES.get(kind, ("",))], line
             labels = dict(re.findall(r'(\w+)="([^"]*)"', labels))
-            assert labels.pop("process") == process, line
+            assert (labels.pop("process"), labels.pop("index")) == (process, "0"), line
             assert ("le" in labels) == name.endswith("_bucket") or kind != "histogram", line
             labels.pop("le", None)
             assert len(labels) <= 1, line

@@ -75,16 +75,16 @@ def address_is_not_forged(ring, proxy, name):
 
 
 def test_rolling_restart_behind_haproxy_fails_nothing(make_ring, name, needs):
-    needs(PROGRAM)
+    needs(PROGRAM, "h2load")
     ring = make_ring(settings={"gateway.drain_notice_ms": 600,
                                "gateway.trusted_proxies": "127.0.0.1/32"}, gateways=2).up()
     with HAProxy(ring) as proxy:
-        result = rolling.campaign(ring, proxy, 3000, name)
+        result = rolling.campaign(ring, proxy, 3000, name, seconds=2)
         replayed = keyed_twice(ring, proxy, f"{name}x")
         address_is_not_forged(ring, proxy, f"{name}y")
     print(result)
     assert replayed == "true"
-    assert result.clean, f"{result}\n{result.failed[:5]}\n{ring.logs()[-3000:]}"
+    assert result.clean, f"{result}\n{result.failures[:5]}\n{ring.logs()[-3000:]}"
 
 
 @pytest.fixture

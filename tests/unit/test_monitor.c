@@ -88,7 +88,7 @@ static int s_start(void **state)
 {
     (void)state;
     s_choose_port();
-    monitor_start("postern-test", s_address);
+    monitor_start("postern-test", 7, s_address);
     return 0;
 }
 
@@ -163,14 +163,18 @@ static void test_metrics(void **state)
     assert_int_equal(s_status(s_get("/metrics")), 200);
     assert_non_null(strstr(s_text, "text/plain; version=0.0.4"));
     assert_true(s_shows("# TYPE postern_http_requests_total counter"));
+    assert_true(s_shows(
+        "postern_http_requests_total{process=\"postern-test\",index=\"7\",op=\"bot_message\"} 3"));
     assert_true(
-        s_shows("postern_http_requests_total{process=\"postern-test\",op=\"bot_message\"} 3"));
-    assert_true(s_shows("postern_http_errors_total{process=\"postern-test\",code=\"none\"} 1"));
-    assert_true(s_shows("postern_http_errors_total{process=\"postern-test\",code=\"internal\"} 2"));
-    assert_true(s_shows("postern_shards_present{process=\"postern-test\",kind=\"extension\"} 4"));
+        s_shows("postern_http_errors_total{process=\"postern-test\",index=\"7\",code=\"none\"} 1"));
+    assert_true(s_shows(
+        "postern_http_errors_total{process=\"postern-test\",index=\"7\",code=\"internal\"} 2"));
+    assert_true(s_shows(
+        "postern_shards_present{process=\"postern-test\",index=\"7\",kind=\"extension\"} 4"));
     /* A gauge that went back to 0 is still told: it must not look as if it had stayed. */
-    assert_true(s_shows("postern_http_connections{process=\"postern-test\"} 0"));
-    assert_true(s_shows("postern_journal_rows{process=\"postern-test\"} 1099511627776"));
+    assert_true(s_shows("postern_http_connections{process=\"postern-test\",index=\"7\"} 0"));
+    assert_true(
+        s_shows("postern_journal_rows{process=\"postern-test\",index=\"7\"} 1099511627776"));
     assert_null(strstr(s_text, "op=\"channel_message\""));
     assert_int_equal(metric_get(METRIC_http_errors_total), 3);
     assert_int_equal(metric_get(METRIC_http_connections), 0);
@@ -184,7 +188,7 @@ static void test_histogram(void **state)
         metric_observe_us(METRIC_commit_seconds, times[i]);
     s_get("/metrics");
 #define SERIES(tail) "postern_commit_seconds" tail
-#define BUCKET(le, n) SERIES("_bucket{process=\"postern-test\",le=\"" le "\"} " n)
+#define BUCKET(le, n) SERIES("_bucket{process=\"postern-test\",index=\"7\",le=\"" le "\"} " n)
     assert_true(s_shows("# TYPE postern_commit_seconds histogram"));
     assert_true(s_shows(BUCKET("5e-05", "2")));
     assert_true(s_shows(BUCKET("0.0001", "4")));
@@ -192,8 +196,8 @@ static void test_histogram(void **state)
     assert_true(s_shows(BUCKET("0.0016", "5")));
     assert_true(s_shows(BUCKET("13.1072", "6")));
     assert_true(s_shows(BUCKET("+Inf", "8")));
-    assert_true(s_shows(SERIES("_count{process=\"postern-test\"} 8")));
-    assert_true(s_shows(SERIES("_sum{process=\"postern-test\"} 1026.215601")));
+    assert_true(s_shows(SERIES("_count{process=\"postern-test\",index=\"7\"} 8")));
+    assert_true(s_shows(SERIES("_sum{process=\"postern-test\",index=\"7\"} 1026.215601")));
     assert_int_equal(metric_get(METRIC_commit_seconds), 8);
 }
 
@@ -206,22 +210,22 @@ static void test_sizes_and_ages(void **state)
     metric_set_at(METRIC_queue_oldest_seconds, OWNER_BOT, 1234);
     s_get("/metrics");
 #define SIZE(tail) "postern_link_batch_entries" tail
-#define SIZED(le, n) SIZE("_bucket{process=\"postern-test\",le=\"" le "\"} " n)
+#define SIZED(le, n) SIZE("_bucket{process=\"postern-test\",index=\"7\",le=\"" le "\"} " n)
     assert_true(s_shows("# TYPE postern_link_batch_entries histogram"));
     assert_true(s_shows(SIZED("1", "1")));
     assert_true(s_shows(SIZED("4", "3")));
     assert_true(s_shows(SIZED("1024", "4")));
     assert_true(s_shows(SIZED("+Inf", "5")));
-    assert_true(s_shows(SIZE("_sum{process=\"postern-test\"} 2055.000000")));
+    assert_true(s_shows(SIZE("_sum{process=\"postern-test\",index=\"7\"} 2055.000000")));
     assert_true(s_shows("# TYPE postern_queue_oldest_seconds gauge"));
-    assert_true(
-        s_shows("postern_queue_oldest_seconds{process=\"postern-test\",kind=\"bot\"} 1.234"));
+    assert_true(s_shows(
+        "postern_queue_oldest_seconds{process=\"postern-test\",index=\"7\",kind=\"bot\"} 1.234"));
 }
 
 static double s_value(const char *series)
 {
     char start[128];
-    snprintf(start, sizeof start, "\n%s{process=\"postern-test\"} ", series);
+    snprintf(start, sizeof start, "\n%s{process=\"postern-test\",index=\"7\"} ", series);
     const char *at = strstr(s_text, start);
     assert_non_null(at);
     return strtod(at + strlen(start), NULL);
@@ -243,7 +247,8 @@ static void test_process_metrics(void **state)
     close(ends[0]);
     close(ends[1]);
     assert_true(
-        s_shows("postern_build_info{process=\"postern-test\",version=\"" POSTERN_VERSION "\"} 1"));
+        s_shows("postern_build_info{process=\"postern-test\",index=\"7\",version=\"" POSTERN_VERSION
+                "\"} 1"));
 }
 
 /* Each line is a comment or a series, and each series follows the comments of its name. */
@@ -419,7 +424,7 @@ static void test_red_when_the_loop_is_silent(void **state)
 
 static void s_start_again(void *arg)
 {
-    monitor_start("second", arg);
+    monitor_start("second", 0, arg);
 }
 
 static void test_address_in_use(void **state)

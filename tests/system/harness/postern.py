@@ -10,6 +10,7 @@
 
 Start:    Ring(settings={"gateway.body_bytes": 4096}, shards={"channel": 2}, gateways=1)
           .up()   .stop()   .spawn("router", 0, **)   .close()  (stop, and fail on sanitizer reports)
+          with Ring(…) as ring:   closes at the end, also after an exception; then the directory stays
 Operate:  .ctl("user", "list")  -> parsed JSON; CtlError (.code, .message) when refused
           .user .token .channel .bot .extension
 URLs:     .url(path)  .channel_url(name, token)  .bot_url  .extension_url(app, token)
@@ -146,11 +147,20 @@ class Ring:
         self.http.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=64))
         self.supervisor = None
         self.spawned = {}  # name -> Popen
+        self.keep = False  # the directory, at the end of a with block
         self.environment = {**os.environ, **sanitizer_environment(self.reports)}
         self._lay(settings or {}, preset_settings)
         args = ["init", str(self.dir), "--shards",
                 ",".join(f"{kind}={n}" for kind, n in self.shards.items())]
         self._run(args, check=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        """An exception is what is told: that of the end of the processes would hide it."""
+        with contextlib.suppress(*([AssertionError] if kind else [])):
+            self.close(keep=self.keep or kind is not None)
 
     # --- layout
 

@@ -1,0 +1,12 @@
+/* Whom a bound socket lets in by HELLO. Private to common/link. */
+#ifndef POSTERN_LINK_ADMISSION_H
+#define POSTERN_LINK_ADMISSION_H
+
+#include "common/wire/wire.h"
+
+/* Why a HELLO cannot be accepted, 0 when it can; *why is a sentence for the log. peer_roles: of the
+ * endpoint; KEY: the public key that the connection has proved, NULL without CURVE. */
+wire_goodbye_t admission_objection(const wire_hello_t *hello, unsigned peer_roles, const char *key,
+                                   const char **why);
+
+#endif
