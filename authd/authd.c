@@ -41,10 +41,19 @@ static void s_refuse(authd_t *self, peer_t *peer, const wire_request_t *request,
                      const verdict_t *verdict)
 {
     wire_reply_t reply;
+    zmq_msg_t body;
     verdict_reply(verdict, request, &reply);
-    if (!wire_batch_has_room(self->refusals, WIRE_TEXT))
+    if (!wire_batch_has_room(self->refusals, WIRE_TEXT + verdict->detail.len))
         link_send_replies(self->gateways, peer, self->refusals);
-    wire_batch_add_reply(self->refusals, &reply, NULL);
+    if (verdict->detail.len == 0) {
+        wire_batch_add_reply(self->refusals, &reply, NULL);
+        return;
+    }
+    if (zmq_msg_init_size(&body, verdict->detail.len) != 0)
+        abort();
+    memcpy(zmq_msg_data(&body), verdict->detail.data, verdict->detail.len);
+    wire_batch_add_reply(self->refusals, &reply, &body);
+    zmq_msg_close(&body);
 }
 
 /* The error, if any, with which the entry could not be passed on. */
@@ -76,7 +85,9 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
     view_renew(self->view);
     for (unsigned i = 0; i < message->entries; i++) {
         wire_request_t *request = &message->requests[i];
-        verdict_t verdict = verdict_judge(&self->judge, self->view, request, now_us, wall_ms);
+        size_t body_len = request->has_body ? zmq_msg_size(&message->bodies[i]) : 0;
+        verdict_t verdict =
+            verdict_judge(&self->judge, self->view, request, body_len, now_us, wall_ms);
         if (verdict.code == ERROR_none)
             verdict.code = s_pass_on(self, request, &message->bodies[i], now_us);
         metric_add_at(METRIC_verdicts_total, verdict.code, 1);

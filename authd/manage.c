@@ -119,6 +119,10 @@ static error_code_t s_check_field(task_t *task, const field_t *field)
                              "%s: must be a number from %" PRIu64 " to %" PRIu64 ".", field->name,
                              field->min, field->max);
         return ERROR_none;
+    case FIELD_BOOL:
+        if (!json_is_boolean(value))
+            return task_fail(task, ERROR_invalid_param, "%s: must be true or false.", field->name);
+        return ERROR_none;
     case FIELD_LIST:
         return s_check_list(task, field, value);
     }

@@ -26,6 +26,7 @@ typedef error_code_t task_fn(task_t *task);
 typedef enum {
     FIELD_TEXT, /* min to max: bytes; no control characters */
     FIELD_UINT,
+    FIELD_BOOL,
     FIELD_LIST, /* of texts, min to max: how many */
 } field_type_t;
 
@@ -36,7 +37,7 @@ typedef struct {
     uint64_t min, max;
 } field_t;
 
-enum { TASK_FIELDS = 4, TASK_PEOPLE = 1000, TASK_REFERENCE = 128, PAGE_ROWS = 100 };
+enum { TASK_FIELDS = 12, TASK_PEOPLE = 1000, TASK_REFERENCE = 128, PAGE_ROWS = 100 };
 
 typedef struct {
     unsigned op;
@@ -64,6 +65,7 @@ void task_object(task_t *task, const uuid_t7 *id, slice_t name);
 /* Arguments: empty, the fallback or NULL when it is not given. */
 slice_t task_text(const task_t *task, const char *name);
 uint64_t task_uint(const task_t *task, const char *name, uint64_t fallback);
+bool task_bool(const task_t *task, const char *name, bool fallback);
 json_t *task_list(const task_t *task, const char *name);
 /* An active user by id or email address. WHAT names the argument in the error. */
 error_code_t task_user(task_t *task, slice_t id_or_email, const char *what, user_t *user);

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-enum { COMMAND_OPTIONS = 6 };
+enum { COMMAND_OPTIONS = 14 };
 
 typedef struct {
     const char *name;  /* "--name"; NULL ends a list */
@@ -75,6 +75,7 @@ int token_list_run(ctl_t *ctl);
 int token_delete_run(ctl_t *ctl);
 int token_import_run(ctl_t *ctl);
 int token_limit_run(ctl_t *ctl);
+int token_edit_run(ctl_t *ctl);
 int channel_create_run(ctl_t *ctl);
 int channel_list_run(ctl_t *ctl);
 int channel_show_run(ctl_t *ctl);

@@ -14,6 +14,15 @@
                 {"--url", "URL", "base URL; without it, public.url"}, TOKEN_FILE
 #define ENVIRONMENT {"--environment", "NAME", "sandbox (the default) or marketplace"}
 
+#define TOKEN_TERMS {"--name", "NAME", "what it is for"}, \
+                    {"--rate", "N", "requests a second; 0: no limit"}, {"--burst", "N", "requests at once"}, \
+                    {"--expires", "TIME", "it ends so long from now: 90s, 15m, 24h, 30d; 0: never"}, \
+                    {"--channels", "NAME,…", "it is for these targets only; without any list, all of the user's"}, \
+                    {"--bots", "NAME,…", "the same"}, {"--extensions", "NAME,…", "the same"}, \
+                    {"--post-only", NULL, "it may not read messages back"}, \
+                    {"--from", "NETWORK,…", "it is taken from these networks only, such as 10.0.0.0/8"}, \
+                    {"--body-bytes", "N", "most bytes of a body; 0: what the gateway takes"}
+
 const option_t command_globals[] = {
     {"-c", "FILE", "configuration; without it, $POSTERN_CONF, else ./postern.conf"},
     {"-s", "SECTION.KEY=VALUE", "override a setting; may come again"},
@@ -79,10 +88,9 @@ const command_t command_table[] = {
 
     {"token create", token_create_run, "USER", 1, 1,
      "make a token; it is shown once, with the URLs it opens",
-     "token create ada@example.org --name ci\ntoken create ada@example.org --rate 50 --burst 100",
-     {{"--name", "NAME", "what it is for"},
-      {"--rate", "N", "requests a second; 0: no limit"},
-      {"--burst", "N", "requests at once"}}},
+     "token create ada@example.org --name ci\n"
+     "token create ada@example.org --channels releases --post-only --from 192.0.2.0/24 --expires 90d",
+     {TOKEN_TERMS}},
     {"token list", token_list_run, "USER", 1, 1, "list a user's tokens (never the secrets)",
      "token list ada@example.org", {PAGE}},
     {"token delete", token_delete_run, "TOKEN-ID", 1, 1, "revoke a token at once",
@@ -94,6 +102,13 @@ const command_t command_table[] = {
     {"token limit", token_limit_run, "TOKEN-ID RATE BURST", 3, 3,
      "set a token's requests a second and at once; rate 0: no limit",
      "token limit 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 50 100", {{0}}},
+
+    {"token edit", token_edit_run, "TOKEN-ID", 1, 1,
+     "change what a token may do; what is not named stays",
+     "token edit 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --channels releases,alerts --expires 90d\n"
+     "token edit 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --any --may-read --from ''",
+     {TOKEN_TERMS, {"--any", NULL, "all targets of the user again"},
+      {"--may-read", NULL, "it may read messages back again"}}},
 
     {"channel create", channel_create_run, "NAME", 1, 1, "make a channel",
      "channel create releases --owner ada@example.org --members bob@example.org,eve@example.org",

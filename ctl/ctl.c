@@ -253,6 +253,24 @@ uint64_t ctl_number(const ctl_t *self, const char *option, uint64_t fallback, ui
     return text ? ctl_parse_number(option, text, min, max) : fallback;
 }
 
+uint64_t ctl_seconds(const ctl_t *self, const char *option, uint64_t fallback, uint64_t max)
+{
+    static const char units[] = "smhd";
+    static const unsigned seconds[] = {1, 60, 3600, 86400};
+    const char *text = ctl_option(self, option);
+    if (!text)
+        return fallback;
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (errno || *text < '0' || *text > '9' || (value && (!unit || end[1])) ||
+        (value && value > max / seconds[unit - units]))
+        exit(s_usage("%s is a time such as 90s, 15m, 24h or 30d, at most %llud, or 0, not '%s'",
+                     option, (unsigned long long)max / 86400, text));
+    return value ? value * seconds[unit - units] : 0;
+}
+
 /* Loads the file with the overrides: those of a running up first, so that our own go before them.
  */
 static void s_reload(ctl_t *self)

@@ -34,6 +34,10 @@ bool ctl_json(const ctl_t *self);
 uint64_t ctl_number(const ctl_t *self, const char *option, uint64_t fallback, uint64_t min,
                     uint64_t max);
 
+/* The seconds of an option such as 90s, 15m, 24h or 30d, at most MAX; FALLBACK when it was not
+ * given. Exits like ctl_number. */
+uint64_t ctl_seconds(const ctl_t *self, const char *option, uint64_t fallback, uint64_t max);
+
 /* TEXT as a number; exits like ctl_number, naming it WHAT. */
 uint64_t ctl_parse_number(const char *what, const char *text, uint64_t min, uint64_t max);
 

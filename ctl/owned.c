@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *s_split(const char *text)
+json_t *owned_split(const char *text)
 {
     json_t *list = json_array();
     while (*text) {
@@ -33,7 +33,7 @@ json_t *owned_body(ctl_t *ctl, const char *list)
     }
     snprintf(option, sizeof option, "--%s", list ? list : "");
     if (list && ctl_option(ctl, option))
-        json_object_set_new(body, list, s_split(ctl_option(ctl, option)));
+        json_object_set_new(body, list, owned_split(ctl_option(ctl, option)));
     return body;
 }
 

@@ -12,6 +12,9 @@ json_t *owned_body(ctl_t *ctl, const char *list);
  * Takes the reply; NULL is a refusal that was shown. Returns the exit status. */
 int owned_show(ctl_t *ctl, json_t *reply, const unsigned *ops);
 
+/* The parts of "A,B,C" as an array of texts. */
+json_t *owned_split(const char *text);
+
 /* Adds or removes the user of the second argument to or from the object of the first. */
 int owned_user(ctl_t *ctl, unsigned op, const char *done);
 

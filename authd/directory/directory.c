@@ -9,7 +9,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SCHEMA = 1 };
+/* 2: a token's record may hold terms, which an older version would not obey. */
+enum { SCHEMA = 2 };
+
+/* What an older version wrote is read as it is. */
+static int s_migrate(MDB_txn *txn, unsigned from, void *arg)
+{
+    (void)txn;
+    (void)arg;
+    return from == 1 ? 0 : -1;
+}
 
 static int s_open_tables(directory_t *self, char *err, size_t err_size)
 {
@@ -82,6 +91,7 @@ directory_t *directory_open(const directory_options_t *options, char *err, size_
                              .schema = SCHEMA,
                              .tables = TABLE_COUNT,
                              .map_bytes = options->map_bytes,
+                             .migrate = s_migrate,
                              .read_only = options->read_only};
     self->key = master_key_load(options->key_path, fresh, err, err_size);
     if (self->key)
