@@ -14,6 +14,7 @@
                 {"--url", "URL", "base URL; without it, public.url"}, TOKEN_FILE
 #define ENVIRONMENT {"--environment", "NAME", "sandbox (the default) or marketplace"}
 
+#define YES {"--yes", NULL, "do it without asking"}
 #define TOKEN_TERMS {"--name", "NAME", "what it is for"}, \
                     {"--rate", "N", "requests a second; 0: no limit"}, {"--burst", "N", "requests at once"}, \
                     {"--expires", "TIME", "it ends so long from now: 90s, 15m, 24h, 30d; 0: never"}, \
@@ -93,8 +94,14 @@ const command_t command_table[] = {
      {TOKEN_TERMS}},
     {"token list", token_list_run, "USER", 1, 1, "list a user's tokens (never the secrets)",
      "token list ada@example.org", {PAGE}},
-    {"token delete", token_delete_run, "TOKEN-ID", 1, 1, "revoke a token at once",
-     "token delete 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10", {{0}}},
+    {"token replace", token_replace_run, "TOKEN-ID", 1, 1,
+     "make a token in place of one, which lives on for an overlap; the new one is shown once",
+     "token replace 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10\n"
+     "token replace 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --overlap 7d",
+     {TOKEN_TERMS, {"--overlap", "TIME", "how long the old one still works, 0 to 7d; 24h without it"}}},
+    {"token delete", token_delete_run, "TOKEN-ID", 1, 1,
+     "revoke a token at once; asks first when it was used in the last 7 days",
+     "token delete 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --yes", {YES}},
     {"token import", token_import_run, "USER", 1, 1, "take over tokens made elsewhere, one a line",
      "token import ada@example.org --file tokens.txt\ntoken import ada@example.org < tokens.txt",
      {{"--file", "FILE", "read from FILE; without it, stdin (never an argument: others see those)"},

@@ -61,6 +61,10 @@ unsigned ctl_gateways(const ctl_t *self);
 json_t *ctl_call(ctl_t *self, unsigned op, const char *target, json_t *body);
 /* The same, but an answer with error code QUIET (error_code_t) is only returned as NULL. */
 json_t *ctl_call_unless(ctl_t *self, unsigned op, const char *target, json_t *body, unsigned quiet);
+/* The same for an operation that may need a confirmation (confirm_needed): --yes gives it, a person
+ * at a terminal is asked QUESTION; else the error is shown. */
+json_t *ctl_call_confirmed(ctl_t *self, unsigned op, const char *target, json_t *body,
+                           const char *question);
 /* Asks for every page (or the one that --limit and --after name) and joins their arrays KEY. */
 json_t *ctl_list(ctl_t *self, unsigned op, const char *target, const char *key);
 

@@ -19,6 +19,7 @@ enum {
     RATE_MAX = 1000000,
     BURST_MAX = 10000000,
     BODY_MAX = 16 << 20,
+    OVERLAP_MAX = 7 * 86400,
     EXPIRES_MAX = 10 * 366 * 86400
 };
 
@@ -78,10 +79,10 @@ static bool s_add_urls(ctl_t *ctl, json_t *urls, const place_t *place, const cha
 
 /* The ready URLs of what the token's user can post to, and templates when that is nothing yet, or
  * more than was looked at. */
-static json_t *s_urls(ctl_t *ctl, const char *token)
+static json_t *s_urls(ctl_t *ctl, const char *email, const char *token)
 {
     json_t *urls = json_array();
-    json_t *user = ctl_call(ctl, OP_user_show, ctl_argument(ctl, 0), NULL);
+    json_t *user = ctl_call(ctl, OP_user_show, email, NULL);
     const char *id = json_string_value(json_object_get(user, "id"));
     bool all = id != NULL;
     for (unsigned i = 0; id && i < sizeof s_places / sizeof *s_places; i++)
@@ -126,27 +127,44 @@ static json_t *s_terms(ctl_t *ctl)
     return body;
 }
 
-int token_create_run(ctl_t *ctl)
+/* Shows a new token, with the URLs it opens when its user is given. Takes the reply. */
+static int s_show_new(ctl_t *ctl, json_t *reply, const char *user)
 {
-    json_t *body = s_terms(ctl);
-    json_t *reply = ctl_call(ctl, OP_token_create, ctl_argument(ctl, 0), body);
     if (!reply)
         return CTL_REFUSED;
     const char *token = json_string_value(json_object_get(reply, "token"));
-    if (token)
-        json_object_set_new(reply, "urls", s_urls(ctl, token));
+    if (token && user)
+        json_object_set_new(reply, "urls", s_urls(ctl, user, token));
     if (ctl_json(ctl))
         return ctl_show(ctl, reply);
     json_t *urls = json_incref(json_object_get(reply, "urls")), *url;
     json_object_del(reply, "urls");
     ctl_show(ctl, reply);
-    puts("\nThe token is shown this once: store it now. It can post to:");
+    puts("\nThe token is shown this once: store it now.");
+    if (urls)
+        puts("It can post to:");
     size_t i;
     json_array_foreach(urls, i, url) printf("  %s\n", json_string_value(url));
     json_decref(urls);
     return CTL_OK;
 }
 
+int token_create_run(ctl_t *ctl)
+{
+    json_t *body = s_terms(ctl);
+    return s_show_new(ctl, ctl_call(ctl, OP_token_create, ctl_argument(ctl, 0), body),
+                      ctl_argument(ctl, 0));
+}
+
+int token_replace_run(ctl_t *ctl)
+{
+    json_t *body = s_terms(ctl);
+    if (ctl_option(ctl, "--overlap"))
+        json_object_set_new(
+            body, "overlap",
+            json_integer((json_int_t)ctl_seconds(ctl, "--overlap", 0, OVERLAP_MAX)));
+    return s_show_new(ctl, ctl_call(ctl, OP_token_replace, ctl_argument(ctl, 0), body), NULL);
+}
 int token_list_run(ctl_t *ctl)
 {
     return ctl_do_list(ctl, OP_token_list, ctl_argument(ctl, 0), "tokens",
@@ -156,7 +174,8 @@ int token_list_run(ctl_t *ctl)
 
 int token_delete_run(ctl_t *ctl)
 {
-    json_t *reply = ctl_call(ctl, OP_token_delete, ctl_argument(ctl, 0), NULL);
+    json_t *reply =
+        ctl_call_confirmed(ctl, OP_token_delete, ctl_argument(ctl, 0), NULL, "Delete it?");
     if (!reply)
         return CTL_REFUSED;
     if (ctl_json(ctl))

@@ -69,7 +69,8 @@ typedef enum {
 /* Removes the user's tokens that ended TOKEN_KEPT_MS ago, and those that ended first where there
  * are TOKENS_ALL. */
 tokens_add_t tokens_add(view_t *view, const token_t *token, uint64_t now_ms);
-/* Adds TOKEN in place of OLD, which ends at ENDS_MS unless it does before. */
+/* Adds TOKEN in place of OLD, which ends at ENDS_MS unless it does before. TOKEN holds no slice of
+ * the view's. */
 tokens_add_t tokens_replace(view_t *view, const token_t *old, const token_t *token,
                             uint64_t ends_ms, uint64_t now_ms);
 /* False when there is none. */

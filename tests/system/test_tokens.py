@@ -1,8 +1,17 @@
 """What a token may do, until when, and how its use is told."""
 
+import concurrent.futures
 import datetime
+import email.utils
+import os
+import pty
+import re
+import subprocess
+import threading
+import time
 
 import pytest
+import requests
 
 from harness import postern
 
@@ -102,3 +111,126 @@ def test_wrong_terms_say_why_and_make_nothing(ring, name, words, text):
     done = ring.ctl_run("token", "create", ada.email, *words)
     assert done.returncode in (1, 2) and text in done.stderr
     assert ring.ctl("token", "list", ada.email)["tokens"] == []
+
+
+# --- replacing and deleting
+
+
+def test_a_replaced_token_works_to_its_sunset_and_not_one_request_longer(ring, name):
+    """Under load; the clock of both sides is this machine's."""
+    ada = ring.user(name)
+    ring.channel(name, ada)
+    url = ring.channel_url(name, ada.token)
+    answers, stop = [], threading.Event()
+
+    def send():
+        http = requests.Session()
+        http.trust_env = False
+        while not stop.is_set():
+            began = time.time()
+            answer = http.post(url, json={"text": "x"}, timeout=30 * postern.SLOW)
+            answers.append((began, time.time(), answer.status_code, answer.headers))
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    new = ring.ctl("token", "replace", ada.token_id, "--overlap", "2s")
+    ends = datetime.datetime.fromisoformat(
+        new["replaces"]["expires"].replace("Z", "+00:00")).timestamp()
+    replaced = time.time()
+    postern.wait(lambda: sum(a[2] == 401 for a in answers) > 20, what="the overlap to end")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    within = [a for a in answers if a[1] < ends]
+    after = [a for a in answers if a[0] >= ends]
+    assert len(within) > 5 and len(after) > 5
+    assert {a[2] for a in within} == {204} and {a[2] for a in after} == {401}
+    told = [a[3] for a in within if a[0] > replaced]
+    assert told
+    for headers in told:
+        assert re.fullmatch(r"@\d{10}", headers["Deprecation"])
+        sunset = email.utils.parsedate_to_datetime(headers["Sunset"]).timestamp()
+        assert sunset == int(ends)
+    assert all("Deprecation" not in a[3] for a in after)
+    assert ring.post(ring.channel_url(name, new["token"]), {"text": "y"}).status_code == 204
+    assert "Sunset" not in ring.post(ring.channel_url(name, new["token"]), {"text": "y"}).headers
+    row = listed(ring, ada, {"id": ada.token_id})
+    assert row["state"] == "ended" and row["successor"] == new["id"]
+
+
+def test_every_kind_of_answer_tells_of_the_sunset(ring, name):
+    ada = ring.user(name)
+    app = ring.extension(name, ada)["sandbox"]
+    ring.channel(name, ada)
+    ring.bot(name, ada)
+    shown = ring.ctl_run("token", "replace", ada.token_id, "--overlap", "7d").stdout
+    assert re.search(r"^token: +pst_\w{36}$", shown, re.M) and "this once" in shown
+    history = ring.url(f"/api/v2/channelsbyname/{name}/messages", ada.token)
+    for answer, status in ((ring.post(ring.channel_url(name, ada.token), {"text": "x"}), 204),
+                           (ring.post(ring.channel_url(name, ada.token), b"{"), 400),
+                           (ring.post(ring.channel_url("nowhere", ada.token), b"{}"), 404),
+                           (ring.post(ring.bot_url(name, ada.token), b"x"), 200),
+                           (ring.post(ring.extension_url(app, ada.token), b"x"), 200),
+                           (ring.get(history), 200)):
+        assert answer.status_code == status
+        assert {"Deprecation", "Sunset"} <= set(answer.headers), (status, answer.headers)
+
+
+def test_the_old_ones_last_use_stays_visible(ring, name):
+    ada = ring.user(name)
+    ring.channel(name, ada)
+    new = ring.ctl("token", "replace", ada.token_id)
+    assert ring.post(ring.channel_url(name, ada.token), {"text": "x"}).status_code == 204
+    row = postern.wait(lambda: (r := listed(ring, ada, {"id": ada.token_id}))["last_used"] and r,
+                       what="usage to be written")
+    assert row["state"] == "replaced" and row["last_target"] == name
+    assert row["last_used"] > row["replaced"]
+    assert listed(ring, ada, new)["last_used"] is None
+
+
+def test_5_stay_5_when_all_ways_to_make_one_race(ring, name):
+    ada = ring.user(name, token=False)
+    made = [make(ring, ada) for _ in range(4)]
+    foreign = "".join(f"{i:02x}" for i in name.encode())[:40].ljust(40, "0")
+    ways = [["token", "create", ada.email]] * 4
+    ways += [["token", "replace", token["id"]] for token in made for _ in range(2)]
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        runs = [pool.submit(ring.ctl_run, *words) for words in ways]
+        runs += [pool.submit(ring.ctl_run, "token", "import", ada.email, input=f"{foreign}{i}\n")
+                 for i in range(4)]
+        codes = [run.result().returncode for run in runs]
+    rows = ring.ctl("token", "list", ada.email)["tokens"]
+    assert sum(row["state"] == "active" for row in rows) == 5
+    assert sum(row["state"] == "replaced" for row in rows) == 4
+    assert codes.count(0) == 5 and sum(code == 0 for code in codes[4:12]) == 4
+
+
+def test_deleting_a_token_in_use_asks_first(ring, name):
+    ada = ring.user(name)
+    ring.channel(name, ada)
+    url = ring.channel_url(name, ada.token)
+    assert ring.post(url, {"text": "x"}).status_code == 204
+    postern.wait(lambda: listed(ring, ada, {"id": ada.token_id})["last_used"], what="usage")
+    words = ["token", "delete", ada.token_id]
+    done = ring.ctl_run(*words, stdin=subprocess.DEVNULL)
+    assert done.returncode == 1 and f"from 127.0.0.1 on {name}, 1 times" in done.stderr
+    assert "--yes" in done.stderr
+    assert ring.post(url, {"text": "x"}).status_code == 204
+    assert at_a_terminal(ring, words, "n\n") == 1
+    assert ring.post(url, {"text": "x"}).status_code == 204
+    assert at_a_terminal(ring, words, "y\n") == 0
+    assert ring.post(url, {"text": "x"}).status_code == 401
+
+
+def at_a_terminal(ring, words, answer):
+    """posternctl with a terminal as its input, on which ANSWER is typed; its exit status."""
+    control, terminal = pty.openpty()
+    try:
+        os.write(control, answer.encode())
+        done = ring.ctl_run(*words, stdin=terminal)
+        assert "Delete it? [y/N]" in done.stderr
+        return done.returncode
+    finally:
+        os.close(control)
+        os.close(terminal)

@@ -1,5 +1,7 @@
 #include "tests/unit/desk.h"
 
+#include "common/base/clock.h"
+
 /* A token of ann, made with BODY; the caller frees. */
 static json_t *s_make(desk_t *self, const char *body)
 {
@@ -85,11 +87,98 @@ static void bad_terms_are_named(void **state)
     json_decref(made);
 }
 
+static void a_replacement_inherits_and_is_told(void **state)
+{
+    desk_t *self = *state;
+    s_people(self);
+    json_t *made = s_make(self, "{\"name\":\"ci\",\"channels\":[\"general\"],\"rate\":7,"
+                                "\"networks\":[\"10.0.0.0/8\"]}");
+    const char *id = desk_text(made, "id");
+    json_t *next = desk_do(self, OP_token_replace, id, "");
+    assert_string_not_equal(desk_text(next, "token"), desk_text(made, "token"));
+    assert_string_equal(desk_text(next, "name"), "ci");
+    assert_true(json_equal(json_object_get(next, "scope"), json_object_get(made, "scope")));
+    assert_true(json_equal(json_object_get(next, "networks"), json_object_get(made, "networks")));
+    assert_int_equal(json_integer_value(json_object_get(next, "rate")), 7);
+    assert_true(json_is_null(json_object_get(next, "expires")));
+    json_t *old = json_object_get(next, "replaces");
+    assert_string_equal(desk_text(old, "id"), id);
+    assert_string_equal(desk_text(old, "state"), "replaced");
+    assert_string_equal(desk_text(old, "successor"), desk_text(next, "id"));
+    assert_null(json_object_get(old, "token"));
+    assert_int_equal(desk_code(self, OP_token_replace, id, ""), ERROR_conflict);
+    assert_non_null(strstr(self->message, desk_text(next, "id")));
+    assert_int_equal(desk_code(self, OP_token_edit, id, "{\"expires_in\":0}"), ERROR_conflict);
+    assert_int_equal(
+        desk_code(self, OP_token_replace, desk_text(next, "id"), "{\"overlap\":604801}"),
+        ERROR_invalid_param);
+    json_t *last = desk_do(self, OP_token_replace, desk_text(next, "id"),
+                           "{\"overlap\":0,\"any\":true,\"name\":\"cd\"}");
+    assert_string_equal(desk_text(json_object_get(last, "replaces"), "state"), "ended");
+    assert_true(json_is_null(json_object_get(last, "scope")));
+    assert_string_equal(desk_text(last, "name"), "cd");
+    json_decref(made);
+    json_decref(next);
+    json_decref(last);
+}
+
+static void five_active_ones_can_all_be_replaced(void **state)
+{
+    desk_t *self = *state;
+    s_people(self);
+    for (unsigned i = 0; i < TOKENS_ACTIVE; i++) {
+        json_t *made = s_make(self, "");
+        desk_done(self, OP_token_replace, desk_text(made, "id"), "{\"overlap\":100}");
+        json_decref(made);
+    }
+    assert_int_equal(desk_code(self, OP_token_create, ANN, ""), ERROR_token_limit);
+    json_t *list = desk_do(self, OP_token_list, ANN, "");
+    assert_int_equal(json_array_size(json_object_get(list, "tokens")), 2 * TOKENS_ACTIVE);
+    json_decref(list);
+}
+
+static void s_use(desk_t *self, const char *id_text, uint64_t at_ms)
+{
+    uuid_t7 id;
+    assert_int_equal(uuid_parse(id_text, strlen(id_text), &id), 0);
+    token_use_t use = {.last_ms = at_ms,
+                       .count = 3,
+                       .address = slice_of("10.0.0.9"),
+                       .target = slice_of("general")};
+    YARD_CHANGE(self->yard, view);
+    assert_true(tokens_used(view, &id, &use));
+    YARD_DONE(view);
+}
+
+static void a_token_in_use_is_deleted_with_confirmation_only(void **state)
+{
+    desk_t *self = *state;
+    uint64_t now_ms = (uint64_t)clock_wall_ms(), day_ms = 86400 * 1000;
+    s_people(self);
+    json_t *lately = s_make(self, ""), *once = s_make(self, "");
+    s_use(self, desk_text(lately, "id"), now_ms - 6 * day_ms);
+    s_use(self, desk_text(once, "id"), now_ms - 8 * day_ms);
+    desk_done(self, OP_token_delete, desk_text(once, "id"), "");
+    const char *id = desk_text(lately, "id");
+    assert_int_equal(desk_code(self, OP_token_delete, id, ""), ERROR_confirm_needed);
+    assert_non_null(strstr(self->message, "from 10.0.0.9 on general"));
+    assert_int_equal(desk_code(self, OP_token_delete, id, "{\"confirm\":false}"),
+                     ERROR_confirm_needed);
+    json_t *gone = desk_do(self, OP_token_delete, id, "{\"confirm\":true}");
+    assert_string_equal(desk_text(gone, "last_address"), "10.0.0.9");
+    json_decref(gone);
+    json_decref(lately);
+    json_decref(once);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         DESK_TEST(terms_are_made_shown_and_changed),
         DESK_TEST(bad_terms_are_named),
+        DESK_TEST(a_replacement_inherits_and_is_told),
+        DESK_TEST(five_active_ones_can_all_be_replaced),
+        DESK_TEST(a_token_in_use_is_deleted_with_confirmation_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
