@@ -124,8 +124,16 @@ static error_code_t s_find_buddy(case_t *self, rule_t rule)
     return ERROR_none;
 }
 
+/* The token's own user. */
+static error_code_t s_find_self(case_t *self, rule_t rule)
+{
+    (void)rule;
+    self->request->principal.target = self->token.user;
+    return ERROR_none;
+}
+
 /* What an operation does: with DOES_POST an Idempotency-Key counts. */
-typedef enum { DOES_POST, DOES_READ } deed_t;
+typedef enum { DOES_POST, DOES_READ, DOES_ASK } deed_t;
 
 static const struct {
     find_fn *find;
@@ -139,6 +147,7 @@ static const struct {
     [OP_extension_incoming] = {s_find_app, MAY_ANYONE, DOES_POST},
     [OP_chat_message] = {s_find_chat, MAY_MEMBER, DOES_POST},
     [OP_buddy_message] = {s_find_buddy, MAY_ANYONE, DOES_POST},
+    [OP_token_self] = {s_find_self, MAY_ANYONE, DOES_ASK},
     [OP_channel_history] = {s_find_channel, MAY_MEMBER, DOES_READ},
     [OP_channel_id_history] = {s_find_channel_id, MAY_MEMBER, DOES_READ},
     [OP_bot_history] = {s_find_bot, MAY_PEOPLE, DOES_READ},

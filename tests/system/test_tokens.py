@@ -234,3 +234,40 @@ def at_a_terminal(ring, words, answer):
     finally:
         os.close(control)
         os.close(terminal)
+
+
+# --- what a token says of itself
+
+
+def self_of(ring, token, **more):
+    return ring.get(ring.url("/api/v2/token"), headers={"Authorization": f"Bearer {token}"}, **more)
+
+
+def test_a_token_says_whose_it_is_and_what_it_may(ring, name):
+    ada = ring.user(name, token=False)
+    ring.channel(name, ada)
+    made = make(ring, ada, "--name", "ci", "--channels", name, "--post-only", "--from", "127.0.0.0/8",
+                "--expires", "30d", "--rate", "50", "--burst", "60")
+    answer = self_of(ring, made["token"])
+    assert answer.status_code == 200 and answer.headers["Content-Type"] == "application/json"
+    told = answer.json()
+    assert told["user"] == {"id": ada.id, "name": ada.email.split("@")[0].capitalize()}
+    assert told["scope"] == {"channels": [name], "bots": [], "extensions": []}
+    assert (told["id"], told["name"], told["rate"], told["burst"]) == (made["id"], "ci", 50, 60)
+    assert told["expires"] == made["expires"] and told["post_only"] and told["state"] == "active"
+    assert made["token"] not in answer.text and "last_used" not in told
+    assert listed(ring, ada, made)["count"] == 0
+    ring.ctl("token", "replace", made["id"])
+    answer = self_of(ring, made["token"])
+    assert answer.json()["state"] == "replaced" and "Sunset" in answer.headers
+
+
+def test_a_token_that_may_not_come_is_told_nothing(ring, name):
+    ada = ring.user(name, rate=1, burst=1)
+    elsewhere = make(ring, ada, "--from", "192.0.2.1")["token"]
+    assert code(self_of(ring, elsewhere)) == (403, "address_not_allowed")
+    assert code(self_of(ring, elsewhere[:-1])) == (401, "invalid_token")
+    assert code(ring.get(ring.url("/api/v2/token"))) == (401, "invalid_token")
+    assert code(ring.post(ring.url("/api/v2/token", ada.token), b"")) == (405, "method_not_allowed")
+    assert code(ring.get(ring.url("/api/v2/token/x", ada.token))) == (404, "not_found")
+    assert {self_of(ring, ada.token).status_code for _ in range(3)} == {200, 429}

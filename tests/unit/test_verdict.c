@@ -398,6 +398,7 @@ static void a_token_may_be_for_posting_and_for_small_bodies(void **state)
         assert_int_equal(verdict.code, len == 10 ? ERROR_none : ERROR_body_too_large);
         assert_int_equal(verdict.detail.len > 0, len == 11);
     }
+    assert_int_equal(s_ask(self, OP_token_self, "", self->token), ERROR_none);
 }
 
 static void a_replaced_token_says_since_when_and_until(void **state)
