@@ -46,7 +46,8 @@ typedef struct {
 } task_row_t;
 
 /* The operations of a noun; a row of op 0 ends each. */
-extern const task_row_t manage_users[], manage_tokens[], manage_places[], manage_extensions[];
+extern const task_row_t manage_users[], manage_tokens[], manage_check[], manage_places[],
+    manage_extensions[];
 
 #define TASK_PAGE                                                                                  \
     {                                                                                              \

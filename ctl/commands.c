@@ -116,6 +116,9 @@ const command_t command_table[] = {
      "token edit 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --any --may-read --from ''",
      {TOKEN_TERMS, {"--any", NULL, "all targets of the user again"},
       {"--may-read", NULL, "it may read messages back again"}}},
+    {"token check", token_check_run, "[FILE…]", 0, 16,
+     "look for tokens of this installation in text; exit status 1 when there are any",
+     "token check config.yml deploy.log\ntoken check < deploy.log", {{0}}},
 
     {"channel create", channel_create_run, "NAME", 1, 1, "make a channel",
      "channel create releases --owner ada@example.org --members bob@example.org,eve@example.org",
