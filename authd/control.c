@@ -1,5 +1,6 @@
 #include "authd/control.h"
 
+#include "authd/first_owner.h"
 #include "authd/manage.h"
 #include "common/base/clock.h"
 #include "common/life/life.h"
@@ -160,6 +161,7 @@ control_t *control_start(const conf_start_t *start, directory_t *directory, usag
     self->usage = usage;
     self->manage = manage_new(directory, conf_uint(start->conf, SET_authd_rate),
                               conf_uint(start->conf, SET_authd_burst));
+    first_owner_make(self->manage, conf_text(start->conf, SET_data_directory));
     self->replies = wire_batch_new();
     self->link = s_link(self, start->conf);
     self->inspected_ms = clock_ms();

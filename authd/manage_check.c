@@ -5,7 +5,7 @@
 
 #include <sodium.h>
 
-enum { HASHES_MOST = 1000, HASH_TEXT = 2 * TOKEN_HASH };
+enum { HASHES_MOST = 500, HASH_TEXT = 2 * TOKEN_HASH };
 
 static bool s_hash(const json_t *item, uint8_t hash[TOKEN_HASH])
 {
@@ -23,6 +23,7 @@ static json_t *s_json(task_t *task, const token_t *token, const char *hash)
     tokens_use(task->view, &token->id, &use);
     json_t *all = token_json(task->view, token, task->rate, task->burst, task->now_ms);
     token_json_use(all, &use, task->now_ms);
+    token_json_shorten(all);
     json_object_set_new(all, "hash", json_string(hash));
     if (users_get(task->view, &token->user, &user))
         json_object_set_new(all, "user", task_json_user(&user));

@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum { RATE_MOST = 1000000, BURST_MOST = 10000000, IMPORT_MOST = 100 };
-enum { OVERLAP_DEFAULT = 86400, OVERLAP_MOST = 7 * 86400, USED_LATELY_MS = 7 * 86400 * 1000 };
+enum { OVERLAP_DEFAULT = 86400, OVERLAP_MOST = 7 * 86400 };
 
 static json_t *s_json(task_t *task, const token_t *token)
 {
@@ -190,7 +190,7 @@ static error_code_t s_confirm(task_t *task, const token_t *token)
     char at[CLOCK_TEXT];
     if (task_bool(task, "confirm", false) || token_has_ended(token, task->now_ms) ||
         !tokens_use(task->view, &token->id, &use) || use.last_ms == 0 ||
-        task->now_ms >= use.last_ms + USED_LATELY_MS)
+        task->now_ms >= use.last_ms + TOKEN_USED_LATELY_MS)
         return ERROR_none;
     clock_text((int64_t)use.last_ms, at);
     return task_fail(task, ERROR_confirm_needed,

@@ -82,9 +82,11 @@ json_t *task_json_time(uint64_t wall_ms)
 
 json_t *task_json_user(const user_t *user)
 {
-    return json_pack("{s:o, s:o, s:o, s:o}", "id", task_json_id(&user->id), "name",
-                     task_json_text(user->name), "email", task_json_text(user->email), "created",
-                     task_json_time(user->created_ms));
+    return json_pack("{s:o, s:o, s:o, s:o, s:s, s:o}", "id", task_json_id(&user->id), "name",
+                     task_json_text(user->name), "email",
+                     user->service ? json_null() : task_json_text(user->email), "account",
+                     user->service ? task_json_text(user->email) : json_null(), "role",
+                     user_role_names[user->role], "created", task_json_time(user->created_ms));
 }
 
 error_code_t page_begin(page_t *self, task_t *task)

@@ -75,7 +75,7 @@ error_code_t task_user(task_t *task, slice_t id_or_email, const char *what, user
 json_t *task_json_text(slice_t text);
 json_t *task_json_id(const uuid_t7 *id);
 json_t *task_json_time(uint64_t wall_ms);
-json_t *task_json_user(const user_t *user); /* id, name, email, created */
+json_t *task_json_user(const user_t *user); /* as docs/API.md has it */
 
 /* A page of a list: {KEY: [...], "next": id or null}. begin reads limit and after (0, or an error);
  * add takes ROW, whose id is ID, and is false when the page is full: then ROW is not on it. */

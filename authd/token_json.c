@@ -80,3 +80,9 @@ void token_json_use(json_t *all, const token_use_t *use, uint64_t now_ms)
                        (json_int_t)calls_of_24_hours(&use->calls, now_ms), "calls_30d",
                        (json_int_t)calls_of_30_days(&use->calls, now_ms)));
 }
+
+void token_json_shorten(json_t *all)
+{
+    json_object_del(all, "scope");
+    json_object_del(all, "networks");
+}

@@ -11,5 +11,7 @@ json_t *token_json(view_t *view, const token_t *token, uint64_t rate, uint64_t b
                    uint64_t now_ms);
 /* Adds how it was used: last_used, last_target, last_address, count, calls_24h, calls_30d. */
 void token_json_use(json_t *all, const token_use_t *use, uint64_t now_ms);
+/* Takes out what may be long: scope and networks. */
+void token_json_shorten(json_t *all);
 
 #endif

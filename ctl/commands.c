@@ -14,6 +14,7 @@
                 {"--url", "URL", "base URL; without it, public.url"}, TOKEN_FILE
 #define ENVIRONMENT {"--environment", "NAME", "sandbox (the default) or marketplace"}
 
+#define ROLE {"--role", "ROLE", "member, admin or owner"}
 #define YES {"--yes", NULL, "do it without asking"}
 #define TOKEN_TERMS {"--name", "NAME", "what it is for"}, \
                     {"--rate", "N", "requests a second; 0: no limit"}, {"--burst", "N", "requests at once"}, \
@@ -34,6 +35,7 @@ const option_t command_globals[] = {
 
 const command_group_t command_groups[] = {
     {"user", "people: they own tokens, channels, bots and extensions"},
+    {"service", "service accounts: owners of tokens for programs; elsewhere a USER like others"},
     {"token", "webhook tokens: what a sender authenticates with"},
     {"channel", "channels: members post and read"},
     {"channel member", "who may post to a channel and read it"},
@@ -50,7 +52,8 @@ const command_t command_table[] = {
     {"init", init_run, "[DIR]", 0, 1, "make a configuration, a data directory and a master key",
      "init\ninit /srv/postern --shards channel=4,bot=2 --url https://hooks.example.org",
      {{"--shards", "KIND=N,…", "workers of each kind (channel, bot, extension), 1 to 256; 1 without it"},
-      {"--url", "URL", "base of every endpoint URL that is printed (public.url)"}}},
+      {"--url", "URL", "base of every endpoint URL that is printed (public.url)"},
+      {"--owner", "EMAIL", "make this user at the first start, with the role owner"}}},
     {"up", up_run, "", 0, 0, "start and watch all processes on this host",
      "up\nup --demo\nup --port 18080 --gateways 2",
      {{"--demo", NULL, "make demo data where missing, print curl lines that work"},
@@ -80,12 +83,21 @@ const command_t command_table[] = {
 
     {"user create", user_create_run, "EMAIL", 1, 1, "make a user",
      "user create ada@example.org --name 'Ada Lovelace'",
-     {{"--name", "NAME", "display name; without it, what stands before the @"}}},
+     {{"--name", "NAME", "display name; without it, what stands before the @"}, ROLE}},
     {"user list", user_list_run, "", 0, 0, "list users", "user list", {PAGE}},
     {"user show", user_show_run, "USER", 1, 1, "show a user (by email or id)",
      "user show ada@example.org", {{0}}},
-    {"user delete", user_delete_run, "USER", 1, 1, "delete a user with all tokens",
-     "user delete ada@example.org", {{0}}},
+    {"user edit", user_edit_run, "USER", 1, 1, "change a user's name or role",
+     "user edit ada@example.org --role admin", {{"--name", "NAME", "display name"}, ROLE}},
+    {"user delete", user_delete_run, "USER", 1, 1,
+     "delete a user (or service account): its tokens are stopped, or go to a service account",
+     "user delete ada@example.org\nuser delete ada@example.org --move-to ci-robot",
+     {{"--move-to", "ACCOUNT", "the tokens work on, as this service account's"}, YES}},
+
+    {"service create", service_create_run, "ACCOUNT", 1, 1,
+     "make a service account: an owner of tokens that nobody logs in as",
+     "service create ci-robot --name 'CI robot'", {{"--name", "NAME", "display name; without it, ACCOUNT"}}},
+    {"service list", service_list_run, "", 0, 0, "list service accounts", "service list", {PAGE}},
 
     {"token create", token_create_run, "USER", 1, 1,
      "make a token; it is shown once, with the URLs it opens",

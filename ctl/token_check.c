@@ -87,7 +87,8 @@ static json_t *s_rows(const check_t *self, const json_t *known)
         json_object_set(copy, "file", json_object_get(found, "file"));
         json_object_set(copy, "line", json_object_get(found, "line"));
         json_t *user = json_object_get(token, "user");
-        json_object_set(copy, "user", json_object_get(user, "email"));
+        bool person = json_is_string(json_object_get(user, "email"));
+        json_object_set(copy, "user", json_object_get(user, person ? "email" : "account"));
         json_array_append_new(rows, copy);
     }
     return rows;

@@ -150,3 +150,13 @@ bool place_next(view_t *view, place_kind_t kind, const uuid_t7 *place, const uui
     memcpy(user->bytes, key.data + UUID_BYTES, UUID_BYTES);
     return true;
 }
+
+void places_join(view_t *view, place_kind_t kind, const uuid_t7 *from, const uuid_t7 *to,
+                 uint64_t now_ms)
+{
+    place_t place;
+    for (bool more = places_next(view, kind, NULL, &place); more;
+         more = places_next(view, kind, &place.id, &place))
+        if (place_has(view, kind, &place.id, from))
+            place_add(view, kind, &place.id, to, now_ms);
+}

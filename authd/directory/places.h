@@ -37,6 +37,9 @@ bool place_has(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid
 bool place_add(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *user,
                uint64_t now_ms);
 bool place_remove(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *user);
+/* Puts user TO wherever FROM is among the people; looks at all places. */
+void places_join(view_t *view, place_kind_t kind, const uuid_t7 *from, const uuid_t7 *to,
+                 uint64_t now_ms);
 /* The next user's id past AFTER (NULL: the first). */
 bool place_next(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *after,
                 uuid_t7 *user);

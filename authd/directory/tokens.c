@@ -239,6 +239,16 @@ void tokens_edit(view_t *view, const token_t *token)
     s_put(view, token);
 }
 
+void tokens_rename(view_t *view, const uuid_t7 *user, slice_t display)
+{
+    token_t token;
+    for (bool more = tokens_next(view, user, NULL, &token); more;
+         more = tokens_next(view, user, &token.id, &token)) {
+        token.display = display;
+        s_put(view, &token);
+    }
+}
+
 void tokens_move(view_t *view, const uuid_t7 *id, const uuid_t7 *user, slice_t display)
 {
     uint8_t pair[TABLE_PAIR];

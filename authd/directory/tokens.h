@@ -25,6 +25,8 @@ enum {
 };
 
 #define TOKEN_KEPT_MS (UINT64_C(30) * 86400 * 1000)
+/* A token that was used since is not deleted without a confirmation. */
+#define TOKEN_USED_LATELY_MS (UINT64_C(7) * 86400 * 1000)
 
 /* A rate or burst that the settings give. */
 #define TOKEN_DEFAULT UINT64_MAX
@@ -77,6 +79,8 @@ tokens_add_t tokens_replace(view_t *view, const token_t *old, const token_t *tok
 bool tokens_delete(view_t *view, const uuid_t7 *id);
 /* Writes a changed record of a token that there is: everything but id, user and hash. */
 void tokens_edit(view_t *view, const token_t *token);
+/* Gives all of a user's tokens the user's new name. */
+void tokens_rename(view_t *view, const uuid_t7 *user, slice_t display);
 /* Gives it to another user, who is called DISPLAY. The caller has seen to the limit. */
 void tokens_move(view_t *view, const uuid_t7 *id, const uuid_t7 *user, slice_t display);
 /* Adds use->count to the token's and sets the rest. A token that is gone is passed over: false. */
