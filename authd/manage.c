@@ -1,5 +1,6 @@
 #include "authd/manage.h"
 
+#include "authd/authorise.h"
 #include "authd/directory/audit.h"
 #include "authd/task.h"
 #include "common/base/clock.h"
@@ -164,11 +165,13 @@ static error_code_t s_parse(task_t *task, slice_t body)
     return ERROR_none;
 }
 
-static error_code_t s_read(manage_t *self, task_t *task, const task_row_t *row)
+static error_code_t s_read(manage_t *self, task_t *task, const task_row_t *row, const op_t *op)
 {
     task->view = self->reader;
     view_renew(task->view);
-    error_code_t code = row->run(task);
+    error_code_t code = authorise(task, op);
+    if (code == ERROR_none)
+        code = row->run(task);
     view_release(task->view);
     return code;
 }
@@ -178,13 +181,15 @@ static error_code_t s_change(manage_t *self, task_t *task, const task_row_t *row
     if (op->methods != OP_DELETE && !directory_has_room(self->directory))
         return ERROR_storage_full;
     task->view = view_begin(self->directory);
-    error_code_t code = row->run(task);
+    error_code_t code = authorise(task, op);
+    if (code == ERROR_none)
+        code = row->run(task);
     if (code != ERROR_none) {
         view_abort(&task->view);
         return code;
     }
     audit_add(task->view, &(audit_t){.time_ms = task->now_ms,
-                                     .who = slice_of("control"),
+                                     .who = slice_of(task->actor->who),
                                      .op = slice_of(op->name),
                                      .object = slice_of(task->object)});
     if (view_commit(&task->view) != 0)
@@ -214,14 +219,22 @@ static error_code_t s_run(manage_t *self, task_t *task, unsigned number, slice_t
         code = s_check_args(task, row);
     if (code != ERROR_none)
         return code;
-    return s_only_reads(op) ? s_read(self, task, row) : s_change(self, task, row, op);
+    return s_only_reads(op) ? s_read(self, task, row, op) : s_change(self, task, row, op);
 }
 
 void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manage_answer_t *answer)
 {
+    static const actor_t control = {.role = USER_OWNER, .who = "control", .from = "local"};
+    manage_run_as(self, &control, op, target, body, answer);
+}
+
+void manage_run_as(manage_t *self, const actor_t *actor, unsigned op, slice_t target, slice_t body,
+                   manage_answer_t *answer)
+{
     assert(self->magic == MAGIC);
     *answer = (manage_answer_t){0};
     task_t task = {.target = target,
+                   .actor = actor,
                    .rate = self->rate,
                    .burst = self->burst,
                    .now_ms = (uint64_t)clock_wall_ms(),

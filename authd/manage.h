@@ -7,6 +7,7 @@
 #define POSTERN_MANAGE_H
 
 #include "authd/directory/directory.h"
+#include "authd/directory/users.h"
 #include "common/base/errors.h"
 
 #include <stdint.h>
@@ -26,8 +27,20 @@ typedef struct {
     size_t body_len;
 } manage_answer_t;
 
-/* Carries out OP on TARGET with BODY (JSON object; empty: {}). */
+/* Who asks, and from where: for the rights and for the audit. */
+typedef struct {
+    user_role_t role;
+    uuid_t7 user;     /* nil: whoever opened the control socket */
+    const char *who;  /* "control", or the user's id */
+    const char *from; /* an address, or "local" */
+} actor_t;
+
+/* Carries out OP on TARGET with BODY (JSON object; empty: {}) for whoever opened the control
+ * socket, who is an owner. */
 void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manage_answer_t *answer);
+/* The same for ACTOR, by authd/rights.def. */
+void manage_run_as(manage_t *self, const actor_t *actor, unsigned op, slice_t target, slice_t body,
+                   manage_answer_t *answer);
 /* Wipes and frees the body. */
 void manage_clear(manage_answer_t *answer);
 

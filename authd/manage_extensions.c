@@ -59,7 +59,7 @@ static error_code_t s_list(task_t *task)
         return code;
     for (bool more = extensions_next(task->view, page_after(&page), &extension); more;
          more = extensions_next(task->view, &extension.id, &extension))
-        if (extension.archived_ms == 0 &&
+        if (extension.archived_ms == 0 && (!task->only || uuid_eq(task->only, &extension.owner)) &&
             !page_add(&page, &extension.id, s_json(task, &extension, false)))
             break;
     page_end(&page, task, "extensions");

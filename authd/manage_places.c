@@ -92,6 +92,12 @@ static error_code_t s_create(task_t *task, place_kind_t kind)
     return ERROR_none;
 }
 
+static bool s_is_seen(task_t *task, place_kind_t kind, const place_t *place)
+{
+    return !task->only || uuid_eq(task->only, &place->owner) ||
+           place_has(task->view, kind, &place->id, task->only);
+}
+
 static error_code_t s_list(task_t *task, place_kind_t kind)
 {
     page_t page;
@@ -101,7 +107,8 @@ static error_code_t s_list(task_t *task, place_kind_t kind)
         return code;
     for (bool more = places_next(task->view, kind, page_after(&page), &place); more;
          more = places_next(task->view, kind, &place.id, &place))
-        if (place.archived_ms == 0 && !page_add(&page, &place.id, s_json(&place)))
+        if (place.archived_ms == 0 && s_is_seen(task, kind, &place) &&
+            !page_add(&page, &place.id, s_json(&place)))
             break;
     page_end(&page, task, s_words[kind].nouns);
     return ERROR_none;

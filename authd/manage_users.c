@@ -89,6 +89,7 @@ static error_code_t s_list_of(task_t *task, bool service)
     for (bool more = users_next(task->view, page_after(&page), &user); more;
          more = users_next(task->view, &user.id, &user))
         if (user.deleted_ms == 0 && user.service == service &&
+            (!task->only || uuid_eq(task->only, &user.id)) &&
             !page_add(&page, &user.id, task_json_user(&user)))
             break;
     page_end(&page, task, service ? "accounts" : "users");

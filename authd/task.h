@@ -16,6 +16,8 @@ typedef struct {
     json_t *args;         /* the body's object */
     uint64_t rate, burst; /* the settings' */
     uint64_t now_ms;      /* wall clock */
+    const actor_t *actor;
+    const uuid_t7 *only; /* a list shows what belongs to this user; NULL: all */
     json_t *result;
     char object[MANAGE_MESSAGE]; /* of the audit's row */
     char *message;               /* MANAGE_MESSAGE bytes */
