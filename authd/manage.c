@@ -21,6 +21,7 @@ struct manage {
     directory_t *directory;
     view_t *reader;
     uint64_t rate, burst;
+    const char *public_url;
 };
 
 static const task_row_t *const s_nouns[] = {manage_users, manage_tokens, manage_check,
@@ -34,13 +35,13 @@ static void s_wiping_free(void *memory)
     free(memory);
 }
 
-manage_t *manage_new(directory_t *directory, uint64_t rate, uint64_t burst)
+manage_t *manage_new(directory_t *directory, uint64_t rate, uint64_t burst, const char *public_url)
 {
     manage_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
     json_set_alloc_funcs(malloc, s_wiping_free);
-    *self = (manage_t){MAGIC, directory, view_new(directory), rate, burst};
+    *self = (manage_t){MAGIC, directory, view_new(directory), rate, burst, public_url};
     return self;
 }
 
@@ -237,6 +238,7 @@ void manage_run_as(manage_t *self, const actor_t *actor, unsigned op, slice_t ta
                    .actor = actor,
                    .rate = self->rate,
                    .burst = self->burst,
+                   .public_url = self->public_url,
                    .now_ms = (uint64_t)clock_wall_ms(),
                    .message = answer->message};
     answer->code = s_run(self, &task, op, body);

@@ -14,8 +14,9 @@
 
 typedef struct manage manage_t;
 
-/* rate and burst: of tokens that have none of their own, as token_list shows them. */
-manage_t *manage_new(directory_t *directory, uint64_t rate, uint64_t burst);
+/* rate and burst: of tokens that have none of their own, as token_list shows them. public_url: the
+ * base of the endpoint URLs, borrowed. */
+manage_t *manage_new(directory_t *directory, uint64_t rate, uint64_t burst, const char *public_url);
 void manage_destroy(manage_t **self_p);
 
 enum { MANAGE_MESSAGE = 256, MANAGE_BODY = 1 << 20 };

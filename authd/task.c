@@ -1,9 +1,12 @@
 #include "authd/task.h"
 
 #include "common/base/clock.h"
+#include "common/base/secret.h"
+#include "common/base/url.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { PAGE_BYTES = 512 << 10 };
@@ -69,6 +72,18 @@ json_t *task_json_id(const uuid_t7 *id)
     char text[UUID_TEXT];
     uuid_text(id, text);
     return json_string(text);
+}
+
+json_t *task_json_url(const task_t *task, unsigned op, const char *target, const char *key)
+{
+    char *url = url_make(task->public_url, op, target);
+    if (key)
+        url_add(&url, "appkey", key);
+    url_add(&url, "zapikey", "TOKEN");
+    json_t *text = json_string(url);
+    secret_wipe(url, strlen(url));
+    free(url);
+    return text;
 }
 
 json_t *task_json_time(uint64_t wall_ms)

@@ -15,7 +15,8 @@ typedef struct {
     slice_t target;       /* of the path; empty when it has none */
     json_t *args;         /* the body's object */
     uint64_t rate, burst; /* the settings' */
-    uint64_t now_ms;      /* wall clock */
+    const char *public_url;
+    uint64_t now_ms; /* wall clock */
     const actor_t *actor;
     const uuid_t7 *only; /* a list shows what belongs to this user; NULL: all */
     json_t *result;
@@ -73,6 +74,9 @@ json_t *task_list(const task_t *task, const char *name);
 /* An active user by id or email address. WHAT names the argument in the error. */
 error_code_t task_user(task_t *task, slice_t id_or_email, const char *what, user_t *user);
 
+/* An endpoint's URL on TARGET with "?zapikey=TOKEN", and before that an appkey where KEY is given.
+ */
+json_t *task_json_url(const task_t *task, unsigned op, const char *target, const char *key);
 /* Values; a time of 0 is null. */
 json_t *task_json_text(slice_t text);
 json_t *task_json_id(const uuid_t7 *id);

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <stdio.h>
 
 /* What a request is judged by. */
 typedef struct {
@@ -19,6 +20,7 @@ typedef struct {
     bool bound; /* the token has terms */
     terms_t terms;
     slice_t detail; /* of the refusal */
+    uint64_t wall_ms;
 } case_t;
 
 typedef enum {
@@ -36,13 +38,24 @@ static bool s_covers(const case_t *self, terms_kind_t kind, const uuid_t7 *id)
     return !self->bound || terms_cover(&self->terms, kind, id);
 }
 
+/* With the reason, where one was given. */
+static error_code_t s_archived(case_t *self, slice_t reason)
+{
+    char *text = self->judge->archived;
+    if (reason.len)
+        self->detail =
+            slice(text, (size_t)snprintf(text, sizeof self->judge->archived,
+                                         "The target is archived: %.*s", SLICE_ARG(reason)));
+    return ERROR_archived;
+}
+
 static error_code_t s_place(case_t *self, place_kind_t kind, rule_t rule, const place_t *place)
 {
     const uuid_t7 *user = &self->token.user;
     if (!s_covers(self, kind == PLACE_CHANNEL ? TERMS_CHANNELS : TERMS_BOTS, &place->id))
         return ERROR_out_of_scope;
     if (place->archived_ms)
-        return ERROR_archived;
+        return s_archived(self, place->reason);
     bool may = rule == MAY_ANYONE || (rule == MAY_PEOPLE && uuid_eq(&place->owner, user)) ||
                place_has(self->view, kind, &place->id, user);
     self->request->target = place->name;
@@ -94,13 +107,13 @@ static error_code_t s_find_app(case_t *self, rule_t rule)
     if (!s_covers(self, TERMS_EXTENSIONS, &app.extension))
         return ERROR_out_of_scope;
     if (extension.archived_ms)
-        return ERROR_archived;
+        return s_archived(self, extension.reason);
     if (rule == MAY_OWNER && !uuid_eq(&extension.owner, &self->token.user))
         return ERROR_not_allowed;
     if (op_find(request->op)->credentials == CRED_APPKEY) {
         if (request->appkey.len == 0)
             return ERROR_appkey_required;
-        if (!app_key_is(self->view, &app, request->appkey))
+        if (!app_key_is(self->view, &app, request->appkey, self->wall_ms))
             return ERROR_invalid_appkey;
     }
     /* An app-id is canonical as it came, for it was found by its bytes. */
@@ -297,6 +310,7 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, si
     this.view = view;
     this.request = request;
     this.detail = slice("", 0);
+    this.wall_ms = (uint64_t)wall_ms;
     request->principal = (wire_principal_t){0};
     if (s_is_known(request->op))
         verdict.code = s_judge(&this, body_len, now_us, wall_ms, &verdict);

@@ -20,6 +20,7 @@ typedef struct {
     uint64_t rate, burst;   /* of a token that has no limit of its own */
     char target[UUID_TEXT]; /* private: a canonical name that no record holds */
     char facts[WIRE_FACTS_TEXT];
+    char archived[WIRE_TEXT];
     uint8_t dedupe[WIRE_DEDUPE];
 } judge_t;
 

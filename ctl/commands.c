@@ -15,6 +15,9 @@
 #define ENVIRONMENT {"--environment", "NAME", "sandbox (the default) or marketplace"}
 
 #define ROLE {"--role", "ROLE", "member, admin or owner"}
+#define REASON {"--reason", "TEXT", "what senders are told, at most 200 bytes"}
+#define CHANGES {"--name", "NAME", "a new name; senders to the old one get 404"}, \
+                {"--owner", "USER", "email or id"}, {"--take-back", NULL, "in use again"}
 #define YES {"--yes", NULL, "do it without asking"}
 #define TOKEN_TERMS {"--name", "NAME", "what it is for"}, \
                     {"--rate", "N", "requests a second; 0: no limit"}, {"--burst", "N", "requests at once"}, \
@@ -138,8 +141,11 @@ const command_t command_table[] = {
     {"channel list", channel_list_run, "", 0, 0, "list channels", "channel list", {PAGE}},
     {"channel show", channel_show_run, "CHANNEL", 1, 1, "show a channel (by name or id) and its URL",
      "channel show releases", {{0}}},
-    {"channel delete", channel_delete_run, "CHANNEL", 1, 1, "archive a channel",
-     "channel delete releases", {{0}}},
+    {"channel edit", channel_edit_run, "CHANNEL", 1, 1,
+     "rename a channel, give it another owner, or take it back from the archive",
+     "channel edit releases --owner bob@example.org\nchannel edit releases --take-back", {CHANGES}},
+    {"channel delete", channel_delete_run, "CHANNEL", 1, 1, "archive a channel: senders get 410",
+     "channel delete releases --reason 'Post to alerts'", {REASON}},
     {"channel member add", channel_member_add_run, "CHANNEL USER", 2, 2, "let a user post and read",
      "channel member add releases bob@example.org", {{0}}},
     {"channel member remove", channel_member_remove_run, "CHANNEL USER", 2, 2, "take a user out",
@@ -151,7 +157,11 @@ const command_t command_table[] = {
     {"bot list", bot_list_run, "", 0, 0, "list bots", "bot list", {PAGE}},
     {"bot show", bot_show_run, "BOT", 1, 1, "show a bot (by name or id) and its URLs",
      "bot show buildbot", {{0}}},
-    {"bot delete", bot_delete_run, "BOT", 1, 1, "archive a bot", "bot delete buildbot", {{0}}},
+    {"bot edit", bot_edit_run, "BOT", 1, 1,
+     "rename a bot, give it another owner, or take it back from the archive",
+     "bot edit buildbot --name builds", {CHANGES}},
+    {"bot delete", bot_delete_run, "BOT", 1, 1, "archive a bot: senders get 410",
+     "bot delete buildbot --reason 'Moved to builds'", {REASON}},
     {"bot subscriber add", bot_subscriber_add_run, "BOT USER", 2, 2, "let a user post and read",
      "bot subscriber add buildbot bob@example.org", {{0}}},
     {"bot subscriber remove", bot_subscriber_remove_run, "BOT USER", 2, 2, "take a user out",
@@ -164,8 +174,16 @@ const command_t command_table[] = {
     {"extension list", extension_list_run, "", 0, 0, "list extensions", "extension list", {PAGE}},
     {"extension show", extension_show_run, "EXTENSION", 1, 1,
      "show an extension (by name or id) and both endpoint URLs", "extension show shop", {{0}}},
-    {"extension delete", extension_delete_run, "EXTENSION", 1, 1, "archive an extension",
-     "extension delete shop", {{0}}},
+    {"extension edit", extension_edit_run, "EXTENSION", 1, 1,
+     "rename an extension, give it another owner, or take it back from the archive",
+     "extension edit shop --owner bob@example.org", {CHANGES}},
+    {"extension rotate", extension_rotate_run, "EXTENSION", 1, 1,
+     "make a new appkey; the former one works on for an overlap",
+     "extension rotate shop --environment marketplace --overlap 7d",
+     {ENVIRONMENT, {"--overlap", "TIME", "how long the former one still works, 0 to 7d; 24h without it"}}},
+    {"extension delete", extension_delete_run, "EXTENSION", 1, 1,
+     "archive an extension: senders get 410", "extension delete shop --reason 'No longer sold'",
+     {REASON}},
 
     {"send channel", send_channel_run, "NAME [TEXT]", 1, 2, "post a message to a channel",
      "send channel releases 'Version 2 is out'\nsend channel releases --body message.json", {SEND}},

@@ -2,10 +2,10 @@
 
 #include "common/base/errors.h"
 #include "common/base/ops.h"
+#include "common/base/url.h"
 #include "ctl/credential.h"
 #include "ctl/extension.h"
 #include "ctl/table.h"
-#include "ctl/url.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,11 +2,11 @@
 #include "common/base/errors.h"
 #include "common/base/ops.h"
 #include "common/base/secret.h"
+#include "common/base/url.h"
 #include "ctl/command.h"
 #include "ctl/credential.h"
 #include "ctl/owned.h"
 #include "ctl/table.h"
-#include "ctl/url.h"
 
 #include <errno.h>
 #include <stdio.h>

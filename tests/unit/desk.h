@@ -23,7 +23,7 @@ static inline int desk_setup(void **state)
     if (yard_setup(&yard) != 0)
         return -1;
     self->yard = yard;
-    self->manage = manage_new(self->yard->directory, 1000, 2000);
+    self->manage = manage_new(self->yard->directory, 1000, 2000, "https://h.example");
     *state = self;
     return 0;
 }

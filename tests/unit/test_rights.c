@@ -118,6 +118,9 @@ static void s_body(const step_t *self, unsigned op, char body[256])
     case OP_token_import:
         snprintf(body, 256, "{\"tokens\":[\"imported-token-that-is-long-enough-%u\"]}", n);
         break;
+    case OP_extension_rotate:
+        snprintf(body, 256, "{\"environment\":\"sandbox\"}");
+        break;
     case OP_token_check:
         snprintf(body, 256, "{\"hashes\":[\"%064u\"]}", n);
         break;

@@ -42,7 +42,7 @@ static int s_setup(void **state)
     app_t app;
     assert_true(apps_get(view, slice_of(self->sandbox), &app));
     app_key(view, &app, self->appkey);
-    places_archive(view, PLACE_CHANNEL, &self->closed, 3);
+    places_archive(view, PLACE_CHANNEL, &self->closed, 3, slice_of("moved"));
     YARD_DONE(view);
     self->view = view_new(self->yard->directory);
     *state = self;
@@ -273,7 +273,7 @@ static void an_extension_needs_its_appkey(void **state)
     assert_true(slice_is(request.target, self->sandbox));
     assert_int_equal(self->appkey_sent[0], 0);
     YARD_CHANGE(self->yard, view);
-    extensions_archive(view, &self->extension.id, 5);
+    extensions_archive(view, &self->extension.id, 5, slice_of("moved"));
     YARD_DONE(view);
     assert_int_equal(s_ask_app(self, self->sandbox, self->other, wrong), ERROR_archived);
 }
