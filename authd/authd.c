@@ -3,6 +3,7 @@
 #include "authd/control.h"
 #include "authd/directory/directory.h"
 #include "authd/forward.h"
+#include "authd/token_self.h"
 #include "authd/usage.h"
 #include "authd/verdict.h"
 #include "common/base/clock.h"
@@ -29,7 +30,7 @@ struct authd {
     int routers;     /* alive at the last look; -1: none yet */
     link_t *gateways;
     forward_t *forward;
-    wire_batch_t *refusals;
+    wire_batch_t *replies; /* refusals, and answers of our own */
     directory_t *directory;
     view_t *view;
     judge_t judge;
@@ -37,14 +38,42 @@ struct authd {
     control_t *control; /* NULL in a reader */
 };
 
+static void s_reply(authd_t *self, peer_t *peer, const wire_reply_t *reply, slice_t text)
+{
+    zmq_msg_t body;
+    if (!wire_batch_has_room(self->replies, WIRE_TEXT + text.len))
+        link_send_replies(self->gateways, peer, self->replies);
+    if (text.len == 0) {
+        wire_batch_add_reply(self->replies, reply, NULL);
+        return;
+    }
+    if (zmq_msg_init_size(&body, text.len) != 0)
+        abort();
+    memcpy(zmq_msg_data(&body), text.data, text.len);
+    wire_batch_add_reply(self->replies, reply, &body);
+    zmq_msg_close(&body);
+}
+
 static void s_refuse(authd_t *self, peer_t *peer, const wire_request_t *request,
                      const verdict_t *verdict)
 {
     wire_reply_t reply;
     verdict_reply(verdict, request, &reply);
-    if (!wire_batch_has_room(self->refusals, WIRE_TEXT))
-        link_send_replies(self->gateways, peer, self->refusals);
-    wire_batch_add_reply(self->refusals, &reply, NULL);
+    s_reply(self, peer, &reply, verdict->detail);
+}
+
+/* An operation that is authd's own. */
+static void s_answer(authd_t *self, peer_t *peer, const wire_request_t *request, int64_t wall_ms)
+{
+    wire_reply_t reply = {.id = request->id,
+                          .origin = request->origin,
+                          .attempt = request->attempt,
+                          .status = 200,
+                          .content = CONTENT_JSON};
+    wire_reply_repeat(&reply, request->principal.facts);
+    char *text = token_self(&self->judge, self->view, &request->principal, wall_ms);
+    s_reply(self, peer, &reply, slice_of(text));
+    free(text);
 }
 
 /* The error, if any, with which the entry could not be passed on. */
@@ -68,27 +97,35 @@ static error_code_t s_pass_on(authd_t *self, const wire_request_t *request, zmq_
     return ERROR_none;
 }
 
+static void s_judge(authd_t *self, peer_t *peer, wire_request_t *request, zmq_msg_t *body,
+                    int64_t now_us, int64_t wall_ms)
+{
+    size_t body_len = request->has_body ? zmq_msg_size(body) : 0;
+    verdict_t verdict = verdict_judge(&self->judge, self->view, request, body_len, now_us, wall_ms);
+    bool own = verdict.code == ERROR_none && op_find(request->op)->owner == OWNER_AUTHD;
+    if (verdict.code == ERROR_none && !own)
+        verdict.code = s_pass_on(self, request, body, now_us);
+    metric_add_at(METRIC_verdicts_total, verdict.code, 1);
+    if (own)
+        s_answer(self, peer, request, wall_ms);
+    else if (verdict.code != ERROR_none)
+        s_refuse(self, peer, request, &verdict);
+    else if (self->control)
+        usage_note(self->usage, &request->principal.token, (uint64_t)wall_ms, request->attempt == 1,
+                   request->client, request->target);
+}
+
 static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
 {
     authd_t *self = arg;
     assert(self->magic == MAGIC);
     int64_t now_us = clock_us(), wall_ms = clock_wall_ms();
     view_renew(self->view);
-    for (unsigned i = 0; i < message->entries; i++) {
-        wire_request_t *request = &message->requests[i];
-        verdict_t verdict = verdict_judge(&self->judge, self->view, request, now_us, wall_ms);
-        if (verdict.code == ERROR_none)
-            verdict.code = s_pass_on(self, request, &message->bodies[i], now_us);
-        metric_add_at(METRIC_verdicts_total, verdict.code, 1);
-        if (verdict.code != ERROR_none)
-            s_refuse(self, peer, request, &verdict);
-        else if (self->control)
-            usage_note(self->usage, &request->principal.token, (uint64_t)wall_ms,
-                       request->attempt == 1, request->client, request->target);
-    }
+    for (unsigned i = 0; i < message->entries; i++)
+        s_judge(self, peer, &message->requests[i], &message->bodies[i], now_us, wall_ms);
     view_release(self->view);
-    if (wire_batch_entries(self->refusals))
-        link_send_replies(self->gateways, peer, self->refusals);
+    if (wire_batch_entries(self->replies))
+        link_send_replies(self->gateways, peer, self->replies);
     link_taken(self->gateways, peer, link_batch(message));
 }
 
@@ -149,7 +186,7 @@ authd_t *authd_new(const conf_start_t *start)
                             .rate = conf_uint(start->conf, SET_authd_rate),
                             .burst = conf_uint(start->conf, SET_authd_burst)};
     self->usage = usage_new();
-    self->refusals = wire_batch_new();
+    self->replies = wire_batch_new();
     self->gateways = s_bind(self);
     self->forward = forward_new(start->conf, self->name, &self->self);
     if (start->index == 0) {
@@ -170,7 +207,7 @@ void authd_destroy(authd_t **self_p)
     control_stop(&self->control);
     link_destroy(&self->gateways);
     forward_destroy(&self->forward);
-    wire_batch_destroy(&self->refusals);
+    wire_batch_destroy(&self->replies);
     usage_destroy(&self->usage);
     limiter_destroy(&self->judge.limiter);
     view_destroy(&self->view);

@@ -1,5 +1,6 @@
 #include "authd/control.h"
 
+#include "authd/first_owner.h"
 #include "authd/manage.h"
 #include "common/base/clock.h"
 #include "common/life/life.h"
@@ -158,8 +159,10 @@ control_t *control_start(const conf_start_t *start, directory_t *directory, usag
     snprintf(self->name, sizeof self->name, "authd-%u", start->index);
     self->directory = directory;
     self->usage = usage;
-    self->manage = manage_new(directory, conf_uint(start->conf, SET_authd_rate),
-                              conf_uint(start->conf, SET_authd_burst));
+    self->manage =
+        manage_new(directory, conf_uint(start->conf, SET_authd_rate),
+                   conf_uint(start->conf, SET_authd_burst), conf_text(start->conf, SET_public_url));
+    first_owner_make(self->manage, conf_text(start->conf, SET_data_directory));
     self->replies = wire_batch_new();
     self->link = s_link(self, start->conf);
     self->inspected_ms = clock_ms();

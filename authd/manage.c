@@ -1,5 +1,6 @@
 #include "authd/manage.h"
 
+#include "authd/authorise.h"
 #include "authd/directory/audit.h"
 #include "authd/task.h"
 #include "common/base/clock.h"
@@ -20,10 +21,11 @@ struct manage {
     directory_t *directory;
     view_t *reader;
     uint64_t rate, burst;
+    const char *public_url;
 };
 
-static const task_row_t *const s_nouns[] = {manage_users, manage_tokens, manage_places,
-                                            manage_extensions};
+static const task_row_t *const s_nouns[] = {manage_users, manage_tokens, manage_check,
+                                            manage_places, manage_extensions};
 
 /* A new token passes through JSON values: what they held does not stay in freed memory. */
 static void s_wiping_free(void *memory)
@@ -33,13 +35,13 @@ static void s_wiping_free(void *memory)
     free(memory);
 }
 
-manage_t *manage_new(directory_t *directory, uint64_t rate, uint64_t burst)
+manage_t *manage_new(directory_t *directory, uint64_t rate, uint64_t burst, const char *public_url)
 {
     manage_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
     json_set_alloc_funcs(malloc, s_wiping_free);
-    *self = (manage_t){MAGIC, directory, view_new(directory), rate, burst};
+    *self = (manage_t){MAGIC, directory, view_new(directory), rate, burst, public_url};
     return self;
 }
 
@@ -119,6 +121,10 @@ static error_code_t s_check_field(task_t *task, const field_t *field)
                              "%s: must be a number from %" PRIu64 " to %" PRIu64 ".", field->name,
                              field->min, field->max);
         return ERROR_none;
+    case FIELD_BOOL:
+        if (!json_is_boolean(value))
+            return task_fail(task, ERROR_invalid_param, "%s: must be true or false.", field->name);
+        return ERROR_none;
     case FIELD_LIST:
         return s_check_list(task, field, value);
     }
@@ -160,11 +166,13 @@ static error_code_t s_parse(task_t *task, slice_t body)
     return ERROR_none;
 }
 
-static error_code_t s_read(manage_t *self, task_t *task, const task_row_t *row)
+static error_code_t s_read(manage_t *self, task_t *task, const task_row_t *row, const op_t *op)
 {
     task->view = self->reader;
     view_renew(task->view);
-    error_code_t code = row->run(task);
+    error_code_t code = authorise(task, op);
+    if (code == ERROR_none)
+        code = row->run(task);
     view_release(task->view);
     return code;
 }
@@ -174,19 +182,27 @@ static error_code_t s_change(manage_t *self, task_t *task, const task_row_t *row
     if (op->methods != OP_DELETE && !directory_has_room(self->directory))
         return ERROR_storage_full;
     task->view = view_begin(self->directory);
-    error_code_t code = row->run(task);
+    error_code_t code = authorise(task, op);
+    if (code == ERROR_none)
+        code = row->run(task);
     if (code != ERROR_none) {
         view_abort(&task->view);
         return code;
     }
     audit_add(task->view, &(audit_t){.time_ms = task->now_ms,
-                                     .who = slice_of("control"),
+                                     .who = slice_of(task->actor->who),
                                      .op = slice_of(op->name),
                                      .object = slice_of(task->object)});
     if (view_commit(&task->view) != 0)
         return ERROR_storage_full;
     log_info("directory.change", "op=%s object=%s", op->name, LOG_Q(task->object));
     return ERROR_none;
+}
+
+static bool s_only_reads(const op_t *op)
+{
+    /* Hundreds of hashes need a body, which GET has not. */
+    return op->methods == OP_GET || op->number == OP_token_check;
 }
 
 static error_code_t s_run(manage_t *self, task_t *task, unsigned number, slice_t body)
@@ -204,16 +220,25 @@ static error_code_t s_run(manage_t *self, task_t *task, unsigned number, slice_t
         code = s_check_args(task, row);
     if (code != ERROR_none)
         return code;
-    return op->methods == OP_GET ? s_read(self, task, row) : s_change(self, task, row, op);
+    return s_only_reads(op) ? s_read(self, task, row, op) : s_change(self, task, row, op);
 }
 
 void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manage_answer_t *answer)
 {
+    static const actor_t control = {.role = USER_OWNER, .who = "control", .from = "local"};
+    manage_run_as(self, &control, op, target, body, answer);
+}
+
+void manage_run_as(manage_t *self, const actor_t *actor, unsigned op, slice_t target, slice_t body,
+                   manage_answer_t *answer)
+{
     assert(self->magic == MAGIC);
     *answer = (manage_answer_t){0};
     task_t task = {.target = target,
+                   .actor = actor,
                    .rate = self->rate,
                    .burst = self->burst,
+                   .public_url = self->public_url,
                    .now_ms = (uint64_t)clock_wall_ms(),
                    .message = answer->message};
     answer->code = s_run(self, &task, op, body);

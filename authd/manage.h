@@ -7,14 +7,16 @@
 #define POSTERN_MANAGE_H
 
 #include "authd/directory/directory.h"
+#include "authd/directory/users.h"
 #include "common/base/errors.h"
 
 #include <stdint.h>
 
 typedef struct manage manage_t;
 
-/* rate and burst: of tokens that have none of their own, as token_list shows them. */
-manage_t *manage_new(directory_t *directory, uint64_t rate, uint64_t burst);
+/* rate and burst: of tokens that have none of their own, as token_list shows them. public_url: the
+ * base of the endpoint URLs, borrowed. */
+manage_t *manage_new(directory_t *directory, uint64_t rate, uint64_t burst, const char *public_url);
 void manage_destroy(manage_t **self_p);
 
 enum { MANAGE_MESSAGE = 256, MANAGE_BODY = 1 << 20 };
@@ -26,8 +28,20 @@ typedef struct {
     size_t body_len;
 } manage_answer_t;
 
-/* Carries out OP on TARGET with BODY (JSON object; empty: {}). */
+/* Who asks, and from where: for the rights and for the audit. */
+typedef struct {
+    user_role_t role;
+    uuid_t7 user;     /* nil: whoever opened the control socket */
+    const char *who;  /* "control", or the user's id */
+    const char *from; /* an address, or "local" */
+} actor_t;
+
+/* Carries out OP on TARGET with BODY (JSON object; empty: {}) for whoever opened the control
+ * socket, who is an owner. */
 void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manage_answer_t *answer);
+/* The same for ACTOR, by authd/rights.def. */
+void manage_run_as(manage_t *self, const actor_t *actor, unsigned op, slice_t target, slice_t body,
+                   manage_answer_t *answer);
 /* Wipes and frees the body. */
 void manage_clear(manage_answer_t *answer);
 

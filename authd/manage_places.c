@@ -3,6 +3,7 @@
 #include "authd/task.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const struct {
     const char *noun, *nouns, *people;
@@ -12,18 +13,32 @@ static const struct {
     [PLACE_BOT] = {"bot", "bots", "subscribers", ERROR_unknown_bot},
 };
 
-static json_t *s_json(const place_t *place)
+static json_t *s_urls(const task_t *task, place_kind_t kind, const place_t *place)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "id", task_json_id(&place->id), "name",
+    static const unsigned endpoints[][2] = {
+        [PLACE_CHANNEL] = {OP_channel_message, 0}, [PLACE_BOT] = {OP_bot_incoming, OP_bot_message}};
+    char name[128];
+    json_t *urls = json_array();
+    snprintf(name, sizeof name, "%.*s", SLICE_ARG(place->name));
+    for (unsigned i = 0; i < 2 && endpoints[kind][i]; i++)
+        json_array_append_new(urls, task_json_url(task, endpoints[kind][i], name, NULL));
+    return urls;
+}
+
+static json_t *s_json(const task_t *task, place_kind_t kind, const place_t *place)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", task_json_id(&place->id), "name",
                      task_json_text(place->name), "owner", task_json_id(&place->owner), "created",
                      task_json_time(place->created_ms), "archived",
-                     task_json_time(place->archived_ms));
+                     task_json_time(place->archived_ms), "reason",
+                     place->reason.len ? task_json_text(place->reason) : json_null(), "urls",
+                     s_urls(task, kind, place));
 }
 
 /* Adds the people of a place to its JSON, the first TASK_PEOPLE of them. */
 static json_t *s_json_with_people(task_t *task, place_kind_t kind, const place_t *place)
 {
-    json_t *all = s_json(place), *rows = json_array();
+    json_t *all = s_json(task, kind, place), *rows = json_array();
     uuid_t7 id;
     user_t user;
     bool more = place_next(task->view, kind, &place->id, NULL, &id);
@@ -70,7 +85,8 @@ static error_code_t s_add_people(task_t *task, place_kind_t kind, const uuid_t7 
 static error_code_t s_create(task_t *task, place_kind_t kind)
 {
     user_t owner;
-    place_t place = {.name = task_text(task, "name"), .created_ms = task->now_ms};
+    place_t place = {
+        .name = task_text(task, "name"), .created_ms = task->now_ms, .reason = slice("", 0)};
     if (!place_is_name(kind, place.name))
         return task_fail(task, ERROR_invalid_param, "name: must be 1 to %zu of a-z, 0-9 and _.",
                          place_name_most(kind));
@@ -92,6 +108,12 @@ static error_code_t s_create(task_t *task, place_kind_t kind)
     return ERROR_none;
 }
 
+static bool s_is_seen(task_t *task, place_kind_t kind, const place_t *place)
+{
+    return !task->only || uuid_eq(task->only, &place->owner) ||
+           place_has(task->view, kind, &place->id, task->only);
+}
+
 static error_code_t s_list(task_t *task, place_kind_t kind)
 {
     page_t page;
@@ -101,7 +123,8 @@ static error_code_t s_list(task_t *task, place_kind_t kind)
         return code;
     for (bool more = places_next(task->view, kind, page_after(&page), &place); more;
          more = places_next(task->view, kind, &place.id, &place))
-        if (place.archived_ms == 0 && !page_add(&page, &place.id, s_json(&place)))
+        if (place.archived_ms == 0 && s_is_seen(task, kind, &place) &&
+            !page_add(&page, &place.id, s_json(task, kind, &place)))
             break;
     page_end(&page, task, s_words[kind].nouns);
     return ERROR_none;
@@ -124,8 +147,64 @@ static error_code_t s_delete(task_t *task, place_kind_t kind)
         return code;
     task_object(task, &place.id, place.name);
     place.archived_ms = task->now_ms;
-    task->result = s_json(&place);
-    places_archive(task->view, kind, &place.id, task->now_ms);
+    place.reason = task_text(task, "reason");
+    task->result = s_json(task, kind, &place);
+    places_archive(task->view, kind, &place.id, task->now_ms, place.reason);
+    return ERROR_none;
+}
+
+/* The archiving or taking back of an edit, which alone an archived place allows. */
+static error_code_t s_edit_archived(task_t *task, place_kind_t kind, place_t *place)
+{
+    bool archived = task_bool(task, "archived", place->archived_ms != 0);
+    if (archived && place->archived_ms)
+        return task_fail(task, ERROR_archived,
+                         "The %s is archived: take it back with archived false.",
+                         s_words[kind].noun);
+    if (!archived && json_object_get(task->args, "reason"))
+        return task_fail(task, ERROR_invalid_param, "reason: is for what is archived.");
+    place->archived_ms = archived ? task->now_ms : 0;
+    place->reason = task_text(task, "reason");
+    return ERROR_none;
+}
+
+static error_code_t s_edit_owner(task_t *task, place_t *place)
+{
+    user_t owner;
+    slice_t text = task_text(task, "owner");
+    if (text.len == 0)
+        return ERROR_none;
+    error_code_t code = task_user(task, text, "owner", &owner);
+    if (code == ERROR_none)
+        place->owner = owner.id;
+    return code;
+}
+
+static error_code_t s_edit(task_t *task, place_kind_t kind)
+{
+    place_t place;
+    char name[TASK_REFERENCE];
+    error_code_t code = s_find(task, kind, false, &place);
+    if (code == ERROR_none)
+        code = s_edit_archived(task, kind, &place);
+    if (code == ERROR_none)
+        code = s_edit_owner(task, &place);
+    if (code != ERROR_none)
+        return code;
+    if (json_object_get(task->args, "name"))
+        place.name = task_text(task, "name");
+    if (!place_is_name(kind, place.name))
+        return task_fail(task, ERROR_invalid_param, "name: must be 1 to %zu of a-z, 0-9 and _.",
+                         place_name_most(kind));
+    memcpy(name, place.name.data, place.name.len);
+    place.name = slice(name, place.name.len);
+    if (places_edit(task->view, kind, &place) != 0)
+        return task_fail(task, ERROR_conflict,
+                         "name: another %s has this name; one that is archived keeps it.",
+                         s_words[kind].noun);
+    place_add(task->view, kind, &place.id, &place.owner, task->now_ms);
+    task_object(task, &place.id, place.name);
+    task->result = s_json_with_people(task, kind, &place);
     return ERROR_none;
 }
 
@@ -168,6 +247,16 @@ static error_code_t s_channel_show(task_t *task)
 static error_code_t s_channel_delete(task_t *task)
 {
     return s_delete(task, PLACE_CHANNEL);
+}
+
+static error_code_t s_channel_edit(task_t *task)
+{
+    return s_edit(task, PLACE_CHANNEL);
+}
+
+static error_code_t s_bot_edit(task_t *task)
+{
+    return s_edit(task, PLACE_BOT);
 }
 
 static error_code_t s_member_add(task_t *task)
@@ -223,17 +312,30 @@ static error_code_t s_subscriber_remove(task_t *task)
         field, FIELD_LIST, false, 0, TASK_PEOPLE                                                   \
     }
 
+#define REASON                                                                                     \
+    {                                                                                              \
+        "reason", FIELD_TEXT, false, 1, PLACE_REASON_MOST                                          \
+    }
+#define EDIT                                                                                       \
+    {                                                                                              \
+        {"name", FIELD_TEXT, false, 1, TASK_REFERENCE},                                            \
+            {"owner", FIELD_TEXT, false, 1, TASK_REFERENCE},                                       \
+            {"archived", FIELD_BOOL, false, 0, 0}, REASON                                          \
+    }
+
 const task_row_t manage_places[] = {
     {OP_channel_create, s_channel_create, {NAME, USER("owner"), PEOPLE("members")}},
     {OP_channel_list, s_channel_list, TASK_PAGE},
     {OP_channel_show, s_channel_show, {{0}}},
-    {OP_channel_delete, s_channel_delete, {{0}}},
+    {OP_channel_delete, s_channel_delete, {REASON}},
+    {OP_channel_edit, s_channel_edit, EDIT},
+    {OP_bot_edit, s_bot_edit, EDIT},
     {OP_channel_member_add, s_member_add, {USER("user")}},
     {OP_channel_member_remove, s_member_remove, {USER("user")}},
     {OP_bot_create, s_bot_create, {NAME, USER("owner"), PEOPLE("subscribers")}},
     {OP_bot_list, s_bot_list, TASK_PAGE},
     {OP_bot_show, s_bot_show, {{0}}},
-    {OP_bot_delete, s_bot_delete, {{0}}},
+    {OP_bot_delete, s_bot_delete, {REASON}},
     {OP_bot_subscriber_add, s_subscriber_add, {USER("user")}},
     {OP_bot_subscriber_remove, s_subscriber_remove, {USER("user")}},
     {0},

@@ -1,9 +1,12 @@
 #include "authd/task.h"
 
 #include "common/base/clock.h"
+#include "common/base/secret.h"
+#include "common/base/url.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { PAGE_BYTES = 512 << 10 };
@@ -40,6 +43,12 @@ uint64_t task_uint(const task_t *task, const char *name, uint64_t fallback)
     return value ? (uint64_t)json_integer_value(value) : fallback;
 }
 
+bool task_bool(const task_t *task, const char *name, bool fallback)
+{
+    const json_t *value = json_object_get(task->args, name);
+    return value ? json_is_true(value) : fallback;
+}
+
 json_t *task_list(const task_t *task, const char *name)
 {
     return json_object_get(task->args, name);
@@ -65,6 +74,18 @@ json_t *task_json_id(const uuid_t7 *id)
     return json_string(text);
 }
 
+json_t *task_json_url(const task_t *task, unsigned op, const char *target, const char *key)
+{
+    char *url = url_make(task->public_url, op, target);
+    if (key)
+        url_add(&url, "appkey", key);
+    url_add(&url, "zapikey", "TOKEN");
+    json_t *text = json_string(url);
+    secret_wipe(url, strlen(url));
+    free(url);
+    return text;
+}
+
 json_t *task_json_time(uint64_t wall_ms)
 {
     char text[CLOCK_TEXT];
@@ -76,9 +97,11 @@ json_t *task_json_time(uint64_t wall_ms)
 
 json_t *task_json_user(const user_t *user)
 {
-    return json_pack("{s:o, s:o, s:o, s:o}", "id", task_json_id(&user->id), "name",
-                     task_json_text(user->name), "email", task_json_text(user->email), "created",
-                     task_json_time(user->created_ms));
+    return json_pack("{s:o, s:o, s:o, s:o, s:s, s:o}", "id", task_json_id(&user->id), "name",
+                     task_json_text(user->name), "email",
+                     user->service ? json_null() : task_json_text(user->email), "account",
+                     user->service ? task_json_text(user->email) : json_null(), "role",
+                     user_role_names[user->role], "created", task_json_time(user->created_ms));
 }
 
 error_code_t page_begin(page_t *self, task_t *task)

@@ -15,7 +15,10 @@ typedef struct {
     slice_t target;       /* of the path; empty when it has none */
     json_t *args;         /* the body's object */
     uint64_t rate, burst; /* the settings' */
-    uint64_t now_ms;      /* wall clock */
+    const char *public_url;
+    uint64_t now_ms; /* wall clock */
+    const actor_t *actor;
+    const uuid_t7 *only; /* a list shows what belongs to this user; NULL: all */
     json_t *result;
     char object[MANAGE_MESSAGE]; /* of the audit's row */
     char *message;               /* MANAGE_MESSAGE bytes */
@@ -26,6 +29,7 @@ typedef error_code_t task_fn(task_t *task);
 typedef enum {
     FIELD_TEXT, /* min to max: bytes; no control characters */
     FIELD_UINT,
+    FIELD_BOOL,
     FIELD_LIST, /* of texts, min to max: how many */
 } field_type_t;
 
@@ -36,7 +40,7 @@ typedef struct {
     uint64_t min, max;
 } field_t;
 
-enum { TASK_FIELDS = 4, TASK_PEOPLE = 1000, TASK_REFERENCE = 128, PAGE_ROWS = 100 };
+enum { TASK_FIELDS = 12, TASK_PEOPLE = 1000, TASK_REFERENCE = 128, PAGE_ROWS = 100 };
 
 typedef struct {
     unsigned op;
@@ -45,7 +49,8 @@ typedef struct {
 } task_row_t;
 
 /* The operations of a noun; a row of op 0 ends each. */
-extern const task_row_t manage_users[], manage_tokens[], manage_places[], manage_extensions[];
+extern const task_row_t manage_users[], manage_tokens[], manage_check[], manage_places[],
+    manage_extensions[];
 
 #define TASK_PAGE                                                                                  \
     {                                                                                              \
@@ -64,15 +69,19 @@ void task_object(task_t *task, const uuid_t7 *id, slice_t name);
 /* Arguments: empty, the fallback or NULL when it is not given. */
 slice_t task_text(const task_t *task, const char *name);
 uint64_t task_uint(const task_t *task, const char *name, uint64_t fallback);
+bool task_bool(const task_t *task, const char *name, bool fallback);
 json_t *task_list(const task_t *task, const char *name);
 /* An active user by id or email address. WHAT names the argument in the error. */
 error_code_t task_user(task_t *task, slice_t id_or_email, const char *what, user_t *user);
 
+/* An endpoint's URL on TARGET with "?zapikey=TOKEN", and before that an appkey where KEY is given.
+ */
+json_t *task_json_url(const task_t *task, unsigned op, const char *target, const char *key);
 /* Values; a time of 0 is null. */
 json_t *task_json_text(slice_t text);
 json_t *task_json_id(const uuid_t7 *id);
 json_t *task_json_time(uint64_t wall_ms);
-json_t *task_json_user(const user_t *user); /* id, name, email, created */
+json_t *task_json_user(const user_t *user); /* as docs/API.md has it */
 
 /* A page of a list: {KEY: [...], "next": id or null}. begin reads limit and after (0, or an error);
  * add takes ROW, whose id is ID, and is false when the page is full: then ROW is not on it. */

@@ -154,8 +154,10 @@ unsigned usage_take(usage_t *self, void (*each)(void *arg, const uuid_t7 *id, co
     for (unsigned i = 0; i < from->len; i++) {
         const row_t *row = &from->rows[i];
         each(arg, &row->token,
-             &(token_use_t){row->last_ms, row->count, slice(row->address, row->address_len),
-                            slice(row->target, row->target_len)});
+             &(token_use_t){.last_ms = row->last_ms,
+                            .count = row->count,
+                            .address = slice(row->address, row->address_len),
+                            .target = slice(row->target, row->target_len)});
     }
     unsigned count = from->len;
     s_clear(from);

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <stdio.h>
 
 /* What a request is judged by. */
 typedef struct {
@@ -16,6 +17,10 @@ typedef struct {
     view_t *view;
     wire_request_t *request;
     token_t token;
+    bool bound; /* the token has terms */
+    terms_t terms;
+    slice_t detail; /* of the refusal */
+    uint64_t wall_ms;
 } case_t;
 
 typedef enum {
@@ -28,11 +33,29 @@ typedef enum {
 /* Finds the target, checks that it is in use and who may, and fills target and principal. */
 typedef error_code_t find_fn(case_t *self, rule_t rule);
 
+static bool s_covers(const case_t *self, terms_kind_t kind, const uuid_t7 *id)
+{
+    return !self->bound || terms_cover(&self->terms, kind, id);
+}
+
+/* With the reason, where one was given. */
+static error_code_t s_archived(case_t *self, slice_t reason)
+{
+    char *text = self->judge->archived;
+    if (reason.len)
+        self->detail =
+            slice(text, (size_t)snprintf(text, sizeof self->judge->archived,
+                                         "The target is archived: %.*s", SLICE_ARG(reason)));
+    return ERROR_archived;
+}
+
 static error_code_t s_place(case_t *self, place_kind_t kind, rule_t rule, const place_t *place)
 {
     const uuid_t7 *user = &self->token.user;
+    if (!s_covers(self, kind == PLACE_CHANNEL ? TERMS_CHANNELS : TERMS_BOTS, &place->id))
+        return ERROR_out_of_scope;
     if (place->archived_ms)
-        return ERROR_archived;
+        return s_archived(self, place->reason);
     bool may = rule == MAY_ANYONE || (rule == MAY_PEOPLE && uuid_eq(&place->owner, user)) ||
                place_has(self->view, kind, &place->id, user);
     self->request->target = place->name;
@@ -81,14 +104,16 @@ static error_code_t s_find_app(case_t *self, rule_t rule)
     if (!apps_get(self->view, request->target, &app) ||
         !extensions_get(self->view, &app.extension, &extension))
         return ERROR_unknown_app;
+    if (!s_covers(self, TERMS_EXTENSIONS, &app.extension))
+        return ERROR_out_of_scope;
     if (extension.archived_ms)
-        return ERROR_archived;
+        return s_archived(self, extension.reason);
     if (rule == MAY_OWNER && !uuid_eq(&extension.owner, &self->token.user))
         return ERROR_not_allowed;
     if (op_find(request->op)->credentials == CRED_APPKEY) {
         if (request->appkey.len == 0)
             return ERROR_appkey_required;
-        if (!app_key_is(self->view, &app, request->appkey))
+        if (!app_key_is(self->view, &app, request->appkey, self->wall_ms))
             return ERROR_invalid_appkey;
     }
     /* An app-id is canonical as it came, for it was found by its bytes. */
@@ -100,6 +125,8 @@ static error_code_t s_find_app(case_t *self, rule_t rule)
 static error_code_t s_find_buddy(case_t *self, rule_t rule)
 {
     user_t buddy;
+    if (self->bound && self->terms.listed)
+        return ERROR_out_of_scope;
     if (!users_find(self->view, self->request->target, &buddy))
         return ERROR_unknown_user;
     if (rule == MAY_OWNER && !uuid_eq(&buddy.id, &self->token.user))
@@ -110,25 +137,36 @@ static error_code_t s_find_buddy(case_t *self, rule_t rule)
     return ERROR_none;
 }
 
-/* By operation; posts: an Idempotency-Key counts. */
+/* The token's own user. */
+static error_code_t s_find_self(case_t *self, rule_t rule)
+{
+    (void)rule;
+    self->request->principal.target = self->token.user;
+    return ERROR_none;
+}
+
+/* What an operation does: with DOES_POST an Idempotency-Key counts. */
+typedef enum { DOES_POST, DOES_READ, DOES_ASK } deed_t;
+
 static const struct {
     find_fn *find;
     rule_t rule;
-    bool posts;
+    deed_t deed;
 } s_rules[] = {
-    [OP_channel_message] = {s_find_channel, MAY_MEMBER, true},
-    [OP_channel_id_message] = {s_find_channel_id, MAY_MEMBER, true},
-    [OP_bot_incoming] = {s_find_bot, MAY_ANYONE, true},
-    [OP_bot_message] = {s_find_bot, MAY_PEOPLE, true},
-    [OP_extension_incoming] = {s_find_app, MAY_ANYONE, true},
-    [OP_chat_message] = {s_find_chat, MAY_MEMBER, true},
-    [OP_buddy_message] = {s_find_buddy, MAY_ANYONE, true},
-    [OP_channel_history] = {s_find_channel, MAY_MEMBER, false},
-    [OP_channel_id_history] = {s_find_channel_id, MAY_MEMBER, false},
-    [OP_bot_history] = {s_find_bot, MAY_PEOPLE, false},
-    [OP_extension_history] = {s_find_app, MAY_OWNER, false},
-    [OP_chat_history] = {s_find_chat, MAY_MEMBER, false},
-    [OP_buddy_history] = {s_find_buddy, MAY_OWNER, false},
+    [OP_channel_message] = {s_find_channel, MAY_MEMBER, DOES_POST},
+    [OP_channel_id_message] = {s_find_channel_id, MAY_MEMBER, DOES_POST},
+    [OP_bot_incoming] = {s_find_bot, MAY_ANYONE, DOES_POST},
+    [OP_bot_message] = {s_find_bot, MAY_PEOPLE, DOES_POST},
+    [OP_extension_incoming] = {s_find_app, MAY_ANYONE, DOES_POST},
+    [OP_chat_message] = {s_find_chat, MAY_MEMBER, DOES_POST},
+    [OP_buddy_message] = {s_find_buddy, MAY_ANYONE, DOES_POST},
+    [OP_token_self] = {s_find_self, MAY_ANYONE, DOES_ASK},
+    [OP_channel_history] = {s_find_channel, MAY_MEMBER, DOES_READ},
+    [OP_channel_id_history] = {s_find_channel_id, MAY_MEMBER, DOES_READ},
+    [OP_bot_history] = {s_find_bot, MAY_PEOPLE, DOES_READ},
+    [OP_extension_history] = {s_find_app, MAY_OWNER, DOES_READ},
+    [OP_chat_history] = {s_find_chat, MAY_MEMBER, DOES_READ},
+    [OP_buddy_history] = {s_find_buddy, MAY_OWNER, DOES_READ},
 };
 
 /* An operation of a newer version, or one that has no business here, cannot be judged. */
@@ -144,11 +182,39 @@ static error_code_t s_authenticate(case_t *self, int64_t wall_ms)
     /* A malformed one is unknown like any other: only well-formed ones are ever recorded. */
     if (text.len < TOKEN_MIN || text.len > TOKEN_MAX)
         return ERROR_invalid_token;
-    token_hash(text, hash);
+    token_hash(text.data, text.len, hash);
     if (!tokens_judge(self->view, hash, &self->token))
         return ERROR_invalid_token;
-    if (self->token.expires_ms && (uint64_t)wall_ms >= self->token.expires_ms)
+    if (token_has_ended(&self->token, (uint64_t)wall_ms))
         return ERROR_token_expired;
+    self->bound = self->token.terms.len > 0;
+    return ERROR_none;
+}
+
+/* What the token's terms say of where the request comes from. */
+static error_code_t s_check_address(case_t *self, verdict_t *verdict)
+{
+    self->terms = terms_read(self->token.terms);
+    if (!terms_allow_address(&self->terms, self->request->client))
+        return ERROR_address_not_allowed;
+    if (self->terms.replaced_ms) {
+        verdict->deprecated_ms = self->terms.replaced_ms;
+        verdict->sunset_ms = self->token.expires_ms;
+    }
+    return ERROR_none;
+}
+
+/* What they say of the request, whatever its target. */
+static error_code_t s_check_request(case_t *self, size_t body_len)
+{
+    if (self->terms.post_only && s_rules[self->request->op].deed == DOES_READ) {
+        self->detail = slice_of("The token may post, and not read back.");
+        return ERROR_out_of_scope;
+    }
+    if (self->terms.body_bytes && body_len > self->terms.body_bytes) {
+        self->detail = slice_of("The body is larger than this token may send.");
+        return ERROR_body_too_large;
+    }
     return ERROR_none;
 }
 
@@ -175,7 +241,7 @@ static void s_dedupe(case_t *self)
     wire_principal_t *principal = &self->request->principal;
     uint8_t op[2] = {(uint8_t)(self->request->op >> 8), (uint8_t)self->request->op};
     crypto_generichash_state state;
-    if (!s_rules[self->request->op].posts ||
+    if (s_rules[self->request->op].deed != DOES_POST ||
         !wire_pairs_find(self->request->headers, "idempotency-key", &key) || key.len == 0)
         return;
     crypto_generichash_init(&state, NULL, 0, WIRE_DEDUPE);
@@ -195,32 +261,64 @@ static void s_blank(slice_t *credential)
     *credential = slice("", 0);
 }
 
-verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, int64_t now_us,
-                        int64_t wall_ms)
+static error_code_t s_judge(case_t *self, size_t body_len, int64_t now_us, int64_t wall_ms,
+                            verdict_t *verdict)
+{
+    error_code_t code = s_authenticate(self, wall_ms);
+    if (code == ERROR_none && self->bound)
+        code = s_check_address(self, verdict);
+    if (code == ERROR_none)
+        code = s_limit(self, now_us, verdict);
+    if (code == ERROR_none && self->bound)
+        code = s_check_request(self, body_len);
+    if (code == ERROR_none)
+        code = s_rules[self->request->op].find(self, s_rules[self->request->op].rule);
+    return code;
+}
+
+/* What a reply says of a token that is being replaced. */
+static void s_add_facts(const verdict_t *verdict, wire_reply_t *reply)
+{
+    if (verdict->deprecated_ms == 0)
+        return;
+    wire_reply_add(reply, FACT_DEPRECATION, verdict->deprecated_ms / 1000);
+    wire_reply_add(reply, FACT_SUNSET, verdict->sunset_ms / 1000);
+}
+
+static void s_fill(case_t *self, const verdict_t *verdict)
+{
+    wire_principal_t *principal = &self->request->principal;
+    principal->present = true;
+    principal->user = self->token.user;
+    principal->token = self->token.id;
+    principal->display_name = self->token.display;
+    principal->facts = slice("", 0);
+    if (verdict->deprecated_ms) {
+        wire_reply_t reply = {.facts = 0};
+        s_add_facts(verdict, &reply);
+        principal->facts = slice(self->judge->facts, wire_facts_text(&reply, self->judge->facts));
+    }
+    s_dedupe(self);
+}
+
+verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, size_t body_len,
+                        int64_t now_us, int64_t wall_ms)
 {
     verdict_t verdict = {.code = ERROR_unavailable};
     case_t this;
     this.judge = self;
     this.view = view;
     this.request = request;
+    this.detail = slice("", 0);
+    this.wall_ms = (uint64_t)wall_ms;
     request->principal = (wire_principal_t){0};
-    if (s_is_known(request->op)) {
-        verdict.code = s_authenticate(&this, wall_ms);
-        if (verdict.code == ERROR_none)
-            verdict.code = s_limit(&this, now_us, &verdict);
-        if (verdict.code == ERROR_none)
-            verdict.code = s_rules[request->op].find(&this, s_rules[request->op].rule);
-    }
+    if (s_is_known(request->op))
+        verdict.code = s_judge(&this, body_len, now_us, wall_ms, &verdict);
     s_blank(&request->token);
     s_blank(&request->appkey);
-    if (verdict.code != ERROR_none)
-        return verdict;
-    request->principal.present = true;
-    request->principal.user = this.token.user;
-    request->principal.token = this.token.id;
-    request->principal.display_name = this.token.display;
-    request->principal.scope = this.token.scope;
-    s_dedupe(&this);
+    verdict.detail = this.detail;
+    if (verdict.code == ERROR_none)
+        s_fill(&this, &verdict);
     return verdict;
 }
 
@@ -234,15 +332,12 @@ void verdict_reply(const verdict_t *verdict, const wire_request_t *request, wire
                             .status = row->status,
                             .error = row->code,
                             .retry_after_s = row->retry_after_s};
+    s_add_facts(verdict, reply);
     if (verdict->code != ERROR_rate_limited)
         return;
     if (verdict->retry_after_s)
         reply->retry_after_s = (uint32_t)verdict->retry_after_s;
-    reply->facts = 3;
-    reply->fact[0].fact = FACT_RATE_LIMIT;
-    reply->fact[0].value = verdict->rate;
-    reply->fact[1].fact = FACT_RATE_LEFT;
-    reply->fact[1].value = 0;
-    reply->fact[2].fact = FACT_RATE_RESET_S;
-    reply->fact[2].value = verdict->retry_after_s;
+    wire_reply_add(reply, FACT_RATE_LIMIT, verdict->rate);
+    wire_reply_add(reply, FACT_RATE_LEFT, 0);
+    wire_reply_add(reply, FACT_RATE_RESET_S, verdict->retry_after_s);
 }

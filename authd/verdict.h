@@ -2,8 +2,9 @@
  * may go there. One answer for tokens that are unknown, deleted and malformed.
  *
  * The checks in their order, so that nobody learns what exists before a token is shown: operation
- * known (503) - token (401) - rate (429) - target (404) - archived (410) - permission (403) -
- * appkey (401).
+ * known (503) - token (401) - address (403) - rate (429) - reading (403) and size (413) that the
+ * token's terms allow - target (404) - scope (403) - archived (410) - permission (403) - appkey
+ * (401).
  *
  * Threading: one thread. No allocation. */
 #ifndef POSTERN_VERDICT_H
@@ -18,6 +19,8 @@ typedef struct {
     limiter_t *limiter;
     uint64_t rate, burst;   /* of a token that has no limit of its own */
     char target[UUID_TEXT]; /* private: a canonical name that no record holds */
+    char facts[WIRE_FACTS_TEXT];
+    char archived[WIRE_TEXT];
     uint8_t dedupe[WIRE_DEDUPE];
 } judge_t;
 
@@ -25,16 +28,18 @@ typedef struct {
     error_code_t code; /* ERROR_none: accepted */
     uint64_t rate;     /* with ERROR_rate_limited: the limit and when to come again */
     uint64_t retry_after_s;
+    slice_t detail; /* of a refusal, in place of the table's text; may be empty */
+    uint64_t deprecated_ms, sunset_ms; /* of a token that is being replaced; else 0 */
 } verdict_t;
 
-/* Judges one request under VIEW (renewed after the request came). In any case the credentials are
- * wiped where they lie and blanked; when accepted, the principal is filled and the target is the
- * canonical name. Its slices hold until the view is released or the next call. Times: now_us is
- * monotonic, wall_ms the wall clock's (for expiry). */
-verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, int64_t now_us,
-                        int64_t wall_ms);
+/* Judges one request under VIEW (renewed after the request came); BODY_LEN: of its body. In any
+ * case the credentials are wiped where they lie and blanked; when accepted, the principal is filled
+ * and the target is the canonical name. All slices hold until the view is released or the next
+ * call. Times: now_us is monotonic, wall_ms the wall clock's: by that a token ends. */
+verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, size_t body_len,
+                        int64_t now_us, int64_t wall_ms);
 
-/* The refusal as a reply entry. */
+/* The refusal as a reply entry, without its body: verdict->detail. */
 void verdict_reply(const verdict_t *verdict, const wire_request_t *request, wire_reply_t *reply);
 
 #endif

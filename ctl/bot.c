@@ -3,29 +3,32 @@
 #include "ctl/command.h"
 #include "ctl/owned.h"
 
-static const unsigned s_endpoints[] = {OP_bot_incoming, OP_bot_message, 0};
-
 int bot_create_run(ctl_t *ctl)
 {
     json_t *body = owned_body(ctl, "subscribers");
     if (!body)
         return CTL_USAGE;
-    return owned_show(ctl, ctl_call(ctl, OP_bot_create, "", body), s_endpoints);
+    return ctl_do(ctl, OP_bot_create, "", body, NULL);
 }
 
 int bot_list_run(ctl_t *ctl)
 {
-    return ctl_do_list(ctl, OP_bot_list, "", "bots", "name id owner created");
+    return ctl_do_list(ctl, OP_bot_list, "", "bots", "name id owner created urls");
 }
 
 int bot_show_run(ctl_t *ctl)
 {
-    return owned_show(ctl, ctl_call(ctl, OP_bot_show, ctl_argument(ctl, 0), NULL), s_endpoints);
+    return ctl_do(ctl, OP_bot_show, ctl_argument(ctl, 0), NULL, NULL);
+}
+
+int bot_edit_run(ctl_t *ctl)
+{
+    return ctl_do(ctl, OP_bot_edit, ctl_argument(ctl, 0), owned_changes(ctl), NULL);
 }
 
 int bot_delete_run(ctl_t *ctl)
 {
-    return ctl_do(ctl, OP_bot_delete, ctl_argument(ctl, 0), NULL, "Bot archived.");
+    return ctl_do(ctl, OP_bot_delete, ctl_argument(ctl, 0), owned_changes(ctl), "Bot archived.");
 }
 
 int bot_subscriber_add_run(ctl_t *ctl)

@@ -2,9 +2,9 @@
 
 #include "common/base/ops.h"
 #include "common/base/secret.h"
+#include "common/base/url.h"
 #include "ctl/credential.h"
 #include "ctl/extension.h"
-#include "ctl/url.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -3,29 +3,33 @@
 #include "ctl/command.h"
 #include "ctl/owned.h"
 
-static const unsigned s_endpoints[] = {OP_channel_message, 0};
-
 int channel_create_run(ctl_t *ctl)
 {
     json_t *body = owned_body(ctl, "members");
     if (!body)
         return CTL_USAGE;
-    return owned_show(ctl, ctl_call(ctl, OP_channel_create, "", body), s_endpoints);
+    return ctl_do(ctl, OP_channel_create, "", body, NULL);
 }
 
 int channel_list_run(ctl_t *ctl)
 {
-    return ctl_do_list(ctl, OP_channel_list, "", "channels", "name id owner created");
+    return ctl_do_list(ctl, OP_channel_list, "", "channels", "name id owner created urls");
 }
 
 int channel_show_run(ctl_t *ctl)
 {
-    return owned_show(ctl, ctl_call(ctl, OP_channel_show, ctl_argument(ctl, 0), NULL), s_endpoints);
+    return ctl_do(ctl, OP_channel_show, ctl_argument(ctl, 0), NULL, NULL);
+}
+
+int channel_edit_run(ctl_t *ctl)
+{
+    return ctl_do(ctl, OP_channel_edit, ctl_argument(ctl, 0), owned_changes(ctl), NULL);
 }
 
 int channel_delete_run(ctl_t *ctl)
 {
-    return ctl_do(ctl, OP_channel_delete, ctl_argument(ctl, 0), NULL, "Channel archived.");
+    return ctl_do(ctl, OP_channel_delete, ctl_argument(ctl, 0), owned_changes(ctl),
+                  "Channel archived.");
 }
 
 int channel_member_add_run(ctl_t *ctl)

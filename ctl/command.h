@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-enum { COMMAND_OPTIONS = 6 };
+enum { COMMAND_OPTIONS = 14 };
 
 typedef struct {
     const char *name;  /* "--name"; NULL ends a list */
@@ -69,27 +69,37 @@ int reshard_run(ctl_t *ctl);
 int user_create_run(ctl_t *ctl);
 int user_list_run(ctl_t *ctl);
 int user_show_run(ctl_t *ctl);
+int user_edit_run(ctl_t *ctl);
 int user_delete_run(ctl_t *ctl);
+int service_create_run(ctl_t *ctl);
+int service_list_run(ctl_t *ctl);
 int token_create_run(ctl_t *ctl);
 int token_list_run(ctl_t *ctl);
 int token_delete_run(ctl_t *ctl);
 int token_import_run(ctl_t *ctl);
 int token_limit_run(ctl_t *ctl);
+int token_edit_run(ctl_t *ctl);
+int token_replace_run(ctl_t *ctl);
+int token_check_run(ctl_t *ctl);
 int channel_create_run(ctl_t *ctl);
 int channel_list_run(ctl_t *ctl);
 int channel_show_run(ctl_t *ctl);
+int channel_edit_run(ctl_t *ctl);
 int channel_delete_run(ctl_t *ctl);
 int channel_member_add_run(ctl_t *ctl);
 int channel_member_remove_run(ctl_t *ctl);
 int bot_create_run(ctl_t *ctl);
 int bot_list_run(ctl_t *ctl);
 int bot_show_run(ctl_t *ctl);
+int bot_edit_run(ctl_t *ctl);
 int bot_delete_run(ctl_t *ctl);
 int bot_subscriber_add_run(ctl_t *ctl);
 int bot_subscriber_remove_run(ctl_t *ctl);
 int extension_create_run(ctl_t *ctl);
 int extension_list_run(ctl_t *ctl);
 int extension_show_run(ctl_t *ctl);
+int extension_edit_run(ctl_t *ctl);
+int extension_rotate_run(ctl_t *ctl);
 int extension_delete_run(ctl_t *ctl);
 int send_channel_run(ctl_t *ctl);
 int send_bot_run(ctl_t *ctl);

@@ -14,6 +14,20 @@
                 {"--url", "URL", "base URL; without it, public.url"}, TOKEN_FILE
 #define ENVIRONMENT {"--environment", "NAME", "sandbox (the default) or marketplace"}
 
+#define ROLE {"--role", "ROLE", "member, admin or owner"}
+#define REASON {"--reason", "TEXT", "what senders are told, at most 200 bytes"}
+#define CHANGES {"--name", "NAME", "a new name; senders to the old one get 404"}, \
+                {"--owner", "USER", "email or id"}, {"--take-back", NULL, "in use again"}
+#define YES {"--yes", NULL, "do it without asking"}
+#define TOKEN_TERMS {"--name", "NAME", "what it is for"}, \
+                    {"--rate", "N", "requests a second; 0: no limit"}, {"--burst", "N", "requests at once"}, \
+                    {"--expires", "TIME", "it ends so long from now: 90s, 15m, 24h, 30d; 0: never"}, \
+                    {"--channels", "NAME,…", "it is for these targets only; without any list, all of the user's"}, \
+                    {"--bots", "NAME,…", "the same"}, {"--extensions", "NAME,…", "the same"}, \
+                    {"--post-only", NULL, "it may not read messages back"}, \
+                    {"--from", "NETWORK,…", "it is taken from these networks only, such as 10.0.0.0/8"}, \
+                    {"--body-bytes", "N", "most bytes of a body; 0: what the gateway takes"}
+
 const option_t command_globals[] = {
     {"-c", "FILE", "configuration; without it, the first there of " CONF_PLACES},
     {"-s", "SECTION.KEY=VALUE", "override a setting; may come again"},
@@ -24,6 +38,7 @@ const option_t command_globals[] = {
 
 const command_group_t command_groups[] = {
     {"user", "people: they own tokens, channels, bots and extensions"},
+    {"service", "service accounts: owners of tokens for programs; elsewhere a USER like others"},
     {"token", "webhook tokens: what a sender authenticates with"},
     {"channel", "channels: members post and read"},
     {"channel member", "who may post to a channel and read it"},
@@ -40,7 +55,8 @@ const command_t command_table[] = {
     {"init", init_run, "[DIR]", 0, 1, "make a configuration, a data directory and a master key",
      "init\ninit /srv/postern --shards channel=4,bot=2 --url https://hooks.example.org",
      {{"--shards", "KIND=N,…", "workers of each kind (channel, bot, extension), 1 to 256; 1 without it"},
-      {"--url", "URL", "base of every endpoint URL that is printed (public.url)"}}},
+      {"--url", "URL", "base of every endpoint URL that is printed (public.url)"},
+      {"--owner", "EMAIL", "make this user at the first start, with the role owner"}}},
     {"up", up_run, "", 0, 0, "start and watch all processes on this host",
      "up\nup --demo\nup --port 18080 --gateways 2",
      {{"--demo", NULL, "make demo data where missing, print curl lines that work"},
@@ -70,23 +86,37 @@ const command_t command_table[] = {
 
     {"user create", user_create_run, "EMAIL", 1, 1, "make a user",
      "user create ada@example.org --name 'Ada Lovelace'",
-     {{"--name", "NAME", "display name; without it, what stands before the @"}}},
+     {{"--name", "NAME", "display name; without it, what stands before the @"}, ROLE}},
     {"user list", user_list_run, "", 0, 0, "list users", "user list", {PAGE}},
     {"user show", user_show_run, "USER", 1, 1, "show a user (by email or id)",
      "user show ada@example.org", {{0}}},
-    {"user delete", user_delete_run, "USER", 1, 1, "delete a user with all tokens",
-     "user delete ada@example.org", {{0}}},
+    {"user edit", user_edit_run, "USER", 1, 1, "change a user's name or role",
+     "user edit ada@example.org --role admin", {{"--name", "NAME", "display name"}, ROLE}},
+    {"user delete", user_delete_run, "USER", 1, 1,
+     "delete a user (or service account): its tokens are stopped, or go to a service account",
+     "user delete ada@example.org\nuser delete ada@example.org --move-to ci-robot",
+     {{"--move-to", "ACCOUNT", "the tokens work on, as this service account's"}, YES}},
+
+    {"service create", service_create_run, "ACCOUNT", 1, 1,
+     "make a service account: an owner of tokens that nobody logs in as",
+     "service create ci-robot --name 'CI robot'", {{"--name", "NAME", "display name; without it, ACCOUNT"}}},
+    {"service list", service_list_run, "", 0, 0, "list service accounts", "service list", {PAGE}},
 
     {"token create", token_create_run, "USER", 1, 1,
      "make a token; it is shown once, with the URLs it opens",
-     "token create ada@example.org --name ci\ntoken create ada@example.org --rate 50 --burst 100",
-     {{"--name", "NAME", "what it is for"},
-      {"--rate", "N", "requests a second; 0: no limit"},
-      {"--burst", "N", "requests at once"}}},
+     "token create ada@example.org --name ci\n"
+     "token create ada@example.org --channels releases --post-only --from 192.0.2.0/24 --expires 90d",
+     {TOKEN_TERMS}},
     {"token list", token_list_run, "USER", 1, 1, "list a user's tokens (never the secrets)",
      "token list ada@example.org", {PAGE}},
-    {"token delete", token_delete_run, "TOKEN-ID", 1, 1, "revoke a token at once",
-     "token delete 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10", {{0}}},
+    {"token replace", token_replace_run, "TOKEN-ID", 1, 1,
+     "make a token in place of one, which lives on for an overlap; the new one is shown once",
+     "token replace 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10\n"
+     "token replace 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --overlap 7d",
+     {TOKEN_TERMS, {"--overlap", "TIME", "how long the old one still works, 0 to 7d; 24h without it"}}},
+    {"token delete", token_delete_run, "TOKEN-ID", 1, 1,
+     "revoke a token at once; asks first when it was used in the last 7 days",
+     "token delete 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --yes", {YES}},
     {"token import", token_import_run, "USER", 1, 1, "take over tokens made elsewhere, one a line",
      "token import ada@example.org --file tokens.txt\ntoken import ada@example.org < tokens.txt",
      {{"--file", "FILE", "read from FILE; without it, stdin (never an argument: others see those)"},
@@ -95,14 +125,27 @@ const command_t command_table[] = {
      "set a token's requests a second and at once; rate 0: no limit",
      "token limit 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 50 100", {{0}}},
 
+    {"token edit", token_edit_run, "TOKEN-ID", 1, 1,
+     "change what a token may do; what is not named stays",
+     "token edit 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --channels releases,alerts --expires 90d\n"
+     "token edit 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --any --may-read --from ''",
+     {TOKEN_TERMS, {"--any", NULL, "all targets of the user again"},
+      {"--may-read", NULL, "it may read messages back again"}}},
+    {"token check", token_check_run, "[FILE…]", 0, 16,
+     "look for tokens of this installation in text; exit status 1 when there are any",
+     "token check config.yml deploy.log\ntoken check < deploy.log", {{0}}},
+
     {"channel create", channel_create_run, "NAME", 1, 1, "make a channel",
      "channel create releases --owner ada@example.org --members bob@example.org,eve@example.org",
      {{"--owner", "USER", "email or id (needed)"}, {"--members", "USER,…", "more members"}}},
     {"channel list", channel_list_run, "", 0, 0, "list channels", "channel list", {PAGE}},
     {"channel show", channel_show_run, "CHANNEL", 1, 1, "show a channel (by name or id) and its URL",
      "channel show releases", {{0}}},
-    {"channel delete", channel_delete_run, "CHANNEL", 1, 1, "archive a channel",
-     "channel delete releases", {{0}}},
+    {"channel edit", channel_edit_run, "CHANNEL", 1, 1,
+     "rename a channel, give it another owner, or take it back from the archive",
+     "channel edit releases --owner bob@example.org\nchannel edit releases --take-back", {CHANGES}},
+    {"channel delete", channel_delete_run, "CHANNEL", 1, 1, "archive a channel: senders get 410",
+     "channel delete releases --reason 'Post to alerts'", {REASON}},
     {"channel member add", channel_member_add_run, "CHANNEL USER", 2, 2, "let a user post and read",
      "channel member add releases bob@example.org", {{0}}},
     {"channel member remove", channel_member_remove_run, "CHANNEL USER", 2, 2, "take a user out",
@@ -114,7 +157,11 @@ const command_t command_table[] = {
     {"bot list", bot_list_run, "", 0, 0, "list bots", "bot list", {PAGE}},
     {"bot show", bot_show_run, "BOT", 1, 1, "show a bot (by name or id) and its URLs",
      "bot show buildbot", {{0}}},
-    {"bot delete", bot_delete_run, "BOT", 1, 1, "archive a bot", "bot delete buildbot", {{0}}},
+    {"bot edit", bot_edit_run, "BOT", 1, 1,
+     "rename a bot, give it another owner, or take it back from the archive",
+     "bot edit buildbot --name builds", {CHANGES}},
+    {"bot delete", bot_delete_run, "BOT", 1, 1, "archive a bot: senders get 410",
+     "bot delete buildbot --reason 'Moved to builds'", {REASON}},
     {"bot subscriber add", bot_subscriber_add_run, "BOT USER", 2, 2, "let a user post and read",
      "bot subscriber add buildbot bob@example.org", {{0}}},
     {"bot subscriber remove", bot_subscriber_remove_run, "BOT USER", 2, 2, "take a user out",
@@ -127,8 +174,16 @@ const command_t command_table[] = {
     {"extension list", extension_list_run, "", 0, 0, "list extensions", "extension list", {PAGE}},
     {"extension show", extension_show_run, "EXTENSION", 1, 1,
      "show an extension (by name or id) and both endpoint URLs", "extension show shop", {{0}}},
-    {"extension delete", extension_delete_run, "EXTENSION", 1, 1, "archive an extension",
-     "extension delete shop", {{0}}},
+    {"extension edit", extension_edit_run, "EXTENSION", 1, 1,
+     "rename an extension, give it another owner, or take it back from the archive",
+     "extension edit shop --owner bob@example.org", {CHANGES}},
+    {"extension rotate", extension_rotate_run, "EXTENSION", 1, 1,
+     "make a new appkey; the former one works on for an overlap",
+     "extension rotate shop --environment marketplace --overlap 7d",
+     {ENVIRONMENT, {"--overlap", "TIME", "how long the former one still works, 0 to 7d; 24h without it"}}},
+    {"extension delete", extension_delete_run, "EXTENSION", 1, 1,
+     "archive an extension: senders get 410", "extension delete shop --reason 'No longer sold'",
+     {REASON}},
 
     {"send channel", send_channel_run, "NAME [TEXT]", 1, 2, "post a message to a channel",
      "send channel releases 'Version 2 is out'\nsend channel releases --body message.json", {SEND}},

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { CTL_ARGUMENTS = 16, CTL_VALUES = 32, CTL_OVERRIDES = 64 };
 
@@ -253,6 +254,24 @@ uint64_t ctl_number(const ctl_t *self, const char *option, uint64_t fallback, ui
     return text ? ctl_parse_number(option, text, min, max) : fallback;
 }
 
+uint64_t ctl_seconds(const ctl_t *self, const char *option, uint64_t fallback, uint64_t max)
+{
+    static const char units[] = "smhd";
+    static const unsigned seconds[] = {1, 60, 3600, 86400};
+    const char *text = ctl_option(self, option);
+    if (!text)
+        return fallback;
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (errno || *text < '0' || *text > '9' || (value && (!unit || end[1])) ||
+        (value && value > max / seconds[unit - units]))
+        exit(s_usage("%s is a time such as 90s, 15m, 24h or 30d, at most %llud, or 0, not '%s'",
+                     option, (unsigned long long)max / 86400, text));
+    return value ? value * seconds[unit - units] : 0;
+}
+
 /* Loads the file with the overrides: those of a running up first, so that our own go before them.
  */
 static void s_reload(ctl_t *self)
@@ -359,15 +378,52 @@ void ctl_error(const ctl_t *self, const char *code, const char *format, ...)
     json_decref(error);
 }
 
+static json_t *s_call(ctl_t *self, unsigned op, const char *target, const json_t *body,
+                      control_error_t *error)
+{
+    const conf_t *conf = ctl_conf(self);
+    if (!self->control)
+        self->control = control_new(conf, self->up, error);
+    return self->control ? control_call(self->control, op, target, body, error) : NULL;
+}
+
+static bool s_is_yes(const char *question)
+{
+    char line[16];
+    fprintf(stderr, "%s [y/N] ", question);
+    return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y');
+}
+
+json_t *ctl_call_confirmed(ctl_t *self, unsigned op, const char *target, json_t *body,
+                           const char *question)
+{
+    control_error_t error = {0};
+    if (!body)
+        body = json_object();
+    if (ctl_option(self, "--yes"))
+        json_object_set_new(body, "confirm", json_true());
+    json_t *reply = s_call(self, op, target, body, &error);
+    if (!reply && error.code == ERROR_confirm_needed && !self->json && isatty(0)) {
+        table_text(stderr, error.message);
+        fputc('\n', stderr);
+        if (s_is_yes(question)) {
+            json_object_set_new(body, "confirm", json_true());
+            reply = s_call(self, op, target, body, &error);
+        } else {
+            snprintf(error.message, sizeof error.message, "not done");
+        }
+    }
+    if (!reply)
+        ctl_error(self, error.name, "%s%s", error.message,
+                  error.code == ERROR_confirm_needed && !isatty(0) ? " (--yes does)" : "");
+    json_decref(body);
+    return reply;
+}
+
 json_t *ctl_call_unless(ctl_t *self, unsigned op, const char *target, json_t *body, unsigned quiet)
 {
     control_error_t error = {0};
-    json_t *reply = NULL;
-    const conf_t *conf = ctl_conf(self);
-    if (!self->control)
-        self->control = control_new(conf, self->up, &error);
-    if (self->control)
-        reply = control_call(self->control, op, target, body, &error);
+    json_t *reply = s_call(self, op, target, body, &error);
     json_decref(body);
     if (!reply && (quiet == 0 || error.code != quiet))
         ctl_error(self, error.name, "%s", error.message);

@@ -34,6 +34,10 @@ bool ctl_json(const ctl_t *self);
 uint64_t ctl_number(const ctl_t *self, const char *option, uint64_t fallback, uint64_t min,
                     uint64_t max);
 
+/* The seconds of an option such as 90s, 15m, 24h or 30d, at most MAX; FALLBACK when it was not
+ * given. Exits like ctl_number. */
+uint64_t ctl_seconds(const ctl_t *self, const char *option, uint64_t fallback, uint64_t max);
+
 /* TEXT as a number; exits like ctl_number, naming it WHAT. */
 uint64_t ctl_parse_number(const char *what, const char *text, uint64_t min, uint64_t max);
 
@@ -57,6 +61,10 @@ unsigned ctl_gateways(const ctl_t *self);
 json_t *ctl_call(ctl_t *self, unsigned op, const char *target, json_t *body);
 /* The same, but an answer with error code QUIET (error_code_t) is only returned as NULL. */
 json_t *ctl_call_unless(ctl_t *self, unsigned op, const char *target, json_t *body, unsigned quiet);
+/* The same for an operation that may need a confirmation (confirm_needed): --yes gives it, a person
+ * at a terminal is asked QUESTION; else the error is shown. */
+json_t *ctl_call_confirmed(ctl_t *self, unsigned op, const char *target, json_t *body,
+                           const char *question);
 /* Asks for every page (or the one that --limit and --after name) and joins their arrays KEY. */
 json_t *ctl_list(ctl_t *self, unsigned op, const char *target, const char *key);
 

@@ -2,10 +2,10 @@
 
 #include "common/base/errors.h"
 #include "common/base/ops.h"
+#include "common/base/url.h"
 #include "ctl/credential.h"
 #include "ctl/extension.h"
 #include "ctl/table.h"
-#include "ctl/url.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static int s_delete_tokens(ctl_t *ctl)
         const char *id = json_string_value(json_object_get(token, "id"));
         if (rc != 0 || !name || !id || strcmp(name, DEMO_TOKEN) != 0)
             continue;
-        json_t *reply = ctl_call(ctl, OP_token_delete, id, NULL);
+        json_t *reply = ctl_call(ctl, OP_token_delete, id, json_pack("{s:b}", "confirm", 1));
         rc = reply ? 0 : -1;
         json_decref(reply);
     }

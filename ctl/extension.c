@@ -1,13 +1,15 @@
 #include "ctl/extension.h"
 
 #include "common/base/ops.h"
+#include "common/base/url.h"
 #include "ctl/command.h"
 #include "ctl/owned.h"
 #include "ctl/table.h"
-#include "ctl/url.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { OVERLAP_MAX = 7 * 86400 };
 
 static json_t *s_app(const json_t *extension, const char *environment)
 {
@@ -34,28 +36,10 @@ char *extension_url(const char *base, const json_t *extension, const char *envir
     return url;
 }
 
-/* Puts both endpoint URLs into the reply as "urls". */
-static int s_show(ctl_t *ctl, json_t *extension)
-{
-    static const char *const environments[] = {"sandbox", "marketplace"};
-    if (!extension)
-        return CTL_REFUSED;
-    json_t *urls = json_object();
-    for (unsigned i = 0; i < 2; i++) {
-        char *url = extension_url(conf_text(ctl_conf(ctl), SET_public_url), extension,
-                                  environments[i], "TOKEN");
-        if (url)
-            json_object_set_new(urls, environments[i], json_string(url));
-        free(url);
-    }
-    json_object_set_new(extension, "urls", urls);
-    return ctl_show(ctl, extension);
-}
-
 int extension_create_run(ctl_t *ctl)
 {
     json_t *body = owned_body(ctl, NULL);
-    return body ? s_show(ctl, ctl_call(ctl, OP_extension_create, "", body)) : CTL_USAGE;
+    return body ? ctl_do(ctl, OP_extension_create, "", body, NULL) : CTL_USAGE;
 }
 
 int extension_list_run(ctl_t *ctl)
@@ -65,10 +49,27 @@ int extension_list_run(ctl_t *ctl)
 
 int extension_show_run(ctl_t *ctl)
 {
-    return s_show(ctl, ctl_call(ctl, OP_extension_show, ctl_argument(ctl, 0), NULL));
+    return ctl_do(ctl, OP_extension_show, ctl_argument(ctl, 0), NULL, NULL);
+}
+
+int extension_edit_run(ctl_t *ctl)
+{
+    return ctl_do(ctl, OP_extension_edit, ctl_argument(ctl, 0), owned_changes(ctl), NULL);
+}
+
+int extension_rotate_run(ctl_t *ctl)
+{
+    const char *environment = ctl_option(ctl, "--environment");
+    json_t *body = json_pack("{s:s}", "environment", environment ? environment : "sandbox");
+    if (ctl_option(ctl, "--overlap"))
+        json_object_set_new(
+            body, "overlap",
+            json_integer((json_int_t)ctl_seconds(ctl, "--overlap", 0, OVERLAP_MAX)));
+    return ctl_do(ctl, OP_extension_rotate, ctl_argument(ctl, 0), body, NULL);
 }
 
 int extension_delete_run(ctl_t *ctl)
 {
-    return ctl_do(ctl, OP_extension_delete, ctl_argument(ctl, 0), NULL, "Extension archived.");
+    return ctl_do(ctl, OP_extension_delete, ctl_argument(ctl, 0), owned_changes(ctl),
+                  "Extension archived.");
 }

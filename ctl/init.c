@@ -26,7 +26,7 @@ typedef struct {
     ctl_t *ctl;
     char dir[INIT_DIR]; /* absolute */
     unsigned shards[SHARDS];
-    const char *url;
+    const char *url, *owner;
 } init_t;
 
 /* "channel=4,bot=2" */
@@ -157,6 +157,22 @@ static int s_write_key(const init_t *self)
     return good ? 0 : -1;
 }
 
+/* authd makes the user when it starts: the directory is its own. */
+static int s_write_owner(const init_t *self)
+{
+    if (!self->owner)
+        return 0;
+    int fd = s_create(self, "data/first-owner", 0600);
+    if (fd < 0)
+        return -1;
+    bool good = dprintf(fd, "%s\n", self->owner) > 0 && fsync(fd) == 0;
+    if (!good)
+        ctl_error(self->ctl, "failed", "cannot write %s/data/first-owner: %s", self->dir,
+                  strerror(errno));
+    close(fd);
+    return good ? 0 : -1;
+}
+
 static int s_make_dirs(init_t *self, const char *dir)
 {
     char path[PATH_MAX];
@@ -201,6 +217,8 @@ static int s_report(const init_t *self)
         "numbers are fixed for the life of the data, until a reshard; 1 each, the default, suits\n"
         "one small machine. Keep a copy of the master key: without it the appkeys are lost.\n",
         self->shards[0], self->shards[1], self->shards[2]);
+    if (self->owner)
+        printf("Owner: %s, as soon as it runs.\n", self->owner);
     printf("Next: posternctl -c %s/postern.conf up\n", self->dir);
     return CTL_OK;
 }
@@ -216,17 +234,30 @@ static bool s_url_is_good(const char *url)
     return true;
 }
 
+/* authd looks closer. */
+static bool s_owner_is_good(const char *email)
+{
+    const char *at = strchr(email, '@');
+    return at && at != email && strchr(at, '.') && strlen(email) <= 128 &&
+           !strpbrk(email, " \t\r\n");
+}
+
 int init_run(ctl_t *ctl)
 {
-    init_t self = {.ctl = ctl, .url = ctl_option(ctl, "--url")};
+    init_t self = {
+        .ctl = ctl, .url = ctl_option(ctl, "--url"), .owner = ctl_option(ctl, "--owner")};
     const char *dir = ctl_argument(ctl, 0);
     s_parse_shards(&self, ctl_option(ctl, "--shards"));
     if (self.url && !s_url_is_good(self.url)) {
         fprintf(stderr, "posternctl: --url takes an http:// or https:// URL\n");
         return CTL_USAGE;
     }
+    if (self.owner && !s_owner_is_good(self.owner)) {
+        fprintf(stderr, "posternctl: --owner takes an email address\n");
+        return CTL_USAGE;
+    }
     if (s_make_dirs(&self, dir ? dir : ".") != 0 || s_write_key(&self) != 0 ||
-        s_write_conf(&self) != 0)
+        s_write_owner(&self) != 0 || s_write_conf(&self) != 0)
         return CTL_REFUSED;
     return s_report(&self);
 }

@@ -1,12 +1,10 @@
 #include "ctl/owned.h"
 
-#include "ctl/url.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *s_split(const char *text)
+json_t *owned_split(const char *text)
 {
     json_t *list = json_array();
     while (*text) {
@@ -33,24 +31,23 @@ json_t *owned_body(ctl_t *ctl, const char *list)
     }
     snprintf(option, sizeof option, "--%s", list ? list : "");
     if (list && ctl_option(ctl, option))
-        json_object_set_new(body, list, s_split(ctl_option(ctl, option)));
+        json_object_set_new(body, list, owned_split(ctl_option(ctl, option)));
     return body;
 }
 
-int owned_show(ctl_t *ctl, json_t *reply, const unsigned *ops)
+json_t *owned_changes(ctl_t *ctl)
 {
-    if (!reply)
-        return CTL_REFUSED;
-    const char *base = conf_text(ctl_conf(ctl), SET_public_url);
-    const char *name = json_string_value(json_object_get(reply, "name"));
-    json_t *urls = json_array();
-    for (unsigned i = 0; name && ops[i]; i++) {
-        char *url = url_make(base, ops[i], name);
-        json_array_append_new(urls, json_sprintf("%s?zapikey=TOKEN", url));
-        free(url);
+    static const char *const fields[] = {"name", "owner", "reason"};
+    char option[32];
+    json_t *body = json_object();
+    for (unsigned i = 0; i < sizeof fields / sizeof *fields; i++) {
+        snprintf(option, sizeof option, "--%s", fields[i]);
+        if (ctl_option(ctl, option))
+            json_object_set_new(body, fields[i], json_string(ctl_option(ctl, option)));
     }
-    json_object_set_new(reply, "urls", urls);
-    return ctl_show(ctl, reply);
+    if (ctl_option(ctl, "--take-back"))
+        json_object_set_new(body, "archived", json_false());
+    return body;
 }
 
 int owned_user(ctl_t *ctl, unsigned op, const char *done)

@@ -8,9 +8,11 @@
  * option --LIST as an array LIST (NULL: the kind has none). NULL after a usage error was shown. */
 json_t *owned_body(ctl_t *ctl, const char *list);
 
-/* Adds to a reply the URL of each operation in OPS (0 ends it) on the object's name, and shows it.
- * Takes the reply; NULL is a refusal that was shown. Returns the exit status. */
-int owned_show(ctl_t *ctl, json_t *reply, const unsigned *ops);
+/* The body of an edit or an archiving: what --name, --owner, --reason and --take-back say. */
+json_t *owned_changes(ctl_t *ctl);
+
+/* The parts of "A,B,C" as an array of texts. */
+json_t *owned_split(const char *text);
 
 /* Adds or removes the user of the second argument to or from the object of the first. */
 int owned_user(ctl_t *ctl, unsigned op, const char *done);

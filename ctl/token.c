@@ -2,17 +2,26 @@
 #include "common/base/errors.h"
 #include "common/base/ops.h"
 #include "common/base/secret.h"
+#include "common/base/url.h"
 #include "ctl/command.h"
 #include "ctl/credential.h"
+#include "ctl/owned.h"
 #include "ctl/table.h"
-#include "ctl/url.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { URLS_LOOK = 50, IMPORT_BYTES = 1 << 20, RATE_MAX = 1000000, BURST_MAX = 10000000 };
+enum {
+    URLS_LOOK = 50,
+    IMPORT_BYTES = 1 << 20,
+    RATE_MAX = 1000000,
+    BURST_MAX = 10000000,
+    BODY_MAX = 16 << 20,
+    OVERLAP_MAX = 7 * 86400,
+    EXPIRES_MAX = 10 * 366 * 86400
+};
 
 static bool s_lists(const json_t *object, const char *key, const char *user)
 {
@@ -70,10 +79,10 @@ static bool s_add_urls(ctl_t *ctl, json_t *urls, const place_t *place, const cha
 
 /* The ready URLs of what the token's user can post to, and templates when that is nothing yet, or
  * more than was looked at. */
-static json_t *s_urls(ctl_t *ctl, const char *token)
+static json_t *s_urls(ctl_t *ctl, const char *email, const char *token)
 {
     json_t *urls = json_array();
-    json_t *user = ctl_call(ctl, OP_user_show, ctl_argument(ctl, 0), NULL);
+    json_t *user = ctl_call(ctl, OP_user_show, email, NULL);
     const char *id = json_string_value(json_object_get(user, "id"));
     bool all = id != NULL;
     for (unsigned i = 0; id && i < sizeof s_places / sizeof *s_places; i++)
@@ -85,44 +94,88 @@ static json_t *s_urls(ctl_t *ctl, const char *token)
     return urls;
 }
 
-int token_create_run(ctl_t *ctl)
+static void s_number(ctl_t *ctl, json_t *body, const char *option, const char *field, uint64_t min,
+                     uint64_t max)
 {
+    if (ctl_option(ctl, option))
+        json_object_set_new(body, field,
+                            json_integer((json_int_t)ctl_number(ctl, option, min, min, max)));
+}
+
+/* What the options say of a token. */
+static json_t *s_terms(ctl_t *ctl)
+{
+    static const char *const lists[][2] = {{"--channels", "channels"},
+                                           {"--bots", "bots"},
+                                           {"--extensions", "extensions"},
+                                           {"--from", "networks"}};
     json_t *body = json_object();
     if (ctl_option(ctl, "--name"))
         json_object_set_new(body, "name", json_string(ctl_option(ctl, "--name")));
-    if (ctl_option(ctl, "--rate"))
-        json_object_set_new(body, "rate",
-                            json_integer((json_int_t)ctl_number(ctl, "--rate", 0, 0, RATE_MAX)));
-    if (ctl_option(ctl, "--burst"))
-        json_object_set_new(body, "burst",
-                            json_integer((json_int_t)ctl_number(ctl, "--burst", 1, 1, BURST_MAX)));
-    json_t *reply = ctl_call(ctl, OP_token_create, ctl_argument(ctl, 0), body);
+    s_number(ctl, body, "--rate", "rate", 0, RATE_MAX);
+    s_number(ctl, body, "--burst", "burst", 1, BURST_MAX);
+    s_number(ctl, body, "--body-bytes", "body_bytes", 0, BODY_MAX);
+    if (ctl_option(ctl, "--expires"))
+        json_object_set_new(
+            body, "expires_in",
+            json_integer((json_int_t)ctl_seconds(ctl, "--expires", 0, EXPIRES_MAX)));
+    for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (ctl_option(ctl, lists[i][0]))
+            json_object_set_new(body, lists[i][1], owned_split(ctl_option(ctl, lists[i][0])));
+    if (ctl_option(ctl, "--post-only"))
+        json_object_set_new(body, "post_only", json_true());
+    return body;
+}
+
+/* Shows a new token, with the URLs it opens when its user is given. Takes the reply. */
+static int s_show_new(ctl_t *ctl, json_t *reply, const char *user)
+{
     if (!reply)
         return CTL_REFUSED;
     const char *token = json_string_value(json_object_get(reply, "token"));
-    if (token)
-        json_object_set_new(reply, "urls", s_urls(ctl, token));
+    if (token && user)
+        json_object_set_new(reply, "urls", s_urls(ctl, user, token));
     if (ctl_json(ctl))
         return ctl_show(ctl, reply);
     json_t *urls = json_incref(json_object_get(reply, "urls")), *url;
     json_object_del(reply, "urls");
     ctl_show(ctl, reply);
-    puts("\nThe token is shown this once: store it now. It can post to:");
+    puts("\nThe token is shown this once: store it now.");
+    if (urls)
+        puts("It can post to:");
     size_t i;
     json_array_foreach(urls, i, url) printf("  %s\n", json_string_value(url));
     json_decref(urls);
     return CTL_OK;
 }
 
+int token_create_run(ctl_t *ctl)
+{
+    json_t *body = s_terms(ctl);
+    return s_show_new(ctl, ctl_call(ctl, OP_token_create, ctl_argument(ctl, 0), body),
+                      ctl_argument(ctl, 0));
+}
+
+int token_replace_run(ctl_t *ctl)
+{
+    json_t *body = s_terms(ctl);
+    if (ctl_option(ctl, "--overlap"))
+        json_object_set_new(
+            body, "overlap",
+            json_integer((json_int_t)ctl_seconds(ctl, "--overlap", 0, OVERLAP_MAX)));
+    return s_show_new(ctl, ctl_call(ctl, OP_token_replace, ctl_argument(ctl, 0), body), NULL);
+}
 int token_list_run(ctl_t *ctl)
 {
     return ctl_do_list(ctl, OP_token_list, ctl_argument(ctl, 0), "tokens",
-                       "id name last4 created last_used last_target count rate burst");
+                       "id name last4 state created expires last_used last_target last_address "
+                       "calls_24h calls_30d");
 }
 
 int token_delete_run(ctl_t *ctl)
 {
-    json_t *reply = ctl_call(ctl, OP_token_delete, ctl_argument(ctl, 0), NULL);
+    json_t *reply =
+        ctl_call_confirmed(ctl, OP_token_delete, ctl_argument(ctl, 0), NULL, "Delete it?");
     if (!reply)
         return CTL_REFUSED;
     if (ctl_json(ctl))
@@ -165,4 +218,19 @@ int token_limit_run(ctl_t *ctl)
     json_int_t burst = (json_int_t)ctl_parse_number("BURST", ctl_argument(ctl, 2), 1, BURST_MAX);
     json_t *body = json_pack("{s:I, s:I}", "rate", rate, "burst", burst);
     return ctl_do(ctl, OP_token_limit, ctl_argument(ctl, 0), body, "Limit set.");
+}
+
+int token_edit_run(ctl_t *ctl)
+{
+    json_t *body = s_terms(ctl);
+    if (ctl_option(ctl, "--any"))
+        json_object_set_new(body, "any", json_true());
+    if (ctl_option(ctl, "--may-read"))
+        json_object_set_new(body, "post_only", json_false());
+    if (json_object_size(body) == 0) {
+        json_decref(body);
+        fputs("posternctl: name what is to change; see posternctl token edit --help\n", stderr);
+        return CTL_USAGE;
+    }
+    return ctl_do(ctl, OP_token_edit, ctl_argument(ctl, 0), body, NULL);
 }

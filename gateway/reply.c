@@ -3,6 +3,10 @@
 #include "common/base/utf8.h"
 #include "common/monitor/monitor.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
 enum { MESSAGE = 1024, JSON = 6 * MESSAGE + 256, COPIED = 4096 };
 
 static h2o_generator_t s_generator = {NULL, NULL};
@@ -20,6 +24,8 @@ NAME(replayed, "Idempotency-Replayed");
 NAME(rate_limit, "RateLimit-Limit");
 NAME(rate_left, "RateLimit-Remaining");
 NAME(rate_reset, "RateLimit-Reset");
+NAME(deprecation, "Deprecation");
+NAME(sunset, "Sunset");
 
 static void s_header(h2o_req_t *req, h2o_iovec_t *name, slice_t value)
 {
@@ -186,6 +192,26 @@ void reply_error(h2o_req_t *req, const uuid_t7 *id, error_code_t code, const cha
     s_send(req, body.base, body.len);
 }
 
+/* A date of RFC 9651 §3.3.7, as RFC 9745 has it: "@1764000000". */
+static void s_deprecation(h2o_req_t *req, uint64_t seconds)
+{
+    char *text = h2o_mem_alloc_pool(&req->pool, 24);
+    int len = snprintf(text, 24, "@%" PRIu64, seconds);
+    s_header(req, &s_name_deprecation, slice(text, (size_t)len));
+}
+
+/* An HTTP date (RFC 9110 §5.6.7), as RFC 8594 has it; none for a year that has not four digits. */
+static void s_sunset(h2o_req_t *req, uint64_t seconds)
+{
+    static const uint64_t most = UINT64_C(253402300799); /* the end of 9999 */
+    time_t time = (time_t)(seconds < most ? seconds : most);
+    struct tm utc;
+    char *text = h2o_mem_alloc_pool(&req->pool, H2O_TIMESTR_RFC1123_LEN + 1);
+    gmtime_r(&time, &utc);
+    h2o_time2str_rfc1123(text, &utc);
+    s_header(req, &s_name_sunset, slice(text, H2O_TIMESTR_RFC1123_LEN));
+}
+
 static void s_facts(h2o_req_t *req, const wire_reply_t *reply)
 {
     for (unsigned i = 0; i < reply->facts; i++) {
@@ -202,6 +228,12 @@ static void s_facts(h2o_req_t *req, const wire_reply_t *reply)
             break;
         case FACT_RATE_RESET_S:
             s_number(req, &s_name_rate_reset, value);
+            break;
+        case FACT_DEPRECATION:
+            s_deprecation(req, value);
+            break;
+        case FACT_SUNSET:
+            s_sunset(req, value);
             break;
         default: /* of a newer version */
             break;

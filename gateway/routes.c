@@ -162,7 +162,7 @@ route_result_t routes_find(const routes_t *self, slice_t method, slice_t path, r
     }
     if (!route->op)
         return route->allow ? ROUTE_METHOD : ROUTE_NOT_FOUND;
-    return s_decode_target(route, target);
+    return target.data ? s_decode_target(route, target) : ROUTE_FOUND;
 }
 
 slice_t routes_allow(const routes_t *self, unsigned methods)

@@ -44,8 +44,7 @@ static void s_answer_store(answering_t *self, const job_t *job, wire_reply_t *re
 {
     switch (job->entry.outcome) {
     case JOURNAL_REPLAYED:
-        reply->fact[reply->facts].fact = FACT_REPLAYED;
-        reply->fact[reply->facts++].value = 1;
+        wire_reply_add(reply, FACT_REPLAYED, 1);
         s_set_stored(self, &job->entry.answer, reply);
         break;
     case JOURNAL_STORED:
@@ -95,10 +94,11 @@ static void s_answer_read(answering_t *self, job_t *job, wire_reply_t *reply)
 
 static void s_add(answering_t *self, const drain_batch_t *to, job_t *job)
 {
-    enum { HEAD = 128 }; /* an encoded reply without its body is shorter */
+    enum { HEAD = 256 }; /* an encoded reply without its body is shorter */
     const wire_request_t *request = job->request;
     wire_reply_t reply = {
         .id = request->id, .origin = request->origin, .attempt = request->attempt};
+    wire_reply_repeat(&reply, request->principal.facts);
     json_reset(&self->body);
     if (job->kind == JOB_STORE)
         s_answer_store(self, job, &reply);

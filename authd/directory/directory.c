@@ -11,9 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
+/* 2: a token's record may hold terms, which an older version would not obey; and whoever writes
+ * raises the version, which readers go by. */
 enum { SCHEMA = 2 };
 
-/* Row of meta, from schema 2 on: the number of the last commit that changed more than usage. */
+/* Row of meta: the number of the last commit that changed more than usage. */
 static const char s_version[] = "version";
 
 static int s_open_tables(directory_t *self, char *err, size_t err_size)
@@ -76,8 +78,7 @@ static bool s_exists(const char *path)
     return access(file, F_OK) == 0;
 }
 
-/* A directory without a version is as one that never changed. But a writer that does not raise it
- * may not write beside readers that go by it, so it refuses the newer schema. */
+/* What an older version wrote is read as it is. */
 static int s_migrate(MDB_txn *txn, unsigned from, void *arg)
 {
     (void)txn, (void)arg;
@@ -95,8 +96,8 @@ directory_t *directory_open(const directory_options_t *options, char *err, size_
                              .schema = SCHEMA,
                              .tables = TABLE_COUNT,
                              .map_bytes = options->map_bytes,
-                             .read_only = options->read_only,
-                             .migrate = s_migrate};
+                             .migrate = s_migrate,
+                             .read_only = options->read_only};
     self->key = master_key_load(options->key_path, fresh, err, err_size);
     if (self->key)
         self->store = store_open(&store, err, err_size);

@@ -33,16 +33,18 @@ static void s_read(const uuid_t7 *id, slice_t bytes, extension_t *extension)
     extension->archived_ms = record_uint(&record, "archived", 0);
     extension->number = record_uint(&record, "number", 0);
     extension->created_ms = record_uint(&record, "created", 0);
+    extension->reason = extension->archived_ms ? record_bytes(&record, "reason") : slice("", 0);
 }
 
 static void s_put(view_t *view, const extension_t *extension)
 {
-    pack_t *record = table_record(view, 5);
+    pack_t *record = table_record(view, 6);
     pack_pair_str(record, "name", extension->name);
     pack_pair_bin(record, "owner", extension->owner.bytes, UUID_BYTES);
     pack_pair_uint(record, "archived", extension->archived_ms);
     pack_pair_uint(record, "number", extension->number);
     pack_pair_uint(record, "created", extension->created_ms);
+    pack_pair_str(record, "reason", extension->reason);
     table_put_record(view, TABLE_extensions, table_key(&extension->id), record);
 }
 
@@ -129,22 +131,31 @@ static size_t s_make_key(const char *app_id, wire_environment_t environment, cha
     return strlen(key);
 }
 
-static void s_add_app(view_t *view, const extension_t *extension, wire_environment_t environment)
+/* Writes the app with a new key. */
+static void s_put_app(view_t *view, const char *app_id, const app_t *app)
 {
-    char app_id[APP_ID_TEXT], key[APPKEY_MOST];
+    char key[APPKEY_MOST];
     uint8_t sealed[APPKEY_MOST + MASTER_KEY_OVERHEAD];
-    uuid_t7 target;
-    extension_app_id(extension, environment, app_id);
-    size_t len = s_make_key(app_id, environment, key);
+    size_t len = s_make_key(app_id, app->environment, key);
     master_key_seal(table_master_key(view), slice(key, len), sealed);
     secret_wipe(key, sizeof key);
-    uuid_new(&target);
-    pack_t *record = table_record(view, 4);
-    pack_pair_bin(record, "target", target.bytes, UUID_BYTES);
-    pack_pair_bin(record, "extension", extension->id.bytes, UUID_BYTES);
-    pack_pair_uint(record, "environment", environment);
+    pack_t *record = table_record(view, 6);
+    pack_pair_bin(record, "target", app->target.bytes, UUID_BYTES);
+    pack_pair_bin(record, "extension", app->extension.bytes, UUID_BYTES);
+    pack_pair_uint(record, "environment", app->environment);
     pack_pair_bin(record, "appkey", sealed, len + MASTER_KEY_OVERHEAD);
+    pack_pair_bin(record, "former", app->former.data, app->former.len);
+    pack_pair_uint(record, "ends", app->ends_ms);
     table_put_record(view, TABLE_apps, slice_of(app_id), record);
+}
+
+static void s_add_app(view_t *view, const extension_t *extension, wire_environment_t environment)
+{
+    char app_id[APP_ID_TEXT];
+    app_t app = {.extension = extension->id, .environment = environment, .former = slice("", 0)};
+    extension_app_id(extension, environment, app_id);
+    uuid_new(&app.target);
+    s_put_app(view, app_id, &app);
 }
 
 int extensions_add(view_t *view, extension_t *extension)
@@ -159,11 +170,21 @@ int extensions_add(view_t *view, extension_t *extension)
     return 0;
 }
 
-void extensions_archive(view_t *view, const uuid_t7 *id, uint64_t now_ms)
+int extensions_edit(view_t *view, const extension_t *extension)
+{
+    extension_t taken;
+    if (s_named(view, extension->name, &taken) && !uuid_eq(&taken.id, &extension->id))
+        return -1;
+    s_put(view, extension);
+    return 0;
+}
+
+void extensions_archive(view_t *view, const uuid_t7 *id, uint64_t now_ms, slice_t reason)
 {
     extension_t extension;
     if (extensions_get(view, id, &extension) && extension.archived_ms == 0) {
         extension.archived_ms = now_ms;
+        extension.reason = reason;
         s_put(view, &extension);
     }
 }
@@ -178,14 +199,16 @@ bool apps_get(view_t *view, slice_t app_id, app_t *app)
     app->extension = record_uuid(&record, "extension");
     app->environment = (wire_environment_t)record_uint(&record, "environment", ENVIRONMENT_NONE);
     app->sealed = record_bytes(&record, "appkey");
+    app->former = record_bytes(&record, "former");
+    app->ends_ms = record_uint(&record, "ends", 0);
     return true;
 }
 
-size_t app_key(view_t *view, const app_t *app, char text[APPKEY_MOST])
+static size_t s_open(view_t *view, slice_t sealed, char text[APPKEY_MOST])
 {
-    size_t len = app->sealed.len - MASTER_KEY_OVERHEAD;
-    if (app->sealed.len < MASTER_KEY_OVERHEAD || len >= APPKEY_MOST ||
-        master_key_open(table_master_key(view), app->sealed, text) != 0) {
+    size_t len = sealed.len - MASTER_KEY_OVERHEAD;
+    if (sealed.len < MASTER_KEY_OVERHEAD || len >= APPKEY_MOST ||
+        master_key_open(table_master_key(view), sealed, text) != 0) {
         log_error("directory.appkey", "err=%s", LOG_Q("not encrypted under this master key"));
         len = 0;
     }
@@ -193,11 +216,34 @@ size_t app_key(view_t *view, const app_t *app, char text[APPKEY_MOST])
     return len;
 }
 
-bool app_key_is(view_t *view, const app_t *app, slice_t given)
+size_t app_key(view_t *view, const app_t *app, char text[APPKEY_MOST])
+{
+    return s_open(view, app->sealed, text);
+}
+
+void app_rotate(view_t *view, slice_t app_id, uint64_t ends_ms)
+{
+    char text[APP_ID_TEXT];
+    app_t app;
+    if (!apps_get(view, app_id, &app))
+        return;
+    snprintf(text, sizeof text, "%.*s", SLICE_ARG(app_id));
+    app.former = app.sealed;
+    app.ends_ms = ends_ms;
+    s_put_app(view, text, &app);
+}
+
+static bool s_is(view_t *view, slice_t sealed, slice_t given)
 {
     char key[APPKEY_MOST];
-    size_t len = app_key(view, app, key);
+    size_t len = s_open(view, sealed, key);
     bool same = len > 0 && secret_eq(key, len, given.data, given.len);
     secret_wipe(key, sizeof key);
     return same;
+}
+
+bool app_key_is(view_t *view, const app_t *app, slice_t given, uint64_t now_ms)
+{
+    bool same = s_is(view, app->sealed, given);
+    return same || (app->former.len && now_ms < app->ends_ms && s_is(view, app->former, given));
 }

@@ -16,12 +16,15 @@ typedef struct {
     uint64_t number; /* the marketplace app-id; the sandbox one is 2^61 + number */
     uint64_t created_ms;
     uint64_t archived_ms; /* 0: in use */
+    slice_t reason;       /* why it is archived; may be empty */
 } extension_t;
 
 typedef struct {
     uuid_t7 target, extension;
     wire_environment_t environment;
-    slice_t sealed; /* the appkey, encrypted */
+    slice_t sealed;   /* the appkey, encrypted */
+    slice_t former;   /* the one before it, in its overlap; may be empty */
+    uint64_t ends_ms; /* when that ends, by the wall clock */
 } app_t;
 
 enum { EXTENSION_NAME_MOST = 80, APP_ID_TEXT = 24, APPKEY_MOST = 128 };
@@ -35,7 +38,10 @@ bool extensions_next(view_t *view, const uuid_t7 *after, extension_t *extension)
 
 /* Draws the number and both appkeys; sets extension->number. 0, or -1 when the name is taken. */
 int extensions_add(view_t *view, extension_t *extension);
-void extensions_archive(view_t *view, const uuid_t7 *id, uint64_t now_ms);
+/* Writes a changed record: everything but id and number. -1 when the new name is taken. EXTENSION
+ * holds no slice of the view's. */
+int extensions_edit(view_t *view, const extension_t *extension);
+void extensions_archive(view_t *view, const uuid_t7 *id, uint64_t now_ms, slice_t reason);
 
 /* Text of an app-id. */
 void extension_app_id(const extension_t *extension, wire_environment_t environment,
@@ -43,7 +49,9 @@ void extension_app_id(const extension_t *extension, wire_environment_t environme
 bool apps_get(view_t *view, slice_t app_id, app_t *app);
 /* Decrypts the appkey into text, NUL-terminated: the caller wipes it. Returns its length. */
 size_t app_key(view_t *view, const app_t *app, char text[APPKEY_MOST]);
-/* Compares in constant time. */
-bool app_key_is(view_t *view, const app_t *app, slice_t given);
+/* Draws a new appkey; the one before it holds up to ENDS_MS. */
+void app_rotate(view_t *view, slice_t app_id, uint64_t ends_ms);
+/* Compares in constant time with the appkey, and within its overlap with the former. */
+bool app_key_is(view_t *view, const app_t *app, slice_t given, uint64_t now_ms);
 
 #endif

@@ -40,6 +40,7 @@ static void s_read(slice_t bytes, place_t *place)
     place->owner = record_uuid(&record, "owner");
     place->archived_ms = record_uint(&record, "archived", 0);
     place->created_ms = record_uint(&record, "created", 0);
+    place->reason = place->archived_ms ? record_bytes(&record, "reason") : slice("", 0);
 }
 
 /* The record stands under the id and under the name, so that a verdict reads one row. */
@@ -49,12 +50,13 @@ static void s_put(view_t *view, place_kind_t kind, const place_t *place)
     assert(place->name.len <= sizeof name);
     memcpy(name, place->name.data, place->name.len);
     slice_t key = slice(name, place->name.len);
-    pack_t *record = table_record(view, 5);
+    pack_t *record = table_record(view, 6);
     pack_pair_bin(record, "id", place->id.bytes, UUID_BYTES);
     pack_pair_str(record, "name", place->name);
     pack_pair_bin(record, "owner", place->owner.bytes, UUID_BYTES);
     pack_pair_uint(record, "archived", place->archived_ms);
     pack_pair_uint(record, "created", place->created_ms);
+    pack_pair_str(record, "reason", place->reason);
     table_put_record(view, s_kinds[kind].table, table_key(&place->id), record);
     table_put_record(view, s_kinds[kind].by_name, key, record);
 }
@@ -105,11 +107,30 @@ int places_add(view_t *view, place_kind_t kind, const place_t *place)
     return 0;
 }
 
-void places_archive(view_t *view, place_kind_t kind, const uuid_t7 *id, uint64_t now_ms)
+int places_edit(view_t *view, place_kind_t kind, const place_t *place)
+{
+    place_t before, taken;
+    if (!places_get(view, kind, &place->id, &before))
+        return -1;
+    if (!slice_eq(before.name, place->name)) {
+        if (places_named(view, kind, place->name, &taken))
+            return -1;
+        char name[NAME_MOST];
+        slice_t key = slice(name, before.name.len);
+        memcpy(name, before.name.data, before.name.len);
+        table_delete(view, s_kinds[kind].by_name, key);
+    }
+    s_put(view, kind, place);
+    return 0;
+}
+
+void places_archive(view_t *view, place_kind_t kind, const uuid_t7 *id, uint64_t now_ms,
+                    slice_t reason)
 {
     place_t place;
     if (places_get(view, kind, id, &place) && place.archived_ms == 0) {
         place.archived_ms = now_ms;
+        place.reason = reason;
         s_put(view, kind, &place);
     }
 }
@@ -149,4 +170,14 @@ bool place_next(view_t *view, place_kind_t kind, const uuid_t7 *place, const uui
         return false;
     memcpy(user->bytes, key.data + UUID_BYTES, UUID_BYTES);
     return true;
+}
+
+void places_join(view_t *view, place_kind_t kind, const uuid_t7 *from, const uuid_t7 *to,
+                 uint64_t now_ms)
+{
+    place_t place;
+    for (bool more = places_next(view, kind, NULL, &place); more;
+         more = places_next(view, kind, &place.id, &place))
+        if (place_has(view, kind, &place.id, from))
+            place_add(view, kind, &place.id, to, now_ms);
 }

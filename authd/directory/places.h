@@ -15,7 +15,10 @@ typedef struct {
     slice_t name; /* unique among its kind: [a-z0-9_], at most place_name_most () */
     uint64_t created_ms;
     uint64_t archived_ms; /* 0: in use */
+    slice_t reason;       /* why it is archived; may be empty */
 } place_t;
+
+enum { PLACE_REASON_MOST = 200 };
 
 size_t place_name_most(place_kind_t kind);
 bool place_is_name(place_kind_t kind, slice_t name);
@@ -30,13 +33,20 @@ bool places_next(view_t *view, place_kind_t kind, const uuid_t7 *after, place_t 
 
 /* 0, or -1 when the name is taken, also by an archived one. */
 int places_add(view_t *view, place_kind_t kind, const place_t *place);
-void places_archive(view_t *view, place_kind_t kind, const uuid_t7 *id, uint64_t now_ms);
+/* Writes a changed record: everything but id. -1 when the new name is taken, and nothing is
+ * changed. PLACE holds no slice of the view's. */
+int places_edit(view_t *view, place_kind_t kind, const place_t *place);
+void places_archive(view_t *view, place_kind_t kind, const uuid_t7 *id, uint64_t now_ms,
+                    slice_t reason);
 
 /* The people of a place. add and remove: false when nothing changed. */
 bool place_has(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *user);
 bool place_add(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *user,
                uint64_t now_ms);
 bool place_remove(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *user);
+/* Puts user TO wherever FROM is among the people; looks at all places. */
+void places_join(view_t *view, place_kind_t kind, const uuid_t7 *from, const uuid_t7 *to,
+                 uint64_t now_ms);
 /* The next user's id past AFTER (NULL: the first). */
 bool place_next(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *after,
                 uuid_t7 *user);

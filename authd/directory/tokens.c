@@ -3,13 +3,6 @@
 #include "authd/directory/record.h"
 #include "authd/directory/table.h"
 
-#include <sodium.h>
-
-void token_hash(slice_t text, uint8_t hash[TOKEN_HASH])
-{
-    crypto_generichash(hash, TOKEN_HASH, (const uint8_t *)text.data, text.len, NULL, 0);
-}
-
 /* Fields in the order in which s_put writes them; what a verdict needs comes first. */
 static void s_read_first(record_t *record, token_t *token)
 {
@@ -19,7 +12,7 @@ static void s_read_first(record_t *record, token_t *token)
     token->rate = record_uint(record, "rate", TOKEN_DEFAULT);
     token->burst = record_uint(record, "burst", TOKEN_DEFAULT);
     token->expires_ms = record_uint(record, "expires", 0);
-    token->scope = record_bytes(record, "scope");
+    token->terms = record_bytes(record, "scope");
 }
 
 static void s_read(const uint8_t hash[TOKEN_HASH], slice_t bytes, token_t *token)
@@ -41,7 +34,7 @@ static void s_put(view_t *view, const token_t *token)
     pack_pair_uint(record, "rate", token->rate);
     pack_pair_uint(record, "burst", token->burst);
     pack_pair_uint(record, "expires", token->expires_ms);
-    pack_pair_str(record, "scope", token->scope);
+    pack_pair_bin(record, "scope", token->terms.data, token->terms.len);
     pack_pair_str(record, "name", token->name);
     pack_pair_str(record, "last4", token->last4);
     pack_pair_uint(record, "created", token->created_ms);
@@ -51,12 +44,15 @@ static void s_put(view_t *view, const token_t *token)
 
 static void s_put_use(view_t *view, const token_t *token, const token_use_t *use)
 {
-    pack_t *record = table_record(view, 5);
+    bool used = use->last_ms != 0;
+    pack_t *record = table_record(view, 5 + (used ? CALLS_PAIRS : 0));
     pack_pair_bin(record, "hash", token->hash, TOKEN_HASH);
     pack_pair_uint(record, "last", use->last_ms);
     pack_pair_uint(record, "count", use->count);
     pack_pair_str(record, "address", use->address);
     pack_pair_str(record, "target", use->target);
+    if (used)
+        calls_write(&use->calls, record);
     table_put_record(view, TABLE_token_usage, table_key(&token->id), record);
 }
 
@@ -91,6 +87,9 @@ static bool s_read_use(slice_t bytes, uint8_t hash[TOKEN_HASH], token_use_t *use
     use->count = record_uint(&record, "count", 0);
     use->address = record_bytes(&record, "address");
     use->target = record_bytes(&record, "target");
+    use->calls = (calls_t){0};
+    if (use->last_ms)
+        calls_read(&use->calls, &record);
     return true;
 }
 
@@ -127,13 +126,24 @@ bool tokens_next(view_t *view, const uuid_t7 *user, const uuid_t7 *after, token_
     return s_next_id(view, user, after, &id) && tokens_find(view, &id, token);
 }
 
-unsigned tokens_count(view_t *view, const uuid_t7 *user)
+bool token_has_ended(const token_t *token, uint64_t now_ms)
 {
-    unsigned count = 0;
-    uuid_t7 id;
-    for (bool more = s_next_id(view, user, NULL, &id); more; count++)
-        more = s_next_id(view, user, &id, &id);
-    return count;
+    return token->expires_ms && now_ms >= token->expires_ms;
+}
+
+bool token_is_active(const token_t *token, uint64_t now_ms)
+{
+    return !token_has_ended(token, now_ms) && terms_read(token->terms).replaced_ms == 0;
+}
+
+unsigned tokens_active(view_t *view, const uuid_t7 *user, uint64_t now_ms)
+{
+    unsigned active = 0;
+    token_t token;
+    for (bool more = tokens_next(view, user, NULL, &token); more;
+         more = tokens_next(view, user, &token.id, &token))
+        active += token_is_active(&token, now_ms);
+    return active;
 }
 
 bool tokens_use(view_t *view, const uuid_t7 *id, token_use_t *use)
@@ -142,21 +152,75 @@ bool tokens_use(view_t *view, const uuid_t7 *id, token_use_t *use)
     return s_get_use(view, id, hash, use);
 }
 
-tokens_add_t tokens_add(view_t *view, const token_t *token)
+/* The user's token that ended first, if any has; says how many there are. */
+static bool s_first_ended(view_t *view, const uuid_t7 *user, uint64_t now_ms, token_t *first,
+                          unsigned *all)
+{
+    token_t token;
+    bool found = false;
+    *all = 0;
+    for (bool more = tokens_next(view, user, NULL, &token); more;
+         more = tokens_next(view, user, &token.id, &token)) {
+        ++*all;
+        if (token_has_ended(&token, now_ms) && (!found || token.expires_ms < first->expires_ms)) {
+            *first = token;
+            found = true;
+        }
+    }
+    return found;
+}
+
+/* What is kept of ended tokens is bounded in time and number. False when there is no room. */
+static bool s_make_room(view_t *view, const uuid_t7 *user, uint64_t now_ms)
+{
+    token_t first = {.expires_ms = 0};
+    unsigned all;
+    while (s_first_ended(view, user, now_ms, &first, &all) &&
+           (all >= TOKENS_ALL || now_ms - first.expires_ms >= TOKEN_KEPT_MS)) {
+        uuid_t7 id = first.id;
+        tokens_delete(view, &id);
+    }
+    return all < TOKENS_ALL;
+}
+
+static void s_put_pair(view_t *view, const token_t *token)
 {
     uint8_t pair[TABLE_PAIR];
-    slice_t taken;
-    if (table_get(view, TABLE_tokens, slice(token->hash, TOKEN_HASH), &taken))
-        return TOKENS_TAKEN;
-    if (tokens_count(view, &token->user) >= TOKENS_ACTIVE)
-        return TOKENS_LIMIT;
-    s_put(view, token);
-    s_put_use(view, token, &(token_use_t){0});
     pack_t *record = table_record(view, 1);
     pack_pair_bin(record, "hash", token->hash, TOKEN_HASH);
     table_put_record(view, TABLE_tokens_by_user, table_pair(pair, &token->user, &token->id),
                      record);
+}
+
+tokens_add_t tokens_add(view_t *view, const token_t *token, uint64_t now_ms)
+{
+    slice_t taken;
+    if (table_get(view, TABLE_tokens, slice(token->hash, TOKEN_HASH), &taken))
+        return TOKENS_TAKEN;
+    if (tokens_active(view, &token->user, now_ms) >= TOKENS_ACTIVE ||
+        !s_make_room(view, &token->user, now_ms))
+        return TOKENS_LIMIT;
+    s_put(view, token);
+    s_put_use(view, token, &(token_use_t){0});
+    s_put_pair(view, token);
     return TOKENS_ADDED;
+}
+
+tokens_add_t tokens_replace(view_t *view, const token_t *old, const token_t *token,
+                            uint64_t ends_ms, uint64_t now_ms)
+{
+    pack_t encoded = {0};
+    token_t replaced = *old;
+    terms_t terms = terms_read(old->terms);
+    terms.replaced_ms = now_ms;
+    terms.successor = token->id;
+    terms_write(&terms, &encoded);
+    replaced.terms = slice(encoded.data, encoded.len);
+    if (replaced.expires_ms == 0 || replaced.expires_ms > ends_ms)
+        replaced.expires_ms = ends_ms;
+    tokens_edit(view, &replaced);
+    pack_free(&encoded);
+    return tokens_add(view, token, now_ms);
 }
 
 bool tokens_delete(view_t *view, const uuid_t7 *id)
@@ -170,15 +234,33 @@ bool tokens_delete(view_t *view, const uuid_t7 *id)
     return table_delete(view, TABLE_tokens_by_user, table_pair(pair, &token.user, id));
 }
 
-bool tokens_limit(view_t *view, const uuid_t7 *id, uint64_t rate, uint64_t burst)
+void tokens_edit(view_t *view, const token_t *token)
+{
+    s_put(view, token);
+}
+
+void tokens_rename(view_t *view, const uuid_t7 *user, slice_t display)
 {
     token_t token;
+    for (bool more = tokens_next(view, user, NULL, &token); more;
+         more = tokens_next(view, user, &token.id, &token)) {
+        token.display = display;
+        s_put(view, &token);
+    }
+}
+
+void tokens_move(view_t *view, const uuid_t7 *id, const uuid_t7 *user, slice_t display)
+{
+    uint8_t pair[TABLE_PAIR];
+    token_t token;
     if (!tokens_find(view, id, &token))
-        return false;
-    token.rate = rate;
-    token.burst = burst;
+        return;
+    uuid_t7 before = token.user;
+    token.user = *user;
+    token.display = display;
     s_put(view, &token);
-    return true;
+    table_delete(view, TABLE_tokens_by_user, table_pair(pair, &before, id));
+    s_put_pair(view, &token);
 }
 
 bool tokens_used(view_t *view, const uuid_t7 *id, const token_use_t *use)
@@ -188,6 +270,8 @@ bool tokens_used(view_t *view, const uuid_t7 *id, const token_use_t *use)
     if (!s_get_use(view, id, token.hash, &before))
         return false;
     sum.count += before.count;
+    sum.calls = before.calls;
+    calls_add(&sum.calls, use->last_ms, use->count);
     s_put_use(view, &token, &sum);
     return true;
 }

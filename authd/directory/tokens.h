@@ -1,21 +1,32 @@
-/* Webhook tokens, known by their hash alone: no token can be read back. At most TOKENS_ACTIVE a
- * user.
+/* Webhook tokens, known by their hash alone: no token can be read back.
+ *
+ * A token is active until it ends (by the wall clock of the authd that asks) or is replaced. A user
+ * has at most TOKENS_ACTIVE active ones. A replaced one lives on, uncounted, to the end of its
+ * overlap; one that has ended is refused, and stays listed for TOKEN_KEPT_MS, so that one sees what
+ * used it last.
  *
  * Threading, errors and life of slices: see directory.h. */
 #ifndef POSTERN_TOKENS_H
 #define POSTERN_TOKENS_H
 
+#include "authd/directory/calls.h"
 #include "authd/directory/directory.h"
+#include "authd/directory/terms.h"
+#include "common/base/secret.h"
 #include "common/base/uuid.h"
 
 enum {
     TOKENS_ACTIVE = 5,
-    TOKEN_HASH = 32,
+    TOKENS_ALL = 50, /* with those that are replaced or have ended */
     TOKEN_LAST = 4,
     TOKEN_NAME_MOST = 256,
     TOKEN_ADDRESS_MOST = 64, /* of the last client's address that is kept */
     TOKEN_TARGET_MOST = 128,
 };
+
+#define TOKEN_KEPT_MS (UINT64_C(30) * 86400 * 1000)
+/* A token that was used since is not deleted without a confirmation. */
+#define TOKEN_USED_LATELY_MS (UINT64_C(7) * 86400 * 1000)
 
 /* A rate or burst that the settings give. */
 #define TOKEN_DEFAULT UINT64_MAX
@@ -24,9 +35,9 @@ typedef struct {
     uuid_t7 id, user;
     uint64_t rate;       /* requests a second, 0: no limit, or TOKEN_DEFAULT */
     uint64_t burst;      /* requests at once, or TOKEN_DEFAULT */
-    uint64_t expires_ms; /* 0: never */
+    uint64_t expires_ms; /* when it ends, also by its replacement; 0: never */
     slice_t display;     /* its user's name, repeated here so that a verdict needs no other row */
-    slice_t scope;       /* "": all that its user may do */
+    slice_t terms;       /* terms_read; "": all that its user may do, from anywhere */
     slice_t name, last4;
     uint64_t created_ms;
     uint8_t hash[TOKEN_HASH];
@@ -37,30 +48,41 @@ typedef struct {
     uint64_t last_ms; /* 0: never */
     uint64_t count;
     slice_t address, target;
+    calls_t calls;
 } token_use_t;
 
-/* BLAKE2b-256. */
-void token_hash(slice_t text, uint8_t hash[TOKEN_HASH]);
-
 bool tokens_get(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token);
-/* The same for a verdict: reads up to scope, and leaves the rest of TOKEN as it is. A token that is
+/* The same for a verdict: reads up to terms, and leaves the rest of TOKEN as it is. A token that is
  * found belongs to an active user: a user's tokens die with it. */
 bool tokens_judge(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token);
 bool tokens_find(view_t *view, const uuid_t7 *id, token_t *token);
 /* The user's next past AFTER (NULL: the first). */
 bool tokens_next(view_t *view, const uuid_t7 *user, const uuid_t7 *after, token_t *token);
-unsigned tokens_count(view_t *view, const uuid_t7 *user);
+unsigned tokens_active(view_t *view, const uuid_t7 *user, uint64_t now_ms);
+bool token_has_ended(const token_t *token, uint64_t now_ms);
+bool token_is_active(const token_t *token, uint64_t now_ms);
 bool tokens_use(view_t *view, const uuid_t7 *id, token_use_t *use);
 
 typedef enum {
     TOKENS_ADDED,
-    TOKENS_LIMIT, /* the user has TOKENS_ACTIVE */
+    TOKENS_LIMIT, /* the user has TOKENS_ACTIVE, or TOKENS_ALL of which none has ended */
     TOKENS_TAKEN, /* there is a token of this hash */
 } tokens_add_t;
-tokens_add_t tokens_add(view_t *view, const token_t *token);
+/* Removes the user's tokens that ended TOKEN_KEPT_MS ago, and those that ended first where there
+ * are TOKENS_ALL. */
+tokens_add_t tokens_add(view_t *view, const token_t *token, uint64_t now_ms);
+/* Adds TOKEN in place of OLD, which ends at ENDS_MS unless it does before. TOKEN holds no slice of
+ * the view's. */
+tokens_add_t tokens_replace(view_t *view, const token_t *old, const token_t *token,
+                            uint64_t ends_ms, uint64_t now_ms);
 /* False when there is none. */
 bool tokens_delete(view_t *view, const uuid_t7 *id);
-bool tokens_limit(view_t *view, const uuid_t7 *id, uint64_t rate, uint64_t burst);
+/* Writes a changed record of a token that there is: everything but id, user and hash. */
+void tokens_edit(view_t *view, const token_t *token);
+/* Gives all of a user's tokens the user's new name. */
+void tokens_rename(view_t *view, const uuid_t7 *user, slice_t display);
+/* Gives it to another user, who is called DISPLAY. The caller has seen to the limit. */
+void tokens_move(view_t *view, const uuid_t7 *id, const uuid_t7 *user, slice_t display);
 /* Adds use->count to the token's and sets the rest. A token that is gone is passed over: false. */
 bool tokens_used(view_t *view, const uuid_t7 *id, const token_use_t *use);
 

@@ -6,6 +6,18 @@
 
 #include <ctype.h>
 
+const char *const user_role_names[USER_ROLES] = {"member", "admin", "owner"};
+
+bool user_role_of(slice_t name, user_role_t *role)
+{
+    for (unsigned i = 0; i < USER_ROLES; i++)
+        if (slice_is(name, user_role_names[i])) {
+            *role = (user_role_t)i;
+            return true;
+        }
+    return false;
+}
+
 /* The key of users_by_email; empty when TEXT cannot be an address. */
 static slice_t s_email_key(slice_t text, char key[USER_EMAIL_MOST])
 {
@@ -24,15 +36,20 @@ static void s_read(const uuid_t7 *id, slice_t bytes, user_t *user)
     user->deleted_ms = record_uint(&record, "deleted", 0);
     user->email = record_bytes(&record, "email");
     user->created_ms = record_uint(&record, "created", 0);
+    uint64_t role = record_uint(&record, "role", USER_MEMBER);
+    user->role = role < USER_ROLES ? (user_role_t)role : USER_MEMBER;
+    user->service = record_uint(&record, "service", 0) != 0;
 }
 
 static void s_put(view_t *view, const user_t *user)
 {
-    pack_t *record = table_record(view, 4);
+    pack_t *record = table_record(view, 6);
     pack_pair_str(record, "name", user->name);
     pack_pair_uint(record, "deleted", user->deleted_ms);
     pack_pair_str(record, "email", user->email);
     pack_pair_uint(record, "created", user->created_ms);
+    pack_pair_uint(record, "role", user->role);
+    pack_pair_uint(record, "service", user->service);
     table_put_record(view, TABLE_users, table_key(&user->id), record);
 }
 
@@ -82,6 +99,20 @@ int users_add(view_t *view, const user_t *user)
     table_put_record(view, TABLE_users_by_email, key, record);
     s_put(view, user);
     return 0;
+}
+
+void users_edit(view_t *view, const user_t *user)
+{
+    s_put(view, user);
+}
+
+unsigned users_owners(view_t *view)
+{
+    unsigned owners = 0;
+    user_t user;
+    for (bool more = users_next(view, NULL, &user); more; more = users_next(view, &user.id, &user))
+        owners += user.deleted_ms == 0 && user.role == USER_OWNER;
+    return owners;
 }
 
 void users_deactivate(view_t *view, const uuid_t7 *id, uint64_t now_ms)

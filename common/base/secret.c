@@ -1,7 +1,6 @@
 #include "common/base/secret.h"
 
 #include <sodium.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -67,6 +66,11 @@ token_shape_t token_shape(const char *text, size_t len)
     s_checksum(text + PREFIX_LEN, crc);
     bool right = memcmp(crc, text + PREFIX_LEN + RANDOM_LEN, CRC_LEN) == 0;
     return right ? TOKEN_OURS : TOKEN_MALFORMED;
+}
+
+void token_hash(const char *text, size_t len, uint8_t hash[TOKEN_HASH])
+{
+    crypto_generichash(hash, TOKEN_HASH, (const uint8_t *)text, len, NULL, 0);
 }
 
 void secret_protect_process(void)

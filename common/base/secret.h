@@ -8,8 +8,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-enum { TOKEN_LEN = 40, TOKEN_MIN = 32, TOKEN_MAX = 128 };
+enum { TOKEN_LEN = 40, TOKEN_MIN = 32, TOKEN_MAX = 128, TOKEN_HASH = 32 };
 
 /* Overwrites; never optimised away. */
 void secret_wipe(void *data, size_t len);
@@ -27,6 +28,9 @@ typedef enum {
     TOKEN_MALFORMED, /* wrong length, not printable, pst_ with a wrong CRC, or psm_ (management) */
 } token_shape_t;
 token_shape_t token_shape(const char *text, size_t len);
+
+/* BLAKE2b-256: what the directory knows of a token. */
+void token_hash(const char *text, size_t len, uint8_t hash[TOKEN_HASH]);
 
 /* No core dumps, no ptrace by others: RLIMIT_CORE 0 and PR_SET_DUMPABLE 0. */
 void secret_protect_process(void);

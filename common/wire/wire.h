@@ -52,7 +52,7 @@ typedef struct {
     bool present; /* false between gateway and authd */
     uuid_t7 user, token, target;
     slice_t display_name;
-    slice_t scope;  /* "" today: what the token may do beyond this request */
+    slice_t facts;  /* "", or what the reply is to repeat: wire_facts_text */
     slice_t dedupe; /* WIRE_DEDUPE bytes, or empty without an Idempotency-Key */
     wire_environment_t environment;
 } wire_principal_t;
@@ -82,8 +82,10 @@ typedef enum {
     FACT_RATE_LIMIT = 2,   /* RateLimit-Limit */
     FACT_RATE_LEFT = 3,    /* RateLimit-Remaining */
     FACT_RATE_RESET_S = 4, /* RateLimit-Reset */
+    FACT_DEPRECATION = 5,  /* Deprecation: since when the token has a successor, s since 1970 */
+    FACT_SUNSET = 6,       /* Sunset: when the token ends, s since 1970 */
 } wire_fact_t;
-enum { WIRE_FACTS = 8 };
+enum { WIRE_FACTS = 8, WIRE_FACTS_TEXT = 128 };
 
 /* How the body of a reply is to be sent. With an error code the body is the plain text that says
  * what was wrong; the gateway makes the JSON. */
@@ -104,6 +106,14 @@ typedef struct {
     } fact[WIRE_FACTS];
     bool has_body;
 } wire_reply_t;
+
+/* Past WIRE_FACTS it is dropped. */
+void wire_reply_add(wire_reply_t *reply, unsigned fact, uint64_t value);
+/* The facts of a reply as the text of a principal, "5=1764000000 6=1764086400"; returns its length.
+ */
+size_t wire_facts_text(const wire_reply_t *reply, char text[WIRE_FACTS_TEXT]);
+/* Adds those of a principal's text; what is not of this form ends it. */
+void wire_reply_repeat(wire_reply_t *reply, slice_t facts);
 
 /* HELLO */
 typedef struct {

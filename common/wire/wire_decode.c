@@ -88,7 +88,7 @@ static void s_read_principal(unpack_t *from, wire_principal_t *principal)
     s_read_uuid(from, &principal->token);
     s_read_uuid(from, &principal->target);
     principal->display_name = unpack_str(from, 4 * WIRE_NAME);
-    principal->scope = unpack_str(from, WIRE_TEXT);
+    principal->facts = unpack_str(from, WIRE_TEXT);
     principal->dedupe = unpack_bytes(from, WIRE_DEDUPE);
     if (principal->dedupe.len != 0 && principal->dedupe.len != WIRE_DEDUPE)
         from->failed = true;

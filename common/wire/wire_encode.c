@@ -63,7 +63,7 @@ size_t wire_request_size(const wire_request_t *request)
 {
     return 256 + request->target.len + request->params.len + request->headers.len +
            request->client.len + request->token.len + request->appkey.len +
-           request->principal.display_name.len + request->principal.scope.len;
+           request->principal.display_name.len + request->principal.facts.len;
 }
 
 static void s_fix_u64(pack_t *out, uint64_t value)
@@ -91,7 +91,7 @@ static void s_pack_principal(pack_t *out, const wire_principal_t *principal)
     pack_bin(out, principal->token.bytes, UUID_BYTES);
     pack_bin(out, principal->target.bytes, UUID_BYTES);
     pack_str(out, principal->display_name);
-    pack_str(out, principal->scope);
+    pack_str(out, principal->facts);
     pack_bin(out, principal->dedupe.data, principal->dedupe.len);
     pack_uint(out, principal->environment);
 }

@@ -15,6 +15,7 @@ BLOCKS = {  # name: (document, .def file, macro)
     "processes": ("OPERATIONS.md", "common/monitor/metrics.def", "PROCESS_METRIC"),
     "errors": ("API.md", "common/errors.def", "ERROR"),
     "operations": ("API.md", "common/ops.def", "OP"),
+    "rights": ("API.md", "authd/rights.def", "RIGHT"),
 }
 KINDS = {"UINT": "number", "TEXT": "text", "ENDPOINT": "endpoints", "ADDRESS": "address:port",
          "PATH": "path", "SECRET": "path of a secret file", "BOOL": "true or false"}
@@ -69,13 +70,18 @@ def operations(_, name, methods, path, credentials, owner):
             owner.removeprefix("OWNER_").lower()]
 
 
+def rights(name, about, *levels):
+    return [f"`{name}`", about.lower(), *(level.lower() for level in levels)]
+
+
 HEADS = {"settings": ["setting", "default", "value", "meaning"],
          "metrics": ["metric", "type", "label", "at", "meaning", "when it moves"],
          "processes": ["metric", "type", "label", "meaning", "when it moves"],
          "errors": ["status", "code", "Retry-After", "message where there is nothing more exact"],
-         "operations": ["operation", "methods", "path", "credentials", "owner"]}
+         "operations": ["operation", "methods", "path", "credentials", "owner"],
+         "rights": ["operation", "about", "member", "admin", "owner"]}
 ROWS = {"settings": settings, "metrics": metrics, "processes": processes,
-        "errors": errors, "operations": operations}
+        "errors": errors, "operations": operations, "rights": rights}
 
 
 def table(name):

@@ -79,7 +79,7 @@ def test_a_deleted_tokens_next_request_is_401(ring, name):
     ring.channel(name, user)
     url = ring.channel_url(name, user.token)
     assert ring.post(url, {"text": "before"}).status_code == 204
-    done = ring.ctl_run("token", "delete", user.token_id)
+    done = ring.ctl_run("token", "delete", user.token_id, "--yes")
     assert done.returncode == 0 and "refused from now on" in done.stdout
     assert ring.post(url, {"text": "after"}).status_code == 401
 

@@ -244,7 +244,7 @@ def test_an_oversized_credential_harms_nobody_else(ring, raw, ada, channel, cred
 
 def test_refusals_of_a_token_are_byte_identical(ring, raw, ada, channel):
     deleted = ring.token(ada)
-    ring.ctl("token", "delete", deleted["id"])
+    ring.ctl("token", "delete", deleted["id"], "--yes")
     crc = ada.token[:-1] + ("A" if ada.token[-1] != "A" else "B")
     bad = ["", "x", crc, deleted["token"], "psm_" + ada.token[4:], "k" * 5000, "%00" * 40,
            "1001." + "a" * 32 + "." + "b" * 32]

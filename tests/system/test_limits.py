@@ -44,7 +44,7 @@ def test_the_refusal_of_a_sixth_token_says_what_to_do(ring, ada):
 
 def test_a_deleted_token_frees_its_place(ring, ada):
     tokens = [ring.token(ada) for _ in range(4)]
-    ring.ctl("token", "delete", tokens[0]["id"])
+    ring.ctl("token", "delete", tokens[0]["id"], "--yes")
     ring.token(ada)
     assert ring.ctl_run("token", "create", ada.email).returncode == 1
 
@@ -62,7 +62,7 @@ def test_twenty_creations_race_with_deletions(ring, name):
     def create(number):
         made = ring.ctl_run("token", "create", bob.email, "--json")
         if made.returncode == 0 and number % 2:
-            ring.ctl("token", "delete", json.loads(made.stdout)["id"])
+            ring.ctl("token", "delete", json.loads(made.stdout)["id"], "--yes")
         return made.returncode
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -78,7 +78,7 @@ def test_the_next_request_of_a_deleted_token_is_401_on_its_connection(ring, ada,
     token = ring.token(ada)
     with Connection(ring.port) as connection:
         assert connection.post(path_of(channel, token["token"]), text("a")).status == 204
-        ring.ctl("token", "delete", token["id"])
+        ring.ctl("token", "delete", token["id"], "--yes")
         answer = connection.post(path_of(channel, token["token"]), text("b"))
         assert (answer.status, answer.code) == (401, "invalid_token")
     assert ring.texts(channel, ada.token) == ["a"]

@@ -168,7 +168,7 @@ def test_the_same_token_twice_is_fine_and_two_are_refused(ring, ada, channel):
 
 def test_every_bad_token_gets_the_same_answer(ring, ada, channel):
     deleted = ring.token(ada)
-    ring.ctl("token", "delete", deleted["id"])
+    ring.ctl("token", "delete", deleted["id"], "--yes")
     wrong = ada.token[:-1] + ("A" if ada.token[-1] != "A" else "B")
     bad = [None, "", "x", wrong, deleted["token"], "psm_" + ada.token[4:],
            "1001." + "a" * 32 + "." + "b" * 32, "ä" * 20]
@@ -182,7 +182,7 @@ def test_revocation_is_immediate(ring, ada, channel):
         token = ring.token(ada)
         url = ring.channel_url(channel, token["token"])
         assert ring.post(url, {"text": "hello"}).status_code == 204
-        ring.ctl("token", "delete", token["id"])
+        ring.ctl("token", "delete", token["id"], "--yes")
         assert ring.post(url, {"text": "hello"}).status_code == 401
 
 

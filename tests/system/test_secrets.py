@@ -102,7 +102,7 @@ def nest():
     ring = postern.Ring().up()
     canaries = Canaries(ring)
     canaries.use_tokens()
-    ring.ctl("token", "delete", canaries.deleted["id"])
+    ring.ctl("token", "delete", canaries.deleted["id"], "--yes")
     canaries.use_tokens()
     canaries.use_appkeys()
     for name in ("channel-0", "bot-0", "authd-0", "router-0", "gateway-0"):

@@ -98,8 +98,9 @@ static void test_networks(void **state)
 
 static void test_bad_networks(void **state)
 {
-    static const char *const bad[] = {"10.0.0.0/33",    "10.0.0.0/",   "10.0.0/8",    "x",
-                                      "2001:db8::/129", "10.0.0.0/-1", "10.0.0.0/08x"};
+    static const char *const bad[] = {
+        "10.0.0.0/33", "10.0.0.0/",    "10.0.0/8",      "x",           "2001:db8::/129",
+        "10.0.0.0/-1", "10.0.0.0/08x", "10.0.0.1:80/8", "10.0.0.1:80", "[2001:db8::1]/64"};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char err[200] = "";
@@ -108,12 +109,35 @@ static void test_bad_networks(void **state)
     }
 }
 
+static void test_networks_are_written(void **state)
+{
+    static const char *const rows[][2] = {
+        {"10.0.0.0/8", "10.0.0.0/8"},
+        {"192.0.2.1", "192.0.2.1/32"},
+        {"0.0.0.0/0", "0.0.0.0/0"},
+        {"2001:db8::/32", "2001:db8::/32"},
+        {"::/0", "::/0"},
+        {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        network_t network;
+        char text[NETWORK_TEXT];
+        assert_true(network_parse(slice_of(rows[i][0]), &network));
+        assert_int_equal(network_text(&network, text), strlen(rows[i][1]));
+        assert_string_equal(text, rows[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_example),       cmocka_unit_test(test_spoofed),
-        cmocka_unit_test(test_several_lines), cmocka_unit_test(test_ipv6),
-        cmocka_unit_test(test_networks),      cmocka_unit_test(test_bad_networks),
+        cmocka_unit_test(test_example),
+        cmocka_unit_test(test_spoofed),
+        cmocka_unit_test(test_several_lines),
+        cmocka_unit_test(test_ipv6),
+        cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_bad_networks),
+        cmocka_unit_test(test_networks_are_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

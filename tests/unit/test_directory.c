@@ -81,7 +81,7 @@ static void a_name_stays_taken_when_archived(void **state)
     uuid_t7 id = yard_place(yard, PLACE_CHANNEL, "general", &owner);
     yard_place(yard, PLACE_BOT, "general", &owner);
     YARD_CHANGE(yard, view);
-    places_archive(view, PLACE_CHANNEL, &id, 9);
+    places_archive(view, PLACE_CHANNEL, &id, 9, slice_of("moved"));
     place = (place_t){.name = slice_of("general"), .owner = owner};
     uuid_new(&place.id);
     assert_int_equal(places_add(view, PLACE_CHANNEL, &place), -1);

@@ -67,9 +67,9 @@ static void appkeys_are_readable_and_not_in_the_file(void **state)
         assert_true(apps_get(view, slice_of(id), &app));
         size_t len = app_key(view, &app, keys[i]);
         assert_true(len > 40 && keys[i][len] == '\0');
-        assert_true(app_key_is(view, &app, slice(keys[i], len)));
-        assert_false(app_key_is(view, &app, slice(keys[i], len - 1)));
-        assert_false(app_key_is(view, &app, slice("", 0)));
+        assert_true(app_key_is(view, &app, slice(keys[i], len), 1));
+        assert_false(app_key_is(view, &app, slice(keys[i], len - 1), 1));
+        assert_false(app_key_is(view, &app, slice("", 0), 1));
         view_abort(&view);
     }
     assert_memory_equal(keys[0], "sbx-", 4);
@@ -100,7 +100,7 @@ static void another_key_opens_nothing(void **state)
     YARD_CHANGE(yard, view);
     assert_true(apps_get(view, slice_of("5001"), &app));
     assert_int_equal(app_key(view, &app, key), 0);
-    assert_false(app_key_is(view, &app, slice("", 0)));
+    assert_false(app_key_is(view, &app, slice("", 0), 1));
     view_abort(&view);
 }
 

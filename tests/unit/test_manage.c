@@ -1,99 +1,21 @@
-#include "tests/unit/yard.h"
+#include "tests/unit/desk.h"
 
 #include "authd/directory/audit.h"
-#include "authd/manage.h"
-#include "common/base/ops.h"
-
-#include <jansson.h>
-
-typedef struct {
-    yard_t *yard;
-    manage_t *manage;
-    char message[MANAGE_MESSAGE]; /* of the last error */
-} desk_t;
-
-static int s_setup(void **state)
-{
-    desk_t *self = calloc(1, sizeof *self);
-    assert(self);
-    void *yard;
-    if (yard_setup(&yard) != 0)
-        return -1;
-    self->yard = yard;
-    self->manage = manage_new(self->yard->directory, 1000, 2000);
-    *state = self;
-    return 0;
-}
-
-static int s_teardown(void **state)
-{
-    desk_t *self = *state;
-    void *yard = self->yard;
-    manage_destroy(&self->manage);
-    yard_teardown(&yard);
-    free(self);
-    return 0;
-}
-
-/* The reply; NULL and *code on an error. */
-static json_t *s_call(desk_t *self, unsigned op, const char *target, const char *body,
-                      error_code_t *code)
-{
-    manage_answer_t answer;
-    manage_run(self->manage, op, slice_of(target), slice_of(body), &answer);
-    *code = answer.code;
-    memcpy(self->message, answer.message, sizeof answer.message);
-    json_t *reply = answer.body ? json_loadb(answer.body, answer.body_len, 0, NULL) : NULL;
-    assert_true((answer.code == ERROR_none) == (reply != NULL));
-    assert_true((answer.code == ERROR_none) == (answer.message[0] == '\0'));
-    manage_clear(&answer);
-    return reply;
-}
-
-static json_t *s_do(desk_t *self, unsigned op, const char *target, const char *body)
-{
-    error_code_t code;
-    json_t *reply = s_call(self, op, target, body, &code);
-    if (code != ERROR_none)
-        fail_msg("operation %u: %d %s", op, code, self->message);
-    return reply;
-}
-
-static void s_done(desk_t *self, unsigned op, const char *target, const char *body)
-{
-    json_decref(s_do(self, op, target, body));
-}
-
-static error_code_t s_code(desk_t *self, unsigned op, const char *target, const char *body)
-{
-    error_code_t code;
-    json_decref(s_call(self, op, target, body, &code));
-    return code;
-}
-
-static const char *s_text(const json_t *reply, const char *name)
-{
-    const char *text = json_string_value(json_object_get(reply, name));
-    assert_non_null(text);
-    return text;
-}
-
-static const char s_ann[] = "{\"name\":\"Ann\",\"email\":\"ann@example.org\"}";
 
 static void a_user_is_made_shown_listed_and_deleted(void **state)
 {
     desk_t *self = *state;
-    json_t *made = s_do(self, OP_user_create, "", s_ann);
-    assert_string_equal(s_text(made, "name"), "Ann");
-    assert_int_equal(strlen(s_text(made, "created")), 24);
-    json_t *shown = s_do(self, OP_user_show, "ann@example.org", "");
+    json_t *made = desk_do(self, OP_user_create, "", desk_ann);
+    assert_string_equal(desk_text(made, "name"), "Ann");
+    assert_int_equal(strlen(desk_text(made, "created")), 24);
+    json_t *shown = desk_do(self, OP_user_show, "ann@example.org", "");
     assert_true(json_equal(made, shown));
-    assert_int_equal(s_code(self, OP_user_create, "", s_ann), ERROR_conflict);
-    json_t *list = s_do(self, OP_user_list, "", "{}");
+    assert_int_equal(desk_code(self, OP_user_create, "", desk_ann), ERROR_conflict);
+    json_t *list = desk_do(self, OP_user_list, "", "{}");
     assert_int_equal(json_array_size(json_object_get(list, "users")), 1);
     assert_true(json_is_null(json_object_get(list, "next")));
-    s_done(self, OP_user_delete, s_text(made, "id"), "");
-    assert_int_equal(s_code(self, OP_user_show, s_text(made, "id"), ""), ERROR_unknown_user);
+    desk_done(self, OP_user_delete, desk_text(made, "id"), "");
+    assert_int_equal(desk_code(self, OP_user_show, desk_text(made, "id"), ""), ERROR_unknown_user);
     json_decref(made);
     json_decref(shown);
     json_decref(list);
@@ -125,11 +47,11 @@ static void a_body_must_be_an_object_with_known_fields(void **state)
         {"{\"email\":\"a@b@c.d\"}", "email", ERROR_invalid_param},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(s_code(self, OP_user_create, "", cases[i].body), cases[i].code);
+        assert_int_equal(desk_code(self, OP_user_create, "", cases[i].body), cases[i].code);
         assert_non_null(strstr(self->message, cases[i].says));
         assert_null(strstr(self->message, "secret"));
     }
-    json_t *list = s_do(self, OP_user_list, "", "");
+    json_t *list = desk_do(self, OP_user_list, "", "");
     assert_int_equal(json_array_size(json_object_get(list, "users")), 0);
     json_decref(list);
 }
@@ -137,9 +59,9 @@ static void a_body_must_be_an_object_with_known_fields(void **state)
 static void only_management_is_carried_out(void **state)
 {
     desk_t *self = *state;
-    assert_int_equal(s_code(self, OP_channel_message, "general", "{}"), ERROR_not_allowed);
-    assert_int_equal(s_code(self, 99, "", "{}"), ERROR_unavailable);
-    assert_int_equal(s_code(self, OP_user_show, "", "{}"), ERROR_invalid_param);
+    assert_int_equal(desk_code(self, OP_channel_message, "general", "{}"), ERROR_not_allowed);
+    assert_int_equal(desk_code(self, 99, "", "{}"), ERROR_unavailable);
+    assert_int_equal(desk_code(self, OP_user_show, "", "{}"), ERROR_invalid_param);
 }
 
 static void every_management_operation_has_its_row(void **state)
@@ -147,7 +69,7 @@ static void every_management_operation_has_its_row(void **state)
     desk_t *self = *state;
     for (size_t i = 0; i < op_table_len; i++)
         if (op_table[i].credentials == CRED_ADMIN)
-            assert_int_not_equal(s_code(self, op_table[i].number, "x", "{"), ERROR_unavailable);
+            assert_int_not_equal(desk_code(self, op_table[i].number, "x", "{"), ERROR_unavailable);
 }
 
 static void a_token_shows_once_and_is_deleted(void **state)
@@ -155,23 +77,25 @@ static void a_token_shows_once_and_is_deleted(void **state)
     desk_t *self = *state;
     uint8_t hash[TOKEN_HASH];
     token_t found;
-    s_done(self, OP_user_create, "", s_ann);
-    json_t *made = s_do(self, OP_token_create, "ann@example.org", "{\"name\":\"ci\",\"rate\":0}");
-    const char *token = s_text(made, "token");
+    desk_done(self, OP_user_create, "", desk_ann);
+    json_t *made =
+        desk_do(self, OP_token_create, "ann@example.org", "{\"name\":\"ci\",\"rate\":0}");
+    const char *token = desk_text(made, "token");
     assert_int_equal(strlen(token), 40);
-    assert_string_equal(s_text(made, "last4"), token + 36);
-    json_t *list = s_do(self, OP_token_list, "ann@example.org", "");
+    assert_string_equal(desk_text(made, "last4"), token + 36);
+    json_t *list = desk_do(self, OP_token_list, "ann@example.org", "");
     json_t *row = json_array_get(json_object_get(list, "tokens"), 0);
-    assert_string_equal(s_text(row, "id"), s_text(made, "id"));
+    assert_string_equal(desk_text(row, "id"), desk_text(made, "id"));
     assert_null(json_object_get(row, "token"));
     assert_true(json_is_null(json_object_get(row, "last_used")));
     assert_int_equal(json_integer_value(json_object_get(row, "rate")), 0);
     assert_int_equal(json_integer_value(json_object_get(row, "burst")), 2000);
-    s_done(self, OP_token_limit, s_text(made, "id"), "{\"rate\":7,\"burst\":8}");
-    s_done(self, OP_token_delete, s_text(made, "id"), "");
-    assert_int_equal(s_code(self, OP_token_delete, s_text(made, "id"), ""), ERROR_unknown_token);
-    assert_int_equal(s_code(self, OP_token_delete, "ci", ""), ERROR_unknown_token);
-    token_hash(slice_of(token), hash);
+    desk_done(self, OP_token_limit, desk_text(made, "id"), "{\"rate\":7,\"burst\":8}");
+    desk_done(self, OP_token_delete, desk_text(made, "id"), "");
+    assert_int_equal(desk_code(self, OP_token_delete, desk_text(made, "id"), ""),
+                     ERROR_unknown_token);
+    assert_int_equal(desk_code(self, OP_token_delete, "ci", ""), ERROR_unknown_token);
+    token_hash(token, strlen(token), hash);
     YARD_CHANGE(self->yard, view);
     assert_false(tokens_get(view, hash, &found));
     view_abort(&view);
@@ -182,10 +106,10 @@ static void a_token_shows_once_and_is_deleted(void **state)
 static void the_sixth_token_is_refused(void **state)
 {
     desk_t *self = *state;
-    s_done(self, OP_user_create, "", s_ann);
+    desk_done(self, OP_user_create, "", desk_ann);
     for (unsigned i = 0; i < TOKENS_ACTIVE; i++)
-        s_done(self, OP_token_create, "ann@example.org", "");
-    assert_int_equal(s_code(self, OP_token_create, "ann@example.org", ""), ERROR_token_limit);
+        desk_done(self, OP_token_create, "ann@example.org", "");
+    assert_int_equal(desk_code(self, OP_token_create, "ann@example.org", ""), ERROR_token_limit);
     assert_non_null(strstr(self->message, "5 active"));
 }
 
@@ -194,7 +118,7 @@ static void the_sixth_token_is_refused(void **state)
 static void an_import_is_all_or_nothing(void **state)
 {
     desk_t *self = *state;
-    s_done(self, OP_user_create, "", s_ann);
+    desk_done(self, OP_user_create, "", desk_ann);
     const char *bad[] = {
         "{\"tokens\":[" FOREIGN("1") ",\"short\"]}",
         "{\"tokens\":[" FOREIGN("1") "," FOREIGN("1") "]}",
@@ -205,51 +129,53 @@ static void an_import_is_all_or_nothing(void **state)
             "5") "," FOREIGN("6") "]}",
     };
     for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
-        assert_int_not_equal(s_code(self, OP_token_import, "ann@example.org", bad[i]), ERROR_none);
+        assert_int_not_equal(desk_code(self, OP_token_import, "ann@example.org", bad[i]),
+                             ERROR_none);
         assert_null(strstr(self->message, "0123456789abcdef"));
-        json_t *list = s_do(self, OP_token_list, "ann@example.org", "");
+        json_t *list = desk_do(self, OP_token_list, "ann@example.org", "");
         assert_int_equal(json_array_size(json_object_get(list, "tokens")), 0);
         json_decref(list);
     }
-    json_t *reply = s_do(self, OP_token_import, "ann@example.org",
-                         "{\"tokens\":[" FOREIGN("1") "," FOREIGN("2") "],\"name\":\"old\"}");
+    json_t *reply = desk_do(self, OP_token_import, "ann@example.org",
+                            "{\"tokens\":[" FOREIGN("1") "," FOREIGN("2") "],\"name\":\"old\"}");
     assert_int_equal(json_integer_value(json_object_get(reply, "imported")), 2);
     json_t *row = json_array_get(json_object_get(reply, "tokens"), 1);
-    assert_string_equal(s_text(row, "last4"), "cde2");
+    assert_string_equal(desk_text(row, "last4"), "cde2");
     json_decref(reply);
 }
 
 static void a_channel_has_members(void **state)
 {
     desk_t *self = *state;
-    json_t *ann = s_do(self, OP_user_create, "", s_ann);
-    s_done(self, OP_user_create, "", "{\"email\":\"bob@example.org\"}");
-    s_done(self, OP_user_create, "", "{\"email\":\"eve@example.org\"}");
-    json_t *made = s_do(self, OP_channel_create, "",
-                        "{\"name\":\"general\",\"owner\":\"ann@example.org\",\"members\":[\"bob@"
-                        "example.org\",\"ann@example.org\"]}");
-    assert_string_equal(s_text(made, "owner"), s_text(ann, "id"));
+    json_t *ann = desk_do(self, OP_user_create, "", desk_ann);
+    desk_done(self, OP_user_create, "", "{\"email\":\"bob@example.org\"}");
+    desk_done(self, OP_user_create, "", "{\"email\":\"eve@example.org\"}");
+    json_t *made = desk_do(self, OP_channel_create, "",
+                           "{\"name\":\"general\",\"owner\":\"ann@example.org\",\"members\":[\"bob@"
+                           "example.org\",\"ann@example.org\"]}");
+    assert_string_equal(desk_text(made, "owner"), desk_text(ann, "id"));
     assert_int_equal(json_array_size(json_object_get(made, "members")), 2);
-    s_done(self, OP_channel_member_add, "general", "{\"user\":\"eve@example.org\"}");
-    s_done(self, OP_channel_member_remove, "general", "{\"user\":\"bob@example.org\"}");
+    desk_done(self, OP_channel_member_add, "general", "{\"user\":\"eve@example.org\"}");
+    desk_done(self, OP_channel_member_remove, "general", "{\"user\":\"bob@example.org\"}");
     assert_int_equal(
-        s_code(self, OP_channel_member_remove, "general", "{\"user\":\"bob@example.org\"}"),
+        desk_code(self, OP_channel_member_remove, "general", "{\"user\":\"bob@example.org\"}"),
         ERROR_unknown_user);
-    json_t *shown = s_do(self, OP_channel_show, s_text(made, "id"), "");
+    json_t *shown = desk_do(self, OP_channel_show, desk_text(made, "id"), "");
     assert_int_equal(json_array_size(json_object_get(shown, "members")), 2);
-    assert_int_equal(s_code(self, OP_channel_create, "",
-                            "{\"name\":\"other\",\"owner\":\"ann@example.org\",\"members\":[\"no@"
-                            "example.org\"]}"),
-                     ERROR_unknown_user);
-    assert_non_null(strstr(self->message, "members[0]"));
-    assert_int_equal(s_code(self, OP_channel_show, "other", ""), ERROR_unknown_channel);
-    s_done(self, OP_channel_delete, "general", "");
-    assert_int_equal(s_code(self, OP_channel_delete, "general", ""), ERROR_archived);
     assert_int_equal(
-        s_code(self, OP_channel_create, "", "{\"name\":\"general\",\"owner\":\"ann@example.org\"}"),
-        ERROR_conflict);
-    assert_int_equal(s_code(self, OP_channel_create, "",
-                            "{\"name\":\"Not_a_name\",\"owner\":\"ann@example.org\"}"),
+        desk_code(self, OP_channel_create, "",
+                  "{\"name\":\"other\",\"owner\":\"ann@example.org\",\"members\":[\"no@"
+                  "example.org\"]}"),
+        ERROR_unknown_user);
+    assert_non_null(strstr(self->message, "members[0]"));
+    assert_int_equal(desk_code(self, OP_channel_show, "other", ""), ERROR_unknown_channel);
+    desk_done(self, OP_channel_delete, "general", "");
+    assert_int_equal(desk_code(self, OP_channel_delete, "general", ""), ERROR_archived);
+    assert_int_equal(desk_code(self, OP_channel_create, "",
+                               "{\"name\":\"general\",\"owner\":\"ann@example.org\"}"),
+                     ERROR_conflict);
+    assert_int_equal(desk_code(self, OP_channel_create, "",
+                               "{\"name\":\"Not_a_name\",\"owner\":\"ann@example.org\"}"),
                      ERROR_invalid_param);
     json_decref(ann);
     json_decref(made);
@@ -259,22 +185,22 @@ static void a_channel_has_members(void **state)
 static void bots_and_extensions_are_made(void **state)
 {
     desk_t *self = *state;
-    s_done(self, OP_user_create, "", s_ann);
+    desk_done(self, OP_user_create, "", desk_ann);
     const char *body = "{\"name\":\"shop\",\"owner\":\"ann@example.org\"}";
-    json_t *bot = s_do(self, OP_bot_create, "", body);
+    json_t *bot = desk_do(self, OP_bot_create, "", body);
     assert_int_equal(json_array_size(json_object_get(bot, "subscribers")), 1);
-    json_t *made = s_do(self, OP_extension_create, "", body);
+    json_t *made = desk_do(self, OP_extension_create, "", body);
     json_t *sandbox = json_object_get(json_object_get(made, "apps"), "sandbox");
-    assert_memory_equal(s_text(sandbox, "appkey"), "sbx-", 4);
-    json_t *shown = s_do(self, OP_extension_show, s_text(sandbox, "app_id"), "");
+    assert_memory_equal(desk_text(sandbox, "appkey"), "sbx-", 4);
+    json_t *shown = desk_do(self, OP_extension_show, desk_text(sandbox, "app_id"), "");
     assert_true(json_equal(made, shown));
-    json_t *list = s_do(self, OP_extension_list, "", "");
+    json_t *list = desk_do(self, OP_extension_list, "", "");
     char *text = json_dumps(list, 0);
     assert_non_null(strstr(text, "\"5001\""));
     assert_null(strstr(text, "appkey"));
-    assert_int_equal(s_code(self, OP_extension_create, "", body), ERROR_conflict);
-    s_done(self, OP_extension_delete, "shop", "");
-    assert_int_equal(s_code(self, OP_extension_delete, "shop", ""), ERROR_archived);
+    assert_int_equal(desk_code(self, OP_extension_create, "", body), ERROR_conflict);
+    desk_done(self, OP_extension_delete, "shop", "");
+    assert_int_equal(desk_code(self, OP_extension_delete, "shop", ""), ERROR_archived);
     free(text);
     json_decref(bot);
     json_decref(made);
@@ -289,24 +215,24 @@ static void a_list_comes_in_pages(void **state)
     char body[96], id[40] = "";
     for (unsigned i = 0; i < USERS; i++) {
         snprintf(body, sizeof body, "{\"email\":\"user%u@example.org\"}", i);
-        s_done(self, OP_user_create, "", body);
+        desk_done(self, OP_user_create, "", body);
     }
     unsigned seen = 0, pages = 0;
     for (bool more = true; more; pages++) {
         snprintf(body, sizeof body, id[0] ? "{\"limit\":10,\"after\":\"%s\"}" : "{\"limit\":10}",
                  id);
-        json_t *page = s_do(self, OP_user_list, "", body);
+        json_t *page = desk_do(self, OP_user_list, "", body);
         seen += (unsigned)json_array_size(json_object_get(page, "users"));
         more = json_is_string(json_object_get(page, "next"));
         if (more)
-            snprintf(id, sizeof id, "%s", s_text(page, "next"));
+            snprintf(id, sizeof id, "%s", desk_text(page, "next"));
         json_decref(page);
     }
     assert_int_equal(seen, USERS);
     assert_int_equal(pages, 3);
-    assert_int_equal(s_code(self, OP_user_list, "", "{\"limit\":0}"), ERROR_invalid_param);
+    assert_int_equal(desk_code(self, OP_user_list, "", "{\"limit\":0}"), ERROR_invalid_param);
     assert_int_equal(
-        s_code(self, OP_user_list, "", "{\"after\":\"000000000000000000000000000000000000\"}"),
+        desk_code(self, OP_user_list, "", "{\"after\":\"000000000000000000000000000000000000\"}"),
         ERROR_invalid_param);
 }
 
@@ -314,9 +240,9 @@ static void changes_are_audited_and_refusals_are_not(void **state)
 {
     desk_t *self = *state;
     audit_t row;
-    s_done(self, OP_user_create, "", s_ann);
-    assert_int_equal(s_code(self, OP_user_create, "", s_ann), ERROR_conflict);
-    json_t *made = s_do(self, OP_token_create, "ann@example.org", "");
+    desk_done(self, OP_user_create, "", desk_ann);
+    assert_int_equal(desk_code(self, OP_user_create, "", desk_ann), ERROR_conflict);
+    json_t *made = desk_do(self, OP_token_create, "ann@example.org", "");
     YARD_CHANGE(self->yard, view);
     assert_true(audit_next(view, 0, &row));
     assert_true(slice_is(row.who, "control"));
@@ -324,28 +250,26 @@ static void changes_are_audited_and_refusals_are_not(void **state)
     assert_non_null(memmem(row.object.data, row.object.len, "ann@example.org", 15));
     assert_true(audit_next(view, 1, &row));
     assert_true(slice_is(row.op, "token_create"));
-    assert_null(memmem(row.object.data, row.object.len, s_text(made, "token"), 40));
+    assert_null(memmem(row.object.data, row.object.len, desk_text(made, "token"), 40));
     assert_false(audit_next(view, 2, &row));
     view_abort(&view);
     json_decref(made);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, s_setup, s_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_user_is_made_shown_listed_and_deleted),
-        TEST(a_body_must_be_an_object_with_known_fields),
-        TEST(only_management_is_carried_out),
-        TEST(every_management_operation_has_its_row),
-        TEST(a_token_shows_once_and_is_deleted),
-        TEST(the_sixth_token_is_refused),
-        TEST(an_import_is_all_or_nothing),
-        TEST(a_channel_has_members),
-        TEST(bots_and_extensions_are_made),
-        TEST(a_list_comes_in_pages),
-        TEST(changes_are_audited_and_refusals_are_not),
+        DESK_TEST(a_user_is_made_shown_listed_and_deleted),
+        DESK_TEST(a_body_must_be_an_object_with_known_fields),
+        DESK_TEST(only_management_is_carried_out),
+        DESK_TEST(every_management_operation_has_its_row),
+        DESK_TEST(a_token_shows_once_and_is_deleted),
+        DESK_TEST(the_sixth_token_is_refused),
+        DESK_TEST(an_import_is_all_or_nothing),
+        DESK_TEST(a_channel_has_members),
+        DESK_TEST(bots_and_extensions_are_made),
+        DESK_TEST(a_list_comes_in_pages),
+        DESK_TEST(changes_are_audited_and_refusals_are_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

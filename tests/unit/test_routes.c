@@ -52,7 +52,8 @@ static void s_check_row(const op_t *op, unsigned method, const char *path)
         assert_int_equal(s_find(op_method_name(method), full, &route), ROUTE_FOUND);
         assert_int_equal(route.op->number, op->number);
         assert_int_equal(route.method, method);
-        assert_true(slice_is(slice(route.target, route.target_len), "t-1"));
+        const char *target = strstr(op->path, "{target}") ? "t-1" : "";
+        assert_true(slice_is(slice(route.target, route.target_len), target));
     }
 }
 

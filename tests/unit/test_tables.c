@@ -42,7 +42,7 @@ static void test_ops_are_ordered_and_unique(void **state)
         assert_true(op->methods != 0);
         assert_int_equal(op->path[0], '/');
         assert_true(i == 0 || op_table[i - 1].number < op->number);
-        assert_true((op->credentials == CRED_ADMIN) == (op->owner == OWNER_AUTHD));
+        assert_true(op->credentials != CRED_ADMIN || op->owner == OWNER_AUTHD);
         for (size_t j = 0; j < i; j++) {
             assert_string_not_equal(op_table[j].name, op->name);
             /* Two rows that match one request would make the answer depend on their order. */

@@ -42,7 +42,7 @@ static int s_setup(void **state)
     app_t app;
     assert_true(apps_get(view, slice_of(self->sandbox), &app));
     app_key(view, &app, self->appkey);
-    places_archive(view, PLACE_CHANNEL, &self->closed, 3);
+    places_archive(view, PLACE_CHANNEL, &self->closed, 3, slice_of("moved"));
     YARD_DONE(view);
     self->view = view_new(self->yard->directory);
     *state = self;
@@ -76,7 +76,7 @@ static wire_request_t s_request(bench_t *self, unsigned op, const char *target, 
 static error_code_t s_judge(bench_t *self, wire_request_t *request)
 {
     view_renew(self->view);
-    return verdict_judge(&self->judge, self->view, request, 1000, 1000).code;
+    return verdict_judge(&self->judge, self->view, request, 0, 1000, 1000).code;
 }
 
 static error_code_t s_ask(bench_t *self, unsigned op, const char *target, const char *token)
@@ -146,7 +146,7 @@ static void unknown_deleted_and_malformed_tokens_are_alike(void **state)
         wire_reply_t reply;
         wire_request_t request = s_request(self, OP_channel_message, "nowhere", bad[i]);
         view_renew(self->view);
-        verdict_t verdict = verdict_judge(&self->judge, self->view, &request, 1000, 1000);
+        verdict_t verdict = verdict_judge(&self->judge, self->view, &request, 0, 1000, 1000);
         verdict_reply(&verdict, &request, &reply);
         assert_int_equal(reply.status, 401);
         assert_int_equal(reply.error, ERROR_invalid_token);
@@ -185,7 +185,8 @@ static void an_expired_token_says_so(void **state)
     assert_int_equal(yard_token_as(self->yard, &self->ann, text, &token), TOKENS_ADDED);
     assert_int_equal(s_ask(self, OP_channel_message, "general", text), ERROR_token_expired);
     wire_request_t request = s_request(self, OP_channel_message, "general", text);
-    assert_int_equal(verdict_judge(&self->judge, self->view, &request, 1000, 999).code, ERROR_none);
+    assert_int_equal(verdict_judge(&self->judge, self->view, &request, 0, 1000, 999).code,
+                     ERROR_none);
 }
 
 static void each_target_is_found_or_named_unknown(void **state)
@@ -272,7 +273,7 @@ static void an_extension_needs_its_appkey(void **state)
     assert_true(slice_is(request.target, self->sandbox));
     assert_int_equal(self->appkey_sent[0], 0);
     YARD_CHANGE(self->yard, view);
-    extensions_archive(view, &self->extension.id, 5);
+    extensions_archive(view, &self->extension.id, 5, slice_of("moved"));
     YARD_DONE(view);
     assert_int_equal(s_ask_app(self, self->sandbox, self->other, wrong), ERROR_archived);
 }
@@ -282,14 +283,18 @@ static void a_rate_limit_comes_before_the_target(void **state)
     bench_t *self = *state;
     wire_reply_t reply;
     YARD_CHANGE(self->yard, view);
-    tokens_limit(view, &self->token_id, 1, 2);
+    token_t token;
+    assert_true(tokens_find(view, &self->token_id, &token));
+    token.rate = 1;
+    token.burst = 2;
+    tokens_edit(view, &token);
     YARD_DONE(view);
     assert_int_equal(s_ask(self, OP_channel_message, "general", self->token), ERROR_none);
     assert_int_equal(s_ask(self, OP_channel_message, "nowhere", self->token),
                      ERROR_unknown_channel);
     wire_request_t request = s_request(self, OP_channel_message, "nowhere", self->token);
     view_renew(self->view);
-    verdict_t verdict = verdict_judge(&self->judge, self->view, &request, 1000, 1000);
+    verdict_t verdict = verdict_judge(&self->judge, self->view, &request, 0, 1000, 1000);
     verdict_reply(&verdict, &request, &reply);
     assert_int_equal(reply.status, 429);
     assert_int_equal(reply.error, ERROR_rate_limited);
@@ -304,6 +309,125 @@ static void a_rate_limit_comes_before_the_target(void **state)
     assert_int_equal(s_judge(self, &request), ERROR_none);
     /* Another token of the same kind is not touched; a wrong one is never charged. */
     assert_int_equal(s_ask(self, OP_bot_incoming, "builds", self->other), ERROR_none);
+}
+
+/* Gives ann's token these terms. */
+static void s_bind(bench_t *self, const terms_t *terms)
+{
+    pack_t encoded = {0};
+    token_t token;
+    terms_write(terms, &encoded);
+    YARD_CHANGE(self->yard, view);
+    assert_true(tokens_find(view, &self->token_id, &token));
+    token.terms = slice(encoded.data, encoded.len);
+    tokens_edit(view, &token);
+    YARD_DONE(view);
+    pack_free(&encoded);
+}
+
+static void a_scope_is_obeyed(void **state)
+{
+    bench_t *self = *state;
+    terms_t terms = terms_none();
+    uuid_t7 other = yard_place(self->yard, PLACE_CHANNEL, "other", &self->ann);
+    char id[UUID_TEXT];
+    uuid_text(&self->channel, id);
+    terms.listed = true;
+    terms.targets[TERMS_CHANNELS] = slice(self->channel.bytes, UUID_BYTES);
+    terms.targets[TERMS_BOTS] = slice(other.bytes, UUID_BYTES);
+    s_bind(self, &terms);
+    const struct {
+        unsigned op;
+        const char *target;
+        error_code_t code;
+    } cases[] = {
+        {OP_channel_message, "general", ERROR_none},
+        {OP_channel_history, "general", ERROR_none},
+        {OP_chat_message, id, ERROR_none},
+        {OP_channel_message, "other", ERROR_out_of_scope},
+        {OP_channel_message, "closed", ERROR_out_of_scope},
+        {OP_channel_message, "nowhere", ERROR_unknown_channel},
+        {OP_bot_incoming, "builds", ERROR_out_of_scope},
+        {OP_buddy_message, "bob@example.org", ERROR_out_of_scope},
+        {OP_buddy_message, "nobody@example.org", ERROR_out_of_scope},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(s_ask(self, cases[i].op, cases[i].target, self->token), cases[i].code);
+    assert_int_equal(s_ask_app(self, self->sandbox, self->token, self->appkey), ERROR_out_of_scope);
+    terms.targets[TERMS_EXTENSIONS] = slice(self->extension.id.bytes, UUID_BYTES);
+    s_bind(self, &terms);
+    assert_int_equal(s_ask_app(self, self->sandbox, self->token, self->appkey), ERROR_none);
+}
+
+static error_code_t s_ask_from(bench_t *self, const char *client, const char *target)
+{
+    wire_request_t request = s_request(self, OP_channel_message, target, self->token);
+    request.client = slice_of(client);
+    return s_judge(self, &request);
+}
+
+static void addresses_come_first_and_cost_no_limit(void **state)
+{
+    bench_t *self = *state;
+    static const char bytes[] = "\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\0\0\0\x68"; /* 10.0.0.0/8 */
+    terms_t terms = terms_none();
+    terms.networks = slice(bytes, TERMS_NETWORK);
+    s_bind(self, &terms);
+    self->judge.rate = 1;
+    self->judge.burst = 1;
+    assert_int_equal(s_ask_from(self, "11.0.0.1", "nowhere"), ERROR_address_not_allowed);
+    assert_int_equal(s_ask_from(self, "", "general"), ERROR_address_not_allowed);
+    assert_int_equal(s_ask_from(self, "10.2.3.4", "general"), ERROR_none);
+    assert_int_equal(s_ask_from(self, "10.2.3.4", "general"), ERROR_rate_limited);
+    assert_int_equal(s_ask_from(self, "11.0.0.1", "general"), ERROR_address_not_allowed);
+}
+
+static void a_token_may_be_for_posting_and_for_small_bodies(void **state)
+{
+    bench_t *self = *state;
+    terms_t terms = terms_none();
+    terms.post_only = true;
+    terms.body_bytes = 10;
+    s_bind(self, &terms);
+    assert_int_equal(s_ask(self, OP_channel_history, "general", self->token), ERROR_out_of_scope);
+    assert_int_equal(s_ask(self, OP_channel_message, "general", self->token), ERROR_none);
+    for (size_t len = 10; len <= 11; len++) {
+        wire_request_t request = s_request(self, OP_channel_message, "general", self->token);
+        view_renew(self->view);
+        verdict_t verdict = verdict_judge(&self->judge, self->view, &request, len, 1000, 1000);
+        assert_int_equal(verdict.code, len == 10 ? ERROR_none : ERROR_body_too_large);
+        assert_int_equal(verdict.detail.len > 0, len == 11);
+    }
+    assert_int_equal(s_ask(self, OP_token_self, "", self->token), ERROR_none);
+}
+
+static void a_replaced_token_says_since_when_and_until(void **state)
+{
+    bench_t *self = *state;
+    wire_reply_t reply;
+    terms_t terms = terms_none();
+    terms.replaced_ms = 1764000000999;
+    s_bind(self, &terms);
+    YARD_CHANGE(self->yard, view);
+    token_t token;
+    assert_true(tokens_find(view, &self->token_id, &token));
+    token.expires_ms = 1764086400999;
+    tokens_edit(view, &token);
+    YARD_DONE(view);
+    wire_request_t request = s_request(self, OP_channel_message, "general", self->token);
+    view_renew(self->view);
+    verdict_t verdict = verdict_judge(&self->judge, self->view, &request, 0, 1000, 1764000001000);
+    assert_int_equal(verdict.code, ERROR_none);
+    assert_true(slice_is(request.principal.facts, "5=1764000000 6=1764086400"));
+    request = s_request(self, OP_channel_message, "nowhere", self->token);
+    verdict = verdict_judge(&self->judge, self->view, &request, 0, 1000, 1764000001000);
+    verdict_reply(&verdict, &request, &reply);
+    assert_int_equal(reply.facts, 2);
+    assert_int_equal(reply.fact[1].fact, FACT_SUNSET);
+    assert_int_equal(reply.fact[1].value, 1764086400);
+    request = s_request(self, OP_channel_message, "general", self->token);
+    verdict = verdict_judge(&self->judge, self->view, &request, 0, 1000, 1764086400999);
+    assert_int_equal(verdict.code, ERROR_token_expired);
 }
 
 static void an_unknown_operation_is_unavailable(void **state)
@@ -369,6 +493,10 @@ int main(void)
         TEST(who_may),
         TEST(an_extension_needs_its_appkey),
         TEST(a_rate_limit_comes_before_the_target),
+        TEST(a_scope_is_obeyed),
+        TEST(addresses_come_first_and_cost_no_limit),
+        TEST(a_token_may_be_for_posting_and_for_small_bodies),
+        TEST(a_replaced_token_says_since_when_and_until),
         TEST(an_unknown_operation_is_unavailable),
         TEST(every_public_operation_can_be_judged),
         TEST(a_dedupe_key_belongs_to_user_operation_target_and_key),

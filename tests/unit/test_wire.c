@@ -390,6 +390,30 @@ static void test_shards_are_fixed_for_ever(void **state)
         assert_in_range(seen[i], 800, 1200);
 }
 
+static void test_facts_go_through_a_principal(void **state)
+{
+    (void)state;
+    char text[WIRE_FACTS_TEXT];
+    wire_reply_t reply = {.facts = 0}, same = {.facts = 0};
+    wire_reply_add(&reply, FACT_DEPRECATION, 1764000000);
+    wire_reply_add(&reply, FACT_SUNSET, UINT64_MAX);
+    size_t len = wire_facts_text(&reply, text);
+    assert_string_equal(text, "5=1764000000 6=18446744073709551615");
+    wire_reply_repeat(&same, slice(text, len));
+    assert_int_equal(same.facts, 2);
+    assert_int_equal(same.fact[1].fact, FACT_SUNSET);
+    assert_int_equal(same.fact[1].value, UINT64_MAX);
+    static const char *const bad[] = {
+        "", "5", "5=", "=5", "x=1", "70000=1", "5=18446744073709551616", "5=1;6=2", " 5=1"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        wire_reply_t none = {.facts = 0};
+        wire_reply_repeat(&none, slice_of(bad[i]));
+        assert_int_equal(none.facts, 0);
+    }
+    wire_reply_repeat(&same, slice_of("1=1 2=2 3=3 4=4 5=5 6=6 7=7 8=8 9=9"));
+    assert_int_equal(same.facts, WIRE_FACTS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_text_must_be_utf8),
         cmocka_unit_test(test_nesting_is_capped),
         cmocka_unit_test(test_shards_are_fixed_for_ever),
+        cmocka_unit_test(test_facts_go_through_a_principal),
     };
     return cmocka_run_group_tests(tests, s_open, s_close);
 }

@@ -151,7 +151,7 @@ static wire_request_t s_request(unsigned op, uint8_t id)
         .principal = {.present = true,
                       .target = s_target,
                       .display_name = slice_of("Ann"),
-                      .scope = slice_of("")},
+                      .facts = slice_of("")},
     };
     request.id.bytes[0] = id;
     return request;

@@ -14,6 +14,7 @@
 #include "authd/directory/places.h"
 #include "authd/directory/tokens.h"
 #include "authd/directory/users.h"
+#include "common/base/secret.h"
 #include "tests/unit/scratch.h"
 
 #include <stdlib.h>
@@ -77,11 +78,13 @@ static inline tokens_add_t yard_token_as(yard_t *self, const uuid_t7 *user, cons
     token->user = *user;
     token->last4 = slice_of("last");
     token->display = slice_of("Some One");
-    token->name = token->scope = slice_of("");
+    token->name = slice_of("");
+    if (token->terms.len == 0)
+        token->terms = slice_of("");
     uuid_new(&token->id);
-    token_hash(slice_of(text), token->hash);
+    token_hash(text, strlen(text), token->hash);
     view_t *view = view_begin(self->directory);
-    tokens_add_t added = tokens_add(view, token);
+    tokens_add_t added = tokens_add(view, token, token->created_ms);
     assert_int_equal(view_commit(&view), 0);
     return added;
 }

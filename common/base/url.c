@@ -1,4 +1,4 @@
-#include "ctl/url.h"
+#include "common/base/url.h"
 
 #include "common/base/ops.h"
 

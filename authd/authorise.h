@@ -1,0 +1,12 @@
+/* Whether the one who asks may: the rights of the operation held against the object it is about.
+ * Private to manage.c. */
+#ifndef POSTERN_AUTHORISE_H
+#define POSTERN_AUTHORISE_H
+
+#include "authd/task.h"
+
+/* Before the operation's handler, in its view. ERROR_none, or ERROR_not_allowed, which does not
+ * tell whether the object is there. Sets task->only where a list is to show one's own. */
+error_code_t authorise(task_t *task, const op_t *op);
+
+#endif

@@ -1,0 +1,75 @@
+#include "authd/directory/calls.h"
+
+#include <string.h>
+
+enum { HOUR_MS = 3600 * 1000, DAY_MS = 24 * HOUR_MS, WORD = 4 };
+
+static void s_read(uint32_t *counts, size_t periods, slice_t bytes)
+{
+    const uint8_t *at = (const uint8_t *)bytes.data;
+    for (size_t i = 0; i < periods && bytes.len == periods * WORD; i++, at += WORD)
+        counts[i] = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static void s_write(pack_t *record, const char *key, const uint32_t *counts, size_t periods)
+{
+    uint8_t bytes[CALLS_DAYS * WORD], *at = bytes;
+    for (size_t i = 0; i < periods; i++)
+        for (int shift = 24; shift >= 0; shift -= 8)
+            *at++ = (uint8_t)(counts[i] >> shift);
+    pack_pair_bin(record, key, bytes, periods * WORD);
+}
+
+/* Fields in the order in which calls_write writes them. */
+void calls_read(calls_t *self, record_t *record)
+{
+    *self = (calls_t){.hour = record_uint(record, "hour", 0)};
+    if (self->hour == 0)
+        return;
+    s_read(self->hours, CALLS_HOURS, record_bytes(record, "hours"));
+    self->day = record_uint(record, "day", 0);
+    s_read(self->days, CALLS_DAYS, record_bytes(record, "days"));
+}
+
+void calls_write(const calls_t *self, pack_t *record)
+{
+    pack_pair_uint(record, "hour", self->hour);
+    s_write(record, "hours", self->hours, CALLS_HOURS);
+    pack_pair_uint(record, "day", self->day);
+    s_write(record, "days", self->days, CALLS_DAYS);
+}
+
+static void s_add(uint32_t *counts, size_t periods, uint64_t *newest, uint64_t now, uint64_t count)
+{
+    uint64_t passed = now > *newest ? now - *newest : 0;
+    size_t gone = passed < periods ? (size_t)passed : periods;
+    memmove(counts, counts + gone, (periods - gone) * sizeof *counts);
+    memset(counts + periods - gone, 0, gone * sizeof *counts);
+    *newest = now;
+    uint32_t *last = &counts[periods - 1];
+    *last = count < UINT32_MAX - *last ? *last + (uint32_t)count : UINT32_MAX;
+}
+
+void calls_add(calls_t *self, uint64_t wall_ms, uint64_t count)
+{
+    s_add(self->hours, CALLS_HOURS, &self->hour, wall_ms / HOUR_MS, count);
+    s_add(self->days, CALLS_DAYS, &self->day, wall_ms / DAY_MS, count);
+}
+
+static uint64_t s_sum(const uint32_t *counts, size_t periods, uint64_t newest, uint64_t now)
+{
+    uint64_t sum = 0, passed = now > newest ? now - newest : 0;
+    for (size_t i = passed < periods ? (size_t)passed : periods; i < periods; i++)
+        sum += counts[i];
+    return sum;
+}
+
+uint64_t calls_of_24_hours(const calls_t *self, uint64_t wall_ms)
+{
+    return s_sum(self->hours, CALLS_HOURS, self->hour, wall_ms / HOUR_MS);
+}
+
+uint64_t calls_of_30_days(const calls_t *self, uint64_t wall_ms)
+{
+    return s_sum(self->days, CALLS_DAYS, self->day, wall_ms / DAY_MS);
+}

@@ -1,0 +1,31 @@
+/* How often a token was used: in each of the last 24 hours and of the last 30 days, by UTC. Kept in
+ * its row of usage.
+ *
+ * Threading: any thread. Times: wall clock, ms. */
+#ifndef POSTERN_CALLS_H
+#define POSTERN_CALLS_H
+
+#include "authd/directory/record.h"
+
+enum { CALLS_HOURS = 24, CALLS_DAYS = 30 };
+
+/* A run of periods: the newest one stands last. Zero-initialised is empty. */
+typedef struct {
+    uint64_t hour, day; /* since 1970: of the newest count; 0: none yet */
+    uint32_t hours[CALLS_HOURS], days[CALLS_DAYS];
+} calls_t;
+
+void calls_read(calls_t *self, record_t *record);
+/* Appends the CALLS_PAIRS pairs of a record. */
+enum { CALLS_PAIRS = 4 };
+void calls_write(const calls_t *self, pack_t *record);
+
+/* Counts COUNT more at WALL_MS. Where that lies before the newest period (the clock was put back),
+ * the counts move back with it, so that none is counted in the future. */
+void calls_add(calls_t *self, uint64_t wall_ms, uint64_t count);
+
+/* In the hour of WALL_MS and the 23 before it, in its day and the 29 before it. */
+uint64_t calls_of_24_hours(const calls_t *self, uint64_t wall_ms);
+uint64_t calls_of_30_days(const calls_t *self, uint64_t wall_ms);
+
+#endif

@@ -1,0 +1,12 @@
+/* What a sender is told of its own token: whose it is, what it may do and until when. Threading:
+ * the view's. */
+#ifndef POSTERN_TOKEN_SELF_H
+#define POSTERN_TOKEN_SELF_H
+
+#include "authd/verdict.h"
+
+/* JSON for the PRINCIPAL of an accepted request; the caller frees. */
+char *token_self(const judge_t *judge, view_t *view, const wire_principal_t *principal,
+                 int64_t wall_ms);
+
+#endif

@@ -1,0 +1,52 @@
+#include "common/wire/wire.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+void wire_reply_add(wire_reply_t *reply, unsigned fact, uint64_t value)
+{
+    if (reply->facts == WIRE_FACTS)
+        return;
+    reply->fact[reply->facts].fact = fact;
+    reply->fact[reply->facts++].value = value;
+}
+
+size_t wire_facts_text(const wire_reply_t *reply, char text[WIRE_FACTS_TEXT])
+{
+    size_t len = 0;
+    text[0] = '\0';
+    for (unsigned i = 0; i < reply->facts; i++) {
+        int more = snprintf(text + len, WIRE_FACTS_TEXT - len, "%s%u=%" PRIu64, len ? " " : "",
+                            reply->fact[i].fact, reply->fact[i].value);
+        if (len + (size_t)more >= WIRE_FACTS_TEXT)
+            break;
+        len += (size_t)more;
+    }
+    return len;
+}
+
+/* Cuts a number and the character END behind it (or the end of the text) off. */
+static bool s_number(slice_t *text, char end, uint64_t *value)
+{
+    size_t at = 0;
+    *value = 0;
+    for (; at < text->len && text->data[at] >= '0' && text->data[at] <= '9'; at++) {
+        unsigned digit = (unsigned)(text->data[at] - '0');
+        if (*value > (UINT64_MAX - digit) / 10)
+            return false;
+        *value = *value * 10 + digit;
+    }
+    if (at == 0 || (at < text->len && text->data[at] != end))
+        return false;
+    size_t cut = at < text->len ? at + 1 : at;
+    *text = slice(text->data + cut, text->len - cut);
+    return true;
+}
+
+void wire_reply_repeat(wire_reply_t *reply, slice_t facts)
+{
+    uint64_t fact, value;
+    while (facts.len && s_number(&facts, '=', &fact) && fact <= UINT16_MAX &&
+           s_number(&facts, ' ', &value))
+        wire_reply_add(reply, (unsigned)fact, value);
+}

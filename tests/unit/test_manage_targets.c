@@ -1,0 +1,131 @@
+/* Edits, archiving and the rotation of appkeys. */
+#include "tests/unit/desk.h"
+
+#include "common/base/clock.h"
+
+#define BOB "bob@example.org"
+
+static void s_people(desk_t *self)
+{
+    desk_done(self, OP_user_create, "", desk_ann);
+    desk_done(self, OP_user_create, "", "{\"email\":\"" BOB "\"}");
+}
+
+static void a_place_is_renamed_and_given_away(void **state)
+{
+    desk_t *self = *state;
+    s_people(self);
+    const struct {
+        unsigned create, edit, show;
+        const char *people;
+        error_code_t unknown;
+    } kinds[] = {
+        {OP_channel_create, OP_channel_edit, OP_channel_show, "members", ERROR_unknown_channel},
+        {OP_bot_create, OP_bot_edit, OP_bot_show, "subscribers", ERROR_unknown_bot},
+    };
+    for (unsigned i = 0; i < 2; i++) {
+        json_t *made =
+            desk_do(self, kinds[i].create, "", "{\"name\":\"one\",\"owner\":\"" ANN "\"}");
+        desk_done(self, kinds[i].create, "", "{\"name\":\"two\",\"owner\":\"" ANN "\"}");
+        assert_int_equal(desk_code(self, kinds[i].edit, "one", "{\"name\":\"two\"}"),
+                         ERROR_conflict);
+        assert_int_equal(desk_code(self, kinds[i].edit, "one", "{\"name\":\"No\"}"),
+                         ERROR_invalid_param);
+        json_t *edited =
+            desk_do(self, kinds[i].edit, "one", "{\"name\":\"three\",\"owner\":\"" BOB "\"}");
+        assert_string_equal(desk_text(edited, "id"), desk_text(made, "id"));
+        assert_string_equal(desk_text(edited, "created"), desk_text(made, "created"));
+        assert_string_not_equal(desk_text(edited, "owner"), desk_text(made, "owner"));
+        assert_int_equal(json_array_size(json_object_get(edited, kinds[i].people)), 2);
+        assert_int_equal(desk_code(self, kinds[i].show, "one", ""), kinds[i].unknown);
+        json_t *shown = desk_do(self, kinds[i].show, "three", "");
+        assert_true(json_equal(shown, edited));
+        const char *url = json_string_value(json_array_get(json_object_get(shown, "urls"), 0));
+        assert_string_equal(
+            url, i == 0 ? "https://h.example/api/v2/channelsbyname/three/message?zapikey=TOKEN"
+                        : "https://h.example/api/v2/bots/three/incoming?zapikey=TOKEN");
+        desk_done(self, kinds[i].create, "", "{\"name\":\"one\",\"owner\":\"" ANN "\"}");
+        json_decref(made);
+        json_decref(edited);
+        json_decref(shown);
+    }
+}
+
+static void what_is_archived_says_why_and_can_be_taken_back(void **state)
+{
+    desk_t *self = *state;
+    s_people(self);
+    const unsigned kinds[][3] = {{OP_channel_create, OP_channel_delete, OP_channel_edit},
+                                 {OP_bot_create, OP_bot_delete, OP_bot_edit},
+                                 {OP_extension_create, OP_extension_delete, OP_extension_edit}};
+    for (unsigned i = 0; i < 3; i++) {
+        desk_done(self, kinds[i][0], "", "{\"name\":\"one\",\"owner\":\"" ANN "\"}");
+        json_t *gone = desk_do(self, kinds[i][1], "one", "{\"reason\":\"Use two\"}");
+        assert_string_equal(desk_text(gone, "reason"), "Use two");
+        assert_int_equal(desk_code(self, kinds[i][1], "one", ""), ERROR_archived);
+        assert_int_equal(desk_code(self, kinds[i][2], "one", "{\"owner\":\"" BOB "\"}"),
+                         ERROR_archived);
+        json_t *back = desk_do(self, kinds[i][2], "one", "{\"archived\":false}");
+        assert_true(json_is_null(json_object_get(back, "archived")));
+        assert_true(json_is_null(json_object_get(back, "reason")));
+        assert_int_equal(desk_code(self, kinds[i][2], "one", "{\"reason\":\"x\"}"),
+                         ERROR_invalid_param);
+        json_decref(gone);
+        json_decref(back);
+    }
+}
+
+static const char *s_app(const json_t *extension, const char *environment, const char *key)
+{
+    return desk_text(json_object_get(json_object_get(extension, "apps"), environment), key);
+}
+
+static bool s_opens(desk_t *self, const json_t *extension, const char *key, uint64_t now_ms)
+{
+    app_t app;
+    YARD_CHANGE(self->yard, view);
+    assert_true(apps_get(view, slice_of(s_app(extension, "sandbox", "app_id")), &app));
+    bool opens = app_key_is(view, &app, slice_of(key), now_ms);
+    view_abort(&view);
+    return opens;
+}
+
+static void an_appkey_is_rotated_with_an_overlap(void **state)
+{
+    desk_t *self = *state;
+    uint64_t now_ms = (uint64_t)clock_wall_ms();
+    const char *sandbox = "{\"environment\":\"sandbox\",\"overlap\":100}";
+    s_people(self);
+    json_t *made =
+        desk_do(self, OP_extension_create, "", "{\"name\":\"shop\",\"owner\":\"" ANN "\"}");
+    json_t *next = desk_do(self, OP_extension_rotate, "shop", sandbox);
+    const char *old = s_app(made, "sandbox", "appkey"), *new = s_app(next, "sandbox", "appkey");
+    assert_string_not_equal(old, new);
+    assert_string_equal(s_app(made, "marketplace", "appkey"), s_app(next, "marketplace", "appkey"));
+    assert_int_equal(strlen(s_app(next, "sandbox", "former_appkey_ends")), 24);
+    assert_non_null(strstr(desk_text(json_object_get(next, "urls"), "sandbox"), "&zapikey=TOKEN"));
+    assert_true(s_opens(self, next, new, now_ms));
+    assert_true(s_opens(self, next, old, now_ms + 99000));
+    assert_false(s_opens(self, next, old, now_ms + 110000));
+    assert_int_equal(desk_code(self, OP_extension_rotate, "shop", sandbox), ERROR_conflict);
+    json_t *last =
+        desk_do(self, OP_extension_rotate, "shop", "{\"environment\":\"sandbox\",\"overlap\":0}");
+    assert_false(s_opens(self, last, old, now_ms));
+    assert_false(s_opens(self, last, new, now_ms + 1000));
+    assert_true(s_opens(self, last, s_app(last, "sandbox", "appkey"), now_ms));
+    assert_int_equal(desk_code(self, OP_extension_rotate, "shop", "{\"environment\":\"x\"}"),
+                     ERROR_invalid_param);
+    json_decref(made);
+    json_decref(next);
+    json_decref(last);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        DESK_TEST(a_place_is_renamed_and_given_away),
+        DESK_TEST(what_is_archived_says_why_and_can_be_taken_back),
+        DESK_TEST(an_appkey_is_rotated_with_an_overlap),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
