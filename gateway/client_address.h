@@ -1,30 +1,10 @@
 /* Who a request comes from: the peer of its connection, or what a trusted proxy says.
  *
- * Addresses are kept as IPv6, IPv4 ones mapped (::ffff:a.b.c.d). No name is ever resolved.
  * Threading: read-only after trusted_new; any thread. */
 #ifndef POSTERN_CLIENT_ADDRESS_H
 #define POSTERN_CLIENT_ADDRESS_H
 
-#include "common/base/slice.h"
-
-#include <netinet/in.h>
-#include <stdint.h>
-#include <sys/socket.h>
-
-enum { ADDRESS_TEXT = 46 };
-
-typedef struct {
-    uint8_t bytes[16];
-} address_t;
-
-/* From a socket's name; false for another family than IPv4 and IPv6. */
-bool address_of(const struct sockaddr *name, address_t *address);
-
-/* Reads "192.0.2.1", "192.0.2.1:443", "2001:db8::1", "[2001:db8::1]" or "[2001:db8::1]:443". */
-bool address_parse(slice_t text, address_t *address);
-
-/* Writes it, an IPv4 one in its own form; returns the length. */
-size_t address_text(const address_t *address, char text[ADDRESS_TEXT]);
+#include "common/base/address.h"
 
 /* The networks whose word is believed. */
 typedef struct trusted trusted_t;
