@@ -45,12 +45,12 @@ static size_t s_on_body(char *data, size_t size, size_t count, void *arg)
     return kept;
 }
 
-/* Interim answers (1xx) count too: a server could send them without end. */
+/* Called with each line. Interim answers (1xx) count too: a server could send them without end. */
 static size_t s_on_head(char *data, size_t size, size_t count, void *arg)
 {
     transfer_t *self = arg;
-    (void)data;
     self->head_len += size * count;
+    self->head_ended = *data == '\r' || *data == '\n';
     self->too_large = self->head_len > CALL_ANSWER_MAX;
     return self->too_large ? 0 : size * count;
 }
@@ -93,17 +93,12 @@ static void s_set_trust(CURL *easy, const char *authorities)
     s_set(curl_easy_setopt(easy, CURLOPT_CAPATH, NULL));
 }
 
-transfer_t *transfer_new(const egress_t *egress, const char *authorities)
+static void s_set_up(transfer_t *self)
 {
-    transfer_t *self = calloc(1, sizeof *self);
-    CURL *easy = curl_easy_init();
-    if (!self || !easy)
-        abort();
-    self->easy = easy;
-    self->egress = egress;
+    CURL *easy = self->easy;
     s_set_reach(easy);
     s_set_limits(easy);
-    s_set_trust(easy, authorities);
+    s_set_trust(easy, self->authorities);
     s_set(curl_easy_setopt(easy, CURLOPT_POST, 1L));
     s_set(curl_easy_setopt(easy, CURLOPT_USERAGENT, "Postern/" POSTERN_VERSION));
     s_set(curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, s_open));
@@ -114,6 +109,16 @@ transfer_t *transfer_new(const egress_t *egress, const char *authorities)
     s_set(curl_easy_setopt(easy, CURLOPT_HEADERDATA, self));
     s_set(curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, self->error));
     s_set(curl_easy_setopt(easy, CURLOPT_PRIVATE, self));
+}
+
+transfer_t *transfer_new(const egress_t *egress, const char *authorities)
+{
+    transfer_t *self = calloc(1, sizeof *self);
+    if (!self || !(self->easy = curl_easy_init()))
+        abort();
+    self->egress = egress;
+    self->authorities = authorities;
+    s_set_up(self);
     return self;
 }
 
@@ -136,10 +141,17 @@ bool transfer_begin(transfer_t *self, call_t *call)
         call->outcome = CALL_URL;
         return false;
     }
+    /* libcurl counts how often a kept connection was dead over the whole life of a handle, and
+     * gives up at five (Curl_retry_request, 7.88). Only a call that opened a connection can have
+     * raised the count. */
+    if (self->opened) {
+        curl_easy_reset(self->easy);
+        s_set_up(self);
+    }
     self->call = call;
     self->started_us = clock_us();
     self->head_len = 0;
-    self->too_large = self->opened = false;
+    self->too_large = self->opened = self->head_ended = false;
     self->refusal = NULL;
     self->error[0] = '\0';
     s_set(curl_easy_setopt(self->easy, CURLOPT_URL, call->url));
@@ -154,9 +166,9 @@ static call_outcome_t s_outcome(const transfer_t *self, CURLcode code)
 {
     switch (code) {
     case CURLE_OK:
-        return CALL_ANSWERED;
+        /* To libcurl, a head that is cut off is an answer. */
+        return self->head_ended ? CALL_ANSWERED : CALL_CLOSED;
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return CALL_URL;
     case CURLE_COULDNT_RESOLVE_HOST:
         return CALL_RESOLVE;
@@ -206,6 +218,12 @@ static void s_reason(const transfer_t *self, CURLcode code)
         snprintf(call->reason, sizeof call->reason, "the answer is larger than %d bytes",
                  CALL_ANSWER_MAX);
         break;
+    case CALL_CLOSED:
+        if (code == CURLE_OK) {
+            snprintf(call->reason, sizeof call->reason, "the answer's head was cut off");
+            break;
+        }
+        /* fall through */
     default:
         snprintf(call->reason, sizeof call->reason, "%.*s", (int)sizeof call->reason - 1,
                  *self->error ? self->error : curl_easy_strerror(code));

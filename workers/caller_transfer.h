@@ -11,9 +11,11 @@
 typedef struct transfer {
     CURL *easy;
     const egress_t *egress;
+    const char *authorities;
     call_t *call; /* NULL: idle */
     int64_t started_us;
     size_t head_len;     /* bytes of all heads so far */
+    bool head_ended;     /* an empty line came behind the last of them */
     bool too_large;      /* a callback of ours ended it for that */
     bool opened;         /* the guard let a socket be made */
     const char *refusal; /* why it did not, the last time */
@@ -21,7 +23,7 @@ typedef struct transfer {
     struct transfer *next, **link; /* of the list it stands in: the caller's */
 } transfer_t;
 
-/* AUTHORITIES: PEM file of the certificates that TLS trusts. */
+/* AUTHORITIES: PEM file of the certificates that TLS trusts; both must outlive the transfer. */
 transfer_t *transfer_new(const egress_t *egress, const char *authorities);
 void transfer_destroy(transfer_t **self_p);
 
