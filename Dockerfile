@@ -25,8 +25,9 @@ CMD ["/usr/sbin/haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"]
 
 FROM debian:bookworm-slim AS postern
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        libczmq4 libcurl4 libh2o-evloop0.13 libjansson4 liblmdb0 libmsgpackc2 libsimdjson14 \
-        libsodium23 libssl3 libstdc++6 libxxhash0 libzmq5 zlib1g && rm -rf /var/lib/apt/lists/* && \
+        ca-certificates libczmq4 libcurl4 libh2o-evloop0.13 libjansson4 liblmdb0 libmsgpackc2 \
+        libsimdjson14 libsodium23 libssl3 libstdc++6 libxxhash0 libzmq5 zlib1g && \
+    rm -rf /var/lib/apt/lists/* && \
     useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin postern && \
     install -d -o postern -g postern -m 700 /var/lib/postern /run/postern \
         /ring/front /ring/back /ring/workers /ring/replies /ring/control

@@ -22,7 +22,8 @@ ROOMS = {
     "lmdb": ("common/store/", "authd/directory/", "workers/journal"),
     "h2o": ("gateway/", "common/monitor/"),
     "czmq": ("common/conf/", "common/link/"),
-    "curl": ("ctl/",),
+    "curl": ("ctl/", "workers/caller", "tests/bench/curl_load"),
+    "openssl": ("gateway/", "workers/signature"),
     "simdjson": ("workers/",),
 }
 PROCESSES = ("gateway", "authd", "router", "workers", "ctl")

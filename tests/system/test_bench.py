@@ -29,3 +29,15 @@ def test_short_benchmark(needs):
     ring = re.search(r"^ring +64 .*", done.stdout, re.M)[0]
     assert all(process in ring for process in ("gateway", "authd", "router", "channel"))
     assert int(re.search(r"stored by the ring in all: (\d+)", done.stdout)[1]) > 0
+
+
+def test_short_benchmark_of_calls(needs):
+    needs("/usr/sbin/nginx")
+    if not (ROOT / "build/release/bin/call_load").exists():
+        pytest.skip("needs the release build (./dev test makes it)")
+    done = subprocess.run([sys.executable, "-B", ROOT / "tests/bench/deliver.py", "--short"],
+                          capture_output=True, text=True, timeout=300,
+                          env={**os.environ, "POSTERN_PRESET": "release"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(re.findall(r"^\d+ +\d+ +[\d.]+ +\d+ +[\d.]+ +[\d.]+$", done.stdout, re.M)) == 4
+    assert re.search(r"p99 beside the dead / alone: [\d.]+", done.stdout)

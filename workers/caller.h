@@ -1,0 +1,109 @@
+/* Calls of handlers: POST by HTTP/1.1 with libcurl's multi interface, on one thread of its own.
+ *
+ * The owner hands over calls in batches and takes them back when they have finished; nothing here
+ * retries, orders or counts. A call goes where the guard lets it (egress.h), looked at in each
+ * connect; it follows no redirect (3xx is an answer), no proxy, no .netrc, no cookie, and verifies
+ * TLS against the system's authorities and those of one more file. Connections are kept for further
+ * calls to the same scheme, name and port, at most 10 minutes each; a kept one goes to the address
+ * that was looked at when it was made. A call that a kept connection loses before any byte of the
+ * answer is sent again by libcurl, within its time: a handler may see one call twice.
+ *
+ * Threading: one thread owns the caller and makes all calls below. Its own thread touches a call
+ * between caller_start and caller_finished only. */
+#ifndef POSTERN_CALLER_H
+#define POSTERN_CALLER_H
+
+#include "common/base/slice.h"
+#include "workers/egress.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    CALL_TIMEOUT_MS = 15000,
+    CALL_ANSWER_MAX = 65536,     /* bytes of an answer's body; its head may have as many */
+    CALL_CONTENT_TYPE_MAX = 127, /* bytes that are kept of it */
+    CALLER_CALLS = 1024,         /* under way at once, by default */
+};
+
+typedef enum {
+    CALL_ANSWERED,          /* status says how */
+    CALL_URL,               /* http_url_parse refuses the URL */
+    CALL_RESOLVE,           /* the name has no address, or no server tells */
+    CALL_FORBIDDEN_ADDRESS, /* every address of the name is refused by the guard */
+    CALL_CONNECT,           /* none of them takes a connection */
+    CALL_TLS,               /* handshake or certificate */
+    CALL_TIMEOUT,           /* no whole answer within timeout_ms */
+    CALL_CLOSED,            /* the connection ended before a whole answer; it may have been seen */
+    CALL_TOO_LARGE,         /* the answer is past CALL_ANSWER_MAX; it was cut off */
+    CALL_PROTOCOL,          /* what came is not HTTP/1 */
+    CALL_OUTCOMES,
+} call_outcome_t;
+
+/* "answered", "url", "resolve", "forbidden_address" …: for metrics and the delivery log. */
+const char *call_outcome_name(call_outcome_t outcome);
+
+struct curl_slist;
+
+/* A call. What it holds, it owns; owner is the owner's and never touched. */
+typedef struct call {
+    void *owner;
+    char *url;
+    struct curl_slist *headers; /* by call_header */
+    char *body;
+    size_t body_len;
+    uint32_t timeout_ms; /* for all of it, from its start; not 0 */
+
+    /* Out, when it has finished. */
+    call_outcome_t outcome;
+    int status;            /* of the last head that came, 0 when none did; with some errors too */
+    int64_t retry_after_s; /* as schedule_retry_after_s, -1: the answer has none */
+    int64_t duration_us;   /* from its start to its end, without the time it waited to start */
+    char *answer;          /* body, NUL-terminated; NULL: none; with some errors the first of it */
+    size_t answer_len;     /* 0 to CALL_ANSWER_MAX */
+    char content_type[CALL_CONTENT_TYPE_MAX + 1]; /* "" when there is none */
+    char address[ADDRESS_TEXT]; /* what was connected, or refused by the guard; "" for neither */
+    char reason[128]; /* why it was not answered, in words; "" when it was. No secret, no URL */
+
+    struct call *next; /* of the list it stands in: the caller's */
+} call_t;
+
+/* A call to URL with that body, both copied; timeout_ms is CALL_TIMEOUT_MS, no header. */
+call_t *call_new(const char *url, slice_t body);
+
+/* Adds a header line. Asserts that the name is a token and the value holds no control character
+ * (CR and LF among them): who takes text from others checks it before. */
+void call_header(call_t *self, const char *name, slice_t value);
+
+void call_destroy(call_t **self_p);
+
+typedef struct {
+    const egress_t *egress;        /* the guard; must outlive the caller */
+    const char *extra_authorities; /* PEM file beside the system's authorities; NULL or "": none */
+    unsigned calls;                /* most under way at once; connections kept: as many */
+} caller_options_t;
+
+typedef struct caller caller_t;
+
+/* Starts the thread. NULL with the reason in err: the file of authorities cannot be read. */
+caller_t *caller_new(const caller_options_t *options, char *err, size_t err_size);
+
+/* Aborts what is under way and destroys every call that was not taken back; their owners stay as
+ * they are. Does not wait for a name server. */
+void caller_destroy(caller_t **self_p);
+
+/* Readable while there are finished calls: poll it, never read it. */
+int caller_fd(const caller_t *self);
+
+/* Takes the call and nulls the pointer. It starts when fewer than options.calls are under way,
+ * until then it waits its turn, in order; how many wait is bounded by who hands them over. Several
+ * calls in a row cost one wakeup. */
+void caller_start(caller_t *self, call_t **call_p);
+
+/* The next call that has finished, the owner's again; NULL: none has. */
+call_t *caller_finished(caller_t *self);
+
+/* Calls that the caller holds: waiting, under way, and finished but not taken back. */
+size_t caller_held(const caller_t *self);
+
+#endif

@@ -1,0 +1,268 @@
+#include "workers/caller_transfer.h"
+
+#include "common/base/clock.h"
+#include "common/base/http_url.h"
+#include "workers/schedule.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    RECEIVE_BYTES = 8192, /* libcurl's buffer of each handle; an answer is small as a rule */
+    KEPT_S = 600,         /* how long a connection is used again */
+};
+
+/* The guard: libcurl asks for a socket to an address that it has resolved. */
+static curl_socket_t s_open(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
+{
+    transfer_t *self = arg;
+    (void)purpose;
+    self->refusal = egress_refusal(self->egress, &to->addr);
+    if (self->refusal) {
+        address_t address;
+        if (address_of(&to->addr, &address))
+            address_text(&address, self->call->address);
+        return CURL_SOCKET_BAD;
+    }
+    self->opened = true;
+    return socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, to->protocol);
+}
+
+static size_t s_on_body(char *data, size_t size, size_t count, void *arg)
+{
+    transfer_t *self = arg;
+    call_t *call = self->call;
+    size_t len = size * count, room = CALL_ANSWER_MAX - call->answer_len;
+    self->too_large = len > room;
+    size_t kept = self->too_large ? room : len;
+    call->answer = realloc(call->answer, call->answer_len + kept + 1);
+    if (!call->answer)
+        abort();
+    memcpy(call->answer + call->answer_len, data, kept);
+    call->answer_len += kept;
+    call->answer[call->answer_len] = '\0';
+    return kept;
+}
+
+/* Called with each line. Interim answers (1xx) count too: a server could send them without end. */
+static size_t s_on_head(char *data, size_t size, size_t count, void *arg)
+{
+    transfer_t *self = arg;
+    self->head_len += size * count;
+    self->head_ended = *data == '\r' || *data == '\n';
+    self->too_large = self->head_len > CALL_ANSWER_MAX;
+    return self->too_large ? 0 : size * count;
+}
+
+static void s_set(CURLcode code)
+{
+    assert(code == CURLE_OK);
+}
+
+static void s_set_reach(CURL *easy)
+{
+    s_set(curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https"));
+    s_set(curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L));
+    s_set(curl_easy_setopt(easy, CURLOPT_PROXY, ""));
+    s_set(curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"));
+    s_set(curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED));
+    s_set(curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L));
+}
+
+static void s_set_limits(CURL *easy)
+{
+    s_set(curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L));
+    s_set(curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1));
+    s_set(curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L));
+    s_set(curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)CALL_ANSWER_MAX));
+    s_set(curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES));
+    s_set(curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, (long)KEPT_S));
+    /* A call that times out while its name is looked up must not wait for the name server: all
+     * others would wait with it. The look-up's thread cleans up behind itself. */
+    s_set(curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L));
+}
+
+static void s_set_trust(CURL *easy, const char *authorities)
+{
+    s_set(curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L));
+    s_set(curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L));
+    s_set(curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2));
+    s_set(curl_easy_setopt(easy, CURLOPT_CAINFO, authorities));
+    /* With a directory of them, libcurl would read all authorities anew for each connection. */
+    s_set(curl_easy_setopt(easy, CURLOPT_CAPATH, NULL));
+}
+
+static void s_set_up(transfer_t *self)
+{
+    CURL *easy = self->easy;
+    s_set_reach(easy);
+    s_set_limits(easy);
+    s_set_trust(easy, self->authorities);
+    s_set(curl_easy_setopt(easy, CURLOPT_POST, 1L));
+    s_set(curl_easy_setopt(easy, CURLOPT_USERAGENT, "Postern/" POSTERN_VERSION));
+    s_set(curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, s_open));
+    s_set(curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, self));
+    s_set(curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, s_on_body));
+    s_set(curl_easy_setopt(easy, CURLOPT_WRITEDATA, self));
+    s_set(curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, s_on_head));
+    s_set(curl_easy_setopt(easy, CURLOPT_HEADERDATA, self));
+    s_set(curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, self->error));
+    s_set(curl_easy_setopt(easy, CURLOPT_PRIVATE, self));
+}
+
+transfer_t *transfer_new(const egress_t *egress, const char *authorities)
+{
+    transfer_t *self = calloc(1, sizeof *self);
+    if (!self || !(self->easy = curl_easy_init()))
+        abort();
+    self->egress = egress;
+    self->authorities = authorities;
+    s_set_up(self);
+    return self;
+}
+
+void transfer_destroy(transfer_t **self_p)
+{
+    transfer_t *self = *self_p;
+    if (!self)
+        return;
+    assert(!self->call);
+    curl_easy_cleanup(self->easy);
+    free(self);
+    *self_p = NULL;
+}
+
+bool transfer_begin(transfer_t *self, call_t *call)
+{
+    http_url_t url;
+    assert(!self->call && call->timeout_ms > 0);
+    if (!http_url_parse(slice_of(call->url), &url, call->reason, sizeof call->reason)) {
+        call->outcome = CALL_URL;
+        return false;
+    }
+    /* libcurl counts how often a kept connection was dead over the whole life of a handle, and
+     * gives up at five (Curl_retry_request, 7.88). Only a call that opened a connection can have
+     * raised the count. */
+    if (self->opened) {
+        curl_easy_reset(self->easy);
+        s_set_up(self);
+    }
+    self->call = call;
+    self->started_us = clock_us();
+    self->head_len = 0;
+    self->too_large = self->opened = self->head_ended = false;
+    self->refusal = NULL;
+    self->error[0] = '\0';
+    s_set(curl_easy_setopt(self->easy, CURLOPT_URL, call->url));
+    s_set(curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, call->headers));
+    s_set(curl_easy_setopt(self->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len));
+    s_set(curl_easy_setopt(self->easy, CURLOPT_POSTFIELDS, call->body));
+    s_set(curl_easy_setopt(self->easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms));
+    return true;
+}
+
+static call_outcome_t s_outcome(const transfer_t *self, CURLcode code)
+{
+    switch (code) {
+    case CURLE_OK:
+        /* To libcurl, a head that is cut off is an answer. */
+        return self->head_ended ? CALL_ANSWERED : CALL_CLOSED;
+    case CURLE_URL_MALFORMAT:
+        return CALL_URL;
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return CALL_RESOLVE;
+    case CURLE_COULDNT_CONNECT:
+        return self->refusal && !self->opened ? CALL_FORBIDDEN_ADDRESS : CALL_CONNECT;
+    case CURLE_OPERATION_TIMEDOUT:
+        return CALL_TIMEOUT;
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_PARTIAL_FILE:
+        return CALL_CLOSED;
+    case CURLE_FILESIZE_EXCEEDED:
+        return CALL_TOO_LARGE;
+    case CURLE_WRITE_ERROR:
+        return self->too_large ? CALL_TOO_LARGE : CALL_PROTOCOL;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_SHUTDOWN_FAILED:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_CLIENTCERT:
+    case CURLE_SSL_ENGINE_INITFAILED:
+        return CALL_TLS;
+    case CURLE_OUT_OF_MEMORY:
+        abort();
+    default:
+        return CALL_PROTOCOL;
+    }
+}
+
+static void s_reason(const transfer_t *self, CURLcode code)
+{
+    call_t *call = self->call;
+    switch (call->outcome) {
+    case CALL_ANSWERED:
+        break;
+    case CALL_FORBIDDEN_ADDRESS:
+        snprintf(call->reason, sizeof call->reason,
+                 "%s must not be called (%s); delivery.allow names what may be", call->address,
+                 self->refusal);
+        break;
+    case CALL_TOO_LARGE:
+        snprintf(call->reason, sizeof call->reason, "the answer is larger than %d bytes",
+                 CALL_ANSWER_MAX);
+        break;
+    case CALL_CLOSED:
+        if (code == CURLE_OK) {
+            snprintf(call->reason, sizeof call->reason, "the answer's head was cut off");
+            break;
+        }
+        /* fall through */
+    default:
+        snprintf(call->reason, sizeof call->reason, "%.*s", (int)sizeof call->reason - 1,
+                 *self->error ? self->error : curl_easy_strerror(code));
+    }
+}
+
+static slice_t s_header(const transfer_t *self, const char *name)
+{
+    struct curl_header *header;
+    CURLHcode code = curl_easy_header(self->easy, name, 0, CURLH_HEADER, -1, &header);
+    return code == CURLHE_OK ? slice_of(header->value) : slice(NULL, 0);
+}
+
+/* What a Retry-After date is measured against is the answer's own date, which may be as wrong. */
+static int64_t s_retry_after_s(const transfer_t *self)
+{
+    slice_t value = s_header(self, "Retry-After");
+    if (value.len == 0)
+        return -1;
+    int64_t now_s = schedule_http_date_s(s_header(self, "Date"));
+    return schedule_retry_after_s(value, now_s >= 0 ? now_s : clock_wall_ms() / 1000);
+}
+
+call_t *transfer_end(transfer_t *self, CURLcode code)
+{
+    call_t *call = self->call;
+    const char *type = NULL, *address = NULL;
+    long status = 0;
+    call->duration_us = clock_us() - self->started_us;
+    call->outcome = s_outcome(self, code);
+    curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(self->easy, CURLINFO_CONTENT_TYPE, &type);
+    curl_easy_getinfo(self->easy, CURLINFO_PRIMARY_IP, &address);
+    call->status = (int)status;
+    call->retry_after_s = status ? s_retry_after_s(self) : -1;
+    snprintf(call->content_type, sizeof call->content_type, "%s", type ? type : "");
+    if (call->outcome != CALL_FORBIDDEN_ADDRESS)
+        snprintf(call->address, sizeof call->address, "%s", address ? address : "");
+    s_reason(self, code);
+    self->call = NULL;
+    return call;
+}
