@@ -33,7 +33,7 @@ enum { TOKENS = 200, STEPS = 700 };
 static bool s_look(view_t *view, unsigned number, token_t *token)
 {
     uint8_t hash[TOKEN_HASH];
-    token_hash(slice(&number, sizeof number), hash);
+    token_hash((const char *)&number, sizeof number, hash);
     return tokens_get(view, hash, token);
 }
 
@@ -41,9 +41,9 @@ static void s_add(yard_t *yard, const uuid_t7 *users, unsigned number)
 {
     token_t token = {.user = users[number / TOKENS_ACTIVE], .rate = number};
     uuid_new(&token.id);
-    token_hash(slice(&number, sizeof number), token.hash);
+    token_hash((const char *)&number, sizeof number, token.hash);
     YARD_CHANGE(yard, view);
-    tokens_add(view, &token);
+    tokens_add(view, &token, 1);
     YARD_DONE(view);
 }
 
@@ -55,12 +55,14 @@ static void s_step(yard_t *yard, const uuid_t7 *users, unsigned number, unsigned
     YARD_CHANGE(yard, view);
     bool there = s_look(view, number, &token);
     uuid_t7 id = there ? token.id : (uuid_t7){{0}};
-    if (there && kind == 0)
+    if (there && kind == 0) {
         tokens_delete(view, &id);
-    else if (there && kind == 1)
-        tokens_limit(view, &id, token.rate + 1000, 1);
-    else if (there)
+    } else if (there && kind == 1) {
+        token.rate += 1000;
+        tokens_edit(view, &token);
+    } else if (there) {
         tokens_used(view, &id, &(token_use_t){.last_ms = 1, .count = 1});
+    }
     YARD_DONE(view);
     if (!there)
         s_add(yard, users, number);
