@@ -4,20 +4,27 @@
 
 enum { HOUR_MS = 3600 * 1000, DAY_MS = 24 * HOUR_MS, WORD = 4 };
 
+/* The oldest periods come first; those before the first that counted anything are left out, because
+ * the row of a busy token is written each second. */
 static void s_read(uint32_t *counts, size_t periods, slice_t bytes)
 {
     const uint8_t *at = (const uint8_t *)bytes.data;
-    for (size_t i = 0; i < periods && bytes.len == periods * WORD; i++, at += WORD)
+    if (bytes.len % WORD != 0 || bytes.len > periods * WORD)
+        return;
+    for (size_t i = periods - bytes.len / WORD; i < periods; i++, at += WORD)
         counts[i] = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
 static void s_write(pack_t *record, const char *key, const uint32_t *counts, size_t periods)
 {
     uint8_t bytes[CALLS_DAYS * WORD], *at = bytes;
-    for (size_t i = 0; i < periods; i++)
+    size_t first = 0;
+    while (first < periods && counts[first] == 0)
+        first++;
+    for (size_t i = first; i < periods; i++)
         for (int shift = 24; shift >= 0; shift -= 8)
             *at++ = (uint8_t)(counts[i] >> shift);
-    pack_pair_bin(record, key, bytes, periods * WORD);
+    pack_pair_bin(record, key, bytes, (periods - first) * WORD);
 }
 
 /* Fields in the order in which calls_write writes them. */
