@@ -6,9 +6,11 @@ import http.server
 import json
 import os
 import pathlib
+import shutil
 import ssl
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -112,7 +114,7 @@ http {{
 """
 
 
-def test_nginx(needs, tmp_path):
+def test_nginx(needs):
     """It closes each connection after three requests, and an upload that is too large at once."""
     needs("/usr/sbin/nginx")
     directory = postern.scratch("nginx-")
@@ -130,6 +132,7 @@ def test_nginx(needs, tmp_path):
     finally:
         server.terminate()
         server.wait(30)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def openssl(directory, *words):
@@ -190,7 +193,6 @@ def test_standard_webhooks(needs):
     needs("node")
     if not (NODE.parent / "node_modules/standardwebhooks").exists():
         pytest.skip("needs tests/compat/node_modules (./dev test installs it)")
-    import time
     now = str(int(time.time()))
     secrets = [sign("new") for _ in range(3)]
     for body in ("", '{"test": 2432232314}', json.dumps({"text": "Grüße ✓ " + "x" * 5000})):

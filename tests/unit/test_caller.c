@@ -324,7 +324,7 @@ static void test_large_body(void **state)
 /* Many calls: all come back, over no more connections than are under way at once. */
 static void test_many(void **state)
 {
-    enum { CALLS = 3000, PLACES = 8 };
+    enum { CALLS = 1000, PLACES = 8 };
     (void)state;
     caller_t *caller = s_caller(PLACES);
     int connected = atomic_load(&s_server.seen->connections[1]);
@@ -413,7 +413,7 @@ static void test_end_at_any_time(void **state)
 {
     static const char *const paths[] = {"/never", "/ok", "/slow", "/drip", "/endless", "/exact"};
     (void)state;
-    for (unsigned round = 0; round < 30; round++) {
+    for (unsigned round = 0; round < 15; round++) {
         caller_t *caller = s_caller(1 + round % 7);
         for (unsigned i = 0; i < 12; i++) {
             call_t *call = s_call(i % 2 ? "handler.test" : "127.0.0.1", paths[(i + round) % 6]);

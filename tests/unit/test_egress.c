@@ -277,7 +277,7 @@ static void test_property_v4(void **state)
     egress_t *guard = s_guard("");
     srandom(11);
     unsigned refused = 0;
-    for (unsigned n = 0; n < 100000; n++) {
+    for (unsigned n = 0; n < 20000; n++) {
         uint32_t a = s_random_v4();
         bool public = s_is_public_v4(a);
         refused += !public;
@@ -294,7 +294,7 @@ static void test_property_v4(void **state)
         assert_non_null(s_refusal(guard, text[2]));
         assert_non_null(s_refusal(guard, text[3]));
     }
-    assert_true(refused > 5000 && refused < 95000);
+    assert_true(refused > 1000 && refused < 19000);
     egress_destroy(&guard);
 }
 
@@ -305,7 +305,7 @@ static void test_property_v6(void **state)
     egress_t *guard = s_guard("");
     srandom(13);
     unsigned reached = 0;
-    for (unsigned n = 0; n < 100000; n++) {
+    for (unsigned n = 0; n < 20000; n++) {
         address_t address;
         for (size_t i = 0; i < 16; i++)
             address.bytes[i] = random() % 3 ? (uint8_t)random() : 0;
@@ -318,7 +318,7 @@ static void test_property_v6(void **state)
             fail_msg("reached: %s", text);
         }
     }
-    assert_true(reached > 5000);
+    assert_true(reached > 1000);
     egress_destroy(&guard);
 }
 

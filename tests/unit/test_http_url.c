@@ -74,9 +74,8 @@ static const char *const s_refused[] = {
     "http://a\tb", "http://a\nb", "http://a\r\nHost: b/", "http://a\\b", "http://a\\@b/",
     "http://%61", "http://127.0.0.1%00.a/", "http://a%2f@b", "http://\xc3\xa9.example",
     "http://\xe2\x91\xa0\xe2\x91\xa1\xe2\x91\xa6.0.0.1", "http://\xe3\x80\x82",
-    "http://a\xe3\x80\x82"
-    "b",
-    "http://a,b", "http://a;b", "http://a&b", "http://*", "http://a*b", "http://{a}", "http://a\"",
+    "http://a\xe3\x80\x82z", "http://a,b", "http://a;b", "http://a&b", "http://*", "http://a*b",
+    "http://{a}", "http://a\"",
     /* user names */
     "http://user@a", "http://user:pass@a/", "http://@a", "http://a@127.0.0.1",
     "http://127.0.0.1:80@a", "http://a:80#@b/", "http://a?@b#",

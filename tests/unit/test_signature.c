@@ -85,8 +85,8 @@ static void test_openssl_verifies(void **state)
 {
     static const char *const makers[] = {
         "openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem",
-        "openssl genrsa -traditional -out key.pem 3072 2>/dev/null",
-        "openssl genrsa -out key.pem 4096 2>/dev/null"};
+        "openssl genrsa -traditional -out key.pem 2048 2>/dev/null",
+        "openssl genrsa -out key.pem 2048 2>/dev/null"};
     char dir[SCRATCH], pem[8192], err[200], text[SIGNATURE_RSA_TEXT];
     static char body[70000];
     (void)state;
