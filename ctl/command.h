@@ -63,6 +63,7 @@ int init_run(ctl_t *ctl);
 int up_run(ctl_t *ctl);
 int restart_run(ctl_t *ctl);
 int health_run(ctl_t *ctl);
+int top_run(ctl_t *ctl);
 int backup_run(ctl_t *ctl);
 int restore_run(ctl_t *ctl);
 int reshard_run(ctl_t *ctl);

@@ -72,6 +72,12 @@ const command_t command_table[] = {
      {{"--watch", NULL, "again and again, until Ctrl-C; exit status of the last look"},
       {"--interval", "S", "seconds between two looks, 1 to 3600; 2 without it"},
       {"--gateways", "N", "gateway processes, where posternctl up does not run them"}}},
+    {"top", top_run, "", 0, 0,
+     "requests, batches, queues, times, CPU and memory of each process, again and again",
+     "top\ntop --interval 5\ntop --once\ntop --json",
+     {{"--once", NULL, "one table, of the first interval; as with --json, or when it is no terminal"},
+      {"--interval", "S", "seconds between two looks, 1 to 3600; 2 without it"},
+      {"--gateways", "N", "gateway processes, where posternctl up does not run them"}}},
 
     {"backup", backup_run, "DIR", 1, 1,
      "copy this host's stores into a new directory, running or not, and compare the copies",

@@ -1,24 +1,16 @@
 /* posternctl health: asks every process's monitor. */
 #include "ctl/command.h"
-#include "ctl/fleet.h"
-#include "ctl/http.h"
+#include "ctl/interval.h"
+#include "ctl/monitors.h"
 #include "ctl/table.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { HEALTH_TIMEOUT_MS = 2000, HEALTH_WATCH_S = 2 };
-
-/* What a process's monitor said. */
-typedef struct {
-    http_reply_t health, readiness;
-} answers_t;
+enum { HEALTH_WATCH_S = 2 };
 
 /* "name: reason" of each check that is not good; those of a process that does not answer: why. */
 static void s_reasons(const json_t *checks, char *text, size_t size)
@@ -39,41 +31,37 @@ static void s_reasons(const json_t *checks, char *text, size_t size)
     }
 }
 
-/* In a word; *reason says more where /readyz did not. "stopped": the kernel takes connections for
- * it, but nobody answers them (SIGSTOP, a debugger, a frozen container). */
-static const char *s_state(const answers_t *answers, bool degraded, char *reason, size_t size)
+/* In a word; *reason says more where /readyz did not. */
+static const char *s_state(const http_reply_t *health, const http_reply_t *readiness, bool degraded,
+                           char *reason, size_t size)
 {
-    const http_reply_t *mute = answers->health.mute ? &answers->health : &answers->readiness;
-    if (mute->mute) {
-        snprintf(reason, size, "no answer: %s", mute->error);
-        return "stopped";
+    const http_reply_t *silent = readiness->mute || health->status ? readiness : health;
+    const char *silence = monitors_silence(silent);
+    if (silence) {
+        snprintf(reason, size, "no answer: %s", silent->error);
+        return silence;
     }
-    if (answers->health.status == 0 || answers->readiness.status == 0) {
-        snprintf(reason, size, "no answer: %s",
-                 answers->health.status == 0 ? answers->health.error : answers->readiness.error);
-        return "absent";
-    }
-    if (answers->health.status != 200) {
-        snprintf(reason, size, "%.*s", (int)strcspn(answers->health.body, "\n"),
-                 answers->health.body);
+    if (health->status != 200) {
+        const char *body = health->body ? health->body : "";
+        snprintf(reason, size, "%.*s", (int)strcspn(body, "\n"), body);
         return "hanging";
     }
-    if (answers->readiness.status != 200)
+    if (readiness->status != 200)
         return "not ready";
     return degraded ? "degraded" : "ready";
 }
 
-static json_t *s_row(const station_t *station, const answers_t *answers, bool *ready)
+static json_t *s_row(const station_t *station, const http_reply_t *health,
+                     const http_reply_t *readiness, bool *ready)
 {
     char reasons[512];
-    const http_reply_t *readiness = &answers->readiness;
-    bool alive = answers->health.status == 200;
+    bool alive = health->status == 200;
     *ready = alive && readiness->status == 200;
     json_t *body =
         readiness->body ? json_loadb(readiness->body, readiness->body_len, 0, NULL) : NULL;
     bool degraded = json_is_true(json_object_get(body, "degraded"));
     s_reasons(json_object_get(body, "checks"), reasons, sizeof reasons);
-    const char *state = s_state(answers, degraded, reasons, sizeof reasons);
+    const char *state = s_state(health, readiness, degraded, reasons, sizeof reasons);
     json_t *row =
         json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:s, s:O?}", "process", station->name, "monitor",
                   station->monitor, "state", state, "alive", alive, "ready", *ready, "degraded",
@@ -96,33 +84,6 @@ static bool s_has_any(const ctl_t *ctl, const fleet_t *fleet)
     return false;
 }
 
-/* Asks all that are wanted at the same time: however many are silent, it takes one timeout. */
-static void s_ask(const ctl_t *ctl, const fleet_t *fleet, answers_t *answers)
-{
-    unsigned len = fleet_len(fleet), n = 0;
-    char(*urls)[320] = calloc(2 * len, sizeof *urls);
-    http_request_t *requests = calloc(2 * len, sizeof *requests);
-    http_reply_t *replies = calloc(2 * len, sizeof *replies);
-    assert(urls && requests && replies);
-    for (unsigned i = 0; i < len; i++)
-        for (unsigned page = 0; page < 2 && s_is_wanted(ctl, fleet_at(fleet, i)); page++) {
-            snprintf(urls[n], sizeof *urls, "http://%s%s", fleet_at(fleet, i)->monitor,
-                     page ? "/readyz" : "/healthz");
-            requests[n] =
-                (http_request_t){.method = "GET", .url = urls[n], .timeout_ms = HEALTH_TIMEOUT_MS};
-            n++;
-        }
-    http_request_all(requests, replies, n);
-    for (unsigned i = 0, at = 0; i < len; i++)
-        if (s_is_wanted(ctl, fleet_at(fleet, i))) {
-            answers[i] = (answers_t){.health = replies[at], .readiness = replies[at + 1]};
-            at += 2;
-        }
-    free(urls);
-    free(requests);
-    free(replies);
-}
-
 static void s_show(const ctl_t *ctl, json_t *rows, bool ready)
 {
     if (ctl_option(ctl, "--watch") && isatty(STDOUT_FILENO))
@@ -139,33 +100,30 @@ static void s_show(const ctl_t *ctl, json_t *rows, bool ready)
 
 static bool s_round(const ctl_t *ctl, const fleet_t *fleet)
 {
+    static const char *const paths[] = {"/healthz", "/readyz"};
     bool all = true, ready;
+    unsigned len = fleet_len(fleet);
     json_t *rows = json_array();
-    answers_t *answers = calloc(fleet_len(fleet), sizeof *answers);
-    assert(answers);
-    s_ask(ctl, fleet, answers);
-    for (unsigned i = 0; i < fleet_len(fleet); i++) {
-        if (!s_is_wanted(ctl, fleet_at(fleet, i)))
+    bool *wanted = calloc(len, sizeof *wanted);
+    http_reply_t *replies = calloc(2 * (size_t)len, sizeof *replies);
+    assert(wanted && replies);
+    for (unsigned i = 0; i < len; i++)
+        wanted[i] = s_is_wanted(ctl, fleet_at(fleet, i));
+    monitors_ask(fleet, wanted, paths, 2, replies);
+    for (unsigned i = 0; i < len; i++) {
+        if (!wanted[i])
             continue;
-        json_array_append_new(rows, s_row(fleet_at(fleet, i), &answers[i], &ready));
+        json_array_append_new(
+            rows, s_row(fleet_at(fleet, i), &replies[2 * i], &replies[2 * i + 1], &ready));
         all = all && ready;
-        http_reply_clear(&answers[i].health);
-        http_reply_clear(&answers[i].readiness);
+        http_reply_clear(&replies[2 * i]);
+        http_reply_clear(&replies[2 * i + 1]);
     }
     s_show(ctl, rows, all);
-    free(answers);
+    free(wanted);
+    free(replies);
     json_decref(rows);
     return all;
-}
-
-/* Waits; true when Ctrl-C or SIGTERM came, also during the last look. */
-static bool s_is_told_to_end(const sigset_t *ends, unsigned seconds)
-{
-    struct timespec left = {.tv_sec = seconds};
-    int got;
-    while ((got = sigtimedwait(ends, NULL, &left)) < 0 && errno == EINTR) {
-    }
-    return got > 0;
 }
 
 int health_run(ctl_t *ctl)
@@ -174,7 +132,6 @@ int health_run(ctl_t *ctl)
     unsigned gateways = (unsigned)ctl_number(ctl, "--gateways", ctl_gateways(ctl), 1, 64);
     unsigned interval = (unsigned)ctl_number(ctl, "--interval", HEALTH_WATCH_S, 1, 3600);
     fleet_t *fleet = fleet_new(conf, gateways);
-    sigset_t ends;
     if (!s_has_any(ctl, fleet)) {
         ctl_error(ctl, "unknown_process",
                   "%s is no process of this configuration; posternctl health lists them",
@@ -182,13 +139,10 @@ int health_run(ctl_t *ctl)
         fleet_destroy(&fleet);
         return CTL_REFUSED;
     }
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGTERM);
     if (ctl_option(ctl, "--watch"))
-        sigprocmask(SIG_BLOCK, &ends, NULL);
+        interval_begin();
     bool ready = s_round(ctl, fleet);
-    while (ctl_option(ctl, "--watch") && !s_is_told_to_end(&ends, interval))
+    while (ctl_option(ctl, "--watch") && !interval_wait(interval))
         ready = s_round(ctl, fleet);
     fleet_destroy(&fleet);
     return ready ? CTL_OK : CTL_REFUSED;

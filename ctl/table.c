@@ -124,7 +124,7 @@ static void s_heading(char *text)
         *text = *text == '_' ? ' ' : *text >= 'a' && *text <= 'z' ? *text - 'a' + 'A' : *text;
 }
 
-enum { COLUMNS = 12 };
+enum { COLUMNS = 16 };
 
 static unsigned s_columns(const char *columns, char names[COLUMNS][32])
 {

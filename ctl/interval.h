@@ -1,0 +1,13 @@
+/* The time between two looks of a command that goes on until it is told to end (Ctrl-C, SIGTERM, a
+ * closed terminal). Threading: a process of one thread. */
+#ifndef POSTERN_INTERVAL_H
+#define POSTERN_INTERVAL_H
+
+#include <stdbool.h>
+
+/* From now on these signals end interval_wait, and nothing else: a look is finished first. */
+void interval_begin(void);
+/* Waits; true when it was told to end, also before. */
+bool interval_wait(unsigned seconds);
+
+#endif

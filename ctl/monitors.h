@@ -1,0 +1,21 @@
+/* The monitors of a fleet, asked all at the same time: however many are silent, it takes one
+ * timeout. Threading: one thread. */
+#ifndef POSTERN_MONITORS_H
+#define POSTERN_MONITORS_H
+
+#include "ctl/fleet.h"
+#include "ctl/http.h"
+
+enum { MONITORS_TIMEOUT_MS = 2000 };
+
+/* Gets PAGES paths of each process I with WANTED[I] (NULL: of all). replies[i * PAGES + page] are
+ * the caller's to clear; those of the others are empty. */
+void monitors_ask(const fleet_t *fleet, const bool *wanted, const char *const *paths,
+                  unsigned pages, http_reply_t *replies);
+
+/* Why a monitor gave no answer, in a word: "stopped" when the kernel takes connections for the
+ * process, but it does not answer (SIGSTOP, a debugger, a frozen container), else "absent". NULL
+ * when it gave one. */
+const char *monitors_silence(const http_reply_t *reply);
+
+#endif
