@@ -1,6 +1,7 @@
 #include "authd/manage.h"
 
 #include "authd/authorise.h"
+#include "authd/change.h"
 #include "authd/directory/audit.h"
 #include "authd/task.h"
 #include "common/base/clock.h"
@@ -24,8 +25,8 @@ struct manage {
     const char *public_url;
 };
 
-static const task_row_t *const s_nouns[] = {manage_users, manage_tokens, manage_check,
-                                            manage_places, manage_extensions};
+static const task_row_t *const s_nouns[] = {manage_users,  manage_tokens,     manage_check,
+                                            manage_places, manage_extensions, manage_audit};
 
 /* A new token passes through JSON values: what they held does not stay in freed memory. */
 static void s_wiping_free(void *memory)
@@ -189,10 +190,14 @@ static error_code_t s_change(manage_t *self, task_t *task, const task_row_t *row
         view_abort(&task->view);
         return code;
     }
+    char *changes = change_text(task);
     audit_add(task->view, &(audit_t){.time_ms = task->now_ms,
+                                     .from = slice_of(task->actor->from),
+                                     .changes = slice_of(changes),
                                      .who = slice_of(task->actor->who),
                                      .op = slice_of(op->name),
                                      .object = slice_of(task->object)});
+    free(changes);
     if (view_commit(&task->view) != 0)
         return ERROR_storage_full;
     log_info("directory.change", "op=%s object=%s", op->name, LOG_Q(task->object));
@@ -251,6 +256,7 @@ void manage_run_as(manage_t *self, const actor_t *actor, unsigned op, slice_t ta
         snprintf(answer->message, sizeof answer->message, "%s", error_find(answer->code)->message);
     }
     json_decref(task.result);
+    json_decref(task.before);
     json_decref(task.args);
 }
 

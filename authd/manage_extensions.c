@@ -154,8 +154,10 @@ static error_code_t s_edit(task_t *task)
     user_t owner;
     char name[TASK_REFERENCE];
     error_code_t code = s_find(task, &extension);
-    if (code == ERROR_none)
+    if (code == ERROR_none) {
+        task->before = s_json(task, &extension, false);
         code = s_edit_archived(task, &extension);
+    }
     if (code == ERROR_none && json_object_get(task->args, "owner")) {
         code = task_user(task, task_text(task, "owner"), "owner", &owner);
         extension.owner = code == ERROR_none ? owner.id : extension.owner;

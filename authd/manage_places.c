@@ -185,8 +185,10 @@ static error_code_t s_edit(task_t *task, place_kind_t kind)
     place_t place;
     char name[TASK_REFERENCE];
     error_code_t code = s_find(task, kind, false, &place);
-    if (code == ERROR_none)
+    if (code == ERROR_none) {
+        task->before = s_json(task, kind, &place);
         code = s_edit_archived(task, kind, &place);
+    }
     if (code == ERROR_none)
         code = s_edit_owner(task, &place);
     if (code != ERROR_none)

@@ -291,6 +291,7 @@ static error_code_t s_limit(task_t *task)
     if (code != ERROR_none)
         return code;
     task_object(task, &token.id, token.name);
+    task->before = s_json(task, &token);
     token.rate = task_uint(task, "rate", TOKEN_DEFAULT);
     token.burst = task_uint(task, "burst", TOKEN_DEFAULT);
     tokens_edit(task->view, &token);
@@ -325,6 +326,7 @@ static error_code_t s_edit(task_t *task)
     if (replaced && json_object_get(task->args, "expires_in"))
         return task_fail(task, ERROR_conflict,
                          "expires_in: the token is replaced, and ends with its overlap.");
+    task->before = s_json(task, &token);
     code = token_terms(task, &terms, token.terms, &token.terms);
     if (code == ERROR_none) {
         if (json_object_get(task->args, "name"))

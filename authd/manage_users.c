@@ -141,6 +141,7 @@ static error_code_t s_edit(task_t *task)
         edited.name = name;
     uuid_t7 id = user.id;
     task_object(task, &id, user.email);
+    task->before = task_json_user(&user);
     users_edit(task->view, &edited);
     if (name.len)
         tokens_rename(task->view, &id, name);

@@ -20,6 +20,7 @@ typedef struct {
     const actor_t *actor;
     const uuid_t7 *only; /* a list shows what belongs to this user; NULL: all */
     json_t *result;
+    json_t *before;              /* of an edit: the object as it was; the task's */
     char object[MANAGE_MESSAGE]; /* of the audit's row */
     char *message;               /* MANAGE_MESSAGE bytes */
 } task_t;
@@ -50,7 +51,7 @@ typedef struct {
 
 /* The operations of a noun; a row of op 0 ends each. */
 extern const task_row_t manage_users[], manage_tokens[], manage_check[], manage_places[],
-    manage_extensions[];
+    manage_extensions[], manage_audit[];
 
 #define TASK_PAGE                                                                                  \
     {                                                                                              \

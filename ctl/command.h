@@ -82,6 +82,8 @@ int token_limit_run(ctl_t *ctl);
 int token_edit_run(ctl_t *ctl);
 int token_replace_run(ctl_t *ctl);
 int token_check_run(ctl_t *ctl);
+int audit_list_run(ctl_t *ctl);
+int audit_export_run(ctl_t *ctl);
 int channel_create_run(ctl_t *ctl);
 int channel_list_run(ctl_t *ctl);
 int channel_show_run(ctl_t *ctl);

@@ -45,6 +45,7 @@ const command_group_t command_groups[] = {
     {"bot", "bots: they take incoming webhooks and messages"},
     {"bot subscriber", "who may post to a bot's feed and read it"},
     {"extension", "extensions: a sandbox app and a marketplace app each"},
+    {"audit", "what was changed in the directory, by whom, when and from where"},
     {"keys", "key pairs for processes on several hosts, and who may connect"},
     {"send", "post a message over HTTP, as a sender would"},
     {"history", "read messages back over HTTP"},
@@ -206,6 +207,13 @@ const command_t command_table[] = {
     {"history extension", history_extension_run, "NAME", 1, 1,
      "read an extension's events (by name or app-id)", "history extension shop --follow",
      {HISTORY, ENVIRONMENT}},
+
+    {"audit list", audit_list_run, "", 0, 0, "list who changed what in the directory, the newest last",
+     "audit list\naudit list --limit 10\naudit list --after 1200",
+     {{"--limit", "N", "most rows; 50 without it"}, {"--after", "N", "from the row after number N on"}}},
+    {"audit export", audit_export_run, "", 0, 0, "print all of the audit, a JSON object a line",
+     "audit export > audit.jsonl\naudit export --after 1200 >> audit.jsonl",
+     {{"--after", "N", "from the row after number N on"}}},
 
     {"keys new", keys_new_run, "NAME", 1, 1, "make a key pair: NAME.secret to keep, NAME.pub to hand out",
      "keys new gateway-0 --role gateway\nkeys new hosts-b --role channel,bot --dir /etc/postern/keys",

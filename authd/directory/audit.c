@@ -20,16 +20,23 @@ static uint64_t s_number(slice_t key)
     return number;
 }
 
+uint64_t audit_last(view_t *view)
+{
+    slice_t last;
+    return table_last(view, TABLE_audit, &last) ? s_number(last) : 0;
+}
+
 void audit_add(view_t *view, const audit_t *row)
 {
     uint8_t key[KEY];
-    slice_t last;
-    uint64_t number = table_last(view, TABLE_audit, &last) ? s_number(last) + 1 : 1;
-    pack_t *record = table_record(view, 4);
+    uint64_t number = audit_last(view) + 1;
+    pack_t *record = table_record(view, 6);
     pack_pair_uint(record, "time", row->time_ms);
     pack_pair_str(record, "who", row->who);
     pack_pair_str(record, "op", row->op);
     pack_pair_str(record, "object", row->object);
+    pack_pair_str(record, "from", row->from);
+    pack_pair_str(record, "changes", row->changes);
     table_put_record(view, TABLE_audit, s_key(number, key), record);
 }
 
@@ -46,5 +53,7 @@ bool audit_next(view_t *view, uint64_t number, audit_t *row)
     row->who = record_bytes(&record, "who");
     row->op = record_bytes(&record, "op");
     row->object = record_bytes(&record, "object");
+    row->from = record_bytes(&record, "from");
+    row->changes = record_bytes(&record, "changes");
     return true;
 }

@@ -8,13 +8,17 @@
 typedef struct {
     uint64_t number; /* from 1 */
     uint64_t time_ms;
-    slice_t who;    /* "control" */
-    slice_t op;     /* a name of ops.def */
-    slice_t object; /* what was changed: its id, and its name where it has one */
+    slice_t who;     /* "control", or the id of a user */
+    slice_t from;    /* "local", or an address */
+    slice_t op;      /* a name of ops.def */
+    slice_t object;  /* what was changed: its id, and its name where it has one */
+    slice_t changes; /* JSON, docs/API.md */
 } audit_t;
 
 /* number is given by the table. */
 void audit_add(view_t *view, const audit_t *row);
+/* The number of the newest row; 0: there is none. */
+uint64_t audit_last(view_t *view);
 /* The next past NUMBER (0: the first); false at the end. */
 bool audit_next(view_t *view, uint64_t number, audit_t *row);
 

@@ -27,7 +27,12 @@ class Canaries:
         ring.ctl("token", "import", ada.email, input=self.foreign + "\n")
         ring.channel("nest", ada)
         ring.bot("nest", ada)
-        self.app = ring.extension("nest", ada)["sandbox"]
+        self.former = ring.extension("nest", ada)["sandbox"]
+        ring.ctl("extension", "rotate", "nest")
+        self.app = ring.apps("nest")["sandbox"]
+        made = ring.ctl("token", "create", ada.email, "--channels", "nest", "--from", "127.0.0.1")
+        self.successor = ring.ctl("token", "replace", made["id"])["token"]
+        self.replaced = made["token"]
         good = ada.token
         self.wrong = good[:-1] + ("A" if good[-1] != "A" else "B")
         self.malformed = "pst_" + uuid.uuid4().hex
@@ -37,8 +42,9 @@ class Canaries:
         self.oversized = "over_" + uuid.uuid4().hex * 20
         self.misplaced = "misplaced_" + uuid.uuid4().hex
         self.tokens = [good, self.deleted["token"], self.other, self.foreign, self.wrong,
+                       self.replaced, self.successor,
                        self.malformed, self.management, self.unknown]
-        self.secrets = [*self.tokens, self.app.appkey, self.appkey_wrong, self.oversized,
+        self.secrets = [*self.tokens, self.app.appkey, self.former.appkey, self.appkey_wrong, self.oversized,
                         self.misplaced]
 
     def send(self, data, answers=1):
@@ -62,6 +68,7 @@ class Canaries:
             for path in in_url:
                 self.send(post(path, body))
             self.send(post(f"{channel}?zapikey={token}", body, method="PATCH"))
+            self.send(post(f"/api/v2/token?zapikey={token}", b"", method="GET"))
             for header in ("Authorization: Bearer {}", "Authorization: Zoho-oauthtoken {}",
                            "Authorization: Basic {}", "X-Webhook-Token: {}"):
                 filled = header.format(token)
@@ -85,7 +92,7 @@ class Canaries:
         assert self.answers[-1].status == 400
 
     def use_appkeys(self):
-        for key in (self.app.appkey, self.appkey_wrong, self.oversized):
+        for key in (self.app.appkey, self.former.appkey, self.appkey_wrong, self.oversized):
             for token in (self.ada.token, self.wrong):
                 quoted = urllib.parse.quote(key)
                 path = f"/api/v2/applications/{self.app.app_id}/incoming"
@@ -210,7 +217,8 @@ def memory_of(pid):
 def test_no_memory_of_a_process_that_must_not_see_a_token(nest, name):
     memory = memory_of(nest.ring.pid(name))
     assert len(memory) > 1 << 16
-    assert not where(nest, memory, name, [*nest.tokens, nest.app.appkey, nest.appkey_wrong])
+    assert not where(nest, memory, name, [*nest.tokens, nest.app.appkey, nest.former.appkey,
+                                           nest.appkey_wrong])
 
 
 def test_processes_cannot_be_dumped(nest):
@@ -248,12 +256,20 @@ def test_posternctl_takes_no_token_from_its_command_line(nest):
 def test_tokens_are_not_in_what_posternctl_lists(nest):
     ring, email = nest.ring, nest.ada.email
     for words in (("token", "list", email), ("user", "show", email), ("user", "list"),
-                  ("channel", "show", "nest"), ("bot", "show", "nest")):
+                  ("channel", "show", "nest"), ("bot", "show", "nest"), ("channel", "list"),
+                  ("extension", "list"), ("audit", "list"), ("audit", "export")):
         done = ring.ctl_run(*words, "--json")
         assert done.returncode == 0, done.stderr
         assert not where(nest, (done.stdout + done.stderr).encode(), words)
     listed = ring.ctl("token", "list", email)["tokens"]
     assert {nest.ada.token[-4:], nest.other[-4:]} <= {token["last4"] for token in listed}
+
+
+def test_a_token_check_shows_no_token(nest):
+    text = "\n".join(nest.secrets)
+    done = nest.ring.ctl_run("token", "check", "--json", input=text)
+    assert done.returncode == 1 and nest.ada.token[-4:] in done.stdout
+    assert not where(nest, (done.stdout + done.stderr).encode(), "token check")
 
 
 def test_the_scanners_rule_finds_every_token(nest):

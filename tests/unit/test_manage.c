@@ -256,6 +256,72 @@ static void changes_are_audited_and_refusals_are_not(void **state)
     json_decref(made);
 }
 
+/* The changes of the newest row; the caller frees. */
+static char *s_changes(desk_t *self)
+{
+    json_t *list = desk_do(self, OP_audit_list, "", "{\"last\":1}");
+    json_t *row = json_array_get(json_object_get(list, "rows"), 0);
+    char *text = json_dumps(json_object_get(row, "changes"), JSON_COMPACT);
+    assert_string_equal(desk_text(row, "from"), "local");
+    json_decref(list);
+    return text;
+}
+
+static void the_audit_says_what_changed_and_no_secret(void **state)
+{
+    desk_t *self = *state;
+    desk_done(self, OP_user_create, "", desk_ann);
+    desk_done(self, OP_user_edit, ANN, "{\"name\":\"Anna\",\"role\":\"admin\"}");
+    char *text = s_changes(self);
+    assert_string_equal(text, "{\"given\":{\"name\":\"Anna\",\"role\":\"admin\"},\"was\":{"
+                              "\"name\":\"Ann\",\"role\":\"member\"},\"is\":{\"name\":\"Anna\","
+                              "\"role\":\"admin\"}}");
+    free(text);
+    desk_done(self, OP_token_import, ANN, "{\"tokens\":[" FOREIGN("1") "],\"name\":\"old\"}");
+    text = s_changes(self);
+    assert_string_equal(text, "{\"given\":{\"name\":\"old\"}}");
+    free(text);
+    desk_done(self, OP_extension_create, "", "{\"name\":\"shop\",\"owner\":\"" ANN "\"}");
+    json_t *shown = desk_do(self, OP_extension_rotate, "shop", "{\"environment\":\"sandbox\"}");
+    desk_done(self, OP_extension_edit, "shop", "{\"name\":\"store\"}");
+    json_t *list = desk_do(self, OP_audit_list, "", "");
+    text = json_dumps(list, 0);
+    json_t *sandbox = json_object_get(json_object_get(shown, "apps"), "sandbox");
+    assert_null(strstr(text, desk_text(sandbox, "appkey")));
+    assert_null(strstr(text, "0123456789abcdef"));
+    free(text);
+    json_decref(list);
+    json_decref(shown);
+}
+
+static void the_audit_comes_in_pages(void **state)
+{
+    desk_t *self = *state;
+    enum { ROWS = 25 };
+    char body[96];
+    for (unsigned i = 0; i < ROWS; i++) {
+        snprintf(body, sizeof body, "{\"email\":\"user%u@example.org\"}", i);
+        desk_done(self, OP_user_create, "", body);
+    }
+    json_int_t after = 0, seen = 0;
+    for (bool more = true; more;) {
+        snprintf(body, sizeof body, "{\"limit\":10,\"after\":%lld}", (long long)after);
+        json_t *page = desk_do(self, OP_audit_list, "", body), *row;
+        size_t i;
+        json_array_foreach(json_object_get(page, "rows"), i, row)
+            assert_int_equal(json_integer_value(json_object_get(row, "number")), ++seen);
+        more = json_is_integer(json_object_get(page, "next"));
+        after = json_integer_value(json_object_get(page, "next"));
+        json_decref(page);
+    }
+    assert_int_equal(seen, ROWS);
+    assert_int_equal(desk_code(self, OP_audit_list, "", "{\"last\":1,\"after\":1}"),
+                     ERROR_invalid_param);
+    json_t *last = desk_do(self, OP_audit_list, "", "{\"last\":3}");
+    assert_int_equal(json_array_size(json_object_get(last, "rows")), 3);
+    json_decref(last);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +336,8 @@ int main(void)
         DESK_TEST(bots_and_extensions_are_made),
         DESK_TEST(a_list_comes_in_pages),
         DESK_TEST(changes_are_audited_and_refusals_are_not),
+        DESK_TEST(the_audit_says_what_changed_and_no_secret),
+        DESK_TEST(the_audit_comes_in_pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
