@@ -148,7 +148,13 @@ static link_t *s_link(control_t *self, const conf_t *conf)
     return link;
 }
 
-control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage)
+static void s_on_handler(void *arg, const uuid_t7 *target)
+{
+    push_note(arg, target);
+}
+
+control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage,
+                         push_t *push)
 {
     control_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -160,6 +166,7 @@ control_t *control_start(const conf_start_t *start, directory_t *directory, usag
     self->usage = usage;
     self->manage = manage_new(directory, conf_uint(start->conf, SET_authd_rate),
                               conf_uint(start->conf, SET_authd_burst));
+    manage_watch(self->manage, s_on_handler, push);
     self->replies = wire_batch_new();
     self->link = s_link(self, start->conf);
     self->inspected_ms = clock_ms();

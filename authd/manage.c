@@ -20,10 +20,12 @@ struct manage {
     directory_t *directory;
     view_t *reader;
     uint64_t rate, burst;
+    void (*changed)(void *arg, const uuid_t7 *target);
+    void *changed_arg;
 };
 
 static const task_row_t *const s_nouns[] = {manage_users, manage_tokens, manage_places,
-                                            manage_extensions};
+                                            manage_extensions, manage_handlers};
 
 /* A new token passes through JSON values: what they held does not stay in freed memory. */
 static void s_wiping_free(void *memory)
@@ -39,8 +41,19 @@ manage_t *manage_new(directory_t *directory, uint64_t rate, uint64_t burst)
     if (!self)
         abort();
     json_set_alloc_funcs(malloc, s_wiping_free);
-    *self = (manage_t){MAGIC, directory, view_new(directory), rate, burst};
+    *self = (manage_t){.magic = MAGIC,
+                       .directory = directory,
+                       .reader = view_new(directory),
+                       .rate = rate,
+                       .burst = burst};
     return self;
+}
+
+void manage_watch(manage_t *self, void (*changed)(void *arg, const uuid_t7 *target), void *arg)
+{
+    assert(self->magic == MAGIC);
+    self->changed = changed;
+    self->changed_arg = arg;
 }
 
 void manage_destroy(manage_t **self_p)
@@ -64,19 +77,19 @@ static const task_row_t *s_find(unsigned op)
     return NULL;
 }
 
-static bool s_is_plain(const json_t *value)
+static bool s_is_plain(const json_t *value, bool lines)
 {
     const char *text = json_string_value(value);
     for (size_t i = 0; i < json_string_length(value); i++)
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+        if (((unsigned char)text[i] < 0x20 && !(lines && text[i] == '\n')) || text[i] == 0x7f)
             return false;
     return true;
 }
 
-static bool s_is_text(const json_t *value, uint64_t min, uint64_t max)
+static bool s_is_text(const json_t *value, uint64_t min, uint64_t max, bool lines)
 {
     size_t len = json_string_length(value);
-    return json_is_string(value) && len >= min && len <= max && s_is_plain(value);
+    return json_is_string(value) && len >= min && len <= max && s_is_plain(value, lines);
 }
 
 static error_code_t s_check_list(task_t *task, const field_t *field, const json_t *value)
@@ -90,7 +103,7 @@ static error_code_t s_check_list(task_t *task, const field_t *field, const json_
                          field->min, field->max);
     json_array_foreach(value, i, item)
     {
-        if (!s_is_text(item, 1, TASK_REFERENCE))
+        if (!s_is_text(item, 1, TASK_REFERENCE, false))
             return task_fail(task, ERROR_invalid_param, "%s[%zu]: must be a text of 1 to %d bytes.",
                              field->name, i, TASK_REFERENCE);
     }
@@ -106,7 +119,8 @@ static error_code_t s_check_field(task_t *task, const field_t *field)
                    : ERROR_none;
     switch (field->type) {
     case FIELD_TEXT:
-        if (!s_is_text(value, field->min, field->max))
+    case FIELD_LINES:
+        if (!s_is_text(value, field->min, field->max, field->type == FIELD_LINES))
             return task_fail(task, ERROR_invalid_param,
                              "%s: must be a text of %" PRIu64 " to %" PRIu64
                              " bytes without control characters.",
@@ -119,6 +133,10 @@ static error_code_t s_check_field(task_t *task, const field_t *field)
                              "%s: must be a number from %" PRIu64 " to %" PRIu64 ".", field->name,
                              field->min, field->max);
         return ERROR_none;
+    case FIELD_BOOL:
+        return json_is_boolean(value) ? ERROR_none
+                                      : task_fail(task, ERROR_invalid_param,
+                                                  "%s: must be true or false.", field->name);
     case FIELD_LIST:
         return s_check_list(task, field, value);
     }
@@ -185,6 +203,8 @@ static error_code_t s_change(manage_t *self, task_t *task, const task_row_t *row
                                      .object = slice_of(task->object)});
     if (view_commit(&task->view) != 0)
         return ERROR_storage_full;
+    if (self->changed && !uuid_is_nil(&task->handler))
+        self->changed(self->changed_arg, &task->handler);
     log_info("directory.change", "op=%s object=%s", op->name, LOG_Q(task->object));
     return ERROR_none;
 }

@@ -40,6 +40,12 @@ uint64_t task_uint(const task_t *task, const char *name, uint64_t fallback)
     return value ? (uint64_t)json_integer_value(value) : fallback;
 }
 
+bool task_bool(const task_t *task, const char *name, bool fallback)
+{
+    const json_t *value = json_object_get(task->args, name);
+    return value ? json_is_true(value) : fallback;
+}
+
 json_t *task_list(const task_t *task, const char *name)
 {
     return json_object_get(task->args, name);

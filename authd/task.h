@@ -17,6 +17,7 @@ typedef struct {
     uint64_t rate, burst; /* the settings' */
     uint64_t now_ms;      /* wall clock */
     json_t *result;
+    uuid_t7 handler; /* whose handler was changed; nil: none */
     char object[MANAGE_MESSAGE]; /* of the audit's row */
     char *message;               /* MANAGE_MESSAGE bytes */
 } task_t;
@@ -25,6 +26,8 @@ typedef error_code_t task_fn(task_t *task);
 
 typedef enum {
     FIELD_TEXT, /* min to max: bytes; no control characters */
+    FIELD_LINES, /* the same, but it may have several lines */
+    FIELD_BOOL,
     FIELD_UINT,
     FIELD_LIST, /* of texts, min to max: how many */
 } field_type_t;
@@ -36,7 +39,7 @@ typedef struct {
     uint64_t min, max;
 } field_t;
 
-enum { TASK_FIELDS = 4, TASK_PEOPLE = 1000, TASK_REFERENCE = 128, PAGE_ROWS = 100 };
+enum { TASK_FIELDS = 8, TASK_PEOPLE = 1000, TASK_REFERENCE = 128, PAGE_ROWS = 100 };
 
 typedef struct {
     unsigned op;
@@ -45,7 +48,8 @@ typedef struct {
 } task_row_t;
 
 /* The operations of a noun; a row of op 0 ends each. */
-extern const task_row_t manage_users[], manage_tokens[], manage_places[], manage_extensions[];
+extern const task_row_t manage_users[], manage_tokens[], manage_places[], manage_extensions[],
+    manage_handlers[];
 
 #define TASK_PAGE                                                                                  \
     {                                                                                              \
@@ -64,6 +68,7 @@ void task_object(task_t *task, const uuid_t7 *id, slice_t name);
 /* Arguments: empty, the fallback or NULL when it is not given. */
 slice_t task_text(const task_t *task, const char *name);
 uint64_t task_uint(const task_t *task, const char *name, uint64_t fallback);
+bool task_bool(const task_t *task, const char *name, bool fallback);
 json_t *task_list(const task_t *task, const char *name);
 /* An active user by id or email address. WHAT names the argument in the error. */
 error_code_t task_user(task_t *task, slice_t id_or_email, const char *what, user_t *user);

@@ -1,6 +1,7 @@
 #include "authd/verdict.h"
 
 #include "authd/directory/extensions.h"
+#include "authd/directory/handlers.h"
 #include "authd/directory/places.h"
 #include "authd/directory/tokens.h"
 #include "authd/directory/users.h"
@@ -33,8 +34,9 @@ static error_code_t s_place(case_t *self, place_kind_t kind, rule_t rule, const 
     const uuid_t7 *user = &self->token.user;
     if (place->archived_ms)
         return ERROR_archived;
-    bool may = rule == MAY_ANYONE || (rule == MAY_PEOPLE && uuid_eq(&place->owner, user)) ||
-               place_has(self->view, kind, &place->id, user);
+    bool owns = uuid_eq(&place->owner, user);
+    bool may = rule == MAY_ANYONE || (owns && (rule == MAY_PEOPLE || rule == MAY_OWNER)) ||
+               (rule != MAY_OWNER && place_has(self->view, kind, &place->id, user));
     self->request->target = place->name;
     self->request->principal.target = place->id;
     return may ? ERROR_none : ERROR_not_allowed;
@@ -110,17 +112,18 @@ static error_code_t s_find_buddy(case_t *self, rule_t rule)
     return ERROR_none;
 }
 
-/* By operation; posts: an Idempotency-Key counts. */
+/* By operation; posts: an Idempotency-Key counts; handled: the target's handler is called. */
 static const struct {
     find_fn *find;
     rule_t rule;
     bool posts;
+    bool handled;
 } s_rules[] = {
     [OP_channel_message] = {s_find_channel, MAY_MEMBER, true},
     [OP_channel_id_message] = {s_find_channel_id, MAY_MEMBER, true},
-    [OP_bot_incoming] = {s_find_bot, MAY_ANYONE, true},
+    [OP_bot_incoming] = {s_find_bot, MAY_ANYONE, true, true},
     [OP_bot_message] = {s_find_bot, MAY_PEOPLE, true},
-    [OP_extension_incoming] = {s_find_app, MAY_ANYONE, true},
+    [OP_extension_incoming] = {s_find_app, MAY_ANYONE, true, true},
     [OP_chat_message] = {s_find_chat, MAY_MEMBER, true},
     [OP_buddy_message] = {s_find_buddy, MAY_ANYONE, true},
     [OP_channel_history] = {s_find_channel, MAY_MEMBER, false},
@@ -129,6 +132,12 @@ static const struct {
     [OP_extension_history] = {s_find_app, MAY_OWNER, false},
     [OP_chat_history] = {s_find_chat, MAY_MEMBER, false},
     [OP_buddy_history] = {s_find_buddy, MAY_OWNER, false},
+    [OP_bot_deliveries] = {s_find_bot, MAY_OWNER, false},
+    [OP_extension_deliveries] = {s_find_app, MAY_OWNER, false},
+    [OP_bot_delivery_retry] = {s_find_bot, MAY_OWNER, false},
+    [OP_extension_delivery_retry] = {s_find_app, MAY_OWNER, false},
+    [OP_bot_delivery_replay] = {s_find_bot, MAY_OWNER, false},
+    [OP_extension_delivery_replay] = {s_find_app, MAY_OWNER, false},
 };
 
 /* An operation of a newer version, or one that has no business here, cannot be judged. */
@@ -187,6 +196,20 @@ static void s_dedupe(case_t *self)
     principal->dedupe = slice(self->judge->dedupe, WIRE_DEDUPE);
 }
 
+/* What the worker needs to know of the target's handler before it stores the event. */
+static void s_handler(case_t *self, int64_t wall_ms)
+{
+    handler_t handler;
+    pack_t *record = &self->judge->handler;
+    wire_request_t *request = self->request;
+    if (!s_rules[request->op].handled ||
+        !handlers_get(self->view, &request->principal.target, &handler))
+        return;
+    pack_reset(record);
+    handler_record(self->view, &handler, (uint64_t)wall_ms, record);
+    request->handler = slice(record->data, record->len);
+}
+
 /* The bytes lie in the received header, which is ours. */
 static void s_blank(slice_t *credential)
 {
@@ -204,6 +227,7 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, in
     this.view = view;
     this.request = request;
     request->principal = (wire_principal_t){0};
+    request->handler = slice("", 0);
     if (s_is_known(request->op)) {
         verdict.code = s_authenticate(&this, wall_ms);
         if (verdict.code == ERROR_none)
@@ -221,7 +245,13 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, in
     request->principal.display_name = this.token.display;
     request->principal.scope = this.token.scope;
     s_dedupe(&this);
+    s_handler(&this, wall_ms);
     return verdict;
+}
+
+void verdict_close(judge_t *self)
+{
+    pack_wipe(&self->handler);
 }
 
 void verdict_reply(const verdict_t *verdict, const wire_request_t *request, wire_reply_t *reply)

@@ -19,6 +19,7 @@ typedef struct {
     uint64_t rate, burst;   /* of a token that has no limit of its own */
     char target[UUID_TEXT]; /* private: a canonical name that no record holds */
     uint8_t dedupe[WIRE_DEDUPE];
+    pack_t handler; /* a handler record, with secrets: verdict_close wipes it */
 } judge_t;
 
 typedef struct {
@@ -33,6 +34,8 @@ typedef struct {
  * monotonic, wall_ms the wall clock's (for expiry). */
 verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, int64_t now_us,
                         int64_t wall_ms);
+
+void verdict_close(judge_t *self);
 
 /* The refusal as a reply entry. */
 void verdict_reply(const verdict_t *verdict, const wire_request_t *request, wire_reply_t *reply);

@@ -62,15 +62,33 @@ static void s_place(router_t *self, const wire_request_t *request, zmq_msg_t *bo
     }
 }
 
-static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
+/* internal: only what processes send to each other. */
+static void s_place_all(router_t *self, link_t *from, bool internal, peer_t *peer,
+                        wire_message_t *message)
 {
-    router_t *self = arg;
     int64_t now_us = clock_us();
     for (unsigned i = 0; i < message->entries; i++) {
         const wire_request_t *request = &message->requests[i];
-        s_place(self, request, request->has_body ? &message->bodies[i] : NULL, now_us);
+        const op_t *op = op_find(request->op);
+        if (internal && (!op || op->credentials != CRED_INTERNAL))
+            s_refuse(self, request, ERROR_unavailable);
+        else
+            s_place(self, request, request->has_body ? &message->bodies[i] : NULL, now_us);
     }
-    link_taken(self->requests, peer, link_batch(message));
+    link_taken(from, peer, link_batch(message));
+}
+
+static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
+{
+    router_t *self = arg;
+    s_place_all(self, self->requests, false, peer, message);
+}
+
+/* What a handler's reply causes: a worker's entries, for whichever shard owns their targets. */
+static void s_on_worker_requests(void *arg, peer_t *peer, wire_message_t *message)
+{
+    router_t *self = arg;
+    s_place_all(self, self->workers, true, peer, message);
 }
 
 static void s_on_replies(void *arg, peer_t *peer, wire_message_t *message)
@@ -145,14 +163,16 @@ router_t *router_new(const conf_start_t *start)
     self->returns = returns_new();
     self->replies = s_link(self, SET_router_replies, 1u << ROLE_GATEWAY, (link_calls_t){0});
     self->workers = s_link(self, SET_router_workers, 1u << ROLE_WORKER,
-                           (link_calls_t){.replies = s_on_replies,
+                           (link_calls_t){.requests = s_on_worker_requests,
+                                          .replies = s_on_replies,
                                           .interim = s_on_interim,
                                           .up = s_on_worker,
                                           .down = s_on_worker_gone});
     self->requests = s_link(self, SET_router_requests, 1u << ROLE_AUTHD,
                             (link_calls_t){.requests = s_on_requests});
     shards_set_link(self->shards, self->workers);
-    returns_set_link(self->returns, self->replies);
+    link_t *const links[RETURNS_LINKS] = {self->replies, self->requests, self->workers};
+    returns_set_links(self->returns, links);
     return self;
 }
 
