@@ -3,6 +3,7 @@
 #include "authd/control.h"
 #include "authd/directory/directory.h"
 #include "authd/forward.h"
+#include "authd/push.h"
 #include "authd/token_self.h"
 #include "authd/usage.h"
 #include "authd/verdict.h"
@@ -35,7 +36,8 @@ struct authd {
     view_t *view;
     judge_t judge;
     usage_t *usage;
-    control_t *control; /* NULL in a reader */
+    push_t *push; /* NULL in a reader, like control */
+    control_t *control;
 };
 
 static void s_reply(authd_t *self, peer_t *peer, const wire_reply_t *reply, slice_t text)
@@ -129,6 +131,16 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
     link_taken(self->gateways, peer, link_batch(message));
 }
 
+/* Only what we send ourselves is answered here: a request's reply goes to its gateway. */
+static void s_on_replies(void *arg, peer_t *peer, wire_message_t *message)
+{
+    authd_t *self = arg;
+    assert(self->magic == MAGIC);
+    (void)peer;
+    for (unsigned i = 0; self->push && i < message->entries; i++)
+        push_answered(self->push, &message->replies[i]);
+}
+
 static link_t *s_bind(authd_t *self)
 {
     char err[512];
@@ -188,9 +200,10 @@ authd_t *authd_new(const conf_start_t *start)
     self->usage = usage_new();
     self->replies = wire_batch_new();
     self->gateways = s_bind(self);
-    self->forward = forward_new(start->conf, self->name, &self->self);
+    self->forward = forward_new(start->conf, self->name, &self->self, s_on_replies, self);
     if (start->index == 0) {
-        self->control = control_start(start, self->directory, self->usage);
+        self->push = push_new(self->directory, self->forward, &self->self);
+        self->control = control_start(start, self->directory, self->usage, self->push);
     } else {
         monitor_check("directory", CHECK_OK, "open for reading");
         log_warn("usage.none", "err=%s", LOG_Q("a reader does not record how tokens are used"));
@@ -205,6 +218,8 @@ void authd_destroy(authd_t **self_p)
         return;
     usage_hand_over(self->usage);
     control_stop(&self->control);
+    push_destroy(&self->push);
+    verdict_close(&self->judge);
     link_destroy(&self->gateways);
     forward_destroy(&self->forward);
     wire_batch_destroy(&self->replies);
@@ -234,6 +249,8 @@ static void s_tick(authd_t *self, int64_t now_ms)
     forward_tick(self->forward, now_ms);
     monitor_tick();
     s_look_at_routers(self);
+    if (self->push)
+        push_tick(self->push, now_ms);
     if (now_ms - self->used_ms >= USAGE_MS) {
         self->used_ms = now_ms;
         usage_hand_over(self->usage);

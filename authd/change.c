@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What tells a secret: tokens that are imported, and what holds an appkey. */
-static const char *const s_secrets[] = {"token", "tokens", "apps", "urls", "confirm"};
+/* What tells a secret: tokens that are imported, what holds an appkey, a handler's keys. */
+static const char *const s_secrets[] = {"token",   "tokens",  "apps",    "urls",
+                                        "confirm", "rsa_key", "secret", "secrets"};
 
 static bool s_is_secret(const char *key)
 {

@@ -149,7 +149,13 @@ static link_t *s_link(control_t *self, const conf_t *conf)
     return link;
 }
 
-control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage)
+static void s_on_handler(void *arg, const uuid_t7 *target)
+{
+    push_note(arg, target);
+}
+
+control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage,
+                         push_t *push)
 {
     control_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -162,6 +168,7 @@ control_t *control_start(const conf_start_t *start, directory_t *directory, usag
     self->manage =
         manage_new(directory, conf_uint(start->conf, SET_authd_rate),
                    conf_uint(start->conf, SET_authd_burst), conf_text(start->conf, SET_public_url));
+    manage_watch(self->manage, s_on_handler, push);
     first_owner_make(self->manage, conf_text(start->conf, SET_data_directory));
     self->replies = wire_batch_new();
     self->link = s_link(self, start->conf);

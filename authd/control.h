@@ -7,14 +7,16 @@
 #define POSTERN_AUTHD_CONTROL_H
 
 #include "authd/directory/directory.h"
+#include "authd/push.h"
 #include "authd/usage.h"
 #include "common/conf/conf.h"
 
 typedef struct control control_t;
 
-/* Binds authd.control and starts the thread. directory and usage are borrowed until control_stop.
+/* Binds authd.control and starts the thread. What it is given is borrowed until control_stop.
  * Exits when it cannot bind. */
-control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage);
+control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage,
+                         push_t *push);
 /* Writes the usage that was handed over, and ends the thread. */
 void control_stop(control_t **self_p);
 

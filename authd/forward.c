@@ -52,7 +52,8 @@ static void s_open(forward_t *self, const char *endpoint, const link_options_t *
     way->seed = s_seed(endpoint);
 }
 
-forward_t *forward_new(const conf_t *conf, const char *name, const uint64_t *self_instance)
+forward_t *forward_new(const conf_t *conf, const char *name, const uint64_t *self_instance,
+                       forward_replies_fn *replies, void *arg)
 {
     forward_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -68,7 +69,8 @@ forward_t *forward_new(const conf_t *conf, const char *name, const uint64_t *sel
                                   .hello = &hello,
                                   .peer_roles = 1u << ROLE_ROUTER,
                                   .self = self_instance,
-                                  .arg = self,
+                                  .calls = {.replies = replies},
+                                  .arg = arg,
                                   .conf = conf};
         s_open(self, endpoint, &options, limits);
     }

@@ -23,10 +23,13 @@ struct manage {
     view_t *reader;
     uint64_t rate, burst;
     const char *public_url;
+    void (*changed)(void *arg, const uuid_t7 *target);
+    void *changed_arg;
 };
 
 static const task_row_t *const s_nouns[] = {manage_users,  manage_tokens,     manage_check,
-                                            manage_places, manage_extensions, manage_audit};
+                                            manage_places, manage_extensions, manage_handlers,
+                                            manage_audit};
 
 /* A new token passes through JSON values: what they held does not stay in freed memory. */
 static void s_wiping_free(void *memory)
@@ -42,8 +45,20 @@ manage_t *manage_new(directory_t *directory, uint64_t rate, uint64_t burst, cons
     if (!self)
         abort();
     json_set_alloc_funcs(malloc, s_wiping_free);
-    *self = (manage_t){MAGIC, directory, view_new(directory), rate, burst, public_url};
+    *self = (manage_t){.magic = MAGIC,
+                       .directory = directory,
+                       .reader = view_new(directory),
+                       .rate = rate,
+                       .burst = burst,
+                       .public_url = public_url};
     return self;
+}
+
+void manage_watch(manage_t *self, void (*changed)(void *arg, const uuid_t7 *target), void *arg)
+{
+    assert(self->magic == MAGIC);
+    self->changed = changed;
+    self->changed_arg = arg;
 }
 
 void manage_destroy(manage_t **self_p)
@@ -67,19 +82,19 @@ static const task_row_t *s_find(unsigned op)
     return NULL;
 }
 
-static bool s_is_plain(const json_t *value)
+static bool s_is_plain(const json_t *value, bool lines)
 {
     const char *text = json_string_value(value);
     for (size_t i = 0; i < json_string_length(value); i++)
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+        if (((unsigned char)text[i] < 0x20 && !(lines && text[i] == '\n')) || text[i] == 0x7f)
             return false;
     return true;
 }
 
-static bool s_is_text(const json_t *value, uint64_t min, uint64_t max)
+static bool s_is_text(const json_t *value, uint64_t min, uint64_t max, bool lines)
 {
     size_t len = json_string_length(value);
-    return json_is_string(value) && len >= min && len <= max && s_is_plain(value);
+    return json_is_string(value) && len >= min && len <= max && s_is_plain(value, lines);
 }
 
 static error_code_t s_check_list(task_t *task, const field_t *field, const json_t *value)
@@ -93,7 +108,7 @@ static error_code_t s_check_list(task_t *task, const field_t *field, const json_
                          field->min, field->max);
     json_array_foreach(value, i, item)
     {
-        if (!s_is_text(item, 1, TASK_REFERENCE))
+        if (!s_is_text(item, 1, TASK_REFERENCE, false))
             return task_fail(task, ERROR_invalid_param, "%s[%zu]: must be a text of 1 to %d bytes.",
                              field->name, i, TASK_REFERENCE);
     }
@@ -109,7 +124,8 @@ static error_code_t s_check_field(task_t *task, const field_t *field)
                    : ERROR_none;
     switch (field->type) {
     case FIELD_TEXT:
-        if (!s_is_text(value, field->min, field->max))
+    case FIELD_LINES:
+        if (!s_is_text(value, field->min, field->max, field->type == FIELD_LINES))
             return task_fail(task, ERROR_invalid_param,
                              "%s: must be a text of %" PRIu64 " to %" PRIu64
                              " bytes without control characters.",
@@ -200,6 +216,8 @@ static error_code_t s_change(manage_t *self, task_t *task, const task_row_t *row
     free(changes);
     if (view_commit(&task->view) != 0)
         return ERROR_storage_full;
+    for (unsigned i = 0; self->changed && i < task->handled_len; i++)
+        self->changed(self->changed_arg, &task->handled[i]);
     log_info("directory.change", "op=%s object=%s", op->name, LOG_Q(task->object));
     return ERROR_none;
 }

@@ -9,6 +9,7 @@
 #include "authd/directory/directory.h"
 #include "authd/directory/users.h"
 #include "common/base/errors.h"
+#include "common/base/uuid.h"
 
 #include <stdint.h>
 
@@ -18,6 +19,8 @@ typedef struct manage manage_t;
  * base of the endpoint URLs, borrowed. */
 manage_t *manage_new(directory_t *directory, uint64_t rate, uint64_t burst, const char *public_url);
 void manage_destroy(manage_t **self_p);
+/* CHANGED is called with the target of each handler that was changed, after the commit. */
+void manage_watch(manage_t *self, void (*changed)(void *arg, const uuid_t7 *target), void *arg);
 
 enum { MANAGE_MESSAGE = 256, MANAGE_BODY = 1 << 20 };
 

@@ -10,6 +10,8 @@
 
 #include <jansson.h>
 
+enum { TASK_HANDLED = 2 /* most handlers that one operation changes: an extension's */ };
+
 typedef struct {
     view_t *view;
     slice_t target;       /* of the path; empty when it has none */
@@ -21,6 +23,8 @@ typedef struct {
     const uuid_t7 *only; /* a list shows what belongs to this user; NULL: all */
     json_t *result;
     json_t *before;              /* of an edit: the object as it was; the task's */
+    uuid_t7 handled[TASK_HANDLED]; /* targets whose handler was changed */
+    unsigned handled_len;
     char object[MANAGE_MESSAGE]; /* of the audit's row */
     char *message;               /* MANAGE_MESSAGE bytes */
 } task_t;
@@ -29,6 +33,7 @@ typedef error_code_t task_fn(task_t *task);
 
 typedef enum {
     FIELD_TEXT, /* min to max: bytes; no control characters */
+    FIELD_LINES, /* the same, but it may have several lines */
     FIELD_UINT,
     FIELD_BOOL,
     FIELD_LIST, /* of texts, min to max: how many */
@@ -51,7 +56,7 @@ typedef struct {
 
 /* The operations of a noun; a row of op 0 ends each. */
 extern const task_row_t manage_users[], manage_tokens[], manage_check[], manage_places[],
-    manage_extensions[], manage_audit[];
+    manage_extensions[], manage_handlers[], manage_audit[];
 
 #define TASK_PAGE                                                                                  \
     {                                                                                              \

@@ -1,6 +1,7 @@
 #include "authd/verdict.h"
 
 #include "authd/directory/extensions.h"
+#include "authd/directory/handlers.h"
 #include "authd/directory/places.h"
 #include "authd/directory/tokens.h"
 #include "authd/directory/users.h"
@@ -152,12 +153,13 @@ static const struct {
     find_fn *find;
     rule_t rule;
     deed_t deed;
+    bool handled; /* the target's handler is called */
 } s_rules[] = {
     [OP_channel_message] = {s_find_channel, MAY_MEMBER, DOES_POST},
     [OP_channel_id_message] = {s_find_channel_id, MAY_MEMBER, DOES_POST},
-    [OP_bot_incoming] = {s_find_bot, MAY_ANYONE, DOES_POST},
+    [OP_bot_incoming] = {s_find_bot, MAY_ANYONE, DOES_POST, true},
     [OP_bot_message] = {s_find_bot, MAY_PEOPLE, DOES_POST},
-    [OP_extension_incoming] = {s_find_app, MAY_ANYONE, DOES_POST},
+    [OP_extension_incoming] = {s_find_app, MAY_ANYONE, DOES_POST, true},
     [OP_chat_message] = {s_find_chat, MAY_MEMBER, DOES_POST},
     [OP_buddy_message] = {s_find_buddy, MAY_ANYONE, DOES_POST},
     [OP_token_self] = {s_find_self, MAY_ANYONE, DOES_ASK},
@@ -253,6 +255,20 @@ static void s_dedupe(case_t *self)
     principal->dedupe = slice(self->judge->dedupe, WIRE_DEDUPE);
 }
 
+/* What the worker needs to know of the target's handler before it stores the event. */
+static void s_add_handler(case_t *self)
+{
+    handler_t handler;
+    pack_t *record = &self->judge->handler;
+    wire_request_t *request = self->request;
+    if (!s_rules[request->op].handled ||
+        !handlers_get(self->view, &request->principal.target, &handler))
+        return;
+    pack_reset(record);
+    handler_record(self->view, &handler, self->wall_ms, record);
+    request->handler = slice(record->data, record->len);
+}
+
 /* The bytes lie in the received header, which is ours. */
 static void s_blank(slice_t *credential)
 {
@@ -299,6 +315,7 @@ static void s_fill(case_t *self, const verdict_t *verdict)
         principal->facts = slice(self->judge->facts, wire_facts_text(&reply, self->judge->facts));
     }
     s_dedupe(self);
+    s_add_handler(self);
 }
 
 verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, size_t body_len,
@@ -312,6 +329,7 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, si
     this.detail = slice("", 0);
     this.wall_ms = (uint64_t)wall_ms;
     request->principal = (wire_principal_t){0};
+    request->handler = slice("", 0);
     if (s_is_known(request->op))
         verdict.code = s_judge(&this, body_len, now_us, wall_ms, &verdict);
     s_blank(&request->token);
@@ -320,6 +338,11 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, si
     if (verdict.code == ERROR_none)
         s_fill(&this, &verdict);
     return verdict;
+}
+
+void verdict_close(judge_t *self)
+{
+    pack_wipe(&self->handler);
 }
 
 void verdict_reply(const verdict_t *verdict, const wire_request_t *request, wire_reply_t *reply)

@@ -22,6 +22,7 @@ typedef struct {
     char facts[WIRE_FACTS_TEXT];
     char archived[WIRE_TEXT];
     uint8_t dedupe[WIRE_DEDUPE];
+    pack_t handler; /* a handler record, with secrets: verdict_close wipes it */
 } judge_t;
 
 typedef struct {
@@ -38,6 +39,8 @@ typedef struct {
  * call. Times: now_us is monotonic, wall_ms the wall clock's: by that a token ends. */
 verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, size_t body_len,
                         int64_t now_us, int64_t wall_ms);
+
+void verdict_close(judge_t *self);
 
 /* The refusal as a reply entry, without its body: verdict->detail. */
 void verdict_reply(const verdict_t *verdict, const wire_request_t *request, wire_reply_t *reply);

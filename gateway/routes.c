@@ -71,7 +71,7 @@ routes_t *routes_new(void)
     if (!self)
         abort();
     for (size_t i = 0; i < op_table_len; i++) {
-        if (op_table[i].credentials == CRED_ADMIN)
+        if (op_table[i].credentials >= CRED_ADMIN)
             continue;
         assert(self->rows < ROWS);
         s_compile(&self->row[self->rows++], &op_table[i]);

@@ -4,16 +4,17 @@
 
 #include <stdlib.h>
 
-/* One gateway thread that replies are gathered for in this turn of the loop. */
+/* One origin that replies are gathered for in this turn of the loop. */
 typedef struct {
     uint64_t origin;
+    link_t *link;
     wire_batch_t *batch;
 } sheaf_t;
 
 enum { SHEAVES = 64 }; /* more gateway threads than this share by early flushes */
 
 struct returns {
-    link_t *gateways;
+    link_t *links[RETURNS_LINKS];
     sheaf_t sheaves[SHEAVES];
     unsigned used, last;
     wire_batch_t *interim;
@@ -40,28 +41,38 @@ void returns_destroy(returns_t **self_p)
     *self_p = NULL;
 }
 
-void returns_set_link(returns_t *self, link_t *gateways)
+void returns_set_links(returns_t *self, link_t *const links[RETURNS_LINKS])
 {
-    self->gateways = gateways;
+    for (unsigned i = 0; i < RETURNS_LINKS; i++)
+        self->links[i] = links[i];
 }
 
-static void s_send(returns_t *self, sheaf_t *sheaf)
+/* The link on which an origin is, NULL when it is gone. */
+static link_t *s_link(const returns_t *self, uint64_t origin)
+{
+    for (unsigned i = 0; i < RETURNS_LINKS; i++)
+        if (link_peer_of(self->links[i], origin))
+            return self->links[i];
+    return NULL;
+}
+
+static void s_send(sheaf_t *sheaf)
 {
     if (wire_batch_entries(sheaf->batch) == 0)
         return;
-    peer_t *gateway = link_peer_of(self->gateways, sheaf->origin);
-    if (gateway)
-        link_send_replies(self->gateways, gateway, sheaf->batch);
+    peer_t *peer = link_peer_of(sheaf->link, sheaf->origin);
+    if (peer)
+        link_send_replies(sheaf->link, peer, sheaf->batch);
 }
 
 void returns_flush(returns_t *self)
 {
     for (unsigned i = 0; i < self->used; i++)
-        s_send(self, &self->sheaves[i]);
+        s_send(&self->sheaves[i]);
     self->used = 0;
 }
 
-/* The sheaf of an origin, begun if need be; NULL when that gateway thread is gone. */
+/* The sheaf of an origin, begun if need be; NULL when that is gone. */
 static sheaf_t *s_sheaf(returns_t *self, uint64_t origin)
 {
     if (self->last < self->used && self->sheaves[self->last].origin == origin)
@@ -71,7 +82,8 @@ static sheaf_t *s_sheaf(returns_t *self, uint64_t origin)
             self->last = i;
             return &self->sheaves[i];
         }
-    if (!link_peer_of(self->gateways, origin))
+    link_t *link = s_link(self, origin);
+    if (!link)
         return NULL;
     if (self->used == SHEAVES)
         returns_flush(self);
@@ -79,6 +91,7 @@ static sheaf_t *s_sheaf(returns_t *self, uint64_t origin)
     if (!sheaf->batch)
         sheaf->batch = wire_batch_new();
     sheaf->origin = origin;
+    sheaf->link = link;
     self->last = self->used++;
     return sheaf;
 }
@@ -93,17 +106,17 @@ void returns_add(returns_t *self, const wire_reply_t *reply, zmq_msg_t *body)
         return;
     }
     if (!wire_batch_has_room(sheaf->batch, 128 + (body ? zmq_msg_size(body) : 0)))
-        s_send(self, sheaf);
+        s_send(sheaf);
     wire_batch_add_reply(sheaf->batch, reply, body);
 }
 
 void returns_interim(returns_t *self, const wire_reply_t *reply)
 {
-    peer_t *gateway = link_peer_of(self->gateways, reply->origin);
-    if (!gateway) {
+    link_t *link = s_link(self, reply->origin);
+    if (!link) {
         metric_add(METRIC_replies_unroutable_total, 1);
         return;
     }
     wire_batch_add_reply(self->interim, reply, NULL);
-    link_send_interim(self->gateways, gateway, self->interim);
+    link_send_interim(link, link_peer_of(link, reply->origin), self->interim);
 }

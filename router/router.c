@@ -152,7 +152,8 @@ router_t *router_new(const conf_start_t *start)
     self->requests = s_link(self, SET_router_requests, 1u << ROLE_AUTHD,
                             (link_calls_t){.requests = s_on_requests});
     shards_set_link(self->shards, self->workers);
-    returns_set_link(self->returns, self->replies);
+    link_t *const links[RETURNS_LINKS] = {self->replies, self->requests};
+    returns_set_links(self->returns, links);
     return self;
 }
 

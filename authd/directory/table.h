@@ -22,6 +22,7 @@
     X(bots_by_name)                                                                                \
     X(bot_subscribers)                                                                             \
     X(extensions)                                                                                  \
+    X(handlers)                                                                                    \
     X(apps)                                                                                        \
     X(sessions)                                                                                    \
     X(audit)                                                                                       \

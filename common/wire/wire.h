@@ -18,7 +18,7 @@
 #include <zmq.h>
 
 enum {
-    WIRE_VERSION = 1,     /* what we speak */
+    WIRE_VERSION = 2,     /* what we speak */
     WIRE_VERSION_MIN = 1, /* and the oldest that we understand */
     WIRE_ENTRIES = 1024,  /* most entries of a batch */
     WIRE_BYTES = 4 << 20, /* most bytes of a batch, header and bodies */
@@ -29,6 +29,7 @@ enum {
     WIRE_TEXT = 512,          /* longest other text: client address, content type */
     WIRE_DEDUPE = 32,         /* bytes of a dedupe key */
     WIRE_TIME_LEFT = 3600000, /* most time left, ms */
+    WIRE_HANDLER = 16384,     /* longest handler record */
 };
 
 typedef enum {
@@ -72,6 +73,9 @@ typedef struct {
     slice_t client;          /* address */
     slice_t token, appkey;   /* credentials; empty once blanked */
     wire_principal_t principal;
+    /* The handler record of the target (common/wire/handler.h), or empty. Version 2: a batch with
+     * one in it is sent as version 2, any other as version 1. */
+    slice_t handler;
     bool has_body;
 } wire_request_t;
 
@@ -148,7 +152,8 @@ typedef struct wire_message {
     wire_hello_t hello;       /* HELLO */
     wire_goodbye_t goodbye;   /* GOODBYE, with hello's versions */
     size_t bytes;             /* header and bodies */
-    unsigned bodies_len;      /* private from here */
+    unsigned version;         /* private from here */
+    unsigned bodies_len;
     unsigned room;
     zmq_msg_t header;
 } wire_message_t;

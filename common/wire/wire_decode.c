@@ -95,9 +95,10 @@ static void s_read_principal(unpack_t *from, wire_principal_t *principal)
     principal->environment = (wire_environment_t)unpack_uint(from, ENVIRONMENT_MARKETPLACE);
 }
 
-static void s_read_request(unpack_t *from, wire_request_t *request)
+static void s_read_request(unpack_t *from, unsigned version, wire_request_t *request)
 {
-    if (unpack_array(from, 13) != 13)
+    uint32_t fields = unpack_array(from, version >= 2 ? 14 : 13);
+    if (fields < 13)
         from->failed = true;
     s_read_uuid(from, &request->id);
     request->origin = unpack_uint(from, UINT64_MAX);
@@ -117,6 +118,7 @@ static void s_read_request(unpack_t *from, wire_request_t *request)
         request->appkey = unpack_bytes(from, WIRE_TEXT);
     }
     s_read_principal(from, &request->principal);
+    request->handler = fields == 14 ? unpack_bytes(from, WIRE_HANDLER) : slice("", 0);
     request->has_body = unpack_bool(from);
     if (request->attempt == 0 || request->origin == 0)
         from->failed = true;
@@ -195,7 +197,7 @@ static void s_read_entries(unpack_t *from, wire_message_t *self)
     for (uint32_t i = 0; i < entries && !from->failed; i++) {
         s_grow(self);
         if (self->kind == WIRE_REQUESTS)
-            s_read_request(from, &self->requests[i]);
+            s_read_request(from, self->version, &self->requests[i]);
         else
             s_read_reply(from, &self->replies[i]);
         zmq_msg_init(&self->bodies[i]);
@@ -243,6 +245,7 @@ int wire_message_begin(wire_message_t *self, zmq_msg_t *header, unsigned expect,
     if (from.failed || kind < WIRE_REQUESTS || !(expect & 1u << kind))
         return -1;
     self->kind = (wire_kind_t)kind;
+    self->version = (unsigned)version;
     self->sender = unpack_uint(&from, UINT64_MAX);
     self->receiver = unpack_uint(&from, UINT64_MAX);
     self->batch = unpack_uint(&from, UINT64_MAX);

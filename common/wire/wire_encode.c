@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 /* Offsets inside an encoded request: array tag 1, id 2 + 16, origin 9, attempt 5, time left 5. */
+enum { REQUEST_FIELDS = 13, REQUEST_HANDLED };
 enum { AT_ATTEMPT = 1 + 18 + 9, AT_TIME_LEFT = AT_ATTEMPT + 5 };
 
 struct wire_batch {
@@ -12,6 +13,7 @@ struct wire_batch {
     unsigned count;
     size_t body_bytes;
     unsigned bodies;
+    bool newer; /* an entry needs version 2 */
     zmq_msg_t body[WIRE_ENTRIES];
 };
 
@@ -29,6 +31,7 @@ static void s_clear(wire_batch_t *self, unsigned from)
         zmq_msg_close(&self->body[i]);
     pack_reset(&self->entries);
     self->count = self->bodies = 0;
+    self->newer = false;
     self->body_bytes = 0;
 }
 
@@ -63,7 +66,8 @@ size_t wire_request_size(const wire_request_t *request)
 {
     return 256 + request->target.len + request->params.len + request->headers.len +
            request->client.len + request->token.len + request->appkey.len +
-           request->principal.display_name.len + request->principal.facts.len;
+           request->principal.display_name.len + request->principal.facts.len +
+           request->handler.len;
 }
 
 static void s_fix_u64(pack_t *out, uint64_t value)
@@ -98,7 +102,7 @@ static void s_pack_principal(pack_t *out, const wire_principal_t *principal)
 
 void wire_request_encode(pack_t *out, const wire_request_t *request)
 {
-    pack_array(out, 13);
+    pack_array(out, request->handler.len ? REQUEST_HANDLED : REQUEST_FIELDS);
     pack_bin(out, request->id.bytes, UUID_BYTES);
     s_fix_u64(out, request->origin);
     pack_u32(out, request->attempt);
@@ -117,6 +121,8 @@ void wire_request_encode(pack_t *out, const wire_request_t *request)
         pack_nil(out);
     }
     s_pack_principal(out, &request->principal);
+    if (request->handler.len)
+        pack_bin(out, request->handler.data, request->handler.len);
     pack_bool(out, request->has_body);
 }
 
@@ -137,6 +143,7 @@ void wire_batch_add_request(wire_batch_t *self, const wire_request_t *request, z
     wire_request_t entry = *request;
     entry.has_body = body != NULL;
     wire_request_encode(&self->entries, &entry);
+    self->newer |= entry.handler.len > 0;
     s_add_body(self, body);
 }
 
@@ -148,6 +155,7 @@ void wire_batch_add_encoded(wire_batch_t *self, char *encoded, size_t len, uint3
     s_patch_u32(encoded + AT_ATTEMPT, attempt);
     s_patch_u32(encoded + AT_TIME_LEFT, time_left_ms);
     encoded[len - 1] = (char)(body ? 0xc3 : 0xc2);
+    self->newer |= (unsigned char)encoded[0] == (0x90 | REQUEST_HANDLED);
     pack_raw(&self->entries, slice(encoded, len));
     s_add_body(self, body);
 }
@@ -174,11 +182,11 @@ void wire_batch_add_reply(wire_batch_t *self, const wire_reply_t *reply, zmq_msg
 }
 
 /* The header up to its entries. */
-static void s_pack_head(pack_t *out, wire_kind_t kind, uint64_t sender, uint64_t receiver,
-                        uint64_t batch)
+static void s_pack_head(pack_t *out, unsigned version, wire_kind_t kind, uint64_t sender,
+                        uint64_t receiver, uint64_t batch)
 {
     pack_array(out, 6);
-    pack_uint(out, WIRE_VERSION);
+    pack_uint(out, version);
     pack_uint(out, kind);
     s_fix_u64(out, sender);
     s_fix_u64(out, receiver);
@@ -196,7 +204,7 @@ int wire_batch_send(wire_batch_t *self, void *socket, const slice_t *route, wire
 {
     char head[64];
     pack_t out = {.data = head, .cap = sizeof head};
-    s_pack_head(&out, kind, sender, receiver, batch);
+    s_pack_head(&out, self->newer ? WIRE_VERSION : WIRE_VERSION_MIN, kind, sender, receiver, batch);
     pack_array(&out, self->count);
     assert(out.data == head);
 
@@ -257,7 +265,7 @@ int wire_send_hello(void *socket, const slice_t *route, uint64_t sender, uint64_
                     const wire_hello_t *hello)
 {
     pack_t out = {0};
-    s_pack_head(&out, WIRE_HELLO, sender, receiver, 0);
+    s_pack_head(&out, WIRE_VERSION_MIN, WIRE_HELLO, sender, receiver, 0);
     s_pack_hello(&out, hello);
     return s_send_packed(socket, route, &out);
 }
@@ -266,7 +274,7 @@ int wire_send_goodbye(void *socket, const slice_t *route, uint64_t sender, uint6
                       wire_goodbye_t reason)
 {
     pack_t out = {0};
-    s_pack_head(&out, WIRE_GOODBYE, sender, receiver, 0);
+    s_pack_head(&out, WIRE_VERSION_MIN, WIRE_GOODBYE, sender, receiver, 0);
     pack_array(&out, 3);
     pack_uint(&out, reason);
     pack_uint(&out, WIRE_VERSION_MIN);
@@ -279,7 +287,7 @@ int wire_send_number(void *socket, const slice_t *route, wire_kind_t kind, uint6
 {
     assert(kind == WIRE_CREDIT || kind == WIRE_HEARTBEAT);
     pack_t out = {0};
-    s_pack_head(&out, kind, sender, receiver, batch);
+    s_pack_head(&out, WIRE_VERSION_MIN, kind, sender, receiver, batch);
     pack_array(&out, 0);
     return s_send_packed(socket, route, &out);
 }

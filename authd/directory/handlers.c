@@ -1,0 +1,129 @@
+#include "authd/directory/handlers.h"
+
+#include "authd/directory/record.h"
+#include "authd/directory/table.h"
+#include "common/base/secret.h"
+#include "common/log/log.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { SEALED_MOST = HANDLER_KEY + MASTER_KEY_OVERHEAD };
+
+static void s_read_secrets(slice_t packed, handler_t *handler)
+{
+    unpack_t at = unpack_begin(packed);
+    uint32_t items = unpack_array(&at, 3 * HANDLER_SECRETS);
+    handler->secrets = at.failed ? 0 : items / 3;
+    for (unsigned i = 0; i < handler->secrets; i++) {
+        handler_secret_t *secret = &handler->secret[i];
+        secret->sealed = unpack_bytes(&at, SEALED_MOST);
+        secret->made_ms = unpack_uint(&at, UINT64_MAX);
+        secret->expires_ms = unpack_uint(&at, UINT64_MAX);
+    }
+}
+
+static void s_read(slice_t key, slice_t bytes, handler_t *handler)
+{
+    record_t record = record_begin(bytes);
+    *handler = (handler_t){0};
+    memcpy(handler->target.bytes, key.data, UUID_BYTES);
+    handler->version = record_uint(&record, "version", 0);
+    handler->kind = (op_owner_t)record_uint(&record, "kind", OWNER_BOT);
+    handler->name = record_bytes(&record, "name");
+    handler->access = record_bytes(&record, "access");
+    handler->url = record_bytes(&record, "url");
+    handler->wait_ms = record_uint(&record, "wait", 0);
+    handler->concurrency = record_uint(&record, "concurrency", HANDLER_CONCURRENCY);
+    handler->ordered = record_uint(&record, "ordered", 0) == 1;
+    handler->bound_s = record_uint(&record, "bound", HANDLER_BOUND_S);
+    handler->sealed_key = record_bytes(&record, "key");
+    s_read_secrets(record_bytes(&record, "secrets"), handler);
+}
+
+bool handlers_get(view_t *view, const uuid_t7 *target, handler_t *handler)
+{
+    slice_t bytes, key = table_key(target);
+    if (!table_get(view, TABLE_handlers, key, &bytes))
+        return false;
+    s_read(key, bytes, handler);
+    return true;
+}
+
+bool handlers_next(view_t *view, const uuid_t7 *after, handler_t *handler)
+{
+    slice_t key, bytes, past = after ? table_key(after) : slice("", 0);
+    if (!table_next(view, TABLE_handlers, slice("", 0), past, &key, &bytes) ||
+        key.len != UUID_BYTES)
+        return false;
+    s_read(key, bytes, handler);
+    return true;
+}
+
+void handlers_put(view_t *view, const handler_t *handler)
+{
+    pack_t secrets = {0};
+    assert(handler->secrets <= HANDLER_SECRETS);
+    pack_array(&secrets, 3 * handler->secrets);
+    for (unsigned i = 0; i < handler->secrets; i++) {
+        const handler_secret_t *secret = &handler->secret[i];
+        pack_bin(&secrets, secret->sealed.data, secret->sealed.len);
+        pack_uint(&secrets, secret->made_ms);
+        pack_uint(&secrets, secret->expires_ms);
+    }
+    pack_t *record = table_record(view, 11);
+    pack_pair_uint(record, "version", handler->version);
+    pack_pair_uint(record, "kind", handler->kind);
+    pack_pair_str(record, "name", handler->name);
+    pack_pair_str(record, "access", handler->access);
+    pack_pair_str(record, "url", handler->url);
+    pack_pair_uint(record, "wait", handler->wait_ms);
+    pack_pair_uint(record, "concurrency", handler->concurrency);
+    pack_pair_uint(record, "ordered", handler->ordered);
+    pack_pair_uint(record, "bound", handler->bound_s);
+    pack_pair_bin(record, "key", handler->sealed_key.data, handler->sealed_key.len);
+    pack_pair_bin(record, "secrets", secrets.data, secrets.len);
+    pack_free(&secrets);
+    table_put_record(view, TABLE_handlers, table_key(&handler->target), record);
+}
+
+/* Decrypts into PLAIN, which has room for MOST; an empty slice when this master key did not seal
+ * it. */
+static slice_t s_open(view_t *view, slice_t sealed, char *plain, size_t most)
+{
+    if (sealed.len < MASTER_KEY_OVERHEAD || sealed.len - MASTER_KEY_OVERHEAD > most)
+        return slice("", 0);
+    if (master_key_open(table_master_key(view), sealed, plain) == 0)
+        return slice(plain, sealed.len - MASTER_KEY_OVERHEAD);
+    log_error("directory.handler", "err=%s", LOG_Q("not encrypted under this master key"));
+    return slice("", 0);
+}
+
+void handler_record(view_t *view, const handler_t *handler, uint64_t wall_ms, pack_t *out)
+{
+    char key[HANDLER_KEY], secrets[HANDLER_SECRETS][HANDLER_SECRET];
+    wire_handler_t wire = {
+        .version = handler->version,
+        .url = handler->url,
+        .name = handler->name,
+        .wait_ms = handler->wait_ms,
+        .concurrency = handler->concurrency,
+        .ordered = handler->ordered,
+        .bound_s = handler->bound_s,
+        .key = s_open(view, handler->sealed_key, key, sizeof key),
+    };
+    for (unsigned i = 0; i < handler->secrets; i++) {
+        const handler_secret_t *secret = &handler->secret[i];
+        if (secret->expires_ms && secret->expires_ms <= wall_ms)
+            continue;
+        slice_t text = s_open(view, secret->sealed, secrets[i], sizeof secrets[i]);
+        if (text.len == 0)
+            continue;
+        wire.secret[wire.secrets].text = text;
+        wire.secret[wire.secrets++].left_ms = secret->expires_ms ? secret->expires_ms - wall_ms : 0;
+    }
+    wire_handler_encode(out, &wire);
+    secret_wipe(secrets, sizeof secrets);
+    if (wire.key.len)
+        secret_wipe(key, sizeof key);
+}

@@ -1,0 +1,44 @@
+/* Handlers: where and how the events of a bot or of an extension's app are delivered. One a target;
+ * a cleared one stays as a row without a URL, so that its version never falls back. Secrets and key
+ * are kept encrypted under the master key.
+ *
+ * Threading, errors and life of slices: see directory.h. */
+#ifndef POSTERN_DIRECTORY_HANDLERS_H
+#define POSTERN_DIRECTORY_HANDLERS_H
+
+#include "authd/directory/directory.h"
+#include "authd/directory/master_key.h"
+#include "common/base/ops.h"
+#include "common/base/uuid.h"
+#include "common/wire/handler.h"
+
+typedef struct {
+    slice_t sealed;
+    uint64_t made_ms;
+    uint64_t expires_ms; /* 0: without end */
+} handler_secret_t;
+
+typedef struct {
+    uuid_t7 target; /* the bot's id, or the app's target */
+    op_owner_t kind;
+    slice_t name;   /* of the bot or the extension */
+    slice_t access; /* how a URL names the target: the bot's name, the app-id */
+    uint64_t version;
+    slice_t url; /* empty: cleared */
+    uint64_t wait_ms, concurrency, bound_s;
+    bool ordered;
+    slice_t sealed_key; /* empty: none */
+    unsigned secrets;
+    handler_secret_t secret[HANDLER_SECRETS];
+} handler_t;
+
+bool handlers_get(view_t *view, const uuid_t7 *target, handler_t *handler);
+/* The next by target past AFTER (NULL: the first); cleared ones too. */
+bool handlers_next(view_t *view, const uuid_t7 *after, handler_t *handler);
+void handlers_put(view_t *view, const handler_t *handler);
+
+/* Appends the handler record of common/wire/handler.h to OUT, secrets in the clear: the caller
+ * wipes it. wall_ms: now, by which secrets have expired or how long they live. */
+void handler_record(view_t *view, const handler_t *handler, uint64_t wall_ms, pack_t *out);
+
+#endif

@@ -1,0 +1,26 @@
+/* Tells the workers of handlers: each that was changed, and at the start all of them, as entries of
+ * their own to the worker that owns the target. An entry is repeated until the worker has answered;
+ * the record is read from the directory each time, so the last one tells the newest.
+ *
+ * Threading: push_note by any thread; the rest by the main one. */
+#ifndef POSTERN_PUSH_H
+#define POSTERN_PUSH_H
+
+#include "authd/directory/directory.h"
+#include "authd/forward.h"
+
+typedef struct push push_t;
+
+/* What it is given is borrowed. SELF: our instance, the origin of the entries. */
+push_t *push_new(directory_t *directory, forward_t *forward, const uint64_t *self);
+void push_destroy(push_t **self_p);
+
+/* The handler of TARGET was changed, and the change is committed. */
+void push_note(push_t *self, const uuid_t7 *target);
+
+/* Sends what is due; call it a few times a second. */
+void push_tick(push_t *self, int64_t now_ms);
+/* A reply to one of the entries; others are ignored. */
+void push_answered(push_t *self, const wire_reply_t *reply);
+
+#endif
