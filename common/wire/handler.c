@@ -1,0 +1,68 @@
+#include "common/wire/handler.h"
+
+#include <assert.h>
+
+void wire_handler_encode(pack_t *out, const wire_handler_t *handler)
+{
+    assert(handler->secrets <= HANDLER_SECRETS);
+    pack_map(out, 9);
+    pack_pair_uint(out, "version", handler->version);
+    pack_pair_str(out, "url", handler->url);
+    pack_pair_str(out, "name", handler->name);
+    pack_pair_uint(out, "wait", handler->wait_ms);
+    pack_pair_uint(out, "concurrency", handler->concurrency);
+    pack_pair_uint(out, "ordered", handler->ordered);
+    pack_pair_uint(out, "bound", handler->bound_s);
+    pack_pair_str(out, "key", handler->key);
+    pack_str(out, slice_of("secrets"));
+    pack_array(out, 2 * handler->secrets);
+    for (unsigned i = 0; i < handler->secrets; i++) {
+        pack_str(out, handler->secret[i].text);
+        pack_uint(out, handler->secret[i].left_ms);
+    }
+}
+
+static slice_t s_text(slice_t encoded, const char *key, size_t most, bool *failed)
+{
+    unpack_t at = unpack_find(encoded, key);
+    slice_t text = unpack_str(&at, most);
+    *failed |= at.failed;
+    return at.failed ? slice("", 0) : text;
+}
+
+static uint64_t s_number(slice_t encoded, const char *key, uint64_t most, bool *failed)
+{
+    unpack_t at = unpack_find(encoded, key);
+    uint64_t number = unpack_uint(&at, most);
+    *failed |= at.failed;
+    return number;
+}
+
+static void s_secrets(wire_handler_t *handler, slice_t encoded, bool *failed)
+{
+    unpack_t at = unpack_find(encoded, "secrets");
+    uint32_t items = unpack_array(&at, 2 * HANDLER_SECRETS);
+    *failed |= items % 2 != 0;
+    handler->secrets = at.failed ? 0 : items / 2;
+    for (unsigned i = 0; i < handler->secrets; i++) {
+        handler->secret[i].text = unpack_str(&at, HANDLER_SECRET);
+        handler->secret[i].left_ms = unpack_uint(&at, UINT64_MAX);
+    }
+    *failed |= at.failed;
+}
+
+int wire_handler_decode(wire_handler_t *handler, slice_t encoded)
+{
+    bool failed = false;
+    *handler = (wire_handler_t){0};
+    handler->version = s_number(encoded, "version", UINT64_MAX, &failed);
+    handler->url = s_text(encoded, "url", HANDLER_URL, &failed);
+    handler->name = s_text(encoded, "name", HANDLER_NAME, &failed);
+    handler->wait_ms = s_number(encoded, "wait", HANDLER_WAIT_MS, &failed);
+    handler->concurrency = s_number(encoded, "concurrency", HANDLER_CONCURRENCY_MOST, &failed);
+    handler->ordered = s_number(encoded, "ordered", 1, &failed) == 1;
+    handler->bound_s = s_number(encoded, "bound", UINT32_MAX, &failed);
+    handler->key = s_text(encoded, "key", HANDLER_KEY, &failed);
+    s_secrets(handler, encoded, &failed);
+    return failed || handler->version == 0 || handler->concurrency == 0 ? -1 : 0;
+}

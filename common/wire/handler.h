@@ -1,0 +1,50 @@
+/* The handler record: how the deliveries of one bot or app are to be made, as authd tells it to the
+ * worker that owns the target. It travels with each event of that target and in a message of its
+ * own after each change. It holds secrets in the clear: who keeps it encrypts it.
+ *
+ * A record is a msgpack map with string keys; an unknown key is ignored. Times are durations.
+ * Threading: no state, any thread. */
+#ifndef POSTERN_HANDLER_H
+#define POSTERN_HANDLER_H
+
+#include "common/base/slice.h"
+#include "common/wire/pack.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    HANDLER_URL = 2048,
+    HANDLER_NAME = 80,    /* longest name of a bot or an extension */
+    HANDLER_SECRETS = 10, /* most that sign at once */
+    HANDLER_SECRET = 128, /* longest, as "whsec_…" */
+    HANDLER_KEY = 8192,   /* longest RSA key, PEM */
+    HANDLER_WAIT_MS = 8000,
+    HANDLER_CONCURRENCY = 8, /* unless set */
+    HANDLER_CONCURRENCY_MOST = 256,
+    HANDLER_BOUND_S = 3600, /* how long an ordered event is tried, unless set */
+};
+
+typedef struct {
+    uint64_t version; /* rises with each change; 0 is none */
+    slice_t url;      /* empty: the target has no handler any more */
+    slice_t name;     /* the target's, for the handler's eyes */
+    uint64_t wait_ms; /* 0: a caller does not wait for the answer */
+    uint64_t concurrency;
+    bool ordered;     /* one after another, each until it succeeds or its bound is reached */
+    uint64_t bound_s; /* of an ordered event */
+    slice_t key;      /* RSA private key in PEM for X-Cliq-Signature; empty: none */
+    unsigned secrets;
+    struct {
+        slice_t text;     /* "whsec_…" */
+        uint64_t left_ms; /* how long it still signs; 0: without end */
+    } secret[HANDLER_SECRETS];
+} wire_handler_t;
+
+/* Appends the record to OUT. */
+void wire_handler_encode(pack_t *out, const wire_handler_t *handler);
+
+/* Reads one; the slices point into ENCODED. 0, or -1 when it is none or outside the limits. */
+int wire_handler_decode(wire_handler_t *handler, slice_t encoded);
+
+#endif
