@@ -87,9 +87,8 @@ static void s_values(json_out_t *out, slice_t pairs, slice_t name, const char *s
     }
 }
 
-/* An object of the pairs. A name that stands several times becomes an array of its values (lists)
- * or, as RFC 9110 §5.3 has it for headers, one string with commas. */
-static void s_pairs(json_out_t *out, slice_t pairs, bool lists)
+/* One string with commas is what RFC 9110 §5.3 has for headers. */
+void history_pairs(json_out_t *out, slice_t pairs, bool lists)
 {
     slice_t name, value;
     unsigned index = 0, written = 0;
@@ -107,7 +106,7 @@ static void s_pairs(json_out_t *out, slice_t pairs, bool lists)
     json_lit(out, "}");
 }
 
-static void s_user(json_out_t *out, const record_t *record)
+void history_user(json_out_t *out, const record_t *record)
 {
     char user[UUID_TEXT];
     uuid_text(&record->user, user);
@@ -118,7 +117,7 @@ static void s_user(json_out_t *out, const record_t *record)
     json_lit(out, "}");
 }
 
-static const char *s_environment(unsigned environment)
+const char *history_environment(unsigned environment)
 {
     switch (environment) {
     case ENVIRONMENT_SANDBOX:
@@ -136,15 +135,15 @@ static void s_event(json_out_t *out, const record_t *record)
     json_lit(out, ",\"event\":{\"method\":");
     json_string(out, slice_of(method ? method : ""));
     json_lit(out, ",\"headers\":");
-    s_pairs(out, record->headers, false);
+    history_pairs(out, record->headers, false);
     json_lit(out, ",\"parameters\":");
-    s_pairs(out, record->params, true);
+    history_pairs(out, record->params, true);
     json_lit(out, ",\"body\":");
     json_bytes(out, record->body);
     json_lit(out, ",\"environment\":");
-    json_lit(out, s_environment(record->environment));
+    json_lit(out, history_environment(record->environment));
     json_lit(out, ",\"user\":");
-    s_user(out, record);
+    history_user(out, record);
     json_lit(out, ",\"access\":");
     json_string(out, record->access);
     json_lit(out, "}");
@@ -161,7 +160,7 @@ static void s_head(json_out_t *out, const shard_t *shard, uint64_t log, const re
     json_lit(out, ",\"time\":\"");
     json_lit(out, time);
     json_lit(out, "\",\"sender\":");
-    s_user(out, record);
+    history_user(out, record);
 }
 
 static void s_row(json_out_t *out, const shard_t *shard, uint64_t log, const record_t *record)

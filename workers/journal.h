@@ -43,6 +43,7 @@ typedef struct {
     uint64_t retention_ms; /* age at which records are removed, by the running clock */
     uint64_t
         retention_bytes; /* bytes of records past which the oldest are removed; 0: by age only */
+    uint64_t delivery_retention_ms; /* age at which a delivery that has ended is forgotten */
 } journal_options_t;
 
 /* Opens or makes it. A journal of another kind, shard or shard count is refused. NULL with the

@@ -332,14 +332,71 @@ static int s_count_targets(source_t *self, MDB_cursor *cursor, journal_census_t 
     return rc;
 }
 
+static int s_count_items(source_t *self, MDB_cursor *cursor, journal_census_t *census)
+{
+    MDB_val key, value;
+    item_row_t row;
+    int rc;
+    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        hash_t hash;
+        if (key.mv_size != sizeof(item_key_t) || value.mv_size != sizeof row)
+            return MDB_CORRUPTED;
+        memcpy(&row, value.mv_data, sizeof row);
+        census->deliveries++;
+        s_begin(&hash);
+        s_bytes(&hash, slice(key.mv_data, UUID_BYTES));
+        s_bytes(&hash, slice((const char *)row.id, sizeof row.id));
+        s_number(&hash, row.state);
+        s_number(&hash, le16toh(row.made));
+        s_number(&hash, le32toh(row.attempts));
+        s_number(&hash, le64toh(row.time_ms));
+        s_number(&hash, self->state.running_ms - le64toh(row.stored_ms));
+        s_number(&hash, self->state.running_ms - le64toh(row.due_ms));
+        s_end(&hash, census->delivery_sum);
+    }
+    return rc;
+}
+
+/* The bytes of rows, without keys, of which a reshard changes the log sequences. */
+static int s_count_attempts(source_t *self, MDB_cursor *cursor, journal_census_t *census)
+{
+    MDB_val key, value;
+    int rc;
+    (void)self;
+    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        hash_t hash;
+        census->attempts++;
+        s_begin(&hash);
+        s_bytes(&hash, slice(value.mv_data, value.mv_size));
+        s_end(&hash, census->attempt_sum);
+    }
+    return rc;
+}
+
+static int s_count_handlers(source_t *self, MDB_cursor *cursor, journal_census_t *census)
+{
+    MDB_val key, value;
+    int rc;
+    (void)self;
+    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        hash_t hash;
+        census->handlers++;
+        s_begin(&hash);
+        s_bytes(&hash, slice(key.mv_data, key.mv_size));
+        s_bytes(&hash, slice(value.mv_data, value.mv_size));
+        s_end(&hash, census->handler_sum);
+    }
+    return rc;
+}
+
 static const struct {
     table_t table;
     int (*count)(source_t *self, MDB_cursor *cursor, journal_census_t *census);
 } s_counts[] = {
-    {TABLE_LOG, s_count_log},
-    {TABLE_SEEN, s_count_ids},
-    {TABLE_KEYS, s_count_keys},
-    {TABLE_TARGETS, s_count_targets},
+    {TABLE_LOG, s_count_log},           {TABLE_SEEN, s_count_ids},
+    {TABLE_KEYS, s_count_keys},         {TABLE_TARGETS, s_count_targets},
+    {TABLE_ITEMS, s_count_items},       {TABLE_ATTEMPTS, s_count_attempts},
+    {TABLE_HANDLERS, s_count_handlers},
 };
 
 int journal_census(const char *path, journal_census_t *census, char *err, size_t err_size)

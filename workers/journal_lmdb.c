@@ -1,4 +1,4 @@
-#include "workers/journal_lmdb.h"
+#include "workers/journal_outbox_rows.h"
 
 #include "common/base/clock.h"
 #include "common/log/log.h"
@@ -20,8 +20,9 @@ enum {
     WAL_SHARE = 64,      /* of the map that the write-ahead file may take: less than its reserve */
 };
 
-const char *const journal_table_names[TABLES] = {"log",  "by_target", "targets", "seen",
-                                                 "keys", "keys_due",  "meta"};
+const char *const journal_table_names[TABLES] = {
+    "log",    "by_target", "targets",  "seen", "keys", "keys_due", "meta",
+    "outbox", "items",     "attempts", "dead", "done", "handlers", "health"};
 
 /* An identity that is another one is refused with the reason. */
 static int s_check_identity(const journal_options_t *options, const identity_row_t *row, char *err,
@@ -92,11 +93,12 @@ static int s_open_tables(journal_t *self, char *err, size_t err_size)
     return rc ? -1 : 0;
 }
 
-/* Schema 3 has a generation in the state, which reads as 0 where there is none. */
+/* Schema 3 has a generation in the state, which reads as 0 where there is none; 4 has the tables of
+ * deliveries, which are made empty. */
 static int s_migrate(MDB_txn *txn, unsigned from, void *arg)
 {
     (void)txn, (void)arg;
-    return from == 2 ? 0 : -1;
+    return from == 2 || from == 3 ? 0 : -1;
 }
 
 static int s_say(char *err, size_t err_size, const char *path, const char *what)
@@ -174,6 +176,9 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
     self->magic = MAGIC;
     self->options = *options;
     pthread_mutex_init(&self->lock, NULL);
+    pthread_mutex_init(&self->notes.lock, NULL);
+    self->notes.waiting_end = &self->notes.waiting;
+    self->notes.applied_end = &self->notes.applied;
     store_options_t store = {
         .path = options->path,
         .kind = "journal",
@@ -191,6 +196,7 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
         return NULL;
     }
     self->base_ms = self->state.running_ms;
+    atomic_store(&self->committed_log, self->state.next_log);
     self->opened_ms = self->committed_ms = now_ms;
     self->options.path = self->options.kind = NULL;
     log_info("journal.open", "path=%s records=%llu keys=%llu", LOG_Q(options->path),
@@ -210,6 +216,8 @@ void journal_close(journal_t **self_p)
         mdb_txn_abort(self->reader);
     wal_close(&self->wal);
     store_close(&self->store);
+    notes_drop(self);
+    pthread_mutex_destroy(&self->notes.lock);
     pthread_mutex_destroy(&self->lock);
     free(self->targets.slots);
     free(self->targets.used);
@@ -256,6 +264,8 @@ static void s_put_back(journal_t *self, int64_t now_ms)
         rc = replay_apply(&self->pass, self->wal, &count);
     if (rc != 0)
         store_fail(self->store, "replay", rc);
+    notes_give_back(self);
+    self->notes.next_ms = now_ms + ROOM_FULL_MS;
     self->begun_ms = now_ms;
 }
 
@@ -267,6 +277,8 @@ static store_commit_t s_commit(journal_t *self, int64_t now_ms)
     if (went != STORE_OK)
         return went;
     atomic_store(&self->unsaved, false);
+    notes_committed(self);
+    atomic_store(&self->committed_log, self->state.next_log);
     self->committed_ms = now_ms;
     self->room_next_ms = 0; /* the write-ahead file stays within what was free at the last look */
     s_next_generation(self);
@@ -306,6 +318,8 @@ static int s_judge(journal_t *self, journal_entry_t **entries, size_t count, int
     pass->stored = 0;
     if (rc == 0 && may_store)
         rc = seen_prune(pass, steps);
+    if (rc == 0 && may_store)
+        rc = outbox_prune(pass, STEPS_LEAST);
     for (size_t i = 0; i < count && rc == 0; i++)
         rc = seen_judge(pass, entries[i]);
     if (rc == 0 && pass->stored > 0)
@@ -336,6 +350,31 @@ static bool s_append(journal_t *self, journal_entry_t **entries, size_t count, i
     return went == STORE_OK;
 }
 
+/* Puts the notes that wait into the pass. Without room for them they wait on. */
+static void s_take_notes(journal_t *self, int64_t now_ms)
+{
+    pass_t *pass = &self->pass;
+    int rc = 0;
+    if (now_ms < self->notes.next_ms || !notes_wait(self))
+        return;
+    if (pass->txn)
+        pass_extend(pass, 0, now_ms);
+    else
+        rc = pass_begin(pass, self, 0, now_ms);
+    if (rc == 0)
+        rc = notes_take(pass);
+    if (!atomic_load(&self->unsaved))
+        self->begun_ms = now_ms;
+    atomic_store(&self->unsaved, true);
+    if (rc == 0)
+        return;
+    if (store_failure(rc) != STORE_FULL)
+        store_fail(self->store, "note", rc);
+    pass_abort(pass);
+    s_note_full(self, now_ms);
+    s_put_back(self, now_ms);
+}
+
 size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms)
 {
     if (count == 0)
@@ -355,6 +394,7 @@ size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, 
         metric_add(METRIC_commits_total, 1);
         metric_observe_us(METRIC_commit_seconds, clock_us() - began_us);
     }
+    s_take_notes(self, now_ms);
     pthread_mutex_unlock(&self->lock);
     return stored;
 }
@@ -399,6 +439,8 @@ static bool s_tend(journal_t *self, int64_t now_ms)
     if (rc == 0)
         rc = seen_prune(pass, STEPS_IDLE);
     if (rc == 0)
+        rc = outbox_prune(pass, STEPS_IDLE);
+    if (rc == 0)
         rc = retention_step(pass, STEPS_IDLE);
     if (rc != 0 && store_failure(rc) == STORE_UNKNOWN)
         store_fail(self->store, "tend", rc);
@@ -426,6 +468,7 @@ bool journal_tend(journal_t *self, int64_t now_ms)
         s_checkpoint(self, now_ms);
     if (!self->pass.txn)
         more = s_tend(self, now_ms);
+    s_take_notes(self, now_ms);
     pthread_mutex_unlock(&self->lock);
     return more;
 }
@@ -433,6 +476,7 @@ bool journal_tend(journal_t *self, int64_t now_ms)
 void journal_finish(journal_t *self)
 {
     pthread_mutex_lock(&self->lock);
+    s_take_notes(self, self->committed_ms);
     /* Without room it stays in the write-ahead file, for the next who opens. */
     if (self->pass.txn && s_commit(self, self->committed_ms) != STORE_OK)
         log_warn("journal.unsaved", "err=%s",

@@ -1,6 +1,6 @@
 /* The LMDB engine's insides, shared by journal_lmdb.c, journal_pass.c, journal_read.c,
- * journal_replay.c, journal_seen.c, journal_retention.c and, for resharding, journal_source.h;
- * nobody else includes it.
+ * journal_replay.c, journal_seen.c, journal_retention.c, journal_outbox_rows.h and, for resharding,
+ * journal_source.h; nobody else includes it.
  *
  * An append is durable when it stands in the write-ahead file (wal.h). The transaction that it
  * changed, the pass, stays open and is committed a little later, by a checkpoint; when the process
@@ -16,6 +16,7 @@
  *   seen       message id → answer_row_t; deleted by walking the log, which has the ids in order
  *   keys       dedupe key → key_row_t
  *   keys_due   running time at which it expires, log sequence → dedupe key
+ *   outbox, items, attempts, dead, done, handlers, health: journal_outbox_rows.h
  *   meta       "identity" → identity_row_t, "state" → state_row_t
  */
 #ifndef POSTERN_JOURNAL_LMDB_H
@@ -38,11 +39,18 @@ typedef enum {
     TABLE_KEYS,
     TABLE_KEYS_DUE,
     TABLE_META,
+    TABLE_OUTBOX,
+    TABLE_ITEMS,
+    TABLE_ATTEMPTS,
+    TABLE_DEAD,
+    TABLE_DONE,
+    TABLE_HANDLERS,
+    TABLE_HEALTH,
     TABLES
 } table_t;
 extern const char *const journal_table_names[TABLES];
 
-enum { JOURNAL_SCHEMA = 3 };
+enum { JOURNAL_SCHEMA = 4 };
 
 /* Rows as they lie in the file; numbers little-endian. */
 typedef struct __attribute__((packed)) {
@@ -109,6 +117,17 @@ typedef struct {
     size_t used_len;
 } target_set_t;
 
+/* Notes about deliveries (journal_outbox.h). */
+typedef struct note note_t;
+typedef struct {
+    pthread_mutex_t lock; /* of what waits */
+    note_t *waiting, **waiting_end;
+    note_t *applied, **applied_end; /* the writer's: those that the open pass has */
+    uint64_t given;                 /* the main thread's: number of the last */
+    atomic_uint_fast64_t committed;
+    int64_t next_ms; /* the writer's: when to try again, after there was no room for them */
+} notes_t;
+
 /* One transaction in the making. */
 typedef struct {
     journal_t *journal;
@@ -137,6 +156,8 @@ struct journal {
     int64_t room_next_ms; /* when to look for room again */
     int64_t committed_ms;
     MDB_txn *reader; /* the reading thread's, reset between reads */
+    notes_t notes;
+    atomic_uint_fast64_t committed_log; /* what the next record got, at the last commit */
 
     pthread_mutex_t lock; /* of all that follows: the writer's, and a reader's of what is open */
     wal_t *wal;

@@ -1,4 +1,4 @@
-#include "workers/journal_lmdb.h"
+#include "workers/journal_outbox_rows.h"
 
 #include "common/base/clock.h"
 #include "common/monitor/monitor.h"
@@ -224,6 +224,9 @@ int pass_store(pass_t *self, record_t *record)
         return rc;
     record_write(record, value.mv_data);
     if (record->sequence % JOURNAL_STRIDE == 0 && (rc = s_put_place(self, record, log)) != 0)
+        return rc;
+    if (record->flags & RECORD_DELIVER &&
+        (rc = outbox_store(self, record, self->state.next_log)) != 0)
         return rc;
     range->last = record->sequence;
     range->last_log = self->state.next_log;

@@ -263,6 +263,9 @@ static int s_move_record(reshard_t *self, from_t *from)
         return MDB_CORRUPTED;
     to->pass.state.running_ms = (uint64_t)record.running_ms + from->shift;
     rc = pass_store(&to->pass, &record);
+    if (rc == 0 && record.flags & RECORD_DELIVER)
+        rc = outbox_move(&to->pass, from->source.txn, from->source.table, &record.target, from->log,
+                         to->pass.state.next_log - 1, from->shift);
     return rc ? rc : s_count(to, record_size(&record));
 }
 
@@ -347,7 +350,25 @@ static int s_move_target(reshard_t *self, from_t *from, MDB_val *key, range_row_
     return s_count(to, sizeof row);
 }
 
-/* Walks a table of an old journal whose rows have a fixed size. */
+/* What is kept of a target's handler goes with it. */
+static int s_move_kept(reshard_t *self, const from_t *from, table_t table, MDB_val *key,
+                       MDB_val *value)
+{
+    uuid_t7 target;
+    unsigned shard;
+    memcpy(target.bytes, key->mv_data, UUID_BYTES);
+    to_t *to = s_place(self, &target, &shard);
+    MDB_val made = {value->mv_size, NULL};
+    int rc = mdb_put(to->pass.txn, to->journal->table[table], key, &made, MDB_RESERVE);
+    if (rc != 0)
+        return rc;
+    memcpy(made.mv_data, value->mv_data, value->mv_size);
+    if (table == TABLE_HEALTH)
+        health_shift(made.mv_data, made.mv_size, from->shift);
+    return s_count(to, value->mv_size);
+}
+
+/* Walks a table of an old journal, row by row. */
 static int s_move_table(reshard_t *self, from_t *from, table_t table)
 {
     MDB_cursor *cursor;
@@ -365,6 +386,9 @@ static int s_move_table(reshard_t *self, from_t *from, table_t table)
                    key.mv_size == UUID_BYTES) {
             memcpy(&range_row, value.mv_data, sizeof range_row);
             rc = s_move_target(self, from, &key, range_row);
+        } else if ((table == TABLE_HANDLERS || table == TABLE_HEALTH) &&
+                   key.mv_size == UUID_BYTES) {
+            rc = s_move_kept(self, from, table, &key, &value);
         } else {
             rc = MDB_CORRUPTED;
         }
@@ -384,6 +408,10 @@ static int s_move(reshard_t *self)
         int rc = s_move_table(self, from, TABLE_KEYS);
         if (rc == 0)
             rc = s_move_table(self, from, TABLE_TARGETS);
+        if (rc == 0)
+            rc = s_move_table(self, from, TABLE_HANDLERS);
+        if (rc == 0)
+            rc = s_move_table(self, from, TABLE_HEALTH);
         if (rc != 0)
             return source_say(&from->source, rc, self->err, self->err_size);
     }

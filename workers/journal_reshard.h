@@ -3,7 +3,8 @@
  *
  * What stays: each target's sequences and the range of them, also where retention has emptied it;
  * times, ids and the public numbers of messages; the ids and dedupe keys that were seen, with the
- * time they have left. What changes: the log's own order, which becomes that of age over all old
+ * time they have left; deliveries, with their state, attempts and due times, and what is kept of
+ * handlers. What changes: the log's own order, which becomes that of age over all old
  * journals, and the journals' UUIDs. A key whose message retention has removed goes into every new
  * journal: nothing tells any more which target it belongs to.
  *
@@ -20,8 +21,9 @@ enum { RESHARD_MOST = 256 };
 /* Sums of hashes, so that they do not depend on the order: what all old journals hold together is
  * what all new ones must hold together. */
 typedef struct {
-    uint64_t records, ids, keys, targets;
+    uint64_t records, ids, keys, targets, deliveries, attempts, handlers;
     uint64_t record_sum[2], id_sum[2], key_sum[2], target_sum[2];
+    uint64_t delivery_sum[2], attempt_sum[2], handler_sum[2];
 } journal_census_t;
 
 typedef struct {

@@ -1,4 +1,4 @@
-#include "workers/journal_lmdb.h"
+#include "workers/journal_outbox_rows.h"
 
 #include <string.h>
 
@@ -20,9 +20,13 @@ static int s_remove(pass_t *pass, uint64_t log, const record_t *record)
     range_row_t *range;
     uint64_t size = record_size(record) + JOURNAL_RECORD_COST;
     uint64_t sequence = record->sequence;
-    int rc = pass_target(pass, &record->target, &range);
+    uuid_t7 target = record->target;
+    bool delivers = record->flags & RECORD_DELIVER;
+    int rc = pass_target(pass, &target, &range);
     if (rc == 0 && sequence % JOURNAL_STRIDE == 0)
         rc = mdb_del(pass->txn, pass->journal->table[TABLE_BY_TARGET], &key, NULL);
+    if ((rc == 0 || rc == MDB_NOTFOUND) && delivers)
+        rc = outbox_forget(pass, &target, log);
     if (rc == 0 || rc == MDB_NOTFOUND)
         rc = mdb_cursor_del(pass->log, 0);
     if (rc != 0)
@@ -50,6 +54,12 @@ int retention_step(pass_t *pass, size_t steps)
             return MDB_CORRUPTED;
         memcpy(&number, key.mv_data, sizeof number);
         if (!s_is_due(pass, be64toh(number), &record))
+            break;
+        bool pending = false;
+        if (record.flags & RECORD_DELIVER &&
+            (rc = outbox_is_pending(pass, &record, be64toh(number), &pending)) != 0)
+            break;
+        if (pending) /* it ends, or is dead, within days */
             break;
         rc = s_remove(pass, be64toh(number), &record);
     }

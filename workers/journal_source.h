@@ -3,7 +3,7 @@
 #ifndef POSTERN_JOURNAL_SOURCE_H
 #define POSTERN_JOURNAL_SOURCE_H
 
-#include "workers/journal_lmdb.h"
+#include "workers/journal_outbox_rows.h"
 #include "workers/journal_reshard.h"
 
 typedef struct {

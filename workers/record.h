@@ -19,6 +19,7 @@
 enum {
     RECORD_MESSAGE = 1, /* the body is a message object (JSON) */
     RECORD_EVENT = 2,   /* an incoming webhook: the body is whatever came */
+    RECORD_DELIVER = 4, /* the target's handler is to be called for it (journal_outbox.h) */
 };
 
 typedef struct {

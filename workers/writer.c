@@ -20,9 +20,10 @@ struct writer {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     int fd;
-    bool busy;  /* main thread's: a drain is out */
-    bool stop;  /* under the lock from here */
-    bool given; /* entries wait for the thread */
+    bool busy;   /* main thread's: a drain is out */
+    bool stop;   /* under the lock from here */
+    bool given;  /* entries wait for the thread */
+    bool nudged; /* notes do */
     journal_entry_t **entries;
     size_t count;
     int64_t inspected_ms; /* the thread's */
@@ -56,8 +57,9 @@ static bool s_wait(writer_t *self, bool at_once)
     until.tv_sec += ns / S_NS;
     until.tv_nsec = ns % S_NS;
     int rc = 0;
-    while (!self->given && !self->stop && !at_once && rc != ETIMEDOUT)
+    while (!self->given && !self->nudged && !self->stop && !at_once && rc != ETIMEDOUT)
         rc = pthread_cond_timedwait(&self->wake, &self->lock, &until);
+    self->nudged = false;
     return self->given;
 }
 
@@ -144,6 +146,14 @@ bool writer_is_idle(const writer_t *self)
 int writer_fd(const writer_t *self)
 {
     return self->fd;
+}
+
+void writer_nudge(writer_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    self->nudged = true;
+    pthread_cond_signal(&self->wake);
+    pthread_mutex_unlock(&self->lock);
 }
 
 bool writer_finished(writer_t *self)

@@ -17,6 +17,8 @@ void writer_destroy(writer_t **self_p);
 /* Hands the entries over; they belong to the writer until writer_finished. Only when it is idle. */
 void writer_start(writer_t *self, journal_entry_t **entries, size_t count);
 bool writer_is_idle(const writer_t *self);
+/* Wakes the thread for what journal_note has left. */
+void writer_nudge(writer_t *self);
 
 /* Readable when a drain is finished. */
 int writer_fd(const writer_t *self);

@@ -1,0 +1,418 @@
+/* Deliveries in a journal: what is pending when, what a note changes, and what outlives what. */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include "scratch.h"
+#include "workers/journal_outbox.h"
+#include "workers/journal_reshard.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { START = 1000000, DAY = 86400000 };
+
+static char s_path[SCRATCH], s_dir[SCRATCH + 32], s_err[512];
+static int64_t s_now;
+
+static journal_t *s_open_at(const char *path, unsigned shard, unsigned shards)
+{
+    journal_options_t options = {
+        .path = path,
+        .kind = "bot",
+        .shard = shard,
+        .shards = shards,
+        .map_bytes = 64 << 20,
+        .keys = 1000,
+        .retention_ms = 30ull * DAY,
+        .delivery_retention_ms = 7ull * DAY,
+    };
+    journal_t *journal = journal_open(&options, s_now, s_err, sizeof s_err);
+    if (!journal)
+        fail_msg("%s", s_err);
+    return journal;
+}
+
+static journal_t *s_open(void)
+{
+    return s_open_at(s_dir, 0, 1);
+}
+
+static uuid_t7 s_uuid(unsigned number)
+{
+    uuid_t7 id = {{0}};
+    memcpy(id.bytes + 8, &number, sizeof number);
+    return id;
+}
+
+static void s_store(journal_t *journal, unsigned target, unsigned id, unsigned flags)
+{
+    journal_entry_t entry = {.record = {.op = 3,
+                                        .flags = RECORD_EVENT | flags,
+                                        .time_ms = 1700000000000 + id,
+                                        .id = s_uuid(id),
+                                        .target = s_uuid(target),
+                                        .body = slice_of("{}")}};
+    journal_entry_t *entries[] = {&entry};
+    assert_int_equal(journal_append(journal, entries, 1, s_now), 1);
+}
+
+/* All that was stored and noted is committed. */
+static void s_commit(journal_t *journal)
+{
+    journal_tend(journal, s_now);
+    s_now += JOURNAL_CHECKPOINT_MS;
+    journal_tend(journal, s_now);
+    assert_true(journal_is_saved(journal));
+    assert_false(journal_has_notes(journal));
+}
+
+static outbox_due_t s_due[64];
+static unsigned s_due_len;
+
+static bool s_each_due(void *arg, const outbox_due_t *due)
+{
+    (void)arg;
+    s_due[s_due_len++] = *due;
+    return s_due_len < 64;
+}
+
+static unsigned s_list(journal_t *journal)
+{
+    outbox_place_t from = {0};
+    s_due_len = 0;
+    journal_due(journal, &from, s_each_due, NULL);
+    return s_due_len;
+}
+
+static outbox_item_t s_items[64];
+static unsigned s_items_len;
+
+static bool s_each_item(void *arg, const outbox_item_t *item)
+{
+    (void)arg;
+    s_items[s_items_len++] = *item;
+    return s_items_len < 64;
+}
+
+static unsigned s_list_items(journal_t *journal, unsigned target, bool dead)
+{
+    uuid_t7 id = s_uuid(target);
+    s_items_len = 0;
+    journal_items(journal, &id, UINT64_MAX, dead, s_each_item, NULL);
+    return s_items_len;
+}
+
+static journal_note_t s_failed(journal_t *journal, unsigned target, uint64_t log, uint64_t in_ms)
+{
+    uint64_t now_ms = journal_running_ms(journal, s_now);
+    return (journal_note_t){
+        .kind = NOTE_OUTCOME,
+        .target = s_uuid(target),
+        .log = log,
+        .state = OUTBOX_PENDING,
+        .now_ms = now_ms,
+        .due_ms = now_ms + in_ms,
+        .attempted = true,
+        .attempt = {.time_ms = 1, .duration_us = 250, .status = 503, .answer = slice_of("no")}};
+}
+
+static journal_note_t s_ended(journal_t *journal, unsigned target, uint64_t log,
+                              outbox_state_t state)
+{
+    journal_note_t note = s_failed(journal, target, log, 0);
+    note.state = state;
+    return note;
+}
+
+static void test_what_is_stored_is_pending_once(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    s_store(journal, 1, 10, RECORD_DELIVER);
+    s_store(journal, 1, 11, 0);
+    s_store(journal, 2, 12, RECORD_DELIVER);
+    s_commit(journal);
+    assert_int_equal(s_list(journal), 2);
+    assert_int_equal(s_due[0].place.log, 1);
+    assert_int_equal(s_due[1].place.log, 3);
+    assert_int_equal(s_due[0].made, 0);
+    assert_int_equal(journal_outbox_counts(journal).pending, 2);
+    assert_int_equal(s_list_items(journal, 1, false), 1);
+    assert_int_equal(s_items[0].state, OUTBOX_PENDING);
+    uuid_t7 id = s_uuid(10);
+    assert_true(uuid_eq(&s_items[0].id, &id));
+    journal_close(&journal);
+}
+
+static void test_a_killed_process_forgets_no_item(void **state)
+{
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        journal_t *journal = s_open();
+        s_store(journal, 1, 10, RECORD_DELIVER);
+        _exit(journal_is_saved(journal)); /* only the write-ahead file has it */
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    assert_int_equal(WEXITSTATUS(status), 0);
+    journal_t *journal = s_open();
+    assert_int_equal(s_list(journal), 1);
+    assert_int_equal(s_due[0].place.log, 1);
+    journal_close(&journal);
+}
+
+static unsigned s_attempts;
+static outbox_attempt_t s_last;
+static char s_answer[OUTBOX_ANSWER + 1];
+
+static void s_each_attempt(void *arg, unsigned number, const outbox_attempt_t *attempt)
+{
+    (void)arg, (void)number;
+    s_attempts++;
+    s_last = *attempt;
+    snprintf(s_answer, sizeof s_answer, "%.*s", (int)attempt->answer.len, attempt->answer.data);
+}
+
+static void test_notes_move_an_item_on(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    s_store(journal, 1, 10, RECORD_DELIVER);
+    s_store(journal, 1, 11, RECORD_DELIVER);
+    s_commit(journal);
+    journal_note_t note = s_failed(journal, 1, 1, 5000);
+    uint64_t number = journal_note(journal, &note);
+    assert_true(journal_has_notes(journal));
+    assert_int_equal(journal_noted(journal), 0);
+    s_commit(journal);
+    assert_int_equal(journal_noted(journal), number);
+    assert_int_equal(s_list(journal), 2);
+    assert_int_equal(s_due[0].place.log, 2); /* it is due before the other now */
+    assert_int_equal(s_due[1].made, 1);
+    assert_int_equal(s_due[1].due_ms, note.due_ms);
+    note = s_failed(journal, 1, 2, 60000);
+    note.keeps_place = true;
+    journal_note(journal, &note);
+    s_commit(journal);
+    s_list(journal);
+    assert_int_equal(s_due[0].place.log, 2);
+    note = s_ended(journal, 1, 1, OUTBOX_DELIVERED);
+    journal_note(journal, &note);
+    note = s_ended(journal, 1, 2, OUTBOX_DEAD);
+    journal_note(journal, &note);
+    s_commit(journal);
+    assert_int_equal(s_list(journal), 0);
+    assert_int_equal(s_list_items(journal, 1, false), 2);
+    assert_int_equal(s_items[0].log, 2); /* the newest first */
+    assert_int_equal(s_items[1].state, OUTBOX_DELIVERED);
+    assert_int_equal(s_list_items(journal, 1, true), 1);
+    assert_int_equal(s_items[0].log, 2);
+    assert_int_equal(s_items[0].attempts, 2);
+    s_attempts = 0;
+    journal_attempts(journal, 2, s_each_attempt, NULL);
+    assert_int_equal(s_attempts, 2);
+    assert_int_equal(s_last.status, 503);
+    assert_string_equal(s_answer, "no");
+    assert_int_equal(journal_outbox_counts(journal).dead, 1);
+    journal_close(&journal);
+}
+
+static void test_a_dead_one_is_revived(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    s_store(journal, 1, 10, RECORD_DELIVER);
+    journal_note_t note = s_ended(journal, 1, 1, OUTBOX_DEAD);
+    journal_note(journal, &note);
+    s_commit(journal);
+    assert_int_equal(s_list(journal), 0);
+    note.kind = NOTE_REVIVE;
+    note.now_ms = journal_running_ms(journal, s_now);
+    journal_note(journal, &note);
+    note.log = 99; /* none of ours */
+    journal_note(journal, &note);
+    s_commit(journal);
+    assert_int_equal(s_list(journal), 1);
+    assert_int_equal(s_due[0].made, 0);
+    assert_int_equal(s_list_items(journal, 1, true), 0);
+    assert_int_equal(s_list_items(journal, 1, false), 1);
+    assert_int_equal(s_items[0].attempts, 1);
+    journal_close(&journal);
+}
+
+static void test_only_so_many_attempts_are_kept(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    s_store(journal, 1, 10, RECORD_DELIVER);
+    for (unsigned i = 0; i < OUTBOX_ATTEMPTS + 8; i++) {
+        journal_note_t note = s_failed(journal, 1, 1, 1);
+        journal_note(journal, &note);
+    }
+    s_commit(journal);
+    s_attempts = 0;
+    journal_attempts(journal, 1, s_each_attempt, NULL);
+    assert_int_equal(s_attempts, OUTBOX_ATTEMPTS);
+    journal_close(&journal);
+}
+
+static void test_retention(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    s_store(journal, 1, 10, RECORD_DELIVER);
+    s_store(journal, 1, 11, RECORD_DELIVER);
+    journal_note_t note = s_ended(journal, 1, 2, OUTBOX_DEAD);
+    journal_note(journal, &note);
+    s_commit(journal);
+    s_now += 8ll * DAY;
+    journal_tend(journal, s_now);
+    assert_int_equal(s_list_items(journal, 1, false), 1); /* the pending one */
+    assert_int_equal(s_items[0].log, 1);
+    assert_int_equal(journal_outbox_counts(journal).dead, 0);
+    s_attempts = 0;
+    journal_attempts(journal, 2, s_each_attempt, NULL);
+    assert_int_equal(s_attempts, 0);
+    s_now += 30ll * DAY;
+    while (journal_tend(journal, s_now))
+        ;
+    journal_state_t is;
+    journal_inspect(journal, &is);
+    assert_int_equal(is.records, 2); /* the pending one holds the log */
+    note = s_ended(journal, 1, 1, OUTBOX_DELIVERED);
+    journal_note(journal, &note);
+    s_commit(journal);
+    while (journal_tend(journal, s_now))
+        ;
+    journal_inspect(journal, &is);
+    assert_int_equal(is.records, 0);
+    assert_int_equal(s_list_items(journal, 1, false), 0);
+    journal_close(&journal);
+}
+
+static char s_kept[256];
+
+static void s_each_kept(void *arg, const uuid_t7 *target, slice_t bytes)
+{
+    (void)arg;
+    size_t len = strlen(s_kept);
+    snprintf(s_kept + len, sizeof s_kept - len, "%u=%.*s ", target->bytes[8], (int)bytes.len,
+             bytes.data);
+}
+
+static void test_what_is_kept_of_handlers(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    journal_note_t note = {.kind = NOTE_HANDLER, .target = s_uuid(1), .bytes = slice_of("one")};
+    journal_note(journal, &note);
+    note.target = s_uuid(2);
+    journal_note(journal, &note);
+    note.bytes = slice_of("two");
+    journal_note(journal, &note);
+    journal_close(&journal); /* takes them along */
+    journal = s_open();
+    s_kept[0] = '\0';
+    journal_handlers(journal, s_each_kept, NULL);
+    assert_string_equal(s_kept, "1=one 2=two ");
+    note.bytes = slice_of("");
+    journal_note(journal, &note);
+    s_commit(journal);
+    s_kept[0] = '\0';
+    journal_handlers(journal, s_each_kept, NULL);
+    assert_string_equal(s_kept, "1=one ");
+    s_kept[0] = '\0';
+    journal_health(journal, s_each_kept, NULL);
+    assert_string_equal(s_kept, "");
+    journal_close(&journal);
+}
+
+static unsigned s_place(const uuid_t7 *target, unsigned shards)
+{
+    return target->bytes[8] % shards;
+}
+
+static void test_a_reshard_carries_all(void **state)
+{
+    (void)state;
+    char to[SCRATCH + 32], path[SCRATCH + 48];
+    journal_t *journal = s_open();
+    for (unsigned i = 0; i < 12; i++)
+        s_store(journal, i % 4, 10 + i, RECORD_DELIVER);
+    journal_note_t note = s_ended(journal, 0, 1, OUTBOX_DEAD);
+    journal_note(journal, &note);
+    note = s_ended(journal, 1, 2, OUTBOX_DELIVERED);
+    journal_note(journal, &note);
+    note = s_failed(journal, 2, 3, 5000);
+    journal_note(journal, &note);
+    note = (journal_note_t){.kind = NOTE_HANDLER, .target = s_uuid(3), .bytes = slice_of("key")};
+    journal_note(journal, &note);
+    journal_close(&journal);
+    snprintf(to, sizeof to, "%s/to", s_path);
+    mkdir(to, 0700);
+    journal_reshard_t options = {.kind = "bot",
+                                 .from = s_path,
+                                 .to = to,
+                                 .old_shards = 1,
+                                 .new_shards = 2,
+                                 .place = s_place};
+    journal_census_t census;
+    if (journal_reshard(&options, &census, s_err, sizeof s_err) != 0)
+        fail_msg("%s", s_err);
+    assert_int_equal(census.deliveries, 12);
+    assert_int_equal(census.attempts, 3);
+    assert_int_equal(census.handlers, 1);
+    snprintf(path, sizeof path, "%s/bot-0", to);
+    journal = s_open_at(path, 0, 2);
+    assert_int_equal(journal_outbox_counts(journal).pending, 5);
+    assert_int_equal(journal_outbox_counts(journal).dead, 1);
+    s_list_items(journal, 2, false);
+    s_attempts = 0;
+    journal_attempts(journal, s_items[2].log, s_each_attempt, NULL);
+    assert_int_equal(s_attempts, 1);
+    journal_close(&journal);
+    snprintf(path, sizeof path, "%s/bot-1", to);
+    journal = s_open_at(path, 1, 2);
+    assert_int_equal(journal_outbox_counts(journal).pending, 5);
+    s_kept[0] = '\0';
+    journal_handlers(journal, s_each_kept, NULL);
+    assert_string_equal(s_kept, "3=key ");
+    journal_close(&journal);
+}
+
+static int s_setup(void **state)
+{
+    (void)state;
+    s_now = START;
+    scratch_make(s_path);
+    snprintf(s_dir, sizeof s_dir, "%s/bot-0", s_path);
+    return 0;
+}
+
+static int s_teardown(void **state)
+{
+    (void)state;
+    scratch_remove(s_path);
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, s_setup, s_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_what_is_stored_is_pending_once), TEST(test_a_killed_process_forgets_no_item),
+        TEST(test_notes_move_an_item_on),          TEST(test_a_dead_one_is_revived),
+        TEST(test_only_so_many_attempts_are_kept), TEST(test_retention),
+        TEST(test_what_is_kept_of_handlers),       TEST(test_a_reshard_carries_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

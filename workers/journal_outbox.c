@@ -1,0 +1,255 @@
+#include "workers/journal_outbox_rows.h"
+
+#include <assert.h>
+
+static int s_put(pass_t *pass, table_t table, MDB_val key, MDB_val value)
+{
+    return mdb_put(pass->txn, pass->journal->table[table], &key, &value, 0);
+}
+
+/* What is not there is as good as removed. */
+static int s_remove(pass_t *pass, table_t table, MDB_val key)
+{
+    int rc = mdb_del(pass->txn, pass->journal->table[table], &key, NULL);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int s_get_item(MDB_txn *txn, MDB_dbi items, const uuid_t7 *target, uint64_t log,
+                      item_row_t *row)
+{
+    item_key_t name = item_key(target, log);
+    MDB_val key = outbox_val(&name, sizeof name), value;
+    int rc = mdb_get(txn, items, &key, &value);
+    if (rc == 0 && value.mv_size != sizeof *row)
+        return MDB_CORRUPTED;
+    if (rc == 0)
+        memcpy(row, value.mv_data, sizeof *row);
+    return rc;
+}
+
+static int s_get(pass_t *pass, const uuid_t7 *target, uint64_t log, item_row_t *row)
+{
+    return s_get_item(pass->txn, pass->journal->table[TABLE_ITEMS], target, log, row);
+}
+
+/* Writes an item and the row of the table that its state needs. */
+static int s_put_item(pass_t *pass, const uuid_t7 *target, uint64_t log, const item_row_t *row)
+{
+    item_key_t name = item_key(target, log);
+    MDB_val item = outbox_val(&name, sizeof name);
+    int rc = s_put(pass, TABLE_ITEMS, item, outbox_val(row, sizeof *row));
+    if (rc != 0)
+        return rc;
+    if (row->state == OUTBOX_PENDING) {
+        outbox_key_t place = outbox_key(target, le64toh(row->order), log);
+        due_row_t due = {row->due_ms, row->stored_ms, row->first_ms, row->made};
+        return s_put(pass, TABLE_OUTBOX, outbox_val(&place, sizeof place),
+                     outbox_val(&due, sizeof due));
+    }
+    if (row->state == OUTBOX_DEAD)
+        rc = s_put(pass, TABLE_DEAD, item, outbox_val("", 0));
+    due_key_t done = {journal_key(le64toh(row->done_ms)), journal_key(log)};
+    return rc ? rc
+              : s_put(pass, TABLE_DONE, outbox_val(&done, sizeof done),
+                      outbox_val(target->bytes, UUID_BYTES));
+}
+
+/* Takes an item's row out of the table that its state needed. */
+static int s_leave(pass_t *pass, const uuid_t7 *target, uint64_t log, const item_row_t *row)
+{
+    if (row->state == OUTBOX_PENDING) {
+        outbox_key_t place = outbox_key(target, le64toh(row->order), log);
+        return s_remove(pass, TABLE_OUTBOX, outbox_val(&place, sizeof place));
+    }
+    item_key_t name = item_key(target, log);
+    due_key_t done = {journal_key(le64toh(row->done_ms)), journal_key(log)};
+    int rc = s_remove(pass, TABLE_DONE, outbox_val(&done, sizeof done));
+    return rc || row->state != OUTBOX_DEAD
+               ? rc
+               : s_remove(pass, TABLE_DEAD, outbox_val(&name, sizeof name));
+}
+
+int outbox_store(pass_t *pass, const record_t *record, uint64_t log)
+{
+    uint64_t now_ms = htole64((uint64_t)record->running_ms);
+    item_row_t row = {.state = OUTBOX_PENDING,
+                      .order = now_ms,
+                      .due_ms = now_ms,
+                      .stored_ms = now_ms,
+                      .time_ms = htole64((uint64_t)record->time_ms)};
+    memcpy(row.id, record->id.bytes, UUID_BYTES);
+    return s_put_item(pass, &record->target, log, &row);
+}
+
+int outbox_is_pending(pass_t *pass, const record_t *record, uint64_t log, bool *pending)
+{
+    item_row_t row;
+    int rc = s_get(pass, &record->target, log, &row);
+    *pending = rc == 0 && row.state == OUTBOX_PENDING;
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int s_remove_attempt(pass_t *pass, uint64_t log, uint64_t number)
+{
+    attempt_key_t name = {htobe64(log), htobe64(number)};
+    return s_remove(pass, TABLE_ATTEMPTS, outbox_val(&name, sizeof name));
+}
+
+int outbox_forget(pass_t *pass, const uuid_t7 *target, uint64_t log)
+{
+    item_row_t row;
+    item_key_t name = item_key(target, log);
+    int rc = s_get(pass, target, log, &row);
+    if (rc != 0)
+        return rc == MDB_NOTFOUND ? 0 : rc;
+    uint64_t last = le32toh(row.attempts);
+    uint64_t first = last > OUTBOX_ATTEMPTS ? last - OUTBOX_ATTEMPTS + 1 : 1;
+    for (uint64_t number = first; rc == 0 && number <= last; number++)
+        rc = s_remove_attempt(pass, log, number);
+    if (rc == 0)
+        rc = s_leave(pass, target, log, &row);
+    return rc ? rc : s_remove(pass, TABLE_ITEMS, outbox_val(&name, sizeof name));
+}
+
+int outbox_prune(pass_t *pass, size_t steps)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int rc = mdb_cursor_open(pass->txn, pass->journal->table[TABLE_DONE], &cursor);
+    if (rc != 0)
+        return rc;
+    for (; rc == 0 && steps > 0; steps--) {
+        due_key_t done;
+        uuid_t7 target;
+        rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+        if (rc == 0 && (key.mv_size != sizeof done || value.mv_size != UUID_BYTES))
+            rc = MDB_CORRUPTED;
+        if (rc != 0)
+            break;
+        memcpy(&done, key.mv_data, sizeof done);
+        memcpy(target.bytes, value.mv_data, UUID_BYTES);
+        if (pass->state.running_ms - be64toh(done.running_ms) <
+            pass->journal->options.delivery_retention_ms)
+            break;
+        rc = outbox_forget(pass, &target, be64toh(done.log));
+        pass->removed++;
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int s_put_attempt(pass_t *pass, uint64_t log, uint64_t number,
+                         const outbox_attempt_t *attempt)
+{
+    attempt_key_t name = {htobe64(log), htobe64(number)};
+    attempt_row_t row = {htole64((uint64_t)attempt->time_ms), htole64(attempt->duration_us),
+                         htole16((uint16_t)attempt->status), (uint8_t)attempt->outcome};
+    MDB_val key = outbox_val(&name, sizeof name), value = {sizeof row + attempt->answer.len, NULL};
+    int rc = mdb_put(pass->txn, pass->journal->table[TABLE_ATTEMPTS], &key, &value, MDB_RESERVE);
+    if (rc != 0)
+        return rc;
+    memcpy(value.mv_data, &row, sizeof row);
+    if (attempt->answer.len > 0)
+        memcpy((char *)value.mv_data + sizeof row, attempt->answer.data, attempt->answer.len);
+    return number > OUTBOX_ATTEMPTS ? s_remove_attempt(pass, log, number - OUTBOX_ATTEMPTS) : 0;
+}
+
+static int s_outcome(pass_t *pass, const journal_note_t *note, item_row_t *row)
+{
+    int rc = 0;
+    if (note->attempted) {
+        uint32_t number = le32toh(row->attempts) + 1;
+        unsigned made = le16toh(row->made);
+        if (made == 0)
+            row->first_ms = htole64(note->now_ms);
+        row->made = htole16((uint16_t)(made < UINT16_MAX ? made + 1 : made));
+        row->attempts = htole32(number);
+        rc = s_put_attempt(pass, note->log, number, &note->attempt);
+    }
+    row->state = (uint8_t)note->state;
+    if (note->state == OUTBOX_PENDING) {
+        row->due_ms = htole64(note->due_ms);
+        row->order = note->keeps_place ? row->order : row->due_ms;
+    } else {
+        row->done_ms = htole64(note->now_ms);
+    }
+    return rc;
+}
+
+static void s_revive(const journal_note_t *note, item_row_t *row)
+{
+    row->state = OUTBOX_PENDING;
+    row->made = 0;
+    row->first_ms = 0;
+    row->order = row->due_ms = htole64(note->now_ms);
+}
+
+static int s_keep(pass_t *pass, table_t table, const journal_note_t *note)
+{
+    MDB_val key = outbox_val(note->target.bytes, UUID_BYTES);
+    return note->bytes.len == 0
+               ? s_remove(pass, table, key)
+               : s_put(pass, table, key, outbox_val(note->bytes.data, note->bytes.len));
+}
+
+int outbox_apply(pass_t *pass, const journal_note_t *note)
+{
+    item_row_t row;
+    if (note->kind == NOTE_HANDLER || note->kind == NOTE_HEALTH)
+        return s_keep(pass, note->kind == NOTE_HANDLER ? TABLE_HANDLERS : TABLE_HEALTH, note);
+    int rc = s_get(pass, &note->target, note->log, &row);
+    if (rc != 0)
+        return rc == MDB_NOTFOUND ? 0 : rc;
+    rc = s_leave(pass, &note->target, note->log, &row);
+    if (rc == 0 && note->kind == NOTE_OUTCOME)
+        rc = s_outcome(pass, note, &row);
+    else if (rc == 0)
+        s_revive(note, &row);
+    return rc ? rc : s_put_item(pass, &note->target, note->log, &row);
+}
+
+static int s_move_attempts(pass_t *pass, MDB_txn *from, MDB_dbi attempts, uint64_t from_log,
+                           uint64_t log)
+{
+    MDB_cursor *cursor;
+    attempt_key_t name = {htobe64(from_log), 0};
+    MDB_val key = outbox_val(&name, sizeof name), value;
+    int rc = mdb_cursor_open(from, attempts, &cursor);
+    if (rc != 0)
+        return rc;
+    rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    while (rc == 0 && key.mv_size == sizeof name) {
+        memcpy(&name, key.mv_data, sizeof name);
+        if (be64toh(name.log) != from_log)
+            break;
+        name.log = htobe64(log);
+        rc = s_put(pass, TABLE_ATTEMPTS, outbox_val(&name, sizeof name), value);
+        if (rc == 0)
+            rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static uint64_t s_shifted(uint64_t time_ms, uint64_t shift)
+{
+    return time_ms ? htole64(le64toh(time_ms) + shift) : 0;
+}
+
+int outbox_move(pass_t *pass, MDB_txn *from, const MDB_dbi *tables, const uuid_t7 *target,
+                uint64_t from_log, uint64_t log, uint64_t shift)
+{
+    item_row_t row;
+    int rc = s_get_item(from, tables[TABLE_ITEMS], target, from_log, &row);
+    if (rc != 0) /* its own retention has removed it before: so it stays */
+        return rc == MDB_NOTFOUND ? outbox_forget(pass, target, log) : rc;
+    rc = outbox_forget(pass, target, log); /* what storing the record has made */
+    row.order = s_shifted(row.order, shift);
+    row.due_ms = s_shifted(row.due_ms, shift);
+    row.stored_ms = s_shifted(row.stored_ms, shift);
+    row.first_ms = s_shifted(row.first_ms, shift);
+    row.done_ms = s_shifted(row.done_ms, shift);
+    if (rc == 0)
+        rc = s_put_item(pass, target, log, &row);
+    return rc ? rc : s_move_attempts(pass, from, tables[TABLE_ATTEMPTS], from_log, log);
+}

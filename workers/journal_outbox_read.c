@@ -1,0 +1,237 @@
+#include "workers/journal_outbox_rows.h"
+
+#include <assert.h>
+
+/* What is committed, at this moment; the same transaction is used again and again. */
+static MDB_txn *s_begin(journal_t *self)
+{
+    int rc = self->reader ? mdb_txn_renew(self->reader)
+                          : mdb_txn_begin(self->env, NULL, MDB_RDONLY, &self->reader);
+    if (rc != 0)
+        store_fail(self->store, "read of the outbox", rc);
+    return self->reader;
+}
+
+static void s_end(journal_t *self, int rc)
+{
+    mdb_txn_reset(self->reader);
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        store_fail(self->store, "read of the outbox", rc);
+}
+
+static MDB_cursor *s_cursor(journal_t *self, table_t table)
+{
+    MDB_cursor *cursor;
+    int rc = mdb_cursor_open(s_begin(self), self->table[table], &cursor);
+    if (rc != 0)
+        store_fail(self->store, "read of the outbox", rc);
+    return cursor;
+}
+
+static void s_close(journal_t *self, MDB_cursor *cursor, int rc)
+{
+    mdb_cursor_close(cursor);
+    s_end(self, rc);
+}
+
+uint64_t journal_committed(const journal_t *self)
+{
+    return atomic_load(&self->committed_log);
+}
+
+uint64_t journal_running_ms(const journal_t *self, int64_t now_ms)
+{
+    return self->base_ms + (now_ms > self->opened_ms ? (uint64_t)(now_ms - self->opened_ms) : 0);
+}
+
+static int s_read_due(const MDB_val *key, const MDB_val *value, outbox_due_t *due)
+{
+    outbox_key_t name;
+    due_row_t row;
+    if (key->mv_size != sizeof name || value->mv_size != sizeof row)
+        return MDB_CORRUPTED;
+    memcpy(&name, key->mv_data, sizeof name);
+    memcpy(&row, value->mv_data, sizeof row);
+    *due = (outbox_due_t){
+        .place = {.order = be64toh(name.order), .log = be64toh(name.log)},
+        .due_ms = le64toh(row.due_ms),
+        .stored_ms = le64toh(row.stored_ms),
+        .first_ms = le64toh(row.first_ms),
+        .made = le16toh(row.made),
+    };
+    memcpy(due->place.target.bytes, name.target, UUID_BYTES);
+    return 0;
+}
+
+void journal_due(journal_t *self, const outbox_place_t *from, outbox_due_fn each, void *arg)
+{
+    MDB_cursor *cursor = s_cursor(self, TABLE_OUTBOX);
+    outbox_key_t name = outbox_key(&from->target, from->order, from->log);
+    MDB_val key = outbox_val(&name, sizeof name), value;
+    bool more = true;
+    int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    while (rc == 0 && more) {
+        outbox_due_t due;
+        rc = s_read_due(&key, &value, &due);
+        if (rc != 0)
+            break;
+        more = each(arg, &due);
+        rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    s_close(self, cursor, rc);
+}
+
+static outbox_item_t s_item(const uuid_t7 *target, uint64_t log, const item_row_t *row)
+{
+    outbox_item_t item = {
+        .target = *target,
+        .log = log,
+        .state = (outbox_state_t)row->state,
+        .made = le16toh(row->made),
+        .attempts = le32toh(row->attempts),
+        .time_ms = (int64_t)le64toh(row->time_ms),
+        .due_ms = le64toh(row->due_ms),
+    };
+    memcpy(item.id.bytes, row->id, UUID_BYTES);
+    return item;
+}
+
+static int s_get(journal_t *self, const uuid_t7 *target, uint64_t log, outbox_item_t *item)
+{
+    item_key_t name = item_key(target, log);
+    item_row_t row;
+    MDB_val key = outbox_val(&name, sizeof name), value;
+    int rc = mdb_get(self->reader, self->table[TABLE_ITEMS], &key, &value);
+    if (rc != 0 || value.mv_size != sizeof row)
+        return rc ? rc : MDB_CORRUPTED;
+    memcpy(&row, value.mv_data, sizeof row);
+    *item = s_item(target, log, &row);
+    return 0;
+}
+
+bool journal_item(journal_t *self, const uuid_t7 *target, uint64_t log, outbox_item_t *item)
+{
+    s_begin(self);
+    int rc = s_get(self, target, log, item);
+    s_end(self, rc);
+    return rc == 0;
+}
+
+/* The last of a table with keys of item_key_t that is not after NAME. */
+static int s_last(MDB_cursor *cursor, const item_key_t *name, MDB_val *key, MDB_val *value)
+{
+    *key = outbox_val(name, sizeof *name);
+    int rc = mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
+    if (rc == MDB_NOTFOUND)
+        return mdb_cursor_get(cursor, key, value, MDB_LAST);
+    if (rc == 0 && memcmp(key->mv_data, name, sizeof *name) != 0)
+        return mdb_cursor_get(cursor, key, value, MDB_PREV);
+    return rc;
+}
+
+void journal_items(journal_t *self, const uuid_t7 *target, uint64_t until, bool dead_only,
+                   outbox_item_fn each, void *arg)
+{
+    MDB_cursor *cursor = s_cursor(self, dead_only ? TABLE_DEAD : TABLE_ITEMS);
+    item_key_t name = item_key(target, until);
+    MDB_val key, value;
+    bool more = true;
+    int rc = s_last(cursor, &name, &key, &value);
+    while (rc == 0 && more) {
+        outbox_item_t item;
+        if (key.mv_size != sizeof name) {
+            rc = MDB_CORRUPTED;
+            break;
+        }
+        memcpy(&name, key.mv_data, sizeof name);
+        if (memcmp(name.target, target->bytes, UUID_BYTES) != 0)
+            break;
+        rc = s_get(self, target, be64toh(name.log), &item);
+        if (rc != 0)
+            break;
+        more = each(arg, &item);
+        rc = mdb_cursor_get(cursor, &key, &value, MDB_PREV);
+    }
+    s_close(self, cursor, rc);
+}
+
+void journal_attempts(journal_t *self, uint64_t log, outbox_attempt_fn each, void *arg)
+{
+    MDB_cursor *cursor = s_cursor(self, TABLE_ATTEMPTS);
+    attempt_key_t name = {htobe64(log), 0};
+    MDB_val key = outbox_val(&name, sizeof name), value;
+    int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    while (rc == 0) {
+        attempt_row_t row;
+        if (key.mv_size != sizeof name || value.mv_size < sizeof row) {
+            rc = MDB_CORRUPTED;
+            break;
+        }
+        memcpy(&name, key.mv_data, sizeof name);
+        memcpy(&row, value.mv_data, sizeof row);
+        if (be64toh(name.log) != log)
+            break;
+        outbox_attempt_t attempt = {
+            .time_ms = (int64_t)le64toh(row.time_ms),
+            .duration_us = le64toh(row.duration_us),
+            .status = le16toh(row.status),
+            .outcome = row.outcome,
+            .answer = slice((const char *)value.mv_data + sizeof row, value.mv_size - sizeof row),
+        };
+        each(arg, (unsigned)be64toh(name.number), &attempt);
+        rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    s_close(self, cursor, rc);
+}
+
+bool journal_record(journal_t *self, uint64_t log, outbox_record_fn each, void *arg)
+{
+    uint64_t number = journal_key(log);
+    record_t record;
+    MDB_val key = outbox_val(&number, sizeof number), value;
+    int rc = mdb_get(s_begin(self), self->table[TABLE_LOG], &key, &value);
+    if (rc == 0 && record_read(&record, slice(value.mv_data, value.mv_size)) != 0)
+        rc = MDB_CORRUPTED;
+    if (rc == 0)
+        each(arg, &record);
+    s_end(self, rc);
+    return rc == 0;
+}
+
+static void s_kept(journal_t *self, table_t table, outbox_kept_fn each, void *arg)
+{
+    MDB_cursor *cursor = s_cursor(self, table);
+    MDB_val key, value;
+    int rc;
+    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        uuid_t7 target;
+        if (key.mv_size != UUID_BYTES) {
+            rc = MDB_CORRUPTED;
+            break;
+        }
+        memcpy(target.bytes, key.mv_data, UUID_BYTES);
+        each(arg, &target, slice(value.mv_data, value.mv_size));
+    }
+    s_close(self, cursor, rc);
+}
+
+void journal_handlers(journal_t *self, outbox_kept_fn each, void *arg)
+{
+    s_kept(self, TABLE_HANDLERS, each, arg);
+}
+
+void journal_health(journal_t *self, outbox_kept_fn each, void *arg)
+{
+    s_kept(self, TABLE_HEALTH, each, arg);
+}
+
+outbox_counts_t journal_outbox_counts(journal_t *self)
+{
+    MDB_stat pending, dead;
+    MDB_txn *txn = s_begin(self);
+    int rc = mdb_stat(txn, self->table[TABLE_OUTBOX], &pending);
+    if (rc == 0)
+        rc = mdb_stat(txn, self->table[TABLE_DEAD], &dead);
+    s_end(self, rc);
+    return (outbox_counts_t){pending.ms_entries, dead.ms_entries};
+}
