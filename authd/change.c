@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* What tells a secret: tokens that are imported, what holds an appkey, a handler's keys. */
-static const char *const s_secrets[] = {"token",   "tokens",  "apps",    "urls",
+static const char *const s_secrets[] = {"token",   "tokens",  "apps",   "urls",
                                         "confirm", "rsa_key", "secret", "secrets"};
 
 static bool s_is_secret(const char *key)

@@ -148,6 +148,18 @@ static error_code_t s_edit_archived(task_t *task, extension_t *extension)
     return ERROR_none;
 }
 
+static void s_rename_handlers(task_t *task, const extension_t *extension)
+{
+    static const wire_environment_t environments[] = {ENVIRONMENT_SANDBOX, ENVIRONMENT_MARKETPLACE};
+    char app_id[APP_ID_TEXT];
+    app_t app;
+    for (unsigned i = 0; i < 2; i++) {
+        extension_app_id(extension, environments[i], app_id);
+        if (apps_get(task->view, slice_of(app_id), &app))
+            task_rename_handler(task, &app.target, extension->name, slice_of(app_id));
+    }
+}
+
 static error_code_t s_edit(task_t *task)
 {
     extension_t extension;
@@ -175,6 +187,7 @@ static error_code_t s_edit(task_t *task)
     if (extensions_edit(task->view, &extension) != 0)
         return task_fail(task, ERROR_conflict,
                          "name: another extension has this name; one that is archived keeps it.");
+    s_rename_handlers(task, &extension);
     task_object(task, &extension.id, extension.name);
     task->result = s_json(task, &extension, true);
     return ERROR_none;

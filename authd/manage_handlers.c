@@ -3,28 +3,43 @@
 #include "authd/directory/handlers.h"
 #include "authd/directory/places.h"
 #include "authd/directory/table.h"
+#include "authd/rsa_key.h"
 #include "authd/task.h"
+#include "common/base/http_url.h"
 #include "common/base/secret.h"
+#include "common/base/whsec.h"
 
 #include <assert.h>
-#include <sodium.h>
 #include <string.h>
 
 enum {
-    SECRET_RANDOM = 32, /* Standard Webhooks: 24 to 64 */
     OVERLAP_S = 24 * 3600,
     OVERLAP_MOST_S = 7 * 24 * 3600,
-    SEALED = HANDLER_SECRET + MASTER_KEY_OVERHEAD,
+    SEALED = WHSEC_TEXT + MASTER_KEY_OVERHEAD,
 };
 
 /* What an operation works on: the handler's row, and room for what is put into it anew. */
 typedef struct {
     handler_t handler;
     char access[APP_ID_TEXT];
-    char secret[HANDLER_SECRET]; /* "whsec_…", when one was made */
+    char secret[WHSEC_TEXT]; /* "whsec_…", when one was made */
     uint8_t sealed_secret[SEALED];
     uint8_t sealed_key[HANDLER_KEY + MASTER_KEY_OVERHEAD];
 } work_t;
+
+void task_rename_handler(task_t *task, const uuid_t7 *target, slice_t name, slice_t access)
+{
+    handler_t handler;
+    if (!handlers_get(task->view, target, &handler) || handler.url.len == 0 ||
+        slice_eq(handler.name, name))
+        return;
+    assert(task->handled_len < TASK_HANDLED);
+    task->handled[task->handled_len++] = *target;
+    handler.name = name;
+    handler.access = access;
+    handler_raise(&handler, task->now_ms);
+    handlers_put(task->view, &handler);
+}
 
 static error_code_t s_find_bot(task_t *task, work_t *work)
 {
@@ -45,17 +60,16 @@ static error_code_t s_find_extension(task_t *task, work_t *work)
     app_t app;
     extension_t extension;
     slice_t which = task_text(task, "environment");
-    wire_environment_t environment = ENVIRONMENT_SANDBOX;
-    if (slice_is(which, "marketplace"))
-        environment = ENVIRONMENT_MARKETPLACE;
-    else if (which.len > 0 && !slice_is(which, "sandbox"))
+    bool sandbox = slice_is(which, "sandbox");
+    if (!sandbox && !slice_is(which, "marketplace"))
         return task_fail(task, ERROR_invalid_param, "environment: must be sandbox or marketplace.");
     if (!extensions_find(task->view, task->target, &extension))
         return task_fail(task, ERROR_unknown_app,
                          "There is no extension with this name, app-id or id.");
     if (extension.archived_ms)
         return task_fail(task, ERROR_archived, "The extension is archived.");
-    extension_app_id(&extension, environment, work->access);
+    extension_app_id(&extension, sandbox ? ENVIRONMENT_SANDBOX : ENVIRONMENT_MARKETPLACE,
+                     work->access);
     if (!apps_get(task->view, slice_of(work->access), &app))
         return task_fail(task, ERROR_unknown_app, NULL);
     if (!handlers_get(task->view, &app.target, &work->handler))
@@ -103,48 +117,28 @@ static void s_drop_expired(handler_t *handler, uint64_t now_ms)
 
 static void s_add_secret(task_t *task, work_t *work)
 {
-    uint8_t random[SECRET_RANDOM];
+    whsec_t secret;
     handler_t *handler = &work->handler;
     assert(handler->secrets < HANDLER_SECRETS);
-    randombytes_buf(random, sizeof random);
-    char *at = stpcpy(work->secret, "whsec_");
-    sodium_bin2base64(at, sizeof work->secret - 6, random, sizeof random,
-                      sodium_base64_VARIANT_ORIGINAL);
-    secret_wipe(random, sizeof random);
-    slice_t text = slice_of(work->secret);
+    whsec_make(&secret);
+    slice_t text = slice(work->secret, whsec_text(&secret, work->secret));
+    whsec_wipe(&secret);
     master_key_seal(table_master_key(task->view), text, work->sealed_secret);
     handler->secret[handler->secrets++] = (handler_secret_t){
         slice(work->sealed_secret, text.len + MASTER_KEY_OVERHEAD), task->now_ms, 0};
 }
 
-/* The worker's parser is the strict one, at each call; this tells of what can never be called. */
-static bool s_is_url(slice_t url)
-{
-    static const char *const schemes[] = {"https://", "http://"};
-    for (size_t i = 0; i < url.len; i++)
-        if ((unsigned char)url.data[i] <= 0x20 || (unsigned char)url.data[i] >= 0x7f)
-            return false;
-    for (unsigned i = 0; i < 2; i++) {
-        size_t len = strlen(schemes[i]);
-        if (url.len > len && memcmp(url.data, schemes[i], len) == 0)
-            return url.data[len] != '/' && !memchr(url.data, '#', url.len) &&
-                   !memchr(url.data, '@', url.len);
-    }
-    return false;
-}
-
 static error_code_t s_take_key(task_t *task, work_t *work)
 {
+    char err[128];
     slice_t pem = task_text(task, "rsa_key");
     if (!json_object_get(task->args, "rsa_key"))
         return ERROR_none;
     work->handler.sealed_key = slice("", 0);
     if (pem.len == 0)
         return ERROR_none;
-    static const char head[] = "-----BEGIN ";
-    if (pem.len < sizeof head || memcmp(pem.data, head, sizeof head - 1) != 0)
-        return task_fail(task, ERROR_invalid_param,
-                         "rsa_key: must be an RSA private key in PEM, or empty for none.");
+    if (!rsa_key_check(pem, err, sizeof err))
+        return task_fail(task, ERROR_invalid_param, "rsa_key: %s; or empty for none.", err);
     master_key_seal(table_master_key(task->view), pem, work->sealed_key);
     work->handler.sealed_key = slice(work->sealed_key, pem.len + MASTER_KEY_OVERHEAD);
     return ERROR_none;
@@ -152,7 +146,7 @@ static error_code_t s_take_key(task_t *task, work_t *work)
 
 static void s_save(task_t *task, work_t *work)
 {
-    work->handler.version++;
+    handler_raise(&work->handler, task->now_ms);
     task->handled[task->handled_len++] = work->handler.target;
     task->result = s_json(work);
     secret_wipe(work->secret, sizeof work->secret);
@@ -162,16 +156,18 @@ static void s_save(task_t *task, work_t *work)
 static error_code_t s_set(task_t *task, op_owner_t kind)
 {
     work_t work = {0};
+    http_url_t parsed;
+    char err[MANAGE_MESSAGE - 8];
     error_code_t code = s_find(task, kind, &work);
     if (code != ERROR_none)
         return code;
     handler_t *handler = &work.handler;
     bool fresh = handler->url.len == 0;
+    if (!fresh)
+        task->before = s_json(&work);
     handler->url = task_text(task, "url");
-    if (!s_is_url(handler->url))
-        return task_fail(task, ERROR_invalid_param,
-                         "url: must be http:// or https:// with a host, in ASCII, without a user "
-                         "and without a fragment.");
+    if (!http_url_parse(handler->url, &parsed, err, sizeof err))
+        return task_fail(task, ERROR_invalid_param, "url: %s", err);
     handler->wait_ms = task_uint(task, "wait_ms", fresh ? 0 : handler->wait_ms);
     handler->concurrency =
         task_uint(task, "concurrency", fresh ? HANDLER_CONCURRENCY : handler->concurrency);
@@ -226,7 +222,7 @@ static error_code_t s_rotate(task_t *task, op_owner_t kind)
     if (code != ERROR_none)
         return code;
     handler_t *handler = &work.handler;
-    uint64_t until_ms = task->now_ms + task_uint(task, "overlap_s", OVERLAP_S) * 1000;
+    uint64_t until_ms = task->now_ms + task_uint(task, "overlap", OVERLAP_S) * 1000;
     for (unsigned i = 0; i < handler->secrets; i++)
         if (handler->secret[i].expires_ms == 0 || handler->secret[i].expires_ms > until_ms)
             handler->secret[i].expires_ms = until_ms;
@@ -234,7 +230,7 @@ static error_code_t s_rotate(task_t *task, op_owner_t kind)
     if (handler->secrets == HANDLER_SECRETS)
         return task_fail(task, ERROR_conflict,
                          "%d secrets are live, which is the most: wait until one expires, or "
-                         "rotate with overlap_s 0.",
+                         "rotate with an overlap of 0.",
                          HANDLER_SECRETS);
     s_add_secret(task, &work);
     s_save(task, &work);
@@ -256,14 +252,14 @@ OF_KIND(s_clear, EXTENSION)
 OF_KIND(s_rotate, BOT)
 OF_KIND(s_rotate, EXTENSION)
 
-#define ENVIRONMENT {"environment", FIELD_TEXT, false, 1, TASK_REFERENCE}
+#define ENVIRONMENT {"environment", FIELD_TEXT, true, 1, TASK_REFERENCE}
 #define SET {"url", FIELD_TEXT, true, 1, HANDLER_URL},                       \
             {"wait_ms", FIELD_UINT, false, 0, HANDLER_WAIT_MS},              \
             {"concurrency", FIELD_UINT, false, 1, HANDLER_CONCURRENCY_MOST}, \
             {"ordered", FIELD_BOOL, false, 0, 0},                            \
             {"bound_s", FIELD_UINT, false, 1, 120 * 3600},                   \
             {"rsa_key", FIELD_LINES, false, 0, HANDLER_KEY}
-#define OVERLAP {"overlap_s", FIELD_UINT, false, 0, OVERLAP_MOST_S}
+#define OVERLAP {"overlap", FIELD_UINT, false, 0, OVERLAP_MOST_S}
 
 const task_row_t manage_handlers[] = {
     {OP_bot_handler_set, s_set_BOT, {SET}},

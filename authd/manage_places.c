@@ -205,6 +205,8 @@ static error_code_t s_edit(task_t *task, place_kind_t kind)
                          "name: another %s has this name; one that is archived keeps it.",
                          s_words[kind].noun);
     place_add(task->view, kind, &place.id, &place.owner, task->now_ms);
+    if (kind == PLACE_BOT)
+        task_rename_handler(task, &place.id, place.name, place.name);
     task_object(task, &place.id, place.name);
     task->result = s_json_with_people(task, kind, &place);
     return ERROR_none;

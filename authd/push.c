@@ -11,14 +11,18 @@
 #include <string.h>
 
 enum {
-    AGAIN_MS = 2000,
-    WINDOW = 64, /* of those that the start sends, at once */
+    AGAIN_MS = 1000, /* after the first; doubled each time */
+    AGAIN_MOST_MS = 30000,
+    TRIES = 5,   /* of what the walk through all tells */
+    WINDOW = 64, /* of those, at once */
+    WALK_MS = 600000,
 };
 
 typedef struct {
     uuid_t7 target, id;
     uint32_t attempt; /* 0: not sent yet */
-    int64_t next_ms;
+    int64_t again_ms, next_ms;
+    bool changed; /* not only of the walk */
 } waiting_t;
 
 struct push {
@@ -28,8 +32,9 @@ struct push {
     const uint64_t *self;
     waiting_t *waiting;
     size_t len, room;
-    uuid_t7 last; /* of the start's walk through all handlers */
+    uuid_t7 last; /* of the walk through all handlers */
     bool began, walked;
+    int64_t walk_ms; /* when the next begins */
     pack_t record;
     pthread_mutex_t lock; /* of what follows */
     uuid_t7 *noted;
@@ -77,11 +82,13 @@ void push_note(push_t *self, const uuid_t7 *target)
 }
 
 /* A new id: the answer to an older entry says nothing of this change. */
-static void s_add(push_t *self, const uuid_t7 *target)
+static void s_add(push_t *self, const uuid_t7 *target, bool changed)
 {
     size_t i = 0;
     while (i < self->len && !uuid_eq(&self->waiting[i].target, target))
         i++;
+    if (i < self->len && !changed)
+        return;
     if (i == self->room) {
         self->room = self->room ? 2 * self->room : 16;
         self->waiting = realloc(self->waiting, self->room * sizeof *self->waiting);
@@ -90,7 +97,7 @@ static void s_add(push_t *self, const uuid_t7 *target)
     }
     if (i == self->len)
         self->len++;
-    self->waiting[i] = (waiting_t){.target = *target};
+    self->waiting[i] = (waiting_t){.target = *target, .again_ms = AGAIN_MS, .changed = changed};
     uuid_new(&self->waiting[i].id);
 }
 
@@ -98,30 +105,33 @@ static void s_take_noted(push_t *self)
 {
     pthread_mutex_lock(&self->lock);
     for (size_t i = 0; i < self->noted_len; i++)
-        s_add(self, &self->noted[i]);
+        s_add(self, &self->noted[i], true);
     self->noted_len = 0;
     pthread_mutex_unlock(&self->lock);
 }
 
 /* Goes on with the walk while there is room in the window. The view is live. */
-static void s_walk(push_t *self)
+static void s_walk(push_t *self, int64_t now_ms)
 {
     handler_t handler;
+    if (self->walked && now_ms >= self->walk_ms)
+        self->began = self->walked = false;
     while (!self->walked && self->len < WINDOW) {
         if (!handlers_next(self->view, self->began ? &self->last : NULL, &handler)) {
             self->walked = true;
+            self->walk_ms = now_ms + WALK_MS;
             return;
         }
         self->began = true;
         self->last = handler.target;
-        s_add(self, &handler.target);
+        s_add(self, &handler.target, false);
     }
 }
 
 static void s_send(push_t *self, waiting_t *waiting, int64_t now_ms)
 {
     handler_t handler;
-    waiting->next_ms = now_ms + AGAIN_MS;
+    waiting->next_ms = now_ms + waiting->again_ms;
     if (!handlers_get(self->view, &waiting->target, &handler))
         return; /* a note of what a later look will see */
     pack_reset(&self->record);
@@ -130,7 +140,7 @@ static void s_send(push_t *self, waiting_t *waiting, int64_t now_ms)
         .id = waiting->id,
         .origin = *self->self,
         .attempt = ++waiting->attempt,
-        .time_left_ms = AGAIN_MS,
+        .time_left_ms = (uint32_t)waiting->again_ms,
         .op = handler.kind == OWNER_BOT ? OP_bot_handler_push : OP_extension_handler_push,
         .method = OP_PUT,
         .target = handler.access,
@@ -147,18 +157,28 @@ static void s_send(push_t *self, waiting_t *waiting, int64_t now_ms)
         .handler = slice(self->record.data, self->record.len),
     };
     forward_put(self->forward, &request, NULL, clock_us());
+    waiting->again_ms =
+        2 * waiting->again_ms < AGAIN_MOST_MS ? 2 * waiting->again_ms : AGAIN_MOST_MS;
 }
 
 void push_tick(push_t *self, int64_t now_ms)
 {
     s_take_noted(self);
-    if (self->walked && self->len == 0)
+    if (self->walked && self->len == 0 && now_ms < self->walk_ms)
         return;
     view_renew(self->view);
-    s_walk(self);
-    for (size_t i = 0; i < self->len; i++)
-        if (self->waiting[i].next_ms <= now_ms)
-            s_send(self, &self->waiting[i], now_ms);
+    s_walk(self, now_ms);
+    for (size_t i = 0; i < self->len;) {
+        waiting_t *waiting = &self->waiting[i];
+        bool due = waiting->next_ms <= now_ms;
+        if (due && !waiting->changed && waiting->attempt == TRIES) {
+            *waiting = self->waiting[--self->len];
+            continue;
+        }
+        if (due)
+            s_send(self, waiting, now_ms);
+        i++;
+    }
     view_release(self->view);
 }
 

@@ -1,6 +1,8 @@
-/* Tells the workers of handlers: each that was changed, and at the start all of them, as entries of
- * their own to the worker that owns the target. An entry is repeated until the worker has answered;
- * the record is read from the directory each time, so the last one tells the newest.
+/* Tells the workers of handlers, as entries of their own to the worker that owns the target. One
+ * that was changed is told until the worker has answered, which it does when it has kept it. All
+ * are told at the start and every ten minutes from then on, a few at once, for a worker that lost
+ * what it kept (a restored journal, a new key); those of a shard that does not answer wait for the
+ * next time. The record is read from the directory each time, so the last one tells the newest.
  *
  * Threading: push_note by any thread; the rest by the main one. */
 #ifndef POSTERN_PUSH_H

@@ -22,7 +22,7 @@ typedef struct {
     const actor_t *actor;
     const uuid_t7 *only; /* a list shows what belongs to this user; NULL: all */
     json_t *result;
-    json_t *before;              /* of an edit: the object as it was; the task's */
+    json_t *before;                /* of an edit: the object as it was; the task's */
     uuid_t7 handled[TASK_HANDLED]; /* targets whose handler was changed */
     unsigned handled_len;
     char object[MANAGE_MESSAGE]; /* of the audit's row */
@@ -32,7 +32,7 @@ typedef struct {
 typedef error_code_t task_fn(task_t *task);
 
 typedef enum {
-    FIELD_TEXT, /* min to max: bytes; no control characters */
+    FIELD_TEXT,  /* min to max: bytes; no control characters */
     FIELD_LINES, /* the same, but it may have several lines */
     FIELD_UINT,
     FIELD_BOOL,
@@ -71,6 +71,9 @@ error_code_t task_fail(task_t *task, error_code_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* What the audit says was changed; NAME may be empty. */
 void task_object(task_t *task, const uuid_t7 *id, slice_t name);
+
+/* A bot or an extension was renamed: its handler, if there is one, is told the name. */
+void task_rename_handler(task_t *task, const uuid_t7 *target, slice_t name, slice_t access);
 
 /* Arguments: empty, the fallback or NULL when it is not given. */
 slice_t task_text(const task_t *task, const char *name);

@@ -1,6 +1,7 @@
 /* posternctl bot … */
 #include "common/base/ops.h"
 #include "ctl/command.h"
+#include "ctl/handler.h"
 #include "ctl/owned.h"
 
 int bot_create_run(ctl_t *ctl)
@@ -24,6 +25,26 @@ int bot_show_run(ctl_t *ctl)
 int bot_edit_run(ctl_t *ctl)
 {
     return ctl_do(ctl, OP_bot_edit, ctl_argument(ctl, 0), owned_changes(ctl), NULL);
+}
+
+int bot_handler_set_run(ctl_t *ctl)
+{
+    return handler_set(ctl, OP_bot_handler_set, false);
+}
+
+int bot_handler_show_run(ctl_t *ctl)
+{
+    return ctl_do(ctl, OP_bot_handler_show, ctl_argument(ctl, 0), NULL, NULL);
+}
+
+int bot_handler_clear_run(ctl_t *ctl)
+{
+    return ctl_do(ctl, OP_bot_handler_clear, ctl_argument(ctl, 0), NULL, "Handler cleared.");
+}
+
+int bot_handler_rotate_run(ctl_t *ctl)
+{
+    return handler_rotate(ctl, OP_bot_handler_rotate, false);
 }
 
 int bot_delete_run(ctl_t *ctl)

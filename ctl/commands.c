@@ -18,6 +18,12 @@
 #define REASON {"--reason", "TEXT", "what senders are told, at most 200 bytes"}
 #define CHANGES {"--name", "NAME", "a new name; senders to the old one get 404"}, \
                 {"--owner", "USER", "email or id"}, {"--take-back", NULL, "in use again"}
+#define HANDLER {"--wait-ms", "N", "how long a caller waits for the handler's answer, 0 to 8000; 0: not at all"}, \
+                {"--concurrency", "N", "calls at once, 1 to 256; 8 without it"}, \
+                {"--ordered", NULL, "one event after another"}, {"--unordered", NULL, "no longer so"}, \
+                {"--bound", "TIME", "how long an ordered event is tried, up to 120h; 1h without it"}, \
+                {"--rsa-key", "FILE", "sign X-Cliq-Signature, too, with this private key (PEM)"}, \
+                {"--no-rsa-key", NULL, "no longer so"}
 #define YES {"--yes", NULL, "do it without asking"}
 #define TOKEN_TERMS {"--name", "NAME", "what it is for"}, \
                     {"--rate", "N", "requests a second; 0: no limit"}, {"--burst", "N", "requests at once"}, \
@@ -43,8 +49,10 @@ const command_group_t command_groups[] = {
     {"channel", "channels: members post and read"},
     {"channel member", "who may post to a channel and read it"},
     {"bot", "bots: they take incoming webhooks and messages"},
+    {"bot handler", "the URL that is called for a bot's events"},
     {"bot subscriber", "who may post to a bot's feed and read it"},
     {"extension", "extensions: a sandbox app and a marketplace app each"},
+    {"extension handler", "the URLs that are called for the events of its apps"},
     {"audit", "what was changed in the directory, by whom, when and from where"},
     {"keys", "key pairs for processes on several hosts, and who may connect"},
     {"send", "post a message over HTTP, as a sender would"},
@@ -169,6 +177,19 @@ const command_t command_table[] = {
      "bot edit buildbot --name builds", {CHANGES}},
     {"bot delete", bot_delete_run, "BOT", 1, 1, "archive a bot: senders get 410",
      "bot delete buildbot --reason 'Moved to builds'", {REASON}},
+    {"bot handler set", bot_handler_set_run, "BOT URL", 2, 2,
+     "call a URL for each event; the first time a secret is made and shown, once",
+     "bot handler set buildbot https://hooks.example.org/buildbot\nbot handler set buildbot "
+     "https://hooks.example.org/buildbot --ordered --bound 2h",
+     {HANDLER}},
+    {"bot handler show", bot_handler_show_run, "BOT", 1, 1, "show the handler, without its secrets",
+     "bot handler show buildbot", {{0}}},
+    {"bot handler clear", bot_handler_clear_run, "BOT", 1, 1,
+     "call nothing any more; the secrets are forgotten", "bot handler clear buildbot", {{0}}},
+    {"bot handler rotate", bot_handler_rotate_run, "BOT", 1, 1,
+     "make a new secret and show it, once; the others sign as well for an overlap",
+     "bot handler rotate buildbot --overlap 7d",
+     {{"--overlap", "TIME", "how long the others still sign, 0 to 7d; 24h without it"}}},
     {"bot subscriber add", bot_subscriber_add_run, "BOT USER", 2, 2, "let a user post and read",
      "bot subscriber add buildbot bob@example.org", {{0}}},
     {"bot subscriber remove", bot_subscriber_remove_run, "BOT USER", 2, 2, "take a user out",
@@ -188,6 +209,19 @@ const command_t command_table[] = {
      "make a new appkey; the former one works on for an overlap",
      "extension rotate shop --environment marketplace --overlap 7d",
      {ENVIRONMENT, {"--overlap", "TIME", "how long the former one still works, 0 to 7d; 24h without it"}}},
+    {"extension handler set", extension_handler_set_run, "EXTENSION URL", 2, 2,
+     "call a URL for each event; the first time a secret is made and shown, once",
+     "extension handler set shop https://hooks.example.org/shop --environment marketplace\nextension handler set shop "
+     "https://hooks.example.org/shop --environment marketplace --ordered --bound 2h",
+     {HANDLER, ENVIRONMENT}},
+    {"extension handler show", extension_handler_show_run, "EXTENSION", 1, 1, "show the handler, without its secrets",
+     "extension handler show shop", {ENVIRONMENT}},
+    {"extension handler clear", extension_handler_clear_run, "EXTENSION", 1, 1,
+     "call nothing any more; the secrets are forgotten", "extension handler clear shop", {ENVIRONMENT}},
+    {"extension handler rotate", extension_handler_rotate_run, "EXTENSION", 1, 1,
+     "make a new secret and show it, once; the others sign as well for an overlap",
+     "extension handler rotate shop --environment marketplace --overlap 7d",
+     {{"--overlap", "TIME", "how long the others still sign, 0 to 7d; 24h without it"}, ENVIRONMENT}},
     {"extension delete", extension_delete_run, "EXTENSION", 1, 1,
      "archive an extension: senders get 410", "extension delete shop --reason 'No longer sold'",
      {REASON}},

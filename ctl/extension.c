@@ -3,6 +3,7 @@
 #include "common/base/ops.h"
 #include "common/base/url.h"
 #include "ctl/command.h"
+#include "ctl/handler.h"
 #include "ctl/owned.h"
 #include "ctl/table.h"
 
@@ -66,6 +67,27 @@ int extension_rotate_run(ctl_t *ctl)
             body, "overlap",
             json_integer((json_int_t)ctl_seconds(ctl, "--overlap", 0, OVERLAP_MAX)));
     return ctl_do(ctl, OP_extension_rotate, ctl_argument(ctl, 0), body, NULL);
+}
+
+int extension_handler_set_run(ctl_t *ctl)
+{
+    return handler_set(ctl, OP_extension_handler_set, true);
+}
+
+int extension_handler_show_run(ctl_t *ctl)
+{
+    return ctl_do(ctl, OP_extension_handler_show, ctl_argument(ctl, 0), handler_which(ctl), NULL);
+}
+
+int extension_handler_clear_run(ctl_t *ctl)
+{
+    return ctl_do(ctl, OP_extension_handler_clear, ctl_argument(ctl, 0), handler_which(ctl),
+                  "Handler cleared.");
+}
+
+int extension_handler_rotate_run(ctl_t *ctl)
+{
+    return handler_rotate(ctl, OP_extension_handler_rotate, true);
 }
 
 int extension_delete_run(ctl_t *ctl)

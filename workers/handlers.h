@@ -1,5 +1,11 @@
 /* What a worker knows of the handlers of its targets: where, how and with which secrets they are
- * called. Threading: the main thread. */
+ * called. It comes from authd as handler records (common/wire/handler.h), with each event and in
+ * messages of their own; the newest of a target is kept in the journal, encrypted under the
+ * worker's own key (worker_key.h), and is there again after a restart.
+ *
+ * Times now_ms are clock_ms (). Over a restart the end of a secret follows the wall clock.
+ *
+ * Threading: the worker's main thread. The journal is written by journal_note. */
 #ifndef POSTERN_HANDLERS_H
 #define POSTERN_HANDLERS_H
 
@@ -24,24 +30,26 @@ typedef struct {
 } handler_t;
 
 /* KEY_PATH: the worker's own key file, made with mode 0600 when it is missing. Loads what JOURNAL
- * keeps. NULL with the reason in err. */
+ * keeps; a row that this key did not encrypt is said in the log and left out, until authd tells it
+ * again. NULL with the reason in err. */
 handlers_t *handlers_new(journal_t *journal, const char *key_path, int64_t now_ms, char *err,
                          size_t err_size);
 void handlers_destroy(handlers_t **self_p);
 
-/* Takes a handler record (common/wire/handler.h) over when its version is higher than the known one
- * and keeps it in the journal, encrypted. 0, or -1 when it does not decode. */
+/* Takes a handler record over when its version is higher than the known one, and notes it for the
+ * journal. 0, or -1 when it does not decode: then all is as before. */
 int handlers_learn(handlers_t *self, const uuid_t7 *target, slice_t record, int64_t now_ms);
+/* What is known of the target is committed in the journal. */
+bool handlers_kept(const handlers_t *self, const uuid_t7 *target);
 
 /* NULL: none is known. */
 const handler_t *handlers_get(const handlers_t *self, const uuid_t7 *target);
-/* The secrets that sign now, newest first, into SECRETS[HANDLER_SECRETS]; returns how many. */
+/* The secrets that sign now, newest first, into SECRETS[HANDLER_SECRETS]; returns how many. The
+ * caller wipes them. */
 size_t handlers_secrets(const handlers_t *self, const uuid_t7 *target, int64_t now_ms,
                         whsec_t *secrets);
-/* Calls EACH for every handler. */
+/* Calls EACH for every handler, cleared ones too. */
 void handlers_each(const handlers_t *self, void (*each)(void *arg, const handler_t *handler),
                    void *arg);
-/* Threading: the worker's main thread. Writing into the journal goes through a list of changes that
- * the writer thread applies (see B's journal_outbox.h: journal_note). */
 
 #endif

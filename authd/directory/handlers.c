@@ -87,6 +87,12 @@ void handlers_put(view_t *view, const handler_t *handler)
     table_put_record(view, TABLE_handlers, table_key(&handler->target), record);
 }
 
+void handler_raise(handler_t *handler, uint64_t now_ms)
+{
+    /* Past what was told before a restore of an older directory, too. */
+    handler->version = handler->version + 1 > now_ms ? handler->version + 1 : now_ms;
+}
+
 /* Decrypts into PLAIN, which has room for MOST; an empty slice when this master key did not seal
  * it. */
 static slice_t s_open(view_t *view, slice_t sealed, char *plain, size_t most)
@@ -112,7 +118,7 @@ void handler_record(view_t *view, const handler_t *handler, uint64_t wall_ms, pa
         .bound_s = handler->bound_s,
         .key = s_open(view, handler->sealed_key, key, sizeof key),
     };
-    for (unsigned i = 0; i < handler->secrets; i++) {
+    for (unsigned i = handler->secrets; i-- > 0;) {
         const handler_secret_t *secret = &handler->secret[i];
         if (secret->expires_ms && secret->expires_ms <= wall_ms)
             continue;

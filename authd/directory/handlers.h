@@ -29,13 +29,16 @@ typedef struct {
     bool ordered;
     slice_t sealed_key; /* empty: none */
     unsigned secrets;
-    handler_secret_t secret[HANDLER_SECRETS];
+    handler_secret_t secret[HANDLER_SECRETS]; /* oldest first */
 } handler_t;
 
 bool handlers_get(view_t *view, const uuid_t7 *target, handler_t *handler);
 /* The next by target past AFTER (NULL: the first); cleared ones too. */
 bool handlers_next(view_t *view, const uuid_t7 *after, handler_t *handler);
 void handlers_put(view_t *view, const handler_t *handler);
+
+/* Gives it a higher version than any that was told: call it before each put. */
+void handler_raise(handler_t *handler, uint64_t now_ms);
 
 /* Appends the handler record of common/wire/handler.h to OUT, secrets in the clear: the caller
  * wipes it. wall_ms: now, by which secrets have expired or how long they live. */

@@ -36,9 +36,9 @@ typedef struct {
     slice_t key;      /* RSA private key in PEM for X-Cliq-Signature; empty: none */
     unsigned secrets;
     struct {
-        slice_t text;     /* "whsec_…" */
-        uint64_t left_ms; /* how long it still signs; 0: without end */
-    } secret[HANDLER_SECRETS];
+        slice_t text;          /* "whsec_…" */
+        uint64_t left_ms;      /* how long it still signs; 0: without end */
+    } secret[HANDLER_SECRETS]; /* newest first */
 } wire_handler_t;
 
 /* Appends the record to OUT. */

@@ -1,5 +1,6 @@
 /* libFuzzer target: any bytes as a message of several frames. The first byte says how many frames
  * and where they are cut; what decodes must encode and decode again to the same entries. */
+#include "common/wire/handler.h"
 #include "common/wire/wire.h"
 
 #include <stdlib.h>
@@ -22,10 +23,26 @@ static void s_encode_again(wire_message_t *message)
         s_walk_pairs(message->requests[i].headers);
         pack_reset(&again);
         wire_request_encode(&again, &message->requests[i]);
+        if (message->requests[i].handler.len)
+            s_read_handler(message->requests[i].handler);
         if (again.len > wire_request_size(&message->requests[i]))
             abort();
     }
     pack_free(&again);
+}
+
+static void s_read_handler(slice_t bytes)
+{
+    wire_handler_t handler, again;
+    pack_t out = {0};
+    if (wire_handler_decode(&handler, bytes) != 0)
+        return;
+    wire_handler_encode(&out, &handler);
+    if (wire_handler_decode(&again, slice(out.data, out.len)) != 0 ||
+        again.version != handler.version || !slice_eq(again.url, handler.url) ||
+        again.secrets != handler.secrets)
+        abort();
+    pack_free(&out);
 }
 
 static void s_frame(zmq_msg_t *frame, const uint8_t *data, size_t size)
@@ -57,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (rc == 0 && wire_message_end(message, &reason) == 0)
         s_encode_again(message);
+    s_read_handler(slice(data, size));
     wire_peek_version(data, size);
     unpack_t cursor = unpack_begin(slice(data, size));
     unpack_value(&cursor, 8);

@@ -23,7 +23,8 @@ ROOMS = {
     "h2o": ("gateway/", "common/monitor/"),
     "czmq": ("common/conf/", "common/link/"),
     "curl": ("ctl/", "workers/caller", "tests/bench/curl_load"),
-    "openssl": ("gateway/", "workers/signature"),
+    "openssl": ("gateway/", "authd/rsa_key", "workers/signature",
+                "tests/unit/test_manage_handlers"),
     "simdjson": ("workers/",),
 }
 PROCESSES = ("gateway", "authd", "router", "workers", "ctl")

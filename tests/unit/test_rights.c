@@ -118,6 +118,15 @@ static void s_body(const step_t *self, unsigned op, char body[256])
     case OP_token_import:
         snprintf(body, 256, "{\"tokens\":[\"imported-token-that-is-long-enough-%u\"]}", n);
         break;
+    case OP_bot_handler_set:
+        snprintf(body, 256, "{\"url\":\"http://h.example/\"}");
+        break;
+    case OP_extension_handler_set:
+        snprintf(body, 256, "{\"url\":\"http://h.example/\",\"environment\":\"sandbox\"}");
+        break;
+    case OP_extension_handler_show:
+    case OP_extension_handler_clear:
+    case OP_extension_handler_rotate:
     case OP_extension_rotate:
         snprintf(body, 256, "{\"environment\":\"sandbox\"}");
         break;
@@ -159,6 +168,16 @@ static bool s_relates(object_t object, user_role_t role, relation_t relation)
     return relation != RELATION_LOWER || role != USER_MEMBER;
 }
 
+/* What its handler is shown, cleared or rotated by needs one. */
+static void s_give_handler(desk_t *desk, unsigned op, const char *target)
+{
+    if (op >= OP_bot_handler_show && op <= OP_bot_handler_rotate)
+        desk_done(desk, OP_bot_handler_set, target, "{\"url\":\"http://h.example/\"}");
+    if (op >= OP_extension_handler_show && op <= OP_extension_handler_rotate)
+        desk_done(desk, OP_extension_handler_set, target,
+                  "{\"url\":\"http://h.example/\",\"environment\":\"sandbox\"}");
+}
+
 /* Carries the operation out for real; whether it was done. */
 static bool s_try(desk_t *desk, const op_t *op, user_role_t role, relation_t relation)
 {
@@ -178,6 +197,7 @@ static bool s_try(desk_t *desk, const op_t *op, user_role_t role, relation_t rel
     if (object != OBJECT_USER && object != OBJECT_TOKEN)
         seen[role][relation] = step;
     s_object(&step, rights_object(op->number), relation, target);
+    s_give_handler(desk, op->number, target);
     s_body(&step, op->number, body);
     uint64_t before = s_audited(desk);
     manage_run_as(desk->manage, &step.actor, op->number, slice_of(target), slice_of(body), &answer);

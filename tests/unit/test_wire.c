@@ -1,5 +1,6 @@
 /* The codec: round trips, truncation at every byte, counts that lie, limits. */
 #include "common/base/ops.h"
+#include "common/wire/handler.h"
 #include "common/wire/wire.h"
 
 #include <setjmp.h>
@@ -274,6 +275,167 @@ static void test_a_header_cut_at_any_byte_is_refused(void **state)
     s_release(&caught);
 }
 
+/* Two entries, of which one tells a handler. */
+static void s_send_handler(void)
+{
+    pack_t params = {0};
+    char dedupe[WIRE_DEDUPE];
+    wire_request_t request = s_request(&params, dedupe);
+    wire_batch_t *batch = wire_batch_new();
+    request.has_body = false;
+    wire_batch_add_request(batch, &request, NULL);
+    request.handler = slice_of("a record");
+    wire_batch_add_request(batch, &request, NULL);
+    assert_int_equal(wire_batch_send(batch, s_out, NULL, WIRE_REQUESTS, 11, 22, 5), 0);
+    wire_batch_destroy(&batch);
+    pack_free(&params);
+}
+
+static void test_a_handler_makes_a_batch_of_version_2(void **state)
+{
+    (void)state;
+    caught_t caught;
+    wire_message_t *message = wire_message_new();
+    s_send_two();
+    s_catch(&caught);
+    assert_int_equal(((const unsigned char *)zmq_msg_data(&caught.frame[0]))[1], 1);
+    assert_int_equal(s_decode(message, &caught, ALL_KINDS), 0);
+    assert_int_equal(message->requests[0].handler.len, 0);
+    s_release(&caught);
+    wire_message_clear(message);
+    s_send_handler();
+    s_catch(&caught);
+    size_t len = zmq_msg_size(&caught.frame[0]);
+    unsigned char *bytes = malloc(len);
+    memcpy(bytes, zmq_msg_data(&caught.frame[0]), len);
+    assert_int_equal(bytes[1], 2);
+    assert_int_equal(s_decode(message, &caught, ALL_KINDS), 0);
+    assert_int_equal(message->requests[0].handler.len, 0);
+    assert_true(slice_is(message->requests[1].handler, "a record"));
+    assert_true(slice_is(message->requests[1].principal.display_name, "Zoë"));
+    wire_message_destroy(&message);
+    for (size_t cut = 0; cut < len; cut++)
+        assert_int_equal(s_decode_bytes(bytes, cut), -1);
+    bytes[1] = 1;
+    assert_int_equal(s_decode_bytes(bytes, len), -1);
+    free(bytes);
+    s_release(&caught);
+}
+
+static void test_an_encoded_entry_brings_its_handler(void **state)
+{
+    (void)state;
+    pack_t params = {0}, encoded = {0};
+    char dedupe[WIRE_DEDUPE];
+    wire_request_t request = s_request(&params, dedupe);
+    request.handler = slice_of("a record");
+    wire_request_encode(&encoded, &request);
+    assert_true(encoded.len <= wire_request_size(&request));
+    wire_batch_t *batch = wire_batch_new();
+    wire_message_t *message = wire_message_new();
+    caught_t caught;
+    for (unsigned version = 2; version >= 1; version--) {
+        wire_batch_add_encoded(batch, encoded.data, encoded.len, 9, 77, NULL);
+        assert_int_equal(wire_batch_send(batch, s_out, NULL, WIRE_REQUESTS, 1, 2, 3), 0);
+        s_catch(&caught);
+        const unsigned char *bytes = zmq_msg_data(&caught.frame[0]);
+        assert_int_equal(bytes[1], version);
+        assert_int_equal(s_decode(message, &caught, ALL_KINDS), 0);
+        assert_true(slice_is(message->requests[0].handler, version == 2 ? "a record" : ""));
+        assert_int_equal(message->requests[0].time_left_ms, 77);
+        wire_message_clear(message);
+        s_release(&caught);
+        request.handler = slice("", 0);
+        pack_reset(&encoded);
+        wire_request_encode(&encoded, &request);
+    }
+    wire_message_destroy(&message);
+    wire_batch_destroy(&batch);
+    pack_free(&params);
+    pack_free(&encoded);
+}
+
+static wire_handler_t s_handler(void)
+{
+    return (wire_handler_t){
+        .version = 1700000000000,
+        .url = slice_of("https://h.example/x?y=1"),
+        .name = slice_of("buildbot"),
+        .wait_ms = 4000,
+        .concurrency = 256,
+        .ordered = true,
+        .bound_s = 7200,
+        .key = slice_of("-----BEGIN"),
+        .secrets = 2,
+        .secret = {{slice_of("whsec_new"), 0}, {slice_of("whsec_old"), 86400000}}};
+}
+
+static void test_a_handler_record_comes_back_as_it_went(void **state)
+{
+    (void)state;
+    pack_t out = {0};
+    wire_handler_t was = s_handler(), is;
+    wire_handler_encode(&out, &was);
+    assert_int_equal(wire_handler_decode(&is, slice(out.data, out.len)), 0);
+    assert_int_equal(is.version, was.version);
+    assert_true(slice_eq(is.url, was.url) && slice_eq(is.name, was.name));
+    assert_true(slice_eq(is.key, was.key) && is.ordered);
+    assert_int_equal(is.wait_ms, 4000);
+    assert_int_equal(is.concurrency, 256);
+    assert_int_equal(is.bound_s, 7200);
+    assert_int_equal(is.secrets, 2);
+    assert_true(slice_is(is.secret[0].text, "whsec_new") && is.secret[0].left_ms == 0);
+    assert_true(slice_is(is.secret[1].text, "whsec_old") && is.secret[1].left_ms == 86400000);
+    for (size_t cut = 0; cut < out.len; cut++)
+        assert_int_equal(wire_handler_decode(&is, slice(out.data, cut)), -1);
+    pack_free(&out);
+}
+
+static void test_a_handler_record_past_its_limits_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t version, wait_ms, concurrency, bound_s;
+    } rows[] = {{0, 0, 8, 1},
+                {1, HANDLER_WAIT_MS + 1, 8, 1},
+                {1, 0, 0, 1},
+                {1, 0, HANDLER_CONCURRENCY_MOST + 1, 1},
+                {1, 0, 8, UINT64_MAX}};
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        pack_t out = {0};
+        wire_handler_t handler = s_handler();
+        handler.version = rows[i].version;
+        handler.wait_ms = rows[i].wait_ms;
+        handler.concurrency = rows[i].concurrency;
+        handler.bound_s = rows[i].bound_s;
+        wire_handler_encode(&out, &handler);
+        assert_int_equal(wire_handler_decode(&handler, slice(out.data, out.len)), -1);
+        pack_free(&out);
+    }
+}
+
+/* The largest record that authd makes fits into an entry. */
+static void test_the_largest_handler_record_fits(void **state)
+{
+    (void)state;
+    static char text[HANDLER_KEY];
+    memset(text, 'x', sizeof text);
+    pack_t out = {0};
+    wire_handler_t handler = s_handler();
+    handler.url = slice(text, HANDLER_URL);
+    handler.name = slice(text, HANDLER_NAME);
+    handler.key = slice(text, HANDLER_KEY);
+    handler.secrets = HANDLER_SECRETS;
+    for (unsigned i = 0; i < HANDLER_SECRETS; i++) {
+        handler.secret[i].text = slice(text, HANDLER_SECRET);
+        handler.secret[i].left_ms = UINT64_MAX;
+    }
+    wire_handler_encode(&out, &handler);
+    assert_true(out.len <= WIRE_HANDLER);
+    assert_int_equal(wire_handler_decode(&handler, slice(out.data, out.len)), 0);
+    pack_free(&out);
+}
+
 static void test_bodies_must_be_as_many_as_announced(void **state)
 {
     (void)state;
@@ -302,7 +464,7 @@ static void test_a_count_that_lies_costs_nothing(void **state)
 static void test_versions_and_kinds_outside_the_range_are_refused(void **state)
 {
     (void)state;
-    static const unsigned char newer[] = {0x96, 2, WIRE_CREDIT, 1, 1, 1, 0x90};
+    static const unsigned char newer[] = {0x96, 3, WIRE_CREDIT, 1, 1, 1, 0x90};
     static const unsigned char kind[] = {0x96, 1, 8, 1, 1, 1, 0x90};
     static const unsigned char nobody[] = {0x96, 1, WIRE_CREDIT, 0, 1, 1, 0x90};
     static const unsigned char fine[] = {0x96, 1, WIRE_CREDIT, 1, 1, 1, 0x90};
@@ -310,7 +472,7 @@ static void test_versions_and_kinds_outside_the_range_are_refused(void **state)
     assert_int_equal(s_decode_bytes(kind, sizeof kind), -1);
     assert_int_equal(s_decode_bytes(nobody, sizeof nobody), -1);
     assert_int_equal(s_decode_bytes(fine, sizeof fine), 0);
-    assert_int_equal(wire_peek_version(newer, sizeof newer), 2);
+    assert_int_equal(wire_peek_version(newer, sizeof newer), 3);
     assert_int_equal(wire_peek_version("", 0), 0);
 }
 
@@ -422,6 +584,11 @@ int main(void)
         cmocka_unit_test(test_replies_come_back_as_they_went),
         cmocka_unit_test(test_hello_and_numbers_come_back),
         cmocka_unit_test(test_a_header_cut_at_any_byte_is_refused),
+        cmocka_unit_test(test_a_handler_makes_a_batch_of_version_2),
+        cmocka_unit_test(test_an_encoded_entry_brings_its_handler),
+        cmocka_unit_test(test_a_handler_record_comes_back_as_it_went),
+        cmocka_unit_test(test_a_handler_record_past_its_limits_is_refused),
+        cmocka_unit_test(test_the_largest_handler_record_fits),
         cmocka_unit_test(test_bodies_must_be_as_many_as_announced),
         cmocka_unit_test(test_a_count_that_lies_costs_nothing),
         cmocka_unit_test(test_versions_and_kinds_outside_the_range_are_refused),
