@@ -1,5 +1,7 @@
 #include "workers/bot.h"
 
+#include "workers/delivery_engine.h"
+
 static const worker_op_t s_ops[] = {
     {OP_bot_incoming, post_event},
     {OP_bot_message, post_message},
@@ -14,4 +16,5 @@ const worker_role_t bot_role = {
     .shards = SET_shards_bot,
     .ops = s_ops,
     .ops_len = sizeof s_ops / sizeof *s_ops,
+    .engine = &delivery_engine,
 };
