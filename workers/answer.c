@@ -102,6 +102,8 @@ static void s_add(answering_t *self, const drain_batch_t *to, job_t *job)
     json_reset(&self->body);
     if (job->kind == JOB_STORE)
         s_answer_store(self, job, &reply);
+    else if (job->kind == JOB_TOLD)
+        reply.status = 200;
     else if (job->kind == JOB_READ)
         s_answer_read(self, job, &reply);
     else

@@ -11,6 +11,7 @@ typedef struct {
     shard_t shard;
     wire_batch_t *batch;
     json_out_t body;
+    void *engine;      /* the worker's, for operations that ask it; or NULL */
     size_t read_bytes; /* of history since answer_drain began */
 } answering_t;
 

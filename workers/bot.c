@@ -1,9 +1,12 @@
 #include "workers/bot.h"
 
+#include "workers/delivery_engine.h"
+
 static const worker_op_t s_ops[] = {
     {OP_bot_incoming, post_event},
     {OP_bot_message, post_message},
     {OP_bot_history, worker_history},
+    {OP_bot_handler_push, worker_handler_push},
 };
 
 const worker_role_t bot_role = {
@@ -14,4 +17,5 @@ const worker_role_t bot_role = {
     .shards = SET_shards_bot,
     .ops = s_ops,
     .ops_len = sizeof s_ops / sizeof *s_ops,
+    .engine = &delivery_engine,
 };

@@ -16,7 +16,8 @@ typedef enum {
     JOB_STORE,   /* goes through the journal, also when it is refused */
     JOB_READ,    /* a page of history */
     JOB_REFUSED, /* answered with error, without the journal */
-    JOB_DROPPED, /* its time was up: no answer */
+    JOB_TOLD,    /* a handler record that is kept: answered 200 */
+    JOB_DROPPED, /* no answer: its time was up, or it is to be asked again */
 } job_kind_t;
 
 /* One request. */

@@ -1,8 +1,11 @@
 #include "workers/extension.h"
 
+#include "workers/delivery_engine.h"
+
 static const worker_op_t s_ops[] = {
     {OP_extension_incoming, post_event},
     {OP_extension_history, worker_history},
+    {OP_extension_handler_push, worker_handler_push},
 };
 
 const worker_role_t extension_role = {
@@ -13,4 +16,5 @@ const worker_role_t extension_role = {
     .shards = SET_shards_extension,
     .ops = s_ops,
     .ops_len = sizeof s_ops / sizeof *s_ops,
+    .engine = &delivery_engine,
 };

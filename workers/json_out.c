@@ -91,17 +91,24 @@ void json_uint(json_out_t *self, uint64_t value)
     json_raw(self, slice(text, (size_t)len));
 }
 
+void json_base64(json_out_t *self, slice_t bytes)
+{
+    size_t size = sodium_base64_encoded_len(bytes.len, sodium_base64_VARIANT_ORIGINAL);
+    json_lit(self, "\"");
+    char *text = s_room(self, size);
+    sodium_bin2base64(text, size, (const unsigned char *)bytes.data, bytes.len,
+                      sodium_base64_VARIANT_ORIGINAL);
+    self->len += size - 1;
+    json_lit(self, "\"");
+}
+
 void json_bytes(json_out_t *self, slice_t bytes)
 {
     if (utf8_valid(bytes)) {
         json_string(self, bytes);
         return;
     }
-    json_lit(self, "{\"base64\":\"");
-    size_t size = sodium_base64_encoded_len(bytes.len, sodium_base64_VARIANT_ORIGINAL);
-    char *text = s_room(self, size);
-    sodium_bin2base64(text, size, (const unsigned char *)bytes.data, bytes.len,
-                      sodium_base64_VARIANT_ORIGINAL);
-    self->len += size - 1;
-    json_lit(self, "\"}");
+    json_lit(self, "{\"base64\":");
+    json_base64(self, bytes);
+    json_lit(self, "}");
 }

@@ -29,6 +29,9 @@ void json_string(json_out_t *self, slice_t text);
 void json_chars(json_out_t *self, slice_t text);
 void json_uint(json_out_t *self, uint64_t value);
 
+/* The bytes in base64, as a string. */
+void json_base64(json_out_t *self, slice_t bytes);
+
 /* A string when the bytes are UTF-8, else {"base64": "…"} (RFC 4648 §4, padded). */
 void json_bytes(json_out_t *self, slice_t bytes);
 

@@ -7,6 +7,7 @@
 #include "common/monitor/monitor.h"
 #include "workers/answer.h"
 #include "workers/drain.h"
+#include "workers/journal_outbox.h"
 #include "workers/writer.h"
 
 #include <assert.h>
@@ -35,9 +36,16 @@ struct worker {
     drain_t *filling, *out; /* out: the writer's, empty when that is idle */
     post_t post;
     answering_t answering;
+    void *engine;           /* the role's, or NULL */
     wire_goodbye_t refused; /* why a router refused us last, 0: none has */
-    bool misplaced_said;
+    bool misplaced_said, unread_said;
 };
+
+void worker_handler_push(post_t *post, job_t *job)
+{
+    (void)post;
+    job->kind = JOB_TOLD;
+}
 
 void worker_history(post_t *post, job_t *job)
 {
@@ -53,6 +61,41 @@ static worker_op_fn s_find_op(const worker_t *self, unsigned op)
     return NULL;
 }
 
+/* An event is to be delivered when its target has a handler now. */
+static void s_mark(const worker_t *self, job_t *job)
+{
+    record_t *record = &job->entry.record;
+    if (self->engine && job->kind == JOB_STORE && record->flags & RECORD_EVENT &&
+        self->role->engine->wants(self->engine, &record->target))
+        record->flags |= RECORD_DELIVER;
+}
+
+/* A record that does not decode is no reason to refuse the event with which it came. */
+static bool s_learn(worker_t *self, const wire_request_t *request)
+{
+    if (!self->engine || request->handler.len == 0 ||
+        self->role->engine->learn(self->engine, &request->principal.target, request->handler,
+                                  clock_ms()) == 0)
+        return true;
+    if (!self->unread_said)
+        log_warn("worker.handler", "op=%u err=%s", request->op,
+                 LOG_Q("a handler record that cannot be read is ignored"));
+    self->unread_said = true;
+    return false;
+}
+
+/* The answer to what is not committed yet is to the next time it is told. */
+static void s_answer_told(worker_t *self, job_t *job, bool learned)
+{
+    const uuid_t7 *target = &job->request->principal.target;
+    if (!learned || !self->engine || job->request->handler.len == 0) {
+        job->kind = JOB_REFUSED;
+        job_refuse(job, ERROR_unavailable, NULL);
+    } else if (!self->role->engine->kept(self->engine, target)) {
+        job->kind = JOB_DROPPED;
+    }
+}
+
 /* Bytes of a peer: what only a confused one sends is refused, never believed. */
 static void s_prepare(worker_t *self, job_t *job)
 {
@@ -63,7 +106,11 @@ static void s_prepare(worker_t *self, job_t *job)
     if (request->time_left_ms == 0)
         return;
     if (prepare && ours) {
+        bool learned = s_learn(self, request);
         prepare(&self->post, job);
+        s_mark(self, job);
+        if (job->kind == JOB_TOLD)
+            s_answer_told(self, job, learned);
         return;
     }
     if (prepare && !self->misplaced_said) {
@@ -137,10 +184,21 @@ static void s_open_journal(worker_t *self)
         .keys = conf_uint(conf, SET_worker_keys),
         .retention_ms = conf_uint(conf, SET_worker_retention_days) * 86400000,
         .retention_bytes = conf_uint(conf, SET_worker_retention_bytes),
+        .delivery_retention_ms = conf_uint(conf, SET_delivery_retention_days) * 86400000,
     };
     self->journal = journal_open(&options, clock_ms(), err, sizeof err);
     if (!self->journal)
         log_fatal(EXIT_CONFIG, "journal.open", "err=%s", LOG_Q(err));
+}
+
+/* Behind the journal's lock; before there is input. */
+static void s_open_engine(worker_t *self)
+{
+    char key[4300];
+    snprintf(key, sizeof key, "%s/%s-%u.key", conf_text(self->conf, SET_data_directory),
+             self->role->section, self->shard.shard);
+    if (self->role->engine)
+        self->engine = self->role->engine->make(self->conf, self->journal, &self->shard, key);
 }
 
 static void s_connect(worker_t *self)
@@ -190,11 +248,13 @@ worker_t *worker_new(const worker_role_t *role, const conf_t *conf, unsigned sha
                   role->section);
     self->instance = uuid_instance();
     s_open_journal(self);
+    s_open_engine(self);
     s_connect(self);
     self->filling = drain_new();
     self->out = drain_new();
     post_open(&self->post);
     answer_open(&self->answering, self->journal, &self->shard);
+    self->answering.engine = self->engine;
     self->writer = writer_new(self->journal);
     return self;
 }
@@ -205,6 +265,8 @@ void worker_destroy(worker_t **self_p)
     if (!self)
         return;
     assert(self->magic == MAGIC);
+    if (self->engine)
+        self->role->engine->destroy(&self->engine);
     writer_destroy(&self->writer);
     for (unsigned i = 0; i < self->links_len; i++)
         link_destroy(&self->links[i]);
@@ -236,6 +298,18 @@ static void s_hand_over(worker_t *self)
     writer_start(self->writer, entries, count);
 }
 
+/* Tells the engine what the drain has stored for it. */
+static void s_tell(worker_t *self, drain_t *done)
+{
+    for (size_t i = 0; self->engine && i < drain_jobs(done); i++) {
+        const job_t *job = drain_job(done, i);
+        const journal_entry_t *entry = &job->entry;
+        if (job->kind == JOB_STORE && entry->outcome == JOURNAL_STORED &&
+            entry->record.flags & RECORD_DELIVER)
+            self->role->engine->stored(self->engine, &entry->record.target, entry->answer.log);
+    }
+}
+
 /* The disk gets its next work before the answers of the last are made. */
 static void s_finish(worker_t *self)
 {
@@ -253,6 +327,7 @@ static void s_finish(worker_t *self)
         }
     }
     answer_drain(&self->answering, done);
+    s_tell(self, done);
     drain_reset(done);
     s_hand_over(self);
 }
@@ -289,16 +364,23 @@ static void s_tick(worker_t *self)
 
 static void s_wait(worker_t *self, bool stopping)
 {
-    zmq_pollitem_t items[ROUTERS + 2];
+    zmq_pollitem_t items[ROUTERS + 3];
     bool takes = !stopping && !drain_is_full(self->filling);
     int count = 0;
     items[count++] = (zmq_pollitem_t){.fd = writer_fd(self->writer), .events = ZMQ_POLLIN};
     if (!stopping)
         items[count++] = (zmq_pollitem_t){.fd = life_fd(), .events = ZMQ_POLLIN};
+    int wait_ms = stopping ? 10 : TURN_MS;
+    if (self->engine) {
+        int fd = self->role->engine->fd(self->engine);
+        int engine_ms = self->role->engine->wait_ms(self->engine);
+        items[count++] = (zmq_pollitem_t){.fd = fd, .events = ZMQ_POLLIN};
+        wait_ms = engine_ms < wait_ms ? engine_ms : wait_ms;
+    }
     for (unsigned i = 0; i < self->links_len && takes; i++)
         items[count++] =
             (zmq_pollitem_t){.socket = link_socket(self->links[i]), .events = ZMQ_POLLIN};
-    zmq_poll(items, count, stopping ? 10 : TURN_MS);
+    zmq_poll(items, count, wait_ms);
 }
 
 /* One message at a time, because the drain may become full with any. */
@@ -312,7 +394,17 @@ static void s_receive(worker_t *self)
 
 static bool s_is_empty(const worker_t *self)
 {
-    return writer_is_idle(self->writer) && drain_batches(self->filling) == 0;
+    return writer_is_idle(self->writer) && drain_batches(self->filling) == 0 &&
+           (!self->engine || self->role->engine->is_idle(self->engine));
+}
+
+static void s_deliver(worker_t *self, bool stopping)
+{
+    if (!self->engine)
+        return;
+    self->role->engine->turn(self->engine, clock_ms(), stopping);
+    if (journal_has_notes(self->journal))
+        writer_nudge(self->writer);
 }
 
 void worker_run(worker_t *self)
@@ -332,6 +424,7 @@ void worker_run(worker_t *self)
             s_receive(self);
         s_finish(self);
         s_hand_over(self);
+        s_deliver(self, stopping);
         if (now_ms - checked_ms >= TURN_MS) {
             checked_ms = now_ms;
             s_check(self);

@@ -8,6 +8,7 @@
 
 #include "common/base/ops.h"
 #include "common/conf/conf.h"
+#include "workers/history.h"
 #include "workers/post.h"
 
 /* What a worker does with an operation: fills the job, or refuses it. */
@@ -18,6 +19,24 @@ typedef struct {
     worker_op_fn prepare;
 } worker_op_t;
 
+/* What delivers, for the workers that have handlers: the others link none of it. */
+typedef struct {
+    /* Makes one on an open journal; exits with the reason when it cannot. KEY: where the worker
+     * keeps the key of what it knows of handlers. */
+    void *(*make)(const conf_t *conf, journal_t *journal, const shard_t *shard, const char *key);
+    void (*destroy)(void **engine_p);
+    int (*fd)(const void *engine);      /* readable: a turn has something to do */
+    int (*wait_ms)(const void *engine); /* the longest time until the next turn */
+    void (*turn)(void *engine, int64_t now_ms, bool stopping);
+    bool (*is_idle)(const void *engine);
+    /* Takes a handler record over: handlers_learn. */
+    int (*learn)(void *engine, const uuid_t7 *target, slice_t record, int64_t now_ms);
+    /* What was learned of the target is committed: handlers_kept. */
+    bool (*kept)(const void *engine, const uuid_t7 *target);
+    bool (*wants)(const void *engine, const uuid_t7 *target);          /* events of this target */
+    void (*stored)(void *engine, const uuid_t7 *target, uint64_t log); /* one of them */
+} worker_engine_t;
+
 /* What makes one of the three out of the loop. */
 typedef struct {
     op_owner_t kind;
@@ -26,6 +45,7 @@ typedef struct {
     setting_t monitor, shards;
     const worker_op_t *ops;
     size_t ops_len;
+    const worker_engine_t *engine; /* or NULL */
 } worker_role_t;
 
 typedef struct worker worker_t;
@@ -38,6 +58,8 @@ void worker_destroy(worker_t **self_p);
 /* Serves until SIGTERM, then finishes what it has taken. */
 void worker_run(worker_t *self);
 
+/* Taking a handler record, as a worker_op_fn: answered 200 once it is committed. */
+void worker_handler_push(post_t *post, job_t *job);
 /* Reading back, as a worker_op_fn. */
 void worker_history(post_t *post, job_t *job);
 

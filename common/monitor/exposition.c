@@ -74,7 +74,8 @@ static unsigned s_process_bit(const char *process)
     } processes[] = {
         {"postern-gateway", AT_GATEWAY}, {"postern-authd", AT_AUTHD},
         {"postern-router", AT_ROUTER},   {"postern-channel", AT_WORKER},
-        {"postern-bot", AT_WORKER},      {"postern-extension", AT_WORKER},
+        {"postern-bot", AT_WORKER | AT_DELIVERY},
+        {"postern-extension", AT_WORKER | AT_DELIVERY},
     };
     for (unsigned i = 0; i < sizeof processes / sizeof *processes; i++)
         if (strcmp(process, processes[i].name) == 0)

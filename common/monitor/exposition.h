@@ -26,6 +26,7 @@ enum {
     AT_AUTHD = 2,
     AT_ROUTER = 4,
     AT_WORKER = 8,
+    AT_DELIVERY = 16, /* the workers that call handlers; they are AT_WORKER too */
     AT_ALL = AT_GATEWAY | AT_AUTHD | AT_ROUTER | AT_WORKER
 };
 

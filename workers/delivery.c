@@ -1,0 +1,584 @@
+#include "workers/delivery_lane.h"
+
+#include "common/base/clock.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+enum {
+    MAGIC = 0x64656c76,
+    SCAN_MS = 20,      /* between two looks over all lanes */
+    UNSEEN_MS = 10,    /* until the next look for what is stored but not committed */
+    UNKNOWN_MS = 1000, /* the same for a handler that nobody has told of yet */
+    TURN_CALLS = 16,   /* most calls that a lane starts before the next one's turn */
+    COUNT_ROWS = 2000, /* most rows that a step of the count looks at */
+    COUNT_MS = 1000,   /* between two counts */
+};
+
+/* A count of the pending items in the making. */
+typedef struct {
+    outbox_place_t at;
+    unsigned rows; /* in this step */
+    bool ended;
+    uint64_t now_ms, delayed, oldest_ms;
+    int64_t next_ms; /* when the next begins; clock_ms () */
+} tally_t;
+
+struct delivery {
+    unsigned magic;
+    delivery_options_t options;
+    schedule_t clock; /* for durations other than an item's */
+    egress_t *guard;
+    caller_t *caller;
+    tables_t tables;
+    lane_t *queue, **queue_end;     /* lanes to look at, in turn */
+    item_t *unsaved, **unsaved_end; /* in the order of their notes */
+    size_t unsaved_len, under_way, bytes;
+    int64_t scanned_ms;
+    int wait_ms;
+    tally_t tally;
+    json_out_t json;
+};
+
+const char *delivery_outcome_name(unsigned outcome)
+{
+    switch (outcome) {
+    case DELIVERY_DISABLED:
+        return "disabled";
+    case DELIVERY_NO_HANDLER:
+        return "no_handler";
+    case DELIVERY_NO_RECORD:
+        return "no_record";
+    default:
+        return outcome < CALL_OUTCOMES ? call_outcome_name((call_outcome_t)outcome) : "unknown";
+    }
+}
+
+/* --- Life */
+
+static void s_queue(delivery_t *self, lane_t *lane)
+{
+    if (lane->queued)
+        return;
+    lane->queued = true;
+    lane->behind = NULL;
+    *self->queue_end = lane;
+    self->queue_end = &lane->behind;
+}
+
+static void s_take_health(void *arg, const uuid_t7 *target, slice_t row)
+{
+    lane_read_health(tables_lane(&((delivery_t *)arg)->tables, target), row);
+}
+
+typedef struct {
+    uuid_t7 target;
+    bool found;
+} first_t;
+
+static bool s_take_first(void *arg, const outbox_due_t *due)
+{
+    first_t *first = arg;
+    *first = (first_t){due->place.target, true};
+    return false;
+}
+
+/* A lane for each target with pending items: one look a target. */
+static void s_find_lanes(delivery_t *self)
+{
+    outbox_place_t from = {0};
+    for (;;) {
+        first_t first = {.found = false};
+        journal_due(self->options.journal, &from, s_take_first, &first);
+        if (!first.found)
+            return;
+        lane_t *lane = tables_lane(&self->tables, &first.target);
+        lane->more = true;
+        s_queue(self, lane);
+        from = (outbox_place_t){first.target, UINT64_MAX, UINT64_MAX};
+    }
+}
+
+delivery_t *delivery_new(const delivery_options_t *options, int64_t now_ms, char *err,
+                         size_t err_size)
+{
+    delivery_t *self = calloc(1, sizeof *self);
+    if (!self || sodium_init() < 0)
+        abort();
+    self->magic = MAGIC;
+    self->options = *options;
+    self->clock = (schedule_t){.time_scale = options->time_scale};
+    self->queue_end = &self->queue;
+    self->unsaved_end = &self->unsaved;
+    self->scanned_ms = now_ms;
+    self->guard = egress_new(options->allow, err, err_size);
+    caller_options_t caller = {
+        .egress = self->guard, .extra_authorities = options->authorities, .calls = options->calls};
+    if (self->guard)
+        self->caller = caller_new(&caller, err, err_size);
+    if (!self->caller) {
+        delivery_destroy(&self);
+        return NULL;
+    }
+    journal_health(options->journal, s_take_health, self);
+    s_find_lanes(self);
+    return self;
+}
+
+void delivery_destroy(delivery_t **self_p)
+{
+    delivery_t *self = *self_p;
+    if (!self)
+        return;
+    assert(self->magic == MAGIC);
+    if (self->caller)
+        caller_destroy(&self->caller);
+    egress_destroy(&self->guard);
+    tables_close(&self->tables);
+    json_free(&self->json);
+    self->magic = 0;
+    free(self);
+    *self_p = NULL;
+}
+
+int delivery_fd(const delivery_t *self)
+{
+    return caller_fd(self->caller);
+}
+
+int delivery_wait_ms(const delivery_t *self)
+{
+    return self->wait_ms;
+}
+
+bool delivery_is_idle(const delivery_t *self)
+{
+    return self->under_way == 0;
+}
+
+bool delivery_wants(const delivery_t *self, const uuid_t7 *target)
+{
+    const handler_t *handler = handlers_get(self->options.handlers, target);
+    return handler && handler->url[0];
+}
+
+void delivery_stir(delivery_t *self, const uuid_t7 *target, uint64_t log)
+{
+    lane_t *lane = tables_lane(&self->tables, target);
+    lane->newest_log = log;
+    lane->more = true;
+    s_queue(self, lane);
+}
+
+void delivery_learned(delivery_t *self, const uuid_t7 *target)
+{
+    lane_t *lane = tables_lane(&self->tables, target);
+    const handler_t *handler = handlers_get(self->options.handlers, target);
+    if (!handler || handler->version == lane->version)
+        return;
+    lane->more = true;
+    s_queue(self, lane);
+}
+
+void delivery_revive(delivery_t *self, const uuid_t7 *target, uint64_t log, int64_t now_ms)
+{
+    lane_t *lane = tables_lane(&self->tables, target);
+    journal_note_t note = {.kind = NOTE_REVIVE,
+                           .target = *target,
+                           .log = log,
+                           .now_ms = journal_running_ms(self->options.journal, now_ms)};
+    if (tables_find(&self->tables, log))
+        return;
+    lane->newest_note = journal_note(self->options.journal, &note);
+    lane->more = true;
+    s_queue(self, lane);
+}
+
+unsigned delivery_standing(delivery_t *self, const uuid_t7 *target, const char **why)
+{
+    *why = lane_why(tables_lane(&self->tables, target));
+    return **why ? DELIVERY_DISABLED : 0;
+}
+
+/* --- Ends of attempts */
+
+static void s_note(delivery_t *self, item_t *item, const journal_note_t *note)
+{
+    item->note = journal_note(self->options.journal, note);
+    item->ended = note->state != OUTBOX_PENDING;
+    item->behind = NULL;
+    *self->unsaved_end = item;
+    self->unsaved_end = &item->behind;
+    self->unsaved_len++;
+}
+
+static journal_note_t s_outcome(const item_t *item, uint64_t now_ms)
+{
+    return (journal_note_t){.kind = NOTE_OUTCOME,
+                            .target = item->lane->target,
+                            .log = item->due.place.log,
+                            .now_ms = now_ms,
+                            .attempted = true};
+}
+
+/* Dead without a call. */
+static void s_bury(delivery_t *self, item_t *item, unsigned why, uint64_t now_ms)
+{
+    journal_note_t note = s_outcome(item, now_ms);
+    note.state = OUTBOX_DEAD;
+    note.attempt = (outbox_attempt_t){.time_ms = clock_wall_ms(), .outcome = why};
+    metric_add(METRIC_delivery_dead_total, 1);
+    s_note(self, item, &note);
+}
+
+/* When it is tried again; SCHEDULE_END: never. */
+static int64_t s_delay(delivery_t *self, const item_t *item, const handler_t *handler,
+                       const call_t *call, uint64_t now_ms)
+{
+    schedule_t schedule = {.strict = handler && handler->ordered,
+                           .strict_bound_ms = handler ? handler->bound_ms : 0,
+                           .time_scale = self->options.time_scale};
+    uint64_t first_ms = item->due.made ? item->due.first_ms : now_ms;
+    if (call->outcome == CALL_ANSWERED && call->status == 410)
+        return SCHEDULE_END;
+    return schedule_delay_ms(&schedule, item->due.made + 1, (int64_t)(now_ms - first_ms),
+                             call->retry_after_s, randombytes_random());
+}
+
+static void s_count_attempt(const call_t *call, bool good)
+{
+    metric_observe_us(METRIC_delivery_seconds, call->duration_us);
+    if (good)
+        metric_add(METRIC_delivered_total, 1);
+    else if (call->outcome == CALL_ANSWERED)
+        metric_add(METRIC_delivery_refused_total, 1);
+    else
+        metric_add(METRIC_delivery_failed_total, 1);
+}
+
+static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
+{
+    item_t *item = call->owner;
+    lane_t *lane = item->lane;
+    const handler_t *handler = handlers_get(self->options.handlers, &lane->target);
+    bool good = call->outcome == CALL_ANSWERED && call->status >= 200 && call->status < 300;
+    bool current = handler && handler->version == lane->version;
+    journal_note_t note = s_outcome(item, now_ms);
+    note.attempt = (outbox_attempt_t){
+        .time_ms = item->started_ms,
+        .duration_us = (uint64_t)call->duration_us,
+        .status = (unsigned)call->status,
+        .outcome = call->outcome,
+        .answer = slice(call->answer, call->answer ? call->answer_len : 0),
+    };
+    int64_t delay_ms = good ? 0 : s_delay(self, item, handler, call, now_ms);
+    note.state = good ? OUTBOX_DELIVERED : delay_ms == SCHEDULE_END ? OUTBOX_DEAD : OUTBOX_PENDING;
+    note.due_ms = now_ms + (uint64_t)(delay_ms > 0 ? delay_ms : 0);
+    note.keeps_place = handler && handler->ordered;
+    s_count_attempt(call, good);
+    if (note.state == OUTBOX_DEAD)
+        metric_add(METRIC_delivery_dead_total, 1);
+    lane->under_way--;
+    self->under_way--;
+    self->bytes -= item->bytes;
+    s_note(self, item, &note);
+    if (current && (good ? lane_succeeded(lane) : lane_failed(lane, call, &self->clock, now_ms)))
+        lane_note_health(lane, self->options.journal);
+    s_queue(self, lane);
+}
+
+static void s_take_finished(delivery_t *self, uint64_t now_ms)
+{
+    call_t *call;
+    while ((call = caller_finished(self->caller))) {
+        s_finished(self, call, now_ms);
+        call_destroy(&call);
+    }
+}
+
+/* Items whose outcome is committed: from here on the outbox tells of them what is true. */
+static void s_take_saved(delivery_t *self)
+{
+    uint64_t noted = journal_noted(self->options.journal);
+    while (self->unsaved && self->unsaved->note <= noted) {
+        item_t *item = self->unsaved;
+        self->unsaved = item->behind;
+        if (!self->unsaved)
+            self->unsaved_end = &self->unsaved;
+        self->unsaved_len--;
+        item->lane->more = true;
+        s_queue(self, item->lane);
+        tables_drop(&self->tables, item);
+    }
+}
+
+/* --- Starts of attempts */
+
+typedef struct {
+    delivery_t *self;
+    lane_t *lane;
+    uint64_t now_ms;
+    bool ordered;
+} loading_t;
+
+static void s_look_at(lane_t *lane, uint64_t at_ms)
+{
+    if (at_ms < lane->look_ms)
+        lane->look_ms = at_ms;
+}
+
+static bool s_load_one(void *arg, const outbox_due_t *due)
+{
+    loading_t *load = arg;
+    lane_t *lane = load->lane;
+    if (!uuid_eq(&due->place.target, &lane->target))
+        return false;
+    const item_t *known = tables_find(&load->self->tables, due->place.log);
+    if (known) /* in order, the next one waits until this one has ended */
+        return !load->ordered || known->ended;
+    if (due->due_ms > load->now_ms) {
+        s_look_at(lane, due->due_ms);
+        /* What was kept in its place before the handler's order changed may stand before others. */
+        return !load->ordered && due->place.order <= load->now_ms;
+    }
+    if (lane->ready_len == LANE_READY) {
+        lane->more = true;
+        return false;
+    }
+    item_t *item = tables_add(&load->self->tables, lane, due);
+    *lane->ready_end = item;
+    lane->ready_end = &item->behind;
+    lane->ready_len++;
+    return !load->ordered;
+}
+
+/* Takes due items of the lane into memory. */
+static void s_load(delivery_t *self, lane_t *lane, bool ordered, uint64_t now_ms)
+{
+    loading_t load = {self, lane, now_ms, ordered};
+    outbox_place_t from = {.target = lane->target};
+    bool unseen = lane->newest_log >= journal_committed(self->options.journal) ||
+                  lane->newest_note > journal_noted(self->options.journal);
+    lane->more = false;
+    lane->look_ms = UINT64_MAX;
+    journal_due(self->options.journal, &from, s_load_one, &load);
+    if (unseen)
+        s_look_at(lane, now_ms + UNSEEN_MS);
+}
+
+static item_t *s_take_ready(lane_t *lane)
+{
+    item_t *item = lane->ready;
+    lane->ready = item->behind;
+    if (!lane->ready)
+        lane->ready_end = &lane->ready;
+    lane->ready_len--;
+    return item;
+}
+
+typedef struct {
+    delivery_t *self;
+    item_t *item;
+    const handler_t *handler;
+    call_t *call;
+} making_t;
+
+static void s_make(void *arg, const record_t *record)
+{
+    making_t *make = arg;
+    delivery_t *self = make->self;
+    whsec_t secrets[SIGNATURE_SECRETS];
+    size_t count =
+        handlers_secrets(self->options.handlers, &make->item->lane->target, clock_ms(), secrets);
+    make->item->started_ms = clock_wall_ms();
+    make->call = delivery_call(&self->json, make->handler, record, &self->options.shard,
+                               make->item->due.place.log, secrets, count, make->item->started_ms);
+    for (size_t i = 0; i < count; i++)
+        whsec_wipe(&secrets[i]);
+}
+
+static void s_start(delivery_t *self, item_t *item, const handler_t *handler, uint64_t now_ms)
+{
+    making_t make = {self, item, handler, NULL};
+    if (!journal_record(self->options.journal, item->due.place.log, s_make, &make)) {
+        s_bury(self, item, DELIVERY_NO_RECORD, now_ms);
+        return;
+    }
+    make.call->owner = item;
+    make.call->timeout_ms = self->options.timeout_ms;
+    item->bytes = make.call->body_len;
+    self->bytes += item->bytes;
+    self->under_way++;
+    item->lane->under_way++;
+    caller_start(self->caller, &make.call);
+}
+
+static bool s_has_room(const delivery_t *self)
+{
+    return self->under_way < self->options.calls && self->bytes < DELIVERY_BYTES &&
+           self->unsaved_len < DELIVERY_UNSAVED && !journal_is_full(self->options.journal);
+}
+
+/* How many calls the lane may have under way. When half of all are taken, a lane gets an eighth:
+ * those that are slow leave room for the others. */
+static unsigned s_limit(const delivery_t *self, const lane_t *lane, const handler_t *handler)
+{
+    unsigned limit =
+        handler->ordered || lane->failures >= DELIVERY_BREAKER ? 1 : handler->concurrency;
+    unsigned share = self->options.calls / 8 ? self->options.calls / 8 : 1;
+    return self->under_way >= self->options.calls / 2 && limit > share ? share : limit;
+}
+
+/* A handler that takes no calls any more. */
+static void s_bury_due(delivery_t *self, lane_t *lane, unsigned why, uint64_t now_ms)
+{
+    if (lane->more && !lane->ready)
+        s_load(self, lane, false, now_ms);
+    while (lane->ready && s_has_room(self))
+        s_bury(self, s_take_ready(lane), why, now_ms);
+    if (lane->ready || lane->more)
+        s_queue(self, lane);
+}
+
+static void s_start_due(delivery_t *self, lane_t *lane, const handler_t *handler, uint64_t now_ms)
+{
+    for (unsigned i = 0; i < TURN_CALLS; i++) {
+        if (!s_has_room(self))
+            break;
+        if (lane->under_way >= s_limit(self, lane, handler))
+            return;
+        if (!lane->ready && lane->more)
+            s_load(self, lane, handler->ordered, now_ms);
+        if (!lane->ready)
+            return;
+        s_start(self, s_take_ready(lane), handler, now_ms);
+    }
+    s_queue(self, lane);
+}
+
+static void s_look(delivery_t *self, lane_t *lane, uint64_t now_ms)
+{
+    const handler_t *handler = handlers_get(self->options.handlers, &lane->target);
+    if (!handler) {
+        s_look_at(lane, now_ms + UNKNOWN_MS);
+        return;
+    }
+    if (handler->version != lane->version && lane_renew(lane, handler->version))
+        lane_note_health(lane, self->options.journal);
+    if (!handler->url[0])
+        s_bury_due(self, lane, DELIVERY_NO_HANDLER, now_ms);
+    else if (lane->standing != STANDING_GOOD)
+        s_bury_due(self, lane, DELIVERY_DISABLED, now_ms);
+    else if (now_ms < lane->closed_ms)
+        s_look_at(lane, lane->closed_ms);
+    else
+        s_start_due(self, lane, handler, now_ms);
+}
+
+/* The lanes take turns; without room, the next one is first when there is some again. */
+static void s_serve(delivery_t *self, uint64_t now_ms)
+{
+    lane_t **end = self->queue_end;
+    bool more = self->queue != NULL;
+    while (more && s_has_room(self)) {
+        lane_t *lane = self->queue;
+        more = &lane->behind != end;
+        self->queue = lane->behind;
+        if (!self->queue)
+            self->queue_end = &self->queue;
+        lane->queued = false;
+        s_look(self, lane, now_ms);
+    }
+}
+
+/* --- Time */
+
+/* Queues the lanes whose time has come; how long until that of the next. */
+static uint64_t s_scan(delivery_t *self, uint64_t now_ms)
+{
+    uint64_t next_ms = UINT64_MAX;
+    unsigned open = 0, disabled = 0;
+    for (size_t i = 0; i < self->tables.lanes_room; i++)
+        for (lane_t *lane = self->tables.lanes[i]; lane; lane = lane->next) {
+            open += lane->failures >= DELIVERY_BREAKER;
+            disabled += lane->standing != STANDING_GOOD;
+            if (lane->look_ms <= now_ms) {
+                lane->look_ms = UINT64_MAX;
+                lane->more = true;
+                s_queue(self, lane);
+            } else if (lane->look_ms < next_ms) {
+                next_ms = lane->look_ms;
+            }
+        }
+    metric_set(METRIC_handlers_open, open);
+    metric_set(METRIC_handlers_disabled, disabled);
+    return next_ms == UINT64_MAX ? next_ms : next_ms - now_ms;
+}
+
+static bool s_tally_one(void *arg, const outbox_due_t *due)
+{
+    tally_t *tally = arg;
+    if (tally->rows == COUNT_ROWS) {
+        tally->at = due->place;
+        tally->ended = false;
+        return false;
+    }
+    tally->rows++;
+    tally->delayed += due->due_ms > tally->now_ms;
+    if (due->stored_ms < tally->oldest_ms)
+        tally->oldest_ms = due->stored_ms;
+    return true;
+}
+
+/* A step of the count that the metrics tell of. */
+static void s_tally(delivery_t *self, int64_t now_ms, uint64_t running_ms)
+{
+    tally_t *tally = &self->tally;
+    if (now_ms < tally->next_ms)
+        return;
+    if (tally->ended || tally->now_ms == 0)
+        *tally = (tally_t){.now_ms = running_ms, .oldest_ms = running_ms};
+    tally->rows = 0;
+    tally->ended = true;
+    journal_due(self->options.journal, &tally->at, s_tally_one, tally);
+    if (!tally->ended)
+        return;
+    outbox_counts_t counts = journal_outbox_counts(self->options.journal);
+    uint64_t delayed = tally->delayed < counts.pending ? tally->delayed : counts.pending;
+    metric_set(METRIC_deliveries_due, (int64_t)(counts.pending - delayed));
+    metric_set(METRIC_deliveries_delayed, (int64_t)delayed);
+    metric_set(METRIC_deliveries_dead, (int64_t)counts.dead);
+    metric_set(METRIC_delivery_oldest_seconds, (int64_t)(running_ms - tally->oldest_ms));
+    tally->next_ms = now_ms + COUNT_MS;
+}
+
+static int s_wait(const delivery_t *self, uint64_t next_ms)
+{
+    if (self->queue && s_has_room(self))
+        return 0;
+    if (self->unsaved || self->queue)
+        return UNSEEN_MS;
+    return next_ms < SCAN_MS            ? SCAN_MS
+           : next_ms < DELIVERY_WAIT_MS ? (int)next_ms
+                                        : DELIVERY_WAIT_MS;
+}
+
+void delivery_turn(delivery_t *self, int64_t now_ms, bool stopping)
+{
+    assert(self->magic == MAGIC);
+    uint64_t running_ms = journal_running_ms(self->options.journal, now_ms);
+    uint64_t next_ms = SCAN_MS;
+    s_take_finished(self, running_ms);
+    s_take_saved(self);
+    if (now_ms - self->scanned_ms >= SCAN_MS) {
+        self->scanned_ms = now_ms;
+        next_ms = s_scan(self, running_ms);
+        s_tally(self, now_ms, running_ms);
+    }
+    if (!stopping)
+        s_serve(self, running_ms);
+    self->wait_ms = stopping ? UNSEEN_MS : s_wait(self, next_ms);
+}

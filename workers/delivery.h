@@ -1,0 +1,74 @@
+/* Deliveries: calls the handlers of bots and extensions for what the outbox of the journal has
+ * (journal_outbox.h), until each item is delivered or dead.
+ *
+ * Each target with pending items is a lane. A lane is called with as many calls at once as its
+ * handler allows, one when it is ordered; the lanes take turns, and one that is slow fills no more
+ * than its share of the calls. In memory are only items that are about to be tried, at most
+ * LANE_READY a lane, and those whose outcome is not committed yet.
+ *
+ * An answer 2xx delivers. Anything else is tried again as schedule.h says, then dead; 410 disables
+ * the handler, and so do 120 h in which no call succeeded: what is due for a disabled handler or
+ * one that is gone is dead at once, until its settings change. 429 and 503 with Retry-After hold
+ * the lane. After 5 failures in a row without an answer below 500 the breaker opens: no call for
+ * 30 s, later 60 s, then one at a time until one succeeds.
+ *
+ * Threading: the main thread, which polls delivery_fd. */
+#ifndef POSTERN_DELIVERY_H
+#define POSTERN_DELIVERY_H
+
+#include "workers/caller.h"
+#include "workers/handlers.h"
+#include "workers/history.h"
+
+enum {
+    DELIVERY_BREAKER = 5,      /* failures in a row that open it */
+    DELIVERY_FAILING_H = 120,  /* hours without a success that disable a handler */
+    DELIVERY_BYTES = 64 << 20, /* most bytes of calls under way */
+    DELIVERY_UNSAVED = 8192,   /* most outcomes that are not committed */
+    DELIVERY_WAIT_MS = 250,    /* longest time until the next turn */
+};
+
+/* Outcomes of attempts beside those of call_outcome_t: none was made. */
+enum { DELIVERY_DISABLED = 200, DELIVERY_NO_HANDLER, DELIVERY_NO_RECORD };
+const char *delivery_outcome_name(unsigned outcome);
+
+typedef struct {
+    journal_t *journal;   /* must outlive it, as all that follows */
+    handlers_t *handlers; /* likewise */
+    shard_t shard;
+    const char *allow, *authorities; /* delivery.allow, delivery.authorities */
+    unsigned calls;                  /* most under way */
+    unsigned timeout_ms, time_scale;
+} delivery_options_t;
+
+typedef struct delivery delivery_t;
+
+/* Takes up what is pending. NULL with the reason in err. */
+delivery_t *delivery_new(const delivery_options_t *options, int64_t now_ms, char *err,
+                         size_t err_size);
+/* Breaks off what is under way: it is made again by the next process. */
+void delivery_destroy(delivery_t **self_p);
+
+/* Readable when a call has finished. */
+int delivery_fd(const delivery_t *self);
+/* How long the loop may wait for its next turn. */
+int delivery_wait_ms(const delivery_t *self);
+/* One turn: takes finished calls back and, unless STOPPING, starts those that are due. */
+void delivery_turn(delivery_t *self, int64_t now_ms, bool stopping);
+/* No call is under way. */
+bool delivery_is_idle(const delivery_t *self);
+
+/* Whether an event for TARGET is to be delivered: then its record gets RECORD_DELIVER. */
+bool delivery_wants(const delivery_t *self, const uuid_t7 *target);
+/* Its handler may have changed: what waits for that is looked at. */
+void delivery_learned(delivery_t *self, const uuid_t7 *target);
+/* Such a record was stored at LOG. */
+void delivery_stir(delivery_t *self, const uuid_t7 *target, uint64_t log);
+/* Delivers an item again, at once and as if it had never been tried; one that is about to be tried,
+ * or has just been, is left alone. */
+void delivery_revive(delivery_t *self, const uuid_t7 *target, uint64_t log, int64_t now_ms);
+
+/* How the handler of a target fares: 0, or DELIVERY_DISABLED with WHY, a constant text. */
+unsigned delivery_standing(delivery_t *self, const uuid_t7 *target, const char **why);
+
+#endif

@@ -1,0 +1,77 @@
+/* A lane: what the engine holds in memory of one target. Only delivery*.c include it. */
+#ifndef POSTERN_DELIVERY_LANE_H
+#define POSTERN_DELIVERY_LANE_H
+
+#include "workers/delivery.h"
+#include "workers/journal_outbox.h"
+#include "workers/schedule.h"
+
+enum { LANE_READY = 32 }; /* most items of a lane that wait in memory for their call */
+
+typedef enum { STANDING_GOOD, STANDING_GONE, STANDING_FAILING } standing_t;
+
+/* An item in memory: it waits for its call, is under way, or waits for its note's commit. */
+typedef struct item {
+    struct item *next;   /* in the table */
+    struct item *behind; /* of a lane's ready ones, or of the unsaved ones */
+    struct lane *lane;
+    outbox_due_t due;
+    int64_t started_ms; /* wall clock */
+    size_t bytes;       /* of the call */
+    uint64_t note;      /* 0: none yet */
+    bool ended;         /* with the note, it is not pending any more */
+} item_t;
+
+typedef struct lane {
+    struct lane *next;   /* in the table */
+    struct lane *behind; /* in the queue */
+    bool queued;
+    uuid_t7 target;
+    uint64_t version;    /* of the handler that the health is of */
+    uint64_t failing_ms; /* running time since when no call succeeded; 0: the last one did */
+    standing_t standing;
+    unsigned failures;    /* in a row, for the breaker */
+    uint64_t closed_ms;   /* no call before: breaker or Retry-After */
+    uint64_t look_ms;     /* when to look for due items; UINT64_MAX: not before it is stirred */
+    uint64_t newest_log;  /* stored last */
+    uint64_t newest_note; /* of a revival, last */
+    bool more;            /* the outbox may have due items that are not in memory */
+    unsigned under_way;
+    item_t *ready, **ready_end;
+    unsigned ready_len;
+} lane_t;
+
+/* The health of a lane as its row has it, and back; a row of another handler version counts as
+ * none. */
+void lane_read_health(lane_t *self, slice_t row);
+void lane_note_health(const lane_t *self, journal_t *journal);
+
+/* What a finished call tells about the handler. Returns true when its health row has changed. */
+bool lane_succeeded(lane_t *self);
+bool lane_failed(lane_t *self, const call_t *call, const schedule_t *clock, uint64_t now_ms);
+/* Another version of the handler: nothing of the old one counts. True when the row has changed. */
+bool lane_renew(lane_t *self, uint64_t version);
+/* "" or why it is disabled. */
+const char *lane_why(const lane_t *self);
+
+/* delivery_tables.c: all lanes, and all items in memory. Zero-initialised is empty. */
+typedef struct {
+    lane_t **lanes;
+    size_t lanes_room, lanes_len;
+    item_t **items; /* by log sequence */
+    size_t items_room, items_len;
+} tables_t;
+
+/* Finds a lane or makes it. */
+lane_t *tables_lane(tables_t *tables, const uuid_t7 *target);
+item_t *tables_find(const tables_t *self, uint64_t log);
+item_t *tables_add(tables_t *self, lane_t *lane, const outbox_due_t *due);
+void tables_drop(tables_t *self, item_t *item); /* frees it */
+void tables_close(tables_t *self);
+
+/* delivery_call.c: the call of HANDLER for RECORD, signed; JSON is used on the way. */
+call_t *delivery_call(json_out_t *json, const handler_t *handler, const record_t *record,
+                      const shard_t *shard, uint64_t log, const whsec_t *secrets, size_t count,
+                      int64_t wall_ms);
+
+#endif
