@@ -1,0 +1,141 @@
+"""Handlers are set, changed and cleared by posternctl; the worker learns of it at once, keeps it, and
+signs with every live secret."""
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import http.server
+import subprocess
+import threading
+
+import pytest
+
+from harness import postern
+
+SETTINGS = {"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 20}
+
+
+class Handler(http.server.ThreadingHTTPServer):
+    """A real handler: keeps what it was called with."""
+
+    close = http.server.ThreadingHTTPServer.server_close
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), self.Call)
+        self.calls = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    class Call(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.server.calls.append((dict(self.headers.items()), body))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    def wait(self, count):
+        postern.wait(lambda: len(self.calls) >= count, 20, what=f"{count} calls of the handler")
+        return self.calls
+
+
+@pytest.fixture
+def handler():
+    with contextlib.closing(Handler()) as made:
+        yield made
+        made.shutdown()
+
+
+def signed_by(call, secret):
+    """Whether one of the signatures is this secret's."""
+    headers = {name.lower(): value for name, value in call[0].items()}
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    text = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + call[1]
+    mac = base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
+    return f"v1,{mac}" in headers["webhook-signature"].split(" ")
+
+
+@pytest.fixture(scope="module")
+def calling():
+    with postern.Ring(settings=SETTINGS) as made:
+        yield made.up()
+
+
+def test_a_bot_calls_its_handler_until_it_is_cleared(calling, name, handler):
+    ada = calling.user(name)
+    calling.bot(name, ada)
+    made = calling.ctl("bot", "handler", "set", name, handler.url)
+    assert calling.post(calling.bot_url(name, ada.token), {"n": 1}).status_code == 200
+    call, = handler.wait(1)
+    assert signed_by(call, made["secret"])
+    shown = calling.ctl("bot", "handler", "show", name)
+    assert "secret" not in shown and shown["url"] == handler.url and len(shown["secrets"]) == 1
+    turned = calling.ctl("bot", "handler", "rotate", name, "--overlap", "1h")
+    assert calling.post(calling.bot_url(name, ada.token), {"n": 2}).status_code == 200
+    call = handler.wait(2)[1]
+    assert signed_by(call, made["secret"]) and signed_by(call, turned["secret"])
+    last = calling.ctl("bot", "handler", "rotate", name, "--overlap", "0s")
+    assert calling.post(calling.bot_url(name, ada.token), {"n": 3}).status_code == 200
+    call = handler.wait(3)[2]
+    assert signed_by(call, last["secret"])
+    assert not signed_by(call, made["secret"]) and not signed_by(call, turned["secret"])
+    calling.ctl("bot", "handler", "clear", name)
+    assert calling.post(calling.bot_url(name, ada.token), {"n": 4}).status_code == 200
+    calling.ctl("bot", "handler", "set", name, handler.url)
+    assert calling.post(calling.bot_url(name, ada.token), {"n": 5}).status_code == 200
+    bodies = [body for _, body in handler.wait(4)]
+    assert len(bodies) == 4 and b"5" in bodies[3]
+    for secret in (made["secret"], turned["secret"], last["secret"]):
+        assert secret not in calling.logs()
+        found = subprocess.run(["grep", "-rlF", secret.removeprefix("whsec_"), calling.dir],
+                               capture_output=True, text=True)
+        assert found.stdout == ""
+
+
+def test_each_app_of_an_extension_has_its_own(calling, name, handler):
+    ada = calling.user(name)
+    apps = calling.extension(name, ada)
+    made = calling.ctl("extension", "handler", "set", name, handler.url,
+                       "--environment", "marketplace")
+    for environment in ("sandbox", "marketplace"):
+        url = calling.extension_url(apps[environment], ada.token)
+        assert calling.post(url, b"x").status_code == 200
+    call, = handler.wait(1)
+    assert signed_by(call, made["secret"]) and b'"marketplace"' in call[1]
+    with pytest.raises(postern.CtlError, match="no handler"):
+        calling.ctl("extension", "handler", "show", name)
+
+
+def test_a_change_is_learned_without_an_event_and_outlives_the_worker(make_ring, name, handler):
+    """What waits for a handler that is not there goes to the one that is set then: only the push can
+    have told, and after the kill only the journal."""
+    ring = make_ring(settings=SETTINGS).up()
+    ada = ring.user(name)
+    ring.bot(name, ada)
+    gone = f"http://127.0.0.1:{postern.free_ports(1)}/"
+    made = ring.ctl("bot", "handler", "set", name, gone)
+    for n in range(3):
+        assert ring.post(ring.bot_url(name, ada.token), {"n": n}).status_code == 200
+    ring.kill("bot-0")
+    ring.wait_ready("bot-0")
+    ring.ctl("bot", "handler", "set", name, handler.url)
+    calls = handler.wait(3)
+    assert all(signed_by(call, made["secret"]) for call in calls)
+
+
+@pytest.mark.parametrize("words, status, text", [
+    (("ftp://h.example/",), 1, "url: "), (("http://a@h.example/",), 1, "url: "),
+    (("http://h.example/", "--wait-ms", "8001"), 2, "--wait-ms"),
+    (("http://h.example/", "--ordered", "--unordered"), 2, "one of"),
+    (("http://h.example/", "--rsa-key", "/no/such/file"), 2, "/no/such/file")])
+def test_what_is_wrong_is_said(calling, name, words, status, text):
+    ada = calling.user(name, token=False)
+    calling.bot(name, ada)
+    done = calling.ctl_run("bot", "handler", "set", name, *words)
+    assert done.returncode == status and text in done.stderr
