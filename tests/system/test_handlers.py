@@ -113,8 +113,8 @@ def test_each_app_of_an_extension_has_its_own(calling, name, handler):
 
 
 def test_a_change_is_learned_without_an_event_and_outlives_the_worker(make_ring, name, handler):
-    """What waits for a handler that is not there goes to the one that is set then: only the push can
-    have told, and after the kill only the journal."""
+    """What waits for a handler that is not there goes to the one that is set then: no event comes after
+    that, so only the push can have told of it, to a worker that was killed in between."""
     ring = make_ring(settings=SETTINGS).up()
     ada = ring.user(name)
     ring.bot(name, ada)

@@ -1,5 +1,6 @@
 #include "tests/unit/yard.h"
 
+#include "authd/directory/handlers.h"
 #include "authd/verdict.h"
 #include "common/base/clock.h"
 #include "common/base/ops.h"
@@ -54,6 +55,7 @@ static int s_teardown(void **state)
     bench_t *self = *state;
     void *yard = self->yard;
     view_destroy(&self->view);
+    verdict_close(&self->judge);
     limiter_destroy(&self->judge.limiter);
     yard_teardown(&yard);
     free(self);
@@ -438,6 +440,41 @@ static void an_unknown_operation_is_unavailable(void **state)
     assert_int_equal(s_ask(self, OP_user_create, "general", self->token), ERROR_unavailable);
 }
 
+/* What a gateway says of a handler is not believed. */
+static void an_event_brings_the_handler_of_its_target(void **state)
+{
+    bench_t *self = *state;
+    wire_handler_t told;
+    wire_request_t request = s_request(self, OP_bot_incoming, "builds", self->other);
+    request.handler = slice_of("forged");
+    assert_int_equal(s_judge(self, &request), ERROR_none);
+    assert_int_equal(request.handler.len, 0);
+    YARD_CHANGE(self->yard, view);
+    handlers_put(view, &(handler_t){.target = self->bot,
+                                    .kind = OWNER_BOT,
+                                    .version = 7,
+                                    .url = slice_of("http://h.example/"),
+                                    .name = slice_of("builds"),
+                                    .access = slice_of("builds"),
+                                    .sealed_key = slice("", 0),
+                                    .concurrency = 8});
+    YARD_DONE(view);
+    request = s_request(self, OP_bot_incoming, "builds", self->other);
+    request.handler = slice_of("forged");
+    assert_int_equal(s_judge(self, &request), ERROR_none);
+    assert_int_equal(wire_handler_decode(&told, request.handler), 0);
+    assert_int_equal(told.version, 7);
+    assert_true(slice_is(told.url, "http://h.example/"));
+    request = s_request(self, OP_bot_message, "builds", self->token);
+    request.handler = slice_of("forged");
+    assert_int_equal(s_judge(self, &request), ERROR_none);
+    assert_int_equal(request.handler.len, 0);
+    request = s_request(self, OP_bot_handler_push, "builds", self->token);
+    request.handler = slice_of("forged");
+    assert_int_equal(s_judge(self, &request), ERROR_unavailable);
+    assert_int_equal(request.handler.len, 0);
+}
+
 static void every_public_operation_can_be_judged(void **state)
 {
     bench_t *self = *state;
@@ -499,6 +536,7 @@ int main(void)
         TEST(a_token_may_be_for_posting_and_for_small_bodies),
         TEST(a_replaced_token_says_since_when_and_until),
         TEST(an_unknown_operation_is_unavailable),
+        TEST(an_event_brings_the_handler_of_its_target),
         TEST(every_public_operation_can_be_judged),
         TEST(a_dedupe_key_belongs_to_user_operation_target_and_key),
     };
