@@ -254,8 +254,9 @@ static const char *s_option(char **argv, const char *name, const char *otherwise
 int main(int argc, char **argv)
 {
     static deliverer_t self;
-    char err[512] = "no directory";
+    char err[512] = "no directory", key[4300];
     assert(argc >= 2);
+    snprintf(key, sizeof key, "%s.key", argv[1]);
     signal(SIGTERM, s_on_signal);
     journal_options_t journal = {.path = argv[1],
                                  .kind = "bot",
@@ -266,7 +267,7 @@ int main(int argc, char **argv)
                                  .delivery_retention_ms = 86400000};
     self.journal = journal_open(&journal, clock_ms(), err, sizeof err);
     if (self.journal)
-        self.handlers = handlers_new(self.journal, "", clock_ms(), err, sizeof err);
+        self.handlers = handlers_new(self.journal, key, clock_ms(), err, sizeof err);
     delivery_options_t options = {
         .journal = self.journal,
         .handlers = self.handlers,
