@@ -57,8 +57,9 @@ static error_code_t s_place(case_t *self, place_kind_t kind, rule_t rule, const 
         return ERROR_out_of_scope;
     if (place->archived_ms)
         return s_archived(self, place->reason);
-    bool may = rule == MAY_ANYONE || (rule == MAY_PEOPLE && uuid_eq(&place->owner, user)) ||
-               place_has(self->view, kind, &place->id, user);
+    bool owns = uuid_eq(&place->owner, user);
+    bool may = rule == MAY_ANYONE || (owns && (rule == MAY_PEOPLE || rule == MAY_OWNER)) ||
+               (rule != MAY_OWNER && place_has(self->view, kind, &place->id, user));
     self->request->target = place->name;
     self->request->principal.target = place->id;
     return may ? ERROR_none : ERROR_not_allowed;
@@ -169,6 +170,12 @@ static const struct {
     [OP_extension_history] = {s_find_app, MAY_OWNER, DOES_READ},
     [OP_chat_history] = {s_find_chat, MAY_MEMBER, DOES_READ},
     [OP_buddy_history] = {s_find_buddy, MAY_OWNER, DOES_READ},
+    [OP_bot_deliveries] = {s_find_bot, MAY_OWNER, DOES_READ},
+    [OP_extension_deliveries] = {s_find_app, MAY_OWNER, DOES_READ},
+    [OP_bot_delivery_retry] = {s_find_bot, MAY_OWNER, DOES_READ},
+    [OP_extension_delivery_retry] = {s_find_app, MAY_OWNER, DOES_READ},
+    [OP_bot_delivery_replay] = {s_find_bot, MAY_OWNER, DOES_READ},
+    [OP_extension_delivery_replay] = {s_find_app, MAY_OWNER, DOES_READ},
 };
 
 /* An operation of a newer version, or one that has no business here, cannot be judged. */

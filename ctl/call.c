@@ -48,10 +48,10 @@ static char *s_extension_by_name(ctl_t *ctl, unsigned op, const char *name)
     return url;
 }
 
-static char *s_url(ctl_t *ctl, unsigned op)
+static char *s_url(ctl_t *ctl, unsigned op, unsigned argument)
 {
-    const char *target = ctl_argument(ctl, 0), *appkey = getenv("POSTERN_APPKEY");
-    bool extension = op == OP_extension_incoming || op == OP_extension_history;
+    const char *target = ctl_argument(ctl, argument), *appkey = getenv("POSTERN_APPKEY");
+    bool extension = op_find(op)->owner == OWNER_EXTENSION;
     if (extension && strspn(target, "0123456789") != strlen(target))
         return s_extension_by_name(ctl, op, target);
     char *url = url_make(s_base(ctl), op, target);
@@ -62,6 +62,11 @@ static char *s_url(ctl_t *ctl, unsigned op)
 
 call_t *call_new(ctl_t *ctl, unsigned op)
 {
+    return call_new_at(ctl, op, 0);
+}
+
+call_t *call_new_at(ctl_t *ctl, unsigned op, unsigned argument)
+{
     char *token = credential_token(ctl);
     if (!token)
         return NULL;
@@ -71,7 +76,7 @@ call_t *call_new(ctl_t *ctl, unsigned op)
     if (asprintf(&self->authorization, "Authorization: Bearer %s", token) < 0)
         abort();
     credential_free(&token);
-    self->url = s_url(ctl, op);
+    self->url = s_url(ctl, op, argument);
     if (!self->url)
         call_destroy(&self);
     return self;

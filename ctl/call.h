@@ -11,6 +11,8 @@ typedef struct call call_t;
 /* For OP on the target of the first argument. An extension's name is looked up at authd, which
  * gives app-id and appkey; an app-id (digits) is used as it is, with $POSTERN_APPKEY. NULL after
  * the error was shown. */
+/* The same, of the argument at that place. */
+call_t *call_new_at(ctl_t *ctl, unsigned op, unsigned argument);
 call_t *call_new(ctl_t *ctl, unsigned op);
 void call_destroy(call_t **self_p);
 

@@ -12,6 +12,10 @@
 #define HISTORY {"--from", "N", "first sequence number"}, {"--limit", "N", "most messages"}, \
                 {"--follow", NULL, "go on with what comes, until Ctrl-C"}, \
                 {"--url", "URL", "base URL; without it, public.url"}, TOKEN_FILE
+#define BETWEEN {"--from", "TIME", "stored since, as 2026-01-02T03:04:05Z"}, \
+    {"--to", "TIME", "stored before"}
+#define OWNER {"--url", "URL", "base URL; without it, public.url"}, TOKEN_FILE, ENVIRONMENT
+#define ROWS {"--limit", "N", "most rows, 1 to 100"}, {"--after", "NUMBER", "go on after an earlier page"}
 #define ENVIRONMENT {"--environment", "NAME", "sandbox (the default) or marketplace"}
 
 #define ROLE {"--role", "ROLE", "member, admin or owner"}
@@ -57,6 +61,8 @@ const command_group_t command_groups[] = {
     {"keys", "key pairs for processes on several hosts, and who may connect"},
     {"send", "post a message over HTTP, as a sender would"},
     {"history", "read messages back over HTTP"},
+    {"delivery", "how the calls of a handler went, over HTTP as the owner of its bot or extension"},
+    {"dlq", "dead letters: events whose handler did not take them"},
 };
 const size_t command_groups_len = sizeof command_groups / sizeof *command_groups;
 
@@ -241,6 +247,22 @@ const command_t command_table[] = {
     {"history extension", history_extension_run, "NAME", 1, 1,
      "read an extension's events (by name or app-id)", "history extension shop --follow",
      {HISTORY, ENVIRONMENT}},
+
+    {"delivery list", delivery_list_run, "KIND NAME", 2, 2,
+     "list deliveries of a bot or an extension, the newest first",
+     "delivery list bot buildbot\ndelivery list extension shop --state pending --limit 10",
+     {{"--state", "STATE", "pending, delivered or dead"}, BETWEEN, ROWS, OWNER}},
+    {"delivery show", delivery_show_run, "KIND NAME ID", 3, 3,
+     "show a delivery with its attempts, by its number or webhook-id",
+     "delivery show bot buildbot 42", {OWNER}},
+    {"delivery retry", delivery_retry_run, "KIND NAME ID", 3, 3,
+     "call the handler again now, also for what was delivered", "delivery retry bot buildbot 42",
+     {OWNER}},
+    {"dlq list", dlq_list_run, "KIND NAME", 2, 2, "list dead letters, the newest first",
+     "dlq list bot buildbot --from 2026-01-02T00:00:00Z", {BETWEEN, ROWS, OWNER}},
+    {"dlq replay", dlq_replay_run, "KIND NAME", 2, 2, "deliver dead letters again, the oldest first",
+     "dlq replay bot buildbot --rate 50\ndlq replay bot buildbot --from 2026-01-02T00:00:00Z",
+     {BETWEEN, {"--rate", "N", "most a second, 1 to 1000; 10 without it"}, OWNER}},
 
     {"audit list", audit_list_run, "", 0, 0, "list who changed what in the directory, the newest last",
      "audit list\naudit list --limit 10\naudit list --after 1200",

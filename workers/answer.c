@@ -81,7 +81,8 @@ static void s_answer_read(answering_t *self, job_t *job, wire_reply_t *reply)
     if (self->read_bytes >= ANSWER_READ_BYTES) {
         job_refuse(job, ERROR_overloaded, NULL);
     } else {
-        history_render(self->journal, &self->shard, job, &self->body);
+        json_reset(&self->body);
+        job->render(self, job, &self->body);
         self->read_bytes += self->body.len;
     }
     if (job->error) {

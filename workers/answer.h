@@ -6,7 +6,7 @@
 #include "workers/drain.h"
 #include "workers/history.h"
 
-typedef struct {
+typedef struct answering {
     journal_t *journal;
     shard_t shard;
     wire_batch_t *batch;

@@ -1,12 +1,16 @@
 #include "workers/bot.h"
 
 #include "workers/delivery_engine.h"
+#include "workers/delivery_log.h"
 
 static const worker_op_t s_ops[] = {
     {OP_bot_incoming, post_event},
     {OP_bot_message, post_message},
     {OP_bot_history, worker_history},
     {OP_bot_handler_push, worker_handler_push},
+    {OP_bot_deliveries, delivery_log_list},
+    {OP_bot_delivery_retry, delivery_log_retry},
+    {OP_bot_delivery_replay, delivery_log_replay},
 };
 
 const worker_role_t bot_role = {

@@ -14,18 +14,7 @@ enum {
     UNSEEN_MS = 10,    /* until the next look for what is stored but not committed */
     UNKNOWN_MS = 1000, /* the same for a handler that nobody has told of yet */
     TURN_CALLS = 16,   /* most calls that a lane starts before the next one's turn */
-    COUNT_ROWS = 2000, /* most rows that a step of the count looks at */
-    COUNT_MS = 1000,   /* between two counts */
 };
-
-/* A count of the pending items in the making. */
-typedef struct {
-    outbox_place_t at;
-    unsigned rows; /* in this step */
-    bool ended;
-    uint64_t now_ms, delayed, oldest_ms;
-    int64_t next_ms; /* when the next begins; clock_ms () */
-} tally_t;
 
 struct delivery {
     unsigned magic;
@@ -494,10 +483,32 @@ static void s_serve(delivery_t *self, uint64_t now_ms)
     }
 }
 
+/* --- Replays */
+
+void delivery_replay(delivery_t *self, const uuid_t7 *target, const delivery_replay_t *replay,
+                     int64_t now_ms)
+{
+    lane_t *lane = tables_lane(&self->tables, target);
+    lane->replay = *replay;
+    lane->replay_at = 0;
+    lane->replay_end = journal_committed(self->options.journal);
+    lane->replayed_ms = now_ms - 1000 / replay->rate; /* the first one at once */
+}
+
+static void s_replay(delivery_t *self, lane_t *lane, int64_t now_ms)
+{
+    uint64_t logs[LANE_REPLAYED];
+    if (self->unsaved_len >= DELIVERY_UNSAVED)
+        return;
+    unsigned count = lane_replay(lane, self->options.journal, now_ms, logs);
+    for (unsigned i = 0; i < count; i++)
+        delivery_revive(self, &lane->target, logs[i], now_ms);
+}
+
 /* --- Time */
 
 /* Queues the lanes whose time has come; how long until that of the next. */
-static uint64_t s_scan(delivery_t *self, uint64_t now_ms)
+static uint64_t s_scan(delivery_t *self, int64_t clock, uint64_t now_ms)
 {
     uint64_t next_ms = UINT64_MAX;
     unsigned open = 0, disabled = 0;
@@ -505,6 +516,8 @@ static uint64_t s_scan(delivery_t *self, uint64_t now_ms)
         for (lane_t *lane = self->tables.lanes[i]; lane; lane = lane->next) {
             open += lane->failures >= DELIVERY_BREAKER;
             disabled += lane->standing != STANDING_GOOD;
+            if (lane->replay.rate > 0)
+                s_replay(self, lane, clock);
             if (lane->look_ms <= now_ms) {
                 lane->look_ms = UINT64_MAX;
                 lane->more = true;
@@ -516,43 +529,6 @@ static uint64_t s_scan(delivery_t *self, uint64_t now_ms)
     metric_set(METRIC_handlers_open, open);
     metric_set(METRIC_handlers_disabled, disabled);
     return next_ms == UINT64_MAX ? next_ms : next_ms - now_ms;
-}
-
-static bool s_tally_one(void *arg, const outbox_due_t *due)
-{
-    tally_t *tally = arg;
-    if (tally->rows == COUNT_ROWS) {
-        tally->at = due->place;
-        tally->ended = false;
-        return false;
-    }
-    tally->rows++;
-    tally->delayed += due->due_ms > tally->now_ms;
-    if (due->stored_ms < tally->oldest_ms)
-        tally->oldest_ms = due->stored_ms;
-    return true;
-}
-
-/* A step of the count that the metrics tell of. */
-static void s_tally(delivery_t *self, int64_t now_ms, uint64_t running_ms)
-{
-    tally_t *tally = &self->tally;
-    if (now_ms < tally->next_ms)
-        return;
-    if (tally->ended || tally->now_ms == 0)
-        *tally = (tally_t){.now_ms = running_ms, .oldest_ms = running_ms};
-    tally->rows = 0;
-    tally->ended = true;
-    journal_due(self->options.journal, &tally->at, s_tally_one, tally);
-    if (!tally->ended)
-        return;
-    outbox_counts_t counts = journal_outbox_counts(self->options.journal);
-    uint64_t delayed = tally->delayed < counts.pending ? tally->delayed : counts.pending;
-    metric_set(METRIC_deliveries_due, (int64_t)(counts.pending - delayed));
-    metric_set(METRIC_deliveries_delayed, (int64_t)delayed);
-    metric_set(METRIC_deliveries_dead, (int64_t)counts.dead);
-    metric_set(METRIC_delivery_oldest_seconds, (int64_t)(running_ms - tally->oldest_ms));
-    tally->next_ms = now_ms + COUNT_MS;
 }
 
 static int s_wait(const delivery_t *self, uint64_t next_ms)
@@ -575,8 +551,8 @@ void delivery_turn(delivery_t *self, int64_t now_ms, bool stopping)
     s_take_saved(self);
     if (now_ms - self->scanned_ms >= SCAN_MS) {
         self->scanned_ms = now_ms;
-        next_ms = s_scan(self, running_ms);
-        s_tally(self, now_ms, running_ms);
+        next_ms = s_scan(self, now_ms, running_ms);
+        tally_step(&self->tally, self->options.journal, now_ms, running_ms);
     }
     if (!stopping)
         s_serve(self, running_ms);

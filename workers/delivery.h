@@ -68,6 +68,15 @@ void delivery_stir(delivery_t *self, const uuid_t7 *target, uint64_t log);
  * or has just been, is left alone. */
 void delivery_revive(delivery_t *self, const uuid_t7 *target, uint64_t log, int64_t now_ms);
 
+typedef struct {
+    int64_t from_ms, to_ms; /* wall clock of the events' store; to_ms: less than */
+    unsigned rate;          /* a second; at least 1 */
+} delivery_replay_t;
+/* Revives the dead items of a target, the oldest first, in place of a replay that is under way.
+ * Ends with the process: what is left is still dead. */
+void delivery_replay(delivery_t *self, const uuid_t7 *target, const delivery_replay_t *replay,
+                     int64_t now_ms);
+
 /* How the handler of a target fares: 0, or DELIVERY_DISABLED with WHY, a constant text. */
 unsigned delivery_standing(delivery_t *self, const uuid_t7 *target, const char **why);
 

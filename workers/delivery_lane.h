@@ -6,7 +6,10 @@
 #include "workers/journal_outbox.h"
 #include "workers/schedule.h"
 
-enum { LANE_READY = 32 }; /* most items of a lane that wait in memory for their call */
+enum {
+    LANE_READY = 32,     /* most items of a lane that wait in memory for their call */
+    LANE_REPLAYED = 100, /* most that a step of a replay revives */
+};
 
 typedef enum { STANDING_GOOD, STANDING_GONE, STANDING_FAILING } standing_t;
 
@@ -37,6 +40,9 @@ typedef struct lane {
     uint64_t newest_note; /* of a revival, last */
     bool more;            /* the outbox may have due items that are not in memory */
     unsigned under_way;
+    delivery_replay_t replay;       /* rate 0: none */
+    uint64_t replay_at, replay_end; /* log sequences: the next one, and past the last */
+    int64_t replayed_ms;            /* up to when it has revived what its rate allows */
     item_t *ready, **ready_end;
     unsigned ready_len;
 } lane_t;
@@ -53,6 +59,21 @@ bool lane_failed(lane_t *self, const call_t *call, const schedule_t *clock, uint
 bool lane_renew(lane_t *self, uint64_t version);
 /* "" or why it is disabled. */
 const char *lane_why(const lane_t *self);
+
+/* The next step of the lane's replay: writes the log sequences of what its rate lets revive now. */
+unsigned lane_replay(lane_t *self, journal_t *journal, int64_t now_ms, uint64_t *logs);
+
+/* delivery_tally.c: a count of the pending items in the making. Zero-initialised is none. */
+typedef struct {
+    outbox_place_t at;
+    unsigned rows; /* in this step */
+    bool ended;
+    uint64_t now_ms, delayed, oldest_ms;
+    int64_t next_ms; /* when the next begins; clock_ms () */
+} tally_t;
+
+/* A step of it; a whole one sets the metrics. */
+void tally_step(tally_t *self, journal_t *journal, int64_t now_ms, uint64_t running_ms);
 
 /* delivery_tables.c: all lanes, and all items in memory. Zero-initialised is empty. */
 typedef struct {

@@ -14,14 +14,17 @@ enum { DRAIN_BATCHES = 64 }; /* more than the credit of all routers together */
 
 typedef enum {
     JOB_STORE,   /* goes through the journal, also when it is refused */
-    JOB_READ,    /* a page of history */
+    JOB_READ,    /* answered by its render, when what came before it is stored */
     JOB_REFUSED, /* answered with error, without the journal */
     JOB_TOLD,    /* a handler record that is kept: answered 200 */
     JOB_DROPPED, /* no answer: its time was up, or it is to be asked again */
 } job_kind_t;
 
+struct answering;
+struct json_out;
+
 /* One request. */
-typedef struct {
+typedef struct job {
     job_kind_t kind;
     const wire_request_t *request;
     zmq_msg_t *body;       /* the drain's; may be replaced by another one */
@@ -29,8 +32,10 @@ typedef struct {
     journal_entry_t entry; /* JOB_STORE */
     error_code_t error;    /* why it is refused, 0: it is not */
     char *reason;          /* text for the sender, or NULL for the table's; owned */
-    uint64_t from;         /* JOB_READ: first sequence, 0: the oldest */
-    unsigned limit;        /* JOB_READ: most messages */
+    /* JOB_READ: writes the answer's body to OUT, which is empty, or refuses the job. */
+    void (*render)(const struct answering *with, struct job *job, struct json_out *out);
+    uint64_t from;  /* JOB_READ: first sequence, 0: the oldest */
+    unsigned limit; /* JOB_READ: most messages */
 } job_t;
 
 /* Where a run of jobs came from. */

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/ops.h"
+#include "workers/answer.h"
 
 #include <stdio.h>
 
@@ -13,8 +14,7 @@ typedef struct {
     uint64_t next; /* first sequence that is not on the page; 0: none */
 } page_t;
 
-/* A parameter as a number from 1 to MAX; false when it is none. Missing leaves the number alone. */
-static bool s_number(slice_t params, const char *name, uint64_t max, uint64_t *number)
+bool history_number(slice_t params, const char *name, uint64_t max, uint64_t *number)
 {
     slice_t value;
     if (!wire_pairs_find(params, name, &value))
@@ -28,19 +28,6 @@ static bool s_number(slice_t params, const char *name, uint64_t max, uint64_t *n
     }
     *number = read;
     return value.len > 0 && read >= 1;
-}
-
-void history_prepare(job_t *job)
-{
-    uint64_t limit = HISTORY_LIMIT_DEFAULT;
-    job->kind = JOB_READ;
-    if (!s_number(job->request->params, "limit", HISTORY_LIMIT, &limit))
-        job_refuse(job, ERROR_invalid_param, "limit must be a number from 1 to 1000.");
-    else if (!s_number(job->request->params, "from", INT64_MAX, &job->from))
-        job_refuse(job, ERROR_invalid_param, "from must be the sequence of a message, 1 or more.");
-    job->limit = (unsigned)limit;
-    if (job->error)
-        job->kind = JOB_REFUSED;
 }
 
 void history_id(json_out_t *out, const shard_t *shard, int64_t time_ms, uint64_t log)
@@ -202,13 +189,12 @@ static bool s_each(void *arg, uint64_t log, const record_t *record)
     return true;
 }
 
-void history_render(journal_t *journal, const shard_t *shard, job_t *job, json_out_t *out)
+static void s_render(const answering_t *with, job_t *job, json_out_t *out)
 {
-    page_t page = {.out = out, .shard = shard, .left = job->limit};
+    page_t page = {.out = out, .shard = &with->shard, .left = job->limit};
     journal_range_t range;
-    json_reset(out);
     json_lit(out, "{\"messages\":[");
-    journal_read(journal, &job->request->principal.target, job->from, &range, s_each, &page);
+    journal_read(with->journal, &job->request->principal.target, job->from, &range, s_each, &page);
     if (job->from > 0 && job->from < range.first) {
         char reason[128];
         snprintf(reason, sizeof reason,
@@ -223,4 +209,18 @@ void history_render(journal_t *journal, const shard_t *shard, job_t *job, json_o
     else
         json_lit(out, "null");
     json_lit(out, "}");
+}
+
+void history_prepare(job_t *job)
+{
+    uint64_t limit = HISTORY_LIMIT_DEFAULT;
+    job->kind = JOB_READ;
+    job->render = s_render;
+    if (!history_number(job->request->params, "limit", HISTORY_LIMIT, &limit))
+        job_refuse(job, ERROR_invalid_param, "limit must be a number from 1 to 1000.");
+    else if (!history_number(job->request->params, "from", INT64_MAX, &job->from))
+        job_refuse(job, ERROR_invalid_param, "from must be the sequence of a message, 1 or more.");
+    job->limit = (unsigned)limit;
+    if (job->error)
+        job->kind = JOB_REFUSED;
 }

@@ -31,10 +31,11 @@ void history_pairs(json_out_t *out, slice_t pairs, bool lists);
 void history_user(json_out_t *out, const record_t *record);
 const char *history_environment(unsigned environment);
 
-/* Reads limit and from out of the job's params: the job becomes a JOB_READ or is refused. */
+/* Reads limit and from out of the job's params: the job becomes a JOB_READ or is refused. Its page
+ * is refused when the cursor has expired. */
 void history_prepare(job_t *job);
 
-/* Writes the page to OUT, which is emptied first; refuses the job when its cursor has expired. */
-void history_render(journal_t *journal, const shard_t *shard, job_t *job, json_out_t *out);
+/* A parameter as a number from 1 to MAX; false when it is none. Missing leaves the number alone. */
+bool history_number(slice_t params, const char *name, uint64_t max, uint64_t *number);
 
 #endif

@@ -101,6 +101,9 @@ typedef struct {
 typedef bool (*outbox_item_fn)(void *arg, const outbox_item_t *item);
 void journal_items(journal_t *self, const uuid_t7 *target, uint64_t until, bool dead_only,
                    outbox_item_fn each, void *arg);
+/* The dead ones from log sequence FROM on, the oldest first. */
+void journal_dead(journal_t *self, const uuid_t7 *target, uint64_t from, outbox_item_fn each,
+                  void *arg);
 /* One of them; false when there is none. */
 bool journal_item(journal_t *self, const uuid_t7 *target, uint64_t log, outbox_item_t *item);
 

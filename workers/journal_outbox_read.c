@@ -129,29 +129,49 @@ static int s_last(MDB_cursor *cursor, const item_key_t *name, MDB_val *key, MDB_
     return rc;
 }
 
+/* Walks a table with keys of item_key_t from where the cursor stands. */
+static int s_walk(journal_t *self, MDB_cursor *cursor, const uuid_t7 *target, MDB_val key,
+                  MDB_cursor_op step, outbox_item_fn each, void *arg)
+{
+    MDB_val value;
+    int rc = 0;
+    for (bool more = true; rc == 0 && more; rc = mdb_cursor_get(cursor, &key, &value, step)) {
+        item_key_t name;
+        outbox_item_t item;
+        if (key.mv_size != sizeof name)
+            return MDB_CORRUPTED;
+        memcpy(&name, key.mv_data, sizeof name);
+        if (memcmp(name.target, target->bytes, UUID_BYTES) != 0)
+            return 0;
+        rc = s_get(self, target, be64toh(name.log), &item);
+        if (rc != 0)
+            return rc;
+        more = each(arg, &item);
+    }
+    return rc;
+}
+
 void journal_items(journal_t *self, const uuid_t7 *target, uint64_t until, bool dead_only,
                    outbox_item_fn each, void *arg)
 {
     MDB_cursor *cursor = s_cursor(self, dead_only ? TABLE_DEAD : TABLE_ITEMS);
     item_key_t name = item_key(target, until);
     MDB_val key, value;
-    bool more = true;
     int rc = s_last(cursor, &name, &key, &value);
-    while (rc == 0 && more) {
-        outbox_item_t item;
-        if (key.mv_size != sizeof name) {
-            rc = MDB_CORRUPTED;
-            break;
-        }
-        memcpy(&name, key.mv_data, sizeof name);
-        if (memcmp(name.target, target->bytes, UUID_BYTES) != 0)
-            break;
-        rc = s_get(self, target, be64toh(name.log), &item);
-        if (rc != 0)
-            break;
-        more = each(arg, &item);
-        rc = mdb_cursor_get(cursor, &key, &value, MDB_PREV);
-    }
+    if (rc == 0)
+        rc = s_walk(self, cursor, target, key, MDB_PREV, each, arg);
+    s_close(self, cursor, rc);
+}
+
+void journal_dead(journal_t *self, const uuid_t7 *target, uint64_t from, outbox_item_fn each,
+                  void *arg)
+{
+    MDB_cursor *cursor = s_cursor(self, TABLE_DEAD);
+    item_key_t name = item_key(target, from);
+    MDB_val key = outbox_val(&name, sizeof name), value;
+    int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    if (rc == 0)
+        rc = s_walk(self, cursor, target, key, MDB_NEXT, each, arg);
     s_close(self, cursor, rc);
 }
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Zero-initialised is empty and valid. Cutting len back takes off what was written since. */
-typedef struct {
+typedef struct json_out {
     char *data;
     size_t len, cap;
 } json_out_t;

@@ -410,3 +410,28 @@ def test_order_of_one_sender(ring, ada, channel):
     sent = [str(i) for i in range(50)]
     assert {ring.post(url, {"text": text}).status_code for text in sent} == {204}
     assert ring.texts(channel, ada.token) == sent
+
+
+# --- deliveries
+
+def test_the_owner_reads_the_delivery_log(ring, ada, bot):
+    answer = ring.get(ring.url(f"/api/v2/bots/{bot}/deliveries", ada.token))
+    assert answer.status_code == 200
+    assert answer.json() == {"disabled": None, "deliveries": [], "next": None}
+    answer = ring.post(ring.url(f"/api/v2/bots/{bot}/deliveries/retry", ada.token, id="1"))
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert ring.post(ring.url(f"/api/v2/bots/{bot}/deliveries/replay", ada.token)).json() == {"rate": 10}
+    answer = ring.get(ring.url(f"/api/v2/bots/{bot}/deliveries", ada.token, state="ill"))
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_param")
+
+
+def test_nobody_else_reads_it(ring, ada, name):
+    eve = ring.user(name + "_eve")
+    ring.bot(name, ada, subscribers=[eve])
+    app = ring.extension(name, ada)["sandbox"]
+    assert ring.get(ring.url(f"/api/v2/bots/{name}/messages", eve.token)).status_code == 200
+    for place in (f"bots/{name}", f"applications/{app.app_id}"):
+        for call, what in ((ring.get, ""), (ring.post, "/retry"), (ring.post, "/replay")):
+            url = f"/api/v2/{place}/deliveries{what}"
+            assert call(ring.url(url, eve.token, id="1")).status_code == 403
+            assert call(ring.url(url, ada.token, id="1")).status_code != 403

@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/ops.h"
 #include "scratch.h"
+#include "workers/answer.h"
 #include "workers/history.h"
 #include "workers/post.h"
 
@@ -233,7 +234,7 @@ static void s_store(journal_t *journal, call_t *call, int64_t now_ms)
 static const char *s_page(journal_t *journal, const char *limit, const char *from,
                           error_code_t error)
 {
-    const shard_t shard = {1, 3};
+    const answering_t with = {.journal = journal, .shard = {1, 3}};
     call_t call;
     s_begin(&call, OP_bot_history, slice_of(""));
     if (limit)
@@ -245,7 +246,8 @@ static const char *s_page(journal_t *journal, const char *limit, const char *fro
     history_prepare(&call.job);
     if (!call.job.error) {
         assert_int_equal(call.job.kind, JOB_READ);
-        history_render(journal, &shard, &call.job, &s_out);
+        json_reset(&s_out);
+        call.job.render(&with, &call.job, &s_out);
         json_raw(&s_out, slice("", 1));
     }
     assert_int_equal(call.job.error, error);
