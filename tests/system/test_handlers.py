@@ -98,6 +98,22 @@ def test_a_bot_calls_its_handler_until_it_is_cleared(calling, name, handler):
         assert found.stdout == ""
 
 
+def test_the_owner_sees_how_the_calls_went(calling, name, handler):
+    ada = calling.user(name)
+    calling.bot(name, ada)
+    calling.ctl("bot", "handler", "set", name, handler.url)
+    assert calling.post(calling.bot_url(name, ada.token), {"n": 1}).status_code == 200
+    call, = handler.wait(1)
+    url = calling.url(f"/api/v2/bots/{name}/deliveries", ada.token)
+
+    def delivered():
+        listed = calling.get(url).json()["deliveries"]
+        return [one for one in listed if one["state"] == "delivered"]
+
+    one, = calling.wait(delivered, what="the delivery in the log")
+    assert one["id"] in {value for key, value in call[0].items() if key.lower() == "webhook-id"}
+
+
 def test_each_app_of_an_extension_has_its_own(calling, name, handler):
     ada = calling.user(name)
     apps = calling.extension(name, ada)

@@ -24,11 +24,12 @@ def plain(cell):
 
 def expected(kind):
     """{name: (type, label)} that a process of KIND exports."""
-    at = "AT_WORKER" if kind in WORKERS else f"AT_{kind.upper()}"
+    at = {"AT_ALL", "AT_WORKER" if kind in WORKERS else f"AT_{kind.upper()}"}
+    at |= {"AT_DELIVERY"} if kind in ("bot", "extension") else set()
     found = {name: (tables.TYPES[what], plain(label))
              for name, what, label, *_ in tables.rows(DEF, "PROCESS_METRIC")}
     for name, what, label, where, *_ in tables.rows(DEF, "METRIC"):
-        if where == "AT_ALL" or at in where.split(" | "):
+        if at & set(where.split(" | ")):
             found[f"postern_{name}"] = tables.TYPES[what], plain(label)
     return found
 
