@@ -147,20 +147,20 @@ static error_code_t s_find_self(case_t *self, rule_t rule)
     return ERROR_none;
 }
 
-/* What an operation does: with DOES_POST an Idempotency-Key counts. */
-typedef enum { DOES_POST, DOES_READ, DOES_ASK } deed_t;
+/* What an operation does: with DOES_POST and DOES_CALL an Idempotency-Key counts; what DOES_CALL
+ * posts goes to the target's handler, too. */
+typedef enum { DOES_POST, DOES_CALL, DOES_READ, DOES_ASK } deed_t;
 
 static const struct {
     find_fn *find;
     rule_t rule;
     deed_t deed;
-    bool handled; /* the target's handler is called */
 } s_rules[] = {
     [OP_channel_message] = {s_find_channel, MAY_MEMBER, DOES_POST},
     [OP_channel_id_message] = {s_find_channel_id, MAY_MEMBER, DOES_POST},
-    [OP_bot_incoming] = {s_find_bot, MAY_ANYONE, DOES_POST, true},
+    [OP_bot_incoming] = {s_find_bot, MAY_ANYONE, DOES_CALL},
     [OP_bot_message] = {s_find_bot, MAY_PEOPLE, DOES_POST},
-    [OP_extension_incoming] = {s_find_app, MAY_ANYONE, DOES_POST, true},
+    [OP_extension_incoming] = {s_find_app, MAY_ANYONE, DOES_CALL},
     [OP_chat_message] = {s_find_chat, MAY_MEMBER, DOES_POST},
     [OP_buddy_message] = {s_find_buddy, MAY_ANYONE, DOES_POST},
     [OP_token_self] = {s_find_self, MAY_ANYONE, DOES_ASK},
@@ -250,7 +250,8 @@ static void s_dedupe(case_t *self)
     wire_principal_t *principal = &self->request->principal;
     uint8_t op[2] = {(uint8_t)(self->request->op >> 8), (uint8_t)self->request->op};
     crypto_generichash_state state;
-    if (s_rules[self->request->op].deed != DOES_POST ||
+    deed_t deed = s_rules[self->request->op].deed;
+    if ((deed != DOES_POST && deed != DOES_CALL) ||
         !wire_pairs_find(self->request->headers, "idempotency-key", &key) || key.len == 0)
         return;
     crypto_generichash_init(&state, NULL, 0, WIRE_DEDUPE);
@@ -268,7 +269,7 @@ static void s_add_handler(case_t *self)
     handler_t handler;
     pack_t *record = &self->judge->handler;
     wire_request_t *request = self->request;
-    if (!s_rules[request->op].handled ||
+    if (s_rules[request->op].deed != DOES_CALL ||
         !handlers_get(self->view, &request->principal.target, &handler))
         return;
     pack_reset(record);

@@ -21,8 +21,8 @@ class Handler(http.server.ThreadingHTTPServer):
 
     close = http.server.ThreadingHTTPServer.server_close
 
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), self.Call)
+    def __init__(self, port=0):
+        super().__init__(("127.0.0.1", port), self.Call)
         self.calls = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -143,6 +143,26 @@ def test_a_change_is_learned_without_an_event_and_outlives_the_worker(make_ring,
     ring.ctl("bot", "handler", "set", name, handler.url)
     calls = handler.wait(3)
     assert all(signed_by(call, made["secret"]) for call in calls)
+
+
+def test_a_worker_that_lost_its_key_is_told_again(make_ring, name):
+    """authd tells all handlers at its start: what is in the journal cannot be read any more."""
+    ring = make_ring(settings=SETTINGS).up()
+    ada = ring.user(name)
+    ring.bot(name, ada)
+    port = postern.free_ports(1)
+    made = ring.ctl("bot", "handler", "set", name, f"http://127.0.0.1:{port}/hook")
+    assert ring.post(ring.bot_url(name, ada.token), {"n": 1}).status_code == 200
+    ring.stop()
+    key = ring.dir / "data" / "bot-0.key"
+    assert key.stat().st_mode & 0o7777 == 0o600
+    key.unlink()
+    ring.up()
+    with contextlib.closing(Handler(port)) as handler:
+        call, = handler.wait(1)
+        handler.shutdown()
+    assert signed_by(call, made["secret"])
+    assert "handlers.load" in ring.logs()
 
 
 @pytest.mark.parametrize("words, status, text", [
