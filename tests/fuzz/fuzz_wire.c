@@ -15,6 +15,20 @@ static void s_walk_pairs(slice_t pairs)
             abort();
 }
 
+static void s_read_handler(slice_t bytes)
+{
+    wire_handler_t handler, again;
+    pack_t out = {0};
+    if (wire_handler_decode(&handler, bytes) != 0)
+        return;
+    wire_handler_encode(&out, &handler);
+    if (wire_handler_decode(&again, slice(out.data, out.len)) != 0 ||
+        again.version != handler.version || !slice_eq(again.url, handler.url) ||
+        again.secrets != handler.secrets)
+        abort();
+    pack_free(&out);
+}
+
 static void s_encode_again(wire_message_t *message)
 {
     pack_t again = {0};
@@ -29,20 +43,6 @@ static void s_encode_again(wire_message_t *message)
             abort();
     }
     pack_free(&again);
-}
-
-static void s_read_handler(slice_t bytes)
-{
-    wire_handler_t handler, again;
-    pack_t out = {0};
-    if (wire_handler_decode(&handler, bytes) != 0)
-        return;
-    wire_handler_encode(&out, &handler);
-    if (wire_handler_decode(&again, slice(out.data, out.len)) != 0 ||
-        again.version != handler.version || !slice_eq(again.url, handler.url) ||
-        again.secrets != handler.secrets)
-        abort();
-    pack_free(&out);
 }
 
 static void s_frame(zmq_msg_t *frame, const uint8_t *data, size_t size)
