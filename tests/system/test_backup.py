@@ -55,6 +55,30 @@ def test_a_backup_under_load_brings_back_what_was_acknowledged_before_it(make_ri
     assert ring.post(ring.channel_url("news", ada.token), {"text": "after"}).status_code == 204
 
 
+@pytest.mark.parametrize("tool", ["backup", "reshard"])
+def test_what_a_killed_worker_left_in_its_write_ahead_file_is_not_forgotten(make_ring, tool):
+    """Nobody has started it again: the tool takes over what was answered and not yet committed."""
+    ring = make_ring()
+    ring.spawn_all()
+    ada = ring.user("ada")
+    ring.channel("news", ada)
+    url = ring.channel_url("news", ada.token)
+    texts = [str(n) for n in range(20)]
+    for text in texts:
+        assert ring.post(url, {"text": text}).status_code == 204
+    ring.spawned.pop("channel-0").kill()
+    ring.stop()
+    if tool == "backup":
+        backup = ring.dir / "backup"
+        ring.ctl("backup", backup)
+        ring.ctl("restore", backup, "--replace")
+    else:
+        ring.ctl("reshard", "channel", "2")
+    ring.settings["shards.channel"] = 1 if tool == "backup" else 2
+    ring.up()
+    assert ring.texts("news", ada.token) == texts
+
+
 def test_a_damaged_backup_is_refused_and_nothing_changes(make_ring):
     ring = make_ring().up()
     ada = ring.user("ada")
