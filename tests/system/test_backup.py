@@ -73,8 +73,8 @@ def test_what_a_killed_worker_left_in_its_write_ahead_file_is_not_forgotten(make
         ring.ctl("backup", backup)
         ring.ctl("restore", backup, "--replace")
     else:
-        ring.ctl("reshard", "channel", "2")
-    ring.settings["shards.channel"] = 1 if tool == "backup" else 2
+        reshard(ring, 2)
+        monitors(ring, 2)
     ring.up()
     assert ring.texts("news", ada.token) == texts
 
