@@ -260,6 +260,8 @@ class Cutter:
             for name in directories:
                 (place / name).mkdir(mode=0o700)
             for name, data in files.items():
+                if name.startswith("channel-0/") != (store == "J"):
+                    continue  # the other store's
                 (place / name).write_bytes(data)
                 (place / name).chmod(0o600)
             records, wrong = self.stores[store].look(place / "channel-0" if store == "J" else place)

@@ -1,5 +1,5 @@
 """The fault campaign, the power-loss test and the sweep of failing calls, in short. ./dev chaos,
-./dev power and ./dev sweep are the long forms; docs/OPERATIONS.md tells what the figures mean."""
+./dev power and ./dev sweep are the long forms; docs/TESTING.md tells what the figures mean."""
 
 import collections
 import os
