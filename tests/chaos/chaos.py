@@ -5,7 +5,7 @@
 
 The seed is printed first; it fixes what each nemesis does, not when the processes get to run. At the
 end the faults are taken back, the processes have to get ready by themselves, the writers go on for a
-while and rest, and everything is read back. docs/OPERATIONS.md says what the figures mean.
+while and rest, and everything is read back. docs/TESTING.md says what the figures mean.
 """
 
 import argparse

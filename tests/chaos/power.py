@@ -49,7 +49,7 @@ class Recorded:
         self.ring.settings["data.directory"] = self.data
         self.ring.settings["authd.master_key"] = self.data / "master.key"
         self.ring.environment["ASAN_OPTIONS"] += ":detect_leaks=0"  # of processes that kill themselves
-        self.deaths, self.keepers = 0, []
+        self.deaths, self.keepers, self.failed = 0, [], None
         try:
             with open(self.log_path, "ab", buffering=0) as self.log:
                 self._run(seconds)
@@ -67,13 +67,17 @@ class Recorded:
             keeper.start()
             self.keepers.append(keeper)
         for name in ("router-0", "authd-0", "channel-0"):
-            postern.wait(lambda name=name: (self.ring.ready(name) or {}).get("status") == 200, 20,
-                         what=name)
+            postern.wait(lambda name=name: self._serves(name), 20, what=name)
         self._load(seconds)
         self.over.set()
         self.ring.stop()
         for keeper in self.keepers:
             keeper.join(20)
+        assert not self.failed, self.failed
+
+    def _serves(self, name):
+        assert not self.failed, self.failed
+        return (self.ring.ready(name) or {}).get("status") == 200
 
     def _keep(self, kind, least):
         """Runs a process under the recorder; the first two kill themselves."""
@@ -88,7 +92,9 @@ class Recorded:
             status = self.ring.spawn(kind, wait_ready=False, environment=more).wait()
             lives += 1
             self.deaths += status == -9
-            assert self.over.is_set() or status == -9, f"{kind} ended with {status}: {self.ring.logs()[-2000:]}"
+            if not self.over.is_set() and status != -9:
+                self.failed = f"{kind} ended with {status}:\n{self.ring.logs()[-3000:]}"
+                return
 
     def _load(self, seconds):
         owner = self._insist(lambda: self.ring.user("owner"))
@@ -254,6 +260,8 @@ class Cutter:
             for name in directories:
                 (place / name).mkdir(mode=0o700)
             for name, data in files.items():
+                if name.startswith("channel-0/") != (store == "J"):
+                    continue  # the other store's
                 (place / name).write_bytes(data)
                 (place / name).chmod(0o600)
             records, wrong = self.stores[store].look(place / "channel-0" if store == "J" else place)

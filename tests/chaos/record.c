@@ -2,7 +2,7 @@
  * writes each change, each sync and their data to a log, in the order in which they happened.
  * power.py reads the log; record.py knows its form.
  *
- * POSTERN_RECORD_ROOT  the directory
+ * POSTERN_RECORD_ROOT  the directory, without links in its path
  * POSTERN_RECORD_LOG   the log; several processes and the test itself append to it
  * POSTERN_RECORD_KILL  after so many records the process kills itself, between two calls
  *
@@ -83,32 +83,36 @@ static void s_open_log(const char *path)
     syscall(SYS_close, fd);
 }
 
-/* Where nothing is to be recorded the calls go through. */
+/* Before this the calls go through: a sanitizer's runtime makes some while it starts, when what it
+ * replaces (realpath, mutexes) cannot be called yet. */
+__attribute__((constructor)) static void s_start(void)
+{
+    const char *root = getenv("POSTERN_RECORD_ROOT"), *log = getenv("POSTERN_RECORD_LOG");
+    const char *last = getenv("POSTERN_RECORD_KILL");
+    if (!root || !log || strlen(root) >= PATH)
+        return;
+    strcpy(s_root, root); /* a real path already */
+    s_root_len = strlen(s_root);
+    s_kill = last ? atol(last) : -1;
+    s_open_log(log);
+}
+
 static bool s_on(void)
 {
-    static bool tried;
-    if (!tried) {
-        tried = true;
-        const char *root = getenv("POSTERN_RECORD_ROOT"), *log = getenv("POSTERN_RECORD_LOG");
-        const char *last = getenv("POSTERN_RECORD_KILL");
-        if (root && log && realpath(root, s_root)) {
-            s_root_len = strlen(s_root);
-            s_open_log(log);
-            s_kill = last ? atol(last) : -1;
-        }
-    }
     return s_log >= 0;
 }
 
 static void s_enter(void)
 {
-    pthread_mutex_lock(&s_lock);
+    if (s_on())
+        pthread_mutex_lock(&s_lock);
 }
 
 static void s_leave(void)
 {
     int error = errno;
-    pthread_mutex_unlock(&s_lock);
+    if (s_on())
+        pthread_mutex_unlock(&s_lock);
     errno = error;
 }
 

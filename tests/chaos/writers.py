@@ -149,13 +149,13 @@ class Writers:
         self.counts["given up"] = sum(len(w.given_up) for w in self.writers)
         for mine, read_back in self.read_back:
             messages = read_back()
-            self._compare(mine, [text_of(m) for m in messages], found)
+            self.compare(mine, [text_of(m) for m in messages], found)
             self.counts["clock jumps in dates"] += jumps([date_of(m) for m in messages])
         for what in ("lost", "doubled", "out of order", "damaged", "never sent"):
             self.counts[what] = len(found.setdefault(what, []))
         return {what: examples for what, examples in found.items() if examples}
 
-    def _compare(self, mine, texts, found):
+    def compare(self, mine, texts, found):
         """Compares what the writers of one target know with what is stored there."""
         stored = {writer.number: [] for writer in mine}
         for text in texts:

@@ -121,6 +121,17 @@ def test_management_on_a_full_disk_is_refused_with_words(disk):
               what="it to go on")
 
 
+def test_authd_tells_soon_of_a_full_disk_and_of_room(disk):
+    ring, place, _ = disk
+
+    def tells(room):
+        return ring.ready("authd-0")["degraded"] != room
+    ballast = fill(place, 0)
+    ring.wait(lambda: tells(False), 2, what="authd to tell of the full disk")
+    ballast.unlink()
+    ring.wait(lambda: tells(True), 2, what="authd to tell of the room")
+
+
 # --- Failing calls, by strace
 
 @pytest.fixture
