@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* What tells a secret: tokens that are imported, and what holds an appkey. */
-static const char *const s_secrets[] = {"token", "tokens", "apps", "urls", "confirm"};
+static const char *const s_secrets[] = {"token", "tokens", "apps", "urls", "confirm", "if_match"};
 
 static bool s_is_secret(const char *key)
 {

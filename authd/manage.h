@@ -19,7 +19,7 @@ typedef struct manage manage_t;
 manage_t *manage_new(directory_t *directory, uint64_t rate, uint64_t burst, const char *public_url);
 void manage_destroy(manage_t **self_p);
 
-enum { MANAGE_MESSAGE = 256, MANAGE_BODY = 1 << 20 };
+enum { MANAGE_MESSAGE = 512, MANAGE_BODY = 1 << 20 };
 
 typedef struct {
     error_code_t code;            /* ERROR_none: done */
