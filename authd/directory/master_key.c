@@ -2,6 +2,7 @@
 
 #include "common/base/secret.h"
 #include "common/log/log.h"
+#include "common/store/store.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,6 +56,16 @@ static int s_read(master_key_t *self, int fd, const char *path, char *err, size_
     return rc ? s_say(err, err_size, path, "holds neither 32 bytes nor 64 hex digits") : 0;
 }
 
+/* A directory whose key's name was lost with the power would be refused for ever. */
+static int s_sync_name(const char *path)
+{
+    char parent[4200];
+    const char *slash = strrchr(path, '/');
+    int len = slash ? (int)(slash - path) : 0;
+    snprintf(parent, sizeof parent, "%.*s%s", len, path, len ? "" : slash ? "/" : ".");
+    return store_sync_directory(parent);
+}
+
 static int s_make(master_key_t *self, const char *path, char *err, size_t err_size)
 {
     char text[HEX + 1];
@@ -63,7 +75,8 @@ static int s_make(master_key_t *self, const char *path, char *err, size_t err_si
     randombytes_buf(self->bytes, KEY);
     sodium_bin2hex(text, sizeof text, self->bytes, KEY);
     text[HEX] = '\n';
-    bool good = write(fd, text, sizeof text) == (ssize_t)sizeof text && fsync(fd) == 0;
+    bool good = write(fd, text, sizeof text) == (ssize_t)sizeof text && fsync(fd) == 0 &&
+                s_sync_name(path) == 0;
     secret_wipe(text, sizeof text);
     close(fd);
     if (!good) {
