@@ -66,21 +66,23 @@ static int s_sync_name(const char *path)
     return store_sync_directory(parent);
 }
 
+/* Under another name until it is whole. */
 static int s_make(master_key_t *self, const char *path, char *err, size_t err_size)
 {
-    char text[HEX + 1];
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    char text[HEX + 1], made[4200];
+    snprintf(made, sizeof made, "%s.new", path);
+    int fd = open(made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return s_say(err, err_size, path, strerror(errno));
     randombytes_buf(self->bytes, KEY);
     sodium_bin2hex(text, sizeof text, self->bytes, KEY);
     text[HEX] = '\n';
-    bool good = write(fd, text, sizeof text) == (ssize_t)sizeof text && fsync(fd) == 0 &&
-                s_sync_name(path) == 0;
+    bool good = fchmod(fd, 0600) == 0 && write(fd, text, sizeof text) == (ssize_t)sizeof text &&
+                fsync(fd) == 0;
     secret_wipe(text, sizeof text);
     close(fd);
-    if (!good) {
-        unlink(path);
+    if (!good || rename(made, path) != 0 || s_sync_name(path) != 0) {
+        unlink(made);
         return s_say(err, err_size, path, "cannot be written");
     }
     log_info("master_key.made", "path=%s", LOG_Q(path));
