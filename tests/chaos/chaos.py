@@ -28,7 +28,8 @@ PACE_S = 0.02  # a writer's pause between two messages
 MORE_KIB, MORE_DESCRIPTORS = 32 << 10, 32  # what a process may have more at the end
 
 # How a process may end beside the SIGKILL of a nemesis and an orderly end.
-FORGIVEN = {"call": {"status=1", "status=78"}, "disk": {"status=1", "status=78"}}
+FORGIVEN = {"wave": {"signal=SIGTERM", "signal=SIG15"},  # told to go before it listens to that
+            "call": {"status=1", "status=78"}, "disk": {"status=1", "status=78"}}
 
 
 class Campaign:
@@ -79,6 +80,11 @@ class Campaign:
                 self.wrong.update(witness.check())
         self.deaths = self.stage.deaths()
         forgiven = {"signal=SIGKILL", "status=0"}.union(*(FORGIVEN.get(f, ()) for f in self.faults))
+        # A mistake of libzmq 4.3.4: it aborts when a connection breaks at a bad moment.
+        aborts = ("signal=SIGABRT", "signal=SIG6")
+        self.libzmq = self.stage.ring.logs().count("!_io_error (src/stream_engine_base.cpp")
+        if sum(n for (_, how), n in self.deaths.items() if how in aborts) <= self.libzmq:
+            forgiven |= set(aborts)
         self._note("died", [f"{kind} {how}: {n}" for (kind, how), n in self.deaths.items()
                             if how not in forgiven])
         self._note("nemesis", [f"{n.kind}: {n.broken or 'does not end'}" for n in self.nemeses
@@ -114,6 +120,8 @@ class Campaign:
                 "  ".join(f"{what}={n}" for what, n in sorted(nemesis.counts.items())) + ")"
         yield "deaths: " + "  ".join(f"{kind} {how}={n}" for (kind, how), n in
                                      sorted(self.deaths.items()))
+        if self.libzmq:
+            yield f"KNOWN: libzmq aborted {self.libzmq} times with !_io_error (docs/TESTING.md)"
         if hasattr(self, "after"):
             yield f"ready again after {self.recovered_s:.1f} s"
             yield "memory (KiB), descriptors: " + "  ".join(

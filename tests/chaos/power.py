@@ -298,11 +298,13 @@ def droppable(recording):
     return found
 
 
-def power(recorded, cuts, seed, say=print):
-    """Returns the violations of so many cuts."""
+def power(recorded, cuts, seed, say=print, making=False):
+    """Returns the violations of so many cuts; MAKING: all of them before anything is acknowledged,
+    when the stores are made."""
     cutter = Cutter(recorded, seed)
     try:
-        boundaries = cutter.boundaries()
+        marks = [i for i, e in enumerate(cutter.recording.entries) if e.op == MARK]
+        boundaries = cutter.boundaries(0, marks[0]) if making else cutter.boundaries(marks[0])
         times, rest = divmod(cuts, len(boundaries))
         cutter.run(boundaries * times + cutter.dice.sample(boundaries, rest))
         say(f"power: sync boundaries={len(boundaries)} cuts={cutter.cuts} "

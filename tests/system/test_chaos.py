@@ -72,6 +72,10 @@ def test_a_power_cut_at_any_sync_loses_nothing(recorded):
     assert not power.power(recorded, 150, SEED)
 
 
+def test_a_power_cut_while_a_store_is_made_does_no_harm(recorded):
+    assert not power.power(recorded, 200, SEED, making=True)
+
+
 def test_a_sync_that_is_left_out_is_noticed(recorded):
     """The test can fail: of the syncs that count as none most must show."""
     assert power.broken(recorded, 4, SEED, cuts=8) >= 2
