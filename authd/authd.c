@@ -15,6 +15,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -188,6 +189,7 @@ authd_t *authd_new(const conf_start_t *start)
         abort();
     self->magic = MAGIC;
     self->start = start;
+    json_object_seed(0); /* before there is a second thread to make objects */
     self->self = uuid_instance();
     self->routers = -1;
     snprintf(self->name, sizeof self->name, "authd-%u", start->index);

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What tells a secret: tokens that are imported, what holds an appkey, a handler's keys. */
-static const char *const s_secrets[] = {"token",   "tokens",  "apps",   "urls",
-                                        "confirm", "rsa_key", "secret", "secrets"};
+/* What tells a secret: tokens that are imported, what holds an appkey, a handler's keys; and what is no
+ * change. */
+static const char *const s_secrets[] = {"token",   "tokens", "apps",    "urls",    "confirm",
+                                        "rsa_key", "secret", "secrets", "if_match"};
 
 static bool s_is_secret(const char *key)
 {

@@ -105,6 +105,7 @@ static void s_turn(control_t *self, int64_t now_ms)
     if (now_ms - self->written_ms >= USAGE_MS) {
         self->written_ms = now_ms;
         s_write_usage(self);
+        directory_check_room(self->directory);
     }
     if (now_ms - self->inspected_ms >= INSPECT_MS) {
         self->inspected_ms = now_ms;
@@ -174,6 +175,7 @@ control_t *control_start(const conf_start_t *start, directory_t *directory, usag
     self->link = s_link(self, start->conf);
     self->inspected_ms = clock_ms();
     directory_inspect(directory);
+    directory_check_room(directory);
     if (pthread_create(&self->thread, NULL, s_main, self) != 0)
         log_fatal(EXIT_FAULT, "control.thread", "err=%s", LOG_Q("cannot start a thread"));
     return self;

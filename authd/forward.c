@@ -97,33 +97,45 @@ static bool s_is_alive(const way_t *way)
     return peer_alive(link_peer(way->link));
 }
 
-/* Rendezvous: the highest score among those alive; with none alive, among all. */
-static way_t *s_choose(forward_t *self, const uuid_t7 *target)
+/* The way with the highest score below LIMIT, of those alive or of all. NULL when there is none. */
+static way_t *s_next(forward_t *self, uint64_t key, bool alive, uint64_t *limit)
 {
-    uint64_t key, best_score = 0;
     way_t *best = NULL;
-    bool best_alive = false;
-    if (self->len == 1)
-        return &self->ways[0];
-    memcpy(&key, target->bytes + UUID_BYTES - sizeof key, sizeof key);
+    uint64_t best_score = 0;
     for (unsigned i = 0; i < self->len; i++) {
         way_t *way = &self->ways[i];
         uint64_t score = s_mix(key ^ way->seed);
-        bool alive = s_is_alive(way);
-        if (!best || alive > best_alive || (alive == best_alive && score > best_score)) {
-            best = way;
-            best_score = score;
-            best_alive = alive;
-        }
+        if ((alive && !s_is_alive(way)) || score >= *limit || (best && score <= best_score))
+            continue;
+        best = way;
+        best_score = score;
     }
+    *limit = best_score;
     return best;
+}
+
+/* Rendezvous: the highest score among those alive; with none alive, among all. A resend goes to the
+ * next one: a router that we see may not be seen by the worker, or by the gateway for its reply. */
+static way_t *s_choose(forward_t *self, const uuid_t7 *target, unsigned attempt)
+{
+    uint64_t key, limit = UINT64_MAX;
+    unsigned alive = forward_alive(self), among = alive ? alive : self->len;
+    unsigned rank = (attempt ? attempt - 1 : 0) % among;
+    memcpy(&key, target->bytes + UUID_BYTES - sizeof key, sizeof key);
+    way_t *way = s_next(self, key, alive > 0, &limit);
+    for (; way && rank > 0; rank--) {
+        way_t *next = s_next(self, key, alive > 0, &limit);
+        way = next ? next : way;
+    }
+    return way ? way : &self->ways[0];
 }
 
 queue_put_t forward_put(forward_t *self, const wire_request_t *request, zmq_msg_t *body,
                         int64_t now_us)
 {
     assert(request->principal.present);
-    return queue_put(s_choose(self, &request->principal.target)->queue, request, body, now_us);
+    way_t *way = s_choose(self, &request->principal.target, request->attempt);
+    return queue_put(way->queue, request, body, now_us);
 }
 
 void forward_flush(forward_t *self, int64_t now_ms)

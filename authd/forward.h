@@ -1,5 +1,6 @@
 /* The way on: a link and a bounded queue for each router. Entries of one target go to one router
- * while that is alive, so that their order holds; to another when it is gone.
+ * while that is alive, so that their order holds; to another when it is gone. An attempt above 1
+ * goes to the next of those that are alive.
  *
  * Threading: the main thread's, as all links of its instance. */
 #ifndef POSTERN_FORWARD_H

@@ -3,6 +3,7 @@
 #include "authd/authorise.h"
 #include "authd/change.h"
 #include "authd/directory/audit.h"
+#include "authd/etag.h"
 #include "authd/task.h"
 #include "common/base/clock.h"
 #include "common/base/secret.h"
@@ -148,6 +149,19 @@ static error_code_t s_check_field(task_t *task, const field_t *field)
     return ERROR_internal;
 }
 
+/* Any edit takes the tag of what it is to change. */
+static error_code_t s_check_if_match(task_t *task, const op_t *op)
+{
+    const json_t *value = json_object_get(task->args, "if_match");
+    if (!value)
+        return ERROR_none;
+    if (op->methods != OP_PUT)
+        return task_fail(task, ERROR_invalid_param, "if_match: is not a field of this operation.");
+    if (!s_is_text(value, 1, ETAG_TEXT - 1, false))
+        return task_fail(task, ERROR_invalid_param, "if_match: must be an etag.");
+    return ERROR_none;
+}
+
 static error_code_t s_check_args(task_t *task, const task_row_t *row)
 {
     const char *key;
@@ -157,7 +171,7 @@ static error_code_t s_check_args(task_t *task, const task_row_t *row)
         const field_t *field = row->fields;
         while (field < row->fields + TASK_FIELDS && field->name && strcmp(field->name, key) != 0)
             field++;
-        if (field == row->fields + TASK_FIELDS || !field->name)
+        if ((field == row->fields + TASK_FIELDS || !field->name) && strcmp(key, "if_match") != 0)
             return task_fail(task, ERROR_invalid_param, "%.64s: is not a field of this operation.",
                              key);
     }
@@ -194,6 +208,18 @@ static error_code_t s_read(manage_t *self, task_t *task, const task_row_t *row, 
     return code;
 }
 
+/* Whether the object was as the request has seen it. The change is made and not committed yet. */
+static error_code_t s_match(const task_t *task)
+{
+    char tag[ETAG_TEXT];
+    const json_t *expected = json_object_get(task->args, "if_match");
+    if (!expected)
+        return ERROR_none;
+    assert(task->before);
+    etag_of(task->before, tag);
+    return strcmp(tag, json_string_value(expected)) == 0 ? ERROR_none : ERROR_precondition_failed;
+}
+
 static error_code_t s_change(manage_t *self, task_t *task, const task_row_t *row, const op_t *op)
 {
     if (op->methods != OP_DELETE && !directory_has_room(self->directory))
@@ -202,6 +228,8 @@ static error_code_t s_change(manage_t *self, task_t *task, const task_row_t *row
     error_code_t code = authorise(task, op);
     if (code == ERROR_none)
         code = row->run(task);
+    if (code == ERROR_none)
+        code = s_match(task);
     if (code != ERROR_none) {
         view_abort(&task->view);
         return code;
@@ -240,6 +268,8 @@ static error_code_t s_run(manage_t *self, task_t *task, unsigned number, slice_t
         return task_fail(task, ERROR_invalid_param, "The operation needs a target.");
     error_code_t code = s_parse(task, body);
     if (code == ERROR_none)
+        code = s_check_if_match(task, op);
+    if (code == ERROR_none)
         code = s_check_args(task, row);
     if (code != ERROR_none)
         return code;
@@ -267,6 +297,7 @@ void manage_run_as(manage_t *self, const actor_t *actor, unsigned op, slice_t ta
     answer->code = s_run(self, &task, op, body);
     if (answer->code == ERROR_none) {
         assert(task.result);
+        etag_add(task.result);
         answer->body = json_dumps(task.result, JSON_COMPACT);
         answer->body_len = answer->body ? strlen(answer->body) : 0;
         assert(answer->body && answer->body_len <= MANAGE_BODY);

@@ -22,7 +22,7 @@ void manage_destroy(manage_t **self_p);
 /* CHANGED is called with the target of each handler that was changed, after the commit. */
 void manage_watch(manage_t *self, void (*changed)(void *arg, const uuid_t7 *target), void *arg);
 
-enum { MANAGE_MESSAGE = 256, MANAGE_BODY = 1 << 20 };
+enum { MANAGE_MESSAGE = 512, MANAGE_BODY = 1 << 20 };
 
 typedef struct {
     error_code_t code;            /* ERROR_none: done */

@@ -1,5 +1,6 @@
 #include "authd/task.h"
 
+#include "authd/etag.h"
 #include "common/base/clock.h"
 #include "common/base/secret.h"
 #include "common/base/url.h"
@@ -116,6 +117,7 @@ error_code_t page_begin(page_t *self, task_t *task)
 
 bool page_add(page_t *self, const uuid_t7 *id, json_t *row)
 {
+    etag_add(row);
     size_t bytes = json_dumpb(row, NULL, 0, JSON_COMPACT) + 1;
     if (json_array_size(self->rows) >= self->limit || self->bytes + bytes > PAGE_BYTES) {
         json_decref(row);

@@ -55,14 +55,14 @@ static error_code_t s_place(case_t *self, place_kind_t kind, rule_t rule, const 
     const uuid_t7 *user = &self->token.user;
     if (!s_covers(self, kind == PLACE_CHANNEL ? TERMS_CHANNELS : TERMS_BOTS, &place->id))
         return ERROR_out_of_scope;
-    if (place->archived_ms)
-        return s_archived(self, place->reason);
     bool owns = uuid_eq(&place->owner, user);
     bool may = rule == MAY_ANYONE || (owns && (rule == MAY_PEOPLE || rule == MAY_OWNER)) ||
                (rule != MAY_OWNER && place_has(self->view, kind, &place->id, user));
     self->request->target = place->name;
     self->request->principal.target = place->id;
-    return may ? ERROR_none : ERROR_not_allowed;
+    if (!may)
+        return ERROR_not_allowed;
+    return place->archived_ms ? s_archived(self, place->reason) : ERROR_none;
 }
 
 static error_code_t s_find_channel(case_t *self, rule_t rule)
@@ -108,8 +108,6 @@ static error_code_t s_find_app(case_t *self, rule_t rule)
         return ERROR_unknown_app;
     if (!s_covers(self, TERMS_EXTENSIONS, &app.extension))
         return ERROR_out_of_scope;
-    if (extension.archived_ms)
-        return s_archived(self, extension.reason);
     if (rule == MAY_OWNER && !uuid_eq(&extension.owner, &self->token.user))
         return ERROR_not_allowed;
     if (op_find(request->op)->credentials == CRED_APPKEY) {
@@ -118,6 +116,8 @@ static error_code_t s_find_app(case_t *self, rule_t rule)
         if (!app_key_is(self->view, &app, request->appkey, self->wall_ms))
             return ERROR_invalid_appkey;
     }
+    if (extension.archived_ms)
+        return s_archived(self, extension.reason);
     /* An app-id is canonical as it came, for it was found by its bytes. */
     request->principal.target = app.target;
     request->principal.environment = app.environment;

@@ -20,7 +20,8 @@
 
 #define ROLE {"--role", "ROLE", "member, admin or owner"}
 #define REASON {"--reason", "TEXT", "what senders are told, at most 200 bytes"}
-#define CHANGES {"--name", "NAME", "a new name; senders to the old one get 404"}, \
+#define IF_MATCH {"--if-match", "ETAG", "only when it is still as it was shown"}
+#define CHANGES IF_MATCH, {"--name", "NAME", "a new name; senders to the old one get 404"}, \
                 {"--owner", "USER", "email or id"}, {"--take-back", NULL, "in use again"}
 #define HANDLER {"--wait-ms", "N", "how long a caller waits for the handler's answer, 0 to 8000; 0: not at all"}, \
                 {"--concurrency", "N", "calls at once, 1 to 256; 8 without it"}, \
@@ -112,7 +113,7 @@ const command_t command_table[] = {
     {"user show", user_show_run, "USER", 1, 1, "show a user (by email or id)",
      "user show ada@example.org", {{0}}},
     {"user edit", user_edit_run, "USER", 1, 1, "change a user's name or role",
-     "user edit ada@example.org --role admin", {{"--name", "NAME", "display name"}, ROLE}},
+     "user edit ada@example.org --role admin", {IF_MATCH, {"--name", "NAME", "display name"}, ROLE}},
     {"user delete", user_delete_run, "USER", 1, 1,
      "delete a user (or service account): its tokens are stopped, or go to a service account",
      "user delete ada@example.org\nuser delete ada@example.org --move-to ci-robot",
@@ -150,7 +151,7 @@ const command_t command_table[] = {
      "change what a token may do; what is not named stays",
      "token edit 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --channels releases,alerts --expires 90d\n"
      "token edit 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --any --may-read --from ''",
-     {TOKEN_TERMS, {"--any", NULL, "all targets of the user again"},
+     {TOKEN_TERMS, IF_MATCH, {"--any", NULL, "all targets of the user again"},
       {"--may-read", NULL, "it may read messages back again"}}},
     {"token check", token_check_run, "[FILE…]", 0, 16,
      "look for tokens of this installation in text; exit status 1 when there are any",

@@ -4,7 +4,6 @@
 #include "ctl/command.h"
 #include "ctl/table.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KEYS_PATH = PATH_MAX + 320, KEYS_MOST = 4096 };
+enum { KEYS_PATH = PATH_MAX + 320 };
 
 /* One's own keys: --dir, else "keys" beside the configuration. */
 static const char *s_own_directory(ctl_t *ctl, char path[KEYS_PATH])
@@ -175,43 +174,30 @@ int keys_revoke_run(ctl_t *ctl)
     return CTL_OK;
 }
 
-static int s_by_name(const void *a, const void *b)
-{
-    const char *const *left = a, *const *right = b;
-    return strcmp(*left, *right);
-}
+typedef struct {
+    json_t *rows;
+    const char *place;
+} list_t;
 
-static void s_add_row(json_t *rows, const char *place, const char *directory, const char *file)
+static void s_add_row(void *arg, const char *path)
 {
-    char path[KEYS_PATH], err[512];
+    const list_t *list = arg;
+    char err[512];
     key_file_t key;
-    snprintf(path, sizeof path, "%s/%s", directory, file);
-    if (key_read(path, &key, err, sizeof err) != 0)
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:s}", "place", place, "file", path,
-                                              "roles", "not a certificate"));
-    else
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s, s:s}", "place", place, "name",
-                                              key.name, "roles", key.roles, "public_key", key.text,
-                                              "file", path));
+    json_t *row =
+        key_read(path, &key, err, sizeof err) != 0
+            ? json_pack("{s:s, s:s, s:s}", "place", list->place, "file", path, "roles",
+                        "not a certificate")
+            : json_pack("{s:s, s:s, s:s, s:s, s:s}", "place", list->place, "name", key.name,
+                        "roles", key.roles, "public_key", key.text, "file", path);
+    json_array_append_new(list->rows, row);
 }
 
+/* A directory that is not there has no keys. */
 static void s_add_rows(json_t *rows, const char *place, const char *directory)
 {
-    char *names[KEYS_MOST];
-    size_t len = 0;
-    DIR *dir = opendir(directory);
-    for (struct dirent *entry; dir && (entry = readdir(dir)) && len < KEYS_MOST;) {
-        const char *dot = strrchr(entry->d_name, '.');
-        if (dot && dot != entry->d_name && strcmp(dot, ".pub") == 0)
-            names[len++] = strdup(entry->d_name);
-    }
-    if (dir)
-        closedir(dir);
-    qsort(names, len, sizeof *names, s_by_name);
-    for (size_t i = 0; i < len; i++) {
-        s_add_row(rows, place, directory, names[i]);
-        free(names[i]);
-    }
+    list_t list = {rows, place};
+    key_each(directory, s_add_row, &list);
 }
 
 int keys_list_run(ctl_t *ctl)

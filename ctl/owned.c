@@ -38,6 +38,7 @@ json_t *owned_body(ctl_t *ctl, const char *list)
 json_t *owned_changes(ctl_t *ctl)
 {
     static const char *const fields[] = {"name", "owner", "reason"};
+    const char *tag = ctl_option(ctl, "--if-match");
     char option[32];
     json_t *body = json_object();
     for (unsigned i = 0; i < sizeof fields / sizeof *fields; i++) {
@@ -45,6 +46,8 @@ json_t *owned_changes(ctl_t *ctl)
         if (ctl_option(ctl, option))
             json_object_set_new(body, fields[i], json_string(ctl_option(ctl, option)));
     }
+    if (tag)
+        json_object_set_new(body, "if_match", json_string(tag));
     if (ctl_option(ctl, "--take-back"))
         json_object_set_new(body, "archived", json_false());
     return body;

@@ -227,6 +227,8 @@ int token_edit_run(ctl_t *ctl)
         json_object_set_new(body, "any", json_true());
     if (ctl_option(ctl, "--may-read"))
         json_object_set_new(body, "post_only", json_false());
+    if (ctl_option(ctl, "--if-match"))
+        json_object_set_new(body, "if_match", json_string(ctl_option(ctl, "--if-match")));
     if (json_object_size(body) == 0) {
         json_decref(body);
         fputs("posternctl: name what is to change; see posternctl token edit --help\n", stderr);

@@ -36,6 +36,8 @@ int user_edit_run(ctl_t *ctl)
         json_object_set_new(body, "name", json_string(ctl_option(ctl, "--name")));
     if (ctl_option(ctl, "--role"))
         json_object_set_new(body, "role", json_string(ctl_option(ctl, "--role")));
+    if (ctl_option(ctl, "--if-match"))
+        json_object_set_new(body, "if_match", json_string(ctl_option(ctl, "--if-match")));
     return ctl_do(ctl, OP_user_edit, ctl_argument(ctl, 0), body, NULL);
 }
 

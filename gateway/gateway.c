@@ -1,6 +1,7 @@
 #include "gateway/gateway.h"
 
 #include "common/base/clock.h"
+#include "common/base/errors.h"
 #include "common/life/life.h"
 #include "common/life/listening.h"
 #include "common/log/log.h"
@@ -21,8 +22,9 @@
 
 enum {
     WATCH_MS = 100,
-    SILENT_MS = 3000,   /* a lane that does not tick for so long is stuck */
+    SILENT_MS = 500,    /* a lane that does not tick for so long is no sign of life */
     PATIENCE_MS = 2000, /* how long the start waits for the ring before it counts as done */
+    BEHIND_MS = 10000,  /* how long a shard's failure is told of */
     LANES = 64,
 };
 
@@ -135,6 +137,8 @@ gateway_t *gateway_new(const conf_start_t *start)
 typedef struct {
     unsigned authds, authds_alive, routers, routers_alive, inflight;
     int64_t authd_ms, ticked_ms, waiting, waiting_bytes, oldest_ms;
+    int64_t behind_ms; /* the newest of the lanes */
+    unsigned behind_error;
     bool failing, drained;
 } sum_t;
 
@@ -162,6 +166,11 @@ static sum_t s_sum(const gateway_t *self)
         sum.waiting_bytes += atomic_load(&state->waiting_bytes);
         int64_t oldest_ms = atomic_load(&state->oldest_ms);
         sum.oldest_ms = oldest_ms > sum.oldest_ms ? oldest_ms : sum.oldest_ms;
+        int64_t behind_ms = atomic_load(&state->behind_ms);
+        if (behind_ms > sum.behind_ms) {
+            sum.behind_ms = behind_ms;
+            sum.behind_error = atomic_load(&state->behind_error);
+        }
         sum.failing = sum.failing || atomic_load(&state->failing);
         sum.drained = sum.drained && atomic_load(&state->drained);
     }
@@ -179,6 +188,17 @@ static void s_check_peers(const char *name, unsigned alive, unsigned all, bool r
                   reason);
 }
 
+/* Shards are not the gateway's to see. What their senders are told is. */
+static void s_check_shards(const sum_t *sum, int64_t now_ms)
+{
+    char reason[96];
+    bool recent = sum->behind_ms && now_ms - sum->behind_ms < BEHIND_MS;
+    snprintf(reason, sizeof reason, "%s was answered within the last %d s",
+             recent ? error_find(sum->behind_error)->name : "no failure of a shard",
+             BEHIND_MS / 1000);
+    monitor_check("shards", recent ? CHECK_DEGRADED : CHECK_OK, reason);
+}
+
 static void s_watch(gateway_t *self, int64_t now_ms)
 {
     sum_t sum = s_sum(self);
@@ -191,6 +211,7 @@ static void s_watch(gateway_t *self, int64_t now_ms)
                   sum.failing ? "cannot accept: no descriptors are left" : "accepting");
     s_check_peers("authd", sum.authds_alive, sum.authds, now_ms - sum.authd_ms > self->deadline_ms);
     s_check_peers("router", sum.routers_alive, sum.routers, false);
+    s_check_shards(&sum, now_ms);
     if ((sum.authds_alive && sum.routers_alive) || now_ms - self->began_ms > PATIENCE_MS)
         life_ready();
 }

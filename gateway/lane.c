@@ -15,7 +15,7 @@
 
 enum {
     TICK_MS = 100,
-    EARLY_LEAST = 64, /* requests that go off before the turn is over: the ring works meanwhile */
+    EARLY_LEAST = 112, /* requests that go off before the turn is over: the ring works meanwhile */
     LINGER_MS = 200,  /* from the last accept on, for requests that are just arriving */
     END_APART_MS = 50,
     LANE_MAGIC = 0x6c616e65,
@@ -143,10 +143,20 @@ static void s_last(const lane_t *self, h2o_req_t *req)
         req->http1_is_persistent = 0;
 }
 
+/* A sender was told that the disk is full, or that nothing was heard: for the check "shards". */
+static void s_note_behind(lane_t *self, unsigned error)
+{
+    if (error != ERROR_storage_full && error != ERROR_unavailable && error != ERROR_not_confirmed)
+        return;
+    atomic_store(&self->state.behind_error, error);
+    atomic_store(&self->state.behind_ms, clock_ms());
+}
+
 static void s_answer(void *arg, slot_t *slot, const wire_reply_t *reply, zmq_msg_t *body)
 {
     lane_t *self = arg;
     h2o_req_t *req = slot->owner;
+    s_note_behind(self, reply->error);
     if (req) {
         slot->owner = NULL;
         s_last(self, req);
@@ -166,6 +176,7 @@ static void s_give_up(lane_t *self, slot_t *slot, error_code_t unsent)
         log_info("request.given_up", "req=%s code=%s attempts=%u", text, error_find(error)->name,
                  slot->attempts);
         slot->owner = NULL;
+        s_note_behind(self, error);
         s_last(self, req);
         reply_error(req, &slot->request.id, error, NULL, slice("", 0));
         s_wipe(req, &slot->request, slot->head_len);

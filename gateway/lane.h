@@ -31,6 +31,8 @@ typedef struct {
     _Atomic int64_t waiting, waiting_bytes; /* to be sent */
     _Atomic int64_t oldest_ms;              /* how long the first of these has waited */
     _Atomic bool failing;                   /* cannot accept */
+    _Atomic int64_t behind_ms;              /* when a shard last failed a request; 0: never */
+    _Atomic unsigned behind_error;          /* how: the error_code_t that the sender got */
     _Atomic bool drained;
 } lane_state_t;
 

@@ -62,6 +62,7 @@ static const char *s_reason(unsigned status)
                    {408, "Request Timeout"},
                    {409, "Conflict"},
                    {410, "Gone"},
+                   {412, "Precondition Failed"},
                    {413, "Content Too Large"},
                    {414, "URI Too Long"},
                    {415, "Unsupported Media Type"},

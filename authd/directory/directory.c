@@ -131,6 +131,10 @@ void directory_inspect(directory_t *self)
     metric_set(METRIC_journal_map_bytes, (int64_t)state.map_bytes);
     metric_set(METRIC_disk_free_bytes, (int64_t)state.disk_free_bytes);
     metric_set(METRIC_reader_lag, (int64_t)state.reader_lag);
+}
+
+void directory_check_room(directory_t *self)
+{
     bool room = store_has_room(self->store);
     monitor_check("directory", room ? CHECK_OK : CHECK_DEGRADED,
                   room ? "open"

@@ -34,9 +34,10 @@ void directory_close(directory_t **self_p); /* views first */
 
 /* True while there is room for new objects; removals work beyond. */
 bool directory_has_room(directory_t *self);
-/* Every 30 s by the writer: clears what dead readers held, sets metrics and the check "directory".
- */
+/* Every 30 s by the writer: clears what dead readers held, sets metrics. */
 void directory_inspect(directory_t *self);
+/* Each second by the writer: sets the check "directory". */
+void directory_check_room(directory_t *self);
 
 /* A reading view, released at first. */
 view_t *view_new(directory_t *directory);

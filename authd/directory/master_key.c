@@ -2,13 +2,16 @@
 
 #include "common/base/secret.h"
 #include "common/log/log.h"
+#include "common/store/store.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,22 +57,41 @@ static int s_read(master_key_t *self, int fd, const char *path, char *err, size_
     return rc ? s_say(err, err_size, path, "holds neither 32 bytes nor 64 hex digits") : 0;
 }
 
-static int s_make(master_key_t *self, const char *path, char *err, size_t err_size)
+static bool s_write(const master_key_t *self, const char *path)
 {
     char text[HEX + 1];
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return s_say(err, err_size, path, strerror(errno));
-    randombytes_buf(self->bytes, KEY);
+        return false;
     sodium_bin2hex(text, sizeof text, self->bytes, KEY);
     text[HEX] = '\n';
     bool good = write(fd, text, sizeof text) == (ssize_t)sizeof text && fsync(fd) == 0;
     secret_wipe(text, sizeof text);
     close(fd);
-    if (!good) {
-        unlink(path);
-        return s_say(err, err_size, path, "cannot be written");
-    }
+    return good;
+}
+
+/* fsync of the directory that holds PATH's name. */
+static bool s_sync_name(const char *path)
+{
+    char parent[PATH_MAX];
+    snprintf(parent, sizeof parent, "%s", path);
+    char *slash = strrchr(parent, '/');
+    if (slash)
+        slash[slash == parent] = '\0';
+    return store_sync_directory(slash ? parent : ".") == 0;
+}
+
+/* Under another name until it is whole on the disk: half a key would stand in the way for ever. */
+static int s_make(master_key_t *self, const char *path, char *err, size_t err_size)
+{
+    char next[PATH_MAX + 8];
+    snprintf(next, sizeof next, "%s.next", path);
+    unlink(next);
+    randombytes_buf(self->bytes, KEY);
+    bool good = s_write(self, next) && rename(next, path) == 0 && s_sync_name(path);
+    if (!good)
+        return s_say(err, err_size, path, strerror(errno));
     log_info("master_key.made", "path=%s", LOG_Q(path));
     return 0;
 }

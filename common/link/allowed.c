@@ -2,14 +2,11 @@
 #include "common/link/keys.h"
 #include "common/log/log.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { ALLOWED_MOST = 4096 };
 
 typedef struct {
     char text[KEY_TEXT], name[KEY_NAME];
@@ -34,11 +31,11 @@ static void s_complain(const char *reason)
 }
 
 /* A file that is no certificate allows nobody; the others still count. */
-static void s_add(const char *file)
+static void s_add(void *arg, const char *path)
 {
-    char path[4200 + 257], err[sizeof s_list.complaint];
+    char err[sizeof s_list.complaint];
     key_file_t key;
-    snprintf(path, sizeof path, "%s/%s", s_list.directory, file);
+    (void)arg;
     if (key_read(path, &key, err, sizeof err) != 0) {
         s_complain(err);
         return;
@@ -54,23 +51,14 @@ static int s_read(void)
 {
     s_list.read_ms = clock_ms();
     s_list.len = 0;
-    DIR *dir = opendir(s_list.directory);
-    if (!dir)
-        return -1;
-    for (struct dirent *entry; (entry = readdir(dir)) && s_list.len < ALLOWED_MOST;) {
-        size_t len = strlen(entry->d_name);
-        if (len > 4 && entry->d_name[0] != '.' && strcmp(entry->d_name + len - 4, ".pub") == 0)
-            s_add(entry->d_name);
-    }
-    closedir(dir);
-    return 0;
+    return key_each(s_list.directory, s_add, NULL);
 }
 
 int allowed_open(const char *directory, char *err, size_t err_size)
 {
     pthread_mutex_lock(&s_list.lock);
     if (!s_list.keys)
-        s_list.keys = calloc(ALLOWED_MOST, sizeof *s_list.keys);
+        s_list.keys = calloc(KEY_FILES, sizeof *s_list.keys);
     if (!s_list.keys)
         abort();
     snprintf(s_list.directory, sizeof s_list.directory, "%s", directory);

@@ -1,6 +1,7 @@
 #include "common/link/keys.h"
 
 #include <czmq.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -155,4 +156,27 @@ int key_read(const char *path, key_file_t *key, char *err, size_t err_size)
     const char *reason = s_note(cert, key);
     zcert_destroy(&cert);
     return reason ? s_fail(err, err_size, path, reason) : 0;
+}
+
+static int s_is_public(const struct dirent *entry)
+{
+    const char *dot = strrchr(entry->d_name, '.');
+    return entry->d_name[0] != '.' && dot && strcmp(dot, ".pub") == 0;
+}
+
+int key_each(const char *directory, void (*found)(void *arg, const char *path), void *arg)
+{
+    struct dirent **files;
+    int len = scandir(directory, &files, s_is_public, alphasort);
+    if (len < 0)
+        return -1;
+    for (int i = 0; i < len; i++) {
+        char path[PATH_LEN];
+        if (i < KEY_FILES &&
+            snprintf(path, sizeof path, "%s/%s", directory, files[i]->d_name) < (int)sizeof path)
+            found(arg, path);
+        free(files[i]);
+    }
+    free(files);
+    return 0;
 }

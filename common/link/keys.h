@@ -39,6 +39,11 @@ int key_make(const char *directory, const char *name, const char *roles, char *e
 /* Reads a certificate. 0, or -1 with the reason in err; the secret key itself is not kept. */
 int key_read(const char *path, key_file_t *key, char *err, size_t err_size);
 
+/* Calls FOUND with the path of each *.pub file of DIRECTORY, in the order of their names; at most
+ * KEY_FILES. 0, or -1 with errno when the directory cannot be read. */
+enum { KEY_FILES = 4096 };
+int key_each(const char *directory, void (*found)(void *arg, const char *path), void *arg);
+
 /* Names the directory; its certificates are read. 0, or -1 with the reason in err. */
 int allowed_open(const char *directory, char *err, size_t err_size);
 /* The roles of a public key in Z85; 0 when it is not in the list. */

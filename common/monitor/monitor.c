@@ -6,6 +6,7 @@
 #include "common/monitor/exposition.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <h2o.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -27,7 +28,8 @@ static struct {
     h2o_context_t context;
     h2o_accept_ctx_t accept;
     h2o_socket_t *listener;
-    int fd; /* of the listener */
+    int fd;      /* of the listener */
+    int reserve; /* given up for one connection when there are no descriptors left; then -1 */
     unsigned connections;
     double started;
 } s_monitor;
@@ -121,9 +123,26 @@ static int s_on_request(h2o_handler_t *handler, h2o_req_t *req)
 
 static void s_on_accept(h2o_socket_t *listener, const char *err);
 
+static void s_open_reserve(void)
+{
+    if (s_monitor.reserve < 0)
+        s_monitor.reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* One connection more, so that a process without descriptors can say that it has none. */
+static h2o_socket_t *s_accept_by_reserve(h2o_socket_t *listener)
+{
+    if (s_monitor.reserve < 0)
+        return NULL;
+    close(s_monitor.reserve);
+    s_monitor.reserve = -1;
+    return h2o_evloop_socket_accept(listener);
+}
+
 static void s_on_close(void *data)
 {
     (void)data;
+    s_open_reserve();
     if (s_monitor.connections-- == CONNECTIONS)
         h2o_socket_read_start(s_monitor.listener, s_on_accept);
 }
@@ -132,6 +151,8 @@ static void s_on_close(void *data)
 static void s_on_accept(h2o_socket_t *listener, const char *err)
 {
     h2o_socket_t *socket = err ? NULL : h2o_evloop_socket_accept(listener);
+    if (!socket && !err && (errno == EMFILE || errno == ENFILE))
+        socket = s_accept_by_reserve(listener);
     if (!socket) {
         /* Without descriptors the listener stays readable: do not spin until one is free. */
         if (errno == EMFILE || errno == ENFILE)
@@ -141,6 +162,7 @@ static void s_on_accept(h2o_socket_t *listener, const char *err)
         return;
     }
     socket->on_close.cb = s_on_close;
+    s_open_reserve();
     if (++s_monitor.connections == CONNECTIONS)
         h2o_socket_read_stop(listener);
     h2o_accept(&s_monitor.accept, socket);
@@ -203,6 +225,8 @@ static void s_start(const char *process, unsigned index, const char *address, bo
     h2o_context_init(&s_monitor.context, loop, &s_monitor.conf);
     s_monitor.accept.ctx = &s_monitor.context;
     s_monitor.accept.hosts = s_monitor.conf.hosts;
+    s_monitor.reserve = -1;
+    s_open_reserve();
     s_monitor.fd = s_listen(address, shared);
     s_monitor.listener = h2o_evloop_socket_create(loop, s_monitor.fd, H2O_SOCKET_FLAG_DONT_READ);
     h2o_socket_read_start(s_monitor.listener, s_on_accept);

@@ -211,15 +211,41 @@ static int s_probe(store_t *self, const store_options_t *options, char *err, siz
     return rc ? store_say_rc(err, err_size, options->path, rc) : 0;
 }
 
+/* LMDB writes the first pages of a file without a sync: a power cut would leave half of them under
+ * its name, refused as damaged. So it is made under another, and gets its own when it is whole. */
+static int s_make_file(const char *file)
+{
+    char made[1110], lock[1120];
+    MDB_env *env = NULL;
+    snprintf(made, sizeof made, "%s.new", file);
+    snprintf(lock, sizeof lock, "%s-lock", made);
+    unlink(made);
+    int rc = mdb_env_create(&env);
+    if (rc == 0)
+        rc = mdb_env_open(env, made, MDB_NOSUBDIR | MDB_NOTLS, MODE);
+    if (rc == 0)
+        rc = mdb_env_sync(env, 1);
+    if (env)
+        mdb_env_close(env);
+    unlink(lock);
+    if (rc != 0)
+        unlink(made);
+    return rc == 0 && rename(made, file) != 0 ? errno : rc;
+}
+
 static int s_open_env(store_t *self, const store_options_t *options, char *err, size_t err_size)
 {
     char file[1100];
     struct stat is;
     snprintf(file, sizeof file, "%s/data.mdb", options->path);
     uint64_t map = options->map_bytes;
-    if (stat(file, &is) == 0 && (uint64_t)is.st_size > map)
-        map = (uint64_t)is.st_size;
-    int rc = mdb_env_create(&self->env);
+    int rc = 0;
+    if (stat(file, &is) == 0 && is.st_size > 0)
+        map = (uint64_t)is.st_size > map ? (uint64_t)is.st_size : map;
+    else if (!options->read_only)
+        rc = s_make_file(file);
+    if (rc == 0)
+        rc = mdb_env_create(&self->env);
     if (rc == 0)
         rc = mdb_env_set_mapsize(self->env, map);
     if (rc == 0)

@@ -47,6 +47,12 @@ post() {
         -H "Idempotency-Key: $1" -d "{\"text\":\"$1\"}" "$url/message?zapikey=$token"
 }
 
+export POSTERN_SECRETS=$work/secrets
+mkdir -m 700 "$POSTERN_SECRETS"
+head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$POSTERN_SECRETS/master.key"
+chown 10001 "$POSTERN_SECRETS/master.key"
+chmod 400 "$POSTERN_SECRETS/master.key"
+
 step "build the images"
 for target in postern balancer; do
     docker build --network host -q --target $target -t ${target/#balancer/postern-balancer} . \
@@ -63,6 +69,23 @@ token=$(ctl --json token create ada@example.org | sed -n 's/.*"token": *"\([^"]*
 step "a message in, and read"
 [[ $(post first) == 204 ]] || die "the first message was not accepted"
 curl -s --noproxy '*' "$url/messages?zapikey=$token" | grep -q '"text":"first"' || die "it cannot be read"
+
+step "the master key is the secret's, and authd's alone"
+url_of() { ctl --json extension show shop | sed -n 's/.*"sandbox": *"\(http[^"]*\)".*/\1/p'; }
+ctl extension create shop --owner ada@example.org >/dev/null
+[[ $(url_of) == *appkey=* ]] || die "the extension has no appkey"
+for service in postern-gateway postern-router postern-channel; do
+    id=$(docker-compose ps -q $service | head -n 1)
+    ! docker inspect -f '{{range .Mounts}}{{.Destination}} {{end}}' "$id" | grep -q /run/secrets ||
+        die "$service sees secrets"
+done
+id=$(docker-compose ps -q postern-authd)
+docker inspect -f '{{range .Mounts}}{{.Destination}} {{end}}' "$id" | grep -q /run/secrets/master.key ||
+    die "authd has no master key in /run/secrets"
+appkey=$(url_of)
+docker-compose restart postern-authd >"$work/restart.log" 2>&1
+until_true 60 all_healthy
+[[ $(url_of) == "$appkey" ]] || die "another appkey after the restart"
 
 step "three gateways share the requests"
 for i in $(seq 30); do [[ $(post "share-$i") == 204 ]] || die "request $i failed"; done

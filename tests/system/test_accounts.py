@@ -8,6 +8,13 @@ import pytest
 from harness import postern
 
 
+def start_authd(ring):
+    """authd alone: it is ready, and says that it misses a router."""
+    ring.spawn("authd", wait_ready=False)
+    postern.wait(lambda: (state := ring.ready("authd-0")) and state["status"] == 200, 20,
+                 what="authd to be ready")
+
+
 def test_init_names_the_first_owner(tmp_path):
     def init(place, owner):
         words = [postern.BIN / "posternctl", "init", tmp_path / place, "--owner", owner]
@@ -24,7 +31,7 @@ def test_init_names_the_first_owner(tmp_path):
 def test_the_first_owner_is_made_at_the_first_start(make_ring):
     ring = make_ring()
     (ring.dir / "data" / "first-owner").write_text("Ada@example.org\n")
-    ring.spawn("authd")
+    start_authd(ring)
     owner, = ring.ctl("user", "list")["users"]
     assert (owner["email"], owner["role"]) == ("Ada@example.org", "owner")
     assert not (ring.dir / "data" / "first-owner").exists()
@@ -33,7 +40,7 @@ def test_the_first_owner_is_made_at_the_first_start(make_ring):
     assert "last owner" in refused.value.message
     ring.stop()
     (ring.dir / "data" / "first-owner").write_text("nobody\n")
-    ring.spawn("authd")
+    start_authd(ring)
     assert len(ring.ctl("user", "list")["users"]) == 1
     assert "event=directory.first_owner" in ring.logs() and "is not an email address" in ring.logs()
 
@@ -74,7 +81,7 @@ def test_a_role_is_shown_and_changed(ring, name):
 def test_killed_at_any_moment_a_change_is_whole_or_not_there(make_ring):
     """authd dies again and again while tokens are replaced and users leave."""
     ring = make_ring()
-    ring.spawn("authd")
+    start_authd(ring)
     ring.ctl("service", "create", "robot")
     users = [ring.user(f"u{i}") for i in range(6)]
     for i, user in enumerate(users):
@@ -89,7 +96,7 @@ def test_killed_at_any_moment_a_change_is_whole_or_not_there(make_ring):
         ring.spawned["authd-0"].kill()
         ring.spawned["authd-0"].wait()
         out, _ = process.communicate(timeout=60 * postern.SLOW)
-        ring.spawn("authd")
+        start_authd(ring)
         answered = process.returncode == 0
         if i % 2:
             there = user.email in [u["email"] for u in ring.ctl("user", "list")["users"]]

@@ -55,6 +55,30 @@ def test_a_backup_under_load_brings_back_what_was_acknowledged_before_it(make_ri
     assert ring.post(ring.channel_url("news", ada.token), {"text": "after"}).status_code == 204
 
 
+@pytest.mark.parametrize("tool", ["backup", "reshard"])
+def test_what_a_killed_worker_left_in_its_write_ahead_file_is_not_forgotten(make_ring, tool):
+    """Nobody has started it again: the tool takes over what was answered and not yet committed."""
+    ring = make_ring()
+    ring.spawn_all()
+    ada = ring.user("ada")
+    ring.channel("news", ada)
+    url = ring.channel_url("news", ada.token)
+    texts = [str(n) for n in range(20)]
+    for text in texts:
+        assert ring.post(url, {"text": text}).status_code == 204
+    ring.spawned.pop("channel-0").kill()
+    ring.stop()
+    if tool == "backup":
+        backup = ring.dir / "backup"
+        ring.ctl("backup", backup)
+        ring.ctl("restore", backup, "--replace")
+    else:
+        reshard(ring, 2)
+        monitors(ring, 2)
+    ring.up()
+    assert ring.texts("news", ada.token) == texts
+
+
 def test_a_damaged_backup_is_refused_and_nothing_changes(make_ring):
     ring = make_ring().up()
     ada = ring.user("ada")
@@ -174,3 +198,98 @@ def test_a_killed_reshard_is_finished_or_undone(make_ring, needs, call):
     monitors(ring, 2)
     ring.up()
     assert state(ring, ada, channels) == before
+
+
+def test_a_reshard_of_bots_and_extensions_keeps_their_events(make_ring):
+    ring = make_ring(shards={"bot": 1, "extension": 2}).up()
+    ada = ring.user("ada")
+    bots, apps = [f"b{i}" for i in range(4)], {}
+    for number, bot in enumerate(bots):
+        ring.bot(bot, ada)
+        apps[bot] = ring.extension(f"e{number}", ada)["sandbox"]
+        for i in range(3 + number):
+            assert ring.post(ring.bot_url(bot, ada.token), {"event": f"{bot} {i}"}).ok
+            assert ring.post(ring.extension_url(apps[bot], ada.token), {"order": i}).ok
+
+    def events():
+        return {bot: (ring.messages("bots", bot, ada.token, limit=2),
+                      ring.messages("applications", apps[bot].app_id, ada.token, limit=2))
+                for bot in bots}
+
+    before = events()
+    ring.stop()
+    base = free_ports(5)
+    for kind, count, at in (("bot", 3, base), ("extension", 1, base + 3)):
+        reply = ring.ctl("reshard", kind, count)
+        assert reply["reshard"]["messages"] == sum(3 + n for n in range(4))
+        assert re.search(rf"{kind} = {count}\b", ring.conf.read_text())
+        ring.shards[kind] = count
+        ring.settings[f"{kind}.monitor"] = f"127.0.0.1:{at}"
+        ring.monitors.update({f"{kind}-{i}": f"http://127.0.0.1:{at + i}" for i in range(count)})
+    ring.up()
+    assert events() == before
+    for bot in bots:
+        assert ring.post(ring.bot_url(bot, ada.token), {"event": "after"}).ok
+        assert ring.post(ring.extension_url(apps[bot], ada.token), {"order": "after"}).ok
+    for old, new in zip(before.values(), events().values()):
+        for was, now in zip(old, new):
+            assert now[:-1] == was and now[-1]["sequence"] == was[-1]["sequence"] + 1
+
+
+def test_a_backup_with_the_key_brings_appkeys_back_to_an_empty_host(make_ring):
+    """Without it the appkeys of a restored directory cannot be read: authd says so."""
+    ring = make_ring().up()
+    ada = ring.user("ada")
+    shop = ring.extension("shop", ada)["sandbox"]
+    without, whole = ring.dir / "without", ring.dir / "whole"
+    assert not list((ring.ctl("backup", without) and without).glob("**/master.key"))
+    ring.ctl("backup", whole, "--with-key")
+    key = next(whole.glob("**/master.key"))
+    assert key.stat().st_mode & 0o077 == 0
+    assert key.read_bytes() == (ring.dir / "data/master.key").read_bytes()
+    ring.stop()
+    shutil.rmtree(ring.dir / "data")
+    assert ring.ctl("restore", whole)
+    assert (ring.dir / "data/master.key").stat().st_mode & 0o077 == 0
+    ring.up()
+    assert ring.apps("shop")["sandbox"].appkey == shop.appkey
+    assert ring.post(ring.extension_url(shop, ada.token), {"order": 1}).ok
+
+
+@pytest.mark.parametrize("call", ["fsync", "rename"])
+def test_a_killed_restore_is_finished_or_undone(make_ring, needs, call):
+    needs("strace")
+    ring = make_ring().up()
+    ada = ring.user("ada")
+    ring.channel("news", ada)
+    ring.post(ring.channel_url("news", ada.token), {"text": "in the backup"})
+    backup = ring.dir / "backup"
+    ring.ctl("backup", backup)
+    ring.post(ring.channel_url("news", ada.token), {"text": "after it"})
+    ring.stop()
+    undone = finished = 0
+    for nth in (1, 2, 3, 5) if call == "rename" else (1, 3):
+        environment = {**ring.environment, "ASAN_OPTIONS": "detect_leaks=0"}
+        done = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+                               f"inject={call}:signal=KILL:when={nth}", str(BIN / "postern-store"),
+                               "-c", str(ring.conf), "restore", "-r", str(backup)],
+                              env=environment)
+        if done.returncode == 0:
+            break
+        assert done.returncode == -9
+        if (ring.dir / "data/switch.json").exists():
+            finished += 1
+            # Half of it is there: no store is opened, whoever asks.
+            refused = ring.ctl_run("backup", ring.dir / "no")
+            assert refused.returncode == 1 and "interrupted" in refused.stderr
+        else:
+            undone += 1
+            # Nothing has happened yet: all that was acknowledged is there.
+            ring.up()
+            assert ring.texts("news", ada.token) == ["in the backup", "after it"]
+            ring.stop()
+    assert finished if call == "rename" else undone
+    ring.ctl("restore", backup, "--replace")
+    assert not (ring.dir / "data/switch.json").exists()
+    ring.up()
+    assert ring.texts("news", ada.token) == ["in the backup"]

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import subprocess
 import threading
 import time
@@ -12,57 +11,17 @@ import pytest
 
 from harness import postern
 from harness.connection import Closed, Connection, post
-
-RESERVE = 64 << 20  # what the store keeps free
-
-
-def run(*words):
-    return subprocess.run(words, capture_output=True, text=True)
-
-
-@contextlib.contextmanager
-def small_disk(mebibytes):
-    """A new ext4 of that size, mounted; skips where that is not allowed."""
-    place = postern.scratch("m-")
-    image = place.with_suffix(".img")
-    with open(image, "wb") as file:
-        file.truncate(mebibytes << 20)
-    made = run("mkfs.ext4", "-q", "-m", "0", str(image))
-    mounted = made.returncode == 0 and run("mount", "-o", "loop", str(image), str(place))
-    if not mounted or mounted.returncode:
-        image.unlink()
-        place.rmdir()
-        pytest.skip("needs mount")
-    try:
-        yield place
-    finally:
-        run("umount", "-l", str(place))
-        image.unlink()
-        place.rmdir()
-
-
-def free(place):
-    stat = os.statvfs(place)
-    return stat.f_bavail * stat.f_frsize
-
-
-def fill(place, leave):
-    """Takes all but LEAVE bytes of the disk; returns the file to remove."""
-    ballast = place / "ballast"
-    with open(ballast, "ab") as file:
-        while (more := free(place) - leave) > 0:
-            try:
-                os.posix_fallocate(file.fileno(), file.seek(0, 2), max(4096, more // 2))
-            except OSError:
-                if more < 1 << 20:
-                    break
-    return ballast
+from harness.disk import RESERVE, Unavailable, fill, small_disk
 
 
 @pytest.fixture
 def disk(make_ring):
     """A ring whose data lies on a small disk: (ring, place, user)."""
-    with small_disk(224) as place:
+    with contextlib.ExitStack() as stack:
+        try:
+            place = stack.enter_context(small_disk(224))
+        except Unavailable:
+            pytest.skip("needs mount")
         data = place / "data"
         own = make_ring(settings={"data.directory": data})
         subprocess.run(["cp", "-a", own.dir / "data", data], check=True)
@@ -160,6 +119,17 @@ def test_management_on_a_full_disk_is_refused_with_words(disk):
     ballast.unlink()
     ring.wait(lambda: ring.ctl_run("user", "create", "late@example.org").returncode == 0,
               what="it to go on")
+
+
+def test_authd_tells_soon_of_a_full_disk_and_of_room(disk):
+    ring, place, _ = disk
+
+    def tells(room):
+        return ring.ready("authd-0")["degraded"] != room
+    ballast = fill(place, 0)
+    ring.wait(lambda: tells(False), 2, what="authd to tell of the full disk")
+    ballast.unlink()
+    ring.wait(lambda: tells(True), 2, what="authd to tell of the room")
 
 
 # --- Failing calls, by strace

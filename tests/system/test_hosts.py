@@ -286,6 +286,36 @@ def rotate_router(estate, name):
     estate.spawn(name, secret=estate.dir(name) / "keys" / f"{name}-b.secret")
 
 
+def rotate_authd(estate):
+    """A server of gateways and a client of routers: both of the above for one key."""
+    estate.make_key("authd-0", "authd-0b", "authd")
+    new = estate.pub("authd-0b", "authd-0")
+    for router in ROUTERS:
+        estate.keys(router, "allow", new)
+    for gateway in GATEWAYS:
+        estate.copy(new, estate.dir(gateway) / "new")
+        (estate.dir(gateway) / "new" / "authd-0b.pub").replace(
+            estate.dir(gateway) / "servers" / "authd-0.pub")
+    estate.end("authd-0")
+    estate.spawn("authd-0", secret=estate.dir("authd-0") / "keys" / "authd-0b.secret")
+    for router in ROUTERS:
+        estate.keys(router, "revoke", "authd-0")
+
+
+def test_the_key_of_authd_rotates_under_load_without_a_failed_request(estate, ada):
+    estate.ring.channel("rotated", ada)
+    writers = Writers(estate, GATEWAYS[:2], "rotated", ada.token)
+    postern.wait(lambda: len(writers.good) > 10, what="requests going on")
+    rotate_authd(estate)
+    with estate.hosts.inside("sender"):
+        estate.ring.wait_ready(*PROCESSES)
+    after = len(writers.good)
+    postern.wait(lambda: len(writers.good) > after + 10, what="requests going on")
+    writers.end()
+    assert not writers.bad, writers.bad[:5]
+    assert sorted(estate.texts("gateway-2", "rotated", ada.token)) == sorted(writers.good)
+
+
 def test_keys_rotate_and_a_router_s_host_goes_under_load_without_a_failed_request(estate, ada):
     estate.ring.channel("load", ada)
     writers = Writers(estate, GATEWAYS[:2], "load", ada.token)

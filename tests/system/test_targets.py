@@ -1,5 +1,7 @@
 """Channels, bots and extensions are edited, archived and given new appkeys; senders notice at once."""
 
+import concurrent.futures
+
 from harness import postern
 
 
@@ -57,3 +59,17 @@ def test_an_appkey_is_rotated_without_an_outage(ring, name):
     assert ring.post(ring.extension_url(new["sandbox"], ada.token), b"x").status_code == 200
     for appkey in (old["sandbox"].appkey, new["sandbox"].appkey):
         assert appkey not in ring.logs()
+
+
+def test_of_two_edits_at_once_one_is_refused(ring, name):
+    ada = ring.user(name, token=False)
+    ring.channel(name, ada)
+    seen = ring.ctl("channel", "show", name)["etag"]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        runs = list(pool.map(lambda i: ring.ctl_run("channel", "edit", name, "--if-match", seen, "--name",
+                                                    f"{name}_{i}"), range(8)))
+    assert [run.returncode for run in runs].count(0) == 1
+    assert all("has changed" in run.stderr or "no channel" in run.stderr
+               for run in runs if run.returncode)
+    listed = [row for row in ring.ctl("channel", "list")["channels"] if row["owner"] == ada.id]
+    assert len(listed) == 1 and listed[0]["etag"] != seen

@@ -1,6 +1,7 @@
 #include "tests/unit/yard.h"
 
 #include "authd/directory/audit.h"
+#include "authd/directory/table.h"
 #include "common/store/store.h"
 
 #include <sys/stat.h>
@@ -211,6 +212,95 @@ static void a_reader_needs_a_directory_that_is_there(void **state)
     assert_false(yard_open_as(yard, true));
 }
 
+/* What schema 1 wrote: records without what came later. */
+static void s_put_old_records(yard_t *yard, const uuid_t7 *user, const uuid_t7 *token)
+{
+    uint8_t hash[TOKEN_HASH];
+    token_hash("one", 3, hash);
+    YARD_CHANGE(yard, view);
+    pack_t *record = table_record(view, 4);
+    pack_pair_str(record, "name", slice_of("Ann"));
+    pack_pair_uint(record, "deleted", 0);
+    pack_pair_str(record, "email", slice_of("ann@example.org"));
+    pack_pair_uint(record, "created", 1);
+    table_put_record(view, TABLE_users, table_key(user), record);
+    record = table_record(view, 11);
+    pack_pair_bin(record, "id", token->bytes, UUID_BYTES);
+    pack_pair_bin(record, "user", user->bytes, UUID_BYTES);
+    pack_pair_str(record, "display", slice_of("Ann"));
+    pack_pair_uint(record, "rate", 5);
+    pack_pair_uint(record, "burst", 6);
+    pack_pair_uint(record, "expires", 0);
+    pack_pair_str(record, "scope", slice_of(""));
+    pack_pair_str(record, "name", slice_of("ci"));
+    pack_pair_str(record, "last4", slice_of("last"));
+    pack_pair_uint(record, "created", 1);
+    pack_pair_bin(record, "hash", hash, TOKEN_HASH);
+    table_put_record(view, TABLE_tokens, slice(hash, TOKEN_HASH), record);
+    record = table_record(view, 5);
+    pack_pair_bin(record, "hash", hash, TOKEN_HASH);
+    pack_pair_uint(record, "last", 7);
+    pack_pair_uint(record, "count", 8);
+    pack_pair_str(record, "address", slice_of("10.0.0.1"));
+    pack_pair_str(record, "target", slice_of("general"));
+    table_put_record(view, TABLE_token_usage, table_key(token), record);
+    record = table_record(view, 5);
+    pack_pair_bin(record, "id", user->bytes, UUID_BYTES);
+    pack_pair_str(record, "name", slice_of("old"));
+    pack_pair_bin(record, "owner", user->bytes, UUID_BYTES);
+    pack_pair_uint(record, "archived", 3);
+    pack_pair_uint(record, "created", 1);
+    table_put_record(view, TABLE_channels_by_name, slice_of("old"), record);
+    YARD_DONE(view);
+}
+
+static void an_older_directory_is_migrated_and_read(void **state)
+{
+    yard_t *yard = *state;
+    char err[512];
+    uuid_t7 user_id, token_id;
+    directory_close(&yard->directory);
+    snprintf(yard->store, sizeof yard->store, "%s/older", yard->path);
+    store_options_t options = {.path = yard->store,
+                               .kind = "directory",
+                               .schema = 1,
+                               .tables = TABLE_COUNT,
+                               .map_bytes = 256u << 20};
+    store_t *store = store_open(&options, err, sizeof err);
+    assert_non_null(store);
+    store_close(&store);
+    assert_true(yard_open(yard));
+    uuid_new(&user_id);
+    uuid_new(&token_id);
+    s_put_old_records(yard, &user_id, &token_id);
+    s_reopen(yard);
+    user_t user;
+    token_t token;
+    token_use_t use;
+    place_t place;
+    YARD_CHANGE(yard, view);
+    assert_true(users_get(view, &user_id, &user));
+    assert_int_equal(user.role, USER_MEMBER);
+    assert_false(user.service);
+    assert_true(tokens_find(view, &token_id, &token));
+    assert_int_equal(token.terms.len, 0);
+    assert_true(slice_is(token.name, "ci") && token_is_active(&token, 9));
+    assert_true(tokens_use(view, &token_id, &use));
+    assert_int_equal(use.count, 8);
+    assert_int_equal(calls_of_30_days(&use.calls, 9), 0);
+    assert_true(tokens_used(view, &token_id, &(token_use_t){.last_ms = 9, .count = 1}));
+    assert_true(tokens_use(view, &token_id, &use));
+    assert_int_equal(use.count, 9);
+    assert_true(places_named(view, PLACE_CHANNEL, slice_of("old"), &place));
+    assert_int_equal(place.archived_ms, 3);
+    assert_int_equal(place.reason.len, 0);
+    view_abort(&view);
+    directory_close(&yard->directory);
+    assert_null(store_open(&options, err, sizeof err));
+    assert_non_null(strstr(err, "newer"));
+    assert_true(yard_open(yard));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, yard_setup, yard_teardown)
 
 /* A store without room refuses the whole change at its commit, whatever is asked until then. */
@@ -243,6 +333,7 @@ static void a_view_that_found_no_room_is_asked_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(an_older_directory_is_migrated_and_read),
         TEST(users_are_found_after_reopening),
         TEST(an_email_is_unique_until_its_user_is_gone),
         TEST(a_reader_sees_a_change_after_renewal_only),

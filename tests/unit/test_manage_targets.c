@@ -120,12 +120,52 @@ static void an_appkey_is_rotated_with_an_overlap(void **state)
     json_decref(last);
 }
 
+static void an_edit_of_what_has_changed_is_refused(void **state)
+{
+    desk_t *self = *state;
+    char body[128];
+    s_people(self);
+    const char *owned = "{\"name\":\"one\",\"owner\":\"" ANN "\"}";
+    desk_done(self, OP_channel_create, "", owned);
+    desk_done(self, OP_bot_create, "", owned);
+    desk_done(self, OP_extension_create, "", owned);
+    json_t *token = desk_do(self, OP_token_create, ANN, "");
+    const struct {
+        unsigned edit;
+        const char *target;
+    } edits[] = {{OP_channel_edit, "one"},
+                 {OP_bot_edit, "one"},
+                 {OP_extension_edit, "one"},
+                 {OP_user_edit, ANN},
+                 {OP_token_edit, desk_text(token, "id")}};
+    for (unsigned i = 0; i < sizeof edits / sizeof *edits; i++) {
+        json_t *first = desk_do(self, edits[i].edit, edits[i].target, "{}");
+        snprintf(body, sizeof body, "{\"name\":\"other%u\",\"if_match\":\"%s\"}", i,
+                 desk_text(first, "etag"));
+        json_t *second = desk_do(self, edits[i].edit, edits[i].target, body);
+        const char *id = desk_text(second, "id");
+        assert_string_not_equal(desk_text(first, "etag"), desk_text(second, "etag"));
+        assert_int_equal(desk_code(self, edits[i].edit, id, body), ERROR_precondition_failed);
+        json_t *third = desk_do(self, edits[i].edit, id, "{}");
+        assert_string_equal(desk_text(second, "etag"), desk_text(third, "etag"));
+        json_decref(first);
+        json_decref(second);
+        json_decref(third);
+    }
+    assert_int_equal(desk_code(self, OP_channel_delete, "other0", "{\"if_match\":\"x\"}"),
+                     ERROR_invalid_param);
+    assert_int_equal(desk_code(self, OP_channel_edit, "other0", "{\"if_match\":1}"),
+                     ERROR_invalid_param);
+    json_decref(token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         DESK_TEST(a_place_is_renamed_and_given_away),
         DESK_TEST(what_is_archived_says_why_and_can_be_taken_back),
         DESK_TEST(an_appkey_is_rotated_with_an_overlap),
+        DESK_TEST(an_edit_of_what_has_changed_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

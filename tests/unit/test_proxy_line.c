@@ -73,14 +73,16 @@ static void test_a_line_comes_byte_by_byte(void **state)
 
 static void test_what_is_no_line_is_told_at_once(void **state)
 {
+    static const char endless[] =
+        "PROXY TCP4 1.2.3.4 1.2.3.4 1 2 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     static const char *const texts[] = {
         "G",
         "POST / HTTP/1.1\r\n",
         "proxy TCP4 1.2.3.4 1.2.3.4 1 2\r\n",
         "PROXY TCP4 1.2.3.4 1.2.3.4 1 2\n",
         "\r\n\r\n\0\r\nQUIT\n\x21\x11",
-        "PROXY TCP4 1.2.3.4 1.2.3.4 1 2 "
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        endless,
     };
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

@@ -233,7 +233,7 @@ static void who_may(void **state)
     } cases[] = {
         {OP_channel_message, "general", ERROR_not_allowed},
         {OP_channel_history, "general", ERROR_not_allowed},
-        {OP_channel_message, "closed", ERROR_archived},
+        {OP_channel_message, "closed", ERROR_not_allowed}, /* and not why it is archived */
         {OP_bot_incoming, "builds", ERROR_none},
         {OP_bot_message, "builds", ERROR_not_allowed},
         {OP_bot_history, "builds", ERROR_not_allowed},
@@ -277,7 +277,8 @@ static void an_extension_needs_its_appkey(void **state)
     YARD_CHANGE(self->yard, view);
     extensions_archive(view, &self->extension.id, 5, slice_of("moved"));
     YARD_DONE(view);
-    assert_int_equal(s_ask_app(self, self->sandbox, self->other, wrong), ERROR_archived);
+    assert_int_equal(s_ask_app(self, self->sandbox, self->other, wrong), ERROR_invalid_appkey);
+    assert_int_equal(s_ask_app(self, self->sandbox, self->other, self->appkey), ERROR_archived);
 }
 
 static void a_rate_limit_comes_before_the_target(void **state)

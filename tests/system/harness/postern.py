@@ -134,7 +134,9 @@ def check_reports(directory):
 
 
 class Ring:
-    def __init__(self, settings=None, shards=None, gateways=1, preset_settings=True):
+    def __init__(self, settings=None, shards=None, gateways=1, preset_settings=True,
+                 binaries=BIN):
+        self.binaries = binaries
         self.dir = scratch()
         self.conf = self.dir / "postern.conf"
         self.log_path = self.dir / "log"
@@ -194,7 +196,7 @@ class Ring:
     def up(self, seconds=20):
         """Starts all processes and waits until they are ready. Returns self."""
         out = open(self.log_path, "ab")
-        args = [str(BIN / "posternctl"), "up", "-c", str(self.conf), "--gateways",
+        args = [str(self.binaries / "posternctl"), "up", "-c", str(self.conf), "--gateways",
                 str(self.gateways), *self._overrides()]
         self.supervisor = subprocess.Popen(args, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
                                            env=self.environment)
@@ -208,7 +210,7 @@ class Ring:
 
         settings: further overrides; wrap: words before the command line (strace, unshare)."""
         name = f"{kind}-{index}"
-        args = [*wrap, str(BIN / f"postern-{kind}"), "-i", str(index), "-c", str(self.conf),
+        args = [*wrap, str(self.binaries / f"postern-{kind}"), "-i", str(index), "-c", str(self.conf),
                 *self._overrides(settings), *arguments]
         out = open(self.log_path, "ab")
         process = subprocess.Popen(args, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
@@ -264,7 +266,7 @@ class Ring:
     # --- posternctl
 
     def _run(self, args, check=False, **more):
-        done = subprocess.run([str(BIN / "posternctl"), *map(str, args)], env=self.environment,
+        done = subprocess.run([str(self.binaries / "posternctl"), *map(str, args)], env=self.environment,
                               capture_output=True, text=True, timeout=60 * SLOW, **more)
         assert not check or done.returncode == 0, f"posternctl {args}: {done.stdout}{done.stderr}"
         return done

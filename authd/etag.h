@@ -1,0 +1,16 @@
+/* Entity tags: what an object's JSON says, but for its use and its people, as a short text that
+ * changes with it. An edit that names the tag it has seen is refused when another edit came before.
+ */
+#ifndef POSTERN_ETAG_H
+#define POSTERN_ETAG_H
+
+#include <jansson.h>
+
+enum { ETAG_TEXT = 33 };
+
+/* Of an object that has an id. */
+void etag_of(const json_t *object, char text[ETAG_TEXT]);
+/* Adds "etag" to an object that has an id; leaves any other as it is. */
+void etag_add(json_t *object);
+
+#endif

@@ -1,0 +1,131 @@
+"""The fault campaign, the power-loss test and the sweep of failing calls, in short. ./dev chaos,
+./dev power and ./dev sweep are the long forms; docs/TESTING.md tells what the figures mean."""
+
+import collections
+import os
+import pathlib
+import random
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "chaos"))
+
+import chaos  # noqa: E402
+import kill_campaign  # noqa: E402
+import power  # noqa: E402
+import sweep  # noqa: E402
+import writers  # noqa: E402
+from harness import disk  # noqa: E402
+from nemeses import NEMESES  # noqa: E402
+from stage import Unavailable  # noqa: E402
+
+SEED = int(os.environ.get("POSTERN_SEED", random.randrange(1 << 31)))
+
+
+def may_trace():
+    return subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode == 0
+
+
+def test_nothing_is_lost_whatever_goes_wrong(needs):
+    """Every nemesis at once: a minute with what comes before and after."""
+    needs("strace")
+    if not may_trace():
+        pytest.skip("needs ptrace")
+    try:
+        done = chaos.campaign(list(NEMESES), 35, SEED)
+    except Unavailable as error:
+        pytest.skip(f"needs {error}")
+    assert not done.wrong, "\n".join(done.report())
+    struck = {nemesis.kind for nemesis in done.nemeses if sum(nemesis.counts.values())}
+    assert struck == NEMESES.keys()
+    assert done.writers.acknowledged > 500
+
+
+class Known:
+    """What a writer knows that sent six and had four of them acknowledged."""
+    seed, number, n, acknowledged = 7, 3, 6, [0, 1, 2, 3]
+
+    @staticmethod
+    def name(n):
+        return f"7.3.{n}"
+
+
+def test_the_checker_finds_what_is_wrong():
+    stored = [writers.body_of(f"7.3.{n}") for n in (0, 2, 1, 1, 9)] + [writers.body_of("7.3.4") + "x"]
+    witness, found = object.__new__(writers.Writers), {}
+    witness.counts = collections.Counter()
+    witness.compare([Known], stored, found)
+    assert found["lost"] == ["7.3.3"] and found["doubled"] == ["7.3.1"]
+    assert found["out of order"] == ["7.3.1"] and found["never sent"] == ["7.3.9"]
+    assert len(found["damaged"]) == 1
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    return power.record(1.5, SEED)
+
+
+def test_a_power_cut_at_any_sync_loses_nothing(recorded):
+    assert recorded.deaths > 0, "no opening after a crash was recorded"
+    assert not power.power(recorded, 150, SEED)
+
+
+def test_a_power_cut_while_a_store_is_made_does_no_harm(recorded):
+    assert not power.power(recorded, 200, SEED, making=True)
+
+
+def test_a_sync_that_is_left_out_is_noticed(recorded):
+    """The test can fail: of the syncs that count as none most must show."""
+    assert power.broken(recorded, 4, SEED, cuts=8) >= 2
+
+
+def test_calls_that_fail_lose_nothing(needs):
+    """Some n of the sweep: while opening, and later."""
+    needs("strace")
+    if not may_trace():
+        pytest.skip("needs ptrace")
+    made = sweep.Sweep(SEED)
+    try:
+        for kind, call, error, nth in (("channel", "pwrite64", "ENOSPC", 9),
+                                       ("channel", "fdatasync", "EIO", 3),
+                                       ("authd", "pwrite64", "EIO", 2),
+                                       ("authd", "fdatasync", "ENOSPC", 2)):
+            assert made.one(kind, call, error, nth), f"{kind} makes no {call} number {nth}"
+    finally:
+        made.close()
+    assert not made.wrong, made.wrong
+
+
+def test_processes_that_start_on_a_full_disk_come_back(make_ring):
+    """Killed while nothing is left: whether they can open or not, nothing is taken; when there is
+    room they serve, by themselves."""
+    try:
+        with disk.small_disk(224) as place:
+            comes_back(make_ring, place)
+    except disk.Unavailable:
+        pytest.skip("needs mount")
+
+
+def comes_back(make_ring, place):
+    data = place / "data"
+    ring = make_ring(settings={"data.directory": data, "gateway.deadline_ms": 2000})
+    subprocess.run(["cp", "-a", ring.dir / "data", data], check=True)
+    ring.settings["authd.master_key"] = data / "master.key"
+    ring.up()
+    try:
+        url, read_back = kill_campaign.place(ring, "channel", "full")
+        assert ring.post(url, {"text": "before"}).status_code == 204
+        ballast = disk.fill(place, 0)
+        for name in ("authd-0", "channel-0"):
+            ring.kill(name)
+        assert ring.post(url, {"text": "refused"}).status_code == 503
+        assert ring.supervisor.poll() is None, "the supervisor gave up"
+        ballast.unlink()
+        ring.wait(lambda: ring.post(url, {"text": "after"}, headers={"Idempotency-Key": "after"})
+                  .status_code == 204, 20, what="it to go on")
+        texts = [kill_campaign.text_of(m) for m in read_back()]
+        assert texts[0] == "before" and texts[-1] == "after" and len(set(texts)) == len(texts)
+    finally:
+        ring.stop()
