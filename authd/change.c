@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What tells a secret: tokens that are imported, what holds an appkey, a handler's keys; and what is no
- * change. */
+/* What tells a secret: tokens that are imported, what holds an appkey, a handler's keys; and what
+ * is no change. */
 static const char *const s_secrets[] = {"token",   "tokens", "apps",    "urls",    "confirm",
                                         "rsa_key", "secret", "secrets", "if_match"};
 

@@ -16,7 +16,7 @@
 enum {
     TICK_MS = 100,
     EARLY_LEAST = 112, /* requests that go off before the turn is over: the ring works meanwhile */
-    LINGER_MS = 200,  /* from the last accept on, for requests that are just arriving */
+    LINGER_MS = 200,   /* from the last accept on, for requests that are just arriving */
     END_APART_MS = 50,
     LANE_MAGIC = 0x6c616e65,
 };

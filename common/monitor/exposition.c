@@ -72,8 +72,10 @@ static unsigned s_process_bit(const char *process)
         const char *name;
         unsigned bit;
     } processes[] = {
-        {"postern-gateway", AT_GATEWAY}, {"postern-authd", AT_AUTHD},
-        {"postern-router", AT_ROUTER},   {"postern-channel", AT_WORKER},
+        {"postern-gateway", AT_GATEWAY},
+        {"postern-authd", AT_AUTHD},
+        {"postern-router", AT_ROUTER},
+        {"postern-channel", AT_WORKER},
         {"postern-bot", AT_WORKER | AT_DELIVERY},
         {"postern-extension", AT_WORKER | AT_DELIVERY},
     };
