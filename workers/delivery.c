@@ -11,7 +11,7 @@
 enum {
     MAGIC = 0x64656c76,
     SCAN_MS = 20,      /* between two looks over all lanes */
-    UNSEEN_MS = 10,    /* until the next look for what is stored but not committed */
+    UNSEEN_MS = 10,    /* between two looks whether something was committed that is awaited */
     UNKNOWN_MS = 1000, /* the same for a handler that nobody has told of yet */
     TURN_CALLS = 16,   /* most calls that a lane starts before the next one's turn */
 };
@@ -26,6 +26,8 @@ struct delivery {
     lane_t *queue, **queue_end;     /* lanes to look at, in turn */
     item_t *unsaved, **unsaved_end; /* in the order of their notes */
     size_t unsaved_len, under_way, bytes;
+    lane_t *awaiting;             /* lanes that wait for a commit */
+    uint64_t seen_log, seen_note; /* what was committed at the last turn */
     int64_t scanned_ms;
     int wait_ms;
     tally_t tally;
@@ -154,12 +156,32 @@ bool delivery_wants(const delivery_t *self, const uuid_t7 *target)
     return handler && handler->url[0];
 }
 
+static bool s_is_committed(const delivery_t *self, const lane_t *lane)
+{
+    return lane->newest_log < journal_committed(self->options.journal) &&
+           lane->newest_note <= journal_noted(self->options.journal);
+}
+
+/* What is new of the lane can be read after a commit, unless that has been. */
+static void s_await(delivery_t *self, lane_t *lane)
+{
+    if (s_is_committed(self, lane)) {
+        lane->more = true;
+        s_queue(self, lane);
+        return;
+    }
+    if (lane->awaits)
+        return;
+    lane->awaits = true;
+    lane->awaiting = self->awaiting;
+    self->awaiting = lane;
+}
+
 void delivery_stir(delivery_t *self, const uuid_t7 *target, uint64_t log)
 {
     lane_t *lane = tables_lane(&self->tables, target);
     lane->newest_log = log;
-    lane->more = true;
-    s_queue(self, lane);
+    s_await(self, lane);
 }
 
 void delivery_learned(delivery_t *self, const uuid_t7 *target)
@@ -182,8 +204,7 @@ void delivery_revive(delivery_t *self, const uuid_t7 *target, uint64_t log, int6
     if (tables_find(&self->tables, log))
         return;
     lane->newest_note = journal_note(self->options.journal, &note);
-    lane->more = true;
-    s_queue(self, lane);
+    s_await(self, lane);
 }
 
 unsigned delivery_standing(delivery_t *self, const uuid_t7 *target, const char **why)
@@ -304,6 +325,23 @@ static void s_take_saved(delivery_t *self)
     }
 }
 
+/* Something was committed since the last turn: lanes that awaited it may have what is new. */
+static void s_take_committed(delivery_t *self)
+{
+    uint64_t log = journal_committed(self->options.journal);
+    uint64_t note = journal_noted(self->options.journal);
+    if (log == self->seen_log && note == self->seen_note)
+        return;
+    self->seen_log = log;
+    self->seen_note = note;
+    for (lane_t *lane = self->awaiting; lane; lane = lane->awaiting) {
+        lane->awaits = false;
+        lane->more = true;
+        s_queue(self, lane);
+    }
+    self->awaiting = NULL;
+}
+
 /* --- Starts of attempts */
 
 typedef struct {
@@ -349,13 +387,12 @@ static void s_load(delivery_t *self, lane_t *lane, bool ordered, uint64_t now_ms
 {
     loading_t load = {self, lane, now_ms, ordered};
     outbox_place_t from = {.target = lane->target};
-    bool unseen = lane->newest_log >= journal_committed(self->options.journal) ||
-                  lane->newest_note > journal_noted(self->options.journal);
+    bool unseen = !s_is_committed(self, lane);
     lane->more = false;
     lane->look_ms = UINT64_MAX;
     journal_due(self->options.journal, &from, s_load_one, &load);
     if (unseen)
-        s_look_at(lane, now_ms + UNSEEN_MS);
+        s_await(self, lane);
 }
 
 static item_t *s_take_ready(lane_t *lane)
@@ -535,7 +572,7 @@ static int s_wait(const delivery_t *self, uint64_t next_ms)
 {
     if (self->queue && s_has_room(self))
         return 0;
-    if (self->unsaved || self->queue)
+    if (self->unsaved || self->queue || self->awaiting)
         return UNSEEN_MS;
     return next_ms < SCAN_MS            ? SCAN_MS
            : next_ms < DELIVERY_WAIT_MS ? (int)next_ms
@@ -549,6 +586,7 @@ void delivery_turn(delivery_t *self, int64_t now_ms, bool stopping)
     uint64_t next_ms = SCAN_MS;
     s_take_finished(self, running_ms);
     s_take_saved(self);
+    s_take_committed(self);
     if (now_ms - self->scanned_ms >= SCAN_MS) {
         self->scanned_ms = now_ms;
         next_ms = s_scan(self, now_ms, running_ms);

@@ -29,6 +29,8 @@ typedef struct lane {
     struct lane *next;   /* in the table */
     struct lane *behind; /* in the queue */
     bool queued;
+    struct lane *awaiting; /* in the list of those that wait for a commit */
+    bool awaits;
     uuid_t7 target;
     uint64_t version;    /* of the handler that the health is of */
     uint64_t failing_ms; /* running time since when no call succeeded; 0: the last one did */

@@ -96,8 +96,9 @@ typedef struct {
  * many were stored. */
 size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms);
 
-/* Commits what only the write-ahead file has, when it is time: call it after appends, when they are
- * answered. Without room for it new messages are refused, and it is tried again each second. */
+/* Takes over what journal_note has left, and commits what only the write-ahead file has, when it is
+ * time: call it after appends, when they are answered. Without room for it new messages are
+ * refused, and it is tried again each second. */
 void journal_checkpoint(journal_t *self, int64_t now_ms);
 /* False while the write-ahead file has what the engine has not committed. Any thread. */
 bool journal_is_saved(const journal_t *self);

@@ -394,7 +394,6 @@ size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, 
         metric_add(METRIC_commits_total, 1);
         metric_observe_us(METRIC_commit_seconds, clock_us() - began_us);
     }
-    s_take_notes(self, now_ms);
     pthread_mutex_unlock(&self->lock);
     return stored;
 }
@@ -420,6 +419,7 @@ static bool s_checkpoint_is_due(const journal_t *self, int64_t now_ms)
 void journal_checkpoint(journal_t *self, int64_t now_ms)
 {
     pthread_mutex_lock(&self->lock);
+    s_take_notes(self, now_ms);
     if (s_checkpoint_is_due(self, now_ms))
         s_checkpoint(self, now_ms);
     pthread_mutex_unlock(&self->lock);

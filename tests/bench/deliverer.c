@@ -177,7 +177,7 @@ static void s_run(deliverer_t *self, char *line)
     assert(!"a command");
 }
 
-/* Runs the lines that have come whole; false at the end of input. */
+/* False at the end of input. Needs room. */
 static bool s_read(deliverer_t *self)
 {
     ssize_t len = read(0, self->input + self->input_len, sizeof self->input - self->input_len);
@@ -187,6 +187,7 @@ static bool s_read(deliverer_t *self)
     return true;
 }
 
+/* Runs the lines that have come whole. */
 static void s_run_lines(deliverer_t *self)
 {
     char *from = self->input, *end = self->input + self->input_len, *line_end;
@@ -228,7 +229,8 @@ static void s_loop(deliverer_t *self)
 {
     bool reads = true;
     while (!s_stop) {
-        struct pollfd items[] = {{.fd = reads ? 0 : -1, .events = POLLIN},
+        bool room = self->input_len < sizeof self->input;
+        struct pollfd items[] = {{.fd = reads && room ? 0 : -1, .events = POLLIN},
                                  {.fd = writer_fd(self->writer), .events = POLLIN},
                                  {.fd = delivery_fd(self->delivery), .events = POLLIN}};
         poll(items, 3, delivery_wait_ms(self->delivery));

@@ -204,6 +204,26 @@ def test_one_key_sends_once(ring, name):
     assert done.returncode == 1 and "key_reused" in done.stderr
 
 
+def test_the_delivery_log_and_the_dead_letters(ring, name):
+    user = ring.user(name)
+    ring.bot(name, user)
+    ring.extension(name, user)
+    for kind in ("bot", "extension"):
+        shown = ctl(ring, "delivery", "list", kind, name, "--from", "2026-01-02T03:04:05Z", "--json",
+                    token=user.token)
+        assert json.loads(shown.stdout) == {"disabled": None, "deliveries": [], "next": None}
+        assert ctl(ring, "dlq", "list", kind, name, token=user.token).returncode == 0
+        assert "tried again" in ctl(ring, "dlq", "replay", kind, name, "--rate", "50",
+                                    token=user.token).stdout
+        for verb in ("show", "retry"):
+            done = ctl(ring, "delivery", verb, kind, name, "7", token=user.token)
+            assert done.returncode != 0 and "no delivery" in done.stderr
+    done = ctl(ring, "delivery", "list", "channel", name, token=user.token)
+    assert done.returncode != 0 and "bot or extension" in done.stderr
+    done = ctl(ring, "dlq", "replay", "bot", name, "--rate", "0 &x", token=user.token)
+    assert done.returncode != 0 and "rate must be" in done.stderr
+
+
 def test_send_to_a_bot_and_to_both_apps_of_an_extension(ring, name):
     user = ring.user(name)
     ring.bot(name, user)

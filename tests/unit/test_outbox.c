@@ -11,8 +11,11 @@
 #include "workers/journal_outbox.h"
 #include "workers/journal_reshard.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +23,23 @@ enum { START = 1000000, DAY = 86400000 };
 
 static char s_path[SCRATCH], s_dir[SCRATCH + 32], s_err[512];
 static int64_t s_now;
+static bool s_disk_full;
+
+ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
+{
+    if (!s_disk_full)
+        return syscall(SYS_pwrite64, fd, data, len, at);
+    errno = ENOSPC;
+    return -1;
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+    if (!s_disk_full)
+        return syscall(SYS_writev, fd, parts, count);
+    errno = ENOSPC;
+    return -1;
+}
 
 static journal_t *s_open_at(const char *path, unsigned shard, unsigned shards)
 {
@@ -68,7 +88,7 @@ static void s_commit(journal_t *journal)
 {
     journal_tend(journal, s_now);
     s_now += JOURNAL_CHECKPOINT_MS;
-    journal_tend(journal, s_now);
+    journal_checkpoint(journal, s_now);
     assert_true(journal_is_saved(journal));
     assert_false(journal_has_notes(journal));
 }
@@ -248,6 +268,41 @@ static void test_a_dead_one_is_revived(void **state)
     journal_close(&journal);
 }
 
+static void test_a_full_disk_loses_no_note(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    s_store(journal, 1, 10, RECORD_DELIVER);
+    s_store(journal, 1, 11, RECORD_DELIVER);
+    s_commit(journal);
+    journal_note_t note = s_ended(journal, 1, 1, OUTBOX_DELIVERED);
+    journal_note(journal, &note);
+    s_store(journal, 1, 12, RECORD_DELIVER); /* in the write-ahead file when the commit fails */
+    journal_checkpoint(journal, s_now);
+    s_disk_full = true;
+    s_now += JOURNAL_CHECKPOINT_MS;
+    journal_checkpoint(journal, s_now);
+    assert_true(journal_is_full(journal));
+    note = s_ended(journal, 1, 2, OUTBOX_DEAD);
+    uint64_t last = journal_note(journal, &note);
+    s_now += 2000;
+    journal_tend(journal, s_now);
+    assert_int_equal(journal_noted(journal), 0);
+    assert_int_equal(s_list(journal), 2);
+    s_disk_full = false;
+    s_now += 2000;
+    s_commit(journal);
+    s_now += 2000;
+    s_commit(journal);
+    assert_int_equal(journal_noted(journal), last);
+    assert_int_equal(s_list(journal), 1);
+    assert_int_equal(s_due[0].place.log, 3);
+    s_list_items(journal, 1, false);
+    assert_int_equal(s_items[1].attempts, 1); /* each note counted once */
+    assert_int_equal(s_items[2].attempts, 1);
+    journal_close(&journal);
+}
+
 static void test_only_so_many_attempts_are_kept(void **state)
 {
     (void)state;
@@ -409,10 +464,15 @@ static int s_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_what_is_stored_is_pending_once), TEST(test_a_killed_process_forgets_no_item),
-        TEST(test_notes_move_an_item_on),          TEST(test_a_dead_one_is_revived),
-        TEST(test_only_so_many_attempts_are_kept), TEST(test_retention),
-        TEST(test_what_is_kept_of_handlers),       TEST(test_a_reshard_carries_all),
+        TEST(test_what_is_stored_is_pending_once),
+        TEST(test_a_killed_process_forgets_no_item),
+        TEST(test_notes_move_an_item_on),
+        TEST(test_a_dead_one_is_revived),
+        TEST(test_a_full_disk_loses_no_note),
+        TEST(test_only_so_many_attempts_are_kept),
+        TEST(test_retention),
+        TEST(test_what_is_kept_of_handlers),
+        TEST(test_a_reshard_carries_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
