@@ -94,13 +94,12 @@ static json_t *s_json(const work_t *work)
         json_array_append_new(
             secrets, json_pack("{s:o, s:o}", "created", task_json_time(handler->secret[i].made_ms),
                                "expires", task_json_time(handler->secret[i].expires_ms)));
-    json_t *all =
-        json_pack("{s:o, s:o, s:o, s:I, s:I, s:b, s:I, s:b, s:o, s:I}", "target",
-                  task_json_id(&handler->target), "name", task_json_text(handler->name), "url",
-                  task_json_text(handler->url), "wait_ms", (json_int_t)handler->wait_ms,
-                  "concurrency", (json_int_t)handler->concurrency, "ordered", handler->ordered,
-                  "bound_s", (json_int_t)handler->bound_s, "rsa_key", handler->sealed_key.len > 0,
-                  "secrets", secrets, "version", (json_int_t)handler->version);
+    json_t *all = json_pack(
+        "{s:o, s:o, s:o, s:I, s:b, s:I, s:b, s:o, s:I}", "target", task_json_id(&handler->target),
+        "name", task_json_text(handler->name), "url", task_json_text(handler->url), "concurrency",
+        (json_int_t)handler->concurrency, "ordered", handler->ordered, "bound_s",
+        (json_int_t)handler->bound_s, "rsa_key", handler->sealed_key.len > 0, "secrets", secrets,
+        "version", (json_int_t)handler->version);
     if (work->secret[0])
         json_object_set_new(all, "secret", json_string(work->secret));
     return all;
@@ -168,7 +167,6 @@ static error_code_t s_set(task_t *task, op_owner_t kind)
     handler->url = task_text(task, "url");
     if (!http_url_parse(handler->url, &parsed, err, sizeof err))
         return task_fail(task, ERROR_invalid_param, "url: %s", err);
-    handler->wait_ms = task_uint(task, "wait_ms", fresh ? 0 : handler->wait_ms);
     handler->concurrency =
         task_uint(task, "concurrency", fresh ? HANDLER_CONCURRENCY : handler->concurrency);
     handler->ordered = task_bool(task, "ordered", !fresh && handler->ordered);
@@ -254,7 +252,6 @@ OF_KIND(s_rotate, EXTENSION)
 
 #define ENVIRONMENT {"environment", FIELD_TEXT, true, 1, TASK_REFERENCE}
 #define SET {"url", FIELD_TEXT, true, 1, HANDLER_URL},                       \
-            {"wait_ms", FIELD_UINT, false, 0, HANDLER_WAIT_MS},              \
             {"concurrency", FIELD_UINT, false, 1, HANDLER_CONCURRENCY_MOST}, \
             {"ordered", FIELD_BOOL, false, 0, 0},                            \
             {"bound_s", FIELD_UINT, false, 1, 120 * 3600},                   \

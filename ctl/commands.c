@@ -23,8 +23,7 @@
 #define IF_MATCH {"--if-match", "ETAG", "only when it is still as it was shown"}
 #define CHANGES IF_MATCH, {"--name", "NAME", "a new name; senders to the old one get 404"}, \
                 {"--owner", "USER", "email or id"}, {"--take-back", NULL, "in use again"}
-#define HANDLER {"--wait-ms", "N", "how long a caller waits for the handler's answer, 0 to 8000; 0: not at all"}, \
-                {"--concurrency", "N", "calls at once, 1 to 256; 8 without it"}, \
+#define HANDLER {"--concurrency", "N", "calls at once, 1 to 256; 8 without it"}, \
                 {"--ordered", NULL, "one event after another"}, {"--unordered", NULL, "no longer so"}, \
                 {"--bound", "TIME", "how long an ordered event is tried, up to 120h; 1h without it"}, \
                 {"--rsa-key", "FILE", "sign X-Cliq-Signature, too, with this private key (PEM)"}, \

@@ -54,8 +54,6 @@ static bool s_add_settings(ctl_t *ctl, json_t *body)
         fputs("posternctl: give one of --ordered and --unordered\n", stderr);
         return false;
     }
-    if (ctl_option(ctl, "--wait-ms"))
-        s_number(body, "wait_ms", ctl_number(ctl, "--wait-ms", 0, 0, HANDLER_WAIT_MS));
     if (ctl_option(ctl, "--concurrency"))
         s_number(body, "concurrency",
                  ctl_number(ctl, "--concurrency", 0, 1, HANDLER_CONCURRENCY_MOST));

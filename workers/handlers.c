@@ -116,7 +116,6 @@ static bool s_fill(row_t *row, const wire_handler_t *is, int64_t now_ms, uint64_
     row->handler.version = is->version;
     row->handler.url = row->url;
     row->handler.name = slice(row->name, is->name.len);
-    row->handler.wait_ms = (uint32_t)is->wait_ms;
     row->handler.concurrency = (unsigned)is->concurrency;
     row->handler.ordered = is->ordered;
     row->handler.bound_ms = (int64_t)is->bound_s * 1000;

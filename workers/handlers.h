@@ -22,7 +22,6 @@ typedef struct {
     uint64_t version;
     const char *url;            /* "" : the target has no handler any more */
     slice_t name;               /* of the bot or extension, for the call's JSON */
-    uint32_t wait_ms;           /* 0: callers do not wait */
     unsigned concurrency;       /* 1 to 256 */
     bool ordered;               /* one after another */
     int64_t bound_ms;           /* of an ordered event */

@@ -33,7 +33,6 @@ static void s_read(slice_t key, slice_t bytes, handler_t *handler)
     handler->name = record_bytes(&record, "name");
     handler->access = record_bytes(&record, "access");
     handler->url = record_bytes(&record, "url");
-    handler->wait_ms = record_uint(&record, "wait", 0);
     handler->concurrency = record_uint(&record, "concurrency", HANDLER_CONCURRENCY);
     handler->ordered = record_uint(&record, "ordered", 0) == 1;
     handler->bound_s = record_uint(&record, "bound", HANDLER_BOUND_S);
@@ -71,13 +70,12 @@ void handlers_put(view_t *view, const handler_t *handler)
         pack_uint(&secrets, secret->made_ms);
         pack_uint(&secrets, secret->expires_ms);
     }
-    pack_t *record = table_record(view, 11);
+    pack_t *record = table_record(view, 10);
     pack_pair_uint(record, "version", handler->version);
     pack_pair_uint(record, "kind", handler->kind);
     pack_pair_str(record, "name", handler->name);
     pack_pair_str(record, "access", handler->access);
     pack_pair_str(record, "url", handler->url);
-    pack_pair_uint(record, "wait", handler->wait_ms);
     pack_pair_uint(record, "concurrency", handler->concurrency);
     pack_pair_uint(record, "ordered", handler->ordered);
     pack_pair_uint(record, "bound", handler->bound_s);
@@ -112,7 +110,6 @@ void handler_record(view_t *view, const handler_t *handler, uint64_t wall_ms, pa
         .version = handler->version,
         .url = handler->url,
         .name = handler->name,
-        .wait_ms = handler->wait_ms,
         .concurrency = handler->concurrency,
         .ordered = handler->ordered,
         .bound_s = handler->bound_s,

@@ -5,11 +5,10 @@
 void wire_handler_encode(pack_t *out, const wire_handler_t *handler)
 {
     assert(handler->secrets <= HANDLER_SECRETS);
-    pack_map(out, 9);
+    pack_map(out, 8);
     pack_pair_uint(out, "version", handler->version);
     pack_pair_str(out, "url", handler->url);
     pack_pair_str(out, "name", handler->name);
-    pack_pair_uint(out, "wait", handler->wait_ms);
     pack_pair_uint(out, "concurrency", handler->concurrency);
     pack_pair_uint(out, "ordered", handler->ordered);
     pack_pair_uint(out, "bound", handler->bound_s);
@@ -58,7 +57,6 @@ int wire_handler_decode(wire_handler_t *handler, slice_t encoded)
     handler->version = s_number(encoded, "version", UINT64_MAX, &failed);
     handler->url = s_text(encoded, "url", HANDLER_URL, &failed);
     handler->name = s_text(encoded, "name", HANDLER_NAME, &failed);
-    handler->wait_ms = s_number(encoded, "wait", HANDLER_WAIT_MS, &failed);
     handler->concurrency = s_number(encoded, "concurrency", HANDLER_CONCURRENCY_MOST, &failed);
     handler->ordered = s_number(encoded, "ordered", 1, &failed) == 1;
     handler->bound_s = s_number(encoded, "bound", UINT32_MAX, &failed);

@@ -15,11 +15,10 @@
 
 enum {
     HANDLER_URL = 2048,
-    HANDLER_NAME = 80,    /* longest name of a bot or an extension */
-    HANDLER_SECRETS = 10, /* most that sign at once */
-    HANDLER_SECRET = 128, /* longest, as "whsec_…" */
-    HANDLER_KEY = 8192,   /* longest RSA key, PEM */
-    HANDLER_WAIT_MS = 8000,
+    HANDLER_NAME = 80,       /* longest name of a bot or an extension */
+    HANDLER_SECRETS = 10,    /* most that sign at once */
+    HANDLER_SECRET = 128,    /* longest, as "whsec_…" */
+    HANDLER_KEY = 8192,      /* longest RSA key, PEM */
     HANDLER_CONCURRENCY = 8, /* unless set */
     HANDLER_CONCURRENCY_MOST = 256,
     HANDLER_BOUND_S = 3600, /* how long an ordered event is tried, unless set */
@@ -29,7 +28,6 @@ typedef struct {
     uint64_t version; /* rises with each change; 0 is none */
     slice_t url;      /* empty: the target has no handler any more */
     slice_t name;     /* the target's, for the handler's eyes */
-    uint64_t wait_ms; /* 0: a caller does not wait for the answer */
     uint64_t concurrency;
     bool ordered;     /* one after another, each until it succeeds or its bound is reached */
     uint64_t bound_s; /* of an ordered event */

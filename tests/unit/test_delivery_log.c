@@ -204,7 +204,9 @@ static void test_dead_ones_are_replayed_at_a_rate(void **state)
 static int s_setup(void **state)
 {
     (void)state;
+    char key[SCRATCH + 8];
     scratch_make(s_path);
+    snprintf(key, sizeof key, "%s/key", s_path);
     journal_options_t options = {.path = s_path,
                                  .kind = "bot",
                                  .shards = 1,
@@ -214,7 +216,8 @@ static int s_setup(void **state)
                                  .delivery_retention_ms = 86400000};
     s_journal = journal_open(&options, clock_ms(), s_err, sizeof s_err);
     assert_non_null(s_journal);
-    s_engine.handlers = handlers_new(s_journal, "", clock_ms(), s_err, sizeof s_err);
+    s_engine.handlers = handlers_new(s_journal, key, clock_ms(), s_err, sizeof s_err);
+    assert_non_null(s_engine.handlers);
     delivery_options_t delivery = {.journal = s_journal,
                                    .handlers = s_engine.handlers,
                                    .shard = {0, 1},

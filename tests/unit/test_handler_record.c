@@ -14,7 +14,6 @@ static wire_handler_t s_handler(void)
         .version = 1700000000000,
         .url = slice_of("https://h.example/x?y=1"),
         .name = slice_of("buildbot"),
-        .wait_ms = 4000,
         .concurrency = 256,
         .ordered = true,
         .bound_s = 7200,
@@ -33,7 +32,6 @@ static void a_handler_record_comes_back_as_it_went(void **state)
     assert_int_equal(is.version, was.version);
     assert_true(slice_eq(is.url, was.url) && slice_eq(is.name, was.name));
     assert_true(slice_eq(is.key, was.key) && is.ordered);
-    assert_int_equal(is.wait_ms, 4000);
     assert_int_equal(is.concurrency, 256);
     assert_int_equal(is.bound_s, 7200);
     assert_int_equal(is.secrets, 2);
@@ -48,17 +46,12 @@ static void a_handler_record_past_its_limits_is_refused(void **state)
 {
     (void)state;
     static const struct {
-        uint64_t version, wait_ms, concurrency, bound_s;
-    } rows[] = {{0, 0, 8, 1},
-                {1, HANDLER_WAIT_MS + 1, 8, 1},
-                {1, 0, 0, 1},
-                {1, 0, HANDLER_CONCURRENCY_MOST + 1, 1},
-                {1, 0, 8, UINT64_MAX}};
+        uint64_t version, concurrency, bound_s;
+    } rows[] = {{0, 8, 1}, {1, 0, 1}, {1, HANDLER_CONCURRENCY_MOST + 1, 1}, {1, 8, UINT64_MAX}};
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
         pack_t out = {0};
         wire_handler_t handler = s_handler();
         handler.version = rows[i].version;
-        handler.wait_ms = rows[i].wait_ms;
         handler.concurrency = rows[i].concurrency;
         handler.bound_s = rows[i].bound_s;
         wire_handler_encode(&out, &handler);
