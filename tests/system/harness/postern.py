@@ -88,10 +88,17 @@ def scratch(prefix="r-"):
     return pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=base))
 
 
+# pytest-xdist's workers look for ports in ranges of their own: one may not take what another has just
+# found free.
+PORTS = 10000
+PORTS_EACH = 22000 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+PORTS += PORTS_EACH * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
 def free_ports(count):
     """COUNT free ports in a row, as the monitors of shards need them; below the ephemeral range."""
     for _ in range(1000):
-        base = random.randrange(10000, 32000 - count)
+        base = random.randrange(PORTS, PORTS + PORTS_EACH - count)
         with contextlib.ExitStack() as stack:
             try:
                 for port in range(base, base + count):
