@@ -19,11 +19,12 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
 from harness import postern  # noqa: E402
+from handlers import Handlers  # noqa: E402
 from nemeses import NEMESES  # noqa: E402
 from stage import Stage, Unavailable  # noqa: E402
 from writers import Writers  # noqa: E402
 
-WITNESSES = (Writers,)
+WITNESSES = (Writers, Handlers)
 PACE_S = 0.02  # a writer's pause between two messages
 MORE_KIB, MORE_DESCRIPTORS = 32 << 10, 32  # what a process may have more at the end
 
@@ -37,7 +38,10 @@ class Campaign:
         self.faults, self.seconds, self.seed = faults, seconds, seed
         self.calm = min(30, max(2, seconds / 20))
         self.wrong = {}
-        self.stage = Stage(faults, seconds).up()
+        self.stage = Stage(faults, seconds)
+        for one in WITNESSES:
+            self.stage.ring.settings.update(one.settings)
+        self.stage.up()
         try:
             self.witnesses = [one(self.stage.ring, seed, pace) for one in WITNESSES]
             self._play()
@@ -77,7 +81,8 @@ class Campaign:
         for witness in self.witnesses:
             witness.rest()
             if "not healthy" not in self.wrong:
-                self.wrong.update(witness.check())
+                for what, examples in witness.check().items():
+                    self._note(what, examples)
         self.deaths = self.stage.deaths()
         forgiven = {"signal=SIGKILL", "status=0"}.union(*(FORGIVEN.get(f, ()) for f in self.faults))
         # A mistake of libzmq 4.3.4: it aborts when a connection breaks at a bad moment.
@@ -102,7 +107,7 @@ class Campaign:
 
     def _note(self, what, examples):
         if examples:
-            self.wrong[what] = examples
+            self.wrong.setdefault(what, []).extend(examples)
 
     def _grown(self):
         for name, (kib, descriptors) in self.after.items():
@@ -111,10 +116,11 @@ class Campaign:
                 yield f"{name}: {was_kib} -> {kib} KiB, {were} -> {descriptors} descriptors"
 
     def report(self):
-        counts = self.writers.counts
-        yield "writers: " + "  ".join(f"{what}={n}" for what, n in counts.items())
+        for witness in self.witnesses:
+            yield f"{type(witness).__name__.lower()}: " + \
+                "  ".join(f"{what}={n}" for what, n in witness.counts.items())
         yield "answers: " + "  ".join(f"{code}={n}" for code, n in self.writers.codes.most_common())
-        yield f"slowest message: {max(w.slowest_s for w in self.writers.writers):.1f} s"
+        yield f"slowest message: {max(w.slowest_s for one in self.witnesses for w in one.writers):.1f} s"
         for nemesis in self.nemeses:
             yield f"{nemesis.kind}: {sum(nemesis.counts.values())}  (" + \
                 "  ".join(f"{what}={n}" for what, n in sorted(nemesis.counts.items())) + ")"

@@ -1,9 +1,9 @@
 """The writers of the campaign, and what they know: which message was answered 2xx, in which order.
 
 A witness is what watches the ring from outside while things go wrong: start (), rest () (nothing new
-is begun, what is open is ended), check () -> {what is wrong: [examples]}. Writers are the first.
-Readers of a live stream (complete, in order) and handlers (called at least once for each stored
-event) are to join them in chaos.py's WITNESSES.
+is begun, what is open is ended), check () -> {what is wrong: [examples]}. Writers are the first,
+Handlers (handlers.py) the second. Readers of a live stream (complete, in order) are to join them in
+chaos.py's WITNESSES as soon as there is one.
 """
 
 import collections
@@ -19,8 +19,6 @@ import kill_campaign
 
 GIVE_UP_S = 60  # how long one message is repeated
 TIMEOUT_S = 15  # of a request: past the gateway's deadline
-PLACES = ("channel", "channel", "channel", "channel", "bot", "bot", "bot", "extension", "extension",
-          "extension")
 
 
 def body_of(name):
@@ -113,15 +111,25 @@ def jumps(dates, seconds=60):
 class Writers:
     """Two to each target, of every kind."""
 
+    settings = {}  # of the ring in which they write
+    places = ("channel", "channel", "channel", "channel", "bot", "bot", "bot", "extension", "extension",
+              "extension")
+    prefix, first = "", 0  # of the names of targets, of the writers' numbers
+
     def __init__(self, ring, seed, pace):
         self.over = threading.Event()
         self.writers, self.read_back = [], []
-        for i, kind in enumerate(PLACES):
-            url, read_back = kill_campaign.place(ring, kind, f"{kind}_{i}")
-            mine = [Writer(2 * i + k, seed, url, self.over, pace) for k in range(2)]
+        for i, kind in enumerate(self.places):
+            name = f"{self.prefix}{kind}_{i}"
+            url, read_back = kill_campaign.place(ring, kind, name)
+            self.equip(ring, kind, name)
+            mine = [Writer(self.first + 2 * i + k, seed, url, self.over, pace) for k in range(2)]
             self.writers += mine
             self.read_back.append((mine, read_back))
         self.counts = collections.Counter()
+
+    def equip(self, ring, kind, name):
+        """What else a new target needs."""
 
     def start(self):
         for writer in self.writers:
