@@ -31,6 +31,18 @@ def test_short_benchmark(needs):
     assert int(re.search(r"stored by the ring in all: (\d+)", done.stdout)[1]) > 0
 
 
+def test_short_benchmark_of_directories(needs):
+    needs("wrk")
+    if not (ROOT / "build/release/bin/populate").exists():
+        pytest.skip("needs the release build (./dev test makes it)")
+    done = subprocess.run([sys.executable, "-B", ROOT / "tests/bench/directory.py", "--short"],
+                          capture_output=True, text=True, timeout=300,
+                          env={**os.environ, "POSTERN_PRESET": "release"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(re.findall(r"tokens: \d+ MiB on disk, authd ready again [\d.]+ s", done.stdout)) == 2
+    assert re.search(r"large / small +[\d.]+ ", done.stdout)
+
+
 def test_short_benchmark_of_calls(needs):
     needs("/usr/sbin/nginx")
     if not (ROOT / "build/release/bin/call_load").exists():
