@@ -26,6 +26,9 @@ class Server(http.server.ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
+    def handle_error(self, request, client_address):
+        """A caller that was killed cuts its connection: nothing to tell."""
+
     class Call(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
