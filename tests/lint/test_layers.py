@@ -27,7 +27,7 @@ ROOMS = {
                 "tests/unit/test_manage_handlers"),
     "simdjson": ("workers/",),
     "zxcvbn": ("authd/password",),
-    "liboath": ("authd/totp", "tests/unit/test_totp"),
+    "liboath": ("authd/totp", "tests/unit/code"),
 }
 PROCESSES = ("gateway", "authd", "router", "workers", "ctl")
 
