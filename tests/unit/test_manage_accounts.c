@@ -1,96 +1,12 @@
-/* Passwords, invitations, sessions and second factors, as management carries them out. */
-#include "tests/unit/desk.h"
+/* Passwords, logins and second factors, as management carries them out. */
+#include "tests/unit/people.h"
 
 #include "authd/directory/audit.h"
-#include "authd/directory/invitations.h"
-#include "authd/directory/logins.h"
-#include "authd/directory/sessions.h"
 #include "common/base/clock.h"
 #include "common/monitor/monitor.h"
 #include "tests/unit/code.h"
 
 #include <poll.h>
-
-#define BOB "bob@example.org"
-#define GOOD "seven blue herons dancing"
-#define BETTER "nine copper kettles whistle"
-
-static json_t *s_as(desk_t *self, const actor_t *actor, unsigned op, const char *target,
-                    const char *body, error_code_t *code)
-{
-    manage_answer_t answer;
-    manage_run_as(self->manage, actor, op, slice_of(target), slice_of(body), &answer);
-    *code = answer.code;
-    memcpy(self->message, answer.message, sizeof answer.message);
-    json_t *reply = answer.body ? json_loadb(answer.body, answer.body_len, 0, NULL) : NULL;
-    manage_clear(&answer);
-    return reply;
-}
-
-static error_code_t s_code(desk_t *self, const actor_t *actor, unsigned op, const char *target,
-                           const char *body)
-{
-    error_code_t code;
-    json_decref(s_as(self, actor, op, target, body, &code));
-    return code;
-}
-
-static void s_user(desk_t *self, const char *email, const char *role, const char *password)
-{
-    char body[256];
-    snprintf(body, sizeof body, "{\"email\":\"%s\",\"role\":\"%s\"}", email, role);
-    desk_done(self, OP_user_create, "", body);
-    snprintf(body, sizeof body, "{\"password\":\"%s\"}", password);
-    if (password)
-        desk_done(self, OP_user_password, email, body);
-}
-
-/* EMAIL's user, as the admin listener would have it act; ID backs it. */
-static actor_t s_actor(desk_t *self, const char *email, user_role_t role, char id[UUID_TEXT])
-{
-    actor_t actor = {.role = role, .who = id, .from = "192.0.2.1"};
-    json_t *shown = desk_do(self, OP_user_show, email, "");
-    snprintf(id, UUID_TEXT, "%s", desk_text(shown, "id"));
-    assert_int_equal(uuid_parse(id, UUID_TEXT - 1, &actor.user), 0);
-    json_decref(shown);
-    return actor;
-}
-
-static json_t *s_login_with(desk_t *self, const char *from, const char *email, const char *password,
-                            const char *totp, error_code_t *code)
-{
-    char body[512];
-    actor_t anyone = manage_anyone(from);
-    snprintf(body, sizeof body, "{\"email\":\"%s\",\"password\":\"%s\"%s%s%s}", email, password,
-             totp ? ",\"code\":\"" : "", totp ? totp : "", totp ? "\"" : "");
-    return s_as(self, &anyone, OP_login, "", body, code);
-}
-
-static error_code_t s_login(desk_t *self, const char *from, const char *email, const char *password,
-                            const char *totp)
-{
-    error_code_t code;
-    json_decref(s_login_with(self, from, email, password, totp, &code));
-    return code;
-}
-
-/* The session's text. */
-static void s_session(desk_t *self, const char *email, const char *password, char text[TICKET_TEXT])
-{
-    error_code_t code;
-    json_t *made = s_login_with(self, "192.0.2.1", email, password, NULL, &code);
-    assert_int_equal(code, ERROR_none);
-    snprintf(text, TICKET_TEXT, "%s", desk_text(made, "session"));
-    json_decref(made);
-}
-
-static error_code_t s_with_session(desk_t *self, unsigned op, const char *session)
-{
-    char body[160];
-    actor_t anyone = manage_anyone("192.0.2.1");
-    snprintf(body, sizeof body, "{\"session\":\"%s\"}", session);
-    return s_code(self, &anyone, op, "", body);
-}
 
 /* --- passwords --- */
 
@@ -98,26 +14,27 @@ static void ones_own_password_needs_the_old_one(void **state)
 {
     desk_t *self = *state;
     char id[UUID_TEXT];
-    s_user(self, ANN, "member", GOOD);
-    actor_t ann = s_actor(self, ANN, USER_MEMBER, id);
-    assert_int_equal(s_code(self, &ann, OP_user_password, ANN, "{\"password\":\"" BETTER "\"}"),
-                     ERROR_invalid_param);
+    people_user(self, ANN, "member", GOOD);
+    actor_t ann = people_actor(self, ANN, USER_MEMBER, id);
+    assert_int_equal(
+        people_code(self, &ann, OP_user_password, ANN, "{\"password\":\"" BETTER "\"}"),
+        ERROR_invalid_param);
     assert_string_equal(self->message, "old_password: is missing.");
-    assert_int_equal(s_code(self, &ann, OP_user_password, ANN,
-                            "{\"password\":\"" BETTER "\",\"old_password\":\"wrong\"}"),
+    assert_int_equal(people_code(self, &ann, OP_user_password, ANN,
+                                 "{\"password\":\"" BETTER "\",\"old_password\":\"wrong\"}"),
                      ERROR_invalid_login);
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
-    assert_int_equal(s_code(self, &ann, OP_user_password, ANN,
-                            "{\"password\":\"" BETTER "\",\"old_password\":\"" GOOD "\"}"),
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
+    assert_int_equal(people_code(self, &ann, OP_user_password, ANN,
+                                 "{\"password\":\"" BETTER "\",\"old_password\":\"" GOOD "\"}"),
                      ERROR_none);
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_invalid_login);
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, BETTER, NULL), ERROR_none);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_invalid_login);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, BETTER, NULL), ERROR_none);
 }
 
 static void a_password_has_to_be_strong(void **state)
 {
     desk_t *self = *state;
-    s_user(self, ANN, "member", NULL);
+    people_user(self, ANN, "member", NULL);
     static const char *const bad[] = {"{\"password\":\"short\"}",
                                       "{\"password\":\"password12345\"}",
                                       "{\"password\":\"ann.example.org\"}", "{}"};
@@ -126,19 +43,19 @@ static void a_password_has_to_be_strong(void **state)
     desk_done(self, OP_service_create, "", "{\"account\":\"robot\"}");
     assert_int_equal(desk_code(self, OP_user_password, "robot", "{\"password\":\"" GOOD "\"}"),
                      ERROR_invalid_param);
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_invalid_login);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_invalid_login);
 }
 
 static void a_new_password_ends_every_session(void **state)
 {
     desk_t *self = *state;
     char session[TICKET_TEXT];
-    s_user(self, ANN, "member", GOOD);
-    s_session(self, ANN, GOOD, session);
-    assert_int_equal(s_with_session(self, OP_session_show, session), ERROR_none);
+    people_user(self, ANN, "member", GOOD);
+    people_session(self, ANN, GOOD, session);
+    assert_int_equal(people_with_session(self, OP_session_show, session), ERROR_none);
     json_t *set = desk_do(self, OP_user_password, ANN, "{\"password\":\"" BETTER "\"}");
     assert_int_equal(json_integer_value(json_object_get(set, "sessions_ended")), 1);
-    assert_int_equal(s_with_session(self, OP_session_show, session), ERROR_invalid_session);
+    assert_int_equal(people_with_session(self, OP_session_show, session), ERROR_invalid_session);
     json_decref(set);
 }
 
@@ -148,17 +65,18 @@ static void strangers_and_wrong_passwords_get_the_same_answer(void **state)
 {
     desk_t *self = *state;
     char wrong[MANAGE_MESSAGE];
-    s_user(self, ANN, "member", GOOD);
-    s_user(self, BOB, "member", NULL);
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, "wrong", NULL), ERROR_invalid_login);
+    people_user(self, ANN, "member", GOOD);
+    people_user(self, BOB, "member", NULL);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, "wrong", NULL), ERROR_invalid_login);
     memcpy(wrong, self->message, sizeof wrong);
     static const char *const others[] = {"nobody@example.org", BOB, "no address"};
     for (unsigned i = 0; i < 3; i++) {
-        assert_int_equal(s_login(self, "192.0.2.1", others[i], GOOD, NULL), ERROR_invalid_login);
+        assert_int_equal(people_login(self, "192.0.2.1", others[i], GOOD, NULL),
+                         ERROR_invalid_login);
         assert_string_equal(self->message, wrong);
     }
     desk_done(self, OP_user_delete, ANN, "");
-    assert_int_equal(s_login(self, "192.0.2.2", ANN, GOOD, NULL), ERROR_invalid_login);
+    assert_int_equal(people_login(self, "192.0.2.2", ANN, GOOD, NULL), ERROR_invalid_login);
     assert_string_equal(self->message, wrong);
 }
 
@@ -167,7 +85,7 @@ static void a_stranger_costs_a_hash_like_a_user(void **state)
 {
     desk_t *self = *state;
     int64_t took[2];
-    s_user(self, ANN, "member", GOOD);
+    people_user(self, ANN, "member", GOOD);
     for (unsigned stranger = 0; stranger < 2; stranger++) {
         int64_t hashes = metric_get(METRIC_hash_seconds);
         took[stranger] = INT64_MAX;
@@ -175,7 +93,7 @@ static void a_stranger_costs_a_hash_like_a_user(void **state)
             char from[16];
             snprintf(from, sizeof from, "192.0.2.%u", 10 * stranger + i);
             int64_t began = clock_us();
-            s_login(self, from, stranger ? "nobody@example.org" : ANN, "wrong", NULL);
+            people_login(self, from, stranger ? "nobody@example.org" : ANN, "wrong", NULL);
             int64_t needed = clock_us() - began;
             took[stranger] = needed < took[stranger] ? needed : took[stranger];
         }
@@ -189,20 +107,21 @@ static void guessing_is_slowed_down_and_others_are_not(void **state)
 {
     desk_t *self = *state;
     manage_answer_t answer;
-    s_user(self, ANN, "owner", GOOD);
-    s_user(self, BOB, "member", GOOD);
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
+    people_user(self, ANN, "owner", GOOD);
+    people_user(self, BOB, "member", GOOD);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
     for (unsigned i = 0; i < 4; i++)
-        assert_int_equal(s_login(self, "198.51.100.1", ANN, "wrong", NULL), ERROR_invalid_login);
+        assert_int_equal(people_login(self, "198.51.100.1", ANN, "wrong", NULL),
+                         ERROR_invalid_login);
     actor_t anyone = manage_anyone("198.51.100.1");
     slice_t body = slice_of("{\"email\":\"ANN@example.org\",\"password\":\"" GOOD "\"}");
     manage_run_as(self->manage, &anyone, OP_login, slice_of(""), body, &answer);
     assert_int_equal(answer.code, ERROR_rate_limited);
     assert_int_equal(answer.retry_after_s, 1);
     manage_clear(&answer);
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
-    assert_int_equal(s_login(self, "192.0.2.77", ANN, GOOD, NULL), ERROR_none);
-    assert_int_equal(s_login(self, "198.51.100.1", BOB, GOOD, NULL), ERROR_none);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
+    assert_int_equal(people_login(self, "192.0.2.77", ANN, GOOD, NULL), ERROR_none);
+    assert_int_equal(people_login(self, "198.51.100.1", BOB, GOOD, NULL), ERROR_none);
 }
 
 /* Many places guess at once: an owner gets in from where it was before. */
@@ -211,15 +130,15 @@ static void a_crowd_does_not_lock_an_owner_out(void **state)
     desk_t *self = *state;
     char from[32];
     unsigned refused = 0;
-    s_user(self, ANN, "owner", GOOD);
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
+    people_user(self, ANN, "owner", GOOD);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
     for (unsigned i = 0; i < 40; i++) {
         snprintf(from, sizeof from, "198.51.100.%u", i);
-        refused += s_login(self, from, ANN, "wrong", NULL) == ERROR_rate_limited;
+        refused += people_login(self, from, ANN, "wrong", NULL) == ERROR_rate_limited;
     }
     assert_in_range(refused, 1, 20);
-    assert_int_equal(s_login(self, "203.0.113.9", ANN, GOOD, NULL), ERROR_rate_limited);
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
+    assert_int_equal(people_login(self, "203.0.113.9", ANN, GOOD, NULL), ERROR_rate_limited);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
 }
 
 static void guessing_the_old_password_in_a_session_is_slowed_down_too(void **state)
@@ -227,248 +146,15 @@ static void guessing_the_old_password_in_a_session_is_slowed_down_too(void **sta
     desk_t *self = *state;
     char id[UUID_TEXT];
     error_code_t code = ERROR_none;
-    s_user(self, ANN, "member", GOOD);
-    actor_t ann = s_actor(self, ANN, USER_MEMBER, id);
+    people_user(self, ANN, "member", GOOD);
+    actor_t ann = people_actor(self, ANN, USER_MEMBER, id);
     for (unsigned i = 0; i < 5; i++)
-        code = s_code(self, &ann, OP_user_password, ANN,
-                      "{\"password\":\"" BETTER "\",\"old_password\":\"wrong\"}");
+        code = people_code(self, &ann, OP_user_password, ANN,
+                           "{\"password\":\"" BETTER "\",\"old_password\":\"wrong\"}");
     assert_int_equal(code, ERROR_rate_limited);
-    assert_int_equal(s_code(self, &ann, OP_user_totp_begin, ANN, "{\"password\":\"" GOOD "\"}"),
-                     ERROR_rate_limited);
-}
-
-/* --- sessions --- */
-
-static void a_session_is_shown_listed_and_ended(void **state)
-{
-    desk_t *self = *state;
-    char session[TICKET_TEXT], other[TICKET_TEXT], id[UUID_TEXT], bobs[UUID_TEXT];
-    error_code_t code;
-    s_user(self, ANN, "member", GOOD);
-    s_user(self, BOB, "member", GOOD);
-    s_session(self, ANN, GOOD, session);
-    s_session(self, ANN, GOOD, other);
-    actor_t ann = s_actor(self, ANN, USER_MEMBER, id), bob = s_actor(self, BOB, USER_MEMBER, bobs);
-    json_t *list = s_as(self, &ann, OP_session_list, ANN, "", &code);
-    json_t *rows = json_object_get(list, "sessions");
-    assert_int_equal(json_array_size(rows), 2);
-    const char *first = desk_text(json_array_get(rows, 0), "id");
-    assert_string_equal(desk_text(json_array_get(rows, 0), "from"), "192.0.2.1");
-    assert_int_equal(s_code(self, &bob, OP_session_list, ANN, ""), ERROR_not_allowed);
-    assert_int_equal(s_code(self, &bob, OP_session_revoke, first, ""), ERROR_not_allowed);
-    assert_int_equal(s_code(self, &ann, OP_session_revoke, first, ""), ERROR_none);
-    assert_int_equal(s_with_session(self, OP_session_show, session), ERROR_invalid_session);
-    assert_int_equal(s_with_session(self, OP_session_show, other), ERROR_none);
-    assert_int_equal(s_with_session(self, OP_logout, other), ERROR_none);
-    assert_int_equal(s_with_session(self, OP_session_show, other), ERROR_invalid_session);
-    assert_int_equal(s_with_session(self, OP_logout, other), ERROR_invalid_session);
-    json_decref(list);
-}
-
-/* Sets the times of all of ANN's sessions, so many seconds ago. */
-static void s_age(desk_t *self, uint64_t used_s, uint64_t ends_in_s)
-{
-    user_t user;
-    session_t session;
-    uint64_t now_ms = (uint64_t)clock_wall_ms();
-    YARD_CHANGE(self->yard, view);
-    assert_true(users_find(view, slice_of(ANN), &user));
-    assert_true(sessions_next(view, &user.id, NULL, &session));
-    char from[] = "192.0.2.1";
-    session_t aged = session;
-    aged.from = slice_of(from);
-    aged.used_ms = now_ms - used_s * 1000;
-    aged.ends_ms = now_ms + ends_in_s * 1000;
-    assert_true(sessions_delete(view, &aged.id));
-    sessions_add(view, &aged);
-    YARD_DONE(view);
-}
-
-static unsigned s_count(desk_t *self)
-{
-    unsigned all = 0;
-    session_t session;
-    view_t *view = view_new(self->yard->directory);
-    view_renew(view);
-    for (bool more = sessions_after(view, NULL, &session); more;
-         more = sessions_after(view, &session.id, &session))
-        all++;
-    view_destroy(&view);
-    return all;
-}
-
-static void a_session_ends_idle_and_at_last(void **state)
-{
-    desk_t *self = *state;
-    char session[TICKET_TEXT];
-    s_user(self, ANN, "member", GOOD);
-    s_session(self, ANN, GOOD, session);
-    s_age(self, 3590, 60);
-    assert_int_equal(s_with_session(self, OP_session_show, session), ERROR_none);
-    s_age(self, 3601, 60);
-    assert_int_equal(s_with_session(self, OP_session_show, session), ERROR_invalid_session);
-    s_age(self, 10, 0);
-    assert_int_equal(s_with_session(self, OP_session_show, session), ERROR_invalid_session);
-    uint64_t now_ms = (uint64_t)clock_wall_ms();
-    accounts_sweep(self->accounts, self->yard->directory, now_ms - 60000);
-    assert_int_equal(s_count(self), 1);
-    accounts_sweep(self->accounts, self->yard->directory, now_ms);
-    assert_int_equal(s_count(self), 0);
-}
-
-static void use_keeps_a_session_alive(void **state)
-{
-    desk_t *self = *state;
-    char session[TICKET_TEXT];
-    accounts_who_t who;
-    uint64_t now_ms = (uint64_t)clock_wall_ms();
-    s_user(self, ANN, "admin", GOOD);
-    s_session(self, ANN, GOOD, session);
-    s_age(self, 3000, 86400);
-    view_t *view = view_new(self->yard->directory);
-    view_renew(view);
-    assert_int_equal(accounts_find(self->accounts, view, slice_of(session), now_ms, &who), 0);
-    assert_int_equal(who.role, USER_ADMIN);
-    view_release(view);
-    accounts_used(self->accounts, self->yard->directory, &who.ticket.id, now_ms);
-    view_renew(view);
-    assert_int_equal(accounts_find(self->accounts, view, slice_of(session), now_ms + 3599000, &who),
-                     0);
-    session[40] = session[40] == 'A' ? 'B' : 'A';
-    assert_int_equal(accounts_find(self->accounts, view, slice_of(session), now_ms, &who), -1);
-    view_destroy(&view);
-}
-
-static void a_users_sessions_are_bounded_and_go_with_it(void **state)
-{
-    desk_t *self = *state;
-    char first[TICKET_TEXT], session[TICKET_TEXT];
-    s_user(self, ANN, "member", GOOD);
-    s_session(self, ANN, GOOD, first);
-    s_age(self, 5, 3600); /* the one that was used longest ago */
-    for (unsigned i = 0; i < SESSIONS_MOST; i++)
-        s_session(self, ANN, GOOD, session);
-    assert_int_equal(s_count(self), SESSIONS_MOST);
-    assert_int_equal(s_with_session(self, OP_session_show, first), ERROR_invalid_session);
-    assert_int_equal(s_with_session(self, OP_session_show, session), ERROR_none);
-    desk_done(self, OP_user_delete, ANN, "");
-    assert_int_equal(s_count(self), 0);
-    assert_int_equal(s_with_session(self, OP_session_show, session), ERROR_invalid_session);
-}
-
-/* --- invitations --- */
-
-static json_t *s_invite(desk_t *self, const actor_t *actor, const char *email, const char *role,
-                        error_code_t *code)
-{
-    char body[256];
-    snprintf(body, sizeof body, "{\"email\":\"%s\"%s%s%s}", email, role ? ",\"role\":\"" : "",
-             role ? role : "", role ? "\"" : "");
-    return s_as(self, actor, OP_user_invite, "", body, code);
-}
-
-static error_code_t s_accept(desk_t *self, const json_t *invitation, const char *password)
-{
-    char body[512];
-    actor_t anyone = manage_anyone("192.0.2.1");
-    snprintf(body, sizeof body, "{\"invitation\":\"%s\",\"password\":\"%s\"}",
-             desk_text(invitation, "invitation"), password);
-    return s_code(self, &anyone, OP_invitation_accept, "", body);
-}
-
-static void an_invitation_makes_a_user_once(void **state)
-{
-    desk_t *self = *state;
-    error_code_t code;
-    json_t *made = s_invite(self, &manage_control, BOB, "admin", &code);
-    assert_int_equal(code, ERROR_none);
-    assert_non_null(strstr(desk_text(made, "link"), "https://admin.example/#invitation=psi_"));
-    assert_int_equal(desk_code(self, OP_user_show, BOB, ""), ERROR_unknown_user);
-    assert_int_equal(s_accept(self, made, "bob.example"), ERROR_invalid_param);
-    assert_int_equal(s_accept(self, made, GOOD), ERROR_none);
-    json_t *bob = desk_do(self, OP_user_show, BOB, "");
-    assert_string_equal(desk_text(bob, "role"), "admin");
-    assert_string_equal(desk_text(bob, "name"), "bob");
-    assert_int_equal(s_login(self, "192.0.2.1", BOB, GOOD, NULL), ERROR_none);
-    assert_int_equal(s_accept(self, made, BETTER), ERROR_not_found);
-    json_decref(made);
-    json_decref(bob);
-}
-
-static void an_invitation_gives_a_user_a_new_password(void **state)
-{
-    desk_t *self = *state;
-    error_code_t code;
-    char session[TICKET_TEXT];
-    s_user(self, ANN, "member", GOOD);
-    s_session(self, ANN, GOOD, session);
-    json_t *made = s_invite(self, &manage_control, ANN, NULL, &code);
-    assert_int_equal(s_with_session(self, OP_session_show, session), ERROR_none);
-    assert_int_equal(s_accept(self, made, BETTER), ERROR_none);
-    assert_int_equal(s_with_session(self, OP_session_show, session), ERROR_invalid_session);
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, BETTER, NULL), ERROR_none);
-    json_decref(made);
-}
-
-/* A link to a higher account would be a way up. */
-static void an_admin_invites_nobody_above_itself(void **state)
-{
-    desk_t *self = *state;
-    error_code_t code;
-    char id[UUID_TEXT];
-    s_user(self, ANN, "owner", GOOD);
-    s_user(self, BOB, "admin", GOOD);
-    s_user(self, "eve@example.org", "admin", GOOD);
-    actor_t bob = s_actor(self, BOB, USER_ADMIN, id);
-    static const struct {
-        const char *email, *role;
-        error_code_t code;
-    } cases[] = {
-        {ANN, NULL, ERROR_not_allowed},           {"eve@example.org", NULL, ERROR_not_allowed},
-        {BOB, NULL, ERROR_not_allowed},           {"new@example.org", "owner", ERROR_not_allowed},
-        {"new@example.org", "admin", ERROR_none},
-    };
-    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
-        json_decref(s_invite(self, &bob, cases[i].email, cases[i].role, &code));
-        assert_int_equal(code, cases[i].code);
-    }
-}
-
-static void an_invitation_ends_when_what_it_was_made_for_does(void **state)
-{
-    desk_t *self = *state;
-    error_code_t code;
-    char id[UUID_TEXT];
-    s_user(self, ANN, "member", GOOD);
-    s_user(self, BOB, "admin", GOOD);
-    actor_t bob = s_actor(self, BOB, USER_ADMIN, id);
-    json_t *revoked = s_invite(self, &bob, "one@example.org", NULL, &code);
-    desk_done(self, OP_invitation_revoke, desk_text(revoked, "id"), "");
-    assert_int_equal(s_accept(self, revoked, GOOD), ERROR_not_found);
-    json_t *taken = s_invite(self, &bob, "two@example.org", NULL, &code);
-    s_user(self, "two@example.org", "owner", NULL);
-    assert_int_equal(s_accept(self, taken, GOOD), ERROR_not_found);
-    json_t *promoted = s_invite(self, &bob, ANN, NULL, &code);
-    desk_done(self, OP_user_edit, ANN, "{\"role\":\"owner\"}");
-    assert_int_equal(s_accept(self, promoted, BETTER), ERROR_not_found);
-    json_t *orphan = s_invite(self, &bob, "three@example.org", "admin", &code);
-    desk_done(self, OP_user_edit, BOB, "{\"role\":\"member\"}");
-    assert_int_equal(s_accept(self, orphan, GOOD), ERROR_not_found);
-    json_t *list = desk_do(self, OP_invitation_list, "", "");
-    char *text = json_dumps(list, 0);
-    assert_int_equal(json_array_size(json_object_get(list, "invitations")), 3);
-    assert_null(strstr(text, "psi_"));
-    accounts_sweep(self->accounts, self->yard->directory,
-                   (uint64_t)clock_wall_ms() + UINT64_C(8) * 86400 * 1000);
-    json_decref(list);
-    list = desk_do(self, OP_invitation_list, "", "");
-    assert_int_equal(json_array_size(json_object_get(list, "invitations")), 0);
-    free(text);
-    json_decref(list);
-    json_decref(revoked);
-    json_decref(taken);
-    json_decref(promoted);
-    json_decref(orphan);
+    assert_int_equal(
+        people_code(self, &ann, OP_user_totp_begin, ANN, "{\"password\":\"" GOOD "\"}"),
+        ERROR_rate_limited);
 }
 
 /* --- second factors --- */
@@ -490,16 +176,16 @@ static void a_login_takes_a_code_once(void **state)
 {
     desk_t *self = *state;
     char secret[64], code[CODE_TEXT], wrong[CODE_TEXT];
-    s_user(self, ANN, "member", GOOD);
+    people_user(self, ANN, "member", GOOD);
     json_decref(s_enrol(self, secret));
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_code_required);
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, "wrong", NULL), ERROR_invalid_login);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_code_required);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, "wrong", NULL), ERROR_invalid_login);
     code_of(secret, -1, wrong); /* confirmed with it */
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, GOOD, wrong), ERROR_invalid_login);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, wrong), ERROR_invalid_login);
     code_of(secret, 0, code);
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, "wrong", code), ERROR_invalid_login);
-    assert_int_equal(s_login(self, "192.0.2.2", ANN, GOOD, code), ERROR_none);
-    assert_int_equal(s_login(self, "192.0.2.2", ANN, GOOD, code), ERROR_invalid_login);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, "wrong", code), ERROR_invalid_login);
+    assert_int_equal(people_login(self, "192.0.2.2", ANN, GOOD, code), ERROR_none);
+    assert_int_equal(people_login(self, "192.0.2.2", ANN, GOOD, code), ERROR_invalid_login);
 }
 
 static void each_recovery_code_is_good_once(void **state)
@@ -507,15 +193,15 @@ static void each_recovery_code_is_good_once(void **state)
     desk_t *self = *state;
     char secret[64];
     error_code_t code;
-    s_user(self, ANN, "member", GOOD);
+    people_user(self, ANN, "member", GOOD);
     json_t *enrolled = s_enrol(self, secret), *codes = json_object_get(enrolled, "codes");
     assert_int_equal(json_array_size(codes), 10);
     const char *third = json_string_value(json_array_get(codes, 2));
     const char *last = json_string_value(json_array_get(codes, 9));
-    json_t *made = s_login_with(self, "192.0.2.1", ANN, GOOD, third, &code);
+    json_t *made = people_login_with(self, "192.0.2.1", ANN, GOOD, third, &code);
     assert_int_equal(json_integer_value(json_object_get(made, "codes_left")), 9);
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, GOOD, third), ERROR_invalid_login);
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, GOOD, last), ERROR_none);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, third), ERROR_invalid_login);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, last), ERROR_none);
     json_t *shown = desk_do(self, OP_user_totp_show, ANN, "");
     assert_int_equal(json_integer_value(json_object_get(shown, "codes_left")), 8);
     json_decref(enrolled);
@@ -526,36 +212,39 @@ static void each_recovery_code_is_good_once(void **state)
 static void a_second_factor_is_confirmed_before_it_counts(void **state)
 {
     desk_t *self = *state;
-    s_user(self, ANN, "member", GOOD);
+    people_user(self, ANN, "member", GOOD);
     assert_int_equal(desk_code(self, OP_user_totp_confirm, ANN, "{\"code\":\"123456\"}"),
                      ERROR_conflict);
     desk_done(self, OP_user_totp_begin, ANN, "");
     assert_int_equal(desk_code(self, OP_user_totp_confirm, ANN, "{\"code\":\"12345\"}"),
                      ERROR_invalid_param);
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
 }
 
 static void removing_it_takes_the_password_or_an_owner(void **state)
 {
     desk_t *self = *state;
     char secret[64], anns[UUID_TEXT], bobs[UUID_TEXT];
-    s_user(self, ANN, "member", GOOD);
-    s_user(self, BOB, "admin", GOOD);
-    actor_t ann = s_actor(self, ANN, USER_MEMBER, anns), bob = s_actor(self, BOB, USER_ADMIN, bobs);
+    people_user(self, ANN, "member", GOOD);
+    people_user(self, BOB, "admin", GOOD);
+    actor_t ann = people_actor(self, ANN, USER_MEMBER, anns),
+            bob = people_actor(self, BOB, USER_ADMIN, bobs);
     json_decref(s_enrol(self, secret));
-    assert_int_equal(s_code(self, &bob, OP_user_totp_remove, ANN, ""), ERROR_not_allowed);
-    assert_int_equal(s_code(self, &ann, OP_user_totp_remove, ANN, ""), ERROR_invalid_param);
-    assert_int_equal(s_code(self, &ann, OP_user_totp_remove, ANN, "{\"password\":\"wrong\"}"),
+    assert_int_equal(people_code(self, &bob, OP_user_totp_remove, ANN, ""), ERROR_not_allowed);
+    assert_int_equal(people_code(self, &ann, OP_user_totp_remove, ANN, ""), ERROR_invalid_param);
+    assert_int_equal(people_code(self, &ann, OP_user_totp_remove, ANN, "{\"password\":\"wrong\"}"),
                      ERROR_invalid_login);
-    assert_int_equal(s_code(self, &ann, OP_user_totp_begin, ANN, "{\"password\":\"" GOOD "\"}"),
-                     ERROR_conflict);
-    assert_int_equal(s_code(self, &ann, OP_user_totp_remove, ANN, "{\"password\":\"" GOOD "\"}"),
-                     ERROR_none);
-    assert_int_equal(s_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
+    assert_int_equal(
+        people_code(self, &ann, OP_user_totp_begin, ANN, "{\"password\":\"" GOOD "\"}"),
+        ERROR_conflict);
+    assert_int_equal(
+        people_code(self, &ann, OP_user_totp_remove, ANN, "{\"password\":\"" GOOD "\"}"),
+        ERROR_none);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
     json_decref(s_enrol(self, secret));
     desk_done(self, OP_user_edit, BOB, "{\"role\":\"owner\"}");
     bob.role = USER_OWNER;
-    assert_int_equal(s_code(self, &bob, OP_user_totp_remove, ANN, ""), ERROR_none);
+    assert_int_equal(people_code(self, &bob, OP_user_totp_remove, ANN, ""), ERROR_none);
 }
 
 /* --- what the directory and the audit hold --- */
@@ -565,13 +254,13 @@ static void no_secret_is_in_the_audit_or_the_directory(void **state)
     desk_t *self = *state;
     char secret[64], session[TICKET_TEXT], id[UUID_TEXT], path[SCRATCH + 64];
     error_code_t code;
-    s_user(self, ANN, "member", GOOD);
-    s_session(self, ANN, GOOD, session);
-    actor_t ann = s_actor(self, ANN, USER_MEMBER, id);
+    people_user(self, ANN, "member", GOOD);
+    people_session(self, ANN, GOOD, session);
+    actor_t ann = people_actor(self, ANN, USER_MEMBER, id);
     json_t *enrolled = s_enrol(self, secret);
-    json_t *invited = s_invite(self, &manage_control, BOB, NULL, &code);
-    s_accept(self, invited, BETTER);
-    s_code(self, &ann, OP_user_totp_remove, ANN, "{\"password\":\"" GOOD "\"}");
+    json_t *invited = people_invite(self, &manage_control, BOB, NULL, &code);
+    people_accept(self, invited, BETTER);
+    people_code(self, &ann, OP_user_totp_remove, ANN, "{\"password\":\"" GOOD "\"}");
     json_t *list = desk_do(self, OP_audit_list, "", "");
     char *text = json_dumps(list, 0);
     const char *secrets[] = {
@@ -609,10 +298,10 @@ static void a_login_is_audited_as_its_users(void **state)
 {
     desk_t *self = *state;
     char session[TICKET_TEXT], id[UUID_TEXT];
-    s_user(self, ANN, "member", GOOD);
-    actor_t ann = s_actor(self, ANN, USER_MEMBER, id);
+    people_user(self, ANN, "member", GOOD);
+    actor_t ann = people_actor(self, ANN, USER_MEMBER, id);
     (void)ann;
-    s_session(self, ANN, GOOD, session);
+    people_session(self, ANN, GOOD, session);
     json_t *list = desk_do(self, OP_audit_list, "", "{\"last\":1}");
     json_t *row = json_array_get(json_object_get(list, "rows"), 0);
     assert_string_equal(desk_text(row, "op"), "login");
@@ -643,18 +332,14 @@ static void other_operations_go_on_while_a_password_is_hashed(void **state)
     unsigned waiting = 0, refused = 0;
     actor_t anyone;
     char from[32];
-    s_user(self, ANN, "member", GOOD);
+    people_user(self, ANN, "member", GOOD);
     for (unsigned i = 0; i < HASHER_JOBS + 5; i++) {
         snprintf(from, sizeof from, "10.0.%u.1", i);
         anyone = manage_anyone(from);
-        manage_request_t request = {
-            .actor = &anyone,
-            .op = OP_login,
-            .target = slice_of(""),
-            .body = slice_of("{\"email\":\"x@example.org\",\"password\":\"wrong\"}")};
         char body[96];
         snprintf(body, sizeof body, "{\"email\":\"x%u@example.org\",\"password\":\"wrong\"}", i);
-        request.body = slice_of(body);
+        manage_request_t request = {
+            .actor = &anyone, .op = OP_login, .target = slice_of(""), .body = slice_of(body)};
         if (!manage_start(self->manage, &request, &answer, s_on_done, &seen)) {
             waiting++;
             continue;
@@ -690,14 +375,6 @@ int main(void)
         DESK_TEST(guessing_is_slowed_down_and_others_are_not),
         DESK_TEST(a_crowd_does_not_lock_an_owner_out),
         DESK_TEST(guessing_the_old_password_in_a_session_is_slowed_down_too),
-        DESK_TEST(a_session_is_shown_listed_and_ended),
-        DESK_TEST(a_session_ends_idle_and_at_last),
-        DESK_TEST(use_keeps_a_session_alive),
-        DESK_TEST(a_users_sessions_are_bounded_and_go_with_it),
-        DESK_TEST(an_invitation_makes_a_user_once),
-        DESK_TEST(an_invitation_gives_a_user_a_new_password),
-        DESK_TEST(an_admin_invites_nobody_above_itself),
-        DESK_TEST(an_invitation_ends_when_what_it_was_made_for_does),
         DESK_TEST(a_login_takes_a_code_once),
         DESK_TEST(each_recovery_code_is_good_once),
         DESK_TEST(a_second_factor_is_confirmed_before_it_counts),
