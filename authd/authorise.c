@@ -2,6 +2,7 @@
 
 #include "authd/directory/extensions.h"
 #include "authd/directory/places.h"
+#include "authd/directory/sessions.h"
 #include "authd/directory/tokens.h"
 #include "authd/rights.h"
 
@@ -31,6 +32,16 @@ static relation_t s_of_token(const task_t *task)
         !tokens_find(task->view, &id, &token))
         return RELATION_OTHER;
     return s_of_id(task, &token.user);
+}
+
+static relation_t s_of_session(const task_t *task)
+{
+    uuid_t7 id;
+    session_t session;
+    if (uuid_parse(task->target.data, task->target.len, &id) != 0 ||
+        !sessions_get(task->view, &id, &session))
+        return RELATION_OTHER;
+    return s_of_id(task, &session.user);
 }
 
 static relation_t s_of_place(const task_t *task, place_kind_t kind)
@@ -63,6 +74,8 @@ static relation_t s_relation(const task_t *task, object_t object)
         return s_of_user(task, task->target);
     case OBJECT_TOKEN:
         return s_of_token(task);
+    case OBJECT_SESSION:
+        return s_of_session(task);
     case OBJECT_CHANNEL:
         return s_of_place(task, PLACE_CHANNEL);
     case OBJECT_BOT:

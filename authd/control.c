@@ -1,8 +1,10 @@
 #include "authd/control.h"
 
+#include "authd/accounts.h"
 #include "authd/first_owner.h"
 #include "authd/manage.h"
 #include "common/base/clock.h"
+#include "common/base/secret.h"
 #include "common/life/life.h"
 #include "common/link/link.h"
 #include "common/log/log.h"
@@ -35,10 +37,26 @@ struct control {
     directory_t *directory;
     usage_t *usage;
     manage_t *manage;
+    accounts_t *accounts;
     view_t *writing; /* while usage is written */
 };
 
-static void s_reply(control_t *self, peer_t *peer, const wire_request_t *request,
+/* Whose answer waits for a hash. */
+typedef struct {
+    control_t *control;
+    uuid_t7 id;
+    uint64_t origin;
+    uint32_t attempt;
+} asked_t;
+
+static unsigned s_retry_after(const manage_answer_t *answer, const error_row_t *row)
+{
+    if (answer->retry_after_s)
+        return (unsigned)answer->retry_after_s;
+    return row ? row->retry_after_s : 0;
+}
+
+static void s_reply(control_t *self, peer_t *peer, const asked_t *request,
                     const manage_answer_t *answer)
 {
     zmq_msg_t body;
@@ -50,7 +68,7 @@ static void s_reply(control_t *self, peer_t *peer, const wire_request_t *request
                           .attempt = request->attempt,
                           .status = row ? row->status : 200,
                           .error = answer->code,
-                          .retry_after_s = row ? row->retry_after_s : 0,
+                          .retry_after_s = s_retry_after(answer, row),
                           .content = row ? CONTENT_NONE : CONTENT_JSON,
                           .has_body = true};
     int rc = zmq_msg_init_size(&body, text.len);
@@ -62,19 +80,45 @@ static void s_reply(control_t *self, peer_t *peer, const wire_request_t *request
     zmq_msg_close(&body);
 }
 
+/* The one who asked may be gone by now: then nobody needs it. */
+static void s_on_hashed(void *arg, manage_answer_t *answer)
+{
+    asked_t *asked = arg;
+    control_t *self = asked->control;
+    peer_t *peer = link_peer_of(self->link, asked->origin);
+    if (peer) {
+        s_reply(self, peer, asked, answer);
+        link_send_replies(self->link, peer, self->replies);
+    }
+    free(asked);
+}
+
+static void s_on_request(control_t *self, peer_t *peer, const wire_request_t *request, slice_t body)
+{
+    manage_answer_t answer;
+    asked_t *asked = malloc(sizeof *asked);
+    if (!asked)
+        abort();
+    *asked = (asked_t){self, request->id, request->origin, request->attempt};
+    manage_request_t run = {
+        .actor = &manage_control, .op = request->op, .target = request->target, .body = body};
+    metric_add(METRIC_control_requests_total, 1);
+    if (!manage_start(self->manage, &run, &answer, s_on_hashed, asked))
+        return;
+    s_reply(self, peer, asked, &answer);
+    manage_clear(&answer);
+    free(asked);
+}
+
 static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
 {
     control_t *self = arg;
     assert(self->magic == MAGIC);
     for (unsigned i = 0; i < message->entries; i++) {
-        manage_answer_t answer;
-        const wire_request_t *request = &message->requests[i];
         zmq_msg_t *body = &message->bodies[i];
-        manage_run(self->manage, request->op, request->target,
-                   slice(zmq_msg_data(body), zmq_msg_size(body)), &answer);
-        metric_add(METRIC_control_requests_total, 1);
-        s_reply(self, peer, request, &answer);
-        manage_clear(&answer);
+        slice_t text = slice(zmq_msg_data(body), zmq_msg_size(body));
+        s_on_request(self, peer, &message->requests[i], text);
+        secret_wipe(zmq_msg_data(body), text.len); /* it may hold a password */
     }
     link_send_replies(self->link, peer, self->replies);
     link_taken(self->link, peer, link_batch(message));
@@ -101,6 +145,7 @@ static void s_turn(control_t *self, int64_t now_ms)
     if (link_woke(&self->self, &self->turned_ms, now_ms))
         link_restart(self->link);
     link_drain(self->link, TURN_MESSAGES);
+    manage_turn(self->manage);
     link_tick(self->link, now_ms);
     if (now_ms - self->written_ms >= USAGE_MS) {
         self->written_ms = now_ms;
@@ -110,6 +155,7 @@ static void s_turn(control_t *self, int64_t now_ms)
     if (now_ms - self->inspected_ms >= INSPECT_MS) {
         self->inspected_ms = now_ms;
         directory_inspect(self->directory);
+        accounts_sweep(self->accounts, self->directory, (uint64_t)clock_wall_ms());
     }
     /* A slow disk is no silence: what waits in the socket is not stale. */
     self->turned_ms = clock_ms();
@@ -119,9 +165,10 @@ static void *s_main(void *arg)
 {
     control_t *self = arg;
     assert(self->magic == MAGIC);
-    zmq_pollitem_t item = {link_socket(self->link), 0, ZMQ_POLLIN, 0};
+    zmq_pollitem_t items[] = {{link_socket(self->link), 0, ZMQ_POLLIN, 0},
+                              {NULL, manage_fd(self->manage), ZMQ_POLLIN, 0}};
     while (!atomic_load(&self->stop)) {
-        if (zmq_poll(&item, 1, TURN_MS) < 0 && errno != EINTR)
+        if (zmq_poll(items, sizeof items / sizeof *items, TURN_MS) < 0 && errno != EINTR)
             log_fatal(EXIT_FAULT, "control.poll", "err=%s", LOG_Q(zmq_strerror(errno)));
         s_turn(self, clock_ms());
     }
@@ -155,6 +202,18 @@ static void s_on_handler(void *arg, const uuid_t7 *target)
     push_note(arg, target);
 }
 
+static accounts_t *s_accounts(const conf_t *conf)
+{
+    accounts_options_t options = {
+        .cost = {.memory_kib = conf_uint(conf, SET_authd_password_memory_kib),
+                 .passes = conf_uint(conf, SET_authd_password_passes)},
+        .idle_s = conf_uint(conf, SET_authd_session_idle_s),
+        .session_s = conf_uint(conf, SET_authd_session_s),
+        .url = conf_text(conf, SET_admin_url),
+    };
+    return accounts_new(&options);
+}
+
 control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage,
                          push_t *push)
 {
@@ -169,6 +228,8 @@ control_t *control_start(const conf_start_t *start, directory_t *directory, usag
     self->manage =
         manage_new(directory, conf_uint(start->conf, SET_authd_rate),
                    conf_uint(start->conf, SET_authd_burst), conf_text(start->conf, SET_public_url));
+    self->accounts = s_accounts(start->conf);
+    manage_accounts(self->manage, self->accounts);
     manage_watch(self->manage, s_on_handler, push);
     first_owner_make(self->manage, conf_text(start->conf, SET_data_directory));
     self->replies = wire_batch_new();
@@ -188,9 +249,10 @@ void control_stop(control_t **self_p)
         return;
     atomic_store(&self->stop, true);
     pthread_join(self->thread, NULL);
+    manage_destroy(&self->manage); /* answers what still waits for a hash */
+    accounts_destroy(&self->accounts);
     link_destroy(&self->link);
     wire_batch_destroy(&self->replies);
-    manage_destroy(&self->manage);
     self->magic = 0;
     free(self);
     *self_p = NULL;

@@ -5,6 +5,7 @@
 #include "authd/directory/audit.h"
 #include "authd/etag.h"
 #include "authd/task.h"
+#include "common/base/address.h"
 #include "common/base/clock.h"
 #include "common/base/secret.h"
 #include "common/log/log.h"
@@ -12,11 +13,26 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <malloc.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAGIC = 0x4d414e47, JSON_FLAGS = JSON_REJECT_DUPLICATES };
+
+/* One operation under way. What waits for the hasher has its own copies. */
+typedef struct pending {
+    struct pending *next, **at; /* of those that wait */
+    task_t task;
+    actor_t actor;
+    char *target, who[UUID_TEXT], from[ADDRESS_TEXT];
+    const op_t *op;
+    const task_row_t *row;
+    const task_stage_t *stage;
+    manage_answer_t answer;
+    manage_done_fn *done;
+    void *arg;
+} pending_t;
 
 struct manage {
     unsigned magic;
@@ -26,11 +42,23 @@ struct manage {
     const char *public_url;
     void (*changed)(void *arg, const uuid_t7 *target);
     void *changed_arg;
+    accounts_t *accounts;
+    pending_t *waiting; /* for the hasher */
 };
 
-static const task_row_t *const s_nouns[] = {manage_users,  manage_tokens,     manage_check,
-                                            manage_places, manage_extensions, manage_handlers,
-                                            manage_audit};
+const actor_t manage_control = {.role = USER_OWNER, .who = "control", .from = "local"};
+
+actor_t manage_anyone(const char *from)
+{
+    return (actor_t){.role = USER_MEMBER, .who = "nobody", .from = from};
+}
+
+static const task_row_t *const s_nouns[] = {manage_users,    manage_tokens,     manage_check,
+                                            manage_places,   manage_extensions, manage_handlers,
+                                            manage_audit,    manage_passwords,  manage_invitations,
+                                            manage_sessions, manage_totp};
+static const task_stage_t *const s_stages[] = {stages_passwords, stages_invitations,
+                                               stages_sessions, stages_totp};
 
 /* A new token passes through JSON values: what they held does not stay in freed memory. */
 static void s_wiping_free(void *memory)
@@ -62,12 +90,21 @@ void manage_watch(manage_t *self, void (*changed)(void *arg, const uuid_t7 *targ
     self->changed_arg = arg;
 }
 
+void manage_accounts(manage_t *self, accounts_t *accounts)
+{
+    assert(self->magic == MAGIC);
+    self->accounts = accounts;
+}
+
+static void s_give_up(manage_t *self);
+
 void manage_destroy(manage_t **self_p)
 {
     manage_t *self = *self_p;
     if (!self)
         return;
     assert(self->magic == MAGIC);
+    s_give_up(self);
     view_destroy(&self->reader);
     self->magic = 0;
     free(self);
@@ -81,6 +118,16 @@ static const task_row_t *s_find(unsigned op)
             if (row->op == op)
                 return row;
     return NULL;
+}
+
+static const task_stage_t *s_find_stage(unsigned op)
+{
+    static const task_stage_t none = {0};
+    for (unsigned i = 0; i < sizeof s_stages / sizeof *s_stages; i++)
+        for (const task_stage_t *stage = s_stages[i]; stage->op; stage++)
+            if (stage->op == op)
+                return stage;
+    return &none;
 }
 
 static bool s_is_plain(const json_t *value, bool lines)
@@ -197,13 +244,21 @@ static error_code_t s_parse(task_t *task, slice_t body)
     return ERROR_none;
 }
 
-static error_code_t s_read(manage_t *self, task_t *task, const task_row_t *row, const op_t *op)
+/* An operation for everybody asks for no rights: what its body holds is looked at by itself. */
+static error_code_t s_authorise(task_t *task, const op_t *op)
 {
+    return op->credentials == CRED_OPEN ? ERROR_none : authorise(task, op);
+}
+
+/* FN in a reading view. */
+static error_code_t s_read(manage_t *self, pending_t *pending, task_fn *fn)
+{
+    task_t *task = &pending->task;
     task->view = self->reader;
     view_renew(task->view);
-    error_code_t code = authorise(task, op);
+    error_code_t code = s_authorise(task, pending->op);
     if (code == ERROR_none)
-        code = row->run(task);
+        code = fn(task);
     view_release(task->view);
     return code;
 }
@@ -220,28 +275,35 @@ static error_code_t s_match(const task_t *task)
     return strcmp(tag, json_string_value(expected)) == 0 ? ERROR_none : ERROR_precondition_failed;
 }
 
-static error_code_t s_change(manage_t *self, task_t *task, const task_row_t *row, const op_t *op)
+static void s_audit(const task_t *task, const op_t *op)
 {
+    char *changes = change_text(task);
+    audit_add(task->view, &(audit_t){.time_ms = task->now_ms,
+                                     .from = slice_of(task->actor->from),
+                                     .changes = slice_of(changes),
+                                     .who = slice_of(task->who[0] ? task->who : task->actor->who),
+                                     .op = slice_of(op->name),
+                                     .object = slice_of(task->object)});
+    free(changes);
+}
+
+static error_code_t s_change(manage_t *self, pending_t *pending)
+{
+    task_t *task = &pending->task;
+    const op_t *op = pending->op;
     if (op->methods != OP_DELETE && !directory_has_room(self->directory))
         return ERROR_storage_full;
     task->view = view_begin(self->directory);
-    error_code_t code = authorise(task, op);
+    error_code_t code = s_authorise(task, op);
     if (code == ERROR_none)
-        code = row->run(task);
+        code = pending->row->run(task);
     if (code == ERROR_none)
         code = s_match(task);
     if (code != ERROR_none) {
         view_abort(&task->view);
         return code;
     }
-    char *changes = change_text(task);
-    audit_add(task->view, &(audit_t){.time_ms = task->now_ms,
-                                     .from = slice_of(task->actor->from),
-                                     .changes = slice_of(changes),
-                                     .who = slice_of(task->actor->who),
-                                     .op = slice_of(op->name),
-                                     .object = slice_of(task->object)});
-    free(changes);
+    s_audit(task, op);
     if (view_commit(&task->view) != 0)
         return ERROR_storage_full;
     for (unsigned i = 0; self->changed && i < task->handled_len; i++)
@@ -252,61 +314,194 @@ static error_code_t s_change(manage_t *self, task_t *task, const task_row_t *row
 
 static bool s_only_reads(const op_t *op)
 {
-    /* Hundreds of hashes need a body, which GET has not. */
-    return op->methods == OP_GET || op->number == OP_token_check;
+    /* Hundreds of hashes need a body, which GET has not; and so does a session. */
+    return op->methods == OP_GET || op->number == OP_token_check || op->number == OP_session_show;
 }
 
-static error_code_t s_run(manage_t *self, task_t *task, unsigned number, slice_t body)
+static error_code_t s_perform(manage_t *self, pending_t *pending)
 {
-    const op_t *op = op_find(number);
-    const task_row_t *row = s_find(number);
-    if (op && op->credentials != CRED_ADMIN)
+    return s_only_reads(pending->op) ? s_read(self, pending, pending->row->run)
+                                     : s_change(self, pending);
+}
+
+/* Everything up to the hasher: finds the operation, checks the body, prepares. */
+static error_code_t s_begin(manage_t *self, pending_t *pending, const manage_request_t *request)
+{
+    task_t *task = &pending->task;
+    const op_t *op = pending->op = op_find(request->op);
+    const task_row_t *row = pending->row = s_find(request->op);
+    pending->stage = s_find_stage(request->op);
+    if (op && op->credentials != CRED_ADMIN && op->credentials != CRED_OPEN)
         return ERROR_not_allowed;
     if (!op || !row)
         return ERROR_unavailable;
     if (strstr(op->path, "{target}") && task->target.len == 0)
         return task_fail(task, ERROR_invalid_param, "The operation needs a target.");
-    error_code_t code = s_parse(task, body);
+    error_code_t code = s_parse(task, request->body);
     if (code == ERROR_none)
         code = s_check_if_match(task, op);
     if (code == ERROR_none)
         code = s_check_args(task, row);
-    if (code != ERROR_none)
+    if (code != ERROR_none || !pending->stage->prepare)
         return code;
-    return s_only_reads(op) ? s_read(self, task, row, op) : s_change(self, task, row, op);
+    assert(task->accounts);
+    return s_read(self, pending, pending->stage->prepare);
 }
 
-void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manage_answer_t *answer)
+static pending_t *s_pending(manage_t *self, const actor_t *actor, slice_t target)
 {
-    static const actor_t control = {.role = USER_OWNER, .who = "control", .from = "local"};
-    manage_run_as(self, &control, op, target, body, answer);
+    pending_t *pending = calloc(1, sizeof *pending);
+    if (!pending || !(pending->target = malloc(target.len + 1)))
+        abort();
+    if (target.len)
+        memcpy(pending->target, target.data, target.len);
+    snprintf(pending->who, sizeof pending->who, "%s", actor->who);
+    snprintf(pending->from, sizeof pending->from, "%s", actor->from);
+    pending->actor = *actor;
+    pending->actor.who = pending->who;
+    pending->actor.from = pending->from;
+    pending->task = (task_t){.target = slice(pending->target, target.len),
+                             .actor = &pending->actor,
+                             .rate = self->rate,
+                             .burst = self->burst,
+                             .public_url = self->public_url,
+                             .accounts = self->accounts,
+                             .now_ms = (uint64_t)clock_wall_ms(),
+                             .message = pending->answer.message};
+    return pending;
+}
+
+static void s_answer(pending_t *pending, error_code_t code)
+{
+    task_t *task = &pending->task;
+    manage_answer_t *answer = &pending->answer;
+    answer->code = code;
+    answer->retry_after_s = (task->wait_ms + 999) / 1000;
+    if (code == ERROR_none) {
+        assert(task->result);
+        etag_add(task->result);
+        answer->body = json_dumps(task->result, JSON_COMPACT);
+        answer->body_len = answer->body ? strlen(answer->body) : 0;
+        assert(answer->body && answer->body_len <= MANAGE_BODY);
+    } else if (answer->message[0] == '\0') {
+        snprintf(answer->message, sizeof answer->message, "%s", error_find(code)->message);
+    }
+}
+
+/* Ends it with CODE; its answer is the caller's. */
+static void s_end(pending_t *pending, error_code_t code, manage_answer_t *answer)
+{
+    task_t *task = &pending->task;
+    if (task->args && pending->stage->ended)
+        pending->stage->ended(task, code);
+    s_answer(pending, code);
+    *answer = pending->answer;
+    json_decref(task->result);
+    json_decref(task->before);
+    json_decref(task->args);
+    hash_job_destroy(&task->job);
+    free(pending->target);
+    free(pending);
+}
+
+static void s_wait(manage_t *self, pending_t *pending)
+{
+    pending->next = self->waiting;
+    pending->at = &self->waiting;
+    if (pending->next)
+        pending->next->at = &pending->next;
+    self->waiting = pending;
+}
+
+bool manage_start(manage_t *self, const manage_request_t *request, manage_answer_t *answer,
+                  manage_done_fn *done, void *arg)
+{
+    assert(self->magic == MAGIC);
+    pending_t *pending = s_pending(self, request->actor, request->target);
+    error_code_t code = s_begin(self, pending, request);
+    if (code == ERROR_none && pending->task.job) {
+        pending->done = done;
+        pending->arg = arg;
+        if (hasher_submit(self->accounts->hasher, &pending->task.job, pending) == 0) {
+            s_wait(self, pending);
+            return false;
+        }
+        code = ERROR_overloaded;
+    } else if (code == ERROR_none) {
+        code = s_perform(self, pending);
+    }
+    s_end(pending, code, answer);
+    return true;
+}
+
+static void s_tell(pending_t *pending, error_code_t code)
+{
+    manage_answer_t answer;
+    manage_done_fn *done = pending->done;
+    void *arg = pending->arg;
+    *pending->at = pending->next;
+    if (pending->next)
+        pending->next->at = pending->at;
+    s_end(pending, code, &answer);
+    done(arg, &answer);
+    manage_clear(&answer);
+}
+
+int manage_fd(const manage_t *self)
+{
+    return self->accounts ? hasher_fd(self->accounts->hasher) : -1;
+}
+
+void manage_turn(manage_t *self)
+{
+    void *owner;
+    assert(self->magic == MAGIC);
+    hash_job_t *job = self->accounts ? hasher_take(self->accounts->hasher, &owner) : NULL;
+    while (job) {
+        pending_t *pending = owner;
+        pending->task.job = job;
+        pending->task.now_ms = (uint64_t)clock_wall_ms();
+        s_tell(pending, s_perform(self, pending));
+        job = hasher_take(self->accounts->hasher, &owner);
+    }
+}
+
+static void s_give_up(manage_t *self)
+{
+    while (self->waiting)
+        s_tell(self->waiting, ERROR_unavailable);
+}
+
+typedef struct {
+    manage_answer_t *answer;
+    bool done;
+} synchronous_t;
+
+static void s_on_done(void *arg, manage_answer_t *answer)
+{
+    synchronous_t *self = arg;
+    *self->answer = *answer;
+    *answer = (manage_answer_t){0};
+    self->done = true;
 }
 
 void manage_run_as(manage_t *self, const actor_t *actor, unsigned op, slice_t target, slice_t body,
                    manage_answer_t *answer)
 {
-    assert(self->magic == MAGIC);
-    *answer = (manage_answer_t){0};
-    task_t task = {.target = target,
-                   .actor = actor,
-                   .rate = self->rate,
-                   .burst = self->burst,
-                   .public_url = self->public_url,
-                   .now_ms = (uint64_t)clock_wall_ms(),
-                   .message = answer->message};
-    answer->code = s_run(self, &task, op, body);
-    if (answer->code == ERROR_none) {
-        assert(task.result);
-        etag_add(task.result);
-        answer->body = json_dumps(task.result, JSON_COMPACT);
-        answer->body_len = answer->body ? strlen(answer->body) : 0;
-        assert(answer->body && answer->body_len <= MANAGE_BODY);
-    } else if (answer->message[0] == '\0') {
-        snprintf(answer->message, sizeof answer->message, "%s", error_find(answer->code)->message);
+    synchronous_t wait = {.answer = answer};
+    manage_request_t request = {.actor = actor, .op = op, .target = target, .body = body};
+    if (manage_start(self, &request, answer, s_on_done, &wait))
+        return;
+    while (!wait.done) {
+        struct pollfd at = {.fd = manage_fd(self), .events = POLLIN};
+        poll(&at, 1, -1);
+        manage_turn(self);
     }
-    json_decref(task.result);
-    json_decref(task.before);
-    json_decref(task.args);
+}
+
+void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manage_answer_t *answer)
+{
+    manage_run_as(self, &manage_control, op, target, body, answer);
 }
 
 void manage_clear(manage_answer_t *answer)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 typedef struct manage manage_t;
+typedef struct accounts accounts_t;
 
 /* rate and burst: of tokens that have none of their own, as token_list shows them. public_url: the
  * base of the endpoint URLs, borrowed. */
@@ -22,11 +23,15 @@ void manage_destroy(manage_t **self_p);
 /* CHANGED is called with the target of each handler that was changed, after the commit. */
 void manage_watch(manage_t *self, void (*changed)(void *arg, const uuid_t7 *target), void *arg);
 
+/* Needed before any operation on accounts (asserted); borrowed until manage_destroy. */
+void manage_accounts(manage_t *self, accounts_t *accounts);
+
 enum { MANAGE_MESSAGE = 512, MANAGE_BODY = 1 << 20 };
 
 typedef struct {
     error_code_t code;            /* ERROR_none: done */
     char message[MANAGE_MESSAGE]; /* of an error: what was wrong; never a secret */
+    uint64_t retry_after_s;       /* 0: the error's own */
     char *body;                   /* JSON, when done; may hold a new token: see manage_clear */
     size_t body_len;
 } manage_answer_t;
@@ -39,13 +44,33 @@ typedef struct {
     const char *from; /* an address, or "local" */
 } actor_t;
 
-/* Carries out OP on TARGET with BODY (JSON object; empty: {}) for whoever opened the control
- * socket, who is an owner. */
-void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manage_answer_t *answer);
-/* The same for ACTOR, by authd/rights.def. */
+/* Whoever opened the control socket: an owner. */
+extern const actor_t manage_control;
+/* Somebody at FROM of whom nothing is known, for operations with CRED_OPEN: the caller refuses it
+ * any other. */
+actor_t manage_anyone(const char *from);
+
+/* What is to be carried out for whom; borrowed for the call. */
+typedef struct {
+    const actor_t *actor;
+    unsigned op;
+    slice_t target, body; /* a JSON object; empty: {} */
+} manage_request_t;
+
+/* Carries it out by authd/rights.def. True: ANSWER is the answer. False: a password is to be
+ * hashed; DONE is called with the answer by a later manage_turn, or by manage_destroy. */
+typedef void manage_done_fn(void *arg, manage_answer_t *answer);
+bool manage_start(manage_t *self, const manage_request_t *request, manage_answer_t *answer,
+                  manage_done_fn *done, void *arg);
+/* Readable when manage_turn has something to do; -1 without accounts. */
+int manage_fd(const manage_t *self);
+void manage_turn(manage_t *self);
+
+/* The same, waiting for the hash, for callers that have nothing else to do. */
 void manage_run_as(manage_t *self, const actor_t *actor, unsigned op, slice_t target, slice_t body,
                    manage_answer_t *answer);
-/* Wipes and frees the body. */
+void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manage_answer_t *answer);
+/* Wipes and frees the body. DONE's answer is cleared by manage. */
 void manage_clear(manage_answer_t *answer);
 
 #endif

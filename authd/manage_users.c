@@ -9,19 +9,6 @@
 
 #include <string.h>
 
-/* One @ with something on both sides and a dot behind it, no blanks: the rest is the mail's affair.
- */
-static bool s_is_email(slice_t text)
-{
-    const char *at = memchr(text.data, '@', text.len);
-    if (!at || at == text.data || memchr(text.data, ' ', text.len))
-        return false;
-    slice_t domain = slice(at + 1, text.len - (size_t)(at + 1 - text.data));
-    const char *dot = domain.len ? memrchr(domain.data, '.', domain.len) : NULL;
-    return dot && dot != domain.data && dot != domain.data + domain.len - 1 &&
-           !memchr(domain.data, '@', domain.len);
-}
-
 /* 1 to 80 of a-z, 0-9, -, _ and .: no @, so that it is no email address, and no id. */
 static bool s_is_account(slice_t name)
 {
@@ -60,7 +47,7 @@ static error_code_t s_add(task_t *task, user_t *user)
 static error_code_t s_create(task_t *task)
 {
     slice_t email = task_text(task, "email"), name = task_text(task, "name");
-    if (!s_is_email(email))
+    if (!task_is_email(email))
         return task_fail(task, ERROR_invalid_param, "email: is not an email address.");
     if (name.len == 0)
         name = slice(email.data, strcspn(email.data, "@"));

@@ -63,6 +63,19 @@ error_code_t task_user(task_t *task, slice_t id_or_email, const char *what, user
                      "%s: there is no active user with this id or email address.", what);
 }
 
+/* One @ with something on both sides and a dot behind it, no blanks: the rest is the mail's affair.
+ */
+bool task_is_email(slice_t text)
+{
+    const char *at = memchr(text.data, '@', text.len);
+    if (!at || at == text.data || memchr(text.data, ' ', text.len))
+        return false;
+    slice_t domain = slice(at + 1, text.len - (size_t)(at + 1 - text.data));
+    const char *dot = domain.len ? memrchr(domain.data, '.', domain.len) : NULL;
+    return dot && dot != domain.data && dot != domain.data + domain.len - 1 &&
+           !memchr(domain.data, '@', domain.len);
+}
+
 json_t *task_json_text(slice_t text)
 {
     return json_stringn(text.data, text.len);

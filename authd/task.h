@@ -4,6 +4,7 @@
 #ifndef POSTERN_TASK_H
 #define POSTERN_TASK_H
 
+#include "authd/accounts.h"
 #include "authd/directory/users.h"
 #include "authd/manage.h"
 #include "common/base/ops.h"
@@ -25,8 +26,14 @@ typedef struct {
     json_t *before;                /* of an edit: the object as it was; the task's */
     uuid_t7 handled[TASK_HANDLED]; /* targets whose handler was changed */
     unsigned handled_len;
-    char object[MANAGE_MESSAGE]; /* of the audit's row */
-    char *message;               /* MANAGE_MESSAGE bytes */
+    char object[MANAGE_MESSAGE];       /* of the audit's row */
+    char who[UUID_TEXT];               /* the same, where it is not the actor; empty: the actor */
+    accounts_t *accounts;              /* NULL: no operation on accounts can be done */
+    hash_job_t *job;                   /* what the hasher is to do, or has done; NULL: nothing */
+    char network[THROTTLE_NETWORK];    /* of an attempt that was charged; empty: none was */
+    char account[USER_EMAIL_MOST + 1]; /* whose password the attempt was on: as it was named */
+    uint64_t wait_ms;                  /* of a refusal: until when, from now */
+    char *message;                     /* MANAGE_MESSAGE bytes */
 } task_t;
 
 typedef error_code_t task_fn(task_t *task);
@@ -56,7 +63,22 @@ typedef struct {
 
 /* The operations of a noun; a row of op 0 ends each. */
 extern const task_row_t manage_users[], manage_tokens[], manage_check[], manage_places[],
-    manage_extensions[], manage_handlers[], manage_audit[];
+    manage_extensions[], manage_handlers[], manage_audit[], manage_passwords[],
+    manage_invitations[], manage_sessions[], manage_totp[];
+
+/* What an operation has beside its run. prepare: before it, in a reading view, after the rights
+ * were looked at; it may refuse, or make task->job: run then comes after the hasher, in a view of
+ * its own, and must look again at what prepare saw. ended: at the end, whatever came of it, without
+ * a view. */
+typedef struct {
+    unsigned op;
+    task_fn *prepare;
+    void (*ended)(task_t *task, error_code_t code);
+} task_stage_t;
+
+/* A row of op 0 ends each. */
+extern const task_stage_t stages_passwords[], stages_invitations[], stages_sessions[],
+    stages_totp[];
 
 #define TASK_PAGE                                                                                  \
     {                                                                                              \
@@ -82,6 +104,9 @@ bool task_bool(const task_t *task, const char *name, bool fallback);
 json_t *task_list(const task_t *task, const char *name);
 /* An active user by id or email address. WHAT names the argument in the error. */
 error_code_t task_user(task_t *task, slice_t id_or_email, const char *what, user_t *user);
+
+/* Whether TEXT can be an email address. */
+bool task_is_email(slice_t text);
 
 /* An endpoint's URL on TARGET with "?zapikey=TOKEN", and before that an appkey where KEY is given.
  */

@@ -420,13 +420,23 @@ json_t *ctl_call_confirmed(ctl_t *self, unsigned op, const char *target, json_t 
     return reply;
 }
 
-json_t *ctl_call_unless(ctl_t *self, unsigned op, const char *target, json_t *body, unsigned quiet)
+json_t *ctl_call_or(ctl_t *self, unsigned op, const char *target, const json_t *body,
+                    unsigned quiet, bool *was)
 {
     control_error_t error = {0};
     json_t *reply = s_call(self, op, target, body, &error);
-    json_decref(body);
-    if (!reply && (quiet == 0 || error.code != quiet))
+    bool is_quiet = !reply && quiet != ERROR_none && error.code == quiet;
+    if (!reply && !is_quiet)
         ctl_error(self, error.name, "%s", error.message);
+    if (was)
+        *was = is_quiet;
+    return reply;
+}
+
+json_t *ctl_call_unless(ctl_t *self, unsigned op, const char *target, json_t *body, unsigned quiet)
+{
+    json_t *reply = ctl_call_or(self, op, target, body, quiet, NULL);
+    json_decref(body);
     return reply;
 }
 

@@ -61,6 +61,10 @@ unsigned ctl_gateways(const ctl_t *self);
 json_t *ctl_call(ctl_t *self, unsigned op, const char *target, json_t *body);
 /* The same, but an answer with error code QUIET (error_code_t) is only returned as NULL. */
 json_t *ctl_call_unless(ctl_t *self, unsigned op, const char *target, json_t *body, unsigned quiet);
+/* The same, but BODY is borrowed, and an answer with error code QUIET sets *WAS in place of being
+ * shown. */
+json_t *ctl_call_or(ctl_t *self, unsigned op, const char *target, const json_t *body,
+                    unsigned quiet, bool *was);
 /* The same for an operation that may need a confirmation (confirm_needed): --yes gives it, a person
  * at a terminal is asked QUESTION; else the error is shown. */
 json_t *ctl_call_confirmed(ctl_t *self, unsigned op, const char *target, json_t *body,

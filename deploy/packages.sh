@@ -5,7 +5,8 @@ packages() {
     case $1 in
     build) echo gcc g++ cmake ninja-build pkg-config ccache libc6-dev libzmq3-dev libczmq-dev \
         liblmdb-dev libmsgpack-dev libsodium-dev libjansson-dev libsimdjson-dev \
-        libcurl4-openssl-dev libh2o-evloop-dev libssl-dev zlib1g-dev libxxhash-dev libcmocka-dev ;;
+        libcurl4-openssl-dev libh2o-evloop-dev libssl-dev zlib1g-dev libxxhash-dev libzxcvbn-dev \
+        liboath-dev libcmocka-dev ;;
     run) echo "$(packages build)" ca-certificates curl:curl ;;
     clang) echo "$(packages build)" clang-14 ;;
     format) echo clang-format-14 ;;

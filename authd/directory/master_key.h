@@ -1,5 +1,6 @@
-/* The key under which the directory keeps appkeys: 32 bytes in a file of mode 0600, raw or as 64
- * hex digits. Losing the file loses the appkeys; a copy of the database without it shows none.
+/* The key under which the directory keeps appkeys, handlers' secrets and second factors: 32 bytes
+ * in a file of mode 0600, raw or as 64 hex digits. Losing the file loses the appkeys; a copy of the
+ * database without it shows none.
  *
  * Threading: read-only after loading, any thread. */
 #ifndef POSTERN_MASTER_KEY_H

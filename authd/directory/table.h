@@ -25,6 +25,9 @@
     X(handlers)                                                                                    \
     X(apps)                                                                                        \
     X(sessions)                                                                                    \
+    X(sessions_by_user)                                                                            \
+    X(logins)                                                                                      \
+    X(invitations)                                                                                 \
     X(audit)                                                                                       \
     X(meta)
 

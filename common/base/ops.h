@@ -9,7 +9,13 @@
 
 enum { OP_GET = 1, OP_HEAD = 2, OP_POST = 4, OP_PUT = 8, OP_DELETE = 16 };
 
-typedef enum { CRED_TOKEN, CRED_APPKEY, CRED_ADMIN, CRED_INTERNAL } op_credentials_t;
+typedef enum {
+    CRED_TOKEN,
+    CRED_APPKEY,
+    CRED_ADMIN, /* this and what follows is never on the public listener */
+    CRED_INTERNAL,
+    CRED_OPEN
+} op_credentials_t;
 
 /* The order of the worker kinds is part of the wire protocol. */
 typedef enum { OWNER_CHANNEL, OWNER_BOT, OWNER_EXTENSION, OWNER_AUTHD } op_owner_t;

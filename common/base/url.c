@@ -48,6 +48,16 @@ char *url_make(const char *base, unsigned op, const char *target)
     return url;
 }
 
+char *url_under(const char *base, const char *name)
+{
+    size_t len = strlen(base);
+    char *url = malloc(len + 3 * strlen(name) + 1);
+    assert(url);
+    memcpy(url, base, len);
+    s_escape(url + len, name);
+    return url;
+}
+
 void url_add(char **url, const char *name, const char *value)
 {
     size_t len = strlen(*url);

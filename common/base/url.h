@@ -6,6 +6,9 @@
  * in its place. */
 char *url_make(const char *base, unsigned op, const char *target);
 
+/* BASE as it is, and NAME behind it, escaped. */
+char *url_under(const char *base, const char *name);
+
 /* Adds a query parameter, escaped; URL is freed and replaced. */
 void url_add(char **url, const char *name, const char *value);
 

@@ -26,6 +26,8 @@ ROOMS = {
     "openssl": ("gateway/", "authd/rsa_key", "workers/signature",
                 "tests/unit/test_manage_handlers"),
     "simdjson": ("workers/",),
+    "zxcvbn": ("authd/password",),
+    "liboath": ("authd/totp", "tests/unit/code"),
 }
 PROCESSES = ("gateway", "authd", "router", "workers", "ctl")
 

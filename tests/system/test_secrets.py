@@ -5,6 +5,7 @@ import hashlib
 import pathlib
 import re
 import subprocess
+import time
 import urllib.parse
 import uuid
 
@@ -13,6 +14,7 @@ import requests
 
 from harness import postern
 from harness.connection import Closed, Connection, post
+from test_logins import totp
 
 
 class Canaries:
@@ -44,8 +46,41 @@ class Canaries:
         self.tokens = [good, self.deleted["token"], self.other, self.foreign, self.wrong,
                        self.replaced, self.successor,
                        self.malformed, self.management, self.unknown]
-        self.secrets = [*self.tokens, self.app.appkey, self.former.appkey, self.appkey_wrong, self.oversized,
+        self.use_accounts()
+        self.secrets = [*self.tokens, *self.accounts, self.app.appkey, self.former.appkey, self.appkey_wrong, self.oversized,
                         self.misplaced]
+
+    def use_accounts(self):
+        """Passwords, sessions, invitations and second factors, right and wrong ones."""
+        ring, ada = self.ring, self.ada.email
+        password, old, wrong = (f"{word} heron {uuid.uuid4().hex}" for word in ("blue", "red", "no"))
+        ring.ctl("user", "password", ada, input=old + "\n")
+        ring.ctl("user", "password", ada, input=password + "\n")
+        invited = ring.ctl("user", "invite", "bob@example.org")
+        revoked = ring.ctl("user", "invite", "eve@example.org")
+        ring.ctl("invitation", "revoke", revoked["id"])
+        ring.ctl("invitation", "accept", input=f"{invited['link']}\n{wrong}\n")
+        opened, ended = (ring.ctl("login", ada, input=password + "\n") for _ in range(2))
+        ring.ctl("session", "show", input=opened["session"])
+        ring.ctl("logout", input=ended["session"])
+        ring.ctl_run("session", "show", input=ended["session"])
+        begun = ring.ctl("user", "totp", "begin", ada)
+        codes = ring.ctl("user", "totp", "confirm", ada, input=totp(
+            begun["secret"], int(time.time()) // 30) + "\n")["codes"]
+        ring.ctl("login", ada, input=f"{password}\n{codes[0]}\n")
+        for lines in (f"{wrong}\n", f"{password}\n", f"{password}\n{codes[0]}\n",
+                      f"{password}\n{codes[1].replace('-', 'x')}\n"):
+            assert ring.ctl_run("login", ada, input=lines).returncode == 1
+        ring.ctl_run("invitation", "accept", input=f"{revoked['invitation']}\n{wrong}\n")
+        self.accounts = [password, old, wrong, begun["secret"], *codes, invited["invitation"],
+                         revoked["invitation"], opened["session"], ended["session"],
+                         opened["csrf"]]
+        # A session is no token: where somebody sends it as one, or as a cookie.
+        for header in ("Authorization: Bearer {}", "Cookie: __Host-postern={}",
+                       "Cookie: postern={}", "X-Webhook-Token: {}"):
+            self.send(post("/api/v2/channelsbyname/nest/message", b'{"text":"sung"}',
+                           [header.format(opened["session"])]))
+            assert self.answers[-1].status == 401
 
     def send(self, data, answers=1):
         with contextlib.suppress(Closed, ConnectionError), Connection(self.ring.port) as connection:
@@ -257,7 +292,8 @@ def test_tokens_are_not_in_what_posternctl_lists(nest):
     ring, email = nest.ring, nest.ada.email
     for words in (("token", "list", email), ("user", "show", email), ("user", "list"),
                   ("channel", "show", "nest"), ("bot", "show", "nest"), ("channel", "list"),
-                  ("extension", "list"), ("audit", "list"), ("audit", "export")):
+                  ("extension", "list"), ("session", "list", email),
+                  ("invitation", "list"), ("user", "totp", "show", email), ("audit", "list"), ("audit", "export")):
         done = ring.ctl_run(*words, "--json")
         assert done.returncode == 0, done.stderr
         assert not where(nest, (done.stdout + done.stderr).encode(), words)

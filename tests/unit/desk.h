@@ -4,6 +4,7 @@
 
 #include "tests/unit/yard.h"
 
+#include "authd/accounts.h"
 #include "authd/manage.h"
 #include "common/base/ops.h"
 
@@ -12,6 +13,7 @@
 typedef struct {
     yard_t *yard;
     manage_t *manage;
+    accounts_t *accounts;
     char message[MANAGE_MESSAGE]; /* of the last error */
 } desk_t;
 
@@ -24,6 +26,11 @@ static inline int desk_setup(void **state)
         return -1;
     self->yard = yard;
     self->manage = manage_new(self->yard->directory, 1000, 2000, "https://h.example");
+    self->accounts = accounts_new(&(accounts_options_t){.cost = {.memory_kib = 19456, .passes = 2},
+                                                        .idle_s = 3600,
+                                                        .session_s = 86400,
+                                                        .url = "https://admin.example/"});
+    manage_accounts(self->manage, self->accounts);
     *state = self;
     return 0;
 }
@@ -33,6 +40,7 @@ static inline int desk_teardown(void **state)
     desk_t *self = *state;
     void *yard = self->yard;
     manage_destroy(&self->manage);
+    accounts_destroy(&self->accounts);
     yard_teardown(&yard);
     free(self);
     return 0;

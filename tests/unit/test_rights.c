@@ -3,7 +3,9 @@
 #include "tests/unit/desk.h"
 
 #include "authd/directory/audit.h"
+#include "authd/directory/sessions.h"
 #include "authd/rights.h"
+#include "tests/unit/code.h"
 
 static const char *const s_relations[RELATIONS] = {"own", "among", "service", "lower", "other"};
 
@@ -74,6 +76,19 @@ static void s_people(step_t *self, user_role_t role, relation_t relation)
     }
 }
 
+static void s_session(const step_t *self, char target[64])
+{
+    user_t user;
+    session_t session = {.created_ms = 1, .used_ms = 1, .ends_ms = 2, .from = slice_of("local")};
+    YARD_CHANGE(self->desk->yard, view);
+    assert_true(users_find(view, slice_of(self->user), &user));
+    session.user = user.id;
+    uuid_new(&session.id);
+    sessions_add(view, &session);
+    YARD_DONE(view);
+    uuid_text(&session.id, target);
+}
+
 /* The object's name or id, into TARGET. */
 static void s_object(step_t *self, object_t object, relation_t relation, char *target)
 {
@@ -88,6 +103,8 @@ static void s_object(step_t *self, object_t object, relation_t relation, char *t
     } else if (object == OBJECT_TOKEN) {
         made = desk_do(self->desk, OP_token_create, self->user, "");
         snprintf(target, 64, "%s", desk_text(made, "id"));
+    } else if (object == OBJECT_SESSION) {
+        s_session(self, target);
     } else if (object >= OBJECT_CHANNEL) {
         const char *people = object == OBJECT_CHANNEL ? "members" : "subscribers";
         bool among = relation == RELATION_AMONG;
@@ -129,6 +146,12 @@ static void s_body(const step_t *self, unsigned op, char body[256])
     case OP_extension_handler_rotate:
     case OP_extension_rotate:
         snprintf(body, 256, "{\"environment\":\"sandbox\"}");
+        break;
+    case OP_user_password:
+        snprintf(body, 256, "{\"password\":\"seven blue herons dancing\"}");
+        break;
+    case OP_user_invite:
+        snprintf(body, 256, "{\"email\":\"guest%u@example.org\"}", n);
         break;
     case OP_token_check:
         snprintf(body, 256, "{\"hashes\":[\"%064u\"]}", n);
@@ -178,6 +201,24 @@ static void s_give_handler(desk_t *desk, unsigned op, const char *target)
                   "{\"url\":\"http://h.example/\",\"environment\":\"sandbox\"}");
 }
 
+/* What the operation needs to be there, made over the control socket. */
+static void s_give_account(desk_t *desk, unsigned op, char *target, char body[256])
+{
+    json_t *made = NULL;
+    char code[CODE_TEXT];
+    if (op == OP_invitation_revoke) {
+        made = desk_do(desk, OP_user_invite, "", "{\"email\":\"revoked@example.org\"}");
+        snprintf(target, 64, "%s", desk_text(made, "id"));
+    } else if (op == OP_user_totp_confirm &&
+               !(made = desk_call(desk, OP_user_totp_begin, target, "", &(error_code_t){0}))) {
+        snprintf(body, 256, "{\"code\":\"000000\"}"); /* a service account has none */
+    } else if (op == OP_user_totp_confirm) {
+        code_of(desk_text(made, "secret"), 0, code);
+        snprintf(body, 256, "{\"code\":\"%s\"}", code);
+    }
+    json_decref(made);
+}
+
 /* Carries the operation out for real; whether it was done. */
 static bool s_try(desk_t *desk, const op_t *op, user_role_t role, relation_t relation)
 {
@@ -199,6 +240,7 @@ static bool s_try(desk_t *desk, const op_t *op, user_role_t role, relation_t rel
     s_object(&step, rights_object(op->number), relation, target);
     s_give_handler(desk, op->number, target);
     s_body(&step, op->number, body);
+    s_give_account(desk, op->number, target, body);
     uint64_t before = s_audited(desk);
     manage_run_as(desk->manage, &step.actor, op->number, slice_of(target), slice_of(body), &answer);
     error_code_t code = answer.code;

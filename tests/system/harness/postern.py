@@ -50,7 +50,7 @@ PATH_MOST = 70  # a socket's path has 107 characters at most
 
 # Small maps: a sanitizer's address space is not the kernel's. No load balancer waits for a notice.
 TEST_SETTINGS = {"authd.map_bytes": 1 << 28, "worker.map_bytes": 1 << 30, "log.level": "debug",
-                 "gateway.drain_notice_ms": 0}
+                 "gateway.drain_notice_ms": 0, "authd.password_memory_kib": 19456}
 
 
 class CtlError(Exception):

@@ -1,0 +1,47 @@
+/* What accounts need beside the directory: the hasher, the throttle of logins, and the settings of
+ * sessions. Threading: the thread of manage.h. */
+#ifndef POSTERN_ACCOUNTS_H
+#define POSTERN_ACCOUNTS_H
+
+#include "authd/directory/directory.h"
+#include "authd/hasher.h"
+#include "authd/manage.h"
+#include "authd/throttle.h"
+#include "authd/ticket.h"
+
+struct accounts {
+    hasher_t *hasher;
+    throttle_t *throttle;
+    uint64_t idle_ms, session_ms;
+    char url[256]; /* of the admin listener, without a slash at its end */
+};
+
+typedef struct {
+    password_cost_t cost;
+    uint64_t idle_s, session_s; /* a session's end */
+    const char *url;            /* how browsers reach the admin listener */
+} accounts_options_t;
+
+accounts_t *accounts_new(const accounts_options_t *options);
+void accounts_destroy(accounts_t **self_p);
+
+/* Who has a session, for a request that comes with one. */
+typedef struct {
+    ticket_t ticket; /* for ticket_is_csrf; wipe it */
+    uuid_t7 user;
+    user_role_t role;
+    char who[UUID_TEXT];
+} accounts_who_t;
+
+/* The user whose live session SESSION (its text) is, in a reading view: 0, or -1. Then call
+ * accounts_used, without a view. */
+int accounts_find(const accounts_t *self, view_t *view, slice_t session, uint64_t now_ms,
+                  accounts_who_t *who);
+/* Keeps the session from ending idle; writes once in a while, in a transaction of its own. */
+void accounts_used(const accounts_t *self, directory_t *directory, const uuid_t7 *session,
+                   uint64_t now_ms);
+
+/* Each half minute: removes sessions and invitations that have ended, so many at a time. */
+void accounts_sweep(const accounts_t *self, directory_t *directory, uint64_t now_ms);
+
+#endif

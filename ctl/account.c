@@ -1,0 +1,209 @@
+/* posternctl login, logout, session …, invitation …, user password|invite|totp … */
+#include "common/base/errors.h"
+#include "common/base/ops.h"
+#include "ctl/command.h"
+#include "ctl/credential.h"
+#include "ctl/prompt.h"
+#include "ctl/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { INVITATION_MAX = 30 * 86400 };
+
+/* Adds SECRET to BODY as FIELD, and wipes it. False, with the error shown, when there is none. */
+static bool s_add(ctl_t *ctl, json_t *body, const char *field, char *secret)
+{
+    json_t *value = secret ? json_string(secret) : NULL;
+    credential_free(&secret);
+    if (value) {
+        json_object_set_new(body, field, value);
+        return true;
+    }
+    ctl_error(ctl, "failed", "no %s: type it, or pass it as a line of stdin, in UTF-8", field);
+    return false;
+}
+
+/* Carries OP out with SECRET as FIELD. */
+static int s_do_with(ctl_t *ctl, unsigned op, const char *target, const char *field, char *secret,
+                     const char *done)
+{
+    json_t *body = json_object();
+    if (s_add(ctl, body, field, secret))
+        return ctl_do(ctl, op, target, body, done);
+    json_decref(body);
+    return CTL_REFUSED;
+}
+
+int user_password_run(ctl_t *ctl)
+{
+    return s_do_with(ctl, OP_user_password, ctl_argument(ctl, 0), "password",
+                     prompt_new_secret("New password"),
+                     "Password set; the user's sessions are ended.");
+}
+
+int user_invite_run(ctl_t *ctl)
+{
+    json_t *body = json_pack("{s:s}", "email", ctl_argument(ctl, 0));
+    if (ctl_option(ctl, "--name"))
+        json_object_set_new(body, "name", json_string(ctl_option(ctl, "--name")));
+    if (ctl_option(ctl, "--role"))
+        json_object_set_new(body, "role", json_string(ctl_option(ctl, "--role")));
+    if (ctl_option(ctl, "--expires"))
+        json_object_set_new(
+            body, "expires_in",
+            json_integer((json_int_t)ctl_seconds(ctl, "--expires", 0, INVITATION_MAX)));
+    json_t *reply = ctl_call(ctl, OP_user_invite, "", body);
+    if (!reply)
+        return CTL_REFUSED;
+    if (ctl_json(ctl))
+        return ctl_show(ctl, reply);
+    ctl_show(ctl, reply);
+    puts("\nThe link is shown this once: give it to the user, and to nobody else.");
+    return CTL_OK;
+}
+
+int invitation_list_run(ctl_t *ctl)
+{
+    return ctl_do_list(ctl, OP_invitation_list, "", "invitations",
+                       "id email role user created expires");
+}
+
+int invitation_revoke_run(ctl_t *ctl)
+{
+    return ctl_do(ctl, OP_invitation_revoke, ctl_argument(ctl, 0), NULL,
+                  "Invitation revoked: its link is worth nothing any more.");
+}
+
+/* What stands behind the last "=" of a link, or the invitation alone. */
+static char *s_invitation(char *text)
+{
+    char *at = text ? strrchr(text, '=') : NULL;
+    if (at)
+        memmove(text, at + 1, strlen(at));
+    return text;
+}
+
+int invitation_accept_run(ctl_t *ctl)
+{
+    json_t *body = json_object();
+    if (ctl_option(ctl, "--name"))
+        json_object_set_new(body, "name", json_string(ctl_option(ctl, "--name")));
+    if (s_add(ctl, body, "invitation", s_invitation(prompt_secret("Invitation or link"))) &&
+        s_add(ctl, body, "password", prompt_new_secret("New password")))
+        return ctl_do(ctl, OP_invitation_accept, "", body, NULL);
+    json_decref(body);
+    return CTL_REFUSED;
+}
+
+/* Logs in; asks for a code when the account has a second factor. */
+static json_t *s_login(ctl_t *ctl)
+{
+    bool code_required = false;
+    json_t *reply = NULL, *body = json_pack("{s:s}", "email", ctl_argument(ctl, 0));
+    if (s_add(ctl, body, "password", prompt_secret("Password"))) {
+        reply = ctl_call_or(ctl, OP_login, "", body, ERROR_code_required, &code_required);
+        if (code_required && s_add(ctl, body, "code", prompt_secret("Code")))
+            reply = ctl_call_or(ctl, OP_login, "", body, ERROR_none, NULL);
+    }
+    json_decref(body);
+    return reply;
+}
+
+int login_run(ctl_t *ctl)
+{
+    json_t *reply = s_login(ctl);
+    if (!reply)
+        return CTL_REFUSED;
+    if (ctl_json(ctl))
+        return ctl_show(ctl, reply);
+    ctl_show(ctl, reply);
+    puts("\nThe session is shown this once: who has it is logged in.");
+    return CTL_OK;
+}
+
+/* The session that $POSTERN_SESSION holds, else the next line of stdin. */
+static char *s_session(void)
+{
+    const char *variable = getenv("POSTERN_SESSION");
+    return variable && *variable ? strdup(variable) : prompt_secret("Session");
+}
+
+int logout_run(ctl_t *ctl)
+{
+    return s_do_with(ctl, OP_logout, "", "session", s_session(), "Logged out.");
+}
+
+int session_show_run(ctl_t *ctl)
+{
+    return s_do_with(ctl, OP_session_show, "", "session", s_session(), NULL);
+}
+
+int session_list_run(ctl_t *ctl)
+{
+    json_t *reply = ctl_call(ctl, OP_session_list, ctl_argument(ctl, 0), NULL);
+    if (!reply)
+        return CTL_REFUSED;
+    if (ctl_json(ctl))
+        return ctl_show(ctl, reply);
+    table_rows(json_object_get(reply, "sessions"), "id from created used expires");
+    json_decref(reply);
+    return CTL_OK;
+}
+
+int session_revoke_run(ctl_t *ctl)
+{
+    return ctl_do(ctl, OP_session_revoke, ctl_argument(ctl, 0), NULL, "Session ended.");
+}
+
+int session_end_run(ctl_t *ctl)
+{
+    return ctl_do(ctl, OP_session_end, ctl_argument(ctl, 0), NULL, NULL);
+}
+
+int user_totp_begin_run(ctl_t *ctl)
+{
+    json_t *reply = ctl_call(ctl, OP_user_totp_begin, ctl_argument(ctl, 0), NULL);
+    if (!reply)
+        return CTL_REFUSED;
+    if (ctl_json(ctl))
+        return ctl_show(ctl, reply);
+    ctl_show(ctl, reply);
+    puts(
+        "\nThe secret is shown this once. Put it into an authenticator, then pass a code of it to\n"
+        "posternctl user totp confirm within 15 minutes.");
+    return CTL_OK;
+}
+
+int user_totp_confirm_run(ctl_t *ctl)
+{
+    json_t *body = json_object();
+    if (!s_add(ctl, body, "code", prompt_secret("Code"))) {
+        json_decref(body);
+        return CTL_REFUSED;
+    }
+    json_t *reply = ctl_call(ctl, OP_user_totp_confirm, ctl_argument(ctl, 0), body), *code;
+    if (!reply)
+        return CTL_REFUSED;
+    if (ctl_json(ctl))
+        return ctl_show(ctl, reply);
+    size_t i;
+    puts("From now on a login needs a code. These recovery codes, each good once, are shown this\n"
+         "once: keep them where the authenticator is not.");
+    json_array_foreach(json_object_get(reply, "codes"), i, code)
+        printf("  %s\n", json_string_value(code));
+    json_decref(reply);
+    return CTL_OK;
+}
+
+int user_totp_show_run(ctl_t *ctl)
+{
+    return ctl_do(ctl, OP_user_totp_show, ctl_argument(ctl, 0), NULL, NULL);
+}
+
+int user_totp_remove_run(ctl_t *ctl)
+{
+    return ctl_do(ctl, OP_user_totp_remove, ctl_argument(ctl, 0), NULL,
+                  "Second factor removed: the password is enough to log in.");
+}

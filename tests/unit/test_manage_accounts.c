@@ -1,0 +1,387 @@
+/* Passwords, logins and second factors, as management carries them out. */
+#include "tests/unit/people.h"
+
+#include "authd/directory/audit.h"
+#include "common/base/clock.h"
+#include "common/monitor/monitor.h"
+#include "tests/unit/code.h"
+
+#include <poll.h>
+
+/* --- passwords --- */
+
+static void ones_own_password_needs_the_old_one(void **state)
+{
+    desk_t *self = *state;
+    char id[UUID_TEXT];
+    people_user(self, ANN, "member", GOOD);
+    actor_t ann = people_actor(self, ANN, USER_MEMBER, id);
+    assert_int_equal(
+        people_code(self, &ann, OP_user_password, ANN, "{\"password\":\"" BETTER "\"}"),
+        ERROR_invalid_param);
+    assert_string_equal(self->message, "old_password: is missing.");
+    assert_int_equal(people_code(self, &ann, OP_user_password, ANN,
+                                 "{\"password\":\"" BETTER "\",\"old_password\":\"wrong\"}"),
+                     ERROR_invalid_login);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
+    assert_int_equal(people_code(self, &ann, OP_user_password, ANN,
+                                 "{\"password\":\"" BETTER "\",\"old_password\":\"" GOOD "\"}"),
+                     ERROR_none);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_invalid_login);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, BETTER, NULL), ERROR_none);
+}
+
+static void a_password_has_to_be_strong(void **state)
+{
+    desk_t *self = *state;
+    people_user(self, ANN, "member", NULL);
+    static const char *const bad[] = {"{\"password\":\"short\"}",
+                                      "{\"password\":\"password12345\"}",
+                                      "{\"password\":\"ann.example.org\"}", "{}"};
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(desk_code(self, OP_user_password, ANN, bad[i]), ERROR_invalid_param);
+    desk_done(self, OP_service_create, "", "{\"account\":\"robot\"}");
+    assert_int_equal(desk_code(self, OP_user_password, "robot", "{\"password\":\"" GOOD "\"}"),
+                     ERROR_invalid_param);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_invalid_login);
+}
+
+static void a_new_password_ends_every_session(void **state)
+{
+    desk_t *self = *state;
+    char session[TICKET_TEXT];
+    people_user(self, ANN, "member", GOOD);
+    people_session(self, ANN, GOOD, session);
+    assert_int_equal(people_with_session(self, OP_session_show, session), ERROR_none);
+    json_t *set = desk_do(self, OP_user_password, ANN, "{\"password\":\"" BETTER "\"}");
+    assert_int_equal(json_integer_value(json_object_get(set, "sessions_ended")), 1);
+    assert_int_equal(people_with_session(self, OP_session_show, session), ERROR_invalid_session);
+    json_decref(set);
+}
+
+/* --- logins --- */
+
+static void strangers_and_wrong_passwords_get_the_same_answer(void **state)
+{
+    desk_t *self = *state;
+    char wrong[MANAGE_MESSAGE];
+    people_user(self, ANN, "member", GOOD);
+    people_user(self, BOB, "member", NULL);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, "wrong", NULL), ERROR_invalid_login);
+    memcpy(wrong, self->message, sizeof wrong);
+    static const char *const others[] = {"nobody@example.org", BOB, "no address"};
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(people_login(self, "192.0.2.1", others[i], GOOD, NULL),
+                         ERROR_invalid_login);
+        assert_string_equal(self->message, wrong);
+    }
+    desk_done(self, OP_user_delete, ANN, "");
+    assert_int_equal(people_login(self, "192.0.2.2", ANN, GOOD, NULL), ERROR_invalid_login);
+    assert_string_equal(self->message, wrong);
+}
+
+/* The hash of a password that nobody has takes the same work: argon2id ran for both. */
+static void a_stranger_costs_a_hash_like_a_user(void **state)
+{
+    desk_t *self = *state;
+    int64_t took[2];
+    people_user(self, ANN, "member", GOOD);
+    for (unsigned stranger = 0; stranger < 2; stranger++) {
+        int64_t hashes = metric_get(METRIC_hash_seconds);
+        took[stranger] = INT64_MAX;
+        for (unsigned i = 0; i < 3; i++) {
+            char from[16];
+            snprintf(from, sizeof from, "192.0.2.%u", 10 * stranger + i);
+            int64_t began = clock_us();
+            people_login(self, from, stranger ? "nobody@example.org" : ANN, "wrong", NULL);
+            int64_t needed = clock_us() - began;
+            took[stranger] = needed < took[stranger] ? needed : took[stranger];
+        }
+        assert_int_equal(metric_get(METRIC_hash_seconds) - hashes, 3);
+    }
+    /* The quickest of three each; a look-up alone would be a hundred times quicker. */
+    assert_true(took[0] < 3 * took[1] && took[1] < 3 * took[0]);
+}
+
+static void guessing_is_slowed_down_and_others_are_not(void **state)
+{
+    desk_t *self = *state;
+    manage_answer_t answer;
+    people_user(self, ANN, "owner", GOOD);
+    people_user(self, BOB, "member", GOOD);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(people_login(self, "198.51.100.1", ANN, "wrong", NULL),
+                         ERROR_invalid_login);
+    actor_t anyone = manage_anyone("198.51.100.1");
+    slice_t body = slice_of("{\"email\":\"ANN@example.org\",\"password\":\"" GOOD "\"}");
+    manage_run_as(self->manage, &anyone, OP_login, slice_of(""), body, &answer);
+    assert_int_equal(answer.code, ERROR_rate_limited);
+    assert_int_equal(answer.retry_after_s, 1);
+    manage_clear(&answer);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
+    assert_int_equal(people_login(self, "192.0.2.77", ANN, GOOD, NULL), ERROR_none);
+    assert_int_equal(people_login(self, "198.51.100.1", BOB, GOOD, NULL), ERROR_none);
+}
+
+/* Many places guess at once: an owner gets in from where it was before. */
+static void a_crowd_does_not_lock_an_owner_out(void **state)
+{
+    desk_t *self = *state;
+    char from[32];
+    unsigned refused = 0;
+    people_user(self, ANN, "owner", GOOD);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
+    for (unsigned i = 0; i < 40; i++) {
+        snprintf(from, sizeof from, "198.51.100.%u", i);
+        refused += people_login(self, from, ANN, "wrong", NULL) == ERROR_rate_limited;
+    }
+    assert_in_range(refused, 1, 20);
+    assert_int_equal(people_login(self, "203.0.113.9", ANN, GOOD, NULL), ERROR_rate_limited);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
+}
+
+static void guessing_the_old_password_in_a_session_is_slowed_down_too(void **state)
+{
+    desk_t *self = *state;
+    char id[UUID_TEXT];
+    error_code_t code = ERROR_none;
+    people_user(self, ANN, "member", GOOD);
+    actor_t ann = people_actor(self, ANN, USER_MEMBER, id);
+    for (unsigned i = 0; i < 5; i++)
+        code = people_code(self, &ann, OP_user_password, ANN,
+                           "{\"password\":\"" BETTER "\",\"old_password\":\"wrong\"}");
+    assert_int_equal(code, ERROR_rate_limited);
+    assert_int_equal(
+        people_code(self, &ann, OP_user_totp_begin, ANN, "{\"password\":\"" GOOD "\"}"),
+        ERROR_rate_limited);
+}
+
+/* --- second factors --- */
+
+/* Enrols ANN; the secret into SECRET, the answer with the recovery codes is the caller's. */
+static json_t *s_enrol(desk_t *self, char secret[64])
+{
+    char code[CODE_TEXT], body[64];
+    json_t *begun = desk_do(self, OP_user_totp_begin, ANN, "");
+    snprintf(secret, 64, "%s", desk_text(begun, "secret"));
+    assert_non_null(strstr(desk_text(begun, "url"), "otpauth://totp/Postern%3Aann%40example.org?"));
+    json_decref(begun);
+    code_of(secret, -1, code);
+    snprintf(body, sizeof body, "{\"code\":\"%s\"}", code);
+    return desk_do(self, OP_user_totp_confirm, ANN, body);
+}
+
+static void a_login_takes_a_code_once(void **state)
+{
+    desk_t *self = *state;
+    char secret[64], code[CODE_TEXT], wrong[CODE_TEXT];
+    people_user(self, ANN, "member", GOOD);
+    json_decref(s_enrol(self, secret));
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_code_required);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, "wrong", NULL), ERROR_invalid_login);
+    code_of(secret, -1, wrong); /* confirmed with it */
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, wrong), ERROR_invalid_login);
+    code_of(secret, 0, code);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, "wrong", code), ERROR_invalid_login);
+    assert_int_equal(people_login(self, "192.0.2.2", ANN, GOOD, code), ERROR_none);
+    assert_int_equal(people_login(self, "192.0.2.2", ANN, GOOD, code), ERROR_invalid_login);
+}
+
+static void each_recovery_code_is_good_once(void **state)
+{
+    desk_t *self = *state;
+    char secret[64];
+    error_code_t code;
+    people_user(self, ANN, "member", GOOD);
+    json_t *enrolled = s_enrol(self, secret), *codes = json_object_get(enrolled, "codes");
+    assert_int_equal(json_array_size(codes), 10);
+    const char *third = json_string_value(json_array_get(codes, 2));
+    const char *last = json_string_value(json_array_get(codes, 9));
+    json_t *made = people_login_with(self, "192.0.2.1", ANN, GOOD, third, &code);
+    assert_int_equal(json_integer_value(json_object_get(made, "codes_left")), 9);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, third), ERROR_invalid_login);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, last), ERROR_none);
+    json_t *shown = desk_do(self, OP_user_totp_show, ANN, "");
+    assert_int_equal(json_integer_value(json_object_get(shown, "codes_left")), 8);
+    json_decref(enrolled);
+    json_decref(made);
+    json_decref(shown);
+}
+
+static void a_second_factor_is_confirmed_before_it_counts(void **state)
+{
+    desk_t *self = *state;
+    people_user(self, ANN, "member", GOOD);
+    assert_int_equal(desk_code(self, OP_user_totp_confirm, ANN, "{\"code\":\"123456\"}"),
+                     ERROR_conflict);
+    desk_done(self, OP_user_totp_begin, ANN, "");
+    assert_int_equal(desk_code(self, OP_user_totp_confirm, ANN, "{\"code\":\"12345\"}"),
+                     ERROR_invalid_param);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
+}
+
+static void removing_it_takes_the_password_or_an_owner(void **state)
+{
+    desk_t *self = *state;
+    char secret[64], anns[UUID_TEXT], bobs[UUID_TEXT];
+    people_user(self, ANN, "member", GOOD);
+    people_user(self, BOB, "admin", GOOD);
+    actor_t ann = people_actor(self, ANN, USER_MEMBER, anns),
+            bob = people_actor(self, BOB, USER_ADMIN, bobs);
+    json_decref(s_enrol(self, secret));
+    assert_int_equal(people_code(self, &bob, OP_user_totp_remove, ANN, ""), ERROR_not_allowed);
+    assert_int_equal(people_code(self, &ann, OP_user_totp_remove, ANN, ""), ERROR_invalid_param);
+    assert_int_equal(people_code(self, &ann, OP_user_totp_remove, ANN, "{\"password\":\"wrong\"}"),
+                     ERROR_invalid_login);
+    assert_int_equal(
+        people_code(self, &ann, OP_user_totp_begin, ANN, "{\"password\":\"" GOOD "\"}"),
+        ERROR_conflict);
+    assert_int_equal(
+        people_code(self, &ann, OP_user_totp_remove, ANN, "{\"password\":\"" GOOD "\"}"),
+        ERROR_none);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
+    json_decref(s_enrol(self, secret));
+    desk_done(self, OP_user_edit, BOB, "{\"role\":\"owner\"}");
+    bob.role = USER_OWNER;
+    assert_int_equal(people_code(self, &bob, OP_user_totp_remove, ANN, ""), ERROR_none);
+}
+
+/* --- what the directory and the audit hold --- */
+
+static void no_secret_is_in_the_audit_or_the_directory(void **state)
+{
+    desk_t *self = *state;
+    char secret[64], session[TICKET_TEXT], id[UUID_TEXT], path[SCRATCH + 64];
+    error_code_t code;
+    people_user(self, ANN, "member", GOOD);
+    people_session(self, ANN, GOOD, session);
+    actor_t ann = people_actor(self, ANN, USER_MEMBER, id);
+    json_t *enrolled = s_enrol(self, secret);
+    json_t *invited = people_invite(self, &manage_control, BOB, NULL, &code);
+    people_accept(self, invited, BETTER);
+    people_code(self, &ann, OP_user_totp_remove, ANN, "{\"password\":\"" GOOD "\"}");
+    json_t *list = desk_do(self, OP_audit_list, "", "");
+    char *text = json_dumps(list, 0);
+    const char *secrets[] = {
+        GOOD,
+        BETTER,
+        session,
+        session + 26,
+        secret,
+        desk_text(invited, "invitation"),
+        json_string_value(json_array_get(json_object_get(enrolled, "codes"), 0))};
+    snprintf(path, sizeof path, "%s/data.mdb", self->yard->store);
+    FILE *in = fopen(path, "rb");
+    assert_non_null(in);
+    fseek(in, 0, SEEK_END);
+    size_t len = (size_t)ftell(in);
+    char *data = malloc(len);
+    rewind(in);
+    assert_int_equal(fread(data, 1, len, in), len);
+    fclose(in);
+    assert_non_null(memmem(data, len, "$argon2id$", 10));
+    for (unsigned i = 0; i < sizeof secrets / sizeof *secrets; i++) {
+        assert_null(strstr(text, secrets[i]));
+        assert_null(memmem(data, len, secrets[i], strlen(secrets[i])));
+    }
+    assert_non_null(strstr(text, "invitation_accept"));
+    free(data);
+    free(text);
+    json_decref(list);
+    json_decref(invited);
+    json_decref(enrolled);
+}
+
+/* A login is written down as its user's, from where it came. */
+static void a_login_is_audited_as_its_users(void **state)
+{
+    desk_t *self = *state;
+    char session[TICKET_TEXT], id[UUID_TEXT];
+    people_user(self, ANN, "member", GOOD);
+    actor_t ann = people_actor(self, ANN, USER_MEMBER, id);
+    (void)ann;
+    people_session(self, ANN, GOOD, session);
+    json_t *list = desk_do(self, OP_audit_list, "", "{\"last\":1}");
+    json_t *row = json_array_get(json_object_get(list, "rows"), 0);
+    assert_string_equal(desk_text(row, "op"), "login");
+    assert_string_equal(desk_text(row, "who"), id);
+    assert_string_equal(desk_text(row, "from"), "192.0.2.1");
+    json_decref(list);
+}
+
+/* --- the loop does not wait --- */
+
+typedef struct {
+    unsigned done;
+    error_code_t code;
+} seen_t;
+
+static void s_on_done(void *arg, manage_answer_t *answer)
+{
+    seen_t *seen = arg;
+    seen->done++;
+    seen->code = answer->code;
+}
+
+static void other_operations_go_on_while_a_password_is_hashed(void **state)
+{
+    desk_t *self = *state;
+    seen_t seen = {0};
+    manage_answer_t answer;
+    unsigned waiting = 0, refused = 0;
+    actor_t anyone;
+    char from[32];
+    people_user(self, ANN, "member", GOOD);
+    for (unsigned i = 0; i < HASHER_JOBS + 5; i++) {
+        snprintf(from, sizeof from, "10.0.%u.1", i);
+        anyone = manage_anyone(from);
+        char body[96];
+        snprintf(body, sizeof body, "{\"email\":\"x%u@example.org\",\"password\":\"wrong\"}", i);
+        manage_request_t request = {
+            .actor = &anyone, .op = OP_login, .target = slice_of(""), .body = slice_of(body)};
+        if (!manage_start(self->manage, &request, &answer, s_on_done, &seen)) {
+            waiting++;
+            continue;
+        }
+        assert_int_equal(answer.code, ERROR_overloaded);
+        refused++;
+    }
+    assert_int_equal(waiting, HASHER_JOBS);
+    assert_int_equal(refused, 5);
+    int64_t began = clock_ms();
+    desk_done(self, OP_user_show, ANN, "");
+    assert_int_equal(seen.done, 0);
+    assert_true(clock_ms() - began < 1000);
+    while (seen.done < 3) {
+        struct pollfd at = {.fd = manage_fd(self->manage), .events = POLLIN};
+        assert_int_equal(poll(&at, 1, 20000), 1);
+        manage_turn(self->manage);
+    }
+    assert_int_equal(seen.code, ERROR_invalid_login);
+    /* What is left is answered when management ends. */
+    manage_destroy(&self->manage);
+    assert_int_equal(seen.done, waiting);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        DESK_TEST(ones_own_password_needs_the_old_one),
+        DESK_TEST(a_password_has_to_be_strong),
+        DESK_TEST(a_new_password_ends_every_session),
+        DESK_TEST(strangers_and_wrong_passwords_get_the_same_answer),
+        DESK_TEST(a_stranger_costs_a_hash_like_a_user),
+        DESK_TEST(guessing_is_slowed_down_and_others_are_not),
+        DESK_TEST(a_crowd_does_not_lock_an_owner_out),
+        DESK_TEST(guessing_the_old_password_in_a_session_is_slowed_down_too),
+        DESK_TEST(a_login_takes_a_code_once),
+        DESK_TEST(each_recovery_code_is_good_once),
+        DESK_TEST(a_second_factor_is_confirmed_before_it_counts),
+        DESK_TEST(removing_it_takes_the_password_or_an_owner),
+        DESK_TEST(no_secret_is_in_the_audit_or_the_directory),
+        DESK_TEST(a_login_is_audited_as_its_users),
+        DESK_TEST(other_operations_go_on_while_a_password_is_hashed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,238 @@
+/* Sessions and invitations, as management carries them out. */
+#include "tests/unit/people.h"
+
+#include "authd/directory/invitations.h"
+#include "authd/directory/sessions.h"
+#include "common/base/clock.h"
+
+/* --- sessions --- */
+
+static void a_session_is_shown_listed_and_ended(void **state)
+{
+    desk_t *self = *state;
+    char session[TICKET_TEXT], other[TICKET_TEXT], id[UUID_TEXT], bobs[UUID_TEXT];
+    error_code_t code;
+    people_user(self, ANN, "member", GOOD);
+    people_user(self, BOB, "member", GOOD);
+    people_session(self, ANN, GOOD, session);
+    people_session(self, ANN, GOOD, other);
+    actor_t ann = people_actor(self, ANN, USER_MEMBER, id),
+            bob = people_actor(self, BOB, USER_MEMBER, bobs);
+    json_t *list = people_as(self, &ann, OP_session_list, ANN, "", &code);
+    json_t *rows = json_object_get(list, "sessions");
+    assert_int_equal(json_array_size(rows), 2);
+    const char *first = desk_text(json_array_get(rows, 0), "id");
+    assert_string_equal(desk_text(json_array_get(rows, 0), "from"), "192.0.2.1");
+    assert_int_equal(people_code(self, &bob, OP_session_list, ANN, ""), ERROR_not_allowed);
+    assert_int_equal(people_code(self, &bob, OP_session_revoke, first, ""), ERROR_not_allowed);
+    assert_int_equal(people_code(self, &ann, OP_session_revoke, first, ""), ERROR_none);
+    assert_int_equal(people_with_session(self, OP_session_show, session), ERROR_invalid_session);
+    assert_int_equal(people_with_session(self, OP_session_show, other), ERROR_none);
+    assert_int_equal(people_with_session(self, OP_logout, other), ERROR_none);
+    assert_int_equal(people_with_session(self, OP_session_show, other), ERROR_invalid_session);
+    assert_int_equal(people_with_session(self, OP_logout, other), ERROR_invalid_session);
+    json_decref(list);
+}
+
+/* Sets the times of all of ANN's sessions, so many seconds ago. */
+static void s_age(desk_t *self, uint64_t used_s, uint64_t ends_in_s)
+{
+    user_t user;
+    session_t session;
+    uint64_t now_ms = (uint64_t)clock_wall_ms();
+    YARD_CHANGE(self->yard, view);
+    assert_true(users_find(view, slice_of(ANN), &user));
+    assert_true(sessions_next(view, &user.id, NULL, &session));
+    char from[] = "192.0.2.1";
+    session_t aged = session;
+    aged.from = slice_of(from);
+    aged.used_ms = now_ms - used_s * 1000;
+    aged.ends_ms = now_ms + ends_in_s * 1000;
+    assert_true(sessions_delete(view, &aged.id));
+    sessions_add(view, &aged);
+    YARD_DONE(view);
+}
+
+static unsigned s_count(desk_t *self)
+{
+    unsigned all = 0;
+    session_t session;
+    view_t *view = view_new(self->yard->directory);
+    view_renew(view);
+    for (bool more = sessions_after(view, NULL, &session); more;
+         more = sessions_after(view, &session.id, &session))
+        all++;
+    view_destroy(&view);
+    return all;
+}
+
+static void a_session_ends_idle_and_at_last(void **state)
+{
+    desk_t *self = *state;
+    char session[TICKET_TEXT];
+    people_user(self, ANN, "member", GOOD);
+    people_session(self, ANN, GOOD, session);
+    s_age(self, 3590, 60);
+    assert_int_equal(people_with_session(self, OP_session_show, session), ERROR_none);
+    s_age(self, 3601, 60);
+    assert_int_equal(people_with_session(self, OP_session_show, session), ERROR_invalid_session);
+    s_age(self, 10, 0);
+    assert_int_equal(people_with_session(self, OP_session_show, session), ERROR_invalid_session);
+    uint64_t now_ms = (uint64_t)clock_wall_ms();
+    accounts_sweep(self->accounts, self->yard->directory, now_ms - 60000);
+    assert_int_equal(s_count(self), 1);
+    accounts_sweep(self->accounts, self->yard->directory, now_ms);
+    assert_int_equal(s_count(self), 0);
+}
+
+static void use_keeps_a_session_alive(void **state)
+{
+    desk_t *self = *state;
+    char session[TICKET_TEXT];
+    accounts_who_t who;
+    uint64_t now_ms = (uint64_t)clock_wall_ms();
+    people_user(self, ANN, "admin", GOOD);
+    people_session(self, ANN, GOOD, session);
+    s_age(self, 3000, 86400);
+    view_t *view = view_new(self->yard->directory);
+    view_renew(view);
+    assert_int_equal(accounts_find(self->accounts, view, slice_of(session), now_ms, &who), 0);
+    assert_int_equal(who.role, USER_ADMIN);
+    view_release(view);
+    accounts_used(self->accounts, self->yard->directory, &who.ticket.id, now_ms);
+    view_renew(view);
+    assert_int_equal(accounts_find(self->accounts, view, slice_of(session), now_ms + 3599000, &who),
+                     0);
+    session[40] = session[40] == 'A' ? 'B' : 'A';
+    assert_int_equal(accounts_find(self->accounts, view, slice_of(session), now_ms, &who), -1);
+    view_destroy(&view);
+}
+
+static void a_users_sessions_are_bounded_and_go_with_it(void **state)
+{
+    desk_t *self = *state;
+    char first[TICKET_TEXT], session[TICKET_TEXT];
+    people_user(self, ANN, "member", GOOD);
+    people_session(self, ANN, GOOD, first);
+    s_age(self, 5, 3600); /* the one that was used longest ago */
+    for (unsigned i = 0; i < SESSIONS_MOST; i++)
+        people_session(self, ANN, GOOD, session);
+    assert_int_equal(s_count(self), SESSIONS_MOST);
+    assert_int_equal(people_with_session(self, OP_session_show, first), ERROR_invalid_session);
+    assert_int_equal(people_with_session(self, OP_session_show, session), ERROR_none);
+    desk_done(self, OP_user_delete, ANN, "");
+    assert_int_equal(s_count(self), 0);
+    assert_int_equal(people_with_session(self, OP_session_show, session), ERROR_invalid_session);
+}
+
+/* --- invitations --- */
+
+static void an_invitation_makes_a_user_once(void **state)
+{
+    desk_t *self = *state;
+    error_code_t code;
+    json_t *made = people_invite(self, &manage_control, BOB, "admin", &code);
+    assert_int_equal(code, ERROR_none);
+    assert_non_null(strstr(desk_text(made, "link"), "https://admin.example/#invitation=psi_"));
+    assert_int_equal(desk_code(self, OP_user_show, BOB, ""), ERROR_unknown_user);
+    assert_int_equal(people_accept(self, made, "bob.example"), ERROR_invalid_param);
+    assert_int_equal(people_accept(self, made, GOOD), ERROR_none);
+    json_t *bob = desk_do(self, OP_user_show, BOB, "");
+    assert_string_equal(desk_text(bob, "role"), "admin");
+    assert_string_equal(desk_text(bob, "name"), "bob");
+    assert_int_equal(people_login(self, "192.0.2.1", BOB, GOOD, NULL), ERROR_none);
+    assert_int_equal(people_accept(self, made, BETTER), ERROR_not_found);
+    json_decref(made);
+    json_decref(bob);
+}
+
+static void an_invitation_gives_a_user_a_new_password(void **state)
+{
+    desk_t *self = *state;
+    error_code_t code;
+    char session[TICKET_TEXT];
+    people_user(self, ANN, "member", GOOD);
+    people_session(self, ANN, GOOD, session);
+    json_t *made = people_invite(self, &manage_control, ANN, NULL, &code);
+    assert_int_equal(people_with_session(self, OP_session_show, session), ERROR_none);
+    assert_int_equal(people_accept(self, made, BETTER), ERROR_none);
+    assert_int_equal(people_with_session(self, OP_session_show, session), ERROR_invalid_session);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, BETTER, NULL), ERROR_none);
+    json_decref(made);
+}
+
+/* A link to a higher account would be a way up. */
+static void an_admin_invites_nobody_above_itself(void **state)
+{
+    desk_t *self = *state;
+    error_code_t code;
+    char id[UUID_TEXT];
+    people_user(self, ANN, "owner", GOOD);
+    people_user(self, BOB, "admin", GOOD);
+    people_user(self, "eve@example.org", "admin", GOOD);
+    actor_t bob = people_actor(self, BOB, USER_ADMIN, id);
+    static const struct {
+        const char *email, *role;
+        error_code_t code;
+    } cases[] = {
+        {ANN, NULL, ERROR_not_allowed},           {"eve@example.org", NULL, ERROR_not_allowed},
+        {BOB, NULL, ERROR_not_allowed},           {"new@example.org", "owner", ERROR_not_allowed},
+        {"new@example.org", "admin", ERROR_none},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_decref(people_invite(self, &bob, cases[i].email, cases[i].role, &code));
+        assert_int_equal(code, cases[i].code);
+    }
+}
+
+static void an_invitation_ends_when_what_it_was_made_for_does(void **state)
+{
+    desk_t *self = *state;
+    error_code_t code;
+    char id[UUID_TEXT];
+    people_user(self, ANN, "member", GOOD);
+    people_user(self, BOB, "admin", GOOD);
+    actor_t bob = people_actor(self, BOB, USER_ADMIN, id);
+    json_t *revoked = people_invite(self, &bob, "one@example.org", NULL, &code);
+    desk_done(self, OP_invitation_revoke, desk_text(revoked, "id"), "");
+    assert_int_equal(people_accept(self, revoked, GOOD), ERROR_not_found);
+    json_t *taken = people_invite(self, &bob, "two@example.org", NULL, &code);
+    people_user(self, "two@example.org", "owner", NULL);
+    assert_int_equal(people_accept(self, taken, GOOD), ERROR_not_found);
+    json_t *promoted = people_invite(self, &bob, ANN, NULL, &code);
+    desk_done(self, OP_user_edit, ANN, "{\"role\":\"owner\"}");
+    assert_int_equal(people_accept(self, promoted, BETTER), ERROR_not_found);
+    json_t *orphan = people_invite(self, &bob, "three@example.org", "admin", &code);
+    desk_done(self, OP_user_edit, BOB, "{\"role\":\"member\"}");
+    assert_int_equal(people_accept(self, orphan, GOOD), ERROR_not_found);
+    json_t *list = desk_do(self, OP_invitation_list, "", "");
+    char *text = json_dumps(list, 0);
+    assert_int_equal(json_array_size(json_object_get(list, "invitations")), 3);
+    assert_null(strstr(text, "psi_"));
+    accounts_sweep(self->accounts, self->yard->directory,
+                   (uint64_t)clock_wall_ms() + UINT64_C(8) * 86400 * 1000);
+    json_decref(list);
+    list = desk_do(self, OP_invitation_list, "", "");
+    assert_int_equal(json_array_size(json_object_get(list, "invitations")), 0);
+    free(text);
+    json_decref(list);
+    json_decref(revoked);
+    json_decref(taken);
+    json_decref(promoted);
+    json_decref(orphan);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        DESK_TEST(a_session_is_shown_listed_and_ended),
+        DESK_TEST(a_session_ends_idle_and_at_last),
+        DESK_TEST(use_keeps_a_session_alive),
+        DESK_TEST(a_users_sessions_are_bounded_and_go_with_it),
+        DESK_TEST(an_invitation_makes_a_user_once),
+        DESK_TEST(an_invitation_gives_a_user_a_new_password),
+        DESK_TEST(an_admin_invites_nobody_above_itself),
+        DESK_TEST(an_invitation_ends_when_what_it_was_made_for_does),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
