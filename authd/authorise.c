@@ -1,6 +1,7 @@
 #include "authd/authorise.h"
 
 #include "authd/directory/extensions.h"
+#include "authd/directory/mtokens.h"
 #include "authd/directory/places.h"
 #include "authd/directory/tokens.h"
 #include "authd/rights.h"
@@ -29,6 +30,16 @@ static relation_t s_of_token(const task_t *task)
     token_t token;
     if (uuid_parse(task->target.data, task->target.len, &id) != 0 ||
         !tokens_find(task->view, &id, &token))
+        return RELATION_OTHER;
+    return s_of_id(task, &token.user);
+}
+
+static relation_t s_of_management(const task_t *task)
+{
+    uuid_t7 id;
+    mtoken_t token;
+    if (uuid_parse(task->target.data, task->target.len, &id) != 0 ||
+        !mtokens_get(task->view, &id, &token))
         return RELATION_OTHER;
     return s_of_id(task, &token.user);
 }
@@ -69,6 +80,8 @@ static relation_t s_relation(const task_t *task, object_t object)
         return s_of_place(task, PLACE_BOT);
     case OBJECT_EXTENSION:
         return s_of_extension(task);
+    case OBJECT_MANAGEMENT:
+        return s_of_management(task);
     }
     return RELATION_OTHER;
 }

@@ -1,5 +1,6 @@
 #include "authd/control.h"
 
+#include "authd/admin.h"
 #include "authd/first_owner.h"
 #include "authd/manage.h"
 #include "common/base/clock.h"
@@ -35,6 +36,7 @@ struct control {
     directory_t *directory;
     usage_t *usage;
     manage_t *manage;
+    admin_t *admin;
     view_t *writing; /* while usage is written */
 };
 
@@ -92,16 +94,20 @@ static void s_on_used(void *arg, const uuid_t7 *id, const token_use_t *use)
 static void s_write_usage(control_t *self)
 {
     usage_take(self->usage, s_on_used, self);
+    admin_write_use(self->admin, &self->writing);
     if (self->writing && view_commit(&self->writing) != 0)
         log_warn("usage.dropped", "err=%s", LOG_Q("no room in the directory"));
 }
 
 static void s_turn(control_t *self, int64_t now_ms)
 {
-    if (link_woke(&self->self, &self->turned_ms, now_ms))
+    if (link_woke(&self->self, &self->turned_ms, now_ms)) {
         link_restart(self->link);
+        admin_restart(self->admin);
+    }
     link_drain(self->link, TURN_MESSAGES);
     link_tick(self->link, now_ms);
+    admin_turn(self->admin, now_ms);
     if (now_ms - self->written_ms >= USAGE_MS) {
         self->written_ms = now_ms;
         s_write_usage(self);
@@ -119,9 +125,10 @@ static void *s_main(void *arg)
 {
     control_t *self = arg;
     assert(self->magic == MAGIC);
-    zmq_pollitem_t item = {link_socket(self->link), 0, ZMQ_POLLIN, 0};
+    zmq_pollitem_t items[] = {{link_socket(self->link), 0, ZMQ_POLLIN, 0},
+                              {admin_socket(self->admin), 0, ZMQ_POLLIN, 0}};
     while (!atomic_load(&self->stop)) {
-        if (zmq_poll(&item, 1, TURN_MS) < 0 && errno != EINTR)
+        if (zmq_poll(items, 2, TURN_MS) < 0 && errno != EINTR)
             log_fatal(EXIT_FAULT, "control.poll", "err=%s", LOG_Q(zmq_strerror(errno)));
         s_turn(self, clock_ms());
     }
@@ -173,6 +180,7 @@ control_t *control_start(const conf_start_t *start, directory_t *directory, usag
     first_owner_make(self->manage, conf_text(start->conf, SET_data_directory));
     self->replies = wire_batch_new();
     self->link = s_link(self, start->conf);
+    self->admin = admin_new(start->conf, self->name, &self->self, directory, self->manage);
     self->inspected_ms = clock_ms();
     directory_inspect(directory);
     directory_check_room(directory);
@@ -188,6 +196,7 @@ void control_stop(control_t **self_p)
         return;
     atomic_store(&self->stop, true);
     pthread_join(self->thread, NULL);
+    admin_destroy(&self->admin);
     link_destroy(&self->link);
     wire_batch_destroy(&self->replies);
     manage_destroy(&self->manage);

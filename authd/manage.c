@@ -16,7 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAGIC = 0x4d414e47, JSON_FLAGS = JSON_REJECT_DUPLICATES };
+enum {
+    MAGIC = 0x4d414e47,
+    JSON_FLAGS = JSON_REJECT_DUPLICATES,
+    DONE_ROWS = 10000, /* of the audit, that a request is looked for in */
+};
 
 struct manage {
     unsigned magic;
@@ -30,7 +34,7 @@ struct manage {
 
 static const task_row_t *const s_nouns[] = {manage_users,  manage_tokens,     manage_check,
                                             manage_places, manage_extensions, manage_handlers,
-                                            manage_audit};
+                                            manage_audit,  manage_mtokens};
 
 /* A new token passes through JSON values: what they held does not stay in freed memory. */
 static void s_wiping_free(void *memory)
@@ -74,7 +78,7 @@ void manage_destroy(manage_t **self_p)
     *self_p = NULL;
 }
 
-static const task_row_t *s_find(unsigned op)
+const task_row_t *task_row(unsigned op)
 {
     for (unsigned i = 0; i < sizeof s_nouns / sizeof *s_nouns; i++)
         for (const task_row_t *row = s_nouns[i]; row->op; row++)
@@ -147,6 +151,18 @@ static error_code_t s_check_field(task_t *task, const field_t *field)
         return s_check_list(task, field, value);
     }
     return ERROR_internal;
+}
+
+/* What came beside the body as the argument that it is. */
+static error_code_t s_take_if_match(task_t *task, slice_t if_match)
+{
+    if (if_match.len == 0)
+        return ERROR_none;
+    if (json_object_get(task->args, "if_match"))
+        return task_fail(task, ERROR_invalid_param,
+                         "if_match: is in the request's header already.");
+    json_object_set_new(task->args, "if_match", task_json_text(if_match));
+    return ERROR_none;
 }
 
 /* Any edit takes the tag of what it is to change. */
@@ -240,6 +256,7 @@ static error_code_t s_change(manage_t *self, task_t *task, const task_row_t *row
                                      .changes = slice_of(changes),
                                      .who = slice_of(task->actor->who),
                                      .op = slice_of(op->name),
+                                     .request = task->request ? *task->request : (uuid_t7){{0}},
                                      .object = slice_of(task->object)});
     free(changes);
     if (view_commit(&task->view) != 0)
@@ -250,30 +267,33 @@ static error_code_t s_change(manage_t *self, task_t *task, const task_row_t *row
     return ERROR_none;
 }
 
-static bool s_only_reads(const op_t *op)
+bool manage_only_reads(const op_t *op)
 {
     /* Hundreds of hashes need a body, which GET has not. */
     return op->methods == OP_GET || op->number == OP_token_check;
 }
 
-static error_code_t s_run(manage_t *self, task_t *task, unsigned number, slice_t body)
+static error_code_t s_run(manage_t *self, task_t *task, const manage_request_t *request)
 {
+    unsigned number = request->op;
     const op_t *op = op_find(number);
-    const task_row_t *row = s_find(number);
+    const task_row_t *row = task_row(number);
     if (op && op->credentials != CRED_ADMIN)
         return ERROR_not_allowed;
     if (!op || !row)
         return ERROR_unavailable;
     if (strstr(op->path, "{target}") && task->target.len == 0)
         return task_fail(task, ERROR_invalid_param, "The operation needs a target.");
-    error_code_t code = s_parse(task, body);
+    error_code_t code = s_parse(task, request->body);
+    if (code == ERROR_none)
+        code = s_take_if_match(task, request->if_match);
     if (code == ERROR_none)
         code = s_check_if_match(task, op);
     if (code == ERROR_none)
         code = s_check_args(task, row);
     if (code != ERROR_none)
         return code;
-    return s_only_reads(op) ? s_read(self, task, row, op) : s_change(self, task, row, op);
+    return manage_only_reads(op) ? s_read(self, task, row, op) : s_change(self, task, row, op);
 }
 
 void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manage_answer_t *answer)
@@ -285,28 +305,55 @@ void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manag
 void manage_run_as(manage_t *self, const actor_t *actor, unsigned op, slice_t target, slice_t body,
                    manage_answer_t *answer)
 {
+    manage_run_request(
+        self,
+        &(manage_request_t){
+            .actor = actor, .op = op, .target = target, .body = body, .if_match = slice("", 0)},
+        answer);
+}
+
+static void s_answer(const task_t *task, manage_answer_t *answer)
+{
+    assert(task->result);
+    etag_add(task->result);
+    const char *etag = json_string_value(json_object_get(task->result, "etag"));
+    if (etag)
+        snprintf(answer->etag, sizeof answer->etag, "%s", etag);
+    answer->body = json_dumps(task->result, JSON_COMPACT);
+    answer->body_len = answer->body ? strlen(answer->body) : 0;
+    assert(answer->body && answer->body_len <= MANAGE_BODY);
+}
+
+void manage_run_request(manage_t *self, const manage_request_t *request, manage_answer_t *answer)
+{
     assert(self->magic == MAGIC);
     *answer = (manage_answer_t){0};
-    task_t task = {.target = target,
-                   .actor = actor,
+    task_t task = {.target = request->target,
+                   .actor = request->actor,
+                   .request = request->id,
                    .rate = self->rate,
                    .burst = self->burst,
                    .public_url = self->public_url,
                    .now_ms = (uint64_t)clock_wall_ms(),
                    .message = answer->message};
-    answer->code = s_run(self, &task, op, body);
-    if (answer->code == ERROR_none) {
-        assert(task.result);
-        etag_add(task.result);
-        answer->body = json_dumps(task.result, JSON_COMPACT);
-        answer->body_len = answer->body ? strlen(answer->body) : 0;
-        assert(answer->body && answer->body_len <= MANAGE_BODY);
-    } else if (answer->message[0] == '\0') {
+    answer->code = s_run(self, &task, request);
+    if (answer->code == ERROR_none)
+        s_answer(&task, answer);
+    else if (answer->message[0] == '\0')
         snprintf(answer->message, sizeof answer->message, "%s", error_find(answer->code)->message);
-    }
+    answer->gone = answer->code != ERROR_none && task.gone;
     json_decref(task.result);
     json_decref(task.before);
     json_decref(task.args);
+}
+
+bool manage_has_done(manage_t *self, const uuid_t7 *id)
+{
+    assert(self->magic == MAGIC);
+    view_renew(self->reader);
+    bool done = audit_has(self->reader, id, DONE_ROWS);
+    view_release(self->reader);
+    return done;
 }
 
 void manage_clear(manage_answer_t *answer)

@@ -1,5 +1,6 @@
 #include "authd/directory/users.h"
 
+#include "authd/directory/mtokens.h"
 #include "authd/directory/record.h"
 #include "authd/directory/table.h"
 #include "authd/directory/tokens.h"
@@ -128,4 +129,5 @@ void users_deactivate(view_t *view, const uuid_t7 *id, uint64_t now_ms)
     table_delete(view, TABLE_users_by_email, key);
     while (tokens_next(view, id, NULL, &token) && tokens_delete(view, &token.id))
         ;
+    mtokens_delete_all(view, id);
 }
