@@ -178,6 +178,13 @@ static error_code_t s_check_if_match(task_t *task, const op_t *op)
     return ERROR_none;
 }
 
+/* An unknown name is repeated where it can be no credential that went astray. */
+static bool s_is_name(const char *key)
+{
+    size_t len = strlen(key);
+    return len > 0 && len <= 24 && strspn(key, "abcdefghijklmnopqrstuvwxyz_") == len;
+}
+
 static error_code_t s_check_args(task_t *task, const task_row_t *row)
 {
     const char *key;
@@ -188,8 +195,8 @@ static error_code_t s_check_args(task_t *task, const task_row_t *row)
         while (field < row->fields + TASK_FIELDS && field->name && strcmp(field->name, key) != 0)
             field++;
         if ((field == row->fields + TASK_FIELDS || !field->name) && strcmp(key, "if_match") != 0)
-            return task_fail(task, ERROR_invalid_param, "%.64s: is not a field of this operation.",
-                             key);
+            return task_fail(task, ERROR_invalid_param, "%s: is not a field of this operation.",
+                             s_is_name(key) ? key : "One of the fields");
     }
     for (unsigned i = 0; i < TASK_FIELDS && row->fields[i].name; i++) {
         error_code_t code = s_check_field(task, &row->fields[i]);

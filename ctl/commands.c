@@ -42,6 +42,8 @@ const option_t command_globals[] = {
     {"-c", "FILE", "configuration; without it, the first there of " CONF_PLACES},
     {"-s", "SECTION.KEY=VALUE", "override a setting; may come again"},
     {"--json", NULL, "print JSON"},
+    {"--url", "URL", "manage over HTTP: the admin listener's base URL; without it, $POSTERN_URL, or this machine's control socket"},
+    {"--token-file", "FILE", "its management token, - for stdin; without it, $POSTERN_TOKEN"},
     {"--help", NULL, "this text"},
     {NULL, NULL, NULL},
 };

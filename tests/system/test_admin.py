@@ -1,8 +1,12 @@
 """The admin listener: who may come in and with what, and what HTTP makes of the management operations."""
 
+import json
+import subprocess
+
+import msgpack
 import pytest
 
-from harness import postern
+from harness import postern, rogue
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +200,130 @@ def test_requests_are_counted_by_their_end(ring, owner):
     ring.admin("GET", "/me", owner)
     ring.admin("GET", "/me", "psm_" + "x" * 36)
     assert (count("none"), count("invalid_token")) == (before[0] + 1, before[1] + 1)
+
+
+def over_http(ring, token, *words, **more):
+    """posternctl away from the machine: no configuration, no control socket."""
+    environment = {**ring.environment, "POSTERN_URL": f"http://127.0.0.1:{ring.admin_port}",
+                   "POSTERN_TOKEN": token, "POSTERN_CONF": "/nonexistent"}
+    return subprocess.run([str(ring.binaries / "posternctl"), *words], env=environment, text=True,
+                          capture_output=True, timeout=60 * postern.SLOW, cwd="/", **more)
+
+
+def test_posternctl_says_the_same_over_http(ring, owner):
+    ada = ring.user("adm-remote")
+    ring.channel("adm_remote", ada)
+    for words in (("user", "show", ada.email), ("channel", "show", "adm_remote"),
+                  ("token", "list", ada.email), ("channel", "list", "--limit", "3"),
+                  ("audit", "list", "--limit", "2")):
+        there, here = over_http(ring, owner, *words), ring.ctl_run(*words)
+        assert there.returncode == here.returncode == 0, there.stderr
+        assert there.stdout == here.stdout and there.stdout
+        assert over_http(ring, owner, *words, "--json").stdout == ring.ctl_run(*words, "--json").stdout
+
+
+def test_posternctl_changes_over_http(ring, owner):
+    made = json.loads(over_http(ring, owner, "user", "create", "adm-far@example.org", "--json").stdout)
+    email = made["email"]
+    token = json.loads(over_http(ring, owner, "token", "create", email, "--json").stdout)
+    assert token["token"].startswith("pst_")
+    text = over_http(ring, owner, "channel", "create", "adm_far", "--owner", email,
+                     "--members", "adm-remote@example.org")
+    assert text.returncode == 0, text.stderr
+    stale = over_http(ring, owner, "user", "edit", email, "--name", "Far", "--if-match", "0" * 32)
+    assert stale.returncode == 1 and "changed since" in stale.stderr
+    member = ("channel", "member", "remove", "adm_far", "adm-remote@example.org")
+    assert over_http(ring, owner, *member).returncode == 0
+    assert over_http(ring, owner, "token", "import", email, input="far-" + "x" * 40).returncode == 0
+    assert over_http(ring, owner, "user", "delete", email, "--yes").returncode == 0
+    gone = over_http(ring, owner, "user", "show", email, "--json")
+    assert gone.returncode == 1 and json.loads(gone.stdout)["code"] == "unknown_user"
+
+
+def test_posternctl_tells_what_is_wrong_over_http(ring, people):
+    _, member = people["member"]
+    refusal = over_http(ring, member, "audit", "list", "--json")
+    assert refusal.returncode == 1 and json.loads(refusal.stdout)["code"] == "not_allowed"
+    wrong = over_http(ring, "psm_" + "x" * 36, "me", "show", "--json")
+    assert json.loads(wrong.stdout)["code"] == "invalid_token"
+    missing = over_http(ring, "", "me", "show")
+    assert missing.returncode == 1 and "no token" in missing.stderr
+    public = over_http(ring, member, "me", "show", "--url", ring.base)
+    assert public.returncode == 1 and "no such endpoint" in public.stderr
+    nobody = over_http(ring, member, "me", "show", "--url", "http://127.0.0.1:1")
+    assert nobody.returncode == 1 and "no answer" in nobody.stderr
+
+
+# --- the same request twice
+
+def entry(op, token, attempt=1, target="", body=False, method=4):
+    made = rogue.request(op=op, target=target, token=token, body=body)
+    made[2], made[5] = attempt, method
+    made[8] = msgpack.packb("content-type") + msgpack.packb("application/json")
+    return made
+
+
+def ask(peer, made, body=b""):
+    """(status, error, body) of the reply."""
+    peer.send(peer.requests(list(made)), *([body] if body else []))
+    _, fields, bodies = peer.receive(rogue.REPLIES)
+    reply = fields[5][0]
+    assert reply[0] == made[0]
+    return reply[3], reply[4], bodies[0] if bodies else b""
+
+
+def test_a_change_is_made_once_also_when_authd_dies_in_between(make_ring):
+    ring = make_ring().up()
+    email = "once@example.org"
+    ring.ctl("user", "create", email, "--role", "owner")
+    token = ring.management_token(email)
+    create = 190  # management_token_create, whose answer shows a secret once
+    first = entry(create, token, target=email, body=True)
+    again = [*first[:2], 2, *first[3:]]
+    with rogue.Rogue(ring, "authd-admin") as peer:
+        peer.greet(rogue.GATEWAY)
+        made = ask(peer, first, b"{}")
+        assert made[0] == 200 and b"psm_" in made[2]
+        assert ask(peer, again, b"{}") == made
+        revoked = entry(create, token[:-1] + "!", 2, email, True)
+        revoked[0] = first[0]
+        assert ask(peer, revoked, b"{}")[0] == 401
+    ring.kill("authd-0")
+    ring.wait_ready("authd-0")
+    with rogue.Rogue(ring, "authd-admin") as peer:
+        peer.greet(rogue.GATEWAY)
+        status, _, text = ask(peer, again, b"{}")
+        assert status == 409 and b"its answer is lost" in text
+        # one that made nothing is made now
+        fresh = entry(create, token, 2, email, True)
+        assert ask(peer, fresh, b"{}")[0] == 200
+    rows = ring.ctl("audit", "list")["rows"]
+    assert [row["op"] for row in rows].count("management_token_create") == 3  # one is the ring's
+    ids = [row["request"] for row in rows if row["request"]]
+    assert len(ids) == len(set(ids)) == 2
+
+
+def test_a_gateway_that_waits_for_authd_gets_its_answer(make_ring):
+    """Requests that come while authd is away are answered when it is back, each change once."""
+    ring = make_ring().up()
+    ring.ctl("user", "create", "wait@example.org", "--role", "owner")
+    token = ring.management_token("wait@example.org")
+    ring.kill("authd-0")
+    answer = ring.admin("POST", "/users", token, {"email": "late@example.org"})
+    assert answer.status_code == 200, answer.text
+    ops = [row["op"] for row in ring.ctl("audit", "list")["rows"]]
+    assert ops.count("user_create") == 2
+
+
+def test_what_authd_takes_from_a_gateway_is_admin_requests_only(make_ring):
+    ring = make_ring().up()
+    ring.ctl("user", "create", "raw@example.org", "--role", "owner")
+    token = ring.management_token("raw@example.org")
+    with rogue.Rogue(ring, "authd-admin") as peer:
+        peer.greet(rogue.GATEWAY)
+        for op, method in ((1, 4), (214, 8), (999, 1), (101, 4), (0, 1)):
+            assert ask(peer, entry(op, token, method=method))[0] in (401, 503)
+        assert ask(peer, entry(101, token, method=1))[0] == 200
+        assert ask(peer, entry(101, "pst_" + "a" * 36, method=1))[0] == 401
+    with rogue.Rogue(ring, "authd-admin", "rogue-1") as peer:
+        assert peer.refusal(rogue.CONTROL) is not None
