@@ -1,6 +1,7 @@
 #include "authd/authorise.h"
 
 #include "authd/directory/extensions.h"
+#include "authd/directory/mtokens.h"
 #include "authd/directory/places.h"
 #include "authd/directory/sessions.h"
 #include "authd/directory/tokens.h"
@@ -44,6 +45,16 @@ static relation_t s_of_session(const task_t *task)
     return s_of_id(task, &session.user);
 }
 
+static relation_t s_of_management(const task_t *task)
+{
+    uuid_t7 id;
+    mtoken_t token;
+    if (uuid_parse(task->target.data, task->target.len, &id) != 0 ||
+        !mtokens_get(task->view, &id, &token))
+        return RELATION_OTHER;
+    return s_of_id(task, &token.user);
+}
+
 static relation_t s_of_place(const task_t *task, place_kind_t kind)
 {
     place_t place;
@@ -82,6 +93,8 @@ static relation_t s_relation(const task_t *task, object_t object)
         return s_of_place(task, PLACE_BOT);
     case OBJECT_EXTENSION:
         return s_of_extension(task);
+    case OBJECT_MANAGEMENT:
+        return s_of_management(task);
     }
     return RELATION_OTHER;
 }

@@ -1,6 +1,7 @@
 #include "authd/control.h"
 
 #include "authd/accounts.h"
+#include "authd/admin.h"
 #include "authd/first_owner.h"
 #include "authd/manage.h"
 #include "common/base/clock.h"
@@ -38,6 +39,7 @@ struct control {
     usage_t *usage;
     manage_t *manage;
     accounts_t *accounts;
+    admin_t *admin;
     view_t *writing; /* while usage is written */
 };
 
@@ -136,17 +138,21 @@ static void s_on_used(void *arg, const uuid_t7 *id, const token_use_t *use)
 static void s_write_usage(control_t *self)
 {
     usage_take(self->usage, s_on_used, self);
+    admin_write_use(self->admin, &self->writing);
     if (self->writing && view_commit(&self->writing) != 0)
         log_warn("usage.dropped", "err=%s", LOG_Q("no room in the directory"));
 }
 
 static void s_turn(control_t *self, int64_t now_ms)
 {
-    if (link_woke(&self->self, &self->turned_ms, now_ms))
+    if (link_woke(&self->self, &self->turned_ms, now_ms)) {
         link_restart(self->link);
+        admin_restart(self->admin);
+    }
     link_drain(self->link, TURN_MESSAGES);
     manage_turn(self->manage);
     link_tick(self->link, now_ms);
+    admin_turn(self->admin, now_ms);
     if (now_ms - self->written_ms >= USAGE_MS) {
         self->written_ms = now_ms;
         s_write_usage(self);
@@ -166,6 +172,7 @@ static void *s_main(void *arg)
     control_t *self = arg;
     assert(self->magic == MAGIC);
     zmq_pollitem_t items[] = {{link_socket(self->link), 0, ZMQ_POLLIN, 0},
+                              {admin_socket(self->admin), 0, ZMQ_POLLIN, 0},
                               {NULL, manage_fd(self->manage), ZMQ_POLLIN, 0}};
     while (!atomic_load(&self->stop)) {
         if (zmq_poll(items, sizeof items / sizeof *items, TURN_MS) < 0 && errno != EINTR)
@@ -234,6 +241,8 @@ control_t *control_start(const conf_start_t *start, directory_t *directory, usag
     first_owner_make(self->manage, conf_text(start->conf, SET_data_directory));
     self->replies = wire_batch_new();
     self->link = s_link(self, start->conf);
+    self->admin =
+        admin_new(start->conf, self->name, &self->self, directory, self->manage, self->accounts);
     self->inspected_ms = clock_ms();
     directory_inspect(directory);
     directory_check_room(directory);
@@ -250,6 +259,7 @@ void control_stop(control_t **self_p)
     atomic_store(&self->stop, true);
     pthread_join(self->thread, NULL);
     manage_destroy(&self->manage); /* answers what still waits for a hash */
+    admin_destroy(&self->admin);
     accounts_destroy(&self->accounts);
     link_destroy(&self->link);
     wire_batch_destroy(&self->replies);

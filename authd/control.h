@@ -1,6 +1,7 @@
 /* The control socket and the directory's writer, on a thread of its own: management operations from
- * posternctl, what tokens were used for (each second), inspection of the store (each 30 s). Commits
- * wait for the disk here, never in the loop that judges requests.
+ * posternctl and from the admin listeners (admin.h), what tokens were used for (each second),
+ * inspection of the store (each 30 s). Commits wait for the disk here, never in the loop that
+ * judges requests.
  *
  * Threading: start and stop belong to the main thread. */
 #ifndef POSTERN_AUTHD_CONTROL_H
@@ -13,8 +14,8 @@
 
 typedef struct control control_t;
 
-/* Binds authd.control and starts the thread. What it is given is borrowed until control_stop.
- * Exits when it cannot bind. */
+/* Binds authd.control and authd.admin, and starts the thread. What it is given is borrowed until
+ * control_stop. Exits when it cannot bind. */
 control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage,
                          push_t *push);
 /* Writes the usage that was handed over, and ends the thread. */

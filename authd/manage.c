@@ -18,7 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAGIC = 0x4d414e47, JSON_FLAGS = JSON_REJECT_DUPLICATES };
+enum {
+    MAGIC = 0x4d414e47,
+    JSON_FLAGS = JSON_REJECT_DUPLICATES,
+    DONE_ROWS = 10000, /* of the audit, that a request is looked for in */
+};
 
 /* One operation under way. What waits for the hasher has its own copies. */
 typedef struct pending {
@@ -26,6 +30,7 @@ typedef struct pending {
     task_t task;
     actor_t actor;
     char *target, who[UUID_TEXT], from[ADDRESS_TEXT];
+    uuid_t7 id; /* of the request */
     const op_t *op;
     const task_row_t *row;
     const task_stage_t *stage;
@@ -53,10 +58,10 @@ actor_t manage_anyone(const char *from)
     return (actor_t){.role = USER_MEMBER, .who = "nobody", .from = from};
 }
 
-static const task_row_t *const s_nouns[] = {manage_users,    manage_tokens,     manage_check,
-                                            manage_places,   manage_extensions, manage_handlers,
-                                            manage_audit,    manage_passwords,  manage_invitations,
-                                            manage_sessions, manage_totp};
+static const task_row_t *const s_nouns[] = {manage_users,    manage_tokens,      manage_check,
+                                            manage_places,   manage_extensions,  manage_handlers,
+                                            manage_audit,    manage_mtokens,     manage_passwords,
+                                            manage_sessions, manage_invitations, manage_totp};
 static const task_stage_t *const s_stages[] = {stages_passwords, stages_invitations,
                                                stages_sessions, stages_totp};
 
@@ -111,7 +116,7 @@ void manage_destroy(manage_t **self_p)
     *self_p = NULL;
 }
 
-static const task_row_t *s_find(unsigned op)
+const task_row_t *task_row(unsigned op)
 {
     for (unsigned i = 0; i < sizeof s_nouns / sizeof *s_nouns; i++)
         for (const task_row_t *row = s_nouns[i]; row->op; row++)
@@ -196,6 +201,18 @@ static error_code_t s_check_field(task_t *task, const field_t *field)
     return ERROR_internal;
 }
 
+/* What came beside the body as the argument that it is. */
+static error_code_t s_take_if_match(task_t *task, slice_t if_match)
+{
+    if (if_match.len == 0)
+        return ERROR_none;
+    if (json_object_get(task->args, "if_match"))
+        return task_fail(task, ERROR_invalid_param,
+                         "if_match: is in the request's header already.");
+    json_object_set_new(task->args, "if_match", task_json_text(if_match));
+    return ERROR_none;
+}
+
 /* Any edit takes the tag of what it is to change. */
 static error_code_t s_check_if_match(task_t *task, const op_t *op)
 {
@@ -209,6 +226,13 @@ static error_code_t s_check_if_match(task_t *task, const op_t *op)
     return ERROR_none;
 }
 
+/* An unknown name is repeated where it can be no credential that went astray. */
+static bool s_is_name(const char *key)
+{
+    size_t len = strlen(key);
+    return len > 0 && len <= 24 && strspn(key, "abcdefghijklmnopqrstuvwxyz_") == len;
+}
+
 static error_code_t s_check_args(task_t *task, const task_row_t *row)
 {
     const char *key;
@@ -219,8 +243,8 @@ static error_code_t s_check_args(task_t *task, const task_row_t *row)
         while (field < row->fields + TASK_FIELDS && field->name && strcmp(field->name, key) != 0)
             field++;
         if ((field == row->fields + TASK_FIELDS || !field->name) && strcmp(key, "if_match") != 0)
-            return task_fail(task, ERROR_invalid_param, "%.64s: is not a field of this operation.",
-                             key);
+            return task_fail(task, ERROR_invalid_param, "%s: is not a field of this operation.",
+                             s_is_name(key) ? key : "One of the fields");
     }
     for (unsigned i = 0; i < TASK_FIELDS && row->fields[i].name; i++) {
         error_code_t code = s_check_field(task, &row->fields[i]);
@@ -283,6 +307,7 @@ static void s_audit(const task_t *task, const op_t *op)
                                      .changes = slice_of(changes),
                                      .who = slice_of(task->who[0] ? task->who : task->actor->who),
                                      .op = slice_of(op->name),
+                                     .request = task->request ? *task->request : (uuid_t7){{0}},
                                      .object = slice_of(task->object)});
     free(changes);
 }
@@ -312,7 +337,7 @@ static error_code_t s_change(manage_t *self, pending_t *pending)
     return ERROR_none;
 }
 
-static bool s_only_reads(const op_t *op)
+bool manage_only_reads(const op_t *op)
 {
     /* Hundreds of hashes need a body, which GET has not; and so does a session. */
     return op->methods == OP_GET || op->number == OP_token_check || op->number == OP_session_show;
@@ -320,8 +345,8 @@ static bool s_only_reads(const op_t *op)
 
 static error_code_t s_perform(manage_t *self, pending_t *pending)
 {
-    return s_only_reads(pending->op) ? s_read(self, pending, pending->row->run)
-                                     : s_change(self, pending);
+    return manage_only_reads(pending->op) ? s_read(self, pending, pending->row->run)
+                                          : s_change(self, pending);
 }
 
 /* Everything up to the hasher: finds the operation, checks the body, prepares. */
@@ -329,15 +354,17 @@ static error_code_t s_begin(manage_t *self, pending_t *pending, const manage_req
 {
     task_t *task = &pending->task;
     const op_t *op = pending->op = op_find(request->op);
-    const task_row_t *row = pending->row = s_find(request->op);
+    const task_row_t *row = pending->row = task_row(request->op);
     pending->stage = s_find_stage(request->op);
-    if (op && op->credentials != CRED_ADMIN && op->credentials != CRED_OPEN)
+    if (op && !op_manages(op))
         return ERROR_not_allowed;
     if (!op || !row)
         return ERROR_unavailable;
     if (strstr(op->path, "{target}") && task->target.len == 0)
         return task_fail(task, ERROR_invalid_param, "The operation needs a target.");
     error_code_t code = s_parse(task, request->body);
+    if (code == ERROR_none)
+        code = s_take_if_match(task, request->if_match);
     if (code == ERROR_none)
         code = s_check_if_match(task, op);
     if (code == ERROR_none)
@@ -348,8 +375,10 @@ static error_code_t s_begin(manage_t *self, pending_t *pending, const manage_req
     return s_read(self, pending, pending->stage->prepare);
 }
 
-static pending_t *s_pending(manage_t *self, const actor_t *actor, slice_t target)
+static pending_t *s_pending(manage_t *self, const manage_request_t *request)
 {
+    const actor_t *actor = request->actor;
+    slice_t target = request->target;
     pending_t *pending = calloc(1, sizeof *pending);
     if (!pending || !(pending->target = malloc(target.len + 1)))
         abort();
@@ -360,8 +389,11 @@ static pending_t *s_pending(manage_t *self, const actor_t *actor, slice_t target
     pending->actor = *actor;
     pending->actor.who = pending->who;
     pending->actor.from = pending->from;
+    if (request->id)
+        pending->id = *request->id;
     pending->task = (task_t){.target = slice(pending->target, target.len),
                              .actor = &pending->actor,
+                             .request = request->id ? &pending->id : NULL,
                              .rate = self->rate,
                              .burst = self->burst,
                              .public_url = self->public_url,
@@ -376,10 +408,14 @@ static void s_answer(pending_t *pending, error_code_t code)
     task_t *task = &pending->task;
     manage_answer_t *answer = &pending->answer;
     answer->code = code;
+    answer->gone = code != ERROR_none && task->gone;
     answer->retry_after_s = (task->wait_ms + 999) / 1000;
     if (code == ERROR_none) {
         assert(task->result);
         etag_add(task->result);
+        const char *etag = json_string_value(json_object_get(task->result, "etag"));
+        if (etag)
+            snprintf(answer->etag, sizeof answer->etag, "%s", etag);
         answer->body = json_dumps(task->result, JSON_COMPACT);
         answer->body_len = answer->body ? strlen(answer->body) : 0;
         assert(answer->body && answer->body_len <= MANAGE_BODY);
@@ -417,7 +453,7 @@ bool manage_start(manage_t *self, const manage_request_t *request, manage_answer
                   manage_done_fn *done, void *arg)
 {
     assert(self->magic == MAGIC);
-    pending_t *pending = s_pending(self, request->actor, request->target);
+    pending_t *pending = s_pending(self, request);
     error_code_t code = s_begin(self, pending, request);
     if (code == ERROR_none && pending->task.job) {
         pending->done = done;
@@ -489,7 +525,8 @@ void manage_run_as(manage_t *self, const actor_t *actor, unsigned op, slice_t ta
                    manage_answer_t *answer)
 {
     synchronous_t wait = {.answer = answer};
-    manage_request_t request = {.actor = actor, .op = op, .target = target, .body = body};
+    manage_request_t request = {
+        .actor = actor, .op = op, .target = target, .body = body, .if_match = slice("", 0)};
     if (manage_start(self, &request, answer, s_on_done, &wait))
         return;
     while (!wait.done) {
@@ -502,6 +539,15 @@ void manage_run_as(manage_t *self, const actor_t *actor, unsigned op, slice_t ta
 void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manage_answer_t *answer)
 {
     manage_run_as(self, &manage_control, op, target, body, answer);
+}
+
+bool manage_has_done(manage_t *self, const uuid_t7 *id)
+{
+    assert(self->magic == MAGIC);
+    view_renew(self->reader);
+    bool done = audit_has(self->reader, id, DONE_ROWS);
+    view_release(self->reader);
+    return done;
 }
 
 void manage_clear(manage_answer_t *answer)

@@ -8,7 +8,9 @@
 
 #include "authd/directory/directory.h"
 #include "authd/directory/users.h"
+#include "authd/etag.h"
 #include "common/base/errors.h"
+#include "common/base/ops.h"
 #include "common/base/uuid.h"
 
 #include <stdint.h>
@@ -34,6 +36,8 @@ typedef struct {
     uint64_t retry_after_s;       /* 0: the error's own */
     char *body;                   /* JSON, when done; may hold a new token: see manage_clear */
     size_t body_len;
+    char etag[ETAG_TEXT]; /* of the object that the body is; "": it has none */
+    bool gone; /* of an error: the target, or who was to be taken from it, is not there any more */
 } manage_answer_t;
 
 /* Who asks, and from where: for the rights and for the audit. */
@@ -55,6 +59,8 @@ typedef struct {
     const actor_t *actor;
     unsigned op;
     slice_t target, body; /* a JSON object; empty: {} */
+    slice_t if_match;     /* in place of the argument of this name; empty: none */
+    const uuid_t7 *id;    /* of the request, for the audit; NULL: none */
 } manage_request_t;
 
 /* Carries it out by authd/rights.def. True: ANSWER is the answer. False: a password is to be
@@ -70,6 +76,10 @@ void manage_turn(manage_t *self);
 void manage_run_as(manage_t *self, const actor_t *actor, unsigned op, slice_t target, slice_t body,
                    manage_answer_t *answer);
 void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manage_answer_t *answer);
+/* Whether an operation changes nothing. */
+bool manage_only_reads(const op_t *op);
+/* Whether the request of this id has made a change, within the last rows of the audit. */
+bool manage_has_done(manage_t *self, const uuid_t7 *id);
 /* Wipes and frees the body. DONE's answer is cleared by manage. */
 void manage_clear(manage_answer_t *answer);
 

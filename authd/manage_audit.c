@@ -8,11 +8,12 @@ static json_t *s_json(const audit_t *row)
 {
     json_t *changes =
         row->changes.len ? json_loadb(row->changes.data, row->changes.len, 0, NULL) : NULL;
-    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "number", (json_int_t)row->number,
+    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "number", (json_int_t)row->number,
                      "time", task_json_time(row->time_ms), "who", task_json_text(row->who), "from",
                      row->from.len ? task_json_text(row->from) : json_null(), "op",
                      task_json_text(row->op), "object", task_json_text(row->object), "changes",
-                     changes ? changes : json_null());
+                     changes ? changes : json_null(), "request",
+                     uuid_is_nil(&row->request) ? json_null() : task_json_id(&row->request));
 }
 
 /* Where to begin: after a number, or so many from the end. */

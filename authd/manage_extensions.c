@@ -98,7 +98,7 @@ static error_code_t s_list(task_t *task)
 static error_code_t s_find(task_t *task, extension_t *extension)
 {
     if (!extensions_find(task->view, task->target, extension))
-        return task_fail(task, ERROR_unknown_app,
+        return task_gone(task, ERROR_unknown_app,
                          "There is no extension with this name, app-id or id.");
     return ERROR_none;
 }
@@ -107,7 +107,7 @@ static error_code_t s_find_in_use(task_t *task, extension_t *extension)
 {
     error_code_t code = s_find(task, extension);
     if (code == ERROR_none && extension->archived_ms)
-        return task_fail(task, ERROR_archived, "The extension is archived.");
+        return task_gone(task, ERROR_archived, "The extension is archived.");
     return code;
 }
 

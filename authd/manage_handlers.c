@@ -45,7 +45,7 @@ static error_code_t s_find_bot(task_t *task, work_t *work)
 {
     place_t bot;
     if (!places_find(task->view, PLACE_BOT, task->target, &bot))
-        return task_fail(task, ERROR_unknown_bot, NULL);
+        return task_gone(task, ERROR_unknown_bot, NULL);
     if (bot.archived_ms)
         return task_fail(task, ERROR_archived, "The bot is archived.");
     if (!handlers_get(task->view, &bot.id, &work->handler))
@@ -64,14 +64,14 @@ static error_code_t s_find_extension(task_t *task, work_t *work)
     if (!sandbox && !slice_is(which, "marketplace"))
         return task_fail(task, ERROR_invalid_param, "environment: must be sandbox or marketplace.");
     if (!extensions_find(task->view, task->target, &extension))
-        return task_fail(task, ERROR_unknown_app,
+        return task_gone(task, ERROR_unknown_app,
                          "There is no extension with this name, app-id or id.");
     if (extension.archived_ms)
         return task_fail(task, ERROR_archived, "The extension is archived.");
     extension_app_id(&extension, sandbox ? ENVIRONMENT_SANDBOX : ENVIRONMENT_MARKETPLACE,
                      work->access);
     if (!apps_get(task->view, slice_of(work->access), &app))
-        return task_fail(task, ERROR_unknown_app, NULL);
+        return task_gone(task, ERROR_unknown_app, NULL);
     if (!handlers_get(task->view, &app.target, &work->handler))
         work->handler = (handler_t){.target = app.target, .kind = OWNER_EXTENSION};
     work->handler.name = extension.name;
@@ -186,7 +186,7 @@ static error_code_t s_find_set(task_t *task, op_owner_t kind, work_t *work)
 {
     error_code_t code = s_find(task, kind, work);
     if (code == ERROR_none && work->handler.url.len == 0)
-        return task_fail(task, ERROR_not_found, "It has no handler. Set one first.");
+        return task_gone(task, ERROR_not_found, "It has no handler. Set one first.");
     return code;
 }
 

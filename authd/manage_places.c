@@ -57,7 +57,7 @@ static json_t *s_json_with_people(task_t *task, place_kind_t kind, const place_t
 static error_code_t s_find(task_t *task, place_kind_t kind, bool in_use, place_t *place)
 {
     if (!places_find(task->view, kind, task->target, place))
-        return task_fail(task, s_words[kind].unknown, NULL);
+        return task_gone(task, s_words[kind].unknown, NULL);
     if (in_use && place->archived_ms)
         return task_fail(task, ERROR_archived, "The %s is archived.", s_words[kind].noun);
     return ERROR_none;
@@ -143,6 +143,8 @@ static error_code_t s_delete(task_t *task, place_kind_t kind)
 {
     place_t place;
     error_code_t code = s_find(task, kind, true, &place);
+    if (code == ERROR_archived)
+        task->gone = true;
     if (code != ERROR_none)
         return code;
     task_object(task, &place.id, place.name);
@@ -219,6 +221,8 @@ static error_code_t s_person(task_t *task, place_kind_t kind, bool add)
     error_code_t code = s_find(task, kind, true, &place);
     if (code == ERROR_none)
         code = task_user(task, task_text(task, "user"), "user", &user);
+    if (code == ERROR_unknown_user && !add)
+        task->gone = true;
     if (code != ERROR_none)
         return code;
     task_object(task, &place.id, user.email);
@@ -228,7 +232,7 @@ static error_code_t s_person(task_t *task, place_kind_t kind, bool add)
     if (add)
         place_add(task->view, kind, &place.id, &person, task->now_ms);
     else if (!place_remove(task->view, kind, &place.id, &person))
-        return task_fail(task, ERROR_unknown_user, "user: is not among the %s's %s.",
+        return task_gone(task, ERROR_unknown_user, "user: is not among the %s's %s.",
                          s_words[kind].noun, s_words[kind].people);
     return ERROR_none;
 }

@@ -27,7 +27,7 @@ static error_code_t s_find(task_t *task, token_t *token)
     uuid_t7 id;
     if (uuid_parse(task->target.data, task->target.len, &id) != 0 ||
         !tokens_find(task->view, &id, token))
-        return task_fail(task, ERROR_unknown_token, NULL);
+        return task_gone(task, ERROR_unknown_token, NULL);
     return ERROR_none;
 }
 

@@ -12,14 +12,30 @@
 
 enum { PAGE_BYTES = 512 << 10 };
 
+static void s_say(task_t *task, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+static void s_say(task_t *task, const char *format, va_list args)
+{
+    if (format)
+        vsnprintf(task->message, MANAGE_MESSAGE, format, args);
+}
+
 error_code_t task_fail(task_t *task, error_code_t code, const char *format, ...)
 {
-    if (format) {
-        va_list args;
-        va_start(args, format);
-        vsnprintf(task->message, MANAGE_MESSAGE, format, args);
-        va_end(args);
-    }
+    va_list args;
+    va_start(args, format);
+    s_say(task, format, args);
+    va_end(args);
+    return code;
+}
+
+error_code_t task_gone(task_t *task, error_code_t code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    s_say(task, format, args);
+    va_end(args);
+    task->gone = true;
     return code;
 }
 
@@ -59,6 +75,7 @@ error_code_t task_user(task_t *task, slice_t id_or_email, const char *what, user
 {
     if (users_find(task->view, id_or_email, user))
         return ERROR_none;
+    task->gone = strcmp(what, "target") == 0;
     return task_fail(task, ERROR_unknown_user,
                      "%s: there is no active user with this id or email address.", what);
 }

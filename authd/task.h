@@ -21,19 +21,21 @@ typedef struct {
     const char *public_url;
     uint64_t now_ms; /* wall clock */
     const actor_t *actor;
-    const uuid_t7 *only; /* a list shows what belongs to this user; NULL: all */
+    const uuid_t7 *request; /* its id; NULL: it has none */
+    const uuid_t7 *only;    /* a list shows what belongs to this user; NULL: all */
     json_t *result;
     json_t *before;                /* of an edit: the object as it was; the task's */
     uuid_t7 handled[TASK_HANDLED]; /* targets whose handler was changed */
     unsigned handled_len;
-    char object[MANAGE_MESSAGE];       /* of the audit's row */
     char who[UUID_TEXT];               /* the same, where it is not the actor; empty: the actor */
     accounts_t *accounts;              /* NULL: no operation on accounts can be done */
     hash_job_t *job;                   /* what the hasher is to do, or has done; NULL: nothing */
     char network[THROTTLE_NETWORK];    /* of an attempt that was charged; empty: none was */
     char account[USER_EMAIL_MOST + 1]; /* whose password the attempt was on: as it was named */
     uint64_t wait_ms;                  /* of a refusal: until when, from now */
+    char object[MANAGE_MESSAGE];       /* of the audit's row */
     char *message;                     /* MANAGE_MESSAGE bytes */
+    bool gone;                         /* of an error: task_gone */
 } task_t;
 
 typedef error_code_t task_fn(task_t *task);
@@ -64,7 +66,7 @@ typedef struct {
 /* The operations of a noun; a row of op 0 ends each. */
 extern const task_row_t manage_users[], manage_tokens[], manage_check[], manage_places[],
     manage_extensions[], manage_handlers[], manage_audit[], manage_passwords[],
-    manage_invitations[], manage_sessions[], manage_totp[];
+    manage_invitations[], manage_sessions[], manage_totp[], manage_mtokens[];
 
 /* What an operation has beside its run. prepare: before it, in a reading view, after the rights
  * were looked at; it may refuse, or make task->job: run then comes after the hasher, in a view of
@@ -80,6 +82,9 @@ typedef struct {
 extern const task_stage_t stages_passwords[], stages_invitations[], stages_sessions[],
     stages_totp[];
 
+/* NULL for an operation that is none of these. */
+const task_row_t *task_row(unsigned op);
+
 #define TASK_PAGE                                                                                  \
     {                                                                                              \
         {"limit", FIELD_UINT, false, 1, 1000},                                                     \
@@ -90,6 +95,9 @@ extern const task_stage_t stages_passwords[], stages_invitations[], stages_sessi
 
 /* Sets the message; NULL: the table's own. Returns CODE. */
 error_code_t task_fail(task_t *task, error_code_t code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same; and says that the target, or who was to be taken from it, is not there any more. */
+error_code_t task_gone(task_t *task, error_code_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* What the audit says was changed; NAME may be empty. */
 void task_object(task_t *task, const uuid_t7 *id, slice_t name);

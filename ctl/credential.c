@@ -57,6 +57,8 @@ char *credential_token(ctl_t *ctl)
     credential_free(&token);
     ctl_error(ctl, "no_token",
               "no token: put it into $POSTERN_TOKEN, or name a file with --token-file (- for "
-              "stdin). Make one with posternctl token create");
+              "stdin). Make one with posternctl token create, or for management with posternctl "
+              "management "
+              "token create");
     return NULL;
 }

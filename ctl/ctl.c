@@ -4,7 +4,9 @@
 #include "common/base/secret.h"
 #include "ctl/command.h"
 #include "ctl/control.h"
+#include "ctl/credential.h"
 #include "ctl/notice.h"
+#include "ctl/remote.h"
 #include "ctl/table.h"
 
 #include <assert.h>
@@ -38,6 +40,7 @@ struct ctl {
     unsigned noticed_len;
     unsigned gateways; /* as it says */
     control_t *control;
+    char *token; /* for management over HTTP; NULL: not read yet */
 };
 
 ctl_t *ctl_new(void)
@@ -54,6 +57,7 @@ void ctl_destroy(ctl_t **self_p)
     if (!self)
         return;
     control_destroy(&self->control);
+    credential_free(&self->token);
     conf_destroy(&self->conf);
     for (unsigned i = 0; i < self->overrides_len; i++)
         free(self->overrides[i]);
@@ -378,9 +382,26 @@ void ctl_error(const ctl_t *self, const char *code, const char *format, ...)
     json_decref(error);
 }
 
+/* send, history and init have a --url of their own, which is a gateway's public one. */
+const char *ctl_admin_url(const ctl_t *self)
+{
+    const option_t *own = self->command->options;
+    while (own->name && strcmp(own->name, "--url") != 0)
+        own++;
+    const char *url = own->name ? NULL : ctl_option(self, "--url");
+    if (!url)
+        url = getenv("POSTERN_URL");
+    return url && *url ? url : NULL;
+}
+
 static json_t *s_call(ctl_t *self, unsigned op, const char *target, const json_t *body,
                       control_error_t *error)
 {
+    const char *url = ctl_admin_url(self);
+    if (url && !self->token && !(self->token = credential_token(self)))
+        exit(CTL_REFUSED);
+    if (url)
+        return remote_call(url, self->token, op, target, body, error);
     const conf_t *conf = ctl_conf(self);
     if (!self->control)
         self->control = control_new(conf, self->up, error);

@@ -56,6 +56,10 @@ const char *ctl_override(const ctl_t *self, unsigned i);
 /* How many gateways a running `up` has; 1 when none runs. */
 unsigned ctl_gateways(const ctl_t *self);
 
+/* The base URL of the admin API where management is to go over HTTP (--url, else $POSTERN_URL, with
+ * the token of credential_token); NULL: over the control socket of this machine. */
+const char *ctl_admin_url(const ctl_t *self);
+
 /* A management operation: takes BODY (NULL for none). The reply (an object), owned by the caller,
  * or NULL after the error has been shown. */
 json_t *ctl_call(ctl_t *self, unsigned op, const char *target, json_t *body);

@@ -160,9 +160,11 @@ static int s_check_distinct(const fleet_t *self, unsigned i, const char *listen,
 int fleet_check(const fleet_t *self, const conf_t *conf, bool listen_here, char *err,
                 size_t err_size)
 {
-    char listen[288];
+    char listen[288], admin[288];
     conf_address(conf, SET_gateway_listen, 0, listen, sizeof listen);
-    if (listen_here && s_check(listen, "gateway.listen", "", err, err_size) != 0)
+    conf_address(conf, SET_admin_listen, 0, admin, sizeof admin);
+    if ((listen_here && s_check(listen, "gateway.listen", "", err, err_size) != 0) ||
+        (*admin && s_check(admin, "admin.listen", "", err, err_size) != 0))
         return -1;
     for (unsigned i = 0; i < self->len; i++) {
         char setting[32];

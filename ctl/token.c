@@ -133,7 +133,7 @@ static int s_show_new(ctl_t *ctl, json_t *reply, const char *user)
     if (!reply)
         return CTL_REFUSED;
     const char *token = json_string_value(json_object_get(reply, "token"));
-    if (token && user)
+    if (token && user && !ctl_admin_url(ctl)) /* elsewhere nothing tells what public.url is */
         json_object_set_new(reply, "urls", s_urls(ctl, user, token));
     if (ctl_json(ctl))
         return ctl_show(ctl, reply);

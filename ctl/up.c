@@ -40,7 +40,8 @@ static void s_with_port(const char *address, unsigned port, char *text, size_t s
     snprintf(text, size, "%.*s:%u", len, address, port);
 }
 
-/* Moves the public listener to PORT and the monitors to a row of ports above it. */
+/* Moves the public listener to PORT, the admin listener behind it and the monitors to a row of
+ * ports above it. */
 static void s_lay_ports(ctl_t *ctl, unsigned port, unsigned gateways)
 {
     char old[288], address[320], url[340], name[64];
@@ -52,6 +53,11 @@ static void s_lay_ports(ctl_t *ctl, unsigned port, unsigned gateways)
     snprintf(url, sizeof url, "http://%s", address);
     if (local)
         ctl_set(ctl, "public.url", url);
+    conf_address(ctl_conf_plain(ctl), SET_admin_listen, 0, old, sizeof old);
+    if (*old) {
+        s_with_port(old, port + 1, address, sizeof address);
+        ctl_set(ctl, "admin.listen", address);
+    }
     unsigned next = port + UP_MONITOR_OFFSET, count;
     const char *section;
     for (unsigned i = 0; (count = fleet_kind(ctl_conf_plain(ctl), gateways, i, &section)) > 0;

@@ -12,7 +12,8 @@ packages() {
     format) echo clang-format-14 ;;
     fuzz) echo "$(packages clang)" libclang-rt-14-dev llvm-14 ;;
     system) echo python3 faketime python3-pytest python3-pytest-xdist python3-requests python3-zmq \
-        python3-msgpack curl:curl ca-certificates nodejs:node npm:npm strace:strace util-linux procps iproute2 \
+        python3-msgpack python3-yaml python3-jsonschema curl:curl \
+        ca-certificates nodejs:node npm:npm strace:strace util-linux procps iproute2 \
         systemd:systemd-analyze slowhttptest:slowhttptest prometheus:promtool haproxy nghttp2-client:h2load \
         openssl:openssl ;;
     test) echo "$(packages clang)" "$(packages format)" "$(packages system)" \

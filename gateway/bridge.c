@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/errors.h"
+#include "common/base/ops.h"
 #include "common/link/link.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
@@ -31,8 +32,10 @@ typedef struct {
 } hop_t;
 
 struct bridge {
-    hop_t authd[HOPS], router[HOPS];
-    unsigned authds, routers;
+    /* The authds, and behind them, where there is an admin listener, the writing one's link for
+     * that: a route each. */
+    hop_t authd[HOPS + 1], router[HOPS];
+    unsigned authds, routes, routers;
     uint64_t instance;
     int64_t woke_ms;
     inflight_t *inflight;
@@ -48,7 +51,7 @@ unsigned bridge_routes(const conf_t *conf)
     unsigned n = 0;
     while (n < HOPS && conf_endpoint(conf, SET_gateway_authd, n))
         n++;
-    return n;
+    return n + 1;
 }
 
 static hop_t *s_hop(void *arg)
@@ -67,6 +70,8 @@ static unsigned s_choose(const bridge_t *self, const slot_t *slot)
 {
     slice_t token = slot->request.token;
     uint32_t hash = 2166136261u;
+    if (op_manages(op_find(slot->request.op)))
+        return self->authds;
     if (self->authds == 1)
         return 0;
     for (size_t i = token.len > 8 ? token.len - 8 : 0; i < token.len; i++)
@@ -157,7 +162,7 @@ static void s_on_down(void *arg, peer_t *peer)
     hop_t *hop = s_hop(arg);
     bridge_t *self = hop->bridge;
     (void)peer;
-    if (!hop->authd)
+    if (!hop->authd || hop->index == self->authds)
         return;
     for (unsigned i = 0; i < self->authds; i++)
         if (i != hop->index && s_alive(&self->authd[i])) {
@@ -186,7 +191,7 @@ static void s_wake(bridge_t *self, int64_t now_ms)
 {
     if (!link_woke(&self->instance, &self->woke_ms, now_ms))
         return;
-    for (unsigned i = 0; i < self->authds; i++)
+    for (unsigned i = 0; i < self->routes; i++)
         link_restart(self->authd[i].link);
     for (unsigned i = 0; i < self->routers; i++)
         link_restart(self->router[i].link);
@@ -206,7 +211,7 @@ static unsigned s_drain_all(bridge_t *self)
 {
     unsigned taken = 0;
     self->unsettled = self->more = false;
-    for (unsigned i = 0; i < self->authds; i++)
+    for (unsigned i = 0; i < self->routes; i++)
         taken += s_drain(&self->authd[i]);
     for (unsigned i = 0; i < self->routers; i++)
         taken += s_drain(&self->router[i]);
@@ -275,7 +280,7 @@ static void s_flush(bridge_t *self, hop_t *hop, int64_t now_ms)
 
 void bridge_send(bridge_t *self, int64_t now_ms)
 {
-    for (unsigned i = 0; i < self->authds; i++)
+    for (unsigned i = 0; i < self->routes; i++)
         s_flush(self, &self->authd[i], now_ms);
 }
 
@@ -306,7 +311,7 @@ static void s_check(hop_t *hop)
 
 void bridge_tick(bridge_t *self, int64_t now_ms)
 {
-    for (unsigned i = 0; i < self->authds; i++) {
+    for (unsigned i = 0; i < self->routes; i++) {
         s_check(&self->authd[i]);
         link_tick(self->authd[i].link, now_ms);
     }
@@ -355,8 +360,18 @@ static void s_connect(bridge_t *self, hop_t *hop, const conf_t *conf, const wire
         log_fatal(EXIT_CONFIG, "bridge.connect", "endpoint=%s err=%s", LOG_Q(endpoint), LOG_Q(err));
 }
 
-bridge_t *bridge_new(const conf_t *conf, const char *name, h2o_loop_t *loop, inflight_t *inflight,
-                     bridge_answer_fn *answer, void *arg)
+static void s_add_authd(bridge_t *self, const conf_t *conf, const wire_hello_t *hello,
+                        const char *endpoint, h2o_loop_t *loop)
+{
+    hop_t *hop = &self->authd[self->routes];
+    hop->authd = true;
+    hop->index = self->routes++;
+    s_connect(self, hop, conf, hello, endpoint);
+    s_watch(hop, loop);
+}
+
+bridge_t *bridge_new(const conf_t *conf, const char *name, bool admin, h2o_loop_t *loop,
+                     inflight_t *inflight, bridge_answer_fn *answer, void *arg)
 {
     bridge_t *self = calloc(1, sizeof *self);
     const char *endpoint;
@@ -373,12 +388,11 @@ bridge_t *bridge_new(const conf_t *conf, const char *name, h2o_loop_t *loop, inf
     self->arg = arg;
     while (self->authds < HOPS &&
            (endpoint = conf_endpoint(conf, SET_gateway_authd, self->authds))) {
-        hop_t *hop = &self->authd[self->authds];
-        hop->authd = true;
-        hop->index = self->authds++;
-        s_connect(self, hop, conf, &hello, endpoint);
-        s_watch(hop, loop);
+        self->authds++;
+        s_add_authd(self, conf, &hello, endpoint, loop);
     }
+    if (admin)
+        s_add_authd(self, conf, &hello, conf_endpoint(conf, SET_gateway_admin, 0), loop);
     while (self->routers < HOPS &&
            (endpoint = conf_endpoint(conf, SET_gateway_routers, self->routers))) {
         hop_t *hop = &self->router[self->routers];
@@ -402,7 +416,7 @@ void bridge_destroy(bridge_t **self_p)
 {
     bridge_t *self = *self_p;
     if (self) {
-        for (unsigned i = 0; i < self->authds; i++)
+        for (unsigned i = 0; i < self->routes; i++)
             s_disconnect(&self->authd[i]);
         for (unsigned i = 0; i < self->routers; i++)
             s_disconnect(&self->router[i]);

@@ -1,5 +1,5 @@
-/* All ZeroMQ of a gateway thread, inside its h2o loop: links to the authds, for requests, and to
- * the routers, for replies.
+/* All ZeroMQ of a gateway thread, inside its h2o loop: links to the authds, for requests, to the
+ * writing authd, for admin requests, and to the routers, for replies.
  *
  * Requests wait in the inflight table's pending lists and go out in batches when a turn of the loop
  * has ended and the authd has credit. ZMQ_FD is edge-triggered and a send can swallow the edge, so
@@ -19,12 +19,13 @@ typedef struct bridge bridge_t;
 /* A reply that ends a request; it must remove the slot. BODY may be moved out. */
 typedef void bridge_answer_fn(void *arg, slot_t *slot, const wire_reply_t *reply, zmq_msg_t *body);
 
-/* Connects. NAME is "gateway-<index>.<thread>". Exits when an endpoint cannot be used. */
-bridge_t *bridge_new(const conf_t *conf, const char *name, h2o_loop_t *loop, inflight_t *inflight,
-                     bridge_answer_fn *answer, void *arg);
+/* Connects; to gateway.admin only with ADMIN. NAME is "gateway-<index>.<thread>". Exits when an
+ * endpoint cannot be used. */
+bridge_t *bridge_new(const conf_t *conf, const char *name, bool admin, h2o_loop_t *loop,
+                     inflight_t *inflight, bridge_answer_fn *answer, void *arg);
 void bridge_destroy(bridge_t **self_p);
 
-/* How many lists the inflight table needs: one an authd. */
+/* How many lists the inflight table needs: one an authd, and one for admin requests. */
 unsigned bridge_routes(const conf_t *conf);
 
 /* Puts a slot where it is sent from: the authd that the hash of its token names, or another one

@@ -81,6 +81,25 @@ static int s_listener(const gateway_t *self, char *address, size_t size)
     return fd;
 }
 
+/* The admin listener: the first lane's, and shared by the gateways of a host. -1: there is none. */
+static int s_admin_listener(gateway_t *self, const conf_t *conf)
+{
+    char address[300];
+    conf_address(conf, SET_admin_listen, 0, address, sizeof address);
+    if (*address == '\0')
+        return -1;
+    if (*conf_text(conf, SET_admin_tls_certificate))
+        self->shared.admin_tls = tls_new("admin", conf_text(conf, SET_admin_tls_certificate),
+                                         conf_text(conf, SET_admin_tls_key));
+    else if (strncmp(address, "127.", 4) != 0 && strncmp(address, "[::1]:", 6) != 0)
+        log_warn("gateway.admin", "address=%s err=%s", address,
+                 LOG_Q("management tokens would travel in the clear: set admin.tls_certificate, or "
+                       "see to it that only a TLS proxy reaches this address"));
+    int fd = listening_bind(address, sizeof address);
+    log_info("gateway.admin", "address=%s tls=%d", address, self->shared.admin_tls != NULL);
+    return fd;
+}
+
 static void s_drain_times(gateway_t *self, const conf_t *conf)
 {
     self->drain_ms = (int64_t)conf_uint(conf, SET_process_drain_ms);
@@ -106,7 +125,8 @@ gateway_t *gateway_new(const conf_start_t *start)
     s_drain_times(self, conf);
     self->shared.conf = conf;
     self->shared.name = self->name;
-    self->shared.routes = routes_new();
+    self->shared.routes = routes_new(ROUTES_PUBLIC);
+    self->shared.admin_routes = routes_new(ROUTES_ADMIN);
     self->shared.trusted =
         trusted_new(conf_text(conf, SET_gateway_trusted_proxies), err, sizeof err);
     if (!self->shared.trusted)
@@ -119,13 +139,15 @@ gateway_t *gateway_new(const conf_start_t *start)
         census_new((unsigned)conf_uint(conf, SET_gateway_connections),
                    (unsigned)conf_uint(conf, SET_gateway_connections_per_address));
     if (*conf_text(conf, SET_gateway_tls_certificate))
-        self->shared.tls = tls_new(conf_text(conf, SET_gateway_tls_certificate),
+        self->shared.tls = tls_new("gateway", conf_text(conf, SET_gateway_tls_certificate),
                                    conf_text(conf, SET_gateway_tls_key));
     self->deadline_ms = (int64_t)conf_uint(conf, SET_gateway_deadline_ms);
+    int admin_fd = s_admin_listener(self, conf);
     lane_prepare(&self->shared);
     self->lanes = (unsigned)conf_uint(conf, SET_gateway_threads);
     for (unsigned i = 0; i < self->lanes; i++)
-        self->lane[i] = lane_new(&self->shared, i, s_listener(self, address, sizeof address));
+        self->lane[i] = lane_new(&self->shared, i, s_listener(self, address, sizeof address),
+                                 i == 0 ? admin_fd : -1);
     if (self->passed >= 0)
         close(self->passed); /* each lane has its own; the last one closed ends the listening */
     log_info("gateway.listen", "address=%s passed=%d tls=%d threads=%u", address, self->passed >= 0,

@@ -61,6 +61,12 @@ bool header_travels(slice_t name)
            !s_ends(s_never_suffixes, COUNT(s_never_suffixes), name);
 }
 
+bool header_travels_to_authd(slice_t name)
+{
+    static const name_t names[] = {NAME("content-type"), NAME("if-match")};
+    return s_is_one(names, COUNT(names), name);
+}
+
 bool header_bearer(slice_t value, slice_t *token)
 {
     static const name_t schemes[] = {NAME("bearer"), NAME("zoho-oauthtoken")};

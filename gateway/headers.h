@@ -9,6 +9,9 @@
  * path of the request through proxies never do. */
 bool header_travels(slice_t name);
 
+/* The same on the admin listener, where authd reads them: what says how the body is to be read. */
+bool header_travels_to_authd(slice_t name);
+
 /* The credential of an Authorization value: what follows "Bearer" or "Zoho-oauthtoken" (either
  * case). False for any other scheme. */
 bool header_bearer(slice_t value, slice_t *token);

@@ -18,6 +18,7 @@ enum {
     EARLY_LEAST = 112, /* requests that go off before the turn is over: the ring works meanwhile */
     LINGER_MS = 200,   /* from the last accept on, for requests that are just arriving */
     END_APART_MS = 50,
+    ADMIN_CONNECTIONS = 256,
     LANE_MAGIC = 0x6c616e65,
 };
 
@@ -25,12 +26,12 @@ struct lane {
     unsigned magic;
     lane_shared_t *shared;
     unsigned number;
-    int fd;
+    int fd, admin_fd;
     pthread_t thread;
     h2o_context_t http;
-    h2o_accept_ctx_t accept;
-    listener_t *listener;
-    request_reader_t *reader;
+    h2o_accept_ctx_t accept, admin_accept;
+    listener_t *listener, *admin_listener; /* admin: NULL where the lane has none */
+    request_reader_t *reader, *admin_reader;
     inflight_t *inflight;
     bridge_t *bridge;
     unsigned queue_messages;
@@ -50,14 +51,22 @@ static lane_t *s_lane(const h2o_req_t *req)
     return self;
 }
 
-/* Overwrites the credentials and the head they came in: nothing reads them any more. */
-static void s_wipe(h2o_req_t *req, wire_request_t *entry, size_t head_len)
+static bool s_is_admin(const lane_t *self, const h2o_req_t *req)
+{
+    return self->admin_listener && connection_of(req)->listener == self->admin_listener;
+}
+
+/* Overwrites the credentials and the head they came in, and the body of an admin request, which may
+ * hold secrets, too: nothing reads them any more. */
+static void s_wipe(lane_t *self, h2o_req_t *req, wire_request_t *entry, size_t head_len)
 {
     h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
     secret_wipe((char *)entry->token.data, entry->token.len);
     secret_wipe((char *)entry->appkey.data, entry->appkey.len);
     if (head_len <= socket->input->size)
         secret_wipe(socket->input->bytes, head_len);
+    if (s_is_admin(self, req) && req->entity.len)
+        secret_wipe(req->entity.base, req->entity.len);
 }
 
 static int s_refuse(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *request)
@@ -70,7 +79,7 @@ static int s_refuse(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *
         metric_add_at(METRIC_http_requests_total, (unsigned)op_index(request->op), 1);
     reply_error(req, id, request->error, request->detail,
                 routes_allow(self->shared->routes, request->allow));
-    s_wipe(req, &request->entry, request->head_len);
+    s_wipe(self, req, &request->entry, request->head_len);
     return 0;
 }
 
@@ -94,12 +103,16 @@ static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)
     connection_t *connection = connection_of(req);
     request_t request;
     uuid_t7 id;
+    bool admin = s_is_admin(self, req);
     (void)handler;
     uuid_new(&id);
-    if (request_read(self->reader, req, &connection->peer, &request) != ERROR_none)
+    if (request_read(admin ? self->admin_reader : self->reader, req, &connection->peer, &request) !=
+        ERROR_none)
         return s_refuse(self, req, &id, &request);
     int64_t now_us = clock_us();
-    slot_t *slot = s_has_room(self, req) ? inflight_add(self->inflight, &id, now_us / 1000) : NULL;
+    /* What senders have waiting is not to lock the operator out. */
+    bool room = admin || s_has_room(self, req);
+    slot_t *slot = room ? inflight_add(self->inflight, &id, now_us / 1000) : NULL;
     if (!slot) {
         request.error = ERROR_overloaded;
         return s_refuse(self, req, &id, &request);
@@ -156,14 +169,26 @@ static void s_answer(void *arg, slot_t *slot, const wire_reply_t *reply, zmq_msg
 {
     lane_t *self = arg;
     h2o_req_t *req = slot->owner;
-    s_note_behind(self, reply->error);
+    if (!op_manages(op_find(slot->request.op)))
+        s_note_behind(self, reply->error);
     if (req) {
         slot->owner = NULL;
         s_last(self, req);
         reply_wire(req, reply, body);
-        s_wipe(req, &slot->request, slot->head_len);
+        s_wipe(self, req, &slot->request, slot->head_len);
     }
     s_finish(self, slot);
+}
+
+/* What an admin request that had no answer is told in place of the table's text: it has no key. */
+static const char *s_unconfirmed(const lane_t *self, const h2o_req_t *req, const slot_t *slot)
+{
+    if (!s_is_admin(self, req) || slot->attempts == 0)
+        return NULL;
+    return slot->request.method == OP_GET
+               ? "No answer came in time. Try again."
+               : "No confirmation came in time: the change may or may not be made. Look before you "
+                 "repeat it.";
 }
 
 static void s_give_up(lane_t *self, slot_t *slot, error_code_t unsent)
@@ -176,10 +201,11 @@ static void s_give_up(lane_t *self, slot_t *slot, error_code_t unsent)
         log_info("request.given_up", "req=%s code=%s attempts=%u", text, error_find(error)->name,
                  slot->attempts);
         slot->owner = NULL;
-        s_note_behind(self, error);
+        if (!s_is_admin(self, req))
+            s_note_behind(self, error);
         s_last(self, req);
-        reply_error(req, &slot->request.id, error, NULL, slice("", 0));
-        s_wipe(req, &slot->request, slot->head_len);
+        reply_error(req, &slot->request.id, error, s_unconfirmed(self, req, slot), slice("", 0));
+        s_wipe(self, req, &slot->request, slot->head_len);
     }
     metric_add(METRIC_expired_total, 1);
     s_finish(self, slot);
@@ -224,6 +250,8 @@ static void s_tick(lane_t *self, int64_t now_ms)
         self->bridge_ticked_ms = now_ms;
         bridge_tick(self->bridge, now_ms);
         listener_tick(self->listener, now_ms);
+        if (self->admin_listener)
+            listener_tick(self->admin_listener, now_ms);
     }
     s_publish(self, now_ms);
 }
@@ -259,7 +287,10 @@ static bool s_left(lane_t *self, int64_t now, bool hurry)
     if (hurry || now - self->ended_ms < END_APART_MS)
         return hurry && answered;
     self->ended_ms = now;
-    return listener_end_idle(self->listener) == 0 && answered;
+    unsigned open = listener_end_idle(self->listener);
+    if (self->admin_listener)
+        open += listener_end_idle(self->admin_listener);
+    return open == 0 && answered;
 }
 
 /* True when the drain is over. */
@@ -282,10 +313,27 @@ static bool s_drain(lane_t *self)
     if (self->stopped_ms == 0) {
         self->stopped_ms = now;
         listener_stop(self->listener, drain.take);
+        if (self->admin_listener)
+            listener_stop(self->admin_listener, true); /* no other process shares its queue */
     }
     if (now < drain.idle_ms || now - self->stopped_ms < LINGER_MS)
         return false;
     return s_left(self, now, drain.hurry);
+}
+
+/* Its connections are counted apart, so that senders cannot take the operator's. */
+static void s_open_admin(lane_t *self, request_limits_t limits)
+{
+    if (self->admin_fd < 0)
+        return;
+    limits.admin = true;
+    self->admin_accept = (h2o_accept_ctx_t){
+        .ctx = &self->http, .hosts = self->shared->admin_hosts, .ssl_ctx = self->shared->admin_tls};
+    self->admin_reader =
+        request_reader_new(&limits, self->shared->admin_routes, self->shared->trusted);
+    self->admin_listener =
+        listener_new(&self->admin_accept, self->admin_fd,
+                     census_new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS), self->shared->trusted);
 }
 
 static void s_open(lane_t *self)
@@ -300,17 +348,19 @@ static void s_open(lane_t *self)
     };
     h2o_context_init(&self->http, h2o_evloop_create(), &self->shared->http);
     self->accept = (h2o_accept_ctx_t){
-        .ctx = &self->http, .hosts = self->shared->http.hosts, .ssl_ctx = self->shared->tls};
+        .ctx = &self->http, .hosts = self->shared->hosts, .ssl_ctx = self->shared->tls};
     self->reader = request_reader_new(&limits, self->shared->routes, self->shared->trusted);
     self->inflight =
         inflight_new((unsigned)conf_uint(conf, SET_gateway_inflight), bridge_routes(conf),
                      (int64_t)conf_uint(conf, SET_gateway_deadline_ms));
     snprintf(name, sizeof name, "%s.%u", self->shared->name, self->number);
-    self->bridge = bridge_new(conf, name, self->http.loop, self->inflight, s_answer, self);
+    self->bridge = bridge_new(conf, name, self->admin_fd >= 0, self->http.loop, self->inflight,
+                              s_answer, self);
     self->listener =
         listener_new(&self->accept, self->fd, self->shared->census, self->shared->trusted);
     listener_expect_line(self->listener, self->shared->balancers,
                          (int64_t)conf_uint(self->shared->conf, SET_gateway_read_ms));
+    s_open_admin(self, limits);
 }
 
 static void *s_run(void *arg)
@@ -329,6 +379,19 @@ static void *s_run(void *arg)
     return NULL;
 }
 
+/* PORT only tells the hosts apart: which of them a request is for, its listener says. */
+static h2o_hostconf_t *s_host(h2o_globalconf_t *http, const char *name, uint16_t port)
+{
+    h2o_hostconf_t *host = h2o_config_register_host(http, h2o_iovec_init(name, strlen(name)), port);
+    h2o_pathconf_t *all = &host->fallback_path;
+    all->error_log.emit_request_errors = 0;
+    h2o_create_handler(all, sizeof(h2o_handler_t))->on_req = s_on_req;
+    h2o_logger_t *logger = h2o_create_logger(all, sizeof *logger);
+    logger->log_access = s_on_dispose;
+    reply_cover_errors(all, connection_linger);
+    return host;
+}
+
 void lane_prepare(lane_shared_t *shared)
 {
     const conf_t *conf = shared->conf;
@@ -339,17 +402,11 @@ void lane_prepare(lane_shared_t *shared)
     http->max_request_entity_size = conf_uint(conf, SET_gateway_body_bytes) + 1;
     http->http1.req_timeout = conf_uint(conf, SET_gateway_read_ms);
     http->http1.upgrade_to_http2 = 0;
-    h2o_hostconf_t *host =
-        h2o_config_register_host(http, h2o_iovec_init(H2O_STRLIT("default")), 65535);
-    h2o_pathconf_t *all = &host->fallback_path;
-    all->error_log.emit_request_errors = 0;
-    h2o_create_handler(all, sizeof(h2o_handler_t))->on_req = s_on_req;
-    h2o_logger_t *logger = h2o_create_logger(all, sizeof *logger);
-    logger->log_access = s_on_dispose;
-    reply_cover_errors(all, connection_linger);
+    shared->hosts[0] = s_host(http, "default", 65535);
+    shared->admin_hosts[0] = s_host(http, "admin", 65534);
 }
 
-lane_t *lane_new(lane_shared_t *shared, unsigned number, int fd)
+lane_t *lane_new(lane_shared_t *shared, unsigned number, int fd, int admin_fd)
 {
     lane_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -359,6 +416,7 @@ lane_t *lane_new(lane_shared_t *shared, unsigned number, int fd)
     self->shared = shared;
     self->number = number;
     self->fd = fd;
+    self->admin_fd = admin_fd;
     self->queue_messages = (unsigned)conf_uint(shared->conf, SET_queue_messages);
     self->queue_bytes = conf_uint(shared->conf, SET_queue_bytes);
     atomic_store(&self->state.authd_ms, clock_ms());

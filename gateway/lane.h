@@ -1,4 +1,5 @@
-/* A lane: one thread of the gateway with its h2o loop, listener, links and requests in flight.
+/* A lane: one thread of the gateway with its h2o loop, listener, links and requests in flight. One
+ * of them has the admin listener, too, which knows other paths and other credentials.
  *
  * Threading: lane_new and lane_start by the main thread, which then reads the state; the rest runs
  * in the lane's thread. */
@@ -17,8 +18,10 @@ typedef struct {
     const conf_t *conf;
     const char *name; /* of the gateway, as its peers see it */
     h2o_globalconf_t http;
-    SSL_CTX *tls; /* NULL: none */
-    routes_t *routes;
+    SSL_CTX *tls;                              /* NULL: none */
+    SSL_CTX *admin_tls;                        /* of the admin listener; NULL: none */
+    h2o_hostconf_t *hosts[2], *admin_hosts[2]; /* of each listener, NULL-terminated */
+    routes_t *routes, *admin_routes;
     trusted_t *trusted, *balancers; /* gateway.trusted_proxies, gateway.proxy_protocol */
     census_t *census;
 } lane_shared_t;
@@ -39,8 +42,9 @@ typedef struct {
 /* Sets the handler of all paths up, once for all lanes. */
 void lane_prepare(lane_shared_t *shared);
 
-/* FD is the lane's listening socket, which it takes. */
-lane_t *lane_new(lane_shared_t *shared, unsigned number, int fd);
+/* FD is the lane's listening socket, which it takes; ADMIN_FD the one of the admin listener, -1:
+ * another lane has it, or there is none. */
+lane_t *lane_new(lane_shared_t *shared, unsigned number, int fd, int admin_fd);
 void lane_start(lane_t *self);
 
 /* The times of a drain, clock_ms (). From its begin on each answer is the last of its connection.

@@ -26,6 +26,7 @@ NAME(rate_left, "RateLimit-Remaining");
 NAME(rate_reset, "RateLimit-Reset");
 NAME(deprecation, "Deprecation");
 NAME(sunset, "Sunset");
+NAME(etag, "ETag");
 
 static void s_header(h2o_req_t *req, h2o_iovec_t *name, slice_t value)
 {
@@ -213,8 +214,17 @@ static void s_sunset(h2o_req_t *req, uint64_t seconds)
     s_header(req, &s_name_sunset, slice(text, H2O_TIMESTR_RFC1123_LEN));
 }
 
+/* A strong entity tag (RFC 9110 §8.8.3) of two numbers. */
+static void s_etag(h2o_req_t *req, uint64_t high, uint64_t low)
+{
+    char *text = h2o_mem_alloc_pool(&req->pool, 40);
+    int len = snprintf(text, 40, "\"%016" PRIx64 "%016" PRIx64 "\"", high, low);
+    s_header(req, &s_name_etag, slice(text, (size_t)len));
+}
+
 static void s_facts(h2o_req_t *req, const wire_reply_t *reply)
 {
+    uint64_t etag_high = 0;
     for (unsigned i = 0; i < reply->facts; i++) {
         uint64_t value = reply->fact[i].value;
         switch (reply->fact[i].fact) {
@@ -235,6 +245,12 @@ static void s_facts(h2o_req_t *req, const wire_reply_t *reply)
             break;
         case FACT_SUNSET:
             s_sunset(req, value);
+            break;
+        case FACT_ETAG_HIGH:
+            etag_high = value;
+            break;
+        case FACT_ETAG_LOW:
+            s_etag(req, etag_high, value);
             break;
         default: /* of a newer version */
             break;

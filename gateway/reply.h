@@ -22,7 +22,7 @@ void reply_error(h2o_req_t *req, const uuid_t7 *id, error_code_t code, const cha
 void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body);
 
 /* Gives the errors that libh2o makes (400, 413, 417) the form of ours; it closes after each, and
- * COVERED is told so. Once, before any thread. */
+ * COVERED is told so. Before any thread, once for each host, with the same COVERED. */
 typedef void reply_covered_fn(h2o_req_t *req);
 void reply_cover_errors(h2o_pathconf_t *path, reply_covered_fn *covered);
 

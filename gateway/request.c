@@ -94,7 +94,8 @@ static error_code_t s_route(request_reader_t *self, h2o_req_t *req, slice_t path
         break;
     case ROUTE_NOT_FOUND:
         return s_refuse(out, ERROR_not_found,
-                        slice_is(path, "/")
+                        self->limits.admin ? "There is no such endpoint. See docs/openapi.yaml."
+                        : slice_is(path, "/")
                             ? "This is a Postern gateway. Post to "
                               "/api/v2/channelsbyname/{name}/message?zapikey={token}; see docs/API."
                             : NULL);
@@ -141,7 +142,7 @@ static void s_header(request_reader_t *self, slice_t name, slice_t value, found_
             s_credential(&found->bearer, token, &found->conflict);
         return;
     }
-    if (slice_is(name, "x-webhook-token")) {
+    if (!self->limits.admin && slice_is(name, "x-webhook-token")) {
         s_credential(&found->webhook, value, &found->conflict);
         return;
     }
@@ -154,7 +155,7 @@ static void s_header(request_reader_t *self, slice_t name, slice_t value, found_
             found->key_conflict = true;
         found->key = value;
     }
-    if (header_travels(name))
+    if (self->limits.admin ? header_travels_to_authd(name) : header_travels(name))
         wire_pairs_add(&self->headers, name, s_utf8(self, value));
 }
 
@@ -208,6 +209,28 @@ static error_code_t s_credentials(request_reader_t *self, h2o_req_t *req, found_
     return ERROR_none;
 }
 
+/* The same on the admin listener. What the credential is, authd sees: there are several kinds. */
+static error_code_t s_admin_credentials(request_reader_t *self, h2o_req_t *req,
+                                        const found_t *found, request_t *out)
+{
+    slice_t token = found->bearer;
+    out->entry.token = out->entry.appkey = slice("", 0);
+    if (self->query->token.present || self->query->appkey.present)
+        return s_refuse(out, ERROR_invalid_param,
+                        "Send the management token as Authorization: Bearer, not in the URL. One "
+                        "that was in a URL is better replaced.");
+    if (found->conflict)
+        return s_refuse(out, ERROR_invalid_param, "The request has two different tokens.");
+    if (out->op->credentials == CRED_OPEN)
+        return ERROR_none; /* what its body holds says who asks */
+    if (!token.data || token.len < TOKEN_MIN || token.len > TOKEN_MAX)
+        return s_refuse(out, ERROR_invalid_token,
+                        "The management token is missing or not valid. Create one with posternctl "
+                        "management token create and send it as Authorization: Bearer.");
+    out->entry.token = s_keep(req, token.data, token.len);
+    return ERROR_none;
+}
+
 static slice_t s_client(request_reader_t *self, h2o_req_t *req, const request_peer_t *peer,
                         const found_t *found)
 {
@@ -250,8 +273,9 @@ error_code_t request_read(request_reader_t *self, h2o_req_t *req, const request_
     *out = (request_t){.entry = {.has_body = req->entity.len > 0}};
     error_code_t error = s_head(self, req, &found, out);
     if (!error)
-        error = s_credentials(self, req, &found, out);
-    if (!error && found.key.data && !header_is_key(found.key))
+        error = self->limits.admin ? s_admin_credentials(self, req, &found, out)
+                                   : s_credentials(self, req, &found, out);
+    if (!error && !self->limits.admin && found.key.data && !header_is_key(found.key))
         error = s_refuse(out, ERROR_invalid_param,
                          "An Idempotency-Key is one value of 1 to 255 printable ASCII characters.");
     if (!error)

@@ -1,4 +1,5 @@
-/* An HTTP request to an entry of the wire protocol.
+/* An HTTP request to an entry of the wire protocol. On the admin listener a credential comes in the
+ * Authorization header only: a URL is kept in histories and logs.
  *
  * A reader is reused and belongs to one thread. What it writes into the request lives in the HTTP
  * request's pool or input, until that is answered. */
@@ -15,6 +16,7 @@
 typedef struct {
     size_t body_bytes, head_bytes;
     unsigned headers, parameters;
+    bool admin; /* a request of the admin listener */
 } request_limits_t;
 
 typedef struct request_reader request_reader_t;

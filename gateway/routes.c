@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { SEGMENTS = 4, ROWS = 64, METHODS = 5 };
+enum { SEGMENTS = 4, ROWS = 128, METHODS = 5 };
 
 typedef struct {
     slice_t text; /* empty: the target */
@@ -65,13 +65,14 @@ static void s_render_allow(char *out, unsigned methods)
     }
 }
 
-routes_t *routes_new(void)
+routes_t *routes_new(routes_for_t listener)
 {
     routes_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
     for (size_t i = 0; i < op_table_len; i++) {
-        if (op_table[i].credentials >= CRED_ADMIN)
+        const op_t *op = &op_table[i];
+        if (listener == ROUTES_ADMIN ? !op_manages(op) : op->credentials >= CRED_ADMIN)
             continue;
         assert(self->rows < ROWS);
         s_compile(&self->row[self->rows++], &op_table[i]);

@@ -1,7 +1,8 @@
-/* Paths of the public listener to operations: compiled once from common/ops.def.
+/* Paths of a listener to operations: compiled once from common/ops.def.
  *
- * A path is [/company/{org}]/api/(v2|v3)<path of the row>. Rows with CRED_ADMIN do not exist here.
- * Threading: read-only after routes_new; any thread. */
+ * A path is [/company/{org}]/api/(v2|v3)<path of the row>. Rows with CRED_ADMIN do not exist for
+ * the public listener, and no others exist for the admin listener. Threading: read-only after
+ * routes_new; any thread. */
 #ifndef POSTERN_ROUTES_H
 #define POSTERN_ROUTES_H
 
@@ -11,7 +12,8 @@
 
 typedef struct routes routes_t;
 
-routes_t *routes_new(void);
+typedef enum { ROUTES_PUBLIC, ROUTES_ADMIN } routes_for_t;
+routes_t *routes_new(routes_for_t listener);
 void routes_destroy(routes_t **self_p);
 
 typedef enum {

@@ -30,13 +30,14 @@ void audit_add(view_t *view, const audit_t *row)
 {
     uint8_t key[KEY];
     uint64_t number = audit_last(view) + 1;
-    pack_t *record = table_record(view, 6);
+    pack_t *record = table_record(view, 7);
     pack_pair_uint(record, "time", row->time_ms);
     pack_pair_str(record, "who", row->who);
     pack_pair_str(record, "op", row->op);
     pack_pair_str(record, "object", row->object);
     pack_pair_str(record, "from", row->from);
     pack_pair_str(record, "changes", row->changes);
+    pack_pair_bin(record, "request", row->request.bytes, UUID_BYTES);
     table_put_record(view, TABLE_audit, s_key(number, key), record);
 }
 
@@ -55,5 +56,16 @@ bool audit_next(view_t *view, uint64_t number, audit_t *row)
     row->object = record_bytes(&record, "object");
     row->from = record_bytes(&record, "from");
     row->changes = record_bytes(&record, "changes");
+    row->request = record_uuid(&record, "request");
     return true;
+}
+
+bool audit_has(view_t *view, const uuid_t7 *request, uint64_t rows)
+{
+    audit_t row = {.number = audit_last(view)};
+    row.number = row.number > rows ? row.number - rows : 0;
+    while (audit_next(view, row.number, &row))
+        if (uuid_eq(&row.request, request))
+            return true;
+    return false;
 }

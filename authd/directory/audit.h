@@ -4,6 +4,7 @@
 #define POSTERN_AUDIT_H
 
 #include "authd/directory/directory.h"
+#include "common/base/uuid.h"
 
 typedef struct {
     uint64_t number; /* from 1 */
@@ -13,6 +14,7 @@ typedef struct {
     slice_t op;      /* a name of ops.def */
     slice_t object;  /* what was changed: its id, and its name where it has one */
     slice_t changes; /* JSON, docs/API.md */
+    uuid_t7 request; /* the id of the request, where it came over HTTP; else nil */
 } audit_t;
 
 /* number is given by the table. */
@@ -21,5 +23,7 @@ void audit_add(view_t *view, const audit_t *row);
 uint64_t audit_last(view_t *view);
 /* The next past NUMBER (0: the first); false at the end. */
 bool audit_next(view_t *view, uint64_t number, audit_t *row);
+/* Whether one of the newest ROWS is of this request. */
+bool audit_has(view_t *view, const uuid_t7 *request, uint64_t rows);
 
 #endif

@@ -15,6 +15,9 @@
     X(tokens)                                                                                      \
     X(tokens_by_user)                                                                              \
     X(token_usage)                                                                                 \
+    X(management_tokens)                                                                           \
+    X(management_hashes)                                                                           \
+    X(management_by_user)                                                                          \
     X(channels)                                                                                    \
     X(channels_by_name)                                                                            \
     X(channel_members)                                                                             \

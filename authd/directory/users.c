@@ -1,6 +1,7 @@
 #include "authd/directory/users.h"
 
 #include "authd/directory/logins.h"
+#include "authd/directory/mtokens.h"
 #include "authd/directory/record.h"
 #include "authd/directory/sessions.h"
 #include "authd/directory/table.h"
@@ -132,4 +133,5 @@ void users_deactivate(view_t *view, const uuid_t7 *id, uint64_t now_ms)
         ;
     sessions_delete_all(view, id);
     logins_delete(view, id);
+    mtokens_delete_all(view, id);
 }

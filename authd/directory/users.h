@@ -43,7 +43,8 @@ int users_add(view_t *view, const user_t *user);
 void users_edit(view_t *view, const user_t *user);
 /* Active owners; looks at all users. */
 unsigned users_owners(view_t *view);
-/* Deactivates, and deletes the user's tokens, sessions, password and second factor. */
+/* Deactivates, and deletes the user's tokens, also those for management, sessions, password and
+ * second factor. */
 void users_deactivate(view_t *view, const uuid_t7 *id, uint64_t now_ms);
 
 #endif

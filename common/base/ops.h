@@ -4,6 +4,7 @@
 #ifndef POSTERN_OPS_H
 #define POSTERN_OPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,12 @@ extern const size_t op_table_len;
 
 /* Row of a number, NULL for an unknown one. */
 const op_t *op_find(unsigned number);
+
+/* Whether it is a management operation: one of the admin listener and the control socket. */
+static inline bool op_manages(const op_t *op)
+{
+    return op->credentials == CRED_ADMIN || op->credentials == CRED_OPEN;
+}
 
 /* Position of a row in op_table, for arrays of counters. */
 size_t op_index(const op_t *op);

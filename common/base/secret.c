@@ -26,13 +26,23 @@ static void s_checksum(const char *random, char crc_text[CRC_LEN])
         crc_text[i] = s_alphabet[crc % 62];
 }
 
-void token_make(char text[TOKEN_LEN + 1])
+static void s_make(const char *prefix, char text[TOKEN_LEN + 1])
 {
-    memcpy(text, "pst_", PREFIX_LEN);
+    memcpy(text, prefix, PREFIX_LEN);
     for (unsigned i = 0; i < RANDOM_LEN; i++)
         text[PREFIX_LEN + i] = s_alphabet[randombytes_uniform(62)];
     s_checksum(text + PREFIX_LEN, text + PREFIX_LEN + RANDOM_LEN);
     text[TOKEN_LEN] = '\0';
+}
+
+void token_make(char text[TOKEN_LEN + 1])
+{
+    s_make("pst_", text);
+}
+
+void token_make_management(char text[TOKEN_LEN + 1])
+{
+    s_make("psm_", text);
 }
 
 static bool s_is_base62(const char *text, size_t len)
@@ -53,6 +63,21 @@ static bool s_is_printable(const char *text, size_t len)
     return true;
 }
 
+/* What stands behind the prefix of a token of ours. */
+static bool s_is_whole(const char *text, size_t len)
+{
+    char crc[CRC_LEN];
+    if (len != TOKEN_LEN || !s_is_base62(text + PREFIX_LEN, len - PREFIX_LEN))
+        return false;
+    s_checksum(text + PREFIX_LEN, crc);
+    return memcmp(crc, text + PREFIX_LEN + RANDOM_LEN, CRC_LEN) == 0;
+}
+
+bool token_is_management(const char *text, size_t len)
+{
+    return len == TOKEN_LEN && memcmp(text, "psm_", PREFIX_LEN) == 0 && s_is_whole(text, len);
+}
+
 token_shape_t token_shape(const char *text, size_t len)
 {
     if (len < TOKEN_MIN || len > TOKEN_MAX || !s_is_printable(text, len) ||
@@ -60,12 +85,7 @@ token_shape_t token_shape(const char *text, size_t len)
         return TOKEN_MALFORMED;
     if (memcmp(text, "pst_", PREFIX_LEN) != 0)
         return TOKEN_FOREIGN;
-    if (len != TOKEN_LEN || !s_is_base62(text + PREFIX_LEN, len - PREFIX_LEN))
-        return TOKEN_MALFORMED;
-    char crc[CRC_LEN];
-    s_checksum(text + PREFIX_LEN, crc);
-    bool right = memcmp(crc, text + PREFIX_LEN + RANDOM_LEN, CRC_LEN) == 0;
-    return right ? TOKEN_OURS : TOKEN_MALFORMED;
+    return s_is_whole(text, len) ? TOKEN_OURS : TOKEN_MALFORMED;
 }
 
 void token_hash(const char *text, size_t len, uint8_t hash[TOKEN_HASH])

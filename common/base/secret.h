@@ -20,6 +20,10 @@ bool secret_eq(const void *a, size_t a_len, const void *b, size_t b_len);
 
 /* Makes a new token, NUL-terminated. */
 void token_make(char text[TOKEN_LEN + 1]);
+/* A management token: the same with the prefix "psm_". */
+void token_make_management(char text[TOKEN_LEN + 1]);
+/* Whether TEXT is psm_ with the right shape and CRC. */
+bool token_is_management(const char *text, size_t len);
 
 /* How a credential is to be treated before any look-up. */
 typedef enum {

@@ -283,6 +283,9 @@ void conf_address(const conf_t *self, setting_t setting, unsigned offset, char *
     assert(setting_table[setting].type == SETTING_ADDRESS);
     const char *value = self->values[setting];
     const char *colon = strrchr(value, ':');
+    snprintf(text, size, "%s", value);
+    if (!colon)
+        return; /* none: conf_check */
     unsigned port = (unsigned)atoi(colon + 1) + offset;
     if (port > 65535)
         log_fatal(EXIT_CONFIG, "conf.address", "setting=%s.%s value=%s raised_by=%u err=%s",

@@ -75,7 +75,7 @@ const char *conf_text(const conf_t *self, setting_t setting);
 const char *conf_endpoint(const conf_t *self, setting_t setting, unsigned i);
 
 /* An ADDRESS with its port raised by offset, into text; used for monitors: each process has its
- * own. */
+ * own. "" where the setting may be empty, and is. */
 void conf_address(const conf_t *self, setting_t setting, unsigned offset, char *text, size_t size);
 
 /* The row whose section and key these are, SETTING_COUNT when there is none. */

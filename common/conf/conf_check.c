@@ -161,6 +161,8 @@ int conf_check(const setting_row_t *row, const char *value, char *err, size_t er
         snprintf(err, err_size, "\"%s\" is not true or false", value);
         return -1;
     case SETTING_ADDRESS:
+        if (len == 0 && row->min == 0)
+            return 0; /* no listener */
         return s_check_address(value, err, err_size);
     case SETTING_TEXT:
     case SETTING_PATH:

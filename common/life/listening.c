@@ -24,8 +24,9 @@ static void s_fail(const char *text, const char *what, int error)
 {
     log_fatal(EXIT_CONFIG, "listener.bind", "address=%s step=%s err=%s%s", LOG_Q(text), what,
               LOG_Q(strerror(error)),
-              error == EADDRINUSE ? " hint=\"another process has this port; set gateway.listen\""
-                                  : "");
+              error == EADDRINUSE
+                  ? " hint=\"another process has this port; set gateway.listen or admin.listen\""
+                  : "");
 }
 
 typedef struct {

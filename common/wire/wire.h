@@ -88,6 +88,8 @@ typedef enum {
     FACT_RATE_RESET_S = 4, /* RateLimit-Reset */
     FACT_DEPRECATION = 5,  /* Deprecation: since when the token has a successor, s since 1970 */
     FACT_SUNSET = 6,       /* Sunset: when the token ends, s since 1970 */
+    FACT_ETAG_HIGH = 7,    /* ETag: its first 16 hexadecimal digits as a number, */
+    FACT_ETAG_LOW = 8,     /* and the other 16 */
 } wire_fact_t;
 enum { WIRE_FACTS = 8, WIRE_FACTS_TEXT = 128 };
 

@@ -38,6 +38,7 @@ class Canaries:
         good = ada.token
         self.wrong = good[:-1] + ("A" if good[-1] != "A" else "B")
         self.malformed = "pst_" + uuid.uuid4().hex
+        self.manager = ring.management_token(ada)
         self.management = "psm_" + uuid.uuid4().hex
         self.unknown = "unknown_" + uuid.uuid4().hex
         self.appkey_wrong = "appkey_" + uuid.uuid4().hex
@@ -45,10 +46,10 @@ class Canaries:
         self.misplaced = "misplaced_" + uuid.uuid4().hex
         self.tokens = [good, self.deleted["token"], self.other, self.foreign, self.wrong,
                        self.replaced, self.successor,
-                       self.malformed, self.management, self.unknown]
+                       self.malformed, self.manager, self.management, self.unknown]
         self.use_accounts()
-        self.secrets = [*self.tokens, *self.accounts, self.app.appkey, self.former.appkey, self.appkey_wrong, self.oversized,
-                        self.misplaced]
+        self.secrets = [*self.tokens, *self.accounts, self.app.appkey, self.former.appkey,
+                        self.appkey_wrong, self.oversized, self.misplaced]
 
     def use_accounts(self):
         """Passwords, sessions, invitations and second factors, right and wrong ones."""
@@ -82,8 +83,9 @@ class Canaries:
                            [header.format(opened["session"])]))
             assert self.answers[-1].status == 401
 
-    def send(self, data, answers=1):
-        with contextlib.suppress(Closed, ConnectionError), Connection(self.ring.port) as connection:
+    def send(self, data, answers=1, port=None):
+        with contextlib.suppress(Closed, ConnectionError), \
+                Connection(port or self.ring.port) as connection:
             connection.send(data)
             for _ in range(answers):
                 self.answers.append(connection.answer())
@@ -126,6 +128,24 @@ class Canaries:
         self.send(post(f"{history}&limit={self.misplaced}", method="GET"))
         assert self.answers[-1].status == 400
 
+    def use_admin(self):
+        """On the admin listener: where it belongs, and everywhere else."""
+        port, json = self.ring.admin_port, "Content-Type: application/json"
+        for token in self.tokens:
+            bearer = f"Authorization: Bearer {token}"
+            for path in ("/me", f"/users/{token}", f"/me?zapikey={token}", f"/me?{token}=1",
+                         f"/users?limit={token}", f"/users?after={token}", f"/{token}"):
+                self.send(post("/api/v2" + path, method="GET", headers=[bearer]), port=port)
+                self.send(post("/api/v2" + path, method="GET", headers=[
+                    f"Authorization: Bearer {self.manager}"]), port=port)
+            for body in (f'{{"email":"{token}"}}', f'{{"{token}":1}}', f'{{"role":"{token}"', token):
+                self.send(post("/api/v2/users", body.encode(), [
+                    f"Authorization: Bearer {self.manager}", json]), port=port)
+            self.send(post(f"/api/v2/users/{self.ada.email}", b"{}", [
+                f"Authorization: Bearer {self.manager}", json, f'If-Match: "{token}"'], method="PUT"),
+                port=port)
+            self.send(post(f"/api/v2/tokens/{token}", b"", [bearer], method="DELETE"), port=port)
+
     def use_appkeys(self):
         for key in (self.app.appkey, self.former.appkey, self.appkey_wrong, self.oversized):
             for token in (self.ada.token, self.wrong):
@@ -147,6 +167,7 @@ def nest():
     ring.ctl("token", "delete", canaries.deleted["id"], "--yes")
     canaries.use_tokens()
     canaries.use_appkeys()
+    canaries.use_admin()
     for name in ("channel-0", "bot-0", "authd-0", "router-0", "gateway-0"):
         ring.kill(name)
         ring.wait_ready(name)
@@ -211,7 +232,7 @@ def test_no_journal_or_directory_file(nest):
 def test_the_directory_holds_the_hash(nest):
     """The only trace of a token, so the search above looks at the right place."""
     data = (nest.ring.dir / "data" / "directory" / "data.mdb").read_bytes()
-    for token in (nest.ada.token, nest.other, nest.foreign):
+    for token in (nest.ada.token, nest.other, nest.foreign, nest.manager):
         assert hashlib.blake2b(token.encode(), digest_size=32).digest() in data
 
 

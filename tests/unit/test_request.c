@@ -404,7 +404,7 @@ int main(void)
     static const request_limits_t limits = {
         .body_bytes = 1024, .head_bytes = 8192, .headers = 64, .parameters = 50};
     char err[200];
-    s_routes = routes_new();
+    s_routes = routes_new(ROUTES_PUBLIC);
     s_trusted = trusted_new("10.0.0.0/8", err, sizeof err);
     s_reader = request_reader_new(&limits, s_routes, s_trusted);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

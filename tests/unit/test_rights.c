@@ -105,6 +105,9 @@ static void s_object(step_t *self, object_t object, relation_t relation, char *t
         snprintf(target, 64, "%s", desk_text(made, "id"));
     } else if (object == OBJECT_SESSION) {
         s_session(self, target);
+    } else if (object == OBJECT_MANAGEMENT) {
+        made = desk_do(self->desk, OP_management_token_create, self->user, "");
+        snprintf(target, 64, "%s", desk_text(made, "id"));
     } else if (object >= OBJECT_CHANNEL) {
         const char *people = object == OBJECT_CHANNEL ? "members" : "subscribers";
         bool among = relation == RELATION_AMONG;
@@ -231,11 +234,12 @@ static bool s_try(desk_t *desk, const op_t *op, user_role_t role, relation_t rel
     step.desk = desk;
     /* People are worn out by operations on users and their tokens only. */
     object_t object = rights_object(op->number);
-    if (step.actor.who == NULL || object == OBJECT_USER || object == OBJECT_TOKEN)
+    bool wears = object == OBJECT_USER || object == OBJECT_TOKEN || object == OBJECT_MANAGEMENT;
+    if (step.actor.who == NULL || wears)
         s_people(&step, role, relation);
     else
         step.actor.who = step.actor_id;
-    if (object != OBJECT_USER && object != OBJECT_TOKEN)
+    if (!wears)
         seen[role][relation] = step;
     s_object(&step, rights_object(op->number), relation, target);
     s_give_handler(desk, op->number, target);

@@ -167,7 +167,7 @@ int main(void)
         cmocka_unit_test(test_admin_is_not_here), cmocka_unit_test(test_methods),
         cmocka_unit_test(test_unknown_paths),     cmocka_unit_test(test_targets),
     };
-    s_routes = routes_new();
+    s_routes = routes_new(ROUTES_PUBLIC);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     routes_destroy(&s_routes);
     return failed;

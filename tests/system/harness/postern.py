@@ -14,6 +14,7 @@ Start:    Ring(settings={"gateway.body_bytes": 4096}, shards={"channel": 2}, gat
 Operate:  .ctl("user", "list")  -> parsed JSON; CtlError (.code, .message) when refused
           .user .token .channel .bot .extension
 URLs:     .url(path)  .channel_url(name, token)  .bot_url  .extension_url(app, token)
+Admin:    .management_token (user)  .admin("GET", "/users", token)  (a requests.Response)
 HTTP:     .get .post .request  (requests.Response; never raises for a status)
           .history("channelsbyname", name, token, **params)  .messages(…) all pages  .texts(…)
 Faults:   .pid("router-0")  .kill("router-0", sig=9)  .wait_ready("router-0")  .pause .resume
@@ -175,8 +176,8 @@ class Ring:
 
     def _lay(self, settings, preset_settings):
         counts = {"gateway": self.gateways, "authd": 2, "router": 2, **self.shards}
-        at = free_ports(1 + sum(counts.values()))
-        self.port, at = at, at + 1
+        at = free_ports(2 + sum(counts.values()))
+        self.port, self.admin_port, at = at, at + 1, at + 2
         self.monitors = {}
         self.settings = dict(TEST_SETTINGS if preset_settings else {})
         for kind in KINDS:
@@ -185,6 +186,7 @@ class Ring:
                 self.monitors[f"{kind}-{i}"] = f"http://127.0.0.1:{at + i}"
             at += counts[kind]
         self.settings["gateway.listen"] = f"127.0.0.1:{self.port}"
+        self.settings["admin.listen"] = f"127.0.0.1:{self.admin_port}"
         self.base = self.settings["public.url"] = f"http://127.0.0.1:{self.port}"
         self.settings.update(settings)
 
@@ -327,6 +329,19 @@ class Ring:
     @staticmethod
     def _apps(shown):
         return {which: App(shown, which) for which in ("sandbox", "marketplace")}
+
+    def management_token(self, user, **options):
+        """A management token of USER (a User or an email address)."""
+        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        email = user.email if isinstance(user, User) else user
+        return self.ctl("management", "token", "create", email, *words)["token"]
+
+    def admin(self, method, path, token=None, body=None, **more):
+        """A request of the admin listener: a requests.Response; PATH lies below /api/v2."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        more["headers"] = {**headers, **more.get("headers", {})}
+        url = f"http://127.0.0.1:{self.admin_port}/api/v2{path}"
+        return self.request(method, url, body, **more)
 
     # --- URLs and HTTP
 

@@ -23,6 +23,7 @@ NIL = b"\0" * 16
 # The bound sockets: file name -> (the process, the role that may talk to it)
 SOCKETS = {
     "authd": ("authd-0", GATEWAY),
+    "authd-admin": ("authd-0", GATEWAY),
     "control": ("authd-0", CONTROL),
     "router-requests": ("router-0", AUTHD),
     "router-workers": ("router-0", WORKER),

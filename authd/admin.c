@@ -1,0 +1,383 @@
+#include "authd/admin.h"
+
+#include "authd/answers.h"
+#include "authd/credential.h"
+#include "authd/directory/mtokens.h"
+#include "authd/http_args.h"
+#include "common/base/clock.h"
+#include "common/base/secret.h"
+#include "common/life/life.h"
+#include "common/link/link.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MAGIC = 0x41444d4e,
+    TURN_MESSAGES = 64,
+    USES = 64,            /* tokens whose use waits to be written */
+    USE_APART_MS = 60000, /* a token's use is written at most so often */
+};
+
+typedef struct {
+    uuid_t7 token;
+    uint64_t used_ms;
+} use_t;
+
+/* A request whose answer waits for a hash. */
+typedef struct asked {
+    struct asked *next, **at;
+    admin_t *admin;
+    wire_request_t request; /* what a reply needs of it: its slices point nowhere */
+    bool reads;
+} asked_t;
+
+struct admin {
+    unsigned magic;
+    link_t *link;
+    wire_batch_t *replies;
+    directory_t *directory;
+    view_t *view;
+    manage_t *manage;
+    accounts_t *accounts;
+    answers_t *answers;
+    asked_t *asked; /* whose answers wait for a hash */
+    use_t use[USES];
+    unsigned uses;
+};
+
+/* What this listener's callers are told in place of the table's text, which is for senders. */
+static const char *s_text(error_code_t code)
+{
+    switch (code) {
+    case ERROR_invalid_token:
+        return "The management token is missing or not valid. Create one with posternctl "
+               "management token create and send it as Authorization: Bearer.";
+    case ERROR_token_expired:
+        return "The management token has expired. Create a new one.";
+    default:
+        return error_find(code)->message;
+    }
+}
+
+static void s_send(admin_t *self, peer_t *peer, const wire_reply_t *reply, slice_t text)
+{
+    zmq_msg_t body;
+    if (zmq_msg_init_size(&body, text.len) != 0)
+        abort();
+    if (text.len)
+        memcpy(zmq_msg_data(&body), text.data, text.len);
+    if (!wire_batch_has_room(self->replies, text.len + WIRE_TEXT))
+        link_send_replies(self->link, peer, self->replies);
+    wire_batch_add_reply(self->replies, reply, text.len ? &body : NULL);
+    zmq_msg_close(&body);
+}
+
+/* The etag's 32 digits as two numbers: no byte of ours becomes a header's text at the gateway. */
+static void s_add_etag(wire_reply_t *reply, const char *etag)
+{
+    char half[17];
+    if (strlen(etag) != ETAG_TEXT - 1)
+        return;
+    snprintf(half, sizeof half, "%.16s", etag);
+    wire_reply_add(reply, FACT_ETAG_HIGH, strtoull(half, NULL, 16));
+    wire_reply_add(reply, FACT_ETAG_LOW, strtoull(etag + 16, NULL, 16));
+}
+
+static void s_reply(admin_t *self, peer_t *peer, const wire_request_t *request,
+                    const manage_answer_t *answer)
+{
+    wire_reply_t reply = {.id = request->id,
+                          .origin = request->origin,
+                          .attempt = request->attempt,
+                          .status = 200,
+                          .content = CONTENT_JSON};
+    const error_row_t *row = error_find(answer->code);
+    slice_t text = slice(answer->body, answer->body_len);
+    if (answer->gone && request->method == OP_DELETE) {
+        reply.status = 204;
+        reply.content = CONTENT_NONE;
+        text = slice("", 0);
+    } else if (row) {
+        reply.status = row->status;
+        reply.error = row->code;
+        reply.retry_after_s =
+            answer->retry_after_s ? (uint32_t)answer->retry_after_s : row->retry_after_s;
+        reply.content = CONTENT_NONE;
+        text = slice_of(answer->message);
+    } else {
+        s_add_etag(&reply, answer->etag);
+    }
+    metric_add_at(METRIC_admin_requests_total, answer->code, 1);
+    s_send(self, peer, &reply, text);
+}
+
+static void s_refuse(admin_t *self, peer_t *peer, const wire_request_t *request, error_code_t code,
+                     const char *detail)
+{
+    manage_answer_t answer = {.code = code};
+    snprintf(answer.message, sizeof answer.message, "%s", detail ? detail : s_text(code));
+    s_reply(self, peer, request, &answer);
+}
+
+/* A token's use is for people who look: about when, not each time. */
+static void s_note_use(admin_t *self, const uuid_t7 *token, uint64_t now_ms)
+{
+    for (unsigned i = 0; i < self->uses; i++)
+        if (uuid_eq(&self->use[i].token, token))
+            return;
+    if (!uuid_is_nil(token) && self->uses < USES)
+        self->use[self->uses++] = (use_t){*token, now_ms};
+}
+
+static error_code_t s_resolve(admin_t *self, const wire_request_t *request, uint64_t now_ms,
+                              caller_t *caller)
+{
+    mtoken_t token;
+    view_renew(self->view);
+    error_code_t code = credential_resolve(self->accounts, self->view, request->token,
+                                           request->client, now_ms, caller);
+    if (code == ERROR_none && mtokens_get(self->view, &caller->token, &token) &&
+        now_ms >= token.used_ms + USE_APART_MS)
+        s_note_use(self, &caller->token, now_ms);
+    view_release(self->view);
+    if (code == ERROR_none && !uuid_is_nil(&caller->session))
+        accounts_used(self->accounts, self->directory, &caller->session, now_ms);
+    return code;
+}
+
+static error_code_t s_who(admin_t *self, wire_request_t *request, const op_t *op, uint64_t now_ms,
+                          caller_t *caller)
+{
+    error_code_t code = ERROR_none;
+    if (!op || !op_manages(op) || op->methods != request->method)
+        code = ERROR_unavailable; /* of a newer version */
+    else if (op->credentials == CRED_OPEN)
+        credential_of_anyone(request->client, caller);
+    else
+        code = s_resolve(self, request, now_ms, caller);
+    /* The bytes lie in the received header, which is ours. */
+    if (request->token.len)
+        secret_wipe((void *)request->token.data, request->token.len);
+    request->token = slice("", 0);
+    return code;
+}
+
+static bool s_waits(const admin_t *self, const uuid_t7 *id)
+{
+    const asked_t *asked = self->asked;
+    while (asked && !uuid_eq(&asked->request.id, id))
+        asked = asked->next;
+    return asked != NULL;
+}
+
+/* True when an earlier attempt was answered, or made its change: then this one is, too; or when it
+ * is under way. */
+static bool s_repeat(admin_t *self, peer_t *peer, const wire_request_t *request)
+{
+    if (request->attempt < 2)
+        return false;
+    if (s_waits(self, &request->id))
+        return true;
+    const manage_answer_t *answer = answers_find(self->answers, &request->id);
+    if (answer)
+        s_reply(self, peer, request, answer);
+    else if (manage_has_done(self->manage, &request->id))
+        s_refuse(self, peer, request, ERROR_conflict,
+                 "The change is made, but authd was restarted and its answer is lost. Read the "
+                 "object; what shows once must be made anew.");
+    else
+        return false;
+    return true;
+}
+
+/* A change's answer is kept for the attempts that follow. */
+static void s_give(admin_t *self, peer_t *peer, const wire_request_t *request, bool reads,
+                   manage_answer_t *answer)
+{
+    const manage_answer_t *kept =
+        reads ? answer : answers_keep(self->answers, &request->id, answer, clock_ms());
+    if (peer)
+        s_reply(self, peer, request, kept);
+    if (reads)
+        manage_clear(answer);
+}
+
+static asked_t *s_ask(admin_t *self, const wire_request_t *request, bool reads)
+{
+    asked_t *asked = calloc(1, sizeof *asked);
+    if (!asked)
+        abort();
+    *asked = (asked_t){.next = self->asked,
+                       .at = &self->asked,
+                       .admin = self,
+                       .request = {.id = request->id,
+                                   .origin = request->origin,
+                                   .attempt = request->attempt,
+                                   .op = request->op,
+                                   .method = request->method},
+                       .reads = reads};
+    if (asked->next)
+        asked->next->at = &asked->next;
+    self->asked = asked;
+    return asked;
+}
+
+static void s_forget(asked_t *asked)
+{
+    *asked->at = asked->next;
+    if (asked->next)
+        asked->next->at = asked->at;
+    free(asked);
+}
+
+/* The gateway that asked may be gone by now. */
+static void s_on_hashed(void *arg, manage_answer_t *answer)
+{
+    asked_t *asked = arg;
+    admin_t *self = asked->admin;
+    peer_t *peer = link_peer_of(self->link, asked->request.origin);
+    s_give(self, peer, &asked->request, asked->reads, answer);
+    if (peer)
+        link_send_replies(self->link, peer, self->replies);
+    s_forget(asked);
+}
+
+static void s_run(admin_t *self, peer_t *peer, const wire_request_t *request, slice_t body,
+                  const caller_t *caller)
+{
+    http_args_t args;
+    manage_answer_t answer = {0};
+    const op_t *op = op_find(request->op);
+    error_code_t code = http_args_read(&args, op, request, body);
+    if (code != ERROR_none) {
+        s_refuse(self, peer, request, code, args.detail);
+        http_args_free(&args);
+        return;
+    }
+    manage_request_t run = {.actor = &caller->actor,
+                            .op = request->op,
+                            .target = request->target,
+                            .body = args.body,
+                            .if_match = args.if_match,
+                            .id = &request->id};
+    asked_t *asked = s_ask(self, request, manage_only_reads(op));
+    if (manage_start(self->manage, &run, &answer, s_on_hashed, asked)) {
+        s_give(self, peer, request, asked->reads, &answer);
+        s_forget(asked);
+    }
+    http_args_free(&args);
+}
+
+static void s_on_request(admin_t *self, peer_t *peer, wire_request_t *request, slice_t body)
+{
+    caller_t caller;
+    char text[UUID_TEXT];
+    const op_t *op = op_find(request->op);
+    error_code_t code = s_who(self, request, op, (uint64_t)clock_wall_ms(), &caller);
+    if (code != ERROR_none) {
+        s_refuse(self, peer, request, code, NULL);
+        return;
+    }
+    uuid_text(&request->id, text);
+    log_debug("admin.request", "req=%s op=%s who=%s", text, op->name, caller.actor.who);
+    if (!s_repeat(self, peer, request))
+        s_run(self, peer, request, body, &caller);
+}
+
+static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
+{
+    admin_t *self = arg;
+    assert(self->magic == MAGIC);
+    for (unsigned i = 0; i < message->entries; i++) {
+        wire_request_t *request = &message->requests[i];
+        zmq_msg_t *body = &message->bodies[i];
+        size_t len = request->has_body ? zmq_msg_size(body) : 0;
+        s_on_request(self, peer, request, len ? slice(zmq_msg_data(body), len) : slice("", 0));
+        if (len)
+            secret_wipe(zmq_msg_data(body), len); /* tokens that are imported, an RSA key */
+    }
+    if (wire_batch_entries(self->replies))
+        link_send_replies(self->link, peer, self->replies);
+    link_taken(self->link, peer, link_batch(message));
+}
+
+static link_t *s_link(admin_t *self, const conf_t *conf, const char *name,
+                      const uint64_t *self_instance)
+{
+    char err[512];
+    wire_hello_t hello = {.role = ROLE_AUTHD, .name = slice_of(name)};
+    link_options_t options = {.endpoint = conf_endpoint(conf, SET_authd_admin, 0),
+                              .bind = true,
+                              .hello = &hello,
+                              .peer_roles = 1u << ROLE_GATEWAY,
+                              .self = self_instance,
+                              .calls = {.requests = s_on_requests},
+                              .arg = self,
+                              .conf = conf};
+    link_t *link = link_new(&options, err, sizeof err);
+    if (!link)
+        log_fatal(EXIT_CONFIG, "admin.bind", "setting=authd.admin err=%s", LOG_Q(err));
+    return link;
+}
+
+admin_t *admin_new(const conf_t *conf, const char *name, const uint64_t *self_instance,
+                   directory_t *directory, manage_t *manage, accounts_t *accounts)
+{
+    admin_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->magic = MAGIC;
+    self->directory = directory;
+    self->view = view_new(directory);
+    self->manage = manage;
+    self->accounts = accounts;
+    self->answers = answers_new();
+    self->replies = wire_batch_new();
+    self->link = s_link(self, conf, name, self_instance);
+    return self;
+}
+
+void admin_destroy(admin_t **self_p)
+{
+    admin_t *self = *self_p;
+    if (!self)
+        return;
+    link_destroy(&self->link);
+    wire_batch_destroy(&self->replies);
+    answers_destroy(&self->answers);
+    view_destroy(&self->view);
+    self->magic = 0;
+    free(self);
+    *self_p = NULL;
+}
+
+void *admin_socket(admin_t *self)
+{
+    return link_socket(self->link);
+}
+
+void admin_restart(admin_t *self)
+{
+    link_restart(self->link);
+}
+
+void admin_turn(admin_t *self, int64_t now_ms)
+{
+    link_drain(self->link, TURN_MESSAGES);
+    link_tick(self->link, now_ms);
+    answers_tick(self->answers, now_ms);
+}
+
+void admin_write_use(admin_t *self, view_t **view_p)
+{
+    if (self->uses && !*view_p)
+        *view_p = view_begin(self->directory);
+    for (unsigned i = 0; i < self->uses; i++)
+        mtokens_used(*view_p, &self->use[i].token, self->use[i].used_ms);
+    self->uses = 0;
+}

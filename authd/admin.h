@@ -1,0 +1,32 @@
+/* The admin API in authd: requests of the gateways' admin listeners come over a link of their own
+ * (authd.admin), are judged by their credential, and carried out by manage.h. They never pass the
+ * loop that judges senders' requests, which they could hold up.
+ *
+ * A request that comes again (attempt 2 and up) changes nothing twice: see answers.h. Where its
+ * answer is lost, because authd was killed in between, the audit tells whether it made its change.
+ *
+ * Threading: the thread of control.h, which is the directory's only writer. */
+#ifndef POSTERN_ADMIN_H
+#define POSTERN_ADMIN_H
+
+#include "authd/manage.h"
+#include "common/conf/conf.h"
+
+#include <zmq.h>
+
+typedef struct admin admin_t;
+
+/* Binds authd.admin. SELF_INSTANCE is the thread's; all is borrowed. Exits when it cannot bind. */
+admin_t *admin_new(const conf_t *conf, const char *name, const uint64_t *self_instance,
+                   directory_t *directory, manage_t *manage, accounts_t *accounts);
+void admin_destroy(admin_t **self_p);
+
+void *admin_socket(admin_t *self); /* for zmq_poll */
+void admin_restart(admin_t *self); /* after link_woke */
+/* Takes what has come, and does what is due. */
+void admin_turn(admin_t *self, int64_t now_ms);
+/* Each second, in a writing VIEW: when the tokens were used. Nothing to write: VIEW_P stays NULL,
+ * else it is begun where it is NULL. */
+void admin_write_use(admin_t *self, view_t **view_p);
+
+#endif

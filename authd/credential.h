@@ -1,0 +1,34 @@
+/* The credential of an admin request, resolved to who asks. Each kind has a row of its own in
+ * credential.c, told apart by a prefix: management tokens ("psm_") and sessions ("pss_"). A webhook
+ * token is none.
+ *
+ * Looked up by its hash, so in time that tells nothing of what is stored. One answer for what is
+ * missing, malformed, unknown or of a user who is gone; the role is the one that the user has now.
+ *
+ * Threading: one thread, which is the directory's only writer. */
+#ifndef POSTERN_CREDENTIAL_H
+#define POSTERN_CREDENTIAL_H
+
+#include "authd/accounts.h"
+#include "authd/directory/directory.h"
+#include "authd/manage.h"
+#include "common/base/errors.h"
+
+enum { CREDENTIAL_FROM = 64 /* longest address that is kept, with its NUL */ };
+
+/* Who asks. actor points into it: it is not to be copied. */
+typedef struct {
+    actor_t actor;
+    uuid_t7 token;   /* of a management token; else nil */
+    uuid_t7 session; /* of a session, for accounts_used; else nil */
+    char who[UUID_TEXT], from[CREDENTIAL_FROM];
+} caller_t;
+
+/* Resolves TEXT, which came from the address FROM, in a live VIEW; NOW_MS: wall clock. ERROR_none
+ * with *caller, or invalid_token, token_expired or invalid_session. TEXT is not wiped. */
+error_code_t credential_resolve(const accounts_t *accounts, view_t *view, slice_t text,
+                                slice_t from, uint64_t now_ms, caller_t *caller);
+/* The same for an operation that everybody may ask for: nobody's. */
+void credential_of_anyone(slice_t from, caller_t *caller);
+
+#endif

@@ -1,0 +1,249 @@
+"""docs/openapi.yaml: lint clean, complete, and what the running system does."""
+
+import pathlib
+import subprocess
+import sys
+import uuid
+
+import jsonschema
+import pytest
+import yaml
+
+from harness import postern
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs" / "openapi.yaml"
+LINTER = ROOT / "tests" / "compat" / "openapi_lint.mjs"
+METHODS = ("get", "head", "post", "put", "delete")
+sys.path.insert(0, str(ROOT / "tests" / "lint"))
+
+import tables  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def document():
+    return yaml.safe_load(DOCUMENT.read_text())
+
+
+def operations(document):
+    """{operationId: (path, method, operation, of the admin API)}"""
+    return {item[method]["operationId"]: (path, method, item[method], "servers" in item)
+            for path, item in document["paths"].items() for method in METHODS if method in item}
+
+
+def test_lint():
+    if not (LINTER.parent / "node_modules/@redocly/openapi-core").exists():
+        pytest.skip("needs tests/compat/node_modules (./dev test installs it)")
+    done = subprocess.run(["node", LINTER, DOCUMENT], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and not done.stdout, done.stdout + done.stderr
+
+
+def test_it_has_every_operation_and_no_other(document):
+    expected = {}
+    for _, name, methods, path, credentials, _ in tables.rows("common/ops.def", "OP"):
+        if credentials == "CRED_INTERNAL":
+            continue
+        verbs = METHODS if methods == "OP_ANY" else \
+            [verb.strip().removeprefix("OP_").lower() for verb in methods.split("|")]
+        for verb in verbs:
+            full = name if len(verbs) == 1 else f"{name}_{verb}"
+            expected[full] = path.strip('"').replace("(s)", ""), verb, credentials
+    found = operations(document)
+    assert {name: (path, verb) for name, (path, verb, *_) in found.items()} == \
+        {name: (path, verb) for name, (path, verb, _) in expected.items()}
+    for name, (_, _, operation, admin) in found.items():
+        schemes = {scheme for choice in operation["security"] for scheme in choice}
+        assert admin == (expected[name][2] == "CRED_ADMIN") == (schemes == {"management"}), name
+        assert ("appkey" in schemes) == (expected[name][2] == "CRED_APPKEY"), name
+
+
+def test_it_has_every_error_code(document):
+    codes = document["components"]["schemas"]["Error"]["properties"]["code"]["enum"]
+    assert sorted(codes) == sorted(row[1] for row in tables.rows("common/errors.def", "ERROR"))
+
+
+class Client:
+    """Calls operations as the document says, and holds the answers against it."""
+
+    def __init__(self, ring, document, management, token):
+        self.ring, self.document = ring, document
+        self.management, self.token = management, token
+        self.operations = operations(document)
+        self.called = set()
+
+    def resolve(self, node):
+        while "$ref" in node:
+            at = self.document
+            for step in node["$ref"].removeprefix("#/").split("/"):
+                at = at[step]
+            node = at
+        return node
+
+    def check(self, value, schema):
+        checker = jsonschema.Draft202012Validator(
+            schema, resolver=jsonschema.RefResolver("", self.document),
+            format_checker=jsonschema.FormatChecker())
+        problems = [f"{'/'.join(map(str, p.absolute_path))}: {p.message}"
+                    for p in checker.iter_errors(value)]
+        assert not problems, (problems, value)
+
+    def request_body(self, operation, args):
+        if "requestBody" not in operation:
+            return {}
+        content = operation["requestBody"]["content"]
+        if "application/json" not in content:
+            return {"data": b"raw"}
+        self.check(args, content["application/json"]["schema"])
+        return {"json": args}
+
+    def call(self, name, target="", args=None, status=200, params=None, headers=None, token=True):
+        """The answer, parsed; checked against what the document has for its status."""
+        path, method, operation, admin = self.operations[name]
+        assert ("{target}" in path) == bool(target), name
+        port = self.ring.admin_port if admin else self.ring.port
+        more = self.request_body(operation, args or {})
+        query = {**(params or {}), **({} if "requestBody" in operation else args or {})}
+        known = {self.resolve(p)["name"] for p in operation.get("parameters", ())}
+        assert set(query) - {"appkey"} <= known, (name, query)
+        credential = {"Authorization": f"Bearer {self.management if admin else self.token}"}
+        answer = self.ring.http.request(
+            method.upper(), f"http://127.0.0.1:{port}/api/v2" + path.replace("{target}", target),
+            params=query, headers={**(credential if token else {}), **(headers or {})},
+            timeout=30 * postern.SLOW, **more)
+        assert answer.status_code == status, (name, answer.status_code, answer.text)
+        return self.checked(name, operation, answer)
+
+    def checked(self, name, operation, answer):
+        exact, group = str(answer.status_code), f"{answer.status_code // 100}XX"
+        responses = operation["responses"]
+        assert exact in responses or group in responses, (name, exact)
+        said = self.resolve(responses.get(exact) or responses[group])
+        for header in set(said.get("headers", ())) - {"Retry-After"}:
+            assert header in answer.headers, (name, header)
+        assert ("ETag" in answer.headers) == ("ETag" in said.get("headers", ())), name
+        if answer.ok:
+            self.called.add(name)
+        if "content" not in said:
+            assert not answer.content, name
+            return None
+        assert answer.headers["Content-Type"] == "application/json"
+        self.check(answer.json(), said["content"]["application/json"]["schema"])
+        return answer.json()
+
+
+@pytest.fixture(scope="module")
+def client(ring, document):
+    email = "oas-owner@example.org"
+    ring.ctl("user", "create", email, "--role", "owner")
+    token = ring.ctl("token", "create", email, "--rate", "0")["token"]
+    return Client(ring, document, ring.management_token(email), token)
+
+
+OWNER, ADA = "oas-owner@example.org", "oas-ada@example.org"
+
+
+def people(call):
+    call("user_create", args={"email": ADA, "name": "Ada", "role": "member"})
+    call("user_list", params={"limit": 2})
+    shown = call("user_show", ADA)
+    call("user_edit", ADA, {"name": "Ada L."}, headers={"If-Match": f'"{shown["etag"]}"'})
+    call("user_edit", ADA, {"name": "Ada M."}, 412, headers={"If-Match": f'"{shown["etag"]}"'})
+    call("service_create", args={"account": "oas-robot"})
+    call("service_list")
+    call("me_show")
+
+
+def tokens(call):
+    made = call("token_create", ADA, {"name": "ci", "expires_in": 3600, "networks": ["10.0.0.0/8"]})
+    call("token_edit", made["id"], {"name": "cd", "post_only": True})
+    call("token_limit", made["id"], {"rate": 5, "burst": 10})
+    new = call("token_replace", made["id"], {"overlap": 60})
+    call("token_import", ADA, {"tokens": ["oas-" + uuid.uuid4().hex]})
+    call("token_list", ADA)
+    call("token_check", args={"hashes": ["0" * 64]})
+    call("token_delete", new["id"])
+    call("token_delete", new["id"], status=204)
+    manager = call("management_token_create", ADA, {"name": "laptop"})
+    call("management_token_list", ADA)
+    call("management_token_delete", manager["id"])
+
+
+def places(call, kind, people_name):
+    call(f"{kind}_create", args={"name": f"oas_{kind}", "owner": OWNER, people_name: [ADA]})
+    call(f"{kind}_list", params={"limit": 1000})
+    shown = call(f"{kind}_show", f"oas_{kind}")
+    person = people_name.removesuffix("s")
+    call(f"{kind}_{person}_remove", f"oas_{kind}", params={"user": ADA})
+    call(f"{kind}_{person}_remove", f"oas_{kind}", params={"user": ADA}, status=204)
+    call(f"{kind}_{person}_add", f"oas_{kind}", {"user": ADA})
+    call(f"{kind}_edit", f"oas_{kind}", {"name": f"oas_{kind}2"})
+    call(f"{kind}_edit", f"oas_{kind}2", {"name": f"oas_{kind}"})
+    return shown
+
+
+def extension(call):
+    made = call("extension_create", args={"name": "oas_ext", "owner": OWNER})
+    call("extension_list", params={"limit": 1000})
+    call("extension_show", "oas_ext")
+    call("extension_edit", "oas_ext", {"archived": False}, 200)
+    call("extension_rotate", "oas_ext", {"environment": "marketplace", "overlap": 0})
+    return made["apps"]["sandbox"]
+
+
+def handlers(call, kind, target, environment):
+    where = {"environment": "sandbox"} if environment else {}
+    call(f"{kind}_handler_set", target, {**where, "url": "http://192.0.2.1:9/"})
+    call(f"{kind}_handler_rotate", target, where)
+    call(f"{kind}_handler_show", target, params=where)
+
+
+
+def test_every_operation_answers_as_it_says(client, ring):
+    call = client.call
+    people(call)
+    tokens(call)
+    channel, bot = places(call, "channel", "members"), places(call, "bot", "subscribers")
+    app = extension(call)
+    handlers(call, "bot", "oas_bot", False)
+    handlers(call, "extension", "oas_ext", True)
+    text = {"text": "hello"}
+    for name, target in (("channel_message", "oas_channel"), ("channel_id_message", channel["id"]),
+                         ("chat_message", channel["id"]), ("bot_message", "oas_bot"),
+                         ("buddy_message", OWNER)):
+        call(name, target, text, 204)
+        call(name, target, text, params={"sync_message": "true"})
+    for method in METHODS:
+        call(f"bot_incoming_{method}", "oas_bot")
+        call(f"extension_incoming_{method}", app["app_id"], params={"appkey": app["appkey"]})
+    for name, target in (("channel", "oas_channel"), ("channel_id", channel["id"]), ("bot", "oas_bot"),
+                         ("chat", channel["id"]), ("buddy", OWNER), ("extension", app["app_id"])):
+        call(f"{name}_history", target, params={"limit": 2})
+    call("token_self")
+    for kind, target in (("bot", "oas_bot"), ("extension", app["app_id"])):
+        ring.wait(lambda k=kind, t=target: call(f"{k}_deliveries", t)["deliveries"],
+                  what="a delivery in the log")
+        row = call(f"{kind}_deliveries", target)["deliveries"][0]
+        call(f"{kind}_delivery_retry", target, params={"id": row["id"]})
+        call(f"{kind}_delivery_replay", target)
+    call("audit_list", params={"last": 20})
+    for kind, target, where in (("bot", "oas_bot", {}),
+                                ("extension", "oas_ext", {"environment": "sandbox"})):
+        call(f"{kind}_handler_clear", target, params=where)
+        call(f"{kind}_delete", target, params={"reason": "done"})
+        call(f"{kind}_delete", target, status=204)
+    call("channel_delete", "oas_channel")
+    call("user_delete", ADA, params={"move_to": "oas-robot", "confirm": "true"})
+    assert set(client.operations) == client.called
+
+
+def test_every_refusal_is_an_error_as_it_says(client):
+    for name, (path, *_) in client.operations.items():
+        if name.endswith("_head"):
+            continue
+        target = "x" if "{target}" in path else ""
+        args = {"text": "x"} if name.endswith("_message") else None
+        _, _, operation, _ = client.operations[name]
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        if body and client.resolve(body["schema"]).get("required"):
+            continue  # its body is checked above
+        client.call(name, target, args, 401, token=False)
