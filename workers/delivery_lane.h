@@ -2,8 +2,10 @@
 #ifndef POSTERN_DELIVERY_LANE_H
 #define POSTERN_DELIVERY_LANE_H
 
+#include "common/wire/wire.h"
 #include "workers/delivery.h"
 #include "workers/journal_outbox.h"
+#include "workers/message.h"
 #include "workers/schedule.h"
 
 enum {
@@ -76,6 +78,21 @@ typedef struct {
 
 /* A step of it; a whole one sets the metrics. */
 void tally_step(tally_t *self, journal_t *journal, int64_t now_ms, uint64_t running_ms);
+
+/* Counts a finished call; GOOD: it delivered. */
+void tally_attempt(const call_t *call, bool good);
+
+/* delivery_reply.c: the message that a handler's answer posts. */
+typedef struct {
+    record_t record;
+    char cause[RECORD_CAUSE], access[WIRE_TARGET];
+} reply_t;
+
+/* Fills SELF when the answer of CALL, which has delivered ITEM, is a message object: true. Its id
+ * is derived from the event's. HANDLER: NULL or what is known now. Borrows from HANDLER and CALL.
+ */
+bool reply_make(reply_t *self, message_t *judge, journal_t *journal, const item_t *item,
+                const handler_t *handler, const call_t *call);
 
 /* delivery_tables.c: all lanes, and all items in memory. Zero-initialised is empty. */
 typedef struct {

@@ -7,6 +7,8 @@
  * lost but by the death of the process. What a note had changed is then as it was before: an
  * attempt may be made again, none is forgotten.
  *
+ * Without room for a reply the notes wait, from the one that has it on.
+ *
  * Times are those of the journal's running clock, unless they are said to be the wall's. Items
  * never outlive their record, and retention leaves the record of a pending item alone; what has
  * ended is forgotten after options.delivery_retention_ms, the attempts with it.
@@ -53,6 +55,9 @@ typedef struct {
     uint64_t now_ms;      /* OUTCOME, REVIVE: journal_running_ms */
     bool attempted;       /* OUTCOME */
     outbox_attempt_t attempt;
+    /* OUTCOME: what the handler's answer posts, or NULL; with RECORD_REPLY and the item as its
+     * cause. It is durable before the item ends, and stored once, however often it is noted. */
+    const record_t *reply;
     slice_t bytes; /* HANDLER, HEALTH */
 } journal_note_t;
 
