@@ -204,7 +204,7 @@ unsigned delivery_standing(delivery_t *self, const uuid_t7 *target, const char *
 
 /* --- Ends of attempts */
 
-static void s_note(delivery_t *self, item_t *item, const journal_note_t *note)
+static void s_note(delivery_t *self, item_t *item, const journal_note_t *note, slice_t json)
 {
     item->note = journal_note(self->options.journal, note);
     item->ended = note->state != OUTBOX_PENDING;
@@ -212,6 +212,8 @@ static void s_note(delivery_t *self, item_t *item, const journal_note_t *note)
     *self->unsaved_end = item;
     self->unsaved_end = &item->behind;
     self->unsaved_len++;
+    if (item->ended && self->options.ended)
+        self->options.ended(self->options.arg, item->due.place.log, json);
 }
 
 static journal_note_t s_outcome(const item_t *item, uint64_t now_ms)
@@ -230,7 +232,7 @@ static void s_bury(delivery_t *self, item_t *item, unsigned why, uint64_t now_ms
     note.state = OUTBOX_DEAD;
     note.attempt = (outbox_attempt_t){.time_ms = clock_wall_ms(), .outcome = why};
     metric_add(METRIC_delivery_dead_total, 1);
-    s_note(self, item, &note);
+    s_note(self, item, &note, slice("", 0));
 }
 
 /* When it is tried again; SCHEDULE_END: never. */
@@ -254,8 +256,10 @@ static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
     const handler_t *handler = handlers_get(self->options.handlers, &lane->target);
     bool good = call->outcome == CALL_ANSWERED && call->status >= 200 && call->status < 300;
     bool current = handler && handler->version == lane->version;
+    bool message = false;
     reply_t reply;
     journal_note_t note = s_outcome(item, now_ms);
+    note.whole = good && handler && handler->wait_ms > 0;
     note.attempt = (outbox_attempt_t){
         .time_ms = item->started_ms,
         .duration_us = (uint64_t)call->duration_us,
@@ -267,7 +271,8 @@ static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
     note.state = good ? OUTBOX_DELIVERED : delay_ms == SCHEDULE_END ? OUTBOX_DEAD : OUTBOX_PENDING;
     note.due_ms = now_ms + (uint64_t)(delay_ms > 0 ? delay_ms : 0);
     note.keeps_place = handler && handler->ordered;
-    if (good && reply_make(&reply, self->judge, self->options.journal, item, handler, call))
+    slice_t json = good ? reply_json(self->judge, note.attempt.answer, &message) : slice("", 0);
+    if (message && reply_make(&reply, self->options.journal, item, handler, json))
         note.reply = &reply.record;
     tally_attempt(call, good);
     if (note.state == OUTBOX_DEAD)
@@ -275,7 +280,7 @@ static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
     lane->under_way--;
     self->under_way--;
     self->bytes -= item->bytes;
-    s_note(self, item, &note);
+    s_note(self, item, &note, json);
     if (current && (good ? lane_succeeded(lane) : lane_failed(lane, call, &self->clock, now_ms)))
         lane_note_health(lane, self->options.journal);
     s_queue(self, lane);

@@ -88,11 +88,21 @@ typedef struct {
     char cause[RECORD_CAUSE], access[WIRE_TARGET];
 } reply_t;
 
-/* Fills SELF when the answer of CALL, which has delivered ITEM, is a message object: true. Its id
- * is derived from the event's. HANDLER: NULL or what is known now. Borrows from HANDLER and CALL.
+/* What a caller gets of a handler's answer: BODY when that is a JSON object or array, else nothing.
+ * *MESSAGE: it is a message object. */
+slice_t reply_json(message_t *judge, slice_t body, bool *message);
+
+/* Fills SELF for BODY, a message object with which ITEM's handler has answered; false: its event is
+ * gone. The id is derived from the event's. HANDLER: NULL or what is known now. Borrows from
+ * HANDLER and BODY. */
+bool reply_make(reply_t *self, journal_t *journal, const item_t *item, const handler_t *handler,
+                slice_t body);
+
+/* Writes what the handler has answered to the event at LOG into OUT: a JSON object or array.
+ * Nothing when there is no such answer, it was longer than OUTBOX_WHOLE, or is not committed yet.
  */
-bool reply_make(reply_t *self, message_t *judge, journal_t *journal, const item_t *item,
-                const handler_t *handler, const call_t *call);
+void reply_kept(message_t *judge, journal_t *journal, const uuid_t7 *target, uint64_t log,
+                json_out_t *out);
 
 /* delivery_tables.c: all lanes, and all items in memory. Zero-initialised is empty. */
 typedef struct {

@@ -44,20 +44,52 @@ static void s_from_event(void *arg, const record_t *event)
     s_derive(&event->id, &record->id);
 }
 
-bool reply_make(reply_t *self, message_t *judge, journal_t *journal, const item_t *item,
-                const handler_t *handler, const call_t *call)
+slice_t reply_json(message_t *judge, slice_t body, bool *message)
+{
+    message_verdict_t verdict;
+    size_t at = 0;
+    *message = false;
+    while (at < body.len && strchr(" \t\r\n", body.data[at]) && body.data[at])
+        at++;
+    if (at == body.len || (body.data[at] != '{' && body.data[at] != '['))
+        return slice("", 0);
+    message_check(judge, body, &verdict);
+    *message = verdict.outcome == MESSAGE_OK;
+    return verdict.outcome == MESSAGE_NOT_JSON ? slice("", 0) : body;
+}
+
+bool reply_make(reply_t *self, journal_t *journal, const item_t *item, const handler_t *handler,
+                slice_t body)
 {
     making_t make = {self, item};
-    message_verdict_t verdict;
-    slice_t body = slice(call->answer ? call->answer : "", call->answer ? call->answer_len : 0);
-    if (body.len == 0)
-        return false;
-    message_check(judge, body, &verdict);
-    if (verdict.outcome != MESSAGE_OK ||
-        !journal_record(journal, item->due.place.log, s_from_event, &make))
+    if (!journal_record(journal, item->due.place.log, s_from_event, &make))
         return false;
     if (handler)
         self->record.name = handler->name;
     self->record.body = body;
     return true;
+}
+
+typedef struct {
+    message_t *judge;
+    json_out_t *out;
+} kept_t;
+
+/* The last one stands. */
+static void s_take(void *arg, unsigned number, const outbox_attempt_t *attempt)
+{
+    kept_t *kept = arg;
+    bool message;
+    (void)number;
+    json_reset(kept->out);
+    json_raw(kept->out, reply_json(kept->judge, attempt->answer, &message));
+}
+
+void reply_kept(message_t *judge, journal_t *journal, const uuid_t7 *target, uint64_t log,
+                json_out_t *out)
+{
+    kept_t kept = {judge, out};
+    outbox_item_t item;
+    if (journal_item(journal, target, log, &item) && item.state == OUTBOX_DELIVERED)
+        journal_attempts(journal, log, s_take, &kept);
 }

@@ -32,7 +32,9 @@ static note_t *s_note(const journal_note_t *given)
     record_t reply = given->reply ? *given->reply : (record_t){0};
     bool kept = given->kind == NOTE_HANDLER || given->kind == NOTE_HEALTH;
     copy.bytes = kept ? given->bytes : slice("", 0);
-    copy.attempt.answer = kept ? slice("", 0) : s_cut(given->attempt.answer, OUTBOX_ANSWER);
+    bool whole = given->whole && given->attempt.answer.len <= OUTBOX_WHOLE;
+    copy.attempt.answer =
+        kept ? slice("", 0) : s_cut(given->attempt.answer, whole ? OUTBOX_WHOLE : OUTBOX_ANSWER);
     assert(copy.bytes.len <= OUTBOX_NOTE_BYTES);
     slice_t *texts[] = {&copy.bytes,   &copy.attempt.answer, &reply.name, &reply.access,
                         &reply.params, &reply.headers,       &reply.body};
