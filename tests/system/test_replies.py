@@ -1,76 +1,26 @@
 """What a handler answers is posted, once, as a message of its bot or app."""
 
-import contextlib
-import http.server
 import json
+import pathlib
+import random
+import subprocess
 import threading
 import time
 
 import pytest
 
+import delivery_campaign
+from answering import answering, deliveries, replies, settled
 from harness import postern
 
+COMPAT = pathlib.Path(__file__).parents[1] / "compat"
 SETTINGS = {"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 100}
-
-
-class Handler(http.server.ThreadingHTTPServer):
-    """A real handler: answer (event, count) says with which status and JSON; count: how often this
-    event came."""
-
-    def __init__(self, answer):
-        super().__init__(("127.0.0.1", 0), self.Call)
-        self.answer, self.events, self.lock = answer, [], threading.Lock()
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    class Call(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self):
-            event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with self.server.lock:
-                self.server.events.append(event)
-                count = sum(one["id"] == event["id"] for one in self.server.events)
-            status, answer = self.server.answer(event, count)
-            body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-
-@contextlib.contextmanager
-def answering(answer):
-    with Handler(answer) as made:
-        yield made
-        made.shutdown()
 
 
 @pytest.fixture(scope="module")
 def calling():
     with postern.Ring(settings=SETTINGS) as made:
         yield made.up()
-
-
-def deliveries(ring, kind, name, token, **params):
-    answer = ring.get(ring.url(f"/api/v2/{kind}/{name}/deliveries", token, **params))
-    assert answer.status_code == 200, answer.text
-    return answer.json()["deliveries"]
-
-
-def settled(ring, kind, name, token):
-    """Waits until nothing is pending."""
-    ring.wait(lambda: not deliveries(ring, kind, name, token, state="pending"), 20,
-              what="the deliveries")
-
-
-def replies(ring, kind, name, token):
-    return [m for m in ring.messages(kind, name, token) if "reply_to" in m]
 
 
 def test_a_message_is_posted_to_the_feed_of_the_bot(calling, name):
@@ -288,3 +238,38 @@ def test_a_draining_worker_lets_nobody_wait_in_vain(make_ring, name):
         thread.join()
     answer, took = found[0]
     assert (answer.status_code, answer.text) == (200, "{}") and took < 7
+
+
+def test_a_push_of_github_reaches_node_and_its_answer_comes_back(calling, name):
+    """What verifies is the npm package standardwebhooks, in a handler as its author writes it."""
+    examples = COMPAT / "node_modules/@octokit/webhooks-examples/api.github.com/index.json"
+    if not examples.exists() or not (COMPAT / "node_modules/standardwebhooks").exists():
+        pytest.skip("needs tests/compat/node_modules (./dev test installs it)")
+    push = next(event["examples"][0] for event in json.loads(examples.read_text())
+                if event["name"] == "push")
+    ada = calling.user(name)
+    calling.bot(name, ada)
+    secret = calling.ctl("bot", "handler", "set", name, "http://127.0.0.1:9/")["secret"]
+    node = subprocess.Popen(["node", "answering_handler.mjs", secret], cwd=COMPAT,
+                            stdout=subprocess.PIPE, text=True)
+    try:
+        url = f"http://127.0.0.1:{int(node.stdout.readline())}/"
+        calling.ctl("bot", "handler", "set", name, url, "--wait", 8)
+        answer = calling.post(calling.bot_url(name, ada.token), push, headers={
+            "X-GitHub-Event": "push", "User-Agent": "GitHub-Hookshot/044aadd"})
+    finally:
+        node.kill()
+        node.wait()
+    expected = {"text": "Codertocat pushed 0 commit(s) to Codertocat/Hello-World",
+                "bot": {"name": "push"}}
+    assert (answer.status_code, answer.json()) == (200, expected)
+    settled(calling, "bots", name, ada.token)
+    assert [m["message"] for m in replies(calling, "bots", name, ada.token)] == [expected]
+
+
+def test_each_reply_is_posted_once_though_the_worker_dies(make_ring, name):
+    """delivery_campaign.py in short."""
+    ring = make_ring(settings=delivery_campaign.SETTINGS).up()
+    wrong, line = delivery_campaign.campaign(ring, 200, 5, random.randrange(1 << 31), name)
+    print(line)
+    assert not wrong, "\n".join([line, *wrong[:10]])
