@@ -94,12 +94,13 @@ static json_t *s_json(const work_t *work)
         json_array_append_new(
             secrets, json_pack("{s:o, s:o}", "created", task_json_time(handler->secret[i].made_ms),
                                "expires", task_json_time(handler->secret[i].expires_ms)));
-    json_t *all = json_pack(
-        "{s:o, s:o, s:o, s:I, s:b, s:I, s:b, s:o, s:I}", "target", task_json_id(&handler->target),
-        "name", task_json_text(handler->name), "url", task_json_text(handler->url), "concurrency",
-        (json_int_t)handler->concurrency, "ordered", handler->ordered, "bound_s",
-        (json_int_t)handler->bound_s, "rsa_key", handler->sealed_key.len > 0, "secrets", secrets,
-        "version", (json_int_t)handler->version);
+    json_t *all =
+        json_pack("{s:o, s:o, s:o, s:I, s:b, s:I, s:I, s:b, s:o, s:I}", "target",
+                  task_json_id(&handler->target), "name", task_json_text(handler->name), "url",
+                  task_json_text(handler->url), "concurrency", (json_int_t)handler->concurrency,
+                  "ordered", handler->ordered, "bound_s", (json_int_t)handler->bound_s, "wait_s",
+                  (json_int_t)handler->wait_s, "rsa_key", handler->sealed_key.len > 0, "secrets",
+                  secrets, "version", (json_int_t)handler->version);
     if (work->secret[0])
         json_object_set_new(all, "secret", json_string(work->secret));
     return all;
@@ -171,6 +172,7 @@ static error_code_t s_set(task_t *task, op_owner_t kind)
         task_uint(task, "concurrency", fresh ? HANDLER_CONCURRENCY : handler->concurrency);
     handler->ordered = task_bool(task, "ordered", !fresh && handler->ordered);
     handler->bound_s = task_uint(task, "bound_s", fresh ? HANDLER_BOUND_S : handler->bound_s);
+    handler->wait_s = task_uint(task, "wait_s", fresh ? 0 : handler->wait_s);
     code = s_take_key(task, &work);
     if (code != ERROR_none)
         return code;
@@ -255,6 +257,7 @@ OF_KIND(s_rotate, EXTENSION)
             {"concurrency", FIELD_UINT, false, 1, HANDLER_CONCURRENCY_MOST}, \
             {"ordered", FIELD_BOOL, false, 0, 0},                            \
             {"bound_s", FIELD_UINT, false, 1, 120 * 3600},                   \
+            {"wait_s", FIELD_UINT, false, 0, HANDLER_WAIT_S},                \
             {"rsa_key", FIELD_LINES, false, 0, HANDLER_KEY}
 #define OVERLAP {"overlap", FIELD_UINT, false, 0, OVERLAP_MOST_S}
 

@@ -26,6 +26,7 @@
 #define HANDLER {"--concurrency", "N", "calls at once, 1 to 256; 8 without it"}, \
                 {"--ordered", NULL, "one event after another"}, {"--unordered", NULL, "no longer so"}, \
                 {"--bound", "TIME", "how long an ordered event is tried, up to 120h; 1h without it"}, \
+                {"--wait", "SECONDS", "how long callers wait for its answer, up to 8; 0: not at all, as at first"}, \
                 {"--rsa-key", "FILE", "sign X-Cliq-Signature, too, with this private key (PEM)"}, \
                 {"--no-rsa-key", NULL, "no longer so"}
 #define YES {"--yes", NULL, "do it without asking"}

@@ -59,6 +59,8 @@ static bool s_add_settings(ctl_t *ctl, json_t *body)
                  ctl_number(ctl, "--concurrency", 0, 1, HANDLER_CONCURRENCY_MOST));
     if (ctl_option(ctl, "--bound"))
         s_number(body, "bound_s", ctl_seconds(ctl, "--bound", 0, BOUND_MAX));
+    if (ctl_option(ctl, "--wait"))
+        s_number(body, "wait_s", ctl_number(ctl, "--wait", 0, 0, HANDLER_WAIT_S));
     if (ordered || ctl_option(ctl, "--unordered"))
         json_object_set_new(body, "ordered", json_boolean(ordered));
     return s_add_key(ctl, body);

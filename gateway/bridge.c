@@ -98,6 +98,7 @@ static void s_resend(bridge_t *self, int route, int64_t apart)
     int64_t now = clock_ms();
     for (slot_t *slot = NULL; (slot = inflight_next(self->inflight, slot));)
         if (slot->attempts && !slot->pending && (route < 0 || slot->route == (unsigned)route)) {
+            inflight_release(slot, now);
             if (now - slot->sent_ms >= apart)
                 bridge_queue(self, slot);
             else

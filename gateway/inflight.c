@@ -251,6 +251,12 @@ void inflight_hold(slot_t *slot)
     slot->resend_ms = 0;
 }
 
+void inflight_release(slot_t *slot, int64_t now_ms)
+{
+    if (slot->resend_ms == 0)
+        slot->resend_ms = now_ms;
+}
+
 slot_t *inflight_next(inflight_t *self, slot_t *previous)
 {
     return s_slot(self, previous ? previous->newer : self->age.first);

@@ -74,6 +74,9 @@ void inflight_hurry(inflight_t *self, slot_t *slot, int64_t at_ms);
 /* No more resends by time (the entry is stored). */
 void inflight_hold(slot_t *slot);
 
+/* It may not be stored, after all, where it was said to be: they begin again. */
+void inflight_release(slot_t *slot, int64_t now_ms);
+
 /* When the attempt after this one is due; 0: there is none any more. */
 int64_t inflight_next_resend(unsigned attempts, int64_t sent_ms, int64_t deadline_ms);
 

@@ -2,17 +2,22 @@
 
 #include "common/monitor/monitor.h"
 #include "workers/post.h"
+#include "workers/worker.h"
 
 #include <stdlib.h>
 
 void answer_open(answering_t *self, journal_t *journal, const shard_t *shard)
 {
-    *self = (answering_t){.journal = journal, .shard = *shard, .batch = wire_batch_new()};
+    *self = (answering_t){.journal = journal,
+                          .shard = *shard,
+                          .batch = wire_batch_new(),
+                          .interim = wire_batch_new()};
 }
 
 void answer_close(answering_t *self)
 {
     wire_batch_destroy(&self->batch);
+    wire_batch_destroy(&self->interim);
     json_free(&self->body);
 }
 
@@ -31,7 +36,9 @@ static void s_set_stored(answering_t *self, const journal_answer_t *answer, wire
     if (answer->answer == ANSWER_EMPTY)
         return;
     reply->content = CONTENT_JSON;
-    if (answer->answer == ANSWER_OBJECT) {
+    if (answer->answer == ANSWER_LATE && self->body.len > 0)
+        return; /* the engine has written it */
+    if (answer->answer == ANSWER_OBJECT || answer->answer == ANSWER_LATE) {
         json_lit(&self->body, "{}");
         return;
     }
@@ -68,6 +75,25 @@ static void s_answer_store(answering_t *self, const job_t *job, wire_reply_t *re
     }
 }
 
+/* Holds the answer back when the engine has it later, and says so. */
+static bool s_is_held(answering_t *self, const drain_batch_t *to, const job_t *job,
+                      wire_reply_t *reply)
+{
+    enum { HEAD = 128 };
+    journal_outcome_t outcome = job->entry.outcome;
+    if (job->kind != JOB_STORE || job->entry.answer.answer != ANSWER_LATE || !self->calls ||
+        (outcome != JOURNAL_STORED && outcome != JOURNAL_RESENT && outcome != JOURNAL_REPLAYED))
+        return false;
+    json_reset(&self->body);
+    if (self->calls->answer(self->engine, to, job, &self->body))
+        return false;
+    reply->status = 200;
+    if (!wire_batch_has_room(self->interim, HEAD))
+        link_send_interim(to->link, to->peer, self->interim);
+    wire_batch_add_reply(self->interim, reply, NULL);
+    return true;
+}
+
 static void s_answer_refused(answering_t *self, const job_t *job, wire_reply_t *reply)
 {
     json_reset(&self->body);
@@ -99,8 +125,10 @@ static void s_add(answering_t *self, const drain_batch_t *to, job_t *job)
     const wire_request_t *request = job->request;
     wire_reply_t reply = {
         .id = request->id, .origin = request->origin, .attempt = request->attempt};
-    wire_reply_repeat(&reply, request->principal.facts);
     json_reset(&self->body);
+    if (s_is_held(self, to, job, &reply))
+        return;
+    wire_reply_repeat(&reply, request->principal.facts);
     if (job->kind == JOB_STORE)
         s_answer_store(self, job, &reply);
     else if (job->kind == JOB_TOLD)
@@ -153,6 +181,8 @@ void answer_drain(answering_t *self, drain_t *drain)
                 s_add(self, from, drain_job(drain, j));
         if (wire_batch_entries(self->batch) > 0)
             link_send_replies(from->link, from->peer, self->batch);
+        if (wire_batch_entries(self->interim) > 0)
+            link_send_interim(from->link, from->peer, self->interim);
         link_taken(from->link, from->peer, from->batch);
     }
     s_count(drain);

@@ -9,9 +9,10 @@
 typedef struct answering {
     journal_t *journal;
     shard_t shard;
-    wire_batch_t *batch;
+    wire_batch_t *batch, *interim;
     json_out_t body;
-    void *engine;      /* the worker's, for operations that ask it; or NULL */
+    void *engine; /* the worker's, for operations that ask it; or NULL */
+    const struct worker_engine *calls;
     size_t read_bytes; /* of history since answer_drain began */
 } answering_t;
 

@@ -32,21 +32,8 @@ struct delivery {
     int wait_ms;
     tally_t tally;
     json_out_t json;
+    message_t *judge; /* of what is answered */
 };
-
-const char *delivery_outcome_name(unsigned outcome)
-{
-    switch (outcome) {
-    case DELIVERY_DISABLED:
-        return "disabled";
-    case DELIVERY_NO_HANDLER:
-        return "no_handler";
-    case DELIVERY_NO_RECORD:
-        return "no_record";
-    default:
-        return outcome < CALL_OUTCOMES ? call_outcome_name((call_outcome_t)outcome) : "unknown";
-    }
-}
 
 /* --- Life */
 
@@ -105,6 +92,7 @@ delivery_t *delivery_new(const delivery_options_t *options, int64_t now_ms, char
     self->queue_end = &self->queue;
     self->unsaved_end = &self->unsaved;
     self->scanned_ms = now_ms;
+    self->judge = message_new();
     self->guard = egress_new(options->allow, err, err_size);
     caller_options_t caller = {
         .egress = self->guard, .extra_authorities = options->authorities, .calls = options->calls};
@@ -130,6 +118,7 @@ void delivery_destroy(delivery_t **self_p)
     egress_destroy(&self->guard);
     tables_close(&self->tables);
     json_free(&self->json);
+    message_destroy(&self->judge);
     self->magic = 0;
     free(self);
     *self_p = NULL;
@@ -215,7 +204,7 @@ unsigned delivery_standing(delivery_t *self, const uuid_t7 *target, const char *
 
 /* --- Ends of attempts */
 
-static void s_note(delivery_t *self, item_t *item, const journal_note_t *note)
+static void s_note(delivery_t *self, item_t *item, const journal_note_t *note, slice_t json)
 {
     item->note = journal_note(self->options.journal, note);
     item->ended = note->state != OUTBOX_PENDING;
@@ -223,6 +212,8 @@ static void s_note(delivery_t *self, item_t *item, const journal_note_t *note)
     *self->unsaved_end = item;
     self->unsaved_end = &item->behind;
     self->unsaved_len++;
+    if (item->ended && self->options.ended)
+        self->options.ended(self->options.arg, item->due.place.log, json);
 }
 
 static journal_note_t s_outcome(const item_t *item, uint64_t now_ms)
@@ -241,7 +232,7 @@ static void s_bury(delivery_t *self, item_t *item, unsigned why, uint64_t now_ms
     note.state = OUTBOX_DEAD;
     note.attempt = (outbox_attempt_t){.time_ms = clock_wall_ms(), .outcome = why};
     metric_add(METRIC_delivery_dead_total, 1);
-    s_note(self, item, &note);
+    s_note(self, item, &note, slice("", 0));
 }
 
 /* When it is tried again; SCHEDULE_END: never. */
@@ -258,17 +249,6 @@ static int64_t s_delay(delivery_t *self, const item_t *item, const handler_t *ha
                              call->retry_after_s, randombytes_random());
 }
 
-static void s_count_attempt(const call_t *call, bool good)
-{
-    metric_observe_us(METRIC_delivery_seconds, call->duration_us);
-    if (good)
-        metric_add(METRIC_delivered_total, 1);
-    else if (call->outcome == CALL_ANSWERED)
-        metric_add(METRIC_delivery_refused_total, 1);
-    else
-        metric_add(METRIC_delivery_failed_total, 1);
-}
-
 static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
 {
     item_t *item = call->owner;
@@ -276,7 +256,10 @@ static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
     const handler_t *handler = handlers_get(self->options.handlers, &lane->target);
     bool good = call->outcome == CALL_ANSWERED && call->status >= 200 && call->status < 300;
     bool current = handler && handler->version == lane->version;
+    bool message = false;
+    reply_t reply;
     journal_note_t note = s_outcome(item, now_ms);
+    note.whole = good && handler && handler->wait_ms > 0;
     note.attempt = (outbox_attempt_t){
         .time_ms = item->started_ms,
         .duration_us = (uint64_t)call->duration_us,
@@ -288,13 +271,16 @@ static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
     note.state = good ? OUTBOX_DELIVERED : delay_ms == SCHEDULE_END ? OUTBOX_DEAD : OUTBOX_PENDING;
     note.due_ms = now_ms + (uint64_t)(delay_ms > 0 ? delay_ms : 0);
     note.keeps_place = handler && handler->ordered;
-    s_count_attempt(call, good);
+    slice_t json = good ? reply_json(self->judge, note.attempt.answer, &message) : slice("", 0);
+    if (message && reply_make(&reply, self->options.journal, item, handler, json))
+        note.reply = &reply.record;
+    tally_attempt(call, good);
     if (note.state == OUTBOX_DEAD)
         metric_add(METRIC_delivery_dead_total, 1);
     lane->under_way--;
     self->under_way--;
     self->bytes -= item->bytes;
-    s_note(self, item, &note);
+    s_note(self, item, &note, json);
     if (current && (good ? lane_succeeded(lane) : lane_failed(lane, call, &self->clock, now_ms)))
         lane_note_health(lane, self->options.journal);
     s_queue(self, lane);

@@ -39,6 +39,10 @@ typedef struct {
     const char *allow, *authorities; /* delivery.allow, delivery.authorities */
     unsigned calls;                  /* most under way */
     unsigned timeout_ms, time_scale;
+    /* Or NULL: called when an item has ended, with the handler's answer when that delivered it and
+     * is a JSON object or array, else with nothing. */
+    void (*ended)(void *arg, uint64_t log, slice_t json);
+    void *arg;
 } delivery_options_t;
 
 typedef struct delivery delivery_t;

@@ -7,6 +7,20 @@
 #include <sodium.h>
 #include <stdio.h>
 
+const char *delivery_outcome_name(unsigned outcome)
+{
+    switch (outcome) {
+    case DELIVERY_DISABLED:
+        return "disabled";
+    case DELIVERY_NO_HANDLER:
+        return "no_handler";
+    case DELIVERY_NO_RECORD:
+        return "no_record";
+    default:
+        return outcome < CALL_OUTCOMES ? call_outcome_name((call_outcome_t)outcome) : "unknown";
+    }
+}
+
 /* The body of the event is a string in any case; what is no text goes as base64, and says so. */
 static void s_body(json_out_t *out, slice_t body)
 {

@@ -2,8 +2,10 @@
 #ifndef POSTERN_DELIVERY_LANE_H
 #define POSTERN_DELIVERY_LANE_H
 
+#include "common/wire/wire.h"
 #include "workers/delivery.h"
 #include "workers/journal_outbox.h"
+#include "workers/message.h"
 #include "workers/schedule.h"
 
 enum {
@@ -76,6 +78,31 @@ typedef struct {
 
 /* A step of it; a whole one sets the metrics. */
 void tally_step(tally_t *self, journal_t *journal, int64_t now_ms, uint64_t running_ms);
+
+/* Counts a finished call; GOOD: it delivered. */
+void tally_attempt(const call_t *call, bool good);
+
+/* delivery_reply.c: the message that a handler's answer posts. */
+typedef struct {
+    record_t record;
+    char cause[RECORD_CAUSE], access[WIRE_TARGET];
+} reply_t;
+
+/* What a caller gets of a handler's answer: BODY when that is a JSON object or array, else nothing.
+ * *MESSAGE: it is a message object. */
+slice_t reply_json(message_t *judge, slice_t body, bool *message);
+
+/* Fills SELF for BODY, a message object with which ITEM's handler has answered; false: its event is
+ * gone. The id is derived from the event's. HANDLER: NULL or what is known now. Borrows from
+ * HANDLER and BODY. */
+bool reply_make(reply_t *self, journal_t *journal, const item_t *item, const handler_t *handler,
+                slice_t body);
+
+/* Writes what the handler has answered to the event at LOG into OUT: a JSON object or array.
+ * Nothing when there is no such answer, it was longer than OUTBOX_WHOLE, or is not committed yet.
+ */
+void reply_kept(message_t *judge, journal_t *journal, const uuid_t7 *target, uint64_t log,
+                json_out_t *out);
 
 /* delivery_tables.c: all lanes, and all items in memory. Zero-initialised is empty. */
 typedef struct {

@@ -153,7 +153,8 @@ static void s_write_attempt(void *arg, unsigned number, const outbox_attempt_t *
     json_lit(out, ",\"outcome\":");
     json_string(out, slice_of(delivery_outcome_name(attempt->outcome)));
     json_lit(out, ",\"answer\":");
-    json_string(out, attempt->answer);
+    size_t shown = attempt->answer.len < OUTBOX_ANSWER ? attempt->answer.len : OUTBOX_ANSWER;
+    json_string(out, slice(attempt->answer.data, shown));
     json_lit(out, "}");
 }
 

@@ -41,3 +41,14 @@ void tally_step(tally_t *self, journal_t *journal, int64_t now_ms, uint64_t runn
     metric_set(METRIC_delivery_oldest_seconds, (int64_t)(running_ms - self->oldest_ms));
     self->next_ms = now_ms + APART_MS;
 }
+
+void tally_attempt(const call_t *call, bool good)
+{
+    metric_observe_us(METRIC_delivery_seconds, call->duration_us);
+    if (good)
+        metric_add(METRIC_delivered_total, 1);
+    else if (call->outcome == CALL_ANSWERED)
+        metric_add(METRIC_delivery_refused_total, 1);
+    else
+        metric_add(METRIC_delivery_failed_total, 1);
+}

@@ -119,6 +119,7 @@ static bool s_fill(row_t *row, const wire_handler_t *is, int64_t now_ms, uint64_
     row->handler.concurrency = (unsigned)is->concurrency;
     row->handler.ordered = is->ordered;
     row->handler.bound_ms = (int64_t)is->bound_s * 1000;
+    row->handler.wait_ms = (int64_t)is->wait_s * 1000;
     row->handler.key = row->key;
     return true;
 }

@@ -25,6 +25,7 @@ typedef struct {
     unsigned concurrency;       /* 1 to 256 */
     bool ordered;               /* one after another */
     int64_t bound_ms;           /* of an ordered event */
+    int64_t wait_ms;            /* how long callers wait for its answer; 0: not at all */
     const signature_key_t *key; /* X-Cliq-Signature; NULL: none */
 } handler_t;
 

@@ -150,6 +150,20 @@ static void s_head(json_out_t *out, const shard_t *shard, uint64_t log, const re
     history_user(out, record);
 }
 
+/* A handler's reply names its event. */
+static void s_cause(json_out_t *out, const record_t *record)
+{
+    char text[UUID_TEXT];
+    uuid_t7 id;
+    uint64_t log;
+    if (!record_cause(record, &log, &id))
+        return;
+    uuid_text(&id, text);
+    json_lit(out, ",\"reply_to\":\"");
+    json_lit(out, text);
+    json_lit(out, "\"");
+}
+
 static void s_row(json_out_t *out, const shard_t *shard, uint64_t log, const record_t *record)
 {
     size_t from = out->len;
@@ -157,6 +171,7 @@ static void s_row(json_out_t *out, const shard_t *shard, uint64_t log, const rec
     size_t head = out->len;
     if (record->flags & RECORD_EVENT)
         s_event(out, record);
+    s_cause(out, record);
     json_lit(out, ",\"message\":");
     if (record->flags & RECORD_MESSAGE)
         json_raw(out, record->body);

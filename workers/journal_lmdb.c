@@ -350,19 +350,43 @@ static bool s_append(journal_t *self, journal_entry_t **entries, size_t count, i
     return went == STORE_OK;
 }
 
+/* Makes the replies in the first notes that wait durable: once they are, those up to *UNTIL may be
+ * taken. */
+static bool s_store_replies(journal_t *self, int64_t now_ms, uint64_t *until)
+{
+    journal_entry_t entries[NOTES_REPLIES], *list[NOTES_REPLIES];
+    size_t count = notes_replies(self, entries, until);
+    for (size_t i = 0; i < count; i++) {
+        entries[i].record.time_ms = clock_wall_ms();
+        list[i] = &entries[i];
+    }
+    if (count == 0)
+        return true;
+    if (s_has_room(self, now_ms) && s_append(self, list, count, now_ms, true)) {
+        metric_add(METRIC_replies_posted_total, (int64_t)self->pass.stored);
+        return true;
+    }
+    s_note_full(self, now_ms);
+    self->notes.next_ms = now_ms + ROOM_FULL_MS;
+    if (!self->pass.txn)
+        s_put_back(self, now_ms);
+    return false;
+}
+
 /* Puts the notes that wait into the pass. Without room for them they wait on. */
 static void s_take_notes(journal_t *self, int64_t now_ms)
 {
     pass_t *pass = &self->pass;
+    uint64_t until;
     int rc = 0;
-    if (now_ms < self->notes.next_ms || !notes_wait(self))
+    if (now_ms < self->notes.next_ms || !notes_wait(self) || !s_store_replies(self, now_ms, &until))
         return;
     if (pass->txn)
         pass_extend(pass, 0, now_ms);
     else
         rc = pass_begin(pass, self, 0, now_ms);
     if (rc == 0)
-        rc = notes_take(pass);
+        rc = notes_take(pass, until);
     if (!atomic_load(&self->unsaved))
         self->begun_ms = now_ms;
     atomic_store(&self->unsaved, true);

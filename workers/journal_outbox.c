@@ -40,13 +40,13 @@ static int s_put_item(pass_t *pass, const uuid_t7 *target, uint64_t log, const i
     int rc = s_put(pass, TABLE_ITEMS, item, outbox_val(row, sizeof *row));
     if (rc != 0)
         return rc;
-    if (row->state == OUTBOX_PENDING) {
+    if (item_state(row) == OUTBOX_PENDING) {
         outbox_key_t place = outbox_key(target, le64toh(row->order), log);
         due_row_t due = {row->due_ms, row->stored_ms, row->first_ms, row->made};
         return s_put(pass, TABLE_OUTBOX, outbox_val(&place, sizeof place),
                      outbox_val(&due, sizeof due));
     }
-    if (row->state == OUTBOX_DEAD)
+    if (item_state(row) == OUTBOX_DEAD)
         rc = s_put(pass, TABLE_DEAD, item, outbox_val("", 0));
     due_key_t done = {journal_key(le64toh(row->done_ms)), journal_key(log)};
     return rc ? rc
@@ -57,14 +57,14 @@ static int s_put_item(pass_t *pass, const uuid_t7 *target, uint64_t log, const i
 /* Takes an item's row out of the table that its state needed. */
 static int s_leave(pass_t *pass, const uuid_t7 *target, uint64_t log, const item_row_t *row)
 {
-    if (row->state == OUTBOX_PENDING) {
+    if (item_state(row) == OUTBOX_PENDING) {
         outbox_key_t place = outbox_key(target, le64toh(row->order), log);
         return s_remove(pass, TABLE_OUTBOX, outbox_val(&place, sizeof place));
     }
     item_key_t name = item_key(target, log);
     due_key_t done = {journal_key(le64toh(row->done_ms)), journal_key(log)};
     int rc = s_remove(pass, TABLE_DONE, outbox_val(&done, sizeof done));
-    return rc || row->state != OUTBOX_DEAD
+    return rc || item_state(row) != OUTBOX_DEAD
                ? rc
                : s_remove(pass, TABLE_DEAD, outbox_val(&name, sizeof name));
 }
@@ -81,11 +81,42 @@ int outbox_store(pass_t *pass, const record_t *record, uint64_t log)
     return s_put_item(pass, &record->target, log, &row);
 }
 
+/* The item of a reply's event; MDB_NOTFOUND when there is none (any more). */
+static int s_get_cause(pass_t *pass, const record_t *reply, uint64_t *log, item_row_t *row)
+{
+    uuid_t7 id;
+    if (!record_cause(reply, log, &id))
+        return MDB_NOTFOUND;
+    int rc = s_get(pass, &reply->target, *log, row);
+    return rc == 0 && memcmp(row->id, id.bytes, UUID_BYTES) != 0 ? MDB_NOTFOUND : rc;
+}
+
+int outbox_wants_reply(pass_t *pass, const record_t *reply, bool *wanted)
+{
+    uint64_t log;
+    item_row_t row;
+    int rc = s_get_cause(pass, reply, &log, &row);
+    *wanted = rc == 0 && !(row.state & ITEM_REPLIED);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int outbox_replied(pass_t *pass, const record_t *reply)
+{
+    uint64_t log;
+    item_row_t row;
+    int rc = s_get_cause(pass, reply, &log, &row);
+    if (rc != 0)
+        return rc == MDB_NOTFOUND ? 0 : rc;
+    item_key_t name = item_key(&reply->target, log);
+    row.state |= ITEM_REPLIED;
+    return s_put(pass, TABLE_ITEMS, outbox_val(&name, sizeof name), outbox_val(&row, sizeof row));
+}
+
 int outbox_is_pending(pass_t *pass, const record_t *record, uint64_t log, bool *pending)
 {
     item_row_t row;
     int rc = s_get(pass, &record->target, log, &row);
-    *pending = rc == 0 && row.state == OUTBOX_PENDING;
+    *pending = rc == 0 && item_state(&row) == OUTBOX_PENDING;
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
@@ -166,7 +197,7 @@ static int s_outcome(pass_t *pass, const journal_note_t *note, item_row_t *row)
         row->attempts = htole32(number);
         rc = s_put_attempt(pass, note->log, number, &note->attempt);
     }
-    row->state = (uint8_t)note->state;
+    item_set_state(row, note->state);
     if (note->state == OUTBOX_PENDING) {
         row->due_ms = htole64(note->due_ms);
         row->order = note->keeps_place ? row->order : row->due_ms;
@@ -178,7 +209,7 @@ static int s_outcome(pass_t *pass, const journal_note_t *note, item_row_t *row)
 
 static void s_revive(const journal_note_t *note, item_row_t *row)
 {
-    row->state = OUTBOX_PENDING;
+    item_set_state(row, OUTBOX_PENDING);
     row->made = 0;
     row->first_ms = 0;
     row->order = row->due_ms = htole64(note->now_ms);

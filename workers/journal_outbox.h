@@ -7,6 +7,8 @@
  * lost but by the death of the process. What a note had changed is then as it was before: an
  * attempt may be made again, none is forgotten.
  *
+ * Without room for a reply the notes wait, from the one that has it on.
+ *
  * Times are those of the journal's running clock, unless they are said to be the wall's. Items
  * never outlive their record, and retention leaves the record of a pending item alone; what has
  * ended is forgotten after options.delivery_retention_ms, the attempts with it.
@@ -20,6 +22,7 @@
 
 enum {
     OUTBOX_ANSWER = 1024,     /* most bytes of an answer that are kept */
+    OUTBOX_WHOLE = 16384,     /* of one that is kept whole; a longer one is cut like any other */
     OUTBOX_ATTEMPTS = 32,     /* newest attempts that are kept, an item */
     OUTBOX_NOTE_BYTES = 65536 /* most bytes of a handler's or a health row */
 };
@@ -32,7 +35,7 @@ typedef struct {
     uint64_t duration_us;
     unsigned status;  /* 0: none came */
     unsigned outcome; /* the caller's; below 256 */
-    slice_t answer;   /* first bytes of it, cut at OUTBOX_ANSWER */
+    slice_t answer;   /* the first bytes of it, or all of it */
 } outbox_attempt_t;
 
 typedef enum {
@@ -53,6 +56,10 @@ typedef struct {
     uint64_t now_ms;      /* OUTCOME, REVIVE: journal_running_ms */
     bool attempted;       /* OUTCOME */
     outbox_attempt_t attempt;
+    bool whole; /* OUTCOME: a caller may ask for the answer: keep all of it */
+    /* OUTCOME: what the handler's answer posts, or NULL; with RECORD_REPLY and the item as its
+     * cause. It is durable before the item ends, and stored once, however often it is noted. */
+    const record_t *reply;
     slice_t bytes; /* HANDLER, HEALTH */
 } journal_note_t;
 

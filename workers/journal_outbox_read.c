@@ -86,7 +86,7 @@ static outbox_item_t s_item(const uuid_t7 *target, uint64_t log, const item_row_
     outbox_item_t item = {
         .target = *target,
         .log = log,
-        .state = (outbox_state_t)row->state,
+        .state = item_state(row),
         .made = le16toh(row->made),
         .attempts = le32toh(row->attempts),
         .time_ms = (int64_t)le64toh(row->time_ms),

@@ -29,8 +29,11 @@ typedef struct __attribute__((packed)) {
     uint64_t log;
 } item_key_t;
 
+/* Beside the state: the reply of the item's handler is stored. */
+enum { ITEM_REPLIED = 0x80 };
+
 typedef struct __attribute__((packed)) {
-    uint8_t state;
+    uint8_t state; /* outbox_state_t, ITEM_REPLIED */
     uint16_t made;
     uint32_t attempts;
     uint64_t order, due_ms, stored_ms, first_ms, done_ms, time_ms;
@@ -49,6 +52,11 @@ typedef struct __attribute__((packed)) {
 
 /* An item that PASS has just stored: pending, due at once. */
 int outbox_store(pass_t *pass, const record_t *record, uint64_t log);
+/* A reply that PASS is asked to store: whether it has to be, because its event's item is there and
+ * has none yet. */
+int outbox_wants_reply(pass_t *pass, const record_t *reply, bool *wanted);
+/* PASS has stored it: its item has one from now on. */
+int outbox_replied(pass_t *pass, const record_t *reply);
 /* Whether a record that is to go has a pending item. */
 int outbox_is_pending(pass_t *pass, const record_t *record, uint64_t log, bool *pending);
 /* Removes what there is of an item, with its record. */
@@ -64,7 +72,11 @@ int outbox_move(pass_t *pass, MDB_txn *from, const MDB_dbi *tables, const uuid_t
                 uint64_t from_log, uint64_t log, uint64_t shift);
 
 /* journal_note.c: the notes that wait and those that the open pass has. */
-int notes_take(pass_t *pass);          /* those that wait */
+int notes_take(pass_t *pass, uint64_t until); /* those that wait, up to that number */
+/* The replies in the first of those that wait, as entries; *UNTIL: the number of the last note that
+ * has none or one of these. Valid while the notes wait. */
+enum { NOTES_REPLIES = 256 };
+size_t notes_replies(journal_t *self, journal_entry_t entries[NOTES_REPLIES], uint64_t *until);
 int notes_again(pass_t *pass);         /* those that the pass before had */
 void notes_give_back(journal_t *self); /* there is no room for them: they wait again */
 void notes_committed(journal_t *self);
@@ -80,6 +92,16 @@ static inline void health_shift(void *row, size_t size, uint64_t shift)
     memcpy(&since, row, sizeof since);
     since = since ? htole64(le64toh(since) + shift) : 0;
     memcpy(row, &since, sizeof since);
+}
+
+static inline outbox_state_t item_state(const item_row_t *row)
+{
+    return (outbox_state_t)(row->state & ~ITEM_REPLIED);
+}
+
+static inline void item_set_state(item_row_t *row, outbox_state_t state)
+{
+    row->state = (uint8_t)((row->state & ITEM_REPLIED) | state);
 }
 
 static inline MDB_val outbox_val(const void *data, size_t size)

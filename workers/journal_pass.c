@@ -228,6 +228,8 @@ int pass_store(pass_t *self, record_t *record)
     if (record->flags & RECORD_DELIVER &&
         (rc = outbox_store(self, record, self->state.next_log)) != 0)
         return rc;
+    if (record->flags & RECORD_REPLY && (rc = outbox_replied(self, record)) != 0)
+        return rc;
     range->last = record->sequence;
     range->last_log = self->state.next_log;
     self->state.next_log++;

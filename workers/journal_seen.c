@@ -1,4 +1,4 @@
-#include "workers/journal_lmdb.h"
+#include "workers/journal_outbox_rows.h"
 
 #include <string.h>
 
@@ -122,8 +122,19 @@ static int s_judge_key(pass_t *pass, journal_entry_t *entry)
     return 0;
 }
 
+/* A reply is stored once, whenever it comes again: its event's item knows. */
+static int s_judge_reply(pass_t *pass, journal_entry_t *entry)
+{
+    bool wanted;
+    int rc = outbox_wants_reply(pass, &entry->record, &wanted);
+    entry->outcome = JOURNAL_RESENT;
+    return rc == 0 && wanted ? s_store(pass, entry, false) : rc;
+}
+
 int seen_judge(pass_t *pass, journal_entry_t *entry)
 {
+    if (entry->record.flags & RECORD_REPLY)
+        return s_judge_reply(pass, entry);
     if (entry->dedupe.len == 0 && !entry->refused && pass->may_store)
         return s_store(pass, entry, false);
     answer_row_t row;

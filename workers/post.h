@@ -14,6 +14,7 @@ typedef enum {
     ANSWER_EMPTY = 0,  /* 204 */
     ANSWER_ID = 1,     /* 200 {"message_id": "…"} */
     ANSWER_OBJECT = 2, /* 200 {} */
+    ANSWER_LATE = 3,   /* 200 and what the handler answered, or {} (worker_engine_t.answer) */
 } answer_t;
 
 /* What they work with, reused from one job to the next. Zero-initialise, then post_open. */

@@ -107,3 +107,22 @@ int record_read(record_t *self, slice_t encoded)
     self->body = s_take(&at, body);
     return 0;
 }
+
+slice_t record_cause_write(uint64_t log, const uuid_t7 *id, char bytes[RECORD_CAUSE])
+{
+    uint64_t little = htole64(log);
+    memcpy(bytes, &little, sizeof little);
+    memcpy(bytes + sizeof little, id->bytes, UUID_BYTES);
+    return slice(bytes, RECORD_CAUSE);
+}
+
+bool record_cause(const record_t *self, uint64_t *log, uuid_t7 *id)
+{
+    uint64_t little;
+    if (!(self->flags & RECORD_REPLY) || self->headers.len != RECORD_CAUSE)
+        return false;
+    memcpy(&little, self->headers.data, sizeof little);
+    memcpy(id->bytes, self->headers.data + sizeof little, UUID_BYTES);
+    *log = le64toh(little);
+    return true;
+}

@@ -20,6 +20,7 @@ enum {
     RECORD_MESSAGE = 1, /* the body is a message object (JSON) */
     RECORD_EVENT = 2,   /* an incoming webhook: the body is whatever came */
     RECORD_DELIVER = 4, /* the target's handler is to be called for it (journal_outbox.h) */
+    RECORD_REPLY = 8,   /* what a handler answered; headers are a record_cause_t's */
 };
 
 typedef struct {
@@ -35,6 +36,13 @@ typedef struct {
     slice_t params, headers; /* encoded pairs (common/wire) */
     slice_t body;
 } record_t;
+
+/* The event that a reply answers: log sequence and id. A reshard gives it another sequence, so who
+ * looks it up compares the id. */
+enum { RECORD_CAUSE = 8 + UUID_BYTES };
+slice_t record_cause_write(uint64_t log, const uuid_t7 *id, char bytes[RECORD_CAUSE]);
+/* False when there is none. */
+bool record_cause(const record_t *self, uint64_t *log, uuid_t7 *id);
 
 size_t record_size(const record_t *self);
 

@@ -65,9 +65,12 @@ static worker_op_fn s_find_op(const worker_t *self, unsigned op)
 static void s_mark(const worker_t *self, job_t *job)
 {
     record_t *record = &job->entry.record;
-    if (self->engine && job->kind == JOB_STORE && record->flags & RECORD_EVENT &&
-        self->role->engine->wants(self->engine, &record->target))
-        record->flags |= RECORD_DELIVER;
+    if (!self->engine || job->kind != JOB_STORE || !(record->flags & RECORD_EVENT) ||
+        !self->role->engine->wants(self->engine, &record->target))
+        return;
+    record->flags |= RECORD_DELIVER;
+    if (self->role->engine->awaits(self->engine, &record->target))
+        job->entry.answer.answer = ANSWER_LATE;
 }
 
 /* A record that does not decode is no reason to refuse the event with which it came. */
@@ -255,6 +258,7 @@ worker_t *worker_new(const worker_role_t *role, const conf_t *conf, unsigned sha
     post_open(&self->post);
     answer_open(&self->answering, self->journal, &self->shard);
     self->answering.engine = self->engine;
+    self->answering.calls = self->role->engine;
     self->writer = writer_new(self->journal);
     return self;
 }

@@ -20,7 +20,7 @@ typedef struct {
 } worker_op_t;
 
 /* What delivers, for the workers that have handlers: the others link none of it. */
-typedef struct {
+typedef struct worker_engine {
     /* Makes one on an open journal; exits with the reason when it cannot. KEY: where the worker
      * keeps the key of what it knows of handlers. */
     void *(*make)(const conf_t *conf, journal_t *journal, const shard_t *shard, const char *key);
@@ -33,7 +33,11 @@ typedef struct {
     int (*learn)(void *engine, const uuid_t7 *target, slice_t record, int64_t now_ms);
     /* What was learned of the target is committed: handlers_kept. */
     bool (*kept)(const void *engine, const uuid_t7 *target);
-    bool (*wants)(const void *engine, const uuid_t7 *target);          /* events of this target */
+    bool (*wants)(const void *engine, const uuid_t7 *target);  /* events of this target */
+    bool (*awaits)(const void *engine, const uuid_t7 *target); /* their callers wait for it */
+    /* A caller of such an event, which is stored: true with its answer in OUT, or false when that
+     * comes later. Then the caller is told that it is stored. */
+    bool (*answer)(void *engine, const drain_batch_t *from, const job_t *job, json_out_t *out);
     void (*stored)(void *engine, const uuid_t7 *target, uint64_t log); /* one of them */
 } worker_engine_t;
 

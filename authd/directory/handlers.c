@@ -36,6 +36,7 @@ static void s_read(slice_t key, slice_t bytes, handler_t *handler)
     handler->concurrency = record_uint(&record, "concurrency", HANDLER_CONCURRENCY);
     handler->ordered = record_uint(&record, "ordered", 0) == 1;
     handler->bound_s = record_uint(&record, "bound", HANDLER_BOUND_S);
+    handler->wait_s = record_uint(&record, "wait", 0);
     handler->sealed_key = record_bytes(&record, "key");
     s_read_secrets(record_bytes(&record, "secrets"), handler);
 }
@@ -70,7 +71,7 @@ void handlers_put(view_t *view, const handler_t *handler)
         pack_uint(&secrets, secret->made_ms);
         pack_uint(&secrets, secret->expires_ms);
     }
-    pack_t *record = table_record(view, 10);
+    pack_t *record = table_record(view, 11);
     pack_pair_uint(record, "version", handler->version);
     pack_pair_uint(record, "kind", handler->kind);
     pack_pair_str(record, "name", handler->name);
@@ -79,6 +80,7 @@ void handlers_put(view_t *view, const handler_t *handler)
     pack_pair_uint(record, "concurrency", handler->concurrency);
     pack_pair_uint(record, "ordered", handler->ordered);
     pack_pair_uint(record, "bound", handler->bound_s);
+    pack_pair_uint(record, "wait", handler->wait_s);
     pack_pair_bin(record, "key", handler->sealed_key.data, handler->sealed_key.len);
     pack_pair_bin(record, "secrets", secrets.data, secrets.len);
     pack_free(&secrets);
@@ -113,6 +115,7 @@ void handler_record(view_t *view, const handler_t *handler, uint64_t wall_ms, pa
         .concurrency = handler->concurrency,
         .ordered = handler->ordered,
         .bound_s = handler->bound_s,
+        .wait_s = handler->wait_s,
         .key = s_open(view, handler->sealed_key, key, sizeof key),
     };
     for (unsigned i = handler->secrets; i-- > 0;) {

@@ -25,7 +25,7 @@ typedef struct {
     slice_t access; /* how a URL names the target: the bot's name, the app-id */
     uint64_t version;
     slice_t url; /* empty: cleared */
-    uint64_t concurrency, bound_s;
+    uint64_t concurrency, bound_s, wait_s;
     bool ordered;
     slice_t sealed_key; /* empty: none */
     unsigned secrets;

@@ -5,13 +5,14 @@
 void wire_handler_encode(pack_t *out, const wire_handler_t *handler)
 {
     assert(handler->secrets <= HANDLER_SECRETS);
-    pack_map(out, 8);
+    pack_map(out, 9);
     pack_pair_uint(out, "version", handler->version);
     pack_pair_str(out, "url", handler->url);
     pack_pair_str(out, "name", handler->name);
     pack_pair_uint(out, "concurrency", handler->concurrency);
     pack_pair_uint(out, "ordered", handler->ordered);
     pack_pair_uint(out, "bound", handler->bound_s);
+    pack_pair_uint(out, "wait", handler->wait_s);
     pack_pair_str(out, "key", handler->key);
     pack_str(out, slice_of("secrets"));
     pack_array(out, 2 * handler->secrets);
@@ -37,6 +38,14 @@ static uint64_t s_number(slice_t encoded, const char *key, uint64_t most, bool *
     return number;
 }
 
+/* An authd of before it existed does not tell it. */
+static uint64_t s_wait(slice_t encoded)
+{
+    unpack_t at = unpack_find(encoded, "wait");
+    uint64_t wait_s = unpack_uint(&at, UINT64_MAX);
+    return at.failed ? 0 : wait_s < HANDLER_WAIT_S ? wait_s : HANDLER_WAIT_S;
+}
+
 static void s_secrets(wire_handler_t *handler, slice_t encoded, bool *failed)
 {
     unpack_t at = unpack_find(encoded, "secrets");
@@ -60,6 +69,7 @@ int wire_handler_decode(wire_handler_t *handler, slice_t encoded)
     handler->concurrency = s_number(encoded, "concurrency", HANDLER_CONCURRENCY_MOST, &failed);
     handler->ordered = s_number(encoded, "ordered", 1, &failed) == 1;
     handler->bound_s = s_number(encoded, "bound", UINT32_MAX, &failed);
+    handler->wait_s = s_wait(encoded);
     handler->key = s_text(encoded, "key", HANDLER_KEY, &failed);
     s_secrets(handler, encoded, &failed);
     return failed || handler->version == 0 || handler->concurrency == 0 ? -1 : 0;

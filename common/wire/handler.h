@@ -21,6 +21,7 @@ enum {
     HANDLER_KEY = 8192,      /* longest RSA key, PEM */
     HANDLER_CONCURRENCY = 8, /* unless set */
     HANDLER_CONCURRENCY_MOST = 256,
+    HANDLER_WAIT_S = 8,     /* longest that callers wait for its answer */
     HANDLER_BOUND_S = 3600, /* how long an ordered event is tried, unless set */
 };
 
@@ -31,6 +32,7 @@ typedef struct {
     uint64_t concurrency;
     bool ordered;     /* one after another, each until it succeeds or its bound is reached */
     uint64_t bound_s; /* of an ordered event */
+    uint64_t wait_s;  /* how long the caller waits for the answer; 0, or not there: not at all */
     slice_t key;      /* RSA private key in PEM for X-Cliq-Signature; empty: none */
     unsigned secrets;
     struct {

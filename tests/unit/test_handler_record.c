@@ -17,6 +17,7 @@ static wire_handler_t s_handler(void)
         .concurrency = 256,
         .ordered = true,
         .bound_s = 7200,
+        .wait_s = 5,
         .key = slice_of("-----BEGIN"),
         .secrets = 2,
         .secret = {{slice_of("whsec_new"), 0}, {slice_of("whsec_old"), 86400000}}};
@@ -34,11 +35,27 @@ static void a_handler_record_comes_back_as_it_went(void **state)
     assert_true(slice_eq(is.key, was.key) && is.ordered);
     assert_int_equal(is.concurrency, 256);
     assert_int_equal(is.bound_s, 7200);
+    assert_int_equal(is.wait_s, 5);
     assert_int_equal(is.secrets, 2);
     assert_true(slice_is(is.secret[0].text, "whsec_new") && is.secret[0].left_ms == 0);
     assert_true(slice_is(is.secret[1].text, "whsec_old") && is.secret[1].left_ms == 86400000);
     for (size_t cut = 0; cut < out.len; cut++)
         assert_int_equal(wire_handler_decode(&is, slice(out.data, cut)), -1);
+    pack_free(&out);
+}
+
+/* As an authd tells it that knows of no wait. */
+static void a_handler_record_may_lack_the_wait(void **state)
+{
+    (void)state;
+    pack_t out = {0};
+    wire_handler_t was = s_handler(), is;
+    wire_handler_encode(&out, &was);
+    char *key = memmem(out.data, out.len, "wait", 4);
+    assert_non_null(key);
+    memcpy(key, "more", 4);
+    assert_int_equal(wire_handler_decode(&is, slice(out.data, out.len)), 0);
+    assert_int_equal(is.wait_s, 0);
     pack_free(&out);
 }
 
@@ -86,6 +103,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_handler_record_comes_back_as_it_went),
+        cmocka_unit_test(a_handler_record_may_lack_the_wait),
         cmocka_unit_test(a_handler_record_past_its_limits_is_refused),
         cmocka_unit_test(the_largest_handler_record_fits),
     };

@@ -185,6 +185,14 @@ static void test_pending_and_held(void **state)
     inflight_queue(ticks.inflight, held, 0);
     inflight_sent(ticks.inflight, held, 5000);
     assert_int_equal(held->resend_ms, 0);
+    s_tick(&ticks, 7000);
+    assert_int_equal(ticks.resent, 0);
+    /* Unless the one that held it may be gone. */
+    inflight_release(held, 7000);
+    inflight_queue(ticks.inflight, held, 0);
+    inflight_sent(ticks.inflight, held, 7000);
+    assert_int_equal(held->resend_ms, 7000 + RESEND_NEXT_MS);
+    inflight_hold(held);
     s_tick(&ticks, 9999);
     assert_int_equal(ticks.resent, 0);
     assert_int_equal(ticks.expired, 0);

@@ -62,18 +62,21 @@ static void a_secret_shows_once_and_settings_stay(void **state)
     assert_int_equal(strncmp(desk_text(set, "secret"), "whsec_", 6), 0);
     assert_int_equal(s_number(set, "concurrency"), HANDLER_CONCURRENCY);
     assert_int_equal(s_number(set, "bound_s"), HANDLER_BOUND_S);
+    assert_int_equal(s_number(set, "wait_s"), 0);
     json_t *shown = desk_do(self, OP_bot_handler_show, "buildbot", "");
     assert_null(json_object_get(shown, "secret"));
     assert_string_equal(desk_text(shown, "url"), URL);
     assert_int_equal(s_secrets(shown), 1);
-    json_t *changed = desk_do(self, OP_bot_handler_set, "buildbot",
-                              "{\"url\":\"" URL "2\",\"ordered\":true,\"bound_s\":60}");
+    json_t *changed =
+        desk_do(self, OP_bot_handler_set, "buildbot",
+                "{\"url\":\"" URL "2\",\"ordered\":true,\"bound_s\":60,\"wait_s\":8}");
     assert_null(json_object_get(changed, "secret"));
     assert_true(s_number(changed, "version") > s_number(set, "version"));
     json_t *kept =
         desk_do(self, OP_bot_handler_set, "buildbot", "{\"url\":\"" URL "3\",\"concurrency\":256}");
     assert_true(json_is_true(json_object_get(kept, "ordered")));
     assert_int_equal(s_number(kept, "bound_s"), 60);
+    assert_int_equal(s_number(kept, "wait_s"), 8);
     wire_handler_t told = s_told(self, kept, (uint64_t)clock_wall_ms(), &record);
     assert_true(slice_is(told.url, URL "3") && slice_is(told.name, "buildbot") && told.ordered);
     assert_int_equal(told.secrets, 1);
@@ -118,9 +121,9 @@ static void what_can_never_be_called_is_refused(void **state)
                          ERROR_invalid_param);
         assert_int_equal(strncmp(self->message, "url: ", 5), 0);
     }
-    static const char *const more[] = {"\"concurrency\":0",      "\"concurrency\":257",
-                                       "\"bound_s\":432001",     "\"ordered\":1",
-                                       "\"rsa_key\":\"no key\"", "\"secret\":\"x\""};
+    static const char *const more[] = {
+        "\"concurrency\":0", "\"concurrency\":257",    "\"bound_s\":432001", "\"wait_s\":9",
+        "\"ordered\":1",     "\"rsa_key\":\"no key\"", "\"secret\":\"x\""};
     for (unsigned i = 0; i < sizeof more / sizeof *more; i++) {
         snprintf(body, sizeof body, "{\"url\":\"" URL "\",%s}", more[i]);
         assert_int_equal(desk_code(self, OP_bot_handler_set, "buildbot", body),

@@ -303,6 +303,125 @@ static void test_a_full_disk_loses_no_note(void **state)
     journal_close(&journal);
 }
 
+/* A note that ends an event's item with a reply. */
+static journal_note_t s_replies(journal_t *journal, unsigned event, uint64_t log, record_t *reply)
+{
+    static char cause[RECORD_CAUSE];
+    uuid_t7 id = s_uuid(event);
+    *reply = (record_t){.op = 3,
+                        .flags = RECORD_MESSAGE | RECORD_REPLY,
+                        .id = s_uuid(event + 1000),
+                        .target = s_uuid(1),
+                        .headers = record_cause_write(log, &id, cause),
+                        .body = slice_of("{\"text\":\"built\"}")};
+    journal_note_t note = s_ended(journal, 1, log, OUTBOX_DELIVERED);
+    note.reply = reply;
+    return note;
+}
+
+static unsigned s_posted;
+
+static bool s_each_reply(void *arg, uint64_t log, const record_t *record)
+{
+    uint64_t cause;
+    uuid_t7 id;
+    (void)arg, (void)log;
+    s_posted += record_cause(record, &cause, &id) && slice_is(record->body, "{\"text\":\"built\"}");
+    return true;
+}
+
+static unsigned s_count_replies(journal_t *journal)
+{
+    journal_range_t range;
+    uuid_t7 target = s_uuid(1);
+    s_posted = 0;
+    journal_read(journal, &target, 0, &range, s_each_reply, NULL);
+    return s_posted;
+}
+
+static void test_a_reply_is_stored_once_with_the_end_of_its_item(void **state)
+{
+    (void)state;
+    record_t reply;
+    journal_t *journal = s_open();
+    s_store(journal, 1, 10, RECORD_DELIVER);
+    s_store(journal, 1, 11, RECORD_DELIVER);
+    s_commit(journal);
+    journal_note_t note = s_replies(journal, 10, 1, &reply);
+    journal_note(journal, &note);
+    journal_note(journal, &note);
+    s_commit(journal);
+    assert_int_equal(s_count_replies(journal), 1);
+    assert_int_equal(s_list(journal), 1);
+    /* Delivered anew after all that seen remembers is gone. */
+    s_now += 2 * DAY;
+    journal_note_t again = s_ended(journal, 1, 1, OUTBOX_PENDING);
+    again.kind = NOTE_REVIVE;
+    journal_note(journal, &again);
+    note = s_replies(journal, 10, 1, &reply);
+    journal_note(journal, &note);
+    s_commit(journal);
+    assert_int_equal(s_count_replies(journal), 1);
+    /* What names another event than stands there, as after a reshard, is none of its replies. */
+    note = s_replies(journal, 99, 2, &reply);
+    journal_note(journal, &note);
+    s_commit(journal);
+    assert_int_equal(s_count_replies(journal), 1);
+    journal_close(&journal);
+}
+
+static void test_a_reply_survives_the_death_that_its_item_does_not_notice(void **state)
+{
+    (void)state;
+    record_t reply;
+    pid_t pid = fork();
+    if (pid == 0) {
+        journal_t *journal = s_open();
+        s_store(journal, 1, 10, RECORD_DELIVER);
+        journal_note_t note = s_replies(journal, 10, 1, &reply);
+        journal_note(journal, &note);
+        journal_checkpoint(journal, s_now); /* takes the note, and has nothing to commit yet */
+        _exit(journal_has_notes(journal) || journal_is_saved(journal));
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    assert_int_equal(WEXITSTATUS(status), 0);
+    journal_t *journal = s_open();
+    assert_int_equal(s_count_replies(journal), 1);
+    assert_int_equal(s_list(journal), 1); /* called again, and answered again */
+    journal_note_t note = s_replies(journal, 10, 1, &reply);
+    journal_note(journal, &note);
+    s_commit(journal);
+    assert_int_equal(s_count_replies(journal), 1);
+    assert_int_equal(s_list(journal), 0);
+    journal_close(&journal);
+}
+
+static void test_a_reply_waits_for_room_with_all_that_was_noted_after_it(void **state)
+{
+    (void)state;
+    record_t reply;
+    journal_t *journal = s_open();
+    s_store(journal, 1, 10, RECORD_DELIVER);
+    s_store(journal, 1, 11, RECORD_DELIVER);
+    s_commit(journal);
+    s_disk_full = true;
+    journal_note_t note = s_replies(journal, 10, 1, &reply);
+    journal_note(journal, &note);
+    note = s_ended(journal, 1, 2, OUTBOX_DEAD);
+    journal_note(journal, &note);
+    journal_checkpoint(journal, s_now);
+    assert_true(journal_has_notes(journal) && journal_is_full(journal));
+    assert_int_equal(s_count_replies(journal), 0);
+    assert_int_equal(s_list(journal), 2);
+    s_disk_full = false;
+    s_now += 2000;
+    s_commit(journal);
+    assert_int_equal(s_count_replies(journal), 1);
+    assert_int_equal(s_list(journal), 0);
+    journal_close(&journal);
+}
+
 static void test_only_so_many_attempts_are_kept(void **state)
 {
     (void)state;
@@ -469,6 +588,9 @@ int main(void)
         TEST(test_notes_move_an_item_on),
         TEST(test_a_dead_one_is_revived),
         TEST(test_a_full_disk_loses_no_note),
+        TEST(test_a_reply_is_stored_once_with_the_end_of_its_item),
+        TEST(test_a_reply_survives_the_death_that_its_item_does_not_notice),
+        TEST(test_a_reply_waits_for_room_with_all_that_was_noted_after_it),
         TEST(test_only_so_many_attempts_are_kept),
         TEST(test_retention),
         TEST(test_what_is_kept_of_handlers),

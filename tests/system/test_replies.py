@@ -1,0 +1,275 @@
+"""What a handler answers is posted, once, as a message of its bot or app."""
+
+import json
+import pathlib
+import random
+import subprocess
+import threading
+import time
+
+import pytest
+
+import delivery_campaign
+from answering import answering, deliveries, replies, settled
+from harness import postern
+
+COMPAT = pathlib.Path(__file__).parents[1] / "compat"
+SETTINGS = {"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 100}
+
+
+@pytest.fixture(scope="module")
+def calling():
+    with postern.Ring(settings=SETTINGS) as made:
+        yield made.up()
+
+
+def test_a_message_is_posted_to_the_feed_of_the_bot(calling, name):
+    message = {"text": "built", "card": {"title": "main"}, "userids": ["7"], "extra": [1]}
+    answers = {"0": message, "1": {"challenge_key": "abc"}, "2": {"text": "x" * 5001}, "3": [],
+               "4": b"thanks"}
+    ada = calling.user(name)
+    bot = calling.bot(name, ada)
+    with answering(lambda event, count: (200, answers[event["body"]])) as handler:
+        calling.ctl("bot", "handler", "set", name, handler.url)
+        for body in answers:
+            assert calling.post(calling.bot_url(name, ada.token), body).status_code == 200
+        calling.wait(lambda: len(handler.events) == len(answers), 20)
+        settled(calling, "bots", name, ada.token)
+    reply, = replies(calling, "bots", name, ada.token)
+    assert reply["message"] == message and "event" not in reply
+    assert reply["sender"] == {"id": bot["id"], "name": name}
+    event, = (m for m in calling.messages("bots", name, ada.token)
+              if m.get("event", {}).get("body") == "0")
+    assert reply["sequence"] > event["sequence"]
+    call, = (one for one in handler.events if one["body"] == "0")
+    assert reply["reply_to"] == call["id"]
+    assert calling.metric("bot-0", "replies_posted_total") >= 1
+
+
+def test_a_message_is_posted_to_the_feed_of_the_app(calling, name):
+    ada = calling.user(name)
+    app = calling.extension(name, ada)["sandbox"]
+    with answering(lambda event, count: (200, {"text": event["environment"]})) as handler:
+        calling.ctl("extension", "handler", "set", name, handler.url, "--environment", "sandbox")
+        assert calling.post(calling.extension_url(app, ada.token), "{}").status_code == 200
+        calling.wait(lambda: replies(calling, "applications", app.app_id, ada.token), 20)
+        settled(calling, "applications", app.app_id, ada.token)
+    reply, = replies(calling, "applications", app.app_id, ada.token)
+    assert reply["message"] == {"text": "sandbox"}
+
+
+def test_a_reply_that_comes_twice_is_posted_once(calling, name):
+    """The first answer of an event is what is posted, also when its owner delivers it again."""
+    ada = calling.user(name)
+    calling.bot(name, ada)
+    with answering(lambda event, count: (200, {"text": f"answer {count}"})) as handler:
+        calling.ctl("bot", "handler", "set", name, handler.url)
+        calling.post(calling.bot_url(name, ada.token), "{}")
+        calling.wait(lambda: replies(calling, "bots", name, ada.token), 20)
+        for attempts in (2, 3):
+            settled(calling, "bots", name, ada.token)
+            time.sleep(0.2)
+            number = deliveries(calling, "bots", name, ada.token)[0]["number"]
+            again = calling.url(f"/api/v2/bots/{name}/deliveries/retry", ada.token, id=number)
+            assert calling.post(again).status_code == 200
+            calling.wait(lambda: deliveries(calling, "bots", name, ada.token)[0]["made"] == attempts,
+                         20, what=f"attempt {attempts}")
+        settled(calling, "bots", name, ada.token)
+    reply, = replies(calling, "bots", name, ada.token)
+    assert reply["message"] == {"text": "answer 1"}
+
+
+def test_only_an_answer_that_delivers_is_posted(calling, name):
+    ada = calling.user(name)
+    calling.bot(name, ada)
+    with answering(lambda event, count: (500 if count == 1 else 201, {"text": f"{count}"})) as handler:
+        calling.ctl("bot", "handler", "set", name, handler.url)
+        calling.post(calling.bot_url(name, ada.token), "{}")
+        calling.wait(lambda: len(handler.events) == 2, 20)
+        settled(calling, "bots", name, ada.token)
+    assert [m["message"] for m in replies(calling, "bots", name, ada.token)] == [{"text": "2"}]
+
+
+# --- Callers that wait
+
+
+def waiting_bot(ring, name, handler, wait=8):
+    ada = ring.user(name)
+    ring.bot(name, ada)
+    shown = ring.ctl("bot", "handler", "set", name, handler.url, "--wait", wait)
+    assert shown["wait_s"] == wait
+    return ada
+
+
+def timed(ring, *args, **more):
+    began = time.monotonic()
+    return ring.post(*args, **more), time.monotonic() - began
+
+
+def test_the_caller_gets_what_the_handler_answers(calling, name):
+    """A challenge is echoed; a message is posted as well; the key gives the same answer again."""
+    def answer(event, count):
+        body = json.loads(event["body"])
+        return 200, {"challenge_key": body["challenge"]} if "challenge" in body else {"text": "hi"}
+
+    with answering(answer) as handler:
+        ada = waiting_bot(calling, name, handler)
+        url = calling.bot_url(name, ada.token)
+        first = calling.post(url, {"challenge": "c1"}, headers={"Idempotency-Key": "k1"})
+        assert (first.status_code, first.json()) == (200, {"challenge_key": "c1"})
+        assert first.headers["Content-Type"].startswith("application/json")
+        assert "Idempotency-Replayed" not in first.headers
+        assert calling.post(url, {"a": 1}).json() == {"text": "hi"}
+        again = calling.post(url, {"challenge": "c1"}, headers={"Idempotency-Key": "k1"})
+        assert (again.status_code, again.json()) == (200, {"challenge_key": "c1"})
+        assert again.headers["Idempotency-Replayed"] == "true"
+        assert calling.post(url, {"challenge": "c2"}, headers={"Idempotency-Key": "k1"}).status_code == 422
+        settled(calling, "bots", name, ada.token)
+        time.sleep(6)  # what the worker holds in memory is gone: the journal has it
+        again = calling.post(url, {"challenge": "c1"}, headers={"Idempotency-Key": "k1"})
+        assert (again.status_code, again.json()) == (200, {"challenge_key": "c1"})
+        assert len(handler.events) == 2
+    assert [m["message"] for m in replies(calling, "bots", name, ada.token)] == [{"text": "hi"}]
+
+
+def test_the_caller_is_answered_in_time_and_the_delivery_goes_on(calling, name):
+    go = threading.Event()
+
+    def answer(event, count):
+        go.wait(60)
+        return 200, {"text": "late"}
+
+    with answering(answer) as handler:
+        ada = waiting_bot(calling, name, handler, 2)
+        url = calling.bot_url(name, ada.token)
+        resends = calling.metric("gateway-0", "resends_total")
+        answer, took = timed(calling, url, {"n": 1}, headers={"Idempotency-Key": "k"})
+        assert (answer.status_code, answer.text) == (200, "{}")
+        assert 1.9 < took < 2 + postern.SLOW
+        assert calling.metric("gateway-0", "resends_total") == resends  # it was told to wait
+        go.set()
+        settled(calling, "bots", name, ada.token)
+        late = calling.post(url, {"n": 1}, headers={"Idempotency-Key": "k"})
+        assert (late.status_code, late.json()) == (200, {"text": "late"})
+        assert len(handler.events) == 1
+    assert len(replies(calling, "bots", name, ada.token)) == 1
+
+
+def test_who_asks_again_joins_the_wait(calling, name):
+    go, found = threading.Event(), []
+
+    def answer(event, count):
+        go.wait(60)
+        return 200, [1, 2]
+
+    with answering(answer) as handler:
+        ada = waiting_bot(calling, name, handler)
+        url = calling.bot_url(name, ada.token)
+
+        def ask():
+            found.append(postern.requests.post(url, json={}, headers={"Idempotency-Key": "k"}))
+
+        threads = [threading.Thread(target=ask) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+            calling.wait(lambda: handler.events, 20)
+        calling.wait(lambda: calling.metric("bot-0", "callers_waiting") == 2, 5)
+        go.set()
+        for thread in threads:
+            thread.join()
+        assert [(one.status_code, one.json()) for one in found] == [(200, [1, 2])] * 2
+        assert sorted("Idempotency-Replayed" in one.headers for one in found) == [False, True]
+        assert len(handler.events) == 1
+
+
+@pytest.mark.parametrize("what", [b"<html>", b"", b"12", b'{"a":', b'["' + b"1" * 17000 + b'"]'],
+                         ids=["html", "empty", "number", "cut", "long"])
+def test_only_json_objects_and_arrays_are_handed_on(calling, name, what):
+    with answering(lambda event, count: (200, what)) as handler:
+        ada = waiting_bot(calling, name, handler)
+        answer = calling.post(calling.bot_url(name, ada.token), {}, headers={"Idempotency-Key": "k"})
+        assert (answer.status_code, answer.content) == (200, what if what[:1] == b"[" else b"{}")
+
+
+def test_a_failing_handler_and_one_without_wait_answer_nothing(calling, name):
+    with answering(lambda event, count: (410, {"a": 1})) as handler:
+        ada = waiting_bot(calling, name, handler)
+        answer, took = timed(calling, calling.bot_url(name, ada.token), {})
+        assert (answer.status_code, answer.text) == (200, "{}") and took < 7  # it is dead at once
+    with answering(lambda event, count: (200, {"a": 1})) as handler:
+        calling.ctl("bot", "handler", "set", name, handler.url, "--wait", 0)
+        assert calling.post(calling.bot_url(name, ada.token), {}).text == "{}"
+
+
+def test_a_restart_of_the_worker_ends_the_wait(make_ring, name):
+    ring = make_ring(settings=SETTINGS).up()
+    go, found = threading.Event(), []
+
+    def answer(event, count):
+        go.wait(60)
+        return 200, {"text": "done"}
+
+    with answering(answer) as handler:
+        ada = waiting_bot(ring, name, handler)
+        url = ring.bot_url(name, ada.token)
+        thread = threading.Thread(target=lambda: found.append(postern.requests.post(url, json={})))
+        thread.start()
+        ring.wait(lambda: handler.events, 20)
+        ring.kill("bot-0")
+        thread.join()
+        assert (found[0].status_code, found[0].text) == (200, "{}")
+        go.set()
+        ring.wait(lambda: replies(ring, "bots", name, ada.token), 20)
+        settled(ring, "bots", name, ada.token)
+        assert len({event["id"] for event in handler.events}) == 1 < len(handler.events)
+    assert len(replies(ring, "bots", name, ada.token)) == 1
+
+
+def test_a_draining_worker_lets_nobody_wait_in_vain(make_ring, name):
+    ring = make_ring(settings=SETTINGS).up()
+    with answering(lambda event, count: (503, {})) as handler:
+        ada = waiting_bot(ring, name, handler)
+        found = []
+        url = ring.bot_url(name, ada.token)
+        thread = threading.Thread(target=lambda: found.append(timed(ring, url, {})))
+        thread.start()
+        ring.wait(lambda: ring.metric("bot-0", "callers_waiting") == 1, 5)
+        ring.kill("bot-0", 15)
+        thread.join()
+    answer, took = found[0]
+    assert (answer.status_code, answer.text) == (200, "{}") and took < 7
+
+
+def test_a_push_of_github_reaches_node_and_its_answer_comes_back(calling, name):
+    """What verifies is the npm package standardwebhooks, in a handler as its author writes it."""
+    examples = COMPAT / "node_modules/@octokit/webhooks-examples/api.github.com/index.json"
+    if not examples.exists() or not (COMPAT / "node_modules/standardwebhooks").exists():
+        pytest.skip("needs tests/compat/node_modules (./dev test installs it)")
+    push = next(event["examples"][0] for event in json.loads(examples.read_text())
+                if event["name"] == "push")
+    ada = calling.user(name)
+    calling.bot(name, ada)
+    secret = calling.ctl("bot", "handler", "set", name, "http://127.0.0.1:9/")["secret"]
+    node = subprocess.Popen(["node", "answering_handler.mjs", secret], cwd=COMPAT,
+                            stdout=subprocess.PIPE, text=True)
+    try:
+        url = f"http://127.0.0.1:{int(node.stdout.readline())}/"
+        calling.ctl("bot", "handler", "set", name, url, "--wait", 8)
+        answer = calling.post(calling.bot_url(name, ada.token), push, headers={
+            "X-GitHub-Event": "push", "User-Agent": "GitHub-Hookshot/044aadd"})
+    finally:
+        node.kill()
+        node.wait()
+    expected = {"text": "Codertocat pushed 0 commit(s) to Codertocat/Hello-World",
+                "bot": {"name": "push"}}
+    assert (answer.status_code, answer.json()) == (200, expected)
+    settled(calling, "bots", name, ada.token)
+    assert [m["message"] for m in replies(calling, "bots", name, ada.token)] == [expected]
+
+
+def test_each_reply_is_posted_once_though_the_worker_dies(make_ring, name):
+    """delivery_campaign.py in short."""
+    ring = make_ring(settings=delivery_campaign.SETTINGS).up()
+    wrong, line = delivery_campaign.campaign(ring, 200, 5, random.randrange(1 << 31), name)
+    print(line)
+    assert not wrong, "\n".join([line, *wrong[:10]])

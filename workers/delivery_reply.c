@@ -1,0 +1,95 @@
+#include "workers/delivery_lane.h"
+
+#include "common/base/ops.h"
+
+#include <sodium.h>
+#include <string.h>
+
+/* The same for the same event, whichever call was answered. */
+static void s_derive(const uuid_t7 *event, uuid_t7 *id)
+{
+    enum { VERSION = 6, VARIANT = 8, FREE_FORM = 0x80 }; /* RFC 9562 §5.8 */
+    static const char purpose[] = "postern reply";
+    crypto_generichash(id->bytes, UUID_BYTES, event->bytes, UUID_BYTES,
+                       (const unsigned char *)purpose, sizeof purpose - 1);
+    id->bytes[VERSION] = (uint8_t)((id->bytes[VERSION] & 0x0f) | FREE_FORM);
+    id->bytes[VARIANT] = (uint8_t)((id->bytes[VARIANT] & 0x3f) | 0x80);
+}
+
+typedef struct {
+    reply_t *reply;
+    const item_t *item;
+} making_t;
+
+/* A message of the bot or app itself. */
+static void s_from_event(void *arg, const record_t *event)
+{
+    making_t *make = arg;
+    reply_t *reply = make->reply;
+    record_t *record = &reply->record;
+    size_t len = event->access.len < sizeof reply->access ? event->access.len : 0;
+    memcpy(reply->access, event->access.data, len);
+    *record = (record_t){
+        .flags = RECORD_MESSAGE | RECORD_REPLY,
+        .op = event->op,
+        .method = OP_POST,
+        .environment = event->environment,
+        .user = event->target,
+        .target = event->target,
+        .access = slice(reply->access, len),
+        .headers = record_cause_write(make->item->due.place.log, &event->id, reply->cause),
+        .name = slice("", 0),
+        .params = slice("", 0),
+    };
+    s_derive(&event->id, &record->id);
+}
+
+slice_t reply_json(message_t *judge, slice_t body, bool *message)
+{
+    message_verdict_t verdict;
+    size_t at = 0;
+    *message = false;
+    while (at < body.len && strchr(" \t\r\n", body.data[at]) && body.data[at])
+        at++;
+    if (at == body.len || (body.data[at] != '{' && body.data[at] != '['))
+        return slice("", 0);
+    message_check(judge, body, &verdict);
+    *message = verdict.outcome == MESSAGE_OK;
+    return verdict.outcome == MESSAGE_NOT_JSON ? slice("", 0) : body;
+}
+
+bool reply_make(reply_t *self, journal_t *journal, const item_t *item, const handler_t *handler,
+                slice_t body)
+{
+    making_t make = {self, item};
+    if (!journal_record(journal, item->due.place.log, s_from_event, &make))
+        return false;
+    if (handler)
+        self->record.name = handler->name;
+    self->record.body = body;
+    return true;
+}
+
+typedef struct {
+    message_t *judge;
+    json_out_t *out;
+} kept_t;
+
+/* The last one stands. */
+static void s_take(void *arg, unsigned number, const outbox_attempt_t *attempt)
+{
+    kept_t *kept = arg;
+    bool message;
+    (void)number;
+    json_reset(kept->out);
+    json_raw(kept->out, reply_json(kept->judge, attempt->answer, &message));
+}
+
+void reply_kept(message_t *judge, journal_t *journal, const uuid_t7 *target, uint64_t log,
+                json_out_t *out)
+{
+    kept_t kept = {judge, out};
+    outbox_item_t item;
+    if (journal_item(journal, target, log, &item) && item.state == OUTBOX_DELIVERED)
+        journal_attempts(journal, log, s_take, &kept);
+}
