@@ -329,7 +329,9 @@ static void s_shrink(desk_t *self, uint64_t map_bytes)
 static void s_fill(desk_t *self)
 {
     unsigned number = 0;
-    while (directory_has_room(self->yard->directory)) {
+    directory_t *directory = self->yard->directory;
+    /* What can be used again is counted once a second, or when it is inspected. */
+    for (; directory_has_room(directory); directory_inspect(directory)) {
         YARD_CHANGE(self->yard, view);
         for (unsigned i = 0; i < 100; i++) {
             char email[32];
