@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SWEEP_MOST = 200, USED_MOST_MS = 60000, USED_PART = 20 };
+enum { SWEEP_MOST = 200, SWEEP_LOOK = 5000, USED_MOST_MS = 60000, USED_PART = 20 };
 
 accounts_t *accounts_new(const accounts_options_t *options)
 {
@@ -75,16 +75,21 @@ void accounts_used(const accounts_t *self, directory_t *directory, const uuid_t7
         log_warn("session.use", "err=%s", LOG_Q("no room in the directory"));
 }
 
-/* The ids of sessions that have ended. */
-static unsigned s_ended_sessions(const accounts_t *self, view_t *view, uint64_t now_ms,
+/* The ids of sessions that have ended, among the next. */
+static unsigned s_ended_sessions(accounts_t *self, view_t *view, uint64_t now_ms,
                                  uuid_t7 ids[SWEEP_MOST])
 {
-    unsigned len = 0;
+    unsigned len = 0, looked = 0;
     session_t session;
-    for (bool more = sessions_after(view, NULL, &session); more && len < SWEEP_MOST;
-         more = sessions_after(view, &session.id, &session))
+    bool more = sessions_after(view, uuid_is_nil(&self->swept) ? NULL : &self->swept, &session);
+    for (; more && len < SWEEP_MOST && looked < SWEEP_LOOK; looked++) {
         if (!session_is_live(&session, self->idle_ms, now_ms))
             ids[len++] = session.id;
+        self->swept = session.id;
+        more = sessions_after(view, &self->swept, &session);
+    }
+    if (!more)
+        self->swept = (uuid_t7){{0}};
     return len;
 }
 
@@ -99,7 +104,7 @@ static unsigned s_ended_invitations(view_t *view, uint64_t now_ms, uuid_t7 ids[S
     return len;
 }
 
-void accounts_sweep(const accounts_t *self, directory_t *directory, uint64_t now_ms)
+void accounts_sweep(accounts_t *self, directory_t *directory, uint64_t now_ms)
 {
     uuid_t7 sessions[SWEEP_MOST], invitations[SWEEP_MOST];
     view_t *view = view_new(directory);

@@ -13,6 +13,7 @@ struct accounts {
     hasher_t *hasher;
     throttle_t *throttle;
     uint64_t idle_ms, session_ms;
+    uuid_t7 swept; /* the session at which the last sweep ended; nil: the last of all */
     char url[256]; /* of the admin listener, without a slash at its end */
 };
 
@@ -41,7 +42,8 @@ int accounts_find(const accounts_t *self, view_t *view, slice_t session, uint64_
 void accounts_used(const accounts_t *self, directory_t *directory, const uuid_t7 *session,
                    uint64_t now_ms);
 
-/* Each half minute: removes sessions and invitations that have ended, so many at a time. */
-void accounts_sweep(const accounts_t *self, directory_t *directory, uint64_t now_ms);
+/* Each half minute: removes sessions and invitations that have ended. It looks at so many sessions
+ * at a time, and goes on where it ended. */
+void accounts_sweep(accounts_t *self, directory_t *directory, uint64_t now_ms);
 
 #endif

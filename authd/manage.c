@@ -312,11 +312,17 @@ static void s_audit(const task_t *task, const op_t *op)
     free(changes);
 }
 
+/* What frees room, and what one needs for that: to log in. */
+static bool s_works_when_full(const op_t *op)
+{
+    return op->methods == OP_DELETE || op->number == OP_login || op->number == OP_logout;
+}
+
 static error_code_t s_change(manage_t *self, pending_t *pending)
 {
     task_t *task = &pending->task;
     const op_t *op = pending->op;
-    if (op->methods != OP_DELETE && !directory_has_room(self->directory))
+    if (!s_works_when_full(op) && !directory_has_room(self->directory))
         return ERROR_storage_full;
     task->view = view_begin(self->directory);
     error_code_t code = s_authorise(task, op);

@@ -30,15 +30,17 @@ static inline error_code_t people_code(desk_t *self, const actor_t *actor, unsig
     return code;
 }
 
+/* Without a password where it is NULL. */
 static inline void people_user(desk_t *self, const char *email, const char *role,
                                const char *password)
 {
     char body[256];
     snprintf(body, sizeof body, "{\"email\":\"%s\",\"role\":\"%s\"}", email, role);
     desk_done(self, OP_user_create, "", body);
+    if (!password)
+        return;
     snprintf(body, sizeof body, "{\"password\":\"%s\"}", password);
-    if (password)
-        desk_done(self, OP_user_password, email, body);
+    desk_done(self, OP_user_password, email, body);
 }
 
 /* EMAIL's user, as the admin listener would have it act; ID backs it. */

@@ -310,6 +310,57 @@ static void a_login_is_audited_as_its_users(void **state)
     json_decref(list);
 }
 
+/* --- a full directory --- */
+
+/* The desk's directory again, with a small map. */
+static void s_shrink(desk_t *self, uint64_t map_bytes)
+{
+    yard_t *yard = self->yard;
+    directory_options_t options = {
+        .path = yard->store, .key_path = yard->key, .map_bytes = map_bytes};
+    manage_destroy(&self->manage);
+    directory_close(&yard->directory);
+    yard->directory = directory_open(&options, yard->err, sizeof yard->err);
+    assert_non_null(yard->directory);
+    self->manage = manage_new(yard->directory, 1000, 2000, "https://h.example");
+    manage_accounts(self->manage, self->accounts);
+}
+
+static void s_fill(desk_t *self)
+{
+    unsigned number = 0;
+    directory_t *directory = self->yard->directory;
+    /* What can be used again is counted once a second, or when it is inspected. */
+    for (; directory_has_room(directory); directory_inspect(directory)) {
+        YARD_CHANGE(self->yard, view);
+        for (unsigned i = 0; i < 100; i++) {
+            char email[32];
+            snprintf(email, sizeof email, "u%u@example.org", number++);
+            user_t user = {.name = slice_of("Some One"), .email = slice_of(email)};
+            uuid_new(&user.id);
+            assert_int_equal(users_add(view, &user), 0);
+        }
+        YARD_DONE(view);
+    }
+}
+
+/* Who is to make room can log in for it. */
+static void one_logs_in_and_out_when_there_is_no_room(void **state)
+{
+    desk_t *self = *state;
+    char session[TICKET_TEXT];
+    s_shrink(self, 2 << 20);
+    people_user(self, ANN, "owner", GOOD);
+    s_fill(self);
+    assert_int_equal(desk_code(self, OP_user_create, "", "{\"email\":\"late@example.org\"}"),
+                     ERROR_storage_full);
+    assert_int_equal(desk_code(self, OP_user_password, ANN, "{\"password\":\"" BETTER "\"}"),
+                     ERROR_storage_full);
+    people_session(self, ANN, GOOD, session);
+    desk_done(self, OP_user_delete, "u1@example.org", "");
+    assert_int_equal(people_with_session(self, OP_logout, session), ERROR_none);
+}
+
 /* --- the loop does not wait --- */
 
 typedef struct {
@@ -381,6 +432,7 @@ int main(void)
         DESK_TEST(removing_it_takes_the_password_or_an_owner),
         DESK_TEST(no_secret_is_in_the_audit_or_the_directory),
         DESK_TEST(a_login_is_audited_as_its_users),
+        DESK_TEST(one_logs_in_and_out_when_there_is_no_room),
         DESK_TEST(other_operations_go_on_while_a_password_is_hashed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
