@@ -498,6 +498,7 @@ int main(void)
         CASE(test_not_a_file),
         CASE(test_texts_and_lengths),
         CASE(test_addresses),
+        CASE(test_an_address_may_be_none),
         CASE(test_raised_ports),
         CASE(test_endpoints_resolve),
         CASE(test_endpoints_refused),
