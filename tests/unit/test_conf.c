@@ -174,6 +174,18 @@ static void test_addresses(void **state)
     }
 }
 
+static void test_an_address_may_be_none(void **state)
+{
+    (void)state;
+    char text[64] = "before";
+    conf_t *conf = s_load("admin\n    listen = \"\"\n");
+    assert_non_null(conf);
+    conf_address(conf, SET_admin_listen, 0, text, sizeof text);
+    assert_string_equal(text, "");
+    conf_destroy(&conf);
+    s_refuses("gateway\n    listen = \"\"\n", "gateway.listen: ");
+}
+
 static void s_raise_too_far(void *arg)
 {
     char text[64];
@@ -486,6 +498,7 @@ int main(void)
         CASE(test_not_a_file),
         CASE(test_texts_and_lengths),
         CASE(test_addresses),
+        CASE(test_an_address_may_be_none),
         CASE(test_raised_ports),
         CASE(test_endpoints_resolve),
         CASE(test_endpoints_refused),

@@ -160,12 +160,46 @@ static void test_targets(void **state)
     assert_int_equal(route.target_len, 0);
 }
 
+/* The admin listener has the management operations, each by its own path, and nothing else. */
+static void test_the_admin_listener(void **state)
+{
+    (void)state;
+    routes_t *routes = routes_new(ROUTES_ADMIN);
+    route_t route;
+    for (size_t i = 0; i < op_table_len; i++) {
+        const op_t *op = &op_table[i];
+        char path[256] = "/api/v2", *at = path + strlen(path);
+        for (const char *from = op->path; *from; from++) {
+            if (strncmp(from, "(s)", 3) == 0)
+                from += 2;
+            else if (strncmp(from, "{target}", 8) == 0)
+                *at++ = 'x', from += 7;
+            else
+                *at++ = *from;
+        }
+        *at = '\0';
+        for (unsigned bit = OP_GET; bit <= OP_DELETE; bit <<= 1) {
+            if (!(op->methods & bit))
+                continue;
+            route_result_t result =
+                routes_find(routes, slice_of(op_method_name(bit)), slice_of(path), &route);
+            assert_int_equal(result == ROUTE_FOUND && route.op == op,
+                             op->credentials == CRED_ADMIN);
+        }
+    }
+    routes_destroy(&routes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_example),           cmocka_unit_test(test_every_row),
-        cmocka_unit_test(test_admin_is_not_here), cmocka_unit_test(test_methods),
-        cmocka_unit_test(test_unknown_paths),     cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_example),
+        cmocka_unit_test(test_every_row),
+        cmocka_unit_test(test_admin_is_not_here),
+        cmocka_unit_test(test_methods),
+        cmocka_unit_test(test_unknown_paths),
+        cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_the_admin_listener),
     };
     s_routes = routes_new(ROUTES_PUBLIC);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
