@@ -179,7 +179,7 @@ static bool s_waits(const admin_t *self, const uuid_t7 *id)
  * is under way. */
 static bool s_repeat(admin_t *self, peer_t *peer, const wire_request_t *request)
 {
-    if (request->attempt < 2)
+    if (request->attempt < 2 || manage_only_reads(op_find(request->op)))
         return false;
     if (s_waits(self, &request->id))
         return true;

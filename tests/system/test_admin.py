@@ -1,12 +1,15 @@
 """The admin listener: who may come in and with what, and what HTTP makes of the management operations."""
 
 import json
+import signal
 import subprocess
 
 import msgpack
 import pytest
+import requests
 
 from harness import postern, rogue
+from harness.connection import Connection, post
 
 
 @pytest.fixture(scope="module")
@@ -327,3 +330,66 @@ def test_what_authd_takes_from_a_gateway_is_admin_requests_only(make_ring):
         assert ask(peer, entry(101, "pst_" + "a" * 36, method=1))[0] == 401
     with rogue.Rogue(ring, "authd-admin", "rogue-1") as peer:
         assert peer.refusal(rogue.CONTROL) is not None
+
+
+# --- the listener
+
+def test_gateways_of_a_host_share_the_listener(make_ring):
+    ring = make_ring(gateways=2).up()
+    ring.ctl("user", "create", "two@example.org", "--role", "owner")
+    token = ring.management_token("two@example.org")
+    for name in ("gateway-0", "gateway-1"):
+        ring.kill(name, signal.SIGTERM)
+        for _ in range(20):
+            with requests.Session() as session:  # a connection of its own each time
+                session.trust_env = False
+                answer = session.get(f"http://127.0.0.1:{ring.admin_port}/api/v2/me", timeout=30,
+                                     headers={"Authorization": f"Bearer {token}"})
+                assert answer.status_code == 200, answer.text
+        ring.wait_ready(name)
+
+
+def test_it_speaks_tls_with_a_certificate_of_its_own(make_ring, tmp_path):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                    "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem",
+                    "-out", "cert.pem"], cwd=tmp_path, check=True, capture_output=True)
+    ring = make_ring(settings={"admin.tls_certificate": tmp_path / "cert.pem",
+                               "admin.tls_key": tmp_path / "key.pem"}).up()
+    ring.ctl("user", "create", "tls@example.org")
+    token = ring.management_token("tls@example.org")
+    me = ring.get(f"https://127.0.0.1:{ring.admin_port}/api/v2/me", verify=str(tmp_path / "cert.pem"),
+                  headers={"Authorization": f"Bearer {token}"})
+    assert me.json()["email"] == "tls@example.org"
+    assert ring.get(ring.url("/api/v2/token")).status_code == 401  # the public one has none
+    with pytest.raises(requests.ConnectionError):
+        ring.admin("GET", "/me", token)
+
+
+def test_without_an_address_there_is_none(make_ring):
+    ring = make_ring(settings={"admin.listen": ""}).up()
+    with pytest.raises(requests.ConnectionError):
+        ring.admin("GET", "/me")
+    assert ring.get(ring.url("/api/v2/me")).status_code == 404
+
+
+def test_senders_waiting_do_not_lock_the_operator_out(make_ring):
+    """While authd is stopped, senders fill the gateway's queue, and an admin request waits as well."""
+    ring = make_ring(settings={"queue.messages": 16}).up()
+    ada = ring.user("busy")
+    ring.ctl("user", "edit", ada.email, "--role", "owner")
+    token = ring.management_token(ada)
+    ring.channel("busy", ada)
+    ring.pause("authd-0")
+    try:
+        posts = []
+        for _ in range(24):
+            connection = Connection(ring.port)
+            connection.send(post(f"/api/v2/channelsbyname/busy/message?zapikey={ada.token}", b'{"text":"x"}'))
+            posts.append(connection)
+        waiting = Connection(ring.admin_port)
+        waiting.send(post("/api/v2/me", method="GET", headers=[f"Authorization: Bearer {token}"]))
+    finally:
+        ring.resume("authd-0")
+    assert waiting.answer().status == 200
+    for connection in [*posts, waiting]:
+        connection.__exit__(None, None, None)
