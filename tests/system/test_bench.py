@@ -53,3 +53,5 @@ def test_short_benchmark_of_calls(needs):
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(re.findall(r"^\d+ +\d+ +[\d.]+ +\d+ +[\d.]+ +[\d.]+$", done.stdout, re.M)) == 4
     assert re.search(r"p99 beside the dead / alone: [\d.]+", done.stdout)
+    assert re.search(r"deliveries / curl, 64 at once: [\d.]+", done.stdout)
+    assert re.search(r"due at once beside the dead / alone: [\d.]+", done.stdout)
