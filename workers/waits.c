@@ -44,6 +44,7 @@ waits_t *waits_new(void)
         abort();
     self->batch = wire_batch_new();
     self->next_ms = INT64_MAX;
+    metric_set(METRIC_callers_waiting, 0);
     return self;
 }
 

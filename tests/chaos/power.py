@@ -117,12 +117,13 @@ class Recorded:
     @staticmethod
     def _insist(make):
         """Management that authd's end cuts is tried again."""
-        for _ in range(20):
+        end = time.monotonic() + 20 * postern.SLOW
+        while True:
             try:
                 return make()
-            except postern.CtlError:
+            except postern.CtlError as error:
+                assert time.monotonic() < end, f"management does not work: {error}"
                 time.sleep(0.1)
-        raise AssertionError("management does not work")
 
     def _manage(self, until):
         n = 0

@@ -190,8 +190,8 @@ def test_frames_before_hello_are_answered_with_hello_only(ring, peer):
 
 
 def test_kinds_that_a_socket_does_not_take(ring, peer, socket):
-    takes = {"authd": {REQUESTS}, "control": {REQUESTS}, "router-requests": {REQUESTS},
-             "router-workers": {REPLIES, INTERIM}, "router-replies": set()}[socket]
+    takes = {"authd": {REQUESTS}, "authd-admin": {REQUESTS}, "control": {REQUESTS},
+             "router-requests": {REQUESTS}, "router-workers": {REPLIES, INTERIM}, "router-replies": set()}[socket]
     before = malformed(ring, peer.process)
     kinds = [(REQUESTS, [rogue.request()]), (REPLIES, [rogue.reply()]), (INTERIM, [rogue.reply()]),
              (0, []), (8, []), (2**32, [])]
