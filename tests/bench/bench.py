@@ -76,9 +76,9 @@ def cpu_ticks(pids):
 TICK_US = 1e6 / os.sysconf("SC_CLK_TCK")
 
 
-def wrk(base, tokens, connections, seconds):
+def wrk(base, tokens, connections, seconds, path="/api/v2/channelsbyname/%s/message"):
     words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "--latency",
-             "-s", HERE / "load.lua", base, "--", tokens, BODY]
+             "-s", HERE / "load.lua", base, "--", tokens, BODY, path]
     done = subprocess.run(words, capture_output=True, text=True, timeout=seconds + 60)
     found = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not found:

@@ -21,6 +21,7 @@ ROOT = HERE.parents[1]
 os.environ.setdefault("POSTERN_PRESET", "release")
 sys.path[:0] = [str(HERE), str(HERE.parent / "system")]
 
+from accept import accepting  # noqa: E402
 from harness import postern  # noqa: E402
 
 BIN = ROOT / "build" / os.environ["POSTERN_PRESET"] / "bin"
@@ -214,6 +215,11 @@ def beside_dead(urls, seconds, rounds):
         sock.close()
 
 
+class Plan:
+    def __init__(self, short):
+        self.rounds, self.seconds, self.warmup = (1, 1, 1) if short else (5, 4, 1)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="./dev bench --deliver")
     parser.add_argument("--short", action="store_true", help="a few seconds; proves nothing")
@@ -229,6 +235,7 @@ def main():
     print()
     engine_against_curl(500 if short else 50000, seconds, rounds)
     due_at_once(handlers, 4 if short else 100, rounds)
+    accepting(100 if short else 10000, Plan(short))
 
 
 if __name__ == "__main__":

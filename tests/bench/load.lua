@@ -1,5 +1,5 @@
 -- wrk: posts a fixed body with a token and channel of its own each time.
--- Arguments: the file of "token channel" lines, the body.
+-- Arguments: the file of "token name" lines, the body, and the path with %s for the name.
 local requests, at = {}, 0
 
 function init(args)
@@ -7,9 +7,8 @@ function init(args)
     wrk.headers["Content-Type"] = "application/json"
     wrk.body = args[2]
     for line in io.lines(args[1]) do
-        local token, channel = line:match("(%S+) (%S+)")
-        requests[#requests + 1] = wrk.format(nil,
-            "/api/v2/channelsbyname/" .. channel .. "/message?zapikey=" .. token)
+        local token, name = line:match("(%S+) (%S+)")
+        requests[#requests + 1] = wrk.format(nil, args[3]:format(name) .. "?zapikey=" .. token)
     end
 end
 

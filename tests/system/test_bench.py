@@ -55,3 +55,4 @@ def test_short_benchmark_of_calls(needs):
     assert re.search(r"p99 beside the dead / alone: [\d.]+", done.stdout)
     assert re.search(r"deliveries / curl, 64 at once: [\d.]+", done.stdout)
     assert re.search(r"due at once beside the dead / alone: [\d.]+", done.stdout)
+    assert re.search(r"accepting while deliveries wait / without: [\d.]+", done.stdout)
