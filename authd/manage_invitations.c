@@ -100,7 +100,7 @@ static error_code_t s_revoke(task_t *task)
     invitation_t invitation;
     if (uuid_parse(task->target.data, task->target.len, &id) != 0 ||
         !invitations_get(task->view, &id, &invitation))
-        return task_fail(task, ERROR_not_found, "There is no invitation with this id.");
+        return task_gone(task, ERROR_not_found, "There is no invitation with this id.");
     task_object(task, &id, invitation.email);
     task->result = s_json(&invitation);
     invitations_delete(task->view, &id);

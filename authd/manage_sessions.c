@@ -212,7 +212,7 @@ static error_code_t s_revoke(task_t *task)
     session_t session;
     if (uuid_parse(task->target.data, task->target.len, &id) != 0 ||
         !sessions_get(task->view, &id, &session))
-        return task_fail(task, ERROR_not_found, "There is no session with this id.");
+        return task_gone(task, ERROR_not_found, "There is no session with this id.");
     task_object(task, &id, slice("", 0));
     task->result = s_json(&session, task->accounts->idle_ms);
     sessions_delete(task->view, &id);
