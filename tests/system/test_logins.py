@@ -1,4 +1,4 @@
-"""Passwords, invitations, logins, sessions and second factors over the control socket."""
+"""Passwords, invitations, logins, sessions and second factors, over the control socket and over HTTP."""
 
 import base64
 import hashlib
@@ -201,3 +201,131 @@ def test_killed_at_any_moment_an_account_is_whole(make_ring):
             ring.ctl("invitation", "accept", input=f"{invitation}\n{GOOD}\n")
         assert log_in(ring, email, GOOD)["user"]["email"] == email
         assert len(ring.ctl("session", "list", email)["sessions"]) == 1
+
+
+# --- over HTTP
+
+def person(ring, name, role="member"):
+    """Somebody with a password: a User."""
+    email = f"{name}@example.org"
+    user = postern.User(ring.ctl("user", "create", email, "--role", role), email)
+    ring.ctl("user", "password", email, input=GOOD + "\n")
+    return user
+
+
+def enter(ring, email, password=GOOD, status=200, **more):
+    answer = ring.admin("POST", "/login", body={"email": email, "password": password, **more})
+    assert answer.status_code == status, answer.text
+    return answer
+
+
+def denied(answer, code="invalid_session", status=401):
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+
+
+def test_a_session_opens_the_admin_api_until_it_is_revoked(ring, name):
+    ada, eve = person(ring, name), person(ring, f"e_{name}")
+    made = enter(ring, ada.email)
+    assert made.headers["Cache-Control"] == "no-store"
+    one, two = made.json(), enter(ring, ada.email).json()
+    assert (one["user"]["id"], one["from"]) == (ada.id, "127.0.0.1")
+    me = ring.admin("GET", "/me", one["session"])
+    assert me.status_code == 200 and me.json()["id"] == ada.id
+    named = {"name": "Ada Lovelace"}
+    assert ring.admin("PUT", f"/users/{ada.id}", one["session"], named).json()["name"] == named["name"]
+    boss = ring.management_token(person(ring, f"o_{name}", "owner"))
+    row, = [row for row in ring.admin("GET", "/audit?last=20", boss).json()["rows"]
+            if row["op"] == "user_edit" and row["who"] == ada.id]
+    assert row["from"] == "127.0.0.1" and one["session"] not in str(row)
+    rows = ring.admin("GET", f"/users/{ada.id}/sessions", one["session"]).json()["sessions"]
+    assert {row["id"] for row in rows} == {one["id"], two["id"]}
+    # it is a member's session: it acts on its user's own only
+    foreign = enter(ring, eve.email).json()
+    denied(ring.admin("DELETE", f"/sessions/{two['id']}", foreign["session"]), "not_allowed", 403)
+    assert ring.admin("DELETE", f"/sessions/{two['id']}", one["session"]).status_code == 200
+    denied(ring.admin("GET", "/me", two["session"]))
+    assert ring.admin("GET", "/me", one["session"]).status_code == 200
+    assert ring.admin("POST", "/logout", body={"session": one["session"]}).status_code == 200
+    denied(ring.admin("GET", "/me", one["session"]))
+    denied(ring.admin("POST", "/logout", body={"session": one["session"]}))
+    denied(ring.admin("GET", "/me", one["session"][:-2] + "!!"))
+
+
+def test_delete_of_a_session_or_an_invitation_that_is_gone_is_204(ring, name):
+    boss = person(ring, name, "owner")
+    token = enter(ring, boss.email).json()["session"]
+    other = enter(ring, boss.email).json()
+    invited = ring.admin("POST", "/invitations", token, {"email": f"i_{name}@example.org"}).json()
+    for path in (f"/sessions/{other['id']}", f"/invitations/{invited['id']}"):
+        assert ring.admin("DELETE", path, token).status_code == 200
+        again = ring.admin("DELETE", path, token)
+        assert (again.status_code, again.content) == (204, b"")
+
+
+def test_a_session_ends_with_its_users_password_and_with_the_user(ring, name):
+    ada = person(ring, name)
+    session = enter(ring, ada.email).json()["session"]
+    path = f"/users/{ada.id}/password"
+    denied(ring.admin("POST", path, session, {"password": BETTER}), "invalid_param", 400)
+    both = {"password": BETTER, "old_password": GOOD}
+    changed = ring.admin("POST", path, session, both)
+    assert changed.status_code == 200 and changed.json()["sessions_ended"] == 1, changed.text
+    # the etag is the user's own, also beside what else the answer tells
+    shown = ring.ctl("user", "show", ada.email)
+    assert changed.headers["ETag"] == f'"{shown["etag"]}"'
+    denied(ring.admin("GET", "/me", session))
+    session = enter(ring, ada.email, BETTER).json()["session"]
+    assert ring.admin("GET", "/me", session).status_code == 200
+    ring.ctl("user", "delete", ada.email, "--yes")
+    denied(ring.admin("GET", "/me", session))
+    denied(enter(ring, ada.email, BETTER, 401), "invalid_login")
+
+
+def test_a_session_opens_nothing_on_the_public_listener(ring, name):
+    ada = person(ring, name)
+    ring.channel(f"c_{name}", ada)
+    session = enter(ring, ada.email).json()["session"]
+    denied(ring.post(ring.channel_url(f"c_{name}", session), {"text": "no"}), "invalid_token")
+    denied(ring.get(ring.url("/api/v2/token"), headers={"Authorization": f"Bearer {session}"}),
+           "invalid_token")
+    denied(ring.post(ring.url("/api/v2/login"), {"email": ada.email, "password": GOOD}),
+           "not_found", 404)
+    denied(ring.admin("GET", f"/me?zapikey={session}"), "invalid_param", 400)
+
+
+def test_an_invitation_is_accepted_over_http(ring, name):
+    boss = person(ring, name, "admin")
+    token = enter(ring, boss.email).json()["session"]
+    email = f"i_{name}@example.org"
+    denied(ring.admin("POST", "/invitations", token, {"email": email, "role": "owner"}),
+           "not_allowed", 403)
+    made = ring.admin("POST", "/invitations", token, {"email": email}).json()
+    assert made["by"] == boss.id
+    accept = {"invitation": made["invitation"], "password": GOOD}
+    weak = ring.admin("POST", "/invitations/accept", body={**accept, "password": "password1234"})
+    denied(weak, "invalid_param", 400)
+    user = ring.admin("POST", "/invitations/accept", body=accept)
+    assert (user.status_code, user.json()["email"]) == (200, email), user.text
+    denied(ring.admin("POST", "/invitations/accept", body=accept), "not_found", 404)
+    session = enter(ring, email).json()["session"]
+    assert ring.admin("GET", "/me", session).json()["role"] == "member"
+    denied(ring.admin("GET", "/invitations", session), "not_allowed", 403)
+
+
+def test_a_guesser_over_http_waits_and_others_do_not(ring, name):
+    ada, bob = person(ring, name), person(ring, f"b_{name}")
+    session = enter(ring, bob.email).json()["session"]
+    for _ in range(8):
+        answer = ring.admin("POST", "/login", body={"email": ada.email, "password": "no"})
+        if answer.status_code == 429:
+            break
+        denied(answer, "invalid_login")
+    denied(answer, "rate_limited", 429)
+    wait = int(answer.headers["Retry-After"])
+    assert 1 <= wait <= 60 and f"in {wait} s" in answer.json()["message"]
+    # the right password is not looked at either
+    denied(enter(ring, ada.email, GOOD, 429), "rate_limited", 429)
+    assert ring.admin("GET", "/me", session).status_code == 200
+    assert enter(ring, bob.email).json()["user"]["id"] == bob.id
+    time.sleep(wait)
+    assert enter(ring, ada.email).json()["user"]["id"] == ada.id
