@@ -3,6 +3,7 @@
 import itertools
 import pathlib
 import shutil
+import signal
 import sys
 
 import pytest
@@ -10,6 +11,10 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness import postern  # noqa: E402
+
+
+# A shell lets what it starts in the background ignore SIGINT, and so would all that is started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config):
