@@ -124,7 +124,6 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
     assert(self->magic == MAGIC);
     int64_t now_us = clock_us(), wall_ms = clock_wall_ms();
     view_renew(self->view);
-    verdict_look_ahead(self->view, message->requests, message->entries);
     for (unsigned i = 0; i < message->entries; i++)
         s_judge(self, peer, &message->requests[i], &message->bodies[i], now_us, wall_ms);
     view_release(self->view);

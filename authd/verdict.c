@@ -348,22 +348,6 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, si
     return verdict;
 }
 
-void verdict_look_ahead(view_t *view, const wire_request_t *requests, unsigned count)
-{
-    enum { GROUP = 32 };
-    uint8_t hashes[GROUP][TOKEN_HASH];
-    for (unsigned done = 0; done < count; done += GROUP) {
-        unsigned len = count - done < GROUP ? count - done : GROUP;
-        for (unsigned i = 0; i < len; i++) {
-            slice_t text = requests[done + i].token;
-            token_hash(text.data, text.len, hashes[i]);
-            tokens_near(view, hashes[i]);
-        }
-        for (unsigned i = 0; i < len; i++)
-            tokens_reach(view, hashes[i]);
-    }
-}
-
 void verdict_close(judge_t *self)
 {
     pack_wipe(&self->handler);

@@ -40,10 +40,6 @@ typedef struct {
 verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, size_t body_len,
                         int64_t now_us, int64_t wall_ms);
 
-/* A hint: COUNT requests are judged soon. What of the directory is far in memory comes nearer, for
- * all of them at once; it changes no verdict. */
-void verdict_look_ahead(view_t *view, const wire_request_t *requests, unsigned count);
-
 void verdict_close(judge_t *self);
 
 /* The refusal as a reply entry, without its body: verdict->detail. */

@@ -76,20 +76,6 @@ bool rows_find(const rows_t *self, unsigned table, slice_t key, slice_t *value)
     return true;
 }
 
-void rows_near(const rows_t *self, unsigned table, slice_t key)
-{
-    __builtin_prefetch(s_place(self, table, key));
-}
-
-void rows_reach(const rows_t *self, unsigned table, slice_t key)
-{
-    slice_t value;
-    if (!rows_find(self, table, key, &value))
-        return;
-    for (size_t at = 0; at < value.len; at += sizeof(place_t))
-        __builtin_prefetch(value.data + at);
-}
-
 void rows_keep(rows_t *self, unsigned table, slice_t key, slice_t value)
 {
     if (key.len > ROWS_KEY)

@@ -24,12 +24,6 @@ rows_t *rows_new(void);
 void rows_destroy(rows_t **self_p);
 
 void rows_renew(rows_t *self, uint64_t version);
-
-/* Hints for a find that comes soon: rows_near fetches the place of a key, rows_reach, some time
- * later, the row that the place tells of. Many of them wait for memory at once. */
-void rows_near(const rows_t *self, unsigned table, slice_t key);
-void rows_reach(const rows_t *self, unsigned table, slice_t key);
-
 bool rows_find(const rows_t *self, unsigned table, slice_t key, slice_t *value);
 void rows_keep(rows_t *self, unsigned table, slice_t key, slice_t value);
 

@@ -87,38 +87,10 @@ bool table_get(view_t *view, table_t table, slice_t key, slice_t *value)
     return true;
 }
 
-void table_near(view_t *view, table_t table, slice_t key)
-{
-    s_check(view);
-    if (view->rows)
-        rows_near(view->rows, table, key);
-}
-
-void table_reach(view_t *view, table_t table, slice_t key)
-{
-    s_check(view);
-    if (view->rows)
-        rows_reach(view->rows, table, key);
-}
-
 /* Usage changes each second, and no verdict reads it. */
 static void s_note_change(view_t *view, table_t table)
 {
     view->changed |= table != TABLE_token_usage;
-}
-
-static bool s_is_at(MDB_cursor *cursor, slice_t key)
-{
-    MDB_val k, v;
-    return mdb_cursor_get(cursor, &k, &v, MDB_GET_CURRENT) == 0 && slice_eq(s_slice(&k), key);
-}
-
-/* What was just read is written without a second search. */
-static int s_put(view_t *view, table_t table, slice_t key, slice_t value)
-{
-    MDB_val k = s_val(key), v = s_val(value);
-    MDB_cursor *cursor = s_near(view, table);
-    return mdb_cursor_put(cursor, &k, &v, s_is_at(cursor, key) ? MDB_CURRENT : 0);
 }
 
 void table_put(view_t *view, table_t table, slice_t key, slice_t value)
@@ -126,7 +98,8 @@ void table_put(view_t *view, table_t table, slice_t key, slice_t value)
     s_check(view);
     assert(view->writing && key.len > 0 && key.len <= KEY_MOST);
     s_note_change(view, table);
-    int rc = view->full ? 0 : s_put(view, table, key, value);
+    MDB_val k = s_val(key), v = s_val(value);
+    int rc = view->full ? 0 : mdb_cursor_put(s_near(view, table), &k, &v, 0);
     if (rc != 0)
         s_fail(view, "put", rc);
 }

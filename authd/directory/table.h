@@ -45,10 +45,6 @@ extern const char *const table_names[TABLE_COUNT];
 /* The value of a key; false when there is none. */
 bool table_get(view_t *view, table_t table, slice_t key, slice_t *value);
 
-/* Hints for a get that comes soon, in a view that remembers rows: first near, then reach. */
-void table_near(view_t *view, table_t table, slice_t key);
-void table_reach(view_t *view, table_t table, slice_t key);
-
 /* Only in a writing view. put replaces; delete tells whether there was something. */
 void table_put(view_t *view, table_t table, slice_t key, slice_t value);
 bool table_delete(view_t *view, table_t table, slice_t key);

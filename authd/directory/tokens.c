@@ -75,16 +75,6 @@ bool tokens_judge(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token)
     return true;
 }
 
-void tokens_near(view_t *view, const uint8_t hash[TOKEN_HASH])
-{
-    table_near(view, TABLE_tokens, slice(hash, TOKEN_HASH));
-}
-
-void tokens_reach(view_t *view, const uint8_t hash[TOKEN_HASH])
-{
-    table_reach(view, TABLE_tokens, slice(hash, TOKEN_HASH));
-}
-
 /* Fields in the order in which s_put_use writes them. */
 static bool s_read_use(slice_t bytes, uint8_t hash[TOKEN_HASH], token_use_t *use)
 {
