@@ -53,7 +53,8 @@ def test_the_sixth_token_is_refused_and_20_at_once_leave_5(ring, name):
     assert len(ring.ctl("token", "list", other.email)["tokens"]) == 5
 
 
-def test_a_token_shows_once_with_urls_that_work(ring, name):
+def test_a_token_shows_once_with_urls_that_work(make_ring, name):
+    ring = make_ring().up()  # of its own: with many places in it there are templates
     user = ring.user(name, token=False)
     ring.channel(name, user)
     ring.bot(name, user)

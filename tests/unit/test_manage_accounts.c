@@ -338,6 +338,9 @@ static void s_shrink(desk_t *self, uint64_t map_bytes)
     manage_accounts(self->manage, self->accounts);
 }
 
+/* A commit's copies of pages must fit into what the directory keeps back: 5 % of a small map. */
+enum { FILL = 10 };
+
 static void s_fill(desk_t *self)
 {
     unsigned number = 0;
@@ -345,7 +348,7 @@ static void s_fill(desk_t *self)
     /* What can be used again is counted once a second, or when it is inspected. */
     for (; directory_has_room(directory); directory_inspect(directory)) {
         YARD_CHANGE(self->yard, view);
-        for (unsigned i = 0; i < 100; i++) {
+        for (unsigned i = 0; i < FILL; i++) {
             char email[32];
             snprintf(email, sizeof email, "u%u@example.org", number++);
             user_t user = {.name = slice_of("Some One"), .email = slice_of(email)};
