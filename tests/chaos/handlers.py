@@ -3,45 +3,28 @@ real HTTP server that is called. Every message that was answered 2xx must come t
 each under a webhook-id of its own that no repeat changes."""
 
 import collections
-import http.server
 import json
-import threading
 import time
 
 import writers
+from harness.handler import Handler
 
 LATEST_S = 120  # after the end of everything: failed calls are repeated after 5 s, on a clock SCALE fast
 SCALE = 20
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(Handler):
     """Remembers under which ids the messages came."""
 
-    daemon_threads, request_queue_size = True, 128
-
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), self.Call)
         self.calls = collections.defaultdict(collections.Counter)
-        self.lock = threading.Lock()
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        super().__init__()
 
-    def handle_error(self, request, client_address):
-        """A caller that was killed cuts its connection: nothing to tell."""
-
-    class Call(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self):
-            call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            name = json.loads(call["body"])["text"].split(" ")[0]
-            with self.server.lock:
-                self.server.calls[name][self.headers["webhook-id"]] += 1
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
+    def called(self, path, headers, body):
+        name = json.loads(json.loads(body)["body"])["text"].split(" ")[0]
+        with self.lock:
+            self.calls[name][headers["webhook-id"]] += 1
+        return 204, {}, b""
 
 
 class Handlers(writers.Writers):
@@ -63,8 +46,7 @@ class Handlers(writers.Writers):
         end = time.monotonic() + LATEST_S
         while names - self.server.calls.keys() and time.monotonic() < end:
             time.sleep(0.2)
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.close()
         calls = self.server.calls
         self.counts["called"] = len(names & calls.keys())
         self.counts["called again"] = sum(sum(ids.values()) - 1 for ids in calls.values())

@@ -1,55 +1,25 @@
 """A handler for tests, and what the journal tells of its deliveries."""
 
-import contextlib
-import http.server
 import json
-import sys
-import threading
+
+from harness.handler import Handler
 
 
-class Handler(http.server.ThreadingHTTPServer):
-    """A real handler: answer (event, count) says with which status and JSON; count: how often this
-    event came."""
-
-    daemon_threads, request_queue_size = True, 128
+class Answering(Handler):
+    """answer (event, count) says with which status and JSON; count: how often this event came."""
 
     def __init__(self, answer):
-        super().__init__(("127.0.0.1", 0), self.Call)
-        self.answer, self.events, self.lock = answer, [], threading.Lock()
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        self.answer, self.events = answer, []
+        super().__init__()
 
-    def handle_error(self, request, client_address):
-        """A worker that is killed breaks its connections."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
-    class Call(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self):
-            event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with self.server.lock:
-                self.server.events.append(event)
-                count = sum(one["id"] == event["id"] for one in self.server.events)
-            status, answer = self.server.answer(event, count)
-            body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-
-@contextlib.contextmanager
-def answering(answer):
-    with Handler(answer) as made:
-        yield made
-        made.shutdown()
+    def called(self, path, headers, body):
+        event = json.loads(body)
+        with self.lock:
+            self.events.append(event)
+            count = sum(one["id"] == event["id"] for one in self.events)
+        status, answer = self.answer(event, count)
+        return (status, {"Content-Type": "application/json"},
+                answer if isinstance(answer, bytes) else json.dumps(answer).encode())
 
 
 def deliveries(ring, kind, name, token, **params):

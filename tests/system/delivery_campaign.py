@@ -55,7 +55,7 @@ def campaign(ring, events, kills, seed, name):
     dice, ada = random.Random(seed), ring.user(name)
     names = [f"{name}_{which}" for which in ("plain", "waits")]
     bodies, answers = [f"event {n}" for n in range(events)], {}
-    with answering.answering(say_how(seed)) as handler, \
+    with answering.Answering(say_how(seed)) as handler, \
             concurrent.futures.ThreadPoolExecutor(WRITERS) as pool:
         for bot, wait in zip(names, (0, 2)):
             ring.bot(bot, ada)

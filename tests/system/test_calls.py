@@ -2,19 +2,18 @@
 nginx, Node, with TLS too; and signatures as an npm package of others verifies them."""
 
 import contextlib
-import http.server
 import json
 import os
 import pathlib
 import shutil
 import ssl
 import subprocess
-import threading
 import time
 
 import pytest
 
 from harness import postern
+from harness.handler import Handler
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / "build" / os.environ.get("POSTERN_PRESET", "asan") / "bin"
@@ -32,38 +31,21 @@ def call(*lines, allow="127.0.0.0/8", authorities="", headers=()):
     return sorted(results, key=lambda result: int(result["line"]))
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Echo(Handler):
     seen = []
 
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        Handler.seen.append((self.path, dict(self.headers), body))
-        self.send_response(302 if self.path == "/redirect" else 200)
-        if self.path == "/redirect":
-            self.send_header("Location", "http://169.254.169.254/latest/meta-data/")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+    def called(self, path, headers, body):
+        Echo.seen.append((path, dict(headers), body))
+        if path == "/redirect":
+            return 302, {"Location": "http://169.254.169.254/latest/meta-data/"}, body
+        return 200, {}, body
 
 
 @contextlib.contextmanager
 def serving(context=None):
-    Handler.seen = []
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    if context:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
+    Echo.seen = []
+    with Echo(tls=context) as server:
+        yield server.port
 
 
 def test_python():
@@ -71,7 +53,7 @@ def test_python():
         result, = call(f'5000 http://127.0.0.1:{port}/hook {{"a": 1}}',
                        headers=("Content-Type", "application/json"))
     assert (result["outcome"], result["status"], result["bytes"]) == ("answered", "200", "8")
-    (path, headers, body), = Handler.seen
+    (path, headers, body), = Echo.seen
     assert (path, body) == ("/hook", b'{"a": 1}')
     assert headers["Content-Type"] == "application/json" and "Expect" not in headers
 
@@ -87,7 +69,7 @@ def test_nothing_is_allowed_unless_named():
         for host in ("127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]"):
             result, = call(f"5000 http://{host}:{port}/ x", allow="10.0.0.0/8")
             assert result["outcome"] == "forbidden_address", result
-    assert Handler.seen == []
+    assert Echo.seen == []
 
 
 NGINX = """
@@ -165,7 +147,7 @@ def test_tls(needs, certificates, name, trusted, outcome):
         results = call(*[f"20000 https://127.0.0.1:{port}/ x"] * 3,
                        authorities=str(certificates / "ca.pem") if trusted else "")
     assert {r["outcome"] for r in results} == {outcome}, results
-    assert len(Handler.seen) == (3 if outcome == "answered" else 0)
+    assert len(Echo.seen) == (3 if outcome == "answered" else 0)
 
 
 def test_tls_and_plain_are_told_apart():

@@ -3,7 +3,6 @@ journal, writer and engine of a bot worker, driven by lines."""
 
 import collections
 import contextlib
-import http.server
 import json
 import os
 import pathlib
@@ -17,6 +16,8 @@ import time
 
 import pytest
 
+from harness.handler import Handler
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / "build" / os.environ.get("POSTERN_PRESET", "asan") / "bin"
 NODE = ROOT / "tests/compat/standard_webhooks.mjs"
@@ -25,58 +26,25 @@ WAIT_S = 60
 Seen = collections.namedtuple("Seen", "at path id headers body")
 
 
-class Server:
-    """An HTTP server that remembers its calls. answer(path, body, count): status and headers; count: how
-    often this id came."""
+class Server(Handler):
+    """Remembers its calls. answer(path, body, count): status and headers; count: how often this id
+    came."""
 
-    def __init__(self, answer):
-        self.seen, self.answer, self.lock = [], answer, threading.Lock()
-        outer = self
+    def __init__(self, answer=lambda path, body, count: (200, {})):
+        self.seen, self.answer = [], answer
+        super().__init__()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                name = self.headers["webhook-id"]
-                with outer.lock:
-                    outer.seen.append(Seen(time.monotonic(), self.path, name, dict(self.headers), body))
-                    count = sum(1 for call in outer.seen if call.id == name)
-                status, headers = outer.answer(self.path, body, count)
-                self.send_response(status)
-                for key, value in headers.items():
-                    self.send_header(key, value)
-                self.send_header("Content-Length", "0" if status == 204 else "3")
-                self.end_headers()
-                if status != 204:
-                    self.wfile.write(b"ok!")
-
-            def log_message(self, *_):
-                pass
-
-        class Listener(http.server.ThreadingHTTPServer):
-            daemon_threads, request_queue_size = True, 128
-
-        self.server = Listener(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+    def called(self, path, headers, body):
+        name = headers["webhook-id"]
+        with self.lock:
+            self.seen.append(Seen(time.monotonic(), path, name, dict(headers), body))
+            count = sum(1 for call in self.seen if call.id == name)
+        status, more = self.answer(path, body, count)
+        return status, more, b"" if status == 204 else b"ok!"
 
     def ids(self):
         with self.lock:
             return [call.id for call in self.seen]
-
-
-@contextlib.contextmanager
-def serving(answer=lambda path, body, count: (200, {})):
-    server = Server(answer)
-    try:
-        yield server
-    finally:
-        server.close()
 
 
 def until(condition, what, wait_s=WAIT_S):
@@ -171,7 +139,7 @@ def uuid(number):
 
 
 def test_an_event_arrives_as_the_contract_says(tmp_path):
-    with serving() as server, delivering(tmp_path) as deliverer:
+    with Server() as server, delivering(tmp_path) as deliverer:
         deliverer.handler(1, f"http://127.0.0.1:{server.port}/hook")
         deliverer.events(1, [7], 'a "body"')
         until(lambda: deliverer.states(1) == {"delivered": 1}, "delivered")
@@ -228,7 +196,7 @@ server.listen(0, "127.0.0.1", () => console.log(server.address().port));
 def test_the_schedule_on_a_fast_clock(tmp_path):
     scale = 20000
     table = [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400]
-    with serving(lambda path, body, count: (500, {})) as server, \
+    with Server(lambda path, body, count: (500, {})) as server, \
             delivering(tmp_path, time_scale=scale) as deliverer:
         deliverer.handler(1, f"http://127.0.0.1:{server.port}/")
         deliverer.events(1, [1])
@@ -244,7 +212,7 @@ def test_the_schedule_on_a_fast_clock(tmp_path):
 def test_retry_after_is_obeyed_and_holds_the_handler(tmp_path):
     def answer(path, body, count):
         return (503, {"Retry-After": "20"}) if json.loads(body)["id"] == uuid(1) and count == 1 else (204, {})
-    with serving(answer) as server, delivering(tmp_path, time_scale=10) as deliverer:
+    with Server(answer) as server, delivering(tmp_path, time_scale=10) as deliverer:
         deliverer.handler(1, f"http://127.0.0.1:{server.port}/")
         deliverer.events(1, [1])
         until(lambda: server.seen, "first call")
@@ -257,7 +225,7 @@ def test_retry_after_is_obeyed_and_holds_the_handler(tmp_path):
 
 def test_gone_disables_until_it_is_set_again(tmp_path):
     gone = [True]
-    with serving(lambda path, body, count: (410 if gone[0] else 200, {})) as server, \
+    with Server(lambda path, body, count: (410 if gone[0] else 200, {})) as server, \
             delivering(tmp_path) as deliverer:
         deliverer.handler(1, f"http://127.0.0.1:{server.port}/")
         deliverer.events(1, [1])
@@ -284,7 +252,7 @@ def test_gone_disables_until_it_is_set_again(tmp_path):
 
 
 def test_days_of_failure_disable(tmp_path):
-    with serving(lambda path, body, count: (500, {})) as server, \
+    with Server(lambda path, body, count: (500, {})) as server, \
             delivering(tmp_path, time_scale=200000) as deliverer:
         deliverer.handler(1, f"http://127.0.0.1:{server.port}/")
         deliverer.events(1, [1])
@@ -301,7 +269,7 @@ def test_order_and_escape(tmp_path):
     """The second fails until its bound; those behind it wait, then come in order."""
     def answer(path, body, count):
         return (500 if json.loads(body)["id"] == uuid(2) else 200), {}
-    with serving(answer) as server, delivering(tmp_path, time_scale=100) as deliverer:
+    with Server(answer) as server, delivering(tmp_path, time_scale=100) as deliverer:
         deliverer.handler(1, f"http://127.0.0.1:{server.port}/", ordered=1, bound_s=60)
         deliverer.events(1, range(1, 21))
         until(lambda: deliverer.states(1) == {"delivered": 19, "dead": 1}, "all ended")
@@ -313,7 +281,7 @@ def test_order_and_escape(tmp_path):
 
 def test_the_breaker_opens_and_closes(tmp_path):
     ill = [True]
-    with serving(lambda path, body, count: (500 if ill[0] else 200, {})) as server, \
+    with Server(lambda path, body, count: (500 if ill[0] else 200, {})) as server, \
             delivering(tmp_path, time_scale=10) as deliverer:
         deliverer.handler(1, f"http://127.0.0.1:{server.port}/", concurrency=1)
         deliverer.events(1, range(1, 101))
@@ -331,7 +299,7 @@ def test_a_slow_handler_delays_no_other(tmp_path):
         if path == "/slow":
             done.wait(30)
         return 200, {}
-    with serving(answer) as server, delivering(tmp_path, calls=16) as deliverer:
+    with Server(answer) as server, delivering(tmp_path, calls=16) as deliverer:
         deliverer.handler(1, f"http://127.0.0.1:{server.port}/slow", concurrency=256)
         deliverer.handler(2, f"http://127.0.0.1:{server.port}/fast")
         deliverer.events(1, range(1, 201))
@@ -364,7 +332,7 @@ def test_killed_twenty_times(tmp_path):
     def answer(path, body, count):
         time.sleep(0.005)
         return (500 if count == 1 and chance.random() < 0.1 else 200), {}
-    with serving(answer) as server, delivering(tmp_path, time_scale=50) as deliverer:
+    with Server(answer) as server, delivering(tmp_path, time_scale=50) as deliverer:
         url = f"http://127.0.0.1:{server.port}/"
         deliverer.handler(1, url, concurrency=32)
         sent = 0

@@ -2,43 +2,28 @@
 signs with every live secret."""
 
 import base64
-import contextlib
 import hashlib
 import hmac
-import http.server
 import subprocess
-import threading
 
 import pytest
 
 from harness import postern
+from harness.handler import Handler
 
 SETTINGS = {"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 20}
 
 
-class Handler(http.server.ThreadingHTTPServer):
-    """A real handler: keeps what it was called with."""
-
-    close = http.server.ThreadingHTTPServer.server_close
+class Calls(Handler):
+    """Keeps what it was called with."""
 
     def __init__(self, port=0):
-        super().__init__(("127.0.0.1", port), self.Call)
         self.calls = []
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        super().__init__(port)
 
-    class Call(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.server.calls.append((dict(self.headers.items()), body))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
+    def called(self, path, headers, body):
+        self.calls.append((dict(headers.items()), body))
+        return 200, {}, b""
 
     def wait(self, count):
         postern.wait(lambda: len(self.calls) >= count, 20, what=f"{count} calls of the handler")
@@ -47,9 +32,8 @@ class Handler(http.server.ThreadingHTTPServer):
 
 @pytest.fixture
 def handler():
-    with contextlib.closing(Handler()) as made:
+    with Calls() as made:
         yield made
-        made.shutdown()
 
 
 def signed_by(call, secret):
@@ -158,9 +142,8 @@ def test_a_worker_that_lost_its_key_is_told_again(make_ring, name):
     assert key.stat().st_mode & 0o7777 == 0o600
     key.unlink()
     ring.up()
-    with contextlib.closing(Handler(port)) as handler:
+    with Calls(port) as handler:
         call, = handler.wait(1)
-        handler.shutdown()
     assert signed_by(call, made["secret"])
     assert "handlers.load" in ring.logs()
 

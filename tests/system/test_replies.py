@@ -10,7 +10,7 @@ import time
 import pytest
 
 import delivery_campaign
-from answering import answering, deliveries, replies, settled
+from answering import Answering, deliveries, replies, settled
 from harness import postern
 
 COMPAT = pathlib.Path(__file__).parents[1] / "compat"
@@ -29,7 +29,7 @@ def test_a_message_is_posted_to_the_feed_of_the_bot(calling, name):
                "4": b"thanks"}
     ada = calling.user(name)
     bot = calling.bot(name, ada)
-    with answering(lambda event, count: (200, answers[event["body"]])) as handler:
+    with Answering(lambda event, count: (200, answers[event["body"]])) as handler:
         calling.ctl("bot", "handler", "set", name, handler.url)
         for body in answers:
             assert calling.post(calling.bot_url(name, ada.token), body).status_code == 200
@@ -49,7 +49,7 @@ def test_a_message_is_posted_to_the_feed_of_the_bot(calling, name):
 def test_a_message_is_posted_to_the_feed_of_the_app(calling, name):
     ada = calling.user(name)
     app = calling.extension(name, ada)["sandbox"]
-    with answering(lambda event, count: (200, {"text": event["environment"]})) as handler:
+    with Answering(lambda event, count: (200, {"text": event["environment"]})) as handler:
         calling.ctl("extension", "handler", "set", name, handler.url, "--environment", "sandbox")
         assert calling.post(calling.extension_url(app, ada.token), "{}").status_code == 200
         calling.wait(lambda: replies(calling, "applications", app.app_id, ada.token), 20)
@@ -62,7 +62,7 @@ def test_a_reply_that_comes_twice_is_posted_once(calling, name):
     """The first answer of an event is what is posted, also when its owner delivers it again."""
     ada = calling.user(name)
     calling.bot(name, ada)
-    with answering(lambda event, count: (200, {"text": f"answer {count}"})) as handler:
+    with Answering(lambda event, count: (200, {"text": f"answer {count}"})) as handler:
         calling.ctl("bot", "handler", "set", name, handler.url)
         calling.post(calling.bot_url(name, ada.token), "{}")
         calling.wait(lambda: replies(calling, "bots", name, ada.token), 20)
@@ -82,7 +82,7 @@ def test_a_reply_that_comes_twice_is_posted_once(calling, name):
 def test_only_an_answer_that_delivers_is_posted(calling, name):
     ada = calling.user(name)
     calling.bot(name, ada)
-    with answering(lambda event, count: (500 if count == 1 else 201, {"text": f"{count}"})) as handler:
+    with Answering(lambda event, count: (500 if count == 1 else 201, {"text": f"{count}"})) as handler:
         calling.ctl("bot", "handler", "set", name, handler.url)
         calling.post(calling.bot_url(name, ada.token), "{}")
         calling.wait(lambda: len(handler.events) == 2, 20)
@@ -112,7 +112,7 @@ def test_the_caller_gets_what_the_handler_answers(calling, name):
         body = json.loads(event["body"])
         return 200, {"challenge_key": body["challenge"]} if "challenge" in body else {"text": "hi"}
 
-    with answering(answer) as handler:
+    with Answering(answer) as handler:
         ada = waiting_bot(calling, name, handler)
         url = calling.bot_url(name, ada.token)
         first = calling.post(url, {"challenge": "c1"}, headers={"Idempotency-Key": "k1"})
@@ -139,7 +139,7 @@ def test_the_caller_is_answered_in_time_and_the_delivery_goes_on(calling, name):
         go.wait(60)
         return 200, {"text": "late"}
 
-    with answering(answer) as handler:
+    with Answering(answer) as handler:
         ada = waiting_bot(calling, name, handler, 2)
         url = calling.bot_url(name, ada.token)
         resends = calling.metric("gateway-0", "resends_total")
@@ -162,7 +162,7 @@ def test_who_asks_again_joins_the_wait(calling, name):
         go.wait(60)
         return 200, [1, 2]
 
-    with answering(answer) as handler:
+    with Answering(answer) as handler:
         ada = waiting_bot(calling, name, handler)
         url = calling.bot_url(name, ada.token)
 
@@ -185,18 +185,18 @@ def test_who_asks_again_joins_the_wait(calling, name):
 @pytest.mark.parametrize("what", [b"<html>", b"", b"12", b'{"a":', b'["' + b"1" * 17000 + b'"]'],
                          ids=["html", "empty", "number", "cut", "long"])
 def test_only_json_objects_and_arrays_are_handed_on(calling, name, what):
-    with answering(lambda event, count: (200, what)) as handler:
+    with Answering(lambda event, count: (200, what)) as handler:
         ada = waiting_bot(calling, name, handler)
         answer = calling.post(calling.bot_url(name, ada.token), {}, headers={"Idempotency-Key": "k"})
         assert (answer.status_code, answer.content) == (200, what if what[:1] == b"[" else b"{}")
 
 
 def test_a_failing_handler_and_one_without_wait_answer_nothing(calling, name):
-    with answering(lambda event, count: (410, {"a": 1})) as handler:
+    with Answering(lambda event, count: (410, {"a": 1})) as handler:
         ada = waiting_bot(calling, name, handler)
         answer, took = timed(calling, calling.bot_url(name, ada.token), {})
         assert (answer.status_code, answer.text) == (200, "{}") and took < 7  # it is dead at once
-    with answering(lambda event, count: (200, {"a": 1})) as handler:
+    with Answering(lambda event, count: (200, {"a": 1})) as handler:
         calling.ctl("bot", "handler", "set", name, handler.url, "--wait", 0)
         assert calling.post(calling.bot_url(name, ada.token), {}).text == "{}"
 
@@ -209,7 +209,7 @@ def test_a_restart_of_the_worker_ends_the_wait(make_ring, name):
         go.wait(60)
         return 200, {"text": "done"}
 
-    with answering(answer) as handler:
+    with Answering(answer) as handler:
         ada = waiting_bot(ring, name, handler)
         url = ring.bot_url(name, ada.token)
         thread = threading.Thread(target=lambda: found.append(postern.requests.post(url, json={})))
@@ -227,7 +227,7 @@ def test_a_restart_of_the_worker_ends_the_wait(make_ring, name):
 
 def test_a_draining_worker_lets_nobody_wait_in_vain(make_ring, name):
     ring = make_ring(settings=SETTINGS).up()
-    with answering(lambda event, count: (503, {})) as handler:
+    with Answering(lambda event, count: (503, {})) as handler:
         ada = waiting_bot(ring, name, handler)
         found = []
         url = ring.bot_url(name, ada.token)
