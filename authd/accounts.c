@@ -52,24 +52,20 @@ int accounts_find(const accounts_t *self, view_t *view, slice_t text, uint64_t n
     }
     who->user = user.id;
     who->role = user.role;
+    who->used_ms = session.used_ms;
     uuid_text(&user.id, who->who);
     return 0;
 }
 
 void accounts_used(const accounts_t *self, directory_t *directory, const uuid_t7 *id,
-                   uint64_t now_ms)
+                   uint64_t used_ms, uint64_t now_ms)
 {
-    session_t session;
     uint64_t step = self->idle_ms / USED_PART;
     if (step > USED_MOST_MS)
         step = USED_MOST_MS;
-    view_t *view = view_new(directory);
-    view_renew(view);
-    bool late = sessions_get(view, id, &session) && now_ms >= session.used_ms + step;
-    view_destroy(&view);
-    if (!late)
+    if (now_ms < used_ms + step)
         return;
-    view = view_begin(directory);
+    view_t *view = view_begin(directory);
     sessions_use(view, id, now_ms);
     if (view_commit(&view) != 0)
         log_warn("session.use", "err=%s", LOG_Q("no room in the directory"));

@@ -31,6 +31,7 @@ typedef struct {
     ticket_t ticket; /* for ticket_is_csrf; wipe it */
     uuid_t7 user;
     user_role_t role;
+    uint64_t used_ms; /* when the session was used last, as it is written */
     char who[UUID_TEXT];
 } accounts_who_t;
 
@@ -38,9 +39,10 @@ typedef struct {
  * accounts_used, without a view. */
 int accounts_find(const accounts_t *self, view_t *view, slice_t session, uint64_t now_ms,
                   accounts_who_t *who);
-/* Keeps the session from ending idle; writes once in a while, in a transaction of its own. */
+/* Keeps the session from ending idle: writes when USED_MS, of accounts_find, is a while ago, in a
+ * transaction of its own. */
 void accounts_used(const accounts_t *self, directory_t *directory, const uuid_t7 *session,
-                   uint64_t now_ms);
+                   uint64_t used_ms, uint64_t now_ms);
 
 /* Each half minute: removes sessions and invitations that have ended. It looks at so many sessions
  * at a time, and goes on where it ended. */

@@ -130,24 +130,24 @@ static void s_note_use(admin_t *self, const uuid_t7 *token, uint64_t now_ms)
     for (unsigned i = 0; i < self->uses; i++)
         if (uuid_eq(&self->use[i].token, token))
             return;
-    if (!uuid_is_nil(token) && self->uses < USES)
+    if (self->uses < USES)
         self->use[self->uses++] = (use_t){*token, now_ms};
 }
 
 static error_code_t s_resolve(admin_t *self, const wire_request_t *request, uint64_t now_ms,
                               caller_t *caller)
 {
-    mtoken_t token;
     view_renew(self->view);
     error_code_t code = credential_resolve(self->accounts, self->view, request->token,
                                            request->client, now_ms, caller);
-    if (code == ERROR_none && mtokens_get(self->view, &caller->token, &token) &&
-        now_ms >= token.used_ms + USE_APART_MS)
-        s_note_use(self, &caller->token, now_ms);
     view_release(self->view);
-    if (code == ERROR_none && !uuid_is_nil(&caller->session))
-        accounts_used(self->accounts, self->directory, &caller->session, now_ms);
-    return code;
+    if (code != ERROR_none)
+        return code;
+    if (!uuid_is_nil(&caller->session))
+        accounts_used(self->accounts, self->directory, &caller->session, caller->used_ms, now_ms);
+    else if (now_ms >= caller->used_ms + USE_APART_MS)
+        s_note_use(self, &caller->token, now_ms);
+    return ERROR_none;
 }
 
 static error_code_t s_who(admin_t *self, wire_request_t *request, const op_t *op, uint64_t now_ms,

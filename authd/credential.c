@@ -22,6 +22,7 @@ static error_code_t s_management(const accounts_t *accounts, view_t *view, slice
         return ERROR_invalid_token;
     *user = token.user;
     caller->token = token.id;
+    caller->used_ms = token.used_ms;
     return mtoken_has_ended(&token, now_ms) ? ERROR_token_expired : ERROR_none;
 }
 
@@ -33,6 +34,7 @@ static error_code_t s_session(const accounts_t *accounts, view_t *view, slice_t 
         return ERROR_invalid_session;
     *user = who.user;
     caller->session = who.ticket.id;
+    caller->used_ms = who.used_ms;
     ticket_wipe(&who.ticket);
     return ERROR_none;
 }

@@ -19,8 +19,9 @@ enum { CREDENTIAL_FROM = 64 /* longest address that is kept, with its NUL */ };
 /* Who asks. actor points into it: it is not to be copied. */
 typedef struct {
     actor_t actor;
-    uuid_t7 token;   /* of a management token; else nil */
-    uuid_t7 session; /* of a session, for accounts_used; else nil */
+    uuid_t7 token;    /* of a management token; else nil */
+    uuid_t7 session;  /* of a session, for accounts_used; else nil */
+    uint64_t used_ms; /* when it was used last, as it is written */
     char who[UUID_TEXT], from[CREDENTIAL_FROM];
 } caller_t;
 

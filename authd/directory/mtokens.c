@@ -58,14 +58,9 @@ bool mtokens_find(view_t *view, const uint8_t hash[TOKEN_HASH], mtoken_t *token)
 
 bool mtokens_next(view_t *view, const uuid_t7 *user, const uuid_t7 *after, mtoken_t *token)
 {
-    uint8_t pair[TABLE_PAIR];
     uuid_t7 id;
-    slice_t past = after ? table_pair(pair, user, after) : slice("", 0), key;
-    if (!table_next(view, TABLE_management_by_user, table_key(user), past, &key, NULL) ||
-        key.len != TABLE_PAIR)
-        return false;
-    memcpy(id.bytes, key.data + UUID_BYTES, UUID_BYTES);
-    return mtokens_get(view, &id, token);
+    return table_next_second(view, TABLE_management_by_user, user, after, &id) &&
+           mtokens_get(view, &id, token);
 }
 
 bool mtoken_has_ended(const mtoken_t *token, uint64_t now_ms)

@@ -163,13 +163,7 @@ bool place_remove(view_t *view, place_kind_t kind, const uuid_t7 *place, const u
 bool place_next(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *after,
                 uuid_t7 *user)
 {
-    uint8_t pair[TABLE_PAIR];
-    slice_t key, past = after ? table_pair(pair, place, after) : slice("", 0);
-    if (!table_next(view, s_kinds[kind].people, table_key(place), past, &key, NULL) ||
-        key.len != TABLE_PAIR)
-        return false;
-    memcpy(user->bytes, key.data + UUID_BYTES, UUID_BYTES);
-    return true;
+    return table_next_second(view, s_kinds[kind].people, place, after, user);
 }
 
 void places_join(view_t *view, place_kind_t kind, const uuid_t7 *from, const uuid_t7 *to,

@@ -43,14 +43,9 @@ bool sessions_get(view_t *view, const uuid_t7 *id, session_t *session)
 
 bool sessions_next(view_t *view, const uuid_t7 *user, const uuid_t7 *after, session_t *session)
 {
-    uint8_t pair[TABLE_PAIR];
     uuid_t7 id;
-    slice_t past = after ? table_pair(pair, user, after) : slice("", 0), key;
-    if (!table_next(view, TABLE_sessions_by_user, table_key(user), past, &key, NULL) ||
-        key.len != TABLE_PAIR)
-        return false;
-    memcpy(id.bytes, key.data + UUID_BYTES, UUID_BYTES);
-    return sessions_get(view, &id, session);
+    return table_next_second(view, TABLE_sessions_by_user, user, after, &id) &&
+           sessions_get(view, &id, session);
 }
 
 bool sessions_after(view_t *view, const uuid_t7 *after, session_t *session)

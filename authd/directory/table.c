@@ -187,3 +187,14 @@ slice_t table_pair(uint8_t pair[TABLE_PAIR], const uuid_t7 *first, const uuid_t7
     memcpy(pair + UUID_BYTES, second->bytes, UUID_BYTES);
     return slice(pair, TABLE_PAIR);
 }
+
+bool table_next_second(view_t *view, table_t table, const uuid_t7 *first, const uuid_t7 *after,
+                       uuid_t7 *second)
+{
+    uint8_t pair[TABLE_PAIR];
+    slice_t past = after ? table_pair(pair, first, after) : slice("", 0), key;
+    if (!table_next(view, table, table_key(first), past, &key, NULL) || key.len != TABLE_PAIR)
+        return false;
+    memcpy(second->bytes, key.data + UUID_BYTES, UUID_BYTES);
+    return true;
+}

@@ -69,5 +69,9 @@ static inline slice_t table_key(const uuid_t7 *id)
 }
 enum { TABLE_PAIR = 2 * UUID_BYTES };
 slice_t table_pair(uint8_t pair[TABLE_PAIR], const uuid_t7 *first, const uuid_t7 *second);
+/* Of a table whose keys are pairs: the next SECOND of FIRST's past AFTER (NULL: the first of them);
+ * false at the end. */
+bool table_next_second(view_t *view, table_t table, const uuid_t7 *first, const uuid_t7 *after,
+                       uuid_t7 *second);
 
 #endif

@@ -108,22 +108,11 @@ bool tokens_find(view_t *view, const uuid_t7 *id, token_t *token)
     return s_get_use(view, id, hash, &use) && tokens_get(view, hash, token);
 }
 
-/* Reads the id of the row past AFTER in the user's part of tokens_by_user. */
-static bool s_next_id(view_t *view, const uuid_t7 *user, const uuid_t7 *after, uuid_t7 *id)
-{
-    uint8_t pair[TABLE_PAIR];
-    slice_t past = after ? table_pair(pair, user, after) : slice("", 0), key;
-    if (!table_next(view, TABLE_tokens_by_user, table_key(user), past, &key, NULL) ||
-        key.len != TABLE_PAIR)
-        return false;
-    memcpy(id->bytes, key.data + UUID_BYTES, UUID_BYTES);
-    return true;
-}
-
 bool tokens_next(view_t *view, const uuid_t7 *user, const uuid_t7 *after, token_t *token)
 {
     uuid_t7 id;
-    return s_next_id(view, user, after, &id) && tokens_find(view, &id, token);
+    return table_next_second(view, TABLE_tokens_by_user, user, after, &id) &&
+           tokens_find(view, &id, token);
 }
 
 bool token_has_ended(const token_t *token, uint64_t now_ms)

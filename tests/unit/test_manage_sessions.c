@@ -99,7 +99,7 @@ static void use_keeps_a_session_alive(void **state)
     assert_int_equal(accounts_find(self->accounts, view, slice_of(session), now_ms, &who), 0);
     assert_int_equal(who.role, USER_ADMIN);
     view_release(view);
-    accounts_used(self->accounts, self->yard->directory, &who.ticket.id, now_ms);
+    accounts_used(self->accounts, self->yard->directory, &who.ticket.id, who.used_ms, now_ms);
     view_renew(view);
     assert_int_equal(accounts_find(self->accounts, view, slice_of(session), now_ms + 3599000, &who),
                      0);
