@@ -18,6 +18,8 @@ SECTOR = 512
 # LMDB writes its table of readers through memory, and makes it anew at each opening.
 MAPPED = "lock.mdb"
 
+# Inode: of a file made while recording, a number that no other has: the filesystem's own it gives
+# again once a file is gone.
 Entry = collections.namedtuple("Entry", "op inode offset size path data")
 
 
@@ -29,14 +31,16 @@ def mark(log, text):
 
 class Recording:
     def __init__(self, path):
-        data, at, self.entries = path.read_bytes(), 0, []
+        data, at, self.entries, made = path.read_bytes(), 0, [], {}
         while at < len(data):
             magic, op, path_len, data_len, inode, offset, size = HEAD.unpack_from(data, at)
             assert magic == MAGIC, f"the log is damaged at {at}"
             at += HEAD.size
             name, at = data[at:at + path_len].decode(), at + path_len
             body, at = data[at:at + data_len], at + data_len
-            self.entries.append(Entry(op, inode, offset, size, name, body))
+            if op in (MAKE, MKDIR):
+                made[inode] = -1 - len(self.entries)
+            self.entries.append(Entry(op, made.get(inode, inode), offset, size, name, body))
         self.names = {e.inode: e.path for e in self.entries if e.op in (MAKE, MKDIR)}
         self.check()
 

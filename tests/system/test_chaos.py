@@ -15,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "chaos"))
 import chaos  # noqa: E402
 import kill_campaign  # noqa: E402
 import power  # noqa: E402
+import recording  # noqa: E402
 import sweep  # noqa: E402
 import writers  # noqa: E402
 from harness import disk  # noqa: E402
@@ -60,6 +61,22 @@ def test_the_checker_finds_what_is_wrong():
     assert found["lost"] == ["7.3.3"] and found["doubled"] == ["7.3.1"]
     assert found["out of order"] == ["7.3.1"] and found["never sent"] == ["7.3.9"]
     assert len(found["damaged"]) == 1
+
+
+def test_the_recording_tells_files_apart_that_had_one_inode(tmp_path):
+    """One after the other: the first was mapped, and may be; the second must not be."""
+    def entry(op, path=""):
+        name = path.encode()
+        return recording.HEAD.pack(recording.MAGIC, op, len(name), 0, 7, 0, 0) + name
+
+    log = tmp_path / "log"
+    log.write_bytes(entry(recording.MAKE, "lock.mdb") + entry(recording.MAP) +
+                    entry(recording.UNLINK, "lock.mdb") + entry(recording.MAKE, "directory.lock"))
+    first, *_, second = recording.Recording(log).entries
+    assert first.inode != second.inode
+    log.write_bytes(log.read_bytes() + entry(recording.MAP))
+    with pytest.raises(AssertionError, match="directory.lock"):
+        recording.Recording(log)
 
 
 @pytest.fixture(scope="module")
