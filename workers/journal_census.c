@@ -82,23 +82,23 @@ int source_next(source_t *self, MDB_cursor *cursor, uint64_t *log, record_t *rec
     return 0;
 }
 
-int journal_unsaved(const char *path, char *err, size_t err_size)
+int journal_generations(const char *path, journal_generations_t *found, char *err, size_t err_size)
 {
     char file[1100];
     source_t source;
     wal_frame_t first;
+    *found = (journal_generations_t){0};
     snprintf(file, sizeof file, "%s/wal", path);
     if (access(file, F_OK) != 0)
         return 0;
     int rc = source_open(&source, path, err, err_size);
     wal_t *wal = rc == 0 ? wal_open(file, &source.facts.uuid, WAL_LEAST, err, err_size) : NULL;
-    bool found = wal && wal_first(wal, &first);
-    uint64_t saved = source.state.generation;
+    if (wal && wal_first(wal, &first))
+        found->written = first.generation;
+    found->saved = source.state.generation;
     wal_close(&wal);
     source_close(&source);
-    if (rc != 0)
-        return -1;
-    return found && first.generation > saved;
+    return rc;
 }
 
 int journal_recover(const char *path, char *err, size_t err_size)

@@ -117,8 +117,9 @@ static int s_open_from(reshard_t *self, unsigned shard)
     const journal_reshard_t *options = self->options;
     from_t *from = &self->from[shard];
     s_path(path, options->from, options->kind, shard);
-    int unsaved = journal_unsaved(path, self->err, self->err_size);
-    if (unsaved < 0 || (unsaved && journal_recover(path, self->err, self->err_size) != 0))
+    journal_generations_t have;
+    if (journal_generations(path, &have, self->err, self->err_size) != 0 ||
+        (have.written > have.saved && journal_recover(path, self->err, self->err_size) != 0))
         return -1;
     if (source_open(&from->source, path, self->err, self->err_size) != 0)
         return -1;

@@ -36,10 +36,15 @@ typedef struct {
 /* What the journal at PATH says of itself. 0, or -1 with the reason in err. */
 int journal_facts(const char *path, journal_facts_t *facts, char *err, size_t err_size);
 
-/* Whether the write-ahead file of the journal at PATH has messages that its tables do not have yet:
- * 1 or 0, or -1 with the reason in err. May be asked beside a running worker, which changes it
- * within JOURNAL_CHECKPOINT_MS. */
-int journal_unsaved(const char *path, char *err, size_t err_size);
+/* The generation of the frames in a journal's write-ahead file (0: there is none), and the last one
+ * that its tables have. Where written is higher, the tables lack messages. */
+typedef struct {
+    uint64_t written, saved;
+} journal_generations_t;
+/* Those of the journal at PATH. May be asked beside a running worker, whose tables have what is
+ * written now within JOURNAL_CHECKPOINT_MS; a busy one has written more by then. 0, or -1 with the
+ * reason in err. */
+int journal_generations(const char *path, journal_generations_t *found, char *err, size_t err_size);
 /* Takes such messages over into the tables, as the next start of the worker would. The caller holds
  * the shard's lock. 0, or -1 with the reason in err. */
 int journal_recover(const char *path, char *err, size_t err_size);

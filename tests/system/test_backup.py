@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -53,6 +54,30 @@ def test_a_backup_under_load_brings_back_what_was_acknowledged_before_it(make_ri
     assert len(found) == len(set(found))
     assert set(before) <= set(found) and found == acknowledged[:len(found)]
     assert ring.post(ring.channel_url("news", ada.token), {"text": "after"}).status_code == 204
+
+
+def test_a_worker_that_is_never_idle_is_backed_up(make_ring):
+    """Its write-ahead file always has messages that its tables lack: only those of now are waited
+    for."""
+    ring = make_ring().up()
+    ada = ring.user("ada")
+    ring.channel("news", ada)
+    acknowledged, stop, url = [], threading.Event(), ring.channel_url("news", ada.token)
+    threads = [threading.Thread(target=writer, args=(ring, url, acknowledged, stop))
+               for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    try:
+        ring.wait(lambda: len(acknowledged) > 50, what="some messages")
+        for number in range(3):
+            began = time.monotonic()
+            ring.ctl("backup", ring.dir / f"backup-{number}")
+            spent = time.monotonic() - began
+            assert spent < 10, "as long as a worker may take that cannot commit"
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 @pytest.mark.parametrize("tool", ["backup", "reshard"])

@@ -107,14 +107,18 @@ static int s_recover(const place_t *self, const char *from, char *err, size_t er
     return rc;
 }
 
-/* What was answered is in the tables before they are copied: a worker sees to that in a moment. */
+/* What was answered by now is in the tables before they are copied: a worker sees to that in a
+ * moment. What a busy one writes meanwhile is not waited for. */
 static int s_settle(const place_t *self, const char *from, char *err, size_t err_size)
 {
-    int unsaved = 1;
+    journal_generations_t have;
+    uint64_t wanted = 0;
     for (int64_t until_ms = clock_ms() + SETTLE_MS; clock_ms() < until_ms;) {
-        unsaved = journal_unsaved(from, err, err_size);
-        if (unsaved <= 0)
-            return unsaved;
+        if (journal_generations(from, &have, err, err_size) != 0)
+            return -1;
+        wanted = wanted ? wanted : have.written;
+        if (have.saved >= wanted)
+            return 0;
         if (s_recover(self, from, err, err_size) != 0)
             return -1;
         usleep(LOOK_MS * 1000);
