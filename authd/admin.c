@@ -3,6 +3,7 @@
 #include "authd/answers.h"
 #include "authd/credential.h"
 #include "authd/directory/mtokens.h"
+#include "authd/directory/sessions.h"
 #include "authd/http_args.h"
 #include "common/base/clock.h"
 #include "common/base/secret.h"
@@ -33,6 +34,7 @@ typedef struct asked {
     struct asked *next, **at;
     admin_t *admin;
     wire_request_t request; /* what a reply needs of it: its slices point nowhere */
+    uuid_t7 session;        /* that a cookie brought; else nil */
     bool reads;
 } asked_t;
 
@@ -55,8 +57,9 @@ static const char *s_text(error_code_t code)
 {
     switch (code) {
     case ERROR_invalid_token:
-        return "The management token is missing or not valid. Create one with posternctl "
-               "management token create and send it as Authorization: Bearer.";
+        return "The credential is missing or not valid. Send a management token (posternctl "
+               "management token create makes one) or a session as Authorization: Bearer, or the "
+               "session's cookie.";
     case ERROR_token_expired:
         return "The management token has expired. Create a new one.";
     default:
@@ -88,6 +91,28 @@ static void s_add_etag(wire_reply_t *reply, const char *etag)
     wire_reply_add(reply, FACT_ETAG_LOW, strtoull(etag + 16, NULL, 16));
 }
 
+/* A session likewise. An answer has no room for an etag beside it. */
+static void s_add_cookie(wire_reply_t *reply, const manage_cookie_t *cookie)
+{
+    uint64_t words[TICKET_WORDS];
+    static_assert((int)TICKET_WORDS == (int)WIRE_SESSION && WIRE_SESSION < WIRE_FACTS, "it fits");
+    ticket_words(&cookie->ticket, words);
+    wire_reply_add(reply, FACT_SESSION_S, cookie->seconds);
+    for (unsigned i = 0; i < TICKET_WORDS; i++)
+        wire_reply_add(reply, FACT_SESSION, words[i]);
+    secret_wipe(words, sizeof words);
+}
+
+static void s_add_facts(wire_reply_t *reply, const manage_answer_t *answer)
+{
+    if (answer->cookie)
+        s_add_cookie(reply, answer->cookie);
+    else
+        s_add_etag(reply, answer->etag);
+    if (answer->cookie_ends)
+        wire_reply_add(reply, FACT_SESSION_END, 1);
+}
+
 static void s_reply(admin_t *self, peer_t *peer, const wire_request_t *request,
                     const manage_answer_t *answer)
 {
@@ -110,10 +135,11 @@ static void s_reply(admin_t *self, peer_t *peer, const wire_request_t *request,
         reply.content = CONTENT_NONE;
         text = slice_of(answer->message);
     } else {
-        s_add_etag(&reply, answer->etag);
+        s_add_facts(&reply, answer);
     }
     metric_add_at(METRIC_admin_requests_total, answer->code, 1);
     s_send(self, peer, &reply, text);
+    wire_reply_wipe(&reply);
 }
 
 static void s_refuse(admin_t *self, peer_t *peer, const wire_request_t *request, error_code_t code,
@@ -134,12 +160,11 @@ static void s_note_use(admin_t *self, const uuid_t7 *token, uint64_t now_ms)
         self->use[self->uses++] = (use_t){*token, now_ms};
 }
 
-static error_code_t s_resolve(admin_t *self, const wire_request_t *request, uint64_t now_ms,
+static error_code_t s_resolve(admin_t *self, const credential_t *credential, uint64_t now_ms,
                               caller_t *caller)
 {
     view_renew(self->view);
-    error_code_t code = credential_resolve(self->accounts, self->view, request->token,
-                                           request->client, now_ms, caller);
+    error_code_t code = credential_resolve(self->accounts, self->view, credential, now_ms, caller);
     view_release(self->view);
     if (code != ERROR_none)
         return code;
@@ -150,21 +175,40 @@ static error_code_t s_resolve(admin_t *self, const wire_request_t *request, uint
     return ERROR_none;
 }
 
-static error_code_t s_who(admin_t *self, wire_request_t *request, const op_t *op, uint64_t now_ms,
-                          caller_t *caller)
+static error_code_t s_who(admin_t *self, const wire_request_t *request, const op_t *op,
+                          uint64_t now_ms, caller_t *caller)
 {
-    error_code_t code = ERROR_none;
     if (!op || !op_manages(op) || op->methods != request->method)
-        code = ERROR_unavailable; /* of a newer version */
-    else if (op->credentials == CRED_OPEN)
-        credential_of_anyone(request->client, caller);
-    else
-        code = s_resolve(self, request, now_ms, caller);
-    /* The bytes lie in the received header, which is ours. */
+        return ERROR_unavailable; /* of a newer version */
+    credential_t credential = {.text = request->token,
+                               .from = request->client,
+                               .appkey = request->appkey,
+                               .reads = manage_only_reads(op)};
+    if (op->credentials != CRED_OPEN)
+        return s_resolve(self, &credential, now_ms, caller);
+    if (op_is_of_session(op) && request->token.len)
+        return credential_of_session(&credential, caller);
+    credential_of_anyone(request->client, caller);
+    return ERROR_none;
+}
+
+/* An operation about a session that came with none, or with another credential. */
+static const char *s_why(const wire_request_t *request, const op_t *op, error_code_t code)
+{
+    if (code != ERROR_invalid_session || !op_is_of_session(op) || request->appkey.len)
+        return NULL;
+    return "This operation is about a session, and the credential is none. Send a session (pss_…) "
+           "as Authorization: Bearer or its cookie; a management token is ended by deleting it.";
+}
+
+/* The bytes lie in the received header, which is ours. */
+static void s_wipe(wire_request_t *request)
+{
     if (request->token.len)
         secret_wipe((void *)request->token.data, request->token.len);
-    request->token = slice("", 0);
-    return code;
+    if (request->appkey.len)
+        secret_wipe((void *)request->appkey.data, request->appkey.len);
+    request->token = request->appkey = slice("", 0);
 }
 
 static bool s_waits(const admin_t *self, const uuid_t7 *id)
@@ -195,19 +239,31 @@ static bool s_repeat(admin_t *self, peer_t *peer, const wire_request_t *request)
     return true;
 }
 
-/* A change's answer is kept for the attempts that follow. */
-static void s_give(admin_t *self, peer_t *peer, const wire_request_t *request, bool reads,
-                   manage_answer_t *answer)
+/* Whether the change ended the session of the cookie that asked for it. */
+static bool s_ended(admin_t *self, const asked_t *asked, const manage_answer_t *answer)
 {
+    session_t session;
+    if (asked->reads || answer->code != ERROR_none || uuid_is_nil(&asked->session))
+        return false;
+    view_renew(self->view);
+    bool there = sessions_get(self->view, &asked->session, &session);
+    view_release(self->view);
+    return !there;
+}
+
+/* A change's answer is kept for the attempts that follow. */
+static void s_give(admin_t *self, peer_t *peer, const asked_t *asked, manage_answer_t *answer)
+{
+    answer->cookie_ends = s_ended(self, asked, answer);
     const manage_answer_t *kept =
-        reads ? answer : answers_keep(self->answers, &request->id, answer, clock_ms());
+        asked->reads ? answer : answers_keep(self->answers, &asked->request.id, answer, clock_ms());
     if (peer)
-        s_reply(self, peer, request, kept);
-    if (reads)
+        s_reply(self, peer, &asked->request, kept);
+    if (asked->reads)
         manage_clear(answer);
 }
 
-static asked_t *s_ask(admin_t *self, const wire_request_t *request, bool reads)
+static asked_t *s_ask(admin_t *self, const wire_request_t *request, const caller_t *caller)
 {
     asked_t *asked = calloc(1, sizeof *asked);
     if (!asked)
@@ -220,7 +276,8 @@ static asked_t *s_ask(admin_t *self, const wire_request_t *request, bool reads)
                                    .attempt = request->attempt,
                                    .op = request->op,
                                    .method = request->method},
-                       .reads = reads};
+                       .session = caller->by_cookie ? caller->session : (uuid_t7){{0}},
+                       .reads = manage_only_reads(op_find(request->op))};
     if (asked->next)
         asked->next->at = &asked->next;
     self->asked = asked;
@@ -241,7 +298,7 @@ static void s_on_hashed(void *arg, manage_answer_t *answer)
     asked_t *asked = arg;
     admin_t *self = asked->admin;
     peer_t *peer = link_peer_of(self->link, asked->request.origin);
-    s_give(self, peer, &asked->request, asked->reads, answer);
+    s_give(self, peer, asked, answer);
     if (peer)
         link_send_replies(self->link, peer, self->replies);
     s_forget(asked);
@@ -264,10 +321,12 @@ static void s_run(admin_t *self, peer_t *peer, const wire_request_t *request, sl
                             .target = request->target,
                             .body = args.body,
                             .if_match = args.if_match,
+                            .session = op_is_of_session(op) ? request->token : slice("", 0),
+                            .cookies = true,
                             .id = &request->id};
-    asked_t *asked = s_ask(self, request, manage_only_reads(op));
+    asked_t *asked = s_ask(self, request, caller);
     if (manage_start(self->manage, &run, &answer, s_on_hashed, asked)) {
-        s_give(self, peer, request, asked->reads, &answer);
+        s_give(self, peer, asked, &answer);
         s_forget(asked);
     }
     http_args_free(&args);
@@ -279,8 +338,10 @@ static void s_on_request(admin_t *self, peer_t *peer, wire_request_t *request, s
     char text[UUID_TEXT];
     const op_t *op = op_find(request->op);
     error_code_t code = s_who(self, request, op, (uint64_t)clock_wall_ms(), &caller);
+    if (code == ERROR_none && op_is_of_session(op) && request->token.len + body.len == 0)
+        code = ERROR_invalid_session;
     if (code != ERROR_none) {
-        s_refuse(self, peer, request, code, NULL);
+        s_refuse(self, peer, request, code, s_why(request, op, code));
         return;
     }
     uuid_text(&request->id, text);
@@ -298,6 +359,7 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
         zmq_msg_t *body = &message->bodies[i];
         size_t len = request->has_body ? zmq_msg_size(body) : 0;
         s_on_request(self, peer, request, len ? slice(zmq_msg_data(body), len) : slice("", 0));
+        s_wipe(request);
         if (len)
             secret_wipe(zmq_msg_data(body), len); /* tokens that are imported, an RSA key */
     }

@@ -202,14 +202,14 @@ static error_code_t s_check_field(task_t *task, const field_t *field)
 }
 
 /* What came beside the body as the argument that it is. */
-static error_code_t s_take_if_match(task_t *task, slice_t if_match)
+static error_code_t s_take(task_t *task, const char *name, slice_t value)
 {
-    if (if_match.len == 0)
+    if (value.len == 0)
         return ERROR_none;
-    if (json_object_get(task->args, "if_match"))
-        return task_fail(task, ERROR_invalid_param,
-                         "if_match: is in the request's header already.");
-    json_object_set_new(task->args, "if_match", task_json_text(if_match));
+    if (json_object_get(task->args, name))
+        return task_fail(task, ERROR_invalid_param, "%s: is in the request's header already.",
+                         name);
+    json_object_set_new(task->args, name, task_json_text(value));
     return ERROR_none;
 }
 
@@ -370,7 +370,9 @@ static error_code_t s_begin(manage_t *self, pending_t *pending, const manage_req
         return task_fail(task, ERROR_invalid_param, "The operation needs a target.");
     error_code_t code = s_parse(task, request->body);
     if (code == ERROR_none)
-        code = s_take_if_match(task, request->if_match);
+        code = s_take(task, "if_match", request->if_match);
+    if (code == ERROR_none)
+        code = s_take(task, "session", request->session);
     if (code == ERROR_none)
         code = s_check_if_match(task, op);
     if (code == ERROR_none)
@@ -404,6 +406,7 @@ static pending_t *s_pending(manage_t *self, const manage_request_t *request)
                              .burst = self->burst,
                              .public_url = self->public_url,
                              .accounts = self->accounts,
+                             .cookies = request->cookies,
                              .now_ms = (uint64_t)clock_wall_ms(),
                              .message = pending->answer.message};
     return pending;
@@ -425,9 +428,18 @@ static void s_answer(pending_t *pending, error_code_t code)
         answer->body = json_dumps(task->result, JSON_COMPACT);
         answer->body_len = answer->body ? strlen(answer->body) : 0;
         assert(answer->body && answer->body_len <= MANAGE_BODY);
+        answer->cookie = task->cookie;
+        task->cookie = NULL;
     } else if (answer->message[0] == '\0') {
         snprintf(answer->message, sizeof answer->message, "%s", error_find(code)->message);
     }
+}
+
+static void s_free_cookie(manage_cookie_t *cookie)
+{
+    if (cookie)
+        secret_wipe(cookie, sizeof *cookie);
+    free(cookie);
 }
 
 /* Ends it with CODE; its answer is the caller's. */
@@ -441,6 +453,7 @@ static void s_end(pending_t *pending, error_code_t code, manage_answer_t *answer
     json_decref(task->result);
     json_decref(task->before);
     json_decref(task->args);
+    s_free_cookie(task->cookie);
     hash_job_destroy(&task->job);
     free(pending->target);
     free(pending);
@@ -562,5 +575,6 @@ void manage_clear(manage_answer_t *answer)
         secret_wipe(answer->body, answer->body_len);
         free(answer->body);
     }
+    s_free_cookie(answer->cookie);
     *answer = (manage_answer_t){0};
 }

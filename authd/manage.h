@@ -9,6 +9,7 @@
 #include "authd/directory/directory.h"
 #include "authd/directory/users.h"
 #include "authd/etag.h"
+#include "authd/ticket.h"
 #include "common/base/errors.h"
 #include "common/base/ops.h"
 #include "common/base/uuid.h"
@@ -30,13 +31,22 @@ void manage_accounts(manage_t *self, accounts_t *accounts);
 
 enum { MANAGE_MESSAGE = 512, MANAGE_BODY = 1 << 20 };
 
+/* A session that began, for a browser's cookie. */
+typedef struct {
+    ticket_t ticket;
+    uint64_t seconds; /* how long it is good at most */
+} manage_cookie_t;
+
 typedef struct {
     error_code_t code;            /* ERROR_none: done */
     char message[MANAGE_MESSAGE]; /* of an error: what was wrong; never a secret */
     uint64_t retry_after_s;       /* 0: the error's own */
     char *body;                   /* JSON, when done; may hold a new token: see manage_clear */
     size_t body_len;
-    char etag[ETAG_TEXT]; /* of the object that the body is; "": it has none */
+    char etag[ETAG_TEXT];    /* of the object that the body is; "": it has none */
+    manage_cookie_t *cookie; /* in place of the session's text in the body; NULL: none. It goes
+                                with the body: see manage_clear */
+    bool cookie_ends; /* the session that a cookie brought has ended: for the caller to say */
     bool gone; /* of an error: the target, or who was to be taken from it, is not there any more */
 } manage_answer_t;
 
@@ -60,6 +70,8 @@ typedef struct {
     unsigned op;
     slice_t target, body; /* a JSON object; empty: {} */
     slice_t if_match;     /* in place of the argument of this name; empty: none */
+    slice_t session;      /* likewise */
+    bool cookies;         /* the answer can set a cookie */
     const uuid_t7 *id;    /* of the request, for the audit; NULL: none */
 } manage_request_t;
 
@@ -80,7 +92,7 @@ void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manag
 bool manage_only_reads(const op_t *op);
 /* Whether the request of this id has made a change, within the last rows of the audit. */
 bool manage_has_done(manage_t *self, const uuid_t7 *id);
-/* Wipes and frees the body. DONE's answer is cleared by manage. */
+/* Wipes and frees the body and the cookie. DONE's answer is cleared by manage. */
 void manage_clear(manage_answer_t *answer);
 
 #endif

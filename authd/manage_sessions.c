@@ -6,6 +6,7 @@
 #include "common/monitor/monitor.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static json_t *s_json(const session_t *session, uint64_t idle_ms)
@@ -34,6 +35,9 @@ static error_code_t s_login_prepare(task_t *task)
 {
     user_t user;
     login_t login;
+    if (task_bool(task, "cookie", false) && !task->cookies)
+        return task_fail(task, ERROR_invalid_param,
+                         "cookie: only an answer over HTTP can set one. Leave it out.");
     bool there = s_person(task, &user, &login);
     return attempt_begin(task, task_text(task, "email"), there ? &login : NULL,
                          task_text(task, "password"));
@@ -81,15 +85,24 @@ static error_code_t s_second(task_t *task, login_t *login, uint8_t codes[LOGIN_C
     return ERROR_none;
 }
 
+/* As a cookie no script of the page sees the session; what the page needs for changes it does. */
 static void s_show_secret(task_t *task, const ticket_t *ticket)
 {
     char text[TICKET_TEXT], csrf[TICKET_CSRF];
-    ticket_text(ticket, TICKET_SESSION, text);
     ticket_csrf(ticket, csrf);
-    json_object_set_new(task->result, "session", json_string(text));
     json_object_set_new(task->result, "csrf", json_string(csrf));
-    secret_wipe(text, sizeof text);
     secret_wipe(csrf, sizeof csrf);
+    if (task_bool(task, "cookie", false)) {
+        task->cookie = malloc(sizeof *task->cookie);
+        if (!task->cookie)
+            abort();
+        task->cookie->ticket = *ticket;
+        task->cookie->seconds = task->accounts->session_ms / 1000;
+        return;
+    }
+    ticket_text(ticket, TICKET_SESSION, text);
+    json_object_set_new(task->result, "session", json_string(text));
+    secret_wipe(text, sizeof text);
 }
 
 static void s_begin_session(task_t *task, const uuid_t7 *user)
@@ -238,7 +251,8 @@ const task_row_t manage_sessions[] = {
      s_login,
      {{"email", FIELD_TEXT, true, 1, USER_EMAIL_MOST},
       {"password", FIELD_TEXT, true, 1, PASSWORD_MOST},
-      {"code", FIELD_TEXT, false, 1, 64}}},
+      {"code", FIELD_TEXT, false, 1, 64},
+      {"cookie", FIELD_BOOL, false, 0, 0}}},
     {OP_logout, s_logout, {{"session", FIELD_TEXT, true, 1, TASK_REFERENCE}}},
     {OP_session_show, s_show, {{"session", FIELD_TEXT, true, 1, TASK_REFERENCE}}},
     {OP_session_list, s_list, {{0}}},

@@ -31,6 +31,14 @@ void ticket_text(const ticket_t *self, const char *prefix, char text[TICKET_TEXT
     secret_wipe(raw, sizeof raw);
 }
 
+void ticket_words(const ticket_t *self, uint64_t words[TICKET_WORDS])
+{
+    static_assert(TICKET_WORDS * 8 == RAW, "all of it");
+    for (unsigned i = 0; i < RAW; i++)
+        words[i / 8] =
+            words[i / 8] << 8 | (i < UUID_BYTES ? self->id.bytes[i] : self->secret[i - UUID_BYTES]);
+}
+
 int ticket_parse(slice_t text, const char *prefix, ticket_t *self)
 {
     uint8_t raw[RAW];

@@ -11,7 +11,13 @@
 
 #include <stdbool.h>
 
-enum { TICKET_SECRET = 32, TICKET_HASH = 32, TICKET_TEXT = 4 + 64 + 1, TICKET_CSRF = 43 + 1 };
+enum {
+    TICKET_SECRET = 32,
+    TICKET_HASH = 32,
+    TICKET_TEXT = 4 + 64 + 1,
+    TICKET_CSRF = 43 + 1,
+    TICKET_WORDS = 6
+};
 
 #define TICKET_SESSION "pss_"
 #define TICKET_INVITATION "psi_"
@@ -24,6 +30,8 @@ typedef struct {
 void ticket_make(ticket_t *self);
 void ticket_wipe(ticket_t *self);
 void ticket_text(const ticket_t *self, const char *prefix, char text[TICKET_TEXT]);
+/* Id and secret as numbers, each of eight bytes, the first the highest. */
+void ticket_words(const ticket_t *self, uint64_t words[TICKET_WORDS]);
 /* 0, or -1 when TEXT is no ticket of this prefix. */
 int ticket_parse(slice_t text, const char *prefix, ticket_t *self);
 

@@ -117,12 +117,13 @@ static void s_on_replies(void *arg, peer_t *peer, wire_message_t *message)
     bridge_t *self = s_hop(arg)->bridge;
     (void)peer;
     for (unsigned i = 0; i < message->entries; i++) {
-        const wire_reply_t *reply = &message->replies[i];
+        wire_reply_t *reply = &message->replies[i];
         slot_t *slot = inflight_find(self->inflight, &reply->id);
         if (!slot)
             metric_add(METRIC_replies_late_total, 1);
         else if (s_counts(slot, reply))
             self->answer(self->arg, slot, reply, &message->bodies[i]);
+        wire_reply_wipe(reply);
     }
 }
 

@@ -3,8 +3,33 @@
 #include "common/base/http_url.h"
 #include "common/base/ops.h"
 
+#include "common/base/secret.h"
+
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
+
+cookie_use_t cookie_use(const char *url)
+{
+    char err[128];
+    http_url_t parsed;
+    if (!http_url_parse(slice_of(url), &parsed, err, sizeof err))
+        return COOKIE_NONE;
+    return parsed.tls ? COOKIE_SECURE : COOKIE_PLAIN;
+}
+
+void cookie_session(const uint64_t words[WIRE_SESSION], char text[COOKIE_SESSION])
+{
+    static const char prefix[] = "pss_"; /* authd/ticket.h: TICKET_SESSION */
+    enum { PREFIX = sizeof prefix - 1 };
+    uint8_t raw[WIRE_SESSION * 8];
+    for (unsigned i = 0; i < sizeof raw; i++)
+        raw[i] = (uint8_t)(words[i / 8] >> (56 - i % 8 * 8));
+    memcpy(text, prefix, PREFIX);
+    sodium_bin2base64(text + PREFIX, COOKIE_SESSION - PREFIX, raw, sizeof raw,
+                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    secret_wipe(raw, sizeof raw);
+}
 
 static const char *s_name(bool tls)
 {
@@ -18,7 +43,7 @@ static void s_line(const char *value, size_t len, bool tls, uint64_t seconds,
              s_name(tls), (int)len, value, seconds, tls ? "; Secure" : "");
 }
 
-static bool s_is_plain(slice_t value)
+bool cookie_is_plain(slice_t value)
 {
     for (size_t i = 0; i < value.len; i++) {
         char c = value.data[i];
@@ -31,7 +56,7 @@ static bool s_is_plain(slice_t value)
 
 bool cookie_set(slice_t session, bool tls, uint64_t seconds, char line[COOKIE_LINE])
 {
-    if (!s_is_plain(session))
+    if (!cookie_is_plain(session))
         return false;
     s_line(session.data, session.len, tls, seconds, line);
     return true;
@@ -65,7 +90,7 @@ slice_t cookie_find(slice_t header, bool tls)
         if (found.len)
             return slice("", 0);
         found = slice(pair.data + name.len + 1, pair.len - name.len - 1);
-        if (!s_is_plain(found))
+        if (!cookie_is_plain(found))
             return slice("", 0);
     }
     return found;

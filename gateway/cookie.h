@@ -9,15 +9,28 @@
 #define POSTERN_COOKIE_H
 
 #include "common/base/slice.h"
+#include "common/wire/wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { COOKIE_LINE = 256, COOKIE_VALUE = 128 };
+enum { COOKIE_LINE = 256, COOKIE_VALUE = 128, COOKIE_SESSION = 4 + 64 + 1 };
+
+/* Which cookie a listener has, by the URL at which browsers reach it. */
+typedef enum {
+    COOKIE_NONE,   /* none: the public listener, or a URL that is none */
+    COOKIE_PLAIN,  /* http */
+    COOKIE_SECURE, /* https */
+} cookie_use_t;
+cookie_use_t cookie_use(const char *url);
+
+/* The text of a session whose id and secret these are (FACT_SESSION). Wipe it. */
+void cookie_session(const uint64_t words[WIRE_SESSION], char text[COOKIE_SESSION]);
+/* Whether a cookie or a CSRF token of ours can be this: 1 to COOKIE_VALUE of A-Z a-z 0-9 - _. */
+bool cookie_is_plain(slice_t value);
 
 /* The value of Set-Cookie for SESSION (a ticket's text: its characters need no escape), good for so
- * many seconds. False when it has other characters than A-Z a-z 0-9 - _, none, or more than
- * COOKIE_VALUE. */
+ * many seconds. False when it is not cookie_is_plain. */
 bool cookie_set(slice_t session, bool tls, uint64_t seconds, char line[COOKIE_LINE]);
 /* The one that makes the browser forget it. */
 void cookie_clear(bool tls, char line[COOKIE_LINE]);

@@ -6,6 +6,7 @@
 #include "common/life/listening.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
+#include "gateway/cookie.h"
 #include "gateway/lane.h"
 #include "gateway/tls.h"
 
@@ -88,6 +89,9 @@ static int s_admin_listener(gateway_t *self, const conf_t *conf)
     conf_address(conf, SET_admin_listen, 0, address, sizeof address);
     if (*address == '\0')
         return -1;
+    if (cookie_use(conf_text(conf, SET_admin_url)) == COOKIE_NONE)
+        log_fatal(EXIT_CONFIG, "gateway.admin", "setting=admin.url err=%s",
+                  LOG_Q("not a URL as https://admin.example.org: no page could log in"));
     if (*conf_text(conf, SET_admin_tls_certificate))
         self->shared.admin_tls = tls_new("admin", conf_text(conf, SET_admin_tls_certificate),
                                          conf_text(conf, SET_admin_tls_key));

@@ -31,6 +31,7 @@ struct lane {
     h2o_context_t http;
     h2o_accept_ctx_t accept, admin_accept;
     listener_t *listener, *admin_listener; /* admin: NULL where the lane has none */
+    cookie_use_t cookie;                   /* of the admin listener */
     request_reader_t *reader, *admin_reader;
     inflight_t *inflight;
     bridge_t *bridge;
@@ -174,7 +175,7 @@ static void s_answer(void *arg, slot_t *slot, const wire_reply_t *reply, zmq_msg
     if (req) {
         slot->owner = NULL;
         s_last(self, req);
-        reply_wire(req, reply, body);
+        reply_wire(req, reply, body, s_is_admin(self, req) ? self->cookie : COOKIE_NONE);
         s_wipe(self, req, &slot->request, slot->head_len);
     }
     s_finish(self, slot);
@@ -326,7 +327,8 @@ static void s_open_admin(lane_t *self, request_limits_t limits)
 {
     if (self->admin_fd < 0)
         return;
-    limits.admin = true;
+    limits.admin_url = conf_text(self->shared->conf, SET_admin_url);
+    self->cookie = cookie_use(limits.admin_url);
     self->admin_accept = (h2o_accept_ctx_t){
         .ctx = &self->http, .hosts = self->shared->admin_hosts, .ssl_ctx = self->shared->admin_tls};
     self->admin_reader =

@@ -1,5 +1,6 @@
 #include "gateway/reply.h"
 
+#include "common/base/secret.h"
 #include "common/base/utf8.h"
 #include "common/monitor/monitor.h"
 
@@ -27,6 +28,7 @@ NAME(rate_reset, "RateLimit-Reset");
 NAME(deprecation, "Deprecation");
 NAME(sunset, "Sunset");
 NAME(etag, "ETag");
+NAME(cookie, "Set-Cookie");
 
 static void s_header(h2o_req_t *req, h2o_iovec_t *name, slice_t value)
 {
@@ -258,6 +260,41 @@ static void s_facts(h2o_req_t *req, const wire_reply_t *reply)
     }
 }
 
+static void s_add_cookie(h2o_req_t *req, char line[COOKIE_LINE])
+{
+    h2o_iovec_t kept = h2o_strdup(&req->pool, line, SIZE_MAX);
+    s_header(req, &s_name_cookie, slice(kept.base, kept.len));
+    secret_wipe(line, COOKIE_LINE);
+}
+
+/* A session is set when all of it is there, and nothing else. */
+static void s_session(h2o_req_t *req, const wire_reply_t *reply, bool tls)
+{
+    uint64_t word[WIRE_SESSION], seconds = 0;
+    unsigned words = 0;
+    char text[COOKIE_SESSION], line[COOKIE_LINE];
+    bool ends = false;
+    for (unsigned i = 0; i < reply->facts; i++) {
+        uint64_t value = reply->fact[i].value;
+        if (reply->fact[i].fact == FACT_SESSION && words++ < WIRE_SESSION)
+            word[words - 1] = value;
+        else if (reply->fact[i].fact == FACT_SESSION_S)
+            seconds = value;
+        else if (reply->fact[i].fact == FACT_SESSION_END)
+            ends = true;
+    }
+    if (words == WIRE_SESSION && seconds) {
+        cookie_session(word, text);
+        if (cookie_set(slice_of(text), tls, seconds, line))
+            s_add_cookie(req, line);
+        secret_wipe(text, sizeof text);
+    } else if (ends) {
+        cookie_clear(tls, line);
+        s_add_cookie(req, line);
+    }
+    secret_wipe(word, sizeof word);
+}
+
 static void s_wire_error(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body)
 {
     const error_row_t *row = error_find(reply->error);
@@ -291,13 +328,15 @@ static const char *s_keep_body(h2o_req_t *req, zmq_msg_t *body)
     return zmq_msg_data(kept);
 }
 
-void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body)
+void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body, cookie_use_t cookie)
 {
     /* 1xx would not end the exchange; an error may not go out as a success. */
     unsigned status =
         reply->status < 200 || (reply->error && reply->status < 400) ? 500 : reply->status;
     s_begin(req, status, &reply->id);
     s_facts(req, reply);
+    if (cookie != COOKIE_NONE)
+        s_session(req, reply, cookie == COOKIE_SECURE);
     if (reply->error || status >= 400) {
         s_wire_error(req, reply, body);
         return;

@@ -9,6 +9,7 @@
 
 #include "common/base/errors.h"
 #include "common/wire/wire.h"
+#include "gateway/cookie.h"
 
 #include <h2o.h>
 
@@ -18,8 +19,9 @@ void reply_error(h2o_req_t *req, const uuid_t7 *id, error_code_t code, const cha
                  slice_t allow);
 
 /* Answers with a reply of the ring; BODY may be moved out. An unknown error number answers by its
- * status alone. */
-void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body);
+ * status alone. COOKIE: which cookie the listener has; where it has none, a session that the reply
+ * tells is not set. */
+void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body, cookie_use_t cookie);
 
 /* Gives the errors that libh2o makes (400, 413, 417) the form of ours; it closes after each, and
  * COVERED is told so. Before any thread, once for each host, with the same COVERED. */

@@ -2,6 +2,7 @@
 
 #include "common/base/secret.h"
 #include "common/base/utf8.h"
+#include "gateway/cookie.h"
 #include "gateway/framing.h"
 #include "gateway/headers.h"
 #include "gateway/query.h"
@@ -14,6 +15,7 @@ struct request_reader {
     request_limits_t limits;
     const routes_t *routes;
     const trusted_t *trusted;
+    cookie_use_t cookie; /* NONE: not the admin listener */
     query_t *query;
     pack_t headers; /* of the request at hand */
     pack_t latin;   /* a header value in UTF-8 */
@@ -23,6 +25,9 @@ struct request_reader {
 typedef struct {
     slice_t bearer, webhook; /* credentials */
     slice_t key;             /* Idempotency-Key */
+    slice_t session;         /* of the cookie; empty: none, or more than one */
+    slice_t origin, csrf;
+    unsigned cookies; /* headers */
     slice_t forwarded[FORWARDED_LINES];
     size_t lines;
     size_t bytes;
@@ -36,6 +41,8 @@ request_reader_t *request_reader_new(const request_limits_t *limits, const route
     if (!self)
         abort();
     self->limits = *limits;
+    if (limits->admin_url)
+        self->cookie = cookie_use(limits->admin_url);
     self->routes = routes;
     self->trusted = trusted;
     self->query = query_new();
@@ -94,7 +101,7 @@ static error_code_t s_route(request_reader_t *self, h2o_req_t *req, slice_t path
         break;
     case ROUTE_NOT_FOUND:
         return s_refuse(out, ERROR_not_found,
-                        self->limits.admin ? "There is no such endpoint. See docs/openapi.yaml."
+                        self->limits.admin_url ? "There is no such endpoint. See docs/openapi.yaml."
                         : slice_is(path, "/")
                             ? "This is a Postern gateway. Post to "
                               "/api/v2/channelsbyname/{name}/message?zapikey={token}; see docs/API."
@@ -134,6 +141,22 @@ static void s_credential(slice_t *known, slice_t value, bool *conflict)
     *known = value;
 }
 
+/* What browsers send. True: it was such a header, which goes no further. */
+static bool s_browser_header(const request_reader_t *self, slice_t name, slice_t value,
+                             found_t *found)
+{
+    if (slice_is(name, "cookie")) /* a browser sends one such header (RFC 6265 §5.4) */
+        found->session =
+            found->cookies++ ? slice("", 0) : cookie_find(value, self->cookie == COOKIE_SECURE);
+    else if (slice_is(name, "origin"))
+        found->origin = found->origin.data ? slice_of("null") : value;
+    else if (slice_is(name, "x-csrf-token"))
+        found->csrf = value;
+    else
+        return false;
+    return true;
+}
+
 static void s_header(request_reader_t *self, slice_t name, slice_t value, found_t *found)
 {
     slice_t token;
@@ -142,7 +165,9 @@ static void s_header(request_reader_t *self, slice_t name, slice_t value, found_
             s_credential(&found->bearer, token, &found->conflict);
         return;
     }
-    if (!self->limits.admin && slice_is(name, "x-webhook-token")) {
+    if (self->limits.admin_url && s_browser_header(self, name, value, found))
+        return;
+    if (!self->limits.admin_url && slice_is(name, "x-webhook-token")) {
         s_credential(&found->webhook, value, &found->conflict);
         return;
     }
@@ -155,7 +180,7 @@ static void s_header(request_reader_t *self, slice_t name, slice_t value, found_
             found->key_conflict = true;
         found->key = value;
     }
-    if (self->limits.admin ? header_travels_to_authd(name) : header_travels(name))
+    if (self->limits.admin_url ? header_travels_to_authd(name) : header_travels(name))
         wire_pairs_add(&self->headers, name, s_utf8(self, value));
 }
 
@@ -209,11 +234,58 @@ static error_code_t s_credentials(request_reader_t *self, h2o_req_t *req, found_
     return ERROR_none;
 }
 
+/* A page elsewhere is to do nothing here: neither with a cookie that is not its own, nor log its
+ * visitor in as somebody else. */
+static error_code_t s_check_origin(const request_reader_t *self, const found_t *found,
+                                   bool by_cookie, request_t *out)
+{
+    const char *const urls[] = {self->limits.admin_url, NULL};
+    if (found->origin.len == 0 && !by_cookie)
+        return ERROR_none; /* a program */
+    if (cookie_origin_is_ours(found->origin, out->entry.method, urls))
+        return ERROR_none;
+    return s_refuse(out, ERROR_csrf_refused,
+                    found->origin.len
+                        ? "The Origin is not that of the setting admin.url: no other page may send "
+                          "this. A program sends no Origin, or the session as Authorization: "
+                          "Bearer."
+                        : "A change by the session's cookie needs an Origin, which browsers send: "
+                          "that of the setting admin.url. A program sends the session as "
+                          "Authorization: Bearer instead.");
+}
+
+/* The session, and that a cookie brought it. Whether its CSRF token is right, or needed, authd
+ * sees; one that cannot be right is as none. */
+static void s_by_cookie(h2o_req_t *req, const found_t *found, request_t *out)
+{
+    enum { MARK = sizeof WIRE_CSRF - 1 };
+    slice_t csrf = cookie_is_plain(found->csrf) ? found->csrf : slice("", 0);
+    char *marked = h2o_mem_alloc_pool(&req->pool, MARK + csrf.len);
+    memcpy(marked, WIRE_CSRF, MARK);
+    memcpy(marked + MARK, csrf.data, csrf.len);
+    out->entry.token = s_keep(req, found->session.data, found->session.len);
+    out->entry.appkey = slice(marked, MARK + csrf.len);
+}
+
+static error_code_t s_bearer(h2o_req_t *req, slice_t token, request_t *out)
+{
+    if (!token.data || token.len < TOKEN_MIN || token.len > TOKEN_MAX)
+        return s_refuse(
+            out, ERROR_invalid_token,
+            "The credential is missing or not valid. Send a management token (posternctl "
+            "management token create makes one) or a session as Authorization: "
+            "Bearer, or the session's cookie.");
+    out->entry.token = s_keep(req, token.data, token.len);
+    return ERROR_none;
+}
+
 /* The same on the admin listener. What the credential is, authd sees: there are several kinds. */
 static error_code_t s_admin_credentials(request_reader_t *self, h2o_req_t *req,
                                         const found_t *found, request_t *out)
 {
-    slice_t token = found->bearer;
+    bool open = out->op->credentials == CRED_OPEN;
+    bool takes = !open || op_is_of_session(out->op); /* else its body says who asks */
+    bool by_cookie = takes && !found->bearer.data && found->session.len;
     out->entry.token = out->entry.appkey = slice("", 0);
     if (self->query->token.present || self->query->appkey.present)
         return s_refuse(out, ERROR_invalid_param,
@@ -221,13 +293,14 @@ static error_code_t s_admin_credentials(request_reader_t *self, h2o_req_t *req,
                         "that was in a URL is better replaced.");
     if (found->conflict)
         return s_refuse(out, ERROR_invalid_param, "The request has two different tokens.");
-    if (out->op->credentials == CRED_OPEN)
-        return ERROR_none; /* what its body holds says who asks */
-    if (!token.data || token.len < TOKEN_MIN || token.len > TOKEN_MAX)
-        return s_refuse(out, ERROR_invalid_token,
-                        "The management token is missing or not valid. Create one with posternctl "
-                        "management token create and send it as Authorization: Bearer.");
-    out->entry.token = s_keep(req, token.data, token.len);
+    error_code_t error =
+        open || by_cookie ? s_check_origin(self, found, by_cookie, out) : ERROR_none;
+    if (error)
+        return error;
+    if (by_cookie)
+        s_by_cookie(req, found, out);
+    else if (!open || (takes && found->bearer.data))
+        return s_bearer(req, found->bearer, out);
     return ERROR_none;
 }
 
@@ -273,9 +346,9 @@ error_code_t request_read(request_reader_t *self, h2o_req_t *req, const request_
     *out = (request_t){.entry = {.has_body = req->entity.len > 0}};
     error_code_t error = s_head(self, req, &found, out);
     if (!error)
-        error = self->limits.admin ? s_admin_credentials(self, req, &found, out)
-                                   : s_credentials(self, req, &found, out);
-    if (!error && !self->limits.admin && found.key.data && !header_is_key(found.key))
+        error = self->limits.admin_url ? s_admin_credentials(self, req, &found, out)
+                                       : s_credentials(self, req, &found, out);
+    if (!error && !self->limits.admin_url && found.key.data && !header_is_key(found.key))
         error = s_refuse(out, ERROR_invalid_param,
                          "An Idempotency-Key is one value of 1 to 255 printable ASCII characters.");
     if (!error)

@@ -1,5 +1,7 @@
 /* An HTTP request to an entry of the wire protocol. On the admin listener a credential comes in the
- * Authorization header only: a URL is kept in histories and logs.
+ * Authorization header, or is a session in a cookie; never in the URL, which is kept in histories
+ * and logs. A cookie counts only without a bearer token, and with the Origin of the listener's own
+ * pages (cookie.h); the entry says that it came so (WIRE_CSRF).
  *
  * A reader is reused and belongs to one thread. What it writes into the request lives in the HTTP
  * request's pool or input, until that is answered. */
@@ -16,12 +18,13 @@
 typedef struct {
     size_t body_bytes, head_bytes;
     unsigned headers, parameters;
-    bool admin; /* a request of the admin listener */
+    /* How browsers reach the admin listener: requests are of that. NULL: of the public one. */
+    const char *admin_url;
 } request_limits_t;
 
 typedef struct request_reader request_reader_t;
 
-/* ROUTES and TRUSTED are borrowed. */
+/* ROUTES, TRUSTED and the URL are borrowed. */
 request_reader_t *request_reader_new(const request_limits_t *limits, const routes_t *routes,
                                      const trusted_t *trusted);
 void request_reader_destroy(request_reader_t **self_p);
@@ -45,7 +48,7 @@ typedef struct {
 
 /* Reads REQ. ERROR_none, or the error (also in out->error) with which it is to be refused. Where
  * two things are wrong, the answer is the first of: framing, 414 of the URL, 404, 405, 431, 413,
- * the query, contradicting credentials, 401, the Idempotency-Key. */
+ * the query, contradicting credentials, a foreign Origin, 401, the Idempotency-Key. */
 error_code_t request_read(request_reader_t *self, h2o_req_t *req, const request_peer_t *peer,
                           request_t *out);
 

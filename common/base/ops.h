@@ -51,6 +51,13 @@ static inline bool op_manages(const op_t *op)
     return op->credentials == CRED_ADMIN || op->credentials == CRED_OPEN;
 }
 
+/* Whether it is about the very session that the request comes with, in its body or as credential.
+ */
+static inline bool op_is_of_session(const op_t *op)
+{
+    return op->number == OP_logout || op->number == OP_session_show;
+}
+
 /* Position of a row in op_table, for arrays of counters. */
 size_t op_index(const op_t *op);
 

@@ -90,8 +90,15 @@ typedef enum {
     FACT_SUNSET = 6,       /* Sunset: when the token ends, s since 1970 */
     FACT_ETAG_HIGH = 7,    /* ETag: its first 16 hexadecimal digits as a number, */
     FACT_ETAG_LOW = 8,     /* and the other 16 */
+    FACT_SESSION = 9,      /* Set-Cookie: a session's id and secret; WIRE_SESSION times, in order */
+    FACT_SESSION_S = 10,   /* and for how many seconds it is good */
+    FACT_SESSION_END = 11, /* Set-Cookie that makes the browser forget the session */
 } wire_fact_t;
-enum { WIRE_FACTS = 8, WIRE_FACTS_TEXT = 128 };
+enum { WIRE_FACTS = 8, WIRE_FACTS_TEXT = 128, WIRE_SESSION = 6 };
+
+/* What the appkey of an admin request begins with when a cookie brought the session that is its
+ * token; behind it the X-CSRF-Token that came along, which may be none. */
+#define WIRE_CSRF "csrf:"
 
 /* How the body of a reply is to be sent. With an error code the body is the plain text that says
  * what was wrong; the gateway makes the JSON. */
@@ -115,6 +122,8 @@ typedef struct {
 
 /* Past WIRE_FACTS it is dropped. */
 void wire_reply_add(wire_reply_t *reply, unsigned fact, uint64_t value);
+/* Overwrites the facts of a session. Their bytes in a header frame stay until that is freed. */
+void wire_reply_wipe(wire_reply_t *reply);
 /* The facts of a reply as the text of a principal, "5=1764000000 6=1764086400"; returns its length.
  */
 size_t wire_facts_text(const wire_reply_t *reply, char text[WIRE_FACTS_TEXT]);

@@ -1,3 +1,4 @@
+#include "common/base/secret.h"
 #include "common/wire/wire.h"
 
 #include <inttypes.h>
@@ -9,6 +10,13 @@ void wire_reply_add(wire_reply_t *reply, unsigned fact, uint64_t value)
         return;
     reply->fact[reply->facts].fact = fact;
     reply->fact[reply->facts++].value = value;
+}
+
+void wire_reply_wipe(wire_reply_t *reply)
+{
+    for (unsigned i = 0; i < reply->facts; i++)
+        if (reply->fact[i].fact == FACT_SESSION)
+            secret_wipe(&reply->fact[i].value, sizeof reply->fact[i].value);
 }
 
 size_t wire_facts_text(const wire_reply_t *reply, char text[WIRE_FACTS_TEXT])

@@ -53,12 +53,22 @@ def test_it_has_every_operation_and_no_other(document):
     found = operations(document)
     assert {name: (path, verb) for name, (path, verb, *_) in found.items()} == \
         {name: (path, verb) for name, (path, verb, _) in expected.items()}
-    for name, (_, _, operation, admin) in found.items():
+    for name, (_, verb, operation, admin) in found.items():
         schemes = {scheme for choice in operation["security"] for scheme in choice}
-        assert admin == (expected[name][2] in ("CRED_ADMIN", "CRED_OPEN")), name
-        assert (schemes == {"management"}) == (expected[name][2] == "CRED_ADMIN"), name
-        assert (schemes == set()) == (expected[name][2] == "CRED_OPEN"), name
-        assert ("appkey" in schemes) == (expected[name][2] == "CRED_APPKEY"), name
+        credentials = expected[name][2]
+        assert admin == (credentials in ("CRED_ADMIN", "CRED_OPEN")), name
+        assert ("appkey" in schemes) == (credentials == "CRED_APPKEY"), name
+        if not admin:
+            continue
+        # manage_only_reads: such need no CSRF token
+        reads = verb == "get" or name in ("token_check", "session_show")
+        by_cookie = {"cookie": []} if reads else {"cookie": [], "csrf": []}
+        choices = [{"management": []}, by_cookie]
+        if name in ("logout", "session_show"):  # or the session is in the body
+            choices.append({})
+        elif credentials == "CRED_OPEN":
+            choices = []
+        assert operation["security"] == choices, name
 
 
 def test_it_has_every_error_code(document):
@@ -97,6 +107,8 @@ class Client:
         content = operation["requestBody"]["content"]
         if "application/json" not in content:
             return {"data": b"raw"}
+        if not args and not operation["requestBody"].get("required"):
+            return {}
         self.check(args, content["application/json"]["schema"])
         return {"json": args}
 
@@ -123,10 +135,15 @@ class Client:
         responses = operation["responses"]
         assert exact in responses or group in responses, (name, exact)
         said = self.resolve(responses.get(exact) or responses[group])
-        # not every 5XX says when to come again
-        for header in set(said.get("headers", ())) - ({"Retry-After"} if group == "5XX" else set()):
+        # not every 5XX says when to come again, and a cookie is set for who asked for it
+        may = {"Set-Cookie", *({"Retry-After"} if group == "5XX" else ())}
+        headers = set(said.get("headers", ()))
+        assert "Set-Cookie" not in answer.headers or "Set-Cookie" in headers, name
+        if name == "login" and "Set-Cookie" in answer.headers:
+            headers -= {"ETag"}
+        for header in headers - may:
             assert header in answer.headers, (name, header)
-        assert ("ETag" in answer.headers) == ("ETag" in said.get("headers", ())), name
+        assert ("ETag" in answer.headers) == ("ETag" in headers), name
         if answer.ok:
             self.called.add(name)
         if "content" not in said:
@@ -186,6 +203,7 @@ def accounts(call):
     session = call("login", args={"email": email, "password": password}, token=False)["session"]
     call("session_show", args={"session": session}, token=False)
     call("logout", args={"session": session}, token=False)
+    by_cookie(call, {"email": email, "password": password})
     call("login", args={"email": email, "password": password}, token=False)
     listed = call("session_list", email)["sessions"]
     call("session_revoke", listed[0]["id"])
@@ -194,6 +212,17 @@ def accounts(call):
     ended = call("user_password", email, {"password": password + " two"})
     assert ended["etag"] == call("user_show", email)["etag"]
     refused_logins(call, {"email": email, "password": password})
+
+
+def by_cookie(call, who):
+    made = call("login", args={**who, "cookie": True}, token=False)
+    assert "session" not in made
+    page = {"Origin": call.__self__.ring.settings["admin.url"], "X-CSRF-Token": made["csrf"]}
+    call("me_show", token=False)
+    call("logout", status=403, headers={**page, "X-CSRF-Token": "x"}, token=False)
+    call("session_show", headers=page, token=False)
+    call("logout", headers=page, token=False)
+    assert not call.__self__.ring.http.cookies
 
 
 def refused_logins(call, wrong):

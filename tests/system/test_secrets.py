@@ -65,6 +65,7 @@ class Canaries:
         ring.ctl("session", "show", input=opened["session"])
         ring.ctl("logout", input=ended["session"])
         ring.ctl_run("session", "show", input=ended["session"])
+        self.use_cookie(ada, password)
         begun = ring.ctl("user", "totp", "begin", ada)
         codes = ring.ctl("user", "totp", "confirm", ada, input=totp(
             begun["secret"], int(time.time()) // 30) + "\n")["codes"]
@@ -73,7 +74,7 @@ class Canaries:
                       f"{password}\n{codes[1].replace('-', 'x')}\n"):
             assert ring.ctl_run("login", ada, input=lines).returncode == 1
         ring.ctl_run("invitation", "accept", input=f"{revoked['invitation']}\n{wrong}\n")
-        self.accounts = [password, old, wrong, begun["secret"], *codes, invited["invitation"],
+        self.accounts += [password, old, wrong, begun["secret"], *codes, invited["invitation"],
                          revoked["invitation"], opened["session"], ended["session"],
                          opened["csrf"]]
         # A session is no token: where somebody sends it as one, or as a cookie.
@@ -82,6 +83,38 @@ class Canaries:
             self.send(post("/api/v2/channelsbyname/nest/message", b'{"text":"sung"}',
                            [header.format(opened["session"])]))
             assert self.answers[-1].status == 401
+
+    def use_cookie(self, email, password):
+        """A session in a cookie, with its CSRF token: as they belong, and everywhere else."""
+        ring, json = self.ring, "Content-Type: application/json"
+        made = ring.post(ring.settings["admin.url"] + "/api/v2/login", {
+            "email": email, "password": password, "cookie": True})
+        ring.http.cookies.clear()
+        session, csrf = made.cookies["postern"], made.json()["csrf"]
+        self.accounts = [session, csrf]
+        cookie, token = f"Cookie: postern={session}", f"X-CSRF-Token: {csrf}"
+        ours, foreign = f"Origin: {ring.settings['admin.url']}", "Origin: https://evil.example"
+        for method, path, body, headers in (
+                ("GET", "/me", b"", [cookie]), ("GET", "/me", b"", [cookie, ours, token]),
+                ("GET", "/me", b"", [cookie, cookie]), ("GET", "/me", b"", [f"{cookie}; a={session}"]),
+                ("GET", f"/me?postern={session}&csrf={csrf}", b"", [cookie]),
+                ("GET", f"/users/{session}", b"", [cookie]), ("GET", f"/{csrf}", b"", [cookie]),
+                ("GET", "/me", b"", [f"Cookie: postern={csrf}", f"X-CSRF-Token: {session}"]),
+                ("PUT", f"/users/{email}", b'{"name":"Ada"}', [cookie, ours, token, json]),
+                ("PUT", f"/users/{email}", b'{"name":"Ada"}', [cookie, ours, json]),
+                ("PUT", f"/users/{email}", b'{"name":"Ada"}', [cookie, foreign, token, json]),
+                ("POST", "/session", b"", [cookie, f"Origin: {session}"]),
+                ("POST", "/session", b'{"session":"%s"}' % session.encode(), [cookie, ours, json]),
+                ("POST", "/logout", b"", [cookie, ours, f"X-CSRF-Token: {session}"]),
+                ("POST", "/logout", b"", [f"Authorization: Bearer {csrf}"])):
+            self.send(post("/api/v2" + path, body, headers, method), port=ring.admin_port)
+        assert [answer.status for answer in self.answers[:2]] == [200, 200]
+        self.send(post("/api/v2/channelsbyname/nest/message?zapikey=" + self.ada.token,
+                       b'{"text":"sung"}', [cookie, token]))
+        assert self.answers[-1].status == 204
+        ended = ring.post(ring.settings["admin.url"] + "/api/v2/logout", headers=dict(
+            line.split(": ") for line in (cookie, ours, token)))
+        assert ended.status_code == 200, ended.text
 
     def send(self, data, answers=1, port=None):
         with contextlib.suppress(Closed, ConnectionError), \

@@ -40,6 +40,24 @@ static void an_answer_is_found_until_it_is_too_old(void **state)
     assert_null(answers);
 }
 
+static void a_cookie_is_kept_with_its_answer(void **state)
+{
+    (void)state;
+    answers_t *answers = answers_new();
+    manage_answer_t answer = {.cookie = malloc(sizeof *answer.cookie), .cookie_ends = true};
+    assert_non_null(answer.cookie);
+    ticket_make(&answer.cookie->ticket);
+    ticket_t ticket = answer.cookie->ticket;
+    uuid_t7 id;
+    uuid_new(&id);
+    answers_keep(answers, &id, &answer, 0);
+    assert_null(answer.cookie);
+    const manage_answer_t *kept = answers_find(answers, &id);
+    assert_memory_equal(&kept->cookie->ticket, &ticket, sizeof ticket);
+    assert_true(kept->cookie_ends);
+    answers_destroy(&answers); /* a leak is found by the sanitizer */
+}
+
 static void the_oldest_make_room(void **state)
 {
     (void)state;
@@ -61,6 +79,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_is_found_until_it_is_too_old),
+        cmocka_unit_test(a_cookie_is_kept_with_its_answer),
         cmocka_unit_test(the_oldest_make_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

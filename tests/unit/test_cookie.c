@@ -26,6 +26,34 @@ static void the_cookie_has_every_lock_there_is(void **state)
         assert_false(cookie_set(slice_of(bad[i]), true, 1, line));
 }
 
+static void a_session_is_made_of_numbers(void **state)
+{
+    (void)state;
+    char text[COOKIE_SESSION], line[COOKIE_LINE];
+    uint64_t words[WIRE_SESSION];
+    for (uint64_t i = 0, first = UINT64_C(0x0001020304050607); i < WIRE_SESSION; i++)
+        words[i] = first + i * UINT64_C(0x0808080808080808);
+    cookie_session(words, text);
+    assert_string_equal(text,
+                        "pss_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4v");
+    assert_true(cookie_set(slice_of(text), false, UINT64_MAX, line));
+    memset(words, 0xff, sizeof words);
+    cookie_session(words, text);
+    assert_int_equal(strspn(text + 4, "_"), 64);
+    assert_true(cookie_set(slice_of(text), true, UINT64_MAX, line));
+    assert_non_null(strstr(line, "; Secure"));
+}
+
+static void the_url_tells_which_cookie(void **state)
+{
+    (void)state;
+    assert_int_equal(cookie_use("http://127.0.0.1:8081"), COOKIE_PLAIN);
+    assert_int_equal(cookie_use("https://admin.example.org/"), COOKIE_SECURE);
+    assert_int_equal(cookie_use("HTTPS://admin.example.org"), COOKIE_SECURE);
+    assert_int_equal(cookie_use("admin.example.org"), COOKIE_NONE);
+    assert_int_equal(cookie_use(""), COOKIE_NONE);
+}
+
 static void a_cookie_is_found_among_others(void **state)
 {
     (void)state;
@@ -92,6 +120,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_cookie_has_every_lock_there_is),
+        cmocka_unit_test(a_session_is_made_of_numbers),
+        cmocka_unit_test(the_url_tells_which_cookie),
         cmocka_unit_test(a_cookie_is_found_among_others),
         cmocka_unit_test(only_our_own_origin_may_change_something),
     };

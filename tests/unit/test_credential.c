@@ -18,15 +18,24 @@ static void s_make(desk_t *desk, const char *email, const char *body, char text[
     json_decref(made);
 }
 
-static error_code_t s_resolve(desk_t *desk, const char *text, uint64_t now_ms, caller_t *caller)
+static error_code_t s_resolve_with(desk_t *desk, const char *text, const char *appkey, bool reads,
+                                   uint64_t now_ms, caller_t *caller)
 {
     accounts_t accounts = {.idle_ms = IDLE};
     view_t *view = view_new(desk->yard->directory);
     view_renew(view);
-    error_code_t code =
-        credential_resolve(&accounts, view, slice_of(text), slice_of("192.0.2.7"), now_ms, caller);
+    credential_t credential = {.text = slice_of(text),
+                               .from = slice_of("192.0.2.7"),
+                               .appkey = slice_of(appkey),
+                               .reads = reads};
+    error_code_t code = credential_resolve(&accounts, view, &credential, now_ms, caller);
     view_destroy(&view);
     return code;
+}
+
+static error_code_t s_resolve(desk_t *desk, const char *text, uint64_t now_ms, caller_t *caller)
+{
+    return s_resolve_with(desk, text, "", false, now_ms, caller);
 }
 
 static void s_user(desk_t *desk, const char *email, const char *role)
@@ -100,26 +109,71 @@ static void a_token_ends(void **state)
     assert_int_equal(s_resolve(desk, text, UINT64_MAX, &caller), ERROR_none);
 }
 
+/* A session of ADA's. */
+static void s_begin(desk_t *desk, ticket_t *ticket, uuid_t7 *user, char text[TICKET_TEXT])
+{
+    *user = yard_user(desk->yard, "ada@example.org");
+    ticket_make(ticket);
+    ticket_text(ticket, TICKET_SESSION, text);
+    session_t session = {
+        .id = ticket->id, .user = *user, .used_ms = NOW, .ends_ms = NOW + 10 * IDLE};
+    session.from = slice_of("192.0.2.1");
+    ticket_hash(ticket, session.hash);
+    view_t *view = view_begin(desk->yard->directory);
+    sessions_add(view, &session);
+    assert_int_equal(view_commit(&view), 0);
+}
+
 static void a_session_resolves_until_it_ends(void **state)
 {
     desk_t *desk = *state;
     char text[TICKET_TEXT];
     caller_t caller;
     ticket_t ticket;
-    uuid_t7 user = yard_user(desk->yard, "ada@example.org");
-    ticket_make(&ticket);
-    ticket_text(&ticket, TICKET_SESSION, text);
-    session_t session = {.id = ticket.id, .user = user, .used_ms = NOW, .ends_ms = NOW + 10 * IDLE};
-    session.from = slice_of("192.0.2.1");
-    ticket_hash(&ticket, session.hash);
-    view_t *view = view_begin(desk->yard->directory);
-    sessions_add(view, &session);
-    assert_int_equal(view_commit(&view), 0);
+    uuid_t7 user;
+    s_begin(desk, &ticket, &user, text);
     assert_int_equal(s_resolve(desk, text, NOW, &caller), ERROR_none);
     assert_true(uuid_eq(&caller.actor.user, &user) && uuid_eq(&caller.session, &ticket.id));
+    assert_false(caller.by_cookie);
     assert_int_equal(s_resolve(desk, text, NOW + IDLE, &caller), ERROR_invalid_session);
     text[sizeof text - 3] ^= 1;
     assert_int_equal(s_resolve(desk, text, NOW, &caller), ERROR_invalid_session);
+}
+
+static void a_cookie_changes_nothing_without_its_csrf_token(void **state)
+{
+    desk_t *desk = *state;
+    char text[TICKET_TEXT], csrf[TICKET_CSRF], right[80], other[80], management[TOKEN_LEN + 1];
+    caller_t caller;
+    ticket_t ticket, another;
+    uuid_t7 user;
+    s_begin(desk, &ticket, &user, text);
+    ticket_csrf(&ticket, csrf);
+    snprintf(right, sizeof right, "csrf:%s", csrf);
+    ticket_make(&another);
+    ticket_csrf(&another, csrf);
+    snprintf(other, sizeof other, "csrf:%s", csrf);
+    assert_int_equal(s_resolve_with(desk, text, right, false, NOW, &caller), ERROR_none);
+    assert_true(caller.by_cookie && uuid_eq(&caller.actor.user, &user));
+    const char *const wrong[] = {"csrf:", other, "csrf", "c", right + 5};
+    for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        credential_t credential = {
+            .text = slice_of(text), .from = slice_of("192.0.2.7"), .appkey = slice_of(wrong[i])};
+        assert_int_equal(s_resolve_with(desk, text, wrong[i], false, NOW, &caller),
+                         ERROR_csrf_refused);
+        assert_int_equal(s_resolve_with(desk, text, wrong[i], true, NOW, &caller), ERROR_none);
+        assert_true(caller.by_cookie);
+        assert_int_equal(credential_of_session(&credential, &caller), ERROR_csrf_refused);
+    }
+    /* One that has ended is told first. */
+    assert_int_equal(s_resolve_with(desk, text, other, false, NOW + IDLE, &caller),
+                     ERROR_invalid_session);
+    json_t *made = desk_do(desk, OP_management_token_create, "ada@example.org", "");
+    snprintf(management, sizeof management, "%s", desk_text(made, "token"));
+    json_decref(made);
+    assert_int_equal(s_resolve(desk, management, NOW, &caller), ERROR_none);
+    assert_int_equal(s_resolve_with(desk, management, right, true, NOW, &caller),
+                     ERROR_invalid_token);
 }
 
 static void they_go_with_their_user(void **state)
@@ -166,6 +220,7 @@ int main(void)
         DESK_TEST(what_is_no_token_is_refused_alike),
         DESK_TEST(a_token_ends),
         DESK_TEST(a_session_resolves_until_it_ends),
+        DESK_TEST(a_cookie_changes_nothing_without_its_csrf_token),
         DESK_TEST(they_go_with_their_user),
         DESK_TEST(a_user_has_ten_and_an_ended_one_makes_room),
     };

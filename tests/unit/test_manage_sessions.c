@@ -34,6 +34,80 @@ static void a_session_is_shown_listed_and_ended(void **state)
     json_decref(list);
 }
 
+struct answered {
+    manage_answer_t *answer;
+    bool done;
+};
+
+static void s_on_login(void *arg, manage_answer_t *answer)
+{
+    struct answered *self = arg;
+    *self->answer = *answer;
+    *answer = (manage_answer_t){0};
+    self->done = true;
+}
+
+static manage_answer_t s_login(desk_t *self, const char *body, bool cookies)
+{
+    manage_answer_t answer;
+    manage_request_t request = {
+        .actor = &manage_control, .op = OP_login, .body = slice_of(body), .cookies = cookies};
+    struct answered answered = {.answer = &answer};
+    if (!manage_start(self->manage, &request, &answer, s_on_login, &answered))
+        while (!answered.done)
+            manage_turn(self->manage);
+    return answer;
+}
+
+static void a_login_gives_a_cookie_in_place_of_the_text(void **state)
+{
+    desk_t *self = *state;
+    char body[200], csrf[TICKET_CSRF], text[TICKET_TEXT];
+    people_user(self, ANN, "member", GOOD);
+    snprintf(body, sizeof body,
+             "{\"email\":\"" ANN "\",\"password\":\"" GOOD "\",\"cookie\":true}");
+    manage_answer_t answer = s_login(self, body, true);
+    assert_int_equal(answer.code, ERROR_none);
+    assert_non_null(answer.cookie);
+    assert_int_equal(answer.cookie->seconds, 86400);
+    json_t *shown = json_loadb(answer.body, answer.body_len, 0, NULL);
+    ticket_csrf(&answer.cookie->ticket, csrf);
+    assert_string_equal(desk_text(shown, "csrf"), csrf);
+    assert_null(json_object_get(shown, "session"));
+    json_decref(shown);
+    ticket_text(&answer.cookie->ticket, TICKET_SESSION, text);
+    assert_null(strstr(answer.body, text));
+    assert_int_equal(people_with_session(self, OP_session_show, text), ERROR_none);
+    manage_clear(&answer);
+    assert_null(answer.cookie);
+    answer = s_login(self, body, false);
+    assert_int_equal(answer.code, ERROR_invalid_param);
+    assert_non_null(strstr(answer.message, "cookie"));
+    manage_clear(&answer);
+}
+
+static void a_session_beside_the_body_is_its_argument(void **state)
+{
+    desk_t *self = *state;
+    char session[TICKET_TEXT];
+    manage_answer_t answer;
+    people_user(self, ANN, "member", GOOD);
+    people_session(self, ANN, GOOD, session);
+    manage_request_t request = {
+        .actor = &manage_control, .op = OP_session_show, .session = slice_of(session)};
+    assert_true(manage_start(self->manage, &request, &answer, NULL, NULL));
+    assert_int_equal(answer.code, ERROR_none);
+    manage_clear(&answer);
+    request.body = slice_of("{\"session\":\"other\"}");
+    assert_true(manage_start(self->manage, &request, &answer, NULL, NULL));
+    assert_int_equal(answer.code, ERROR_invalid_param);
+    assert_null(strstr(answer.message, session));
+    request = (manage_request_t){
+        .actor = &manage_control, .op = OP_user_list, .session = slice_of(session)};
+    assert_true(manage_start(self->manage, &request, &answer, NULL, NULL));
+    assert_int_equal(answer.code, ERROR_invalid_param);
+}
+
 /* Sets the times of all of ANN's sessions, so many seconds ago. */
 static void s_age(desk_t *self, uint64_t used_s, uint64_t ends_in_s)
 {
@@ -226,6 +300,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         DESK_TEST(a_session_is_shown_listed_and_ended),
+        DESK_TEST(a_login_gives_a_cookie_in_place_of_the_text),
+        DESK_TEST(a_session_beside_the_body_is_its_argument),
         DESK_TEST(a_session_ends_idle_and_at_last),
         DESK_TEST(use_keeps_a_session_alive),
         DESK_TEST(a_users_sessions_are_bounded_and_go_with_it),

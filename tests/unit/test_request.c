@@ -17,7 +17,7 @@
 
 static routes_t *s_routes;
 static trusted_t *s_trusted;
-static request_reader_t *s_reader;
+static request_reader_t *s_reader, *s_admin, *s_public;
 
 /* A connection of libh2o as far as the reader looks at one. */
 static h2o_socket_t s_socket;
@@ -390,26 +390,131 @@ static void test_error_json(void **state)
     assert_non_null(memmem(json, len, "\"??\"", 4));
 }
 
+/* --- the admin listener --- */
+
+#define SESSION "pss_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4v"
+#define CSRF "BBECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+#define COOKIE "cookie", "__Host-postern=" SESSION
+#define OURS "origin", "https://admin.example.org"
+#define MANAGER "psm_000000000000000000000000000000000000"
+
+/* As it would be read by the admin listener. */
+static error_code_t s_ask(request_t *out, const char *method, const char *path,
+                          const char *const *headers)
+{
+    s_reader = s_admin;
+    error_code_t code = s_read(out, method, path, headers);
+    s_reader = s_public;
+    return code;
+}
+
+static void test_a_cookie_brings_a_session(void **state)
+{
+    static const char *const change[] = {COOKIE, OURS, "x-csrf-token", CSRF, NULL};
+    static const char *const no_csrf[] = {COOKIE, OURS, NULL};
+    static const char *const only[] = {COOKIE, NULL};
+    static const char *const foreign[] = {COOKIE, "origin", "https://evil.example", NULL};
+    static const char *const twice[] = {COOKIE, COOKIE, NULL};
+    static const char *const origins[] = {COOKIE, OURS, OURS, NULL};
+    request_t request;
+    (void)state;
+    assert_int_equal(s_ask(&request, "POST", "/api/v2/users", change), ERROR_none);
+    assert_true(slice_is(request.entry.token, SESSION));
+    assert_true(slice_is(request.entry.appkey, WIRE_CSRF CSRF));
+    assert_int_equal(s_count(request.entry.headers), 0);
+    assert_int_equal(s_ask(&request, "POST", "/api/v2/users", no_csrf), ERROR_none);
+    assert_true(slice_is(request.entry.appkey, WIRE_CSRF)); /* for authd to refuse */
+    assert_int_equal(s_ask(&request, "GET", "/api/v2/users", only), ERROR_none);
+    assert_true(slice_is(request.entry.appkey, WIRE_CSRF));
+    assert_int_equal(s_ask(&request, "POST", "/api/v2/users", only), ERROR_csrf_refused);
+    assert_int_equal(s_ask(&request, "POST", "/api/v2/users", foreign), ERROR_csrf_refused);
+    assert_int_equal(s_ask(&request, "GET", "/api/v2/users", foreign), ERROR_csrf_refused);
+    assert_int_equal(s_ask(&request, "GET", "/api/v2/users", twice), ERROR_invalid_token);
+    assert_int_equal(s_ask(&request, "GET", "/api/v2/users", origins), ERROR_csrf_refused);
+    assert_int_equal(s_read(&request, "POST", PATH, change), ERROR_invalid_token);
+}
+
+static void test_a_bearer_token_wins_over_a_cookie(void **state)
+{
+    static const char *const both[] = {
+        COOKIE, "origin",        "https://evil.example", "x-csrf-token",
+        CSRF,   "authorization", "Bearer " MANAGER,      NULL};
+    static const char *const bad[] = {COOKIE, OURS, "authorization", "Bearer short", NULL};
+    static const char *const basic[] = {COOKIE, OURS, "authorization", "Basic Zm9v", NULL};
+    request_t request;
+    (void)state;
+    assert_int_equal(s_ask(&request, "POST", "/api/v2/users", both), ERROR_none);
+    assert_true(slice_is(request.entry.token, MANAGER));
+    assert_int_equal(request.entry.appkey.len, 0);
+    assert_int_equal(s_ask(&request, "POST", "/api/v2/users", bad), ERROR_invalid_token);
+    assert_int_equal(s_ask(&request, "POST", "/api/v2/users", basic), ERROR_none);
+    assert_true(slice_is(request.entry.token, SESSION));
+}
+
+static void test_open_operations_look_at_the_origin(void **state)
+{
+    static const char *const foreign[] = {"origin", "https://evil.example", NULL};
+    static const char *const ours[] = {OURS, NULL};
+    static const char *const stale[] = {COOKIE, NULL};
+    static const char *const bearer[] = {"authorization", "Bearer " SESSION, NULL};
+    static const char *const page[] = {COOKIE, OURS, NULL};
+    static const char *const paths[] = {"/api/v2/login", "/api/v2/invitations/accept",
+                                        "/api/v2/logout", "/api/v2/session"};
+    request_t request;
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        bool of_session = i > 1;
+        assert_int_equal(s_ask(&request, "POST", paths[i], NULL), ERROR_none);
+        assert_int_equal(s_ask(&request, "POST", paths[i], ours), ERROR_none);
+        assert_int_equal(s_ask(&request, "POST", paths[i], foreign), ERROR_csrf_refused);
+        /* Whoever logs in anew does so whatever the old cookie is. */
+        assert_int_equal(s_ask(&request, "POST", paths[i], stale),
+                         of_session ? ERROR_csrf_refused : ERROR_none);
+        assert_int_equal(s_ask(&request, "POST", paths[i], bearer), ERROR_none);
+        assert_int_equal(request.entry.token.len, of_session ? strlen(SESSION) : 0);
+        assert_int_equal(request.entry.appkey.len, 0);
+        assert_int_equal(s_ask(&request, "POST", paths[i], page), ERROR_none);
+        assert_int_equal(request.entry.token.len, of_session ? strlen(SESSION) : 0);
+        assert_int_equal(request.entry.appkey.len, of_session ? strlen(WIRE_CSRF) : 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_example),        cmocka_unit_test(test_token_forms),
-        cmocka_unit_test(test_token_in_query), cmocka_unit_test(test_appkey),
-        cmocka_unit_test(test_parameters),     cmocka_unit_test(test_bad_escapes),
-        cmocka_unit_test(test_paths),          cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_latin_header),   cmocka_unit_test(test_idempotency_key),
-        cmocka_unit_test(test_limits),         cmocka_unit_test(test_forwarded),
-        cmocka_unit_test(test_framing),        cmocka_unit_test(test_error_json),
+        cmocka_unit_test(test_example),
+        cmocka_unit_test(test_token_forms),
+        cmocka_unit_test(test_token_in_query),
+        cmocka_unit_test(test_appkey),
+        cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_bad_escapes),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_latin_header),
+        cmocka_unit_test(test_idempotency_key),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_forwarded),
+        cmocka_unit_test(test_framing),
+        cmocka_unit_test(test_error_json),
+        cmocka_unit_test(test_a_cookie_brings_a_session),
+        cmocka_unit_test(test_a_bearer_token_wins_over_a_cookie),
+        cmocka_unit_test(test_open_operations_look_at_the_origin),
     };
     static const request_limits_t limits = {
         .body_bytes = 1024, .head_bytes = 8192, .headers = 64, .parameters = 50};
     char err[200];
     s_routes = routes_new(ROUTES_PUBLIC);
     s_trusted = trusted_new("10.0.0.0/8", err, sizeof err);
-    s_reader = request_reader_new(&limits, s_routes, s_trusted);
+    s_reader = s_public = request_reader_new(&limits, s_routes, s_trusted);
+    request_limits_t admin_limits = limits;
+    admin_limits.admin_url = "https://admin.example.org/";
+    routes_t *admin_routes = routes_new(ROUTES_ADMIN);
+    s_admin = request_reader_new(&admin_limits, admin_routes, s_trusted);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     s_end();
-    request_reader_destroy(&s_reader);
+    request_reader_destroy(&s_public);
+    request_reader_destroy(&s_admin);
+    routes_destroy(&admin_routes);
     trusted_destroy(&s_trusted);
     routes_destroy(&s_routes);
     return failed;

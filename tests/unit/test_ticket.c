@@ -50,6 +50,23 @@ static void what_is_no_ticket_is_refused(void **state)
     }
 }
 
+/* Their text is what the gateway makes of them: see test_cookie.c. */
+static void a_ticket_goes_as_numbers(void **state)
+{
+    (void)state;
+    ticket_t ticket;
+    char text[TICKET_TEXT];
+    uint64_t words[TICKET_WORDS];
+    for (unsigned i = 0; i < UUID_BYTES + TICKET_SECRET; i++)
+        *(i < UUID_BYTES ? &ticket.id.bytes[i] : &ticket.secret[i - UUID_BYTES]) = (uint8_t)i;
+    ticket_words(&ticket, words);
+    assert_true(words[0] == UINT64_C(0x0001020304050607));
+    assert_true(words[5] == UINT64_C(0x28292a2b2c2d2e2f));
+    ticket_text(&ticket, TICKET_SESSION, text);
+    assert_string_equal(text,
+                        "pss_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4v");
+}
+
 static void a_csrf_token_is_its_sessions_alone(void **state)
 {
     (void)state;
@@ -71,6 +88,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_ticket_is_read_back),
         cmocka_unit_test(what_is_no_ticket_is_refused),
+        cmocka_unit_test(a_ticket_goes_as_numbers),
         cmocka_unit_test(a_csrf_token_is_its_sessions_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

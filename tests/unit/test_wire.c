@@ -494,6 +494,21 @@ static void test_facts_go_through_a_principal(void **state)
     assert_int_equal(same.facts, WIRE_FACTS);
 }
 
+static void a_session_is_wiped_and_other_facts_are_not(void **state)
+{
+    (void)state;
+    wire_reply_t reply = {.facts = 0};
+    wire_reply_add(&reply, FACT_SESSION_S, 60);
+    for (uint64_t i = 1; i <= WIRE_SESSION; i++)
+        wire_reply_add(&reply, FACT_SESSION, i);
+    assert_int_equal(reply.facts, WIRE_SESSION + 1);
+    assert_int_equal(reply.fact[WIRE_SESSION].value, WIRE_SESSION);
+    wire_reply_wipe(&reply);
+    assert_int_equal(reply.fact[0].value, 60);
+    for (unsigned i = 1; i <= WIRE_SESSION; i++)
+        assert_int_equal(reply.fact[i].value, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -513,6 +528,7 @@ int main(void)
         cmocka_unit_test(test_nesting_is_capped),
         cmocka_unit_test(test_shards_are_fixed_for_ever),
         cmocka_unit_test(test_facts_go_through_a_principal),
+        cmocka_unit_test(a_session_is_wiped_and_other_facts_are_not),
     };
     return cmocka_run_group_tests(tests, s_open, s_close);
 }

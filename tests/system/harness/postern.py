@@ -187,6 +187,7 @@ class Ring:
             at += counts[kind]
         self.settings["gateway.listen"] = f"127.0.0.1:{self.port}"
         self.settings["admin.listen"] = f"127.0.0.1:{self.admin_port}"
+        self.settings["admin.url"] = f"http://127.0.0.1:{self.admin_port}"
         self.base = self.settings["public.url"] = f"http://127.0.0.1:{self.port}"
         self.settings.update(settings)
 
