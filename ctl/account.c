@@ -25,6 +25,27 @@ static bool s_add(ctl_t *ctl, json_t *body, const char *field, char *secret)
     return false;
 }
 
+/* The same, but it may be left out: by an empty line, or by the end of the input. */
+static void s_add_given(json_t *body, const char *field, char *secret)
+{
+    if (secret && *secret)
+        json_object_set_new(body, field, json_string(secret));
+    credential_free(&secret);
+}
+
+/* What is asked of those who change their own second factor over HTTP; an owner who changes
+ * another's leaves it empty. The control socket asks for nothing. */
+static json_t *s_own(ctl_t *ctl, bool code)
+{
+    json_t *body = json_object();
+    if (!ctl_admin_url(ctl))
+        return body;
+    s_add_given(body, "password", prompt_secret("Password (of one's own account; else empty)"));
+    if (code)
+        s_add_given(body, "code", prompt_secret("Code of the authenticator (the same)"));
+    return body;
+}
+
 /* Carries OP out with SECRET as FIELD. */
 static int s_do_with(ctl_t *ctl, unsigned op, const char *target, const char *field, char *secret,
                      const char *done)
@@ -38,9 +59,16 @@ static int s_do_with(ctl_t *ctl, unsigned op, const char *target, const char *fi
 
 int user_password_run(ctl_t *ctl)
 {
-    return s_do_with(ctl, OP_user_password, ctl_argument(ctl, 0), "password",
-                     prompt_new_secret("New password"),
-                     "Password set; the user's sessions are ended.");
+    json_t *body = json_object();
+    if (!s_add(ctl, body, "password", prompt_new_secret("New password"))) {
+        json_decref(body);
+        return CTL_REFUSED;
+    }
+    if (ctl_admin_url(ctl))
+        s_add_given(body, "old_password",
+                    prompt_secret("Old password (of one's own account; else empty)"));
+    return ctl_do(ctl, OP_user_password, ctl_argument(ctl, 0), body,
+                  "Password set; the user's sessions are ended.");
 }
 
 int user_invite_run(ctl_t *ctl)
@@ -164,7 +192,7 @@ int session_end_run(ctl_t *ctl)
 
 int user_totp_begin_run(ctl_t *ctl)
 {
-    json_t *reply = ctl_call(ctl, OP_user_totp_begin, ctl_argument(ctl, 0), NULL);
+    json_t *reply = ctl_call(ctl, OP_user_totp_begin, ctl_argument(ctl, 0), s_own(ctl, false));
     if (!reply)
         return CTL_REFUSED;
     if (ctl_json(ctl))
@@ -176,6 +204,24 @@ int user_totp_begin_run(ctl_t *ctl)
     return CTL_OK;
 }
 
+/* Takes REPLY, which is NULL after an error was shown. */
+static int s_show_codes(ctl_t *ctl, json_t *reply, const char *done)
+{
+    size_t i;
+    json_t *code;
+    if (!reply)
+        return CTL_REFUSED;
+    if (ctl_json(ctl))
+        return ctl_show(ctl, reply);
+    printf("%s These recovery codes, each good once, are shown this\n"
+           "once: keep them where the authenticator is not.\n",
+           done);
+    json_array_foreach(json_object_get(reply, "codes"), i, code)
+        printf("  %s\n", json_string_value(code));
+    json_decref(reply);
+    return CTL_OK;
+}
+
 int user_totp_confirm_run(ctl_t *ctl)
 {
     json_t *body = json_object();
@@ -183,18 +229,15 @@ int user_totp_confirm_run(ctl_t *ctl)
         json_decref(body);
         return CTL_REFUSED;
     }
-    json_t *reply = ctl_call(ctl, OP_user_totp_confirm, ctl_argument(ctl, 0), body), *code;
-    if (!reply)
-        return CTL_REFUSED;
-    if (ctl_json(ctl))
-        return ctl_show(ctl, reply);
-    size_t i;
-    puts("From now on a login needs a code. These recovery codes, each good once, are shown this\n"
-         "once: keep them where the authenticator is not.");
-    json_array_foreach(json_object_get(reply, "codes"), i, code)
-        printf("  %s\n", json_string_value(code));
-    json_decref(reply);
-    return CTL_OK;
+    return s_show_codes(ctl, ctl_call(ctl, OP_user_totp_confirm, ctl_argument(ctl, 0), body),
+                        "From now on a login needs a code.");
+}
+
+int user_totp_codes_run(ctl_t *ctl)
+{
+    return s_show_codes(ctl,
+                        ctl_call(ctl, OP_user_totp_codes, ctl_argument(ctl, 0), s_own(ctl, true)),
+                        "The former recovery codes are worth nothing any more.");
 }
 
 int user_totp_show_run(ctl_t *ctl)
@@ -204,6 +247,6 @@ int user_totp_show_run(ctl_t *ctl)
 
 int user_totp_remove_run(ctl_t *ctl)
 {
-    return ctl_do(ctl, OP_user_totp_remove, ctl_argument(ctl, 0), NULL,
+    return ctl_do(ctl, OP_user_totp_remove, ctl_argument(ctl, 0), s_own(ctl, false),
                   "Second factor removed: the password is enough to log in.");
 }

@@ -145,6 +145,9 @@ const command_t command_table[] = {
      "user totp show ada@example.org", {{0}}},
     {"user totp remove", user_totp_remove_run, "USER", 1, 1, "take a user's second factor away",
      "user totp remove ada@example.org", {{0}}},
+    {"user totp codes", user_totp_codes_run, "USER", 1, 1,
+     "make new recovery codes, shown once, in place of the former",
+     "user totp codes ada@example.org", {{0}}},
 
     {"invitation list", invitation_list_run, "", 0, 0, "list the invitations that are good",
      "invitation list", {PAGE}},
