@@ -61,6 +61,7 @@ typedef struct {
     slice_t target, body; /* a JSON object; empty: {} */
     slice_t if_match;     /* in place of the argument of this name; empty: none */
     const uuid_t7 *id;    /* of the request, for the audit; NULL: none */
+    const uuid_t7 *key;   /* of its Idempotency-Key, likewise (keyed.h); NULL, or nil: none */
 } manage_request_t;
 
 /* Carries it out by authd/rights.def. True: ANSWER is the answer. False: a password is to be

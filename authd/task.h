@@ -21,8 +21,7 @@ typedef struct {
     const char *public_url;
     uint64_t now_ms; /* wall clock */
     const actor_t *actor;
-    const uuid_t7 *request; /* its id; NULL: it has none */
-    const uuid_t7 *only;    /* a list shows what belongs to this user; NULL: all */
+    const uuid_t7 *only; /* a list shows what belongs to this user; NULL: all */
     json_t *result;
     json_t *before;                /* of an edit: the object as it was; the task's */
     uuid_t7 handled[TASK_HANDLED]; /* targets whose handler was changed */
