@@ -3,6 +3,7 @@
 #include "common/base/ops.h"
 #include "ctl/command.h"
 #include "ctl/credential.h"
+#include "ctl/kept.h"
 #include "ctl/prompt.h"
 #include "ctl/table.h"
 
@@ -44,17 +45,6 @@ static json_t *s_own(ctl_t *ctl, bool code)
     if (code)
         s_add_given(body, "code", prompt_secret("Code of the authenticator (the same)"));
     return body;
-}
-
-/* Carries OP out with SECRET as FIELD. */
-static int s_do_with(ctl_t *ctl, unsigned op, const char *target, const char *field, char *secret,
-                     const char *done)
-{
-    json_t *body = json_object();
-    if (s_add(ctl, body, field, secret))
-        return ctl_do(ctl, op, target, body, done);
-    json_decref(body);
-    return CTL_REFUSED;
 }
 
 int user_password_run(ctl_t *ctl)
@@ -139,8 +129,42 @@ static json_t *s_login(ctl_t *ctl)
     return reply;
 }
 
+/* Keeps the session of REPLY where it is for later commands; ended where that fails. */
+static int s_keep(ctl_t *ctl, const char *url, json_t *reply)
+{
+    json_t *body = json_pack("{s:O}", "session", json_object_get(reply, "session"));
+    int rc = kept_save(ctl, url, reply);
+    if (rc != 0)
+        json_decref(ctl_call_or(ctl, OP_logout, "", body, ERROR_none, NULL));
+    json_decref(body);
+    return rc;
+}
+
+static int s_login_and_keep(ctl_t *ctl, const char *url)
+{
+    json_t *reply = NULL;
+    if (!url)
+        ctl_error(ctl, "failed",
+                  "--save keeps a session for a URL: name it with --url or $POSTERN_URL. On this "
+                  "machine the control socket needs none");
+    else
+        reply = s_login(ctl);
+    if (!reply || s_keep(ctl, url, reply) != 0) {
+        json_decref(reply);
+        return CTL_REFUSED;
+    }
+    bool json = ctl_json(ctl);
+    ctl_show(ctl, reply);
+    if (!json)
+        printf("\nThe session is kept in %s for %s, until posternctl logout.\n",
+               kept_path(ctl, url), url);
+    return CTL_OK;
+}
+
 int login_run(ctl_t *ctl)
 {
+    if (ctl_option(ctl, "--save"))
+        return s_login_and_keep(ctl, ctl_admin_url(ctl));
     json_t *reply = s_login(ctl);
     if (!reply)
         return CTL_REFUSED;
@@ -151,21 +175,41 @@ int login_run(ctl_t *ctl)
     return CTL_OK;
 }
 
-/* The session that $POSTERN_SESSION holds, else the next line of stdin. */
-static char *s_session(void)
+/* Carries OP out on the session that there is; what is kept of one that has ended is removed. */
+static int s_with_session(ctl_t *ctl, unsigned op, const char *done)
 {
-    const char *variable = getenv("POSTERN_SESSION");
-    return variable && *variable ? strdup(variable) : prompt_secret("Session");
+    bool refused, ended = false;
+    const char *url = ctl_admin_url(ctl);
+    char *session = credential_session(ctl, url, &refused);
+    if (refused)
+        return CTL_REFUSED;
+    json_t *reply = NULL, *body = json_object();
+    if (s_add(ctl, body, "session", session ? strdup(session) : NULL)) {
+        reply = ctl_call_or(ctl, op, "", body, ERROR_invalid_session, &ended);
+        if (url && (ended || (reply && op == OP_logout)))
+            kept_forget(ctl, url, session);
+    }
+    if (ended)
+        ctl_error(ctl, "invalid_session", "%s", error_find(ERROR_invalid_session)->message);
+    json_decref(body);
+    credential_free(&session);
+    if (!reply)
+        return CTL_REFUSED;
+    if (!done || ctl_json(ctl))
+        return ctl_show(ctl, reply);
+    puts(done);
+    json_decref(reply);
+    return CTL_OK;
 }
 
 int logout_run(ctl_t *ctl)
 {
-    return s_do_with(ctl, OP_logout, "", "session", s_session(), "Logged out.");
+    return s_with_session(ctl, OP_logout, "Logged out.");
 }
 
 int session_show_run(ctl_t *ctl)
 {
-    return s_do_with(ctl, OP_session_show, "", "session", s_session(), NULL);
+    return s_with_session(ctl, OP_session_show, NULL);
 }
 
 int session_list_run(ctl_t *ctl)
