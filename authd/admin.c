@@ -5,6 +5,7 @@
 #include "authd/directory/mtokens.h"
 #include "authd/directory/sessions.h"
 #include "authd/http_args.h"
+#include "authd/keyed.h"
 #include "common/base/clock.h"
 #include "common/base/secret.h"
 #include "common/life/life.h"
@@ -29,13 +30,15 @@ typedef struct {
     uint64_t used_ms;
 } use_t;
 
-/* A request whose answer waits for a hash. */
+/* A request whose answer waits for a hash, or for the one that came first with its key. */
 typedef struct asked {
     struct asked *next, **at;
     admin_t *admin;
     wire_request_t request; /* what a reply needs of it: its slices point nowhere */
     uuid_t7 session;        /* that a cookie brought; else nil */
+    keyed_request_t keyed;
     bool reads;
+    bool follows; /* another with its key, which is under way */
 } asked_t;
 
 struct admin {
@@ -47,6 +50,7 @@ struct admin {
     manage_t *manage;
     accounts_t *accounts;
     answers_t *answers;
+    keyed_t *keyed;
     asked_t *asked; /* whose answers wait for a hash */
     use_t use[USES];
     unsigned uses;
@@ -62,6 +66,8 @@ static const char *s_text(error_code_t code)
                "session's cookie.";
     case ERROR_token_expired:
         return "The management token has expired. Create a new one.";
+    case ERROR_key_reused:
+        return "This Idempotency-Key was used with another operation, target or body.";
     default:
         return error_find(code)->message;
     }
@@ -114,7 +120,7 @@ static void s_add_facts(wire_reply_t *reply, const manage_answer_t *answer)
 }
 
 static void s_reply(admin_t *self, peer_t *peer, const wire_request_t *request,
-                    const manage_answer_t *answer)
+                    const manage_answer_t *answer, bool replayed)
 {
     wire_reply_t reply = {.id = request->id,
                           .origin = request->origin,
@@ -137,6 +143,8 @@ static void s_reply(admin_t *self, peer_t *peer, const wire_request_t *request,
     } else {
         s_add_facts(&reply, answer);
     }
+    if (replayed)
+        wire_reply_add(&reply, FACT_REPLAYED, 1);
     metric_add_at(METRIC_admin_requests_total, answer->code, 1);
     s_send(self, peer, &reply, text);
     wire_reply_wipe(&reply);
@@ -147,7 +155,7 @@ static void s_refuse(admin_t *self, peer_t *peer, const wire_request_t *request,
 {
     manage_answer_t answer = {.code = code};
     snprintf(answer.message, sizeof answer.message, "%s", detail ? detail : s_text(code));
-    s_reply(self, peer, request, &answer);
+    s_reply(self, peer, request, &answer, false);
 }
 
 /* A token's use is for people who look: about when, not each time. */
@@ -211,59 +219,8 @@ static void s_wipe(wire_request_t *request)
     request->token = request->appkey = slice("", 0);
 }
 
-static bool s_waits(const admin_t *self, const uuid_t7 *id)
-{
-    const asked_t *asked = self->asked;
-    while (asked && !uuid_eq(&asked->request.id, id))
-        asked = asked->next;
-    return asked != NULL;
-}
-
-/* True when an earlier attempt was answered, or made its change: then this one is, too; or when it
- * is under way. */
-static bool s_repeat(admin_t *self, peer_t *peer, const wire_request_t *request)
-{
-    if (request->attempt < 2 || manage_only_reads(op_find(request->op)))
-        return false;
-    if (s_waits(self, &request->id))
-        return true;
-    const manage_answer_t *answer = answers_find(self->answers, &request->id);
-    if (answer)
-        s_reply(self, peer, request, answer);
-    else if (manage_has_done(self->manage, &request->id))
-        s_refuse(self, peer, request, ERROR_conflict,
-                 "The change is made, but authd was restarted and its answer is lost. Read the "
-                 "object; what shows once must be made anew.");
-    else
-        return false;
-    return true;
-}
-
-/* Whether the change ended the session of the cookie that asked for it. */
-static bool s_ended(admin_t *self, const asked_t *asked, const manage_answer_t *answer)
-{
-    session_t session;
-    if (asked->reads || answer->code != ERROR_none || uuid_is_nil(&asked->session))
-        return false;
-    view_renew(self->view);
-    bool there = sessions_get(self->view, &asked->session, &session);
-    view_release(self->view);
-    return !there;
-}
-
-/* A change's answer is kept for the attempts that follow. */
-static void s_give(admin_t *self, peer_t *peer, const asked_t *asked, manage_answer_t *answer)
-{
-    answer->cookie_ends = s_ended(self, asked, answer);
-    const manage_answer_t *kept =
-        asked->reads ? answer : answers_keep(self->answers, &asked->request.id, answer, clock_ms());
-    if (peer)
-        s_reply(self, peer, &asked->request, kept);
-    if (asked->reads)
-        manage_clear(answer);
-}
-
-static asked_t *s_ask(admin_t *self, const wire_request_t *request, const caller_t *caller)
+static asked_t *s_ask(admin_t *self, const wire_request_t *request, const caller_t *caller,
+                      const keyed_request_t *keyed)
 {
     asked_t *asked = calloc(1, sizeof *asked);
     if (!asked)
@@ -277,6 +234,7 @@ static asked_t *s_ask(admin_t *self, const wire_request_t *request, const caller
                                    .op = request->op,
                                    .method = request->method},
                        .session = caller->by_cookie ? caller->session : (uuid_t7){{0}},
+                       .keyed = *keyed,
                        .reads = manage_only_reads(op_find(request->op))};
     if (asked->next)
         asked->next->at = &asked->next;
@@ -292,49 +250,163 @@ static void s_forget(asked_t *asked)
     free(asked);
 }
 
-/* The gateway that asked may be gone by now. */
+static bool s_waits(const admin_t *self, const uuid_t7 *id)
+{
+    const asked_t *asked = self->asked;
+    while (asked && !uuid_eq(&asked->request.id, id))
+        asked = asked->next;
+    return asked != NULL;
+}
+
+/* The one under way that has this key's id, and that others follow. */
+static const asked_t *s_first(const admin_t *self, const uuid_t7 *key)
+{
+    const asked_t *asked = self->asked;
+    while (asked && (asked->follows || !uuid_eq(&asked->keyed.id, key)))
+        asked = asked->next;
+    return asked;
+}
+
+static void s_refuse_lost(admin_t *self, peer_t *peer, const wire_request_t *request)
+{
+    s_refuse(self, peer, request, ERROR_conflict,
+             "The change is made, but its answer is lost: it is too old, or authd was restarted. "
+             "Read the object; what shows once must be made anew.");
+}
+
+/* The same by the caller's key: true when a change was made with it, or is under way. */
+static bool s_repeat_of_key(admin_t *self, peer_t *peer, const wire_request_t *request,
+                            const caller_t *caller, const keyed_request_t *keyed)
+{
+    const asked_t *first = s_first(self, &keyed->id);
+    const keyed_request_t *before = first ? &first->keyed : keyed_find(self->keyed, &keyed->id);
+    if (!before)
+        return false;
+    const manage_answer_t *answer = answers_find(self->answers, &keyed->id);
+    if (!keyed_same(before, keyed))
+        s_refuse(self, peer, request, ERROR_key_reused, NULL);
+    else if (first)
+        s_ask(self, request, caller, keyed)->follows = true;
+    else if (answer)
+        s_reply(self, peer, request, answer, !uuid_eq(&before->request, &keyed->request));
+    else
+        s_refuse_lost(self, peer, request);
+    return true;
+}
+
+/* True when an earlier attempt was answered, or made its change: then this one is, too; or when it
+ * is under way. */
+static bool s_repeat(admin_t *self, peer_t *peer, const wire_request_t *request,
+                     const caller_t *caller, const keyed_request_t *keyed)
+{
+    bool again = request->attempt > 1 && !manage_only_reads(op_find(request->op));
+    if (again && s_waits(self, &request->id))
+        return true;
+    const manage_answer_t *answer = again ? answers_find(self->answers, &request->id) : NULL;
+    if (answer) {
+        s_reply(self, peer, request, answer, false);
+        return true;
+    }
+    if (!uuid_is_nil(&keyed->id) && s_repeat_of_key(self, peer, request, caller, keyed))
+        return true;
+    if (!again || !manage_has_done(self->manage, &request->id))
+        return false;
+    s_refuse_lost(self, peer, request);
+    return true;
+}
+
+/* Who came with the same key meanwhile gets the same answer. */
+static void s_give_followers(admin_t *self, const uuid_t7 *key, const manage_answer_t *answer)
+{
+    for (asked_t *asked = self->asked, *next; asked; asked = next) {
+        next = asked->next;
+        if (!asked->follows || !uuid_eq(&asked->keyed.id, key))
+            continue;
+        peer_t *peer = link_peer_of(self->link, asked->request.origin);
+        if (peer) {
+            s_reply(self, peer, &asked->request, answer, answer->code == ERROR_none);
+            link_send_replies(self->link, peer, self->replies);
+        }
+        s_forget(asked);
+    }
+}
+
+/* A change's answer is kept for the attempts that follow; and one that made its change for all that
+ * have its key. */
+static const manage_answer_t *s_keep(admin_t *self, const keyed_request_t *keyed,
+                                     manage_answer_t *answer)
+{
+    int64_t now_ms = clock_ms();
+    if (uuid_is_nil(&keyed->id) || answer->code != ERROR_none)
+        return answers_keep(self->answers, &keyed->request, answer, now_ms + ANSWERS_KEPT_MS);
+    keyed_add(self->keyed, keyed);
+    return answers_keep(self->answers, &keyed->id, answer, now_ms + KEYED_KEPT_MS);
+}
+
+/* Whether the change ended the session of the cookie that asked for it. */
+static bool s_ended(admin_t *self, const asked_t *asked, const manage_answer_t *answer)
+{
+    session_t session;
+    if (asked->reads || answer->code != ERROR_none || uuid_is_nil(&asked->session))
+        return false;
+    view_renew(self->view);
+    bool there = sessions_get(self->view, &asked->session, &session);
+    view_release(self->view);
+    return !there;
+}
+
+/* PEER is NULL when the gateway that asked is gone by now. Returns the answer as it is kept. */
+static const manage_answer_t *s_give(asked_t *asked, peer_t *peer, manage_answer_t *answer)
+{
+    admin_t *self = asked->admin;
+    answer->cookie_ends = s_ended(self, asked, answer);
+    const manage_answer_t *kept = asked->reads ? answer : s_keep(self, &asked->keyed, answer);
+    if (peer)
+        s_reply(self, peer, &asked->request, kept, false);
+    if (asked->reads)
+        manage_clear(answer);
+    return kept;
+}
+
 static void s_on_hashed(void *arg, manage_answer_t *answer)
 {
     asked_t *asked = arg;
     admin_t *self = asked->admin;
     peer_t *peer = link_peer_of(self->link, asked->request.origin);
-    s_give(self, peer, asked, answer);
+    const manage_answer_t *kept = s_give(asked, peer, answer);
     if (peer)
         link_send_replies(self->link, peer, self->replies);
+    if (!uuid_is_nil(&asked->keyed.id))
+        s_give_followers(self, &asked->keyed.id, kept);
     s_forget(asked);
 }
 
-static void s_run(admin_t *self, peer_t *peer, const wire_request_t *request, slice_t body,
-                  const caller_t *caller)
+static void s_run(admin_t *self, peer_t *peer, const wire_request_t *request,
+                  const http_args_t *args, const caller_t *caller, const keyed_request_t *keyed)
 {
-    http_args_t args;
     manage_answer_t answer = {0};
-    const op_t *op = op_find(request->op);
-    error_code_t code = http_args_read(&args, op, request, body);
-    if (code != ERROR_none) {
-        s_refuse(self, peer, request, code, args.detail);
-        http_args_free(&args);
-        return;
-    }
+    bool about_session = op_is_of_session(op_find(request->op));
     manage_request_t run = {.actor = &caller->actor,
                             .op = request->op,
                             .target = request->target,
-                            .body = args.body,
-                            .if_match = args.if_match,
-                            .session = op_is_of_session(op) ? request->token : slice("", 0),
+                            .body = args->body,
+                            .if_match = args->if_match,
+                            .session = about_session ? request->token : slice("", 0),
                             .cookies = true,
-                            .id = &request->id};
-    asked_t *asked = s_ask(self, request, caller);
+                            .id = &request->id,
+                            .key = &keyed->id};
+    asked_t *asked = s_ask(self, request, caller, keyed);
     if (manage_start(self->manage, &run, &answer, s_on_hashed, asked)) {
-        s_give(self, peer, asked, &answer);
+        s_give(asked, peer, &answer);
         s_forget(asked);
     }
-    http_args_free(&args);
 }
 
 static void s_on_request(admin_t *self, peer_t *peer, wire_request_t *request, slice_t body)
 {
     caller_t caller;
+    http_args_t args;
+    keyed_request_t keyed;
     char text[UUID_TEXT];
     const op_t *op = op_find(request->op);
     error_code_t code = s_who(self, request, op, (uint64_t)clock_wall_ms(), &caller);
@@ -346,8 +418,13 @@ static void s_on_request(admin_t *self, peer_t *peer, wire_request_t *request, s
     }
     uuid_text(&request->id, text);
     log_debug("admin.request", "req=%s op=%s who=%s", text, op->name, caller.actor.who);
-    if (!s_repeat(self, peer, request))
-        s_run(self, peer, request, body, &caller);
+    code = http_args_read(&args, op, request, body);
+    keyed_read(self->keyed, &caller.actor.user, op, request, &args, &keyed);
+    if (code != ERROR_none)
+        s_refuse(self, peer, request, code, args.detail);
+    else if (!s_repeat(self, peer, request, &caller, &keyed))
+        s_run(self, peer, request, &args, &caller, &keyed);
+    http_args_free(&args);
 }
 
 static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
@@ -399,6 +476,9 @@ admin_t *admin_new(const conf_t *conf, const char *name, const uint64_t *self_in
     self->manage = manage;
     self->accounts = accounts;
     self->answers = answers_new();
+    view_renew(self->view);
+    self->keyed = keyed_new(self->view);
+    view_release(self->view);
     self->replies = wire_batch_new();
     self->link = s_link(self, conf, name, self_instance);
     return self;
@@ -412,6 +492,7 @@ void admin_destroy(admin_t **self_p)
     link_destroy(&self->link);
     wire_batch_destroy(&self->replies);
     answers_destroy(&self->answers);
+    keyed_destroy(&self->keyed);
     view_destroy(&self->view);
     self->magic = 0;
     free(self);

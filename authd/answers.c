@@ -5,7 +5,7 @@
 
 typedef struct {
     uuid_t7 id;
-    int64_t kept_ms;
+    int64_t end_ms;
     manage_answer_t answer;
 } row_t;
 
@@ -13,6 +13,7 @@ struct answers {
     row_t row[ANSWERS_MOST]; /* a ring in the order of their coming */
     unsigned first, len;
     size_t bytes;
+    int64_t due_ms; /* the soonest end of any */
 };
 
 answers_t *answers_new(void)
@@ -28,12 +29,17 @@ static row_t *s_row(answers_t *self, unsigned i)
     return &self->row[(self->first + i) % ANSWERS_MOST];
 }
 
+static void s_wipe(answers_t *self, row_t *row)
+{
+    self->bytes -= row->answer.body_len;
+    manage_clear(&row->answer);
+    row->id = (uuid_t7){{0}};
+}
+
 static void s_drop_first(answers_t *self)
 {
     assert(self->len);
-    row_t *row = s_row(self, 0);
-    self->bytes -= row->answer.body_len;
-    manage_clear(&row->answer);
+    s_wipe(self, s_row(self, 0));
     self->first = (self->first + 1) % ANSWERS_MOST;
     self->len--;
 }
@@ -50,13 +56,15 @@ void answers_destroy(answers_t **self_p)
 }
 
 const manage_answer_t *answers_keep(answers_t *self, const uuid_t7 *id, manage_answer_t *answer,
-                                    int64_t now_ms)
+                                    int64_t end_ms)
 {
     while (self->len &&
            (self->len == ANSWERS_MOST || self->bytes + answer->body_len > ANSWERS_BYTES))
         s_drop_first(self);
     row_t *row = s_row(self, self->len++);
-    *row = (row_t){.id = *id, .kept_ms = now_ms, .answer = *answer};
+    *row = (row_t){.id = *id, .end_ms = end_ms, .answer = *answer};
+    if (self->len == 1 || end_ms < self->due_ms)
+        self->due_ms = end_ms;
     self->bytes += answer->body_len;
     *answer = (manage_answer_t){0};
     return &row->answer;
@@ -74,6 +82,16 @@ const manage_answer_t *answers_find(const answers_t *self, const uuid_t7 *id)
 
 void answers_tick(answers_t *self, int64_t now_ms)
 {
-    while (self->len && now_ms - s_row(self, 0)->kept_ms >= ANSWERS_KEPT_MS)
+    if (self->len == 0 || now_ms < self->due_ms)
+        return;
+    self->due_ms = INT64_MAX;
+    for (unsigned i = 0; i < self->len; i++) {
+        row_t *row = s_row(self, i);
+        if (now_ms >= row->end_ms)
+            s_wipe(self, row); /* its place stays taken while an earlier one is kept */
+        else if (row->end_ms < self->due_ms)
+            self->due_ms = row->end_ms;
+    }
+    while (self->len && uuid_is_nil(&s_row(self, 0)->id))
         s_drop_first(self);
 }

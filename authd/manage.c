@@ -30,7 +30,7 @@ typedef struct pending {
     task_t task;
     actor_t actor;
     char *target, who[UUID_TEXT], from[ADDRESS_TEXT];
-    uuid_t7 id; /* of the request */
+    uuid_t7 id, key; /* of the request, and of its Idempotency-Key */
     const op_t *op;
     const task_row_t *row;
     const task_stage_t *stage;
@@ -299,15 +299,17 @@ static error_code_t s_match(const task_t *task)
     return strcmp(tag, json_string_value(expected)) == 0 ? ERROR_none : ERROR_precondition_failed;
 }
 
-static void s_audit(const task_t *task, const op_t *op)
+static void s_audit(const pending_t *pending)
 {
+    const task_t *task = &pending->task;
     char *changes = change_text(task);
     audit_add(task->view, &(audit_t){.time_ms = task->now_ms,
                                      .from = slice_of(task->actor->from),
                                      .changes = slice_of(changes),
                                      .who = slice_of(task->who[0] ? task->who : task->actor->who),
-                                     .op = slice_of(op->name),
-                                     .request = task->request ? *task->request : (uuid_t7){{0}},
+                                     .op = slice_of(pending->op->name),
+                                     .request = pending->id,
+                                     .key = pending->key,
                                      .object = slice_of(task->object)});
     free(changes);
 }
@@ -334,7 +336,7 @@ static error_code_t s_change(manage_t *self, pending_t *pending)
         view_abort(&task->view);
         return code;
     }
-    s_audit(task, op);
+    s_audit(pending);
     if (view_commit(&task->view) != 0)
         return ERROR_storage_full;
     for (unsigned i = 0; self->changed && i < task->handled_len; i++)
@@ -399,9 +401,10 @@ static pending_t *s_pending(manage_t *self, const manage_request_t *request)
     pending->actor.from = pending->from;
     if (request->id)
         pending->id = *request->id;
+    if (request->key)
+        pending->key = *request->key;
     pending->task = (task_t){.target = slice(pending->target, target.len),
                              .actor = &pending->actor,
-                             .request = request->id ? &pending->id : NULL,
                              .rate = self->rate,
                              .burst = self->burst,
                              .public_url = self->public_url,

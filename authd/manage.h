@@ -73,6 +73,7 @@ typedef struct {
     slice_t session;      /* likewise */
     bool cookies;         /* the answer can set a cookie */
     const uuid_t7 *id;    /* of the request, for the audit; NULL: none */
+    const uuid_t7 *key;   /* of its Idempotency-Key, likewise (keyed.h); NULL, or nil: none */
 } manage_request_t;
 
 /* Carries it out by authd/rights.def. True: ANSWER is the answer. False: a password is to be

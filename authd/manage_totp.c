@@ -1,5 +1,6 @@
 /* The second factor of a user: begun with a secret that is shown once, in effect when a code of it
- * came back. Its own user gives the password with each change; an owner may remove another's. */
+ * came back. Its own user gives the password with each change; an owner may remove another's, and
+ * make recovery codes for it. */
 #include "authd/attempt.h"
 #include "authd/totp.h"
 #include "common/base/secret.h"
@@ -163,6 +164,49 @@ static error_code_t s_show(task_t *task)
     return ERROR_none;
 }
 
+/* That the authenticator is there still: who has lost it has the codes to keep. Another's owner,
+ * who could take the second factor away, needs none. */
+static error_code_t s_check_code(task_t *task, login_t *login)
+{
+    uint8_t secret[TOTP_SECRET];
+    slice_t code = task_text(task, "code");
+    if (code.len == 0)
+        return task_fail(task, ERROR_invalid_param, "code: is missing.");
+    if (login_open(task->view, login->totp, secret) != 0)
+        return ERROR_internal;
+    uint64_t step = totp_step(secret, code, login->totp_step, task->now_ms);
+    secret_wipe(secret, sizeof secret);
+    if (step == 0)
+        return ERROR_invalid_login;
+    login->totp_step = step;
+    return ERROR_none;
+}
+
+static error_code_t s_codes(task_t *task)
+{
+    user_t user;
+    login_t login;
+    uint8_t hashes[RECOVERY_CODES * RECOVERY_HASH];
+    error_code_t code = s_find(task, &user, &login);
+    if (code == ERROR_none)
+        code = s_checked(task, &user, &login);
+    if (code == ERROR_none && login.totp.len == 0)
+        code = task_fail(task, ERROR_conflict,
+                         "The user has no second factor, so no recovery codes: begin one.");
+    if (code == ERROR_none && attempt_is_own(task, &user.id))
+        code = s_check_code(task, &login);
+    if (code != ERROR_none)
+        return code;
+    uuid_t7 id = user.id;
+    task_object(task, &id, user.email);
+    login.codes = slice(hashes, sizeof hashes);
+    task->result = s_json(&login);
+    s_make_codes(task, hashes);
+    logins_put(task->view, &login);
+    task->who[0] = '\0';
+    return ERROR_none;
+}
+
 static error_code_t s_remove(task_t *task)
 {
     user_t user;
@@ -187,11 +231,15 @@ const task_row_t manage_totp[] = {
     {OP_user_totp_confirm, s_confirm, {{"code", FIELD_TEXT, true, 1, 64}}},
     {OP_user_totp_show, s_show, {{0}}},
     {OP_user_totp_remove, s_remove, {{"password", FIELD_TEXT, false, 1, PASSWORD_MOST}}},
+    {OP_user_totp_codes,
+     s_codes,
+     {{"password", FIELD_TEXT, false, 1, PASSWORD_MOST}, {"code", FIELD_TEXT, false, 1, 64}}},
     {0},
 };
 
 const task_stage_t stages_totp[] = {
     {OP_user_totp_begin, s_prepare, attempt_ended},
     {OP_user_totp_remove, s_prepare, attempt_ended},
+    {OP_user_totp_codes, s_prepare, attempt_ended},
     {0},
 };

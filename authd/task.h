@@ -21,7 +21,6 @@ typedef struct {
     const char *public_url;
     uint64_t now_ms; /* wall clock */
     const actor_t *actor;
-    const uuid_t7 *request;  /* its id; NULL: it has none */
     bool cookies;            /* the answer can set a cookie */
     manage_cookie_t *cookie; /* a session that began; the task's */
     const uuid_t7 *only;     /* a list shows what belongs to this user; NULL: all */

@@ -3,6 +3,7 @@
 #include "common/base/ops.h"
 #include "ctl/command.h"
 #include "ctl/credential.h"
+#include "ctl/kept.h"
 #include "ctl/prompt.h"
 #include "ctl/table.h"
 
@@ -25,22 +26,39 @@ static bool s_add(ctl_t *ctl, json_t *body, const char *field, char *secret)
     return false;
 }
 
-/* Carries OP out with SECRET as FIELD. */
-static int s_do_with(ctl_t *ctl, unsigned op, const char *target, const char *field, char *secret,
-                     const char *done)
+/* The same, but it may be left out: by an empty line, or by the end of the input. */
+static void s_add_given(json_t *body, const char *field, char *secret)
+{
+    if (secret && *secret)
+        json_object_set_new(body, field, json_string(secret));
+    credential_free(&secret);
+}
+
+/* What is asked of those who change their own second factor over HTTP; an owner who changes
+ * another's leaves it empty. The control socket asks for nothing. */
+static json_t *s_own(ctl_t *ctl, bool code)
 {
     json_t *body = json_object();
-    if (s_add(ctl, body, field, secret))
-        return ctl_do(ctl, op, target, body, done);
-    json_decref(body);
-    return CTL_REFUSED;
+    if (!ctl_admin_url(ctl))
+        return body;
+    s_add_given(body, "password", prompt_secret("Password (of one's own account; else empty)"));
+    if (code)
+        s_add_given(body, "code", prompt_secret("Code of the authenticator (the same)"));
+    return body;
 }
 
 int user_password_run(ctl_t *ctl)
 {
-    return s_do_with(ctl, OP_user_password, ctl_argument(ctl, 0), "password",
-                     prompt_new_secret("New password"),
-                     "Password set; the user's sessions are ended.");
+    json_t *body = json_object();
+    if (!s_add(ctl, body, "password", prompt_new_secret("New password"))) {
+        json_decref(body);
+        return CTL_REFUSED;
+    }
+    if (ctl_admin_url(ctl))
+        s_add_given(body, "old_password",
+                    prompt_secret("Old password (of one's own account; else empty)"));
+    return ctl_do(ctl, OP_user_password, ctl_argument(ctl, 0), body,
+                  "Password set; the user's sessions are ended.");
 }
 
 int user_invite_run(ctl_t *ctl)
@@ -111,8 +129,42 @@ static json_t *s_login(ctl_t *ctl)
     return reply;
 }
 
+/* Keeps the session of REPLY where it is for later commands; ended where that fails. */
+static int s_keep(ctl_t *ctl, const char *url, json_t *reply)
+{
+    json_t *body = json_pack("{s:O}", "session", json_object_get(reply, "session"));
+    int rc = kept_save(ctl, url, reply);
+    if (rc != 0)
+        json_decref(ctl_call_or(ctl, OP_logout, "", body, ERROR_none, NULL));
+    json_decref(body);
+    return rc;
+}
+
+static int s_login_and_keep(ctl_t *ctl, const char *url)
+{
+    json_t *reply = NULL;
+    if (!url)
+        ctl_error(ctl, "failed",
+                  "--save keeps a session for a URL: name it with --url or $POSTERN_URL. On this "
+                  "machine the control socket needs none");
+    else
+        reply = s_login(ctl);
+    if (!reply || s_keep(ctl, url, reply) != 0) {
+        json_decref(reply);
+        return CTL_REFUSED;
+    }
+    bool json = ctl_json(ctl);
+    ctl_show(ctl, reply);
+    if (!json)
+        printf("\nThe session is kept in %s for %s, until posternctl logout.\n",
+               kept_path(ctl, url), url);
+    return CTL_OK;
+}
+
 int login_run(ctl_t *ctl)
 {
+    if (ctl_option(ctl, "--save"))
+        return s_login_and_keep(ctl, ctl_admin_url(ctl));
     json_t *reply = s_login(ctl);
     if (!reply)
         return CTL_REFUSED;
@@ -123,21 +175,41 @@ int login_run(ctl_t *ctl)
     return CTL_OK;
 }
 
-/* The session that $POSTERN_SESSION holds, else the next line of stdin. */
-static char *s_session(void)
+/* Carries OP out on the session that there is; what is kept of one that has ended is removed. */
+static int s_with_session(ctl_t *ctl, unsigned op, const char *done)
 {
-    const char *variable = getenv("POSTERN_SESSION");
-    return variable && *variable ? strdup(variable) : prompt_secret("Session");
+    bool refused, ended = false;
+    const char *url = ctl_admin_url(ctl);
+    char *session = credential_session(ctl, url, &refused);
+    if (refused)
+        return CTL_REFUSED;
+    json_t *reply = NULL, *body = json_object();
+    if (s_add(ctl, body, "session", session ? strdup(session) : NULL)) {
+        reply = ctl_call_or(ctl, op, "", body, ERROR_invalid_session, &ended);
+        if (url && (ended || (reply && op == OP_logout)))
+            kept_forget(ctl, url, session);
+    }
+    if (ended)
+        ctl_error(ctl, "invalid_session", "%s", error_find(ERROR_invalid_session)->message);
+    json_decref(body);
+    credential_free(&session);
+    if (!reply)
+        return CTL_REFUSED;
+    if (!done || ctl_json(ctl))
+        return ctl_show(ctl, reply);
+    puts(done);
+    json_decref(reply);
+    return CTL_OK;
 }
 
 int logout_run(ctl_t *ctl)
 {
-    return s_do_with(ctl, OP_logout, "", "session", s_session(), "Logged out.");
+    return s_with_session(ctl, OP_logout, "Logged out.");
 }
 
 int session_show_run(ctl_t *ctl)
 {
-    return s_do_with(ctl, OP_session_show, "", "session", s_session(), NULL);
+    return s_with_session(ctl, OP_session_show, NULL);
 }
 
 int session_list_run(ctl_t *ctl)
@@ -164,7 +236,7 @@ int session_end_run(ctl_t *ctl)
 
 int user_totp_begin_run(ctl_t *ctl)
 {
-    json_t *reply = ctl_call(ctl, OP_user_totp_begin, ctl_argument(ctl, 0), NULL);
+    json_t *reply = ctl_call(ctl, OP_user_totp_begin, ctl_argument(ctl, 0), s_own(ctl, false));
     if (!reply)
         return CTL_REFUSED;
     if (ctl_json(ctl))
@@ -176,6 +248,24 @@ int user_totp_begin_run(ctl_t *ctl)
     return CTL_OK;
 }
 
+/* Takes REPLY, which is NULL after an error was shown. */
+static int s_show_codes(ctl_t *ctl, json_t *reply, const char *done)
+{
+    size_t i;
+    json_t *code;
+    if (!reply)
+        return CTL_REFUSED;
+    if (ctl_json(ctl))
+        return ctl_show(ctl, reply);
+    printf("%s These recovery codes, each good once, are shown this\n"
+           "once: keep them where the authenticator is not.\n",
+           done);
+    json_array_foreach(json_object_get(reply, "codes"), i, code)
+        printf("  %s\n", json_string_value(code));
+    json_decref(reply);
+    return CTL_OK;
+}
+
 int user_totp_confirm_run(ctl_t *ctl)
 {
     json_t *body = json_object();
@@ -183,18 +273,15 @@ int user_totp_confirm_run(ctl_t *ctl)
         json_decref(body);
         return CTL_REFUSED;
     }
-    json_t *reply = ctl_call(ctl, OP_user_totp_confirm, ctl_argument(ctl, 0), body), *code;
-    if (!reply)
-        return CTL_REFUSED;
-    if (ctl_json(ctl))
-        return ctl_show(ctl, reply);
-    size_t i;
-    puts("From now on a login needs a code. These recovery codes, each good once, are shown this\n"
-         "once: keep them where the authenticator is not.");
-    json_array_foreach(json_object_get(reply, "codes"), i, code)
-        printf("  %s\n", json_string_value(code));
-    json_decref(reply);
-    return CTL_OK;
+    return s_show_codes(ctl, ctl_call(ctl, OP_user_totp_confirm, ctl_argument(ctl, 0), body),
+                        "From now on a login needs a code.");
+}
+
+int user_totp_codes_run(ctl_t *ctl)
+{
+    return s_show_codes(ctl,
+                        ctl_call(ctl, OP_user_totp_codes, ctl_argument(ctl, 0), s_own(ctl, true)),
+                        "The former recovery codes are worth nothing any more.");
 }
 
 int user_totp_show_run(ctl_t *ctl)
@@ -204,6 +291,6 @@ int user_totp_show_run(ctl_t *ctl)
 
 int user_totp_remove_run(ctl_t *ctl)
 {
-    return ctl_do(ctl, OP_user_totp_remove, ctl_argument(ctl, 0), NULL,
+    return ctl_do(ctl, OP_user_totp_remove, ctl_argument(ctl, 0), s_own(ctl, false),
                   "Second factor removed: the password is enough to log in.");
 }

@@ -78,6 +78,7 @@ int user_totp_begin_run(ctl_t *ctl);
 int user_totp_confirm_run(ctl_t *ctl);
 int user_totp_show_run(ctl_t *ctl);
 int user_totp_remove_run(ctl_t *ctl);
+int user_totp_codes_run(ctl_t *ctl);
 int invitation_list_run(ctl_t *ctl);
 int invitation_revoke_run(ctl_t *ctl);
 int invitation_accept_run(ctl_t *ctl);

@@ -1,6 +1,8 @@
 #include "ctl/credential.h"
 
 #include "common/base/secret.h"
+#include "ctl/kept.h"
+#include "ctl/prompt.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -37,6 +39,45 @@ void credential_free(char **secret_p)
     *secret_p = NULL;
 }
 
+static char *s_variable(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value ? strdup(value) : NULL;
+}
+
+char *credential_management(ctl_t *ctl, const char *url)
+{
+    char *found = NULL;
+    bool file = ctl_option(ctl, "--session-file");
+    if (ctl_option(ctl, "--token-file"))
+        return credential_token(ctl);
+    if (!file)
+        found = s_variable("POSTERN_TOKEN");
+    if (!file && !found)
+        found = s_variable("POSTERN_SESSION");
+    if (found) {
+        found[strcspn(found, " \t\r\n")] = '\0';
+        return found;
+    }
+    if (kept_read(ctl, url, &found) == KEPT_NONE)
+        ctl_error(ctl, "no_token",
+                  "no token and no session for %s: log in with posternctl --url %s login EMAIL "
+                  "--save; or put a management token into $POSTERN_TOKEN, or name its file with "
+                  "--token-file (- for stdin)",
+                  url, url);
+    return found;
+}
+
+char *credential_session(ctl_t *ctl, const char *url, bool *refused)
+{
+    bool file = ctl_option(ctl, "--session-file");
+    char *found = file ? NULL : s_variable("POSTERN_SESSION");
+    *refused = false;
+    if (!found && url)
+        *refused = kept_read(ctl, url, &found) == KEPT_REFUSED;
+    return found || *refused ? found : prompt_secret("Session");
+}
+
 char *credential_token(ctl_t *ctl)
 {
     const char *file = ctl_option(ctl, "--token-file"), *variable = getenv("POSTERN_TOKEN");
@@ -58,7 +99,6 @@ char *credential_token(ctl_t *ctl)
     ctl_error(ctl, "no_token",
               "no token: put it into $POSTERN_TOKEN, or name a file with --token-file (- for "
               "stdin). Make one with posternctl token create, or for management with posternctl "
-              "management "
-              "token create");
+              "management token create");
     return NULL;
 }

@@ -15,6 +15,17 @@ char *credential_read_file(const char *path, size_t max, size_t *len);
  * error was shown. */
 char *credential_token(ctl_t *ctl);
 
+/* What the admin API at URL takes: the token of --token-file, the session of --session-file, the
+ * token of $POSTERN_TOKEN, the session of $POSTERN_SESSION, or the one that login has kept for URL
+ * (ctl/kept.h): the first that there is. The caller wipes and frees it. NULL after an error was
+ * shown. */
+char *credential_management(ctl_t *ctl, const char *url);
+
+/* The session to show or to end: of --session-file, $POSTERN_SESSION, or kept for URL (NULL: the
+ * control socket, for which none is kept), else the next line of stdin. NULL when there is none, or
+ * with *REFUSED after an error was shown. */
+char *credential_session(ctl_t *ctl, const char *url, bool *refused);
+
 /* Wipes and frees. */
 void credential_free(char **secret_p);
 

@@ -1,6 +1,7 @@
 #include "ctl/ctl.h"
 
 #include "common/base/errors.h"
+#include "common/base/ops.h"
 #include "common/base/secret.h"
 #include "ctl/command.h"
 #include "ctl/control.h"
@@ -40,7 +41,7 @@ struct ctl {
     unsigned noticed_len;
     unsigned gateways; /* as it says */
     control_t *control;
-    char *token; /* for management over HTTP; NULL: not read yet */
+    char *credential; /* for management over HTTP; NULL: not read yet */
 };
 
 ctl_t *ctl_new(void)
@@ -57,7 +58,7 @@ void ctl_destroy(ctl_t **self_p)
     if (!self)
         return;
     control_destroy(&self->control);
-    credential_free(&self->token);
+    credential_free(&self->credential);
     conf_destroy(&self->conf);
     for (unsigned i = 0; i < self->overrides_len; i++)
         free(self->overrides[i]);
@@ -394,14 +395,28 @@ const char *ctl_admin_url(const ctl_t *self)
     return url && *url ? url : NULL;
 }
 
+/* Over HTTP; what is for everybody goes without a credential. */
+static json_t *s_remote(ctl_t *self, const char *url, unsigned op, const char *target,
+                        const json_t *body, control_error_t *error)
+{
+    bool open = op_find(op)->credentials == CRED_OPEN;
+    if (!open && !self->credential && !(self->credential = credential_management(self, url)))
+        exit(CTL_REFUSED);
+    json_t *reply = remote_call(url, open ? NULL : self->credential, op, target, body, error);
+    if (!reply && error->code == ERROR_invalid_session)
+        snprintf(error->message, sizeof error->message,
+                 "the session has ended: log in again with posternctl --url %.200s login EMAIL "
+                 "--save",
+                 url);
+    return reply;
+}
+
 static json_t *s_call(ctl_t *self, unsigned op, const char *target, const json_t *body,
                       control_error_t *error)
 {
     const char *url = ctl_admin_url(self);
-    if (url && !self->token && !(self->token = credential_token(self)))
-        exit(CTL_REFUSED);
     if (url)
-        return remote_call(url, self->token, op, target, body, error);
+        return s_remote(self, url, op, target, body, error);
     const conf_t *conf = ctl_conf(self);
     if (!self->control)
         self->control = control_new(conf, self->up, error);

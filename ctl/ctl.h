@@ -57,7 +57,7 @@ const char *ctl_override(const ctl_t *self, unsigned i);
 unsigned ctl_gateways(const ctl_t *self);
 
 /* The base URL of the admin API where management is to go over HTTP (--url, else $POSTERN_URL, with
- * the token of credential_token); NULL: over the control socket of this machine. */
+ * what credential_management finds); NULL: over the control socket of this machine. */
 const char *ctl_admin_url(const ctl_t *self);
 
 /* A management operation: takes BODY (NULL for none). The reply (an object), owned by the caller,

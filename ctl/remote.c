@@ -80,7 +80,7 @@ static json_t *s_read(const char *url, http_reply_t *reply, control_error_t *err
     return object;
 }
 
-json_t *remote_call(const char *url, const char *token, unsigned op, const char *target,
+json_t *remote_call(const char *url, const char *credential, unsigned op, const char *target,
                     const json_t *body, control_error_t *error)
 {
     char bearer[512];
@@ -93,13 +93,17 @@ json_t *remote_call(const char *url, const char *token, unsigned op, const char 
         s_add_query(&full, body);
     else if (!in_query)
         text = body ? json_dumps(body, JSON_COMPACT) : strdup("{}");
-    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token);
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", credential ? credential : "");
     http_request_t request = {.method = op_method_name(methods),
                               .url = full,
                               .body = text,
                               .body_len = text ? strlen(text) : 0,
-                              .headers = {bearer, text ? "Content-Type: application/json" : NULL},
                               .timeout_ms = REMOTE_TIMEOUT_MS};
+    unsigned headers = 0;
+    if (credential)
+        request.headers[headers++] = bearer;
+    if (text)
+        request.headers[headers++] = "Content-Type: application/json";
     http_request(&request, &reply);
     json_t *object = s_read(url, &reply, error);
     http_reply_clear(&reply);

@@ -63,7 +63,7 @@ bool header_travels(slice_t name)
 
 bool header_travels_to_authd(slice_t name)
 {
-    static const name_t names[] = {NAME("content-type"), NAME("if-match")};
+    static const name_t names[] = {NAME("content-type"), NAME("if-match"), NAME("idempotency-key")};
     return s_is_one(names, COUNT(names), name);
 }
 

@@ -9,7 +9,8 @@
  * path of the request through proxies never do. */
 bool header_travels(slice_t name);
 
-/* The same on the admin listener, where authd reads them: what says how the body is to be read. */
+/* The same on the admin listener, where authd reads them: what says how the body is to be read,
+ * and what stands for the request when it comes again. */
 bool header_travels_to_authd(slice_t name);
 
 /* The credential of an Authorization value: what follows "Bearer" or "Zoho-oauthtoken" (either

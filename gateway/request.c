@@ -348,7 +348,7 @@ error_code_t request_read(request_reader_t *self, h2o_req_t *req, const request_
     if (!error)
         error = self->limits.admin_url ? s_admin_credentials(self, req, &found, out)
                                        : s_credentials(self, req, &found, out);
-    if (!error && !self->limits.admin_url && found.key.data && !header_is_key(found.key))
+    if (!error && out->op->credentials != CRED_OPEN && found.key.data && !header_is_key(found.key))
         error = s_refuse(out, ERROR_invalid_param,
                          "An Idempotency-Key is one value of 1 to 255 printable ASCII characters.");
     if (!error)

@@ -30,7 +30,8 @@ void audit_add(view_t *view, const audit_t *row)
 {
     uint8_t key[KEY];
     uint64_t number = audit_last(view) + 1;
-    pack_t *record = table_record(view, 7);
+    bool keyed = !uuid_is_nil(&row->key);
+    pack_t *record = table_record(view, keyed ? 8 : 7);
     pack_pair_uint(record, "time", row->time_ms);
     pack_pair_str(record, "who", row->who);
     pack_pair_str(record, "op", row->op);
@@ -38,6 +39,8 @@ void audit_add(view_t *view, const audit_t *row)
     pack_pair_str(record, "from", row->from);
     pack_pair_str(record, "changes", row->changes);
     pack_pair_bin(record, "request", row->request.bytes, UUID_BYTES);
+    if (keyed)
+        pack_pair_bin(record, "key", row->key.bytes, UUID_BYTES);
     table_put_record(view, TABLE_audit, s_key(number, key), record);
 }
 
@@ -57,6 +60,7 @@ bool audit_next(view_t *view, uint64_t number, audit_t *row)
     row->from = record_bytes(&record, "from");
     row->changes = record_bytes(&record, "changes");
     row->request = record_uuid(&record, "request");
+    row->key = record_uuid(&record, "key");
     return true;
 }
 

@@ -15,6 +15,7 @@ typedef struct {
     slice_t object;  /* what was changed: its id, and its name where it has one */
     slice_t changes; /* JSON, docs/API.md */
     uuid_t7 request; /* the id of the request, where it came over HTTP; else nil */
+    uuid_t7 key;     /* of its user and Idempotency-Key, where it had one; else nil */
 } audit_t;
 
 /* number is given by the table. */

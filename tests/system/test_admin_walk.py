@@ -22,7 +22,7 @@ RIGHTS = {name: (about, dict(zip(ROLES, levels)))
 OPERATIONS = [(name, methods.removeprefix("OP_"), path.strip('"')) for _, name, methods, path, needs, _
               in tables.rows("common/ops.def", "OP") if needs == "CRED_ADMIN"]
 # Allowed, these may still want what is not prepared here: an authenticator's code.
-WANTS_MORE = ("user_totp_confirm", "user_totp_remove")
+WANTS_MORE = ("user_totp_confirm", "user_totp_remove", "user_totp_codes")
 PASSWORD = "walk on a wire of words"
 PEOPLE = {"CHANNEL": "members", "BOT": "subscribers"}
 

@@ -111,8 +111,40 @@ def test_a_second_factor(ring, name):
     assert refused(ring, "login", ada.email, input=f"{GOOD}\n{code}\n").code == "invalid_login"
     assert log_in(ring, ada.email, GOOD, codes[0].lower())["codes_left"] == 9
     assert ring.ctl("user", "totp", "show", ada.email)["codes_left"] == 9
+    fresh = ring.ctl("user", "totp", "codes", ada.email)["codes"]
+    assert len(set(fresh) - set(codes)) == 10
+    assert refused(ring, "login", ada.email, input=f"{GOOD}\n{codes[1]}\n").code == "invalid_login"
+    assert log_in(ring, ada.email, GOOD, fresh[0])["codes_left"] == 9
+    assert refused(ring, "login", ada.email, input=f"{GOOD}\n{fresh[0]}\n").code == "invalid_login"
     ring.ctl("user", "totp", "remove", ada.email)
     assert log_in(ring, ada.email, GOOD)["codes_left"] is None
+    error = refused(ring, "user", "totp", "codes", ada.email)
+    assert error.code == "conflict" and "no second factor" in error.message
+
+
+def test_new_recovery_codes_over_http_take_the_password_and_the_authenticator(ring, name):
+    ada = person(ring, name)
+    session = enter(ring, ada.email).json()["session"]
+    path = f"/users/{ada.id}/totp"
+    begun = ring.admin("POST", path, session, {"password": GOOD}).json()
+    step = int(time.time()) // 30
+    former = ring.admin("POST", f"{path}/confirm", session,
+                        {"code": totp(begun["secret"], step - 1)}).json()["codes"]
+    code = totp(begun["secret"], step)
+    denied(ring.admin("POST", f"{path}/codes", session, {"code": code}), "invalid_param", 400)
+    denied(ring.admin("POST", f"{path}/codes", session, {"password": GOOD}), "invalid_param", 400)
+    denied(ring.admin("POST", f"{path}/codes", session, {"password": GOOD, "code": former[0]}),
+           "invalid_login")
+    made = ring.admin("POST", f"{path}/codes", session, {"password": GOOD, "code": code})
+    assert made.status_code == 200 and made.json()["codes_left"] == 10, made.text
+    fresh = made.json()["codes"]
+    denied(enter(ring, ada.email, status=401, code=former[0]), "invalid_login")
+    assert enter(ring, ada.email, code=fresh[0]).json()["codes_left"] == 9
+    denied(enter(ring, ada.email, status=401, code=fresh[0]), "invalid_login")
+    assert ring.admin("GET", path, session).json()["codes_left"] == 9
+    row, = [row for row in ring.ctl("audit", "list", "--limit", "20")["rows"]
+            if row["op"] == "user_totp_codes" and row["who"] == ada.id]
+    assert row["object"].startswith(ada.id) and not any(one in str(row) for one in [*fresh, code, GOOD])
 
 
 def test_sessions_are_ended_by_others(ring, name):

@@ -11,14 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uuid_t7 s_keep(answers_t *answers, size_t len, int64_t now_ms)
+static uuid_t7 s_keep(answers_t *answers, size_t len, int64_t end_ms)
 {
     manage_answer_t answer = {.body = malloc(len), .body_len = len};
     uuid_t7 id;
     assert_non_null(answer.body);
     memset(answer.body, 'a', len);
     uuid_new(&id);
-    const manage_answer_t *kept = answers_keep(answers, &id, &answer, now_ms);
+    const manage_answer_t *kept = answers_keep(answers, &id, &answer, end_ms);
     assert_int_equal(kept->body_len, len);
     assert_null(answer.body);
     return id;
@@ -29,11 +29,12 @@ static void an_answer_is_found_until_it_is_too_old(void **state)
     (void)state;
     answers_t *answers = answers_new();
     uuid_t7 first = s_keep(answers, 100, 1000), second = s_keep(answers, 200, 2000), other;
+    answers_tick(answers, 999);
     uuid_new(&other);
     assert_int_equal(answers_find(answers, &first)->body_len, 100);
     assert_int_equal(answers_find(answers, &second)->body_len, 200);
     assert_null(answers_find(answers, &other));
-    answers_tick(answers, 1000 + ANSWERS_KEPT_MS);
+    answers_tick(answers, 1000);
     assert_null(answers_find(answers, &first));
     assert_non_null(answers_find(answers, &second));
     answers_destroy(&answers);
@@ -58,6 +59,24 @@ static void a_cookie_is_kept_with_its_answer(void **state)
     answers_destroy(&answers); /* a leak is found by the sanitizer */
 }
 
+static void one_that_ends_sooner_is_gone_before_earlier_ones(void **state)
+{
+    (void)state;
+    answers_t *answers = answers_new();
+    uuid_t7 lasting = s_keep(answers, ANSWERS_BYTES / 2, 9000);
+    uuid_t7 brief = s_keep(answers, ANSWERS_BYTES / 2, 1000);
+    answers_tick(answers, 1000);
+    assert_null(answers_find(answers, &brief));
+    assert_non_null(answers_find(answers, &lasting));
+    uuid_t7 next = s_keep(answers, ANSWERS_BYTES / 2, 3000); /* the room is there again */
+    assert_non_null(answers_find(answers, &lasting));
+    answers_tick(answers, 3000);
+    assert_null(answers_find(answers, &next));
+    answers_tick(answers, 9000);
+    assert_null(answers_find(answers, &lasting));
+    answers_destroy(&answers);
+}
+
 static void the_oldest_make_room(void **state)
 {
     (void)state;
@@ -80,6 +99,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_is_found_until_it_is_too_old),
         cmocka_unit_test(a_cookie_is_kept_with_its_answer),
+        cmocka_unit_test(one_that_ends_sooner_is_gone_before_earlier_ones),
         cmocka_unit_test(the_oldest_make_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -259,6 +259,63 @@ static void removing_it_takes_the_password_or_an_owner(void **state)
     assert_int_equal(people_code(self, &bob, OP_user_totp_remove, ANN, ""), ERROR_none);
 }
 
+static void new_recovery_codes_take_the_place_of_the_former(void **state)
+{
+    desk_t *self = *state;
+    char secret[64], code[CODE_TEXT], body[128], id[UUID_TEXT];
+    error_code_t error;
+    people_user(self, ANN, "member", GOOD);
+    actor_t ann = people_actor(self, ANN, USER_MEMBER, id);
+    json_t *enrolled = s_enrol(self, secret, code);
+    const char *former = json_string_value(json_array_get(json_object_get(enrolled, "codes"), 0));
+    snprintf(body, sizeof body, "{\"password\":\"" GOOD "\",\"code\":\"%s\"}", former);
+    assert_int_equal(people_code(self, &ann, OP_user_totp_codes, ANN, body),
+                     ERROR_invalid_login); /* a recovery code is no sign of the authenticator */
+    code_of(secret, 0, code);
+    snprintf(body, sizeof body, "{\"password\":\"" GOOD "\",\"code\":\"%s\"}", code);
+    json_t *made = people_as(self, &ann, OP_user_totp_codes, ANN, body, &error);
+    assert_int_equal(error, ERROR_none);
+    assert_int_equal(people_code(self, &ann, OP_user_totp_codes, ANN, body),
+                     ERROR_invalid_login); /* no code is good twice, and not for a login either */
+    assert_int_equal(people_login(self, "192.0.2.2", ANN, GOOD, code), ERROR_invalid_login);
+    json_t *codes = json_object_get(made, "codes");
+    const char *fresh = json_string_value(json_array_get(codes, 0));
+    assert_int_equal(json_array_size(codes), 10);
+    assert_int_equal(people_login(self, "192.0.2.2", ANN, GOOD, former), ERROR_invalid_login);
+    assert_int_equal(people_login(self, "192.0.2.2", ANN, GOOD, fresh), ERROR_none);
+    assert_int_equal(people_login(self, "192.0.2.3", ANN, GOOD, fresh), ERROR_invalid_login);
+    json_t *shown = desk_do(self, OP_user_totp_show, ANN, "");
+    assert_int_equal(json_integer_value(json_object_get(shown, "codes_left")), 9);
+    json_decref(enrolled);
+    json_decref(made);
+    json_decref(shown);
+}
+
+static void new_recovery_codes_take_the_password_and_a_code_or_an_owner(void **state)
+{
+    desk_t *self = *state;
+    char secret[64], code[CODE_TEXT], body[128], anns[UUID_TEXT], bobs[UUID_TEXT];
+    people_user(self, ANN, "member", GOOD);
+    people_user(self, BOB, "admin", GOOD);
+    actor_t ann = people_actor(self, ANN, USER_MEMBER, anns),
+            bob = people_actor(self, BOB, USER_ADMIN, bobs);
+    assert_int_equal(desk_code(self, OP_user_totp_codes, ANN, ""), ERROR_conflict);
+    json_decref(s_enrol(self, secret, code));
+    code_of(secret, 0, code);
+    snprintf(body, sizeof body, "{\"code\":\"%s\"}", code);
+    assert_int_equal(people_code(self, &ann, OP_user_totp_codes, ANN, body), ERROR_invalid_param);
+    assert_int_equal(
+        people_code(self, &ann, OP_user_totp_codes, ANN, "{\"password\":\"" GOOD "\"}"),
+        ERROR_invalid_param);
+    snprintf(body, sizeof body, "{\"password\":\"wrong\",\"code\":\"%s\"}", code);
+    assert_int_equal(people_code(self, &ann, OP_user_totp_codes, ANN, body), ERROR_invalid_login);
+    assert_int_equal(people_code(self, &bob, OP_user_totp_codes, ANN, ""), ERROR_not_allowed);
+    desk_done(self, OP_user_edit, BOB, "{\"role\":\"owner\"}");
+    bob.role = USER_OWNER;
+    assert_int_equal(people_code(self, &bob, OP_user_totp_codes, ANN, ""), ERROR_none);
+    desk_done(self, OP_user_totp_codes, ANN, "");
+}
+
 /* --- what the directory and the audit hold --- */
 
 static void no_secret_is_in_the_audit_or_the_directory(void **state)
@@ -445,6 +502,8 @@ int main(void)
         DESK_TEST(each_recovery_code_is_good_once),
         DESK_TEST(a_second_factor_is_confirmed_before_it_counts),
         DESK_TEST(removing_it_takes_the_password_or_an_owner),
+        DESK_TEST(new_recovery_codes_take_the_place_of_the_former),
+        DESK_TEST(new_recovery_codes_take_the_password_and_a_code_or_an_owner),
         DESK_TEST(no_secret_is_in_the_audit_or_the_directory),
         DESK_TEST(a_login_is_audited_as_its_users),
         DESK_TEST(one_logs_in_and_out_when_there_is_no_room),

@@ -218,6 +218,13 @@ static void s_give_account(desk_t *desk, unsigned op, char *target, char body[25
     } else if (op == OP_user_totp_confirm) {
         code_of(desk_text(made, "secret"), 0, code);
         snprintf(body, 256, "{\"code\":\"%s\"}", code);
+    } else if (op == OP_user_totp_codes &&
+               (made = desk_call(desk, OP_user_totp_begin, target, "", &(error_code_t){0}))) {
+        code_of(desk_text(made, "secret"), -1, code);
+        snprintf(body, 256, "{\"code\":\"%s\"}", code);
+        desk_done(desk, OP_user_totp_confirm, target, body);
+        code_of(desk_text(made, "secret"), 0, code);
+        snprintf(body, 256, "{\"code\":\"%s\"}", code);
     }
     json_decref(made);
 }

@@ -1,0 +1,44 @@
+/* What the callers of the admin API have changed under an Idempotency-Key of their own: a key
+ * belongs to its user, and stands for one operation, target and arguments. The changes that are
+ * remembered outlast authd: their ids stand in the audit. What was asked for does not, for a hash
+ * of it could be guessed at where it has a password.
+ *
+ * Threading: one thread. */
+#ifndef POSTERN_KEYED_H
+#define POSTERN_KEYED_H
+
+#include "authd/http_args.h"
+
+enum {
+    KEYED_MOST = 10000,     /* changes, the newest, that are remembered */
+    KEYED_KEPT_MS = 600000, /* how long their answers are kept, where there is room */
+    KEYED_SAID = 16,
+};
+
+/* A request with a key. */
+typedef struct {
+    uuid_t7 id;      /* of user and key, the same for each request with them; nil: there is none */
+    uuid_t7 request; /* the id of this one */
+    unsigned op;
+    uint8_t said[KEYED_SAID]; /* a hash of what it asks for; zero: not known any more */
+} keyed_request_t;
+
+typedef struct keyed keyed_t;
+
+/* Reads the newest rows of the audit in VIEW, which is live. */
+keyed_t *keyed_new(view_t *view);
+void keyed_destroy(keyed_t **self_p);
+
+/* REQUEST, which USER sends with ARGS, as one with a key. The id is nil where its header
+ * idempotency-key is missing or its operation OP reads, or is for everybody. */
+void keyed_read(const keyed_t *self, const uuid_t7 *user, const op_t *op,
+                const wire_request_t *request, const http_args_t *args, keyed_request_t *keyed);
+/* Whether both ask for the same, as far as it is known. */
+bool keyed_same(const keyed_request_t *a, const keyed_request_t *b);
+
+/* The change that was made under this id; NULL: none is remembered. Valid until the next add. */
+const keyed_request_t *keyed_find(const keyed_t *self, const uuid_t7 *id);
+/* Remembers that KEYED has made its change. */
+void keyed_add(keyed_t *self, const keyed_request_t *keyed);
+
+#endif
