@@ -10,8 +10,9 @@
  * the hash of body and parameters differs. Only what was committed is remembered.
  *
  * Durable is what stands in the write-ahead file (wal.h); the engine's own commit, a checkpoint,
- * follows at most JOURNAL_CHECKPOINT_MS later. When the process dies before, the next
- * journal_open makes up for it.
+ * follows: JOURNAL_CHECKPOINT_MS later where somebody waits for it (deliveries are read as they are
+ * committed) or the write-ahead file is half full, else at most JOURNAL_LATEST_MS later, for each
+ * one holds appends up. When the process dies before, the next journal_open makes up for it.
  *
  * Threading: journal_append, journal_checkpoint, journal_tend, journal_inspect and, last,
  * journal_finish by one thread (the writer); the rest by one thread (the main one); both at once.
@@ -30,6 +31,7 @@ enum {
     JOURNAL_ID_MS = 2 * 60 * 1000,
     JOURNAL_KEY_MS = 24 * 60 * 60 * 1000,
     JOURNAL_CHECKPOINT_MS = 100,
+    JOURNAL_LATEST_MS = 1000,
     JOURNAL_HASH = 16,         /* bytes of the hash of body and parameters */
     JOURNAL_RECORD_COST = 128, /* what a record takes beyond its own bytes, for retention by size */
 };

@@ -385,6 +385,7 @@ static void s_take_notes(journal_t *self, int64_t now_ms)
         pass_extend(pass, 0, now_ms);
     else
         rc = pass_begin(pass, self, 0, now_ms);
+    pass->awaited = true;
     if (rc == 0)
         rc = notes_take(pass, until);
     if (!atomic_load(&self->unsaved))
@@ -436,7 +437,10 @@ static void s_checkpoint(journal_t *self, int64_t now_ms)
 /* After one that failed it is tried again no earlier than a look for room. */
 static bool s_checkpoint_is_due(const journal_t *self, int64_t now_ms)
 {
-    int64_t apart_ms = atomic_load(&self->full) ? ROOM_FULL_MS : JOURNAL_CHECKPOINT_MS;
+    bool soon = self->pass.awaited || wal_used(self->wal) >= wal_size(self->wal) / 2;
+    int64_t apart_ms = atomic_load(&self->full) ? ROOM_FULL_MS
+                       : soon                   ? JOURNAL_CHECKPOINT_MS
+                                                : JOURNAL_LATEST_MS;
     return atomic_load(&self->unsaved) && now_ms - self->begun_ms >= apart_ms;
 }
 

@@ -135,6 +135,7 @@ typedef struct {
     MDB_cursor *log, *seen;
     state_t state; /* becomes the journal's with the commit */
     bool may_store;
+    bool awaited; /* it has what the reading thread waits for: deliveries, and notes of them */
     size_t stored;
     uint64_t removed;
 } pass_t;

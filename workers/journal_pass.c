@@ -230,6 +230,7 @@ int pass_store(pass_t *self, record_t *record)
         return rc;
     if (record->flags & RECORD_REPLY && (rc = outbox_replied(self, record)) != 0)
         return rc;
+    self->awaited |= (record->flags & (RECORD_DELIVER | RECORD_REPLY)) != 0;
     range->last = record->sequence;
     range->last_log = self->state.next_log;
     self->state.next_log++;

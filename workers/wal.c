@@ -257,6 +257,11 @@ wal_write_t wal_write(wal_t *self, uint64_t running_ms, uint64_t first_log)
     return WAL_OK;
 }
 
+size_t wal_size(const wal_t *self)
+{
+    return self->size;
+}
+
 size_t wal_used(const wal_t *self)
 {
     return self->at;

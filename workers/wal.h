@@ -72,7 +72,8 @@ typedef enum {
 /* Writes the frame in the making, which must have an entry, and empties it in any case. */
 wal_write_t wal_write(wal_t *self, uint64_t running_ms, uint64_t first_log);
 
-/* Bytes of the file that frames of this generation have taken. */
+/* Bytes of the file, and of it those that frames of this generation have taken. */
+size_t wal_size(const wal_t *self);
 size_t wal_used(const wal_t *self);
 
 #endif

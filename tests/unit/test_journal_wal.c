@@ -10,12 +10,13 @@
 #include "child.h"
 #include "scratch.h"
 #include "workers/journal_reshard.h"
+#include "workers/wal.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { START = 1000000, WALL = 1700000000 };
+enum { START = 1000000, WALL = 1700000000, MAP = 64 << 20, HALF_FULL = MAP / 64 / WAL_BLOCK / 2 };
 
 static char s_path[SCRATCH], s_err[1024];
 static int64_t s_now;
@@ -25,7 +26,7 @@ static journal_options_t s_options(void)
     return (journal_options_t){.path = s_path,
                                .kind = "channel",
                                .shards = 2,
-                               .map_bytes = 64 << 20,
+                               .map_bytes = MAP,
                                .keys = 1000,
                                .retention_ms = 86400000};
 }
@@ -116,14 +117,32 @@ static void test_what_is_not_committed_is_read(void **state)
         assert_int_equal(s_append(journal, id, 'h'), JOURNAL_STORED);
     assert_false(journal_is_saved(journal));
     assert_int_equal(s_read(journal, 0), 100);
-    journal_checkpoint(journal, s_now + JOURNAL_CHECKPOINT_MS - 1);
+    journal_checkpoint(journal, s_now + JOURNAL_LATEST_MS - 1);
     assert_false(journal_is_saved(journal));
-    journal_checkpoint(journal, s_now + JOURNAL_CHECKPOINT_MS);
+    journal_checkpoint(journal, s_now + JOURNAL_LATEST_MS);
     assert_true(journal_is_saved(journal));
     assert_int_equal(s_read(journal, 0), 100);
     assert_int_equal(s_append(journal, 300, 'h'), JOURNAL_STORED);
     assert_int_equal(s_read(journal, 0), 101);
     assert_int_equal(s_read(journal, 9), 0);
+    journal_close(&journal);
+}
+
+/* Messages alone wait for one checkpoint together, as long as the file has room to spare. */
+static void test_a_half_full_file_is_committed_sooner(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    unsigned frames = 0;
+    do {
+        assert_true(frames < HALF_FULL);
+        assert_int_equal(s_append(journal, frames++, 'h'), JOURNAL_STORED);
+        journal_checkpoint(journal, s_now + JOURNAL_CHECKPOINT_MS);
+    } while (!journal_is_saved(journal));
+    assert_int_equal(frames, HALF_FULL);
+    assert_int_equal(s_append(journal, frames, 'h'), JOURNAL_STORED);
+    journal_checkpoint(journal, s_now + JOURNAL_LATEST_MS - 1);
+    assert_false(journal_is_saved(journal));
     journal_close(&journal);
 }
 
@@ -171,7 +190,7 @@ static void test_one_death_after_another(void **state)
                 if (s_append(journal, id, 'h') != JOURNAL_STORED)
                     _exit(1);
                 if (id % 4 == 0)
-                    journal_checkpoint(journal, s_now += JOURNAL_CHECKPOINT_MS);
+                    journal_checkpoint(journal, s_now += JOURNAL_LATEST_MS);
             }
             _exit(0);
         }
@@ -269,8 +288,11 @@ static int s_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_is_not_committed_is_read), TEST(ids_keys_and_the_clock_outlive_the_process),
-        TEST(one_death_after_another),       TEST(files_that_do_not_belong_together),
+        TEST(what_is_not_committed_is_read),
+        TEST(a_half_full_file_is_committed_sooner),
+        TEST(ids_keys_and_the_clock_outlive_the_process),
+        TEST(one_death_after_another),
+        TEST(files_that_do_not_belong_together),
         TEST(tools_see_and_recover_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
