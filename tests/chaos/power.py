@@ -97,14 +97,15 @@ class Recorded:
                 return
 
     def _load(self, seconds):
-        owner = self._insist(lambda: self.ring.user("owner"))
-        mark(self.log, "D owner@example.org")
+        owner = self._insist(lambda attempt: self.ring.user(f"owner{attempt}"))
+        mark(self.log, f"D {owner.email}")
         self.targets, paths = [], []
         for i in range(CHANNELS):
-            shown = self._insist(lambda i=i: self.ring.channel(f"c{i}", owner))
-            mark(self.log, f"D #c{i}")
+            shown = self._insist(lambda attempt, i=i: self.ring.channel(f"c{i}_{attempt}", owner))
+            mark(self.log, f"D #{shown['name']}")
             self.targets.append(shown["id"])
-            paths.append(self.ring.channel_url(f"c{i}", owner.token).removeprefix(self.ring.base))
+            paths.append(self.ring.channel_url(shown["name"], owner.token)
+                         .removeprefix(self.ring.base))
         until = time.monotonic() + seconds
         threads = [threading.Thread(target=self._write, args=(i, paths[i % CHANNELS], until))
                    for i in range(WRITERS)]
@@ -116,11 +117,13 @@ class Recorded:
 
     @staticmethod
     def _insist(make):
-        """Management that authd's end cuts is tried again."""
-        end = time.monotonic() + 20 * postern.SLOW
+        """Management that authd's end cuts is tried again, under another name: what had no answer
+        may be made."""
+        end, attempt = time.monotonic() + 20 * postern.SLOW, 0
         while True:
+            attempt += 1
             try:
-                return make()
+                return make(attempt)
             except postern.CtlError as error:
                 assert time.monotonic() < end, f"management does not work: {error}"
                 time.sleep(0.1)
