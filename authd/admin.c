@@ -61,9 +61,7 @@ static const char *s_text(error_code_t code)
 {
     switch (code) {
     case ERROR_invalid_token:
-        return "The credential is missing or not valid. Send a management token (posternctl "
-               "management token create makes one) or a session as Authorization: Bearer, or the "
-               "session's cookie.";
+        return error_admin_token;
     case ERROR_token_expired:
         return "The management token has expired. Create a new one.";
     case ERROR_key_reused:

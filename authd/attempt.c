@@ -1,6 +1,8 @@
 #include "authd/attempt.h"
 
+#include "authd/totp.h"
 #include "common/base/clock.h"
+#include "common/base/secret.h"
 #include "common/log/log.h"
 
 #include <stdio.h>
@@ -35,6 +37,19 @@ error_code_t attempt_matched(const task_t *task, const login_t *login)
 {
     bool same = slice_is(login->password, hash_job_stored(task->job));
     return same && hash_job_matched(task->job) ? ERROR_none : ERROR_invalid_login;
+}
+
+error_code_t attempt_code(const task_t *task, login_t *login, slice_t code)
+{
+    uint8_t secret[LOGIN_SECRET];
+    if (login_open(task->view, login->totp, secret) != 0)
+        return ERROR_internal;
+    uint64_t step = totp_step(secret, code, login->totp_step, task->now_ms);
+    secret_wipe(secret, sizeof secret);
+    if (step == 0)
+        return ERROR_invalid_login;
+    login->totp_step = step;
+    return ERROR_none;
 }
 
 error_code_t attempt_new_password(task_t *task, login_t *login)

@@ -19,6 +19,10 @@ bool attempt_is_own(const task_t *task, const uuid_t7 *user);
 error_code_t attempt_begin(task_t *task, slice_t account, const login_t *login, slice_t given);
 /* run: ERROR_none when it matched the password that LOGIN (read again) has; else invalid_login. */
 error_code_t attempt_matched(const task_t *task, const login_t *login);
+/* run: takes CODE as one of the authenticator of LOGIN, which has a second factor: each is good
+ * once, so LOGIN is to be written. ERROR_none, invalid_login, or internal: its secret does not
+ * open. */
+error_code_t attempt_code(const task_t *task, login_t *login, slice_t code);
 /* run: gives LOGIN the password that the job made, and writes it; or says that it is weak. */
 error_code_t attempt_new_password(task_t *task, login_t *login);
 /* ended: of every operation that may have begun one. */

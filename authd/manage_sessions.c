@@ -67,22 +67,12 @@ static bool s_use_recovery(login_t *login, slice_t code, uint8_t codes[LOGIN_COD
 /* The second factor, where the account has one. */
 static error_code_t s_second(task_t *task, login_t *login, uint8_t codes[LOGIN_CODES * LOGIN_CODE])
 {
-    uint8_t secret[LOGIN_SECRET];
     slice_t code = task_text(task, "code");
     if (login->totp.len == 0)
         return ERROR_none;
     if (code.len == 0)
         return ERROR_code_required;
-    if (s_use_recovery(login, code, codes))
-        return ERROR_none;
-    if (login_open(task->view, login->totp, secret) != 0)
-        return ERROR_internal;
-    uint64_t step = totp_step(secret, code, login->totp_step, task->now_ms);
-    secret_wipe(secret, sizeof secret);
-    if (step == 0)
-        return ERROR_invalid_login;
-    login->totp_step = step;
-    return ERROR_none;
+    return s_use_recovery(login, code, codes) ? ERROR_none : attempt_code(task, login, code);
 }
 
 /* As a cookie no script of the page sees the session; what the page needs for changes it does. */

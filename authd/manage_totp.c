@@ -96,9 +96,18 @@ static error_code_t s_begin(task_t *task)
     return ERROR_none;
 }
 
-/* New recovery codes into the result, their hashes into HASHES. */
-static void s_make_codes(task_t *task, uint8_t hashes[RECOVERY_CODES * RECOVERY_HASH])
+static json_t *s_json(const login_t *login)
 {
+    bool set = login->totp.len != 0;
+    return json_pack("{s:b, s:o, s:i}", "enabled", set, "since",
+                     task_json_time(set ? login->totp_ms : 0), "codes_left",
+                     (int)(login->codes.len / LOGIN_CODE));
+}
+
+/* Writes LOGIN with new recovery codes, which the result shows. */
+static void s_put_with_codes(task_t *task, login_t *login)
+{
+    uint8_t hashes[RECOVERY_CODES * RECOVERY_HASH];
     json_t *codes = json_array();
     for (unsigned i = 0; i < RECOVERY_CODES; i++) {
         char text[RECOVERY_TEXT];
@@ -108,22 +117,18 @@ static void s_make_codes(task_t *task, uint8_t hashes[RECOVERY_CODES * RECOVERY_
         json_array_append_new(codes, json_string(text));
         secret_wipe(text, sizeof text);
     }
+    login->codes = slice(hashes, sizeof hashes);
+    task->result = s_json(login);
     json_object_set_new(task->result, "codes", codes);
-}
-
-static json_t *s_json(const login_t *login)
-{
-    bool set = login->totp.len != 0;
-    return json_pack("{s:b, s:o, s:i}", "enabled", set, "since",
-                     task_json_time(set ? login->totp_ms : 0), "codes_left",
-                     (int)(login->codes.len / LOGIN_CODE));
+    logins_put(task->view, login);
+    login->codes = slice("", 0); /* the hashes go with this call */
 }
 
 static error_code_t s_confirm(task_t *task)
 {
     user_t user;
     login_t login;
-    uint8_t secret[TOTP_SECRET], hashes[RECOVERY_CODES * RECOVERY_HASH];
+    uint8_t secret[TOTP_SECRET];
     error_code_t code = s_find(task, &user, &login);
     if (code != ERROR_none)
         return code;
@@ -145,10 +150,7 @@ static error_code_t s_confirm(task_t *task)
     login.totp_step = step;
     login.pending = slice("", 0);
     login.pending_ms = 0;
-    login.codes = slice(hashes, sizeof hashes);
-    task->result = s_json(&login);
-    s_make_codes(task, hashes);
-    logins_put(task->view, &login);
+    s_put_with_codes(task, &login);
     return ERROR_none;
 }
 
@@ -168,25 +170,15 @@ static error_code_t s_show(task_t *task)
  * who could take the second factor away, needs none. */
 static error_code_t s_check_code(task_t *task, login_t *login)
 {
-    uint8_t secret[TOTP_SECRET];
     slice_t code = task_text(task, "code");
-    if (code.len == 0)
-        return task_fail(task, ERROR_invalid_param, "code: is missing.");
-    if (login_open(task->view, login->totp, secret) != 0)
-        return ERROR_internal;
-    uint64_t step = totp_step(secret, code, login->totp_step, task->now_ms);
-    secret_wipe(secret, sizeof secret);
-    if (step == 0)
-        return ERROR_invalid_login;
-    login->totp_step = step;
-    return ERROR_none;
+    return code.len ? attempt_code(task, login, code)
+                    : task_fail(task, ERROR_invalid_param, "code: is missing.");
 }
 
 static error_code_t s_codes(task_t *task)
 {
     user_t user;
     login_t login;
-    uint8_t hashes[RECOVERY_CODES * RECOVERY_HASH];
     error_code_t code = s_find(task, &user, &login);
     if (code == ERROR_none)
         code = s_checked(task, &user, &login);
@@ -199,10 +191,7 @@ static error_code_t s_codes(task_t *task)
         return code;
     uuid_t7 id = user.id;
     task_object(task, &id, user.email);
-    login.codes = slice(hashes, sizeof hashes);
-    task->result = s_json(&login);
-    s_make_codes(task, hashes);
-    logins_put(task->view, &login);
+    s_put_with_codes(task, &login);
     task->who[0] = '\0';
     return ERROR_none;
 }

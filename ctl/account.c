@@ -193,13 +193,7 @@ static int s_with_session(ctl_t *ctl, unsigned op, const char *done)
         ctl_error(ctl, "invalid_session", "%s", error_find(ERROR_invalid_session)->message);
     json_decref(body);
     credential_free(&session);
-    if (!reply)
-        return CTL_REFUSED;
-    if (!done || ctl_json(ctl))
-        return ctl_show(ctl, reply);
-    puts(done);
-    json_decref(reply);
-    return CTL_OK;
+    return ctl_done(ctl, reply, done);
 }
 
 int logout_run(ctl_t *ctl)

@@ -80,13 +80,9 @@ char *credential_session(ctl_t *ctl, const char *url, bool *refused)
 
 char *credential_token(ctl_t *ctl)
 {
-    const char *file = ctl_option(ctl, "--token-file"), *variable = getenv("POSTERN_TOKEN");
-    char *token = NULL;
+    const char *file = ctl_option(ctl, "--token-file");
     size_t len;
-    if (file)
-        token = credential_read_file(file, 4096, &len);
-    else if (variable)
-        token = strdup(variable);
+    char *token = file ? credential_read_file(file, 4096, &len) : s_variable("POSTERN_TOKEN");
     if (file && !token) {
         ctl_error(ctl, "failed", "cannot read %s: %s", file, strerror(errno));
         return NULL;

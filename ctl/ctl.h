@@ -79,6 +79,8 @@ json_t *ctl_list(ctl_t *self, unsigned op, const char *target, const char *key);
 /* Calls, prints the reply and returns the exit status: what most commands come to. DONE: the line
  * for people in place of the reply's fields, NULL: the fields. */
 int ctl_do(ctl_t *self, unsigned op, const char *target, json_t *body, const char *done);
+/* What it does with the reply, which is NULL after an error was shown. Takes it. */
+int ctl_done(ctl_t *self, json_t *reply, const char *done);
 /* Lists, and prints the columns (names separated by spaces) as a table. */
 int ctl_do_list(ctl_t *self, unsigned op, const char *target, const char *key, const char *columns);
 

@@ -17,9 +17,8 @@ int ctl_show(ctl_t *self, json_t *reply)
     return CTL_OK;
 }
 
-int ctl_do(ctl_t *self, unsigned op, const char *target, json_t *body, const char *done)
+int ctl_done(ctl_t *self, json_t *reply, const char *done)
 {
-    json_t *reply = ctl_call(self, op, target, body);
     if (!reply)
         return CTL_REFUSED;
     if (!done || ctl_json(self))
@@ -27,6 +26,11 @@ int ctl_do(ctl_t *self, unsigned op, const char *target, json_t *body, const cha
     puts(done);
     json_decref(reply);
     return CTL_OK;
+}
+
+int ctl_do(ctl_t *self, unsigned op, const char *target, json_t *body, const char *done)
+{
+    return ctl_done(self, ctl_call(self, op, target, body), done);
 }
 
 json_t *ctl_list(ctl_t *self, unsigned op, const char *target, const char *key)

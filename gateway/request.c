@@ -270,11 +270,7 @@ static void s_by_cookie(h2o_req_t *req, const found_t *found, request_t *out)
 static error_code_t s_bearer(h2o_req_t *req, slice_t token, request_t *out)
 {
     if (!token.data || token.len < TOKEN_MIN || token.len > TOKEN_MAX)
-        return s_refuse(
-            out, ERROR_invalid_token,
-            "The credential is missing or not valid. Send a management token (posternctl "
-            "management token create makes one) or a session as Authorization: "
-            "Bearer, or the session's cookie.");
+        return s_refuse(out, ERROR_invalid_token, error_admin_token);
     out->entry.token = s_keep(req, token.data, token.len);
     return ERROR_none;
 }

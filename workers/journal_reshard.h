@@ -42,7 +42,7 @@ typedef struct {
     uint64_t written, saved;
 } journal_generations_t;
 /* Those of the journal at PATH. May be asked beside a running worker, whose tables have what is
- * written now within JOURNAL_CHECKPOINT_MS; a busy one has written more by then. 0, or -1 with the
+ * written now within JOURNAL_LATEST_MS; a busy one has written more by then. 0, or -1 with the
  * reason in err. */
 int journal_generations(const char *path, journal_generations_t *found, char *err, size_t err_size);
 /* Takes such messages over into the tables, as the next start of the worker would. The caller holds

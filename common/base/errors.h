@@ -28,4 +28,8 @@ extern const size_t error_table_len;
 /* Row of a code, NULL for an unknown one (a peer's number is not trusted). */
 const error_row_t *error_find(unsigned code);
 
+/* What the admin listener says with invalid_token in place of the table's text, which is for
+ * senders: the gateway and authd alike, so that nobody learns which of them refused. */
+extern const char error_admin_token[];
+
 #endif

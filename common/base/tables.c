@@ -71,6 +71,10 @@ unsigned op_method_of(const char *name, size_t len)
     return 0;
 }
 
+const char error_admin_token[] =
+    "The credential is missing or not valid. Send a management token (posternctl management token "
+    "create makes one) or a session as Authorization: Bearer, or the session's cookie.";
+
 /* The error table is written in the order of its numbers, from 1, which the tests check. */
 const error_row_t *error_find(unsigned code)
 {
