@@ -218,7 +218,6 @@ void authd_destroy(authd_t **self_p)
     authd_t *self = *self_p;
     if (!self)
         return;
-    usage_hand_over(self->usage);
     control_stop(&self->control);
     push_destroy(&self->push);
     verdict_close(&self->judge);

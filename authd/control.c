@@ -135,9 +135,9 @@ static void s_on_used(void *arg, const uuid_t7 *id, const token_use_t *use)
         metric_add(METRIC_usage_writes_total, 1);
 }
 
-static void s_write_usage(control_t *self)
+static void s_write_usage(control_t *self, bool all)
 {
-    usage_take(self->usage, s_on_used, self);
+    all ? usage_take_all(self->usage, s_on_used, self) : usage_take(self->usage, s_on_used, self);
     admin_write_use(self->admin, &self->writing);
     if (self->writing && view_commit(&self->writing) != 0)
         log_warn("usage.dropped", "err=%s", LOG_Q("no room in the directory"));
@@ -155,7 +155,7 @@ static void s_turn(control_t *self, int64_t now_ms)
     admin_turn(self->admin, now_ms);
     if (now_ms - self->written_ms >= USAGE_MS) {
         self->written_ms = now_ms;
-        s_write_usage(self);
+        s_write_usage(self, false);
         directory_check_room(self->directory);
     }
     if (now_ms - self->inspected_ms >= INSPECT_MS) {
@@ -179,7 +179,6 @@ static void *s_main(void *arg)
             log_fatal(EXIT_FAULT, "control.poll", "err=%s", LOG_Q(zmq_strerror(errno)));
         s_turn(self, clock_ms());
     }
-    s_write_usage(self);
     return NULL;
 }
 
@@ -258,6 +257,9 @@ void control_stop(control_t **self_p)
         return;
     atomic_store(&self->stop, true);
     pthread_join(self->thread, NULL);
+    s_write_usage(self, true);
+    usage_hand_over(self->usage);
+    s_write_usage(self, true);
     manage_destroy(&self->manage); /* answers what still waits for a hash */
     admin_destroy(&self->admin);
     accounts_destroy(&self->accounts);

@@ -1,5 +1,5 @@
 /* The control socket and the directory's writer, on a thread of its own: management operations from
- * posternctl and from the admin listeners (admin.h), what tokens were used for (each second),
+ * posternctl and from the admin listeners (admin.h), what tokens were used for (usage.h),
  * inspection of the store (each 30 s). Commits wait for the disk here, never in the loop that
  * judges requests.
  *
@@ -18,7 +18,7 @@ typedef struct control control_t;
  * control_stop. Exits when it cannot bind. */
 control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage,
                          push_t *push);
-/* Writes the usage that was handed over, and ends the thread. */
+/* Ends the thread, and writes all usage that was gathered. */
 void control_stop(control_t **self_p);
 
 #endif

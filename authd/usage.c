@@ -1,5 +1,6 @@
 #include "authd/usage.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ typedef struct {
 struct usage {
     gathering_t gathering; /* the main thread's */
     gathering_t offered;   /* the writer's while HANDED, else the main thread's and empty */
+    unsigned taken;        /* rows of it that were written */
     pthread_mutex_t lock;  /* of handed */
     bool handed;
 };
@@ -140,18 +142,32 @@ static int s_by_token(const void *a, const void *b)
     return memcmp(((const row_t *)a)->token.bytes, ((const row_t *)b)->token.bytes, UUID_BYTES);
 }
 
-unsigned usage_take(usage_t *self, void (*each)(void *arg, const uuid_t7 *id, const token_use_t *),
-                    void *arg)
+static bool s_is_handed(usage_t *self)
 {
     pthread_mutex_lock(&self->lock);
     bool handed = self->handed;
     pthread_mutex_unlock(&self->lock);
-    if (!handed)
-        return 0;
+    return handed;
+}
+
+static void s_give_back(usage_t *self)
+{
+    s_clear(&self->offered);
+    self->taken = 0;
+    pthread_mutex_lock(&self->lock);
+    self->handed = false;
+    pthread_mutex_unlock(&self->lock);
+}
+
+static unsigned s_take(usage_t *self, unsigned most, usage_fn *each, void *arg)
+{
     gathering_t *from = &self->offered;
+    unsigned first = self->taken, left = from->len - first;
     /* In the order of the table they are written to: neighbours share its pages. */
-    qsort(from->rows, from->len, sizeof *from->rows, s_by_token);
-    for (unsigned i = 0; i < from->len; i++) {
+    if (first == 0)
+        qsort(from->rows, from->len, sizeof *from->rows, s_by_token);
+    self->taken += most < left ? most : left;
+    for (unsigned i = first; i < self->taken; i++) {
         const row_t *row = &from->rows[i];
         each(arg, &row->token,
              &(token_use_t){.last_ms = row->last_ms,
@@ -159,10 +175,21 @@ unsigned usage_take(usage_t *self, void (*each)(void *arg, const uuid_t7 *id, co
                             .address = slice(row->address, row->address_len),
                             .target = slice(row->target, row->target_len)});
     }
-    unsigned count = from->len;
-    s_clear(from);
-    pthread_mutex_lock(&self->lock);
-    self->handed = false;
-    pthread_mutex_unlock(&self->lock);
+    unsigned count = self->taken - first;
+    if (self->taken == from->len)
+        s_give_back(self);
     return count;
+}
+
+unsigned usage_take(usage_t *self, usage_fn *each, void *arg)
+{
+    if (!s_is_handed(self))
+        return 0;
+    unsigned share = self->offered.len / USAGE_TURNS + 1;
+    return s_take(self, share > USAGE_ROWS ? share : USAGE_ROWS, each, arg);
+}
+
+unsigned usage_take_all(usage_t *self, usage_fn *each, void *arg)
+{
+    return s_is_handed(self) ? s_take(self, UINT_MAX, each, arg) : 0;
 }

@@ -1,12 +1,16 @@
 /* How tokens are used: gathered in memory by the main thread, once a second handed to the thread
- * that writes. What a second's gathering holds is lost when the process dies; a count is not a
- * promise.
+ * that writes. Up to USAGE_ROWS tokens are written in a second; more take up to USAGE_TURNS
+ * seconds, in which those used again are counted together: a row costs as much to write as a
+ * request costs to judge. What is gathered and not written is lost when the process dies; a count
+ * is not a promise.
  *
  * Threading: usage_note and usage_hand_over belong to the main thread, usage_take to the writer. */
 #ifndef POSTERN_USAGE_H
 #define POSTERN_USAGE_H
 
 #include "authd/directory/tokens.h"
+
+enum { USAGE_ROWS = 4096, USAGE_TURNS = 16 };
 
 typedef struct usage usage_t;
 
@@ -22,9 +26,12 @@ void usage_note(usage_t *self, const uuid_t7 *token, uint64_t wall_ms, unsigned 
  * gathering. */
 void usage_hand_over(usage_t *self);
 
-/* Gives each row of what was handed over to EACH, in the order of the token ids; returns how many
- * there were. */
-unsigned usage_take(usage_t *self, void (*each)(void *arg, const uuid_t7 *id, const token_use_t *),
-                    void *arg);
+typedef void usage_fn(void *arg, const uuid_t7 *id, const token_use_t *use);
+
+/* A second's turn of writing: gives the next rows of what was handed over to EACH, in the order of
+ * the token ids; returns how many. */
+unsigned usage_take(usage_t *self, usage_fn *each, void *arg);
+/* The same with all that is left of it. */
+unsigned usage_take_all(usage_t *self, usage_fn *each, void *arg);
 
 #endif

@@ -7,6 +7,8 @@
 
 #include "authd/usage.h"
 
+#include <stdlib.h>
+
 typedef struct {
     uuid_t7 id;
     unsigned calls;
@@ -65,6 +67,63 @@ static void a_slow_writer_loses_nothing(void **state)
     usage_destroy(&usage);
 }
 
+static void s_note_many(usage_t *usage, uuid_t7 *ids, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        usage_note(usage, &ids[i], i, 1, slice_of(""), slice_of(""));
+}
+
+static void many_tokens_are_written_in_turns(void **state)
+{
+    enum { TOKENS = USAGE_ROWS * 3 / 2, MANY = USAGE_ROWS * USAGE_TURNS * 2 };
+    (void)state;
+    usage_t *usage = usage_new();
+    seen_t seen = {.calls = 0};
+    uuid_t7 *ids = malloc(MANY * sizeof *ids);
+    assert_non_null(ids);
+    for (unsigned i = 0; i < MANY; i++)
+        uuid_new(&ids[i]);
+    s_note_many(usage, ids, TOKENS);
+    usage_hand_over(usage);
+    assert_int_equal(usage_take(usage, s_see, &seen), USAGE_ROWS);
+    s_note_many(usage, ids, 10);
+    usage_hand_over(usage); /* the last is not all written yet */
+    assert_int_equal(usage_take(usage, s_see, &seen), TOKENS - USAGE_ROWS);
+    assert_int_equal(usage_take(usage, s_see, &seen), 0);
+    usage_hand_over(usage);
+    assert_int_equal(usage_take(usage, s_see, &seen), 10);
+    assert_int_equal(seen.count, TOKENS + 10);
+    /* However many there are, they are written in so many turns. */
+    s_note_many(usage, ids, MANY);
+    usage_hand_over(usage);
+    unsigned turns = 0;
+    while (usage_take(usage, s_see, &seen) > 0)
+        turns++;
+    assert_int_equal(turns, USAGE_TURNS);
+    assert_int_equal(seen.count, TOKENS + 10 + MANY);
+    free(ids);
+    usage_destroy(&usage);
+}
+
+static void an_end_takes_all(void **state)
+{
+    enum { TOKENS = 3 * USAGE_ROWS };
+    (void)state;
+    usage_t *usage = usage_new();
+    seen_t seen = {.calls = 0};
+    uuid_t7 id;
+    for (unsigned i = 0; i < TOKENS; i++) {
+        uuid_new(&id);
+        usage_note(usage, &id, i, 1, slice_of(""), slice_of(""));
+    }
+    usage_hand_over(usage);
+    assert_int_equal(usage_take(usage, s_see, &seen), USAGE_ROWS);
+    assert_int_equal(usage_take_all(usage, s_see, &seen), TOKENS - USAGE_ROWS);
+    assert_int_equal(usage_take_all(usage, s_see, &seen), 0);
+    assert_int_equal(seen.count, TOKENS);
+    usage_destroy(&usage);
+}
+
 static void long_texts_are_cut(void **state)
 {
     static const char text[1000] = "x";
@@ -84,6 +143,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_gathered_and_handed_over_once),
         cmocka_unit_test(a_slow_writer_loses_nothing),
+        cmocka_unit_test(many_tokens_are_written_in_turns),
+        cmocka_unit_test(an_end_takes_all),
         cmocka_unit_test(long_texts_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
