@@ -497,9 +497,9 @@ void admin_destroy(admin_t **self_p)
     *self_p = NULL;
 }
 
-void *admin_socket(admin_t *self)
+link_t *admin_link(admin_t *self)
 {
-    return link_socket(self->link);
+    return self->link;
 }
 
 void admin_restart(admin_t *self)
@@ -509,7 +509,7 @@ void admin_restart(admin_t *self)
 
 void admin_turn(admin_t *self, int64_t now_ms)
 {
-    link_drain(self->link, TURN_MESSAGES);
+    link_drain_ready(self->link, TURN_MESSAGES);
     link_tick(self->link, now_ms);
     answers_tick(self->answers, now_ms);
 }

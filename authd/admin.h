@@ -11,8 +11,7 @@
 
 #include "authd/manage.h"
 #include "common/conf/conf.h"
-
-#include <zmq.h>
+#include "common/link/link.h"
 
 typedef struct admin admin_t;
 
@@ -21,7 +20,7 @@ admin_t *admin_new(const conf_t *conf, const char *name, const uint64_t *self_in
                    directory_t *directory, manage_t *manage, accounts_t *accounts);
 void admin_destroy(admin_t **self_p);
 
-void *admin_socket(admin_t *self); /* for zmq_poll */
+link_t *admin_link(admin_t *self); /* for link_wait */
 void admin_restart(admin_t *self); /* after link_woke */
 /* Takes what has come, and does what is due. */
 void admin_turn(admin_t *self, int64_t now_ms);

@@ -14,7 +14,6 @@
 #include "common/monitor/monitor.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -272,19 +271,18 @@ static bool s_done(authd_t *self, int64_t now_ms)
 
 void authd_run(authd_t *self)
 {
-    zmq_pollitem_t items[2 + FORWARD_ROUTERS] = {{link_socket(self->gateways), 0, ZMQ_POLLIN, 0},
-                                                 {NULL, life_fd(), ZMQ_POLLIN, 0}};
-    int len = 2 + (int)forward_items(self->forward, items + 2);
+    link_t *links[1 + FORWARD_ROUTERS] = {self->gateways};
+    unsigned len = 1 + forward_links(self->forward, links + 1);
+    const int life = life_fd();
     life_ready();
     for (;;) {
-        if (zmq_poll(items, len, TURN_MS) < 0 && errno != EINTR)
-            log_fatal(EXIT_FAULT, "authd.poll", "err=%s", LOG_Q(zmq_strerror(errno)));
+        link_wait(links, len, &life, 1, TURN_MS);
         int64_t now_ms = clock_ms();
         if (link_woke(&self->self, &self->turned_ms, now_ms)) {
             link_restart(self->gateways);
             forward_restart(self->forward);
         }
-        link_drain(self->gateways, TURN_MESSAGES);
+        link_drain_ready(self->gateways, TURN_MESSAGES);
         forward_drain(self->forward, TURN_MESSAGES);
         forward_flush(self->forward, now_ms);
         s_tick(self, now_ms);

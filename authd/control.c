@@ -12,7 +12,6 @@
 #include "common/monitor/monitor.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -149,7 +148,7 @@ static void s_turn(control_t *self, int64_t now_ms)
         link_restart(self->link);
         admin_restart(self->admin);
     }
-    link_drain(self->link, TURN_MESSAGES);
+    link_drain_ready(self->link, TURN_MESSAGES);
     manage_turn(self->manage);
     link_tick(self->link, now_ms);
     admin_turn(self->admin, now_ms);
@@ -171,12 +170,10 @@ static void *s_main(void *arg)
 {
     control_t *self = arg;
     assert(self->magic == MAGIC);
-    zmq_pollitem_t items[] = {{link_socket(self->link), 0, ZMQ_POLLIN, 0},
-                              {admin_socket(self->admin), 0, ZMQ_POLLIN, 0},
-                              {NULL, manage_fd(self->manage), ZMQ_POLLIN, 0}};
+    link_t *const links[] = {self->link, admin_link(self->admin)};
+    const int hashed = manage_fd(self->manage);
     while (!atomic_load(&self->stop)) {
-        if (zmq_poll(items, sizeof items / sizeof *items, TURN_MS) < 0 && errno != EINTR)
-            log_fatal(EXIT_FAULT, "control.poll", "err=%s", LOG_Q(zmq_strerror(errno)));
+        link_wait(links, sizeof links / sizeof *links, &hashed, 1, TURN_MS);
         s_turn(self, clock_ms());
     }
     return NULL;

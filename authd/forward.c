@@ -154,17 +154,17 @@ void forward_flush(forward_t *self, int64_t now_ms)
     }
 }
 
-unsigned forward_items(forward_t *self, zmq_pollitem_t *items)
+unsigned forward_links(const forward_t *self, link_t **links)
 {
     for (unsigned i = 0; i < self->len; i++)
-        items[i] = (zmq_pollitem_t){link_socket(self->ways[i].link), 0, ZMQ_POLLIN, 0};
+        links[i] = self->ways[i].link;
     return self->len;
 }
 
 void forward_drain(forward_t *self, unsigned max)
 {
     for (unsigned i = 0; i < self->len; i++)
-        link_drain(self->ways[i].link, max);
+        link_drain_ready(self->ways[i].link, max);
 }
 
 static void s_tell(const forward_t *self)

@@ -28,8 +28,8 @@ queue_put_t forward_put(forward_t *self, const wire_request_t *request, zmq_msg_
 /* Sends what the routers' credit allows: after input was drained. */
 void forward_flush(forward_t *self, int64_t now_ms);
 
-/* For the loop: fills ITEMS (FORWARD_ROUTERS of them) and returns how many there are. */
-unsigned forward_items(forward_t *self, zmq_pollitem_t *items);
+/* For the loop: fills LINKS (FORWARD_ROUTERS of them) and returns how many there are. */
+unsigned forward_links(const forward_t *self, link_t **links);
 void forward_drain(forward_t *self, unsigned max);
 void forward_tick(forward_t *self, int64_t now_ms);
 void forward_restart(forward_t *self);

@@ -115,9 +115,8 @@ static bool s_wait(control_t *self, bool (*done)(const control_t *self), int64_t
         int64_t now = clock_ms();
         if (now >= deadline || s_is_refused(self))
             return false;
-        zmq_pollitem_t item = {.socket = link_socket(self->link), .events = ZMQ_POLLIN};
-        zmq_poll(&item, 1, deadline - now < 100 ? (long)(deadline - now) : 100);
-        link_drain(self->link, 64);
+        link_wait(&self->link, 1, NULL, 0, deadline - now < 100 ? (int)(deadline - now) : 100);
+        link_drain_ready(self->link, 64);
         link_tick(self->link, clock_ms());
     }
     return true;

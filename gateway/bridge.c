@@ -203,7 +203,7 @@ static void s_wake(bridge_t *self, int64_t now_ms)
 
 static unsigned s_drain(hop_t *hop)
 {
-    unsigned taken = link_drain(hop->link, DRAIN);
+    unsigned taken = link_drain_ready(hop->link, DRAIN);
     if (taken == DRAIN)
         hop->bridge->more = true;
     return taken;
@@ -225,6 +225,7 @@ static void s_on_readable(h2o_socket_t *socket, const char *err)
     hop_t *hop = s_hop(socket->data);
     (void)err;
     s_wake(hop->bridge, clock_ms());
+    link_readable(hop->link);
     s_drain(hop);
 }
 
@@ -305,6 +306,7 @@ bool bridge_turn(bridge_t *self, int64_t now_ms)
 static void s_check(hop_t *hop)
 {
     struct pollfd fd = {.fd = h2o_socket_get_fd(hop->socket), .events = POLLIN};
+    link_readable(hop->link);
     if (poll(&fd, 1, 0) == 0 && s_drain(hop) > 0) {
         metric_add(METRIC_link_missed_edges_total, 1);
         hop->bridge->unsettled = true;
@@ -327,9 +329,8 @@ void bridge_tick(bridge_t *self, int64_t now_ms)
 /* The descriptor is duplicated because h2o closes what it watches. */
 static void s_watch(hop_t *hop, h2o_loop_t *loop)
 {
-    int fd = -1;
-    size_t size = sizeof fd;
-    if (zmq_getsockopt(link_socket(hop->link), ZMQ_FD, &fd, &size) != 0 || (fd = dup(fd)) < 0)
+    int fd = dup(link_fd(hop->link));
+    if (fd < 0)
         log_fatal(EXIT_FAULT, "bridge.watch", "errno=%d", errno);
     hop->socket = h2o_evloop_socket_create(loop, fd, H2O_SOCKET_FLAG_DONT_READ);
     hop->socket->data = hop;

@@ -8,7 +8,6 @@
 #include "router/returns.h"
 #include "router/shards.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -204,20 +203,17 @@ static bool s_done(router_t *self, int64_t now_ms)
 
 void router_run(router_t *self)
 {
-    zmq_pollitem_t items[] = {{link_socket(self->requests), 0, ZMQ_POLLIN, 0},
-                              {link_socket(self->workers), 0, ZMQ_POLLIN, 0},
-                              {link_socket(self->replies), 0, ZMQ_POLLIN, 0},
-                              {NULL, life_fd(), ZMQ_POLLIN, 0}};
-    link_t *links[] = {self->requests, self->workers, self->replies};
+    enum { LINKS = 3 };
+    link_t *const links[LINKS] = {self->requests, self->workers, self->replies};
+    const int life = life_fd();
     monitor_check("sockets", CHECK_OK, "bound");
     life_ready();
     for (;;) {
-        if (zmq_poll(items, sizeof items / sizeof *items, TURN_MS) < 0 && errno != EINTR)
-            log_fatal(EXIT_FAULT, "router.poll", "err=%s", LOG_Q(zmq_strerror(errno)));
+        link_wait(links, LINKS, &life, 1, TURN_MS);
         int64_t now_ms = clock_ms();
         s_tick(self, now_ms);
-        for (unsigned i = 0; i < sizeof links / sizeof *links; i++)
-            link_drain(links[i], TURN_MESSAGES);
+        for (unsigned i = 0; i < LINKS; i++)
+            link_drain_ready(links[i], TURN_MESSAGES);
         shards_flush(self->shards, now_ms);
         returns_flush(self->returns);
         if (s_done(self, now_ms))

@@ -368,23 +368,19 @@ static void s_tick(worker_t *self)
 
 static void s_wait(worker_t *self, bool stopping)
 {
-    zmq_pollitem_t items[ROUTERS + 3];
+    int fds[3];
     bool takes = !stopping && !drain_is_full(self->filling);
-    int count = 0;
-    items[count++] = (zmq_pollitem_t){.fd = writer_fd(self->writer), .events = ZMQ_POLLIN};
+    unsigned count = 0;
+    fds[count++] = writer_fd(self->writer);
     if (!stopping)
-        items[count++] = (zmq_pollitem_t){.fd = life_fd(), .events = ZMQ_POLLIN};
+        fds[count++] = life_fd();
     int wait_ms = stopping ? 10 : TURN_MS;
     if (self->engine) {
-        int fd = self->role->engine->fd(self->engine);
         int engine_ms = self->role->engine->wait_ms(self->engine);
-        items[count++] = (zmq_pollitem_t){.fd = fd, .events = ZMQ_POLLIN};
+        fds[count++] = self->role->engine->fd(self->engine);
         wait_ms = engine_ms < wait_ms ? engine_ms : wait_ms;
     }
-    for (unsigned i = 0; i < self->links_len && takes; i++)
-        items[count++] =
-            (zmq_pollitem_t){.socket = link_socket(self->links[i]), .events = ZMQ_POLLIN};
-    zmq_poll(items, count, wait_ms);
+    link_wait(self->links, takes ? self->links_len : 0, fds, count, wait_ms);
 }
 
 /* One message at a time, because the drain may become full with any. */
@@ -392,7 +388,7 @@ static void s_receive(worker_t *self)
 {
     for (unsigned i = 0; i < self->links_len; i++)
         for (unsigned n = 0; n < MESSAGES_TURN && !drain_is_full(self->filling); n++)
-            if (link_drain(self->links[i], 1) == 0)
+            if (link_drain_ready(self->links[i], 1) == 0)
                 break;
 }
 

@@ -1,10 +1,6 @@
-#include "common/link/link.h"
-
 #include "common/base/clock.h"
 #include "common/link/admission.h"
-#include "common/link/curve.h"
-#include "common/link/peers.h"
-#include "common/link/said.h"
+#include "common/link/link_struct.h"
 #include "common/link/socket.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
@@ -16,32 +12,10 @@
 #include <unistd.h>
 
 enum {
-    MAGIC = 0x4c494e4b,
     GREET_MS = 100,      /* between two HELLOs to a peer that does not answer */
     GOODBYE_MS = 20,     /* for the last words to leave */
     COMPLAIN_MS = 10000, /* between two log lines about frames without a known peer */
     DEAD_MS = LINK_MISSED * LINK_HEARTBEAT_MS + LINK_HEARTBEAT_MS / 2,
-};
-
-struct link {
-    unsigned magic;
-    void *socket;
-    bool bind;
-    char name[WIRE_NAME];
-    wire_hello_t hello;
-    unsigned peer_roles;
-    unsigned expect; /* kinds that may come */
-    const uint64_t *self;
-    link_calls_t calls;
-    void *arg;
-    peers_t peers;
-    peer_t *peer; /* the connecting side's one */
-    wire_message_t *message;
-    curve_watch_t *watch;            /* NULL without CURVE */
-    char key[KEY_TEXT], address[64]; /* of who sent the message at hand; "" without CURVE */
-    char endpoint[256];
-    int64_t ticked_ms, complained_ms;
-    said_t refusals; /* logged */
 };
 
 link_t *link_new(const link_options_t *options, char *err, size_t err_size)
@@ -52,8 +26,9 @@ link_t *link_new(const link_options_t *options, char *err, size_t err_size)
     link_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
-    self->magic = MAGIC;
+    self->magic = LINK_MAGIC;
     self->socket = socket;
+    self->fd = socket_fd(socket);
     self->bind = options->bind;
     self->hello = *options->hello;
     assert(self->hello.name.len < sizeof self->name);
@@ -104,43 +79,6 @@ peer_t *link_peer_next(link_t *self, peer_t *previous)
     return peer;
 }
 
-/* The routing frame of a peer; NULL on the connecting side. */
-static const slice_t *s_route(const link_t *self, const peer_t *peer, slice_t *route)
-{
-    if (!self->bind)
-        return NULL;
-    *route = slice_of(peer->name);
-    return route;
-}
-
-static void s_greet(link_t *self, const slice_t *route, uint64_t receiver)
-{
-    if (wire_send_hello(self->socket, route, *self->self, receiver, &self->hello) != 0 &&
-        errno != EAGAIN)
-        metric_add(METRIC_link_send_failed_total, 1);
-}
-
-static void s_greet_peer(link_t *self, peer_t *peer, uint64_t receiver, int64_t now_ms)
-{
-    slice_t route;
-    peer->greeted_ms = now_ms;
-    s_greet(self, s_route(self, peer, &route), receiver);
-}
-
-static void s_send_number(link_t *self, peer_t *peer, wire_kind_t kind, uint64_t number)
-{
-    slice_t route;
-    if (wire_send_number(self->socket, s_route(self, peer, &route), kind, *self->self,
-                         peer->instance, number) != 0)
-        metric_add(METRIC_link_send_failed_total, 1);
-}
-
-static void s_send_credit(link_t *self, peer_t *peer)
-{
-    peer->told = peer->taken;
-    s_send_number(self, peer, WIRE_CREDIT, peer->taken);
-}
-
 static void s_gone(link_t *self, peer_t *peer, const char *why)
 {
     if (!peer->alive)
@@ -150,12 +88,6 @@ static void s_gone(link_t *self, peer_t *peer, const char *why)
     log_info("link.down", "peer=%s why=%s", peer->name, LOG_Q(why));
     if (self->calls.down)
         self->calls.down(self->arg, peer);
-}
-
-static void s_goodbye(link_t *self, const slice_t *route, uint64_t receiver, wire_goodbye_t reason)
-{
-    if (wire_send_goodbye(self->socket, route, *self->self, receiver, reason) != 0)
-        metric_add(METRIC_link_send_failed_total, 1);
 }
 
 /* A bound socket with CURVE: each peer's key is known. */
@@ -184,7 +116,7 @@ static bool s_up(link_t *self, peer_t *peer)
         if (s_refusal_is_news(self, peer->name))
             log_warn("link.refused", "peer=%s why=%s", peer->name,
                      LOG_Q(wire_goodbye_text(refusal)));
-        s_goodbye(self, s_route(self, peer, &route), peer->instance, refusal);
+        link_send_goodbye(self, link_route(self, peer, &route), peer->instance, refusal);
         peer->instance = 0;
         return false;
     }
@@ -211,7 +143,7 @@ static void s_object(link_t *self, const wire_message_t *message, const slice_t 
 {
     const wire_hello_t *hello = &message->hello;
     const char *name = log_quote(hello->name.data, hello->name.len);
-    s_goodbye(self, route, message->sender, objection);
+    link_send_goodbye(self, route, message->sender, objection);
     if (s_refusal_is_news(self, name))
         log_warn("link.refused", "endpoint=%s peer=%s role=%s address=%s key=%s why=%s",
                  self->endpoint, name, wire_role_name(hello->role), LOG_Q(self->address),
@@ -249,7 +181,7 @@ static void s_on_hello(link_t *self, peer_t *peer, const slice_t *route, int64_t
     s_note_hello(self, peer, hello);
     peer->heard_ms = now_ms;
     if (message->receiver != *self->self)
-        s_greet_peer(self, peer, message->sender, now_ms);
+        link_greet_peer(self, peer, message->sender, now_ms);
     if (!peer->alive)
         s_up(self, peer);
     else if (news && self->calls.news)
@@ -289,7 +221,7 @@ static void s_on_heartbeat(link_t *self, peer_t *peer)
     uint64_t lost = peer_heartbeat(peer, self->message->batch);
     if (lost) {
         metric_add(METRIC_link_lost_batches_total, (int64_t)lost);
-        s_send_credit(self, peer);
+        link_send_credit(self, peer);
     }
 }
 
@@ -351,7 +283,7 @@ static void s_on_message(link_t *self, const slice_t *route)
         if (message->kind != WIRE_GOODBYE && (!peer || now_ms - peer->greeted_ms >= GREET_MS)) {
             if (peer)
                 peer->greeted_ms = now_ms;
-            s_greet(self, route, 0);
+            link_greet(self, route, 0);
         }
         return;
     }
@@ -389,7 +321,7 @@ static const char *s_receive_parts(link_t *self, zmq_msg_t *header, const slice_
     unsigned version = wire_peek_version(zmq_msg_data(header), zmq_msg_size(header));
     bool bad = wire_message_begin(self->message, header, self->expect, &reason) != 0;
     if (bad && (version < WIRE_VERSION_MIN || version > WIRE_VERSION))
-        s_goodbye(self, route, 0, GOODBYE_VERSION);
+        link_send_goodbye(self, route, 0, GOODBYE_VERSION);
     while (more) {
         zmq_msg_t body;
         zmq_msg_init(&body);
@@ -429,7 +361,7 @@ static void s_receive_from(link_t *self, zmq_msg_t *first)
         s_complain(self, route, "no header");
     } else if (zmq_msg_size(&header) == 0 && !s_more(&header)) {
         /* ZMQ_PROBE_ROUTER: it has connected, perhaps again; learn of it at once */
-        s_greet(self, route, 0);
+        link_greet(self, route, 0);
     } else {
         s_note_sender(self, &header);
         const char *reason = s_receive_parts(self, &header, route);
@@ -440,12 +372,13 @@ static void s_receive_from(link_t *self, zmq_msg_t *first)
 
 unsigned link_drain(link_t *self, unsigned max)
 {
-    assert(self->magic == MAGIC);
+    assert(self->magic == LINK_MAGIC);
     unsigned count = 0;
     while (count < max) {
         zmq_msg_t first;
         zmq_msg_init(&first);
         if (zmq_msg_recv(&first, self->socket, ZMQ_DONTWAIT) < 0) {
+            self->dry = errno == EAGAIN;
             zmq_msg_close(&first);
             break;
         }
@@ -467,7 +400,7 @@ static void s_check_key(link_t *self, peer_t *peer)
     metric_add(METRIC_link_refused_total, 1);
     log_warn("link.revoked", "endpoint=%s peer=%s key=%s", self->endpoint, peer->name,
              LOG_Q(peer->key));
-    s_goodbye(self, s_route(self, peer, &route), peer->instance, GOODBYE_ROLE);
+    link_send_goodbye(self, link_route(self, peer, &route), peer->instance, GOODBYE_ROLE);
     s_gone(self, peer, "its key is not allowed any more");
     peer->instance = 0;
 }
@@ -479,10 +412,10 @@ static void s_tick_peer(link_t *self, peer_t *peer, int64_t now_ms)
     if (peer->alive && now_ms - peer->heard_ms > DEAD_MS)
         s_gone(self, peer, "silent");
     if (peer->alive) {
-        s_send_number(self, peer, WIRE_HEARTBEAT, peer->sent);
-        s_send_credit(self, peer);
+        link_send_number(self, peer, WIRE_HEARTBEAT, peer->sent);
+        link_send_credit(self, peer);
     } else if (!self->bind) {
-        s_greet_peer(self, peer, 0, now_ms);
+        link_greet_peer(self, peer, 0, now_ms);
     }
 }
 
@@ -510,69 +443,8 @@ void link_restart(link_t *self)
         peer_reset(peer);
         peer->instance = 0;
         peer->heard_ms = now_ms;
-        s_greet_peer(self, peer, 0, now_ms);
+        link_greet_peer(self, peer, 0, now_ms);
     }
-}
-
-bool link_can_send(const link_t *self, const peer_t *peer)
-{
-    (void)self;
-    return peer->alive && peer->sent - peer->credited < LINK_WINDOW;
-}
-
-static int s_send_batch(link_t *self, peer_t *peer, wire_batch_t *batch, wire_kind_t kind,
-                        uint64_t number)
-{
-    slice_t route;
-    metric_add(METRIC_link_batches_sent_total, 1);
-    metric_add(METRIC_link_entries_sent_total, wire_batch_entries(batch));
-    int rc = wire_batch_send(batch, self->socket, s_route(self, peer, &route), kind, *self->self,
-                             peer->instance, number);
-    if (rc != 0)
-        metric_add(METRIC_link_send_failed_total, 1);
-    return rc;
-}
-
-int link_send_requests(link_t *self, peer_t *peer, wire_batch_t *batch)
-{
-    assert(link_can_send(self, peer));
-    metric_observe_size(METRIC_link_batch_entries, wire_batch_entries(batch));
-    return s_send_batch(self, peer, batch, WIRE_REQUESTS, ++peer->sent);
-}
-
-void link_note_waiting(link_t *self, peer_t *peer, bool waiting)
-{
-    bool stalled = waiting && peer->alive && !link_can_send(self, peer);
-    if (stalled && !peer->stalled)
-        metric_add(METRIC_credit_stalls_total, 1);
-    peer->stalled = stalled;
-}
-
-int link_send_replies(link_t *self, peer_t *peer, wire_batch_t *batch)
-{
-    return s_send_batch(self, peer, batch, WIRE_REPLIES, 0);
-}
-
-int link_send_interim(link_t *self, peer_t *peer, wire_batch_t *batch)
-{
-    return s_send_batch(self, peer, batch, WIRE_INTERIM, 0);
-}
-
-void link_taken(link_t *self, peer_t *peer, link_batch_t batch)
-{
-    if (!peer->alive || peer->instance != batch.sender || *self->self != batch.receiver)
-        return;
-    peer_take(peer, batch.number);
-    if (peer->taken - peer->told >= LINK_WINDOW)
-        s_send_credit(self, peer);
-}
-
-void link_set_news(link_t *self, uint64_t news)
-{
-    self->hello.news = news;
-    int64_t now_ms = clock_ms();
-    for (peer_t *peer = link_peer_next(self, NULL); peer; peer = link_peer_next(self, peer))
-        s_greet_peer(self, peer, peer->instance, now_ms);
 }
 
 void link_destroy(link_t **self_p)
@@ -580,11 +452,11 @@ void link_destroy(link_t **self_p)
     link_t *self = *self_p;
     if (!self)
         return;
-    assert(self->magic == MAGIC);
+    assert(self->magic == LINK_MAGIC);
     bool said = false;
     for (peer_t *peer = link_peer_next(self, NULL); peer; peer = link_peer_next(self, peer)) {
         slice_t route;
-        s_goodbye(self, s_route(self, peer, &route), peer->instance, GOODBYE_LEAVING);
+        link_send_goodbye(self, link_route(self, peer, &route), peer->instance, GOODBYE_LEAVING);
         said = true;
     }
     /* Closing drops what the I/O thread has not written yet, and nothing tells when it has. */

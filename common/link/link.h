@@ -19,6 +19,7 @@ enum {
     LINK_MISSED = 3,        /* silent heartbeats that make a peer gone */
     LINK_SILENCE_MS = 3000, /* own silence after which the instance is given up */
     LINK_PEERS = 1024,      /* most peers of a bound link; more are ignored */
+    LINK_WAIT = 32,         /* most links and descriptors of one link_wait */
 };
 
 /* Callbacks; NULL for what a link does not take. Messages of kinds whose callback is NULL are
@@ -64,10 +65,24 @@ void *link_context(void);
 link_t *link_new(const link_options_t *options, char *err, size_t err_size);
 void link_destroy(link_t **self_p); /* says GOODBYE to its peers */
 
-void *link_socket(link_t *self); /* for zmq_poll and ZMQ_FD */
+void *link_socket(link_t *self);
 
 /* Receives and dispatches up to MAX messages without waiting; returns how many there were. */
 unsigned link_drain(link_t *self, unsigned max);
+/* The same for a loop: none, without a system call, where nothing can have come since the socket
+ * was drained to its end. The loop waits by link_wait, or watches link_fd. */
+unsigned link_drain_ready(link_t *self, unsigned max);
+
+/* Waits until something may have come for a link, one of FDS is readable, a signal came, or WAIT_MS
+ * have passed. In place of zmq_poll, which asks each socket before and after: three system calls
+ * and more each, several times in a batch. */
+void link_wait(link_t *const *links, unsigned len, const int *fds, unsigned fds_len, int wait_ms);
+
+/* The socket's ZMQ_FD, for a loop that does not wait by link_wait: it tells link_readable when the
+ * descriptor is readable, and drains before it sleeps what it has sent on since. Sending may take
+ * in what the descriptor has told or would have told. */
+int link_fd(const link_t *self);
+void link_readable(link_t *self);
 
 /* Each second at least (more often does no harm): heartbeats, credit again, peers that fell silent.
  * link_woke first, once for all links of a thread. */

@@ -109,6 +109,15 @@ void *socket_new(const link_options_t *options, char *err, size_t err_size)
     return socket;
 }
 
+int socket_fd(void *socket)
+{
+    int fd;
+    size_t size = sizeof fd;
+    int rc = zmq_getsockopt(socket, ZMQ_FD, &fd, &size);
+    assert(rc == 0);
+    return fd;
+}
+
 void socket_discard(void *socket)
 {
     for (unsigned i = 0; i < DISCARD_MOST; i++) {

@@ -3,6 +3,7 @@
 #include "common/link/link.h"
 #include "common/monitor/monitor.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -303,6 +304,83 @@ static void test_waking_from_silence_draws_a_new_instance(void **state)
     assert_true(self != 5 && self != 0);
 }
 
+enum { BATCHES = 4000, LONG_MS = 1000 };
+
+/* A loop without ticks: only input ends its waits. Counts those that nothing ended. */
+static unsigned s_loop(side_t *side, unsigned batches, bool sends)
+{
+    unsigned slept = 0, sent = 0;
+    const peer_t *peer = sends ? link_peer(side->link) : NULL;
+    while (sends ? sent < batches || side->credit < batches / LINK_WINDOW
+                 : side->requests < batches) {
+        for (; sends && sent < batches && link_can_send(side->link, peer); sent++)
+            s_send(side, 1);
+        int64_t began_ms = clock_ms();
+        link_wait(&side->link, 1, NULL, 0, LONG_MS);
+        slept += clock_ms() - began_ms >= LONG_MS;
+        link_drain_ready(side->link, 1); /* less than may be there */
+    }
+    return slept;
+}
+
+static void *s_serve(void *arg)
+{
+    return (void *)(uintptr_t)s_loop(arg, BATCHES, false);
+}
+
+static void test_no_input_is_slept_through(void **state)
+{
+    (void)state;
+    side_t server, client;
+    pthread_t thread;
+    void *slept;
+    s_begin(&server, true, "authd-0");
+    s_begin(&client, false, "gateway-0.0");
+    s_turn(&server, &client, &client.up, 1, 3000);
+    s_turn(&server, &client, &server.up, 1, 3000);
+    assert_int_equal(pthread_create(&thread, NULL, s_serve, &server), 0);
+    assert_int_equal(s_loop(&client, BATCHES, true), 0);
+    pthread_join(thread, &slept);
+    assert_null(slept);
+    link_destroy(&client.link);
+    link_destroy(&server.link);
+}
+
+/* Whether LONG_MS were waited. */
+static bool s_sleeps(side_t *side, const int *fds, unsigned fds_len)
+{
+    int64_t began_ms = clock_ms();
+    link_wait(&side->link, 1, fds, fds_len, LONG_MS);
+    return clock_ms() - began_ms >= LONG_MS;
+}
+
+static void test_what_a_send_takes_in_ends_a_wait(void **state)
+{
+    (void)state;
+    side_t server, client;
+    int fds[2];
+    s_begin(&server, true, "authd-0");
+    s_begin(&client, false, "gateway-0.0");
+    s_turn(&server, &client, &client.up, 1, 3000);
+    s_turn(&server, &client, &server.up, 1, 3000);
+    s_turn(&server, &client, NULL, 0, 100);
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    assert_true(s_sleeps(&client, NULL, 0));
+    assert_false(s_sleeps(&client, fds, 1));
+    assert_int_equal(link_drain_ready(client.link, 100), 0);
+    /* Its news come; sending the next batch reads the signal that tells of them. */
+    link_set_news(server.link, 1);
+    usleep(20000);
+    s_send(&client, 1);
+    assert_false(s_sleeps(&client, NULL, 0));
+    assert_int_equal(link_drain_ready(client.link, 100), 1);
+    close(fds[0]);
+    close(fds[1]);
+    link_destroy(&client.link);
+    link_destroy(&server.link);
+}
+
 int main(void)
 {
     if (!mkdtemp(s_dir))
@@ -316,6 +394,8 @@ int main(void)
         cmocka_unit_test(test_a_lost_batch_leaks_no_credit),
         cmocka_unit_test(test_garbage_is_counted_and_harms_nobody),
         cmocka_unit_test(test_waking_from_silence_draws_a_new_instance),
+        cmocka_unit_test(test_no_input_is_slept_through),
+        cmocka_unit_test(test_what_a_send_takes_in_ends_a_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,113 @@
+#include "common/base/clock.h"
+#include "common/link/link_struct.h"
+#include "common/monitor/monitor.h"
+
+#include <assert.h>
+#include <errno.h>
+
+const slice_t *link_route(const link_t *self, const peer_t *peer, slice_t *route)
+{
+    if (!self->bind)
+        return NULL;
+    *route = slice_of(peer->name);
+    return route;
+}
+
+void link_greet(link_t *self, const slice_t *route, uint64_t receiver)
+{
+    self->dry = false;
+    if (wire_send_hello(self->socket, route, *self->self, receiver, &self->hello) != 0 &&
+        errno != EAGAIN)
+        metric_add(METRIC_link_send_failed_total, 1);
+}
+
+void link_greet_peer(link_t *self, peer_t *peer, uint64_t receiver, int64_t now_ms)
+{
+    slice_t route;
+    peer->greeted_ms = now_ms;
+    link_greet(self, link_route(self, peer, &route), receiver);
+}
+
+void link_send_number(link_t *self, peer_t *peer, wire_kind_t kind, uint64_t number)
+{
+    slice_t route;
+    self->dry = false;
+    if (wire_send_number(self->socket, link_route(self, peer, &route), kind, *self->self,
+                         peer->instance, number) != 0)
+        metric_add(METRIC_link_send_failed_total, 1);
+}
+
+void link_send_credit(link_t *self, peer_t *peer)
+{
+    peer->told = peer->taken;
+    link_send_number(self, peer, WIRE_CREDIT, peer->taken);
+}
+
+void link_send_goodbye(link_t *self, const slice_t *route, uint64_t receiver, wire_goodbye_t reason)
+{
+    self->dry = false;
+    if (wire_send_goodbye(self->socket, route, *self->self, receiver, reason) != 0)
+        metric_add(METRIC_link_send_failed_total, 1);
+}
+
+bool link_can_send(const link_t *self, const peer_t *peer)
+{
+    (void)self;
+    return peer->alive && peer->sent - peer->credited < LINK_WINDOW;
+}
+
+static int s_send_batch(link_t *self, peer_t *peer, wire_batch_t *batch, wire_kind_t kind,
+                        uint64_t number)
+{
+    slice_t route;
+    self->dry = false;
+    metric_add(METRIC_link_batches_sent_total, 1);
+    metric_add(METRIC_link_entries_sent_total, wire_batch_entries(batch));
+    int rc = wire_batch_send(batch, self->socket, link_route(self, peer, &route), kind, *self->self,
+                             peer->instance, number);
+    if (rc != 0)
+        metric_add(METRIC_link_send_failed_total, 1);
+    return rc;
+}
+
+int link_send_requests(link_t *self, peer_t *peer, wire_batch_t *batch)
+{
+    assert(link_can_send(self, peer));
+    metric_observe_size(METRIC_link_batch_entries, wire_batch_entries(batch));
+    return s_send_batch(self, peer, batch, WIRE_REQUESTS, ++peer->sent);
+}
+
+void link_note_waiting(link_t *self, peer_t *peer, bool waiting)
+{
+    bool stalled = waiting && peer->alive && !link_can_send(self, peer);
+    if (stalled && !peer->stalled)
+        metric_add(METRIC_credit_stalls_total, 1);
+    peer->stalled = stalled;
+}
+
+int link_send_replies(link_t *self, peer_t *peer, wire_batch_t *batch)
+{
+    return s_send_batch(self, peer, batch, WIRE_REPLIES, 0);
+}
+
+int link_send_interim(link_t *self, peer_t *peer, wire_batch_t *batch)
+{
+    return s_send_batch(self, peer, batch, WIRE_INTERIM, 0);
+}
+
+void link_taken(link_t *self, peer_t *peer, link_batch_t batch)
+{
+    if (!peer->alive || peer->instance != batch.sender || *self->self != batch.receiver)
+        return;
+    peer_take(peer, batch.number);
+    if (peer->taken - peer->told >= LINK_WINDOW)
+        link_send_credit(self, peer);
+}
+
+void link_set_news(link_t *self, uint64_t news)
+{
+    self->hello.news = news;
+    int64_t now_ms = clock_ms();
+    for (peer_t *peer = link_peer_next(self, NULL); peer; peer = link_peer_next(self, peer))
+        link_greet_peer(self, peer, peer->instance, now_ms);
+}
