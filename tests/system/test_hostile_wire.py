@@ -318,7 +318,8 @@ def test_a_rogue_worker_gets_no_live_shard(ring, worker, more, reason):
 def test_replies_to_nobody_are_dropped_and_counted(ring, make_ring):
     """From a worker that is let in: the shard has no other."""
     lone = make_ring(shards={"bot": 2})
-    lone.spawn("router")
+    lone.spawn("router", wait_ready=False)  # degraded: it misses its workers
+    lone.wait(lambda: lone.ready("router-0"), what="the router")
     with Rogue(lone, "router-workers", "bot-1") as worker:
         worker.greet(WORKER, kind=1, shard=1, shards=2, journal=os.urandom(16))
         worker.send(worker.header(REPLIES, 0, [rogue.reply(origin=7) for _ in range(10)]))
