@@ -431,12 +431,11 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
     assert(self->magic == MAGIC);
     for (unsigned i = 0; i < message->entries; i++) {
         wire_request_t *request = &message->requests[i];
-        zmq_msg_t *body = &message->bodies[i];
-        size_t len = request->has_body ? zmq_msg_size(body) : 0;
-        s_on_request(self, peer, request, len ? slice(zmq_msg_data(body), len) : slice("", 0));
+        slice_t body = wire_request_body(request, &message->bodies[i]);
+        s_on_request(self, peer, request, body);
         s_wipe(request);
-        if (len)
-            secret_wipe(zmq_msg_data(body), len); /* tokens that are imported, an RSA key */
+        if (body.len)
+            secret_wipe((void *)body.data, body.len); /* tokens that are imported, an RSA key */
     }
     if (wire_batch_entries(self->replies))
         link_send_replies(self->link, peer, self->replies);

@@ -102,7 +102,7 @@ static error_code_t s_pass_on(authd_t *self, const wire_request_t *request, zmq_
 static void s_judge(authd_t *self, peer_t *peer, wire_request_t *request, zmq_msg_t *body,
                     int64_t now_us, int64_t wall_ms)
 {
-    size_t body_len = request->has_body ? zmq_msg_size(body) : 0;
+    size_t body_len = wire_request_body(request, body).len;
     verdict_t verdict = verdict_judge(&self->judge, self->view, request, body_len, now_us, wall_ms);
     bool own = verdict.code == ERROR_none && op_find(request->op)->owner == OWNER_AUTHD;
     if (verdict.code == ERROR_none && !own)

@@ -116,10 +116,9 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
     control_t *self = arg;
     assert(self->magic == MAGIC);
     for (unsigned i = 0; i < message->entries; i++) {
-        zmq_msg_t *body = &message->bodies[i];
-        slice_t text = slice(zmq_msg_data(body), zmq_msg_size(body));
-        s_on_request(self, peer, &message->requests[i], text);
-        secret_wipe(zmq_msg_data(body), text.len); /* it may hold a password */
+        slice_t body = wire_request_body(&message->requests[i], &message->bodies[i]);
+        s_on_request(self, peer, &message->requests[i], body);
+        secret_wipe((void *)body.data, body.len); /* it may hold a password */
     }
     link_send_replies(self->link, peer, self->replies);
     link_taken(self->link, peer, link_batch(message));

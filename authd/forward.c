@@ -143,6 +143,7 @@ void forward_flush(forward_t *self, int64_t now_ms)
     for (unsigned i = 0; i < self->len; i++) {
         way_t *way = &self->ways[i];
         peer_t *peer = link_peer(way->link);
+        wire_batch_speak(self->batch, peer_version(peer));
         while (queue_len(way->queue) && link_can_send(way->link, peer)) {
             int64_t oldest_us = queue_oldest_us(way->queue);
             if (queue_take(way->queue, self->batch, now_ms) == 0)

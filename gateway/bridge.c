@@ -231,7 +231,7 @@ static void s_on_readable(h2o_socket_t *socket, const char *err)
 
 static zmq_msg_t *s_body(const slot_t *slot, zmq_msg_t *body)
 {
-    if (slot->body.len == 0)
+    if (slot->body.len == 0 || slot->request.small.len)
         return NULL;
     if (zmq_msg_init_size(body, slot->body.len) != 0)
         abort();
@@ -270,6 +270,7 @@ static void s_fill(bridge_t *self, unsigned route, int64_t now_ms)
 static void s_flush(bridge_t *self, hop_t *hop, int64_t now_ms)
 {
     peer_t *peer = link_peer(hop->link);
+    wire_batch_speak(self->batch, peer_version(peer));
     while (inflight_pending(self->inflight, hop->index) && link_can_send(hop->link, peer)) {
         s_fill(self, hop->index, now_ms);
         if (wire_batch_entries(self->batch) == 0)

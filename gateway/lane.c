@@ -122,6 +122,9 @@ static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)
     slot->request = request.entry;
     slot->request.id = id;
     slot->body = slice(req->entity.base, req->entity.len);
+    /* What may hold a password stays in a frame, which authd overwrites. */
+    if (!admin && slot->body.len <= WIRE_SMALL)
+        slot->request.small = slot->body;
     slot->head_len = request.head_len;
     slot->op_row = (unsigned)op_index(request.op);
     slot->born_us = now_us;

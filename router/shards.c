@@ -103,6 +103,8 @@ queue_put_t shards_put(shards_t *self, op_owner_t kind, const wire_request_t *re
 
 static void s_flush_shard(shards_t *self, shard_t *shard, int64_t now_ms)
 {
+    if (shard->worker)
+        wire_batch_speak(self->batch, peer_version(shard->worker));
     while (shard->worker && queue_len(shard->queue) &&
            link_can_send(self->workers, shard->worker)) {
         int64_t oldest_us = queue_oldest_us(shard->queue);

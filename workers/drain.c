@@ -142,7 +142,8 @@ void drain_reset(drain_t *self)
 
 slice_t job_body(const job_t *self)
 {
-    return slice(zmq_msg_data(self->body), zmq_msg_size(self->body));
+    size_t len = zmq_msg_size(self->body);
+    return len ? slice(zmq_msg_data(self->body), len) : self->request->small;
 }
 
 void job_refuse(job_t *self, error_code_t error, const char *reason)

@@ -27,7 +27,7 @@ struct json_out;
 typedef struct job {
     job_kind_t kind;
     const wire_request_t *request;
-    zmq_msg_t *body;       /* the drain's; may be replaced by another one */
+    zmq_msg_t *body;       /* the drain's, of length 0 without one; may be replaced */
     int64_t deadline_ms;   /* clock_ms () */
     journal_entry_t entry; /* JOB_STORE */
     error_code_t error;    /* why it is refused, 0: it is not */

@@ -132,6 +132,8 @@ peer_t *link_peer_next(link_t *self, peer_t *previous);
 bool peer_alive(const peer_t *self);
 uint64_t peer_instance(const peer_t *self);
 const char *peer_name(const peer_t *self);
+/* The highest version that both sides understand: what a batch for it is to speak. */
+unsigned peer_version(const peer_t *self);
 /* Batches sent and not yet taken over. */
 unsigned peer_outstanding(const peer_t *self);
 /* A pointer of the owner's, NULL at first. */

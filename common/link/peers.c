@@ -142,6 +142,12 @@ const char *peer_name(const peer_t *self)
     return self->name;
 }
 
+unsigned peer_version(const peer_t *self)
+{
+    unsigned theirs = self->hello.version_max;
+    return theirs < WIRE_VERSION ? theirs : WIRE_VERSION;
+}
+
 unsigned peer_outstanding(const peer_t *self)
 {
     return (unsigned)(self->sent - self->credited);

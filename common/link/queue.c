@@ -20,7 +20,7 @@ typedef struct item {
     zmq_msg_t body;
     bool has_body;
     size_t body_len; /* also after the body has been moved out */
-    size_t len;
+    size_t len, small;
     char *encoded; /* block, or its own */
     char block[BLOCK];
 } item_t;
@@ -90,6 +90,7 @@ static void s_fill(queue_t *self, item_t *item, const wire_request_t *request, z
     item->attempt = request->attempt;
     item->expires_ms = now_ms + request->time_left_ms;
     item->len = self->scratch.len;
+    item->small = request->small.len;
     item->encoded = item->len <= BLOCK ? item->block : malloc(item->len);
     if (!item->encoded)
         abort();
@@ -182,7 +183,8 @@ unsigned queue_take(queue_t *self, wire_batch_t *batch, int64_t now_ms)
         if (left > 0) {
             if (!wire_batch_has_room(batch, item->len + item->body_len))
                 break;
-            wire_batch_add_encoded(batch, item->encoded, item->len, item->attempt, (uint32_t)left,
+            wire_encoded_t encoded = {item->encoded, item->len, item->small};
+            wire_batch_add_encoded(batch, &encoded, item->attempt, (uint32_t)left,
                                    item->has_body ? &item->body : NULL);
             taken++;
         }

@@ -26,8 +26,8 @@ typedef enum {
     QUEUE_FULL,     /* not taken; refuse it */
 } queue_put_t;
 
-/* Copies the entry's header part and moves the body (in all cases but QUEUE_FULL, where the caller
- * keeps it). now_us: clock_us (). */
+/* Copies the entry with its small body, or moves the BODY that has a frame (in all cases but
+ * QUEUE_FULL, where the caller keeps it). now_us: clock_us (). */
 queue_put_t queue_put(queue_t *self, const wire_request_t *request, zmq_msg_t *body,
                       int64_t now_us);
 

@@ -272,6 +272,12 @@ bool unpack_is_nil(unpack_t *self)
     return true;
 }
 
+bool unpack_is_bin(const unpack_t *self)
+{
+    return !self->failed && s_left(self) > 0 && (uint8_t)*self->at >= 0xc4 &&
+           (uint8_t)*self->at <= 0xc6;
+}
+
 /* Skips what follows the tag of a value that is not an array or a map. */
 static void s_skip_scalar(unpack_t *self, uint8_t tag)
 {

@@ -56,7 +56,8 @@ slice_t unpack_bytes(unpack_t *self, size_t max_len); /* str of any bytes, or bi
 const void *unpack_bin(unpack_t *self, size_t len);   /* bin of exactly this length */
 uint32_t unpack_array(unpack_t *self, uint32_t max_items);
 uint32_t unpack_map(unpack_t *self, uint32_t max_pairs);
-bool unpack_is_nil(unpack_t *self); /* true: skips the nil; false: nothing is read */
+bool unpack_is_nil(unpack_t *self);       /* true: skips the nil; false: nothing is read */
+bool unpack_is_bin(const unpack_t *self); /* nothing is read */
 /* Skips one value of at most this nesting (arrays and maps) and returns its bytes. */
 slice_t unpack_value(unpack_t *self, unsigned max_depth);
 /* True when nothing failed and every byte was read. */

@@ -18,10 +18,11 @@
 #include <zmq.h>
 
 enum {
-    WIRE_VERSION = 2,     /* what we speak */
+    WIRE_VERSION = 3,     /* what we speak */
     WIRE_VERSION_MIN = 1, /* and the oldest that we understand */
     WIRE_ENTRIES = 1024,  /* most entries of a batch */
     WIRE_BYTES = 4 << 20, /* most bytes of a batch, header and bodies */
+    WIRE_SMALL = 512,     /* longest body that may travel inside its entry */
     WIRE_TARGET = 128,    /* longest target: name, id or email address */
     WIRE_NAME = 64,       /* longest name of a peer, and of a display name in bytes: 4 times that */
     WIRE_PAIRS = 1000,    /* most params or headers of an entry */
@@ -76,8 +77,12 @@ typedef struct {
     /* The handler record of the target (common/wire/handler.h), or empty. Version 2: a batch with
      * one in it is sent as version 2, any other as version 1. */
     slice_t handler;
-    bool has_body;
+    slice_t small; /* a body of up to WIRE_SMALL bytes inside the entry (version 3), or "" */
+    bool has_body; /* it has a frame of its own; never both */
 } wire_request_t;
+
+/* The bytes of a request's body, wherever they lie; FRAME is its row of wire_message_t.bodies. */
+slice_t wire_request_body(const wire_request_t *request, zmq_msg_t *frame);
 
 /* Facts that a gateway turns into response headers; numbers only, so that no byte of a peer reaches
  * a header line. */
@@ -193,6 +198,9 @@ size_t wire_batch_bytes(const wire_batch_t *self);
 /* False when the entry (encoded about this long, with its body) belongs in another batch. An empty
  * batch has room for any single entry inside the limits. */
 bool wire_batch_has_room(const wire_batch_t *self, size_t bytes);
+/* Says what version the peer understands that the batch is for; until then the oldest. An entry is
+ * added in a form that it knows: a small body gets a frame of its own before version 3. */
+void wire_batch_speak(wire_batch_t *self, unsigned version);
 /* An upper bound of the encoded length without the body. */
 size_t wire_request_size(const wire_request_t *request);
 /* Adds; BODY (NULL for none) is moved, also when request->has_body says otherwise (it is set from
@@ -200,10 +208,16 @@ size_t wire_request_size(const wire_request_t *request);
 void wire_batch_add_request(wire_batch_t *self, const wire_request_t *request, zmq_msg_t *body);
 void wire_batch_add_reply(wire_batch_t *self, const wire_reply_t *reply, zmq_msg_t *body);
 /* An entry that is already encoded by wire_request_encode, with attempt and time left as given. */
-void wire_batch_add_encoded(wire_batch_t *self, char *encoded, size_t len, uint32_t attempt,
+typedef struct {
+    char *bytes; /* changed in place */
+    size_t len;
+    size_t small; /* length of the small body in it */
+} wire_encoded_t;
+void wire_batch_add_encoded(wire_batch_t *self, const wire_encoded_t *encoded, uint32_t attempt,
                             uint32_t time_left_ms, zmq_msg_t *body);
 
-/* Encodes one request entry behind what OUT holds, in the form that wire_batch_add_encoded takes.
+/* Encodes one request entry, which needs version 3 when it has a small body, behind what OUT holds,
+ * in the form that wire_batch_add_encoded takes.
  */
 void wire_request_encode(pack_t *out, const wire_request_t *request);
 

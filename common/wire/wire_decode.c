@@ -119,7 +119,15 @@ static void s_read_request(unpack_t *from, unsigned version, wire_request_t *req
     }
     s_read_principal(from, &request->principal);
     request->handler = fields == 14 ? unpack_bytes(from, WIRE_HANDLER) : slice("", 0);
-    request->has_body = unpack_bool(from);
+    request->small = slice("", 0);
+    request->has_body = false;
+    if (version >= 3 && unpack_is_bin(from)) {
+        request->small = unpack_bytes(from, WIRE_SMALL);
+        if (request->small.len == 0)
+            from->failed = true;
+    } else {
+        request->has_body = unpack_bool(from);
+    }
     if (request->attempt == 0 || request->origin == 0)
         from->failed = true;
 }
@@ -282,6 +290,13 @@ int wire_message_end(wire_message_t *self, const char **reason)
         if (s_wants_body(self, self->bodies_len))
             return -1;
     return 0;
+}
+
+slice_t wire_request_body(const wire_request_t *request, zmq_msg_t *frame)
+{
+    if (request->small.len || !request->has_body)
+        return request->small;
+    return slice(zmq_msg_data(frame), zmq_msg_size(frame));
 }
 
 unsigned wire_peek_version(const void *data, size_t len)

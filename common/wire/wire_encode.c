@@ -6,6 +6,7 @@
 
 /* Offsets inside an encoded request: array tag 1, id 2 + 16, origin 9, attempt 5, time left 5. */
 enum { REQUEST_FIELDS = 13, REQUEST_HANDLED };
+enum { VERSION_HANDLER = 2, VERSION_SMALL };
 enum { AT_ATTEMPT = 1 + 18 + 9, AT_TIME_LEFT = AT_ATTEMPT + 5 };
 
 struct wire_batch {
@@ -13,7 +14,8 @@ struct wire_batch {
     unsigned count;
     size_t body_bytes;
     unsigned bodies;
-    bool newer; /* an entry needs version 2 */
+    unsigned speaks; /* version of the peer */
+    unsigned needs;  /* version that the entries need */
     zmq_msg_t body[WIRE_ENTRIES];
 };
 
@@ -22,7 +24,14 @@ wire_batch_t *wire_batch_new(void)
     wire_batch_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
+    self->speaks = self->needs = WIRE_VERSION_MIN;
     return self;
+}
+
+void wire_batch_speak(wire_batch_t *self, unsigned version)
+{
+    assert(self->count == 0);
+    self->speaks = version;
 }
 
 static void s_clear(wire_batch_t *self, unsigned from)
@@ -31,7 +40,7 @@ static void s_clear(wire_batch_t *self, unsigned from)
         zmq_msg_close(&self->body[i]);
     pack_reset(&self->entries);
     self->count = self->bodies = 0;
-    self->newer = false;
+    self->needs = WIRE_VERSION_MIN;
     self->body_bytes = 0;
 }
 
@@ -123,7 +132,11 @@ void wire_request_encode(pack_t *out, const wire_request_t *request)
     s_pack_principal(out, &request->principal);
     if (request->handler.len)
         pack_bin(out, request->handler.data, request->handler.len);
-    pack_bool(out, request->has_body);
+    assert(!request->has_body || request->small.len == 0);
+    if (request->small.len)
+        pack_bin(out, request->small.data, request->small.len);
+    else
+        pack_bool(out, request->has_body);
 }
 
 static void s_add_body(wire_batch_t *self, zmq_msg_t *body)
@@ -137,26 +150,61 @@ static void s_add_body(wire_batch_t *self, zmq_msg_t *body)
     zmq_msg_move(to, body);
 }
 
+static void s_need(wire_batch_t *self, unsigned version)
+{
+    if (self->needs < version)
+        self->needs = version;
+}
+
+static void s_add_copy(wire_batch_t *self, slice_t bytes)
+{
+    zmq_msg_t body;
+    if (zmq_msg_init_size(&body, bytes.len) != 0)
+        abort();
+    memcpy(zmq_msg_data(&body), bytes.data, bytes.len);
+    s_add_body(self, &body);
+    zmq_msg_close(&body);
+}
+
 void wire_batch_add_request(wire_batch_t *self, const wire_request_t *request, zmq_msg_t *body)
 {
     assert(self->count < WIRE_ENTRIES);
     wire_request_t entry = *request;
-    entry.has_body = body != NULL;
+    bool small = entry.small.len > 0, apart = small && self->speaks < VERSION_SMALL;
+    assert(entry.small.len <= WIRE_SMALL && (!small || !body));
+    entry.has_body = apart || body != NULL;
+    if (apart)
+        entry.small = slice("", 0);
     wire_request_encode(&self->entries, &entry);
-    self->newer |= entry.handler.len > 0;
-    s_add_body(self, body);
+    s_need(self, small && !apart ? VERSION_SMALL : entry.handler.len ? VERSION_HANDLER : 0);
+    if (apart)
+        s_add_copy(self, request->small);
+    else
+        s_add_body(self, body);
 }
 
-void wire_batch_add_encoded(wire_batch_t *self, char *encoded, size_t len, uint32_t attempt,
+void wire_batch_add_encoded(wire_batch_t *self, const wire_encoded_t *encoded, uint32_t attempt,
                             uint32_t time_left_ms, zmq_msg_t *body)
 {
+    char *bytes = encoded->bytes;
+    size_t len = encoded->len, small = encoded->small;
     assert(self->count < WIRE_ENTRIES);
-    assert(len > AT_TIME_LEFT + 5);
-    s_patch_u32(encoded + AT_ATTEMPT, attempt);
-    s_patch_u32(encoded + AT_TIME_LEFT, time_left_ms);
-    encoded[len - 1] = (char)(body ? 0xc3 : 0xc2);
-    self->newer |= (unsigned char)encoded[0] == (0x90 | REQUEST_HANDLED);
-    pack_raw(&self->entries, slice(encoded, len));
+    assert(len > AT_TIME_LEFT + 5 + small && (!small || !body));
+    s_patch_u32(bytes + AT_ATTEMPT, attempt);
+    s_patch_u32(bytes + AT_TIME_LEFT, time_left_ms);
+    if ((unsigned char)bytes[0] == (0x90 | REQUEST_HANDLED))
+        s_need(self, VERSION_HANDLER);
+    if (small && self->speaks < VERSION_SMALL) {
+        pack_raw(&self->entries, slice(bytes, len - small - (small > UINT8_MAX ? 3 : 2)));
+        pack_bool(&self->entries, true);
+        s_add_copy(self, slice(bytes + len - small, small));
+        return;
+    }
+    if (small)
+        s_need(self, VERSION_SMALL);
+    else
+        bytes[len - 1] = (char)(body ? 0xc3 : 0xc2);
+    pack_raw(&self->entries, slice(bytes, len));
     s_add_body(self, body);
 }
 
@@ -204,7 +252,7 @@ int wire_batch_send(wire_batch_t *self, void *socket, const slice_t *route, wire
 {
     char head[64];
     pack_t out = {.data = head, .cap = sizeof head};
-    s_pack_head(&out, self->newer ? WIRE_VERSION : WIRE_VERSION_MIN, kind, sender, receiver, batch);
+    s_pack_head(&out, self->needs, kind, sender, receiver, batch);
     pack_array(&out, self->count);
     assert(out.data == head);
 

@@ -39,7 +39,7 @@ static void s_encode_again(wire_message_t *message)
         wire_request_encode(&again, &message->requests[i]);
         if (message->requests[i].handler.len)
             s_read_handler(message->requests[i].handler);
-        if (again.len > wire_request_size(&message->requests[i]))
+        if (again.len > wire_request_size(&message->requests[i]) + message->requests[i].small.len)
             abort();
     }
     pack_free(&again);

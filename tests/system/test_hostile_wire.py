@@ -151,11 +151,11 @@ def test_deep_nesting(ring, peer):
     ring.wait(lambda: malformed(ring, peer.process) >= before + 4, what="nesting to be counted")
 
 
-@pytest.mark.parametrize("version", [0, 3, 255])
+@pytest.mark.parametrize("version", [0, 4, 255])
 def test_an_unknown_version_gets_goodbye_with_the_range(peer, version):
     peer.send(peer.hello(peer.role, versions=(version, version), version=version))
     _, header, _ = peer.receive(GOODBYE)
-    assert header[5] == [2, 1, 2]
+    assert header[5] == [2, 1, 3]
 
 
 def test_versions_that_do_not_meet_get_goodbye(peer):
@@ -324,6 +324,23 @@ def test_replies_to_nobody_are_dropped_and_counted(ring, make_ring):
         worker.greet(WORKER, kind=1, shard=1, shards=2, journal=os.urandom(16))
         worker.send(worker.header(REPLIES, 0, [rogue.reply(origin=7) for _ in range(10)]))
         lone.wait(lambda: lone.metric("router-0", "replies_unroutable_total") == 10, what="10")
+
+
+@pytest.mark.parametrize("spoken, version, last, bodies",
+                         [((1, 3), 3, b"small", []), ((1, 2), 1, True, [b"small"])])
+def test_a_small_body_comes_in_a_form_that_its_peer_knows(make_ring, spoken, version, last, bodies):
+    lone = make_ring()
+    lone.spawn("router", wait_ready=False)
+    lone.wait(lambda: lone.ready("router-0"), what="the router")
+    with Rogue(lone, "router-workers", "bot-0") as worker, \
+            Rogue(lone, "router-requests", "authd-0") as authd:
+        worker.greet(WORKER, kind=1, shards=1, journal=os.urandom(16), versions=spoken)
+        authd.greet(AUTHD, versions=(1, 3))
+        entry = rogue.request(op=4, principal=rogue.principal(), body=b"small")
+        header = authd.requests(entry)
+        authd.send([3, *header[1:]])
+        _, header, frames = worker.receive(REQUESTS)
+        assert (header[0], header[5][0][-1], frames) == (version, last, bodies)
 
 
 # --- The control socket
