@@ -10,7 +10,7 @@
 
 #include "authd/directory/tokens.h"
 
-enum { USAGE_ROWS = 4096, USAGE_TURNS = 16 };
+enum { USAGE_ROWS = 2048, USAGE_TURNS = 60 };
 
 typedef struct usage usage_t;
 

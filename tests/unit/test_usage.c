@@ -48,7 +48,7 @@ static void rows_are_gathered_and_handed_over_once(void **state)
 
 static void a_slow_writer_loses_nothing(void **state)
 {
-    enum { TOKENS = 3000 };
+    enum { TOKENS = USAGE_ROWS };
     (void)state;
     usage_t *usage = usage_new();
     seen_t seen = {.calls = 0};
