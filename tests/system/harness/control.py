@@ -36,17 +36,13 @@ def _errors():
     return {int(number): (name, message) for number, name, message in rows.values()}
 
 
-def path_of(ring):
-    return ring.sockets / "control"
-
-
 def call(ring, op, target="", body=None):
     """Carries out OP, a name of common/ops.def. Raises CtlError, as Ring.ctl does."""
     number, _, method = _operations()[op]
     entry = request(int(number), target, time_left=TIMEOUT_S * 1000, body=body is not None)
     entry[5], entry[9], entry[10] = METHODS[method], "control", ["", ""]
     bodies = [] if body is None else [json.dumps(body).encode()]
-    _probe(path_of(ring))
+    _probe(ring.sockets / "control")
     name = f"control-{os.getpid()}-{os.urandom(4).hex()}"
     with Rogue(ring, "control", name) as peer:
         try:

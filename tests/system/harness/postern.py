@@ -194,8 +194,7 @@ class Ring:
     @property
     def sockets(self):
         """The directory of the ipc sockets."""
-        data = pathlib.Path(self.settings.get("data.directory", self.dir / "data"))
-        return pathlib.Path(self.settings.get("data.sockets", data / "run"))
+        return pathlib.Path(self.settings.get("data.sockets", self.dir / "data" / "run"))
 
     @property
     def names(self):
