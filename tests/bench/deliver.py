@@ -217,7 +217,7 @@ def beside_dead(urls, seconds, rounds):
 
 class Plan:
     def __init__(self, short):
-        self.rounds, self.seconds, self.warmup = (1, 1, 1) if short else (5, 4, 1)
+        self.rounds, self.seconds, self.warmup = (1, 1, 0) if short else (5, 4, 1)
 
 
 def main():

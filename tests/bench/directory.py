@@ -28,7 +28,7 @@ class Plan:
     def __init__(self, short):
         self.users = (200, 2000) if short else (200, 1000000)
         self.widely = 5000 if short else USED_WIDELY
-        self.rounds, self.seconds, self.warmup = (1, 1, 1) if short else (5, 4, 1)
+        self.rounds, self.seconds, self.warmup = (1, 1, 0) if short else (5, 4, 1)
 
 
 class RingOf(bench.RingPeer):

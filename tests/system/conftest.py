@@ -22,6 +22,16 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes longer than 10 s")
 
 
+# What takes longest, in this order: a long file that is begun last is waited for alone.
+LONGEST = ("chaos", "bench", "absent", "backup", "faults_disk", "kill", "rolling", "faults", "ctl_ring",
+           "deliveries", "replies", "logins", "hosts", "hostile_wire", "admin", "admin_walk")
+
+
+def pytest_collection_modifyitems(items):
+    first = {f"test_{name}": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: first.get(item.path.stem, len(first)))
+
+
 @pytest.fixture(scope="session")
 def ring():
     """One running Ring for all tests that do not break it. Give your objects names of your own."""

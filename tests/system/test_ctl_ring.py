@@ -70,7 +70,7 @@ def test_a_token_shows_once_with_urls_that_work(make_ring, name):
 
 def test_a_token_without_a_place_gets_templates(ring, name):
     user = ring.user(name, token=False)
-    made = ring.token(user)
+    made = ring.ctl("token", "create", user.email)
     assert made["urls"] == [ring.channel_url("NAME", made["token"]),
                             ring.bot_url("NAME", made["token"])]
 

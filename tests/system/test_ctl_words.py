@@ -29,25 +29,25 @@ def run(*words, cwd="/", env=None, **more):
                           env={**environment, **(env or {})}, **more)
 
 
+@pytest.fixture(scope="module")
 def every_command():
-    """What --help lists, level by level."""
-    found, groups = [], [()]
+    """{words: how posternctl WORDS --help ended} of what --help lists, level by level."""
+    found, groups = {}, [()]
     while groups:
         words = groups.pop()
-        text = run(*words, "--help").stdout
+        done = run(*words, "--help")
+        text = done.stdout
         if "\nCommands:\n" not in text:
-            found.append(words)
+            found[words] = done
             continue
         listed = text.split("\nCommands:\n")[1].split("\n\n")[0]
         groups += [(*words, line.split()[0]) for line in listed.splitlines()]
     return found
 
 
-def test_every_command_has_help_with_examples():
-    commands = every_command()
-    assert len(commands) > 30
-    for words in commands:
-        done = run(*words, "--help")
+def test_every_command_has_help_with_examples(every_command):
+    assert len(every_command) > 30
+    for words, done in every_command.items():
         assert done.returncode == 0 and not done.stderr
         assert f"Usage: posternctl {' '.join(words)}" in done.stdout
         assert re.search(rf"^Examples:\n  posternctl {' '.join(words)}", done.stdout, re.M)
@@ -217,9 +217,9 @@ def test_no_token_is_said_with_the_ways_to_give_one(place):
     assert "$POSTERN_TOKEN" in done.stderr and "--token-file" in done.stderr
 
 
-def test_no_option_takes_a_secret():
-    for words in every_command():
-        text = run(*words, "--help").stdout
+def test_no_option_takes_a_secret(every_command):
+    for words, done in every_command.items():
+        text = done.stdout
         for option in re.findall(r"^  (--\S+) (\S+)", text, re.M):
             assert not (option[0] in ("--token", "--appkey", "--password")), words
 

@@ -101,15 +101,30 @@ def test_a_waiting_worker_ends_on_sigterm(ring):
 KINDS = [("authd", "directory"), ("channel", "channel-0"), ("bot", "bot-0")]
 
 
-@pytest.fixture
-def down(make_ring):
+@pytest.fixture(scope="module")
+def ran():
     """A ring that ran, holds a message, and is stopped."""
-    own = make_ring().up()
-    own.ada = own.user("ada")
-    own.channel("kept", own.ada)
-    assert own.post(own.channel_url("kept", own.ada.token), {"text": "kept"}).status_code == 204
-    own.stop()
-    return own
+    made = postern.Ring().up()
+    made.ada = made.user("ada")
+    made.channel("kept", made.ada)
+    assert made.post(made.channel_url("kept", made.ada.token), {"text": "kept"}).status_code == 204
+    made.stop()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def down(ran):
+    """The ring that ran, with its data as they were."""
+    data, kept = ran.dir / "data", ran.dir / "kept"
+    if kept.exists():
+        shutil.rmtree(data)
+    else:
+        data.rename(kept)
+    subprocess.run(["cp", "-a", kept, data], check=True)
+    yield ran
+    ran.stop()
+    ran.check_reports()
 
 
 def data_of(ring, store):

@@ -12,7 +12,7 @@ Start:    Ring(settings={"gateway.body_bytes": 4096}, shards={"channel": 2}, gat
           .up()   .stop()   .spawn("router", 0, **)   .close()  (stop, and fail on sanitizer reports)
           with Ring(…) as ring:   closes at the end, also after an exception; then the directory stays
 Operate:  .ctl("user", "list")  -> parsed JSON; CtlError (.code, .message) when refused
-          .user .token .channel .bot .extension
+          .user .token .channel .bot .extension, and .manage (op, target, …): without posternctl
 URLs:     .url(path)  .channel_url(name, token)  .bot_url  .extension_url(app, token)
 Admin:    .management_token (user)  .admin("GET", "/users", token)  (a requests.Response)
 HTTP:     .get .post .request  (requests.Response; never raises for a status)
@@ -192,6 +192,11 @@ class Ring:
         self.settings.update(settings)
 
     @property
+    def sockets(self):
+        """The directory of the ipc sockets."""
+        return pathlib.Path(self.settings.get("data.sockets", self.dir / "data" / "run"))
+
+    @property
     def names(self):
         """The names of the processes that `up` runs."""
         counts = {"gateway": self.gateways, "authd": 1, "router": 1, **self.shards}
@@ -294,10 +299,17 @@ class Ring:
                            reply.get("message", done.stderr.strip()))
         return reply
 
+    def manage(self, op, target="", **body):
+        """Carries out OP of common/ops.def over the control socket; members that are None are left
+        out. Raises CtlError."""
+        from . import control  # which needs this module
+        body = {name: value for name, value in body.items() if value is not None}
+        return control.call(self, op, target, body or None)
+
     def user(self, name, token=True, **options):
         """Makes the user NAME@example.org, with a token unless told otherwise."""
         email = f"{name}@example.org"
-        user = User(self.ctl("user", "create", email, "--name", name.capitalize()), email)
+        user = User(self.manage("user_create", email=email, name=name.capitalize()), email)
         if token:
             reply = self.token(user, **options)
             user.token, user.token_id = reply["token"], reply["id"]
@@ -305,37 +317,31 @@ class Ring:
 
     def token(self, user, rate=0, burst=None, name="test"):
         """Makes a token, without a limit unless told otherwise: {"id", "token", …}."""
-        words = ["token", "create", user.email, "--name", name]
-        words += ["--rate", rate] if rate is not None else []
-        words += ["--burst", burst] if burst is not None else []
-        return self.ctl(*words)
+        return self.manage("token_create", user.email, name=name, rate=rate, burst=burst)
 
     def channel(self, name, owner, members=()):
-        return self._create("channel", name, owner, "--members", members)
+        return self.manage("channel_create", name=name, owner=owner.email,
+                           members=[user.email for user in members] or None)
 
     def bot(self, name, owner, subscribers=()):
-        return self._create("bot", name, owner, "--subscribers", subscribers)
-
-    def _create(self, kind, name, owner, option, users):
-        more = [option, ",".join(u.email for u in users)] if users else []
-        return self.ctl(kind, "create", name, "--owner", owner.email, *more)
+        return self.manage("bot_create", name=name, owner=owner.email,
+                           subscribers=[user.email for user in subscribers] or None)
 
     def extension(self, name, owner):
         """Makes an extension; returns {"sandbox": App, "marketplace": App}."""
-        return self._apps(self.ctl("extension", "create", name, "--owner", owner.email))
+        return self._apps(self.manage("extension_create", name=name, owner=owner.email))
 
     def apps(self, name):
-        return self._apps(self.ctl("extension", "show", name))
+        return self._apps(self.manage("extension_show", name))
 
     @staticmethod
     def _apps(shown):
         return {which: App(shown, which) for which in ("sandbox", "marketplace")}
 
-    def management_token(self, user, **options):
+    def management_token(self, user):
         """A management token of USER (a User or an email address)."""
-        words = [word for name, value in options.items() for word in (f"--{name}", value)]
         email = user.email if isinstance(user, User) else user
-        return self.ctl("management", "token", "create", email, *words)["token"]
+        return self.manage("management_token_create", email)["token"]
 
     def admin(self, method, path, token=None, body=None, **more):
         """A request of the admin listener: a requests.Response; PATH lies below /api/v2."""

@@ -38,7 +38,7 @@ class Rogue:
         self.socket = zmq.Context.instance().socket(zmq.DEALER)
         self.socket.routing_id = name.encode()
         self.socket.linger = 0
-        self.socket.connect(f"ipc://{ring.dir}/data/run/{socket}")
+        self.socket.connect(f"ipc://{ring.sockets}/{socket}")
 
     def __enter__(self):
         return self
@@ -61,9 +61,9 @@ class Rogue:
                     return fields[1], fields, bodies
         return None
 
-    def greet(self, role, **more):
+    def greet(self, role, times=20, **more):
         """HELLO until the other side is known; returns its instance."""
-        for _ in range(20):
+        for _ in range(times):
             self.send(self.hello(role, **more))
             answer = self.receive(HELLO, GOODBYE, seconds=0.5)
             if answer and answer[0] == GOODBYE:
