@@ -1,105 +1,5 @@
 /* The codec: round trips, truncation at every byte, counts that lie, limits. */
-#include "common/base/ops.h"
-#include "common/wire/wire.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-/* cmocka needs the above first */
-#include <cmocka.h>
-
-enum { ALL_KINDS = 0xfe };
-
-/* What a batch sends, caught from an inproc pair: frames of one message. */
-typedef struct {
-    zmq_msg_t frame[8];
-    unsigned frames;
-} caught_t;
-
-static void *s_context, *s_out, *s_in;
-
-static int s_open(void **state)
-{
-    (void)state;
-    s_context = zmq_ctx_new();
-    s_out = zmq_socket(s_context, ZMQ_PAIR);
-    s_in = zmq_socket(s_context, ZMQ_PAIR);
-    assert_int_equal(zmq_bind(s_in, "inproc://wire"), 0);
-    assert_int_equal(zmq_connect(s_out, "inproc://wire"), 0);
-    return 0;
-}
-
-static int s_close(void **state)
-{
-    (void)state;
-    zmq_close(s_out);
-    zmq_close(s_in);
-    zmq_ctx_term(s_context);
-    return 0;
-}
-
-static void s_catch(caught_t *caught)
-{
-    int more = 1;
-    for (caught->frames = 0; more; caught->frames++) {
-        assert_true(caught->frames < 8);
-        zmq_msg_t *frame = &caught->frame[caught->frames];
-        zmq_msg_init(frame);
-        assert_true(zmq_msg_recv(frame, s_in, 0) >= 0);
-        more = zmq_msg_more(frame);
-    }
-}
-
-static void s_release(caught_t *caught)
-{
-    for (unsigned i = 0; i < caught->frames; i++)
-        zmq_msg_close(&caught->frame[i]);
-}
-
-static int s_decode(wire_message_t *message, caught_t *caught, unsigned expect)
-{
-    const char *reason = NULL;
-    int rc = wire_message_begin(message, &caught->frame[0], expect, &reason);
-    for (unsigned i = 1; rc == 0 && i < caught->frames; i++)
-        rc = wire_message_body(message, &caught->frame[i], &reason);
-    if (rc == 0)
-        rc = wire_message_end(message, &reason);
-    if (rc != 0)
-        assert_non_null(reason);
-    return rc;
-}
-
-static void s_body(zmq_msg_t *body, const char *text)
-{
-    zmq_msg_init_size(body, strlen(text));
-    memcpy(zmq_msg_data(body), text, strlen(text));
-}
-
-static wire_request_t s_request(pack_t *params, char dedupe[WIRE_DEDUPE])
-{
-    wire_request_t request = {.origin = 0xfeedfacecafebeef,
-                              .attempt = 3,
-                              .time_left_ms = 9500,
-                              .op = OP_channel_message,
-                              .method = OP_POST,
-                              .target = slice_of("general"),
-                              .client = slice_of("192.0.2.7"),
-                              .token = slice_of("pst_token"),
-                              .appkey = slice_of("key="),
-                              .has_body = true};
-    uuid_new(&request.id);
-    wire_pairs_add(params, slice_of("sync_message"), slice_of("true"));
-    wire_pairs_add(params, slice_of("x"), slice("\xff\0y", 3));
-    request.params = wire_pairs_of(params);
-    request.principal.present = true;
-    uuid_new(&request.principal.user);
-    uuid_new(&request.principal.target);
-    request.principal.display_name = slice_of("Zoë");
-    memset(dedupe, 7, WIRE_DEDUPE);
-    request.principal.dedupe = slice(dedupe, WIRE_DEDUPE);
-    request.principal.environment = ENVIRONMENT_SANDBOX;
-    return request;
-}
+#include "tests/unit/wire_pair.h"
 
 static void s_send_two(void)
 {
@@ -244,20 +144,6 @@ static void test_hello_and_numbers_come_back(void **state)
     wire_message_destroy(&message);
 }
 
-/* Decodes LEN bytes as a header; 0 when it is a whole message without bodies. */
-static int s_decode_bytes(const void *data, size_t len)
-{
-    caught_t caught = {.frames = 1};
-    zmq_msg_init_size(&caught.frame[0], len);
-    if (len)
-        memcpy(zmq_msg_data(&caught.frame[0]), data, len);
-    wire_message_t *message = wire_message_new();
-    int rc = s_decode(message, &caught, ALL_KINDS);
-    wire_message_destroy(&message);
-    s_release(&caught);
-    return rc;
-}
-
 static void test_a_header_cut_at_any_byte_is_refused(void **state)
 {
     (void)state;
@@ -354,97 +240,6 @@ static void test_an_encoded_entry_brings_its_handler(void **state)
     wire_batch_destroy(&batch);
     pack_free(&params);
     pack_free(&encoded);
-}
-
-/* Sends the request to a peer of that version, as it is and as it lies in a queue, and checks what
- * comes. */
-static void s_send_small(const wire_request_t *request, unsigned speaks)
-{
-    slice_t small = request->small;
-    pack_t encoded = {0};
-    wire_batch_t *batch = wire_batch_new();
-    wire_message_t *message = wire_message_new();
-    caught_t caught;
-    wire_request_encode(&encoded, request);
-    wire_batch_speak(batch, speaks);
-    wire_batch_add_request(batch, request, NULL);
-    wire_encoded_t entry = {encoded.data, encoded.len, small.len};
-    wire_batch_add_encoded(batch, &entry, 3, 9500, NULL);
-    assert_int_equal(wire_batch_send(batch, s_out, NULL, WIRE_REQUESTS, 1, 2, 3), 0);
-    s_catch(&caught);
-    assert_int_equal(((const unsigned char *)zmq_msg_data(&caught.frame[0]))[1],
-                     speaks >= 3 ? 3 : 1);
-    assert_int_equal(caught.frames, speaks >= 3 ? 1 : 3);
-    assert_int_equal(s_decode(message, &caught, ALL_KINDS), 0);
-    for (unsigned i = 0; i < 2; i++) {
-        assert_true(message->requests[i].has_body == (speaks < 3));
-        assert_true(slice_eq(wire_request_body(&message->requests[i], &message->bodies[i]), small));
-        assert_true(slice_is(message->requests[i].principal.display_name, "Zoë"));
-    }
-    s_release(&caught);
-    wire_message_destroy(&message);
-    wire_batch_destroy(&batch);
-    pack_free(&encoded);
-}
-
-static void test_a_small_body_lies_in_its_entry_where_the_peer_knows_it(void **state)
-{
-    static const size_t lens[] = {1, 255, 256, WIRE_SMALL};
-    (void)state;
-    pack_t params = {0};
-    char dedupe[WIRE_DEDUPE], body[WIRE_SMALL];
-    wire_request_t request = s_request(&params, dedupe);
-    request.has_body = false;
-    memset(body, '\xc3', sizeof body);
-    for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
-        request.small = slice(body, lens[i]);
-        s_send_small(&request, WIRE_VERSION);
-        s_send_small(&request, 2);
-        s_send_small(&request, 1);
-    }
-    pack_free(&params);
-}
-
-/* Its last field given as it is, in a header of that version. */
-static int s_decode_last(unsigned version, slice_t last)
-{
-    pack_t params = {0}, header = {0};
-    char dedupe[WIRE_DEDUPE];
-    wire_request_t request = s_request(&params, dedupe);
-    request.has_body = false;
-    pack_array(&header, 6);
-    pack_uint(&header, version);
-    pack_uint(&header, WIRE_REQUESTS);
-    for (unsigned i = 0; i < 3; i++)
-        pack_uint(&header, 1);
-    pack_array(&header, 1);
-    wire_request_encode(&header, &request);
-    header.len--;
-    pack_raw(&header, last);
-    int rc = s_decode_bytes(header.data, header.len);
-    pack_free(&params);
-    pack_free(&header);
-    return rc;
-}
-
-static void test_a_small_body_has_its_limits(void **state)
-{
-    static const char text[WIRE_SMALL + 1] = "x";
-    (void)state;
-    pack_t last = {0};
-    for (size_t len = 0; len <= WIRE_SMALL + 1; len += len < WIRE_SMALL ? WIRE_SMALL / 2 : 1) {
-        pack_reset(&last);
-        pack_bin(&last, text, len);
-        bool fits = len > 0 && len <= WIRE_SMALL;
-        assert_int_equal(s_decode_last(3, slice(last.data, last.len)), fits ? 0 : -1);
-        assert_int_equal(s_decode_last(2, slice(last.data, last.len)), -1);
-    }
-    pack_reset(&last);
-    pack_str(&last, slice_of("x"));
-    assert_int_equal(s_decode_last(3, slice(last.data, last.len)), -1);
-    assert_int_equal(s_decode_last(3, slice("\xc2", 1)), 0);
-    assert_int_equal(s_decode_last(1, slice("\xc2", 1)), 0);
-    pack_free(&last);
 }
 
 static void test_bodies_must_be_as_many_as_announced(void **state)
@@ -612,8 +407,6 @@ int main(void)
         cmocka_unit_test(test_a_header_cut_at_any_byte_is_refused),
         cmocka_unit_test(test_a_handler_makes_a_batch_of_version_2),
         cmocka_unit_test(test_an_encoded_entry_brings_its_handler),
-        cmocka_unit_test(test_a_small_body_lies_in_its_entry_where_the_peer_knows_it),
-        cmocka_unit_test(test_a_small_body_has_its_limits),
         cmocka_unit_test(test_bodies_must_be_as_many_as_announced),
         cmocka_unit_test(test_a_count_that_lies_costs_nothing),
         cmocka_unit_test(test_versions_and_kinds_outside_the_range_are_refused),

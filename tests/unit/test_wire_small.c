@@ -1,0 +1,102 @@
+/* Bodies that travel inside their entries. */
+#include "tests/unit/wire_pair.h"
+
+/* Sends the request to a peer of that version, as it is and as it lies in a queue, and checks what
+ * comes. */
+static void s_send_small(const wire_request_t *request, unsigned speaks)
+{
+    slice_t small = request->small;
+    pack_t encoded = {0};
+    wire_batch_t *batch = wire_batch_new();
+    wire_message_t *message = wire_message_new();
+    caught_t caught;
+    wire_request_encode(&encoded, request);
+    wire_batch_speak(batch, speaks);
+    wire_batch_add_request(batch, request, NULL);
+    wire_encoded_t entry = {encoded.data, encoded.len, small.len};
+    wire_batch_add_encoded(batch, &entry, 3, 9500, NULL);
+    assert_int_equal(wire_batch_send(batch, s_out, NULL, WIRE_REQUESTS, 1, 2, 3), 0);
+    s_catch(&caught);
+    assert_int_equal(((const unsigned char *)zmq_msg_data(&caught.frame[0]))[1],
+                     speaks >= 3 ? 3 : 1);
+    assert_int_equal(caught.frames, speaks >= 3 ? 1 : 3);
+    assert_int_equal(s_decode(message, &caught, ALL_KINDS), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(message->requests[i].has_body == (speaks < 3));
+        assert_true(slice_eq(wire_request_body(&message->requests[i], &message->bodies[i]), small));
+        assert_true(slice_is(message->requests[i].principal.display_name, "Zoë"));
+    }
+    s_release(&caught);
+    wire_message_destroy(&message);
+    wire_batch_destroy(&batch);
+    pack_free(&encoded);
+}
+
+static void test_a_small_body_lies_in_its_entry_where_the_peer_knows_it(void **state)
+{
+    static const size_t lens[] = {1, 255, 256, WIRE_SMALL};
+    (void)state;
+    pack_t params = {0};
+    char dedupe[WIRE_DEDUPE], body[WIRE_SMALL];
+    wire_request_t request = s_request(&params, dedupe);
+    request.has_body = false;
+    memset(body, '\xc3', sizeof body);
+    for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+        request.small = slice(body, lens[i]);
+        s_send_small(&request, WIRE_VERSION);
+        s_send_small(&request, 2);
+        s_send_small(&request, 1);
+    }
+    pack_free(&params);
+}
+
+/* Its last field given as it is, in a header of that version. */
+static int s_decode_last(unsigned version, slice_t last)
+{
+    pack_t params = {0}, header = {0};
+    char dedupe[WIRE_DEDUPE];
+    wire_request_t request = s_request(&params, dedupe);
+    request.has_body = false;
+    pack_array(&header, 6);
+    pack_uint(&header, version);
+    pack_uint(&header, WIRE_REQUESTS);
+    for (unsigned i = 0; i < 3; i++)
+        pack_uint(&header, 1);
+    pack_array(&header, 1);
+    wire_request_encode(&header, &request);
+    header.len--;
+    pack_raw(&header, last);
+    int rc = s_decode_bytes(header.data, header.len);
+    pack_free(&params);
+    pack_free(&header);
+    return rc;
+}
+
+static void test_a_small_body_has_its_limits(void **state)
+{
+    static const char text[WIRE_SMALL + 1] = "x";
+    (void)state;
+    pack_t last = {0};
+    for (size_t len = 0; len <= WIRE_SMALL + 1; len += len < WIRE_SMALL ? WIRE_SMALL / 2 : 1) {
+        pack_reset(&last);
+        pack_bin(&last, text, len);
+        bool fits = len > 0 && len <= WIRE_SMALL;
+        assert_int_equal(s_decode_last(3, slice(last.data, last.len)), fits ? 0 : -1);
+        assert_int_equal(s_decode_last(2, slice(last.data, last.len)), -1);
+    }
+    pack_reset(&last);
+    pack_str(&last, slice_of("x"));
+    assert_int_equal(s_decode_last(3, slice(last.data, last.len)), -1);
+    assert_int_equal(s_decode_last(3, slice("\xc2", 1)), 0);
+    assert_int_equal(s_decode_last(1, slice("\xc2", 1)), 0);
+    pack_free(&last);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_small_body_lies_in_its_entry_where_the_peer_knows_it),
+        cmocka_unit_test(test_a_small_body_has_its_limits),
+    };
+    return cmocka_run_group_tests(tests, s_open, s_close);
+}
