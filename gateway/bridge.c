@@ -42,8 +42,6 @@ struct bridge {
     wire_batch_t *batch;
     bridge_answer_fn *answer;
     void *arg;
-    bool more;      /* input is left over */
-    bool unsettled; /* something was sent since the input was looked at */
 };
 
 unsigned bridge_routes(const conf_t *conf)
@@ -197,26 +195,16 @@ static void s_wake(bridge_t *self, int64_t now_ms)
         link_restart(self->authd[i].link);
     for (unsigned i = 0; i < self->routers; i++)
         link_restart(self->router[i].link);
-    self->unsettled = true;
     s_resend(self, -1, 0);
-}
-
-static unsigned s_drain(hop_t *hop)
-{
-    unsigned taken = link_drain_ready(hop->link, DRAIN);
-    if (taken == DRAIN)
-        hop->bridge->more = true;
-    return taken;
 }
 
 static unsigned s_drain_all(bridge_t *self)
 {
     unsigned taken = 0;
-    self->unsettled = self->more = false;
     for (unsigned i = 0; i < self->routes; i++)
-        taken += s_drain(&self->authd[i]);
+        taken += link_drain_ready(self->authd[i].link, DRAIN);
     for (unsigned i = 0; i < self->routers; i++)
-        taken += s_drain(&self->router[i]);
+        taken += link_drain_ready(self->router[i].link, DRAIN);
     return taken;
 }
 
@@ -225,8 +213,7 @@ static void s_on_readable(h2o_socket_t *socket, const char *err)
     hop_t *hop = s_hop(socket->data);
     (void)err;
     s_wake(hop->bridge, clock_ms());
-    link_readable(hop->link);
-    s_drain(hop);
+    link_drain(hop->link, DRAIN);
 }
 
 static zmq_msg_t *s_body(const slot_t *slot, zmq_msg_t *body)
@@ -275,7 +262,6 @@ static void s_flush(bridge_t *self, hop_t *hop, int64_t now_ms)
         s_fill(self, hop->index, now_ms);
         if (wire_batch_entries(self->batch) == 0)
             break;
-        self->unsettled = true;
         if (link_send_requests(hop->link, peer, self->batch) != 0)
             log_debug("bridge.unsent", "peer=%s errno=%d", peer_name(peer), errno);
     }
@@ -294,8 +280,6 @@ bool bridge_turn(bridge_t *self, int64_t now_ms)
     s_wake(self, now_ms);
     for (unsigned round = 0; round < ROUNDS; round++) {
         bridge_send(self, now_ms);
-        if (!self->unsettled && !self->more)
-            return answered;
         if (s_drain_all(self) == 0)
             return answered;
         answered = true;
@@ -307,11 +291,8 @@ bool bridge_turn(bridge_t *self, int64_t now_ms)
 static void s_check(hop_t *hop)
 {
     struct pollfd fd = {.fd = h2o_socket_get_fd(hop->socket), .events = POLLIN};
-    link_readable(hop->link);
-    if (poll(&fd, 1, 0) == 0 && s_drain(hop) > 0) {
+    if (poll(&fd, 1, 0) == 0 && link_drain(hop->link, DRAIN) > 0)
         metric_add(METRIC_link_missed_edges_total, 1);
-        hop->bridge->unsettled = true;
-    }
 }
 
 void bridge_tick(bridge_t *self, int64_t now_ms)
@@ -324,7 +305,6 @@ void bridge_tick(bridge_t *self, int64_t now_ms)
         s_check(&self->router[i]);
         link_tick(self->router[i].link, now_ms);
     }
-    self->unsettled = true;
 }
 
 /* The descriptor is duplicated because h2o closes what it watches. */
@@ -404,7 +384,6 @@ bridge_t *bridge_new(const conf_t *conf, const char *name, bool admin, h2o_loop_
         s_connect(self, hop, conf, &hello, endpoint);
         s_watch(hop, loop);
     }
-    self->unsettled = true; /* an edge may have come before anyone watched */
     return self;
 }
 

@@ -374,6 +374,7 @@ unsigned link_drain(link_t *self, unsigned max)
 {
     assert(self->magic == LINK_MAGIC);
     unsigned count = 0;
+    self->dry = false;
     while (count < max) {
         zmq_msg_t first;
         zmq_msg_init(&first);

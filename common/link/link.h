@@ -78,11 +78,10 @@ unsigned link_drain_ready(link_t *self, unsigned max);
  * and more each, several times in a batch. */
 void link_wait(link_t *const *links, unsigned len, const int *fds, unsigned fds_len, int wait_ms);
 
-/* The socket's ZMQ_FD, for a loop that does not wait by link_wait: it tells link_readable when the
- * descriptor is readable, and drains before it sleeps what it has sent on since. Sending may take
- * in what the descriptor has told or would have told. */
+/* The socket's ZMQ_FD, for a loop that does not wait by link_wait: it calls link_drain when the
+ * descriptor is readable, and link_drain_ready before it sleeps, because sending may take in what
+ * the descriptor has told or would have told. */
 int link_fd(const link_t *self);
-void link_readable(link_t *self);
 
 /* Each second at least (more often does no harm): heartbeats, credit again, peers that fell silent.
  * link_woke first, once for all links of a thread. */

@@ -10,11 +10,6 @@ int link_fd(const link_t *self)
     return self->fd;
 }
 
-void link_readable(link_t *self)
-{
-    self->dry = false;
-}
-
 unsigned link_drain_ready(link_t *self, unsigned max)
 {
     return self->dry ? 0 : link_drain(self, max);
