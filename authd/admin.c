@@ -74,10 +74,7 @@ static const char *s_text(error_code_t code)
 static void s_send(admin_t *self, peer_t *peer, const wire_reply_t *reply, slice_t text)
 {
     zmq_msg_t body;
-    if (zmq_msg_init_size(&body, text.len) != 0)
-        abort();
-    if (text.len)
-        memcpy(zmq_msg_data(&body), text.data, text.len);
+    wire_body_init(&body, text);
     if (!wire_batch_has_room(self->replies, text.len + WIRE_TEXT))
         link_send_replies(self->link, peer, self->replies);
     wire_batch_add_reply(self->replies, reply, text.len ? &body : NULL);

@@ -49,9 +49,7 @@ static void s_reply(authd_t *self, peer_t *peer, const wire_reply_t *reply, slic
         wire_batch_add_reply(self->replies, reply, NULL);
         return;
     }
-    if (zmq_msg_init_size(&body, text.len) != 0)
-        abort();
-    memcpy(zmq_msg_data(&body), text.data, text.len);
+    wire_body_init(&body, text);
     wire_batch_add_reply(self->replies, reply, &body);
     zmq_msg_close(&body);
 }

@@ -72,9 +72,7 @@ static void s_reply(control_t *self, peer_t *peer, const asked_t *request,
                           .retry_after_s = s_retry_after(answer, row),
                           .content = row ? CONTENT_NONE : CONTENT_JSON,
                           .has_body = true};
-    int rc = zmq_msg_init_size(&body, text.len);
-    assert(rc == 0);
-    memcpy(zmq_msg_data(&body), text.data, text.len);
+    wire_body_init(&body, text);
     if (!wire_batch_has_room(self->replies, text.len + WIRE_TEXT))
         link_send_replies(self->link, peer, self->replies);
     wire_batch_add_reply(self->replies, &reply, &body);

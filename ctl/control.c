@@ -215,12 +215,9 @@ static void s_body(zmq_msg_t *frame, const json_t *body)
 {
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     size_t len = text ? strlen(text) : 0;
-    int rc = zmq_msg_init_size(frame, len);
-    assert(rc == 0);
-    if (len > 0) {
-        memcpy(zmq_msg_data(frame), text, len);
+    wire_body_init(frame, slice(text, len));
+    if (len > 0)
         secret_wipe(text, len);
-    }
     free(text);
 }
 

@@ -220,9 +220,7 @@ static zmq_msg_t *s_body(const slot_t *slot, zmq_msg_t *body)
 {
     if (slot->body.len == 0 || slot->request.small.len)
         return NULL;
-    if (zmq_msg_init_size(body, slot->body.len) != 0)
-        abort();
-    memcpy(zmq_msg_data(body), slot->body.data, slot->body.len);
+    wire_body_init(body, slot->body);
     return body;
 }
 

@@ -144,9 +144,7 @@ static void s_add(answering_t *self, const drain_batch_t *to, job_t *job)
         return;
     }
     zmq_msg_t body;
-    if (zmq_msg_init_size(&body, self->body.len) != 0)
-        abort();
-    memcpy(zmq_msg_data(&body), self->body.data, self->body.len);
+    wire_body_init(&body, slice(self->body.data, self->body.len));
     wire_batch_add_reply(self->batch, &reply, &body);
     zmq_msg_close(&body);
 }

@@ -108,9 +108,7 @@ static void s_take_form(post_t *self, job_t *job)
         return;
     }
     zmq_msg_close(job->body);
-    if (zmq_msg_init_size(job->body, json.len) != 0)
-        abort();
-    memcpy(zmq_msg_data(job->body), json.data, json.len);
+    wire_body_init(job->body, json);
     job->entry.record.body = job_body(job);
 }
 

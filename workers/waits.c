@@ -98,9 +98,7 @@ static void s_send(waits_t *self, const waiting_t *caller, slice_t json)
         wire_reply_add(&reply, FACT_REPLAYED, 1);
     if (json.len == 0)
         json = slice_of("{}");
-    if (zmq_msg_init_size(&body, json.len) != 0)
-        abort();
-    memcpy(zmq_msg_data(&body), json.data, json.len);
+    wire_body_init(&body, json);
     wire_batch_add_reply(self->batch, &reply, &body);
     zmq_msg_close(&body);
     link_send_replies(caller->link, caller->peer, self->batch);

@@ -189,6 +189,9 @@ int wire_message_end(wire_message_t *self, const char **reason);
 /* The version field alone, for an answer to what does not decode; 0 when even that fails. */
 unsigned wire_peek_version(const void *data, size_t len);
 
+/* Makes a frame that holds a copy of BYTES; aborts when there is no memory. */
+void wire_body_init(zmq_msg_t *body, slice_t bytes);
+
 /* A message in the making: entries are encoded as they are added, bodies are moved in. */
 typedef struct wire_batch wire_batch_t;
 wire_batch_t *wire_batch_new(void);

@@ -139,6 +139,14 @@ void wire_request_encode(pack_t *out, const wire_request_t *request)
         pack_bool(out, request->has_body);
 }
 
+void wire_body_init(zmq_msg_t *body, slice_t bytes)
+{
+    if (zmq_msg_init_size(body, bytes.len) != 0)
+        abort();
+    if (bytes.len)
+        memcpy(zmq_msg_data(body), bytes.data, bytes.len);
+}
+
 static void s_add_body(wire_batch_t *self, zmq_msg_t *body)
 {
     self->count++;
@@ -159,9 +167,7 @@ static void s_need(wire_batch_t *self, unsigned version)
 static void s_add_copy(wire_batch_t *self, slice_t bytes)
 {
     zmq_msg_t body;
-    if (zmq_msg_init_size(&body, bytes.len) != 0)
-        abort();
-    memcpy(zmq_msg_data(&body), bytes.data, bytes.len);
+    wire_body_init(&body, bytes);
     s_add_body(self, &body);
     zmq_msg_close(&body);
 }
