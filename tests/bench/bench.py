@@ -47,7 +47,7 @@ class RingPeer:
                                  preset_settings=False).up()
         say(f"fill the directory: {plan.users * 5} tokens of {plan.users} users, "
             f"{plan.channels} channels")
-        self.pairs = loader.fill(f"ipc://{self.ring.dir}/data/run/control", plan.users,
+        self.pairs = loader.fill(f"ipc://{self.ring.sockets}/control", plan.users,
                                  plan.channels)
         self.base, self.dir = self.ring.base, self.ring.dir
 

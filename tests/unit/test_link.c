@@ -106,6 +106,15 @@ static void s_turn(side_t *a, side_t *b, const unsigned *until, unsigned at_leas
         assert_true(*until >= at_least);
 }
 
+/* A server and a client that know each other. */
+static void s_meet(side_t *server, side_t *client)
+{
+    s_begin(server, true, "authd-0");
+    s_begin(client, false, "gateway-0.0");
+    s_turn(server, client, &client->up, 1, 3000);
+    s_turn(server, client, &server->up, 1, 3000);
+}
+
 static void s_send(side_t *side, unsigned entries)
 {
     wire_batch_t *batch = wire_batch_new();
@@ -122,10 +131,7 @@ static void test_peers_meet_and_credit_flows(void **state)
 {
     (void)state;
     side_t server, client;
-    s_begin(&server, true, "authd-0");
-    s_begin(&client, false, "gateway-0.0");
-    s_turn(&server, &client, &client.up, 1, 3000);
-    s_turn(&server, &client, &server.up, 1, 3000);
+    s_meet(&server, &client);
     peer_t *peer = link_peer(client.link);
     assert_string_equal(peer_name(peer), "authd-0");
     server.hold = true;
@@ -146,10 +152,7 @@ static void test_a_new_instance_is_seen_at_once(void **state)
 {
     (void)state;
     side_t server, client;
-    s_begin(&server, true, "authd-0");
-    s_begin(&client, false, "gateway-0.0");
-    s_turn(&server, &client, &client.up, 1, 3000);
-    s_turn(&server, &client, &server.up, 1, 3000);
+    s_meet(&server, &client);
     s_send(&client, 1);
     s_send(&client, 1);
     server.instance = uuid_instance();
@@ -219,10 +222,7 @@ static void test_silence_makes_a_peer_gone_and_a_frame_brings_it_back(void **sta
 {
     (void)state;
     side_t server, client;
-    s_begin(&server, true, "authd-0");
-    s_begin(&client, false, "gateway-0.0");
-    s_turn(&server, &client, &client.up, 1, 3000);
-    s_turn(&server, &client, &server.up, 1, 3000);
+    s_meet(&server, &client);
     s_turn(&server, NULL, &server.down, 1, 6000); /* the client's loop stands still */
     unsigned before = server.up;
     s_turn(&server, &client, &server.up, before + 1, 3000);
@@ -234,10 +234,7 @@ static void test_a_lost_batch_leaks_no_credit(void **state)
 {
     (void)state;
     side_t server, client;
-    s_begin(&server, true, "authd-0");
-    s_begin(&client, false, "gateway-0.0");
-    s_turn(&server, &client, &server.up, 1, 3000);
-    s_turn(&server, &client, &client.up, 1, 3000);
+    s_meet(&server, &client);
     peer_t *peer = link_peer(client.link);
     s_send(&client, 1);
     s_send(&client, 1);
@@ -334,10 +331,7 @@ static void test_no_input_is_slept_through(void **state)
     side_t server, client;
     pthread_t thread;
     void *slept;
-    s_begin(&server, true, "authd-0");
-    s_begin(&client, false, "gateway-0.0");
-    s_turn(&server, &client, &client.up, 1, 3000);
-    s_turn(&server, &client, &server.up, 1, 3000);
+    s_meet(&server, &client);
     assert_int_equal(pthread_create(&thread, NULL, s_serve, &server), 0);
     assert_int_equal(s_loop(&client, BATCHES, true), 0);
     pthread_join(thread, &slept);
@@ -359,10 +353,7 @@ static void test_what_a_send_takes_in_ends_a_wait(void **state)
     (void)state;
     side_t server, client;
     int fds[2];
-    s_begin(&server, true, "authd-0");
-    s_begin(&client, false, "gateway-0.0");
-    s_turn(&server, &client, &client.up, 1, 3000);
-    s_turn(&server, &client, &server.up, 1, 3000);
+    s_meet(&server, &client);
     s_turn(&server, &client, NULL, 0, 100);
     assert_int_equal(pipe(fds), 0);
     assert_int_equal(write(fds[1], "x", 1), 1);

@@ -54,8 +54,8 @@ static const worker_role_t s_role = {
 static void s_serve(void)
 {
     static char directory[SCRATCH + 32], routers[SCRATCH + 32], shards[32], err[256];
-    static char map[] =
-        "worker.map_bytes=1073741824"; /* ThreadSanitizer has no room for the default */
+    /* ThreadSanitizer has no room for the default. */
+    static char map[] = "worker.map_bytes=1073741824";
     char *const overrides[] = {directory, routers, shards, map, NULL};
     snprintf(directory, sizeof directory, "data.directory=%s", s_path);
     snprintf(routers, sizeof routers, "worker.routers=%s", s_endpoint);

@@ -9,36 +9,35 @@ tests need thousands of users, tokens and channels. posternctl itself is tested 
 import functools
 import json
 import os
-import re
 import socket
+import sys
 import time
 
 from . import postern
 from .rogue import CONTROL, GOODBYE, HELLO, REPLIES, Refused, Rogue, request
 
-METHODS = {"GET": 1, "POST": 4, "PUT": 8, "DELETE": 16}
+sys.path.insert(0, str(postern.ROOT / "tests" / "lint"))
+
+import tables  # noqa: E402
+
+METHODS = {"OP_GET": 1, "OP_POST": 4, "OP_PUT": 8, "OP_DELETE": 16}
 TIMEOUT_S = 5  # posternctl's
-
-
-def _rows(path, pattern):
-    text = (postern.ROOT / path).read_text()
-    return {row[1]: row for row in re.findall(pattern, text, re.M)}
 
 
 @functools.cache
 def _operations():
-    return _rows("common/ops.def", r"^OP\( *(\d+), (\w+), +OP_(\w+),")
+    return {row[1]: row for row in tables.rows("common/ops.def", "OP")}
 
 
 @functools.cache
 def _errors():
-    rows = _rows("common/errors.def", r'^ERROR\( *(\d+), (\w+), .*?"(.*)"\)')
-    return {int(number): (name, message) for number, name, message in rows.values()}
+    rows = tables.rows("common/errors.def", "ERROR")
+    return {int(number): (name, text.strip('"')) for number, name, *_, text in rows}
 
 
 def call(ring, op, target="", body=None):
     """Carries out OP, a name of common/ops.def. Raises CtlError, as Ring.ctl does."""
-    number, _, method = _operations()[op]
+    number, _, method, *_ = _operations()[op]
     entry = request(int(number), target, time_left=TIMEOUT_S * 1000, body=body is not None)
     entry[5], entry[9], entry[10] = METHODS[method], "control", ["", ""]
     bodies = [] if body is None else [json.dumps(body).encode()]
