@@ -12,10 +12,11 @@
  * Durable is what stands in the write-ahead file (wal.h); the engine's own commit, a checkpoint,
  * follows: JOURNAL_CHECKPOINT_MS later where somebody waits for it (deliveries are read as they are
  * committed) or the write-ahead file is half full, else at most JOURNAL_LATEST_MS later, for each
- * one holds appends up. When the process dies before, the next journal_open makes up for it.
+ * one writes whole pages. When the process dies before, the next journal_open makes up for it.
  *
- * Threading: journal_append, journal_checkpoint, journal_tend, journal_inspect and, last,
+ * Threading: journal_append, the calls of checkpoints, journal_tend, journal_inspect and, last,
  * journal_finish by one thread (the writer); the rest by one thread (the main one); both at once.
+ * Another thread can become the writer between journal_checkpoint_begin and journal_checkpoint_end.
  */
 #ifndef POSTERN_JOURNAL_H
 #define POSTERN_JOURNAL_H
@@ -100,8 +101,14 @@ size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, 
 
 /* Takes over what journal_note has left, and commits what only the write-ahead file has, when it is
  * time: call it after appends, when they are answered. Without room for it new messages are
- * refused, and it is tried again each second. */
+ * refused, and it is tried again each second. Some ten milliseconds at full load. */
 void journal_checkpoint(journal_t *self, int64_t now_ms);
+/* The same in two steps, between which another thread can be the writer: then appends go on. True
+ * when a commit has begun; this thread must end it. What needs the tables waits for that: an append
+ * of what was seen before or that cannot be excluded to have been, and journal_read, which also
+ * waits for the writer's next call. */
+bool journal_checkpoint_begin(journal_t *self, int64_t now_ms);
+void journal_checkpoint_end(journal_t *self, int64_t now_ms);
 /* False while the write-ahead file has what the engine has not committed. Any thread. */
 bool journal_is_saved(const journal_t *self);
 

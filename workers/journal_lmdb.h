@@ -1,11 +1,15 @@
-/* The LMDB engine's insides, shared by journal_lmdb.c, journal_pass.c, journal_read.c,
- * journal_replay.c, journal_seen.c, journal_retention.c, journal_outbox_rows.h and, for resharding,
- * journal_source.h; nobody else includes it.
+/* The LMDB engine's insides, shared by journal_lmdb.c, journal_open.c, journal_ahead.c,
+ * journal_pass.c, journal_read.c, journal_replay.c, journal_seen.c, journal_retention.c,
+ * journal_outbox_rows.h and, for resharding, journal_source.h; nobody else includes it.
  *
  * An append is durable when it stands in the write-ahead file (wal.h). The transaction that it
  * changed, the pass, stays open and is committed a little later, by a checkpoint; when the process
  * dies before, the next one applies the file's frames to what is committed and gets the same. So
  * whatever else a pass changes (what has expired, what was retired) needs no durability of its own.
+ *
+ * While a pass is being committed, appends go on ahead of it (journal_ahead.c): into the other half
+ * of the write-ahead file, judged by what is committed and by hashes of what is not. The next pass
+ * begins by applying those frames, as after a death.
  *
  * Tables (keys big-endian):
  *   log        log sequence → record
@@ -50,7 +54,7 @@ typedef enum {
 } table_t;
 extern const char *const journal_table_names[TABLES];
 
-enum { JOURNAL_SCHEMA = 4 };
+enum { JOURNAL_SCHEMA = 5 };
 
 /* Rows as they lie in the file; numbers little-endian. */
 typedef struct __attribute__((packed)) {
@@ -128,6 +132,13 @@ typedef struct {
     int64_t next_ms; /* the writer's: when to try again, after there was no room for them */
 } notes_t;
 
+/* Hashes of the ids and dedupe keys that were stored since the last commit. Only one that is not
+ * among them says something: it was not stored. */
+typedef struct {
+    uint64_t *slots; /* open addressing, a power of two; 0: free */
+    size_t room, len;
+} recent_t;
+
 /* One transaction in the making. */
 typedef struct {
     journal_t *journal;
@@ -163,19 +174,30 @@ struct journal {
     pthread_mutex_t lock; /* of all that follows: the writer's, and a reader's of what is open */
     wal_t *wal;
     uint64_t generation; /* of the frames that are being written */
-    pass_t pass;         /* the one that appends share */
-    atomic_bool unsaved; /* it has what only the write-ahead file has otherwise */
+    pass_t pass;         /* the one that appends share; it ends in the thread in which it began */
+    atomic_bool unsaved; /* there is what only the write-ahead file has otherwise */
     int64_t begun_ms;    /* when the first of that was stored, or a checkpoint failed last */
+    pass_t leaving;      /* while it has a txn: is committed by its thread, without the lock */
+    pass_t ahead;        /* meanwhile: how appends go on; its txn reads what was committed before */
+    bool behind;         /* the next pass has to begin with frames that are there */
+    recent_t recent;
+    pthread_cond_t settled; /* LEAVING has gone, or the pass is no longer BEHIND */
 };
 
 /* journal_pass.c: begins and ends a transaction; 0 or an LMDB error. A pass that began must be
  * committed or aborted. touched: an upper bound of the targets that it will touch. */
 int pass_begin(pass_t *self, journal_t *journal, size_t touched, int64_t now_ms);
 store_commit_t pass_commit(pass_t *self);
+/* The same in two steps: what is to be committed, then, without looking at the journal, the commit.
+ * After a first that is STORE_FULL, and after the second, the transaction is gone. */
+store_commit_t pass_close(pass_t *self);
+store_commit_t pass_end(pass_t *self);
 void pass_abort(pass_t *self);
 /* Goes on with an open one: TOUCHED more targets, a later time. */
 void pass_extend(pass_t *self, size_t touched, int64_t now_ms);
-/* Appends a record, giving it its sequence. */
+/* Gives a record its place: the next in the log and in the range of its target. */
+void pass_place(pass_t *self, record_t *record, range_row_t *range);
+/* Appends a record, giving it its place. */
 int pass_store(pass_t *self, record_t *record);
 /* The range of a target, to read and change until the commit. */
 int pass_target(pass_t *self, const uuid_t7 *target, range_row_t **range);
@@ -198,9 +220,24 @@ int retention_step(pass_t *pass, size_t steps);
 
 /* journal_replay.c: puts an entry that was stored into the frame in the making. */
 void replay_note(wal_t *wal, const journal_entry_t *entry);
-/* Applies the frames of the generation after the pass's to it; 0, an LMDB error, or MDB_CORRUPTED
- * when they do not continue it. Adds to *count. */
-int replay_apply(pass_t *pass, wal_t *wal, uint64_t *count);
+/* Applies the frames of the generations after the pass's up to GENERATION to it; 0, an LMDB error,
+ * or MDB_CORRUPTED when they do not continue it. Adds to *count. */
+int replay_apply(pass_t *pass, uint64_t generation, uint64_t *count);
+
+/* journal_open.c: frames from here on continue what is committed. */
+void journal_next_generation(journal_t *self);
+
+/* journal_ahead.c: what was stored since the last commit. */
+void recent_add(recent_t *self, const journal_entry_t *entry);
+void recent_clear(recent_t *self);
+void recent_free(recent_t *self);
+/* Begins to go ahead of the journal's LEAVING, which is closed and not yet ended; 0 or an LMDB
+ * error. */
+int ahead_begin(journal_t *self);
+void ahead_end(journal_t *self);
+/* Judges the entries and puts what is new into the frame in the making. False when an entry needs
+ * the tables as they will be: nothing counts then until the next pass has begun. */
+bool ahead_append(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms);
 
 /* Key of a number. */
 static inline uint64_t journal_key(uint64_t number)

@@ -63,6 +63,7 @@ int pass_begin(pass_t *self, journal_t *journal, size_t touched, int64_t now_ms)
     *self = (pass_t){.journal = journal, .state = journal->state};
     journal->number++;
     journal->targets.used_len = 0;
+    recent_clear(&journal->recent);
     pass_extend(self, touched, now_ms);
     int rc = mdb_txn_begin(journal->env, NULL, 0, &self->txn);
     if (rc == 0)
@@ -116,28 +117,41 @@ static int s_put_state(pass_t *self)
     return mdb_put(self->txn, self->journal->table[TABLE_META], &key, &value, 0);
 }
 
-store_commit_t pass_commit(pass_t *self)
+store_commit_t pass_close(pass_t *self)
 {
-    journal_t *journal = self->journal;
     int rc = s_put_targets(self);
     if (rc == 0)
         rc = s_put_state(self);
     if (rc != 0) {
         pass_abort(self);
         if (store_failure(rc) != STORE_FULL)
-            store_fail(journal->store, "put", rc);
+            store_fail(self->journal->store, "put", rc);
         return STORE_FULL;
     }
     s_close_cursors(self);
+    return STORE_OK;
+}
+
+store_commit_t pass_end(pass_t *self)
+{
+    journal_t *journal = self->journal;
     int64_t began_us = clock_us();
     store_commit_t went = store_commit(journal->store, self->txn);
     self->txn = NULL;
     if (went == STORE_UNKNOWN)
         store_fail(journal->store, "commit", 0);
-    if (went == STORE_OK) {
-        journal->state = self->state;
+    if (went == STORE_OK)
         metric_observe_us(METRIC_checkpoint_seconds, clock_us() - began_us);
-    }
+    return went;
+}
+
+store_commit_t pass_commit(pass_t *self)
+{
+    store_commit_t went = pass_close(self);
+    if (went == STORE_OK)
+        went = pass_end(self);
+    if (went == STORE_OK)
+        self->journal->state = self->state;
     return went;
 }
 
@@ -207,17 +221,26 @@ static int s_put_place(pass_t *self, const record_t *record, uint64_t log)
     return mdb_put(self->txn, self->journal->table[TABLE_BY_TARGET], &key, &value, 0);
 }
 
+void pass_place(pass_t *self, record_t *record, range_row_t *range)
+{
+    record->sequence = range->last + 1;
+    record->previous = range->last_log;
+    record->running_ms = (int64_t)self->state.running_ms;
+    range->last = record->sequence;
+    range->last_log = self->state.next_log++;
+    self->state.bytes += record_size(record) + JOURNAL_RECORD_COST;
+    self->stored++;
+}
+
 int pass_store(pass_t *self, record_t *record)
 {
     range_row_t *range;
     int rc = pass_target(self, &record->target, &range);
     if (rc != 0)
         return rc;
-    record->sequence = range->last + 1;
-    record->previous = range->last_log;
-    record->running_ms = (int64_t)self->state.running_ms;
+    pass_place(self, record, range);
     size_t size = record_size(record);
-    uint64_t log = journal_key(self->state.next_log);
+    uint64_t number = range->last_log, log = journal_key(number);
     MDB_val key = {sizeof log, &log}, value = {size, NULL};
     rc = mdb_cursor_put(self->log, &key, &value, MDB_APPEND | MDB_RESERVE);
     if (rc != 0)
@@ -225,16 +248,10 @@ int pass_store(pass_t *self, record_t *record)
     record_write(record, value.mv_data);
     if (record->sequence % JOURNAL_STRIDE == 0 && (rc = s_put_place(self, record, log)) != 0)
         return rc;
-    if (record->flags & RECORD_DELIVER &&
-        (rc = outbox_store(self, record, self->state.next_log)) != 0)
+    if (record->flags & RECORD_DELIVER && (rc = outbox_store(self, record, number)) != 0)
         return rc;
     if (record->flags & RECORD_REPLY && (rc = outbox_replied(self, record)) != 0)
         return rc;
     self->awaited |= (record->flags & (RECORD_DELIVER | RECORD_REPLY)) != 0;
-    range->last = record->sequence;
-    range->last_log = self->state.next_log;
-    self->state.next_log++;
-    self->state.bytes += size + JOURNAL_RECORD_COST;
-    self->stored++;
     return 0;
 }

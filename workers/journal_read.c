@@ -75,12 +75,15 @@ static int s_read(const sight_t *self, const uuid_t7 *target, uint64_t from, con
     return rc;
 }
 
-/* What is not committed yet is seen in the pass itself, which stands still meanwhile. */
+/* What is not committed yet is seen in the pass itself, which stands still meanwhile. While there
+ * is none because a commit is under way, this waits for the writer to begin the next. */
 static bool s_read_pass(journal_t *self, const uuid_t7 *target, uint64_t from,
                         journal_range_t *range, journal_each_fn each, void *arg, int *rc)
 {
     range_row_t row;
     pthread_mutex_lock(&self->lock);
+    while (self->leaving.txn || self->behind)
+        pthread_cond_wait(&self->settled, &self->lock);
     bool open = atomic_load(&self->unsaved);
     if (open) {
         sight_t sight = {self, self->pass.txn};

@@ -70,8 +70,11 @@ static int s_apply(void *arg, const wal_frame_t *frame, slice_t kept)
     return rc;
 }
 
-int replay_apply(pass_t *pass, wal_t *wal, uint64_t *count)
+int replay_apply(pass_t *pass, uint64_t generation, uint64_t *count)
 {
     replay_t replay = {pass, 0, count};
-    return wal_replay(wal, pass->state.generation + 1, s_apply, &replay);
+    int rc = 0;
+    while (rc == 0 && pass->state.generation < generation)
+        rc = wal_replay(pass->journal->wal, ++pass->state.generation, s_apply, &replay);
+    return rc;
 }

@@ -86,8 +86,10 @@ static int s_store(pass_t *pass, journal_entry_t *entry, bool replaces_key)
         rc = s_put_key(pass, entry, replaces_key);
     if (rc == 0)
         rc = pass_store(pass, &entry->record);
-    if (rc == 0)
+    if (rc == 0) {
+        recent_add(&pass->journal->recent, entry);
         replay_note(pass->journal->wal, entry);
+    }
     entry->outcome = JOURNAL_STORED;
     return rc;
 }
@@ -104,6 +106,7 @@ int seen_restore(pass_t *pass, journal_entry_t *entry)
         if (rc == 0 || rc == MDB_NOTFOUND)
             rc = s_put_key(pass, entry, rc == 0);
     }
+    recent_add(&pass->journal->recent, entry);
     return rc ? rc : pass_store(pass, &entry->record);
 }
 

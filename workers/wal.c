@@ -29,12 +29,14 @@ struct wal {
     int fd;  /* for reading, by way of the page cache */
     int out; /* for writing; -1 until wal_begin */
     char path[1100];
-    size_t size; /* of the file, a multiple of WAL_BLOCK */
+    size_t size;   /* of the file: as found, and from wal_begin on as wanted */
+    size_t wanted; /* a multiple of two blocks */
     uint64_t seed;
     uint64_t generation;
     uint32_t number; /* of the next frame */
-    size_t at;       /* where it goes */
-    char *frame;     /* SIZE bytes: the head and the entries of the one in the making */
+    size_t half;     /* where its half begins */
+    size_t at;       /* where it goes, from there */
+    char *frame;     /* WAL_HALF bytes: the head and the entries of the one in the making */
     size_t len;      /* of it so far, with its head */
     uint32_t entries;
     bool too_large;
@@ -54,25 +56,28 @@ static size_t s_blocks(size_t bytes)
 
 wal_t *wal_open(const char *path, const uuid_t7 *journal, size_t bytes, char *err, size_t err_size)
 {
+    struct stat is;
     wal_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
-    assert(bytes >= WAL_LEAST && bytes <= WAL_MOST && bytes % WAL_BLOCK == 0);
+    assert(bytes >= WAL_LEAST && bytes <= WAL_MOST && bytes % (2 * WAL_BLOCK) == 0);
     assert(strlen(path) < sizeof self->path);
     self->magic = MAGIC;
-    self->size = bytes;
+    self->wanted = bytes;
     snprintf(self->path, sizeof self->path, "%s", path);
     self->seed = XXH3_64bits(journal->bytes, UUID_BYTES);
     /* Direct writes need its alignment. Room for what an older, larger file may hold. */
-    if (posix_memalign((void **)&self->frame, WAL_BLOCK, WAL_MOST) != 0)
+    if (posix_memalign((void **)&self->frame, WAL_BLOCK, WAL_HALF) != 0)
         abort();
     self->len = sizeof(head_t);
     self->out = -1;
     self->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600);
-    if (self->fd < 0) {
+    if (self->fd < 0 || fstat(self->fd, &is) != 0) {
         s_say(self, err, err_size);
         wal_close(&self);
+        return NULL;
     }
+    self->size = (size_t)is.st_size;
     return self;
 }
 
@@ -103,7 +108,7 @@ static size_t s_read(wal_t *self, size_t at, wal_frame_t *frame)
 {
     head_t head;
     if (pread(self->fd, &head, sizeof head, (off_t)at) != sizeof head ||
-        le32toh(head.magic) != FRAME_MAGIC || le32toh(head.bytes) > WAL_MOST - sizeof head)
+        le32toh(head.magic) != FRAME_MAGIC || le32toh(head.bytes) > WAL_HALF - sizeof head)
         return 0;
     size_t len = sizeof head + le32toh(head.bytes);
     if (pread(self->fd, self->frame, len, (off_t)at) != (ssize_t)len)
@@ -120,8 +125,14 @@ static size_t s_read(wal_t *self, size_t at, wal_frame_t *frame)
 
 bool wal_first(wal_t *self, wal_frame_t *frame)
 {
+    wal_frame_t odd;
     assert(self->entries == 0);
-    return s_read(self, 0, frame) > 0;
+    bool found = s_read(self, 0, frame) > 0;
+    if (s_read(self, wal_size(self), &odd) == 0 || odd.number != 0 ||
+        (found && odd.generation < frame->generation))
+        return found;
+    *frame = odd;
+    return true;
 }
 
 /* The entries of the frame in memory. A checksum that fits makes them what was written. */
@@ -142,12 +153,28 @@ static int s_each(wal_t *self, size_t len, const wal_frame_t *frame, wal_each_fn
     return rc;
 }
 
+static size_t s_half(const wal_t *self, uint64_t generation)
+{
+    return generation & 1 ? wal_size(self) : 0;
+}
+
+/* Where a generation begins: in its half, or as before at the start. */
+static size_t s_begin(wal_t *self, uint64_t generation)
+{
+    wal_frame_t frame;
+    size_t half = s_half(self, generation);
+    bool found =
+        s_read(self, half, &frame) > 0 && frame.generation == generation && frame.number == 0;
+    return found ? half : 0;
+}
+
 int wal_replay(wal_t *self, uint64_t generation, wal_each_fn each, void *arg)
 {
     wal_frame_t frame;
-    size_t at = 0, len;
+    size_t len;
     int rc = 0;
     assert(self->entries == 0);
+    size_t at = s_begin(self, generation);
     for (uint32_t number = 0; rc == 0 && (len = s_read(self, at, &frame)) > 0; number++) {
         if (frame.generation != generation || frame.number != number)
             break;
@@ -161,16 +188,16 @@ int wal_replay(wal_t *self, uint64_t generation, wal_each_fn each, void *arg)
  * write of a frame. */
 static int s_fill(wal_t *self)
 {
-    struct stat is;
-    if (fstat(self->fd, &is) != 0)
-        return -1;
-    if ((size_t)is.st_size == self->size)
+    if (self->size == self->wanted)
         return 0;
+    self->size = self->wanted;
     if (ftruncate(self->fd, 0) != 0)
         return -1;
-    memset(self->frame, 0, self->size);
+    memset(self->frame, 0, WAL_LEAST);
     for (size_t at = 0; at < self->size;) {
-        ssize_t done = pwrite(self->fd, self->frame, self->size - at, (off_t)at);
+        size_t left = self->size - at;
+        ssize_t done =
+            pwrite(self->fd, self->frame, left < WAL_LEAST ? left : WAL_LEAST, (off_t)at);
         if (done < 0)
             return -1;
         at += (size_t)done;
@@ -200,12 +227,13 @@ void wal_restart(wal_t *self, uint64_t generation)
     assert(self->entries == 0);
     self->generation = generation;
     self->number = 0;
+    self->half = s_half(self, generation);
     self->at = 0;
 }
 
 void *wal_add(wal_t *self, size_t len)
 {
-    size_t left = self->size - self->at;
+    size_t left = wal_size(self) - self->at;
     if (self->too_large || left < self->len + LENGTH || left - self->len - LENGTH < len) {
         self->too_large = true;
         return NULL;
@@ -244,7 +272,7 @@ wal_write_t wal_write(wal_t *self, uint64_t running_ms, uint64_t first_log)
     head.checksum = s_checksum(self, len);
     memcpy(self->frame, &head, sizeof head);
     memset(self->frame + len, 0, whole - len);
-    ssize_t done = pwrite(self->out, self->frame, whole, (off_t)self->at);
+    ssize_t done = pwrite(self->out, self->frame, whole, (off_t)(self->half + self->at));
     if (done != (ssize_t)whole) {
         int why = done < 0 ? errno : EIO;
         log_error("wal.write", "path=%s err=%s", LOG_Q(self->path), LOG_Q(strerror(why)));
@@ -259,7 +287,7 @@ wal_write_t wal_write(wal_t *self, uint64_t running_ms, uint64_t first_log)
 
 size_t wal_size(const wal_t *self)
 {
-    return self->size;
+    return self->size / 2;
 }
 
 size_t wal_used(const wal_t *self)

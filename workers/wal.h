@@ -2,10 +2,12 @@
  * which each is durable when wal_write returns. One write that goes past the page cache and waits
  * for the disk costs a fifth of a commit of the engine, which therefore commits rarely, behind it.
  *
- * The file has a fixed size, is written from its start on again and again, and never grows: the
- * disk cannot be too full for a frame. Frames belong to a generation, which begins at the start of
- * the file; the engine remembers the last generation that its own commit covers, so that an older
- * frame that still lies in the file is nobody's.
+ * The file has a fixed size, is written over again and again, and never grows: the disk cannot be
+ * too full for a frame. Frames belong to a generation; an odd one begins in the middle of the file,
+ * an even one at its start, so that one can be written while the engine still commits the one
+ * before. The engine remembers the last generation that its own commit covers: an older frame that
+ * still lies in the file is nobody's. (Before schema 5 of the journal every generation began at the
+ * start and had the whole file; such a file is still read.)
  *
  * Layout, numbers little-endian: frames on blocks of WAL_BLOCK bytes, so that a torn write cannot
  * damage the frame before; each a header (wal.c), then entries, each its length (4) and its bytes.
@@ -28,7 +30,8 @@ typedef struct wal wal_t;
 enum {
     WAL_BLOCK = 4096,
     WAL_LEAST = 32 << 10, /* bytes of a file */
-    WAL_MOST = 16 << 20,
+    WAL_MOST = 32 << 20,
+    WAL_HALF = WAL_MOST / 2, /* and so the longest frame, also of an older file */
 };
 
 typedef struct {
@@ -43,7 +46,7 @@ typedef struct {
 wal_t *wal_open(const char *path, const uuid_t7 *journal, size_t bytes, char *err, size_t err_size);
 void wal_close(wal_t **self_p);
 
-/* The first frame in the file, of whatever generation; false when there is none. */
+/* The first frame of the newest generation in the file; false when there is none. */
 bool wal_first(wal_t *self, wal_frame_t *frame);
 
 /* Calls EACH for the entries of a generation, in order, until what follows is no frame of it; ends
@@ -56,11 +59,11 @@ int wal_replay(wal_t *self, uint64_t generation, wal_each_fn each, void *arg);
  * with the reason in err. */
 int wal_begin(wal_t *self, char *err, size_t err_size);
 
-/* Frames from here on are of GENERATION and begin at the start of the file. */
+/* Frames from here on are of GENERATION and begin at the start of its half, over what is there. */
 void wal_restart(wal_t *self, uint64_t generation);
 
 /* A frame in the making, empty at first: wal_add gives room for LEN bytes of an entry, valid until
- * the next call; NULL when the file has no room for it, then wal_write will say WAL_FULL. */
+ * the next call; NULL when the half has no room for it, then wal_write will say WAL_FULL. */
 void *wal_add(wal_t *self, size_t len);
 void wal_drop(wal_t *self); /* forgets it */
 
@@ -72,7 +75,7 @@ typedef enum {
 /* Writes the frame in the making, which must have an entry, and empties it in any case. */
 wal_write_t wal_write(wal_t *self, uint64_t running_ms, uint64_t first_log);
 
-/* Bytes of the file, and of it those that frames of this generation have taken. */
+/* Bytes of a half, and of this one those that frames of its generation have taken. */
 size_t wal_size(const wal_t *self);
 size_t wal_used(const wal_t *self);
 

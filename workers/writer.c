@@ -12,21 +12,24 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TEND_MS = 1000, INSPECT_MS = 10000, MS_NS = 1000000, S_NS = 1000000000 };
+enum { WRITERS = 2, TEND_MS = 1000, INSPECT_MS = 10000, MS_NS = 1000000, S_NS = 1000000000 };
 
 struct writer {
     journal_t *journal;
-    pthread_t thread;
+    pthread_t threads[WRITERS];
     pthread_mutex_t lock;
-    pthread_cond_t wake;
+    pthread_cond_t wake; /* the one that leads */
+    pthread_cond_t free; /* nobody leads */
     int fd;
     bool busy;   /* main thread's: a drain is out */
     bool stop;   /* under the lock from here */
-    bool given;  /* entries wait for the thread */
-    bool nudged; /* notes do */
+    bool led;    /* a thread leads: all that the journal is asked comes from it */
+    bool given;  /* entries wait for it */
+    bool nudged; /* notes do, or a commit has ended */
     journal_entry_t **entries;
     size_t count;
-    int64_t inspected_ms; /* the thread's */
+    bool more; /* from here the leading thread's: there is more to tend */
+    int64_t inspected_ms;
     uint64_t retired;
 };
 
@@ -48,7 +51,7 @@ static void s_inspect(writer_t *self, int64_t now_ms)
 
 /* Waits for a drain; false when there is none and the journal is to be tended, at once when there
  * is more of that. The lock is held. */
-static bool s_wait(writer_t *self, bool at_once)
+static bool s_wait(writer_t *self)
 {
     struct timespec until;
     int64_t wait_ms = journal_is_saved(self->journal) ? TEND_MS : JOURNAL_CHECKPOINT_MS;
@@ -57,37 +60,64 @@ static bool s_wait(writer_t *self, bool at_once)
     until.tv_sec += ns / S_NS;
     until.tv_nsec = ns % S_NS;
     int rc = 0;
-    while (!self->given && !self->nudged && !self->stop && !at_once && rc != ETIMEDOUT)
+    while (!self->given && !self->nudged && !self->stop && !self->more && rc != ETIMEDOUT)
         rc = pthread_cond_timedwait(&self->wake, &self->lock, &until);
     self->nudged = false;
     return self->given;
 }
 
-static void *s_run(void *arg)
+static void s_append(writer_t *self)
 {
-    writer_t *self = arg;
-    bool more = false;
-    pthread_mutex_lock(&self->lock);
-    while (!self->stop || self->given) {
-        if (s_wait(self, more)) {
-            self->given = false;
-            pthread_mutex_unlock(&self->lock);
-            journal_append(self->journal, self->entries, self->count, clock_ms());
-            uint64_t one = 1;
-            if (write(self->fd, &one, sizeof one) != sizeof one)
-                log_fatal(EXIT_FAULT, "writer.wake", "errno=%d", errno);
-            journal_checkpoint(self->journal, clock_ms());
-        } else if (!self->stop) {
-            pthread_mutex_unlock(&self->lock);
-            more = journal_tend(self->journal, clock_ms());
-        } else {
-            break;
-        }
+    uint64_t one = 1;
+    journal_append(self->journal, self->entries, self->count, clock_ms());
+    if (write(self->fd, &one, sizeof one) != sizeof one)
+        log_fatal(EXIT_FAULT, "writer.wake", "errno=%d", errno);
+}
+
+/* Leads until a commit has begun, which is then this thread's; false when it is time to stop. The
+ * lock is held. */
+static bool s_lead(writer_t *self)
+{
+    bool begun = false;
+    while (!begun && (!self->stop || self->given)) {
+        bool given = s_wait(self);
+        self->given = false;
+        pthread_mutex_unlock(&self->lock);
+        if (given)
+            s_append(self);
+        begun = journal_checkpoint_begin(self->journal, clock_ms());
+        if (!given && !begun)
+            self->more = journal_tend(self->journal, clock_ms());
         s_inspect(self, clock_ms());
         pthread_mutex_lock(&self->lock);
     }
+    return begun;
+}
+
+/* Two threads take turns: while one waits for a commit, the other leads. */
+static void *s_run(void *arg)
+{
+    writer_t *self = arg;
+    bool begun = true;
+    pthread_mutex_lock(&self->lock);
+    while (begun) {
+        while (self->led)
+            pthread_cond_wait(&self->free, &self->lock);
+        self->led = true;
+        begun = s_lead(self);
+        if (!begun)
+            journal_finish(self->journal);
+        self->led = false;
+        pthread_cond_signal(&self->free);
+        if (begun) {
+            pthread_mutex_unlock(&self->lock);
+            journal_checkpoint_end(self->journal, clock_ms());
+            pthread_mutex_lock(&self->lock);
+            self->nudged = true; /* what was stored meanwhile is to be applied */
+            pthread_cond_signal(&self->wake);
+        }
+    }
     pthread_mutex_unlock(&self->lock);
-    journal_finish(self->journal);
     return NULL;
 }
 
@@ -103,9 +133,13 @@ writer_t *writer_new(journal_t *journal)
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&self->wake, &attributes);
+    pthread_cond_init(&self->free, NULL);
     pthread_condattr_destroy(&attributes);
-    if (self->fd < 0 || pthread_create(&self->thread, NULL, s_run, self) != 0)
-        log_fatal(EXIT_FAULT, "writer.start", "errno=%d", errno);
+    int rc = self->fd < 0 ? errno : 0;
+    for (unsigned i = 0; i < WRITERS && rc == 0; i++)
+        rc = pthread_create(&self->threads[i], NULL, s_run, self);
+    if (rc != 0)
+        log_fatal(EXIT_FAULT, "writer.start", "errno=%d", rc);
     return self;
 }
 
@@ -118,8 +152,10 @@ void writer_destroy(writer_t **self_p)
     self->stop = true;
     pthread_cond_signal(&self->wake);
     pthread_mutex_unlock(&self->lock);
-    pthread_join(self->thread, NULL);
+    for (unsigned i = 0; i < WRITERS; i++)
+        pthread_join(self->threads[i], NULL);
     pthread_cond_destroy(&self->wake);
+    pthread_cond_destroy(&self->free);
     pthread_mutex_destroy(&self->lock);
     close(self->fd);
     free(self);

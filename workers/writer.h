@@ -1,5 +1,6 @@
-/* The writer: the thread that appends to the journal. One hand-over a drain in, one wakeup a drain
- * back, whatever the number of entries; between drains it expires and retires.
+/* The writer: the thread that appends to the journal, with another one that takes its place while
+ * it waits for a commit of the engine. One hand-over a drain in, one wakeup a drain back, whatever
+ * the number of entries; between drains it expires and retires.
  *
  * Threading: made, used and destroyed by the main thread. */
 #ifndef POSTERN_WRITER_H

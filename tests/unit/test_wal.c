@@ -115,12 +115,56 @@ static void test_a_new_generation_covers_the_old(void **state)
 {
     (void)state;
     wal_t *wal = s_open(1);
+    wal_frame_t first;
     s_write(wal, "old 0");
     s_write(wal, "old 1");
-    wal_restart(wal, 2);
+    wal_restart(wal, 3);
     s_write(wal, "new 0");
     s_holds(1, "");
-    s_holds(2, "0:new 0 "); /* and not the old frame 1 behind it */
+    s_holds(3, "0:new 0 "); /* and not the old frame 1 behind it */
+    assert_true(wal_first(wal, &first));
+    assert_int_equal(first.generation, 3);
+    wal_close(&wal);
+}
+
+/* One is written while the one before is still needed. */
+static void test_two_generations_side_by_side(void **state)
+{
+    (void)state;
+    wal_t *wal = s_open(1);
+    for (uint64_t generation = 2; generation < 6; generation++) {
+        wal_frame_t first;
+        wal_restart(wal, generation);
+        s_write(wal, "a");
+        s_write(wal, "b");
+        s_holds(generation, "0:a 1:b ");
+        s_holds(generation - 1, generation > 2 ? "0:a 1:b " : "");
+        s_holds(generation - 2, "");
+        assert_true(wal_first(wal, &first));
+        assert_int_equal(first.generation, generation);
+    }
+    wal_close(&wal);
+}
+
+/* Every generation began at the start, and none in the middle. */
+static void test_a_file_of_an_older_version(void **state)
+{
+    (void)state;
+    static char half[BYTES / 2], none[BYTES / 2];
+    wal_t *wal = s_open(5);
+    s_write(wal, "first");
+    s_write(wal, "second");
+    wal_close(&wal);
+    int fd = open(s_path, O_RDWR);
+    assert_int_equal(pread(fd, half, sizeof half, BYTES / 2), sizeof half);
+    assert_int_equal(pwrite(fd, half, sizeof half, 0), sizeof half);
+    assert_int_equal(pwrite(fd, none, sizeof none, BYTES / 2), sizeof none);
+    close(fd);
+    s_holds(5, "0:first 1:second ");
+    wal_frame_t first;
+    wal = s_open(6);
+    assert_true(wal_first(wal, &first));
+    assert_int_equal(first.generation, 5);
     wal_close(&wal);
 }
 
@@ -140,34 +184,34 @@ static void test_each_may_end_it(void **state)
 static void test_any_damage_ends_the_frames(void **state)
 {
     (void)state;
-    wal_t *wal = s_open(1);
+    wal_t *wal = s_open(2);
     s_write(wal, "first");
     s_write(wal, "second");
     wal_close(&wal);
     for (off_t at = 0; at < 64; at++) {
         s_spoil(WAL_BLOCK + at);
-        s_holds(1, at < 58 ? "0:first " : "0:first 1:second "); /* 58: the frame's end */
+        s_holds(2, at < 58 ? "0:first " : "0:first 1:second "); /* 58: the frame's end */
         s_spoil(WAL_BLOCK + at);
     }
-    s_holds(1, "0:first 1:second ");
+    s_holds(2, "0:first 1:second ");
     s_spoil(0);
-    s_holds(1, "");
+    s_holds(2, "");
 }
 
 static void test_a_file_that_is_cut_off(void **state)
 {
     (void)state;
-    wal_t *wal = s_open(1);
+    wal_t *wal = s_open(2);
     s_write(wal, "first");
     s_write(wal, "second");
     wal_close(&wal);
     assert_int_equal(truncate(s_path, WAL_BLOCK + 20), 0);
-    s_holds(1, "0:first ");
+    s_holds(2, "0:first ");
     /* It gets its size back. */
-    wal = s_open(2);
+    wal = s_open(3);
     s_write(wal, "again");
     wal_close(&wal);
-    s_holds(2, "0:again ");
+    s_holds(3, "0:again ");
 }
 
 static void test_another_journals_frames_are_none(void **state)
@@ -187,25 +231,25 @@ static void test_another_journals_frames_are_none(void **state)
 static void test_what_does_not_fit_is_not_written(void **state)
 {
     (void)state;
-    static char large[BYTES];
+    static char large[BYTES / 2];
     memset(large, 'x', sizeof large);
     wal_t *wal = s_open(1);
     s_write(wal, "small");
     assert_non_null(wal_add(wal, 100));
-    assert_null(wal_add(wal, BYTES - WAL_BLOCK));
+    assert_null(wal_add(wal, BYTES / 2 - WAL_BLOCK));
     assert_null(wal_add(wal, 1)); /* nothing goes in behind it */
     assert_int_equal(wal_write(wal, 7, 8), WAL_FULL);
     s_write(wal, "next");
-    /* To the last byte of the file. */
+    /* To the last byte of its half. */
     wal_restart(wal, 2);
-    size_t most = BYTES - 48 - 4;
+    size_t most = BYTES / 2 - 48 - 4;
     assert_null(wal_add(wal, most + 1));
     wal_drop(wal);
     char *to = wal_add(wal, most);
     assert_non_null(to);
     memcpy(to, large, most);
     assert_int_equal(wal_write(wal, 7, 8), WAL_OK);
-    assert_int_equal(wal_used(wal), BYTES);
+    assert_int_equal(wal_used(wal), BYTES / 2);
     assert_null(wal_add(wal, 0));
     assert_int_equal(wal_write(wal, 7, 8), WAL_FULL);
     wal_close(&wal);
@@ -242,6 +286,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(example),
         TEST(a_new_generation_covers_the_old),
+        TEST(two_generations_side_by_side),
+        TEST(a_file_of_an_older_version),
         TEST(each_may_end_it),
         TEST(any_damage_ends_the_frames),
         TEST(a_file_that_is_cut_off),

@@ -1,0 +1,147 @@
+/* Appends while a checkpoint is under way, whose transaction nobody can look into. An entry can be
+ * judged all the same when neither what was committed before nor what was stored since knows its id
+ * and its dedupe key; nearly every entry is like that. Any other one waits for the commit. */
+#include "workers/journal_lmdb.h"
+
+#include <stdlib.h>
+#include <xxhash.h>
+
+enum { RECENT_LEAST = 1024 };
+
+/* Never 0. An id and a key of the same bytes are different things. */
+static uint64_t s_hash(slice_t name, uint64_t kind)
+{
+    uint64_t hash = XXH3_64bits_withSeed(name.data, name.len, kind);
+    return hash ? hash : 1;
+}
+
+static uint64_t s_hash_id(const journal_entry_t *entry)
+{
+    return s_hash(slice(entry->record.id.bytes, UUID_BYTES), TABLE_SEEN);
+}
+
+static uint64_t s_hash_key(const journal_entry_t *entry)
+{
+    return s_hash(entry->dedupe, TABLE_KEYS);
+}
+
+/* Its place, or the free one where it belongs. */
+static uint64_t *s_slot(const recent_t *self, uint64_t hash)
+{
+    size_t i = hash & (self->room - 1);
+    while (self->slots[i] && self->slots[i] != hash)
+        i = (i + 1) & (self->room - 1);
+    return &self->slots[i];
+}
+
+static void s_grow(recent_t *self)
+{
+    recent_t old = *self;
+    self->room = old.room ? 2 * old.room : RECENT_LEAST;
+    self->slots = calloc(self->room, sizeof *self->slots);
+    if (!self->slots)
+        abort();
+    for (size_t i = 0; i < old.room; i++)
+        if (old.slots[i])
+            *s_slot(self, old.slots[i]) = old.slots[i];
+    free(old.slots);
+}
+
+static void s_add(recent_t *self, uint64_t hash)
+{
+    if (2 * (self->len + 1) > self->room)
+        s_grow(self);
+    uint64_t *slot = s_slot(self, hash);
+    self->len += *slot == 0;
+    *slot = hash;
+}
+
+void recent_add(recent_t *self, const journal_entry_t *entry)
+{
+    s_add(self, s_hash_id(entry));
+    if (entry->dedupe.len > 0)
+        s_add(self, s_hash_key(entry));
+}
+
+void recent_clear(recent_t *self)
+{
+    if (self->len > 0)
+        memset(self->slots, 0, self->room * sizeof *self->slots);
+    self->len = 0;
+}
+
+void recent_free(recent_t *self)
+{
+    free(self->slots);
+    *self = (recent_t){0};
+}
+
+int ahead_begin(journal_t *self)
+{
+    MDB_txn *before = self->ahead.txn;
+    int rc = before ? mdb_txn_renew(before) : mdb_txn_begin(self->env, NULL, MDB_RDONLY, &before);
+    self->ahead = (pass_t){.journal = self, .txn = before, .state = self->leaving.state};
+    return rc;
+}
+
+void ahead_end(journal_t *self)
+{
+    mdb_txn_reset(self->ahead.txn);
+}
+
+static bool s_has(const journal_t *self, table_t table, slice_t name, uint64_t hash)
+{
+    const recent_t *recent = &self->recent;
+    MDB_val key = {name.len, (void *)name.data}, value;
+    if (recent->room > 0 && *s_slot(recent, hash))
+        return true;
+    int rc = mdb_get(self->ahead.txn, self->table[table], &key, &value);
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        store_fail(self->store, "look-up", rc);
+    return rc == 0;
+}
+
+/* True when the entry is new in every respect. */
+static bool s_is_new(const journal_t *self, const journal_entry_t *entry)
+{
+    bool keyed = entry->dedupe.len > 0;
+    slice_t id = slice(entry->record.id.bytes, UUID_BYTES);
+    return !(entry->record.flags & RECORD_REPLY) &&
+           !(keyed && self->ahead.state.keys >= self->options.keys) &&
+           !s_has(self, TABLE_SEEN, id, s_hash_id(entry)) &&
+           !(keyed && s_has(self, TABLE_KEYS, entry->dedupe, s_hash_key(entry)));
+}
+
+static void s_store(journal_t *self, journal_entry_t *entry)
+{
+    pass_t *ahead = &self->ahead;
+    record_t *record = &entry->record;
+    range_row_t *range;
+    int rc = pass_target(ahead, &record->target, &range);
+    if (rc != 0)
+        store_fail(self->store, "look-up", rc);
+    pass_place(ahead, record, range);
+    entry->answer.log = ahead->state.next_log - 1;
+    entry->answer.time_ms = record->time_ms;
+    entry->outcome = JOURNAL_STORED;
+    replay_note(self->wal, entry);
+}
+
+bool ahead_append(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms)
+{
+    pass_t *ahead = &self->ahead;
+    ahead->stored = 0;
+    pass_extend(ahead, count, now_ms);
+    for (size_t i = 0; i < count; i++) {
+        journal_entry_t *entry = entries[i];
+        if (!s_is_new(self, entry))
+            return false;
+        entry->outcome = JOURNAL_REFUSED;
+        if (entry->refused)
+            continue;
+        ahead->state.keys += entry->dedupe.len > 0;
+        recent_add(&self->recent, entry);
+        s_store(self, entry);
+    }
+    return true;
+}

@@ -1,0 +1,231 @@
+#include "workers/journal_outbox_rows.h"
+
+#include "common/log/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MAGIC = 0x4a4f5552,
+    WAL_SHARE = 64, /* of the map that the write-ahead file may take: less than its reserve */
+};
+
+const char *const journal_table_names[TABLES] = {
+    "log",    "by_target", "targets",  "seen", "keys", "keys_due", "meta",
+    "outbox", "items",     "attempts", "dead", "done", "handlers", "health"};
+
+/* An identity that is another one is refused with the reason. */
+static int s_check_identity(const journal_options_t *options, const identity_row_t *row, char *err,
+                            size_t err_size)
+{
+    char kind[sizeof row->kind + 1] = "";
+    memcpy(kind, row->kind, sizeof row->kind);
+    unsigned shard = le32toh(row->shard), shards = le32toh(row->shards);
+    if (strcmp(kind, options->kind) == 0 && shard == options->shard && shards == options->shards)
+        return 0;
+    snprintf(err, err_size,
+             "%s: is the journal of %s shard %u of %u, and this is %s shard %u of %u: the count of "
+             "shards is fixed when an installation is made; put back shards.%s, or correct -i or "
+             "data.directory",
+             options->path, kind, shard, shards, options->kind, options->shard, options->shards,
+             options->kind);
+    return -1;
+}
+
+static int s_make_identity(journal_t *self, MDB_txn *txn)
+{
+    identity_row_t row = {.shard = htole32(self->options.shard),
+                          .shards = htole32(self->options.shards)};
+    uuid_new(&self->uuid);
+    memcpy(row.uuid, self->uuid.bytes, UUID_BYTES);
+    memcpy(row.kind, self->options.kind, strlen(self->options.kind));
+    self->state = (state_t){.first_log = 1, .next_log = 1, .pruned_log = 1};
+    MDB_val key = {8, "identity"}, value = {sizeof row, &row};
+    return mdb_put(txn, self->table[TABLE_META], &key, &value, 0);
+}
+
+/* Reads identity and state, or makes them. err is empty when the reason is rc. */
+static int s_load(journal_t *self, MDB_txn *txn, char *err, size_t err_size)
+{
+    MDB_val key = {8, "identity"}, value;
+    identity_row_t row;
+    int rc = mdb_get(txn, self->table[TABLE_META], &key, &value);
+    if (rc == MDB_NOTFOUND)
+        return s_make_identity(self, txn);
+    if (rc != 0 || value.mv_size != sizeof row)
+        return rc ? rc : MDB_CORRUPTED;
+    memcpy(&row, value.mv_data, sizeof row);
+    if (s_check_identity(&self->options, &row, err, err_size) != 0)
+        return -1;
+    memcpy(self->uuid.bytes, row.uuid, UUID_BYTES);
+    rc = state_read(txn, self->table[TABLE_META], &self->state);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int s_open_tables(journal_t *self, char *err, size_t err_size)
+{
+    for (unsigned i = 0; i < TABLES; i++)
+        if (store_table(self->store, journal_table_names[i], &self->table[i], err, err_size) != 0)
+            return -1;
+    MDB_txn *txn = NULL;
+    err[0] = '\0';
+    int rc = mdb_txn_begin(self->env, NULL, 0, &txn);
+    if (rc == 0)
+        rc = s_load(self, txn, err, err_size);
+    if (rc == 0) {
+        rc = mdb_txn_commit(txn);
+        txn = NULL;
+    }
+    if (txn)
+        mdb_txn_abort(txn);
+    if (rc != 0 && !err[0])
+        snprintf(err, err_size, "%s: %s", self->options.path, mdb_strerror(rc));
+    return rc ? -1 : 0;
+}
+
+/* Schema 3 has a generation in the state, which reads as 0 where there is none; 4 has the tables of
+ * deliveries, which are made empty; 5 has halves in the write-ahead file, which an older version
+ * would not find. */
+static int s_migrate(MDB_txn *txn, unsigned from, void *arg)
+{
+    (void)txn, (void)arg;
+    return from >= 2 && from < JOURNAL_SCHEMA ? 0 : -1;
+}
+
+static int s_say(char *err, size_t err_size, const char *path, const char *what)
+{
+    snprintf(err, err_size, "%s: %s", path, what);
+    return -1;
+}
+
+static size_t s_wal_bytes(uint64_t map_bytes)
+{
+    uint64_t bytes = map_bytes / WAL_SHARE / (2 * WAL_BLOCK) * (2 * WAL_BLOCK);
+    return bytes < WAL_LEAST ? WAL_LEAST : bytes > WAL_MOST ? WAL_MOST : bytes;
+}
+
+/* What the former process had answered and not committed: of the generation after the last commit,
+ * and of the one that it had gone on with. Commits in any case: what lies in the write-ahead file
+ * is older than every frame from here on. */
+static int s_recover(journal_t *self, const char *path, char *err, size_t err_size)
+{
+    wal_frame_t first;
+    pass_t pass;
+    uint64_t count = 0;
+    uint64_t newest = self->state.generation + 2;
+    if (wal_first(self->wal, &first) && first.generation > newest)
+        return s_say(err, err_size, path,
+                     "is newer than data.mdb beside it: one of the two was put back without the "
+                     "other; restore both from one backup");
+    int rc = pass_begin(&pass, self, 0, 0);
+    if (rc == 0)
+        rc = replay_apply(&pass, newest, &count);
+    store_commit_t went = rc ? store_failure(rc) : pass_commit(&pass);
+    pass_abort(&pass);
+    if (rc == MDB_CORRUPTED)
+        return s_say(err, err_size, path,
+                     "does not continue data.mdb beside it: one of the two was put back without "
+                     "the other; restore both from one backup");
+    if (went != STORE_OK)
+        return s_say(err, err_size, path,
+                     went == STORE_FULL ? "holds messages for which data.mdb has no room: free "
+                                          "some on the disk, or raise worker.map_bytes"
+                                        : mdb_strerror(rc));
+    if (count)
+        log_info("journal.recovered", "path=%s messages=%llu", LOG_Q(path),
+                 (unsigned long long)count);
+    return 0;
+}
+
+void journal_next_generation(journal_t *self)
+{
+    self->generation = self->state.generation + 1;
+    wal_restart(self->wal, self->generation);
+}
+
+static int s_open_wal(journal_t *self, const journal_options_t *options, char *err, size_t err_size)
+{
+    char path[1100];
+    snprintf(path, sizeof path, "%s/wal", options->path);
+    self->wal = wal_open(path, &self->uuid, s_wal_bytes(options->map_bytes), err, err_size);
+    if (!self->wal || s_recover(self, path, err, err_size) != 0 ||
+        wal_begin(self->wal, err, err_size) != 0)
+        return -1;
+    if (store_sync_directory(options->path) != 0)
+        return s_say(err, err_size, options->path, strerror(errno));
+    journal_next_generation(self);
+    return 0;
+}
+
+journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *err,
+                        size_t err_size)
+{
+    assert(strlen(options->kind) <= 16);
+    journal_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->magic = MAGIC;
+    self->options = *options;
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_cond_init(&self->settled, NULL);
+    pthread_mutex_init(&self->notes.lock, NULL);
+    self->notes.waiting_end = &self->notes.waiting;
+    self->notes.applied_end = &self->notes.applied;
+    store_options_t store = {
+        .path = options->path,
+        .kind = "journal",
+        .schema = JOURNAL_SCHEMA,
+        .tables = TABLES,
+        .map_bytes = options->map_bytes,
+        .migrate = s_migrate,
+    };
+    self->store = store_open(&store, err, err_size);
+    if (self->store)
+        self->env = store_env(self->store);
+    if (!self->store || s_open_tables(self, err, err_size) != 0 ||
+        s_open_wal(self, options, err, err_size) != 0) {
+        journal_close(&self);
+        return NULL;
+    }
+    self->base_ms = self->state.running_ms;
+    atomic_store(&self->committed_log, self->state.next_log);
+    self->opened_ms = self->committed_ms = now_ms;
+    self->options.path = self->options.kind = NULL;
+    log_info("journal.open", "path=%s records=%llu keys=%llu", LOG_Q(options->path),
+             (unsigned long long)(self->state.next_log - self->state.first_log),
+             (unsigned long long)self->state.keys);
+    return self;
+}
+
+void journal_close(journal_t **self_p)
+{
+    journal_t *self = *self_p;
+    if (!self)
+        return;
+    assert(self->magic == MAGIC);
+    journal_finish(self);
+    if (self->reader)
+        mdb_txn_abort(self->reader);
+    if (self->ahead.txn)
+        mdb_txn_abort(self->ahead.txn);
+    wal_close(&self->wal);
+    store_close(&self->store);
+    notes_drop(self);
+    pthread_mutex_destroy(&self->notes.lock);
+    pthread_cond_destroy(&self->settled);
+    pthread_mutex_destroy(&self->lock);
+    recent_free(&self->recent);
+    free(self->targets.slots);
+    free(self->targets.used);
+    self->magic = 0;
+    free(self);
+    *self_p = NULL;
+}
+
+const uuid_t7 *journal_uuid(const journal_t *self)
+{
+    return &self->uuid;
+}
