@@ -2,6 +2,7 @@
 
 #include "common/life/life.h"
 #include "common/link/curve.h"
+#include "common/link/own_pid.h"
 #include "common/log/log.h"
 
 #include <assert.h>
@@ -26,6 +27,7 @@ static void *s_context;
 
 static void s_make_context(void)
 {
+    own_pid_keep();
     s_context = zmq_ctx_new();
     if (!s_context)
         log_fatal(EXIT_FAULT, "link.context", "err=%s", LOG_Q(zmq_strerror(errno)));

@@ -1,6 +1,7 @@
 /* Two real links over ipc, a bound and a connected one, and a rogue socket. */
 #include "common/base/clock.h"
 #include "common/link/link.h"
+#include "common/link/socket.h"
 #include "common/monitor/monitor.h"
 
 #include <pthread.h>
@@ -8,6 +9,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 /* cmocka needs the above first */
 #include <cmocka.h>
@@ -372,11 +375,27 @@ static void test_what_a_send_takes_in_ends_a_wait(void **state)
     link_destroy(&server.link);
 }
 
+/* The getpid that libzmq gets remembers, and a fork's child must not be taken for its parent. */
+static void test_a_fork_has_an_id_of_its_own(void **state)
+{
+    (void)state;
+    int status;
+    link_context();
+    assert_int_equal(getpid(), syscall(SYS_getpid));
+    pid_t child = fork();
+    if (child == 0)
+        _exit(getpid() != syscall(SYS_getpid));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(getpid(), syscall(SYS_getpid));
+}
+
 int main(void)
 {
     if (!mkdtemp(s_dir))
         return 1;
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_fork_has_an_id_of_its_own),
         cmocka_unit_test(test_peers_meet_and_credit_flows),
         cmocka_unit_test(test_a_new_instance_is_seen_at_once),
         cmocka_unit_test(test_what_came_before_a_restart_gives_no_credit),
