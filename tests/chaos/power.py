@@ -35,7 +35,8 @@ from writers import body_of  # noqa: E402
 
 WRITERS, CHANNELS = 6, 3
 SYNCS = (SYNC, SYNC_DIR, DURABLE_WRITE)
-MEMORY = pathlib.Path("/dev/shm")  # where the cuts are laid out: thousands of them
+MEMORY = pathlib.Path("/dev/shm")  # where the cuts are laid out, thousands of them, if it has the room
+MEMORY_LEAST = 1 << 30             # a container has 64 MiB of it, and a store wants some to spare
 
 
 class Recorded:
@@ -208,7 +209,9 @@ class Cutter:
 
     def __init__(self, recorded, seed):
         self.recording, self.dice = recorded.recording, random.Random(f"{seed} cuts")
-        self.place = pathlib.Path(tempfile.mkdtemp(prefix="postern-power-", dir=MEMORY))
+        roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_LEAST
+        self.place = (pathlib.Path(tempfile.mkdtemp(prefix="postern-power-", dir=MEMORY)) if roomy
+                      else postern.scratch("power-"))
         self.errors = open(self.place / "errors", "w")
         self.stores = {
             "J": Checker("check_journal", self.errors, "channel", "0", "1", *recorded.targets),
