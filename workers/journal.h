@@ -101,18 +101,16 @@ size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, 
 
 /* Takes over what journal_note has left, and commits what only the write-ahead file has, when it is
  * time: call it after appends, when they are answered. Without room for it new messages are
- * refused, and it is tried again each second. Some ten milliseconds at full load. */
-void journal_checkpoint(journal_t *self, int64_t now_ms);
-/* The same in two steps, between which another thread can be the writer: then appends go on. True
- * when a commit has begun; this thread must end it. What needs the tables waits for that: an append
- * of what was seen before or that cannot be excluded to have been, and journal_read, which also
- * waits for the writer's next call. */
+ * refused, and it is tried again each second. True when a commit has begun, some ten milliseconds
+ * at full load: this thread must end it. Between the two another thread can be the writer, and
+ * appends go on. What needs the tables waits: an append of what was seen before or that cannot be
+ * excluded to have been, and journal_read, which also waits for the writer's next call. */
 bool journal_checkpoint_begin(journal_t *self, int64_t now_ms);
 void journal_checkpoint_end(journal_t *self, int64_t now_ms);
 /* False while the write-ahead file has what the engine has not committed. Any thread. */
 bool journal_is_saved(const journal_t *self);
 
-/* What append does on the way, and journal_checkpoint, for a writer without work: call it each
+/* What append does on the way, and a whole checkpoint, for a writer without work: call it each
  * second, or each JOURNAL_CHECKPOINT_MS while not all is saved. True when there is more to do at
  * once. */
 bool journal_tend(journal_t *self, int64_t now_ms);

@@ -344,16 +344,6 @@ void journal_checkpoint_end(journal_t *self, int64_t now_ms)
     pthread_mutex_unlock(&self->lock);
 }
 
-void journal_checkpoint(journal_t *self, int64_t now_ms)
-{
-    if (!journal_checkpoint_begin(self, now_ms))
-        return;
-    journal_checkpoint_end(self, now_ms);
-    pthread_mutex_lock(&self->lock);
-    s_catch_up(self, now_ms);
-    pthread_mutex_unlock(&self->lock);
-}
-
 bool journal_is_saved(const journal_t *self)
 {
     return !atomic_load(&self->unsaved);

@@ -6,33 +6,12 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "scratch.h"
-#include "workers/journal.h"
+#include "journal_yard.h"
 
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-enum { WALL = 1700000000, START = 1000000 };
-
-static char s_path[SCRATCH];
-static char s_err[512];
-static int64_t s_now; /* the fake clock */
-
-static journal_options_t s_options(void)
-{
-    return (journal_options_t){
-        .path = s_path,
-        .kind = "channel",
-        .shard = 0,
-        .shards = 2,
-        .map_bytes = 64 << 20,
-        .keys = 1000,
-        .retention_ms = 30 * 86400000ull,
-    };
-}
 
 static journal_t *s_open_with(journal_options_t options)
 {
@@ -40,18 +19,6 @@ static journal_t *s_open_with(journal_options_t options)
     if (!journal)
         fail_msg("%s", s_err);
     return journal;
-}
-
-static journal_t *s_open(void)
-{
-    return s_open_with(s_options());
-}
-
-static uuid_t7 s_uuid(unsigned number)
-{
-    uuid_t7 id = {{0}};
-    memcpy(id.bytes + 8, &number, sizeof number);
-    return id;
 }
 
 /* A message to a target; its id is the number. */
@@ -557,23 +524,6 @@ static void test_killed_in_the_middle(void **state)
         journal_close(&journal);
     }
 }
-
-static int s_setup(void **state)
-{
-    (void)state;
-    scratch_make(s_path);
-    s_now = START;
-    return 0;
-}
-
-static int s_teardown(void **state)
-{
-    (void)state;
-    scratch_remove(s_path);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, s_setup, s_teardown)
 
 int main(void)
 {

@@ -10,32 +10,14 @@
 
 #include "child.h"
 #include "common/base/clock.h"
-#include "journal_yard.h"
+#include "full_disk.h"
+#include "journal_kept.h"
 #include "workers/writer.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
-
-/* The disk takes nothing while this is set. */
-static bool s_no_room;
-
-ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
-{
-    errno = ENOSPC;
-    return s_no_room ? -1 : syscall(SYS_pwrite64, fd, data, len, at);
-}
-
-ssize_t writev(int fd, const struct iovec *parts, int count)
-{
-    errno = ENOSPC;
-    return s_no_room ? -1 : syscall(SYS_writev, fd, parts, count);
-}
 
 /* Stores the ids below COUNT and begins to commit them. */
 static journal_t *s_leave(unsigned count)
@@ -79,7 +61,7 @@ static void test_appends_go_on(void **state)
     assert_false(journal_is_saved(journal));
     assert_int_equal(s_append(journal, 40, 'h'), JOURNAL_STORED);
     s_all_are_known(journal, 41);
-    journal_checkpoint(journal, s_now += JOURNAL_LATEST_MS);
+    checkpoint(journal, s_now += JOURNAL_LATEST_MS);
     assert_true(journal_is_saved(journal));
     s_all_are_known(journal, 41);
     journal_close(&journal);
@@ -134,7 +116,7 @@ static void s_waits(unsigned id, char hash, journal_outcome_t outcome)
     journal_t *journal = s_open();
     s_append(journal, 0, 'h'); /* committed before */
     s_append(journal, 1, 'h');
-    journal_checkpoint(journal, s_now += JOURNAL_LATEST_MS);
+    checkpoint(journal, s_now += JOURNAL_LATEST_MS);
     s_append(journal, 2, 'h'); /* leaves */
     s_append(journal, 3, 'h');
     assert_true(journal_checkpoint_begin(journal, s_now += JOURNAL_LATEST_MS));
@@ -206,9 +188,9 @@ static void test_a_commit_without_room(void **state)
     journal_t *journal = s_leave(10);
     for (unsigned id = 10; id < 20; id++)
         assert_int_equal(s_append(journal, id, 'h'), JOURNAL_STORED);
-    s_no_room = true;
+    s_disk_full = true;
     journal_checkpoint_end(journal, s_now);
-    s_no_room = false;
+    s_disk_full = false;
     assert_true(journal_is_full(journal));
     assert_int_equal(s_append(journal, 20, 'h'), JOURNAL_NO_ROOM);
     s_all_are_known(journal, 20);

@@ -8,7 +8,7 @@
 /* clang-format on */
 
 #include "child.h"
-#include "journal_yard.h"
+#include "journal_kept.h"
 #include "workers/journal_reshard.h"
 #include "workers/wal.h"
 
@@ -41,9 +41,9 @@ static void test_what_is_not_committed_is_read(void **state)
         assert_int_equal(s_append(journal, id, 'h'), JOURNAL_STORED);
     assert_false(journal_is_saved(journal));
     assert_int_equal(s_read(journal, 0), 100);
-    journal_checkpoint(journal, s_now + JOURNAL_LATEST_MS - 1);
+    checkpoint(journal, s_now + JOURNAL_LATEST_MS - 1);
     assert_false(journal_is_saved(journal));
-    journal_checkpoint(journal, s_now + JOURNAL_LATEST_MS);
+    checkpoint(journal, s_now + JOURNAL_LATEST_MS);
     assert_true(journal_is_saved(journal));
     assert_int_equal(s_read(journal, 0), 100);
     assert_int_equal(s_append(journal, 300, 'h'), JOURNAL_STORED);
@@ -61,11 +61,11 @@ static void test_a_half_full_file_is_committed_sooner(void **state)
     do {
         assert_true(frames < HALF_FULL);
         assert_int_equal(s_append(journal, frames++, 'h'), JOURNAL_STORED);
-        journal_checkpoint(journal, s_now + JOURNAL_CHECKPOINT_MS);
+        checkpoint(journal, s_now + JOURNAL_CHECKPOINT_MS);
     } while (!journal_is_saved(journal));
     assert_int_equal(frames, HALF_FULL);
     assert_int_equal(s_append(journal, frames, 'h'), JOURNAL_STORED);
-    journal_checkpoint(journal, s_now + JOURNAL_LATEST_MS - 1);
+    checkpoint(journal, s_now + JOURNAL_LATEST_MS - 1);
     assert_false(journal_is_saved(journal));
     journal_close(&journal);
 }
@@ -114,7 +114,7 @@ static void test_one_death_after_another(void **state)
                 if (s_append(journal, id, 'h') != JOURNAL_STORED)
                     _exit(1);
                 if (id % 4 == 0)
-                    journal_checkpoint(journal, s_now += JOURNAL_LATEST_MS);
+                    checkpoint(journal, s_now += JOURNAL_LATEST_MS);
             }
             _exit(0);
         }

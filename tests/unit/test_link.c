@@ -1,4 +1,5 @@
 /* Two real links over ipc, a bound and a connected one, and a rogue socket. */
+#include "child.h"
 #include "common/base/clock.h"
 #include "common/link/link.h"
 #include "common/link/socket.h"
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 /* cmocka needs the above first */
 #include <cmocka.h>
@@ -375,18 +375,20 @@ static void test_what_a_send_takes_in_ends_a_wait(void **state)
     link_destroy(&server.link);
 }
 
+static void s_compare_ids(void *arg)
+{
+    (void)arg;
+    _exit(getpid() != syscall(SYS_getpid));
+}
+
 /* The getpid that libzmq gets remembers, and a fork's child must not be taken for its parent. */
 static void test_a_fork_has_an_id_of_its_own(void **state)
 {
     (void)state;
-    int status;
+    char text[256];
     link_context();
     assert_int_equal(getpid(), syscall(SYS_getpid));
-    pid_t child = fork();
-    if (child == 0)
-        _exit(getpid() != syscall(SYS_getpid));
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_run(s_compare_ids, NULL, text, sizeof text), 0);
     assert_int_equal(getpid(), syscall(SYS_getpid));
 }
 

@@ -7,15 +7,14 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include "checkpoint.h"
+#include "full_disk.h"
 #include "scratch.h"
 #include "workers/journal_outbox.h"
 #include "workers/journal_reshard.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,23 +22,6 @@ enum { START = 1000000, DAY = 86400000 };
 
 static char s_path[SCRATCH], s_dir[SCRATCH + 32], s_err[512];
 static int64_t s_now;
-static bool s_disk_full;
-
-ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
-{
-    if (!s_disk_full)
-        return syscall(SYS_pwrite64, fd, data, len, at);
-    errno = ENOSPC;
-    return -1;
-}
-
-ssize_t writev(int fd, const struct iovec *parts, int count)
-{
-    if (!s_disk_full)
-        return syscall(SYS_writev, fd, parts, count);
-    errno = ENOSPC;
-    return -1;
-}
 
 static journal_t *s_open_at(const char *path, unsigned shard, unsigned shards)
 {
@@ -88,7 +70,7 @@ static void s_commit(journal_t *journal)
 {
     journal_tend(journal, s_now);
     s_now += JOURNAL_CHECKPOINT_MS;
-    journal_checkpoint(journal, s_now);
+    checkpoint(journal, s_now);
     assert_true(journal_is_saved(journal));
     assert_false(journal_has_notes(journal));
 }
@@ -278,10 +260,10 @@ static void test_a_full_disk_loses_no_note(void **state)
     journal_note_t note = s_ended(journal, 1, 1, OUTBOX_DELIVERED);
     journal_note(journal, &note);
     s_store(journal, 1, 12, RECORD_DELIVER); /* in the write-ahead file when the commit fails */
-    journal_checkpoint(journal, s_now);
+    checkpoint(journal, s_now);
     s_disk_full = true;
     s_now += JOURNAL_CHECKPOINT_MS;
-    journal_checkpoint(journal, s_now);
+    checkpoint(journal, s_now);
     assert_true(journal_is_full(journal));
     note = s_ended(journal, 1, 2, OUTBOX_DEAD);
     uint64_t last = journal_note(journal, &note);
@@ -380,7 +362,7 @@ static void test_a_reply_survives_the_death_that_its_item_does_not_notice(void *
         s_store(journal, 1, 10, RECORD_DELIVER);
         journal_note_t note = s_replies(journal, 10, 1, &reply);
         journal_note(journal, &note);
-        journal_checkpoint(journal, s_now); /* takes the note, and has nothing to commit yet */
+        checkpoint(journal, s_now); /* takes the note, and has nothing to commit yet */
         _exit(journal_has_notes(journal) || journal_is_saved(journal));
     }
     int status;
@@ -410,7 +392,7 @@ static void test_a_reply_waits_for_room_with_all_that_was_noted_after_it(void **
     journal_note(journal, &note);
     note = s_ended(journal, 1, 2, OUTBOX_DEAD);
     journal_note(journal, &note);
-    journal_checkpoint(journal, s_now);
+    checkpoint(journal, s_now);
     assert_true(journal_has_notes(journal) && journal_is_full(journal));
     assert_int_equal(s_count_replies(journal), 0);
     assert_int_equal(s_list(journal), 2);
