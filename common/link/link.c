@@ -23,6 +23,12 @@ link_t *link_new(const link_options_t *options, char *err, size_t err_size)
     void *socket = socket_new(options, err, err_size);
     if (!socket)
         return NULL;
+    curve_watch_t *watch = curve_applies(options) ? curve_watch_new(socket, options) : NULL;
+    if (socket_open(socket, options, err, err_size) != 0) {
+        curve_watch_destroy(&watch);
+        zmq_close(socket);
+        return NULL;
+    }
     link_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
@@ -46,8 +52,7 @@ link_t *link_new(const link_options_t *options, char *err, size_t err_size)
                    (self->calls.interim ? 1u << WIRE_INTERIM : 0);
     self->message = wire_message_new();
     snprintf(self->endpoint, sizeof self->endpoint, "%s", options->endpoint);
-    if (curve_applies(options))
-        self->watch = curve_watch_new(socket, options);
+    self->watch = watch;
     if (!self->bind) {
         self->peer = peers_add(&self->peers, slice_of("unknown"));
         assert(self->peer);

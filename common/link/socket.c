@@ -95,20 +95,22 @@ void *socket_new(const link_options_t *options, char *err, size_t err_size)
         return NULL;
     }
     s_set_options(socket, options);
-    int rc = curve_applies(options) ? curve_apply(socket, options, err, err_size) : 0;
-    if (rc == 0) {
-        char address[CURVE_ADDRESS];
-        curve_address(options->endpoint, address);
-        rc = options->bind ? s_bind(socket, address) : zmq_connect(socket, address);
-        if (rc != 0)
-            snprintf(err, err_size, "cannot %s %s: %s", options->bind ? "bind" : "connect to",
-                     options->endpoint, zmq_strerror(errno));
-    }
-    if (rc != 0) {
+    if (curve_applies(options) && curve_apply(socket, options, err, err_size) != 0) {
         zmq_close(socket);
         return NULL;
     }
     return socket;
+}
+
+int socket_open(void *socket, const link_options_t *options, char *err, size_t err_size)
+{
+    char address[CURVE_ADDRESS];
+    curve_address(options->endpoint, address);
+    int rc = options->bind ? s_bind(socket, address) : zmq_connect(socket, address);
+    if (rc != 0)
+        snprintf(err, err_size, "cannot %s %s: %s", options->bind ? "bind" : "connect to",
+                 options->endpoint, zmq_strerror(errno));
+    return rc;
 }
 
 int socket_fd(void *socket)

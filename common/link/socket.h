@@ -4,8 +4,12 @@
 
 #include "common/link/link.h"
 
-/* A bound ROUTER or a connected DEALER with every option set. NULL with the reason in err. */
+/* A ROUTER to bind or a DEALER to connect, every option set. NULL with the reason in err. */
 void *socket_new(const link_options_t *options, char *err, size_t err_size);
+
+/* Binds or connects it. What the first handshake comes to is told only to those who watch by then.
+ * 0, or -1 with the reason in err. */
+int socket_open(void *socket, const link_options_t *options, char *err, size_t err_size);
 
 /* Its ZMQ_FD. */
 int socket_fd(void *socket);

@@ -4,6 +4,7 @@
 #include "common/monitor/monitor.h"
 #include "tests/unit/keyring.h"
 
+#include <dlfcn.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,17 @@
 #include <unistd.h>
 /* cmocka needs the above first */
 #include <cmocka.h>
+
+/* Stands before libzmq's, as a machine that is busy just then: a handshake may be refused before
+ * anybody watches the socket. */
+int zmq_socket_monitor(void *socket, const char *address, int events)
+{
+    static int (*real)(void *, const char *, int);
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "zmq_socket_monitor");
+    usleep(200000);
+    return real(socket, address, events);
+}
 
 typedef struct {
     uint64_t instance;
@@ -168,8 +180,7 @@ static void test_a_strange_key_gets_no_connection(void **state)
     s_begin(&server, "authd-0", "authd-0", bound);
     int64_t before = metric_get(METRIC_link_refused_total);
     s_begin(&stranger, "gateway-2", "gateway-2.0", connected);
-    /* Now and then the stranger hears nothing of it for more than five seconds. */
-    for (int i = 0; i < 45000 && metric_get(METRIC_link_refused_total) < before + 2; i++) {
+    for (int i = 0; i < 20000 && metric_get(METRIC_link_refused_total) < before + 2; i++) {
         link_tick(server.link, clock_ms());
         link_drain(server.link, 100);
         link_tick(stranger.link, clock_ms());
