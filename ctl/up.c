@@ -40,36 +40,49 @@ static void s_with_port(const char *address, unsigned port, char *text, size_t s
     snprintf(text, size, "%.*s:%u", len, address, port);
 }
 
+static void s_set(ctl_t *ctl, setting_t setting, const char *value)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.%s", setting_table[setting].section,
+             setting_table[setting].key);
+    ctl_set(ctl, name, value);
+}
+
+/* Moves a listener to PORT, and URL with it where that is the listener's own address. */
+static void s_move(ctl_t *ctl, setting_t listen, setting_t url, unsigned port)
+{
+    char old[288], address[320], text[340];
+    conf_address(ctl_conf_plain(ctl), listen, 0, old, sizeof old);
+    if (!*old)
+        return;
+    s_with_port(old, port, address, sizeof address);
+    snprintf(text, sizeof text, "http://%s", old);
+    bool own = strcmp(conf_text(ctl_conf_plain(ctl), url), text) == 0;
+    snprintf(text, sizeof text, "http://%s", address);
+    s_set(ctl, listen, address);
+    if (own)
+        s_set(ctl, url, text);
+}
+
 /* Moves the public listener to PORT, the admin listener behind it and the monitors to a row of
  * ports above it. */
 static void s_lay_ports(ctl_t *ctl, unsigned port, unsigned gateways)
 {
-    char old[288], address[320], url[340], name[64];
-    conf_address(ctl_conf_plain(ctl), SET_gateway_listen, 0, old, sizeof old);
-    s_with_port(old, port, address, sizeof address);
-    snprintf(url, sizeof url, "http://%s", old);
-    bool local = strcmp(conf_text(ctl_conf_plain(ctl), SET_public_url), url) == 0;
-    ctl_set(ctl, "gateway.listen", address);
-    snprintf(url, sizeof url, "http://%s", address);
-    if (local)
-        ctl_set(ctl, "public.url", url);
-    conf_address(ctl_conf_plain(ctl), SET_admin_listen, 0, old, sizeof old);
-    if (*old) {
-        s_with_port(old, port + 1, address, sizeof address);
-        ctl_set(ctl, "admin.listen", address);
-    }
+    char old[288], address[320];
+    s_move(ctl, SET_gateway_listen, SET_public_url, port);
+    s_move(ctl, SET_admin_listen, SET_admin_url, port + 1);
     unsigned next = port + UP_MONITOR_OFFSET, count;
     const char *section;
     for (unsigned i = 0; (count = fleet_kind(ctl_conf_plain(ctl), gateways, i, &section)) > 0;
          i++) {
-        conf_address(ctl_conf_plain(ctl), conf_setting(section, "monitor"), 0, old, sizeof old);
+        setting_t monitor = conf_setting(section, "monitor");
+        conf_address(ctl_conf_plain(ctl), monitor, 0, old, sizeof old);
         s_with_port(old, next, address, sizeof address);
-        snprintf(name, sizeof name, "%s.monitor", section);
         if (next + count > 65536) {
             fprintf(stderr, "posternctl: the monitors of --port %u would lie above 65535\n", port);
             exit(CTL_USAGE);
         }
-        ctl_set(ctl, name, address);
+        s_set(ctl, monitor, address);
         next += count;
     }
 }

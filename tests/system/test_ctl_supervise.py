@@ -267,6 +267,20 @@ def test_other_commands_learn_the_ports_of_a_running_up(fleet):
     assert done.returncode == 1
 
 
+def test_the_urls_of_listeners_move_with_their_ports(fleet):
+    """admin.url is in invitations' links, and the Origin that is believed."""
+    fleet.up()
+    given = (fleet.bin / "authd-0.arguments").read_text().split()
+    assert f"public.url=http://127.0.0.1:{fleet.port}" in given
+    assert f"admin.url=http://127.0.0.1:{fleet.port + 1}" in given
+    assert fleet.stop() == 0
+    fleet.up("-s", "admin.url=https://admin.example.org")
+    given = (fleet.bin / "authd-0.arguments").read_text().split()
+    assert [word for word in given if word.startswith("admin.url=")] == [
+        "admin.url=https://admin.example.org"]
+    assert fleet.stop() == 0
+
+
 def test_a_missing_binary_is_named(fleet):
     (fleet.bin / "postern-router").unlink()
     done = fleet.run("-c", fleet.dir / "postern.conf", "up", "--port", fleet.port)
