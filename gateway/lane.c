@@ -92,10 +92,25 @@ static void s_finish(lane_t *self, slot_t *slot)
     inflight_remove(self->inflight, slot);
 }
 
+/* What a draining lane answers is the last of its connection. */
+static void s_last(const lane_t *self, h2o_req_t *req)
+{
+    if (self->drain_began_ms)
+        req->http1_is_persistent = 0;
+}
+
 static bool s_has_room(const lane_t *self, const h2o_req_t *req)
 {
     return inflight_pending_len(self->inflight) < self->queue_messages &&
            inflight_pending_bytes(self->inflight) + req->entity.len < self->queue_bytes;
+}
+
+static int s_show(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *request)
+{
+    s_last(self, req);
+    reply_page(req, id, request->page);
+    s_wipe(self, req, &request->entry, request->head_len);
+    return 0;
 }
 
 static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)
@@ -110,6 +125,8 @@ static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)
     if (request_read(admin ? self->admin_reader : self->reader, req, &connection->peer, &request) !=
         ERROR_none)
         return s_refuse(self, req, &id, &request);
+    if (request.page)
+        return s_show(self, req, &id, &request);
     int64_t now_us = clock_us();
     /* What senders have waiting is not to lock the operator out. */
     bool room = admin || s_has_room(self, req);
@@ -151,13 +168,6 @@ static void s_on_dispose(h2o_logger_t *logger, h2o_req_t *req)
     slot->owner = NULL;
     if (slot->attempts == 0)
         s_finish(self, slot);
-}
-
-/* What a draining lane answers is the last of its connection. */
-static void s_last(const lane_t *self, h2o_req_t *req)
-{
-    if (self->drain_began_ms)
-        req->http1_is_persistent = 0;
 }
 
 /* A sender was told that the disk is full, or that nothing was heard: for the check "shards". */

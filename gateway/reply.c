@@ -29,6 +29,7 @@ NAME(deprecation, "Deprecation");
 NAME(sunset, "Sunset");
 NAME(etag, "ETag");
 NAME(cookie, "Set-Cookie");
+NAME(policy, "Content-Security-Policy");
 
 static void s_header(h2o_req_t *req, h2o_iovec_t *name, slice_t value)
 {
@@ -90,9 +91,9 @@ static void s_begin(h2o_req_t *req, unsigned status, const uuid_t7 *id)
     s_header(req, &s_name_request_id, slice(text, UUID_TEXT - 1));
 }
 
-static void s_json_headers(h2o_req_t *req)
+static void s_content_headers(h2o_req_t *req, slice_t type)
 {
-    s_header(req, &s_name_type, slice_of("application/json"));
+    s_header(req, &s_name_type, type);
     s_header(req, &s_name_cache, slice_of("no-store"));
     s_header(req, &s_name_sniff, slice_of("nosniff"));
     s_header(req, &s_name_referrer, slice_of("no-referrer"));
@@ -176,7 +177,7 @@ static h2o_iovec_t s_error_body(h2o_req_t *req, const uuid_t7 *id, const char *c
 
 static void s_error_headers(h2o_req_t *req, const error_row_t *row, uint32_t retry_after_s)
 {
-    s_json_headers(req);
+    s_content_headers(req, slice_of("application/json"));
     if (retry_after_s)
         s_number(req, &s_name_retry, retry_after_s);
     if (row->status == 401)
@@ -194,6 +195,14 @@ void reply_error(h2o_req_t *req, const uuid_t7 *id, error_code_t code, const cha
         s_header(req, &s_name_allow, allow);
     h2o_iovec_t body = s_error_body(req, id, row->name, slice_of(detail ? detail : row->message));
     s_send(req, body.base, body.len);
+}
+
+void reply_page(h2o_req_t *req, const uuid_t7 *id, const page_t *page)
+{
+    s_begin(req, 200, id);
+    s_content_headers(req, page->type);
+    s_header(req, &s_name_policy, slice_of(PAGES_POLICY));
+    s_send(req, page->bytes.data, page->bytes.len);
 }
 
 /* A date of RFC 9651 §3.3.7, as RFC 9745 has it: "@1764000000". */
@@ -343,7 +352,7 @@ void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body, cook
     }
     size_t len = reply->has_body && status != 204 ? zmq_msg_size(body) : 0;
     if (len)
-        s_json_headers(req);
+        s_content_headers(req, slice_of("application/json"));
     s_send(req, len ? s_keep_body(req, body) : NULL, len);
 }
 

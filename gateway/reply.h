@@ -1,4 +1,5 @@
-/* Answers: from errors and from replies of the ring, and in place of libh2o's own error pages.
+/* Answers: from errors, from replies of the ring and from pages, and in place of libh2o's own error
+ * pages.
  *
  * Each ends its request: REQ must not be touched afterwards, except by reply_wipe. Every answer has
  * X-Request-Id; no byte of a peer or a sender reaches a header. libh2o itself answers 400 in plain
@@ -10,6 +11,7 @@
 #include "common/base/errors.h"
 #include "common/wire/wire.h"
 #include "gateway/cookie.h"
+#include "gateway/pages.h"
 
 #include <h2o.h>
 
@@ -22,6 +24,9 @@ void reply_error(h2o_req_t *req, const uuid_t7 *id, error_code_t code, const cha
  * status alone. COOKIE: which cookie the listener has; where it has none, a session that the reply
  * tells is not set. */
 void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body, cookie_use_t cookie);
+
+/* Answers with a file of the pages. */
+void reply_page(h2o_req_t *req, const uuid_t7 *id, const page_t *page);
 
 /* Gives the errors that libh2o makes (400, 413, 417) the form of ours; it closes after each, and
  * COVERED is told so. Before any thread, once for each host, with the same COVERED. */

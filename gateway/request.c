@@ -96,6 +96,13 @@ static error_code_t s_route(request_reader_t *self, h2o_req_t *req, slice_t path
 {
     route_t route;
     slice_t method = slice(req->method.base, req->method.len);
+    out->page = self->limits.admin_url ? pages_find(path) : NULL;
+    if (out->page && slice_is(method, "GET"))
+        return ERROR_none;
+    if (out->page) {
+        out->allow = OP_GET;
+        return s_refuse(out, ERROR_method_not_allowed, NULL);
+    }
     switch (routes_find(self->routes, method, path, &route)) {
     case ROUTE_FOUND:
         break;
@@ -330,9 +337,24 @@ static error_code_t s_head(request_reader_t *self, h2o_req_t *req, found_t *foun
         error = s_headers(self, req, out, found);
     if (!error && req->entity.len > self->limits.body_bytes)
         error = s_refuse(out, ERROR_body_too_large, NULL);
-    if (!error)
+    if (!error && !out->page)
         error = s_query(self, req, mark ? slice(mark + 1, path.len - len - 1) : slice("", 0), out);
     return error;
+}
+
+/* Who asks, and as what. */
+static error_code_t s_sender(request_reader_t *self, h2o_req_t *req, const request_peer_t *peer,
+                             found_t *found, request_t *out)
+{
+    error_code_t error = self->limits.admin_url ? s_admin_credentials(self, req, found, out)
+                                                : s_credentials(self, req, found, out);
+    if (error)
+        return error;
+    if (out->op->credentials != CRED_OPEN && found->key.data && !header_is_key(found->key))
+        return s_refuse(out, ERROR_invalid_param,
+                        "An Idempotency-Key is one value of 1 to 255 printable ASCII characters.");
+    out->entry.client = s_client(self, req, peer, found);
+    return ERROR_none;
 }
 
 error_code_t request_read(request_reader_t *self, h2o_req_t *req, const request_peer_t *peer,
@@ -341,14 +363,8 @@ error_code_t request_read(request_reader_t *self, h2o_req_t *req, const request_
     found_t found = {.lines = 0};
     *out = (request_t){.entry = {.has_body = req->entity.len > 0}};
     error_code_t error = s_head(self, req, &found, out);
-    if (!error)
-        error = self->limits.admin_url ? s_admin_credentials(self, req, &found, out)
-                                       : s_credentials(self, req, &found, out);
-    if (!error && out->op->credentials != CRED_OPEN && found.key.data && !header_is_key(found.key))
-        error = s_refuse(out, ERROR_invalid_param,
-                         "An Idempotency-Key is one value of 1 to 255 printable ASCII characters.");
-    if (!error)
-        out->entry.client = s_client(self, req, peer, &found);
+    if (!error && !out->page)
+        error = s_sender(self, req, peer, &found, out);
     query_wipe(self->query);
     return error;
 }

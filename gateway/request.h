@@ -11,6 +11,7 @@
 #include "common/base/errors.h"
 #include "common/wire/wire.h"
 #include "gateway/client_address.h"
+#include "gateway/pages.h"
 #include "gateway/routes.h"
 
 #include <h2o.h>
@@ -37,6 +38,7 @@ typedef struct {
 } request_peer_t;
 
 typedef struct {
+    const page_t *page;   /* what is to be shown: there is no op then, and nothing is forwarded */
     wire_request_t entry; /* op, method, target, params, headers, client, token, appkey */
     const op_t *op;
     size_t head_len; /* bytes of the head in the connection's input */

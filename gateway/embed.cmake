@@ -1,0 +1,10 @@
+# Writes OUT, a C header with an array of the bytes of each of FILES: s_invitation_html of invitation.html.
+set(text "")
+foreach(file ${FILES})
+    get_filename_component(name ${file} NAME)
+    string(MAKE_C_IDENTIFIER ${name} name)
+    file(READ ${file} bytes HEX)
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+    string(APPEND text "static const unsigned char s_${name}[] = {${bytes}};\n")
+endforeach()
+file(WRITE ${OUT} "${text}")
