@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,18 +88,24 @@ int journal_generations(const char *path, journal_generations_t *found, char *er
     char file[1100];
     source_t source;
     wal_frame_t first;
+    struct stat is;
     *found = (journal_generations_t){0};
     snprintf(file, sizeof file, "%s/wal", path);
-    if (access(file, F_OK) != 0)
+    if (lstat(file, &is) != 0 && errno == ENOENT)
         return 0;
     int rc = source_open(&source, path, err, err_size);
     wal_t *wal = rc == 0 ? wal_open(file, &source.facts.uuid, WAL_LEAST, err, err_size) : NULL;
-    if (wal && wal_first(wal, &first))
-        found->written = first.generation;
     found->saved = source.state.generation;
-    wal_close(&wal);
     source_close(&source);
-    return rc;
+    if (!wal)
+        return -1;
+    int has = wal_first(wal, &first);
+    if (has > 0)
+        found->written = first.generation;
+    if (has < 0)
+        snprintf(err, err_size, "%s: %s", file, strerror(errno));
+    wal_close(&wal);
+    return has < 0 ? -1 : 0;
 }
 
 int journal_recover(const char *path, char *err, size_t err_size)

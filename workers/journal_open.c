@@ -116,7 +116,10 @@ static int s_recover(journal_t *self, const char *path, char *err, size_t err_si
     pass_t pass;
     uint64_t count = 0;
     uint64_t newest = self->state.generation + 2;
-    if (wal_first(self->wal, &first) && first.generation > newest)
+    int has = wal_first(self->wal, &first);
+    if (has < 0)
+        return s_say(err, err_size, path, strerror(errno));
+    if (has && first.generation > newest)
         return s_say(err, err_size, path,
                      "is newer than data.mdb beside it: one of the two was put back without the "
                      "other; restore both from one backup");

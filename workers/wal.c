@@ -103,36 +103,45 @@ static uint64_t s_checksum(const wal_t *self, size_t len)
     return htole64(XXH3_64bits_withSeed(self->frame, len, self->seed));
 }
 
-/* Reads the frame at AT into memory; its length in the file, or 0 when there is none. */
-static size_t s_read(wal_t *self, size_t at, wal_frame_t *frame)
+/* Reads the frame at AT into memory; its length in the file, 0 when there is none, or -1 (errno)
+ * when the disk does not give it. */
+static ssize_t s_read(wal_t *self, size_t at, wal_frame_t *frame)
 {
     head_t head;
-    if (pread(self->fd, &head, sizeof head, (off_t)at) != sizeof head ||
-        le32toh(head.magic) != FRAME_MAGIC || le32toh(head.bytes) > WAL_HALF - sizeof head)
+    ssize_t got = pread(self->fd, &head, sizeof head, (off_t)at);
+    if (got < 0)
+        return -1;
+    if (got != sizeof head || le32toh(head.magic) != FRAME_MAGIC ||
+        le32toh(head.bytes) > WAL_HALF - sizeof head)
         return 0;
-    size_t len = sizeof head + le32toh(head.bytes);
-    if (pread(self->fd, self->frame, len, (off_t)at) != (ssize_t)len)
+    ssize_t len = (ssize_t)(sizeof head + le32toh(head.bytes));
+    got = pread(self->fd, self->frame, (size_t)len, (off_t)at);
+    if (got < 0)
+        return -1;
+    if (got != len)
         return 0;
     uint64_t checksum = head.checksum;
     head.checksum = 0;
     memcpy(self->frame, &head, sizeof head);
-    if (s_checksum(self, len) != checksum)
+    if (s_checksum(self, (size_t)len) != checksum)
         return 0;
     *frame = (wal_frame_t){le64toh(head.generation), le32toh(head.number), le32toh(head.entries),
                            le64toh(head.running_ms), le64toh(head.first_log)};
     return len;
 }
 
-bool wal_first(wal_t *self, wal_frame_t *frame)
+int wal_first(wal_t *self, wal_frame_t *frame)
 {
     wal_frame_t odd;
     assert(self->entries == 0);
-    bool found = s_read(self, 0, frame) > 0;
-    if (s_read(self, wal_size(self), &odd) == 0 || odd.number != 0 ||
-        (found && odd.generation < frame->generation))
-        return found;
+    ssize_t even_len = s_read(self, 0, frame);
+    ssize_t odd_len = even_len < 0 ? -1 : s_read(self, wal_size(self), &odd);
+    if (odd_len < 0)
+        return -1;
+    if (odd_len == 0 || odd.number != 0 || (even_len > 0 && odd.generation < frame->generation))
+        return even_len > 0;
     *frame = odd;
-    return true;
+    return 1;
 }
 
 /* The entries of the frame in memory. A checksum that fits makes them what was written. */
@@ -158,28 +167,32 @@ static size_t s_half(const wal_t *self, uint64_t generation)
     return generation & 1 ? wal_size(self) : 0;
 }
 
-/* Where a generation begins: in its half, or as before at the start. */
-static size_t s_begin(wal_t *self, uint64_t generation)
+/* Where a generation begins: in its half, or as before at the start. 0, or an errno. */
+static int s_begin(wal_t *self, uint64_t generation, size_t *at)
 {
     wal_frame_t frame;
     size_t half = s_half(self, generation);
-    bool found =
-        s_read(self, half, &frame) > 0 && frame.generation == generation && frame.number == 0;
-    return found ? half : 0;
+    ssize_t len = s_read(self, half, &frame);
+    if (len < 0)
+        return errno;
+    *at = len > 0 && frame.generation == generation && frame.number == 0 ? half : 0;
+    return 0;
 }
 
 int wal_replay(wal_t *self, uint64_t generation, wal_each_fn each, void *arg)
 {
     wal_frame_t frame;
-    size_t len;
-    int rc = 0;
+    size_t at = 0;
     assert(self->entries == 0);
-    size_t at = s_begin(self, generation);
-    for (uint32_t number = 0; rc == 0 && (len = s_read(self, at, &frame)) > 0; number++) {
-        if (frame.generation != generation || frame.number != number)
-            break;
-        rc = s_each(self, len, &frame, each, arg);
-        at += s_blocks(len);
+    int rc = s_begin(self, generation, &at);
+    for (uint32_t number = 0; rc == 0; number++) {
+        ssize_t len = s_read(self, at, &frame);
+        if (len < 0)
+            return errno;
+        if (len == 0 || frame.generation != generation || frame.number != number)
+            return 0;
+        rc = s_each(self, (size_t)len, &frame, each, arg);
+        at += s_blocks((size_t)len);
     }
     return rc;
 }

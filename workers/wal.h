@@ -46,12 +46,13 @@ typedef struct {
 wal_t *wal_open(const char *path, const uuid_t7 *journal, size_t bytes, char *err, size_t err_size);
 void wal_close(wal_t **self_p);
 
-/* The first frame of the newest generation in the file; false when there is none. */
-bool wal_first(wal_t *self, wal_frame_t *frame);
+/* The first frame of the newest generation in the file: 1, 0 when there is none, or -1 (errno) when
+ * the disk does not give it. */
+int wal_first(wal_t *self, wal_frame_t *frame);
 
 /* Calls EACH for the entries of a generation, in order, until what follows is no frame of it; ends
- * early with what EACH returned when that is not 0. Returns 0 or that. The entry is valid during
- * the call. */
+ * early with what EACH returned when that is not 0. Returns 0 or that, or the errno of a read that
+ * failed: what could not be read is not taken for the end. The entry is valid during the call. */
 typedef int (*wal_each_fn)(void *arg, const wal_frame_t *frame, slice_t entry);
 int wal_replay(wal_t *self, uint64_t generation, wal_each_fn each, void *arg);
 

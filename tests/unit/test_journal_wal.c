@@ -7,6 +7,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include "bad_block.h"
 #include "child.h"
 #include "journal_kept.h"
 #include "workers/journal_reshard.h"
@@ -192,6 +193,52 @@ static void test_tools_see_and_recover_it(void **state)
     assert_int_equal(census.keys, 5);
 }
 
+static void test_a_bad_block_is_not_taken_for_the_end(void **state)
+{
+    char file[1100];
+    struct stat is;
+    journal_generations_t have;
+    (void)state;
+    s_die_after(3);
+    snprintf(file, sizeof file, "%s/wal", s_path);
+    assert_int_equal(stat(file, &is), 0);
+    off_t half = is.st_size / 2; /* where the first generation lies */
+    const off_t bad[] = {half, half + 100, half + WAL_BLOCK + 8, half + 3 * WAL_BLOCK};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        journal_options_t options = s_options();
+        s_bad_at = bad[i];
+        assert_null(journal_open(&options, s_now, s_err, sizeof s_err));
+        assert_non_null(strstr(s_err, "/wal: Input/output error"));
+    }
+    s_bad_at = half;
+    assert_int_equal(journal_generations(s_path, &have, s_err, sizeof s_err), -1);
+    assert_non_null(strstr(s_err, "/wal: Input/output error"));
+    s_bad_at = NO_BAD_BLOCK;
+    journal_t *journal = s_open();
+    assert_int_equal(s_read(journal, 0) + s_read(journal, 1) + s_read(journal, 2), 3);
+    journal_close(&journal);
+}
+
+/* A tool that took it for none would leave out what is only there. */
+static void test_a_file_that_cannot_be_read_is_not_taken_for_none(void **state)
+{
+    char file[1100];
+    journal_generations_t have;
+    (void)state;
+    s_die_after(3);
+    snprintf(file, sizeof file, "%s/wal", s_path);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(mkdir(file, 0700), 0);
+    assert_int_equal(journal_generations(s_path, &have, s_err, sizeof s_err), -1);
+    assert_non_null(strstr(s_err, "/wal: Is a directory"));
+    assert_int_equal(rmdir(file), 0);
+    assert_int_equal(symlink("wal", file), 0);
+    assert_int_equal(journal_generations(s_path, &have, s_err, sizeof s_err), -1);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(journal_generations(s_path, &have, s_err, sizeof s_err), 0);
+    assert_int_equal(have.written, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +248,8 @@ int main(void)
         TEST(one_death_after_another),
         TEST(files_that_do_not_belong_together),
         TEST(tools_see_and_recover_it),
+        TEST(a_bad_block_is_not_taken_for_the_end),
+        TEST(a_file_that_cannot_be_read_is_not_taken_for_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include "bad_block.h"
 #include "scratch.h"
 #include "workers/wal.h"
 
@@ -90,13 +91,13 @@ static void test_example(void **state)
     (void)state;
     wal_t *wal = s_open(1);
     wal_frame_t first;
-    assert_false(wal_first(wal, &first));
+    assert_int_equal(wal_first(wal, &first), 0);
     s_add(wal, "a");
     s_add(wal, "");
     s_write(wal, "b");
     s_write(wal, "c");
     assert_int_equal(wal_used(wal), 2 * WAL_BLOCK);
-    assert_true(wal_first(wal, &first));
+    assert_int_equal(wal_first(wal, &first), 1);
     assert_true(first.generation == 1 && first.number == 0 && first.entries == 3);
     /* What it has written it reads itself, and who comes after it. */
     found_t found = {0};
@@ -122,7 +123,7 @@ static void test_a_new_generation_covers_the_old(void **state)
     s_write(wal, "new 0");
     s_holds(1, "");
     s_holds(3, "0:new 0 "); /* and not the old frame 1 behind it */
-    assert_true(wal_first(wal, &first));
+    assert_int_equal(wal_first(wal, &first), 1);
     assert_int_equal(first.generation, 3);
     wal_close(&wal);
 }
@@ -140,7 +141,7 @@ static void test_two_generations_side_by_side(void **state)
         s_holds(generation, "0:a 1:b ");
         s_holds(generation - 1, generation > 2 ? "0:a 1:b " : "");
         s_holds(generation - 2, "");
-        assert_true(wal_first(wal, &first));
+        assert_int_equal(wal_first(wal, &first), 1);
         assert_int_equal(first.generation, generation);
     }
     wal_close(&wal);
@@ -163,7 +164,7 @@ static void test_a_file_of_an_older_version(void **state)
     s_holds(5, "0:first 1:second ");
     wal_frame_t first;
     wal = s_open(6);
-    assert_true(wal_first(wal, &first));
+    assert_int_equal(wal_first(wal, &first), 1);
     assert_int_equal(first.generation, 5);
     wal_close(&wal);
 }
@@ -224,7 +225,7 @@ static void test_another_journals_frames_are_none(void **state)
     uuid_t7 other = s_journal;
     other.bytes[15]++;
     wal = s_open_of(&other);
-    assert_false(wal_first(wal, &first));
+    assert_int_equal(wal_first(wal, &first), 0);
     wal_close(&wal);
 }
 
@@ -252,6 +253,32 @@ static void test_what_does_not_fit_is_not_written(void **state)
     assert_int_equal(wal_used(wal), BYTES / 2);
     assert_null(wal_add(wal, 0));
     assert_int_equal(wal_write(wal, 7, 8), WAL_FULL);
+    wal_close(&wal);
+}
+
+/* What was stored there has been answered: to go on without it would lose it. */
+static void test_what_cannot_be_read_is_not_taken_for_the_end(void **state)
+{
+    const off_t bad[] = {4, 100, WAL_BLOCK + 4, WAL_BLOCK + 60, 2 * WAL_BLOCK};
+    char text[200];
+    wal_frame_t first;
+    (void)state;
+    wal_t *wal = s_open(2);
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    s_write(wal, text);
+    s_write(wal, text);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        found_t found = {0};
+        s_bad_at = bad[i];
+        assert_int_equal(wal_replay(wal, 2, s_each, &found), EIO);
+        assert_int_equal(wal_first(wal, &first), bad[i] < WAL_BLOCK ? -1 : 1);
+    }
+    s_bad_at = BYTES / 2; /* of the other half, which may be the newer one */
+    assert_int_equal(wal_first(wal, &first), -1);
+    assert_int_equal(errno, EIO);
+    s_bad_at = NO_BAD_BLOCK;
+    assert_int_equal(wal_first(wal, &first), 1);
     wal_close(&wal);
 }
 
@@ -291,6 +318,7 @@ int main(void)
         TEST(each_may_end_it),
         TEST(any_damage_ends_the_frames),
         TEST(a_file_that_is_cut_off),
+        TEST(what_cannot_be_read_is_not_taken_for_the_end),
         TEST(another_journals_frames_are_none),
         TEST(what_does_not_fit_is_not_written),
         TEST(a_place_where_no_file_can_be),
