@@ -65,7 +65,7 @@ def errors(_, name, status, retry, text):
 
 def operations(_, name, methods, path, credentials, owner):
     verbs = "any" if methods == "OP_ANY" else methods.replace("OP_", "").replace(" | ", ", ")
-    needs = {"CRED_TOKEN": "token", "CRED_APPKEY": "token, appkey", "CRED_ADMIN": "management token",
+    needs = {"CRED_TOKEN": "token", "CRED_APPKEY": "token, appkey", "CRED_ADMIN": "management token or session",
              "CRED_INTERNAL": "between processes", "CRED_OPEN": "what the body holds"}
     return [f"`{name}`", verbs, f"`{plain(path)}`", needs[credentials],
             owner.removeprefix("OWNER_").lower()]
