@@ -44,6 +44,20 @@ def test_short_benchmark_of_directories(needs):
     assert re.search(r"large / small +[\d.]+ ", printed)
 
 
+def test_short_benchmark_of_scheduling(needs):
+    needs("wrk", "/usr/sbin/nginx")
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    except PermissionError:
+        pytest.skip("needs CAP_SYS_NICE")
+    printed = short("scheduling.py", "fdatasync")
+    for policy in ("default", "round robin"):
+        for name in ("ring", "nchan"):
+            assert re.search(rf"^{name} +{policy} +[1-9]\d* msg/s +cores idle \d+%$", printed, re.M)
+        assert re.search(rf"^ring / nchan, {policy} +[\d.]+ ", printed, re.M)
+
+
 def test_short_benchmark_of_calls(needs):
     needs("/usr/sbin/nginx")
     printed = short("deliver.py", "call_load")
