@@ -74,7 +74,7 @@ def main():
             each = "  ".join(f"{value:.2f}" for value in values)
             bench.say(f"ring / nchan, {policy:<12}{statistics.median(values):>8.2f}   (rounds: {each})")
     except PermissionError:
-        sys.exit("needs CAP_SYS_NICE")
+        sys.exit("needs the right to SCHED_RR (CAP_SYS_NICE)")
     finally:
         for peer in reversed(opened):
             peer.close()
