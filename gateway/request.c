@@ -97,11 +97,11 @@ static error_code_t s_route(request_reader_t *self, h2o_req_t *req, slice_t path
     route_t route;
     slice_t method = slice(req->method.base, req->method.len);
     out->page = self->limits.admin_url ? pages_find(path) : NULL;
-    if (out->page && (op_method_of(method.data, method.len) & (OP_GET | OP_HEAD)))
-        return ERROR_none;
     if (out->page) {
         out->allow = OP_GET | OP_HEAD;
-        return s_refuse(out, ERROR_method_not_allowed, NULL);
+        return op_method_of(method.data, method.len) & out->allow
+                   ? ERROR_none
+                   : s_refuse(out, ERROR_method_not_allowed, NULL);
     }
     switch (routes_find(self->routes, method, path, &route)) {
     case ROUTE_FOUND:

@@ -167,34 +167,28 @@ static size_t s_half(const wal_t *self, uint64_t generation)
     return generation & 1 ? wal_size(self) : 0;
 }
 
-/* Where a generation begins: in its half, or as before at the start. 0, or an errno. */
-static int s_begin(wal_t *self, uint64_t generation, size_t *at)
+static bool s_is(const wal_frame_t *frame, uint64_t generation, uint32_t number)
 {
-    wal_frame_t frame;
-    size_t half = s_half(self, generation);
-    ssize_t len = s_read(self, half, &frame);
-    if (len < 0)
-        return errno;
-    *at = len > 0 && frame.generation == generation && frame.number == 0 ? half : 0;
-    return 0;
+    return frame->generation == generation && frame->number == number;
 }
 
 int wal_replay(wal_t *self, uint64_t generation, wal_each_fn each, void *arg)
 {
     wal_frame_t frame;
-    size_t at = 0;
+    size_t at = s_half(self, generation);
     assert(self->entries == 0);
-    int rc = s_begin(self, generation, &at);
-    for (uint32_t number = 0; rc == 0; number++) {
-        ssize_t len = s_read(self, at, &frame);
-        if (len < 0)
-            return errno;
-        if (len == 0 || frame.generation != generation || frame.number != number)
-            return 0;
-        rc = s_each(self, (size_t)len, &frame, each, arg);
+    ssize_t len = s_read(self, at, &frame);
+    /* Before schema 5 of the journal each began at the start. */
+    if (at > 0 && (len == 0 || (len > 0 && !s_is(&frame, generation, 0))))
+        len = s_read(self, at = 0, &frame);
+    for (uint32_t number = 0; len > 0 && s_is(&frame, generation, number); number++) {
+        int rc = s_each(self, (size_t)len, &frame, each, arg);
+        if (rc != 0)
+            return rc;
         at += s_blocks((size_t)len);
+        len = s_read(self, at, &frame);
     }
-    return rc;
+    return len < 0 ? errno : 0;
 }
 
 /* A block that was never written would cost the file system a change of its own with the first

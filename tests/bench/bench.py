@@ -47,9 +47,10 @@ class RingPeer:
                                  preset_settings=False).up()
         say(f"fill the directory: {plan.users * 5} tokens of {plan.users} users, "
             f"{plan.channels} channels")
-        self.pairs = loader.fill(f"ipc://{self.ring.sockets}/control", plan.users,
-                                 plan.channels)
+        pairs = loader.fill(f"ipc://{self.ring.sockets}/control", plan.users, plan.channels)
         self.base, self.dir = self.ring.base, self.ring.dir
+        self.tokens = self.dir / "tokens"
+        self.tokens.write_text("".join(f"{token} {channel}\n" for token, channel in pairs))
 
     def processes(self):
         return {name.rsplit("-", 1)[0]: [self.ring.pid(name)] for name in self.ring.names}
@@ -116,19 +117,23 @@ def fdatasync(directory, count):
 def run_all(plan, ring, nchan, postgres):
     """{(peer, connections): [result, …]} and the fdatasync medians in ms, one a round."""
     results, syncs = {}, []
-    tokens = ring.dir / "tokens"
-    tokens.write_text("".join(f"{token} {channel}\n" for token, channel in ring.pairs))
     for round_ in range(plan.rounds):
         say(f"round {round_ + 1} of {plan.rounds}")
         syncs.append(fdatasync(ring.dir, plan.syncs))
         for connections in CONNECTIONS:
             for name, peer in (("ring", ring), ("nchan", nchan)):
-                result = measure(peer, lambda s, p=peer, c=connections: wrk(p.base, tokens, c, s),
-                                 plan)
+                result = measure(
+                    peer, lambda s, p=peer, c=connections: wrk(p.base, ring.tokens, c, s), plan)
                 results.setdefault((name, connections), []).append(result)
         result = measure(postgres, postgres.run, plan)
         results.setdefault(("PostgreSQL", PG_CLIENTS), []).append(result)
     return results, syncs
+
+
+def say_ratio(name, values, bound, width=42):
+    """Each ratio is made within a round, where both sides had the same minutes; then the median."""
+    each = "  ".join(f"{value:.2f}" for value in values)
+    say(f"{name:<{width}}{statistics.median(values):>6.2f}   ({bound}; rounds: {each})")
 
 
 def table(results):
@@ -140,7 +145,6 @@ def table(results):
 
 
 def ratios(results, syncs):
-    """Each ratio is made within a round, where both sides had the same minutes; then the median."""
     def rates(*key):
         return [result["rate"] for result in results[key]]
 
@@ -155,14 +159,13 @@ def ratios(results, syncs):
     }
     say(f"\nfdatasync of this disk: median {statistics.median(syncs):.3f} ms\n")
     for name, (values, bound) in found.items():
-        each = "  ".join(f"{value:.2f}" for value in values)
-        say(f"{name:<42}{statistics.median(values):>6.2f}   ({bound}; rounds: {each})")
+        say_ratio(name, values, bound)
 
 
-def stolen():
-    """Jiffies that the host took from this machine, and all."""
+def machine_ticks():
+    """Of all cores: (idle, also for the disk; taken by the host; in all)."""
     times = [int(word) for word in open("/proc/stat").readline().split()[1:9]]
-    return times[7], sum(times)
+    return times[3] + times[4], times[7], sum(times)
 
 
 def machine():
@@ -182,9 +185,9 @@ def main():
             say(f"start {make.__name__.removesuffix('Peer').lower()}")
             opened.append(make(plan))
         ring = opened[0]
-        before, (stolen_before, all_before) = ring.stored(), stolen()
+        before, (_, stolen_before, all_before) = ring.stored(), machine_ticks()
         results, syncs = run_all(plan, *opened)
-        stolen_after, all_after = stolen()
+        _, stolen_after, all_after = machine_ticks()
         table(results)
         ratios(results, syncs)
         share = (stolen_after - stolen_before) / (all_after - all_before)

@@ -91,8 +91,7 @@ def main():
             say(f"{what:<36}{middle['rate']:>8.0f} msg/s   authd {middle['cpu']['authd']:.1f} µs a message")
         for name, bound in (("large", "at least 0.90"), ("widely", "for information")):
             values = [a["rate"] / b["rate"] for a, b in zip(results[name], results["small"])]
-            each = "  ".join(f"{value:.2f}" for value in values)
-            say(f"{name + ' / small':<36}{statistics.median(values):>8.2f}   ({bound}; rounds: {each})")
+            bench.say_ratio(name + " / small", values, bound, width=38)
     finally:
         for ring in reversed(rings):
             ring.close()

@@ -29,19 +29,13 @@ def schedule(peer, policy):
         os.sched_setscheduler(thread, what, os.sched_param(priority))
 
 
-def idle():
-    """(idle, all) ticks of the machine."""
-    times = list(map(int, open("/proc/stat").readline().split()[1:9]))
-    return times[3] + times[4], sum(times)
-
-
 def measure(peer, policy, tokens, plan):
     schedule(peer, policy)
     try:
-        idle_before, all_before = idle()
+        idle_before, _, all_before = bench.machine_ticks()
         result = bench.measure(
             peer, lambda s: bench.wrk(peer.base, tokens, CONNECTIONS, s), plan)
-        idle_after, all_after = idle()
+        idle_after, _, all_after = bench.machine_ticks()
     finally:
         schedule(peer, "default")
     return {**result, "idle": (idle_after - idle_before) / (all_after - all_before)}
@@ -57,13 +51,11 @@ def main():
     try:
         for make in (bench.RingPeer, peers.Nchan):
             opened.append(make(plan))
-        tokens = opened[0].dir / "tokens"
-        tokens.write_text("".join(f"{token} {name}\n" for token, name in opened[0].pairs))
         named = dict(zip(("ring", "nchan"), opened))
         results = {(name, policy): [] for name in named for policy in POLICIES}
         for _ in range(plan.rounds):
             for (name, policy), found in results.items():
-                found.append(measure(named[name], policy, tokens, plan))
+                found.append(measure(named[name], policy, opened[0].tokens, plan))
         for (name, policy), found in results.items():
             share = statistics.median(result["idle"] for result in found)
             bench.say(f"{name:<6}{policy:<12}{bench.median(found)['rate']:>8.0f} msg/s   "
@@ -71,8 +63,7 @@ def main():
         for policy in POLICIES:
             values = [a["rate"] / b["rate"]
                       for a, b in zip(results["ring", policy], results["nchan", policy])]
-            each = "  ".join(f"{value:.2f}" for value in values)
-            bench.say(f"ring / nchan, {policy:<12}{statistics.median(values):>8.2f}   (rounds: {each})")
+            bench.say_ratio(f"ring / nchan, {policy}", values, "for information", width=28)
     except PermissionError:
         sys.exit("needs the right to SCHED_RR (CAP_SYS_NICE)")
     finally:
