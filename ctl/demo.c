@@ -59,9 +59,26 @@ static char *s_token(ctl_t *ctl)
     return token;
 }
 
-static char *s_url(ctl_t *ctl, unsigned op, const char *target, const char *token)
+/* Where this host reaches the gateway: public.url may lead to a load balancer, or nowhere yet. With
+ * TLS it is public.url all the same, since the certificate is for that name only. */
+static void s_base(const conf_t *conf, char *base, size_t size)
 {
-    char *url = url_make(conf_text(ctl_conf(ctl), SET_public_url), op, target);
+    char address[300];
+    conf_address(conf, SET_gateway_listen, 0, address, sizeof address);
+    const char *port = strrchr(address, ':');
+    if (*conf_text(conf, SET_gateway_tls_certificate))
+        snprintf(base, size, "%s", conf_text(conf, SET_public_url));
+    else if (strncmp(address, "0.0.0.0:", 8) == 0)
+        snprintf(base, size, "http://127.0.0.1%s", port);
+    else if (strncmp(address, "[::]:", 5) == 0)
+        snprintf(base, size, "http://[::1]%s", port);
+    else
+        snprintf(base, size, "http://%s", address);
+}
+
+static char *s_url(const char *base, unsigned op, const char *target, const char *token)
+{
+    char *url = url_make(base, op, target);
     url_add(&url, "zapikey", token);
     return url;
 }
@@ -94,11 +111,12 @@ static void s_print_json(const urls_t *urls, const char *token)
 
 static int s_show(ctl_t *ctl, const json_t *extension, const char *token)
 {
-    const char *base = conf_text(ctl_conf(ctl), SET_public_url);
-    urls_t urls = {.channel = s_url(ctl, OP_channel_message, DEMO_CHANNEL, token),
-                   .bot = s_url(ctl, OP_bot_incoming, DEMO_BOT, token),
+    char base[320];
+    s_base(ctl_conf(ctl), base, sizeof base);
+    urls_t urls = {.channel = s_url(base, OP_channel_message, DEMO_CHANNEL, token),
+                   .bot = s_url(base, OP_bot_incoming, DEMO_BOT, token),
                    .extension = extension_url(base, extension, "sandbox", token),
-                   .history = s_url(ctl, OP_channel_history, DEMO_CHANNEL, token)};
+                   .history = s_url(base, OP_channel_history, DEMO_CHANNEL, token)};
     int status = urls.extension ? CTL_OK : CTL_REFUSED;
     if (urls.extension && ctl_json(ctl))
         s_print_json(&urls, token);
