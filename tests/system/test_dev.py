@@ -1,0 +1,98 @@
+"""./dev itself: what a person meets who types a wrong option, presses Ctrl-C, or ends what has ended."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness.postern import ROOT
+
+CTL = """#!/bin/sh
+[ "$1" = init ] && mkdir -p run && : >run/postern.conf && exit 0
+echo "the reason of this run" >&2
+exit 78
+"""
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A checkout of ./dev alone: whatever it installs and builds is there already."""
+    (tmp_path / "deploy").mkdir()
+    shutil.copy(ROOT / "dev", tmp_path)
+    shutil.copy(ROOT / "deploy/packages.sh", tmp_path / "deploy")
+    program(tmp_path, "dpkg-query", "#!/bin/sh\necho installed\n")
+    for name in ("cmake", "ninja"):
+        program(tmp_path, name, "#!/bin/sh\n")
+    program(tmp_path, "posternctl", CTL, tmp_path / "build/release/bin")
+    return tmp_path
+
+
+def program(tree, name, text, place=None):
+    place = place or tree / "path"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / name).write_text(text)
+    (place / name).chmod(0o755)
+
+
+def start(tree, *words):
+    return subprocess.Popen([tree / "dev", *words], text=True, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, start_new_session=True,
+                            env={**os.environ, "PATH": f"{tree}/path:{os.environ['PATH']}"})
+
+
+def dev(tree, *words):
+    done = start(tree, *words)
+    said, _ = done.communicate(timeout=30)
+    return done.returncode, said
+
+
+def test_a_port_without_its_number_is_told(tree):
+    status, said = dev(tree, "run", "--port")
+    assert status == 1 and "--port takes the port" in said
+
+
+def test_stop_does_not_wait_for_what_nobody_reaps(tree):
+    """PID 1 of a bare container waits for no stranger's child."""
+    (tree / "run").mkdir()
+    shutil.copy(shutil.which("sleep"), tree / "posternctl")
+    held = subprocess.Popen([tree / "posternctl", "60"])
+    (tree / "run/pid").write_text(f"{held.pid}\n")
+    begun = time.monotonic()
+    status, said = dev(tree, "stop")  # the test does not wait for it either
+    assert (status, time.monotonic() - begun < 10) == (0, True), said
+    assert not (tree / "run/pid").exists()
+    (tree / "run/pid").write_text(f"{held.pid}\n")
+    assert "nothing that ./dev run --detach started is running" in dev(tree, "stop")[1]
+    held.wait()
+
+
+def test_stop_ends_no_stranger_that_has_the_number(tree):
+    (tree / "run").mkdir()
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        (tree / "run/pid").write_text(f"{stranger.pid}\n")
+        status, _ = dev(tree, "stop")
+        assert (status, stranger.poll()) == (0, None)
+        stranger.kill()
+
+
+def test_a_start_that_fails_shows_its_own_log(tree):
+    (tree / "run").mkdir()
+    (tree / "run/up.log").write_text("the reason of an older run\n")
+    status, said = dev(tree, "run", "--detach")
+    assert status == 1 and "the reason of this run" in said and "older" not in said
+
+
+def test_ctrl_c_while_packages_are_installed_ends_it(tree):
+    """dpkg goes on to its end when it is interrupted, and apt with it."""
+    program(tree, "dpkg-query", "#!/bin/sh\n")
+    program(tree, "apt-get", "#!/bin/sh\ntrap : INT\n: >asked\nsleep 1\nexit 0\n")
+    running = start(tree, "run")
+    while not (tree / "asked").exists():
+        assert running.poll() is None
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGINT)
+    said, _ = running.communicate(timeout=30)
+    assert running.returncode == 130 and "build release" not in said
