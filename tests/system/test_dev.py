@@ -20,9 +20,9 @@ exit 78
 @pytest.fixture
 def tree(tmp_path):
     """A checkout of ./dev alone: whatever it installs and builds is there already."""
-    (tmp_path / "deploy").mkdir()
-    shutil.copy(ROOT / "dev", tmp_path)
-    shutil.copy(ROOT / "deploy/packages.sh", tmp_path / "deploy")
+    for name in ("dev", "deploy/packages.sh", "tests/gates.sh"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
     program(tmp_path, "dpkg-query", "#!/bin/sh\necho installed\n")
     for name in ("cmake", "ninja"):
         program(tmp_path, name, "#!/bin/sh\n")

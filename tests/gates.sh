@@ -1,0 +1,88 @@
+# The gates of ./dev test and how they are summed up; ./dev reads this file, and its functions build and need.
+# shellcheck shell=bash
+
+results=()
+
+# gate NAME COMMAND…: runs it, remembers how it ended.
+gate() {
+    local name=$1 start=$SECONDS status=pass
+    shift
+    say "$name"
+    "$@" || status=FAIL
+    results+=("$(printf '%-5s %5d s  %s' $status $((SECONDS - start)) "$name")")
+    [[ $status == pass ]]
+}
+
+compat_modules() {
+    local stamp=tests/compat/node_modules/.stamp
+    if cmp -s tests/compat/package-lock.json $stamp; then return 0; fi
+    say "install the npm packages of tests/compat"
+    (cd tests/compat && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) &&
+        cp tests/compat/package-lock.json $stamp
+}
+
+pytest() { /usr/bin/python3 -B -m pytest -c tests/system/pytest.ini --rootdir tests "$@"; }
+
+# Sends pytest's last line to build/test-skips when it tells of skipped tests.
+system_tests() {
+    local preset=$1 log=build/pytest-$1.log status=0
+    shift
+    POSTERN_PRESET=$preset pytest "$@" 2>&1 | tee "$log" || status=$?
+    grep -h '^SKIPPED' "$log" >>build/test-skips || true
+    return $status
+}
+
+unit_tests() {
+    TSAN_OPTIONS="suppressions=$PWD/tests/system/tsan.supp:second_deadlock_stack=1:halt_on_error=1" \
+        ctest --test-dir "build/$1" --output-on-failure -j "$jobs" --no-tests=error
+}
+
+do_test() {
+    need test
+    mkdir -p build
+    : >build/test-skips
+    compat_modules || die "npm could not install tests/compat/package-lock.json"
+    if (($#)); then
+        build asan
+        system_tests asan "$@"
+        return
+    fi
+    local failed=0
+    gate "format" do_format --check || failed=1
+    gate "build with gcc and sanitizers (asan)" build asan || die "nothing to test without it"
+    gate "unit tests (asan)" unit_tests asan || failed=1
+    gate "build with gcc for release, warnings are errors" build release || failed=1
+    gate "build with clang, warnings are errors" build clang || failed=1
+    gate "build with ThreadSanitizer (tsan)" build tsan || failed=1
+    gate "sizes, layers and tables (lint)" system_tests lint tests/lint || failed=1
+    # Side by side, a file at a time: they wait more than they compute.
+    local beside=(-n "$jobs" --dist loadfile)
+    gate "system tests (asan)" system_tests asan tests/system "${beside[@]}" || failed=1
+    gate "system tests (tsan)" system_tests tsan tests/system -m tsan "${beside[@]}" || failed=1
+    gate "unit tests (tsan)" unit_tests tsan || failed=1
+    # Only where an engine answers: a skipped test would be a failure in CI.
+    if [[ ${DOCKER_HOST:-} ]]; then
+        gate "docker-compose.yml on the engine" do_compose || failed=1
+        gate "Debian package in a container" do_deb --try || failed=1
+    else
+        say "not run: docker-compose.yml and the package in a container (set DOCKER_HOST)"
+    fi
+    summary $failed
+}
+
+summary() {
+    local skipped
+    printf '\n'
+    printf '%s\n' "${results[@]}"
+    skipped=$(sort -u build/test-skips | wc -l)
+    sort -u build/test-skips
+    if ((skipped && ${CI:+1}0)); then
+        echo "skipped tests count as failures here (CI is set)"
+        set -- 1
+    fi
+    local passes fails
+    fails=$(printf '%s\n' "${results[@]}" | grep -c '^FAIL' || true)
+    passes=$((${#results[@]} - fails))
+    printf '%d s in all\ngates: %d passed, %d failed, %d skipped\n' $SECONDS $passes "$fails" "$skipped"
+    return "$1"
+}
