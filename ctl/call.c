@@ -5,6 +5,7 @@
 #include "common/base/url.h"
 #include "ctl/credential.h"
 #include "ctl/extension.h"
+#include "ctl/json_read.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -125,11 +126,13 @@ int call_failed(const call_t *self, const http_reply_t *reply)
                   reply->error);
         return CTL_REFUSED;
     }
-    json_t *error = reply->body ? json_loadb(reply->body, reply->body_len, 0, NULL) : NULL;
+    json_t *error = json_read(reply->body, reply->body_len);
     const char *code = json_string_value(json_object_get(error, "code"));
     const char *message = json_string_value(json_object_get(error, "message"));
     ctl_error(self->ctl, code ? code : "failed", "%ld %s: %s", reply->status, code ? code : "",
-              message ? message : "the answer says no more");
+              message                ? message
+              : reply->status == 200 ? "the answer is no JSON: is the URL that of a gateway?"
+                                     : "the answer says no more");
     json_decref(error);
     return CTL_REFUSED;
 }

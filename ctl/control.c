@@ -5,6 +5,7 @@
 #include "common/base/ops.h"
 #include "common/base/secret.h"
 #include "common/link/link.h"
+#include "ctl/json_read.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -77,7 +78,7 @@ static void s_reply(control_t *self, const wire_reply_t *reply, zmq_msg_t *body)
         s_error_reply(self, reply, text);
         return;
     }
-    self->reply = text.len == 0 ? json_object() : json_loadb(text.data, text.len, 0, NULL);
+    self->reply = text.len == 0 ? json_object() : json_read(text.data, text.len);
     if (!json_is_object(self->reply)) {
         json_decref(self->reply);
         self->reply = NULL;

@@ -3,6 +3,7 @@
 #include "common/base/ops.h"
 #include "ctl/call.h"
 #include "ctl/command.h"
+#include "ctl/json_read.h"
 #include "ctl/table.h"
 
 #include <ctype.h>
@@ -47,8 +48,7 @@ static json_t *s_call(ctl_t *ctl, unsigned op, const char *method, const char *q
     if (!call)
         return NULL;
     call_send(call, method, query, NULL, 0, &reply);
-    json_t *answer =
-        reply.status == 200 && reply.body ? json_loadb(reply.body, reply.body_len, 0, NULL) : NULL;
+    json_t *answer = reply.status == 200 ? json_read(reply.body, reply.body_len) : NULL;
     if (!answer)
         call_failed(call, &reply);
     http_reply_clear(&reply);

@@ -2,6 +2,7 @@
 #include "common/base/ops.h"
 #include "ctl/call.h"
 #include "ctl/command.h"
+#include "ctl/json_read.h"
 #include "ctl/table.h"
 
 #include <stdio.h>
@@ -24,17 +25,14 @@ typedef struct {
 static void s_print_what(const json_t *row)
 {
     const json_t *event = json_object_get(row, "event");
-    const char *text = json_string_value(json_object_get(json_object_get(row, "message"), "text"));
+    const json_t *text = json_object_get(json_object_get(row, "message"), "text");
     if (event) {
         const char *method = json_string_value(json_object_get(event, "method"));
         printf("%s ", method ? method : "-");
     }
-    if (text) {
-        table_text(stdout, text);
-        return;
-    }
-    char *value =
-        table_value(event ? json_object_get(event, "body") : json_object_get(row, "message"));
+    if (!json_is_string(text))
+        text = event ? json_object_get(event, "body") : json_object_get(row, "message");
+    char *value = table_value(text);
     table_text(stdout, value);
     free(value);
 }
@@ -79,8 +77,7 @@ static int s_page(history_t *self, bool *more)
         snprintf(query + len, sizeof query - (size_t)len, "&from=%llu",
                  (unsigned long long)self->from);
     call_send(self->call, "GET", query, NULL, 0, &reply);
-    json_t *page =
-        reply.status == 200 && reply.body ? json_loadb(reply.body, reply.body_len, 0, NULL) : NULL;
+    json_t *page = reply.status == 200 ? json_read(reply.body, reply.body_len) : NULL;
     json_t *rows = json_object_get(page, "messages"), *row;
     size_t i;
     int status = rows ? CTL_OK : call_failed(self->call, &reply);

@@ -5,6 +5,7 @@
 #include "common/base/secret.h"
 #include "common/base/url.h"
 #include "ctl/http.h"
+#include "ctl/json_read.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -40,7 +41,7 @@ static void s_add_query(char **url, const json_t *body)
 
 static void s_read_error(const http_reply_t *reply, control_error_t *error)
 {
-    json_t *object = reply->body ? json_loadb(reply->body, reply->body_len, 0, NULL) : NULL;
+    json_t *object = json_read(reply->body, reply->body_len);
     const char *code = json_string_value(json_object_get(object, "code"));
     const char *message = json_string_value(json_object_get(object, "message"));
     error->code = ERROR_internal; /* of a newer version */
@@ -68,7 +69,7 @@ static json_t *s_read(const char *url, http_reply_t *reply, control_error_t *err
     } else if (reply->status == 204) {
         object = json_object();
     } else if (reply->status == 200) {
-        object = json_loadb(reply->body ? reply->body : "", reply->body_len, 0, NULL);
+        object = json_read(reply->body, reply->body_len);
     }
     if (reply->status && !json_is_object(object)) {
         json_decref(object);

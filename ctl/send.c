@@ -4,6 +4,8 @@
 #include "ctl/call.h"
 #include "ctl/command.h"
 #include "ctl/credential.h"
+#include "ctl/json_read.h"
+#include "ctl/table.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -59,7 +61,7 @@ static void s_send_twice(call_t *call, const char *body, size_t len, http_reply_
 static int s_print(const ctl_t *ctl, const http_reply_t *reply, const char *key)
 {
     if (ctl_json(ctl)) {
-        json_t *body = reply->body ? json_loadb(reply->body, reply->body_len, 0, NULL) : NULL;
+        json_t *body = json_read(reply->body, reply->body_len);
         json_t *all = json_pack("{s:I, s:s, s:o}", "status", (json_int_t)reply->status,
                                 "idempotency_key", key, "body", body ? body : json_null());
         json_dumpf(all, stdout, JSON_INDENT(2));
@@ -68,8 +70,10 @@ static int s_print(const ctl_t *ctl, const http_reply_t *reply, const char *key)
         return CTL_OK;
     }
     printf("%ld: stored\n", reply->status);
-    if (reply->body_len > 0 && strcmp(reply->body, "{}") != 0)
-        puts(reply->body);
+    if (reply->body_len > 0 && strcmp(reply->body, "{}") != 0) {
+        table_text(stdout, reply->body);
+        putchar('\n');
+    }
     return CTL_OK;
 }
 

@@ -7,7 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Length of the control character at TEXT, 0 when there is none: C0, DEL, and C1 in UTF-8. */
+/* What turns the direction of the text around it: the characters with the property Bidi_Control
+ * (Unicode 15, PropList), as UTF-8. */
+static const char *const s_directions[] = {
+    "\u061c", "\u200e", "\u200f", "\u202a", "\u202b", "\u202c",
+    "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069",
+};
+
+/* Length of what would steer the terminal at TEXT, 0 when there is nothing: C0, DEL, C1 in UTF-8,
+ * and directions. */
 static size_t s_control(const char *text)
 {
     unsigned char c = (unsigned char)text[0];
@@ -15,6 +23,9 @@ static size_t s_control(const char *text)
         return 1;
     if (c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0)
         return 2;
+    for (size_t i = 0; c >= 0xd8 && i < sizeof s_directions / sizeof *s_directions; i++)
+        if (strncmp(text, s_directions[i], strlen(s_directions[i])) == 0)
+            return strlen(s_directions[i]);
     return 0;
 }
 
@@ -47,6 +58,18 @@ static char *s_copy(const char *text)
 {
     char *copy = strdup(text);
     assert(copy);
+    return copy;
+}
+
+/* A string may hold NULs. */
+static char *s_text(const json_t *string)
+{
+    size_t len = json_string_length(string);
+    char *copy = malloc(len + 1);
+    assert(copy);
+    memcpy(copy, json_string_value(string), len + 1);
+    for (char *nul = copy; (nul = memchr(nul, '\0', len - (size_t)(nul - copy)));)
+        *nul = '?';
     return copy;
 }
 
@@ -88,7 +111,7 @@ char *table_value(const json_t *value)
     char text[64];
 
     if (json_is_string(value))
-        return s_copy(*json_string_value(value) ? json_string_value(value) : "-");
+        return json_string_length(value) ? s_text(value) : s_copy("-");
     if (!value || json_is_null(value))
         return s_copy("-");
     if (json_is_boolean(value))

@@ -1,12 +1,12 @@
 /* What posternctl prints: JSON, tables and fields for people. Text that others chose cannot steer
- * the terminal: control characters come out as '?'. */
+ * the terminal: control characters, NULs and what turns the direction of text come out as '?'. */
 #ifndef POSTERN_TABLE_H
 #define POSTERN_TABLE_H
 
 #include <jansson.h>
 #include <stdio.h>
 
-/* TEXT without its control characters. */
+/* TEXT with '?' for what would steer the terminal. */
 void table_text(FILE *out, const char *text);
 
 /* VALUE and a newline to stdout. */

@@ -30,6 +30,7 @@ static void test_control_characters_do_not_come_out(void **state)
          "?31m"}, /* CSI as one C1 character */
         {"\xc2\xa9 \xc3\xbc", "\xc2\xa9 \xc3\xbc"},
         {"\xc2", "\xc2"},
+        {"a\u202egnp.exe\u2066\u061c \u2019\xe2\x80", "a?gnp.exe?? \u2019\xe2\x80"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char *out = s_text(rows[i].in);
@@ -40,7 +41,7 @@ static void test_control_characters_do_not_come_out(void **state)
 
 static void s_value(const char *json, const char *wanted)
 {
-    json_t *value = json_loads(json, JSON_DECODE_ANY, NULL);
+    json_t *value = json_loads(json, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
     char *text = table_value(value);
     assert_string_equal(text, wanted);
     free(text);
@@ -52,6 +53,7 @@ static void test_values(void **state)
     (void)state;
     s_value("\"x\"", "x");
     s_value("\"\"", "-");
+    s_value("\"a\\u0000b\\u0000\"", "a?b?");
     s_value("null", "-");
     s_value("true", "yes");
     s_value("false", "no");

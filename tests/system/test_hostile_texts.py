@@ -1,0 +1,92 @@
+"""What is stored can be read: texts that break readers, by posternctl and over HTTP."""
+
+import json
+
+import pytest
+
+from answering import Answering, deliveries
+from harness import postern
+
+SETTINGS = {"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 100}
+DEEP = "[" * 100 + "]" * 100
+MESSAGES = {  # name -> (body, what a reader of JSON makes of its "is")
+    "nul": ('{"text":"t","is":"a\\u0000b"}', "a\0b"),
+    "nul in a name": ('{"text":"t","is":{"a\\u0000b":1}}', {"a\0b": 1}),
+    "direction": ('{"text":"t","is":"\u202egnp.exe"}', "\u202egnp.exe"),
+    "64 bits": ('{"text":"t","is":18446744073709551615}', 18446744073709551615),
+    "escapes": ('{"text":"t","is":"\\\\u0000 \\ud83d\\ude00"}', "\\u0000 \U0001f600"),
+    "deep": (f'{{"text":"t","is":{DEEP}}}', json.loads(DEEP)),
+}
+BODIES = {**{name: body for name, (body, _) in MESSAGES.items()},
+          "raw nul": "a\0b", "lone surrogate": '{"text":"\\ud83d"}', "huge": '{"is":[1e400,-9' + "9" * 40 + "]}",
+          "bottomless": "[" * 3000 + "]" * 3000, "terminal": "\x1b[2J\u009b31m\u202e"}
+
+
+@pytest.fixture(scope="module")
+def calling():
+    with postern.Ring(settings=SETTINGS) as made:
+        yield made.up()
+
+
+def told(ring, token, *words):
+    """What posternctl prints for WORDS, as a person and as a program reads it."""
+    done = [ring.ctl_run(*words, *flag, "--token-file", "-", input=token) for flag in ([], ["--json"])]
+    for one in done:
+        assert one.returncode == 0 and not one.stderr, (words, one.stdout[-400:], one.stderr)
+    return done[0].stdout, json.loads(done[1].stdout)
+
+
+def steers(text):
+    """The characters of TEXT that would steer a terminal or turn around what stands beside them."""
+    return [c for c in text if (ord(c) < 0x20 and c != "\n") or 0x7f <= ord(c) < 0xa0
+            or c in "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"]
+
+
+def test_messages_of_a_channel_are_read_back(calling, name):
+    ada = calling.user(name)
+    calling.channel(name, ada)
+    url = calling.channel_url(name, ada.token)
+    for what, (body, _) in MESSAGES.items():
+        assert calling.post(url, body).status_code == 204, what
+    said = [m["message"]["is"] for m in calling.messages("channelsbyname", name, ada.token)]
+    assert said == [value for _, value in MESSAGES.values()]
+    plain, all_of_it = told(calling, ada.token, "history", "channel", name)
+    assert len(plain.splitlines()) == len(MESSAGES)
+    said = dict(zip(MESSAGES, (m["message"]["is"] for m in all_of_it["messages"])))
+    assert said["nul"] == "a\0b" and said["direction"] == MESSAGES["direction"][1]
+    assert said["escapes"] == MESSAGES["escapes"][1] and said["deep"] == MESSAGES["deep"][1]
+    assert said["64 bits"] == "18446744073709551615"  # jansson has no place for it as a number
+    assert said["nul in a name"] == {"a\ufffdb": 1}
+
+
+def test_events_and_answers_are_read_back(calling, name):
+    """Each body comes as an event, and is what its handler answers with."""
+    ada = calling.user(name)
+    calling.bot(name, ada)
+
+    def answer(event, count):
+        status = 410 if "end" in event["parameters"] else 200
+        return status, event["body"].encode()
+
+    def ended(state):
+        calling.wait(lambda: len(deliveries(calling, "bots", name, ada.token, state=state)) == len(BODIES), 20)
+
+    with Answering(answer) as handler:
+        calling.ctl("bot", "handler", "set", name, handler.url)
+        for what, body in BODIES.items():
+            url = calling.bot_url(name, ada.token, **{"a\u202e": what})
+            assert calling.post(url, body).status_code == 200, what
+        ended("delivered")
+        for what, body in BODIES.items():
+            assert calling.post(calling.bot_url(name, ada.token, end=1), body).status_code == 200, what
+        ended("dead")
+    stored = [m["event"]["body"] for m in calling.messages("bots", name, ada.token) if "event" in m]
+    assert stored == [*BODIES.values()] * 2
+    for words, row in ((("history", "bot", name), "messages"), (("delivery", "list", "bot", name), "deliveries"),
+                       (("dlq", "list", "bot", name), "deliveries")):
+        plain, all_of_it = told(calling, ada.token, *words)
+        assert len(all_of_it[row]) >= len(BODIES)
+        assert not steers(plain), words
+    for number in (one["number"] for one in deliveries(calling, "bots", name, ada.token)):
+        plain, _ = told(calling, ada.token, "delivery", "show", "bot", name, str(number))
+        assert not steers(plain)
