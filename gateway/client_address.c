@@ -63,22 +63,15 @@ static bool s_last(slice_t *list, slice_t *element)
     return true;
 }
 
-address_t client_address(const trusted_t *self, const address_t *peer, const slice_t *forwarded,
-                         size_t lines)
+bool client_address(const trusted_t *self, const address_t *peer, const slice_t *forwarded,
+                    size_t lines, address_t *client)
 {
-    address_t client = *peer;
-    if (!trusted_has(self, peer))
-        return client;
+    *client = *peer;
     for (size_t line = lines; line-- > 0;) {
         slice_t list = forwarded[line], element;
-        while (s_last(&list, &element)) {
-            address_t address;
-            if (!address_parse(element, &address))
-                return client;
-            client = address;
-            if (!trusted_has(self, &client))
-                return client;
-        }
+        while (trusted_has(self, client) && s_last(&list, &element))
+            if (element.len && !address_parse(element, client))
+                return false;
     }
-    return client;
+    return true;
 }

@@ -14,10 +14,11 @@ trusted_t *trusted_new(const char *cidrs, char *err, size_t err_size);
 void trusted_destroy(trusted_t **self_p);
 bool trusted_has(const trusted_t *self, const address_t *address);
 
-/* The rightmost address of the X-Forwarded-For values (in the order of their lines) that is not
- * trusted, when PEER is; the leftmost when all are; PEER when it is not trusted itself. What does
- * not parse ends the search: the address that reported it counts. */
-address_t client_address(const trusted_t *self, const address_t *peer, const slice_t *forwarded,
-                         size_t lines);
+/* The client of a request: PEER when it is not trusted itself, or told of nobody. Otherwise the
+ * rightmost address of the X-Forwarded-For values (in the order of their lines) that is not
+ * trusted, the leftmost when all are. Empty elements do not count (RFC 9110 §5.6.1.2). False when
+ * what stands there instead is not an address ("unknown"): then the client is nobody's to know. */
+bool client_address(const trusted_t *self, const address_t *peer, const slice_t *forwarded,
+                    size_t lines, address_t *client);
 
 #endif

@@ -29,8 +29,10 @@ typedef struct {
     slice_t origin, csrf;
     unsigned cookies; /* headers */
     slice_t forwarded[FORWARDED_LINES];
-    size_t lines;
-    size_t bytes;
+    size_t lines; /* there were; only FORWARDED_LINES are kept */
+    const h2o_headers_t *all;
+    unsigned connections; /* headers of this name */
+    bool event;
     bool conflict, key_conflict;
 } found_t;
 
@@ -178,8 +180,9 @@ static void s_header(request_reader_t *self, slice_t name, slice_t value, found_
         s_credential(&found->webhook, value, &found->conflict);
         return;
     }
-    if (slice_is(name, "x-forwarded-for") && found->lines < FORWARDED_LINES) {
-        found->forwarded[found->lines++] = value;
+    if (slice_is(name, "x-forwarded-for")) {
+        if (found->lines++ < FORWARDED_LINES)
+            found->forwarded[found->lines - 1] = value;
         return;
     }
     if (slice_is(name, "idempotency-key")) {
@@ -202,6 +205,9 @@ static error_code_t s_headers(request_reader_t *self, h2o_req_t *req, request_t 
         s_header(self, slice(header->name->base, header->name->len),
                  slice(header->value.base, header->value.len), found);
     }
+    if (found->lines > FORWARDED_LINES)
+        return s_refuse(out, ERROR_invalid_request,
+                        "There are more than 16 X-Forwarded-For headers.");
     if (found->key_conflict)
         found->key = slice("", 0); /* refused after the token */
     out->entry.headers = s_keep(req, self->headers.data, self->headers.len);
@@ -307,14 +313,16 @@ static error_code_t s_admin_credentials(request_reader_t *self, h2o_req_t *req,
     return ERROR_none;
 }
 
+/* "unknown" is not in any network, so what is bound to one is refused. */
 static slice_t s_client(request_reader_t *self, h2o_req_t *req, const request_peer_t *peer,
                         const found_t *found)
 {
     char text[ADDRESS_TEXT];
+    address_t client;
     if (!peer->trusted || found->lines == 0)
         return peer->text;
-    address_t client =
-        client_address(self->trusted, &peer->address, found->forwarded, found->lines);
+    if (!client_address(self->trusted, &peer->address, found->forwarded, found->lines, &client))
+        return slice_of("unknown");
     return s_keep(req, text, address_text(&client, text));
 }
 

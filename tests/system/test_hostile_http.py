@@ -315,3 +315,22 @@ def test_forwarded_addresses_count_only_from_trusted_proxies(make_ring):
     last_client("127.0.0.2", "127.0.0.2")
     for event in trusting.messages("bots", "eyes", eve.token):
         assert not [name for name in event["event"]["headers"] if name.startswith("x-forwarded")]
+
+
+def test_a_bound_token_is_of_use_only_from_the_address_that_the_proxy_saw(make_ring):
+    """Whatever a sender claims to the left of it, in how many lines, and where the proxy knows none."""
+    trusting = make_ring(settings={"gateway.trusted_proxies": "127.0.0.1/32"}).up()
+    eve = trusting.user("eve")
+    trusting.bot("eyes", eve)
+    bound = trusting.ctl("token", "create", eve.email, "--name", "bound", "--from", "203.0.113.0/24,127.0.0.0/8")["token"]
+
+    def status(*values):
+        with Connection(trusting.port) as connection:
+            return connection.post(bot_path("eyes", bound), b"{}",
+                                   [f"X-Forwarded-For: {value}" for value in values]).status
+
+    assert status("6.6.6.6, 203.0.113.5") == status("203.0.113.5,") == status() == 200
+    assert status("203.0.113.5, 6.6.6.6") == 403
+    assert status("203.0.113.5, unknown") == 403
+    assert status(*["203.0.113.5"] * 15, "6.6.6.6") == 403
+    assert status(*["203.0.113.5"] * 16, "6.6.6.6") == 400

@@ -14,7 +14,7 @@ static address_t s_address(const char *text)
     return address;
 }
 
-/* The client as text, seen from PEER with one X-Forwarded-For line. */
+/* The client as text, seen from PEER with one X-Forwarded-For line; "nobody" when it is unknown. */
 static const char *s_client(const char *cidrs, const char *peer, const char *forwarded)
 {
     static char text[ADDRESS_TEXT];
@@ -23,8 +23,11 @@ static const char *s_client(const char *cidrs, const char *peer, const char *for
     trusted_t *trusted = trusted_new(cidrs, err, sizeof err);
     assert_non_null(trusted);
     slice_t line = slice_of(forwarded);
-    address_t client = client_address(trusted, &from, &line, 1);
+    address_t client;
+    bool known = client_address(trusted, &from, &line, 1, &client);
     trusted_destroy(&trusted);
+    if (!known)
+        return "nobody";
     address_text(&client, text);
     return text;
 }
@@ -43,11 +46,33 @@ static void test_spoofed(void **state)
                         "198.51.100.7");
     assert_string_equal(s_client("10.0.0.0/8", "198.51.100.7", "127.0.0.1"), "198.51.100.7");
     assert_string_equal(s_client("", "198.51.100.7", "127.0.0.1"), "198.51.100.7");
-    assert_string_equal(s_client("10.0.0.0/8", "10.1.2.3", "1.2.3.4, nonsense, 10.9.9.9"),
-                        "10.9.9.9");
-    assert_string_equal(s_client("10.0.0.0/8", "10.1.2.3", "garbage"), "10.1.2.3");
     assert_string_equal(s_client("10.0.0.0/8", "10.1.2.3", ""), "10.1.2.3");
     assert_string_equal(s_client("10.0.0.0/8", "10.1.2.3", "10.3.3.3,10.2.2.2"), "10.3.3.3");
+}
+
+/* A trusted proxy that names no address has not said that it is the client itself. */
+static void test_not_an_address(void **state)
+{
+    static const char *const lines[] = {
+        "garbage", "1.2.3.4, unknown", "1.2.3.4, nonsense, 10.9.9.9",
+        "_hidden", "1.2.3.4:x:y",      "\"203.0.113.5\""};
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        assert_string_equal(s_client("10.0.0.0/8", "10.1.2.3", lines[i]), "nobody");
+    assert_string_equal(s_client("10.0.0.0/8", "10.1.2.3", "unknown, 198.51.100.7"),
+                        "198.51.100.7");
+    assert_string_equal(s_client("10.0.0.0/8", "198.51.100.7", "unknown"), "198.51.100.7");
+}
+
+/* RFC 9110 §5.6.1: elements without anything in them do not count. */
+static void test_empty_elements(void **state)
+{
+    static const char *const lines[] = {"203.0.113.5,", "203.0.113.5, ,\t, ",
+                                        ",203.0.113.5,,10.1.1.1,"};
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        assert_string_equal(s_client("10.0.0.0/8", "10.1.2.3", lines[i]), "203.0.113.5");
+    assert_string_equal(s_client("10.0.0.0/8", "10.1.2.3", " , ,"), "10.1.2.3");
 }
 
 static void test_several_lines(void **state)
@@ -56,8 +81,9 @@ static void test_several_lines(void **state)
     trusted_t *trusted = trusted_new("10.0.0.0/8", err, sizeof err);
     address_t peer = s_address("10.0.0.1");
     slice_t lines[] = {slice_of("1.1.1.1"), slice_of("2.2.2.2, 10.0.0.2"), slice_of("10.0.0.3")};
+    address_t client;
     (void)state;
-    address_t client = client_address(trusted, &peer, lines, 3);
+    assert_true(client_address(trusted, &peer, lines, 3, &client));
     address_text(&client, text);
     assert_string_equal(text, "2.2.2.2");
     trusted_destroy(&trusted);
@@ -133,6 +159,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_example),
         cmocka_unit_test(test_spoofed),
+        cmocka_unit_test(test_not_an_address),
+        cmocka_unit_test(test_empty_elements),
         cmocka_unit_test(test_several_lines),
         cmocka_unit_test(test_ipv6),
         cmocka_unit_test(test_networks),

@@ -339,6 +339,28 @@ static void test_forwarded(void **state)
     (void)state;
     assert_int_equal(s_read(&request, "POST", PATH "?zapikey=" TOKEN, headers), ERROR_none);
     assert_true(slice_is(request.entry.client, "203.0.113.5"));
+    static const char *const unknown[] = {"x-forwarded-for", "203.0.113.5, unknown", NULL};
+    assert_int_equal(s_read(&request, "POST", PATH "?zapikey=" TOKEN, unknown), ERROR_none);
+    assert_true(slice_is(request.entry.client, "unknown"));
+}
+
+/* A client that sends lines of its own must not push out the one that the proxy adds. */
+static void test_forwarded_lines(void **state)
+{
+    const char *headers[2 * 17 + 1];
+    request_t request;
+    (void)state;
+    for (size_t i = 0; i < 34; i += 2) {
+        headers[i] = "x-forwarded-for";
+        headers[i + 1] = i == 30 ? "203.0.113.5" : "6.6.6.6";
+    }
+    headers[34] = NULL;
+    assert_int_equal(s_read(&request, "POST", PATH "?zapikey=" TOKEN, headers),
+                     ERROR_invalid_request);
+    assert_non_null(strstr(request.detail, "X-Forwarded-For"));
+    headers[32] = NULL;
+    assert_int_equal(s_read(&request, "POST", PATH "?zapikey=" TOKEN, headers), ERROR_none);
+    assert_true(slice_is(request.entry.client, "203.0.113.5"));
 }
 
 static void test_framing(void **state)
@@ -494,6 +516,7 @@ int main(void)
         cmocka_unit_test(test_idempotency_key),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_forwarded),
+        cmocka_unit_test(test_forwarded_lines),
         cmocka_unit_test(test_framing),
         cmocka_unit_test(test_error_json),
         cmocka_unit_test(test_a_cookie_brings_a_session),
