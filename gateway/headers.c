@@ -2,6 +2,58 @@
 
 #include <strings.h>
 
+typedef enum { IS, BEGINS, ENDS } match_t;
+typedef enum { TRAVELS, CREDENTIAL, HOP, PROXY } why_t;
+
+static const struct {
+    match_t match;
+    const char *text;
+    size_t len;
+    why_t why;
+} s_rows[] = {
+#define HEADER(match, name, why) {match, name, sizeof name - 1, why},
+#include "gateway/headers.def"
+#undef HEADER
+};
+
+enum { ROWS = sizeof s_rows / sizeof *s_rows, LISTED = 100 };
+
+bool header_travels(slice_t name)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        size_t len = s_rows[i].len, from = s_rows[i].match == ENDS ? name.len - len : 0;
+        if (name.len < len || (s_rows[i].match == IS && name.len != len))
+            continue;
+        if (memcmp(name.data + from, s_rows[i].text, len) == 0)
+            return s_rows[i].why == TRAVELS;
+    }
+    return name.len > 0;
+}
+
+/* Without the white space around it (RFC 9110 §5.6.3). */
+static slice_t s_trim(slice_t text)
+{
+    while (text.len && (*text.data == ' ' || *text.data == '\t'))
+        text = slice(text.data + 1, text.len - 1);
+    while (text.len && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
+        text.len--;
+    return text;
+}
+
+bool header_is_listed(slice_t connection, slice_t name)
+{
+    for (unsigned i = 0; connection.len && i < LISTED; i++) {
+        const char *comma = memchr(connection.data, ',', connection.len);
+        size_t len = comma ? (size_t)(comma - connection.data) : connection.len;
+        slice_t listed = s_trim(slice(connection.data, len));
+        if (listed.len == name.len && strncasecmp(listed.data, name.data, name.len) == 0)
+            return true;
+        len += comma ? 1 : 0;
+        connection = slice(connection.data + len, connection.len - len);
+    }
+    return false;
+}
+
 typedef struct {
     const char *text;
     size_t len;
@@ -10,20 +62,6 @@ typedef struct {
     {                                                                                              \
         text, sizeof text - 1                                                                      \
     }
-
-static const name_t s_exact[] = {
-    NAME("content-type"), NAME("content-encoding"), NAME("accept"),
-    NAME("user-agent"),   NAME("idempotency-key"),  NAME("date"),
-    NAME("traceparent"),  NAME("tracestate"),
-};
-static const name_t s_prefixes[] = {NAME("x-"), NAME("ce-"), NAME("webhook-")};
-
-/* What these prefixes let through and must not. */
-static const name_t s_never[] = {NAME("x-webhook-token"), NAME("x-real-ip"), NAME("x-request-id"),
-                                 NAME("x-api-key")};
-static const name_t s_never_prefixes[] = {NAME("x-forwarded-"), NAME("x-auth-")};
-static const name_t s_never_suffixes[] = {NAME("-token"), NAME("-key"), NAME("-secret")};
-
 #define COUNT(table) (sizeof table / sizeof *table)
 
 static bool s_is_one(const name_t *names, size_t count, slice_t name)
@@ -34,31 +72,11 @@ static bool s_is_one(const name_t *names, size_t count, slice_t name)
     return false;
 }
 
-static bool s_begins(const name_t *names, size_t count, slice_t name)
+bool header_travels_with_message(slice_t name)
 {
-    for (size_t i = 0; i < count; i++)
-        if (names[i].len <= name.len && memcmp(names[i].text, name.data, names[i].len) == 0)
-            return true;
-    return false;
-}
-
-static bool s_ends(const name_t *names, size_t count, slice_t name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (names[i].len <= name.len &&
-            memcmp(names[i].text, name.data + name.len - names[i].len, names[i].len) == 0)
-            return true;
-    return false;
-}
-
-bool header_travels(slice_t name)
-{
-    if (s_is_one(s_exact, COUNT(s_exact), name))
-        return true;
-    return s_begins(s_prefixes, COUNT(s_prefixes), name) &&
-           !s_is_one(s_never, COUNT(s_never), name) &&
-           !s_begins(s_never_prefixes, COUNT(s_never_prefixes), name) &&
-           !s_ends(s_never_suffixes, COUNT(s_never_suffixes), name);
+    static const name_t names[] = {NAME("content-type"), NAME("content-encoding"),
+                                   NAME("idempotency-key")};
+    return s_is_one(names, COUNT(names), name);
 }
 
 bool header_travels_to_authd(slice_t name)

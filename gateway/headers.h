@@ -1,16 +1,22 @@
-/* Which request headers travel to the handlers, and which are credentials. Threading: read-only
- * tables, any thread. */
+/* Which request headers travel to the handlers (headers.def), and which are credentials. Threading:
+ * read-only tables, any thread. */
 #ifndef POSTERN_HEADERS_H
 #define POSTERN_HEADERS_H
 
 #include "common/base/slice.h"
 
-/* Whether a header of this lower-case name goes into an entry. Those that hold credentials or the
- * path of the request through proxies never do. */
+/* Whether a header of this lower-case name is part of an event. */
 bool header_travels(slice_t name);
 
-/* The same on the admin listener, where authd reads them: what says how the body is to be read,
- * and what stands for the request when it comes again. */
+/* Whether NAME is in the value of a Connection header, and so of this connection only (RFC 9110
+ * §7.6.1). Of a longer list than a request can have headers only the first names count. */
+bool header_is_listed(slice_t connection, slice_t name);
+
+/* What goes along with a message, which no handler gets: how its body is to be read, and what
+ * stands for it when it comes again. */
+bool header_travels_with_message(slice_t name);
+
+/* The same on the admin listener, where authd reads them. */
 bool header_travels_to_authd(slice_t name);
 
 /* The credential of an Authorization value: what follows "Bearer" or "Zoho-oauthtoken" (either

@@ -166,6 +166,34 @@ static bool s_browser_header(const request_reader_t *self, slice_t name, slice_t
     return true;
 }
 
+static bool s_is_connection(const h2o_header_t *header)
+{
+    return slice_is(slice(header->name->base, header->name->len), "connection");
+}
+
+static bool s_is_of_connection(const found_t *found, slice_t name)
+{
+    unsigned left = found->connections;
+    for (size_t i = 0; left > 0; i++) {
+        const h2o_header_t *header = &found->all->entries[i];
+        if (!s_is_connection(header))
+            continue;
+        left--;
+        if (header_is_listed(slice(header->value.base, header->value.len), name))
+            return true;
+    }
+    return false;
+}
+
+static bool s_travels(const request_reader_t *self, const found_t *found, slice_t name)
+{
+    if (self->limits.admin_url)
+        return header_travels_to_authd(name);
+    if (!found->event)
+        return header_travels_with_message(name);
+    return header_travels(name) && !s_is_of_connection(found, name);
+}
+
 static void s_header(request_reader_t *self, slice_t name, slice_t value, found_t *found)
 {
     slice_t token;
@@ -190,7 +218,7 @@ static void s_header(request_reader_t *self, slice_t name, slice_t value, found_
             found->key_conflict = true;
         found->key = value;
     }
-    if (self->limits.admin_url ? header_travels_to_authd(name) : header_travels(name))
+    if (s_travels(self, found, name))
         wire_pairs_add(&self->headers, name, s_utf8(self, value));
 }
 
@@ -200,6 +228,10 @@ static error_code_t s_headers(request_reader_t *self, h2o_req_t *req, request_t 
     if (req->headers.size > self->limits.headers || out->head_len > self->limits.head_bytes)
         return s_refuse(out, ERROR_headers_too_large, NULL);
     pack_reset(&self->headers);
+    found->all = &req->headers;
+    found->event = out->op && op_is_event(out->op);
+    for (size_t i = 0; found->event && i < req->headers.size; i++)
+        found->connections += s_is_connection(&req->headers.entries[i]);
     for (size_t i = 0; i < req->headers.size; i++) {
         const h2o_header_t *header = &req->headers.entries[i];
         s_header(self, slice(header->name->base, header->name->len),

@@ -58,6 +58,12 @@ static inline bool op_is_of_session(const op_t *op)
     return op->number == OP_logout || op->number == OP_session_show;
 }
 
+/* Whether it takes an event: whatever comes, with its headers, for a handler. */
+static inline bool op_is_event(const op_t *op)
+{
+    return op->number == OP_bot_incoming || op->number == OP_extension_incoming;
+}
+
 /* Position of a row in op_table, for arrays of counters. */
 size_t op_index(const op_t *op);
 

@@ -16,6 +16,7 @@ BLOCKS = {  # name: (document, .def file, macro)
     "errors": ("API.md", "common/errors.def", "ERROR"),
     "operations": ("API.md", "common/ops.def", "OP"),
     "rights": ("API.md", "authd/rights.def", "RIGHT"),
+    "headers": ("API.md", "gateway/headers.def", "HEADER"),
 }
 KINDS = {"UINT": "number", "TEXT": "text", "ENDPOINT": "endpoints", "ADDRESS": "address:port",
          "PATH": "path", "SECRET": "path of a secret file", "BOOL": "true or false"}
@@ -75,14 +76,25 @@ def rights(name, about, *levels):
     return [f"`{name}`", about.lower(), *(level.lower() for level in levels)]
 
 
+WHYS = {"TRAVELS": "reaches the handler", "CREDENTIAL": "a credential", "HOP": "of the connection",
+        "PROXY": "of a proxy"}
+
+
+def headers(match, name, why):
+    shape = {"IS": "{}", "BEGINS": "{}…", "ENDS": "…{}"}[match]
+    return [f"`{shape.format(plain(name))}`", WHYS[why]]
+
+
 HEADS = {"settings": ["setting", "default", "value", "meaning"],
          "metrics": ["metric", "type", "label", "at", "meaning", "when it moves"],
          "processes": ["metric", "type", "label", "meaning", "when it moves"],
          "errors": ["status", "code", "Retry-After", "message where there is nothing more exact"],
          "operations": ["operation", "methods", "path", "credentials", "owner"],
-         "rights": ["operation", "about", "member", "admin", "owner"]}
+         "rights": ["operation", "about", "member", "admin", "owner"],
+         "headers": ["header", "why"]}
 ROWS = {"settings": settings, "metrics": metrics, "processes": processes,
-        "errors": errors, "operations": operations, "rights": rights}
+        "errors": errors, "operations": operations, "rights": rights,
+        "headers": headers}
 
 
 def table(name):

@@ -14,6 +14,7 @@
 #define TOKEN "1001.0123456789abcdef0123456789abcdef.0123456789abcdef0123456789abcdef"
 #define OTHER "1002.0123456789abcdef0123456789abcdef.0123456789abcdef0123456789abcdef"
 #define PATH "/api/v2/channelsbyname/ops/message"
+#define EVENT "/api/v2/bots/ops/incoming"
 
 static routes_t *s_routes;
 static trusted_t *s_trusted;
@@ -89,9 +90,9 @@ static void test_example(void **state)
                                           NULL};
     request_t request;
     (void)state;
-    assert_int_equal(s_read(&request, "POST", PATH "?zapikey=" TOKEN "&a=1%202+3&b", headers),
+    assert_int_equal(s_read(&request, "POST", EVENT "?zapikey=" TOKEN "&a=1%202+3&b", headers),
                      ERROR_none);
-    assert_int_equal(request.op->number, OP_channel_message);
+    assert_int_equal(request.op->number, OP_bot_incoming);
     assert_true(slice_is(request.entry.target, "ops"));
     assert_true(slice_is(request.entry.token, TOKEN));
     assert_true(slice_is(request.entry.client, "10.0.0.1"));
@@ -238,47 +239,71 @@ static void test_paths(void **state)
     assert_int_equal(s_get(&request, "*"), ERROR_not_found);
 }
 
+static void s_assert_travels(const char *name, bool travels)
+{
+    if (header_travels(slice_of(name)) != travels)
+        fail_msg("%s", name);
+}
+
 static void test_headers(void **state)
 {
-    static const struct {
-        const char *name;
-        bool travels;
-    } rows[] = {
-        {"content-type", true},
-        {"content-encoding", true},
-        {"accept", true},
-        {"user-agent", true},
-        {"date", true},
-        {"traceparent", true},
-        {"tracestate", true},
-        {"ce-id", true},
-        {"webhook-id", true},
-        {"webhook-signature", true},
-        {"x-github-event", true},
-        {"x-hub-signature-256", true},
-        {"cookie", false},
-        {"authorization", false},
-        {"host", false},
-        {"accept-encoding", false},
-        {"x-webhook-token", false},
-        {"x-forwarded-for", false},
-        {"x-forwarded-proto", false},
-        {"x-real-ip", false},
-        {"x-request-id", false},
-        {"x-api-key", false},
-        {"x-auth-user", false},
-        {"x-gitlab-token", false},
-        {"x-my-secret", false},
-        {"ce-key", false},
-        {"webhook-secret", false},
-        {"idempotency-key", true},
-        {"x-", true},
-        {"", false},
-    };
+    static const char *const event[] = {
+        "content-type", "content-encoding", "accept", "accept-encoding", "user-agent", "date",
+        "traceparent", "tracestate", "ce-id", "webhook-id", "webhook-signature", "x-github-event",
+        "x-hub-signature-256", "x-request-id", "idempotency-key", "x-", "a", "origin",
+        /* of senders */
+        "stripe-signature", "x-event-key", "svix-id", "svix-signature", "svix-timestamp",
+        "linear-event", "linear-signature", "sentry-hook-signature", "sentry-hook-resource",
+        "circleci-event-type", "circleci-signature", "twitch-eventsub-message-id",
+        "twitch-eventsub-message-signature", "paypal-auth-algo", "paypal-transmission-sig",
+        "paddle-signature", "typeform-signature", "aeg-event-type", "signature", "signature-input",
+        "content-digest", "digest", "i-twilio-idempotency-token", "x-slack-signature",
+        "x-shopify-hmac-sha256", "x-line-signature", "x-twilio-signature", "x-zm-signature"};
+    static const char *const not [] = {
+        "authorization", "x-authorization", "proxy-authorization", "cookie", "set-cookie",
+        "cookie2", "x-webhook-token", "x-gitlab-token", "private-token", "x-goog-channel-token",
+        "x-telegram-bot-api-secret-token", "token", "x-api-key", "api-key", "apikey", "x-apikey",
+        "ce-key", "aeg-sas-key", "ocp-apim-subscription-key", "x-my-secret", "x-hook-secret",
+        "webhook-secret", "secret", "x-password", "x-auth-user", "x-csrf-token", "zapikey",
+        "appkey", "referer",
+        /* of the connection, and the framing */
+        "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
+        "proxy-connection", "http2-settings", "host", "content-length", "expect",
+        /* of proxies */
+        "forwarded", "via", "x-forwarded-for", "x-forwarded-proto", "x-real-ip", "true-client-ip",
+        "x-client-ip", "cf-connecting-ip", "x-original-forwarded-for", "cdn-loop", ""};
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (header_travels(slice_of(rows[i].name)) != rows[i].travels)
-            fail_msg("%s", rows[i].name);
+    for (size_t i = 0; i < sizeof event / sizeof *event; i++)
+        s_assert_travels(event[i], true);
+    for (size_t i = 0; i < sizeof not / sizeof *not ; i++)
+        s_assert_travels(not [i], false);
+}
+
+static void test_headers_of_the_connection(void **state)
+{
+    static const char *const headers[] = {"x-hop",      "1", "connection", "keep-alive , X-Hop",
+                                          "x-end",      "2", "connection", "other,,x-other",
+                                          "keep-alive", "3", "x-other",    "4",
+                                          NULL};
+    request_t request;
+    (void)state;
+    assert_int_equal(s_read(&request, "POST", EVENT "?zapikey=" TOKEN, headers), ERROR_none);
+    assert_int_equal(s_count(request.entry.headers), 1);
+    s_assert_pair(request.entry.headers, "x-end", "2");
+}
+
+/* A message has no handler that could want them. */
+static void test_headers_of_a_message(void **state)
+{
+    static const char *const headers[] = {
+        "content-type", "text/plain",      "user-agent", "curl", "x-event",
+        "push",         "idempotency-key", "a",          NULL};
+    request_t request;
+    (void)state;
+    assert_int_equal(s_read(&request, "POST", PATH "?zapikey=" TOKEN, headers), ERROR_none);
+    assert_int_equal(s_count(request.entry.headers), 2);
+    s_assert_pair(request.entry.headers, "content-type", "text/plain");
+    s_assert_pair(request.entry.headers, "idempotency-key", "a");
 }
 
 static void test_latin_header(void **state)
@@ -286,7 +311,7 @@ static void test_latin_header(void **state)
     static const char *const headers[] = {"x-name", "Jos\xe9", NULL};
     request_t request;
     (void)state;
-    assert_int_equal(s_read(&request, "POST", PATH "?zapikey=" TOKEN, headers), ERROR_none);
+    assert_int_equal(s_read(&request, "POST", EVENT "?zapikey=" TOKEN, headers), ERROR_none);
     s_assert_pair(request.entry.headers, "x-name", "Jos\xc3\xa9");
 }
 
@@ -327,7 +352,7 @@ static void test_limits(void **state)
     assert_int_equal(s_read(&request, "POST", PATH "?zapikey=" TOKEN, headers),
                      ERROR_headers_too_large);
     headers[128] = NULL;
-    assert_int_equal(s_read(&request, "POST", PATH "?zapikey=" TOKEN, headers), ERROR_none);
+    assert_int_equal(s_read(&request, "POST", EVENT "?zapikey=" TOKEN, headers), ERROR_none);
     assert_int_equal(s_count(request.entry.headers), 64);
 }
 
@@ -512,6 +537,8 @@ int main(void)
         cmocka_unit_test(test_bad_escapes),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_headers_of_the_connection),
+        cmocka_unit_test(test_headers_of_a_message),
         cmocka_unit_test(test_latin_header),
         cmocka_unit_test(test_idempotency_key),
         cmocka_unit_test(test_limits),

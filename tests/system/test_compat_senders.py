@@ -1,0 +1,72 @@
+"""What well-known senders of webhooks say in headers and URLs reaches the handler, byte for byte."""
+
+import hashlib
+import hmac
+import json
+
+import pytest
+
+from harness import postern
+from harness.handler import Handler
+
+SETTINGS = {"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 20}
+STRIPE = b"whsec_of_stripe"
+
+SENT = {  # what each sender tells, by its documents
+    "Stripe-Signature": "t=1764000000,v1=" + hmac.new(STRIPE, b"1764000000.{}", hashlib.sha256).hexdigest(),
+    "X-Event-Key": "repo:push", "svix-id": "msg_1", "svix-signature": "v1,YWJj  v1,ZGVm",
+    "Linear-Event": "Issue", "Sentry-Hook-Resource": "issue", "Sentry-Hook-Signature": "0a",
+    "Circleci-Event-Type": "workflow-completed", "Twitch-Eventsub-Message-Type": "notification",
+    "PayPal-Transmission-Sig": "a+/=", "Paddle-Signature": "ts=1;h1=ab", "Typeform-Signature": "sha256=a/+=",
+    "aeg-event-type": "SubscriptionValidation", "Signature": 'sig1=:YWJj:', "Signature-Input": 'sig1=("@method")',
+    "Content-Digest": "sha-256=:YWJj=:", "webhook-id": "msg_2", "webhook-timestamp": "1764000000",
+    "webhook-signature": "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=", "X-Request-Id": "mp-1"}
+KEPT_BACK = {
+    "X-Gitlab-Token": "gitlab-credential", "Cookie": "a=cookie-credential", "X-Api-Key": "key-credential",
+    "Proxy-Authorization": "Basic proxy-credential", "X-Telegram-Bot-Api-Secret-Token": "telegram-credential",
+    "X-Real-IP": "198.51.100.7", "Forwarded": "for=198.51.100.7", "Via": "1.1 proxy", "Keep-Alive": "timeout=5",
+    "Connection": "keep-alive, X-Of-This-Hop", "X-Of-This-Hop": "1"}
+
+
+class Calls(Handler):
+    def __init__(self):
+        self.bodies = []
+        super().__init__(0)
+
+    def called(self, path, headers, body):
+        self.bodies.append(json.loads(body))
+        return 200, {}, b""
+
+    def next(self):
+        postern.wait(lambda: self.bodies, 20, what="a call of the handler")
+        return self.bodies.pop(0)
+
+
+@pytest.fixture(scope="module")
+def calling():
+    with postern.Ring(settings=SETTINGS) as made:
+        yield made.up()
+
+
+@pytest.fixture
+def handler():
+    with Calls() as made:
+        yield made
+
+
+def test_headers_of_senders_reach_the_handler(calling, name, handler):
+    ada = calling.user(name)
+    calling.bot(name, ada)
+    calling.ctl("bot", "handler", "set", name, handler.url)
+    answer = calling.post(calling.bot_url(name, ada.token), b"{}", headers={**SENT, **KEPT_BACK})
+    assert answer.status_code == 200
+    told = handler.next()
+    stored, = calling.messages("bots", name, ada.token)
+    for headers in (told["headers"], stored["event"]["headers"]):
+        assert {name.lower(): value for name, value in SENT.items()}.items() <= headers.items()
+        assert not {name.lower() for name in KEPT_BACK} & headers.keys()
+    when, mac = (part.split("=")[1] for part in told["headers"]["stripe-signature"].split(","))
+    signed = f"{when}.{told['body']}".encode()
+    assert hmac.compare_digest(hmac.new(STRIPE, signed, hashlib.sha256).hexdigest(), mac)
+    for secret in ("gitlab", "cookie", "key", "proxy", "telegram"):
+        assert f"{secret}-credential" not in json.dumps([told, stored])
