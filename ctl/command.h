@@ -149,5 +149,6 @@ int keys_allow_run(ctl_t *ctl);
 int keys_revoke_run(ctl_t *ctl);
 int keys_trust_run(ctl_t *ctl);
 int completion_run(ctl_t *ctl);
+int manual_run(ctl_t *ctl);
 
 #endif

@@ -362,6 +362,10 @@ const command_t command_table[] = {
     {"completion", completion_run, "bash", 1, 1, "print shell completion",
      "completion bash > /etc/bash_completion.d/posternctl\ncompletion bash | source /dev/stdin",
      {{0}}},
+    {"manual", manual_run, "PAGE", 1, 1,
+     "print a manual page: posternctl, postern.conf, postern-store or a process such as postern-gateway",
+     "manual posternctl | man -l -\nmanual postern.conf | man -l -",
+     {{0}}},
 };
 /* clang-format on */
 const size_t command_table_len = sizeof command_table / sizeof *command_table;

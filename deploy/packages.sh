@@ -15,10 +15,10 @@ packages() {
         python3-msgpack python3-yaml python3-jsonschema curl:curl \
         ca-certificates nodejs:node npm:npm strace:strace util-linux procps iproute2 \
         systemd:systemd-analyze slowhttptest:slowhttptest prometheus:promtool haproxy nghttp2-client:h2load \
-        openssl:openssl ;;
+        openssl:openssl groff-base:groff ;;
     test) echo "$(packages clang)" "$(packages format)" "$(packages system)" \
         "$(packages peers)" ;;
-    deb) echo "$(packages build)" dpkg-dev debhelper lintian ;;
+    deb) echo "$(packages build)" build-essential dpkg-dev debhelper git:git lintian ;;
     peers) echo wrk:wrk nginx libnginx-mod-nchan postgresql-15 util-linux ;;
     bench) echo "$(packages run)" "$(packages peers)" python3 python3-requests python3-zmq \
         python3-msgpack ;;

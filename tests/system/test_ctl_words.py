@@ -7,10 +7,14 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 
 import pytest
 
 from harness import postern
+
+sys.path.insert(0, str(postern.ROOT / "tests/lint"))
+import tables  # noqa: E402
 
 CTL = str(postern.BIN / "posternctl")
 CONFIG = 78
@@ -300,3 +304,24 @@ def test_wrong_words_for_keys_are_told_what_is_right(place, words, said):
     run("keys", "trust", place / "keys/there.pub", *conf)
     done = run("keys", *words, *conf, cwd=place)
     assert done.returncode in (1, 2) and said in done.stderr, done.stderr
+
+
+# --- manual pages
+
+
+def test_manual_pages_follow_the_tables(every_command):
+    page = run("manual", "posternctl").stdout.replace("\\-", "-")
+    assert all(f'.SS "{" ".join(words)}' in page for words in every_command)
+    settings = run("manual", "postern.conf").stdout
+    for section, key, *_ in tables.rows("common/conf/settings.def", "SETTING"):
+        assert re.search(rf"^\.SH {section}$.*?^\\fB{key}\\fR$", settings, re.M | re.S), (section, key)
+    for name in ("gateway", "authd", "router", "channel", "bot", "extension", "store"):
+        assert run("manual", f"postern-{name}").stdout.startswith(f'.TH "postern-{name}" 8')
+
+
+def test_a_manual_page_is_well_formed(needs):
+    needs("groff")
+    for name in ("posternctl", "postern.conf", "postern-gateway", "postern-store"):
+        done = subprocess.run(["groff", "-k", "-man", "-Tutf8", "-ww", "-z"], text=True,
+                              input=run("manual", name).stdout, capture_output=True)
+        assert (done.returncode, done.stderr) == (0, "")
