@@ -104,7 +104,7 @@ size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, 
  * refused, and it is tried again each second. True when a commit has begun, some ten milliseconds
  * at full load: this thread must end it. Between the two another thread can be the writer, and
  * appends go on. What needs the tables waits: an append of what was seen before or that cannot be
- * excluded to have been, and journal_read, which also waits for the writer's next call. */
+ * excluded to have been. */
 bool journal_checkpoint_begin(journal_t *self, int64_t now_ms);
 void journal_checkpoint_end(journal_t *self, int64_t now_ms);
 /* False while the write-ahead file has what the engine has not committed. Any thread. */
@@ -128,11 +128,12 @@ typedef struct {
 void journal_inspect(journal_t *self, journal_state_t *state);
 
 /* Reads the records of a target from sequence FROM on, oldest first, until there are no more or
- * EACH returns false. The record is valid during the call. */
+ * EACH returns false: all that was stored when it was called, whether it is committed or not. Waits
+ * for no commit, and keeps no writer waiting. The record is valid during the call. */
 typedef bool (*journal_each_fn)(void *arg, uint64_t log, const record_t *record);
 
 /* The sequences that a target has; first > last when it has none. What retention removed lies below
- * first. */
+ * first. Of what is not committed last covers no more than was read. */
 typedef struct {
     uint64_t first, last;
 } journal_range_t;

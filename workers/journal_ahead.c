@@ -124,7 +124,7 @@ static void s_store(journal_t *self, journal_entry_t *entry)
     entry->answer.log = ahead->state.next_log - 1;
     entry->answer.time_ms = record->time_ms;
     entry->outcome = JOURNAL_STORED;
-    replay_note(self->wal, entry);
+    replay_note(self, entry);
 }
 
 bool ahead_append(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms)

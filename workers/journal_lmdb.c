@@ -51,7 +51,6 @@ static void s_catch_up(journal_t *self, int64_t now_ms)
     if (rc != 0)
         store_fail(self->store, "replay", rc);
     self->behind = false;
-    pthread_cond_broadcast(&self->settled);
 }
 
 /* The pass is gone for lack of room, and what it had is to be applied again. */
@@ -82,6 +81,7 @@ static void s_settle(journal_t *self)
 static void s_committed(journal_t *self, int64_t now_ms)
 {
     notes_committed(self);
+    tail_drop(self->tail, self->state.generation);
     atomic_store(&self->committed_log, self->state.next_log);
     self->committed_ms = now_ms;
     self->room_next_ms = 0; /* the write-ahead file stays within what was free at the last look */
@@ -100,17 +100,27 @@ static store_commit_t s_commit(journal_t *self, int64_t now_ms)
     return went;
 }
 
+/* Nothing of the frame in the making counts. */
+static void s_drop_frame(journal_t *self)
+{
+    wal_drop(self->wal);
+    tail_unstage(self->tail);
+}
+
 /* Writes the frame of what PASS has stored; false when there is no room for it. */
 static bool s_write(journal_t *self, const pass_t *pass, int64_t now_ms)
 {
     bool first = self->leaving.txn && wal_used(self->wal) == 0;
-    switch (wal_write(self->wal, pass->state.running_ms, pass->state.next_log - pass->stored)) {
+    uint64_t first_log = pass->state.next_log - pass->stored;
+    switch (wal_write(self->wal, pass->state.running_ms, first_log)) {
     case WAL_OK:
+        tail_publish(self->tail, first_log);
         if (first || !atomic_load(&self->unsaved))
             self->begun_ms = now_ms;
         atomic_store(&self->unsaved, true);
         return true;
     case WAL_FULL:
+        tail_unstage(self->tail);
         return false;
     case WAL_FAILED:
         break;
@@ -155,7 +165,7 @@ static bool s_append(journal_t *self, journal_entry_t **entries, size_t count, i
     if (went == STORE_UNKNOWN)
         store_fail(self->store, "append", rc);
     if (went == STORE_FULL) {
-        wal_drop(self->wal);
+        s_drop_frame(self);
         pass_abort(pass);
         self->retired = retired;
     } else if (pass->txn && !atomic_load(&self->unsaved)) {
@@ -219,7 +229,7 @@ static void s_take_notes(journal_t *self, int64_t now_ms)
 static bool s_append_ahead(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms)
 {
     if (!ahead_append(self, entries, count, now_ms)) {
-        wal_drop(self->wal);
+        s_drop_frame(self);
         return false;
     }
     return self->ahead.stored == 0 || s_write(self, &self->ahead, now_ms);

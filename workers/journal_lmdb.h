@@ -28,6 +28,7 @@
 
 #include "common/store/store.h"
 #include "workers/journal.h"
+#include "workers/tail.h"
 #include "workers/wal.h"
 
 #include <endian.h>
@@ -171,7 +172,9 @@ struct journal {
     notes_t notes;
     atomic_uint_fast64_t committed_log; /* what the next record got, at the last commit */
 
-    pthread_mutex_t lock; /* of all that follows: the writer's, and a reader's of what is open */
+    tail_t *tail; /* what WAL has and the engine has not, for readers */
+
+    pthread_mutex_t lock; /* of all that follows, between the writers; no reader takes it */
     wal_t *wal;
     uint64_t generation; /* of the frames that are being written */
     pass_t pass;         /* the one that appends share; it ends in the thread in which it began */
@@ -181,7 +184,7 @@ struct journal {
     pass_t ahead;        /* meanwhile: how appends go on; its txn reads what was committed before */
     bool behind;         /* the next pass has to begin with frames that are there */
     recent_t recent;
-    pthread_cond_t settled; /* LEAVING has gone, or the pass is no longer BEHIND */
+    pthread_cond_t settled; /* LEAVING has gone */
 };
 
 /* journal_pass.c: begins and ends a transaction; 0 or an LMDB error. A pass that began must be
@@ -201,8 +204,6 @@ void pass_place(pass_t *self, record_t *record, range_row_t *range);
 int pass_store(pass_t *self, record_t *record);
 /* The range of a target, to read and change until the commit. */
 int pass_target(pass_t *self, const uuid_t7 *target, range_row_t **range);
-/* A copy of it; MDB_NOTFOUND when the target has none. */
-int pass_range(const pass_t *self, const uuid_t7 *target, range_row_t *range);
 /* Reads a range that lies in the tables; MDB_NOTFOUND with an empty one when there is none. */
 int range_read(const journal_t *journal, MDB_txn *txn, const uuid_t7 *target, range_row_t *range);
 /* Reads the state; MDB_NOTFOUND with that of an empty journal when there is none. */
@@ -218,8 +219,9 @@ int seen_prune(pass_t *pass, size_t steps);
 /* journal_retention.c: removes at most STEPS records that are too old or too many. */
 int retention_step(pass_t *pass, size_t steps);
 
-/* journal_replay.c: puts an entry that was stored into the frame in the making. */
-void replay_note(wal_t *wal, const journal_entry_t *entry);
+/* journal_replay.c: puts an entry that was stored into the frame in the making, and into the tail.
+ */
+void replay_note(journal_t *journal, const journal_entry_t *entry);
 /* Applies the frames of the generations after the pass's up to GENERATION to it; 0, an LMDB error,
  * or MDB_CORRUPTED when they do not continue it. Adds to *count. */
 int replay_apply(pass_t *pass, uint64_t generation, uint64_t *count);

@@ -172,6 +172,7 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
         abort();
     self->magic = MAGIC;
     self->options = *options;
+    self->tail = tail_new();
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->settled, NULL);
     pthread_mutex_init(&self->notes.lock, NULL);
@@ -215,6 +216,7 @@ void journal_close(journal_t **self_p)
     if (self->ahead.txn)
         mdb_txn_abort(self->ahead.txn);
     wal_close(&self->wal);
+    tail_destroy(&self->tail);
     store_close(&self->store);
     notes_drop(self);
     pthread_mutex_destroy(&self->notes.lock);

@@ -186,16 +186,6 @@ int pass_target(pass_t *self, const uuid_t7 *target, range_row_t **range)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-int pass_range(const pass_t *self, const uuid_t7 *target, range_row_t *range)
-{
-    const journal_t *journal = self->journal;
-    const target_slot_t *slot = s_slot(&journal->targets, journal->number, target);
-    if (slot->pass != journal->number)
-        return range_read(journal, self->txn, target, range);
-    *range = slot->range;
-    return 0;
-}
-
 int state_read(MDB_txn *txn, MDB_dbi meta, state_t *state)
 {
     MDB_val key = {5, "state"}, value;

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* What a read looks at: the journal as committed, or the open pass. */
+/* What a read looks at: the journal as committed. */
 typedef struct {
     journal_t *journal;
     MDB_txn *txn;
@@ -75,49 +75,76 @@ static int s_read(const sight_t *self, const uuid_t7 *target, uint64_t from, con
     return rc;
 }
 
-/* What is not committed yet is seen in the pass itself, which stands still meanwhile. While there
- * is none because a commit is under way, this waits for the writer to begin the next. */
-static bool s_read_pass(journal_t *self, const uuid_t7 *target, uint64_t from,
-                        journal_range_t *range, journal_each_fn each, void *arg, int *rc)
+/* A read on its way: what is committed first, then what the tail has. */
+typedef struct {
+    journal_t *journal;
+    const uuid_t7 *target;
+    uint64_t next; /* the sequence to go on from */
+    journal_range_t *range;
+    journal_each_fn each;
+    void *arg;
+    bool more;
+} reading_t;
+
+static bool s_give(void *arg, uint64_t log, const record_t *record)
 {
-    range_row_t row;
-    pthread_mutex_lock(&self->lock);
-    while (self->leaving.txn || self->behind)
-        pthread_cond_wait(&self->settled, &self->lock);
-    bool open = atomic_load(&self->unsaved);
-    if (open) {
-        sight_t sight = {self, self->pass.txn};
-        *rc = pass_range(&self->pass, target, &row);
-        *range = (journal_range_t){row.first, row.last};
-        if (*rc == 0)
-            *rc = s_read(&sight, target, from, &row, each, arg);
-    }
-    pthread_mutex_unlock(&self->lock);
-    return open;
+    reading_t *self = arg;
+    self->next = record->sequence + 1;
+    if (record->sequence > self->range->last)
+        self->range->last = record->sequence;
+    self->more = self->each(self->arg, log, record);
+    return self->more;
 }
 
-static int s_read_committed(journal_t *self, const uuid_t7 *target, uint64_t from,
-                            journal_range_t *range, journal_each_fn each, void *arg)
+static int s_read_committed(reading_t *self)
 {
+    journal_t *journal = self->journal;
     range_row_t row = {1, 0, 0};
-    int rc = self->reader ? mdb_txn_renew(self->reader)
-                          : mdb_txn_begin(self->env, NULL, MDB_RDONLY, &self->reader);
-    sight_t sight = {self, self->reader};
+    int rc = journal->reader ? mdb_txn_renew(journal->reader)
+                             : mdb_txn_begin(journal->env, NULL, MDB_RDONLY, &journal->reader);
+    sight_t sight = {journal, journal->reader};
     if (rc == 0)
-        rc = range_read(self, self->reader, target, &row);
-    *range = (journal_range_t){row.first, row.last};
+        rc = range_read(journal, journal->reader, self->target, &row);
+    *self->range = (journal_range_t){row.first, row.last};
+    if (self->next < row.first)
+        self->next = row.first;
     if (rc == 0)
-        rc = s_read(&sight, target, from, &row, each, arg);
-    mdb_txn_reset(self->reader);
+        rc = s_read(&sight, self->target, self->next, &row, s_give, self);
+    mdb_txn_reset(journal->reader);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* Until there is no more there, or that was committed meanwhile. */
+static int s_read_tail(reading_t *self)
+{
+    tail_t *tail = self->journal->tail;
+    tail_page_t page;
+    int rc = 0;
+    do {
+        tail_read(tail, self->target, self->next, &page);
+        for (size_t i = 0; i < page.len && self->more && rc == 0; i++) {
+            record_t record;
+            rc = record_read(&record, page.rows[i].encoded) ? MDB_CORRUPTED : 0;
+            if (rc == 0)
+                s_give(self, page.rows[i].log, &record);
+        }
+        tail_release(tail, &page);
+    } while (page.len > 0 && self->more && rc == 0);
     return rc;
 }
 
 void journal_read(journal_t *self, const uuid_t7 *target, uint64_t from, journal_range_t *range,
                   journal_each_fn each, void *arg)
 {
-    int rc = 0;
-    if (!s_read_pass(self, target, from, range, each, arg, &rc))
-        rc = s_read_committed(self, target, from, range, each, arg);
-    if (rc != 0 && rc != MDB_NOTFOUND)
+    reading_t reading = {self, target, from, range, each, arg, true};
+    uint64_t drops;
+    int rc;
+    do {
+        drops = tail_drops(self->tail);
+        rc = s_read_committed(&reading);
+        if (rc == 0 && reading.more)
+            rc = s_read_tail(&reading);
+    } while (rc == 0 && reading.more && drops != tail_drops(self->tail));
+    if (rc != 0)
         store_fail(self->store, "read", rc);
 }

@@ -8,10 +8,11 @@ typedef struct __attribute__((packed)) {
     uint8_t hash[JOURNAL_HASH];
 } kept_t;
 
-void replay_note(wal_t *wal, const journal_entry_t *entry)
+void replay_note(journal_t *journal, const journal_entry_t *entry)
 {
     kept_t kept = {.answer = entry->answer.answer, .dedupe_len = (uint8_t)entry->dedupe.len};
-    char *to = wal_add(wal, sizeof kept + entry->dedupe.len + record_size(&entry->record));
+    size_t size = record_size(&entry->record);
+    char *to = wal_add(journal->wal, sizeof kept + entry->dedupe.len + size);
     if (!to)
         return;
     if (entry->dedupe.len > 0)
@@ -20,7 +21,9 @@ void replay_note(wal_t *wal, const journal_entry_t *entry)
     to += sizeof kept;
     if (entry->dedupe.len > 0)
         memcpy(to, entry->dedupe.data, entry->dedupe.len);
-    record_write(&entry->record, to + entry->dedupe.len);
+    to += entry->dedupe.len;
+    record_write(&entry->record, to);
+    tail_stage(journal->tail, journal->generation, &entry->record, slice(to, size));
 }
 
 static int s_read(slice_t kept, journal_entry_t *entry)

@@ -88,7 +88,7 @@ static int s_store(pass_t *pass, journal_entry_t *entry, bool replaces_key)
         rc = pass_store(pass, &entry->record);
     if (rc == 0) {
         recent_add(&pass->journal->recent, entry);
-        replay_note(pass->journal->wal, entry);
+        replay_note(pass->journal, entry);
     }
     entry->outcome = JOURNAL_STORED;
     return rc;

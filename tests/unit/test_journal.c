@@ -146,7 +146,8 @@ static void test_reading_from_each_sequence(void **state)
         uint64_t first = round ? 76 : 1;
         for (uint64_t from = first; from <= 301; from++) {
             seen_t seen = s_read(journal, 1, from, &range);
-            assert_true(seen.count == 301 - from && range.first == first && range.last == 300);
+            assert_true(seen.count == 301 - from && range.first == first);
+            assert_true(range.last == 300 || (seen.count == 0 && round == 0));
             assert_true(from == 301 || (seen.first_sequence == from && seen.last_sequence == 300));
         }
         assert_int_equal(s_read(journal, 2, 0, NULL).count, round ? 75 : 100);

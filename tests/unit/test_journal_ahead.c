@@ -29,6 +29,12 @@ static journal_t *s_leave(unsigned count)
     return journal;
 }
 
+static void s_are_read(journal_t *journal, unsigned count)
+{
+    for (unsigned target = 0; target < 3; target++)
+        assert_int_equal(s_read(journal, target), (count + 2 - target) / 3);
+}
+
 static void s_all_are_known(journal_t *journal, unsigned count)
 {
     for (unsigned id = 0; id < count; id++) {
@@ -36,8 +42,7 @@ static void s_all_are_known(journal_t *journal, unsigned count)
         if (id % 2)
             assert_int_equal(s_append(journal, id + 0x10000, 'h'), JOURNAL_REPLAYED);
     }
-    for (unsigned target = 0; target < 3; target++)
-        assert_int_equal(s_read(journal, target), (count + 2 - target) / 3);
+    s_are_read(journal, count);
     journal_state_t is;
     journal_inspect(journal, &is);
     assert_int_equal(is.records, count);
@@ -64,6 +69,27 @@ static void test_appends_go_on(void **state)
     checkpoint(journal, s_now += JOURNAL_LATEST_MS);
     assert_true(journal_is_saved(journal));
     s_all_are_known(journal, 41);
+    journal_close(&journal);
+}
+
+/* Whatever the writer is at, also while it waits for the disk. */
+static void test_readers_wait_for_no_commit(void **state)
+{
+    enum { LATE_S = 10 };
+    (void)state;
+    journal_t *journal = s_leave(10);
+    alarm(LATE_S);
+    s_are_read(journal, 10);
+    for (unsigned id = 10; id < 40; id++)
+        assert_int_equal(s_append(journal, id, 'h'), JOURNAL_STORED);
+    s_are_read(journal, 40);
+    journal_checkpoint_end(journal, s_now);
+    s_are_read(journal, 40); /* the next pass has not begun with the frames that are there */
+    alarm(0);
+    assert_int_equal(s_append(journal, 40, 'h'), JOURNAL_STORED);
+    s_are_read(journal, 41);
+    checkpoint(journal, s_now += JOURNAL_LATEST_MS);
+    s_are_read(journal, 41);
     journal_close(&journal);
 }
 
@@ -265,6 +291,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(appends_go_on),
+        TEST(readers_wait_for_no_commit),
         TEST(nothing_came_meanwhile),
         TEST(a_refused_one_does_not_wait),
         TEST(what_was_seen_waits),
