@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from harness import postern  # noqa: E402
+from harness import lacking, postern  # noqa: E402
 
 
 # A shell lets what it starts in the background ignore SIGINT, and so would all that is started here.
@@ -74,5 +74,5 @@ def needs():
     def check(*programs):
         for program in programs:
             if not shutil.which(program):
-                pytest.skip(f"needs {program}")
+                lacking.skip(program)
     return check

@@ -18,7 +18,7 @@ import power  # noqa: E402
 import recording  # noqa: E402
 import sweep  # noqa: E402
 import writers  # noqa: E402
-from harness import disk  # noqa: E402
+from harness import disk, lacking  # noqa: E402
 from nemeses import NEMESES  # noqa: E402
 from stage import Unavailable  # noqa: E402
 
@@ -33,11 +33,11 @@ def test_nothing_is_lost_whatever_goes_wrong(needs):
     """Every nemesis at once."""
     needs("strace")
     if not may_trace():
-        pytest.skip("needs ptrace")
+        lacking.skip("ptrace")
     try:
         done = chaos.campaign(list(NEMESES), 25, SEED)
     except Unavailable as error:
-        pytest.skip(f"needs {error}")
+        lacking.skip(error.args[0])
     assert not done.wrong, "\n".join(done.report())
     struck = {nemesis.kind for nemesis in done.nemeses if sum(nemesis.counts.values())}
     assert struck == NEMESES.keys()
@@ -102,7 +102,7 @@ def test_calls_that_fail_lose_nothing(needs):
     """Some n of the sweep: while opening, and later."""
     needs("strace")
     if not may_trace():
-        pytest.skip("needs ptrace")
+        lacking.skip("ptrace")
     made = sweep.Sweep(SEED)
     try:
         for kind, call, error, nth in (("channel", "pwrite64", "ENOSPC", 4),
@@ -122,7 +122,7 @@ def test_processes_that_start_on_a_full_disk_come_back(make_ring):
         with disk.small_disk(224) as place:
             comes_back(make_ring, place)
     except disk.Unavailable:
-        pytest.skip("needs mount")
+        lacking.skip("mount")
 
 
 def comes_back(make_ring, place):

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from harness import postern
+from harness import lacking, postern
 
 sys.path.insert(0, str(postern.ROOT / "tests/lint"))
 import tables  # noqa: E402
@@ -109,7 +109,7 @@ def test_the_last_place_is_etc_and_all_three_are_named(place):
     etc, empty, near = place / "etc", place / "empty", place / "near"
     empty.mkdir()
     if with_etc(empty, "true", cwd=empty).returncode != 0:
-        pytest.skip("needs mount")
+        lacking.skip("mount")
     done = with_etc(empty, postern.BIN / "posternctl", "user", "list", cwd=empty)
     assert done.returncode == CONFIG
     assert "$POSTERN_CONF, ./postern.conf, /etc/postern/postern.conf" in done.stderr

@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 
-from harness import postern
+from harness import lacking, postern
 from harness.connection import Closed, Connection, post
 from harness.disk import RESERVE, Unavailable, fill, small_disk
 
@@ -21,7 +21,7 @@ def disk(make_ring):
         try:
             place = stack.enter_context(small_disk(224))
         except Unavailable:
-            pytest.skip("needs mount")
+            lacking.skip("mount")
         data = place / "data"
         own = make_ring(settings={"data.directory": data})
         subprocess.run(["cp", "-a", own.dir / "data", data], check=True)

@@ -13,7 +13,7 @@ import time
 import pytest
 import requests
 
-from harness import postern
+from harness import lacking, postern
 
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 WALL = 0x40000000
@@ -29,7 +29,7 @@ class Held:
 
     def __enter__(self):
         if self.libc.ptrace(PTRACE_SEIZE, self.tid, None, None) != 0:
-            pytest.skip("needs ptrace")
+            lacking.skip("ptrace")
         assert self.libc.ptrace(PTRACE_INTERRUPT, self.tid, None, None) == 0
         os.waitpid(self.tid, WALL)
         return self

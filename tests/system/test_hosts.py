@@ -8,7 +8,7 @@ import time
 import pytest
 import requests
 
-from harness import postern
+from harness import lacking, postern
 from harness.hosts import Hosts, Unavailable
 
 GATEWAYS = ["gateway-0", "gateway-1", "gateway-2"]
@@ -160,7 +160,7 @@ def estate(needs_ip):
     try:
         hosts = Hosts(*PROCESSES, *ROGUES, "sender")
     except (Unavailable, OSError) as error:
-        pytest.skip(f"needs network namespaces: {error}")
+        lacking.skip("network namespaces", error)
     ring = None
     try:
         ring = postern.Ring(shards={"channel": 2})
@@ -175,7 +175,7 @@ def estate(needs_ip):
 def needs_ip():
     for program in ("ip", "nsenter"):
         if not shutil.which(program):
-            pytest.skip(f"needs {program}")
+            lacking.skip(program)
 
 
 @pytest.fixture(scope="module")
