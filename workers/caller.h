@@ -5,8 +5,9 @@
  * connect; it follows no redirect (3xx is an answer), no proxy, no .netrc, no cookie, and verifies
  * TLS against the system's authorities and those of one more file. Connections are kept for further
  * calls to the same scheme, name and port, at most 10 minutes each; a kept one goes to the address
- * that was looked at when it was made. A call that a kept connection loses before any byte of the
- * answer is sent again by libcurl, within its time: a handler may see one call twice.
+ * that was looked at when it was made. An answer whose head or body is longer than what is kept of
+ * it is answered, and its connection closed. A call that a kept connection loses before any byte of
+ * the answer is sent again by libcurl, within its time: a handler may see one call twice.
  *
  * Threading: one thread owns the caller and makes all calls below. Its own thread touches a call
  * between caller_start and caller_finished only. */
@@ -21,7 +22,7 @@
 
 enum {
     CALL_TIMEOUT_MS = 15000,
-    CALL_ANSWER_MAX = 65536,     /* bytes of an answer's body; its head may have as many */
+    CALL_ANSWER_MAX = 65536,     /* bytes that are kept of an answer's body; as many of its head */
     CALL_CONTENT_TYPE_MAX = 127, /* bytes that are kept of it */
     CALLER_CALLS = 1024,         /* under way at once, by default */
 };
@@ -35,7 +36,7 @@ typedef enum {
     CALL_TLS,               /* handshake or certificate */
     CALL_TIMEOUT,           /* no whole answer within timeout_ms */
     CALL_CLOSED,            /* the connection ended before a whole answer; it may have been seen */
-    CALL_TOO_LARGE,         /* the answer is past CALL_ANSWER_MAX; it was cut off */
+    CALL_TOO_LARGE,         /* CALL_ANSWER_MAX bytes of heads came, and no status in them but 1xx */
     CALL_PROTOCOL,          /* what came is not HTTP/1 */
     CALL_OUTCOMES,
 } call_outcome_t;

@@ -75,7 +75,6 @@ static void s_set_limits(CURL *easy)
     s_set(curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L));
     s_set(curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1));
     s_set(curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L));
-    s_set(curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)CALL_ANSWER_MAX));
     s_set(curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES));
     s_set(curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, (long)KEPT_S));
     /* A call that times out while its name is looked up must not wait for the name server: all
@@ -162,6 +161,13 @@ bool transfer_begin(transfer_t *self, call_t *call)
     return true;
 }
 
+/* An answer past the limits is cut, and its status counts all the same: the handler has said what
+ * it thinks of the event. */
+static call_outcome_t s_cut(int status)
+{
+    return status >= 200 ? CALL_ANSWERED : CALL_TOO_LARGE;
+}
+
 static call_outcome_t s_outcome(const transfer_t *self, CURLcode code)
 {
     switch (code) {
@@ -181,10 +187,10 @@ static call_outcome_t s_outcome(const transfer_t *self, CURLcode code)
     case CURLE_RECV_ERROR:
     case CURLE_PARTIAL_FILE:
         return CALL_CLOSED;
-    case CURLE_FILESIZE_EXCEEDED:
-        return CALL_TOO_LARGE;
     case CURLE_WRITE_ERROR:
-        return self->too_large ? CALL_TOO_LARGE : CALL_PROTOCOL;
+        return self->too_large ? s_cut(self->call->status) : CALL_PROTOCOL;
+    case CURLE_OUT_OF_MEMORY: /* what libcurl says of a line past its own limit, 100 KiB, as well */
+        return s_cut(self->call->status);
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
@@ -196,8 +202,6 @@ static call_outcome_t s_outcome(const transfer_t *self, CURLcode code)
     case CURLE_SSL_CLIENTCERT:
     case CURLE_SSL_ENGINE_INITFAILED:
         return CALL_TLS;
-    case CURLE_OUT_OF_MEMORY:
-        abort();
     default:
         return CALL_PROTOCOL;
     }
@@ -215,7 +219,7 @@ static void s_reason(const transfer_t *self, CURLcode code)
                  self->refusal);
         break;
     case CALL_TOO_LARGE:
-        snprintf(call->reason, sizeof call->reason, "the answer is larger than %d bytes",
+        snprintf(call->reason, sizeof call->reason, "%d bytes came, and no status of an answer",
                  CALL_ANSWER_MAX);
         break;
     case CALL_CLOSED:
@@ -253,11 +257,11 @@ call_t *transfer_end(transfer_t *self, CURLcode code)
     const char *type = NULL, *address = NULL;
     long status = 0;
     call->duration_us = clock_us() - self->started_us;
-    call->outcome = s_outcome(self, code);
     curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(self->easy, CURLINFO_CONTENT_TYPE, &type);
     curl_easy_getinfo(self->easy, CURLINFO_PRIMARY_IP, &address);
     call->status = (int)status;
+    call->outcome = s_outcome(self, code);
     call->retry_after_s = status ? s_retry_after_s(self) : -1;
     snprintf(call->content_type, sizeof call->content_type, "%s", type ? type : "");
     if (call->outcome != CALL_FORBIDDEN_ADDRESS)

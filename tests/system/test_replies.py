@@ -90,6 +90,33 @@ def test_only_an_answer_that_delivers_is_posted(calling, name):
     assert [m["message"] for m in replies(calling, "bots", name, ada.token)] == [{"text": "2"}]
 
 
+class Long(Answering):
+    """Its answers' bodies and heads are as long as the event says."""
+
+    def called(self, path, headers, body):
+        status, more, text = super().called(path, headers, body)
+        long = self.events[-1]["parameters"]
+        heads = {f"X-Long-{i}": "x" * int(long["line"]) for i in range(int(long["lines"]))}
+        return status, {**more, **heads}, text + b" " * int(long["body"])
+
+
+@pytest.mark.parametrize("body, line, lines", [(70000, 0, 0), (0, 1000, 90), (0, 200000, 1)],
+                         ids=["body", "head", "line"])
+def test_an_answer_past_the_limits_delivers(calling, name, body, line, lines):
+    ada = calling.user(name)
+    calling.bot(name, ada)
+    pid = calling.pid("bot-0")
+    with Long(lambda event, count: (200, {"is": "cut"})) as handler:
+        calling.ctl("bot", "handler", "set", name, handler.url)
+        calling.post(calling.bot_url(name, ada.token, body=body, line=line, lines=lines), "{}")
+        calling.wait(lambda: deliveries(calling, "bots", name, ada.token, state="delivered"), 20)
+    one, = deliveries(calling, "bots", name, ada.token)
+    attempt, = one["attempts"]
+    assert (attempt["status"], attempt["outcome"]) == (200, "answered")
+    assert (attempt["answer"].strip() == '{"is": "cut"}') == (lines == 0)
+    assert calling.pid("bot-0") == pid
+
+
 # --- Callers that wait
 
 

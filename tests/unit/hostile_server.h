@@ -156,6 +156,8 @@ static inline bool hostile_serve(hostile_connection_t *self)
         return hostile_answer(self, where, (size_t)sprintf(where, "%zu", self->body_len));
     if (strcmp(path, "/exact") == 0)
         return hostile_many(self, 65536);
+    if (strcmp(path, "/past-it") == 0)
+        return hostile_many(self, 70000);
     if (strcmp(path, "/never") == 0)
         return hostile_never(self);
     if (strcmp(path, "/drip") == 0)
@@ -167,6 +169,17 @@ static inline bool hostile_serve(hostile_connection_t *self)
                                "8\r\nxxxxxxxx\r\n");
     if (strcmp(path, "/endless-head") == 0)
         return hostile_endless(self, "HTTP/1.1 200 OK\r\n", "X-Header: xxxxxxxxxxxxxxxxxx\r\n");
+    if (strcmp(path, "/endless-line") == 0)
+        return hostile_endless(self,
+                               "HTTP/1.1 200 OK\r\nX-Header: ", "xxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+    if (strcmp(path, "/endless-status") == 0)
+        return hostile_endless(self, "HTTP/1.1 200 ", "xxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+    if (strcmp(path, "/endless-refusal") == 0)
+        return hostile_endless(self, "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\n\r\n",
+                               "xxxxxxxxxxxxxxxx");
+    if (strcmp(path, "/endless-trailer") == 0)
+        return hostile_endless(self, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+                               "X-Trailer: xxxxxxxxxxxxxxxxxx\r\n");
     if (strcmp(path, "/endless-interim") == 0)
         return hostile_endless(self, "", "HTTP/1.1 103 Early Hints\r\nX-A: bbbbbbb\r\n\r\n");
     if (strcmp(path, "/slow") == 0) {
