@@ -52,7 +52,7 @@ static int64_t s_time(slice_t text)
 static bool s_read_time(job_t *job, const char *name, int64_t *time_ms)
 {
     slice_t text;
-    if (!wire_pairs_find(job->request->params, name, &text))
+    if (!job_param(job, name, &text))
         return true;
     *time_ms = s_time(text);
     if (*time_ms >= 0)
@@ -64,7 +64,7 @@ static bool s_read_time(job_t *job, const char *name, int64_t *time_ms)
 static bool s_read_state(job_t *job, wanted_t *wanted)
 {
     slice_t text;
-    if (!wire_pairs_find(job->request->params, "state", &text))
+    if (!job_param(job, "state", &text))
         return true;
     for (unsigned i = OUTBOX_PENDING; i <= OUTBOX_DEAD; i++)
         if (slice_is(text, s_states[i]))
@@ -78,8 +78,7 @@ static bool s_read_state(job_t *job, wanted_t *wanted)
 static bool s_read_id(job_t *job, wanted_t *wanted)
 {
     slice_t text;
-    if (!wire_pairs_find(job->request->params, "id", &text) ||
-        history_number(job->request->params, "id", INT64_MAX, &wanted->log) ||
+    if (!job_param(job, "id", &text) || history_number(job, "id", INT64_MAX, &wanted->log) ||
         uuid_parse(text.data, text.len, &wanted->id) == 0)
         return true;
     job_refuse(job, ERROR_invalid_param,
@@ -89,14 +88,13 @@ static bool s_read_id(job_t *job, wanted_t *wanted)
 
 static bool s_read(job_t *job, wanted_t *wanted)
 {
-    slice_t params = job->request->params;
     *wanted = (wanted_t){.to_ms = INT64_MAX, .after = UINT64_MAX, .limit = DELIVERY_LOG_LIMIT};
     if (!s_read_time(job, "from", &wanted->from_ms) || !s_read_time(job, "to", &wanted->to_ms) ||
         !s_read_state(job, wanted) || !s_read_id(job, wanted))
         return false;
-    if (!history_number(params, "limit", DELIVERY_LOG_LIMIT, &wanted->limit))
+    if (!history_number(job, "limit", DELIVERY_LOG_LIMIT, &wanted->limit))
         job_refuse(job, ERROR_invalid_param, "limit must be a number from 1 to 100.");
-    else if (!history_number(params, "after", INT64_MAX, &wanted->after))
+    else if (!history_number(job, "after", INT64_MAX, &wanted->after))
         job_refuse(job, ERROR_invalid_param, "after must be the next of the page before.");
     return !job->error;
 }
@@ -239,10 +237,12 @@ static void s_render_replay(const answering_t *with, job_t *job, json_out_t *out
     uint64_t rate = DELIVERY_RATE;
     if (!s_read(job, &wanted))
         return;
-    if (!history_number(job->request->params, "rate", DELIVERY_RATE_MOST, &rate)) {
+    if (!history_number(job, "rate", DELIVERY_RATE_MOST, &rate)) {
         job_refuse(job, ERROR_invalid_param, "rate must be a number from 1 to 1000, a second.");
         return;
     }
+    if (job->error)
+        return;
     delivery_replay_t replay = {wanted.from_ms, wanted.to_ms, (unsigned)rate};
     delivery_replay(s_engine(with)->delivery, &job->request->principal.target, &replay, clock_ms());
     json_lit(out, "{\"rate\":");

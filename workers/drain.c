@@ -3,6 +3,7 @@
 #include "common/monitor/monitor.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct drain {
@@ -152,4 +153,20 @@ void job_refuse(job_t *self, error_code_t error, const char *reason)
     self->entry.refused = true;
     free(self->reason);
     self->reason = reason ? strdup(reason) : NULL;
+}
+
+bool job_param(job_t *self, const char *name, slice_t *value)
+{
+    char reason[128];
+    slice_t key, other, params = self->request->params;
+    if (params.len == 0 || !wire_pairs_find(params, name, value))
+        return false;
+    for (wire_pairs_t each = wire_pairs_begin(params); wire_pairs_next(&each, &key, &other);) {
+        if (!slice_is(key, name) || slice_eq(other, *value))
+            continue;
+        snprintf(reason, sizeof reason, "%s is there twice, with different values.", name);
+        job_refuse(self, ERROR_invalid_param, reason);
+        return false;
+    }
+    return true;
 }

@@ -74,5 +74,8 @@ slice_t job_body(const job_t *self);
 /* Refuses; reason is copied, NULL for the table's text. A JOB_STORE stays one: seen is looked at
  * before anything is refused. */
 void job_refuse(job_t *self, error_code_t error, const char *reason);
+/* The value of a parameter of the query that the operation reads; false when it is missing. One
+ * that is there with two different values is refused, and missing. */
+bool job_param(job_t *self, const char *name, slice_t *value);
 
 #endif

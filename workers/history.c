@@ -14,10 +14,10 @@ typedef struct {
     uint64_t next; /* first sequence that is not on the page; 0: none */
 } page_t;
 
-bool history_number(slice_t params, const char *name, uint64_t max, uint64_t *number)
+bool history_number(job_t *job, const char *name, uint64_t max, uint64_t *number)
 {
     slice_t value;
-    if (!wire_pairs_find(params, name, &value))
+    if (!job_param(job, name, &value))
         return true;
     uint64_t read = 0;
     for (size_t i = 0; i < value.len; i++) {
@@ -231,9 +231,9 @@ void history_prepare(job_t *job)
     uint64_t limit = HISTORY_LIMIT_DEFAULT;
     job->kind = JOB_READ;
     job->render = s_render;
-    if (!history_number(job->request->params, "limit", HISTORY_LIMIT, &limit))
+    if (!history_number(job, "limit", HISTORY_LIMIT, &limit))
         job_refuse(job, ERROR_invalid_param, "limit must be a number from 1 to 1000.");
-    else if (!history_number(job->request->params, "from", INT64_MAX, &job->from))
+    else if (!history_number(job, "from", INT64_MAX, &job->from))
         job_refuse(job, ERROR_invalid_param, "from must be the sequence of a message, 1 or more.");
     job->limit = (unsigned)limit;
     if (job->error)

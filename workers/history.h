@@ -35,7 +35,8 @@ const char *history_environment(unsigned environment);
  * is refused when the cursor has expired. */
 void history_prepare(job_t *job);
 
-/* A parameter as a number from 1 to MAX; false when it is none. Missing leaves the number alone. */
-bool history_number(slice_t params, const char *name, uint64_t max, uint64_t *number);
+/* A parameter (job_param) as a number from 1 to MAX; false when it is none. Missing leaves the
+ * number alone. */
+bool history_number(job_t *job, const char *name, uint64_t max, uint64_t *number);
 
 #endif

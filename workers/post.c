@@ -132,9 +132,7 @@ static void s_choose_answer(post_t *self, job_t *job)
 {
     slice_t value;
     bool sync = self->verdict.flags & MESSAGE_SYNC;
-    bool in_query = job->request->params.len > 0 &&
-                    wire_pairs_find(job->request->params, "sync_message", &value);
-    if (in_query && value.len > 0) {
+    if (job_param(job, "sync_message", &value) && value.len > 0) {
         bool on =
             (value.len == 4 && strncasecmp(value.data, "true", 4) == 0) || slice_is(value, "1");
         bool off =

@@ -180,6 +180,30 @@ def test_broken_escapes_are_400(ring, raw, ada, bot, query):
     assert ring.messages("bots", bot, ada.token) == []
 
 
+@pytest.mark.parametrize("method, path, query", [
+    ("POST", "/channelsbyname/{}/message", "sync_message=true&sync_message=false"),
+    ("GET", "/channelsbyname/{}/messages", "limit=1&limit=2"),
+    ("GET", "/channelsbyname/{}/messages", "from=1&limit=1&from=2"),
+    ("GET", "/bots/{}/deliveries", "state=dead&state=pending"),
+    ("GET", "/bots/{}/deliveries", "from=2026-01-02T03:04:05Z&from=2026-01-02T03:04:06Z"),
+    ("GET", "/bots/{}/deliveries", "id=1&id=2"),
+    ("GET", "/bots/{}/deliveries", "after=1&after=2"),
+    ("POST", "/bots/{}/deliveries/retry", "id=1&id=2"),
+    ("POST", "/bots/{}/deliveries/replay", "rate=1&rate=2")])
+def test_a_parameter_twice_with_two_values_is_400(ring, raw, ada, channel, bot, method, path, query):
+    url = f"/api/v2{path.format(channel)}?zapikey={ada.token}&{query}"
+    raw.send(post(url, b'{"text":"x"}' if "message" in path and method == "POST" else b"", method=method))
+    answer = raw.answer()
+    assert (answer.status, answer.code) == (400, "invalid_param"), answer
+    assert "twice" in answer.json()["message"]
+    assert ring.messages("channelsbyname", channel, ada.token) == []
+
+
+def test_a_parameter_twice_with_one_value_is_taken(raw, ada, channel):
+    answer = raw.post(channel_path(channel, ada.token) + "&sync_message=true" * 2, b'{"text":"x"}')
+    assert answer.status == 200
+
+
 def test_odd_queries_reach_the_handler(ring, raw, ada, bot):
     assert raw.post(bot_path(bot, ada.token) + "&&&a&b=&=c&d=e=f&g=%26%3d&h=a+b").status == 200
     event, = ring.messages("bots", bot, ada.token)
