@@ -85,20 +85,26 @@ bool header_travels_to_authd(slice_t name)
     return s_is_one(names, COUNT(names), name);
 }
 
+/* What follows SCHEME and the spaces behind it (RFC 9110 §11.4). */
+static bool s_behind(slice_t value, const char *scheme, slice_t *rest)
+{
+    size_t len = strlen(scheme);
+    if (value.len <= len || value.data[len] != ' ' || strncasecmp(value.data, scheme, len) != 0)
+        return false;
+    while (len < value.len && value.data[len] == ' ')
+        len++;
+    *rest = slice(value.data + len, value.len - len);
+    return true;
+}
+
 bool header_bearer(slice_t value, slice_t *token)
 {
-    static const name_t schemes[] = {NAME("bearer"), NAME("zoho-oauthtoken")};
-    for (size_t i = 0; i < COUNT(schemes); i++) {
-        size_t len = schemes[i].len;
-        if (value.len <= len || value.data[len] != ' ' ||
-            strncasecmp(value.data, schemes[i].text, len) != 0)
-            continue;
-        while (len < value.len && value.data[len] == ' ')
-            len++;
-        *token = slice(value.data + len, value.len - len);
-        return true;
-    }
-    return false;
+    return s_behind(value, "bearer", token) || s_behind(value, "zoho-oauthtoken", token);
+}
+
+bool header_basic(slice_t value, slice_t *base64)
+{
+    return s_behind(value, "basic", base64);
 }
 
 bool header_is_key(slice_t value)

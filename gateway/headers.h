@@ -22,6 +22,8 @@ bool header_travels_to_authd(slice_t name);
 /* The credential of an Authorization value: what follows "Bearer" or "Zoho-oauthtoken" (either
  * case). False for any other scheme. */
 bool header_bearer(slice_t value, slice_t *token);
+/* The same behind "Basic". */
+bool header_basic(slice_t value, slice_t *base64);
 
 /* 1 to 255 printable ASCII characters. */
 bool header_is_key(slice_t value);

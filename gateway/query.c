@@ -30,34 +30,20 @@ void query_destroy(query_t **self_p)
 
 void query_wipe(query_t *self)
 {
-    secret_wipe(self->token.text, self->token.len);
-    secret_wipe(self->appkey.text, self->appkey.len);
-    self->token.len = self->appkey.len = 0;
-    self->token.present = self->appkey.present = false;
-    self->token.oversized = self->appkey.oversized = false;
+    presented_wipe(&self->token);
+    presented_wipe(&self->appkey);
 }
 
-static error_code_t s_secret(query_t *self, query_secret_t *secret, slice_t raw,
-                             const char **detail)
+static error_code_t s_secret(query_t *self, presented_t *secret, slice_t raw, const char **detail)
 {
     ssize_t len = percent_decode(raw, false, self->scratch);
     *detail = "A credential in the query has a broken percent escape.";
     if (len < 0)
         return ERROR_invalid_param;
-    bool oversized = (size_t)len > sizeof secret->text;
-    if (secret->present) {
-        bool same = !oversized && !secret->oversized &&
-                    secret_eq(secret->text, secret->len, self->scratch, (size_t)len);
-        *detail = "zapikey or appkey is there twice, with different values.";
-        secret_wipe(self->scratch, (size_t)len);
-        return same ? ERROR_none : ERROR_invalid_param;
-    }
-    secret->present = true;
-    secret->oversized = oversized;
-    secret->len = oversized ? 0 : (size_t)len;
-    memcpy(secret->text, self->scratch, secret->len);
+    presented_add(secret, slice(self->scratch, (size_t)len));
     secret_wipe(self->scratch, (size_t)len);
-    return ERROR_none;
+    *detail = "zapikey or appkey is there twice, with different values.";
+    return secret->conflict ? ERROR_invalid_param : ERROR_none;
 }
 
 /* One half of a parameter, decoded at TO. */

@@ -7,25 +7,18 @@
 
 #include "common/base/errors.h"
 #include "common/wire/wire.h"
+#include "gateway/presented.h"
 
 enum {
     QUERY_URL = 64 << 10, /* longest URL */
     QUERY_VALUE = 10000,  /* most characters of a name or a value */
 };
 
-/* A credential as it stands in the query. */
-typedef struct {
-    bool present;
-    bool oversized; /* longer than any credential: not kept, matches nothing */
-    size_t len;
-    char text[WIRE_TEXT];
-} query_secret_t;
-
 typedef struct {
     pack_t params; /* pairs for wire_pairs_of */
     unsigned count;
-    query_secret_t token, appkey; /* zapikey, appkey */
-    char *scratch;                /* private: QUERY_URL bytes */
+    presented_t token, appkey; /* zapikey, appkey */
+    char *scratch;             /* private: QUERY_URL bytes */
 } query_t;
 
 query_t *query_new(void);

@@ -17,15 +17,15 @@ struct request_reader {
     const trusted_t *trusted;
     cookie_use_t cookie; /* NONE: not the admin listener */
     query_t *query;
-    pack_t headers; /* of the request at hand */
-    pack_t latin;   /* a header value in UTF-8 */
+    presented_t shown; /* the token in the headers of the request at hand */
+    pack_t headers;    /* and those that travel */
+    pack_t latin;      /* a header value in UTF-8 */
 };
 
 /* What the headers of one request told. */
 typedef struct {
-    slice_t bearer, webhook; /* credentials */
-    slice_t key;             /* Idempotency-Key */
-    slice_t session;         /* of the cookie; empty: none, or more than one */
+    slice_t key;     /* Idempotency-Key */
+    slice_t session; /* of the cookie; empty: none, or more than one */
     slice_t origin, csrf;
     unsigned cookies; /* headers */
     slice_t forwarded[FORWARDED_LINES];
@@ -33,7 +33,8 @@ typedef struct {
     const h2o_headers_t *all;
     unsigned connections; /* headers of this name */
     bool event;
-    bool conflict, key_conflict;
+    bool key_conflict;
+    bool malformed; /* Basic credentials that are none */
 } found_t;
 
 request_reader_t *request_reader_new(const request_limits_t *limits, const routes_t *routes,
@@ -55,6 +56,7 @@ void request_reader_destroy(request_reader_t **self_p)
 {
     if (*self_p) {
         query_destroy(&(*self_p)->query);
+        presented_wipe(&(*self_p)->shown);
         pack_free(&(*self_p)->headers);
         pack_free(&(*self_p)->latin);
         free(*self_p);
@@ -143,11 +145,22 @@ static slice_t s_utf8(request_reader_t *self, slice_t value)
     return slice(self->latin.data, self->latin.len);
 }
 
-static void s_credential(slice_t *known, slice_t value, bool *conflict)
+/* Whether the header is one that brings the token. */
+static bool s_credential(request_reader_t *self, slice_t name, slice_t value, found_t *found)
 {
-    if (known->data && !secret_eq(known->data, known->len, value.data, value.len))
-        *conflict = true;
-    *known = value;
+    slice_t text;
+    bool admin = self->limits.admin_url;
+    if (!admin && slice_is(name, "x-webhook-token")) {
+        presented_add(&self->shown, value);
+        return true;
+    }
+    if (!slice_is(name, "authorization"))
+        return false;
+    if (header_bearer(value, &text))
+        presented_add(&self->shown, text);
+    else if (!admin && header_basic(value, &text) && !presented_add_basic(&self->shown, text))
+        found->malformed = true;
+    return true;
 }
 
 /* What browsers send. True: it was such a header, which goes no further. */
@@ -196,18 +209,10 @@ static bool s_travels(const request_reader_t *self, const found_t *found, slice_
 
 static void s_header(request_reader_t *self, slice_t name, slice_t value, found_t *found)
 {
-    slice_t token;
-    if (slice_is(name, "authorization")) {
-        if (header_bearer(value, &token))
-            s_credential(&found->bearer, token, &found->conflict);
+    if (s_credential(self, name, value, found))
         return;
-    }
     if (self->limits.admin_url && s_browser_header(self, name, value, found))
         return;
-    if (!self->limits.admin_url && slice_is(name, "x-webhook-token")) {
-        s_credential(&found->webhook, value, &found->conflict);
-        return;
-    }
     if (slice_is(name, "x-forwarded-for")) {
         if (found->lines++ < FORWARDED_LINES)
             found->forwarded[found->lines - 1] = value;
@@ -260,19 +265,16 @@ static error_code_t s_query(request_reader_t *self, h2o_req_t *req, slice_t quer
 static error_code_t s_credentials(request_reader_t *self, h2o_req_t *req, found_t *found,
                                   request_t *out)
 {
-    const query_secret_t *in_query = &self->query->token;
-    slice_t token = slice(NULL, 0);
-    if (in_query->present)
-        token = slice(in_query->text, in_query->len);
-    if (found->bearer.data)
-        s_credential(&token, found->bearer, &found->conflict);
-    if (found->webhook.data)
-        s_credential(&token, found->webhook, &found->conflict);
-    if (found->conflict)
+    presented_t *token = &self->query->token;
+    presented_merge(token, &self->shown);
+    if (found->malformed)
+        return s_refuse(out, ERROR_invalid_param,
+                        "Authorization: Basic is to be base64 of user:token, with its padding.");
+    if (token->conflict)
         return s_refuse(out, ERROR_invalid_param, "The request has two different tokens.");
-    if (in_query->oversized || !token.data || token_shape(token.data, token.len) == TOKEN_MALFORMED)
+    if (token_shape(token->text, token->len) == TOKEN_MALFORMED)
         return s_refuse(out, ERROR_invalid_token, NULL);
-    out->entry.token = s_keep(req, token.data, token.len);
+    out->entry.token = s_keep(req, token->text, token->len);
     if (self->query->appkey.oversized)
         return s_refuse(out, ERROR_invalid_appkey, NULL);
     out->entry.appkey = s_keep(req, self->query->appkey.text, self->query->appkey.len);
@@ -312,11 +314,11 @@ static void s_by_cookie(h2o_req_t *req, const found_t *found, request_t *out)
     out->entry.appkey = slice(marked, MARK + csrf.len);
 }
 
-static error_code_t s_bearer(h2o_req_t *req, slice_t token, request_t *out)
+static error_code_t s_bearer(h2o_req_t *req, const presented_t *token, request_t *out)
 {
-    if (!token.data || token.len < TOKEN_MIN || token.len > TOKEN_MAX)
+    if (token->len < TOKEN_MIN || token->len > TOKEN_MAX)
         return s_refuse(out, ERROR_invalid_token, error_admin_token);
-    out->entry.token = s_keep(req, token.data, token.len);
+    out->entry.token = s_keep(req, token->text, token->len);
     return ERROR_none;
 }
 
@@ -326,13 +328,13 @@ static error_code_t s_admin_credentials(request_reader_t *self, h2o_req_t *req,
 {
     bool open = out->op->credentials == CRED_OPEN;
     bool takes = !open || op_is_of_session(out->op); /* else its body says who asks */
-    bool by_cookie = takes && !found->bearer.data && found->session.len;
+    bool by_cookie = takes && !self->shown.present && found->session.len;
     out->entry.token = out->entry.appkey = slice("", 0);
     if (self->query->token.present || self->query->appkey.present)
         return s_refuse(out, ERROR_invalid_param,
                         "Send the management token as Authorization: Bearer, not in the URL. One "
                         "that was in a URL is better replaced.");
-    if (found->conflict)
+    if (self->shown.conflict)
         return s_refuse(out, ERROR_invalid_param, "The request has two different tokens.");
     error_code_t error =
         open || by_cookie ? s_check_origin(self, found, by_cookie, out) : ERROR_none;
@@ -340,8 +342,8 @@ static error_code_t s_admin_credentials(request_reader_t *self, h2o_req_t *req,
         return error;
     if (by_cookie)
         s_by_cookie(req, found, out);
-    else if (!open || (takes && found->bearer.data))
-        return s_bearer(req, found->bearer, out);
+    else if (!open || (takes && self->shown.present))
+        return s_bearer(req, &self->shown, out);
     return ERROR_none;
 }
 
@@ -406,5 +408,6 @@ error_code_t request_read(request_reader_t *self, h2o_req_t *req, const request_
     if (!error && !out->page)
         error = s_sender(self, req, peer, &found, out);
     query_wipe(self->query);
+    presented_wipe(&self->shown);
     return error;
 }

@@ -1,5 +1,6 @@
 """Bad input over HTTP: bodies, queries, credentials, names. Every refusal says what was wrong."""
 
+import base64
 import json
 import uuid
 
@@ -225,15 +226,37 @@ def bearer(token):
     return f"Authorization: Bearer {token}"
 
 
+def basic(token, user="anybody"):
+    return "Authorization: Basic " + base64.b64encode(f"{user}:{token}".encode()).decode()
+
+
 def test_one_token_in_every_place_at_once(raw, ada, channel):
-    path = channel_path(channel, ada.token) + f"&zapikey={ada.token}"
-    answer = raw.post(path, b'{"text":"x"}', [bearer(ada.token), f"X-Webhook-Token: {ada.token}"])
+    path = channel_path(channel, ada.token) + f"&zapikey={ada.token}&zapikey="
+    answer = raw.post(path, b'{"text":"x"}', [bearer(ada.token), basic(ada.token), f"X-Webhook-Token: {ada.token}"])
     assert answer.status == 204
+
+
+@pytest.mark.parametrize("query, header", [
+    ("zapikey={}%20", ""), ("zapikey={}%0A", ""), ("zapikey=%0D%0A{}", ""), ("zapikey=", "Authorization: Bearer {}"),
+    ("zapikey={}", "X-Webhook-Token:"), ("", "Authorization: Bearer {} \t"), ("", "basic"), ("zapikey={}", "basic")])
+def test_a_token_as_it_is_copied(ring, raw, ada, name, query, header):
+    """White space around it is cut, an empty one is none, and Basic brings it as the password."""
+    app = ring.extension(name, ada)["sandbox"]
+    header = basic(ada.token) if header == "basic" else header.format(ada.token)
+    answer = raw.post(f"/api/v2/applications/{app.app_id}/incoming?appkey={app.appkey}%0A&appkey=&{query.format(ada.token)}",
+                      b"{}", [header] if header else [])
+    assert answer.status == 200, answer
+
+
+@pytest.mark.parametrize("value", ["dTpw=", "dTpwYXNz!", "%", "bm9jb2xvbg=="])
+def test_basic_credentials_that_are_none_are_named(raw, ada, channel, value):
+    answer = raw.post(channel_path(channel, ada.token), b'{"text":"x"}', [f"Authorization: Basic {value}"])
+    assert (answer.status, answer.code) == (400, "invalid_param") and "Basic" in answer.json()["message"]
 
 
 @pytest.mark.parametrize("places", [
     ("query", "query"), ("query", "bearer"), ("query", "webhook"), ("bearer", "webhook"),
-    ("bearer", "bearer"), ("webhook", "webhook")], ids=" ".join)
+    ("bearer", "bearer"), ("webhook", "webhook"), ("query", "basic"), ("bearer", "basic")], ids=" ".join)
 def test_two_tokens_that_differ_are_refused(ring, raw, ada, channel, places):
     """Both are valid: neither may win."""
     query, headers = "", []
@@ -241,7 +264,7 @@ def test_two_tokens_that_differ_are_refused(ring, raw, ada, channel, places):
         if place == "query":
             query += f"zapikey={token}&"
         else:
-            headers.append(bearer(token) if place == "bearer" else f"X-Webhook-Token: {token}")
+            headers.append({"bearer": bearer, "basic": basic, "webhook": "X-Webhook-Token: {}".format}[place](token))
     answer = raw.post(f"/api/v2/channelsbyname/{channel}/message?{query}", b'{"text":"x"}', headers)
     assert (answer.status, answer.code) == (400, "invalid_param"), answer
     assert ring.texts(channel, ada.token) == []

@@ -1,5 +1,6 @@
 """A canary token, used in every way there is, appears nowhere but in the answer that made it."""
 
+import base64
 import contextlib
 import hashlib
 import pathlib
@@ -140,8 +141,10 @@ class Canaries:
             self.send(post(f"{channel}?zapikey={token}", body, method="PATCH"))
             self.send(post(f"/api/v2/token?zapikey={token}", b"", method="GET"))
             for header in ("Authorization: Bearer {}", "Authorization: Zoho-oauthtoken {}",
-                           "Authorization: Basic {}", "X-Webhook-Token: {}"):
+                           "Authorization: Basic {}", "X-Webhook-Token: {}", "basic"):
                 filled = header.format(token)
+                if header == "basic":
+                    filled = "Authorization: Basic " + base64.b64encode(f"u:{token}".encode()).decode()
                 self.send(post(channel, body, [filled]))
                 self.send(post("/api/v2/bots/nest/incoming", b"raw", [filled]))
                 self.send(post(channel, b"{", [filled, "Idempotency-Key: k"]))

@@ -4,6 +4,7 @@
 #include "gateway/request.h"
 
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,9 +126,80 @@ static void test_token_forms(void **state)
     static const char *const two[] = {"x-webhook-token", OTHER, "authorization", "Bearer " TOKEN,
                                       NULL};
     assert_int_equal(s_read(&request, "POST", PATH, two), ERROR_invalid_param);
-    static const char *const basic[] = {"authorization", "Basic Zm9vOmJhcg==", NULL};
-    assert_int_equal(s_read(&request, "POST", PATH "?zapikey=" TOKEN, basic), ERROR_none);
-    assert_int_equal(s_read(&request, "POST", PATH, basic), ERROR_invalid_token);
+}
+
+/* The token as the password, as URLs with user info have it; the user name does not matter. */
+static void test_basic(void **state)
+{
+    static const char *const taken[] = {"anybody:" TOKEN, ":" TOKEN, "a:" TOKEN "\n",
+                                        "J\xc3\xb6:" TOKEN};
+    static const char *const malformed[] = {"Zm9vOmJhcg=",
+                                            "Zm9vOmJhcg",
+                                            "Zm9v OmJhcg==",
+                                            "Zm9vOmJhcg==x",
+                                            "Zm9vOmJhch==",
+                                            "Zm9vYmFy",
+                                            "Zm9vOmJh_-__",
+                                            "*",
+                                            "="};
+    request_t request;
+    char value[1024] = "Basic ";
+    const char *const headers[] = {"authorization", value, NULL};
+    (void)state;
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        sodium_bin2base64(value + 6, sizeof value - 6, (const unsigned char *)taken[i],
+                          strlen(taken[i]), sodium_base64_VARIANT_ORIGINAL);
+        assert_int_equal(s_read(&request, "POST", PATH, headers), ERROR_none);
+        assert_true(slice_is(request.entry.token, TOKEN));
+        assert_int_equal(s_read(&request, "POST", PATH "?zapikey=" TOKEN, headers), ERROR_none);
+        assert_int_equal(s_read(&request, "POST", PATH "?zapikey=" OTHER, headers),
+                         ERROR_invalid_param);
+    }
+    for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
+        snprintf(value + 6, sizeof value - 6, "%s", malformed[i]);
+        assert_int_equal(s_read(&request, "POST", PATH "?zapikey=" TOKEN, headers),
+                         ERROR_invalid_param);
+        assert_non_null(strstr(request.detail, "Basic"));
+    }
+    strcpy(value + 6, "dTo="); /* no password is none */
+    assert_int_equal(s_read(&request, "POST", PATH "?zapikey=" TOKEN, headers), ERROR_none);
+    assert_int_equal(s_read(&request, "POST", PATH, headers), ERROR_invalid_token);
+    strcpy(value + 6, "Zm9vOmJhcg==");
+    assert_int_equal(s_read(&request, "POST", PATH, headers), ERROR_invalid_token);
+    assert_int_equal(s_read(&request, "POST", PATH "?zapikey=" TOKEN, headers),
+                     ERROR_invalid_param);
+}
+
+/* What copy and paste brings along, and what a client writes that has none. */
+static void test_white_space_and_nothing(void **state)
+{
+    static const char *const urls[] = {
+        PATH "?zapikey=" TOKEN "%20", PATH "?zapikey=%0d%0A" TOKEN "%0a",
+        PATH "?zapikey=%09" TOKEN " ", PATH "?zapikey=&zapikey=" TOKEN,
+        PATH "?zapikey=" TOKEN "&zapikey=%20&appkey="};
+    static const char *const headers[][5] = {
+        {"authorization", "Bearer  " TOKEN " \t", NULL},
+        {"x-webhook-token", " " TOKEN " ", NULL},
+        {"authorization", "Bearer " TOKEN, "x-webhook-token", "", NULL},
+        {"authorization", "Bearer ", "x-webhook-token", TOKEN, NULL}};
+    request_t request;
+    (void)state;
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        assert_int_equal(s_get(&request, urls[i]), ERROR_none);
+        assert_true(slice_is(request.entry.token, TOKEN));
+        assert_int_equal(request.entry.appkey.len, 0);
+    }
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        assert_int_equal(s_read(&request, "POST", PATH "?zapikey=", headers[i]), ERROR_none);
+        assert_true(slice_is(request.entry.token, TOKEN));
+    }
+    assert_int_equal(s_get(&request, "/api/v2/applications/5/incoming?zapikey=" TOKEN
+                                     "&appkey=%20a==%0A&appkey=&appkey=a=="),
+                     ERROR_none);
+    assert_true(slice_is(request.entry.appkey, "a=="));
+    assert_int_equal(s_get(&request, PATH "?zapikey=%20"), ERROR_invalid_token);
+    assert_int_equal(s_get(&request, PATH "?zapikey=1001.0123%200123456789abcdef0123456789abcdef"),
+                     ERROR_invalid_token);
 }
 
 static void test_token_in_query(void **state)
@@ -145,7 +217,6 @@ static void test_token_in_query(void **state)
                      ERROR_invalid_token);
     assert_int_equal(s_get(&request, PATH "?zapikey=psm_000000000000000000000000000000000000"),
                      ERROR_invalid_token);
-    assert_int_equal(s_get(&request, PATH "?zapikey=" TOKEN "%0a"), ERROR_invalid_token);
     assert_int_equal(s_get(&request, PATH "?zapikey=%zz"), ERROR_invalid_param);
     char url[2048];
     snprintf(url, sizeof url, PATH "?zapikey=%0700d", 0);
@@ -531,6 +602,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_example),
         cmocka_unit_test(test_token_forms),
+        cmocka_unit_test(test_basic),
+        cmocka_unit_test(test_white_space_and_nothing),
         cmocka_unit_test(test_token_in_query),
         cmocka_unit_test(test_appkey),
         cmocka_unit_test(test_parameters),
