@@ -93,7 +93,7 @@ static error_code_t s_query(http_args_t *self, unsigned op, slice_t params)
     while (code == ERROR_none && wire_pairs_next(&pairs, &name, &value))
         code = s_add(self, args, op, name, value);
     if (code == ERROR_none) {
-        self->made = json_dumps(args, JSON_COMPACT);
+        self->made = json_dumps(args, JSON_COMPACT | JSON_SORT_KEYS);
         assert(self->made);
         self->body = slice_of(self->made);
     }

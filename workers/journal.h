@@ -87,8 +87,9 @@ typedef struct {
 typedef struct {
     record_t record; /* without sequence and running_ms, which are set when it is stored */
     slice_t dedupe;  /* the key, or empty */
-    uint8_t hash[JOURNAL_HASH]; /* of body and parameters; only with a key */
-    bool refused;               /* never store; see only whether it was seen */
+    uint8_t hash[JOURNAL_HASH]; /* of body and parameters; only with a key (fingerprint.h) */
+    uint8_t hash_as_came[JOURNAL_HASH]; /* which is as good in a row that is there */
+    bool refused;                       /* never store; see only whether it was seen */
     journal_answer_t answer; /* in: answer. out: of STORED, RESENT and REPLAYED, the first one's */
     journal_outcome_t outcome; /* out */
 } journal_entry_t;

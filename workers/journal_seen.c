@@ -118,7 +118,8 @@ static int s_judge_key(pass_t *pass, journal_entry_t *entry)
         return rc == MDB_NOTFOUND ? s_store(pass, entry, false) : rc;
     if (pass->state.running_ms - le64toh(row.running_ms) >= JOURNAL_KEY_MS)
         return s_store(pass, entry, true);
-    bool same = memcmp(row.hash, entry->hash, sizeof row.hash) == 0;
+    bool same = memcmp(row.hash, entry->hash, sizeof row.hash) == 0 ||
+                memcmp(row.hash, entry->hash_as_came, sizeof row.hash) == 0;
     entry->outcome = same ? JOURNAL_REPLAYED : JOURNAL_REUSED;
     if (same)
         entry->answer = s_answer(&row.answer);

@@ -1,8 +1,8 @@
 #include "workers/post.h"
 
+#include "workers/fingerprint.h"
 #include "workers/form.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -17,18 +17,12 @@ void post_close(post_t *self)
     json_free(&self->form);
 }
 
-/* Whether a repeat of the key is the same request: everything that the sender chose. */
-static void s_hash(const job_t *job, uint8_t hash[JOURNAL_HASH])
+static void s_fingerprint(job_t *job)
 {
-    crypto_generichash_state state;
-    const slice_t parts[] = {job->request->params, job_body(job)};
-    crypto_generichash_init(&state, NULL, 0, JOURNAL_HASH);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        uint64_t len = parts[i].len;
-        crypto_generichash_update(&state, (const unsigned char *)&len, sizeof len);
-        crypto_generichash_update(&state, (const unsigned char *)parts[i].data, len);
-    }
-    crypto_generichash_final(&state, hash, JOURNAL_HASH);
+    slice_t params = job->request->params, body = job_body(job);
+    fingerprint(params, body, job->entry.hash);
+    if (!fingerprint_as_came(params, body, job->entry.hash_as_came))
+        memcpy(job->entry.hash_as_came, job->entry.hash, JOURNAL_HASH);
 }
 
 static void s_fill(job_t *job)
@@ -50,7 +44,7 @@ static void s_fill(job_t *job)
     };
     job->entry.dedupe = principal->dedupe;
     if (principal->dedupe.len)
-        s_hash(job, job->entry.hash);
+        s_fingerprint(job);
 }
 
 /* The media type without its parameters. */

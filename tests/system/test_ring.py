@@ -362,6 +362,20 @@ def test_idempotency_key(ring, ada, channel):
     assert ring.texts(channel, ada.token) == ["once"]
 
 
+def test_idempotency_key_with_the_parameters_in_another_order(ring, ada, bot):
+    key = {"Idempotency-Key": f"key-{uuid.uuid4()}"}
+
+    def answer(query):
+        return ring.post(f"{ring.base}/api/v2/bots/{bot}/incoming?{query}", b"x", headers=key)
+
+    assert answer(f"a=1&b=2&b=3&zapikey={ada.token}").status_code == 200
+    again = answer(f"b=2&zapikey={ada.token}&b=3&a=1")
+    assert (again.status_code, again.headers.get("Idempotency-Replayed")) == (200, "true")
+    other = answer(f"b=3&b=2&a=1&zapikey={ada.token}")
+    assert (other.status_code, code_of(other)) == (422, "key_reused")
+    assert len(ring.messages("bots", bot, ada.token)) == 1
+
+
 def test_idempotency_key_belongs_to_its_user_and_target(ring, ada, channel, name):
     bob = ring.user(name + "_bob")
     ring.ctl("channel", "member", "add", channel, bob.email)

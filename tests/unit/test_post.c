@@ -181,6 +181,41 @@ static void test_the_hash_covers_body_and_parameters(void **state)
     assert_memory_not_equal(hashes[0], hashes[2], JOURNAL_HASH);
 }
 
+/* The entry of a post with a key and these parameters, "a=1" each. */
+static void s_keyed(call_t *call, const char *const *params)
+{
+    static const char key[WIRE_DEDUPE] = "k";
+    s_begin(call, OP_channel_message, slice_of("{\"text\":\"t\"}"));
+    for (; *params; params++)
+        wire_pairs_add(&call->params, slice(*params, 1), slice(*params + 2, 1));
+    call->request.principal.dedupe = slice(key, sizeof key);
+    s_do(call, post_message);
+}
+
+static void test_a_key_knows_its_parameters_in_any_order(void **state)
+{
+    static const char *const orders[][5] = {
+        {"a=1", "b=2", "b=3", "c=4"}, {"c=4", "b=2", "a=1", "b=3"}, {"b=2", "b=3", "c=4", "a=1"}};
+    static const char *const others[][5] = {
+        {"a=1", "b=3", "b=2", "c=4"}, {"a=1", "b=2", "b=3", "d=4"}, {"a=1", "b=2", "c=4"}};
+    call_t first, call;
+    (void)state;
+    s_keyed(&first, orders[0]);
+    assert_memory_equal(first.job.entry.hash, first.job.entry.hash_as_came, JOURNAL_HASH);
+    for (unsigned i = 1; i < 3; i++) {
+        s_keyed(&call, orders[i]);
+        assert_memory_equal(call.job.entry.hash, first.job.entry.hash, JOURNAL_HASH);
+        assert_memory_not_equal(call.job.entry.hash_as_came, first.job.entry.hash, JOURNAL_HASH);
+        s_end(&call);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        s_keyed(&call, others[i]);
+        assert_memory_not_equal(call.job.entry.hash, first.job.entry.hash, JOURNAL_HASH);
+        s_end(&call);
+    }
+    s_end(&first);
+}
+
 static void test_any_event_is_kept(void **state)
 {
     (void)state;
@@ -204,6 +239,31 @@ static void test_any_event_is_kept(void **state)
         assert_true(slice_eq(call.job.entry.record.body, rows[i].body));
         s_end(&call);
     }
+}
+
+static journal_t *s_open(void);
+
+/* As a worker writes it that hashes the parameters as they come. */
+static void test_a_key_of_another_version_is_known(void **state)
+{
+    static const char *const params[] = {"b=2", "a=1", NULL}, *const turned[] = {"a=1", "b=2",
+                                                                                 NULL};
+    journal_t *journal = s_open();
+    call_t call;
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        s_keyed(&call, i < 2 ? params : turned);
+        journal_entry_t *entry = &call.job.entry;
+        if (i == 0)
+            memcpy(entry->hash, entry->hash_as_came, JOURNAL_HASH);
+        journal_append(journal, &entry, 1, 1000);
+        assert_int_equal(entry->outcome, i == 0   ? JOURNAL_STORED
+                                         : i == 1 ? JOURNAL_REPLAYED
+                                                  : JOURNAL_REUSED);
+        s_end(&call);
+    }
+    journal_close(&journal);
+    scratch_remove(s_path);
 }
 
 static journal_t *s_open(void)
@@ -366,6 +426,8 @@ int main(void)
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_the_body_overrides_the_query),
         cmocka_unit_test(test_the_hash_covers_body_and_parameters),
+        cmocka_unit_test(test_a_key_knows_its_parameters_in_any_order),
+        cmocka_unit_test(test_a_key_of_another_version_is_known),
         cmocka_unit_test(test_any_event_is_kept),
         cmocka_unit_test(test_an_event_is_read_back),
         cmocka_unit_test(test_pages),
