@@ -120,9 +120,23 @@ static error_code_t s_show(task_t *task)
     return code;
 }
 
+/* The extension's name is the caller's: a change takes what lies in the view. */
+static void s_tell_handlers(task_t *task, const extension_t *extension, bool turned)
+{
+    static const wire_environment_t environments[] = {ENVIRONMENT_SANDBOX, ENVIRONMENT_MARKETPLACE};
+    char app_id[APP_ID_TEXT];
+    app_t app;
+    for (unsigned i = 0; i < 2; i++) {
+        extension_app_id(extension, environments[i], app_id);
+        if (apps_get(task->view, slice_of(app_id), &app))
+            task_tell_handler(task, &app.target, extension->name, slice_of(app_id), turned);
+    }
+}
+
 static error_code_t s_delete(task_t *task)
 {
     extension_t extension;
+    char name[TASK_REFERENCE];
     error_code_t code = s_find_in_use(task, &extension);
     if (code != ERROR_none)
         return code;
@@ -130,7 +144,10 @@ static error_code_t s_delete(task_t *task)
     extension.archived_ms = task->now_ms;
     extension.reason = task_text(task, "reason");
     task->result = s_json(task, &extension, false);
+    memcpy(name, extension.name.data, extension.name.len);
+    extension.name = slice(name, extension.name.len);
     extensions_archive(task->view, &extension.id, task->now_ms, extension.reason);
+    s_tell_handlers(task, &extension, true);
     return ERROR_none;
 }
 
@@ -148,27 +165,18 @@ static error_code_t s_edit_archived(task_t *task, extension_t *extension)
     return ERROR_none;
 }
 
-static void s_rename_handlers(task_t *task, const extension_t *extension)
-{
-    static const wire_environment_t environments[] = {ENVIRONMENT_SANDBOX, ENVIRONMENT_MARKETPLACE};
-    char app_id[APP_ID_TEXT];
-    app_t app;
-    for (unsigned i = 0; i < 2; i++) {
-        extension_app_id(extension, environments[i], app_id);
-        if (apps_get(task->view, slice_of(app_id), &app))
-            task_rename_handler(task, &app.target, extension->name, slice_of(app_id));
-    }
-}
-
 static error_code_t s_edit(task_t *task)
 {
     extension_t extension;
     user_t owner;
     char name[TASK_REFERENCE];
+    bool turned = false;
     error_code_t code = s_find(task, &extension);
     if (code == ERROR_none) {
+        uint64_t archived_ms = extension.archived_ms;
         task->before = s_json(task, &extension, false);
         code = s_edit_archived(task, &extension);
+        turned = extension.archived_ms != archived_ms;
     }
     if (code == ERROR_none && json_object_get(task->args, "owner")) {
         code = task_user(task, task_text(task, "owner"), "owner", &owner);
@@ -187,7 +195,7 @@ static error_code_t s_edit(task_t *task)
     if (extensions_edit(task->view, &extension) != 0)
         return task_fail(task, ERROR_conflict,
                          "name: another extension has this name; one that is archived keeps it.");
-    s_rename_handlers(task, &extension);
+    s_tell_handlers(task, &extension, turned);
     task_object(task, &extension.id, extension.name);
     task->result = s_json(task, &extension, true);
     return ERROR_none;

@@ -27,11 +27,12 @@ typedef struct {
     uint8_t sealed_key[HANDLER_KEY + MASTER_KEY_OVERHEAD];
 } work_t;
 
-void task_rename_handler(task_t *task, const uuid_t7 *target, slice_t name, slice_t access)
+void task_tell_handler(task_t *task, const uuid_t7 *target, slice_t name, slice_t access,
+                       bool turned)
 {
     handler_t handler;
     if (!handlers_get(task->view, target, &handler) || handler.url.len == 0 ||
-        slice_eq(handler.name, name))
+        (!turned && slice_eq(handler.name, name)))
         return;
     assert(task->handled_len < TASK_HANDLED);
     task->handled[task->handled_len++] = *target;

@@ -152,6 +152,8 @@ static error_code_t s_delete(task_t *task, place_kind_t kind)
     place.reason = task_text(task, "reason");
     task->result = s_json(task, kind, &place);
     places_archive(task->view, kind, &place.id, task->now_ms, place.reason);
+    if (kind == PLACE_BOT && places_get(task->view, kind, &place.id, &place))
+        task_tell_handler(task, &place.id, place.name, place.name, true);
     return ERROR_none;
 }
 
@@ -186,10 +188,13 @@ static error_code_t s_edit(task_t *task, place_kind_t kind)
 {
     place_t place;
     char name[TASK_REFERENCE];
+    bool turned = false;
     error_code_t code = s_find(task, kind, false, &place);
     if (code == ERROR_none) {
+        uint64_t archived_ms = place.archived_ms;
         task->before = s_json(task, kind, &place);
         code = s_edit_archived(task, kind, &place);
+        turned = place.archived_ms != archived_ms;
     }
     if (code == ERROR_none)
         code = s_edit_owner(task, &place);
@@ -208,7 +213,7 @@ static error_code_t s_edit(task_t *task, place_kind_t kind)
                          s_words[kind].noun);
     place_add(task->view, kind, &place.id, &place.owner, task->now_ms);
     if (kind == PLACE_BOT)
-        task_rename_handler(task, &place.id, place.name, place.name);
+        task_tell_handler(task, &place.id, place.name, place.name, turned);
     task_object(task, &place.id, place.name);
     task->result = s_json_with_people(task, kind, &place);
     return ERROR_none;

@@ -103,8 +103,10 @@ error_code_t task_gone(task_t *task, error_code_t code, const char *format, ...)
 /* What the audit says was changed; NAME may be empty. */
 void task_object(task_t *task, const uuid_t7 *id, slice_t name);
 
-/* A bot or an extension was renamed: its handler, if there is one, is told the name. */
-void task_rename_handler(task_t *task, const uuid_t7 *target, slice_t name, slice_t access);
+/* A bot or an extension was edited, and TURNED: archived or taken back. Where that or a new name
+ * matters to a handler of it, its worker is told. */
+void task_tell_handler(task_t *task, const uuid_t7 *target, slice_t name, slice_t access,
+                       bool turned);
 
 /* Arguments: empty, the fallback or NULL when it is not given. */
 slice_t task_text(const task_t *task, const char *name);

@@ -34,6 +34,9 @@ typedef enum {
 /* Finds the target, checks that it is in use and who may, and fills target and principal. */
 typedef error_code_t find_fn(case_t *self, rule_t rule);
 
+/* Whether what is archived is in the way of the request. */
+static bool s_needs_use(const case_t *self);
+
 static bool s_covers(const case_t *self, terms_kind_t kind, const uuid_t7 *id)
 {
     return !self->bound || terms_cover(&self->terms, kind, id);
@@ -62,7 +65,7 @@ static error_code_t s_place(case_t *self, place_kind_t kind, rule_t rule, const 
     self->request->principal.target = place->id;
     if (!may)
         return ERROR_not_allowed;
-    return place->archived_ms ? s_archived(self, place->reason) : ERROR_none;
+    return place->archived_ms && s_needs_use(self) ? s_archived(self, place->reason) : ERROR_none;
 }
 
 static error_code_t s_find_channel(case_t *self, rule_t rule)
@@ -116,7 +119,7 @@ static error_code_t s_find_app(case_t *self, rule_t rule)
         if (!app_key_is(self->view, &app, request->appkey, self->wall_ms))
             return ERROR_invalid_appkey;
     }
-    if (extension.archived_ms)
+    if (extension.archived_ms && s_needs_use(self))
         return s_archived(self, extension.reason);
     /* An app-id is canonical as it came, for it was found by its bytes. */
     request->principal.target = app.target;
@@ -148,8 +151,8 @@ static error_code_t s_find_self(case_t *self, rule_t rule)
 }
 
 /* What an operation does: with DOES_POST and DOES_CALL an Idempotency-Key counts; what DOES_CALL
- * posts goes to the target's handler, too. */
-typedef enum { DOES_POST, DOES_CALL, DOES_READ, DOES_ASK } deed_t;
+ * posts goes to the target's handler, too; DOES_LOOK reads of a target that may be archived. */
+typedef enum { DOES_POST, DOES_CALL, DOES_READ, DOES_LOOK, DOES_ASK } deed_t;
 
 static const struct {
     find_fn *find;
@@ -170,13 +173,18 @@ static const struct {
     [OP_extension_history] = {s_find_app, MAY_OWNER, DOES_READ},
     [OP_chat_history] = {s_find_chat, MAY_MEMBER, DOES_READ},
     [OP_buddy_history] = {s_find_buddy, MAY_OWNER, DOES_READ},
-    [OP_bot_deliveries] = {s_find_bot, MAY_OWNER, DOES_READ},
-    [OP_extension_deliveries] = {s_find_app, MAY_OWNER, DOES_READ},
+    [OP_bot_deliveries] = {s_find_bot, MAY_OWNER, DOES_LOOK},
+    [OP_extension_deliveries] = {s_find_app, MAY_OWNER, DOES_LOOK},
     [OP_bot_delivery_retry] = {s_find_bot, MAY_OWNER, DOES_READ},
     [OP_extension_delivery_retry] = {s_find_app, MAY_OWNER, DOES_READ},
     [OP_bot_delivery_replay] = {s_find_bot, MAY_OWNER, DOES_READ},
     [OP_extension_delivery_replay] = {s_find_app, MAY_OWNER, DOES_READ},
 };
+
+static bool s_needs_use(const case_t *self)
+{
+    return s_rules[self->request->op].deed != DOES_LOOK;
+}
 
 /* An operation of a newer version, or one that has no business here, cannot be judged. */
 static bool s_is_known(unsigned op)
@@ -216,7 +224,8 @@ static error_code_t s_check_address(case_t *self, verdict_t *verdict)
 /* What they say of the request, whatever its target. */
 static error_code_t s_check_request(case_t *self, size_t body_len)
 {
-    if (self->terms.post_only && s_rules[self->request->op].deed == DOES_READ) {
+    deed_t deed = s_rules[self->request->op].deed;
+    if (self->terms.post_only && (deed == DOES_READ || deed == DOES_LOOK)) {
         self->detail = slice_of("The token may post, and not read back.");
         return ERROR_out_of_scope;
     }

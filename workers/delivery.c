@@ -142,7 +142,7 @@ bool delivery_is_idle(const delivery_t *self)
 bool delivery_wants(const delivery_t *self, const uuid_t7 *target)
 {
     const handler_t *handler = handlers_get(self->options.handlers, target);
-    return handler && handler->url[0];
+    return handler && handler->url[0] && !handler->archived;
 }
 
 static bool s_is_committed(const delivery_t *self, const lane_t *lane)
@@ -177,7 +177,7 @@ void delivery_learned(delivery_t *self, const uuid_t7 *target)
 {
     lane_t *lane = tables_lane(&self->tables, target);
     const handler_t *handler = handlers_get(self->options.handlers, target);
-    if (!handler || handler->version == lane->version)
+    if (!handler || (handler->version == lane->version && !handler->archived))
         return;
     lane->more = true;
     s_queue(self, lane);
@@ -198,6 +198,11 @@ void delivery_revive(delivery_t *self, const uuid_t7 *target, uint64_t log, int6
 
 unsigned delivery_standing(delivery_t *self, const uuid_t7 *target, const char **why)
 {
+    const handler_t *handler = handlers_get(self->options.handlers, target);
+    if (handler && handler->archived) {
+        *why = "what it is the handler of is archived: take that back to call it again";
+        return DELIVERY_ARCHIVED;
+    }
     *why = lane_why(tables_lane(&self->tables, target));
     return **why ? DELIVERY_DISABLED : 0;
 }
@@ -444,11 +449,12 @@ static unsigned s_limit(const delivery_t *self, const lane_t *lane, const handle
     return self->under_way >= self->options.calls / 2 && limit > share ? share : limit;
 }
 
-/* A handler that takes no calls any more. */
+/* A handler that takes no calls any more; what is due later waits for another, unless none is to
+ * come. */
 static void s_bury_due(delivery_t *self, lane_t *lane, unsigned why, uint64_t now_ms)
 {
     if (lane->more && !lane->ready)
-        s_load(self, lane, false, now_ms);
+        s_load(self, lane, false, why == DELIVERY_ARCHIVED ? UINT64_MAX : now_ms);
     while (lane->ready && s_has_room(self))
         s_bury(self, s_take_ready(lane), why, now_ms);
     if (lane->ready || lane->more)
@@ -480,7 +486,9 @@ static void s_look(delivery_t *self, lane_t *lane, uint64_t now_ms)
     }
     if (handler->version != lane->version && lane_renew(lane, handler->version))
         lane_note_health(lane, self->options.journal);
-    if (!handler->url[0])
+    if (handler->archived)
+        s_bury_due(self, lane, DELIVERY_ARCHIVED, now_ms);
+    else if (!handler->url[0])
         s_bury_due(self, lane, DELIVERY_NO_HANDLER, now_ms);
     else if (lane->standing != STANDING_GOOD)
         s_bury_due(self, lane, DELIVERY_DISABLED, now_ms);

@@ -8,7 +8,8 @@
  *
  * An answer 2xx delivers. Anything else is tried again as schedule.h says, then dead; 410 disables
  * the handler, and so do 120 h in which no call succeeded: what is due for a disabled handler or
- * one that is gone is dead at once, until its settings change. 429 and 503 with Retry-After hold
+ * one that is gone is dead at once, until its settings change. All that is pending is dead at once
+ * when the target is archived. 429 and 503 with Retry-After hold
  * the lane. After 5 failures in a row without an answer below 500 the breaker opens: no call for
  * 30 s, later 60 s, then one at a time until one succeeds.
  *
@@ -29,7 +30,7 @@ enum {
 };
 
 /* Outcomes of attempts beside those of call_outcome_t: none was made. */
-enum { DELIVERY_DISABLED = 200, DELIVERY_NO_HANDLER, DELIVERY_NO_RECORD };
+enum { DELIVERY_DISABLED = 200, DELIVERY_NO_HANDLER, DELIVERY_NO_RECORD, DELIVERY_ARCHIVED };
 const char *delivery_outcome_name(unsigned outcome);
 
 typedef struct {
@@ -81,7 +82,8 @@ typedef struct {
 void delivery_replay(delivery_t *self, const uuid_t7 *target, const delivery_replay_t *replay,
                      int64_t now_ms);
 
-/* How the handler of a target fares: 0, or DELIVERY_DISABLED with WHY, a constant text. */
+/* Why the handler of a target is not called: 0, DELIVERY_DISABLED or DELIVERY_ARCHIVED, with WHY in
+ * words, a constant text. */
 unsigned delivery_standing(delivery_t *self, const uuid_t7 *target, const char **why);
 
 #endif

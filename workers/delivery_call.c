@@ -14,6 +14,8 @@ const char *delivery_outcome_name(unsigned outcome)
         return "disabled";
     case DELIVERY_NO_HANDLER:
         return "no_handler";
+    case DELIVERY_ARCHIVED:
+        return "archived";
     case DELIVERY_NO_RECORD:
         return "no_record";
     default:

@@ -119,6 +119,7 @@ static bool s_fill(row_t *row, const wire_handler_t *is, int64_t now_ms, uint64_
     row->handler.concurrency = (unsigned)is->concurrency;
     row->handler.ordered = is->ordered;
     row->handler.bound_ms = (int64_t)is->bound_s * 1000;
+    row->handler.archived = is->archived;
     row->handler.wait_ms = (int64_t)is->wait_s * 1000;
     row->handler.key = row->key;
     return true;
@@ -215,13 +216,20 @@ static uint64_t s_keep(handlers_t *self, const uuid_t7 *target, slice_t record)
     return journal_note(self->journal, &note);
 }
 
+/* An authd of before did not tell what was archived, and raised no version for it. */
+static bool s_is_news(const wire_handler_t *is, const handler_t *known)
+{
+    return is->version > known->version ||
+           (is->version == known->version && is->archived && !known->archived);
+}
+
 int handlers_learn(handlers_t *self, const uuid_t7 *target, slice_t record, int64_t now_ms)
 {
     wire_handler_t is;
     if (record.len > WIRE_HANDLER || wire_handler_decode(&is, record) != 0)
         return -1;
     const row_t *known = s_find(self, target);
-    if (known && is.version <= known->handler.version)
+    if (known && !s_is_news(&is, &known->handler))
         return 0;
     row_t *row = s_read(target, &is, now_ms, 0);
     if (!row)

@@ -25,6 +25,7 @@ typedef struct {
     unsigned concurrency;       /* 1 to 256 */
     bool ordered;               /* one after another */
     int64_t bound_ms;           /* of an ordered event */
+    bool archived;              /* the target is */
     int64_t wait_ms;            /* how long callers wait for its answer; 0: not at all */
     const signature_key_t *key; /* X-Cliq-Signature; NULL: none */
 } handler_t;
@@ -36,8 +37,9 @@ handlers_t *handlers_new(journal_t *journal, const char *key_path, int64_t now_m
                          size_t err_size);
 void handlers_destroy(handlers_t **self_p);
 
-/* Takes a handler record over when its version is higher than the known one, and notes it for the
- * journal. 0, or -1 when it does not decode: then all is as before. */
+/* Takes a handler record over when its version is higher than the known one, or that did not tell
+ * that the target is archived, and notes it for the journal. 0, or -1 when it does not decode: then
+ * all is as before. */
 int handlers_learn(handlers_t *self, const uuid_t7 *target, slice_t record, int64_t now_ms);
 /* What is known of the target is committed in the journal. */
 bool handlers_kept(const handlers_t *self, const uuid_t7 *target);

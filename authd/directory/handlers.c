@@ -1,5 +1,7 @@
 #include "authd/directory/handlers.h"
 
+#include "authd/directory/extensions.h"
+#include "authd/directory/places.h"
 #include "authd/directory/record.h"
 #include "authd/directory/table.h"
 #include "common/base/secret.h"
@@ -105,6 +107,18 @@ static slice_t s_open(view_t *view, slice_t sealed, char *plain, size_t most)
     return slice("", 0);
 }
 
+/* Its target's own row says it, so that it holds for what was archived at any time. */
+static bool s_is_archived(view_t *view, const handler_t *handler)
+{
+    place_t bot;
+    app_t app;
+    extension_t extension;
+    if (handler->kind == OWNER_BOT)
+        return places_get(view, PLACE_BOT, &handler->target, &bot) && bot.archived_ms;
+    return apps_get(view, handler->access, &app) &&
+           extensions_get(view, &app.extension, &extension) && extension.archived_ms;
+}
+
 void handler_record(view_t *view, const handler_t *handler, uint64_t wall_ms, pack_t *out)
 {
     char key[HANDLER_KEY], secrets[HANDLER_SECRETS][HANDLER_SECRET];
@@ -116,6 +130,7 @@ void handler_record(view_t *view, const handler_t *handler, uint64_t wall_ms, pa
         .ordered = handler->ordered,
         .bound_s = handler->bound_s,
         .wait_s = handler->wait_s,
+        .archived = s_is_archived(view, handler),
         .key = s_open(view, handler->sealed_key, key, sizeof key),
     };
     for (unsigned i = handler->secrets; i-- > 0;) {

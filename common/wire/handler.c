@@ -5,7 +5,7 @@
 void wire_handler_encode(pack_t *out, const wire_handler_t *handler)
 {
     assert(handler->secrets <= HANDLER_SECRETS);
-    pack_map(out, 9);
+    pack_map(out, 10);
     pack_pair_uint(out, "version", handler->version);
     pack_pair_str(out, "url", handler->url);
     pack_pair_str(out, "name", handler->name);
@@ -13,6 +13,7 @@ void wire_handler_encode(pack_t *out, const wire_handler_t *handler)
     pack_pair_uint(out, "ordered", handler->ordered);
     pack_pair_uint(out, "bound", handler->bound_s);
     pack_pair_uint(out, "wait", handler->wait_s);
+    pack_pair_uint(out, "archived", handler->archived);
     pack_pair_str(out, "key", handler->key);
     pack_str(out, slice_of("secrets"));
     pack_array(out, 2 * handler->secrets);
@@ -38,12 +39,12 @@ static uint64_t s_number(slice_t encoded, const char *key, uint64_t most, bool *
     return number;
 }
 
-/* An authd of before it existed does not tell it. */
-static uint64_t s_wait(slice_t encoded)
+/* What an authd of before it existed does not tell is 0. */
+static uint64_t s_later(slice_t encoded, const char *key, uint64_t most)
 {
-    unpack_t at = unpack_find(encoded, "wait");
-    uint64_t wait_s = unpack_uint(&at, UINT64_MAX);
-    return at.failed ? 0 : wait_s < HANDLER_WAIT_S ? wait_s : HANDLER_WAIT_S;
+    unpack_t at = unpack_find(encoded, key);
+    uint64_t number = unpack_uint(&at, UINT64_MAX);
+    return at.failed ? 0 : number < most ? number : most;
 }
 
 static void s_secrets(wire_handler_t *handler, slice_t encoded, bool *failed)
@@ -69,7 +70,8 @@ int wire_handler_decode(wire_handler_t *handler, slice_t encoded)
     handler->concurrency = s_number(encoded, "concurrency", HANDLER_CONCURRENCY_MOST, &failed);
     handler->ordered = s_number(encoded, "ordered", 1, &failed) == 1;
     handler->bound_s = s_number(encoded, "bound", UINT32_MAX, &failed);
-    handler->wait_s = s_wait(encoded);
+    handler->wait_s = s_later(encoded, "wait", HANDLER_WAIT_S);
+    handler->archived = s_later(encoded, "archived", 1) == 1;
     handler->key = s_text(encoded, "key", HANDLER_KEY, &failed);
     s_secrets(handler, encoded, &failed);
     return failed || handler->version == 0 || handler->concurrency == 0 ? -1 : 0;

@@ -159,3 +159,53 @@ def test_what_is_wrong_is_said(calling, name, words, status, text):
     calling.bot(name, ada)
     done = calling.ctl_run("bot", "handler", "set", name, *words)
     assert done.returncode == status and text in done.stderr
+
+
+class Failing(Calls):
+    """Answers 503 until it is mended."""
+
+    mended = False
+
+    def called(self, path, headers, body):
+        return (super().called(path, headers, body)[0] if self.mended else 503), {}, b""
+
+
+@pytest.mark.parametrize("kind", ["bot", "extension"])
+def test_what_waits_for_an_archived_target_is_dead_at_once(calling, name, kind):
+    """Its owner reads the log all the same, and what is taken back can be replayed."""
+    ada = calling.user(name)
+    calling.bot(name, ada) if kind == "bot" else calling.extension(name, ada)
+    urls, logs = [calling.bot_url(name, ada.token)], [f"/api/v2/bots/{name}/deliveries"]
+    if kind == "extension":
+        apps = calling.apps(name).values()
+        urls = [calling.extension_url(app, ada.token) for app in apps]
+        logs = [f"/api/v2/applications/{app.app_id}/deliveries" for app in apps]
+
+    def rows(**params):
+        answers = [calling.get(calling.url(log, ada.token, **params)) for log in logs]
+        assert [answer.status_code for answer in answers] == [200] * len(logs), answers[0].text
+        return [row for answer in answers for row in answer.json()["deliveries"]]
+
+    with Failing() as handler:
+        for environment in ("sandbox", "marketplace")[:len(urls)]:
+            more = ["--environment", environment] if kind == "extension" else []
+            calling.ctl(kind, "handler", "set", name, handler.url, *more)
+        for url in urls * 3:
+            assert calling.post(url, {"n": 1}).status_code == 200
+        events = 3 * len(urls)
+        calling.wait(lambda: [row["made"] for row in rows()] == [2] * events, 20)  # the next comes in 15 s
+        calling.ctl(kind, "delete", name, "--reason", "moved")
+        calling.wait(lambda: len(rows(state="dead")) == events, 2, what="the dead letters")
+        assert {row["attempts"][-1]["outcome"] for row in rows()} == {"archived"}
+        assert "archived" in calling.get(calling.url(logs[0], ada.token)).json()["disabled"]
+        for verb in ("retry", "replay"):
+            answer = calling.post(calling.url(f"{logs[0]}/{verb}", ada.token, id=1))
+            assert (answer.status_code, answer.json()["code"]) == (410, "archived")
+        assert len(handler.calls) == 0
+        handler.mended = True
+        calling.manage(f"{kind}_edit", name, archived=False)
+        for log in logs:
+            calling.wait(lambda log=log: calling.get(calling.url(log, ada.token)).json()["disabled"] is None, 20)
+            assert calling.post(calling.url(f"{log}/replay", ada.token, rate=100)).status_code == 200
+        calling.wait(lambda: len(rows(state="delivered")) == events, 20)
+        assert len(handler.calls) == events

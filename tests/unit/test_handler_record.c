@@ -18,6 +18,7 @@ static wire_handler_t s_handler(void)
         .ordered = true,
         .bound_s = 7200,
         .wait_s = 5,
+        .archived = true,
         .key = slice_of("-----BEGIN"),
         .secrets = 2,
         .secret = {{slice_of("whsec_new"), 0}, {slice_of("whsec_old"), 86400000}}};
@@ -36,6 +37,7 @@ static void a_handler_record_comes_back_as_it_went(void **state)
     assert_int_equal(is.concurrency, 256);
     assert_int_equal(is.bound_s, 7200);
     assert_int_equal(is.wait_s, 5);
+    assert_true(is.archived);
     assert_int_equal(is.secrets, 2);
     assert_true(slice_is(is.secret[0].text, "whsec_new") && is.secret[0].left_ms == 0);
     assert_true(slice_is(is.secret[1].text, "whsec_old") && is.secret[1].left_ms == 86400000);
@@ -44,18 +46,22 @@ static void a_handler_record_comes_back_as_it_went(void **state)
     pack_free(&out);
 }
 
-/* As an authd tells it that knows of no wait. */
-static void a_handler_record_may_lack_the_wait(void **state)
+/* As an authd tells it that does not know of them. */
+static void a_handler_record_may_lack_what_came_later(void **state)
 {
+    static const char *const later[] = {"wait", "archived"};
     (void)state;
     pack_t out = {0};
     wire_handler_t was = s_handler(), is;
     wire_handler_encode(&out, &was);
-    char *key = memmem(out.data, out.len, "wait", 4);
-    assert_non_null(key);
-    memcpy(key, "more", 4);
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+        char *key = memmem(out.data, out.len, later[i], strlen(later[i]));
+        assert_non_null(key);
+        *key = 'X';
+    }
     assert_int_equal(wire_handler_decode(&is, slice(out.data, out.len)), 0);
     assert_int_equal(is.wait_s, 0);
+    assert_false(is.archived);
     pack_free(&out);
 }
 
@@ -103,7 +109,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_handler_record_comes_back_as_it_went),
-        cmocka_unit_test(a_handler_record_may_lack_the_wait),
+        cmocka_unit_test(a_handler_record_may_lack_what_came_later),
         cmocka_unit_test(a_handler_record_past_its_limits_is_refused),
         cmocka_unit_test(the_largest_handler_record_fits),
     };

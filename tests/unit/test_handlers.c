@@ -135,6 +135,28 @@ static void the_newest_counts(void **state)
     assert_int_equal(s_get(self, 1)->version, 6);
 }
 
+/* An authd of before it could be told has told the same version without it. */
+static void the_same_version_tells_that_the_target_is_archived(void **state)
+{
+    case_t *self = *state;
+    wire_handler_t handler = s_handler(5, "https://a.example/");
+    assert_int_equal(s_learn(self, 1, &handler), 0);
+    assert_false(s_get(self, 1)->archived);
+    handler.archived = true;
+    assert_int_equal(s_learn(self, 1, &handler), 0);
+    assert_true(s_get(self, 1)->archived);
+    handler.archived = false;
+    assert_int_equal(s_learn(self, 1, &handler), 0);
+    assert_true(s_get(self, 1)->archived);
+    s_commit(self);
+    s_close(self);
+    s_open(self);
+    assert_true(s_get(self, 1)->archived);
+    handler.version = 6;
+    assert_int_equal(s_learn(self, 1, &handler), 0);
+    assert_false(s_get(self, 1)->archived);
+}
+
 static void what_does_not_decode_changes_nothing(void **state)
 {
     case_t *self = *state;
@@ -287,6 +309,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, s_setup, s_teardown)
     const struct CMUnitTest tests[] = {
         CASE(the_newest_counts),
+        CASE(the_same_version_tells_that_the_target_is_archived),
         CASE(what_does_not_decode_changes_nothing),
         CASE(it_outlives_the_process_and_is_kept_once_committed),
         CASE(no_secret_lies_in_the_journal),
