@@ -10,12 +10,8 @@ int main(int argc, char **argv)
     char monitor[256];
 
     conf_start(&start, "postern-authd", "authd", argc, argv);
-    const char *own[] = {conf_text(start.conf, SET_data_directory),
-                         conf_text(start.conf, SET_data_sockets),
-                         conf_text(start.conf, SET_authd_master_key), NULL};
     life_begin();
-    life_make_dir(conf_text(start.conf, SET_data_sockets));
-    life_drop_privileges(conf_text(start.conf, SET_process_user), own);
+    life_settle(start.conf);
     authd_t *authd = authd_new(&start);
     conf_address(start.conf, SET_authd_monitor, start.index, monitor, sizeof monitor);
     monitor_start(start.process, start.index, monitor);

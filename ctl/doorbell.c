@@ -1,6 +1,9 @@
 #include "ctl/doorbell.h"
 
+#include "common/life/path.h"
+
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,18 +14,7 @@
 
 enum { CALLERS = 8, PATIENCE_MS = 200 };
 
-static int s_socket(const char *dir, struct sockaddr_un *name)
-{
-    *name = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if ((size_t)snprintf(name->sun_path, sizeof name->sun_path, "%s/up.sock", dir) >=
-        sizeof name->sun_path) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-}
-
-static int s_failed(int fd)
+static int s_close(int fd)
 {
     int error = errno;
     close(fd);
@@ -30,17 +22,34 @@ static int s_failed(int fd)
     return -1;
 }
 
+/* Makes a socket and its name, which leads through the descriptor of the directory (*at): whoever
+ * may write a directory above cannot lead it elsewhere. */
+static int s_socket(const char *dir, struct sockaddr_un *name, int *at)
+{
+    char path[PATH_MAX], err[PATH_ERROR];
+    const char *last;
+    snprintf(path, sizeof path, "%s/up.sock", dir);
+    *at = path_parent(path, &last, err, sizeof err);
+    if (*at < 0)
+        return -1;
+    *name = (struct sockaddr_un){.sun_family = AF_UNIX};
+    snprintf(name->sun_path, sizeof name->sun_path, "/proc/self/fd/%d/%s", *at, last);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    return fd >= 0 ? fd : s_close(*at);
+}
+
 int doorbell_hang(const char *dir)
 {
     struct sockaddr_un name;
-    int fd = s_socket(dir, &name);
+    int at, fd = s_socket(dir, &name, &at);
     if (fd < 0)
         return -1;
     unlink(name.sun_path);
     /* Linux gives the name the mode of the socket. */
     if (fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&name, sizeof name) != 0 ||
         listen(fd, CALLERS) != 0)
-        return s_failed(fd);
+        fd = s_close(fd);
+    s_close(at);
     return fd;
 }
 
@@ -52,7 +61,7 @@ int doorbell_answer(int bell, char *wanted, size_t size)
     struct pollfd said = {.fd = fd, .events = POLLIN};
     ssize_t len = poll(&said, 1, PATIENCE_MS) == 1 ? recv(fd, wanted, size - 1, 0) : -1;
     if (len <= 0)
-        return s_failed(fd);
+        return s_close(fd);
     wanted[len] = '\0';
     return fd;
 }
@@ -60,12 +69,13 @@ int doorbell_answer(int bell, char *wanted, size_t size)
 int doorbell_ring(const char *dir, const char *wanted)
 {
     struct sockaddr_un name;
-    int fd = s_socket(dir, &name);
+    int at, fd = s_socket(dir, &name, &at);
     if (fd < 0)
         return -1;
     if (connect(fd, (struct sockaddr *)&name, sizeof name) != 0 ||
         send(fd, wanted, strlen(wanted), MSG_NOSIGNAL) < 0)
-        return s_failed(fd);
+        fd = s_close(fd);
+    s_close(at);
     return fd;
 }
 

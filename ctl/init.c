@@ -173,6 +173,25 @@ static int s_write_owner(const init_t *self)
     return good ? 0 : -1;
 }
 
+/* One that is there may be anybody's, and have any mode. */
+static int s_make_private(const init_t *self)
+{
+    char path[PATH_MAX];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/data", self->dir);
+    life_make_dir(path);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool ours = fd >= 0 && fstat(fd, &info) == 0 && info.st_uid == geteuid();
+    bool good = ours && fchmod(fd, 0700) == 0;
+    if (fd >= 0 && !ours)
+        ctl_error(self->ctl, "conflict", "%s is another user's: name another directory", path);
+    else if (!good)
+        ctl_error(self->ctl, "failed", "cannot make %s private: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return good ? 0 : -1;
+}
+
 static int s_make_dirs(init_t *self, const char *dir)
 {
     char path[PATH_MAX];
@@ -194,13 +213,7 @@ static int s_make_dirs(init_t *self, const char *dir)
     memcpy(self->dir, path, len + 1);
     if (s_exists(self, "postern.conf") || s_exists(self, "data/master.key"))
         return -1;
-    snprintf(path, sizeof path, "%s/data", self->dir);
-    life_make_dir(path);
-    if (chmod(path, 0700) != 0) {
-        ctl_error(self->ctl, "failed", "cannot make %s private: %s", path, strerror(errno));
-        return -1;
-    }
-    return 0;
+    return s_make_private(self);
 }
 
 static int s_report(const init_t *self)

@@ -1,20 +1,22 @@
 #include "ctl/notice.h"
 
 #include "common/life/life.h"
+#include "common/life/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
-static int s_open(const char *dir, int flags)
+static int s_open(const char *dir, int flags, char *err, size_t err_size)
 {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/up.json", dir);
-    return open(path, flags | O_CLOEXEC, 0600);
+    return path_open(path, flags, 0600, err, err_size);
 }
 
 static json_t *s_load(int fd)
@@ -41,10 +43,10 @@ static int s_lock(int fd)
     }
 }
 
-int notice_hang(const char *dir, const json_t *content, long *holder)
+int notice_hang(const char *dir, const json_t *content, long *holder, char *err, size_t err_size)
 {
     life_make_dir(dir);
-    int fd = s_open(dir, O_RDWR | O_CREAT);
+    int fd = s_open(dir, O_RDWR | O_CREAT, err, err_size);
     if (fd < 0)
         return -2;
     if (s_lock(fd) != 0) {
@@ -55,14 +57,16 @@ int notice_hang(const char *dir, const json_t *content, long *holder)
         return -1;
     }
     /* The descriptor stays open: it carries the lock. */
-    if (ftruncate(fd, 0) != 0 || json_dumpfd(content, fd, JSON_COMPACT) != 0)
-        return -2;
-    return 0;
+    if (ftruncate(fd, 0) == 0 && json_dumpfd(content, fd, JSON_COMPACT) == 0)
+        return 0;
+    snprintf(err, err_size, "cannot write to %s: %s", dir, strerror(errno));
+    return -2;
 }
 
 json_t *notice_read(const char *dir)
 {
-    int fd = s_open(dir, O_RDONLY);
+    char err[PATH_ERROR];
+    int fd = s_open(dir, O_RDONLY, err, sizeof err);
     if (fd < 0)
         return NULL;
     json_t *content = NULL;

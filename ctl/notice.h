@@ -8,8 +8,8 @@
 #include <jansson.h>
 
 /* Hangs CONTENT (borrowed) out in DIR, made if missing, until the process ends. 0, or -1 when
- * another one hangs there (*holder is its pid, 0 when unknown), or -2 with errno. */
-int notice_hang(const char *dir, const json_t *content, long *holder);
+ * another one hangs there (*holder is its pid, 0 when unknown), or -2 with the reason in ERR. */
+int notice_hang(const char *dir, const json_t *content, long *holder, char *err, size_t err_size);
 
 /* What hangs in DIR; NULL when nothing does. The caller's. */
 json_t *notice_read(const char *dir);

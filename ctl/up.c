@@ -1,6 +1,7 @@
 /* posternctl up: all processes of this host, started and watched. */
 #include "common/life/life.h"
 #include "common/life/listening.h"
+#include "common/life/path.h"
 #include "common/log/log.h"
 #include "ctl/command.h"
 #include "ctl/demo.h"
@@ -96,12 +97,13 @@ static int s_hang_notice(ctl_t *ctl, unsigned gateways)
         json_array_append_new(set, json_string(ctl_override(ctl, i)));
     json_t *content =
         json_pack("{s:i, s:i, s:o}", "pid", (int)getpid(), "gateways", gateways, "set", set);
-    int rc = notice_hang(dir, content, &holder);
+    char err[PATH_ERROR];
+    int rc = notice_hang(dir, content, &holder, err, sizeof err);
     if (rc == -1)
         ctl_error(ctl, "conflict",
                   "posternctl up runs this configuration already (pid %ld); end it first", holder);
     else if (rc != 0)
-        ctl_error(ctl, "failed", "cannot write to %s: %s", dir, strerror(errno));
+        ctl_error(ctl, "failed", "%s", err);
     json_decref(content);
     return rc;
 }

@@ -13,11 +13,10 @@ int main(int argc, char **argv)
     conf_start_t start;
     char address[300];
     conf_start(&start, "postern-gateway", "gateway", argc, argv);
-    const char *own[] = {conf_text(start.conf, SET_data_sockets), NULL};
     log_open(start.process, (log_level_t)log_level_of(conf_text(start.conf, SET_log_level)));
     life_begin();
     gateway_t *gateway = gateway_new(&start);
-    life_drop_privileges(conf_text(start.conf, SET_process_user), own);
+    life_settle(start.conf);
     conf_address(start.conf, SET_gateway_monitor, start.index, address, sizeof address);
     if (gateway_was_passed_socket(gateway))
         monitor_start_shared(start.process, start.index, address);

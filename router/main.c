@@ -10,11 +10,8 @@ int main(int argc, char **argv)
     char monitor[256];
 
     conf_start(&start, "postern-router", "router", argc, argv);
-    const char *own[] = {conf_text(start.conf, SET_data_directory),
-                         conf_text(start.conf, SET_data_sockets), NULL};
     life_begin();
-    life_make_dir(conf_text(start.conf, SET_data_sockets));
-    life_drop_privileges(conf_text(start.conf, SET_process_user), own);
+    life_settle(start.conf);
     router_t *router = router_new(&start);
     conf_address(start.conf, SET_router_monitor, start.index, monitor, sizeof monitor);
     monitor_start(start.process, start.index, monitor);

@@ -437,12 +437,10 @@ int worker_main(const worker_role_t *role, int argc, char **argv)
     conf_start_t start;
     char address[300];
     conf_start(&start, role->process, role->section, argc, argv);
-    const char *own[] = {conf_text(start.conf, SET_data_directory),
-                         conf_text(start.conf, SET_data_sockets), NULL};
     log_open(start.process, (log_level_t)log_level_of(conf_text(start.conf, SET_log_level)));
     life_begin();
     life_make_dir(conf_text(start.conf, SET_data_directory));
-    life_drop_privileges(conf_text(start.conf, SET_process_user), own);
+    life_settle(start.conf);
     worker_t *worker = worker_new(role, start.conf, start.index);
     conf_address(start.conf, role->monitor, start.index, address, sizeof address);
     monitor_start(start.process, start.index, address);

@@ -2,6 +2,7 @@
 
 #include "common/base/notify.h"
 #include "common/base/secret.h"
+#include "common/life/path.h"
 #include "common/log/log.h"
 
 #include <errno.h>
@@ -16,7 +17,6 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -81,9 +81,10 @@ static void s_refuse_second(const char *path, int fd)
 /* The descriptor stays open for the life of the process: closing it would release the lock. */
 static int s_open_lock(const char *path)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    char err[PATH_ERROR];
+    int fd = path_open(path, O_RDWR | O_CREAT, 0600, err, sizeof err);
     if (fd < 0)
-        log_fatal(EXIT_CONFIG, "life.lock", "path=%s err=%s", LOG_Q(path), LOG_Q(strerror(errno)));
+        log_fatal(EXIT_CONFIG, "life.lock", "path=%s err=%s", LOG_Q(path), LOG_Q(err));
     return fd;
 }
 
@@ -100,7 +101,8 @@ bool life_try_lock(const char *path)
 
 bool life_locked(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char err[PATH_ERROR];
+    int fd = path_open(path, O_RDONLY, 0, err, sizeof err);
     bool locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     if (fd >= 0)
         close(fd);
@@ -127,42 +129,63 @@ void life_lock(const char *path, bool wait)
 
 void life_make_dir(const char *path)
 {
-    char part[4096];
-    if ((size_t)snprintf(part, sizeof part, "%s", path) >= sizeof part)
-        log_fatal(EXIT_CONFIG, "life.directory", "path=%s err=%s", LOG_Q(path), LOG_Q("too long"));
-    for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        mkdir(part, 0755);
-        *slash = '/';
-    }
-    struct stat is;
-    if (mkdir(part, 0700) != 0 && errno != EEXIST)
-        log_fatal(EXIT_CONFIG, "life.directory", "path=%s err=%s", LOG_Q(path),
-                  LOG_Q(strerror(errno)));
-    if (stat(part, &is) != 0 || !S_ISDIR(is.st_mode))
-        log_fatal(EXIT_CONFIG, "life.directory", "path=%s err=%s", LOG_Q(path),
-                  LOG_Q("not a directory"));
+    char err[PATH_ERROR];
+    int fd = path_make(path, err, sizeof err);
+    if (fd < 0)
+        log_fatal(EXIT_CONFIG, "life.directory", "err=%s", LOG_Q(err));
+    close(fd);
 }
 
-void life_drop_privileges(const char *user, const char *const *own)
+/* Sockets that lie below the data must not make its directory with the mode of a parent. */
+static void s_make_sockets(const conf_t *conf)
 {
-    if (*user == '\0' || geteuid() != 0)
-        return;
+    const char *data = conf_text(conf, SET_data_directory);
+    const char *sockets = conf_text(conf, SET_data_sockets);
+    size_t len = strlen(data);
+    if (strncmp(sockets, data, len) == 0 && sockets[len] == '/')
+        life_make_dir(data);
+    life_make_dir(sockets);
+}
+
+/* What lies below comes before the directory above it: there it would be in somebody's hands, and
+ * root must not give away what it finds there. */
+static void s_give(const conf_t *conf, const struct passwd *to)
+{
+    char first[4200], err[PATH_ERROR];
+    const char *data = conf_text(conf, SET_data_directory);
+    snprintf(first, sizeof first, "%s/first-owner", data);
+    const char *const own[] = {conf_text(conf, SET_authd_master_key), first,
+                               conf_text(conf, SET_data_sockets), data};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (path_give(own[i], to->pw_uid, to->pw_gid, err, sizeof err) != 0)
+            log_fatal(EXIT_CONFIG, "life.user", "user=%s err=%s", LOG_Q(to->pw_name), LOG_Q(err));
+}
+
+static void s_become(const struct passwd *to)
+{
     int death_signal = 0; /* of the supervisor, which a change of user takes away */
     prctl(PR_GET_PDEATHSIG, &death_signal);
-    struct passwd *to = getpwnam(user);
+    if (initgroups(to->pw_name, to->pw_gid) != 0 ||
+        setresgid(to->pw_gid, to->pw_gid, to->pw_gid) != 0 ||
+        setresuid(to->pw_uid, to->pw_uid, to->pw_uid) != 0)
+        log_fatal(EXIT_CONFIG, "life.user", "user=%s err=%s", LOG_Q(to->pw_name),
+                  LOG_Q(strerror(errno)));
+    prctl(PR_SET_PDEATHSIG, death_signal);
+    secret_protect_process(); /* setresuid makes a process dumpable again */
+}
+
+void life_settle(const conf_t *conf)
+{
+    const char *user = conf_text(conf, SET_process_user);
+    s_make_sockets(conf);
+    if (*user == '\0' || geteuid() != 0)
+        return;
+    const struct passwd *to = getpwnam(user);
     if (!to)
         log_fatal(EXIT_CONFIG, "life.user", "user=%s err=%s", LOG_Q(user),
                   LOG_Q("no such user; make it or change process.user"));
-    for (; own && *own; own++)
-        if (chown(*own, to->pw_uid, to->pw_gid) != 0 && errno != ENOENT)
-            log_fatal(EXIT_CONFIG, "life.user", "path=%s err=%s", LOG_Q(*own),
-                      LOG_Q(strerror(errno)));
-    if (initgroups(user, to->pw_gid) != 0 || setresgid(to->pw_gid, to->pw_gid, to->pw_gid) != 0 ||
-        setresuid(to->pw_uid, to->pw_uid, to->pw_uid) != 0)
-        log_fatal(EXIT_CONFIG, "life.user", "user=%s err=%s", LOG_Q(user), LOG_Q(strerror(errno)));
-    prctl(PR_SET_PDEATHSIG, death_signal);
-    secret_protect_process(); /* setresuid makes a process dumpable again */
+    s_give(conf, to);
+    s_become(to);
 }
 
 void life_ready(void)

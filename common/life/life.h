@@ -6,6 +6,8 @@
 #ifndef POSTERN_LIFE_H
 #define POSTERN_LIFE_H
 
+#include "common/conf/conf.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -25,9 +27,10 @@ bool life_stopping(void);
  * life_stopping. */
 bool life_hurry(void);
 
-/* Locks PATH (made with mode 0600, flock) for the life of the process; exits with EXIT_CONFIG and
- * the pid of the holder when another process has it: a second bind of an ipc endpoint would steal
- * the first one's socket without an error. wait: waits for the lock instead, logging once. */
+/* Locks PATH (made with mode 0600, flock; see path_open) for the life of the process; exits with
+ * EXIT_CONFIG and the pid of the holder when another process has it: a second bind of an ipc
+ * endpoint would steal the first one's socket without an error. wait: waits for the lock instead,
+ * logging once. */
 void life_lock(const char *path, bool wait);
 
 /* The same, but false when another process has it. */
@@ -39,10 +42,11 @@ bool life_locked(const char *path);
 /* Makes a directory and its parents (mode 0700 for the last) if missing; exits when it cannot. */
 void life_make_dir(const char *path);
 
-/* Becomes USER (name) with its groups when root; no-op for "". OWN (NULL: none) is a
- * NULL-terminated list of paths that are given to that user first, where they exist. The
- * supervisor's death signal is kept. Exits on failure. */
-void life_drop_privileges(const char *user, const char *const *own);
+/* Makes data.sockets, and becomes process.user with its groups when root and where one is named.
+ * The master key, data.sockets, data.directory and the file of the first owner are given to that
+ * user first, where they are there and root's (path_give). The supervisor's death signal is kept.
+ * Exits on failure. */
+void life_settle(const conf_t *conf);
 
 /* Tells a supervisor that the process can serve: systemd by its protocol (notify.h), posternctl up
  * by one byte to the descriptor that the environment's POSTERN_READY_FD names, which is closed

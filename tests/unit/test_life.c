@@ -209,15 +209,40 @@ static void test_directories(void **state)
     assert_int_equal(child_run(s_make, path, text, sizeof text), 78);
 }
 
+/* With the data in a directory of root's that every user may pass. */
+static conf_t *s_conf(const char *user)
+{
+    char data[SCRATCH + 32], name[64], err[256];
+    snprintf(data, sizeof data, "data.directory=%s/data", s_scratch);
+    snprintf(name, sizeof name, "process.user=%s", user);
+    char sockets[SCRATCH + 32];
+    snprintf(sockets, sizeof sockets, "data.sockets=%s/data/run", s_scratch);
+    char *overrides[] = {data, sockets, name, NULL};
+    conf_t *conf = conf_load_with(NULL, overrides, err, sizeof err);
+    assert_non_null(conf);
+    return conf;
+}
+
 static void s_become(void *arg)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    life_drop_privileges(arg, NULL);
+    conf_t *conf = s_conf(arg);
+    chmod(s_scratch, 0711);
+    life_settle(conf);
+    conf_destroy(&conf);
     printf("uid=%d gid=%d\n", (int)getuid(), (int)getegid());
     printf("back=%d\n", setuid(0));
     int signal = 0;
     prctl(PR_GET_PDEATHSIG, &signal);
     printf("death=%d\n", signal);
+}
+
+static int s_owner(const char *name)
+{
+    char path[SCRATCH + 32];
+    struct stat is;
+    snprintf(path, sizeof path, "%s/%s", s_scratch, name);
+    return lstat(path, &is) == 0 ? (int)is.st_uid : -1;
 }
 
 static void test_privileges(void **state)
@@ -236,6 +261,19 @@ static void test_privileges(void **state)
     assert_non_null(strstr(text, "death=9")); /* no orphans when the supervisor is killed */
     assert_int_equal(child_run(s_become, (void *)"nobody-like-this", text, sizeof text), 78);
     assert_non_null(strstr(text, "nobody-like-this"));
+    assert_int_equal(s_owner("data"), 65534);
+    assert_int_equal(s_owner("data/run"), 65534);
+}
+
+static void test_what_is_made_below_the_data(void **state)
+{
+    (void)state;
+    char text[2048], path[SCRATCH + 32];
+    struct stat is;
+    assert_int_equal(child_run(s_become, (void *)"", text, sizeof text), 0);
+    snprintf(path, sizeof path, "%s/data", s_scratch);
+    assert_int_equal(stat(path, &is), 0);
+    assert_int_equal(is.st_mode & 0777, 0700);
 }
 
 static void s_ready_with(void *arg)
@@ -323,6 +361,7 @@ int main(void)
         CASE(test_a_signal_ends_the_wait),
         CASE(test_directories),
         CASE(test_privileges),
+        CASE(test_what_is_made_below_the_data),
         CASE(test_ready_without_a_channel),
         CASE(test_systemd_is_told),
     };

@@ -41,6 +41,13 @@ static int s_each(const place_t *self, const char *to, json_t *manifest, each_fn
     return rc ? rc : each(self, to, "directory", manifest);
 }
 
+/* Another user's directory would hand it every message. */
+static bool s_is_ours(const char *path)
+{
+    struct stat is;
+    return lstat(path, &is) == 0 && S_ISDIR(is.st_mode) && is.st_uid == geteuid();
+}
+
 static bool s_is_empty(const char *path)
 {
     DIR *dir = opendir(path);
@@ -62,6 +69,11 @@ static int s_make(const place_t *self, const char *to, char parent[PLACE_PATH])
                    : place_refuse(self, "%s: %s", parent, strerror(errno));
     if (errno != EEXIST)
         return place_refuse(self, "cannot make %s: %s", to, strerror(errno));
+    if (!s_is_ours(to))
+        return place_refuse(self,
+                            "%s is there and not a directory of yours: a backup goes into a new "
+                            "directory",
+                            to);
     if (!s_is_empty(to))
         return place_refuse(self, "%s is there and not empty: a backup goes into a new directory",
                             to);

@@ -1,5 +1,6 @@
 #include "workers/store/place.h"
 
+#include "common/life/path.h"
 #include "common/store/store.h"
 
 #include <dirent.h>
@@ -82,9 +83,10 @@ static void s_give(const place_t *self, int fd)
 
 static int s_open_lock(const place_t *self, const char *path)
 {
-    bool made = access(path, F_OK) != 0;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0 && made)
+    char err[PATH_ERROR];
+    struct stat is;
+    int fd = path_open(path, O_RDWR | O_CREAT, 0600, err, sizeof err);
+    if (fd >= 0 && fstat(fd, &is) == 0 && is.st_uid == geteuid())
         s_give(self, fd);
     return fd;
 }
@@ -157,7 +159,7 @@ int place_write(const char *path, const char *text, size_t len)
 {
     char next[PLACE_PATH + 8], parent[PLACE_PATH];
     struct stat is;
-    bool present = stat(path, &is) == 0;
+    bool present = lstat(path, &is) == 0 && S_ISREG(is.st_mode);
     snprintf(next, sizeof next, "%s.next", path);
     snprintf(parent, sizeof parent, "%s", path);
     char *slash = strrchr(parent, '/');
@@ -167,7 +169,7 @@ int place_write(const char *path, const char *text, size_t len)
     int fd = open(next, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return -1;
-    int rc = present ? fchmod(fd, is.st_mode & 07777) : 0;
+    int rc = present ? fchmod(fd, is.st_mode & 0777) : 0;
     if (rc == 0 && present && geteuid() == 0)
         rc = fchown(fd, is.st_uid, is.st_gid);
     if (rc == 0)
@@ -195,21 +197,59 @@ void place_remove(const char *path)
     nftw(path, s_remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-static struct stat s_owner;
+static int s_own(const char *name, int parent, const struct stat *owner);
 
-static int s_own_one(const char *path, const struct stat *is, int flag, struct FTW *at)
+/* Takes the descriptor of a directory. */
+static int s_own_below(int fd, const struct stat *owner)
 {
-    (void)flag, (void)at;
-    if (chmod(path, S_ISDIR(is->st_mode) ? 0700 : 0600) != 0)
-        return -1;
-    return geteuid() == 0 ? lchown(path, s_owner.st_uid, s_owner.st_gid) : 0;
+    DIR *dir = fdopendir(fd);
+    struct dirent *entry;
+    int rc = dir ? 0 : -1;
+    while (rc == 0 && (entry = readdir(dir)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            rc = s_own(entry->d_name, dirfd(dir), owner);
+    if (dir)
+        closedir(dir);
+    else
+        close(fd);
+    return rc;
+}
+
+/* The data's owner may exchange names while root is here: it looks at what it holds. A link is not
+ * followed, and of a file with two names the other one may be anybody's. */
+static int s_own(const char *name, int parent, const struct stat *owner)
+{
+    struct stat is;
+    int fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int rc = fd < 0 ? -1 : fstat(fd, &is);
+    bool directory = rc == 0 && S_ISDIR(is.st_mode);
+    if (rc == 0 && !directory && (!S_ISREG(is.st_mode) || is.st_nlink > 1)) {
+        errno = EMLINK;
+        rc = -1;
+    }
+    if (rc == 0)
+        rc = fchmod(fd, directory ? 0700 : 0600);
+    if (rc == 0 && geteuid() == 0)
+        rc = fchown(fd, owner->st_uid, owner->st_gid);
+    if (rc == 0 && directory)
+        return s_own_below(fd, owner);
+    if (fd >= 0)
+        close(fd);
+    return rc;
 }
 
 int place_own(const place_t *self, const char *path)
 {
-    if (stat(self->data, &s_owner) != 0)
-        return -1;
-    return nftw(path, s_own_one, 8, FTW_PHYS);
+    char err[PATH_ERROR];
+    const char *name;
+    struct stat owner;
+    int parent = path_parent(path, &name, err, sizeof err);
+    int rc = parent < 0 ? -1 : stat(self->data, &owner);
+    if (rc == 0)
+        rc = s_own(name, parent, &owner);
+    if (parent >= 0)
+        close(parent);
+    return rc;
 }
 
 uint64_t place_free(const char *directory)

@@ -2,6 +2,7 @@
  * compared beside the data first; only then the switch begins. */
 #include "common/base/clock.h"
 #include "common/base/secret.h"
+#include "common/life/path.h"
 #include "common/store/store.h"
 #include "workers/store/manifest.h"
 #include "workers/store/switch.h"
@@ -41,8 +42,9 @@ static int s_make_data(const place_t *self)
                    ? PLACE_DONE
                    : place_refuse(self, "cannot make %s: %s", self->data, strerror(errno));
     struct passwd *to = *user && geteuid() == 0 ? getpwnam(user) : NULL;
-    if (to && chown(self->data, to->pw_uid, to->pw_gid) != 0)
-        return place_refuse(self, "cannot give %s to %s: %s", self->data, user, strerror(errno));
+    char err[PATH_ERROR];
+    if (to && path_give(self->data, to->pw_uid, to->pw_gid, err, sizeof err) != 0)
+        return place_refuse(self, "cannot give it to %s: %s", user, err);
     return PLACE_DONE;
 }
 
