@@ -1,16 +1,14 @@
-#include "workers/message.h"
+#include "workers/message_walk.h"
 
-#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
 #include <memory>
-#include <simdjson.h>
 #include <string_view>
 
+using namespace message_walk;
 using simdjson::dom::array;
 using simdjson::dom::element;
-using simdjson::dom::element_type;
 using simdjson::dom::object;
 using std::string_view;
 
@@ -22,19 +20,6 @@ struct message {
 
 namespace
 {
-
-/* Where we are in the document: a list on the stack, made text only for an error. */
-struct path {
-    const path *up;
-    string_view key; /* of an object's field, or */
-    size_t index;    /* an array's item, when the key is empty */
-};
-
-/* One walk through a message. */
-struct walk {
-    message_verdict_t *verdict;
-    unsigned given; /* GIVEN_ bits of the top-level fields that count as set */
-};
 
 enum {
     GIVEN_TEXT = 1,
@@ -58,47 +43,6 @@ struct field {
     const char *const *names; /* the values of an enumeration */
     unsigned given;
 };
-
-size_t append_key(char *text, size_t size, string_view key)
-{
-    size_t len = 0;
-    for (char c : key) {
-        if (len + 1 >= size || len >= 40)
-            break;
-        text[len++] = c > ' ' && c < 0x7f ? c : '?';
-    }
-    return len;
-}
-
-size_t append_path(char *text, size_t size, const path *at)
-{
-    if (!at || !at->up)
-        return 0;
-    size_t len = append_path(text, size, at->up);
-    if (size - len < 64)
-        return len;
-    if (at->key.data() == nullptr)
-        return len + (size_t)snprintf(text + len, size - len, "[%zu]", at->index);
-    if (len > 0)
-        text[len++] = '.';
-    return len + append_key(text + len, size - len, at->key);
-}
-
-/* Writes "PATH REASON" as the verdict; always false. */
-__attribute__((format(printf, 3, 4))) bool refuse(walk &self, const path &at, const char *format,
-                                                  ...)
-{
-    message_verdict_t *verdict = self.verdict;
-    verdict->outcome = MESSAGE_INVALID;
-    size_t len = append_path(verdict->reason, sizeof verdict->reason - 80, &at);
-    if (len > 0)
-        verdict->reason[len++] = ' ';
-    va_list args;
-    va_start(args, format);
-    vsnprintf(verdict->reason + len, sizeof verdict->reason - len, format, args);
-    va_end(args);
-    return false;
-}
 
 /* The characters of a text whose UTF-8 the parser has checked. */
 size_t characters(string_view text)
@@ -197,6 +141,8 @@ bool check_sync(walk &self, const path &at, element value, const field &)
 
 bool walk_fields(walk &self, const path &up, const object &fields, const table &rows)
 {
+    if (!names_stand_once(self, up, fields))
+        return false;
     for (auto entry : fields) {
         for (size_t i = 0; i < rows.count; i++) {
             const field &row = rows.rows[i];
@@ -289,16 +235,10 @@ bool check_userids(walk &self, const path &at, element value, const field &row)
     return ids <= row.max || refuse(self, at, "must have at most %zu items", row.max);
 }
 
-/* The last value of KEY, as the walk through the fields takes it. */
+/* The value of KEY, unless it is null. */
 bool find(const object &fields, string_view key, element *value)
 {
-    bool found = false;
-    for (auto entry : fields)
-        if (entry.key == key && !entry.value.is_null()) {
-            *value = entry.value;
-            found = true;
-        }
-    return found;
+    return fields[key].get(*value) == simdjson::SUCCESS && !value->is_null();
 }
 
 /* Fields whose value decides what another may be: NAMES has a row for each value. */
@@ -429,12 +369,16 @@ bool check_references(walk &self, const path &up, element value, const field &)
     object references;
     if (value.get(references) != simdjson::SUCCESS)
         return refuse(self, up, "must be an object");
+    if (!names_stand_once(self, up, references))
+        return false;
     for (auto entry : references) {
         path at = {&up, entry.key, 0}, type_at = {&at, "type", 0}, object_at = {&at, "object", 0};
         element type, inner;
         if (!check_object(self, at, entry.value, entry_row))
             return false;
         object fields = entry.value.get_object().value();
+        if (!names_stand_once(self, at, fields))
+            return false;
         bool typed = find(fields, "type", &type);
         if (typed && !check_text(self, type_at, type, type_row))
             return false;

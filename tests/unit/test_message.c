@@ -322,7 +322,7 @@ static void test_sync_message_is_seen(void **state)
     assert_int_equal(s_verdict.flags, MESSAGE_SYNC);
     s_takes("{\"text\":\"t\",\"sync_message\":false}");
     assert_int_equal(s_verdict.flags, MESSAGE_ASYNC);
-    s_takes("{\"sync_message\":true,\"text\":\"t\",\"sync_message\":\"false\"}");
+    s_takes("{\"text\":\"t\",\"sync_message\":\"false\"}");
     assert_int_equal(s_verdict.flags, MESSAGE_ASYNC);
     s_takes("{\"text\":\"t\",\"sync_message\":\"\"}");
     assert_int_equal(s_verdict.flags, 0);
@@ -400,6 +400,57 @@ static void test_a_hostile_path(void **state)
     s_refuses("{\"text\":\"t\",\"references\":{\"\":1}}", "references. must be an object");
 }
 
+/* One reader would take the first value and another the last: no message has both. */
+static void test_a_name_stands_once(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *path;
+    } rows[] = {
+        {"{\"text\":\"hello\",\"text\":null}", "text stands twice"},
+        {"{\"text\":\"a\",\"text\":\"\"}", "text stands twice"},
+        {"{\"text\":\"a\",\"x\":1,\"text\":\"a\"}", "text stands twice"},
+        {"{\"text\":\"a\",\"te\\u0078t\":\"b\"}", "text stands twice"},
+        {"{\"text\":\"a\",\"x\":1,\"y\":2,\"x\":1}", "x stands twice"},
+        {"{\"text\":\"a\",\"\":1,\"\":2}", "stands twice"},
+        {"{\"card\":{\"title\":\"a\",\"title\":\"b\"}}", "card.title stands twice"},
+        {"{\"text\":\"a\",\"bot\":{\"name\":\"a\",\"name\":\"a\"}}", "bot.name stands twice"},
+        {BUTTON "\"type\":\"+\",\"type\":\"-\"}]}", "buttons[0].type stands twice"},
+        {BUTTON "\"action\":{\"type\":\"copy\",\"type\":\"copy\"}}]}",
+         "buttons[0].action.type stands twice"},
+        {CONFIRM "\"title\":\"a\",\"title\":\"\"}}}]}",
+         "buttons[0].action.confirm.title stands twice"},
+        {SLIDE "\"text\",\"data\":\"x\",\"type\":\"table\"}]}", "slides[0].type stands twice"},
+        {SLIDE "\"table\",\"data\":{\"headers\":[],\"headers\":1}}]}",
+         "slides[0].data.headers stands twice"},
+        {SLIDE "\"graph\",\"data\":[{\"values\":[{\"value\":1,\"value\":2}]}]}]}",
+         "slides[0].data[0].values[0].value stands twice"},
+        {"{\"text\":\"a\",\"references\":{\"a\":{},\"a\":{}}}", "references.a stands twice"},
+        {"{\"text\":\"a\",\"references\":{\"a\":{\"type\":\"x\",\"type\":\"y\"}}}",
+         "references.a.type stands twice"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        s_refuses(rows[i].json, rows[i].path);
+    s_takes("{\"text\":\"a\",\"x\":{\"b\":1,\"b\":2}}"); /* nothing in it is looked at */
+}
+
+/* Among many names, too, and in a time that does not grow with their square. */
+static void test_a_name_stands_once_among_many(void **state)
+{
+    enum { NAMES = 60000 };
+    char *json = malloc(NAMES * 12 + 100);
+    (void)state;
+    assert_non_null(json);
+    for (int twice = 0; twice < 2; twice++) {
+        size_t len = (size_t)sprintf(json, "{\"text\":\"a\"");
+        for (unsigned i = 0; i < NAMES; i++)
+            len += (size_t)sprintf(json + len, ",\"%05u\":1", i);
+        sprintf(json + len, "%s}", twice ? ",\"00777\":2" : "");
+        twice ? s_refuses(json, "00777 stands twice") : s_takes(json);
+    }
+    free(json);
+}
+
 /* Every prefix of a valid message, and every byte of it changed, gives a verdict. */
 static void test_damage(void **state)
 {
@@ -462,6 +513,8 @@ int main(void)
         cmocka_unit_test(test_what_is_no_json),
         cmocka_unit_test(test_bombs),
         cmocka_unit_test(test_a_hostile_path),
+        cmocka_unit_test(test_a_name_stands_once),
+        cmocka_unit_test(test_a_name_stands_once_among_many),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_the_parser_is_reused),
     };
