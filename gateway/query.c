@@ -46,30 +46,62 @@ static error_code_t s_secret(query_t *self, presented_t *secret, slice_t raw, co
     return secret->conflict ? ERROR_invalid_param : ERROR_none;
 }
 
-/* One half of a parameter, decoded at TO. */
-static error_code_t s_decode(slice_t raw, char *to, slice_t *out, const char **detail)
+/* Decodes RAW at TO; false when that makes no text. */
+static bool s_is_text(slice_t raw, char *to, slice_t *out, const char **detail)
 {
     ssize_t len = percent_decode(raw, true, to);
     *detail = "A query parameter has a broken percent escape.";
     if (len < 0)
-        return ERROR_invalid_param;
+        return false;
     *out = slice(to, (size_t)len);
     *detail = "A query parameter is not UTF-8 or contains a NUL.";
-    if (memchr(to, 0, out->len) || !utf8_valid(*out))
-        return ERROR_invalid_param;
+    return !memchr(to, 0, out->len) && utf8_valid(*out);
+}
+
+/* The bytes of RAW that are not UTF-8 become escapes, at TO. */
+static slice_t s_as_it_came(slice_t raw, char *to)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    size_t len = 0;
+    if (utf8_valid(raw))
+        return raw;
+    for (size_t i = 0; i < raw.len; i++) {
+        unsigned char c = (unsigned char)raw.data[i];
+        to[len++] = c < 0x80 ? (char)c : '%';
+        if (c >= 0x80) {
+            to[len++] = hex[c >> 4];
+            to[len++] = hex[c & 15];
+        }
+    }
+    return slice(to, len);
+}
+
+/* One half of a parameter, decoded at TO. */
+static error_code_t s_decode(slice_t raw, query_for_t what, char *to, slice_t *out,
+                             const char **detail)
+{
+    _Static_assert(3 * QUERY_VALUE <= QUERY_URL, "room for escapes");
+    if (!s_is_text(raw, to, out, detail)) {
+        if (what == QUERY_STRICT)
+            return ERROR_invalid_param;
+        if (raw.len <= QUERY_VALUE)
+            raw = s_as_it_came(raw, to);
+        *out = raw;
+    }
     *detail = "A query parameter is longer than 10,000 characters.";
     if (out->len > QUERY_VALUE && utf8_count(*out) > QUERY_VALUE)
         return ERROR_uri_too_long;
     return ERROR_none;
 }
 
-static error_code_t s_pair(query_t *self, slice_t pair, unsigned most, const char **detail)
+static error_code_t s_pair(query_t *self, slice_t pair, query_for_t what, unsigned most,
+                           const char **detail)
 {
     const char *equals = memchr(pair.data, '=', pair.len);
     size_t name_len = equals ? (size_t)(equals - pair.data) : pair.len;
     slice_t name = slice(pair.data, name_len);
     slice_t value = equals ? slice(equals + 1, pair.len - name_len - 1) : slice("", 0);
-    error_code_t error = s_decode(name, self->scratch, &name, detail);
+    error_code_t error = s_decode(name, what, self->scratch, &name, detail);
     if (error)
         return error;
     if (slice_is(name, "zapikey"))
@@ -79,13 +111,14 @@ static error_code_t s_pair(query_t *self, slice_t pair, unsigned most, const cha
     *detail = "There are too many query parameters.";
     if (++self->count > most)
         return ERROR_uri_too_long;
-    error = s_decode(value, self->scratch + QUERY_URL, &value, detail);
+    error = s_decode(value, what, self->scratch + QUERY_URL, &value, detail);
     if (!error)
         wire_pairs_add(&self->params, name, value);
     return error;
 }
 
-error_code_t query_parse(query_t *self, slice_t query, unsigned most, const char **detail)
+error_code_t query_parse(query_t *self, slice_t query, query_for_t what, unsigned most,
+                         const char **detail)
 {
     query_wipe(self);
     pack_reset(&self->params);
@@ -97,7 +130,7 @@ error_code_t query_parse(query_t *self, slice_t query, unsigned most, const char
         const char *end = memchr(query.data, '&', query.len);
         size_t len = end ? (size_t)(end - query.data) : query.len;
         if (len) {
-            error_code_t error = s_pair(self, slice(query.data, len), most, detail);
+            error_code_t error = s_pair(self, slice(query.data, len), what, most, detail);
             if (error)
                 return error;
         }

@@ -24,9 +24,17 @@ typedef struct {
 query_t *query_new(void);
 void query_destroy(query_t **self_p);
 
+/* What is to become of a name or a value that cannot be decoded: a broken escape, bytes that are
+ * not UTF-8, a NUL. */
+typedef enum {
+    QUERY_STRICT, /* an error */
+    QUERY_EVENT,  /* it is kept as it came; raw bytes that are not UTF-8 as escapes */
+} query_for_t;
+
 /* Parses what follows the '?'. At most MOST parameters besides the credentials. ERROR_none, or the
  * error with its detail (constant text). '+' is a space, but stands for itself in a credential. */
-error_code_t query_parse(query_t *self, slice_t query, unsigned most, const char **detail);
+error_code_t query_parse(query_t *self, slice_t query, query_for_t what, unsigned most,
+                         const char **detail);
 
 /* Overwrites the credentials. */
 void query_wipe(query_t *self);

@@ -254,7 +254,8 @@ static error_code_t s_headers(request_reader_t *self, h2o_req_t *req, request_t 
 static error_code_t s_query(request_reader_t *self, h2o_req_t *req, slice_t query, request_t *out)
 {
     const char *detail;
-    error_code_t error = query_parse(self->query, query, self->limits.parameters, &detail);
+    query_for_t what = op_is_event(out->op) ? QUERY_EVENT : QUERY_STRICT;
+    error_code_t error = query_parse(self->query, query, what, self->limits.parameters, &detail);
     if (error)
         return s_refuse(out, error, detail);
     out->entry.params = s_keep(req, self->query->params.data, self->query->params.len);

@@ -175,10 +175,13 @@ def test_url_of_64_kib(raw, ada, bot):
 
 
 @pytest.mark.parametrize("query", ["a=%", "a=%4", "a=%zz", "%ff=1", "a=%ff", "a=%00", "a=%ed%a0%80"])
-def test_broken_escapes_are_400(ring, raw, ada, bot, query):
-    answer = raw.post(bot_path(bot, ada.token) + "&" + query)
+def test_broken_escapes_are_400_and_an_event_is_kept(ring, raw, ada, channel, bot, query):
+    answer = raw.post(channel_path(channel, ada.token) + "&" + query, b'{"text":"x"}')
     assert (answer.status, answer.code) == (400, "invalid_param"), answer
-    assert ring.messages("bots", bot, ada.token) == []
+    assert ring.texts(channel, ada.token) == []
+    assert raw.post(bot_path(bot, ada.token) + f"&d=50%&{query}&e=%C3%A4", b"x").status == 200
+    event, = ring.messages("bots", bot, ada.token)
+    assert event["event"]["parameters"] == {"d": "50%", **dict([query.split("=")]), "e": "\u00e4"}
 
 
 @pytest.mark.parametrize("method, path, query", [

@@ -73,6 +73,40 @@ static void test_bad_escapes(void **state)
                      ERROR_invalid_request);
 }
 
+/* Of an event nothing is lost: what cannot be decoded comes as it is written. */
+static void test_bad_escapes_of_an_event(void **state)
+{
+    static const char *const rows[][2] = {{"50%", "50%"},
+                                          {"%", "%"},
+                                          {"%4", "%4"},
+                                          {"%gg+x", "%gg+x"},
+                                          {"%E9", "%E9"},
+                                          {"%00", "%00"},
+                                          {"a%20%ff", "a%20%ff"},
+                                          {"\xe9", "%E9"},
+                                          {"%e9\xc3\xa4", "%e9\xc3\xa4"},
+                                          {"%zz\xff", "%zz%FF"},
+                                          {"%C3%A4", "\xc3\xa4"}};
+    request_t request;
+    char *url = malloc(40000);
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sprintf(url, EVENT "?d=%s&zapikey=" TOKEN "&e=1", rows[i][0]);
+        assert_int_equal(s_get(&request, url), ERROR_none);
+        s_assert_pair(request.entry.params, "d", rows[i][1]);
+        s_assert_pair(request.entry.params, "e", "1");
+        sprintf(url, EVENT "?%s=v&zapikey=" TOKEN, rows[i][0]);
+        assert_int_equal(s_get(&request, url), ERROR_none);
+        s_assert_pair(request.entry.params, rows[i][1], "v");
+    }
+    for (int len = 9999; len <= 10000; len++) {
+        sprintf(url, EVENT "?zapikey=" TOKEN "&p=%%%0*d", len, 0);
+        assert_int_equal(s_get(&request, url), len < 10000 ? ERROR_none : ERROR_uri_too_long);
+    }
+    assert_int_equal(s_get(&request, EVENT "?zapikey=%zz"), ERROR_invalid_param);
+    free(url);
+}
+
 static void test_paths(void **state)
 {
     request_t request;
@@ -213,10 +247,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_example),         cmocka_unit_test(test_parameters),
-        cmocka_unit_test(test_bad_escapes),     cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_idempotency_key), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_forwarded),       cmocka_unit_test(test_forwarded_lines),
-        cmocka_unit_test(test_framing),         cmocka_unit_test(test_error_json),
+        cmocka_unit_test(test_bad_escapes),     cmocka_unit_test(test_bad_escapes_of_an_event),
+        cmocka_unit_test(test_paths),           cmocka_unit_test(test_idempotency_key),
+        cmocka_unit_test(test_limits),          cmocka_unit_test(test_forwarded),
+        cmocka_unit_test(test_forwarded_lines), cmocka_unit_test(test_framing),
+        cmocka_unit_test(test_error_json),
     };
     reading_begin();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
