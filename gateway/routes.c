@@ -98,18 +98,33 @@ static bool s_matches(const segment_t *segment, slice_t text)
     return memcmp(text.data, segment->text.data, len) == 0;
 }
 
-/* Leaves what stands behind [/company/{org}]/api/(v2|v3). */
-static bool s_strip_prefix(slice_t *path)
+/* The same past empty ones: a base URL that ends in a slash leaves them before a literal. */
+static bool s_literal(slice_t *path, slice_t *segment)
+{
+    bool found;
+    do
+        found = s_segment(path, segment);
+    while (found && segment->len == 0);
+    return found;
+}
+
+/* Leaves what stands behind [/(company|network)/{name}]/api/(v2|v3), without slashes at its end. */
+static bool s_strip(slice_t *path)
 {
     slice_t text;
-    if (!s_segment(path, &text))
+    while (path->len && path->data[path->len - 1] == '/')
+        path->len--;
+    if (!s_literal(path, &text))
         return false;
-    if (slice_is(text, "company")) {
-        if (!s_segment(path, &text) || text.len == 0 || !s_segment(path, &text))
+    if (slice_is(text, "company") || slice_is(text, "network")) {
+        if (!s_segment(path, &text) || text.len == 0 || !s_literal(path, &text))
             return false;
     }
-    return slice_is(text, "api") && s_segment(path, &text) &&
-           (slice_is(text, "v2") || slice_is(text, "v3"));
+    if (!slice_is(text, "api") || !s_literal(path, &text))
+        return false;
+    while (path->len > 1 && path->data[1] == '/')
+        *path = slice(path->data + 1, path->len - 1);
+    return slice_is(text, "v2") || slice_is(text, "v3");
 }
 
 static route_result_t s_decode_target(route_t *route, slice_t raw)
@@ -137,7 +152,7 @@ route_result_t routes_find(const routes_t *self, slice_t method, slice_t path, r
     slice_t text[SEGMENTS];
     unsigned segments = 0;
     *route = (route_t){.method = op_method_of(method.data, method.len)};
-    if (!s_strip_prefix(&path))
+    if (!s_strip(&path))
         return ROUTE_NOT_FOUND;
     while (path.len) {
         if (segments == SEGMENTS || !s_segment(&path, &text[segments]))

@@ -1,6 +1,8 @@
 /* Paths of a listener to operations: compiled once from common/ops.def.
  *
- * A path is [/company/{org}]/api/(v2|v3)<path of the row>. Rows with CRED_ADMIN do not exist for
+ * A path is [/(company|network)/{name}]/api/(v2|v3)<path of the row>. Slashes at its end, and
+ * repeated ones before api, v2 and the row's path do not count; within that path, where a target
+ * may be missing, they do. Rows with CRED_ADMIN do not exist for
  * the public listener, and no others exist for the admin listener. Threading: read-only after
  * routes_new; any thread. */
 #ifndef POSTERN_ROUTES_H

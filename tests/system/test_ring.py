@@ -74,6 +74,9 @@ def test_body_field_overrides_the_parameter_of_its_name(ring, ada, channel):
     "/api/v2/channelsbyname/{}/messages",
     "/company/60001234/api/v2/channelsbyname/{}/message",
     "/company/60001234/api/v3/channelsbyname/{}/messages",
+    "/network/my-network/api/v2/channelsbyname/{}/message",
+    "//api/v2/channelsbyname/{}/message/",
+    "/api/v2//channelsbyname/{}/message//",
 ])
 def test_forms_of_the_channel_url(ring, ada, channel, path):
     assert ring.post(ring.url(path.format(channel), ada.token), {"text": path}).status_code == 204

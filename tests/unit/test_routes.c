@@ -43,12 +43,18 @@ static void s_path(const op_t *op, bool plural, char *out)
 
 static void s_check_row(const op_t *op, unsigned method, const char *path)
 {
-    static const char *const prefixes[] = {"/api/v2", "/api/v3", "/company/123/api/v2",
-                                           "/company/org.name/api/v3"};
-    for (size_t i = 0; i < 4; i++) {
+    static const char *const prefixes[] = {"/api/v2",
+                                           "/api/v3",
+                                           "/company/123/api/v2",
+                                           "/company/org.name/api/v3",
+                                           "/network/a-b/api/v2",
+                                           "//api/v2",
+                                           "///company/1//api//v2/",
+                                           "/api/v2//"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
         char full[512];
         route_t route;
-        snprintf(full, sizeof full, "%s%s", prefixes[i], path);
+        snprintf(full, sizeof full, "%s%s%s", prefixes[i], path, i % 2 ? "/" : "");
         assert_int_equal(s_find(op_method_name(method), full, &route), ROUTE_FOUND);
         assert_int_equal(route.op->number, op->number);
         assert_int_equal(route.method, method);
@@ -114,7 +120,10 @@ static void test_unknown_paths(void **state)
         "/api/v2",
         "/api/v4/bots/a/incoming",
         "/api/v2/bots/a",
-        "/api/v2/bots/a/incoming/",
+        "/api/v2/bots/a//incoming",
+        "/api/v2/bots//incoming/",
+        "/api/v2/",
+        "//",
         "/api/v2/bots/a/incoming/x/y/z",
         "/api/v2/bots//incoming",
         "/api/v2/bots/a/incomings",
@@ -123,7 +132,8 @@ static void test_unknown_paths(void **state)
         "/company/api/v2/bots/a/incoming",
         "/company//api/v2/bots/a/incoming",
         "/company/1/company/2/api/v2/bots/a/incoming",
-        "//api/v2/bots/a/incoming",
+        "/network//api/v2/bots/a/incoming",
+        "/network/1/company/2/api/v2/bots/a/incoming",
     };
     (void)state;
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
