@@ -7,11 +7,13 @@
 typedef struct {
     uint8_t key[12]; /* IPv4, or the first 8 bytes of IPv6 and a mark */
     uint32_t count;  /* 0: free */
+    uint64_t bytes;
 } row_t;
 
 struct census {
     pthread_mutex_t lock;
     unsigned most, most_of_address, len;
+    uint64_t bytes, most_bytes, most_bytes_of_address;
     row_t *row; /* open addressing */
     unsigned room, used;
 };
@@ -26,6 +28,7 @@ census_t *census_new(unsigned most, unsigned most_of_address)
     pthread_mutex_init(&self->lock, NULL);
     self->most = most;
     self->most_of_address = most_of_address;
+    self->most_bytes = self->most_bytes_of_address = UINT64_MAX;
     self->room = ROOM;
     self->row = calloc(self->room, sizeof *self->row);
     if (!self->row)
@@ -138,6 +141,39 @@ void census_leave(census_t *self, const address_t *address, bool exempt)
         }
     }
     pthread_mutex_unlock(&self->lock);
+}
+
+void census_limit_bytes(census_t *self, uint64_t most, uint64_t most_of_address)
+{
+    pthread_mutex_lock(&self->lock);
+    self->most_bytes = most;
+    self->most_bytes_of_address = most_of_address;
+    pthread_mutex_unlock(&self->lock);
+}
+
+bool census_hold(census_t *self, const address_t *address, bool exempt, size_t before, size_t after)
+{
+    pthread_mutex_lock(&self->lock);
+    row_t key = s_key(address), nobody = {.count = 1};
+    row_t *row = exempt ? &nobody : &self->row[s_seek(self, &key)];
+    assert(row->count > 0 && self->bytes >= before && (exempt || row->bytes >= before));
+    uint64_t of_address = exempt ? 0 : row->bytes - before + after;
+    bool in = after <= before || (self->bytes - before + after <= self->most_bytes &&
+                                  of_address <= self->most_bytes_of_address);
+    if (in) {
+        self->bytes = self->bytes - before + after;
+        row->bytes = of_address;
+    }
+    pthread_mutex_unlock(&self->lock);
+    return in;
+}
+
+uint64_t census_held(census_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    uint64_t bytes = self->bytes;
+    pthread_mutex_unlock(&self->lock);
+    return bytes;
 }
 
 unsigned census_len(census_t *self)

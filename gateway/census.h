@@ -1,4 +1,5 @@
-/* How many connections there are, in all and of one address, for all threads of the process.
+/* How many connections there are, and how many bytes of requests they hold, in all and of one
+ * address, for all threads of the process.
  *
  * An address is an IPv4 address or the /64 network of an IPv6 one, which is what one sender has.
  * Threading: any thread. */
@@ -16,6 +17,14 @@ void census_destroy(census_t **self_p);
  * trusted proxy). Each true is followed by one census_leave with the same arguments. */
 bool census_enter(census_t *self, const address_t *address, bool exempt);
 void census_leave(census_t *self, const address_t *address, bool exempt);
+
+/* A connection that was counted in holds AFTER bytes in place of BEFORE. False, and nothing
+ * changed, when that is more than MOST in all or of one address. Less is always taken. */
+bool census_hold(census_t *self, const address_t *address, bool exempt, size_t before,
+                 size_t after);
+/* No limits before that. */
+void census_limit_bytes(census_t *self, uint64_t most, uint64_t most_of_address);
+uint64_t census_held(census_t *self);
 
 unsigned census_len(census_t *self);
 

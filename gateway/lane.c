@@ -19,6 +19,7 @@ enum {
     LINGER_MS = 200,   /* from the last accept on, for requests that are just arriving */
     END_APART_MS = 50,
     ADMIN_CONNECTIONS = 256,
+    NO_TIMEOUT_MS = INT32_MAX,
     LANE_MAGIC = 0x6c616e65,
 };
 
@@ -113,6 +114,14 @@ static int s_show(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *re
     return 0;
 }
 
+/* What was refused while it was read is an empty request here; its sender may still send. */
+static int s_refuse_unread(lane_t *self, h2o_req_t *req, const uuid_t7 *id, const intake_t *intake)
+{
+    request_t request = {.error = intake->error, .detail = intake->detail};
+    connection_linger(req);
+    return s_refuse(self, req, id, &request);
+}
+
 static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)
 {
     lane_t *self = s_lane(req);
@@ -122,6 +131,9 @@ static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)
     bool admin = s_is_admin(self, req);
     (void)handler;
     uuid_new(&id);
+    req->http1_is_persistent = intake_persists(&connection->intake) && !self->drain_began_ms;
+    if (connection->intake.error)
+        return s_refuse_unread(self, req, &id, &connection->intake);
     if (request_read(admin ? self->admin_reader : self->reader, req, &connection->peer, &request) !=
         ERROR_none)
         return s_refuse(self, req, &id, &request);
@@ -277,8 +289,11 @@ static int32_t s_turn(lane_t *self, int32_t wait)
     /* A signal, also SIGSTOP with SIGCONT, ends the wait with EINTR. */
     if (h2o_evloop_run(self->http.loop, wait) != 0 && errno != EINTR)
         log_fatal(EXIT_FAULT, "lane.loop", "errno=%d", errno);
+    bool busy = listener_resume(self->listener);
+    if (self->admin_listener)
+        busy = listener_resume(self->admin_listener) || busy;
     int64_t now = clock_ms();
-    bool busy = bridge_turn(self->bridge, now);
+    busy = bridge_turn(self->bridge, now) || busy;
     if (now - self->ticked_ms >= TICK_MS) {
         s_tick(self, now);
         busy = true;
@@ -336,7 +351,7 @@ static bool s_drain(lane_t *self)
 }
 
 /* Its connections are counted apart, so that senders cannot take the operator's. */
-static void s_open_admin(lane_t *self, request_limits_t limits)
+static void s_open_admin(lane_t *self, request_limits_t limits, listener_limits_t reading)
 {
     if (self->admin_fd < 0)
         return;
@@ -346,9 +361,9 @@ static void s_open_admin(lane_t *self, request_limits_t limits)
         .ctx = &self->http, .hosts = self->shared->admin_hosts, .ssl_ctx = self->shared->admin_tls};
     self->admin_reader =
         request_reader_new(&limits, self->shared->admin_routes, self->shared->trusted);
-    self->admin_listener =
-        listener_new(&self->admin_accept, self->admin_fd,
-                     census_new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS), self->shared->trusted);
+    self->admin_listener = listener_new(&self->admin_accept, self->admin_fd,
+                                        census_new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS),
+                                        self->shared->trusted, &reading);
 }
 
 static void s_open(lane_t *self)
@@ -371,11 +386,13 @@ static void s_open(lane_t *self)
     snprintf(name, sizeof name, "%s.%u", self->shared->name, self->number);
     self->bridge = bridge_new(conf, name, self->admin_fd >= 0, self->http.loop, self->inflight,
                               s_answer, self);
-    self->listener =
-        listener_new(&self->accept, self->fd, self->shared->census, self->shared->trusted);
-    listener_expect_line(self->listener, self->shared->balancers,
-                         (int64_t)conf_uint(self->shared->conf, SET_gateway_read_ms));
-    s_open_admin(self, limits);
+    listener_limits_t reading = {.head_bytes = limits.head_bytes,
+                                 .body_bytes = limits.body_bytes,
+                                 .read_ms = (int64_t)conf_uint(conf, SET_gateway_read_ms)};
+    self->listener = listener_new(&self->accept, self->fd, self->shared->census,
+                                  self->shared->trusted, &reading);
+    listener_expect_line(self->listener, self->shared->balancers);
+    s_open_admin(self, limits, reading);
 }
 
 static void *s_run(void *arg)
@@ -413,9 +430,9 @@ void lane_prepare(lane_shared_t *shared)
     h2o_globalconf_t *http = &shared->http;
     h2o_config_init(http);
     http->server_name = (h2o_iovec_t){(char *)"", 0};
-    /* One more than the limit, because libh2o refuses a chunked body of exactly its limit. */
-    http->max_request_entity_size = conf_uint(conf, SET_gateway_body_bytes) + 1;
-    http->http1.req_timeout = conf_uint(conf, SET_gateway_read_ms);
+    http->max_request_entity_size = conf_uint(conf, SET_gateway_body_bytes);
+    http->http1.req_timeout =
+        NO_TIMEOUT_MS; /* the intake has its own, by a clock that never jumps */
     http->http1.upgrade_to_http2 = 0;
     shared->hosts[0] = s_host(http, "default", 65535);
     shared->admin_hosts[0] = s_host(http, "admin", 65534);

@@ -27,10 +27,13 @@ struct listener {
     int reserve; /* given up to accept and refuse when there are no descriptors left */
     census_t *census;
     const trusted_t *trusted, *balancers;
-    int64_t line_ms;
-    h2o_linklist_t live;   /* connections */
-    h2o_linklist_t silent; /* those whose PROXY line is awaited */
-    unsigned len;          /* how many are open */
+    listener_limits_t limits;
+    /* Connections by what is awaited on them, each list in the order of until_ms. */
+    h2o_linklist_t silent;   /* a PROXY line or a handshake */
+    h2o_linklist_t idle;     /* a request */
+    h2o_linklist_t reading;  /* the rest of one */
+    h2o_linklist_t answered; /* what is to be read on */
+    unsigned len;            /* how many are open */
     connection_t *free;
     parting_t *parting;
     bool failing;
@@ -73,14 +76,14 @@ static void s_on_close(void *data)
     connection_t *connection = data;
     listener_t *self = connection->listener;
     assert(connection->magic == CONNECTION_MAGIC);
+    intake_end(connection);
     if (connection->counted)
         census_leave(self->census, &connection->peer.address, connection->peer.trusted);
     free(connection->line);
     metric_add(METRIC_http_connections, -1);
     if (connection->linger_fd >= 0)
         parting_add(self->parting, connection->linger_fd, clock_ms());
-    if (h2o_linklist_is_linked(&connection->link))
-        h2o_linklist_unlink(&connection->link);
+    connection_whole(connection);
     self->len--;
     connection->magic = 0;
     connection->next_free = self->free;
@@ -111,12 +114,64 @@ static connection_t *s_connection(listener_t *self)
     return connection;
 }
 
-/* Hands it to libh2o. */
+static void s_await(connection_t *connection, h2o_linklist_t *list)
+{
+    connection_whole(connection);
+    connection->until_ms = clock_ms() + connection->listener->limits.read_ms;
+    h2o_linklist_insert(list, &connection->link);
+}
+
+void connection_idles(connection_t *self)
+{
+    s_await(self, &self->listener->idle);
+}
+
+void connection_reads(connection_t *self)
+{
+    s_await(self, &self->listener->reading);
+}
+
+void connection_whole(connection_t *self)
+{
+    if (h2o_linklist_is_linked(&self->link))
+        h2o_linklist_unlink(&self->link);
+}
+
+const listener_limits_t *connection_limits(const connection_t *self)
+{
+    return &self->listener->limits;
+}
+
+h2o_accept_ctx_t *connection_accept(const connection_t *self)
+{
+    return self->listener->accept;
+}
+
+bool connection_hold(connection_t *self, size_t before, size_t after)
+{
+    return census_hold(self->listener->census, &self->peer.address, self->peer.trusted, before,
+                       after);
+}
+
+static void s_on_handshake(h2o_socket_t *socket, const char *err)
+{
+    connection_t *connection = socket->on_close.data;
+    if (err)
+        h2o_socket_close(socket);
+    else
+        intake_begin(connection);
+}
+
+/* Reads requests from it, with TLS after the handshake. */
 static void s_serve(connection_t *connection)
 {
     listener_t *self = connection->listener;
-    h2o_linklist_insert(&self->live, &connection->link);
-    h2o_accept(self->accept, connection->socket);
+    if (!self->accept->ssl_ctx) {
+        intake_begin(connection);
+        return;
+    }
+    s_await(connection, &self->silent);
+    h2o_socket_ssl_handshake(connection->socket, self->accept->ssl_ctx, NULL, s_on_handshake);
 }
 
 static bool s_is_news(listener_t *self)
@@ -172,8 +227,7 @@ static void s_await_line(connection_t *connection)
     connection->line = calloc(1, sizeof *connection->line);
     if (!connection->line)
         abort();
-    connection->line_ms = clock_ms() + self->line_ms;
-    h2o_linklist_insert(&self->silent, &connection->link);
+    s_await(connection, &self->silent);
     h2o_socket_dont_read(connection->socket, 1);
     h2o_socket_read_start(connection->socket, s_on_line);
 }
@@ -244,7 +298,7 @@ static void s_on_readable(h2o_socket_t *socket, const char *err)
 }
 
 listener_t *listener_new(h2o_accept_ctx_t *accept, int fd, census_t *census,
-                         const trusted_t *trusted)
+                         const trusted_t *trusted, const listener_limits_t *limits)
 {
     listener_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -253,8 +307,11 @@ listener_t *listener_new(h2o_accept_ctx_t *accept, int fd, census_t *census,
     self->fd = fd;
     self->census = census;
     self->trusted = trusted;
-    h2o_linklist_init_anchor(&self->live);
+    self->limits = *limits;
     h2o_linklist_init_anchor(&self->silent);
+    h2o_linklist_init_anchor(&self->idle);
+    h2o_linklist_init_anchor(&self->reading);
+    h2o_linklist_init_anchor(&self->answered);
     self->parting = parting_new(accept->ctx->loop);
     s_open_reserve(self);
     self->socket = h2o_evloop_socket_create(accept->ctx->loop, fd, H2O_SOCKET_FLAG_DONT_READ);
@@ -263,21 +320,38 @@ listener_t *listener_new(h2o_accept_ctx_t *accept, int fd, census_t *census,
     return self;
 }
 
-void listener_expect_line(listener_t *self, const trusted_t *balancers, int64_t line_ms)
+void listener_expect_line(listener_t *self, const trusted_t *balancers)
 {
     self->balancers = balancers;
-    self->line_ms = line_ms;
 }
 
-/* Closes the connections whose line should have come by NOW_MS. They lie in the order of that. */
-static void s_end_silent(listener_t *self, int64_t now_ms)
+static connection_t *s_first(h2o_linklist_t *list)
 {
-    while (!h2o_linklist_is_empty(&self->silent)) {
-        connection_t *first = H2O_STRUCT_FROM_MEMBER(connection_t, link, self->silent.next);
-        if (now_ms < first->line_ms)
-            return;
-        s_close_silent(first, "its PROXY line did not come in time");
+    return h2o_linklist_is_empty(list) ? NULL
+                                       : H2O_STRUCT_FROM_MEMBER(connection_t, link, list->next);
+}
+
+/* Ends what should have come by NOW_MS and has not. */
+static void s_end_late(h2o_linklist_t *list, int64_t now_ms)
+{
+    connection_t *first;
+    while ((first = s_first(list)) && first->until_ms <= now_ms) {
+        if (first->line)
+            s_close_silent(first, "its PROXY line did not come in time");
+        else
+            intake_expire(first);
     }
+}
+
+bool listener_resume(listener_t *self)
+{
+    connection_t *first;
+    bool busy = false;
+    while ((first = s_first(&self->answered))) {
+        connection_whole(first);
+        busy = intake_resume(first) || busy;
+    }
+    return busy;
 }
 
 void listener_stop(listener_t *self, bool take)
@@ -292,20 +366,19 @@ void listener_stop(listener_t *self, bool take)
     self->fd = -1;
 }
 
-/* libh2o 2.2.5 cannot end an idle connection, but it does when it reads the end of its input. That
- * end is made on our side: a request that is on its way is read before it. */
+/* An idle connection is not closed: a request may be on its way. The end of its input is made on
+ * our side, before which what has come is read. */
 unsigned listener_end_idle(listener_t *self)
 {
-    h2o_linklist_t *next;
-    for (h2o_linklist_t *at = self->live.next; at != &self->live; at = next) {
-        connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, link, at);
-        next = at->next;
-        if (connection->parked || connection->socket->input->size > 0)
-            continue;
-        h2o_linklist_unlink(at);
-        shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
+    h2o_linklist_t ended;
+    connection_t *first;
+    h2o_linklist_init_anchor(&ended);
+    h2o_linklist_insert_list(&ended, &self->idle);
+    while ((first = s_first(&ended))) {
+        shutdown(h2o_socket_get_fd(first->socket), SHUT_RD);
+        s_await(first, &self->reading);
     }
-    s_end_silent(self, INT64_MAX); /* no request can have begun on them */
+    s_end_late(&self->silent, INT64_MAX); /* no request can have begun on them */
     return self->len;
 }
 
@@ -317,7 +390,9 @@ bool listener_failing(const listener_t *self)
 void listener_tick(listener_t *self, int64_t now_ms)
 {
     parting_tick(self->parting, now_ms);
-    s_end_silent(self, now_ms);
+    s_end_late(&self->silent, now_ms);
+    s_end_late(&self->idle, now_ms);
+    s_end_late(&self->reading, now_ms);
     /* A load balancer sends nobody to a red gateway whose coming would show that it can accept. */
     int fd = self->failing ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
     if (fd >= 0) {
@@ -352,11 +427,13 @@ void connection_unpark(h2o_req_t *req)
 {
     h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
     connection_t *connection = connection_of(req);
-    if (!connection->parked)
-        return;
-    connection->parked = false;
-    h2o_socket_read_stop(socket);
-    h2o_socket_dont_read(socket, 0);
+    if (connection->parked) {
+        connection->parked = false;
+        h2o_socket_read_stop(socket);
+        h2o_socket_dont_read(socket, !socket->ssl);
+    }
+    connection_whole(connection);
+    h2o_linklist_insert(&connection->listener->answered, &connection->link);
 }
 
 void connection_linger(h2o_req_t *req)

@@ -5,10 +5,19 @@
 
 #include "gateway/census.h"
 #include "gateway/inflight.h"
+#include "gateway/intake.h"
 #include "gateway/proxy_line.h"
 #include "gateway/request.h"
 
 typedef struct listener listener_t;
+
+typedef struct {
+    size_t head_bytes, body_bytes; /* most of a request */
+    int64_t read_ms;               /* for a PROXY line, a handshake, a request; without a request */
+    /* Where a limit of connections is reached, the one that has kept its request to itself the
+     * longest makes room for a new one, of its address where that is what has too many. */
+    bool newest_first;
+} listener_limits_t;
 
 /* Of an accepted connection. */
 typedef struct connection {
@@ -18,22 +27,27 @@ typedef struct connection {
     bool parked;        /* connection_park */
     bool counted;       /* by the census, under peer's address */
     proxy_line_t *line; /* while it is awaited, else NULL */
-    int64_t line_ms;    /* until then */
-    int linger_fd;      /* a second descriptor, kept open beyond the end of the connection; or -1 */
+    int64_t until_ms;   /* when what is awaited must have come */
+    intake_t intake;
+    int linger_fd; /* a second descriptor, kept open beyond the end of the connection; or -1 */
     listener_t *listener;
     h2o_socket_t *socket;
-    h2o_linklist_t link; /* in the listener's list; unlinked once it has been ended */
+    h2o_linklist_t link; /* in one of the listener's lists; none while a request is answered */
     struct connection *next_free;
     char text[ADDRESS_TEXT];
 } connection_t;
 
 /* Starts to accept on FD, which it closes. ACCEPT, CENSUS and TRUSTED are borrowed. */
 listener_t *listener_new(h2o_accept_ctx_t *accept, int fd, census_t *census,
-                         const trusted_t *trusted);
+                         const trusted_t *trusted, const listener_limits_t *limits);
 
-/* Connections from BALANCERS (borrowed) must begin with a PROXY line, which may take LINE_MS to
- * come: their peer is whom that names. Without the line they are closed. */
-void listener_expect_line(listener_t *self, const trusted_t *balancers, int64_t line_ms);
+/* Connections from BALANCERS (borrowed) must begin with a PROXY line: their peer is whom that
+ * names. Without the line they are closed. */
+void listener_expect_line(listener_t *self, const trusted_t *balancers);
+
+/* After each turn of the loop, before the next: reads on where an answer was written. True when the
+ * next turn must not wait. */
+bool listener_resume(listener_t *self);
 
 /* Closes the socket; connections live on. take: takes first what waits in its queue, which would be
  * reset when nobody else has the socket. */
@@ -46,7 +60,8 @@ unsigned listener_end_idle(listener_t *self);
 /* Whether the last attempt to accept failed for lack of descriptors or memory. */
 bool listener_failing(const listener_t *self);
 
-/* At least each second: ends connections that linger, or whose PROXY line does not come. */
+/* At least each second: ends connections that linger, are idle, or on which what is awaited does
+ * not come: a request that has begun is answered 408. */
 void listener_tick(listener_t *self, int64_t now_ms);
 
 /* The connection of a request. */
@@ -61,5 +76,14 @@ void connection_unpark(h2o_req_t *req);
 /* The connection will be closed with the answer to REQ although the sender may still send: lets it
  * linger, so that the answer is read. */
 void connection_linger(h2o_req_t *req);
+
+/* For the intake of a connection (intake.h). */
+const listener_limits_t *connection_limits(const connection_t *self);
+h2o_accept_ctx_t *connection_accept(const connection_t *self);
+/* It holds AFTER bytes in place of BEFORE. False: more than may be held; it is as it was. */
+bool connection_hold(connection_t *self, size_t before, size_t after);
+void connection_idles(connection_t *self); /* no request has begun */
+void connection_reads(connection_t *self); /* one has: its time starts */
+void connection_whole(connection_t *self); /* nothing is awaited */
 
 #endif

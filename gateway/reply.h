@@ -3,8 +3,8 @@
  *
  * Each ends its request: REQ must not be touched afterwards, except by reply_wipe. Every answer has
  * X-Request-Id; no byte of a peer or a sender reaches a header. libh2o itself answers 400 in plain
- * text and without an id, and closes, where a request line or header does not parse or the head
- * passes 100 headers or about 408 KiB. Threading: the request's thread. */
+ * text and without an id, and closes, where a character stands in a request line or header that
+ * may not. Threading: the request's thread. */
 #ifndef POSTERN_REPLY_H
 #define POSTERN_REPLY_H
 

@@ -3,7 +3,6 @@
 #include "common/base/secret.h"
 #include "common/base/utf8.h"
 #include "gateway/cookie.h"
-#include "gateway/framing.h"
 #include "gateway/headers.h"
 #include "gateway/query.h"
 
@@ -363,13 +362,6 @@ static slice_t s_client(request_reader_t *self, h2o_req_t *req, const request_pe
 
 static error_code_t s_head(request_reader_t *self, h2o_req_t *req, found_t *found, request_t *out)
 {
-    h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
-    framing_t framing = framing_check(slice(sock->input->bytes, sock->input->size));
-    out->head_len = framing.head_len;
-    if (framing.fault) {
-        req->http1_is_persistent = 0; /* what follows may be read in two ways */
-        return s_refuse(out, ERROR_invalid_request, framing.fault);
-    }
     if (req->input.path.len > QUERY_URL)
         return s_refuse(out, ERROR_uri_too_long, "The URL is longer than 64 KiB.");
     slice_t path = s_origin_form(slice(req->input.path.base, req->input.path.len));
@@ -404,7 +396,7 @@ error_code_t request_read(request_reader_t *self, h2o_req_t *req, const request_
                           request_t *out)
 {
     found_t found = {.lines = 0};
-    *out = (request_t){.entry = {.has_body = req->entity.len > 0}};
+    *out = (request_t){.entry = {.has_body = req->entity.len > 0}, .head_len = peer->head_len};
     error_code_t error = s_head(self, req, &found, out);
     if (!error && !out->page)
         error = s_sender(self, req, peer, &found, out);

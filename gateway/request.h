@@ -35,6 +35,7 @@ typedef struct {
     address_t address;
     slice_t text;
     bool trusted;
+    size_t head_len; /* of the request at hand, in the connection's input */
 } request_peer_t;
 
 typedef struct {
@@ -49,9 +50,9 @@ typedef struct {
 } request_t;
 
 /* Reads REQ. ERROR_none, or the error (also in out->error) with which it is to be refused. Where
- * two things are wrong, the answer is the first of: framing, 414 of the URL, 404, 405, 431, too
- * many X-Forwarded-For, 413, the query, contradicting credentials, a foreign Origin, 401, the
- * Idempotency-Key. */
+ * two things are wrong, the answer is the first of: what the intake refuses (intake.h), 414 of the
+ * URL, 404, 405, 431, too many X-Forwarded-For, the query, contradicting credentials, a foreign
+ * Origin, 401, the Idempotency-Key. */
 error_code_t request_read(request_reader_t *self, h2o_req_t *req, const request_peer_t *peer,
                           request_t *out);
 

@@ -1,4 +1,3 @@
-#include "gateway/framing.h"
 #include "gateway/reply.h"
 #include "reading.h"
 
@@ -194,34 +193,6 @@ static void test_forwarded_lines(void **state)
     assert_true(slice_is(request.entry.client, "203.0.113.5"));
 }
 
-static void test_framing(void **state)
-{
-    static const struct {
-        const char *head;
-        bool fault;
-    } rows[] = {
-        {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", false},
-        {"GET / HTTP/1.1\nhost: a\n\n", false},
-        {"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", false},
-        {"GET / HTTP/1.1\r\nHost: a\r\nhost:  a \r\n\r\n", false},
-        {"GET / HTTP/1.1\r\nHost: a\r\nHOST: b\r\n\r\n", true},
-        {"P / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n", false},
-        {"P / HTTP/1.1\r\nContent-Length: 5\r\ncontent-length: 3\r\n\r\n", true},
-        {"P / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", true},
-        {"P / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", false},
-        {"P / HTTP/1.1\r\nX-A: b\r\n c\r\n\r\n", true},
-        {"P / HTTP/1.1\r\n: b\r\n\r\n", true},
-        {"P / HTTP/1.1\r\n\r\nHost: a\r\nHost: b\r\n\r\n", false}, /* a body */
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        framing_t framing = framing_check(slice_of(rows[i].head));
-        if ((framing.fault != NULL) != rows[i].fault)
-            fail_msg("%s", rows[i].head);
-    }
-    assert_int_equal(framing_check(slice_of("G / H\r\nA: b\r\n\r\nbody")).head_len, 15);
-}
-
 static void test_error_json(void **state)
 {
     char json[8192], huge[3000], expected[256], text[UUID_TEXT];
@@ -250,8 +221,7 @@ int main(void)
         cmocka_unit_test(test_bad_escapes),     cmocka_unit_test(test_bad_escapes_of_an_event),
         cmocka_unit_test(test_paths),           cmocka_unit_test(test_idempotency_key),
         cmocka_unit_test(test_limits),          cmocka_unit_test(test_forwarded),
-        cmocka_unit_test(test_forwarded_lines), cmocka_unit_test(test_framing),
-        cmocka_unit_test(test_error_json),
+        cmocka_unit_test(test_forwarded_lines), cmocka_unit_test(test_error_json),
     };
     reading_begin();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
