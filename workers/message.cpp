@@ -465,6 +465,14 @@ extern "C" void message_destroy(message_t **self_p)
     *self_p = nullptr;
 }
 
+extern "C" message_field_t message_field(slice_t name)
+{
+    for (const field &row : message_rows)
+        if (row.name == string_view(name.data ? name.data : "", name.len))
+            return row.check == check_text ? MESSAGE_FIELD_TEXT : MESSAGE_FIELD_ANY;
+    return MESSAGE_FIELD_NONE;
+}
+
 /* Copies the body to where the parser may read behind its end. */
 static void s_pad(message_t *self, slice_t body)
 {

@@ -53,6 +53,15 @@ void message_destroy(message_t **self_p);
 /* Judges BODY, any bytes of any length. */
 void message_check(message_t *self, slice_t body, message_verdict_t *verdict);
 
+typedef enum {
+    MESSAGE_FIELD_NONE, /* a message has no field of this name, or it is ignored */
+    MESSAGE_FIELD_TEXT, /* its value is a string */
+    MESSAGE_FIELD_ANY,  /* or may be another one */
+} message_field_t;
+
+/* What NAME is among the fields of the message itself. */
+message_field_t message_field(slice_t name);
+
 #ifdef __cplusplus
 }
 #endif

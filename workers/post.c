@@ -85,15 +85,11 @@ static void s_refuse_invalid(post_t *self, job_t *job)
 /* The body becomes the message that the form holds. */
 static void s_take_form(post_t *self, job_t *job)
 {
-    switch (form_read(job_body(job), &self->form)) {
-    case FORM_EMPTY:
-        job_refuse(job, ERROR_invalid_message, "The form has neither text nor payload.");
+    form_outcome_t outcome = form_read(job_body(job), &self->form);
+    if (outcome != FORM_OK) {
+        job_refuse(job, outcome == FORM_NOT_UTF8 ? ERROR_invalid_json : ERROR_invalid_message,
+                   form_reason(outcome));
         return;
-    case FORM_NOT_UTF8:
-        job_refuse(job, ERROR_invalid_json, "The form's text is not valid UTF-8.");
-        return;
-    case FORM_OK:
-        break;
     }
     slice_t json = slice(self->form.data, self->form.len);
     message_check(self->message, json, &self->verdict);

@@ -97,10 +97,50 @@ static void test_forms_of_a_message(void **state)
     s_posts(NULL, json, 0, json);
     s_posts(FORM, json, 0, json); /* curl -d */
     s_posts("text/plain; charset=utf-8", json, 0, json);
-    s_posts(FORM, "x=1&text=a+b%21%22%0a&y", 0, "{\"text\":\"a b!\\\"\\n\"}");
+    s_posts(FORM, "x=1&text=a+b%21%22%0a&", 0, "{\"text\":\"a b!\\\"\\n\"}");
     s_posts(FORM "; charset=UTF-8", "payload=%7B%22text%22%3A%22t%22%7D", 0, json);
     s_posts("Application/X-WWW-Form-URLencoded", "text=%zz%4", 0, "{\"text\":\"%zz%4\"}");
     s_posts(FORM, "text=%f0%9f%98%80", 0, "{\"text\":\"😀\"}");
+}
+
+/* The same fields as JSON has. */
+static void test_fields_of_a_form(void **state)
+{
+    (void)state;
+    s_posts(FORM, "sync_message=true&&text=a&userids=1%2C2&x=y", 0,
+            "{\"sync_message\":\"true\",\"text\":\"a\",\"userids\":\"1,2\"}");
+    s_posts(FORM, "te%78t=%7Ba&bot=%7B%22name%22%3A%22CI%22%7D&userids=[1,2]&broadcast=", 0,
+            "{\"text\":\"{a\",\"bot\":{\"name\":\"CI\"},\"userids\":[1,2],\"broadcast\":\"\"}");
+    s_posts(FORM, "card=%7B%22title%22%3A%22t%22%7D", 0, "{\"card\":{\"title\":\"t\"}}");
+    s_posts(FORM, "text=b&sync_message=1&payload=%7B%22text%22%3A%22a%22%7D", 0,
+            "{\"text\":\"a\"}");
+    s_posts(FORM, "text=hello world 100% sure", 0, "{\"text\":\"hello world 100% sure\"}");
+    s_posts(FORM, "text=a&sync_message=maybe", ERROR_invalid_message, NULL);
+    s_posts(FORM, "text=a&card=x", ERROR_invalid_message, NULL);
+    s_posts(FORM, "text=a&card=%7B", ERROR_invalid_json, NULL);
+    s_posts(FORM, "text=a&bot=%7B%7D%2C%22text%22%3A%22b%22", ERROR_invalid_message, NULL);
+    s_posts(FORM, "text=a&text=b", ERROR_invalid_message, NULL);
+    s_posts(FORM, "payload=%7B%7D&payload=", ERROR_invalid_message, NULL);
+    s_posts(FORM, "text=a&bot=%ff", ERROR_invalid_json, NULL);
+    s_posts(FORM, "sync_message=true", ERROR_invalid_message, NULL);
+}
+
+/* Nothing behind an & that was not encoded is lost. */
+static void test_a_form_that_is_not_encoded(void **state)
+{
+    static const char *const bodies[] = {
+        "text=a & b",       "text=a&b", "text", "text=a & b = c", "text=fish&chips&text=b",
+        "text=a&\xc3\xa9=1"};
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        call_t call;
+        s_begin(&call, OP_channel_message, slice_of(bodies[i]));
+        s_header(&call, "content-type", FORM);
+        s_do(&call, post_message);
+        assert_int_equal(call.job.error, ERROR_invalid_message);
+        assert_non_null(strstr(call.job.reason, "%26"));
+        s_end(&call);
+    }
 }
 
 static void test_what_is_refused(void **state)
@@ -423,6 +463,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms_of_a_message),
+        cmocka_unit_test(test_fields_of_a_form),
+        cmocka_unit_test(test_a_form_that_is_not_encoded),
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_the_body_overrides_the_query),
         cmocka_unit_test(test_the_hash_covers_body_and_parameters),
