@@ -167,10 +167,12 @@ route_result_t routes_find(const routes_t *self, slice_t method, slice_t path, r
             at++;
         if (at == 0 || at < segments)
             continue;
-        route->allow |= row->op->methods;
-        if (!(row->op->methods & route->method))
+        route->allow |= op_takes(row->op);
+        if (!(op_takes(row->op) & route->method))
             continue;
         route->op = row->op;
+        if (!(row->op->methods & route->method))
+            route->method = OP_GET; /* for all but the gateway */
         for (at = 0; at < segments; at++)
             if (row->segment[at].text.len == 0)
                 target = text[at];

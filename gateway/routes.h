@@ -27,7 +27,7 @@ typedef enum {
 
 typedef struct {
     const op_t *op;
-    unsigned method;          /* its bit */
+    unsigned method;          /* its bit; OP_GET for a HEAD that the row does not say */
     unsigned allow;           /* bits of all methods of this path */
     char target[WIRE_TARGET]; /* decoded */
     size_t target_len;

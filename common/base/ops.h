@@ -45,6 +45,12 @@ extern const size_t op_table_len;
 /* Row of a number, NULL for an unknown one. */
 const op_t *op_find(unsigned number);
 
+/* The methods by which it is asked for: its own, and HEAD where GET is one (RFC 9110 §9.3.2). */
+static inline unsigned op_takes(const op_t *op)
+{
+    return op->methods & OP_GET ? op->methods | OP_HEAD : op->methods;
+}
+
 /* Whether it is a management operation: one of the admin listener and the control socket. */
 static inline bool op_manages(const op_t *op)
 {

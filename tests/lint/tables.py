@@ -64,8 +64,16 @@ def errors(_, name, status, retry, text):
     return [status, f"`{name}`", "" if retry == "0" else retry + " s", plain(text)]
 
 
+def verbs_of(methods):
+    """The methods of a row of ops.def: HEAD goes where GET does."""
+    if methods == "OP_ANY":
+        return ["GET", "HEAD", "POST", "PUT", "DELETE"]
+    verbs = methods.replace("OP_", "").split(" | ")
+    return [*verbs, "HEAD"] if "GET" in verbs else verbs
+
+
 def operations(_, name, methods, path, credentials, owner):
-    verbs = "any" if methods == "OP_ANY" else methods.replace("OP_", "").replace(" | ", ", ")
+    verbs = "any" if methods == "OP_ANY" else ", ".join(verbs_of(methods))
     needs = {"CRED_TOKEN": "token", "CRED_APPKEY": "token, appkey", "CRED_ADMIN": "management token or session",
              "CRED_INTERNAL": "between processes", "CRED_OPEN": "what the body holds"}
     return [f"`{name}`", verbs, f"`{plain(path)}`", needs[credentials],

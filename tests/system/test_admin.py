@@ -64,7 +64,7 @@ def test_each_listener_has_its_own_paths_and_tokens(ring, owner):
     refused(ring.admin("PUT", "/bots/x/handler/push", owner, {}), 404, "not_found")
     answer = ring.admin("PATCH", "/users", owner, {})
     refused(answer, 405, "method_not_allowed")
-    assert answer.headers["Allow"] == "GET, POST"
+    assert answer.headers["Allow"] == "GET, HEAD, POST"
 
 
 def test_revocation_and_expiry_are_immediate(ring, people):

@@ -45,10 +45,10 @@ def test_it_has_every_operation_and_no_other(document):
     for _, name, methods, path, credentials, _ in tables.rows("common/ops.def", "OP"):
         if credentials == "CRED_INTERNAL":
             continue
-        verbs = METHODS if methods == "OP_ANY" else \
-            [verb.strip().removeprefix("OP_").lower() for verb in methods.split("|")]
+        verbs = [verb.lower() for verb in tables.verbs_of(methods)]
         for verb in verbs:
-            full = name if len(verbs) == 1 else f"{name}_{verb}"
+            plain = methods != "OP_ANY" and verb != "head"
+            full = name if plain else f"{name}_{verb}"
             expected[full] = path.strip('"').replace("(s)", ""), verb, credentials
     found = operations(document)
     assert {name: (path, verb) for name, (path, verb, *_) in found.items()} == \
@@ -61,7 +61,7 @@ def test_it_has_every_operation_and_no_other(document):
         if not admin:
             continue
         # manage_only_reads: such need no CSRF token
-        reads = verb == "get" or name in ("token_check", "session_show")
+        reads = verb in ("get", "head") or name in ("token_check", "session_show")
         by_cookie = {"cookie": []} if reads else {"cookie": [], "csrf": []}
         choices = [{"management": []}, by_cookie]
         if name in ("logout", "session_show"):  # or the session is in the body
@@ -128,7 +128,17 @@ class Client:
             params=query, headers={**(credential if token else {}), **(headers or {})},
             timeout=30 * postern.SLOW, **more)
         assert answer.status_code in (status if isinstance(status, tuple) else (status,)), (name, answer.status_code, answer.text)
+        if method == "get" and f"{name}_head" in self.operations:
+            self.check_head(name, answer)
         return self.checked(name, operation, answer)
+
+    def check_head(self, name, got):
+        """The same request by HEAD: status and headers are GET's, and there is no body."""
+        head = self.ring.http.head(got.request.url, headers=dict(got.request.headers))
+        assert (head.status_code, head.content) == (got.status_code, b""), name
+        assert set(head.headers) == set(got.headers), name
+        assert int(head.headers["Content-Length"]) > 0
+        self.checked(f"{name}_head", self.operations[f"{name}_head"][2], head)
 
     def checked(self, name, operation, answer):
         exact, group = str(answer.status_code), f"{answer.status_code // 100}XX"

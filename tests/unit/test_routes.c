@@ -103,11 +103,34 @@ static void test_methods(void **state)
     assert_int_equal(s_find("DELETE", "/api/v2/channelsbyname/a/message", &route), ROUTE_METHOD);
     assert_true(slice_is(routes_allow(s_routes, route.allow), "POST"));
     assert_int_equal(s_find("PUT", "/api/v2/channelsbyname/a/messages", &route), ROUTE_METHOD);
-    assert_true(slice_is(routes_allow(s_routes, route.allow), "GET, POST"));
+    assert_true(slice_is(routes_allow(s_routes, route.allow), "GET, HEAD, POST"));
     assert_int_equal(s_find("PATCH", "/api/v2/bots/a/incoming", &route), ROUTE_METHOD);
     assert_true(slice_is(routes_allow(s_routes, route.allow), "GET, HEAD, POST, PUT, DELETE"));
     assert_int_equal(s_find("post", "/api/v2/bots/a/message", &route), ROUTE_METHOD);
     assert_int_equal(s_find("HEAD", "/api/v2/bots/a/incoming", &route), ROUTE_FOUND);
+    assert_int_equal(route.method, OP_HEAD); /* a handler is told of it */
+    assert_int_equal(s_find("HEAD", "/api/v2/bots/a/message", &route), ROUTE_METHOD);
+}
+
+/* HEAD is GET for all but the gateway, wherever there is GET. */
+static void test_head(void **state)
+{
+    routes_t *admin = routes_new(ROUTES_ADMIN);
+    char path[256] = "/api/v2";
+    (void)state;
+    for (size_t i = 0; i < op_table_len; i++) {
+        const op_t *op = &op_table[i];
+        route_t route;
+        if (op->methods != OP_GET)
+            continue;
+        s_path(op, false, path + 7);
+        assert_int_equal(routes_find(op_manages(op) ? admin : s_routes, slice_of("HEAD"),
+                                     slice_of(path), &route),
+                         ROUTE_FOUND);
+        assert_ptr_equal(route.op, op);
+        assert_int_equal(route.method, OP_GET);
+    }
+    routes_destroy(&admin);
 }
 
 static void test_unknown_paths(void **state)
@@ -206,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_every_row),
         cmocka_unit_test(test_admin_is_not_here),
         cmocka_unit_test(test_methods),
+        cmocka_unit_test(test_head),
         cmocka_unit_test(test_unknown_paths),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_the_admin_listener),
