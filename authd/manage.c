@@ -8,6 +8,7 @@
 #include "common/base/address.h"
 #include "common/base/clock.h"
 #include "common/base/secret.h"
+#include "common/base/utf8.h"
 #include "common/log/log.h"
 
 #include <assert.h>
@@ -258,6 +259,7 @@ static error_code_t s_check_args(task_t *task, const task_row_t *row)
 static error_code_t s_parse(task_t *task, slice_t body)
 {
     json_error_t error;
+    body = utf8_unmarked(body);
     task->args = body.len ? json_loadb(body.data, body.len, JSON_FLAGS, &error) : json_object();
     if (!task->args)
         return task_fail(task, ERROR_invalid_json,

@@ -1,6 +1,7 @@
 #include "ctl/credential.h"
 
 #include "common/base/secret.h"
+#include "common/base/utf8.h"
 #include "ctl/kept.h"
 #include "ctl/prompt.h"
 
@@ -23,8 +24,12 @@ char *credential_read_file(const char *path, size_t max, size_t *len)
     if (in != stdin)
         fclose(in);
     text[*len] = '\0';
-    if (rc == 0)
+    if (rc == 0) {
+        slice_t unmarked = utf8_unmarked(slice(text, *len));
+        memmove(text, unmarked.data, unmarked.len + 1);
+        *len = unmarked.len;
         return text;
+    }
     secret_wipe(text, *len);
     free(text);
     errno = rc;

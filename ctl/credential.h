@@ -7,7 +7,8 @@
 
 #include <stddef.h>
 
-/* A whole file (- for stdin) of at most MAX bytes, NUL-terminated; the caller's. NULL with errno,
+/* A whole file (- for stdin) of at most MAX bytes, without a byte order mark, NUL-terminated; the
+ * caller's. NULL with errno,
  * EFBIG when it is larger. */
 char *credential_read_file(const char *path, size_t max, size_t *len);
 

@@ -1,6 +1,7 @@
 #include "workers/delivery_lane.h"
 
 #include "common/base/ops.h"
+#include "common/base/utf8.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -48,6 +49,7 @@ slice_t reply_json(message_t *judge, slice_t body, bool *message)
 {
     message_verdict_t verdict;
     size_t at = 0;
+    body = utf8_unmarked(body);
     *message = false;
     while (at < body.len && strchr(" \t\r\n", body.data[at]) && body.data[at])
         at++;

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/ops.h"
+#include "common/base/utf8.h"
 #include "workers/answer.h"
 
 #include <stdio.h>
@@ -174,7 +175,7 @@ static void s_row(json_out_t *out, const shard_t *shard, uint64_t log, const rec
     s_cause(out, record);
     json_lit(out, ",\"message\":");
     if (record->flags & RECORD_MESSAGE)
-        json_raw(out, record->body);
+        json_raw(out, utf8_unmarked(record->body)); /* an event's is kept as it came */
     else
         json_lit(out, "null");
     if (out->len - from > HISTORY_MOST_BYTES) {

@@ -1,5 +1,6 @@
 #include "workers/post.h"
 
+#include "common/base/utf8.h"
 #include "workers/fingerprint.h"
 #include "workers/form.h"
 
@@ -65,10 +66,16 @@ static bool s_has_header(const job_t *job, const char *name)
     return wire_pairs_find(job->request->headers, name, &value);
 }
 
+/* The body to be read as text. */
+static slice_t s_text(const job_t *job)
+{
+    return utf8_unmarked(job_body(job));
+}
+
 /* Meant as JSON: then the sender is told what is wrong with it rather than with its type. */
 static bool s_looks_like_json(const job_t *job)
 {
-    slice_t body = job_body(job);
+    slice_t body = s_text(job);
     for (size_t i = 0; i < body.len; i++)
         if (!strchr(" \t\r\n", body.data[i]))
             return body.data[i] == '{' || body.data[i] == '[';
@@ -85,13 +92,13 @@ static void s_refuse_invalid(post_t *self, job_t *job)
 /* The body becomes the message that the form holds. */
 static void s_take_form(post_t *self, job_t *job)
 {
-    form_outcome_t outcome = form_read(job_body(job), &self->form);
+    form_outcome_t outcome = form_read(s_text(job), &self->form);
     if (outcome != FORM_OK) {
         job_refuse(job, outcome == FORM_NOT_UTF8 ? ERROR_invalid_json : ERROR_invalid_message,
                    form_reason(outcome));
         return;
     }
-    slice_t json = slice(self->form.data, self->form.len);
+    slice_t json = utf8_unmarked(slice(self->form.data, self->form.len));
     message_check(self->message, json, &self->verdict);
     if (self->verdict.outcome != MESSAGE_OK) {
         s_refuse_invalid(self, job);
@@ -139,7 +146,8 @@ void post_message(post_t *self, job_t *job)
 {
     s_fill(job);
     job->entry.record.flags = RECORD_MESSAGE;
-    message_check(self->message, job_body(job), &self->verdict);
+    job->entry.record.body = s_text(job);
+    message_check(self->message, s_text(job), &self->verdict);
     if (self->verdict.outcome == MESSAGE_NOT_JSON)
         s_take_other(self, job);
     else if (self->verdict.outcome == MESSAGE_INVALID)
@@ -154,7 +162,7 @@ void post_event(post_t *self, job_t *job)
     job->entry.record.flags = RECORD_EVENT;
     job->entry.record.headers = job->request->headers;
     if (s_looks_like_json(job)) {
-        message_check(self->message, job_body(job), &self->verdict);
+        message_check(self->message, s_text(job), &self->verdict);
         if (self->verdict.outcome == MESSAGE_OK)
             job->entry.record.flags |= RECORD_MESSAGE;
     }

@@ -31,6 +31,14 @@ bool utf8_valid(slice_t text)
     return true;
 }
 
+slice_t utf8_unmarked(slice_t text)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    size_t len = sizeof mark - 1;
+    bool marked = text.len >= len && memcmp(text.data, mark, len) == 0;
+    return marked ? slice(text.data + len, text.len - len) : text;
+}
+
 size_t utf8_count(slice_t text)
 {
     size_t count = 0;

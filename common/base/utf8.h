@@ -10,6 +10,10 @@ size_t utf8_length(slice_t text);
 
 bool utf8_valid(slice_t text);
 
+/* TEXT without the byte order mark (U+FEFF) that it may begin with: what reads text that people
+ * wrote skips it. */
+slice_t utf8_unmarked(slice_t text);
+
 /* Characters of valid UTF-8. */
 size_t utf8_count(slice_t text);
 

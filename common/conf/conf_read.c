@@ -1,5 +1,6 @@
 #include "common/conf/conf_read.h"
 
+#include "common/base/utf8.h"
 #include "common/conf/conf.h"
 #include "common/conf/conf_check.h"
 
@@ -22,7 +23,7 @@ static char *s_slurp(const char *path, char *err, size_t err_size)
     else if (len == FILE_MOST)
         reason = "is too large for a configuration file";
     else if (strlen(text) != len)
-        reason = "has a NUL byte, so it is not a text file";
+        reason = "has a NUL byte, so it is not a text file: save it as UTF-8";
     if (from)
         fclose(from);
     if (!reason)
@@ -118,7 +119,8 @@ int conf_read_file(const char *path, conf_set_fn *set, void *arg, char *err, siz
 {
     char reason[CONF_TEXT + 512];
     char *text = s_slurp(path, reason, sizeof reason);
-    int rc = text ? s_read_text(text, set, arg, reason, sizeof reason) : -1;
+    const char *from = text ? utf8_unmarked(slice_of(text)).data : NULL;
+    int rc = from ? s_read_text(from, set, arg, reason, sizeof reason) : -1;
     free(text);
     if (rc != 0)
         snprintf(err, err_size, "%s: %s", path, reason);

@@ -90,3 +90,37 @@ def test_events_and_answers_are_read_back(calling, name):
     for number in (one["number"] for one in deliveries(calling, "bots", name, ada.token)):
         plain, _ = told(calling, ada.token, "delivery", "show", "bot", name, str(number))
         assert not steers(plain)
+
+
+def test_a_byte_order_mark_is_skipped(calling, name, tmp_path):
+    """In what senders, handlers and people write with an editor that makes one."""
+    mark, wanted = b"\xef\xbb\xbf", {"text": "marked"}
+    text = mark + json.dumps(wanted).encode()
+    ada = calling.user(name)
+    calling.channel(name, ada)
+    calling.bot(name, ada)
+    url, form = calling.channel_url(name, ada.token), "application/x-www-form-urlencoded"
+    assert calling.post(url, text).status_code == 204
+    assert calling.post(url, mark + b"text=marked", headers={"Content-Type": form}).status_code == 204
+    assert calling.post(url, b"payload=%EF%BB%BF%7B%22text%22%3A%22marked%22%7D", headers={"Content-Type": form}
+                        ).status_code == 204
+    for place, written in (("body", text), ("token", mark + ada.token.encode() + b"\n")):
+        (tmp_path / place).write_bytes(written)
+    for kind in ("channel", "bot"):
+        done = calling.ctl_run("send", kind, name, "--body", tmp_path / "body", "--token-file", tmp_path / "token")
+        assert done.returncode == 0, done.stderr
+    assert [m["message"] for m in calling.messages("channelsbyname", name, ada.token)] == [wanted] * 4
+    with Answering(lambda event, count: (200, mark + b'{"text": "answered"}')) as handler:
+        calling.ctl("bot", "handler", "set", name, handler.url, "--wait", 8)
+        answer = calling.post(calling.bot_url(name, ada.token), text)
+        assert (answer.status_code, answer.content) == (200, b'{"text": "answered"}')
+    sent, event, reply = calling.messages("bots", name, ada.token)
+    assert sent["event"]["body"] == json.dumps(wanted) and sent["message"] == wanted
+    assert event["event"]["body"] == text.decode() and event["message"] == wanted
+    assert reply["message"] == {"text": "answered"}
+    root = calling.user(f"{name}_root")
+    calling.manage("user_edit", root.email, role="admin")
+    made = calling.admin("POST", "/channels", calling.management_token(root),
+                         mark + json.dumps({"name": f"{name}_2", "owner": ada.email}).encode(),
+                         headers={"Content-Type": "application/json"})
+    assert made.status_code == 200, made.text

@@ -75,6 +75,16 @@ static void test_file(void **state)
     conf_destroy(&conf);
 }
 
+static void test_a_byte_order_mark_is_skipped(void **state)
+{
+    (void)state;
+    conf_t *conf = s_load("\xef\xbb\xbfgateway\n    threads = 4\n");
+    if (!conf)
+        fail_msg("%s", s_err);
+    assert_int_equal(conf_uint(conf, SET_gateway_threads), 4);
+    conf_destroy(&conf);
+}
+
 static void test_numbers(void **state)
 {
     (void)state;
@@ -492,6 +502,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_defaults),
         CASE(test_file),
+        CASE(test_a_byte_order_mark_is_skipped),
         CASE(test_numbers),
         CASE(test_unknown_names),
         CASE(test_misplaced_lines),

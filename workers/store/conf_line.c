@@ -1,5 +1,7 @@
 #include "workers/store/conf_line.h"
 
+#include "common/base/utf8.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -30,7 +32,7 @@ static bool s_find(char *text, const char *kind, char **begin, char **end)
 {
     unsigned found = 0;
     bool inside = false;
-    for (char *line = text; *line;) {
+    for (char *line = (char *)utf8_unmarked(slice_of(text)).data; *line;) {
         size_t len = strcspn(line, "\n");
         char *at = line + strspn(line, " \t");
         if (at == line && len > 0 && *line != '#' && *line != '\r')
