@@ -4,6 +4,8 @@
 #include "common/base/errors.h"
 #include "common/base/ops.h"
 #include "common/base/secret.h"
+#include "common/life/path.h"
+#include "common/life/trust.h"
 #include "common/link/link.h"
 #include "ctl/json_read.h"
 
@@ -142,8 +144,13 @@ static void s_not_there(const control_t *self, control_error_t *error)
         s_fail(error, "authd is not running at %s: start it with posternctl up", self->endpoint);
 }
 
-static int s_check(const char *endpoint, bool patient, control_error_t *error)
+static int s_check(const conf_t *conf, const char *endpoint, bool patient, control_error_t *error)
 {
+    char err[PATH_ERROR];
+    if (trust_endpoint(conf, endpoint, err, sizeof err) != 0) {
+        s_fail(error, "authd's control socket is not safe: %s", err);
+        return -1;
+    }
     int rc = s_probe(endpoint);
     if (rc == 0 || (patient && (rc == ENOENT || rc == ECONNREFUSED)))
         return 0;
@@ -178,7 +185,7 @@ static link_t *s_link_new(control_t *self, const conf_t *conf, char *err, size_t
 control_t *control_new(const conf_t *conf, bool patient, control_error_t *error)
 {
     const char *endpoint = conf_endpoint(conf, SET_authd_control, 0);
-    if (s_check(endpoint, patient, error) != 0)
+    if (s_check(conf, endpoint, patient, error) != 0)
         return NULL;
     control_t *self = calloc(1, sizeof *self);
     assert(self);

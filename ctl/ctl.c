@@ -3,6 +3,8 @@
 #include "common/base/errors.h"
 #include "common/base/ops.h"
 #include "common/base/secret.h"
+#include "common/life/path.h"
+#include "common/life/trust.h"
 #include "ctl/command.h"
 #include "ctl/control.h"
 #include "ctl/credential.h"
@@ -326,7 +328,11 @@ const conf_t *ctl_conf(ctl_t *self)
     if (self->conf && self->looked)
         return self->conf;
     self->looked = true;
-    json_t *notice = notice_read(conf_text(ctl_conf_plain(self), SET_data_sockets));
+    char err[PATH_ERROR];
+    const char *sockets = conf_text(ctl_conf_plain(self), SET_data_sockets);
+    /* A stranger's notice would lead us elsewhere; what needs the sockets says what is wrong. */
+    json_t *notice =
+        trust_check(self->conf, sockets, err, sizeof err) == 0 ? notice_read(sockets) : NULL;
     if (!notice)
         return self->conf;
     self->up = true;

@@ -1,4 +1,6 @@
 /* posternctl restart: asks the running `up` to restart processes, one after another. */
+#include "common/life/path.h"
+#include "common/life/trust.h"
 #include "ctl/command.h"
 #include "ctl/doorbell.h"
 #include "ctl/table.h"
@@ -53,7 +55,13 @@ static int s_follow(ctl_t *ctl, int fd, json_t *rows)
 int restart_run(ctl_t *ctl)
 {
     const char *wanted = ctl_argument(ctl, 0) ? ctl_argument(ctl, 0) : "all";
-    int fd = doorbell_ring(conf_text(ctl_conf(ctl), SET_data_sockets), wanted);
+    char err[PATH_ERROR];
+    const char *sockets = conf_text(ctl_conf(ctl), SET_data_sockets);
+    if (trust_check(ctl_conf(ctl), sockets, err, sizeof err) != 0) {
+        ctl_error(ctl, "failed", "%s", err);
+        return CTL_REFUSED;
+    }
+    int fd = doorbell_ring(sockets, wanted);
     if (fd < 0)
         return s_unreachable(ctl, errno);
     json_t *rows = json_array();

@@ -2,6 +2,7 @@
 #include "common/life/life.h"
 #include "common/life/listening.h"
 #include "common/life/path.h"
+#include "common/life/trust.h"
 #include "common/log/log.h"
 #include "ctl/command.h"
 #include "ctl/demo.h"
@@ -98,7 +99,9 @@ static int s_hang_notice(ctl_t *ctl, unsigned gateways)
     json_t *content =
         json_pack("{s:i, s:i, s:o}", "pid", (int)getpid(), "gateways", gateways, "set", set);
     char err[PATH_ERROR];
-    int rc = notice_hang(dir, content, &holder, err, sizeof err);
+    int rc = -2;
+    if (trust_check(ctl_conf_plain(ctl), dir, err, sizeof err) == 0)
+        rc = notice_hang(dir, content, &holder, err, sizeof err);
     if (rc == -1)
         ctl_error(ctl, "conflict",
                   "posternctl up runs this configuration already (pid %ld); end it first", holder);

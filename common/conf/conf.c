@@ -207,6 +207,11 @@ static int s_load(conf_t *self, const char *path, char *const *overrides, char *
     return -1;
 }
 
+const char *conf_base(const conf_t *self)
+{
+    return self->base;
+}
+
 conf_t *conf_load_with(const char *path, char *const *overrides, char *err, size_t err_size)
 {
     conf_t *self = calloc(1, sizeof *self);

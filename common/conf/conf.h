@@ -81,6 +81,9 @@ void conf_address(const conf_t *self, setting_t setting, unsigned offset, char *
 /* The row whose section and key these are, SETTING_COUNT when there is none. */
 setting_t conf_setting(const char *section, const char *key);
 
+/* The directory that relative paths start at: the configuration file's, absolute. */
+const char *conf_base(const conf_t *self);
+
 /* Prints the effective configuration as ZPL to stdout, secrets masked. */
 void conf_print(const conf_t *self);
 

@@ -12,13 +12,15 @@
 enum { LINKS_MOST = 16, HOLD = O_PATH | O_NOFOLLOW | O_CLOEXEC };
 
 typedef struct {
-    int at;           /* where the walk is (O_PATH) */
-    struct stat is;   /* of that */
-    bool make;        /* makes the directories that are missing */
-    bool roots;       /* nobody but root can write the directories that the walk came through */
-    bool sticky;      /* the last one of them is such that anybody can make files in it */
-    unsigned links;   /* followed so far */
-    const char *path; /* the whole of it, for the reason */
+    int at;         /* where the walk is (O_PATH) */
+    struct stat is; /* of that */
+    bool make;      /* makes the directories that are missing */
+    bool roots;     /* nobody but root can write the directories that the walk came through */
+    bool sticky;    /* the last one of them is such that anybody can make files in it */
+    unsigned links; /* followed so far */
+    const path_trust_t *trust; /* of path_check, else NULL */
+    size_t len;                /* of the part of the path that the next step is at the end of */
+    const char *path;          /* the whole of it, for the reason */
     char *err;
     size_t err_size;
 } walk_t;
@@ -42,23 +44,57 @@ static bool s_is_private(const struct stat *is, uid_t other)
            ((is->st_mode & 022) == 0 || (is->st_mode & S_ISVTX));
 }
 
+/* Whether the directory is on the way to the base, which no link has left. */
+static bool s_is_above_base(const walk_t *self)
+{
+    const char *base = self->trust->base;
+    return self->links == 0 && strncmp(base, self->path, self->len) == 0 &&
+           (self->len <= 1 || base[self->len] == '/' || base[self->len] == '\0');
+}
+
+/* Of path_check: whether somebody else has the directory where the walk is, or may write it. */
+static int s_check(const walk_t *self, const char *name)
+{
+    char what[160];
+    uid_t owner = self->is.st_uid;
+    if (!self->trust)
+        return 0;
+    if (owner != 0 && owner != geteuid() && owner != self->trust->user && !s_is_above_base(self)) {
+        snprintf(what, sizeof what,
+                 "belongs to user %u, who could exchange what is in it: chown it to root, or name "
+                 "another directory",
+                 (unsigned)owner);
+        return s_refuse(self, EACCES, name, what);
+    }
+    if ((self->is.st_mode & 022) == 0 || (self->is.st_mode & S_ISVTX))
+        return 0;
+    snprintf(
+        what, sizeof what,
+        "others can write this directory (mode %04o), and exchange what is in it: chmod go-w it",
+        (unsigned)self->is.st_mode & 07777);
+    return s_refuse(self, EACCES, name, what);
+}
+
 static int s_begin(walk_t *self, const char *path)
 {
     if (self->at >= 0)
         close(self->at);
     self->at = open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return self->at >= 0 && fstat(self->at, &self->is) == 0 ? 0 : s_fail(self);
+    if (self->at < 0 || fstat(self->at, &self->is) != 0)
+        return s_fail(self);
+    self->len = *path == '/';
+    return s_check(self, *path == '/' ? "/" : ".");
 }
 
 /* FD is at NAME, below where the walk is. */
-static int s_enter(walk_t *self, int fd, const struct stat *is)
+static int s_enter(walk_t *self, int fd, const struct stat *is, const char *name)
 {
     self->roots = self->roots && s_is_private(&self->is, 0);
     self->sticky = (self->is.st_mode & 022) != 0;
     close(self->at);
     self->at = fd;
     self->is = *is;
-    return 0;
+    return s_check(self, name);
 }
 
 static int s_walk(walk_t *self, const char *path);
@@ -94,12 +130,13 @@ static int s_step(walk_t *self, const char *name)
         close(fd);
         return s_fail(self);
     }
-    return S_ISLNK(is.st_mode) ? s_follow(self, fd, &is, name) : s_enter(self, fd, &is);
+    return S_ISLNK(is.st_mode) ? s_follow(self, fd, &is, name) : s_enter(self, fd, &is, name);
 }
 
 /* Goes on from where it is, to the end of PATH. */
 static int s_walk(walk_t *self, const char *path)
 {
+    const char *start = path;
     char name[NAME_MAX + 1];
     while (path += strspn(path, "/"), *path) {
         size_t len = strcspn(path, "/");
@@ -108,6 +145,8 @@ static int s_walk(walk_t *self, const char *path)
         memcpy(name, path, len);
         name[len] = '\0';
         path += len;
+        if (self->links == 0)
+            self->len = (size_t)(path - start);
         if (s_step(self, name) != 0)
             return -1;
     }
@@ -248,5 +287,20 @@ int path_give(const char *path, uid_t uid, gid_t gid, char *err, size_t err_size
     int error = errno;
     close(self.at);
     errno = error;
+    return rc;
+}
+
+int path_check(const char *directory, const path_trust_t *trust, char *err, size_t err_size)
+{
+    walk_t self = {.path = directory, .trust = trust, .err = err, .err_size = err_size};
+    if (s_go(&self, directory) != 0)
+        return errno == ENOENT ? 0 : -1;
+    int rc = 0;
+    if (!S_ISDIR(self.is.st_mode))
+        rc = s_refuse(&self, ENOTDIR, "", strerror(ENOTDIR));
+    else if (self.is.st_mode & 022)
+        rc = s_refuse(&self, EACCES, "",
+                      "others can make files in this directory: chmod go-w it, or name another");
+    close(self.at);
     return rc;
 }

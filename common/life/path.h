@@ -31,4 +31,15 @@ int path_make(const char *path, char *err, size_t err_size);
  * lies in a directory that others than root can write, because they choose what has that name. */
 int path_give(const char *path, uid_t uid, gid_t gid, char *err, size_t err_size);
 
+/* Who may write the directories of a path, beside root and ourselves. */
+typedef struct {
+    uid_t user;       /* this user, too: geteuid() for nobody else */
+    const char *base; /* whoever owns a directory on the way to this one (absolute): "" for none */
+} path_trust_t;
+
+/* Whether nobody but those of TRUST can make, rename or remove anything in DIRECTORY, or exchange a
+ * directory above it: none belongs to somebody else, none can be written by its group or by others,
+ * but those above with the sticky bit (/tmp). What is not there yet is no fault. */
+int path_check(const char *directory, const path_trust_t *trust, char *err, size_t err_size);
+
 #endif

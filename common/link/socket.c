@@ -1,6 +1,7 @@
 #include "common/link/socket.h"
 
 #include "common/life/life.h"
+#include "common/life/trust.h"
 #include "common/link/curve.h"
 #include "common/link/own_pid.h"
 #include "common/log/log.h"
@@ -106,6 +107,10 @@ int socket_open(void *socket, const link_options_t *options, char *err, size_t e
 {
     char address[CURVE_ADDRESS];
     curve_address(options->endpoint, address);
+    /* ZeroMQ connects again by itself; what was safe once stays so, because only those who are
+     * trusted can change it. */
+    if (trust_endpoint(options->conf, address, err, err_size) != 0)
+        return -1;
     int rc = options->bind ? s_bind(socket, address) : zmq_connect(socket, address);
     if (rc != 0)
         snprintf(err, err_size, "cannot %s %s: %s", options->bind ? "bind" : "connect to",

@@ -234,14 +234,79 @@ static void test_what_others_may_have_put_there_is_not(void **state)
     assert_int_equal(s_owner("target"), 0);
 }
 
+static int s_check(const char *name, const char *base)
+{
+    path_trust_t trust = {.user = USER, .base = base};
+    *s_err = '\0';
+    return path_check(s_at(name), &trust, s_err, sizeof s_err);
+}
+
+static void test_directories_that_others_can_write(void **state)
+{
+    (void)state;
+    s_directory("a", geteuid(), 0755);
+    s_directory("a/b", geteuid(), 0700);
+    assert_int_equal(s_check("a/b", ""), 0);
+    assert_int_equal(s_check("a/b/later", ""), 0);
+    static const mode_t modes[] = {0777, 0775, 0757};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        assert_int_equal(chmod(s_at("a"), modes[i]), 0);
+        assert_int_equal(s_check("a/b", ""), -1);
+        assert_non_null(strstr(s_err, "at a: others can write"));
+        assert_non_null(strstr(s_err, "chmod go-w"));
+        assert_int_equal(s_check("a/b", s_scratch), -1);
+    }
+    /* Names in it are safe from others, but anybody can make new ones. */
+    assert_int_equal(chmod(s_at("a"), 01777), 0);
+    assert_int_equal(s_check("a/b", ""), 0);
+    assert_int_equal(s_check("a", ""), -1);
+    s_file("file", geteuid());
+    assert_int_equal(s_check("file", ""), -1);
+}
+
+static void test_directories_of_others(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    s_directory("a", 0, 0755);
+    s_directory("a/b", USER, 0755);
+    s_directory("a/b/c", USER, 0700);
+    assert_int_equal(s_check("a/b/c", ""), 0);
+    assert_int_equal(chown(s_at("a/b"), STRANGER, 0), 0);
+    assert_int_equal(s_check("a/b/c", ""), -1);
+    assert_non_null(strstr(s_err, "at b: belongs to user 65534"));
+    /* The configuration lies below it: its owner could exchange that, too. */
+    char base[SCRATCH + 64];
+    snprintf(base, sizeof base, "%s/a/b", s_scratch);
+    assert_int_equal(s_check("a/b/c", base), 0);
+    snprintf(base, sizeof base, "%s/a/b/d", s_scratch);
+    assert_int_equal(s_check("a/b/c", base), 0);
+    snprintf(base, sizeof base, "%s/a/bc", s_scratch);
+    assert_int_equal(s_check("a/b/c", base), -1);
+    assert_int_equal(symlink("a/b", s_at("link")), 0);
+    snprintf(base, sizeof base, "%s/a/b/d", s_scratch);
+    assert_int_equal(s_check("link/c", base), -1);
+    assert_int_equal(chown(s_at("a/b"), USER, 0), 0);
+    assert_int_equal(s_check("link/c", ""), 0);
+    assert_int_equal(chown(s_at("a/b/c"), STRANGER, 0), 0);
+    assert_int_equal(s_check("a/b/c", ""), -1);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, s_setup, s_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_a_file_is_opened_or_made),      CASE(test_what_is_no_file_is_not_opened),
-        CASE(test_links_of_our_own_are_followed), CASE(test_links_of_others_are_not),
-        CASE(test_directories_are_made),          CASE(test_what_root_makes_for_somebody_is_his),
-        CASE(test_what_is_roots_is_given),        CASE(test_what_others_may_have_put_there_is_not),
+        CASE(test_a_file_is_opened_or_made),
+        CASE(test_what_is_no_file_is_not_opened),
+        CASE(test_links_of_our_own_are_followed),
+        CASE(test_links_of_others_are_not),
+        CASE(test_directories_are_made),
+        CASE(test_what_root_makes_for_somebody_is_his),
+        CASE(test_what_is_roots_is_given),
+        CASE(test_what_others_may_have_put_there_is_not),
+        CASE(test_directories_that_others_can_write),
+        CASE(test_directories_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
