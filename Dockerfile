@@ -29,7 +29,7 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-ins
         libsimdjson14 libsodium23 libssl3 libstdc++6 libxxhash0 libzmq5 libzxcvbn0 zlib1g && \
     rm -rf /var/lib/apt/lists/* && \
     useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin postern && \
-    install -d -o postern -g postern -m 700 /var/lib/postern /run/postern \
+    install -d -o postern -g postern -m 700 /var/lib/postern /var/lib/postern-known /run/postern \
         /ring/front /ring/back /ring/workers /ring/replies /ring/control
 COPY --from=build /made/usr/bin /usr/bin
 COPY deploy/container/postern.conf /etc/postern/postern.conf

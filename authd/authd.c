@@ -172,6 +172,7 @@ static directory_t *s_open_directory(const conf_start_t *start)
     directory_options_t options = {.path = path,
                                    .key_path = conf_text(start->conf, SET_authd_master_key),
                                    .map_bytes = conf_uint(start->conf, SET_authd_map_bytes),
+                                   .known = conf_text(start->conf, SET_data_known),
                                    .read_only = reader};
     directory_t *directory = directory_open(&options, err, sizeof err);
     if (!directory)

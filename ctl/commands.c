@@ -114,6 +114,9 @@ const command_t command_table[] = {
     {"reshard", reshard_run, "KIND N", 2, 2,
      "change the count of shards of a kind (channel, bot, extension), while Postern is stopped",
      "reshard channel 4", {{0}}},
+    {"forget", forget_run, "STORE", 1, 1,
+     "give up a store (directory, channel-0 …) that is not there any more, or take another for it",
+     "forget channel-1", {{0}}},
 
     {"user create", user_create_run, "EMAIL", 1, 1, "make a user",
      "user create ada@example.org --name 'Ada Lovelace'",

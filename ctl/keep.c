@@ -1,5 +1,5 @@
-/* posternctl backup, restore and reshard. They open stores, which posternctl itself does not link:
- * postern-store, which lies beside it, does the work in this process's place. */
+/* posternctl backup, restore, reshard and forget. They open stores, which posternctl itself does
+ * not link: postern-store, which lies beside it, does the work in this process's place. */
 #include "ctl/command.h"
 
 #include <errno.h>
@@ -114,5 +114,14 @@ int reshard_run(ctl_t *ctl)
     s_add(&line, "reshard");
     s_add(&line, ctl_argument(ctl, 0));
     s_add(&line, ctl_argument(ctl, 1));
+    return s_exec(&line);
+}
+
+int forget_run(ctl_t *ctl)
+{
+    line_t line = {.ctl = ctl};
+    s_begin(&line);
+    s_add(&line, "forget");
+    s_add(&line, ctl_argument(ctl, 0));
     return s_exec(&line);
 }

@@ -5,12 +5,14 @@
 #include "common/link/link.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
+#include "common/store/known.h"
 #include "workers/answer.h"
 #include "workers/drain.h"
 #include "workers/journal_outbox.h"
 #include "workers/writer.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,9 +174,11 @@ static void s_check_count(const worker_t *self, const char *directory)
 static void s_open_journal(worker_t *self)
 {
     const conf_t *conf = self->conf;
-    char path[4200], lock[4300], err[512];
+    char store[64], path[4200], lock[4300], err[PATH_MAX + 1024];
     const char *directory = conf_text(conf, SET_data_directory);
-    snprintf(path, sizeof path, "%s/%s-%u", directory, self->role->section, self->shard.shard);
+    const char *known = conf_text(conf, SET_data_known);
+    snprintf(store, sizeof store, "%s-%u", self->role->section, self->shard.shard);
+    snprintf(path, sizeof path, "%s/%s", directory, store);
     snprintf(lock, sizeof lock, "%s.lock", path);
     life_lock(lock, true);
     s_check_count(self, directory);
@@ -189,8 +193,10 @@ static void s_open_journal(worker_t *self)
         .retention_bytes = conf_uint(conf, SET_worker_retention_bytes),
         .delivery_retention_ms = conf_uint(conf, SET_delivery_retention_days) * 86400000,
     };
-    self->journal = journal_open(&options, clock_ms(), err, sizeof err);
-    if (!self->journal)
+    if (known_check(known, store, path, err, sizeof err) == 0)
+        self->journal = journal_open(&options, clock_ms(), err, sizeof err);
+    if (!self->journal ||
+        known_note(known, store, path, journal_uuid(self->journal), err, sizeof err) != 0)
         log_fatal(EXIT_CONFIG, "journal.open", "err=%s", LOG_Q(err));
 }
 
@@ -440,6 +446,7 @@ int worker_main(const worker_role_t *role, int argc, char **argv)
     log_open(start.process, (log_level_t)log_level_of(conf_text(start.conf, SET_log_level)));
     life_begin();
     life_make_dir(conf_text(start.conf, SET_data_directory));
+    known_make(conf_text(start.conf, SET_data_known));
     life_settle(start.conf);
     worker_t *worker = worker_new(role, start.conf, start.index);
     conf_address(start.conf, role->monitor, start.index, address, sizeof address);

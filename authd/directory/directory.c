@@ -3,6 +3,7 @@
 #include "authd/directory/view.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
+#include "common/store/known.h"
 
 #include <assert.h>
 #include <endian.h>
@@ -17,6 +18,10 @@ enum { SCHEMA = 2 };
 
 /* Row of meta: the number of the last commit that changed more than usage. */
 static const char s_version[] = "version";
+
+/* Row of meta: the UUID of the directory, drawn by the first who knows of it; and its name in
+ * data.known. */
+static const char s_id[] = "id", s_store[] = "directory";
 
 static int s_open_tables(directory_t *self, char *err, size_t err_size)
 {
@@ -45,6 +50,13 @@ static void s_put_word(directory_t *self, view_t *view)
     table_put(view, TABLE_meta, slice_of("key"), slice(sealed, sizeof sealed));
 }
 
+static int s_say_full(const directory_options_t *options, char *err, size_t err_size)
+{
+    snprintf(err, err_size, "%s: no room: free some on its disk, or raise authd.map_bytes",
+             options->path);
+    return -1;
+}
+
 static int s_check_key(directory_t *self, const directory_options_t *options, char *err,
                        size_t err_size)
 {
@@ -64,11 +76,38 @@ static int s_check_key(directory_t *self, const directory_options_t *options, ch
         return 0;
     view = view_begin(self);
     s_put_word(self, view);
-    if (view_commit(&view) == 0)
+    return view_commit(&view) == 0 ? 0 : s_say_full(options, err, err_size);
+}
+
+static bool s_get_id(directory_t *self, uuid_t7 *id)
+{
+    slice_t bytes;
+    view_t *view = view_new(self);
+    view_renew(view);
+    bool found = table_get(view, TABLE_meta, slice_of(s_id), &bytes) && bytes.len == UUID_BYTES;
+    if (found)
+        memcpy(id->bytes, bytes.data, UUID_BYTES);
+    view_destroy(&view);
+    return found;
+}
+
+static int s_make_id(directory_t *self, uuid_t7 *id)
+{
+    view_t *view = view_begin(self);
+    uuid_new(id);
+    table_put(view, TABLE_meta, slice_of(s_id), slice(id->bytes, UUID_BYTES));
+    return view_commit(&view);
+}
+
+/* Which directory it is, and that it is the one that this host has. */
+static int s_note(directory_t *self, const directory_options_t *options, char *err, size_t err_size)
+{
+    uuid_t7 id;
+    if (!options->known || options->read_only)
         return 0;
-    snprintf(err, err_size, "%s: no room: free some on its disk, or raise authd.map_bytes",
-             options->path);
-    return -1;
+    if (!s_get_id(self, &id) && s_make_id(self, &id) != 0)
+        return s_say_full(options, err, err_size);
+    return known_note(options->known, s_store, options->path, &id, err, err_size);
 }
 
 static bool s_exists(const char *path)
@@ -98,11 +137,14 @@ directory_t *directory_open(const directory_options_t *options, char *err, size_
                              .map_bytes = options->map_bytes,
                              .migrate = s_migrate,
                              .read_only = options->read_only};
-    self->key = master_key_load(options->key_path, fresh, err, err_size);
+    bool lost = fresh && options->known &&
+                known_check(options->known, s_store, options->path, err, err_size) != 0;
+    if (!lost)
+        self->key = master_key_load(options->key_path, fresh, err, err_size);
     if (self->key)
         self->store = store_open(&store, err, err_size);
     if (!self->store || s_open_tables(self, err, err_size) != 0 ||
-        s_check_key(self, options, err, err_size) != 0)
+        s_check_key(self, options, err, err_size) != 0 || s_note(self, options, err, err_size) != 0)
         directory_close(&self);
     return self;
 }

@@ -24,11 +24,14 @@ typedef struct {
     const char *path;     /* the store's directory */
     const char *key_path; /* file of the master key */
     uint64_t map_bytes;
-    bool read_only; /* a reader beside the writer */
+    const char *known; /* where this host says which directory it has (common/store/known.h), or
+                          NULL; the writer's */
+    bool read_only;    /* a reader beside the writer */
 } directory_options_t;
 
 /* Opens or makes it. The master key is made with it when both are missing; a key without a
- * directory is taken, a directory without its key is refused. NULL with the reason in err. */
+ * directory is taken, a directory without its key is refused, and so is one that is known and not
+ * there, or is another one. NULL with the reason in err. */
 directory_t *directory_open(const directory_options_t *options, char *err, size_t err_size);
 void directory_close(directory_t **self_p); /* views first */
 

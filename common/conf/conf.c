@@ -143,12 +143,23 @@ static void s_join_endpoints(conf_t *self, setting_t setting)
     free(text);
 }
 
+/* Beside data.directory, which is where a disk is mounted. */
+static void s_resolve_known(conf_t *self)
+{
+    char full[PATH_MAX + CONF_TEXT];
+    if (*self->values[SET_data_known])
+        return;
+    snprintf(full, sizeof full, "%s-known", self->values[SET_data_directory]);
+    s_store(&self->values[SET_data_known], full);
+}
+
 /* After everything is set: absolute paths and endpoints, and what depends on two settings. */
 static int s_resolve(conf_t *self, char *err, size_t err_size)
 {
     for (unsigned i = 0; i < SETTING_COUNT; i++)
         if (setting_table[i].type == SETTING_PATH || setting_table[i].type == SETTING_SECRET)
             s_resolve_path(self, (setting_t)i);
+    s_resolve_known(self);
     for (unsigned i = 0; i < SETTING_COUNT; i++) {
         char word[CONF_TEXT];
         if (setting_table[i].type != SETTING_ENDPOINT)

@@ -1,6 +1,7 @@
 #include "workers/store/switch.h"
 
 #include "common/base/clock.h"
+#include "common/store/known.h"
 #include "common/store/store.h"
 #include "workers/store/conf_line.h"
 
@@ -81,6 +82,23 @@ static int s_sync_all(const place_t *self, const char *aside)
     return rc ? rc : store_sync_directory(self->data);
 }
 
+/* Other stores are the right ones from here on. */
+static int s_forget(const place_t *self, const json_t *plan)
+{
+    const char *known = conf_text(self->conf, SET_data_known);
+    size_t i;
+    json_t *move;
+    int rc = 0;
+    json_array_foreach(json_object_get(plan, "moves"), i, move)
+    {
+        const char *from = json_string_value(json_array_get(move, 0));
+        const char *name = strrchr(from, '/');
+        if (rc == 0 && known_forget(known, name ? name + 1 : from) < 0)
+            rc = -1;
+    }
+    return rc;
+}
+
 static int s_carry_out(const place_t *self, json_t *plan)
 {
     char path[PLACE_PATH];
@@ -91,7 +109,7 @@ static int s_carry_out(const place_t *self, json_t *plan)
     place_path(path, self->data, aside);
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return -1;
-    if (place_own(self, path) != 0)
+    if (place_own(self, path) != 0 || s_forget(self, plan) != 0)
         return -1;
     json_array_foreach(json_object_get(plan, "moves"), i, move) if (rc == 0) rc =
         s_move(self, json_string_value(json_array_get(move, 0)),

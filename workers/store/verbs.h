@@ -11,5 +11,7 @@ int backup_run(const place_t *self, const char *to);
 int restore_run(const place_t *self, const char *from);
 /* Makes new journals of KIND for COUNT shards. */
 int reshard_run(const place_t *self, const char *kind, unsigned count);
+/* Another store of that name, or none, is the right one from here on (common/store/known.h). */
+int forget_run(const place_t *self, const char *store);
 
 #endif
