@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,8 @@ enum {
     PATIENCE_MS = 2000, /* how long the start waits for the ring before it counts as done */
     BEHIND_MS = 10000,  /* how long a shard's failure is told of */
     LANES = 64,
+    CONNECTION_BYTES = 16384, /* about what an idle one takes */
+    GIVE_BACK_BYTES = 16 << 20,
 };
 
 struct gateway {
@@ -34,9 +37,10 @@ struct gateway {
     lane_t *lane[LANES];
     unsigned lanes;
     int64_t deadline_ms, drain_ms, notice_ms, began_ms;
-    int passed;      /* the passed socket, -1: none */
-    char name[56];   /* as the peers see it: "gateway-0.host" */
-    char twin[4200]; /* lock of a second gateway with this index; "": there can be none */
+    uint64_t held_most; /* by connections, since memory was given back */
+    int passed;         /* the passed socket, -1: none */
+    char name[56];      /* as the peers see it: "gateway-0.host" */
+    char twin[4200];    /* lock of a second gateway with this index; "": there can be none */
 };
 
 /* Gateways on several hosts, or in containers that are scaled, all have the index 0. */
@@ -142,6 +146,8 @@ gateway_t *gateway_new(const conf_start_t *start)
     self->shared.census =
         census_new((unsigned)conf_uint(conf, SET_gateway_connections),
                    (unsigned)conf_uint(conf, SET_gateway_connections_per_address));
+    census_limit_bytes(self->shared.census, conf_uint(conf, SET_gateway_request_bytes),
+                       conf_uint(conf, SET_gateway_request_bytes_per_address));
     if (*conf_text(conf, SET_gateway_tls_certificate))
         self->shared.tls = tls_new("gateway", conf_text(conf, SET_gateway_tls_certificate),
                                    conf_text(conf, SET_gateway_tls_key));
@@ -225,9 +231,25 @@ static void s_check_shards(const sum_t *sum, int64_t now_ms)
     monitor_check("shards", recent ? CHECK_DEGRADED : CHECK_OK, reason);
 }
 
+/* Memory of requests that have ended goes back to the system: what was freed in pieces the
+ * allocator would keep. */
+static void s_give_back(gateway_t *self)
+{
+    uint64_t held = census_held(self->shared.census) +
+                    (uint64_t)census_len(self->shared.census) * CONNECTION_BYTES;
+    metric_set(METRIC_http_request_bytes, (int64_t)census_held(self->shared.census));
+    if (held > self->held_most)
+        self->held_most = held;
+    if (held + GIVE_BACK_BYTES > self->held_most || held > self->held_most / 2)
+        return;
+    self->held_most = held;
+    malloc_trim(0);
+}
+
 static void s_watch(gateway_t *self, int64_t now_ms)
 {
     sum_t sum = s_sum(self);
+    s_give_back(self);
     if (now_ms - sum.ticked_ms < SILENT_MS)
         monitor_tick();
     metric_set(METRIC_forward_entries, sum.waiting);

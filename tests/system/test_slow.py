@@ -1,8 +1,11 @@
-"""Slow and idle clients do not keep others from being served; slow_campaign.py in short."""
+"""Slow and idle clients do not keep others from being served, nor take all memory; slow_campaign.py
+and memory_campaign.py in short."""
 
 import pytest
 
+import memory_campaign
 import slow_campaign
+from harness.connection import Connection, post
 
 
 def test_nobody_waits_for_slow_and_idle_clients(make_ring, needs):
@@ -22,3 +25,50 @@ def test_a_slow_request_is_given_up(make_ring, needs, mode):
     with slow_campaign.slowhttptest(url, mode, 10, 50):
         ring.wait(lambda: slow_campaign.connections(ring) >= 25, 10, what="the attack")
     # Its connections ended with it; one of our own shows who ends a request that does not come.
+
+
+SMALL = {"gateway.request_bytes": 4 << 20, "gateway.request_bytes_per_address": 2 << 20}
+
+
+def test_requests_without_an_end_take_no_more_than_their_share(make_ring):
+    """Of all attackers some are refused, of which what they took is given back; senders are served."""
+    ring = make_ring(settings={**slow_campaign.settings(1000), **SMALL}).up()
+    for name, _, during, _, _, answers in memory_campaign.campaign(ring, 0.3, 400):
+        assert not during.bad, (name, during.bad[:3])
+        assert answers["431"] + answers["503"] > 200, (name, answers)
+        assert ring.metric("gateway-0", "http_request_bytes") == 0, name
+
+
+def test_a_head_is_refused_as_soon_as_it_passes_its_limit(ring):
+    with Connection(ring.port) as raw:
+        raw.send(b"GET / HTTP/1.1\r\nX: " + b"h" * 81_920)
+        answer = raw.answer()
+        assert (answer.status, answer.code) == (431, "headers_too_large") and raw.closed()
+    with Connection(ring.port) as raw:
+        raw.send(b"GET /" + b"u" * 81_920)
+        answer = raw.answer()
+        assert (answer.status, answer.code) == (414, "uri_too_long") and raw.closed()
+
+
+def test_large_requests_of_one_address_leave_room_for_others(make_ring):
+    """Past its share an address is told so; small requests, and other addresses, are served."""
+    ring = make_ring(settings={**SMALL, "gateway.read_ms": 60_000}).up()
+    eve = ring.user("eve")
+    ring.bot("large", eve)
+    path, body = f"/api/v2/bots/large/incoming?zapikey={eve.token}", b"b" * 250_000
+    held = []
+    for _ in range(20):
+        held.append(Connection(ring.port, source="127.0.0.3"))
+        held[-1].send(post(path, body)[:-1])
+    ring.wait(lambda: ring.metric("gateway-0", "http_request_bytes") > 1 << 20, what="large requests")
+    with Connection(ring.port, source="127.0.0.3") as same, Connection(ring.port) as other:
+        same.send(post(path, body)[:-1])
+        answer = same.answer()
+        assert (answer.status, answer.code) == (503, "overloaded") and same.closed()
+        assert int(answer.headers["retry-after"]) >= 1
+        assert other.post(path, body).status == 200
+    with Connection(ring.port, source="127.0.0.3") as small:
+        assert small.post(path, b"small").status == 200
+    for one in held:
+        one.close()
+    ring.wait(lambda: ring.metric("gateway-0", "http_request_bytes") == 0, what="memory given back")

@@ -77,12 +77,36 @@ static void test_many(void **state)
     census_destroy(&census);
 }
 
+/* What is held counts in all and to the address; a proxy's connections to no address. */
+static void test_bytes(void **state)
+{
+    census_t *census = census_new(10, 10);
+    address_t a = s_address("1.2.3.4"), b = s_address("1.2.3.5"), proxy = s_address("10.0.0.1");
+    (void)state;
+    census_limit_bytes(census, 100, 60);
+    assert_true(census_enter(census, &a, false) && census_enter(census, &a, false));
+    assert_true(census_enter(census, &b, false) && census_enter(census, &proxy, true));
+    assert_true(census_hold(census, &a, false, 0, 50));
+    assert_false(census_hold(census, &a, false, 0, 11)); /* of the address */
+    assert_true(census_hold(census, &a, false, 0, 10));
+    assert_false(census_hold(census, &b, false, 0, 41)); /* of all */
+    assert_true(census_hold(census, &proxy, true, 0, 40));
+    assert_int_equal(census_held(census), 100);
+    census_limit_bytes(census, 10, 10);
+    assert_true(census_hold(census, &a, false, 50, 20)); /* less is always taken */
+    assert_false(census_hold(census, &a, false, 20, 21));
+    assert_int_equal(census_held(census), 70);
+    assert_true(census_hold(census, &a, false, 20, 0) && census_hold(census, &a, false, 10, 0));
+    assert_true(census_hold(census, &proxy, true, 40, 0));
+    assert_int_equal(census_held(census), 0);
+    census_destroy(&census);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_example),
-        cmocka_unit_test(test_proxies_are_exempt),
-        cmocka_unit_test(test_ipv6),
+        cmocka_unit_test(test_example), cmocka_unit_test(test_proxies_are_exempt),
+        cmocka_unit_test(test_ipv6),    cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
