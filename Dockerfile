@@ -30,7 +30,7 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-ins
     rm -rf /var/lib/apt/lists/* && \
     useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin postern && \
     install -d -o postern -g postern -m 700 /var/lib/postern /var/lib/postern-known /run/postern \
-        /ring/front /ring/back /ring/workers /ring/replies /ring/control
+        /ring/front /ring/back /ring/workers /ring/replies /ring/control /backup
 COPY --from=build /made/usr/bin /usr/bin
 COPY deploy/container/postern.conf /etc/postern/postern.conf
 ENV POSTERN_CONF=/etc/postern/postern.conf

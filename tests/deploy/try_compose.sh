@@ -7,6 +7,9 @@ cd "$(dirname "$0")/../.."
 export DOCKER_BUILDKIT=0 COMPOSE_DOCKER_CLI_BUILD=0 COMPOSE_PROJECT_NAME=postern-try
 port=$((20000 + RANDOM % 10000))
 export POSTERN_PORT=$port POSTERN_URL=http://127.0.0.1:$port
+export POSTERN_ADMIN=127.0.0.1:$((port + 1)) POSTERN_ADMIN_URL=http://127.0.0.1:$((port + 1))
+# The handler of this test listens on this machine, which the containers see at their network's gateway.
+export POSTERN_DELIVERY_ALLOW="10.0.0.0/8 172.16.0.0/12 192.168.0.0/16"
 url=$POSTERN_URL/api/v2/channelsbyname/builds
 work=$(mktemp -d)
 
@@ -17,6 +20,7 @@ finish() {
     local status=$?
     [[ $status == 0 ]] || docker-compose logs --tail 30 >&2
     docker-compose down --volumes >"$work/down.log" 2>&1 || true
+    [[ ! ${handler:-} ]] || kill "$handler" 2>/dev/null || true
     rm -rf "$work"
     exit $status
 }
@@ -87,6 +91,29 @@ docker-compose restart postern-authd >"$work/restart.log" 2>&1
 until_true 60 all_healthy
 [[ $(url_of) == "$appkey" ]] || die "another appkey after the restart"
 
+step "a handler outside is called"
+/usr/bin/python3 -u tests/deploy/handler.py 0.0.0.0 $((port + 2)) >"$work/called" &
+handler=$!
+outside=$(docker network inspect -f '{{(index .IPAM.Config 0).Gateway}}' "${COMPOSE_PROJECT_NAME}_handlers")
+ctl bot create buildbot --owner ada@example.org >/dev/null
+ctl bot handler set buildbot "http://$outside:$((port + 2))/build" >/dev/null
+curl -s --noproxy '*' -m 12 -o /dev/null -d '{"build":42}' "$POSTERN_URL/api/v2/bots/buildbot/incoming?zapikey=$token"
+until_true 20 grep -q '"bot":"buildbot"' "$work/called"
+
+step "an invitation's link opens, and the admin API answers"
+link=$(ctl --json user invite bob@example.org | sed -n 's/.*"link": *"\([^"]*\)".*/\1/p')
+[[ $link == "$POSTERN_ADMIN_URL"/* ]] || die "the link leads to ${link%%#*}"
+curl -s --noproxy '*' -m 12 "${link%%#*}" | grep -q '<html' || die "there is no page at the link"
+accept() {
+    curl -s --noproxy '*' -m 12 -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json' \
+        -d "{\"invitation\":\"${link##*invitation=}\",\"password\":\"quite long and unguessable 7\"}" \
+        "$POSTERN_ADMIN_URL/api/v2/invitations/accept"
+}
+[[ $(accept) == 200 ]] || die "the invitation is not taken"
+management=$(ctl --json management token create ada@example.org --name try | sed -n 's/.*"token": *"\([^"]*\)".*/\1/p')
+curl -s --noproxy '*' -m 12 -H "Authorization: Bearer $management" "$POSTERN_ADMIN_URL/api/v2/me" | grep -q ada@example.org ||
+    die "the admin API does not answer"
+
 step "three gateways share the requests"
 for i in $(seq 30); do [[ $(post "share-$i") == 204 ]] || die "request $i failed"; done
 docker-compose logs balancer 2>/dev/null | grep -o 'gateways/gateway[0-9]*' | sort | uniq -c
@@ -128,4 +155,14 @@ while [[ $from != null ]]; do
 done
 echo "written=$written failed=$failed stored=$stored"
 [[ $failed == 0 && $stored == "$written" ]] || die "what was answered and what is stored differ"
+step "backed up by one command, and restored"
+deploy/container/backup.sh "$work/backup" >"$work/backup.log" 2>&1 || { cat "$work/backup.log"; die backup; }
+tail -n 1 "$work/backup.log"
+[[ $(post after-the-backup) == 204 ]] || die "it does not serve after the backup"
+deploy/container/restore.sh "$work/backup" >"$work/restore.log" 2>&1 || { cat "$work/restore.log"; die restore; }
+until_true 60 all_healthy
+end_of_channel() { curl -s --noproxy '*' "$url/messages?limit=100&from=$((stored - 20))&zapikey=$token"; }
+end_of_channel | grep -q "\"w-$((written - 1))\"" || die "the restored channel lacks its last message"
+! end_of_channel | grep -q after-the-backup || die "what came after the backup is there"
+[[ $(post after-the-restore) == 204 ]] || die "it does not serve after the restore"
 step "passed"

@@ -1,0 +1,15 @@
+# What backup.sh and restore.sh have in common.
+# shellcheck shell=bash
+
+# The plugin of newer engines, or the program of older ones.
+compose() {
+    if docker compose version >/dev/null 2>&1; then docker compose "$@"; else docker-compose "$@"; fi
+}
+
+# The services that have a store, those first whose copies speak of what is in later ones.
+stores() {
+    local kind
+    for kind in extension bot channel authd; do
+        compose config --services | grep -E "^postern-$kind(-[0-9]+)?$" | sort
+    done
+}
