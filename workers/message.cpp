@@ -1,3 +1,4 @@
+#include "workers/json_fault.h"
 #include "workers/message_walk.h"
 
 #include <cstdio>
@@ -432,18 +433,12 @@ const char *json_reason(simdjson::error_code error)
     switch (error) {
     case simdjson::EMPTY:
         return "The body is empty. Send a JSON object: {\"text\": \"...\"}";
-    case simdjson::UTF8_ERROR:
-        return "The body is not valid UTF-8.";
     case simdjson::DEPTH_ERROR:
         return "The body is nested too deeply.";
     case simdjson::NUMBER_ERROR:
-        return "The body has a malformed number, or one that needs more than 64 bits: send it as a "
-               "string.";
-    case simdjson::STRING_ERROR:
+        return "The body is not valid JSON: it has a malformed number.";
     case simdjson::UNCLOSED_STRING:
-        return "The body is not valid JSON: a string is malformed or not closed.";
-    case simdjson::UNESCAPED_CHARS:
-        return "The body is not valid JSON: a control character in a string must be escaped.";
+        return "The body is not valid JSON: a string is not closed.";
     default:
         return "The body is not valid JSON. Send a JSON object in UTF-8.";
     }
@@ -488,6 +483,19 @@ static void s_pad(message_t *self, slice_t body)
     memset(self->padded.get() + body.len, ' ', simdjson::SIMDJSON_PADDING);
 }
 
+/* The parser holds no number that is past 64 bits or a double; a message may have it where it does
+ * not matter. */
+static simdjson::error_code s_parse(message_t *self, slice_t body, element *root)
+{
+    char *text = self->padded.get();
+    auto error = self->parser.parse(text, body.len, false).get(*root);
+    if (error == simdjson::NUMBER_ERROR && json_shrink_numbers(text, body.len))
+        error = self->parser.parse(text, body.len, false).get(*root);
+    if (error == simdjson::MEMALLOC)
+        abort();
+    return error;
+}
+
 extern "C" void message_check(message_t *self, slice_t body, message_verdict_t *verdict)
 {
     verdict->outcome = MESSAGE_OK;
@@ -495,12 +503,11 @@ extern "C" void message_check(message_t *self, slice_t body, message_verdict_t *
     verdict->reason[0] = '\0';
     s_pad(self, body);
     element root;
-    auto error = self->parser.parse(self->padded.get(), body.len, false).get(root);
-    if (error == simdjson::MEMALLOC)
-        abort();
+    auto error = s_parse(self, body, &root);
     if (error) {
         verdict->outcome = MESSAGE_NOT_JSON;
-        snprintf(verdict->reason, sizeof verdict->reason, "%s", json_reason(error));
+        if (!json_fault(body, verdict->reason, sizeof verdict->reason))
+            snprintf(verdict->reason, sizeof verdict->reason, "%s", json_reason(error));
         return;
     }
     walk self_walk = {verdict, 0};

@@ -5,8 +5,8 @@
  * Decisions: lengths count Unicode characters; a field that is not known is ignored; null, and for
  * a text field an empty string or a blank, counts as not set; a name that stands twice in an object
  * whose fields are looked at is refused, a known one or not; \u0000 is a character like any other;
- * a number that needs more than 64 bits, nesting beyond MESSAGE_DEPTH and bytes that are not UTF-8
- * make the body no JSON.
+ * a number may be past 64 bits and a double; nesting beyond MESSAGE_DEPTH, bytes that are not UTF-8
+ * and half of a surrogate pair make the body no JSON.
  *
  * Threading: an object belongs to one thread at a time. It keeps and reuses its memory; running out
  * of memory aborts. */

@@ -76,6 +76,8 @@ static slice_t s_text(const job_t *job)
 static bool s_looks_like_json(const job_t *job)
 {
     slice_t body = s_text(job);
+    if (utf8_is_utf16(body))
+        return true;
     for (size_t i = 0; i < body.len; i++)
         if (!strchr(" \t\r\n", body.data[i]))
             return body.data[i] == '{' || body.data[i] == '[';

@@ -39,6 +39,17 @@ slice_t utf8_unmarked(slice_t text)
     return marked ? slice(text.data + len, text.len - len) : text;
 }
 
+bool utf8_is_utf16(slice_t text)
+{
+    const uint8_t *at = (const uint8_t *)text.data;
+    if (text.len < 2)
+        return false;
+    if ((at[0] == 0xff && at[1] == 0xfe) || (at[0] == 0xfe && at[1] == 0xff))
+        return true;
+    return text.len >= 4 && (at[0] == 0) != (at[1] == 0) && (at[0] == 0) == (at[2] == 0) &&
+           (at[1] == 0) == (at[3] == 0);
+}
+
 size_t utf8_count(slice_t text)
 {
     size_t count = 0;

@@ -14,6 +14,9 @@ bool utf8_valid(slice_t text);
  * wrote skips it. */
 slice_t utf8_unmarked(slice_t text);
 
+/* Whether TEXT is UTF-16 of either order: it has a mark, or begins with two characters of ASCII. */
+bool utf8_is_utf16(slice_t text);
+
 /* Characters of valid UTF-8. */
 size_t utf8_count(slice_t text);
 

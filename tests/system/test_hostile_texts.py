@@ -14,6 +14,7 @@ MESSAGES = {  # name -> (body, what a reader of JSON makes of its "is")
     "nul in a name": ('{"text":"t","is":{"a\\u0000b":1}}', {"a\0b": 1}),
     "direction": ('{"text":"t","is":"\u202egnp.exe"}', "\u202egnp.exe"),
     "64 bits": ('{"text":"t","is":18446744073709551615}', 18446744073709551615),
+    "past a double": ('{"text":"t","is":[1e400,-12345678901234567890123]}', [float("inf"), -12345678901234567890123]),
     "escapes": ('{"text":"t","is":"\\\\u0000 \\ud83d\\ude00"}', "\\u0000 \U0001f600"),
     "deep": (f'{{"text":"t","is":{DEEP}}}', json.loads(DEEP)),
 }
@@ -56,6 +57,7 @@ def test_messages_of_a_channel_are_read_back(calling, name):
     assert said["nul"] == "a\0b" and said["direction"] == MESSAGES["direction"][1]
     assert said["escapes"] == MESSAGES["escapes"][1] and said["deep"] == MESSAGES["deep"][1]
     assert said["64 bits"] == "18446744073709551615"  # jansson has no place for it as a number
+    assert said["past a double"] == ["1e400", "-12345678901234567890123"]
     assert said["nul in a name"] == {"a\ufffdb": 1}
 
 

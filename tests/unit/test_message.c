@@ -342,12 +342,21 @@ static void test_what_is_no_json(void **state)
         {"{\"text\":\"t\",}", "JSON"},
         {"{'text':'t'}", "JSON"},
         {"text=hello", "JSON"},
-        {"{\"text\":\"\xff\"}", "UTF-8"},
+        {"text=a\\d\"", "JSON"},
+        {"{\"text\":\"\xff\"}", "not valid UTF-8: byte 10 (0xff)"},
         {"{\"text\":\"\xed\xa0\x80\"}", "UTF-8"},
-        {"{\"text\":\"\\ud800\"}", "string"},
-        {"{\"text\":\"a\nb\"}", "control character"},
-        {"{\"text\":\"t\",\"n\":1e999}", "number"},
-        {"{\"text\":\"t\",\"n\":123456789012345678901234567890}", "number"},
+        {"{\"text\":\"\\ud800\"}", "\\ud800 at byte 10 is half of a surrogate pair"},
+        {"{\"text\":\"\\ud83d\\ude00 \\ude00\"}", "\\ude00 at byte 23 is half"},
+        {"{\"text\":\"\\ud83d\\ud83d\"}", "\\ud83d at byte 10 is half"},
+        {"{\"text\":\"\\ud83dx\"}", "\\ud83d at byte 10 is half"},
+        {"{\"text\":\"C:\\data\"}", "no escape \\d (byte 12)"},
+        {"{\"text\":\"\\u12\"}", "no escape \\u (byte 10)"},
+        {"{\"text\":\"a\nb\"}", "control character at byte 11 must be escaped as \\u000a"},
+        {"{\"text\":\"a", "not closed"},
+        {"{\"text\":\"t\",\"n\":01}", "number"},
+        {"{\"text\":\"t\",\"n\":1e}", "number"},
+        {"{\"text\":\"t\",\"n\":01234567890123456789012}", "number"},
+        {"{\"text\":\"t\",\"n\":1e999,\"m\":-}", "number"},
         {"{\"text\":\"t\",\"n\":NaN}", "JSON"},
         {"\xef\xbb\xbf{\"text\":\"t\"}", "JSON"},
     };
@@ -360,6 +369,34 @@ static void test_what_is_no_json(void **state)
     assert_int_equal(s_verdict.outcome, MESSAGE_NOT_JSON);
     message_check(s_message, slice(NULL, 0), &s_verdict);
     assert_int_equal(s_verdict.outcome, MESSAGE_NOT_JSON);
+}
+
+static void test_utf16_is_named(void **state)
+{
+    (void)state;
+    static const slice_t texts[] = {
+        {"{\0\"\0t\0", 6}, {"\0{\0\"\0t", 6}, {"\xff\xfe{\0", 4}, {"\xfe\xff\0{", 4}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        message_check(s_message, texts[i], &s_verdict);
+        assert_int_equal(s_verdict.outcome, MESSAGE_NOT_JSON);
+        assert_non_null(strstr(s_verdict.reason, "UTF-16"));
+    }
+}
+
+/* What the parser has no place for is taken where nothing is said of it. */
+static void test_large_numbers(void **state)
+{
+    (void)state;
+    static const char *const numbers[] = {"1e999", "-1E+400", "123456789012345678901234567890",
+                                          "-18446744073709551616", "1234567890123456789012.5e-7"};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char *json = s_of_items("{\"text\":\"1e999 \\\" 1e999\",\"n\":[%s ]}", 2, numbers[i]);
+        s_takes(json);
+        free(json);
+        json = s_of_items("{\"text\":%s}", 1, numbers[i]);
+        s_refuses(json, "text must be a string");
+        free(json);
+    }
 }
 
 static void test_bombs(void **state)
@@ -511,6 +548,8 @@ int main(void)
         cmocka_unit_test(test_only_attachments_says_why),
         cmocka_unit_test(test_sync_message_is_seen),
         cmocka_unit_test(test_what_is_no_json),
+        cmocka_unit_test(test_utf16_is_named),
+        cmocka_unit_test(test_large_numbers),
         cmocka_unit_test(test_bombs),
         cmocka_unit_test(test_a_hostile_path),
         cmocka_unit_test(test_a_name_stands_once),

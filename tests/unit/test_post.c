@@ -158,6 +158,7 @@ static void test_what_is_refused(void **state)
     s_posts(FORM, "text=%ff", ERROR_invalid_json, NULL);
     s_posts(FORM, "payload=%7B", ERROR_invalid_json, NULL);
     s_posts("text/plain", "hello", ERROR_unsupported_media, NULL);
+    s_posts("text/plain", "\xff\xfe{", ERROR_invalid_json, NULL); /* UTF-16, which is said */
     s_posts("multipart/form-data; boundary=x", "--x", ERROR_unsupported_media, NULL);
     s_posts("application/x-www-form-urlencodedx", "text=a", ERROR_unsupported_media, NULL);
     call_t call;

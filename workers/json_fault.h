@@ -1,0 +1,26 @@
+/* What a JSON parser stumbles over in a body, which it does not tell itself.
+ *
+ * Threading: pure functions. */
+#ifndef POSTERN_JSON_FAULT_H
+#define POSTERN_JSON_FAULT_H
+
+#include "common/base/slice.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Writes why TEXT is no JSON, with the place (bytes from 1), when it is one of these: UTF-16, bytes
+ * that are not UTF-8, a control character in a string, an escape that JSON does not have, half of a
+ * surrogate pair (RFC 8259 §7 and §8). False, and nothing written: it is none of them. */
+bool json_fault(slice_t text, char *reason, size_t size);
+
+/* Puts 0 and blanks in place of each number of the LEN bytes at TEXT that may be past 64 bits or a
+ * double; what is no number in JSON's own grammar stays. Returns whether there was one. */
+bool json_shrink_numbers(char *text, size_t len);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
