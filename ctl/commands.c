@@ -117,6 +117,9 @@ const command_t command_table[] = {
     {"forget", forget_run, "STORE", 1, 1,
      "give up a store (directory, channel-0 …) that is not there any more, or take another for it",
      "forget channel-1", {{0}}},
+    {"salvage", salvage_run, "JOURNAL", 1, 1,
+     "show what is damaged in a journal's write-ahead file, keep it, and go on without that",
+     "salvage channel-0", {{0}}},
 
     {"user create", user_create_run, "EMAIL", 1, 1, "make a user",
      "user create ada@example.org --name 'Ada Lovelace'",

@@ -1,5 +1,6 @@
-/* posternctl backup, restore, reshard and forget. They open stores, which posternctl itself does
- * not link: postern-store, which lies beside it, does the work in this process's place. */
+/* posternctl backup, restore, reshard, forget and salvage. They open stores, which posternctl
+ * itself does not link: postern-store, which lies beside it, does the work in this process's place.
+ */
 #include "ctl/command.h"
 
 #include <errno.h>
@@ -122,6 +123,16 @@ int forget_run(ctl_t *ctl)
     line_t line = {.ctl = ctl};
     s_begin(&line);
     s_add(&line, "forget");
+    s_add(&line, ctl_argument(ctl, 0));
+    return s_exec(&line);
+}
+
+int salvage_run(ctl_t *ctl)
+{
+    line_t line = {.ctl = ctl};
+    s_begin(&line);
+    s_add_running(&line);
+    s_add(&line, "salvage");
     s_add(&line, ctl_argument(ctl, 0));
     return s_exec(&line);
 }

@@ -47,13 +47,19 @@ typedef struct {
     uint64_t
         retention_bytes; /* bytes of records past which the oldest are removed; 0: by age only */
     uint64_t delivery_retention_ms; /* age at which a delivery that has ended is forgotten */
+    bool salvage; /* take what can be read of a damaged write-ahead file, and go on without the rest
+                   */
 } journal_options_t;
 
-/* Opens or makes it. A journal of another kind, shard or shard count is refused. NULL with the
- * reason and what to do in err. now_ms: clock_ms (), here and below. */
+/* Opens or makes it. A journal of another kind, shard or shard count is refused, and one whose
+ * write-ahead file is damaged (wal.h) unless options.salvage. NULL with the reason and what to do
+ * in err. now_ms: clock_ms (), here and below. */
 journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *err,
                         size_t err_size);
 void journal_close(journal_t **self_p);
+
+/* Messages that the opening took over from the write-ahead file. */
+uint64_t journal_recovered(const journal_t *self);
 
 /* Drawn when the journal was made. */
 const uuid_t7 *journal_uuid(const journal_t *self);

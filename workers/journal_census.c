@@ -108,7 +108,34 @@ int journal_generations(const char *path, journal_generations_t *found, char *er
     return has < 0 ? -1 : 0;
 }
 
-int journal_recover(const char *path, char *err, size_t err_size)
+int journal_survey(const char *path, char *err, size_t err_size)
+{
+    char file[1100];
+    source_t source;
+    struct stat is;
+    snprintf(file, sizeof file, "%s/wal", path);
+    int rc = source_open(&source, path, err, err_size);
+    state_t state = source.state;
+    uuid_t7 uuid = source.facts.uuid;
+    source_close(&source);
+    if (rc != 0 || (state.wal_bytes == 0 && !state.wal_old))
+        return rc;
+    if (lstat(file, &is) != 0 && errno == ENOENT) {
+        snprintf(err, err_size,
+                 "%s: is not there. To go on without it: posternctl salvage; to have all: restore "
+                 "a backup",
+                 file);
+        return -1;
+    }
+    wal_t *wal = wal_open(file, &uuid, WAL_LEAST, err, err_size);
+    if (!wal)
+        return -1;
+    rc = wal_check(wal, &state, file, err, err_size);
+    wal_close(&wal);
+    return rc;
+}
+
+int journal_recover(const char *path, bool salvage, uint64_t *count, char *err, size_t err_size)
 {
     enum { ROOM = 1 << 30 }; /* of the map, for what is taken over */
     journal_facts_t facts;
@@ -121,14 +148,64 @@ int journal_recover(const char *path, char *err, size_t err_size)
                                  .kind = facts.kind,
                                  .shard = facts.shard,
                                  .shards = facts.shards,
-                                 .map_bytes = ROOM};
+                                 .map_bytes = ROOM,
+                                 .salvage = salvage};
     if (stat(file, &is) == 0)
         options.map_bytes += (uint64_t)is.st_size;
     journal_t *journal = journal_open(&options, clock_ms(), err, err_size);
     if (!journal)
         return -1;
+    if (count)
+        *count = journal_recovered(journal);
     journal_close(&journal);
     return 0;
+}
+
+static int s_accept(MDB_txn *txn, unsigned from, void *arg)
+{
+    (void)txn, (void)from, (void)arg;
+    return 0;
+}
+
+/* Before schema 6 the state says nothing of it. */
+static int s_detach(MDB_txn *txn, MDB_dbi meta)
+{
+    state_t state;
+    int rc = state_read(txn, meta, &state);
+    if (rc != 0 || state.wal_old)
+        return rc == MDB_NOTFOUND ? 0 : rc;
+    state.wal_bytes = 0;
+    return state_write(txn, meta, &state);
+}
+
+int journal_detach(const char *path, char *err, size_t err_size)
+{
+    MDB_dbi meta;
+    MDB_txn *txn = NULL;
+    store_options_t options = {.path = path,
+                               .kind = "journal",
+                               .schema = JOURNAL_SCHEMA,
+                               .tables = TABLES,
+                               .map_bytes = 1 << 24, /* beside the file's size */
+                               .migrate = s_accept};
+    store_t *store = store_open(&options, err, err_size);
+    if (!store)
+        return -1;
+    int rc = store_table(store, journal_table_names[TABLE_META], &meta, err, err_size);
+    if (rc == 0)
+        rc = mdb_txn_begin(store_env(store), NULL, 0, &txn);
+    if (rc == 0)
+        rc = s_detach(txn, meta);
+    if (rc == 0) {
+        rc = mdb_txn_commit(txn);
+        txn = NULL;
+    }
+    if (txn)
+        mdb_txn_abort(txn);
+    store_close(&store);
+    if (rc > 0)
+        snprintf(err, err_size, "%s: %s", path, mdb_strerror(rc));
+    return rc ? -1 : 0;
 }
 
 uint64_t source_number(const source_t *self, uint64_t log, const record_t *record)

@@ -87,10 +87,18 @@ static void s_committed(journal_t *self, int64_t now_ms)
     self->room_next_ms = 0; /* the write-ahead file stays within what was free at the last look */
 }
 
+/* The commit of PASS covers what is in the write-ahead file. */
+static void s_cover(const journal_t *self, pass_t *pass)
+{
+    pass->state.generation = self->generation;
+    if (wal_used(self->wal) > 0)
+        pass->state.framed = self->generation;
+}
+
 /* Commits the pass. STORE_FULL: it is gone. */
 static store_commit_t s_commit(journal_t *self, int64_t now_ms)
 {
-    self->pass.state.generation = self->generation;
+    s_cover(self, &self->pass);
     store_commit_t went = pass_commit(&self->pass);
     if (went != STORE_OK)
         return went;
@@ -292,7 +300,7 @@ static bool s_may_leave(const journal_t *self)
 static bool s_leave(journal_t *self, int64_t now_ms)
 {
     pass_t *pass = &self->pass;
-    pass->state.generation = self->generation;
+    s_cover(self, pass);
     if (pass_close(pass) != STORE_OK) {
         s_note_full(self, now_ms);
         s_put_back(self, now_ms);

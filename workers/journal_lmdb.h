@@ -28,10 +28,10 @@
 
 #include "common/store/store.h"
 #include "workers/journal.h"
+#include "workers/journal_rows.h"
 #include "workers/tail.h"
 #include "workers/wal.h"
 
-#include <endian.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -55,47 +55,7 @@ typedef enum {
 } table_t;
 extern const char *const journal_table_names[TABLES];
 
-enum { JOURNAL_SCHEMA = 5 };
-
-/* Rows as they lie in the file; numbers little-endian. */
-typedef struct __attribute__((packed)) {
-    uint64_t log, time_ms;
-    uint8_t answer;
-} answer_row_t;
-
-typedef struct __attribute__((packed)) {
-    answer_row_t answer;
-    uint64_t running_ms;
-    uint8_t hash[JOURNAL_HASH];
-} key_row_t;
-
-/* Key of keys_due. */
-typedef struct __attribute__((packed)) {
-    uint64_t running_ms, log; /* big-endian */
-} due_key_t;
-
-typedef struct __attribute__((packed)) {
-    uint64_t first, last;
-    uint64_t last_log; /* log sequence of the last one */
-} range_row_t;
-
-/* Key of by_target. */
-typedef struct __attribute__((packed)) {
-    uint8_t target[UUID_BYTES];
-    uint64_t sequence; /* big-endian */
-} place_key_t;
-
-enum { JOURNAL_STRIDE = 64 };
-
-typedef struct __attribute__((packed)) {
-    uint8_t uuid[UUID_BYTES];
-    uint32_t shard, shards;
-    char kind[16];
-} identity_row_t;
-
-typedef struct __attribute__((packed)) {
-    uint64_t running_ms, first_log, next_log, pruned_log, keys, bytes, generation;
-} state_row_t;
+enum { JOURNAL_SCHEMA = 6 };
 
 /* What changes with each commit. */
 typedef struct {
@@ -106,6 +66,9 @@ typedef struct {
     uint64_t keys;       /* rows of keys */
     uint64_t bytes;      /* of the records, with their cost */
     uint64_t generation; /* of the write-ahead file's frames: the last that the commit covers */
+    uint64_t framed;     /* the last that it covers and that had frames */
+    uint64_t wal_bytes;  /* size of the write-ahead file; 0: there is nothing in it */
+    bool wal_old;        /* it has the layout of schema 5 and before; not stored */
 } state_t;
 
 /* A target that a transaction has touched; its row is written once, at the end. */
@@ -164,7 +127,8 @@ struct journal {
     int64_t opened_ms; /* clock_ms () then */
     uint64_t number;   /* counts passes */
     target_set_t targets;
-    uint64_t retired; /* since the opening */
+    uint64_t retired;   /* since the opening */
+    uint64_t recovered; /* at the opening, from the write-ahead file */
     atomic_bool full;
     int64_t room_next_ms; /* when to look for room again */
     int64_t committed_ms;
@@ -208,6 +172,7 @@ int pass_target(pass_t *self, const uuid_t7 *target, range_row_t **range);
 int range_read(const journal_t *journal, MDB_txn *txn, const uuid_t7 *target, range_row_t *range);
 /* Reads the state; MDB_NOTFOUND with that of an empty journal when there is none. */
 int state_read(MDB_txn *txn, MDB_dbi meta, state_t *state);
+int state_write(MDB_txn *txn, MDB_dbi meta, const state_t *state);
 
 /* journal_seen.c: decides about one entry and stores it when it is new. */
 int seen_judge(pass_t *pass, journal_entry_t *entry);
@@ -223,10 +188,15 @@ int retention_step(pass_t *pass, size_t steps);
  */
 void replay_note(journal_t *journal, const journal_entry_t *entry);
 /* Applies the frames of the generations after the pass's up to GENERATION to it; 0, an LMDB error,
- * or MDB_CORRUPTED when they do not continue it. Adds to *count. */
+ * MDB_CORRUPTED when they do not continue it, or EBADMSG when they are damaged. Adds to *count. */
 int replay_apply(pass_t *pass, uint64_t generation, uint64_t *count);
+/* The same of what is whole, past what is not: records behind a gap get other places. */
+int replay_salvage(pass_t *pass, uint64_t generation, uint64_t *count);
 
-/* journal_open.c: frames from here on continue what is committed. */
+/* journal_open.c: whether the write-ahead file PATH is what the last process left, or a power cut;
+ * 0, or -1 with the reason in err. */
+int wal_check(wal_t *wal, const state_t *state, const char *path, char *err, size_t err_size);
+/* Frames from here on continue what is committed. */
 void journal_next_generation(journal_t *self);
 
 /* journal_ahead.c: what was stored since the last commit. */
@@ -240,18 +210,5 @@ void ahead_end(journal_t *self);
 /* Judges the entries and puts what is new into the frame in the making. False when an entry needs
  * the tables as they will be: nothing counts then until the next pass has begun. */
 bool ahead_append(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms);
-
-/* Key of a number. */
-static inline uint64_t journal_key(uint64_t number)
-{
-    return htobe64(number);
-}
-
-static inline place_key_t journal_place(const uuid_t7 *target, uint64_t sequence)
-{
-    place_key_t key = {.sequence = journal_key(sequence)};
-    memcpy(key.target, target->bytes, UUID_BYTES);
-    return key;
-}
 
 #endif

@@ -88,7 +88,7 @@ static int s_open_tables(journal_t *self, char *err, size_t err_size)
 
 /* Schema 3 has a generation in the state, which reads as 0 where there is none; 4 has the tables of
  * deliveries, which are made empty; 5 has halves in the write-ahead file, which an older version
- * would not find. */
+ * would not find; 6 has seals there, and says in the state with which size it was begun. */
 static int s_migrate(MDB_txn *txn, unsigned from, void *arg)
 {
     (void)txn, (void)arg;
@@ -107,25 +107,51 @@ static size_t s_wal_bytes(uint64_t map_bytes)
     return bytes < WAL_LEAST ? WAL_LEAST : bytes > WAL_MOST ? WAL_MOST : bytes;
 }
 
-/* What the former process had answered and not committed: of the generation after the last commit,
- * and of the one that it had gone on with. Commits in any case: what lies in the write-ahead file
- * is older than every frame from here on. */
-static int s_recover(journal_t *self, const char *path, char *err, size_t err_size)
+/* Of two files that belong together one is not what the other knows of. */
+static int s_refuse(char *err, size_t err_size, const char *path, const char *what)
 {
+    snprintf(err, err_size,
+             "%s: %s. To go on without what is damaged: posternctl salvage; to have all: restore a "
+             "backup",
+             path, what);
+    return -1;
+}
+
+int wal_check(wal_t *wal, const state_t *state, const char *path, char *err, size_t err_size)
+{
+    char text[400];
     wal_frame_t first;
-    pass_t pass;
-    uint64_t count = 0;
-    uint64_t newest = self->state.generation + 2;
-    int has = wal_first(self->wal, &first);
-    if (has < 0)
-        return s_say(err, err_size, path, strerror(errno));
-    if (has && first.generation > newest)
+    wal_kept_t kept = {state->wal_bytes, state->generation, state->framed};
+    if (state->wal_old)
+        wal_read_old(wal);
+    else if (state->wal_bytes == 0)
+        return 0;
+    int has = wal_first(wal, &first);
+    if (has > 0 && first.generation > state->generation + 2)
         return s_say(err, err_size, path,
                      "is newer than data.mdb beside it: one of the two was put back without the "
                      "other; restore both from one backup");
+    int found = has < 0 ? -1 : wal_survey(wal, &kept, text, sizeof text);
+    if (found < 0)
+        return s_say(err, err_size, path, strerror(errno));
+    return found ? s_refuse(err, err_size, path, text) : 0;
+}
+
+/* What the former process had answered and not committed: of the generation after the last commit,
+ * and of the one that it had gone on with. Commits in any case: what lies in the write-ahead file
+ * is older than every frame from here on. */
+static int s_recover(journal_t *self, const char *path, bool salvage, char *err, size_t err_size)
+{
+    pass_t pass;
+    uint64_t count = 0;
+    uint64_t newest = self->state.generation + 2;
+    bool begun = self->state.wal_bytes > 0 || self->state.wal_old;
     int rc = pass_begin(&pass, self, 0, 0);
-    if (rc == 0)
-        rc = replay_apply(&pass, newest, &count);
+    if (rc == 0 && begun)
+        rc = salvage ? replay_salvage(&pass, newest, &count) : replay_apply(&pass, newest, &count);
+    pass.state.generation = newest;
+    if (salvage || pass.state.wal_bytes != s_wal_bytes(self->options.map_bytes))
+        pass.state.wal_bytes = 0;
     store_commit_t went = rc ? store_failure(rc) : pass_commit(&pass);
     pass_abort(&pass);
     if (rc == MDB_CORRUPTED)
@@ -140,7 +166,33 @@ static int s_recover(journal_t *self, const char *path, char *err, size_t err_si
     if (count)
         log_info("journal.recovered", "path=%s messages=%llu", LOG_Q(path),
                  (unsigned long long)count);
+    self->recovered = count;
     return 0;
+}
+
+/* Ready for frames; from the commit on, the file has to be what is in the state. */
+static int s_begin_wal(journal_t *self, const char *directory, char *err, size_t err_size)
+{
+    pass_t pass;
+    size_t bytes = s_wal_bytes(self->options.map_bytes);
+    bool fill = self->state.wal_bytes == 0;
+    if (wal_begin(self->wal, fill, err, err_size) != 0)
+        return -1;
+    if (store_sync_directory(directory) != 0)
+        return s_say(err, err_size, directory, strerror(errno));
+    if (!fill)
+        return 0;
+    int rc = pass_begin(&pass, self, 0, 0);
+    pass.state.wal_bytes = bytes;
+    pass.state.framed = 0;
+    store_commit_t went = rc ? store_failure(rc) : pass_commit(&pass);
+    pass_abort(&pass);
+    return went == STORE_OK
+               ? 0
+               : s_say(err, err_size, directory,
+                       went == STORE_FULL ? "data.mdb has no room for its state: free some on the "
+                                            "disk, or raise worker.map_bytes"
+                                          : "data.mdb cannot be written");
 }
 
 void journal_next_generation(journal_t *self)
@@ -154,11 +206,13 @@ static int s_open_wal(journal_t *self, const journal_options_t *options, char *e
     char path[1100];
     snprintf(path, sizeof path, "%s/wal", options->path);
     self->wal = wal_open(path, &self->uuid, s_wal_bytes(options->map_bytes), err, err_size);
-    if (!self->wal || s_recover(self, path, err, err_size) != 0 ||
-        wal_begin(self->wal, err, err_size) != 0)
+    if (!self->wal)
         return -1;
-    if (store_sync_directory(options->path) != 0)
-        return s_say(err, err_size, options->path, strerror(errno));
+    if (wal_check(self->wal, &self->state, path, err, err_size) != 0 && !options->salvage)
+        return -1;
+    if (s_recover(self, path, options->salvage, err, err_size) != 0 ||
+        s_begin_wal(self, options->path, err, err_size) != 0)
+        return -1;
     journal_next_generation(self);
     return 0;
 }
@@ -233,4 +287,9 @@ void journal_close(journal_t **self_p)
 const uuid_t7 *journal_uuid(const journal_t *self)
 {
     return &self->uuid;
+}
+
+uint64_t journal_recovered(const journal_t *self)
+{
+    return self->recovered;
 }

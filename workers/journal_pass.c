@@ -106,22 +106,21 @@ static int s_put_targets(pass_t *self)
     return rc;
 }
 
-static int s_put_state(pass_t *self)
+int state_write(MDB_txn *txn, MDB_dbi meta, const state_t *state)
 {
-    const state_t *state = &self->state;
-    state_row_t row = {htole64(state->running_ms), htole64(state->first_log),
-                       htole64(state->next_log),   htole64(state->pruned_log),
-                       htole64(state->keys),       htole64(state->bytes),
-                       htole64(state->generation)};
+    state_row_t row = {
+        htole64(state->running_ms), htole64(state->first_log), htole64(state->next_log),
+        htole64(state->pruned_log), htole64(state->keys),      htole64(state->bytes),
+        htole64(state->generation), htole64(state->framed),    htole64(state->wal_bytes)};
     MDB_val key = {5, "state"}, value = {sizeof row, &row};
-    return mdb_put(self->txn, self->journal->table[TABLE_META], &key, &value, 0);
+    return mdb_put(txn, meta, &key, &value, 0);
 }
 
 store_commit_t pass_close(pass_t *self)
 {
     int rc = s_put_targets(self);
     if (rc == 0)
-        rc = s_put_state(self);
+        rc = state_write(self->txn, self->journal->table[TABLE_META], &self->state);
     if (rc != 0) {
         pass_abort(self);
         if (store_failure(rc) != STORE_FULL)
@@ -194,13 +193,15 @@ int state_read(MDB_txn *txn, MDB_dbi meta, state_t *state)
     *state = (state_t){.first_log = 1, .next_log = 1, .pruned_log = 1};
     if (rc != 0)
         return rc;
-    /* Before schema 3 there was no generation. */
-    if (value.mv_size != sizeof row && value.mv_size != offsetof(state_row_t, generation))
+    /* Before schema 6 nothing was said of the write-ahead file, before 3 there was none. */
+    if (value.mv_size != sizeof row && value.mv_size != offsetof(state_row_t, framed) &&
+        value.mv_size != offsetof(state_row_t, generation))
         return MDB_CORRUPTED;
     memcpy(&row, value.mv_data, value.mv_size);
-    *state = (state_t){le64toh(row.running_ms), le64toh(row.first_log), le64toh(row.next_log),
-                       le64toh(row.pruned_log), le64toh(row.keys),      le64toh(row.bytes),
-                       le64toh(row.generation)};
+    *state = (state_t){le64toh(row.running_ms),    le64toh(row.first_log), le64toh(row.next_log),
+                       le64toh(row.pruned_log),    le64toh(row.keys),      le64toh(row.bytes),
+                       le64toh(row.generation),    le64toh(row.framed),    le64toh(row.wal_bytes),
+                       value.mv_size != sizeof row};
     return 0;
 }
 

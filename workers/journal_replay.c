@@ -46,6 +46,7 @@ static int s_read(slice_t kept, journal_entry_t *entry)
 typedef struct {
     pass_t *pass;
     uint32_t left; /* entries of the frame */
+    bool salvage;
     uint64_t *count;
 } replay_t;
 
@@ -55,7 +56,7 @@ static int s_apply(void *arg, const wal_frame_t *frame, slice_t kept)
     pass_t *pass = self->pass;
     journal_entry_t entry;
     if (self->left == 0) {
-        if (frame->first_log != pass->state.next_log)
+        if (frame->first_log != pass->state.next_log && !self->salvage)
             return MDB_CORRUPTED;
         self->left = frame->entries;
     }
@@ -67,17 +68,33 @@ static int s_apply(void *arg, const wal_frame_t *frame, slice_t kept)
         pass->state.running_ms = frame->running_ms;
     pass_extend(pass, 1, 0);
     int rc = seen_restore(pass, &entry);
-    if (rc == 0 && (entry.record.sequence != sequence || entry.record.previous != previous))
+    pass->state.framed = frame->generation;
+    if (rc == 0 && !self->salvage &&
+        (entry.record.sequence != sequence || entry.record.previous != previous))
         rc = MDB_CORRUPTED;
     (*self->count)++;
     return rc;
 }
 
+static int s_replay(pass_t *pass, uint64_t generation, uint64_t *count, bool salvage)
+{
+    replay_t replay = {pass, 0, salvage, count};
+    int rc = 0;
+    while (rc == 0 && pass->state.generation < generation) {
+        uint64_t next = ++pass->state.generation;
+        wal_t *wal = pass->journal->wal;
+        rc = salvage ? wal_salvage(wal, next, s_apply, &replay)
+                     : wal_replay(wal, next, s_apply, &replay);
+    }
+    return rc;
+}
+
 int replay_apply(pass_t *pass, uint64_t generation, uint64_t *count)
 {
-    replay_t replay = {pass, 0, count};
-    int rc = 0;
-    while (rc == 0 && pass->state.generation < generation)
-        rc = wal_replay(pass->journal->wal, ++pass->state.generation, s_apply, &replay);
-    return rc;
+    return s_replay(pass, generation, count, false);
+}
+
+int replay_salvage(pass_t *pass, uint64_t generation, uint64_t *count)
+{
+    return s_replay(pass, generation, count, true);
 }

@@ -118,8 +118,10 @@ static int s_open_from(reshard_t *self, unsigned shard)
     from_t *from = &self->from[shard];
     s_path(path, options->from, options->kind, shard);
     journal_generations_t have;
-    if (journal_generations(path, &have, self->err, self->err_size) != 0 ||
-        (have.written > have.saved && journal_recover(path, self->err, self->err_size) != 0))
+    if (journal_survey(path, self->err, self->err_size) != 0 ||
+        journal_generations(path, &have, self->err, self->err_size) != 0 ||
+        (have.written > have.saved &&
+         journal_recover(path, false, NULL, self->err, self->err_size) != 0))
         return -1;
     if (source_open(&from->source, path, self->err, self->err_size) != 0)
         return -1;
@@ -193,10 +195,8 @@ static int s_open_to(reshard_t *self, unsigned shard, uint64_t map_bytes)
     if (!to->journal)
         return -1;
     uint64_t log = s_first_log(self);
-    to->journal->state = (state_t){.first_log = log,
-                                   .next_log = log,
-                                   .pruned_log = log,
-                                   .generation = to->journal->state.generation};
+    state_t *state = &to->journal->state;
+    state->first_log = state->next_log = state->pruned_log = log;
     return s_begin(to) == 0 ? 0 : s_say(self, "a new journal cannot be written");
 }
 

@@ -45,9 +45,16 @@ typedef struct {
  * written now within JOURNAL_LATEST_MS; a busy one has written more by then. 0, or -1 with the
  * reason in err. */
 int journal_generations(const char *path, journal_generations_t *found, char *err, size_t err_size);
-/* Takes such messages over into the tables, as the next start of the worker would. The caller holds
- * the shard's lock. 0, or -1 with the reason in err. */
-int journal_recover(const char *path, char *err, size_t err_size);
+/* Whether the write-ahead file of the journal at PATH is damaged (wal.h). The caller holds the
+ * shard's lock. 0, or -1 with what and where in err. */
+int journal_survey(const char *path, char *err, size_t err_size);
+/* Takes such messages over into the tables, as the next start of the worker would. SALVAGE: what
+ * can be read of a damaged file, which has nothing more to say then. *count, unless count is NULL:
+ * how many. The caller holds the shard's lock. 0, or -1 with the reason in err. */
+int journal_recover(const char *path, bool salvage, uint64_t *count, char *err, size_t err_size);
+/* The tables at PATH get a new write-ahead file with the next start: for a copy without one. 0, or
+ * -1 with the reason in err. */
+int journal_detach(const char *path, char *err, size_t err_size);
 
 /* Adds what the journal at PATH holds to CENSUS, checking on the way that each record is where its
  * target's index and chain look for it. 0, or -1 with the reason in err. */

@@ -1,4 +1,4 @@
-#include "workers/wal.h"
+#include "workers/wal_self.h"
 
 #include "common/log/log.h"
 
@@ -13,34 +13,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { MAGIC = 0x5057414c, FRAME_MAGIC = 0x314c4157, LENGTH = 4 };
-
-/* As it lies in the file. */
-typedef struct __attribute__((packed)) {
-    uint32_t magic, bytes; /* of the entries */
-    uint64_t checksum;     /* over header and entries, with 0 in its place */
-    uint64_t generation;
-    uint32_t number, entries;
-    uint64_t running_ms, first_log;
-} head_t;
-
-struct wal {
-    unsigned magic;
-    int fd;  /* for reading, by way of the page cache */
-    int out; /* for writing; -1 until wal_begin */
-    char path[1100];
-    size_t size;   /* of the file: as found, and from wal_begin on as wanted */
-    size_t wanted; /* a multiple of two blocks */
-    uint64_t seed;
-    uint64_t generation;
-    uint32_t number; /* of the next frame */
-    size_t half;     /* where its half begins */
-    size_t at;       /* where it goes, from there */
-    char *frame;     /* WAL_HALF bytes: the head and the entries of the one in the making */
-    size_t len;      /* of it so far, with its head */
-    uint32_t entries;
-    bool too_large;
-};
+enum { FRAME_MAGIC = 0x324c4157 };
 
 static int s_say(const wal_t *self, char *err, size_t err_size)
 {
@@ -49,7 +22,7 @@ static int s_say(const wal_t *self, char *err, size_t err_size)
     return -1;
 }
 
-static size_t s_blocks(size_t bytes)
+size_t wal_blocks(size_t bytes)
 {
     return (bytes + WAL_BLOCK - 1) / WAL_BLOCK * WAL_BLOCK;
 }
@@ -62,14 +35,16 @@ wal_t *wal_open(const char *path, const uuid_t7 *journal, size_t bytes, char *er
         abort();
     assert(bytes >= WAL_LEAST && bytes <= WAL_MOST && bytes % (2 * WAL_BLOCK) == 0);
     assert(strlen(path) < sizeof self->path);
-    self->magic = MAGIC;
+    self->magic = WAL_MAGIC;
+    self->read = wal_read_frame;
+    self->head_size = sizeof(wal_head_t);
     self->wanted = bytes;
     snprintf(self->path, sizeof self->path, "%s", path);
     self->seed = XXH3_64bits(journal->bytes, UUID_BYTES);
     /* Direct writes need its alignment. Room for what an older, larger file may hold. */
     if (posix_memalign((void **)&self->frame, WAL_BLOCK, WAL_HALF) != 0)
         abort();
-    self->len = sizeof(head_t);
+    self->len = sizeof(wal_head_t);
     self->out = -1;
     self->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600);
     if (self->fd < 0 || fstat(self->fd, &is) != 0) {
@@ -86,7 +61,7 @@ void wal_close(wal_t **self_p)
     wal_t *self = *self_p;
     if (!self)
         return;
-    assert(self->magic == MAGIC);
+    assert(self->magic == WAL_MAGIC);
     if (self->fd >= 0)
         close(self->fd);
     if (self->out >= 0)
@@ -97,117 +72,81 @@ void wal_close(wal_t **self_p)
     *self_p = NULL;
 }
 
-/* Of the frame in memory, whose head has 0 for it. */
-static uint64_t s_checksum(const wal_t *self, size_t len)
-{
-    return htole64(XXH3_64bits_withSeed(self->frame, len, self->seed));
-}
-
-/* Reads the frame at AT into memory; its length in the file, 0 when there is none, or -1 (errno)
- * when the disk does not give it. */
-static ssize_t s_read(wal_t *self, size_t at, wal_frame_t *frame)
-{
-    head_t head;
-    ssize_t got = pread(self->fd, &head, sizeof head, (off_t)at);
-    if (got < 0)
-        return -1;
-    if (got != sizeof head || le32toh(head.magic) != FRAME_MAGIC ||
-        le32toh(head.bytes) > WAL_HALF - sizeof head)
-        return 0;
-    ssize_t len = (ssize_t)(sizeof head + le32toh(head.bytes));
-    got = pread(self->fd, self->frame, (size_t)len, (off_t)at);
-    if (got < 0)
-        return -1;
-    if (got != len)
-        return 0;
-    uint64_t checksum = head.checksum;
-    head.checksum = 0;
-    memcpy(self->frame, &head, sizeof head);
-    if (s_checksum(self, (size_t)len) != checksum)
-        return 0;
-    *frame = (wal_frame_t){le64toh(head.generation), le32toh(head.number), le32toh(head.entries),
-                           le64toh(head.running_ms), le64toh(head.first_log)};
-    return len;
-}
-
-int wal_first(wal_t *self, wal_frame_t *frame)
-{
-    wal_frame_t odd;
-    assert(self->entries == 0);
-    ssize_t even_len = s_read(self, 0, frame);
-    ssize_t odd_len = even_len < 0 ? -1 : s_read(self, wal_size(self), &odd);
-    if (odd_len < 0)
-        return -1;
-    if (odd_len == 0 || odd.number != 0 || (even_len > 0 && odd.generation < frame->generation))
-        return even_len > 0;
-    *frame = odd;
-    return 1;
-}
-
-/* The entries of the frame in memory. A checksum that fits makes them what was written. */
-static int s_each(wal_t *self, size_t len, const wal_frame_t *frame, wal_each_fn each, void *arg)
-{
-    size_t at = sizeof(head_t);
-    int rc = 0;
-    for (uint32_t i = 0; i < frame->entries && rc == 0; i++) {
-        uint32_t size;
-        assert(len - at >= LENGTH);
-        memcpy(&size, self->frame + at, LENGTH);
-        size = le32toh(size);
-        at += LENGTH;
-        assert(len - at >= size);
-        rc = each(arg, frame, slice(self->frame + at, size));
-        at += size;
-    }
-    return rc;
-}
-
-static size_t s_half(const wal_t *self, uint64_t generation)
+size_t wal_half(const wal_t *self, uint64_t generation)
 {
     return generation & 1 ? wal_size(self) : 0;
 }
 
-static bool s_is(const wal_frame_t *frame, uint64_t generation, uint32_t number)
+static size_t s_sectors(size_t len)
 {
-    return frame->generation == generation && frame->number == number;
+    return (len + WAL_SECTOR - 1) / WAL_SECTOR;
 }
 
-int wal_replay(wal_t *self, uint64_t generation, wal_each_fn each, void *arg)
+size_t wal_whole(size_t len)
 {
-    wal_frame_t frame;
-    size_t at = s_half(self, generation);
-    assert(self->entries == 0);
-    ssize_t len = s_read(self, at, &frame);
-    /* Before schema 5 of the journal each began at the start. */
-    if (at > 0 && (len == 0 || (len > 0 && !s_is(&frame, generation, 0))))
-        len = s_read(self, at = 0, &frame);
-    for (uint32_t number = 0; len > 0 && s_is(&frame, generation, number); number++) {
-        int rc = s_each(self, (size_t)len, &frame, each, arg);
-        if (rc != 0)
-            return rc;
-        at += s_blocks((size_t)len);
-        len = s_read(self, at, &frame);
+    size_t sectors = s_sectors(len);
+    return wal_blocks((sectors + (sectors + WAL_TAILS - 1) / WAL_TAILS) * WAL_SECTOR);
+}
+
+static uint64_t s_check(const wal_t *self, const char *sector, size_t at)
+{
+    return htole64(
+        XXH3_64bits_withSeed(sector, WAL_SEALED + sizeof(uint64_t), self->seed + at / WAL_SECTOR));
+}
+
+/* Where the tail of the I-th of so many sectors is kept. */
+static char *s_tail(char *frame, size_t sectors, size_t i)
+{
+    return frame + (sectors + i / WAL_TAILS) * WAL_SECTOR + i % WAL_TAILS * sizeof(wal_seal_t);
+}
+
+void wal_seal(const wal_t *self, char *frame, size_t len, size_t whole, uint64_t id, size_t at)
+{
+    size_t sectors = s_sectors(len);
+    memset(frame + len, 0, whole - len);
+    for (size_t i = 0; i < sectors; i++)
+        memcpy(s_tail(frame, sectors, i), frame + i * WAL_SECTOR + WAL_SEALED, sizeof(wal_seal_t));
+    for (size_t i = 0; i < whole; i += WAL_SECTOR) {
+        wal_seal_t seal = {.id = htole64(id)};
+        memcpy(frame + i + WAL_SEALED, &seal.id, sizeof seal.id);
+        seal.check = s_check(self, frame + i, at + i);
+        memcpy(frame + i + WAL_SEALED, &seal, sizeof seal);
     }
-    return len < 0 ? errno : 0;
+}
+
+void wal_unseal(char *frame, size_t len)
+{
+    size_t sectors = s_sectors(len);
+    for (size_t i = 0; i < sectors; i++)
+        memcpy(frame + i * WAL_SECTOR + WAL_SEALED, s_tail(frame, sectors, i), sizeof(wal_seal_t));
+}
+
+bool wal_is_sealed(const wal_t *self, const char *sector, size_t at, uint64_t *id)
+{
+    wal_seal_t seal;
+    memcpy(&seal, sector + WAL_SEALED, sizeof seal);
+    *id = le64toh(seal.id);
+    return seal.check == s_check(self, sector, at);
 }
 
 /* A block that was never written would cost the file system a change of its own with the first
  * write of a frame. */
 static int s_fill(wal_t *self)
 {
-    if (self->size == self->wanted)
-        return 0;
     self->size = self->wanted;
     if (ftruncate(self->fd, 0) != 0)
         return -1;
-    memset(self->frame, 0, WAL_LEAST);
     for (size_t at = 0; at < self->size;) {
-        size_t left = self->size - at;
-        ssize_t done =
-            pwrite(self->fd, self->frame, left < WAL_LEAST ? left : WAL_LEAST, (off_t)at);
+        size_t left = self->size - at, len = left < WAL_LEAST ? left : WAL_LEAST;
+        wal_seal(self, self->frame, 0, len, 0, at);
+        ssize_t done = pwrite(self->fd, self->frame, len, (off_t)at);
         if (done < 0)
             return -1;
-        at += (size_t)done;
+        at += (size_t)done / WAL_SECTOR * WAL_SECTOR;
+        if (done < WAL_SECTOR) {
+            errno = ENOSPC;
+            return -1;
+        }
     }
     return fsync(self->fd);
 }
@@ -223,70 +162,79 @@ static int s_open_out(wal_t *self)
     return self->out < 0 ? -1 : 0;
 }
 
-int wal_begin(wal_t *self, char *err, size_t err_size)
+int wal_begin(wal_t *self, bool fill, char *err, size_t err_size)
 {
-    assert(self->entries == 0);
-    return s_fill(self) == 0 && s_open_out(self) == 0 ? 0 : s_say(self, err, err_size);
+    assert(self->entries == 0 && (fill || self->size == self->wanted));
+    self->read = wal_read_frame;
+    self->head_size = sizeof(wal_head_t);
+    return (!fill || s_fill(self) == 0) && s_open_out(self) == 0 ? 0 : s_say(self, err, err_size);
 }
 
 void wal_restart(wal_t *self, uint64_t generation)
 {
     assert(self->entries == 0);
+    self->former_at = self->at;
     self->generation = generation;
     self->number = 0;
-    self->half = s_half(self, generation);
+    self->half = wal_half(self, generation);
     self->at = 0;
+    self->soiled = false;
 }
 
 void *wal_add(wal_t *self, size_t len)
 {
     size_t left = wal_size(self) - self->at;
-    if (self->too_large || left < self->len + LENGTH || left - self->len - LENGTH < len) {
+    if (self->too_large || self->soiled || len > left ||
+        left < wal_whole(self->len + WAL_LENGTH + len)) {
         self->too_large = true;
         return NULL;
     }
     uint32_t length = htole32((uint32_t)len);
     char *to = self->frame + self->len;
-    memcpy(to, &length, LENGTH);
-    self->len += LENGTH + len;
+    memcpy(to, &length, WAL_LENGTH);
+    self->len += WAL_LENGTH + len;
     self->entries++;
-    return to + LENGTH;
+    return to + WAL_LENGTH;
 }
 
 void wal_drop(wal_t *self)
 {
-    self->len = sizeof(head_t);
+    self->len = sizeof(wal_head_t);
     self->entries = 0;
     self->too_large = false;
 }
 
+/* Nothing of it counts, and nothing goes behind it: a part of it may be there. */
+static wal_write_t s_failed(wal_t *self, ssize_t done)
+{
+    int why = done < 0 ? errno : EIO;
+    log_error("wal.write", "path=%s err=%s", LOG_Q(self->path), LOG_Q(strerror(why)));
+    self->soiled = true;
+    errno = why;
+    /* Only a file system that moves what is overwritten can say so. */
+    return why == ENOSPC || why == EDQUOT ? WAL_FULL : WAL_FAILED;
+}
+
 wal_write_t wal_write(wal_t *self, uint64_t running_ms, uint64_t first_log)
 {
-    head_t head = {.magic = htole32(FRAME_MAGIC),
-                   .bytes = htole32((uint32_t)(self->len - sizeof head)),
-                   .generation = htole64(self->generation),
-                   .number = htole32(self->number),
-                   .entries = htole32(self->entries),
-                   .running_ms = htole64(running_ms),
-                   .first_log = htole64(first_log)};
-    size_t len = self->len, whole = s_blocks(len);
+    wal_head_t head = {.magic = htole32(FRAME_MAGIC),
+                       .bytes = htole32((uint32_t)(self->len - sizeof head)),
+                       .generation = htole64(self->generation),
+                       .number = htole32(self->number),
+                       .entries = htole32(self->entries),
+                       .running_ms = htole64(running_ms),
+                       .first_log = htole64(first_log)};
+    size_t len = self->len, whole = wal_whole(len), at = self->half + self->at;
     bool too_large = self->too_large;
     assert(too_large || self->entries > 0);
     wal_drop(self);
     if (too_large)
         return WAL_FULL;
     memcpy(self->frame, &head, sizeof head);
-    head.checksum = s_checksum(self, len);
-    memcpy(self->frame, &head, sizeof head);
-    memset(self->frame + len, 0, whole - len);
-    ssize_t done = pwrite(self->out, self->frame, whole, (off_t)(self->half + self->at));
-    if (done != (ssize_t)whole) {
-        int why = done < 0 ? errno : EIO;
-        log_error("wal.write", "path=%s err=%s", LOG_Q(self->path), LOG_Q(strerror(why)));
-        errno = why;
-        /* Only a file system that moves what is overwritten can say so. */
-        return why == ENOSPC || why == EDQUOT ? WAL_FULL : WAL_FAILED;
-    }
+    wal_seal(self, self->frame, len, whole, wal_id(self->generation, self->number), at);
+    ssize_t done = pwrite(self->out, self->frame, whole, (off_t)at);
+    if (done != (ssize_t)whole)
+        return s_failed(self, done);
     self->at += whole;
     self->number++;
     return WAL_OK;

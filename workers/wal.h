@@ -6,13 +6,22 @@
  * too full for a frame. Frames belong to a generation; an odd one begins in the middle of the file,
  * an even one at its start, so that one can be written while the engine still commits the one
  * before. The engine remembers the last generation that its own commit covers: an older frame that
- * still lies in the file is nobody's. (Before schema 5 of the journal every generation began at the
- * start and had the whole file; such a file is still read.)
+ * still lies in the file is nobody's.
  *
- * Layout, numbers little-endian: frames on blocks of WAL_BLOCK bytes, so that a torn write cannot
- * damage the frame before; each a header (wal.c), then entries, each its length (4) and its bytes.
- * The checksum is XXH3 (64 bits), seeded with the journal's UUID: another journal's frames are
- * none.
+ * What a power cut leaves is told from damage. A disk writes sectors of 512 bytes whole or not at
+ * all, so each sector ends with a seal: which frame wrote it, and a checksum. Sectors of the last
+ * frame that an older frame wrote, or none, are a torn write, which nobody was answered for. A
+ * sector whose seal is broken, a frame of the same generation behind one that is not whole, another
+ * size than the file was begun with, and frames that are older than those that the engine has
+ * committed are damage: wal_survey finds it. What it cannot find: an earlier state of the file from
+ * after the engine's last commit, put back; and a sector that a disk that had confirmed it never
+ * wrote, in the last frame.
+ *
+ * Layout, numbers little-endian: frames on blocks of WAL_BLOCK bytes; each a header (wal_self.h),
+ * then entries, each its length (4) and its bytes, then the tails of the sectors of both, 16 bytes
+ * each, in whose places stand the seals. Checksums are XXH3 (64 bits), seeded with the journal's
+ * UUID and the place. Before schema 6 of the journal a frame had one checksum and no seals, and
+ * before 5 every generation began at the start; such a file is read (wal_read_old), never written.
  *
  * Threading: one thread at a time. Files: mode 0600. */
 #ifndef POSTERN_WAL_H
@@ -41,24 +50,40 @@ typedef struct {
     uint64_t running_ms, first_log; /* the engine's: its clock, and where the first entry goes */
 } wal_frame_t;
 
+/* What the engine knows of the file. */
+typedef struct {
+    uint64_t bytes;   /* the size with which it was begun; 0: there is nothing to be found in it */
+    uint64_t covered; /* generations up to this one are committed */
+    uint64_t framed;  /* the last of these that had a frame */
+} wal_kept_t;
+
 /* Opens PATH, or makes it empty; reads nothing yet. BYTES: its size from wal_begin on. NULL with
  * the reason in err. */
 wal_t *wal_open(const char *path, const uuid_t7 *journal, size_t bytes, char *err, size_t err_size);
 void wal_close(wal_t **self_p);
 
+/* The file is of schema 5 or before, until wal_begin. */
+void wal_read_old(wal_t *self);
+
 /* The first frame of the newest generation in the file: 1, 0 when there is none, or -1 (errno) when
  * the disk does not give it. */
 int wal_first(wal_t *self, wal_frame_t *frame);
 
-/* Calls EACH for the entries of a generation, in order, until what follows is no frame of it; ends
- * early with what EACH returned when that is not 0. Returns 0 or that, or the errno of a read that
- * failed: what could not be read is not taken for the end. The entry is valid during the call. */
+/* Looks for damage in the two generations after kept->covered. 0 when there is none, 1 with what
+ * and where in TEXT, -1 (errno) when the disk does not give it. */
+int wal_survey(wal_t *self, const wal_kept_t *kept, char *text, size_t text_size);
+
+/* Calls EACH for the entries of a generation, in order, up to its end; ends early with what EACH
+ * returned when that is not 0. Returns 0 or that, or an errno: of a read that failed, or EBADMSG
+ * for damage, before which what is whole was given. The entry is valid during the call. */
 typedef int (*wal_each_fn)(void *arg, const wal_frame_t *frame, slice_t entry);
 int wal_replay(wal_t *self, uint64_t generation, wal_each_fn each, void *arg);
+/* The same of every frame that is whole, past whatever is not. */
+int wal_salvage(wal_t *self, uint64_t generation, wal_each_fn each, void *arg);
 
-/* Makes the file ready for frames: its size, with every block allocated and written once. 0, or -1
- * with the reason in err. */
-int wal_begin(wal_t *self, char *err, size_t err_size);
+/* Makes the file ready for frames. FILL: with its size, and every block allocated and written once,
+ * whatever was in it; else it has been begun before. 0, or -1 with the reason in err. */
+int wal_begin(wal_t *self, bool fill, char *err, size_t err_size);
 
 /* Frames from here on are of GENERATION and begin at the start of its half, over what is there. */
 void wal_restart(wal_t *self, uint64_t generation);

@@ -13,8 +13,12 @@
 #include "workers/journal_reshard.h"
 #include "workers/wal.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+static char s_text[100];
 
 enum { HALF_FULL = MAP / 64 / 2 / WAL_BLOCK / 2 };
 
@@ -152,27 +156,106 @@ static void test_files_that_do_not_belong_together(void **state)
     s_copy("wal", "old.wal");
     journal_t *journal = s_open(); /* takes the five over */
     journal_close(&journal);
-    s_copy("data.mdb", "new.mdb");
     s_die_after(0);
     journal = s_open();
     assert_int_equal(s_append(journal, 100, 'h'), JOURNAL_STORED);
     journal_close(&journal);
+    s_copy("data.mdb", "new.mdb");
     s_copy("old.mdb", "data.mdb");
     s_refuses("is newer than data.mdb beside it");
-    /* The file that the tables have taken over long ago says nothing to them. */
+    /* A file that the tables have taken over long ago, in the place of a newer one. */
     s_copy("new.mdb", "data.mdb");
     s_copy("old.wal", "wal");
-    journal = s_open();
-    assert_int_equal(s_read(journal, 0) + s_read(journal, 1) + s_read(journal, 2), 5);
-    journal_close(&journal);
-    /* A generation that fits, over tables that are others. */
+    s_refuses("it is an older file");
     assert_int_equal(unlink(strcat(strcpy(s_err, s_path), "/wal")), 0);
+    s_refuses("its size is 0 bytes, and it was begun with");
+    /* A generation that fits, over tables that are others. */
     assert_int_equal(unlink(strcat(strcpy(s_err, s_path), "/data.mdb")), 0);
     s_die_after(3);
-    s_copy("old.wal", "wal"); /* of another journal: none of ours */
-    journal = s_open();
-    assert_int_equal(s_read(journal, 0), 0);
+    s_copy("old.wal", "wal");
+    s_refuses("is damaged");
+}
+
+/* Changes a byte of the write-ahead file, at AT bytes into the half of the first generation. */
+static void s_spoil(off_t at)
+{
+    char file[1100], byte;
+    struct stat is;
+    snprintf(file, sizeof file, "%s/wal", s_path);
+    int fd = open(file, O_RDWR);
+    assert_int_equal(fstat(fd, &is), 0);
+    at += is.st_size / 2;
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+    close(fd);
+}
+
+static unsigned s_count_all(void)
+{
+    journal_t *journal = s_open();
+    unsigned count = s_read(journal, 0) + s_read(journal, 1) + s_read(journal, 2);
     journal_close(&journal);
+    return count;
+}
+
+/* What was answered is not left out in silence: not one frame, and not those behind it. */
+static void test_damage_is_refused_until_it_is_decided(void **state)
+{
+    uint64_t count;
+    (void)state;
+    s_die_after(30);
+    for (off_t frame = 0; frame < 30; frame++) {
+        s_spoil(frame * WAL_BLOCK + 100);
+        snprintf(s_text, sizeof s_text, "frame %d of generation ", (int)frame);
+        s_refuses(s_text);
+        assert_int_equal(journal_survey(s_path, s_err, sizeof s_err), -1);
+        assert_int_equal(journal_recover(s_path, false, NULL, s_err, sizeof s_err), -1);
+        s_spoil(frame * WAL_BLOCK + 100);
+    }
+    if (journal_survey(s_path, s_err, sizeof s_err) != 0)
+        fail_msg("%s", s_err);
+    s_spoil(10 * WAL_BLOCK + 100);
+    assert_int_equal(journal_recover(s_path, true, &count, s_err, sizeof s_err), 0);
+    assert_int_equal(count, 29);
+    assert_int_equal(journal_survey(s_path, s_err, sizeof s_err), 0);
+    assert_int_equal(s_count_all(), 29);
+}
+
+/* Tables alone, as a backup has them. */
+static void test_a_copy_without_it(void **state)
+{
+    char file[1100];
+    (void)state;
+    journal_t *journal = s_open();
+    assert_int_equal(s_append(journal, 1, 'h'), JOURNAL_STORED);
+    journal_close(&journal);
+    snprintf(file, sizeof file, "%s/wal", s_path);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(journal_survey(s_path, s_err, sizeof s_err), -1);
+    assert_non_null(strstr(s_err, "/wal: is not there"));
+    assert_int_equal(journal_detach(s_path, s_err, sizeof s_err), 0);
+    assert_int_equal(journal_survey(s_path, s_err, sizeof s_err), 0);
+    assert_int_equal(s_count_all(), 1);
+}
+
+/* Another worker.map_bytes: another size. */
+static void test_it_is_made_anew_with_another_size(void **state)
+{
+    struct stat is;
+    char file[1100], reason[200];
+    (void)state;
+    s_die_after(10);
+    journal_options_t options = s_options();
+    options.map_bytes *= 2;
+    journal_t *journal = journal_open(&options, s_now, reason, sizeof reason);
+    assert_non_null(journal);
+    assert_int_equal(s_append(journal, 100, 'h'), JOURNAL_STORED);
+    journal_close(&journal);
+    snprintf(file, sizeof file, "%s/wal", s_path);
+    assert_int_equal(stat(file, &is), 0);
+    assert_int_equal(is.st_size, 2 * MAP / 64);
+    assert_int_equal(s_count_all(), 11);
 }
 
 static void test_tools_see_and_recover_it(void **state)
@@ -185,7 +268,7 @@ static void test_tools_see_and_recover_it(void **state)
     assert_true(have.written > have.saved);
     assert_int_equal(journal_census(s_path, &census, s_err, sizeof s_err), 0);
     assert_int_equal(census.records, 0);
-    assert_int_equal(journal_recover(s_path, s_err, sizeof s_err), 0);
+    assert_int_equal(journal_recover(s_path, false, NULL, s_err, sizeof s_err), 0);
     assert_int_equal(journal_generations(s_path, &have, s_err, sizeof s_err), 0);
     assert_true(have.written <= have.saved);
     assert_int_equal(journal_census(s_path, &census, s_err, sizeof s_err), 0);
@@ -247,6 +330,9 @@ int main(void)
         TEST(ids_keys_and_the_clock_outlive_the_process),
         TEST(one_death_after_another),
         TEST(files_that_do_not_belong_together),
+        TEST(damage_is_refused_until_it_is_decided),
+        TEST(a_copy_without_it),
+        TEST(it_is_made_anew_with_another_size),
         TEST(tools_see_and_recover_it),
         TEST(a_bad_block_is_not_taken_for_the_end),
         TEST(a_file_that_cannot_be_read_is_not_taken_for_none),

@@ -106,15 +106,20 @@ static int s_check_room(const place_t *self, const char *to, json_t *manifest)
                         (unsigned long long)(needs + RESERVE_BYTES) >> 20);
 }
 
-/* Takes over what a worker that is not there any more left in the write-ahead file. */
-static int s_recover(const place_t *self, const char *from, char *err, size_t err_size)
+/* Without its worker: what that left in the write-ahead file is taken over, if it is what it left.
+ * *done: so it was. */
+static int s_recover(const place_t *self, const char *from, const journal_generations_t *have,
+                     bool *done, char *err, size_t err_size)
 {
     char path[PLACE_PATH + 8];
     snprintf(path, sizeof path, "%s.lock", from);
     int lock = place_try_lock(self, path);
+    *done = lock >= 0;
     if (lock < 0)
         return 0;
-    int rc = journal_recover(from, err, err_size);
+    int rc = journal_survey(from, err, err_size);
+    if (rc == 0 && have->written > have->saved)
+        rc = journal_recover(from, false, NULL, err, err_size);
     close(lock);
     return rc;
 }
@@ -125,14 +130,14 @@ static int s_settle(const place_t *self, const char *from, char *err, size_t err
 {
     journal_generations_t have;
     uint64_t wanted = 0;
+    bool done;
     for (int64_t until_ms = clock_ms() + SETTLE_MS; clock_ms() < until_ms;) {
-        if (journal_generations(from, &have, err, err_size) != 0)
+        if (journal_generations(from, &have, err, err_size) != 0 ||
+            s_recover(self, from, &have, &done, err, err_size) != 0)
             return -1;
         wanted = wanted ? wanted : have.written;
-        if (have.saved >= wanted)
+        if (done || have.saved >= wanted)
             return 0;
-        if (s_recover(self, from, err, err_size) != 0)
-            return -1;
         usleep(LOOK_MS * 1000);
     }
     snprintf(err, err_size, "%s: its worker cannot commit its last messages: free room on the disk",
@@ -143,7 +148,7 @@ static int s_settle(const place_t *self, const char *from, char *err, size_t err
 static int s_copy(const place_t *self, const char *to, const char *name, json_t *manifest)
 {
     bool journal = strcmp(name, "directory") != 0;
-    char from[PLACE_PATH], copy[PLACE_PATH], err[PLACE_PATH + 200], time[32];
+    char from[PLACE_PATH], copy[PLACE_PATH], err[PLACE_PATH + 1024], time[32];
     store_sum_t sum;
     if (place_bytes(self->data, name) == 0) {
         json_t *missing = json_object_get(manifest, "missing");

@@ -1,5 +1,5 @@
-/* postern-store: backup, restore, reshard and forget, as posternctl runs them. A program of its own
- * because it opens every store, and posternctl none. */
+/* postern-store: backup, restore, reshard, forget and salvage, as posternctl runs them. A program
+ * of its own because it opens every store, and posternctl none. */
 #include "common/log/log.h"
 #include "workers/store/verbs.h"
 
@@ -18,8 +18,9 @@ static int s_usage(void)
     fputs("usage: postern-store -c FILE [-s section.key=value]... [-j] backup [-k] DIR\n"
           "       postern-store -c FILE [-s section.key=value]... [-j] restore [-r] DIR\n"
           "       postern-store -c FILE [-s section.key=value]... [-j] reshard KIND N\n"
-          "       postern-store -c FILE [-s section.key=value]... [-j] forget STORE\n\n"
-          "posternctl backup, restore, reshard and forget run it; see their --help.\n",
+          "       postern-store -c FILE [-s section.key=value]... [-j] forget STORE\n"
+          "       postern-store -c FILE [-s section.key=value]... [-j] salvage JOURNAL\n\n"
+          "posternctl backup, restore, reshard, forget and salvage run it; see their --help.\n",
           stderr);
     return 2;
 }
@@ -39,6 +40,8 @@ static int s_run(const place_t *place, int argc, char **argv)
     }
     if (strcmp(verb, "forget") == 0 && argc == 2)
         return forget_run(place, argv[1]);
+    if (strcmp(verb, "salvage") == 0 && argc == 2)
+        return salvage_run(place, argv[1]);
     return s_usage();
 }
 

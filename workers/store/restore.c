@@ -4,6 +4,7 @@
 #include "common/base/secret.h"
 #include "common/life/path.h"
 #include "common/store/store.h"
+#include "workers/journal_reshard.h"
 #include "workers/store/manifest.h"
 #include "workers/store/switch.h"
 #include "workers/store/verbs.h"
@@ -137,6 +138,17 @@ static int s_copy_store(const char *from, const char *to, const char *name)
     return rc ? rc : store_sync_directory(target);
 }
 
+/* A backup has no write-ahead file: all is in the tables. */
+static int s_detach(const char *to, const char *name, char *err, size_t err_size)
+{
+    char path[PLACE_PATH], lock[PLACE_PATH + 16];
+    place_path(path, to, name);
+    snprintf(lock, sizeof lock, "%s/lock.mdb", path);
+    int rc = journal_detach(path, err, err_size);
+    unlink(lock);
+    return rc;
+}
+
 /* Copies all and compares each copy with the manifest, adding it to the plan. */
 static int s_copy(const place_t *self, const char *from, const char *to, const json_t *manifest,
                   json_t *plan)
@@ -151,6 +163,8 @@ static int s_copy(const place_t *self, const char *from, const char *to, const j
             return place_refuse(self, "cannot copy %s/%s: %s; nothing was changed", from, name,
                                 strerror(errno));
         if (manifest_check(entry, to, err, sizeof err) != 0)
+            return place_refuse(self, "%s; nothing was changed", err);
+        if (strcmp(name, "directory") != 0 && s_detach(to, name, err, sizeof err) != 0)
             return place_refuse(self, "%s; nothing was changed", err);
         switch_in(plan, name);
         place_say(self, "%-14s as of %s, %lld %s", name, manifest_text(entry, "time"),
