@@ -17,6 +17,14 @@ bool attempt_is_own(const task_t *task, const uuid_t7 *user)
     return uuid_eq(&task->actor->user, user);
 }
 
+void attempt_job(task_t *task, slice_t account)
+{
+    char network[THROTTLE_NETWORK] = "";
+    if (!attempt_is_control(task))
+        throttle_network(task->actor->from, network);
+    task->job = hash_job_new(account, network);
+}
+
 error_code_t attempt_begin(task_t *task, slice_t account, const login_t *login, slice_t given)
 {
     char network[THROTTLE_NETWORK];
@@ -28,7 +36,7 @@ error_code_t attempt_begin(task_t *task, slice_t account, const login_t *login, 
         return task_fail(task, ERROR_rate_limited, "Too many failed attempts: try again in %llu s.",
                          (unsigned long long)(task->wait_ms + 999) / 1000);
     snprintf(task->network, sizeof task->network, "%s", network);
-    task->job = hash_job_new();
+    attempt_job(task, account);
     hash_job_check(task->job, given, login ? login->password : slice("", 0));
     return ERROR_none;
 }

@@ -13,6 +13,9 @@ bool attempt_is_control(const task_t *task);
  * for. */
 bool attempt_is_own(const task_t *task, const uuid_t7 *user);
 
+/* prepare: makes task->job, on ACCOUNT's password and for who asks: by these two the hasher knows
+ * whose share it takes (whoever opened the control socket is on no network). */
+void attempt_job(task_t *task, slice_t account);
 /* prepare: charges an attempt on ACCOUNT, an email address; LOGIN is the account's, NULL where
  * there is none. rate_limited, with task->wait_ms, when it comes too early. Then makes the job that
  * checks GIVEN against LOGIN's password. */

@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { MAGIC = 0x48415348, DUMMY = 32 };
+enum { MAGIC = 0x48415348, DUMMY = 32, SHARER = 256 };
 
 struct hash_job {
     hash_job_t *next;
@@ -21,6 +23,7 @@ struct hash_job {
     char stored[PASSWORD_HASH], made[PASSWORD_HASH];
     password_words_t words;
     bool matched, weak;
+    char account[SHARER], network[SHARER]; /* the same from new to destroy */
 };
 
 typedef struct {
@@ -35,7 +38,8 @@ struct hasher {
     pthread_mutex_t mutex;
     pthread_cond_t come;
     list_t waiting, done;
-    unsigned jobs; /* given and not yet taken */
+    const hash_job_t *given[HASHER_JOBS]; /* and not yet taken; the caller's side */
+    unsigned jobs;
     bool stop;
     int fd;
 };
@@ -71,11 +75,13 @@ static char *s_keep(slice_t text)
     return copy;
 }
 
-hash_job_t *hash_job_new(void)
+hash_job_t *hash_job_new(slice_t account, const char *network)
 {
     hash_job_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
+    snprintf(self->account, sizeof self->account, "%.*s", SLICE_ARG(account));
+    snprintf(self->network, sizeof self->network, "%s", network);
     return self;
 }
 
@@ -238,25 +244,49 @@ void hasher_destroy(hasher_t **self_p)
     *self_p = NULL;
 }
 
-int hasher_submit(hasher_t *self, hash_job_t **job_p, void *owner)
+/* Whether JOB's account or network has its share of the jobs. */
+static bool s_has_share(const hasher_t *self, const hash_job_t *job)
+{
+    unsigned account = 0, network = 0;
+    for (unsigned i = 0; i < self->jobs; i++) {
+        const hash_job_t *other = self->given[i];
+        account += job->account[0] && strcasecmp(job->account, other->account) == 0;
+        network += job->network[0] && strcmp(job->network, other->network) == 0;
+    }
+    return account >= HASHER_SHARE || network >= HASHER_SHARE;
+}
+
+hasher_submit_t hasher_submit(hasher_t *self, hash_job_t **job_p, void *owner)
 {
     assert(self->magic == MAGIC);
     if (self->jobs == HASHER_JOBS)
-        return -1;
-    metric_set(METRIC_hash_jobs, ++self->jobs);
+        return HASHER_FULL;
     hash_job_t *job = *job_p;
+    if (s_has_share(self, job))
+        return HASHER_SHARE_FULL;
+    self->given[self->jobs++] = job;
+    metric_set(METRIC_hash_jobs, self->jobs);
     job->owner = owner;
     *job_p = NULL;
     pthread_mutex_lock(&self->mutex);
     s_append(&self->waiting, job);
     pthread_cond_signal(&self->come);
     pthread_mutex_unlock(&self->mutex);
-    return 0;
+    return HASHER_TAKEN;
 }
 
 int hasher_fd(const hasher_t *self)
 {
     return self->fd;
+}
+
+static void s_forget(hasher_t *self, const hash_job_t *job)
+{
+    unsigned at = 0;
+    while (self->given[at] != job)
+        at++;
+    self->given[at] = self->given[--self->jobs];
+    metric_set(METRIC_hash_jobs, self->jobs);
 }
 
 hash_job_t *hasher_take(hasher_t *self, void **owner)
@@ -269,7 +299,7 @@ hash_job_t *hasher_take(hasher_t *self, void **owner)
         assert(errno == EAGAIN);
     pthread_mutex_unlock(&self->mutex);
     if (job) {
-        metric_set(METRIC_hash_jobs, --self->jobs);
+        s_forget(self, job);
         *owner = job->owner;
     }
     return job;

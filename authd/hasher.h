@@ -1,5 +1,7 @@
 /* The hasher: a thread that checks and hashes passwords, one job after another, so that no loop
- * waits for argon2id. Its queue is bounded: a job that finds it full is not taken.
+ * waits for argon2id. Its queue is bounded: a job that finds it full is not taken; and neither is a
+ * third of one account or of one network, so that nobody's jobs, right or wrong, keep the others
+ * waiting longer than a few hashes take.
  *
  * Threading: a hasher belongs to the thread that made it; a job belongs to the hasher from submit
  * to take. What is secret in a job lies in memory that is locked and wiped. */
@@ -10,10 +12,15 @@
 
 #include <stdbool.h>
 
-enum { HASHER_JOBS = 64 /* that wait, are under way or wait to be taken */ };
+enum {
+    HASHER_JOBS = 64, /* that wait, are under way or wait to be taken */
+    HASHER_SHARE = 2, /* of these, those of one account, and those of one network */
+};
 
 typedef struct hash_job hash_job_t;
-hash_job_t *hash_job_new(void);
+/* Of ACCOUNT (an email address; its case does not matter) and NETWORK (of throttle.h), each cut to
+ * what an address has; an empty one has no share to keep to. */
+hash_job_t *hash_job_new(slice_t account, const char *network);
 void hash_job_destroy(hash_job_t **self_p);
 /* To check GIVEN against the hash STORED. An empty STORED never matches, and takes the time of one
  * that the hasher would make. GIVEN and FRESH have at most PASSWORD_MOST bytes and no NUL (a longer
@@ -35,8 +42,13 @@ hasher_t *hasher_new(const password_cost_t *cost);
 /* Drops what is not done; waits for the job under way. */
 void hasher_destroy(hasher_t **self_p);
 
-/* 0, or -1 when the queue is full: the job stays the caller's. OWNER: hasher_take gives it back. */
-int hasher_submit(hasher_t *self, hash_job_t **job_p, void *owner);
+typedef enum {
+    HASHER_TAKEN,
+    HASHER_FULL,
+    HASHER_SHARE_FULL, /* of the account or the network; others have room */
+} hasher_submit_t;
+/* Unless it is taken the job stays the caller's. OWNER: hasher_take gives it back. */
+hasher_submit_t hasher_submit(hasher_t *self, hash_job_t **job_p, void *owner);
 /* Readable when hasher_take has something. */
 int hasher_fd(const hasher_t *self);
 /* A job that is done, the caller's again; NULL: none is. */

@@ -8,11 +8,9 @@
 #include "common/base/address.h"
 #include "common/base/clock.h"
 #include "common/base/secret.h"
-#include "common/base/utf8.h"
 #include "common/log/log.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
@@ -21,7 +19,6 @@
 
 enum {
     MAGIC = 0x4d414e47,
-    JSON_FLAGS = JSON_REJECT_DUPLICATES,
     DONE_ROWS = 10000, /* of the audit, that a request is looked for in */
 };
 
@@ -136,140 +133,6 @@ static const task_stage_t *s_find_stage(unsigned op)
     return &none;
 }
 
-static bool s_is_plain(const json_t *value, bool lines)
-{
-    const char *text = json_string_value(value);
-    for (size_t i = 0; i < json_string_length(value); i++)
-        if (((unsigned char)text[i] < 0x20 && !(lines && text[i] == '\n')) || text[i] == 0x7f)
-            return false;
-    return true;
-}
-
-static bool s_is_text(const json_t *value, uint64_t min, uint64_t max, bool lines)
-{
-    size_t len = json_string_length(value);
-    return json_is_string(value) && len >= min && len <= max && s_is_plain(value, lines);
-}
-
-static error_code_t s_check_list(task_t *task, const field_t *field, const json_t *value)
-{
-    size_t i;
-    const json_t *item;
-    size_t len = json_array_size(value);
-    if (!json_is_array(value) || len < field->min || len > field->max)
-        return task_fail(task, ERROR_invalid_param,
-                         "%s: must be an array of %" PRIu64 " to %" PRIu64 " texts.", field->name,
-                         field->min, field->max);
-    json_array_foreach(value, i, item)
-    {
-        if (!s_is_text(item, 1, TASK_REFERENCE, false))
-            return task_fail(task, ERROR_invalid_param, "%s[%zu]: must be a text of 1 to %d bytes.",
-                             field->name, i, TASK_REFERENCE);
-    }
-    return ERROR_none;
-}
-
-static error_code_t s_check_field(task_t *task, const field_t *field)
-{
-    const json_t *value = json_object_get(task->args, field->name);
-    if (!value)
-        return field->required
-                   ? task_fail(task, ERROR_invalid_param, "%s: is missing.", field->name)
-                   : ERROR_none;
-    switch (field->type) {
-    case FIELD_TEXT:
-    case FIELD_LINES:
-        if (!s_is_text(value, field->min, field->max, field->type == FIELD_LINES))
-            return task_fail(task, ERROR_invalid_param,
-                             "%s: must be a text of %" PRIu64 " to %" PRIu64
-                             " bytes without control characters.",
-                             field->name, field->min, field->max);
-        return ERROR_none;
-    case FIELD_UINT:
-        if (!json_is_integer(value) || json_integer_value(value) < (json_int_t)field->min ||
-            json_integer_value(value) > (json_int_t)field->max)
-            return task_fail(task, ERROR_invalid_param,
-                             "%s: must be a number from %" PRIu64 " to %" PRIu64 ".", field->name,
-                             field->min, field->max);
-        return ERROR_none;
-    case FIELD_BOOL:
-        if (!json_is_boolean(value))
-            return task_fail(task, ERROR_invalid_param, "%s: must be true or false.", field->name);
-        return ERROR_none;
-    case FIELD_LIST:
-        return s_check_list(task, field, value);
-    }
-    return ERROR_internal;
-}
-
-/* What came beside the body as the argument that it is. */
-static error_code_t s_take(task_t *task, const char *name, slice_t value)
-{
-    if (value.len == 0)
-        return ERROR_none;
-    if (json_object_get(task->args, name))
-        return task_fail(task, ERROR_invalid_param, "%s: is in the request's header already.",
-                         name);
-    json_object_set_new(task->args, name, task_json_text(value));
-    return ERROR_none;
-}
-
-/* Any edit takes the tag of what it is to change. */
-static error_code_t s_check_if_match(task_t *task, const op_t *op)
-{
-    const json_t *value = json_object_get(task->args, "if_match");
-    if (!value)
-        return ERROR_none;
-    if (op->methods != OP_PUT)
-        return task_fail(task, ERROR_invalid_param, "if_match: is not a field of this operation.");
-    if (!s_is_text(value, 1, ETAG_TEXT - 1, false))
-        return task_fail(task, ERROR_invalid_param, "if_match: must be an etag.");
-    return ERROR_none;
-}
-
-/* An unknown name is repeated where it can be no credential that went astray. */
-static bool s_is_name(const char *key)
-{
-    size_t len = strlen(key);
-    return len > 0 && len <= 24 && strspn(key, "abcdefghijklmnopqrstuvwxyz_") == len;
-}
-
-static error_code_t s_check_args(task_t *task, const task_row_t *row)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach(task->args, key, value)
-    {
-        const field_t *field = row->fields;
-        while (field < row->fields + TASK_FIELDS && field->name && strcmp(field->name, key) != 0)
-            field++;
-        if ((field == row->fields + TASK_FIELDS || !field->name) && strcmp(key, "if_match") != 0)
-            return task_fail(task, ERROR_invalid_param, "%s: is not a field of this operation.",
-                             s_is_name(key) ? key : "One of the fields");
-    }
-    for (unsigned i = 0; i < TASK_FIELDS && row->fields[i].name; i++) {
-        error_code_t code = s_check_field(task, &row->fields[i]);
-        if (code != ERROR_none)
-            return code;
-    }
-    return ERROR_none;
-}
-
-/* The place of the fault, never jansson's text: that quotes the input. */
-static error_code_t s_parse(task_t *task, slice_t body)
-{
-    json_error_t error;
-    body = utf8_unmarked(body);
-    task->args = body.len ? json_loadb(body.data, body.len, JSON_FLAGS, &error) : json_object();
-    if (!task->args)
-        return task_fail(task, ERROR_invalid_json,
-                         "The body is not valid JSON, or names a field twice: line %d, column %d.",
-                         error.line, error.column);
-    if (!json_is_object(task->args))
-        return task_fail(task, ERROR_invalid_json, "The body must be a JSON object.");
-    return ERROR_none;
-}
-
 /* An operation for everybody asks for no rights: what its body holds is looked at by itself. */
 static error_code_t s_authorise(task_t *task, const op_t *op)
 {
@@ -372,15 +235,7 @@ static error_code_t s_begin(manage_t *self, pending_t *pending, const manage_req
         return ERROR_unavailable;
     if (strstr(op->path, "{target}") && task->target.len == 0)
         return task_fail(task, ERROR_invalid_param, "The operation needs a target.");
-    error_code_t code = s_parse(task, request->body);
-    if (code == ERROR_none)
-        code = s_take(task, "if_match", request->if_match);
-    if (code == ERROR_none)
-        code = s_take(task, "session", request->session);
-    if (code == ERROR_none)
-        code = s_check_if_match(task, op);
-    if (code == ERROR_none)
-        code = s_check_args(task, row);
+    error_code_t code = task_read(task, request, op, row);
     if (code != ERROR_none || !pending->stage->prepare)
         return code;
     assert(task->accounts);
@@ -473,6 +328,24 @@ static void s_wait(manage_t *self, pending_t *pending)
     self->waiting = pending;
 }
 
+/* The job to the hasher; a full queue, or share of it, is a refusal. */
+static error_code_t s_submit(manage_t *self, pending_t *pending)
+{
+    task_t *task = &pending->task;
+    switch (hasher_submit(self->accounts->hasher, &task->job, pending)) {
+    case HASHER_TAKEN:
+        return ERROR_none;
+    case HASHER_FULL:
+        return ERROR_overloaded;
+    case HASHER_SHARE_FULL:
+        break;
+    }
+    return task_fail(task, ERROR_rate_limited,
+                     "%d passwords of this account, or from this network, are being checked: try "
+                     "again in %u s.",
+                     HASHER_SHARE, error_find(ERROR_rate_limited)->retry_after_s);
+}
+
 bool manage_start(manage_t *self, const manage_request_t *request, manage_answer_t *answer,
                   manage_done_fn *done, void *arg)
 {
@@ -482,11 +355,11 @@ bool manage_start(manage_t *self, const manage_request_t *request, manage_answer
     if (code == ERROR_none && pending->task.job) {
         pending->done = done;
         pending->arg = arg;
-        if (hasher_submit(self->accounts->hasher, &pending->task.job, pending) == 0) {
+        code = s_submit(self, pending);
+        if (code == ERROR_none) {
             s_wait(self, pending);
             return false;
         }
-        code = ERROR_overloaded;
     } else if (code == ERROR_none) {
         code = s_perform(self, pending);
     }

@@ -156,7 +156,7 @@ static error_code_t s_prepare(task_t *task)
         return code;
     bool known = !uuid_is_nil(&invitation.user);
     password_words(&words, invitation.email, known ? user.name : s_name(task, &invitation));
-    task->job = hash_job_new();
+    attempt_job(task, invitation.email);
     hash_job_make(task->job, task_text(task, "password"), &words);
     return ERROR_none;
 }

@@ -33,7 +33,7 @@ static error_code_t s_prepare(task_t *task)
             return code;
     }
     if (!task->job)
-        task->job = hash_job_new();
+        attempt_job(task, user.email);
     password_words(&words, user.email, user.name);
     hash_job_make(task->job, task_text(task, "password"), &words);
     return ERROR_none;

@@ -86,6 +86,10 @@ extern const task_stage_t stages_passwords[], stages_invitations[], stages_sessi
 /* NULL for an operation that is none of these. */
 const task_row_t *task_row(unsigned op);
 
+/* Reads what REQUEST gives into task->args, and checks it against ROW. */
+error_code_t task_read(task_t *task, const manage_request_t *request, const op_t *op,
+                       const task_row_t *row);
+
 #define TASK_PAGE                                                                                  \
     {                                                                                              \
         {"limit", FIELD_UINT, false, 1, 1000},                                                     \

@@ -14,6 +14,11 @@
 static const password_cost_t s_cost = {.memory_kib = 19456, .passes = 2};
 static const char s_good[] = "correct horse battery";
 
+static hash_job_t *s_job(const char *account, const char *network)
+{
+    return hash_job_new(slice_of(account), network);
+}
+
 static hash_job_t *s_wait(hasher_t *hasher, void *expected)
 {
     void *owner = NULL;
@@ -28,19 +33,19 @@ static hash_job_t *s_wait(hasher_t *hasher, void *expected)
 static hash_job_t *s_make(hasher_t *hasher, const char *password, const char *email)
 {
     password_words_t words;
-    hash_job_t *job = hash_job_new();
+    hash_job_t *job = s_job("", "");
     password_words(&words, slice_of(email), slice_of("Ada Lovelace"));
     hash_job_make(job, slice_of(password), &words);
-    assert_int_equal(hasher_submit(hasher, &job, hasher), 0);
+    assert_int_equal(hasher_submit(hasher, &job, hasher), HASHER_TAKEN);
     assert_null(job);
     return s_wait(hasher, hasher);
 }
 
 static hash_job_t *s_check(hasher_t *hasher, const char *given, const char *stored)
 {
-    hash_job_t *job = hash_job_new();
+    hash_job_t *job = s_job("", "");
     hash_job_check(job, slice_of(given), slice_of(stored));
-    assert_int_equal(hasher_submit(hasher, &job, NULL), 0);
+    assert_int_equal(hasher_submit(hasher, &job, NULL), HASHER_TAKEN);
     return s_wait(hasher, NULL);
 }
 
@@ -116,10 +121,10 @@ static void a_new_password_is_hashed_when_the_old_one_matched(void **state)
     hasher_t *hasher = hasher_new(&s_cost);
     assert_int_equal(password_hash(&s_cost, s_good, hash), 0);
     for (unsigned right = 0; right < 2; right++) {
-        hash_job_t *job = hash_job_new();
+        hash_job_t *job = s_job("", "");
         hash_job_check(job, slice_of(right ? s_good : "wrong"), slice_of(hash));
         hash_job_make(job, slice_of("staple of another kind"), &words);
-        assert_int_equal(hasher_submit(hasher, &job, NULL), 0);
+        assert_int_equal(hasher_submit(hasher, &job, NULL), HASHER_TAKEN);
         job = s_wait(hasher, NULL);
         assert_int_equal(hash_job_matched(job), right);
         assert_int_equal(hash_job_made(job)[0] != '\0', right);
@@ -134,9 +139,9 @@ static void the_queue_is_bounded_and_left_behind_without_a_trace(void **state)
     hasher_t *hasher = hasher_new(&s_cost);
     unsigned taken = 0;
     for (;;) {
-        hash_job_t *job = hash_job_new();
+        hash_job_t *job = s_job("", "");
         hash_job_check(job, slice_of("x"), slice_of(""));
-        if (hasher_submit(hasher, &job, NULL) != 0) {
+        if (hasher_submit(hasher, &job, NULL) != HASHER_TAKEN) {
             assert_non_null(job);
             hash_job_destroy(&job);
             break;
@@ -145,9 +150,37 @@ static void the_queue_is_bounded_and_left_behind_without_a_trace(void **state)
     }
     assert_int_equal(taken, HASHER_JOBS);
     assert_int_equal(metric_get(METRIC_hash_jobs), HASHER_JOBS);
-    hash_job_t *done = s_wait(hasher, NULL), *more = hash_job_new();
+    hash_job_t *done = s_wait(hasher, NULL), *more = s_job("", "");
     hash_job_destroy(&done);
-    assert_int_equal(hasher_submit(hasher, &more, NULL), 0);
+    assert_int_equal(hasher_submit(hasher, &more, NULL), HASHER_TAKEN);
+    hasher_destroy(&hasher);
+}
+
+static hasher_submit_t s_submit(hasher_t *hasher, const char *account, const char *network)
+{
+    hash_job_t *job = s_job(account, network);
+    hash_job_check(job, slice_of("x"), slice_of(""));
+    hasher_submit_t taken = hasher_submit(hasher, &job, NULL);
+    assert_true((taken == HASHER_TAKEN) == (job == NULL));
+    hash_job_destroy(&job);
+    return taken;
+}
+
+static void an_account_and_a_network_have_two_jobs_at_most(void **state)
+{
+    (void)state;
+    hasher_t *hasher = hasher_new(&s_cost);
+    assert_int_equal(s_submit(hasher, "ada@example.org", "192.0.2.1"), HASHER_TAKEN);
+    assert_int_equal(s_submit(hasher, "ADA@example.org", "192.0.2.2"), HASHER_TAKEN);
+    assert_int_equal(s_submit(hasher, "ada@example.org", "192.0.2.3"), HASHER_SHARE_FULL);
+    assert_int_equal(s_submit(hasher, "bob@example.org", "192.0.2.1"), HASHER_TAKEN);
+    assert_int_equal(s_submit(hasher, "cyd@example.org", "192.0.2.1"), HASHER_SHARE_FULL);
+    assert_int_equal(s_submit(hasher, "cyd@example.org", "192.0.2.3"), HASHER_TAKEN);
+    for (unsigned i = 0; i < HASHER_SHARE + 1; i++)
+        assert_int_equal(s_submit(hasher, "", ""), HASHER_TAKEN);
+    hash_job_t *done = s_wait(hasher, NULL);
+    hash_job_destroy(&done);
+    assert_int_equal(s_submit(hasher, "ada@example.org", "192.0.2.3"), HASHER_TAKEN);
     hasher_destroy(&hasher);
 }
 
@@ -159,6 +192,7 @@ int main(void)
         cmocka_unit_test(a_hash_of_another_cost_is_made_anew),
         cmocka_unit_test(a_new_password_is_hashed_when_the_old_one_matched),
         cmocka_unit_test(the_queue_is_bounded_and_left_behind_without_a_trace),
+        cmocka_unit_test(an_account_and_a_network_have_two_jobs_at_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

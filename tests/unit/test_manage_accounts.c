@@ -487,6 +487,40 @@ static void other_operations_go_on_while_a_password_is_hashed(void **state)
     assert_int_equal(seen.done, waiting);
 }
 
+/* A flood of one account's right passwords, of its invitations' and of its own new ones. */
+static void one_accounts_flood_leaves_room_for_others(void **state)
+{
+    desk_t *self = *state;
+    seen_t seen = {0};
+    manage_answer_t answer;
+    char id[UUID_TEXT];
+    unsigned taken = 0;
+    people_user(self, ANN, "owner", GOOD);
+    people_user(self, BOB, "member", GOOD);
+    actor_t ann = people_actor(self, ANN, USER_OWNER, id), stranger = manage_anyone("192.0.2.1");
+    for (unsigned i = 0; i < 2 * HASHER_JOBS; i++) {
+        bool login = i % 2 == 0;
+        manage_request_t request = {.actor = login ? &stranger : &ann,
+                                    .op = login ? OP_login : OP_user_password,
+                                    .target = slice_of(login ? "" : ANN),
+                                    .body = slice_of(login ? "{\"email\":\"" ANN
+                                                             "\",\"password\":\"" GOOD "\"}"
+                                                           : "{\"password\":\"" BETTER
+                                                             "\",\"old_password\":\"" GOOD "\"}")};
+        if (!manage_start(self->manage, &request, &answer, s_on_done, &seen)) {
+            taken++;
+            continue;
+        }
+        assert_int_equal(answer.code, ERROR_rate_limited);
+    }
+    assert_int_equal(taken, HASHER_SHARE);
+    assert_string_equal(answer.message, "2 passwords of this account, or from this network, are "
+                                        "being checked: try again in 1 s.");
+    assert_int_equal(people_login(self, "192.0.2.7", BOB, GOOD, NULL), ERROR_none);
+    /* what was refused is no failure that counts */
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, "wrong", NULL), ERROR_invalid_login);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -508,6 +542,7 @@ int main(void)
         DESK_TEST(a_login_is_audited_as_its_users),
         DESK_TEST(one_logs_in_and_out_when_there_is_no_room),
         DESK_TEST(other_operations_go_on_while_a_password_is_hashed),
+        DESK_TEST(one_accounts_flood_leaves_room_for_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
