@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include <time.h>
 
 /* What a request asks for. */
 typedef struct {
@@ -33,31 +32,16 @@ static const delivery_engine_t *s_engine(const answering_t *with)
     return with->engine;
 }
 
-/* "2026-01-02T03:04:05Z", with a fraction or without; -1: it is none. */
-static int64_t s_time(slice_t text)
-{
-    char copy[CLOCK_TEXT] = "", end;
-    struct tm tm = {0};
-    int milliseconds = 0;
-    if (text.len >= sizeof copy || text.len == 0)
-        return -1;
-    memcpy(copy, text.data, text.len);
-    const char *rest = strptime(copy, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (!rest || (sscanf(rest, "Z%c", &end) == 1) ||
-        (strcmp(rest, "Z") != 0 && sscanf(rest, ".%3dZ%c", &milliseconds, &end) != 1))
-        return -1;
-    return (int64_t)timegm(&tm) * 1000 + milliseconds;
-}
-
 static bool s_read_time(job_t *job, const char *name, int64_t *time_ms)
 {
     slice_t text;
     if (!job_param(job, name, &text))
         return true;
-    *time_ms = s_time(text);
+    *time_ms = clock_parse(text);
     if (*time_ms >= 0)
         return true;
-    job_refuse(job, ERROR_invalid_param, "from and to must be times as 2026-01-02T03:04:05Z.");
+    job_refuse(job, ERROR_invalid_param,
+               "from and to must be times as 2026-01-02T03:04:05Z, of a day that there is.");
     return false;
 }
 

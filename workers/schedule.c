@@ -1,5 +1,7 @@
 #include "workers/schedule.h"
 
+#include "common/base/clock.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
@@ -70,7 +72,7 @@ int64_t schedule_http_date_s(slice_t value)
         struct tm date = {0};
         const char *end = strptime(text, forms[i], &date);
         if (end && *end == '\0')
-            return (int64_t)timegm(&date);
+            return clock_seconds(&date);
     }
     return -1;
 }

@@ -146,6 +146,9 @@ static void test_retry_after(void **state)
         {"Sat, 24 Oct 2026 08:02:00 CET", -1},
         {"Sat, 24 Oct 2026 08:02:00 GMT!", -1},
         {"Sat, 24 Oct 2026 25:02:00 GMT", -1},
+        {"Sat, 31 Nov 2026 08:02:00 GMT", -1},
+        {"Sun, 29 Feb 2026 08:02:00 GMT", -1},
+        {"Sat, 24 Oct 2026 08:01:60 GMT", 120}, /* RFC 9110 has leap seconds */
         {"Sat, 24 Oct 2026 08:02:00 GMT                                     ", -1},
     };
     (void)state;
