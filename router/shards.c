@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { STUCK_MS = 4000 }; /* without credit, after which a shard counts as broken */
+
 typedef struct {
     queue_t *queue;
     peer_t *worker;  /* NULL: absent */
@@ -124,10 +126,44 @@ void shards_flush(shards_t *self, int64_t now_ms)
             s_flush_shard(self, &self->of[kind][i], now_ms);
 }
 
+/* A list for the check, as "absent: channel-0 channel-1"; cut where it is full. */
+typedef struct {
+    char text[96];
+    size_t len;
+} listed_t;
+
+static void s_list(listed_t *self, const char *what, unsigned kind, unsigned shard)
+{
+    size_t left = sizeof self->text - self->len;
+    int more = snprintf(self->text + self->len, left, "%s%s-%u", self->len ? " " : what,
+                        op_owner_name(kind), shard);
+    if ((size_t)more < left)
+        self->len += (size_t)more;
+    else
+        self->text[self->len] = '\0';
+}
+
+/* A worker that beats and takes nothing over is no worker. */
+static void s_check(const shards_t *self, int64_t now_ms)
+{
+    char reason[200];
+    listed_t absent = {.len = 0}, stuck = {.len = 0};
+    for (unsigned kind = 0; kind < WORKER_KINDS; kind++)
+        for (unsigned i = 0; i < self->counts[kind]; i++) {
+            const peer_t *worker = self->of[kind][i].worker;
+            if (!worker)
+                s_list(&absent, "absent: ", kind, i);
+            else if (peer_stuck_ms(worker, now_ms) > STUCK_MS)
+                s_list(&stuck, "takes nothing over: ", kind, i);
+        }
+    bool good = absent.len + stuck.len == 0;
+    snprintf(reason, sizeof reason, "%s%s%s", absent.text, absent.len && stuck.len ? "; " : "",
+             stuck.text);
+    monitor_check("shards", good ? CHECK_OK : CHECK_DEGRADED, good ? "all present" : reason);
+}
+
 void shards_tick(shards_t *self, int64_t now_ms)
 {
-    char absent[160] = "";
-    size_t len = 0;
     int64_t now_us = clock_us();
     for (unsigned kind = 0; kind < WORKER_KINDS; kind++) {
         int64_t entries = 0, bytes = 0, present = 0, age_us = 0;
@@ -138,11 +174,7 @@ void shards_tick(shards_t *self, int64_t now_ms)
             bytes += (int64_t)queue_bytes(shard->queue);
             if (queue_len(shard->queue) && now_us - queue_oldest_us(shard->queue) > age_us)
                 age_us = now_us - queue_oldest_us(shard->queue);
-            if (shard->worker)
-                present++;
-            else if (len < sizeof absent)
-                len += (size_t)snprintf(absent + len, sizeof absent - len, "%s%s-%u",
-                                        len ? " " : "absent: ", op_owner_name(kind), i);
+            present += shard->worker != NULL;
         }
         metric_set_at(METRIC_queue_entries, kind, entries);
         metric_set_at(METRIC_queue_bytes, kind, bytes);
@@ -150,5 +182,5 @@ void shards_tick(shards_t *self, int64_t now_ms)
         metric_set_at(METRIC_shards_present, kind, present);
         metric_set_at(METRIC_shards_configured, kind, self->counts[kind]);
     }
-    monitor_check("shards", len ? CHECK_DEGRADED : CHECK_OK, len ? absent : "all present");
+    s_check(self, now_ms);
 }

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -125,6 +126,7 @@ static bool s_up(link_t *self, peer_t *peer)
         peer->instance = 0;
         return false;
     }
+    peer_meet(peer);
     peer->alive = true;
     metric_add(METRIC_link_peers, 1);
     log_info("link.up", "peer=%s role=%s", peer->name, wire_role_name(peer->hello.role));
@@ -180,7 +182,6 @@ static void s_on_hello(link_t *self, peer_t *peer, const slice_t *route, int64_t
     bool news = !fresh && hello->news != peer->hello.news;
     if (fresh) {
         s_gone(self, peer, "a new instance");
-        peer_reset(peer);
         peer->instance = message->sender;
     }
     s_note_hello(self, peer, hello);
@@ -223,11 +224,11 @@ static void s_on_requests(link_t *self, peer_t *peer)
 
 static void s_on_heartbeat(link_t *self, peer_t *peer)
 {
-    uint64_t lost = peer_heartbeat(peer, self->message->batch);
-    if (lost) {
-        metric_add(METRIC_link_lost_batches_total, (int64_t)lost);
-        link_send_credit(self, peer);
-    }
+    uint64_t lost;
+    if (!peer_heartbeat(peer, self->message->batch, &lost))
+        return;
+    metric_add(METRIC_link_lost_batches_total, (int64_t)lost);
+    link_send_credit(self, peer);
 }
 
 static void s_on_credit(link_t *self, peer_t *peer)
@@ -411,14 +412,28 @@ static void s_check_key(link_t *self, peer_t *peer)
     peer->instance = 0;
 }
 
+/* It beats, and takes nothing over: whatever it remembers of us, our next numbers are new to it. */
+static void s_meet_anew(link_t *self, peer_t *peer, int64_t now_ms)
+{
+    log_warn("link.stuck", "endpoint=%s peer=%s sent=%" PRIu64 " credited=%" PRIu64, self->endpoint,
+             peer->name, peer->sent, peer->credited);
+    metric_add(METRIC_link_stuck_total, 1);
+    s_gone(self, peer, "it took nothing over for too long");
+    peer->instance = 0;
+    link_greet_peer(self, peer, 0, now_ms);
+}
+
 static void s_tick_peer(link_t *self, peer_t *peer, int64_t now_ms)
 {
     if (peer->alive && s_guarded(self))
         s_check_key(self, peer);
     if (peer->alive && now_ms - peer->heard_ms > DEAD_MS)
         s_gone(self, peer, "silent");
-    if (peer->alive) {
-        link_send_number(self, peer, WIRE_HEARTBEAT, peer->sent);
+    peer_watch(peer, now_ms);
+    if (peer->alive && peer_stuck_ms(peer, now_ms) > LINK_STUCK_MS) {
+        s_meet_anew(self, peer, now_ms);
+    } else if (peer->alive) {
+        link_send_number(self, peer, WIRE_HEARTBEAT, peer_last(peer));
         link_send_credit(self, peer);
     } else if (!self->bind) {
         link_greet_peer(self, peer, 0, now_ms);
@@ -446,7 +461,6 @@ void link_restart(link_t *self)
     socket_discard(self->socket);
     for (peer_t *peer = self->peers.first; peer; peer = peer->next) {
         s_gone(self, peer, "we were silent");
-        peer_reset(peer);
         peer->instance = 0;
         peer->heard_ms = now_ms;
         link_greet_peer(self, peer, 0, now_ms);

@@ -18,6 +18,7 @@ enum {
     LINK_HEARTBEAT_MS = 1000,
     LINK_MISSED = 3,        /* silent heartbeats that make a peer gone */
     LINK_SILENCE_MS = 3000, /* own silence after which the instance is given up */
+    LINK_STUCK_MS = 20000,  /* without credit, after which a live peer is met anew */
     LINK_PEERS = 1024,      /* most peers of a bound link; more are ignored */
     LINK_WAIT = 32,         /* most links and descriptors of one link_wait */
 };
@@ -114,8 +115,8 @@ typedef struct {
 link_batch_t link_batch(const wire_message_t *message);
 
 /* BATCH and all before it have been taken over: sends CREDIT when the peer has none left otherwise
- * (LINK_WINDOW batches since the last; link_tick tells of the rest). Ignored when either side's
- * instance has changed since it came: the numbers have begun anew. */
+ * (LINK_WINDOW batches since the last; link_tick tells of the rest). Ignored when either side has
+ * gone since it came: the numbers have begun anew. */
 void link_taken(link_t *self, peer_t *peer, link_batch_t batch);
 
 /* Changes what our HELLO says (news) and says it to every peer now. */
@@ -135,6 +136,9 @@ const char *peer_name(const peer_t *self);
 unsigned peer_version(const peer_t *self);
 /* Batches sent and not yet taken over. */
 unsigned peer_outstanding(const peer_t *self);
+/* Since when a live peer has taken nothing over though all its credit is used up, in ms as of
+ * NOW_MS and to a second; 0 when it gives credit. */
+int64_t peer_stuck_ms(const peer_t *self, int64_t now_ms);
 /* A pointer of the owner's, NULL at first. */
 void peer_set_data(peer_t *self, void *data);
 void *peer_data(const peer_t *self);

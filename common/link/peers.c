@@ -1,5 +1,7 @@
 #include "common/link/peers.h"
 
+#include "common/base/clock.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -79,10 +81,17 @@ void peers_clear(peers_t *self)
     *self = (peers_t){0};
 }
 
-void peer_reset(peer_t *self)
+static void s_forget_received(peer_t *self)
 {
-    self->sent = self->credited = 0;
-    self->received = self->taken = self->arrived = self->told = 0;
+    self->first = self->received = self->taken = self->arrived = self->told = 0;
+}
+
+/* More than LINK_WINDOW above what was sent: nobody sends a million batches in a second. */
+void peer_meet(peer_t *self)
+{
+    self->start = self->sent = self->credited = (uint64_t)clock_us();
+    s_forget_received(self);
+    self->stalled = false;
 }
 
 link_batch_t link_batch(const wire_message_t *message)
@@ -92,26 +101,44 @@ link_batch_t link_batch(const wire_message_t *message)
 
 bool peer_arrive(peer_t *self, uint64_t batch)
 {
-    if (batch <= self->received)
+    /* It has begun anew without our knowing: the next one is its first. */
+    if (batch <= self->received) {
+        s_forget_received(self);
         return false;
+    }
+    if (self->first == 0) {
+        self->first = batch;
+        self->taken = self->told = batch - 1;
+    }
     self->received = self->arrived = batch;
     return true;
 }
 
-uint64_t peer_heartbeat(peer_t *self, uint64_t batch)
+/* More than LINK_WINDOW cannot be under way: then it has begun anew, higher. */
+bool peer_heartbeat(peer_t *self, uint64_t batch, uint64_t *lost)
 {
+    *lost = 0;
     if (batch <= self->received)
-        return 0;
-    uint64_t lost = batch - self->received;
+        return false;
+    if (self->first == 0)
+        self->first = batch;
+    else if (batch - self->received <= LINK_WINDOW)
+        *lost = batch - self->received;
     self->received = batch;
     if (self->taken >= self->arrived)
         self->taken = batch;
-    return lost;
+    return true;
+}
+
+uint64_t peer_last(const peer_t *self)
+{
+    return self->sent > self->start ? self->sent : 0;
 }
 
 void peer_take(peer_t *self, uint64_t batch)
 {
-    assert(batch <= self->received);
+    if (batch < self->first || batch > self->received)
+        return;
     /* Behind the last one that came there are only lost ones, which count as taken with it. */
     uint64_t taken = batch == self->arrived ? self->received : batch;
     if (taken > self->taken)
@@ -125,6 +152,20 @@ bool peer_credit(peer_t *self, uint64_t batch)
     if (batch > self->credited)
         self->credited = batch;
     return true;
+}
+
+void peer_watch(peer_t *self, int64_t now_ms)
+{
+    if (self->sent - self->credited >= LINK_WINDOW && self->credited == self->watched)
+        return;
+    self->watched = self->credited;
+    self->moved_ms = now_ms;
+}
+
+int64_t peer_stuck_ms(const peer_t *self, int64_t now_ms)
+{
+    bool stuck = self->sent - self->credited >= LINK_WINDOW && self->credited == self->watched;
+    return stuck ? now_ms - self->moved_ms : 0;
 }
 
 bool peer_alive(const peer_t *self)

@@ -18,10 +18,14 @@ struct peer {
     bool stalled;    /* entries wait for credit */
     bool complained; /* a malformed frame of it was logged */
     int64_t heard_ms, greeted_ms;
-    uint64_t sent, credited;  /* batches to it: last number, highest taken over */
+    uint64_t start;           /* batches to it are numbered from start + 1 */
+    uint64_t sent, credited;  /* the last number, the highest taken over */
+    uint64_t first;           /* the first number that it named; 0: none yet */
     uint64_t received, taken; /* batches from it; received counts lost ones too */
     uint64_t arrived;         /* the last that really came */
     uint64_t told;            /* what the last CREDIT named */
+    uint64_t watched;         /* credited, when that last moved or no batch waited for it, */
+    int64_t moved_ms;         /* and when that was */
     void *data;
 };
 
@@ -40,14 +44,22 @@ peer_t *peers_of_instance(const peers_t *self, uint64_t instance);
 void peers_forget(peers_t *self, int64_t now_ms);
 void peers_clear(peers_t *self);
 
-/* Starts the counters anew, for a new instance on either side. */
-void peer_reset(peer_t *self);
+/* Starts the counters anew: the peer is there (again). What it remembers of us does not matter: our
+ * numbers go on from the monotonic clock, above all that this process ever sent, and any number of
+ * its is taken for its first. */
+void peer_meet(peer_t *self);
 
 /* Input of the credit rules of docs/PROTOCOL.md. arrive: false for a number that is not new. */
 bool peer_arrive(peer_t *self, uint64_t batch);
-/* The peer says it has sent up to BATCH: returns how many were lost on the way. */
-uint64_t peer_heartbeat(peer_t *self, uint64_t batch);
+/* The peer says it has sent up to BATCH: true when that is more than was known, with how many were
+ * lost on the way, as far as that can be told. */
+bool peer_heartbeat(peer_t *self, uint64_t batch, uint64_t *lost);
+/* The number that our heartbeat names: 0 before the first batch. */
+uint64_t peer_last(const peer_t *self);
+/* Ignored for a number of before the peer was last met: a peer may give any. */
 void peer_take(peer_t *self, uint64_t batch);
+/* Each second: looks whether credit has moved, for peer_stuck_ms. */
+void peer_watch(peer_t *self, int64_t now_ms);
 /* false: a number that was never sent. */
 bool peer_credit(peer_t *self, uint64_t batch);
 

@@ -48,14 +48,20 @@ class Rogue:
 
     def send(self, header, *bodies):
         packed = header if isinstance(header, bytes) else msgpack.packb(header, use_bin_type=True)
-        self.socket.send_multipart([packed, *bodies])
+        self._send([packed, *bodies])
+
+    def _send(self, frames):
+        self.socket.send_multipart(frames)
+
+    def _frames(self):
+        return self.socket.recv_multipart()
 
     def receive(self, *kinds, seconds=5):
         """(kind, header, bodies) of the next message of KINDS; None when none comes in time."""
         end = time.monotonic() + seconds * SLOW
         while (left := end - time.monotonic()) > 0:
             if self.socket.poll(left * 1000):
-                header, *bodies = self.socket.recv_multipart()
+                header, *bodies = self._frames()
                 fields = msgpack.unpackb(header, raw=False, strict_map_key=False)
                 if fields[1] in kinds:
                     return fields[1], fields, bodies
@@ -94,6 +100,44 @@ class Rogue:
         for entry in entries:
             entry[1] = self.instance
         return self.header(REQUESTS, self.numbers, entries)
+
+
+class Host(Rogue):
+    """A rogue that binds a socket in the place of a process, for one peer: the first, or PEER.
+
+        host = Host(ring, "rogue-workers", "router-9", "channel-0")
+        host.meet(ROUTER)                           # HELLO in answer to its HELLO
+    """
+
+    def __init__(self, ring, socket, name, peer=None):
+        self.instance = int.from_bytes(os.urandom(8), "big") | 1
+        self.name, self.peer, self.numbers, self.route = name, 0, 0, peer and peer.encode()
+        self.socket = zmq.Context.instance().socket(zmq.ROUTER)
+        self.socket.linger = 0
+        self.socket.bind(f"ipc://{ring.sockets}/{socket}")
+
+    def _send(self, frames):
+        self.socket.send_multipart([self.route, *frames])
+
+    def _frames(self):
+        """Probes are skipped."""
+        while True:
+            route, *frames = self.socket.recv_multipart()
+            self.route = self.route or route
+            if route == self.route and frames != [b""]:
+                return frames
+
+    def meet(self, role, **more):
+        """HELLO until it is answered, as a bound side greets who connects; returns the instance."""
+        self.peer, end = 0, time.monotonic() + 10 * SLOW
+        while time.monotonic() < end:
+            if self.route:
+                self.send(self.hello(role, **more))
+            answer = self.receive(HELLO, seconds=0.2 / SLOW)
+            if answer and answer[1][3] == self.instance:
+                self.peer = answer[1][2]
+                return self.peer
+        raise AssertionError("nobody answered HELLO")
 
 
 class Refused(Exception):
