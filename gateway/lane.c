@@ -110,7 +110,10 @@ static bool s_has_room(const lane_t *self, const h2o_req_t *req)
 static int s_show(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *request)
 {
     s_last(self, req);
-    reply_page(req, id, request->page);
+    if (request->page)
+        reply_page(req, id, request->page);
+    else
+        reply_handshake(req, id, routes_allow(self->shared->routes, request->allow));
     s_wipe(self, req, &request->entry, request->head_len);
     return 0;
 }
@@ -138,7 +141,7 @@ static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)
     if (request_read(admin ? self->admin_reader : self->reader, req, &connection->peer, &request) !=
         ERROR_none)
         return s_refuse(self, req, &id, &request);
-    if (request.page)
+    if (!request.op)
         return s_show(self, req, &id, &request);
     int64_t now_us = clock_us();
     /* What senders have waiting is not to lock the operator out. */

@@ -30,6 +30,8 @@ NAME(sunset, "Sunset");
 NAME(etag, "ETag");
 NAME(cookie, "Set-Cookie");
 NAME(policy, "Content-Security-Policy");
+NAME(origin, "WebHook-Allowed-Origin");
+NAME(rate, "WebHook-Allowed-Rate");
 
 static void s_header(h2o_req_t *req, h2o_iovec_t *name, slice_t value)
 {
@@ -195,6 +197,16 @@ void reply_error(h2o_req_t *req, const uuid_t7 *id, error_code_t code, const cha
         s_header(req, &s_name_allow, allow);
     h2o_iovec_t body = s_error_body(req, id, row->name, slice_of(detail ? detail : row->message));
     s_send(req, body.base, body.len);
+}
+
+void reply_handshake(h2o_req_t *req, const uuid_t7 *id, slice_t allow)
+{
+    s_begin(req, 200, id);
+    s_header(req, &s_name_cache, slice_of("no-store"));
+    s_header(req, &s_name_allow, allow);
+    s_header(req, &s_name_origin, slice_of("*"));
+    s_header(req, &s_name_rate, slice_of("*"));
+    s_send(req, NULL, 0);
 }
 
 void reply_page(h2o_req_t *req, const uuid_t7 *id, const page_t *page)

@@ -25,6 +25,10 @@ void reply_error(h2o_req_t *req, const uuid_t7 *id, error_code_t code, const cha
  * tells is not set. */
 void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body, cookie_use_t cookie);
 
+/* Grants a sender of events what it asked for (CloudEvents, HTTP 1.1 Web Hooks, §4.2): any origin,
+ * at any rate; each request is checked, and throttled by 429. ALLOW: the value of that header. */
+void reply_handshake(h2o_req_t *req, const uuid_t7 *id, slice_t allow);
+
 /* Answers with a file of the pages. */
 void reply_page(h2o_req_t *req, const uuid_t7 *id, const page_t *page);
 

@@ -95,6 +95,24 @@ static slice_t s_origin_form(slice_t path)
     return path;
 }
 
+/* CloudEvents, HTTP 1.1 Web Hooks for Event Delivery, §4.1: OPTIONS of an endpoint of events. It
+ * needs no token, and tells nothing of one. */
+static bool s_is_handshake(const request_reader_t *self, const h2o_req_t *req, slice_t path)
+{
+    route_t route;
+    bool asks = false;
+    if (!slice_is(slice(req->method.base, req->method.len), "OPTIONS") ||
+        routes_find(self->routes, slice_of("POST"), path, &route) != ROUTE_FOUND ||
+        !op_is_event(route.op))
+        return false;
+    for (size_t i = 0; !asks && i < req->headers.size; i++) {
+        const h2o_header_t *header = &req->headers.entries[i];
+        asks = slice_is(slice(header->name->base, header->name->len), "webhook-request-origin") &&
+               header->value.len > 0;
+    }
+    return asks;
+}
+
 static error_code_t s_route(request_reader_t *self, h2o_req_t *req, slice_t path, request_t *out)
 {
     route_t route;
@@ -118,6 +136,9 @@ static error_code_t s_route(request_reader_t *self, h2o_req_t *req, slice_t path
                             : NULL);
     case ROUTE_METHOD:
         out->allow = route.allow;
+        out->handshake = s_is_handshake(self, req, path);
+        if (out->handshake)
+            return ERROR_none;
         return s_refuse(out, ERROR_method_not_allowed, NULL);
     case ROUTE_MALFORMED:
         return s_refuse(out, ERROR_invalid_request,
@@ -372,7 +393,7 @@ static error_code_t s_head(request_reader_t *self, h2o_req_t *req, found_t *foun
         error = s_headers(self, req, out, found);
     if (!error && req->entity.len > self->limits.body_bytes)
         error = s_refuse(out, ERROR_body_too_large, NULL);
-    if (!error && !out->page)
+    if (!error && out->op)
         error = s_query(self, req, mark ? slice(mark + 1, path.len - len - 1) : slice("", 0), out);
     return error;
 }
@@ -398,7 +419,7 @@ error_code_t request_read(request_reader_t *self, h2o_req_t *req, const request_
     found_t found = {.lines = 0};
     *out = (request_t){.entry = {.has_body = req->entity.len > 0}, .head_len = peer->head_len};
     error_code_t error = s_head(self, req, &found, out);
-    if (!error && !out->page)
+    if (!error && out->op)
         error = s_sender(self, req, peer, &found, out);
     query_wipe(self->query);
     presented_wipe(&self->shown);

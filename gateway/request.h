@@ -39,14 +39,16 @@ typedef struct {
 } request_peer_t;
 
 typedef struct {
-    const page_t *page;   /* what is to be shown: there is no op then, and nothing is forwarded */
+    /* What the gateway answers by itself: there is no op then, and nothing is forwarded. */
+    const page_t *page;   /* to be shown, or NULL */
+    bool handshake;       /* of a sender of events that asks whether it may (CloudEvents) */
     wire_request_t entry; /* op, method, target, params, headers, client, token, appkey */
     const op_t *op;
     size_t head_len; /* bytes of the head in the connection's input */
     /* of a refusal */
     error_code_t error;
     const char *detail; /* constant text, or NULL: the table's */
-    unsigned allow;     /* with method_not_allowed: the methods */
+    unsigned allow;     /* with method_not_allowed and a handshake: the methods */
 } request_t;
 
 /* Reads REQ. ERROR_none, or the error (also in out->error) with which it is to be refused. Where

@@ -54,6 +54,35 @@ def handler():
         yield made
 
 
+ASKS = {"WebHook-Request-Origin": "eventgrid.azure.net", "WebHook-Request-Rate": "120"}
+
+
+def test_the_handshake_of_cloudevents(calling, name):
+    """Granted to whoever asks, so that it tells nothing of tokens and bots; it makes no event."""
+    ada = calling.user(name)
+    calling.bot(name, ada)
+    app = calling.extension(name, ada)["sandbox"]
+
+    def ask(url, **headers):
+        answer = calling.http.request("OPTIONS", url, headers=headers)
+        answer.headers.pop("X-Request-Id"), answer.headers.pop("Date", None)
+        return answer.status_code, answer.content, dict(answer.headers)
+
+    status, body, headers = granted = ask(calling.bot_url(name, ada.token), **ASKS)
+    assert (status, body, headers["Content-Length"]) == (200, b"", "0")
+    assert headers["WebHook-Allowed-Origin"] == headers["WebHook-Allowed-Rate"] == "*"
+    assert "POST" in headers["Allow"].split(", ")
+    for url in (calling.bot_url(name, "x" * 40), calling.bot_url(name), calling.bot_url("nobody", ada.token),
+                calling.extension_url(app, ada.token), calling.url("/api/v2/applications/1/incoming")):
+        assert ask(url, **ASKS) == granted
+    assert ask(calling.bot_url(name, ada.token))[0] == 405
+    assert ask(calling.bot_url(name, ada.token), **{"WebHook-Request-Origin": ""})[0] == 405
+    assert ask(calling.url(f"/api/v2/bots/{name}/message", ada.token), **ASKS)[0] == 405
+    assert ask(calling.url("/nowhere"), **ASKS)[0] == 404
+    assert calling.messages("bots", name, ada.token) == []
+    assert calling.post(calling.bot_url(name, ada.token), b"{}", headers=ASKS).status_code == 200
+
+
 def test_headers_of_senders_reach_the_handler(calling, name, handler):
     ada = calling.user(name)
     calling.bot(name, ada)

@@ -322,6 +322,14 @@ def test_every_operation_answers_as_it_says(client, ring):
     assert set(client.operations) == client.called
 
 
+def test_the_handshake_is_answered_as_it_says(ring, document, client):
+    for path, target in (("/bots/{target}/incoming", "x"), ("/applications/{target}/incoming", "5223")):
+        operation = document["paths"][path]["options"]
+        url = ring.url("/api/v2" + path.replace("{target}", target))
+        answer = ring.http.request("OPTIONS", url, headers={"WebHook-Request-Origin": "a.example"})
+        assert answer.status_code == 200 and set(operation["responses"]["200"]["headers"]) <= set(answer.headers)
+
+
 def test_every_refusal_is_an_error_as_it_says(client):
     for name, (path, *_) in client.operations.items():
         if name.endswith("_head"):
