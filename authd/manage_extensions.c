@@ -1,6 +1,7 @@
 /* Operations on extensions. */
 #include "authd/directory/extensions.h"
 #include "authd/directory/places.h"
+#include "authd/methods.h"
 #include "authd/task.h"
 #include "common/base/clock.h"
 #include "common/base/secret.h"
@@ -49,6 +50,7 @@ static json_t *s_json(task_t *task, const extension_t *extension, bool with_keys
         "reason", extension->reason.len ? task_json_text(extension->reason) : json_null(), "apps",
         "sandbox", s_json_app(task, extension, ENVIRONMENT_SANDBOX, with_keys), "marketplace",
         s_json_app(task, extension, ENVIRONMENT_MARKETPLACE, with_keys));
+    json_object_set_new(all, "methods", methods_json(extension->methods));
     if (with_keys)
         json_object_set_new(all, "urls",
                             json_pack("{s:o, s:o}", "sandbox",
@@ -67,6 +69,9 @@ static error_code_t s_create(task_t *task)
                          "name: must be 1 to %d of a-z, 0-9 and _, not digits alone.",
                          EXTENSION_NAME_MOST);
     error_code_t code = task_user(task, task_text(task, "owner"), "owner", &owner);
+    if (code != ERROR_none)
+        return code;
+    code = methods_edit(task, &extension.methods);
     if (code != ERROR_none)
         return code;
     extension.owner = owner.id;
@@ -182,6 +187,8 @@ static error_code_t s_edit(task_t *task)
         code = task_user(task, task_text(task, "owner"), "owner", &owner);
         extension.owner = code == ERROR_none ? owner.id : extension.owner;
     }
+    if (code == ERROR_none)
+        code = methods_edit(task, &extension.methods);
     if (code != ERROR_none)
         return code;
     if (json_object_get(task->args, "name"))
@@ -242,7 +249,8 @@ const task_row_t manage_extensions[] = {
     {OP_extension_create,
      s_create,
      {{"name", FIELD_TEXT, true, 1, TASK_REFERENCE},
-      {"owner", FIELD_TEXT, true, 1, TASK_REFERENCE}}},
+      {"owner", FIELD_TEXT, true, 1, TASK_REFERENCE},
+      METHODS_FIELD}},
     {OP_extension_list, s_list, TASK_PAGE},
     {OP_extension_show, s_show, {{0}}},
     {OP_extension_delete, s_delete, {REASON}},
@@ -251,7 +259,8 @@ const task_row_t manage_extensions[] = {
      {{"name", FIELD_TEXT, false, 1, TASK_REFERENCE},
       {"owner", FIELD_TEXT, false, 1, TASK_REFERENCE},
       {"archived", FIELD_BOOL, false, 0, 0},
-      REASON}},
+      REASON,
+      METHODS_FIELD}},
     {OP_extension_rotate,
      s_rotate,
      {{"environment", FIELD_TEXT, true, 1, 16}, {"overlap", FIELD_UINT, false, 0, OVERLAP_MOST}}},

@@ -1,5 +1,6 @@
 /* Operations on channels and bots, which differ in their words. */
 #include "authd/directory/places.h"
+#include "authd/methods.h"
 #include "authd/task.h"
 
 #include <stdio.h>
@@ -27,12 +28,15 @@ static json_t *s_urls(const task_t *task, place_kind_t kind, const place_t *plac
 
 static json_t *s_json(const task_t *task, place_kind_t kind, const place_t *place)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", task_json_id(&place->id), "name",
-                     task_json_text(place->name), "owner", task_json_id(&place->owner), "created",
-                     task_json_time(place->created_ms), "archived",
-                     task_json_time(place->archived_ms), "reason",
-                     place->reason.len ? task_json_text(place->reason) : json_null(), "urls",
-                     s_urls(task, kind, place));
+    json_t *all =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", task_json_id(&place->id), "name",
+                  task_json_text(place->name), "owner", task_json_id(&place->owner), "created",
+                  task_json_time(place->created_ms), "archived", task_json_time(place->archived_ms),
+                  "reason", place->reason.len ? task_json_text(place->reason) : json_null(), "urls",
+                  s_urls(task, kind, place));
+    if (kind == PLACE_BOT)
+        json_object_set_new(all, "methods", methods_json(place->methods));
+    return all;
 }
 
 /* Adds the people of a place to its JSON, the first TASK_PEOPLE of them. */
@@ -91,6 +95,9 @@ static error_code_t s_create(task_t *task, place_kind_t kind)
         return task_fail(task, ERROR_invalid_param, "name: must be 1 to %zu of a-z, 0-9 and _.",
                          place_name_most(kind));
     error_code_t code = task_user(task, task_text(task, "owner"), "owner", &owner);
+    if (code != ERROR_none)
+        return code;
+    code = methods_edit(task, &place.methods);
     if (code != ERROR_none)
         return code;
     place.owner = owner.id;
@@ -198,6 +205,8 @@ static error_code_t s_edit(task_t *task, place_kind_t kind)
     }
     if (code == ERROR_none)
         code = s_edit_owner(task, &place);
+    if (code == ERROR_none)
+        code = methods_edit(task, &place.methods);
     if (code != ERROR_none)
         return code;
     if (json_object_get(task->args, "name"))
@@ -330,22 +339,20 @@ static error_code_t s_subscriber_remove(task_t *task)
         "reason", FIELD_TEXT, false, 1, PLACE_REASON_MOST                                          \
     }
 #define EDIT                                                                                       \
-    {                                                                                              \
-        {"name", FIELD_TEXT, false, 1, TASK_REFERENCE},                                            \
-            {"owner", FIELD_TEXT, false, 1, TASK_REFERENCE},                                       \
-            {"archived", FIELD_BOOL, false, 0, 0}, REASON                                          \
-    }
+    {"name", FIELD_TEXT, false, 1, TASK_REFERENCE},                                                \
+        {"owner", FIELD_TEXT, false, 1, TASK_REFERENCE}, {"archived", FIELD_BOOL, false, 0, 0},    \
+        REASON
 
 const task_row_t manage_places[] = {
     {OP_channel_create, s_channel_create, {NAME, USER("owner"), PEOPLE("members")}},
     {OP_channel_list, s_channel_list, TASK_PAGE},
     {OP_channel_show, s_channel_show, {{0}}},
     {OP_channel_delete, s_channel_delete, {REASON}},
-    {OP_channel_edit, s_channel_edit, EDIT},
-    {OP_bot_edit, s_bot_edit, EDIT},
+    {OP_channel_edit, s_channel_edit, {EDIT}},
+    {OP_bot_edit, s_bot_edit, {EDIT, METHODS_FIELD}},
     {OP_channel_member_add, s_member_add, {USER("user")}},
     {OP_channel_member_remove, s_member_remove, {USER("user")}},
-    {OP_bot_create, s_bot_create, {NAME, USER("owner"), PEOPLE("subscribers")}},
+    {OP_bot_create, s_bot_create, {NAME, USER("owner"), PEOPLE("subscribers"), METHODS_FIELD}},
     {OP_bot_list, s_bot_list, TASK_PAGE},
     {OP_bot_show, s_bot_show, {{0}}},
     {OP_bot_delete, s_bot_delete, {REASON}},

@@ -21,6 +21,7 @@ typedef struct {
     bool bound; /* the token has terms */
     terms_t terms;
     slice_t detail; /* of the refusal */
+    unsigned allow; /* and the methods that are allowed */
     uint64_t wall_ms;
 } case_t;
 
@@ -53,6 +54,17 @@ static error_code_t s_archived(case_t *self, slice_t reason)
     return ERROR_archived;
 }
 
+/* METHODS: which make events of the target; 0: all. */
+static error_code_t s_check_method(case_t *self, unsigned methods)
+{
+    if (!methods || methods & self->request->method || !op_is_event(op_find(self->request->op)))
+        return ERROR_none;
+    self->allow = methods;
+    self->detail = slice_of("A request of this method makes no event here: the methods of the bot "
+                            "or extension say which do.");
+    return ERROR_method_not_allowed;
+}
+
 static error_code_t s_place(case_t *self, place_kind_t kind, rule_t rule, const place_t *place)
 {
     const uuid_t7 *user = &self->token.user;
@@ -65,7 +77,9 @@ static error_code_t s_place(case_t *self, place_kind_t kind, rule_t rule, const 
     self->request->principal.target = place->id;
     if (!may)
         return ERROR_not_allowed;
-    return place->archived_ms && s_needs_use(self) ? s_archived(self, place->reason) : ERROR_none;
+    if (place->archived_ms && s_needs_use(self))
+        return s_archived(self, place->reason);
+    return s_check_method(self, place->methods);
 }
 
 static error_code_t s_find_channel(case_t *self, rule_t rule)
@@ -124,7 +138,7 @@ static error_code_t s_find_app(case_t *self, rule_t rule)
     /* An app-id is canonical as it came, for it was found by its bytes. */
     request->principal.target = app.target;
     request->principal.environment = app.environment;
-    return ERROR_none;
+    return s_check_method(self, extension.methods);
 }
 
 static error_code_t s_find_buddy(case_t *self, rule_t rule)
@@ -344,6 +358,7 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, si
     this.view = view;
     this.request = request;
     this.detail = slice("", 0);
+    this.allow = 0;
     this.wall_ms = (uint64_t)wall_ms;
     request->principal = (wire_principal_t){0};
     request->handler = slice("", 0);
@@ -352,6 +367,7 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, si
     s_blank(&request->token);
     s_blank(&request->appkey);
     verdict.detail = this.detail;
+    verdict.allow = this.allow;
     if (verdict.code == ERROR_none)
         s_fill(&this, &verdict);
     return verdict;
@@ -373,6 +389,8 @@ void verdict_reply(const verdict_t *verdict, const wire_request_t *request, wire
                             .error = row->code,
                             .retry_after_s = row->retry_after_s};
     s_add_facts(verdict, reply);
+    if (verdict->allow)
+        wire_reply_add(reply, FACT_ALLOW, verdict->allow);
     if (verdict->code != ERROR_rate_limited)
         return;
     if (verdict->retry_after_s)

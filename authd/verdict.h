@@ -4,7 +4,7 @@
  * The checks in their order, so that nobody learns what exists before a token is shown: operation
  * known (503) - token (401) - address (403) - rate (429) - reading (403) and size (413) that the
  * token's terms allow - target (404) - scope (403) - archived (410) - permission (403) - appkey
- * (401).
+ * (401) - a method that makes no event (405).
  *
  * Threading: one thread. No allocation. */
 #ifndef POSTERN_VERDICT_H
@@ -29,6 +29,7 @@ typedef struct {
     error_code_t code; /* ERROR_none: accepted */
     uint64_t rate;     /* with ERROR_rate_limited: the limit and when to come again */
     uint64_t retry_after_s;
+    unsigned allow; /* with ERROR_method_not_allowed: which are allowed */
     slice_t detail; /* of a refusal, in place of the table's text; may be empty */
     uint64_t deprecated_ms, sunset_ms; /* of a token that is being replaced; else 0 */
 } verdict_t;

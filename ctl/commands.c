@@ -23,6 +23,7 @@
 #define IF_MATCH {"--if-match", "ETAG", "only when it is still as it was shown"}
 #define CHANGES IF_MATCH, {"--name", "NAME", "a new name; senders to the old one get 404"}, \
                 {"--owner", "USER", "email or id"}, {"--take-back", NULL, "in use again"}
+#define METHODS {"--methods", "METHOD,…", "which make events, as POST,PUT; others get 405; all: GET,HEAD,POST,PUT,DELETE"}
 #define HANDLER {"--concurrency", "N", "calls at once, 1 to 256; 8 without it"}, \
                 {"--ordered", NULL, "one event after another"}, {"--unordered", NULL, "no longer so"}, \
                 {"--bound", "TIME", "how long an ordered event is tried, up to 120h; 1h without it"}, \
@@ -251,13 +252,13 @@ const command_t command_table[] = {
 
     {"bot create", bot_create_run, "NAME", 1, 1, "make a bot",
      "bot create buildbot --owner ada@example.org --subscribers bob@example.org",
-     {{"--owner", "USER", "email or id (needed)"}, {"--subscribers", "USER,…", "subscribers"}}},
+     {{"--owner", "USER", "email or id (needed)"}, {"--subscribers", "USER,…", "subscribers"}, METHODS}},
     {"bot list", bot_list_run, "", 0, 0, "list bots", "bot list", {PAGE}},
     {"bot show", bot_show_run, "BOT", 1, 1, "show a bot (by name or id) and its URLs",
      "bot show buildbot", {{0}}},
     {"bot edit", bot_edit_run, "BOT", 1, 1,
-     "rename a bot, give it another owner, or take it back from the archive",
-     "bot edit buildbot --name builds", {CHANGES}},
+     "rename a bot, give it another owner, say what makes events, or take it back from the archive",
+     "bot edit buildbot --name builds\nbot edit buildbot --methods POST,PUT", {CHANGES, METHODS}},
     {"bot delete", bot_delete_run, "BOT", 1, 1, "archive a bot: senders get 410",
      "bot delete buildbot --reason 'Moved to builds'", {REASON}},
     {"bot handler set", bot_handler_set_run, "BOT URL", 2, 2,
@@ -281,13 +282,13 @@ const command_t command_table[] = {
     {"extension create", extension_create_run, "NAME", 1, 1,
      "make an extension with its two apps",
      "extension create shop --owner ada@example.org",
-     {{"--owner", "USER", "email or id (needed)"}}},
+     {{"--owner", "USER", "email or id (needed)"}, METHODS}},
     {"extension list", extension_list_run, "", 0, 0, "list extensions", "extension list", {PAGE}},
     {"extension show", extension_show_run, "EXTENSION", 1, 1,
      "show an extension (by name or id) and both endpoint URLs", "extension show shop", {{0}}},
     {"extension edit", extension_edit_run, "EXTENSION", 1, 1,
-     "rename an extension, give it another owner, or take it back from the archive",
-     "extension edit shop --owner bob@example.org", {CHANGES}},
+     "rename an extension, give it another owner, say what makes events, or take it back from the archive",
+     "extension edit shop --owner bob@example.org\nextension edit shop --methods POST", {CHANGES, METHODS}},
     {"extension rotate", extension_rotate_run, "EXTENSION", 1, 1,
      "make a new appkey; the former one works on for an overlap",
      "extension rotate shop --environment marketplace --overlap 7d",

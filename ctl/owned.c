@@ -16,6 +16,16 @@ json_t *owned_split(const char *text)
     return list;
 }
 
+/* --methods, where it is given: a list, or "all". */
+static void s_add_methods(ctl_t *ctl, json_t *body)
+{
+    const char *text = ctl_option(ctl, "--methods");
+    if (text)
+        json_object_set_new(
+            body, "methods",
+            owned_split(strcmp(text, "all") == 0 ? "GET,HEAD,POST,PUT,DELETE" : text));
+}
+
 json_t *owned_body(ctl_t *ctl, const char *list)
 {
     char option[32];
@@ -32,6 +42,7 @@ json_t *owned_body(ctl_t *ctl, const char *list)
     snprintf(option, sizeof option, "--%s", list ? list : "");
     if (list && ctl_option(ctl, option))
         json_object_set_new(body, list, owned_split(ctl_option(ctl, option)));
+    s_add_methods(ctl, body);
     return body;
 }
 
@@ -50,6 +61,7 @@ json_t *owned_changes(ctl_t *ctl)
         json_object_set_new(body, "if_match", json_string(tag));
     if (ctl_option(ctl, "--take-back"))
         json_object_set_new(body, "archived", json_false());
+    s_add_methods(ctl, body);
     return body;
 }
 

@@ -4,11 +4,13 @@
 
 #include "ctl/ctl.h"
 
-/* The body of a create operation: {"name", "owner"} from the argument and --owner, and the users of
- * option --LIST as an array LIST (NULL: the kind has none). NULL after a usage error was shown. */
+/* The body of a create operation: {"name", "owner"} from the argument and --owner, the users of
+ * option --LIST as an array LIST (NULL: the kind has none), and --methods. NULL after a usage error
+ * was shown. */
 json_t *owned_body(ctl_t *ctl, const char *list);
 
-/* The body of an edit or an archiving: what --name, --owner, --reason and --take-back say. */
+/* The body of an edit or an archiving: what --name, --owner, --reason, --take-back and --methods
+ * say. */
 json_t *owned_changes(ctl_t *ctl);
 
 /* The parts of "A,B,C" as an array of texts. */

@@ -1,5 +1,6 @@
 #include "gateway/reply.h"
 
+#include "common/base/ops.h"
 #include "common/base/secret.h"
 #include "common/base/utf8.h"
 #include "common/monitor/monitor.h"
@@ -245,6 +246,18 @@ static void s_etag(h2o_req_t *req, uint64_t high, uint64_t low)
     s_header(req, &s_name_etag, slice(text, (size_t)len));
 }
 
+static void s_allow(h2o_req_t *req, uint64_t methods)
+{
+    enum { ROOM = 64 };
+    char *text = h2o_mem_alloc_pool(&req->pool, ROOM);
+    size_t len = 0;
+    for (unsigned bit = OP_GET; bit <= OP_DELETE; bit <<= 1)
+        if (methods & bit)
+            len += (size_t)snprintf(text + len, ROOM - len, "%s%s", len ? ", " : "",
+                                    op_method_name(bit));
+    s_header(req, &s_name_allow, slice(text, len));
+}
+
 static void s_facts(h2o_req_t *req, const wire_reply_t *reply)
 {
     uint64_t etag_high = 0;
@@ -274,6 +287,9 @@ static void s_facts(h2o_req_t *req, const wire_reply_t *reply)
             break;
         case FACT_ETAG_LOW:
             s_etag(req, etag_high, value);
+            break;
+        case FACT_ALLOW:
+            s_allow(req, value);
             break;
         default: /* of a newer version */
             break;

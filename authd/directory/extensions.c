@@ -33,17 +33,19 @@ static void s_read(const uuid_t7 *id, slice_t bytes, extension_t *extension)
     extension->archived_ms = record_uint(&record, "archived", 0);
     extension->number = record_uint(&record, "number", 0);
     extension->created_ms = record_uint(&record, "created", 0);
+    extension->methods = (unsigned)record_uint(&record, "methods", 0);
     extension->reason = extension->archived_ms ? record_bytes(&record, "reason") : slice("", 0);
 }
 
 static void s_put(view_t *view, const extension_t *extension)
 {
-    pack_t *record = table_record(view, 6);
+    pack_t *record = table_record(view, 7);
     pack_pair_str(record, "name", extension->name);
     pack_pair_bin(record, "owner", extension->owner.bytes, UUID_BYTES);
     pack_pair_uint(record, "archived", extension->archived_ms);
     pack_pair_uint(record, "number", extension->number);
     pack_pair_uint(record, "created", extension->created_ms);
+    pack_pair_uint(record, "methods", extension->methods);
     pack_pair_str(record, "reason", extension->reason);
     table_put_record(view, TABLE_extensions, table_key(&extension->id), record);
 }

@@ -32,7 +32,7 @@ bool place_is_name(place_kind_t kind, slice_t name)
     return true;
 }
 
-static void s_read(slice_t bytes, place_t *place)
+static void s_read(place_kind_t kind, slice_t bytes, place_t *place)
 {
     record_t record = record_begin(bytes);
     place->id = record_uuid(&record, "id");
@@ -40,6 +40,7 @@ static void s_read(slice_t bytes, place_t *place)
     place->owner = record_uuid(&record, "owner");
     place->archived_ms = record_uint(&record, "archived", 0);
     place->created_ms = record_uint(&record, "created", 0);
+    place->methods = kind == PLACE_BOT ? (unsigned)record_uint(&record, "methods", 0) : 0;
     place->reason = place->archived_ms ? record_bytes(&record, "reason") : slice("", 0);
 }
 
@@ -50,34 +51,36 @@ static void s_put(view_t *view, place_kind_t kind, const place_t *place)
     assert(place->name.len <= sizeof name);
     memcpy(name, place->name.data, place->name.len);
     slice_t key = slice(name, place->name.len);
-    pack_t *record = table_record(view, 6);
+    pack_t *record = table_record(view, kind == PLACE_BOT ? 7 : 6);
     pack_pair_bin(record, "id", place->id.bytes, UUID_BYTES);
     pack_pair_str(record, "name", place->name);
     pack_pair_bin(record, "owner", place->owner.bytes, UUID_BYTES);
     pack_pair_uint(record, "archived", place->archived_ms);
     pack_pair_uint(record, "created", place->created_ms);
+    if (kind == PLACE_BOT)
+        pack_pair_uint(record, "methods", place->methods);
     pack_pair_str(record, "reason", place->reason);
     table_put_record(view, s_kinds[kind].table, table_key(&place->id), record);
     table_put_record(view, s_kinds[kind].by_name, key, record);
 }
 
-static bool s_get(view_t *view, table_t table, slice_t key, place_t *place)
+static bool s_get(view_t *view, place_kind_t kind, table_t table, slice_t key, place_t *place)
 {
     slice_t bytes;
     if (!table_get(view, table, key, &bytes))
         return false;
-    s_read(bytes, place);
+    s_read(kind, bytes, place);
     return true;
 }
 
 bool places_get(view_t *view, place_kind_t kind, const uuid_t7 *id, place_t *place)
 {
-    return s_get(view, s_kinds[kind].table, table_key(id), place);
+    return s_get(view, kind, s_kinds[kind].table, table_key(id), place);
 }
 
 bool places_named(view_t *view, place_kind_t kind, slice_t name, place_t *place)
 {
-    return s_get(view, s_kinds[kind].by_name, name, place);
+    return s_get(view, kind, s_kinds[kind].by_name, name, place);
 }
 
 bool places_find(view_t *view, place_kind_t kind, slice_t name_or_id, place_t *place)
@@ -94,7 +97,7 @@ bool places_next(view_t *view, place_kind_t kind, const uuid_t7 *after, place_t 
     slice_t bytes, past = after ? table_key(after) : slice("", 0);
     if (!table_next(view, s_kinds[kind].table, slice("", 0), past, NULL, &bytes))
         return false;
-    s_read(bytes, place);
+    s_read(kind, bytes, place);
     return true;
 }
 

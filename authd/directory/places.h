@@ -16,6 +16,7 @@ typedef struct {
     uint64_t created_ms;
     uint64_t archived_ms; /* 0: in use */
     slice_t reason;       /* why it is archived; may be empty */
+    unsigned methods;     /* of a bot: which make events, bits of OP_…; 0: all */
 } place_t;
 
 enum { PLACE_REASON_MOST = 200 };

@@ -83,6 +83,41 @@ def test_the_handshake_of_cloudevents(calling, name):
     assert calling.post(calling.bot_url(name, ada.token), b"{}", headers=ASKS).status_code == 200
 
 
+@pytest.mark.parametrize("kind", ["bot", "extension"])
+def test_link_previews_make_no_event_where_the_methods_say_so(calling, name, kind):
+    ada = calling.user(name)
+    if kind == "bot":
+        calling.bot(name, ada)
+        url, where = calling.bot_url(name, ada.token), ("bots", name)
+    else:
+        app = calling.extension(name, ada)["marketplace"]
+        url, where = calling.extension_url(app, ada.token), ("applications", app.app_id)
+    methods = ["GET", "HEAD", "POST", "PUT", "DELETE"]
+    assert calling.ctl(kind, "show", name)["methods"] == methods
+    for method in methods:
+        assert calling.request(method, url, b"").status_code == 200
+    assert calling.ctl(kind, "edit", name, "--methods", "PUT,POST")["methods"] == ["POST", "PUT"]
+    for method in methods:
+        answer = calling.request(method, url, b"")
+        assert answer.status_code == (200 if method in ("POST", "PUT") else 405), method
+        if answer.status_code == 405:
+            assert answer.headers["Allow"] == "POST, PUT"
+        if method == "GET":
+            assert answer.json()["code"] == "method_not_allowed" and "methods" in answer.json()["message"]
+    events = [m["event"]["method"] for m in calling.messages(*where, ada.token)]
+    assert events == methods + ["POST", "PUT"]
+    # an edit of something else leaves them, and they can be taken back
+    assert calling.ctl(kind, "edit", name, "--owner", ada.email)["methods"] == ["POST", "PUT"]
+    assert calling.ctl(kind, "edit", name, "--methods", "all")["methods"] == methods
+    assert calling.request("GET", url, b"").status_code == 200
+    for wrong in ("PATCH", "get"):
+        with pytest.raises(postern.CtlError) as refused:
+            calling.ctl(kind, "edit", name, "--methods", f"POST,{wrong}")
+        assert refused.value.code == "invalid_param" and "methods[1]" in str(refused.value)
+    made = calling.ctl(kind, "create", f"{name[:40]}_post", "--owner", ada.email, "--methods", "POST")
+    assert made["methods"] == ["POST"]
+
+
 def test_headers_of_senders_reach_the_handler(calling, name, handler):
     ada = calling.user(name)
     calling.bot(name, ada)

@@ -269,7 +269,7 @@ def extension(call):
     made = call("extension_create", args={"name": "oas_ext", "owner": OWNER})
     call("extension_list", params={"limit": 1000})
     call("extension_show", "oas_ext")
-    call("extension_edit", "oas_ext", {"archived": False}, 200)
+    call("extension_edit", "oas_ext", {"archived": False, "methods": ["POST", "PUT", "GET", "HEAD", "DELETE"]}, 200)
     call("extension_rotate", "oas_ext", {"environment": "marketplace", "overlap": 0})
     return made["apps"]["sandbox"]
 

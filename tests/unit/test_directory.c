@@ -1,3 +1,4 @@
+#include "authd/directory/extensions.h"
 #include "tests/unit/yard.h"
 
 #include "authd/directory/audit.h"
@@ -251,6 +252,22 @@ static void s_put_old_records(yard_t *yard, const uuid_t7 *user, const uuid_t7 *
     pack_pair_uint(record, "archived", 3);
     pack_pair_uint(record, "created", 1);
     table_put_record(view, TABLE_channels_by_name, slice_of("old"), record);
+    record = table_record(view, 6);
+    pack_pair_bin(record, "id", user->bytes, UUID_BYTES);
+    pack_pair_str(record, "name", slice_of("old"));
+    pack_pair_bin(record, "owner", user->bytes, UUID_BYTES);
+    pack_pair_uint(record, "archived", 3);
+    pack_pair_uint(record, "created", 1);
+    pack_pair_str(record, "reason", slice_of("moved"));
+    table_put_record(view, TABLE_bots_by_name, slice_of("old"), record);
+    record = table_record(view, 6);
+    pack_pair_str(record, "name", slice_of("old"));
+    pack_pair_bin(record, "owner", user->bytes, UUID_BYTES);
+    pack_pair_uint(record, "archived", 0);
+    pack_pair_uint(record, "number", 5001);
+    pack_pair_uint(record, "created", 1);
+    pack_pair_str(record, "reason", slice_of(""));
+    table_put_record(view, TABLE_extensions, table_key(user), record);
     YARD_DONE(view);
 }
 
@@ -294,6 +311,11 @@ static void an_older_directory_is_migrated_and_read(void **state)
     assert_true(places_named(view, PLACE_CHANNEL, slice_of("old"), &place));
     assert_int_equal(place.archived_ms, 3);
     assert_int_equal(place.reason.len, 0);
+    assert_true(places_named(view, PLACE_BOT, slice_of("old"), &place));
+    assert_true(place.methods == 0 && slice_is(place.reason, "moved"));
+    extension_t extension;
+    assert_true(extensions_get(view, &user_id, &extension));
+    assert_true(extension.methods == 0 && extension.number == 5001);
     view_abort(&view);
     directory_close(&yard->directory);
     assert_null(store_open(&options, err, sizeof err));

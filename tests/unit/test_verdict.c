@@ -281,6 +281,59 @@ static void an_extension_needs_its_appkey(void **state)
     assert_int_equal(s_ask_app(self, self->sandbox, self->other, self->appkey), ERROR_archived);
 }
 
+static void s_only_by_post(bench_t *self)
+{
+    place_t place;
+    extension_t extension;
+    YARD_CHANGE(self->yard, view);
+    assert_true(places_named(view, PLACE_BOT, slice_of("builds"), &place));
+    place.name = slice_of("builds");
+    place.methods = OP_POST | OP_PUT;
+    assert_int_equal(places_edit(view, PLACE_BOT, &place), 0);
+    assert_true(extensions_get(view, &self->extension.id, &extension));
+    extension.name = slice_of("shop");
+    extension.methods = OP_POST;
+    assert_int_equal(extensions_edit(view, &extension), 0);
+    YARD_DONE(view);
+}
+
+static void a_method_that_makes_no_event_is_refused_last(void **state)
+{
+    bench_t *self = *state;
+    wire_reply_t reply;
+    static const struct {
+        unsigned op, method;
+        error_code_t code;
+    } rows[] = {{OP_bot_incoming, OP_POST, ERROR_none},
+                {OP_bot_incoming, OP_PUT, ERROR_none},
+                {OP_bot_incoming, OP_GET, ERROR_method_not_allowed},
+                {OP_bot_incoming, OP_HEAD, ERROR_method_not_allowed},
+                {OP_bot_history, OP_GET, ERROR_none},
+                {OP_bot_deliveries, OP_GET, ERROR_none}};
+    s_only_by_post(self);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        wire_request_t request = s_request(self, rows[i].op, "builds", self->token);
+        request.method = rows[i].method;
+        view_renew(self->view);
+        verdict_t verdict = verdict_judge(&self->judge, self->view, &request, 0, 1000, 1000);
+        assert_int_equal(verdict.code, rows[i].code);
+        if (verdict.code == ERROR_none)
+            continue;
+        verdict_reply(&verdict, &request, &reply);
+        assert_int_equal(reply.status, 405);
+        assert_int_equal(reply.fact[0].fact, FACT_ALLOW);
+        assert_int_equal(reply.fact[0].value, OP_POST | OP_PUT);
+    }
+    wire_request_t request = s_request(self, OP_extension_incoming, self->sandbox, self->other);
+    request.method = OP_GET;
+    assert_int_equal(s_judge(self, &request), ERROR_appkey_required);
+    request = s_request(self, OP_extension_incoming, self->sandbox, self->other);
+    snprintf(self->appkey_sent, sizeof self->appkey_sent, "%s", self->appkey);
+    request.appkey = slice_of(self->appkey_sent);
+    request.method = OP_GET;
+    assert_int_equal(s_judge(self, &request), ERROR_method_not_allowed);
+}
+
 static void a_rate_limit_comes_before_the_target(void **state)
 {
     bench_t *self = *state;
@@ -531,6 +584,7 @@ int main(void)
         TEST(each_target_is_found_or_named_unknown),
         TEST(who_may),
         TEST(an_extension_needs_its_appkey),
+        TEST(a_method_that_makes_no_event_is_refused_last),
         TEST(a_rate_limit_comes_before_the_target),
         TEST(a_scope_is_obeyed),
         TEST(addresses_come_first_and_cost_no_limit),

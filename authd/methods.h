@@ -1,0 +1,20 @@
+/* Which requests of a bot's or an extension's endpoint make events: a set of HTTP methods, as bits
+ * of OP_… in a record (0: all that the endpoint takes) and as a list of names in an operation. Link
+ * previews and scanners call URLs by GET and HEAD. Private to the files manage*.c. */
+#ifndef POSTERN_METHODS_H
+#define POSTERN_METHODS_H
+
+#include "authd/task.h"
+
+/* The names, in the order of the bits. */
+json_t *methods_json(unsigned methods);
+
+/* Takes the argument "methods" where it is given. */
+error_code_t methods_edit(task_t *task, unsigned *methods);
+
+#define METHODS_FIELD                                                                              \
+    {                                                                                              \
+        "methods", FIELD_LIST, false, 1, 5                                                         \
+    }
+
+#endif
