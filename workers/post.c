@@ -122,6 +122,11 @@ static void s_take_other(post_t *self, job_t *job)
         s_refuse_invalid(self, job);
     else if (s_is_type(job, "application/x-www-form-urlencoded"))
         s_take_form(self, job);
+    else if (s_is_type(job, "multipart/form-data"))
+        job_refuse(
+            job, ERROR_unsupported_media,
+            "multipart/form-data is not taken here. Send a JSON message object, or text= as "
+            "application/x-www-form-urlencoded (curl --data-urlencode text=… in place of -F).");
     else
         job_refuse(job, ERROR_unsupported_media, NULL);
 }

@@ -143,6 +143,22 @@ static void test_a_form_that_is_not_encoded(void **state)
     }
 }
 
+static void test_multipart_is_named(void **state)
+{
+    (void)state;
+    call_t call;
+    s_begin(&call, OP_channel_message,
+            slice_of("--x\r\nContent-Disposition: form-data; name=\"text\"\r\n"
+                     "\r\nhello\r\n--x--\r\n"));
+    s_header(&call, "content-type", "multipart/form-data; boundary=x");
+    s_do(&call, post_message);
+    assert_int_equal(call.job.error, ERROR_unsupported_media);
+    assert_non_null(call.job.reason);
+    assert_non_null(strstr(call.job.reason, "multipart/form-data"));
+    assert_non_null(strstr(call.job.reason, "--data-urlencode"));
+    s_end(&call);
+}
+
 static void test_what_is_refused(void **state)
 {
     (void)state;
@@ -466,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_forms_of_a_message),
         cmocka_unit_test(test_fields_of_a_form),
         cmocka_unit_test(test_a_form_that_is_not_encoded),
+        cmocka_unit_test(test_multipart_is_named),
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_the_body_overrides_the_query),
         cmocka_unit_test(test_the_hash_covers_body_and_parameters),
