@@ -59,6 +59,12 @@ static row_t s_key(const address_t *address)
     return row;
 }
 
+bool census_same(const address_t *a, const address_t *b)
+{
+    row_t left = s_key(a), right = s_key(b);
+    return memcmp(left.key, right.key, sizeof left.key) == 0;
+}
+
 static unsigned s_home(const census_t *self, const row_t *row)
 {
     uint32_t hash = 2166136261u;

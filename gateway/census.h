@@ -18,6 +18,9 @@ void census_destroy(census_t **self_p);
 bool census_enter(census_t *self, const address_t *address, bool exempt);
 void census_leave(census_t *self, const address_t *address, bool exempt);
 
+/* Whether two addresses are one to the census. */
+bool census_same(const address_t *a, const address_t *b);
+
 /* A connection that was counted in holds AFTER bytes in place of BEFORE. False, and nothing
  * changed, when that is more than MOST in all or of one address. Less is always taken. */
 bool census_hold(census_t *self, const address_t *address, bool exempt, size_t before,

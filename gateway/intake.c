@@ -69,6 +69,7 @@ static bool s_count(connection_t *connection)
 void intake_close(connection_t *connection)
 {
     assert(connection->intake.phase != INTAKE_WHOLE);
+    connection_whole(connection);
     if (connection->intake.inner)
         connection->intake.inner(connection->socket, h2o_socket_error_closed);
     else

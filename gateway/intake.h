@@ -57,7 +57,7 @@ void intake_close(struct connection *connection);
 /* Whether another request may follow the one at hand. */
 bool intake_persists(const intake_t *self);
 
-/* The connection is gone: frees what is left. */
+/* The connection is gone, or will be at once: frees what is left. */
 void intake_end(struct connection *connection);
 
 #endif

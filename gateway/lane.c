@@ -19,6 +19,7 @@ enum {
     LINGER_MS = 200,   /* from the last accept on, for requests that are just arriving */
     END_APART_MS = 50,
     ADMIN_CONNECTIONS = 256,
+    ADMIN_SHARE = 64,       /* of one address */
     ADMIN_BYTES = 32 << 20, /* of large requests */
     NO_TIMEOUT_MS = INT32_MAX,
     LANE_MAGIC = 0x6c616e65,
@@ -365,7 +366,8 @@ static void s_open_admin(lane_t *self, request_limits_t limits, listener_limits_
         .ctx = &self->http, .hosts = self->shared->admin_hosts, .ssl_ctx = self->shared->admin_tls};
     self->admin_reader =
         request_reader_new(&limits, self->shared->admin_routes, self->shared->trusted);
-    census_t *census = census_new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS);
+    reading.newest_first = true; /* nobody is to lock the operator out by sitting there */
+    census_t *census = census_new(ADMIN_CONNECTIONS, ADMIN_SHARE);
     census_limit_bytes(census, ADMIN_BYTES, ADMIN_BYTES);
     self->admin_listener =
         listener_new(&self->admin_accept, self->admin_fd, census, self->shared->trusted, &reading);

@@ -232,6 +232,45 @@ static void s_await_line(connection_t *connection)
     h2o_socket_read_start(connection->socket, s_on_line);
 }
 
+static connection_t *s_oldest_in(h2o_linklist_t *list, const address_t *of)
+{
+    for (h2o_linklist_t *at = list->next; at != list; at = at->next) {
+        connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, link, at);
+        if (!of || census_same(of, &connection->peer.address))
+            return connection;
+    }
+    return NULL;
+}
+
+/* Who has kept a request, a handshake or nothing to itself the longest. OF: of that address; NULL:
+ * of any. */
+static connection_t *s_oldest(listener_t *self, const address_t *of)
+{
+    h2o_linklist_t *const lists[] = {&self->reading, &self->silent, &self->idle};
+    for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++) {
+        connection_t *found = s_oldest_in(lists[i], of);
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
+/* True when a connection was ended for one that comes from ADDRESS. */
+static bool s_make_room(listener_t *self, const address_t *address)
+{
+    connection_t *oldest = self->limits.newest_first ? s_oldest(self, address) : NULL;
+    if (!oldest && self->limits.newest_first)
+        oldest = s_oldest(self, NULL);
+    if (!oldest)
+        return false;
+    /* With TLS it is gone only later. */
+    intake_end(oldest);
+    census_leave(self->census, &oldest->peer.address, oldest->peer.trusted);
+    oldest->counted = false;
+    intake_close(oldest);
+    return true;
+}
+
 static void s_take(listener_t *self, int fd, const struct sockaddr *name, socklen_t name_len)
 {
     address_t address = {{0}};
@@ -239,7 +278,9 @@ static void s_take(listener_t *self, int fd, const struct sockaddr *name, sockle
     bool balancer = self->balancers && trusted_has(self->balancers, &address);
     connection_t *connection = s_connection(self);
     /* Until its line has come, a balancer's connection counts in all, but for no address. */
-    if (!s_name(connection, &address, balancer || trusted_has(self->trusted, &address))) {
+    bool exempt = balancer || trusted_has(self->trusted, &address);
+    if (!s_name(connection, &address, exempt) &&
+        !(s_make_room(self, &address) && s_name(connection, &address, exempt))) {
         connection->next_free = self->free;
         self->free = connection;
         s_refuse(self, fd);

@@ -4,6 +4,7 @@
 #include "common/base/notify.h"
 #include "common/log/log.h"
 #include "common/monitor/exposition.h"
+#include "common/monitor/seats.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 
 /* The loop turns at least once a second. Red within 3 s of its last turn, as told by a probe that
  * asks twice a second. */
-enum { ALIVE_MS = 2500, ENTITY_MOST = 1024, REQUEST_MS = 5000, CONNECTIONS = 64 };
+enum { ALIVE_MS = 2500, ENTITY_MOST = 1024, REQUEST_MS = 5000, CONNECTIONS = 2 * SEATS };
 
 static _Atomic int64_t s_tick_ms;
 static char s_process[64];
@@ -30,7 +31,8 @@ static struct {
     h2o_socket_t *listener;
     int fd;      /* of the listener */
     int reserve; /* given up for one connection when there are no descriptors left; then -1 */
-    unsigned connections;
+    unsigned connections; /* with those that have lost their seat and are not closed */
+    seats_t *seats;
     double started;
 } s_monitor;
 
@@ -104,6 +106,9 @@ static void s_metrics(h2o_req_t *req)
 static int s_on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
     (void)handler;
+    /* What stands behind a body is read by libh2o as it likes: it is not to be a request. */
+    if (req->entity.base)
+        req->http1_is_persistent = 0;
     static const struct {
         const char *path;
         void (*answer)(h2o_req_t *req);
@@ -141,10 +146,24 @@ static h2o_socket_t *s_accept_by_reserve(h2o_socket_t *listener)
 
 static void s_on_close(void *data)
 {
-    (void)data;
+    seats_leave(s_monitor.seats, (int)(intptr_t)data);
     s_open_reserve();
     if (s_monitor.connections-- == CONNECTIONS)
         h2o_socket_read_start(s_monitor.listener, s_on_accept);
+}
+
+/* Who has sat there in silence leaves for one who comes: libh2o reads the end, and closes. */
+static void s_seat(h2o_socket_t *socket)
+{
+    struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof name;
+    int fd = h2o_socket_get_fd(socket);
+    getpeername(fd, (struct sockaddr *)&name, &len);
+    int leaves = seats_take(s_monitor.seats, fd, (struct sockaddr *)&name);
+    if (leaves >= 0)
+        shutdown(leaves, SHUT_RDWR);
+    socket->on_close.cb = s_on_close;
+    socket->on_close.data = (void *)(intptr_t)fd;
 }
 
 /* libh2o has no bound of its own: past ours, connections wait in the kernel's queue. */
@@ -161,7 +180,7 @@ static void s_on_accept(h2o_socket_t *listener, const char *err)
             h2o_socket_read_stop(listener);
         return;
     }
-    socket->on_close.cb = s_on_close;
+    s_seat(socket);
     s_open_reserve();
     if (++s_monitor.connections == CONNECTIONS)
         h2o_socket_read_stop(listener);
@@ -213,6 +232,8 @@ static void s_start(const char *process, unsigned index, const char *address, bo
     monitor_tick();
     s_monitor.started = process_start_seconds();
     h2o_config_init(&s_monitor.conf);
+    s_monitor.conf.server_name = (h2o_iovec_t){(char *)"", 0};
+    s_monitor.seats = seats_new();
     s_monitor.conf.http1.upgrade_to_http2 = 0;
     s_monitor.conf.http1.req_timeout = REQUEST_MS;
     s_monitor.conf.max_request_entity_size = ENTITY_MOST;

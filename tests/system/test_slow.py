@@ -1,6 +1,9 @@
 """Slow and idle clients do not keep others from being served, nor take all memory; slow_campaign.py
 and memory_campaign.py in short."""
 
+import contextlib
+import time
+
 import pytest
 
 import memory_campaign
@@ -72,3 +75,48 @@ def test_large_requests_of_one_address_leave_room_for_others(make_ring):
     for one in held:
         one.close()
     ring.wait(lambda: ring.metric("gateway-0", "http_request_bytes") == 0, what="memory given back")
+
+
+@contextlib.contextmanager
+def half_open(port, count, data=b"GET /", source="127.0.0.1"):
+    """COUNT connections from SOURCE that begin a request, and no more."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(Connection(port, source=source)).send(data)
+        yield
+
+
+def quick(ask):
+    """ASK (), which must not wait for what sits there to time out."""
+    began = time.monotonic()
+    answer = ask()
+    assert time.monotonic() - began < 2, "it waited for others"
+    return answer
+
+
+@pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.9"])
+def test_half_open_connections_do_not_keep_others_from_a_monitor(ring, source):
+    port = int(ring.monitors["gateway-0"].rsplit(":", 1)[1])
+    with half_open(port, 300, source=source):
+        for _ in range(5):
+            with Connection(port) as probe:
+                probe.send(b"GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n")
+                answer = quick(probe.answer)
+                assert answer.status == 200 and "server" not in answer.headers
+
+
+def test_half_open_connections_do_not_lock_the_admin_listener(ring):
+    """Not from the operator's own address, nor from many others."""
+    user = ring.user("admin-share")
+    token = ring.management_token(user)
+    with contextlib.ExitStack() as stack:
+        for i in range(5):
+            source = f"127.0.0.{i + 1}"
+            stack.enter_context(half_open(ring.admin_port, 100, source=source))
+            answer = quick(lambda: ring.admin("GET", "/me", token))
+            assert answer.status_code == 200 and "server" not in answer.headers
+        with Connection(ring.admin_port) as kept:
+            for _ in range(3):
+                kept.send(f"GET /api/v2/me HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\n\r\n"
+                          .encode())
+                assert quick(kept.answer).status == 200
