@@ -133,6 +133,8 @@ static void s_on_used(void *arg, const uuid_t7 *id, const token_use_t *use)
 
 static void s_write_usage(control_t *self, bool all)
 {
+    if (!directory_is_there(self->directory))
+        return;
     all ? usage_take_all(self->usage, s_on_used, self) : usage_take(self->usage, s_on_used, self);
     admin_write_use(self->admin, &self->writing);
     if (self->writing && view_commit(&self->writing) != 0)

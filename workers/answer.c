@@ -47,6 +47,14 @@ static void s_set_stored(answering_t *self, const journal_answer_t *answer, wire
     json_lit(&self->body, "}");
 }
 
+static void s_answer_no_room(answering_t *self, wire_reply_t *reply)
+{
+    bool gone = journal_is_gone(self->journal);
+    s_set_error(reply, gone ? ERROR_unavailable : ERROR_storage_full);
+    if (gone)
+        json_lit(&self->body, "The files of the journal are not in their place. Try again later.");
+}
+
 static void s_answer_store(answering_t *self, const job_t *job, wire_reply_t *reply)
 {
     switch (job->entry.outcome) {
@@ -67,7 +75,7 @@ static void s_answer_store(answering_t *self, const job_t *job, wire_reply_t *re
         s_set_error(reply, ERROR_key_reused);
         break;
     case JOURNAL_NO_ROOM:
-        s_set_error(reply, ERROR_storage_full);
+        s_answer_no_room(self, reply);
         break;
     case JOURNAL_NO_KEYS:
         s_set_error(reply, ERROR_overloaded);

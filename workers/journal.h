@@ -128,6 +128,11 @@ void journal_finish(journal_t *self);
 /* True while new messages are refused for lack of room. Any thread. */
 bool journal_is_full(const journal_t *self);
 
+/* True while they are refused because its files are not where they were opened: what is written to
+ * such a file may have no name. Looked at ten times a second; ends when they are back. Any thread.
+ */
+bool journal_is_gone(const journal_t *self);
+
 /* Numbers for the metrics; sets nothing else. By the writer. */
 typedef struct {
     uint64_t records, keys, retired, used_bytes, map_bytes, disk_free_bytes, reader_lag;

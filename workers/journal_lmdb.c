@@ -30,13 +30,32 @@ static void s_note_full(journal_t *self, int64_t now_ms)
     self->room_next_ms = now_ms + ROOM_FULL_MS;
 }
 
+bool journal_is_gone(const journal_t *self)
+{
+    return atomic_load(&self->gone);
+}
+
+static void s_look_for_files(journal_t *self)
+{
+    bool gone = !store_is_there(self->store) || !wal_is_there(self->wal);
+    if (gone == atomic_exchange(&self->gone, gone))
+        return;
+    if (gone)
+        log_error("journal.gone", "path=%s err=%s", LOG_Q(store_path(self->store)),
+                  LOG_Q("its files were moved or removed, or their disk is not mounted any more: "
+                        "nothing is stored until they are back in their place"));
+    else
+        log_info("journal.back", "path=%s", LOG_Q(store_path(self->store)));
+}
+
 static bool s_has_room(journal_t *self, int64_t now_ms)
 {
     if (now_ms >= self->room_next_ms) {
         self->room_next_ms = now_ms + ROOM_MS;
-        atomic_store(&self->full, !store_has_room(self->store));
+        s_look_for_files(self);
+        atomic_store(&self->full, !atomic_load(&self->gone) && !store_has_room(self->store));
     }
-    return !atomic_load(&self->full);
+    return !atomic_load(&self->full) && !atomic_load(&self->gone);
 }
 
 /* Begins a pass with what only the write-ahead file has. */

@@ -129,7 +129,7 @@ struct journal {
     target_set_t targets;
     uint64_t retired;   /* since the opening */
     uint64_t recovered; /* at the opening, from the write-ahead file */
-    atomic_bool full;
+    atomic_bool full, gone;
     int64_t room_next_ms; /* when to look for room again */
     int64_t committed_ms;
     MDB_txn *reader; /* the reading thread's, reset between reads */

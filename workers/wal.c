@@ -1,6 +1,7 @@
 #include "workers/wal_self.h"
 
 #include "common/log/log.h"
+#include "common/store/store.h"
 
 #include <assert.h>
 #include <endian.h>
@@ -238,6 +239,11 @@ wal_write_t wal_write(wal_t *self, uint64_t running_ms, uint64_t first_log)
     self->at += whole;
     self->number++;
     return WAL_OK;
+}
+
+bool wal_is_there(const wal_t *self)
+{
+    return store_is_file(self->path, self->fd);
 }
 
 size_t wal_size(const wal_t *self)

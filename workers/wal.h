@@ -101,6 +101,9 @@ typedef enum {
 /* Writes the frame in the making, which must have an entry, and empties it in any case. */
 wal_write_t wal_write(wal_t *self, uint64_t running_ms, uint64_t first_log);
 
+/* Whether the file is still at its path. */
+bool wal_is_there(const wal_t *self);
+
 /* Bytes of a half, and of this one those that frames of its generation have taken. */
 size_t wal_size(const wal_t *self);
 size_t wal_used(const wal_t *self);

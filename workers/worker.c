@@ -347,11 +347,13 @@ static void s_check(worker_t *self)
     unsigned alive = 0;
     for (unsigned i = 0; i < self->links_len; i++)
         alive += peer_alive(link_peer(self->links[i]));
-    bool full = journal_is_full(self->journal);
-    monitor_check("journal", full ? CHECK_FAILED : CHECK_OK,
-                  full ? "storage is full: free room on the disk, raise worker.map_bytes or keep "
-                         "less"
-                       : "");
+    bool gone = journal_is_gone(self->journal), full = journal_is_full(self->journal);
+    monitor_check("journal", gone || full ? CHECK_FAILED : CHECK_OK,
+                  gone ? "its files were moved or removed, or their disk is not mounted any more: "
+                         "put them back in their place"
+                  : full ? "storage is full: free room on the disk, raise worker.map_bytes or keep "
+                           "less"
+                         : "");
     const char *refused = self->refused ? wire_goodbye_text(self->refused) : "";
     if (alive == self->links_len)
         monitor_check("router", CHECK_OK, "");

@@ -23,6 +23,10 @@ static const char s_version[] = "version";
  * data.known. */
 static const char s_id[] = "id", s_store[] = "directory";
 
+static const char s_gone[] = "data.mdb was moved or removed, or its disk is not mounted any more: "
+                             "nothing is changed until it "
+                             "is back in its place";
+
 static int s_open_tables(directory_t *self, char *err, size_t err_size)
 {
     for (unsigned i = 0; i < TABLE_COUNT; i++)
@@ -175,8 +179,30 @@ void directory_inspect(directory_t *self)
     metric_set(METRIC_reader_lag, (int64_t)state.reader_lag);
 }
 
+bool directory_is_there(const directory_t *self)
+{
+    return !atomic_load(&self->gone);
+}
+
+static void s_look_for_file(directory_t *self)
+{
+    bool gone = !store_is_there(self->store);
+    if (gone == atomic_exchange(&self->gone, gone))
+        return;
+    if (gone)
+        log_error("directory.gone", "path=%s err=%s", LOG_Q(store_path(self->store)),
+                  LOG_Q(s_gone));
+    else
+        log_info("directory.back", "path=%s", LOG_Q(store_path(self->store)));
+}
+
 void directory_check_room(directory_t *self)
 {
+    s_look_for_file(self);
+    if (!directory_is_there(self)) {
+        monitor_check("directory", CHECK_FAILED, s_gone);
+        return;
+    }
     bool room = store_has_room(self->store);
     monitor_check("directory", room ? CHECK_OK : CHECK_DEGRADED,
                   room ? "open"
@@ -286,7 +312,7 @@ int view_commit(view_t **self_p)
     int rc = self->changed && !self->full ? s_put_version(self) : 0;
     if (rc != 0 && store_failure(rc) != STORE_FULL)
         store_fail(self->directory->store, "version", rc);
-    if (self->full || rc != 0)
+    if (self->full || rc != 0 || !directory_is_there(self->directory))
         mdb_txn_abort(self->txn);
     else
         outcome = store_commit(self->directory->store, self->txn);

@@ -37,6 +37,9 @@ void directory_close(directory_t **self_p); /* views first */
 
 /* True while there is room for new objects; removals work beyond. */
 bool directory_has_room(directory_t *self);
+/* True while its file is where it was opened, as of the last directory_check_room; else what is
+ * written may have no name. */
+bool directory_is_there(const directory_t *self);
 /* Every 30 s by the writer: clears what dead readers held, sets metrics. */
 void directory_inspect(directory_t *self);
 /* Each second by the writer: sets the check "directory". */

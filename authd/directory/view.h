@@ -9,10 +9,13 @@
 #include "common/store/store.h"
 #include "common/wire/pack.h"
 
+#include <stdatomic.h>
+
 struct directory {
     store_t *store;
     master_key_t *key;
     MDB_dbi tables[TABLE_COUNT];
+    atomic_bool gone; /* the file is not in its place */
 };
 
 struct view {

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -23,6 +24,11 @@ static const uint64_t s_disk_reserve = 64u << 20;
 MDB_env *store_env(store_t *self)
 {
     return self->env;
+}
+
+const char *store_path(const store_t *self)
+{
+    return self->path;
 }
 
 int store_table(store_t *self, const char *name, MDB_dbi *dbi, char *err, size_t err_size)
@@ -58,6 +64,21 @@ int store_sync_directory(const char *path)
 store_commit_t store_failure(int rc)
 {
     return rc == MDB_MAP_FULL || rc == MDB_TXN_FULL || rc == ENOSPC ? STORE_FULL : STORE_UNKNOWN;
+}
+
+int store_is_file(const char *path, int fd)
+{
+    struct stat is, at;
+    return fstat(fd, &is) == 0 && stat(path, &at) == 0 && is.st_dev == at.st_dev &&
+           is.st_ino == at.st_ino;
+}
+
+int store_is_there(const store_t *self)
+{
+    char file[sizeof self->path + 16];
+    int fd;
+    snprintf(file, sizeof file, "%s/data.mdb", self->path);
+    return mdb_env_get_fd(self->env, &fd) == 0 && store_is_file(file, fd);
 }
 
 static uint64_t s_disk_free(const store_t *self)

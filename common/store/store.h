@@ -36,6 +36,7 @@ typedef struct {
 store_t *store_open(const store_options_t *options, char *err, size_t err_size);
 void store_close(store_t **self_p);
 MDB_env *store_env(store_t *self);
+const char *store_path(const store_t *self);
 
 /* Opens a named database inside a write transaction of its own (or finds it, when read_only).
  * 0 or -1 with err. */
@@ -61,6 +62,12 @@ store_commit_t store_failure(int rc);
 /* Logs and exits with EXIT_FAULT: the outcome of a commit is unknown, and only a new process that
  * syncs the file can tell. */
 void store_fail(store_t *self, const char *what, int rc) __attribute__((noreturn));
+
+/* Whether PATH still names the file that FD has open: false when it was moved or removed, or its
+ * file system unmounted or covered by another. */
+int store_is_file(const char *path, int fd);
+/* The same of the store's own file. Any thread. */
+int store_is_there(const store_t *self);
 
 /* Free room: false when the file system or the map is so full (below 64 MiB or 5 % of the map) that
  * new data should be refused while removals still work. Free pages inside the file count as room;

@@ -130,3 +130,32 @@ def test_a_reshard_makes_other_journals(ring):
     ring.wait(lambda: (place / "channel-0").exists() and (place / "channel-1").exists(),
               what="the new journals to be known")
     assert known(ring, "channel-0") != old
+
+
+@pytest.mark.parametrize("what", ["moved", "removed", "wal"])
+def test_files_that_go_away_while_they_are_used(ring, what):
+    """Nothing more is acknowledged into what has no name, the reason is said, and it goes on when
+    they are back."""
+    ring.up()
+    data, aside = ring.dir / "data", ring.dir / "aside"
+    if what == "moved":
+        data.rename(aside)
+        data.mkdir(0o700)
+    elif what == "removed":
+        (data / "channel-0").rename(aside)
+    else:
+        (data / "channel-0" / "wal").rename(aside)
+    ring.wait(lambda: not ring.ready("channel-0")["ready"], what="the worker to notice")
+    reason = next(check["reason"] for check in ring.ready("channel-0")["checks"] if check["name"] == "journal")
+    assert "moved" in reason and "full" not in reason, reason
+    answer = ring.post(ring.channel_url("kept", ring.ada.token), {"text": "not now"})
+    assert answer.status_code == 503 and answer.json()["code"] != "storage_full", answer.text
+    if what == "moved":
+        ring.wait(lambda: "directory.gone" in ring.logs(), what="authd to notice")
+        data.rmdir() if not list(data.iterdir()) else shutil.rmtree(data)
+        aside.rename(data)
+    else:
+        aside.rename(data / "channel-0" / "wal" if what == "wal" else data / "channel-0")
+    ring.wait(lambda: ring.ready("channel-0")["ready"], what="the worker to go on")
+    post(ring, "after")
+    assert ring.texts("kept", ring.ada.token) == ["before", "after"]
