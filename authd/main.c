@@ -8,7 +8,7 @@
 int main(int argc, char **argv)
 {
     conf_start_t start;
-    char monitor[256];
+    char monitor[256], installation[CONF_INSTALLATION];
 
     conf_start(&start, "postern-authd", "authd", argc, argv);
     life_begin();
@@ -16,7 +16,8 @@ int main(int argc, char **argv)
     life_settle(start.conf);
     authd_t *authd = authd_new(&start);
     conf_address(start.conf, SET_authd_monitor, start.index, monitor, sizeof monitor);
-    monitor_start(start.process, start.index, monitor);
+    conf_installation(start.conf, installation);
+    monitor_start(start.process, start.index, monitor, installation);
     authd_run(authd);
     authd_destroy(&authd);
     conf_destroy(&start.conf);

@@ -1,5 +1,7 @@
 #include "ctl/fleet.h"
 
+#include "common/base/claim.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <netdb.h>
@@ -132,10 +134,15 @@ static int s_check(const char *address, const char *setting, const char *name, c
     int rc = s_try(address);
     if (rc == 0)
         return 0;
-    snprintf(err, err_size, "%s %s%s%s%s %s%s; choose another with --port", setting, address,
+    char holder[256];
+    bool known = rc == EADDRINUSE && claim_holder(address, holder, sizeof holder);
+    snprintf(err, err_size, "%s %s%s%s%s %s%s%s; choose another with --port", setting, address,
              *name ? " (" : "", name, *name ? ")" : "",
              rc == EADDRINUSE ? "is in use" : "cannot be listened on: ",
-             rc == EADDRINUSE ? "" : strerror(rc));
+             rc != EADDRINUSE ? strerror(rc)
+             : known          ? " by "
+                              : "",
+             known ? holder : "");
     return -1;
 }
 

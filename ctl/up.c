@@ -284,7 +284,9 @@ static int s_listen(const conf_t *conf)
 {
     char address[300];
     conf_address(conf, SET_gateway_listen, 0, address, sizeof address);
-    return listening_bind(address, sizeof address);
+    char installation[CONF_INSTALLATION];
+    conf_installation(conf, installation);
+    return listening_bind(address, sizeof address, installation);
 }
 
 static int s_run(up_t *self, int listener)

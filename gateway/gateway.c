@@ -40,7 +40,8 @@ struct gateway {
     uint64_t held_most; /* by connections, since memory was given back */
     int passed;         /* the passed socket, -1: none */
     char name[56];      /* as the peers see it: "gateway-0.host" */
-    char twin[4200];    /* lock of a second gateway with this index; "": there can be none */
+    char installation[CONF_INSTALLATION];
+    char twin[4200]; /* lock of a second gateway with this index; "": there can be none */
 };
 
 /* Gateways on several hosts, or in containers that are scaled, all have the index 0. */
@@ -79,7 +80,7 @@ static void s_take_index(gateway_t *self, const conf_start_t *start)
 static int s_listener(const gateway_t *self, char *address, size_t size)
 {
     if (self->passed < 0)
-        return listening_bind(address, size);
+        return listening_bind(address, size, self->installation);
     int fd = fcntl(self->passed, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
         log_fatal(EXIT_FAULT, "gateway.listen", "err=%s", LOG_Q(strerror(errno)));
@@ -103,7 +104,7 @@ static int s_admin_listener(gateway_t *self, const conf_t *conf)
         log_warn("gateway.admin", "address=%s err=%s", address,
                  LOG_Q("management tokens would travel in the clear: set admin.tls_certificate, or "
                        "see to it that only a TLS proxy reaches this address"));
-    int fd = listening_bind(address, sizeof address);
+    int fd = listening_bind(address, sizeof address, self->installation);
     log_info("gateway.admin", "address=%s tls=%d", address, self->shared.admin_tls != NULL);
     return fd;
 }
@@ -129,6 +130,7 @@ gateway_t *gateway_new(const conf_start_t *start)
     conf_address(conf, SET_gateway_listen, 0, address, sizeof address);
     self->passed = listening_passed(address, sizeof address);
     s_take_index(self, start);
+    conf_installation(conf, self->installation);
     s_add_host(self);
     s_drain_times(self, conf);
     self->shared.conf = conf;

@@ -7,14 +7,15 @@
 int main(int argc, char **argv)
 {
     conf_start_t start;
-    char monitor[256];
+    char monitor[256], installation[CONF_INSTALLATION];
 
     conf_start(&start, "postern-router", "router", argc, argv);
     life_begin();
     life_settle(start.conf);
     router_t *router = router_new(&start);
     conf_address(start.conf, SET_router_monitor, start.index, monitor, sizeof monitor);
-    monitor_start(start.process, start.index, monitor);
+    conf_installation(start.conf, installation);
+    monitor_start(start.process, start.index, monitor, installation);
     router_run(router);
     router_destroy(&router);
     conf_destroy(&start.conf);

@@ -443,7 +443,7 @@ void worker_run(worker_t *self)
 int worker_main(const worker_role_t *role, int argc, char **argv)
 {
     conf_start_t start;
-    char address[300];
+    char address[300], installation[CONF_INSTALLATION];
     conf_start(&start, role->process, role->section, argc, argv);
     log_open(start.process, (log_level_t)log_level_of(conf_text(start.conf, SET_log_level)));
     life_begin();
@@ -452,7 +452,8 @@ int worker_main(const worker_role_t *role, int argc, char **argv)
     life_settle(start.conf);
     worker_t *worker = worker_new(role, start.conf, start.index);
     conf_address(start.conf, role->monitor, start.index, address, sizeof address);
-    monitor_start(start.process, start.index, address);
+    conf_installation(start.conf, installation);
+    monitor_start(start.process, start.index, address, installation);
     log_info("worker.start", "shard=%u monitor=%s", start.index, address);
     worker_run(worker);
     worker_destroy(&worker);

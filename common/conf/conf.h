@@ -84,6 +84,12 @@ setting_t conf_setting(const char *section, const char *key);
 /* The directory that relative paths start at: the configuration file's, absolute. */
 const char *conf_base(const conf_t *self);
 
+/* A word that tells installations on one host apart: hexadecimal digits, of the writing authd that
+ * the gateways ask, which an installation has one of. The same in all of its processes, once
+ * data.sockets has been made. */
+enum { CONF_INSTALLATION = 17 };
+void conf_installation(const conf_t *self, char id[CONF_INSTALLATION]);
+
 /* Prints the effective configuration as ZPL to stdout, secrets masked. */
 void conf_print(const conf_t *self);
 

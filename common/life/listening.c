@@ -1,5 +1,6 @@
 #include "common/life/listening.h"
 
+#include "common/base/claim.h"
 #include "common/log/log.h"
 
 #include <errno.h>
@@ -22,8 +23,11 @@ enum {
 
 static void s_fail(const char *text, const char *what, int error)
 {
-    log_fatal(EXIT_CONFIG, "listener.bind", "address=%s step=%s err=%s%s", LOG_Q(text), what,
-              LOG_Q(strerror(error)),
+    char holder[256] = "";
+    if (error == EADDRINUSE)
+        claim_holder(text, holder, sizeof holder);
+    log_fatal(EXIT_CONFIG, "listener.bind", "address=%s step=%s err=%s holder=%s%s", LOG_Q(text),
+              what, LOG_Q(strerror(error)), LOG_Q(holder),
               error == EADDRINUSE
                   ? " hint=\"another process has this port; set gateway.listen or admin.listen\""
                   : "");
@@ -65,7 +69,31 @@ static struct addrinfo *s_resolve(const char *text)
     return found;
 }
 
-int listening_bind(char *text, size_t size)
+/* A port of 0 becomes the one that the system gave. */
+static void s_tell_port(int fd, char *text, size_t size)
+{
+    struct sockaddr_storage name;
+    socklen_t len = sizeof name;
+    if (getsockname(fd, (struct sockaddr *)&name, &len) != 0)
+        return;
+    /* Both families have the port at the same place. */
+    unsigned port = ntohs(((struct sockaddr_in *)&name)->sin_port);
+    size_t host = (size_t)(strrchr(text, ':') - text) + 1;
+    snprintf(text + host, size - host, "%u", port);
+}
+
+/* The claim lasts as long as the process, like its locks. */
+static void s_claim(const char *text, const char *installation)
+{
+    char err[256];
+    if (claim_port(text, installation, err, sizeof err) < 0)
+        log_fatal(EXIT_CONFIG, "listener.bind",
+                  "address=%s step=claim err=%s hint=\"give each installation ports of its own: "
+                  "gateway.listen, admin.listen\"",
+                  LOG_Q(text), LOG_Q(err));
+}
+
+int listening_bind(char *text, size_t size, const char *installation)
 {
     static const option_t shared[] = {{SOL_SOCKET, SO_REUSEADDR, 1}, {SOL_SOCKET, SO_REUSEPORT, 1}};
     struct addrinfo *to = s_resolve(text);
@@ -76,16 +104,10 @@ int listening_bind(char *text, size_t size)
     s_inherited(fd, text);
     if (bind(fd, to->ai_addr, to->ai_addrlen) != 0)
         s_fail(text, "bind", errno);
+    s_tell_port(fd, text, size);
+    s_claim(text, installation);
     if (listen(fd, BACKLOG) != 0)
         s_fail(text, "listen", errno);
-    struct sockaddr_storage name;
-    socklen_t name_len = sizeof name;
-    if (getsockname(fd, (struct sockaddr *)&name, &name_len) == 0) {
-        /* Both families have the port at the same place. */
-        unsigned port = ntohs(((struct sockaddr_in *)&name)->sin_port);
-        size_t host = (size_t)(strrchr(text, ':') - text) + 1;
-        snprintf(text + host, size - host, "%u", port);
-    }
     freeaddrinfo(to);
     return fd;
 }

@@ -12,9 +12,10 @@
 enum { LISTENING_FD = 3 };
 
 /* Binds and listens at "host:port" or "[v6]:port"; a port of 0 is replaced in TEXT by the one that
- * the system gave. Shares the port with other sockets of this user (SO_REUSEPORT). The descriptor
- * is non-blocking and closed on exec. Exits with EXIT_CONFIG when the address cannot be used. */
-int listening_bind(char *text, size_t size);
+ * the system gave. Shares the port with other sockets that this user binds for INSTALLATION
+ * (claim.h). The descriptor is non-blocking and closed on exec. Exits with EXIT_CONFIG when the
+ * address cannot be used. */
+int listening_bind(char *text, size_t size, const char *installation);
 
 /* The socket that LISTEN_FDS and LISTEN_PID of the environment (sd_listen_fds) tell of, its address
  * written to TEXT; -1 when there is none for this process. Exits with EXIT_CONFIG when they name

@@ -1,5 +1,6 @@
 #include "common/monitor/monitor.h"
 
+#include "common/base/claim.h"
 #include "common/base/clock.h"
 #include "common/base/notify.h"
 #include "common/log/log.h"
@@ -22,6 +23,7 @@ enum { ALIVE_MS = 2500, ENTITY_MOST = 1024, REQUEST_MS = 5000, CONNECTIONS = 2 *
 static _Atomic int64_t s_tick_ms;
 static char s_process[64];
 static unsigned s_index;
+static char s_installation[32];
 
 /* The thread's state; libh2o's callbacks find it here. */
 static struct {
@@ -209,7 +211,13 @@ static int s_listen(const char *address, bool shared)
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &reuse, sizeof reuse) != 0 ||
-        bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, CONNECTIONS) != 0)
+        bind(fd, found->ai_addr, found->ai_addrlen) != 0)
+        log_fatal(EXIT_CONFIG, "monitor.listen", "address=%s err=%s", LOG_Q(address),
+                  LOG_Q(strerror(errno)));
+    char err[256];
+    if (shared && claim_port(address, s_installation, err, sizeof err) < 0)
+        log_fatal(EXIT_CONFIG, "monitor.listen", "address=%s err=%s", LOG_Q(address), LOG_Q(err));
+    if (listen(fd, CONNECTIONS) != 0)
         log_fatal(EXIT_CONFIG, "monitor.listen", "address=%s err=%s", LOG_Q(address),
                   LOG_Q(strerror(errno)));
     freeaddrinfo(found);
@@ -225,8 +233,10 @@ static void *s_run(void *arg)
     return NULL;
 }
 
-static void s_start(const char *process, unsigned index, const char *address, bool shared)
+static void s_start(const char *process, unsigned index, const char *address,
+                    const char *installation, bool shared)
 {
+    snprintf(s_installation, sizeof s_installation, "%s", installation);
     s_index = index;
     snprintf(s_process, sizeof s_process, "%s", process);
     monitor_tick();
@@ -263,14 +273,16 @@ static void s_start(const char *process, unsigned index, const char *address, bo
     pthread_detach(thread);
 }
 
-void monitor_start(const char *process, unsigned index, const char *address)
+void monitor_start(const char *process, unsigned index, const char *address,
+                   const char *installation)
 {
-    s_start(process, index, address, false);
+    s_start(process, index, address, installation, false);
 }
 
-void monitor_start_shared(const char *process, unsigned index, const char *address)
+void monitor_start_shared(const char *process, unsigned index, const char *address,
+                          const char *installation)
 {
-    s_start(process, index, address, true);
+    s_start(process, index, address, installation, true);
 }
 
 void monitor_retire(void)

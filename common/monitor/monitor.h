@@ -34,14 +34,17 @@ void metric_observe_size(metric_t metric, int64_t size);
 int64_t metric_get(metric_t metric);
 
 /* Starts the thread. PROCESS is "postern-<kind>", INDEX which of several (a worker's shard): the
- * labels of every metric; ADDRESS is host:port; exits when it cannot
- * listen. */
-void monitor_start(const char *process, unsigned index, const char *address);
+ * labels of every metric; ADDRESS is host:port; INSTALLATION as conf_installation has it; exits
+ * when it cannot listen. */
+void monitor_start(const char *process, unsigned index, const char *address,
+                   const char *installation);
 
-/* The same, but the address may be shared with an older process of the same user that did so, too:
+/* The same, but the address may be shared with an older process of the same installation that did
+ * so, too:
  * each connection goes to one of them until the older calls monitor_retire, which leaves the
  * address to the younger. Connections that are open live on. */
-void monitor_start_shared(const char *process, unsigned index, const char *address);
+void monitor_start_shared(const char *process, unsigned index, const char *address,
+                          const char *installation);
 void monitor_retire(void);
 
 /* The main loop calls it at least once a second; also a sign of life for systemd's watchdog. */

@@ -44,7 +44,7 @@ static void test_it_binds_says_its_port_and_takes_connections(void **state)
 {
     char text[64] = "127.0.0.1:0";
     (void)state;
-    int fd = listening_bind(text, sizeof text);
+    int fd = listening_bind(text, sizeof text, "one");
     assert_true(s_port(text) > 0);
     assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
     assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
@@ -55,7 +55,7 @@ static void test_it_binds_says_its_port_and_takes_connections(void **state)
     assert_int_equal(s_option(served, IPPROTO_TCP, TCP_USER_TIMEOUT), 30000);
     close(served);
     close(client);
-    int second = listening_bind(text, sizeof text); /* a lane's own, at the same port */
+    int second = listening_bind(text, sizeof text, "one"); /* a lane's own, at the same port */
     assert_true(second >= 0 && second != fd);
     close(second);
     close(fd);
@@ -78,7 +78,7 @@ static void test_ipv6(void **state)
         puts("skipped: needs IPv6 (an address on the loopback); docs/TESTING.md, Skipped tests");
         skip();
     }
-    int fd = listening_bind(text, sizeof text);
+    int fd = listening_bind(text, sizeof text, "one");
     assert_int_equal(strncmp(text, "[::1]:", 6), 0);
     assert_true(s_port(text) > 0);
     close(fd);
@@ -88,7 +88,7 @@ static void s_bind(void *arg)
 {
     char text[64];
     snprintf(text, sizeof text, "%s", (char *)arg);
-    listening_bind(text, sizeof text);
+    listening_bind(text, sizeof text, "one");
 }
 
 static void test_an_address_that_cannot_be_used_ends_the_process(void **state)
@@ -123,7 +123,7 @@ static void s_passed(void *arg)
     char text[64] = "127.0.0.1:0", number[16];
     int fd = how->udp      ? socket(AF_INET, SOCK_DGRAM, 0)
              : how->silent ? socket(AF_INET, SOCK_STREAM, 0)
-                           : listening_bind(text, sizeof text);
+                           : listening_bind(text, sizeof text, "one");
     if (how->closed)
         close(LISTENING_FD);
     else if (fd != LISTENING_FD)

@@ -89,7 +89,7 @@ static int s_start(void **state)
 {
     (void)state;
     s_choose_port();
-    monitor_start("postern-test", 7, s_address);
+    monitor_start("postern-test", 7, s_address, "one");
     return 0;
 }
 
@@ -419,7 +419,7 @@ static void test_red_when_the_loop_is_silent(void **state)
 
 static void s_start_again(void *arg)
 {
-    monitor_start("second", 0, arg);
+    monitor_start("second", 0, arg, "one");
 }
 
 static void test_address_in_use(void **state)

@@ -1,0 +1,64 @@
+"""Two installations on one host: none gets the other's requests, whoever starts them."""
+
+import subprocess
+
+import pytest
+
+from harness import postern
+
+REFUSED = 78
+
+
+@pytest.fixture
+def pair(make_ring):
+    """Two rings with the ports of the first, the monitors apart."""
+    first, second = make_ring(), make_ring()
+    for name in ("gateway.listen", "admin.listen", "admin.url", "public.url"):
+        second.settings[name] = first.settings[name]
+    return first, second
+
+
+def refused(ring, port, holder, settings=None, **more):
+    args = [str(postern.BIN / "postern-gateway"), "-c", str(ring.conf), *ring._overrides(settings)]
+    done = subprocess.run(args, env=ring.environment, capture_output=True, text=True,
+                          timeout=5 * postern.SLOW, **more)
+    assert done.returncode == REFUSED, done.stderr
+    assert f":{port}" in done.stderr and "another installation" in done.stderr, done.stderr
+    assert f"process {holder}" in done.stderr, done.stderr
+
+
+def test_a_gateway_is_refused_a_port_of_another_installation(pair):
+    """Without a supervisor, as under systemd without the socket unit."""
+    first, second = pair
+    first.spawn_all()
+    holder = first.spawned["gateway-0"].pid
+    refused(second, first.admin_port, holder)
+    refused(second, first.port, holder, {"admin.listen": f"127.0.0.1:{second.admin_port}"})
+    refused(second, first.port, holder, {"admin.listen": "", "gateway.listen": f"0.0.0.0:{first.port}"})
+    ada = first.user("ada")
+    first.channel("general", ada)
+    for _ in range(20):
+        assert first.post(first.channel_url("general", ada.token), {"text": "hi"}).status_code == 204
+
+
+def test_gateways_of_one_installation_share_their_port(make_ring):
+    ring = make_ring(gateways=2)
+    ring.spawn_all()
+    for name in ("gateway-0", "gateway-1"):
+        ring.kill(name)
+        ring.spawn(*name.rsplit("-", 1))
+
+
+def test_a_supervisor_is_refused_the_ports_of_gateways(pair):
+    first, second = pair
+    first.spawn_all()
+    done = second.ctl_run("up")
+    assert done.returncode != 0 and str(first.port) in done.stderr and "in use" in done.stderr
+    assert f"by process {first.spawned['gateway-0'].pid}" in done.stderr
+
+
+def test_a_gateway_is_refused_the_ports_of_a_supervisor(pair):
+    first, second = pair
+    first.up()
+    refused(second, first.admin_port, first.pid("gateway-0"))
+    refused(second, first.port, first.supervisor.pid, {"admin.listen": ""})
