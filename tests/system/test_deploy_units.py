@@ -42,17 +42,18 @@ def analyze(*words, **environment):
 
 def test_there_is_a_unit_for_each_kind_of_process():
     kinds = {re.match(r"postern-([a-z]+)", name)[1] for name in SERVICES}
-    assert kinds == {"gateway", "authd", "router", "channel", "bot", "extension"}
+    assert kinds == {"gateway", "authd", "router", "channel", "bot", "extension", "backup"}
 
 
 def test_the_units_verify(needs, root, tmp_path):
     needs("systemd-analyze")
     for path in (root / "usr/lib/systemd/system").glob("*.*"):
         if path.is_file():
-            text = path.read_text().replace("/usr/bin/", f"{root}/usr/bin/")
+            text = path.read_text().replace("/usr/bin/postern", f"{root}/usr/bin/postern")
             (tmp_path / path.name).write_text(text)
     shutil.copytree(UNITS / "postern-.service.d", tmp_path / "postern-.service.d")
-    done = analyze("verify", "--man=no", *[one(unit) for unit in SERVICES], "postern.target", "postern-gateway.socket",
+    done = analyze("verify", "--man=no", *[one(unit) for unit in SERVICES], "postern.target",
+                   "postern-gateway.socket", "postern-backup.timer",
                    SYSTEMD_UNIT_PATH=f"{tmp_path}:/usr/lib/systemd/system")
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
@@ -114,10 +115,36 @@ def test_a_process_tells_systemd_how_it_is(make_ring, kind):
 
 
 def test_the_units_start_what_is_there_with_the_options_that_it_knows():
-    for unit in SERVICES:
+    for unit in set(SERVICES) - {"postern-backup.service"}:
         line = re.search(r"^ExecStart=(.*)$", (UNITS / unit).read_text(), re.M)[1]
         words = line.replace("%i", "0").split()
         program = postern.BIN / pathlib.Path(words[0]).name
         assert words[1:3] == ["-c", "/etc/postern/postern.conf"]
         done = subprocess.run([program, "-t", *words[3:]], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+
+
+def test_the_backups_unit_copies_and_forgets(make_ring, tmp_path):
+    """Its lines as they stand, with this ring's configuration."""
+    ring = make_ring().up()
+    text = (UNITS / "postern-backup.service").read_text()
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    for name, days in (("old", 15), ("recent", 13)):
+        (copies / name).mkdir()
+        os.utime(copies / name, (time.time() - days * 86400 - 3600,) * 2)
+
+    def run(key):
+        line = re.search(rf"^{key}=(.*)$", text, re.M)[1].replace("%%", "%")
+        line = line.replace("/usr/bin/posternctl", f"{postern.BIN}/posternctl")
+        line = line.replace("/etc/postern/postern.conf", f"{ring.dir}/postern.conf")
+        line = re.sub(r"\{\} \+$", "'{}' +", line)
+        return subprocess.run(["sh", "-c", line], text=True, capture_output=True, timeout=60,
+                              env={**ring.environment, "COPIES": str(copies), "DAYS": "14"})
+
+    done = run("ExecStart")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert run("ExecStartPost").returncode == 0
+    left = {path.name for path in copies.iterdir()}
+    made, = left - {"recent"}
+    assert "recent" in left and (copies / made / "manifest.json").exists()
