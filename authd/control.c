@@ -216,6 +216,15 @@ static accounts_t *s_accounts(const conf_t *conf)
     return accounts_new(&options);
 }
 
+static manage_limits_t s_limits(const conf_t *conf)
+{
+    return (manage_limits_t){
+        .rate = conf_uint(conf, SET_authd_rate),
+        .burst = conf_uint(conf, SET_authd_burst),
+        .member_objects = conf_uint(conf, SET_authd_member_objects),
+    };
+}
+
 control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage,
                          push_t *push)
 {
@@ -227,9 +236,8 @@ control_t *control_start(const conf_start_t *start, directory_t *directory, usag
     snprintf(self->name, sizeof self->name, "authd-%u", start->index);
     self->directory = directory;
     self->usage = usage;
-    self->manage =
-        manage_new(directory, conf_uint(start->conf, SET_authd_rate),
-                   conf_uint(start->conf, SET_authd_burst), conf_text(start->conf, SET_public_url));
+    const manage_limits_t limits = s_limits(start->conf);
+    self->manage = manage_new(directory, &limits, conf_text(start->conf, SET_public_url));
     self->accounts = s_accounts(start->conf);
     manage_accounts(self->manage, self->accounts);
     manage_watch(self->manage, s_on_handler, push);

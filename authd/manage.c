@@ -41,7 +41,7 @@ struct manage {
     unsigned magic;
     directory_t *directory;
     view_t *reader;
-    uint64_t rate, burst;
+    manage_limits_t limits;
     const char *public_url;
     void (*changed)(void *arg, const uuid_t7 *target);
     void *changed_arg;
@@ -71,7 +71,7 @@ static void s_wiping_free(void *memory)
     free(memory);
 }
 
-manage_t *manage_new(directory_t *directory, uint64_t rate, uint64_t burst, const char *public_url)
+manage_t *manage_new(directory_t *directory, const manage_limits_t *limits, const char *public_url)
 {
     manage_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -80,8 +80,7 @@ manage_t *manage_new(directory_t *directory, uint64_t rate, uint64_t burst, cons
     *self = (manage_t){.magic = MAGIC,
                        .directory = directory,
                        .reader = view_new(directory),
-                       .rate = rate,
-                       .burst = burst,
+                       .limits = *limits,
                        .public_url = public_url};
     return self;
 }
@@ -267,8 +266,9 @@ static pending_t *s_pending(manage_t *self, const manage_request_t *request)
         pending->key = *request->key;
     pending->task = (task_t){.target = slice(pending->target, target.len),
                              .actor = &pending->actor,
-                             .rate = self->rate,
-                             .burst = self->burst,
+                             .rate = self->limits.rate,
+                             .burst = self->limits.burst,
+                             .limits = &self->limits,
                              .public_url = self->public_url,
                              .accounts = self->accounts,
                              .cookies = request->cookies,

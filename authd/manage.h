@@ -19,9 +19,14 @@
 typedef struct manage manage_t;
 typedef struct accounts accounts_t;
 
-/* rate and burst: of tokens that have none of their own, as token_list shows them. public_url: the
- * base of the endpoint URLs, borrowed. */
-manage_t *manage_new(directory_t *directory, uint64_t rate, uint64_t burst, const char *public_url);
+/* The settings' limits. */
+typedef struct {
+    uint64_t rate, burst;    /* of tokens that have none of their own, as token_list shows them */
+    uint64_t member_objects; /* channels, bots and extensions that a member owns; 0: no limit */
+} manage_limits_t;
+
+/* public_url: the base of the endpoint URLs, borrowed. */
+manage_t *manage_new(directory_t *directory, const manage_limits_t *limits, const char *public_url);
 void manage_destroy(manage_t **self_p);
 /* CHANGED is called with the target of each handler that was changed, after the commit. */
 void manage_watch(manage_t *self, void (*changed)(void *arg, const uuid_t7 *target), void *arg);

@@ -1,6 +1,7 @@
 /* Operations on extensions. */
 #include "authd/directory/extensions.h"
 #include "authd/directory/places.h"
+#include "authd/known.h"
 #include "authd/methods.h"
 #include "authd/task.h"
 #include "common/base/clock.h"
@@ -69,9 +70,10 @@ static error_code_t s_create(task_t *task)
                          "name: must be 1 to %d of a-z, 0-9 and _, not digits alone.",
                          EXTENSION_NAME_MOST);
     error_code_t code = task_user(task, task_text(task, "owner"), "owner", &owner);
-    if (code != ERROR_none)
-        return code;
-    code = methods_edit(task, &extension.methods);
+    if (code == ERROR_none)
+        code = known_quota(task, &owner.id);
+    if (code == ERROR_none)
+        code = methods_edit(task, &extension.methods);
     if (code != ERROR_none)
         return code;
     extension.owner = owner.id;
@@ -170,10 +172,19 @@ static error_code_t s_edit_archived(task_t *task, extension_t *extension)
     return ERROR_none;
 }
 
+static error_code_t s_edit_owner(task_t *task, extension_t *extension)
+{
+    user_t owner;
+    error_code_t code = known_user(task, task_text(task, "owner"), "owner", &owner);
+    if (code != ERROR_none || uuid_eq(&extension->owner, &owner.id))
+        return code;
+    extension->owner = owner.id;
+    return known_quota(task, &owner.id);
+}
+
 static error_code_t s_edit(task_t *task)
 {
     extension_t extension;
-    user_t owner;
     char name[TASK_REFERENCE];
     bool turned = false;
     error_code_t code = s_find(task, &extension);
@@ -183,10 +194,8 @@ static error_code_t s_edit(task_t *task)
         code = s_edit_archived(task, &extension);
         turned = extension.archived_ms != archived_ms;
     }
-    if (code == ERROR_none && json_object_get(task->args, "owner")) {
-        code = task_user(task, task_text(task, "owner"), "owner", &owner);
-        extension.owner = code == ERROR_none ? owner.id : extension.owner;
-    }
+    if (code == ERROR_none && json_object_get(task->args, "owner"))
+        code = s_edit_owner(task, &extension);
     if (code == ERROR_none)
         code = methods_edit(task, &extension.methods);
     if (code != ERROR_none)

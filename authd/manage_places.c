@@ -1,5 +1,6 @@
 /* Operations on channels and bots, which differ in their words. */
 #include "authd/directory/places.h"
+#include "authd/known.h"
 #include "authd/methods.h"
 #include "authd/task.h"
 
@@ -77,7 +78,7 @@ static error_code_t s_add_people(task_t *task, place_kind_t kind, const uuid_t7 
         user_t user;
         snprintf(what, sizeof what, "%s[%zu]", s_words[kind].people, i);
         slice_t text = slice(json_string_value(item), json_string_length(item));
-        error_code_t code = task_user(task, text, what, &user);
+        error_code_t code = known_user(task, text, what, &user);
         if (code != ERROR_none)
             return code;
         uuid_t7 id = user.id;
@@ -95,9 +96,10 @@ static error_code_t s_create(task_t *task, place_kind_t kind)
         return task_fail(task, ERROR_invalid_param, "name: must be 1 to %zu of a-z, 0-9 and _.",
                          place_name_most(kind));
     error_code_t code = task_user(task, task_text(task, "owner"), "owner", &owner);
-    if (code != ERROR_none)
-        return code;
-    code = methods_edit(task, &place.methods);
+    if (code == ERROR_none)
+        code = known_quota(task, &owner.id);
+    if (code == ERROR_none)
+        code = methods_edit(task, &place.methods);
     if (code != ERROR_none)
         return code;
     place.owner = owner.id;
@@ -185,10 +187,11 @@ static error_code_t s_edit_owner(task_t *task, place_t *place)
     slice_t text = task_text(task, "owner");
     if (text.len == 0)
         return ERROR_none;
-    error_code_t code = task_user(task, text, "owner", &owner);
-    if (code == ERROR_none)
-        place->owner = owner.id;
-    return code;
+    error_code_t code = known_user(task, text, "owner", &owner);
+    if (code != ERROR_none || uuid_eq(&place->owner, &owner.id))
+        return code;
+    place->owner = owner.id;
+    return known_quota(task, &owner.id);
 }
 
 static error_code_t s_edit(task_t *task, place_kind_t kind)
@@ -228,15 +231,25 @@ static error_code_t s_edit(task_t *task, place_kind_t kind)
     return ERROR_none;
 }
 
+/* One of the place's people; another user is answered like one who is not there. */
+static error_code_t s_find_person(task_t *task, place_kind_t kind, const place_t *place,
+                                  user_t *user)
+{
+    if (users_find(task->view, task_text(task, "user"), user) &&
+        place_has(task->view, kind, &place->id, &user->id))
+        return ERROR_none;
+    return task_gone(task, ERROR_unknown_user, "user: is not among the %s's %s.",
+                     s_words[kind].noun, s_words[kind].people);
+}
+
 static error_code_t s_person(task_t *task, place_kind_t kind, bool add)
 {
     place_t place;
     user_t user;
     error_code_t code = s_find(task, kind, true, &place);
     if (code == ERROR_none)
-        code = task_user(task, task_text(task, "user"), "user", &user);
-    if (code == ERROR_unknown_user && !add)
-        task->gone = true;
+        code = add ? known_user(task, task_text(task, "user"), "user", &user)
+                   : s_find_person(task, kind, &place, &user);
     if (code != ERROR_none)
         return code;
     task_object(task, &place.id, user.email);
@@ -245,9 +258,8 @@ static error_code_t s_person(task_t *task, place_kind_t kind, bool add)
     uuid_t7 person = user.id;
     if (add)
         place_add(task->view, kind, &place.id, &person, task->now_ms);
-    else if (!place_remove(task->view, kind, &place.id, &person))
-        return task_gone(task, ERROR_unknown_user, "user: is not among the %s's %s.",
-                         s_words[kind].noun, s_words[kind].people);
+    else
+        place_remove(task->view, kind, &place.id, &person);
     return ERROR_none;
 }
 

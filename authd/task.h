@@ -18,6 +18,7 @@ typedef struct {
     slice_t target;       /* of the path; empty when it has none */
     json_t *args;         /* the body's object */
     uint64_t rate, burst; /* the settings' */
+    const manage_limits_t *limits;
     const char *public_url;
     uint64_t now_ms; /* wall clock */
     const actor_t *actor;

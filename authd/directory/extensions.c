@@ -72,6 +72,16 @@ bool extensions_next(view_t *view, const uuid_t7 *after, extension_t *extension)
     return true;
 }
 
+unsigned extensions_owned(view_t *view, const uuid_t7 *owner, unsigned most)
+{
+    extension_t extension;
+    unsigned n = 0;
+    for (bool more = extensions_next(view, NULL, &extension); more && n < most;
+         more = extensions_next(view, &extension.id, &extension))
+        n += uuid_eq(&extension.owner, owner);
+    return n;
+}
+
 /* Extensions are few and their names are for the operator alone: a scan needs no index to keep. */
 static bool s_named(view_t *view, slice_t name, extension_t *extension)
 {

@@ -37,6 +37,9 @@ bool extensions_get(view_t *view, const uuid_t7 *id, extension_t *extension);
 bool extensions_find(view_t *view, slice_t name_or_id, extension_t *extension);
 bool extensions_next(view_t *view, const uuid_t7 *after, extension_t *extension);
 
+/* How many a user owns, archived ones too, up to MOST; looks at all. */
+unsigned extensions_owned(view_t *view, const uuid_t7 *owner, unsigned most);
+
 /* Draws the number and both appkeys; sets extension->number. 0, or -1 when the name is taken. */
 int extensions_add(view_t *view, extension_t *extension);
 /* Writes a changed record: everything but id and number. -1 when the new name is taken. EXTENSION

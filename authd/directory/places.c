@@ -101,6 +101,16 @@ bool places_next(view_t *view, place_kind_t kind, const uuid_t7 *after, place_t 
     return true;
 }
 
+unsigned places_owned(view_t *view, place_kind_t kind, const uuid_t7 *owner, unsigned most)
+{
+    place_t place;
+    unsigned n = 0;
+    for (bool more = places_next(view, kind, NULL, &place); more && n < most;
+         more = places_next(view, kind, &place.id, &place))
+        n += uuid_eq(&place.owner, owner);
+    return n;
+}
+
 int places_add(view_t *view, place_kind_t kind, const place_t *place)
 {
     slice_t taken;

@@ -32,6 +32,9 @@ bool places_find(view_t *view, place_kind_t kind, slice_t name_or_id, place_t *p
 /* The next by id past AFTER (NULL: the first). */
 bool places_next(view_t *view, place_kind_t kind, const uuid_t7 *after, place_t *place);
 
+/* How many a user owns, archived ones too, up to MOST; looks at all places. */
+unsigned places_owned(view_t *view, place_kind_t kind, const uuid_t7 *owner, unsigned most);
+
 /* 0, or -1 when the name is taken, also by an archived one. */
 int places_add(view_t *view, place_kind_t kind, const place_t *place);
 /* Writes a changed record: everything but id. -1 when the new name is taken, and nothing is

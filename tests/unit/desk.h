@@ -17,6 +17,11 @@ typedef struct {
     char message[MANAGE_MESSAGE]; /* of the last error */
 } desk_t;
 
+enum { DESK_OBJECTS = 64 };
+
+static const manage_limits_t desk_limits = {
+    .rate = 1000, .burst = 2000, .member_objects = DESK_OBJECTS};
+
 static inline int desk_setup(void **state)
 {
     desk_t *self = calloc(1, sizeof *self);
@@ -25,7 +30,7 @@ static inline int desk_setup(void **state)
     if (yard_setup(&yard) != 0)
         return -1;
     self->yard = yard;
-    self->manage = manage_new(self->yard->directory, 1000, 2000, "https://h.example");
+    self->manage = manage_new(self->yard->directory, &desk_limits, "https://h.example");
     self->accounts = accounts_new(&(accounts_options_t){.cost = {.memory_kib = 19456, .passes = 2},
                                                         .idle_s = 3600,
                                                         .session_s = 86400,

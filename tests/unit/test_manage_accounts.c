@@ -391,7 +391,7 @@ static void s_shrink(desk_t *self, uint64_t map_bytes)
     directory_close(&yard->directory);
     yard->directory = directory_open(&options, yard->err, sizeof yard->err);
     assert_non_null(yard->directory);
-    self->manage = manage_new(yard->directory, 1000, 2000, "https://h.example");
+    self->manage = manage_new(yard->directory, &desk_limits, "https://h.example");
     manage_accounts(self->manage, self->accounts);
 }
 

@@ -1,0 +1,18 @@
+/* What a member may do with others' names: a member (of role, not of a channel) is anybody who was
+ * let in, so it neither fills the directory nor learns from it who else is there. Private to the
+ * files manage*.c. */
+#ifndef POSTERN_KNOWN_H
+#define POSTERN_KNOWN_H
+
+#include "authd/task.h"
+
+/* As task_user. A member names by email address or account itself and those with whom it shares a
+ * channel or a bot, and anybody by id, which cannot be guessed. Who is not known to it is answered
+ * like one who is not there: unknown_user. Looks at all places. */
+error_code_t known_user(task_t *task, slice_t id_or_email, const char *what, user_t *user);
+
+/* Whether OWNER may be given one more channel, bot or extension by who asks: ERROR_none, or
+ * quota_reached where that is a member and OWNER has manage_limits_t's. */
+error_code_t known_quota(task_t *task, const uuid_t7 *owner);
+
+#endif
