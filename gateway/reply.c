@@ -4,6 +4,7 @@
 #include "common/base/secret.h"
 #include "common/base/utf8.h"
 #include "common/monitor/monitor.h"
+#include "gateway/text_body.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -365,6 +366,21 @@ static const char *s_keep_body(h2o_req_t *req, zmq_msg_t *body)
     return zmq_msg_data(kept);
 }
 
+/* Whether the reply is a text and was sent as one. */
+static bool s_send_text(h2o_req_t *req, const wire_reply_t *reply, slice_t json)
+{
+    char text[TEXT_BODY_MOST];
+    size_t len;
+    bool is_text = false;
+    for (unsigned i = 0; i < reply->facts; i++)
+        is_text |= reply->fact[i].fact == FACT_TEXT;
+    if (!is_text || !text_body_read(json, text, &len))
+        return false;
+    s_content_headers(req, slice_of("text/plain; charset=utf-8"));
+    s_send(req, h2o_strdup(&req->pool, text, len).base, len);
+    return true;
+}
+
 void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body, cookie_use_t cookie)
 {
     /* 1xx would not end the exchange; an error may not go out as a success. */
@@ -379,6 +395,8 @@ void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body, cook
         return;
     }
     size_t len = reply->has_body && status != 204 ? zmq_msg_size(body) : 0;
+    if (len && s_send_text(req, reply, slice(zmq_msg_data(body), len)))
+        return;
     if (len)
         s_content_headers(req, slice_of("application/json"));
     s_send(req, len ? s_keep_body(req, body) : NULL, len);

@@ -29,6 +29,12 @@ static void s_set_error(wire_reply_t *reply, error_code_t error)
     reply->retry_after_s = row->retry_after_s;
 }
 
+void answer_say_text(wire_reply_t *reply, slice_t json)
+{
+    if (json.len > 0 && json.data[0] == '"')
+        wire_reply_add(reply, FACT_TEXT, 1);
+}
+
 /* As the first one was answered, whenever that was. */
 static void s_set_stored(answering_t *self, const journal_answer_t *answer, wire_reply_t *reply)
 {
@@ -36,8 +42,10 @@ static void s_set_stored(answering_t *self, const journal_answer_t *answer, wire
     if (answer->answer == ANSWER_EMPTY)
         return;
     reply->content = CONTENT_JSON;
-    if (answer->answer == ANSWER_LATE && self->body.len > 0)
-        return; /* the engine has written it */
+    if (answer->answer == ANSWER_LATE && self->body.len > 0) { /* the engine has written it */
+        answer_say_text(reply, slice(self->body.data, self->body.len));
+        return;
+    }
     if (answer->answer == ANSWER_OBJECT || answer->answer == ANSWER_LATE) {
         json_lit(&self->body, "{}");
         return;

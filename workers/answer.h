@@ -22,6 +22,10 @@ enum { ANSWER_READ_BYTES = 16 << 20 };
 void answer_open(answering_t *self, journal_t *journal, const shard_t *shard);
 void answer_close(answering_t *self);
 
+/* What a caller that waits is sent: a JSON object or array, or a JSON string, which is a text. Says
+ * so in the reply. */
+void answer_say_text(wire_reply_t *reply, slice_t json);
+
 /* Sends the replies of a drain whose entries the writer has finished, each batch to where it came
  * from followed by its credit, and counts the outcomes. */
 void answer_drain(answering_t *self, drain_t *drain);

@@ -276,7 +276,10 @@ static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
     note.state = good ? OUTBOX_DELIVERED : delay_ms == SCHEDULE_END ? OUTBOX_DEAD : OUTBOX_PENDING;
     note.due_ms = now_ms + (uint64_t)(delay_ms > 0 ? delay_ms : 0);
     note.keeps_place = handler && handler->ordered;
-    slice_t json = good ? reply_json(self->judge, note.attempt.answer, &message) : slice("", 0);
+    slice_t json =
+        good ? reply_answer(self->judge, call, note.whole, &self->json, &message) : slice("", 0);
+    if (json.len > 0 && json.data[0] == '"')
+        note.attempt.outcome = DELIVERY_ANSWERED_TEXT;
     if (message && reply_make(&reply, self->options.journal, item, handler, json))
         note.reply = &reply.record;
     tally_attempt(call, good);

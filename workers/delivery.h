@@ -31,6 +31,8 @@ enum {
 
 /* Outcomes of attempts beside those of call_outcome_t: none was made. */
 enum { DELIVERY_DISABLED = 200, DELIVERY_NO_HANDLER, DELIVERY_NO_RECORD, DELIVERY_ARCHIVED };
+/* In place of CALL_ANSWERED: the answer is a text for a caller that waits. */
+enum { DELIVERY_ANSWERED_TEXT = 199 };
 const char *delivery_outcome_name(unsigned outcome);
 
 typedef struct {
@@ -41,7 +43,7 @@ typedef struct {
     unsigned calls;                  /* most under way */
     unsigned timeout_ms, time_scale;
     /* Or NULL: called when an item has ended, with the handler's answer when that delivered it and
-     * is a JSON object or array, else with nothing. */
+     * is a JSON object or array, or a JSON string of it when it is a text; else with nothing. */
     void (*ended)(void *arg, uint64_t log, slice_t json);
     void *arg;
 } delivery_options_t;

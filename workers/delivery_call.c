@@ -10,6 +10,8 @@
 const char *delivery_outcome_name(unsigned outcome)
 {
     switch (outcome) {
+    case DELIVERY_ANSWERED_TEXT:
+        return call_outcome_name(CALL_ANSWERED);
     case DELIVERY_DISABLED:
         return "disabled";
     case DELIVERY_NO_HANDLER:

@@ -88,9 +88,13 @@ typedef struct {
     char cause[RECORD_CAUSE], access[WIRE_TARGET];
 } reply_t;
 
-/* What a caller gets of a handler's answer: BODY when that is a JSON object or array, else nothing.
- * *MESSAGE: it is a message object. */
-slice_t reply_json(message_t *judge, slice_t body, bool *message);
+enum { REPLY_TEXT = 4096 }; /* longest text that a caller gets */
+
+/* What a caller gets of the answer of CALL: its body when that is a JSON object or array; where
+ * somebody AWAITS it and it is a text (text/plain in UTF-8 without a NUL, of 1 to REPLY_TEXT bytes)
+ * that as a JSON string, in TEXT; else nothing. *MESSAGE: it is a message object. */
+slice_t reply_answer(message_t *judge, const call_t *call, bool awaits, json_out_t *text,
+                     bool *message);
 
 /* Fills SELF for BODY, a message object with which ITEM's handler has answered; false: its event is
  * gone. The id is derived from the event's. HANDLER: NULL or what is known now. Borrows from
@@ -98,7 +102,8 @@ slice_t reply_json(message_t *judge, slice_t body, bool *message);
 bool reply_make(reply_t *self, journal_t *journal, const item_t *item, const handler_t *handler,
                 slice_t body);
 
-/* Writes what the handler has answered to the event at LOG into OUT: a JSON object or array.
+/* Writes what the handler has answered to the event at LOG into OUT: a JSON object or array, or a
+ * string.
  * Nothing when there is no such answer, it was longer than OUTBOX_WHOLE, or is not committed yet.
  */
 void reply_kept(message_t *judge, journal_t *journal, const uuid_t7 *target, uint64_t log,

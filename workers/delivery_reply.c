@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 #include <string.h>
+#include <strings.h>
 
 /* The same for the same event, whichever call was answered. */
 static void s_derive(const uuid_t7 *event, uuid_t7 *id)
@@ -45,7 +46,8 @@ static void s_from_event(void *arg, const record_t *event)
     s_derive(&event->id, &record->id);
 }
 
-slice_t reply_json(message_t *judge, slice_t body, bool *message)
+/* BODY when it is a JSON object or array, else nothing. */
+static slice_t s_json(message_t *judge, slice_t body, bool *message)
 {
     message_verdict_t verdict;
     size_t at = 0;
@@ -58,6 +60,26 @@ slice_t reply_json(message_t *judge, slice_t body, bool *message)
     message_check(judge, body, &verdict);
     *message = verdict.outcome == MESSAGE_OK;
     return verdict.outcome == MESSAGE_NOT_JSON ? slice("", 0) : body;
+}
+
+static bool s_is_text(const char *content_type, slice_t body)
+{
+    size_t len = strcspn(content_type, "; \t");
+    return len == strlen("text/plain") && strncasecmp(content_type, "text/plain", len) == 0 &&
+           body.len > 0 && body.len <= REPLY_TEXT && !memchr(body.data, '\0', body.len) &&
+           utf8_valid(body);
+}
+
+slice_t reply_answer(message_t *judge, const call_t *call, bool awaits, json_out_t *text,
+                     bool *message)
+{
+    slice_t body = slice(call->answer, call->answer ? call->answer_len : 0);
+    slice_t json = s_json(judge, body, message);
+    if (json.len > 0 || !awaits || !s_is_text(call->content_type, body))
+        return json;
+    json_reset(text);
+    json_string(text, body);
+    return slice(text->data, text->len);
 }
 
 bool reply_make(reply_t *self, journal_t *journal, const item_t *item, const handler_t *handler,
@@ -84,7 +106,10 @@ static void s_take(void *arg, unsigned number, const outbox_attempt_t *attempt)
     bool message;
     (void)number;
     json_reset(kept->out);
-    json_raw(kept->out, reply_json(kept->judge, attempt->answer, &message));
+    if (attempt->outcome == DELIVERY_ANSWERED_TEXT)
+        json_string(kept->out, attempt->answer);
+    else
+        json_raw(kept->out, s_json(kept->judge, attempt->answer, &message));
 }
 
 void reply_kept(message_t *judge, journal_t *journal, const uuid_t7 *target, uint64_t log,

@@ -1,6 +1,7 @@
 #include "workers/waits.h"
 
 #include "common/monitor/monitor.h"
+#include "workers/answer.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -98,6 +99,7 @@ static void s_send(waits_t *self, const waiting_t *caller, slice_t json)
         wire_reply_add(&reply, FACT_REPLAYED, 1);
     if (json.len == 0)
         json = slice_of("{}");
+    answer_say_text(&reply, json);
     wire_body_init(&body, json);
     wire_batch_add_reply(self->batch, &reply, &body);
     zmq_msg_close(&body);

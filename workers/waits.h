@@ -34,7 +34,9 @@ typedef enum { WAIT_NONE, WAIT_JOINED, WAIT_ANSWERED } wait_join_t;
 wait_join_t waits_join(waits_t *self, const drain_batch_t *from, const job_t *job, int64_t now_ms,
                        json_out_t *out);
 
-/* The event at LOG has ended: JSON to all who wait, {} when it is empty. */
+/* The event at LOG has ended: JSON (as answer_say_text has it) to all who wait, {} when it is
+ * empty.
+ */
 void waits_end(waits_t *self, uint64_t log, slice_t json, int64_t now_ms);
 
 /* Answers those whose time is up; ALL: everyone. */

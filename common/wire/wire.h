@@ -99,6 +99,7 @@ typedef enum {
     FACT_SESSION_S = 10,   /* and for how many seconds it is good */
     FACT_SESSION_END = 11, /* Set-Cookie that makes the browser forget the session */
     FACT_ALLOW = 12,       /* Allow: methods, bits of OP_… */
+    FACT_TEXT = 13,        /* the body is a JSON string, and goes out as its text */
 } wire_fact_t;
 enum { WIRE_FACTS = 8, WIRE_FACTS_TEXT = 128, WIRE_SESSION = 6 };
 

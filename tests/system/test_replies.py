@@ -218,6 +218,44 @@ def test_only_json_objects_and_arrays_are_handed_on(calling, name, what):
         assert (answer.status_code, answer.content) == (200, what if what[:1] == b"[" else b"{}")
 
 
+class Plain(Answering):
+    """Answers with the media type and the bytes that the event names."""
+
+    texts = {"plain": ("text/plain", b"c-1"), "charset": ("Text/Plain ; charset=utf-8", "\u00e9\r\n\t\"\\/x".encode()),
+             "most": ("text/plain", b"x" * 4096), "markup": ("text/plain", b"<script>alert(1)</script>"),
+             "json": ("text/plain", b'{"a": 1}'), "controls": ("text/plain", bytes(range(1, 0x20)) + b"\x7f"),
+             "past": ("text/plain", b"x" * 4097), "html": ("text/html", b"<b>c</b>"), "none": ("", b"c-1"),
+             "nul": ("text/plain", b"a\0b"), "bytes": ("text/plain", b"\xff"), "empty": ("text/plain", b""),
+             "longer": ("text/plainer", b"c-1")}
+
+    def called(self, path, headers, body):
+        super().called(path, headers, body)
+        kind, text = self.texts[json.loads(body)["body"]]
+        return 200, {"Content-Type": kind} if kind else {}, text
+
+
+@pytest.mark.parametrize("what", Plain.texts)
+def test_plain_text_is_handed_on_as_plain_text(calling, name, what):
+    """As a challenge is; and the key gives it again, from memory and from the journal."""
+    echoed = ("plain", "charset", "most", "markup", "controls")
+    wanted = (200, "text/plain; charset=utf-8", Plain.texts[what][1]) if what in echoed else \
+        (200, "application/json", b'{"a": 1}' if what == "json" else b"{}")
+    with Plain(lambda event, count: (200, {})) as handler:
+        ada = waiting_bot(calling, name, handler)
+        for restart in (False, False, True)[:3 if what == "charset" else 2]:
+            if restart:
+                settled(calling, "bots", name, ada.token)
+                calling.wait(lambda: deliveries(calling, "bots", name, ada.token, state="delivered"), 20)
+                calling.kill("bot-0", 15)
+                calling.wait_ready("bot-0")
+            answer = calling.post(calling.bot_url(name, ada.token), what, headers={"Idempotency-Key": "k"})
+            assert (answer.status_code, answer.headers["Content-Type"], answer.content) == wanted
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert len(handler.events) == 1
+    one, = deliveries(calling, "bots", name, ada.token)
+    assert one["attempts"][0]["outcome"] == "answered"
+
+
 def test_a_failing_handler_and_one_without_wait_answer_nothing(calling, name):
     with Answering(lambda event, count: (410, {"a": 1})) as handler:
         ada = waiting_bot(calling, name, handler)
