@@ -2,6 +2,7 @@
 
 #include "common/base/secret.h"
 #include "common/base/utf8.h"
+#include "gateway/blank.h"
 #include "gateway/cookie.h"
 #include "gateway/headers.h"
 #include "gateway/query.h"
@@ -398,6 +399,25 @@ static error_code_t s_head(request_reader_t *self, h2o_req_t *req, found_t *foun
     return error;
 }
 
+/* The credentials of a public request are in no other part of it, either. */
+static error_code_t s_blank(h2o_req_t *req, const found_t *found, request_t *out)
+{
+    const slice_t secrets[] = {out->entry.token, out->entry.appkey};
+    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
+        if (secrets[i].len < BLANK_LEAST)
+            continue;
+        if (found->key.len &&
+            memmem(found->key.data, found->key.len, secrets[i].data, secrets[i].len))
+            return s_refuse(out, ERROR_invalid_param,
+                            "The Idempotency-Key holds a credential, which is never stored: choose "
+                            "another key.");
+        blank_pairs(out->entry.params, secrets[i]);
+        blank_pairs(out->entry.headers, secrets[i]);
+        blank(slice(req->entity.base, req->entity.len), secrets[i]);
+    }
+    return ERROR_none;
+}
+
 /* Who asks, and as what. */
 static error_code_t s_sender(request_reader_t *self, h2o_req_t *req, const request_peer_t *peer,
                              found_t *found, request_t *out)
@@ -410,7 +430,7 @@ static error_code_t s_sender(request_reader_t *self, h2o_req_t *req, const reque
         return s_refuse(out, ERROR_invalid_param,
                         "An Idempotency-Key is one value of 1 to 255 printable ASCII characters.");
     out->entry.client = s_client(self, req, peer, found);
-    return ERROR_none;
+    return self->limits.admin_url ? ERROR_none : s_blank(req, found, out);
 }
 
 error_code_t request_read(request_reader_t *self, h2o_req_t *req, const request_peer_t *peer,

@@ -51,10 +51,11 @@ typedef struct {
     unsigned allow;     /* with method_not_allowed and a handshake: the methods */
 } request_t;
 
-/* Reads REQ. ERROR_none, or the error (also in out->error) with which it is to be refused. Where
- * two things are wrong, the answer is the first of: what the intake refuses (intake.h), 414 of the
- * URL, 404, 405, 431, too many X-Forwarded-For, the query, contradicting credentials, a foreign
- * Origin, 401, the Idempotency-Key. */
+/* Reads REQ, and overwrites its credentials wherever else they stand in it (blank.h), the body,
+ * too. ERROR_none, or the error (also in out->error) with which it is to be refused. Where two
+ * things are wrong, the answer is the first of: what the intake refuses (intake.h), 414 of the URL,
+ * 404, 405, 431, too many X-Forwarded-For, the query, contradicting credentials, a foreign Origin,
+ * 401, the Idempotency-Key. */
 error_code_t request_read(request_reader_t *self, h2o_req_t *req, const request_peer_t *peer,
                           request_t *out);
 

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import hashlib
+import json
 import pathlib
 import re
 import subprocess
@@ -164,6 +165,27 @@ class Canaries:
         self.send(post(f"{history}&limit={self.misplaced}", method="GET"))
         assert self.answers[-1].status == 400
 
+    def use_twice(self):
+        """Beside a place where it is looked for, under names and in texts of all kinds."""
+        for token in (self.ada.token, self.foreign):
+            quoted = urllib.parse.quote(token, safe="")
+            for path in ("/api/v2/bots/nest/incoming", "/api/v2/channelsbyname/nest/message",
+                         f"/api/v2/applications/{self.app.app_id}/incoming"):
+                query = f"zapikey={quoted}&zapikey[]={quoted}&ZAPIKEY={quoted}&u=https://h/{quoted}/&{quoted}=1"
+                key = self.app.appkey if "applications" in path else "none"
+                appkey = urllib.parse.quote(key, safe="")
+                if "applications" in path:
+                    query += f"&appkey={appkey}&APPKEY={appkey}"
+                headers = [f"X-Other: {token}", f"X-Url: https://h/?a={quoted}&b={quoted}", f"User-Agent: {token}x"]
+                for body, type in ((json.dumps({"text": f"sung {token} {token}", "zapikey": token,
+                                                "appkey": key}), "application/json"),
+                                   (f"text=sung+{quoted}&zapikey={quoted}&appkey={appkey}", "application/x-www-form-urlencoded"),
+                                   (f"text={token}", "application/x-www-form-urlencoded")):
+                    self.send(post(f"{path}?{query}", body.encode(), [*headers, f"Content-Type: {type}"]))
+                    assert self.answers[-1].status in (200, 204), self.answers[-1]
+                self.send(post(f"{path}?{query}", b'{"text":"x"}', [f"Idempotency-Key: a-{token}"]))
+                assert self.answers[-1].status == 400
+
     def use_admin(self):
         """On the admin listener: where it belongs, and everywhere else."""
         port, json = self.ring.admin_port, "Content-Type: application/json"
@@ -200,6 +222,7 @@ def nest():
     ring = postern.Ring().up()
     canaries = Canaries(ring)
     canaries.use_tokens()
+    canaries.use_twice()
     ring.ctl("token", "delete", canaries.deleted["id"], "--yes")
     canaries.use_tokens()
     canaries.use_appkeys()
@@ -270,6 +293,18 @@ def test_the_directory_holds_the_hash(nest):
     data = (nest.ring.dir / "data" / "directory" / "data.mdb").read_bytes()
     for token in (nest.ada.token, nest.other, nest.foreign, nest.manager):
         assert hashlib.blake2b(token.encode(), digest_size=32).digest() in data
+
+
+def test_what_stood_beside_a_credential_came_as_it_was(nest):
+    ring, ada = nest.ring, nest.ada
+    stars = "*" * len(nest.foreign)
+    event, = [message["event"] for message in ring.messages("bots", "nest", ada.token, limit=1000)
+              if message["event"]["body"] == f"text={stars}"]
+    parameters = event["parameters"]
+    assert parameters["zapikey[]"] == parameters["ZAPIKEY"] == stars
+    assert parameters["u"] == f"https://h/{stars}/" and parameters[stars] == "1"
+    assert event["headers"]["x-other"] == stars and event["headers"]["user-agent"] == stars + "x"
+    assert event["headers"]["x-url"].startswith("https://h/?a=**")
 
 
 def test_no_history_of_a_handler(nest):

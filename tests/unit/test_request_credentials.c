@@ -1,3 +1,4 @@
+#include "gateway/blank.h"
 #include "reading.h"
 
 #include <sodium.h>
@@ -98,6 +99,58 @@ static void test_white_space_and_nothing(void **state)
     assert_int_equal(s_get(&request, PATH "?zapikey=%20"), ERROR_invalid_token);
     assert_int_equal(s_get(&request, PATH "?zapikey=1001.0123%200123456789abcdef0123456789abcdef"),
                      ERROR_invalid_token);
+}
+
+static void test_blank(void **state)
+{
+    static const char secret[] = "sbx-QUJDREVG/\"==";
+    static const char *const rows[][2] = {
+        {"a sbx-QUJDREVG/\"== b", "a **************** b"},
+        {"sbx-QUJDREVG/\"==sbx-QUJDREVG/\"==", "********************************"},
+        {"sbx-QUJDREVG%2F%22%3D%3D", "************************"},
+        {"x=sbx-QUJDREVG%2f%22%3d%3d&", "x=************************&"},
+        {"\"sbx-QUJDREVG/\\\"==\"", "\"*****************\""},
+        {"\"sbx-QUJDREVG\\/\\\"==\"", "\"******************\""},
+        {"sbx-QUJDREVG/\"=", "sbx-QUJDREVG/\"="},
+        {"", ""}};
+    char text[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        strcpy(text, rows[i][0]);
+        blank(slice_of(text), slice_of(secret));
+        assert_string_equal(text, rows[i][1]);
+    }
+    strcpy(text, "a short one");
+    blank(slice_of(text), slice_of("short"));
+    assert_string_equal(text, "a short one");
+}
+
+static void test_a_credential_twice_is_blanked(void **state)
+{
+    static const char *const headers[] = {"x-other", "a " TOKEN, "x-a", "b", NULL};
+    static const char *const key[] = {"idempotency-key", "k" TOKEN, NULL};
+    char stars[sizeof TOKEN];
+    request_t request;
+    slice_t found;
+    (void)state;
+    memset(stars, '*', sizeof stars - 1);
+    stars[sizeof stars - 1] = '\0';
+    assert_int_equal(s_read(&request, "POST",
+                            EVENT "?zapikey=" TOKEN "&zapikey[]=" TOKEN "&ZAPIKEY=" TOKEN "&" TOKEN
+                                  "=1&b=2",
+                            headers),
+                     ERROR_none);
+    assert_true(slice_is(request.entry.token, TOKEN));
+    s_assert_pair(request.entry.params, "zapikey[]", stars);
+    s_assert_pair(request.entry.params, "ZAPIKEY", stars);
+    s_assert_pair(request.entry.params, stars, "1");
+    s_assert_pair(request.entry.params, "b", "2");
+    s_assert_pair(request.entry.headers, "x-a", "b");
+    assert_true(wire_pairs_find(request.entry.headers, "x-other", &found));
+    assert_true(found.len == 2 + strlen(TOKEN) &&
+                memcmp(found.data + 2, stars, strlen(TOKEN)) == 0);
+    assert_int_equal(s_read(&request, "POST", EVENT "?zapikey=" TOKEN, key), ERROR_invalid_param);
+    assert_int_equal(s_read(&request, "POST", EVENT "?zapikey=" OTHER, key), ERROR_none);
 }
 
 static void test_token_in_query(void **state)
@@ -227,6 +280,8 @@ int main(void)
         cmocka_unit_test(test_token_forms),
         cmocka_unit_test(test_basic),
         cmocka_unit_test(test_white_space_and_nothing),
+        cmocka_unit_test(test_blank),
+        cmocka_unit_test(test_a_credential_twice_is_blanked),
         cmocka_unit_test(test_token_in_query),
         cmocka_unit_test(test_appkey),
         cmocka_unit_test(test_a_cookie_brings_a_session),
