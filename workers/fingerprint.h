@@ -8,11 +8,9 @@
 
 #include "workers/journal.h"
 
-/* PARAMS: encoded pairs (common/wire). */
-void fingerprint(slice_t params, slice_t body, uint8_t hash[JOURNAL_HASH]);
-
-/* The same of the parameters in the order in which they came, as rows of a journal may have it that
- * a worker of another version wrote. False, and nothing written, when it is no other hash. */
-bool fingerprint_as_came(slice_t params, slice_t body, uint8_t hash[JOURNAL_HASH]);
+/* PARAMS: encoded pairs (common/wire). AS_CAME: the same of the parameters in the order in which
+ * they came, as rows of a journal may have it that a worker of another version wrote. */
+void fingerprint(slice_t params, slice_t body, uint8_t hash[JOURNAL_HASH],
+                 uint8_t as_came[JOURNAL_HASH]);
 
 #endif

@@ -4,6 +4,7 @@
 #include "common/base/ops.h"
 #include "common/base/utf8.h"
 #include "workers/answer.h"
+#include "workers/pairs.h"
 
 #include <stdio.h>
 
@@ -40,56 +41,36 @@ void history_id(json_out_t *out, const shard_t *shard, int64_t time_ms, uint64_t
     json_lit(out, "\"");
 }
 
-/* Whether NAME stands before the pair that AT has just read. */
-static bool s_stood_before(slice_t pairs, slice_t name, unsigned index)
+/* The values of a pair and of those of its name behind it, with SEPARATOR between them. */
+static void s_values(json_out_t *out, const pairs_t *pairs, const pair_t *pair,
+                     const char *separator)
 {
-    slice_t other, value;
-    wire_pairs_t each = wire_pairs_begin(pairs);
-    for (unsigned i = 0; i < index && wire_pairs_next(&each, &other, &value); i++)
-        if (slice_eq(other, name))
-            return true;
-    return false;
-}
-
-static unsigned s_count(slice_t pairs, slice_t name)
-{
-    slice_t other, value;
-    unsigned count = 0;
-    for (wire_pairs_t each = wire_pairs_begin(pairs); wire_pairs_next(&each, &other, &value);)
-        count += slice_eq(other, name);
-    return count;
-}
-
-/* All values of NAME with SEPARATOR between them. */
-static void s_values(json_out_t *out, slice_t pairs, slice_t name, const char *separator)
-{
-    slice_t other, value;
-    bool first = true;
-    for (wire_pairs_t each = wire_pairs_begin(pairs); wire_pairs_next(&each, &other, &value);) {
-        if (!slice_eq(other, name))
-            continue;
-        if (!first)
-            json_lit(out, separator);
-        json_chars(out, value);
-        first = false;
+    json_chars(out, pair->value);
+    while (pair->next) {
+        pair = &pairs->pair[pair->next];
+        json_lit(out, separator);
+        json_chars(out, pair->value);
     }
 }
 
 /* One string with commas is what RFC 9110 §5.3 has for headers. */
-void history_pairs(json_out_t *out, slice_t pairs, bool lists)
+void history_pairs(json_out_t *out, slice_t encoded, bool lists)
 {
-    slice_t name, value;
-    unsigned index = 0, written = 0;
+    pairs_t pairs;
+    bool written = false;
+    pairs_read(&pairs, encoded);
     json_lit(out, "{");
-    for (wire_pairs_t each = wire_pairs_begin(pairs); wire_pairs_next(&each, &name, &value);) {
-        if (s_stood_before(pairs, name, index++))
+    for (unsigned i = 0; i < pairs.len; i++) {
+        const pair_t *pair = &pairs.pair[i];
+        bool list = lists && pair->next;
+        if (pair->again)
             continue;
-        json_lit(out, written++ ? "," : "");
-        json_string(out, name);
-        bool list = lists && s_count(pairs, name) > 1;
+        json_lit(out, written ? "," : "");
+        json_string(out, pair->name);
         json_lit(out, list ? ":[\"" : ":\"");
-        s_values(out, pairs, name, list ? "\",\"" : ", ");
+        s_values(out, &pairs, pair, list ? "\",\"" : ", ");
         json_lit(out, list ? "\"]" : "\"");
+        written = true;
     }
     json_lit(out, "}");
 }

@@ -27,7 +27,7 @@ void history_id(json_out_t *out, const shard_t *shard, int64_t time_ms, uint64_t
 /* Parts of an event, as they are shown and as handlers get them: an object of pairs, in which a
  * name that stands several times is an array (LISTS) or a string with commas; who sent it;
  * "sandbox", "marketplace" or null. */
-void history_pairs(json_out_t *out, slice_t pairs, bool lists);
+void history_pairs(json_out_t *out, slice_t encoded, bool lists);
 void history_user(json_out_t *out, const record_t *record);
 const char *history_environment(unsigned environment);
 

@@ -18,14 +18,6 @@ void post_close(post_t *self)
     json_free(&self->form);
 }
 
-static void s_fingerprint(job_t *job)
-{
-    slice_t params = job->request->params, body = job_body(job);
-    fingerprint(params, body, job->entry.hash);
-    if (!fingerprint_as_came(params, body, job->entry.hash_as_came))
-        memcpy(job->entry.hash_as_came, job->entry.hash, JOURNAL_HASH);
-}
-
 static void s_fill(job_t *job)
 {
     const wire_request_t *request = job->request;
@@ -45,7 +37,7 @@ static void s_fill(job_t *job)
     };
     job->entry.dedupe = principal->dedupe;
     if (principal->dedupe.len)
-        s_fingerprint(job);
+        fingerprint(request->params, job_body(job), job->entry.hash, job->entry.hash_as_came);
 }
 
 /* The media type without its parameters. */
