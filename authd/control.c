@@ -118,7 +118,8 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
         s_on_request(self, peer, &message->requests[i], body);
         secret_wipe((void *)body.data, body.len); /* it may hold a password */
     }
-    link_send_replies(self->link, peer, self->replies);
+    if (wire_batch_entries(self->replies)) /* an answer may wait for a hash */
+        link_send_replies(self->link, peer, self->replies);
     link_taken(self->link, peer, link_batch(message));
 }
 

@@ -94,9 +94,9 @@ void link_tick(link_t *self, int64_t now_ms);
 bool link_woke(uint64_t *self, int64_t *last_ms, int64_t now_ms);
 void link_restart(link_t *self);
 
-/* Sends a batch of requests as the next numbered one; needs link_can_send (asserted). The batch is
- * emptied. 0, or -1 when the socket did not take it (then it counts as lost, and the resends of the
- * gateway bring it back). */
+/* Sends a batch of requests as the next numbered one; needs link_can_send, and as with all batches
+ * an entry (both asserted). The batch is emptied. 0, or -1 when the socket did not take it (then it
+ * counts as lost, and the resends of the gateway bring it back). */
 bool link_can_send(const link_t *self, const peer_t *peer);
 int link_send_requests(link_t *self, peer_t *peer, wire_batch_t *batch);
 

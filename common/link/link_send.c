@@ -60,6 +60,7 @@ static int s_send_batch(link_t *self, peer_t *peer, wire_batch_t *batch, wire_ki
                         uint64_t number)
 {
     slice_t route;
+    assert(wire_batch_entries(batch) > 0); /* it would not decode */
     self->dry = false;
     metric_add(METRIC_link_batches_sent_total, 1);
     metric_add(METRIC_link_entries_sent_total, wire_batch_entries(batch));

@@ -56,6 +56,13 @@ def ada(ring, name):
     return person(ring, name)
 
 
+def test_an_answer_that_waits_for_a_hash_comes_alone(ring, ada):
+    """Over the control socket, too: nothing goes out before it is there, which would be logged here."""
+    for words in (("user", "password", ada.email), ("login", ada.email)):
+        done = ring.ctl_run(*words, "--json", input=GOOD + "\n")
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
 def test_a_login_needs_no_token_and_its_session_is_used(away, ada):
     made = away.json("login", ada.email, input=GOOD + "\n")
     assert made["session"].startswith("pss_") and made["from"] == "127.0.0.1"
