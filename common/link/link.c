@@ -174,8 +174,9 @@ static void s_on_hello(link_t *self, peer_t *peer, const slice_t *route, int64_t
     if (objection || !peer) {
         if (peer && s_guarded(self) && strcmp(peer->key, self->key) != 0)
             s_gone(self, peer, s_taken);
-        s_object(self, message, route, objection ? objection : GOODBYE_LEAVING,
-                 objection ? why : "there are too many peers");
+        objection = objection ? objection : GOODBYE_FULL;
+        s_object(self, message, route, objection,
+                 objection == GOODBYE_FULL ? wire_goodbye_text(objection) : why);
         return;
     }
     bool fresh = peer->instance != message->sender;
@@ -208,6 +209,8 @@ static void s_on_goodbye(link_t *self, peer_t *peer)
     peer->instance = 0;
     if (refused && self->calls.refused)
         self->calls.refused(self->arg, peer, message->goodbye);
+    if (!refused && self->bind)
+        peers_remove(&self->peers, peer);
 }
 
 static void s_on_requests(link_t *self, peer_t *peer)

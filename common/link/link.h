@@ -19,7 +19,7 @@ enum {
     LINK_MISSED = 3,        /* silent heartbeats that make a peer gone */
     LINK_SILENCE_MS = 3000, /* own silence after which the instance is given up */
     LINK_STUCK_MS = 20000,  /* without credit, after which a live peer is met anew */
-    LINK_PEERS = 1024,      /* most peers of a bound link; more are ignored */
+    LINK_PEERS = 1024,      /* most live peers of a bound link; more are refused */
     LINK_WAIT = 32,         /* most links and descriptors of one link_wait */
 };
 
@@ -38,7 +38,7 @@ typedef struct {
     /* A known instance sent HELLO again, with other news perhaps. */
     void (*news)(void *arg, peer_t *peer, const wire_hello_t *hello);
     /* The peer is gone: silent, replaced by a new instance (then up follows), or it said GOODBYE.
-     */
+     * A bound link may free it when this returns: what its data points to is the owner's. */
     void (*down)(void *arg, peer_t *peer);
     /* The peer refused us. */
     void (*refused)(void *arg, peer_t *peer, wire_goodbye_t reason);

@@ -23,9 +23,45 @@ peer_t *peers_find(const peers_t *self, slice_t name)
     return NULL;
 }
 
+static void s_unhash(peers_t *self, peer_t *peer)
+{
+    peer_t **at = &self->by_name[s_bucket(slice_of(peer->name))];
+    while (*at != peer)
+        at = &(*at)->name_next;
+    *at = peer->name_next;
+}
+
+static void s_free(peers_t *self, peer_t **at)
+{
+    peer_t *peer = *at;
+    s_unhash(self, peer);
+    *at = peer->next;
+    self->count--;
+    free(peer);
+}
+
+void peers_remove(peers_t *self, peer_t *peer)
+{
+    peer_t **at = &self->first;
+    while (*at != peer)
+        at = &(*at)->next;
+    s_free(self, at);
+}
+
+static bool s_make_room(peers_t *self)
+{
+    peer_t *oldest = NULL;
+    for (peer_t *peer = self->first; peer; peer = peer->next)
+        if (!peer->alive && (!oldest || peer->heard_ms < oldest->heard_ms))
+            oldest = peer;
+    if (oldest)
+        peers_remove(self, oldest);
+    return oldest != NULL;
+}
+
 peer_t *peers_add(peers_t *self, slice_t name)
 {
-    if (self->count >= LINK_PEERS || name.len >= WIRE_NAME)
+    if (name.len >= WIRE_NAME || (self->count >= LINK_PEERS && !s_make_room(self)))
         return NULL;
     peer_t *peer = calloc(1, sizeof *peer);
     if (!peer)
@@ -48,27 +84,13 @@ peer_t *peers_of_instance(const peers_t *self, uint64_t instance)
     return NULL;
 }
 
-static void s_unhash(peers_t *self, peer_t *peer)
-{
-    peer_t **at = &self->by_name[s_bucket(slice_of(peer->name))];
-    while (*at != peer)
-        at = &(*at)->name_next;
-    *at = peer->name_next;
-}
-
 void peers_forget(peers_t *self, int64_t now_ms)
 {
-    for (peer_t **at = &self->first; *at;) {
-        peer_t *peer = *at;
-        if (peer->alive || now_ms - peer->heard_ms < FORGET_MS) {
-            at = &peer->next;
-            continue;
-        }
-        s_unhash(self, peer);
-        *at = peer->next;
-        self->count--;
-        free(peer);
-    }
+    for (peer_t **at = &self->first; *at;)
+        if ((*at)->alive || now_ms - (*at)->heard_ms < FORGET_MS)
+            at = &(*at)->next;
+        else
+            s_free(self, at);
 }
 
 void peers_clear(peers_t *self)

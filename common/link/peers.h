@@ -37,9 +37,12 @@ typedef struct {
 
 /* The peer of a name; NULL when there is none. */
 peer_t *peers_find(const peers_t *self, slice_t name);
-/* Adds one; NULL when there are LINK_PEERS already. */
+/* Adds one; NULL when LINK_PEERS are alive. Of those that are gone, the one that was heard of least
+ * lately makes room. */
 peer_t *peers_add(peers_t *self, slice_t name);
 peer_t *peers_of_instance(const peers_t *self, uint64_t instance);
+/* Frees one: it has said that it leaves. */
+void peers_remove(peers_t *self, peer_t *peer);
 /* Frees those that have been gone for over a minute: a name's owner may never come back. */
 void peers_forget(peers_t *self, int64_t now_ms);
 void peers_clear(peers_t *self);

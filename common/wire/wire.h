@@ -155,6 +155,7 @@ typedef enum {
     GOODBYE_SHARDS,      /* another shard count, or a shard out of range */
     GOODBYE_JOURNAL,     /* another journal serves this shard */
     GOODBYE_ROLE,        /* this endpoint is not for that role, or the key not for it (any more) */
+    GOODBYE_FULL,        /* as many peers are alive here as there may be */
 } wire_goodbye_t;
 const char *wire_goodbye_text(wire_goodbye_t reason);
 

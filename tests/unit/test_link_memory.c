@@ -61,10 +61,8 @@ static void test_a_link_heals_whoever_forgot(void **state)
 {
     (void)state;
     s_outage(FORGET_MS, SILENT_MS);
-    s_outage(FORGET_MS, FORGET_MS);
     s_outage(FORGET_MS, 0);
     s_outage(SILENT_MS, FORGET_MS);
-    s_outage(SILENT_MS, 0);
     s_outage(0, SILENT_MS);
 }
 
@@ -283,6 +281,78 @@ static void test_a_peer_without_credit_is_met_anew(void **state)
     s_rogue_end(&rogue);
 }
 
+/* What a short call of posternctl is to a bound link. True when it was let in, and REASON is what
+ * it was refused with. LEAVES: it says so. */
+static bool s_visit(side_t *server, unsigned number, bool leaves, uint64_t *reason)
+{
+    char name[WIRE_NAME];
+    unsigned char frame[512];
+    int len = -1, linger = 0;
+    void *socket = zmq_socket(link_context(), ZMQ_DEALER);
+    snprintf(name, sizeof name, "control-%u", number);
+    zmq_setsockopt(socket, ZMQ_ROUTING_ID, name, strlen(name));
+    zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger);
+    assert_int_equal(zmq_connect(socket, s_endpoint), 0);
+    wire_hello_t hello = {
+        .role = ROLE_GATEWAY, .name = slice_of(name), .version_min = 1, .version_max = 3};
+    assert_int_equal(wire_send_hello(socket, NULL, number + 1, 0, &hello), 0);
+    for (int64_t end = clock_ms() + 3000; len < 0 && clock_ms() < end;) {
+        link_drain(server->link, 100);
+        len = zmq_recv(socket, frame, sizeof frame, ZMQ_DONTWAIT);
+    }
+    assert_true(len > 0);
+    unpack_t from = unpack_begin(slice(frame, (size_t)len));
+    unpack_array(&from, 6);
+    unpack_uint(&from, 9);
+    bool in = unpack_uint(&from, 9) == WIRE_HELLO;
+    unsigned down = server->down;
+    if (!in) {
+        for (unsigned i = 0; i < 3; i++)
+            unpack_uint(&from, UINT64_MAX);
+        unpack_array(&from, 3);
+        *reason = unpack_uint(&from, 255);
+    } else if (leaves) {
+        wire_send_goodbye(socket, NULL, number + 1, server->instance, GOODBYE_LEAVING);
+        for (int64_t end = clock_ms() + 3000; server->down == down && clock_ms() < end;)
+            link_drain(server->link, 100);
+    }
+    zmq_close(socket);
+    return in;
+}
+
+static void test_a_peer_that_leaves_is_forgotten_at_once(void **state)
+{
+    enum { VISITS = LINK_PEERS + 100 };
+    side_t server;
+    uint64_t reason = 0;
+    (void)state;
+    s_begin(&server, true, "authd-0");
+    for (unsigned i = 0; i < VISITS; i++)
+        assert_true(s_visit(&server, i, true, &reason));
+    assert_int_equal(server.up, VISITS);
+    assert_int_equal(server.down, VISITS);
+    assert_int_equal(server.link->peers.count, 0);
+    link_destroy(&server.link);
+}
+
+/* Those that were killed count for as long as they are alive; then they make room. */
+static void test_only_peers_that_live_fill_a_link(void **state)
+{
+    side_t server;
+    uint64_t reason = 0;
+    (void)state;
+    s_begin(&server, true, "authd-0");
+    for (unsigned i = 0; i < LINK_PEERS; i++)
+        assert_true(s_visit(&server, i, false, &reason));
+    assert_false(s_visit(&server, LINK_PEERS, false, &reason));
+    assert_int_equal(reason, GOODBYE_FULL);
+    s_pass_time(&server, SILENT_MS);
+    for (unsigned i = 1; i < 10; i++)
+        assert_true(s_visit(&server, LINK_PEERS + i, false, &reason));
+    assert_int_equal(server.link->peers.count, LINK_PEERS);
+    link_destroy(&server.link);
+}
+
 int main(void)
 {
     if (!mkdtemp(s_dir))
@@ -292,6 +362,8 @@ int main(void)
         cmocka_unit_test(test_numbers_that_go_back_are_taken_up_again),
         cmocka_unit_test(test_a_peer_that_numbers_from_one_is_served),
         cmocka_unit_test(test_a_peer_without_credit_is_met_anew),
+        cmocka_unit_test(test_a_peer_that_leaves_is_forgotten_at_once),
+        cmocka_unit_test(test_only_peers_that_live_fill_a_link),
         cmocka_unit_test(test_credit_of_before_a_goodbye_ends_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
