@@ -63,6 +63,8 @@ static int s_open_source(s_side_t *side, const char *path)
     int rc = mdb_env_create(&side->env);
     if (rc == 0)
         rc = mdb_env_set_maxdbs(side->env, TABLES_MOST);
+    if (rc == 0)
+        rc = store_lock_room(path);
     /* No map size: the one that the writer has is in the file. */
     if (rc == 0)
         rc = mdb_env_open(side->env, path, MDB_NOTLS | MDB_NORDAHEAD | MDB_RDONLY, MODE);
@@ -94,6 +96,8 @@ static int s_open_copy(s_side_t *side, const char *path, const s_side_t *source)
     if (rc == 0)
         rc = mdb_env_set_mapsize(side->env,
                                  2 * (info.me_last_pgno + 1) * stat.ms_psize + (16u << 20));
+    if (rc == 0)
+        rc = store_lock_room(path);
     return rc ? rc : mdb_env_open(side->env, path, MDB_NOTLS | MDB_NORDAHEAD, MODE);
 }
 

@@ -16,7 +16,6 @@
 
 enum {
     MODE = 0600,
-    READERS = 512,
     KIND_LEN = 32,
 };
 static const char s_not_ours[] = "holds no data of Postern's: the paths are mixed up";
@@ -215,19 +214,17 @@ static int s_probe(store_t *self, const store_options_t *options, char *err, siz
  * its name, refused as damaged. So it is made under another, and gets its own when it is whole. */
 static int s_make_file(const char *file)
 {
-    char made[1110], lock[1120];
+    char made[1110];
     MDB_env *env = NULL;
     snprintf(made, sizeof made, "%s.new", file);
-    snprintf(lock, sizeof lock, "%s-lock", made);
     unlink(made);
     int rc = mdb_env_create(&env);
     if (rc == 0)
-        rc = mdb_env_open(env, made, MDB_NOSUBDIR | MDB_NOTLS, MODE);
+        rc = mdb_env_open(env, made, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOLOCK, MODE);
     if (rc == 0)
         rc = mdb_env_sync(env, 1);
     if (env)
         mdb_env_close(env);
-    unlink(lock);
     if (rc != 0)
         unlink(made);
     return rc == 0 && rename(made, file) != 0 ? errno : rc;
@@ -251,7 +248,9 @@ static int s_open_env(store_t *self, const store_options_t *options, char *err, 
     if (rc == 0)
         rc = mdb_env_set_maxdbs(self->env, options->tables + 1);
     if (rc == 0)
-        rc = mdb_env_set_maxreaders(self->env, READERS);
+        rc = mdb_env_set_maxreaders(self->env, STORE_READERS);
+    if (rc == 0)
+        rc = store_lock_room(options->path);
     if (rc == 0)
         rc = mdb_env_open(self->env, options->path,
                           MDB_NOTLS | MDB_NORDAHEAD | (options->read_only ? MDB_RDONLY : 0), MODE);

@@ -16,6 +16,13 @@ struct store {
  * one store; of several the line names the last. */
 void store_guard(const char *path);
 
+enum { STORE_READERS = 512 };
+
+/* store_room.c: makes LMDB's table of readers (lock.mdb) in the directory PATH with all its blocks:
+ * LMDB writes it through memory, where a block that the disk has no room for is a SIGBUS. 0, or an
+ * errno. Before mdb_env_open, which this process must not have done for PATH. */
+int store_lock_room(const char *path);
+
 /* Says in err what rc means for an operator; returns -1. */
 int store_say_rc(char *err, size_t err_size, const char *path, int rc);
 

@@ -16,7 +16,7 @@ MAGIC = 0x504F5354
  MARK) = range(1, 14)
 SECTOR = 512
 # LMDB writes its table of readers through memory, and makes it anew at each opening.
-MAPPED = ("lock.mdb", "data.mdb.new-lock")
+MAPPED = ("lock.mdb",)
 
 # Inode: of a file made while recording, a number that no other has: the filesystem's own it gives
 # again once a file is gone.

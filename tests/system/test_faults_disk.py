@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import subprocess
 import threading
 import time
@@ -214,3 +215,27 @@ def test_a_failed_sync_is_answered_by_nobody(traced, inject):
     writer.join(60 * postern.SLOW)
     assert set(answers.values()) == {204}
     assert len(check(ring, ada, answers)) == len(answers) + 1
+
+
+@pytest.mark.parametrize("kib", [0, 8, 16, 24, 40])
+def test_a_first_start_without_room_is_refused_with_words(make_ring, kib):
+    """Nothing is written through memory that the disk has no block for."""
+    with contextlib.ExitStack() as stack:
+        try:
+            place = stack.enter_context(small_disk(32))
+        except Unavailable:
+            lacking.skip("mount")
+        data = place / "data"
+        own = make_ring(settings={"data.directory": data, "authd.master_key": data / "master.key"})
+        shutil.copytree(own.dir / "data", data)
+        (data / "run").mkdir(exist_ok=True)
+        fill(place, 0)
+        with open(place / "ballast", "r+b") as ballast:
+            ballast.truncate(ballast.seek(0, 2) - (kib << 10))
+        for kind in ("authd", "channel"):
+            done = subprocess.run([str(postern.BIN / f"postern-{kind}"), "-c", str(own.conf),
+                                   *own._overrides()], env=own.environment, text=True,
+                                  capture_output=True, timeout=30 * postern.SLOW)
+            assert done.returncode == 78, (kind, done.returncode, done.stderr)
+            assert "full" in done.stderr or "No space left" in done.stderr, done.stderr
+            assert "cut off" not in done.stderr, done.stderr

@@ -1,0 +1,56 @@
+/* Room on the disk: what lacks it, and the blocks of what is written through memory. */
+#include "common/store/store_self.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The table of STORE_READERS readers and what stands before it, in whole pages. */
+enum {
+    READER_BYTES = 64,
+    HEAD_BYTES = 4096,
+    LOCK_BYTES = HEAD_BYTES + STORE_READERS * READER_BYTES
+};
+
+int store_lacks_room(int error)
+{
+    return error == ENOSPC || error == EDQUOT;
+}
+
+static int s_zeros(int fd)
+{
+    static const char zeros[HEAD_BYTES];
+    for (off_t at = 0; at < LOCK_BYTES; at += HEAD_BYTES)
+        if (pwrite(fd, zeros, HEAD_BYTES, at) != HEAD_BYTES)
+            return errno ? errno : EIO;
+    return 0;
+}
+
+/* Of a file that is in use no byte is written: others have it in memory. */
+static int s_allocate(int fd)
+{
+    struct stat is;
+    if (fstat(fd, &is) != 0)
+        return errno;
+    if (is.st_size > 0 && is.st_blocks * 512 >= is.st_size)
+        return 0;
+    if (fallocate(fd, 0, 0, is.st_size ? is.st_size : LOCK_BYTES) == 0)
+        return 0;
+    if (errno != EOPNOTSUPP && errno != ENOSYS)
+        return errno;
+    return is.st_size == 0 ? s_zeros(fd) : 0;
+}
+
+int store_lock_room(const char *path)
+{
+    char file[1100];
+    snprintf(file, sizeof file, "%s/lock.mdb", path);
+    int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return store_lacks_room(errno) ? errno : 0; /* LMDB says what is wrong, or does without */
+    int rc = s_allocate(fd);
+    close(fd);
+    return rc;
+}
