@@ -190,6 +190,23 @@ static void s_render_list(const answering_t *with, job_t *job, json_out_t *out)
     json_lit(out, "}");
 }
 
+/* Whether something that is tried again would be called; else it is said why not. */
+static bool s_is_called(const answering_t *with, job_t *job)
+{
+    const uuid_t7 *target = &job->request->principal.target;
+    const delivery_engine_t *engine = s_engine(with);
+    const char *why;
+    char reason[256];
+    if (delivery_standing(engine->delivery, target, &why) == 0) {
+        if (delivery_wants(engine->delivery, target))
+            return true;
+        why = "it has no handler; set one first";
+    }
+    snprintf(reason, sizeof reason, "Nothing would be delivered: %s.", why);
+    job_refuse(job, ERROR_conflict, reason);
+    return false;
+}
+
 static void s_render_retry(const answering_t *with, job_t *job, json_out_t *out)
 {
     wanted_t wanted;
@@ -208,6 +225,8 @@ static void s_render_retry(const answering_t *with, job_t *job, json_out_t *out)
                    "There is no delivery with this id, or retention has removed it.");
         return;
     }
+    if (!s_is_called(with, job))
+        return;
     delivery_revive(s_engine(with)->delivery, &job->request->principal.target, page.items[0].log,
                     clock_ms());
     json_lit(out, "{\"number\":");
@@ -226,6 +245,8 @@ static void s_render_replay(const answering_t *with, job_t *job, json_out_t *out
         return;
     }
     if (job->error)
+        return;
+    if (!s_is_called(with, job))
         return;
     delivery_replay_t replay = {wanted.from_ms, wanted.to_ms, (unsigned)rate};
     delivery_replay(s_engine(with)->delivery, &job->request->principal.target, &replay, clock_ms());

@@ -209,3 +209,43 @@ def test_what_waits_for_an_archived_target_is_dead_at_once(calling, name, kind):
             assert calling.post(calling.url(f"{log}/replay", ada.token, rate=100)).status_code == 200
         calling.wait(lambda: len(rows(state="delivered")) == events, 20)
         assert len(handler.calls) == events
+
+
+def test_nothing_is_said_to_be_tried_again_where_nothing_is_called(calling, name, tmp_path):
+    """A replay or a retry at a handler that takes no calls is refused, with what to do."""
+    ada = calling.user(name)
+    calling.bot(name, ada)
+    log = f"/api/v2/bots/{name}/deliveries"
+    (tmp_path / "token").write_text(ada.token)
+
+    def refused(text):
+        for verb, params in (("replay", {}), ("retry", {"id": dead()["number"]})):
+            answer = calling.post(calling.url(f"{log}/{verb}", ada.token, **params))
+            assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+            assert text in answer.json()["message"]
+        done = calling.ctl_run("dlq", "replay", "bot", name, "--token-file", tmp_path / "token")
+        assert done.returncode != 0 and text in done.stderr and "tried again" not in done.stdout
+
+    def dead():
+        found = calling.get(calling.url(log, ada.token, state="dead")).json()["deliveries"]
+        return found[0] if found else None
+
+    class Gone(Calls):
+        status = 410
+
+        def called(self, path, headers, body):
+            super().called(path, headers, body)
+            return self.status, {}, b""
+
+    with Gone() as handler:
+        calling.ctl("bot", "handler", "set", name, handler.url)
+        assert calling.post(calling.bot_url(name, ada.token), {"n": 1}).status_code == 200
+        calling.wait(dead, 20)
+        refused("the handler answered 410")
+        calling.ctl("bot", "handler", "clear", name)
+        calling.wait(lambda: calling.get(calling.url(log, ada.token)).json()["disabled"] is None, 20)
+        refused("has no handler")
+        handler.status = 200
+        calling.ctl("bot", "handler", "set", name, handler.url)
+        calling.wait(lambda: calling.post(calling.url(f"{log}/replay", ada.token)).status_code == 200, 20)
+        calling.wait(lambda: not dead() and len(handler.calls) == 2, 20)

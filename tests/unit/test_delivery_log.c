@@ -55,6 +55,23 @@ static void s_note(uint64_t log, outbox_state_t state)
     journal_note(s_journal, &note);
 }
 
+/* A handler that is called, and never reached. */
+static void s_set_handler(void)
+{
+    pack_t record = {0};
+    wire_handler_t handler = {.version = 1,
+                              .url = slice_of("http://127.0.0.1:1/"),
+                              .name = slice_of("bot"),
+                              .concurrency = 1,
+                              .bound_s = 1,
+                              .key = slice("", 0)};
+    wire_handler_encode(&record, &handler);
+    assert_int_equal(
+        handlers_learn(s_engine.handlers, &s_target, slice(record.data, record.len), clock_ms()),
+        0);
+    pack_free(&record);
+}
+
 static void s_commit(void)
 {
     int64_t end_ms = clock_ms() + WAIT_MS;
@@ -171,6 +188,9 @@ static void test_a_dead_one_is_retried(void **state)
     s_store(1);
     s_note(1, OUTBOX_DEAD);
     s_commit();
+    s_assert_has(s_ask(delivery_log_retry, "id 1", ERROR_conflict), "no handler");
+    s_assert_has(s_ask(delivery_log_replay, "", ERROR_conflict), "no handler");
+    s_set_handler();
     assert_string_equal(s_ask(delivery_log_retry, "id 1", ERROR_none), "{\"number\":1}");
     s_commit();
     assert_string_equal(s_numbers("state pending"), "1 ");
@@ -197,6 +217,7 @@ static void test_dead_ones_are_replayed_at_a_rate(void **state)
     for (unsigned i = 1; i <= 30; i++)
         s_note(i, OUTBOX_DEAD);
     s_commit();
+    s_set_handler();
     s_ask(delivery_log_replay, "rate 20 from 2026-01-02T03:09:05Z to 2026-01-02T03:29:05Z",
           ERROR_none);
     assert_true(s_until_dead(10) >= 900); /* the first one at once, then 19 at 20 a second */
