@@ -47,11 +47,7 @@ static void s_print(const json_t *rows)
 {
     size_t i;
     json_t *row;
-    json_array_foreach((json_t *)rows, i, row)
-    {
-        json_dumpf(row, stdout, JSON_COMPACT);
-        putchar('\n');
-    }
+    json_array_foreach((json_t *)rows, i, row) table_json_line(row);
 }
 
 int audit_export_run(ctl_t *ctl)

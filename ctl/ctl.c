@@ -73,12 +73,14 @@ void ctl_destroy(ctl_t **self_p)
 static int s_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static int s_usage(const char *format, ...)
 {
+    char text[1024];
     va_list args;
     va_start(args, format);
-    fputs("posternctl: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    fputs("posternctl: ", stderr);
+    table_text(stderr, text);
+    fputc('\n', stderr);
     return CTL_USAGE;
 }
 

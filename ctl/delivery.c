@@ -85,8 +85,11 @@ static void s_print(const json_t *answer)
         json_object_set(row, "status", json_object_get(last, "status"));
     }
     table_rows(rows, "number id state time made last status due_in_s");
-    if (json_is_string(disabled))
-        printf("disabled: %s\n", json_string_value(disabled));
+    if (json_is_string(disabled)) {
+        fputs("disabled: ", stdout);
+        table_text(stdout, json_string_value(disabled));
+        putchar('\n');
+    }
     if (json_is_integer(json_object_get(answer, "next")))
         printf("more: --after %" JSON_INTEGER_FORMAT "\n",
                json_integer_value(json_object_get(answer, "next")));

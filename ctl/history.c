@@ -59,8 +59,7 @@ static void s_take(history_t *self, json_t *row)
     if (self->all) {
         json_array_append(self->all, row);
     } else if (ctl_json(self->ctl)) {
-        json_dumpf(row, stdout, JSON_COMPACT);
-        putchar('\n');
+        table_json_line(row);
     } else {
         s_print(row);
     }

@@ -66,8 +66,7 @@ static int s_print(const ctl_t *ctl, const http_reply_t *reply, const char *key)
             body = json_stringn(reply->body, reply->body_len);
         json_t *all = json_pack("{s:I, s:s, s:o}", "status", (json_int_t)reply->status,
                                 "idempotency_key", key, "body", body ? body : json_null());
-        json_dumpf(all, stdout, JSON_INDENT(2));
-        putchar('\n');
+        table_json(all);
         json_decref(all);
         return CTL_OK;
     }

@@ -1,48 +1,87 @@
 #include "ctl/table.h"
 
 #include "common/base/clock.h"
+#include "common/base/secret.h"
+#include "common/base/utf8.h"
 
 #include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What turns the direction of the text around it: the characters with the property Bidi_Control
- * (Unicode 15, PropList), as UTF-8. */
-static const char *const s_directions[] = {
-    "\u061c", "\u200e", "\u200f", "\u202a", "\u202b", "\u202c",
-    "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069",
+/* What turns the direction of the text around it, the characters with the property Bidi_Control
+ * (Unicode 15, PropList), and the two that end a line or a paragraph. */
+static const unsigned s_directions[] = {
+    0x061c, 0x200e, 0x200f, 0x2028, 0x2029, 0x202a, 0x202b,
+    0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069,
 };
 
-/* Length of what would steer the terminal at TEXT, 0 when there is nothing: C0, DEL, C1 in UTF-8,
- * and directions. */
-static size_t s_control(const char *text)
+static bool s_steers(unsigned code)
 {
-    unsigned char c = (unsigned char)text[0];
-    if (c < 0x20 || c == 0x7f)
+    if (code < 0x20 || (code >= 0x7f && code < 0xa0))
+        return true;
+    for (size_t i = 0; i < sizeof s_directions / sizeof *s_directions; i++)
+        if (s_directions[i] == code)
+            return true;
+    return false;
+}
+
+/* The character at TEXT, in CODE: its bytes. A byte that begins none counts as the C1 control that
+ * some terminals take it for. */
+static size_t s_character(const char *text, unsigned *code)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    size_t len = utf8_length(slice(text, strnlen(text, 4)));
+    *code = c[0];
+    if (len == 0) {
+        *code = 0x80;
         return 1;
-    if (c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0)
-        return 2;
-    for (size_t i = 0; c >= 0xd8 && i < sizeof s_directions / sizeof *s_directions; i++)
-        if (strncmp(text, s_directions[i], strlen(s_directions[i])) == 0)
-            return strlen(s_directions[i]);
-    return 0;
+    }
+    if (len > 1)
+        *code &= 0xffu >> (len + 1);
+    for (size_t i = 1; i < len; i++)
+        *code = *code << 6 | (c[i] & 0x3fu);
+    return len;
 }
 
 void table_text(FILE *out, const char *text)
 {
-    while (*text) {
-        size_t skip = s_control(text);
-        fputc(skip ? '?' : *text, out);
-        text += skip ? skip : 1;
+    unsigned code;
+    for (size_t len; *text; text += len) {
+        len = s_character(text, &code);
+        if (s_steers(code))
+            fputc('?', out);
+        else
+            fwrite(text, 1, len, out);
     }
+}
+
+static void s_json(const json_t *value, size_t flags)
+{
+    unsigned code;
+    char *text = json_dumps(value, flags | JSON_ENCODE_ANY);
+    assert(text);
+    for (size_t at = 0, len; text[at]; at += len) {
+        len = s_character(text + at, &code);
+        if (s_steers(code) && code != '\n')
+            printf("\\u%04X", code);
+        else
+            fwrite(text + at, 1, len, stdout);
+    }
+    putchar('\n');
+    secret_wipe(text, strlen(text));
+    free(text);
 }
 
 void table_json(const json_t *value)
 {
-    json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
-    putchar('\n');
+    s_json(value, JSON_INDENT(2));
     fflush(stdout);
+}
+
+void table_json_line(const json_t *value)
+{
+    s_json(value, JSON_COMPACT);
 }
 
 /* Characters, not bytes. */

@@ -1,5 +1,7 @@
 /* What posternctl prints: JSON, tables and fields for people. Text that others chose cannot steer
- * the terminal: control characters, NULs and what turns the direction of text come out as '?'. */
+ * the terminal, whatever command shows it: control characters, NULs, what turns the direction of
+ * text or ends its line, and bytes that are no UTF-8 come out as '?', and in JSON, which says the
+ * same to whoever parses it, as \uXXXX. Nothing else writes such text to a terminal. */
 #ifndef POSTERN_TABLE_H
 #define POSTERN_TABLE_H
 
@@ -9,8 +11,10 @@
 /* TEXT with '?' for what would steer the terminal. */
 void table_text(FILE *out, const char *text);
 
-/* VALUE and a newline to stdout. */
+/* VALUE over several lines to stdout. */
 void table_json(const json_t *value);
+/* VALUE on a line of its own to stdout, which is not flushed. */
+void table_json_line(const json_t *value);
 
 /* ROWS (an array of objects) as aligned columns with a heading; columns: keys separated by spaces.
  * What a row lacks is "-". */

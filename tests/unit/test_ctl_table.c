@@ -29,14 +29,41 @@ static void test_control_characters_do_not_come_out(void **state)
          "31m",
          "?31m"}, /* CSI as one C1 character */
         {"\xc2\xa9 \xc3\xbc", "\xc2\xa9 \xc3\xbc"},
-        {"\xc2", "\xc2"},
-        {"a\u202egnp.exe\u2066\u061c \u2019\xe2\x80", "a?gnp.exe?? \u2019\xe2\x80"},
+        {"\xc2", "?"}, /* no UTF-8 */
+        {"\x9b\u2028", "??"},
+        {"a\u202egnp.exe\u2066\u061c \u2019\xe2\x80", "a?gnp.exe?? \u2019??"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char *out = s_text(rows[i].in);
         assert_string_equal(out, rows[i].out);
         free(out);
     }
+}
+
+/* The same text for whoever parses it, without a byte that steers a terminal. */
+static void test_json_steers_no_terminal(void **state)
+{
+    (void)state;
+    char *out = NULL;
+    size_t len;
+    FILE *terminal = stdout;
+    json_t *value = json_pack("{s:s, s:s}", "a\u202eb",
+                              "\xc2\x9b"
+                              "31m\u2028\x7f \u00fc\U0001f600",
+                              "c", "\033[2J\n");
+    stdout = open_memstream(&out, &len);
+    table_json(value);
+    table_json_line(value);
+    fclose(stdout);
+    stdout = terminal;
+    const char *line = strstr(out, "}\n") + 2;
+    assert_string_equal(line, "{\"a\\u202Eb\":\"\\u009B31m\\u2028\\u007F \u00fc\U0001f600\","
+                              "\"c\":\"\\u001B[2J\\n\"}\n");
+    json_t *read = json_loads(out, JSON_DISABLE_EOF_CHECK, NULL);
+    assert_true(json_equal(read, value));
+    json_decref(read);
+    json_decref(value);
+    free(out);
 }
 
 static void s_value(const char *json, const char *wanted)
@@ -71,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_control_characters_do_not_come_out),
+        cmocka_unit_test(test_json_steers_no_terminal),
         cmocka_unit_test(test_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
