@@ -2,11 +2,11 @@
 #include "common/base/errors.h"
 #include "common/base/ops.h"
 #include "common/base/secret.h"
-#include "common/base/url.h"
 #include "ctl/command.h"
 #include "ctl/credential.h"
 #include "ctl/owned.h"
 #include "ctl/table.h"
+#include "ctl/token_urls.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +14,6 @@
 #include <string.h>
 
 enum {
-    URLS_LOOK = 50,
     IMPORT_BYTES = 1 << 20,
     RATE_MAX = 1000000,
     BURST_MAX = 10000000,
@@ -22,77 +21,6 @@ enum {
     OVERLAP_MAX = 7 * 86400,
     EXPIRES_MAX = 10 * 366 * 86400
 };
-
-static bool s_lists(const json_t *object, const char *key, const char *user)
-{
-    size_t i;
-    json_t *item;
-    json_array_foreach(json_object_get(object, key), i, item)
-    {
-        const char *id =
-            json_string_value(json_is_object(item) ? json_object_get(item, "id") : item);
-        if (id && strcmp(id, user) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* A list of places to post to, and what its operations and fields are called. */
-typedef struct {
-    unsigned list, show, endpoint;
-    const char *key, *people;
-} place_t;
-
-static const place_t s_places[] = {
-    {OP_channel_list, OP_channel_show, OP_channel_message, "channels", "members"},
-    {OP_bot_list, OP_bot_show, OP_bot_incoming, "bots", "subscribers"},
-};
-
-static void s_add_url(ctl_t *ctl, json_t *urls, unsigned endpoint, const char *name,
-                      const char *token)
-{
-    char *url = url_make(conf_text(ctl_conf(ctl), SET_public_url), endpoint, name);
-    url_add(&url, "zapikey", token);
-    json_array_append_new(urls, json_string(url));
-    credential_free(&url);
-}
-
-/* Adds the URLs of the places where USER is owner or among the people. A list's rows do not name
- * the people, so each is shown; one page must do. False when there are more places. */
-static bool s_add_urls(ctl_t *ctl, json_t *urls, const place_t *place, const char *user,
-                       const char *token)
-{
-    size_t i;
-    json_t *row, *page = ctl_call(ctl, place->list, "", json_pack("{s:i}", "limit", URLS_LOOK));
-    json_array_foreach(json_object_get(page, place->key), i, row)
-    {
-        const char *name = json_string_value(json_object_get(row, "name"));
-        json_t *full = name ? ctl_call(ctl, place->show, name, NULL) : NULL;
-        if (s_lists(full, place->people, user))
-            s_add_url(ctl, urls, place->endpoint, name, token);
-        json_decref(full);
-    }
-    bool all = page && !json_is_string(json_object_get(page, "next"));
-    json_decref(page);
-    return all;
-}
-
-/* The ready URLs of what the token's user can post to, and templates when that is nothing yet, or
- * more than was looked at. */
-static json_t *s_urls(ctl_t *ctl, const char *email, const char *token)
-{
-    json_t *urls = json_array();
-    json_t *user = ctl_call(ctl, OP_user_show, email, NULL);
-    const char *id = json_string_value(json_object_get(user, "id"));
-    bool all = id != NULL;
-    for (unsigned i = 0; id && i < sizeof s_places / sizeof *s_places; i++)
-        all = s_add_urls(ctl, urls, &s_places[i], id, token) && all;
-    json_decref(user);
-    if (!all || json_array_size(urls) == 0)
-        for (unsigned i = 0; i < sizeof s_places / sizeof *s_places; i++)
-            s_add_url(ctl, urls, s_places[i].endpoint, "NAME", token);
-    return urls;
-}
 
 static void s_number(ctl_t *ctl, json_t *body, const char *option, const char *field, uint64_t min,
                      uint64_t max)
@@ -127,25 +55,50 @@ static json_t *s_terms(ctl_t *ctl)
     return body;
 }
 
+/* Adds the URLs that a new token of USER opens, and what is in the way there. */
+static void s_add_urls(ctl_t *ctl, json_t *reply, const char *user)
+{
+    json_t *warnings = json_array(), *urls = token_urls(ctl, reply, user, warnings);
+    json_object_set_new(reply, "urls", urls);
+    if (json_array_size(warnings))
+        json_object_set(reply, "warnings", warnings);
+    json_decref(warnings);
+}
+
+static void s_print_lines(FILE *out, const char *before, const json_t *lines)
+{
+    size_t i;
+    json_t *line;
+    json_array_foreach((json_t *)lines, i, line)
+    {
+        fputs(before, out);
+        table_text(out, json_string_value(line));
+        fputc('\n', out);
+    }
+}
+
 /* Shows a new token, with the URLs it opens when its user is given. Takes the reply. */
 static int s_show_new(ctl_t *ctl, json_t *reply, const char *user)
 {
     if (!reply)
         return CTL_REFUSED;
-    const char *token = json_string_value(json_object_get(reply, "token"));
-    if (token && user && !ctl_admin_url(ctl)) /* elsewhere nothing tells what public.url is */
-        json_object_set_new(reply, "urls", s_urls(ctl, user, token));
+    if (user && !ctl_admin_url(ctl)) /* elsewhere nothing tells what public.url is */
+        s_add_urls(ctl, reply, user);
     if (ctl_json(ctl))
         return ctl_show(ctl, reply);
-    json_t *urls = json_incref(json_object_get(reply, "urls")), *url;
+    json_t *urls = json_incref(json_object_get(reply, "urls"));
+    json_t *warnings = json_incref(json_object_get(reply, "warnings"));
     json_object_del(reply, "urls");
+    json_object_del(reply, "warnings");
     ctl_show(ctl, reply);
     puts("\nThe token is shown this once: store it now.");
-    if (urls)
+    if (json_array_size(urls))
         puts("It can post to:");
-    size_t i;
-    json_array_foreach(urls, i, url) printf("  %s\n", json_string_value(url));
+    s_print_lines(stdout, "  ", urls);
+    fflush(stdout);
+    s_print_lines(stderr, "posternctl: ", warnings);
     json_decref(urls);
+    json_decref(warnings);
     return CTL_OK;
 }
 

@@ -75,6 +75,32 @@ def test_a_token_without_a_place_gets_templates(ring, name):
                             ring.bot_url("NAME", made["token"])]
 
 
+def test_a_bound_token_gets_the_urls_of_its_targets_and_what_is_in_the_way(ring, name):
+    ada, bob = ring.user(name, token=False), ring.user(f"b_{name}", token=False)
+    app = ring.manage("extension_create", name=name, owner=bob.email)
+    for place in (f"{name}_1", f"{name}_2"):
+        ring.channel(place, bob)
+        ring.bot(place, ada)
+    ring.ctl("channel", "member", "add", f"{name}_1", ada.email)
+    made = ring.ctl("token", "create", ada.email, "--channels", f"{name}_1,{name}_2",
+                    "--bots", f"{name}_2", "--extensions", name)
+    token = made["token"]
+    assert made["urls"] == [
+        ring.channel_url(f"{name}_1", token), ring.channel_url(f"{name}_2", token),
+        ring.bot_url(f"{name}_2", token),
+        *(app["urls"][which].replace("TOKEN", token) for which in ("sandbox", "marketplace"))]
+    warning, = made["warnings"]
+    assert warning.startswith(f"{ada.email} is no member of {name}_2, and gets 403 there")
+    status = [ring.post(url, {"text": "hi"}).status_code for url in made["urls"]]
+    assert status == [204, 403, 200, 200, 200]
+    # the command that it names makes it right
+    ring.ctl(*warning.split("posternctl ")[1].split())
+    assert ring.post(made["urls"][1], {"text": "hi"}).status_code == 204
+    done = ring.ctl_run("token", "create", bob.email, "--bots", f"{name}_1")
+    assert re.findall(r"^  (http\S+)\?", done.stdout, re.M) == [ring.bot_url(f"{name}_1", "").split("?")[0]]
+    assert not done.stderr
+
+
 def test_a_deleted_tokens_next_request_is_401(ring, name):
     user = ring.user(name)
     ring.channel(name, user)
