@@ -196,6 +196,8 @@ static void s_died(supervise_t *self, child_t *child, int status)
     /* Once is forgiven: what a killed predecessor held may be free a moment later. */
     if (child->refusals >= 2 && !self->announced)
         s_stop(self, EXIT_CONFIG, "a process refuses its configuration, see above");
+    else if (child->refusals >= SUPERVISE_REFUSALS)
+        child_give_up(child);
 }
 
 /* The predecessor of a child, or one whose successor did not get ready. */
@@ -254,7 +256,7 @@ static void s_start_due(supervise_t *self)
 {
     for (unsigned i = 0; i < self->len; i++) {
         child_t *child = &self->children[i];
-        if (!child->pid && !self->stopping && clock_ms() >= child->start_at)
+        if (!child->pid && !child->given_up && !self->stopping && clock_ms() >= child->start_at)
             child_start(self, child);
     }
 }
@@ -273,11 +275,12 @@ static void s_announce(supervise_t *self)
 /* How long to wait for something to happen. */
 static int s_timeout(const supervise_t *self)
 {
-    int64_t until = clock_ms() + 60000;
+    int64_t until = clock_ms() + 60000; /* children that were given up have no time of their own */
     if (self->stopping && self->kill_at < until)
         until = self->kill_at;
     for (unsigned i = 0; i < self->len && !self->stopping; i++)
-        if (!self->children[i].pid && self->children[i].start_at < until)
+        if (!self->children[i].pid && !self->children[i].given_up &&
+            self->children[i].start_at < until)
             until = self->children[i].start_at;
     if (self->rolling && self->patience < until)
         until = self->patience;

@@ -16,7 +16,14 @@
 
 typedef struct supervise supervise_t;
 
-enum { SUPERVISE_DELAY_MS = 250, SUPERVISE_DELAY_MAX_MS = 10000, SUPERVISE_GRACE_MS = 2000 };
+/* SUPERVISE_REFUSALS: after so many ends with status 78 in a row, none of them ready, a child is
+ * left alone until supervise_roll starts it. */
+enum {
+    SUPERVISE_REFUSALS = 5,
+    SUPERVISE_DELAY_MS = 250,
+    SUPERVISE_DELAY_MAX_MS = 10000,
+    SUPERVISE_GRACE_MS = 2000
+};
 
 typedef struct {
     /* Every child has been ready once: called once. Returns a task (a process that the callee has

@@ -68,6 +68,17 @@ void child_postpone(child_t *child)
         child->delay_ms = SUPERVISE_DELAY_MAX_MS;
 }
 
+void child_give_up(child_t *child)
+{
+    child->given_up = true;
+    log_error(
+        "child.refused", "name=%s attempts=%u err=%s hint=\"posternctl restart %s\"", child->name,
+        child->refusals,
+        LOG_Q("ends with status 78 again and again; see what it logs, correct that, and start "
+              "it"),
+        child->name);
+}
+
 void child_start(supervise_t *self, child_t *child)
 {
     int fds[2];

@@ -49,6 +49,8 @@ static void s_begin(supervise_t *self, child_t *child)
              child->passed);
     if (!child->ready) { /* it is new, or waits for its next attempt: that is now */
         child->start_at = 0;
+        child->refusals = 0;
+        child->given_up = false;
         s_expect(self, ROLL_BACK);
     } else if (!child->passed) {
         s_ask(self, child->pid, ROLL_END);
@@ -146,6 +148,8 @@ static void s_step(supervise_t *self, child_t *child)
     case ROLL_BACK:
         if (child->pid && child->ready)
             s_done(self);
+        else if (child->given_up)
+            s_fail(self, "it refuses its configuration, see the log");
         else if (late)
             s_fail(self, "it does not become ready, see the log; it is still being started");
         break;

@@ -21,6 +21,7 @@ typedef struct {
     unsigned delay_ms; /* the next wait of one that dies too early */
     int64_t start_at;  /* when it is to be started, while it does not run */
     unsigned refusals; /* ends with EXIT_CONFIG before it was ready, in a row */
+    bool given_up;     /* refused too often: it is started by a restart that is asked for */
     probe_t *probe;    /* of its monitor */
     probe_state_t health;
     int64_t unwell_ms; /* since when it is not well */
@@ -61,6 +62,8 @@ struct supervise {
 void child_start(supervise_t *self, child_t *child);
 /* Sets the time of the next attempt, twice as far away each time. */
 void child_postpone(child_t *child);
+/* Starts it no more by itself. */
+void child_give_up(child_t *child);
 /* A child says that it can serve, or has closed its pipe (then its death is about to be told). */
 void child_read_ready(child_t *child);
 

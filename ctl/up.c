@@ -339,6 +339,10 @@ int up_run(ctl_t *ctl)
         s_lay_ports(ctl, port, gateways);
     const conf_t *conf = ctl_conf_plain(ctl);
     log_open("posternctl", (log_level_t)log_level_of(conf_text(conf, SET_log_level)));
+    if (conf_check_files(conf, NULL, err, sizeof err) != 0) {
+        ctl_error(ctl, "failed", "%s: %s", ctl_conf_path(ctl), err);
+        return CTL_CONFIG;
+    }
     if (s_hang_notice(ctl, gateways) != 0)
         return CTL_REFUSED;
     self.fleet = fleet_new(conf, gateways);

@@ -110,8 +110,8 @@ egress_t *egress_new(const char *allow, char *err, size_t err_size)
     egress_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
-    for (const char *at = allow + strspn(allow, " "); *at; at += strspn(at, " ")) {
-        size_t len = strcspn(at, " ");
+    for (const char *at = allow + strspn(allow, " ,"); *at; at += strspn(at, " ,")) {
+        size_t len = strcspn(at, " ,");
         self->allowed = realloc(self->allowed, (self->allowed_len + 1) * sizeof *self->allowed);
         if (!self->allowed)
             abort();

@@ -26,6 +26,8 @@ typedef enum {
     SETTING_UINT,     /* decimal, min to max */
     SETTING_BOOL,     /* 0 or 1, true or false */
     SETTING_TEXT,     /* min to max is its length */
+    SETTING_URL,      /* http:// or https://, as http_url.h reads it, without a query */
+    SETTING_NETWORKS, /* CIDRs, separated by spaces or commas; may be empty */
     SETTING_ENDPOINT, /* ipc://… or tcp://…; several, separated by spaces, where max > 1 */
     SETTING_ADDRESS,  /* address:port to listen on, [::1]:80 for IPv6 */
     SETTING_PATH,     /* a relative one starts at the configuration file's directory */
@@ -89,6 +91,10 @@ const char *conf_base(const conf_t *self);
  * data.sockets has been made. */
 enum { CONF_INSTALLATION = 17 };
 void conf_installation(const conf_t *self, char id[CONF_INSTALLATION]);
+
+/* Whether the files that the settings name, and that must be there at the start, are: of SECTION's
+ * process; NULL: of all. 0, or -1 with setting, file and reason in err. */
+int conf_check_files(const conf_t *self, const char *section, char *err, size_t err_size);
 
 /* Prints the effective configuration as ZPL to stdout, secrets masked. */
 void conf_print(const conf_t *self);

@@ -1,5 +1,6 @@
 #include "common/conf/conf_check.h"
 
+#include "common/base/http_url.h"
 #include "common/log/log.h"
 
 #include <arpa/inet.h>
@@ -132,6 +133,35 @@ static int s_check_endpoints(const setting_row_t *row, const char *value, char *
     return 0;
 }
 
+static int s_check_url(const char *value, char *err, size_t err_size)
+{
+    http_url_t url;
+    char reason[256];
+    if (!http_url_parse(slice(value, strlen(value)), &url, reason, sizeof reason))
+        snprintf(err, err_size, "\"%s\" is not a URL as https://hooks.example.org: %s", value,
+                 reason);
+    else if (memchr(url.target.data, '?', url.target.len))
+        snprintf(err, err_size, "\"%s\" has a query, and paths are to follow it", value);
+    else
+        return 0;
+    return -1;
+}
+
+static int s_check_networks(const char *value, char *err, size_t err_size)
+{
+    network_t network;
+    for (const char *at = value + strspn(value, " ,"); *at; at += strspn(at, " ,")) {
+        size_t len = strcspn(at, " ,");
+        if (!network_parse(slice(at, len), &network)) {
+            snprintf(err, err_size, "'%.*s' is not a network as 10.0.0.0/8 or fd12::/16", (int)len,
+                     at);
+            return -1;
+        }
+        at += len;
+    }
+    return 0;
+}
+
 static int s_check_uint(const setting_row_t *row, const char *value, char *err, size_t err_size)
 {
     uint64_t number;
@@ -139,6 +169,15 @@ static int s_check_uint(const setting_row_t *row, const char *value, char *err, 
         return 0;
     snprintf(err, err_size, "\"%s\" is not a number from %" PRIu64 " to %" PRIu64, value, row->min,
              row->max);
+    return -1;
+}
+
+static int s_check_length(const setting_row_t *row, size_t len, char *err, size_t err_size)
+{
+    if (len >= row->min && len <= row->max)
+        return 0;
+    snprintf(err, err_size, "is %zu characters long; it takes %" PRIu64 " to %" PRIu64, len,
+             row->min, row->max);
     return -1;
 }
 
@@ -167,11 +206,12 @@ int conf_check(const setting_row_t *row, const char *value, char *err, size_t er
     case SETTING_TEXT:
     case SETTING_PATH:
     case SETTING_SECRET:
-        if (len >= row->min && len <= row->max)
-            return 0;
-        snprintf(err, err_size, "is %zu characters long; it takes %" PRIu64 " to %" PRIu64, len,
-                 row->min, row->max);
-        return -1;
+        return s_check_length(row, len, err, err_size);
+    case SETTING_URL:
+        return s_check_length(row, len, err, err_size) ? -1 : s_check_url(value, err, err_size);
+    case SETTING_NETWORKS:
+        return s_check_length(row, len, err, err_size) ? -1
+                                                       : s_check_networks(value, err, err_size);
     }
     abort();
 }

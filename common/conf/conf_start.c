@@ -68,6 +68,8 @@ void conf_start(conf_start_t *start, const char *process, const char *section, i
         s_refuse(process, err);
     if (check) {
         conf_print(start->conf);
+        if (conf_check_files(start->conf, section, err, sizeof err) != 0)
+            s_refuse(process, err);
         conf_destroy(&start->conf);
         fflush(stdout);
         fprintf(stderr, "%s: configuration OK\n", process);

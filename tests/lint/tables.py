@@ -18,7 +18,7 @@ BLOCKS = {  # name: (document, .def file, macro)
     "rights": ("API.md", "authd/rights.def", "RIGHT"),
     "headers": ("API.md", "gateway/headers.def", "HEADER"),
 }
-KINDS = {"UINT": "number", "TEXT": "text", "ENDPOINT": "endpoints", "ADDRESS": "address:port",
+KINDS = {"UINT": "number", "TEXT": "text", "URL": "URL", "NETWORKS": "networks", "ENDPOINT": "endpoints", "ADDRESS": "address:port",
          "PATH": "path", "SECRET": "path of a secret file", "BOOL": "true or false"}
 
 
@@ -36,7 +36,7 @@ def plain(cell):
 
 
 def settings(section, key, kind, default, least, most, text):
-    limits = "" if kind in ("ADDRESS", "BOOL", "PATH", "SECRET", "TEXT", "ENDPOINT") \
+    limits = "" if kind in ("ADDRESS", "BOOL", "PATH", "SECRET", "TEXT", "ENDPOINT", "URL", "NETWORKS") \
         else f", {least} to {most}"
     return [f"`{section}.{key}`", f"`{plain(default)}`" if plain(default) else "",
             KINDS[kind] + limits, plain(text)]

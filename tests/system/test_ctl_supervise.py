@@ -300,3 +300,51 @@ def test_the_notice_is_private(fleet):
     assert stat.S_IMODE(notice.stat().st_mode) == 0o600
     assert stat.S_IMODE(notice.parent.stat().st_mode) == 0o700
     assert fleet.stop() == 0
+
+
+def test_one_that_refuses_its_configuration_is_left_alone(fleet):
+    """Later on, when the rest serves: a few attempts, then a word, and nothing until it is asked for."""
+    fleet.up()
+    before = len(fleet.starts("bot-0"))
+    fleet.mark("bot-0", "early", 78)
+    os.kill(fleet.pid("bot-0"), signal.SIGKILL)
+    postern.wait(lambda: "event=child.refused name=bot-0" in fleet.log.read_text(), 20)
+    attempts = len(fleet.starts("bot-0")) - before
+    assert attempts == 5
+    time.sleep(3)  # the next wait would have been as long
+    assert len(fleet.starts("bot-0")) - before == attempts
+    assert alive(fleet.process.pid) and alive(fleet.pid("channel-0"))
+    done = fleet.run("-c", fleet.dir / "postern.conf", "restart", "bot-0")
+    assert done.returncode == 1 and "refuses its configuration" in done.stderr, done.stderr
+    (fleet.bin / "bot-0.early").unlink()
+    done = fleet.run("-c", fleet.dir / "postern.conf", "restart", "bot-0")
+    assert done.returncode == 0, done.stderr
+    assert alive(fleet.pid("bot-0"))
+
+
+@pytest.mark.parametrize("settings, words", [
+    ({"gateway.tls_certificate": "/no/cert.pem", "gateway.tls_key": "/no/key.pem"},
+     ["gateway.tls_certificate", "/no/cert.pem", "No such file"]),
+    ({"gateway.tls_certificate": "/etc/hostname"}, ["gateway.tls_key", "is missing"]),
+    ({"admin.tls_key": "/etc/hostname"}, ["admin.tls_certificate", "is missing"]),
+    ({"delivery.authorities": "/no/such.pem"}, ["delivery.authorities", "/no/such.pem"]),
+    ({"delivery.allow": "10.0.0.0/99"}, ["delivery.allow", "10.0.0.0/99"]),
+    ({"public.url": "hooks.example.org"}, ["public.url", "https://"]),
+], ids=range(6))
+def test_what_a_process_would_refuse_is_said_before_any_starts(fleet, settings, words):
+    overrides = [word for item in settings.items() for word in ("-s", "=".join(item))]
+    done = fleet.run("-c", fleet.dir / "postern.conf", "up", "--port", fleet.port, *overrides)
+    assert done.returncode == 78, (done.returncode, done.stderr)
+    for word in words:
+        assert word in done.stderr, done.stderr
+    assert not fleet.events()
+
+
+@pytest.mark.parametrize("kind, setting", [("gateway", "gateway.tls_certificate"), ("bot", "delivery.authorities")])
+def test_a_check_looks_for_the_files(fleet, kind, setting):
+    for checked, wanted in ((kind, 78), ("channel", 0)):
+        more = ["-s", "gateway.tls_key=/no/key"] if kind == "gateway" else []
+        done = subprocess.run([postern.BIN / f"postern-{checked}", "-c", fleet.dir / "postern.conf", "-t", "-s",
+                               f"{setting}=/no/such.pem", *more], capture_output=True, text=True)
+        assert done.returncode == wanted, done.stderr
+        assert wanted == 0 or setting in done.stderr

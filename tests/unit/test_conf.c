@@ -379,12 +379,12 @@ static void test_overrides(void **state)
     (void)state;
     scratch_write(s_path, "gateway\n    threads = 2\n");
     setenv("POSTERN_GATEWAY_THREADS", "3", 1);
-    char *over[] = {"gateway.threads=4", "public.url=http://h/?a=b", NULL};
+    char *over[] = {"gateway.threads=4", "authd.master_key=/k?a=b", NULL};
     conf_t *conf = conf_load_with(s_path, over, s_err, sizeof s_err);
     unsetenv("POSTERN_GATEWAY_THREADS");
     assert_non_null(conf);
     assert_int_equal(conf_uint(conf, SET_gateway_threads), 4);
-    assert_string_equal(conf_text(conf, SET_public_url), "http://h/?a=b");
+    assert_string_equal(conf_text(conf, SET_authd_master_key), "/k?a=b");
     conf_destroy(&conf);
 
     /* Two that are right only together, in either order. */

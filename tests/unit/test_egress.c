@@ -233,7 +233,7 @@ static void test_allowed(void **state)
 static void test_bad_networks(void **state)
 {
     static const char *const bad[] = {"10.0.0.0/33",  "10/8",   "localhost",
-                                      "10.0.0.0/8,x", "::/129", "fe80::1%eth0"};
+                                      "10.0.0.0/8;x", "::/129", "fe80::1%eth0"};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char err[200] = "", text[100];
