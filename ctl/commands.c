@@ -9,7 +9,8 @@
 #define SEND {"--url", "URL", "base URL; without it, public.url"}, TOKEN_FILE, \
              {"--body", "FILE", "send FILE's bytes (- for stdin) in place of TEXT"}, \
              {"--key", "KEY", "Idempotency-Key; without it, a new one"}
-#define HISTORY {"--from", "N", "first sequence number"}, {"--limit", "N", "most messages"}, \
+#define HISTORY {"--last", "N", "the newest N, oldest first"}, \
+                {"--from", "N", "first sequence number"}, {"--limit", "N", "most messages, beginning with the oldest"}, \
                 {"--follow", NULL, "go on with what comes, until Ctrl-C"}, \
                 {"--url", "URL", "base URL; without it, public.url"}, TOKEN_FILE
 #define BETWEEN {"--from", "TIME", "stored since, as 2026-01-02T03:04:05Z"}, \
@@ -319,7 +320,7 @@ const command_t command_table[] = {
      "send extension shop 'Order 7'\nsend extension shop --body order.json", {SEND, ENVIRONMENT}},
 
     {"history channel", history_channel_run, "NAME", 1, 1, "read a channel's messages",
-     "history channel releases --limit 10\nhistory channel releases --follow", {HISTORY}},
+     "history channel releases --last 10\nhistory channel releases --last 10 --follow", {HISTORY}},
     {"history bot", history_bot_run, "NAME", 1, 1, "read a bot's messages and events",
      "history bot buildbot --from 100", {HISTORY}},
     {"history extension", history_extension_run, "NAME", 1, 1,

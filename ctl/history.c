@@ -10,13 +10,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { HISTORY_PAGE = 100, HISTORY_FOLLOW_MS = 500 };
+enum { HISTORY_PAGE = 100, HISTORY_FOLLOW_MS = 500, HISTORY_LAST = 1000000 };
 
 typedef struct {
     ctl_t *ctl;
     call_t *call;
     uint64_t from; /* the next sequence; 0: the oldest */
     uint64_t left; /* messages still to show */
+    uint64_t last; /* messages to begin with, the newest; 0: from FROM on */
     bool follow;
     json_t *all; /* collects for --json without --follow */
 } history_t;
@@ -65,33 +66,73 @@ static void s_take(history_t *self, json_t *row)
     }
 }
 
-/* One page; *more says whether another one waits. Returns an exit status. */
-static int s_page(history_t *self, bool *more)
+/* A page of at most LEFT messages, from the sequence that NAME stands for (0: from the end). NULL
+ * after the error was shown. */
+static json_t *s_get(history_t *self, uint64_t left, const char *order, const char *name,
+                     uint64_t sequence)
 {
     char query[80];
     http_reply_t reply;
-    unsigned limit = self->left < HISTORY_PAGE ? (unsigned)self->left : HISTORY_PAGE;
-    int len = snprintf(query, sizeof query, "limit=%u", limit);
-    if (self->from)
-        snprintf(query + len, sizeof query - (size_t)len, "&from=%llu",
-                 (unsigned long long)self->from);
+    unsigned limit = left < HISTORY_PAGE ? (unsigned)left : HISTORY_PAGE;
+    int len = snprintf(query, sizeof query, "limit=%u%s", limit, order);
+    if (sequence)
+        snprintf(query + len, sizeof query - (size_t)len, "&%s=%llu", name,
+                 (unsigned long long)sequence);
     call_send(self->call, "GET", query, NULL, 0, &reply);
     json_t *page = reply.status == 200 ? json_read(reply.body, reply.body_len) : NULL;
-    json_t *rows = json_object_get(page, "messages"), *row;
+    if (!json_is_array(json_object_get(page, "messages"))) {
+        call_failed(self->call, &reply);
+        json_decref(page);
+        page = NULL;
+    }
+    http_reply_clear(&reply);
+    return page;
+}
+
+/* One page; *more says whether another one waits. Returns an exit status. */
+static int s_page(history_t *self, bool *more)
+{
+    json_t *page = s_get(self, self->left, "", "from", self->from), *row;
+    json_t *rows = json_object_get(page, "messages");
     size_t i;
-    int status = rows ? CTL_OK : call_failed(self->call, &reply);
     json_array_foreach(rows, i, row) if (self->left > 0) s_take(self, row);
     fflush(stdout);
     *more = json_array_size(rows) > 0 && json_is_integer(json_object_get(page, "next"));
+    int status = page ? CTL_OK : CTL_REFUSED;
     json_decref(page);
-    http_reply_clear(&reply);
+    return status;
+}
+
+/* The newest LAST, which come newest first and are shown the other way around. */
+static int s_last(history_t *self, uint64_t last)
+{
+    json_t *all = json_array(), *next = NULL;
+    int status = CTL_OK;
+    bool more = true;
+    while (status == CTL_OK && more && json_array_size(all) < last) {
+        json_t *page = s_get(self, last - json_array_size(all), "&order=desc", "before",
+                             (uint64_t)json_integer_value(next));
+        json_array_extend(all, json_object_get(page, "messages"));
+        json_decref(next);
+        next = json_incref(json_object_get(page, "next"));
+        more = json_is_integer(next);
+        status = page ? CTL_OK : CTL_REFUSED;
+        json_decref(page);
+    }
+    for (size_t i = json_array_size(all); status == CTL_OK && i > 0; i--)
+        s_take(self, json_array_get(all, i - 1));
+    fflush(stdout);
+    json_decref(next);
+    json_decref(all);
     return status;
 }
 
 static int s_pages(history_t *self)
 {
     int status = CTL_OK;
-    bool more = true;
+    bool more = self->last == 0;
+    if (self->last)
+        status = s_last(self, self->last);
     while (status == CTL_OK && self->left > 0 && (more || self->follow)) {
         if (!more)
             nanosleep(&(struct timespec){.tv_nsec = HISTORY_FOLLOW_MS * 1000000L}, NULL);
@@ -105,6 +146,11 @@ static int s_run(ctl_t *ctl, unsigned op)
     history_t self = {.ctl = ctl, .follow = ctl_option(ctl, "--follow") != NULL};
     self.from = ctl_number(ctl, "--from", 0, 0, INT64_MAX);
     self.left = ctl_number(ctl, "--limit", UINT64_MAX, 1, INT64_MAX);
+    self.last = ctl_number(ctl, "--last", 0, 1, HISTORY_LAST);
+    if (self.last && (ctl_option(ctl, "--from") || ctl_option(ctl, "--limit"))) {
+        ctl_error(ctl, "usage", "--last is in place of --from and --limit");
+        return CTL_USAGE;
+    }
     self.call = call_new(ctl, op);
     if (!self.call)
         return CTL_REFUSED;

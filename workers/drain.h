@@ -34,8 +34,10 @@ typedef struct job {
     char *reason;          /* text for the sender, or NULL for the table's; owned */
     /* JOB_READ: writes the answer's body to OUT, which is empty, or refuses the job. */
     void (*render)(const struct answering *with, struct job *job, struct json_out *out);
-    uint64_t from;  /* JOB_READ: first sequence, 0: the oldest */
-    unsigned limit; /* JOB_READ: most messages */
+    /* JOB_READ */
+    uint64_t from;   /* first sequence, 0: the oldest */
+    uint64_t before; /* the sequence at which it ends, 0: with the newest */
+    unsigned limit;  /* most messages */
 } job_t;
 
 /* Where a run of jobs came from. */

@@ -12,6 +12,7 @@ typedef struct {
     json_out_t *out;
     const shard_t *shard;
     unsigned left; /* messages that the page still takes */
+    uint64_t before;
     bool any;      /* it has one */
     uint64_t next; /* first sequence that is not on the page; 0: none */
 } page_t;
@@ -146,7 +147,7 @@ static void s_cause(json_out_t *out, const record_t *record)
     json_lit(out, "\"");
 }
 
-static void s_row(json_out_t *out, const shard_t *shard, uint64_t log, const record_t *record)
+void history_row(json_out_t *out, const shard_t *shard, uint64_t log, const record_t *record)
 {
     size_t from = out->len;
     s_head(out, shard, log, record);
@@ -169,15 +170,17 @@ static void s_row(json_out_t *out, const shard_t *shard, uint64_t log, const rec
 static bool s_each(void *arg, uint64_t log, const record_t *record)
 {
     page_t *page = arg;
-    size_t before = page->out->len;
+    size_t len = page->out->len;
+    if (page->before && record->sequence >= page->before)
+        return false;
     if (page->left == 0) {
         page->next = record->sequence;
         return false;
     }
     json_lit(page->out, page->any ? "," : "");
-    s_row(page->out, page->shard, log, record);
+    history_row(page->out, page->shard, log, record);
     if (page->any && page->out->len > HISTORY_BYTES) {
-        page->out->len = before;
+        page->out->len = len;
         page->next = record->sequence;
         return false;
     }
@@ -188,7 +191,7 @@ static bool s_each(void *arg, uint64_t log, const record_t *record)
 
 static void s_render(const answering_t *with, job_t *job, json_out_t *out)
 {
-    page_t page = {.out = out, .shard = &with->shard, .left = job->limit};
+    page_t page = {.out = out, .shard = &with->shard, .left = job->limit, .before = job->before};
     journal_range_t range;
     json_lit(out, "{\"messages\":[");
     journal_read(with->journal, &job->request->principal.target, job->from, &range, s_each, &page);
@@ -208,6 +211,16 @@ static void s_render(const answering_t *with, job_t *job, json_out_t *out)
     json_lit(out, "}");
 }
 
+/* oldest or newest first, as the parameter order says; false: it says neither. */
+static bool s_read_order(job_t *job)
+{
+    slice_t order;
+    if (!job_param(job, "order", &order) || slice_is(order, "asc"))
+        return true;
+    job->render = history_render_newest;
+    return slice_is(order, "desc");
+}
+
 void history_prepare(job_t *job)
 {
     uint64_t limit = HISTORY_LIMIT_DEFAULT;
@@ -217,6 +230,11 @@ void history_prepare(job_t *job)
         job_refuse(job, ERROR_invalid_param, "limit must be a number from 1 to 1000.");
     else if (!history_number(job, "from", INT64_MAX, &job->from))
         job_refuse(job, ERROR_invalid_param, "from must be the sequence of a message, 1 or more.");
+    else if (!history_number(job, "before", INT64_MAX, &job->before))
+        job_refuse(job, ERROR_invalid_param,
+                   "before must be the sequence of a message, 1 or more.");
+    else if (!s_read_order(job))
+        job_refuse(job, ERROR_invalid_param, "order must be asc or desc.");
     job->limit = (unsigned)limit;
     if (job->error)
         job->kind = JOB_REFUSED;

@@ -1,5 +1,5 @@
-/* Reading back: a page of what a target has, oldest first, as JSON (docs/API). A page ends at its
- * limit or at HISTORY_BYTES, but has one message at least.
+/* Reading back: a page of what a target has, oldest or newest first, as JSON (docs/API). A page
+ * ends at its limit or at HISTORY_BYTES, but has one message at least.
  *
  * Threading: the main thread's, like journal_read. */
 #ifndef POSTERN_HISTORY_H
@@ -31,9 +31,15 @@ void history_pairs(json_out_t *out, slice_t encoded, bool lists);
 void history_user(json_out_t *out, const record_t *record);
 const char *history_environment(unsigned environment);
 
-/* Reads limit and from out of the job's params: the job becomes a JOB_READ or is refused. Its page
- * is refused when the cursor has expired. */
+/* One message as it is shown. */
+void history_row(json_out_t *out, const shard_t *shard, uint64_t log, const record_t *record);
+
+/* Reads limit, from, before and order out of the job's params: the job becomes a JOB_READ or is
+ * refused. A page that begins with the oldest is refused when its cursor has expired. */
 void history_prepare(job_t *job);
+
+/* A JOB_READ's page, newest first. */
+void history_render_newest(const struct answering *with, job_t *job, json_out_t *out);
 
 /* A parameter (job_param) as a number from 1 to MAX; false when it is none. Missing leaves the
  * number alone. */

@@ -151,5 +151,7 @@ typedef struct {
 } journal_range_t;
 void journal_read(journal_t *self, const uuid_t7 *target, uint64_t from, journal_range_t *range,
                   journal_each_fn each, void *arg);
+/* The range alone, last covering what is not committed either. */
+void journal_range(journal_t *self, const uuid_t7 *target, journal_range_t *range);
 
 #endif

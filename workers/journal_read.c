@@ -96,15 +96,21 @@ static bool s_give(void *arg, uint64_t log, const record_t *record)
     return self->more;
 }
 
+/* Begins to look at what is committed, which mdb_txn_reset of the reader ends. */
+static int s_look(journal_t *journal, const uuid_t7 *target, range_row_t *row)
+{
+    int rc = journal->reader ? mdb_txn_renew(journal->reader)
+                             : mdb_txn_begin(journal->env, NULL, MDB_RDONLY, &journal->reader);
+    *row = (range_row_t){1, 0, 0};
+    return rc == 0 ? range_read(journal, journal->reader, target, row) : rc;
+}
+
 static int s_read_committed(reading_t *self)
 {
     journal_t *journal = self->journal;
-    range_row_t row = {1, 0, 0};
-    int rc = journal->reader ? mdb_txn_renew(journal->reader)
-                             : mdb_txn_begin(journal->env, NULL, MDB_RDONLY, &journal->reader);
+    range_row_t row;
+    int rc = s_look(journal, self->target, &row);
     sight_t sight = {journal, journal->reader};
-    if (rc == 0)
-        rc = range_read(journal, journal->reader, self->target, &row);
     *self->range = (journal_range_t){row.first, row.last};
     if (self->next < row.first)
         self->next = row.first;
@@ -146,5 +152,43 @@ void journal_read(journal_t *self, const uuid_t7 *target, uint64_t from, journal
             rc = s_read_tail(&reading);
     } while (rc == 0 && reading.more && drops != tail_drops(self->tail));
     if (rc != 0)
+        store_fail(self->store, "read", rc);
+}
+
+static bool s_in_tail(journal_t *self, const uuid_t7 *target, uint64_t sequence)
+{
+    tail_page_t page;
+    tail_read(self->tail, target, sequence, &page);
+    bool found = page.len > 0;
+    tail_release(self->tail, &page);
+    return found;
+}
+
+/* The last sequence of the tail, which goes on from LAST: by steps that double, then halve. */
+static uint64_t s_last_in_tail(journal_t *self, const uuid_t7 *target, uint64_t last)
+{
+    uint64_t step = 1;
+    while (s_in_tail(self, target, last + step)) {
+        last += step;
+        step *= 2;
+    }
+    for (; step > 0; step /= 2)
+        if (s_in_tail(self, target, last + step))
+            last += step;
+    return last;
+}
+
+void journal_range(journal_t *self, const uuid_t7 *target, journal_range_t *range)
+{
+    range_row_t row;
+    uint64_t drops;
+    int rc;
+    do {
+        drops = tail_drops(self->tail);
+        rc = s_look(self, target, &row);
+        mdb_txn_reset(self->reader);
+        *range = (journal_range_t){row.first, s_last_in_tail(self, target, row.last)};
+    } while ((rc == 0 || rc == MDB_NOTFOUND) && drops != tail_drops(self->tail));
+    if (rc != 0 && rc != MDB_NOTFOUND)
         store_fail(self->store, "read", rc);
 }

@@ -1,0 +1,83 @@
+/* A page that begins with the newest message. The journal is read forward, so it is read in chunks
+ * from the end on, each of which is turned around. */
+#include "workers/answer.h"
+#include "workers/history.h"
+
+enum { CHUNK = 16 };
+
+/* A chunk as it was read: oldest first. */
+typedef struct {
+    const shard_t *shard;
+    json_out_t rows;
+    size_t ends[CHUNK]; /* of each row in the text */
+    uint64_t sequence[CHUNK], last;
+    unsigned len;
+} chunk_t;
+
+static bool s_each(void *arg, uint64_t log, const record_t *record)
+{
+    chunk_t *chunk = arg;
+    if (record->sequence > chunk->last || chunk->len == CHUNK)
+        return false;
+    history_row(&chunk->rows, chunk->shard, log, record);
+    chunk->sequence[chunk->len] = record->sequence;
+    chunk->ends[chunk->len++] = chunk->rows.len;
+    return record->sequence < chunk->last;
+}
+
+typedef struct {
+    json_out_t *out;
+    unsigned left;   /* messages that the page still takes */
+    uint64_t oldest; /* sequence of the last one on it; 0: there is none */
+    bool full;
+} page_t;
+
+static void s_turn(page_t *page, const chunk_t *chunk)
+{
+    for (unsigned i = chunk->len; i > 0 && !page->full; i--) {
+        size_t from = i > 1 ? chunk->ends[i - 2] : 0;
+        slice_t row = slice(chunk->rows.data + from, chunk->ends[i - 1] - from);
+        page->full = page->oldest && page->out->len + row.len > HISTORY_BYTES;
+        if (page->full)
+            return;
+        json_lit(page->out, page->oldest ? "," : "");
+        json_raw(page->out, row);
+        page->oldest = chunk->sequence[i - 1];
+        page->full = --page->left == 0;
+    }
+}
+
+/* The newest first, from LAST down to FIRST. */
+static void s_fill(page_t *page, const answering_t *with, const job_t *job, uint64_t first,
+                   uint64_t last)
+{
+    journal_range_t range;
+    chunk_t chunk = {.shard = &with->shard};
+    while (!page->full && last >= first && last > 0) {
+        uint64_t from = last - first >= CHUNK ? last - CHUNK + 1 : first;
+        chunk.len = 0;
+        chunk.last = last;
+        json_reset(&chunk.rows);
+        journal_read(with->journal, &job->request->principal.target, from, &range, s_each, &chunk);
+        s_turn(page, &chunk);
+        last = from - 1;
+    }
+    json_free(&chunk.rows);
+}
+
+void history_render_newest(const answering_t *with, job_t *job, json_out_t *out)
+{
+    journal_range_t range;
+    page_t page = {.out = out, .left = job->limit};
+    journal_range(with->journal, &job->request->principal.target, &range);
+    uint64_t first = job->from > range.first ? job->from : range.first;
+    uint64_t last = job->before && job->before <= range.last ? job->before - 1 : range.last;
+    json_lit(out, "{\"messages\":[");
+    s_fill(&page, with, job, first, last);
+    json_lit(out, "],\"next\":");
+    if (page.oldest > first)
+        json_uint(out, page.oldest);
+    else
+        json_lit(out, "null");
+    json_lit(out, "}");
+}
