@@ -238,6 +238,7 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
         .schema = JOURNAL_SCHEMA,
         .tables = TABLES,
         .map_bytes = options->map_bytes,
+        .setting = "worker.map_bytes",
         .migrate = s_migrate,
     };
     self->store = store_open(&store, err, err_size);

@@ -19,7 +19,7 @@ enum { FRAME_MAGIC = 0x324c4157 };
 static int s_say(const wal_t *self, char *err, size_t err_size)
 {
     snprintf(err, err_size, "%s: %s%s", self->path, strerror(errno),
-             errno == ENOSPC || errno == EDQUOT ? ": free some room on the disk" : "");
+             store_lacks_room(errno) ? ": free some room on the disk" : "");
     return -1;
 }
 
@@ -213,7 +213,7 @@ static wal_write_t s_failed(wal_t *self, ssize_t done)
     self->soiled = true;
     errno = why;
     /* Only a file system that moves what is overwritten can say so. */
-    return why == ENOSPC || why == EDQUOT ? WAL_FULL : WAL_FAILED;
+    return store_lacks_room(why) ? WAL_FULL : WAL_FAILED;
 }
 
 wal_write_t wal_write(wal_t *self, uint64_t running_ms, uint64_t first_log)

@@ -139,6 +139,7 @@ directory_t *directory_open(const directory_options_t *options, char *err, size_
                              .schema = SCHEMA,
                              .tables = TABLE_COUNT,
                              .map_bytes = options->map_bytes,
+                             .setting = "authd.map_bytes",
                              .migrate = s_migrate,
                              .read_only = options->read_only};
     bool lost = fresh && options->known &&

@@ -63,7 +63,8 @@ int store_sync_directory(const char *path)
 
 store_commit_t store_failure(int rc)
 {
-    return rc == MDB_MAP_FULL || rc == MDB_TXN_FULL || rc == ENOSPC ? STORE_FULL : STORE_UNKNOWN;
+    return rc == MDB_MAP_FULL || rc == MDB_TXN_FULL || store_lacks_room(rc) ? STORE_FULL
+                                                                            : STORE_UNKNOWN;
 }
 
 int store_is_file(const char *path, int fd)
@@ -108,7 +109,8 @@ store_commit_t store_commit(store_t *self, MDB_txn *txn)
     log_error("store.commit", "path=%s rc=%d err=%s", LOG_Q(self->path), rc,
               LOG_Q(mdb_strerror(rc)));
     /* LMDB reports a short write, which only a full disk makes, as EIO; so does a broken disk. */
-    bool short_write = rc == EIO && s_disk_free(self) < s_disk_reserve;
+    bool short_write =
+        rc == EIO && (s_disk_free(self) < s_disk_reserve || store_quota_reached(self->path));
     if ((store_failure(rc) == STORE_FULL || short_write) && s_is_usable(self))
         return STORE_FULL;
     return STORE_UNKNOWN;

@@ -17,12 +17,13 @@
 typedef struct store store_t;
 
 typedef struct {
-    const char *path;   /* directory; made with mode 0700 */
-    const char *kind;   /* "directory", "journal": what the meta table must say */
-    unsigned schema;    /* version this code writes */
-    unsigned tables;    /* most named databases */
-    uint64_t map_bytes; /* largest size; raised to the file's when that is larger */
-    int read_only;      /* 1: a reader beside the writer */
+    const char *path;    /* directory; made with mode 0700 */
+    const char *kind;    /* "directory", "journal": what the meta table must say */
+    unsigned schema;     /* version this code writes */
+    unsigned tables;     /* most named databases */
+    uint64_t map_bytes;  /* largest size; raised to the file's when that is larger */
+    const char *setting; /* that map_bytes comes from, for texts; or NULL */
+    int read_only;       /* 1: a reader beside the writer */
     /* Migrates from an older schema inside the opening transaction; NULL: refuse an older one. */
     int (*migrate)(MDB_txn *txn, unsigned from, void *arg);
     void *arg;
@@ -55,8 +56,11 @@ typedef enum {
 /* Commits and frees TXN in any case. */
 store_commit_t store_commit(store_t *self, MDB_txn *txn);
 
+/* Whether this errno says that the disk is full, or the quota of this user or directory reached. */
+int store_lacks_room(int error);
+
 /* What an mdb_put's failure means, for code inside a transaction: MDB_MAP_FULL, MDB_TXN_FULL and
- * ENOSPC are STORE_FULL, the rest STORE_UNKNOWN. */
+ * lack of room are STORE_FULL, the rest STORE_UNKNOWN. */
 store_commit_t store_failure(int rc);
 
 /* Logs and exits with EXIT_FAULT: the outcome of a commit is unknown, and only a new process that

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -38,6 +39,8 @@ int store_say_rc(char *err, size_t err_size, const char *path, int rc)
         what = "has reached its map_bytes: set a larger one";
     else if (rc == ENOSPC)
         what = "its disk is full: free some room";
+    else if (rc == EDQUOT)
+        what = "the quota of this user or directory is reached: raise it, or free some room";
     else if (rc == EACCES || rc == EPERM)
         what = "cannot be read and written by this user: correct its owner and mode";
     return s_say(err, err_size, path, what);
@@ -230,6 +233,22 @@ static int s_make_file(const char *file)
     return rc == 0 && rename(made, file) != 0 ? errno : rc;
 }
 
+/* The whole map is address space from the start. */
+static int s_say_map(const store_options_t *options, uint64_t map, char *err, size_t err_size)
+{
+    struct rlimit limit;
+    char is[64] = "has no limit";
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        snprintf(is, sizeof is, "is %llu MiB", (unsigned long long)limit.rlim_cur >> 20);
+    snprintf(
+        err, err_size,
+        "%s: no address space for its map of %llu MiB (ulimit -v %s): raise that limit, or set "
+        "a smaller %s",
+        options->path, (unsigned long long)map >> 20, is,
+        options->setting ? options->setting : "map_bytes");
+    return -1;
+}
+
 static int s_open_env(store_t *self, const store_options_t *options, char *err, size_t err_size)
 {
     char file[1100];
@@ -262,6 +281,8 @@ static int s_open_env(store_t *self, const store_options_t *options, char *err, 
     /* What a former process wrote and did not sync is either durable or gone from here on. */
     if (rc == 0 && !options->read_only)
         rc = mdb_env_sync(self->env, 1);
+    if (rc == ENOMEM)
+        return s_say_map(options, map, err, err_size);
     return rc ? store_say_rc(err, err_size, options->path, rc) : 0;
 }
 

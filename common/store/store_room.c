@@ -19,6 +19,17 @@ int store_lacks_room(int error)
     return error == ENOSPC || error == EDQUOT;
 }
 
+bool store_quota_reached(const char *path)
+{
+    enum { ASKED = 1 << 20 };
+    int fd = open(path, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return store_lacks_room(errno);
+    bool reached = fallocate(fd, 0, 0, ASKED) != 0 && store_lacks_room(errno);
+    close(fd);
+    return reached;
+}
+
 static int s_zeros(int fd)
 {
     static const char zeros[HEAD_BYTES];

@@ -4,6 +4,8 @@
 
 #include "common/store/store.h"
 
+#include <stdbool.h>
+
 struct store {
     MDB_env *env;
     char path[1024];
@@ -22,6 +24,10 @@ enum { STORE_READERS = 512 };
  * LMDB writes it through memory, where a block that the disk has no room for is a SIGBUS. 0, or an
  * errno. Before mdb_env_open, which this process must not have done for PATH. */
 int store_lock_room(const char *path);
+
+/* store_room.c: whether a file in the directory PATH gets no more blocks, which the free room of
+ * the file system says nothing of where a user or a directory has a quota. */
+bool store_quota_reached(const char *path);
 
 /* Says in err what rc means for an operator; returns -1. */
 int store_say_rc(char *err, size_t err_size, const char *path, int rc);

@@ -8,12 +8,14 @@
 #include "scratch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -26,6 +28,7 @@ static struct {
     int page_errno, meta_errno, sync_errno; /* 0: no fault */
     bool short_write;                       /* half of each page write */
     bool disk_full;                         /* as statvfs tells */
+    bool quota_full;                        /* which only fallocate tells */
     long file_system;                       /* as statfs tells */
     unsigned syncs;
 } s_fault;
@@ -52,6 +55,14 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
         return -1;
     }
     return syscall(SYS_writev, fd, parts, s_fault.short_write ? 1 : count);
+}
+
+int fallocate(int fd, int mode, off_t at, off_t len)
+{
+    if (!s_fault.quota_full)
+        return (int)syscall(SYS_fallocate, fd, mode, at, len);
+    errno = EDQUOT;
+    return -1;
 }
 
 int fdatasync(int fd)

@@ -311,13 +311,12 @@ static void test_disk_without_room(void **state)
 }
 
 /* No room while the pages are written: nothing of the batch stays, and the store goes on. */
-static void test_no_space_for_pages(void **state)
+static void s_no_space_for_pages(int error)
 {
-    (void)state;
     MDB_dbi dbi;
     store_t *store = s_open(&dbi);
     assert_int_equal(s_write(store, dbi, 1, 100), STORE_OK);
-    s_fault.page_errno = ENOSPC;
+    s_fault.page_errno = error;
     assert_int_equal(s_write(store, dbi, 2, 100), STORE_FULL);
     assert_int_equal(s_count(store, dbi), 1);
     s_fault.page_errno = 0;
@@ -326,6 +325,46 @@ static void test_no_space_for_pages(void **state)
     store = s_open(&dbi);
     assert_int_equal(s_count(store, dbi), 2);
     store_close(&store);
+}
+
+static void s_open_with_little_space(void *arg)
+{
+    enum { WORDS = 64, LITTLE = 64 << 20 };
+    char words[WORDS];
+    unsigned long pages = 0;
+    (void)arg;
+    int fd = open("/proc/self/statm", O_RDONLY);
+    if (fd >= 0 && read(fd, words, sizeof words - 1) > 0)
+        pages = strtoul(words, NULL, 10);
+    struct rlimit limit = {pages * PAGE + LITTLE, pages * PAGE + LITTLE};
+    s_options.map_bytes = 1u << 30;
+    s_options.setting = "worker.map_bytes";
+    if (setrlimit(RLIMIT_AS, &limit) == 0 && !store_open(&s_options, s_err, sizeof s_err))
+        printf("%s\n", s_err);
+}
+
+static void test_small_address_space(void **state)
+{
+    char text[2048];
+    (void)state;
+    assert_int_equal(child_run(s_open_with_little_space, NULL, text, sizeof text), 0);
+    if (!strstr(text, "1024 MiB") || !strstr(text, "ulimit -v") ||
+        !strstr(text, "worker.map_bytes"))
+        fail_msg("said \"%s\"", text);
+}
+
+static void test_no_space_for_pages(void **state)
+{
+    (void)state;
+    s_no_space_for_pages(ENOSPC);
+}
+
+static void test_no_quota_for_pages(void **state)
+{
+    (void)state;
+    s_no_space_for_pages(EDQUOT);
+    s_fault.page_errno = EDQUOT;
+    s_refuses("quota");
 }
 
 /* A short write is how a full disk shows as well; with room on the disk it is a broken one. */
@@ -341,6 +380,9 @@ static void test_short_writes(void **state)
     assert_int_equal(s_write(store, dbi, 2, 10000), STORE_OK);
     s_fault.short_write = true;
     s_fault.disk_full = false;
+    s_fault.quota_full = true;
+    assert_int_equal(s_write(store, dbi, 3, 10000), STORE_FULL);
+    s_fault.quota_full = false;
     assert_int_equal(s_write(store, dbi, 3, 10000), STORE_UNKNOWN);
     s_fault.short_write = false;
     assert_int_equal(s_count(store, dbi), 1);
@@ -382,6 +424,7 @@ static void test_what_a_put_says(void **state)
     assert_int_equal(store_failure(MDB_MAP_FULL), STORE_FULL);
     assert_int_equal(store_failure(MDB_TXN_FULL), STORE_FULL);
     assert_int_equal(store_failure(ENOSPC), STORE_FULL);
+    assert_int_equal(store_failure(EDQUOT), STORE_FULL);
     static const int unknown[] = {EIO, MDB_PANIC, MDB_CORRUPTED, EINVAL, MDB_BAD_TXN};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
         assert_int_equal(store_failure(unknown[i]), STORE_UNKNOWN);
@@ -503,6 +546,8 @@ int main(void)
         CASE(test_full_map),
         CASE(test_disk_without_room),
         CASE(test_no_space_for_pages),
+        CASE(test_no_quota_for_pages),
+        CASE(test_small_address_space),
         CASE(test_short_writes),
         CASE(test_no_space_for_the_meta_page),
         CASE(test_a_failed_sync_is_unknown),
