@@ -58,17 +58,17 @@ static bool s_is_text(slice_t raw, char *to, slice_t *out, const char **detail)
     return !memchr(to, 0, out->len) && utf8_valid(*out);
 }
 
-/* The bytes of RAW that are not UTF-8 become escapes, at TO. */
+/* The bytes of RAW that are not UTF-8, or NUL, become escapes, at TO. */
 static slice_t s_as_it_came(slice_t raw, char *to)
 {
     static const char hex[] = "0123456789ABCDEF";
     size_t len = 0;
-    if (utf8_valid(raw))
-        return raw;
+    bool text = utf8_valid(raw);
     for (size_t i = 0; i < raw.len; i++) {
         unsigned char c = (unsigned char)raw.data[i];
-        to[len++] = c < 0x80 ? (char)c : '%';
-        if (c >= 0x80) {
+        bool escape = c == 0 || (c >= 0x80 && !text);
+        to[len++] = escape ? '%' : (char)c;
+        if (escape) {
             to[len++] = hex[c >> 4];
             to[len++] = hex[c & 15];
         }

@@ -63,6 +63,8 @@ void json_chars(json_out_t *self, slice_t text)
 {
     const unsigned char *data = (const unsigned char *)text.data;
     size_t from = 0, i = 0;
+    if (text.len == 0)
+        return; /* its data may be NULL, to which not even 0 may be added */
     while (i < text.len) {
         unsigned char c = data[i];
         size_t len = c < 0x80 ? 1 : utf8_length(slice(data + i, text.len - i));

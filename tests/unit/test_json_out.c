@@ -21,6 +21,7 @@ static void test_a_document_is_put_together(void **state)
     (void)state;
     json_out_t out = {0};
     json_lit(&out, "{\"a\":");
+    json_chars(&out, slice(NULL, 0));
     json_string(&out, slice_of("say \"hi\"\\\n"));
     json_lit(&out, ",\"b\":");
     json_uint(&out, UINT64_MAX);

@@ -1,3 +1,4 @@
+#include "gateway/query.h"
 #include "gateway/reply.h"
 #include "reading.h"
 
@@ -104,6 +105,18 @@ static void test_bad_escapes_of_an_event(void **state)
     }
     assert_int_equal(s_get(&request, EVENT "?zapikey=%zz"), ERROR_invalid_param);
     free(url);
+}
+
+/* libh2o lets no NUL through. */
+static void test_a_nul_in_a_query(void **state)
+{
+    query_t *query = query_new();
+    const char *detail;
+    (void)state;
+    assert_int_equal(query_parse(query, slice("a%z\0b\xff=%\0", 9), QUERY_EVENT, 9, &detail),
+                     ERROR_none);
+    s_assert_pair(wire_pairs_of(&query->params), "a%z%00b%FF", "%%00");
+    query_destroy(&query);
 }
 
 static void test_paths(void **state)
@@ -217,11 +230,12 @@ static void test_error_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_example),         cmocka_unit_test(test_parameters),
-        cmocka_unit_test(test_bad_escapes),     cmocka_unit_test(test_bad_escapes_of_an_event),
-        cmocka_unit_test(test_paths),           cmocka_unit_test(test_idempotency_key),
-        cmocka_unit_test(test_limits),          cmocka_unit_test(test_forwarded),
-        cmocka_unit_test(test_forwarded_lines), cmocka_unit_test(test_error_json),
+        cmocka_unit_test(test_example),          cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_bad_escapes),      cmocka_unit_test(test_bad_escapes_of_an_event),
+        cmocka_unit_test(test_a_nul_in_a_query), cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_idempotency_key),  cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_forwarded),        cmocka_unit_test(test_forwarded_lines),
+        cmocka_unit_test(test_error_json),
     };
     reading_begin();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
