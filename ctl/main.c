@@ -1,5 +1,6 @@
 /* posternctl: starts, watches and manages Postern. */
 #include "common/base/secret.h"
+#include "common/life/life.h"
 #include "common/log/log.h"
 #include "ctl/ctl.h"
 
@@ -20,6 +21,7 @@ int main(int argc, char **argv)
     setlocale(LC_CTYPE, "");
     json_set_alloc_funcs(malloc, s_free_wiped);
     log_open("posternctl", LOG_WARN);
+    life_raise_descriptors();
     ctl_t *ctl = ctl_new();
     int status = ctl_parse(ctl, argc, argv);
     if (status < 0)

@@ -38,6 +38,7 @@ typedef enum {
     CALL_CLOSED,            /* the connection ended before a whole answer; it may have been seen */
     CALL_TOO_LARGE,         /* CALL_ANSWER_MAX bytes of heads came, and no status in them but 1xx */
     CALL_PROTOCOL,          /* what came is not HTTP/1 */
+    CALL_STARVED,           /* this process had no descriptor for it: nothing was sent */
     CALL_OUTCOMES,
 } call_outcome_t;
 

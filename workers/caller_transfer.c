@@ -5,13 +5,34 @@
 #include "workers/schedule.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     RECEIVE_BYTES = 8192, /* libcurl's buffer of each handle; an answer is small as a rule */
     KEPT_S = 600,         /* how long a connection is used again */
 };
+
+static bool s_is_lack(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* What libcurl and the C library open (to look a name up, to read the authorities) fails without a
+ * word of why: so it is seen whether there is a descriptor. */
+static bool s_is_starved(const transfer_t *self)
+{
+    if (self->starved)
+        return true;
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return s_is_lack(errno);
+    close(fd);
+    return false;
+}
 
 /* The guard: libcurl asks for a socket to an address that it has resolved. */
 static curl_socket_t s_open(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
@@ -26,7 +47,9 @@ static curl_socket_t s_open(void *arg, curlsocktype purpose, struct curl_sockadd
         return CURL_SOCKET_BAD;
     }
     self->opened = true;
-    return socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, to->protocol);
+    int fd = socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, to->protocol);
+    self->starved |= fd < 0 && s_is_lack(errno);
+    return fd;
 }
 
 static size_t s_on_body(char *data, size_t size, size_t count, void *arg)
@@ -150,7 +173,7 @@ bool transfer_begin(transfer_t *self, call_t *call)
     self->call = call;
     self->started_us = clock_us();
     self->head_len = 0;
-    self->too_large = self->opened = self->head_ended = false;
+    self->too_large = self->opened = self->head_ended = self->starved = false;
     self->refusal = NULL;
     self->error[0] = '\0';
     s_set(curl_easy_setopt(self->easy, CURLOPT_URL, call->url));
@@ -170,6 +193,8 @@ static call_outcome_t s_cut(int status)
 
 static call_outcome_t s_outcome(const transfer_t *self, CURLcode code)
 {
+    if (code != CURLE_OK && self->call->status == 0 && s_is_starved(self))
+        return CALL_STARVED;
     switch (code) {
     case CURLE_OK:
         /* To libcurl, a head that is cut off is an answer. */
@@ -217,6 +242,10 @@ static void s_reason(const transfer_t *self, CURLcode code)
         snprintf(call->reason, sizeof call->reason,
                  "%s must not be called (%s); delivery.allow names what may be", call->address,
                  self->refusal);
+        break;
+    case CALL_STARVED:
+        snprintf(call->reason, sizeof call->reason,
+                 "this process has no descriptor for a call: raise its limit (LimitNOFILE)");
         break;
     case CALL_TOO_LARGE:
         snprintf(call->reason, sizeof call->reason, "%d bytes came, and no status of an answer",

@@ -17,6 +17,7 @@ typedef struct transfer {
     size_t head_len;     /* bytes of all heads so far */
     bool head_ended;     /* an empty line came behind the last of them */
     bool too_large;      /* a callback of ours ended it for that */
+    bool starved;        /* there was no descriptor for a socket */
     bool opened;         /* the guard let a socket be made */
     const char *refusal; /* why it did not, the last time */
     char error[CURL_ERROR_SIZE];

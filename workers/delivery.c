@@ -13,6 +13,7 @@ enum {
     SCAN_MS = 20,      /* between two looks over all lanes */
     UNSEEN_MS = 10,    /* between two looks whether something was committed that is awaited */
     UNKNOWN_MS = 1000, /* the same for a handler that nobody has told of yet */
+    HELD_MS = 1000,    /* without a call, where this process lacks something for it */
     TURN_CALLS = 16,   /* most calls that a lane starts before the next one's turn */
 };
 
@@ -29,6 +30,8 @@ struct delivery {
     lane_t *awaiting;             /* lanes that wait for a commit */
     uint64_t seen_log, seen_note; /* what was committed at the last turn */
     int64_t scanned_ms;
+    uint64_t held_ms; /* no call begins before: this process lacks something for it */
+    bool held;
     int wait_ms;
     tally_t tally;
     json_out_t json;
@@ -240,18 +243,15 @@ static void s_bury(delivery_t *self, item_t *item, unsigned why, uint64_t now_ms
     s_note(self, item, &note, slice("", 0));
 }
 
-/* When it is tried again; SCHEDULE_END: never. */
-static int64_t s_delay(delivery_t *self, const item_t *item, const handler_t *handler,
-                       const call_t *call, uint64_t now_ms)
+/* This process lacks something for a call: the item is as it was, and no call begins for a while.
+ */
+static void s_put_off(delivery_t *self, item_t *item, const call_t *call, uint64_t now_ms)
 {
-    schedule_t schedule = {.strict = handler && handler->ordered,
-                           .strict_bound_ms = handler ? handler->bound_ms : 0,
-                           .time_scale = self->options.time_scale};
-    uint64_t first_ms = item->due.made ? item->due.first_ms : now_ms;
-    if (call->outcome == CALL_ANSWERED && call->status == 410)
-        return SCHEDULE_END;
-    return schedule_delay_ms(&schedule, item->due.made + 1, (int64_t)(now_ms - first_ms),
-                             call->retry_after_s, randombytes_random());
+    if (now_ms >= self->held_ms)
+        log_warn("delivery.starved", "err=%s", LOG_Q(call->reason));
+    self->held_ms = now_ms + HELD_MS;
+    item->lane->more = true;
+    tables_drop(&self->tables, item);
 }
 
 static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
@@ -263,16 +263,18 @@ static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
     bool current = handler && handler->version == lane->version;
     bool message = false;
     reply_t reply;
+    lane->under_way--;
+    self->under_way--;
+    self->bytes -= item->bytes;
+    s_queue(self, lane);
+    if (call->outcome == CALL_STARVED) {
+        s_put_off(self, item, call, now_ms);
+        return;
+    }
     journal_note_t note = s_outcome(item, now_ms);
     note.whole = good && handler && handler->wait_ms > 0;
-    note.attempt = (outbox_attempt_t){
-        .time_ms = item->started_ms,
-        .duration_us = (uint64_t)call->duration_us,
-        .status = (unsigned)call->status,
-        .outcome = call->outcome,
-        .answer = slice(call->answer, call->answer ? call->answer_len : 0),
-    };
-    int64_t delay_ms = good ? 0 : s_delay(self, item, handler, call, now_ms);
+    note.attempt = item_attempt(item, call);
+    int64_t delay_ms = good ? 0 : lane_delay_ms(item, handler, call, &self->clock, now_ms);
     note.state = good ? OUTBOX_DELIVERED : delay_ms == SCHEDULE_END ? OUTBOX_DEAD : OUTBOX_PENDING;
     note.due_ms = now_ms + (uint64_t)(delay_ms > 0 ? delay_ms : 0);
     note.keeps_place = handler && handler->ordered;
@@ -285,13 +287,9 @@ static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
     tally_attempt(call, good);
     if (note.state == OUTBOX_DEAD)
         metric_add(METRIC_delivery_dead_total, 1);
-    lane->under_way--;
-    self->under_way--;
-    self->bytes -= item->bytes;
     s_note(self, item, &note, json);
     if (current && (good ? lane_succeeded(lane) : lane_failed(lane, call, &self->clock, now_ms)))
         lane_note_health(lane, self->options.journal);
-    s_queue(self, lane);
 }
 
 static void s_take_finished(delivery_t *self, uint64_t now_ms)
@@ -438,7 +436,7 @@ static void s_start(delivery_t *self, item_t *item, const handler_t *handler, ui
 
 static bool s_has_room(const delivery_t *self)
 {
-    return self->under_way < self->options.calls && self->bytes < DELIVERY_BYTES &&
+    return !self->held && self->under_way < self->options.calls && self->bytes < DELIVERY_BYTES &&
            self->unsaved_len < DELIVERY_UNSAVED && !journal_is_full(self->options.journal);
 }
 
@@ -522,11 +520,7 @@ static void s_serve(delivery_t *self, uint64_t now_ms)
 void delivery_replay(delivery_t *self, const uuid_t7 *target, const delivery_replay_t *replay,
                      int64_t now_ms)
 {
-    lane_t *lane = tables_lane(&self->tables, target);
-    lane->replay = *replay;
-    lane->replay_at = 0;
-    lane->replay_end = journal_committed(self->options.journal);
-    lane->replayed_ms = now_ms - 1000 / replay->rate; /* the first one at once */
+    lane_begin_replay(tables_lane(&self->tables, target), replay, self->options.journal, now_ms);
 }
 
 static void s_replay(delivery_t *self, lane_t *lane, int64_t now_ms)
@@ -589,6 +583,7 @@ void delivery_turn(delivery_t *self, int64_t now_ms, bool stopping)
         next_ms = s_scan(self, now_ms, running_ms);
         tally_step(&self->tally, self->options.journal, now_ms, running_ms);
     }
+    self->held = running_ms < self->held_ms;
     if (!stopping)
         s_serve(self, running_ms);
     self->wait_ms = stopping ? UNSEEN_MS : s_wait(self, next_ms);

@@ -3,6 +3,7 @@
 #include "common/log/log.h"
 
 #include <endian.h>
+#include <sodium.h>
 
 enum {
     OPEN_MS = 30000,
@@ -53,6 +54,30 @@ bool lane_succeeded(lane_t *self)
     self->failing_ms = 0;
     self->failures = 0;
     return changed;
+}
+
+outbox_attempt_t item_attempt(const item_t *item, const call_t *call)
+{
+    return (outbox_attempt_t){
+        .time_ms = item->started_ms,
+        .duration_us = (uint64_t)call->duration_us,
+        .status = (unsigned)call->status,
+        .outcome = call->outcome,
+        .answer = slice(call->answer, call->answer ? call->answer_len : 0),
+    };
+}
+
+int64_t lane_delay_ms(const item_t *item, const handler_t *handler, const call_t *call,
+                      const schedule_t *clock, uint64_t now_ms)
+{
+    schedule_t schedule = {.strict = handler && handler->ordered,
+                           .strict_bound_ms = handler ? handler->bound_ms : 0,
+                           .time_scale = clock->time_scale};
+    uint64_t first_ms = item->due.made ? item->due.first_ms : now_ms;
+    if (call->outcome == CALL_ANSWERED && call->status == 410)
+        return SCHEDULE_END;
+    return schedule_delay_ms(&schedule, item->due.made + 1, (int64_t)(now_ms - first_ms),
+                             call->retry_after_s, randombytes_random());
 }
 
 const char *lane_why(const lane_t *self)
@@ -139,6 +164,15 @@ static bool s_replay_one(void *arg, const outbox_item_t *item)
     if (item->time_ms >= replay->from_ms && item->time_ms < replay->to_ms)
         self->logs[self->len++] = item->log;
     return true;
+}
+
+void lane_begin_replay(lane_t *self, const delivery_replay_t *replay, const journal_t *journal,
+                       int64_t now_ms)
+{
+    self->replay = *replay;
+    self->replay_at = 0;
+    self->replay_end = journal_committed(journal);
+    self->replayed_ms = now_ms - 1000 / replay->rate; /* the first one at once */
 }
 
 unsigned lane_replay(lane_t *self, journal_t *journal, int64_t now_ms, uint64_t *logs)

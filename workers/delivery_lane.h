@@ -61,9 +61,18 @@ bool lane_succeeded(lane_t *self);
 bool lane_failed(lane_t *self, const call_t *call, const schedule_t *clock, uint64_t now_ms);
 /* Another version of the handler: nothing of the old one counts. True when the row has changed. */
 bool lane_renew(lane_t *self, uint64_t version);
+/* The attempt that a finished call was, as the log keeps it; borrows the call's answer. */
+outbox_attempt_t item_attempt(const item_t *item, const call_t *call);
+
+/* In how long the item of a call that failed is tried again; SCHEDULE_END: never. HANDLER: NULL or
+ * what is known now. */
+int64_t lane_delay_ms(const item_t *item, const handler_t *handler, const call_t *call,
+                      const schedule_t *clock, uint64_t now_ms);
 /* "" or why it is disabled. */
 const char *lane_why(const lane_t *self);
 
+void lane_begin_replay(lane_t *self, const delivery_replay_t *replay, const journal_t *journal,
+                       int64_t now_ms);
 /* The next step of the lane's replay: writes the log sequences of what its rate lets revive now. */
 unsigned lane_replay(lane_t *self, journal_t *journal, int64_t now_ms, uint64_t *logs);
 

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,9 +24,19 @@
 static int s_signal_fd = -1;
 static atomic_bool s_stopping, s_hurry;
 
+void life_raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit); /* refused: then it is as it was */
+    }
+}
+
 void life_begin(void)
 {
     secret_protect_process();
+    life_raise_descriptors();
     notify_open();
     tzset();
     signal(SIGPIPE, SIG_IGN);

@@ -12,8 +12,13 @@
 #include <stddef.h>
 
 /* Blocks the signals and makes the descriptor; before any thread exists. Also
- * secret_protect_process, notify_open and tzset (libh2o reads the zone in each thread). */
+ * secret_protect_process, life_raise_descriptors, notify_open and tzset (libh2o reads the zone in
+ * each thread). */
 void life_begin(void);
+
+/* Lets this process, and what it starts from then on, have as many descriptors as its hard limit
+ * allows. */
+void life_raise_descriptors(void);
 
 /* Readable when a signal waits. Owned by life. */
 int life_fd(void);
