@@ -4,6 +4,7 @@
 #include "authd/directory/directory.h"
 #include "authd/forward.h"
 #include "authd/push.h"
+#include "authd/reads.h"
 #include "authd/token_self.h"
 #include "authd/usage.h"
 #include "authd/verdict.h"
@@ -36,7 +37,8 @@ struct authd {
     view_t *view;
     judge_t judge;
     usage_t *usage;
-    push_t *push; /* NULL in a reader, like control */
+    push_t *push;   /* NULL in a reader, like reads and control */
+    reads_t *reads; /* the operator's, over the control socket */
     control_t *control;
 };
 
@@ -135,8 +137,10 @@ static void s_on_replies(void *arg, peer_t *peer, wire_message_t *message)
     authd_t *self = arg;
     assert(self->magic == MAGIC);
     (void)peer;
-    for (unsigned i = 0; self->push && i < message->entries; i++)
+    for (unsigned i = 0; self->push && i < message->entries; i++) {
         push_answered(self->push, &message->replies[i]);
+        reads_answered(self->reads, &message->replies[i], &message->bodies[i]);
+    }
 }
 
 static link_t *s_bind(authd_t *self)
@@ -203,7 +207,8 @@ authd_t *authd_new(const conf_start_t *start)
     self->forward = forward_new(start->conf, self->name, &self->self, s_on_replies, self);
     if (start->index == 0) {
         self->push = push_new(self->directory, self->forward, &self->self);
-        self->control = control_start(start, self->directory, self->usage, self->push);
+        self->reads = reads_new(self->forward, &self->self);
+        self->control = control_start(start, self->directory, self->usage, self->push, self->reads);
     } else {
         monitor_check("directory", CHECK_OK, "open for reading");
         log_warn("usage.none", "err=%s", LOG_Q("a reader does not record how tokens are used"));
@@ -218,6 +223,7 @@ void authd_destroy(authd_t **self_p)
         return;
     control_stop(&self->control);
     push_destroy(&self->push);
+    reads_destroy(&self->reads);
     verdict_close(&self->judge);
     link_destroy(&self->gateways);
     forward_destroy(&self->forward);
@@ -248,8 +254,10 @@ static void s_tick(authd_t *self, int64_t now_ms)
     forward_tick(self->forward, now_ms);
     monitor_tick();
     s_look_at_routers(self);
-    if (self->push)
+    if (self->push) {
         push_tick(self->push, now_ms);
+        reads_tick(self->reads, now_ms);
+    }
     if (now_ms - self->used_ms >= USAGE_MS) {
         self->used_ms = now_ms;
         usage_hand_over(self->usage);
@@ -272,10 +280,10 @@ void authd_run(authd_t *self)
 {
     link_t *links[1 + FORWARD_ROUTERS] = {self->gateways};
     unsigned len = 1 + forward_links(self->forward, links + 1);
-    const int life = life_fd();
+    const int fds[] = {life_fd(), self->reads ? reads_asked_fd(self->reads) : -1};
     life_ready();
     for (;;) {
-        link_wait(links, len, &life, 1, TURN_MS);
+        link_wait(links, len, fds, self->reads ? 2 : 1, TURN_MS);
         int64_t now_ms = clock_ms();
         if (link_woke(&self->self, &self->turned_ms, now_ms)) {
             link_restart(self->gateways);

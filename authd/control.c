@@ -4,6 +4,7 @@
 #include "authd/admin.h"
 #include "authd/first_owner.h"
 #include "authd/manage.h"
+#include "authd/operate.h"
 #include "common/base/clock.h"
 #include "common/base/secret.h"
 #include "common/life/life.h"
@@ -39,10 +40,12 @@ struct control {
     manage_t *manage;
     accounts_t *accounts;
     admin_t *admin;
+    reads_t *reads;
+    operate_t *operate;
     view_t *writing; /* while usage is written */
 };
 
-/* Whose answer waits for a hash. */
+/* Whose answer waits, for a hash or for a worker. */
 typedef struct {
     control_t *control;
     uuid_t7 id;
@@ -92,8 +95,43 @@ static void s_on_hashed(void *arg, manage_answer_t *answer)
     free(asked);
 }
 
+static void s_on_read(control_t *self, peer_t *peer, const wire_request_t *request, slice_t body)
+{
+    const asked_t asked = {self, request->id, request->origin, request->attempt};
+    manage_answer_t answer = {.code = ERROR_none};
+    metric_add(METRIC_control_requests_total, 1);
+    answer.code = operate_ask(self->operate, request, body, answer.message);
+    if (answer.code == ERROR_none)
+        return;
+    if (!answer.message[0])
+        snprintf(answer.message, sizeof answer.message, "%s", error_find(answer.code)->message);
+    s_reply(self, peer, &asked, &answer);
+}
+
+/* What workers have answered since; the one who asked may be gone by now. */
+static void s_answer_reads(control_t *self)
+{
+    zmq_msg_t body;
+    reads_answer_t answer;
+    while (reads_take(self->reads, &answer)) {
+        peer_t *peer = link_peer_of(self->link, answer.asker.origin);
+        answer.reply.has_body = true;
+        if (peer) {
+            wire_body_init(&body, slice(answer.body, answer.body_len));
+            wire_batch_add_reply(self->replies, &answer.reply, &body);
+            zmq_msg_close(&body);
+            link_send_replies(self->link, peer, self->replies);
+        }
+        free(answer.body);
+    }
+}
+
 static void s_on_request(control_t *self, peer_t *peer, const wire_request_t *request, slice_t body)
 {
+    if (operate_takes(request->op)) {
+        s_on_read(self, peer, request, body);
+        return;
+    }
     manage_answer_t answer;
     asked_t *asked = malloc(sizeof *asked);
     if (!asked)
@@ -150,6 +188,7 @@ static void s_turn(control_t *self, int64_t now_ms)
     }
     link_drain_ready(self->link, TURN_MESSAGES);
     manage_turn(self->manage);
+    s_answer_reads(self);
     link_tick(self->link, now_ms);
     admin_turn(self->admin, now_ms);
     if (now_ms - self->written_ms >= USAGE_MS) {
@@ -171,9 +210,9 @@ static void *s_main(void *arg)
     control_t *self = arg;
     assert(self->magic == MAGIC);
     link_t *const links[] = {self->link, admin_link(self->admin)};
-    const int hashed = manage_fd(self->manage);
+    const int fds[] = {manage_fd(self->manage), reads_answered_fd(self->reads)};
     while (!atomic_load(&self->stop)) {
-        link_wait(links, sizeof links / sizeof *links, &hashed, 1, TURN_MS);
+        link_wait(links, sizeof links / sizeof *links, fds, sizeof fds / sizeof *fds, TURN_MS);
         s_turn(self, clock_ms());
     }
     return NULL;
@@ -227,7 +266,7 @@ static manage_limits_t s_limits(const conf_t *conf)
 }
 
 control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage,
-                         push_t *push)
+                         push_t *push, reads_t *reads)
 {
     control_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -237,6 +276,8 @@ control_t *control_start(const conf_start_t *start, directory_t *directory, usag
     snprintf(self->name, sizeof self->name, "authd-%u", start->index);
     self->directory = directory;
     self->usage = usage;
+    self->reads = reads;
+    self->operate = operate_new(directory, reads);
     const manage_limits_t limits = s_limits(start->conf);
     self->manage = manage_new(directory, &limits, conf_text(start->conf, SET_public_url));
     self->accounts = s_accounts(start->conf);
@@ -268,6 +309,7 @@ void control_stop(control_t **self_p)
     manage_destroy(&self->manage); /* answers what still waits for a hash */
     admin_destroy(&self->admin);
     accounts_destroy(&self->accounts);
+    operate_destroy(&self->operate);
     link_destroy(&self->link);
     wire_batch_destroy(&self->replies);
     self->magic = 0;

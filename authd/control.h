@@ -9,6 +9,7 @@
 
 #include "authd/directory/directory.h"
 #include "authd/push.h"
+#include "authd/reads.h"
 #include "authd/usage.h"
 #include "common/conf/conf.h"
 
@@ -17,7 +18,7 @@ typedef struct control control_t;
 /* Binds authd.control and authd.admin, and starts the thread. What it is given is borrowed until
  * control_stop. Exits when it cannot bind. */
 control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage,
-                         push_t *push);
+                         push_t *push, reads_t *reads);
 /* Ends the thread, and writes all usage that was gathered. */
 void control_stop(control_t **self_p);
 

@@ -18,7 +18,8 @@ typedef struct {
     view_t *view;
     wire_request_t *request;
     token_t token;
-    bool bound; /* the token has terms */
+    bool operates; /* there is no token: whoever asks may everything */
+    bool bound;    /* the token has terms */
     terms_t terms;
     slice_t detail; /* of the refusal */
     unsigned allow; /* and the methods that are allowed */
@@ -197,6 +198,8 @@ static const struct {
 
 static bool s_needs_use(const case_t *self)
 {
+    if (self->operates && op_find(self->request->op)->methods & OP_GET)
+        return false;
     return s_rules[self->request->op].deed != DOES_LOOK;
 }
 
@@ -355,6 +358,7 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, si
     verdict_t verdict = {.code = ERROR_unavailable};
     case_t this;
     this.judge = self;
+    this.operates = false;
     this.view = view;
     this.request = request;
     this.detail = slice("", 0);
@@ -370,6 +374,27 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, si
     verdict.allow = this.allow;
     if (verdict.code == ERROR_none)
         s_fill(&this, &verdict);
+    return verdict;
+}
+
+bool verdict_reads(unsigned op)
+{
+    return s_is_known(op) && (s_rules[op].deed == DOES_READ || s_rules[op].deed == DOES_LOOK);
+}
+
+verdict_t verdict_operate(judge_t *self, view_t *view, wire_request_t *request, uint64_t wall_ms)
+{
+    verdict_t verdict = {.code = ERROR_unavailable};
+    case_t this = {.judge = self,
+                   .view = view,
+                   .request = request,
+                   .operates = true,
+                   .detail = slice("", 0),
+                   .wall_ms = wall_ms};
+    request->principal = (wire_principal_t){0};
+    if (verdict_reads(request->op))
+        verdict.code = s_rules[request->op].find(&this, MAY_ANYONE);
+    verdict.detail = this.detail;
     return verdict;
 }
 

@@ -41,6 +41,12 @@ typedef struct {
 verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, size_t body_len,
                         int64_t now_us, int64_t wall_ms);
 
+/* Whether OP reads back or is about deliveries: what verdict_operate takes. */
+bool verdict_reads(unsigned op);
+/* The same for whoever may everything, without a credential: finds the target, also one that is
+ * archived where OP changes nothing, and fills the principal's target and environment. */
+verdict_t verdict_operate(judge_t *self, view_t *view, wire_request_t *request, uint64_t wall_ms);
+
 void verdict_close(judge_t *self);
 
 /* The refusal as a reply entry, without its body: verdict->detail. */

@@ -16,6 +16,8 @@ enum { CALL_TIMEOUT_MS = 15000 };
 
 struct call {
     ctl_t *ctl;
+    unsigned op;
+    char *target; /* over the control socket; NULL: over HTTP */
     char *url;
     char *authorization; /* header with the token */
     const char *headers[HTTP_HEADERS - 1];
@@ -61,6 +63,44 @@ static char *s_url(ctl_t *ctl, unsigned op, unsigned argument)
     return url;
 }
 
+/* Whoever opens the control socket needs no token to read; what is posted is a user's. */
+static bool s_is_local(ctl_t *ctl, unsigned op)
+{
+    const char *token = getenv("POSTERN_TOKEN");
+    bool reads = op_find(op)->methods == OP_GET ||
+                 (op >= OP_bot_deliveries && op <= OP_extension_delivery_replay);
+    return reads && !ctl_option(ctl, "--url") && !ctl_option(ctl, "--token-file") &&
+           !ctl_admin_url(ctl) && !(token && *token);
+}
+
+/* The target's name, an extension's app-id; the caller's. NULL after the error was shown. */
+static char *s_target(ctl_t *ctl, unsigned op, const char *name)
+{
+    const char *environment = ctl_option(ctl, "--environment");
+    if (op_find(op)->owner != OWNER_EXTENSION || strspn(name, "0123456789") == strlen(name))
+        return strdup(name);
+    json_t *extension = ctl_call(ctl, OP_extension_show, name, NULL);
+    const char *id = extension_app_id(extension, environment ? environment : "sandbox");
+    char *target = id ? strdup(id) : NULL;
+    if (extension && !id)
+        ctl_error(ctl, "unknown_app", "%s has no %s app: --environment is sandbox or marketplace",
+                  name, environment);
+    json_decref(extension);
+    return target;
+}
+
+static bool s_open_http(call_t *self, unsigned argument)
+{
+    char *token = credential_token(self->ctl);
+    if (!token)
+        return false;
+    if (asprintf(&self->authorization, "Authorization: Bearer %s", token) < 0)
+        abort();
+    credential_free(&token);
+    self->url = s_url(self->ctl, self->op, argument);
+    return self->url != NULL;
+}
+
 call_t *call_new(ctl_t *ctl, unsigned op)
 {
     return call_new_at(ctl, op, 0);
@@ -68,17 +108,15 @@ call_t *call_new(ctl_t *ctl, unsigned op)
 
 call_t *call_new_at(ctl_t *ctl, unsigned op, unsigned argument)
 {
-    char *token = credential_token(ctl);
-    if (!token)
-        return NULL;
     call_t *self = calloc(1, sizeof *self);
     assert(self);
     self->ctl = ctl;
-    if (asprintf(&self->authorization, "Authorization: Bearer %s", token) < 0)
-        abort();
-    credential_free(&token);
-    self->url = s_url(ctl, op, argument);
-    if (!self->url)
+    self->op = op;
+    if (s_is_local(ctl, op))
+        self->target = s_target(ctl, op, ctl_argument(ctl, argument));
+    else
+        s_open_http(self, argument);
+    if (!self->target && !self->url)
         call_destroy(&self);
     return self;
 }
@@ -88,6 +126,7 @@ void call_destroy(call_t **self_p)
     call_t *self = *self_p;
     if (!self)
         return;
+    free(self->target);
     credential_free(&self->url); /* it may hold an appkey */
     credential_free(&self->authorization);
     free(self);
@@ -117,6 +156,42 @@ void call_send(call_t *self, const char *method, const char *query, const char *
         request.headers[i + 1] = self->headers[i];
     http_request(&request, reply);
     credential_free(&url);
+}
+
+/* "limit=10&from=…", the caller's. */
+static char *s_query(const json_t *params)
+{
+    char *query = strdup(""), number[24];
+    const char *name;
+    json_t *value;
+    assert(query);
+    json_object_foreach((json_t *)params, name, value)
+    {
+        snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        url_add(&query, name, json_is_string(value) ? json_string_value(value) : number);
+    }
+    if (*query)
+        memmove(query, query + 1, strlen(query)); /* what url_add begins with */
+    return query;
+}
+
+json_t *call_read(call_t *self, const char *method, json_t *params)
+{
+    http_reply_t reply;
+    if (self->target)
+        return ctl_call(self->ctl, self->op, self->target, params);
+    char *query = s_query(params);
+    json_decref(params);
+    call_send(self, method, query, NULL, 0, &reply);
+    free(query);
+    json_t *answer = reply.status == 200 ? json_read(reply.body, reply.body_len) : NULL;
+    if (!json_is_object(answer)) {
+        call_failed(self, &reply);
+        json_decref(answer);
+        answer = NULL;
+    }
+    http_reply_clear(&reply);
+    return answer;
 }
 
 int call_failed(const call_t *self, const http_reply_t *reply)

@@ -1,5 +1,6 @@
-/* A call of a public endpoint over HTTP as a sender makes it: the target found, the token read, the
- * URL made. Used by send and history. */
+/* A call of a sender's operation: over HTTP as a sender makes it, the target found, the token read,
+ * the URL made; or, where it reads and neither a token nor a URL is given, over the control socket
+ * of this machine, which needs none. Used by send, history, delivery and dlq. */
 #ifndef POSTERN_CALL_H
 #define POSTERN_CALL_H
 
@@ -11,15 +12,19 @@ typedef struct call call_t;
 /* For OP on the target of the first argument. An extension's name is looked up at authd, which
  * gives app-id and appkey; an app-id (digits) is used as it is, with $POSTERN_APPKEY. NULL after
  * the error was shown. */
+call_t *call_new(ctl_t *ctl, unsigned op);
 /* The same, of the argument at that place. */
 call_t *call_new_at(ctl_t *ctl, unsigned op, unsigned argument);
-call_t *call_new(ctl_t *ctl, unsigned op);
 void call_destroy(call_t **self_p);
 
 /* Adds "Name: value" (borrowed until the call is destroyed). */
 void call_header(call_t *self, const char *header);
 
-/* Makes the request, with QUERY ("limit=10", "" for none) added to the URL. */
+/* Reads, with PARAMS (an object of texts and numbers; taken) as the operation's parameters: the
+ * answer's object, the caller's, or NULL after the error was shown. */
+json_t *call_read(call_t *self, const char *method, json_t *params);
+
+/* Makes the request over HTTP, with QUERY ("limit=10", "" for none) added to the URL. */
 void call_send(call_t *self, const char *method, const char *query, const char *body, size_t len,
                http_reply_t *reply);
 

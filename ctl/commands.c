@@ -72,8 +72,8 @@ const command_group_t command_groups[] = {
     {"audit", "what was changed in the directory, by whom, when and from where"},
     {"keys", "key pairs for processes on several hosts, and who may connect"},
     {"send", "post a message over HTTP, as a sender would"},
-    {"history", "read messages back over HTTP"},
-    {"delivery", "how the calls of a handler went, over HTTP as the owner of its bot or extension"},
+    {"history", "read messages back: with a token over HTTP, without one over the control socket of this machine"},
+    {"delivery", "how the calls of a handler went: over HTTP as the owner of its bot or extension, or as history does"},
     {"dlq", "dead letters: events whose handler did not take them"},
 };
 const size_t command_groups_len = sizeof command_groups / sizeof *command_groups;

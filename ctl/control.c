@@ -158,7 +158,8 @@ static int s_check(const conf_t *conf, const char *endpoint, bool patient, contr
         s_fail(error, "authd is not running at %s: start it with posternctl up", endpoint);
     else
         s_fail(error, "cannot open authd's control socket %s: %s%s", endpoint, strerror(rc),
-               rc == EACCES ? " (run posternctl as the user that authd runs as)" : "");
+               rc == EACCES ? " (run posternctl as the user that authd runs as, or give a token)"
+                            : "");
     return -1;
 }
 

@@ -3,10 +3,8 @@
 #include "common/base/ops.h"
 #include "ctl/call.h"
 #include "ctl/command.h"
-#include "ctl/json_read.h"
 #include "ctl/table.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,50 +23,32 @@ static unsigned s_op(ctl_t *ctl, unsigned bot, unsigned extension)
     return 0;
 }
 
-static void s_add(char **query, const char *name, const char *value)
+/* Calls, and returns the answer's object; NULL, with an error said. Takes PARAMS. */
+static json_t *s_call(ctl_t *ctl, unsigned op, const char *method, json_t *params)
 {
-    size_t len = strlen(*query);
-    if (!value)
-        return;
-    char *longer = realloc(*query, len + strlen(name) + 3 * strlen(value) + 3);
-    if (!longer)
-        abort();
-    *query = longer;
-    len += (size_t)sprintf(longer + len, "%s%s=", len ? "&" : "", name);
-    for (const unsigned char *c = (const unsigned char *)value; *c; c++)
-        len += isalnum(*c) ? (size_t)sprintf(longer + len, "%c", *c)
-                           : (size_t)sprintf(longer + len, "%%%02X", *c);
-}
-
-/* Calls, and returns the answer's object; NULL, with an error said. */
-static json_t *s_call(ctl_t *ctl, unsigned op, const char *method, const char *query)
-{
-    http_reply_t reply;
     call_t *call = op ? call_new_at(ctl, op, 1) : NULL;
+    json_t *answer = call ? call_read(call, method, params) : NULL;
     if (!call)
-        return NULL;
-    call_send(call, method, query, NULL, 0, &reply);
-    json_t *answer = reply.status == 200 ? json_read(reply.body, reply.body_len) : NULL;
-    if (!answer)
-        call_failed(call, &reply);
-    http_reply_clear(&reply);
+        json_decref(params);
     call_destroy(&call);
     return answer;
 }
 
-static char *s_query(ctl_t *ctl, const char *state, const char *id)
+static json_t *s_params(ctl_t *ctl, const char *state, const char *id)
 {
-    char *query = strdup("");
-    if (!query)
-        abort();
-    s_add(&query, "state", state);
-    s_add(&query, "id", id);
-    s_add(&query, "from", ctl_option(ctl, "--from"));
-    s_add(&query, "to", ctl_option(ctl, "--to"));
-    s_add(&query, "after", ctl_option(ctl, "--after"));
-    s_add(&query, "rate", ctl_option(ctl, "--rate"));
-    s_add(&query, "limit", ctl_option(ctl, "--limit"));
-    return query;
+    static const char *const options[] = {"from", "to", "after", "rate", "limit"};
+    json_t *params = json_object();
+    char option[16];
+    if (state)
+        json_object_set_new(params, "state", json_string(state));
+    if (id)
+        json_object_set_new(params, "id", json_string(id));
+    for (unsigned i = 0; i < sizeof options / sizeof *options; i++) {
+        snprintf(option, sizeof option, "--%s", options[i]);
+        if (ctl_option(ctl, option))
+            json_object_set_new(params, options[i], json_string(ctl_option(ctl, option)));
+    }
+    return params;
 }
 
 /* A row a delivery: the last attempt says how it stands. */
@@ -97,10 +77,8 @@ static void s_print(const json_t *answer)
 
 static int s_list(ctl_t *ctl, const char *state)
 {
-    char *query = s_query(ctl, state, NULL);
-    json_t *answer =
-        s_call(ctl, s_op(ctl, OP_bot_deliveries, OP_extension_deliveries), "GET", query);
-    free(query);
+    json_t *answer = s_call(ctl, s_op(ctl, OP_bot_deliveries, OP_extension_deliveries), "GET",
+                            s_params(ctl, state, NULL));
     if (!answer)
         return CTL_REFUSED;
     ctl_json(ctl) ? table_json(answer) : s_print(answer);
@@ -120,10 +98,8 @@ int dlq_list_run(ctl_t *ctl)
 
 int delivery_show_run(ctl_t *ctl)
 {
-    char *query = s_query(ctl, NULL, ctl_argument(ctl, 2));
-    json_t *answer =
-        s_call(ctl, s_op(ctl, OP_bot_deliveries, OP_extension_deliveries), "GET", query);
-    free(query);
+    json_t *answer = s_call(ctl, s_op(ctl, OP_bot_deliveries, OP_extension_deliveries), "GET",
+                            s_params(ctl, NULL, ctl_argument(ctl, 2)));
     if (!answer)
         return CTL_REFUSED;
     const json_t *row = json_array_get(json_object_get(answer, "deliveries"), 0);
@@ -141,9 +117,7 @@ int delivery_show_run(ctl_t *ctl)
 
 static int s_do(ctl_t *ctl, unsigned op, const char *id, const char *done)
 {
-    char *query = s_query(ctl, NULL, id);
-    json_t *answer = s_call(ctl, op, "POST", query);
-    free(query);
+    json_t *answer = s_call(ctl, op, "POST", s_params(ctl, NULL, id));
     if (!answer)
         return CTL_REFUSED;
     if (ctl_json(ctl))

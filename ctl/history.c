@@ -2,7 +2,6 @@
 #include "common/base/ops.h"
 #include "ctl/call.h"
 #include "ctl/command.h"
-#include "ctl/json_read.h"
 #include "ctl/table.h"
 
 #include <stdio.h>
@@ -71,28 +70,17 @@ static void s_take(history_t *self, json_t *row)
 static json_t *s_get(history_t *self, uint64_t left, const char *order, const char *name,
                      uint64_t sequence)
 {
-    char query[80];
-    http_reply_t reply;
-    unsigned limit = left < HISTORY_PAGE ? (unsigned)left : HISTORY_PAGE;
-    int len = snprintf(query, sizeof query, "limit=%u%s", limit, order);
+    json_int_t limit = left < HISTORY_PAGE ? (json_int_t)left : HISTORY_PAGE;
+    json_t *params = json_pack("{s:I, s:s}", "limit", limit, "order", order);
     if (sequence)
-        snprintf(query + len, sizeof query - (size_t)len, "&%s=%llu", name,
-                 (unsigned long long)sequence);
-    call_send(self->call, "GET", query, NULL, 0, &reply);
-    json_t *page = reply.status == 200 ? json_read(reply.body, reply.body_len) : NULL;
-    if (!json_is_array(json_object_get(page, "messages"))) {
-        call_failed(self->call, &reply);
-        json_decref(page);
-        page = NULL;
-    }
-    http_reply_clear(&reply);
-    return page;
+        json_object_set_new(params, name, json_integer((json_int_t)sequence));
+    return call_read(self->call, "GET", params);
 }
 
 /* One page; *more says whether another one waits. Returns an exit status. */
 static int s_page(history_t *self, bool *more)
 {
-    json_t *page = s_get(self, self->left, "", "from", self->from), *row;
+    json_t *page = s_get(self, self->left, "asc", "from", self->from), *row;
     json_t *rows = json_object_get(page, "messages");
     size_t i;
     json_array_foreach(rows, i, row) if (self->left > 0) s_take(self, row);
@@ -110,7 +98,7 @@ static int s_last(history_t *self, uint64_t last)
     int status = CTL_OK;
     bool more = true;
     while (status == CTL_OK && more && json_array_size(all) < last) {
-        json_t *page = s_get(self, last - json_array_size(all), "&order=desc", "before",
+        json_t *page = s_get(self, last - json_array_size(all), "desc", "before",
                              (uint64_t)json_integer_value(next));
         json_array_extend(all, json_object_get(page, "messages"));
         json_decref(next);

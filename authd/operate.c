@@ -1,0 +1,140 @@
+#include "authd/operate.h"
+
+#include "authd/directory/audit.h"
+#include "authd/manage.h"
+#include "common/base/clock.h"
+#include "common/base/ops.h"
+
+#include <assert.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct operate {
+    directory_t *directory;
+    reads_t *reads;
+    view_t *view;
+    judge_t judge;
+    pack_t params;
+};
+
+operate_t *operate_new(directory_t *directory, reads_t *reads)
+{
+    operate_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->directory = directory;
+    self->reads = reads;
+    self->view = view_new(directory);
+    return self;
+}
+
+void operate_destroy(operate_t **self_p)
+{
+    operate_t *self = *self_p;
+    if (!self)
+        return;
+    view_destroy(&self->view);
+    verdict_close(&self->judge);
+    pack_free(&self->params);
+    free(self);
+    *self_p = NULL;
+}
+
+bool operate_takes(unsigned op)
+{
+    const op_t *row = op_find(op);
+    return row && row->credentials == CRED_TOKEN && verdict_reads(op);
+}
+
+/* A parameter's value as the query would have it; false when it is none. */
+static bool s_add_param(pack_t *params, const char *name, const json_t *value)
+{
+    char number[24];
+    slice_t text = slice(json_string_value(value), json_string_length(value));
+    if (json_is_integer(value))
+        text = slice(number, (size_t)snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT,
+                                              json_integer_value(value)));
+    else if (!json_is_string(value))
+        return false;
+    wire_pairs_add(params, slice_of(name), text);
+    return true;
+}
+
+static error_code_t s_read_params(operate_t *self, json_t *args, char *message)
+{
+    const char *name;
+    json_t *value;
+    pack_reset(&self->params);
+    json_object_foreach(args, name, value)
+    {
+        if (s_add_param(&self->params, name, value))
+            continue;
+        snprintf(message, MANAGE_MESSAGE, "A parameter must be a text or a number.");
+        return ERROR_invalid_param;
+    }
+    return ERROR_none;
+}
+
+/* The canonical target into REQUEST, whose slice is the judge's or NAME's from here on. */
+static error_code_t s_find(operate_t *self, wire_request_t *request, char name[WIRE_TARGET + 1],
+                           char *message)
+{
+    view_renew(self->view);
+    verdict_t verdict =
+        verdict_operate(&self->judge, self->view, request, (uint64_t)clock_wall_ms());
+    assert(request->target.len <= WIRE_TARGET);
+    snprintf(name, WIRE_TARGET + 1, "%.*s", SLICE_ARG(request->target));
+    if (verdict.detail.len)
+        snprintf(message, MANAGE_MESSAGE, "%.*s", SLICE_ARG(verdict.detail));
+    view_release(self->view);
+    request->target = slice_of(name);
+    return verdict.code;
+}
+
+static error_code_t s_audit(operate_t *self, const wire_request_t *request, json_t *args)
+{
+    char object[UUID_TEXT + WIRE_TARGET + 2], id[UUID_TEXT];
+    json_t *given = json_pack("{s:O}", "given", args);
+    char *changes = given ? json_dumps(given, JSON_COMPACT) : NULL;
+    uuid_text(&request->principal.target, id);
+    snprintf(object, sizeof object, "%s %.*s", id, SLICE_ARG(request->target));
+    view_t *view = view_begin(self->directory);
+    audit_add(view, &(audit_t){.time_ms = (uint64_t)clock_wall_ms(),
+                               .who = slice_of(manage_control.who),
+                               .from = slice_of(manage_control.from),
+                               .op = slice_of(op_find(request->op)->name),
+                               .object = slice_of(object),
+                               .changes = slice_of(changes ? changes : "{}")});
+    json_decref(given);
+    free(changes);
+    return view_commit(&view) == 0 ? ERROR_none : ERROR_storage_full;
+}
+
+static error_code_t s_ask(operate_t *self, wire_request_t *request, json_t *args, char *message)
+{
+    char name[WIRE_TARGET + 1];
+    const reads_asker_t asker = {request->id, request->origin, request->attempt};
+    error_code_t code = s_find(self, request, name, message);
+    if (code == ERROR_none)
+        code = s_read_params(self, args, message);
+    if (code == ERROR_none)
+        code = s_audit(self, request, args);
+    if (code != ERROR_none)
+        return code;
+    request->params = wire_pairs_of(&self->params);
+    request->method = op_find(request->op)->methods & OP_GET ? OP_GET : OP_POST;
+    return reads_ask(self->reads, &asker, request) ? ERROR_none : ERROR_overloaded;
+}
+
+error_code_t operate_ask(operate_t *self, const wire_request_t *request, slice_t body,
+                         char *message)
+{
+    wire_request_t entry = *request;
+    json_t *args =
+        body.len ? json_loadb(body.data, body.len, JSON_REJECT_DUPLICATES, NULL) : json_object();
+    error_code_t code =
+        json_is_object(args) ? s_ask(self, &entry, args, message) : ERROR_invalid_json;
+    json_decref(args);
+    return code;
+}
