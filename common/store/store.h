@@ -29,11 +29,11 @@ typedef struct {
     void *arg;
 } store_options_t;
 
-/* Opens or makes the environment: refuses NFS, warns on tmpfs and overlay, checks kind and schema
- * (a newer one is refused, and any beside STORE_SWITCH), syncs the file and makes a probe commit
- * (so that what a former process left unsynced is either durable or gone before anything is
- * answered), clears stale readers, fsyncs the directory after the first creation. NULL with the
- * reason in err. */
+/* Opens or makes the environment: refuses NFS, warns of tmpfs and overlay once a process, checks
+ * kind and schema (a newer one is refused, and any beside STORE_SWITCH), syncs the file and makes a
+ * probe commit (so that what a former process left unsynced is either durable or gone before
+ * anything is answered), clears stale readers, fsyncs the directory after the first creation. NULL
+ * with the reason in err. */
 store_t *store_open(const store_options_t *options, char *err, size_t err_size);
 void store_close(store_t **self_p);
 MDB_env *store_env(store_t *self);

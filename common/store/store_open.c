@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/magic.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,10 +47,12 @@ int store_say_rc(char *err, size_t err_size, const char *path, int rc)
     return s_say(err, err_size, path, what);
 }
 
-/* Data on a network file system breaks LMDB's locks; memory and container layers are not durable.
- * AT is PATH, or where PATH is going to be made. */
+/* Data on a network file system breaks LMDB's locks; memory and container layers are not durable,
+ * which is said once: a backup opens its stores again and again. AT is PATH, or where PATH is going
+ * to be made. */
 static int s_check_file_system(const char *path, const char *at, char *err, size_t err_size)
 {
+    static atomic_flag s_said = ATOMIC_FLAG_INIT;
     struct statfs is;
     if (statfs(at, &is) != 0)
         return store_say_rc(err, err_size, path, errno);
@@ -62,8 +65,9 @@ static int s_check_file_system(const char *path, const char *at, char *err, size
                      "a network file system cannot hold it: move it to a local disk");
     case TMPFS_MAGIC:
     case OVERLAYFS_SUPER_MAGIC:
-        log_warn("store.volatile", "path=%s err=%s", LOG_Q(path),
-                 LOG_Q("tmpfs or overlay: data is lost with the machine or container"));
+        if (!atomic_flag_test_and_set(&s_said))
+            log_warn("store.volatile", "path=%s err=%s", LOG_Q(path),
+                     LOG_Q("tmpfs or overlay: data is lost with the machine or container"));
     }
     return 0;
 }

@@ -219,6 +219,29 @@ static void test_file_systems(void **state)
     s_refuses("local disk");
 }
 
+static void s_open_again_and_again(void *arg)
+{
+    MDB_dbi dbi;
+    (void)arg;
+    s_fault.file_system = TMPFS_MAGIC;
+    for (unsigned i = 0; i < 5; i++) {
+        s_options.read_only = i % 2;
+        store_t *store = s_open(&dbi);
+        store_close(&store);
+    }
+}
+
+/* A backup opens the same stores many times in a second. */
+static void test_volatile_is_said_once(void **state)
+{
+    char text[8192];
+    (void)state;
+    assert_int_equal(child_run(s_open_again_and_again, NULL, text, sizeof text), 0);
+    const char *said = strstr(text, "store.volatile");
+    assert_non_null(said);
+    assert_null(strstr(said + 1, "store.volatile"));
+}
+
 static void test_reader_beside_the_writer(void **state)
 {
     (void)state;
@@ -531,6 +554,7 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, s_setup, s_teardown)
     const struct CMUnitTest tests[] = {
+        CASE(test_volatile_is_said_once), /* before this process has said it */
         CASE(test_create_and_open_again),
         CASE(test_a_commit_is_synced),
         CASE(test_opening_probes_the_disk),
