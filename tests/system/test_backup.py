@@ -179,6 +179,8 @@ def test_a_reshard_keeps_sequences_pages_ids_and_keys(make_ring):
     for count in (3, 2):
         reply = reshard(ring, count)
         assert reply["reshard"]["messages"] == sum(map(len, before.values()))
+        assert {path.name for path in (ring.dir / "data").glob("channel-*.lock")} == {
+            f"channel-{shard}.lock" for shard in range(3)}
         monitors(ring, count)
         ring.up()
         assert state(ring, ada, channels) == before

@@ -30,14 +30,16 @@ static int s_lock_router(const place_t *self)
     return rc;
 }
 
-static int s_lock(const place_t *self, const char *kind, unsigned most)
+/* Of the shards below LEAST, which may have no lock yet, and of any other that has one. */
+static int s_lock(const place_t *self, const char *kind, unsigned least)
 {
     int rc = place_lock_self(self);
-    for (unsigned shard = 0; shard < most && rc == PLACE_DONE; shard++) {
+    for (unsigned shard = 0; shard < RESHARD_MOST && rc == PLACE_DONE; shard++) {
         char name[32], path[PLACE_PATH];
         snprintf(name, sizeof name, "%s-%u.lock", kind, shard);
         place_path(path, self->data, name);
-        rc = place_lock(self, path);
+        if (shard < least || place_exists(self->data, name))
+            rc = place_lock(self, path);
     }
     return rc ? rc : s_lock_router(self);
 }
@@ -165,7 +167,8 @@ int reshard_run(const place_t *self, const char *kind, unsigned count)
     if (!place_kind(kind))
         return place_refuse(self, "there is no kind '%s': channel, bot or extension", kind);
     snprintf(title, sizeof title, "reshard of %s to %u", kind, count);
-    int rc = s_lock(self, kind, RESHARD_MOST);
+    unsigned here = (unsigned)conf_uint(self->conf, place_kind(kind)->shards);
+    int rc = s_lock(self, kind, here > count ? here : count);
     if (rc == PLACE_DONE)
         rc = switch_recover(self, title, &finished);
     if (rc != PLACE_DONE || finished)
