@@ -68,6 +68,7 @@ int backup_run(ctl_t *ctl);
 int restore_run(ctl_t *ctl);
 int reshard_run(ctl_t *ctl);
 int forget_run(ctl_t *ctl);
+int check_run(ctl_t *ctl);
 int salvage_run(ctl_t *ctl);
 int user_create_run(ctl_t *ctl);
 int user_list_run(ctl_t *ctl);

@@ -1,5 +1,6 @@
-/* posternctl backup, restore, reshard, forget and salvage. They open stores, which posternctl
- * itself does not link: postern-store, which lies beside it, does the work in this process's place.
+/* posternctl backup, restore, reshard, forget, check and salvage. They open stores, which
+ * posternctl itself does not link: postern-store, which lies beside it, does the work in this
+ * process's place.
  */
 #include "ctl/command.h"
 
@@ -134,5 +135,14 @@ int salvage_run(ctl_t *ctl)
     s_add_running(&line);
     s_add(&line, "salvage");
     s_add(&line, ctl_argument(ctl, 0));
+    return s_exec(&line);
+}
+
+int check_run(ctl_t *ctl)
+{
+    line_t line = {.ctl = ctl};
+    s_begin(&line);
+    s_add_running(&line);
+    s_add(&line, "check");
     return s_exec(&line);
 }

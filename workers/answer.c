@@ -118,13 +118,28 @@ static void s_answer_refused(answering_t *self, const job_t *job, wire_reply_t *
         json_lit(&self->body, job->reason);
 }
 
+static const char s_damaged[] = "What is stored here is damaged. The worker's log has the place.";
+
+typedef struct {
+    answering_t *with;
+    job_t *job;
+} reading_t;
+
+static void s_render(void *arg)
+{
+    const reading_t *self = arg;
+    self->job->render(self->with, self->job, &self->with->body);
+}
+
 static void s_answer_read(answering_t *self, job_t *job, wire_reply_t *reply)
 {
     if (self->read_bytes >= ANSWER_READ_BYTES) {
         job_refuse(job, ERROR_overloaded, NULL);
     } else {
+        reading_t reading = {self, job};
         json_reset(&self->body);
-        job->render(self, job, &self->body);
+        if (!journal_try(self->journal, s_render, &reading))
+            job_refuse(job, ERROR_internal, s_damaged);
         self->read_bytes += self->body.len;
     }
     if (job->error) {

@@ -97,6 +97,9 @@ bool reply_make(reply_t *self, journal_t *journal, const item_t *item, const han
 typedef struct {
     message_t *judge;
     json_out_t *out;
+    journal_t *journal;
+    const uuid_t7 *target;
+    uint64_t log;
 } kept_t;
 
 /* The last one stands. */
@@ -112,11 +115,19 @@ static void s_take(void *arg, unsigned number, const outbox_attempt_t *attempt)
         json_raw(kept->out, s_json(kept->judge, attempt->answer, &message));
 }
 
+static void s_read_kept(void *arg)
+{
+    kept_t *self = arg;
+    outbox_item_t item;
+    if (journal_item(self->journal, self->target, self->log, &item) &&
+        item.state == OUTBOX_DELIVERED)
+        journal_attempts(self->journal, self->log, s_take, self);
+}
+
 void reply_kept(message_t *judge, journal_t *journal, const uuid_t7 *target, uint64_t log,
                 json_out_t *out)
 {
-    kept_t kept = {judge, out};
-    outbox_item_t item;
-    if (journal_item(journal, target, log, &item) && item.state == OUTBOX_DELIVERED)
-        journal_attempts(journal, log, s_take, &kept);
+    kept_t kept = {judge, out, journal, target, log};
+    if (!journal_try(journal, s_read_kept, &kept))
+        json_reset(out);
 }

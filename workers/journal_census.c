@@ -21,7 +21,7 @@ static int s_load(source_t *self)
 {
     MDB_val key = {8, "identity"}, value;
     identity_row_t identity;
-    int rc = mdb_get(self->txn, self->table[TABLE_META], &key, &value);
+    int rc = row_get(self->txn, self->table[TABLE_META], &key, &value);
     if (rc != 0 || value.mv_size != sizeof identity)
         return MDB_CORRUPTED;
     memcpy(&identity, value.mv_data, sizeof identity);
@@ -73,11 +73,11 @@ int source_next(source_t *self, MDB_cursor *cursor, uint64_t *log, record_t *rec
 {
     MDB_val key, value;
     int rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-    (void)self;
+    if (rc == 0)
+        rc = row_record(self->txn, self->table[TABLE_LOG], self->state.summed_log, &key, &value,
+                        record);
     if (rc != 0)
         return rc;
-    if (key.mv_size != sizeof *log || record_read(record, slice(value.mv_data, value.mv_size)) != 0)
-        return MDB_CORRUPTED;
     memcpy(log, key.mv_data, sizeof *log);
     *log = be64toh(*log);
     return 0;
@@ -293,9 +293,9 @@ static int s_find(source_t *self, uint64_t log, record_t *record)
     uint64_t number = journal_key(log);
     MDB_val key = {sizeof number, &number}, value;
     int rc = mdb_get(self->txn, self->table[TABLE_LOG], &key, &value);
-    if (rc != 0 || record_read(record, slice(value.mv_data, value.mv_size)) != 0)
-        return MDB_CORRUPTED;
-    return 0;
+    return rc ? MDB_CORRUPTED
+              : row_record(self->txn, self->table[TABLE_LOG], self->state.summed_log, &key, &value,
+                           record);
 }
 
 /* The record that the target's one at AT names as the one before it. */
@@ -318,7 +318,7 @@ static int s_check_place(source_t *self, uint64_t log, const record_t *record)
     uint64_t row;
     if (record->sequence % JOURNAL_STRIDE != 0)
         return 0;
-    int rc = mdb_get(self->txn, self->table[TABLE_BY_TARGET], &key, &value);
+    int rc = row_get(self->txn, self->table[TABLE_BY_TARGET], &key, &value);
     if (rc != 0 || value.mv_size != sizeof row)
         return MDB_CORRUPTED;
     memcpy(&row, value.mv_data, sizeof row);
@@ -328,7 +328,7 @@ static int s_check_place(source_t *self, uint64_t log, const record_t *record)
 static int s_range(source_t *self, const uuid_t7 *target, range_row_t *range)
 {
     MDB_val key = {UUID_BYTES, (void *)target->bytes}, value;
-    int rc = mdb_get(self->txn, self->table[TABLE_TARGETS], &key, &value);
+    int rc = row_get(self->txn, self->table[TABLE_TARGETS], &key, &value);
     if (rc != 0 || value.mv_size != sizeof *range)
         return MDB_CORRUPTED;
     memcpy(range, value.mv_data, sizeof *range);
@@ -364,7 +364,7 @@ static int s_count_ids(source_t *self, MDB_cursor *cursor, journal_census_t *cen
     MDB_val key, value;
     answer_row_t row;
     int rc;
-    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+    while ((rc = row_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         hash_t hash;
         if (key.mv_size != UUID_BYTES || value.mv_size != sizeof row)
             return MDB_CORRUPTED;
@@ -385,7 +385,7 @@ static int s_count_keys(source_t *self, MDB_cursor *cursor, journal_census_t *ce
     MDB_val key, value;
     key_row_t row;
     int rc;
-    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+    while ((rc = row_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         if (value.mv_size != sizeof row)
             return MDB_CORRUPTED;
         memcpy(&row, value.mv_data, sizeof row);
@@ -401,7 +401,7 @@ static int s_count_targets(source_t *self, MDB_cursor *cursor, journal_census_t 
     range_row_t row;
     int rc;
     (void)self;
-    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+    while ((rc = row_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         hash_t hash;
         if (key.mv_size != UUID_BYTES || value.mv_size != sizeof row)
             return MDB_CORRUPTED;
@@ -421,7 +421,7 @@ static int s_count_items(source_t *self, MDB_cursor *cursor, journal_census_t *c
     MDB_val key, value;
     item_row_t row;
     int rc;
-    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+    while ((rc = row_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         hash_t hash;
         if (key.mv_size != sizeof(item_key_t) || value.mv_size != sizeof row)
             return MDB_CORRUPTED;
@@ -447,7 +447,7 @@ static int s_count_attempts(source_t *self, MDB_cursor *cursor, journal_census_t
     MDB_val key, value;
     int rc;
     (void)self;
-    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+    while ((rc = row_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         hash_t hash;
         census->attempts++;
         s_begin(&hash);
@@ -462,7 +462,7 @@ static int s_count_handlers(source_t *self, MDB_cursor *cursor, journal_census_t
     MDB_val key, value;
     int rc;
     (void)self;
-    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+    while ((rc = row_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         hash_t hash;
         census->handlers++;
         s_begin(&hash);

@@ -28,6 +28,7 @@
 
 #include "common/store/store.h"
 #include "workers/journal.h"
+#include "workers/journal_row.h"
 #include "workers/journal_rows.h"
 #include "workers/tail.h"
 #include "workers/wal.h"
@@ -68,6 +69,8 @@ typedef struct {
     uint64_t generation; /* of the write-ahead file's frames: the last that the commit covers */
     uint64_t framed;     /* the last that it covers and that had frames */
     uint64_t wal_bytes;  /* size of the write-ahead file; 0: there is nothing in it */
+    uint64_t targets;    /* rows of targets */
+    uint64_t summed_log; /* records from it on have a checksum */
     bool wal_old;        /* it has the layout of schema 5 and before; not stored */
 } state_t;
 
@@ -127,12 +130,15 @@ struct journal {
     int64_t opened_ms; /* clock_ms () then */
     uint64_t number;   /* counts passes */
     target_set_t targets;
-    uint64_t retired;   /* since the opening */
-    uint64_t recovered; /* at the opening, from the write-ahead file */
+    uint64_t retired;    /* since the opening */
+    uint64_t summed_log; /* the state's, which stays */
+    uint64_t recovered;  /* at the opening, from the write-ahead file */
     atomic_bool full, gone;
     int64_t room_next_ms; /* when to look for room again */
     int64_t committed_ms;
     MDB_txn *reader; /* the reading thread's, reset between reads */
+    bool trying;     /* the reading thread's: in journal_try */
+    int tried;       /* how a read in it failed */
     notes_t notes;
     atomic_uint_fast64_t committed_log; /* what the next record got, at the last commit */
 
@@ -192,6 +198,13 @@ void replay_note(journal_t *journal, const journal_entry_t *entry);
 int replay_apply(pass_t *pass, uint64_t generation, uint64_t *count);
 /* The same of what is whole, past what is not: records behind a gap get other places. */
 int replay_salvage(pass_t *pass, uint64_t generation, uint64_t *count);
+
+/* journal_read.c: a read of the reading thread that failed. */
+void journal_failed(journal_t *self, const char *what, int rc);
+
+/* journal_verify.c: whether the tables in which a missing row would not be noticed are whole; 0, or
+ * -1 with the reason in err. */
+int journal_verify(journal_t *self, MDB_txn *txn, char *err, size_t err_size);
 
 /* journal_open.c: whether the write-ahead file PATH is what the last process left, or a power cut;
  * 0, or -1 with the reason in err. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
     MAGIC = 0x4a4f5552,
@@ -35,16 +36,41 @@ static int s_check_identity(const journal_options_t *options, const identity_row
     return -1;
 }
 
-static int s_make_identity(journal_t *self, MDB_txn *txn)
+/* Tables without an identity are new; what has a write-ahead file beside them had tables before. */
+static bool s_had_tables(const journal_t *self)
 {
+    char path[1100];
+    struct stat is;
+    snprintf(path, sizeof path, "%s/wal", self->options.path);
+    return lstat(path, &is) == 0 && is.st_size > 0;
+}
+
+static int s_make_identity(journal_t *self, MDB_txn *txn, char *err, size_t err_size)
+{
+    if (s_had_tables(self)) {
+        snprintf(err, err_size,
+                 "%s/data.mdb: is empty, and the write-ahead file beside it is not: restore the "
+                 "directory from a backup",
+                 self->options.path);
+        return -1;
+    }
     identity_row_t row = {.shard = htole32(self->options.shard),
                           .shards = htole32(self->options.shards)};
     uuid_new(&self->uuid);
     memcpy(row.uuid, self->uuid.bytes, UUID_BYTES);
     memcpy(row.kind, self->options.kind, strlen(self->options.kind));
-    self->state = (state_t){.first_log = 1, .next_log = 1, .pruned_log = 1};
+    self->state = (state_t){.first_log = 1, .next_log = 1, .pruned_log = 1, .summed_log = 1};
     MDB_val key = {8, "identity"}, value = {sizeof row, &row};
-    return mdb_put(txn, self->table[TABLE_META], &key, &value, 0);
+    return row_put(txn, self->table[TABLE_META], &key, &value, 0);
+}
+
+/* Before schema 6 nobody counted them. */
+static int s_count_targets(journal_t *self, MDB_txn *txn)
+{
+    MDB_stat stat;
+    int rc = mdb_stat(txn, self->table[TABLE_TARGETS], &stat);
+    self->state.targets = rc == 0 ? stat.ms_entries : 0;
+    return rc;
 }
 
 /* Reads identity and state, or makes them. err is empty when the reason is rc. */
@@ -52,9 +78,9 @@ static int s_load(journal_t *self, MDB_txn *txn, char *err, size_t err_size)
 {
     MDB_val key = {8, "identity"}, value;
     identity_row_t row;
-    int rc = mdb_get(txn, self->table[TABLE_META], &key, &value);
+    int rc = row_get(txn, self->table[TABLE_META], &key, &value);
     if (rc == MDB_NOTFOUND)
-        return s_make_identity(self, txn);
+        return s_make_identity(self, txn, err, err_size);
     if (rc != 0 || value.mv_size != sizeof row)
         return rc ? rc : MDB_CORRUPTED;
     memcpy(&row, value.mv_data, sizeof row);
@@ -62,6 +88,8 @@ static int s_load(journal_t *self, MDB_txn *txn, char *err, size_t err_size)
         return -1;
     memcpy(self->uuid.bytes, row.uuid, UUID_BYTES);
     rc = state_read(txn, self->table[TABLE_META], &self->state);
+    if (rc == 0 && self->state.wal_old)
+        rc = s_count_targets(self, txn);
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
@@ -70,11 +98,16 @@ static int s_open_tables(journal_t *self, char *err, size_t err_size)
     for (unsigned i = 0; i < TABLES; i++)
         if (store_table(self->store, journal_table_names[i], &self->table[i], err, err_size) != 0)
             return -1;
+        else
+            row_name(self->table[i], journal_table_names[i]);
     MDB_txn *txn = NULL;
     err[0] = '\0';
     int rc = mdb_txn_begin(self->env, NULL, 0, &txn);
     if (rc == 0)
         rc = s_load(self, txn, err, err_size);
+    self->summed_log = self->state.summed_log;
+    if (rc == 0)
+        rc = journal_verify(self, txn, err, err_size);
     if (rc == 0) {
         rc = mdb_txn_commit(txn);
         txn = NULL;
@@ -88,11 +121,20 @@ static int s_open_tables(journal_t *self, char *err, size_t err_size)
 
 /* Schema 3 has a generation in the state, which reads as 0 where there is none; 4 has the tables of
  * deliveries, which are made empty; 5 has halves in the write-ahead file, which an older version
- * would not find; 6 has seals there, and says in the state with which size it was begun. */
+ * would not find; 6 has seals there, says in the state with which size it was begun, and has a
+ * checksum in each row: those of the log that are older have none, all others get one. */
 static int s_migrate(MDB_txn *txn, unsigned from, void *arg)
 {
-    (void)txn, (void)arg;
-    return from >= 2 && from < JOURNAL_SCHEMA ? 0 : -1;
+    int rc = from >= 2 && from < JOURNAL_SCHEMA ? 0 : MDB_VERSION_MISMATCH;
+    (void)arg;
+    for (unsigned i = 0; rc == 0 && i < TABLES; i++) {
+        MDB_dbi dbi;
+        if (i == TABLE_LOG)
+            continue;
+        rc = mdb_dbi_open(txn, journal_table_names[i], 0, &dbi);
+        rc = rc == MDB_NOTFOUND ? 0 : rc ? rc : row_migrate(txn, dbi);
+    }
+    return rc;
 }
 
 static int s_say(char *err, size_t err_size, const char *path, const char *what)

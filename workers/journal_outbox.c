@@ -4,7 +4,7 @@
 
 static int s_put(pass_t *pass, table_t table, MDB_val key, MDB_val value)
 {
-    return mdb_put(pass->txn, pass->journal->table[table], &key, &value, 0);
+    return row_put(pass->txn, pass->journal->table[table], &key, &value, 0);
 }
 
 /* What is not there is as good as removed. */
@@ -19,7 +19,7 @@ static int s_get_item(MDB_txn *txn, MDB_dbi items, const uuid_t7 *target, uint64
 {
     item_key_t name = item_key(target, log);
     MDB_val key = outbox_val(&name, sizeof name), value;
-    int rc = mdb_get(txn, items, &key, &value);
+    int rc = row_get(txn, items, &key, &value);
     if (rc == 0 && value.mv_size != sizeof *row)
         return MDB_CORRUPTED;
     if (rc == 0)
@@ -131,6 +131,8 @@ int outbox_forget(pass_t *pass, const uuid_t7 *target, uint64_t log)
     item_row_t row;
     item_key_t name = item_key(target, log);
     int rc = s_get(pass, target, log, &row);
+    if (rc == MDB_CORRUPTED) /* what else there is of it nobody knows */
+        return s_remove(pass, TABLE_ITEMS, outbox_val(&name, sizeof name));
     if (rc != 0)
         return rc == MDB_NOTFOUND ? 0 : rc;
     uint64_t last = le32toh(row.attempts);
@@ -152,7 +154,11 @@ int outbox_prune(pass_t *pass, size_t steps)
     for (; rc == 0 && steps > 0; steps--) {
         due_key_t done;
         uuid_t7 target;
-        rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+        rc = row_cursor_get(cursor, &key, &value, MDB_FIRST);
+        if (rc == MDB_CORRUPTED) { /* so that it stops nothing */
+            rc = mdb_cursor_del(cursor, 0);
+            continue;
+        }
         if (rc == 0 && (key.mv_size != sizeof done || value.mv_size != UUID_BYTES))
             rc = MDB_CORRUPTED;
         if (rc != 0)
@@ -163,6 +169,8 @@ int outbox_prune(pass_t *pass, size_t steps)
             pass->journal->options.delivery_retention_ms)
             break;
         rc = outbox_forget(pass, &target, be64toh(done.log));
+        if (rc == 0)
+            rc = s_remove(pass, TABLE_DONE, outbox_val(&done, sizeof done));
         pass->removed++;
     }
     mdb_cursor_close(cursor);
@@ -175,13 +183,15 @@ static int s_put_attempt(pass_t *pass, uint64_t log, uint64_t number,
     attempt_key_t name = {htobe64(log), htobe64(number)};
     attempt_row_t row = {htole64((uint64_t)attempt->time_ms), htole64(attempt->duration_us),
                          htole16((uint16_t)attempt->status), (uint8_t)attempt->outcome};
-    MDB_val key = outbox_val(&name, sizeof name), value = {sizeof row + attempt->answer.len, NULL};
-    int rc = mdb_put(pass->txn, pass->journal->table[TABLE_ATTEMPTS], &key, &value, MDB_RESERVE);
+    char bytes[sizeof row + OUTBOX_WHOLE];
+    assert(attempt->answer.len <= OUTBOX_WHOLE);
+    memcpy(bytes, &row, sizeof row);
+    if (attempt->answer.len > 0)
+        memcpy(bytes + sizeof row, attempt->answer.data, attempt->answer.len);
+    int rc = s_put(pass, TABLE_ATTEMPTS, outbox_val(&name, sizeof name),
+                   outbox_val(bytes, sizeof row + attempt->answer.len));
     if (rc != 0)
         return rc;
-    memcpy(value.mv_data, &row, sizeof row);
-    if (attempt->answer.len > 0)
-        memcpy((char *)value.mv_data + sizeof row, attempt->answer.data, attempt->answer.len);
     return number > OUTBOX_ATTEMPTS ? s_remove_attempt(pass, log, number - OUTBOX_ATTEMPTS) : 0;
 }
 
@@ -248,7 +258,7 @@ static int s_move_attempts(pass_t *pass, MDB_txn *from, MDB_dbi attempts, uint64
     int rc = mdb_cursor_open(from, attempts, &cursor);
     if (rc != 0)
         return rc;
-    rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    rc = row_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
     while (rc == 0 && key.mv_size == sizeof name) {
         memcpy(&name, key.mv_data, sizeof name);
         if (be64toh(name.log) != from_log)
@@ -256,7 +266,7 @@ static int s_move_attempts(pass_t *pass, MDB_txn *from, MDB_dbi attempts, uint64
         name.log = htobe64(log);
         rc = s_put(pass, TABLE_ATTEMPTS, outbox_val(&name, sizeof name), value);
         if (rc == 0)
-            rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+            rc = row_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     mdb_cursor_close(cursor);
     return rc == MDB_NOTFOUND ? 0 : rc;

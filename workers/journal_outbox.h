@@ -118,7 +118,8 @@ bool journal_item(journal_t *self, const uuid_t7 *target, uint64_t log, outbox_i
 typedef void (*outbox_attempt_fn)(void *arg, unsigned number, const outbox_attempt_t *attempt);
 void journal_attempts(journal_t *self, uint64_t log, outbox_attempt_fn each, void *arg);
 
-/* The record at LOG; false, without a call, when it is not there. Valid during the call. */
+/* The record at LOG; false when it is not there, without a call, or damaged. Valid during the call.
+ */
 typedef void (*outbox_record_fn)(void *arg, const record_t *record);
 bool journal_record(journal_t *self, uint64_t log, outbox_record_fn each, void *arg);
 

@@ -16,7 +16,7 @@ static void s_end(journal_t *self, int rc)
 {
     mdb_txn_reset(self->reader);
     if (rc != 0 && rc != MDB_NOTFOUND)
-        store_fail(self->store, "read of the outbox", rc);
+        journal_failed(self, "read of the outbox", rc);
 }
 
 static MDB_cursor *s_cursor(journal_t *self, table_t table)
@@ -69,14 +69,14 @@ void journal_due(journal_t *self, const outbox_place_t *from, outbox_due_fn each
     outbox_key_t name = outbox_key(&from->target, from->order, from->log);
     MDB_val key = outbox_val(&name, sizeof name), value;
     bool more = true;
-    int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    int rc = row_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
     while (rc == 0 && more) {
         outbox_due_t due;
         rc = s_read_due(&key, &value, &due);
         if (rc != 0)
             break;
         more = each(arg, &due);
-        rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+        rc = row_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     s_close(self, cursor, rc);
 }
@@ -101,7 +101,7 @@ static int s_get(journal_t *self, const uuid_t7 *target, uint64_t log, outbox_it
     item_key_t name = item_key(target, log);
     item_row_t row;
     MDB_val key = outbox_val(&name, sizeof name), value;
-    int rc = mdb_get(self->reader, self->table[TABLE_ITEMS], &key, &value);
+    int rc = row_get(self->reader, self->table[TABLE_ITEMS], &key, &value);
     if (rc != 0 || value.mv_size != sizeof row)
         return rc ? rc : MDB_CORRUPTED;
     memcpy(&row, value.mv_data, sizeof row);
@@ -121,11 +121,11 @@ bool journal_item(journal_t *self, const uuid_t7 *target, uint64_t log, outbox_i
 static int s_last(MDB_cursor *cursor, const item_key_t *name, MDB_val *key, MDB_val *value)
 {
     *key = outbox_val(name, sizeof *name);
-    int rc = mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
+    int rc = row_cursor_get(cursor, key, value, MDB_SET_RANGE);
     if (rc == MDB_NOTFOUND)
-        return mdb_cursor_get(cursor, key, value, MDB_LAST);
+        return row_cursor_get(cursor, key, value, MDB_LAST);
     if (rc == 0 && memcmp(key->mv_data, name, sizeof *name) != 0)
-        return mdb_cursor_get(cursor, key, value, MDB_PREV);
+        return row_cursor_get(cursor, key, value, MDB_PREV);
     return rc;
 }
 
@@ -135,7 +135,7 @@ static int s_walk(journal_t *self, MDB_cursor *cursor, const uuid_t7 *target, MD
 {
     MDB_val value;
     int rc = 0;
-    for (bool more = true; rc == 0 && more; rc = mdb_cursor_get(cursor, &key, &value, step)) {
+    for (bool more = true; rc == 0 && more; rc = row_cursor_get(cursor, &key, &value, step)) {
         item_key_t name;
         outbox_item_t item;
         if (key.mv_size != sizeof name)
@@ -169,7 +169,7 @@ void journal_dead(journal_t *self, const uuid_t7 *target, uint64_t from, outbox_
     MDB_cursor *cursor = s_cursor(self, TABLE_DEAD);
     item_key_t name = item_key(target, from);
     MDB_val key = outbox_val(&name, sizeof name), value;
-    int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    int rc = row_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
     if (rc == 0)
         rc = s_walk(self, cursor, target, key, MDB_NEXT, each, arg);
     s_close(self, cursor, rc);
@@ -180,7 +180,7 @@ void journal_attempts(journal_t *self, uint64_t log, outbox_attempt_fn each, voi
     MDB_cursor *cursor = s_cursor(self, TABLE_ATTEMPTS);
     attempt_key_t name = {htobe64(log), 0};
     MDB_val key = outbox_val(&name, sizeof name), value;
-    int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    int rc = row_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
     while (rc == 0) {
         attempt_row_t row;
         if (key.mv_size != sizeof name || value.mv_size < sizeof row) {
@@ -199,23 +199,43 @@ void journal_attempts(journal_t *self, uint64_t log, outbox_attempt_fn each, voi
             .answer = slice((const char *)value.mv_data + sizeof row, value.mv_size - sizeof row),
         };
         each(arg, (unsigned)be64toh(name.number), &attempt);
-        rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+        rc = row_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     s_close(self, cursor, rc);
 }
 
-bool journal_record(journal_t *self, uint64_t log, outbox_record_fn each, void *arg)
+typedef struct {
+    journal_t *journal;
+    uint64_t log;
+    outbox_record_fn each;
+    void *arg;
+    bool found;
+} one_t;
+
+static void s_record(void *arg)
 {
-    uint64_t number = journal_key(log);
+    one_t *self = arg;
+    journal_t *journal = self->journal;
+    uint64_t number = journal_key(self->log);
     record_t record;
     MDB_val key = outbox_val(&number, sizeof number), value;
-    int rc = mdb_get(s_begin(self), self->table[TABLE_LOG], &key, &value);
-    if (rc == 0 && record_read(&record, slice(value.mv_data, value.mv_size)) != 0)
-        rc = MDB_CORRUPTED;
+    MDB_txn *txn = s_begin(journal);
+    MDB_dbi log = journal->table[TABLE_LOG];
+    int rc = mdb_get(txn, log, &key, &value);
     if (rc == 0)
-        each(arg, &record);
-    s_end(self, rc);
-    return rc == 0;
+        rc = row_record(txn, log, journal->summed_log, &key, &value, &record);
+    self->found = rc == 0;
+    if (rc == 0)
+        self->each(self->arg, &record);
+    s_end(journal, rc);
+}
+
+bool journal_record(journal_t *self, uint64_t log, outbox_record_fn each, void *arg)
+{
+    one_t one = {self, log, each, arg, false};
+    if (self->trying)
+        s_record(&one);
+    return (self->trying || journal_try(self, s_record, &one)) && one.found;
 }
 
 static void s_kept(journal_t *self, table_t table, outbox_kept_fn each, void *arg)
@@ -223,7 +243,7 @@ static void s_kept(journal_t *self, table_t table, outbox_kept_fn each, void *ar
     MDB_cursor *cursor = s_cursor(self, table);
     MDB_val key, value;
     int rc;
-    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+    while ((rc = row_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         uuid_t7 target;
         if (key.mv_size != UUID_BYTES) {
             rc = MDB_CORRUPTED;

@@ -101,7 +101,7 @@ static int s_put_targets(pass_t *self)
         range_row_t row = {htole64(slot->range.first), htole64(slot->range.last),
                            htole64(slot->range.last_log)};
         MDB_val key = {UUID_BYTES, slot->target.bytes}, value = {sizeof row, &row};
-        rc = mdb_put(self->txn, self->journal->table[TABLE_TARGETS], &key, &value, 0);
+        rc = row_put(self->txn, self->journal->table[TABLE_TARGETS], &key, &value, 0);
     }
     return rc;
 }
@@ -111,9 +111,10 @@ int state_write(MDB_txn *txn, MDB_dbi meta, const state_t *state)
     state_row_t row = {
         htole64(state->running_ms), htole64(state->first_log), htole64(state->next_log),
         htole64(state->pruned_log), htole64(state->keys),      htole64(state->bytes),
-        htole64(state->generation), htole64(state->framed),    htole64(state->wal_bytes)};
+        htole64(state->generation), htole64(state->framed),    htole64(state->wal_bytes),
+        htole64(state->targets),    htole64(state->summed_log)};
     MDB_val key = {5, "state"}, value = {sizeof row, &row};
-    return mdb_put(txn, meta, &key, &value, 0);
+    return row_put(txn, meta, &key, &value, 0);
 }
 
 store_commit_t pass_close(pass_t *self)
@@ -157,7 +158,7 @@ store_commit_t pass_commit(pass_t *self)
 int range_read(const journal_t *journal, MDB_txn *txn, const uuid_t7 *target, range_row_t *range)
 {
     MDB_val key = {UUID_BYTES, (void *)target->bytes}, value;
-    int rc = mdb_get(txn, journal->table[TABLE_TARGETS], &key, &value);
+    int rc = row_get(txn, journal->table[TABLE_TARGETS], &key, &value);
     *range = (range_row_t){1, 0, 0};
     if (rc != 0)
         return rc;
@@ -182,6 +183,7 @@ int pass_target(pass_t *self, const uuid_t7 *target, range_row_t **range)
     slot->target = *target;
     set->used[set->used_len++] = slot;
     int rc = range_read(journal, self->txn, target, &slot->range);
+    self->state.targets += rc == MDB_NOTFOUND;
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
@@ -189,8 +191,8 @@ int state_read(MDB_txn *txn, MDB_dbi meta, state_t *state)
 {
     MDB_val key = {5, "state"}, value;
     state_row_t row = {0};
-    int rc = mdb_get(txn, meta, &key, &value);
-    *state = (state_t){.first_log = 1, .next_log = 1, .pruned_log = 1};
+    int rc = row_get(txn, meta, &key, &value);
+    *state = (state_t){.first_log = 1, .next_log = 1, .pruned_log = 1, .summed_log = 1};
     if (rc != 0)
         return rc;
     /* Before schema 6 nothing was said of the write-ahead file, before 3 there was none. */
@@ -198,10 +200,13 @@ int state_read(MDB_txn *txn, MDB_dbi meta, state_t *state)
         value.mv_size != offsetof(state_row_t, generation))
         return MDB_CORRUPTED;
     memcpy(&row, value.mv_data, value.mv_size);
-    *state = (state_t){le64toh(row.running_ms),    le64toh(row.first_log), le64toh(row.next_log),
-                       le64toh(row.pruned_log),    le64toh(row.keys),      le64toh(row.bytes),
-                       le64toh(row.generation),    le64toh(row.framed),    le64toh(row.wal_bytes),
-                       value.mv_size != sizeof row};
+    *state =
+        (state_t){le64toh(row.running_ms), le64toh(row.first_log),  le64toh(row.next_log),
+                  le64toh(row.pruned_log), le64toh(row.keys),       le64toh(row.bytes),
+                  le64toh(row.generation), le64toh(row.framed),     le64toh(row.wal_bytes),
+                  le64toh(row.targets),    le64toh(row.summed_log), value.mv_size != sizeof row};
+    if (state->wal_old)
+        state->summed_log = state->next_log;
     return 0;
 }
 
@@ -209,7 +214,7 @@ static int s_put_place(pass_t *self, const record_t *record, uint64_t log)
 {
     place_key_t place = journal_place(&record->target, record->sequence);
     MDB_val key = {sizeof place, &place}, value = {sizeof log, &log};
-    return mdb_put(self->txn, self->journal->table[TABLE_BY_TARGET], &key, &value, 0);
+    return row_put(self->txn, self->journal->table[TABLE_BY_TARGET], &key, &value, 0);
 }
 
 void pass_place(pass_t *self, record_t *record, range_row_t *range)
@@ -230,13 +235,13 @@ int pass_store(pass_t *self, record_t *record)
     if (rc != 0)
         return rc;
     pass_place(self, record, range);
-    size_t size = record_size(record);
+    size_t size = row_record_size(record);
     uint64_t number = range->last_log, log = journal_key(number);
     MDB_val key = {sizeof log, &log}, value = {size, NULL};
     rc = mdb_cursor_put(self->log, &key, &value, MDB_APPEND | MDB_RESERVE);
     if (rc != 0)
         return rc;
-    record_write(record, value.mv_data);
+    row_record_write(record, &key, value.mv_data);
     if (record->sequence % JOURNAL_STRIDE == 0 && (rc = s_put_place(self, record, log)) != 0)
         return rc;
     if (record->flags & RECORD_DELIVER && (rc = outbox_store(self, record, number)) != 0)

@@ -1,3 +1,4 @@
+#include "common/monitor/monitor.h"
 #include "workers/journal_lmdb.h"
 
 #include <string.h>
@@ -17,8 +18,9 @@ static int s_get(const sight_t *self, uint64_t log, const uuid_t7 *target, uint6
     int rc = mdb_get(self->txn, self->journal->table[TABLE_LOG], &key, &value);
     if (rc != 0)
         return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
-    bool good = record_read(record, slice(value.mv_data, value.mv_size)) == 0 &&
-                record->sequence == sequence && uuid_eq(&record->target, target);
+    rc = row_record(self->txn, self->journal->table[TABLE_LOG], self->journal->summed_log, &key,
+                    &value, record);
+    bool good = rc == 0 && record->sequence == sequence && uuid_eq(&record->target, target);
     return good ? 0 : MDB_CORRUPTED;
 }
 
@@ -34,7 +36,7 @@ static int s_anchor(const sight_t *self, const uuid_t7 *target, uint64_t from,
         *log = range->last_log;
         return 0;
     }
-    int rc = mdb_get(self->txn, self->journal->table[TABLE_BY_TARGET], &key, &value);
+    int rc = row_get(self->txn, self->journal->table[TABLE_BY_TARGET], &key, &value);
     if (rc != 0 || value.mv_size != sizeof *log)
         return rc && rc != MDB_NOTFOUND ? rc : MDB_CORRUPTED;
     memcpy(log, value.mv_data, sizeof *log);
@@ -152,7 +154,43 @@ void journal_read(journal_t *self, const uuid_t7 *target, uint64_t from, journal
             rc = s_read_tail(&reading);
     } while (rc == 0 && reading.more && drops != tail_drops(self->tail));
     if (rc != 0)
-        store_fail(self->store, "read", rc);
+        journal_failed(self, "read", rc);
+}
+
+void journal_failed(journal_t *self, const char *what, int rc)
+{
+    if (!self->trying)
+        store_fail(self->store, what, rc);
+    self->tried = rc;
+}
+
+typedef struct {
+    void (*read)(void *arg);
+    void *arg;
+} trial_t;
+
+static int s_run(void *arg)
+{
+    const trial_t *trial = arg;
+    trial->read(trial->arg);
+    return 0;
+}
+
+bool journal_try(journal_t *self, void (*read)(void *arg), void *arg)
+{
+    trial_t trial = {read, arg};
+    self->trying = true;
+    self->tried = 0;
+    int rc = store_try(s_run, &trial);
+    if (rc != 0 && self->reader)
+        mdb_txn_reset(self->reader);
+    self->trying = false;
+    rc = rc ? rc : self->tried;
+    if (rc == 0)
+        return true;
+    metric_add(METRIC_damaged_reads_total, 1);
+    store_say(self->store, "read", rc);
+    return false;
 }
 
 static bool s_in_tail(journal_t *self, const uuid_t7 *target, uint64_t sequence)

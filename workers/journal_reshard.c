@@ -90,7 +90,7 @@ static int s_list_homes(from_t *from)
     rc = mdb_cursor_open(source->txn, source->table[TABLE_KEYS], &cursor);
     if (rc != 0)
         return rc;
-    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+    while ((rc = row_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         key_row_t row;
         if (value.mv_size != sizeof row) {
             rc = MDB_CORRUPTED;
@@ -232,13 +232,13 @@ static int s_move_id(from_t *from, to_t *to, uint64_t number)
         return 0;
     if (!to->pruned_log)
         to->pruned_log = to->pass.state.next_log;
-    int rc = mdb_get(from->source.txn, from->source.table[TABLE_SEEN], &key, &value);
+    int rc = row_get(from->source.txn, from->source.table[TABLE_SEEN], &key, &value);
     if (rc != 0 || value.mv_size != sizeof row)
         return rc == MDB_NOTFOUND ? 0 : rc ? rc : MDB_CORRUPTED;
     memcpy(&row, value.mv_data, sizeof row);
     row.log = htole64(JOURNAL_NUMBER | number);
     value = (MDB_val){sizeof row, &row};
-    return mdb_cursor_put(to->pass.seen, &key, &value, MDB_NOOVERWRITE);
+    return row_cursor_put(to->pass.seen, &key, &value, MDB_NOOVERWRITE);
 }
 
 static int s_move_record(reshard_t *self, from_t *from)
@@ -298,14 +298,14 @@ static int s_move_records(reshard_t *self)
 static int s_put_key(to_t *to, MDB_val *key, key_row_t *row)
 {
     MDB_val value = {sizeof *row, row};
-    int rc = mdb_put(to->pass.txn, to->journal->table[TABLE_KEYS], key, &value, MDB_NOOVERWRITE);
+    int rc = row_put(to->pass.txn, to->journal->table[TABLE_KEYS], key, &value, MDB_NOOVERWRITE);
     if (rc != 0)
         return rc;
     due_key_t due = {journal_key(le64toh(row->running_ms) + JOURNAL_KEY_MS),
                      journal_key(le64toh(row->answer.log))};
     MDB_val due_key = {sizeof due, &due};
     to->pass.state.keys++;
-    rc = mdb_put(to->pass.txn, to->journal->table[TABLE_KEYS_DUE], &due_key, key, 0);
+    rc = row_put(to->pass.txn, to->journal->table[TABLE_KEYS_DUE], &due_key, key, 0);
     return rc ? rc : s_count(to, 128);
 }
 
@@ -359,13 +359,14 @@ static int s_move_kept(reshard_t *self, const from_t *from, table_t table, MDB_v
     unsigned shard;
     memcpy(target.bytes, key->mv_data, UUID_BYTES);
     to_t *to = s_place(self, &target, &shard);
-    MDB_val made = {value->mv_size, NULL};
-    int rc = mdb_put(to->pass.txn, to->journal->table[table], key, &made, MDB_RESERVE);
+    char bytes[ROW_MOST];
+    memcpy(bytes, value->mv_data, value->mv_size);
+    if (table == TABLE_HEALTH)
+        health_shift(bytes, value->mv_size, from->shift);
+    MDB_val row = {value->mv_size, bytes};
+    int rc = row_put(to->pass.txn, to->journal->table[table], key, &row, 0);
     if (rc != 0)
         return rc;
-    memcpy(made.mv_data, value->mv_data, value->mv_size);
-    if (table == TABLE_HEALTH)
-        health_shift(made.mv_data, made.mv_size, from->shift);
     return s_count(to, value->mv_size);
 }
 
@@ -377,7 +378,7 @@ static int s_move_table(reshard_t *self, from_t *from, table_t table)
     int rc = mdb_cursor_open(from->source.txn, from->source.table[table], &cursor);
     if (rc != 0)
         return rc;
-    while (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+    while (rc == 0 && (rc = row_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         key_row_t key_row;
         range_row_t range_row;
         if (table == TABLE_KEYS && value.mv_size == sizeof key_row) {

@@ -49,9 +49,10 @@ int retention_step(pass_t *pass, size_t steps)
         rc = mdb_cursor_get(pass->log, &key, &value, MDB_FIRST);
         if (rc != 0)
             break;
-        if (key.mv_size != sizeof number ||
-            record_read(&record, slice(value.mv_data, value.mv_size)) != 0)
-            return MDB_CORRUPTED;
+        rc = row_record(pass->txn, pass->journal->table[TABLE_LOG], pass->journal->summed_log, &key,
+                        &value, &record);
+        if (rc != 0)
+            return rc == MDB_CORRUPTED ? 0 : rc; /* whose it is nobody knows: it stays */
         memcpy(&number, key.mv_data, sizeof number);
         if (!s_is_due(pass, be64toh(number), &record))
             break;

@@ -48,7 +48,7 @@ typedef struct __attribute__((packed)) {
 
 typedef struct __attribute__((packed)) {
     uint64_t running_ms, first_log, next_log, pruned_log, keys, bytes, generation, framed,
-        wal_bytes;
+        wal_bytes, targets, summed_log;
 } state_row_t;
 
 /* Key of a number. */

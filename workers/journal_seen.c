@@ -16,7 +16,7 @@ static journal_answer_t s_answer(const answer_row_t *row)
 static int s_get(pass_t *pass, table_t table, slice_t name, void *row, size_t size)
 {
     MDB_val key = {name.len, (void *)name.data}, value;
-    int rc = mdb_get(pass->txn, pass->journal->table[table], &key, &value);
+    int rc = row_get(pass->txn, pass->journal->table[table], &key, &value);
     if (rc == 0 && value.mv_size != size)
         return MDB_CORRUPTED;
     if (rc == 0)
@@ -36,7 +36,7 @@ static int s_put_id(pass_t *pass, journal_entry_t *entry)
     entry->answer.time_ms = entry->record.time_ms;
     answer_row_t row = s_row(&entry->answer);
     MDB_val key = {UUID_BYTES, entry->record.id.bytes}, value = {sizeof row, &row};
-    int rc = mdb_cursor_put(pass->seen, &key, &value, MDB_NOOVERWRITE);
+    int rc = row_cursor_put(pass->seen, &key, &value, MDB_NOOVERWRITE);
     if (rc != MDB_KEYEXIST)
         return rc;
     if (value.mv_size != sizeof row)
@@ -53,7 +53,7 @@ static int s_put_key(pass_t *pass, const journal_entry_t *entry, bool replaces)
                      .running_ms = htole64(pass->state.running_ms)};
     memcpy(row.hash, entry->hash, sizeof row.hash);
     MDB_val key = {entry->dedupe.len, (void *)entry->dedupe.data}, value = {sizeof row, &row};
-    int rc = mdb_put(pass->txn, pass->journal->table[TABLE_KEYS], &key, &value, 0);
+    int rc = row_put(pass->txn, pass->journal->table[TABLE_KEYS], &key, &value, 0);
     if (rc != 0)
         return rc;
     if (!replaces)
@@ -61,10 +61,10 @@ static int s_put_key(pass_t *pass, const journal_entry_t *entry, bool replaces)
     due_key_t due = {journal_key(pass->state.running_ms + JOURNAL_KEY_MS),
                      journal_key(entry->answer.log)};
     MDB_val due_key = {sizeof due, &due};
-    rc = mdb_put(pass->txn, pass->journal->table[TABLE_KEYS_DUE], &due_key, &key, MDB_APPEND);
+    rc = row_put(pass->txn, pass->journal->table[TABLE_KEYS_DUE], &due_key, &key, MDB_APPEND);
     /* A reshard has left a key of the same millisecond, with a number above every log sequence. */
     return rc == MDB_KEYEXIST
-               ? mdb_put(pass->txn, pass->journal->table[TABLE_KEYS_DUE], &due_key, &key, 0)
+               ? row_put(pass->txn, pass->journal->table[TABLE_KEYS_DUE], &due_key, &key, 0)
                : rc;
 }
 
@@ -100,7 +100,7 @@ int seen_restore(pass_t *pass, journal_entry_t *entry)
     entry->answer.log = pass->state.next_log;
     answer_row_t row = s_row(&entry->answer);
     MDB_val id = {UUID_BYTES, entry->record.id.bytes}, value = {sizeof row, &row};
-    int rc = mdb_cursor_put(pass->seen, &id, &value, 0);
+    int rc = row_cursor_put(pass->seen, &id, &value, 0);
     if (rc == 0 && entry->dedupe.len > 0) {
         rc = s_get(pass, TABLE_KEYS, entry->dedupe, &ignored, sizeof ignored);
         if (rc == 0 || rc == MDB_NOTFOUND)
@@ -153,6 +153,12 @@ int seen_judge(pass_t *pass, journal_entry_t *entry)
     return entry->dedupe.len > 0 ? s_judge_key(pass, entry) : s_store(pass, entry, false);
 }
 
+static int s_read_record(pass_t *pass, const MDB_val *key, const MDB_val *value, record_t *record)
+{
+    return row_record(pass->txn, pass->journal->table[TABLE_LOG], pass->journal->summed_log, key,
+                      value, record);
+}
+
 /* The ids leave seen in the order of the log, whose records have them and the running time. */
 static int s_prune_ids(pass_t *pass, size_t steps)
 {
@@ -162,14 +168,16 @@ static int s_prune_ids(pass_t *pass, size_t steps)
         return 0;
     int rc = mdb_cursor_get(pass->log, &key, &value, MDB_SET_RANGE);
     for (; rc == 0 && steps > 0; steps--) {
-        record_t record;
-        if (record_read(&record, slice(value.mv_data, value.mv_size)) != 0)
-            return MDB_CORRUPTED;
-        if (pass->state.running_ms - (uint64_t)record.running_ms < JOURNAL_ID_MS)
+        record_t record = {0};
+        rc = s_read_record(pass, &key, &value, &record);
+        if (rc != 0 && rc != MDB_CORRUPTED)
+            return rc;
+        bool known = rc == 0; /* else its id stays for good */
+        if (known && pass->state.running_ms - (uint64_t)record.running_ms < JOURNAL_ID_MS)
             break;
         memcpy(&number, key.mv_data, sizeof number);
         MDB_val id = {UUID_BYTES, record.id.bytes};
-        rc = mdb_del(pass->txn, pass->journal->table[TABLE_SEEN], &id, NULL);
+        rc = known ? mdb_del(pass->txn, pass->journal->table[TABLE_SEEN], &id, NULL) : 0;
         if (rc != 0 && rc != MDB_NOTFOUND)
             return rc;
         pass->state.pruned_log = be64toh(number) + 1;
@@ -186,9 +194,9 @@ static int s_drop_key(pass_t *pass, const due_key_t *due, slice_t name)
     key_row_t row;
     MDB_val key = {name.len, (void *)name.data};
     int rc = s_get(pass, TABLE_KEYS, name, &row, sizeof row);
-    if (rc != 0)
+    if (rc != 0 && rc != MDB_CORRUPTED) /* a damaged one goes, too */
         return rc == MDB_NOTFOUND ? 0 : rc;
-    if (le64toh(row.answer.log) != be64toh(due->log))
+    if (rc == 0 && le64toh(row.answer.log) != be64toh(due->log))
         return 0;
     pass->state.keys--;
     return mdb_del(pass->txn, pass->journal->table[TABLE_KEYS], &key, NULL);
@@ -204,7 +212,11 @@ static int s_prune_keys(pass_t *pass, size_t steps)
     for (; rc == 0 && steps > 0; steps--) {
         due_key_t due;
         char name[64];
-        rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+        rc = row_cursor_get(cursor, &key, &value, MDB_FIRST);
+        if (rc == MDB_CORRUPTED) { /* so that it stops nothing */
+            rc = mdb_cursor_del(cursor, 0);
+            continue;
+        }
         if (rc != 0)
             break;
         if (key.mv_size != sizeof due || value.mv_size > sizeof name) {

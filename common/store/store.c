@@ -125,6 +125,12 @@ void store_fail(store_t *self, const char *what, int rc)
     _exit(EXIT_FAULT);
 }
 
+void store_say(store_t *self, const char *what, int rc)
+{
+    log_error("store.read", "path=%s what=%s rc=%d err=%s", LOG_Q(self->path), LOG_Q(what), rc,
+              LOG_Q(mdb_strerror(rc)));
+}
+
 /* Bytes of the free pages inside the file, which never shrinks: LMDB keeps their numbers in
  * database 0, a list a transaction, its length first. */
 static uint64_t s_free_pages(store_t *self)

@@ -46,6 +46,12 @@ int store_table(store_t *self, const char *name, MDB_dbi *dbi, char *err, size_t
 /* fsync of a directory: makes the names in it durable. 0, or -1 with errno. */
 int store_sync_directory(const char *path);
 
+/* Calls READ, which only reads: through transactions of its own, without a lock, and changing
+ * nothing else that it would have to put right. 0 or what READ returned; MDB_CORRUPTED when a
+ * damaged page ended it, which would have ended the process: then its transactions are to be reset.
+ */
+int store_try(int (*read)(void *arg), void *arg);
+
 /* How a commit went. */
 typedef enum {
     STORE_OK,
@@ -72,6 +78,9 @@ void store_fail(store_t *self, const char *what, int rc) __attribute__((noreturn
 int store_is_file(const char *path, int fd);
 /* The same of the store's own file. Any thread. */
 int store_is_there(const store_t *self);
+
+/* Logs that a read failed, which the process outlives. */
+void store_say(store_t *self, const char *what, int rc);
 
 /* Free room: false when the file system or the map is so full (below 64 MiB or 5 % of the map) that
  * new data should be refused while removals still work. Free pages inside the file count as room;

@@ -70,7 +70,7 @@ static int s_open_source(s_side_t *side, const char *path)
         rc = mdb_env_open(side->env, path, MDB_NOTLS | MDB_NORDAHEAD | MDB_RDONLY, MODE);
     s_give_lock(path);
     if (rc == 0) {
-        store_guard(path);
+        store_guard(side->env, path);
         rc = mdb_txn_begin(side->env, NULL, MDB_RDONLY, &side->txn);
     }
     if (rc == MDB_MAP_RESIZED) {

@@ -1,31 +1,125 @@
-/* LMDB reads its file through memory: a page that is not there is a SIGBUS and no error code. */
+/* LMDB reads its file through memory and believes what it finds there: a page that is not there is
+ * a SIGBUS, an offset out of a damaged page a SIGSEGV, and what its asserts notice an abort; there
+ * is no error code. */
 #include "common/log/log.h"
 #include "common/store/store_self.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static char s_line[1200];
+enum { PAGE = 4096 };
+
+static char s_path[1100];
+static uintptr_t s_begin, s_end; /* the map */
+static struct sigaction s_before;
+static __thread sigjmp_buf s_back;
+static __thread volatile sig_atomic_t s_tries;
 
 /* Only async-signal-safe calls. */
-static void s_on_bus(int signal_number)
+static void s_write(const char *text)
 {
-    ssize_t ignored = write(STDERR_FILENO, s_line, strlen(s_line));
-    (void)ignored, (void)signal_number;
+    ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
+    (void)ignored;
+}
+
+static void s_write_number(uint64_t number)
+{
+    char text[24], *at = text + sizeof text - 1;
+    *at = '\0';
+    do
+        *--at = (char)('0' + number % 10);
+    while (number /= 10);
+    s_write(at);
+}
+
+static void s_die(bool has_page, uint64_t page)
+{
+    s_write("fatal event=store.page path=");
+    s_write(s_path);
+    if (has_page) {
+        s_write(" page=");
+        s_write_number(page);
+    }
+    s_write(
+        " err=\"data.mdb is cut off or damaged, or its disk cannot be read: look at the disk, then "
+        "restore the directory from a backup\"\n");
     _exit(EXIT_CONFIG);
 }
 
-void store_guard(const char *path)
+static void s_on_fault(int signal_number, siginfo_t *info, void *context)
 {
-    struct sigaction action = {.sa_handler = s_on_bus};
-    snprintf(
-        s_line, sizeof s_line,
-        "fatal event=store.page path=%s err=\"data.mdb is cut off, or its disk cannot be read: "
-        "look at the disk, then restore the directory from a backup\"\n",
-        path);
-    int rc = sigaction(SIGBUS, &action, NULL);
+    uintptr_t at = (uintptr_t)info->si_addr;
+    (void)context;
+    if (s_tries)
+        siglongjmp(s_back, 1);
+    bool ours = at >= s_begin && at < s_end;
+    if (signal_number == SIGBUS || ours)
+        s_die(ours, (at - s_begin) / PAGE);
+    sigaction(SIGSEGV, &s_before, NULL); /* a fault of another kind: it comes again */
+}
+
+static void s_on_assert(MDB_env *env, const char *text)
+{
+    (void)env, (void)text;
+    if (s_tries)
+        siglongjmp(s_back, 1);
+    s_die(false, 0);
+}
+
+/* Where the file is mapped: LMDB does not say. A damaged page points at most 4 GiB past its end. */
+static void s_find_map(const char *path)
+{
+    char real[4096], file[4200], line[4400];
+    uintptr_t begin, end;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    snprintf(file, sizeof file, "%s/data.mdb", realpath(path, real) ? real : path);
+    while (maps && fgets(line, sizeof line, maps)) {
+        line[strcspn(line, "\n")] = '\0';
+        size_t len = strlen(line), name = strlen(file);
+        if (len > name && strcmp(line + len - name, file) == 0 &&
+            sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &begin, &end) == 2) {
+            s_begin = begin;
+            s_end = end;
+        }
+    }
+    if (maps)
+        fclose(maps);
+}
+
+void store_guard(MDB_env *env, const char *path)
+{
+    struct sigaction action = {.sa_sigaction = s_on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER},
+                     before;
+    snprintf(s_path, sizeof s_path, "%s", path);
+    s_find_map(path);
+    int rc = mdb_env_set_assert(env, s_on_assert);
+    if (rc == 0)
+        rc = sigaction(SIGBUS, &action, NULL);
+    if (rc == 0)
+        rc = sigaction(SIGSEGV, &action, &before);
     assert(rc == 0);
+    if (before.sa_sigaction != s_on_fault)
+        s_before = before;
+}
+
+int store_try(int (*read)(void *arg), void *arg)
+{
+    volatile sig_atomic_t outer = s_tries;
+    sigjmp_buf back;
+    memcpy(&back, &s_back, sizeof back);
+    int rc = MDB_CORRUPTED;
+    if (sigsetjmp(s_back, 1) == 0) {
+        s_tries = 1;
+        rc = read(arg);
+    }
+    memcpy(&s_back, &back, sizeof back);
+    s_tries = outer;
+    return rc;
 }

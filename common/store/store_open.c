@@ -279,7 +279,7 @@ static int s_open_env(store_t *self, const store_options_t *options, char *err, 
                           MDB_NOTLS | MDB_NORDAHEAD | (options->read_only ? MDB_RDONLY : 0), MODE);
     int dead;
     if (rc == 0)
-        store_guard(options->path);
+        store_guard(self->env, options->path);
     if (rc == 0)
         rc = mdb_reader_check(self->env, &dead);
     /* What a former process wrote and did not sync is either durable or gone from here on. */

@@ -14,9 +14,10 @@ struct store {
 };
 
 /* store_guard.c: from here on a page of the map that the file does not have, or that the disk
- * cannot give (SIGBUS), ends the process with EXIT_CONFIG and a line that names PATH. A process has
- * one store; of several the line names the last. */
-void store_guard(const char *path);
+ * cannot give (SIGBUS), an access past the map (SIGSEGV) and what LMDB itself finds impossible end
+ * the process with EXIT_CONFIG and a line that names PATH and the page, unless store_try is there.
+ * A process has one store; of several the line names the last. */
+void store_guard(MDB_env *env, const char *path);
 
 enum { STORE_READERS = 512 };
 

@@ -19,8 +19,10 @@ static int s_usage(void)
           "       postern-store -c FILE [-s section.key=value]... [-j] restore [-r] DIR\n"
           "       postern-store -c FILE [-s section.key=value]... [-j] reshard KIND N\n"
           "       postern-store -c FILE [-s section.key=value]... [-j] forget STORE\n"
+          "       postern-store -c FILE [-s section.key=value]... [-j] check\n"
           "       postern-store -c FILE [-s section.key=value]... [-j] salvage JOURNAL\n\n"
-          "posternctl backup, restore, reshard, forget and salvage run it; see their --help.\n",
+          "posternctl backup, restore, reshard, forget, check and salvage run it; see their "
+          "--help.\n",
           stderr);
     return 2;
 }
@@ -40,6 +42,8 @@ static int s_run(const place_t *place, int argc, char **argv)
     }
     if (strcmp(verb, "forget") == 0 && argc == 2)
         return forget_run(place, argv[1]);
+    if (strcmp(verb, "check") == 0 && argc == 1)
+        return check_run(place);
     if (strcmp(verb, "salvage") == 0 && argc == 2)
         return salvage_run(place, argv[1]);
     return s_usage();

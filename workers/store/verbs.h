@@ -13,6 +13,8 @@ int restore_run(const place_t *self, const char *from);
 int reshard_run(const place_t *self, const char *kind, unsigned count);
 /* Another store of that name, or none, is the right one from here on (common/store/known.h). */
 int forget_run(const place_t *self, const char *store);
+/* Reads all stores of this host, running or not, and says which are damaged. */
+int check_run(const place_t *self);
 /* Goes on with what can be read of the damaged write-ahead file of the journal NAME. */
 int salvage_run(const place_t *self, const char *name);
 

@@ -1,0 +1,70 @@
+"""A data directory that the version with journals of schema 5 left after SIGKILL of all of its
+processes: data/schema-5.tar.xz, with two channel shards. Three channels have 330 messages with
+idempotency keys, the last 30 only in the write-ahead files; a bot has five events, all pending."""
+
+import pathlib
+import shutil
+import tarfile
+
+import pytest
+
+from harness.postern import free_ports
+
+FIXTURE = pathlib.Path(__file__).parent / "data" / "schema-5.tar.xz"
+NAMES = ["news", "builds", "ops"]
+SENT = {name: [f"{name} {i}" for i in range(330) if NAMES[i % 3] == name] for name in NAMES}
+
+
+@pytest.fixture
+def older(make_ring, tmp_path):
+    """(ring, token), not started yet."""
+    ring = make_ring(settings={"delivery.allow": "127.0.0.0/8", "worker.map_bytes": 64 << 20},
+                     shards={"channel": 2})
+    with tarfile.open(FIXTURE) as packed:
+        packed.extractall(tmp_path)
+    shutil.rmtree(ring.dir / "data")
+    shutil.copytree(tmp_path / "schema-5", ring.dir / "data")
+    return ring, (ring.dir / "data" / "token").read_text()
+
+
+def holds_all(ring, token):
+    for name in NAMES:
+        assert ring.texts(name, token) == SENT[name]
+    assert len(ring.messages("bots", "deploy", token)) == 5
+    answer = ring.get(ring.url("/api/v2/bots/deploy/deliveries", token, state="pending"))
+    assert len(answer.json()["deliveries"]) == 5, answer.text
+
+
+def knows_its_keys(ring, token):
+    """Those of the tables, and those of the write-ahead file."""
+    for i in (0, 1, 2, 327, 328, 329):
+        name = NAMES[i % 3]
+        url, key = ring.channel_url(name, token), {"Idempotency-Key": f"key-{i}"}
+        assert ring.post(url, {"text": f"{name} {i}"}, headers=key).status_code == 204
+        assert ring.post(url, {"text": "another"}, headers=key).status_code == 422
+    holds_all(ring, token)
+
+
+def test_it_starts_and_is_backed_up_restored_and_resharded(older):
+    ring, token = older
+    ring.up()
+    holds_all(ring, token)
+    knows_its_keys(ring, token)
+    assert ring.ctl_run("check").returncode == 0
+    ring.ctl("backup", ring.dir / "backup")
+    ring.stop()
+    ring.up()
+    holds_all(ring, token)
+    assert ring.post(ring.channel_url("news", token), {"text": "after"}).status_code == 204
+    ring.stop()
+    ring.ctl("restore", ring.dir / "backup", "--replace")
+    ring.up()
+    knows_its_keys(ring, token)
+    ring.stop()
+    ring.ctl("reshard", "channel", 3)
+    ring.shards["channel"] = 3
+    base = free_ports(3)
+    ring.settings["channel.monitor"] = f"127.0.0.1:{base}"
+    ring.monitors.update({f"channel-{i}": f"http://127.0.0.1:{base + i}" for i in range(3)})
+    ring.up()
+    knows_its_keys(ring, token)

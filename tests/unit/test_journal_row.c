@@ -1,0 +1,193 @@
+/* What has changed in data.mdb since it was written is an error of who reads it. */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include "child.h"
+#include "journal_kept.h"
+#include "workers/journal_reshard.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static char *s_file;
+static size_t s_size;
+
+static void s_path_of(char path[1100])
+{
+    snprintf(path, 1100, "%s/data.mdb", s_path);
+}
+
+static void s_load(void)
+{
+    char path[1100];
+    struct stat is;
+    s_path_of(path);
+    int fd = open(path, O_RDONLY);
+    assert_int_equal(fstat(fd, &is), 0);
+    free(s_file);
+    s_size = (size_t)is.st_size;
+    s_file = malloc(s_size);
+    assert_int_equal(read(fd, s_file, s_size), is.st_size);
+    close(fd);
+}
+
+static void s_put(size_t at, const void *bytes, size_t len)
+{
+    char path[1100];
+    s_path_of(path);
+    int fd = open(path, O_WRONLY);
+    assert_int_equal(pwrite(fd, bytes, len, (off_t)at), len);
+    close(fd);
+}
+
+/* Changes every place that has these bytes: also those of older pages. */
+static unsigned s_spoil(const void *bytes, size_t len, size_t offset)
+{
+    unsigned count = 0;
+    s_load();
+    for (char *at = s_file; (at = memmem(at, s_size - (size_t)(at - s_file), bytes, len)); at++) {
+        char byte = at[offset] ^ 1;
+        s_put((size_t)(at - s_file) + offset, &byte, 1);
+        count++;
+    }
+    return count;
+}
+
+typedef struct {
+    journal_t *journal;
+    unsigned seen;
+} reading_t;
+
+static bool s_each(void *arg, uint64_t log, const record_t *record)
+{
+    unsigned *seen = arg;
+    (void)log;
+    assert_true(slice_is(record->body, "{\"text\":\"kept\"}"));
+    ++*seen;
+    return true;
+}
+
+static void s_read_first(void *arg)
+{
+    reading_t *self = arg;
+    uuid_t7 target = s_uuid(0);
+    journal_range_t range;
+    journal_read(self->journal, &target, 0, &range, s_each, &self->seen);
+}
+
+static void s_fill(unsigned count)
+{
+    journal_t *journal = s_open();
+    for (unsigned id = 0; id < count; id++)
+        assert_int_equal(s_append(journal, id, 'h'), JOURNAL_STORED);
+    journal_close(&journal);
+}
+
+/* A bit of a text, which LMDB does not notice. */
+static void test_a_changed_record_is_an_error_of_that_read(void **state)
+{
+    journal_census_t census = {0};
+    (void)state;
+    s_fill(30);
+    journal_t *journal = s_open();
+    assert_int_equal(s_read(journal, 0), 10);
+    journal_close(&journal);
+    assert_true(s_spoil("\"text\":\"kept\"", 13, 9) > 0);
+    journal = s_open();
+    reading_t reading = {journal, 0};
+    assert_false(journal_try(journal, s_read_first, &reading));
+    assert_int_equal(reading.seen, 0);
+    /* It goes on with what it does not concern. */
+    assert_int_equal(s_append(journal, 100, 'h'), JOURNAL_STORED);
+    s_now += JOURNAL_KEY_MS;
+    while (journal_tend(journal, s_now))
+        continue;
+    journal_close(&journal);
+    assert_int_equal(journal_census(s_path, &census, s_err, sizeof s_err), -1);
+}
+
+/* Without its row a target would have no messages. */
+static void test_a_target_that_cannot_be_found_stops_the_start(void **state)
+{
+    (void)state;
+    s_fill(30);
+    journal_t *journal = s_open();
+    journal_entry_t entry = s_entry(1000), *list = &entry;
+    uuid_t7 target;
+    memset(target.bytes, 0xa5, UUID_BYTES);
+    entry.record.target = target;
+    assert_int_equal(journal_append(journal, &list, 1, s_now), 1);
+    journal_close(&journal);
+    assert_true(s_spoil(target.bytes, UUID_BYTES, 3) > 0);
+    journal_options_t options = s_options();
+    assert_null(journal_open(&options, s_now, s_err, sizeof s_err));
+    if (!strstr(s_err, "/data.mdb: its table 'targets' is damaged"))
+        fail_msg("said %s", s_err);
+}
+
+static void test_a_changed_state_or_identity_stops_the_start(void **state)
+{
+    (void)state;
+    s_fill(3);
+    assert_true(s_spoil("channel\0\0\0", 10, 1) > 0);
+    journal_options_t options = s_options();
+    assert_null(journal_open(&options, s_now, s_err, sizeof s_err));
+}
+
+/* Opens and reads, in a process of its own: 0 when all was read, 1 when that was refused. */
+static void s_look(void *arg)
+{
+    journal_options_t options = s_options();
+    (void)arg;
+    alarm(10);
+    journal_t *journal = journal_open(&options, s_now, s_err, sizeof s_err);
+    if (!journal)
+        _exit(1);
+    reading_t reading = {journal, 0};
+    bool good = journal_try(journal, s_read_first, &reading);
+    _exit(good && reading.seen == 100 ? 0 : good ? 2 : 1);
+}
+
+/* Anything else, too: also where LMDB believes what it finds. */
+static void test_whatever_changes_nothing_is_left_out(void **state)
+{
+    char text[1 << 16], garbage[64];
+    unsigned refused = 0;
+    (void)state;
+    s_fill(300);
+    s_load();
+    srandom(7);
+    for (unsigned i = 0; i < 150; i++) {
+        size_t len = i % 3 ? 1 : sizeof garbage, at = (size_t)random() % (s_size - len);
+        for (size_t k = 0; k < len; k++)
+            garbage[k] = i % 3 == 1 ? (char)(s_file[at + k] ^ (1 << random() % 8)) : (char)random();
+        s_put(at, garbage, len);
+        int status = child_run(s_look, NULL, text, sizeof text);
+        /* 78: the page stopped the process, which says so. */
+        if (status != 0 && status != 1 && status != 78)
+            fail_msg("status %d after %zu bytes at %zu: %s", status, len, at, text);
+        refused += status != 0;
+        s_put(0, s_file, s_size);
+    }
+    if (refused < 10)
+        fail_msg("only %u of them were met", refused);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_changed_record_is_an_error_of_that_read),
+        TEST(a_target_that_cannot_be_found_stops_the_start),
+        TEST(a_changed_state_or_identity_stops_the_start),
+        TEST(whatever_changes_nothing_is_left_out),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    free(s_file);
+    return failed;
+}
