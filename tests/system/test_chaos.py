@@ -1,5 +1,5 @@
-"""The fault campaign, the power-loss test and the sweep of failing calls, in short. ./dev chaos,
-./dev power and ./dev sweep are the long forms; docs/TESTING.md tells what the figures mean."""
+"""The fault campaign, the power-loss test, the damage campaign and the sweep of failing calls, in short. ./dev
+chaos, power, damage and sweep are the long forms; docs/TESTING.md tells what the figures mean."""
 
 import collections
 import os
@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "chaos"))
 
 import chaos  # noqa: E402
+import damage  # noqa: E402
 import kill_campaign  # noqa: E402
 import power  # noqa: E402
 import recording  # noqa: E402
@@ -96,6 +97,15 @@ def test_a_power_cut_while_a_store_is_made_does_no_harm(recorded):
 def test_a_sync_that_is_left_out_is_noticed(recorded):
     """The test can fail: some of the syncs that count as none must show: most do."""
     assert power.broken(recorded, 8, SEED, cuts=8) >= 2
+
+
+def test_damage_is_never_taken_for_what_was_stored():
+    killed = damage.Killed(2)
+    try:
+        assert len(killed.acknowledged) > 100
+        assert not damage.damage(killed, 120, SEED)
+    finally:
+        killed.close()
 
 
 def test_calls_that_fail_lose_nothing(needs):
