@@ -26,8 +26,7 @@ const char *wire_goodbye_text(wire_goodbye_t reason)
         "this endpoint is not for this role, or the key is not allowed for it: compare the "
         "endpoints of "
         "the two configurations, and posternctl keys list there",
-        "as many peers are connected to it as there may be: end some, or try again in a few "
-        "seconds",
+        "it has as many peers as there may be: end some, or try again in a few seconds",
     };
     return reason >= GOODBYE_LEAVING && reason <= GOODBYE_FULL ? texts[reason] : texts[0];
 }
