@@ -20,13 +20,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
 from harness import postern  # noqa: E402
 from handlers import Handlers  # noqa: E402
-from nemeses import NEMESES  # noqa: E402
+from nemeses import NEMESES, lasting  # noqa: E402
 from stage import Stage, Unavailable  # noqa: E402
 from writers import Writers  # noqa: E402
 
 WITNESSES = (Writers, Handlers)
 PACE_S = 0.02  # a writer's pause between two messages
 MORE_KIB, MORE_DESCRIPTORS = 32 << 10, 32  # what a process may have more at the end
+WAITED_S = 5  # the most that a message may have waited for a process when all is well again
 
 # How a process may end beside the SIGKILL of a nemesis and an orderly end.
 FORGIVEN = {"wave": {"signal=SIGTERM", "signal=SIG15"},  # told to go before it listens to that
@@ -74,8 +75,10 @@ class Campaign:
             self.wrong["not healthy"] = [str(error)]
             return
         self.recovered_s = time.monotonic() - began
-        time.sleep(self.calm)
+        time.sleep(max(self.calm, 2 * WAITED_S if "outage" in self.faults else 0))
         self.after = self.stage.weigh()
+        self._note("stuck", [f"{name}: {waited:.1f} s" for name, waited in self.stage.oldest().items()
+                             if waited > WAITED_S])
 
     def _judge(self):
         for witness in self.witnesses:
@@ -159,12 +162,14 @@ def main():
     words.add_argument("--seed", type=int, default=random.randrange(1 << 31))
     words.add_argument("--seconds", type=int, default=60)
     words.add_argument("--hour", action="store_const", dest="seconds", const=3600)
-    words.add_argument("--only", default=",".join(NEMESES), metavar="NEMESIS,…",
-                       help=", ".join(NEMESES))
+    words.add_argument("--only", metavar="NEMESIS,…", help=", ".join(NEMESES))
     chosen = words.parse_args()
-    faults = chosen.only.split(",")
+    faults = chosen.only.split(",") if chosen.only else lasting(chosen.seconds)
     if unknown := set(faults) - NEMESES.keys():
         words.error(f"there is no nemesis {', '.join(unknown)}: choose of {', '.join(NEMESES)}")
+    if short := set(faults) - set(lasting(chosen.seconds)):
+        least = max(NEMESES[fault].least for fault in short)
+        words.error(f"{', '.join(sorted(short))} needs --seconds {least} or more")
     try:
         done = campaign(faults, chosen.seconds, chosen.seed,
                         lambda line: print(line, flush=True))

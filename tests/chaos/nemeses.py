@@ -22,6 +22,7 @@ ALIKE = {"fdatasync": "fdatasync,fsync,sync_file_range", "ftruncate": "ftruncate
 class Nemesis(threading.Thread):
     pause = (1, 2)  # seconds between two strikes
     needs = ()      # programs
+    least = 0       # seconds that a campaign has to last for it
 
     def __init__(self, stage, dice, over, seconds):
         super().__init__(name=self.kind, daemon=True)
@@ -169,7 +170,8 @@ class Link(Nemesis):
 
     def strike(self):
         from stage import LINKS
-        link, mode = self.dice.choice(LINKS), self.dice.choice(self.modes)
+        free = [link for link in LINKS if link not in self.stage.cut_off]
+        link, mode = self.dice.choice(free), self.dice.choice(self.modes)
         self.stage.order(link, mode, self.dice.randint(20, 400))
         try:
             self.over.wait(self.dice.uniform(0.3, 6))
@@ -178,4 +180,27 @@ class Link(Nemesis):
         self.counts[mode] += 1
 
 
-NEMESES = {one.kind: one for one in (Kill, Stop, Wave, Clock, Disk, Call, Link)}
+class Outage(Nemesis):
+    """The network between two processes is away for longer than a bound side remembers its peers."""
+    kind, pause, least = "outage", (1, 5), 130
+    modes = ("cut", "stall")
+
+    def strike(self):
+        from stage import LINKS
+        link, mode = self.dice.choice(LINKS), self.dice.choice(self.modes)
+        self.stage.cut_off.add(link)
+        self.stage.order(link, mode)
+        try:
+            whole = not self.over.wait(self.dice.uniform(65, 120))
+        finally:
+            self.stage.order(link, "pass")
+            self.stage.cut_off.remove(link)
+        self.counts[mode if whole else f"{mode}, ended early"] += 1
+
+
+NEMESES = {one.kind: one for one in (Kill, Stop, Wave, Clock, Disk, Call, Link, Outage)}
+
+
+def lasting(seconds):
+    """The nemeses that a campaign of so many SECONDS has time for."""
+    return [kind for kind, one in NEMESES.items() if one.least <= seconds]

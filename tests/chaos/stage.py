@@ -57,6 +57,7 @@ class Stage:
         self.faults, self.stack = faults, contextlib.ExitStack()
         self.ending, self.ends = threading.Event(), []
         self.place = self.proxy = self.keeper = None
+        self.cut_off = set()  # links that a nemesis keeps cut
         self.lock = threading.Lock()
         try:
             self._build(seconds, log_level)
@@ -116,7 +117,10 @@ class Stage:
         self.ring.settings["authd.master_key"] = data / "master.key"
 
     def _endpoint(self, socket):
-        return f"ipc://{self.scratch}/{socket}" if "link" in self.faults else f"ipc://{socket}"
+        return f"ipc://{self.scratch}/{socket}" if self._proxied() else f"ipc://{socket}"
+
+    def _proxied(self):
+        return not {"link", "outage"}.isdisjoint(self.faults)
 
     def _start_proxy(self):
         run = self.ring.dir / "data" / "run"
@@ -140,7 +144,7 @@ class Stage:
         return [*self.ring.names, "router-1"]
 
     def up(self):
-        if "link" in self.faults:
+        if self._proxied():
             self._start_proxy()
         self.keeper = threading.Thread(target=self._keep, daemon=True)
         self.keeper.start()
@@ -185,6 +189,12 @@ class Stage:
             how = {"signal=SIG9": "signal=SIGKILL"}.get(how, how)
             found["router", how] = found.get(("router", how), 0) + 1
         return found
+
+    def oldest(self):
+        """{name: seconds}: how long the oldest message has waited for the next process."""
+        return {name: self.ring.metric(name, "forward_oldest_seconds" if name[0] != "r" else
+                                       "queue_oldest_seconds")
+                for name in self.names if name.split("-")[0] in ("gateway", "authd", "router")}
 
     def weigh(self):
         """{name: (KiB of memory of its own, open descriptors)}, with the supervisor."""

@@ -20,7 +20,7 @@ import recording  # noqa: E402
 import sweep  # noqa: E402
 import writers  # noqa: E402
 from harness import disk, lacking  # noqa: E402
-from nemeses import NEMESES  # noqa: E402
+from nemeses import lasting  # noqa: E402
 from stage import Unavailable  # noqa: E402
 
 SEED = int(os.environ.get("POSTERN_SEED", random.randrange(1 << 31)))
@@ -31,17 +31,17 @@ def may_trace():
 
 
 def test_nothing_is_lost_whatever_goes_wrong(needs):
-    """Every nemesis at once."""
+    """Every nemesis at once that there is time for."""
     needs("strace")
     if not may_trace():
         lacking.skip("ptrace")
     try:
-        done = chaos.campaign(list(NEMESES), 25, SEED)
+        done = chaos.campaign(lasting(25), 25, SEED)
     except Unavailable as error:
         lacking.skip(error.args[0])
     assert not done.wrong, "\n".join(done.report())
     struck = {nemesis.kind for nemesis in done.nemeses if sum(nemesis.counts.values())}
-    assert struck == NEMESES.keys()
+    assert struck == set(lasting(25))
     assert done.writers.acknowledged > 500
 
 
