@@ -51,17 +51,48 @@ static const char *s_state(const http_reply_t *health, const http_reply_t *readi
     return degraded ? "degraded" : "ready";
 }
 
-static json_t *s_row(const station_t *station, const http_reply_t *health,
+/* Ports of a host are its own; what listens on another one is not known by its directories. */
+static bool s_is_here(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0 ||
+           strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0;
+}
+
+/* Whether somebody else answers at the station's address, and who. An older version does not say.
+ * INSTALLATION: "" when this user may not look. */
+static bool s_is_foreign(const station_t *station, const json_t *body, const char *installation,
+                         char *reason, size_t size)
+{
+    const char *process = json_string_value(json_object_get(body, "process"));
+    const char *theirs = json_string_value(json_object_get(body, "installation"));
+    unsigned index = (unsigned)json_integer_value(json_object_get(body, "index"));
+    if (!process || !theirs)
+        return false;
+    bool other = *installation && s_is_here(station->monitor) && strcmp(theirs, installation) != 0;
+    const char *kind = strncmp(process, "postern-", 8) == 0 ? process + 8 : process;
+    if (!other && strcmp(kind, station->section) == 0 && index == station->index)
+        return false;
+    snprintf(reason, size, "%s-%u%s answers at this address: its own process is not running there",
+             kind, index, other ? " of another installation" : "");
+    return true;
+}
+
+static json_t *s_row(const station_t *station, const char *installation, const http_reply_t *health,
                      const http_reply_t *readiness, bool *ready)
 {
     char reasons[512];
-    bool alive = health->status == 200;
-    *ready = alive && readiness->status == 200;
     json_t *body =
         readiness->body ? json_loadb(readiness->body, readiness->body_len, 0, NULL) : NULL;
     bool degraded = json_is_true(json_object_get(body, "degraded"));
     s_reasons(json_object_get(body, "checks"), reasons, sizeof reasons);
-    const char *state = s_state(health, readiness, degraded, reasons, sizeof reasons);
+    bool foreign = s_is_foreign(station, body, installation, reasons, sizeof reasons);
+    bool alive = health->status == 200 && !foreign;
+    degraded = degraded && !foreign;
+    *ready = alive && readiness->status == 200;
+    const char *state =
+        foreign ? "foreign" : s_state(health, readiness, degraded, reasons, sizeof reasons);
+    if (foreign)
+        json_object_del(body, "checks");
     json_t *row =
         json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:s, s:O?}", "process", station->name, "monitor",
                   station->monitor, "state", state, "alive", alive, "ready", *ready, "degraded",
@@ -98,12 +129,15 @@ static void s_show(const ctl_t *ctl, json_t *rows, bool ready)
     fflush(stdout);
 }
 
-static bool s_round(const ctl_t *ctl, const fleet_t *fleet)
+static bool s_round(ctl_t *ctl, const fleet_t *fleet)
 {
     static const char *const paths[] = {"/healthz", "/readyz"};
     bool all = true, ready;
     unsigned len = fleet_len(fleet);
     json_t *rows = json_array();
+    char installation[CONF_INSTALLATION];
+    if (!conf_installation(ctl_conf_plain(ctl), installation))
+        *installation = '\0';
     bool *wanted = calloc(len, sizeof *wanted);
     http_reply_t *replies = calloc(2 * (size_t)len, sizeof *replies);
     assert(wanted && replies);
@@ -113,8 +147,8 @@ static bool s_round(const ctl_t *ctl, const fleet_t *fleet)
     for (unsigned i = 0; i < len; i++) {
         if (!wanted[i])
             continue;
-        json_array_append_new(
-            rows, s_row(fleet_at(fleet, i), &replies[2 * i], &replies[2 * i + 1], &ready));
+        json_array_append_new(rows, s_row(fleet_at(fleet, i), installation, &replies[2 * i],
+                                          &replies[2 * i + 1], &ready));
         all = all && ready;
         http_reply_clear(&replies[2 * i]);
         http_reply_clear(&replies[2 * i + 1]);

@@ -88,9 +88,9 @@ const char *conf_base(const conf_t *self);
 
 /* A word that tells installations on one host apart: hexadecimal digits, of the writing authd that
  * the gateways ask, which an installation has one of. The same in all of its processes, once
- * data.sockets has been made. */
+ * data.sockets has been made. False when this user may not look at the directory that tells it. */
 enum { CONF_INSTALLATION = 17 };
-void conf_installation(const conf_t *self, char id[CONF_INSTALLATION]);
+bool conf_installation(const conf_t *self, char id[CONF_INSTALLATION]);
 
 /* Whether the files that the settings name, and that must be there at the start, are: of SECTION's
  * process; NULL: of all. 0, or -1 with setting, file and reason in err. */

@@ -68,13 +68,15 @@ bool checks_ready(bool *degraded)
     return ready;
 }
 
-bool checks_write(FILE *to)
+bool checks_write(FILE *to, const char *process, unsigned index, const char *installation)
 {
     static const char *const states[] = {"ok", "degraded", "failed"};
     pthread_mutex_lock(&s_checks.lock);
     bool degraded, ready = s_ready(&degraded);
-    fprintf(to, "{\"ready\":%s,\"degraded\":%s,\"checks\":[", ready ? "true" : "false",
-            degraded ? "true" : "false");
+    fprintf(to,
+            "{\"ready\":%s,\"degraded\":%s,\"process\":\"%s\",\"index\":%u,\"installation\":\"%s\","
+            "\"checks\":[",
+            ready ? "true" : "false", degraded ? "true" : "false", process, index, installation);
     for (unsigned i = 0; i < s_checks.count; i++) {
         fputs(i ? ",{\"name\":" : "{\"name\":", to);
         s_write_text(to, s_checks.check[i].name);

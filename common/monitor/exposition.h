@@ -64,6 +64,6 @@ void exposition_write(FILE *to, const char *process, unsigned index, double star
 bool checks_ready(bool *degraded);
 
 /* Writes /readyz's JSON; true when the process is ready. */
-bool checks_write(FILE *to);
+bool checks_write(FILE *to, const char *process, unsigned index, const char *installation);
 
 #endif

@@ -92,7 +92,7 @@ static void s_readyz(h2o_req_t *req)
     char *text = NULL;
     size_t len = 0;
     FILE *file = open_memstream(&text, &len);
-    bool ready = checks_write(file);
+    bool ready = checks_write(file, s_process, s_index, s_installation);
     s_send_file(req, ready ? 200 : 503, "application/json", file, &text, &len);
 }
 

@@ -130,3 +130,24 @@ def test_a_stopped_process_is_named_and_watch_ends_with_the_last_look(one):
     watch.send_signal(signal.SIGINT)
     watch.communicate(timeout=20 * postern.SLOW)
     assert watch.returncode == 0
+
+
+def test_another_installation_at_its_ports_is_not_taken_for_its_own(make_ring):
+    """Default ports, twice: the one that does not run is not healthy because the other one is."""
+    alive, dead = make_ring().up(), make_ring()
+    for kind in postern.KINDS:
+        dead.settings[f"{kind}.monitor"] = alive.settings[f"{kind}.monitor"]
+    assert alive.ctl("health")["ready"]
+    done = dead.ctl_run("health", "--json")
+    reply = json.loads(done.stdout)
+    assert done.returncode == 1 and not reply["ready"]
+    for row in reply["processes"]:
+        assert row["state"] == "foreign" and not row["alive"] and not row["ready"], row
+        assert "of another installation" in row["reasons"]
+
+
+def test_another_process_at_its_port_is_not_taken_for_it(one):
+    one.settings["router.monitor"] = one.settings["authd.monitor"]
+    done = one.ctl_run("health", "router-0", "--json")
+    row = json.loads(done.stdout)["processes"][0]
+    assert done.returncode == 1 and row["state"] == "foreign" and "authd-0 answers" in row["reasons"]

@@ -107,7 +107,10 @@ static void test_ready_states(void **state)
     (void)state;
     /* A process that has said nothing yet is not ready. */
     assert_int_equal(s_status(s_get("/readyz")), 503);
-    assert_string_equal(s_body(s_text), "{\"ready\":false,\"degraded\":false,\"checks\":[]}\n");
+    assert_string_equal(
+        s_body(s_text),
+        "{\"ready\":false,\"degraded\":false,\"process\":\"postern-test\",\"index\":7,"
+        "\"installation\":\"one\",\"checks\":[]}\n");
     monitor_check("store", CHECK_OK, NULL);
     assert_int_equal(s_status(s_get("/readyz")), 200);
     assert_non_null(strstr(s_text, "application/json"));
