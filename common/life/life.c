@@ -99,10 +99,23 @@ static int s_open_lock(const char *path)
     return fd;
 }
 
+/* False when another process has it. life_locked holds a shared lock for an instant: who only looks
+ * is no reason to give up. */
+static bool s_take(int fd)
+{
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (flock(fd, LOCK_SH | LOCK_NB) != 0)
+            return false;
+        flock(fd, LOCK_UN);
+        usleep(1000);
+    }
+    return true;
+}
+
 bool life_try_lock(const char *path)
 {
     int fd = s_open_lock(path);
-    bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    bool locked = s_take(fd);
     if (locked)
         s_write_pid(fd);
     else
@@ -123,13 +136,13 @@ bool life_locked(const char *path)
 void life_lock(const char *path, bool wait)
 {
     int fd = s_open_lock(path);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!s_take(fd)) {
         if (!wait)
             s_refuse_second(path, fd);
         log_warn("life.waiting", "path=%s err=%s", LOG_Q(path),
                  LOG_Q("another process has the lock; waiting for it to end"));
         /* A signal must still end the wait. */
-        while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        while (!s_take(fd)) {
             if (life_stopping())
                 exit(0);
             usleep(20000);

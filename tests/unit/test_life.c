@@ -132,6 +132,42 @@ static void test_a_lock_that_cannot_be_made(void **state)
     assert_non_null(strstr(text, "No such file"));
 }
 
+static void s_try(void *arg)
+{
+    life_begin();
+    puts(life_try_lock(arg) ? "locked" : "not locked");
+}
+
+/* Asks again and again whether somebody has the lock, as a gateway that drains does. */
+static pid_t s_look(const char *path)
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while (pid == 0)
+        life_locked(path);
+    return pid;
+}
+
+static void test_a_look_is_no_lock(void **state)
+{
+    (void)state;
+    char path[SCRATCH + 16], text[2048];
+    snprintf(path, sizeof path, "%s/lock", s_scratch);
+    scratch_write(path, "");
+    pid_t looking[3];
+    for (int i = 0; i < 3; i++)
+        looking[i] = s_look(path);
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(child_run(s_lock, path, text, sizeof text), 0);
+        assert_int_equal(child_run(s_try, path, text, sizeof text), 0);
+        assert_null(strstr(text, "not locked"));
+    }
+    for (int i = 0; i < 3; i++)
+        s_kill(looking[i]);
+}
+
 static void s_lock_waiting(void *arg)
 {
     life_begin();
@@ -357,6 +393,7 @@ int main(void)
         CASE(test_signals_ask_for_a_drain),
         CASE(test_a_second_process_is_refused),
         CASE(test_a_lock_that_cannot_be_made),
+        CASE(test_a_look_is_no_lock),
         CASE(test_waiting_for_a_lock),
         CASE(test_a_signal_ends_the_wait),
         CASE(test_directories),
