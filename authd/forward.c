@@ -146,7 +146,7 @@ void forward_flush(forward_t *self, int64_t now_ms)
         wire_batch_speak(self->batch, peer_version(peer));
         while (queue_len(way->queue) && link_can_send(way->link, peer)) {
             int64_t oldest_us = queue_oldest_us(way->queue);
-            if (queue_take(way->queue, self->batch, now_ms) == 0)
+            if (queue_take(way->queue, self->batch, now_ms, NULL) == 0)
                 break; /* all had expired */
             link_send_requests(way->link, peer, self->batch);
             metric_observe_us(METRIC_verdict_seconds, clock_us() - oldest_us);

@@ -22,6 +22,7 @@ struct router {
     int64_t stop_ms; /* when a drain ends; 0: not stopping */
     uint64_t news;
     link_t *requests, *workers, *replies;
+    deaths_t *deaths;
     shards_t *shards;
     returns_t *returns;
 };
@@ -36,6 +37,24 @@ static void s_refuse(router_t *self, const wire_request_t *request, error_code_t
                           .error = row->code,
                           .retry_after_s = row->retry_after_s};
     returns_add(self->returns, &reply, NULL);
+}
+
+/* What reads, and was there when a worker died. 500 ends it, where 503 would not: see PROTOCOL. */
+static void s_refuse_reader(void *arg, const queue_note_t *entry)
+{
+    static const char text[] = "The process that was to answer this died while it had the request, "
+                               "perhaps because of it. The router's log has the request id.";
+    router_t *self = arg;
+    const error_row_t *row = error_find(ERROR_internal);
+    wire_reply_t reply = {.id = entry->id,
+                          .origin = entry->origin,
+                          .attempt = entry->attempt,
+                          .status = row->status,
+                          .error = row->code,
+                          .has_body = true};
+    zmq_msg_t body;
+    wire_body_init(&body, slice(text, sizeof text - 1));
+    returns_add(self->returns, &reply, &body);
 }
 
 static void s_place(router_t *self, const wire_request_t *request, zmq_msg_t *body, int64_t now_us)
@@ -75,9 +94,9 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
 static void s_on_replies(void *arg, peer_t *peer, wire_message_t *message)
 {
     router_t *self = arg;
-    (void)peer;
     for (unsigned i = 0; i < message->entries; i++) {
         const wire_reply_t *reply = &message->replies[i];
+        shards_answered(self->shards, peer, &reply->id);
         returns_add(self->returns, reply, reply->has_body ? &message->bodies[i] : NULL);
     }
 }
@@ -85,16 +104,19 @@ static void s_on_replies(void *arg, peer_t *peer, wire_message_t *message)
 static void s_on_interim(void *arg, peer_t *peer, wire_message_t *message)
 {
     router_t *self = arg;
-    (void)peer;
-    for (unsigned i = 0; i < message->entries; i++)
+    for (unsigned i = 0; i < message->entries; i++) {
+        shards_answered(self->shards, peer, &message->replies[i].id);
         returns_interim(self->returns, &message->replies[i]);
+    }
 }
 
 static wire_goodbye_t s_on_worker(void *arg, peer_t *peer, const wire_hello_t *hello)
 {
     router_t *self = arg;
     wire_goodbye_t refusal = shards_join(self->shards, peer, hello);
-    /* What the former worker had taken is gone: the gateways are told to send it again. */
+    /* What the former worker had taken is gone: the gateways are told to send it again, but for
+     * what they are told before that it is not to be. */
+    returns_flush(self->returns);
     if (!refusal)
         link_set_news(self->replies, ++self->news);
     return refusal;
@@ -140,7 +162,8 @@ router_t *router_new(const conf_start_t *start)
     };
     queue_limits_t limits = {(unsigned)conf_uint(start->conf, SET_queue_messages),
                              conf_uint(start->conf, SET_queue_bytes)};
-    self->shards = shards_new(counts, limits);
+    self->deaths = deaths_new(s_refuse_reader, self);
+    self->shards = shards_new(counts, limits, self->deaths);
     self->returns = returns_new();
     self->replies = s_link(self, SET_router_replies, 1u << ROLE_GATEWAY, (link_calls_t){0});
     self->workers = s_link(self, SET_router_workers, 1u << ROLE_WORKER,
@@ -165,6 +188,7 @@ void router_destroy(router_t **self_p)
     link_destroy(&self->workers);
     link_destroy(&self->replies);
     shards_destroy(&self->shards);
+    deaths_destroy(&self->deaths);
     returns_destroy(&self->returns);
     free(self);
     *self_p = NULL;

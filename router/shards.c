@@ -8,12 +8,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STUCK_MS = 4000 }; /* without credit, after which a shard counts as broken */
+enum {
+    STUCK_MS = 4000, /* without credit, after which a shard counts as broken */
+    ALONE_MS = 1000, /* for the answer to an entry that went alone */
+};
 
 typedef struct {
     queue_t *queue;
-    peer_t *worker;  /* NULL: absent */
-    uuid_t7 journal; /* of the last worker */
+    peer_t *worker;                  /* NULL: absent */
+    uuid_t7 journal;                 /* of the last worker */
+    uint64_t instance, process;      /* likewise */
+    queue_notes_t sent[LINK_WINDOW]; /* the last batches that it was sent */
+    unsigned turn;                   /* of sent, the next one */
+    uuid_t7 alone;          /* the one that went in a batch of its own and is not answered */
+    int64_t alone_until_ms; /* it is waited for; 0: there is none */
+    unsigned there;         /* of them, those that it had when it was lost */
 } shard_t;
 
 struct shards {
@@ -21,13 +30,15 @@ struct shards {
     shard_t *of[WORKER_KINDS];
     link_t *workers;
     wire_batch_t *batch;
+    deaths_t *deaths;
 };
 
-shards_t *shards_new(const unsigned counts[WORKER_KINDS], queue_limits_t limits)
+shards_t *shards_new(const unsigned counts[WORKER_KINDS], queue_limits_t limits, deaths_t *deaths)
 {
     shards_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
+    self->deaths = deaths;
     for (unsigned kind = 0; kind < WORKER_KINDS; kind++) {
         self->counts[kind] = counts[kind];
         self->of[kind] = calloc(counts[kind], sizeof *self->of[kind]);
@@ -46,8 +57,11 @@ void shards_destroy(shards_t **self_p)
     if (!self)
         return;
     for (unsigned kind = 0; kind < WORKER_KINDS; kind++) {
-        for (unsigned i = 0; i < self->counts[kind]; i++)
+        for (unsigned i = 0; i < self->counts[kind]; i++) {
             queue_destroy(&self->of[kind][i].queue);
+            for (unsigned j = 0; j < LINK_WINDOW; j++)
+                queue_notes_free(&self->of[kind][i].sent[j]);
+        }
         free(self->of[kind]);
     }
     wire_batch_destroy(&self->batch);
@@ -58,6 +72,27 @@ void shards_destroy(shards_t **self_p)
 void shards_set_link(shards_t *self, link_t *workers)
 {
     self->workers = workers;
+}
+
+/* What a worker has when it is lost. One that says GOODBYE has ended what it had taken. */
+static void s_lose(shard_t *shard)
+{
+    unsigned there = peer_left(shard->worker) ? 0 : peer_outstanding(shard->worker);
+    shard->there = there < LINK_WINDOW ? there : LINK_WINDOW;
+    shard->alone_until_ms = 0;
+    shard->worker = NULL;
+}
+
+/* Another process in the place of one that was lost: that one has died. One that was paused, or cut
+ * off, comes back as itself; an older release does not tell, and counts as dead. */
+static void s_count_death(shards_t *self, shard_t *shard, const wire_hello_t *hello)
+{
+    const queue_notes_t *batches[LINK_WINDOW];
+    for (unsigned i = 0; i < shard->there; i++)
+        batches[i] = &shard->sent[(shard->turn + LINK_WINDOW - 1 - i) % LINK_WINDOW];
+    if (shard->there && (hello->news == 0 || hello->news != shard->process))
+        deaths_count(self->deaths, batches, shard->there, clock_ms());
+    shard->there = 0;
 }
 
 wire_goodbye_t shards_join(shards_t *self, peer_t *worker, const wire_hello_t *hello)
@@ -77,6 +112,12 @@ wire_goodbye_t shards_join(shards_t *self, peer_t *worker, const wire_hello_t *h
     }
     if (shard->worker && shard->worker != worker)
         peer_set_data(shard->worker, NULL);
+    if (shard->worker)
+        s_lose(shard);
+    if (peer_instance(worker) != shard->instance)
+        s_count_death(self, shard, hello);
+    shard->instance = peer_instance(worker);
+    shard->process = hello->news;
     shard->worker = worker;
     shard->journal = hello->journal;
     peer_set_data(worker, shard);
@@ -88,8 +129,20 @@ void shards_leave(shards_t *self, peer_t *worker)
     (void)self;
     shard_t *shard = peer_data(worker);
     if (shard && shard->worker == worker)
-        shard->worker = NULL;
+        s_lose(shard);
     peer_set_data(worker, NULL);
+}
+
+static queue_put_t s_drop(const wire_request_t *request, zmq_msg_t *body)
+{
+    char id[UUID_TEXT];
+    uuid_text(&request->id, id);
+    log_warn("worker.not_sent_again", "req=%s attempt=%u err=%s", id, request->attempt,
+             LOG_Q("workers died while they had it"));
+    metric_add(METRIC_not_sent_again_total, 1);
+    if (body)
+        zmq_msg_close(body);
+    return QUEUE_STALE;
 }
 
 queue_put_t shards_put(shards_t *self, op_owner_t kind, const wire_request_t *request,
@@ -97,10 +150,48 @@ queue_put_t shards_put(shards_t *self, op_owner_t kind, const wire_request_t *re
 {
     assert(kind < WORKER_KINDS && request->principal.present);
     unsigned shard = wire_shard(&request->principal.target, self->counts[kind]);
-    queue_put_t put = queue_put(self->of[kind][shard].queue, request, body, now_us);
+    queue_t *queue = self->of[kind][shard].queue;
+    deaths_verdict_t deaths =
+        request->attempt > 1 ? deaths_of(self->deaths, &request->id, now_us / 1000) : DEATHS_NONE;
+    if (deaths == DEATHS_ENOUGH)
+        return s_drop(request, body);
+    queue_put_t put = queue_put(queue, request, body, now_us);
+    if (deaths == DEATHS_SUSPECT)
+        queue_set_alone(queue, &request->id);
     if (put == QUEUE_FULL)
         metric_add_at(METRIC_queue_refused_total, kind, 1);
     return put;
+}
+
+void shards_answered(shards_t *self, peer_t *worker, const uuid_t7 *id)
+{
+    shard_t *shard = peer_data(worker);
+    (void)self;
+    if (shard && shard->alone_until_ms && uuid_eq(&shard->alone, id))
+        shard->alone_until_ms = 0;
+}
+
+/* One that is to go alone waits until the one before it has been answered: of two that a worker has
+ * when it dies nobody could say which it was. */
+static bool s_waits(const shard_t *shard, int64_t now_ms)
+{
+    return queue_first_alone(shard->queue) && now_ms < shard->alone_until_ms &&
+           peer_outstanding(shard->worker) > 0;
+}
+
+/* Fills the batch, and notes who is in it. False when there is nothing. */
+static bool s_fill(shards_t *self, shard_t *shard, int64_t now_ms)
+{
+    queue_notes_t *notes = &shard->sent[shard->turn];
+    bool alone = queue_first_alone(shard->queue);
+    if (queue_take(shard->queue, self->batch, now_ms, notes) == 0)
+        return false;
+    shard->turn = (shard->turn + 1) % LINK_WINDOW;
+    if (alone && notes->len == 1) {
+        shard->alone = notes->note->id;
+        shard->alone_until_ms = now_ms + ALONE_MS;
+    }
+    return true;
 }
 
 static void s_flush_shard(shards_t *self, shard_t *shard, int64_t now_ms)
@@ -108,9 +199,9 @@ static void s_flush_shard(shards_t *self, shard_t *shard, int64_t now_ms)
     if (shard->worker)
         wire_batch_speak(self->batch, peer_version(shard->worker));
     while (shard->worker && queue_len(shard->queue) &&
-           link_can_send(self->workers, shard->worker)) {
+           link_can_send(self->workers, shard->worker) && !s_waits(shard, now_ms)) {
         int64_t oldest_us = queue_oldest_us(shard->queue);
-        if (queue_take(shard->queue, self->batch, now_ms) == 0)
+        if (!s_fill(self, shard, now_ms))
             break;
         link_send_requests(self->workers, shard->worker, self->batch);
         metric_observe_us(METRIC_route_seconds, clock_us() - oldest_us);

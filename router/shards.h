@@ -8,11 +8,13 @@
 #include "common/base/ops.h"
 #include "common/link/link.h"
 #include "common/link/queue.h"
+#include "router/deaths.h"
 
 typedef struct shards shards_t;
 
-/* counts: how many shards of each kind there are. The worker link may be set later. */
-shards_t *shards_new(const unsigned counts[WORKER_KINDS], queue_limits_t limits);
+/* counts: how many shards of each kind there are. The worker link may be set later. DEATHS
+ * (borrowed) is told what a worker had when it died. */
+shards_t *shards_new(const unsigned counts[WORKER_KINDS], queue_limits_t limits, deaths_t *deaths);
 void shards_destroy(shards_t **self_p);
 void shards_set_link(shards_t *self, link_t *workers);
 
@@ -23,9 +25,13 @@ wire_goodbye_t shards_join(shards_t *self, peer_t *worker, const wire_hello_t *h
 void shards_leave(shards_t *self, peer_t *worker);
 
 /* Queues an entry for the shard of its target. The principal must be there and the op must belong
- * to a worker kind (asserted). */
+ * to a worker kind (asserted). One that was there for too many deaths is not taken and counts as
+ * stale. */
 queue_put_t shards_put(shards_t *self, op_owner_t kind, const wire_request_t *request,
                        zmq_msg_t *body, int64_t now_us);
+
+/* WORKER has answered an entry, or said that it is stored. */
+void shards_answered(shards_t *self, peer_t *worker, const uuid_t7 *id);
 
 /* Sends what waits to every worker that has credit. */
 void shards_flush(shards_t *self, int64_t now_ms);

@@ -221,6 +221,7 @@ static void s_connect(worker_t *self)
         .shard = self->shard.shard,
         .shards = self->shard.shards,
         .journal = *journal_uuid(self->journal),
+        .news = uuid_instance(),
     };
     const char *endpoint;
     for (unsigned i = 0; (endpoint = conf_endpoint(self->conf, SET_worker_routers, i)); i++) {

@@ -51,6 +51,12 @@ static inline unsigned op_takes(const op_t *op)
     return op->methods & OP_GET ? op->methods | OP_HEAD : op->methods;
 }
 
+/* Whether it changes nothing, so that it is the same whether it was done or not. */
+static inline bool op_reads(const op_t *op)
+{
+    return (op->methods & ~(OP_GET | OP_HEAD)) == 0;
+}
+
 /* Whether it is a management operation: one of the admin listener and the control socket. */
 static inline bool op_manages(const op_t *op)
 {

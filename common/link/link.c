@@ -128,6 +128,7 @@ static bool s_up(link_t *self, peer_t *peer)
     }
     peer_meet(peer);
     peer->alive = true;
+    peer->left = false;
     metric_add(METRIC_link_peers, 1);
     log_info("link.up", "peer=%s role=%s", peer->name, wire_role_name(peer->hello.role));
     return true;
@@ -205,6 +206,7 @@ static void s_on_goodbye(link_t *self, peer_t *peer)
                  LOG_Q(wire_goodbye_text(message->goodbye)));
     if (self->watch && message->goodbye == GOODBYE_ROLE)
         curve_watch_refused(self->watch);
+    peer->left = true;
     s_gone(self, peer, "it said goodbye");
     peer->instance = 0;
     if (refused && self->calls.refused)

@@ -134,6 +134,8 @@ uint64_t peer_instance(const peer_t *self);
 const char *peer_name(const peer_t *self);
 /* The highest version that both sides understand: what a batch for it is to speak. */
 unsigned peer_version(const peer_t *self);
+/* Whether it is gone because it said GOODBYE. */
+bool peer_left(const peer_t *self);
 /* Batches sent and not yet taken over. */
 unsigned peer_outstanding(const peer_t *self);
 /* Since when a live peer has taken nothing over though all its credit is used up, in ms as of

@@ -195,6 +195,11 @@ bool peer_alive(const peer_t *self)
     return self->alive;
 }
 
+bool peer_left(const peer_t *self)
+{
+    return self->left;
+}
+
 uint64_t peer_instance(const peer_t *self)
 {
     return self->instance;

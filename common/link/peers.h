@@ -15,6 +15,7 @@ struct peer {
     char key[KEY_TEXT]; /* with CURVE: that its HELLO came with */
     uint64_t instance;  /* 0: unknown, or refused */
     bool alive;
+    bool left;       /* its last frame was GOODBYE */
     bool stalled;    /* entries wait for credit */
     bool complained; /* a malformed frame of it was logged */
     int64_t heard_ms, greeted_ms;

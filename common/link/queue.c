@@ -18,7 +18,9 @@ typedef struct item {
     int64_t arrived_us; /* a newer attempt does not change it */
     int64_t expires_ms;
     zmq_msg_t body;
-    bool has_body;
+    bool has_body, alone;
+    uint64_t origin;
+    unsigned op;
     size_t body_len; /* also after the body has been moved out */
     size_t len, small;
     char *encoded; /* block, or its own */
@@ -88,6 +90,9 @@ static void s_fill(queue_t *self, item_t *item, const wire_request_t *request, z
 {
     item->id = request->id;
     item->attempt = request->attempt;
+    item->origin = request->origin;
+    item->op = request->op;
+    item->alone = false;
     item->expires_ms = now_ms + request->time_left_ms;
     item->len = self->scratch.len;
     item->small = request->small.len;
@@ -174,18 +179,60 @@ queue_put_t queue_put(queue_t *self, const wire_request_t *request, zmq_msg_t *b
     return QUEUE_ADDED;
 }
 
-unsigned queue_take(queue_t *self, wire_batch_t *batch, int64_t now_ms)
+void queue_set_alone(queue_t *self, const uuid_t7 *id)
+{
+    item_t *item = s_find(self, id);
+    if (item)
+        item->alone = true;
+}
+
+bool queue_first_alone(const queue_t *self)
+{
+    return self->first && self->first->alone;
+}
+
+void queue_notes_free(queue_notes_t *self)
+{
+    free(self->note);
+    *self = (queue_notes_t){0};
+}
+
+static void s_note(queue_notes_t *self, const item_t *item)
+{
+    if (self->len == self->room) {
+        self->room = self->room ? 2 * self->room : 16;
+        self->note = realloc(self->note, self->room * sizeof *self->note);
+        if (!self->note)
+            abort();
+    }
+    self->note[self->len++] = (queue_note_t){item->id, item->origin, item->attempt, item->op};
+}
+
+/* Whether the item may share its batch with TAKEN others. */
+static bool s_mixes(const item_t *item, bool after_alone, unsigned taken)
+{
+    return taken == 0 || (!after_alone && !item->alone);
+}
+
+unsigned queue_take(queue_t *self, wire_batch_t *batch, int64_t now_ms, queue_notes_t *notes)
 {
     unsigned taken = 0;
+    bool alone = false;
+    if (notes)
+        notes->len = 0;
     while (self->first) {
         item_t *item = self->first;
         int64_t left = item->expires_ms - now_ms;
         if (left > 0) {
-            if (!wire_batch_has_room(batch, item->len + item->body_len))
+            if (!s_mixes(item, alone, taken) ||
+                !wire_batch_has_room(batch, item->len + item->body_len))
                 break;
             wire_encoded_t encoded = {item->encoded, item->len, item->small};
             wire_batch_add_encoded(batch, &encoded, item->attempt, (uint32_t)left,
                                    item->has_body ? &item->body : NULL);
+            alone = item->alone;
+            if (notes)
+                s_note(notes, item);
             taken++;
         }
         s_empty(self, item);

@@ -31,9 +31,29 @@ typedef enum {
 queue_put_t queue_put(queue_t *self, const wire_request_t *request, zmq_msg_t *body,
                       int64_t now_us);
 
+/* The queued entry of this id, if there is one, goes in a batch of its own. */
+void queue_set_alone(queue_t *self, const uuid_t7 *id);
+bool queue_first_alone(const queue_t *self);
+
+/* Who an entry was, once it has gone. */
+typedef struct {
+    uuid_t7 id;
+    uint64_t origin;
+    uint32_t attempt;
+    unsigned op;
+} queue_note_t;
+
+/* Of a batch; zeroed: none. It grows as needed and is freed by queue_notes_free. */
+typedef struct {
+    queue_note_t *note;
+    unsigned len, room;
+} queue_notes_t;
+void queue_notes_free(queue_notes_t *self);
+
 /* Moves as many entries as fit into one batch, oldest first, taking their residence off the time
- * left and dropping expired ones. Returns how many were moved. */
-unsigned queue_take(queue_t *self, wire_batch_t *batch, int64_t now_ms);
+ * left and dropping expired ones. Returns how many were moved. NOTES, which may be NULL, are
+ * overwritten with who they were. */
+unsigned queue_take(queue_t *self, wire_batch_t *batch, int64_t now_ms, queue_notes_t *notes);
 
 /* Drops what has expired; call it each second. Returns how many. */
 unsigned queue_expire(queue_t *self, int64_t now_ms);

@@ -145,7 +145,7 @@ typedef struct {
     unsigned kind; /* a worker's: op_owner_t; others 0 */
     unsigned shard, shards;
     uuid_t7 journal; /* a worker's journal, nil for others */
-    uint64_t news;   /* a router's: raised each time a process behind it is new; others 0 */
+    uint64_t news;   /* a router: raised with each new process behind it; a worker: its process */
 } wire_hello_t;
 
 /* GOODBYE */

@@ -35,13 +35,45 @@ static void test_entries_leave_in_order_until_the_batch_is_full(void **state)
         wire_request_t request = s_request(1, 1000);
         assert_int_equal(s_put(queue, &request, "body", 0), QUEUE_ADDED);
     }
-    assert_int_equal(queue_take(queue, batch, 10), WIRE_ENTRIES);
+    assert_int_equal(queue_take(queue, batch, 10, NULL), WIRE_ENTRIES);
     assert_int_equal(queue_len(queue), 1500 - WIRE_ENTRIES);
     wire_batch_destroy(&batch);
     batch = wire_batch_new();
-    assert_int_equal(queue_take(queue, batch, 10), 1500 - WIRE_ENTRIES);
+    assert_int_equal(queue_take(queue, batch, 10, NULL), 1500 - WIRE_ENTRIES);
     assert_int_equal(queue_len(queue), 0);
     assert_int_equal(queue_bytes(queue), 0);
+    wire_batch_destroy(&batch);
+    queue_destroy(&queue);
+}
+
+/* What may be to blame goes alone, and who went is noted. */
+static void test_an_entry_that_goes_alone(void **state)
+{
+    (void)state;
+    queue_t *queue = queue_new((queue_limits_t){10, 1 << 20});
+    wire_batch_t *batch = wire_batch_new();
+    queue_notes_t notes = {0};
+    wire_request_t request[4];
+    for (unsigned i = 0; i < 4; i++) {
+        request[i] = s_request(i + 1, 1000);
+        request[i].op = 20 + i;
+        assert_int_equal(s_put(queue, &request[i], "body", 0), QUEUE_ADDED);
+    }
+    queue_set_alone(queue, &request[1].id);
+    queue_set_alone(queue, &request[2].id);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(queue_take(queue, batch, 10, &notes), 1);
+        assert_int_equal(notes.len, 1);
+        assert_true(uuid_eq(&notes.note->id, &request[i].id));
+        assert_int_equal(notes.note->origin, 1);
+        assert_int_equal(notes.note->attempt, i + 1);
+        assert_int_equal(notes.note->op, 20 + i);
+        wire_batch_destroy(&batch);
+        batch = wire_batch_new();
+    }
+    assert_int_equal(queue_take(queue, batch, 10, &notes), 0);
+    assert_int_equal(notes.len, 0);
+    queue_notes_free(&notes);
     wire_batch_destroy(&batch);
     queue_destroy(&queue);
 }
@@ -92,7 +124,7 @@ static void test_what_has_no_time_left_is_dropped(void **state)
     assert_int_equal(s_put(queue, &ample, "a", 100), QUEUE_ADDED);
     assert_int_equal(s_put(queue, &brief, "b", 100), QUEUE_ADDED);
     assert_int_equal(queue_expire(queue, 200), 0); /* behind one that lives */
-    assert_int_equal(queue_take(queue, batch, 200), 1);
+    assert_int_equal(queue_take(queue, batch, 200, NULL), 1);
     assert_int_equal(queue_len(queue), 0);
     assert_int_equal(s_put(queue, &brief, "b", 200), QUEUE_ADDED);
     assert_int_equal(queue_expire(queue, 251), 1);
@@ -131,7 +163,7 @@ static void test_a_long_entry_has_memory_of_its_own(void **state)
     assert_int_equal(s_put(queue, &request, "", 0), QUEUE_ADDED);
     request.attempt = 2;
     assert_int_equal(s_put(queue, &request, "", 0), QUEUE_REPLACED);
-    assert_int_equal(queue_take(queue, batch, 1), 1);
+    assert_int_equal(queue_take(queue, batch, 1, NULL), 1);
     free(value);
     pack_free(&params);
     wire_batch_destroy(&batch);
@@ -143,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_entries_leave_in_order_until_the_batch_is_full),
         cmocka_unit_test(test_an_id_is_queued_once_with_its_newest_attempt),
+        cmocka_unit_test(test_an_entry_that_goes_alone),
         cmocka_unit_test(test_past_its_limits_it_takes_nothing),
         cmocka_unit_test(test_what_has_no_time_left_is_dropped),
         cmocka_unit_test(test_the_oldest_entry_keeps_its_arrival),
