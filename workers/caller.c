@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -15,8 +16,10 @@
 
 enum {
     MAGIC = 0x43414c4c,
-    EVENTS = 256, /* of one turn */
-    IDLE = 128,   /* most easy handles that are kept for further calls */
+    EVENTS = 256,    /* of one turn */
+    PARKED_MS = 100, /* between two looks at the calls that are parked */
+    AGAIN_MS = 1000, /* after which they are tried, for what lingered no longer counts */
+    IDLE = 128,      /* most easy handles that are kept for further calls */
 };
 
 typedef struct {
@@ -45,7 +48,10 @@ struct caller {
     int epoll;
     int64_t due_ms;  /* when libcurl wants to be called, -1: not by time */
     calls_t waiting; /* for a place among the active */
-    calls_t done;    /* of this turn */
+    lookups_t lookups;
+    calls_t parked;   /* until there is room for the look-up of their names */
+    int64_t again_ms; /* when it is tried in any case */
+    calls_t done;     /* of this turn */
     transfer_t *active_list, *idle;
     unsigned idle_len;
 };
@@ -159,7 +165,7 @@ static void s_begin(caller_t *self, call_t *call)
         self->idle = transfer->next;
         self->idle_len--;
     } else {
-        transfer = transfer_new(self->egress, self->authorities.path);
+        transfer = transfer_new(self->egress, self->authorities.path, &self->lookups);
     }
     if (!transfer_begin(transfer, call)) {
         transfer->next = self->idle;
@@ -206,8 +212,46 @@ static void s_collect(caller_t *self)
         assert(message->msg == CURLMSG_DONE);
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
-        s_append(&self->done, s_end(self, (transfer_t *)(void *)private, code));
+        transfer_t *transfer = (transfer_t *)(void *)private;
+        bool parks = transfer->turned_away;
+        call_t *call = s_end(self, transfer, code);
+        if (parks && call->parked_ms == 0)
+            call->parked_ms = clock_ms();
+        s_append(parks ? &self->parked : &self->done, call);
     }
+}
+
+static void s_end_parked(caller_t *self, call_t *call, int64_t now_ms)
+{
+    call->outcome = CALL_TIMEOUT;
+    call->duration_us = (now_ms - call->parked_ms) * 1000;
+    snprintf(call->reason, sizeof call->reason,
+             "the name was not looked up in time: its name server does not answer");
+    s_append(&self->done, call);
+}
+
+/* Calls that wait for a look-up: those whose time is up end; where there may be room now, the
+ * others begin again, before what came later. */
+static void s_tend_parked(caller_t *self)
+{
+    calls_t parked, first;
+    int64_t now_ms = clock_ms();
+    bool again = self->lookups.freed || now_ms >= self->again_ms;
+    s_open_list(&parked);
+    s_open_list(&first);
+    s_move(&parked, &self->parked);
+    for (call_t *call; (call = s_pop(&parked));) {
+        if (now_ms - call->parked_ms >= call->timeout_ms)
+            s_end_parked(self, call, now_ms);
+        else
+            s_append(again ? &first : &self->parked, call);
+    }
+    if (!again)
+        return;
+    s_move(&first, &self->waiting);
+    s_move(&self->waiting, &first);
+    self->lookups.freed = false;
+    self->again_ms = now_ms + AGAIN_MS;
 }
 
 /* Begins what there is room for, until nothing ends at once. */
@@ -246,10 +290,10 @@ static void s_give_back(caller_t *self)
 
 static int s_wait_ms(const caller_t *self)
 {
-    if (self->due_ms < 0)
-        return -1;
-    int64_t left_ms = self->due_ms - clock_ms();
-    return left_ms > 0 ? (int)left_ms : 0;
+    int64_t due_ms = self->due_ms < 0 ? INT32_MAX : self->due_ms - clock_ms();
+    int64_t parked_ms = !self->parked.head ? INT32_MAX : self->lookups.freed ? 0 : PARKED_MS;
+    int64_t wait_ms = due_ms < parked_ms ? due_ms : parked_ms;
+    return wait_ms == INT32_MAX ? -1 : wait_ms > 0 ? (int)wait_ms : 0;
 }
 
 /* One turn; false when it was the last. */
@@ -272,6 +316,7 @@ static bool s_turn(caller_t *self)
     if (self->due_ms >= 0 && clock_ms() >= self->due_ms)
         s_on_due(self);
     s_collect(self);
+    s_tend_parked(self);
     s_begin_all(self);
     s_give_back(self);
     return go_on;
@@ -354,6 +399,7 @@ caller_t *caller_new(const caller_options_t *options, char *err, size_t err_size
     s_open_list(&self->started);
     s_open_list(&self->finished);
     s_open_list(&self->waiting);
+    s_open_list(&self->parked);
     s_open_list(&self->done);
     pthread_mutex_init(&self->lock, NULL);
     s_open_epoll(self);
@@ -377,6 +423,7 @@ void caller_destroy(caller_t **self_p)
     s_destroy_all(&self->started);
     s_destroy_all(&self->finished);
     s_destroy_all(&self->waiting);
+    s_destroy_all(&self->parked);
     s_destroy_all(&self->done);
     authorities_close(&self->authorities);
     pthread_mutex_destroy(&self->lock);

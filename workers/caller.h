@@ -3,7 +3,8 @@
  * The owner hands over calls in batches and takes them back when they have finished; nothing here
  * retries, orders or counts. A call goes where the guard lets it (egress.h), looked at in each
  * connect; it follows no redirect (3xx is an answer), no proxy, no .netrc, no cookie, and verifies
- * TLS against the system's authorities and those of one more file. Connections are kept for further
+ * TLS against the system's authorities and those of one more file. Names are looked up a few at a
+ * time (caller_lookups.h); a call waits for that within its time. Connections are kept for further
  * calls to the same scheme, name and port, at most 10 minutes each; a kept one goes to the address
  * that was looked at when it was made. An answer whose head or body is longer than what is kept of
  * it is answered, and its connection closed. A call that a kept connection loses before any byte of
@@ -67,7 +68,9 @@ typedef struct call {
     char address[ADDRESS_TEXT]; /* what was connected, or refused by the guard; "" for neither */
     char reason[128]; /* why it was not answered, in words; "" when it was. No secret, no URL */
 
-    struct call *next; /* of the list it stands in: the caller's */
+    /* The caller's. */
+    int64_t parked_ms; /* since when it waits for the look-up of its name; 0: it does not */
+    struct call *next; /* of the list it stands in */
 } call_t;
 
 /* A call to URL with that body, both copied; timeout_ms is CALL_TIMEOUT_MS, no header. */

@@ -34,11 +34,25 @@ static bool s_is_starved(const transfer_t *self)
     return false;
 }
 
+/* Before a name is looked up that libcurl does not remember. */
+static int s_on_look_up(void *resolver, void *reserved, void *arg)
+{
+    transfer_t *self = arg;
+    (void)resolver;
+    (void)reserved;
+    if (self->url.is_address || self->lookup)
+        return 0;
+    self->lookup = lookups_begin(self->lookups, self->url.host, clock_ms());
+    self->turned_away = !self->lookup;
+    return self->turned_away;
+}
+
 /* The guard: libcurl asks for a socket to an address that it has resolved. */
 static curl_socket_t s_open(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 {
     transfer_t *self = arg;
     (void)purpose;
+    lookups_end(self->lookups, &self->lookup, false, clock_ms());
     self->refusal = egress_refusal(self->egress, &to->addr);
     if (self->refusal) {
         address_t address;
@@ -123,6 +137,8 @@ static void s_set_up(transfer_t *self)
     s_set_trust(easy, self->authorities);
     s_set(curl_easy_setopt(easy, CURLOPT_POST, 1L));
     s_set(curl_easy_setopt(easy, CURLOPT_USERAGENT, "Postern/" POSTERN_VERSION));
+    s_set(curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, s_on_look_up));
+    s_set(curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, self));
     s_set(curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, s_open));
     s_set(curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, self));
     s_set(curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, s_on_body));
@@ -133,13 +149,14 @@ static void s_set_up(transfer_t *self)
     s_set(curl_easy_setopt(easy, CURLOPT_PRIVATE, self));
 }
 
-transfer_t *transfer_new(const egress_t *egress, const char *authorities)
+transfer_t *transfer_new(const egress_t *egress, const char *authorities, lookups_t *lookups)
 {
     transfer_t *self = calloc(1, sizeof *self);
     if (!self || !(self->easy = curl_easy_init()))
         abort();
     self->egress = egress;
     self->authorities = authorities;
+    self->lookups = lookups;
     s_set_up(self);
     return self;
 }
@@ -157,9 +174,8 @@ void transfer_destroy(transfer_t **self_p)
 
 bool transfer_begin(transfer_t *self, call_t *call)
 {
-    http_url_t url;
-    assert(!self->call && call->timeout_ms > 0);
-    if (!http_url_parse(slice_of(call->url), &url, call->reason, sizeof call->reason)) {
+    assert(!self->call && !self->lookup && call->timeout_ms > 0);
+    if (!http_url_parse(slice_of(call->url), &self->url, call->reason, sizeof call->reason)) {
         call->outcome = CALL_URL;
         return false;
     }
@@ -171,16 +187,18 @@ bool transfer_begin(transfer_t *self, call_t *call)
         s_set_up(self);
     }
     self->call = call;
-    self->started_us = clock_us();
+    int64_t parked_ms = call->parked_ms ? clock_ms() - call->parked_ms : 0;
+    long left_ms = (long)call->timeout_ms - (long)parked_ms;
+    self->started_us = clock_us() - parked_ms * 1000;
     self->head_len = 0;
-    self->too_large = self->opened = self->head_ended = self->starved = false;
+    self->too_large = self->opened = self->head_ended = self->starved = self->turned_away = false;
     self->refusal = NULL;
     self->error[0] = '\0';
     s_set(curl_easy_setopt(self->easy, CURLOPT_URL, call->url));
     s_set(curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, call->headers));
     s_set(curl_easy_setopt(self->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len));
     s_set(curl_easy_setopt(self->easy, CURLOPT_POSTFIELDS, call->body));
-    s_set(curl_easy_setopt(self->easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms));
+    s_set(curl_easy_setopt(self->easy, CURLOPT_TIMEOUT_MS, left_ms > 0 ? left_ms : 1L));
     return true;
 }
 
@@ -193,7 +211,7 @@ static call_outcome_t s_cut(int status)
 
 static call_outcome_t s_outcome(const transfer_t *self, CURLcode code)
 {
-    if (code != CURLE_OK && self->call->status == 0 && s_is_starved(self))
+    if (code != CURLE_OK && self->call->status == 0 && !self->turned_away && s_is_starved(self))
         return CALL_STARVED;
     switch (code) {
     case CURLE_OK:
@@ -285,6 +303,7 @@ call_t *transfer_end(transfer_t *self, CURLcode code)
     call_t *call = self->call;
     const char *type = NULL, *address = NULL;
     long status = 0;
+    lookups_end(self->lookups, &self->lookup, code == CURLE_OPERATION_TIMEDOUT, clock_ms());
     call->duration_us = clock_us() - self->started_us;
     curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(self->easy, CURLINFO_CONTENT_TYPE, &type);

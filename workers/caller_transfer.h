@@ -5,6 +5,7 @@
 #define POSTERN_CALLER_TRANSFER_H
 
 #include "workers/caller.h"
+#include "workers/caller_lookups.h"
 
 #include <curl/curl.h>
 
@@ -12,7 +13,11 @@ typedef struct transfer {
     CURL *easy;
     const egress_t *egress;
     const char *authorities;
-    call_t *call; /* NULL: idle */
+    lookups_t *lookups;
+    http_url_t url;   /* of the call */
+    lookup_t *lookup; /* of its name, which is under way */
+    bool turned_away; /* it ended for there was no room for that: the call is as it was */
+    call_t *call;     /* NULL: idle */
     int64_t started_us;
     size_t head_len;     /* bytes of all heads so far */
     bool head_ended;     /* an empty line came behind the last of them */
@@ -24,8 +29,8 @@ typedef struct transfer {
     struct transfer *next, **link; /* of the list it stands in: the caller's */
 } transfer_t;
 
-/* AUTHORITIES: PEM file of the certificates that TLS trusts; both must outlive the transfer. */
-transfer_t *transfer_new(const egress_t *egress, const char *authorities);
+/* AUTHORITIES: PEM file of the certificates that TLS trusts; all must outlive the transfer. */
+transfer_t *transfer_new(const egress_t *egress, const char *authorities, lookups_t *lookups);
 void transfer_destroy(transfer_t **self_p);
 
 /* Makes the handle ready for the call, which it holds until transfer_end. False when the URL is

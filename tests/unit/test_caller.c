@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "hostile_server.h"
+#include "workers/caller_lookups.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@ static egress_t *s_guard;
 
 /* --- Names */
 
-static atomic_int s_looked_up, s_slow_released;
+static atomic_int s_looked_up, s_slow_released, s_hanging, s_most_hanging, s_hang_released;
 
 typedef int (*getaddrinfo_fn)(const char *, const char *, const struct addrinfo *,
                               struct addrinfo **);
@@ -55,6 +56,15 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
     if (strcmp(host, "rebind.test") == 0) {
         bool first = atomic_fetch_add(&s_looked_up, 1) == 0;
         return s_numeric(first ? "127.0.0.1" : "127.0.0.2", service, hints, found);
+    }
+    if (strncmp(host, "hang-", 5) == 0) {
+        int now = atomic_fetch_add(&s_hanging, 1) + 1, most = atomic_load(&s_most_hanging);
+        while (now > most && !atomic_compare_exchange_weak(&s_most_hanging, &most, now))
+            ;
+        while (!atomic_load(&s_hang_released))
+            usleep(1000);
+        atomic_fetch_sub(&s_hanging, 1);
+        return s_numeric("127.0.0.1", service, hints, found);
     }
     if (strcmp(host, "slow.test") == 0) {
         atomic_fetch_add(&s_looked_up, 1);
@@ -278,11 +288,69 @@ static void test_slow_name(void **state)
         assert_true(slow->duration_us < 5000000);
         call_destroy(&slow);
     }
-    assert_int_equal(atomic_load(&s_looked_up), 3);
+    assert_int_equal(atomic_load(&s_looked_up), 2); /* the third waited for one of them */
     int64_t before_ms = clock_ms();
     caller_destroy(&caller);
     assert_true(clock_ms() - before_ms < 5000);
     atomic_store(&s_slow_released, 1);
+}
+
+/* However many names hang, each look-up with its thread. */
+static void test_hanging_names(void **state)
+{
+    enum { CALLS = 300, NAMES = 150, PLACES = 1000 };
+    (void)state;
+    caller_t *caller = s_caller(PLACES);
+    for (unsigned i = 0; i < CALLS; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "hang-%u.test", i % NAMES);
+        call_t *call = s_call(name, "/ok");
+        call->timeout_ms = i < CALLS / 2 ? 500 : WAIT_MS;
+        caller_start(caller, &call);
+    }
+    for (unsigned i = 0; i < CALLS / 2; i++) {
+        call_t *call = s_next(caller);
+        assert_int_equal(call->outcome, CALL_TIMEOUT);
+        assert_true(call->reason[0] != '\0');
+        call_destroy(&call);
+    }
+    call_t *other = s_call("127.0.0.1", "/ok");
+    caller_start(caller, &other);
+    other = s_next(caller);
+    assert_int_equal(other->outcome, CALL_ANSWERED);
+    call_destroy(&other);
+    assert_int_equal(atomic_load(&s_most_hanging), LOOKUPS);
+    atomic_store(&s_hang_released, 1);
+    caller_destroy(&caller);
+}
+
+/* A name that hangs leaves the look-ups of others alone, and what waits for it goes when it is
+ * there. */
+static void test_calls_wait_for_the_look_up_of_their_name(void **state)
+{
+    enum { CALLS = 100 };
+    (void)state;
+    caller_t *caller = s_caller(CALLS + 1);
+    atomic_store(&s_slow_released, 0);
+    atomic_store(&s_looked_up, 0);
+    for (unsigned i = 0; i < CALLS; i++) {
+        call_t *call = s_call("slow.test", "/ok");
+        call->timeout_ms = WAIT_MS;
+        caller_start(caller, &call);
+    }
+    call_t *other = s_call("handler.test", "/ok");
+    caller_start(caller, &other);
+    other = s_next(caller);
+    assert_int_equal(other->outcome, CALL_ANSWERED);
+    call_destroy(&other);
+    atomic_store(&s_slow_released, 1);
+    for (unsigned i = 0; i < CALLS; i++) {
+        call_t *call = s_next(caller);
+        assert_int_equal(call->outcome, CALL_ANSWERED);
+        call_destroy(&call);
+    }
+    assert_int_equal(atomic_load(&s_looked_up), LOOKUPS_OF_HOST);
+    caller_destroy(&caller);
 }
 
 static void test_what_is_sent(void **state)
@@ -472,6 +540,8 @@ int main(void)
         cmocka_unit_test(test_bad_targets),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_slow_name),
+        cmocka_unit_test(test_hanging_names),
+        cmocka_unit_test(test_calls_wait_for_the_look_up_of_their_name),
         cmocka_unit_test(test_what_is_sent),
         cmocka_unit_test(test_large_body),
         cmocka_unit_test(test_many),
