@@ -28,7 +28,7 @@ done
 
 step "start each unit by its ExecStart line"
 conf=/etc/postern/postern.conf
-install -d -o postern -g postern -m 700 /var/lib/postern /run/postern
+install -d -o postern -g postern -m 700 /var/lib/postern /var/lib/postern-known /run/postern
 start_all() {
     for unit in authd router@ channel@ bot@ extension@ gateway@; do
         line=$(sed -n 's/^ExecStart=//p' "/lib/systemd/system/postern-$unit.service")
@@ -70,7 +70,7 @@ stop_all
 
 step "purge: nothing is left"
 quiet apt-get purge -y postern
-for left in /etc/postern /var/lib/postern /run/postern /lib/systemd/system/postern.target /usr/bin/posternctl; do
+for left in /etc/postern /var/lib/postern /var/lib/postern-known /run/postern /lib/systemd/system/postern.target /usr/bin/posternctl; do
     if [ -e $left ]; then echo "left: $left"; exit 1; fi
 done
 step "passed"

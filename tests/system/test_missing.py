@@ -119,6 +119,17 @@ def test_a_restore_brings_what_is_right_from_then_on(ring):
     assert ring.texts("kept", ring.ada.token) == ["before"]
 
 
+def test_a_backup_lacks_no_store_that_is_missing(ring):
+    backup, place = ring.dir / "backup", ring.dir / "data" / "channel-0"
+    place.rename(ring.dir / "aside")
+    done = ring.ctl_run("backup", backup)
+    assert done.returncode == 1 and "channel-0" in done.stderr and "mount" in done.stderr, done
+    assert not backup.exists()
+    ring.ctl_run("forget", "channel-0", check=True)  # as after it was moved to another host
+    done = ring.ctl_run("backup", backup, check=True)
+    assert "not on this host" in done.stdout, done.stdout
+
+
 def test_a_reshard_makes_other_journals(ring):
     old = known(ring, "channel-0")
     ring.ctl_run("reshard", "channel", 2, check=True)

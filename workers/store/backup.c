@@ -8,6 +8,7 @@
  * the earlier ones know does no harm: a channel without messages, a token without use. */
 #include "common/base/clock.h"
 #include "common/base/secret.h"
+#include "common/store/known.h"
 #include "common/store/store.h"
 #include "workers/journal_reshard.h"
 #include "workers/store/manifest.h"
@@ -78,6 +79,17 @@ static int s_make(const place_t *self, const char *to, char parent[PLACE_PATH])
         return place_refuse(self, "%s is there and not empty: a backup goes into a new directory",
                             to);
     return chmod(to, 0700) == 0 ? PLACE_DONE : place_refuse(self, "%s: %s", to, strerror(errno));
+}
+
+/* A disk that is not mounted would make a backup without its stores. */
+static int s_is_here(const place_t *self, const char *to, const char *name, json_t *manifest)
+{
+    char path[PLACE_PATH], err[2 * PLACE_PATH];
+    (void)to, (void)manifest;
+    place_path(path, self->data, name);
+    return known_check(conf_text(self->conf, SET_data_known), name, path, err, sizeof err) == 0
+               ? PLACE_DONE
+               : place_refuse(self, "%s", err);
 }
 
 /* Adds up what the stores take; the sum travels in the manifest until it is checked. */
@@ -231,6 +243,8 @@ int backup_run(const place_t *self, const char *to)
                           "a restore or a reshard of %s was interrupted: give that command "
                           "again first",
                           self->data);
+    if (rc == PLACE_DONE)
+        rc = s_each(self, to, NULL, s_is_here);
     if (rc == PLACE_DONE)
         rc = s_make(self, to, parent);
     if (rc != PLACE_DONE)
