@@ -151,6 +151,10 @@ int keys_list_run(ctl_t *ctl);
 int keys_allow_run(ctl_t *ctl);
 int keys_revoke_run(ctl_t *ctl);
 int keys_trust_run(ctl_t *ctl);
+int config_check_run(ctl_t *ctl);
+int config_show_run(ctl_t *ctl);
+int help_run(ctl_t *ctl);
+int version_run(ctl_t *ctl);
 int completion_run(ctl_t *ctl);
 int manual_run(ctl_t *ctl);
 

@@ -12,15 +12,35 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { SEND_BYTES = 16 << 20, SEND_WAIT_MAX_S = 5 };
+
+/* What comes by stdin, without the line's end behind it, where TEXT is - or left out. The caller's;
+ * NULL after the error was shown. */
+static char *s_stdin(ctl_t *ctl, size_t *len)
+{
+    char *text = isatty(STDIN_FILENO) ? NULL : credential_read_file("-", SEND_BYTES, len);
+    if (!text && !isatty(STDIN_FILENO)) {
+        ctl_error(ctl, "failed", "cannot read stdin: %s", strerror(errno));
+        return NULL;
+    }
+    while (text && *len && (text[*len - 1] == '\n' || text[*len - 1] == '\r'))
+        text[--*len] = '\0';
+    if (text && *len)
+        return text;
+    free(text);
+    fputs("posternctl: give either TEXT or --body FILE, or the text by stdin\n", stderr);
+    exit(CTL_USAGE);
+}
 
 /* The body: the bytes of --body, or {"text": TEXT}. The caller's; NULL after the error was shown.
  */
 static char *s_body(ctl_t *ctl, size_t *len)
 {
     const char *file = ctl_option(ctl, "--body"), *text = ctl_argument(ctl, 1);
-    if (!file == !text) {
+    char *read = NULL;
+    if (file && text) {
         fputs("posternctl: give either TEXT or --body FILE\n", stderr);
         exit(CTL_USAGE);
     }
@@ -30,7 +50,14 @@ static char *s_body(ctl_t *ctl, size_t *len)
             ctl_error(ctl, "failed", "cannot read %s: %s", file, strerror(errno));
         return body;
     }
-    json_t *message = json_pack("{s:s}", "text", text);
+    if (!text || strcmp(text, "-") == 0) {
+        if (!(read = s_stdin(ctl, len)))
+            return NULL;
+    } else {
+        *len = strlen(text);
+    }
+    json_t *message = json_pack("{s:s%}", "text", read ? read : text, *len);
+    free(read);
     char *body = message ? json_dumps(message, JSON_COMPACT) : NULL;
     if (!body)
         ctl_error(ctl, "failed", "TEXT is not UTF-8");

@@ -96,6 +96,12 @@ static void s_set(json_t *row, const char *key, double value)
     json_object_set_new(row, key, isnan(value) ? json_null() : json_real(value));
 }
 
+/* What is counted in whole ones. */
+static void s_set_whole(json_t *row, const char *key, double value)
+{
+    json_object_set_new(row, key, isnan(value) ? json_null() : json_integer((json_int_t)value));
+}
+
 static void s_fill(const top_t *self, json_t *row, unsigned i)
 {
     const sample_t *now = self->now[i], *before = self->before[i];
@@ -112,14 +118,14 @@ static void s_fill(const top_t *self, json_t *row, unsigned i)
     s_set(row, "batches_per_s", batches / seconds);
     s_set(row, "batch_entries",
           batches > 0 ? sample_growth(now, before, view->filled) / batches : NAN);
-    s_set(row, "queue_entries", s_of(sample_sum, now, view->queue));
+    s_set_whole(row, "queue_entries", s_of(sample_sum, now, view->queue));
     s_set(row, "queue_oldest_s", s_of(sample_most, now, view->oldest));
     s_set(row, "p50_s", sample_quantile(now, before, view->time, 0.5));
     s_set(row, "p99_s", sample_quantile(now, before, view->time, 0.99));
     s_set(row, "commits_per_s", commits / seconds);
     s_set(row, "commit_s", commits > 0 ? committing / commits : NAN);
     s_set(row, "cpu", sample_growth(now, before, "process_cpu_seconds_total") / seconds);
-    s_set(row, "rss_bytes", sample_sum(now, "process_resident_memory_bytes"));
+    s_set_whole(row, "rss_bytes", sample_sum(now, "process_resident_memory_bytes"));
 }
 
 static json_t *s_rows(const top_t *self)
@@ -159,8 +165,8 @@ static const struct {
 static json_t *s_text(const json_t *value, show_t show)
 {
     char text[32];
-    double number = json_real_value(value);
-    if (!json_is_real(value))
+    double number = json_number_value(value);
+    if (!json_is_number(value))
         return json_string("-");
     if (show == SHOW_SECONDS && number < 1)
         snprintf(text, sizeof text, "%.2f ms", number * 1e3);

@@ -276,6 +276,18 @@ def test_a_refused_send_says_why(ring, name, token, code):
     assert json.loads(done.stdout)["code"] == code
 
 
+def test_send_takes_the_text_from_stdin(ring, name):
+    user = ring.user(name)
+    ring.channel(name, user)
+    for text, words in (("one\n", ()), ("two\nlines\n", ("-",)), ("\u00fc", ())):
+        done = ctl(ring, "send", "channel", name, *words, token=user.token, text=text)
+        assert done.returncode == 0, done.stderr
+    empty = ctl(ring, "send", "channel", name, token=user.token, text="\n")
+    assert empty.returncode == 2 and "by stdin" in empty.stderr
+    said = [row["message"]["text"] for row in ring.messages("channelsbyname", name, user.token)]
+    assert said == ["one", "two\nlines", "\u00fc"]
+
+
 def test_history_follows(ring, name):
     user = ring.user(name)
     ring.channel(name, user)

@@ -211,6 +211,38 @@ def test_many_shards_get_monitors_that_do_not_meet(place):
     assert len(monitors) == 3 + 256 + 256 + 1 == len(set(monitors))
 
 
+# --- what it knows by itself
+
+
+def test_help_is_a_command_too(every_command):
+    for words, done in every_command.items():
+        assert run("help", *words).stdout == done.stdout
+    assert run("help").stdout == run("--help").stdout
+    assert run("help", "channel").stdout == run("channel", "--help").stdout
+    wrong = run("help", "chanel")
+    assert wrong.returncode == 2 and "no command 'chanel'" in wrong.stderr
+
+
+def test_version_is_a_command_too():
+    said = run("version").stdout
+    assert said == run("--version").stdout
+    assert json.loads(run("version", "--json").stdout) == {"version": said.split()[1]}
+
+
+def test_a_configuration_is_checked_and_shown(place):
+    run("init", place)
+    conf = place / "postern.conf"
+    good = run("config", "check", "-c", conf)
+    assert (good.returncode, good.stdout) == (0, f"{conf} is good.\n")
+    for more, said in ((("-s", "log.level=loud"), "log.level"), (("-s", "gateway.threads=none"), "gateway.threads"),
+                       (("-s", f"gateway.tls_certificate={place}/none.pem", "-s", f"gateway.tls_key={place}/none.key"), "none.")):
+        bad = run("config", "check", "-c", conf, *more)
+        assert bad.returncode == CONFIG and said in bad.stderr, bad.stderr
+    assert run("config", "check", "-c", place / "none.conf").returncode == CONFIG
+    shown = run("config", "show", "-c", conf, "-s", "log.level=debug")
+    assert shown.returncode == 0 and re.search(r'level = "?debug', shown.stdout)
+
+
 # --- secrets
 
 

@@ -1,0 +1,60 @@
+/* posternctl help, version and config …: what it knows by itself. */
+#include "ctl/command.h"
+#include "ctl/table.h"
+
+#include <stdio.h>
+
+int help_run(ctl_t *ctl)
+{
+    char path[128] = "";
+    size_t len = 0;
+    const char *word = ctl_argument(ctl, 0);
+    for (unsigned i = 1; word && len < sizeof path; word = ctl_argument(ctl, i++))
+        len += (size_t)snprintf(path + len, sizeof path - len, "%s%s", len ? " " : "", word);
+    const command_t *command = command_find(path);
+    if (command) {
+        command_help(command, stdout);
+        return CTL_OK;
+    }
+    if (command_is_group(path)) {
+        command_group_help(path, stdout);
+        return CTL_OK;
+    }
+    ctl_error(ctl, "usage", "there is no command '%s'. See posternctl --help", path);
+    return CTL_USAGE;
+}
+
+int version_run(ctl_t *ctl)
+{
+    if (!ctl_json(ctl)) {
+        puts("posternctl " POSTERN_VERSION);
+        return CTL_OK;
+    }
+    json_t *version = json_pack("{s:s}", "version", POSTERN_VERSION);
+    table_json(version);
+    json_decref(version);
+    return CTL_OK;
+}
+
+int config_check_run(ctl_t *ctl)
+{
+    char err[512];
+    const conf_t *conf = ctl_conf_plain(ctl);
+    if (conf_check_files(conf, NULL, err, sizeof err) != 0) {
+        ctl_error(ctl, "configuration", "%s: %s", ctl_conf_path(ctl), err);
+        return CTL_CONFIG;
+    }
+    json_t *good = json_pack("{s:s, s:b}", "file", ctl_conf_path(ctl), "good", true);
+    if (ctl_json(ctl))
+        table_json(good);
+    else
+        printf("%s is good.\n", ctl_conf_path(ctl));
+    json_decref(good);
+    return CTL_OK;
+}
+
+int config_show_run(ctl_t *ctl)
+{
+    conf_print(ctl_conf(ctl));
+    return CTL_OK;
+}
