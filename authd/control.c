@@ -2,6 +2,7 @@
 
 #include "authd/accounts.h"
 #include "authd/admin.h"
+#include "authd/ending.h"
 #include "authd/first_owner.h"
 #include "authd/manage.h"
 #include "authd/operate.h"
@@ -42,6 +43,8 @@ struct control {
     admin_t *admin;
     reads_t *reads;
     operate_t *operate;
+    view_t *view;
+    ending_t ending;
     view_t *writing; /* while usage is written */
 };
 
@@ -195,6 +198,9 @@ static void s_turn(control_t *self, int64_t now_ms)
         self->written_ms = now_ms;
         s_write_usage(self, false);
         directory_check_room(self->directory);
+        view_renew(self->view);
+        ending_look(&self->ending, self->view, (uint64_t)clock_wall_ms());
+        view_release(self->view);
     }
     if (now_ms - self->inspected_ms >= INSPECT_MS) {
         self->inspected_ms = now_ms;
@@ -262,6 +268,7 @@ static manage_limits_t s_limits(const conf_t *conf)
         .rate = conf_uint(conf, SET_authd_rate),
         .burst = conf_uint(conf, SET_authd_burst),
         .member_objects = conf_uint(conf, SET_authd_member_objects),
+        .service_tokens = (unsigned)conf_uint(conf, SET_authd_service_tokens),
     };
 }
 
@@ -275,6 +282,7 @@ control_t *control_start(const conf_start_t *start, directory_t *directory, usag
     self->self = uuid_instance();
     snprintf(self->name, sizeof self->name, "authd-%u", start->index);
     self->directory = directory;
+    self->view = view_new(directory);
     self->usage = usage;
     self->reads = reads;
     self->operate = operate_new(directory, reads);
@@ -310,6 +318,7 @@ void control_stop(control_t **self_p)
     admin_destroy(&self->admin);
     accounts_destroy(&self->accounts);
     operate_destroy(&self->operate);
+    view_destroy(&self->view);
     link_destroy(&self->link);
     wire_batch_destroy(&self->replies);
     self->magic = 0;

@@ -23,6 +23,7 @@ typedef struct accounts accounts_t;
 typedef struct {
     uint64_t rate, burst;    /* of tokens that have none of their own, as token_list shows them */
     uint64_t member_objects; /* channels, bots and extensions that a member owns; 0: no limit */
+    unsigned service_tokens; /* active tokens of a service account, 1 to TOKENS_SERVICE_MOST */
 } manage_limits_t;
 
 /* public_url: the base of the endpoint URLs, borrowed. */

@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum { RATE_MOST = 1000000, BURST_MOST = 10000000, IMPORT_MOST = 100 };
-enum { OVERLAP_DEFAULT = 86400, OVERLAP_MOST = 7 * 86400 };
+enum { OVERLAP_DEFAULT = 86400, OVERLAP_MOST = 7 * 86400, TOKEN_ENDS_MOST_S = 10 * 366 * 86400 };
 
 static json_t *s_json(task_t *task, const token_t *token)
 {
@@ -36,6 +36,7 @@ typedef struct {
     uuid_t7 id;
     size_t name_len;
     char name[USER_NAME_MOST];
+    unsigned most; /* active tokens that it may have */
 } owner_t;
 
 static void s_copy_owner(task_t *task, const uuid_t7 *id, owner_t *owner)
@@ -44,6 +45,7 @@ static void s_copy_owner(task_t *task, const uuid_t7 *id, owner_t *owner)
     users_get(task->view, id, &user);
     assert(user.name.len <= USER_NAME_MOST);
     owner->id = *id;
+    owner->most = token_most(task, &user);
     owner->name_len = user.name.len;
     memcpy(owner->name, user.name.data, user.name.len);
 }
@@ -57,13 +59,13 @@ static error_code_t s_find_owner(task_t *task, owner_t *owner)
     return code;
 }
 
-static error_code_t s_added(tokens_add_t added)
+static error_code_t s_added(task_t *task, unsigned most, tokens_add_t added)
 {
     switch (added) {
     case TOKENS_ADDED:
         return ERROR_none;
     case TOKENS_LIMIT:
-        return ERROR_token_limit;
+        return token_limit(task, most);
     case TOKENS_TAKEN:
         return ERROR_conflict;
     }
@@ -85,7 +87,7 @@ static error_code_t s_add(task_t *task, const owner_t *owner, slice_t text, slic
                        .created_ms = task->now_ms};
     uuid_new(&token->id);
     token_hash(text.data, text.len, token->hash);
-    return s_added(tokens_add(task->view, token, task->now_ms));
+    return s_added(task, owner->most, tokens_add(task->view, token, owner->most, task->now_ms));
 }
 
 /* A new token's answer: the only place where TEXT shows. */
@@ -183,6 +185,31 @@ static error_code_t s_list(task_t *task)
     return ERROR_none;
 }
 
+/* Of everybody's, the oldest first: with ends_within those alone that end within so many seconds,
+ * are in use and have no successor. */
+static error_code_t s_list_all(task_t *task)
+{
+    page_t page;
+    token_t token;
+    user_t user;
+    uint64_t within = task_uint(task, "ends_within", 0);
+    error_code_t code = page_begin(&page, task);
+    if (code != ERROR_none)
+        return code;
+    for (bool more = tokens_next_of_all(task->view, page_after(&page), &token); more;
+         more = tokens_next_of_all(task->view, &token.id, &token)) {
+        if (within && !token_ends_by(&token, task->now_ms, task->now_ms + within * 1000))
+            continue;
+        json_t *row = s_json(task, &token);
+        if (!page_add(&page, &token.id, row))
+            break;
+        if (users_get(task->view, &token.user, &user)) /* not part of the token's etag */
+            json_object_set_new(row, "user", task_json_user(&user));
+    }
+    page_end(&page, task, "tokens");
+    return ERROR_none;
+}
+
 /* What the deletion of a token in use would break is said first. */
 static error_code_t s_confirm(task_t *task, const token_t *token)
 {
@@ -222,7 +249,7 @@ static uint64_t s_same_life(const task_t *task, const token_t *old)
 }
 
 /* Makes TOKEN, which has its terms, in place of OLD. */
-static error_code_t s_replace_by(task_t *task, const token_t *old, token_t *token)
+static error_code_t s_replace_by(task_t *task, const token_t *old, token_t *token, unsigned most)
 {
     char text[TOKEN_LEN + 1];
     uuid_t7 old_id = old->id;
@@ -231,8 +258,9 @@ static error_code_t s_replace_by(task_t *task, const token_t *old, token_t *toke
     token_make(text);
     token->last4 = slice(text + TOKEN_LEN - TOKEN_LAST, TOKEN_LAST);
     token_hash(text, TOKEN_LEN, token->hash);
-    error_code_t code =
-        s_added(tokens_replace(task->view, old, token, task->now_ms + overlap_ms, task->now_ms));
+    error_code_t code = s_added(
+        task, most,
+        tokens_replace(task->view, old, token, most, task->now_ms + overlap_ms, task->now_ms));
     if (code == ERROR_none) {
         task_object(task, &old_id, token->name);
         task->result = s_json_new(task, token, text);
@@ -260,7 +288,7 @@ static error_code_t s_successor(task_t *task, const token_t *old, slice_t terms)
                      .terms = terms,
                      .created_ms = task->now_ms};
     uuid_new(&token.id);
-    return s_replace_by(task, old, &token);
+    return s_replace_by(task, old, &token, owner.most);
 }
 
 static error_code_t s_replace(task_t *task)
@@ -305,10 +333,12 @@ static error_code_t s_limit(task_t *task)
 static error_code_t s_edited(task_t *task, const token_t *token)
 {
     token_t found;
+    owner_t owner;
     uuid_t7 id = token->id;
+    s_copy_owner(task, &token->user, &owner);
     tokens_edit(task->view, token);
-    if (tokens_active(task->view, &token->user, task->now_ms) > TOKENS_ACTIVE)
-        return ERROR_token_limit;
+    if (tokens_active(task->view, &owner.id, task->now_ms) > owner.most)
+        return token_limit(task, owner.most);
     tokens_find(task->view, &id, &found);
     task_object(task, &id, found.name);
     task->result = s_json(task, &found);
@@ -348,6 +378,11 @@ const task_row_t manage_tokens[] = {
       {"burst", FIELD_UINT, false, 1, BURST_MOST},
       TOKEN_ARGS}},
     {OP_token_list, s_list, TASK_PAGE},
+    {OP_token_list_all,
+     s_list_all,
+     {{"limit", FIELD_UINT, false, 1, 1000},
+      {"after", FIELD_TEXT, false, 36, 36},
+      {"ends_within", FIELD_UINT, false, 1, TOKEN_ENDS_MOST_S}}},
     {OP_token_delete, s_delete, {{"confirm", FIELD_BOOL, false, 0, 0}}},
     {OP_token_import,
      s_import,

@@ -2,6 +2,7 @@
 #include "authd/directory/places.h"
 #include "authd/directory/tokens.h"
 #include "authd/task.h"
+#include "authd/token_args.h"
 #include "authd/token_json.h"
 #include "common/base/clock.h"
 
@@ -179,21 +180,22 @@ static error_code_t s_move_tokens(task_t *task, const uuid_t7 *from, const user_
 {
     token_t token;
     char name[USER_NAME_MOST];
-    uuid_t7 to = account->id, ids[TOKENS_ALL];
+    uuid_t7 to = account->id, ids[TOKENS_SERVICE_MOST + TOKENS_KEPT];
+    unsigned most = token_most(task, account), room = sizeof ids / sizeof *ids;
     unsigned len = 0;
     size_t name_len = account->name.len;
     memcpy(name, account->name.data, name_len);
-    for (bool more = tokens_next(task->view, from, NULL, &token); more && len < TOKENS_ALL;
+    for (bool more = tokens_next(task->view, from, NULL, &token); more && len < room;
          more = tokens_next(task->view, from, &token.id, &token))
         if (!token_has_ended(&token, task->now_ms))
             ids[len++] = token.id;
     for (unsigned i = 0; i < len; i++)
         tokens_move(task->view, &ids[i], &to, slice(name, name_len));
-    if (tokens_active(task->view, &to, task->now_ms) > TOKENS_ACTIVE)
+    if (tokens_active(task->view, &to, task->now_ms) > most)
         return task_fail(task, ERROR_token_limit,
-                         "move_to: the account has not room for the user's tokens: at most %d "
+                         "move_to: the account has not room for the user's tokens: at most %u "
                          "active ones.",
-                         TOKENS_ACTIVE);
+                         most);
     places_join(task->view, PLACE_CHANNEL, from, &to, task->now_ms);
     places_join(task->view, PLACE_BOT, from, &to, task->now_ms);
     return ERROR_none;

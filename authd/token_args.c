@@ -109,3 +109,18 @@ uint64_t token_expires(const task_t *task, uint64_t before_ms)
         return before_ms;
     return life_s ? task->now_ms + life_s * 1000 : 0;
 }
+
+unsigned token_most(const task_t *task, const user_t *user)
+{
+    return user->service ? task->limits->service_tokens : TOKENS_ACTIVE;
+}
+
+error_code_t token_limit(task_t *task, unsigned most)
+{
+    if (most == TOKENS_ACTIVE)
+        return ERROR_token_limit;
+    return task_fail(task, ERROR_token_limit,
+                     "The service account has %u active tokens, which is the most "
+                     "(authd.service_tokens). Delete one or let one expire.",
+                     most);
+}

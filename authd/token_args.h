@@ -34,4 +34,9 @@ void token_terms_free(token_terms_t *self);
 /* When a token ends by the arguments; BEFORE when they do not say. */
 uint64_t token_expires(const task_t *task, uint64_t before_ms);
 
+/* Active tokens that USER may have. */
+unsigned token_most(const task_t *task, const user_t *user);
+/* The refusal of one more than MOST. */
+error_code_t token_limit(task_t *task, unsigned most);
+
 #endif

@@ -197,8 +197,10 @@ const command_t command_table[] = {
      "token create ada@example.org --name ci\n"
      "token create ada@example.org --channels releases --post-only --from 192.0.2.0/24 --expires 90d",
      {TOKEN_TERMS}},
-    {"token list", token_list_run, "USER", 1, 1, "list a user's tokens (never the secrets)",
-     "token list ada@example.org", {PAGE}},
+    {"token list", token_list_run, "[USER]", 0, 1, "list a user's tokens, or --all (never the secrets)",
+     "token list ada@example.org\ntoken list --all --ends-within 14d",
+     {PAGE, {"--all", NULL, "everybody's, with whom they belong to"},
+      {"--ends-within", "TIME", "of these the active ones that end within TIME and have no successor"}}},
     {"token replace", token_replace_run, "TOKEN-ID", 1, 1,
      "make a token in place of one, which lives on for an overlap; the new one is shown once",
      "token replace 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10\n"

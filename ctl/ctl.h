@@ -75,6 +75,9 @@ json_t *ctl_call_confirmed(ctl_t *self, unsigned op, const char *target, json_t 
                            const char *question);
 /* Asks for every page (or the one that --limit and --after name) and joins their arrays KEY. */
 json_t *ctl_list(ctl_t *self, unsigned op, const char *target, const char *key);
+/* The same with MORE arguments, an object that is borrowed. */
+json_t *ctl_list_with(ctl_t *self, unsigned op, const char *target, const char *key,
+                      const json_t *more);
 
 /* Calls, prints the reply and returns the exit status: what most commands come to. DONE: the line
  * for people in place of the reply's fields, NULL: the fields. */
@@ -83,6 +86,9 @@ int ctl_do(ctl_t *self, unsigned op, const char *target, json_t *body, const cha
 int ctl_done(ctl_t *self, json_t *reply, const char *done);
 /* Lists, and prints the columns (names separated by spaces) as a table. */
 int ctl_do_list(ctl_t *self, unsigned op, const char *target, const char *key, const char *columns);
+
+/* Prints a list's answer as such a table, and where to go on. Takes it. Returns CTL_OK. */
+int ctl_rows(json_t *all, const char *key, const char *columns);
 
 /* Shows REPLY: as JSON with --json, else its fields. Takes it. Returns CTL_OK. */
 int ctl_show(ctl_t *self, json_t *reply);

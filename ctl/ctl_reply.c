@@ -35,6 +35,12 @@ int ctl_do(ctl_t *self, unsigned op, const char *target, json_t *body, const cha
 
 json_t *ctl_list(ctl_t *self, unsigned op, const char *target, const char *key)
 {
+    return ctl_list_with(self, op, target, key, NULL);
+}
+
+json_t *ctl_list_with(ctl_t *self, unsigned op, const char *target, const char *key,
+                      const json_t *more)
+{
     const char *after = ctl_option(self, "--after");
     bool one = after || ctl_option(self, "--limit");
     uint64_t limit = ctl_number(self, "--limit", PAGE_ROWS, 1, 1000);
@@ -44,6 +50,8 @@ json_t *ctl_list(ctl_t *self, unsigned op, const char *target, const char *key)
         json_t *body = json_pack("{s:I, s:o}", "limit", (json_int_t)limit, "after", next);
         if (json_is_null(next))
             json_object_del(body, "after");
+        if (more)
+            json_object_update(body, (json_t *)more);
         json_t *page = ctl_call(self, op, target, body);
         if (!page) {
             json_decref(all);
@@ -61,19 +69,20 @@ json_t *ctl_list(ctl_t *self, unsigned op, const char *target, const char *key)
     return all;
 }
 
+int ctl_rows(json_t *all, const char *key, const char *columns)
+{
+    const json_t *next = json_object_get(all, "next");
+    table_rows(json_object_get(all, key), columns);
+    if (json_is_string(next))
+        printf("There is more: --after %s\n", json_string_value(next));
+    json_decref(all);
+    return CTL_OK;
+}
+
 int ctl_do_list(ctl_t *self, unsigned op, const char *target, const char *key, const char *columns)
 {
     json_t *all = ctl_list(self, op, target, key);
     if (!all)
         return CTL_REFUSED;
-    if (ctl_json(self)) {
-        table_json(all);
-    } else {
-        table_rows(json_object_get(all, key), columns);
-        json_t *next = json_object_get(all, "next");
-        if (json_is_string(next))
-            printf("There is more: --after %s\n", json_string_value(next));
-    }
-    json_decref(all);
-    return CTL_OK;
+    return ctl_json(self) ? ctl_show(self, all) : ctl_rows(all, key, columns);
 }

@@ -30,6 +30,13 @@ static void s_number(ctl_t *ctl, json_t *body, const char *option, const char *f
                             json_integer((json_int_t)ctl_number(ctl, option, min, min, max)));
 }
 
+static void s_seconds(ctl_t *ctl, json_t *body, const char *option, const char *field, uint64_t max)
+{
+    if (ctl_option(ctl, option))
+        json_object_set_new(body, field,
+                            json_integer((json_int_t)ctl_seconds(ctl, option, 0, max)));
+}
+
 /* What the options say of a token. */
 static json_t *s_terms(ctl_t *ctl)
 {
@@ -43,10 +50,7 @@ static json_t *s_terms(ctl_t *ctl)
     s_number(ctl, body, "--rate", "rate", 0, RATE_MAX);
     s_number(ctl, body, "--burst", "burst", 1, BURST_MAX);
     s_number(ctl, body, "--body-bytes", "body_bytes", 0, BODY_MAX);
-    if (ctl_option(ctl, "--expires"))
-        json_object_set_new(
-            body, "expires_in",
-            json_integer((json_int_t)ctl_seconds(ctl, "--expires", 0, EXPIRES_MAX)));
+    s_seconds(ctl, body, "--expires", "expires_in", EXPIRES_MAX);
     for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
         if (ctl_option(ctl, lists[i][0]))
             json_object_set_new(body, lists[i][1], owned_split(ctl_option(ctl, lists[i][0])));
@@ -112,14 +116,41 @@ int token_create_run(ctl_t *ctl)
 int token_replace_run(ctl_t *ctl)
 {
     json_t *body = s_terms(ctl);
-    if (ctl_option(ctl, "--overlap"))
-        json_object_set_new(
-            body, "overlap",
-            json_integer((json_int_t)ctl_seconds(ctl, "--overlap", 0, OVERLAP_MAX)));
+    s_seconds(ctl, body, "--overlap", "overlap", OVERLAP_MAX);
     return s_show_new(ctl, ctl_call(ctl, OP_token_replace, ctl_argument(ctl, 0), body), NULL);
 }
+/* Everybody's. */
+static int s_list_all(ctl_t *ctl)
+{
+    size_t i;
+    json_t *row, *more = json_object();
+    s_seconds(ctl, more, "--ends-within", "ends_within", EXPIRES_MAX);
+    json_t *all = ctl_list_with(ctl, OP_token_list_all, "", "tokens", more);
+    json_decref(more);
+    if (!all)
+        return CTL_REFUSED;
+    if (ctl_json(ctl))
+        return ctl_show(ctl, all);
+    json_array_foreach(json_object_get(all, "tokens"), i, row)
+    {
+        const json_t *user = json_object_get(row, "user");
+        const json_t *email = json_object_get(user, "email");
+        json_object_set(row, "user",
+                        json_is_string(email) ? (json_t *)email : json_object_get(user, "account"));
+    }
+    return ctl_rows(all, "tokens",
+                    "user id name last4 state expires last_used last_target calls_24h");
+}
+
 int token_list_run(ctl_t *ctl)
 {
+    bool all = ctl_option(ctl, "--all") || ctl_option(ctl, "--ends-within");
+    if (all == (ctl_argument(ctl, 0) != NULL)) {
+        ctl_error(ctl, "usage", "token list takes either USER, or --all");
+        return CTL_USAGE;
+    }
+    if (all)
+        return s_list_all(ctl);
     return ctl_do_list(ctl, OP_token_list, ctl_argument(ctl, 0), "tokens",
                        "id name last4 state created expires last_used last_target last_address "
                        "calls_24h calls_30d");

@@ -141,6 +141,25 @@ bool tokens_use(view_t *view, const uuid_t7 *id, token_use_t *use)
     return s_get_use(view, id, hash, use);
 }
 
+bool token_ends_by(const token_t *token, uint64_t now_ms, uint64_t by_ms)
+{
+    return token->expires_ms && token->expires_ms <= by_ms && token_is_active(token, now_ms);
+}
+
+bool tokens_next_of_all(view_t *view, const uuid_t7 *after, token_t *token)
+{
+    slice_t key, bytes, past = after ? table_key(after) : slice("", 0);
+    uuid_t7 id;
+    while (table_next(view, TABLE_token_usage, slice("", 0), past, &key, &bytes) &&
+           key.len == UUID_BYTES) {
+        memcpy(id.bytes, key.data, UUID_BYTES);
+        if (tokens_find(view, &id, token))
+            return true;
+        past = table_key(&id);
+    }
+    return false;
+}
+
 /* The user's token that ended first, if any has; says how many there are. */
 static bool s_first_ended(view_t *view, const uuid_t7 *user, uint64_t now_ms, token_t *first,
                           unsigned *all)
@@ -160,16 +179,16 @@ static bool s_first_ended(view_t *view, const uuid_t7 *user, uint64_t now_ms, to
 }
 
 /* What is kept of ended tokens is bounded in time and number. False when there is no room. */
-static bool s_make_room(view_t *view, const uuid_t7 *user, uint64_t now_ms)
+static bool s_make_room(view_t *view, const uuid_t7 *user, unsigned most, uint64_t now_ms)
 {
     token_t first = {.expires_ms = 0};
     unsigned all;
     while (s_first_ended(view, user, now_ms, &first, &all) &&
-           (all >= TOKENS_ALL || now_ms - first.expires_ms >= TOKEN_KEPT_MS)) {
+           (all >= most || now_ms - first.expires_ms >= TOKEN_KEPT_MS)) {
         uuid_t7 id = first.id;
         tokens_delete(view, &id);
     }
-    return all < TOKENS_ALL;
+    return all < most;
 }
 
 static void s_put_pair(view_t *view, const token_t *token)
@@ -181,13 +200,13 @@ static void s_put_pair(view_t *view, const token_t *token)
                      record);
 }
 
-tokens_add_t tokens_add(view_t *view, const token_t *token, uint64_t now_ms)
+tokens_add_t tokens_add(view_t *view, const token_t *token, unsigned most, uint64_t now_ms)
 {
     slice_t taken;
     if (table_get(view, TABLE_tokens, slice(token->hash, TOKEN_HASH), &taken))
         return TOKENS_TAKEN;
-    if (tokens_active(view, &token->user, now_ms) >= TOKENS_ACTIVE ||
-        !s_make_room(view, &token->user, now_ms))
+    if (tokens_active(view, &token->user, now_ms) >= most ||
+        !s_make_room(view, &token->user, most + TOKENS_KEPT, now_ms))
         return TOKENS_LIMIT;
     s_put(view, token);
     s_put_use(view, token, &(token_use_t){0});
@@ -195,7 +214,7 @@ tokens_add_t tokens_add(view_t *view, const token_t *token, uint64_t now_ms)
     return TOKENS_ADDED;
 }
 
-tokens_add_t tokens_replace(view_t *view, const token_t *old, const token_t *token,
+tokens_add_t tokens_replace(view_t *view, const token_t *old, const token_t *token, unsigned most,
                             uint64_t ends_ms, uint64_t now_ms)
 {
     pack_t encoded = {0};
@@ -209,7 +228,7 @@ tokens_add_t tokens_replace(view_t *view, const token_t *old, const token_t *tok
         replaced.expires_ms = ends_ms;
     tokens_edit(view, &replaced);
     pack_free(&encoded);
-    return tokens_add(view, token, now_ms);
+    return tokens_add(view, token, most, now_ms);
 }
 
 bool tokens_delete(view_t *view, const uuid_t7 *id)

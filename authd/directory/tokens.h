@@ -1,9 +1,9 @@
 /* Webhook tokens, known by their hash alone: no token can be read back.
  *
  * A token is active until it ends (by the wall clock of the authd that asks) or is replaced. A user
- * has at most TOKENS_ACTIVE active ones. A replaced one lives on, uncounted, to the end of its
- * overlap; one that has ended is refused, and stays listed for TOKEN_KEPT_MS, so that one sees what
- * used it last.
+ * has at most TOKENS_ACTIVE active ones, a service account as many as the settings say. A replaced
+ * one lives on, uncounted, to the end of its overlap; one that has ended is refused, and stays
+ * listed for TOKEN_KEPT_MS, so that one sees what used it last.
  *
  * Threading, errors and life of slices: see directory.h. */
 #ifndef POSTERN_TOKENS_H
@@ -17,7 +17,8 @@
 
 enum {
     TOKENS_ACTIVE = 5,
-    TOKENS_ALL = 50, /* with those that are replaced or have ended */
+    TOKENS_SERVICE_MOST = 1000, /* the most that the settings may say */
+    TOKENS_KEPT = 45,           /* beside them: those that are replaced or have ended */
     TOKEN_LAST = 4,
     TOKEN_NAME_MOST = 256,
     TOKEN_ADDRESS_MOST = 64, /* of the last client's address that is kept */
@@ -61,19 +62,24 @@ bool tokens_next(view_t *view, const uuid_t7 *user, const uuid_t7 *after, token_
 unsigned tokens_active(view_t *view, const uuid_t7 *user, uint64_t now_ms);
 bool token_has_ended(const token_t *token, uint64_t now_ms);
 bool token_is_active(const token_t *token, uint64_t now_ms);
+/* Whether an active one ends up to BY_MS. */
+bool token_ends_by(const token_t *token, uint64_t now_ms, uint64_t by_ms);
+/* The next of all by id past AFTER (NULL: the first). */
+bool tokens_next_of_all(view_t *view, const uuid_t7 *after, token_t *token);
 bool tokens_use(view_t *view, const uuid_t7 *id, token_use_t *use);
 
 typedef enum {
     TOKENS_ADDED,
-    TOKENS_LIMIT, /* the user has TOKENS_ACTIVE, or TOKENS_ALL of which none has ended */
+    TOKENS_LIMIT, /* the user has the most active ones, or TOKENS_KEPT more of which none has ended
+                   */
     TOKENS_TAKEN, /* there is a token of this hash */
 } tokens_add_t;
-/* Removes the user's tokens that ended TOKEN_KEPT_MS ago, and those that ended first where there
- * are TOKENS_ALL. */
-tokens_add_t tokens_add(view_t *view, const token_t *token, uint64_t now_ms);
+/* MOST: active ones that the user may have. Removes the user's tokens that ended TOKEN_KEPT_MS ago,
+ * and those that ended first where there are MOST + TOKENS_KEPT. */
+tokens_add_t tokens_add(view_t *view, const token_t *token, unsigned most, uint64_t now_ms);
 /* Adds TOKEN in place of OLD, which ends at ENDS_MS unless it does before. TOKEN holds no slice of
  * the view's. */
-tokens_add_t tokens_replace(view_t *view, const token_t *old, const token_t *token,
+tokens_add_t tokens_replace(view_t *view, const token_t *old, const token_t *token, unsigned most,
                             uint64_t ends_ms, uint64_t now_ms);
 /* False when there is none. */
 bool tokens_delete(view_t *view, const uuid_t7 *id);

@@ -93,7 +93,7 @@ static void s_add_token(view_t *view, const uuid_t7 *user, const made_t *made)
                      .last4 = slice(made->text + TOKEN_LEN - 4, 4)};
     uuid_new(&token.id);
     memcpy(token.hash, made->hash, TOKEN_HASH);
-    if (tokens_add(view, &token, 1) != TOKENS_ADDED)
+    if (tokens_add(view, &token, TOKENS_ACTIVE, 1) != TOKENS_ADDED)
         s_die("a token was not added");
 }
 

@@ -192,6 +192,7 @@ def tokens(call):
     call("token_limit", made["id"], {"rate": 5, "burst": 10})
     new = call("token_replace", made["id"], {"overlap": 60})
     call("token_import", ADA, {"tokens": ["oas-" + uuid.uuid4().hex]})
+    call("token_list_all", params={"ends_within": 86400})
     call("token_list", ADA)
     call("token_check", args={"hashes": ["0" * 64]})
     call("token_delete", new["id"])

@@ -271,3 +271,22 @@ def test_a_token_that_may_not_come_is_told_nothing(ring, name):
     assert code(ring.post(ring.url("/api/v2/token", ada.token), b"")) == (405, "method_not_allowed")
     assert code(ring.get(ring.url("/api/v2/token/x", ada.token))) == (404, "not_found")
     assert {self_of(ring, ada.token).status_code for _ in range(3)} == {200, 429}
+
+
+def test_all_tokens_of_the_installation_are_listed_for_admins(ring, name):
+    ada = ring.user(name, token=False)
+    made = ring.ctl("token", "create", ada.email, "--name", "soon", "--expires", "3d")
+    boss = ring.management_token(postern.User(ring.ctl("user", "create", f"b_{name}@example.org", "--role", "admin"),
+                                              f"b_{name}@example.org"))
+    said = ring.ctl("token", "list", "--all", "--ends-within", "4d")["tokens"]
+    row, = [row for row in said if row["id"] == made["id"]]
+    assert row["user"]["email"] == ada.email and "token" not in row
+    over_http = ring.admin("GET", "/tokens?ends_within=345600", boss).json()["tokens"]
+    assert made["id"] in [row["id"] for row in over_http]
+    plain = ring.ctl_run("token", "list", "--ends-within", "4d").stdout
+    assert ada.email in [line.split()[0] for line in plain.splitlines()] and made["token"] not in plain
+    member = ring.management_token(ada)
+    assert ring.admin("GET", "/tokens", member).status_code == 403
+    ring.wait(lambda: ring.metric("authd-0", "tokens_ending") >= 1, 10)
+    both = ring.ctl_run("token", "list", ada.email, "--all")
+    assert both.returncode == 2 and "either USER, or --all" in both.stderr

@@ -17,10 +17,12 @@ typedef struct {
     char message[MANAGE_MESSAGE]; /* of the last error */
 } desk_t;
 
-enum { DESK_OBJECTS = 64 };
+enum { DESK_OBJECTS = 64, DESK_SERVICE_TOKENS = 7 };
 
-static const manage_limits_t desk_limits = {
-    .rate = 1000, .burst = 2000, .member_objects = DESK_OBJECTS};
+static const manage_limits_t desk_limits = {.rate = 1000,
+                                            .burst = 2000,
+                                            .member_objects = DESK_OBJECTS,
+                                            .service_tokens = DESK_SERVICE_TOKENS};
 
 static inline int desk_setup(void **state)
 {

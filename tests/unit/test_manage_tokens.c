@@ -1,6 +1,8 @@
 #include "tests/unit/desk.h"
 
+#include "authd/ending.h"
 #include "common/base/clock.h"
+#include "common/monitor/monitor.h"
 
 /* A token of ann, made with BODY; the caller frees. */
 static json_t *s_make(desk_t *self, const char *body)
@@ -171,6 +173,51 @@ static void a_token_in_use_is_deleted_with_confirmation_only(void **state)
     json_decref(once);
 }
 
+/* Ids of the tokens that token_list_all gives for BODY. */
+static size_t s_count_all(desk_t *self, const char *body)
+{
+    json_t *all = desk_do(self, OP_token_list_all, "", body);
+    size_t len = json_array_size(json_object_get(all, "tokens"));
+    json_decref(all);
+    return len;
+}
+
+static void all_tokens_are_listed_and_those_that_end_soon(void **state)
+{
+    desk_t *self = *state;
+    ending_t ending = {.found = 0};
+    s_people(self);
+    desk_done(self, OP_service_create, "", "{\"account\":\"robot\"}");
+    json_t *first = s_make(self, "{\"name\":\"forever\"}");
+    json_t *old = s_make(self, "{\"expires_in\":3600}");
+    desk_done(self, OP_token_create, "robot", "{\"expires_in\":864000}");
+    desk_done(self, OP_token_create, "robot", "{\"expires_in\":8640000}");
+    assert_int_equal(s_count_all(self, ""), 4);
+    assert_int_equal(s_count_all(self, "{\"ends_within\":864001}"), 2);
+    assert_int_equal(s_count_all(self, "{\"ends_within\":60}"), 0);
+    json_t *page = desk_do(self, OP_token_list_all, "", "{\"limit\":1}");
+    json_t *row = json_array_get(json_object_get(page, "tokens"), 0);
+    json_t *own = desk_do(self, OP_token_list, ANN, "{\"limit\":1}");
+    assert_string_equal(desk_text(row, "id"), desk_text(first, "id"));
+    assert_string_equal(desk_text(json_object_get(row, "user"), "email"), ANN);
+    assert_null(json_object_get(row, "token"));
+    assert_string_equal(desk_text(row, "etag"),
+                        desk_text(json_array_get(json_object_get(own, "tokens"), 0), "etag"));
+    assert_string_equal(desk_text(page, "next"), desk_text(first, "id"));
+    /* One that has a successor is no worry; the metric counts the rest. */
+    desk_done(self, OP_token_replace, desk_text(old, "id"), "{\"expires_in\":86400000}");
+    assert_int_equal(s_count_all(self, "{\"ends_within\":864001}"), 1);
+    view_t *view = view_new(self->yard->directory);
+    view_renew(view);
+    ending_look(&ending, view, (uint64_t)clock_wall_ms());
+    view_destroy(&view);
+    assert_int_equal(metric_get(METRIC_tokens_ending), 1);
+    json_decref(first);
+    json_decref(old);
+    json_decref(page);
+    json_decref(own);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +226,7 @@ int main(void)
         DESK_TEST(a_replacement_inherits_and_is_told),
         DESK_TEST(five_active_ones_can_all_be_replaced),
         DESK_TEST(a_token_in_use_is_deleted_with_confirmation_only),
+        DESK_TEST(all_tokens_are_listed_and_those_that_end_soon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,7 +74,7 @@ static void a_service_account_is_a_user_without_an_address(void **state)
         assert_int_equal(desk_code(self, OP_service_create, "", bad[i]), ERROR_invalid_param);
     assert_int_equal(desk_code(self, OP_user_edit, "ci-robot", "{\"role\":\"admin\"}"),
                      ERROR_invalid_param);
-    for (unsigned i = 0; i < TOKENS_ACTIVE; i++)
+    for (unsigned i = 0; i < DESK_SERVICE_TOKENS; i++)
         json_decref(s_token(self, "ci-robot"));
     assert_int_equal(desk_code(self, OP_token_create, "ci-robot", ""), ERROR_token_limit);
     json_t *users = desk_do(self, OP_user_list, "", ""),
@@ -120,7 +120,7 @@ static void tokens_move_to_a_service_account_with_room(void **state)
     desk_done(self, OP_channel_create, "", "{\"name\":\"general\",\"owner\":\"" ANN "\"}");
     json_t *one = s_token(self, ANN), *two = s_token(self, ANN);
     s_use(self, one);
-    for (unsigned i = 0; i < TOKENS_ACTIVE - 1; i++)
+    for (unsigned i = 0; i < DESK_SERVICE_TOKENS - 1; i++)
         json_decref(s_token(self, "robot"));
     assert_int_equal(desk_code(self, OP_user_delete, ANN, "{\"move_to\":\"" BOB "\"}"),
                      ERROR_invalid_param);
@@ -135,7 +135,7 @@ static void tokens_move_to_a_service_account_with_room(void **state)
     json_t *gone = desk_do(self, OP_user_delete, ANN, "{\"move_to\":\"robot\"}");
     assert_string_equal(desk_text(json_object_get(gone, "moved_to"), "account"), "robot");
     list = desk_do(self, OP_token_list, "robot", "");
-    assert_int_equal(json_array_size(json_object_get(list, "tokens")), TOKENS_ACTIVE);
+    assert_int_equal(json_array_size(json_object_get(list, "tokens")), DESK_SERVICE_TOKENS);
     uint8_t hash[TOKEN_HASH];
     token_t token;
     user_t robot;

@@ -43,7 +43,7 @@ static void s_add(yard_t *yard, const uuid_t7 *users, unsigned number)
     uuid_new(&token.id);
     token_hash((const char *)&number, sizeof number, token.hash);
     YARD_CHANGE(yard, view);
-    tokens_add(view, &token, 1);
+    tokens_add(view, &token, TOKENS_ACTIVE, 1);
     YARD_DONE(view);
 }
 

@@ -84,7 +84,7 @@ static inline tokens_add_t yard_token_as(yard_t *self, const uuid_t7 *user, cons
     uuid_new(&token->id);
     token_hash(text, strlen(text), token->hash);
     view_t *view = view_begin(self->directory);
-    tokens_add_t added = tokens_add(view, token, token->created_ms);
+    tokens_add_t added = tokens_add(view, token, TOKENS_ACTIVE, token->created_ms);
     assert_int_equal(view_commit(&view), 0);
     return added;
 }
