@@ -91,6 +91,9 @@ docker-compose restart postern-authd >"$work/restart.log" 2>&1
 until_true 60 all_healthy
 [[ $(url_of) == "$appkey" ]] || die "another appkey after the restart"
 
+step "read by name, in a container"
+ctl --json history channel builds | grep -q '"first"' || die "posternctl history does not read it"
+
 step "a handler outside is called"
 /usr/bin/python3 -u tests/deploy/handler.py 0.0.0.0 $((port + 2)) >"$work/called" &
 handler=$!
