@@ -19,9 +19,10 @@
  *
  * Layout, numbers little-endian: frames on blocks of WAL_BLOCK bytes; each a header (wal_self.h),
  * then entries, each its length (4) and its bytes, then the tails of the sectors of both, 16 bytes
- * each, in whose places stand the seals. Checksums are XXH3 (64 bits), seeded with the journal's
- * UUID and the place. Before schema 6 of the journal a frame had one checksum and no seals, and
- * before 5 every generation began at the start; such a file is read (wal_read_old), never written.
+ * each, in whose places stand the seals. Checksums are XXH3 (64 bits), with what follows from the
+ * journal's UUID and the place. Before schema 6 of the journal a frame had one checksum and no
+ * seals, and before 5 every generation began at the start; such a file is read (wal_read_old),
+ * never written.
  *
  * Threading: one thread at a time. Files: mode 0600. */
 #ifndef POSTERN_WAL_H
