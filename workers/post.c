@@ -47,9 +47,17 @@ static bool s_is_type(const job_t *job, const char *type)
     if (!wire_pairs_find(job->request->headers, "content-type", &value))
         return false;
     size_t len = 0;
-    while (len < value.len && value.data[len] != ';' && value.data[len] != ' ')
+    while (len < value.len && !strchr("; \t", value.data[len]))
         len++;
     return len == strlen(type) && strncasecmp(value.data, type, len) == 0;
+}
+
+/* Its words are of either case (RFC 9110 §8.4.1); "identity" is none. */
+static bool s_is_encoded(const job_t *job)
+{
+    slice_t value;
+    return wire_pairs_find(job->request->headers, "content-encoding", &value) && value.len > 0 &&
+           !(value.len == 8 && strncasecmp(value.data, "identity", 8) == 0);
 }
 
 static bool s_has_header(const job_t *job, const char *name)
@@ -105,9 +113,7 @@ static void s_take_form(post_t *self, job_t *job)
 
 static void s_take_other(post_t *self, job_t *job)
 {
-    slice_t encoding;
-    if (wire_pairs_find(job->request->headers, "content-encoding", &encoding) &&
-        !slice_is(encoding, "identity"))
+    if (s_is_encoded(job))
         job_refuse(job, ERROR_unsupported_media, "Send the body without Content-Encoding.");
     else if (s_looks_like_json(job) || s_is_type(job, "application/json") ||
              !s_has_header(job, "content-type"))

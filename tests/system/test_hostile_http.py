@@ -117,6 +117,21 @@ def test_a_hostile_field_name_in_an_error_is_valid_json(raw, ada, channel):
     assert (answer.status, answer.code) == (400, "invalid_message")
 
 
+@pytest.mark.parametrize("headers, status", [
+    (["Content-Encoding: Identity"], 204), (["Content-Encoding: IDENTITY "], 204),
+    (["Content-Encoding:"], 204), (["Content-Encoding: gzip"], 415),
+    (["Content-Encoding: identity, gzip"], 415),
+    (["Content-Type: application/x-www-form-urlencoded\t; charset=utf-8"], 204),
+    (["Content-Type: Application/X-WWW-Form-Urlencoded"], 204),
+    (["Content-Type: text/x"], 415)])
+def test_words_of_types_and_encodings(raw, ada, channel, headers, status):
+    """Of either case, with white space before the parameters."""
+    if not any(line.startswith("Content-Type") for line in headers):
+        headers = [*headers, "Content-Type: application/x-www-form-urlencoded"]
+    answer = raw.post(channel_path(channel, ada.token), b"text=a", headers)
+    assert answer.status == status, answer
+
+
 # --- The size of a body
 
 @pytest.mark.parametrize("size, status", [(LIMIT - 1, 200), (LIMIT, 200), (LIMIT + 1, 413)])
