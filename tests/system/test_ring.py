@@ -437,7 +437,8 @@ def test_the_owner_reads_the_delivery_log(ring, ada, bot):
     assert answer.json() == {"disabled": None, "deliveries": [], "next": None}
     answer = ring.post(ring.url(f"/api/v2/bots/{bot}/deliveries/retry", ada.token, id="1"))
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    assert ring.post(ring.url(f"/api/v2/bots/{bot}/deliveries/replay", ada.token)).json() == {"rate": 10}
+    answer = ring.post(ring.url(f"/api/v2/bots/{bot}/deliveries/replay", ada.token))
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")  # it has no handler
     answer = ring.get(ring.url(f"/api/v2/bots/{bot}/deliveries", ada.token, state="ill"))
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_param")
 
