@@ -381,8 +381,11 @@ const command_t command_table[] = {
      "config show\nconfig show -s log.level=debug", {{0}}},
     {"help", help_run, "[COMMAND…]", 0, 4, "what --help says of a command", "help\nhelp token create", {{0}}},
     {"version", version_run, "", 0, 0, "print the version", "version\nversion --json", {{0}}},
-    {"completion", completion_run, "bash", 1, 1, "print shell completion",
-     "completion bash > /etc/bash_completion.d/posternctl\ncompletion bash | source /dev/stdin",
+    {"completion", completion_run, "bash|zsh|fish", 1, 16,
+     "print shell completion, which offers commands, options and the names of what is there",
+     "completion bash > /etc/bash_completion.d/posternctl\n"
+     "completion zsh > /usr/share/zsh/vendor-completions/_posternctl\n"
+     "completion fish > ~/.config/fish/completions/posternctl.fish",
      {{0}}},
     {"manual", manual_run, "PAGE", 1, 1,
      "print a manual page: posternctl, postern.conf, postern-store or a process such as postern-gateway",

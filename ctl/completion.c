@@ -1,77 +1,232 @@
-/* posternctl completion bash: a script made from the command table. */
+/* posternctl completion: a script for each shell, which asks posternctl itself what may follow
+ * ("completion words"), so that the table of commands and the names of what is there answer. */
+#include "common/base/ops.h"
 #include "ctl/command.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* The words before the cursor that are no options or values of options make the path; what may
- * follow a path stands in two tables. */
-static const char s_function[] =
-    "_posternctl() {\n"
-    "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path= word i\n"
-    "    case $prev in\n"
-    "        -c|--file|--body|--token-file|--session-file|--rsa-key) COMPREPLY=($(compgen -f -- "
-    "\"$cur\")); "
-    "return ;;\n"
-    "        --environment) COMPREPLY=($(compgen -W 'sandbox marketplace' -- \"$cur\")); return "
-    ";;\n"
-    "    esac\n"
-    "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-    "        word=${COMP_WORDS[i]}\n"
-    "        case $word in\n"
-    "            -c|-s) ((i++)) ;;\n"
-    "            -*) ;;\n"
-    "            *) [[ -n ${_posternctl_next[${path:--}]+x} ]] && path=${path:+$path }$word ;;\n"
-    "        esac\n"
-    "    done\n"
-    "    if [[ $cur == -* ]]; then\n"
-    "        COMPREPLY=($(compgen -W \"${_posternctl_options[${path:--}]-} "
-    "${_posternctl_options[-]}\" "
-    "-- \"$cur\"))\n"
-    "    else\n"
-    "        COMPREPLY=($(compgen -W \"${_posternctl_next[${path:--}]-}\" -- \"$cur\"))\n"
-    "    fi\n"
-    "}\n"
-    "complete -F _posternctl posternctl\n";
+/* What a shell is told to complete by itself. */
+static const char s_file[] = ":file";
 
-static void s_words(const char *group)
+static const struct {
+    const char *name, *script;
+} s_shells[] = {
+    {"bash", "# bash completion of posternctl, printed by posternctl completion bash\n"
+             "_posternctl() {\n"
+             "    local IFS=$'\\n' cur=${COMP_WORDS[COMP_CWORD]}\n"
+             "    COMPREPLY=($(posternctl completion words -- \"${COMP_WORDS[@]:1:COMP_CWORD}\" "
+             "2>/dev/null))\n"
+             "    [[ ${COMPREPLY[0]-} != :file ]] || COMPREPLY=($(compgen -f -- \"$cur\"))\n"
+             "}\n"
+             "complete -F _posternctl posternctl\n"},
+    {"zsh", "#compdef posternctl\n"
+            "# zsh completion of posternctl, printed by posternctl completion zsh\n"
+            "_posternctl() {\n"
+            "    local -a found\n"
+            "    found=(\"${(@f)$(posternctl completion words -- \"${(@)words[2,CURRENT]}\" "
+            "2>/dev/null)}\")\n"
+            "    if [[ ${found[1]} == :file ]]; then _files; else compadd -- $found; fi\n"
+            "}\n"
+            "if [[ ${zsh_eval_context[-1]} == loadautofunc ]]; then _posternctl \"$@\"\n"
+            "else compdef _posternctl posternctl; fi\n"},
+    {"fish", "# fish completion of posternctl, printed by posternctl completion fish\n"
+             "function __posternctl\n"
+             "    set -l typed (commandline -opc)\n"
+             "    set -l found (posternctl completion words -- $typed[2..-1] (commandline -ct) "
+             "2>/dev/null)\n"
+             "    if test \"$found[1]\" = :file\n"
+             "        __fish_complete_path (commandline -ct)\n"
+             "    else\n"
+             "        printf '%s\\n' $found\n"
+             "    end\n"
+             "end\n"
+             "complete -c posternctl -f -a '(__posternctl)'\n"},
+};
+
+/* What was typed up to the word that is to be completed. */
+typedef struct {
+    ctl_t *ctl;
+    const command_t *command; /* NULL: the path leads to none yet */
+    char path[128];
+    unsigned arguments;    /* of the command, before the word */
+    const char *first;     /* of these; "": there is none */
+    const option_t *value; /* the option whose value the word is */
+    const char *word;
+} typed_t;
+
+static void s_offer(const typed_t *self, const char *candidate)
 {
-    char last[64] = "";
-    printf("    [\"%s\"]=\"", *group ? group : "-");
-    for (size_t i = 0; i < command_table_len; i++) {
-        char word[64];
-        if (!command_word(&command_table[i], group, word, sizeof word) || strcmp(word, last) == 0)
-            continue;
-        printf("%s%s", *last ? " " : "", word);
-        memcpy(last, word, sizeof last);
-    }
-    puts("\"");
+    if (strncmp(candidate, self->word, strlen(self->word)) == 0)
+        puts(candidate);
 }
 
-static void s_options(const char *path, const option_t *options)
+static void s_take_word(typed_t *self, const char *word)
 {
-    printf("    [\"%s\"]=\"", path);
-    for (const option_t *option = options; option->name; option++)
-        printf("%s%s", option == options ? "" : " ", option->name);
-    puts("\"");
+    size_t len = strlen(self->path);
+    if (self->command) {
+        if (self->arguments++ == 0)
+            self->first = word;
+        return;
+    }
+    snprintf(self->path + len, sizeof self->path - len, "%s%s", len ? " " : "", word);
+    self->command = command_find(self->path);
+}
+
+static void s_take(typed_t *self, const char *word)
+{
+    if (self->value) {
+        self->value = NULL;
+        return;
+    }
+    if (word[0] != '-' || !word[1]) {
+        s_take_word(self, word);
+        return;
+    }
+    const option_t *option = command_option(self->command, word);
+    self->value = option && option->value ? option : NULL;
+}
+
+static const struct {
+    const char *kind, *key, *name, *other;
+    unsigned op;
+} s_lists[] = {
+    {"channel", "channels", "name", NULL, OP_channel_list},
+    {"bot", "bots", "name", NULL, OP_bot_list},
+    {"extension", "extensions", "name", NULL, OP_extension_list},
+    {"user", "users", "email", NULL, OP_user_list},
+    {"account", "accounts", "account", NULL, OP_service_list},
+};
+
+/* Names of what is there, as far as whoever asks may see it. */
+static void s_offer_names(const typed_t *self, const char *kind)
+{
+    for (unsigned k = 0; k < sizeof s_lists / sizeof *s_lists; k++) {
+        size_t i;
+        json_t *row;
+        if (strcmp(s_lists[k].kind, kind) != 0)
+            continue;
+        json_t *all = ctl_list(self->ctl, s_lists[k].op, "", s_lists[k].key);
+        json_array_foreach(json_object_get(all, s_lists[k].key), i, row)
+        {
+            const char *name = json_string_value(json_object_get(row, s_lists[k].name));
+            if (name)
+                s_offer(self, name);
+        }
+        json_decref(all);
+    }
+}
+
+/* What stands for the values: "FILE", "USER", "NAME", "bot|extension"; OF says of what a NAME is.
+ */
+static void s_offer_values(const typed_t *self, const char *what, const char *of)
+{
+    static const char *const kinds[] = {"channel", "bot", "extension"};
+    if (strstr(what, "FILE")) {
+        puts(s_file);
+    } else if (strstr(what, "USER")) {
+        s_offer_names(self, "user");
+        s_offer_names(self, "account");
+    } else if (strstr(what, "ACCOUNT")) {
+        s_offer_names(self, "account");
+    } else if (strstr(what, "NAME") || strcmp(what, "CHANNEL") == 0 || strcmp(what, "BOT") == 0 ||
+               strcmp(what, "EXTENSION") == 0) {
+        for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
+            if (strstr(of, kinds[i]))
+                s_offer_names(self, kinds[i]);
+    } else if (strchr(what, '|')) {
+        char one[32];
+        for (const char *at = what; *at; at += strspn(at, "|")) {
+            size_t len = strcspn(at, "|");
+            snprintf(one, sizeof one, "%.*s", (int)len, at);
+            s_offer(self, one);
+            at += len;
+        }
+    }
+}
+
+static void s_offer_value(const typed_t *self)
+{
+    const char *name = self->value->name;
+    if (strcmp(name, "--environment") == 0)
+        s_offer_values(self, "sandbox|marketplace", "");
+    else if (strcmp(name, "--role") == 0)
+        s_offer_values(self, "member|admin|owner", "");
+    else
+        s_offer_values(self, self->value->value, name);
+}
+
+static void s_offer_options(const typed_t *self)
+{
+    const option_t *none = command_globals;
+    while (none->name)
+        none++;
+    for (const option_t *option = self->command ? self->command->options : none; option->name;
+         option++)
+        s_offer(self, option->name);
+    for (const option_t *option = command_globals; option->name; option++)
+        s_offer(self, option->name);
+}
+
+static void s_offer_next(const typed_t *self)
+{
+    char word[64], last[64] = "";
+    for (size_t i = 0; i < command_table_len; i++) {
+        if (!command_word(&command_table[i], self->path, word, sizeof word) ||
+            strcmp(word, last) == 0)
+            continue;
+        s_offer(self, word);
+        memcpy(last, word, sizeof last);
+    }
+}
+
+/* The command's next argument, as its usage line calls it. */
+static void s_offer_argument(const typed_t *self)
+{
+    char what[64] = "";
+    const char *at = self->command->arguments;
+    for (unsigned i = 0; *at && i <= self->arguments; i++) {
+        size_t len = strcspn(at, " ");
+        snprintf(what, sizeof what, "%.*s", (int)len, at);
+        at += len + strspn(at + len, " ");
+        if (!*at && i < self->arguments && !strstr(what, "…"))
+            return;
+    }
+    char of[160];
+    snprintf(of, sizeof of, "%s %s", self->command->name, self->first);
+    s_offer_values(self, strcmp(what, "KIND") == 0 ? "bot|extension" : what, of);
+}
+
+static int s_words(ctl_t *ctl)
+{
+    typed_t typed = {.ctl = ctl, .first = "", .word = ""};
+    for (unsigned i = 1; ctl_argument(ctl, i); i++) {
+        if (ctl_argument(ctl, i + 1))
+            s_take(&typed, ctl_argument(ctl, i));
+        else
+            typed.word = ctl_argument(ctl, i);
+    }
+    if (typed.value)
+        s_offer_value(&typed);
+    else if (typed.word[0] == '-')
+        s_offer_options(&typed);
+    else if (typed.command)
+        s_offer_argument(&typed);
+    else
+        s_offer_next(&typed);
+    return CTL_OK;
 }
 
 int completion_run(ctl_t *ctl)
 {
-    if (strcmp(ctl_argument(ctl, 0), "bash") != 0) {
-        fputs("posternctl: completion is there for bash only\n", stderr);
-        return CTL_USAGE;
-    }
-    puts("# bash completion of posternctl, printed by posternctl completion bash\n"
-         "declare -gA _posternctl_next=(");
-    s_words("");
-    for (size_t i = 0; i < command_groups_len; i++)
-        s_words(command_groups[i].name);
-    puts("    [\"completion\"]=\"bash\"\n)\ndeclare -gA _posternctl_options=(");
-    s_options("-", command_globals);
-    for (size_t i = 0; i < command_table_len; i++)
-        s_options(command_table[i].name, command_table[i].options);
-    puts(")");
-    fputs(s_function, stdout);
-    return CTL_OK;
+    const char *shell = ctl_argument(ctl, 0);
+    if (strcmp(shell, "words") == 0)
+        return s_words(ctl);
+    for (unsigned i = 0; i < sizeof s_shells / sizeof *s_shells; i++)
+        if (strcmp(s_shells[i].name, shell) == 0) {
+            fputs(s_shells[i].script, stdout);
+            return CTL_OK;
+        }
+    ctl_error(ctl, "usage", "completion is there for bash, zsh and fish, not for %s", shell);
+    return CTL_USAGE;
 }

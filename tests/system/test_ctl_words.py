@@ -76,7 +76,7 @@ def test_every_command_has_help_with_examples(every_command):
     (["init", "--url", 'http://x" y'], "--url takes"),
     (["send", "channel", "x"], "either TEXT or --body"),
     (["send", "channel", "x", "hi", "--key", "a\r\nb: c"], "printable ASCII"),
-    (["completion", "zsh"], "bash only"),
+    (["completion", "tcsh"], "bash, zsh and fish"),
     (["-s", "noequals", "user", "list"], "section.key=value"),
 ])
 def test_wrong_usage_is_2_and_says_why(words, text):
@@ -263,38 +263,68 @@ def test_no_option_takes_a_secret(every_command):
 # --- completion
 
 
-def complete(script, *words):
-    """What bash offers for the last word."""
-    line = " ".join(f"'{word}'" for word in words)
-    code = f"source {script}; COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _posternctl; " \
-           'printf "%s\\n" "${COMPREPLY[@]}"'
-    done = subprocess.run(["bash", "-uc", code], text=True, capture_output=True, timeout=20)
+# Each runs its shell with the script, and prints what that offers for the last of the words.
+SHELLS = {
+    "bash": ["bash", "-uc", 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _posternctl; '
+             'printf "%s\\n" "${COMPREPLY[@]}"', "-"],
+    "zsh": ["zsh", "-fc", 'compdef() { }; compadd() { shift; print -l -- "$@" }; _files() { print :file }; '
+            'source "$1"; shift; words=("$@"); CURRENT=$#; _posternctl', "-"],
+    "fish": ["fish", "--no-config", "-c", 'source $argv[1]; complete -C (string join " " -- $argv[2..-1])', "--"],
+}
+
+
+def complete(shell, script, *words, **environment):
+    """What SHELL offers for the last word."""
+    path = f"{postern.BIN}:{os.environ['PATH']}"
+    done = subprocess.run([*SHELLS[shell], script, *words], text=True, capture_output=True, timeout=60,
+                          env={**os.environ, **environment, "PATH": path})
     assert not done.stderr
-    return done.stdout.split()
+    return [line.split("\t")[0] for line in done.stdout.split("\n") if line]
 
 
-def test_completion_follows_the_table(place):
-    script = place / "posternctl.bash"
-    script.write_text(run("completion", "bash").stdout)
-    top = complete(script, "posternctl", "")
+@pytest.fixture(params=SHELLS)
+def completing(request, place, needs):
+    """(shell, script)"""
+    needs(request.param)
+    script = place / f"posternctl.{request.param}"
+    script.write_text(run("completion", request.param).stdout)
+    return request.param, script
+
+
+def test_completion_follows_the_table(completing):
+    top = complete(*completing, "posternctl", "")
     assert {"init", "up", "user", "token", "health", "send", "completion"} <= set(top)
-    assert complete(script, "posternctl", "chan") == ["channel"]
-    assert complete(script, "posternctl", "channel", "m") == ["member"]
-    assert complete(script, "posternctl", "channel", "member", "") == ["add", "remove"]
-    assert complete(script, "posternctl", "-c", "x", "token", "l") == ["list", "limit"]
-    assert complete(script, "posternctl", "up", "--d") == ["--demo"]
-    assert "--json" in complete(script, "posternctl", "user", "list", "--")
-    assert complete(script, "posternctl", "completion", "") == ["bash"]
-    assert complete(script, "posternctl", "history", "extension", "shop", "--environment", "m") == [
+    assert complete(*completing, "posternctl", "chan") == ["channel"]
+    assert complete(*completing, "posternctl", "channel", "m") == ["member"]
+    assert complete(*completing, "posternctl", "channel", "member", "") == ["add", "remove"]
+    assert sorted(complete(*completing, "posternctl", "-c", "x", "token", "l")) == ["limit", "list"]
+    assert complete(*completing, "posternctl", "up", "--de") == ["--demo"]
+    assert "--json" in complete(*completing, "posternctl", "user", "list", "--")
+    assert sorted(complete(*completing, "posternctl", "completion", "")) == ["bash", "fish", "zsh"]
+    assert complete(*completing, "posternctl", "history", "extension", "shop", "--environment", "m") == [
         "marketplace"]
-    assert complete(script, "posternctl", "user", "show", "") == []
+    assert complete(*completing, "posternctl", "delivery", "list", "b") == ["bot"]
+    assert complete(*completing, "posternctl", "user", "show", "") == []  # nobody to ask
 
 
-def test_completion_is_plain_bash(place):
-    script = place / "posternctl.bash"
-    script.write_text(run("completion", "bash").stdout)
-    assert subprocess.run(["bash", "-n", script]).returncode == 0
-    assert pathlib.Path(script).read_text().endswith("complete -F _posternctl posternctl\n")
+def test_completion_offers_the_names_of_what_is_there(ring, name):
+    ada = ring.user(name, token=False)
+    ring.channel(f"c_{name}", ada)
+    ring.bot(f"b_{name}", ada)
+    ring.ctl("service", "create", f"r-{name.replace('_', '-')}"[:40])
+    for words, wanted in ((("user", "show", name[:20]), ada.email), (("channel", "show", "c_"), f"c_{name}"),
+                          (("history", "bot", "b_"), f"b_{name}"),
+                          (("token", "create", "r-"), f"r-{name.replace('_', '-')}"[:40]),
+                          (("delivery", "list", "bot", "b_"), f"b_{name}"),
+                          (("channel", "member", "add", "x", name[:20]), ada.email)):
+        assert wanted in ring.ctl_run("completion", "words", *words).stdout.split(), words
+    assert f"c_{name}" not in ring.ctl_run("completion", "words", "history", "bot", "").stdout.split()
+
+
+def test_files_are_the_shells_affair(completing, place):
+    (place / "a-message.json").write_text("{}")
+    offered = complete(*completing, "posternctl", "send", "channel", "x", "--body", f"{place}/a-m")
+    assert offered == ([":file"] if completing[0] == "zsh" else [f"{place}/a-message.json"])
 
 
 def test_keys_are_made_allowed_and_revoked_and_the_secret_is_never_shown(place):
