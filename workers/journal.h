@@ -110,8 +110,8 @@ size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, 
  * time: call it after appends, when they are answered. Without room for it new messages are
  * refused, and it is tried again each second. True when a commit has begun, some ten milliseconds
  * at full load: this thread must end it. Between the two another thread can be the writer, and
- * appends go on. What needs the tables waits: an append of what was seen before or that cannot be
- * excluded to have been. */
+ * appends go on. What needs the tables waits: an append of what may have been stored since the last
+ * commit. */
 bool journal_checkpoint_begin(journal_t *self, int64_t now_ms);
 void journal_checkpoint_end(journal_t *self, int64_t now_ms);
 /* False while the write-ahead file has what the engine has not committed. Any thread. */

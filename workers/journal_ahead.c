@@ -1,6 +1,7 @@
 /* Appends while a checkpoint is under way, whose transaction nobody can look into. An entry can be
- * judged all the same when neither what was committed before nor what was stored since knows its id
- * and its dedupe key; nearly every entry is like that. Any other one waits for the commit. */
+ * judged all the same when nothing that was stored since the last commit has its id or its dedupe
+ * key: what was committed before says whether it is new, and how the first one was answered. Nearly
+ * every entry is like that. Any other one waits for the commit. */
 #include "workers/journal_lmdb.h"
 
 #include <stdlib.h>
@@ -89,27 +90,24 @@ void ahead_end(journal_t *self)
     mdb_txn_reset(self->ahead.txn);
 }
 
-static bool s_has(const journal_t *self, table_t table, slice_t name, uint64_t hash)
+static bool s_is_recent(const recent_t *recent, uint64_t hash)
 {
-    const recent_t *recent = &self->recent;
-    MDB_val key = {name.len, (void *)name.data}, value;
-    if (recent->room > 0 && *s_slot(recent, hash))
-        return true;
-    int rc = mdb_get(self->ahead.txn, self->table[table], &key, &value);
-    if (rc != 0 && rc != MDB_NOTFOUND)
-        store_fail(self->store, "look-up", rc);
-    return rc == 0;
+    return recent->room > 0 && *s_slot(recent, hash);
 }
 
-/* True when the entry is new in every respect. */
-static bool s_is_new(const journal_t *self, const journal_entry_t *entry)
+/* True when the tables as they were before the commit say enough of the entry, as *SEEN. */
+static bool s_look_up(journal_t *self, journal_entry_t *entry, seen_t *seen)
 {
     bool keyed = entry->dedupe.len > 0;
-    slice_t id = slice(entry->record.id.bytes, UUID_BYTES);
-    return !(entry->record.flags & RECORD_REPLY) &&
-           !(keyed && self->ahead.state.keys >= self->options.keys) &&
-           !s_has(self, TABLE_SEEN, id, s_hash_id(entry)) &&
-           !(keyed && s_has(self, TABLE_KEYS, entry->dedupe, s_hash_key(entry)));
+    const recent_t *recent = &self->recent;
+    if (entry->record.flags & RECORD_REPLY || s_is_recent(recent, s_hash_id(entry)) ||
+        (keyed && s_is_recent(recent, s_hash_key(entry))))
+        return false;
+    int rc = seen_find(&self->ahead, entry, seen);
+    if (rc != 0)
+        store_fail(self->store, "look-up", rc);
+    bool full = keyed && self->ahead.state.keys >= self->options.keys;
+    return *seen == SEEN_JUDGED || (*seen == SEEN_NEVER && !full);
 }
 
 static void s_store(journal_t *self, journal_entry_t *entry)
@@ -134,8 +132,11 @@ bool ahead_append(journal_t *self, journal_entry_t **entries, size_t count, int6
     pass_extend(ahead, count, now_ms);
     for (size_t i = 0; i < count; i++) {
         journal_entry_t *entry = entries[i];
-        if (!s_is_new(self, entry))
+        seen_t seen;
+        if (!s_look_up(self, entry, &seen))
             return false;
+        if (seen == SEEN_JUDGED)
+            continue;
         entry->outcome = JOURNAL_REFUSED;
         if (entry->refused)
             continue;

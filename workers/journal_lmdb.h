@@ -182,6 +182,14 @@ int state_write(MDB_txn *txn, MDB_dbi meta, const state_t *state);
 
 /* journal_seen.c: decides about one entry and stores it when it is new. */
 int seen_judge(pass_t *pass, journal_entry_t *entry);
+/* What the tables that PASS reads know of an entry, which is judged by it where that says enough.
+ */
+typedef enum {
+    SEEN_NEVER,
+    SEEN_JUDGED,  /* RESENT, REPLAYED or REUSED */
+    SEEN_EXPIRED, /* its key was, but is to be taken anew */
+} seen_t;
+int seen_find(pass_t *pass, journal_entry_t *entry, seen_t *seen);
 /* Stores one again that was judged to be new. */
 int seen_restore(pass_t *pass, journal_entry_t *entry);
 /* Removes at most STEPS expired ids and as many keys; adds to pass->removed. */

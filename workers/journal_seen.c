@@ -110,19 +110,60 @@ int seen_restore(pass_t *pass, journal_entry_t *entry)
     return rc ? rc : pass_store(pass, &entry->record);
 }
 
+static bool s_has_expired(const pass_t *pass, const key_row_t *row)
+{
+    return pass->state.running_ms - le64toh(row->running_ms) >= JOURNAL_KEY_MS;
+}
+
+static void s_replay(journal_entry_t *entry, const key_row_t *row)
+{
+    bool same = memcmp(row->hash, entry->hash, sizeof row->hash) == 0 ||
+                memcmp(row->hash, entry->hash_as_came, sizeof row->hash) == 0;
+    entry->outcome = same ? JOURNAL_REPLAYED : JOURNAL_REUSED;
+    if (same)
+        entry->answer = s_answer(&row->answer);
+}
+
 static int s_judge_key(pass_t *pass, journal_entry_t *entry)
 {
     key_row_t row;
     int rc = s_get(pass, TABLE_KEYS, entry->dedupe, &row, sizeof row);
     if (rc != 0)
         return rc == MDB_NOTFOUND ? s_store(pass, entry, false) : rc;
-    if (pass->state.running_ms - le64toh(row.running_ms) >= JOURNAL_KEY_MS)
+    if (s_has_expired(pass, &row))
         return s_store(pass, entry, true);
-    bool same = memcmp(row.hash, entry->hash, sizeof row.hash) == 0 ||
-                memcmp(row.hash, entry->hash_as_came, sizeof row.hash) == 0;
-    entry->outcome = same ? JOURNAL_REPLAYED : JOURNAL_REUSED;
-    if (same)
-        entry->answer = s_answer(&row.answer);
+    s_replay(entry, &row);
+    return 0;
+}
+
+/* RESENT when the id was seen; MDB_NOTFOUND when it was not. */
+static int s_judge_id(pass_t *pass, journal_entry_t *entry)
+{
+    answer_row_t row;
+    int rc = s_get(pass, TABLE_SEEN, s_id(entry), &row, sizeof row);
+    if (rc != 0)
+        return rc;
+    entry->outcome = JOURNAL_RESENT;
+    entry->answer = s_answer(&row);
+    return 0;
+}
+
+int seen_find(pass_t *pass, journal_entry_t *entry, seen_t *seen)
+{
+    key_row_t row;
+    *seen = SEEN_JUDGED;
+    int rc = s_judge_id(pass, entry);
+    if (rc != MDB_NOTFOUND)
+        return rc;
+    *seen = SEEN_NEVER;
+    if (entry->dedupe.len == 0)
+        return 0;
+    rc = s_get(pass, TABLE_KEYS, entry->dedupe, &row, sizeof row);
+    if (rc != 0)
+        return rc == MDB_NOTFOUND ? 0 : rc;
+    *seen = s_has_expired(pass, &row) ? SEEN_EXPIRED : SEEN_JUDGED;
+    if (*seen == SEEN_JUDGED)
+        s_replay(entry, &row);
     return 0;
 }
 
@@ -141,13 +182,7 @@ int seen_judge(pass_t *pass, journal_entry_t *entry)
         return s_judge_reply(pass, entry);
     if (entry->dedupe.len == 0 && !entry->refused && pass->may_store)
         return s_store(pass, entry, false);
-    answer_row_t row;
-    int rc = s_get(pass, TABLE_SEEN, s_id(entry), &row, sizeof row);
-    if (rc == 0) {
-        entry->outcome = JOURNAL_RESENT;
-        entry->answer = s_answer(&row);
-        return 0;
-    }
+    int rc = s_judge_id(pass, entry);
     if (rc != MDB_NOTFOUND)
         return rc;
     return entry->dedupe.len > 0 ? s_judge_key(pass, entry) : s_store(pass, entry, false);

@@ -161,12 +161,39 @@ static void s_waits(unsigned id, char hash, journal_outcome_t outcome)
     scratch_make(s_path);
 }
 
+/* What was committed before is known at once, and nothing of it is stored again. */
+static void test_what_was_committed_does_not_wait(void **state)
+{
+    enum { LATE_S = 10 };
+    (void)state;
+    journal_t *journal = s_open();
+    for (unsigned id = 0; id < 4; id++)
+        assert_int_equal(s_append(journal, id, 'h'), JOURNAL_STORED);
+    checkpoint(journal, s_now += JOURNAL_LATEST_MS);
+    assert_int_equal(s_append(journal, 4, 'h'), JOURNAL_STORED);
+    assert_true(journal_checkpoint_begin(journal, s_now += JOURNAL_LATEST_MS));
+    alarm(LATE_S);
+    for (unsigned id = 0; id < 4; id++) {
+        journal_entry_t entry = s_entry(id), *list = &entry;
+        memset(entry.hash, 'h', sizeof entry.hash);
+        assert_int_equal(journal_append(journal, &list, 1, s_now), 0);
+        assert_true(entry.outcome == JOURNAL_RESENT && entry.answer.log == id + 1);
+    }
+    assert_int_equal(s_append(journal, 0x10001, 'h'), JOURNAL_REPLAYED);
+    assert_int_equal(s_append(journal, 0x10001, 'x'), JOURNAL_REUSED);
+    assert_int_equal(s_append(journal, 5, 'h'), JOURNAL_STORED);
+    alarm(0);
+    journal_checkpoint_end(journal, s_now);
+    s_all_are_known(journal, 6);
+    journal_close(&journal);
+}
+
 static void test_what_was_seen_waits(void **state)
 {
     (void)state;
-    for (unsigned id = 0; id < 6; id++)
+    for (unsigned id = 2; id < 6; id++)
         s_waits(id, 'h', JOURNAL_RESENT);
-    for (unsigned id = 1; id < 6; id += 2) {
+    for (unsigned id = 3; id < 6; id += 2) {
         s_waits(id + 0x10000, 'h', JOURNAL_REPLAYED);
         s_waits(id + 0x10000, 'x', JOURNAL_REUSED);
     }
@@ -294,6 +321,7 @@ int main(void)
         TEST(readers_wait_for_no_commit),
         TEST(nothing_came_meanwhile),
         TEST(a_refused_one_does_not_wait),
+        TEST(what_was_committed_does_not_wait),
         TEST(what_was_seen_waits),
         TEST(death_before_the_commit),
         TEST(death_after_the_commit),
