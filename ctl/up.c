@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -339,6 +340,7 @@ int up_run(ctl_t *ctl)
         s_lay_ports(ctl, port, gateways);
     const conf_t *conf = ctl_conf_plain(ctl);
     log_open("posternctl", (log_level_t)log_level_of(conf_text(conf, SET_log_level)));
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* nor has any of its processes use for them */
     if (conf_check_files(conf, NULL, err, sizeof err) != 0) {
         ctl_error(ctl, "failed", "%s: %s", ctl_conf_path(ctl), err);
         return CTL_CONFIG;

@@ -2,6 +2,7 @@
 
 #include "common/base/notify.h"
 #include "common/base/secret.h"
+#include "common/life/confine.h"
 #include "common/life/path.h"
 #include "common/log/log.h"
 
@@ -203,14 +204,15 @@ void life_settle(const conf_t *conf)
 {
     const char *user = conf_text(conf, SET_process_user);
     s_make_sockets(conf);
-    if (*user == '\0' || geteuid() != 0)
-        return;
-    const struct passwd *to = getpwnam(user);
-    if (!to)
-        log_fatal(EXIT_CONFIG, "life.user", "user=%s err=%s", LOG_Q(user),
-                  LOG_Q("no such user; make it or change process.user"));
-    s_give(conf, to);
-    s_become(to);
+    if (*user && geteuid() == 0) {
+        const struct passwd *to = getpwnam(user);
+        if (!to)
+            log_fatal(EXIT_CONFIG, "life.user", "user=%s err=%s", LOG_Q(user),
+                      LOG_Q("no such user; make it or change process.user"));
+        s_give(conf, to);
+        s_become(to);
+    }
+    confine_process();
 }
 
 void life_ready(void)

@@ -49,8 +49,8 @@ void life_make_dir(const char *path);
 
 /* Makes data.sockets, and becomes process.user with its groups when root and where one is named.
  * The master key, data.sockets, data.known, data.directory and the file of the first owner are
- * given to that user first, where they are there and root's (path_give). The supervisor's death
- * signal is kept. Exits on failure. */
+ * given to that user first, where they are there and root's (path_give). Whoever it is, it is
+ * confined then (confine.h). The supervisor's death signal is kept. Exits on failure. */
 void life_settle(const conf_t *conf);
 
 /* Tells a supervisor that the process can serve: systemd by its protocol (notify.h), posternctl up

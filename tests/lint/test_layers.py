@@ -27,6 +27,7 @@ ROOMS = {
                 "tests/unit/test_manage_handlers"),
     "simdjson": ("workers/",),
     "zxcvbn": ("authd/password",),
+    "seccomp.h": ("common/life/confine",),
     "liboath": ("authd/totp", "tests/unit/code"),
 }
 PROCESSES = ("gateway", "authd", "router", "workers", "ctl")

@@ -1,5 +1,6 @@
 /* postern-store: backup, restore, reshard, forget and salvage, as posternctl runs them. A program
  * of its own because it opens every store, and posternctl none. */
+#include "common/life/confine.h"
 #include "common/log/log.h"
 #include "workers/store/verbs.h"
 
@@ -80,6 +81,7 @@ int main(int argc, char **argv)
     place.conf = conf;
     place.data = conf_text(conf, SET_data_directory);
     place.reply = json_object();
+    confine_process();
     int status = s_run(&place, argc - optind, argv + optind);
     if (place.json && status == PLACE_DONE) {
         json_dumpf(place.reply, stdout, JSON_INDENT(2));
