@@ -56,13 +56,18 @@ static link_t *s_link(const returns_t *self, uint64_t origin)
     return NULL;
 }
 
+/* The origin may have gone since the sheaf was begun. Empties it in any case: it is the next one's.
+ */
 static void s_send(sheaf_t *sheaf)
 {
-    if (wire_batch_entries(sheaf->batch) == 0)
-        return;
-    peer_t *peer = link_peer_of(sheaf->link, sheaf->origin);
-    if (peer)
+    unsigned entries = wire_batch_entries(sheaf->batch);
+    peer_t *peer = entries ? link_peer_of(sheaf->link, sheaf->origin) : NULL;
+    if (peer) {
         link_send_replies(sheaf->link, peer, sheaf->batch);
+        return;
+    }
+    metric_add(METRIC_replies_unroutable_total, entries);
+    wire_batch_clear(sheaf->batch);
 }
 
 void returns_flush(returns_t *self)

@@ -200,6 +200,7 @@ typedef struct wire_batch wire_batch_t;
 wire_batch_t *wire_batch_new(void);
 void wire_batch_destroy(wire_batch_t **self_p);
 unsigned wire_batch_entries(const wire_batch_t *self);
+void wire_batch_clear(wire_batch_t *self); /* drops what was added */
 size_t wire_batch_bytes(const wire_batch_t *self);
 /* False when the entry (encoded about this long, with its body) belongs in another batch. An empty
  * batch has room for any single entry inside the limits. */
@@ -223,8 +224,7 @@ void wire_batch_add_encoded(wire_batch_t *self, const wire_encoded_t *encoded, u
                             uint32_t time_left_ms, zmq_msg_t *body);
 
 /* Encodes one request entry, which needs version 3 when it has a small body, behind what OUT holds,
- * in the form that wire_batch_add_encoded takes.
- */
+ * in the form that wire_batch_add_encoded takes. */
 void wire_request_encode(pack_t *out, const wire_request_t *request);
 
 /* Sends [header][bodies…] on SOCKET behind a routing-id frame when ROUTE is not NULL, without

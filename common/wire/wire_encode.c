@@ -44,6 +44,11 @@ static void s_clear(wire_batch_t *self, unsigned from)
     self->body_bytes = 0;
 }
 
+void wire_batch_clear(wire_batch_t *self)
+{
+    s_clear(self, 0);
+}
+
 void wire_batch_destroy(wire_batch_t **self_p)
 {
     if (*self_p) {

@@ -146,3 +146,24 @@ def test_a_batch_under_way_outlives_a_goodbye(ring, reason):
         while (answer := router.receive(REPLIES))[1][5][0][0] != last[0]:
             pass
         assert answer[1][5][0][3] == 204
+
+
+def test_refusals_for_one_that_leaves_meanwhile(ring):
+    """A full batch of them waits for the turn's end, and more come for the same origin."""
+    batch = [rogue.request(op=999, principal=rogue.principal()) for _ in range(1024)]
+    with Rogue(ring, "router-requests", name_of("authd")) as authd:
+        authd.greet(AUTHD)
+        ring.pause("router-0")
+        for _ in range(10):
+            gone = authd.instance
+            authd.send(authd.requests(*batch))
+            authd.send(authd.header(GOODBYE, 0, [1, 1, 3]))
+            authd.instance += 2
+            authd.send(authd.hello(AUTHD))
+            header = authd.requests(*batch)
+            for entry in batch:
+                entry[1] = gone
+            authd.send(header)
+        ring.resume("router-0")
+        while answer := authd.receive(REPLIES, seconds=0.5):
+            assert {reply[1] for reply in answer[1][5]} == {answer[1][3]}, "another's replies"
