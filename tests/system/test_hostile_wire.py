@@ -362,7 +362,7 @@ def control(ring, name):
     (112, "no-uuid", b""), (112, "\0" * 16, b""), (113, "ada@example.org", b'{"tokens":["short"]}'),
     (113, "ada@example.org", b'{"tokens":"x"}'), (120, "", b'{"name":"UPPER","owner":"ada@example.org"}'),
     (120, "", b'{"name":"' + b"a" * 81 + b'","owner":"ada@example.org"}'),
-    (124, "calm", b'{"user":5}'), (1, "calm", b'{"text":"x"}'), (20, "calm", b""), (999, "", b""),
+    (124, "calm", b'{"user":5}'), (1, "calm", b'{"text":"x"}'), (20, "nobody", b""), (999, "", b""),
 ], ids=range(23))
 def test_bad_management_requests_are_refused_with_words(ring, control, op, target, body):
     users = ring.ctl("user", "list")
