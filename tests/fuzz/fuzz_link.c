@@ -5,6 +5,7 @@
 #include "common/link/link_struct.h"
 #include "common/log/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -68,12 +69,16 @@ static void s_tell(void *arg, peer_t *peer)
     (void)arg, (void)peer;
 }
 
+/* A socket that was closed counts until libzmq's thread has ended it. */
 static void *s_socket(int type, const char *name)
 {
     int linger = 0;
-    void *socket = zmq_socket(link_context(), type);
-    if (!socket)
-        abort();
+    void *socket;
+    for (unsigned i = 0; !(socket = zmq_socket(link_context(), type)); i++) {
+        if (errno != EMFILE || i > PATIENCE)
+            abort();
+        usleep(100);
+    }
     zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger);
     if (name)
         zmq_setsockopt(socket, ZMQ_ROUTING_ID, name, strlen(name));
