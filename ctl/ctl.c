@@ -10,6 +10,7 @@
 #include "ctl/credential.h"
 #include "ctl/notice.h"
 #include "ctl/remote.h"
+#include "ctl/said_here.h"
 #include "ctl/table.h"
 
 #include <assert.h>
@@ -419,16 +420,24 @@ static json_t *s_remote(ctl_t *self, const char *url, unsigned op, const char *t
     return reply;
 }
 
-static json_t *s_call(ctl_t *self, unsigned op, const char *target, const json_t *body,
-                      control_error_t *error)
+static json_t *s_local(ctl_t *self, unsigned op, const char *target, const json_t *body,
+                       control_error_t *error)
 {
-    const char *url = ctl_admin_url(self);
-    if (url)
-        return s_remote(self, url, op, target, body, error);
     const conf_t *conf = ctl_conf(self);
     if (!self->control)
         self->control = control_new(conf, self->up, error);
     return self->control ? control_call(self->control, op, target, body, error) : NULL;
+}
+
+static json_t *s_call(ctl_t *self, unsigned op, const char *target, const json_t *body,
+                      control_error_t *error)
+{
+    const char *url = ctl_admin_url(self);
+    json_t *reply =
+        url ? s_remote(self, url, op, target, body, error) : s_local(self, op, target, body, error);
+    if (!reply && error->code)
+        said_here(self->command, error->message, sizeof error->message);
+    return reply;
 }
 
 static bool s_is_yes(const char *question)
@@ -458,8 +467,7 @@ json_t *ctl_call_confirmed(ctl_t *self, unsigned op, const char *target, json_t 
         }
     }
     if (!reply)
-        ctl_error(self, error.name, "%s%s", error.message,
-                  error.code == ERROR_confirm_needed && !isatty(0) ? " (--yes does)" : "");
+        ctl_error(self, error.name, "%s", error.message);
     json_decref(body);
     return reply;
 }

@@ -39,6 +39,27 @@ def test_a_user_from_making_to_deleting(ring, name):
     assert refused.value.code == "unknown_user"
 
 
+def test_errors_speak_of_what_was_typed(ring, name):
+    ada = ring.user(name)
+    ring.channel(name, ada)
+    ring.post(ring.channel_url(name, ada.token), {"text": "in use"})
+    nobody = "nobody@example.org"
+    for words, said in (((("channel", "create", "Bad Name", "--owner", ada.email)), "NAME: must be"),
+                        (("user", "create", "no-address"), "EMAIL: is not"),
+                        (("user", "show", nobody), "USER: there is no"),
+                        (("channel", "member", "add", name, nobody), "USER: there is no"),
+                        (("channel", "create", "x", "--owner", nobody), "--owner: there is no"),
+                        (("token", "edit", ada.token_id, "--from", "10.0.0.0/8,here"), "--from[1]: "),
+                        (("user", "edit", ada.email, "--role", "king"), "--role: must be")):
+        done = ring.ctl_run(*words)
+        assert done.returncode == 1 and done.stderr.startswith(f"posternctl: {said}"), (words, done.stderr)
+
+    ring.wait(lambda: ring.ctl("token", "list", ada.email)["tokens"][0]["last_used"], 20,
+              what="the token's use to be written")
+    done = ring.ctl_run("token", "delete", ada.token_id, stdin=subprocess.DEVNULL)
+    assert done.returncode == 1 and done.stderr.endswith(" --yes does it.\n"), done.stderr
+
+
 def test_the_sixth_token_is_refused_and_20_at_once_leave_5(ring, name):
     user = ring.user(name, token=False)
     for i in range(5):

@@ -149,7 +149,7 @@ def test_a_worker_that_lost_its_key_is_told_again(make_ring, name):
 
 
 @pytest.mark.parametrize("words, status, text", [
-    (("ftp://h.example/",), 1, "url: "), (("http://a@h.example/",), 1, "url: "),
+    (("ftp://h.example/",), 1, "URL: "), (("http://a@h.example/",), 1, "URL: "),
     (("http://h.example/", "--concurrency", "257"), 2, "--concurrency"),
     (("http://h.example/", "--wait", "9"), 2, "--wait"),
     (("http://h.example/", "--ordered", "--unordered"), 2, "one of"),
