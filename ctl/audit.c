@@ -1,6 +1,7 @@
 /* posternctl audit … */
 #include "common/base/ops.h"
 #include "ctl/command.h"
+#include "ctl/people.h"
 #include "ctl/table.h"
 
 #include <stdio.h>
@@ -36,6 +37,7 @@ int audit_list_run(ctl_t *ctl)
         return ctl_show(ctl, page);
     json_t *rows = json_object_get(page, "rows"), *next = json_object_get(page, "next");
     s_flatten(rows);
+    people_name(ctl, rows);
     table_rows(rows, "number time who from op object changes");
     if (json_is_integer(next))
         printf("There is more: --after %" JSON_INTEGER_FORMAT "\n", json_integer_value(next));

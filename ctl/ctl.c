@@ -472,6 +472,12 @@ json_t *ctl_call_confirmed(ctl_t *self, unsigned op, const char *target, json_t 
     return reply;
 }
 
+json_t *ctl_ask(ctl_t *self, unsigned op, const char *target)
+{
+    control_error_t error = {0};
+    return s_call(self, op, target, NULL, &error);
+}
+
 json_t *ctl_call_or(ctl_t *self, unsigned op, const char *target, const json_t *body,
                     unsigned quiet, bool *was)
 {

@@ -63,7 +63,9 @@ const char *ctl_admin_url(const ctl_t *self);
 /* A management operation: takes BODY (NULL for none). The reply (an object), owned by the caller,
  * or NULL after the error has been shown. */
 json_t *ctl_call(ctl_t *self, unsigned op, const char *target, json_t *body);
-/* The same, but an answer with error code QUIET (error_code_t) is only returned as NULL. */
+/* Asks, and says nothing of an error: NULL then. */
+json_t *ctl_ask(ctl_t *self, unsigned op, const char *target);
+/* As ctl_call, but an answer with error code QUIET (error_code_t) is only returned as NULL. */
 json_t *ctl_call_unless(ctl_t *self, unsigned op, const char *target, json_t *body, unsigned quiet);
 /* The same, but BODY is borrowed, and an answer with error code QUIET sets *WAS in place of being
  * shown. */
@@ -88,7 +90,7 @@ int ctl_done(ctl_t *self, json_t *reply, const char *done);
 int ctl_do_list(ctl_t *self, unsigned op, const char *target, const char *key, const char *columns);
 
 /* Prints a list's answer as such a table, and where to go on. Takes it. Returns CTL_OK. */
-int ctl_rows(json_t *all, const char *key, const char *columns);
+int ctl_rows(ctl_t *self, json_t *all, const char *key, const char *columns);
 
 /* Shows REPLY: as JSON with --json, else its fields. Takes it. Returns CTL_OK. */
 int ctl_show(ctl_t *self, json_t *reply);

@@ -1,6 +1,7 @@
 /* How ctl shows what authd answers. */
 #include "common/base/errors.h"
 #include "ctl/ctl.h"
+#include "ctl/people.h"
 #include "ctl/table.h"
 
 #include <stdio.h>
@@ -9,10 +10,12 @@ enum { PAGE_ROWS = 100 };
 
 int ctl_show(ctl_t *self, json_t *reply)
 {
-    if (ctl_json(self))
+    if (ctl_json(self)) {
         table_json(reply);
-    else
+    } else {
+        people_name(self, reply);
         table_fields(reply);
+    }
     json_decref(reply);
     return CTL_OK;
 }
@@ -69,9 +72,10 @@ json_t *ctl_list_with(ctl_t *self, unsigned op, const char *target, const char *
     return all;
 }
 
-int ctl_rows(json_t *all, const char *key, const char *columns)
+int ctl_rows(ctl_t *self, json_t *all, const char *key, const char *columns)
 {
     const json_t *next = json_object_get(all, "next");
+    people_name(self, json_object_get(all, key));
     table_rows(json_object_get(all, key), columns);
     if (json_is_string(next))
         printf("There is more: --after %s\n", json_string_value(next));
@@ -84,5 +88,5 @@ int ctl_do_list(ctl_t *self, unsigned op, const char *target, const char *key, c
     json_t *all = ctl_list(self, op, target, key);
     if (!all)
         return CTL_REFUSED;
-    return ctl_json(self) ? ctl_show(self, all) : ctl_rows(all, key, columns);
+    return ctl_json(self) ? ctl_show(self, all) : ctl_rows(self, all, key, columns);
 }

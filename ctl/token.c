@@ -138,7 +138,7 @@ static int s_list_all(ctl_t *ctl)
         json_object_set(row, "user",
                         json_is_string(email) ? (json_t *)email : json_object_get(user, "account"));
     }
-    return ctl_rows(all, "tokens",
+    return ctl_rows(ctl, all, "tokens",
                     "user id name last4 state expires last_used last_target calls_24h");
 }
 

@@ -39,6 +39,19 @@ def test_a_user_from_making_to_deleting(ring, name):
     assert refused.value.code == "unknown_user"
 
 
+def test_people_are_shown_by_address_and_programs_see_ids(ring, name):
+    ada = ring.user(name, token=False)
+    robot = ring.ctl("service", "create", f"r-{name.replace('_', '-')}"[:40])
+    ring.channel(name, ada)
+    ring.ctl("channel", "create", f"{name}_r", "--owner", robot["account"])
+    owners = {row["NAME"]: row["OWNER"] for row in table(ring.ctl_run("channel", "list").stdout)}
+    assert (owners[name], owners[f"{name}_r"]) == (ada.email, robot["account"])
+    assert re.search(rf"^owner: +{ada.email}$", ring.ctl_run("channel", "show", name).stdout, re.M)
+    assert ring.ctl("channel", "show", name)["owner"] == ada.id
+    ring.ctl("user", "delete", ada.email, "--yes")  # who is gone has no address any more
+    assert re.search(rf"^owner: +{ada.id}$", ring.ctl_run("channel", "show", name).stdout, re.M)
+
+
 def test_errors_speak_of_what_was_typed(ring, name):
     ada = ring.user(name)
     ring.channel(name, ada)
