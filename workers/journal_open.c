@@ -115,7 +115,9 @@ static int s_open_tables(journal_t *self, char *err, size_t err_size)
     if (txn)
         mdb_txn_abort(txn);
     if (rc != 0 && !err[0])
-        snprintf(err, err_size, "%s: %s", self->options.path, mdb_strerror(rc));
+        snprintf(err, err_size,
+                 "%s/data.mdb: %s: look at the disk, then restore the directory from a backup",
+                 self->options.path, mdb_strerror(rc));
     return rc ? -1 : 0;
 }
 

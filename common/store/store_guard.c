@@ -53,6 +53,15 @@ static void s_die(bool has_page, uint64_t page)
     _exit(EXIT_CONFIG);
 }
 
+/* A damaged page may point anywhere. */
+static void s_hint(void)
+{
+    s_write("fatal event=store.fault path=");
+    s_write(s_path);
+    s_write(" err=\"a fault of the process: if it comes again, look with posternctl check whether "
+            "data.mdb is damaged\"\n");
+}
+
 static void s_on_fault(int signal_number, siginfo_t *info, void *context)
 {
     uintptr_t at = (uintptr_t)info->si_addr;
@@ -62,7 +71,8 @@ static void s_on_fault(int signal_number, siginfo_t *info, void *context)
     bool ours = at >= s_begin && at < s_end;
     if (signal_number == SIGBUS || ours)
         s_die(ours, (at - s_begin) / PAGE);
-    sigaction(SIGSEGV, &s_before, NULL); /* a fault of another kind: it comes again */
+    s_hint();
+    sigaction(SIGSEGV, &s_before, NULL); /* a fault of another kind, perhaps: it comes again */
 }
 
 static void s_on_assert(MDB_env *env, const char *text)

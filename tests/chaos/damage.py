@@ -32,7 +32,8 @@ from writers import body_of  # noqa: E402
 WRITERS, CHANNELS = 4, 3
 BLOCK = 4096
 FILES = ("wal", "data.mdb")
-NAMED = ("data.mdb", "not an LMDB database", "/wal", "event=journal.damaged", "event=store.page")
+NAMED = ("data.mdb", "not an LMDB database", "/wal", "event=journal.damaged", "event=store.page",
+         "event=store.fault")
 
 
 class Killed:
