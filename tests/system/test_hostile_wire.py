@@ -363,7 +363,9 @@ def control(ring, name):
     (113, "ada@example.org", b'{"tokens":"x"}'), (120, "", b'{"name":"UPPER","owner":"ada@example.org"}'),
     (120, "", b'{"name":"' + b"a" * 81 + b'","owner":"ada@example.org"}'),
     (124, "calm", b'{"user":5}'), (1, "calm", b'{"text":"x"}'), (20, "nobody", b""), (999, "", b""),
-], ids=range(23))
+    (20, "calm", b"["), (20, "calm", b'{"limit":0}'), (20, "calm", b'{"limit":[1]}'), (22, "\0" * 16, b""),
+    (208, "nobody", b'{"state":"\xff"}'), (214, "calm", b""), (26, "calm", b""),
+], ids=range(30))
 def test_bad_management_requests_are_refused_with_words(ring, control, op, target, body):
     users = ring.ctl("user", "list")
     control.send(control.requests(rogue.request(op=op, target=target, body=True)), body)
