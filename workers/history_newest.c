@@ -47,7 +47,7 @@ static void s_turn(page_t *page, const chunk_t *chunk)
     }
 }
 
-/* The newest first, from LAST down to FIRST. */
+/* The newest first, from LAST down to FIRST, or to where nothing can be read. */
 static void s_fill(page_t *page, const answering_t *with, const job_t *job, uint64_t first,
                    uint64_t last)
 {
@@ -60,7 +60,7 @@ static void s_fill(page_t *page, const answering_t *with, const job_t *job, uint
         json_reset(&chunk.rows);
         journal_read(with->journal, &job->request->principal.target, from, &range, s_each, &chunk);
         s_turn(page, &chunk);
-        last = from - 1;
+        last = chunk.len > 0 ? from - 1 : 0;
     }
     json_free(&chunk.rows);
 }

@@ -228,5 +228,5 @@ void journal_range(journal_t *self, const uuid_t7 *target, journal_range_t *rang
         *range = (journal_range_t){row.first, s_last_in_tail(self, target, row.last)};
     } while ((rc == 0 || rc == MDB_NOTFOUND) && drops != tail_drops(self->tail));
     if (rc != 0 && rc != MDB_NOTFOUND)
-        store_fail(self->store, "read", rc);
+        journal_failed(self, "read", rc);
 }

@@ -112,18 +112,64 @@ static void test_a_changed_record_is_an_error_of_that_read(void **state)
     assert_int_equal(journal_census(s_path, &census, s_err, sizeof s_err), -1);
 }
 
+/* A target that no other row looks like. */
+static uuid_t7 s_odd_target(void)
+{
+    uuid_t7 target;
+    memset(target.bytes, 0xa5, UUID_BYTES);
+    return target;
+}
+
+static void s_fill_odd(void)
+{
+    journal_t *journal = s_open();
+    journal_entry_t entry = s_entry(1000), *list = &entry;
+    entry.record.target = s_odd_target();
+    assert_int_equal(journal_append(journal, &list, 1, s_now), 1);
+    journal_close(&journal);
+}
+
+static void s_read_range(void *arg)
+{
+    uuid_t7 target = s_odd_target();
+    journal_range_t range;
+    journal_range(arg, &target, &range);
+}
+
+/* In a process of its own, which a read that is no error of itself would end. */
+static void s_lose_a_range(void *arg)
+{
+    uuid_t7 target = s_odd_target();
+    journal_t *journal = s_open();
+    (void)arg;
+    if (!journal_try(journal, s_read_range, journal))
+        _exit(2);
+    if (s_spoil(target.bytes, UUID_BYTES, UUID_BYTES + 1) == 0)
+        _exit(3);
+    if (journal_try(journal, s_read_range, journal))
+        _exit(4);
+    _exit(s_append(journal, 101, 'h') == JOURNAL_STORED ? 0 : 5);
+}
+
+/* It is where a page that begins with the newest message begins. */
+static void test_a_changed_range_is_an_error_of_that_read(void **state)
+{
+    char text[1 << 14];
+    (void)state;
+    s_fill(30);
+    s_fill_odd();
+    int status = child_run(s_lose_a_range, NULL, text, sizeof text);
+    if (status != 0)
+        fail_msg("status %d: %s", status, text);
+}
+
 /* Without its row a target would have no messages. */
 static void test_a_target_that_cannot_be_found_stops_the_start(void **state)
 {
     (void)state;
+    uuid_t7 target = s_odd_target();
     s_fill(30);
-    journal_t *journal = s_open();
-    journal_entry_t entry = s_entry(1000), *list = &entry;
-    uuid_t7 target;
-    memset(target.bytes, 0xa5, UUID_BYTES);
-    entry.record.target = target;
-    assert_int_equal(journal_append(journal, &list, 1, s_now), 1);
-    journal_close(&journal);
+    s_fill_odd();
     assert_true(s_spoil(target.bytes, UUID_BYTES, 3) > 0);
     journal_options_t options = s_options();
     assert_null(journal_open(&options, s_now, s_err, sizeof s_err));
@@ -183,6 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_changed_record_is_an_error_of_that_read),
+        TEST(a_changed_range_is_an_error_of_that_read),
         TEST(a_target_that_cannot_be_found_stops_the_start),
         TEST(a_changed_state_or_identity_stops_the_start),
         TEST(whatever_changes_nothing_is_left_out),
