@@ -125,7 +125,7 @@ static bool s_exists(const char *path)
 static int s_migrate(MDB_txn *txn, unsigned from, void *arg)
 {
     (void)txn, (void)arg;
-    return from == 1 ? 0 : -1;
+    return from == 1 ? 0 : MDB_VERSION_MISMATCH;
 }
 
 directory_t *directory_open(const directory_options_t *options, char *err, size_t err_size)

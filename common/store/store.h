@@ -24,7 +24,8 @@ typedef struct {
     uint64_t map_bytes;  /* largest size; raised to the file's when that is larger */
     const char *setting; /* that map_bytes comes from, for texts; or NULL */
     int read_only;       /* 1: a reader beside the writer */
-    /* Migrates from an older schema inside the opening transaction; NULL: refuse an older one. */
+    /* Migrates from an older schema inside the opening transaction; NULL: refuse an older one. An
+     * error of LMDB, MDB_VERSION_MISMATCH where that schema is too old. */
     int (*migrate)(MDB_txn *txn, unsigned from, void *arg);
     void *arg;
 } store_options_t;

@@ -141,6 +141,21 @@ static bool s_is_foreign(MDB_txn *txn)
            stat.ms_entries > 1;
 }
 
+/* It may need as much room again as there are rows. */
+static int s_migrate(const store_options_t *options, MDB_txn *txn, unsigned from, char *err,
+                     size_t err_size)
+{
+    char text[160];
+    int rc = options->migrate ? options->migrate(txn, from, options->arg) : MDB_VERSION_MISMATCH;
+    if (rc == 0)
+        return 0;
+    if (rc != MDB_VERSION_MISMATCH)
+        return store_say_rc(err, err_size, options->path, rc);
+    snprintf(text, sizeof text, "has schema %u, which this version cannot migrate to %u", from,
+             options->schema);
+    return s_say(err, err_size, options->path, text);
+}
+
 /* Compares what the file says of itself with what is expected; writes it into a new file. */
 static int s_check_meta(const store_options_t *options, MDB_txn *txn, MDB_dbi meta, char *err,
                         size_t err_size)
@@ -173,14 +188,10 @@ static int s_check_meta(const store_options_t *options, MDB_txn *txn, MDB_dbi me
     if (options->read_only && schema < options->schema)
         return s_say(err, err_size, options->path,
                      "has an older schema: start the process that writes it, which migrates it");
-    if (!fresh && schema < options->schema &&
-        (!options->migrate || options->migrate(txn, schema, options->arg) != 0)) {
-        snprintf(text, sizeof text, "has schema %u, which this version cannot migrate to %u",
-                 schema, options->schema);
-        return s_say(err, err_size, options->path, text);
-    }
     if (options->read_only || (!fresh && schema == options->schema))
         return 0;
+    if (!fresh && s_migrate(options, txn, schema, err, err_size) != 0)
+        return -1;
     snprintf(text, sizeof text, "%u", options->schema);
     rc = s_put_meta(txn, meta, "kind", options->kind);
     if (rc == 0)

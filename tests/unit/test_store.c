@@ -89,10 +89,12 @@ static int s_migrate(MDB_txn *txn, unsigned from, void *arg)
     return mdb_dbi_open(txn, "migrated", MDB_CREATE, &dbi);
 }
 
+static int s_in_vain;
+
 static int s_migrate_in_vain(MDB_txn *txn, unsigned from, void *arg)
 {
     s_migrate(txn, from, arg);
-    return -1;
+    return s_in_vain;
 }
 
 static void test_migration(void **state)
@@ -105,8 +107,13 @@ static void test_migration(void **state)
     s_options.schema = 3;
     s_options.arg = &from;
     s_options.migrate = s_migrate_in_vain;
-    s_refuses("cannot migrate");
+    s_in_vain = MDB_VERSION_MISMATCH;
+    s_refuses("schema 2, which this version cannot migrate to 3");
     assert_int_equal(from, 2);
+    s_in_vain = MDB_MAP_FULL;
+    s_refuses("has reached its map_bytes: set a larger one");
+    s_in_vain = ENOSPC;
+    s_refuses("its disk is full: free some room");
     /* Nothing of it stays: the schema is the old one, and the table was not made. */
     s_options.schema = 2;
     s_options.migrate = NULL;
