@@ -73,7 +73,12 @@ static error_code_t s_read_params(operate_t *self, json_t *args, char *message)
         snprintf(message, MANAGE_MESSAGE, "A parameter must be a text or a number.");
         return ERROR_invalid_param;
     }
-    return ERROR_none;
+    /* What no peer takes would be dropped with the batch that it shares with others. */
+    if (json_object_size(args) <= WIRE_PAIRS && self->params.len <= WIRE_PAIRS_BYTES)
+        return ERROR_none;
+    snprintf(message, MANAGE_MESSAGE, "There are more than %d parameters, or %d bytes of them.",
+             WIRE_PAIRS, WIRE_PAIRS_BYTES);
+    return ERROR_invalid_param;
 }
 
 /* The canonical target into REQUEST, whose slice is the judge's or NAME's from here on. */

@@ -375,6 +375,18 @@ def test_bad_management_requests_are_refused_with_words(ring, control, op, targe
     assert ring.ctl("user", "list") == users
 
 
+@pytest.mark.parametrize("given", [{f"p{i}": 1 for i in range(1001)}, {"order": "x" * (512 << 10)}],
+                         ids=["many", "long"])
+def test_parameters_that_no_peer_takes_leave_authd_in_no_batch(ring, control, given):
+    """The router would drop the batch, and whatever shares it."""
+    before = malformed(ring, "router-0")
+    control.send(control.requests(rogue.request(op=20, target="calm", body=True)),
+                 json.dumps(given).encode())
+    _, header, bodies = control.receive(REPLIES)
+    assert header[5][0][3] == 400 and b"1000 parameters" in bodies[0], (header, bodies)
+    assert malformed(ring, "router-0") == before
+
+
 def test_many_control_connections(ring):
     """posternctl draws a name for each call: none may be left behind for good."""
     for number in range(40):
