@@ -161,13 +161,7 @@ int journal_recover(const char *path, bool salvage, uint64_t *count, char *err, 
     return 0;
 }
 
-static int s_accept(MDB_txn *txn, unsigned from, void *arg)
-{
-    (void)txn, (void)from, (void)arg;
-    return 0;
-}
-
-/* Before schema 6 the state says nothing of it. */
+/* Before schema 6 the state says nothing of it, nor when no more than that was migrated. */
 static int s_detach(MDB_txn *txn, MDB_dbi meta)
 {
     state_t state;
@@ -186,8 +180,7 @@ int journal_detach(const char *path, char *err, size_t err_size)
                                .kind = "journal",
                                .schema = JOURNAL_SCHEMA,
                                .tables = TABLES,
-                               .map_bytes = 1 << 24, /* beside the file's size */
-                               .migrate = s_accept};
+                               .map_bytes = 1 << 24 /* beside the file's size */};
     store_t *store = store_open(&options, err, err_size);
     if (!store)
         return -1;
@@ -502,6 +495,11 @@ int journal_census(const char *path, journal_census_t *census, char *err, size_t
         rc = source_say(&source, MDB_CORRUPTED, err, err_size);
     source_close(&source);
     return rc;
+}
+
+bool journal_is_older(unsigned schema)
+{
+    return schema < JOURNAL_SCHEMA;
 }
 
 int journal_facts(const char *path, journal_facts_t *facts, char *err, size_t err_size)

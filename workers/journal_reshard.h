@@ -33,6 +33,10 @@ typedef struct {
     uint64_t records, keys;
 } journal_facts_t;
 
+/* Whether a journal of SCHEMA has to be migrated, as its worker does when it opens it, before it is
+ * read here and below. */
+bool journal_is_older(unsigned schema);
+
 /* What the journal at PATH says of itself. 0, or -1 with the reason in err. */
 int journal_facts(const char *path, journal_facts_t *facts, char *err, size_t err_size);
 
@@ -52,8 +56,8 @@ int journal_survey(const char *path, char *err, size_t err_size);
  * can be read of a damaged file, which has nothing more to say then. *count, unless count is NULL:
  * how many. The caller holds the shard's lock. 0, or -1 with the reason in err. */
 int journal_recover(const char *path, bool salvage, uint64_t *count, char *err, size_t err_size);
-/* The tables at PATH get a new write-ahead file with the next start: for a copy without one. 0, or
- * -1 with the reason in err. */
+/* The tables at PATH get a new write-ahead file with the next start: for a copy without one. Those
+ * of an older schema do so anyway. 0, or -1 with the reason in err. */
 int journal_detach(const char *path, char *err, size_t err_size);
 
 /* Adds what the journal at PATH holds to CENSUS, checking on the way that each record is where its

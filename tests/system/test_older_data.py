@@ -1,6 +1,7 @@
 """A data directory that the version with journals of schema 5 left after SIGKILL of all of its
 processes: data/schema-5.tar.xz, with two channel shards. Three channels have 330 messages with
-idempotency keys, the last 30 only in the write-ahead files; a bot has five events, all pending."""
+idempotency keys, the last 30 only in the write-ahead files; a bot has five events, all pending.
+data/backup-5.tar.xz is the backup that the same version made of it."""
 
 import pathlib
 import shutil
@@ -11,6 +12,7 @@ import pytest
 from harness.postern import free_ports
 
 FIXTURE = pathlib.Path(__file__).parent / "data" / "schema-5.tar.xz"
+BACKUP = FIXTURE.with_name("backup-5.tar.xz")
 NAMES = ["news", "builds", "ops"]
 SENT = {name: [f"{name} {i}" for i in range(330) if NAMES[i % 3] == name] for name in NAMES}
 
@@ -68,3 +70,13 @@ def test_it_starts_and_is_backed_up_restored_and_resharded(older):
     ring.monitors.update({f"channel-{i}": f"http://127.0.0.1:{base + i}" for i in range(3)})
     ring.up()
     knows_its_keys(ring, token)
+
+
+def test_a_backup_that_was_made_of_it_is_restored(older, tmp_path):
+    ring, token = older
+    with tarfile.open(BACKUP) as packed:
+        packed.extractall(tmp_path)
+    ring.ctl("restore", tmp_path / "backup-5", "--replace")
+    ring.up()
+    knows_its_keys(ring, token)
+    assert ring.ctl_run("check").returncode == 0

@@ -66,6 +66,12 @@ static void s_unlock(const char *path)
     unlink(file);
 }
 
+bool manifest_is_older(const json_t *entry)
+{
+    return strcmp(manifest_text(entry, "kind"), "journal") == 0 &&
+           journal_is_older((unsigned)s_number(entry, "schema"));
+}
+
 /* Opens the store and compares rows and checksums. */
 static int s_check_rows(const json_t *entry, const char *path, char *err, size_t err_size)
 {
@@ -76,7 +82,8 @@ static int s_check_rows(const json_t *entry, const char *path, char *err, size_t
         return -1;
     json_t *tables = s_tables(&found);
     bool same = json_equal(tables, json_object_get(entry, "tables")) &&
-                strcmp(found.kind, manifest_text(entry, "kind")) == 0;
+                strcmp(found.kind, manifest_text(entry, "kind")) == 0 &&
+                found.schema == s_number(entry, "schema");
     json_decref(tables);
     if (!same)
         snprintf(err, err_size, "%s: does not hold the rows that the manifest lists", path);
@@ -87,7 +94,7 @@ static int s_check_journal(const json_t *entry, const char *path, char *err, siz
 {
     journal_facts_t facts;
     char name[64];
-    if (strcmp(manifest_text(entry, "kind"), "journal") != 0)
+    if (strcmp(manifest_text(entry, "kind"), "journal") != 0 || manifest_is_older(entry))
         return 0;
     int rc = journal_facts(path, &facts, err, err_size);
     s_unlock(path);

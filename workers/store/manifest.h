@@ -29,6 +29,8 @@ json_t *manifest_read(const char *dir, char *err, size_t err_size);
 int manifest_check(const json_t *entry, const char *dir, char *err, size_t err_size);
 
 const char *manifest_text(const json_t *entry, const char *key);
+/* Whether its ENTRY is a journal of a version before, which its worker migrates. */
+bool manifest_is_older(const json_t *entry);
 /* Rows in the table that counts for people: messages of a journal, tokens of a directory. */
 json_int_t manifest_rows(const json_t *entry);
 

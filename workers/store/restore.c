@@ -164,7 +164,8 @@ static int s_copy(const place_t *self, const char *from, const char *to, const j
                                 strerror(errno));
         if (manifest_check(entry, to, err, sizeof err) != 0)
             return place_refuse(self, "%s; nothing was changed", err);
-        if (strcmp(name, "directory") != 0 && s_detach(to, name, err, sizeof err) != 0)
+        if (strcmp(name, "directory") != 0 && !manifest_is_older(entry) &&
+            s_detach(to, name, err, sizeof err) != 0)
             return place_refuse(self, "%s; nothing was changed", err);
         switch_in(plan, name);
         place_say(self, "%-14s as of %s, %lld %s", name, manifest_text(entry, "time"),
