@@ -308,11 +308,12 @@ static void s_checkpoint(journal_t *self, int64_t now_ms)
     s_put_back(self, now_ms);
 }
 
-/* False when the other half of the write-ahead file is needed, or this one has nothing: then a
- * commit is short, too. */
+/* False when the other half of the write-ahead file is needed, or must not be written yet; or when
+ * this one has nothing: then a commit is short, too. */
 static bool s_may_leave(const journal_t *self)
 {
-    return self->generation == self->state.generation + 1 && wal_used(self->wal) > 0;
+    return self->generation == self->state.generation + 1 && wal_used(self->wal) > 0 &&
+           !wal_is_soiled(self->wal);
 }
 
 /* Lets the pass go for its commit and goes ahead in the other half of the write-ahead file. */

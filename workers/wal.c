@@ -241,6 +241,11 @@ wal_write_t wal_write(wal_t *self, uint64_t running_ms, uint64_t first_log)
     return WAL_OK;
 }
 
+bool wal_is_soiled(const wal_t *self)
+{
+    return self->soiled;
+}
+
 bool wal_is_there(const wal_t *self)
 {
     return store_is_file(self->path, self->fd);

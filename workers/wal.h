@@ -102,6 +102,11 @@ typedef enum {
 /* Writes the frame in the making, which must have an entry, and empties it in any case. */
 wal_write_t wal_write(wal_t *self, uint64_t running_ms, uint64_t first_log);
 
+/* Whether a write of this half was refused. It may have left a part of a frame, which is damage to
+ * wal_survey as soon as the next generation has frames: what this half has is to be committed
+ * before. */
+bool wal_is_soiled(const wal_t *self);
+
 /* Whether the file is still at its path. */
 bool wal_is_there(const wal_t *self);
 

@@ -8,13 +8,16 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* The disk takes nothing while this is set. */
+/* The disk takes nothing while this is set, or that many bytes of what it refuses. */
 static bool s_disk_full;
+static size_t s_disk_left;
 
 ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
 {
     if (!s_disk_full)
         return syscall(SYS_pwrite64, fd, data, len, at);
+    if (s_disk_left > 0)
+        syscall(SYS_pwrite64, fd, data, s_disk_left, at);
     errno = ENOSPC;
     return -1;
 }

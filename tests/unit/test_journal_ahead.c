@@ -314,10 +314,38 @@ static void test_a_writer_takes_turns(void **state)
     journal_close(&journal);
 }
 
+/* A frame that was refused in part, room again, a checkpoint, one more message, and the end. */
+static void s_die_after_a_refused_frame(void *arg)
+{
+    (void)arg;
+    journal_t *journal = s_open();
+    bool stored = s_append(journal, 1, 'h') == JOURNAL_STORED;
+    s_disk_full = true;
+    s_disk_left = 512;
+    bool refused = s_append(journal, 2, 'h') == JOURNAL_NO_ROOM;
+    s_disk_full = false;
+    journal_checkpoint_begin(journal, s_now += 2 * JOURNAL_LATEST_MS);
+    _exit(stored && refused && s_append(journal, 3, 'h') == JOURNAL_STORED ? 0 : 1);
+}
+
+/* What it has left is no damage, whatever came after it. */
+static void test_a_refused_frame_is_no_damage(void **state)
+{
+    char text[8192];
+    (void)state;
+    assert_int_equal(child_run(s_die_after_a_refused_frame, NULL, text, sizeof text), 0);
+    journal_t *journal = s_open();
+    assert_int_equal(s_append(journal, 1, 'h'), JOURNAL_RESENT);
+    assert_int_equal(s_append(journal, 3, 'h'), JOURNAL_RESENT);
+    assert_int_equal(s_append(journal, 2, 'h'), JOURNAL_STORED);
+    journal_close(&journal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(appends_go_on),
+        TEST(a_refused_frame_is_no_damage),
         TEST(readers_wait_for_no_commit),
         TEST(nothing_came_meanwhile),
         TEST(a_refused_one_does_not_wait),
