@@ -83,7 +83,7 @@ static void s_on_assert(MDB_env *env, const char *text)
     s_die(false, 0);
 }
 
-/* Where the file is mapped: LMDB does not say. A damaged page points at most 4 GiB past its end. */
+/* Where the file is mapped: LMDB does not say. */
 static void s_find_map(const char *path)
 {
     char real[4096], file[4200], line[4400];
