@@ -102,7 +102,7 @@ def test_the_list_tells_how_a_token_is_used(ring, name):
 @pytest.mark.parametrize("words, text", [
     (["--expires", "soon"], "such as 90s"),
     (["--expires", "99999999d"], "at most 3660d"),
-    (["--from", "10.0.0.0/40"], "networks[0]"),
+    (["--from", "10.0.0.0/40"], "--from[0]: must be a network"),
     (["--channels", "no_such_channel"], "channels[0]"),
     (["--body-bytes", "many"], "--body-bytes is a number"),
 ])
