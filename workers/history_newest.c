@@ -27,7 +27,8 @@ static bool s_each(void *arg, uint64_t log, const record_t *record)
 
 typedef struct {
     json_out_t *out;
-    unsigned left;   /* messages that the page still takes */
+    unsigned rows;   /* messages on the page */
+    unsigned left;   /* that it still takes */
     uint64_t oldest; /* sequence of the last one on it; 0: there is none */
     bool full;
 } page_t;
@@ -43,8 +44,19 @@ static void s_turn(page_t *page, const chunk_t *chunk)
         json_lit(page->out, page->oldest ? "," : "");
         json_raw(page->out, row);
         page->oldest = chunk->sequence[i - 1];
+        page->rows++;
         page->full = --page->left == 0;
     }
+}
+
+/* How many more there is likely to be room for: what does not fit is read and written in vain. */
+static uint64_t s_likely(const page_t *page)
+{
+    size_t len = page->out->len, most = page->left < CHUNK ? page->left : CHUNK;
+    if (page->rows == 0 || len >= HISTORY_BYTES)
+        return 1;
+    size_t fit = (HISTORY_BYTES - len) / (len / page->rows) + 1;
+    return fit < most ? fit : most;
 }
 
 /* The newest first, from LAST down to FIRST, or to where nothing can be read. */
@@ -54,7 +66,7 @@ static void s_fill(page_t *page, const answering_t *with, const job_t *job, uint
     journal_range_t range;
     chunk_t chunk = {.shard = &with->shard};
     while (!page->full && last >= first && last > 0) {
-        uint64_t from = last - first >= CHUNK ? last - CHUNK + 1 : first;
+        uint64_t count = s_likely(page), from = last - first >= count ? last - count + 1 : first;
         chunk.len = 0;
         chunk.last = last;
         json_reset(&chunk.rows);
