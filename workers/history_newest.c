@@ -5,10 +5,12 @@
 
 enum { CHUNK = 16 };
 
+/* The rows of a chunk. Not on the stack: a damaged page may end what reads them (journal_try). */
+static json_out_t s_rows;
+
 /* A chunk as it was read: oldest first. */
 typedef struct {
     const shard_t *shard;
-    json_out_t rows;
     size_t ends[CHUNK]; /* of each row in the text */
     uint64_t sequence[CHUNK], last;
     unsigned len;
@@ -19,9 +21,9 @@ static bool s_each(void *arg, uint64_t log, const record_t *record)
     chunk_t *chunk = arg;
     if (record->sequence > chunk->last || chunk->len == CHUNK)
         return false;
-    history_row(&chunk->rows, chunk->shard, log, record);
+    history_row(&s_rows, chunk->shard, log, record);
     chunk->sequence[chunk->len] = record->sequence;
-    chunk->ends[chunk->len++] = chunk->rows.len;
+    chunk->ends[chunk->len++] = s_rows.len;
     return record->sequence < chunk->last;
 }
 
@@ -37,7 +39,7 @@ static void s_turn(page_t *page, const chunk_t *chunk)
 {
     for (unsigned i = chunk->len; i > 0 && !page->full; i--) {
         size_t from = i > 1 ? chunk->ends[i - 2] : 0;
-        slice_t row = slice(chunk->rows.data + from, chunk->ends[i - 1] - from);
+        slice_t row = slice(s_rows.data + from, chunk->ends[i - 1] - from);
         page->full = page->oldest && page->out->len + row.len > HISTORY_BYTES;
         if (page->full)
             return;
@@ -69,12 +71,12 @@ static void s_fill(page_t *page, const answering_t *with, const job_t *job, uint
         uint64_t count = s_likely(page), from = last - first >= count ? last - count + 1 : first;
         chunk.len = 0;
         chunk.last = last;
-        json_reset(&chunk.rows);
+        json_reset(&s_rows);
         journal_read(with->journal, &job->request->principal.target, from, &range, s_each, &chunk);
         s_turn(page, &chunk);
         last = chunk.len > 0 ? from - 1 : 0;
     }
-    json_free(&chunk.rows);
+    json_free(&s_rows);
 }
 
 void history_render_newest(const answering_t *with, job_t *job, json_out_t *out)

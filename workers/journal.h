@@ -155,8 +155,9 @@ void journal_read(journal_t *self, const uuid_t7 *target, uint64_t from, journal
 void journal_range(journal_t *self, const uuid_t7 *target, journal_range_t *range);
 
 /* Calls READ, which reads the journal and changes nothing that a read that failed would leave half
- * done. False when what it read is damaged, as the log says with the place (journal.damaged): what
- * it has made of it is to be dropped. By the main thread, whose other reads end the process then.
+ * done, nor has memory that only it would free. False when what it read is damaged, as the log says
+ * with the place (journal.damaged): what it has made of it is to be dropped. By the main thread,
+ * whose other reads end the process then.
  */
 bool journal_try(journal_t *self, void (*read)(void *arg), void *arg);
 

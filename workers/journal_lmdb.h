@@ -136,9 +136,10 @@ struct journal {
     atomic_bool full, gone;
     int64_t room_next_ms; /* when to look for room again */
     int64_t committed_ms;
-    MDB_txn *reader; /* the reading thread's, reset between reads */
-    bool trying;     /* the reading thread's: in journal_try */
-    int tried;       /* how a read in it failed */
+    MDB_txn *reader;     /* the reading thread's, reset between reads */
+    MDB_cursor *reading; /* likewise, while a table is walked */
+    bool trying;         /* the reading thread's: in journal_try */
+    int tried;           /* how a read in it failed */
     notes_t notes;
     atomic_uint_fast64_t committed_log; /* what the next record got, at the last commit */
 

@@ -21,16 +21,16 @@ static void s_end(journal_t *self, int rc)
 
 static MDB_cursor *s_cursor(journal_t *self, table_t table)
 {
-    MDB_cursor *cursor;
-    int rc = mdb_cursor_open(s_begin(self), self->table[table], &cursor);
+    int rc = mdb_cursor_open(s_begin(self), self->table[table], &self->reading);
     if (rc != 0)
         store_fail(self->store, "read of the outbox", rc);
-    return cursor;
+    return self->reading;
 }
 
 static void s_close(journal_t *self, MDB_cursor *cursor, int rc)
 {
     mdb_cursor_close(cursor);
+    self->reading = NULL;
     s_end(self, rc);
 }
 

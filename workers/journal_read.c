@@ -176,14 +176,24 @@ static int s_run(void *arg)
     return 0;
 }
 
+/* What a read that a damaged page has ended had open. */
+static void s_let_go(journal_t *self)
+{
+    if (self->reading)
+        mdb_cursor_close(self->reading);
+    self->reading = NULL;
+    if (self->reader)
+        mdb_txn_reset(self->reader);
+}
+
 bool journal_try(journal_t *self, void (*read)(void *arg), void *arg)
 {
     trial_t trial = {read, arg};
     self->trying = true;
     self->tried = 0;
     int rc = store_try(s_run, &trial);
-    if (rc != 0 && self->reader)
-        mdb_txn_reset(self->reader);
+    if (rc != 0)
+        s_let_go(self);
     self->trying = false;
     rc = rc ? rc : self->tried;
     if (rc == 0)

@@ -11,6 +11,7 @@
 #include "workers/answer.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -109,11 +110,46 @@ static void test_nor_much_more_than_a_page_holds(void **state)
     journal_close(&journal);
 }
 
+/* Where a sanitizer allocates, it counts. */
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static size_t s_allocated(void)
+{
+    return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes()
+                                                   : mallinfo2().uordblks;
+}
+
+/* Takes the page on which a message lies out of the map. */
+static bool s_take_page(void *arg, uint64_t log, const record_t *record)
+{
+    const uintptr_t page = (uintptr_t)record->body.data & ~(uintptr_t)4095;
+    (void)arg, (void)log;
+    assert_int_equal(mprotect((void *)page, 4096, PROT_NONE), 0);
+    return false;
+}
+
+static void test_what_a_damaged_page_ends_keeps_no_memory(void **state)
+{
+    uuid_t7 target = s_uuid(0);
+    journal_range_t range;
+    (void)state;
+    s_fill(LARGE);
+    journal_t *journal = s_open();
+    journal_read(journal, &target, 15, &range, s_take_page, NULL);
+    assert_false(s_page(journal, COUNT, "", ""));
+    size_t before = s_allocated();
+    for (unsigned i = 0; i < 50; i++)
+        assert_false(s_page(journal, COUNT, "", ""));
+    assert_true(s_allocated() < before + LARGE);
+    journal_close(&journal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(no_more_is_read_than_is_asked_for),
         TEST(nor_much_more_than_a_page_holds),
+        TEST(what_a_damaged_page_ends_keeps_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
