@@ -3,7 +3,6 @@
 #include "common/conf/conf.h"
 #include "common/life/life.h"
 #include "common/monitor/monitor.h"
-#include "common/store/known.h"
 
 int main(int argc, char **argv)
 {
@@ -12,7 +11,7 @@ int main(int argc, char **argv)
 
     conf_start(&start, "postern-authd", "authd", argc, argv);
     life_begin();
-    known_make(conf_text(start.conf, SET_data_known));
+    life_make_known(start.conf);
     life_settle(start.conf);
     authd_t *authd = authd_new(&start);
     conf_address(start.conf, SET_authd_monitor, start.index, monitor, sizeof monitor);

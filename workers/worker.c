@@ -449,7 +449,7 @@ int worker_main(const worker_role_t *role, int argc, char **argv)
     log_open(start.process, (log_level_t)log_level_of(conf_text(start.conf, SET_log_level)));
     life_begin();
     life_make_dir(conf_text(start.conf, SET_data_directory));
-    known_make(conf_text(start.conf, SET_data_known));
+    life_make_known(start.conf);
     life_settle(start.conf);
     worker_t *worker = worker_new(role, start.conf, start.index);
     conf_address(start.conf, role->monitor, start.index, address, sizeof address);

@@ -161,6 +161,16 @@ void life_make_dir(const char *path)
     close(fd);
 }
 
+void life_make_known(const conf_t *conf)
+{
+    char err[PATH_ERROR];
+    int fd = path_make(conf_text(conf, SET_data_known), err, sizeof err);
+    if (fd < 0)
+        log_warn("store.unknown", "err=%s", LOG_Q(err));
+    else
+        close(fd);
+}
+
 /* Sockets that lie below the data must not make its directory with the mode of a parent. */
 static void s_make_sockets(const conf_t *conf)
 {

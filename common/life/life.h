@@ -47,6 +47,10 @@ bool life_locked(const char *path);
 /* Makes a directory and its parents (mode 0700 for the last) if missing; exits when it cannot. */
 void life_make_dir(const char *path);
 
+/* Makes data.known, which serves whether data.directory is there or not, as far as it can: where it
+ * cannot, that is logged and everything else works. */
+void life_make_known(const conf_t *conf);
+
 /* Makes data.sockets, and becomes process.user with its groups when root and where one is named.
  * The master key, data.sockets, data.known, data.directory and the file of the first owner are
  * given to that user first, where they are there and root's (path_give). Whoever it is, it is

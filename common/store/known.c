@@ -13,12 +13,6 @@
 
 enum { LINE = UUID_TEXT }; /* the UUID and a line feed, which takes the place of the 0 */
 
-void known_make(const char *place)
-{
-    if (mkdir(place, 0700) != 0 && errno != EEXIST)
-        log_warn("store.unknown", "path=%s err=%s", LOG_Q(place), LOG_Q(strerror(errno)));
-}
-
 /* 1, 0 when there is none, or -1 with the reason in err. */
 static int s_read(const char *place, const char *store, uuid_t7 *uuid, char *err, size_t err_size)
 {

@@ -14,9 +14,6 @@
 
 #include <stddef.h>
 
-/* Makes the second place, as far as it can. */
-void known_make(const char *place);
-
 /* Before STORE ("directory", "channel-0" …) is opened, whose directory is PATH. -1 when it is known
  * and not there, with the reason and what to do in err. */
 int known_check(const char *place, const char *store, const char *path, char *err, size_t err_size);

@@ -163,3 +163,22 @@ def test_from_init_to_a_restart(owned):
     assert owned.post(owned.channel_url("general", ada.token), {"text": "hi"}).status_code == 204
     owned.stop()
     owned.up()
+
+
+def test_where_all_of_it_is_the_users(owned):
+    """What root makes beside the data, in the user's directory, is the user's, too."""
+    data, target = plant(owned)
+    os.chown(owned.dir, UID, GID)
+    owned.up()
+    assert (owned.dir / "data-known").stat().st_uid == UID
+    assert sorted(path.name for path in (owned.dir / "data-known").iterdir()) \
+        == ["bot-0", "channel-0", "directory", "extension-0"]
+    unharmed(target)
+
+
+def test_a_link_on_the_way_to_what_is_known(owned):
+    data, target = plant(owned)
+    (data / "theirs").symlink_to(target)
+    owned.settings["data.known"] = str(data / "theirs" / "known")
+    refused(owned, "authd", "at theirs: a symbolic link that another user could have made")
+    unharmed(target)
