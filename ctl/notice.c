@@ -1,6 +1,5 @@
 #include "ctl/notice.h"
 
-#include "common/life/life.h"
 #include "common/life/path.h"
 
 #include <errno.h>
@@ -45,7 +44,6 @@ static int s_lock(int fd)
 
 int notice_hang(const char *dir, const json_t *content, long *holder, char *err, size_t err_size)
 {
-    life_make_dir(dir);
     int fd = s_open(dir, O_RDWR | O_CREAT, err, err_size);
     if (fd < 0)
         return -2;

@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-/* Hangs CONTENT (borrowed) out in DIR, made if missing, until the process ends. 0, or -1 when
+/* Hangs CONTENT (borrowed) out in DIR until the process ends. 0, or -1 when
  * another one hangs there (*holder is its pid, 0 when unknown), or -2 with the reason in ERR. */
 int notice_hang(const char *dir, const json_t *content, long *holder, char *err, size_t err_size);
 

@@ -101,8 +101,10 @@ static int s_hang_notice(ctl_t *ctl, unsigned gateways)
         json_pack("{s:i, s:i, s:o}", "pid", (int)getpid(), "gateways", gateways, "set", set);
     char err[PATH_ERROR];
     int rc = -2;
-    if (trust_check(ctl_conf_plain(ctl), dir, err, sizeof err) == 0)
+    if (trust_check(ctl_conf_plain(ctl), dir, err, sizeof err) == 0) {
+        life_make_sockets(ctl_conf_plain(ctl));
         rc = notice_hang(dir, content, &holder, err, sizeof err);
+    }
     if (rc == -1)
         ctl_error(ctl, "conflict",
                   "posternctl up runs this configuration already (pid %ld); end it first", holder);

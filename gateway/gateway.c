@@ -62,7 +62,7 @@ static void s_take_index(gateway_t *self, const conf_start_t *start)
 {
     char own[4200];
     const char *directory = conf_text(start->conf, SET_data_sockets);
-    life_make_dir(directory);
+    life_make_sockets(start->conf);
     snprintf(self->name, sizeof self->name, "gateway-%u", start->index);
     snprintf(own, sizeof own, "%s/%s.lock", directory, self->name);
     if (self->passed < 0) {

@@ -171,8 +171,7 @@ void life_make_known(const conf_t *conf)
         close(fd);
 }
 
-/* Sockets that lie below the data must not make its directory with the mode of a parent. */
-static void s_make_sockets(const conf_t *conf)
+void life_make_sockets(const conf_t *conf)
 {
     const char *data = conf_text(conf, SET_data_directory);
     const char *sockets = conf_text(conf, SET_data_sockets);
@@ -213,7 +212,7 @@ static void s_become(const struct passwd *to)
 void life_settle(const conf_t *conf)
 {
     const char *user = conf_text(conf, SET_process_user);
-    s_make_sockets(conf);
+    life_make_sockets(conf);
     if (*user && geteuid() == 0) {
         const struct passwd *to = getpwnam(user);
         if (!to)

@@ -47,6 +47,10 @@ bool life_locked(const char *path);
 /* Makes a directory and its parents (mode 0700 for the last) if missing; exits when it cannot. */
 void life_make_dir(const char *path);
 
+/* Makes data.sockets; where it lies below data.directory, that first, which is not to get the mode
+ * of a parent. */
+void life_make_sockets(const conf_t *conf);
+
 /* Makes data.known, which serves whether data.directory is there or not, as far as it can: where it
  * cannot, that is logged and everything else works. */
 void life_make_known(const conf_t *conf);

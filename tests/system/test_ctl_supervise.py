@@ -302,6 +302,14 @@ def test_the_notice_is_private(fleet):
     assert fleet.stop() == 0
 
 
+def test_the_data_are_private_where_the_supervisor_makes_their_directory(fleet):
+    """The sockets lie in it, and it is not to get the mode of a parent."""
+    shutil.rmtree(fleet.dir / "data")
+    fleet.up()
+    assert stat.S_IMODE((fleet.dir / "data").stat().st_mode) == 0o700
+    assert fleet.stop() == 0
+
+
 def test_one_that_refuses_its_configuration_is_left_alone(fleet):
     """Later on, when the rest serves: a few attempts, then a word, and nothing until it is asked for."""
     fleet.up()
