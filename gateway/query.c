@@ -89,8 +89,8 @@ static error_code_t s_decode(slice_t raw, query_for_t what, char *to, slice_t *o
         *out = raw;
     }
     *detail = "A query parameter is longer than 10,000 characters.";
-    if (out->len > QUERY_VALUE && utf8_count(*out) > QUERY_VALUE)
-        return ERROR_uri_too_long;
+    if (out->len > QUERY_VALUE && (!utf8_valid(*out) || utf8_count(*out) > QUERY_VALUE))
+        return ERROR_uri_too_long; /* what is no text would be longer yet as escapes */
     return ERROR_none;
 }
 

@@ -18,7 +18,7 @@ typedef struct {
     pack_t params; /* pairs for wire_pairs_of */
     unsigned count;
     presented_t token, appkey; /* zapikey, appkey */
-    char *scratch;             /* private: QUERY_URL bytes */
+    char *scratch;             /* private: a name and a value */
 } query_t;
 
 query_t *query_new(void);

@@ -103,6 +103,10 @@ static void test_bad_escapes_of_an_event(void **state)
         sprintf(url, EVENT "?zapikey=" TOKEN "&p=%%%0*d", len, 0);
         assert_int_equal(s_get(&request, url), len < 10000 ? ERROR_none : ERROR_uri_too_long);
     }
+    char *bytes = url + sprintf(url, EVENT "?zapikey=" TOKEN "&p=");
+    memset(bytes, 0x80, 10001); /* counted as characters, it would be none */
+    bytes[10001] = '\0';
+    assert_int_equal(s_get(&request, url), ERROR_uri_too_long);
     assert_int_equal(s_get(&request, EVENT "?zapikey=%zz"), ERROR_invalid_param);
     free(url);
 }
