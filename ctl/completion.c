@@ -61,6 +61,15 @@ static void s_offer(const typed_t *self, const char *candidate)
         puts(candidate);
 }
 
+/* bash puts what it is offered into the command line as it is, and who chose the name is not who
+ * presses Enter: "$(…)@example.org" is an email address. Such names are for typing. */
+static bool s_is_word(const char *name)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@._-+";
+    return name[0] != '-' && name[strspn(name, plain)] == '\0';
+}
+
 static void s_take_word(typed_t *self, const char *word)
 {
     size_t len = strlen(self->path);
@@ -110,7 +119,7 @@ static void s_offer_names(const typed_t *self, const char *kind)
         json_array_foreach(json_object_get(all, s_lists[k].key), i, row)
         {
             const char *name = json_string_value(json_object_get(row, s_lists[k].name));
-            if (name)
+            if (name && s_is_word(name))
                 s_offer(self, name);
         }
         json_decref(all);

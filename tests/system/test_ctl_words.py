@@ -321,6 +321,14 @@ def test_completion_offers_the_names_of_what_is_there(ring, name):
     assert f"c_{name}" not in ring.ctl_run("completion", "words", "history", "bot", "").stdout.split()
 
 
+def test_completion_offers_no_name_that_a_shell_would_run(ring, name):
+    ada = ring.user(f"good_{name}", token=False)
+    for before in ("$(id)", "`id`", "a;id;", "*", "-", "\u202e"):
+        ring.manage("user_create", "", email=f"{before}bad_{name}@example.org")
+    offered = ring.ctl_run("completion", "words", "user", "show", "").stdout
+    assert ada.email in offered.split() and f"bad_{name}" not in offered
+
+
 def test_files_are_the_shells_affair(completing, place):
     (place / "a-message.json").write_text("{}")
     offered = complete(*completing, "posternctl", "send", "channel", "x", "--body", f"{place}/a-m")
