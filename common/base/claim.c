@@ -56,15 +56,15 @@ static int s_lock(const char *port)
     return fd;
 }
 
-/* The process that has a claim: false when there is none. */
+/* The process that has a claim: false when there is none. Nobody's (uid -1) where more have asked
+ * than the kernel lets wait: a stranger can see to that at once, one of ours after thousands. */
 static bool s_holder(const char *name, struct ucred *who)
 {
     struct sockaddr_un address;
     socklen_t len = s_address(name, &address), size = sizeof *who;
-    *who = (struct ucred){.uid = geteuid()};
+    *who = (struct ucred){.uid = (uid_t)-1};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     bool there = fd >= 0 && connect(fd, (struct sockaddr *)&address, len) == 0;
-    /* Too many have asked already: it is there, and who it is stays unknown. */
     bool crowded = fd >= 0 && !there && errno == EAGAIN;
     there = there && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, who, &size) == 0;
     if (fd >= 0)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -84,28 +85,40 @@ static void test_addresses_that_have_each_other_in_them(void **state)
     close(other);
 }
 
-/* The kernel shares no port between users, so their names are not to keep anybody out. */
-static void s_claim_as_stranger(void *arg)
+/* A claim that nobody can ask whose it is: one waits already, and no more may. */
+static int s_crowd(void)
 {
-    if (setresuid(STRANGER, STRANGER, STRANGER) != 0 || s_claim(s_at("127.0.0.1", 9), "two") < 0)
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int len =
+        snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "postern-port/9/127.0.0.1/two/x");
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0), waits = socket(AF_UNIX, SOCK_STREAM, 0);
+    bool good = bind(fd, (struct sockaddr *)&name, size) == 0 && listen(fd, 0) == 0 &&
+                connect(waits, (struct sockaddr *)&name, size) == 0;
+    return good ? fd : -1;
+}
+
+/* The kernel shares no port between users, so their names are not to keep anybody out. */
+static void s_claim_as_stranger(int ready, bool crowds)
+{
+    if (setresuid(STRANGER, STRANGER, STRANGER) != 0 ||
+        (crowds ? s_crowd() : s_claim(s_at("127.0.0.1", 9), "two")) < 0)
         exit(3);
-    if (write(*(int *)arg, "x", 1) != 1)
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* it outlives no case that fails */
+    if (write(ready, "x", 1) != 1)
         exit(4);
     pause();
 }
 
-static void test_a_strangers_claim_does_not_count(void **state)
+static void s_with_a_stranger(bool crowds)
 {
-    (void)state;
     int ends[2];
     char byte;
-    if (geteuid() != 0)
-        skip();
     assert_int_equal(pipe(ends), 0);
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0)
-        s_claim_as_stranger(&ends[1]);
+        s_claim_as_stranger(ends[1], crowds);
     assert_int_equal(read(ends[0], &byte, 1), 1);
     int fd = s_claim(s_at("127.0.0.1", 9), "one");
     assert_true(fd >= 0);
@@ -114,6 +127,15 @@ static void test_a_strangers_claim_does_not_count(void **state)
     waitpid(pid, NULL, 0);
     close(ends[0]);
     close(ends[1]);
+}
+
+static void test_a_strangers_claim_does_not_count(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    s_with_a_stranger(false);
+    s_with_a_stranger(true);
 }
 
 /* Names that nobody listens at, or that are no claims. */
