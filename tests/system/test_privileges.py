@@ -10,13 +10,13 @@ import subprocess
 
 import pytest
 
-from harness import postern
+from harness import lacking, postern
 
 REFUSED = 78
 USER = "nobody"
 UID, GID = pwd.getpwnam(USER)[2:4]
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+pytestmark = lacking.root
 
 
 @pytest.fixture

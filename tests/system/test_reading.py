@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from harness import lacking
 from harness.connection import Connection
 
 SENDERS = 4
@@ -23,7 +24,7 @@ def slow_disk(make_ring, needs):
     """(ring, user): the channel worker's commits take DELAY_MS longer."""
     needs("strace")
     if subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode != 0:
-        pytest.skip("needs ptrace")
+        lacking.skip("ptrace")
     own = make_ring()
     own.environment["ASAN_OPTIONS"] += ":detect_leaks=0"  # not under ptrace
     own.spawn_all()

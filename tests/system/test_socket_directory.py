@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from harness import postern
+from harness import lacking, postern
 
 REFUSED = 78
 NOBODY = pwd.getpwnam("nobody")[2]
@@ -69,14 +69,14 @@ def test_a_directory_above_that_others_can_write(down, place):
     down.up()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@lacking.root
 @pytest.mark.parametrize("name", ["above", "above/run"])
 def test_a_directory_of_somebody_else(down, place, name):
     os.chown(place / name, NOBODY, -1)
     refused(down, f"belongs to user {NOBODY}", "chown")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@lacking.root
 def test_the_users_own_directory(down, place):
     """Root's posternctl reaches the sockets of the user that the processes run as."""
     for name in ("above", "above/run"):

@@ -1,6 +1,7 @@
 /* Who has a port: the same installation shares it, another one is refused and told who has it. */
 #include "child.h"
 #include "common/base/claim.h"
+#include "lacking.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -132,8 +133,7 @@ static void s_with_a_stranger(bool crowds)
 static void test_a_strangers_claim_does_not_count(void **state)
 {
     (void)state;
-    if (geteuid() != 0)
-        skip();
+    lacking_root();
     s_with_a_stranger(false);
     s_with_a_stranger(true);
 }

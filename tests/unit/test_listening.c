@@ -2,6 +2,7 @@
 #include "common/life/listening.h"
 #include "common/log/log.h"
 #include "tests/unit/child.h"
+#include "tests/unit/lacking.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -74,10 +75,8 @@ static void test_ipv6(void **state)
 {
     char text[64] = "[::1]:0";
     (void)state;
-    if (!s_has_ipv6()) {
-        puts("skipped: needs IPv6 (an address on the loopback); docs/TESTING.md, Skipped tests");
-        skip();
-    }
+    if (!s_has_ipv6())
+        lacking_skip("IPv6 (an address on the loopback)");
     int fd = listening_bind(text, sizeof text, "one");
     assert_int_equal(strncmp(text, "[::1]:", 6), 0);
     assert_true(s_port(text) > 0);

@@ -1,6 +1,7 @@
 /* Paths through directories that others may write. What needs a second user is skipped without
  * root. */
 #include "common/life/path.h"
+#include "lacking.h"
 #include "scratch.h"
 
 #include <errno.h>
@@ -126,8 +127,7 @@ static void test_links_of_our_own_are_followed(void **state)
 static void test_links_of_others_are_not(void **state)
 {
     (void)state;
-    if (geteuid() != 0)
-        skip();
+    lacking_root();
     s_directory("real", 0, 0700);
     s_directory("theirs", STRANGER, 0755);
     assert_int_equal(symlink("../real", s_at("theirs/run")), 0);
@@ -163,8 +163,7 @@ static void test_directories_are_made(void **state)
 static void test_what_root_makes_for_somebody_is_his(void **state)
 {
     (void)state;
-    if (geteuid() != 0)
-        skip();
+    lacking_root();
     s_directory("theirs", STRANGER, 0755);
     int fd = path_make(s_at("theirs/run"), s_err, sizeof s_err);
     assert_true(fd >= 0);
@@ -175,8 +174,7 @@ static void test_what_root_makes_for_somebody_is_his(void **state)
 static void test_what_is_roots_is_given(void **state)
 {
     (void)state;
-    if (geteuid() != 0)
-        skip();
+    lacking_root();
     s_directory("data", 0, 0700);
     s_directory("data/run", 0, 0700);
     s_file("data/key", 0);
@@ -206,8 +204,7 @@ static void s_refused(const char *name, const char *words)
 static void test_what_others_may_have_put_there_is_not(void **state)
 {
     (void)state;
-    if (geteuid() != 0)
-        skip();
+    lacking_root();
     s_file("target", 0);
     s_directory("theirs", USER, 0700);
     s_file("theirs/key", 0);
@@ -267,8 +264,7 @@ static void test_directories_that_others_can_write(void **state)
 static void test_directories_of_others(void **state)
 {
     (void)state;
-    if (geteuid() != 0)
-        skip();
+    lacking_root();
     s_directory("a", 0, 0755);
     s_directory("a/b", USER, 0755);
     s_directory("a/b/c", USER, 0700);

@@ -2,9 +2,12 @@
 
 docs/TESTING.md (Skipped tests) says how each is given."""
 
+import os
+
 import pytest
 
 GIVEN_BY = {
+    "root": "files of a second user",
     "mount": "CAP_SYS_ADMIN and loop devices",
     "ptrace": "CAP_SYS_PTRACE",
     "network namespaces": "CAP_SYS_ADMIN and CAP_NET_ADMIN",
@@ -12,7 +15,15 @@ GIVEN_BY = {
 }
 
 
+def _reason(what):
+    given = f" ({GIVEN_BY[what]})" if what in GIVEN_BY else ""
+    return f"needs {what}{given}; docs/TESTING.md, Skipped tests"
+
+
 def skip(what, why=""):
     """WHAT: one of the above, or a program."""
-    given = f" ({GIVEN_BY[what]})" if what in GIVEN_BY else ""
-    pytest.skip(f"needs {what}{given}; docs/TESTING.md, Skipped tests" + (f": {why}" if why else ""))
+    pytest.skip(_reason(what) + (f": {why}" if why else ""))
+
+
+# A mark of a test, or of a file.
+root = pytest.mark.skipif(os.geteuid() != 0, reason=_reason("root"))
