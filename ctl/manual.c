@@ -162,8 +162,8 @@ static void s_store(void)
 {
     s_head("postern-store", '8', "copies, restores, checks and reshards Postern's stores");
     s_section("DESCRIPTION");
-    s_line("posternctl backup, restore and reshard run it: it opens every store of this host, and "
-           "posternctl none. Called without arguments it lists its verbs.");
+    s_line("posternctl backup, restore, reshard, forget, check and salvage run it: it opens every "
+           "store of this host, and posternctl none. Called without arguments it lists its verbs.");
     s_see_also();
 }
 
