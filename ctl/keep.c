@@ -123,6 +123,7 @@ int forget_run(ctl_t *ctl)
 {
     line_t line = {.ctl = ctl};
     s_begin(&line);
+    s_add_running(&line);
     s_add(&line, "forget");
     s_add(&line, ctl_argument(ctl, 0));
     return s_exec(&line);

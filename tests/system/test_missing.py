@@ -170,3 +170,11 @@ def test_files_that_go_away_while_they_are_used(ring, what):
     ring.wait(lambda: ring.ready("channel-0")["ready"], what="the worker to go on")
     post(ring, "after")
     assert ring.texts("kept", ring.ada.token) == ["before", "after"]
+
+
+def test_what_a_running_up_was_told_of_is_forgotten(make_ring, tmp_path):
+    place = tmp_path / "known"
+    made = make_ring(settings={"data.known": str(place)}).up()
+    done = subprocess.run([postern.BIN / "posternctl", "forget", "channel-0", "-c", made.conf],
+                          env=made.environment, text=True, capture_output=True, timeout=60)
+    assert done.returncode == 0 and not (place / "channel-0").exists(), done.stderr
