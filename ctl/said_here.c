@@ -69,7 +69,8 @@ void said_here(const command_t *command, char *message, size_t size)
 {
     char field[WORD], word[WORD];
     size_t len = strspn(message, "abcdefghijklmnopqrstuvwxyz_");
-    size_t index = message[len] == '[' ? strcspn(message + len, "]") + 1 : 0;
+    size_t index = message[len] == '[' ? strcspn(message + len, "]") : 0;
+    index += message[len + index] == ']';
     s_put_each(message, size, "Repeat with confirm.", "--yes does it.");
     s_put_each(message, size, "Repeat with move_to or confirm.", "--move-to or --yes does it.");
     if (len == 0 || len >= WORD || strncmp(message + len + index, ": ", 2) != 0)

@@ -1,6 +1,7 @@
 #include "ctl/command.h"
 
 #include "common/base/ops.h"
+#include "ctl/said_here.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -110,12 +111,38 @@ static void test_nearest(void **state)
     assert_null(command_nearest_option(command_find("up"), "--nothing-like-it"));
 }
 
+static void test_what_is_said_in_words_of_the_command(void **state)
+{
+    static const struct {
+        const char *said, *here;
+    } cases[] = {
+        {"expires_in: must be a number.", "--expires: must be a number."},
+        {"networks[12]: is none.", "--from[12]: is none."},
+        {"target: there is none.", "USER: there is none."},
+        {"networks[12", "networks[12"},
+        {"networks[", "networks["},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t size = strlen(cases[i].said) + 1;
+        size_t room = size > strlen(cases[i].here) ? size : strlen(cases[i].here) + 1;
+        char *message = malloc(room); /* nothing is to be read behind it */
+        strcpy(message, cases[i].said);
+        said_here(command_find("token create"), message, room);
+        assert_string_equal(message, cases[i].here);
+        free(message);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_find),       cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_operations), cmocka_unit_test(test_groups_have_a_line),
+        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_operations),
+        cmocka_unit_test(test_groups_have_a_line),
         cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_what_is_said_in_words_of_the_command),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
