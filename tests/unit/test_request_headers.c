@@ -26,7 +26,7 @@ static void test_headers(void **state)
         "x-telegram-bot-api-secret-token", "token", "x-api-key", "api-key", "apikey", "x-apikey",
         "ce-key", "aeg-sas-key", "ocp-apim-subscription-key", "x-my-secret", "x-hook-secret",
         "webhook-secret", "secret", "x-password", "x-auth-user", "x-csrf-token", "zapikey",
-        "appkey", "referer",
+        "appkey", "referer", "cf-access-jwt-assertion", "x-goog-iap-jwt-assertion",
         /* of the connection, and the framing */
         "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
         "proxy-connection", "http2-settings", "host", "content-length", "expect",
