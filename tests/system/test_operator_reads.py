@@ -57,6 +57,10 @@ def test_refusals_say_what_was_wrong(ring, name):
     with pytest.raises(postern.CtlError) as refused:
         ring.manage("channel_message", name, text="no")  # what is posted is a user's
     assert refused.value.code == "not_allowed"
+    with pytest.raises(postern.CtlError) as refused:
+        ring.manage("channel_history", name, zapikey=ada.token)  # which the audit would keep
+    assert refused.value.code == "invalid_param"
+    assert ada.token not in ring.ctl_run("audit", "export", check=True).stdout
     # nothing was read, and nothing recorded, of what is not there
     assert not [row for row in rows_of(ring, "channel_history") if "no_such" in row["object"]]
 
