@@ -255,6 +255,7 @@ static void s_reason(const transfer_t *self, CURLcode code)
     call_t *call = self->call;
     switch (call->outcome) {
     case CALL_ANSWERED:
+        call->reason[0] = '\0'; /* it may have been turned away before */
         break;
     case CALL_FORBIDDEN_ADDRESS:
         snprintf(call->reason, sizeof call->reason,

@@ -347,6 +347,7 @@ static void test_calls_wait_for_the_look_up_of_their_name(void **state)
     for (unsigned i = 0; i < CALLS; i++) {
         call_t *call = s_next(caller);
         assert_int_equal(call->outcome, CALL_ANSWERED);
+        assert_string_equal(call->reason, "");
         call_destroy(&call);
     }
     assert_int_equal(atomic_load(&s_looked_up), LOOKUPS_OF_HOST);
