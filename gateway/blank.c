@@ -5,10 +5,14 @@
 
 typedef size_t spell_fn(char c, char out[3]);
 
+/* RFC 3986 §2.3. A table, since each body's credential is looked through. */
+static const bool s_unreserved[256] = {
+    ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['0' ... '9'] = true, ['-'] = true,
+    ['.'] = true,         ['_'] = true,         ['~'] = true};
+
 static bool s_is_unreserved(char c)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
+    return s_unreserved[(unsigned char)c];
 }
 
 static size_t s_percent(char c, const char *hex, char out[3])
