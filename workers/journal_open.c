@@ -161,6 +161,17 @@ static int s_refuse(char *err, size_t err_size, const char *path, const char *wh
     return -1;
 }
 
+/* What cannot be read cannot be salvaged; a copy with anything in the place of that can. */
+static int s_say_unread(char *err, size_t err_size, const char *path)
+{
+    snprintf(err, err_size,
+             "%s: %s: its disk does not give all of it. Put a copy of the same size there, with "
+             "zeros for what cannot be read (ddrescue), then posternctl salvage; or restore a "
+             "backup",
+             path, strerror(errno));
+    return -1;
+}
+
 int wal_check(wal_t *wal, const state_t *state, const char *path, char *err, size_t err_size)
 {
     char text[400];
@@ -177,7 +188,7 @@ int wal_check(wal_t *wal, const state_t *state, const char *path, char *err, siz
                      "other; restore both from one backup");
     int found = has < 0 ? -1 : wal_survey(wal, &kept, text, sizeof text);
     if (found < 0)
-        return s_say(err, err_size, path, strerror(errno));
+        return s_say_unread(err, err_size, path);
     return found ? s_refuse(err, err_size, path, text) : 0;
 }
 
