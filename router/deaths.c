@@ -10,13 +10,15 @@ enum {
     ROOM = 16384,    /* slots; a power of two */
     MOST = ROOM / 2, /* more are not remembered */
     KEPT_MS = 70000, /* longer than any deadline */
-    ENOUGH = 2,
+    SUSPECT = 2,     /* deaths of an entry that writes, after which it goes alone */
+    ENOUGH = 3,      /* and after which it goes no more; SUSPECT, where nobody else was there */
 };
 
 typedef struct {
     uuid_t7 id;
     int64_t until_ms; /* 0: free */
     unsigned deaths, last;
+    bool enough;
 } known_t;
 
 struct deaths {
@@ -78,8 +80,21 @@ static bool s_reads(const queue_note_t *entry)
     return op && op_reads(op);
 }
 
-/* True when this entry has not been counted to the death yet. */
-static bool s_count(deaths_t *self, const queue_note_t *entry, int64_t now_ms)
+/* Whether all of it is attempts of one entry. */
+static bool s_is_one(const queue_notes_t *const *batches, unsigned len)
+{
+    const uuid_t7 *id = NULL;
+    for (unsigned i = 0; i < len; i++)
+        for (unsigned j = 0; j < batches[i]->len; j++) {
+            if (id && !uuid_eq(id, &batches[i]->note[j].id))
+                return false;
+            id = &batches[i]->note[j].id;
+        }
+    return true;
+}
+
+/* True when this entry has not been counted to the death yet. ONE: nobody else was there. */
+static bool s_count(deaths_t *self, const queue_note_t *entry, bool one, int64_t now_ms)
 {
     known_t *known = s_seek(self->known, &entry->id);
     bool fresh = known->until_ms == 0;
@@ -87,11 +102,12 @@ static bool s_count(deaths_t *self, const queue_note_t *entry, int64_t now_ms)
         return true;
     if (!fresh && known->last == self->number)
         return false;
-    unsigned before = fresh || known->until_ms <= now_ms ? 0 : known->deaths;
+    unsigned deaths = fresh || known->until_ms <= now_ms ? 1 : known->deaths + 1;
     self->len += fresh;
     *known = (known_t){.id = entry->id,
                        .until_ms = now_ms + KEPT_MS,
-                       .deaths = s_reads(entry) ? ENOUGH : before + 1,
+                       .deaths = deaths,
+                       .enough = s_reads(entry) || deaths >= (one ? SUSPECT : ENOUGH),
                        .last = self->number};
     return true;
 }
@@ -111,12 +127,13 @@ static void s_tell(const queue_note_t *entry, unsigned told)
 void deaths_count(deaths_t *self, const queue_notes_t *const *batches, unsigned len, int64_t now_ms)
 {
     unsigned counted = 0;
+    bool one = s_is_one(batches, len);
     self->number++;
     s_renew(self, now_ms);
     for (unsigned i = 0; i < len; i++)
         for (unsigned j = 0; j < batches[i]->len; j++) {
             const queue_note_t *entry = &batches[i]->note[j];
-            if (!s_count(self, entry, now_ms))
+            if (!s_count(self, entry, one, now_ms))
                 continue;
             s_tell(entry, counted++);
             if (s_reads(entry)) {
@@ -131,5 +148,7 @@ deaths_verdict_t deaths_of(deaths_t *self, const uuid_t7 *id, int64_t now_ms)
     const known_t *known = self->known ? s_seek(self->known, id) : NULL;
     if (!known || known->until_ms <= now_ms)
         return DEATHS_NONE;
-    return known->deaths >= ENOUGH ? DEATHS_ENOUGH : DEATHS_SUSPECT;
+    if (known->enough)
+        return DEATHS_ENOUGH;
+    return known->deaths >= SUSPECT ? DEATHS_SUSPECT : DEATHS_NONE;
 }

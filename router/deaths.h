@@ -1,7 +1,8 @@
 /* Which entries workers had when they died: one of them may be what they died of, and must not be
- * sent until nothing lives. What reads is refused at its first death, and what writes is not sent
- * again after its second; between them it goes in a batch of its own, so that the second is not
- * counted to others.
+ * sent until nothing lives. What reads is refused at its first death. What writes is not sent again
+ * after its second where nobody else was there; among others it goes in a batch of its own from
+ * then on, and its third is the last. After a first death all go together: one is no sign of guilt,
+ * and a batch for each would keep a shard whose worker was killed busy for seconds.
  *
  * Threading: one thread. */
 #ifndef POSTERN_DEATHS_H
@@ -22,8 +23,8 @@ void deaths_count(deaths_t *self, const queue_notes_t *const *batches, unsigned 
                   int64_t now_ms);
 
 typedef enum {
-    DEATHS_NONE,    /* it was there for none */
-    DEATHS_SUSPECT, /* for one: to be sent alone */
+    DEATHS_NONE,    /* it was there for none, or for one */
+    DEATHS_SUSPECT, /* to be sent alone */
     DEATHS_ENOUGH,  /* it is not to be sent again; what reads has been refused */
 } deaths_verdict_t;
 

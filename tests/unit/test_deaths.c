@@ -41,16 +41,20 @@ static void test_example(void **state)
     assert_int_equal(deaths_of(deaths, &note[0].id, 0), DEATHS_NONE);
     s_die(deaths, note, 3, 1000);
     assert_int_equal(s_refused, 1);
-    assert_int_equal(deaths_of(deaths, &note[0].id, 2000), DEATHS_SUSPECT);
-    assert_int_equal(deaths_of(deaths, &note[1].id, 2000), DEATHS_ENOUGH);
-    assert_int_equal(deaths_of(deaths, &note[2].id, 2000), DEATHS_SUSPECT); /* GET, too, writes */
+    assert_int_equal(deaths_of(deaths, &note[0].id, 1500), DEATHS_NONE);
+    assert_int_equal(deaths_of(deaths, &note[1].id, 1500), DEATHS_ENOUGH);
+    s_die(deaths, note, 3, 2000);
+    assert_int_equal(deaths_of(deaths, &note[0].id, 2500), DEATHS_SUSPECT);
+    assert_int_equal(deaths_of(deaths, &note[2].id, 2500), DEATHS_SUSPECT); /* GET, too, writes */
     s_die(deaths, note, 1, 3000);
     assert_int_equal(deaths_of(deaths, &note[0].id, 4000), DEATHS_ENOUGH);
     assert_int_equal(deaths_of(deaths, &note[2].id, 4000), DEATHS_SUSPECT);
-    assert_int_equal(deaths_of(deaths, &note[2].id, 71000), DEATHS_NONE);
+    assert_int_equal(deaths_of(deaths, &note[2].id, 72000), DEATHS_NONE);
     assert_int_equal(deaths_of(deaths, &note[0].id, 73000), DEATHS_NONE);
     s_die(deaths, note, 1, 74000);
-    assert_int_equal(deaths_of(deaths, &note[0].id, 75000), DEATHS_SUSPECT);
+    assert_int_equal(deaths_of(deaths, &note[0].id, 75000), DEATHS_NONE);
+    s_die(deaths, note, 1, 76000); /* nobody else was there */
+    assert_int_equal(deaths_of(deaths, &note[0].id, 77000), DEATHS_ENOUGH);
     deaths_destroy(&deaths);
 }
 
@@ -64,10 +68,12 @@ static void test_so_many_are_remembered(void **state)
     for (unsigned i = 0; i < COUNT; i++)
         note[i] = s_note(OP_channel_message);
     s_die(deaths, note, COUNT, 1000);
+    s_die(deaths, note, COUNT, 1500);
     for (unsigned i = 0; i < COUNT; i++)
         known += deaths_of(deaths, &note[i].id, 2000) == DEATHS_SUSPECT;
     assert_int_equal(known, 8192);
     s_die(deaths, note + COUNT - 100, 100, 72000); /* the others are old */
+    s_die(deaths, note + COUNT - 100, 100, 72500);
     assert_int_equal(deaths_of(deaths, &note[COUNT - 1].id, 73000), DEATHS_SUSPECT);
     free(note);
     deaths_destroy(&deaths);
