@@ -205,7 +205,7 @@ def test_a_failed_sync_is_answered_by_nobody(traced, inject):
     answers, over = {}, threading.Event()
     writer = threading.Thread(target=load, args=(ring, ada, answers, over.is_set))
     writer.start()
-    ring.wait(lambda: worker.poll() is not None, what="the worker to end")
+    ring.wait(lambda: worker.poll() is not None, 60, what="the worker to end")
     assert worker.returncode in (1, -9, 137), worker.returncode
     ring.spawned.pop("channel-0")
     ring.spawn("channel")
