@@ -1,5 +1,7 @@
 #include "gateway/chunks.h"
 
+#include "common/base/hex.h"
+
 #include <string.h>
 
 enum { DIGITS = 8 };
@@ -18,14 +20,6 @@ enum {
 };
 enum { DONE = -1, BAD = -2 };
 
-static int s_hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* What may stand in a line that is dropped: anything but the control characters (TAB is none). */
 static int s_dropped(chunks_t *self, char c, size_t most, int state)
 {
@@ -40,7 +34,7 @@ static int s_after_blank(char c)
 
 static int s_in_size(chunks_t *self, char c)
 {
-    int digit = s_hex(c);
+    int digit = hex_digit(c);
     if (digit >= 0 && self->digits < DIGITS) {
         self->left = self->left * 16 + (uint64_t)digit;
         self->digits++;

@@ -1,5 +1,6 @@
 #include "workers/form.h"
 
+#include "common/base/hex.h"
 #include "common/base/utf8.h"
 #include "workers/message.h"
 
@@ -8,23 +9,15 @@ typedef struct {
     json_out_t name, value;
 } piece_t;
 
-static int s_hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Decodes into OUT; what is no escape stays as it is. */
 static void s_decode(slice_t text, json_out_t *out)
 {
     json_reset(out);
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i] == '+' ? ' ' : text.data[i];
-        if (c == '%' && text.len - i > 2 && s_hex(text.data[i + 1]) >= 0 &&
-            s_hex(text.data[i + 2]) >= 0) {
-            c = (char)(s_hex(text.data[i + 1]) << 4 | s_hex(text.data[i + 2]));
+        if (c == '%' && text.len - i > 2 && hex_digit(text.data[i + 1]) >= 0 &&
+            hex_digit(text.data[i + 2]) >= 0) {
+            c = (char)(hex_digit(text.data[i + 1]) << 4 | hex_digit(text.data[i + 2]));
             i += 2;
         }
         json_raw(out, slice(&c, 1));

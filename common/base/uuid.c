@@ -1,6 +1,7 @@
 #include "common/base/uuid.h"
 
 #include "common/base/clock.h"
+#include "common/base/hex.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -44,14 +45,6 @@ void uuid_text(const uuid_t7 *id, char text[UUID_TEXT])
     *to = '\0';
 }
 
-static int s_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 int uuid_parse(const char *text, size_t len, uuid_t7 *id)
 {
     if (len != UUID_TEXT - 1)
@@ -59,8 +52,8 @@ int uuid_parse(const char *text, size_t len, uuid_t7 *id)
     for (unsigned i = 0; i < UUID_BYTES; i++) {
         if ((i == 4 || i == 6 || i == 8 || i == 10) && *text++ != '-')
             return -1;
-        int high = s_digit(*text++);
-        int low = s_digit(*text++);
+        int high = hex_digit(*text++);
+        int low = hex_digit(*text++);
         if (high < 0 || low < 0)
             return -1;
         id->bytes[i] = (uint8_t)(high << 4 | low);
