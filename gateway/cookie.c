@@ -2,8 +2,8 @@
 
 #include "common/base/http_url.h"
 #include "common/base/ops.h"
-
 #include "common/base/secret.h"
+#include "gateway/headers.h"
 
 #include <inttypes.h>
 #include <sodium.h>
@@ -67,22 +67,13 @@ void cookie_clear(bool tls, char line[COOKIE_LINE])
     s_line("", 0, tls, 0, line);
 }
 
-static slice_t s_trim(slice_t text)
-{
-    while (text.len && (text.data[0] == ' ' || text.data[0] == '\t'))
-        text = slice(text.data + 1, text.len - 1);
-    while (text.len && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
 slice_t cookie_find(slice_t header, bool tls)
 {
     slice_t found = slice("", 0), name = slice_of(s_name(tls));
     for (size_t at = 0; at < header.len;) {
         const char *end = memchr(header.data + at, ';', header.len - at);
         size_t len = end ? (size_t)(end - header.data) - at : header.len - at;
-        slice_t pair = s_trim(slice(header.data + at, len));
+        slice_t pair = header_trim(slice(header.data + at, len));
         at += len + 1;
         if (pair.len <= name.len || pair.data[name.len] != '=' ||
             memcmp(pair.data, name.data, name.len) != 0)

@@ -1,5 +1,7 @@
 #include "gateway/framing.h"
 
+#include "gateway/headers.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -42,22 +44,6 @@ const char *framing_early_fault(slice_t input)
     const char *space = memchr(input.data, ' ', input.len < METHOD ? input.len : METHOD);
     slice_t method = slice(input.data, space ? (size_t)(space - input.data) : input.len);
     return method.len > METHOD || !s_is_token(method) ? s_no_http : NULL;
-}
-
-static bool s_is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static slice_t s_trim(slice_t text)
-{
-    while (text.len && s_is_blank(*text.data)) {
-        text.data++;
-        text.len--;
-    }
-    while (text.len && s_is_blank(text.data[text.len - 1]))
-        text.len--;
-    return text;
 }
 
 static void s_fault(framing_t *self, const char *fault)
@@ -153,7 +139,7 @@ static void s_connection(seen_t *seen, slice_t value)
     while (value.len) {
         const char *comma = memchr(value.data, ',', value.len);
         size_t len = comma ? (size_t)(comma - value.data) : value.len;
-        slice_t word = s_trim(slice(value.data, len));
+        slice_t word = header_trim(slice(value.data, len));
         if (word.len == 5 && strncasecmp(word.data, "close", 5) == 0)
             seen->closes = true;
         if (word.len == 10 && strncasecmp(word.data, "keep-alive", 10) == 0)
@@ -175,13 +161,13 @@ static void s_expect(seen_t *seen, slice_t value)
 static slice_t s_trim_in_place(char *value, size_t len)
 {
     size_t blanks = 0;
-    while (blanks < len && s_is_blank(value[len - 1 - blanks]))
+    while (blanks < len && header_is_blank(value[len - 1 - blanks]))
         blanks++;
     if (blanks && blanks < len) {
         memmove(value + blanks, value, len - blanks);
         memset(value, ' ', blanks);
     }
-    return s_trim(slice(value, len));
+    return header_trim(slice(value, len));
 }
 
 static bool s_named(slice_t line, size_t name, const char *text)
@@ -195,11 +181,11 @@ static bool s_header(seen_t *seen, char *head, slice_t line)
     const char *colon = memchr(line.data, ':', line.len);
     size_t name = colon ? (size_t)(colon - line.data) : 0, at = (size_t)(line.data - head);
     seen->framing.lines++;
-    if (s_is_blank(*line.data))
+    if (header_is_blank(*line.data))
         s_fault(&seen->framing, "A header is continued on another line.");
     else if (name == 0)
         s_fault(&seen->framing, "A header line has no name.");
-    else if (s_is_blank(line.data[name - 1]))
+    else if (header_is_blank(line.data[name - 1]))
         s_fault(&seen->framing, "A header has white space between its name and the colon.");
     if (seen->framing.error)
         return false;

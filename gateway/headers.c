@@ -30,22 +30,12 @@ bool header_travels(slice_t name)
     return name.len > 0;
 }
 
-/* Without the white space around it (RFC 9110 §5.6.3). */
-static slice_t s_trim(slice_t text)
-{
-    while (text.len && (*text.data == ' ' || *text.data == '\t'))
-        text = slice(text.data + 1, text.len - 1);
-    while (text.len && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
 bool header_is_listed(slice_t connection, slice_t name)
 {
     for (unsigned i = 0; connection.len && i < LISTED; i++) {
         const char *comma = memchr(connection.data, ',', connection.len);
         size_t len = comma ? (size_t)(comma - connection.data) : connection.len;
-        slice_t listed = s_trim(slice(connection.data, len));
+        slice_t listed = header_trim(slice(connection.data, len));
         if (listed.len == name.len && strncasecmp(listed.data, name.data, name.len) == 0)
             return true;
         len += comma ? 1 : 0;

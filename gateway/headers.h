@@ -5,6 +5,21 @@
 
 #include "common/base/slice.h"
 
+static inline bool header_is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Without the white space around it (RFC 9110 §5.6.3). */
+static inline slice_t header_trim(slice_t text)
+{
+    while (text.len && header_is_blank(*text.data))
+        text = slice(text.data + 1, text.len - 1);
+    while (text.len && header_is_blank(text.data[text.len - 1]))
+        text.len--;
+    return text;
+}
+
 /* Whether a header of this lower-case name is part of an event. */
 bool header_travels(slice_t name);
 
