@@ -74,11 +74,21 @@ static bool s_add_param(pack_t *params, const char *name, const json_t *value)
     return true;
 }
 
+/* What no peer takes would be dropped with the batch that it shares with others. */
+static error_code_t s_too_many(char *message)
+{
+    snprintf(message, MANAGE_MESSAGE, "There are more than %d parameters, or %d bytes of them.",
+             WIRE_PAIRS, WIRE_PAIRS_BYTES);
+    return ERROR_invalid_param;
+}
+
 static error_code_t s_read_params(operate_t *self, json_t *args, char *message)
 {
     const char *name;
     json_t *value;
     pack_reset(&self->params);
+    if (json_object_size(args) > WIRE_PAIRS)
+        return s_too_many(message);
     json_object_foreach(args, name, value)
     {
         bool known = s_is_param(name);
@@ -89,12 +99,7 @@ static error_code_t s_read_params(operate_t *self, json_t *args, char *message)
                        : "One of the parameters is none of these operations' (API.md).");
         return ERROR_invalid_param;
     }
-    /* What no peer takes would be dropped with the batch that it shares with others. */
-    if (json_object_size(args) <= WIRE_PAIRS && self->params.len <= WIRE_PAIRS_BYTES)
-        return ERROR_none;
-    snprintf(message, MANAGE_MESSAGE, "There are more than %d parameters, or %d bytes of them.",
-             WIRE_PAIRS, WIRE_PAIRS_BYTES);
-    return ERROR_invalid_param;
+    return self->params.len > WIRE_PAIRS_BYTES ? s_too_many(message) : ERROR_none;
 }
 
 /* The canonical target into REQUEST, whose slice is the judge's or NAME's from here on. */

@@ -383,7 +383,7 @@ def test_parameters_that_no_peer_takes_leave_authd_in_no_batch(ring, control, gi
     control.send(control.requests(rogue.request(op=20, target="calm", body=True)),
                  json.dumps(given).encode())
     _, header, bodies = control.receive(REPLIES)
-    assert header[5][0][3] == 400 and b"parameters" in bodies[0], (header, bodies)
+    assert header[5][0][3] == 400 and b"1000 parameters" in bodies[0], (header, bodies)
     assert malformed(ring, "router-0") == before
 
 
