@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness import lacking, postern  # noqa: E402
+from harness.connection import Connection  # noqa: E402
 
 
 # A shell lets what it starts in the background ignore SIGINT, and so would all that is started here.
@@ -76,3 +77,23 @@ def needs():
             if not shutil.which(program):
                 lacking.skip(program)
     return check
+
+
+@pytest.fixture
+def raw(ring):
+    """A connection to the public listener, for requests as they are written."""
+    with Connection(ring.port) as connection:
+        yield connection
+
+
+@pytest.fixture
+def channel(ring, name, ada):
+    """A channel of the test's own; ADA is the file's."""
+    ring.channel(name, ada)
+    return name
+
+
+@pytest.fixture
+def path(channel, ada):
+    """Where to post to it."""
+    return f"/api/v2/channelsbyname/{channel}/message?zapikey={ada.token}"

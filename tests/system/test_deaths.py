@@ -73,12 +73,6 @@ def worker(ring):
         made.send(made.header(GOODBYE, 0, [1, 1, 1]))
 
 
-@pytest.fixture
-def raw(ring):
-    with Connection(ring.port) as made:
-        yield made
-
-
 def path(ring, what):
     return f"/api/v2/channelsbyname/deadly/{what}?zapikey={ring.ada.token}"
 

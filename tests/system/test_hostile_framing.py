@@ -17,23 +17,6 @@ def ada(ring):
     return ring.user("framing")
 
 
-@pytest.fixture
-def channel(ring, name, ada):
-    ring.channel(name, ada)
-    return name
-
-
-@pytest.fixture
-def path(channel, ada):
-    return f"/api/v2/channelsbyname/{channel}/message?zapikey={ada.token}"
-
-
-@pytest.fixture
-def raw(ring):
-    with Connection(ring.port) as connection:
-        yield connection
-
-
 def text(value):
     return json.dumps({"text": value}).encode()
 

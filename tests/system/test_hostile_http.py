@@ -17,21 +17,9 @@ def ada(ring, name):
 
 
 @pytest.fixture
-def channel(ring, name, ada):
-    ring.channel(name, ada)
-    return name
-
-
-@pytest.fixture
 def bot(ring, name, ada):
     ring.bot(name, ada)
     return name
-
-
-@pytest.fixture
-def raw(ring):
-    with Connection(ring.port) as connection:
-        yield connection
 
 
 def channel_path(name, token):

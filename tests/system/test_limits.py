@@ -18,12 +18,6 @@ def ada(ring, name):
     return ring.user(name)
 
 
-@pytest.fixture
-def channel(ring, name, ada):
-    ring.channel(name, ada)
-    return name
-
-
 def path_of(channel, token, more=""):
     return f"/api/v2/channelsbyname/{channel}/message?zapikey={token}{more}"
 

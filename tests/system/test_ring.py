@@ -14,12 +14,6 @@ def ada(ring, name):
 
 
 @pytest.fixture
-def channel(ring, name, ada):
-    ring.channel(name, ada)
-    return name
-
-
-@pytest.fixture
 def bot(ring, name, ada):
     ring.bot(name, ada)
     return name
