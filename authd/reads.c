@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -29,6 +30,7 @@ struct reads {
     const uint64_t *self;
     read_t *waiting; /* the main thread's */
     int asked_fd, answered_fd;
+    atomic_bool news;     /* in asked: spares the main thread a system call a turn */
     pthread_mutex_t lock; /* of what follows */
     read_t *asked, *answered;
     unsigned len; /* under way */
@@ -145,10 +147,10 @@ bool reads_ask(reads_t *self, const reads_asker_t *asker, const wire_request_t *
     if (room) {
         self->len++;
         s_push(&self->asked, s_new(asker, request));
+        s_signal(self->asked_fd); /* first: who sees the news takes the signal, too */
+        atomic_store(&self->news, true);
     }
     pthread_mutex_unlock(&self->lock);
-    if (room)
-        s_signal(self->asked_fd);
     return room;
 }
 
@@ -195,6 +197,8 @@ static void s_done(reads_t *self, read_t *read, const wire_reply_t *reply)
 
 static void s_take_asked(reads_t *self, int64_t now_ms)
 {
+    if (!atomic_exchange(&self->news, false))
+        return;
     s_unsignal(self->asked_fd);
     pthread_mutex_lock(&self->lock);
     read_t *asked = self->asked;
