@@ -1,0 +1,35 @@
+"""The documents name files that are there."""
+
+import re
+
+import pytest
+
+from tree import ROOMS, ROOT
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ROOTS = (*ROOMS, "deploy", "docs")
+
+
+def named(text):
+    """What stands in a pair of backticks and begins like a path of this tree, without what a shell or a reader puts in."""
+    for path in re.findall(r"`((?:\.\./)?[\w.+-]+/[\w./+-]+)`", text):
+        path = path.removeprefix("../")
+        if path.split("/")[0] in ROOTS and not re.search(r"-N\b|-0\b", path):
+            yield path
+
+
+def linked(text):
+    return [target for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text) if "://" not in target and "$" not in target]
+
+
+def test_paths_are_found():
+    assert list(named("`common/ops.def`, `../tests/lint/tree.py`, `a/b`, `postern.conf`")) == ["common/ops.def", "tests/lint/tree.py"]
+    assert linked("[a](b/c.md#d), [e](https://f.example/)") == ["b/c.md"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_documents_name_files_that_are_there(document):
+    text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.M | re.S)
+    missing = [path for path in named(text) if not (ROOT / path).exists()]
+    missing += [target for target in linked(text) if not (document.parent / target).exists()]
+    assert not missing
