@@ -38,9 +38,13 @@ void first_owner_make(manage_t *manage, const char *data)
         email[0] = '\0';
     fclose(in);
     email[strcspn(email, "\r\n")] = '\0';
+    if (!*email) /* carried out, and not removed */
+        return;
     error_code_t code = s_make(manage, email);
     if (code == ERROR_none)
         log_info("directory.first_owner", "email=%s", LOG_Q(email));
-    if ((code == ERROR_none || code == ERROR_conflict) && unlink(path) != 0)
+    /* Where the directory is root's, an empty file has to do. */
+    if ((code == ERROR_none || code == ERROR_conflict) && unlink(path) != 0 &&
+        truncate(path, 0) != 0)
         log_warn("directory.first_owner", "err=%s", LOG_Q("cannot remove the file"));
 }

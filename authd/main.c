@@ -11,8 +11,9 @@ int main(int argc, char **argv)
 
     conf_start(&start, "postern-authd", "authd", argc, argv);
     life_begin();
+    life_prepare(&start);
     life_make_known(start.conf);
-    life_settle(start.conf);
+    life_settle(&start);
     authd_t *authd = authd_new(&start);
     conf_address(start.conf, SET_authd_monitor, start.index, monitor, sizeof monitor);
     conf_installation(start.conf, installation);

@@ -4,6 +4,7 @@
 #include "common/base/errors.h"
 #include "common/base/ops.h"
 #include "common/base/secret.h"
+#include "common/life/hop.h"
 #include "common/life/path.h"
 #include "common/life/trust.h"
 #include "common/link/link.h"
@@ -46,11 +47,13 @@ static void s_fail(control_error_t *error, const char *format, ...)
 static int s_probe(const char *endpoint)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char socket_address[HOP_PATH];
     if (strncmp(endpoint, "ipc://", 6) != 0)
         return 0;
-    if (strlen(endpoint + 6) >= sizeof address.sun_path)
+    hop_address(endpoint, socket_address);
+    if (strlen(socket_address + 6) >= sizeof address.sun_path)
         return ENAMETOOLONG;
-    strcpy(address.sun_path, endpoint + 6);
+    strcpy(address.sun_path, socket_address + 6);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return errno;
@@ -147,7 +150,7 @@ static void s_not_there(const control_t *self, control_error_t *error)
 static int s_check(const conf_t *conf, const char *endpoint, bool patient, control_error_t *error)
 {
     char err[PATH_ERROR];
-    if (trust_endpoint(conf, endpoint, err, sizeof err) != 0) {
+    if (trust_endpoint(conf, endpoint, "authd", err, sizeof err) != 0) {
         s_fail(error, "authd's control socket is not safe: %s", err);
         return -1;
     }
@@ -158,8 +161,9 @@ static int s_check(const conf_t *conf, const char *endpoint, bool patient, contr
         s_fail(error, "authd is not running at %s: start it with posternctl up", endpoint);
     else
         s_fail(error, "cannot open authd's control socket %s: %s%s", endpoint, strerror(rc),
-               rc == EACCES ? " (run posternctl as the user that authd runs as, or give a token)"
-                            : "");
+               rc == EACCES
+                   ? " (run posternctl as root or as the user that authd runs as, or give a token)"
+                   : "");
     return -1;
 }
 

@@ -140,9 +140,10 @@ static void s_daemon(const daemon_t *daemon)
     snprintf(page, sizeof page, "postern-%s", daemon->name);
     s_head(page, '8', daemon->what);
     s_section("SYNOPSIS");
-    printf("\\fBpostern\\-%s\\fR [\\fB\\-c\\fR \\fIFILE\\fR] [\\fB\\-i\\fR \\fIINDEX\\fR] "
-           "[\\fB\\-s\\fR \\fISECTION.KEY=VALUE\\fR]... [\\fB\\-t\\fR]\n",
-           daemon->name);
+    printf(
+        "\\fBpostern\\-%s\\fR [\\fB\\-c\\fR \\fIFILE\\fR] [\\fB\\-i\\fR \\fIINDEX\\fR] "
+        "[\\fB\\-s\\fR \\fISECTION.KEY=VALUE\\fR]... [\\fB\\-t\\fR] [\\fB\\-P\\fR \\fIUSER\\fR]\n",
+        daemon->name);
     s_section("DESCRIPTION");
     s_line(daemon->text);
     s_section("OPTIONS");
@@ -150,6 +151,9 @@ static void s_daemon(const daemon_t *daemon)
     s_term("-i", "INDEX", "0 to 255");
     s_term("-s", "SECTION.KEY=VALUE", "override a setting; may come again");
     s_term("-t", NULL, "check the configuration, print it with secrets masked, and end");
+    s_term("-P", "USER",
+           "as root: make this process's directories and files for the user of its kind, also from "
+           "what USER had, and end; for supervisors that start the process as that user");
     s_term("-h", NULL, "a short help");
     s_term("-V", NULL, "the version");
     s_section("EXIT STATUS");

@@ -1,7 +1,9 @@
 /* posternctl up: all processes of this host, started and watched. */
+#include "common/life/kinds.h"
 #include "common/life/life.h"
 #include "common/life/listening.h"
 #include "common/life/path.h"
+#include "common/life/prepare.h"
 #include "common/life/trust.h"
 #include "common/log/log.h"
 #include "ctl/command.h"
@@ -282,6 +284,29 @@ static void s_on_rolled(void *arg, const char *name, pid_t pid, int64_t ms, cons
     }
 }
 
+/* Root has said nothing about users: each kind gets its own, or root stays in the place of all. */
+static int s_settle_users(ctl_t *ctl, const conf_t *conf)
+{
+    char err[PATH_ERROR];
+    const char *user = conf_text(conf, SET_process_user);
+    setting_t lacking = kinds_lacking(conf);
+    if (geteuid() != 0)
+        return 0;
+    if (!kinds_apart(conf)) {
+        const setting_row_t *row =
+            &setting_table[lacking == SETTING_COUNT ? SET_process_user : lacking];
+        log_info("up.users", "user=%s setting=%s.%s hint=%s", LOG_Q(*user ? user : "root"),
+                 row->section, row->key,
+                 LOG_Q(*user ? "one user for all processes, as process.user says"
+                             : "one user for all processes: the one of that setting is not there"));
+        return 0;
+    }
+    if (prepare_shared(conf, 0, err, sizeof err) == 0)
+        return 0;
+    ctl_error(ctl, "failed", "%s", err);
+    return -1;
+}
+
 /* The socket of all gateways. */
 static int s_listen(const conf_t *conf)
 {
@@ -347,6 +372,8 @@ int up_run(ctl_t *ctl)
         ctl_error(ctl, "failed", "%s: %s", ctl_conf_path(ctl), err);
         return CTL_CONFIG;
     }
+    if (s_settle_users(ctl, conf) != 0)
+        return CTL_CONFIG;
     if (s_hang_notice(ctl, gateways) != 0)
         return CTL_REFUSED;
     self.fleet = fleet_new(conf, gateways);

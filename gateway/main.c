@@ -15,8 +15,9 @@ int main(int argc, char **argv)
     conf_start(&start, "postern-gateway", "gateway", argc, argv);
     log_open(start.process, (log_level_t)log_level_of(conf_text(start.conf, SET_log_level)));
     life_begin();
+    life_prepare(&start);
     gateway_t *gateway = gateway_new(&start);
-    life_settle(start.conf);
+    life_settle(&start);
     conf_address(start.conf, SET_gateway_monitor, start.index, address, sizeof address);
     conf_installation(start.conf, installation);
     if (gateway_was_passed_socket(gateway))

@@ -11,7 +11,8 @@ int main(int argc, char **argv)
 
     conf_start(&start, "postern-router", "router", argc, argv);
     life_begin();
-    life_settle(start.conf);
+    life_prepare(&start);
+    life_settle(&start);
     router_t *router = router_new(&start);
     conf_address(start.conf, SET_router_monitor, start.index, monitor, sizeof monitor);
     conf_installation(start.conf, installation);

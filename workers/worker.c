@@ -448,9 +448,10 @@ int worker_main(const worker_role_t *role, int argc, char **argv)
     conf_start(&start, role->process, role->section, argc, argv);
     log_open(start.process, (log_level_t)log_level_of(conf_text(start.conf, SET_log_level)));
     life_begin();
+    life_prepare(&start);
     life_make_dir(conf_text(start.conf, SET_data_directory));
     life_make_known(start.conf);
-    life_settle(start.conf);
+    life_settle(&start);
     worker_t *worker = worker_new(role, start.conf, start.index);
     conf_address(start.conf, role->monitor, start.index, address, sizeof address);
     conf_installation(start.conf, installation);

@@ -58,27 +58,54 @@ static bool s_sync_directory(const char *path)
     return good;
 }
 
-/* Under another name first: half a key would be refused at the next start. */
-static int s_make(worker_key_t *self, const char *path, char *err, size_t err_size)
+static int s_made(const char *path)
 {
-    char text[HEX + 1], part[PATH];
-    snprintf(part, sizeof part, "%s.part", path);
-    unlink(part);
-    int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return s_say(err, err_size, path, strerror(errno));
+    log_info("worker_key.made", "path=%s", LOG_Q(path));
+    return 0;
+}
+
+/* Takes the descriptor. */
+static bool s_write(worker_key_t *self, int fd)
+{
+    char text[HEX + 1];
     randombytes_buf(self->bytes, KEY);
     sodium_bin2hex(text, sizeof text, self->bytes, KEY);
     text[HEX] = '\n';
     bool good = write(fd, text, sizeof text) == (ssize_t)sizeof text && fsync(fd) == 0;
     secret_wipe(text, sizeof text);
     close(fd);
-    if (!good || rename(part, path) != 0 || !s_sync_directory(path)) {
+    return good;
+}
+
+/* Under another name first: half a key would be refused at the next start. */
+static int s_make(worker_key_t *self, const char *path, char *err, size_t err_size)
+{
+    char part[PATH];
+    snprintf(part, sizeof part, "%s.part", path);
+    unlink(part);
+    int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return s_say(err, err_size, path, strerror(errno));
+    if (!s_write(self, fd) || rename(part, path) != 0 || !s_sync_directory(path)) {
         unlink(part);
         return s_say(err, err_size, path, "cannot be written");
     }
-    log_info("worker_key.made", "path=%s", LOG_Q(path));
-    return 0;
+    return s_made(path);
+}
+
+/* Into the empty file that root has made for us, where the directory is root's (prepare.h). */
+static int s_fill(worker_key_t *self, const char *path, char *err, size_t err_size)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return s_say(err, err_size, path, strerror(errno));
+    return s_write(self, fd) ? s_made(path) : s_say(err, err_size, path, "cannot be written");
+}
+
+static bool s_is_empty(int fd)
+{
+    struct stat is;
+    return fstat(fd, &is) == 0 && S_ISREG(is.st_mode) && (is.st_mode & 077) == 0 && is.st_size == 0;
 }
 
 worker_key_t *worker_key_load(const char *path, char *err, size_t err_size)
@@ -90,7 +117,8 @@ worker_key_t *worker_key_load(const char *path, char *err, size_t err_size)
         abort();
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd >= 0) {
-        rc = s_read(self, fd, path, err, err_size);
+        rc = s_is_empty(fd) ? s_fill(self, path, err, err_size)
+                            : s_read(self, fd, path, err, err_size);
         close(fd);
     } else if (errno == ENOENT) {
         rc = s_make(self, path, err, err_size);

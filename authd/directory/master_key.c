@@ -57,10 +57,10 @@ static int s_read(master_key_t *self, int fd, const char *path, char *err, size_
     return rc ? s_say(err, err_size, path, "holds neither 32 bytes nor 64 hex digits") : 0;
 }
 
-static bool s_write(const master_key_t *self, const char *path)
+static bool s_write(const master_key_t *self, const char *path, int flags)
 {
     char text[HEX + 1];
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = open(path, O_WRONLY | O_CLOEXEC | flags, 0600);
     if (fd < 0)
         return false;
     sodium_bin2hex(text, sizeof text, self->bytes, KEY);
@@ -82,6 +82,12 @@ static bool s_sync_name(const char *path)
     return store_sync_directory(slash ? parent : ".") == 0;
 }
 
+static int s_made(const char *path)
+{
+    log_info("master_key.made", "path=%s", LOG_Q(path));
+    return 0;
+}
+
 /* Under another name until it is whole on the disk: half a key would stand in the way for ever. */
 static int s_make(master_key_t *self, const char *path, char *err, size_t err_size)
 {
@@ -89,11 +95,29 @@ static int s_make(master_key_t *self, const char *path, char *err, size_t err_si
     snprintf(next, sizeof next, "%s.next", path);
     unlink(next);
     randombytes_buf(self->bytes, KEY);
-    bool good = s_write(self, next) && rename(next, path) == 0 && s_sync_name(path);
-    if (!good)
-        return s_say(err, err_size, path, strerror(errno));
-    log_info("master_key.made", "path=%s", LOG_Q(path));
-    return 0;
+    bool good =
+        s_write(self, next, O_CREAT | O_EXCL) && rename(next, path) == 0 && s_sync_name(path);
+    return good ? s_made(path) : s_say(err, err_size, path, strerror(errno));
+}
+
+/* Into the empty file that root has made for us, where the directory is root's (prepare.h). */
+static int s_fill(master_key_t *self, const char *path, char *err, size_t err_size)
+{
+    randombytes_buf(self->bytes, KEY);
+    return s_write(self, path, 0) ? s_made(path) : s_say(err, err_size, path, strerror(errno));
+}
+
+static bool s_is_empty(int fd)
+{
+    struct stat is;
+    return fstat(fd, &is) == 0 && S_ISREG(is.st_mode) && (is.st_mode & 077) == 0 && is.st_size == 0;
+}
+
+static int s_lacking(const char *path, int error, char *err, size_t err_size)
+{
+    return s_say(err, err_size, path,
+                 error == ENOENT ? "missing: restore the one that belongs to this directory"
+                                 : strerror(error));
 }
 
 master_key_t *master_key_load(const char *path, bool may_make, char *err, size_t err_size)
@@ -104,16 +128,16 @@ master_key_t *master_key_load(const char *path, bool may_make, char *err, size_t
     if (!self)
         abort();
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd >= 0) {
-        rc = s_read(self, fd, path, err, err_size);
-        close(fd);
-    } else if (errno == ENOENT && may_make) {
+    if (fd < 0 && errno == ENOENT && may_make)
         rc = s_make(self, path, err, err_size);
-    } else {
-        rc = s_say(err, err_size, path,
-                   errno == ENOENT ? "missing: restore the one that belongs to this directory"
-                                   : strerror(errno));
-    }
+    else if (fd < 0)
+        rc = s_lacking(path, errno, err, err_size);
+    else if (!s_is_empty(fd))
+        rc = s_read(self, fd, path, err, err_size);
+    else
+        rc = may_make ? s_fill(self, path, err, err_size) : s_lacking(path, ENOENT, err, err_size);
+    if (fd >= 0)
+        close(fd);
     if (rc != 0)
         master_key_destroy(&self);
     return self;

@@ -44,12 +44,14 @@ typedef struct {
 extern const setting_row_t setting_table[SETTING_COUNT];
 
 /* What every daemon's command line says: -c FILE, -i INDEX (0 to 255: which gateway, or which
- * shard), -t (check, print the effective configuration and exit), -s section.key=value, -h, -V. */
+ * shard), -t (check, print the effective configuration and exit), -s section.key=value, -P USER
+ * (prepare.h, and exit), -h, -V. */
 typedef struct {
     const char *process; /* "postern-authd" */
     const char *section; /* "authd" */
     unsigned index;      /* -i */
     conf_t *conf;
+    const char *former; /* -P, NULL without: whose the places may have been */
 } conf_start_t;
 
 /* Reads command line, file and environment; handles -t, -h and -V by exiting. Exits on any error.

@@ -11,14 +11,17 @@ enum { OVERRIDES = 64, INDEX_MOST = 255 };
 
 static void s_usage(const char *process)
 {
-    printf("usage: %s [-c FILE] [-i INDEX] [-s section.key=value]... [-t]\n\n"
-           "  -c FILE   configuration (ZPL); without it, the first that is there of\n"
-           "            " CONF_PLACES ", else defaults\n"
-           "  -i INDEX  which of several: a worker's shard, a gateway's number (0 to %d)\n"
-           "  -s K=V    overrides one setting, as -s log.level=debug\n"
-           "  -t        checks and prints the configuration, secrets masked, and exits\n"
-           "  -V        prints the version and exits\n",
-           process, INDEX_MOST);
+    printf(
+        "usage: %s [-c FILE] [-i INDEX] [-s section.key=value]... [-t]\n\n"
+        "  -c FILE   configuration (ZPL); without it, the first that is there of\n"
+        "            " CONF_PLACES ", else defaults\n"
+        "  -i INDEX  which of several: a worker's shard, a gateway's number (0 to %d)\n"
+        "  -s K=V    overrides one setting, as -s log.level=debug\n"
+        "  -t        checks and prints the configuration, secrets masked, and exits\n"
+        "  -P USER   as root: gives this process's directories and files to the user of its kind,\n"
+        "            also those that USER had, and exits; the process then runs as that user\n"
+        "  -V        prints the version and exits\n",
+        process, INDEX_MOST);
 }
 
 static void s_refuse(const char *process, const char *reason)
@@ -43,7 +46,7 @@ void conf_start(conf_start_t *start, const char *process, const char *section, i
     const char *path = NULL;
     bool check = false;
     *start = (conf_start_t){.process = process, .section = section};
-    for (int option; (option = getopt(argc, argv, "c:i:s:thV")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "c:i:s:tP:hV")) != -1;) {
         if (option == 'c') {
             path = optarg;
         } else if (option == 'i') {
@@ -52,6 +55,8 @@ void conf_start(conf_start_t *start, const char *process, const char *section, i
             overrides[count++] = optarg;
         } else if (option == 't') {
             check = true;
+        } else if (option == 'P') {
+            start->former = optarg;
         } else if (option == 'V') {
             printf("%s %s\n", process, POSTERN_VERSION);
             exit(0);

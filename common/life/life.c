@@ -3,7 +3,9 @@
 #include "common/base/notify.h"
 #include "common/base/secret.h"
 #include "common/life/confine.h"
+#include "common/life/kinds.h"
 #include "common/life/path.h"
+#include "common/life/prepare.h"
 #include "common/log/log.h"
 
 #include <errno.h>
@@ -21,6 +23,8 @@
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { GROUPS = 64 };
 
 static int s_signal_fd = -1;
 static atomic_bool s_stopping, s_hurry;
@@ -196,30 +200,70 @@ static void s_give(const conf_t *conf, const struct passwd *to)
             log_fatal(EXIT_CONFIG, "life.user", "user=%s err=%s", LOG_Q(to->pw_name), LOG_Q(err));
 }
 
-static void s_become(const struct passwd *to)
+static void s_refuse_user(const char *user, const char *reason)
+{
+    log_fatal(EXIT_CONFIG, "life.user", "user=%s err=%s", LOG_Q(user), LOG_Q(reason));
+}
+
+/* Those of the user, and of a worker the one by which the routers know it. */
+static int s_take_groups(const conf_t *conf, const struct passwd *to, const char *section)
+{
+    gid_t groups[GROUPS];
+    int count = GROUPS - 1;
+    if (getgrouplist(to->pw_name, to->pw_gid, groups, &count) < 0)
+        count = GROUPS - 1; /* as many as there is room for */
+    if (kinds_is_worker(section) && kinds_workers(conf, &groups[count]) == 0)
+        count++;
+    return setgroups((size_t)count, groups);
+}
+
+static void s_become(const conf_t *conf, const struct passwd *to, const char *section)
 {
     int death_signal = 0; /* of the supervisor, which a change of user takes away */
     prctl(PR_GET_PDEATHSIG, &death_signal);
-    if (initgroups(to->pw_name, to->pw_gid) != 0 ||
+    if (s_take_groups(conf, to, section) != 0 ||
         setresgid(to->pw_gid, to->pw_gid, to->pw_gid) != 0 ||
         setresuid(to->pw_uid, to->pw_uid, to->pw_uid) != 0)
-        log_fatal(EXIT_CONFIG, "life.user", "user=%s err=%s", LOG_Q(to->pw_name),
-                  LOG_Q(strerror(errno)));
+        s_refuse_user(to->pw_name, strerror(errno));
     prctl(PR_SET_PDEATHSIG, death_signal);
     secret_protect_process(); /* setresuid makes a process dumpable again */
 }
 
-void life_settle(const conf_t *conf)
+static const struct passwd *s_find(const char *user)
 {
+    const struct passwd *to = getpwnam(user);
+    if (!to)
+        s_refuse_user(user, "no such user; make it or change process.user");
+    return to;
+}
+
+void life_prepare(const conf_start_t *start)
+{
+    char err[PATH_ERROR];
+    const struct passwd *former = start->former ? getpwnam(start->former) : NULL;
+    if (start->former && geteuid() != 0)
+        log_fatal(EXIT_CONFIG, "life.prepare", "err=%s", LOG_Q("-P is for root"));
+    if (!start->former && !kinds_apart(start->conf))
+        return;
+    if (prepare_process(start->conf, start->section, start->index, former ? former->pw_uid : 0, err,
+                        sizeof err) != 0)
+        log_fatal(EXIT_CONFIG, "life.prepare", "err=%s", LOG_Q(err));
+    if (start->former)
+        exit(0);
+}
+
+void life_settle(const conf_start_t *start)
+{
+    const conf_t *conf = start->conf;
     const char *user = conf_text(conf, SET_process_user);
     life_make_sockets(conf);
     if (*user && geteuid() == 0) {
-        const struct passwd *to = getpwnam(user);
-        if (!to)
-            log_fatal(EXIT_CONFIG, "life.user", "user=%s err=%s", LOG_Q(user),
-                      LOG_Q("no such user; make it or change process.user"));
+        const struct passwd *to = s_find(user);
         s_give(conf, to);
-        s_become(to);
+        s_become(conf, to, "");
+    } else if (kinds_apart(conf)) {
+        user = conf_text(conf, conf_setting(start->section, "user"));
+        s_become(conf, s_find(user), start->section);
     }
     confine_process();
 }

@@ -55,11 +55,16 @@ void life_make_sockets(const conf_t *conf);
  * cannot, that is logged and everything else works. */
 void life_make_known(const conf_t *conf);
 
-/* Makes data.sockets, and becomes process.user with its groups when root and where one is named.
- * The master key, data.sockets, data.known, data.directory and the file of the first owner are
- * given to that user first, where they are there and root's (path_give). Whoever it is, it is
- * confined then (confine.h). The supervisor's death signal is kept. Exits on failure. */
-void life_settle(const conf_t *conf);
+/* Where root starts the processes and each kind has a user of its own (kinds.h): makes this one's
+ * places for it (prepare.h). With -P that is all, and the process ends. Exits on failure. */
+void life_prepare(const conf_start_t *start);
+
+/* Makes data.sockets, and becomes, when root, process.user where one is named, with its groups;
+ * else the user of its kind, where each has one (life_prepare came before). To process.user are
+ * given first the master key, data.sockets, data.known, data.directory and the file of the first
+ * owner, where they are there and root's (path_give). Whoever it is, it is confined then
+ * (confine.h). The supervisor's death signal is kept. Exits on failure. */
+void life_settle(const conf_start_t *start);
 
 /* Tells a supervisor that the process can serve: systemd by its protocol (notify.h), posternctl up
  * by one byte to the descriptor that the environment's POSTERN_READY_FD names, which is closed

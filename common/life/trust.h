@@ -13,7 +13,10 @@
  * CONF: NULL for none, then nobody but root and the user that asks is trusted. */
 int trust_check(const conf_t *conf, const char *directory, char *err, size_t err_size);
 
-/* The same of the directory in which an endpoint's socket lies; 0 for one that is not ipc. */
-int trust_endpoint(const conf_t *conf, const char *endpoint, char *err, size_t err_size);
+/* The same of the directory in which an endpoint's socket lies; 0 for one that is not ipc. Where it
+ * has a directory of its own (hop.h), that may also be the user's that processes of BINDER, a
+ * section, have: who binds it. NULL: this process does. */
+int trust_endpoint(const conf_t *conf, const char *endpoint, const char *binder, char *err,
+                   size_t err_size);
 
 #endif

@@ -1,5 +1,6 @@
 #include "common/link/socket.h"
 
+#include "common/life/hop.h"
 #include "common/life/life.h"
 #include "common/life/trust.h"
 #include "common/link/curve.h"
@@ -76,16 +77,33 @@ static void s_set_options(void *socket, const link_options_t *options)
 /* An ipc bind steals the name from a process that has it, without an error: take a lock first. */
 static int s_bind(void *socket, const char *endpoint)
 {
+    char address[HOP_PATH];
     const char *path = strncmp(endpoint, "ipc://", 6) == 0 ? endpoint + 6 : NULL;
     if (path && *path != '@') {
         char lock[512];
         snprintf(lock, sizeof lock, "%s.lock", path);
         life_lock(lock, false);
     }
-    mode_t mask = umask(0177);
-    int rc = zmq_bind(socket, endpoint);
+    /* In a directory of its own it gets that one's group, which may connect. */
+    mode_t mask = umask(hop_address(endpoint, address) ? 0117 : 0177);
+    int rc = zmq_bind(socket, address);
     umask(mask);
     return rc;
+}
+
+static int s_connect(void *socket, const char *endpoint)
+{
+    char address[HOP_PATH];
+    hop_address(endpoint, address);
+    return zmq_connect(socket, address);
+}
+
+/* The section of the process that binds what OPTIONS connect to; NULL: this one binds it. */
+static const char *s_binder(const link_options_t *options)
+{
+    if (options->bind)
+        return NULL;
+    return options->peer_roles & (1u << ROLE_ROUTER) ? "router" : "authd";
 }
 
 void *socket_new(const link_options_t *options, char *err, size_t err_size)
@@ -109,9 +127,9 @@ int socket_open(void *socket, const link_options_t *options, char *err, size_t e
     curve_address(options->endpoint, address);
     /* ZeroMQ connects again by itself; what was safe once stays so, because only those who are
      * trusted can change it. */
-    if (trust_endpoint(options->conf, address, err, err_size) != 0)
+    if (trust_endpoint(options->conf, address, s_binder(options), err, err_size) != 0)
         return -1;
-    int rc = options->bind ? s_bind(socket, address) : zmq_connect(socket, address);
+    int rc = options->bind ? s_bind(socket, address) : s_connect(socket, address);
     if (rc != 0)
         snprintf(err, err_size, "cannot %s %s: %s", options->bind ? "bind" : "connect to",
                  options->endpoint, zmq_strerror(errno));

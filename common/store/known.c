@@ -25,6 +25,8 @@ static int s_read(const char *place, const char *store, uuid_t7 *uuid, char *err
     int why = errno;
     if (fd >= 0)
         close(fd);
+    if (len == 0) /* prepared for us (prepare.h) */
+        return 0;
     if (len == LINE && text[LINE - 1] == '\n' && uuid_parse(text, LINE - 1, uuid) == 0)
         return 1;
     snprintf(err, err_size, "%s: %s: when the right %s is in its place, posternctl forget %s", path,
@@ -49,6 +51,22 @@ int known_check(const char *place, const char *store, const char *path, char *er
     return -1;
 }
 
+static int s_put(int fd, const char text[UUID_TEXT])
+{
+    bool good = write(fd, text, LINE) == LINE && fsync(fd) == 0;
+    int why = errno;
+    close(fd);
+    errno = why;
+    return good ? 0 : -1;
+}
+
+/* Where the directory is root's, which made an empty file for us. */
+static int s_fill(const char *path, const char text[UUID_TEXT])
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd < 0 ? -1 : s_put(fd, text);
+}
+
 /* Whole or not at all, and durable. */
 static int s_write(const char *place, const char *store, const uuid_t7 *uuid)
 {
@@ -60,14 +78,12 @@ static int s_write(const char *place, const char *store, const uuid_t7 *uuid)
     unlink(made);
     int fd = open(made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return -1;
-    bool good = write(fd, text, LINE) == LINE && fsync(fd) == 0;
-    int why = errno;
-    close(fd);
-    if (good && rename(made, path) == 0)
+        return errno == EACCES ? s_fill(path, text) : -1;
+    if (s_put(fd, text) == 0 && rename(made, path) == 0)
         return store_sync_directory(place);
-    errno = good ? errno : why;
+    int why = errno;
     unlink(made);
+    errno = why;
     return -1;
 }
 

@@ -6,7 +6,8 @@
  * The second place holds no data and no secret. It serves as long as it does not lie on the same
  * disk as data.directory; without it everything works, after a warning.
  *
- * Threading: no state; by who holds the store's lock. Files: mode 0600, made whole. */
+ * Threading: no state; by who holds the store's lock. Files: mode 0600, made whole; an empty one,
+ * as root makes it where the place is root's (prepare.h), is none. */
 #ifndef POSTERN_KNOWN_H
 #define POSTERN_KNOWN_H
 

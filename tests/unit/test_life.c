@@ -264,7 +264,8 @@ static void s_become(void *arg)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     conf_t *conf = s_conf(arg);
     chmod(s_scratch, 0711);
-    life_settle(conf);
+    conf_start_t start = {.process = "postern-router", .section = "router", .conf = conf};
+    life_settle(&start);
     conf_destroy(&conf);
     printf("uid=%d gid=%d\n", (int)getuid(), (int)getegid());
     printf("back=%d\n", setuid(0));

@@ -1,5 +1,6 @@
 #include "workers/store/place.h"
 
+#include "common/life/grant.h"
 #include "common/life/path.h"
 #include "common/store/store.h"
 
@@ -76,8 +77,9 @@ bool place_exists(const char *directory, const char *name)
 /* What root makes in the data directory must stay usable by the processes' user. */
 static void s_give(const place_t *self, int fd)
 {
-    struct stat is;
-    if (geteuid() == 0 && stat(self->data, &is) == 0 && fchown(fd, is.st_uid, is.st_gid) != 0)
+    struct stat is, now;
+    if (geteuid() == 0 && stat(self->data, &is) == 0 && fstat(fd, &now) == 0 &&
+        now.st_uid != is.st_uid && fchown(fd, is.st_uid, is.st_gid) != 0)
         fprintf(stderr, "posternctl: cannot change the owner of a file: %s\n", strerror(errno));
 }
 
@@ -197,47 +199,8 @@ void place_remove(const char *path)
     nftw(path, s_remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-static int s_own(const char *name, int parent, const struct stat *owner);
-
-/* Takes the descriptor of a directory. */
-static int s_own_below(int fd, const struct stat *owner)
-{
-    DIR *dir = fdopendir(fd);
-    struct dirent *entry;
-    int rc = dir ? 0 : -1;
-    while (rc == 0 && (entry = readdir(dir)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            rc = s_own(entry->d_name, dirfd(dir), owner);
-    if (dir)
-        closedir(dir);
-    else
-        close(fd);
-    return rc;
-}
-
-/* The data's owner may exchange names while root is here: it looks at what it holds. A link is not
- * followed, and of a file with two names the other one may be anybody's. */
-static int s_own(const char *name, int parent, const struct stat *owner)
-{
-    struct stat is;
-    int fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    int rc = fd < 0 ? -1 : fstat(fd, &is);
-    bool directory = rc == 0 && S_ISDIR(is.st_mode);
-    if (rc == 0 && !directory && (!S_ISREG(is.st_mode) || is.st_nlink > 1)) {
-        errno = EMLINK;
-        rc = -1;
-    }
-    if (rc == 0)
-        rc = fchmod(fd, directory ? 0700 : 0600);
-    if (rc == 0 && geteuid() == 0)
-        rc = fchown(fd, owner->st_uid, owner->st_gid);
-    if (rc == 0 && directory)
-        return s_own_below(fd, owner);
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
+/* The data's owner may exchange names while root is here: what has them is looked at when it is
+ * held. */
 int place_own(const place_t *self, const char *path)
 {
     char err[PATH_ERROR];
@@ -245,8 +208,10 @@ int place_own(const place_t *self, const char *path)
     struct stat owner;
     int parent = path_parent(path, &name, err, sizeof err);
     int rc = parent < 0 ? -1 : stat(self->data, &owner);
-    if (rc == 0)
-        rc = s_own(name, parent, &owner);
+    if (rc == 0) {
+        grant_t to = {.user = owner.st_uid, .group = owner.st_gid, .former = GRANT_ANYBODY};
+        rc = grant_below(parent, name, &to);
+    }
     if (parent >= 0)
         close(parent);
     return rc;

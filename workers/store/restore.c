@@ -218,7 +218,7 @@ static int s_restore_key(const place_t *self, const char *from, const json_t *ma
     ssize_t len = s_read_key(path, theirs), have = s_read_key(to, ours);
     if (len <= 0)
         rc = place_refuse(self, "%s cannot be read", path);
-    else if (have < 0 && errno == ENOENT) {
+    else if (have == 0 || (have < 0 && errno == ENOENT)) {
         if (place_write(to, theirs, (size_t)len) != 0 || place_own(self, to) != 0)
             rc = place_refuse(self, "cannot write %s: %s", to, strerror(errno));
     } else if (!secret_eq(ours, have > 0 ? (size_t)have : 0, theirs, (size_t)len))

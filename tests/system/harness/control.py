@@ -41,7 +41,7 @@ def call(ring, op, target="", body=None):
     entry = request(int(number), target, time_left=TIMEOUT_S * 1000, body=body is not None)
     entry[5], entry[9], entry[10] = METHODS[method], "control", ["", ""]
     bodies = [] if body is None else [json.dumps(body).encode()]
-    _probe(ring.sockets / "control")
+    _probe(ring.socket("control"))
     name = f"control-{os.getpid()}-{os.urandom(4).hex()}"
     with Rogue(ring, "control", name) as peer:
         try:

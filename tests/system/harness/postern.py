@@ -196,6 +196,11 @@ class Ring:
         """The directory of the ipc sockets."""
         return pathlib.Path(self.settings.get("data.sockets", self.dir / "data" / "run"))
 
+    def socket(self, name):
+        """The path of one of them: in a directory of its own where each kind of process has its own user."""
+        own = self.sockets / f"{name}.d"
+        return own / "s" if own.is_dir() else self.sockets / name
+
     @property
     def names(self):
         """The names of the processes that `up` runs."""

@@ -38,7 +38,7 @@ class Rogue:
         self.socket = zmq.Context.instance().socket(zmq.DEALER)
         self.socket.routing_id = name.encode()
         self.socket.linger = 0
-        self.socket.connect(f"ipc://{ring.sockets}/{socket}")
+        self.socket.connect(f"ipc://{ring.socket(socket)}")
 
     def __enter__(self):
         return self
@@ -114,7 +114,7 @@ class Host(Rogue):
         self.name, self.peer, self.numbers, self.route = name, 0, 0, peer and peer.encode()
         self.socket = zmq.Context.instance().socket(zmq.ROUTER)
         self.socket.linger = 0
-        self.socket.bind(f"ipc://{ring.sockets}/{socket}")
+        self.socket.bind(f"ipc://{ring.socket(socket)}")
 
     def _send(self, frames):
         self.socket.send_multipart([self.route, *frames])

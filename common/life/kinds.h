@@ -1,0 +1,38 @@
+/* Which user a kind of process runs as where each has one of its own, so that who takes over one
+ * process has nothing of the others: gateway.user, authd.user … of the settings, and worker.group,
+ * which all workers are in.
+ *
+ * They have them where root starts the processes, process.user is empty and all of these users are
+ * there. Systemd's units name the same users (a test compares). Threading: any thread. */
+#ifndef POSTERN_KINDS_H
+#define POSTERN_KINDS_H
+
+#include "common/conf/conf.h"
+
+#include <sys/types.h>
+
+enum { KINDS = 6 };
+/* The sections of the kinds. */
+extern const char *const kinds_all[KINDS];
+
+typedef struct {
+    uid_t user;
+    gid_t group; /* the user's own */
+} kinds_user_t;
+
+/* The user of SECTION's process. 0, or -1 when there is none of that name. */
+int kinds_user(const conf_t *conf, const char *section, kinds_user_t *to);
+
+/* worker.group; -1 when there is no such group. */
+int kinds_workers(const conf_t *conf, gid_t *to);
+
+/* Whether a kind of SECTION's is a worker. */
+bool kinds_is_worker(const char *section);
+
+/* The first setting whose user or group is not there; SETTING_COUNT when all are. */
+setting_t kinds_lacking(const conf_t *conf);
+
+/* Whether processes that this one starts, or is, get a user a kind. */
+bool kinds_apart(const conf_t *conf);
+
+#endif

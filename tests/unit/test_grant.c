@@ -1,0 +1,171 @@
+/* What root makes for other users and gives them. Skipped without root. */
+#include "common/life/grant.h"
+#include "common/life/path.h"
+#include "lacking.h"
+#include "scratch.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { STRANGER = 65534, USER = 65533, FORMER = 65532 };
+
+static char s_scratch[SCRATCH], s_err[PATH_ERROR];
+static const grant_t s_to = {.user = USER, .group = USER, .mode = 0711, .former = FORMER};
+
+static int s_setup(void **state)
+{
+    (void)state;
+    scratch_make(s_scratch);
+    *s_err = '\0';
+    return 0;
+}
+
+static int s_teardown(void **state)
+{
+    (void)state;
+    scratch_remove(s_scratch);
+    return 0;
+}
+
+static const char *s_at(const char *name)
+{
+    static char paths[2][SCRATCH + 64];
+    static unsigned turn;
+    turn = !turn;
+    snprintf(paths[turn], sizeof paths[turn], "%s/%s", s_scratch, name);
+    return paths[turn];
+}
+
+static void s_file(const char *name, uid_t uid)
+{
+    scratch_write(s_at(name), "precious");
+    assert_int_equal(chown(s_at(name), uid, uid), 0);
+    assert_int_equal(chmod(s_at(name), 0644), 0);
+}
+
+static void s_directory(const char *name, uid_t uid)
+{
+    assert_int_equal(mkdir(s_at(name), 0755), 0);
+    assert_int_equal(chown(s_at(name), uid, uid), 0);
+}
+
+static void s_is(const char *name, uid_t uid, mode_t mode)
+{
+    struct stat is;
+    assert_int_equal(lstat(s_at(name), &is), 0);
+    assert_int_equal(is.st_uid, uid);
+    assert_int_equal(is.st_mode & 07777, mode);
+}
+
+static void test_what_is_missing_is_made(void **state)
+{
+    (void)state;
+    lacking_root();
+    assert_int_equal(grant_directory(s_at("d"), &s_to, s_err, sizeof s_err), 0);
+    s_is("d", USER, 0711);
+    assert_int_equal(grant_tree(s_at("t"), &s_to, s_err, sizeof s_err), 0);
+    s_is("t", USER, 0700);
+    assert_int_equal(grant_file(s_at("f"), &s_to, s_err, sizeof s_err), 0);
+    s_is("f", USER, 0600);
+    assert_int_equal(grant_found(s_at("none"), &s_to, s_err, sizeof s_err), 0);
+    assert_int_equal(access(s_at("none"), F_OK), -1);
+}
+
+static void test_what_a_former_user_had_is_given_with_all_in_it(void **state)
+{
+    (void)state;
+    lacking_root();
+    s_directory("t", FORMER);
+    s_file("t/data", FORMER);
+    s_file("t/roots", 0);
+    s_directory("t/below", FORMER);
+    s_file("t/below/mine", USER);
+    assert_int_equal(grant_tree(s_at("t"), &s_to, s_err, sizeof s_err), 0);
+    s_is("t", USER, 0700);
+    s_is("t/data", USER, 0600);
+    s_is("t/roots", USER, 0600);
+    s_is("t/below", USER, 0700);
+    s_is("t/below/mine", USER, 0600);
+}
+
+static void test_a_directory_alone_leaves_what_is_in_it(void **state)
+{
+    (void)state;
+    lacking_root();
+    s_directory("d", 0);
+    s_file("d/theirs", STRANGER);
+    assert_int_equal(grant_directory(s_at("d"), &s_to, s_err, sizeof s_err), 0);
+    s_is("d/theirs", STRANGER, 0644);
+}
+
+static void test_a_strangers_is_refused(void **state)
+{
+    (void)state;
+    lacking_root();
+    s_file("f", STRANGER);
+    assert_int_equal(grant_file(s_at("f"), &s_to, s_err, sizeof s_err), -1);
+    assert_non_null(strstr(s_err, "chown -R root"));
+    s_directory("t", 0);
+    s_file("t/theirs", STRANGER);
+    assert_int_equal(grant_tree(s_at("t"), &s_to, s_err, sizeof s_err), -1);
+    s_is("f", STRANGER, 0644);
+    s_is("t/theirs", STRANGER, 0644);
+}
+
+static void test_neither_links_nor_second_names(void **state)
+{
+    (void)state;
+    lacking_root();
+    s_file("precious", 0);
+    assert_int_equal(symlink(s_at("precious"), s_at("soft")), 0);
+    assert_int_equal(grant_file(s_at("soft"), &s_to, s_err, sizeof s_err), -1);
+    assert_non_null(strstr(s_err, "symbolic link"));
+    assert_int_equal(link(s_at("precious"), s_at("hard")), 0);
+    assert_int_equal(grant_file(s_at("hard"), &s_to, s_err, sizeof s_err), -1);
+    assert_non_null(strstr(s_err, "another name"));
+    s_is("precious", 0, 0644);
+}
+
+static void test_nothing_where_another_chooses_the_names(void **state)
+{
+    (void)state;
+    lacking_root();
+    s_directory("theirs", STRANGER);
+    assert_int_equal(grant_file(s_at("theirs/f"), &s_to, s_err, sizeof s_err), -1);
+    assert_non_null(strstr(s_err, "belongs to user"));
+    assert_int_equal(access(s_at("theirs/f"), F_OK), -1);
+}
+
+static void test_a_directory_is_no_file(void **state)
+{
+    (void)state;
+    lacking_root();
+    s_directory("d", 0);
+    assert_int_equal(grant_file(s_at("d"), &s_to, s_err, sizeof s_err), -1);
+    s_file("f", 0);
+    assert_int_equal(grant_directory(s_at("f"), &s_to, s_err, sizeof s_err), -1);
+    s_is("f", 0, 0644);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_what_is_missing_is_made, s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown(test_what_a_former_user_had_is_given_with_all_in_it,
+                                        s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown(test_a_directory_alone_leaves_what_is_in_it, s_setup,
+                                        s_teardown),
+        cmocka_unit_test_setup_teardown(test_a_strangers_is_refused, s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown(test_neither_links_nor_second_names, s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown(test_nothing_where_another_chooses_the_names, s_setup,
+                                        s_teardown),
+        cmocka_unit_test_setup_teardown(test_a_directory_is_no_file, s_setup, s_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
