@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs the package in a bare Debian container, starts every unit by its own ExecStart line, posts
-# and reads a message, upgrades and purges. Needs a Docker engine (DOCKER_HOST) and Debian's
+# Installs the package in a bare Debian container, starts every unit by its own lines, first as one
+# user for all as the version before did, then each as its own, posts and reads messages, upgrades and
+# purges. Needs a Docker engine (DOCKER_HOST) and Debian's
 # package mirror. Usage: try_deb.sh PACKAGE.deb
 set -euo pipefail
 package=$(readlink -f "$1")
@@ -26,14 +27,34 @@ for part in man/man1/posternctl.1.gz man/man5/postern.conf.5.gz man/man8/postern
     dpkg-deb -c /postern.deb | grep -q "/usr/share/$part$" || { echo "lacks $part"; exit 1; }
 done
 
-step "start each unit by its ExecStart line"
+step "the users, one a kind"
+for kind in gateway authd router channel bot extension; do
+    [ "$(id -un "postern-$kind")" = "postern-$kind" ]
+done
+for kind in channel bot extension; do id -nG "postern-$kind" | grep -qw postern-worker; done
+
 conf=/etc/postern/postern.conf
-install -d -o postern -g postern -m 700 /var/lib/postern /var/lib/postern-known /run/postern
-start_all() {
-    for unit in authd router@ channel@ bot@ extension@ gateway@; do
-        line=$(sed -n 's/^ExecStart=//p' "/lib/systemd/system/postern-$unit.service")
-        setpriv --reuid=postern --regid=postern --init-groups ${line//%i/0} 2>>/tmp/postern.log &
-    done
+declare -A pid
+said() { sed -n "s/^$2=//p" "/lib/systemd/system/postern-$1.service" | sed 's/%i/0/g'; }
+# As systemd does: the line for root, then the process as its user with the groups that it has.
+start() {
+    local before user
+    before=$(said "$1" ExecStartPre)
+    user=$(said "$1" User)
+    ${before#-+}
+    setpriv --reuid="$user" --regid="$user" --init-groups $(said "$1" ExecStart) 2>>/tmp/postern.log &
+    pid[$1]=$!
+}
+# As the version before did: one user, its directories, no line for root.
+start_old() {
+    setpriv --reuid=postern --regid=postern --init-groups $(said "$1" ExecStart) 2>>/tmp/postern.log &
+    pid[$1]=$!
+}
+stop() {
+    kill "${pid[$1]}"
+    wait "${pid[$1]}"
+}
+healthy() {
     for _ in $(seq 100); do
         if posternctl -c $conf health >/tmp/health 2>&1; then return; fi
         sleep 0.1
@@ -41,11 +62,15 @@ start_all() {
     cat /tmp/health /tmp/postern.log
     exit 1
 }
-stop_all() {
-    kill $(jobs -p)
-    wait
-}
-start_all
+units="channel@ bot@ extension@ gateway@ authd router@"
+start_all() { for unit in $units; do start $unit; done; healthy; }
+stop_all() { for unit in gateway@ authd router@ channel@ bot@ extension@; do kill "${pid[$unit]}"; done; wait; }
+
+step "start as the version before: one user for all"
+adduser --quiet --system --group --home /var/lib/postern --no-create-home postern
+install -d -o postern -g postern -m 700 /var/lib/postern /var/lib/postern-known /run/postern
+for unit in $units; do start_old $unit; done
+healthy
 cat /tmp/health
 
 step "post and read"
@@ -55,6 +80,30 @@ token=$(posternctl -c $conf --json token create ada@example.org | sed -n 's/.*"t
 url=http://127.0.0.1:8080/api/v2/channelsbyname/builds
 curl -s -o /dev/null -w '%{http_code}\n' "$url/message?zapikey=$token" -H 'Content-Type: application/json' -d '{"text":"hello"}' | grep -x 204
 curl -s "$url/messages?zapikey=$token" | grep -o '"text":"hello"'
+
+step "restart one after another, each as its user; messages go on"
+for unit in $units; do
+    stop $unit
+    start $unit
+    healthy
+    curl -s -o /dev/null -w '%{http_code}\n' "$url/message?zapikey=$token" -H 'Content-Type: application/json' -d "{\"text\":\"after $unit\"}" | grep -x 204
+done
+for unit in $units; do
+    grep -qP "^Uid:\t$(id -u "$(said "$unit" User)")\t" "/proc/${pid[$unit]}/status"
+    curl -s "$url/messages?zapikey=$token&limit=500" | grep -q "after $unit"
+done
+posternctl -c $conf user list >/dev/null
+
+step "a gateway's user reaches nothing of the others'"
+as_gateway() { setpriv --reuid=postern-gateway --regid=postern-gateway --init-groups "$@" 2>/dev/null; }
+for file in /var/lib/postern/master.key /var/lib/postern/directory/data.mdb /var/lib/postern/channel-0/data.mdb \
+    /var/lib/postern/channel-0/wal /var/lib/postern/bot-0.key /run/postern/control.d/s; do
+    [ -e "$file" ]
+    if as_gateway test -r "$file" || as_gateway rm -f "$file"; then echo "the gateway's user reaches $file"; exit 1; fi
+done
+for place in /run/postern /run/postern/*.d /var/lib/postern /var/lib/postern-known; do
+    if as_gateway touch "$place/made"; then echo "the gateway's user writes $place"; exit 1; fi
+done
 
 step "upgrade: configuration and messages stay"
 echo '# changed here' >>$conf

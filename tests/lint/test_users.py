@@ -1,0 +1,44 @@
+"""The users of the kinds of processes stand in one table, settings.def; units and package name the same."""
+
+import re
+
+import pytest
+
+import tables
+from tree import ROOT
+
+KINDS = ("gateway", "authd", "router", "channel", "bot", "extension")
+DEFAULTS = {f"{row[0]}.{row[1]}": row[3].strip('"') for row in tables.rows("common/conf/settings.def", "SETTING")}
+UNITS = ROOT / "deploy/systemd"
+
+
+def unit(kind):
+    return next(UNITS.glob(f"postern-{kind}[.@]*service")).read_text()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_unit_runs_as_its_kinds_user_and_has_its_places_prepared(kind):
+    text, user = unit(kind), DEFAULTS[f"{kind}.user"]
+    said = dict(re.findall(r"^(\w+)=(.*)$", text, re.M))
+    assert (said["User"], said["Group"]) == (user, user)
+    workers = DEFAULTS["worker.group"] if kind in KINDS[3:] else None
+    assert said.get("SupplementaryGroups") == workers
+    assert said["ExecStartPre"] == f"-+{said['ExecStart']} -P postern"
+    assert "StateDirectory" not in said and "RuntimeDirectory" not in said  # systemd would give them away
+
+
+def test_the_package_makes_these_users():
+    text = (ROOT / "deploy/debian/postern.postinst").read_text()
+    made = re.findall(r"for kind in ([a-z ]+); do\n\s+adduser", text)
+    assert [set(words.split()) for words in made] == [set(KINDS), set(KINDS[3:])]
+    assert '"postern-$kind"' in text
+    assert {DEFAULTS[f"{kind}.user"] for kind in KINDS} == {f"postern-{kind}" for kind in KINDS}
+    assert f"addgroup --quiet --system {DEFAULTS['worker.group']}" in text
+
+
+def test_who_binds_what_is_who_has_its_setting():
+    text = (ROOT / "common/life/hop.c").read_text()
+    hops = re.findall(r'\{SET_(\w+), "(\w+)", "(\w*)"\}', text)
+    assert len(hops) == 6
+    for setting, binder, connects in hops:
+        assert setting.startswith(binder + "_") and connects in ("", "worker", *KINDS)
