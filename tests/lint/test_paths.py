@@ -1,10 +1,10 @@
-"""The documents name files that are there."""
+"""The documents name files and functions that are there."""
 
 import re
 
 import pytest
 
-from tree import ROOMS, ROOT
+from tree import ROOMS, ROOT, sources
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ROOTS = (*ROOMS, "deploy", "docs")
@@ -33,3 +33,11 @@ def test_documents_name_files_that_are_there(document):
     missing = [path for path in named(text) if not (ROOT / path).exists()]
     missing += [target for target in linked(text) if not (document.parent / target).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_documents_name_functions_that_are_there(document):
+    """The static ones, which nothing but the file that they stand in holds in place."""
+    code = "\n".join((ROOT / path).read_text() for path in sources())
+    named = set(re.findall(r"`(s_\w+)`", document.read_text()))
+    assert not named - set(re.findall(r"\bs_\w+", code))
