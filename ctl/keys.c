@@ -29,6 +29,21 @@ static const char *s_own_directory(ctl_t *ctl, char path[KEYS_PATH])
     return path;
 }
 
+/* What root makes is for processes of other users to read: public certificates; a secret has a mode
+ * of its own. */
+static void s_make_directory(const char *path)
+{
+    bool there = access(path, F_OK) == 0;
+    life_make_dir(path);
+    int fd =
+        there || geteuid() != 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (fchmod(fd, 0755) != 0)
+        fprintf(stderr, "posternctl: %s: %s\n", path, strerror(errno));
+    close(fd);
+}
+
 static int s_show(ctl_t *ctl, const key_file_t *key, const char *path, const char *next)
 {
     if (ctl_json(ctl))
@@ -54,7 +69,7 @@ int keys_new_run(ctl_t *ctl)
                   KEY_NAME - 1, name);
         return CTL_USAGE;
     }
-    life_make_dir(s_own_directory(ctl, directory));
+    s_make_directory(s_own_directory(ctl, directory));
     snprintf(path, sizeof path, "%s/%s.pub", directory, name);
     if (key_make(directory, name, roles, err, sizeof err) != 0 ||
         key_read(path, &key, err, sizeof err) != 0) {
@@ -100,7 +115,7 @@ static int s_copy(int from, int to)
 static int s_install(ctl_t *ctl, const char *file, const char *directory, const char *to)
 {
     char temporary[KEYS_PATH];
-    life_make_dir(directory);
+    s_make_directory(directory);
     snprintf(temporary, sizeof temporary, "%s/.new", directory);
     unlink(temporary);
     int from = open(file, O_RDONLY | O_CLOEXEC);

@@ -260,6 +260,18 @@ def test_what_a_former_user_planted_is_not_given(make_ring, name, make):
     assert precious.stat().st_uid == 0 and precious.stat().st_mode & 0o777 == 0o644
 
 
+def test_certificates_that_root_installs_are_read_by_processes(make_ring):
+    ring = openly(make_ring(settings=SETTINGS))
+    ring.ctl("keys", "new", "router-0", "--role", "router")
+    ring.ctl("keys", "allow", ring.dir / "keys/router-0.pub")
+    ring.ctl("keys", "trust", ring.dir / "keys/router-0.pub")
+    keys = ring.dir / "keys"
+    public = [keys / "allowed/router-0.pub", keys / "servers/router-0.pub"]
+    assert as_kind("router", lambda: [tried(os.listdir, path.parent) for path in public]
+                   + [tried(os.open, path, os.O_RDONLY) for path in public]) == [True] * 4
+    assert as_kind("router", lambda: tried(os.open, keys / "router-0.secret", os.O_RDONLY)) == "PermissionError"
+
+
 def own_start(ring, kind, user=None):
     """As a unit of systemd does it: with a user from the start; prepared where it is the kind's own."""
     number, group, groups = (*pwd.getpwnam(user)[2:4], [pwd.getpwnam(user)[3]]) if user else ids(kind)
