@@ -145,8 +145,8 @@ static int s_login_and_keep(ctl_t *ctl, const char *url)
     json_t *reply = NULL;
     if (!url)
         ctl_error(ctl, "failed",
-                  "--save keeps a session for a URL: name it with --url or $POSTERN_URL. On this "
-                  "machine the control socket needs none");
+                  "--save keeps a session for a URL: name it with --management-url or "
+                  "$POSTERN_MANAGEMENT_URL. On this machine the control socket needs none");
     else
         reply = s_login(ctl);
     if (!reply || s_keep(ctl, url, reply) != 0) {

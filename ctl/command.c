@@ -47,10 +47,25 @@ static const option_t *s_option(const option_t *options, const char *name)
     return NULL;
 }
 
-const option_t *command_option(const command_t *command, const char *name)
+static const option_t *s_present_option(const command_t *command, const char *name)
 {
     const option_t *option = command ? s_option(command->options, name) : NULL;
     return option ? option : s_option(command_globals, name);
+}
+
+const command_former_t *command_former(const command_t *command, const char *name)
+{
+    const command_former_t *former = command_formers;
+    while (former->name && strcmp(former->option.name, name) != 0)
+        former++;
+    return former->name && !s_present_option(command, name) ? former : NULL;
+}
+
+const option_t *command_option(const command_t *command, const char *name)
+{
+    const option_t *option = s_present_option(command, name);
+    const command_former_t *former = option ? NULL : command_former(command, name);
+    return former ? &former->option : option;
 }
 
 /* How many letters are to be changed, added, dropped or swapped with their neighbour to make one
@@ -192,6 +207,10 @@ void command_group_help(const char *group, FILE *out)
     s_words_help(group, out);
     fputs("\nOptions of every command:\n", out);
     s_options_help(command_globals, out);
+    if (!*group) {
+        fputs("\nEnvironment:\n", out);
+        s_options_help(command_variables, out);
+    }
     fputs("\nExamples:\n", out);
     if (!*group) {
         fputs("  posternctl init\n  posternctl up --demo\n"
@@ -199,7 +218,7 @@ void command_group_help(const char *group, FILE *out)
               "  posternctl token create ada@example.org --name ci\n"
               "  posternctl COMMAND --help\n\n"
               "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 78 configuration.\n"
-              "A secret is read from $POSTERN_TOKEN, a file or stdin, never from an argument:\n"
+              "A secret is read from the environment, a file or stdin, never from an argument:\n"
               "every user of this host can read the arguments of a process.\n",
               out);
         return;

@@ -39,6 +39,19 @@ extern const size_t command_groups_len;
 /* Options that every command takes. */
 extern const option_t command_globals[];
 
+/* A name that an option of every command had while it had two meanings, which it is taken for where
+ * the command has no option of that name. The last row has none. */
+typedef struct {
+    option_t option;
+    const char *name;    /* what it is called */
+    const char *meaning; /* what the former name "…" means alone */
+} command_former_t;
+extern const command_former_t command_formers[];
+#define COMMAND_FORMERS_END "0.3" /* the version that takes them no more */
+
+/* Variables of the environment, in the form of options. */
+extern const option_t command_variables[];
+
 /* The command of exactly this name, NULL when there is none. */
 const command_t *command_find(const char *name);
 /* True when some command's name begins with these words and goes on. "" is a group. */
@@ -46,8 +59,11 @@ bool command_is_group(const char *words);
 /* The next word of COMMAND after the group's words, copied into WORD; false when it is not in that
  * group. */
 bool command_word(const command_t *command, const char *group, char *word, size_t size);
-/* An option of the command or of all, NULL when there is none. */
+/* An option of the command (NULL: it is not known yet), of all, or a former one; NULL when there is
+ * none. */
 const option_t *command_option(const command_t *command, const char *name);
+/* The row of a former name that COMMAND takes for another; NULL when NAME is its own. */
+const command_former_t *command_former(const command_t *command, const char *name);
 
 /* The nearest word that may follow GROUP, or the nearest option of a command; NULL when nothing is
  * near. The text is valid until the next call. */

@@ -5,17 +5,17 @@
 
 /* clang-format off */
 #define PAGE {"--limit", "N", "most rows; without it, all"}, {"--after", "NEXT", "go on after an earlier page"}
-#define TOKEN_FILE {"--token-file", "FILE", "read the token from FILE, - for stdin; without it, $POSTERN_TOKEN"}
-#define SEND {"--url", "URL", "base URL; without it, public.url"}, TOKEN_FILE, \
+#define TOKEN_FILE {"--token-file", "FILE", "read the webhook token from FILE, - for stdin; without it, $POSTERN_TOKEN"}
+#define SEND {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE, \
              {"--body", "FILE", "send FILE's bytes (- for stdin) in place of TEXT"}, \
              {"--key", "KEY", "Idempotency-Key; without it, a new one"}
 #define HISTORY {"--last", "N", "the newest N, oldest first"}, \
                 {"--from", "N", "first sequence number"}, {"--limit", "N", "most messages, beginning with the oldest"}, \
                 {"--follow", NULL, "go on with what comes, until Ctrl-C"}, \
-                {"--url", "URL", "base URL; without it, public.url"}, TOKEN_FILE
+                {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE
 #define BETWEEN {"--from", "TIME", "stored since, as 2026-01-02T03:04:05Z"}, \
     {"--to", "TIME", "stored before"}
-#define OWNER {"--url", "URL", "base URL; without it, public.url"}, TOKEN_FILE, ENVIRONMENT
+#define OWNER {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE, ENVIRONMENT
 #define ROWS {"--limit", "N", "most rows, 1 to 100"}, {"--after", "NUMBER", "go on after an earlier page"}
 #define ENVIRONMENT {"--environment", "NAME", "sandbox (the default) or marketplace"}
 
@@ -45,10 +45,26 @@ const option_t command_globals[] = {
     {"-c", "FILE", "configuration; without it, the first there of " CONF_PLACES},
     {"-s", "SECTION.KEY=VALUE", "override a setting; may come again"},
     {"--json", NULL, "print JSON"},
-    {"--url", "URL", "manage over HTTP: the admin listener's base URL; without it, $POSTERN_URL, or this machine's control socket"},
-    {"--token-file", "FILE", "its management token, - for stdin; without it, $POSTERN_TOKEN, or a session"},
+    {"--management-url", "URL", "manage over HTTP: the admin listener's base URL; without it, $POSTERN_MANAGEMENT_URL, or this machine's control socket"},
+    {"--management-token-file", "FILE", "its management token, - for stdin; without it, $POSTERN_MANAGEMENT_TOKEN, or a session"},
     {"--session-file", "FILE", "its session, which login --save keeps there; without it, $POSTERN_SESSION, or the one kept for URL"},
     {"--help", NULL, "this text"},
+    {NULL, NULL, NULL},
+};
+
+const command_former_t command_formers[] = {
+    {{"--url", "URL", NULL}, "--management-url", "is where senders send"},
+    {{"--token-file", "FILE", NULL}, "--management-token-file", "names the file of a webhook token"},
+    {{NULL, NULL, NULL}, NULL, NULL},
+};
+
+const option_t command_variables[] = {
+    {"POSTERN_CONF", NULL, "the configuration's file, as -c"},
+    {"POSTERN_TOKEN", NULL, "a webhook token: what send, history, delivery and dlq send to senders' URLs"},
+    {"POSTERN_APPKEY", NULL, "the appkey of an extension that is named by its app-id"},
+    {"POSTERN_MANAGEMENT_URL", NULL, "the admin listener's base URL, as --management-url"},
+    {"POSTERN_MANAGEMENT_TOKEN", NULL, "a management token: what the admin API takes"},
+    {"POSTERN_SESSION", NULL, "a session, in place of a management token"},
     {NULL, NULL, NULL},
 };
 
@@ -172,11 +188,11 @@ const command_t command_table[] = {
 
     {"login", login_run, "EMAIL", 1, 1,
      "log in: password and code are typed, or lines of stdin; the session is shown once, or kept",
-     "login ada@example.org\nlogin ada@example.org --url https://admin.example.org --save",
-     {{"--save", NULL, "keep the session for the commands that follow with the same --url, in place of showing it"}}},
+     "login ada@example.org\nlogin ada@example.org --management-url https://admin.example.org --save",
+     {{"--save", NULL, "keep the session for the commands that follow with the same --management-url, in place of showing it"}}},
     {"logout", logout_run, "", 0, 0,
      "end the session of $POSTERN_SESSION, the one kept for the URL, or that of a line of stdin",
-     "logout\nlogout --url https://admin.example.org", {{0}}},
+     "logout\nlogout --management-url https://admin.example.org", {{0}}},
     {"session show", session_show_run, "", 0, 0,
      "whose session $POSTERN_SESSION, the one kept for the URL, or a line of stdin, is",
      "session show", {{0}}},

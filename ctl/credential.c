@@ -2,6 +2,7 @@
 
 #include "common/base/secret.h"
 #include "common/base/utf8.h"
+#include "ctl/command.h"
 #include "ctl/kept.h"
 #include "ctl/prompt.h"
 
@@ -44,33 +45,130 @@ void credential_free(char **secret_p)
     *secret_p = NULL;
 }
 
+/* The first word of the variable, the caller's; NULL: there is none. */
 static char *s_variable(const char *name)
 {
+    static const char blanks[] = " \t\r\n";
     const char *value = getenv(name);
-    return value && *value ? strdup(value) : NULL;
+    if (!value)
+        return NULL;
+    value += strspn(value, blanks);
+    return *value ? strndup(value, strcspn(value, blanks)) : NULL;
+}
+
+/* What a credential's beginning says that it is; webhook tokens that were made elsewhere have
+ * none. */
+static const struct {
+    const char *prefix, *what;
+    bool manages; /* the admin API takes it */
+} s_kinds[] = {
+    {"pst_", "a webhook token (pst_…)", false},
+    {"psm_", "a management token (psm_…)", true},
+    {"pss_", "a session (pss_…)", true},
+    {"psi_", "an invitation (psi_…)", false},
+};
+enum { KINDS = sizeof s_kinds / sizeof *s_kinds };
+
+static unsigned s_kind(const char *text)
+{
+    unsigned kind = 0;
+    while (kind < KINDS && strncmp(text, s_kinds[kind].prefix, strlen(s_kinds[kind].prefix)) != 0)
+        kind++;
+    return kind;
+}
+
+static bool s_manages(const char *text)
+{
+    unsigned kind = s_kind(text);
+    return kind < KINDS && s_kinds[kind].manages;
+}
+
+/* SECRET, which FROM holds, where it is of the kind that is wanted: for the admin API, or for a
+ * webhook. Takes it otherwise: NULL, with the error shown. */
+static char *s_of_kind(ctl_t *ctl, char *secret, const char *from, bool manages)
+{
+    unsigned kind = s_kind(secret);
+    if (manages ? s_manages(secret) : kind == KINDS || kind == 0)
+        return secret;
+    ctl_error(ctl, "wrong_token", "%s holds %s. Wanted here is %s", from,
+              kind < KINDS ? s_kinds[kind].what : "no management token (psm_…)",
+              manages ? "a management token: make one with posternctl management token create, or "
+                        "log in with posternctl login EMAIL --save"
+                      : "a webhook token: make one with posternctl token create");
+    credential_free(&secret);
+    return NULL;
+}
+
+/* The first word of FILE (- for stdin); NULL after the error was shown. */
+static char *s_of_file(ctl_t *ctl, const char *file, bool manages)
+{
+    size_t len;
+    bool by_stdin = strcmp(file, "-") == 0;
+    char *token = credential_read_file(file, 4096, &len);
+    if (token)
+        token[strcspn(token, " \t\r\n")] = '\0';
+    if (token && *token)
+        return s_of_kind(ctl, token, by_stdin ? "stdin" : file, manages);
+    if (token)
+        ctl_error(ctl, "no_token", "there is no token in %s", by_stdin ? "stdin" : file);
+    else
+        ctl_error(ctl, "failed", "cannot read %s: %s", file, strerror(errno));
+    credential_free(&token);
+    return NULL;
+}
+
+/* What $POSTERN_TOKEN holds, where that is for the admin API. */
+static char *s_former_variable(void)
+{
+    char *found = s_variable("POSTERN_TOKEN");
+    if (!found || !s_manages(found)) {
+        credential_free(&found);
+        return NULL;
+    }
+    ctl_warn("$POSTERN_TOKEN is for a webhook token. What the admin API takes belongs into "
+             "$POSTERN_MANAGEMENT_TOKEN; until version " COMMAND_FORMERS_END
+             " $POSTERN_TOKEN is taken for it");
+    return found;
+}
+
+/* What the environment has for the admin API; *FROM: the variable. */
+static char *s_of_environment(const char **from)
+{
+    char *found = s_variable(*from = "POSTERN_MANAGEMENT_TOKEN");
+    if (!found) {
+        *from = "POSTERN_TOKEN";
+        found = s_former_variable();
+    }
+    return found ? found : s_variable(*from = "POSTERN_SESSION");
+}
+
+static char *s_of_login(ctl_t *ctl, const char *url)
+{
+    char *found = NULL;
+    if (kept_read(ctl, url, &found) != KEPT_NONE)
+        return found;
+    char *other = s_variable("POSTERN_TOKEN");
+    ctl_error(ctl, "no_token",
+              "no management token and no session for %s: log in with posternctl --management-url "
+              "%s login EMAIL --save; or put a management token into $POSTERN_MANAGEMENT_TOKEN, or "
+              "name its file with --management-token-file (- for stdin)%s",
+              url, url,
+              other ? ". $POSTERN_TOKEN holds a webhook token, which opens nothing here" : "");
+    credential_free(&other);
+    return NULL;
 }
 
 char *credential_management(ctl_t *ctl, const char *url)
 {
-    char *found = NULL;
-    bool file = ctl_option(ctl, "--session-file");
-    if (ctl_option(ctl, "--token-file"))
-        return credential_token(ctl);
-    if (!file)
-        found = s_variable("POSTERN_TOKEN");
-    if (!file && !found)
-        found = s_variable("POSTERN_SESSION");
-    if (found) {
-        found[strcspn(found, " \t\r\n")] = '\0';
-        return found;
-    }
-    if (kept_read(ctl, url, &found) == KEPT_NONE)
-        ctl_error(ctl, "no_token",
-                  "no token and no session for %s: log in with posternctl --url %s login EMAIL "
-                  "--save; or put a management token into $POSTERN_TOKEN, or name its file with "
-                  "--token-file (- for stdin)",
-                  url, url);
-    return found;
+    const char *file = ctl_option(ctl, "--management-token-file"), *variable;
+    if (file)
+        return s_of_file(ctl, file, true);
+    char *found = ctl_option(ctl, "--session-file") ? NULL : s_of_environment(&variable);
+    if (!found)
+        return s_of_login(ctl, url);
+    char from[64];
+    snprintf(from, sizeof from, "$%s", variable);
+    return s_of_kind(ctl, found, from, true);
 }
 
 char *credential_session(ctl_t *ctl, const char *url, bool *refused)
@@ -86,20 +184,13 @@ char *credential_session(ctl_t *ctl, const char *url, bool *refused)
 char *credential_token(ctl_t *ctl)
 {
     const char *file = ctl_option(ctl, "--token-file");
-    size_t len;
-    char *token = file ? credential_read_file(file, 4096, &len) : s_variable("POSTERN_TOKEN");
-    if (file && !token) {
-        ctl_error(ctl, "failed", "cannot read %s: %s", file, strerror(errno));
-        return NULL;
-    }
+    if (file)
+        return s_of_file(ctl, file, false);
+    char *token = s_variable("POSTERN_TOKEN");
     if (token)
-        token[strcspn(token, " \t\r\n")] = '\0';
-    if (token && *token)
-        return token;
-    credential_free(&token);
+        return s_of_kind(ctl, token, "$POSTERN_TOKEN", false);
     ctl_error(ctl, "no_token",
-              "no token: put it into $POSTERN_TOKEN, or name a file with --token-file (- for "
-              "stdin). Make one with posternctl token create, or for management with posternctl "
-              "management token create");
+              "no webhook token: put it into $POSTERN_TOKEN, or name a file with --token-file (- "
+              "for stdin). Make one with posternctl token create");
     return NULL;
 }

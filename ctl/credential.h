@@ -12,14 +12,15 @@
  * EFBIG when it is larger. */
 char *credential_read_file(const char *path, size_t max, size_t *len);
 
-/* The token of --token-file, else of $POSTERN_TOKEN; the caller wipes and frees it. NULL after an
- * error was shown. */
+/* The webhook token of --token-file, else of $POSTERN_TOKEN; the caller wipes and frees it. NULL
+ * after an error was shown: there is none, or what is there is of another kind. */
 char *credential_token(ctl_t *ctl);
 
-/* What the admin API at URL takes: the token of --token-file, the session of --session-file, the
- * token of $POSTERN_TOKEN, the session of $POSTERN_SESSION, or the one that login has kept for URL
+/* What the admin API at URL takes: the token of --management-token-file, the session of
+ * --session-file, the token of $POSTERN_MANAGEMENT_TOKEN (or, with a warning, one in $POSTERN_TOKEN
+ * that is for management), the session of $POSTERN_SESSION, or the one that login has kept for URL
  * (ctl/kept.h): the first that there is. The caller wipes and frees it. NULL after an error was
- * shown. */
+ * shown: there is none, or what is there is of another kind. */
 char *credential_management(ctl_t *ctl, const char *url);
 
 /* The session to show or to end: of --session-file, $POSTERN_SESSION, or kept for URL (NULL: the

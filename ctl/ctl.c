@@ -44,6 +44,7 @@ struct ctl {
     unsigned noticed_len;
     unsigned gateways; /* as it says */
     control_t *control;
+    bool warned;      /* of a variable's former name */
     char *credential; /* for management over HTTP; NULL: not read yet */
 };
 
@@ -69,6 +70,18 @@ void ctl_destroy(ctl_t **self_p)
         free(self->noticed[i]);
     free(self);
     *self_p = NULL;
+}
+
+void ctl_warn(const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    fputs("posternctl: warning: ", stderr);
+    table_text(stderr, text);
+    fputc('\n', stderr);
 }
 
 static int s_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -181,7 +194,22 @@ static int s_take_argument(ctl_t *self, const char *word)
     return 0;
 }
 
-static int s_check(const ctl_t *self, const char *path)
+/* Gives what was given by a former name its present one. */
+static void s_settle_names(ctl_t *self)
+{
+    for (unsigned i = 0; i < self->values_len; i++) {
+        const char *name = self->values[i].name;
+        const command_former_t *former = command_former(self->command, name);
+        if (!former)
+            continue;
+        ctl_warn("%s %s. What is meant here is %s; until version " COMMAND_FORMERS_END
+                 " %s is taken for it",
+                 name, former->meaning, former->name, name);
+        self->values[i].name = former->name;
+    }
+}
+
+static int s_check(ctl_t *self, const char *path)
 {
     if (!self->command) {
         command_group_help(path, self->help ? stdout : stderr);
@@ -194,6 +222,7 @@ static int s_check(const ctl_t *self, const char *path)
     if (self->arguments_len < self->command->min)
         return s_usage("%s needs %s. See posternctl %s --help", self->command->name,
                        self->command->arguments, self->command->name);
+    s_settle_names(self);
     return -1;
 }
 
@@ -392,16 +421,24 @@ void ctl_error(const ctl_t *self, const char *code, const char *format, ...)
     json_decref(error);
 }
 
-/* send, history and init have a --url of their own, which is a gateway's public one. */
-const char *ctl_admin_url(const ctl_t *self)
+static const char *s_variable(const char *name)
 {
-    const option_t *own = self->command->options;
-    while (own->name && strcmp(own->name, "--url") != 0)
-        own++;
-    const char *url = own->name ? NULL : ctl_option(self, "--url");
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+const char *ctl_admin_url(ctl_t *self)
+{
+    const char *url = ctl_option(self, "--management-url");
     if (!url)
-        url = getenv("POSTERN_URL");
-    return url && *url ? url : NULL;
+        url = s_variable("POSTERN_MANAGEMENT_URL");
+    if (url || !(url = s_variable("POSTERN_URL")))
+        return url && *url ? url : NULL;
+    if (!self->warned)
+        ctl_warn("$POSTERN_URL is called $POSTERN_MANAGEMENT_URL; it is taken until "
+                 "version " COMMAND_FORMERS_END);
+    self->warned = true;
+    return url;
 }
 
 /* Over HTTP; what is for everybody goes without a credential. */
@@ -413,10 +450,11 @@ static json_t *s_remote(ctl_t *self, const char *url, unsigned op, const char *t
         exit(CTL_REFUSED);
     json_t *reply = remote_call(url, open ? NULL : self->credential, op, target, body, error);
     if (!reply && error->code == ERROR_invalid_session)
-        snprintf(error->message, sizeof error->message,
-                 "the session has ended: log in again with posternctl --url %.200s login EMAIL "
-                 "--save",
-                 url);
+        snprintf(
+            error->message, sizeof error->message,
+            "the session has ended: log in again with posternctl --management-url %.200s login "
+            "EMAIL --save",
+            url);
     return reply;
 }
 

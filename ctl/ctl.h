@@ -56,9 +56,10 @@ const char *ctl_override(const ctl_t *self, unsigned i);
 /* How many gateways a running `up` has; 1 when none runs. */
 unsigned ctl_gateways(const ctl_t *self);
 
-/* The base URL of the admin API where management is to go over HTTP (--url, else $POSTERN_URL, with
- * what credential_management finds); NULL: over the control socket of this machine. */
-const char *ctl_admin_url(const ctl_t *self);
+/* The base URL of the admin API where management is to go over HTTP (--management-url, else
+ * $POSTERN_MANAGEMENT_URL, with what credential_management finds); NULL: over the control socket of
+ * this machine. Warns of $POSTERN_URL, its former name. */
+const char *ctl_admin_url(ctl_t *self);
 
 /* A management operation: takes BODY (NULL for none). The reply (an object), owned by the caller,
  * or NULL after the error has been shown. */
@@ -94,6 +95,9 @@ int ctl_rows(ctl_t *self, json_t *all, const char *key, const char *columns);
 
 /* Shows REPLY: as JSON with --json, else its fields. Takes it. Returns CTL_OK. */
 int ctl_show(ctl_t *self, json_t *reply);
+
+/* A line to stderr of what is done all the same. */
+void ctl_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* An error line to stderr, and {"code","message"} to stdout with --json. */
 void ctl_error(const ctl_t *self, const char *code, const char *format, ...)

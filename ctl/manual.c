@@ -108,6 +108,10 @@ static void s_posternctl(void)
     s_section("COMMANDS");
     for (size_t i = 0; i < command_table_len; i++)
         s_command(&command_table[i]);
+    s_section("ENVIRONMENT");
+    s_options(command_variables);
+    s_line("Variables named after a setting (POSTERN_PUBLIC_URL for public.url) override it: see "
+           "postern.conf(5).");
     s_section("EXIT STATUS");
     s_line("0 done, 1 refused or failed, 2 wrong usage, 78 configuration.");
     s_see_also();

@@ -42,6 +42,8 @@ static int s_pass(int listener, int ready)
 
 static void s_exec(const supervise_t *self, const child_t *child, int fd)
 {
+    static const char *const secrets[] = {"POSTERN_TOKEN", "POSTERN_APPKEY",
+                                          "POSTERN_MANAGEMENT_TOKEN", "POSTERN_SESSION"};
     char number[16];
     supervise_child(self->self);
     unsetenv("LISTEN_PID");
@@ -52,8 +54,8 @@ static void s_exec(const supervise_t *self, const child_t *child, int fd)
     snprintf(number, sizeof number, "%d", fd);
     setenv("POSTERN_READY_FD", number, 1);
     /* Operators' credentials are none of the daemons' business. */
-    unsetenv("POSTERN_TOKEN");
-    unsetenv("POSTERN_APPKEY");
+    for (unsigned i = 0; i < sizeof secrets / sizeof *secrets; i++)
+        unsetenv(secrets[i]);
     execv(child->argv[0], child->argv);
     log_error("child.exec", "name=%s path=%s err=%s", child->name, LOG_Q(child->argv[0]),
               LOG_Q(strerror(errno)));

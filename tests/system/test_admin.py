@@ -207,8 +207,8 @@ def test_requests_are_counted_by_their_end(ring, owner):
 
 def over_http(ring, token, *words, **more):
     """posternctl away from the machine: no configuration, no control socket."""
-    environment = {**ring.environment, "POSTERN_URL": f"http://127.0.0.1:{ring.admin_port}",
-                   "POSTERN_TOKEN": token, "POSTERN_CONF": "/nonexistent"}
+    environment = {**ring.environment, "POSTERN_MANAGEMENT_URL": f"http://127.0.0.1:{ring.admin_port}",
+                   "POSTERN_MANAGEMENT_TOKEN": token, "POSTERN_CONF": "/nonexistent"}
     return subprocess.run([str(ring.binaries / "posternctl"), *words], env=environment, text=True,
                           capture_output=True, timeout=60 * postern.SLOW, cwd="/", **more)
 
@@ -250,10 +250,10 @@ def test_posternctl_tells_what_is_wrong_over_http(ring, people):
     wrong = over_http(ring, "psm_" + "x" * 36, "me", "show", "--json")
     assert json.loads(wrong.stdout)["code"] == "invalid_token"
     missing = over_http(ring, "", "me", "show")
-    assert missing.returncode == 1 and "no token" in missing.stderr
-    public = over_http(ring, member, "me", "show", "--url", ring.base)
+    assert missing.returncode == 1 and "no management token" in missing.stderr
+    public = over_http(ring, member, "me", "show", "--management-url", ring.base)
     assert public.returncode == 1 and "no such endpoint" in public.stderr
-    nobody = over_http(ring, member, "me", "show", "--url", "http://127.0.0.1:1")
+    nobody = over_http(ring, member, "me", "show", "--management-url", "http://127.0.0.1:1")
     assert nobody.returncode == 1 and "no answer" in nobody.stderr
 
 

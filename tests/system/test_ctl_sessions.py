@@ -22,12 +22,13 @@ class Away:
 
     def run(self, *words, url=None, **more):
         environment = {**self.ring.environment, "HOME": str(self.home), "POSTERN_CONF": "/nonexistent"}
-        for name in ("POSTERN_TOKEN", "POSTERN_SESSION", "POSTERN_URL", "XDG_CONFIG_HOME"):
+        for name in ("POSTERN_TOKEN", "POSTERN_SESSION", "POSTERN_URL", "POSTERN_MANAGEMENT_URL",
+                     "POSTERN_MANAGEMENT_TOKEN", "XDG_CONFIG_HOME"):
             environment.pop(name, None)
         environment.update(more.pop("environment", {}))
         if "input" not in more:
             more["stdin"] = subprocess.DEVNULL
-        return subprocess.run([str(self.ring.binaries / "posternctl"), *words, "--url", url or self.url],
+        return subprocess.run([str(self.ring.binaries / "posternctl"), *words, "--management-url", url or self.url],
                               env=environment, text=True, capture_output=True, cwd="/",
                               timeout=60 * postern.SLOW, **more)
 
@@ -75,7 +76,7 @@ def test_a_login_needs_no_token_and_its_session_is_used(away, ada):
     assert "wrong" in wrong and "token" not in wrong
     assert away.run("logout", **by_variable).stdout == "Logged out.\n"
     gone = away.fails("me", "show", **by_variable)
-    assert "has ended" in gone and f"--url {away.url} login" in gone
+    assert "has ended" in gone and f"--management-url {away.url} login" in gone
 
 
 def test_a_kept_session_is_used_until_logout(away, ada):
@@ -93,7 +94,7 @@ def test_a_kept_session_is_used_until_logout(away, ada):
     assert away.json("user", "edit", ada.id, "--name", "Ada")["name"] == "Ada"
     assert away.json("session", "show")["id"] == kept["id"]
     # a token that is given goes before it
-    assert "not valid" in away.fails("me", "show", environment={"POSTERN_TOKEN": "psm_" + "x" * 36})
+    assert "not valid" in away.fails("me", "show", environment={"POSTERN_MANAGEMENT_TOKEN": "psm_" + "x" * 36})
     again = away.json("login", ada.email, "--save", input=GOOD + "\n")
     assert "session" not in again and "csrf" not in again
     assert json.loads(path.read_text())["id"] == again["id"]
@@ -145,10 +146,10 @@ def test_a_session_goes_to_no_other_url(away, ada, tmp_path):
         kept.rename(kept.with_name(kept.name.replace(str(away.ring.admin_port), str(server.server_port))))
         assert "not sent" in away.fails("me", "show", url=other)
         assert seen == []
-        away.fails("me", "show", url=other, environment={"POSTERN_TOKEN": "psm_" + "x" * 36})
+        away.fails("me", "show", url=other, environment={"POSTERN_MANAGEMENT_TOKEN": "psm_" + "x" * 36})
         assert [path for path, _ in seen] == ["/api/v2/me"]  # it would have been heard
         away.fails("login", ada.email, url=other, input="something\n",
-                   environment={"POSTERN_TOKEN": "psm_" + "x" * 36})
+                   environment={"POSTERN_MANAGEMENT_TOKEN": "psm_" + "x" * 36})
         assert "Authorization" not in seen[-1][1]
     finally:
         server.shutdown()
@@ -163,7 +164,7 @@ def test_a_session_file_of_ones_own_choice(away, ada, tmp_path):
     assert away.kept() == [] and stat.S_IMODE(file.stat().st_mode) == 0o600
     assert away.json("session", "show", *words)["id"] == made["id"]
     # it goes before what the environment says
-    bad = {"POSTERN_TOKEN": "psm_" + "x" * 36, "POSTERN_SESSION": "pss_" + "x" * 64}
+    bad = {"POSTERN_MANAGEMENT_TOKEN": "psm_" + "x" * 36, "POSTERN_SESSION": "pss_" + "x" * 64}
     assert away.json("me", "show", *words, environment=bad)["id"] == ada.id
     for mode in (0o640, 0o604):
         file.chmod(mode)
@@ -195,7 +196,7 @@ def test_where_it_is_kept(ring, away, ada, tmp_path):
     # a session that could not be kept is ended
     assert len(ring.ctl("session", "list", ada.email)["sessions"]) == before
     error = ring.ctl_run("login", ada.email, "--save", input=GOOD + "\n")
-    assert error.returncode == 1 and "--url" in error.stderr
+    assert error.returncode == 1 and "--management-url" in error.stderr
 
 
 def test_an_invitation_is_accepted_and_the_account_is_kept_up_from_afar(ring, away, name):

@@ -289,7 +289,8 @@ def test_a_missing_binary_is_named(fleet):
 
 
 def test_the_operators_credentials_do_not_reach_the_processes(fleet):
-    fleet.up(environment={"POSTERN_TOKEN": "canary-token", "POSTERN_APPKEY": "canary-appkey"})
+    fleet.up(environment={"POSTERN_TOKEN": "canary-token", "POSTERN_APPKEY": "canary-appkey",
+                          "POSTERN_MANAGEMENT_TOKEN": "canary-management", "POSTERN_SESSION": "canary-session"})
     assert "canary" not in (fleet.bin / "gateway-0.environment").read_text()
     assert fleet.stop() == 0
 

@@ -70,7 +70,7 @@ def test_an_invitation_is_accepted_in_a_browser(ring, name):
     assert end["shown"] == ["accepted"], end
     base = f"http://127.0.0.1:{ring.admin_port}"
     assert end["url"] == base + "/"
-    assert f"posternctl login {email} --url {base} --save" in end["text"]
+    assert f"posternctl login {email} --management-url {base} --save" in end["text"]
     user = log_in(ring, email, GOOD)["user"]
     assert (user["email"], user["name"]) == (email, "Ada")
 
@@ -91,4 +91,4 @@ def test_a_link_that_has_been_used_says_so(ring, name):
 
 def test_without_an_invitation_the_page_says_what_is_here(ring):
     end = visit(f"http://127.0.0.1:{ring.admin_port}/", "")
-    assert end["shown"] == ["no-invitation"] and "posternctl --url http://" in end["text"]
+    assert end["shown"] == ["no-invitation"] and "posternctl --management-url http://" in end["text"]
