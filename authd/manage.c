@@ -188,12 +188,13 @@ static error_code_t s_change(manage_t *self, pending_t *pending)
 {
     task_t *task = &pending->task;
     const op_t *op = pending->op;
+    bool room = s_works_when_full(op) || directory_has_room(self->directory);
     if (!directory_is_there(self->directory))
         return task_fail(
             task, ERROR_unavailable,
             "The directory's file was moved or removed, or its disk is not mounted any "
             "more: put it back in its place.");
-    if (!s_works_when_full(op) && !directory_has_room(self->directory))
+    if (!room)
         return ERROR_storage_full;
     task->view = view_begin(self->directory);
     error_code_t code = s_authorise(task, op);

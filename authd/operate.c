@@ -1,6 +1,7 @@
 #include "authd/operate.h"
 
 #include "authd/directory/audit.h"
+#include "authd/followed.h"
 #include "authd/manage.h"
 #include "common/base/clock.h"
 #include "common/base/ops.h"
@@ -14,6 +15,7 @@
 struct operate {
     directory_t *directory;
     reads_t *reads;
+    followed_t *followed;
     view_t *view;
     judge_t judge;
     pack_t params;
@@ -26,6 +28,7 @@ operate_t *operate_new(directory_t *directory, reads_t *reads)
         abort();
     self->directory = directory;
     self->reads = reads;
+    self->followed = followed_new();
     self->view = view_new(directory);
     return self;
 }
@@ -36,6 +39,7 @@ void operate_destroy(operate_t **self_p)
     if (!self)
         return;
     view_destroy(&self->view);
+    followed_destroy(&self->followed);
     verdict_close(&self->judge);
     pack_free(&self->params);
     free(self);
@@ -48,6 +52,13 @@ bool operate_takes(unsigned op)
     return row && row->credentials == CRED_TOKEN && verdict_reads(op);
 }
 
+/* Says that a history is read on from here; authd's own. */
+static const char s_follow[] = "follow";
+
+static const char s_no_room[] =
+    "This is recorded in the audit, and the directory has no room for the record: make room on its "
+    "disk, or raise authd.map_bytes.";
+
 /* What the workers read. Another one could be a credential that went astray, and what is given is
  * kept in the audit for ever. */
 static bool s_is_param(const char *name)
@@ -58,6 +69,11 @@ static bool s_is_param(const char *name)
         if (strcmp(names[i], name) == 0)
             return true;
     return false;
+}
+
+static bool s_is_history(unsigned op)
+{
+    return op >= OP_channel_history && op <= OP_buddy_history;
 }
 
 /* A parameter's value as the query would have it; false when it is none. */
@@ -82,7 +98,7 @@ static error_code_t s_too_many(char *message)
     return ERROR_invalid_param;
 }
 
-static error_code_t s_read_params(operate_t *self, json_t *args, char *message)
+static error_code_t s_read_params(operate_t *self, unsigned op, json_t *args, char *message)
 {
     const char *name;
     json_t *value;
@@ -92,6 +108,8 @@ static error_code_t s_read_params(operate_t *self, json_t *args, char *message)
     json_object_foreach(args, name, value)
     {
         bool known = s_is_param(name);
+        if (s_is_history(op) && strcmp(name, s_follow) == 0 && json_is_true(value))
+            continue;
         if (known && s_add_param(&self->params, name, value))
             continue;
         snprintf(message, MANAGE_MESSAGE,
@@ -118,7 +136,24 @@ static error_code_t s_find(operate_t *self, wire_request_t *request, char name[W
     return verdict.code;
 }
 
-static error_code_t s_audit(operate_t *self, const wire_request_t *request, json_t *args)
+/* A row that cannot be written is a read that is not made. */
+static error_code_t s_can_audit(operate_t *self, char *message)
+{
+    bool room = directory_has_room(self->directory);
+    if (!directory_is_there(self->directory)) {
+        snprintf(message, MANAGE_MESSAGE,
+                 "This is recorded in the audit, and the directory's file was moved or removed, or "
+                 "its disk is not mounted any more: put it back in its place.");
+        return ERROR_unavailable;
+    }
+    if (room)
+        return ERROR_none;
+    snprintf(message, MANAGE_MESSAGE, "%s", s_no_room);
+    return ERROR_storage_full;
+}
+
+static error_code_t s_write(operate_t *self, const wire_request_t *request, json_t *args,
+                            char *message)
 {
     char object[UUID_TEXT + WIRE_TARGET + 2], id[UUID_TEXT];
     json_t *given = json_pack("{s:O}", "given", args);
@@ -134,7 +169,30 @@ static error_code_t s_audit(operate_t *self, const wire_request_t *request, json
                                .changes = slice_of(changes ? changes : "{}")});
     json_decref(given);
     free(changes);
-    return view_commit(&view) == 0 ? ERROR_none : ERROR_storage_full;
+    if (view_commit(&view) == 0)
+        return ERROR_none;
+    snprintf(message, MANAGE_MESSAGE, "%s", s_no_room);
+    return ERROR_storage_full;
+}
+
+/* A page of a reading that goes on has its row already. */
+static error_code_t s_audit(operate_t *self, const wire_request_t *request, json_t *args,
+                            char *message)
+{
+    int64_t now_ms = clock_ms();
+    followed_page_t page = {.origin = request->origin,
+                            .op = request->op,
+                            .environment = request->principal.environment,
+                            .target = request->principal.target};
+    bool follows = json_object_get(args, s_follow) && followed_place(args, &page);
+    if (follows && followed_has(self->followed, &page, now_ms))
+        return ERROR_none;
+    error_code_t code = s_can_audit(self, message);
+    if (code == ERROR_none)
+        code = s_write(self, request, args, message);
+    if (code == ERROR_none && follows)
+        followed_note(self->followed, &page, now_ms);
+    return code;
 }
 
 static error_code_t s_ask(operate_t *self, wire_request_t *request, json_t *args, char *message)
@@ -143,9 +201,9 @@ static error_code_t s_ask(operate_t *self, wire_request_t *request, json_t *args
     const reads_asker_t asker = {request->id, request->origin, request->attempt};
     error_code_t code = s_find(self, request, name, message);
     if (code == ERROR_none)
-        code = s_read_params(self, args, message);
+        code = s_read_params(self, request->op, args, message);
     if (code == ERROR_none)
-        code = s_audit(self, request, args);
+        code = s_audit(self, request, args, message);
     if (code != ERROR_none)
         return code;
     request->params = wire_pairs_of(&self->params);

@@ -22,6 +22,7 @@ struct call {
     char *authorization; /* header with the token */
     const char *headers[HTTP_HEADERS - 1];
     unsigned headers_len;
+    bool follows;
 };
 
 static const char *s_base(ctl_t *ctl)
@@ -139,6 +140,11 @@ void call_header(call_t *self, const char *header)
     self->headers[self->headers_len++] = header;
 }
 
+void call_follow(call_t *self)
+{
+    self->follows = true;
+}
+
 void call_send(call_t *self, const char *method, const char *query, const char *body, size_t len,
                http_reply_t *reply)
 {
@@ -178,6 +184,8 @@ static char *s_query(const json_t *params)
 json_t *call_read(call_t *self, const char *method, json_t *params)
 {
     http_reply_t reply;
+    if (self->target && self->follows)
+        json_object_set_new(params, "follow", json_true());
     if (self->target)
         return ctl_call(self->ctl, self->op, self->target, params);
     char *query = s_query(params);

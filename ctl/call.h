@@ -20,6 +20,10 @@ void call_destroy(call_t **self_p);
 /* Adds "Name: value" (borrowed until the call is destroyed). */
 void call_header(call_t *self, const char *header);
 
+/* What is read from here on is one reading, page by page: over the control socket one row of the
+ * audit. */
+void call_follow(call_t *self);
+
 /* Reads, with PARAMS (an object of texts and numbers; taken) as the operation's parameters: the
  * answer's object, the caller's, or NULL after the error was shown. */
 json_t *call_read(call_t *self, const char *method, json_t *params);

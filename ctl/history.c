@@ -142,6 +142,8 @@ static int s_run(ctl_t *ctl, unsigned op)
     self.call = call_new(ctl, op);
     if (!self.call)
         return CTL_REFUSED;
+    if (self.follow || self.left > HISTORY_PAGE || self.last > HISTORY_PAGE)
+        call_follow(self.call);
     if (ctl_json(ctl) && !self.follow)
         self.all = json_array();
     int status = s_pages(&self);

@@ -165,11 +165,6 @@ void directory_close(directory_t **self_p)
     *self_p = NULL;
 }
 
-bool directory_has_room(directory_t *self)
-{
-    return store_has_room(self->store);
-}
-
 void directory_inspect(directory_t *self)
 {
     store_state_t state;
@@ -250,6 +245,15 @@ void view_remember(view_t *self)
 }
 
 static uint64_t s_read_version(view_t *self)
+/* A file that is not there has no room either: that is told apart by directory_is_there. */
+bool directory_has_room(directory_t *self)
+{
+    bool room = store_has_room(self->store);
+    if (!room)
+        s_look_for_file(self);
+    return room;
+}
+
 {
     uint64_t version = 0;
     MDB_val key = {sizeof s_version - 1, (void *)s_version}, value;

@@ -35,7 +35,8 @@ typedef struct {
 directory_t *directory_open(const directory_options_t *options, char *err, size_t err_size);
 void directory_close(directory_t **self_p); /* views first */
 
-/* True while there is room for new objects; removals work beyond. */
+/* True while there is room for new objects; removals work beyond. When not, whether the file is
+ * there is looked at anew. */
 bool directory_has_room(directory_t *self);
 /* True while its file is where it was opened, as of the last directory_check_room; else what is
  * written may have no name. */

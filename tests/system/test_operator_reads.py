@@ -40,6 +40,45 @@ def test_history_needs_no_token_on_the_machine_and_is_audited(ring, name):
     assert len(rows_of(ring, "channel_history")) == before
 
 
+def test_a_reading_that_goes_on_is_one_row(ring, name):
+    """However many pages it takes, and however often it asks for what comes."""
+    ada = ring.user(name)
+    ring.channel(name, ada)
+    for i in range(1, 231):
+        assert ring.post(ring.channel_url(name, ada.token), {"text": f"say {i}"}).status_code == 204
+    assert len(ring.ctl("history", "channel", name)["messages"]) == 230
+    assert len(ring.ctl("history", "channel", name, "--last", "220")["messages"]) == 220
+    words = [str(postern.BIN / "posternctl"), "history", "channel", name, "--last", "1", "--follow", "-c",
+             str(ring.conf), *ring._overrides()]
+    with subprocess.Popen(words, env=ring.environment, stdout=subprocess.PIPE, text=True) as follower:
+        assert follower.stdout.readline().strip().endswith("say 230")
+        time.sleep(3)  # six times as often as it asks
+        ring.post(ring.channel_url(name, ada.token), {"text": "and this"})
+        assert follower.stdout.readline().strip().endswith("and this")
+        follower.terminate()
+    rows = [row for row in rows_of(ring, "channel_history") if row["object"].endswith(name)]
+    assert [row["changes"]["given"] for row in rows] == [
+        {"limit": 100, "order": "asc", "follow": True},
+        {"limit": 100, "order": "desc", "follow": True},
+        {"limit": 1, "order": "desc", "follow": True},
+        {"limit": 100, "order": "asc", "from": 231, "follow": True}]
+
+
+def test_what_cannot_be_recorded_is_not_read(make_ring):
+    ring = make_ring().up()
+    ada = ring.user("ada")
+    ring.channel("c", ada)
+    assert ring.post(ring.channel_url("c", ada.token), {"text": "kept"}).status_code == 204
+    place, aside = ring.dir / "data" / "directory", ring.dir / "aside"
+    place.rename(aside)
+    for more in ((), ("--last", "200")):
+        with pytest.raises(postern.CtlError) as refused:
+            ring.ctl("history", "channel", "c", *more)
+        assert refused.value.code == "unavailable" and "recorded in the audit" in refused.value.message
+    aside.rename(place)
+    ring.wait(lambda: ring.ctl_run("history", "channel", "c").returncode == 0, what="the directory to be back")
+
+
 def test_refusals_say_what_was_wrong(ring, name):
     ada = ring.user(name)
     ring.channel(name, ada)
