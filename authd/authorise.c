@@ -5,6 +5,7 @@
 #include "authd/directory/places.h"
 #include "authd/directory/sessions.h"
 #include "authd/directory/tokens.h"
+#include "authd/known.h"
 #include "authd/rights.h"
 
 static relation_t s_of_id(const task_t *task, const uuid_t7 *id)
@@ -22,7 +23,8 @@ static relation_t s_of_id(const task_t *task, const uuid_t7 *id)
 static relation_t s_of_user(const task_t *task, slice_t id_or_email)
 {
     user_t user;
-    return users_find(task->view, id_or_email, &user) ? s_of_id(task, &user.id) : RELATION_OTHER;
+    known_find(task->view, id_or_email, &user);
+    return s_of_id(task, &user.id);
 }
 
 static relation_t s_of_token(const task_t *task)

@@ -32,7 +32,7 @@ void manage_destroy(manage_t **self_p);
 /* CHANGED is called with the target of each handler that was changed, after the commit. */
 void manage_watch(manage_t *self, void (*changed)(void *arg, const uuid_t7 *target), void *arg);
 
-/* Needed before any operation on accounts (asserted); borrowed until manage_destroy. */
+/* Needed before any operation on accounts; borrowed until manage_destroy. */
 void manage_accounts(manage_t *self, accounts_t *accounts);
 
 enum { MANAGE_MESSAGE = 512, MANAGE_BODY = 1 << 20 };

@@ -235,8 +235,8 @@ static error_code_t s_edit(task_t *task, place_kind_t kind)
 static error_code_t s_find_person(task_t *task, place_kind_t kind, const place_t *place,
                                   user_t *user)
 {
-    if (users_find(task->view, task_text(task, "user"), user) &&
-        place_has(task->view, kind, &place->id, &user->id))
+    bool found = known_find(task->view, task_text(task, "user"), user);
+    if (place_has(task->view, kind, &place->id, &user->id) && found)
         return ERROR_none;
     return task_gone(task, ERROR_unknown_user, "user: is not among the %s's %s.",
                      s_words[kind].noun, s_words[kind].people);

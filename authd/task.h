@@ -15,6 +15,7 @@ enum { TASK_HANDLED = 2 /* most handlers that one operation changes: an extensio
 
 typedef struct {
     view_t *view;
+    bool knows;           /* known.h has looked at the names */
     slice_t target;       /* of the path; empty when it has none */
     json_t *args;         /* the body's object */
     uint64_t rate, burst; /* the settings' */
@@ -82,7 +83,7 @@ typedef struct {
 
 /* A row of op 0 ends each. */
 extern const task_stage_t stages_passwords[], stages_invitations[], stages_sessions[],
-    stages_totp[];
+    stages_totp[], stages_known[];
 
 /* NULL for an operation that is none of these. */
 const task_row_t *task_row(unsigned op);

@@ -1,5 +1,7 @@
 #include "authd/directory/directory.h"
 
+#include "authd/directory/extensions.h"
+#include "authd/directory/places.h"
 #include "authd/directory/view.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
@@ -19,6 +21,10 @@ enum { SCHEMA = 2 };
 /* Row of meta: the number of the last commit that changed more than usage. */
 static const char s_version[] = "version";
 
+/* Row of meta: the version that the indexes were last true of. A version of the program that knows
+ * nothing of them does not raise it. */
+static const char s_indexed[] = "indexed";
+
 /* Row of meta: the UUID of the directory, drawn by the first who knows of it; and its name in
  * data.known. */
 static const char s_id[] = "id", s_store[] = "directory";
@@ -27,9 +33,10 @@ static const char s_gone[] = "data.mdb was moved or removed, or its disk is not 
                              "nothing is changed until it "
                              "is back in its place";
 
-static int s_open_tables(directory_t *self, char *err, size_t err_size)
+/* A reader may be of a newer version than the writer, and has no use for the indexes. */
+static int s_open_tables(directory_t *self, bool read_only, char *err, size_t err_size)
 {
-    for (unsigned i = 0; i < TABLE_COUNT; i++)
+    for (unsigned i = 0; i < (read_only ? TABLE_INDEXES : TABLE_COUNT); i++)
         if (store_table(self->store, table_names[i], &self->tables[i], err, err_size) != 0)
             return -1;
     return 0;
@@ -83,6 +90,32 @@ static int s_check_key(directory_t *self, const directory_options_t *options, ch
     return view_commit(&view) == 0 ? 0 : s_say_full(options, err, err_size);
 }
 
+/* 0: there is no such row. */
+static uint64_t s_read_version(view_t *self, const char *row)
+{
+    uint64_t version = 0;
+    MDB_val key = {strlen(row), (void *)row}, value;
+    int rc = mdb_get(self->txn, self->directory->tables[TABLE_meta], &key, &value);
+    if (rc == 0 && value.mv_size == sizeof version)
+        memcpy(&version, value.mv_data, sizeof version);
+    else if (rc != MDB_NOTFOUND)
+        store_fail(self->directory->store, "version", rc ? rc : MDB_CORRUPTED);
+    return le64toh(version);
+}
+
+/* A change keeps the indexes as true as they were. */
+static int s_put_version(view_t *self)
+{
+    const char *const rows[] = {s_version, s_indexed};
+    uint64_t version = htole64(mdb_txn_id(self->txn));
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < (self->directory->indexed ? 2 : 1); i++) {
+        MDB_val key = {strlen(rows[i]), (void *)rows[i]}, value = {sizeof version, &version};
+        rc = mdb_put(self->txn, self->directory->tables[TABLE_meta], &key, &value, 0);
+    }
+    return rc;
+}
+
 static bool s_get_id(directory_t *self, uuid_t7 *id)
 {
     slice_t bytes;
@@ -121,6 +154,25 @@ static bool s_exists(const char *path)
     return access(file, F_OK) == 0;
 }
 
+/* Makes the indexes anew where they are not true: what wrote last did not keep them. */
+static int s_index(directory_t *self, const directory_options_t *options, char *err,
+                   size_t err_size)
+{
+    view_t *view = view_new(self);
+    view_renew(view);
+    uint64_t version = s_read_version(view, s_version);
+    bool right = version && s_read_version(view, s_indexed) == version;
+    view_destroy(&view);
+    self->indexed = true;
+    if (right || options->read_only)
+        return 0;
+    view = view_begin(self);
+    places_index(view, PLACE_CHANNEL);
+    places_index(view, PLACE_BOT);
+    extensions_index(view);
+    return view_commit(&view) == 0 ? 0 : s_say_full(options, err, err_size);
+}
+
 /* What an older version wrote is read as it is. */
 static int s_migrate(MDB_txn *txn, unsigned from, void *arg)
 {
@@ -148,8 +200,9 @@ directory_t *directory_open(const directory_options_t *options, char *err, size_
         self->key = master_key_load(options->key_path, fresh, err, err_size);
     if (self->key)
         self->store = store_open(&store, err, err_size);
-    if (!self->store || s_open_tables(self, err, err_size) != 0 ||
-        s_check_key(self, options, err, err_size) != 0 || s_note(self, options, err, err_size) != 0)
+    if (!self->store || s_open_tables(self, options->read_only, err, err_size) != 0 ||
+        s_check_key(self, options, err, err_size) != 0 ||
+        s_index(self, options, err, err_size) != 0 || s_note(self, options, err, err_size) != 0)
         directory_close(&self);
     return self;
 }
@@ -190,6 +243,15 @@ static void s_look_for_file(directory_t *self)
                   LOG_Q(s_gone));
     else
         log_info("directory.back", "path=%s", LOG_Q(store_path(self->store)));
+}
+
+/* A file that is not there has no room either: that is told apart by directory_is_there. */
+bool directory_has_room(directory_t *self)
+{
+    bool room = store_has_room(self->store);
+    if (!room)
+        s_look_for_file(self);
+    return room;
 }
 
 void directory_check_room(directory_t *self)
@@ -244,34 +306,6 @@ void view_remember(view_t *self)
     self->rows = rows_new();
 }
 
-static uint64_t s_read_version(view_t *self)
-/* A file that is not there has no room either: that is told apart by directory_is_there. */
-bool directory_has_room(directory_t *self)
-{
-    bool room = store_has_room(self->store);
-    if (!room)
-        s_look_for_file(self);
-    return room;
-}
-
-{
-    uint64_t version = 0;
-    MDB_val key = {sizeof s_version - 1, (void *)s_version}, value;
-    int rc = mdb_get(self->txn, self->directory->tables[TABLE_meta], &key, &value);
-    if (rc == 0 && value.mv_size == sizeof version)
-        memcpy(&version, value.mv_data, sizeof version);
-    else if (rc != MDB_NOTFOUND)
-        store_fail(self->directory->store, "version", rc ? rc : MDB_CORRUPTED);
-    return le64toh(version);
-}
-
-static int s_put_version(view_t *self)
-{
-    uint64_t version = htole64(mdb_txn_id(self->txn));
-    MDB_val key = {sizeof s_version - 1, (void *)s_version}, value = {sizeof version, &version};
-    return mdb_put(self->txn, self->directory->tables[TABLE_meta], &key, &value, 0);
-}
-
 void view_renew(view_t *self)
 {
     assert(self->magic == VIEW_MAGIC && !self->writing);
@@ -281,7 +315,7 @@ void view_renew(view_t *self)
         store_fail(self->directory->store, "renew a reading transaction", rc);
     self->live = true;
     if (self->rows)
-        rows_renew(self->rows, s_read_version(self));
+        rows_renew(self->rows, s_read_version(self, s_version));
 }
 
 void view_release(view_t *self)

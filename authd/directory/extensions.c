@@ -72,14 +72,28 @@ bool extensions_next(view_t *view, const uuid_t7 *after, extension_t *extension)
     return true;
 }
 
+bool extensions_next_of(view_t *view, const uuid_t7 *owner, const uuid_t7 *after, uuid_t7 *id)
+{
+    return table_next_second(view, TABLE_extensions_by_owner, owner, after, id);
+}
+
 unsigned extensions_owned(view_t *view, const uuid_t7 *owner, unsigned most)
 {
-    extension_t extension;
+    uuid_t7 id;
     unsigned n = 0;
-    for (bool more = extensions_next(view, NULL, &extension); more && n < most;
-         more = extensions_next(view, &extension.id, &extension))
-        n += uuid_eq(&extension.owner, owner);
+    for (bool more = extensions_next_of(view, owner, NULL, &id); more && n < most;
+         more = extensions_next_of(view, owner, &id, &id))
+        n++;
     return n;
+}
+
+void extensions_index(view_t *view)
+{
+    extension_t extension;
+    table_clear(view, TABLE_extensions_by_owner);
+    for (bool more = extensions_next(view, NULL, &extension); more;
+         more = extensions_next(view, &extension.id, &extension))
+        table_put_pair(view, TABLE_extensions_by_owner, &extension.owner, &extension.id);
 }
 
 /* Extensions are few and their names are for the operator alone: a scan needs no index to keep. */
@@ -177,6 +191,7 @@ int extensions_add(view_t *view, extension_t *extension)
         return -1;
     extension->number = s_draw_number(view);
     s_put(view, extension);
+    table_put_pair(view, TABLE_extensions_by_owner, &extension->owner, &extension->id);
     s_add_app(view, extension, ENVIRONMENT_SANDBOX);
     s_add_app(view, extension, ENVIRONMENT_MARKETPLACE);
     return 0;
@@ -184,10 +199,13 @@ int extensions_add(view_t *view, extension_t *extension)
 
 int extensions_edit(view_t *view, const extension_t *extension)
 {
-    extension_t taken;
-    if (s_named(view, extension->name, &taken) && !uuid_eq(&taken.id, &extension->id))
+    extension_t taken, before;
+    if (!extensions_get(view, &extension->id, &before) ||
+        (s_named(view, extension->name, &taken) && !uuid_eq(&taken.id, &extension->id)))
         return -1;
     s_put(view, extension);
+    table_delete_pair(view, TABLE_extensions_by_owner, &before.owner, &extension->id);
+    table_put_pair(view, TABLE_extensions_by_owner, &extension->owner, &extension->id);
     return 0;
 }
 

@@ -37,7 +37,9 @@ bool extensions_get(view_t *view, const uuid_t7 *id, extension_t *extension);
 bool extensions_find(view_t *view, slice_t name_or_id, extension_t *extension);
 bool extensions_next(view_t *view, const uuid_t7 *after, extension_t *extension);
 
-/* How many a user owns, archived ones too, up to MOST; looks at all. */
+/* The next past AFTER that a user owns. */
+bool extensions_next_of(view_t *view, const uuid_t7 *owner, const uuid_t7 *after, uuid_t7 *id);
+/* How many a user owns, archived ones too, up to MOST. */
 unsigned extensions_owned(view_t *view, const uuid_t7 *owner, unsigned most);
 
 /* Draws the number and both appkeys; sets extension->number. 0, or -1 when the name is taken. */
@@ -57,5 +59,8 @@ size_t app_key(view_t *view, const app_t *app, char text[APPKEY_MOST]);
 void app_rotate(view_t *view, slice_t app_id, uint64_t ends_ms);
 /* Compares in constant time with the appkey, and within its overlap with the former. */
 bool app_key_is(view_t *view, const app_t *app, slice_t given, uint64_t now_ms);
+
+/* Makes the index by owner anew. */
+void extensions_index(view_t *view);
 
 #endif

@@ -8,11 +8,13 @@
 enum { NAME_MOST = 80 /* longest name of any kind */ };
 
 static const struct {
-    table_t table, by_name, people;
+    table_t table, by_name, people, by_person, by_owner;
     size_t name_most;
 } s_kinds[] = {
-    [PLACE_CHANNEL] = {TABLE_channels, TABLE_channels_by_name, TABLE_channel_members, 80},
-    [PLACE_BOT] = {TABLE_bots, TABLE_bots_by_name, TABLE_bot_subscribers, 50},
+    [PLACE_CHANNEL] = {TABLE_channels, TABLE_channels_by_name, TABLE_channel_members,
+                       TABLE_channels_by_member, TABLE_channels_by_owner, 80},
+    [PLACE_BOT] = {TABLE_bots, TABLE_bots_by_name, TABLE_bot_subscribers, TABLE_bots_by_subscriber,
+                   TABLE_bots_by_owner, 50},
 };
 
 size_t place_name_most(place_kind_t kind)
@@ -101,13 +103,29 @@ bool places_next(view_t *view, place_kind_t kind, const uuid_t7 *after, place_t 
     return true;
 }
 
+bool places_next_of(view_t *view, place_kind_t kind, const uuid_t7 *person, const uuid_t7 *after,
+                    uuid_t7 *place)
+{
+    return table_next_second(view, s_kinds[kind].by_person, person, after, place);
+}
+
+bool places_next_seen(view_t *view, place_kind_t kind, const uuid_t7 *user, const uuid_t7 *after,
+                      place_t *place)
+{
+    uuid_t7 in, own;
+    bool is_in = places_next_of(view, kind, user, after, &in);
+    bool owns = table_next_second(view, s_kinds[kind].by_owner, user, after, &own);
+    bool own_first = owns && (!is_in || memcmp(own.bytes, in.bytes, UUID_BYTES) < 0);
+    return (owns || is_in) && places_get(view, kind, own_first ? &own : &in, place);
+}
+
 unsigned places_owned(view_t *view, place_kind_t kind, const uuid_t7 *owner, unsigned most)
 {
-    place_t place;
+    uuid_t7 id;
     unsigned n = 0;
-    for (bool more = places_next(view, kind, NULL, &place); more && n < most;
-         more = places_next(view, kind, &place.id, &place))
-        n += uuid_eq(&place.owner, owner);
+    for (bool more = table_next_second(view, s_kinds[kind].by_owner, owner, NULL, &id);
+         more && n < most; more = table_next_second(view, s_kinds[kind].by_owner, owner, &id, &id))
+        n++;
     return n;
 }
 
@@ -117,6 +135,7 @@ int places_add(view_t *view, place_kind_t kind, const place_t *place)
     if (table_get(view, s_kinds[kind].by_name, place->name, &taken))
         return -1;
     s_put(view, kind, place);
+    table_put_pair(view, s_kinds[kind].by_owner, &place->owner, &place->id);
     return 0;
 }
 
@@ -134,6 +153,8 @@ int places_edit(view_t *view, place_kind_t kind, const place_t *place)
         table_delete(view, s_kinds[kind].by_name, key);
     }
     s_put(view, kind, place);
+    table_delete_pair(view, s_kinds[kind].by_owner, &before.owner, &place->id);
+    table_put_pair(view, s_kinds[kind].by_owner, &place->owner, &place->id);
     return 0;
 }
 
@@ -164,13 +185,14 @@ bool place_add(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid
     pack_t *record = table_record(view, 1);
     pack_pair_uint(record, "added", now_ms);
     table_put_record(view, s_kinds[kind].people, table_pair(pair, place, user), record);
+    table_put_pair(view, s_kinds[kind].by_person, user, place);
     return true;
 }
 
 bool place_remove(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *user)
 {
-    uint8_t pair[TABLE_PAIR];
-    return table_delete(view, s_kinds[kind].people, table_pair(pair, place, user));
+    table_delete_pair(view, s_kinds[kind].by_person, user, place);
+    return table_delete_pair(view, s_kinds[kind].people, place, user);
 }
 
 bool place_next(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *after,
@@ -182,9 +204,26 @@ bool place_next(view_t *view, place_kind_t kind, const uuid_t7 *place, const uui
 void places_join(view_t *view, place_kind_t kind, const uuid_t7 *from, const uuid_t7 *to,
                  uint64_t now_ms)
 {
+    uuid_t7 place;
+    for (bool more = places_next_of(view, kind, from, NULL, &place); more;
+         more = places_next_of(view, kind, from, &place, &place))
+        place_add(view, kind, &place, to, now_ms);
+}
+
+void places_index(view_t *view, place_kind_t kind)
+{
     place_t place;
+    slice_t key, after = slice("", 0);
+    uuid_t7 ids[2];
+    table_clear(view, s_kinds[kind].by_owner);
+    table_clear(view, s_kinds[kind].by_person);
     for (bool more = places_next(view, kind, NULL, &place); more;
          more = places_next(view, kind, &place.id, &place))
-        if (place_has(view, kind, &place.id, from))
-            place_add(view, kind, &place.id, to, now_ms);
+        table_put_pair(view, s_kinds[kind].by_owner, &place.owner, &place.id);
+    while (table_next(view, s_kinds[kind].people, slice("", 0), after, &key, NULL) &&
+           key.len == sizeof ids) {
+        memcpy(ids, key.data, sizeof ids);
+        table_put_pair(view, s_kinds[kind].by_person, &ids[1], &ids[0]);
+        after = slice(ids, sizeof ids);
+    }
 }

@@ -32,7 +32,14 @@ bool places_find(view_t *view, place_kind_t kind, slice_t name_or_id, place_t *p
 /* The next by id past AFTER (NULL: the first). */
 bool places_next(view_t *view, place_kind_t kind, const uuid_t7 *after, place_t *place);
 
-/* How many a user owns, archived ones too, up to MOST; looks at all places. */
+/* The next by id past AFTER of which the user is among the people; archived ones too. */
+bool places_next_of(view_t *view, place_kind_t kind, const uuid_t7 *person, const uuid_t7 *after,
+                    uuid_t7 *place);
+/* The same, of which the user is the owner or among the people. */
+bool places_next_seen(view_t *view, place_kind_t kind, const uuid_t7 *user, const uuid_t7 *after,
+                      place_t *place);
+
+/* How many a user owns, archived ones too, up to MOST. */
 unsigned places_owned(view_t *view, place_kind_t kind, const uuid_t7 *owner, unsigned most);
 
 /* 0, or -1 when the name is taken, also by an archived one. */
@@ -48,11 +55,14 @@ bool place_has(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid
 bool place_add(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *user,
                uint64_t now_ms);
 bool place_remove(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *user);
-/* Puts user TO wherever FROM is among the people; looks at all places. */
+/* Puts user TO wherever FROM is among the people. */
 void places_join(view_t *view, place_kind_t kind, const uuid_t7 *from, const uuid_t7 *to,
                  uint64_t now_ms);
 /* The next user's id past AFTER (NULL: the first). */
 bool place_next(view_t *view, place_kind_t kind, const uuid_t7 *place, const uuid_t7 *after,
                 uuid_t7 *user);
+
+/* Makes the kind's indexes anew. */
+void places_index(view_t *view, place_kind_t kind);
 
 #endif

@@ -8,7 +8,7 @@ enum { KEY_MOST = 511 }; /* of LMDB as Debian builds it */
 
 const char *const table_names[TABLE_COUNT] = {
 #define TABLE(name) #name,
-    TABLES(TABLE)
+    TABLES(TABLE) INDEXES(TABLE)
 #undef TABLE
 };
 
@@ -186,6 +186,29 @@ slice_t table_pair(uint8_t pair[TABLE_PAIR], const uuid_t7 *first, const uuid_t7
     memcpy(pair, first->bytes, UUID_BYTES);
     memcpy(pair + UUID_BYTES, second->bytes, UUID_BYTES);
     return slice(pair, TABLE_PAIR);
+}
+
+void table_put_pair(view_t *view, table_t table, const uuid_t7 *first, const uuid_t7 *second)
+{
+    uint8_t pair[TABLE_PAIR];
+    table_put(view, table, table_pair(pair, first, second), slice("", 0));
+}
+
+bool table_delete_pair(view_t *view, table_t table, const uuid_t7 *first, const uuid_t7 *second)
+{
+    uint8_t pair[TABLE_PAIR];
+    return table_delete(view, table, table_pair(pair, first, second));
+}
+
+void table_clear(view_t *view, table_t table)
+{
+    s_check(view);
+    assert(view->writing);
+    s_note_change(view, table);
+    s_leave(view);
+    int rc = view->full ? 0 : mdb_drop(view->txn, view->directory->tables[table], 0);
+    if (rc != 0)
+        s_fail(view, "clear", rc);
 }
 
 bool table_next_second(view_t *view, table_t table, const uuid_t7 *first, const uuid_t7 *after,

@@ -34,11 +34,21 @@
     X(audit)                                                                                       \
     X(meta)
 
+/* Pairs of ids that follow from the tables above (index.h): who asks for a user's own need not look
+ * at all. Readers do not open them. */
+#define INDEXES(X)                                                                                 \
+    X(channels_by_member)                                                                          \
+    X(channels_by_owner)                                                                           \
+    X(bots_by_subscriber)                                                                          \
+    X(bots_by_owner)                                                                               \
+    X(extensions_by_owner)
+
 typedef enum {
 #define TABLE(name) TABLE_##name,
-    TABLES(TABLE)
+    TABLES(TABLE) INDEXES(TABLE)
 #undef TABLE
-        TABLE_COUNT
+        TABLE_COUNT,
+    TABLE_INDEXES = TABLE_channels_by_member /* the first of them */
 } table_t;
 extern const char *const table_names[TABLE_COUNT];
 
@@ -69,6 +79,11 @@ static inline slice_t table_key(const uuid_t7 *id)
 }
 enum { TABLE_PAIR = 2 * UUID_BYTES };
 slice_t table_pair(uint8_t pair[TABLE_PAIR], const uuid_t7 *first, const uuid_t7 *second);
+/* A row that is its key, a pair. */
+void table_put_pair(view_t *view, table_t table, const uuid_t7 *first, const uuid_t7 *second);
+bool table_delete_pair(view_t *view, table_t table, const uuid_t7 *first, const uuid_t7 *second);
+/* Removes all rows; only in a writing view. */
+void table_clear(view_t *view, table_t table);
 /* Of a table whose keys are pairs: the next SECOND of FIRST's past AFTER (NULL: the first of them);
  * false at the end. */
 bool table_next_second(view_t *view, table_t table, const uuid_t7 *first, const uuid_t7 *after,

@@ -16,6 +16,7 @@ struct directory {
     master_key_t *key;
     MDB_dbi tables[TABLE_COUNT];
     atomic_bool gone; /* the file is not in its place */
+    bool indexed;     /* the indexes are true */
 };
 
 struct view {

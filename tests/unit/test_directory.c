@@ -352,10 +352,104 @@ static void a_view_that_found_no_room_is_asked_on(void **state)
     view_abort(&view);
 }
 
+static unsigned s_seen(yard_t *yard, const uuid_t7 *user)
+{
+    place_t place;
+    unsigned seen = 0;
+    view_t *view = view_new(yard->directory);
+    view_renew(view);
+    for (bool more = places_next_seen(view, PLACE_CHANNEL, user, NULL, &place); more; seen++)
+        more = places_next_seen(view, PLACE_CHANNEL, user, &place.id, &place);
+    view_destroy(&view);
+    return seen;
+}
+
+static void a_users_own_are_found_by_the_user(void **state)
+{
+    yard_t *yard = *state;
+    uuid_t7 ann = yard_user(yard, "ann@example.org"), bob = yard_user(yard, "bob@example.org");
+    uuid_t7 first = yard_place(yard, PLACE_CHANNEL, "first", &ann);
+    uuid_t7 second = yard_place(yard, PLACE_CHANNEL, "second", &bob);
+    extension_t shop = yard_extension(yard, "shop", &ann);
+    assert_int_equal(s_seen(yard, &ann), 1);
+    YARD_CHANGE(yard, view);
+    assert_true(place_add(view, PLACE_CHANNEL, &second, &ann, 1));
+    assert_false(place_add(view, PLACE_CHANNEL, &second, &ann, 1));
+    assert_true(place_remove(view, PLACE_CHANNEL, &first, &ann)); /* she owns it still */
+    YARD_DONE(view);
+    assert_int_equal(s_seen(yard, &ann), 2);
+    YARD_CHANGE(yard, again);
+    place_t place;
+    char name[16] = "given";
+    assert_true(places_get(again, PLACE_CHANNEL, &first, &place));
+    place.owner = bob;
+    place.name = slice_of(name);
+    place.reason = slice("", 0);
+    assert_int_equal(places_edit(again, PLACE_CHANNEL, &place), 0);
+    shop.owner = bob;
+    shop.name = slice_of("shop");
+    shop.reason = slice("", 0);
+    assert_int_equal(extensions_edit(again, &shop), 0);
+    assert_int_equal(places_owned(again, PLACE_CHANNEL, &ann, 9), 0);
+    assert_int_equal(places_owned(again, PLACE_CHANNEL, &bob, 9), 2);
+    assert_int_equal(places_owned(again, PLACE_CHANNEL, &bob, 1), 1);
+    assert_int_equal(extensions_owned(again, &ann, 9), 0);
+    assert_int_equal(extensions_owned(again, &bob, 9), 1);
+    YARD_DONE(again);
+    assert_int_equal(s_seen(yard, &ann), 1);
+}
+
+/* As the version before does it, which knows nothing of the indexes. */
+static void s_write_as_before(const yard_t *yard, const uuid_t7 *place, const uuid_t7 *user)
+{
+    char err[512];
+    MDB_txn *txn;
+    MDB_dbi members, meta;
+    uint8_t pair[TABLE_PAIR];
+    uint64_t version = UINT64_C(1) << 40;
+    store_options_t options = {.path = yard->store,
+                               .kind = "directory",
+                               .schema = 2,
+                               .tables = 24,
+                               .map_bytes = 256u << 20};
+    store_t *store = store_open(&options, err, sizeof err);
+    assert_non_null(store);
+    assert_int_equal(store_table(store, "channel_members", &members, err, sizeof err), 0);
+    assert_int_equal(store_table(store, "meta", &meta, err, sizeof err), 0);
+    assert_int_equal(mdb_txn_begin(store_env(store), NULL, 0, &txn), 0);
+    slice_t row = table_pair(pair, place, user);
+    MDB_val key = {row.len, (void *)row.data}, value = {1, "\x80"};
+    assert_int_equal(mdb_put(txn, members, &key, &value, 0), 0);
+    key = (MDB_val){7, "version"};
+    value = (MDB_val){sizeof version, &version};
+    assert_int_equal(mdb_put(txn, meta, &key, &value, 0), 0);
+    assert_int_equal(store_commit(store, txn), STORE_OK);
+    store_close(&store);
+}
+
+static void what_another_version_wrote_is_indexed(void **state)
+{
+    yard_t *yard = *state;
+    uuid_t7 ann = yard_user(yard, "ann@example.org"), bob = yard_user(yard, "bob@example.org");
+    uuid_t7 place = yard_place(yard, PLACE_CHANNEL, "anns", &ann);
+    directory_close(&yard->directory);
+    s_write_as_before(yard, &place, &bob);
+    assert_true(yard_open_as(yard, true)); /* a reader takes it as it is */
+    directory_close(&yard->directory);
+    assert_true(yard_open(yard));
+    assert_int_equal(s_seen(yard, &ann), 1);
+    assert_int_equal(s_seen(yard, &bob), 1);
+    directory_close(&yard->directory);
+    assert_true(yard_open(yard));
+    assert_int_equal(s_seen(yard, &bob), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_older_directory_is_migrated_and_read),
+        TEST(a_users_own_are_found_by_the_user),
+        TEST(what_another_version_wrote_is_indexed),
         TEST(users_are_found_after_reopening),
         TEST(an_email_is_unique_until_its_user_is_gone),
         TEST(a_reader_sees_a_change_after_renewal_only),
