@@ -86,6 +86,15 @@ static error_code_t s_create(task_t *task)
     return ERROR_none;
 }
 
+static bool s_next(task_t *task, const uuid_t7 *after, extension_t *extension)
+{
+    uuid_t7 id;
+    if (!task->only)
+        return extensions_next(task->view, after, extension);
+    return extensions_next_of(task->view, task->only, after, &id) &&
+           extensions_get(task->view, &id, extension);
+}
+
 static error_code_t s_list(task_t *task)
 {
     page_t page;
@@ -93,10 +102,11 @@ static error_code_t s_list(task_t *task)
     error_code_t code = page_begin(&page, task);
     if (code != ERROR_none)
         return code;
-    for (bool more = extensions_next(task->view, page_after(&page), &extension); more;
-         more = extensions_next(task->view, &extension.id, &extension))
-        if (extension.archived_ms == 0 && (!task->only || uuid_eq(task->only, &extension.owner)) &&
-            !page_add(&page, &extension.id, s_json(task, &extension, false)))
+    for (bool more = s_next(task, page_after(&page), &extension); more;
+         more = s_next(task, &extension.id, &extension))
+        if (extension.archived_ms
+                ? !page_skip(&page, &extension.id)
+                : !page_add(&page, &extension.id, s_json(task, &extension, false)))
             break;
     page_end(&page, task, "extensions");
     return ERROR_none;

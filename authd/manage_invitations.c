@@ -87,8 +87,9 @@ static error_code_t s_list(task_t *task)
         return code;
     for (bool more = invitations_next(task->view, page_after(&page), &invitation); more;
          more = invitations_next(task->view, &invitation.id, &invitation))
-        if (task->now_ms < invitation.ends_ms &&
-            !page_add(&page, &invitation.id, s_json(&invitation)))
+        if (task->now_ms < invitation.ends_ms
+                ? !page_add(&page, &invitation.id, s_json(&invitation))
+                : !page_skip(&page, &invitation.id))
             break;
     page_end(&page, task, "invitations");
     return ERROR_none;

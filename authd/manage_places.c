@@ -117,10 +117,10 @@ static error_code_t s_create(task_t *task, place_kind_t kind)
     return ERROR_none;
 }
 
-static bool s_is_seen(task_t *task, place_kind_t kind, const place_t *place)
+static bool s_next(task_t *task, place_kind_t kind, const uuid_t7 *after, place_t *place)
 {
-    return !task->only || uuid_eq(task->only, &place->owner) ||
-           place_has(task->view, kind, &place->id, task->only);
+    return task->only ? places_next_seen(task->view, kind, task->only, after, place)
+                      : places_next(task->view, kind, after, place);
 }
 
 static error_code_t s_list(task_t *task, place_kind_t kind)
@@ -130,10 +130,10 @@ static error_code_t s_list(task_t *task, place_kind_t kind)
     error_code_t code = page_begin(&page, task);
     if (code != ERROR_none)
         return code;
-    for (bool more = places_next(task->view, kind, page_after(&page), &place); more;
-         more = places_next(task->view, kind, &place.id, &place))
-        if (place.archived_ms == 0 && s_is_seen(task, kind, &place) &&
-            !page_add(&page, &place.id, s_json(task, kind, &place)))
+    for (bool more = s_next(task, kind, page_after(&page), &place); more;
+         more = s_next(task, kind, &place.id, &place))
+        if (place.archived_ms ? !page_skip(&page, &place.id)
+                              : !page_add(&page, &place.id, s_json(task, kind, &place)))
             break;
     page_end(&page, task, s_words[kind].nouns);
     return ERROR_none;

@@ -198,8 +198,11 @@ static error_code_t s_list_all(task_t *task)
         return code;
     for (bool more = tokens_next_of_all(task->view, page_after(&page), &token); more;
          more = tokens_next_of_all(task->view, &token.id, &token)) {
-        if (within && !token_ends_by(&token, task->now_ms, task->now_ms + within * 1000))
+        if (within && !token_ends_by(&token, task->now_ms, task->now_ms + within * 1000)) {
+            if (!page_skip(&page, &token.id))
+                break;
             continue;
+        }
         json_t *row = s_json(task, &token);
         if (!page_add(&page, &token.id, row))
             break;

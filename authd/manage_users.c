@@ -67,6 +67,15 @@ static error_code_t s_service_create(task_t *task)
     return s_add(task, &user);
 }
 
+/* The next that may be shown: all, or oneself alone. */
+static bool s_next(task_t *task, const uuid_t7 *after, user_t *user)
+{
+    if (!task->only)
+        return users_next(task->view, after, user);
+    bool behind = !after || memcmp(after->bytes, task->only->bytes, UUID_BYTES) < 0;
+    return behind && users_get(task->view, task->only, user);
+}
+
 static error_code_t s_list_of(task_t *task, bool service)
 {
     page_t page;
@@ -74,12 +83,12 @@ static error_code_t s_list_of(task_t *task, bool service)
     error_code_t code = page_begin(&page, task);
     if (code != ERROR_none)
         return code;
-    for (bool more = users_next(task->view, page_after(&page), &user); more;
-         more = users_next(task->view, &user.id, &user))
-        if (user.deleted_ms == 0 && user.service == service &&
-            (!task->only || uuid_eq(task->only, &user.id)) &&
-            !page_add(&page, &user.id, task_json_user(&user)))
+    for (bool more = s_next(task, page_after(&page), &user); more;
+         more = s_next(task, &user.id, &user)) {
+        bool shown = user.deleted_ms == 0 && user.service == service;
+        if (shown ? !page_add(&page, &user.id, task_json_user(&user)) : !page_skip(&page, &user.id))
             break;
+    }
     page_end(&page, task, service ? "accounts" : "users");
     return ERROR_none;
 }

@@ -160,6 +160,13 @@ bool page_add(page_t *self, const uuid_t7 *id, json_t *row)
     return true;
 }
 
+bool page_skip(page_t *self, const uuid_t7 *id)
+{
+    self->last = *id;
+    self->more = ++self->skipped == PAGE_SKIPS;
+    return !self->more;
+}
+
 const uuid_t7 *page_after(const page_t *self)
 {
     return self->from_start ? NULL : &self->after;

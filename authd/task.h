@@ -135,16 +135,21 @@ json_t *task_json_time(uint64_t wall_ms);
 json_t *task_json_user(const user_t *user); /* as docs/API.md has it */
 
 /* A page of a list: {KEY: [...], "next": id or null}. begin reads limit and after (0, or an error);
- * add takes ROW, whose id is ID, and is false when the page is full: then ROW is not on it. */
+ * add takes ROW, whose id is ID, and is false when the page is full: then ROW is not on it. skip
+ * passes over what is not shown, and is false when so much was that the page has to end, or the
+ * loop would stand still for others. */
+enum { PAGE_SKIPS = 2000 };
 typedef struct {
     json_t *rows;
     uint64_t limit;
     size_t bytes;
     uuid_t7 after, last;
+    unsigned skipped;
     bool from_start, more;
 } page_t;
 error_code_t page_begin(page_t *self, task_t *task);
 bool page_add(page_t *self, const uuid_t7 *id, json_t *row);
+bool page_skip(page_t *self, const uuid_t7 *id);
 /* Where to go on after; NULL: at the start. */
 const uuid_t7 *page_after(const page_t *self);
 void page_end(page_t *self, task_t *task, const char *key);

@@ -46,11 +46,11 @@ json_t *ctl_list_with(ctl_t *self, unsigned op, const char *target, const char *
 {
     const char *after = ctl_option(self, "--after");
     bool one = after || ctl_option(self, "--limit");
-    uint64_t limit = ctl_number(self, "--limit", PAGE_ROWS, 1, 1000);
+    uint64_t limit = ctl_number(self, "--limit", PAGE_ROWS, 1, 1000), left = limit;
     json_t *all = NULL;
     json_t *next = after ? json_string(after) : json_null();
     do {
-        json_t *body = json_pack("{s:I, s:o}", "limit", (json_int_t)limit, "after", next);
+        json_t *body = json_pack("{s:I, s:o}", "limit", (json_int_t)left, "after", next);
         if (json_is_null(next))
             json_object_del(body, "after");
         if (more)
@@ -67,7 +67,9 @@ json_t *ctl_list_with(ctl_t *self, unsigned op, const char *target, const char *
             all = json_incref(page);
         json_object_set(all, "next", next ? next : json_null());
         json_decref(page);
-    } while (!one && next && !json_is_null(next));
+        if (one)
+            left = limit - json_array_size(json_object_get(all, key));
+    } while (left > 0 && json_is_string(next)); /* a page may end early */
     json_decref(next);
     return all;
 }

@@ -147,11 +147,91 @@ static void many_names_cost_so_much_and_no_more(void **state)
     }
 }
 
+/* LEN tokens that never end, but for the last, EACH of a user. */
+static void s_tokens(desk_t *self, unsigned len, uint64_t ends_ms)
+{
+    enum { EACH = 50 };
+    uuid_t7 user = {{0}};
+    for (unsigned i = 0; i < len; i += EACH) {
+        char email[32];
+        snprintf(email, sizeof email, "u%u@example.org", i);
+        user = yard_user(self->yard, email);
+        YARD_CHANGE(self->yard, view);
+        for (unsigned k = i; k < len && k < i + EACH; k++) {
+            token_t token = {.user = user,
+                             .last4 = slice_of("last"),
+                             .display = slice_of("Some One"),
+                             .name = slice_of(""),
+                             .terms = slice_of(""),
+                             .expires_ms = k + 1 == len ? ends_ms : 0};
+            uuid_new(&token.id);
+            memcpy(token.hash, token.id.bytes, UUID_BYTES);
+            assert_int_equal(tokens_add(view, &token, EACH, 1), TOKENS_ADDED);
+        }
+        YARD_DONE(view);
+    }
+}
+
+/* No page of a list reads more than so much, whatever is passed over; nothing is left out. */
+static void a_page_reads_so_much_and_no_more(void **state)
+{
+    enum { ALL = 6100, MOST = 15000 };
+    desk_t *self = *state;
+    char body[128] = "{\"ends_within\":86400}";
+    unsigned pages = 0, found = 0;
+    s_tokens(self, ALL, (uint64_t)clock_wall_ms() + 3600000);
+    for (bool more = true; more; pages++) {
+        s_reads = 0;
+        json_t *page = desk_do(self, OP_token_list_all, "", body);
+        assert_in_range(s_reads, 1, MOST);
+        found += (unsigned)json_array_size(json_object_get(page, "tokens"));
+        const char *next = json_string_value(json_object_get(page, "next"));
+        more = next != NULL;
+        if (more)
+            snprintf(body, sizeof body, "{\"ends_within\":86400,\"after\":\"%s\"}", next);
+        json_decref(page);
+    }
+    assert_int_equal(found, 1);
+    assert_int_equal(pages, 4);
+}
+
+/* What a member sees does not cost what there is. */
+static void a_members_lists_cost_what_it_sees(void **state)
+{
+    desk_t *self = *state;
+    char id[UUID_TEXT], bob_id[UUID_TEXT];
+    people_user(self, ANN, "member", NULL);
+    people_user(self, BOB, "member", NULL);
+    actor_t ann = people_actor(self, ANN, USER_MEMBER, id);
+    actor_t bob = people_actor(self, BOB, USER_MEMBER, bob_id);
+    s_channels(self, "bobs", 500, &bob.user, NULL);
+    s_channels(self, "both", 2, &bob.user, &ann.user);
+    s_channels(self, "anns", 1, &ann.user, NULL);
+    static const struct {
+        unsigned op, seen;
+        const char *key;
+    } lists[] = {{OP_channel_list, 3, "channels"},
+                 {OP_bot_list, 0, "bots"},
+                 {OP_extension_list, 0, "extensions"},
+                 {OP_user_list, 1, "users"}};
+    for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++) {
+        error_code_t code;
+        s_reads = 0;
+        json_t *page = people_as(self, &ann, lists[i].op, "", "", &code);
+        assert_int_equal(json_array_size(json_object_get(page, lists[i].key)), lists[i].seen);
+        assert_true(json_is_null(json_object_get(page, "next")));
+        assert_in_range(s_reads, 1, 40);
+        json_decref(page);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         DESK_TEST(a_stranger_costs_what_nobody_does),
         DESK_TEST(many_names_cost_so_much_and_no_more),
+        DESK_TEST(a_page_reads_so_much_and_no_more),
+        DESK_TEST(a_members_lists_cost_what_it_sees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
