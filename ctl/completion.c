@@ -12,14 +12,30 @@ static const char s_file[] = ":file";
 static const struct {
     const char *name, *script;
 } s_shells[] = {
-    {"bash", "# bash completion of posternctl, printed by posternctl completion bash\n"
-             "_posternctl() {\n"
-             "    local IFS=$'\\n' cur=${COMP_WORDS[COMP_CWORD]}\n"
-             "    COMPREPLY=($(posternctl completion words -- \"${COMP_WORDS[@]:1:COMP_CWORD}\" "
-             "2>/dev/null))\n"
-             "    [[ ${COMPREPLY[0]-} != :file ]] || COMPREPLY=($(compgen -f -- \"$cur\"))\n"
-             "}\n"
-             "complete -F _posternctl posternctl\n"},
+    {"bash",
+     "# bash completion of posternctl, printed by posternctl completion bash\n"
+     "_posternctl() {\n"
+     "    local IFS=$'\\n' line=${COMP_LINE:0:COMP_POINT} part cur words=()\n"
+     "    # bash has split at @, : and = what is one word here: joined again where no blank is\n"
+     "    for part in \"${COMP_WORDS[@]:0:COMP_CWORD+1}\"; do\n"
+     "        if [[ ${#words[@]} -gt 0 && $line != [[:space:]]* ]]; then\n"
+     "            words[${#words[@]}-1]+=$part\n"
+     "        else\n"
+     "            words+=(\"$part\")\n"
+     "            line=${line#\"${line%%[![:space:]]*}\"}\n"
+     "        fi\n"
+     "        line=${line#\"$part\"}\n"
+     "    done\n"
+     "    cur=${words[${#words[@]}-1]}\n"
+     "    COMPREPLY=($(posternctl completion words -- \"${words[@]:1}\" 2>/dev/null))\n"
+     "    [[ ${COMPREPLY[0]-} != :file ]] || COMPREPLY=($(compgen -f -- \"$cur\"))\n"
+     "    # and puts what is offered in place of the last piece: behind a : or =, but from an @ "
+     "on\n"
+     "    [[ $part != [:=]* ]] || part=\n"
+     "    [[ ${cur%\"$part\"} != *@ ]] || part=@$part\n"
+     "    COMPREPLY=(\"${COMPREPLY[@]#\"${cur%\"$part\"}\"}\")\n"
+     "}\n"
+     "complete -F _posternctl posternctl\n"},
     {"zsh", "#compdef posternctl\n"
             "# zsh completion of posternctl, printed by posternctl completion zsh\n"
             "_posternctl() {\n"

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import pty
 import re
 import shutil
 import stat
@@ -265,7 +266,8 @@ def test_no_option_takes_a_secret(every_command):
 
 # Each runs its shell with the script, and prints what that offers for the last of the words.
 SHELLS = {
-    "bash": ["bash", "-uc", 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _posternctl; '
+    "bash": ["bash", "-uc", 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; '
+             'COMP_POINT=${#COMP_LINE}; _posternctl; '
              'printf "%s\\n" "${COMPREPLY[@]}"', "-"],
     "zsh": ["zsh", "-fc", 'compdef() { }; compadd() { shift; print -l -- "$@" }; _files() { print :file }; '
             'source "$1"; shift; words=("$@"); CURRENT=$#; _posternctl', "-"],
@@ -319,6 +321,39 @@ def test_completion_offers_the_names_of_what_is_there(ring, name):
                           (("channel", "member", "add", "x", name[:20]), ada.email)):
         assert wanted in ring.ctl_run("completion", "words", *words).stdout.split(), words
     assert f"c_{name}" not in ring.ctl_run("completion", "words", "history", "bot", "").stdout.split()
+
+
+def typed_into_bash(ring, place, *lines):
+    """What an interactive bash shows for LINES, the completion of posternctl loaded."""
+    script = place / "completion"
+    script.write_text(run("completion", "bash").stdout)
+    master, slave = pty.openpty()
+    environment = {**ring.environment, "PATH": f"{ring.binaries}:{os.environ['PATH']}", "TERM": "dumb",
+                   "POSTERN_CONF": str(ring.conf), "INPUTRC": "/dev/null", "PS1": "$ ", "HISTFILE": ""}
+    shell = subprocess.Popen(["bash", "--norc", "--noprofile", "-i"], stdin=slave, stdout=slave, stderr=slave,
+                             env=environment, start_new_session=True)
+    os.close(slave)
+    try:
+        seen = b""
+        for line in (f"source {script}\n", *lines, "exit\n"):
+            os.write(master, line.encode())
+        while True:
+            try:
+                seen += os.read(master, 65536)
+            except OSError:  # the last of it has been read
+                return seen.decode(errors="replace")
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(master)
+
+
+def test_bash_completes_an_address_whole(ring, name, place):
+    """It splits words at @ by itself; what is typed further is run."""
+    ada = ring.user(name, token=False)
+    for typed in (ada.email[:-4], ada.email.split("@")[0] + "@", ada.email[:len(name)]):
+        shown = typed_into_bash(ring, place, f"posternctl user show {typed}\t --json\n")
+        assert f'"id": "{ada.id}"' in shown, shown
 
 
 def test_completion_offers_no_name_that_a_shell_would_run(ring, name):
