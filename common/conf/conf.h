@@ -88,9 +88,10 @@ setting_t conf_setting(const char *section, const char *key);
 /* The directory that relative paths start at: the configuration file's, absolute. */
 const char *conf_base(const conf_t *self);
 
-/* A word that tells installations on one host apart: hexadecimal digits, of the writing authd that
- * the gateways ask, which an installation has one of. The same in all of its processes, once
- * data.sockets has been made. False when this user may not look at the directory that tells it. */
+/* A word that tells installations on one host apart: hexadecimal digits, of data.directory, which
+ * two cannot have in common. The same in all of an installation's processes of a host, whatever
+ * else of their settings has been changed meanwhile. False when this user may not look where that
+ * directory is. */
 enum { CONF_INSTALLATION = 17 };
 bool conf_installation(const conf_t *self, char id[CONF_INSTALLATION]);
 

@@ -49,6 +49,28 @@ def test_gateways_of_one_installation_share_their_port(make_ring):
         ring.spawn(*name.rsplit("-", 1))
 
 
+def test_a_gateway_with_other_settings_takes_over_without_a_gap(make_ring):
+    """Its data are the installation's: neither where authd listens nor where the sockets are."""
+    ring = make_ring(gateways=2)
+    for name in ring.names:
+        if name != "gateway-1":
+            ring.spawn(*name.rsplit("-", 1), wait_ready=False)
+    ring.wait_ready(*(name for name in ring.names if name != "gateway-1"))
+    ada = ring.user("ada")
+    ring.channel("general", ada)
+    elsewhere = ring.dir / "sockets"
+    elsewhere.mkdir(0o700)
+    moved = {"gateway.admin": f"ipc://{elsewhere}/authd-admin",
+             **{name: f"ipc://{ring.sockets}/{socket}" for name, socket in (
+                 ("gateway.authd", "authd"), ("gateway.routers", "router-replies"))}}
+    ring.spawn("gateway", 1, {**moved, "data.sockets": elsewhere})
+    told = ring.ctl_run("health", "gateway-1", "--gateways", "2", "-s", f"gateway.admin={moved['gateway.admin']}")
+    assert told.returncode == 0, told.stdout
+    ring.spawned.pop("gateway-0").terminate()
+    for _ in range(20):
+        assert ring.post(ring.channel_url("general", ada.token), {"text": "hi"}).status_code == 204
+
+
 def test_a_supervisor_is_refused_the_ports_of_gateways(pair):
     first, second = pair
     first.spawn_all()
