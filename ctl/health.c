@@ -51,32 +51,6 @@ static const char *s_state(const http_reply_t *health, const http_reply_t *readi
     return degraded ? "degraded" : "ready";
 }
 
-/* Ports of a host are its own; what listens on another one is not known by its directories. */
-static bool s_is_here(const char *address)
-{
-    return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0 ||
-           strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0;
-}
-
-/* Whether somebody else answers at the station's address, and who. An older version does not say.
- * INSTALLATION: "" when this user may not look. */
-static bool s_is_foreign(const station_t *station, const json_t *body, const char *installation,
-                         char *reason, size_t size)
-{
-    const char *process = json_string_value(json_object_get(body, "process"));
-    const char *theirs = json_string_value(json_object_get(body, "installation"));
-    unsigned index = (unsigned)json_integer_value(json_object_get(body, "index"));
-    if (!process || !theirs)
-        return false;
-    bool other = *installation && s_is_here(station->monitor) && strcmp(theirs, installation) != 0;
-    const char *kind = strncmp(process, "postern-", 8) == 0 ? process + 8 : process;
-    if (!other && strcmp(kind, station->section) == 0 && index == station->index)
-        return false;
-    snprintf(reason, size, "%s-%u%s answers at this address: its own process is not running there",
-             kind, index, other ? " of another installation" : "");
-    return true;
-}
-
 static json_t *s_row(const station_t *station, const char *installation, const http_reply_t *health,
                      const http_reply_t *readiness, bool *ready)
 {
@@ -85,7 +59,7 @@ static json_t *s_row(const station_t *station, const char *installation, const h
         readiness->body ? json_loadb(readiness->body, readiness->body_len, 0, NULL) : NULL;
     bool degraded = json_is_true(json_object_get(body, "degraded"));
     s_reasons(json_object_get(body, "checks"), reasons, sizeof reasons);
-    bool foreign = s_is_foreign(station, body, installation, reasons, sizeof reasons);
+    bool foreign = monitors_foreign(station, body, installation, reasons, sizeof reasons);
     bool alive = health->status == 200 && !foreign;
     degraded = degraded && !foreign;
     *ready = alive && readiness->status == 200;
@@ -136,8 +110,7 @@ static bool s_round(ctl_t *ctl, const fleet_t *fleet)
     unsigned len = fleet_len(fleet);
     json_t *rows = json_array();
     char installation[CONF_INSTALLATION];
-    if (!conf_installation(ctl_conf_plain(ctl), installation))
-        *installation = '\0';
+    monitors_installation(ctl_conf_plain(ctl), installation);
     bool *wanted = calloc(len, sizeof *wanted);
     http_reply_t *replies = calloc(2 * (size_t)len, sizeof *replies);
     assert(wanted && replies);

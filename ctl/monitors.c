@@ -35,3 +35,33 @@ const char *monitors_silence(const http_reply_t *reply)
 {
     return reply->status ? NULL : reply->mute ? "stopped" : "absent";
 }
+
+void monitors_installation(const conf_t *conf, char id[CONF_INSTALLATION])
+{
+    if (!conf_installation(conf, id))
+        id[0] = '\0';
+}
+
+/* Ports of a host are its own; what listens on another one is not known by its directories. */
+static bool s_is_here(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0 ||
+           strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0;
+}
+
+bool monitors_foreign(const station_t *station, const json_t *readiness, const char *installation,
+                      char *reason, size_t size)
+{
+    const char *process = json_string_value(json_object_get(readiness, "process"));
+    const char *theirs = json_string_value(json_object_get(readiness, "installation"));
+    unsigned index = (unsigned)json_integer_value(json_object_get(readiness, "index"));
+    if (!process || !theirs)
+        return false;
+    bool other = *installation && s_is_here(station->monitor) && strcmp(theirs, installation) != 0;
+    const char *kind = strncmp(process, "postern-", 8) == 0 ? process + 8 : process;
+    if (!other && strcmp(kind, station->section) == 0 && index == station->index)
+        return false;
+    snprintf(reason, size, "%s-%u%s answers at this address: its own process is not running there",
+             kind, index, other ? " of another installation" : "");
+    return true;
+}

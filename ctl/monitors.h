@@ -6,6 +6,8 @@
 #include "ctl/fleet.h"
 #include "ctl/http.h"
 
+#include <jansson.h>
+
 enum { MONITORS_TIMEOUT_MS = 2000 };
 
 /* Gets PAGES paths of each process I with WANTED[I] (NULL: of all). replies[i * PAGES + page] are
@@ -17,5 +19,12 @@ void monitors_ask(const fleet_t *fleet, const bool *wanted, const char *const *p
  * process, but it does not answer (SIGSTOP, a debugger, a frozen container), else "absent". NULL
  * when it gave one. */
 const char *monitors_silence(const http_reply_t *reply);
+
+/* The id of CONF's installation; "" when this user may not look. */
+void monitors_installation(const conf_t *conf, char id[CONF_INSTALLATION]);
+/* Whether somebody else answers at the station's address, as its /readyz says, and who, for people.
+ * An older version does not say. INSTALLATION: as monitors_installation has it. */
+bool monitors_foreign(const station_t *station, const json_t *readiness, const char *installation,
+                      char *reason, size_t size);
 
 #endif

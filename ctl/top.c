@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 enum { TOP_INTERVAL_S = 2, TOP_SILENT_MS = 2500 };
+/* What each monitor is asked for. */
+enum { METRICS, READINESS, PAGES };
 
 /* What is looked at of each kind of process. NULL: it has none. */
 typedef struct {
@@ -40,8 +42,10 @@ typedef struct {
     ctl_t *ctl;
     fleet_t *fleet;
     sample_t **before, **now; /* a process each; NULL: no answer */
-    http_reply_t *replies;
+    http_reply_t *replies;    /* PAGES of each */
+    bool *foreign;            /* somebody else answers at its address */
     int64_t before_ms, now_ms;
+    char installation[CONF_INSTALLATION];
 } top_t;
 
 static const view_t *s_view(const char *section)
@@ -52,29 +56,57 @@ static const view_t *s_view(const char *section)
     return view;
 }
 
+static const http_reply_t *s_reply(const top_t *self, unsigned i, unsigned page)
+{
+    return &self->replies[i * PAGES + page];
+}
+
+static void s_clear_replies(top_t *self)
+{
+    for (unsigned i = 0; i < PAGES * fleet_len(self->fleet); i++)
+        http_reply_clear(&self->replies[i]);
+}
+
+static bool s_is_foreign(const top_t *self, unsigned i)
+{
+    char who[256];
+    const http_reply_t *readiness = s_reply(self, i, READINESS);
+    json_t *body =
+        readiness->body ? json_loadb(readiness->body, readiness->body_len, 0, NULL) : NULL;
+    bool foreign =
+        monitors_foreign(fleet_at(self->fleet, i), body, self->installation, who, sizeof who);
+    json_decref(body);
+    return foreign;
+}
+
 static void s_look(top_t *self)
 {
-    static const char *const paths[] = {"/metrics"};
+    static const char *const paths[PAGES] = {[METRICS] = "/metrics", [READINESS] = "/readyz"};
     unsigned len = fleet_len(self->fleet);
+    s_clear_replies(self);
     for (unsigned i = 0; i < len; i++) {
-        http_reply_clear(&self->replies[i]);
         sample_destroy(&self->before[i]);
         self->before[i] = self->now[i];
         self->now[i] = NULL;
     }
     self->before_ms = self->now_ms;
-    monitors_ask(self->fleet, NULL, paths, 1, self->replies);
+    monitors_ask(self->fleet, NULL, paths, PAGES, self->replies);
     self->now_ms = clock_ms();
-    for (unsigned i = 0; i < len; i++)
-        if (self->replies[i].status == 200 && self->replies[i].body)
-            self->now[i] = sample_parse(self->replies[i].body, self->replies[i].body_len);
+    for (unsigned i = 0; i < len; i++) {
+        const http_reply_t *metrics = s_reply(self, i, METRICS);
+        self->foreign[i] = s_is_foreign(self, i);
+        if (metrics->status == 200 && metrics->body && !self->foreign[i])
+            self->now[i] = sample_parse(metrics->body, metrics->body_len);
+    }
 }
 
-static const char *s_state(const http_reply_t *reply, const sample_t *now)
+static const char *s_state(const http_reply_t *reply, const sample_t *now, bool foreign)
 {
     const char *silence = monitors_silence(reply);
     if (silence)
         return silence;
+    if (foreign)
+        return "foreign";
     if (!now)
         return "unknown";
     if (sample_sum(now, "main_loop_silent_seconds") * 1e3 > TOP_SILENT_MS)
@@ -133,7 +165,7 @@ static json_t *s_rows(const top_t *self)
     json_t *rows = json_array();
     for (unsigned i = 0; i < fleet_len(self->fleet); i++) {
         json_t *row = json_pack("{s:s, s:s}", "process", fleet_at(self->fleet, i)->name, "state",
-                                s_state(&self->replies[i], self->now[i]));
+                                s_state(s_reply(self, i, METRICS), self->now[i], self->foreign[i]));
         if (self->now[i])
             s_fill(self, row, i);
         json_array_append_new(rows, row);
@@ -241,8 +273,9 @@ static void s_free(top_t *self)
     for (unsigned i = 0; i < fleet_len(self->fleet); i++) {
         sample_destroy(&self->before[i]);
         sample_destroy(&self->now[i]);
-        http_reply_clear(&self->replies[i]);
     }
+    s_clear_replies(self);
+    free(self->foreign);
     free(self->before);
     free(self->now);
     free(self->replies);
@@ -259,8 +292,10 @@ int top_run(ctl_t *ctl)
     unsigned len = fleet_len(self.fleet);
     self.before = calloc(len, sizeof(sample_t *));
     self.now = calloc(len, sizeof(sample_t *));
-    self.replies = calloc(len, sizeof *self.replies);
-    assert(self.before && self.now && self.replies);
+    self.replies = calloc(PAGES * (size_t)len, sizeof *self.replies);
+    self.foreign = calloc(len, sizeof *self.foreign);
+    assert(self.before && self.now && self.replies && self.foreign);
+    monitors_installation(ctl_conf_plain(ctl), self.installation);
     interval_begin();
     s_look(&self);
     if (!once) {

@@ -76,6 +76,19 @@ def test_what_does_not_answer_is_a_line_too(make_ring):
     assert {row["state"] for row in rows} == {"absent"}
 
 
+def test_what_others_do_is_not_shown_as_ones_own(make_ring):
+    """Default ports, twice; and the wrong process at a port."""
+    alive, dead = make_ring().up(), make_ring()
+    for kind in postern.KINDS:
+        dead.settings[f"{kind}.monitor"] = alive.settings[f"{kind}.monitor"]
+    rows = dead.ctl("top", "--interval", "1")["processes"]
+    assert rows == [{"process": name, "state": "foreign"} for name in dead.names]
+    alive.settings["router.monitor"] = alive.settings["authd.monitor"]
+    rows = {row["process"]: row for row in alive.ctl("top", "--interval", "1")["processes"]}
+    assert rows["router-0"] == {"process": "router-0", "state": "foreign"}
+    assert rows["authd-0"]["state"] == "ready" and rows["authd-0"]["in_per_s"] is not None
+
+
 def read_until(master, mark, seen=b""):
     while mark not in seen:
         seen += os.read(master, 65536)
