@@ -23,7 +23,7 @@ quiet apt-get install -y --no-install-recommends /postern.deb curl
 posternctl completion bash | cmp - /usr/share/bash-completion/completions/posternctl
 dpkg-deb -c /postern.deb >/tmp/parts
 for part in man/man1/posternctl.1.gz man/man5/postern.conf.5.gz man/man8/postern-gateway.8.gz \
-    doc/postern/openapi.yaml.gz doc/postern/examples/prometheus/alerts.yml \
+    doc/postern/openapi.yaml.gz doc/postern/security-contact doc/postern/examples/prometheus/alerts.yml \
     doc/postern/examples/grafana/postern.json doc/postern/examples/haproxy.cfg; do
     grep -q "/usr/share/$part$" /tmp/parts || { echo "lacks $part"; exit 1; }
 done
