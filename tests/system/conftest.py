@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from harness import lacking, postern  # noqa: E402
+from harness import lacking, leftovers, postern  # noqa: E402
 from harness.connection import Connection  # noqa: E402
 
 
@@ -31,6 +31,21 @@ LONGEST = ("chaos", "bench", "absent", "backup", "faults_disk", "kill", "rolling
 def pytest_collection_modifyitems(items):
     first = {f"test_{name}": place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: first.get(item.path.stem, len(first)))
+
+
+_in_use = set()  # what fixtures started whose set-up succeeded: their own to stop
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_fixture_setup():
+    """A fixture that fails stops what it has started. One that it asked for meanwhile stops its own."""
+    before = leftovers.children()
+    outcome = yield
+    started = leftovers.children() - before
+    if outcome.excinfo is None:
+        _in_use.update(started)
+    else:
+        leftovers.stop(started - _in_use)
 
 
 @pytest.fixture(scope="session")
