@@ -2,6 +2,7 @@
 #include "common/link/admission.h"
 #include "common/link/link_struct.h"
 #include "common/link/socket.h"
+#include "common/link/uid.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 
@@ -54,6 +55,7 @@ link_t *link_new(const link_options_t *options, char *err, size_t err_size)
     self->message = wire_message_new();
     snprintf(self->endpoint, sizeof self->endpoint, "%s", options->endpoint);
     self->watch = watch;
+    self->by_user = uid_applies(options);
     if (!self->bind) {
         self->peer = peers_add(&self->peers, slice_of("unknown"));
         assert(self->peer);
@@ -96,10 +98,10 @@ static void s_gone(link_t *self, peer_t *peer, const char *why)
         self->calls.down(self->arg, peer);
 }
 
-/* A bound socket with CURVE: each peer's key is known. */
+/* A bound socket with CURVE, or where each kind has its user: each peer's key or user is known. */
 static bool s_guarded(const link_t *self)
 {
-    return self->bind && self->watch;
+    return self->bind && (self->watch || self->by_user);
 }
 
 /* Counts a refusal of WHO (with CURVE, of a key at an address). HELLO comes again every 100 ms. */
@@ -289,7 +291,7 @@ static void s_on_message(link_t *self, const slice_t *route)
         metric_add(METRIC_link_stale_total, 1);
         if (foreign)
             s_gone(self, peer, s_taken);
-        if (s_guarded(self) && allowed_roles(self->key) == 0)
+        if (s_guarded(self) && admission_roles(self->key) == 0)
             return;
         if (message->kind != WIRE_GOODBYE && (!peer || now_ms - peer->greeted_ms >= GREET_MS)) {
             if (peer)

@@ -26,7 +26,8 @@ struct link {
     peer_t *peer; /* the connecting side's one */
     wire_message_t *message;
     curve_watch_t *watch;            /* NULL without CURVE */
-    char key[KEY_TEXT], address[64]; /* of who sent the message at hand; "" without CURVE */
+    bool by_user;                    /* the kernel tells who connects (uid.h) */
+    char key[KEY_TEXT], address[64]; /* of who sent the message at hand; "" without either */
     char endpoint[256];
     int64_t ticked_ms, complained_ms;
     said_t refusals; /* logged */

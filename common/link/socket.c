@@ -5,6 +5,7 @@
 #include "common/life/trust.h"
 #include "common/link/curve.h"
 #include "common/link/own_pid.h"
+#include "common/link/uid.h"
 #include "common/log/log.h"
 
 #include <assert.h>
@@ -115,6 +116,10 @@ void *socket_new(const link_options_t *options, char *err, size_t err_size)
     }
     s_set_options(socket, options);
     if (curve_applies(options) && curve_apply(socket, options, err, err_size) != 0) {
+        zmq_close(socket);
+        return NULL;
+    }
+    if (uid_applies(options) && uid_apply(socket, options, err, err_size) != 0) {
         zmq_close(socket);
         return NULL;
     }

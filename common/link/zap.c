@@ -2,6 +2,7 @@
 #include "common/link/curve.h"
 #include "common/link/keys.h"
 #include "common/link/said.h"
+#include "common/link/uid.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 
@@ -46,7 +47,7 @@ static bool s_receive(char frames[ZAP_FRAMES][FRAME], size_t len[ZAP_FRAMES])
         count++;
         zmq_getsockopt(s_socket, ZMQ_RCVMORE, &more, &more_size);
     }
-    return count == ZAP_FRAMES;
+    return count == ZAP_FRAMES || count == ZAP_KEY; /* NULL has no credentials */
 }
 
 static void s_answer(const char *sequence, size_t sequence_len, bool allowed, const char *user)
@@ -61,6 +62,14 @@ static void s_answer(const char *sequence, size_t sequence_len, bool allowed, co
     zmq_send(s_socket, "", 0, 0);
 }
 
+static const char *s_why(const char *key, unsigned roles)
+{
+    if (uid_is_proof(key))
+        return "this endpoint is not for this user's kind of process";
+    return roles ? "this endpoint is not for the role of this key"
+                 : "not in curve.allowed; if it is yours: posternctl keys allow FILE";
+}
+
 static void s_refuse(const char *key, const char *address, unsigned roles)
 {
     char who[SAID_WHO];
@@ -69,8 +78,20 @@ static void s_refuse(const char *key, const char *address, unsigned roles)
     if (!said_is_news(&s_said, who, clock_ms()))
         return;
     log_warn("link.key_refused", "address=%s key=%s err=%s", LOG_Q(address), LOG_Q(key),
-             LOG_Q(roles ? "this endpoint is not for the role of this key"
-                         : "not in curve.allowed; if it is yours: posternctl keys allow FILE"));
+             LOG_Q(s_why(key, roles)));
+}
+
+/* Writes who it is, and returns the roles. */
+static unsigned s_prove(char frames[ZAP_FRAMES][FRAME], const size_t len[ZAP_FRAMES],
+                        char key[KEY_TEXT])
+{
+    if (strcmp(frames[ZAP_MECHANISM], "CURVE") == 0 && len[ZAP_KEY] == 32) {
+        zmq_z85_encode(key, (uint8_t *)frames[ZAP_KEY], 32);
+        return allowed_roles(key);
+    }
+    if (strcmp(frames[ZAP_MECHANISM], "NULL") == 0) /* ipc: nothing else has it with a domain */
+        uid_proof(frames[ZAP_ADDRESS], key);
+    return *key ? uid_roles(key) : 0;
 }
 
 static void *s_run(void *arg)
@@ -81,12 +102,10 @@ static void *s_run(void *arg)
         size_t len[ZAP_FRAMES] = {0};
         char key[KEY_TEXT] = "";
         unsigned roles = 0, wanted = 0;
-        if (s_receive(frames, len) && strcmp(frames[ZAP_MECHANISM], "CURVE") == 0 &&
-            len[ZAP_KEY] == 32 &&
+        if (s_receive(frames, len) &&
             strncmp(frames[ZAP_DOMAIN], ZAP_DOMAIN_PREFIX, strlen(ZAP_DOMAIN_PREFIX)) == 0) {
-            zmq_z85_encode(key, (uint8_t *)frames[ZAP_KEY], 32);
             wanted = (unsigned)atoi(frames[ZAP_DOMAIN] + strlen(ZAP_DOMAIN_PREFIX));
-            roles = allowed_roles(key);
+            roles = s_prove(frames, len, key);
         }
         bool allowed = (roles & wanted) != 0;
         if (!allowed)

@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from harness import lacking, postern
+from harness.rogue import WORKER, Rogue
 
 pytestmark = lacking.root
 
@@ -181,6 +182,21 @@ def test_a_gateway_neither_signals_others_nor_asks_the_supervisor(apart):
     assert set(as_kind("gateway", lambda: [tried(os.kill, pid, signal.SIGTERM) for pid in pids])) == {"PermissionError"}
     assert as_kind("gateway", lambda: tried(asks)) == "PermissionError"
     assert as_kind("gateway", lambda: tried(os.open, run / "up.json", os.O_RDONLY)) == "PermissionError"
+
+
+ROLE_REFUSED = 5
+
+
+@pytest.mark.parametrize("name, number", [("channel-0", 0), ("bot-7", 0), ("channel-0", 1)],
+                         ids=["as a channel worker", "its kind alone", "its name alone"])
+def test_a_worker_is_no_worker_of_another_kind(apart, ada, name, number):
+    """A bot's worker shares the socket with those of channels, and would get their messages."""
+    def says():
+        with Rogue(apart, "router-workers", name) as peer:
+            return peer.refusal(WORKER, kind=number, shards=1)
+    assert as_kind("bot", says) == ROLE_REFUSED
+    apart.wait(lambda: apart.ready("router-0"))
+    passes(apart, ada, f"past {name} {number}")
 
 
 def test_root_manages_restarts_and_copies(apart, ada, tmp_path):
