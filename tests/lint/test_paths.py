@@ -14,7 +14,7 @@ def named(text):
     """What stands in a pair of backticks and begins like a path of this tree, without what a shell or a reader puts in."""
     for path in re.findall(r"`((?:\.\./)?[\w.+-]+/[\w./+-]+)`", text):
         path = path.removeprefix("../")
-        if path.split("/")[0] in ROOTS and not re.search(r"-N\b|-0\b", path):
+        if path.split("/")[0] in ROOTS and not re.search(r"-N\b|-0\b|NOUN|KIND", path):
             yield path
 
 
