@@ -110,7 +110,7 @@ static bool s_round(ctl_t *ctl, const fleet_t *fleet)
     unsigned len = fleet_len(fleet);
     json_t *rows = json_array();
     char installation[CONF_INSTALLATION];
-    monitors_installation(ctl_conf_plain(ctl), installation);
+    conf_installation(ctl_conf_plain(ctl), installation);
     bool *wanted = calloc(len, sizeof *wanted);
     http_reply_t *replies = calloc(2 * (size_t)len, sizeof *replies);
     assert(wanted && replies);

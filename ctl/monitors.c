@@ -36,12 +36,6 @@ const char *monitors_silence(const http_reply_t *reply)
     return reply->status ? NULL : reply->mute ? "stopped" : "absent";
 }
 
-void monitors_installation(const conf_t *conf, char id[CONF_INSTALLATION])
-{
-    if (!conf_installation(conf, id))
-        id[0] = '\0';
-}
-
 /* Ports of a host are its own; what listens on another one is not known by its directories. */
 static bool s_is_here(const char *address)
 {
@@ -57,7 +51,7 @@ bool monitors_foreign(const station_t *station, const json_t *readiness, const c
     unsigned index = (unsigned)json_integer_value(json_object_get(readiness, "index"));
     if (!process || !theirs)
         return false;
-    bool other = *installation && s_is_here(station->monitor) && strcmp(theirs, installation) != 0;
+    bool other = s_is_here(station->monitor) && strcmp(theirs, installation) != 0;
     const char *kind = strncmp(process, "postern-", 8) == 0 ? process + 8 : process;
     if (!other && strcmp(kind, station->section) == 0 && index == station->index)
         return false;

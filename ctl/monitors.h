@@ -20,10 +20,8 @@ void monitors_ask(const fleet_t *fleet, const bool *wanted, const char *const *p
  * when it gave one. */
 const char *monitors_silence(const http_reply_t *reply);
 
-/* The id of CONF's installation; "" when this user may not look. */
-void monitors_installation(const conf_t *conf, char id[CONF_INSTALLATION]);
 /* Whether somebody else answers at the station's address, as its /readyz says, and who, for people.
- * An older version does not say. INSTALLATION: as monitors_installation has it. */
+ * An older version does not say. INSTALLATION: as conf_installation has it. */
 bool monitors_foreign(const station_t *station, const json_t *readiness, const char *installation,
                       char *reason, size_t size);
 

@@ -295,7 +295,7 @@ int top_run(ctl_t *ctl)
     self.replies = calloc(PAGES * (size_t)len, sizeof *self.replies);
     self.foreign = calloc(len, sizeof *self.foreign);
     assert(self.before && self.now && self.replies && self.foreign);
-    monitors_installation(ctl_conf_plain(ctl), self.installation);
+    conf_installation(ctl_conf_plain(ctl), self.installation);
     interval_begin();
     s_look(&self);
     if (!once) {

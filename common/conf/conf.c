@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { ENDPOINTS = 16, IPC_PATH = 107 };
 
 struct conf {
     char base[PATH_MAX]; /* directory that relative paths start at */
+    char place[64];      /* which it is */
     char *values[SETTING_COUNT];
     char *endpoints[SETTING_COUNT][ENDPOINTS]; /* resolved */
 };
@@ -186,6 +188,15 @@ static void s_find_base(conf_t *self, const char *path)
     snprintf(self->base, sizeof self->base, "%s", full);
 }
 
+/* Whoever could read the configuration may look; the user that the process becomes may not. */
+static void s_find_place(conf_t *self)
+{
+    struct stat is;
+    if (stat(self->base, &is) == 0)
+        snprintf(self->place, sizeof self->place, "%llx:%llx", (unsigned long long)is.st_dev,
+                 (unsigned long long)is.st_ino);
+}
+
 static int s_override(conf_t *self, const char *text, char *err, size_t err_size)
 {
     char name[128], reason[CONF_TEXT + 128];
@@ -223,6 +234,11 @@ const char *conf_base(const conf_t *self)
     return self->base;
 }
 
+const char *conf_place(const conf_t *self)
+{
+    return self->place;
+}
+
 conf_t *conf_load_with(const char *path, char *const *overrides, char *err, size_t err_size)
 {
     conf_t *self = calloc(1, sizeof *self);
@@ -230,6 +246,7 @@ conf_t *conf_load_with(const char *path, char *const *overrides, char *err, size
         abort();
     setenv("ZSYS_SIGHANDLER", "false", 1); /* czmq would take our signals */
     s_find_base(self, path);
+    s_find_place(self);
     for (unsigned i = 0; i < SETTING_COUNT; i++)
         s_store(&self->values[i], setting_table[i].fallback);
     if (s_load(self, path, overrides, err, err_size) != 0)

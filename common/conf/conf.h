@@ -88,12 +88,16 @@ setting_t conf_setting(const char *section, const char *key);
 /* The directory that relative paths start at: the configuration file's, absolute. */
 const char *conf_base(const conf_t *self);
 
-/* A word that tells installations on one host apart: hexadecimal digits, of data.directory, which
- * two cannot have in common. The same in all of an installation's processes of a host, whatever
- * else of their settings has been changed meanwhile. False when this user may not look where that
- * directory is. */
+/* Which directory that is, whatever paths lead to it: device and inode as they were when the
+ * configuration was read. */
+const char *conf_place(const conf_t *self);
+
+/* A word that tells installations on one host apart: hexadecimal digits, of the directory that the
+ * configuration is in and the path of data.directory, which two have not both in common. The same
+ * in all of an installation's processes of a host, whichever user they are and whatever else of
+ * their settings has been changed meanwhile. */
 enum { CONF_INSTALLATION = 17 };
-bool conf_installation(const conf_t *self, char id[CONF_INSTALLATION]);
+void conf_installation(const conf_t *self, char id[CONF_INSTALLATION]);
 
 /* Whether the files that the settings name, and that must be there at the start, are: of SECTION's
  * process; NULL: of all. 0, or -1 with setting, file and reason in err. */

@@ -1,23 +1,17 @@
 #include "common/conf/conf.h"
 
-#include <errno.h>
 #include <sodium.h>
-#include <stdio.h>
-#include <sys/stat.h>
+#include <string.h>
 
-bool conf_installation(const conf_t *self, char id[CONF_INSTALLATION])
+/* The data themselves are hidden from processes that have no business with them. */
+void conf_installation(const conf_t *self, char id[CONF_INSTALLATION])
 {
-    char text[4300];
+    const char *const parts[] = {conf_place(self), conf_text(self, SET_data_directory)};
     unsigned char sum[crypto_generichash_BYTES_MIN];
-    const char *path = conf_text(self, SET_data_directory);
-    struct stat is;
-    bool there = stat(path, &is) == 0, known = there || errno == ENOENT;
-    /* It is one directory, whatever paths lead to it; where there is none, the path is what is
-     * left. */
-    int len = there ? snprintf(text, sizeof text, "%llx:%llx", (unsigned long long)is.st_dev,
-                               (unsigned long long)is.st_ino)
-                    : snprintf(text, sizeof text, "%s", path);
-    crypto_generichash(sum, sizeof sum, (const unsigned char *)text, (size_t)len, NULL, 0);
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, NULL, 0, sizeof sum);
+    for (unsigned i = 0; i < sizeof parts / sizeof *parts; i++)
+        crypto_generichash_update(&state, (const unsigned char *)parts[i], strlen(parts[i]) + 1);
+    crypto_generichash_final(&state, sum, sizeof sum);
     sodium_bin2hex(id, CONF_INSTALLATION, sum, CONF_INSTALLATION / 2);
-    return known;
 }

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from harness import postern
+from harness import lacking, postern
 
 REFUSED = 78
 
@@ -50,7 +50,7 @@ def test_gateways_of_one_installation_share_their_port(make_ring):
 
 
 def test_a_gateway_with_other_settings_takes_over_without_a_gap(make_ring):
-    """Its data are the installation's: neither where authd listens nor where the sockets are."""
+    """Neither where authd listens nor where the sockets are makes it another installation's."""
     ring = make_ring(gateways=2)
     for name in ring.names:
         if name != "gateway-1":
@@ -69,6 +69,20 @@ def test_a_gateway_with_other_settings_takes_over_without_a_gap(make_ring):
     ring.spawned.pop("gateway-0").terminate()
     for _ in range(20):
         assert ring.post(ring.channel_url("general", ada.token), {"text": "hi"}).status_code == 204
+
+
+def test_processes_from_which_the_data_are_hidden_are_of_the_installation(make_ring):
+    """As the units hide them from gateways, each in mounts of its own."""
+    ring = make_ring(gateways=2)
+    ring.settings["data.sockets"] = ring.dir / "sockets"
+    hides = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', ring.dir / "data"]
+    if subprocess.run([*hides, "true"], capture_output=True, timeout=60).returncode != 0:
+        lacking.skip("mount")
+    for name in ring.names:
+        ring.spawn(*name.rsplit("-", 1), wait_ready=False, wrap=hides if name.startswith("gateway") else ())
+    ring.wait_ready(*ring.names)
+    told = ring.ctl_run("health", "--gateways", "2")
+    assert told.returncode == 0, told.stdout
 
 
 def test_a_supervisor_is_refused_the_ports_of_gateways(pair):
