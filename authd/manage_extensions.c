@@ -199,13 +199,13 @@ static error_code_t s_edit(task_t *task)
     bool turned = false;
     error_code_t code = s_find(task, &extension);
     if (code == ERROR_none) {
-        uint64_t archived_ms = extension.archived_ms;
+        const extension_t was = extension;
         task->before = s_json(task, &extension, false);
         code = s_edit_archived(task, &extension);
-        turned = extension.archived_ms != archived_ms;
+        if (code == ERROR_none && json_object_get(task->args, "owner"))
+            code = s_edit_owner(task, &extension);
+        turned = extension.archived_ms != was.archived_ms || !uuid_eq(&extension.owner, &was.owner);
     }
-    if (code == ERROR_none && json_object_get(task->args, "owner"))
-        code = s_edit_owner(task, &extension);
     if (code == ERROR_none)
         code = methods_edit(task, &extension.methods);
     if (code != ERROR_none)

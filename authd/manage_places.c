@@ -201,13 +201,13 @@ static error_code_t s_edit(task_t *task, place_kind_t kind)
     bool turned = false;
     error_code_t code = s_find(task, kind, false, &place);
     if (code == ERROR_none) {
-        uint64_t archived_ms = place.archived_ms;
+        const place_t was = place;
         task->before = s_json(task, kind, &place);
         code = s_edit_archived(task, kind, &place);
-        turned = place.archived_ms != archived_ms;
+        if (code == ERROR_none)
+            code = s_edit_owner(task, &place);
+        turned = place.archived_ms != was.archived_ms || !uuid_eq(&place.owner, &was.owner);
     }
-    if (code == ERROR_none)
-        code = s_edit_owner(task, &place);
     if (code == ERROR_none)
         code = methods_edit(task, &place.methods);
     if (code != ERROR_none)

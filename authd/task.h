@@ -109,8 +109,8 @@ error_code_t task_gone(task_t *task, error_code_t code, const char *format, ...)
 /* What the audit says was changed; NAME may be empty. */
 void task_object(task_t *task, const uuid_t7 *id, slice_t name);
 
-/* A bot or an extension was edited, and TURNED: archived or taken back. Where that or a new name
- * matters to a handler of it, its worker is told. */
+/* A bot or an extension was edited, and TURNED: archived, taken back or given to another owner.
+ * Where that or a new name matters to a handler of it, its worker is told. */
 void task_tell_handler(task_t *task, const uuid_t7 *target, slice_t name, slice_t access,
                        bool turned);
 

@@ -51,10 +51,19 @@ static json_t *s_params(ctl_t *ctl, const char *state, const char *id)
     return params;
 }
 
+static void s_print_why(const json_t *answer, const char *name)
+{
+    const json_t *why = json_object_get(answer, name);
+    if (!json_is_string(why))
+        return;
+    printf("%s: ", name);
+    table_text(stdout, json_string_value(why));
+    putchar('\n');
+}
+
 /* A row a delivery: the last attempt says how it stands. */
 static void s_print(const json_t *answer)
 {
-    const json_t *disabled = json_object_get(answer, "disabled");
     json_t *rows = json_object_get(answer, "deliveries"), *row;
     size_t i;
     json_array_foreach(rows, i, row)
@@ -65,11 +74,8 @@ static void s_print(const json_t *answer)
         json_object_set(row, "status", json_object_get(last, "status"));
     }
     table_rows(rows, "number id state time made last status due_in_s");
-    if (json_is_string(disabled)) {
-        fputs("disabled: ", stdout);
-        table_text(stdout, json_string_value(disabled));
-        putchar('\n');
-    }
+    s_print_why(answer, "disabled");
+    s_print_why(answer, "waits");
     if (json_is_integer(json_object_get(answer, "next")))
         printf("more: --after %" JSON_INTEGER_FORMAT "\n",
                json_integer_value(json_object_get(answer, "next")));

@@ -1,6 +1,7 @@
 #include "workers/caller.h"
 
 #include "common/base/clock.h"
+#include "common/base/http_url.h"
 #include "workers/caller_authorities.h"
 #include "workers/caller_transfer.h"
 
@@ -18,7 +19,6 @@ enum {
     MAGIC = 0x43414c4c,
     EVENTS = 256,    /* of one turn */
     PARKED_MS = 100, /* between two looks at the calls that are parked */
-    AGAIN_MS = 1000, /* after which they are tried, for what lingered no longer counts */
     IDLE = 128,      /* most easy handles that are kept for further calls */
 };
 
@@ -40,6 +40,8 @@ struct caller {
     bool stopping;
     bool said; /* done_fd is readable; both change together, under the lock */
 
+    lookups_t lookups; /* has a lock of its own */
+
     /* The thread's. */
     const egress_t *egress;
     unsigned most, active;
@@ -48,10 +50,10 @@ struct caller {
     int epoll;
     int64_t due_ms;  /* when libcurl wants to be called, -1: not by time */
     calls_t waiting; /* for a place among the active */
-    lookups_t lookups;
-    calls_t parked;   /* until there is room for the look-up of their names */
-    int64_t again_ms; /* when it is tried in any case */
-    calls_t done;     /* of this turn */
+    calls_t parked;  /* until the look-ups of their names have ended */
+    uint64_t ended;  /* look-ups that had when that was looked at */
+    int64_t look_ms; /* when it is looked at in any case: their time may be up */
+    calls_t done;    /* of this turn */
     transfer_t *active_list, *idle;
     unsigned idle_len;
 };
@@ -213,11 +215,12 @@ static void s_collect(caller_t *self)
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
         transfer_t *transfer = (transfer_t *)(void *)private;
-        bool parks = transfer->turned_away;
+        uint64_t joined = transfer->joined;
         call_t *call = s_end(self, transfer, code);
-        if (parks && call->parked_ms == 0)
+        call->lookup = joined;
+        if (joined && call->parked_ms == 0)
             call->parked_ms = clock_ms();
-        s_append(parks ? &self->parked : &self->done, call);
+        s_append(joined ? &self->parked : &self->done, call);
     }
 }
 
@@ -230,13 +233,16 @@ static void s_end_parked(caller_t *self, call_t *call, int64_t now_ms)
     s_append(&self->done, call);
 }
 
-/* Calls that wait for a look-up: those whose time is up end; where there may be room now, the
- * others begin again, before what came later. */
+/* Calls that wait for a look-up: those whose time is up end; where it has ended, they begin again,
+ * before what came later. */
 static void s_tend_parked(caller_t *self)
 {
     calls_t parked, first;
     int64_t now_ms = clock_ms();
-    bool again = self->lookups.freed || now_ms >= self->again_ms;
+    if (!self->parked.head || (self->ended == self->lookups.ended && now_ms < self->look_ms))
+        return;
+    self->ended = self->lookups.ended;
+    self->look_ms = now_ms + PARKED_MS;
     s_open_list(&parked);
     s_open_list(&first);
     s_move(&parked, &self->parked);
@@ -244,14 +250,11 @@ static void s_tend_parked(caller_t *self)
         if (now_ms - call->parked_ms >= call->timeout_ms)
             s_end_parked(self, call, now_ms);
         else
-            s_append(again ? &first : &self->parked, call);
+            s_append(lookups_is_under_way(&self->lookups, call->lookup) ? &self->parked : &first,
+                     call);
     }
-    if (!again)
-        return;
     s_move(&first, &self->waiting);
     s_move(&self->waiting, &first);
-    self->lookups.freed = false;
-    self->again_ms = now_ms + AGAIN_MS;
 }
 
 /* Begins what there is room for, until nothing ends at once. */
@@ -291,7 +294,9 @@ static void s_give_back(caller_t *self)
 static int s_wait_ms(const caller_t *self)
 {
     int64_t due_ms = self->due_ms < 0 ? INT32_MAX : self->due_ms - clock_ms();
-    int64_t parked_ms = !self->parked.head ? INT32_MAX : self->lookups.freed ? 0 : PARKED_MS;
+    int64_t parked_ms = !self->parked.head                   ? INT32_MAX
+                        : self->ended != self->lookups.ended ? 0
+                                                             : PARKED_MS;
     int64_t wait_ms = due_ms < parked_ms ? due_ms : parked_ms;
     return wait_ms == INT32_MAX ? -1 : wait_ms > 0 ? (int)wait_ms : 0;
 }
@@ -402,6 +407,7 @@ caller_t *caller_new(const caller_options_t *options, char *err, size_t err_size
     s_open_list(&self->parked);
     s_open_list(&self->done);
     pthread_mutex_init(&self->lock, NULL);
+    lookups_open(&self->lookups);
     s_open_epoll(self);
     s_open_multi(self);
     s_start_thread(self);
@@ -427,6 +433,7 @@ void caller_destroy(caller_t **self_p)
     s_destroy_all(&self->done);
     authorities_close(&self->authorities);
     pthread_mutex_destroy(&self->lock);
+    lookups_close(&self->lookups);
     close(self->epoll);
     close(self->wake_fd);
     close(self->done_fd);
@@ -451,6 +458,16 @@ void caller_start(caller_t *self, call_t **call_p)
     self->held++;
     if (ring)
         s_ring(self->wake_fd);
+}
+
+const char *caller_waits_for(caller_t *self, const uuid_t7 *owner, const char *url)
+{
+    char err[128];
+    http_url_t parsed;
+    assert(self->magic == MAGIC);
+    if (!http_url_parse(slice_of(url), &parsed, err, sizeof err) || parsed.is_address)
+        return NULL;
+    return lookups_why(&self->lookups, owner, parsed.host, clock_ms());
 }
 
 call_t *caller_finished(caller_t *self)

@@ -4,11 +4,13 @@
  * retries, orders or counts. A call goes where the guard lets it (egress.h), looked at in each
  * connect; it follows no redirect (3xx is an answer), no proxy, no .netrc, no cookie, and verifies
  * TLS against the system's authorities and those of one more file. Names are looked up a few at a
- * time (caller_lookups.h); a call waits for that within its time. Connections are kept for further
- * calls to the same scheme, name and port, at most 10 minutes each; a kept one goes to the address
- * that was looked at when it was made. An answer whose head or body is longer than what is kept of
- * it is answered, and its connection closed. A call that a kept connection loses before any byte of
- * the answer is sent again by libcurl, within its time: a handler may see one call twice.
+ * time, each owner's within a share (caller_lookups.h): a call whose name is being looked up waits
+ * for that within its time, one whose look-up has no place comes back as it was. Connections are
+ * kept for further calls to the same scheme, name and port, at most 10 minutes each; a kept one
+ * goes to the address that was looked at when it was made. An answer whose head or body is longer
+ * than what is kept of it is answered, and its connection closed. A call that a kept connection
+ * loses before any byte of the answer is sent again by libcurl, within its time: a handler may see
+ * one call twice.
  *
  * Threading: one thread owns the caller and makes all calls below. Its own thread touches a call
  * between caller_start and caller_finished only. */
@@ -16,6 +18,7 @@
 #define POSTERN_CALLER_H
 
 #include "common/base/slice.h"
+#include "common/base/uuid.h"
 #include "workers/egress.h"
 
 #include <stddef.h>
@@ -40,6 +43,7 @@ typedef enum {
     CALL_TOO_LARGE,         /* CALL_ANSWER_MAX bytes of heads came, and no status in them but 1xx */
     CALL_PROTOCOL,          /* what came is not HTTP/1 */
     CALL_STARVED,           /* this process had no descriptor for it: nothing was sent */
+    CALL_NO_PLACE,          /* the look-up of its name must wait: nothing was sent */
     CALL_OUTCOMES,
 } call_outcome_t;
 
@@ -56,6 +60,7 @@ typedef struct call {
     char *body;
     size_t body_len;
     uint32_t timeout_ms; /* for all of it, from its start; not 0 */
+    uuid_t7 owner_id;    /* whose share of the look-ups its name's is of */
 
     /* Out, when it has finished. */
     call_outcome_t outcome;
@@ -69,7 +74,8 @@ typedef struct call {
     char reason[128]; /* why it was not answered, in words; "" when it was. No secret, no URL */
 
     /* The caller's. */
-    int64_t parked_ms; /* since when it waits for the look-up of its name; 0: it does not */
+    uint64_t lookup;   /* of its name, which it has joined */
+    int64_t parked_ms; /* since when it waits for that; 0: it does not */
     struct call *next; /* of the list it stands in */
 } call_t;
 
@@ -104,6 +110,10 @@ int caller_fd(const caller_t *self);
  * until then it waits its turn, in order; how many wait is bounded by who hands them over. Several
  * calls in a row cost one wakeup. */
 void caller_start(caller_t *self, call_t **call_p);
+
+/* What the look-up for a call to URL would have to wait for, a constant text; NULL: nothing, or it
+ * is not known. OWNER: as the call's owner_id. */
+const char *caller_waits_for(caller_t *self, const uuid_t7 *owner, const char *url);
 
 /* The next call that has finished, the owner's again; NULL: none has. */
 call_t *caller_finished(caller_t *self);

@@ -13,7 +13,7 @@ const char *call_outcome_name(call_outcome_t outcome)
         [CALL_CONNECT] = "connect",     [CALL_TLS] = "tls",
         [CALL_TIMEOUT] = "timeout",     [CALL_CLOSED] = "closed",
         [CALL_TOO_LARGE] = "too_large", [CALL_PROTOCOL] = "protocol",
-        [CALL_STARVED] = "starved",
+        [CALL_STARVED] = "starved",     [CALL_NO_PLACE] = "no_place",
     };
     assert((unsigned)outcome < CALL_OUTCOMES);
     return names[outcome];

@@ -1,30 +1,48 @@
-/* How many look-ups of names a caller has under way. libcurl gives each a thread, which lives as
+/* The look-ups of names that a caller has under way. libcurl gives each a thread, which lives as
  * long as the C library asks name servers: longer than the call that gave it up. So there are at
- * most LOOKUPS at once, LOOKUPS_OF_HOST of one name, and one whose call has ended without it counts
- * for LOOKUP_LINGER_MS more.
+ * most LOOKUPS places, and one whose call has ended without it keeps its place for LOOKUP_LINGER_MS
+ * more.
  *
- * Threading: the caller's thread. Times are clock_ms (). */
+ * A name has one look-up: further calls of it join the one under way. An owner of handlers who has
+ * no place takes any that is free; who has some takes a further one only while that is fewer than
+ * are free beyond LOOKUPS_KEPT: one whose names all hang has 16, the next 8, then 4, and each of
+ * some thirty more finds one.
+ *
+ * Threading: any thread. Times are clock_ms (). */
 #ifndef POSTERN_CALLER_LOOKUPS_H
 #define POSTERN_CALLER_LOOKUPS_H
 
 #include "common/base/http_url.h"
+#include "common/base/uuid.h"
 
-enum { LOOKUPS = 64, LOOKUPS_OF_HOST = 2, LOOKUP_LINGER_MS = 60000 };
+#include <pthread.h>
+
+enum { LOOKUPS = 64, LOOKUPS_KEPT = LOOKUPS / 2, LOOKUP_LINGER_MS = 60000 };
 
 typedef struct {
-    char host[HTTP_URL_HOST_MAX + 1]; /* "": free */
-    int64_t until_ms;                 /* -1: its call waits for it; else until then it counts */
+    uint64_t number;                  /* 0: no call waits for it */
+    int64_t until_ms;                 /* without such a call, until then it keeps its place */
+    uuid_t7 owner;                    /* whose place it is */
+    char host[HTTP_URL_HOST_MAX + 1]; /* "": never used */
 } lookup_t;
 
-/* Zero-initialised is none. */
 typedef struct {
+    pthread_mutex_t lock;
+    uint64_t begun, ended;
     lookup_t row[LOOKUPS];
-    bool freed; /* there may be room where there was none: the owner takes it back to false */
 } lookups_t;
 
-/* NULL: there is no room for one more of this name. */
-lookup_t *lookups_begin(lookups_t *self, const char *host, int64_t now_ms);
-/* It has ended; LINGERS: only for its call. Nulls the pointer, which may be NULL. */
-void lookups_end(lookups_t *self, lookup_t **lookup_p, bool lingers, int64_t now_ms);
+void lookups_open(lookups_t *self);
+void lookups_close(lookups_t *self);
+
+/* Takes a place; its number is above 0. Else 0: in *JOINED the number of the look-up of this name
+ * that is under way; or *JOINED is 0, and in *WHY is what it must wait for, a constant text. */
+uint64_t lookups_begin(lookups_t *self, const uuid_t7 *owner, const char *host, int64_t now_ms,
+                       uint64_t *joined, const char **why);
+/* NULL: one would begin or be joined; else what it must wait for. */
+const char *lookups_why(lookups_t *self, const uuid_t7 *owner, const char *host, int64_t now_ms);
+/* It has ended; LINGERS: only for its call. */
+void lookups_end(lookups_t *self, uint64_t number, bool lingers, int64_t now_ms);
+bool lookups_is_under_way(lookups_t *self, uint64_t number);
 
 #endif

@@ -42,9 +42,16 @@ static int s_on_look_up(void *resolver, void *reserved, void *arg)
     (void)reserved;
     if (self->url.is_address || self->lookup)
         return 0;
-    self->lookup = lookups_begin(self->lookups, self->url.host, clock_ms());
-    self->turned_away = !self->lookup;
-    return self->turned_away;
+    self->lookup = lookups_begin(self->lookups, &self->call->owner_id, self->url.host, clock_ms(),
+                                 &self->joined, &self->no_place);
+    return self->lookup == 0;
+}
+
+static void s_end_look_up(transfer_t *self, bool lingers)
+{
+    if (self->lookup)
+        lookups_end(self->lookups, self->lookup, lingers, clock_ms());
+    self->lookup = 0;
 }
 
 /* The guard: libcurl asks for a socket to an address that it has resolved. */
@@ -52,7 +59,7 @@ static curl_socket_t s_open(void *arg, curlsocktype purpose, struct curl_sockadd
 {
     transfer_t *self = arg;
     (void)purpose;
-    lookups_end(self->lookups, &self->lookup, false, clock_ms());
+    s_end_look_up(self, false);
     self->refusal = egress_refusal(self->egress, &to->addr);
     if (self->refusal) {
         address_t address;
@@ -191,7 +198,9 @@ bool transfer_begin(transfer_t *self, call_t *call)
     long left_ms = (long)call->timeout_ms - (long)parked_ms;
     self->started_us = clock_us() - parked_ms * 1000;
     self->head_len = 0;
-    self->too_large = self->opened = self->head_ended = self->starved = self->turned_away = false;
+    self->too_large = self->opened = self->head_ended = self->starved = false;
+    self->joined = 0;
+    self->no_place = NULL;
     self->refusal = NULL;
     self->error[0] = '\0';
     s_set(curl_easy_setopt(self->easy, CURLOPT_URL, call->url));
@@ -211,7 +220,9 @@ static call_outcome_t s_cut(int status)
 
 static call_outcome_t s_outcome(const transfer_t *self, CURLcode code)
 {
-    if (code != CURLE_OK && self->call->status == 0 && !self->turned_away && s_is_starved(self))
+    if (self->no_place)
+        return CALL_NO_PLACE;
+    if (code != CURLE_OK && self->call->status == 0 && !self->joined && s_is_starved(self))
         return CALL_STARVED;
     switch (code) {
     case CURLE_OK:
@@ -256,6 +267,9 @@ static void s_reason(const transfer_t *self, CURLcode code)
     switch (call->outcome) {
     case CALL_ANSWERED:
         call->reason[0] = '\0'; /* it may have been turned away before */
+        break;
+    case CALL_NO_PLACE:
+        snprintf(call->reason, sizeof call->reason, "%s", self->no_place);
         break;
     case CALL_FORBIDDEN_ADDRESS:
         snprintf(call->reason, sizeof call->reason,
@@ -304,7 +318,7 @@ call_t *transfer_end(transfer_t *self, CURLcode code)
     call_t *call = self->call;
     const char *type = NULL, *address = NULL;
     long status = 0;
-    lookups_end(self->lookups, &self->lookup, code == CURLE_OPERATION_TIMEDOUT, clock_ms());
+    s_end_look_up(self, code == CURLE_OPERATION_TIMEDOUT);
     call->duration_us = clock_us() - self->started_us;
     curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(self->easy, CURLINFO_CONTENT_TYPE, &type);

@@ -14,10 +14,11 @@ typedef struct transfer {
     const egress_t *egress;
     const char *authorities;
     lookups_t *lookups;
-    http_url_t url;   /* of the call */
-    lookup_t *lookup; /* of its name, which is under way */
-    bool turned_away; /* it ended for there was no room for that: the call is as it was */
-    call_t *call;     /* NULL: idle */
+    http_url_t url;       /* of the call */
+    uint64_t lookup;      /* of its name, which is under way; 0: none is */
+    uint64_t joined;      /* it ended for another call looks its name up: the call is as it was */
+    const char *no_place; /* likewise, for what it must wait for; NULL: nothing */
+    call_t *call;         /* NULL: idle */
     int64_t started_us;
     size_t head_len;     /* bytes of all heads so far */
     bool head_ended;     /* an empty line came behind the last of them */

@@ -1,4 +1,4 @@
-#include "workers/delivery_lane.h"
+#include "workers/delivery_self.h"
 
 #include "common/base/clock.h"
 #include "common/log/log.h"
@@ -13,34 +13,13 @@ enum {
     SCAN_MS = 20,      /* between two looks over all lanes */
     UNSEEN_MS = 10,    /* between two looks whether something was committed that is awaited */
     UNKNOWN_MS = 1000, /* the same for a handler that nobody has told of yet */
-    HELD_MS = 1000,    /* without a call, where this process lacks something for it */
+    PLACE_MS = 50,     /* between two looks whether a name that waits can be looked up */
     TURN_CALLS = 16,   /* most calls that a lane starts before the next one's turn */
-};
-
-struct delivery {
-    unsigned magic;
-    delivery_options_t options;
-    schedule_t clock; /* for durations other than an item's */
-    egress_t *guard;
-    caller_t *caller;
-    tables_t tables;
-    lane_t *queue, **queue_end;     /* lanes to look at, in turn */
-    item_t *unsaved, **unsaved_end; /* in the order of their notes */
-    size_t unsaved_len, under_way, bytes;
-    lane_t *awaiting;             /* lanes that wait for a commit */
-    uint64_t seen_log, seen_note; /* what was committed at the last turn */
-    int64_t scanned_ms;
-    uint64_t held_ms; /* no call begins before: this process lacks something for it */
-    bool held;
-    int wait_ms;
-    tally_t tally;
-    json_out_t json;
-    message_t *judge; /* of what is answered */
 };
 
 /* --- Life */
 
-static void s_queue(delivery_t *self, lane_t *lane)
+void delivery_queue(delivery_t *self, lane_t *lane)
 {
     if (lane->queued)
         return;
@@ -48,6 +27,24 @@ static void s_queue(delivery_t *self, lane_t *lane)
     lane->behind = NULL;
     *self->queue_end = lane;
     self->queue_end = &lane->behind;
+}
+
+static void s_crowd(delivery_t *self, lane_t *lane)
+{
+    lane->queued = true;
+    lane->behind = NULL;
+    *self->crowded_end = lane;
+    self->crowded_end = &lane->behind;
+}
+
+void delivery_take_crowded(delivery_t *self)
+{
+    if (!self->crowded)
+        return;
+    *self->queue_end = self->crowded;
+    self->queue_end = self->crowded_end;
+    self->crowded = NULL;
+    self->crowded_end = &self->crowded;
 }
 
 static void s_take_health(void *arg, const uuid_t7 *target, slice_t row)
@@ -78,7 +75,7 @@ static void s_find_lanes(delivery_t *self)
             return;
         lane_t *lane = tables_lane(&self->tables, &first.target);
         lane->more = true;
-        s_queue(self, lane);
+        delivery_queue(self, lane);
         from = (outbox_place_t){first.target, UINT64_MAX, UINT64_MAX};
     }
 }
@@ -93,6 +90,8 @@ delivery_t *delivery_new(const delivery_options_t *options, int64_t now_ms, char
     self->options = *options;
     self->clock = (schedule_t){.time_scale = options->time_scale};
     self->queue_end = &self->queue;
+    self->crowded_end = &self->crowded;
+    self->owners.most = options->calls;
     self->unsaved_end = &self->unsaved;
     self->scanned_ms = now_ms;
     self->judge = message_new();
@@ -120,6 +119,7 @@ void delivery_destroy(delivery_t **self_p)
         caller_destroy(&self->caller);
     egress_destroy(&self->guard);
     tables_close(&self->tables);
+    owners_close(&self->owners);
     json_free(&self->json);
     message_destroy(&self->judge);
     self->magic = 0;
@@ -139,7 +139,7 @@ int delivery_wait_ms(const delivery_t *self)
 
 bool delivery_is_idle(const delivery_t *self)
 {
-    return self->under_way == 0;
+    return self->owners.calls == 0;
 }
 
 bool delivery_wants(const delivery_t *self, const uuid_t7 *target)
@@ -159,7 +159,7 @@ static void s_await(delivery_t *self, lane_t *lane)
 {
     if (s_is_committed(self, lane)) {
         lane->more = true;
-        s_queue(self, lane);
+        delivery_queue(self, lane);
         return;
     }
     if (lane->awaits)
@@ -183,7 +183,7 @@ void delivery_learned(delivery_t *self, const uuid_t7 *target)
     if (!handler || (handler->version == lane->version && !handler->archived))
         return;
     lane->more = true;
-    s_queue(self, lane);
+    delivery_queue(self, lane);
 }
 
 void delivery_revive(delivery_t *self, const uuid_t7 *target, uint64_t log, int64_t now_ms)
@@ -210,112 +210,12 @@ unsigned delivery_standing(delivery_t *self, const uuid_t7 *target, const char *
     return **why ? DELIVERY_DISABLED : 0;
 }
 
-/* --- Ends of attempts */
-
-static void s_note(delivery_t *self, item_t *item, const journal_note_t *note, slice_t json)
+const char *delivery_waits_for(delivery_t *self, const uuid_t7 *target)
 {
-    item->note = journal_note(self->options.journal, note);
-    item->ended = note->state != OUTBOX_PENDING;
-    item->behind = NULL;
-    *self->unsaved_end = item;
-    self->unsaved_end = &item->behind;
-    self->unsaved_len++;
-    if (item->ended && self->options.ended)
-        self->options.ended(self->options.arg, item->due.place.log, json);
+    return tables_lane(&self->tables, target)->waits;
 }
 
-static journal_note_t s_outcome(const item_t *item, uint64_t now_ms)
-{
-    return (journal_note_t){.kind = NOTE_OUTCOME,
-                            .target = item->lane->target,
-                            .log = item->due.place.log,
-                            .now_ms = now_ms,
-                            .attempted = true};
-}
-
-/* Dead without a call. */
-static void s_bury(delivery_t *self, item_t *item, unsigned why, uint64_t now_ms)
-{
-    journal_note_t note = s_outcome(item, now_ms);
-    note.state = OUTBOX_DEAD;
-    note.attempt = (outbox_attempt_t){.time_ms = clock_wall_ms(), .outcome = why};
-    metric_add(METRIC_delivery_dead_total, 1);
-    s_note(self, item, &note, slice("", 0));
-}
-
-/* This process lacks something for a call: the item is as it was, and no call begins for a while.
- */
-static void s_put_off(delivery_t *self, item_t *item, const call_t *call, uint64_t now_ms)
-{
-    if (now_ms >= self->held_ms)
-        log_warn("delivery.starved", "err=%s", LOG_Q(call->reason));
-    self->held_ms = now_ms + HELD_MS;
-    item->lane->more = true;
-    tables_drop(&self->tables, item);
-}
-
-static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
-{
-    item_t *item = call->owner;
-    lane_t *lane = item->lane;
-    const handler_t *handler = handlers_get(self->options.handlers, &lane->target);
-    bool good = call->outcome == CALL_ANSWERED && call->status >= 200 && call->status < 300;
-    bool current = handler && handler->version == lane->version;
-    bool message = false;
-    reply_t reply;
-    lane->under_way--;
-    self->under_way--;
-    self->bytes -= item->bytes;
-    s_queue(self, lane);
-    if (call->outcome == CALL_STARVED) {
-        s_put_off(self, item, call, now_ms);
-        return;
-    }
-    journal_note_t note = s_outcome(item, now_ms);
-    note.whole = good && handler && handler->wait_ms > 0;
-    note.attempt = item_attempt(item, call);
-    int64_t delay_ms = good ? 0 : lane_delay_ms(item, handler, call, &self->clock, now_ms);
-    note.state = good ? OUTBOX_DELIVERED : delay_ms == SCHEDULE_END ? OUTBOX_DEAD : OUTBOX_PENDING;
-    note.due_ms = now_ms + (uint64_t)(delay_ms > 0 ? delay_ms : 0);
-    note.keeps_place = handler && handler->ordered;
-    slice_t json =
-        good ? reply_answer(self->judge, call, note.whole, &self->json, &message) : slice("", 0);
-    if (json.len > 0 && json.data[0] == '"')
-        note.attempt.outcome = DELIVERY_ANSWERED_TEXT;
-    if (message && reply_make(&reply, self->options.journal, item, handler, json))
-        note.reply = &reply.record;
-    tally_attempt(call, good);
-    if (note.state == OUTBOX_DEAD)
-        metric_add(METRIC_delivery_dead_total, 1);
-    s_note(self, item, &note, json);
-    if (current && (good ? lane_succeeded(lane) : lane_failed(lane, call, &self->clock, now_ms)))
-        lane_note_health(lane, self->options.journal);
-}
-
-static void s_take_finished(delivery_t *self, uint64_t now_ms)
-{
-    call_t *call;
-    while ((call = caller_finished(self->caller))) {
-        s_finished(self, call, now_ms);
-        call_destroy(&call);
-    }
-}
-
-/* Items whose outcome is committed: from here on the outbox tells of them what is true. */
-static void s_take_saved(delivery_t *self)
-{
-    uint64_t noted = journal_noted(self->options.journal);
-    while (self->unsaved && self->unsaved->note <= noted) {
-        item_t *item = self->unsaved;
-        self->unsaved = item->behind;
-        if (!self->unsaved)
-            self->unsaved_end = &self->unsaved;
-        self->unsaved_len--;
-        item->lane->more = true;
-        s_queue(self, item->lane);
-        tables_drop(&self->tables, item);
-    }
-}
+/* --- Starts of attempts */
 
 /* Something was committed since the last turn: lanes that awaited it may have what is new. */
 static void s_take_committed(delivery_t *self)
@@ -329,12 +229,10 @@ static void s_take_committed(delivery_t *self)
     for (lane_t *lane = self->awaiting; lane; lane = lane->awaiting) {
         lane->awaits = false;
         lane->more = true;
-        s_queue(self, lane);
+        delivery_queue(self, lane);
     }
     self->awaiting = NULL;
 }
-
-/* --- Starts of attempts */
 
 typedef struct {
     delivery_t *self;
@@ -422,32 +320,33 @@ static void s_start(delivery_t *self, item_t *item, const handler_t *handler, ui
 {
     making_t make = {self, item, handler, NULL};
     if (!journal_record(self->options.journal, item->due.place.log, s_make, &make)) {
-        s_bury(self, item, DELIVERY_NO_RECORD, now_ms);
+        delivery_bury(self, item, DELIVERY_NO_RECORD, now_ms);
         return;
     }
     make.call->owner = item;
+    make.call->owner_id = handler->owner;
     make.call->timeout_ms = self->options.timeout_ms;
     item->bytes = make.call->body_len;
-    self->bytes += item->bytes;
-    self->under_way++;
+    item->owner = item->lane->owner;
+    owner_began(&self->owners, item->owner, item->bytes);
     item->lane->under_way++;
     caller_start(self->caller, &make.call);
 }
 
 static bool s_has_room(const delivery_t *self)
 {
-    return !self->held && self->under_way < self->options.calls && self->bytes < DELIVERY_BYTES &&
-           self->unsaved_len < DELIVERY_UNSAVED && !journal_is_full(self->options.journal);
+    return !self->held && owners_have_room(&self->owners) && self->unsaved_len < DELIVERY_UNSAVED &&
+           !journal_is_full(self->options.journal);
 }
 
 /* How many calls the lane may have under way. When half of all are taken, a lane gets an eighth:
  * those that are slow leave room for the others. */
 static unsigned s_limit(const delivery_t *self, const lane_t *lane, const handler_t *handler)
 {
-    unsigned limit =
-        handler->ordered || lane->failures >= DELIVERY_BREAKER ? 1 : handler->concurrency;
+    bool one = handler->ordered || lane->failures >= DELIVERY_BREAKER || lane->waits;
+    unsigned limit = one ? 1 : handler->concurrency;
     unsigned share = self->options.calls / 8 ? self->options.calls / 8 : 1;
-    return self->under_way >= self->options.calls / 2 && limit > share ? share : limit;
+    return self->owners.calls >= self->options.calls / 2 && limit > share ? share : limit;
 }
 
 /* A handler that takes no calls any more; what is due later waits for another, unless none is to
@@ -457,9 +356,9 @@ static void s_bury_due(delivery_t *self, lane_t *lane, unsigned why, uint64_t no
     if (lane->more && !lane->ready)
         s_load(self, lane, false, why == DELIVERY_ARCHIVED ? UINT64_MAX : now_ms);
     while (lane->ready && s_has_room(self))
-        s_bury(self, s_take_ready(lane), why, now_ms);
+        delivery_bury(self, s_take_ready(lane), why, now_ms);
     if (lane->ready || lane->more)
-        s_queue(self, lane);
+        delivery_queue(self, lane);
 }
 
 static void s_start_due(delivery_t *self, lane_t *lane, const handler_t *handler, uint64_t now_ms)
@@ -473,9 +372,25 @@ static void s_start_due(delivery_t *self, lane_t *lane, const handler_t *handler
             s_load(self, lane, handler->ordered, now_ms);
         if (!lane->ready)
             return;
+        if (!owner_has_room(&self->owners, lane->owner)) {
+            s_crowd(self, lane);
+            return;
+        }
         s_start(self, s_take_ready(lane), handler, now_ms);
     }
-    s_queue(self, lane);
+    delivery_queue(self, lane);
+}
+
+/* Whether the lane's name must wait for its look-up: looked at again soon. */
+static bool s_waits(delivery_t *self, lane_t *lane, const handler_t *handler, uint64_t now_ms)
+{
+    const char *why =
+        lane->waits ? caller_waits_for(self->caller, &handler->owner, handler->url) : NULL;
+    if (!why)
+        return false;
+    lane_wait(lane, why, now_ms);
+    s_look_at(lane, now_ms + PLACE_MS);
+    return true;
 }
 
 static void s_look(delivery_t *self, lane_t *lane, uint64_t now_ms)
@@ -487,6 +402,8 @@ static void s_look(delivery_t *self, lane_t *lane, uint64_t now_ms)
     }
     if (handler->version != lane->version && lane_renew(lane, handler->version))
         lane_note_health(lane, self->options.journal);
+    if (!lane->owner || !uuid_eq(&lane->owner->id, &handler->owner))
+        lane->owner = owners_find(&self->owners, &handler->owner);
     if (handler->archived)
         s_bury_due(self, lane, DELIVERY_ARCHIVED, now_ms);
     else if (!handler->url[0])
@@ -495,7 +412,7 @@ static void s_look(delivery_t *self, lane_t *lane, uint64_t now_ms)
         s_bury_due(self, lane, DELIVERY_DISABLED, now_ms);
     else if (now_ms < lane->closed_ms)
         s_look_at(lane, lane->closed_ms);
-    else
+    else if (!s_waits(self, lane, handler, now_ms))
         s_start_due(self, lane, handler, now_ms);
 }
 
@@ -539,23 +456,25 @@ static void s_replay(delivery_t *self, lane_t *lane, int64_t now_ms)
 static uint64_t s_scan(delivery_t *self, int64_t clock, uint64_t now_ms)
 {
     uint64_t next_ms = UINT64_MAX;
-    unsigned open = 0, disabled = 0;
+    unsigned open = 0, disabled = 0, waiting = 0;
     for (size_t i = 0; i < self->tables.lanes_room; i++)
         for (lane_t *lane = self->tables.lanes[i]; lane; lane = lane->next) {
             open += lane->failures >= DELIVERY_BREAKER;
             disabled += lane->standing != STANDING_GOOD;
+            waiting += lane->waits != NULL;
             if (lane->replay.rate > 0)
                 s_replay(self, lane, clock);
             if (lane->look_ms <= now_ms) {
                 lane->look_ms = UINT64_MAX;
                 lane->more = true;
-                s_queue(self, lane);
+                delivery_queue(self, lane);
             } else if (lane->look_ms < next_ms) {
                 next_ms = lane->look_ms;
             }
         }
     metric_set(METRIC_handlers_open, open);
     metric_set(METRIC_handlers_disabled, disabled);
+    metric_set(METRIC_handlers_waiting, waiting);
     return next_ms == UINT64_MAX ? next_ms : next_ms - now_ms;
 }
 
@@ -575,8 +494,8 @@ void delivery_turn(delivery_t *self, int64_t now_ms, bool stopping)
     assert(self->magic == MAGIC);
     uint64_t running_ms = journal_running_ms(self->options.journal, now_ms);
     uint64_t next_ms = SCAN_MS;
-    s_take_finished(self, running_ms);
-    s_take_saved(self);
+    delivery_take_finished(self, running_ms);
+    delivery_take_saved(self);
     s_take_committed(self);
     if (now_ms - self->scanned_ms >= SCAN_MS) {
         self->scanned_ms = now_ms;

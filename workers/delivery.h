@@ -3,8 +3,9 @@
  *
  * Each target with pending items is a lane. A lane is called with as many calls at once as its
  * handler allows, one when it is ordered; the lanes take turns, and one that is slow fills no more
- * than its share of the calls. In memory are only items that are about to be tried, at most
- * LANE_READY a lane, and those whose outcome is not committed yet.
+ * than its share of the calls, nor do all of one owner. A handler whose name has no place to be
+ * looked up waits its turn, and its events are as they were. In memory are only items that are
+ * about to be tried, at most LANE_READY a lane, and those whose outcome is not committed yet.
  *
  * An answer 2xx delivers. Anything else is tried again as schedule.h says, then dead; 410 disables
  * the handler, and so do 120 h in which no call succeeded: what is due for a disabled handler or
@@ -83,6 +84,10 @@ typedef struct {
  * Ends with the process: what is left is still dead. */
 void delivery_replay(delivery_t *self, const uuid_t7 *target, const delivery_replay_t *replay,
                      int64_t now_ms);
+
+/* What the next call of a target's handler waits for, beside its schedule: a constant text, or
+ * NULL. */
+const char *delivery_waits_for(delivery_t *self, const uuid_t7 *target);
 
 /* Why the handler of a target is not called: 0, DELIVERY_DISABLED or DELIVERY_ARCHIVED, with WHY in
  * words, a constant text. */

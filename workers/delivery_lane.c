@@ -9,7 +9,8 @@ enum {
     OPEN_MS = 30000,
     OPEN_AGAIN_MS = 60000,
     HOUR_MS = 3600000,
-    LOOKED = 2000, /* most dead items that a step of a replay looks at */
+    WAIT_SAID_MS = 5000, /* how long a lane waits before the log says it */
+    LOOKED = 2000,       /* most dead items that a step of a replay looks at */
 };
 
 /* As it lies in the journal; little-endian. */
@@ -91,6 +92,31 @@ const char *lane_why(const lane_t *self)
         break;
     }
     return "";
+}
+
+void lane_begin_wait(lane_t *self, const char *why, uint64_t now_ms)
+{
+    if (!self->waits)
+        self->waits_ms = now_ms;
+    self->waits = why;
+}
+
+void lane_wait(lane_t *self, const char *why, uint64_t now_ms)
+{
+    char target[UUID_TEXT];
+    self->waits = why;
+    if (self->waits_said || now_ms - self->waits_ms < WAIT_SAID_MS)
+        return;
+    self->waits_said = true;
+    uuid_text(&self->target, target);
+    log_warn("delivery.waits", "target=%s since_ms=%llu err=%s", target,
+             (unsigned long long)(now_ms - self->waits_ms), LOG_Q(why));
+}
+
+void lane_end_wait(lane_t *self)
+{
+    self->waits = NULL;
+    self->waits_said = false;
 }
 
 static void s_disable(lane_t *self, standing_t standing)

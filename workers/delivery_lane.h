@@ -20,6 +20,7 @@ typedef struct item {
     struct item *next;   /* in the table */
     struct item *behind; /* of a lane's ready ones, or of the unsaved ones */
     struct lane *lane;
+    struct owner *owner; /* of whose share the call is */
     outbox_due_t due;
     int64_t started_ms; /* wall clock */
     size_t bytes;       /* of the call */
@@ -34,11 +35,15 @@ typedef struct lane {
     struct lane *awaiting; /* in the list of those that wait for a commit */
     bool awaits;
     uuid_t7 target;
+    struct owner *owner; /* of its handler; NULL: never looked at */
     uint64_t version;    /* of the handler that the health is of */
     uint64_t failing_ms; /* running time since when no call succeeded; 0: the last one did */
     standing_t standing;
     unsigned failures;    /* in a row, for the breaker */
     uint64_t closed_ms;   /* no call before: breaker or Retry-After */
+    const char *waits;    /* for what, before its next call; NULL: for nothing */
+    uint64_t waits_ms;    /* running time since when */
+    bool waits_said;      /* in the log */
     uint64_t look_ms;     /* when to look for due items; UINT64_MAX: not before it is stirred */
     uint64_t newest_log;  /* stored last */
     uint64_t newest_note; /* of a revival, last */
@@ -75,6 +80,38 @@ void lane_begin_replay(lane_t *self, const delivery_replay_t *replay, const jour
                        int64_t now_ms);
 /* The next step of the lane's replay: writes the log sequences of what its rate lets revive now. */
 unsigned lane_replay(lane_t *self, journal_t *journal, int64_t now_ms, uint64_t *logs);
+
+/* Its call had no place for the look-up of its name: one at a time asks whether there is one. */
+void lane_begin_wait(lane_t *self, const char *why, uint64_t now_ms);
+/* What it waits for is still so; says it in the log when it has been for a while. */
+void lane_wait(lane_t *self, const char *why, uint64_t now_ms);
+void lane_end_wait(lane_t *self);
+
+/* delivery_owners.c: how many calls, and bytes of calls, the owners of handlers have under way. Who
+ * has none begins one as long as there is room for any; who has some, only while that is less than
+ * is free beyond an eighth of all: one owner whose handlers are all slow has 7 of 16, the next half
+ * as many, and so on, and the eighth is for those who have none. */
+typedef struct owner {
+    struct owner *next;
+    uuid_t7 id;
+    unsigned calls;
+    size_t bytes;
+} owner_t;
+
+/* Zero-initialised but for MOST is none. */
+typedef struct {
+    unsigned most; /* calls under way */
+    owner_t **buckets;
+    unsigned calls; /* of all */
+    size_t bytes;
+} owners_t;
+
+owner_t *owners_find(owners_t *self, const uuid_t7 *id); /* or makes it */
+void owners_close(owners_t *self);
+bool owners_have_room(const owners_t *self); /* for any call */
+bool owner_has_room(const owners_t *self, const owner_t *owner);
+void owner_began(owners_t *self, owner_t *owner, size_t bytes);
+void owner_ended(owners_t *self, owner_t *owner, size_t bytes);
 
 /* delivery_tally.c: a count of the pending items in the making. Zero-initialised is none. */
 typedef struct {

@@ -176,6 +176,9 @@ static void s_render_list(const answering_t *with, job_t *job, json_out_t *out)
     delivery_standing(s_engine(with)->delivery, &job->request->principal.target, &why);
     json_lit(out, "{\"disabled\":");
     *why ? json_string(out, slice_of(why)) : json_lit(out, "null");
+    why = delivery_waits_for(s_engine(with)->delivery, &job->request->principal.target);
+    json_lit(out, ",\"waits\":");
+    why ? json_string(out, slice_of(why)) : json_lit(out, "null");
     json_lit(out, ",\"deliveries\":[");
     for (unsigned i = 0; i < page.len; i++) {
         json_lit(out, i ? "," : "");

@@ -120,6 +120,7 @@ static bool s_fill(row_t *row, const wire_handler_t *is, int64_t now_ms, uint64_
     row->handler.ordered = is->ordered;
     row->handler.bound_ms = (int64_t)is->bound_s * 1000;
     row->handler.archived = is->archived;
+    row->handler.owner = uuid_is_nil(&is->owner) ? row->handler.target : is->owner;
     row->handler.wait_ms = (int64_t)is->wait_s * 1000;
     row->handler.key = row->key;
     return true;
@@ -216,11 +217,13 @@ static uint64_t s_keep(handlers_t *self, const uuid_t7 *target, slice_t record)
     return journal_note(self->journal, &note);
 }
 
-/* An authd of before did not tell what was archived, and raised no version for it. */
+/* An authd of before did not tell what was archived, and raised no version for it; nor whose it is.
+ */
 static bool s_is_news(const wire_handler_t *is, const handler_t *known)
 {
+    bool owned = uuid_eq(&known->owner, &known->target) && !uuid_is_nil(&is->owner);
     return is->version > known->version ||
-           (is->version == known->version && is->archived && !known->archived);
+           (is->version == known->version && (owned || (is->archived && !known->archived)));
 }
 
 int handlers_learn(handlers_t *self, const uuid_t7 *target, slice_t record, int64_t now_ms)

@@ -26,6 +26,7 @@ typedef struct {
     bool ordered;               /* one after another */
     int64_t bound_ms;           /* of an ordered event */
     bool archived;              /* the target is */
+    uuid_t7 owner;              /* whose target it is; the target itself while nobody has told */
     int64_t wait_ms;            /* how long callers wait for its answer; 0: not at all */
     const signature_key_t *key; /* X-Cliq-Signature; NULL: none */
 } handler_t;

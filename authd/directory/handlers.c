@@ -107,16 +107,22 @@ static slice_t s_open(view_t *view, slice_t sealed, char *plain, size_t most)
     return slice("", 0);
 }
 
-/* Its target's own row says it, so that it holds for what was archived at any time. */
-static bool s_is_archived(view_t *view, const handler_t *handler)
+/* Whose the target is, and whether it is archived: its own row says it, so that it holds for what
+ * was archived at any time. */
+static void s_tell_target(view_t *view, const handler_t *handler, wire_handler_t *wire)
 {
     place_t bot;
     app_t app;
     extension_t extension;
-    if (handler->kind == OWNER_BOT)
-        return places_get(view, PLACE_BOT, &handler->target, &bot) && bot.archived_ms;
-    return apps_get(view, handler->access, &app) &&
-           extensions_get(view, &app.extension, &extension) && extension.archived_ms;
+    if (handler->kind == OWNER_BOT && places_get(view, PLACE_BOT, &handler->target, &bot)) {
+        wire->owner = bot.owner;
+        wire->archived = bot.archived_ms != 0;
+    }
+    if (handler->kind != OWNER_BOT && apps_get(view, handler->access, &app) &&
+        extensions_get(view, &app.extension, &extension)) {
+        wire->owner = extension.owner;
+        wire->archived = extension.archived_ms != 0;
+    }
 }
 
 void handler_record(view_t *view, const handler_t *handler, uint64_t wall_ms, pack_t *out)
@@ -130,9 +136,9 @@ void handler_record(view_t *view, const handler_t *handler, uint64_t wall_ms, pa
         .ordered = handler->ordered,
         .bound_s = handler->bound_s,
         .wait_s = handler->wait_s,
-        .archived = s_is_archived(view, handler),
         .key = s_open(view, handler->sealed_key, key, sizeof key),
     };
+    s_tell_target(view, handler, &wire);
     for (unsigned i = handler->secrets; i-- > 0;) {
         const handler_secret_t *secret = &handler->secret[i];
         if (secret->expires_ms && secret->expires_ms <= wall_ms)

@@ -1,11 +1,12 @@
 #include "common/wire/handler.h"
 
 #include <assert.h>
+#include <string.h>
 
 void wire_handler_encode(pack_t *out, const wire_handler_t *handler)
 {
     assert(handler->secrets <= HANDLER_SECRETS);
-    pack_map(out, 10);
+    pack_map(out, 11);
     pack_pair_uint(out, "version", handler->version);
     pack_pair_str(out, "url", handler->url);
     pack_pair_str(out, "name", handler->name);
@@ -14,6 +15,7 @@ void wire_handler_encode(pack_t *out, const wire_handler_t *handler)
     pack_pair_uint(out, "bound", handler->bound_s);
     pack_pair_uint(out, "wait", handler->wait_s);
     pack_pair_uint(out, "archived", handler->archived);
+    pack_pair_bin(out, "owner", handler->owner.bytes, UUID_BYTES);
     pack_pair_str(out, "key", handler->key);
     pack_str(out, slice_of("secrets"));
     pack_array(out, 2 * handler->secrets);
@@ -47,6 +49,16 @@ static uint64_t s_later(slice_t encoded, const char *key, uint64_t most)
     return at.failed ? 0 : number < most ? number : most;
 }
 
+static uuid_t7 s_owner(slice_t encoded)
+{
+    uuid_t7 owner = {{0}};
+    unpack_t at = unpack_find(encoded, "owner");
+    const void *bytes = at.failed ? NULL : unpack_bin(&at, UUID_BYTES);
+    if (bytes)
+        memcpy(owner.bytes, bytes, UUID_BYTES);
+    return owner;
+}
+
 static void s_secrets(wire_handler_t *handler, slice_t encoded, bool *failed)
 {
     unpack_t at = unpack_find(encoded, "secrets");
@@ -72,6 +84,7 @@ int wire_handler_decode(wire_handler_t *handler, slice_t encoded)
     handler->bound_s = s_number(encoded, "bound", UINT32_MAX, &failed);
     handler->wait_s = s_later(encoded, "wait", HANDLER_WAIT_S);
     handler->archived = s_later(encoded, "archived", 1) == 1;
+    handler->owner = s_owner(encoded);
     handler->key = s_text(encoded, "key", HANDLER_KEY, &failed);
     s_secrets(handler, encoded, &failed);
     return failed || handler->version == 0 || handler->concurrency == 0 ? -1 : 0;

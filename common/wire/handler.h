@@ -8,6 +8,7 @@
 #define POSTERN_HANDLER_H
 
 #include "common/base/slice.h"
+#include "common/base/uuid.h"
 #include "common/wire/pack.h"
 
 #include <stdbool.h>
@@ -33,6 +34,7 @@ typedef struct {
     bool ordered;     /* one after another, each until it succeeds or its bound is reached */
     uint64_t bound_s; /* of an ordered event */
     bool archived;    /* its target is: no call is made; false when it is not there */
+    uuid_t7 owner;    /* the user whose target it is; nil when it is not there */
     uint64_t wait_s;  /* how long the caller waits for the answer; 0, or not there: not at all */
     slice_t key;      /* RSA private key in PEM for X-Cliq-Signature; empty: none */
     unsigned secrets;

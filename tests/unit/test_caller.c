@@ -4,11 +4,10 @@
 
 #include "common/base/clock.h"
 #include "hostile_server.h"
+#include "own_names.h"
 #include "workers/caller_lookups.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,59 +20,6 @@ enum { WAIT_MS = 20000 };
 
 static hostile_server_t s_server;
 static egress_t *s_guard;
-
-/* --- Names */
-
-static atomic_int s_looked_up, s_slow_released, s_hanging, s_most_hanging, s_hang_released;
-
-typedef int (*getaddrinfo_fn)(const char *, const char *, const struct addrinfo *,
-                              struct addrinfo **);
-
-static int s_numeric(const char *host, const char *service, const struct addrinfo *hints,
-                     struct addrinfo **found)
-{
-    static getaddrinfo_fn real;
-    if (!real)
-        real = (getaddrinfo_fn)dlsym(RTLD_NEXT, "getaddrinfo");
-    struct addrinfo numeric = *hints;
-    numeric.ai_family = AF_UNSPEC;
-    numeric.ai_flags = AI_NUMERICHOST;
-    return real(host, service, &numeric, found);
-}
-
-/* In place of glibc's, for libcurl too. */
-int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
-                struct addrinfo **found)
-{
-    if (strcmp(host, "handler.test") == 0)
-        return s_numeric("127.0.0.1", service, hints, found);
-    if (strcmp(host, "mapped.test") == 0)
-        return s_numeric("::ffff:127.0.0.2", service, hints, found);
-    if (strcmp(host, "mixed.test") == 0) {
-        int rc = s_numeric("127.0.0.2", service, hints, found);
-        return rc ? rc : s_numeric("127.0.0.1", service, hints, &(*found)->ai_next);
-    }
-    if (strcmp(host, "rebind.test") == 0) {
-        bool first = atomic_fetch_add(&s_looked_up, 1) == 0;
-        return s_numeric(first ? "127.0.0.1" : "127.0.0.2", service, hints, found);
-    }
-    if (strncmp(host, "hang-", 5) == 0) {
-        int now = atomic_fetch_add(&s_hanging, 1) + 1, most = atomic_load(&s_most_hanging);
-        while (now > most && !atomic_compare_exchange_weak(&s_most_hanging, &most, now))
-            ;
-        while (!atomic_load(&s_hang_released))
-            usleep(1000);
-        atomic_fetch_sub(&s_hanging, 1);
-        return s_numeric("127.0.0.1", service, hints, found);
-    }
-    if (strcmp(host, "slow.test") == 0) {
-        atomic_fetch_add(&s_looked_up, 1);
-        while (!atomic_load(&s_slow_released))
-            usleep(1000);
-        return s_numeric("127.0.0.1", service, hints, found);
-    }
-    return EAI_NONAME;
-}
 
 /* --- Calling */
 
@@ -288,40 +234,83 @@ static void test_slow_name(void **state)
         assert_true(slow->duration_us < 5000000);
         call_destroy(&slow);
     }
-    assert_int_equal(atomic_load(&s_looked_up), 2); /* the third waited for one of them */
+    assert_int_equal(atomic_load(&s_looked_up), 1);
     int64_t before_ms = clock_ms();
     caller_destroy(&caller);
     assert_true(clock_ms() - before_ms < 5000);
     atomic_store(&s_slow_released, 1);
 }
 
+static call_t *s_hanging_call(unsigned name, unsigned owner)
+{
+    char host[32];
+    snprintf(host, sizeof host, "hang-%u.test", name);
+    call_t *call = s_call(host, "/ok");
+    memcpy(call->owner_id.bytes, &owner, sizeof owner);
+    return call;
+}
+
 /* However many names hang, each look-up with its thread. */
 static void test_hanging_names(void **state)
 {
     enum { CALLS = 300, NAMES = 150, PLACES = 1000 };
+    unsigned ended[CALL_OUTCOMES] = {0};
     (void)state;
+    s_hang();
     caller_t *caller = s_caller(PLACES);
     for (unsigned i = 0; i < CALLS; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "hang-%u.test", i % NAMES);
-        call_t *call = s_call(name, "/ok");
+        call_t *call = s_hanging_call(i % NAMES, 1 + i % NAMES);
         call->timeout_ms = i < CALLS / 2 ? 500 : WAIT_MS;
         caller_start(caller, &call);
     }
-    for (unsigned i = 0; i < CALLS / 2; i++) {
+    for (unsigned i = 0; i < CALLS; i++) {
         call_t *call = s_next(caller);
-        assert_int_equal(call->outcome, CALL_TIMEOUT);
+        ended[call->outcome]++;
         assert_true(call->reason[0] != '\0');
         call_destroy(&call);
     }
+    assert_int_equal(ended[CALL_TIMEOUT], LOOKUPS);
+    assert_int_equal(ended[CALL_NO_PLACE], CALLS - LOOKUPS);
     call_t *other = s_call("127.0.0.1", "/ok");
     caller_start(caller, &other);
     other = s_next(caller);
     assert_int_equal(other->outcome, CALL_ANSWERED);
     call_destroy(&other);
     assert_int_equal(atomic_load(&s_most_hanging), LOOKUPS);
-    atomic_store(&s_hang_released, 1);
     caller_destroy(&caller);
+    s_release();
+}
+
+/* One owner's names that hang leave places to others, and what has none is not tried. */
+static void test_share_of_an_owner(void **state)
+{
+    enum { NAMES = 40, SHARE = LOOKUPS / 4, MEAN = 1, OTHER = 2 };
+    (void)state;
+    s_hang();
+    caller_t *caller = s_caller(CALLER_CALLS);
+    for (unsigned i = 0; i < NAMES; i++) {
+        call_t *call = s_hanging_call(i, MEAN);
+        caller_start(caller, &call);
+    }
+    for (unsigned i = SHARE; i < NAMES; i++) {
+        call_t *call = s_next(caller);
+        assert_int_equal(call->outcome, CALL_NO_PLACE);
+        assert_non_null(strstr(call->reason, "share"));
+        call_destroy(&call);
+    }
+    call_t *other = s_call("handler.test", "/ok"), *mean = s_hanging_call(NAMES, MEAN);
+    memcpy(other->owner_id.bytes, &(unsigned){OTHER}, sizeof(unsigned));
+    assert_null(caller_waits_for(caller, &other->owner_id, other->url));
+    assert_non_null(strstr(caller_waits_for(caller, &mean->owner_id, mean->url), "share"));
+    assert_null(caller_waits_for(caller, &mean->owner_id, "http://127.0.0.1/"));
+    caller_start(caller, &other);
+    other = s_next(caller);
+    assert_int_equal(other->outcome, CALL_ANSWERED);
+    call_destroy(&other);
+    call_destroy(&mean);
+    assert_int_equal(atomic_load(&s_most_hanging), SHARE);
+    caller_destroy(&caller);
+    s_release();
 }
 
 /* A name that hangs leaves the look-ups of others alone, and what waits for it goes when it is
@@ -350,7 +339,7 @@ static void test_calls_wait_for_the_look_up_of_their_name(void **state)
         assert_string_equal(call->reason, "");
         call_destroy(&call);
     }
-    assert_int_equal(atomic_load(&s_looked_up), LOOKUPS_OF_HOST);
+    assert_int_equal(atomic_load(&s_looked_up), 1);
     caller_destroy(&caller);
 }
 
@@ -542,6 +531,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_slow_name),
         cmocka_unit_test(test_hanging_names),
+        cmocka_unit_test(test_share_of_an_owner),
         cmocka_unit_test(test_calls_wait_for_the_look_up_of_their_name),
         cmocka_unit_test(test_what_is_sent),
         cmocka_unit_test(test_large_body),

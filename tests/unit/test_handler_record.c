@@ -19,6 +19,7 @@ static wire_handler_t s_handler(void)
         .bound_s = 7200,
         .wait_s = 5,
         .archived = true,
+        .owner = {{7, 1, 4}},
         .key = slice_of("-----BEGIN"),
         .secrets = 2,
         .secret = {{slice_of("whsec_new"), 0}, {slice_of("whsec_old"), 86400000}}};
@@ -38,6 +39,7 @@ static void a_handler_record_comes_back_as_it_went(void **state)
     assert_int_equal(is.bound_s, 7200);
     assert_int_equal(is.wait_s, 5);
     assert_true(is.archived);
+    assert_true(uuid_eq(&is.owner, &was.owner));
     assert_int_equal(is.secrets, 2);
     assert_true(slice_is(is.secret[0].text, "whsec_new") && is.secret[0].left_ms == 0);
     assert_true(slice_is(is.secret[1].text, "whsec_old") && is.secret[1].left_ms == 86400000);
@@ -49,7 +51,7 @@ static void a_handler_record_comes_back_as_it_went(void **state)
 /* As an authd tells it that does not know of them. */
 static void a_handler_record_may_lack_what_came_later(void **state)
 {
-    static const char *const later[] = {"wait", "archived"};
+    static const char *const later[] = {"wait", "archived", "owner"};
     (void)state;
     pack_t out = {0};
     wire_handler_t was = s_handler(), is;
@@ -62,6 +64,7 @@ static void a_handler_record_may_lack_what_came_later(void **state)
     assert_int_equal(wire_handler_decode(&is, slice(out.data, out.len)), 0);
     assert_int_equal(is.wait_s, 0);
     assert_false(is.archived);
+    assert_true(uuid_is_nil(&is.owner));
     pack_free(&out);
 }
 

@@ -157,6 +157,28 @@ static void the_same_version_tells_that_the_target_is_archived(void **state)
     assert_false(s_get(self, 1)->archived);
 }
 
+/* Likewise. */
+static void the_same_version_tells_whose_the_target_is(void **state)
+{
+    case_t *self = *state;
+    wire_handler_t handler = s_handler(5, "https://a.example/");
+    uuid_t7 itself = s_target(1), ada = s_target(77), bob = s_target(78);
+    assert_int_equal(s_learn(self, 1, &handler), 0);
+    assert_true(uuid_eq(&s_get(self, 1)->owner, &itself));
+    handler.owner = ada;
+    assert_int_equal(s_learn(self, 1, &handler), 0);
+    assert_true(uuid_eq(&s_get(self, 1)->owner, &ada));
+    handler.owner = bob;
+    assert_int_equal(s_learn(self, 1, &handler), 0);
+    assert_true(uuid_eq(&s_get(self, 1)->owner, &ada));
+    handler.version = 6;
+    assert_int_equal(s_learn(self, 1, &handler), 0);
+    s_commit(self);
+    s_close(self);
+    s_open(self);
+    assert_true(uuid_eq(&s_get(self, 1)->owner, &bob));
+}
+
 static void what_does_not_decode_changes_nothing(void **state)
 {
     case_t *self = *state;
@@ -310,6 +332,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_newest_counts),
         CASE(the_same_version_tells_that_the_target_is_archived),
+        CASE(the_same_version_tells_whose_the_target_is),
         CASE(what_does_not_decode_changes_nothing),
         CASE(it_outlives_the_process_and_is_kept_once_committed),
         CASE(no_secret_lies_in_the_journal),

@@ -248,6 +248,42 @@ static void each_change_is_told_of_and_a_new_name_is_one(void **state)
     json_decref(set);
 }
 
+/* A worker shares its calls out by it. */
+static void the_owner_is_told_and_so_is_a_new_one(void **state)
+{
+    static const unsigned ops[][4] = {
+        {OP_bot_create, OP_bot_handler_set, OP_bot_edit, OP_bot_handler_show},
+        {OP_extension_create, OP_extension_handler_set, OP_extension_edit,
+         OP_extension_handler_show},
+    };
+    static const char which[] = "{\"environment\":\"marketplace\"}";
+    desk_t *self = *state;
+    pack_t record = {0};
+    char id[UUID_TEXT];
+    desk_done(self, OP_user_create, "", desk_ann);
+    desk_done(self, OP_user_create, "", "{\"email\":\"bob@example.org\"}");
+    for (unsigned i = 0; i < 2; i++) {
+        const char *url =
+            i ? "{\"url\":\"" URL "\",\"environment\":\"marketplace\"}" : "{\"url\":\"" URL "\"}";
+        json_t *made = desk_do(self, ops[i][0], "", "{\"name\":\"one\",\"owner\":\"" ANN "\"}");
+        json_t *set = desk_do(self, ops[i][1], "one", url);
+        wire_handler_t told = s_told(self, set, (uint64_t)clock_wall_ms(), &record);
+        uuid_text(&told.owner, id);
+        assert_string_equal(id, desk_text(made, "owner"));
+        json_t *edited = desk_do(self, ops[i][2], "one", "{\"owner\":\"bob@example.org\"}");
+        json_t *shown = desk_do(self, ops[i][3], "one", i ? which : "");
+        assert_true(s_number(shown, "version") > s_number(set, "version"));
+        told = s_told(self, shown, (uint64_t)clock_wall_ms(), &record);
+        uuid_text(&told.owner, id);
+        assert_string_equal(id, desk_text(edited, "owner"));
+        json_decref(made);
+        json_decref(set);
+        json_decref(edited);
+        json_decref(shown);
+    }
+    pack_wipe(&record);
+}
+
 static void ten_secrets_are_the_most(void **state)
 {
     desk_t *self = *state;
@@ -331,6 +367,7 @@ int main(void)
         DESK_TEST(an_rsa_key_is_checked_kept_and_never_shown),
         DESK_TEST(each_environment_has_a_handler_of_its_own),
         DESK_TEST(each_change_is_told_of_and_a_new_name_is_one),
+        DESK_TEST(the_owner_is_told_and_so_is_a_new_one),
         DESK_TEST(ten_secrets_are_the_most),
         DESK_TEST(rotations_give_each_secret_its_window),
     };
