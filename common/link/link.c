@@ -198,14 +198,21 @@ static void s_on_hello(link_t *self, peer_t *peer, const slice_t *route, int64_t
         self->calls.news(self->arg, peer, &peer->hello);
 }
 
+static void s_say_goodbye(link_t *self, const char *who)
+{
+    const wire_message_t *message = self->message;
+    if (s_refusal_is_news(self, who))
+        log_warn("link.goodbye", "peer=%s versions=%u-%u own=%u-%u why=%s", who,
+                 message->hello.version_min, message->hello.version_max, WIRE_VERSION_MIN,
+                 WIRE_VERSION, LOG_Q(wire_goodbye_text(message->goodbye)));
+}
+
 static void s_on_goodbye(link_t *self, peer_t *peer)
 {
     const wire_message_t *message = self->message;
     bool refused = message->goodbye != GOODBYE_LEAVING;
-    if (refused && s_refusal_is_news(self, peer->name))
-        log_warn("link.goodbye", "peer=%s versions=%u-%u why=%s", peer->name,
-                 message->hello.version_min, message->hello.version_max,
-                 LOG_Q(wire_goodbye_text(message->goodbye)));
+    if (refused)
+        s_say_goodbye(self, peer->name);
     if (self->watch && message->goodbye == GOODBYE_ROLE)
         curve_watch_refused(self->watch);
     peer->left = true;
@@ -215,6 +222,32 @@ static void s_on_goodbye(link_t *self, peer_t *peer)
         self->calls.refused(self->arg, peer, message->goodbye);
     if (!refused && self->bind)
         peers_remove(&self->peers, peer);
+}
+
+/* GOODBYE 2 to nobody: a frame of ours was not read, so its instance is not known there. One that
+ * was met reads what is of its versions, and stays: the frame may be of whoever had our name
+ * before. */
+static void s_on_unread(link_t *self, peer_t *peer, const slice_t *route)
+{
+    if (peer && peer->instance == 0)
+        s_on_goodbye(self, peer);
+    else if (peer)
+        s_say_goodbye(self, peer->name);
+    else
+        s_say_goodbye(self, log_quote(route->data, route->len));
+}
+
+static bool s_is_barred(const link_t *self)
+{
+    return s_guarded(self) && admission_roles(self->key) == 0;
+}
+
+static bool s_is_unread(const link_t *self, const peer_t *peer)
+{
+    const wire_message_t *message = self->message;
+    return message->kind == WIRE_GOODBYE && message->goodbye == GOODBYE_VERSION &&
+           message->receiver == 0 &&
+           (!peer || peer->instance == 0 || peer->instance == message->sender);
 }
 
 static void s_on_requests(link_t *self, peer_t *peer)
@@ -284,6 +317,10 @@ static void s_on_message(link_t *self, const slice_t *route)
     }
     /* Another connection has taken the name over: it is nobody until its own HELLO. */
     bool foreign = s_guarded(self) && peer && strcmp(peer->key, self->key) != 0;
+    if (!foreign && s_is_unread(self, peer) && !s_is_barred(self)) {
+        s_on_unread(self, peer, route);
+        return;
+    }
     /* A GOODBYE may refuse a HELLO of ours before the peer told its instance. */
     bool refusal = message->kind == WIRE_GOODBYE && peer && peer->instance == 0;
     if (message->receiver != *self->self ||
@@ -291,7 +328,7 @@ static void s_on_message(link_t *self, const slice_t *route)
         metric_add(METRIC_link_stale_total, 1);
         if (foreign)
             s_gone(self, peer, s_taken);
-        if (s_guarded(self) && admission_roles(self->key) == 0)
+        if (s_is_barred(self))
             return;
         if (message->kind != WIRE_GOODBYE && (!peer || now_ms - peer->greeted_ms >= GREET_MS)) {
             if (peer)
@@ -331,9 +368,9 @@ static const char *s_receive_parts(link_t *self, zmq_msg_t *header, const slice_
 {
     const char *reason = NULL;
     bool more = s_more(header);
-    unsigned version = wire_peek_version(zmq_msg_data(header), zmq_msg_size(header));
+    bool foreign = wire_is_foreign(zmq_msg_data(header), zmq_msg_size(header));
     bool bad = wire_message_begin(self->message, header, self->expect, &reason) != 0;
-    if (bad && (version < WIRE_VERSION_MIN || version > WIRE_VERSION))
+    if (bad && foreign)
         link_send_goodbye(self, route, 0, GOODBYE_VERSION);
     while (more) {
         zmq_msg_t body;

@@ -182,15 +182,15 @@ void wire_message_destroy(wire_message_t **self_p);
 void wire_message_clear(wire_message_t *self);
 
 /* Decodes a header frame, whose memory the message then keeps (the frame is moved). expect: bit set
- * of 1 << wire_kind_t that may come here. 0, or -1 with a constant reason. Bodies follow by
- * wire_message_body, then wire_message_end says whether their number was right. */
+ * of 1 << wire_kind_t that may come here; GOODBYE in any version. 0, or -1 with a constant reason.
+ * Bodies follow by wire_message_body, then wire_message_end says whether their number was right. */
 int wire_message_begin(wire_message_t *self, zmq_msg_t *header, unsigned expect,
                        const char **reason);
 int wire_message_body(wire_message_t *self, zmq_msg_t *body, const char **reason);
 int wire_message_end(wire_message_t *self, const char **reason);
 
-/* The version field alone, for an answer to what does not decode; 0 when even that fails. */
-unsigned wire_peek_version(const void *data, size_t len);
+/* Whether its sender is to be told that its version is not spoken here; not of a GOODBYE. */
+bool wire_is_foreign(const void *data, size_t len);
 
 /* Makes a frame that holds a copy of BYTES; aborts when there is no memory. */
 void wire_body_init(zmq_msg_t *body, slice_t bytes);

@@ -234,6 +234,11 @@ static void s_read_rest(unpack_t *from, wire_message_t *self)
     }
 }
 
+static bool s_is_spoken(uint64_t version)
+{
+    return version >= WIRE_VERSION_MIN && version <= WIRE_VERSION;
+}
+
 int wire_message_begin(wire_message_t *self, zmq_msg_t *header, unsigned expect,
                        const char **reason)
 {
@@ -245,12 +250,11 @@ int wire_message_begin(wire_message_t *self, zmq_msg_t *header, unsigned expect,
     if (unpack_array(&from, 6) != 6)
         return -1;
     *reason = "unknown version";
-    uint64_t version = unpack_uint(&from, UINT16_MAX);
-    if (from.failed || version < WIRE_VERSION_MIN || version > WIRE_VERSION)
+    uint64_t version = unpack_uint(&from, UINT16_MAX), kind = unpack_uint(&from, UINT8_MAX);
+    if (!s_is_spoken(version) && kind != WIRE_GOODBYE)
         return -1;
     *reason = "unexpected kind";
-    uint64_t kind = unpack_uint(&from, WIRE_GOODBYE);
-    if (from.failed || kind < WIRE_REQUESTS || !(expect & 1u << kind))
+    if (from.failed || kind < WIRE_REQUESTS || kind > WIRE_GOODBYE || !(expect & 1u << kind))
         return -1;
     self->kind = (wire_kind_t)kind;
     self->version = (unsigned)version;
@@ -299,11 +303,13 @@ slice_t wire_request_body(const wire_request_t *request, zmq_msg_t *frame)
     return slice(zmq_msg_data(frame), zmq_msg_size(frame));
 }
 
-unsigned wire_peek_version(const void *data, size_t len)
+/* Two processes would answer each other's GOODBYE for ever. */
+bool wire_is_foreign(const void *data, size_t len)
 {
     unpack_t from = unpack_begin(slice(data, len));
     unpack_array(&from, 16);
-    return (unsigned)unpack_uint(&from, UINT16_MAX);
+    uint64_t version = unpack_uint(&from, UINT16_MAX);
+    return !from.failed && !s_is_spoken(version) && unpack_uint(&from, UINT16_MAX) != WIRE_GOODBYE;
 }
 
 wire_pairs_t wire_pairs_begin(slice_t pairs)

@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (rc == 0 && wire_message_end(message, &reason) == 0)
         s_encode_again(message);
     s_read_handler(slice(data, size));
-    wire_peek_version(data, size);
+    wire_is_foreign(data, size);
     unpack_t cursor = unpack_begin(slice(data, size));
     unpack_value(&cursor, 8);
     unpack_find(slice(data, size), "name");

@@ -281,6 +281,77 @@ static void test_a_peer_without_credit_is_met_anew(void **state)
     s_rogue_end(&rogue);
 }
 
+/* A frame as a process of another version makes it. */
+static void s_say_foreign(const rogue_t *rogue, unsigned version, wire_kind_t kind,
+                          uint64_t receiver, unsigned reasons)
+{
+    pack_t out = {0};
+    slice_t route = s_route();
+    pack_array(&out, 6);
+    pack_uint(&out, version);
+    pack_uint(&out, kind);
+    pack_uint(&out, rogue->instance);
+    pack_uint(&out, receiver);
+    pack_uint(&out, 0);
+    pack_array(&out, 2 + reasons);
+    for (unsigned i = 0; i < reasons; i++)
+        pack_uint(&out, GOODBYE_VERSION);
+    pack_uint(&out, version);
+    pack_uint(&out, version);
+    assert_true(zmq_send(rogue->socket, route.data, route.len, ZMQ_SNDMORE) >= 0);
+    assert_true(zmq_send(rogue->socket, out.data, out.len, 0) >= 0);
+    pack_free(&out);
+}
+
+/* What it cannot read it answers, naming no instance; that is heard, and answered by nobody. */
+static void test_another_version_is_told_and_hears_it(void **state)
+{
+    rogue_t rogue;
+    uint64_t number, receiver;
+    (void)state;
+    s_rogue(&rogue);
+    s_goodbye(&rogue, GOODBYE_JOURNAL); /* its instance is unknown again */
+    s_turn(NULL, &rogue.side, &rogue.side.refused, 1, 2000);
+    s_say_foreign(&rogue, 9, WIRE_HELLO, 0, 1);
+    assert_true(s_hear(&rogue, WIRE_GOODBYE, &number, &receiver));
+    assert_int_equal(receiver, 0);
+    s_say_foreign(&rogue, 9, WIRE_GOODBYE, 0, 1);
+    s_turn(NULL, &rogue.side, &rogue.side.refused, 2, 2000);
+    s_say_foreign(&rogue, 9, WIRE_GOODBYE, 0, 2); /* malformed */
+    s_hello(&rogue, rogue.side.instance);
+    s_turn(NULL, &rogue.side, &rogue.side.up, 2, 2000);
+    assert_false(s_hear(&rogue, WIRE_GOODBYE, &number, &receiver));
+    s_rogue_end(&rogue);
+}
+
+/* It may be about a frame of whoever had our name before. */
+static void test_a_goodbye_to_nobody_ends_no_link(void **state)
+{
+    rogue_t rogue;
+    (void)state;
+    s_rogue(&rogue);
+    int64_t refused = metric_get(METRIC_link_refused_total);
+    int64_t stale = metric_get(METRIC_link_stale_total);
+    s_say_foreign(&rogue, 2, WIRE_GOODBYE, 0, 1);
+    s_settle(&rogue);
+    assert_int_equal(metric_get(METRIC_link_refused_total), refused + 1);
+    assert_int_equal(metric_get(METRIC_link_stale_total), stale);
+    rogue.instance++; /* not of who was met */
+    s_say_foreign(&rogue, 2, WIRE_GOODBYE, 0, 1);
+    rogue.instance--;
+    slice_t route = s_route();
+    assert_int_equal(wire_send_goodbye(rogue.socket, &route, rogue.instance, 0, GOODBYE_LEAVING),
+                     0);
+    s_settle(&rogue);
+    assert_int_equal(metric_get(METRIC_link_refused_total), refused + 1);
+    assert_int_equal(metric_get(METRIC_link_stale_total), stale + 2);
+    assert_int_equal(rogue.side.down, 0);
+    assert_int_equal(rogue.side.refused, 0);
+    s_batch(&rogue, 500);
+    s_turn(NULL, &rogue.side, &rogue.side.requests, 1, 2000);
+    s_rogue_end(&rogue);
+}
+
 /* What a short call of posternctl is to a bound link. True when it was let in, and REASON is what
  * it was refused with. LEAVES: it says so. */
 static bool s_visit(side_t *server, unsigned number, bool leaves, uint64_t *reason)
@@ -365,6 +436,8 @@ int main(void)
         cmocka_unit_test(test_a_peer_that_leaves_is_forgotten_at_once),
         cmocka_unit_test(test_only_peers_that_live_fill_a_link),
         cmocka_unit_test(test_credit_of_before_a_goodbye_ends_nobody),
+        cmocka_unit_test(test_another_version_is_told_and_hears_it),
+        cmocka_unit_test(test_a_goodbye_to_nobody_ends_no_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -278,8 +278,19 @@ static void test_versions_and_kinds_outside_the_range_are_refused(void **state)
     assert_int_equal(s_decode_bytes(kind, sizeof kind), -1);
     assert_int_equal(s_decode_bytes(nobody, sizeof nobody), -1);
     assert_int_equal(s_decode_bytes(fine, sizeof fine), 0);
-    assert_int_equal(wire_peek_version(newer, sizeof newer), 4);
-    assert_int_equal(wire_peek_version("", 0), 0);
+    assert_true(wire_is_foreign(newer, sizeof newer));
+    assert_false(wire_is_foreign(fine, sizeof fine) || wire_is_foreign("", 0));
+}
+
+/* It is how a process of another version is told so. */
+static void test_a_goodbye_is_read_whatever_its_version(void **state)
+{
+    (void)state;
+    static const unsigned char newer[] = {0x96, 9, WIRE_GOODBYE, 1, 0, 0, 0x93, 2, 8, 9};
+    static const unsigned char longer[] = {0x96, 9, WIRE_GOODBYE, 1, 0, 0, 0x94, 2, 8, 9, 1};
+    assert_int_equal(s_decode_bytes(newer, sizeof newer), 0);
+    assert_int_equal(s_decode_bytes(longer, sizeof longer), -1);
+    assert_false(wire_is_foreign(newer, sizeof newer) || wire_is_foreign(longer, sizeof longer));
 }
 
 static void test_a_batch_ends_at_its_limits(void **state)
@@ -410,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_bodies_must_be_as_many_as_announced),
         cmocka_unit_test(test_a_count_that_lies_costs_nothing),
         cmocka_unit_test(test_versions_and_kinds_outside_the_range_are_refused),
+        cmocka_unit_test(test_a_goodbye_is_read_whatever_its_version),
         cmocka_unit_test(test_a_batch_ends_at_its_limits),
         cmocka_unit_test(test_records_are_read_by_key),
         cmocka_unit_test(test_text_must_be_utf8),
