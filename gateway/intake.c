@@ -13,6 +13,7 @@ enum {
     FIRST = 2 * H2O_SOCKET_INITIAL_INPUT_BUFFER_SIZE, /* libh2o's least buffer */
     LEAST = 4096,                                     /* room for one read */
     BURST_KEPT = 65536,
+    PART = 8192, /* of what was put aside, for the next request */
 };
 
 /* A request that is refused is this one to libh2o. Of HTTP/1.0, so that the connection ends. */
@@ -28,6 +29,12 @@ static void s_drop(h2o_buffer_t **buffer)
     secret_wipe((*buffer)->bytes, (*buffer)->size); /* credentials of requests */
     h2o_buffer_dispose(buffer);
     *buffer = NULL;
+}
+
+static void s_drop_ahead(intake_t *self)
+{
+    s_drop(&self->ahead);
+    self->ahead_at = 0;
 }
 
 static void s_append(h2o_buffer_t **buffer, const char *data, size_t len)
@@ -100,7 +107,7 @@ static void s_refuse(connection_t *connection, error_code_t error, const char *d
     self->framing = (framing_t){.head_len = strlen(empty)};
     self->body_len = 0;
     s_renew_input(connection->socket);
-    s_drop(&self->ahead);
+    s_drop_ahead(self);
     s_append(&connection->socket->input, empty, strlen(empty));
     s_count(connection);
     s_hand(connection);
@@ -218,41 +225,49 @@ static bool s_body(connection_t *connection)
     return connection->socket->input->size >= self->framing.head_len + self->body_len;
 }
 
-/* Puts what came behind the request aside. */
+/* Puts what came behind the request aside, or leaves it there where it came from. */
 static void s_cut(connection_t *connection)
 {
     intake_t *self = &connection->intake;
     h2o_buffer_t *input = connection->socket->input;
-    size_t len = self->framing.head_len + self->body_len;
-    if (input->size == len)
-        return;
-    if (!self->ahead)
-        h2o_buffer_init(&self->ahead, &h2o_socket_buffer_prototype);
-    s_append(&self->ahead, input->bytes + len, input->size - len);
+    size_t len = self->framing.head_len + self->body_len, behind = input->size - len;
     input->size = len;
+    if (self->ahead) {
+        assert(behind <= self->ahead_at);
+        self->ahead_at -= behind;
+        if (self->ahead_at == self->ahead->size)
+            s_drop_ahead(self);
+    } else if (behind) {
+        h2o_buffer_init(&self->ahead, &h2o_socket_buffer_prototype);
+        s_append(&self->ahead, input->bytes + len, behind);
+    }
 }
 
-static void s_proceed(connection_t *connection)
+/* True when the request goes on: its connection is still there. */
+static bool s_proceed(connection_t *connection)
 {
     intake_t *self = &connection->intake;
     bool begun = self->phase == INTAKE_BODY;
     if (!s_count(connection)) {
         s_refuse(connection, ERROR_overloaded,
                  "There is no room for a large request: others are being received. Try again.");
-        return;
+        return false;
     }
     if (!begun && !s_head(connection))
-        return;
+        return !self->error;
     if (s_body(connection)) {
         s_cut(connection);
         s_hand(connection);
-    } else if (!self->error && !begun) {
+        return false;
+    }
+    if (!self->error && !begun) {
         if (self->phase == INTAKE_IDLE)
             connection_reads(connection);
         self->phase = INTAKE_BODY;
         if (self->framing.expects)
             s_continue(connection);
     }
+    return !self->error;
 }
 
 /* How much may be read: of a body of known length no more than that. */
@@ -312,16 +327,23 @@ static void s_hook(connection_t *connection)
     connection_idles(connection);
 }
 
-/* Reads what was put aside. True when there was something. */
+/* Reads what was put aside, a part at a time: it may hold many requests, and each would move all of
+ * it. True when there was something. */
 static bool s_read_ahead(connection_t *connection)
 {
-    h2o_buffer_t *ahead = connection->intake.ahead;
-    if (!ahead)
+    intake_t *self = &connection->intake;
+    if (!self->ahead)
         return false;
-    connection->intake.ahead = NULL;
-    s_append(&connection->socket->input, ahead->bytes, ahead->size);
-    s_drop(&ahead);
-    s_proceed(connection);
+    for (bool more = true; more;) {
+        size_t left = self->ahead->size - self->ahead_at, part = left < PART ? left : PART;
+        s_append(&connection->socket->input, self->ahead->bytes + self->ahead_at, part);
+        self->ahead_at += part;
+        more = s_proceed(connection);
+        if (more && part == left) {
+            s_drop_ahead(self);
+            more = false;
+        }
+    }
     return true;
 }
 
@@ -371,7 +393,7 @@ bool intake_persists(const intake_t *self)
 void intake_end(connection_t *connection)
 {
     intake_t *self = &connection->intake;
-    s_drop(&self->ahead);
+    s_drop_ahead(self);
     if (self->held)
         connection_hold(connection, self->held, 0);
     self->held = 0;

@@ -34,6 +34,7 @@ typedef struct {
     chunks_t chunks;
     size_t body_len;     /* decoded so far */
     h2o_buffer_t *ahead; /* what came behind the request; NULL: nothing */
+    size_t ahead_at;     /* up to where the input has it again */
     bool writing;        /* "100 Continue" */
     error_code_t error;  /* with which it is to be refused, or ERROR_none */
     const char *detail;

@@ -1,10 +1,13 @@
 """Hostile use of the connection: framing, pipelining, slow and vanished clients, HTTP/2, TLS."""
 
 import json
+import os
+import pathlib
 import socket
 import ssl
 import struct
 import subprocess
+import threading
 import time
 
 import pytest
@@ -44,6 +47,42 @@ def test_twenty_pipelined_requests_are_answered_in_order(ring, raw, ada, channel
               ring.messages("channelsbyname", channel, ada.token)}
     order = [stored[a.json()["message_id"]] for a in answers if a.status == 200]
     assert order == ["0", "4", "8", "12", "16"]
+
+
+def test_requests_behind_a_chunked_body_are_read_as_others(ring, ada, channel, path):
+    """What comes with a body is put aside, and read again a part at a time: whatever lies at a part's end."""
+    texts = [str(i) + "x" * (37 * i % 3000) for i in range(300)]
+    requests = [chunked(path, text(one), 1 + i % 700) if i % 3 else post(path, text(one), ["X: " + "y" * (i % 90 * 50)])
+                for i, one in enumerate(texts)]
+    with Connection(ring.port) as connection:
+        sender = threading.Thread(target=connection.send,
+                                  args=(chunked(path, text("z" * 3000), 100) + b"".join(requests),))
+        sender.start()
+        assert {connection.answer().status for _ in range(len(texts) + 1)} == {204}
+        sender.join()
+    assert ring.texts(channel, ada.token)[1:] == texts
+
+
+def processor_s(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_requests_behind_a_chunked_body_cost_no_more_than_others(make_ring):
+    """However many of them the last read of the body brought."""
+    own, requests, body = make_ring(settings={"gateway.body_bytes": 8 << 20}).up(), 8000, bytes(4 << 20)
+    tiny = b"GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n"
+
+    def cost(first):
+        before = processor_s(own.pid("gateway-0"))
+        with Connection(own.port) as connection:
+            sender = threading.Thread(target=connection.send, args=(first + tiny * requests,))
+            sender.start()
+            assert {connection.answer().status for _ in range(requests + 1)} == {404}
+            sender.join()
+        return processor_s(own.pid("gateway-0")) - before
+    plain, behind = cost(tiny), cost(chunked("/nowhere", body, 65536))
+    assert behind < 5 * plain + 0.5, (plain, behind)
 
 
 def test_a_request_in_single_bytes(ring, raw, ada, channel, path):
