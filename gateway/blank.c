@@ -1,39 +1,28 @@
 #include "gateway/blank.h"
 
+#include "common/base/percent.h"
 #include "common/base/secret.h"
 #include "common/wire/wire.h"
 
 typedef size_t spell_fn(char c, char out[3]);
 
-/* RFC 3986 §2.3. A table, since each body's credential is looked through. */
-static const bool s_unreserved[256] = {
-    ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['0' ... '9'] = true, ['-'] = true,
-    ['.'] = true,         ['_'] = true,         ['~'] = true};
-
-static bool s_is_unreserved(char c)
-{
-    return s_unreserved[(unsigned char)c];
-}
-
-static size_t s_percent(char c, const char *hex, char out[3])
+static size_t s_percent(char c, const char *digits, char out[3])
 {
     out[0] = c;
-    if (s_is_unreserved(c))
+    if (percent_is_unreserved(c))
         return 1;
-    out[0] = '%';
-    out[1] = hex[(unsigned char)c >> 4];
-    out[2] = hex[c & 15];
-    return 3;
+    percent_escape(c, digits, out);
+    return PERCENT_ESCAPE;
 }
 
 static size_t s_upper(char c, char out[3])
 {
-    return s_percent(c, "0123456789ABCDEF", out);
+    return s_percent(c, HEX_UPPER, out);
 }
 
 static size_t s_lower(char c, char out[3])
 {
-    return s_percent(c, "0123456789abcdef", out);
+    return s_percent(c, HEX_LOWER, out);
 }
 
 static size_t s_escape(char c, const char *escaped, char out[3])
@@ -82,7 +71,7 @@ void blank(slice_t text, slice_t secret)
         return;
     s_overwrite(text, secret.data, secret.len);
     size_t plain = 0;
-    while (plain < secret.len && s_is_unreserved(secret.data[plain]))
+    while (plain < secret.len && percent_is_unreserved(secret.data[plain]))
         plain++;
     for (size_t i = 0; plain < secret.len && i < sizeof spells / sizeof *spells; i++)
         s_blank_spelled(text, secret, spells[i]);

@@ -133,19 +133,14 @@ static void s_coding(seen_t *seen, slice_t value)
     seen->framing.chunked = true;
 }
 
-/* One of a list's words (RFC 9110 §5.6.1). */
 static void s_connection(seen_t *seen, slice_t value)
 {
     while (value.len) {
-        const char *comma = memchr(value.data, ',', value.len);
-        size_t len = comma ? (size_t)(comma - value.data) : value.len;
-        slice_t word = header_trim(slice(value.data, len));
+        slice_t word = header_next_word(&value);
         if (word.len == 5 && strncasecmp(word.data, "close", 5) == 0)
             seen->closes = true;
         if (word.len == 10 && strncasecmp(word.data, "keep-alive", 10) == 0)
             seen->keeps = true;
-        len += comma ? 1 : 0;
-        value = slice(value.data + len, value.len - len);
     }
 }
 

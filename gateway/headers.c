@@ -33,13 +33,9 @@ bool header_travels(slice_t name)
 bool header_is_listed(slice_t connection, slice_t name)
 {
     for (unsigned i = 0; connection.len && i < LISTED; i++) {
-        const char *comma = memchr(connection.data, ',', connection.len);
-        size_t len = comma ? (size_t)(comma - connection.data) : connection.len;
-        slice_t listed = header_trim(slice(connection.data, len));
+        slice_t listed = header_next_word(&connection);
         if (listed.len == name.len && strncasecmp(listed.data, name.data, name.len) == 0)
             return true;
-        len += comma ? 1 : 0;
-        connection = slice(connection.data + len, connection.len - len);
     }
     return false;
 }

@@ -13,11 +13,18 @@ static inline bool header_is_blank(char c)
 /* Without the white space around it (RFC 9110 §5.6.3). */
 static inline slice_t header_trim(slice_t text)
 {
-    while (text.len && header_is_blank(*text.data))
-        text = slice(text.data + 1, text.len - 1);
-    while (text.len && header_is_blank(text.data[text.len - 1]))
-        text.len--;
-    return text;
+    return slice_trim(text, header_is_blank);
+}
+
+/* Takes the next word off a list with commas (RFC 9110 §5.6.1), which is not empty; the word may
+ * be. */
+static inline slice_t header_next_word(slice_t *list)
+{
+    const char *comma = (const char *)memchr(list->data, ',', list->len);
+    size_t len = comma ? (size_t)(comma - list->data) : list->len, past = len + (comma != NULL);
+    slice_t word = header_trim(slice(list->data, len));
+    *list = slice(list->data + past, list->len - past);
+    return word;
 }
 
 /* Whether a header of this lower-case name is part of an event. */

@@ -9,18 +9,9 @@ static bool s_is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static slice_t s_trim(slice_t text)
-{
-    while (text.len && s_is_space(*text.data))
-        text = slice(text.data + 1, text.len - 1);
-    while (text.len && s_is_space(text.data[text.len - 1]))
-        text.len--;
-    return text;
-}
-
 void presented_add(presented_t *self, slice_t text)
 {
-    text = s_trim(text);
+    text = slice_trim(text, s_is_space);
     if (text.len == 0)
         return;
     bool oversized = text.len > sizeof self->text;
@@ -41,7 +32,7 @@ bool presented_add_basic(presented_t *self, slice_t base64)
     char decoded[LONGEST];
     size_t len = 0;
     const char *end = NULL;
-    base64 = s_trim(base64);
+    base64 = slice_trim(base64, s_is_space);
     if (base64.len > LONGEST / 3 * 4) {
         presented_add(self, base64); /* longer than any */
         return true;

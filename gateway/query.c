@@ -1,8 +1,8 @@
 #include "gateway/query.h"
 
+#include "common/base/percent.h"
 #include "common/base/secret.h"
 #include "common/base/utf8.h"
-#include "gateway/percent.h"
 
 #include <stdlib.h>
 
@@ -61,17 +61,16 @@ static bool s_is_text(slice_t raw, char *to, slice_t *out, const char **detail)
 /* The bytes of RAW that are not UTF-8, or NUL, become escapes, at TO. */
 static slice_t s_as_it_came(slice_t raw, char *to)
 {
-    static const char hex[] = "0123456789ABCDEF";
     size_t len = 0;
     bool text = utf8_valid(raw);
     for (size_t i = 0; i < raw.len; i++) {
         unsigned char c = (unsigned char)raw.data[i];
         bool escape = c == 0 || (c >= 0x80 && !text);
-        to[len++] = escape ? '%' : (char)c;
-        if (escape) {
-            to[len++] = hex[c >> 4];
-            to[len++] = hex[c & 15];
-        }
+        if (escape)
+            percent_escape(raw.data[i], HEX_UPPER, to + len);
+        else
+            to[len] = raw.data[i];
+        len += escape ? PERCENT_ESCAPE : 1;
     }
     return slice(to, len);
 }

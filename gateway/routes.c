@@ -1,8 +1,7 @@
 #include "gateway/routes.h"
 
+#include "common/base/percent.h"
 #include "common/base/utf8.h"
-
-#include "gateway/percent.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "workers/form.h"
 
-#include "common/base/hex.h"
+#include "common/base/percent.h"
 #include "common/base/utf8.h"
 #include "workers/message.h"
 
@@ -15,10 +15,10 @@ static void s_decode(slice_t text, json_out_t *out)
     json_reset(out);
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i] == '+' ? ' ' : text.data[i];
-        if (c == '%' && text.len - i > 2 && hex_digit(text.data[i + 1]) >= 0 &&
-            hex_digit(text.data[i + 2]) >= 0) {
-            c = (char)(hex_digit(text.data[i + 1]) << 4 | hex_digit(text.data[i + 2]));
-            i += 2;
+        int byte = c == '%' ? percent_byte(slice(text.data + i, text.len - i)) : -1;
+        if (byte >= 0) {
+            c = (char)byte;
+            i += PERCENT_ESCAPE - 1;
         }
         json_raw(out, slice(&c, 1));
     }

@@ -1,6 +1,9 @@
-/* Hexadecimal digits of what strangers write. Threading: any thread. */
+/* Hexadecimal digits. Threading: any thread. */
 #ifndef POSTERN_HEX_H
 #define POSTERN_HEX_H
+
+#define HEX_UPPER "0123456789ABCDEF"
+#define HEX_LOWER "0123456789abcdef"
 
 /* The value of a digit in either case, 0 to 15; -1 for any other character. */
 static inline int hex_digit(char c)

@@ -32,6 +32,16 @@ static inline bool slice_is(slice_t a, const char *text)
     return slice_eq(a, slice_of(text));
 }
 
+/* Without the characters at both ends that IS_BLANK names. */
+static inline slice_t slice_trim(slice_t text, bool (*is_blank)(char c))
+{
+    while (text.len && is_blank(*text.data))
+        text = slice(text.data + 1, text.len - 1);
+    while (text.len && is_blank(text.data[text.len - 1]))
+        text.len--;
+    return text;
+}
+
 /* For printf: "%.*s", SLICE_ARG (s) */
 #define SLICE_ARG(s) (int)(s).len, (s).data ? (s).data : ""
 

@@ -1,11 +1,9 @@
 #include "common/base/url.h"
 
 #include "common/base/ops.h"
+#include "common/base/percent.h"
 
 #include <assert.h>
-#include <ctype.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,11 +11,12 @@
 static char *s_escape(char *at, const char *text)
 {
     for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if ((c < 0x80 && isalnum(c)) || strchr("-._~", c))
-            *at++ = (char)c;
-        else
-            at += sprintf(at, "%%%02X", c);
+        if (percent_is_unreserved(*text)) {
+            *at++ = *text;
+        } else {
+            percent_escape(*text, HEX_UPPER, at);
+            at += PERCENT_ESCAPE;
+        }
     }
     *at = '\0';
     return at;

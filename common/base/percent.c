@@ -1,0 +1,32 @@
+#include "common/base/percent.h"
+
+const bool percent_unreserved[256] = {
+    ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['0' ... '9'] = true, ['-'] = true,
+    ['.'] = true,         ['_'] = true,         ['~'] = true};
+
+int percent_byte(slice_t text)
+{
+    if (text.len < PERCENT_ESCAPE || *text.data != '%')
+        return -1;
+    int high = hex_digit(text.data[1]), low = hex_digit(text.data[2]);
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+ssize_t percent_decode(slice_t text, bool plus, char *out)
+{
+    char *to = out;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        if (c == '%') {
+            int byte = percent_byte(slice(text.data + i, text.len - i));
+            if (byte < 0)
+                return -1;
+            c = (char)byte;
+            i += PERCENT_ESCAPE - 1;
+        } else if (c == '+' && plus) {
+            c = ' ';
+        }
+        *to++ = c;
+    }
+    return to - out;
+}
