@@ -13,3 +13,9 @@ stores() {
         compose config --services | grep -E "^postern-$kind(-[0-9]+)?$" | sort
     done
 }
+
+# One backup or restore at a time, of this directory's installation.
+alone() {
+    exec 9<docker-compose.yml
+    flock --nonblock 9 || { echo "another backup or restore of this installation is under way" >&2; exit 1; }
+}

@@ -79,7 +79,7 @@ url_of() { ctl --json extension show shop | sed -n 's/.*"sandbox": *"\(http[^"]*
 ctl extension create shop --owner ada@example.org >/dev/null
 [[ $(url_of) == *appkey=* ]] || die "the extension has no appkey"
 for service in postern-gateway postern-router postern-channel; do
-    id=$(docker-compose ps -q $service | head -n 1)
+    id=$(docker-compose ps -q $service | sed -n 1p)
     ! docker inspect -f '{{range .Mounts}}{{.Destination}} {{end}}' "$id" | grep -q /run/secrets ||
         die "$service sees secrets"
 done
@@ -137,7 +137,7 @@ step "each service killed and back, while a writer posts"
 ) &
 writer=$!
 for service in postern-channel postern-authd postern-router postern-gateway; do
-    id=$(docker-compose ps -q $service | head -n 1)
+    id=$(docker-compose ps -q $service | sed -n 1p)
     pid=$(docker inspect -f '{{.State.Pid}}' "$id")
     kill -KILL "$pid"
     again() { local now; now=$(docker inspect -f '{{.State.Pid}}' "$id"); [[ $now != 0 && $now != "$pid" ]]; }
@@ -158,12 +158,34 @@ while [[ $from != null ]]; do
 done
 echo "written=$written failed=$failed stored=$stored"
 [[ $failed == 0 && $stored == "$written" ]] || die "what was answered and what is stored differ"
+step "a service sees no copy but its own, and a backup that fails leaves none"
+nothing_left() {
+    local service
+    for service in postern-authd postern-channel postern-bot postern-extension; do
+        [[ ! $(docker-compose exec -T $service ls -A /backup) ]] || die "$service: /backup holds $(
+            docker-compose exec -T $service ls -A /backup)"
+    done
+}
+docker-compose exec -T postern-authd touch /backup/mine
+for service in postern-channel postern-bot postern-extension; do
+    ! docker-compose exec -T $service test -e /backup/mine || die "$service sees what authd copies"
+done
+docker-compose exec -T postern-authd rm /backup/mine
+docker-compose exec -T postern-channel sh -c 'mkdir -p /backup/out/left && touch /backup/out/left/data.mdb'
+docker-compose stop postern-authd >"$work/stop.log" 2>&1
+! deploy/container/backup.sh "$work/failed" >"$work/failed.log" 2>&1 || die "a backup without authd is none"
+[[ ! -e $work/failed ]] || die "the backup that failed is there"
+docker-compose start postern-authd >"$work/start.log" 2>&1
+until_true 60 all_healthy
+nothing_left
 step "backed up by one command, and restored"
 deploy/container/backup.sh "$work/backup" >"$work/backup.log" 2>&1 || { cat "$work/backup.log"; die backup; }
 tail -n 1 "$work/backup.log"
+nothing_left
 [[ $(post after-the-backup) == 204 ]] || die "it does not serve after the backup"
 deploy/container/restore.sh "$work/backup" >"$work/restore.log" 2>&1 || { cat "$work/restore.log"; die restore; }
 until_true 60 all_healthy
+nothing_left
 end_of_channel() { curl -s --noproxy '*' "$url/messages?limit=100&from=$((stored - 20))&zapikey=$token"; }
 end_of_channel | grep -q "\"w-$((written - 1))\"" || die "the restored channel lacks its last message"
 ! end_of_channel | grep -q after-the-backup || die "what came after the backup is there"
