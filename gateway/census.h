@@ -18,14 +18,16 @@ void census_destroy(census_t **self_p);
 bool census_enter(census_t *self, const address_t *address, bool exempt);
 void census_leave(census_t *self, const address_t *address, bool exempt);
 
-/* Whether two addresses are one to the census. */
+/* Whether the census counts two addresses as one. */
 bool census_same(const address_t *a, const address_t *b);
 
 /* A connection that was counted in holds AFTER bytes in place of BEFORE. False, and nothing
- * changed, when that is more than MOST in all or of one address. Less is always taken. */
+ * changed, when the sum would pass a limit of census_limit_bytes. AFTER below BEFORE is always
+ * taken. */
 bool census_hold(census_t *self, const address_t *address, bool exempt, size_t before,
                  size_t after);
-/* No limits before that. */
+/* Limits of the bytes that all connections, and those of one address, hold together; until this
+ * call there is none. */
 void census_limit_bytes(census_t *self, uint64_t most, uint64_t most_of_address);
 uint64_t census_held(census_t *self);
 

@@ -1,4 +1,5 @@
-/* A chunked body (RFC 9112 §7.1), decoded where it stands, as its bytes come.
+/* The decoder of a chunked body (RFC 9112 §7.1), which works in the buffer that the body's bytes
+ * come into.
  *
  * Strict, because whoever else reads the same bytes must find the same end: a size is 1 to 8
  * hexadecimal digits, every line ends with CR LF, extensions and trailer fields are dropped and
@@ -11,7 +12,7 @@
 
 enum { CHUNKS_EXTENSION = 1024, CHUNKS_TRAILER = 8192 };
 
-/* Zeroed at the begin of a body. */
+/* Where the decoder stands; zeroed at the begin of a body. */
 typedef struct {
     int state;
     uint64_t left; /* of the chunk */

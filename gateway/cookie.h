@@ -1,6 +1,6 @@
-/* What protects a session in a browser, as far as HTTP has it: the cookie, and the check of where a
- * request comes from. Pure functions, for the admin listener. (The third part, the CSRF token, is
- * ticket_csrf of authd/ticket.h: it needs the session's secret.)
+/* The protection of a session in a browser, as far as HTTP headers have it: the cookie, and the
+ * check of a request's Origin. Pure functions, for the admin listener. (The third part, the CSRF
+ * token, is ticket_csrf of authd/ticket.h: it needs the session's secret.)
  *
  * The cookie is HttpOnly, SameSite=Strict and without Domain. Under TLS it is Secure and called
  * "__Host-postern", a name that a browser takes only with Secure, Path=/ and no Domain, so that no
@@ -32,17 +32,17 @@ bool cookie_is_plain(slice_t value);
 /* The value of Set-Cookie for SESSION (a ticket's text: its characters need no escape), good for so
  * many seconds. False when it is not cookie_is_plain. */
 bool cookie_set(slice_t session, bool tls, uint64_t seconds, char line[COOKIE_LINE]);
-/* The one that makes the browser forget it. */
+/* The value of Set-Cookie that makes the browser forget the session. */
 void cookie_clear(bool tls, char line[COOKIE_LINE]);
 
-/* The session in a Cookie header's value; empty when it holds none, or more than one: then somebody
- * else has set one. */
+/* The session in a Cookie header's value; empty when the header holds no session, or more than one:
+ * then another host has set a cookie of the same name. */
 slice_t cookie_find(slice_t header, bool tls);
 
-/* Whether a request with the header Origin (empty: it has none) may come with a session. One that
- * changes nothing (GET and HEAD) may do without; any other needs an Origin, and each that there is
- * must be that of one of URLS (our own listeners' URLs as settings give them; NULL ends them):
- * scheme, host and port alike. "null" is none. */
+/* Whether a request with the header Origin (empty: the request has none) may come with a session. A
+ * request that changes nothing (GET and HEAD) needs no Origin, any other does. An Origin that is
+ * there must be that of one of URLS (our own listeners' URLs as settings give them; NULL ends the
+ * list): scheme, host and port alike. "null" counts as foreign. */
 bool cookie_origin_is_ours(slice_t origin, unsigned method, const char *const *urls);
 
 #endif

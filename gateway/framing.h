@@ -11,15 +11,15 @@
 
 #include <stdint.h>
 
-/* How far a head that is still coming was looked at. Zeroed: not at all. */
+/* How far framing_end has read a head that is still coming. Zeroed: not at all. */
 typedef struct {
     size_t line; /* where its last line begins */
     size_t at;
 } framing_scan_t;
 
-/* The length of the head that INPUT begins with, with its empty line; 0 when that has not come.
- * Lines end with LF, before which a CR may stand (RFC 9112 §2.2). INPUT must not begin with an
- * empty line. */
+/* The length of the head that INPUT begins with, its empty line included; 0 while the empty line
+ * has not come. Lines end with LF, before which a CR may stand (RFC 9112 §2.2). INPUT must not
+ * begin with an empty line. */
 size_t framing_end(framing_scan_t *scan, slice_t input);
 
 typedef struct {
@@ -34,9 +34,9 @@ typedef struct {
     size_t coding, coding_len; /* the Transfer-Encoding line, without its end */
 } framing_t;
 
-/* Judges a whole head of LEN bytes, and puts it into the form in which all of its readers read the
- * same: white space behind a value goes before it (RFC 9110 §5.5: it is no part of it), a line
- * Expect is taken out.
+/* Judges a whole head of LEN bytes, and normalises it so that libh2o and request.c read the same:
+ * white space behind a value is moved before the value (RFC 9110 §5.5: the white space is no part
+ * of the value), an Expect line is taken out.
  *
  * Refused with 400 (RFC 9112 §3.2, §5.1, §5.2, §6.1, §6.3): a version other than 1.0 and 1.1; a
  * Host that is missing in HTTP/1.1, there twice, or no host; Content-Length that is no number, or
@@ -45,11 +45,12 @@ typedef struct {
  * line. With 417: an expectation other than 100-continue. */
 framing_t framing_check(char *head, size_t len);
 
-/* 400 as soon as it is clear that no HTTP comes: the first bytes are no method. NULL: may be. */
+/* The text of a 400 when the first bytes of INPUT cannot be a method, so that no HTTP comes; NULL
+ * while they can. */
 const char *framing_early_fault(slice_t input);
 
-/* A chunked body has been decoded: its line Transfer-Encoding becomes Content-Length, in the same
- * room. LENGTH has at most 10 digits. */
+/* Turns the head's Transfer-Encoding line into Content-Length: LENGTH, in the same room, once the
+ * chunked body has been decoded. LENGTH has at most 10 digits. */
 void framing_set_length(char *head, const framing_t *framing, uint64_t length);
 
 #endif

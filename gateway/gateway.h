@@ -1,4 +1,5 @@
-/* The gateway: its lanes, its readiness, its end. Threading: the main thread. */
+/* The gateway: starts its lanes (lane.h), sets its readiness checks, and drains. Threading: the
+ * main thread. */
 #ifndef POSTERN_GATEWAY_H
 #define POSTERN_GATEWAY_H
 
@@ -12,8 +13,8 @@ typedef struct gateway gateway_t;
  * with the reason when the environment does not allow it. */
 gateway_t *gateway_new(const conf_start_t *start);
 
-/* Whether the listening socket was passed (LISTEN_FDS): then a second gateway with the same index
- * may serve it, too, which is how one succeeds another. */
+/* Whether the listening socket was passed (LISTEN_FDS). Then a second gateway with the same index
+ * may serve the same socket: a gateway and its successor, for a while. */
 bool gateway_was_passed_socket(const gateway_t *self);
 
 /* Serves until SIGTERM or SIGINT, then drains. The lanes' memory is left to the end of the process:

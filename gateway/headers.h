@@ -30,15 +30,16 @@ static inline slice_t header_next_word(slice_t *list)
 /* Whether a header of this lower-case name is part of an event. */
 bool header_travels(slice_t name);
 
-/* Whether NAME is in the value of a Connection header, and so of this connection only (RFC 9110
- * §7.6.1). Of a longer list than a request can have headers only the first names count. */
+/* Whether NAME is in the value of a Connection header, so that the header NAME is of this
+ * connection only (RFC 9110 §7.6.1). In a list that is longer than a request can have headers only
+ * the first names count. */
 bool header_is_listed(slice_t connection, slice_t name);
 
-/* What goes along with a message, which no handler gets: how its body is to be read, and what
- * stands for it when it comes again. */
+/* Whether a header of this name goes along with a message (which no handler gets): those that say
+ * how the body is to be read, and the Idempotency-Key. */
 bool header_travels_with_message(slice_t name);
 
-/* The same on the admin listener, where authd reads them. */
+/* The same of an admin request, whose headers authd reads. */
 bool header_travels_to_authd(slice_t name);
 
 /* The credential of an Authorization value: what follows "Bearer" or "Zoho-oauthtoken" (either

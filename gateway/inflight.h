@@ -2,8 +2,9 @@
  * in the order of arrival, which is that of their deadlines too (all have the same time), and per
  * route (an authd) a list of those that wait to be sent.
  *
- * A slot belongs to a request id and a generation: a reference taken for one request says nothing
- * of the next that uses the slot. All times are clock_ms () and are passed in. One thread. */
+ * A slot belongs to a request id and a generation, so that a reference (slot_ref_t) that was taken
+ * for one request does not find the next request in the same slot. All times are clock_ms () and
+ * are passed in. One thread. */
 #ifndef POSTERN_INFLIGHT_H
 #define POSTERN_INFLIGHT_H
 
@@ -28,10 +29,10 @@ typedef struct slot {
     /* inflight's, read-only for others */
     uint32_t generation;
     unsigned attempts; /* sent so far */
-    unsigned route;    /* by which the last attempt went, or the next one waits */
+    unsigned route;    /* of the last attempt, or of the next one while it is pending */
     int64_t born_ms, deadline_ms;
     int64_t sent_ms;   /* last attempt */
-    int64_t resend_ms; /* when the next is due; 0: none any more */
+    int64_t resend_ms; /* when the next attempt is due; 0: there is no further attempt */
     bool used, pending;
     uint32_t older, newer; /* by arrival */
     uint32_t pending_prev, pending_next;
@@ -58,30 +59,32 @@ slot_ref_t inflight_ref(const inflight_t *self, const slot_t *slot);
 /* NULL when the request that the reference was taken for is gone. */
 slot_t *inflight_at(inflight_t *self, slot_ref_t ref);
 
-/* Puts a slot at the end of a route's pending list; one that is pending already stays where it is.
- */
+/* Puts a slot at the end of a route's pending list; a slot that is pending already stays where it
+ * is. */
 void inflight_queue(inflight_t *self, slot_t *slot, unsigned route);
 /* The first pending one of a route; NULL when there is none. */
 slot_t *inflight_pending(inflight_t *self, unsigned route);
-/* Moves all that is pending on one route to the end of another. */
+/* Moves all pending slots of one route to the end of another route's list. */
 void inflight_reroute(inflight_t *self, unsigned from, unsigned to);
 /* Takes a slot off its pending list without sending it. */
 void inflight_unqueue(inflight_t *self, slot_t *slot);
-/* The same, because an attempt was sent now: counts it and plans the next. */
+/* Takes a slot off its pending list because an attempt was sent now: counts the attempt and plans
+ * the next one. */
 void inflight_sent(inflight_t *self, slot_t *slot, int64_t now_ms);
 /* Makes the next attempt due at AT_MS at the latest. */
 void inflight_hurry(inflight_t *self, slot_t *slot, int64_t at_ms);
-/* No more resends by time (the entry is stored). */
+/* Stops the resends by time: an INTERIM reply said that the entry is stored. */
 void inflight_hold(slot_t *slot);
 
-/* It may not be stored, after all, where it was said to be: they begin again. */
+/* Starts the resends by time again after inflight_hold: a process on the way is new, so the worker
+ * that said the entry is stored may have died. */
 void inflight_release(slot_t *slot, int64_t now_ms);
 
 /* When the attempt after this one is due; 0: there is none any more. */
 int64_t inflight_next_resend(unsigned attempts, int64_t sent_ms, int64_t deadline_ms);
 
-/* Calls expired for each slot whose deadline is over (it must remove the slot or leave it; it comes
- * again next time) and resend for each whose next attempt is due and that is not pending. */
+/* Calls expired for each slot whose deadline is over (the callee removes the slot, or is called
+ * again next time), and resend for each slot that is not pending and whose next attempt is due. */
 typedef struct {
     void (*expired)(void *arg, slot_t *slot);
     void (*resend)(void *arg, slot_t *slot);

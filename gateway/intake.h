@@ -1,8 +1,8 @@
 /* The reading of requests from a connection. Bytes stay in the socket's input until a request is
- * whole and judged (framing.h, chunks.h), then libh2o is given it: exactly one, with a
- * Content-Length, and nothing behind it. What libh2o would take for a second request, or read in
- * another way than we do, so never reaches it. What follows a request waits until its answer has
- * been written.
+ * whole and judged (framing.h, chunks.h), then libh2o is given the request: exactly one, with a
+ * Content-Length, and nothing behind it. So bytes that libh2o would take for a second request, or
+ * read in another way than the intake, never reach libh2o. Bytes that follow a request wait until
+ * its answer has been written.
  *
  * A request that is refused while it is read becomes an empty one that the lane's handler answers
  * by intake_refused, so that every refusal has the form of all others.
@@ -42,14 +42,15 @@ typedef struct {
     size_t burst; /* TLS: most bytes that came in one go, for which libh2o keeps a buffer */
 } intake_t;
 
-/* Begins on a socket from which nothing was read but, with TLS, what came with its handshake: hands
- * it to libh2o. */
+/* Begins to read requests from a connection, and hands its socket to libh2o. Nothing must have been
+ * read from the socket but, with TLS, the bytes that came with its handshake. */
 void intake_begin(struct connection *connection);
 
-/* After the answer was written: reads on. True when a further request was there already. */
+/* Reads on after the answer was written. True when a further request was there already. */
 bool intake_resume(struct connection *connection);
 
-/* Ends a request that is being read, or the connection when there is none. */
+/* Refuses the request that is being read with 408, or closes the connection when no request has
+ * begun. */
 void intake_expire(struct connection *connection);
 
 /* Closes a connection without an answer; not in INTAKE_WHOLE. */
@@ -58,7 +59,7 @@ void intake_close(struct connection *connection);
 /* Whether another request may follow the one at hand. */
 bool intake_persists(const intake_t *self);
 
-/* The connection is gone, or will be at once: frees what is left. */
+/* Frees what the intake holds: the connection is gone, or will be at once. */
 void intake_end(struct connection *connection);
 
 #endif

@@ -1,5 +1,5 @@
 /* A lane: one thread of the gateway with its h2o loop, listener, links and requests in flight. One
- * of them has the admin listener, too, which knows other paths and other credentials.
+ * lane of a gateway has the admin listener, too, which knows other paths and other credentials.
  *
  * Threading: lane_new and lane_start by the main thread, which then reads the state; the rest runs
  * in the lane's thread. */
@@ -39,7 +39,7 @@ typedef struct {
     _Atomic bool drained;
 } lane_state_t;
 
-/* Sets the handler of all paths up, once for all lanes. */
+/* Configures libh2o for all lanes: limits, and one handler for all paths. Once, before lane_new. */
 void lane_prepare(lane_shared_t *shared);
 
 /* FD is the lane's listening socket, which it takes; ADMIN_FD the one of the admin listener, -1:
@@ -47,17 +47,17 @@ void lane_prepare(lane_shared_t *shared);
 lane_t *lane_new(lane_shared_t *shared, unsigned number, int fd, int admin_fd);
 void lane_start(lane_t *self);
 
-/* The times of a drain, clock_ms (). From its begin on each answer is the last of its connection.
- */
+/* The times of a drain, clock_ms (). From the begin of the drain on each answer is the last of its
+ * connection. */
 typedef struct {
     int64_t accept_ms; /* accepts until then */
     int64_t idle_ms;   /* leaves connections without a request open until then, or longer */
     int64_t until_ms;  /* answers until then, then refuses */
-    bool take;         /* before it stops to accept, takes what waits */
+    bool take;         /* takes what waits in the kernel's queue before it stops to accept */
     bool hurry;        /* ends with the last answer, whoever is still connected */
 } lane_drain_t;
 
-/* Asks for the drain; again: changes its times. */
+/* Asks for the drain; a second call changes the drain's times. */
 void lane_drain(lane_t *self, const lane_drain_t *drain);
 const lane_state_t *lane_state(const lane_t *self);
 

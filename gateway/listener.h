@@ -1,5 +1,5 @@
-/* The public listener of one thread: accepted connections with their limits, and what is known of
- * each connection. Threading: the loop's thread. */
+/* A listener (public or admin) of one lane: accepts connections within their limits, and holds what
+ * is known of each. Threading: the loop's thread. */
 #ifndef POSTERN_LISTENER_H
 #define POSTERN_LISTENER_H
 
@@ -14,8 +14,8 @@ typedef struct listener listener_t;
 typedef struct {
     size_t head_bytes, body_bytes; /* most of a request */
     int64_t read_ms;               /* for a PROXY line, a handshake, a request; without a request */
-    /* Where a limit of connections is reached, the one that has kept its request to itself the
-     * longest makes room for a new one, of its address where that is what has too many. */
+    /* Where a limit of connections is reached, the connection that has been without a whole request
+     * for longest is ended for a new one: one of the same address where there is one. */
     bool newest_first;
 } listener_limits_t;
 
@@ -41,16 +41,16 @@ typedef struct connection {
 listener_t *listener_new(h2o_accept_ctx_t *accept, int fd, census_t *census,
                          const trusted_t *trusted, const listener_limits_t *limits);
 
-/* Connections from BALANCERS (borrowed) must begin with a PROXY line: their peer is whom that
- * names. Without the line they are closed. */
+/* Connections from BALANCERS (borrowed) must begin with a PROXY line (proxy_line.h): their peer is
+ * the address that the line names. Without the line they are closed. */
 void listener_expect_line(listener_t *self, const trusted_t *balancers);
 
 /* After each turn of the loop, before the next: reads on where an answer was written. True when the
  * next turn must not wait. */
 bool listener_resume(listener_t *self);
 
-/* Closes the socket; connections live on. take: takes first what waits in its queue, which would be
- * reset when nobody else has the socket. */
+/* Closes the listening socket; connections live on. take: accepts first the connections that wait
+ * in the kernel's queue, which would be reset when no other process has the socket. */
 void listener_stop(listener_t *self, bool take);
 
 /* Ends connections on which no request is being read or answered: what has arrived on them is still
@@ -67,23 +67,25 @@ void listener_tick(listener_t *self, int64_t now_ms);
 /* The connection of a request. */
 connection_t *connection_of(const h2o_req_t *req);
 
-/* While REQ waits for its answer, its socket stays registered for reading although nothing is read:
- * else each request costs an epoll_ctl to stop and one to start again. What arrives meanwhile stays
- * in the kernel, and ends the registration. Ends by connection_unpark, before libh2o reads on. */
+/* Parks the connection of REQ: while REQ waits for its answer, the socket stays registered for
+ * reading although nothing is read, which saves two epoll_ctl a request. Input that arrives
+ * meanwhile stays in the kernel, and ends the registration. connection_unpark ends the parking,
+ * before libh2o reads on. */
 void connection_park(h2o_req_t *req);
 void connection_unpark(h2o_req_t *req);
 
-/* The connection will be closed with the answer to REQ although the sender may still send: lets it
- * linger, so that the answer is read. */
+/* Lets the connection of REQ linger (parting.h), so that the answer is read: the connection is
+ * closed with the answer, and the sender may still send. */
 void connection_linger(h2o_req_t *req);
 
 /* For the intake of a connection (intake.h). */
 const listener_limits_t *connection_limits(const connection_t *self);
 h2o_accept_ctx_t *connection_accept(const connection_t *self);
-/* It holds AFTER bytes in place of BEFORE. False: more than may be held; it is as it was. */
+/* Counts the bytes that a connection holds: AFTER in place of BEFORE. False, and nothing changed,
+ * when that passes a limit (census_hold). */
 bool connection_hold(connection_t *self, size_t before, size_t after);
-void connection_idles(connection_t *self); /* no request has begun */
-void connection_reads(connection_t *self); /* one has: its time starts */
-void connection_whole(connection_t *self); /* nothing is awaited */
+void connection_idles(connection_t *self); /* awaits a request */
+void connection_reads(connection_t *self); /* a request has begun: its time starts */
+void connection_whole(connection_t *self); /* a request is whole: nothing is awaited */
 
 #endif

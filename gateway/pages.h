@@ -1,5 +1,5 @@
-/* What the admin listener shows in a browser: the page to which an invitation's link leads. It is
- * part of the program, asks for nothing elsewhere, and does what it does by the admin API.
+/* The pages that the admin listener shows in a browser: the page to which an invitation's link
+ * leads. Its files are part of the program, load nothing from elsewhere, and use the admin API.
  * Threading: constant; any thread. */
 #ifndef POSTERN_PAGES_H
 #define POSTERN_PAGES_H

@@ -1,6 +1,6 @@
 /* Connections that are closed while their sender still sends (a body past the limit): closing at
- * once would reset them, and the sender would never read why. Their descriptors are kept for a
- * while, what arrives is thrown away.
+ * once would reset them, and the sender would never read why. So a second descriptor of each is
+ * kept for a while, and the input is thrown away.
  *
  * One thread: the loop's. */
 #ifndef POSTERN_PARTING_H

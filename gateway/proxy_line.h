@@ -1,4 +1,5 @@
-/* The line by which a load balancer says whom it connects for: PROXY protocol, version 1 (text).
+/* The line by which a load balancer names the client of a connection: PROXY protocol, version 1
+ * (text).
  *
  * Read here and not by libh2o, which takes a connection without the line for an ordinary one. Not a
  * byte beyond the line is consumed. Threading: one thread at a time. */

@@ -24,11 +24,11 @@ typedef struct {
 query_t *query_new(void);
 void query_destroy(query_t **self_p);
 
-/* What is to become of a name or a value that cannot be decoded: a broken escape, bytes that are
- * not UTF-8, a NUL. */
+/* How a name or a value is treated that cannot be decoded: a broken escape, bytes that are not
+ * UTF-8, a NUL. */
 typedef enum {
     QUERY_STRICT, /* an error */
-    QUERY_EVENT,  /* it is kept as it came; raw bytes that are not UTF-8 as escapes */
+    QUERY_EVENT,  /* kept as it came; raw bytes that are not UTF-8 as escapes */
 } query_for_t;
 
 /* Parses what follows the '?'. At most MOST parameters besides the credentials. ERROR_none, or the

@@ -3,8 +3,8 @@
  * and logs. A cookie counts only without a bearer token, and with the Origin of the listener's own
  * pages (cookie.h); the entry says that it came so (WIRE_CSRF).
  *
- * A reader is reused and belongs to one thread. What it writes into the request lives in the HTTP
- * request's pool or input, until that is answered. */
+ * A reader is reused and belongs to one thread. The slices of the entry point into the HTTP
+ * request's pool or input, and hold until the HTTP request is answered. */
 #ifndef POSTERN_REQUEST_H
 #define POSTERN_REQUEST_H
 
@@ -51,11 +51,11 @@ typedef struct {
     unsigned allow;     /* with method_not_allowed and a handshake: the methods */
 } request_t;
 
-/* Reads REQ, and overwrites its credentials wherever else they stand in it (blank.h), the body,
- * too. ERROR_none, or the error (also in out->error) with which it is to be refused. Where two
- * things are wrong, the answer is the first of: what the intake refuses (intake.h), 414 of the URL,
- * 404, 405, 431, too many X-Forwarded-For, the query, contradicting credentials, a foreign Origin,
- * 401, the Idempotency-Key. */
+/* Reads REQ, and overwrites its credentials wherever else they stand in REQ, its body too
+ * (blank.h). ERROR_none, or the error (also in out->error) with which it is to be refused. Where
+ * two things are wrong, the answer is the first of: what the intake refuses (intake.h), 414 of the
+ * URL, 404, 405, 431, too many X-Forwarded-For, the query, contradicting credentials, a foreign
+ * Origin, 401, the Idempotency-Key. */
 error_code_t request_read(request_reader_t *self, h2o_req_t *req, const request_peer_t *peer,
                           request_t *out);
 

@@ -1,5 +1,5 @@
-/* Text in the body of a reply, which travels as a JSON string (FACT_TEXT): a gateway of before it
- * passes that on as the JSON that it is.
+/* Text in the body of a reply, which travels as a JSON string (FACT_TEXT): a gateway that does not
+ * know FACT_TEXT passes the JSON string on.
  *
  * Threading: pure functions. */
 #ifndef POSTERN_TEXT_BODY_H

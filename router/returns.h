@@ -1,6 +1,6 @@
 /* Replies on their way back: gathered by their origin, so that one drain of the worker sockets
- * becomes one batch an origin. That is the gateway thread that holds the connection, or, for what
- * Postern sends itself, an authd.
+ * becomes one batch an origin. An origin is the gateway thread that holds the connection, or, of
+ * entries that Postern itself sends, an authd.
  *
  * Threading: the router's one thread. */
 #ifndef POSTERN_RETURNS_H
@@ -16,8 +16,8 @@ void returns_destroy(returns_t **self_p);
 enum { RETURNS_LINKS = 2 };
 void returns_set_links(returns_t *self, link_t *const links[RETURNS_LINKS]);
 
-/* Adds a reply for the peer whose instance is reply->origin; BODY (NULL for none) is
- * moved. It is dropped and counted when that instance is gone. */
+/* Adds a reply for the peer whose instance is reply->origin; BODY (NULL for none) is moved. The
+ * reply is dropped and counted when that instance is gone. */
 void returns_add(returns_t *self, const wire_reply_t *reply, zmq_msg_t *body);
 /* The same for an interim reply, sent at once. */
 void returns_interim(returns_t *self, const wire_reply_t *reply);

@@ -1,6 +1,6 @@
 /* The router: takes accepted requests from the authds, places each on the shard that owns its
- * target, and sends the workers' replies to the gateway thread that holds the connection. It
- * touches no disk and sees no token.
+ * target, and sends the workers' replies to the origin of each: the gateway thread that holds the
+ * connection, or an authd. The router touches no disk and sees no token.
  *
  * Threading: one thread. */
 #ifndef POSTERN_ROUTER_H

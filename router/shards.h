@@ -21,16 +21,16 @@ void shards_set_link(shards_t *self, link_t *workers);
 /* A worker says HELLO for a shard: 0, or why it cannot have it (another count, out of range, or
  * another journal than that of the live worker). */
 wire_goodbye_t shards_join(shards_t *self, peer_t *worker, const wire_hello_t *hello);
-/* Its worker is gone. */
+/* The worker of a shard is gone. */
 void shards_leave(shards_t *self, peer_t *worker);
 
 /* Queues an entry for the shard of its target. The principal must be there and the op must belong
- * to a worker kind (asserted). One that was there for too many deaths is not taken and counts as
- * stale. */
+ * to a worker kind (asserted). An entry that was there for too many deaths (deaths.h) is not taken
+ * and counts as stale. */
 queue_put_t shards_put(shards_t *self, op_owner_t kind, const wire_request_t *request,
                        zmq_msg_t *body, int64_t now_us);
 
-/* WORKER has answered an entry, or said that it is stored. */
+/* WORKER has answered the entry of this id, or said by INTERIM that it is stored. */
 void shards_answered(shards_t *self, peer_t *worker, const uuid_t7 *id);
 
 /* Sends what waits to every worker that has credit. */
