@@ -134,7 +134,7 @@ static int s_migrate(MDB_txn *txn, unsigned from, void *arg)
         if (i == TABLE_LOG)
             continue;
         rc = mdb_dbi_open(txn, journal_table_names[i], 0, &dbi);
-        rc = rc == MDB_NOTFOUND ? 0 : rc ? rc : row_migrate(txn, dbi);
+        rc = rc == MDB_NOTFOUND ? 0 : rc ? rc : row_migrate(txn, dbi, 0, NULL);
     }
     return rc;
 }

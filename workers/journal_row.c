@@ -6,7 +6,6 @@
 #include <endian.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -18,12 +17,6 @@ void row_name(MDB_dbi dbi, const char *name)
 {
     if (dbi < DBIS)
         s_names[dbi] = name;
-}
-
-/* With a seed a longer row would cost a third more. */
-static uint64_t s_sum(const MDB_val *key, const void *row, size_t size)
-{
-    return htole64(XXH3_64bits(row, size) ^ XXH3_64bits(key->mv_data, key->mv_size));
 }
 
 /* Says where, and returns the error. */
@@ -48,12 +41,7 @@ static int s_damaged(MDB_txn *txn, MDB_dbi dbi, const MDB_val *key)
 /* Takes the checksum off the value. */
 static int s_open(MDB_txn *txn, MDB_dbi dbi, const MDB_val *key, MDB_val *value)
 {
-    uint64_t sum;
-    if (value->mv_size < ROW_SUM || value->mv_size > ROW_MOST)
-        return s_damaged(txn, dbi, key);
-    value->mv_size -= ROW_SUM;
-    memcpy(&sum, (const char *)value->mv_data + value->mv_size, sizeof sum);
-    return sum == s_sum(key, value->mv_data, value->mv_size) ? 0 : s_damaged(txn, dbi, key);
+    return row_check(0, key, value) == 0 ? 0 : s_damaged(txn, dbi, key);
 }
 
 int row_get(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *value)
@@ -68,21 +56,13 @@ int row_cursor_get(MDB_cursor *cursor, MDB_val *key, MDB_val *value, MDB_cursor_
     return rc ? rc : s_open(mdb_cursor_txn(cursor), mdb_cursor_dbi(cursor), key, value);
 }
 
-static void s_fill(const MDB_val *key, const MDB_val *row, char *to)
-{
-    uint64_t sum = s_sum(key, row->mv_data, row->mv_size);
-    if (row->mv_size > 0)
-        memcpy(to, row->mv_data, row->mv_size);
-    memcpy(to + row->mv_size, &sum, sizeof sum);
-}
-
 int row_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *value, unsigned flags)
 {
     MDB_val made = {value->mv_size + ROW_SUM, NULL};
     assert(made.mv_size <= ROW_MOST);
     int rc = mdb_put(txn, dbi, key, &made, flags | MDB_RESERVE);
     if (rc == 0)
-        s_fill(key, value, made.mv_data);
+        row_write(0, key, value, made.mv_data);
     return rc;
 }
 
@@ -92,7 +72,7 @@ int row_cursor_put(MDB_cursor *cursor, MDB_val *key, MDB_val *value, unsigned fl
     assert(made.mv_size <= ROW_MOST);
     int rc = mdb_cursor_put(cursor, key, &made, flags | MDB_RESERVE);
     if (rc == 0)
-        s_fill(key, value, made.mv_data);
+        row_write(0, key, value, made.mv_data);
     if (rc != MDB_KEYEXIST)
         return rc;
     int damaged = s_open(mdb_cursor_txn(cursor), mdb_cursor_dbi(cursor), key, &made);
@@ -109,7 +89,7 @@ void row_record_write(const record_t *record, const MDB_val *key, void *to)
 {
     size_t size = record_size(record);
     record_write(record, to);
-    uint64_t sum = s_sum(key, to, size);
+    uint64_t sum = row_sum(0, key, to, size);
     memcpy((char *)to + size, &sum, sizeof sum);
 }
 
@@ -127,44 +107,7 @@ int row_record(MDB_txn *txn, MDB_dbi dbi, uint64_t summed, const MDB_val *key, c
     bool good = key->mv_size == sizeof log && record_read(record, slice(value->mv_data, size)) == 0;
     if (good && has) {
         memcpy(&sum, (const char *)value->mv_data + size, sizeof sum);
-        good = sum == s_sum(key, value->mv_data, size);
+        good = sum == row_sum(0, key, value->mv_data, size);
     }
     return good ? 0 : s_damaged(txn, dbi, key);
-}
-
-int row_migrate(MDB_txn *txn, MDB_dbi dbi)
-{
-    MDB_cursor *cursor;
-    MDB_val key, value;
-    MDB_stat stat;
-    char *copy = malloc(ROW_MOST + 512);
-    if (!copy)
-        abort();
-    size_t rows = 0;
-    int rc = mdb_stat(txn, dbi, &stat);
-    if (rc == 0)
-        rc = mdb_cursor_open(txn, dbi, &cursor);
-    if (rc != 0) {
-        free(copy);
-        return rc;
-    }
-    rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
-    for (; rc == 0; rows++) {
-        if (key.mv_size > 511 || value.mv_size > ROW_MOST - ROW_SUM) {
-            rc = MDB_CORRUPTED;
-            break;
-        }
-        memcpy(copy, key.mv_data, key.mv_size);
-        memcpy(copy + 512, value.mv_data, value.mv_size);
-        key.mv_data = copy;
-        value.mv_data = copy + 512;
-        rc = row_cursor_put(cursor, &key, &value, 0);
-        if (rc == 0)
-            rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-    }
-    mdb_cursor_close(cursor);
-    free(copy);
-    if (rc == MDB_NOTFOUND)
-        rc = rows == stat.ms_entries ? 0 : MDB_CORRUPTED;
-    return rc;
 }

@@ -9,54 +9,18 @@
 
 #include "child.h"
 #include "journal_kept.h"
+#include "spoil.h"
 #include "workers/journal_reshard.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-static char *s_file;
-static size_t s_size;
+static spoil_t s_file;
 
-static void s_path_of(char path[1100])
-{
-    snprintf(path, 1100, "%s/data.mdb", s_path);
-}
-
-static void s_load(void)
-{
-    char path[1100];
-    struct stat is;
-    s_path_of(path);
-    int fd = open(path, O_RDONLY);
-    assert_int_equal(fstat(fd, &is), 0);
-    free(s_file);
-    s_size = (size_t)is.st_size;
-    s_file = malloc(s_size);
-    assert_int_equal(read(fd, s_file, s_size), is.st_size);
-    close(fd);
-}
-
-static void s_put(size_t at, const void *bytes, size_t len)
-{
-    char path[1100];
-    s_path_of(path);
-    int fd = open(path, O_WRONLY);
-    assert_int_equal(pwrite(fd, bytes, len, (off_t)at), len);
-    close(fd);
-}
-
-/* Changes every place that has these bytes: also those of older pages. */
 static unsigned s_spoil(const void *bytes, size_t len, size_t offset)
 {
-    unsigned count = 0;
-    s_load();
-    for (char *at = s_file; (at = memmem(at, s_size - (size_t)(at - s_file), bytes, len)); at++) {
-        char byte = at[offset] ^ 1;
-        s_put((size_t)(at - s_file) + offset, &byte, 1);
-        count++;
-    }
-    return count;
+    spoil_take(&s_file, s_path);
+    return spoil_all(&s_file, bytes, len, offset);
 }
 
 typedef struct {
@@ -207,19 +171,20 @@ static void test_whatever_changes_nothing_is_left_out(void **state)
     unsigned refused = 0;
     (void)state;
     s_fill(300);
-    s_load();
+    spoil_take(&s_file, s_path);
     srandom(7);
     for (unsigned i = 0; i < 150; i++) {
-        size_t len = i % 3 ? 1 : sizeof garbage, at = (size_t)random() % (s_size - len);
+        size_t len = i % 3 ? 1 : sizeof garbage, at = (size_t)random() % (s_file.size - len);
         for (size_t k = 0; k < len; k++)
-            garbage[k] = i % 3 == 1 ? (char)(s_file[at + k] ^ (1 << random() % 8)) : (char)random();
-        s_put(at, garbage, len);
+            garbage[k] =
+                i % 3 == 1 ? (char)(s_file.bytes[at + k] ^ (1 << random() % 8)) : (char)random();
+        spoil_put(&s_file, at, garbage, len);
         int status = child_run(s_look, NULL, text, sizeof text);
         /* 78: the page stopped the process, which says so. */
         if (status != 0 && status != 1 && status != 78)
             fail_msg("status %d after %zu bytes at %zu: %s", status, len, at, text);
         refused += status != 0;
-        s_put(0, s_file, s_size);
+        spoil_undo(&s_file);
     }
     if (refused < 10)
         fail_msg("only %u of them were met", refused);
@@ -235,6 +200,6 @@ int main(void)
         TEST(whatever_changes_nothing_is_left_out),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    free(s_file);
+    spoil_free(&s_file);
     return failed;
 }
