@@ -19,8 +19,7 @@ enum { PAGE = 4096 };
 static char s_path[1100];
 static uintptr_t s_begin, s_end; /* the map */
 static struct sigaction s_before;
-static __thread sigjmp_buf s_back;
-static __thread volatile sig_atomic_t s_tries;
+static __thread sigjmp_buf *volatile s_back; /* of the innermost store_try; NULL: none */
 
 /* Only async-signal-safe calls. */
 static void s_write(const char *text)
@@ -66,8 +65,8 @@ static void s_on_fault(int signal_number, siginfo_t *info, void *context)
 {
     uintptr_t at = (uintptr_t)info->si_addr;
     (void)context;
-    if (s_tries)
-        siglongjmp(s_back, 1);
+    if (s_back)
+        siglongjmp(*s_back, 1);
     bool ours = at >= s_begin && at < s_end;
     if (signal_number == SIGBUS || ours)
         s_die(ours, (at - s_begin) / PAGE);
@@ -78,8 +77,8 @@ static void s_on_fault(int signal_number, siginfo_t *info, void *context)
 static void s_on_assert(MDB_env *env, const char *text)
 {
     (void)env, (void)text;
-    if (s_tries)
-        siglongjmp(s_back, 1);
+    if (s_back)
+        siglongjmp(*s_back, 1);
     s_die(false, 0);
 }
 
@@ -119,17 +118,15 @@ void store_guard(MDB_env *env, const char *path)
         s_before = before;
 }
 
+/* The handler runs with the mask of who faulted, so none is saved: that would be a system call. */
 int store_try(int (*read)(void *arg), void *arg)
 {
-    volatile sig_atomic_t outer = s_tries;
-    sigjmp_buf back;
-    memcpy(&back, &s_back, sizeof back);
-    int rc = MDB_CORRUPTED;
-    if (sigsetjmp(s_back, 1) == 0) {
-        s_tries = 1;
+    sigjmp_buf here, *volatile outer = s_back;
+    volatile int rc = MDB_CORRUPTED;
+    if (sigsetjmp(here, 0) == 0) {
+        s_back = &here;
         rc = read(arg);
     }
-    memcpy(&s_back, &back, sizeof back);
-    s_tries = outer;
+    s_back = outer;
     return rc;
 }
