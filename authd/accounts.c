@@ -67,8 +67,9 @@ void accounts_used(const accounts_t *self, directory_t *directory, const uuid_t7
         return;
     view_t *view = view_begin(directory);
     sessions_use(view, id, now_ms);
-    if (view_commit(&view) != 0)
-        log_warn("session.use", "err=%s", LOG_Q("no room in the directory"));
+    view_outcome_t outcome = view_commit(&view);
+    if (outcome != VIEW_DONE)
+        log_warn("session.use", "err=%s", LOG_Q(view_outcome_text(outcome)));
 }
 
 /* The ids of sessions that have ended, among the next. */
@@ -104,6 +105,7 @@ void accounts_sweep(accounts_t *self, directory_t *directory, uint64_t now_ms)
 {
     uuid_t7 sessions[SWEEP_MOST], invitations[SWEEP_MOST];
     view_t *view = view_new(directory);
+    view_tolerate(view, true); /* damaged rows keep no others from being removed */
     view_renew(view);
     unsigned sessions_len = s_ended_sessions(self, view, now_ms, sessions);
     unsigned invitations_len = s_ended_invitations(view, now_ms, invitations);
@@ -111,10 +113,12 @@ void accounts_sweep(accounts_t *self, directory_t *directory, uint64_t now_ms)
     if (sessions_len + invitations_len == 0)
         return;
     view = view_begin(directory);
+    view_tolerate(view, true);
     for (unsigned i = 0; i < sessions_len; i++)
         sessions_delete(view, &sessions[i]);
     for (unsigned i = 0; i < invitations_len; i++)
         invitations_delete(view, &invitations[i]);
-    if (view_commit(&view) != 0)
-        log_warn("accounts.sweep", "err=%s", LOG_Q("no room in the directory"));
+    view_outcome_t outcome = view_commit(&view);
+    if (outcome != VIEW_DONE)
+        log_warn("accounts.sweep", "err=%s", LOG_Q(view_outcome_text(outcome)));
 }

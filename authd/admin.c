@@ -163,11 +163,16 @@ static void s_note_use(admin_t *self, const uuid_t7 *token, uint64_t now_ms)
         self->use[self->uses++] = (use_t){*token, now_ms};
 }
 
+static const char s_damaged[] = "A part of the directory that this needs is damaged: the log of "
+                                "authd says which (directory.damaged).";
+
 static error_code_t s_resolve(admin_t *self, const credential_t *credential, uint64_t now_ms,
                               caller_t *caller)
 {
     view_renew(self->view);
     error_code_t code = credential_resolve(self->accounts, self->view, credential, now_ms, caller);
+    if (view_take_damage(self->view))
+        code = ERROR_internal;
     view_release(self->view);
     if (code != ERROR_none)
         return code;
@@ -198,6 +203,8 @@ static error_code_t s_who(admin_t *self, const wire_request_t *request, const op
 /* An operation about a session that came with none, or with another credential. */
 static const char *s_why(const wire_request_t *request, const op_t *op, error_code_t code)
 {
+    if (code == ERROR_internal)
+        return s_damaged;
     if (code != ERROR_invalid_session || !op_is_of_session(op) || request->appkey.len)
         return NULL;
     return "This operation is about a session, and the credential is none. Send a session (pss_…) "
@@ -304,9 +311,13 @@ static bool s_repeat(admin_t *self, peer_t *peer, const wire_request_t *request,
     }
     if (!uuid_is_nil(&keyed->id) && s_repeat_of_key(self, peer, request, caller, keyed))
         return true;
-    if (!again || !manage_has_done(self->manage, &request->id))
+    bool unknown = false;
+    if (!again || (!manage_has_done(self->manage, &request->id, &unknown) && !unknown))
         return false;
-    s_refuse_lost(self, peer, request);
+    if (unknown)
+        s_refuse(self, peer, request, ERROR_internal, s_damaged);
+    else
+        s_refuse_lost(self, peer, request);
     return true;
 }
 
@@ -346,6 +357,7 @@ static bool s_ended(admin_t *self, const asked_t *asked, const manage_answer_t *
         return false;
     view_renew(self->view);
     bool there = sessions_get(self->view, &asked->session, &session);
+    there |= view_take_damage(self->view); /* or not known to have gone */
     view_release(self->view);
     return !there;
 }
@@ -470,9 +482,11 @@ admin_t *admin_new(const conf_t *conf, const char *name, const uint64_t *self_in
     self->manage = manage;
     self->accounts = accounts;
     self->answers = answers_new();
-    view_renew(self->view);
-    self->keyed = keyed_new(self->view);
-    view_release(self->view);
+    view_t *all = view_new(directory);
+    view_tolerate(all, true);
+    view_renew(all);
+    self->keyed = keyed_new(all);
+    view_destroy(&all);
     self->replies = wire_batch_new();
     self->link = s_link(self, conf, name, self_instance);
     return self;
@@ -512,8 +526,10 @@ void admin_turn(admin_t *self, int64_t now_ms)
 
 void admin_write_use(admin_t *self, view_t **view_p)
 {
-    if (self->uses && !*view_p)
+    if (self->uses && !*view_p) {
         *view_p = view_begin(self->directory);
+        view_tolerate(*view_p, true);
+    }
     for (unsigned i = 0; i < self->uses; i++)
         mtokens_used(*view_p, &self->use[i].token, self->use[i].used_ms);
     self->uses = 0;

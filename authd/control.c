@@ -167,8 +167,10 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
 static void s_on_used(void *arg, const uuid_t7 *id, const token_use_t *use)
 {
     control_t *self = arg;
-    if (!self->writing)
+    if (!self->writing) {
         self->writing = view_begin(self->directory);
+        view_tolerate(self->writing, true); /* one damaged row keeps no others from being written */
+    }
     if (tokens_used(self->writing, id, use))
         metric_add(METRIC_usage_writes_total, 1);
 }
@@ -179,8 +181,11 @@ static void s_write_usage(control_t *self, bool all)
         return;
     all ? usage_take_all(self->usage, s_on_used, self) : usage_take(self->usage, s_on_used, self);
     admin_write_use(self->admin, &self->writing);
-    if (self->writing && view_commit(&self->writing) != 0)
-        log_warn("usage.dropped", "err=%s", LOG_Q("no room in the directory"));
+    if (!self->writing)
+        return;
+    view_outcome_t outcome = view_commit(&self->writing);
+    if (outcome != VIEW_DONE)
+        log_warn("usage.dropped", "err=%s", LOG_Q(view_outcome_text(outcome)));
 }
 
 static void s_turn(control_t *self, int64_t now_ms)
@@ -283,6 +288,7 @@ control_t *control_start(const conf_start_t *start, directory_t *directory, usag
     snprintf(self->name, sizeof self->name, "authd-%u", start->index);
     self->directory = directory;
     self->view = view_new(directory);
+    view_tolerate(self->view, true); /* it counts the tokens that end */
     self->usage = usage;
     self->reads = reads;
     self->operate = operate_new(directory, reads);

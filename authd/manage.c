@@ -138,6 +138,16 @@ static error_code_t s_authorise(task_t *task, const op_t *op)
     return op->credentials == CRED_OPEN ? ERROR_none : authorise(task, op);
 }
 
+/* In place of what was found. */
+static error_code_t s_fail_damaged(task_t *task)
+{
+    task->gone = false;
+    return task_fail(task, ERROR_internal,
+                     "A part of the directory that this needs is damaged, and nothing was changed: "
+                     "the log of authd says which (directory.damaged). Look at the disk, then "
+                     "restore the directory from a backup.");
+}
+
 /* FN in a reading view. */
 static error_code_t s_read(manage_t *self, pending_t *pending, task_fn *fn)
 {
@@ -147,6 +157,8 @@ static error_code_t s_read(manage_t *self, pending_t *pending, task_fn *fn)
     error_code_t code = s_authorise(task, pending->op);
     if (code == ERROR_none)
         code = fn(task);
+    if (view_take_damage(task->view))
+        code = s_fail_damaged(task);
     view_release(task->view);
     return code;
 }
@@ -200,6 +212,8 @@ static error_code_t s_change(manage_t *self, pending_t *pending)
     error_code_t code = s_authorise(task, op);
     if (code == ERROR_none)
         code = pending->row->run(task);
+    if (view_is_damaged(task->view))
+        code = s_fail_damaged(task);
     if (code == ERROR_none)
         code = s_match(task);
     if (code != ERROR_none) {
@@ -207,8 +221,9 @@ static error_code_t s_change(manage_t *self, pending_t *pending)
         return code;
     }
     s_audit(pending);
-    if (view_commit(&task->view) != 0)
-        return ERROR_storage_full;
+    view_outcome_t outcome = view_commit(&task->view);
+    if (outcome != VIEW_DONE)
+        return outcome == VIEW_FULL ? ERROR_storage_full : s_fail_damaged(task);
     for (unsigned i = 0; self->changed && i < task->handled_len; i++)
         self->changed(self->changed_arg, &task->handled[i]);
     log_info("directory.change", "op=%s object=%s", op->name, LOG_Q(task->object));
@@ -443,11 +458,12 @@ void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manag
     manage_run_as(self, &manage_control, op, target, body, answer);
 }
 
-bool manage_has_done(manage_t *self, const uuid_t7 *id)
+bool manage_has_done(manage_t *self, const uuid_t7 *id, bool *unknown)
 {
     assert(self->magic == MAGIC);
     view_renew(self->reader);
     bool done = audit_has(self->reader, id, DONE_ROWS);
+    *unknown = view_take_damage(self->reader) && !done;
     view_release(self->reader);
     return done;
 }

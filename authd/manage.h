@@ -97,8 +97,9 @@ void manage_run_as(manage_t *self, const actor_t *actor, unsigned op, slice_t ta
 void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manage_answer_t *answer);
 /* Whether an operation changes nothing. */
 bool manage_only_reads(const op_t *op);
-/* Whether the request of this id has made a change, within the last rows of the audit. */
-bool manage_has_done(manage_t *self, const uuid_t7 *id);
+/* Whether the request of this id has made a change, within the last rows of the audit. *unknown:
+ * they are damaged. */
+bool manage_has_done(manage_t *self, const uuid_t7 *id, bool *unknown);
 /* Wipes and frees the body and the cookie. DONE's answer is cleared by manage. */
 void manage_clear(manage_answer_t *answer);
 

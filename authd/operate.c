@@ -59,6 +59,10 @@ static const char s_no_room[] =
     "This is recorded in the audit, and the directory has no room for the record: make room on its "
     "disk, or raise authd.map_bytes.";
 
+static const char s_damaged[] =
+    "This is recorded in the audit, which is damaged: the log of authd says where "
+    "(directory.damaged).";
+
 /* What the workers read. Another one could be a credential that went astray, and what is given is
  * kept in the audit for ever. */
 static bool s_is_param(const char *name)
@@ -169,10 +173,11 @@ static error_code_t s_write(operate_t *self, const wire_request_t *request, json
                                .changes = slice_of(changes ? changes : "{}")});
     json_decref(given);
     free(changes);
-    if (view_commit(&view) == 0)
+    view_outcome_t outcome = view_commit(&view);
+    if (outcome == VIEW_DONE)
         return ERROR_none;
-    snprintf(message, MANAGE_MESSAGE, "%s", s_no_room);
-    return ERROR_storage_full;
+    snprintf(message, MANAGE_MESSAGE, "%s", outcome == VIEW_FULL ? s_no_room : s_damaged);
+    return outcome == VIEW_FULL ? ERROR_storage_full : ERROR_internal;
 }
 
 /* A page of a reading that goes on has its row already. */

@@ -132,10 +132,14 @@ static void s_send(push_t *self, waiting_t *waiting, int64_t now_ms)
 {
     handler_t handler;
     waiting->next_ms = now_ms + waiting->again_ms;
-    if (!handlers_get(self->view, &waiting->target, &handler))
+    if (!handlers_get(self->view, &waiting->target, &handler)) {
+        view_take_damage(self->view);
         return; /* a note of what a later look will see */
+    }
     pack_reset(&self->record);
     handler_record(self->view, &handler, (uint64_t)clock_wall_ms(), &self->record);
+    if (view_take_damage(self->view))
+        return;
     wire_request_t request = {
         .id = waiting->id,
         .origin = *self->self,
@@ -167,7 +171,9 @@ void push_tick(push_t *self, int64_t now_ms)
     if (self->walked && self->len == 0 && now_ms < self->walk_ms)
         return;
     view_renew(self->view);
+    view_tolerate(self->view, true); /* one damaged handler keeps no others from their workers */
     s_walk(self, now_ms);
+    view_tolerate(self->view, false);
     for (size_t i = 0; i < self->len;) {
         waiting_t *waiting = &self->waiting[i];
         bool due = waiting->next_ms <= now_ms;

@@ -289,6 +289,20 @@ static void s_dedupe(case_t *self)
     principal->dedupe = slice(self->judge->dedupe, WIRE_DEDUPE);
 }
 
+/* Nothing that was not found is known not to be there: a token that may be good is not refused as
+ * one that is not. */
+static void s_check_damage(case_t *self, slice_t target, verdict_t *verdict)
+{
+    if (!view_take_damage(self->view))
+        return;
+    *verdict = (verdict_t){.code = ERROR_internal,
+                           .detail = slice_of("A part of the directory that this needs is damaged: "
+                                              "the log of authd says which (directory.damaged).")};
+    self->request->principal = (wire_principal_t){0};
+    self->request->handler = slice("", 0);
+    self->request->target = target;
+}
+
 /* What the worker needs to know of the target's handler before it stores the event. */
 static void s_add_handler(case_t *self)
 {
@@ -357,6 +371,7 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, si
 {
     verdict_t verdict = {.code = ERROR_unavailable};
     case_t this;
+    slice_t target = request->target;
     this.judge = self;
     this.operates = false;
     this.view = view;
@@ -374,6 +389,7 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, si
     verdict.allow = this.allow;
     if (verdict.code == ERROR_none)
         s_fill(&this, &verdict);
+    s_check_damage(&this, target, &verdict);
     return verdict;
 }
 
@@ -391,10 +407,12 @@ verdict_t verdict_operate(judge_t *self, view_t *view, wire_request_t *request, 
                    .operates = true,
                    .detail = slice("", 0),
                    .wall_ms = wall_ms};
+    slice_t target = request->target;
     request->principal = (wire_principal_t){0};
     if (verdict_reads(request->op))
         verdict.code = s_rules[request->op].find(&this, MAY_ANYONE);
     verdict.detail = this.detail;
+    s_check_damage(&this, target, &verdict);
     return verdict;
 }
 

@@ -4,7 +4,8 @@
  * The checks in their order, so that nobody learns what exists before a token is shown: operation
  * known (503) - token (401) - address (403) - rate (429) - reading (403) and size (413) that the
  * token's terms allow - target (404) - scope (403) - archived (410) - permission (403) - appkey
- * (401) - a method that makes no event (405).
+ * (401) - a method that makes no event (405). Whatever they say, a part of the directory that is
+ * damaged makes it 500: what was not found may be there.
  *
  * Threading: one thread. No allocation. */
 #ifndef POSTERN_VERDICT_H

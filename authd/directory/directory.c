@@ -1,11 +1,14 @@
 #include "authd/directory/directory.h"
 
+#include "authd/directory/damage.h"
 #include "authd/directory/extensions.h"
 #include "authd/directory/places.h"
+#include "authd/directory/schema.h"
 #include "authd/directory/view.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 #include "common/store/known.h"
+#include "common/store/row.h"
 
 #include <assert.h>
 #include <endian.h>
@@ -14,18 +17,15 @@
 #include <string.h>
 #include <unistd.h>
 
-/* 2: a token's record may hold terms, which an older version would not obey; and whoever writes
- * raises the version, which readers go by. */
-enum { SCHEMA = 2 };
-
-/* Row of meta: the number of the last commit that changed more than usage. */
+/* The row of meta: the number of the last commit that changed more than usage. It has no checksum:
+ * an authd of schema 2 that reads beside the writer knows it as it is, and a wrong one only makes
+ * views forget where rows lie. */
 static const char s_version[] = "version";
 
-/* Row of meta: the version that the indexes were last true of. A version of the program that knows
- * nothing of them does not raise it. */
+/* Row of meta: the version that the indexes were last true of. */
 static const char s_indexed[] = "indexed";
 
-/* Row of meta: the UUID of the directory, drawn by the first who knows of it; and its name in
+/* Row of facts: the UUID of the directory, drawn by the first who knows of it; and its name in
  * data.known. */
 static const char s_id[] = "id", s_store[] = "directory";
 
@@ -33,13 +33,15 @@ static const char s_gone[] = "data.mdb was moved or removed, or its disk is not 
                              "nothing is changed until it "
                              "is back in its place";
 
-/* A reader may be of a newer version than the writer, and has no use for the indexes. */
+/* A reader has no use for the indexes. */
 static int s_open_tables(directory_t *self, bool read_only, char *err, size_t err_size)
 {
-    for (unsigned i = 0; i < (read_only ? TABLE_INDEXES : TABLE_COUNT); i++)
+    for (unsigned i = 0; i < (read_only ? TABLE_INDEXES : TABLE_COUNT); i++) {
+        self->salts[i] = row_salt(table_names[i]);
         if (store_table(self->store, table_names[i], &self->tables[i], err, err_size) != 0)
             return -1;
-    return 0;
+    }
+    return store_table(self->store, "meta", &self->meta, err, err_size);
 }
 
 /* A word that only the right key opens, so that a wrong one is told at the start and not by the
@@ -58,14 +60,21 @@ static void s_put_word(directory_t *self, view_t *view)
 {
     uint8_t sealed[sizeof s_word + MASTER_KEY_OVERHEAD];
     master_key_seal(self->key, slice(s_word, sizeof s_word), sealed);
-    table_put(view, TABLE_meta, slice_of("key"), slice(sealed, sizeof sealed));
+    table_put(view, TABLE_facts, slice_of("key"), slice(sealed, sizeof sealed));
 }
 
-static int s_say_full(const directory_options_t *options, char *err, size_t err_size)
+static int s_say_outcome(const directory_options_t *options, view_outcome_t outcome, char *err,
+                         size_t err_size)
 {
-    snprintf(err, err_size, "%s: no room: free some on its disk, or raise authd.map_bytes",
-             options->path);
-    return -1;
+    if (outcome == VIEW_FULL)
+        snprintf(err, err_size, "%s: no room: free some on its disk, or raise authd.map_bytes",
+                 options->path);
+    if (outcome == VIEW_DAMAGED)
+        snprintf(err, err_size,
+                 "%s/data.mdb: is damaged: look at the disk, then restore the directory from a "
+                 "backup",
+                 options->path);
+    return outcome == VIEW_DONE ? 0 : -1;
 }
 
 static int s_check_key(directory_t *self, const directory_options_t *options, char *err,
@@ -74,7 +83,7 @@ static int s_check_key(directory_t *self, const directory_options_t *options, ch
     slice_t sealed;
     view_t *view = view_new(self);
     view_renew(view);
-    bool found = table_get(view, TABLE_meta, slice_of("key"), &sealed);
+    bool found = table_get(view, TABLE_facts, slice_of("key"), &sealed);
     bool right = !found || s_is_key(self, sealed);
     view_destroy(&view);
     if (!right) {
@@ -87,20 +96,32 @@ static int s_check_key(directory_t *self, const directory_options_t *options, ch
         return 0;
     view = view_begin(self);
     s_put_word(self, view);
-    return view_commit(&view) == 0 ? 0 : s_say_full(options, err, err_size);
+    return s_say_outcome(options, view_commit(&view), err, err_size);
 }
 
-/* 0: there is no such row. */
+typedef struct {
+    const view_t *view;
+    const char *row;
+    uint64_t version;
+} version_t;
+
+static int s_get_version(void *arg)
+{
+    version_t *self = arg;
+    MDB_val key = {strlen(self->row), (void *)self->row}, value;
+    int rc = mdb_get(self->view->txn, self->view->directory->meta, &key, &value);
+    if (rc == 0 && value.mv_size == sizeof self->version)
+        memcpy(&self->version, value.mv_data, sizeof self->version);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* 0: there is no such row. One that cannot be read is a new one each time. */
 static uint64_t s_read_version(view_t *self, const char *row)
 {
-    uint64_t version = 0;
-    MDB_val key = {strlen(row), (void *)row}, value;
-    int rc = mdb_get(self->txn, self->directory->tables[TABLE_meta], &key, &value);
-    if (rc == 0 && value.mv_size == sizeof version)
-        memcpy(&version, value.mv_data, sizeof version);
-    else if (rc != MDB_NOTFOUND)
-        store_fail(self->directory->store, "version", rc ? rc : MDB_CORRUPTED);
-    return le64toh(version);
+    version_t is = {self, row, 0};
+    if (store_try(s_get_version, &is) == 0)
+        return le64toh(is.version);
+    return ++self->unread;
 }
 
 /* A change keeps the indexes as true as they were. */
@@ -111,7 +132,7 @@ static int s_put_version(view_t *self)
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < (self->directory->indexed ? 2 : 1); i++) {
         MDB_val key = {strlen(rows[i]), (void *)rows[i]}, value = {sizeof version, &version};
-        rc = mdb_put(self->txn, self->directory->tables[TABLE_meta], &key, &value, 0);
+        rc = mdb_put(self->txn, self->directory->meta, &key, &value, 0);
     }
     return rc;
 }
@@ -121,18 +142,18 @@ static bool s_get_id(directory_t *self, uuid_t7 *id)
     slice_t bytes;
     view_t *view = view_new(self);
     view_renew(view);
-    bool found = table_get(view, TABLE_meta, slice_of(s_id), &bytes) && bytes.len == UUID_BYTES;
+    bool found = table_get(view, TABLE_facts, slice_of(s_id), &bytes) && bytes.len == UUID_BYTES;
     if (found)
         memcpy(id->bytes, bytes.data, UUID_BYTES);
     view_destroy(&view);
     return found;
 }
 
-static int s_make_id(directory_t *self, uuid_t7 *id)
+static view_outcome_t s_make_id(directory_t *self, uuid_t7 *id)
 {
     view_t *view = view_begin(self);
     uuid_new(id);
-    table_put(view, TABLE_meta, slice_of(s_id), slice(id->bytes, UUID_BYTES));
+    table_put(view, TABLE_facts, slice_of(s_id), slice(id->bytes, UUID_BYTES));
     return view_commit(&view);
 }
 
@@ -142,8 +163,9 @@ static int s_note(directory_t *self, const directory_options_t *options, char *e
     uuid_t7 id;
     if (!options->known || options->read_only)
         return 0;
-    if (!s_get_id(self, &id) && s_make_id(self, &id) != 0)
-        return s_say_full(options, err, err_size);
+    view_outcome_t made = s_get_id(self, &id) ? VIEW_DONE : s_make_id(self, &id);
+    if (made != VIEW_DONE)
+        return s_say_outcome(options, made, err, err_size);
     return known_note(options->known, s_store, options->path, &id, err, err_size);
 }
 
@@ -154,7 +176,8 @@ static bool s_exists(const char *path)
     return access(file, F_OK) == 0;
 }
 
-/* Makes the indexes anew where they are not true: what wrote last did not keep them. */
+/* Makes the indexes anew where they are not true: a version of the program that knows nothing of
+ * them wrote what was migrated. */
 static int s_index(directory_t *self, const directory_options_t *options, char *err,
                    size_t err_size)
 {
@@ -170,14 +193,7 @@ static int s_index(directory_t *self, const directory_options_t *options, char *
     places_index(view, PLACE_CHANNEL);
     places_index(view, PLACE_BOT);
     extensions_index(view);
-    return view_commit(&view) == 0 ? 0 : s_say_full(options, err, err_size);
-}
-
-/* What an older version wrote is read as it is. */
-static int s_migrate(MDB_txn *txn, unsigned from, void *arg)
-{
-    (void)txn, (void)arg;
-    return from == 1 ? 0 : MDB_VERSION_MISMATCH;
+    return s_say_outcome(options, view_commit(&view), err, err_size);
 }
 
 directory_t *directory_open(const directory_options_t *options, char *err, size_t err_size)
@@ -188,11 +204,11 @@ directory_t *directory_open(const directory_options_t *options, char *err, size_
         abort();
     store_options_t store = {.path = options->path,
                              .kind = "directory",
-                             .schema = SCHEMA,
-                             .tables = TABLE_COUNT,
+                             .schema = SCHEMA_DIRECTORY,
+                             .tables = TABLE_COUNT + 1,
                              .map_bytes = options->map_bytes,
                              .setting = "authd.map_bytes",
-                             .migrate = s_migrate,
+                             .migrate = schema_migrate,
                              .read_only = options->read_only};
     bool lost = fresh && options->known &&
                 known_check(options->known, s_store, options->path, err, err_size) != 0;
@@ -201,7 +217,7 @@ directory_t *directory_open(const directory_options_t *options, char *err, size_
     if (self->key)
         self->store = store_open(&store, err, err_size);
     if (!self->store || s_open_tables(self, options->read_only, err, err_size) != 0 ||
-        s_check_key(self, options, err, err_size) != 0 ||
+        schema_verify(self, err, err_size) != 0 || s_check_key(self, options, err, err_size) != 0 ||
         s_index(self, options, err, err_size) != 0 || s_note(self, options, err, err_size) != 0)
         directory_close(&self);
     return self;
@@ -314,8 +330,30 @@ void view_renew(view_t *self)
     if (rc != 0)
         store_fail(self->directory->store, "renew a reading transaction", rc);
     self->live = true;
+    self->damaged = false;
     if (self->rows)
         rows_renew(self->rows, s_read_version(self, s_version));
+}
+
+bool view_take_damage(view_t *self)
+{
+    assert(self->magic == VIEW_MAGIC && self->live);
+    bool damaged = self->damaged;
+    if (damaged)
+        view_renew(self);
+    return damaged;
+}
+
+void view_tolerate(view_t *self, bool tolerates)
+{
+    assert(self->magic == VIEW_MAGIC);
+    self->tolerates = tolerates;
+}
+
+bool view_is_damaged(const view_t *self)
+{
+    assert(self->magic == VIEW_MAGIC);
+    return self->damaged;
 }
 
 void view_release(view_t *self)
@@ -343,22 +381,38 @@ static void s_end(view_t **self_p)
     *self_p = NULL;
 }
 
-int view_commit(view_t **self_p)
+static int s_put_sums(view_t *self)
+{
+    int rc = self->changed ? s_put_version(self) : 0;
+    if (rc == 0 && self->summed)
+        rc = digest_write(self->txn, store_meta(self->directory->store), &self->digest);
+    self->damaged = damage_is(rc);
+    if (rc != 0 && !self->damaged && store_failure(rc) != STORE_FULL)
+        store_fail(self->directory->store, "version", rc);
+    return rc;
+}
+
+const char *view_outcome_text(view_outcome_t outcome)
+{
+    return outcome == VIEW_FULL      ? "no room in the directory"
+           : outcome == VIEW_DAMAGED ? "a part of the directory is damaged"
+                                     : "";
+}
+
+view_outcome_t view_commit(view_t **self_p)
 {
     view_t *self = *self_p;
     assert(self->magic == VIEW_MAGIC && self->writing);
     store_commit_t outcome = STORE_FULL;
-    int rc = self->changed && !self->full ? s_put_version(self) : 0;
-    if (rc != 0 && store_failure(rc) != STORE_FULL)
-        store_fail(self->directory->store, "version", rc);
-    if (self->full || rc != 0 || !directory_is_there(self->directory))
+    bool over = self->damaged || self->full || s_put_sums(self) != 0, damaged = self->damaged;
+    if (over || !directory_is_there(self->directory))
         mdb_txn_abort(self->txn);
     else
         outcome = store_commit(self->directory->store, self->txn);
     if (outcome == STORE_UNKNOWN)
         store_fail(self->directory->store, "commit", 0);
     s_end(self_p);
-    return outcome == STORE_OK ? 0 : -1;
+    return damaged ? VIEW_DAMAGED : outcome == STORE_OK ? VIEW_DONE : VIEW_FULL;
 }
 
 void view_abort(view_t **self_p)

@@ -7,8 +7,9 @@
  * into the store: they hold until the view is released, or in a writing one until the next change.
  *
  * Threading: a view belongs to one thread at a time; several threads may have views of their own.
- * Errors: what the store cannot read or write stops the process (store_fail), but for lack of room,
- * which view_commit tells. */
+ * Errors: what is damaged is not found, which view_take_damage and view_commit tell, and is logged
+ * (directory.damaged) and counted; of lack of room view_commit tells. What else the store cannot do
+ * stops the process (store_fail), and so does a damaged page that a change comes upon. */
 #ifndef POSTERN_DIRECTORY_H
 #define POSTERN_DIRECTORY_H
 
@@ -55,10 +56,27 @@ void view_destroy(view_t **self_p);
 void view_renew(view_t *self);
 void view_release(view_t *self);
 
-/* A writing view; waits for another writer. It ends by view_commit or view_abort, which free it.
- * view_commit: 0, or -1 when there was no room and nothing was changed. */
+/* Whether a read met damage since the view was renewed or asked: then nothing that it did not find
+ * is known not to be there, and it has found nothing since. It is renewed, and slices end. */
+bool view_take_damage(view_t *self);
+/* From here on a row that is damaged is passed over as if it were not there, and neither read nor
+ * changed; or not any more. For who puts things in order, and answers nobody. */
+void view_tolerate(view_t *self, bool tolerates);
+
+/* How a writing view ended; but for VIEW_DONE nothing was changed. */
+typedef enum {
+    VIEW_DONE = 0,
+    VIEW_FULL = -1,    /* no room */
+    VIEW_DAMAGED = -2, /* it came upon damage */
+} view_outcome_t;
+/* What is wrong, for the log. */
+const char *view_outcome_text(view_outcome_t outcome);
+
+/* A writing view; waits for another writer. It ends by view_commit or view_abort, which free it. */
 view_t *view_begin(directory_t *directory);
-int view_commit(view_t **self_p);
+view_outcome_t view_commit(view_t **self_p);
+/* Whether it came upon damage. */
+bool view_is_damaged(const view_t *self);
 void view_abort(view_t **self_p);
 
 #endif

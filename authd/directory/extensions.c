@@ -53,10 +53,12 @@ static void s_put(view_t *view, const extension_t *extension)
 bool extensions_get(view_t *view, const uuid_t7 *id, extension_t *extension)
 {
     slice_t bytes;
-    if (!table_get(view, TABLE_extensions, table_key(id), &bytes))
-        return false;
-    s_read(id, bytes, extension);
-    return true;
+    bool found = table_get(view, TABLE_extensions, table_key(id), &bytes);
+    if (found)
+        s_read(id, bytes, extension);
+    else
+        *extension = (extension_t){.name = slice("", 0), .reason = slice("", 0)};
+    return found;
 }
 
 bool extensions_next(view_t *view, const uuid_t7 *after, extension_t *extension)
@@ -123,11 +125,11 @@ static uint64_t s_draw_number(view_t *view)
 {
     slice_t key = slice_of("next_app"), bytes;
     uint64_t number = FIRST_NUMBER;
-    if (table_get(view, TABLE_meta, key, &bytes))
+    if (table_get(view, TABLE_facts, key, &bytes))
         number = unpack_find_uint(bytes, "number", FIRST_NUMBER);
     pack_t *record = table_record(view, 1);
     pack_pair_uint(record, "number", number + 1);
-    table_put_record(view, TABLE_meta, key, record);
+    table_put_record(view, TABLE_facts, key, record);
     return number;
 }
 

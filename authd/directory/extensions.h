@@ -32,6 +32,7 @@ enum { EXTENSION_NAME_MOST = 80, APP_ID_TEXT = 24, APPKEY_MOST = 128 };
 
 bool extension_is_name(slice_t name);
 
+/* False, and an empty extension, when there is none. */
 bool extensions_get(view_t *view, const uuid_t7 *id, extension_t *extension);
 /* By name, app-id or id text; archived ones too. */
 bool extensions_find(view_t *view, slice_t name_or_id, extension_t *extension);

@@ -37,7 +37,9 @@ static void s_put(view_t *view, const session_t *session)
 
 bool sessions_get(view_t *view, const uuid_t7 *id, session_t *session)
 {
-    slice_t bytes, key = table_key(id);
+    uuid_t7 of = *id;
+    slice_t bytes, key = table_key(&of);
+    *session = (session_t){.from = slice("", 0)};
     return table_get(view, TABLE_sessions, key, &bytes) && s_read(key, bytes, session);
 }
 

@@ -19,6 +19,7 @@ typedef struct {
     slice_t from;     /* where the login came from */
 } session_t;
 
+/* False, and an empty session, when there is none. */
 bool sessions_get(view_t *view, const uuid_t7 *id, session_t *session);
 /* The user's next past AFTER (NULL: the first). */
 bool sessions_next(view_t *view, const uuid_t7 *user, const uuid_t7 *after, session_t *session);

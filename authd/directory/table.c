@@ -1,6 +1,9 @@
 #include "authd/directory/table.h"
 
+#include "authd/directory/damage.h"
+#include "authd/directory/look.h"
 #include "authd/directory/view.h"
+#include "common/store/row.h"
 
 #include <assert.h>
 
@@ -27,63 +30,33 @@ static void s_check(const view_t *view)
     assert(view->magic == VIEW_MAGIC && view->txn && (view->writing || view->live));
 }
 
-/* A writing view without room goes on to its commit, which refuses: it finds nothing until then,
- * because LMDB has given its transaction up. */
-static void s_fail(view_t *view, const char *what, int rc)
+/* A writing view that met the end of its room, or damage, goes on to its commit, which refuses: it
+ * finds nothing until then, because LMDB may have given its transaction up. */
+static bool s_is_over(const view_t *view)
 {
-    if (view->writing && store_failure(rc) == STORE_FULL)
+    return view->full || view->damaged;
+}
+
+static void s_fail(view_t *view, table_t table, slice_t key, const char *what, int rc)
+{
+    MDB_val k = s_val(key);
+    if (store_failure(rc) == STORE_FULL)
         view->full = true;
+    else if (damage_is(rc))
+        damage_page(view, table, &k, rc);
     else
         store_fail(view->directory->store, what, rc);
-}
-
-static MDB_cursor *s_cursor(view_t *view, table_t table)
-{
-    MDB_cursor *cursor = NULL;
-    int rc = mdb_cursor_open(view->txn, view->directory->tables[table], &cursor);
-    if (rc != 0)
-        store_fail(view->directory->store, "cursor", rc);
-    return cursor;
-}
-
-static void s_leave(view_t *view)
-{
-    if (view->near)
-        mdb_cursor_close(view->near);
-    view->near = NULL;
-}
-
-/* A writing view's cursor stays where it was: usage comes in the order of its table, and what lies
- * on the same page is found without a search from the root. It ends with the transaction. */
-static MDB_cursor *s_near(view_t *view, table_t table)
-{
-    if (view->near && view->near_table != table)
-        s_leave(view);
-    if (!view->near)
-        view->near = s_cursor(view, table);
-    view->near_table = table;
-    return view->near;
 }
 
 bool table_get(view_t *view, table_t table, slice_t key, slice_t *value)
 {
     s_check(view);
-    if (key.len == 0 || key.len > KEY_MOST || view->full)
+    if (key.len == 0 || key.len > KEY_MOST || s_is_over(view))
         return false;
-    if (view->rows && rows_find(view->rows, table, key, value))
-        return true;
-    MDB_val k = s_val(key), v;
-    int rc = view->writing ? mdb_cursor_get(s_near(view, table), &k, &v, MDB_SET)
-                           : mdb_get(view->txn, view->directory->tables[table], &k, &v);
-    if (rc == MDB_NOTFOUND)
+    look_t look = look_begin(view, table, key);
+    if (look_get(&look) != LOOK_FOUND)
         return false;
-    if (rc != 0) {
-        s_fail(view, "get", rc);
-        return false;
-    }
-    *value = s_slice(&v);
-    if (view->rows)
-        rows_keep(view->rows, table, key, *value);
+    *value = s_slice(&look.value);
     return true;
 }
 
@@ -93,15 +66,46 @@ static void s_note_change(view_t *view, table_t table)
     view->changed |= table != TABLE_token_usage;
 }
 
+static int s_read_digest(void *arg)
+{
+    view_t *view = arg;
+    return digest_read(view->txn, store_meta(view->directory->store), &view->digest);
+}
+
+/* The sum of a table's rows; NULL when it cannot be read. */
+static uint64_t *s_sum(view_t *view, table_t table)
+{
+    int rc = view->summed ? 0 : store_try(s_read_digest, view);
+    if (rc != 0) {
+        damage_page(view, table, &(MDB_val){sizeof "digest" - 1, "digest"}, rc);
+        return NULL;
+    }
+    for (unsigned i = 0; !view->summed && i < TABLE_COUNT; i++)
+        digest_of(&view->digest, table_names[i]);
+    view->summed = true;
+    return digest_of(&view->digest, table_names[table]);
+}
+
 void table_put(view_t *view, table_t table, slice_t key, slice_t value)
 {
     s_check(view);
     assert(view->writing && key.len > 0 && key.len <= KEY_MOST);
+    assert(value.len <= ROW_MOST - ROW_SUM);
     s_note_change(view, table);
-    MDB_val k = s_val(key), v = s_val(value);
-    int rc = view->full ? 0 : mdb_cursor_put(s_near(view, table), &k, &v, 0);
-    if (rc != 0)
-        s_fail(view, "put", rc);
+    look_t look = look_begin(view, table, key);
+    if (s_is_over(view) || look_find(&look) == LOOK_DAMAGED)
+        return;
+    uint64_t *sum = s_sum(view, table);
+    if (!sum)
+        return;
+    MDB_val k = s_val(key), row = s_val(value), made = {value.len + ROW_SUM, NULL};
+    int rc = mdb_cursor_put(view->near, &k, &made, MDB_RESERVE);
+    if (rc != 0) {
+        s_fail(view, table, key, "put", rc);
+        return;
+    }
+    row_write(look.salt, &k, &row, made.mv_data);
+    *sum ^= look.stored ^ row_stored(&made);
 }
 
 bool table_delete(view_t *view, table_t table, slice_t key)
@@ -109,13 +113,21 @@ bool table_delete(view_t *view, table_t table, slice_t key)
     s_check(view);
     assert(view->writing && key.len > 0 && key.len <= KEY_MOST);
     s_note_change(view, table);
-    s_leave(view);
+    look_t look = look_begin(view, table, key);
+    if (s_is_over(view) || look_find(&look) != LOOK_FOUND)
+        return false;
+    uint64_t *sum = s_sum(view, table);
+    if (!sum)
+        return false;
+    look_leave(view);
     MDB_val k = s_val(key);
-    int rc =
-        view->full ? MDB_NOTFOUND : mdb_del(view->txn, view->directory->tables[table], &k, NULL);
-    if (rc != 0 && rc != MDB_NOTFOUND)
-        s_fail(view, "delete", rc);
-    return rc == 0;
+    int rc = mdb_del(view->txn, look.dbi, &k, NULL);
+    if (rc != 0) {
+        s_fail(view, table, key, "delete", rc);
+        return false;
+    }
+    *sum ^= look.stored;
+    return true;
 }
 
 static bool s_begins(slice_t key, slice_t prefix)
@@ -129,39 +141,27 @@ bool table_next(view_t *view, table_t table, slice_t prefix, slice_t after, slic
 {
     slice_t from = after.len ? after : prefix;
     s_check(view);
-    if (from.len > KEY_MOST || view->full)
+    if (from.len > KEY_MOST || s_is_over(view))
         return false;
-    MDB_cursor *cursor = s_cursor(view, table);
-    MDB_val k = s_val(from), v;
-    int rc = mdb_cursor_get(cursor, &k, &v, from.len ? MDB_SET_RANGE : MDB_FIRST);
-    if (rc == 0 && after.len && slice_eq(s_slice(&k), after))
-        rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
-    mdb_cursor_close(cursor);
-    if (rc != 0 && rc != MDB_NOTFOUND)
-        s_fail(view, "next", rc);
-    if (rc != 0 || !s_begins(s_slice(&k), prefix))
+    look_t look = look_begin(view, table, from);
+    look.past = after.len > 0;
+    if (look_next(&look) != LOOK_FOUND || !s_begins(s_slice(&look.key), prefix))
         return false;
     if (key)
-        *key = s_slice(&k);
+        *key = s_slice(&look.key);
     if (value)
-        *value = s_slice(&v);
+        *value = s_slice(&look.value);
     return true;
 }
 
 bool table_last(view_t *view, table_t table, slice_t *key)
 {
     s_check(view);
-    if (view->full)
+    look_t look = look_begin(view, table, slice("", 0));
+    if (s_is_over(view) || look_last(&look) != LOOK_FOUND)
         return false;
-    MDB_cursor *cursor = s_cursor(view, table);
-    MDB_val k, v;
-    int rc = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
-    mdb_cursor_close(cursor);
-    if (rc != 0 && rc != MDB_NOTFOUND)
-        s_fail(view, "last", rc);
-    if (rc == 0)
-        *key = s_slice(&k);
-    return rc == 0;
+    *key = s_slice(&look.key);
+    return true;
 }
 
 pack_t *table_record(view_t *view, uint32_t pairs)
@@ -205,10 +205,14 @@ void table_clear(view_t *view, table_t table)
     s_check(view);
     assert(view->writing);
     s_note_change(view, table);
-    s_leave(view);
-    int rc = view->full ? 0 : mdb_drop(view->txn, view->directory->tables[table], 0);
+    look_leave(view);
+    uint64_t *sum = s_is_over(view) ? NULL : s_sum(view, table);
+    if (!sum)
+        return;
+    *sum = 0;
+    int rc = mdb_drop(view->txn, view->directory->tables[table], 0);
     if (rc != 0)
-        s_fail(view, "clear", rc);
+        s_fail(view, table, slice("", 0), "clear", rc);
 }
 
 bool table_next_second(view_t *view, table_t table, const uuid_t7 *first, const uuid_t7 *after,

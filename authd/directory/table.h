@@ -1,5 +1,10 @@
 /* Rows of the directory's tables: keys and values as bytes, in the order of the keys. The table
- * files speak to the store through this alone. Threading and life of slices: see directory.h. */
+ * files speak to the store through this alone. Threading and life of slices: see directory.h.
+ *
+ * Each row has a checksum (common/store/row.h), which is looked at whenever it is read, and the
+ * tables' digests (common/store/digest.h) are kept with each change. What is read of what is
+ * damaged is not found, and the view says so (view_take_damage, view_commit); also that a row is
+ * not there is believed only where its neighbours are whole and in order. */
 #ifndef POSTERN_TABLE_H
 #define POSTERN_TABLE_H
 
@@ -32,7 +37,7 @@
     X(logins)                                                                                      \
     X(invitations)                                                                                 \
     X(audit)                                                                                       \
-    X(meta)
+    X(facts)
 
 /* Pairs of ids that follow from the tables above (index.h): who asks for a user's own need not look
  * at all. Readers do not open them. */

@@ -105,7 +105,13 @@ bool tokens_find(view_t *view, const uuid_t7 *id, token_t *token)
     /* token_usage has a row a token, and is thereby the index by id. */
     uint8_t hash[TOKEN_HASH];
     token_use_t use;
-    return s_get_use(view, id, hash, &use) && tokens_get(view, hash, token);
+    bool found = s_get_use(view, id, hash, &use) && tokens_get(view, hash, token);
+    if (!found)
+        *token = (token_t){.display = slice("", 0),
+                           .terms = slice("", 0),
+                           .name = slice("", 0),
+                           .last4 = slice("", 0)};
+    return found;
 }
 
 bool tokens_next(view_t *view, const uuid_t7 *user, const uuid_t7 *after, token_t *token)

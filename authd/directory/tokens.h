@@ -56,6 +56,7 @@ bool tokens_get(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token);
 /* The same for a verdict: reads up to terms, and leaves the rest of TOKEN as it is. A token that is
  * found belongs to an active user: a user's tokens die with it. */
 bool tokens_judge(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token);
+/* False, and an empty token, when there is none. */
 bool tokens_find(view_t *view, const uuid_t7 *id, token_t *token);
 /* The user's next past AFTER (NULL: the first). */
 bool tokens_next(view_t *view, const uuid_t7 *user, const uuid_t7 *after, token_t *token);

@@ -59,10 +59,12 @@ static void s_put(view_t *view, const user_t *user)
 bool users_get(view_t *view, const uuid_t7 *id, user_t *user)
 {
     slice_t bytes;
-    if (!table_get(view, TABLE_users, table_key(id), &bytes))
-        return false;
-    s_read(id, bytes, user);
-    return true;
+    bool found = table_get(view, TABLE_users, table_key(id), &bytes);
+    if (found)
+        s_read(id, bytes, user);
+    else
+        *user = (user_t){.name = slice("", 0), .email = slice("", 0)};
+    return found;
 }
 
 bool users_find(view_t *view, slice_t id_or_email, user_t *user)

@@ -29,7 +29,7 @@ enum { USER_NAME_MOST = 256, USER_EMAIL_MOST = 128 };
 extern const char *const user_role_names[USER_ROLES];
 bool user_role_of(slice_t name, user_role_t *role);
 
-/* By id, deactivated ones too; false when there is none. */
+/* By id, deactivated ones too; false, and an empty user, when there is none. */
 bool users_get(view_t *view, const uuid_t7 *id, user_t *user);
 /* An active one by id text, email address or service account's name. */
 bool users_find(view_t *view, slice_t id_or_email, user_t *user);

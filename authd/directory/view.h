@@ -1,4 +1,4 @@
-/* What a directory and a view are made of; private to directory.c and table.c. */
+/* What a directory and a view are made of; private to this directory. */
 #ifndef POSTERN_VIEW_H
 #define POSTERN_VIEW_H
 
@@ -6,6 +6,7 @@
 #include "authd/directory/master_key.h"
 #include "authd/directory/rows.h"
 #include "authd/directory/table.h"
+#include "common/store/digest.h"
 #include "common/store/store.h"
 #include "common/wire/pack.h"
 
@@ -15,8 +16,10 @@ struct directory {
     store_t *store;
     master_key_t *key;
     MDB_dbi tables[TABLE_COUNT];
-    atomic_bool gone; /* the file is not in its place */
-    bool indexed;     /* the indexes are true */
+    uint64_t salts[TABLE_COUNT]; /* of their rows' checksums */
+    MDB_dbi meta;                /* holds the versions */
+    atomic_bool gone;            /* the file is not in its place */
+    bool indexed;                /* the indexes are true */
 };
 
 struct view {
@@ -26,10 +29,15 @@ struct view {
     bool writing;
     bool live;        /* a reading one between renew and release */
     bool full;        /* a change found no room: the commit will refuse */
+    bool damaged;     /* a read met damage: nothing is found any more */
+    bool tolerates;   /* rows that are damaged are passed over */
     bool changed;     /* a writing one: something but usage */
+    uint64_t unread;  /* versions that could not be read */
     rows_t *rows;     /* a reading one's; NULL: it remembers none */
     MDB_cursor *near; /* a writing one's, where it touched a table last; NULL: nowhere yet */
     table_t near_table;
+    bool summed; /* a writing one: digest was read */
+    digest_t digest;
     pack_t record; /* the record in the making */
 };
 

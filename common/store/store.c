@@ -26,6 +26,11 @@ MDB_env *store_env(store_t *self)
     return self->env;
 }
 
+MDB_dbi store_meta(const store_t *self)
+{
+    return self->meta;
+}
+
 const char *store_path(const store_t *self)
 {
     return self->path;

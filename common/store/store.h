@@ -13,6 +13,8 @@
 
 /* A file beside a store that says that a restore or a reshard was interrupted (workers/store). */
 #define STORE_SWITCH "switch.json"
+/* The table of the store's own: kind, schema, digest (common/store/digest.h). */
+#define STORE_META "store_meta"
 
 typedef struct store store_t;
 
@@ -38,6 +40,7 @@ typedef struct {
 store_t *store_open(const store_options_t *options, char *err, size_t err_size);
 void store_close(store_t **self_p);
 MDB_env *store_env(store_t *self);
+MDB_dbi store_meta(const store_t *self);
 const char *store_path(const store_t *self);
 
 /* Opens a named database inside a write transaction of its own (or finds it, when read_only).
@@ -49,8 +52,8 @@ int store_sync_directory(const char *path);
 
 /* Calls READ, which only reads: through transactions of its own, without a lock, and changing
  * nothing else that it would have to put right. 0 or what READ returned; MDB_CORRUPTED when a
- * damaged page ended it, which would have ended the process: then its transactions are to be reset.
- */
+ * damaged page ended it, which would have ended the process: then its transactions are to be reset,
+ * and a writing one, and its cursors, to be given up. It costs some 10 ns and no system call. */
 int store_try(int (*read)(void *arg), void *arg);
 
 /* How a commit went. */

@@ -1,5 +1,6 @@
 #include "common/store/store_copy.h"
 
+#include "common/store/digest.h"
 #include "common/store/store_self.h"
 
 #include <errno.h>
@@ -139,9 +140,10 @@ static void s_add(crypto_generichash_state *state, const MDB_val *part)
     crypto_generichash_update(state, part->mv_data, part->mv_size);
 }
 
-/* copy: NULL when only the sum is asked for. *faulty: the side that rc is about. */
+/* copy: NULL when only the sum is asked for; walk: NULL where rows have no checksum. *faulty: the
+ * side that rc is about. */
 static int s_walk(s_side_t *source, s_side_t *copy, MDB_dbi dbi, store_table_sum_t *sum,
-                  const s_side_t **faulty)
+                  digest_walk_t *walk, const s_side_t **faulty)
 {
     crypto_generichash_state state;
     MDB_cursor *cursor = NULL;
@@ -156,7 +158,9 @@ static int s_walk(s_side_t *source, s_side_t *copy, MDB_dbi dbi, store_table_sum
         s_add(&state, &key);
         s_add(&state, &value);
         sum->rows++;
-        if (!copy)
+        if (walk && !digest_walk_row(walk, &key, &value))
+            rc = MDB_CORRUPTED;
+        if (rc != 0 || !copy)
             continue;
         *faulty = copy;
         rc = s_turn(copy, to, false);
@@ -173,7 +177,9 @@ static int s_walk(s_side_t *source, s_side_t *copy, MDB_dbi dbi, store_table_sum
     if (cursor)
         mdb_cursor_close(cursor);
     crypto_generichash_final(&state, sum->sum, STORE_SUM);
-    return rc == MDB_NOTFOUND ? 0 : rc;
+    if (rc == MDB_NOTFOUND)
+        rc = walk && !digest_walk_end(walk) ? MDB_CORRUPTED : 0;
+    return rc;
 }
 
 /* Names of the tables, which are the rows of the main one. */
@@ -214,11 +220,34 @@ static int s_read_meta(s_side_t *source, MDB_dbi meta, store_sum_t *sum)
     return rc;
 }
 
-static int s_go(s_side_t *source, s_side_t *copy, const char *to, store_sum_t *sum,
-                const s_side_t **faulty)
+static int s_read_digest(s_side_t *source, digest_t *digest)
 {
+    MDB_dbi meta;
+    digest->len = 0;
+    int rc = mdb_dbi_open(source->txn, STORE_META, 0, &meta);
+    return rc == MDB_NOTFOUND ? 0 : rc ? rc : digest_read(source->txn, meta, digest);
+}
+
+/* A table that the digest names and that is not there was lost. */
+static int s_has_all(const digest_t *digest, const store_sum_t *sum)
+{
+    unsigned found = 0;
+    for (unsigned i = 0; i < sum->tables_len; i++)
+        found += digest_find(digest, sum->tables[i].name) != NULL;
+    return found == digest->len ? 0 : MDB_CORRUPTED;
+}
+
+/* *table: where it ended. */
+static int s_go(s_side_t *source, s_side_t *copy, const char *to, store_sum_t *sum,
+                const s_side_t **faulty, const char **table)
+{
+    digest_t digest;
     *faulty = source;
     int rc = s_list(source, sum);
+    if (rc == 0)
+        rc = s_read_digest(source, &digest);
+    if (rc == 0)
+        rc = s_has_all(&digest, sum);
     sum->commit = mdb_txn_id(source->txn);
     if (rc == 0 && copy) {
         *faulty = copy;
@@ -226,12 +255,17 @@ static int s_go(s_side_t *source, s_side_t *copy, const char *to, store_sum_t *s
     }
     for (unsigned i = 0; rc == 0 && i < sum->tables_len; i++) {
         MDB_dbi dbi;
+        digest_walk_t walk;
         *faulty = source;
+        *table = sum->tables[i].name;
+        const digest_table_t *summed = digest_find(&digest, *table);
+        if (summed)
+            digest_walk_begin(&walk, summed);
         rc = mdb_dbi_open(source->txn, sum->tables[i].name, 0, &dbi);
-        if (rc == 0 && strcmp(sum->tables[i].name, "store_meta") == 0)
+        if (rc == 0 && strcmp(sum->tables[i].name, STORE_META) == 0)
             rc = s_read_meta(source, dbi, sum);
         if (rc == 0)
-            rc = s_walk(source, copy, dbi, &sum->tables[i], faulty);
+            rc = s_walk(source, copy, dbi, &sum->tables[i], summed ? &walk : NULL, faulty);
     }
     if (rc == 0 && copy) {
         *faulty = copy;
@@ -244,6 +278,7 @@ static int s_run(const char *from, const char *to, store_sum_t *sum, char *err, 
 {
     s_side_t source = {0}, copy = {0};
     const s_side_t *faulty = &source;
+    const char *table = NULL;
     char file[1100];
     if (sodium_init() < 0)
         abort();
@@ -254,7 +289,7 @@ static int s_run(const char *from, const char *to, store_sum_t *sum, char *err, 
         return s_say_text(err, err_size, file, strerror(errno));
     int rc = s_open_source(&source, from);
     if (rc == 0)
-        rc = s_go(&source, to ? &copy : NULL, to, sum, &faulty);
+        rc = s_go(&source, to ? &copy : NULL, to, sum, &faulty, &table);
     const char *path = faulty == &copy ? to : from;
     s_close(&source);
     s_close(&copy);
@@ -263,6 +298,11 @@ static int s_run(const char *from, const char *to, store_sum_t *sum, char *err, 
         snprintf(file, sizeof file, "%s/lock.mdb", to);
         unlink(file);
         rc = store_sync_directory(to) == 0 ? 0 : errno;
+    }
+    if (rc == MDB_CORRUPTED && table && path == from) {
+        snprintf(err, err_size, "%s: its table '%s' is damaged: restore it from a backup", from,
+                 table);
+        return -1;
     }
     if (rc != 0)
         return store_say_rc(err, err_size, path, rc);

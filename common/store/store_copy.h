@@ -3,7 +3,8 @@
  * The copy is made row by row from one read transaction, so it is the state after one commit of the
  * writer, which goes on meanwhile. It has no free pages: what was deleted does not travel along,
  * and every row has been read. The checksums are taken from the original on the way; store_sum over
- * the copy must find the same ones.
+ * the copy must find the same ones. Where rows have their own (common/store/digest.h), these are
+ * looked at on the way, too.
  *
  * Threading: one thread; neither path may be open in this process. */
 #ifndef POSTERN_STORE_COPY_H

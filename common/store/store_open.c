@@ -21,7 +21,7 @@ enum {
     KIND_LEN = 32,
 };
 static const char s_not_ours[] = "holds no data of Postern's: the paths are mixed up";
-static const char s_meta_name[] = "store_meta"; /* kind and schema; the owners' tables are theirs */
+static const char s_meta_name[] = STORE_META; /* kind and schema; the owners' tables are theirs */
 
 static int s_say(char *err, size_t err_size, const char *path, const char *what)
 {
@@ -225,6 +225,7 @@ static int s_probe(store_t *self, const store_options_t *options, char *err, siz
         return store_say_rc(err, err_size, options->path, rc);
     }
     rc = mdb_txn_commit(txn);
+    self->meta = meta;
     return rc ? store_say_rc(err, err_size, options->path, rc) : 0;
 }
 

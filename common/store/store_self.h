@@ -8,6 +8,7 @@
 
 struct store {
     MDB_env *env;
+    MDB_dbi meta;
     char path[1024];
     _Atomic uint64_t free_pages; /* as counted at counted_ms */
     _Atomic int64_t counted_ms;

@@ -99,13 +99,20 @@ def test_a_sync_that_is_left_out_is_noticed(recorded):
     assert power.broken(recorded, 8, SEED, cuts=8) >= 2
 
 
-def test_damage_is_never_taken_for_what_was_stored():
-    killed = damage.Killed(2)
-    try:
-        assert len(killed.acknowledged) > 100
-        assert not damage.damage(killed, 120, SEED)
-    finally:
-        killed.close()
+@pytest.fixture(scope="module")
+def killed():
+    stores = damage.Killed(2)
+    yield stores
+    stores.close()
+
+
+def test_damage_is_never_taken_for_what_was_stored(killed):
+    assert len(killed.acknowledged) > 100
+    assert not damage.damage(killed, 120, SEED)
+
+
+def test_damage_of_the_directory_is_never_taken_for_what_was_stored(killed):
+    assert not damage.damage_of_directory(killed, 150, SEED)
 
 
 def test_calls_that_fail_lose_nothing(needs):

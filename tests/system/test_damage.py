@@ -1,5 +1,6 @@
-"""What an operator and a reader see of a journal that is damaged."""
+"""What an operator and a reader see of a journal or a directory that is damaged."""
 
+import hashlib
 import re
 
 import pytest
@@ -21,13 +22,13 @@ def stored(make_ring):
     return ring, ada
 
 
-def spoil(ring, file, pattern, every=True):
-    path = ring.dir / "data" / "channel-0" / file
+def spoil(ring, file, pattern, every=True, store="channel-0", offset=0):
+    path = ring.dir / "data" / store / file
     data = bytearray(path.read_bytes())
     places = [found.start() for found in re.finditer(re.escape(pattern), data)]
     assert places
     for at in places if every else places[:1]:
-        data[at] ^= 1
+        data[at + offset] ^= 1
     path.write_bytes(data)
 
 
@@ -73,3 +74,54 @@ def test_a_damaged_write_ahead_file_is_refused_until_it_is_salvaged(stored):
     ring.spawn_all()
     assert ring.texts("news", ada.token) == [f"news {i}" for i in range(30) if i != 23]
     assert ring.ctl_run("check").returncode == 0
+
+
+def the_row_of(token):
+    """Bytes that only the row of this token's has: its key and the first of its record."""
+    return hashlib.blake2b(token.encode(), digest_size=32).digest() + b"\x8b"
+
+
+def test_a_damaged_token_is_500_and_not_unknown(stored):
+    ring, ada = stored
+    ring.spawn_all()
+    bob = ring.user("bob")
+    ring.stop()
+    spoil(ring, "data.mdb", the_row_of(ada.token), store="directory", offset=60)
+    ring.spawn_all()
+    authd = ring.pid("authd-0")
+    url = ring.channel_url("news", ada.token)
+    for _ in range(3):
+        answer = ring.post(url, {"text": "kept back"})
+        assert answer.status_code == 500 and answer.json()["code"] == "internal", answer.text
+        assert "damaged" in answer.json()["message"]
+    assert ring.post(ring.channel_url("news", "x" * 40), {"text": "a"}).status_code in (401, 500)
+    said = re.findall(r"event=directory.damaged path=\S*/directory\S* table=tokens key=(\S+) ", ring.logs())
+    assert len(said) == 1 and re.fullmatch("hash:[0-9a-f]{16}", said[0]), ring.logs()
+    assert ring.metric("authd-0", "damaged_reads_total") >= 4  # one at the start
+    # What does not need it goes on, usage and changes among it.
+    assert ring.get(ring.url("/api/v2/token", bob.token)).status_code == 200
+    ring.channel("made_after", bob)
+    with pytest.raises(CtlError, match="damaged"):
+        ring.manage("token_list", ada.email)
+    with pytest.raises(CtlError, match="damaged"):
+        ring.manage("token_delete", ada.token_id, confirm=True)
+    assert ring.pid("authd-0") == authd
+    done = ring.ctl_run("check")
+    assert done.returncode == 1 and re.search(r"directory .*'tokens' is damaged", done.stdout), done.stdout
+    assert re.search(r"channel-0 +is whole", done.stdout)
+    with pytest.raises(CtlError, match="'tokens' is damaged"):
+        ring.ctl("backup", ring.dir / "backup")
+
+
+def test_a_directory_whose_tables_do_not_fit_together_is_not_opened(stored):
+    """A key by which an address is found becomes another's."""
+    ring, _ada = stored
+    ring.spawn_all()
+    for name in ("dab", "dac"):
+        ring.user(name)
+    ring.stop()
+    spoil(ring, "data.mdb", b"dac@example.org\x81", store="directory", offset=2)
+    assert ring.spawn("authd", wait_ready=False).wait(20) == 78
+    assert re.search(r"event=directory.open .*directory/data.mdb: its table 'users_by_email' is damaged",
+                     ring.logs())
+    ring.spawned = {}

@@ -1,4 +1,5 @@
 #include "authd/directory/extensions.h"
+#include "tests/unit/schema_2.h"
 #include "tests/unit/yard.h"
 
 #include "authd/directory/audit.h"
@@ -400,20 +401,15 @@ static void a_users_own_are_found_by_the_user(void **state)
 }
 
 /* As the version before does it, which knows nothing of the indexes. */
-static void s_write_as_before(const yard_t *yard, const uuid_t7 *place, const uuid_t7 *user)
+static void s_write_as_before(yard_t *yard, const uuid_t7 *place, const uuid_t7 *user)
 {
     char err[512];
     MDB_txn *txn;
     MDB_dbi members, meta;
     uint8_t pair[TABLE_PAIR];
     uint64_t version = UINT64_C(1) << 40;
-    store_options_t options = {.path = yard->store,
-                               .kind = "directory",
-                               .schema = 2,
-                               .tables = 24,
-                               .map_bytes = 256u << 20};
-    store_t *store = store_open(&options, err, sizeof err);
-    assert_non_null(store);
+    schema_2_make(yard);
+    store_t *store = schema_2_open(yard, 2);
     assert_int_equal(store_table(store, "channel_members", &members, err, sizeof err), 0);
     assert_int_equal(store_table(store, "meta", &meta, err, sizeof err), 0);
     assert_int_equal(mdb_txn_begin(store_env(store), NULL, 0, &txn), 0);
@@ -434,8 +430,6 @@ static void what_another_version_wrote_is_indexed(void **state)
     uuid_t7 place = yard_place(yard, PLACE_CHANNEL, "anns", &ann);
     directory_close(&yard->directory);
     s_write_as_before(yard, &place, &bob);
-    assert_true(yard_open_as(yard, true)); /* a reader takes it as it is */
-    directory_close(&yard->directory);
     assert_true(yard_open(yard));
     assert_int_equal(s_seen(yard, &ann), 1);
     assert_int_equal(s_seen(yard, &bob), 1);

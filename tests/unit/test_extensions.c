@@ -92,7 +92,7 @@ static void another_key_opens_nothing(void **state)
     uuid_t7 owner = yard_user(yard, "ann@example.org");
     yard_extension(yard, "one", &owner);
     view_t *change = view_begin(yard->directory);
-    assert_true(table_delete(change, TABLE_meta, slice_of("key")));
+    assert_true(table_delete(change, TABLE_facts, slice_of("key")));
     assert_int_equal(view_commit(&change), 0);
     directory_close(&yard->directory);
     scratch_write(yard->key, "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
