@@ -48,6 +48,12 @@ def pytest_fixture_setup():
         leftovers.stop(started - _in_use)
 
 
+def pytest_sessionfinish(session):
+    """What a test's own body left running; xdist's workers, which their parent ends, do the same."""
+    if not session.config.getoption("numprocesses", None):
+        leftovers.stop(leftovers.children())
+
+
 @pytest.fixture(scope="session")
 def ring():
     """One running Ring for all tests that do not break it. Give your objects names of your own."""

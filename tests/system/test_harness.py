@@ -49,6 +49,9 @@ def test_it(broken):
 
 def test_what_others_started_is_theirs(kept):
     assert kept.poll() is None
+
+def test_that_leaves_one():
+    note(subprocess.Popen(["sleep", "600"]).pid)
 '''
 
 
@@ -71,8 +74,8 @@ def test_a_fixture_that_fails_in_its_set_up_leaves_nothing_running(tmp_path):
                           capture_output=True, timeout=120 * postern.SLOW)
     pids = [int(line) for line in (tmp_path / "pids").read_text().split()]
     try:
-        assert "it fails after all that" in done.stdout and "1 passed, 1 error" in done.stdout, done.stdout
-        assert len(pids) == 9
+        assert "it fails after all that" in done.stdout and "2 passed, 1 error" in done.stdout, done.stdout
+        assert len(pids) == 10
         assert [pid for pid in pids if is_alive(pid)] == []
     finally:
         for pid in filter(is_alive, pids):

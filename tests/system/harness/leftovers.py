@@ -1,5 +1,5 @@
-"""Processes that a fixture has started and, because its set-up failed, will not stop: pytest calls nothing
-of such a fixture again, so what it had not yet handed to a `with` or a finalizer would run on.
+"""Processes that nobody will stop: those of a fixture whose set-up failed (pytest calls nothing of it again, so
+what it had not yet handed to a `with` or a finalizer would run on), and of a test's body at the end of all.
 
     before = leftovers.children()
     …
