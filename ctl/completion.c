@@ -69,12 +69,13 @@ typedef struct {
     const char *first;     /* of these; "": there is none */
     const option_t *value; /* the option whose value the word is */
     const char *word;
+    const char *before; /* what stands before it without a blank: "--role=" */
 } typed_t;
 
 static void s_offer(const typed_t *self, const char *candidate)
 {
     if (strncmp(candidate, self->word, strlen(self->word)) == 0)
-        puts(candidate);
+        printf("%s%s\n", self->before, candidate);
 }
 
 /* bash puts what it is offered into the command line as it is, and who chose the name is not who
@@ -222,15 +223,35 @@ static void s_offer_argument(const typed_t *self)
     s_offer_values(self, strcmp(what, "KIND") == 0 ? "bot|extension" : what, of);
 }
 
+/* "--role=me" is a value with what it belongs to. */
+static void s_split(typed_t *self, char before[64])
+{
+    const char *equals = strncmp(self->word, "--", 2) == 0 ? strchr(self->word, '=') : NULL;
+    size_t len = equals ? (size_t)(equals - self->word) : 0;
+    if (self->value || len == 0 || len >= 63)
+        return;
+    snprintf(before, 64, "%.*s", (int)len, self->word);
+    const option_t *option = command_option(self->command, before);
+    if (!option || !option->value)
+        return;
+    before[len] = '=';
+    before[len + 1] = '\0';
+    self->before = before;
+    self->value = option;
+    self->word = equals + 1;
+}
+
 static int s_words(ctl_t *ctl)
 {
-    typed_t typed = {.ctl = ctl, .first = "", .word = ""};
+    char before[64];
+    typed_t typed = {.ctl = ctl, .first = "", .word = "", .before = ""};
     for (unsigned i = 1; ctl_argument(ctl, i); i++) {
         if (ctl_argument(ctl, i + 1))
             s_take(&typed, ctl_argument(ctl, i));
         else
             typed.word = ctl_argument(ctl, i);
     }
+    s_split(&typed, before);
     if (typed.value)
         s_offer_value(&typed);
     else if (typed.word[0] == '-')

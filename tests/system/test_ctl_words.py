@@ -306,6 +306,7 @@ def test_completion_follows_the_table(completing):
     assert complete(*completing, "posternctl", "history", "extension", "shop", "--environment", "m") == [
         "marketplace"]
     assert complete(*completing, "posternctl", "delivery", "list", "b") == ["bot"]
+    assert complete(*completing, "posternctl", "user", "edit", "x", "--role=a") == ["--role=admin"]
     assert complete(*completing, "posternctl", "user", "show", "") == []  # nobody to ask
 
 
@@ -354,6 +355,8 @@ def test_bash_completes_an_address_whole(ring, name, place):
     for typed in (ada.email[:-4], ada.email.split("@")[0] + "@", ada.email[:len(name)]):
         shown = typed_into_bash(ring, place, f"posternctl user show {typed}\t --json\n")
         assert f'"id": "{ada.id}"' in shown, shown
+    shown = typed_into_bash(ring, place, f"posternctl user edit {ada.email} --role=ad\t --json\n")
+    assert '"role": "admin"' in shown, shown
 
 
 def test_completion_offers_no_name_that_a_shell_would_run(ring, name):
