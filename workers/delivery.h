@@ -1,18 +1,19 @@
 /* Deliveries: calls the handlers of bots and extensions for what the outbox of the journal has
  * (journal_outbox.h), until each item is delivered or dead.
  *
- * Each target with pending items is a lane. A lane is called with as many calls at once as its
- * handler allows, one when it is ordered; the lanes take turns, and one that is slow fills no more
- * than its share of the calls, nor do all of one owner. A handler whose name has no place to be
- * looked up waits its turn, and its events are as they were. In memory are only items that are
- * about to be tried, at most LANE_READY a lane, and those whose outcome is not committed yet.
+ * Each target with pending items is a lane. A lane has as many calls under way as its handler
+ * allows, one when the handler is ordered; the lanes take turns, and neither a slow lane nor all
+ * lanes of one owner fill more than their share of the calls. A handler whose name has no place to
+ * be looked up waits its turn, and its events stay as they were. In memory are only items that are
+ * about to be tried, at most LANE_READY a lane, and items whose outcome is not committed yet.
  *
- * An answer 2xx delivers. Anything else is tried again as schedule.h says, then dead; 410 disables
- * the handler, and so do 120 h in which no call succeeded: what is due for a disabled handler or
- * one that is gone is dead at once, until its settings change. All that is pending is dead at once
- * when the target is archived. 429 and 503 with Retry-After hold
- * the lane. After 5 failures in a row without an answer below 500 the breaker opens: no call for
- * 30 s, later 60 s, then one at a time until one succeeds.
+ * An answer 2xx delivers. After any other outcome the item is tried again as schedule.h says, then
+ * it is dead; 410 disables the handler, and so do 120 h in which no call succeeded: an item that is
+ * due for a handler that is disabled or gone is dead at once, until the handler's settings change.
+ * All pending items are dead at once when the target is archived. 429 and 503 with Retry-After hold
+ * the lane. After 5 failures in a row without an answer below 500 the breaker opens: no call for 30
+ * s, later 60 s, then one call at a time until one succeeds. delivery_lane.h has a picture of all
+ * of these times.
  *
  * Threading: the main thread, which polls delivery_fd. */
 #ifndef POSTERN_DELIVERY_H
@@ -23,14 +24,14 @@
 #include "workers/history.h"
 
 enum {
-    DELIVERY_BREAKER = 5,      /* failures in a row that open it */
+    DELIVERY_BREAKER = 5,      /* failures in a row that open the breaker */
     DELIVERY_FAILING_H = 120,  /* hours without a success that disable a handler */
     DELIVERY_BYTES = 64 << 20, /* most bytes of calls under way */
-    DELIVERY_UNSAVED = 8192,   /* most outcomes that are not committed */
+    DELIVERY_UNSAVED = 8192,   /* most items whose outcome is not committed */
     DELIVERY_WAIT_MS = 250,    /* longest time until the next turn */
 };
 
-/* Outcomes of attempts beside those of call_outcome_t: none was made. */
+/* Outcomes beside those of call_outcome_t, of items that ended without a call. */
 enum { DELIVERY_DISABLED = 200, DELIVERY_NO_HANDLER, DELIVERY_NO_RECORD, DELIVERY_ARCHIVED };
 /* In place of CALL_ANSWERED: the answer is a text for a caller that waits. */
 enum { DELIVERY_ANSWERED_TEXT = 199 };
@@ -54,7 +55,7 @@ typedef struct delivery delivery_t;
 /* Takes up what is pending. NULL with the reason in err. */
 delivery_t *delivery_new(const delivery_options_t *options, int64_t now_ms, char *err,
                          size_t err_size);
-/* Breaks off what is under way: it is made again by the next process. */
+/* Breaks off the calls under way: the next process makes them again. */
 void delivery_destroy(delivery_t **self_p);
 
 /* Readable when a call has finished. */
@@ -66,22 +67,22 @@ void delivery_turn(delivery_t *self, int64_t now_ms, bool stopping);
 /* No call is under way. */
 bool delivery_is_idle(const delivery_t *self);
 
-/* Whether an event for TARGET is to be delivered: then its record gets RECORD_DELIVER. */
+/* Whether an event for TARGET is to be delivered: then the event's record gets RECORD_DELIVER. */
 bool delivery_wants(const delivery_t *self, const uuid_t7 *target);
-/* Its handler may have changed: what waits for that is looked at. */
+/* The handler of TARGET may have changed: looks at the items that wait for that. */
 void delivery_learned(delivery_t *self, const uuid_t7 *target);
-/* Such a record was stored at LOG. */
+/* A record with RECORD_DELIVER was stored at LOG. */
 void delivery_stir(delivery_t *self, const uuid_t7 *target, uint64_t log);
-/* Delivers an item again, at once and as if it had never been tried; one that is about to be tried,
- * or has just been, is left alone. */
+/* Delivers an item again, at once and as if it had never been tried; an item that is about to be
+ * tried, or has just been tried, is left alone. */
 void delivery_revive(delivery_t *self, const uuid_t7 *target, uint64_t log, int64_t now_ms);
 
 typedef struct {
     int64_t from_ms, to_ms; /* wall clock of the events' store; to_ms: less than */
     unsigned rate;          /* a second; at least 1 */
 } delivery_replay_t;
-/* Revives the dead items of a target, the oldest first, in place of a replay that is under way.
- * Ends with the process: what is left is still dead. */
+/* Revives the dead items of a target, the oldest first, in place of a replay that is under way. A
+ * replay ends with the process: the items that it has not revived are still dead. */
 void delivery_replay(delivery_t *self, const uuid_t7 *target, const delivery_replay_t *replay,
                      int64_t now_ms);
 

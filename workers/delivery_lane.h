@@ -1,4 +1,27 @@
-/* A lane: what the engine holds in memory of one target. Only delivery*.c include it. */
+/* A lane: what the engine holds in memory of one target. Only delivery*.c include it.
+ *
+ * The times of an item (above) and of its lane (below). All are the journal's running clock, which
+ * stands still while no worker runs, but those that are said to be another:
+ *
+ *   stored_ms             first_ms           due_ms                  done_ms
+ *     |                       |                 |                       |
+ *     o===========[ attempt 1 ]=================[ attempt 2 ]=== … =====o=============o
+ *     |           |           |<--------------->|                       |             |
+ *   event    started_ms       schedule.h, where in                  delivered   forgotten
+ *            (wall clock)     strict order up to                    or dead
+ *                             bound_ms from first_ms
+ *
+ *     look_ms      the lane's next look at the outbox: the first of the items' due_ms, closed_ms,
+ *                  and of the looks again at a handler that is not known and at one that waits
+ *     closed_ms    no call before: the breaker is open, or the handler asked by Retry-After
+ *     failing_ms   since when no call has succeeded; DELIVERY_FAILING_H later it is disabled
+ *     waits_ms     since when the lane has waited for the look-up of its name, for the log
+ *     replayed_ms  (clock_ms) up to when a replay has revived what its rate allows
+ *
+ * Of all lanes together: held_ms (no call begins before), scanned_ms and tally_t's next_ms (both
+ * clock_ms). A call's own time (timeout_ms) is the caller's; how long a sender waits for the
+ * handler's answer is in waits.h. An item is forgotten delivery.retention_days after done_ms. The
+ * time scale divides what schedule.h gives, closed_ms and DELIVERY_FAILING_H. */
 #ifndef POSTERN_DELIVERY_LANE_H
 #define POSTERN_DELIVERY_LANE_H
 
@@ -25,14 +48,14 @@ typedef struct item {
     int64_t started_ms; /* wall clock */
     size_t bytes;       /* of the call */
     uint64_t note;      /* 0: none yet */
-    bool ended;         /* with the note, it is not pending any more */
+    bool ended;         /* the note says that the item is delivered or dead */
 } item_t;
 
 typedef struct lane {
     struct lane *next;   /* in the table */
     struct lane *behind; /* in the queue */
     bool queued;
-    struct lane *awaiting; /* in the list of those that wait for a commit */
+    struct lane *awaiting; /* in the list of lanes that wait for a commit */
     bool awaits;
     uuid_t7 target;
     struct owner *owner; /* of its handler; NULL: never looked at */
@@ -56,15 +79,16 @@ typedef struct lane {
     unsigned ready_len;
 } lane_t;
 
-/* The health of a lane as its row has it, and back; a row of another handler version counts as
- * none. */
+/* Reads the health of a lane from its row in the journal, and notes it. The row of another version
+ * of the handler counts as none. */
 void lane_read_health(lane_t *self, slice_t row);
 void lane_note_health(const lane_t *self, journal_t *journal);
 
 /* What a finished call tells about the handler. Returns true when its health row has changed. */
 bool lane_succeeded(lane_t *self);
 bool lane_failed(lane_t *self, const call_t *call, const schedule_t *clock, uint64_t now_ms);
-/* Another version of the handler: nothing of the old one counts. True when the row has changed. */
+/* The handler has another version: forgets the health of the former one. True when the health row
+ * has changed. */
 bool lane_renew(lane_t *self, uint64_t version);
 /* The attempt that a finished call was, as the log keeps it; borrows the call's answer. */
 outbox_attempt_t item_attempt(const item_t *item, const call_t *call);
@@ -73,12 +97,13 @@ outbox_attempt_t item_attempt(const item_t *item, const call_t *call);
  * what is known now. */
 int64_t lane_delay_ms(const item_t *item, const handler_t *handler, const call_t *call,
                       const schedule_t *clock, uint64_t now_ms);
-/* "" or why it is disabled. */
+/* Why the handler is disabled, or "". */
 const char *lane_why(const lane_t *self);
 
 void lane_begin_replay(lane_t *self, const delivery_replay_t *replay, const journal_t *journal,
                        int64_t now_ms);
-/* The next step of the lane's replay: writes the log sequences of what its rate lets revive now. */
+/* The next step of the lane's replay: writes the log sequences of the items that the replay's rate
+ * lets it revive now; returns how many. */
 unsigned lane_replay(lane_t *self, journal_t *journal, int64_t now_ms, uint64_t *logs);
 
 /* Its call had no place for the look-up of its name: one at a time asks whether there is one. */
@@ -122,7 +147,7 @@ typedef struct {
     int64_t next_ms; /* when the next begins; clock_ms () */
 } tally_t;
 
-/* A step of it; a whole one sets the metrics. */
+/* A step of the count; the last step of a count sets the metrics. */
 void tally_step(tally_t *self, journal_t *journal, int64_t now_ms, uint64_t running_ms);
 
 /* Counts a finished call; GOOD: it delivered. */

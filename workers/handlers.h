@@ -1,7 +1,7 @@
 /* What a worker knows of the handlers of its targets: where, how and with which secrets they are
- * called. It comes from authd as handler records (common/wire/handler.h), with each event and in
- * messages of their own; the newest of a target is kept in the journal, encrypted under the
- * worker's own key (worker_key.h), and is there again after a restart.
+ * called. This knowledge comes from authd as handler records (common/wire/handler.h), with each
+ * event and in entries of their own; the newest record of a target is kept in the journal,
+ * encrypted under the worker's own key (worker_key.h), and is there again after a restart.
  *
  * Times now_ms are clock_ms (). Over a restart the end of a secret follows the wall clock.
  *
@@ -32,17 +32,18 @@ typedef struct {
 } handler_t;
 
 /* KEY_PATH: the worker's own key file, made with mode 0600 when it is missing. Loads what JOURNAL
- * keeps; a row that this key did not encrypt is said in the log and left out, until authd tells it
+ * keeps; a row that this key did not encrypt is logged and left out, until authd sends the record
  * again. NULL with the reason in err. */
 handlers_t *handlers_new(journal_t *journal, const char *key_path, int64_t now_ms, char *err,
                          size_t err_size);
 void handlers_destroy(handlers_t **self_p);
 
-/* Takes a handler record over when its version is higher than the known one, or that did not tell
- * that the target is archived, and notes it for the journal. 0, or -1 when it does not decode: then
- * all is as before. */
+/* Takes a handler record over when its version is higher than the known record's, or when it is the
+ * same and tells what the known one did not (that the target is archived, whose the handler is);
+ * notes the record for the journal. 0, or -1 when the record does not decode: then nothing has
+ * changed. */
 int handlers_learn(handlers_t *self, const uuid_t7 *target, slice_t record, int64_t now_ms);
-/* What is known of the target is committed in the journal. */
+/* Whether the newest record of the target is committed in the journal. */
 bool handlers_kept(const handlers_t *self, const uuid_t7 *target);
 
 /* NULL: none is known. */

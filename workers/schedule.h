@@ -8,11 +8,12 @@
  * then 10 min again and again, as long as the next attempt comes within a bound from the first
  * (1 h by default): past that the event goes to the dead letters and the next one comes.
  *
- * A handler's Retry-After is obeyed between 1 s and 24 h: the next attempt never comes before it.
+ * A handler's Retry-After is obeyed between 1 s and 24 h: the next attempt never comes before that
+ * time.
  *
- * The time scale makes the clock of all this run faster (setting delivery.time_scale, for tests):
- * every duration that comes from here is divided by it, Retry-After and the bound too.
- * Threading: any thread. */
+ * The time scale makes the clock of the schedule run faster (setting delivery.time_scale, for
+ * tests): every duration that these functions return is divided by the scale, Retry-After and the
+ * bound too. Threading: any thread. */
 #ifndef POSTERN_SCHEDULE_H
 #define POSTERN_SCHEDULE_H
 
@@ -42,8 +43,8 @@ typedef struct {
 int64_t schedule_delay_ms(const schedule_t *self, unsigned made, int64_t elapsed_ms,
                           int64_t retry_after_s, uint32_t random);
 
-/* A duration as the time scale has it, never 0 for one that was not: for what else is to run on the
- * same clock (the 120 h after which a failing handler is disabled). */
+/* A duration divided by the time scale, never 0 unless it was 0: for other times that are to run on
+ * the same clock (the 120 h after which a failing handler is disabled). */
 int64_t schedule_scaled_ms(const schedule_t *self, int64_t duration_ms);
 
 /* The value of a Retry-After header in seconds from now, between SCHEDULE_RETRY_AFTER_MIN_S and
