@@ -213,7 +213,7 @@ def test_root_manages_restarts_and_copies(apart, ada, tmp_path):
     assert (tmp_path / "copy/manifest.json").exists()
 
 
-def test_a_restore_is_given_to_its_users(tmp_path):
+def test_a_restore_and_a_reshard_are_given_to_their_users(tmp_path):
     with postern.Ring(settings=SETTINGS) as ring:
         openly(ring).up()
         ada = ring.user("ada")
@@ -227,8 +227,17 @@ def test_a_restore_is_given_to_its_users(tmp_path):
         ring.ctl("restore", "--replace", tmp_path / "copy")
         ring.up()
         assert ring.texts("general", ada.token) == ["kept"]
-        owner = (ring.dir / "data/channel-0/data.mdb").stat().st_uid
-        assert owner == pwd.getpwnam(USERS["channel"]).pw_uid
+        ring.stop()
+        ring.ctl("reshard", "channel", 2)
+        ring.shards["channel"] = 2
+        base = postern.free_ports(2)
+        ring.settings["channel.monitor"] = f"127.0.0.1:{base}"
+        ring.monitors |= {f"channel-{i}": f"http://127.0.0.1:{base + i}" for i in range(2)}
+        ring.up()
+        assert ring.texts("general", ada.token) == ["kept"]
+        for shard in range(2):
+            owner = (ring.dir / f"data/channel-{shard}/data.mdb").stat().st_uid
+            assert owner == pwd.getpwnam(USERS["channel"]).pw_uid
 
 
 def test_where_a_user_is_missing_there_is_one_for_all(make_ring):
