@@ -42,3 +42,15 @@ def test_who_binds_what_is_who_has_its_setting():
     assert len(hops) == 6
     for setting, binder, connects in hops:
         assert setting.startswith(binder + "_") and connects in ("", "worker", *KINDS)
+
+
+def test_the_backup_gets_its_rights_behind_what_takes_all():
+    """systemd reads a unit's changes by their file names, whatever directory they are in."""
+    changes = sorted((path.name, path) for path in UNITS.glob("postern-*.service.d/*.conf")
+                     if path.parent.name in ("postern-.service.d", "postern-backup.service.d"))
+    last = [line for _, path in changes for line in path.read_text().splitlines()
+            if line.startswith(("User=", "CapabilityBoundingSet="))]
+    assert last[-2:] == ["User=root", "CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH"]
+    assert "CapabilityBoundingSet" not in (UNITS / "postern-backup.service").read_text()
+    installed = (ROOT / "deploy/debian/postern.install").read_text()
+    assert "deploy/systemd/postern-backup.service.d" in installed

@@ -51,7 +51,8 @@ def test_the_units_verify(needs, root, tmp_path):
         if path.is_file():
             text = path.read_text().replace("/usr/bin/postern", f"{root}/usr/bin/postern")
             (tmp_path / path.name).write_text(text)
-    shutil.copytree(UNITS / "postern-.service.d", tmp_path / "postern-.service.d")
+    for changes in UNITS.glob("*.service.d"):
+        shutil.copytree(changes, tmp_path / changes.name)
     done = analyze("verify", "--man=no", *[one(unit) for unit in SERVICES], "postern.target",
                    "postern-gateway.socket", "postern-backup.timer",
                    SYSTEMD_UNIT_PATH=f"{tmp_path}:/usr/lib/systemd/system")
