@@ -131,6 +131,7 @@ struct journal {
     uint64_t number;   /* counts passes */
     target_set_t targets;
     uint64_t retired;    /* since the opening */
+    uint64_t passed_log; /* what stands before it in the log is damaged, and stays */
     uint64_t summed_log; /* the state's, which stays */
     uint64_t recovered;  /* at the opening, from the write-ahead file */
     atomic_bool full, gone;

@@ -39,30 +39,47 @@ static int s_remove(pass_t *pass, uint64_t log, const record_t *record)
     return 0;
 }
 
+/* The oldest record that can be read. Whose those are that cannot nobody knows: they stay where
+ * they are, and count. */
+static int s_oldest(pass_t *pass, uint64_t *log, record_t *record)
+{
+    journal_t *journal = pass->journal;
+    uint64_t from = journal_key(journal->passed_log), number;
+    MDB_val key = {sizeof from, &from}, value;
+    int rc = mdb_cursor_get(pass->log, &key, &value, MDB_SET_RANGE);
+    for (; rc == 0; rc = mdb_cursor_get(pass->log, &key, &value, MDB_NEXT)) {
+        rc = row_record(pass->txn, journal->table[TABLE_LOG], journal->summed_log, &key, &value,
+                        record);
+        if (rc != MDB_CORRUPTED)
+            break;
+        memcpy(&number, key.mv_data, key.mv_size < sizeof number ? key.mv_size : sizeof number);
+        if (key.mv_size == sizeof number && be64toh(number) >= journal->passed_log)
+            journal->passed_log = be64toh(number) + 1;
+    }
+    if (rc == 0)
+        memcpy(&number, key.mv_data, sizeof number);
+    *log = rc == 0 ? be64toh(number) : 0;
+    return rc;
+}
+
 int retention_step(pass_t *pass, size_t steps)
 {
     int rc = 0;
     for (; rc == 0 && steps > 0; steps--) {
-        MDB_val key, value;
         record_t record;
         uint64_t number;
-        rc = mdb_cursor_get(pass->log, &key, &value, MDB_FIRST);
+        rc = s_oldest(pass, &number, &record);
         if (rc != 0)
             break;
-        rc = row_record(pass->txn, pass->journal->table[TABLE_LOG], pass->journal->summed_log, &key,
-                        &value, &record);
-        if (rc != 0)
-            return rc == MDB_CORRUPTED ? 0 : rc; /* whose it is nobody knows: it stays */
-        memcpy(&number, key.mv_data, sizeof number);
-        if (!s_is_due(pass, be64toh(number), &record))
+        if (!s_is_due(pass, number, &record))
             break;
         bool pending = false;
         if (record.flags & RECORD_DELIVER &&
-            (rc = outbox_is_pending(pass, &record, be64toh(number), &pending)) != 0)
+            (rc = outbox_is_pending(pass, &record, number, &pending)) != 0)
             break;
         if (pending) /* it ends, or is dead, within days */
             break;
-        rc = s_remove(pass, be64toh(number), &record);
+        rc = s_remove(pass, number, &record);
     }
     return rc == MDB_NOTFOUND ? 0 : rc;
 }

@@ -76,6 +76,39 @@ static void test_a_changed_record_is_an_error_of_that_read(void **state)
     assert_int_equal(journal_census(s_path, &census, s_err, sizeof s_err), -1);
 }
 
+/* Whose a damaged message is nobody knows: it stays, and those behind it do not wait for it. */
+static void test_retention_goes_past_a_damaged_record(void **state)
+{
+    journal_state_t is;
+    (void)state;
+    s_fill(10);
+    journal_t *journal = s_open();
+    journal_entry_t entry = s_entry(10), *list = &entry;
+    entry.record.name = slice_of("Unlucky");
+    assert_int_equal(journal_append(journal, &list, 1, s_now), 1);
+    journal_close(&journal);
+    journal = s_open();
+    for (unsigned id = 11; id < 30; id++)
+        assert_int_equal(s_append(journal, id, 'h'), JOURNAL_STORED);
+    journal_close(&journal);
+    assert_true(s_spoil("Unlucky", 7, 3) > 0);
+    journal = s_open();
+    s_now += 40ll * 86400000;
+    while (journal_tend(journal, s_now))
+        continue;
+    journal_inspect(journal, &is);
+    assert_int_equal(is.retired, 29);
+    assert_int_equal(s_append(journal, 100, 'h'), JOURNAL_STORED);
+    journal_close(&journal);
+    journal = s_open();
+    s_now += 40ll * 86400000;
+    while (journal_tend(journal, s_now))
+        continue;
+    journal_inspect(journal, &is);
+    assert_int_equal(is.retired, 1);
+    journal_close(&journal);
+}
+
 /* A target that no other row looks like. */
 static uuid_t7 s_odd_target(void)
 {
@@ -194,6 +227,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_changed_record_is_an_error_of_that_read),
+        TEST(retention_goes_past_a_damaged_record),
         TEST(a_changed_range_is_an_error_of_that_read),
         TEST(a_target_that_cannot_be_found_stops_the_start),
         TEST(a_changed_state_or_identity_stops_the_start),
