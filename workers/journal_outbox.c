@@ -2,13 +2,12 @@
 
 #include <assert.h>
 
-static int s_put(pass_t *pass, table_t table, MDB_val key, MDB_val value)
+int outbox_put(pass_t *pass, table_t table, MDB_val key, MDB_val value)
 {
     return row_put(pass->txn, pass->journal->table[table], &key, &value, 0);
 }
 
-/* What is not there is as good as removed. */
-static int s_remove(pass_t *pass, table_t table, MDB_val key)
+int outbox_remove(pass_t *pass, table_t table, MDB_val key)
 {
     int rc = mdb_del(pass->txn, pass->journal->table[table], &key, NULL);
     return rc == MDB_NOTFOUND ? 0 : rc;
@@ -29,7 +28,11 @@ static int s_get_item(MDB_txn *txn, MDB_dbi items, const uuid_t7 *target, uint64
 
 static int s_get(pass_t *pass, const uuid_t7 *target, uint64_t log, item_row_t *row)
 {
-    return s_get_item(pass->txn, pass->journal->table[TABLE_ITEMS], target, log, row);
+    int rc = s_get_item(pass->txn, pass->journal->table[TABLE_ITEMS], target, log, row);
+    if (rc != MDB_CORRUPTED)
+        return rc;
+    *row = (item_row_t){.state = 0};
+    return outbox_mend(pass, target, log, row);
 }
 
 /* Writes an item and the row of the table that its state needs. */
@@ -37,21 +40,21 @@ static int s_put_item(pass_t *pass, const uuid_t7 *target, uint64_t log, const i
 {
     item_key_t name = item_key(target, log);
     MDB_val item = outbox_val(&name, sizeof name);
-    int rc = s_put(pass, TABLE_ITEMS, item, outbox_val(row, sizeof *row));
+    int rc = outbox_put(pass, TABLE_ITEMS, item, outbox_val(row, sizeof *row));
     if (rc != 0)
         return rc;
     if (item_state(row) == OUTBOX_PENDING) {
         outbox_key_t place = outbox_key(target, le64toh(row->order), log);
         due_row_t due = {row->due_ms, row->stored_ms, row->first_ms, row->made};
-        return s_put(pass, TABLE_OUTBOX, outbox_val(&place, sizeof place),
-                     outbox_val(&due, sizeof due));
+        return outbox_put(pass, TABLE_OUTBOX, outbox_val(&place, sizeof place),
+                          outbox_val(&due, sizeof due));
     }
     if (item_state(row) == OUTBOX_DEAD)
-        rc = s_put(pass, TABLE_DEAD, item, outbox_val("", 0));
+        rc = outbox_put(pass, TABLE_DEAD, item, outbox_val("", 0));
     due_key_t done = {journal_key(le64toh(row->done_ms)), journal_key(log)};
     return rc ? rc
-              : s_put(pass, TABLE_DONE, outbox_val(&done, sizeof done),
-                      outbox_val(target->bytes, UUID_BYTES));
+              : outbox_put(pass, TABLE_DONE, outbox_val(&done, sizeof done),
+                           outbox_val(target->bytes, UUID_BYTES));
 }
 
 /* Takes an item's row out of the table that its state needed. */
@@ -59,14 +62,14 @@ static int s_leave(pass_t *pass, const uuid_t7 *target, uint64_t log, const item
 {
     if (item_state(row) == OUTBOX_PENDING) {
         outbox_key_t place = outbox_key(target, le64toh(row->order), log);
-        return s_remove(pass, TABLE_OUTBOX, outbox_val(&place, sizeof place));
+        return outbox_remove(pass, TABLE_OUTBOX, outbox_val(&place, sizeof place));
     }
     item_key_t name = item_key(target, log);
     due_key_t done = {journal_key(le64toh(row->done_ms)), journal_key(log)};
-    int rc = s_remove(pass, TABLE_DONE, outbox_val(&done, sizeof done));
+    int rc = outbox_remove(pass, TABLE_DONE, outbox_val(&done, sizeof done));
     return rc || item_state(row) != OUTBOX_DEAD
                ? rc
-               : s_remove(pass, TABLE_DEAD, outbox_val(&name, sizeof name));
+               : outbox_remove(pass, TABLE_DEAD, outbox_val(&name, sizeof name));
 }
 
 int outbox_store(pass_t *pass, const record_t *record, uint64_t log)
@@ -109,7 +112,8 @@ int outbox_replied(pass_t *pass, const record_t *reply)
         return rc == MDB_NOTFOUND ? 0 : rc;
     item_key_t name = item_key(&reply->target, log);
     row.state |= ITEM_REPLIED;
-    return s_put(pass, TABLE_ITEMS, outbox_val(&name, sizeof name), outbox_val(&row, sizeof row));
+    return outbox_put(pass, TABLE_ITEMS, outbox_val(&name, sizeof name),
+                      outbox_val(&row, sizeof row));
 }
 
 int outbox_is_pending(pass_t *pass, const record_t *record, uint64_t log, bool *pending)
@@ -123,7 +127,7 @@ int outbox_is_pending(pass_t *pass, const record_t *record, uint64_t log, bool *
 static int s_remove_attempt(pass_t *pass, uint64_t log, uint64_t number)
 {
     attempt_key_t name = {htobe64(log), htobe64(number)};
-    return s_remove(pass, TABLE_ATTEMPTS, outbox_val(&name, sizeof name));
+    return outbox_remove(pass, TABLE_ATTEMPTS, outbox_val(&name, sizeof name));
 }
 
 int outbox_forget(pass_t *pass, const uuid_t7 *target, uint64_t log)
@@ -131,8 +135,6 @@ int outbox_forget(pass_t *pass, const uuid_t7 *target, uint64_t log)
     item_row_t row;
     item_key_t name = item_key(target, log);
     int rc = s_get(pass, target, log, &row);
-    if (rc == MDB_CORRUPTED) /* what else there is of it nobody knows */
-        return s_remove(pass, TABLE_ITEMS, outbox_val(&name, sizeof name));
     if (rc != 0)
         return rc == MDB_NOTFOUND ? 0 : rc;
     uint64_t last = le32toh(row.attempts);
@@ -141,7 +143,7 @@ int outbox_forget(pass_t *pass, const uuid_t7 *target, uint64_t log)
         rc = s_remove_attempt(pass, log, number);
     if (rc == 0)
         rc = s_leave(pass, target, log, &row);
-    return rc ? rc : s_remove(pass, TABLE_ITEMS, outbox_val(&name, sizeof name));
+    return rc ? rc : outbox_remove(pass, TABLE_ITEMS, outbox_val(&name, sizeof name));
 }
 
 int outbox_prune(pass_t *pass, size_t steps)
@@ -170,7 +172,7 @@ int outbox_prune(pass_t *pass, size_t steps)
             break;
         rc = outbox_forget(pass, &target, be64toh(done.log));
         if (rc == 0)
-            rc = s_remove(pass, TABLE_DONE, outbox_val(&done, sizeof done));
+            rc = outbox_remove(pass, TABLE_DONE, outbox_val(&done, sizeof done));
         pass->removed++;
     }
     mdb_cursor_close(cursor);
@@ -188,8 +190,8 @@ static int s_put_attempt(pass_t *pass, uint64_t log, uint64_t number,
     memcpy(bytes, &row, sizeof row);
     if (attempt->answer.len > 0)
         memcpy(bytes + sizeof row, attempt->answer.data, attempt->answer.len);
-    int rc = s_put(pass, TABLE_ATTEMPTS, outbox_val(&name, sizeof name),
-                   outbox_val(bytes, sizeof row + attempt->answer.len));
+    int rc = outbox_put(pass, TABLE_ATTEMPTS, outbox_val(&name, sizeof name),
+                        outbox_val(bytes, sizeof row + attempt->answer.len));
     if (rc != 0)
         return rc;
     return number > OUTBOX_ATTEMPTS ? s_remove_attempt(pass, log, number - OUTBOX_ATTEMPTS) : 0;
@@ -229,8 +231,8 @@ static int s_keep(pass_t *pass, table_t table, const journal_note_t *note)
 {
     MDB_val key = outbox_val(note->target.bytes, UUID_BYTES);
     return note->bytes.len == 0
-               ? s_remove(pass, table, key)
-               : s_put(pass, table, key, outbox_val(note->bytes.data, note->bytes.len));
+               ? outbox_remove(pass, table, key)
+               : outbox_put(pass, table, key, outbox_val(note->bytes.data, note->bytes.len));
 }
 
 int outbox_apply(pass_t *pass, const journal_note_t *note)
@@ -264,7 +266,7 @@ static int s_move_attempts(pass_t *pass, MDB_txn *from, MDB_dbi attempts, uint64
         if (be64toh(name.log) != from_log)
             break;
         name.log = htobe64(log);
-        rc = s_put(pass, TABLE_ATTEMPTS, outbox_val(&name, sizeof name), value);
+        rc = outbox_put(pass, TABLE_ATTEMPTS, outbox_val(&name, sizeof name), value);
         if (rc == 0)
             rc = row_cursor_get(cursor, &key, &value, MDB_NEXT);
     }

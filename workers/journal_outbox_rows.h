@@ -63,6 +63,13 @@ int outbox_is_pending(pass_t *pass, const record_t *record, uint64_t log, bool *
 int outbox_forget(pass_t *pass, const uuid_t7 *target, uint64_t log);
 /* Removes at most STEPS items that ended long ago; adds to pass->removed. */
 int outbox_prune(pass_t *pass, size_t steps);
+/* An item that is damaged is made again of its place in the outbox, its record and its attempts;
+ * one of which these say nothing is forgotten (MDB_NOTFOUND). It must not end who comes upon it:
+ * that would be every process that ends its delivery. *ROW: empty before. */
+int outbox_mend(pass_t *pass, const uuid_t7 *target, uint64_t log, item_row_t *row);
+/* A row of a table of the outbox; what is not there is as good as removed. */
+int outbox_put(pass_t *pass, table_t table, MDB_val key, MDB_val value);
+int outbox_remove(pass_t *pass, table_t table, MDB_val key);
 /* Carries out a note. */
 int outbox_apply(pass_t *pass, const journal_note_t *note);
 
