@@ -12,6 +12,7 @@ void answer_open(answering_t *self, journal_t *journal, const shard_t *shard)
                           .shard = *shard,
                           .batch = wire_batch_new(),
                           .interim = wire_batch_new()};
+    metric_set(METRIC_reads_waiting, 0);
 }
 
 void answer_close(answering_t *self)
@@ -21,7 +22,7 @@ void answer_close(answering_t *self)
     json_free(&self->body);
 }
 
-static void s_set_error(wire_reply_t *reply, error_code_t error)
+void answer_set_error(wire_reply_t *reply, error_code_t error)
 {
     const error_row_t *row = error_find(error);
     reply->error = error;
@@ -58,7 +59,7 @@ static void s_set_stored(answering_t *self, const journal_answer_t *answer, wire
 static void s_answer_no_room(answering_t *self, wire_reply_t *reply)
 {
     bool gone = journal_is_gone(self->journal);
-    s_set_error(reply, gone ? ERROR_unavailable : ERROR_storage_full);
+    answer_set_error(reply, gone ? ERROR_unavailable : ERROR_storage_full);
     if (gone)
         json_lit(&self->body, "The files of the journal are not in their place. Try again later.");
 }
@@ -75,18 +76,18 @@ static void s_answer_store(answering_t *self, const job_t *job, wire_reply_t *re
         s_set_stored(self, &job->entry.answer, reply);
         break;
     case JOURNAL_REFUSED:
-        s_set_error(reply, job->error);
+        answer_set_error(reply, job->error);
         if (job->reason)
             json_lit(&self->body, job->reason);
         break;
     case JOURNAL_REUSED:
-        s_set_error(reply, ERROR_key_reused);
+        answer_set_error(reply, ERROR_key_reused);
         break;
     case JOURNAL_NO_ROOM:
         s_answer_no_room(self, reply);
         break;
     case JOURNAL_NO_KEYS:
-        s_set_error(reply, ERROR_overloaded);
+        answer_set_error(reply, ERROR_overloaded);
         break;
     }
 }
@@ -113,71 +114,55 @@ static bool s_is_held(answering_t *self, const drain_batch_t *to, const job_t *j
 static void s_answer_refused(answering_t *self, const job_t *job, wire_reply_t *reply)
 {
     json_reset(&self->body);
-    s_set_error(reply, job->error);
+    answer_set_error(reply, job->kind == JOB_READ ? ERROR_overloaded : job->error);
     if (job->reason)
         json_lit(&self->body, job->reason);
 }
 
-static const char s_damaged[] = "What is stored here is damaged. The worker's log has the place.";
-
-typedef struct {
-    answering_t *with;
-    job_t *job;
-} reading_t;
-
-static void s_render(void *arg)
+static void s_send(answering_t *self)
 {
-    const reading_t *self = arg;
-    self->job->render(self->with, self->job, &self->with->body);
+    if (wire_batch_entries(self->batch) > 0)
+        link_send_replies(self->link, self->peer, self->batch);
 }
 
-static void s_answer_read(answering_t *self, job_t *job, wire_reply_t *reply)
+void answer_add(answering_t *self, link_t *link, peer_t *peer, const wire_reply_t *reply,
+                zmq_msg_t *body)
 {
-    if (self->read_bytes >= ANSWER_READ_BYTES) {
-        job_refuse(job, ERROR_overloaded, NULL);
-    } else {
-        reading_t reading = {self, job};
-        json_reset(&self->body);
-        if (!journal_try(self->journal, s_render, &reading))
-            job_refuse(job, ERROR_internal, s_damaged);
-        self->read_bytes += self->body.len;
-    }
-    if (job->error) {
-        s_answer_refused(self, job, reply);
-        return;
-    }
-    reply->status = 200;
-    reply->content = CONTENT_JSON;
+    enum { HEAD = 256 }; /* an encoded reply without its body is shorter */
+    if (link != self->link ||
+        !wire_batch_has_room(self->batch, HEAD + (body ? zmq_msg_size(body) : 0)))
+        s_send(self);
+    self->link = link;
+    self->peer = peer;
+    wire_batch_add_reply(self->batch, reply, body);
+    if (body)
+        zmq_msg_close(body);
 }
 
 static void s_add(answering_t *self, const drain_batch_t *to, job_t *job)
 {
-    enum { HEAD = 256 }; /* an encoded reply without its body is shorter */
     const wire_request_t *request = job->request;
     wire_reply_t reply = {
         .id = request->id, .origin = request->origin, .attempt = request->attempt};
     json_reset(&self->body);
     if (s_is_held(self, to, job, &reply))
         return;
+    if (job->kind == JOB_READ && reading_ask(self, to, job))
+        return;
     wire_reply_repeat(&reply, request->principal.facts);
     if (job->kind == JOB_STORE)
         s_answer_store(self, job, &reply);
     else if (job->kind == JOB_TOLD)
         reply.status = 200;
-    else if (job->kind == JOB_READ)
-        s_answer_read(self, job, &reply);
     else
         s_answer_refused(self, job, &reply);
-    if (!wire_batch_has_room(self->batch, HEAD + self->body.len))
-        link_send_replies(to->link, to->peer, self->batch);
     if (self->body.len == 0) {
-        wire_batch_add_reply(self->batch, &reply, NULL);
+        answer_add(self, to->link, to->peer, &reply, NULL);
         return;
     }
     zmq_msg_t body;
     wire_body_init(&body, slice(self->body.data, self->body.len));
-    wire_batch_add_reply(self->batch, &reply, &body);
-    zmq_msg_close(&body);
+    answer_add(self, to->link, to->peer, &reply, &body);
 }
 
 static void s_count(drain_t *drain)
@@ -202,17 +187,21 @@ static void s_count(drain_t *drain)
 
 void answer_drain(answering_t *self, drain_t *drain)
 {
-    self->read_bytes = 0;
     for (size_t i = 0; i < drain_batches(drain); i++) {
         const drain_batch_t *from = drain_batch(drain, i);
         for (size_t j = from->first; j < from->first + from->count; j++)
             if (drain_job(drain, j)->kind != JOB_DROPPED)
                 s_add(self, from, drain_job(drain, j));
-        if (wire_batch_entries(self->batch) > 0)
-            link_send_replies(from->link, from->peer, self->batch);
+        s_send(self);
         if (wire_batch_entries(self->interim) > 0)
             link_send_interim(from->link, from->peer, self->interim);
         link_taken(from->link, from->peer, from->batch);
     }
     s_count(drain);
+}
+
+void answer_turn(answering_t *self)
+{
+    journal_turn(self->journal);
+    s_send(self);
 }

@@ -70,7 +70,7 @@ static void s_find_lanes(delivery_t *self)
     outbox_place_t from = {0};
     for (;;) {
         first_t first = {.found = false};
-        journal_due(self->options.journal, &from, s_take_first, &first);
+        journal_due(journal_reader(self->options.journal), &from, s_take_first, &first);
         if (!first.found)
             return;
         lane_t *lane = tables_lane(&self->tables, &first.target);
@@ -104,7 +104,7 @@ delivery_t *delivery_new(const delivery_options_t *options, int64_t now_ms, char
         delivery_destroy(&self);
         return NULL;
     }
-    journal_health(options->journal, s_take_health, self);
+    journal_health(journal_reader(options->journal), s_take_health, self);
     s_find_lanes(self);
     return self;
 }
@@ -280,7 +280,7 @@ static void s_load(delivery_t *self, lane_t *lane, bool ordered, uint64_t now_ms
     bool unseen = !s_is_committed(self, lane);
     lane->more = false;
     lane->look_ms = UINT64_MAX;
-    journal_due(self->options.journal, &from, s_load_one, &load);
+    journal_due(journal_reader(self->options.journal), &from, s_load_one, &load);
     if (unseen)
         s_await(self, lane);
 }
@@ -319,7 +319,8 @@ static void s_make(void *arg, const record_t *record)
 static void s_start(delivery_t *self, item_t *item, const handler_t *handler, uint64_t now_ms)
 {
     making_t make = {self, item, handler, NULL};
-    if (!journal_record(self->options.journal, item->due.place.log, s_make, &make)) {
+    if (!journal_record(journal_reader(self->options.journal), item->due.place.log, s_make,
+                        &make)) {
         delivery_bury(self, item, DELIVERY_NO_RECORD, now_ms);
         return;
     }

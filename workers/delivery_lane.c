@@ -210,7 +210,7 @@ unsigned lane_replay(lane_t *self, journal_t *journal, int64_t now_ms, uint64_t 
     step_t step = {
         .lane = self, .logs = logs, .most = most < LANE_REPLAYED ? (unsigned)most : LANE_REPLAYED};
     self->replayed_ms = most < LANE_REPLAYED ? self->replayed_ms + most * 1000 / rate : now_ms;
-    journal_dead(journal, &self->target, self->replay_at, s_replay_one, &step);
+    journal_dead(journal_reader(journal), &self->target, self->replay_at, s_replay_one, &step);
     self->replay_at = step.next;
     if (step.next == 0)
         self->replay.rate = 0;

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* What a request asks for. */
 typedef struct {
@@ -17,11 +18,16 @@ typedef struct {
     uint64_t after, limit;
 } wanted_t;
 
+/* What a reading has of its own: what it asks for, and what was found. */
 typedef struct {
-    const wanted_t *wanted;
+    wanted_t wanted;
+    delivery_replay_t replay;
+    const char *disabled; /* why nothing is delivered; empty: it is */
+    const char *waits;    /* what keeps those that are due; NULL: nothing does */
     outbox_item_t items[DELIVERY_LOG_LIMIT];
     unsigned len, looked;
-    uint64_t next; /* 0: there is no more */
+    uint64_t next;   /* 0: there is no more */
+    uint64_t now_ms; /* the running clock, when it was asked */
 } page_t;
 
 static const char *const s_states[] = {"", "pending", "delivered", "dead"};
@@ -93,25 +99,25 @@ static bool s_is_wanted(const wanted_t *wanted, const outbox_item_t *item)
 static bool s_take(void *arg, const outbox_item_t *item)
 {
     page_t *page = arg;
-    if (page->len == page->wanted->limit || page->looked++ == DELIVERY_LOG_LOOKED) {
+    if (page->len == page->wanted.limit || page->looked++ == DELIVERY_LOG_LOOKED) {
         page->next = item->log;
         return false;
     }
-    if (s_is_wanted(page->wanted, item))
+    if (s_is_wanted(&page->wanted, item))
         page->items[page->len++] = *item;
-    return item->time_ms >= page->wanted->from_ms;
+    return item->time_ms >= page->wanted.from_ms;
 }
 
-static void s_find(const answering_t *with, const job_t *job, const wanted_t *wanted, page_t *page)
+static void s_look_for_one(reading_t *self, journal_reader_t *reader)
 {
-    const uuid_t7 *target = &job->request->principal.target;
-    *page = (page_t){.wanted = wanted};
-    if (wanted->log) {
-        page->len = journal_item(with->journal, target, wanted->log, &page->items[0]) &&
+    page_t *page = self->own;
+    const wanted_t *wanted = &page->wanted;
+    if (wanted->log)
+        page->len = journal_item(reader, &self->target, wanted->log, &page->items[0]) &&
                     s_is_wanted(wanted, &page->items[0]);
-        return;
-    }
-    journal_items(with->journal, target, wanted->after, wanted->state == OUTBOX_DEAD, s_take, page);
+    else
+        journal_items(reader, &self->target, wanted->after, wanted->state == OUTBOX_DEAD, s_take,
+                      page);
 }
 
 static void s_write_time(json_out_t *out, int64_t time_ms)
@@ -140,7 +146,8 @@ static void s_write_attempt(void *arg, unsigned number, const outbox_attempt_t *
     json_lit(out, "}");
 }
 
-static void s_write_item(const answering_t *with, json_out_t *out, const outbox_item_t *item)
+static void s_write_item(json_out_t *out, journal_reader_t *reader, uint64_t now_ms,
+                         const outbox_item_t *item)
 {
     char id[UUID_TEXT];
     uuid_text(&item->id, id);
@@ -153,7 +160,6 @@ static void s_write_item(const answering_t *with, json_out_t *out, const outbox_
     json_lit(out, ",\"time\":");
     s_write_time(out, item->time_ms);
     json_lit(out, ",\"due_in_s\":");
-    uint64_t now_ms = journal_running_ms(with->journal, clock_ms());
     if (item->state == OUTBOX_PENDING)
         json_uint(out, item->due_ms > now_ms ? (item->due_ms - now_ms) / 1000 : 0);
     else
@@ -161,120 +167,137 @@ static void s_write_item(const answering_t *with, json_out_t *out, const outbox_
     json_lit(out, ",\"made\":");
     json_uint(out, item->attempts);
     json_lit(out, ",\"attempts\":[");
-    journal_attempts(with->journal, item->log, s_write_attempt, out);
+    journal_attempts(reader, item->log, s_write_attempt, out);
     json_lit(out, "]}");
 }
 
-static void s_render_list(const answering_t *with, job_t *job, json_out_t *out)
+static void s_begin_list(reading_t *self, const answering_t *with)
 {
-    wanted_t wanted;
-    static page_t page; /* the main thread's */
-    const char *why;
-    if (!s_read(job, &wanted))
-        return;
-    s_find(with, job, &wanted, &page);
-    delivery_standing(s_engine(with)->delivery, &job->request->principal.target, &why);
+    page_t *page = self->own;
+    delivery_standing(s_engine(with)->delivery, &self->target, &page->disabled);
+    page->waits = delivery_waits_for(s_engine(with)->delivery, &self->target);
+    page->now_ms = journal_running_ms(with->journal, clock_ms());
+}
+
+static void s_look_for_list(reading_t *self, journal_reader_t *reader)
+{
+    page_t *page = self->own;
+    json_out_t *out = &self->body;
+    s_look_for_one(self, reader);
     json_lit(out, "{\"disabled\":");
-    *why ? json_string(out, slice_of(why)) : json_lit(out, "null");
-    why = delivery_waits_for(s_engine(with)->delivery, &job->request->principal.target);
+    *page->disabled ? json_string(out, slice_of(page->disabled)) : json_lit(out, "null");
     json_lit(out, ",\"waits\":");
-    why ? json_string(out, slice_of(why)) : json_lit(out, "null");
+    page->waits ? json_string(out, slice_of(page->waits)) : json_lit(out, "null");
     json_lit(out, ",\"deliveries\":[");
-    for (unsigned i = 0; i < page.len; i++) {
+    for (unsigned i = 0; i < page->len; i++) {
         json_lit(out, i ? "," : "");
-        s_write_item(with, out, &page.items[i]);
-        if (out->len > HISTORY_BYTES && i + 1 < page.len) {
-            page.next = page.items[i + 1].log;
+        s_write_item(out, reader, page->now_ms, &page->items[i]);
+        if (out->len > HISTORY_BYTES && i + 1 < page->len) {
+            page->next = page->items[i + 1].log;
             break;
         }
     }
     json_lit(out, "],\"next\":");
-    page.next ? json_uint(out, page.next) : json_lit(out, "null");
+    page->next ? json_uint(out, page->next) : json_lit(out, "null");
     json_lit(out, "}");
 }
 
 /* Whether something that is tried again would be called; else it is said why not. */
-static bool s_is_called(const answering_t *with, job_t *job)
+static bool s_is_called(reading_t *self, const answering_t *with)
 {
-    const uuid_t7 *target = &job->request->principal.target;
     const delivery_engine_t *engine = s_engine(with);
     const char *why;
     char reason[256];
-    if (delivery_standing(engine->delivery, target, &why) == 0) {
-        if (delivery_wants(engine->delivery, target))
+    if (delivery_standing(engine->delivery, &self->target, &why) == 0) {
+        if (delivery_wants(engine->delivery, &self->target))
             return true;
         why = "it has no handler; set one first";
     }
     snprintf(reason, sizeof reason, "Nothing would be delivered: %s.", why);
-    job_refuse(job, ERROR_conflict, reason);
+    reading_refuse(self, ERROR_conflict, reason);
     return false;
 }
 
-static void s_render_retry(const answering_t *with, job_t *job, json_out_t *out)
+static void s_end_retry(reading_t *self, const answering_t *with)
 {
-    wanted_t wanted;
-    static page_t page;
-    if (!s_read(job, &wanted))
-        return;
-    if (!wanted.log && uuid_is_nil(&wanted.id)) {
-        job_refuse(job, ERROR_invalid_param,
-                   "id is missing: the number of a delivery, or the webhook-id of its event.");
+    const page_t *page = self->own;
+    if (page->len == 0) {
+        reading_refuse(self, ERROR_not_found,
+                       "There is no delivery with this id, or retention has removed it.");
         return;
     }
-    wanted.limit = 1;
-    s_find(with, job, &wanted, &page);
-    if (page.len == 0) {
-        job_refuse(job, ERROR_not_found,
-                   "There is no delivery with this id, or retention has removed it.");
+    if (!s_is_called(self, with))
         return;
-    }
-    if (!s_is_called(with, job))
-        return;
-    delivery_revive(s_engine(with)->delivery, &job->request->principal.target, page.items[0].log,
-                    clock_ms());
-    json_lit(out, "{\"number\":");
-    json_uint(out, page.items[0].log);
-    json_lit(out, "}");
+    delivery_revive(s_engine(with)->delivery, &self->target, page->items[0].log, clock_ms());
+    json_lit(&self->body, "{\"number\":");
+    json_uint(&self->body, page->items[0].log);
+    json_lit(&self->body, "}");
 }
 
-static void s_render_replay(const answering_t *with, job_t *job, json_out_t *out)
+static void s_end_replay(reading_t *self, const answering_t *with)
 {
-    wanted_t wanted;
-    uint64_t rate = DELIVERY_RATE;
-    if (!s_read(job, &wanted))
+    const page_t *page = self->own;
+    if (!s_is_called(self, with))
         return;
-    if (!history_number(job, "rate", DELIVERY_RATE_MOST, &rate)) {
-        job_refuse(job, ERROR_invalid_param, "rate must be a number from 1 to 1000, a second.");
-        return;
-    }
-    if (job->error)
-        return;
-    if (!s_is_called(with, job))
-        return;
-    delivery_replay_t replay = {wanted.from_ms, wanted.to_ms, (unsigned)rate};
-    delivery_replay(s_engine(with)->delivery, &job->request->principal.target, &replay, clock_ms());
-    json_lit(out, "{\"rate\":");
-    json_uint(out, rate);
-    json_lit(out, "}");
+    delivery_replay(s_engine(with)->delivery, &self->target, &page->replay, clock_ms());
+    json_lit(&self->body, "{\"rate\":");
+    json_uint(&self->body, page->replay.rate);
+    json_lit(&self->body, "}");
+}
+
+/* NULL: its parameters are refused. */
+static reading_t *s_prepare(job_t *job, page_t **page)
+{
+    reading_t *reading = reading_new(job);
+    reading->own = *page = calloc(1, sizeof **page);
+    if (!*page)
+        abort();
+    if (s_read(job, &(*page)->wanted))
+        return reading;
+    job->kind = JOB_REFUSED;
+    return NULL;
 }
 
 void delivery_log_list(post_t *post, job_t *job)
 {
+    page_t *page;
+    reading_t *reading = s_prepare(job, &page);
     (void)post;
-    job->kind = JOB_READ;
-    job->render = s_render_list;
+    if (!reading)
+        return;
+    reading->begin = s_begin_list;
+    reading->look = s_look_for_list;
 }
 
 void delivery_log_retry(post_t *post, job_t *job)
 {
+    page_t *page;
+    reading_t *reading = s_prepare(job, &page);
     (void)post;
-    job->kind = JOB_READ;
-    job->render = s_render_retry;
+    if (!reading)
+        return;
+    page->wanted.limit = 1;
+    reading->look = s_look_for_one;
+    reading->end = s_end_retry;
+    if (page->wanted.log || !uuid_is_nil(&page->wanted.id))
+        return;
+    job_refuse(job, ERROR_invalid_param,
+               "id is missing: the number of a delivery, or the webhook-id of its event.");
+    job->kind = JOB_REFUSED;
 }
 
 void delivery_log_replay(post_t *post, job_t *job)
 {
+    page_t *page;
+    uint64_t rate = DELIVERY_RATE;
+    reading_t *reading = s_prepare(job, &page);
     (void)post;
-    job->kind = JOB_READ;
-    job->render = s_render_replay;
+    if (!reading)
+        return;
+    if (!history_number(job, "rate", DELIVERY_RATE_MOST, &rate))
+        job_refuse(job, ERROR_invalid_param, "rate must be a number from 1 to 1000, a second.");
+    if (job->error)
+        job->kind = JOB_REFUSED;
+    page->replay = (delivery_replay_t){page->wanted.from_ms, page->wanted.to_ms, (unsigned)rate};
+    reading->end = s_end_replay;
 }

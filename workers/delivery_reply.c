@@ -86,7 +86,7 @@ bool reply_make(reply_t *self, journal_t *journal, const item_t *item, const han
                 slice_t body)
 {
     making_t make = {self, item};
-    if (!journal_record(journal, item->due.place.log, s_from_event, &make))
+    if (!journal_record(journal_reader(journal), item->due.place.log, s_from_event, &make))
         return false;
     if (handler)
         self->record.name = handler->name;
@@ -119,15 +119,15 @@ static void s_read_kept(void *arg)
 {
     kept_t *self = arg;
     outbox_item_t item;
-    if (journal_item(self->journal, self->target, self->log, &item) &&
+    if (journal_item(journal_reader(self->journal), self->target, self->log, &item) &&
         item.state == OUTBOX_DELIVERED)
-        journal_attempts(self->journal, self->log, s_take, self);
+        journal_attempts(journal_reader(self->journal), self->log, s_take, self);
 }
 
 void reply_kept(message_t *judge, journal_t *journal, const uuid_t7 *target, uint64_t log,
                 json_out_t *out)
 {
     kept_t kept = {judge, out, journal, target, log};
-    if (!journal_try(journal, s_read_kept, &kept))
+    if (!journal_try(journal_reader(journal), s_read_kept, &kept))
         json_reset(out);
 }

@@ -30,10 +30,10 @@ void tally_step(tally_t *self, journal_t *journal, int64_t now_ms, uint64_t runn
         *self = (tally_t){.now_ms = running_ms, .oldest_ms = running_ms};
     self->rows = 0;
     self->ended = true;
-    journal_due(journal, &self->at, s_count, self);
+    journal_due(journal_reader(journal), &self->at, s_count, self);
     if (!self->ended)
         return;
-    outbox_counts_t counts = journal_outbox_counts(journal);
+    outbox_counts_t counts = journal_outbox_counts(journal_reader(journal));
     uint64_t delayed = self->delayed < counts.pending ? self->delayed : counts.pending;
     metric_set(METRIC_deliveries_due, (int64_t)(counts.pending - delayed));
     metric_set(METRIC_deliveries_delayed, (int64_t)delayed);

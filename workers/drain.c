@@ -1,6 +1,7 @@
 #include "workers/drain.h"
 
 #include "common/monitor/monitor.h"
+#include "workers/reading.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -134,8 +135,10 @@ size_t drain_jobs(const drain_t *self)
 
 void drain_reset(drain_t *self)
 {
-    for (size_t i = 0; i < self->jobs_len; i++)
+    for (size_t i = 0; i < self->jobs_len; i++) {
         free(self->jobs[i].reason);
+        reading_destroy(&self->jobs[i].reading);
+    }
     for (size_t i = 0; i < self->batches_len; i++)
         wire_message_clear(self->messages[i]);
     self->jobs_len = self->batches_len = 0;

@@ -14,30 +14,25 @@ enum { DRAIN_BATCHES = 64 }; /* more than the credit of all routers together */
 
 typedef enum {
     JOB_STORE,   /* goes through the journal, also when it is refused */
-    JOB_READ,    /* answered by its render, when what came before it is stored */
+    JOB_READ,    /* its reading is asked, when what came before it is stored */
     JOB_REFUSED, /* answered with error, without the journal */
     JOB_TOLD,    /* a handler record that is kept: answered 200 */
     JOB_DROPPED, /* no answer: its time was up, or it is to be asked again */
 } job_kind_t;
 
 struct answering;
-struct json_out;
+struct reading;
 
 /* One request. */
 typedef struct job {
     job_kind_t kind;
     const wire_request_t *request;
-    zmq_msg_t *body;       /* the drain's, of length 0 without one; may be replaced */
-    int64_t deadline_ms;   /* clock_ms () */
-    journal_entry_t entry; /* JOB_STORE */
-    error_code_t error;    /* why it is refused, 0: it is not */
-    char *reason;          /* text for the sender, or NULL for the table's; owned */
-    /* JOB_READ: writes the answer's body to OUT, which is empty, or refuses the job. */
-    void (*render)(const struct answering *with, struct job *job, struct json_out *out);
-    /* JOB_READ */
-    uint64_t from;   /* first sequence, 0: the oldest */
-    uint64_t before; /* the sequence at which it ends, 0: with the newest */
-    unsigned limit;  /* most messages */
+    zmq_msg_t *body;         /* the drain's, of length 0 without one; may be replaced */
+    int64_t deadline_ms;     /* clock_ms () */
+    journal_entry_t entry;   /* JOB_STORE */
+    error_code_t error;      /* why it is refused, 0: it is not */
+    char *reason;            /* text for the sender, or NULL for the table's; owned */
+    struct reading *reading; /* JOB_READ (reading.h), until it is asked; owned */
 } job_t;
 
 /* Where a run of jobs came from. */

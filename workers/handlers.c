@@ -184,7 +184,7 @@ handlers_t *handlers_new(journal_t *journal, const char *key_path, int64_t now_m
     if (!self->key)
         handlers_destroy(&self);
     else
-        journal_handlers(journal, s_load, self);
+        journal_handlers(journal_reader(journal), s_load, self);
     return self;
 }
 

@@ -3,7 +3,6 @@
 #include "common/base/clock.h"
 #include "common/base/ops.h"
 #include "common/base/utf8.h"
-#include "workers/answer.h"
 #include "workers/pairs.h"
 
 #include <stdio.h>
@@ -189,26 +188,30 @@ static bool s_each(void *arg, uint64_t log, const record_t *record)
     return true;
 }
 
-static void s_render(const answering_t *with, job_t *job, json_out_t *out)
+static void s_look(reading_t *self, journal_reader_t *reader)
 {
-    page_t page = {.out = out, .shard = &with->shard, .left = job->limit, .before = job->before};
+    page_t page = {.out = &self->body,
+                   .shard = &self->shard,
+                   .left = self->history.limit,
+                   .before = self->history.before};
+    uint64_t from = self->history.from;
     journal_range_t range;
-    json_lit(out, "{\"messages\":[");
-    journal_read(with->journal, &job->request->principal.target, job->from, &range, s_each, &page);
-    if (job->from > 0 && job->from < range.first) {
+    json_lit(page.out, "{\"messages\":[");
+    journal_read(reader, &self->target, from, &range, s_each, &page);
+    if (from > 0 && from < range.first) {
         char reason[128];
         snprintf(reason, sizeof reason,
                  "Messages before sequence %llu have been removed by retention. Start from there.",
                  (unsigned long long)range.first);
-        job_refuse(job, ERROR_cursor_expired, reason);
+        reading_refuse(self, ERROR_cursor_expired, reason);
         return;
     }
-    json_lit(out, "],\"next\":");
+    json_lit(page.out, "],\"next\":");
     if (page.next)
-        json_uint(out, page.next);
+        json_uint(page.out, page.next);
     else
-        json_lit(out, "null");
-    json_lit(out, "}");
+        json_lit(page.out, "null");
+    json_lit(page.out, "}");
 }
 
 /* oldest or newest first, as the parameter order says; false: it says neither. */
@@ -217,25 +220,25 @@ static bool s_read_order(job_t *job)
     slice_t order;
     if (!job_param(job, "order", &order) || slice_is(order, "asc"))
         return true;
-    job->render = history_render_newest;
+    job->reading->look = history_look_newest;
     return slice_is(order, "desc");
 }
 
 void history_prepare(job_t *job)
 {
     uint64_t limit = HISTORY_LIMIT_DEFAULT;
-    job->kind = JOB_READ;
-    job->render = s_render;
+    reading_t *reading = reading_new(job);
+    reading->look = s_look;
     if (!history_number(job, "limit", HISTORY_LIMIT, &limit))
         job_refuse(job, ERROR_invalid_param, "limit must be a number from 1 to 1000.");
-    else if (!history_number(job, "from", INT64_MAX, &job->from))
+    else if (!history_number(job, "from", INT64_MAX, &reading->history.from))
         job_refuse(job, ERROR_invalid_param, "from must be the sequence of a message, 1 or more.");
-    else if (!history_number(job, "before", INT64_MAX, &job->before))
+    else if (!history_number(job, "before", INT64_MAX, &reading->history.before))
         job_refuse(job, ERROR_invalid_param,
                    "before must be the sequence of a message, 1 or more.");
     else if (!s_read_order(job))
         job_refuse(job, ERROR_invalid_param, "order must be asc or desc.");
-    job->limit = (unsigned)limit;
+    reading->history.limit = (unsigned)limit;
     if (job->error)
         job->kind = JOB_REFUSED;
 }

@@ -1,12 +1,11 @@
 /* Reading back: a page of what a target has, oldest or newest first, as JSON (docs/API). A page
  * ends at its limit or at HISTORY_BYTES, but has one message at least.
  *
- * Threading: the main thread's, like journal_read. */
+ * Threading: pages are made by the journal's thread, all else is the caller's. */
 #ifndef POSTERN_HISTORY_H
 #define POSTERN_HISTORY_H
 
-#include "workers/drain.h"
-#include "workers/json_out.h"
+#include "workers/reading.h"
 
 enum {
     HISTORY_LIMIT = 1000,
@@ -14,11 +13,6 @@ enum {
     HISTORY_BYTES = 1 << 20,
     HISTORY_MOST_BYTES = 3 << 20, /* one message larger than this is not shown but named */
 };
-
-/* Which shard this is, for the ids that are shown. */
-typedef struct {
-    unsigned shard, shards;
-} shard_t;
 
 /* The id of a message as senders see it: "<time>_<number>", unique over all shards of a kind.
  * Written in quotes. */
@@ -38,8 +32,8 @@ void history_row(json_out_t *out, const shard_t *shard, uint64_t log, const reco
  * refused. A page that begins with the oldest is refused when its cursor has expired. */
 void history_prepare(job_t *job);
 
-/* A JOB_READ's page, newest first. */
-void history_render_newest(const struct answering *with, job_t *job, json_out_t *out);
+/* The page of a reading, newest first: its look. */
+void history_look_newest(reading_t *self, journal_reader_t *reader);
 
 /* A parameter (job_param) as a number from 1 to MAX; false when it is none. Missing leaves the
  * number alone. */

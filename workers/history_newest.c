@@ -1,16 +1,13 @@
 /* A page that begins with the newest message. The journal is read forward, so it is read in chunks
  * from the end on, each of which is turned around. */
-#include "workers/answer.h"
 #include "workers/history.h"
 
 enum { CHUNK = 16 };
 
-/* The rows of a chunk. Not on the stack: a damaged page may end what reads them (journal_try). */
-static json_out_t s_rows;
-
 /* A chunk as it was read: oldest first. */
 typedef struct {
     const shard_t *shard;
+    json_out_t *rows;
     size_t ends[CHUNK]; /* of each row in the text */
     uint64_t sequence[CHUNK], last;
     unsigned len;
@@ -21,9 +18,9 @@ static bool s_each(void *arg, uint64_t log, const record_t *record)
     chunk_t *chunk = arg;
     if (record->sequence > chunk->last || chunk->len == CHUNK)
         return false;
-    history_row(&s_rows, chunk->shard, log, record);
+    history_row(chunk->rows, chunk->shard, log, record);
     chunk->sequence[chunk->len] = record->sequence;
-    chunk->ends[chunk->len++] = s_rows.len;
+    chunk->ends[chunk->len++] = chunk->rows->len;
     return record->sequence < chunk->last;
 }
 
@@ -39,7 +36,7 @@ static void s_turn(page_t *page, const chunk_t *chunk)
 {
     for (unsigned i = chunk->len; i > 0 && !page->full; i--) {
         size_t from = i > 1 ? chunk->ends[i - 2] : 0;
-        slice_t row = slice(s_rows.data + from, chunk->ends[i - 1] - from);
+        slice_t row = slice(chunk->rows->data + from, chunk->ends[i - 1] - from);
         page->full = page->oldest && page->out->len + row.len > HISTORY_BYTES;
         if (page->full)
             return;
@@ -62,36 +59,37 @@ static uint64_t s_likely(const page_t *page)
 }
 
 /* The newest first, from LAST down to FIRST, or to where nothing can be read. */
-static void s_fill(page_t *page, const answering_t *with, const job_t *job, uint64_t first,
+static void s_fill(page_t *page, reading_t *self, journal_reader_t *reader, uint64_t first,
                    uint64_t last)
 {
     journal_range_t range;
-    chunk_t chunk = {.shard = &with->shard};
+    chunk_t chunk = {.shard = &self->shard, .rows = &self->rows};
     while (!page->full && last >= first && last > 0) {
         uint64_t count = s_likely(page), from = last - first >= count ? last - count + 1 : first;
         chunk.len = 0;
         chunk.last = last;
-        json_reset(&s_rows);
-        journal_read(with->journal, &job->request->principal.target, from, &range, s_each, &chunk);
+        json_reset(chunk.rows);
+        journal_read(reader, &self->target, from, &range, s_each, &chunk);
         s_turn(page, &chunk);
         last = chunk.len > 0 ? from - 1 : 0;
     }
-    json_free(&s_rows);
+    json_free(chunk.rows);
 }
 
-void history_render_newest(const answering_t *with, job_t *job, json_out_t *out)
+void history_look_newest(reading_t *self, journal_reader_t *reader)
 {
     journal_range_t range;
-    page_t page = {.out = out, .left = job->limit};
-    journal_range(with->journal, &job->request->principal.target, &range);
-    uint64_t first = job->from > range.first ? job->from : range.first;
-    uint64_t last = job->before && job->before <= range.last ? job->before - 1 : range.last;
-    json_lit(out, "{\"messages\":[");
-    s_fill(&page, with, job, first, last);
-    json_lit(out, "],\"next\":");
+    page_t page = {.out = &self->body, .left = self->history.limit};
+    uint64_t from = self->history.from, before = self->history.before;
+    journal_range(reader, &self->target, &range);
+    uint64_t first = from > range.first ? from : range.first;
+    uint64_t last = before && before <= range.last ? before - 1 : range.last;
+    json_lit(page.out, "{\"messages\":[");
+    s_fill(&page, self, reader, first, last);
+    json_lit(page.out, "],\"next\":");
     if (page.oldest > first)
-        json_uint(out, page.oldest);
+        json_uint(page.out, page.oldest);
     else
-        json_lit(out, "null");
-    json_lit(out, "}");
+        json_lit(page.out, "null");
+    json_lit(page.out, "}");
 }

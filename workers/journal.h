@@ -17,6 +17,7 @@
  * Threading: journal_append, the calls of checkpoints, journal_tend, journal_inspect and, last,
  * journal_finish by one thread (the writer); the rest by one thread (the main one); both at once.
  * Another thread can become the writer between journal_checkpoint_begin and journal_checkpoint_end.
+ * What a page is made of is read by a thread of the journal (journal_ask), beside both.
  */
 #ifndef POSTERN_JOURNAL_H
 #define POSTERN_JOURNAL_H
@@ -139,6 +140,12 @@ typedef struct {
 } journal_state_t;
 void journal_inspect(journal_t *self, journal_state_t *state);
 
+/* A look at the journal, with what the engine needs for it: one thread's. Its reads must not be
+ * nested in each other. */
+typedef struct journal_reader journal_reader_t;
+/* The main thread's. */
+journal_reader_t *journal_reader(journal_t *self);
+
 /* Reads the records of a target from sequence FROM on, oldest first, until there are no more or
  * EACH returns false: all that was stored when it was called, whether it is committed or not. Waits
  * for no commit, and keeps no writer waiting. The record is valid during the call. */
@@ -149,16 +156,42 @@ typedef bool (*journal_each_fn)(void *arg, uint64_t log, const record_t *record)
 typedef struct {
     uint64_t first, last;
 } journal_range_t;
-void journal_read(journal_t *self, const uuid_t7 *target, uint64_t from, journal_range_t *range,
-                  journal_each_fn each, void *arg);
+void journal_read(journal_reader_t *self, const uuid_t7 *target, uint64_t from,
+                  journal_range_t *range, journal_each_fn each, void *arg);
 /* The range alone, last covering what is not committed either. */
-void journal_range(journal_t *self, const uuid_t7 *target, journal_range_t *range);
+void journal_range(journal_reader_t *self, const uuid_t7 *target, journal_range_t *range);
 
-/* Calls READ, which reads the journal and changes nothing that a read that failed would leave half
- * done, nor has memory that only it would free. False when what it read is damaged, as the log says
- * with the place (journal.damaged): what it has made of it is to be dropped. By the main thread,
- * whose other reads end the process then.
+/* Calls READ, which reads by this reader and changes nothing that a read that failed would leave
+ * half done, nor has memory that only it would free. False when what it read is damaged, as the log
+ * says with the place (journal.damaged): what it has made of it is to be dropped. Other reads, but
+ * those that were asked for, end the process then.
  */
-bool journal_try(journal_t *self, void (*read)(void *arg), void *arg);
+bool journal_try(journal_reader_t *self, void (*read)(void *arg), void *arg);
+
+/* Asking: a thread of the journal carries out QUERY, with a reader of its own, while the caller's
+ * loop goes on. It sees all that was stored before it was asked. What it may do is what journal_try
+ * says of READ; what it changes belongs to it from here until DONE, which journal_turn calls, in
+ * the order in which was asked. */
+typedef enum {
+    JOURNAL_READ,
+    JOURNAL_DAMAGED, /* what was read is damaged, as journal_try has it */
+    JOURNAL_DROPPED, /* by journal_stop: it was perhaps not carried out */
+} journal_asked_t;
+typedef void (*journal_query_fn)(void *arg, journal_reader_t *reader);
+typedef void (*journal_done_fn)(void *arg, journal_asked_t how);
+
+enum { JOURNAL_ASKED = 4096 }; /* most that are asked and not done */
+
+/* False, and nothing is done, when so many are, or there can be no thread. */
+bool journal_ask(journal_t *self, journal_query_fn query, journal_done_fn done, void *arg);
+/* Those that are not done. */
+unsigned journal_asked(const journal_t *self);
+/* Readable when journal_turn has something to do. */
+int journal_fd(const journal_t *self);
+/* Calls DONE of what has been carried out. Without a system call when nothing has been. */
+void journal_turn(journal_t *self);
+/* Waits for the one that is under way, and calls DONE of all with JOURNAL_DROPPED. No more can be
+ * asked. journal_close does it for who has not. */
+void journal_stop(journal_t *self);
 
 #endif

@@ -1,6 +1,7 @@
 /* The LMDB engine's insides, shared by journal_lmdb.c, journal_open.c, journal_ahead.c,
- * journal_pass.c, journal_read.c, journal_replay.c, journal_seen.c, journal_retention.c,
- * journal_outbox_rows.h and, for resharding, journal_source.h; nobody else includes it.
+ * journal_ask.c, journal_pass.c, journal_read.c, journal_replay.c, journal_seen.c,
+ * journal_retention.c, journal_outbox_rows.h and, for resharding, journal_source.h; nobody else
+ * includes it.
  *
  * An append is durable when it stands in the write-ahead file (wal.h). The transaction that it
  * changed, the pass, stays open and is committed a little later, by a checkpoint; when the process
@@ -118,6 +119,17 @@ typedef struct {
     uint64_t removed;
 } pass_t;
 
+struct journal_reader {
+    journal_t *journal;
+    MDB_txn *txn;       /* reset between reads */
+    MDB_cursor *cursor; /* while a table is walked */
+    bool trying;        /* in journal_try */
+    int tried;          /* how a read in it failed */
+};
+
+/* journal_ask.c */
+typedef struct asking asking_t;
+
 struct journal {
     unsigned magic;
     store_t *store;
@@ -137,10 +149,8 @@ struct journal {
     atomic_bool full, gone;
     int64_t room_next_ms; /* when to look for room again */
     int64_t committed_ms;
-    MDB_txn *reader;     /* the reading thread's, reset between reads */
-    MDB_cursor *reading; /* likewise, while a table is walked */
-    bool trying;         /* the reading thread's: in journal_try */
-    int tried;           /* how a read in it failed */
+    journal_reader_t reader; /* the main thread's */
+    asking_t *asking;
     notes_t notes;
     atomic_uint_fast64_t committed_log; /* what the next record got, at the last commit */
 
@@ -209,8 +219,16 @@ int replay_apply(pass_t *pass, uint64_t generation, uint64_t *count);
 /* The same of what is whole, past what is not: records behind a gap get other places. */
 int replay_salvage(pass_t *pass, uint64_t generation, uint64_t *count);
 
-/* journal_read.c: a read of the reading thread that failed. */
-void journal_failed(journal_t *self, const char *what, int rc);
+/* journal_read.c: begins to look at what is committed, until reader_end. 0 or an LMDB error. */
+int reader_begin(journal_reader_t *self);
+void reader_end(journal_reader_t *self);
+/* A read that failed. */
+void reader_failed(journal_reader_t *self, const char *what, int rc);
+void reader_close(journal_reader_t *self);
+
+/* journal_ask.c: the thread starts when something is asked first. */
+asking_t *asking_new(journal_t *journal);
+void asking_destroy(asking_t **self_p);
 
 /* journal_verify.c: whether the tables in which a missing row would not be noticed are whole; 0, or
  * -1 with the reason in err. */

@@ -282,6 +282,8 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
     self->magic = MAGIC;
     self->options = *options;
     self->tail = tail_new();
+    self->reader.journal = self;
+    self->asking = asking_new(self);
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->settled, NULL);
     pthread_mutex_init(&self->notes.lock, NULL);
@@ -320,9 +322,9 @@ void journal_close(journal_t **self_p)
     if (!self)
         return;
     assert(self->magic == MAGIC);
+    asking_destroy(&self->asking);
     journal_finish(self);
-    if (self->reader)
-        mdb_txn_abort(self->reader);
+    reader_close(&self->reader);
     if (self->ahead.txn)
         mdb_txn_abort(self->ahead.txn);
     wal_close(&self->wal);

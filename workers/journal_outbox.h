@@ -13,8 +13,8 @@
  * never outlive their record, and retention leaves the record of a pending item alone; what has
  * ended is forgotten after options.delivery_retention_ms, the attempts with it.
  *
- * Threading: journal_note and all that reads by the main thread. What is read is what is committed:
- * up to JOURNAL_CHECKPOINT_MS old. Reads must not be nested in each other. */
+ * Threading: journal_note by the main thread; what reads by the reader's. What is read is what is
+ * committed: up to JOURNAL_CHECKPOINT_MS old. */
 #ifndef POSTERN_JOURNAL_OUTBOX_H
 #define POSTERN_JOURNAL_OUTBOX_H
 
@@ -92,7 +92,7 @@ typedef struct {
 
 /* The pending items from FROM on, FROM included, until there are no more or EACH returns false. */
 typedef bool (*outbox_due_fn)(void *arg, const outbox_due_t *due);
-void journal_due(journal_t *self, const outbox_place_t *from, outbox_due_fn each, void *arg);
+void journal_due(journal_reader_t *self, const outbox_place_t *from, outbox_due_fn each, void *arg);
 
 typedef struct {
     uuid_t7 target, id; /* id: of the record */
@@ -106,31 +106,31 @@ typedef struct {
 /* The items of a target up to log sequence UNTIL, the newest first; DEAD_ONLY: of these the dead.
  */
 typedef bool (*outbox_item_fn)(void *arg, const outbox_item_t *item);
-void journal_items(journal_t *self, const uuid_t7 *target, uint64_t until, bool dead_only,
+void journal_items(journal_reader_t *self, const uuid_t7 *target, uint64_t until, bool dead_only,
                    outbox_item_fn each, void *arg);
 /* The dead ones from log sequence FROM on, the oldest first. */
-void journal_dead(journal_t *self, const uuid_t7 *target, uint64_t from, outbox_item_fn each,
+void journal_dead(journal_reader_t *self, const uuid_t7 *target, uint64_t from, outbox_item_fn each,
                   void *arg);
 /* One of them; false when there is none. */
-bool journal_item(journal_t *self, const uuid_t7 *target, uint64_t log, outbox_item_t *item);
+bool journal_item(journal_reader_t *self, const uuid_t7 *target, uint64_t log, outbox_item_t *item);
 
 /* The attempts of an item, oldest first, with their numbers from 1. */
 typedef void (*outbox_attempt_fn)(void *arg, unsigned number, const outbox_attempt_t *attempt);
-void journal_attempts(journal_t *self, uint64_t log, outbox_attempt_fn each, void *arg);
+void journal_attempts(journal_reader_t *self, uint64_t log, outbox_attempt_fn each, void *arg);
 
 /* The record at LOG; false when it is not there, without a call, or damaged. Valid during the call.
  */
 typedef void (*outbox_record_fn)(void *arg, const record_t *record);
-bool journal_record(journal_t *self, uint64_t log, outbox_record_fn each, void *arg);
+bool journal_record(journal_reader_t *self, uint64_t log, outbox_record_fn each, void *arg);
 
 /* What NOTE_HANDLER and NOTE_HEALTH have kept. */
 typedef void (*outbox_kept_fn)(void *arg, const uuid_t7 *target, slice_t bytes);
-void journal_handlers(journal_t *self, outbox_kept_fn each, void *arg);
-void journal_health(journal_t *self, outbox_kept_fn each, void *arg);
+void journal_handlers(journal_reader_t *self, outbox_kept_fn each, void *arg);
+void journal_health(journal_reader_t *self, outbox_kept_fn each, void *arg);
 
 typedef struct {
     uint64_t pending, dead;
 } outbox_counts_t;
-outbox_counts_t journal_outbox_counts(journal_t *self);
+outbox_counts_t journal_outbox_counts(journal_reader_t *self);
 
 #endif

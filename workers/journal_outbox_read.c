@@ -2,36 +2,28 @@
 
 #include <assert.h>
 
-/* What is committed, at this moment; the same transaction is used again and again. */
-static MDB_txn *s_begin(journal_t *self)
+static void s_begin(journal_reader_t *self)
 {
-    int rc = self->reader ? mdb_txn_renew(self->reader)
-                          : mdb_txn_begin(self->env, NULL, MDB_RDONLY, &self->reader);
+    int rc = reader_begin(self);
     if (rc != 0)
-        store_fail(self->store, "read of the outbox", rc);
-    return self->reader;
+        store_fail(self->journal->store, "read of the outbox", rc);
 }
 
-static void s_end(journal_t *self, int rc)
+static void s_end(journal_reader_t *self, int rc)
 {
-    mdb_txn_reset(self->reader);
+    reader_end(self);
     if (rc != 0 && rc != MDB_NOTFOUND)
-        journal_failed(self, "read of the outbox", rc);
+        reader_failed(self, "read of the outbox", rc);
 }
 
-static MDB_cursor *s_cursor(journal_t *self, table_t table)
+/* Until s_end. */
+static MDB_cursor *s_cursor(journal_reader_t *self, table_t table)
 {
-    int rc = mdb_cursor_open(s_begin(self), self->table[table], &self->reading);
+    s_begin(self);
+    int rc = mdb_cursor_open(self->txn, self->journal->table[table], &self->cursor);
     if (rc != 0)
-        store_fail(self->store, "read of the outbox", rc);
-    return self->reading;
-}
-
-static void s_close(journal_t *self, MDB_cursor *cursor, int rc)
-{
-    mdb_cursor_close(cursor);
-    self->reading = NULL;
-    s_end(self, rc);
+        store_fail(self->journal->store, "read of the outbox", rc);
+    return self->cursor;
 }
 
 uint64_t journal_committed(const journal_t *self)
@@ -63,7 +55,7 @@ static int s_read_due(const MDB_val *key, const MDB_val *value, outbox_due_t *du
     return 0;
 }
 
-void journal_due(journal_t *self, const outbox_place_t *from, outbox_due_fn each, void *arg)
+void journal_due(journal_reader_t *self, const outbox_place_t *from, outbox_due_fn each, void *arg)
 {
     MDB_cursor *cursor = s_cursor(self, TABLE_OUTBOX);
     outbox_key_t name = outbox_key(&from->target, from->order, from->log);
@@ -78,7 +70,7 @@ void journal_due(journal_t *self, const outbox_place_t *from, outbox_due_fn each
         more = each(arg, &due);
         rc = row_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
-    s_close(self, cursor, rc);
+    s_end(self, rc);
 }
 
 static outbox_item_t s_item(const uuid_t7 *target, uint64_t log, const item_row_t *row)
@@ -96,12 +88,12 @@ static outbox_item_t s_item(const uuid_t7 *target, uint64_t log, const item_row_
     return item;
 }
 
-static int s_get(journal_t *self, const uuid_t7 *target, uint64_t log, outbox_item_t *item)
+static int s_get(journal_reader_t *self, const uuid_t7 *target, uint64_t log, outbox_item_t *item)
 {
     item_key_t name = item_key(target, log);
     item_row_t row;
     MDB_val key = outbox_val(&name, sizeof name), value;
-    int rc = row_get(self->reader, self->table[TABLE_ITEMS], &key, &value);
+    int rc = row_get(self->txn, self->journal->table[TABLE_ITEMS], &key, &value);
     if (rc != 0 || value.mv_size != sizeof row)
         return rc ? rc : MDB_CORRUPTED;
     memcpy(&row, value.mv_data, sizeof row);
@@ -109,7 +101,7 @@ static int s_get(journal_t *self, const uuid_t7 *target, uint64_t log, outbox_it
     return 0;
 }
 
-bool journal_item(journal_t *self, const uuid_t7 *target, uint64_t log, outbox_item_t *item)
+bool journal_item(journal_reader_t *self, const uuid_t7 *target, uint64_t log, outbox_item_t *item)
 {
     s_begin(self);
     int rc = s_get(self, target, log, item);
@@ -130,7 +122,7 @@ static int s_last(MDB_cursor *cursor, const item_key_t *name, MDB_val *key, MDB_
 }
 
 /* Walks a table with keys of item_key_t from where the cursor stands. */
-static int s_walk(journal_t *self, MDB_cursor *cursor, const uuid_t7 *target, MDB_val key,
+static int s_walk(journal_reader_t *self, MDB_cursor *cursor, const uuid_t7 *target, MDB_val key,
                   MDB_cursor_op step, outbox_item_fn each, void *arg)
 {
     MDB_val value;
@@ -151,7 +143,7 @@ static int s_walk(journal_t *self, MDB_cursor *cursor, const uuid_t7 *target, MD
     return rc;
 }
 
-void journal_items(journal_t *self, const uuid_t7 *target, uint64_t until, bool dead_only,
+void journal_items(journal_reader_t *self, const uuid_t7 *target, uint64_t until, bool dead_only,
                    outbox_item_fn each, void *arg)
 {
     MDB_cursor *cursor = s_cursor(self, dead_only ? TABLE_DEAD : TABLE_ITEMS);
@@ -160,10 +152,10 @@ void journal_items(journal_t *self, const uuid_t7 *target, uint64_t until, bool 
     int rc = s_last(cursor, &name, &key, &value);
     if (rc == 0)
         rc = s_walk(self, cursor, target, key, MDB_PREV, each, arg);
-    s_close(self, cursor, rc);
+    s_end(self, rc);
 }
 
-void journal_dead(journal_t *self, const uuid_t7 *target, uint64_t from, outbox_item_fn each,
+void journal_dead(journal_reader_t *self, const uuid_t7 *target, uint64_t from, outbox_item_fn each,
                   void *arg)
 {
     MDB_cursor *cursor = s_cursor(self, TABLE_DEAD);
@@ -172,10 +164,10 @@ void journal_dead(journal_t *self, const uuid_t7 *target, uint64_t from, outbox_
     int rc = row_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
     if (rc == 0)
         rc = s_walk(self, cursor, target, key, MDB_NEXT, each, arg);
-    s_close(self, cursor, rc);
+    s_end(self, rc);
 }
 
-void journal_attempts(journal_t *self, uint64_t log, outbox_attempt_fn each, void *arg)
+void journal_attempts(journal_reader_t *self, uint64_t log, outbox_attempt_fn each, void *arg)
 {
     MDB_cursor *cursor = s_cursor(self, TABLE_ATTEMPTS);
     attempt_key_t name = {htobe64(log), 0};
@@ -201,11 +193,11 @@ void journal_attempts(journal_t *self, uint64_t log, outbox_attempt_fn each, voi
         each(arg, (unsigned)be64toh(name.number), &attempt);
         rc = row_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
-    s_close(self, cursor, rc);
+    s_end(self, rc);
 }
 
 typedef struct {
-    journal_t *journal;
+    journal_reader_t *reader;
     uint64_t log;
     outbox_record_fn each;
     void *arg;
@@ -215,22 +207,23 @@ typedef struct {
 static void s_record(void *arg)
 {
     one_t *self = arg;
-    journal_t *journal = self->journal;
+    journal_reader_t *reader = self->reader;
+    const journal_t *journal = reader->journal;
     uint64_t number = journal_key(self->log);
     record_t record;
     MDB_val key = outbox_val(&number, sizeof number), value;
-    MDB_txn *txn = s_begin(journal);
     MDB_dbi log = journal->table[TABLE_LOG];
-    int rc = mdb_get(txn, log, &key, &value);
+    s_begin(reader);
+    int rc = mdb_get(reader->txn, log, &key, &value);
     if (rc == 0)
-        rc = row_record(txn, log, journal->summed_log, &key, &value, &record);
+        rc = row_record(reader->txn, log, journal->summed_log, &key, &value, &record);
     self->found = rc == 0;
     if (rc == 0)
         self->each(self->arg, &record);
-    s_end(journal, rc);
+    s_end(reader, rc);
 }
 
-bool journal_record(journal_t *self, uint64_t log, outbox_record_fn each, void *arg)
+bool journal_record(journal_reader_t *self, uint64_t log, outbox_record_fn each, void *arg)
 {
     one_t one = {self, log, each, arg, false};
     if (self->trying)
@@ -238,7 +231,7 @@ bool journal_record(journal_t *self, uint64_t log, outbox_record_fn each, void *
     return (self->trying || journal_try(self, s_record, &one)) && one.found;
 }
 
-static void s_kept(journal_t *self, table_t table, outbox_kept_fn each, void *arg)
+static void s_kept(journal_reader_t *self, table_t table, outbox_kept_fn each, void *arg)
 {
     MDB_cursor *cursor = s_cursor(self, table);
     MDB_val key, value;
@@ -252,26 +245,26 @@ static void s_kept(journal_t *self, table_t table, outbox_kept_fn each, void *ar
         memcpy(target.bytes, key.mv_data, UUID_BYTES);
         each(arg, &target, slice(value.mv_data, value.mv_size));
     }
-    s_close(self, cursor, rc);
+    s_end(self, rc);
 }
 
-void journal_handlers(journal_t *self, outbox_kept_fn each, void *arg)
+void journal_handlers(journal_reader_t *self, outbox_kept_fn each, void *arg)
 {
     s_kept(self, TABLE_HANDLERS, each, arg);
 }
 
-void journal_health(journal_t *self, outbox_kept_fn each, void *arg)
+void journal_health(journal_reader_t *self, outbox_kept_fn each, void *arg)
 {
     s_kept(self, TABLE_HEALTH, each, arg);
 }
 
-outbox_counts_t journal_outbox_counts(journal_t *self)
+outbox_counts_t journal_outbox_counts(journal_reader_t *self)
 {
     MDB_stat pending, dead;
-    MDB_txn *txn = s_begin(self);
-    int rc = mdb_stat(txn, self->table[TABLE_OUTBOX], &pending);
+    s_begin(self);
+    int rc = mdb_stat(self->txn, self->journal->table[TABLE_OUTBOX], &pending);
     if (rc == 0)
-        rc = mdb_stat(txn, self->table[TABLE_DEAD], &dead);
+        rc = mdb_stat(self->txn, self->journal->table[TABLE_DEAD], &dead);
     s_end(self, rc);
     return (outbox_counts_t){pending.ms_entries, dead.ms_entries};
 }

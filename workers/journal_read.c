@@ -79,18 +79,18 @@ static int s_read(const sight_t *self, const uuid_t7 *target, uint64_t from, con
 
 /* A read on its way: what is committed first, then what the tail has. */
 typedef struct {
-    journal_t *journal;
+    journal_reader_t *reader;
     const uuid_t7 *target;
     uint64_t next; /* the sequence to go on from */
     journal_range_t *range;
     journal_each_fn each;
     void *arg;
     bool more;
-} reading_t;
+} walk_t;
 
 static bool s_give(void *arg, uint64_t log, const record_t *record)
 {
-    reading_t *self = arg;
+    walk_t *self = arg;
     self->next = record->sequence + 1;
     if (record->sequence > self->range->last)
         self->range->last = record->sequence;
@@ -98,34 +98,60 @@ static bool s_give(void *arg, uint64_t log, const record_t *record)
     return self->more;
 }
 
-/* Begins to look at what is committed, which mdb_txn_reset of the reader ends. */
-static int s_look(journal_t *journal, const uuid_t7 *target, range_row_t *row)
+journal_reader_t *journal_reader(journal_t *self)
 {
-    int rc = journal->reader ? mdb_txn_renew(journal->reader)
-                             : mdb_txn_begin(journal->env, NULL, MDB_RDONLY, &journal->reader);
-    *row = (range_row_t){1, 0, 0};
-    return rc == 0 ? range_read(journal, journal->reader, target, row) : rc;
+    return &self->reader;
 }
 
-static int s_read_committed(reading_t *self)
+int reader_begin(journal_reader_t *self)
 {
-    journal_t *journal = self->journal;
+    return self->txn ? mdb_txn_renew(self->txn)
+                     : mdb_txn_begin(self->journal->env, NULL, MDB_RDONLY, &self->txn);
+}
+
+void reader_end(journal_reader_t *self)
+{
+    if (self->cursor)
+        mdb_cursor_close(self->cursor);
+    self->cursor = NULL;
+    if (self->txn)
+        mdb_txn_reset(self->txn);
+}
+
+void reader_close(journal_reader_t *self)
+{
+    if (self->txn)
+        mdb_txn_abort(self->txn);
+    self->txn = NULL;
+}
+
+/* Begins, and reads the target's range as committed. */
+static int s_look(journal_reader_t *reader, const uuid_t7 *target, range_row_t *row)
+{
+    int rc = reader_begin(reader);
+    *row = (range_row_t){1, 0, 0};
+    return rc == 0 ? range_read(reader->journal, reader->txn, target, row) : rc;
+}
+
+static int s_read_committed(walk_t *self)
+{
+    journal_reader_t *reader = self->reader;
     range_row_t row;
-    int rc = s_look(journal, self->target, &row);
-    sight_t sight = {journal, journal->reader};
+    int rc = s_look(reader, self->target, &row);
+    sight_t sight = {reader->journal, reader->txn};
     *self->range = (journal_range_t){row.first, row.last};
     if (self->next < row.first)
         self->next = row.first;
     if (rc == 0)
         rc = s_read(&sight, self->target, self->next, &row, s_give, self);
-    mdb_txn_reset(journal->reader);
+    reader_end(reader);
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 /* Until there is no more there, or that was committed meanwhile. */
-static int s_read_tail(reading_t *self)
+static int s_read_tail(walk_t *self)
 {
-    tail_t *tail = self->journal->tail;
+    tail_t *tail = self->reader->journal->tail;
     tail_page_t page;
     int rc = 0;
     do {
@@ -141,26 +167,27 @@ static int s_read_tail(reading_t *self)
     return rc;
 }
 
-void journal_read(journal_t *self, const uuid_t7 *target, uint64_t from, journal_range_t *range,
-                  journal_each_fn each, void *arg)
+void journal_read(journal_reader_t *self, const uuid_t7 *target, uint64_t from,
+                  journal_range_t *range, journal_each_fn each, void *arg)
 {
-    reading_t reading = {self, target, from, range, each, arg, true};
+    walk_t walk = {self, target, from, range, each, arg, true};
+    const tail_t *tail = self->journal->tail;
     uint64_t drops;
     int rc;
     do {
-        drops = tail_drops(self->tail);
-        rc = s_read_committed(&reading);
-        if (rc == 0 && reading.more)
-            rc = s_read_tail(&reading);
-    } while (rc == 0 && reading.more && drops != tail_drops(self->tail));
+        drops = tail_drops(tail);
+        rc = s_read_committed(&walk);
+        if (rc == 0 && walk.more)
+            rc = s_read_tail(&walk);
+    } while (rc == 0 && walk.more && drops != tail_drops(tail));
     if (rc != 0)
-        journal_failed(self, "read", rc);
+        reader_failed(self, "read", rc);
 }
 
-void journal_failed(journal_t *self, const char *what, int rc)
+void reader_failed(journal_reader_t *self, const char *what, int rc)
 {
     if (!self->trying)
-        store_fail(self->store, what, rc);
+        store_fail(self->journal->store, what, rc);
     self->tried = rc;
 }
 
@@ -176,67 +203,58 @@ static int s_run(void *arg)
     return 0;
 }
 
-/* What a read that a damaged page has ended had open. */
-static void s_let_go(journal_t *self)
-{
-    if (self->reading)
-        mdb_cursor_close(self->reading);
-    self->reading = NULL;
-    if (self->reader)
-        mdb_txn_reset(self->reader);
-}
-
-bool journal_try(journal_t *self, void (*read)(void *arg), void *arg)
+bool journal_try(journal_reader_t *self, void (*read)(void *arg), void *arg)
 {
     trial_t trial = {read, arg};
     self->trying = true;
     self->tried = 0;
     int rc = store_try(s_run, &trial);
     if (rc != 0)
-        s_let_go(self);
+        reader_end(self); /* what a damaged page has ended had it open */
     self->trying = false;
     rc = rc ? rc : self->tried;
     if (rc == 0)
         return true;
     metric_add(METRIC_damaged_reads_total, 1);
-    store_say(self->store, "read", rc);
+    store_say(self->journal->store, "read", rc);
     return false;
 }
 
-static bool s_in_tail(journal_t *self, const uuid_t7 *target, uint64_t sequence)
+static bool s_in_tail(tail_t *tail, const uuid_t7 *target, uint64_t sequence)
 {
     tail_page_t page;
-    tail_read(self->tail, target, sequence, &page);
+    tail_read(tail, target, sequence, &page);
     bool found = page.len > 0;
-    tail_release(self->tail, &page);
+    tail_release(tail, &page);
     return found;
 }
 
 /* The last sequence of the tail, which goes on from LAST: by steps that double, then halve. */
-static uint64_t s_last_in_tail(journal_t *self, const uuid_t7 *target, uint64_t last)
+static uint64_t s_last_in_tail(tail_t *tail, const uuid_t7 *target, uint64_t last)
 {
     uint64_t step = 1;
-    while (s_in_tail(self, target, last + step)) {
+    while (s_in_tail(tail, target, last + step)) {
         last += step;
         step *= 2;
     }
     for (; step > 0; step /= 2)
-        if (s_in_tail(self, target, last + step))
+        if (s_in_tail(tail, target, last + step))
             last += step;
     return last;
 }
 
-void journal_range(journal_t *self, const uuid_t7 *target, journal_range_t *range)
+void journal_range(journal_reader_t *self, const uuid_t7 *target, journal_range_t *range)
 {
+    tail_t *tail = self->journal->tail;
     range_row_t row;
     uint64_t drops;
     int rc;
     do {
-        drops = tail_drops(self->tail);
+        drops = tail_drops(tail);
         rc = s_look(self, target, &row);
-        mdb_txn_reset(self->reader);
-        *range = (journal_range_t){row.first, s_last_in_tail(self, target, row.last)};
-    } while ((rc == 0 || rc == MDB_NOTFOUND) && drops != tail_drops(self->tail));
+        reader_end(self);
+        *range = (journal_range_t){row.first, s_last_in_tail(tail, target, row.last)};
+    } while ((rc == 0 || rc == MDB_NOTFOUND) && drops != tail_drops(tail));
     if (rc != 0 && rc != MDB_NOTFOUND)
-        journal_failed(self, "read", rc);
+        reader_failed(self, "read", rc);
 }

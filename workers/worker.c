@@ -276,6 +276,7 @@ void worker_destroy(worker_t **self_p)
     if (!self)
         return;
     assert(self->magic == MAGIC);
+    journal_stop(self->journal);
     if (self->engine)
         self->role->engine->destroy(&self->engine);
     writer_destroy(&self->writer);
@@ -377,10 +378,11 @@ static void s_tick(worker_t *self)
 
 static void s_wait(worker_t *self, bool stopping)
 {
-    int fds[3];
+    int fds[4];
     bool takes = !stopping && !drain_is_full(self->filling);
     unsigned count = 0;
     fds[count++] = writer_fd(self->writer);
+    fds[count++] = journal_fd(self->journal);
     if (!stopping)
         fds[count++] = life_fd();
     int wait_ms = stopping ? 10 : TURN_MS;
@@ -404,6 +406,7 @@ static void s_receive(worker_t *self)
 static bool s_is_empty(const worker_t *self)
 {
     return writer_is_idle(self->writer) && drain_batches(self->filling) == 0 &&
+           journal_asked(self->journal) == 0 &&
            (!self->engine || self->role->engine->is_idle(self->engine));
 }
 
@@ -433,6 +436,7 @@ void worker_run(worker_t *self)
             s_receive(self);
         s_finish(self);
         s_hand_over(self);
+        answer_turn(&self->answering);
         s_deliver(self, stopping);
         if (now_ms - checked_ms >= TURN_MS) {
             checked_ms = now_ms;

@@ -124,11 +124,11 @@ static void s_list(deliverer_t *self, char *args)
     outbox_item_t *end = items;
     uuid_t7 target = s_uuid((unsigned)atoi(args));
     const char *why;
-    journal_items(self->journal, &target, UINT64_MAX, false, s_item, &end);
+    journal_items(journal_reader(self->journal), &target, UINT64_MAX, false, s_item, &end);
     for (outbox_item_t *item = items; item < end; item++) {
         printf("%" PRIu64 " %u %s", item->log, item->id.bytes[15] | item->id.bytes[14] << 8,
                states[item->state]);
-        journal_attempts(self->journal, item->log, s_attempt, NULL);
+        journal_attempts(journal_reader(self->journal), item->log, s_attempt, NULL);
         printf("\n");
     }
     printf("standing %u\nend\n", delivery_standing(self->delivery, &target, &why));

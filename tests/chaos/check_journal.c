@@ -49,7 +49,7 @@ static int s_walk(journal_t *journal, const uuid_t7 *target, walk_t *walk)
     journal_range_t range;
     walk->next = 1;
     walk->last_log = 0;
-    journal_read(journal, target, 1, &range, s_each, walk);
+    journal_read(journal_reader(journal), target, 1, &range, s_each, walk);
     if (walk->wrong)
         return s_say("a sequence is not dense or the log not in order", walk->next);
     if (walk->next > 1 && (range.first != 1 || range.last != walk->next - 1))

@@ -2,8 +2,12 @@
 
 import contextlib
 import json
+import pathlib
+import re
+import signal
 import statistics
 import subprocess
+import sys
 import threading
 import time
 
@@ -11,6 +15,7 @@ import pytest
 
 from harness import lacking
 from harness.connection import Connection
+from harness.postern import SLOW
 
 SENDERS = 4
 APART_S = 0.02  # between two posts of one of them
@@ -125,3 +130,46 @@ def test_a_reader_keeps_no_sender_waiting(slow_disk):
     # Who waits for commits waits for the whole of one; a busy machine costs less than that.
     assert beside < max(1.2 * alone, DELAY_MS / 2)
     assert p99(reader.latencies) < DELAY_MS / 2
+
+
+RATE = 4000 // SLOW  # posts a second
+READERS = 8
+ROUNDS, SLICE_S = 7, 0.8
+OPEN_LOOP = pathlib.Path(__file__).parent / "harness" / "open_loop.py"
+
+
+def post_for(ring, ada, seconds):
+    """p99 in ms of posts at RATE, from when each was due."""
+    made = subprocess.run([sys.executable, OPEN_LOOP, str(ring.port), f"{CHANNEL}/message?zapikey={ada.token}",
+                           str(RATE), str(seconds)], capture_output=True, text=True, timeout=60)
+    assert made.returncode == 0, made.stderr
+    said = json.loads(made.stdout)
+    assert said["bad"] == 0
+    return said["p99"]
+
+
+def test_readers_of_pages_cost_senders_little(make_ring, needs):
+    """READERS that ask for the next page of 1,000 as soon as they have one."""
+    needs("wrk")
+    ring = make_ring()
+    ring.spawn_all()
+    ada = ring.user("ada")
+    ring.channel("read", ada)
+    post_for(ring, ada, 2)
+    url = f"http://127.0.0.1:{ring.port}{CHANNEL}/messages?limit=1000&zapikey={ada.token}"
+    alone, beside, pages = [], [], 0
+    for _ in range(ROUNDS):
+        alone.append(post_for(ring, ada, SLICE_S))
+        readers = subprocess.Popen(["wrk", "-t1", f"-c{READERS}", "-d30s", url], stdout=subprocess.PIPE, text=True)
+        beside.append(post_for(ring, ada, SLICE_S))
+        readers.send_signal(signal.SIGINT)
+        said = readers.communicate()[0]
+        assert "Non-2xx" not in said, said
+        pages += int(re.search(r"(\d+) requests in", said)[1])
+    # The quieter rounds: what else the machine does is in either.
+    quiet_alone, quiet_beside = sorted(alone)[ROUNDS // 4], sorted(beside)[ROUNDS // 4]
+    print(f"p99 of {RATE} posts/s alone {alone} ms, beside {READERS} readers {beside} ms, "
+          f"ratio {quiet_beside / quiet_alone:.2f}; {pages} pages")
+    # 12 and more where a loop that answers posts makes pages, too; on a machine that does nothing else, below 2.
+    assert pages > READERS * ROUNDS
+    assert quiet_beside < (2 if SLOW == 1 else 3) * quiet_alone

@@ -50,7 +50,7 @@ static unsigned s_read(journal_t *journal, unsigned target)
     unsigned count = 0;
     journal_range_t range;
     uuid_t7 id = s_uuid(target);
-    journal_read(journal, &id, 0, &range, s_count, &count);
+    journal_read(journal_reader(journal), &id, 0, &range, s_count, &count);
     assert_int_equal(range.last, count);
     return count;
 }

@@ -80,7 +80,7 @@ static unsigned s_list(journal_t *journal)
 {
     outbox_place_t from = {0};
     s_due_len = 0;
-    journal_due(journal, &from, s_each_due, NULL);
+    journal_due(journal_reader(journal), &from, s_each_due, NULL);
     return s_due_len;
 }
 
@@ -98,7 +98,7 @@ static unsigned s_list_items(journal_t *journal, unsigned target, bool dead)
 {
     uuid_t7 id = s_uuid(target);
     s_items_len = 0;
-    journal_items(journal, &id, UINT64_MAX, dead, s_each_item, NULL);
+    journal_items(journal_reader(journal), &id, UINT64_MAX, dead, s_each_item, NULL);
     return s_items_len;
 }
 

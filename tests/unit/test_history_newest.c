@@ -8,7 +8,7 @@
 /* clang-format on */
 
 #include "journal_yard.h"
-#include "workers/answer.h"
+#include "workers/history.h"
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -57,32 +57,30 @@ static void s_spoil(const char *text)
 
 typedef struct {
     journal_t *journal;
-    unsigned limit;
-    json_out_t out;
+    reading_t *reading;
 } page_t;
 
-static void s_render(void *arg)
+static void s_look(void *arg)
 {
     page_t *page = arg;
-    wire_request_t request = {.principal = {.present = true, .target = s_uuid(0)}};
-    answering_t with = {.journal = page->journal, .shard = {0, 2}};
-    job_t job = {.request = &request, .limit = page->limit};
-    json_reset(&page->out);
-    history_render_newest(&with, &job, &page->out);
+    history_look_newest(page->reading, journal_reader(page->journal));
 }
 
 /* Whether a page of LIMIT messages is made; it begins with the newest. */
 static bool s_page(journal_t *journal, unsigned limit, const char *first, const char *next)
 {
-    page_t page = {.journal = journal, .limit = limit};
-    bool made = journal_try(journal, s_render, &page);
-    json_raw(&page.out, slice("", 1));
+    wire_request_t request = {.principal = {.present = true, .target = s_uuid(0)}};
+    job_t job = {.request = &request};
+    page_t page = {journal, reading_new(&job)};
+    page.reading->history.limit = limit;
+    bool made = journal_try(journal_reader(journal), s_look, &page);
+    json_raw(&page.reading->body, slice("", 1));
     if (made) {
-        const char *text = strstr(page.out.data, "number ");
+        const char *text = strstr(page.reading->body.data, "number ");
         assert_true(text && strncmp(text, first, strlen(first)) == 0);
-        assert_non_null(strstr(page.out.data, next));
+        assert_non_null(strstr(page.reading->body.data, next));
     }
-    json_free(&page.out);
+    reading_destroy(&page.reading);
     return made;
 }
 
@@ -135,7 +133,7 @@ static void test_what_a_damaged_page_ends_keeps_no_memory(void **state)
     (void)state;
     s_fill(LARGE);
     journal_t *journal = s_open();
-    journal_read(journal, &target, 15, &range, s_take_page, NULL);
+    journal_read(journal_reader(journal), &target, 15, &range, s_take_page, NULL);
     assert_false(s_page(journal, COUNT, "", ""));
     size_t before = s_allocated();
     for (unsigned i = 0; i < 50; i++)

@@ -96,7 +96,7 @@ static seen_t s_read(journal_t *journal, unsigned target, uint64_t from, journal
     seen_t seen = {0};
     uuid_t7 id = s_uuid(target);
     journal_range_t ignored;
-    journal_read(journal, &id, from, range ? range : &ignored, s_each, &seen);
+    journal_read(journal_reader(journal), &id, from, range ? range : &ignored, s_each, &seen);
     return seen;
 }
 

@@ -42,7 +42,7 @@ static void s_read_first(void *arg)
     reading_t *self = arg;
     uuid_t7 target = s_uuid(0);
     journal_range_t range;
-    journal_read(self->journal, &target, 0, &range, s_each, &self->seen);
+    journal_read(journal_reader(self->journal), &target, 0, &range, s_each, &self->seen);
 }
 
 static void s_fill(unsigned count)
@@ -65,7 +65,7 @@ static void test_a_changed_record_is_an_error_of_that_read(void **state)
     assert_true(s_spoil("\"text\":\"kept\"", 13, 9) > 0);
     journal = s_open();
     reading_t reading = {journal, 0};
-    assert_false(journal_try(journal, s_read_first, &reading));
+    assert_false(journal_try(journal_reader(journal), s_read_first, &reading));
     assert_int_equal(reading.seen, 0);
     /* It goes on with what it does not concern. */
     assert_int_equal(s_append(journal, 100, 'h'), JOURNAL_STORED);
@@ -130,7 +130,7 @@ static void s_read_range(void *arg)
 {
     uuid_t7 target = s_odd_target();
     journal_range_t range;
-    journal_range(arg, &target, &range);
+    journal_range(journal_reader(arg), &target, &range);
 }
 
 /* In a process of its own, which a read that is no error of itself would end. */
@@ -139,11 +139,11 @@ static void s_lose_a_range(void *arg)
     uuid_t7 target = s_odd_target();
     journal_t *journal = s_open();
     (void)arg;
-    if (!journal_try(journal, s_read_range, journal))
+    if (!journal_try(journal_reader(journal), s_read_range, journal))
         _exit(2);
     if (s_spoil(target.bytes, UUID_BYTES, UUID_BYTES + 1) == 0)
         _exit(3);
-    if (journal_try(journal, s_read_range, journal))
+    if (journal_try(journal_reader(journal), s_read_range, journal))
         _exit(4);
     _exit(s_append(journal, 101, 'h') == JOURNAL_STORED ? 0 : 5);
 }
@@ -193,7 +193,7 @@ static void s_look(void *arg)
     if (!journal)
         _exit(1);
     reading_t reading = {journal, 0};
-    bool good = journal_try(journal, s_read_first, &reading);
+    bool good = journal_try(journal_reader(journal), s_read_first, &reading);
     _exit(good && reading.seen == 100 ? 0 : good ? 2 : 1);
 }
 

@@ -28,7 +28,7 @@ static void test_what_is_stored_is_pending_once(void **state)
     assert_int_equal(s_due[0].place.log, 1);
     assert_int_equal(s_due[1].place.log, 3);
     assert_int_equal(s_due[0].made, 0);
-    assert_int_equal(journal_outbox_counts(journal).pending, 2);
+    assert_int_equal(journal_outbox_counts(journal_reader(journal)).pending, 2);
     assert_int_equal(s_list_items(journal, 1, false), 1);
     assert_int_equal(s_items[0].state, OUTBOX_PENDING);
     uuid_t7 id = s_uuid(10);
@@ -102,11 +102,11 @@ static void test_notes_move_an_item_on(void **state)
     assert_int_equal(s_items[0].log, 2);
     assert_int_equal(s_items[0].attempts, 2);
     s_attempts = 0;
-    journal_attempts(journal, 2, s_each_attempt, NULL);
+    journal_attempts(journal_reader(journal), 2, s_each_attempt, NULL);
     assert_int_equal(s_attempts, 2);
     assert_int_equal(s_last.status, 503);
     assert_string_equal(s_answer, "no");
-    assert_int_equal(journal_outbox_counts(journal).dead, 1);
+    assert_int_equal(journal_outbox_counts(journal_reader(journal)).dead, 1);
     journal_close(&journal);
 }
 
@@ -200,7 +200,7 @@ static unsigned s_count_replies(journal_t *journal)
     journal_range_t range;
     uuid_t7 target = s_uuid(1);
     s_posted = 0;
-    journal_read(journal, &target, 0, &range, s_each_reply, NULL);
+    journal_read(journal_reader(journal), &target, 0, &range, s_each_reply, NULL);
     return s_posted;
 }
 
@@ -298,7 +298,7 @@ static void test_only_so_many_attempts_are_kept(void **state)
     }
     s_commit(journal);
     s_attempts = 0;
-    journal_attempts(journal, 1, s_each_attempt, NULL);
+    journal_attempts(journal_reader(journal), 1, s_each_attempt, NULL);
     assert_int_equal(s_attempts, OUTBOX_ATTEMPTS);
     journal_close(&journal);
 }
@@ -316,9 +316,9 @@ static void test_retention(void **state)
     journal_tend(journal, s_now);
     assert_int_equal(s_list_items(journal, 1, false), 1); /* the pending one */
     assert_int_equal(s_items[0].log, 1);
-    assert_int_equal(journal_outbox_counts(journal).dead, 0);
+    assert_int_equal(journal_outbox_counts(journal_reader(journal)).dead, 0);
     s_attempts = 0;
-    journal_attempts(journal, 2, s_each_attempt, NULL);
+    journal_attempts(journal_reader(journal), 2, s_each_attempt, NULL);
     assert_int_equal(s_attempts, 0);
     s_now += 30ll * DAY;
     while (journal_tend(journal, s_now))
@@ -360,16 +360,16 @@ static void test_what_is_kept_of_handlers(void **state)
     journal_close(&journal); /* takes them along */
     journal = s_open();
     s_kept[0] = '\0';
-    journal_handlers(journal, s_each_kept, NULL);
+    journal_handlers(journal_reader(journal), s_each_kept, NULL);
     assert_string_equal(s_kept, "1=one 2=two ");
     note.bytes = slice_of("");
     journal_note(journal, &note);
     s_commit(journal);
     s_kept[0] = '\0';
-    journal_handlers(journal, s_each_kept, NULL);
+    journal_handlers(journal_reader(journal), s_each_kept, NULL);
     assert_string_equal(s_kept, "1=one ");
     s_kept[0] = '\0';
-    journal_health(journal, s_each_kept, NULL);
+    journal_health(journal_reader(journal), s_each_kept, NULL);
     assert_string_equal(s_kept, "");
     journal_close(&journal);
 }
@@ -411,18 +411,18 @@ static void test_a_reshard_carries_all(void **state)
     assert_int_equal(census.handlers, 1);
     snprintf(path, sizeof path, "%s/bot-0", to);
     journal = s_open_at(path, 0, 2);
-    assert_int_equal(journal_outbox_counts(journal).pending, 5);
-    assert_int_equal(journal_outbox_counts(journal).dead, 1);
+    assert_int_equal(journal_outbox_counts(journal_reader(journal)).pending, 5);
+    assert_int_equal(journal_outbox_counts(journal_reader(journal)).dead, 1);
     s_list_items(journal, 2, false);
     s_attempts = 0;
-    journal_attempts(journal, s_items[2].log, s_each_attempt, NULL);
+    journal_attempts(journal_reader(journal), s_items[2].log, s_each_attempt, NULL);
     assert_int_equal(s_attempts, 1);
     journal_close(&journal);
     snprintf(path, sizeof path, "%s/bot-1", to);
     journal = s_open_at(path, 1, 2);
-    assert_int_equal(journal_outbox_counts(journal).pending, 5);
+    assert_int_equal(journal_outbox_counts(journal_reader(journal)).pending, 5);
     s_kept[0] = '\0';
-    journal_handlers(journal, s_each_kept, NULL);
+    journal_handlers(journal_reader(journal), s_each_kept, NULL);
     assert_string_equal(s_kept, "3=key ");
     journal_close(&journal);
 }

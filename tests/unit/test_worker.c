@@ -284,6 +284,72 @@ static void test_keys_replay_and_refuse(void **state)
     assert_int_equal(s_ask(&row, "{\"text\":\"u\"}")->error, ERROR_key_reused);
 }
 
+/* Stores COUNT messages of 4 KiB. */
+static void s_fill(unsigned count)
+{
+    wire_batch_t *batch = wire_batch_new();
+    char text[4096];
+    memset(text, 'x', sizeof text);
+    memcpy(text, "{\"text\":\"", 9);
+    memcpy(text + sizeof text - 3, "\"}", 3);
+    s_count = 0;
+    for (unsigned i = 0; i < count; i++) {
+        wire_request_t row = s_request(OP_channel_message, (uint8_t)i);
+        row.id.bytes[1] = 1;
+        s_add(batch, &row, text);
+    }
+    s_until_credit();
+    assert_int_equal(link_send_requests(s_link, s_worker, batch), 0);
+    s_until(&s_count, count);
+    wire_batch_destroy(&batch);
+}
+
+static void s_add_page(wire_batch_t *batch, uint8_t id, uint32_t attempt, slice_t params)
+{
+    wire_request_t row = s_request(OP_channel_history, id);
+    row.attempt = attempt;
+    row.params = params;
+    wire_batch_add_request(batch, &row, NULL);
+}
+
+/* Pages that are asked for before a post come after its answer, with it in them. One that is sent
+ * again meanwhile is read once. */
+static void test_a_post_waits_for_no_page(void **state)
+{
+    enum { PAGES = 20, POST = 100, NEWEST, TWICE, REST };
+    static const char said[] = "{\"text\":\"behind\"}";
+    wire_batch_t *batch = wire_batch_new();
+    pack_t all = {0}, newest = {0};
+    (void)state;
+    s_fill(60);
+    wire_pairs_add(&all, slice_of("limit"), slice_of("1000"));
+    wire_pairs_add(&newest, slice_of("limit"), slice_of("1"));
+    wire_pairs_add(&newest, slice_of("order"), slice_of("desc"));
+    s_add_page(batch, NEWEST, 1, wire_pairs_of(&newest));
+    for (uint8_t i = 0; i < PAGES; i++)
+        s_add_page(batch, REST + i, 1, wire_pairs_of(&all));
+    s_add_page(batch, TWICE, 1, wire_pairs_of(&newest));
+    s_add_page(batch, TWICE, 2, wire_pairs_of(&newest));
+    wire_request_t row = s_request(OP_channel_message, POST);
+    s_add(batch, &row, said);
+    s_count = 0;
+    s_until_credit();
+    assert_int_equal(link_send_requests(s_link, s_worker, batch), 0);
+    s_until(&s_count, PAGES + 3);
+    assert_int_equal(s_replies[0].reply.id.bytes[0], POST);
+    for (unsigned i = 1; i < PAGES + 3; i++)
+        assert_int_equal(s_replies[i].reply.status, 200);
+    assert_int_equal(s_replies[1].reply.id.bytes[0], NEWEST);
+    assert_non_null(strstr(s_replies[1].body, said));
+    assert_int_equal(s_replies[PAGES + 2].reply.id.bytes[0], TWICE);
+    assert_int_equal(s_replies[PAGES + 2].reply.attempt, 2);
+    row = s_request(OP_channel_history, REST + PAGES);
+    assert_int_equal(s_ask(&row, "")->id.bytes[0], REST + PAGES);
+    wire_batch_destroy(&batch);
+    pack_free(&all);
+    pack_free(&newest);
+}
+
 static void test_a_killed_worker_remembers(void **state)
 {
     (void)state;
@@ -365,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_a_mixed_batch_is_answered_in_its_order),
         cmocka_unit_test(test_credit_comes_back),
         cmocka_unit_test(test_keys_replay_and_refuse),
+        cmocka_unit_test(test_a_post_waits_for_no_page),
         cmocka_unit_test(test_a_killed_worker_remembers),
         cmocka_unit_test(test_sigterm_says_goodbye),
     };
