@@ -3,6 +3,7 @@
  * key: what was committed before says whether it is new, and how the first one was answered. Nearly
  * every entry is like that. Any other one waits for the commit. */
 #include "workers/journal_lmdb.h"
+#include "workers/seen.h"
 
 #include <stdlib.h>
 #include <xxhash.h>
@@ -121,7 +122,6 @@ static void s_store(journal_t *self, journal_entry_t *entry)
     pass_place(ahead, record, range);
     entry->answer.log = ahead->state.next_log - 1;
     entry->answer.time_ms = record->time_ms;
-    entry->outcome = JOURNAL_STORED;
     replay_note(self, entry);
 }
 
@@ -137,8 +137,8 @@ bool ahead_append(journal_t *self, journal_entry_t **entries, size_t count, int6
             return false;
         if (seen == SEEN_JUDGED)
             continue;
-        entry->outcome = JOURNAL_REFUSED;
-        if (entry->refused)
+        seen_decide(NULL, NULL, (seen_room_t){true, true}, entry);
+        if (entry->outcome != JOURNAL_STORED)
             continue;
         ahead->state.keys += entry->dedupe.len > 0;
         recent_add(&self->recent, entry);

@@ -1,4 +1,5 @@
 #include "workers/journal_outbox_rows.h"
+#include "workers/outbox_next.h"
 
 #include <assert.h>
 
@@ -72,14 +73,36 @@ static int s_leave(pass_t *pass, const uuid_t7 *target, uint64_t log, const item
                : outbox_remove(pass, TABLE_DEAD, outbox_val(&name, sizeof name));
 }
 
+static outbox_course_t s_course(const item_row_t *row)
+{
+    return (outbox_course_t){
+        .state = item_state(row),
+        .made = le16toh(row->made),
+        .attempts = le32toh(row->attempts),
+        .order = le64toh(row->order),
+        .due_ms = le64toh(row->due_ms),
+        .first_ms = le64toh(row->first_ms),
+        .done_ms = le64toh(row->done_ms),
+    };
+}
+
+static void s_set_course(item_row_t *row, const outbox_course_t *course)
+{
+    item_set_state(row, course->state);
+    row->made = htole16((uint16_t)course->made);
+    row->attempts = htole32(course->attempts);
+    row->order = htole64(course->order);
+    row->due_ms = htole64(course->due_ms);
+    row->first_ms = htole64(course->first_ms);
+    row->done_ms = htole64(course->done_ms);
+}
+
 int outbox_store(pass_t *pass, const record_t *record, uint64_t log)
 {
-    uint64_t now_ms = htole64((uint64_t)record->running_ms);
-    item_row_t row = {.state = OUTBOX_PENDING,
-                      .order = now_ms,
-                      .due_ms = now_ms,
-                      .stored_ms = now_ms,
-                      .time_ms = htole64((uint64_t)record->time_ms)};
+    uint64_t now_ms = (uint64_t)record->running_ms;
+    outbox_course_t course = outbox_first(now_ms);
+    item_row_t row = {.stored_ms = htole64(now_ms), .time_ms = htole64((uint64_t)record->time_ms)};
+    s_set_course(&row, &course);
     memcpy(row.id, record->id.bytes, UUID_BYTES);
     return s_put_item(pass, &record->target, log, &row);
 }
@@ -197,36 +220,6 @@ static int s_put_attempt(pass_t *pass, uint64_t log, uint64_t number,
     return number > OUTBOX_ATTEMPTS ? s_remove_attempt(pass, log, number - OUTBOX_ATTEMPTS) : 0;
 }
 
-static int s_outcome(pass_t *pass, const journal_note_t *note, item_row_t *row)
-{
-    int rc = 0;
-    if (note->attempted) {
-        uint32_t number = le32toh(row->attempts) + 1;
-        unsigned made = le16toh(row->made);
-        if (made == 0)
-            row->first_ms = htole64(note->now_ms);
-        row->made = htole16((uint16_t)(made < UINT16_MAX ? made + 1 : made));
-        row->attempts = htole32(number);
-        rc = s_put_attempt(pass, note->log, number, &note->attempt);
-    }
-    item_set_state(row, note->state);
-    if (note->state == OUTBOX_PENDING) {
-        row->due_ms = htole64(note->due_ms);
-        row->order = note->keeps_place ? row->order : row->due_ms;
-    } else {
-        row->done_ms = htole64(note->now_ms);
-    }
-    return rc;
-}
-
-static void s_revive(const journal_note_t *note, item_row_t *row)
-{
-    item_set_state(row, OUTBOX_PENDING);
-    row->made = 0;
-    row->first_ms = 0;
-    row->order = row->due_ms = htole64(note->now_ms);
-}
-
 static int s_keep(pass_t *pass, table_t table, const journal_note_t *note)
 {
     MDB_val key = outbox_val(note->target.bytes, UUID_BYTES);
@@ -244,10 +237,10 @@ int outbox_apply(pass_t *pass, const journal_note_t *note)
     if (rc != 0)
         return rc == MDB_NOTFOUND ? 0 : rc;
     rc = s_leave(pass, &note->target, note->log, &row);
-    if (rc == 0 && note->kind == NOTE_OUTCOME)
-        rc = s_outcome(pass, note, &row);
-    else if (rc == 0)
-        s_revive(note, &row);
+    outbox_course_t course = s_course(&row), next = outbox_next(&course, note);
+    if (rc == 0 && next.attempts > course.attempts)
+        rc = s_put_attempt(pass, note->log, next.attempts, &note->attempt);
+    s_set_course(&row, &next);
     return rc ? rc : s_put_item(pass, &note->target, note->log, &row);
 }
 

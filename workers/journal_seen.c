@@ -1,4 +1,5 @@
 #include "workers/journal_outbox_rows.h"
+#include "workers/seen.h"
 
 #include <string.h>
 
@@ -29,6 +30,20 @@ static slice_t s_id(const journal_entry_t *entry)
     return slice(entry->record.id.bytes, UUID_BYTES);
 }
 
+static void s_resend(journal_entry_t *entry, const answer_row_t *row)
+{
+    journal_answer_t hit = s_answer(row);
+    seen_decide(&hit, NULL, (seen_room_t){0}, entry);
+}
+
+static seen_key_t s_key(const pass_t *pass, const key_row_t *row)
+{
+    seen_key_t key = {.age_ms = pass->state.running_ms - le64toh(row->running_ms),
+                      .answer = s_answer(&row->answer)};
+    memcpy(key.hash, row->hash, sizeof key.hash);
+    return key;
+}
+
 /* Stores the id unless it is there: one descent says both. */
 static int s_put_id(pass_t *pass, journal_entry_t *entry)
 {
@@ -42,8 +57,7 @@ static int s_put_id(pass_t *pass, journal_entry_t *entry)
     if (value.mv_size != sizeof row)
         return MDB_CORRUPTED;
     memcpy(&row, value.mv_data, sizeof row);
-    entry->answer = s_answer(&row);
-    entry->outcome = JOURNAL_RESENT;
+    s_resend(entry, &row);
     return rc;
 }
 
@@ -68,29 +82,24 @@ static int s_put_key(pass_t *pass, const journal_entry_t *entry, bool replaces)
                : rc;
 }
 
-/* Nothing was seen of the entry: stores it, or says why not. */
-static int s_store(pass_t *pass, journal_entry_t *entry, bool replaces_key)
+/* Stores what is new, as far as the key says that. */
+static int s_store(pass_t *pass, journal_entry_t *entry, const seen_key_t *key_hit)
 {
-    bool keyed = entry->dedupe.len > 0;
-    if (entry->refused || !pass->may_store ||
-        (keyed && !replaces_key && pass->state.keys >= pass->journal->options.keys)) {
-        entry->outcome = entry->refused     ? JOURNAL_REFUSED
-                         : !pass->may_store ? JOURNAL_NO_ROOM
-                                            : JOURNAL_NO_KEYS;
+    seen_room_t room = {pass->may_store, pass->state.keys < pass->journal->options.keys};
+    seen_decide(NULL, key_hit, room, entry);
+    if (entry->outcome != JOURNAL_STORED)
         return 0;
-    }
     int rc = s_put_id(pass, entry);
     if (rc == MDB_KEYEXIST)
         return 0;
-    if (rc == 0 && keyed)
-        rc = s_put_key(pass, entry, replaces_key);
+    if (rc == 0 && entry->dedupe.len > 0)
+        rc = s_put_key(pass, entry, key_hit != NULL);
     if (rc == 0)
         rc = pass_store(pass, &entry->record);
     if (rc == 0) {
         recent_add(&pass->journal->recent, entry);
         replay_note(pass->journal, entry);
     }
-    entry->outcome = JOURNAL_STORED;
     return rc;
 }
 
@@ -110,30 +119,14 @@ int seen_restore(pass_t *pass, journal_entry_t *entry)
     return rc ? rc : pass_store(pass, &entry->record);
 }
 
-static bool s_has_expired(const pass_t *pass, const key_row_t *row)
-{
-    return pass->state.running_ms - le64toh(row->running_ms) >= JOURNAL_KEY_MS;
-}
-
-static void s_replay(journal_entry_t *entry, const key_row_t *row)
-{
-    bool same = memcmp(row->hash, entry->hash, sizeof row->hash) == 0 ||
-                memcmp(row->hash, entry->hash_as_came, sizeof row->hash) == 0;
-    entry->outcome = same ? JOURNAL_REPLAYED : JOURNAL_REUSED;
-    if (same)
-        entry->answer = s_answer(&row->answer);
-}
-
 static int s_judge_key(pass_t *pass, journal_entry_t *entry)
 {
     key_row_t row;
     int rc = s_get(pass, TABLE_KEYS, entry->dedupe, &row, sizeof row);
     if (rc != 0)
-        return rc == MDB_NOTFOUND ? s_store(pass, entry, false) : rc;
-    if (s_has_expired(pass, &row))
-        return s_store(pass, entry, true);
-    s_replay(entry, &row);
-    return 0;
+        return rc == MDB_NOTFOUND ? s_store(pass, entry, NULL) : rc;
+    seen_key_t key = s_key(pass, &row);
+    return s_store(pass, entry, &key);
 }
 
 /* RESENT when the id was seen; MDB_NOTFOUND when it was not. */
@@ -141,11 +134,9 @@ static int s_judge_id(pass_t *pass, journal_entry_t *entry)
 {
     answer_row_t row;
     int rc = s_get(pass, TABLE_SEEN, s_id(entry), &row, sizeof row);
-    if (rc != 0)
-        return rc;
-    entry->outcome = JOURNAL_RESENT;
-    entry->answer = s_answer(&row);
-    return 0;
+    if (rc == 0)
+        s_resend(entry, &row);
+    return rc;
 }
 
 int seen_find(pass_t *pass, journal_entry_t *entry, seen_t *seen)
@@ -161,9 +152,10 @@ int seen_find(pass_t *pass, journal_entry_t *entry, seen_t *seen)
     rc = s_get(pass, TABLE_KEYS, entry->dedupe, &row, sizeof row);
     if (rc != 0)
         return rc == MDB_NOTFOUND ? 0 : rc;
-    *seen = s_has_expired(pass, &row) ? SEEN_EXPIRED : SEEN_JUDGED;
+    seen_key_t key = s_key(pass, &row);
+    *seen = seen_key_expired(&key) ? SEEN_EXPIRED : SEEN_JUDGED;
     if (*seen == SEEN_JUDGED)
-        s_replay(entry, &row);
+        seen_decide(NULL, &key, (seen_room_t){0}, entry);
     return 0;
 }
 
@@ -173,7 +165,7 @@ static int s_judge_reply(pass_t *pass, journal_entry_t *entry)
     bool wanted;
     int rc = outbox_wants_reply(pass, &entry->record, &wanted);
     entry->outcome = JOURNAL_RESENT;
-    return rc == 0 && wanted ? s_store(pass, entry, false) : rc;
+    return rc == 0 && wanted ? s_store(pass, entry, NULL) : rc;
 }
 
 int seen_judge(pass_t *pass, journal_entry_t *entry)
@@ -181,11 +173,11 @@ int seen_judge(pass_t *pass, journal_entry_t *entry)
     if (entry->record.flags & RECORD_REPLY)
         return s_judge_reply(pass, entry);
     if (entry->dedupe.len == 0 && !entry->refused && pass->may_store)
-        return s_store(pass, entry, false);
+        return s_store(pass, entry, NULL);
     int rc = s_judge_id(pass, entry);
     if (rc != MDB_NOTFOUND)
         return rc;
-    return entry->dedupe.len > 0 ? s_judge_key(pass, entry) : s_store(pass, entry, false);
+    return entry->dedupe.len > 0 ? s_judge_key(pass, entry) : s_store(pass, entry, NULL);
 }
 
 static int s_read_record(pass_t *pass, const MDB_val *key, const MDB_val *value, record_t *record)
