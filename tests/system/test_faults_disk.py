@@ -196,8 +196,9 @@ def test_writes_that_fail_for_lack_of_room(traced, error):
     assert before | {str(n) for n in range(60, 90)} <= set(check(ring, ada, answers))
 
 
-@pytest.mark.parametrize("inject", ["fdatasync:error=EIO:when=16", "fdatasync:error=EIO:when=20+",
-                                    "fdatasync:signal=KILL:when=18", "pwrite64:error=EIO:when=60",
+# A thread's calls are counted; three are made before it is ready, then there is one a checkpoint.
+@pytest.mark.parametrize("inject", ["fdatasync:error=EIO:when=5", "fdatasync:error=EIO:when=7+",
+                                    "fdatasync:signal=KILL:when=6", "pwrite64:error=EIO:when=60",
                                     "pwrite64:signal=KILL:when=60"])
 def test_a_failed_sync_is_answered_by_nobody(traced, inject):
     """The worker exits, the next one looks what is durable, and the requests survive it."""
