@@ -30,13 +30,13 @@ bool address_of(const struct sockaddr *name, address_t *address);
 /* Reads "192.0.2.1", "192.0.2.1:443", "2001:db8::1", "[2001:db8::1]" or "[2001:db8::1]:443". */
 bool address_parse(slice_t text, address_t *address);
 
-/* Writes it, an IPv4 one in its own form; returns the length. */
+/* Writes an address, an IPv4 one in dotted form; returns the length. */
 size_t address_text(const address_t *address, char text[ADDRESS_TEXT]);
 
 /* Reads "10.0.0.0/8", "2001:db8::/32", or an address, which is a network of one. */
 bool network_parse(slice_t text, network_t *network);
 bool network_has(const network_t *network, const address_t *address);
-/* Writes it with its length, as "10.0.0.0/8"; returns the text's length. */
+/* Writes a network with the length of its prefix, as "10.0.0.0/8"; returns the text's length. */
 size_t network_text(const network_t *network, char text[NETWORK_TEXT]);
 
 #endif

@@ -20,12 +20,12 @@ enum { CLOCK_TEXT = 32 };
 void clock_text(int64_t wall_ms, char text[CLOCK_TEXT]);
 
 /* Milliseconds since 1970 of a time as RFC 3339 §5.6 has it, with an offset or Z; a finer fraction
- * is cut. -1: it is none, the calendar has no such day, or it lies before 1970; a second of 60 is
- * none. */
+ * is cut. -1: TEXT is no such time, the calendar has no such day, the time lies before 1970, or its
+ * second is 60. */
 int64_t clock_parse(slice_t text);
 
 /* Seconds since 1970 of a date and time in UTC; a second of 60 is the next minute's first. -1: the
- * calendar has no such day, or it lies before 1970. */
+ * calendar has no such day, or the time lies before 1970. */
 int64_t clock_seconds(const struct tm *utc);
 
 #endif

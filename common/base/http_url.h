@@ -1,11 +1,12 @@
 /* A strict reader of the http and https URLs that Postern is told to call.
  *
- * Two readers of one URL that disagree are how a check is passed by; so this one takes only what
- * has one meaning: "http://" or "https://", a host, ":port", and a path and query of the characters
- * that RFC 3986 lets stand there. The host is a DNS name (ASCII: letters, digits, "-", "_"), four
- * decimal numbers, or an IPv6 address in brackets. User names, fragments, zone ids, names that end
- * in a dot, and whatever inet_aton would read as a number (0177.1, 0x7f.1, 2130706433, 127.1) are
- * refused. No name is resolved and no address judged here. Threading: any thread. */
+ * A check is passed by where two readers of one URL disagree; so this reader takes only URLs that
+ * have one meaning: "http://" or "https://", a host, ":port", and a path and query of the
+ * characters that RFC 3986 lets stand there. The host is a DNS name (ASCII: letters, digits, "-",
+ * "_"), four decimal numbers, or an IPv6 address in brackets. User names, fragments, zone ids,
+ * names that end in a dot, and whatever inet_aton would read as a number (0177.1, 0x7f.1,
+ * 2130706433, 127.1) are refused. No name is resolved and no address judged here. Threading: any
+ * thread. */
 #ifndef POSTERN_HTTP_URL_H
 #define POSTERN_HTTP_URL_H
 

@@ -13,7 +13,7 @@ enum { OP_GET = 1, OP_HEAD = 2, OP_POST = 4, OP_PUT = 8, OP_DELETE = 16 };
 typedef enum {
     CRED_TOKEN,
     CRED_APPKEY,
-    CRED_ADMIN, /* this and what follows is never on the public listener */
+    CRED_ADMIN, /* this one and those that follow are never on the public listener */
     CRED_INTERNAL,
     CRED_OPEN
 } op_credentials_t;
@@ -45,32 +45,34 @@ extern const size_t op_table_len;
 /* Row of a number, NULL for an unknown one. */
 const op_t *op_find(unsigned number);
 
-/* The methods by which it is asked for: its own, and HEAD where GET is one (RFC 9110 §9.3.2). */
+/* The methods by which an operation is asked for: those of its row, and HEAD where GET is one of
+ * them (RFC 9110 §9.3.2). */
 static inline unsigned op_takes(const op_t *op)
 {
     return op->methods & OP_GET ? op->methods | OP_HEAD : op->methods;
 }
 
-/* Whether it changes nothing, so that it is the same whether it was done or not. */
+/* Whether an operation changes nothing, so that it does not matter whether it was carried out. */
 static inline bool op_reads(const op_t *op)
 {
     return (op->methods & ~(OP_GET | OP_HEAD)) == 0;
 }
 
-/* Whether it is a management operation: one of the admin listener and the control socket. */
+/* Whether an operation is one of management: of the admin listener and the control socket. */
 static inline bool op_manages(const op_t *op)
 {
     return op->credentials == CRED_ADMIN || op->credentials == CRED_OPEN;
 }
 
-/* Whether it is about the very session that the request comes with, in its body or as credential.
- */
+/* Whether an operation is about the session that the request comes with, in its body or as its
+ * credential. */
 static inline bool op_is_of_session(const op_t *op)
 {
     return op->number == OP_logout || op->number == OP_session_show;
 }
 
-/* Whether it takes an event: whatever comes, with its headers, for a handler. */
+/* Whether an operation takes an event: a request of any form, which a handler gets with its
+ * headers. */
 static inline bool op_is_event(const op_t *op)
 {
     return op->number == OP_bot_incoming || op->number == OP_extension_incoming;

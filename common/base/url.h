@@ -6,7 +6,7 @@
  * in its place. */
 char *url_make(const char *base, unsigned op, const char *target);
 
-/* BASE as it is, and NAME behind it, escaped. */
+/* BASE with NAME, escaped, behind it. */
 char *url_under(const char *base, const char *name);
 
 /* Adds a query parameter, escaped; URL is freed and replaced. */

@@ -10,11 +10,12 @@ size_t utf8_length(slice_t text);
 
 bool utf8_valid(slice_t text);
 
-/* TEXT without the byte order mark (U+FEFF) that it may begin with: what reads text that people
- * wrote skips it. */
+/* TEXT without the byte order mark (U+FEFF) that it may begin with: a reader of text that people
+ * wrote skips the mark. */
 slice_t utf8_unmarked(slice_t text);
 
-/* Whether TEXT is UTF-16 of either order: it has a mark, or begins with two characters of ASCII. */
+/* Whether TEXT is UTF-16 of either order: TEXT has UTF-16's byte order mark, or begins with two
+ * characters of ASCII. */
 bool utf8_is_utf16(slice_t text);
 
 /* Characters of valid UTF-8. */

@@ -19,7 +19,7 @@ void uuid_new(uuid_t7 *id);
 /* Lower-case text of 36 characters and a NUL. */
 void uuid_text(const uuid_t7 *id, char text[UUID_TEXT]);
 
-/* Reads 36 characters, either case, any version. 0, or -1 when it is none. */
+/* Reads 36 characters, either case, any version. 0, or -1 when TEXT is no UUID. */
 int uuid_parse(const char *text, size_t len, uuid_t7 *id);
 
 bool uuid_is_nil(const uuid_t7 *id);

@@ -14,7 +14,7 @@ enum {
     WHSEC_TEXT = 95, /* "whsec_", 88 of base64, NUL */
 };
 
-/* In the clear: who holds one wipes it. */
+/* A secret in the clear: who holds it wipes it by whsec_wipe. */
 typedef struct {
     uint8_t bytes[WHSEC_MAX];
     size_t len;

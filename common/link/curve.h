@@ -1,4 +1,4 @@
-/* CURVE on the socket of a link, and what its handshakes come to. Private to common/link. */
+/* CURVE on the socket of a link, and a watch over its handshakes. Private to common/link. */
 #ifndef POSTERN_LINK_CURVE_H
 #define POSTERN_LINK_CURVE_H
 
@@ -22,12 +22,12 @@ typedef struct curve_watch curve_watch_t;
 curve_watch_t *curve_watch_new(void *socket, const link_options_t *options);
 void curve_watch_destroy(curve_watch_t **self_p);
 
-/* Logs and counts what has failed since; at most each second a connecting socket whose handshakes
- * fail, or that was told that its key is not allowed, connects anew with its certificates read
- * again: libzmq itself never tries again after a refusal, and keys change while processes run.
- * LINKED: the peer is there. */
+/* Logs and counts the handshakes that have failed since the last call. A connecting socket whose
+ * handshakes fail, or that was told that its key is not allowed, connects anew, at most each
+ * second, with its certificates read again: libzmq itself never tries again after a refusal, and
+ * keys change while processes run. LINKED: the peer is there. */
 void curve_watch_tick(curve_watch_t *self, bool linked, int64_t now_ms);
-/* The peer has refused us by GOODBYE. */
+/* To be called when the peer has refused us by GOODBYE. */
 void curve_watch_refused(curve_watch_t *self);
 
 /* Starts the thread that answers ZAP requests (RFC 27/ZAP) of this process. Once; later calls do

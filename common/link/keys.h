@@ -22,13 +22,14 @@ typedef struct {
 /* Roles as a bit set: 1 << wire_role_t for gateway, authd and router; a worker is one bit a kind.
  * 0 for a word that is none. Words are separated by spaces or commas. */
 unsigned key_roles(const char *words);
-/* The bits that one may need to say this HELLO, and those of a set of 1 << wire_role_t. */
+/* The bits of which a key needs one to say this HELLO, and the bits of a set of 1 <<
+ * wire_role_t. */
 unsigned key_roles_of(const wire_hello_t *hello);
 unsigned key_roles_for(unsigned peer_roles);
 
 bool key_name_is_good(const char *name);
 /* Whether two names are of the same process: equal up to the end of their first number (gateway-0,
- * gateway-0.1 of a thread, gateway-0b of a successor). One without a number is of none. */
+ * gateway-0.1 of a thread, gateway-0b of a successor). A name without a number is of no process. */
 bool key_names_match(slice_t a, slice_t b);
 
 /* Makes DIRECTORY/NAME.secret (0600) and DIRECTORY/NAME.pub. Neither may be there yet. 0, or -1
@@ -44,12 +45,14 @@ int key_read(const char *path, key_file_t *key, char *err, size_t err_size);
 enum { KEY_FILES = 4096 };
 int key_each(const char *directory, void (*found)(void *arg, const char *path), void *arg);
 
-/* Names the directory; its certificates are read. 0, or -1 with the reason in err. */
+/* Sets the directory of the allow list and reads its certificates. 0, or -1 with the reason in
+ * err. */
 int allowed_open(const char *directory, char *err, size_t err_size);
 /* The roles of a public key in Z85; 0 when it is not in the list. */
 unsigned allowed_roles(const char *text);
 /* Whether the holder of this key may have NAME, a peer's. Certificates whose names are of the same
- * process (gateway-0, gateway-0b) keep it for their keys; a name that none is for is free. */
+ * process (gateway-0, gateway-0b) keep NAME for their keys; a NAME that no certificate is for is
+ * free. */
 bool allowed_name(const char *text, slice_t name);
 
 #endif

@@ -24,21 +24,23 @@ enum {
 };
 
 /* Callbacks; NULL for what a link does not take. Messages of kinds whose callback is NULL are
- * counted as malformed and dropped. The message is valid during the call; bodies may be moved out.
- */
+ * counted as malformed and dropped. The message is valid during the call; its bodies may be moved
+ * out. */
 typedef struct {
-    /* A batch of requests has come. The receiver must call link_taken (link, peer, link_batch
-     * (message)) when it has taken the batch over, now or later, in order. */
+    /* A batch of requests has come. The callee must call link_taken (link, peer, link_batch
+     * (message)) when it has taken the batch over, during the call or later, in the order of the
+     * batches. */
     void (*requests)(void *arg, peer_t *peer, wire_message_t *message);
     void (*replies)(void *arg, peer_t *peer, wire_message_t *message);
     void (*interim)(void *arg, peer_t *peer, wire_message_t *message);
-    /* A new instance of a peer is there (also after gone); hello is its HELLO. Return 0 to accept,
-     * or the wire_goodbye_t to refuse with. */
+    /* A new instance of a peer is there (also one that was gone before); hello is its HELLO. Return
+     * 0 to accept, or the wire_goodbye_t to refuse with. */
     wire_goodbye_t (*up)(void *arg, peer_t *peer, const wire_hello_t *hello);
-    /* A known instance sent HELLO again, with other news perhaps. */
+    /* A known instance sent HELLO again, perhaps with other news. */
     void (*news)(void *arg, peer_t *peer, const wire_hello_t *hello);
-    /* The peer is gone: silent, replaced by a new instance (then up follows), or it said GOODBYE.
-     * A bound link may free it when this returns: what its data points to is the owner's. */
+    /* The peer is gone: silent, replaced by a new instance (then up follows), or it said GOODBYE. A
+     * bound link may free the peer when this returns; what peer_data points to is the owner's to
+     * free. */
     void (*down)(void *arg, peer_t *peer);
     /* The peer refused us. */
     void (*refused)(void *arg, peer_t *peer, wire_goodbye_t reason);
@@ -49,9 +51,9 @@ typedef struct {
 typedef struct {
     const char *endpoint; /* one endpoint, as conf_endpoint gives it */
     bool bind;
-    const wire_hello_t *hello; /* what we say of ourselves; copied, name too */
+    const wire_hello_t *hello; /* our own HELLO; copied, with its name */
     unsigned peer_roles;       /* bit set of 1 << wire_role_t that may talk to us here */
-    const uint64_t *self;      /* our instance; shared by all links of a thread */
+    const uint64_t *self;      /* our instance, one for all links of a thread */
     link_calls_t calls;
     void *arg;
     const conf_t *conf; /* CURVE files; NULL: none (tests) */
@@ -70,18 +72,18 @@ void *link_socket(link_t *self);
 
 /* Receives and dispatches up to MAX messages without waiting; returns how many there were. */
 unsigned link_drain(link_t *self, unsigned max);
-/* The same for a loop: none, without a system call, where nothing can have come since the socket
- * was drained to its end. The loop waits by link_wait, or watches link_fd. */
+/* link_drain for a loop, which waits by link_wait or watches link_fd: returns 0 without a system
+ * call where nothing can have come since the socket was drained to its end. */
 unsigned link_drain_ready(link_t *self, unsigned max);
 
 /* Waits until something may have come for a link, one of FDS is readable, a signal came, or WAIT_MS
- * have passed. In place of zmq_poll, which asks each socket before and after: three system calls
- * and more each, several times in a batch. */
+ * have passed. In place of zmq_poll, which asks each socket before and after the wait: three system
+ * calls and more for each socket, several times in a batch. */
 void link_wait(link_t *const *links, unsigned len, const int *fds, unsigned fds_len, int wait_ms);
 
 /* The socket's ZMQ_FD, for a loop that does not wait by link_wait: it calls link_drain when the
- * descriptor is readable, and link_drain_ready before it sleeps, because sending may take in what
- * the descriptor has told or would have told. */
+ * descriptor is readable, and link_drain_ready before it sleeps, because a send takes in input that
+ * the descriptor has told of, or would have told of. */
 int link_fd(const link_t *self);
 
 /* Each second at least (more often does no harm): heartbeats, credit again, peers that fell silent.
@@ -100,26 +102,26 @@ void link_restart(link_t *self);
 bool link_can_send(const link_t *self, const peer_t *peer);
 int link_send_requests(link_t *self, peer_t *peer, wire_batch_t *batch);
 
-/* Call after sending what could be sent. WAITING: something is left. Counts the times that it is
- * left because a live peer gives no credit. */
+/* Call after sending what could be sent. WAITING: entries are left. Counts the times that entries
+ * are left because a live peer gives no credit. */
 void link_note_waiting(link_t *self, peer_t *peer, bool waiting);
 
 /* Replies and interim replies need no credit: each answers a request that had it. */
 int link_send_replies(link_t *self, peer_t *peer, wire_batch_t *batch);
 int link_send_interim(link_t *self, peer_t *peer, wire_batch_t *batch);
 
-/* Names a batch that has come, also after its message is gone. */
+/* Names a batch that has come; valid also after its message is gone. */
 typedef struct {
     uint64_t sender, receiver, number;
 } link_batch_t;
 link_batch_t link_batch(const wire_message_t *message);
 
-/* BATCH and all before it have been taken over: sends CREDIT when the peer has none left otherwise
- * (LINK_WINDOW batches since the last; link_tick tells of the rest). Ignored when either side has
- * gone since it came: the numbers have begun anew. */
+/* BATCH and all before it have been taken over: sends CREDIT when the peer would have no credit
+ * left (LINK_WINDOW batches since the last CREDIT; link_tick tells of the rest). Ignored when
+ * either side has gone since BATCH came: the numbers have begun anew. */
 void link_taken(link_t *self, peer_t *peer, link_batch_t batch);
 
-/* Changes what our HELLO says (news) and says it to every peer now. */
+/* Changes the news of our HELLO and sends it to every peer. */
 void link_set_news(link_t *self, uint64_t news);
 
 /* The connecting side's one peer (it exists from the start, alive or not). */
@@ -132,14 +134,14 @@ peer_t *link_peer_next(link_t *self, peer_t *previous);
 bool peer_alive(const peer_t *self);
 uint64_t peer_instance(const peer_t *self);
 const char *peer_name(const peer_t *self);
-/* The highest version that both sides understand: what a batch for it is to speak. */
+/* The highest version that both sides understand, for wire_batch_speak. */
 unsigned peer_version(const peer_t *self);
-/* Whether it is gone because it said GOODBYE. */
+/* Whether the peer is gone because it said GOODBYE. */
 bool peer_left(const peer_t *self);
 /* Batches sent and not yet taken over. */
 unsigned peer_outstanding(const peer_t *self);
-/* Since when a live peer has taken nothing over though all its credit is used up, in ms as of
- * NOW_MS and to a second; 0 when it gives credit. */
+/* For how long a live peer has taken nothing over although all of its credit is used up, in ms as
+ * of NOW_MS and to a second; 0 when it gives credit. */
 int64_t peer_stuck_ms(const peer_t *self, int64_t now_ms);
 /* A pointer of the owner's, NULL at first. */
 void peer_set_data(peer_t *self, void *data);

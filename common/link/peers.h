@@ -8,10 +8,10 @@
 enum { PEER_BUCKETS = 256 };
 
 struct peer {
-    peer_t *next;      /* all peers of the link */
-    peer_t *name_next; /* of the same bucket by name */
+    peer_t *next;      /* in the list of all peers of the link */
+    peer_t *name_next; /* in the same bucket by name */
     char name[WIRE_NAME];
-    wire_hello_t hello; /* its last; the name points at the above */
+    wire_hello_t hello; /* the last HELLO of the peer; its name points at name */
     char key[KEY_TEXT]; /* with CURVE: that its HELLO came with */
     uint64_t instance;  /* 0: unknown, or refused */
     bool alive;
@@ -21,9 +21,9 @@ struct peer {
     int64_t heard_ms, greeted_ms;
     uint64_t start;           /* batches to it are numbered from start + 1 */
     uint64_t sent, credited;  /* the last number, the highest taken over */
-    uint64_t first;           /* the first number that it named; 0: none yet */
+    uint64_t first;           /* the first number that the peer named; 0: none yet */
     uint64_t received, taken; /* batches from it; received counts lost ones too */
-    uint64_t arrived;         /* the last that really came */
+    uint64_t arrived;         /* the last batch that really came */
     uint64_t told;            /* what the last CREDIT named */
     uint64_t watched;         /* credited, when that last moved or no batch waited for it, */
     int64_t moved_ms;         /* and when that was */
@@ -38,33 +38,36 @@ typedef struct {
 
 /* The peer of a name; NULL when there is none. */
 peer_t *peers_find(const peers_t *self, slice_t name);
-/* Adds one; NULL when LINK_PEERS are alive. Of those that are gone, the one that was heard of least
- * lately makes room. */
+/* Adds a peer; NULL when LINK_PEERS are alive. Of the peers that are gone, the one that was heard
+ * of longest ago makes room. */
 peer_t *peers_add(peers_t *self, slice_t name);
 peer_t *peers_of_instance(const peers_t *self, uint64_t instance);
-/* Frees one: it has said that it leaves. */
+/* Frees a peer that has said that it leaves. */
 void peers_remove(peers_t *self, peer_t *peer);
-/* Frees those that have been gone for over a minute: a name's owner may never come back. */
+/* Frees the peers that have been gone for over a minute: the owner of a name may never come
+ * back. */
 void peers_forget(peers_t *self, int64_t now_ms);
 void peers_clear(peers_t *self);
 
-/* Starts the counters anew: the peer is there (again). What it remembers of us does not matter: our
- * numbers go on from the monotonic clock, above all that this process ever sent, and any number of
- * its is taken for its first. */
+/* Starts the counters anew: the peer is there (again). What the peer remembers of us does not
+ * matter: our numbers go on from the monotonic clock, above every number that this process ever
+ * sent, and the first number of the peer that comes is taken for its first. */
 void peer_meet(peer_t *self);
 
-/* Input of the credit rules of docs/PROTOCOL.md. arrive: false for a number that is not new. */
+/* Input of the credit rules of docs/PROTOCOL.md. A batch of this number came: false for a number
+ * that is not new. */
 bool peer_arrive(peer_t *self, uint64_t batch);
 /* The peer says it has sent up to BATCH: true when that is more than was known, with how many were
  * lost on the way, as far as that can be told. */
 bool peer_heartbeat(peer_t *self, uint64_t batch, uint64_t *lost);
 /* The number that our heartbeat names: 0 before the first batch. */
 uint64_t peer_last(const peer_t *self);
-/* Ignored for a number of before the peer was last met: a peer may give any. */
+/* The batches up to BATCH have been taken over. Ignored for a number from before the peer was last
+ * met. */
 void peer_take(peer_t *self, uint64_t batch);
 /* Each second: looks whether credit has moved, for peer_stuck_ms. */
 void peer_watch(peer_t *self, int64_t now_ms);
-/* false: a number that was never sent. */
+/* The peer gives credit up to BATCH: false for a number that was never sent. */
 bool peer_credit(peer_t *self, uint64_t batch);
 
 #endif

@@ -1,8 +1,8 @@
 /* A bounded queue of request entries between two hops: in the order of arrival, each id once, each
- * with the time at which it is no use any more. authd keeps one per router, the router one a shard.
+ * entry with the time at which it expires. authd keeps one per router, the router one a shard.
  *
- * An entry whose id is queued already takes the older one's place when its attempt is higher, and
- * is dropped when it is not. Threading: one thread. */
+ * An entry whose id is queued already takes the place of the queued one when its attempt is higher,
+ * and is dropped when it is not. Threading: one thread. */
 #ifndef POSTERN_QUEUE_H
 #define POSTERN_QUEUE_H
 
@@ -26,16 +26,16 @@ typedef enum {
     QUEUE_FULL,     /* not taken; refuse it */
 } queue_put_t;
 
-/* Copies the entry with its small body, or moves the BODY that has a frame (in all cases but
- * QUEUE_FULL, where the caller keeps it). now_us: clock_us (). */
+/* Copies the entry with its small body, or moves BODY, the frame of its body (in all cases but
+ * QUEUE_FULL, where the caller keeps BODY). now_us: clock_us (). */
 queue_put_t queue_put(queue_t *self, const wire_request_t *request, zmq_msg_t *body,
                       int64_t now_us);
 
-/* The queued entry of this id, if there is one, goes in a batch of its own. */
+/* Lets the queued entry of this id, if there is one, go in a batch of its own. */
 void queue_set_alone(queue_t *self, const uuid_t7 *id);
 bool queue_first_alone(const queue_t *self);
 
-/* Who an entry was, once it has gone. */
+/* What is remembered of an entry that has gone. */
 typedef struct {
     uuid_t7 id;
     uint64_t origin;
@@ -43,7 +43,7 @@ typedef struct {
     unsigned op;
 } queue_note_t;
 
-/* Of a batch; zeroed: none. It grows as needed and is freed by queue_notes_free. */
+/* The notes of a batch; zeroed: none. They grow as needed and are freed by queue_notes_free. */
 typedef struct {
     queue_note_t *note;
     unsigned len, room;
@@ -52,7 +52,7 @@ void queue_notes_free(queue_notes_t *self);
 
 /* Moves as many entries as fit into one batch, oldest first, taking their residence off the time
  * left and dropping expired ones. Returns how many were moved. NOTES, which may be NULL, are
- * overwritten with who they were. */
+ * overwritten with notes of the moved entries. */
 unsigned queue_take(queue_t *self, wire_batch_t *batch, int64_t now_ms, queue_notes_t *notes);
 
 /* Drops what has expired; call it each second. Returns how many. */

@@ -1,5 +1,5 @@
-/* What has been logged of whom: an offender tries again all the time, and is named once a while.
- * Private to common/link; one thread. */
+/* Which offenders have been logged lately: an offender tries again all the time, and is logged once
+ * in SAID_MS. Private to common/link; one thread. */
 #ifndef POSTERN_LINK_SAID_H
 #define POSTERN_LINK_SAID_H
 

@@ -60,7 +60,7 @@ double process_start_seconds(void);
  * above; SILENT: seconds since the main loop turned. */
 void exposition_write(FILE *to, const char *process, unsigned index, double started, double silent);
 
-/* What the checks come to. */
+/* Whether the process is ready by its checks. */
 bool checks_ready(bool *degraded);
 
 /* Writes /readyz's JSON; true when the process is ready. */

@@ -22,8 +22,8 @@ typedef enum {
 void metric_add(metric_t metric, int64_t n);
 /* Sets a gauge without a label; an AGE in milliseconds. */
 void metric_set(metric_t metric, int64_t value);
-/* The same for a row with a label: op_index () for OP, the error's number for CODE (0: none), the
- * op_owner_t for KIND. Out of range is a bug (asserted). */
+/* metric_add and metric_set for a row with a label: op_index () for OP, the error's number for CODE
+ * (0: none), the op_owner_t for KIND. Out of range is a bug (asserted). */
 void metric_add_at(metric_t metric, unsigned label, int64_t n);
 void metric_set_at(metric_t metric, unsigned label, int64_t value);
 /* One observation of a HISTOGRAM. */
@@ -39,10 +39,10 @@ int64_t metric_get(metric_t metric);
 void monitor_start(const char *process, unsigned index, const char *address,
                    const char *installation);
 
-/* The same, but the address may be shared with an older process of the same installation that did
- * so, too:
- * each connection goes to one of them until the older calls monitor_retire, which leaves the
- * address to the younger. Connections that are open live on. */
+/* The same as monitor_start, but the address may be shared with an older process of the same
+ * installation that was started so, too: each connection goes to one of the two processes until the
+ * older calls monitor_retire, which leaves the address to the younger. Connections that are open
+ * live on. */
 void monitor_start_shared(const char *process, unsigned index, const char *address,
                           const char *installation);
 void monitor_retire(void);

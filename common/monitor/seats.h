@@ -1,6 +1,7 @@
-/* The connections of the monitor: so many, of one address only a share. Where one more comes, the
- * oldest of its address, or of all, makes room: who asks and goes is always served, whoever sits
- * there in silence. An address is an IPv4 address or the /64 network of an IPv6 one.
+/* The connections of the monitor: at most SEATS, SEATS_OF_ADDRESS of one address. Where one more
+ * comes, the oldest connection of its address, or of all, is ended for it: a client that asks and
+ * goes is always served, however many others hold a connection in silence. An address is an IPv4
+ * address or the /64 network of an IPv6 one.
  *
  * Threading: the monitor's thread. */
 #ifndef POSTERN_SEATS_H
@@ -15,8 +16,9 @@ typedef struct seats seats_t;
 seats_t *seats_new(void);
 void seats_destroy(seats_t **self_p);
 
-/* FD, of the peer NAME, sits down. The descriptor that has to leave for it, which is to be shut
- * down, or -1. It counts no more, but must be given to seats_leave as the others are. */
+/* Adds the connection FD of the peer NAME. Returns the descriptor of the connection that is ended
+ * for it, which the caller shuts down, or -1. That descriptor counts no more, but must be given to
+ * seats_leave as any other. */
 int seats_take(seats_t *self, int fd, const struct sockaddr *name);
 void seats_leave(seats_t *self, int fd);
 

@@ -1,6 +1,6 @@
 /* The handler record: how the deliveries of one bot or app are to be made, as authd tells it to the
- * worker that owns the target. It travels with each event of that target and in a message of its
- * own after each change. It holds secrets in the clear: who keeps it encrypts it.
+ * worker that owns the target. The record travels with each event of that target and in an entry of
+ * its own after each change. It holds secrets in the clear: who keeps the record encrypts it.
  *
  * A record is a msgpack map with string keys; an unknown key is ignored. Times are durations.
  * Threading: no state, any thread. */
@@ -33,9 +33,9 @@ typedef struct {
     uint64_t concurrency;
     bool ordered;     /* one after another, each until it succeeds or its bound is reached */
     uint64_t bound_s; /* of an ordered event */
-    bool archived;    /* its target is: no call is made; false when it is not there */
+    bool archived;    /* the target is archived: no call is made; false when the key is missing */
     uuid_t7 owner;    /* the user whose target it is; nil when it is not there */
-    uint64_t wait_s;  /* how long the caller waits for the answer; 0, or not there: not at all */
+    uint64_t wait_s;  /* how long callers wait for the answer; 0, or missing: not at all */
     slice_t key;      /* RSA private key in PEM for X-Cliq-Signature; empty: none */
     unsigned secrets;
     struct {
@@ -47,7 +47,8 @@ typedef struct {
 /* Appends the record to OUT. */
 void wire_handler_encode(pack_t *out, const wire_handler_t *handler);
 
-/* Reads one; the slices point into ENCODED. 0, or -1 when it is none or outside the limits. */
+/* Reads a record; the slices point into ENCODED. 0, or -1 when ENCODED is no record or one outside
+ * the limits. */
 int wire_handler_decode(wire_handler_t *handler, slice_t encoded);
 
 #endif

@@ -23,7 +23,7 @@ typedef struct {
 } pack_t;
 
 void pack_reset(pack_t *self); /* empties, keeps the memory */
-void pack_free(pack_t *self);  /* wipes nothing: see pack_wipe */
+void pack_free(pack_t *self);  /* without overwriting: see pack_wipe */
 void pack_wipe(pack_t *self);  /* overwrites, then frees: for what held a secret */
 
 void pack_uint(pack_t *self, uint64_t value);
@@ -63,8 +63,8 @@ slice_t unpack_value(unpack_t *self, unsigned max_depth);
 /* True when nothing failed and every byte was read. */
 bool unpack_done(const unpack_t *self);
 
-/* Finds KEY in a record (a map with string keys, begun anew): the cursor at its value, or a failed
- * one. */
+/* Finds KEY in a record (a map with string keys), from its begin: a cursor at the value of KEY, or
+ * a failed cursor. */
 unpack_t unpack_find(slice_t record, const char *key);
 uint64_t unpack_find_uint(slice_t record, const char *key, uint64_t fallback);
 slice_t unpack_find_bytes(slice_t record, const char *key); /* empty when missing */

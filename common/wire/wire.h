@@ -49,7 +49,7 @@ const char *wire_role_name(wire_role_t role);
 
 typedef enum { ENVIRONMENT_NONE, ENVIRONMENT_SANDBOX, ENVIRONMENT_MARKETPLACE } wire_environment_t;
 
-/* What authd found out about a request. */
+/* What authd found out about a request: who sent it, and what it is for. */
 typedef struct {
     bool present; /* false between gateway and authd */
     uuid_t7 user, token, target;
@@ -74,11 +74,11 @@ typedef struct {
     slice_t client;          /* address */
     slice_t token, appkey;   /* credentials; empty once blanked */
     wire_principal_t principal;
-    /* The handler record of the target (common/wire/handler.h), or empty. Version 2: a batch with
-     * one in it is sent as version 2, any other as version 1. */
+    /* The handler record of the target (common/wire/handler.h), or empty. A batch with such a
+     * record needs version 2. */
     slice_t handler;
     slice_t small; /* a body of up to WIRE_SMALL bytes inside the entry (version 3), or "" */
-    bool has_body; /* it has a frame of its own; never both */
+    bool has_body; /* the body has a frame of its own; never together with small */
 } wire_request_t;
 
 /* The bytes of a request's body, wherever they lie; FRAME is its row of wire_message_t.bodies. */
@@ -103,8 +103,8 @@ typedef enum {
 } wire_fact_t;
 enum { WIRE_FACTS = 8, WIRE_FACTS_TEXT = 128, WIRE_SESSION = 6 };
 
-/* What the appkey of an admin request begins with when a cookie brought the session that is its
- * token; behind it the X-CSRF-Token that came along, which may be none. */
+/* How the appkey of an admin request begins when a cookie brought the session that is its token;
+ * the X-CSRF-Token that came along, which may be empty, stands behind. */
 #define WIRE_CSRF "csrf:"
 
 /* How the body of a reply is to be sent. With an error code the body is the plain text that says
@@ -127,14 +127,14 @@ typedef struct {
     bool has_body;
 } wire_reply_t;
 
-/* Past WIRE_FACTS it is dropped. */
+/* Adds a fact; past WIRE_FACTS it is dropped. */
 void wire_reply_add(wire_reply_t *reply, unsigned fact, uint64_t value);
-/* Overwrites the facts of a session. Their bytes in a header frame stay until that is freed. */
+/* Overwrites a session's facts. Their bytes in a header frame stay until the frame is freed. */
 void wire_reply_wipe(wire_reply_t *reply);
 /* The facts of a reply as the text of a principal, "5=1764000000 6=1764086400"; returns its length.
  */
 size_t wire_facts_text(const wire_reply_t *reply, char text[WIRE_FACTS_TEXT]);
-/* Adds those of a principal's text; what is not of this form ends it. */
+/* Adds the facts of such a text, up to what is not of this form. */
 void wire_reply_repeat(wire_reply_t *reply, slice_t facts);
 
 /* HELLO */
@@ -205,16 +205,16 @@ size_t wire_batch_bytes(const wire_batch_t *self);
 /* False when the entry (encoded about this long, with its body) belongs in another batch. An empty
  * batch has room for any single entry inside the limits. */
 bool wire_batch_has_room(const wire_batch_t *self, size_t bytes);
-/* Says what version the peer understands that the batch is for; until then the oldest. An entry is
- * added in a form that it knows: a small body gets a frame of its own before version 3. */
+/* Sets the version that the batch's receiver understands; until then the oldest. Entries are added
+ * in a form that the receiver knows: a small body gets a frame of its own before version 3. */
 void wire_batch_speak(wire_batch_t *self, unsigned version);
 /* An upper bound of the encoded length without the body. */
 size_t wire_request_size(const wire_request_t *request);
-/* Adds; BODY (NULL for none) is moved, also when request->has_body says otherwise (it is set from
- * BODY). All entries of a batch are of one kind. */
+/* Adds; BODY (NULL for none) is moved; has_body is set from BODY, whatever the entry says. All
+ * entries of a batch are of one kind. */
 void wire_batch_add_request(wire_batch_t *self, const wire_request_t *request, zmq_msg_t *body);
 void wire_batch_add_reply(wire_batch_t *self, const wire_reply_t *reply, zmq_msg_t *body);
-/* An entry that is already encoded by wire_request_encode, with attempt and time left as given. */
+/* Adds an entry that wire_request_encode has encoded, with attempt and time left as given. */
 typedef struct {
     char *bytes; /* changed in place */
     size_t len;
