@@ -146,7 +146,8 @@ static void s_detach(reading_t *self, answering_t *with, const drain_batch_t *to
     self->attempt = request->attempt;
     self->deadline_ms = job->deadline_ms;
     self->facts_len = facts.len < sizeof self->facts ? facts.len : 0;
-    memcpy(self->facts, facts.data, self->facts_len);
+    if (self->facts_len > 0)
+        memcpy(self->facts, facts.data, self->facts_len);
 }
 
 bool reading_ask(answering_t *with, const drain_batch_t *to, job_t *job)

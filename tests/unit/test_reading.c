@@ -1,0 +1,104 @@
+/* Requests that read the journal, detached from their batches: how many there can be, and what
+ * becomes of one that comes too late. */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include "common/base/clock.h"
+#include "common/monitor/monitor.h"
+#include "journal_yard.h"
+#include "workers/answer.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+enum { PAGE = 1 << 20, WAIT_MS = 10000, SOON_MS = 60000 };
+
+static answering_t s_with;
+
+static void s_begin(void)
+{
+    s_with = (answering_t){.journal = s_open(), .shard = {0, 1}};
+    LIST_INIT(&s_with.readings);
+}
+
+/* Drops what is asked. */
+static void s_end(void)
+{
+    journal_stop(s_with.journal);
+    assert_true(LIST_EMPTY(&s_with.readings));
+    journal_close(&s_with.journal);
+}
+
+static void s_write_page(reading_t *self, journal_reader_t *reader)
+{
+    static char text[PAGE];
+    (void)reader;
+    json_raw(&self->body, slice(text, sizeof text));
+}
+
+/* Whether another one is asked, which gives a page of 1 MiB. */
+static bool s_ask(int64_t deadline_ms)
+{
+    static unsigned number;
+    wire_request_t request = {.id = s_uuid(++number), .attempt = 1};
+    drain_batch_t from = {0};
+    job_t job = {.request = &request, .deadline_ms = deadline_ms};
+    reading_new(&job)->look = s_write_page;
+    bool asked = reading_ask(&s_with, &from, &job);
+    assert_true(asked == !job.reading);
+    reading_destroy(&job.reading);
+    return asked;
+}
+
+/* Nothing is answered meanwhile: what has been read stays. */
+static unsigned s_ask_until_refused(void)
+{
+    unsigned asked = 0;
+    int64_t end_ms = clock_ms() + WAIT_MS;
+    while (s_ask(clock_ms() + SOON_MS)) {
+        assert_true(++asked < JOURNAL_ASKED && clock_ms() < end_ms);
+        poll(NULL, 0, 2);
+    }
+    return asked;
+}
+
+static void test_pages_that_nobody_takes_are_bounded(void **state)
+{
+    (void)state;
+    s_begin();
+    assert_true(s_ask_until_refused() >= READING_BYTES / PAGE);
+    assert_int_equal(metric_get(METRIC_reads_waiting), journal_asked(s_with.journal));
+    s_end();
+    s_begin(); /* it is given back */
+    assert_true(s_ask_until_refused() >= READING_BYTES / PAGE);
+    s_end();
+}
+
+static void test_one_that_is_late_is_not_answered(void **state)
+{
+    int64_t expired = metric_get(METRIC_expired_total), end_ms = clock_ms() + WAIT_MS;
+    (void)state;
+    s_begin();
+    assert_true(s_ask(clock_ms() - 1));
+    while (journal_asked(s_with.journal) > 0 && clock_ms() < end_ms) {
+        journal_turn(s_with.journal);
+        poll(NULL, 0, 1);
+    }
+    assert_int_equal(journal_asked(s_with.journal), 0);
+    assert_int_equal(metric_get(METRIC_expired_total), expired + 1);
+    s_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(pages_that_nobody_takes_are_bounded),
+        TEST(one_that_is_late_is_not_answered),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
