@@ -95,6 +95,7 @@ delivery_t *delivery_new(const delivery_options_t *options, int64_t now_ms, char
     self->unsaved_end = &self->unsaved;
     self->scanned_ms = now_ms;
     self->judge = message_new();
+    self->tally = tally_new();
     self->guard = egress_new(options->allow, err, err_size);
     caller_options_t caller = {
         .egress = self->guard, .extra_authorities = options->authorities, .calls = options->calls};
@@ -120,6 +121,7 @@ void delivery_destroy(delivery_t **self_p)
     egress_destroy(&self->guard);
     tables_close(&self->tables);
     owners_close(&self->owners);
+    tally_destroy(&self->tally);
     json_free(&self->json);
     message_destroy(&self->judge);
     self->magic = 0;
@@ -501,7 +503,7 @@ void delivery_turn(delivery_t *self, int64_t now_ms, bool stopping)
     if (now_ms - self->scanned_ms >= SCAN_MS) {
         self->scanned_ms = now_ms;
         next_ms = s_scan(self, now_ms, running_ms);
-        tally_step(&self->tally, self->options.journal, now_ms, running_ms);
+        tally_step(self->tally, self->options.journal, now_ms, running_ms);
     }
     self->held = running_ms < self->held_ms;
     if (!stopping)

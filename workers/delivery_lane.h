@@ -138,16 +138,11 @@ bool owner_has_room(const owners_t *self, const owner_t *owner);
 void owner_began(owners_t *self, owner_t *owner, size_t bytes);
 void owner_ended(owners_t *self, owner_t *owner, size_t bytes);
 
-/* delivery_tally.c: a count of the pending items in the making. Zero-initialised is none. */
-typedef struct {
-    outbox_place_t at;
-    unsigned rows; /* in this step */
-    bool ended;
-    uint64_t now_ms, delayed, oldest_ms;
-    int64_t next_ms; /* when the next begins; clock_ms () */
-} tally_t;
-
-/* A step of the count; the last step of a count sets the metrics. */
+/* delivery_tally.c: the count of the pending items, over and over, by the journal's thread. */
+typedef struct tally tally_t;
+tally_t *tally_new(void);
+void tally_destroy(tally_t **self_p);
+/* Asks for the next step of the count; the last step of a count sets the metrics. */
 void tally_step(tally_t *self, journal_t *journal, int64_t now_ms, uint64_t running_ms);
 
 /* Counts a finished call; GOOD: it delivered. */

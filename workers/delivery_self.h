@@ -22,7 +22,7 @@ struct delivery {
     uint64_t held_ms; /* no call begins before: this process lacks something for it */
     bool held;
     int wait_ms;
-    tally_t tally;
+    tally_t *tally;
     json_out_t json;
     message_t *judge; /* of what is answered */
 };

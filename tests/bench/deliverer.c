@@ -238,6 +238,7 @@ static void s_loop(deliverer_t *self)
             reads = s_read(self);
         s_run_lines(self);
         s_write(self);
+        journal_turn(self->journal);
         delivery_turn(self->delivery, clock_ms(), false);
         if (journal_has_notes(self->journal))
             writer_nudge(self->writer);

@@ -44,7 +44,7 @@ static uuid_t7 s_uuid(unsigned number)
     return id;
 }
 
-static void s_store(journal_t *journal, unsigned target, unsigned id, unsigned flags)
+static inline void s_store(journal_t *journal, unsigned target, unsigned id, unsigned flags)
 {
     journal_entry_t entry = {.record = {.op = 3,
                                         .flags = RECORD_EVENT | flags,
@@ -76,7 +76,7 @@ static bool s_each_due(void *arg, const outbox_due_t *due)
     return s_due_len < 64;
 }
 
-static unsigned s_list(journal_t *journal)
+static inline unsigned s_list(journal_t *journal)
 {
     outbox_place_t from = {0};
     s_due_len = 0;
@@ -94,7 +94,7 @@ static bool s_each_item(void *arg, const outbox_item_t *item)
     return s_items_len < 64;
 }
 
-static unsigned s_list_items(journal_t *journal, unsigned target, bool dead)
+static inline unsigned s_list_items(journal_t *journal, unsigned target, bool dead)
 {
     uuid_t7 id = s_uuid(target);
     s_items_len = 0;
