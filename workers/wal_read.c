@@ -63,6 +63,7 @@ wal_verdict_t wal_read_frame(wal_t *self, uint64_t generation, int64_t number, s
         return verdict;
     memcpy(&head, self->frame, sizeof head);
     size_t len = sizeof head + le32toh(head.bytes), left = wal_size(self) - at;
+    left = left < WAL_HALF ? left : WAL_HALF; /* the file may have grown, the memory has not */
     *whole = len > left ? 0 : wal_whole(len);
     /* A sector further into a frame. */
     if (*whole == 0 || *whole > left || le64toh(head.generation) != generation ||

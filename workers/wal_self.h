@@ -1,5 +1,5 @@
 /* What the files of the write-ahead file share: wal.c writes it, wal_read.c reads it, wal_old.c
- * reads the layout of schema 5 and before. Nobody else includes it. */
+ * reads the layout of schema 5 and before. Nobody else but their test includes it. */
 #ifndef POSTERN_WAL_SELF_H
 #define POSTERN_WAL_SELF_H
 

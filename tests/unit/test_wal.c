@@ -8,7 +8,7 @@
 
 #include "bad_block.h"
 #include "scratch.h"
-#include "workers/wal.h"
+#include "workers/wal_self.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -404,6 +404,29 @@ static void test_another_journals_frames_are_none(void **state)
     wal_close(&wal);
 }
 
+/* In a file that has grown, so that its half would hold it. */
+static void test_a_frame_longer_than_any_is_damage(void **state)
+{
+    (void)state;
+    static char sector[2 * WAL_SECTOR];
+    wal_frame_t first;
+    wal_t *wal = s_open(2);
+    wal_close(&wal);
+    assert_int_equal(truncate(s_path, 4l * WAL_MOST), 0);
+    wal = s_open_of(&s_journal);
+    const wal_head_t head = {.bytes = WAL_HALF + WAL_BLOCK, .generation = 2, .entries = 1};
+    memcpy(sector, &head, sizeof head);
+    wal_seal(wal, sector, sizeof head, WAL_SECTOR, wal_id(2, 0), 0);
+    int fd = open(s_path, O_WRONLY);
+    assert_int_equal(pwrite(fd, sector, WAL_SECTOR, 0), WAL_SECTOR);
+    close(fd);
+    size_t whole;
+    memset(wal->frame, 'x', WAL_HALF);
+    assert_int_equal(wal_read_frame(wal, 2, 0, 0, &first, &whole), FRAME_DAMAGED);
+    assert_int_equal(wal->frame[WAL_SECTOR], 'x'); /* nothing of it was read into the memory */
+    wal_close(&wal);
+}
+
 static void test_what_does_not_fit_is_not_written(void **state)
 {
     (void)state;
@@ -497,6 +520,7 @@ int main(void)
         TEST(another_size_an_older_file_and_none),
         TEST(what_cannot_be_read_is_not_taken_for_the_end),
         TEST(another_journals_frames_are_none),
+        TEST(a_frame_longer_than_any_is_damage),
         TEST(what_does_not_fit_is_not_written),
         TEST(a_place_where_no_file_can_be),
     };
