@@ -1,5 +1,5 @@
-/* Deliveries as a part of a worker: the handlers that it knows, and what calls them.
- * Threading: the main thread. */
+/* Deliveries as a part of a worker: the handlers that the worker knows, and the delivery_t that
+ * calls them. Threading: the main thread. */
 #ifndef POSTERN_DELIVERY_ENGINE_H
 #define POSTERN_DELIVERY_ENGINE_H
 
@@ -7,7 +7,7 @@
 #include "workers/waits.h"
 #include "workers/worker.h"
 
-/* For a role. What it makes is a delivery_engine_t. */
+/* The engine of a worker_role_t. Its make returns a delivery_engine_t. */
 extern const worker_engine_t delivery_engine;
 
 typedef struct {

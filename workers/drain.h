@@ -1,5 +1,5 @@
-/* A drain: the batches that arrived while the writer was busy, as jobs. It keeps the decoded
- * messages, so that the jobs' slices stay valid until the commit, and is reused. Two of them take
+/* A drain: the batches that arrived while the writer was busy, as jobs. A drain keeps the decoded
+ * messages, so that the jobs' slices stay valid until the commit, and is reused. Two drains take
  * turns: one is filled while the other one is committed.
  *
  * Threading: one thread at a time; the writer sees only the journal entries. */
@@ -17,7 +17,7 @@ typedef enum {
     JOB_READ,    /* its reading is asked, when what came before it is stored */
     JOB_REFUSED, /* answered with error, without the journal */
     JOB_TOLD,    /* a handler record that is kept: answered 200 */
-    JOB_DROPPED, /* no answer: its time was up, or it is to be asked again */
+    JOB_DROPPED, /* no answer: the job's time was up, or its sender is to ask again */
 } job_kind_t;
 
 struct answering;
@@ -30,7 +30,7 @@ typedef struct job {
     zmq_msg_t *body;         /* the drain's, of length 0 without one; may be replaced */
     int64_t deadline_ms;     /* clock_ms () */
     journal_entry_t entry;   /* JOB_STORE */
-    error_code_t error;      /* why it is refused, 0: it is not */
+    error_code_t error;      /* why the job is refused, 0: it is not refused */
     char *reason;            /* text for the sender, or NULL for the table's; owned */
     struct reading *reading; /* JOB_READ (reading.h), until it is asked; owned */
 } job_t;
@@ -68,11 +68,11 @@ void drain_reset(drain_t *self);
 
 /* The body's bytes. */
 slice_t job_body(const job_t *self);
-/* Refuses; reason is copied, NULL for the table's text. A JOB_STORE stays one: seen is looked at
- * before anything is refused. */
+/* Refuses the job; reason is copied, NULL for the table's text. A JOB_STORE stays a JOB_STORE: the
+ * journal looks into seen before anything is refused. */
 void job_refuse(job_t *self, error_code_t error, const char *reason);
-/* The value of a parameter of the query that the operation reads; false when it is missing. One
- * that is there with two different values is refused, and missing. */
+/* The value of a parameter of the query that the operation reads; false when the parameter is
+ * missing. A parameter with two different values refuses the job, and counts as missing. */
 bool job_param(job_t *self, const char *name, slice_t *value);
 
 #endif

@@ -1,8 +1,8 @@
 /* A form (application/x-www-form-urlencoded) as a message object: payload= is the object itself;
- * without it each piece that is named as a field of a message becomes that field. Its value is a
- * string, or JSON where the field takes an object or array and the value begins like one; whether
- * the message is a valid one is not looked at. Pieces of other names are left out. payload counts
- * when there are others. Threading: no state, any thread. */
+ * without payload each piece that is named as a field of a message becomes that field. The field's
+ * value is a string, or JSON where the field takes an object or array and the value begins like
+ * one; whether the message is valid is not looked at. Pieces of other names are left out. Beside
+ * payload all other pieces are left out. Threading: no state, any thread. */
 #ifndef POSTERN_FORM_H
 #define POSTERN_FORM_H
 
@@ -13,11 +13,11 @@ typedef enum {
     FORM_EMPTY,       /* no field of a message, and no payload */
     FORM_NOT_UTF8,    /* one of the fields is not UTF-8 */
     FORM_NOT_ENCODED, /* a piece has no =, or a name with a space or another byte that is encoded:
-                         it is the rest of a value with & in it */
+                         the piece is the rest of a value with & in it */
     FORM_TWICE,       /* payload stands twice */
 } form_outcome_t;
 
-/* What the sender is told of an outcome that is not FORM_OK. */
+/* The text for the sender of an outcome that is not FORM_OK. */
 const char *form_reason(form_outcome_t outcome);
 
 /* Writes the object to OUT, which is emptied first. */

@@ -1,5 +1,5 @@
-/* JSON written into a buffer that grows and is reused. The caller writes the structure (json_raw)
- * and this class the values; strings come out as valid JSON whatever their bytes are.
+/* JSON written into a buffer that grows and is reused. The caller writes the structure (json_raw),
+ * the other functions write values; strings come out as valid JSON whatever their bytes are.
  *
  * Threading: an object belongs to one thread at a time. Running out of memory aborts. */
 #ifndef POSTERN_JSON_OUT_H
@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Zero-initialised is empty and valid. Cutting len back takes off what was written since. */
+/* Zero-initialised is empty and valid. Setting len back to a former value takes off what was
+ * written since. */
 typedef struct json_out {
     char *data;
     size_t len, cap;

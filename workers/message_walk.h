@@ -1,5 +1,5 @@
-/* The walk through a message object: where it is, what it has found, and its refusal. Only
- * message*.cpp include it.
+/* The walk through a message object: the path to the field at hand, what was found so far, and the
+ * refusal. Only message*.cpp include it.
  *
  * Threading: as message.h. */
 #ifndef POSTERN_MESSAGE_WALK_H
@@ -15,7 +15,7 @@ namespace message_walk
 
 using std::string_view;
 
-/* Where we are in the document: a list on the stack, made text only for an error. */
+/* The path to a value of the document: a list on the stack, made text only for an error. */
 struct path {
     const path *up;
     string_view key; /* of an object's field, or */
@@ -32,7 +32,7 @@ struct walk {
 __attribute__((format(printf, 3, 4))) bool refuse(walk &self, const path &at, const char *format,
                                                   ...);
 
-/* Whether no name stands in FIELDS, the object at AT, twice; else it is refused. */
+/* Whether no name stands in FIELDS, the object at AT, twice; else the message is refused. */
 bool names_stand_once(walk &self, const path &at, const simdjson::dom::object &fields);
 
 } // namespace message_walk

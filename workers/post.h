@@ -1,5 +1,5 @@
-/* What to do with a request, before it goes to the journal: a message that is posted, or an
- * incoming webhook that is kept as it came. Both fill the job's journal entry or refuse the job.
+/* Prepares the jobs of requests that store: a message that is posted, or an incoming webhook that
+ * is kept as it came. Both functions fill the job's journal entry or refuse the job.
  *
  * Threading: an object belongs to one thread at a time. */
 #ifndef POSTERN_POST_H
@@ -17,7 +17,8 @@ typedef enum {
     ANSWER_LATE = 3,   /* 200 and what the handler answered, or {} (worker_engine_t.answer) */
 } answer_t;
 
-/* What they work with, reused from one job to the next. Zero-initialise, then post_open. */
+/* The memory of both functions, reused from one job to the next. Zero-initialise, then
+ * post_open. */
 typedef struct {
     message_t *message;
     message_verdict_t verdict;

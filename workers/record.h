@@ -19,17 +19,17 @@
 enum {
     RECORD_MESSAGE = 1, /* the body is a message object (JSON) */
     RECORD_EVENT = 2,   /* an incoming webhook: the body is whatever came */
-    RECORD_DELIVER = 4, /* the target's handler is to be called for it (journal_outbox.h) */
+    RECORD_DELIVER = 4, /* the target's handler is to be called for the record (journal_outbox.h) */
     RECORD_REPLY = 8,   /* what a handler answered; headers are a record_cause_t's */
 };
 
 typedef struct {
     unsigned flags, op, method, environment;
-    uint64_t sequence;  /* of the target, from 1; the journal sets it */
-    uint64_t previous;  /* log sequence of the target's record before it, 0: none; set likewise */
+    uint64_t sequence;  /* in the target, from 1; the journal sets it */
+    uint64_t previous;  /* log sequence of the target's former record, 0: none; set likewise */
     int64_t time_ms;    /* wall clock of the store */
     int64_t running_ms; /* the journal's running clock; the journal sets it */
-    uint64_t number;    /* its public number, which a reshard keeps; 0: it follows from the log */
+    uint64_t number;    /* the public one, which a reshard keeps; 0: it follows from the log's */
     uuid_t7 id, user, target;
     slice_t name;            /* who sent it, as shown */
     slice_t access;          /* the target as the sender named it: channel, bot, app-id */
@@ -37,11 +37,11 @@ typedef struct {
     slice_t body;
 } record_t;
 
-/* The event that a reply answers: log sequence and id. A reshard gives it another sequence, so who
- * looks it up compares the id. */
+/* The event that a reply answers: log sequence and id. A reshard gives the event another log
+ * sequence, so who looks the event up compares the id. */
 enum { RECORD_CAUSE = 8 + UUID_BYTES };
 slice_t record_cause_write(uint64_t log, const uuid_t7 *id, char bytes[RECORD_CAUSE]);
-/* False when there is none. */
+/* Reads the cause of a reply; false when the record has none. */
 bool record_cause(const record_t *self, uint64_t *log, uuid_t7 *id);
 
 size_t record_size(const record_t *self);
@@ -50,7 +50,8 @@ size_t record_size(const record_t *self);
  */
 void record_write(const record_t *self, void *to);
 
-/* Reads one; the slices point into ENCODED. 0, or -1 when it is none (a damaged file). */
+/* Reads a record; the slices point into ENCODED. 0, or -1 when ENCODED is no record (a damaged
+ * file). */
 int record_read(record_t *self, slice_t encoded);
 
 #endif

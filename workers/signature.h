@@ -1,9 +1,9 @@
 /* Signatures of deliveries: Standard Webhooks 1.0.0 (webhook-signature, HMAC-SHA256) and
  * X-Cliq-Signature (RSA-SHA256).
  *
- * What is signed with a secret (common/base/whsec.h) is "ID.TIMESTAMP.BODY": the webhook-id, the
- * webhook-timestamp of this attempt in seconds since 1970, and the body as it is sent, byte for
- * byte. While a secret is being replaced, each live one signs, and the handler accepts any. Secrets
+ * A secret (common/base/whsec.h) signs "ID.TIMESTAMP.BODY": the webhook-id, the webhook-timestamp
+ * of this attempt in seconds since 1970, and the body as it is sent, byte for byte. While a secret
+ * is being replaced, each live secret signs, and the handler accepts any of the signatures. Secrets
  * are wiped by who holds them; nothing here logs or keeps one. Threading: any thread. */
 #ifndef POSTERN_SIGNATURE_H
 #define POSTERN_SIGNATURE_H

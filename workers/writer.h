@@ -1,6 +1,6 @@
-/* The writer: the thread that appends to the journal, with another one that takes its place while
- * it waits for a commit of the engine. One hand-over a drain in, one wakeup a drain back, whatever
- * the number of entries; between drains it expires and retires.
+/* The writer: the thread that appends to the journal, and another one that takes its place while
+ * the first waits for a commit of the engine. A drain costs one hand-over to the writer and one
+ * wakeup back, whatever the number of entries; between drains the writer expires and retires rows.
  *
  * Threading: made, used and destroyed by the main thread. */
 #ifndef POSTERN_WRITER_H
@@ -15,10 +15,11 @@ writer_t *writer_new(journal_t *journal);
 /* Finishes the present drain and joins. */
 void writer_destroy(writer_t **self_p);
 
-/* Hands the entries over; they belong to the writer until writer_finished. Only when it is idle. */
+/* Hands the entries over; they belong to the writer until writer_finished. Only when the writer is
+ * idle. */
 void writer_start(writer_t *self, journal_entry_t **entries, size_t count);
 bool writer_is_idle(const writer_t *self);
-/* Wakes the thread for what journal_note has left. */
+/* Wakes the writer for the notes that journal_note has queued. */
 void writer_nudge(writer_t *self);
 
 /* Readable when a drain is finished. */
