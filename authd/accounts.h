@@ -1,5 +1,5 @@
-/* What accounts need beside the directory: the hasher, the throttle of logins, and the settings of
- * sessions. Threading: the thread of manage.h. */
+/* What operations on accounts need beside the directory: the hasher, the throttle of logins, and
+ * the settings of sessions. Threading: the thread of manage.h. */
 #ifndef POSTERN_ACCOUNTS_H
 #define POSTERN_ACCOUNTS_H
 
@@ -26,7 +26,7 @@ typedef struct {
 accounts_t *accounts_new(const accounts_options_t *options);
 void accounts_destroy(accounts_t **self_p);
 
-/* Who has a session, for a request that comes with one. */
+/* The user of a session, for a request that comes with a session. */
 typedef struct {
     ticket_t ticket; /* for ticket_is_csrf; wipe it */
     uuid_t7 user;
@@ -44,8 +44,8 @@ int accounts_find(const accounts_t *self, view_t *view, slice_t session, uint64_
 void accounts_used(const accounts_t *self, directory_t *directory, const uuid_t7 *session,
                    uint64_t used_ms, uint64_t now_ms);
 
-/* Each half minute: removes sessions and invitations that have ended. It looks at so many sessions
- * at a time, and goes on where it ended. */
+/* Each half minute: removes sessions and invitations that have ended. A call looks at a limited
+ * number of sessions, and the next call goes on behind them. */
 void accounts_sweep(accounts_t *self, directory_t *directory, uint64_t now_ms);
 
 #endif

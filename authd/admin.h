@@ -1,9 +1,10 @@
 /* The admin API in authd: requests of the gateways' admin listeners come over a link of their own
- * (authd.admin), are judged by their credential, and carried out by manage.h. They never pass the
- * loop that judges senders' requests, which they could hold up.
+ * (authd.admin), are judged by their credential, and carried out by manage.h. Admin requests never
+ * pass the loop that judges senders' requests, which they could hold up.
  *
- * A request that comes again (attempt 2 and up) changes nothing twice: see answers.h. Where its
- * answer is lost, because authd was killed in between, the audit tells whether it made its change.
+ * A request that comes again (attempt 2 and up) changes nothing twice: see answers.h. Where the
+ * answer is lost, because authd was killed in between, the audit tells whether the request made its
+ * change.
  *
  * Threading: the thread of control.h, which is the directory's only writer. */
 #ifndef POSTERN_ADMIN_H
@@ -22,10 +23,10 @@ void admin_destroy(admin_t **self_p);
 
 link_t *admin_link(admin_t *self); /* for link_wait */
 void admin_restart(admin_t *self); /* after link_woke */
-/* Takes what has come, and does what is due. */
+/* Takes the requests that have come, and carries out what is due. */
 void admin_turn(admin_t *self, int64_t now_ms);
-/* Each second, in a writing VIEW: when the tokens were used. Nothing to write: VIEW_P stays NULL,
- * else it is begun where it is NULL. */
+/* Each second: writes when the management tokens were used, in the writing view VIEW_P, which is
+ * begun where it is NULL and there is something to write. */
 void admin_write_use(admin_t *self, view_t **view_p);
 
 #endif

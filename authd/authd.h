@@ -1,9 +1,9 @@
 /* authd's loop: takes batches from gateways, judges each entry in one read transaction a batch,
- * refuses on the connection it came by or passes on to a router. It holds no request beyond its
- * queues: what is lost with it, the gateways send again.
+ * refuses on the connection it came by or passes on to a router. authd holds no request beyond its
+ * queues: requests that are lost with it are sent again by the gateways.
  *
- * Index 0 is the directory's writer and serves the control socket; a higher one reads beside it.
- * Threading: the main thread. */
+ * The authd with index 0 is the directory's writer and serves the control socket; one with a higher
+ * index reads beside it. Threading: the main thread. */
 #ifndef POSTERN_AUTHD_H
 #define POSTERN_AUTHD_H
 

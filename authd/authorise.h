@@ -1,5 +1,5 @@
-/* Whether the one who asks may: the rights of the operation held against the object it is about.
- * Private to manage.c. */
+/* Authorisation: compares the rights of the actor's role for an operation (rights.h) with the
+ * actor's relation to the object that the operation is about. Private to manage.c. */
 #ifndef POSTERN_AUTHORISE_H
 #define POSTERN_AUTHORISE_H
 

@@ -15,7 +15,7 @@
 
 typedef struct control control_t;
 
-/* Binds authd.control and authd.admin, and starts the thread. What it is given is borrowed until
+/* Binds authd.control and authd.admin, and starts the thread. The arguments are borrowed until
  * control_stop. Exits when it cannot bind. */
 control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage,
                          push_t *push, reads_t *reads);

@@ -4,8 +4,9 @@
  *
  * A session that a browser's cookie brought opens a change only with its CSRF token beside it.
  *
- * Looked up by its hash, so in time that tells nothing of what is stored. One answer for what is
- * missing, malformed, unknown or of a user who is gone; the role is the one that the user has now.
+ * Looked up by its hash, so in time that tells nothing of what is stored. A credential that is
+ * missing, malformed, unknown or of a user who is gone gets the same answer; the role is the one
+ * that the user has now.
  *
  * Threading: one thread, which is the directory's only writer. */
 #ifndef POSTERN_CREDENTIAL_H
@@ -39,10 +40,10 @@ typedef struct {
  * token_expired, invalid_session or csrf_refused. The text is not wiped. */
 error_code_t credential_resolve(const accounts_t *accounts, view_t *view,
                                 const credential_t *credential, uint64_t now_ms, caller_t *caller);
-/* The same for an operation that everybody may ask for: nobody's. */
+/* Fills CALLER for an operation that everybody may ask for: with nobody. */
 void credential_of_anyone(slice_t from, caller_t *caller);
-/* The same for an operation about the session itself, which then looks whether there is such a
- * session: nobody's, with the session. ERROR_none, invalid_session or csrf_refused. */
+/* Fills CALLER for an operation about the session itself, which then looks whether there is such a
+ * session: with nobody, and with the session. ERROR_none, invalid_session or csrf_refused. */
 error_code_t credential_of_session(const credential_t *credential, caller_t *caller);
 
 #endif

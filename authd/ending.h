@@ -1,4 +1,4 @@
-/* Counts the tokens that end soon, for postern_tokens_ending: a walk through all of them, some at
+/* Counts the tokens that end soon, for postern_tokens_ending: a walk through all tokens, some at
  * each call, so that no turn of the loop is long. Threading: one thread. */
 #ifndef POSTERN_ENDING_H
 #define POSTERN_ENDING_H
@@ -15,7 +15,7 @@ typedef struct {
     uint64_t found;
 } ending_t;
 
-/* Looks at the next ones in VIEW, which is live; at the end of the walk sets the metric. */
+/* Looks at the next tokens in VIEW, which is live; at the end of the walk sets the metric. */
 void ending_look(ending_t *self, view_t *view, uint64_t now_ms);
 
 #endif

@@ -1,6 +1,5 @@
-/* Entity tags: what an object's JSON says, but for its use and its people, as a short text that
- * changes with it. An edit that names the tag it has seen is refused when another edit came before.
- */
+/* Entity tags: a short text that changes with an object's JSON, except with its use and its people.
+ * An edit that names the tag that its sender has seen is refused when another edit came before. */
 #ifndef POSTERN_ETAG_H
 #define POSTERN_ETAG_H
 

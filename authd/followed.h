@@ -14,8 +14,8 @@
 
 enum {
     FOLLOWED_MS = 3600000,
-    FOLLOWED_MOST = 64, /* that are remembered: the one that was asked for longest ago goes first,
-                           and gets a row again when it goes on */
+    FOLLOWED_MOST = 64, /* readings that are remembered: the one that was asked for longest ago is
+                           forgotten first, and gets a row again when it goes on */
 };
 
 typedef struct followed followed_t;

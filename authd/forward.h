@@ -1,6 +1,6 @@
-/* The way on: a link and a bounded queue for each router. Entries of one target go to one router
- * while that is alive, so that their order holds; to another when it is gone. An attempt above 1
- * goes to the next of those that are alive.
+/* The way to the routers: a link and a bounded queue for each. Entries of one target go to one
+ * router while it is alive, so that their order holds, and to another one when it is gone. An
+ * attempt above 1 goes to the next of the routers that are alive.
  *
  * Threading: the main thread's, as all links of its instance. */
 #ifndef POSTERN_FORWARD_H
@@ -13,7 +13,7 @@ typedef struct forward forward_t;
 
 enum { FORWARD_ROUTERS = 16 };
 
-/* Takes replies to entries whose origin we are. */
+/* Takes replies to entries whose origin is this authd. */
 typedef void forward_replies_fn(void *arg, peer_t *peer, wire_message_t *message);
 
 /* Connects to authd.routers. NAME is what we are called, SELF our instance. Exits when it cannot.
@@ -25,7 +25,7 @@ void forward_destroy(forward_t **self_p);
 /* Queues an accepted entry (its principal names the target) of a batch that came at NOW_US. */
 queue_put_t forward_put(forward_t *self, const wire_request_t *request, zmq_msg_t *body,
                         int64_t now_us);
-/* Sends what the routers' credit allows: after input was drained. */
+/* Sends what the routers' credit allows; to be called after the input was drained. */
 void forward_flush(forward_t *self, int64_t now_ms);
 
 /* For the loop: fills LINKS (FORWARD_ROUTERS of them) and returns how many there are. */

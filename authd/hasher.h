@@ -1,10 +1,10 @@
 /* The hasher: a thread that checks and hashes passwords, one job after another, so that no loop
- * waits for argon2id. Its queue is bounded: a job that finds it full is not taken; and neither is a
- * third of one account or of one network, so that nobody's jobs, right or wrong, keep the others
- * waiting longer than a few hashes take.
+ * waits for argon2id. The queue is bounded: a job that finds the queue full is not taken, and
+ * neither is a third job of one account or of one network, so that nobody's jobs, right or wrong,
+ * keep the others waiting longer than a few hashes take.
  *
  * Threading: a hasher belongs to the thread that made it; a job belongs to the hasher from submit
- * to take. What is secret in a job lies in memory that is locked and wiped. */
+ * to take. The secrets of a job lie in memory that is locked and wiped. */
 #ifndef POSTERN_HASHER_H
 #define POSTERN_HASHER_H
 
@@ -13,8 +13,8 @@
 #include <stdbool.h>
 
 enum {
-    HASHER_JOBS = 64, /* that wait, are under way or wait to be taken */
-    HASHER_SHARE = 2, /* of these, those of one account, and those of one network */
+    HASHER_JOBS = 64, /* jobs that wait, are under way or wait to be taken */
+    HASHER_SHARE = 2, /* jobs of one account, and jobs of one network */
 };
 
 typedef struct hash_job hash_job_t;
@@ -22,9 +22,9 @@ typedef struct hash_job hash_job_t;
  * what an address has; an empty one has no share to keep to. */
 hash_job_t *hash_job_new(slice_t account, const char *network);
 void hash_job_destroy(hash_job_t **self_p);
-/* To check GIVEN against the hash STORED. An empty STORED never matches, and takes the time of one
- * that the hasher would make. GIVEN and FRESH have at most PASSWORD_MOST bytes and no NUL (a longer
- * GIVEN never matches). */
+/* To check GIVEN against the hash STORED. An empty STORED never matches, and takes the time of a
+ * hash that the hasher would make. GIVEN and FRESH have at most PASSWORD_MOST bytes and no NUL (a
+ * longer GIVEN never matches). */
 void hash_job_check(hash_job_t *self, slice_t given, slice_t stored);
 /* To hash FRESH, unless it is weak by WORDS (copied), or GIVEN did not match. */
 void hash_job_make(hash_job_t *self, slice_t fresh, const password_words_t *words);
@@ -39,7 +39,7 @@ const char *hash_job_made(const hash_job_t *self);
 typedef struct hasher hasher_t;
 /* Starts the thread; exits when it cannot. */
 hasher_t *hasher_new(const password_cost_t *cost);
-/* Drops what is not done; waits for the job under way. */
+/* Drops the jobs that are not done; waits for the job under way. */
 void hasher_destroy(hasher_t **self_p);
 
 typedef enum {

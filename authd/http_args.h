@@ -1,6 +1,6 @@
 /* The arguments of a management operation as HTTP brings them: of a GET or DELETE in the query, of
- * a POST or PUT in a body of JSON; and the etag of an edit in If-Match. What they say is for
- * manage.h to check. Threading: any thread. */
+ * a POST or PUT in a body of JSON; and the etag of an edit in If-Match. manage.h checks the values.
+ * Threading: any thread. */
 #ifndef POSTERN_HTTP_ARGS_H
 #define POSTERN_HTTP_ARGS_H
 

@@ -1,7 +1,7 @@
-/* What the callers of the admin API have changed under an Idempotency-Key of their own: a key
- * belongs to its user, and stands for one operation, target and arguments. The changes that are
- * remembered outlast authd: their ids stand in the audit. What was asked for does not, for a hash
- * of it could be guessed at where it has a password.
+/* The changes that callers of the admin API have made under an Idempotency-Key: a key belongs to
+ * its user, and stands for one operation, target and arguments. That a change was made outlasts
+ * authd: its ids stand in the audit. What was asked for does not outlast authd, because a stored
+ * hash of arguments that hold a password could be guessed at.
  *
  * Threading: one thread. */
 #ifndef POSTERN_KEYED_H
@@ -33,7 +33,7 @@ void keyed_destroy(keyed_t **self_p);
  * idempotency-key is missing or its operation OP reads, or is for everybody. */
 void keyed_read(const keyed_t *self, const uuid_t7 *user, const op_t *op,
                 const wire_request_t *request, const http_args_t *args, keyed_request_t *keyed);
-/* Whether both ask for the same, as far as it is known. */
+/* Whether both requests ask for the same, as far as that is known. */
 bool keyed_same(const keyed_request_t *a, const keyed_request_t *b);
 
 /* The change that was made under this id; NULL: none is remembered. Valid until the next add. */

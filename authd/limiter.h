@@ -1,5 +1,5 @@
-/* Rate limits: a token bucket per webhook token. A bucket that has filled up again says nothing and
- * is forgotten, so that memory follows the tokens in use.
+/* Rate limits: a token bucket per webhook token. A bucket that has filled up again is as good as
+ * none and is forgotten, so that memory follows the tokens in use.
  *
  * Threading: one thread. Time is an argument: microseconds of a monotonic clock. */
 #ifndef POSTERN_LIMITER_H
@@ -17,11 +17,11 @@ void limiter_destroy(limiter_t **self_p);
 
 typedef struct {
     uint64_t left;    /* requests that could follow at once */
-    uint64_t reset_s; /* until one more may come, rounded up; 0 when one may now */
+    uint64_t reset_s; /* until one more request may come, rounded up; 0: it may come now */
 } limiter_state_t;
 
-/* Takes one request out of the token's bucket of BURST that fills by RATE a second. False when it
- * is empty. A rate of 0 is no limit. */
+/* Takes one request out of the token's bucket of BURST that fills by RATE a second. False when the
+ * bucket is empty. A rate of 0 is no limit. */
 bool limiter_charge(limiter_t *self, const uuid_t7 *token, uint64_t rate, uint64_t burst,
                     int64_t now_us, limiter_state_t *state);
 

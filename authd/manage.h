@@ -1,6 +1,6 @@
-/* Management: the operations of ops.def from 100 on, which come over the control socket. JSON in,
- * JSON out, each change in a transaction of its own with its row of the audit. docs/API.md has the
- * shapes.
+/* Management: the operations of ops.def with CRED_ADMIN and CRED_OPEN, which come over the control
+ * socket (control.h) and from the gateways' admin listeners (admin.h). JSON in, JSON out, each
+ * change in a transaction of its own with its row of the audit. docs/API.md has the shapes.
  *
  * Threading: one thread, which is the directory's only writer. */
 #ifndef POSTERN_MANAGE_H
@@ -52,8 +52,8 @@ typedef struct {
     char etag[ETAG_TEXT];    /* of the object that the body is; "": it has none */
     manage_cookie_t *cookie; /* in place of the session's text in the body; NULL: none. It goes
                                 with the body: see manage_clear */
-    bool cookie_ends; /* the session that a cookie brought has ended: for the caller to say */
-    bool gone; /* of an error: the target, or who was to be taken from it, is not there any more */
+    bool cookie_ends;        /* a cookie's session has ended: the caller clears the cookie */
+    bool gone; /* of an error: the target, or the person to be removed from it, is not there */
 } manage_answer_t;
 
 /* Who asks, and from where: for the rights and for the audit. */
@@ -66,24 +66,25 @@ typedef struct {
 
 /* Whoever opened the control socket: an owner. */
 extern const actor_t manage_control;
-/* Somebody at FROM of whom nothing is known, for operations with CRED_OPEN: the caller refuses it
- * any other. */
+/* Somebody at FROM of whom nothing is known, for operations with CRED_OPEN: the caller of this
+ * function refuses that actor any other operation. */
 actor_t manage_anyone(const char *from);
 
-/* What is to be carried out for whom; borrowed for the call. */
+/* An operation that is to be carried out, and for whom; borrowed for the call. */
 typedef struct {
     const actor_t *actor;
     unsigned op;
     slice_t target, body; /* a JSON object; empty: {} */
-    slice_t if_match;     /* in place of the argument of this name; empty: none */
+    slice_t if_match;     /* the If-Match header, in place of the argument if_match; empty: none */
     slice_t session;      /* likewise */
     bool cookies;         /* the answer can set a cookie */
     const uuid_t7 *id;    /* of the request, for the audit; NULL: none */
     const uuid_t7 *key;   /* of its Idempotency-Key, likewise (keyed.h); NULL, or nil: none */
 } manage_request_t;
 
-/* Carries it out by authd/rights.def. True: ANSWER is the answer. False: a password is to be
- * hashed; DONE is called with the answer by a later manage_turn, or by manage_destroy. */
+/* Carries REQUEST out, if authd/rights.def allows it to the actor. True: ANSWER is the answer.
+ * False: a password is to be hashed; DONE is called with the answer by a later manage_turn, or by
+ * manage_destroy. */
 typedef void manage_done_fn(void *arg, manage_answer_t *answer);
 bool manage_start(manage_t *self, const manage_request_t *request, manage_answer_t *answer,
                   manage_done_fn *done, void *arg);
@@ -91,7 +92,7 @@ bool manage_start(manage_t *self, const manage_request_t *request, manage_answer
 int manage_fd(const manage_t *self);
 void manage_turn(manage_t *self);
 
-/* The same, waiting for the hash, for callers that have nothing else to do. */
+/* manage_start that waits for the hash, for callers that have nothing else to do. */
 void manage_run_as(manage_t *self, const actor_t *actor, unsigned op, slice_t target, slice_t body,
                    manage_answer_t *answer);
 void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manage_answer_t *answer);

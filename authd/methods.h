@@ -1,6 +1,6 @@
-/* Which requests of a bot's or an extension's endpoint make events: a set of HTTP methods, as bits
- * of OP_… in a record (0: all that the endpoint takes) and as a list of names in an operation. Link
- * previews and scanners call URLs by GET and HEAD. Private to the files manage*.c. */
+/* The HTTP methods of requests that make events of a bot or an extension: bits of OP_… in a record
+ * (0: all that the endpoint takes), a list of names in an operation. Link previews and scanners
+ * call URLs by GET and HEAD. Private to the files manage*.c. */
 #ifndef POSTERN_METHODS_H
 #define POSTERN_METHODS_H
 

@@ -10,11 +10,11 @@
 #include "authd/verdict.h"
 
 typedef struct operate operate_t;
-/* What it is given is borrowed. */
+/* The arguments are borrowed. */
 operate_t *operate_new(directory_t *directory, reads_t *reads);
 void operate_destroy(operate_t **self_p);
 
-/* Whether OP is one of these. */
+/* Whether OP is one of these operations. */
 bool operate_takes(unsigned op);
 /* REQUEST with BODY, a JSON object whose members are the operation's parameters. ERROR_none: the
  * answer comes by reads_take; else MESSAGE (MANAGE_MESSAGE bytes) may say more than the table. */

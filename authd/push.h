@@ -1,8 +1,9 @@
-/* Tells the workers of handlers, as entries of their own to the worker that owns the target. One
- * that was changed is told until the worker has answered, which it does when it has kept it. All
- * are told at the start and every ten minutes from then on, a few at once, for a worker that lost
- * what it kept (a restored journal, a new key); those of a shard that does not answer wait for the
- * next time. The record is read from the directory each time, so the last one tells the newest.
+/* Tells the workers of handlers, as entries of their own to the worker that owns the target. The
+ * record of a handler that was changed is sent until the worker has answered, which the worker does
+ * when it has kept the record. All records are sent at the start and every ten minutes from then
+ * on, a few at once, for a worker that lost what it kept (a restored journal, a new key); records
+ * of a shard that does not answer wait for the next time. A record is read from the directory each
+ * time it is sent, so the last one that is sent is the newest.
  *
  * Threading: push_note by any thread; the rest by the main one. */
 #ifndef POSTERN_PUSH_H
@@ -13,7 +14,7 @@
 
 typedef struct push push_t;
 
-/* What it is given is borrowed. SELF: our instance, the origin of the entries. */
+/* The arguments are borrowed. SELF: our instance, the origin of the entries. */
 push_t *push_new(directory_t *directory, forward_t *forward, const uint64_t *self);
 void push_destroy(push_t **self_p);
 

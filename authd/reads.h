@@ -1,7 +1,7 @@
 /* What the operator reads through the ring: the control socket's thread finds the target and
  * records the read in the audit, the main thread sends the entry to the worker that owns the
- * target, and the worker's answer comes back by the router, for authd is its origin. Nobody waits:
- * an entry that is not answered is sent again, as a gateway does, up to its deadline.
+ * target, and the worker's answer comes back by the router, for authd is its origin. No thread
+ * waits: an entry that is not answered is sent again, as a gateway does, up to its deadline.
  *
  * Threading: reads_ask and reads_take by one thread (the control socket's), the rest by the main
  * one. */
@@ -31,7 +31,7 @@ typedef struct {
 } reads_answer_t;
 
 typedef struct reads reads_t;
-/* What it is given is borrowed. SELF: our instance, the origin of the entries. */
+/* The arguments are borrowed. SELF: our instance, the origin of the entries. */
 reads_t *reads_new(forward_t *forward, const uint64_t *self);
 void reads_destroy(reads_t **self_p);
 

@@ -1,4 +1,4 @@
-/* The one place that says who may do what with whose objects: authd/rights.def as a function.
+/* Rights: authd/rights.def as functions. No other file says who may do what with whose objects.
  * Threading: read-only tables, any thread. */
 #ifndef POSTERN_RIGHTS_H
 #define POSTERN_RIGHTS_H
@@ -19,17 +19,17 @@ typedef enum {
 
 typedef enum { MAY_NO, MAY_OWN, MAY_AMONG, MAY_MANAGED, MAY_BELOW, MAY_ANY } right_level_t;
 
-/* Whose an object is, seen from the one who asks. */
+/* The relation of an object to the one who asks. */
 typedef enum {
     RELATION_OWN,
-    RELATION_AMONG,   /* another's, and one is among its people */
+    RELATION_AMONG,   /* another user's object, and who asks is among its people */
     RELATION_SERVICE, /* a service account's */
     RELATION_LOWER,   /* a person's of a lower role */
     RELATION_OTHER,   /* anybody else's; also what is not there */
     RELATIONS
 } relation_t;
 
-/* The row of an operation. One without a row is an owner's alone. */
+/* The row of an operation. An operation without a row is allowed to owners alone. */
 object_t rights_object(unsigned op);
 right_level_t rights_level(unsigned op, user_role_t role);
 bool rights_has_row(unsigned op);

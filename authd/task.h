@@ -1,6 +1,7 @@
-/* One management operation under way: what its handler works on, and how it says what it found.
- * Private to the files manage*.c. A handler returns ERROR_none with task->result set, or an error
- * that task_fail made; the arguments have passed the check against the operation's row. */
+/* One management operation under way: what its function (task_fn) works on, and how the function
+ * tells its result. Private to the files manage*.c. A handler returns ERROR_none with task->result
+ * set, or an error that task_fail made; the arguments have passed the check against the operation's
+ * row. */
 #ifndef POSTERN_TASK_H
 #define POSTERN_TASK_H
 

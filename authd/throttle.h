@@ -1,6 +1,6 @@
-/* What slows the guessing of passwords. Each attempt to log in is charged before its password is
- * looked at, and given back when it succeeds. Three counts, each with so many free failures, after
- * which the next attempt must wait, twice as long after each further one:
+/* The throttle that slows the guessing of passwords. Each attempt to log in is charged before its
+ * password is looked at, and given back when it succeeds. Three counts, each with so many free
+ * failures, after which the next attempt must wait, twice as long after each further one:
  *
  *   account from a network   3 free, 1 s to 15 min: somebody guesses one account's password
  *   network                  20 free, 1 s to 5 min: one place tries many accounts
@@ -36,9 +36,11 @@ void throttle_network(const char *from, char network[THROTTLE_NETWORK]);
  * until one may be made. */
 uint64_t throttle_charge(throttle_t *self, slice_t account, const char *network, bool known,
                          int64_t now_ms);
-/* The attempt came to nothing, right or wrong: it is not counted. */
+/* Takes a charge back: the operation failed for another reason than a wrong password or code, so
+ * the attempt is not counted. */
 void throttle_give_back(throttle_t *self, slice_t account, const char *network);
-/* It succeeded: also forgets the failures on the account from this network. */
+/* Takes a charge back because the attempt succeeded, and forgets the failures on the account from
+ * this network. */
 void throttle_succeeded(throttle_t *self, slice_t account, const char *network);
 
 unsigned throttle_len(const throttle_t *self); /* counts that are remembered */

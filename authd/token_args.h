@@ -1,4 +1,4 @@
-/* What the arguments of a token's operations say of its terms and its end. Private to the files
+/* The arguments of a token's operations about its terms and its end. Private to the files
  * manage*.c. Threading: one thread. */
 #ifndef POSTERN_TOKEN_ARGS_H
 #define POSTERN_TOKEN_ARGS_H
@@ -8,7 +8,7 @@
 
 enum { TOKEN_LIFE_MOST = 10 * 366 * 86400, TOKEN_BODY_MOST = 16 << 20 };
 
-/* Their fields. */
+/* The fields of these arguments. */
 #define TOKEN_ARGS                                                                                 \
     {"expires_in", FIELD_UINT, false, 0, TOKEN_LIFE_MOST},                                         \
         {"channels", FIELD_LIST, false, 1, TERMS_TARGETS},                                         \
@@ -25,13 +25,13 @@ typedef struct {
     pack_t targets[TERMS_KINDS], networks, encoded;
 } token_terms_t;
 
-/* The terms that the arguments make of BEFORE (terms_read's of the token; none: ""): what is not
- * given stays, one list of targets replaces all three, and "any" lifts them. Sets *encoded; its
- * memory and that of what it borrowed is SELF's. */
+/* The terms that the arguments make of BEFORE (terms_read's of the token; none: ""): terms that are
+ * not given stay, one list of targets replaces all three lists, and "any" lifts them. Sets
+ * *encoded, whose memory is SELF's. */
 error_code_t token_terms(task_t *task, token_terms_t *self, slice_t before, slice_t *encoded);
 void token_terms_free(token_terms_t *self);
 
-/* When a token ends by the arguments; BEFORE when they do not say. */
+/* When a token ends by the arguments; BEFORE when they do not say that. */
 uint64_t token_expires(const task_t *task, uint64_t before_ms);
 
 /* Active tokens that USER may have. */

@@ -1,4 +1,4 @@
-/* What a sender is told of its own token: whose it is, what it may do and until when. Threading:
+/* The answer to token_self: whose the sender's token is, what it may do and until when. Threading:
  * the view's. */
 #ifndef POSTERN_TOKEN_SELF_H
 #define POSTERN_TOKEN_SELF_H

@@ -20,14 +20,14 @@ enum {
 /* The secret as an authenticator takes it when it is typed. */
 void totp_base32(const uint8_t secret[TOTP_SECRET], char text[TOTP_BASE32]);
 
-/* The time step of which CODE is, within one of now; past LAST, so that no code is good twice. 0:
- * of none. */
+/* The time step that CODE belongs to, among the present one and its neighbours, if it lies past
+ * LAST (so that no code is good twice); 0: none of them. */
 uint64_t totp_step(const uint8_t secret[TOTP_SECRET], slice_t code, uint64_t last,
                    uint64_t wall_ms);
 
 void recovery_make(char text[RECOVERY_TEXT]);
-/* The hash of a code as it was typed: case, blanks and hyphens do not matter. 0, or -1 when it can
- * be none. */
+/* The hash of a code as it was typed: case, blanks and hyphens do not matter. 0, or -1 when CODE
+ * cannot be a recovery code. */
 int recovery_hash(slice_t code, uint8_t hash[RECOVERY_HASH]);
 
 #endif

@@ -1,5 +1,5 @@
-/* The judge of requests: whose token it is, whether it may come now, where it goes and whether it
- * may go there. One answer for tokens that are unknown, deleted and malformed.
+/* The judge of requests: whose token a request has, whether it may come now, what its target is and
+ * whether it may go there. Tokens that are unknown, deleted or malformed get the same answer.
  *
  * The checks in their order, so that nobody learns what exists before a token is shown: operation
  * known (503) - token (401) - address (403) - rate (429) - reading (403) and size (413) that the
@@ -42,10 +42,10 @@ typedef struct {
 verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, size_t body_len,
                         int64_t now_us, int64_t wall_ms);
 
-/* Whether OP reads back or is about deliveries: what verdict_operate takes. */
+/* Whether verdict_operate takes OP: operations that read back or are about deliveries. */
 bool verdict_reads(unsigned op);
-/* The same for whoever may everything, without a credential: finds the target, also one that is
- * archived where OP changes nothing, and fills the principal's target and environment. */
+/* Judges a request of whoever may do everything, without a credential: finds the target, also an
+ * archived one where OP changes nothing, and fills the principal's target and environment. */
 verdict_t verdict_operate(judge_t *self, view_t *view, wire_request_t *request, uint64_t wall_ms);
 
 void verdict_close(judge_t *self);
