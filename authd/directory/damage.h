@@ -1,5 +1,5 @@
-/* What a view does about damage that a read of it meets: a row without its checksum, or a page that
- * LMDB cannot make sense of. Private to authd/directory. */
+/* Damage that a read of a view meets: a row without its checksum, or a page that LMDB cannot make
+ * sense of. It is logged, counted, and remembered by the view. Private to authd/directory. */
 #ifndef POSTERN_DAMAGE_H
 #define POSTERN_DAMAGE_H
 
@@ -7,7 +7,8 @@
 
 #include <lmdb.h>
 
-/* Counts it, and logs table and key, a place once; of a key that is a token's hash only a hash. */
+/* Counts the damage, and logs table and key, a place once; of a key that is a token's hash only a
+ * hash. */
 void damage_say(directory_t *directory, table_t table, const MDB_val *key, const char *what);
 
 /* A row at KEY: VIEW finds nothing more, unless it passes over such rows. */

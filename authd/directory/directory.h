@@ -1,10 +1,10 @@
 /* The directory: users, tokens, channels, bots, extensions. Outside authd/directory nobody sees how
  * it is stored: one header a kind of object speaks structs over a view.
  *
- * A view is one transaction. A reading one sees the directory as of its last view_renew, which a
- * verdict calls after its batch has come, so that a change that was answered before is always seen.
- * A writing one sees its own changes; there is one at a time. Slices that come out of a view point
- * into the store: they hold until the view is released, or in a writing one until the next change.
+ * A view is one transaction. A reading view sees the directory as of its last view_renew, which
+ * authd calls after a batch has come, so that a change that was answered before is always seen. A
+ * writing view sees its own changes; there is one at a time. Slices that come out of a view point
+ * into the store: they hold until the view is released, or in a writing view until the next change.
  *
  * Threading: a view belongs to one thread at a time; several threads may have views of their own.
  * Errors: what is damaged is not found, which view_take_damage and view_commit tell, and is logged
@@ -30,14 +30,14 @@ typedef struct {
     bool read_only;    /* a reader beside the writer */
 } directory_options_t;
 
-/* Opens or makes it. The master key is made with it when both are missing; a key without a
- * directory is taken, a directory without its key is refused, and so is one that is known and not
- * there, or is another one. NULL with the reason in err. */
+/* Opens or makes the directory. The master key is made with it when both are missing; a key without
+ * a directory is taken, a directory without its key is refused, and so is a directory that is known
+ * (known.h) and not there, or is another one. NULL with the reason in err. */
 directory_t *directory_open(const directory_options_t *options, char *err, size_t err_size);
 void directory_close(directory_t **self_p); /* views first */
 
-/* True while there is room for new objects; removals work beyond. When not, whether the file is
- * there is looked at anew. */
+/* True while there is room for new objects; removals work without room, too. When there is none,
+ * looks anew whether the file is there. */
 bool directory_has_room(directory_t *self);
 /* True while its file is where it was opened, as of the last directory_check_room; else what is
  * written may have no name. */
@@ -49,18 +49,19 @@ void directory_check_room(directory_t *self);
 
 /* A reading view, released at first. */
 view_t *view_new(directory_t *directory);
-/* From here on it remembers where rows lie (rows.h): for who reads the same ones again and again.
- */
+/* From here on the view remembers where rows lie (rows.h): for readers of the same rows again and
+ * again. */
 void view_remember(view_t *self);
 void view_destroy(view_t **self_p);
 void view_renew(view_t *self);
 void view_release(view_t *self);
 
-/* Whether a read met damage since the view was renewed or asked: then nothing that it did not find
- * is known not to be there, and it has found nothing since. It is renewed, and slices end. */
+/* Whether a read met damage since the view was renewed or asked: then an object that was not found
+ * may be there all the same, and the view has found nothing since. Renews the view, which ends its
+ * slices. */
 bool view_take_damage(view_t *self);
 /* From here on a row that is damaged is passed over as if it were not there, and neither read nor
- * changed; or not any more. For who puts things in order, and answers nobody. */
+ * changed; or not any more. For code that puts rows in order, and answers nobody. */
 void view_tolerate(view_t *self, bool tolerates);
 
 /* How a writing view ended; but for VIEW_DONE nothing was changed. */
@@ -69,13 +70,13 @@ typedef enum {
     VIEW_FULL = -1,    /* no room */
     VIEW_DAMAGED = -2, /* it came upon damage */
 } view_outcome_t;
-/* What is wrong, for the log. */
+/* The text of an outcome, for the log. */
 const char *view_outcome_text(view_outcome_t outcome);
 
 /* A writing view; waits for another writer. It ends by view_commit or view_abort, which free it. */
 view_t *view_begin(directory_t *directory);
 view_outcome_t view_commit(view_t **self_p);
-/* Whether it came upon damage. */
+/* Whether the view came upon damage. */
 bool view_is_damaged(const view_t *self);
 void view_abort(view_t **self_p);
 

@@ -24,8 +24,8 @@ typedef struct {
     uuid_t7 target, extension;
     wire_environment_t environment;
     slice_t sealed;   /* the appkey, encrypted */
-    slice_t former;   /* the one before it, in its overlap; may be empty */
-    uint64_t ends_ms; /* when that ends, by the wall clock */
+    slice_t former;   /* the former appkey, in its overlap; may be empty */
+    uint64_t ends_ms; /* when the former appkey ends, by the wall clock */
 } app_t;
 
 enum { EXTENSION_NAME_MOST = 80, APP_ID_TEXT = 24, APPKEY_MOST = 128 };
@@ -56,9 +56,9 @@ void extension_app_id(const extension_t *extension, wire_environment_t environme
 bool apps_get(view_t *view, slice_t app_id, app_t *app);
 /* Decrypts the appkey into text, NUL-terminated: the caller wipes it. Returns its length. */
 size_t app_key(view_t *view, const app_t *app, char text[APPKEY_MOST]);
-/* Draws a new appkey; the one before it holds up to ENDS_MS. */
+/* Draws a new appkey; the former one opens up to ENDS_MS. */
 void app_rotate(view_t *view, slice_t app_id, uint64_t ends_ms);
-/* Compares in constant time with the appkey, and within its overlap with the former. */
+/* Compares GIVEN in constant time with the appkey, and within its overlap with the former one. */
 bool app_key_is(view_t *view, const app_t *app, slice_t given, uint64_t now_ms);
 
 /* Makes the index by owner anew. */

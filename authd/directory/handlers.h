@@ -1,6 +1,6 @@
-/* Handlers: where and how the events of a bot or of an extension's app are delivered. One a target;
- * a cleared one stays as a row without a URL, so that its version never falls back. Secrets and key
- * are kept encrypted under the master key.
+/* Handlers: where and how the events of a bot or of an extension's app are delivered. A target has
+ * one handler; a cleared handler stays as a row without a URL, so that its version never falls
+ * back. Secrets and key are kept encrypted under the master key.
  *
  * Threading, errors and life of slices: see directory.h. */
 #ifndef POSTERN_DIRECTORY_HANDLERS_H
@@ -37,7 +37,7 @@ bool handlers_get(view_t *view, const uuid_t7 *target, handler_t *handler);
 bool handlers_next(view_t *view, const uuid_t7 *after, handler_t *handler);
 void handlers_put(view_t *view, const handler_t *handler);
 
-/* Gives it a higher version than any that was told: call it before each put. */
+/* Gives HANDLER a higher version than any that a worker was told: call this before each put. */
 void handler_raise(handler_t *handler, uint64_t now_ms);
 
 /* Appends the handler record of common/wire/handler.h to OUT, secrets in the clear: the caller

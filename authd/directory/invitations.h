@@ -1,6 +1,6 @@
 /* Invitations: each lets its holder, once and until it ends, become a user of a role, or give a
- * user who is there a new password. It is bound to what was so when it was made: an address that
- * nobody had, or a user of a role.
+ * user who is there a new password. An invitation is good only while its address still is what it
+ * was when the invitation was made: nobody's, or that of a user of this role.
  *
  * Threading, errors and life of slices: see directory.h. */
 #ifndef POSTERN_INVITATIONS_H

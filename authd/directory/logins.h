@@ -1,6 +1,6 @@
 /* How a user proves who it is: the hash of its password, its second factor, and where it has logged
- * in from. One row a user that has any of these. The second factor's secret is kept encrypted under
- * the master key; of recovery codes there are hashes alone.
+ * in from. A user that has any of these has one row. The second factor's secret is kept encrypted
+ * under the master key; of recovery codes only hashes are kept.
  *
  * Threading, errors and life of slices: see directory.h. */
 #ifndef POSTERN_LOGINS_H
@@ -32,9 +32,9 @@ typedef struct {
     slice_t networks; /* of the last logins, the newest first, separated by blanks */
 } login_t;
 
-/* An empty one (of this user) when there is none: then false. */
+/* False, and an empty login of this user, when there is none. */
 bool logins_get(view_t *view, const uuid_t7 *user, login_t *login);
-/* Writes it; its slices may be the view's. */
+/* Writes LOGIN, whose slices may be the view's. */
 void logins_put(view_t *view, const login_t *login);
 void logins_delete(view_t *view, const uuid_t7 *user);
 
@@ -42,7 +42,8 @@ void logins_delete(view_t *view, const uuid_t7 *user);
 void login_seal(view_t *view, const uint8_t secret[LOGIN_SECRET], uint8_t sealed[LOGIN_SEALED]);
 int login_open(view_t *view, slice_t sealed, uint8_t secret[LOGIN_SECRET]);
 
-/* Whether it has logged in from NETWORK; and what networks is once it has, into text. */
+/* Whether the user has logged in from NETWORK; and the value of networks after a login from
+ * NETWORK, in TEXT. */
 bool login_knows(const login_t *login, const char *network);
 slice_t login_learn(const login_t *login, const char *network, char text[LOGIN_NETWORKS_TEXT]);
 

@@ -1,6 +1,6 @@
-/* A look into a table, which believes nothing that it finds: each row by its checksum, that there
- * is none by the neighbours of its place, and LMDB by store_try. What is damaged is told to the
- * view (damage.h). Private to authd/directory. */
+/* A look into a table, which checks what it finds: a row by its checksum, the absence of a row by
+ * the neighbours of its place, and LMDB's pages by store_try. Damage is told to the view
+ * (damage.h). Private to authd/directory. */
 #ifndef POSTERN_LOOK_H
 #define POSTERN_LOOK_H
 
@@ -25,7 +25,7 @@ typedef struct {
 
 typedef enum { LOOK_FOUND, LOOK_ABSENT, LOOK_DAMAGED } look_result_t;
 
-/* At FROM, which lasts until the look is done; nothing is read yet. */
+/* A look at FROM, which must last until the look is done; nothing is read yet. */
 look_t look_begin(view_t *view, table_t table, slice_t from);
 
 /* The row at FROM. get: of a reading view, where it remembers its place or by one search. find: a

@@ -15,8 +15,8 @@ typedef struct master_key master_key_t;
 
 enum { MASTER_KEY_OVERHEAD = 40 /* bytes of nonce and tag that sealing adds */ };
 
-/* Loads it; when it is missing and MAY_MAKE, makes it. Anything but a file of mode 0600 (or less)
- * that holds a key is refused: NULL with the reason in err. */
+/* Loads the key; when the file is missing and MAY_MAKE, makes a key. Anything but a file of mode
+ * 0600 (or less) that holds a key is refused: NULL with the reason in err. */
 master_key_t *master_key_load(const char *path, bool may_make, char *err, size_t err_size);
 void master_key_destroy(master_key_t **self_p); /* wipes */
 

@@ -1,5 +1,6 @@
-/* Management tokens: credentials of the admin listener, known by their hash alone. One acts with
- * the role that its user has when it is used; a deactivated user's are gone.
+/* Management tokens: credentials of the admin listener, known by their hash alone. A management
+ * token acts with the role that its user has at that moment; the tokens of a deactivated user are
+ * gone.
  *
  * Threading, errors and life of slices: see directory.h. */
 #ifndef POSTERN_MTOKENS_H
@@ -10,7 +11,7 @@
 #include "common/base/uuid.h"
 
 enum {
-    MTOKENS_MOST = 10, /* of a user; one that has ended makes room for a new one */
+    MTOKENS_MOST = 10, /* of a user; a token that has ended makes room for a new one */
     MTOKEN_LAST = 4,
     MTOKEN_NAME_MOST = 256,
 };
@@ -35,7 +36,7 @@ bool mtokens_add(view_t *view, const mtoken_t *token, uint64_t now_ms);
 bool mtokens_delete(view_t *view, const uuid_t7 *id);
 /* Deletes all of a user's. */
 void mtokens_delete_all(view_t *view, const uuid_t7 *user);
-/* Notes the use of a token; one that is gone is passed over. */
+/* Notes the use of a token; a token that is gone is passed over. */
 void mtokens_used(view_t *view, const uuid_t7 *id, uint64_t used_ms);
 
 #endif

@@ -35,14 +35,14 @@ bool places_next(view_t *view, place_kind_t kind, const uuid_t7 *after, place_t 
 /* The next by id past AFTER of which the user is among the people; archived ones too. */
 bool places_next_of(view_t *view, place_kind_t kind, const uuid_t7 *person, const uuid_t7 *after,
                     uuid_t7 *place);
-/* The same, of which the user is the owner or among the people. */
+/* The next by id past AFTER of which the user is the owner or among the people. */
 bool places_next_seen(view_t *view, place_kind_t kind, const uuid_t7 *user, const uuid_t7 *after,
                       place_t *place);
 
 /* How many a user owns, archived ones too, up to MOST. */
 unsigned places_owned(view_t *view, place_kind_t kind, const uuid_t7 *owner, unsigned most);
 
-/* 0, or -1 when the name is taken, also by an archived one. */
+/* 0, or -1 when the name is taken, also by an archived place. */
 int places_add(view_t *view, place_kind_t kind, const place_t *place);
 /* Writes a changed record: everything but id. -1 when the new name is taken, and nothing is
  * changed. PLACE holds no slice of the view's. */

@@ -1,10 +1,10 @@
 /* Where rows lie in the store's map, so that a verdict finds the same row again by one look into a
- * table in memory in place of a search from the root of a tree. What is remembered is a place,
- * never a verdict or a copy: LMDB moves a row only with a change of its table, and every change of
- * the directory but that of usage raises its version, which a view reads when it is renewed. With
- * another version all places are forgotten.
+ * table in memory in place of a search from the root of a tree. Only the place of a row is
+ * remembered, never a verdict or a copy of the row: LMDB moves a row only with a change of its
+ * table, and every change of the directory but that of usage raises its version, which a view reads
+ * when it is renewed. With another version all places are forgotten.
  *
- * Threading: one thread, that of the view it belongs to. */
+ * Threading: the thread of the view that they belong to. */
 #ifndef POSTERN_ROWS_H
 #define POSTERN_ROWS_H
 
@@ -16,7 +16,7 @@
 typedef struct rows rows_t;
 
 enum {
-    ROWS_MOST = 1 << 19, /* places: 32 MiB, taken as they are used; one more takes another's room */
+    ROWS_MOST = 1 << 19, /* places: 32 MiB, taken as they are used; one more replaces another */
     ROWS_KEY = 46,       /* rows with longer keys are not remembered */
 };
 

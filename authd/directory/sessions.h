@@ -1,6 +1,6 @@
-/* Sessions: who is logged in. A user has at most SESSIONS_MOST; one more takes the place of the one
- * that was used longest ago. Whether one has ended is told by its times and the settings
- * (session_is_live); a row that has ended stays until authd sweeps (accounts.h).
+/* Sessions: who is logged in. A user has at most SESSIONS_MOST sessions; a further one takes the
+ * place of the session that was used longest ago. Whether a session has ended is told by its times
+ * and the settings (session_is_live); its row stays until authd sweeps (accounts.h).
  *
  * Threading, errors and life of slices: see directory.h. */
 #ifndef POSTERN_SESSIONS_H
@@ -27,9 +27,9 @@ bool sessions_next(view_t *view, const uuid_t7 *user, const uuid_t7 *after, sess
 bool sessions_after(view_t *view, const uuid_t7 *after, session_t *session);
 bool session_is_live(const session_t *session, uint64_t idle_ms, uint64_t now_ms);
 
-/* Adds it. SESSION holds no slice of the view's. */
+/* Adds SESSION, which must hold no slice of the view's. */
 void sessions_add(view_t *view, const session_t *session);
-/* It was used now; false when there is none. */
+/* The session was used now; false when there is none. */
 bool sessions_use(view_t *view, const uuid_t7 *id, uint64_t now_ms);
 bool sessions_delete(view_t *view, const uuid_t7 *id);
 /* All of a user's; how many there were. */

@@ -1,10 +1,11 @@
-/* Rows of the directory's tables: keys and values as bytes, in the order of the keys. The table
- * files speak to the store through this alone. Threading and life of slices: see directory.h.
+/* Rows of the directory's tables: keys and values as bytes, in the order of the keys. The files of
+ * the objects (users.c, tokens.c …) reach the store by these functions alone. Threading and life of
+ * slices: see directory.h.
  *
- * Each row has a checksum (common/store/row.h), which is looked at whenever it is read, and the
- * tables' digests (common/store/digest.h) are kept with each change. What is read of what is
- * damaged is not found, and the view says so (view_take_damage, view_commit); also that a row is
- * not there is believed only where its neighbours are whole and in order. */
+ * Each row has a checksum (common/store/row.h), which is compared whenever the row is read, and the
+ * tables' digests (common/store/digest.h) are kept with each change. A damaged row is not found,
+ * and the view says so (view_take_damage, view_commit); that a row is not there is believed only
+ * where its neighbours are whole and in order. */
 #ifndef POSTERN_TABLE_H
 #define POSTERN_TABLE_H
 
@@ -13,7 +14,8 @@
 #include "common/base/uuid.h"
 #include "common/wire/pack.h"
 
-/* DESIGN.md §4 has what each holds. Keys: ids are 16 bytes, pairs of ids 32, names as they are. */
+/* docs/DESIGN.md (The directory) has what each table holds. Keys: ids are 16 bytes, pairs of ids
+ * 32, names as they are. */
 #define TABLES(X)                                                                                  \
     X(users)                                                                                       \
     X(users_by_email)                                                                              \
@@ -39,8 +41,8 @@
     X(audit)                                                                                       \
     X(facts)
 
-/* Pairs of ids that follow from the tables above (index.h): who asks for a user's own need not look
- * at all. Readers do not open them. */
+/* Indexes: pairs of ids that follow from the tables above, so that a list of a user's own objects
+ * needs no walk through all. Readers do not open these tables. */
 #define INDEXES(X)                                                                                 \
     X(channels_by_member)                                                                          \
     X(channels_by_owner)                                                                           \
@@ -60,7 +62,7 @@ extern const char *const table_names[TABLE_COUNT];
 /* The value of a key; false when there is none. */
 bool table_get(view_t *view, table_t table, slice_t key, slice_t *value);
 
-/* Only in a writing view. put replaces; delete tells whether there was something. */
+/* Only in a writing view. put replaces a row; delete tells whether there was one. */
 void table_put(view_t *view, table_t table, slice_t key, slice_t value);
 bool table_delete(view_t *view, table_t table, slice_t key);
 
@@ -84,7 +86,7 @@ static inline slice_t table_key(const uuid_t7 *id)
 }
 enum { TABLE_PAIR = 2 * UUID_BYTES };
 slice_t table_pair(uint8_t pair[TABLE_PAIR], const uuid_t7 *first, const uuid_t7 *second);
-/* A row that is its key, a pair. */
+/* A row without a value, whose key is a pair. */
 void table_put_pair(view_t *view, table_t table, const uuid_t7 *first, const uuid_t7 *second);
 bool table_delete_pair(view_t *view, table_t table, const uuid_t7 *first, const uuid_t7 *second);
 /* Removes all rows; only in a writing view. */

@@ -1,7 +1,7 @@
-/* What a token is bound to beyond its user's rights: what it may do and on which targets, from
- * which networks, how large a body, and whether another token takes its place. They stand in one
- * field of the token's record, which is empty for a token without any of these: its verdict reads
- * no more.
+/* Terms: the bounds of a token beyond its user's rights: what it may do and on which targets, from
+ * which networks, how large a body may be, and whether another token takes its place. The terms
+ * stand in one field of the token's record, which is empty for a token without any: its verdict
+ * reads no more.
  *
  * The slices are borrowed: from the record they were read from, or from whoever fills them in.
  * Threading: any thread. */
@@ -30,10 +30,10 @@ typedef struct {
     uuid_t7 successor;
 } terms_t;
 
-/* Terms of a token that has none, and of what does not say. */
+/* The terms of a token without any; terms_read gives the same for members that ENCODED lacks. */
 terms_t terms_none(void);
 terms_t terms_read(slice_t encoded);
-/* Appends to OUT; nothing when SELF says nothing. */
+/* Appends SELF to OUT; nothing when SELF is terms_none. */
 void terms_write(const terms_t *self, pack_t *out);
 
 bool terms_cover(const terms_t *self, terms_kind_t kind, const uuid_t7 *target);

@@ -1,9 +1,9 @@
 /* Webhook tokens, known by their hash alone: no token can be read back.
  *
  * A token is active until it ends (by the wall clock of the authd that asks) or is replaced. A user
- * has at most TOKENS_ACTIVE active ones, a service account as many as the settings say. A replaced
- * one lives on, uncounted, to the end of its overlap; one that has ended is refused, and stays
- * listed for TOKEN_KEPT_MS, so that one sees what used it last.
+ * has at most TOKENS_ACTIVE active tokens, a service account as many as the settings say. A
+ * replaced token lives on, uncounted, to the end of its overlap; a token that has ended is refused,
+ * and stays listed for TOKEN_KEPT_MS, so that its last use can be seen.
  *
  * Threading, errors and life of slices: see directory.h. */
 #ifndef POSTERN_TOKENS_H
@@ -18,7 +18,7 @@
 enum {
     TOKENS_ACTIVE = 5,
     TOKENS_SERVICE_MOST = 1000, /* the most that the settings may say */
-    TOKENS_KEPT = 45,           /* beside them: those that are replaced or have ended */
+    TOKENS_KEPT = 45,           /* beside the active ones: tokens that are replaced or have ended */
     TOKEN_LAST = 4,
     TOKEN_NAME_MOST = 256,
     TOKEN_ADDRESS_MOST = 64, /* of the last client's address that is kept */
@@ -26,7 +26,7 @@ enum {
 };
 
 #define TOKEN_KEPT_MS (UINT64_C(30) * 86400 * 1000)
-/* A token that was used since is not deleted without a confirmation. */
+/* A token that was used within this time is not deleted without a confirmation. */
 #define TOKEN_USED_LATELY_MS (UINT64_C(7) * 86400 * 1000)
 
 /* A rate or burst that the settings give. */
@@ -53,8 +53,8 @@ typedef struct {
 } token_use_t;
 
 bool tokens_get(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token);
-/* The same for a verdict: reads up to terms, and leaves the rest of TOKEN as it is. A token that is
- * found belongs to an active user: a user's tokens die with it. */
+/* tokens_get for a verdict: reads up to terms, and leaves the rest of TOKEN as it is. A token that
+ * is found belongs to an active user: a user's tokens die with the user. */
 bool tokens_judge(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token);
 /* False, and an empty token, when there is none. */
 bool tokens_find(view_t *view, const uuid_t7 *id, token_t *token);
@@ -63,7 +63,7 @@ bool tokens_next(view_t *view, const uuid_t7 *user, const uuid_t7 *after, token_
 unsigned tokens_active(view_t *view, const uuid_t7 *user, uint64_t now_ms);
 bool token_has_ended(const token_t *token, uint64_t now_ms);
 bool token_is_active(const token_t *token, uint64_t now_ms);
-/* Whether an active one ends up to BY_MS. */
+/* Whether an active token ends up to BY_MS. */
 bool token_ends_by(const token_t *token, uint64_t now_ms, uint64_t by_ms);
 /* The next of all by id past AFTER (NULL: the first). */
 bool tokens_next_of_all(view_t *view, const uuid_t7 *after, token_t *token);
@@ -78,7 +78,7 @@ typedef enum {
 /* MOST: active ones that the user may have. Removes the user's tokens that ended TOKEN_KEPT_MS ago,
  * and those that ended first where there are MOST + TOKENS_KEPT. */
 tokens_add_t tokens_add(view_t *view, const token_t *token, unsigned most, uint64_t now_ms);
-/* Adds TOKEN in place of OLD, which ends at ENDS_MS unless it does before. TOKEN holds no slice of
+/* Adds TOKEN in place of OLD, which ends at ENDS_MS unless it ends before. TOKEN holds no slice of
  * the view's. */
 tokens_add_t tokens_replace(view_t *view, const token_t *old, const token_t *token, unsigned most,
                             uint64_t ends_ms, uint64_t now_ms);
@@ -88,7 +88,8 @@ bool tokens_delete(view_t *view, const uuid_t7 *id);
 void tokens_edit(view_t *view, const token_t *token);
 /* Gives all of a user's tokens the user's new name. */
 void tokens_rename(view_t *view, const uuid_t7 *user, slice_t display);
-/* Gives it to another user, who is called DISPLAY. The caller has seen to the limit. */
+/* Gives the token to another user, who is called DISPLAY. The caller has looked at the user's
+ * limit. */
 void tokens_move(view_t *view, const uuid_t7 *id, const uuid_t7 *user, slice_t display);
 /* Adds use->count to the token's and sets the rest. A token that is gone is passed over: false. */
 bool tokens_used(view_t *view, const uuid_t7 *id, const token_use_t *use);

@@ -1,6 +1,6 @@
 /* Users: people, and service accounts, which are programs' owners of tokens. A deactivated user
- * keeps its id and name, for what it wrote stays; its email address (a service account's name) is
- * free again and its tokens are gone.
+ * keeps its id and name, for the messages that it wrote stay; its email address (a service
+ * account's name) is free again and its tokens are gone.
  *
  * Threading, errors and life of slices: see directory.h. */
 #ifndef POSTERN_USERS_H
@@ -38,8 +38,8 @@ bool users_next(view_t *view, const uuid_t7 *after, user_t *user);
 
 /* 0, or -1 when the email address is taken. */
 int users_add(view_t *view, const user_t *user);
-/* Writes a changed record: everything but id and email. The display name of its tokens is tokens'.
- */
+/* Writes a changed record: everything but id and email. The display name of the user's tokens is
+ * changed by tokens_rename. */
 void users_edit(view_t *view, const user_t *user);
 /* Active owners; looks at all users. */
 unsigned users_owners(view_t *view);

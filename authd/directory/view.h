@@ -1,4 +1,4 @@
-/* What a directory and a view are made of; private to this directory. */
+/* The structs of a directory and a view; private to this folder. */
 #ifndef POSTERN_VIEW_H
 #define POSTERN_VIEW_H
 

@@ -24,7 +24,7 @@ typedef struct {
     unsigned schema;     /* version this code writes */
     unsigned tables;     /* most named databases */
     uint64_t map_bytes;  /* largest size; raised to the file's when that is larger */
-    const char *setting; /* that map_bytes comes from, for texts; or NULL */
+    const char *setting; /* that map_bytes comes from, for texts of errors; or NULL */
     int read_only;       /* 1: a reader beside the writer */
     /* Migrates from an older schema inside the opening transaction; NULL: refuse an older one. An
      * error of LMDB, MDB_VERSION_MISMATCH where that schema is too old. */
@@ -66,7 +66,8 @@ typedef enum {
 /* Commits and frees TXN in any case. */
 store_commit_t store_commit(store_t *self, MDB_txn *txn);
 
-/* Whether this errno says that the disk is full, or the quota of this user or directory reached. */
+/* Whether this errno says that the disk is full, or that the quota of this user or directory is
+ * reached. */
 int store_lacks_room(int error);
 
 /* What an mdb_put's failure means, for code inside a transaction: MDB_MAP_FULL, MDB_TXN_FULL and
@@ -80,7 +81,7 @@ void store_fail(store_t *self, const char *what, int rc) __attribute__((noreturn
 /* Whether PATH still names the file that FD has open: false when it was moved or removed, or its
  * file system unmounted or covered by another. */
 int store_is_file(const char *path, int fd);
-/* The same of the store's own file. Any thread. */
+/* store_is_file of the store's own file. Any thread. */
 int store_is_there(const store_t *self);
 
 /* Logs that a read failed, which the process outlives. */
