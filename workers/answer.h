@@ -1,4 +1,4 @@
-/* From a job that is done to its reply on the wire, and the batches of these. Threading: the main
+/* Makes the replies of jobs that are done, and the batches of replies. Threading: the main
  * thread's. */
 #ifndef POSTERN_ANSWER_H
 #define POSTERN_ANSWER_H
@@ -21,8 +21,8 @@ typedef struct answering {
 void answer_open(answering_t *self, journal_t *journal, const shard_t *shard);
 void answer_close(answering_t *self);
 
-/* What a caller that waits is sent: a JSON object or array, or a JSON string, which is a text. Says
- * so in the reply. */
+/* Marks the reply to a caller that waits by FACT_TEXT when JSON, its body, is a JSON string, which
+ * goes out as a text. */
 void answer_say_text(wire_reply_t *reply, slice_t json);
 
 /* Sends the replies of a drain whose entries the writer has finished, each batch to where it came

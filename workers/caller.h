@@ -1,16 +1,16 @@
 /* Calls of handlers: POST by HTTP/1.1 with libcurl's multi interface, on one thread of its own.
  *
  * The owner hands over calls in batches and takes them back when they have finished; nothing here
- * retries, orders or counts. A call goes where the guard lets it (egress.h), looked at in each
- * connect; it follows no redirect (3xx is an answer), no proxy, no .netrc, no cookie, and verifies
- * TLS against the system's authorities and those of one more file. Names are looked up a few at a
- * time, each owner's within a share (caller_lookups.h): a call whose name is being looked up waits
- * for that within its time, one whose look-up has no place comes back as it was. Connections are
- * kept for further calls to the same scheme, name and port, at most 10 minutes each; a kept one
- * goes to the address that was looked at when it was made. An answer whose head or body is longer
- * than what is kept of it is answered, and its connection closed. A call that a kept connection
- * loses before any byte of the answer is sent again by libcurl, within its time: a handler may see
- * one call twice.
+ * retries, orders or counts. A call connects only to addresses that the guard allows (egress.h),
+ * which is asked in each connect; a call follows no redirect (3xx is an answer), uses no proxy,
+ * .netrc or cookie, and verifies TLS against the system's authorities and those of one more file.
+ * Names are looked up a few at a time, each owner's within a share (caller_lookups.h): a call whose
+ * name is being looked up waits for that within its time, one whose look-up has no place comes back
+ * as it was. Connections are kept for further calls to the same scheme, name and port, at most 10
+ * minutes each; a kept connection goes to the address that the guard was asked about when it was
+ * made. A call whose answer has a longer head or body than is kept counts as answered, and its
+ * connection is closed. A call that a kept connection loses before any byte of the answer is sent
+ * again by libcurl, within its time: a handler may see one call twice.
  *
  * Threading: one thread owns the caller and makes all calls below. Its own thread touches a call
  * between caller_start and caller_finished only. */
@@ -39,11 +39,11 @@ typedef enum {
     CALL_CONNECT,           /* none of them takes a connection */
     CALL_TLS,               /* handshake or certificate */
     CALL_TIMEOUT,           /* no whole answer within timeout_ms */
-    CALL_CLOSED,            /* the connection ended before a whole answer; it may have been seen */
-    CALL_TOO_LARGE,         /* CALL_ANSWER_MAX bytes of heads came, and no status in them but 1xx */
-    CALL_PROTOCOL,          /* what came is not HTTP/1 */
-    CALL_STARVED,           /* this process had no descriptor for it: nothing was sent */
-    CALL_NO_PLACE,          /* the look-up of its name must wait: nothing was sent */
+    CALL_CLOSED,    /* the connection ended before a whole answer; the call may have been seen */
+    CALL_TOO_LARGE, /* CALL_ANSWER_MAX bytes of heads came, and no status in them but 1xx */
+    CALL_PROTOCOL,  /* what came is not HTTP/1 */
+    CALL_STARVED,   /* this process had no descriptor for it: nothing was sent */
+    CALL_NO_PLACE,  /* the look-up of its name must wait: nothing was sent */
     CALL_OUTCOMES,
 } call_outcome_t;
 
@@ -52,7 +52,8 @@ const char *call_outcome_name(call_outcome_t outcome);
 
 struct curl_slist;
 
-/* A call. What it holds, it owns; owner is the owner's and never touched. */
+/* A call. A call owns what its pointers point to, but owner, which is the owner's and never
+ * touched. */
 typedef struct call {
     void *owner;
     char *url;
@@ -106,9 +107,9 @@ void caller_destroy(caller_t **self_p);
 /* Readable while there are finished calls: poll it, never read it. */
 int caller_fd(const caller_t *self);
 
-/* Takes the call and nulls the pointer. It starts when fewer than options.calls are under way,
- * until then it waits its turn, in order; how many wait is bounded by who hands them over. Several
- * calls in a row cost one wakeup. */
+/* Takes the call and nulls the pointer. The call starts when fewer than options.calls are under
+ * way, until then it waits its turn, in order; whoever hands calls over bounds how many wait.
+ * Several calls of caller_start in a row cost one wakeup. */
 void caller_start(caller_t *self, call_t **call_p);
 
 /* What the look-up for a call to URL would have to wait for, a constant text; NULL: nothing, or it

@@ -1,4 +1,4 @@
-/* Reading back: a page of what a target has, oldest or newest first, as JSON (docs/API). A page
+/* Reading back: a page of a target's messages, oldest or newest first, as JSON (docs/API). A page
  * ends at its limit or at HISTORY_BYTES, but has one message at least.
  *
  * Threading: pages are made by the journal's thread, all else is the caller's. */
@@ -11,7 +11,7 @@ enum {
     HISTORY_LIMIT = 1000,
     HISTORY_LIMIT_DEFAULT = 100,
     HISTORY_BYTES = 1 << 20,
-    HISTORY_MOST_BYTES = 3 << 20, /* one message larger than this is not shown but named */
+    HISTORY_MOST_BYTES = 3 << 20, /* a message larger than this is shown without its body */
 };
 
 /* The id of a message as senders see it: "<time>_<number>", unique over all shards of a kind.
@@ -25,7 +25,7 @@ void history_pairs(json_out_t *out, slice_t encoded, bool lists);
 void history_user(json_out_t *out, const record_t *record);
 const char *history_environment(unsigned environment);
 
-/* One message as it is shown. */
+/* One message, as a page has it. */
 void history_row(json_out_t *out, const shard_t *shard, uint64_t log, const record_t *record);
 
 /* Reads limit, from, before and order out of the job's params: the job becomes a JOB_READ or is
@@ -35,8 +35,8 @@ void history_prepare(job_t *job);
 /* The page of a reading, newest first: its look. */
 void history_look_newest(reading_t *self, journal_reader_t *reader);
 
-/* A parameter (job_param) as a number from 1 to MAX; false when it is none. Missing leaves the
- * number alone. */
+/* Reads a parameter (job_param) as a number from 1 to MAX; false when it is no such number. A
+ * missing parameter leaves *number alone. */
 bool history_number(job_t *job, const char *name, uint64_t max, uint64_t *number);
 
 #endif

@@ -6,11 +6,12 @@
  * An append is durable when it stands in the write-ahead file (wal.h). The transaction that it
  * changed, the pass, stays open and is committed a little later, by a checkpoint; when the process
  * dies before, the next one applies the file's frames to what is committed and gets the same. So
- * whatever else a pass changes (what has expired, what was retired) needs no durability of its own.
+ * the other changes of a pass (rows that have expired, records that were retired) need no
+ * durability of their own.
  *
  * While a pass is being committed, appends go on ahead of it (journal_ahead.c): into the other half
- * of the write-ahead file, judged by what is committed and by hashes of what is not. The next pass
- * begins by applying those frames, as after a death.
+ * of the write-ahead file, judged by what is committed and by hashes of the ids and keys that are
+ * not (recent_t). The next pass begins by applying those frames, as after a death.
  *
  * Tables (keys big-endian):
  *   log        log sequence → record
@@ -22,8 +23,7 @@
  *   keys       dedupe key → key_row_t
  *   keys_due   running time at which it expires, log sequence → dedupe key
  *   outbox, items, attempts, dead, done, handlers, health: journal_outbox_rows.h
- *   meta       "identity" → identity_row_t, "state" → state_row_t
- */
+ *   meta       "identity" → identity_row_t, "state" → state_row_t */
 #ifndef POSTERN_JOURNAL_LMDB_H
 #define POSTERN_JOURNAL_LMDB_H
 
@@ -59,7 +59,7 @@ extern const char *const journal_table_names[TABLES];
 
 enum { JOURNAL_SCHEMA = 6 };
 
-/* What changes with each commit. */
+/* The state of a journal, which changes with each commit. */
 typedef struct {
     uint64_t running_ms; /* the running clock at the last commit */
     uint64_t first_log;  /* oldest in the log */
@@ -100,8 +100,8 @@ typedef struct {
     int64_t next_ms; /* the writer's: when to try again, after there was no room for them */
 } notes_t;
 
-/* Hashes of the ids and dedupe keys that were stored since the last commit. Only one that is not
- * among them says something: it was not stored. */
+/* Hashes of the ids and dedupe keys that were stored since the last commit. A hash that is not
+ * among them proves that its id or key was not stored; one that is proves nothing. */
 typedef struct {
     uint64_t *slots; /* open addressing, a power of two; 0: free */
     size_t room, len;
@@ -114,7 +114,7 @@ typedef struct {
     MDB_cursor *log, *seen;
     state_t state; /* becomes the journal's with the commit */
     bool may_store;
-    bool awaited; /* it has what the reading thread waits for: deliveries, and notes of them */
+    bool awaited; /* the pass has what the main thread waits for: deliveries, and notes of them */
     size_t stored;
     uint64_t removed;
 } pass_t;

@@ -1,19 +1,19 @@
-/* The outbox of a journal: which stored events a handler is to be called for, how that went, and
- * what else a worker keeps about deliveries.
+/* The outbox of a journal: the stored events that a handler is to be called for, the attempts that
+ * were made, and what else a worker keeps about deliveries.
  *
  * A record with RECORD_DELIVER becomes an item of its target when it is stored: pending and due at
- * once. All that happens to it later is told by notes, which the writer puts into the transaction
- * that it has open: durable with the next checkpoint, and in memory until then, so that no note is
- * lost but by the death of the process. What a note had changed is then as it was before: an
+ * once. All that happens to the item later is told by notes, which the writer puts into the
+ * transaction that it has open: durable with the next checkpoint, and in memory until then, so that
+ * a note is lost only by the death of the process. The item is then as it was before the note: an
  * attempt may be made again, none is forgotten.
  *
- * Without room for a reply the notes wait, from the one that has it on.
+ * Where there is no room for a reply, its note and all later ones wait.
  *
- * Times are those of the journal's running clock, unless they are said to be the wall's. Items
- * never outlive their record, and retention leaves the record of a pending item alone; what has
- * ended is forgotten after options.delivery_retention_ms, the attempts with it.
+ * Times are of the journal's running clock, unless they are said to be of the wall clock. Items
+ * never outlive their record, and retention leaves the record of a pending item alone; an item that
+ * has ended is forgotten after options.delivery_retention_ms, its attempts with it.
  *
- * Threading: journal_note by the main thread; what reads by the reader's. What is read is what is
+ * Threading: journal_note by the main thread; what reads by the reader's. Reads see what is
  * committed: up to JOURNAL_CHECKPOINT_MS old. */
 #ifndef POSTERN_JOURNAL_OUTBOX_H
 #define POSTERN_JOURNAL_OUTBOX_H
@@ -63,8 +63,8 @@ typedef struct {
     slice_t bytes; /* HANDLER, HEALTH */
 } journal_note_t;
 
-/* Hands a note to the writer; copies it. An item that is not there (any more) is left so. Returns
- * the note's number, from 1. */
+/* Hands a note to the writer; copies it. A note of an item that is not there (any more) changes
+ * nothing. Returns the note's number, from 1. */
 uint64_t journal_note(journal_t *self, const journal_note_t *note);
 /* True while a note waits for the writer: wake it (writer_nudge). */
 bool journal_has_notes(journal_t *self);
@@ -77,7 +77,8 @@ uint64_t journal_committed(const journal_t *self);
 /* The running clock. */
 uint64_t journal_running_ms(const journal_t *self, int64_t now_ms);
 
-/* Where a pending item stands: those of a target together, in the order in which they are due. */
+/* The place of a pending item: items of a target stand together, in the order in which they are
+ * due. */
 typedef struct {
     uuid_t7 target;
     uint64_t order, log;

@@ -1,5 +1,5 @@
-/* The rows of the outbox as they lie in the file, and what changes them in a pass; nobody but the
- * LMDB engine includes it. Keys big-endian, the rest little-endian.
+/* The rows of the outbox as they lie in the file, and the functions that change them in a pass;
+ * nobody but the LMDB engine includes this header. Keys big-endian, the rest little-endian.
  *
  *   outbox      target, order, log sequence → due_row_t; pending items
  *   items       target, log sequence → item_row_t; all items
@@ -52,10 +52,9 @@ typedef struct __attribute__((packed)) {
 
 /* An item that PASS has just stored: pending, due at once. */
 int outbox_store(pass_t *pass, const record_t *record, uint64_t log);
-/* A reply that PASS is asked to store: whether it has to be, because its event's item is there and
- * has none yet. */
+/* Whether PASS has to store a reply: its event's item is there and has no reply yet. */
 int outbox_wants_reply(pass_t *pass, const record_t *reply, bool *wanted);
-/* PASS has stored it: its item has one from now on. */
+/* PASS has stored the reply: notes that in its item. */
 int outbox_replied(pass_t *pass, const record_t *reply);
 /* Whether a record that is to go has a pending item. */
 int outbox_is_pending(pass_t *pass, const record_t *record, uint64_t log, bool *pending);

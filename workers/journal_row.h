@@ -1,6 +1,6 @@
-/* Rows of a journal's tables with their checksum (common/store/row.h), which is written and looked
- * at here alone. What LMDB itself does not notice is MDB_CORRUPTED then, and logged with its place
- * (journal.damaged).
+/* Rows of a journal's tables with their checksum (common/store/row.h), which no other file writes
+ * or compares. Damage that LMDB itself does not notice is MDB_CORRUPTED then, and logged with its
+ * place (journal.damaged).
  *
  * The functions are LMDB's of the same names, with the row alone as the value. Records of the log
  * have the same, but those from before schema 6, which lie below a log sequence that the state

@@ -1,5 +1,5 @@
 /* The message object: what a channel, a chat, a buddy or a bot's feed is posted (docs/API). A
- * validator goes through it field by field, from tables, and says what is wrong with the path of
+ * validator goes through it field by field, from tables, and says what is wrong, with the path of
  * the field: "slides[2].data.rows must be an array of objects".
  *
  * Decisions: lengths count Unicode characters; a field that is not known is ignored; null, and for

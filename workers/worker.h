@@ -11,7 +11,7 @@
 #include "workers/history.h"
 #include "workers/post.h"
 
-/* What a worker does with an operation: fills the job, or refuses it. */
+/* Prepares an operation: fills the job, or refuses it. */
 typedef void (*worker_op_fn)(post_t *post, job_t *job);
 
 typedef struct {
@@ -19,10 +19,10 @@ typedef struct {
     worker_op_fn prepare;
 } worker_op_t;
 
-/* What delivers, for the workers that have handlers: the others link none of it. */
+/* The engine of deliveries, for the workers that have handlers: the others link none of it. */
 typedef struct worker_engine {
-    /* Makes one on an open journal; exits with the reason when it cannot. KEY: where the worker
-     * keeps the key of what it knows of handlers. */
+    /* Makes an engine on an open journal; exits with the reason when it cannot. KEY: the file of
+     * the worker's own key (worker_key.h). */
     void *(*make)(const conf_t *conf, journal_t *journal, const shard_t *shard, const char *key);
     void (*destroy)(void **engine_p);
     int (*fd)(const void *engine);      /* readable: a turn has something to do */
@@ -31,17 +31,18 @@ typedef struct worker_engine {
     bool (*is_idle)(const void *engine);
     /* Takes a handler record over: handlers_learn. */
     int (*learn)(void *engine, const uuid_t7 *target, slice_t record, int64_t now_ms);
-    /* What was learned of the target is committed: handlers_kept. */
+    /* Whether the newest handler record of the target is committed: handlers_kept. */
     bool (*kept)(const void *engine, const uuid_t7 *target);
     bool (*wants)(const void *engine, const uuid_t7 *target);  /* events of this target */
     bool (*awaits)(const void *engine, const uuid_t7 *target); /* their callers wait for it */
-    /* A caller of such an event, which is stored: true with its answer in OUT, or false when that
-     * comes later. Then the caller is told that it is stored. */
+    /* The caller of such an event, which is stored: true with the caller's answer in OUT, or false
+     * when the answer comes later: then the caller is sent INTERIM. */
     bool (*answer)(void *engine, const drain_batch_t *from, const job_t *job, json_out_t *out);
-    void (*stored)(void *engine, const uuid_t7 *target, uint64_t log); /* one of them */
+    void (*stored)(void *engine, const uuid_t7 *target,
+                   uint64_t log); /* such an event was stored */
 } worker_engine_t;
 
-/* What makes one of the three out of the loop. */
+/* What the three kinds of workers differ in. */
 typedef struct {
     op_owner_t kind;
     const char *process; /* "postern-channel" */

@@ -1,7 +1,7 @@
 /* The key of a worker: 32 bytes under which it encrypts what it keeps of handlers' secrets in its
- * journal. They lie in a file of mode 0600 beside the journal, as 64 hex digits, so that a copy of
- * the journal alone tells none. Losing the file loses what is kept of handlers; authd tells it
- * again.
+ * journal. The key lies in a file of mode 0600 beside the journal, as 64 hex digits, so that a copy
+ * of the journal alone tells no secret. Losing the file loses what is kept of handlers; authd sends
+ * it again.
  *
  * Threading: read-only after loading, any thread. */
 #ifndef POSTERN_WORKER_KEY_H
@@ -15,8 +15,8 @@ typedef struct worker_key worker_key_t;
 
 enum { WORKER_KEY_OVERHEAD = 40 /* bytes of nonce and tag that sealing adds */ };
 
-/* Loads it; when there is none, makes it, durably. Anything but a regular file that others may not
- * read and that holds a key is refused: NULL with the reason in err. */
+/* Loads the key; when there is none, makes one, durably. Anything but a regular file that others
+ * may not read and that holds a key is refused: NULL with the reason in err. */
 worker_key_t *worker_key_load(const char *path, char *err, size_t err_size);
 void worker_key_destroy(worker_key_t **self_p); /* wipes */
 

@@ -1,10 +1,10 @@
 /* The atomic change from one set of stores to another. The new ones are made in data/switch.new;
  * then the plan, a list of renames, is written as data/switch.json, and from that moment on the
  * change holds: a kill leaves the plan, each step of which can be done again, and the next run of
- * postern-store carries it to its end. Before it, a kill leaves only switch.new, which is removed.
- * While a plan is there, no process opens a store beside it (common/store).
+ * postern-store carries it to its end. Before the plan is written, a kill leaves only switch.new,
+ * which is removed. While a plan is there, no process opens a store beside it (common/store).
  *
- * What was in the way is kept in data/replaced-TIME. data/KIND.shards says what count the journals
+ * The former stores are kept in data/replaced-TIME. data/KIND.shards says what count the journals
  * of a kind are made for, so that a worker with another one does not make an empty journal where
  * there are none any more. */
 #ifndef POSTERN_SWITCH_H
@@ -24,15 +24,15 @@ int switch_begin(const place_t *self, char path[PLACE_PATH]);
 
 /* The plan, in the making. */
 json_t *switch_plan(const char *title);
-/* NAME in the data directory goes aside, if it is there. */
+/* Plans that NAME in the data directory goes aside, if it is there. */
 void switch_aside(const place_t *self, json_t *plan, const char *name);
-/* NAME in switch.new comes into its place. */
+/* Plans that NAME in switch.new comes into its place. */
 void switch_in(json_t *plan, const char *name);
 /* The journals of KIND are for so many shards; conf: postern.conf is to say so, too. */
 void switch_shards(json_t *plan, const char *kind, unsigned shards, bool conf);
 
-/* Writes the plan and carries it out. Takes it. kept: where the old ones lie, "" when there were
- * none. 0 or PLACE_REFUSED. */
+/* Writes the plan, which it takes, and carries it out. kept: where the former stores lie, "" when
+ * there were none. 0 or PLACE_REFUSED. */
 int switch_run(const place_t *self, json_t **plan, char kept[PLACE_PATH]);
 
 #endif

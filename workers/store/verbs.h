@@ -1,5 +1,5 @@
-/* What postern-store can be asked for. Each returns the exit status: PLACE_DONE, or PLACE_REFUSED
- * after it has said why. */
+/* The commands of postern-store. Each returns the exit status: PLACE_DONE, or PLACE_REFUSED after
+ * it has said why. */
 #ifndef POSTERN_VERBS_H
 #define POSTERN_VERBS_H
 
@@ -11,7 +11,8 @@ int backup_run(const place_t *self, const char *to);
 int restore_run(const place_t *self, const char *from);
 /* Makes new journals of KIND for COUNT shards. */
 int reshard_run(const place_t *self, const char *kind, unsigned count);
-/* Another store of that name, or none, is the right one from here on (common/store/known.h). */
+/* Forgets which store of that name this host has (common/store/known.h): another one, or none, is
+ * the right one from here on. */
 int forget_run(const place_t *self, const char *store);
 /* Reads all stores of this host, running or not, and says which are damaged. */
 int check_run(const place_t *self);
