@@ -1,7 +1,7 @@
-/* What root makes for other users, or gives them. The directory that it lies in must be such that
- * nobody but root can exchange names in it (path_check); what is there already must belong to root,
- * to whom it is given, or to its former owner, be a directory or a file with one name, and no
- * symbolic link. It is held by a descriptor before it is looked at.
+/* Files and directories that root makes for other users, or gives them. The directory above must be
+ * such that nobody but root can exchange names in it (path_check); a file or directory that is
+ * there already must belong to root, to the user to whom it is given, or to its former owner, have
+ * one name, and be no symbolic link. It is held by a descriptor before it is looked at.
  *
  * Each function gives 0; or -1 with errno and the reason, which says what to do, in ERR (PATH_ERROR
  * bytes at most). Threading: any thread. */
@@ -30,7 +30,7 @@ int grant_file(const char *path, const grant_t *to, char *err, size_t err_size);
 /* A file, where it is there. */
 int grant_found(const char *path, const grant_t *to, char *err, size_t err_size);
 
-/* What is at NAME in the directory PARENT, with all below it. 0, or -1 with errno. */
+/* The file or directory NAME in the directory PARENT, with all below it. 0, or -1 with errno. */
 int grant_below(int parent, const char *name, const grant_t *to);
 
 #endif

@@ -1,9 +1,9 @@
 /* The connections of the ring: which process binds each, and who may connect.
  *
  * Where each kind of process has a user of its own (kinds.h), the socket of "ipc:///dir/name" lies
- * in a directory of its own, "/dir/name.d", as "s": nobody but who binds it can make, remove or
- * exchange it, and its group is the one that may connect. Elsewhere it lies at "/dir/name".
- * Threading: any thread. */
+ * in a directory of its own, "/dir/name.d", as "s": nobody but the user who binds the socket can
+ * make, remove or exchange it, and the group of the directory may connect. Where kinds have no
+ * users of their own the socket lies at "/dir/name". Threading: any thread. */
 #ifndef POSTERN_HOP_H
 #define POSTERN_HOP_H
 

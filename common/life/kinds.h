@@ -1,9 +1,10 @@
-/* Which user a kind of process runs as where each has one of its own, so that who takes over one
- * process has nothing of the others: gateway.user, authd.user … of the settings, and worker.group,
- * which all workers are in.
+/* The users of the kinds of processes, where each kind has one of its own, so that who takes over
+ * one process has nothing of the others: gateway.user, authd.user … of the settings, and
+ * worker.group, which all workers are in.
  *
- * They have them where root starts the processes, process.user is empty and all of these users are
- * there. Systemd's units name the same users (a test compares). Threading: any thread. */
+ * Kinds have users of their own where root starts the processes, process.user is empty and all of
+ * these users are there. Systemd's units name the same users (a test compares). Threading: any
+ * thread. */
 #ifndef POSTERN_KINDS_H
 #define POSTERN_KINDS_H
 

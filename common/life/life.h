@@ -23,7 +23,7 @@ void life_raise_descriptors(void);
 /* Readable when a signal waits. Owned by life. */
 int life_fd(void);
 
-/* Reads what waits. True from the first SIGTERM or SIGINT on. Any thread. */
+/* Reads the signals that wait. True from the first SIGTERM or SIGINT on. Any thread. */
 bool life_stopping(void);
 
 /* True from the first SIGINT on, which a person at a terminal sends, or a supervisor that starts
@@ -38,7 +38,7 @@ bool life_hurry(void);
  * logging once. */
 void life_lock(const char *path, bool wait);
 
-/* The same, but false when another process has it. */
+/* life_lock, but false when another process has the lock. */
 bool life_try_lock(const char *path);
 
 /* Whether another process has PATH locked now. Not for a path that this process locks. */
@@ -47,22 +47,23 @@ bool life_locked(const char *path);
 /* Makes a directory and its parents (mode 0700 for the last) if missing; exits when it cannot. */
 void life_make_dir(const char *path);
 
-/* Makes data.sockets; where it lies below data.directory, that first, which is not to get the mode
- * of a parent. */
+/* Makes data.sockets; where data.sockets lies below data.directory, makes data.directory first,
+ * which is not to get the mode of a parent. */
 void life_make_sockets(const conf_t *conf);
 
-/* Makes data.known, which serves whether data.directory is there or not, as far as it can: where it
- * cannot, that is logged and everything else works. */
+/* Makes data.known, which has to be there whether data.directory is or not. Where it cannot be
+ * made, that is logged and everything else works. */
 void life_make_known(const conf_t *conf);
 
-/* Where root starts the processes and each kind has a user of its own (kinds.h): makes this one's
- * places for it (prepare.h). With -P that is all, and the process ends. Exits on failure. */
+/* Where root starts the processes and each kind has a user of its own (kinds.h): makes the places
+ * of this process for its user (prepare.h). With -P that is all, and the process ends. Exits on
+ * failure. */
 void life_prepare(const conf_start_t *start);
 
 /* Makes data.sockets, and becomes, when root, process.user where one is named, with its groups;
- * else the user of its kind, where each has one (life_prepare came before). To process.user are
- * given first the master key, data.sockets, data.known, data.directory and the file of the first
- * owner, where they are there and root's (path_give). Whoever it is, it is confined then
+ * else the user of its kind, where each kind has one (after life_prepare). First process.user is
+ * given the master key, data.sockets, data.known, data.directory and the file of the first owner,
+ * where they are there and root's (path_give). Whatever its user, the process is confined then
  * (confine.h). The supervisor's death signal is kept. Exits on failure. */
 void life_settle(const conf_start_t *start);
 

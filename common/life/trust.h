@@ -3,7 +3,7 @@
  *
  * Trusted are root, the user that asks, and, where root asks, the installation's: process.user,
  * else the owner of data.directory. The directories above the configuration file may be anybody's,
- * because who has them chooses what the configuration says. Threading: any thread. */
+ * because their owners choose what the configuration says. Threading: any thread. */
 #ifndef POSTERN_TRUST_H
 #define POSTERN_TRUST_H
 
@@ -13,9 +13,9 @@
  * CONF: NULL for none, then nobody but root and the user that asks is trusted. */
 int trust_check(const conf_t *conf, const char *directory, char *err, size_t err_size);
 
-/* The same of the directory in which an endpoint's socket lies; 0 for one that is not ipc. Where it
- * has a directory of its own (hop.h), that may also be the user's that processes of BINDER, a
- * section, have: who binds it. NULL: this process does. */
+/* trust_check of the directory in which an endpoint's socket lies; 0 for an endpoint that is not
+ * ipc. A socket's directory of its own (hop.h) may also belong to the user of BINDER, the section
+ * of the process that binds it. NULL: this process binds it. */
 int trust_endpoint(const conf_t *conf, const char *endpoint, const char *binder, char *err,
                    size_t err_size);
 
