@@ -13,9 +13,8 @@ import time
 
 import pytest
 
-from harness import lacking
+from harness import lacking, postern
 from harness.connection import Connection
-from harness.postern import SLOW
 
 SENDERS = 4
 APART_S = 0.02  # between two posts of one of them
@@ -132,7 +131,7 @@ def test_a_reader_keeps_no_sender_waiting(slow_disk):
     assert p99(reader.latencies) < DELAY_MS / 2
 
 
-RATE = 4000 // SLOW  # posts a second
+RATE = 4000  # posts a second
 READERS = 8
 ROUNDS, SLICE_S = 7, 0.8
 OPEN_LOOP = pathlib.Path(__file__).parent / "harness" / "open_loop.py"
@@ -148,10 +147,19 @@ def post_for(ring, ada, seconds):
     return said["p99"]
 
 
-def test_readers_of_pages_cost_senders_little(make_ring, needs):
+@pytest.fixture
+def release():
+    """Its binaries. A sanitizer makes a page cost more than what is looked for here."""
+    directory = postern.ROOT / "build/release/bin"
+    if not (directory / "postern-gateway").exists():
+        pytest.skip("needs the release build (./dev test makes it)")
+    return directory
+
+
+def test_readers_of_pages_cost_senders_little(release, make_ring, needs):
     """READERS that ask for the next page of 1,000 as soon as they have one."""
     needs("wrk")
-    ring = make_ring()
+    ring = make_ring(binaries=release)
     ring.spawn_all()
     ada = ring.user("ada")
     ring.channel("read", ada)
@@ -166,10 +174,10 @@ def test_readers_of_pages_cost_senders_little(make_ring, needs):
         said = readers.communicate()[0]
         assert "Non-2xx" not in said, said
         pages += int(re.search(r"(\d+) requests in", said)[1])
-    # The quieter rounds: what else the machine does is in either.
-    quiet_alone, quiet_beside = sorted(alone)[ROUNDS // 4], sorted(beside)[ROUNDS // 4]
+    # Of each round, since what else the machine does changes.
+    ratio = statistics.median(b / a for a, b in zip(alone, beside))
     print(f"p99 of {RATE} posts/s alone {alone} ms, beside {READERS} readers {beside} ms, "
-          f"ratio {quiet_beside / quiet_alone:.2f}; {pages} pages")
-    # 12 and more where a loop that answers posts makes pages, too; on a machine that does nothing else, below 2.
+          f"ratio {ratio:.2f}; {pages} pages")
     assert pages > READERS * ROUNDS
-    assert quiet_beside < (2 if SLOW == 1 else 3) * quiet_alone
+    # Below 2; from 6 to 30 where the loop that answers posts makes the pages, too. What else runs is in between.
+    assert ratio < 4
