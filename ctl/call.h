@@ -1,6 +1,7 @@
-/* A call of a sender's operation: over HTTP as a sender makes it, the target found, the token read,
- * the URL made; or, where it reads and neither a token nor a URL is given, over the control socket
- * of this machine, which needs none. Used by send, history, delivery and dlq. */
+/* A call of a sender's operation: over HTTP as a sender makes it, with the target looked up, the
+ * token read and the URL made; or, where the operation reads and neither a token nor a URL is
+ * given, over the control socket of this machine, which needs no token. Used by send, history,
+ * delivery and dlq. */
 #ifndef POSTERN_CALL_H
 #define POSTERN_CALL_H
 
@@ -13,14 +14,14 @@ typedef struct call call_t;
  * gives app-id and appkey; an app-id (digits) is used as it is, with $POSTERN_APPKEY. NULL after
  * the error was shown. */
 call_t *call_new(ctl_t *ctl, unsigned op);
-/* The same, of the argument at that place. */
+/* call_new on the target of the argument with that index. */
 call_t *call_new_at(ctl_t *ctl, unsigned op, unsigned argument);
 void call_destroy(call_t **self_p);
 
 /* Adds "Name: value" (borrowed until the call is destroyed). */
 void call_header(call_t *self, const char *header);
 
-/* What is read from here on is one reading, page by page: over the control socket one row of the
+/* The reads from here on are pages of one reading: over the control socket they are one row of the
  * audit. */
 void call_follow(call_t *self);
 

@@ -29,7 +29,7 @@ typedef struct {
 extern const command_t command_table[];
 extern const size_t command_table_len;
 
-/* What a first word stands for that is not a command itself. */
+/* The meaning of a first word that is no command itself. */
 typedef struct {
     const char *name, *help;
 } command_group_t;
@@ -39,11 +39,11 @@ extern const size_t command_groups_len;
 /* Options that every command takes. */
 extern const option_t command_globals[];
 
-/* A name that an option of every command had while it had two meanings, which it is taken for where
- * the command has no option of that name. The last row has none. */
+/* The former name of an option of every command, from when the name had two meanings: it is taken
+ * for that option where the command has no option of that name. The last row is empty. */
 typedef struct {
     option_t option;
-    const char *name;    /* what it is called */
+    const char *name;    /* the name of the option */
     const char *meaning; /* what the former name "…" means alone */
 } command_former_t;
 extern const command_former_t command_formers[];
@@ -56,11 +56,11 @@ extern const option_t command_variables[];
 const command_t *command_find(const char *name);
 /* True when some command's name begins with these words and goes on. "" is a group. */
 bool command_is_group(const char *words);
-/* The next word of COMMAND after the group's words, copied into WORD; false when it is not in that
- * group. */
+/* The next word of COMMAND after the group's words, copied into WORD; false when COMMAND is not in
+ * that group. */
 bool command_word(const command_t *command, const char *group, char *word, size_t size);
-/* An option of the command (NULL: it is not known yet), of all, or a former one; NULL when there is
- * none. */
+/* An option of the command (NULL: the command is not known yet), of all commands, or by a former
+ * name; NULL when there is none. */
 const option_t *command_option(const command_t *command, const char *name);
 /* The row of a former name that COMMAND takes for another; NULL when NAME is its own. */
 const command_former_t *command_former(const command_t *command, const char *name);

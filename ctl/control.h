@@ -18,8 +18,8 @@ typedef struct {
     char message[512]; /* for people */
 } control_error_t;
 
-/* PATIENT: waits the whole timeout for an authd that is not there (it may be restarting); otherwise
- * a socket that nobody serves is an error at once. NULL with the reason in error. */
+/* PATIENT: waits the whole timeout for an authd that is not there (authd may be restarting);
+ * otherwise a socket that nobody serves is an error at once. NULL with the reason in error. */
 control_t *control_new(const conf_t *conf, bool patient, control_error_t *error);
 void control_destroy(control_t **self_p);
 

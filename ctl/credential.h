@@ -13,10 +13,10 @@
 char *credential_read_file(const char *path, size_t max, size_t *len);
 
 /* The webhook token of --token-file, else of $POSTERN_TOKEN; the caller wipes and frees it. NULL
- * after an error was shown: there is none, or what is there is of another kind. */
+ * after an error was shown: there is no token, or a credential of another kind. */
 char *credential_token(ctl_t *ctl);
 
-/* What the admin API at URL takes: the token of --management-token-file, the session of
+/* The credential for the admin API at URL: the token of --management-token-file, the session of
  * --session-file, the token of $POSTERN_MANAGEMENT_TOKEN (or, with a warning, one in $POSTERN_TOKEN
  * that is for management), the session of $POSTERN_SESSION, or the one that login has kept for URL
  * (ctl/kept.h): the first that there is. The caller wipes and frees it. NULL after an error was

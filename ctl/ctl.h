@@ -44,7 +44,7 @@ uint64_t ctl_parse_number(const char *what, const char *text, uint64_t min, uint
 /* The configuration, with the overrides of -s and those that a running `up` has published; loaded
  * at first use. Exits with CTL_CONFIG and the reason when there is none. */
 const conf_t *ctl_conf(ctl_t *self);
-/* The same without what a running `up` has published. */
+/* The configuration without the overrides that a running `up` has published. */
 const conf_t *ctl_conf_plain(ctl_t *self);
 /* Absolute path of the configuration file, after ctl_conf or ctl_conf_plain. */
 const char *ctl_conf_path(const ctl_t *self);
@@ -64,28 +64,29 @@ const char *ctl_admin_url(ctl_t *self);
 /* A management operation: takes BODY (NULL for none). The reply (an object), owned by the caller,
  * or NULL after the error has been shown. */
 json_t *ctl_call(ctl_t *self, unsigned op, const char *target, json_t *body);
-/* Asks, and says nothing of an error: NULL then. */
+/* ctl_call without a body, which shows no error: NULL then. */
 json_t *ctl_ask(ctl_t *self, unsigned op, const char *target);
 /* As ctl_call, but an answer with error code QUIET (error_code_t) is only returned as NULL. */
 json_t *ctl_call_unless(ctl_t *self, unsigned op, const char *target, json_t *body, unsigned quiet);
-/* The same, but BODY is borrowed, and an answer with error code QUIET sets *WAS in place of being
- * shown. */
+/* As ctl_call, but BODY is borrowed, and an answer with error code QUIET sets *WAS in place of
+ * being shown. */
 json_t *ctl_call_or(ctl_t *self, unsigned op, const char *target, const json_t *body,
                     unsigned quiet, bool *was);
-/* The same for an operation that may need a confirmation (confirm_needed): --yes gives it, a person
- * at a terminal is asked QUESTION; else the error is shown. */
+/* As ctl_call, of an operation that may need a confirmation (confirm_needed): --yes confirms, a
+ * person at a terminal is asked QUESTION; else the error is shown. */
 json_t *ctl_call_confirmed(ctl_t *self, unsigned op, const char *target, json_t *body,
                            const char *question);
 /* Asks for every page (or the one that --limit and --after name) and joins their arrays KEY. */
 json_t *ctl_list(ctl_t *self, unsigned op, const char *target, const char *key);
-/* The same with MORE arguments, an object that is borrowed. */
+/* ctl_list with MORE arguments, an object that is borrowed. */
 json_t *ctl_list_with(ctl_t *self, unsigned op, const char *target, const char *key,
                       const json_t *more);
 
-/* Calls, prints the reply and returns the exit status: what most commands come to. DONE: the line
- * for people in place of the reply's fields, NULL: the fields. */
+/* Calls, prints the reply and returns the exit status, which is all that most commands do. DONE:
+ * the line for people in place of the reply's fields, NULL: the fields. */
 int ctl_do(ctl_t *self, unsigned op, const char *target, json_t *body, const char *done);
-/* What it does with the reply, which is NULL after an error was shown. Takes it. */
+/* The part of ctl_do behind the call: prints REPLY (taken), which is NULL after an error was shown,
+ * and returns the exit status. */
 int ctl_done(ctl_t *self, json_t *reply, const char *done);
 /* Lists, and prints the columns (names separated by spaces) as a table. */
 int ctl_do_list(ctl_t *self, unsigned op, const char *target, const char *key, const char *columns);
@@ -96,7 +97,7 @@ int ctl_rows(ctl_t *self, json_t *all, const char *key, const char *columns);
 /* Shows REPLY: as JSON with --json, else its fields. Takes it. Returns CTL_OK. */
 int ctl_show(ctl_t *self, json_t *reply);
 
-/* A line to stderr of what is done all the same. */
+/* A warning to stderr. */
 void ctl_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* An error line to stderr, and {"code","message"} to stdout with --json. */

@@ -2,9 +2,8 @@
  * sockets' directory, which only its user may enter. One packet asks (a process, a kind or "all"),
  * packets of JSON answer:
  *
- *   {"process", "pid", "ms"}   this one was restarted and is ready
- *   {"code", "message"}        the end: it was refused, or went wrong
- *   {"done": true}             the end: all were restarted
+ * {"process", "pid", "ms"} this process was restarted and is ready {"code", "message"} the end: the
+ * restart was refused, or went wrong {"done": true} the end: all were restarted
  *
  * Threading: one thread. */
 #ifndef POSTERN_DOORBELL_H
@@ -15,19 +14,20 @@
 
 enum { DOORBELL_PACKET = 1024 };
 
-/* Listens in DIR; replaces what an earlier one left there. A descriptor, or -1 with errno. */
+/* Listens in DIR; replaces the socket that an earlier `up` left there. A descriptor, or -1 with
+ * errno. */
 int doorbell_hang(const char *dir);
 
-/* Takes a caller who waits and what it asks for. Its descriptor, to be closed by the caller; -1
- * when there is none or it says nothing. */
+/* Accepts a restart command that waits, and reads into WANTED what it asks for. Its descriptor, to
+ * be closed by the caller; -1 when none waits, or it sent nothing. */
 int doorbell_answer(int bell, char *wanted, size_t size);
 
 /* Asks WANTED of the `up` that listens in DIR. The descriptor to read from, or -1 with errno. */
 int doorbell_ring(const char *dir, const char *wanted);
 
-/* Sends one packet (taken). One that is gone, or does not read, misses it. */
+/* Sends one packet (taken). A receiver that is gone, or does not read, misses the packet. */
 void doorbell_say(int fd, json_t *packet);
-/* Waits for the next packet. The caller's; NULL at the end. */
+/* Waits for the next packet, which is the caller's; NULL at the end. */
 json_t *doorbell_hear(int fd);
 
 #endif

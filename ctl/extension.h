@@ -1,12 +1,12 @@
-/* What others need of an extension as authd describes it. */
+/* Parts of an extension's description by authd. */
 #ifndef POSTERN_EXTENSION_H
 #define POSTERN_EXTENSION_H
 
 #include <jansson.h>
 #include <stdbool.h>
 
-/* The app-id of one of its two apps ("sandbox", "marketplace"), NULL when the reply has none. Lives
- * as long as the reply. */
+/* The app-id of one of its two apps ("sandbox", "marketplace"), NULL when the reply has none. The
+ * text lives as long as the reply. */
 const char *extension_app_id(const json_t *extension, const char *environment);
 
 /* The complete endpoint URL with the appkey, and TOKEN as zapikey where it is not NULL. The

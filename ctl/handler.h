@@ -1,5 +1,5 @@
-/* What "bot handler" and "extension handler" have in common. OF_APP: the handler is that of an
- * extension's app, which --environment names. */
+/* The common part of the commands "bot handler" and "extension handler". OF_APP: the handler is
+ * that of an extension's app, which --environment names. */
 #ifndef POSTERN_CTL_HANDLER_H
 #define POSTERN_CTL_HANDLER_H
 
@@ -11,7 +11,7 @@ json_t *handler_which(ctl_t *ctl);
 /* Sets the handler of the first argument to the URL of the second, with the options that are there.
  */
 int handler_set(ctl_t *ctl, unsigned op, bool of_app);
-/* Makes a new secret; the others sign on for --overlap. */
+/* Makes a new secret; the former ones go on signing for --overlap. */
 int handler_rotate(ctl_t *ctl, unsigned op, bool of_app);
 
 #endif

@@ -27,7 +27,7 @@ typedef struct {
 
 /* Follows no redirect; a loopback address is reached without a proxy. */
 void http_request(const http_request_t *request, http_reply_t *reply);
-/* LEN of them at the same time; returns when each has its reply. */
+/* Makes LEN requests at the same time; returns when each has its reply. */
 void http_request_all(const http_request_t *requests, http_reply_t *replies, size_t len);
 void http_reply_clear(http_reply_t *reply);
 

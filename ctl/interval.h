@@ -5,9 +5,10 @@
 
 #include <stdbool.h>
 
-/* From now on these signals end interval_wait, and nothing else: a look is finished first. */
+/* From now on these signals end interval_wait, and nothing else: a look that has begun is
+ * finished. */
 void interval_begin(void);
-/* Waits; true when it was told to end, also before. */
+/* Waits; true when a signal has told the command to end, also before the call. */
 bool interval_wait(unsigned seconds);
 
 #endif

@@ -1,6 +1,6 @@
 /* JSON that senders and handlers wrote, as jansson holds it: whatever is stored can be read.
  *
- * What jansson has no place for is put so that it has: a number past 64 bits, or past a double,
+ * What jansson cannot hold is changed into what it can: a number past 64 bits, or past a double,
  * becomes a string of its digits; a NUL in the name of a member becomes U+FFFD. A NUL in a string
  * stays: whoever takes json_string_value of such text looks at json_string_length too.
  *

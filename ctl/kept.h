@@ -1,7 +1,8 @@
 /* The session that login keeps for the commands that follow: a file of its own for each URL, which
  * only its owner may read, and whose session goes to no other URL.
  *
- * It is --session-file, else postern/sessions/URL.json below $XDG_CONFIG_HOME or ~/.config. */
+ * The file is --session-file, else postern/sessions/URL.json below $XDG_CONFIG_HOME or
+ * ~/.config. */
 #ifndef POSTERN_KEPT_H
 #define POSTERN_KEPT_H
 
@@ -17,10 +18,11 @@ kept_t kept_read(ctl_t *ctl, const char *url, char **session);
  * error was shown. */
 int kept_save(ctl_t *ctl, const char *url, json_t *reply);
 
-/* Removes the file of URL when SESSION is what it holds. */
+/* Removes the file of URL when it holds SESSION. */
 void kept_forget(ctl_t *ctl, const char *url, const char *session);
 
-/* Where it is; NULL when there is no place for it. Valid until the next call. */
+/* The path of the file of URL; NULL when there is no directory for it. Valid until the next
+ * call. */
 const char *kept_path(ctl_t *ctl, const char *url);
 
 #endif

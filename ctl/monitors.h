@@ -1,5 +1,5 @@
-/* The monitors of a fleet, asked all at the same time: however many are silent, it takes one
- * timeout. Threading: one thread. */
+/* The monitors of a fleet, all asked at the same time: however many are silent, the answers take
+ * one timeout. Threading: one thread. */
 #ifndef POSTERN_MONITORS_H
 #define POSTERN_MONITORS_H
 
@@ -17,11 +17,11 @@ void monitors_ask(const fleet_t *fleet, const bool *wanted, const char *const *p
 
 /* Why a monitor gave no answer, in a word: "stopped" when the kernel takes connections for the
  * process, but it does not answer (SIGSTOP, a debugger, a frozen container), else "absent". NULL
- * when it gave one. */
+ * when the monitor gave an answer. */
 const char *monitors_silence(const http_reply_t *reply);
 
 /* Whether somebody else answers at the station's address, as its /readyz says, and who, for people.
- * An older version does not say. INSTALLATION: as conf_installation has it. */
+ * A process of an older version does not say that. INSTALLATION: as conf_installation has it. */
 bool monitors_foreign(const station_t *station, const json_t *readiness, const char *installation,
                       char *reason, size_t size);
 

@@ -1,4 +1,5 @@
-/* What channels, bots and extensions have in common: a name, an owner, and a list of users. */
+/* The common part of the commands of channels, bots and extensions: a name, an owner, and a list of
+ * users. */
 #ifndef POSTERN_OWNED_H
 #define POSTERN_OWNED_H
 

@@ -8,7 +8,7 @@
 
 typedef struct probe probe_t;
 
-/* How often it asks, and how long nothing may be heard. */
+/* How often a probe asks, and how long the monitor may be silent. */
 enum { PROBE_EVERY_MS = 1000, PROBE_SILENT_MS = 2000 };
 
 typedef enum {
@@ -22,14 +22,14 @@ typedef enum {
 probe_t *probe_new(const char *address);
 void probe_destroy(probe_t **self_p);
 
-/* Forgets what was heard: the process is another one now, or none. */
+/* Forgets the answers so far: the process is another one now, or none. */
 void probe_reset(probe_t *self);
 
 /* What to poll for; the fd is -1 between two questions. */
 struct pollfd probe_poll(const probe_t *self);
 /* When probe_turn is to be called at the latest, on clock_ms. */
 int64_t probe_due(const probe_t *self);
-/* Goes on; after poll, whatever came of it. */
+/* Asks, reads or gives up, whichever is due; to be called after poll, whatever its result. */
 probe_state_t probe_turn(probe_t *self);
 
 #endif

@@ -1,5 +1,5 @@
-/* Secrets that a person types, or a program pipes in: never arguments, which every user of the host
- * can read. */
+/* Reads secrets that a person types, or a program pipes in: a secret is never an argument, because
+ * every user of the host can read those. */
 #ifndef POSTERN_PROMPT_H
 #define POSTERN_PROMPT_H
 
@@ -7,7 +7,8 @@
  * next line of stdin. NULL at the end of the input, or when it has more than 1,024 bytes; else the
  * caller's, for credential_free. */
 char *prompt_secret(const char *question);
-/* The same for a new secret: a terminal asks twice until both are alike. */
+/* prompt_secret for a new secret: at a terminal the question is asked twice, until both answers are
+ * alike. */
 char *prompt_new_secret(const char *question);
 
 #endif

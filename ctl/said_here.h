@@ -1,5 +1,5 @@
-/* What authd says of a request's fields, in the words of the command line that was typed.
- * Threading: pure functions. */
+/* Translates authd's messages about fields of a request into the words of the command line that was
+ * typed. Threading: pure functions. */
 #ifndef POSTERN_SAID_HERE_H
 #define POSTERN_SAID_HERE_H
 

@@ -1,5 +1,5 @@
-/* One look at a process's /metrics (Prometheus text format), and what two looks tell together.
- * A value that is not there is NAN. Threading: one thread. */
+/* One look at a process's /metrics (Prometheus text format), and the differences of two looks. A
+ * value that is not there is NAN. Threading: one thread. */
 #ifndef POSTERN_SAMPLE_H
 #define POSTERN_SAMPLE_H
 
@@ -19,8 +19,8 @@ double sample_most(const sample_t *self, const char *name);
 double sample_growth(const sample_t *self, const sample_t *before, const char *name);
 
 /* A quantile (0 to 1) of what a histogram has observed since BEFORE: where in its bucket is
- * interpolated, as Prometheus does; the last bound when it lies beyond that. NAN when nothing was.
- */
+ * interpolated, as Prometheus does; the last bound when it lies beyond that. NAN when nothing was
+ * observed. */
 double sample_quantile(const sample_t *self, const sample_t *before, const char *name, double q);
 
 #endif

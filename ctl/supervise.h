@@ -1,10 +1,11 @@
-/* Starts processes and watches them: one that had become ready and dies is started again at once,
- * one that dies before it was ready waits, 0.25 s at first, twice as long each time, 10 s at most.
+/* Starts processes and watches them: a child that had become ready and dies is started again at
+ * once, a child that dies before it was ready is started again after 0.25 s at first, twice as long
+ * each time, 10 s at most.
  *
  * A child is ready when it writes a byte to the descriptor that POSTERN_READY_FD names in its
  * environment. It is killed when the supervisor dies, and leads a process group of its own, so that
- * a terminal's Ctrl-C reaches the supervisor only, which ends its children in order: with SIGINT
- * when it got that itself, else with SIGTERM.
+ * a terminal's Ctrl-C reaches the supervisor only. The supervisor ends its children in order: with
+ * SIGINT when it got SIGINT itself, else with SIGTERM.
  *
  * Threading: the process must have one thread, and no ZeroMQ context, because it forks. */
 #ifndef POSTERN_SUPERVISE_H
@@ -45,10 +46,10 @@ typedef struct {
 supervise_t *supervise_new(unsigned drain_ms, const supervise_calls_t *calls);
 void supervise_destroy(supervise_t **self_p);
 
-/* Adds a child. At the end, stage 0 is asked to go first, and stage 1 once that is gone. passed: it
- * gets the socket of supervise_pass. MONITOR: host:port whose /healthz is asked once a second while
- * the child is ready; the log says when it does not answer, is red, and is well again. All is
- * copied. */
+/* Adds a child. At the end, children of stage 0 are asked to go first, and those of stage 1 when
+ * all of these are gone. passed: the child gets the socket of supervise_pass. MONITOR: host:port
+ * whose /healthz is asked once a second while the child is ready; the log says when it does not
+ * answer, is red, and is well again. All is copied. */
 void supervise_add(supervise_t *self, const char *name, unsigned stage, bool passed,
                    const char *monitor, const char *const *argv);
 
@@ -57,8 +58,8 @@ void supervise_pass(supervise_t *self, int fd);
 
 /* Restarts the children I with WANTED[I], one after another: each is ready before the next one's
  * turn. A child that was passed the socket is succeeded: the new process is ready before the old
- * one gets SIGTERM. Any other gets SIGINT and is started when it has ended. 0; -1 when a restart is
- * under way, not all have become ready yet, or the end has begun. */
+ * one gets SIGTERM. Any other child gets SIGINT and is started when it has ended. 0; -1 when a
+ * restart is under way, not all have become ready yet, or the end has begun. */
 int supervise_roll(supervise_t *self, const bool *wanted);
 
 /* The I-th child's process now, 0 when it has none. */

@@ -45,9 +45,9 @@ struct supervise {
     child_t *children;
     unsigned len;
     bool rolling;  /* some children are being restarted, one after another */
-    child_t *turn; /* whose turn it is; NULL between two */
+    child_t *turn; /* the child whose turn it is; NULL between two */
     roll_step_t step;
-    pid_t asked;      /* who was asked to go */
+    pid_t asked;      /* the process that was asked to go */
     int64_t began_ms; /* of this child's restart */
     int64_t patience; /* when this step has lasted too long */
     bool announced;   /* all were ready, calls.ready was called */
@@ -62,14 +62,14 @@ struct supervise {
 void child_start(supervise_t *self, child_t *child);
 /* Sets the time of the next attempt, twice as far away each time. */
 void child_postpone(child_t *child);
-/* Starts it no more by itself. */
+/* Gives a child up: it is started only by supervise_roll. */
 void child_give_up(child_t *child);
 /* A child says that it can serve, or has closed its pipe (then its death is about to be told). */
 void child_read_ready(child_t *child);
 
 /* Looks whether a child's monitor answers, and logs when that has changed. */
 void child_watch(child_t *child);
-/* Another process, or none, is the child now: what was heard counts no more. */
+/* Another process, or none, is the child now: forgets the answers of its monitor. */
 void child_forget(child_t *child);
 /* When child_watch is to be called at the latest. */
 int64_t child_watch_due(const child_t *child);

@@ -1,14 +1,14 @@
-/* What posternctl prints: JSON, tables and fields for people. Text that others chose cannot steer
- * the terminal, whatever command shows it: control characters, NULs, what turns the direction of
- * text or ends its line, and bytes that are no UTF-8 come out as '?', and in JSON, which says the
- * same to whoever parses it, as \uXXXX. Nothing else writes such text to a terminal. */
+/* The output of posternctl: JSON, tables and fields for people. Text that others chose cannot steer
+ * the terminal, whatever command shows it: control characters, NULs, characters that turn the
+ * direction of text or end its line, and bytes that are no UTF-8 come out as '?', and in JSON,
+ * where a parser reads the same text, as \uXXXX. No other file writes such text to a terminal. */
 #ifndef POSTERN_TABLE_H
 #define POSTERN_TABLE_H
 
 #include <jansson.h>
 #include <stdio.h>
 
-/* TEXT with '?' for what would steer the terminal. */
+/* Writes TEXT with '?' for each character that would steer the terminal. */
 void table_text(FILE *out, const char *text);
 
 /* VALUE over several lines to stdout. */
@@ -17,7 +17,7 @@ void table_json(const json_t *value);
 void table_json_line(const json_t *value);
 
 /* ROWS (an array of objects) as aligned columns with a heading; columns: keys separated by spaces.
- * What a row lacks is "-". */
+ * A value that a row lacks is "-". */
 void table_rows(const json_t *rows, const char *columns);
 
 /* An object's members, one a line, without those that are null; arrays of objects and objects in it
