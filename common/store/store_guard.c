@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 enum { PAGE = 4096 };
@@ -64,9 +65,11 @@ static void s_hint(void)
 static void s_on_fault(int signal_number, siginfo_t *info, void *context)
 {
     uintptr_t at = (uintptr_t)info->si_addr;
-    (void)context;
-    if (s_back)
+    const ucontext_t *faulted = context;
+    if (s_back) {
+        pthread_sigmask(SIG_SETMASK, &faulted->uc_sigmask, NULL);
         siglongjmp(*s_back, 1);
+    }
     bool ours = at >= s_begin && at < s_end;
     if (signal_number == SIGBUS || ours)
         s_die(ours, (at - s_begin) / PAGE);
@@ -118,7 +121,8 @@ void store_guard(MDB_env *env, const char *path)
         s_before = before;
 }
 
-/* The handler runs with the mask of who faulted, so none is saved: that would be a system call. */
+/* No mask is saved, which would be a system call: the handler puts that of who faulted back, which
+ * may not be the one that it runs with (ThreadSanitizer blocks all signals around it). */
 int store_try(int (*read)(void *arg), void *arg)
 {
     sigjmp_buf here, *volatile outer = s_back;

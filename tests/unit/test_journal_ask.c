@@ -163,11 +163,13 @@ static void test_damage_is_an_error_of_what_meets_it(void **state)
     journal_close(&journal);
     journal = s_open();
     journal_read(journal_reader(journal), &target, 500, &range, s_take_page, NULL);
-    question_t all = {.done = &done}, end = {.done = &done, .from = 960};
+    question_t all = {.done = &done}, again = all, end = {.done = &done, .from = 960};
     assert_true(journal_ask(journal, s_query, s_done, &all));
+    assert_true(journal_ask(journal, s_query, s_done, &again));
     assert_true(journal_ask(journal, s_query, s_done, &end));
-    s_wait(journal, &done, 2);
+    s_wait(journal, &done, 3);
     assert_int_equal(all.how, JOURNAL_DAMAGED);
+    assert_int_equal(again.how, JOURNAL_DAMAGED);
     assert_int_equal(end.how, JOURNAL_READ);
     assert_int_equal(end.read, 41);
     journal_close(&journal);
