@@ -28,6 +28,25 @@ size_t wal_blocks(size_t bytes)
     return (bytes + WAL_BLOCK - 1) / WAL_BLOCK * WAL_BLOCK;
 }
 
+/* A link would lead elsewhere, and another name into somebody else's hands. */
+static int s_open(wal_t *self, struct stat *is, char *err, size_t err_size)
+{
+    self->fd =
+        open(self->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (self->fd < 0 && errno == ELOOP) {
+        snprintf(err, err_size, "%s: a symbolic link: look where it leads, and remove it",
+                 self->path);
+        return -1;
+    }
+    if (self->fd < 0 || fstat(self->fd, is) != 0)
+        return s_say(self, err, err_size);
+    if (S_ISREG(is->st_mode) && is->st_nlink == 1)
+        return 0;
+    snprintf(err, err_size, "%s: not a file, or has another name: look at it, and remove that",
+             self->path);
+    return -1;
+}
+
 wal_t *wal_open(const char *path, const uuid_t7 *journal, size_t bytes, char *err, size_t err_size)
 {
     struct stat is;
@@ -47,9 +66,7 @@ wal_t *wal_open(const char *path, const uuid_t7 *journal, size_t bytes, char *er
         abort();
     self->len = sizeof(wal_head_t);
     self->out = -1;
-    self->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600);
-    if (self->fd < 0 || fstat(self->fd, &is) != 0) {
-        s_say(self, err, err_size);
+    if (s_open(self, &is, err, err_size) != 0) {
         wal_close(&self);
         return NULL;
     }

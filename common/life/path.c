@@ -184,6 +184,17 @@ int path_parent(const char *path, const char **name, char *err, size_t err_size)
     return s_parent(&self, path, name) == 0 ? self.at : -1;
 }
 
+int path_directory(const char *path, char *err, size_t err_size)
+{
+    walk_t self = {.path = path, .err = err, .err_size = err_size};
+    if (s_go(&self, path) != 0)
+        return -1;
+    if (S_ISDIR(self.is.st_mode))
+        return self.at;
+    close(self.at);
+    return s_refuse(&self, ENOTDIR, "", strerror(ENOTDIR));
+}
+
 static int s_check_file(const walk_t *self, int fd)
 {
     struct stat is;

@@ -19,6 +19,9 @@ enum { PATH_ERROR = 4400 }; /* bytes that a reason takes at most */
  * place of the file is refused, whoever made it. */
 int path_open(const char *path, int flags, mode_t mode, char *err, size_t err_size);
 
+/* Opens the directory at PATH (O_PATH). */
+int path_directory(const char *path, char *err, size_t err_size);
+
 /* Opens the directory that holds PATH's last name (O_PATH); *name points into PATH. */
 int path_parent(const char *path, const char **name, char *err, size_t err_size);
 

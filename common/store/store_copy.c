@@ -3,6 +3,7 @@
 #include "common/store/digest.h"
 #include "common/store/store_self.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -45,19 +46,6 @@ static void s_close(s_side_t *side)
     *side = (s_side_t){0};
 }
 
-/* A reader makes the lock file where it is missing; it must stay the owner's of the data. */
-static void s_give_lock(const char *path)
-{
-    char file[1100];
-    struct stat is;
-    snprintf(file, sizeof file, "%s/data.mdb", path);
-    if (geteuid() != 0 || stat(file, &is) != 0)
-        return;
-    snprintf(file, sizeof file, "%s/lock.mdb", path);
-    int rc = chown(file, is.st_uid, is.st_gid);
-    (void)rc;
-}
-
 static int s_open_source(s_side_t *side, const char *path)
 {
     side->path = path;
@@ -69,7 +57,6 @@ static int s_open_source(s_side_t *side, const char *path)
     /* No map size: the one that the writer has is in the file. */
     if (rc == 0)
         rc = mdb_env_open(side->env, path, MDB_NOTLS | MDB_NORDAHEAD | MDB_RDONLY, MODE);
-    s_give_lock(path);
     if (rc == 0) {
         store_guard(side->env, path);
         rc = mdb_txn_begin(side->env, NULL, MDB_RDONLY, &side->txn);
@@ -82,6 +69,24 @@ static int s_open_source(s_side_t *side, const char *path)
     return rc;
 }
 
+/* One that is there must be empty: what is in it is not ours. */
+static int s_make_directory(const char *path)
+{
+    if (mkdir(path, 0700) == 0)
+        return 0;
+    if (errno != EEXIST)
+        return errno;
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    int rc = dir ? 0 : errno;
+    while (rc == 0 && (entry = readdir(dir)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            rc = ENOTEMPTY;
+    if (dir)
+        closedir(dir);
+    return rc;
+}
+
 static int s_open_copy(s_side_t *side, const char *path, const s_side_t *source)
 {
     MDB_envinfo info;
@@ -89,9 +94,9 @@ static int s_open_copy(s_side_t *side, const char *path, const s_side_t *source)
     side->path = path;
     mdb_env_info(source->env, &info);
     mdb_env_stat(source->env, &stat);
-    if (mkdir(path, 0700) != 0)
-        return errno;
-    int rc = mdb_env_create(&side->env);
+    int rc = s_make_directory(path);
+    if (rc == 0)
+        rc = mdb_env_create(&side->env);
     if (rc == 0)
         rc = mdb_env_set_maxdbs(side->env, TABLES_MOST);
     if (rc == 0)
@@ -287,6 +292,8 @@ static int s_run(const char *from, const char *to, store_sum_t *sum, char *err, 
     snprintf(file, sizeof file, "%s/data.mdb", from);
     if (access(file, R_OK) != 0)
         return s_say_text(err, err_size, file, strerror(errno));
+    if (store_check_files(from, err, err_size) != 0)
+        return -1;
     int rc = s_open_source(&source, from);
     if (rc == 0)
         rc = s_go(&source, to ? &copy : NULL, to, sum, &faulty, &table);
@@ -329,7 +336,7 @@ int store_file_sum(const char *path, uint64_t *bytes, uint8_t sum[STORE_SUM], ch
     if (sodium_init() < 0)
         abort();
     snprintf(file, sizeof file, "%s/data.mdb", path);
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return s_say_text(err, err_size, file, strerror(errno));
     *bytes = 0;

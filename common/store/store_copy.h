@@ -32,8 +32,9 @@ typedef struct {
 /* What PATH holds. 0, or -1 with the reason in err. */
 int store_sum(const char *path, store_sum_t *sum, char *err, size_t err_size);
 
-/* Copies FROM to the new directory TO (mode 0700), durable when it returns but for TO's own name,
- * which is the caller's to sync. 0, or -1 with the reason in err and what was made left behind. */
+/* Copies FROM to TO, a new directory (mode 0700) or an empty one, durable when it returns but for
+ * TO's own name, which is the caller's to sync. 0, or -1 with the reason in err and what was made
+ * left behind. */
 int store_copy(const char *from, const char *to, store_sum_t *sum, char *err, size_t err_size);
 
 /* Bytes and checksum of PATH/data.mdb as a file: to be looked at before LMDB maps what may be

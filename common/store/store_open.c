@@ -327,6 +327,8 @@ store_t *store_open(const store_options_t *options, char *err, size_t err_size)
         rc = options->read_only ? s_check_file_system(options->path, options->path, err, err_size)
                                 : s_make_directory(options->path, err, err_size);
     if (rc == 0)
+        rc = store_check_files(options->path, err, err_size);
+    if (rc == 0)
         rc = s_open_env(self, options, err, err_size);
     if (rc == 0)
         rc = s_probe(self, options, err, err_size);

@@ -54,13 +54,35 @@ static int s_allocate(int fd)
     return is.st_size == 0 ? s_zeros(fd) : 0;
 }
 
+static int s_check_file(const char *path, const char *name, char *err, size_t err_size)
+{
+    char file[1100];
+    struct stat is;
+    snprintf(file, sizeof file, "%s/%s", path, name);
+    if (lstat(file, &is) != 0 || (S_ISREG(is.st_mode) && is.st_nlink == 1))
+        return 0; /* whoever opens it says what else is wrong */
+    snprintf(err, err_size, "%s: %s", file,
+             S_ISLNK(is.st_mode)   ? "a symbolic link: look where it leads, and remove it"
+             : S_ISREG(is.st_mode) ? "has another name: look for it, and remove that"
+                                   : "not a file: remove it");
+    return -1;
+}
+
+int store_check_files(const char *path, char *err, size_t err_size)
+{
+    int rc = s_check_file(path, "data.mdb", err, err_size);
+    return rc ? rc : s_check_file(path, "lock.mdb", err, err_size);
+}
+
 int store_lock_room(const char *path)
 {
     char file[1100];
     snprintf(file, sizeof file, "%s/lock.mdb", path);
     int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return store_lacks_room(errno) ? errno : 0; /* LMDB says what is wrong, or does without */
+        return store_lacks_room(errno) || errno == ELOOP
+                   ? errno
+                   : 0; /* LMDB says what is wrong, or does without */
     int rc = s_allocate(fd);
     close(fd);
     return rc;

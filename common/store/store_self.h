@@ -27,6 +27,11 @@ enum { STORE_READERS = 512 };
  * errno. Before mdb_env_open, which this process must not have done for PATH. */
 int store_lock_room(const char *path);
 
+/* store_room.c: whether what LMDB opens in the directory PATH is its own: a link would lead it into
+ * another file, and another name into the hands of somebody else. 0, also where it is missing, or
+ * -1 with the reason in err. */
+int store_check_files(const char *path, char *err, size_t err_size);
+
 /* store_room.c: whether a file in the directory PATH gets no more blocks, which the free room of
  * the file system says nothing of where a user or a directory has a quota. */
 bool store_quota_reached(const char *path);

@@ -50,7 +50,7 @@ def test_the_backup_gets_its_rights_behind_what_takes_all():
                      if path.parent.name in ("postern-.service.d", "postern-backup.service.d"))
     last = [line for _, path in changes for line in path.read_text().splitlines()
             if line.startswith(("User=", "CapabilityBoundingSet="))]
-    assert last[-2:] == ["User=root", "CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH"]
+    assert last[-2:] == ["User=root", "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_READ_SEARCH CAP_KILL CAP_SETGID CAP_SETUID"]
     assert "CapabilityBoundingSet" not in (UNITS / "postern-backup.service").read_text()
     installed = (ROOT / "deploy/debian/postern.install").read_text()
     assert "deploy/systemd/postern-backup.service.d" in installed

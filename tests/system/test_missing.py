@@ -1,5 +1,6 @@
 """Stores that are not where this installation has them: refused, never made anew without a word."""
 
+import json
 import shutil
 import subprocess
 
@@ -119,12 +120,13 @@ def test_a_restore_brings_what_is_right_from_then_on(ring):
     assert ring.texts("kept", ring.ada.token) == ["before"]
 
 
-def test_a_backup_lacks_no_store_that_is_missing(ring):
+def test_a_backup_says_which_store_is_missing(ring):
     backup, place = ring.dir / "backup", ring.dir / "data" / "channel-0"
     place.rename(ring.dir / "aside")
-    done = ring.ctl_run("backup", backup)
-    assert done.returncode == 1 and "channel-0" in done.stderr and "mount" in done.stderr, done
-    assert not backup.exists()
+    done = ring.ctl_run("backup", ring.dir / "partial")
+    assert done.returncode == 1 and "PARTIAL" in done.stderr and "channel-0" in done.stderr and "mount" in done.stderr, done
+    failed, = json.loads((ring.dir / "partial/manifest.json").read_text())["failed"]
+    assert failed["name"] == "channel-0"
     ring.ctl_run("forget", "channel-0", check=True)  # as after it was moved to another host
     done = ring.ctl_run("backup", backup, check=True)
     assert "not on this host" in done.stdout, done.stdout

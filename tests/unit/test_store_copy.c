@@ -156,8 +156,31 @@ static void test_what_cannot_be_copied_is_named(void **state)
     assert_non_null(strstr(s_err, s_from));
     s_write("log", 0, 1, 1);
     assert_int_equal(mkdir(s_to, 0700), 0);
+    assert_int_equal(store_copy(s_from, s_to, &sum, s_err, sizeof s_err), 0);
     assert_int_equal(store_copy(s_from, s_to, &sum, s_err, sizeof s_err), -1);
     assert_non_null(strstr(s_err, s_to));
+}
+
+static void test_links_are_not_opened(void **state)
+{
+    static const char *const names[] = {"lock.mdb", "data.mdb"};
+    char file[1024], other[1024];
+    store_sum_t sum;
+    (void)state;
+    s_write("log", 0, 1, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(file, sizeof file, "%s/%s", s_from, names[i]);
+        snprintf(other, sizeof other, "%s/other", s_from);
+        assert_int_equal(rename(file, other), 0);
+        assert_int_equal(symlink("other", file), 0);
+        assert_int_equal(store_sum(s_from, &sum, s_err, sizeof s_err), -1);
+        assert_non_null(strstr(s_err, "a symbolic link"));
+        assert_int_equal(unlink(file), 0);
+        assert_int_equal(link(other, file), 0);
+        assert_int_equal(store_sum(s_from, &sum, s_err, sizeof s_err), -1);
+        assert_non_null(strstr(s_err, "another name"));
+        assert_int_equal(unlink(other), 0);
+    }
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, s_setup, s_teardown)
@@ -169,6 +192,7 @@ int main(void)
         CASE(test_what_was_deleted_does_not_travel),
         CASE(test_one_bit_changes_the_sums),
         CASE(test_what_cannot_be_copied_is_named),
+        CASE(test_links_are_not_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

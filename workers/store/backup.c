@@ -12,6 +12,7 @@
 #include "common/store/store.h"
 #include "workers/journal_reshard.h"
 #include "workers/store/manifest.h"
+#include "workers/store/owner.h"
 #include "workers/store/verbs.h"
 
 #include <dirent.h>
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -81,17 +83,6 @@ static int s_make(const place_t *self, const char *to, char parent[PLACE_PATH])
     return chmod(to, 0700) == 0 ? PLACE_DONE : place_refuse(self, "%s: %s", to, strerror(errno));
 }
 
-/* A disk that is not mounted would make a backup without its stores. */
-static int s_is_here(const place_t *self, const char *to, const char *name, json_t *manifest)
-{
-    char path[PLACE_PATH], err[2 * PLACE_PATH];
-    (void)to, (void)manifest;
-    place_path(path, self->data, name);
-    return known_check(conf_text(self->conf, SET_data_known), name, path, err, sizeof err) == 0
-               ? PLACE_DONE
-               : place_refuse(self, "%s", err);
-}
-
 /* Adds up what the stores take; the sum travels in the manifest until it is checked. */
 static int s_measure(const place_t *self, const char *to, const char *name, json_t *manifest)
 {
@@ -108,8 +99,6 @@ static int s_check_room(const place_t *self, const char *to, json_t *manifest)
     s_each(self, to, manifest, s_measure);
     uint64_t needs = (uint64_t)json_integer_value(json_object_get(manifest, "needs"));
     json_object_del(manifest, "needs");
-    if (needs == 0)
-        return place_refuse(self, "%s holds no stores: there is nothing to back up", self->data);
     uint64_t room = place_free(to);
     if (room >= needs + RESERVE_BYTES)
         return PLACE_DONE;
@@ -118,34 +107,37 @@ static int s_check_room(const place_t *self, const char *to, json_t *manifest)
                         (unsigned long long)(needs + RESERVE_BYTES) >> 20);
 }
 
+/* What is copied by a child that is the store's owner. */
+typedef struct {
+    const char *from, *name;
+    int lock; /* of a journal; -1: of none */
+} copying_t;
+
 /* Without its worker: what that left in the write-ahead file is taken over, if it is what it left.
  * *done: so it was. */
-static int s_recover(const place_t *self, const char *from, const journal_generations_t *have,
-                     bool *done, char *err, size_t err_size)
+static int s_recover(const copying_t *self, const journal_generations_t *have, bool *done,
+                     char *err, size_t err_size)
 {
-    char path[PLACE_PATH + 8];
-    snprintf(path, sizeof path, "%s.lock", from);
-    int lock = place_try_lock(self, path);
-    *done = lock >= 0;
-    if (lock < 0)
+    *done = self->lock >= 0 && flock(self->lock, LOCK_EX | LOCK_NB) == 0;
+    if (!*done)
         return 0;
-    int rc = journal_survey(from, err, err_size);
+    int rc = journal_survey(self->from, err, err_size);
     if (rc == 0 && have->written > have->saved)
-        rc = journal_recover(from, false, NULL, err, err_size);
-    close(lock);
+        rc = journal_recover(self->from, false, NULL, err, err_size);
+    flock(self->lock, LOCK_UN);
     return rc;
 }
 
 /* What was answered by now is in the tables before they are copied: a worker sees to that in a
  * moment. What a busy one writes meanwhile is not waited for. */
-static int s_settle(const place_t *self, const char *from, char *err, size_t err_size)
+static int s_settle(const copying_t *self, char *err, size_t err_size)
 {
     journal_generations_t have;
     uint64_t wanted = 0;
     bool done;
     for (int64_t until_ms = clock_ms() + SETTLE_MS; clock_ms() < until_ms;) {
-        if (journal_generations(from, &have, err, err_size) != 0 ||
-            s_recover(self, from, &have, &done, err, err_size) != 0)
+        if (journal_generations(self->from, &have, err, err_size) != 0 ||
+            s_recover(self, &have, &done, err, err_size) != 0)
             return -1;
         wanted = wanted ? wanted : have.written;
         if (done || have.saved >= wanted)
@@ -153,35 +145,92 @@ static int s_settle(const place_t *self, const char *from, char *err, size_t err
         usleep(LOOK_MS * 1000);
     }
     snprintf(err, err_size, "%s: its worker cannot commit its last messages: free room on the disk",
-             from);
+             self->from);
     return -1;
+}
+
+static bool s_is_journal(const char *name)
+{
+    return strcmp(name, "directory") != 0;
+}
+
+/* In the directory of the copy. The answer is its entry in the manifest. */
+static int s_copy_rows(void *arg, json_t *answer, char *err, size_t err_size)
+{
+    const copying_t *self = arg;
+    store_sum_t sum;
+    if ((s_is_journal(self->name) && s_settle(self, err, err_size) != 0) ||
+        store_copy(self->from, ".", &sum, err, err_size) != 0)
+        return -1;
+    return manifest_describe(answer, ".", self->name, &sum, err, err_size);
+}
+
+/* The copy is ours when it is whole, and gone else. NULL with the reason in err. */
+static json_t *s_copy_store(const place_t *self, const char *copy, const char *name, char *err,
+                            size_t err_size)
+{
+    char from[PLACE_PATH], lock[PLACE_PATH + 8];
+    place_path(from, self->data, name);
+    snprintf(lock, sizeof lock, "%s.lock", from);
+    if (mkdir(copy, 0700) != 0) {
+        snprintf(err, err_size, "cannot make %s: %s", copy, strerror(errno));
+        return NULL;
+    }
+    copying_t copying = {from, name, s_is_journal(name) ? place_open_lock(self, lock) : -1};
+    owner_t owner = {
+        .store = from, .within = copy, .lock = copying.lock, .work = s_copy_rows, .arg = &copying};
+    json_t *entry = owner_run(&owner, err, err_size);
+    if (copying.lock >= 0)
+        close(copying.lock);
+    if (entry && place_take(copy) != 0) {
+        snprintf(err, err_size, "cannot take %s over: %s", copy, strerror(errno));
+        json_decref(entry);
+        entry = NULL;
+    }
+    return entry;
+}
+
+/* A store that cannot be copied keeps no other from it. A disk that is not mounted would make a
+ * backup without its stores: that is such a fault. */
+static int s_fail(const place_t *self, const char *copy, const char *name, const char *why,
+                  json_t *manifest)
+{
+    place_take(copy);
+    place_remove(copy);
+    manifest_add_failed(manifest, name, why);
+    place_say(self, "%-14s NOT COPIED: %s", name, why);
+    return PLACE_DONE;
+}
+
+static int s_miss(const place_t *self, const char *name, json_t *manifest)
+{
+    json_t *missing = json_object_get(manifest, "missing");
+    if (!missing)
+        json_object_set_new(manifest, "missing", missing = json_array());
+    json_array_append_new(missing, json_string(name));
+    place_say(self, "%-14s is not on this host", name);
+    return PLACE_DONE;
 }
 
 static int s_copy(const place_t *self, const char *to, const char *name, json_t *manifest)
 {
-    bool journal = strcmp(name, "directory") != 0;
-    char from[PLACE_PATH], copy[PLACE_PATH], err[PLACE_PATH + 1024], time[32];
-    store_sum_t sum;
-    if (place_bytes(self->data, name) == 0) {
-        json_t *missing = json_object_get(manifest, "missing");
-        if (!missing)
-            json_object_set_new(manifest, "missing", missing = json_array());
-        json_array_append_new(missing, json_string(name));
-        place_say(self, "%-14s is not on this host", name);
-        return PLACE_DONE;
-    }
+    char from[PLACE_PATH], copy[PLACE_PATH], err[2 * PLACE_PATH], time[32];
+    const char *known = conf_text(self->conf, SET_data_known);
     place_path(from, self->data, name);
     place_path(copy, to, name);
+    if (known_check(known, name, from, err, sizeof err) != 0)
+        return s_fail(self, copy, name, err, manifest);
+    if (place_bytes(self->data, name) == 0)
+        return s_miss(self, name, manifest);
     int64_t wall_ms = clock_wall_ms();
-    if ((journal && s_settle(self, from, err, sizeof err) != 0) ||
-        store_copy(from, copy, &sum, err, sizeof err) != 0 ||
-        manifest_add(manifest, to, name, wall_ms, &sum, err, sizeof err) != 0)
+    json_t *entry = s_copy_store(self, copy, name, err, sizeof err);
+    if (!entry)
+        return s_fail(self, copy, name, err, manifest);
+    if (manifest_add(manifest, to, name, wall_ms, entry, err, sizeof err) != 0)
         return place_refuse(self, "%s; %s is no backup: delete it", err, to);
-    const json_t *stores = json_object_get(manifest, "stores");
-    const json_t *entry = json_array_get(stores, json_array_size(stores) - 1);
     place_time(wall_ms, false, time);
     place_say(self, "%-14s as of %s, %lld %s, copied and compared", name, time,
-              (long long)manifest_rows(entry), journal ? "messages" : "tokens");
+              (long long)manifest_rows(entry), s_is_journal(name) ? "messages" : "tokens");
     return PLACE_DONE;
 }
 
@@ -234,6 +283,44 @@ static void s_report(const place_t *self, const char *to)
                   key);
 }
 
+/* Says what is not in it; PLACE_REFUSED when there is such. */
+static int s_report_failed(const place_t *self, const char *to, const json_t *manifest)
+{
+    char text[1536] = "";
+    size_t i, len = 0;
+    const json_t *failed = manifest_failed(manifest);
+    json_t *entry;
+    json_array_foreach(failed, i, entry) if (len < sizeof text) len +=
+        (size_t)snprintf(text + len, sizeof text - len, "%s%s: %s", i ? "; " : "",
+                         manifest_text(entry, "name"), manifest_text(entry, "message"));
+    if (json_array_size(json_object_get(manifest, "stores")) > 0)
+        return failed
+                   ? place_refuse(self, "the backup %s is PARTIAL, it has all stores but these: %s",
+                                  to, text)
+                   : PLACE_DONE;
+    if (failed)
+        return place_refuse(self, "nothing could be copied, and %s is no backup: delete it. %s", to,
+                            text);
+    return place_refuse(self, "%s holds no stores: there is nothing to back up", self->data);
+}
+
+static int s_back_up(const place_t *self, const char *to, json_t *manifest)
+{
+    int rc = s_check_room(self, to, manifest);
+    if (rc == PLACE_DONE)
+        rc = s_each(self, to, manifest, s_copy);
+    bool empty = json_array_size(json_object_get(manifest, "stores")) == 0;
+    if (rc == PLACE_DONE && self->with_key && !empty)
+        rc = s_copy_key(self, to);
+    if (rc == PLACE_DONE && !empty)
+        rc = s_write_manifest(self, to, manifest);
+    if (rc == PLACE_DONE)
+        rc = s_report_failed(self, to, manifest);
+    if (rc == PLACE_DONE)
+        s_report(self, to);
+    return rc;
+}
+
 int backup_run(const place_t *self, const char *to)
 {
     char parent[PLACE_PATH];
@@ -244,21 +331,11 @@ int backup_run(const place_t *self, const char *to)
                           "again first",
                           self->data);
     if (rc == PLACE_DONE)
-        rc = s_each(self, to, NULL, s_is_here);
-    if (rc == PLACE_DONE)
         rc = s_make(self, to, parent);
     if (rc != PLACE_DONE)
         return rc;
     json_t *manifest = manifest_new(self);
-    rc = s_check_room(self, to, manifest);
-    if (rc == PLACE_DONE)
-        rc = s_each(self, to, manifest, s_copy);
-    if (rc == PLACE_DONE && self->with_key)
-        rc = s_copy_key(self, to);
-    if (rc == PLACE_DONE)
-        rc = s_write_manifest(self, to, manifest);
-    if (rc == PLACE_DONE)
-        s_report(self, to);
+    rc = s_back_up(self, to, manifest);
     json_decref(manifest);
     return rc;
 }

@@ -2,82 +2,75 @@
  * own: a damaged page may end it. */
 #include "common/store/store_copy.h"
 #include "workers/journal_reshard.h"
+#include "workers/store/owner.h"
 #include "workers/store/verbs.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/file.h>
 #include <unistd.h>
 
-enum { CHECK_S = 3600 }; /* a damaged tree may have a ring in it */
-
 typedef struct {
-    char err[PLACE_PATH + 1024];
-} finding_t;
+    const char *path;
+    int lock; /* of a journal; -1: of none */
+} reading_t;
 
 /* Beside its worker the write-ahead file is never at rest. */
-static int s_survey(const place_t *self, const char *path, finding_t *finding)
+static int s_survey(const reading_t *self, char *err, size_t err_size)
 {
-    char lock_path[PLACE_PATH + 8];
-    snprintf(lock_path, sizeof lock_path, "%s.lock", path);
-    int lock = place_try_lock(self, lock_path);
-    if (lock < 0)
+    if (self->lock < 0 || flock(self->lock, LOCK_EX | LOCK_NB) != 0)
         return 0;
-    int rc = journal_survey(path, finding->err, sizeof finding->err);
-    close(lock);
+    int rc = journal_survey(self->path, err, err_size);
+    flock(self->lock, LOCK_UN);
     return rc;
 }
 
-static int s_read(const place_t *self, const char *path, bool journal, finding_t *finding)
+static int s_read_directory(void *arg, json_t *answer, char *err, size_t err_size)
 {
+    const reading_t *self = arg;
     store_sum_t sum;
-    journal_census_t census = {0};
-    if (!journal)
-        return store_sum(path, &sum, finding->err, sizeof finding->err);
-    int rc = s_survey(self, path, finding);
-    return rc ? rc : journal_census(path, &census, finding->err, sizeof finding->err);
+    (void)answer;
+    return store_sum(self->path, &sum, err, err_size);
 }
 
-/* 0 when it is whole; else what is wrong in finding->err. */
-static int s_check(const place_t *self, const char *path, bool journal, finding_t *finding)
+static int s_read_journal(void *arg, json_t *answer, char *err, size_t err_size)
 {
-    int ends[2], status = 0;
-    fflush(NULL);
-    if (pipe(ends) != 0)
-        return -1;
-    pid_t pid = fork();
-    if (pid == 0) {
-        alarm(CHECK_S);
-        int rc = s_read(self, path, journal, finding);
-        size_t len = rc ? strlen(finding->err) : 0;
-        _exit(write(ends[1], finding->err, len) == (ssize_t)len && rc == 0 ? 0 : 1);
-    }
-    close(ends[1]);
-    ssize_t len = pid < 0 ? -1 : read(ends[0], finding->err, sizeof finding->err - 1);
-    close(ends[0]);
-    if (pid < 0 || waitpid(pid, &status, 0) != pid)
-        return -1;
-    if (len > 0)
-        finding->err[len] = '\0';
-    else
-        snprintf(finding->err, sizeof finding->err,
-                 "%s: a damaged page of data.mdb has ended its reading (wait status %d)", path,
-                 status);
-    return status;
+    const reading_t *self = arg;
+    journal_census_t census = {0};
+    (void)answer;
+    int rc = s_survey(self, err, err_size);
+    return rc ? rc : journal_census(self->path, &census, err, err_size);
+}
+
+/* 0 when it is whole; else what is wrong in err. */
+static int s_check(const place_t *self, const char *path, bool journal, char *err, size_t err_size)
+{
+    char lock[PLACE_PATH + 8];
+    snprintf(lock, sizeof lock, "%s.lock", path);
+    reading_t reading = {path, journal ? place_open_lock(self, lock) : -1};
+    owner_t owner = {.store = path,
+                     .lock = reading.lock,
+                     .work = journal ? s_read_journal : s_read_directory,
+                     .arg = &reading};
+    json_t *answer = owner_run(&owner, err, err_size);
+    int rc = answer ? 0 : -1;
+    json_decref(answer);
+    if (reading.lock >= 0)
+        close(reading.lock);
+    return rc;
 }
 
 static void s_one(const place_t *self, const char *name, json_t *stores, unsigned *damaged)
 {
-    char path[PLACE_PATH];
-    finding_t finding = {""};
+    char path[PLACE_PATH], err[PLACE_PATH + 1024] = "";
     if (place_bytes(self->data, name) == 0)
         return;
     place_path(path, self->data, name);
-    bool good = s_check(self, path, strcmp(name, "directory") != 0, &finding) == 0;
+    bool good = s_check(self, path, strcmp(name, "directory") != 0, err, sizeof err) == 0;
     *damaged += !good;
     json_array_append_new(stores, json_pack("{s:s, s:b, s:s*}", "name", name, "whole", good,
-                                            "message", good ? NULL : finding.err));
-    place_say(self, "%-14s %s", name, good ? "is whole" : finding.err);
+                                            "message", good ? NULL : err));
+    place_say(self, "%-14s %s", name, good ? "is whole" : err);
 }
 
 int check_run(const place_t *self)

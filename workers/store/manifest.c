@@ -109,23 +109,26 @@ static int s_check_journal(const json_t *entry, const char *path, char *err, siz
     return -1;
 }
 
-int manifest_check(const json_t *entry, const char *dir, char *err, size_t err_size)
+int manifest_check_file(const json_t *entry, const char *path, char *err, size_t err_size)
 {
-    char path[PLACE_PATH], text[2 * STORE_SUM + 1];
+    char text[2 * STORE_SUM + 1];
     uint8_t sum[STORE_SUM];
     uint64_t bytes;
-    place_path(path, dir, manifest_text(entry, "name"));
     if (store_file_sum(path, &bytes, sum, err, err_size) != 0)
         return -1;
     s_hex(sum, text);
-    if ((json_int_t)bytes != s_number(entry, "file_bytes") ||
-        strcmp(text, manifest_text(entry, "file_checksum")) != 0) {
-        snprintf(err, err_size,
-                 "%s/data.mdb: is not the file that the manifest describes (%llu bytes, and not "
-                 "%lld, or other ones): the backup is damaged",
-                 path, (unsigned long long)bytes, (long long)s_number(entry, "file_bytes"));
-        return -1;
-    }
+    if ((json_int_t)bytes == s_number(entry, "file_bytes") &&
+        strcmp(text, manifest_text(entry, "file_checksum")) == 0)
+        return 0;
+    snprintf(err, err_size,
+             "%s/data.mdb: is not the file that the manifest describes (%llu bytes, and not "
+             "%lld, or other ones): the backup is damaged",
+             path, (unsigned long long)bytes, (long long)s_number(entry, "file_bytes"));
+    return -1;
+}
+
+int manifest_check(const json_t *entry, const char *path, char *err, size_t err_size)
+{
     int rc = s_check_rows(entry, path, err, err_size);
     return rc ? rc : s_check_journal(entry, path, err, err_size);
 }
@@ -139,26 +142,51 @@ static void s_add_shard(json_t *entry, const char *path, char *err, size_t err_s
     json_object_set_new(entry, "shards", json_integer(facts.shards));
 }
 
+int manifest_describe(json_t *entry, const char *path, const char *name, const store_sum_t *sum,
+                      char *err, size_t err_size)
+{
+    json_object_set_new(entry, "name", json_string(name));
+    json_object_set_new(entry, "kind", json_string(sum->kind));
+    json_object_set_new(entry, "schema", json_integer(sum->schema));
+    json_object_set_new(entry, "commit", json_integer((json_int_t)sum->commit));
+    json_object_set_new(entry, "tables", s_tables(sum));
+    if (strcmp(sum->kind, "journal") == 0)
+        s_add_shard(entry, path, err, err_size);
+    return manifest_check(entry, path, err, err_size);
+}
+
 int manifest_add(json_t *manifest, const char *dir, const char *name, int64_t wall_ms,
-                 const store_sum_t *sum, char *err, size_t err_size)
+                 json_t *entry, char *err, size_t err_size)
 {
     char path[PLACE_PATH], text[2 * STORE_SUM + 1], time[32];
     uint8_t file[STORE_SUM];
     uint64_t bytes;
+    json_array_append_new(json_object_get(manifest, "stores"), entry);
     place_path(path, dir, name);
     place_time(wall_ms, false, time);
     if (store_file_sum(path, &bytes, file, err, err_size) != 0)
         return -1;
     s_hex(file, text);
-    json_t *entry =
-        json_pack("{s:s, s:s, s:i, s:I, s:s, s:I, s:I, s:s, s:o}", "name", name, "kind", sum->kind,
-                  "schema", (int)sum->schema, "commit", (json_int_t)sum->commit, "time", time,
-                  "time_ms", (json_int_t)wall_ms, "file_bytes", (json_int_t)bytes, "file_checksum",
-                  text, "tables", s_tables(sum));
-    if (strcmp(sum->kind, "journal") == 0)
-        s_add_shard(entry, path, err, err_size);
-    json_array_append_new(json_object_get(manifest, "stores"), entry);
-    return manifest_check(entry, dir, err, err_size);
+    json_object_set_new(entry, "name", json_string(name));
+    json_object_set_new(entry, "time", json_string(time));
+    json_object_set_new(entry, "time_ms", json_integer((json_int_t)wall_ms));
+    json_object_set_new(entry, "file_bytes", json_integer((json_int_t)bytes));
+    json_object_set_new(entry, "file_checksum", json_string(text));
+    return 0;
+}
+
+void manifest_add_failed(json_t *manifest, const char *name, const char *why)
+{
+    json_t *failed = json_object_get(manifest, "failed");
+    if (!failed)
+        json_object_set_new(manifest, "failed", failed = json_array());
+    json_array_append_new(failed, json_pack("{s:s, s:s*}", "name", name, "message", why));
+}
+
+const json_t *manifest_failed(const json_t *manifest)
+{
+    const json_t *failed = json_object_get(manifest, "failed");
+    return json_array_size(failed) > 0 ? failed : NULL;
 }
 
 json_t *manifest_read(const char *dir, char *err, size_t err_size)

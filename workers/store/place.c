@@ -1,13 +1,13 @@
 #include "workers/store/place.h"
 
 #include "common/life/grant.h"
+#include "common/life/kinds.h"
 #include "common/life/path.h"
 #include "common/store/store.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,11 +83,11 @@ static void s_give(const place_t *self, int fd)
         fprintf(stderr, "posternctl: cannot change the owner of a file: %s\n", strerror(errno));
 }
 
-static int s_open_lock(const place_t *self, const char *path)
+int place_open_lock(const place_t *self, const char *path)
 {
     char err[PATH_ERROR];
     struct stat is;
-    int fd = path_open(path, O_RDWR | O_CREAT, 0600, err, sizeof err);
+    int fd = path_open(path, O_RDONLY | O_CREAT, 0600, err, sizeof err);
     if (fd >= 0 && fstat(fd, &is) == 0 && is.st_uid == geteuid())
         s_give(self, fd);
     return fd;
@@ -97,7 +97,7 @@ int place_lock(const place_t *self, const char *path)
 {
     char holder[16] = "";
     /* The descriptor stays open: it carries the lock. */
-    int fd = s_open_lock(self, path);
+    int fd = place_open_lock(self, path);
     if (fd < 0)
         return place_refuse(self, "cannot lock %s: %s", path, strerror(errno));
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
@@ -107,16 +107,6 @@ int place_lock(const place_t *self, const char *path)
     close(fd);
     return place_refuse(self, "%s is held by a running process%s%s: stop it first", path,
                         *holder ? ", pid " : "", holder);
-}
-
-int place_try_lock(const place_t *self, const char *path)
-{
-    int fd = s_open_lock(self, path);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
 }
 
 int place_lock_self(const place_t *self)
@@ -188,32 +178,96 @@ int place_write(const char *path, const char *text, size_t len)
     return store_sync_directory(slash ? parent : ".");
 }
 
-static int s_remove_one(const char *path, const struct stat *is, int flag, struct FTW *at)
+static int s_remove(int parent, const char *name);
+
+/* Takes the descriptor of a directory. */
+static void s_empty(int fd)
 {
-    (void)is, (void)flag, (void)at;
-    return remove(path);
+    struct dirent *entry;
+    DIR *dir = fdopendir(fd);
+    while (dir && (entry = readdir(dir)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            s_remove(dirfd(dir), entry->d_name);
+    if (dir)
+        closedir(dir);
+    else
+        close(fd);
+}
+
+static int s_remove(int parent, const char *name)
+{
+    if (unlinkat(parent, name, 0) == 0 || errno != EISDIR)
+        return 0;
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0)
+        s_empty(fd);
+    return unlinkat(parent, name, AT_REMOVEDIR);
 }
 
 void place_remove(const char *path)
 {
-    nftw(path, s_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    char err[PATH_ERROR];
+    const char *name;
+    int parent = path_parent(path, &name, err, sizeof err);
+    if (parent < 0)
+        return;
+    s_remove(parent, name);
+    close(parent);
 }
 
-/* The data's owner may exchange names while root is here: what has them is looked at when it is
+/* Others may exchange names in a tree while root is here: what has them is looked at when it is
  * held. */
-int place_own(const place_t *self, const char *path)
+static int s_give_tree(const char *path, uid_t user, gid_t group)
 {
     char err[PATH_ERROR];
     const char *name;
-    struct stat owner;
+    grant_t to = {.user = user, .group = group, .former = GRANT_ANYBODY};
     int parent = path_parent(path, &name, err, sizeof err);
-    int rc = parent < 0 ? -1 : stat(self->data, &owner);
-    if (rc == 0) {
-        grant_t to = {.user = owner.st_uid, .group = owner.st_gid, .former = GRANT_ANYBODY};
-        rc = grant_below(parent, name, &to);
-    }
-    if (parent >= 0)
-        close(parent);
+    if (parent < 0)
+        return -1;
+    int rc = grant_below(parent, name, &to), why = errno;
+    close(parent);
+    errno = why;
+    return rc;
+}
+
+int place_own(const place_t *self, const char *path)
+{
+    struct stat owner;
+    int rc = stat(self->data, &owner);
+    return rc ? rc : s_give_tree(path, owner.st_uid, owner.st_gid);
+}
+
+int place_take(const char *path)
+{
+    return s_give_tree(path, geteuid(), getegid());
+}
+
+int place_give(const place_t *self, const char *path, const char *store)
+{
+    char kind[32];
+    kinds_user_t to;
+    snprintf(kind, sizeof kind, "%.*s", (int)strcspn(store, "-"), store);
+    if (!kinds_apart(self->conf))
+        return place_own(self, path);
+    if (kinds_user(self->conf, strcmp(kind, "directory") == 0 ? "authd" : kind, &to) == 0)
+        return s_give_tree(path, to.user, to.group);
+    errno = ESRCH;
+    return -1;
+}
+
+int place_own_top(const place_t *self, const char *path)
+{
+    char err[PATH_ERROR];
+    struct stat owner;
+    int fd = path_directory(path, err, sizeof err);
+    int rc = fd < 0 ? -1 : stat(self->data, &owner);
+    if (rc == 0 && geteuid() == 0)
+        rc = fchownat(fd, "", owner.st_uid, owner.st_gid, AT_EMPTY_PATH);
+    int why = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = why;
     return rc;
 }
 

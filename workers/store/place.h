@@ -41,9 +41,9 @@ bool place_exists(const char *directory, const char *name);
 
 /* Locks PATH for the life of this process. 0, or PLACE_REFUSED after it has said who holds it. */
 int place_lock(const place_t *self, const char *path);
-/* The same for a while, in silence: a descriptor to close, or -1 when it is held. A lock that was
- * never made is nobody's: it is made. */
-int place_try_lock(const place_t *self, const char *path);
+/* Opens a lock for flock(2); one that was never made is nobody's: it is made. A descriptor or -1.
+ */
+int place_open_lock(const place_t *self, const char *path);
 /* The lock that backup, restore and reshard keep each other out with. */
 int place_lock_self(const place_t *self);
 /* Every *.lock in DIRECTORY. */
@@ -52,10 +52,17 @@ int place_lock_all(const place_t *self, const char *directory);
 /* Writes a file by another name and renames it, durable when it returns; 0 or -1 with errno. A
  * present file keeps its mode and owner. */
 int place_write(const char *path, const char *text, size_t len);
-/* Removes a tree that this program has made. */
+/* Removes a tree, whoever has changed it meanwhile: no link in it is followed. */
 void place_remove(const char *path);
-/* Gives a tree to the owner of the data directory, directories with 0700, files with 0600. */
+/* Gives a tree to the owner of the data directory, directories with 0700, files with 0600; 0 or -1
+ * with errno, also where something in it is neither a directory nor a file with one name. */
 int place_own(const place_t *self, const char *path);
+/* The same for a directory alone, not for what is in it. */
+int place_own_top(const place_t *self, const char *path);
+/* The same for the tree of STORE ("directory", "channel-0"), to the user whose process has it. */
+int place_give(const place_t *self, const char *path, const char *store);
+/* The same, to ourselves. */
+int place_take(const char *path);
 /* Free bytes of the file system of DIRECTORY. */
 uint64_t place_free(const char *directory);
 /* Bytes of DIRECTORY/NAME/data.mdb on the disk; 0 when it is not there. */

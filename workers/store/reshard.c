@@ -2,6 +2,7 @@
 #include "common/wire/wire.h"
 #include "workers/journal_reshard.h"
 #include "workers/store/conf_line.h"
+#include "workers/store/owner.h"
 #include "workers/store/switch.h"
 #include "workers/store/verbs.h"
 
@@ -44,22 +45,34 @@ static int s_lock(const place_t *self, const char *kind, unsigned least)
     return rc ? rc : s_lock_router(self);
 }
 
+static int s_read_shards(void *arg, json_t *answer, char *err, size_t err_size)
+{
+    journal_facts_t facts;
+    if (journal_facts(arg, &facts, err, err_size) != 0)
+        return -1;
+    json_object_set_new(answer, "shards", json_integer(facts.shards));
+    return 0;
+}
+
 /* How many shards the journals that are there are made for; 0: there are none. */
 static int s_count(const place_t *self, const char *kind, unsigned *shards)
 {
     char name[32], path[PLACE_PATH], err[1024];
-    journal_facts_t facts;
     *shards = 0;
     snprintf(name, sizeof name, "%s-0", kind);
     if (place_bytes(self->data, name) == 0)
         return PLACE_DONE;
     place_path(path, self->data, name);
-    if (journal_facts(path, &facts, err, sizeof err) != 0)
+    owner_t owner = {.store = path, .lock = -1, .work = s_read_shards, .arg = path};
+    json_t *answer = owner_run(&owner, err, sizeof err);
+    if (!answer)
         return place_refuse(self, "%s", err);
-    *shards = facts.shards;
-    return facts.shards > 0 && facts.shards <= RESHARD_MOST
-               ? PLACE_DONE
-               : place_refuse(self, "%s says that it is one of %u shards", path, facts.shards);
+    json_int_t found = json_integer_value(json_object_get(answer, "shards"));
+    json_decref(answer);
+    if (found <= 0 || found > RESHARD_MOST)
+        return place_refuse(self, "%s says that it is one of %lld shards", path, (long long)found);
+    *shards = (unsigned)found;
+    return PLACE_DONE;
 }
 
 static int s_check(const place_t *self, const char *kind, unsigned shards)
@@ -93,32 +106,46 @@ static void s_clear(const place_t *self, const char *kind, json_t *plan)
     }
 }
 
-static void s_report(const place_t *self, const char *kind, unsigned old, unsigned count,
-                     const journal_census_t *census, const char *kept)
+static unsigned long long s_number(const json_t *census, const char *key)
 {
-    json_object_set_new(self->reply, "reshard",
-                        json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:I}", "kind", kind, "from",
-                                  (int)old, "to", (int)count, "messages",
-                                  (json_int_t)census->records, "targets",
-                                  (json_int_t)census->targets, "keys", (json_int_t)census->keys,
-                                  "ids", (json_int_t)census->ids));
+    return (unsigned long long)json_integer_value(json_object_get(census, key));
+}
+
+static void s_report(const place_t *self, const char *kind, unsigned old, unsigned count,
+                     const json_t *census, const char *kept)
+{
+    json_t *reply = json_pack("{s:s, s:i, s:i}", "kind", kind, "from", (int)old, "to", (int)count);
+    json_object_update(reply, (json_t *)census);
+    json_object_set_new(self->reply, "reshard", reply);
     json_object_set_new(self->reply, "kept", json_string(kept));
     place_say(self,
               "%s: %u journals made from %u: %llu messages of %llu targets, %llu idempotency keys "
               "and\n%llu ids, compared with the old ones.",
-              kind, count, old, (unsigned long long)census->records,
-              (unsigned long long)census->targets, (unsigned long long)census->keys,
-              (unsigned long long)census->ids);
+              kind, count, old, s_number(census, "messages"), s_number(census, "targets"),
+              s_number(census, "keys"), s_number(census, "ids"));
     place_say(self,
               "The old journals lie in %s. Start Postern, look, and then: rm -r '%s'\n"
               "Other hosts with this configuration need the same shards.%s.",
               kept, kept, kind);
 }
 
-static int s_make(const place_t *self, const char *kind, unsigned old, unsigned count, json_t *plan,
-                  journal_census_t *census)
+/* In the directory of the new ones. */
+static int s_work(void *arg, json_t *answer, char *err, size_t err_size)
 {
-    char staging[PLACE_PATH], err[1024];
+    journal_census_t census = {0};
+    if (journal_reshard(arg, &census, err, err_size) != 0)
+        return -1;
+    json_object_set_new(answer, "messages", json_integer((json_int_t)census.records));
+    json_object_set_new(answer, "targets", json_integer((json_int_t)census.targets));
+    json_object_set_new(answer, "keys", json_integer((json_int_t)census.keys));
+    json_object_set_new(answer, "ids", json_integer((json_int_t)census.ids));
+    return 0;
+}
+
+static int s_make(const place_t *self, const char *kind, unsigned old, unsigned count, json_t *plan,
+                  json_t **census)
+{
+    char first[PLACE_PATH + 40], staging[PLACE_PATH], err[1024];
     int rc = s_check(self, kind, old);
     if (rc == PLACE_DONE)
         rc = switch_begin(self, staging);
@@ -126,11 +153,15 @@ static int s_make(const place_t *self, const char *kind, unsigned old, unsigned 
         return rc;
     journal_reshard_t options = {.kind = kind,
                                  .from = self->data,
-                                 .to = staging,
+                                 .to = ".",
                                  .old_shards = old,
                                  .new_shards = count,
                                  .place = wire_shard};
-    if (journal_reshard(&options, census, err, sizeof err) != 0) {
+    snprintf(first, sizeof first, "%s/%s-0", self->data, kind);
+    owner_t owner = {
+        .store = first, .within = staging, .lock = -1, .work = s_work, .arg = &options};
+    *census = owner_run(&owner, err, sizeof err);
+    if (!*census) {
         place_remove(staging);
         return place_refuse(self, "%s; nothing was changed", err);
     }
@@ -147,14 +178,14 @@ static int s_reshard(const place_t *self, const char *kind, unsigned old, unsign
                      const char *title)
 {
     char kept[PLACE_PATH] = "";
-    journal_census_t census = {0};
-    json_t *plan = switch_plan(title);
+    json_t *plan = switch_plan(title), *census = NULL;
     switch_shards(plan, kind, count, true);
     int rc = s_make(self, kind, old, count, plan, &census);
     if (rc == PLACE_DONE)
         rc = switch_run(self, &plan, kept);
     if (rc == PLACE_DONE)
-        s_report(self, kind, old, count, &census, kept);
+        s_report(self, kind, old, count, census, kept);
+    json_decref(census);
     json_decref(plan);
     return rc;
 }

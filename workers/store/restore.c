@@ -6,6 +6,7 @@
 #include "common/store/store.h"
 #include "workers/journal_reshard.h"
 #include "workers/store/manifest.h"
+#include "workers/store/owner.h"
 #include "workers/store/switch.h"
 #include "workers/store/verbs.h"
 
@@ -123,7 +124,7 @@ static int s_copy_store(const char *from, const char *to, const char *name)
     place_path(source, from, name);
     place_path(target, to, name);
     snprintf(file, sizeof file, "%s/data.mdb", source);
-    int in = open(file, O_RDONLY | O_CLOEXEC);
+    int in = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (in < 0)
         return -1;
     int rc = mkdir(target, 0700);
@@ -138,14 +139,37 @@ static int s_copy_store(const char *from, const char *to, const char *name)
     return rc ? rc : store_sync_directory(target);
 }
 
-/* A backup has no write-ahead file: all is in the tables. */
-static int s_detach(const char *to, const char *name, char *err, size_t err_size)
+/* In the directory of the copy. A backup has no write-ahead file: all is in the tables. */
+static int s_open_copy(void *arg, json_t *answer, char *err, size_t err_size)
 {
-    char path[PLACE_PATH], lock[PLACE_PATH + 16];
+    const json_t *entry = arg;
+    (void)answer;
+    int rc = manifest_check(entry, ".", err, err_size);
+    if (rc == 0 && strcmp(manifest_text(entry, "name"), "directory") != 0 &&
+        !manifest_is_older(entry)) {
+        rc = journal_detach(".", err, err_size);
+        unlink("lock.mdb");
+    }
+    return rc;
+}
+
+/* Compares the copy with its entry, as the user who is going to have it. */
+static int s_check_copy(const place_t *self, const char *to, json_t *entry, char *err,
+                        size_t err_size)
+{
+    char path[PLACE_PATH];
+    const char *name = manifest_text(entry, "name");
     place_path(path, to, name);
-    snprintf(lock, sizeof lock, "%s/lock.mdb", path);
-    int rc = journal_detach(path, err, err_size);
-    unlink(lock);
+    if (manifest_check_file(entry, path, err, err_size) != 0)
+        return -1;
+    if (place_give(self, path, name) != 0) {
+        snprintf(err, err_size, "cannot give %s to its user: %s", path, strerror(errno));
+        return -1;
+    }
+    owner_t owner = {.store = path, .within = path, .lock = -1, .work = s_open_copy, .arg = entry};
+    json_t *answer = owner_run(&owner, err, err_size);
+    int rc = answer ? 0 : -1;
+    json_decref(answer);
     return rc;
 }
 
@@ -153,7 +177,7 @@ static int s_detach(const char *to, const char *name, char *err, size_t err_size
 static int s_copy(const place_t *self, const char *from, const char *to, const json_t *manifest,
                   json_t *plan)
 {
-    char err[1024];
+    char err[PLACE_PATH + 1024];
     size_t i;
     json_t *entry;
     json_array_foreach(json_object_get(manifest, "stores"), i, entry)
@@ -162,10 +186,7 @@ static int s_copy(const place_t *self, const char *from, const char *to, const j
         if (s_copy_store(from, to, name) != 0)
             return place_refuse(self, "cannot copy %s/%s: %s; nothing was changed", from, name,
                                 strerror(errno));
-        if (manifest_check(entry, to, err, sizeof err) != 0)
-            return place_refuse(self, "%s; nothing was changed", err);
-        if (strcmp(name, "directory") != 0 && !manifest_is_older(entry) &&
-            s_detach(to, name, err, sizeof err) != 0)
+        if (s_check_copy(self, to, entry, err, sizeof err) != 0)
             return place_refuse(self, "%s; nothing was changed", err);
         switch_in(plan, name);
         place_say(self, "%-14s as of %s, %lld %s", name, manifest_text(entry, "time"),
@@ -228,6 +249,22 @@ static int s_restore_key(const place_t *self, const char *from, const json_t *ma
     return rc;
 }
 
+/* A partial backup: what it has not is said, and what was there lies aside. */
+static void s_report_failed(const place_t *self, const json_t *manifest)
+{
+    size_t i;
+    json_t *entry;
+    const json_t *failed = manifest_failed(manifest);
+    if (!failed)
+        return;
+    json_object_set(self->reply, "failed", (json_t *)failed);
+    json_array_foreach(failed, i, entry) place_say(
+        self,
+        "%s is NOT in this backup, it could not be copied then (%s): the next start makes "
+        "an empty one.",
+        manifest_text(entry, "name"), manifest_text(entry, "message"));
+}
+
 static void s_report(const place_t *self, const char *from, const json_t *manifest,
                      const char *kept)
 {
@@ -242,6 +279,7 @@ static void s_report(const place_t *self, const char *from, const json_t *manife
               "repeated now are stored again when they were\nfirst stored after that time: their "
               "ids and idempotency keys are gone, too.",
               from);
+    s_report_failed(self, manifest);
     if (access(key, F_OK) != 0)
         place_say(self, "The master key %s is missing: put it back before you start authd.", key);
     if (*kept)

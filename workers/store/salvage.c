@@ -4,10 +4,12 @@
 #include "common/life/path.h"
 #include "common/store/store.h"
 #include "workers/journal_reshard.h"
+#include "workers/store/owner.h"
 #include "workers/store/verbs.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,62 +41,91 @@ static int s_copy(int from, int to)
     return len < 0 ? -1 : fsync(to);
 }
 
-/* KEPT: where the file is kept; "" when there is none. */
-static int s_keep(const place_t *self, const char *path, char kept[PLACE_PATH])
+typedef struct {
+    const char *path; /* of the journal */
+    char kept[PLACE_PATH];
+} salvage_t;
+
+/* *there: whether there was a file to keep. */
+static int s_keep(const salvage_t *self, bool *there, char *err, size_t err_size)
 {
-    char file[PLACE_PATH + 8], time[32], err[PATH_ERROR];
-    snprintf(file, sizeof file, "%s/wal", path);
-    place_time(clock_wall_ms(), true, time);
-    snprintf(kept, PLACE_PATH, "%.1000s/wal.damaged-%s", path, time);
-    int from = path_open(file, O_RDONLY, 0, err, sizeof err);
-    if (from < 0 && errno == ENOENT) {
-        kept[0] = '\0';
-        return PLACE_DONE;
+    char file[PLACE_PATH + 8], why[PATH_ERROR];
+    snprintf(file, sizeof file, "%s/wal", self->path);
+    int from = path_open(file, O_RDONLY, 0, why, sizeof why);
+    *there = from >= 0 || errno != ENOENT;
+    if (!*there)
+        return 0;
+    int to =
+        from < 0 ? -1 : path_open(self->kept, O_WRONLY | O_CREAT | O_EXCL, 0600, why, sizeof why);
+    int rc = to < 0 ? -1 : 0;
+    if (rc == 0 && (s_copy(from, to) != 0 || store_sync_directory(self->path) != 0)) {
+        snprintf(why, sizeof why, "%s: %s", self->kept, strerror(errno));
+        rc = -1;
     }
-    int to = from < 0 ? -1 : path_open(kept, O_WRONLY | O_CREAT | O_EXCL, 0600, err, sizeof err);
-    int rc = to < 0 || s_copy(from, to) != 0 || store_sync_directory(path) != 0 ? -1 : 0;
-    int why = errno;
+    if (rc != 0)
+        snprintf(err, err_size, "cannot keep %s as %s: %s; nothing was changed", file, self->kept,
+                 why);
     if (from >= 0)
         close(from);
     if (to >= 0)
         close(to);
-    return rc ? place_refuse(self, "cannot keep %s as %s: %s; nothing was changed", file, kept,
-                             strerror(why))
-              : PLACE_DONE;
+    return rc;
 }
 
-static void s_report(const place_t *self, const char *name, uint64_t count, const char *kept)
+/* The answer is empty when nothing is damaged. */
+static int s_work(void *arg, json_t *answer, char *err, size_t err_size)
+{
+    const salvage_t *self = arg;
+    journal_facts_t facts;
+    bool there;
+    uint64_t count = 0;
+    if (journal_facts(self->path, &facts, err, err_size) != 0)
+        return -1; /* it is not the write-ahead file that is at fault */
+    if (journal_survey(self->path, err, err_size) == 0)
+        return 0;
+    json_object_set_new(answer, "damage", json_string(err));
+    if (s_keep(self, &there, err, err_size) != 0 ||
+        journal_recover(self->path, true, &count, err, err_size) != 0)
+        return -1;
+    json_object_set_new(answer, "messages", json_integer((json_int_t)count));
+    json_object_set_new(answer, "kept", json_boolean(there));
+    return 0;
+}
+
+static void s_report(const place_t *self, const char *name, json_int_t count, const char *kept)
 {
     json_object_set_new(self->reply, "salvaged", json_string(name));
-    json_object_set_new(self->reply, "messages", json_integer((json_int_t)count));
+    json_object_set_new(self->reply, "messages", json_integer(count));
     json_object_set_new(self->reply, "kept", *kept ? json_string(kept) : json_null());
     place_say(self,
-              "%s: %llu messages taken over. What was damaged is gone, though its senders were "
+              "%s: %lld messages taken over. What was damaged is gone, though its senders were "
               "answered;\nmessages behind it have other numbers than their answers said.",
-              name, (unsigned long long)count);
+              name, (long long)count);
     if (*kept)
         place_say(self, "The damaged file is kept as %s.", kept);
 }
 
 int salvage_run(const place_t *self, const char *name)
 {
-    char path[PLACE_PATH], kept[PLACE_PATH], err[PLACE_PATH + 1024];
-    uint64_t count = 0;
+    char path[PLACE_PATH], time[32], err[PLACE_PATH + 1024];
     int rc = s_lock(self, name);
     if (rc != PLACE_DONE)
         return rc;
     place_path(path, self->data, name);
-    if (journal_survey(path, err, sizeof err) == 0) {
+    place_time(clock_wall_ms(), true, time);
+    salvage_t salvage = {.path = path};
+    snprintf(salvage.kept, sizeof salvage.kept, "%.1000s/wal.damaged-%s", path, time);
+    owner_t owner = {.store = path, .lock = -1, .work = s_work, .arg = &salvage};
+    json_t *answer = owner_run(&owner, err, sizeof err);
+    if (!answer)
+        return place_refuse(self, "%s", err);
+    const char *damage = json_string_value(json_object_get(answer, "damage"));
+    if (damage) {
+        place_say(self, "%s", damage);
+        s_report(self, name, json_integer_value(json_object_get(answer, "messages")),
+                 json_is_true(json_object_get(answer, "kept")) ? salvage.kept : "");
+    } else
         place_say(self, "%s: its write-ahead file is not damaged: nothing was changed.", name);
-        return PLACE_DONE;
-    }
-    place_say(self, "%s", err);
-    rc = s_keep(self, path, kept);
-    if (rc == PLACE_DONE && journal_recover(path, true, &count, err, sizeof err) != 0)
-        rc = place_refuse(self, "%s", err);
-    if (place_own(self, path) != 0 && rc == PLACE_DONE)
-        rc = place_refuse(self, "%s: %s", path, strerror(errno));
-    if (rc == PLACE_DONE)
-        s_report(self, name, count, kept);
-    return rc;
+    json_decref(answer);
+    return PLACE_DONE;
 }

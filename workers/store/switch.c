@@ -141,7 +141,7 @@ int switch_run(const place_t *self, json_t **plan_p, char kept[PLACE_PATH])
     if (!text)
         abort();
     place_path(path, self->data, SWITCH_NEW);
-    int rc = place_own(self, path);
+    int rc = place_own_top(self, path); /* what is in it has the owners that it is to have */
     if (rc == 0)
         rc = store_sync_directory(path);
     place_path(path, self->data, STORE_SWITCH);

@@ -1,0 +1,107 @@
+"""What a worker can have put into its store gives it nothing of root's when root looks at the stores."""
+
+import os
+import subprocess
+
+import pytest
+
+from harness import lacking, postern
+from test_users import SETTINGS, as_kind, ids, openly, passes
+
+pytestmark = lacking.root
+
+STORES = {"authd": "directory", "channel": "channel-0", "bot": "bot-0"}
+SALVAGED = ("channel", "bot")
+
+
+@pytest.fixture
+def apart(make_ring):
+    ring = openly(make_ring(settings=SETTINGS)).up()
+    ada = ring.user("ada")
+    ring.channel("general", ada)
+    ring.bot("helper", ada)
+    passes(ring, ada, "kept")
+    return ring
+
+
+def targets(ring):
+    """Root's directory, a name in it that is free, a file, another user's store."""
+    place = ring.dir / "roots"
+    place.mkdir()
+    (place / "file").write_text("precious\n" * 9)
+    return {"directory": place, "missing": place / "missing", "file": place / "file",
+            "store": ring.dir / "data/directory/data.mdb"}
+
+
+def seen(path):
+    is_ = path.stat() if path.exists() else None
+    return is_ and (is_.st_uid, is_.st_gid, is_.st_mode, path.read_bytes()[:512] if path.is_file() else sorted(os.listdir(path)))
+
+
+def plant(ring, kind, name, target):
+    path = ring.dir / "data" / STORES[kind] / name
+    assert as_kind(kind, lambda: (path.unlink(missing_ok=True), os.symlink(target, path)))
+
+
+@pytest.mark.parametrize("verb", ["check", "backup", "salvage"])
+@pytest.mark.parametrize("name", ["lock.mdb", "data.mdb.new", "wal"])
+def test_a_link_in_a_store_gives_nothing_of_roots(apart, verb, name):
+    kinds = SALVAGED if verb == "salvage" or name == "wal" else STORES
+    if verb == "salvage":
+        apart.stop()
+    for what, target in targets(apart).items():
+        for kind in kinds:
+            if what == "store" and kind == "authd":
+                continue
+            before = seen(target)
+            plant(apart, kind, name, target)
+            done = {"check": lambda: apart.ctl_run("check"),
+                    "backup": lambda: apart.ctl_run("backup", apart.dir / f"copy-{kind}-{what}"),
+                    "salvage": lambda: apart.ctl_run("salvage", STORES[kind])}[verb]()
+            assert seen(target) == before, (kind, what, done.stdout + done.stderr)
+            if name == "lock.mdb":
+                assert "lock.mdb: a symbolic link" in done.stdout + done.stderr and done.returncode == 1
+            as_kind(kind, lambda: (apart.dir / "data" / STORES[kind] / name).unlink())
+
+
+def test_a_store_that_cannot_be_copied_keeps_no_other_from_it(apart):
+    plant(apart, "bot", "lock.mdb", "/nowhere")
+    copy = apart.dir / "copy"
+    done = apart.ctl_run("backup", copy)
+    assert done.returncode == 1 and "PARTIAL" in done.stderr and "bot-0/lock.mdb: a symbolic link" in done.stderr
+    assert {path.name for path in copy.iterdir()} == {"directory", "channel-0", "extension-0", "manifest.json"}
+    for path in (copy, *copy.rglob("*")):
+        assert path.stat().st_uid == 0 and path.stat().st_mode & 0o077 == 0, path
+    apart.stop()
+    done = apart.ctl("restore", "--replace", copy)
+    assert [entry["name"] for entry in done["failed"]] == ["bot-0"]
+    apart.up()
+    assert not list((apart.dir / "data").glob("bot-0/lock.mdb")) or not (apart.dir / "data/bot-0/lock.mdb").is_symlink()
+
+
+def test_all_that_opens_stores_leaves_them_to_their_users(apart):
+    """Restored and resharded stores, too, before their processes start."""
+    copy = apart.dir / "copy"
+    apart.ctl("backup", copy)
+    apart.stop()
+    apart.ctl("restore", "--replace", copy)
+    apart.ctl("reshard", "channel", 2)
+    apart.ctl("check", "-s", "shards.channel=2")
+    for kind, store in {**STORES, "extension": "extension-0"}.items():
+        place = apart.dir / "data" / store
+        for path in (place, *place.iterdir()):
+            assert path.stat().st_uid == ids(kind)[0], path
+    assert not (apart.dir / "data/switch.new").exists()
+
+
+def test_the_rights_of_the_units_backup_are_enough(apart):
+    """And too few for any file that it does not only read."""
+    text = (postern.ROOT / "deploy/systemd/postern-backup.service.d/rights.conf").read_text()
+    line, = [line for line in text.splitlines() if line.startswith("CapabilityBoundingSet=")]
+    names = [name.removeprefix("CAP_").lower() for name in line.partition("=")[2].split()]
+    assert "dac_override" not in names
+    rights = ",".join(["-all", *(f"+{name}" for name in names)])
+    done = subprocess.run(["setpriv", "--no-new-privs", f"--inh-caps={rights}", f"--bounding-set={rights}",
+                           str(postern.BIN / "posternctl"), "backup", "-c", str(apart.conf), *apart._overrides(),
+                           str(apart.dir / "copy")], env=apart.environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
