@@ -292,6 +292,10 @@ static int s_settle_users(ctl_t *ctl, const conf_t *conf)
     setting_t lacking = kinds_lacking(conf);
     if (geteuid() != 0)
         return 0;
+    if (kinds_check_root(conf, err, sizeof err) != 0) {
+        ctl_error(ctl, "failed", "%s", err);
+        return -1;
+    }
     if (!kinds_apart(conf)) {
         const setting_row_t *row =
             &setting_table[lacking == SETTING_COUNT ? SET_process_user : lacking];

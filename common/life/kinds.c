@@ -1,8 +1,12 @@
 #include "common/life/kinds.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { ENTRY = 4096 };
@@ -51,4 +55,55 @@ bool kinds_apart(const conf_t *conf)
 {
     return geteuid() == 0 && !*conf_text(conf, SET_process_user) &&
            kinds_lacking(conf) == SETTING_COUNT;
+}
+
+static bool s_some_are_there(const conf_t *conf)
+{
+    kinds_user_t user;
+    for (unsigned i = 0; i < KINDS; i++)
+        if (kinds_user(conf, kinds_all[i], &user) == 0)
+            return true;
+    return false;
+}
+
+/* Files are looked at when they are opened; a directory is where others make names. */
+static int s_check_directories(const char *place, char *err, size_t err_size)
+{
+    struct dirent *entry;
+    struct stat is;
+    int rc = 0;
+    DIR *dir = opendir(place);
+    while (dir && rc == 0 && (entry = readdir(dir)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            fstatat(dirfd(dir), entry->d_name, &is, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISDIR(is.st_mode) && is.st_uid != 0) {
+            snprintf(
+                err, err_size,
+                "%s/%s belongs to user %u, and all processes would run as root beside it: "
+                "set process.user to that user, make the users of gateway.user, authd.user and "
+                "so on, or chown -R root %s while nothing runs",
+                place, entry->d_name, (unsigned)is.st_uid, place);
+            rc = -1;
+        }
+    if (dir)
+        closedir(dir);
+    return rc;
+}
+
+int kinds_check_root(const conf_t *conf, char *err, size_t err_size)
+{
+    setting_t lacking = kinds_lacking(conf);
+    if (geteuid() != 0 || *conf_text(conf, SET_process_user) || lacking == SETTING_COUNT)
+        return 0;
+    if (s_some_are_there(conf)) {
+        const setting_row_t *row = &setting_table[lacking];
+        snprintf(
+            err, err_size,
+            "%s.%s: there is no '%s', and other kinds of processes have their users: make it, or "
+            "set process.user, which is one user for all",
+            row->section, row->key, conf_text(conf, lacking));
+        return -1;
+    }
+    int rc = s_check_directories(conf_text(conf, SET_data_directory), err, err_size);
+    return rc ? rc : s_check_directories(conf_text(conf, SET_data_sockets), err, err_size);
 }

@@ -10,6 +10,7 @@
 
 #include "common/conf/conf.h"
 
+#include <stddef.h>
 #include <sys/types.h>
 
 enum { KINDS = 6 };
@@ -35,5 +36,11 @@ setting_t kinds_lacking(const conf_t *conf);
 
 /* Whether processes that this one starts, or is, get a user a kind. */
 bool kinds_apart(const conf_t *conf);
+
+/* Whether root may be the user of all kinds, where they have none of their own and process.user is
+ * empty: not where a part of their users is there, nor over directories in data.directory or
+ * data.sockets that are another user's, who would choose what root opens. 0, also where the
+ * question is not asked, or -1 with what to do in err. */
+int kinds_check_root(const conf_t *conf, char *err, size_t err_size);
 
 #endif

@@ -243,6 +243,8 @@ void life_prepare(const conf_start_t *start)
     const struct passwd *former = start->former ? getpwnam(start->former) : NULL;
     if (start->former && geteuid() != 0)
         log_fatal(EXIT_CONFIG, "life.prepare", "err=%s", LOG_Q("-P is for root"));
+    if (!start->former && kinds_check_root(start->conf, err, sizeof err) != 0)
+        log_fatal(EXIT_CONFIG, "life.prepare", "err=%s", LOG_Q(err));
     if (!start->former && !kinds_apart(start->conf))
         return;
     if (prepare_process(start->conf, start->section, start->index, former ? former->pw_uid : 0, err,

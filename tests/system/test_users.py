@@ -240,11 +240,31 @@ def test_a_restore_and_a_reshard_are_given_to_their_users(tmp_path):
             assert owner == pwd.getpwnam(USERS["channel"]).pw_uid
 
 
-def test_where_a_user_is_missing_there_is_one_for_all(make_ring):
-    ring = make_ring(settings={**SETTINGS, "router.user": "nobody-like-this"}).up()
+NOBODY = {**{f"{kind}.user": "nobody-like-this" for kind in USERS}, "worker.group": WORKERS}
+
+
+def test_where_no_kind_has_a_user_there_is_one_for_all(make_ring):
+    ring = make_ring(settings=NOBODY).up()
     assert status(ring.pid("gateway-0"))["Uid"].split()[0] == "0"
-    assert "event=up.users" in ring.logs() and "setting=router.user" in ring.logs()
+    assert "event=up.users" in ring.logs() and "setting=gateway.user" in ring.logs()
     assert not list((ring.dir / "data/run").glob("*.d"))
+
+
+def test_root_does_not_take_the_place_of_a_user_that_is_gone(make_ring):
+    """It would open what the other kinds' users have."""
+    ring = openly(make_ring(settings=SETTINGS)).up()
+    ring.stop()
+    for settings, word in (({"router.user": "nobody-like-this"}, "router.user: there is no 'nobody-like-this'"),
+                           ({"worker.group": "nobody-like-this"}, "worker.group: there is no 'nobody-like-this'"),
+                           (NOBODY, "belongs to user")):
+        ring.settings.update({**SETTINGS, **settings})
+        done = ring.ctl_run("up")
+        assert done.returncode == REFUSED and word in done.stderr and "process.user" in done.stderr, done.stderr
+        alone = subprocess.run([postern.BIN / "postern-channel", "-c", ring.conf, *ring._overrides()], text=True,
+                               env=ring.environment, capture_output=True, timeout=10 * postern.SLOW)
+        assert alone.returncode == REFUSED and word in alone.stderr, alone.stderr
+    ring.settings.update(SETTINGS)
+    ring.up()
 
 
 def test_what_another_user_had_is_not_taken(make_ring):
