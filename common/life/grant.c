@@ -47,15 +47,17 @@ static int s_own(int fd, const struct stat *is, const grant_t *to, mode_t mode)
     return rc ? rc : fchmod(fd, mode);
 }
 
-/* Takes the descriptor of a directory. */
+/* Takes the descriptor of a directory. A process that is there may remove a file meanwhile: that is
+ * nobody's to be given. */
 static int s_below(int fd, const grant_t *to)
 {
     DIR *dir = fdopendir(fd);
     struct dirent *entry;
     int rc = dir ? 0 : -1;
     while (rc == 0 && (entry = readdir(dir)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            rc = grant_below(dirfd(dir), entry->d_name, to);
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            (rc = grant_below(dirfd(dir), entry->d_name, to)) != 0 && errno == ENOENT)
+            rc = 0;
     int error = errno;
     if (dir)
         closedir(dir);
@@ -115,6 +117,9 @@ static int s_say(const char *path, char *err, size_t err_size)
     else if (error == EMLINK)
         what = "has another name or is neither a file nor a directory (or something in it): look "
                "at it, and remove that";
+    else if (error == EAGAIN)
+        what = "a process holds a lease on it (or on something in it): end what else uses it, and "
+               "start again";
     else if (error == ELOOP)
         what = "a symbolic link: remove it, or name in the configuration where it leads";
     snprintf(err, err_size, "%s: %s", path, what);

@@ -5,10 +5,14 @@
 #include "scratch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -142,6 +146,55 @@ static void test_nothing_where_another_chooses_the_names(void **state)
     assert_int_equal(access(s_at("theirs/f"), F_OK), -1);
 }
 
+/* In a process of its own, until it is killed. */
+static pid_t s_come_and_go(void)
+{
+    enum { FILES = 64 };
+    pid_t child = fork();
+    for (unsigned i = 0; child == 0; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "t/%u", i % FILES);
+        int fd = open(s_at(name), O_WRONLY | O_CREAT, 0600);
+        if (fd >= 0)
+            close(fd);
+        snprintf(name, sizeof name, "t/%u", (i + FILES / 2) % FILES);
+        unlink(s_at(name));
+    }
+    return child;
+}
+
+static void test_files_may_come_and_go(void **state)
+{
+    enum { TIMES = 2000 };
+    (void)state;
+    lacking_root();
+    s_directory("t", USER);
+    pid_t child = s_come_and_go();
+    assert_true(child > 0);
+    int rc = 0;
+    for (unsigned i = 0; i < TIMES && rc == 0; i++)
+        rc = grant_tree(s_at("t"), &s_to, s_err, sizeof s_err);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_string_equal(s_err, "");
+    assert_int_equal(rc, 0);
+}
+
+static void test_a_lease_is_told(void **state)
+{
+    (void)state;
+    lacking_root();
+    s_directory("t", USER);
+    s_file("t/leased", USER);
+    signal(SIGIO, SIG_IGN);
+    int fd = open(s_at("t/leased"), O_RDWR);
+    assert_int_equal(fcntl(fd, F_SETLEASE, F_WRLCK), 0);
+    assert_int_equal(grant_tree(s_at("t"), &s_to, s_err, sizeof s_err), -1);
+    assert_non_null(strstr(s_err, "holds a lease"));
+    close(fd);
+    assert_int_equal(grant_tree(s_at("t"), &s_to, s_err, sizeof s_err), 0);
+}
+
 static void test_a_directory_is_no_file(void **state)
 {
     (void)state;
@@ -165,6 +218,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_neither_links_nor_second_names, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown(test_nothing_where_another_chooses_the_names, s_setup,
                                         s_teardown),
+        cmocka_unit_test_setup_teardown(test_files_may_come_and_go, s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown(test_a_lease_is_told, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown(test_a_directory_is_no_file, s_setup, s_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
