@@ -1,12 +1,14 @@
 """What a worker can have put into its store gives it nothing of root's when root looks at the stores."""
 
 import os
+import pathlib
+import pwd
 import subprocess
 
 import pytest
 
 from harness import lacking, postern
-from test_users import SETTINGS, as_kind, ids, openly, passes
+from test_users import OLD, SETTINGS, as_kind, ids, openly, passes
 
 pytestmark = lacking.root
 
@@ -105,3 +107,28 @@ def test_the_rights_of_the_units_backup_are_enough(apart):
                            str(postern.BIN / "posternctl"), "backup", "-c", str(apart.conf), *apart._overrides(),
                            str(apart.dir / "copy")], env=apart.environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_with_one_user_for_all_it_is_that_user(make_ring):
+    """Copied, checked, restored and resharded by root."""
+    ring = openly(make_ring(settings={"process.user": OLD})).up()
+    ada = ring.user("ada")
+    ring.channel("general", ada)
+    passes(ring, ada, "kept")
+    copy = ring.dir / "copy"
+    ring.ctl("backup", copy)
+    assert ring.ctl("check")["stores"]
+    ring.stop()
+    lock = ring.dir / "data/channel-0/lock.mdb"
+    lock.unlink(missing_ok=True)
+    lock.symlink_to("/etc")
+    os.lchown(lock, pwd.getpwnam(OLD).pw_uid, -1)
+    done = ring.ctl_run("check")
+    assert done.returncode == 1 and "lock.mdb: a symbolic link" in done.stdout, done.stdout + done.stderr
+    ring.ctl("restore", "--replace", copy)
+    ring.ctl("reshard", "channel", 2)
+    ring.shards["channel"] = 2
+    owner = pwd.getpwnam(OLD).pw_uid
+    for path in (ring.dir / "data").rglob("*"):
+        assert path.lstat().st_uid in (owner, 0) and (path.lstat().st_uid == owner or "run" in path.parts), path
+    assert pathlib.Path("/etc").stat().st_uid == 0
