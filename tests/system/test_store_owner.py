@@ -96,17 +96,30 @@ def test_all_that_opens_stores_leaves_them_to_their_users(apart):
     assert not (apart.dir / "data/switch.new").exists()
 
 
-def test_the_rights_of_the_units_backup_are_enough(apart):
-    """And too few for any file that it does not only read."""
+def backup_of_the_unit(ring, copy, *wrap):
+    """posternctl backup with the rights that the unit's has, and no more."""
     text = (postern.ROOT / "deploy/systemd/postern-backup.service.d/rights.conf").read_text()
     line, = [line for line in text.splitlines() if line.startswith("CapabilityBoundingSet=")]
     names = [name.removeprefix("CAP_").lower() for name in line.partition("=")[2].split()]
     assert "dac_override" not in names
     rights = ",".join(["-all", *(f"+{name}" for name in names)])
-    done = subprocess.run(["setpriv", "--no-new-privs", f"--inh-caps={rights}", f"--bounding-set={rights}",
-                           str(postern.BIN / "posternctl"), "backup", "-c", str(apart.conf), *apart._overrides(),
-                           str(apart.dir / "copy")], env=apart.environment, capture_output=True, text=True)
+    return subprocess.run(["setpriv", "--no-new-privs", f"--inh-caps={rights}", f"--bounding-set={rights}", *wrap,
+                           str(postern.BIN / "posternctl"), "backup", "-c", str(ring.conf), *ring._overrides(),
+                           str(copy)], env=ring.environment, capture_output=True, text=True)
+
+
+def test_the_rights_of_the_units_backup_are_enough(apart):
+    """And too few to write a file of others."""
+    done = backup_of_the_unit(apart, apart.dir / "copy")
     assert done.returncode == 0, done.stderr
+
+
+def test_a_copy_that_was_begun_is_removed(apart):
+    """It is the store's owner's until it is whole."""
+    copy = apart.dir / "copy"
+    done = backup_of_the_unit(apart, copy, "prlimit", "--fsize=20000")
+    assert done.returncode == 1 and "nothing could be copied" in done.stderr, done.stderr
+    assert list(copy.iterdir()) == []
 
 
 def test_with_one_user_for_all_it_is_that_user(make_ring):

@@ -195,7 +195,6 @@ static json_t *s_copy_store(const place_t *self, const char *copy, const char *n
 static int s_fail(const place_t *self, const char *copy, const char *name, const char *why,
                   json_t *manifest)
 {
-    place_take(copy);
     place_remove(copy);
     manifest_add_failed(manifest, name, why);
     place_say(self, "%-14s NOT COPIED: %s", name, why);

@@ -3,6 +3,7 @@
 #include "common/life/grant.h"
 #include "common/life/kinds.h"
 #include "common/life/path.h"
+#include "common/log/log.h"
 #include "common/store/store.h"
 
 #include <dirent.h>
@@ -180,11 +181,13 @@ int place_write(const char *path, const char *text, size_t len)
 
 static int s_remove(int parent, const char *name);
 
-/* Takes the descriptor of a directory. */
+/* Takes the descriptor of a directory, which nobody else makes names in from here on. */
 static void s_empty(int fd)
 {
     struct dirent *entry;
     DIR *dir = fdopendir(fd);
+    if (geteuid() == 0 && fchown(fd, 0, 0) == 0 && fchmod(fd, 0700) != 0)
+        log_warn("store.remove", "err=%s", LOG_Q(strerror(errno)));
     while (dir && (entry = readdir(dir)))
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             s_remove(dirfd(dir), entry->d_name);
