@@ -4,6 +4,7 @@
 #include "common/base/errors.h"
 #include "common/life/life.h"
 #include "common/life/listening.h"
+#include "common/link/link.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 #include "gateway/cookie.h"
@@ -39,7 +40,8 @@ struct gateway {
     int64_t deadline_ms, drain_ms, notice_ms, began_ms;
     uint64_t held_most; /* by connections, since memory was given back */
     int passed;         /* the passed socket, -1: none */
-    char name[56];      /* as the peers see it: "gateway-0.host" */
+    char
+        name[LINK_NAME + 1 - 3]; /* as the peers see it: "gateway-0.host", before ".63" of a lane */
     char installation[CONF_INSTALLATION];
     char twin[4200]; /* lock of a second gateway with this index; "": there can be none */
 };

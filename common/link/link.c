@@ -1,6 +1,7 @@
 #include "common/base/clock.h"
 #include "common/link/admission.h"
 #include "common/link/link_struct.h"
+#include "common/link/route.h"
 #include "common/link/socket.h"
 #include "common/link/uid.h"
 #include "common/log/log.h"
@@ -20,9 +21,22 @@ enum {
     DEAD_MS = LINK_MISSED * LINK_HEARTBEAT_MS + LINK_HEARTBEAT_MS / 2,
 };
 
+/* What we call ourselves: who connects, by its route. */
+static void s_name(const link_options_t *options, char name[WIRE_NAME])
+{
+    slice_t own = options->hello->name;
+    assert(own.len < WIRE_NAME);
+    if (options->bind)
+        snprintf(name, WIRE_NAME, "%.*s", SLICE_ARG(own));
+    else
+        route_new(own, name);
+}
+
 link_t *link_new(const link_options_t *options, char *err, size_t err_size)
 {
-    void *socket = socket_new(options, err, err_size);
+    char name[WIRE_NAME];
+    s_name(options, name);
+    void *socket = socket_new(options, name, err, err_size);
     if (!socket)
         return NULL;
     curve_watch_t *watch = curve_applies(options) ? curve_watch_new(socket, options) : NULL;
@@ -39,8 +53,7 @@ link_t *link_new(const link_options_t *options, char *err, size_t err_size)
     self->fd = socket_fd(socket);
     self->bind = options->bind;
     self->hello = *options->hello;
-    assert(self->hello.name.len < sizeof self->name);
-    memcpy(self->name, self->hello.name.data, self->hello.name.len);
+    memcpy(self->name, name, sizeof self->name);
     self->hello.name = slice_of(self->name);
     self->hello.version_min = WIRE_VERSION_MIN;
     self->hello.version_max = WIRE_VERSION;
@@ -152,7 +165,8 @@ static void s_object(link_t *self, const wire_message_t *message, const slice_t 
                      wire_goodbye_t objection, const char *why)
 {
     const wire_hello_t *hello = &message->hello;
-    const char *name = log_quote(hello->name.data, hello->name.len);
+    slice_t named = route_name(hello->name);
+    const char *name = log_quote(named.data, named.len);
     link_send_goodbye(self, route, message->sender, objection);
     if (s_refusal_is_news(self, name))
         log_warn("link.refused", "endpoint=%s peer=%s role=%s address=%s key=%s why=%s",
@@ -160,16 +174,22 @@ static void s_object(link_t *self, const wire_message_t *message, const slice_t 
                  LOG_Q(self->key), LOG_Q(why));
 }
 
-/* ZeroMQ gave the name's route to the newer connection: what is for the peer would reach that. */
-static const char s_taken[] = "another key came with its name";
+static wire_goodbye_t s_objection(const link_t *self, const wire_hello_t *hello, const char **why)
+{
+    wire_hello_t named = *hello;
+    named.name = route_name(hello->name);
+    return admission_objection(&named, self->peer_roles, s_guarded(self) ? self->key : NULL, why);
+}
+
+/* ZeroMQ gave the route to the newer connection: what is for the peer would reach that. */
+static const char s_taken[] = "another key came with its route";
 
 static void s_on_hello(link_t *self, peer_t *peer, const slice_t *route, int64_t now_ms)
 {
     const wire_message_t *message = self->message;
     const wire_hello_t *hello = &message->hello;
     const char *why;
-    wire_goodbye_t objection =
-        admission_objection(hello, self->peer_roles, s_guarded(self) ? self->key : NULL, &why);
+    wire_goodbye_t objection = s_objection(self, hello, &why);
     if (self->bind && !slice_eq(hello->name, *route))
         objection = GOODBYE_ROLE;
     if (!objection && !peer)
@@ -234,7 +254,7 @@ static void s_on_unread(link_t *self, peer_t *peer, const slice_t *route)
     else if (peer)
         s_say_goodbye(self, peer->name);
     else
-        s_say_goodbye(self, log_quote(route->data, route->len));
+        s_say_goodbye(self, log_quote(route->data, route_name(*route).len));
 }
 
 static bool s_is_barred(const link_t *self)
@@ -315,7 +335,7 @@ static void s_on_message(link_t *self, const slice_t *route)
         s_on_hello(self, peer, route, now_ms);
         return;
     }
-    /* Another connection has taken the name over: it is nobody until its own HELLO. */
+    /* Another connection has taken the route over: it is nobody until its own HELLO. */
     bool foreign = s_guarded(self) && peer && strcmp(peer->key, self->key) != 0;
     if (!foreign && s_is_unread(self, peer) && !s_is_barred(self)) {
         s_on_unread(self, peer, route);

@@ -21,6 +21,7 @@ enum {
     LINK_STUCK_MS = 20000,  /* without credit, after which a live peer is met anew */
     LINK_PEERS = 1024,      /* most live peers of a bound link; more are refused */
     LINK_WAIT = 32,         /* most links and descriptors of one link_wait */
+    LINK_NAME = 46,         /* longest name of who connects; the rest is cut (a route: route.h) */
 };
 
 /* Callbacks; NULL for what a link does not take. Messages of kinds whose callback is NULL are

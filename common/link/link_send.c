@@ -9,7 +9,7 @@ const slice_t *link_route(const link_t *self, const peer_t *peer, slice_t *route
 {
     if (!self->bind)
         return NULL;
-    *route = slice_of(peer->name);
+    *route = slice_of(peer->route);
     return route;
 }
 

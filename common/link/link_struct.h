@@ -15,7 +15,7 @@ struct link {
     int fd;   /* the socket's ZMQ_FD */
     bool dry; /* nothing waits: it was drained, and neither sent on nor readable since */
     bool bind;
-    char name[WIRE_NAME];
+    char name[WIRE_NAME]; /* of a connecting link: its route */
     wire_hello_t hello;
     unsigned peer_roles;
     unsigned expect; /* kinds that may come */

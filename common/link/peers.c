@@ -1,34 +1,35 @@
 #include "common/link/peers.h"
 
 #include "common/base/clock.h"
+#include "common/link/route.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 enum { FORGET_MS = 60000 };
 
-static unsigned s_bucket(slice_t name)
+static unsigned s_bucket(slice_t route)
 {
     unsigned hash = 2166136261u; /* FNV-1a */
-    for (size_t i = 0; i < name.len; i++)
-        hash = (hash ^ (unsigned char)name.data[i]) * 16777619u;
+    for (size_t i = 0; i < route.len; i++)
+        hash = (hash ^ (unsigned char)route.data[i]) * 16777619u;
     return hash % PEER_BUCKETS;
 }
 
-peer_t *peers_find(const peers_t *self, slice_t name)
+peer_t *peers_find(const peers_t *self, slice_t route)
 {
-    for (peer_t *peer = self->by_name[s_bucket(name)]; peer; peer = peer->name_next)
-        if (slice_is(name, peer->name))
+    for (peer_t *peer = self->by_route[s_bucket(route)]; peer; peer = peer->route_next)
+        if (slice_is(route, peer->route))
             return peer;
     return NULL;
 }
 
 static void s_unhash(peers_t *self, peer_t *peer)
 {
-    peer_t **at = &self->by_name[s_bucket(slice_of(peer->name))];
+    peer_t **at = &self->by_route[s_bucket(slice_of(peer->route))];
     while (*at != peer)
-        at = &(*at)->name_next;
-    *at = peer->name_next;
+        at = &(*at)->route_next;
+    *at = peer->route_next;
 }
 
 static void s_free(peers_t *self, peer_t **at)
@@ -59,17 +60,19 @@ static bool s_make_room(peers_t *self)
     return oldest != NULL;
 }
 
-peer_t *peers_add(peers_t *self, slice_t name)
+peer_t *peers_add(peers_t *self, slice_t route)
 {
-    if (name.len >= WIRE_NAME || (self->count >= LINK_PEERS && !s_make_room(self)))
+    if (route.len >= WIRE_NAME || (self->count >= LINK_PEERS && !s_make_room(self)))
         return NULL;
     peer_t *peer = calloc(1, sizeof *peer);
     if (!peer)
         abort();
+    slice_t name = route_name(route);
+    memcpy(peer->route, route.data, route.len);
     memcpy(peer->name, name.data, name.len);
-    unsigned bucket = s_bucket(name);
-    peer->name_next = self->by_name[bucket];
-    self->by_name[bucket] = peer;
+    unsigned bucket = s_bucket(route);
+    peer->route_next = self->by_route[bucket];
+    self->by_route[bucket] = peer;
     peer->next = self->first;
     self->first = peer;
     self->count++;

@@ -8,8 +8,9 @@
 enum { PEER_BUCKETS = 256 };
 
 struct peer {
-    peer_t *next;      /* in the list of all peers of the link */
-    peer_t *name_next; /* in the same bucket by name */
+    peer_t *next;          /* in the list of all peers of the link */
+    peer_t *route_next;    /* in the same bucket by route */
+    char route[WIRE_NAME]; /* on the bound side; nobody is told it */
     char name[WIRE_NAME];
     wire_hello_t hello; /* the last HELLO of the peer; its name points at name */
     char key[KEY_TEXT]; /* with CURVE: that its HELLO came with */
@@ -33,19 +34,19 @@ struct peer {
 typedef struct {
     peer_t *first;
     unsigned count;
-    peer_t *by_name[PEER_BUCKETS];
+    peer_t *by_route[PEER_BUCKETS];
 } peers_t;
 
-/* The peer of a name; NULL when there is none. */
-peer_t *peers_find(const peers_t *self, slice_t name);
+/* The peer of a route; NULL when there is none. */
+peer_t *peers_find(const peers_t *self, slice_t route);
 /* Adds a peer; NULL when LINK_PEERS are alive. Of the peers that are gone, the one that was heard
  * of longest ago makes room. */
-peer_t *peers_add(peers_t *self, slice_t name);
+peer_t *peers_add(peers_t *self, slice_t route);
 peer_t *peers_of_instance(const peers_t *self, uint64_t instance);
 /* Frees a peer that has said that it leaves. */
 void peers_remove(peers_t *self, peer_t *peer);
-/* Frees the peers that have been gone for over a minute: the owner of a name may never come
- * back. */
+/* Frees the peers that have been gone for over a minute: each start of a process has a
+ * route of its own. */
 void peers_forget(peers_t *self, int64_t now_ms);
 void peers_clear(peers_t *self);
 

@@ -49,7 +49,7 @@ static void s_set(void *socket, int option, int value)
     assert(rc == 0);
 }
 
-static void s_set_options(void *socket, const link_options_t *options)
+static void s_set_options(void *socket, const link_options_t *options, const char *name)
 {
     int64_t most = FRAME_BYTES;
     int rc = zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most, sizeof most);
@@ -65,8 +65,7 @@ static void s_set_options(void *socket, const link_options_t *options)
         s_set(socket, ZMQ_ROUTER_MANDATORY, 1);
         s_set(socket, ZMQ_ROUTER_HANDOVER, 1);
     } else {
-        slice_t name = options->hello->name;
-        rc = zmq_setsockopt(socket, ZMQ_ROUTING_ID, name.data, name.len);
+        rc = zmq_setsockopt(socket, ZMQ_ROUTING_ID, name, strlen(name));
         assert(rc == 0);
         s_set(socket, ZMQ_IMMEDIATE, 1);
         s_set(socket, ZMQ_PROBE_ROUTER, 1);
@@ -107,14 +106,14 @@ static const char *s_binder(const link_options_t *options)
     return options->peer_roles & (1u << ROLE_ROUTER) ? "router" : "authd";
 }
 
-void *socket_new(const link_options_t *options, char *err, size_t err_size)
+void *socket_new(const link_options_t *options, const char *name, char *err, size_t err_size)
 {
     void *socket = zmq_socket(link_context(), options->bind ? ZMQ_ROUTER : ZMQ_DEALER);
     if (!socket) {
         snprintf(err, err_size, "no socket: %s", zmq_strerror(errno));
         return NULL;
     }
-    s_set_options(socket, options);
+    s_set_options(socket, options, name);
     if (curve_applies(options) && curve_apply(socket, options, err, err_size) != 0) {
         zmq_close(socket);
         return NULL;

@@ -4,8 +4,9 @@
 
 #include "common/link/link.h"
 
-/* A ROUTER to bind or a DEALER to connect, every option set. NULL with the reason in err. */
-void *socket_new(const link_options_t *options, char *err, size_t err_size);
+/* A ROUTER to bind or a DEALER to connect, every option set; NAME is the latter's routing id. NULL
+ * with the reason in err. */
+void *socket_new(const link_options_t *options, const char *name, char *err, size_t err_size);
 
 /* Binds or connects it. What the first handshake comes to is told only to those who watch by then.
  * 0, or -1 with the reason in err. */

@@ -160,7 +160,7 @@ static void s_hear(stage_t *self, unsigned rogue)
 
 static const slice_t *s_route(const stage_t *self, slice_t *route)
 {
-    *route = slice_of(s_own_name);
+    *route = slice_of(self->link->name);
     return self->bind ? NULL : route;
 }
 

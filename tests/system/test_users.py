@@ -11,9 +11,11 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 import requests
+import zmq
 
 from harness import lacking, postern
 from harness.rogue import WORKER, Rogue
@@ -197,6 +199,40 @@ def test_a_worker_is_no_worker_of_another_kind(apart, ada, name, number):
     assert as_kind("bot", says) == ROLE_REFUSED
     apart.wait(lambda: apart.ready("router-0"))
     passes(apart, ada, f"past {name} {number}")
+
+
+def overheard(ring, name, seconds):
+    """All that ZeroMQ sends to a connection that asks for a route and says nothing."""
+    with zmq.Context().socket(zmq.DEALER) as silent:
+        silent.routing_id, silent.linger = name.encode(), 0
+        silent.connect(f"ipc://{ring.socket('router-workers')}")
+        end, got = time.monotonic() + seconds, b""
+        while (left := end - time.monotonic()) > 0:
+            got += silent.recv() if silent.poll(left * 1000) else b""
+    return got
+
+
+@pytest.mark.parametrize("name", ["channel-0", "extension-0"])
+def test_a_silent_connection_of_another_name_hears_nothing(apart, ada, name):
+    """A bot's user would have what people post to channels, and the secrets of extensions' handlers."""
+    url = apart.channel_url("general", ada.token)
+    if name == "extension-0":
+        url = apart.extension_url(apart.extension("shop", ada)["sandbox"], ada.token)
+        apart.ctl("extension", "handler", "set", "shop", "https://hooks.example.org/x")
+    stop, codes = threading.Event(), []
+
+    def sends():
+        while not stop.wait(0.1):
+            codes.append(apart.post(url, {"text": f"for {name}"}).status_code)
+    sender = threading.Thread(target=sends)
+    sender.start()
+    try:
+        got = as_kind("bot", lambda: overheard(apart, name, 2))
+    finally:
+        stop.set()
+        sender.join()
+    assert f"for {name}".encode() not in got and b"whsec_" not in got
+    assert set(codes) <= {200, 204} and len(codes) > 1
 
 
 def test_root_manages_restarts_and_copies(apart, ada, tmp_path):

@@ -73,16 +73,14 @@ typedef struct {
     side_t side;
 } rogue_t;
 
-static const char s_name[] = "gateway-0.0";
-
-static slice_t s_route(void)
+static slice_t s_route(const rogue_t *rogue)
 {
-    return slice_of(s_name);
+    return slice_of(rogue->side.link->name);
 }
 
 static void s_hello(rogue_t *rogue, uint64_t receiver)
 {
-    slice_t route = s_route();
+    slice_t route = s_route(rogue);
     wire_hello_t hello = {
         .role = ROLE_AUTHD, .name = slice_of("authd-0"), .version_min = 1, .version_max = 1};
     assert_int_equal(wire_send_hello(rogue->socket, &route, rogue->instance, receiver, &hello), 0);
@@ -90,7 +88,7 @@ static void s_hello(rogue_t *rogue, uint64_t receiver)
 
 static void s_say(rogue_t *rogue, wire_kind_t kind, uint64_t number)
 {
-    slice_t route = s_route();
+    slice_t route = s_route(rogue);
     assert_int_equal(wire_send_number(rogue->socket, &route, kind, rogue->instance,
                                       rogue->side.instance, number),
                      0);
@@ -98,14 +96,14 @@ static void s_say(rogue_t *rogue, wire_kind_t kind, uint64_t number)
 
 static void s_goodbye(rogue_t *rogue, wire_goodbye_t reason)
 {
-    slice_t route = s_route();
+    slice_t route = s_route(rogue);
     assert_int_equal(
         wire_send_goodbye(rogue->socket, &route, rogue->instance, rogue->side.instance, reason), 0);
 }
 
 static void s_batch(rogue_t *rogue, uint64_t number)
 {
-    slice_t route = s_route();
+    slice_t route = s_route(rogue);
     wire_batch_t *batch = wire_batch_new();
     wire_request_t request = {.origin = 1, .attempt = 1, .time_left_ms = 1000, .op = 1};
     wire_batch_add_request(batch, &request, NULL);
@@ -149,7 +147,7 @@ static void s_rogue(rogue_t *rogue)
     snprintf(s_endpoint, sizeof s_endpoint, "ipc://%s/rogue-%u", s_dir, count++);
     zmq_setsockopt(rogue->socket, ZMQ_LINGER, &linger, sizeof linger);
     assert_int_equal(zmq_bind(rogue->socket, s_endpoint), 0);
-    s_begin(&rogue->side, false, s_name);
+    s_begin(&rogue->side, false, "gateway-0.0");
     assert_true(s_hear(rogue, WIRE_HELLO, &number, &receiver));
     s_hello(rogue, rogue->side.instance);
     s_turn(NULL, &rogue->side, &rogue->side.up, 1, 3000);
@@ -286,7 +284,7 @@ static void s_say_foreign(const rogue_t *rogue, unsigned version, wire_kind_t ki
                           uint64_t receiver, unsigned reasons)
 {
     pack_t out = {0};
-    slice_t route = s_route();
+    slice_t route = s_route(rogue);
     pack_array(&out, 6);
     pack_uint(&out, version);
     pack_uint(&out, kind);
@@ -339,7 +337,7 @@ static void test_a_goodbye_to_nobody_ends_no_link(void **state)
     rogue.instance++; /* not of who was met */
     s_say_foreign(&rogue, 2, WIRE_GOODBYE, 0, 1);
     rogue.instance--;
-    slice_t route = s_route();
+    slice_t route = s_route(&rogue);
     assert_int_equal(wire_send_goodbye(rogue.socket, &route, rogue.instance, 0, GOODBYE_LEAVING),
                      0);
     s_settle(&rogue);

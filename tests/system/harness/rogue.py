@@ -103,7 +103,7 @@ class Rogue:
 
 
 class Host(Rogue):
-    """A rogue that binds a socket in the place of a process, for one peer: the first, or PEER.
+    """A rogue that binds a socket in the place of a process, for one peer: the first, or the first of name PEER.
 
         host = Host(ring, "rogue-workers", "router-9", "channel-0")
         host.meet(ROUTER)                           # HELLO in answer to its HELLO
@@ -111,7 +111,8 @@ class Host(Rogue):
 
     def __init__(self, ring, socket, name, peer=None):
         self.instance = int.from_bytes(os.urandom(8), "big") | 1
-        self.name, self.peer, self.numbers, self.route = name, 0, 0, peer and peer.encode()
+        self.name, self.peer, self.numbers, self.route = name, 0, 0, None
+        self.wanted = peer.encode() + b"." if peer else b""
         self.socket = zmq.Context.instance().socket(zmq.ROUTER)
         self.socket.linger = 0
         self.socket.bind(f"ipc://{ring.socket(socket)}")
@@ -123,7 +124,8 @@ class Host(Rogue):
         """Probes are skipped."""
         while True:
             route, *frames = self.socket.recv_multipart()
-            self.route = self.route or route
+            if self.route is None and route.startswith(self.wanted):
+                self.route = route
             if route == self.route and frames != [b""]:
                 return frames
 
