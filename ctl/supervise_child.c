@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,12 +41,30 @@ static int s_pass(int listener, int ready)
     return ready;
 }
 
+/* The terminal of who started the supervisor is for what is logged there, and not to be read. */
+static void s_leave_terminal(void)
+{
+    int none = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (none < 0 || dup2(none, STDIN_FILENO) < 0)
+        _exit(EXIT_FAULT);
+    fcntl(STDIN_FILENO, F_SETFD, 0); /* where it was closed, that is what was opened */
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+        char terminal[PATH_MAX];
+        int out = -1;
+        if (isatty(fd) && ttyname_r(fd, terminal, sizeof terminal) == 0)
+            out = open(terminal, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+        if (out >= 0)
+            dup2(out, fd);
+    }
+}
+
 static void s_exec(const supervise_t *self, const child_t *child, int fd)
 {
     static const char *const secrets[] = {"POSTERN_TOKEN", "POSTERN_APPKEY",
                                           "POSTERN_MANAGEMENT_TOKEN", "POSTERN_SESSION"};
     char number[16];
     supervise_child(self->self);
+    s_leave_terminal();
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");
     if (child->passed && self->listener >= 0)

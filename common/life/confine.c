@@ -61,14 +61,16 @@ static int s_deny_namespaces(scmp_filter_ctx filter)
     return rc;
 }
 
-/* Characters that are put into a terminal would be read by its shell. */
+/* Characters that are put into a terminal would be read by its shell; and what is typed there goes
+ * to the process group that is in the foreground. */
 static int s_deny_terminals(scmp_filter_ctx filter)
 {
-    int rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
-                              SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI));
-    return rc ? rc
-              : seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
-                                 SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCLINUX));
+    static const unsigned long requests[] = {TIOCSTI, TIOCLINUX, TIOCSPGRP, TIOCSCTTY};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof requests / sizeof *requests; i++)
+        rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+                              SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, requests[i]));
+    return rc;
 }
 
 static int s_filter(scmp_filter_ctx filter)

@@ -3,6 +3,9 @@ system calls, in every thread."""
 
 import os
 import pathlib
+import pty
+import subprocess
+import threading
 
 from harness import lacking
 
@@ -41,3 +44,32 @@ def test_a_process_alone_is_confined_too(make_ring):
     ring = make_ring()
     process = ring.spawn("router", wait_ready=False)
     ring.wait(lambda: filters(process.pid) > filters(os.getpid()), what="a filter of its own")
+
+
+def drain(terminal):
+    try:
+        while os.read(terminal, 4096):
+            pass
+    except OSError:
+        pass
+
+
+def test_a_terminal_is_written_and_not_read(make_ring):
+    """Who types at the terminal in which posternctl up runs types for nobody else."""
+    ring = make_ring()
+    mine, terminal = pty.openpty()
+    threading.Thread(target=drain, args=[mine], daemon=True).start()
+    ring.supervisor = subprocess.Popen(
+        [ring.binaries / "posternctl", "up", "-c", ring.conf, "--gateways", str(ring.gateways), *ring._overrides()],
+        stdin=terminal, stdout=terminal, stderr=terminal, env=ring.environment, start_new_session=True)
+    name = os.ttyname(terminal)
+    os.close(terminal)
+    ring.wait_ready(*ring.names)
+    for process in ring.names:
+        proc = pathlib.Path(f"/proc/{ring.pid(process)}")
+        held = {fd.name: os.readlink(fd) for fd in (proc / "fd").iterdir()}
+        assert held["0"] == "/dev/null", process
+        for fd in (on := {fd for fd, what in held.items() if what == name}):
+            flags = dict(line.split(":\t") for line in (proc / "fdinfo" / fd).read_text().splitlines() if ":\t" in line)
+            assert int(flags["flags"], 8) & os.O_ACCMODE == os.O_WRONLY, (process, fd)
+        assert "2" in on, held

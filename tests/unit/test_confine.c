@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -44,6 +45,9 @@ static void s_try_all(void)
     s_try("io_uring_setup", syscall(SYS_io_uring_setup, 1, NULL));
     s_try("open_by_handle_at", syscall(SYS_open_by_handle_at, -1, NULL, 0));
     s_try("init_module", syscall(SYS_init_module, NULL, 0, ""));
+    s_try("TIOCSTI", ioctl(-1, TIOCSTI, ""));
+    s_try("TIOCSPGRP", ioctl(-1, TIOCSPGRP, NULL));
+    s_try("TIOCSCTTY", ioctl(-1, TIOCSCTTY, 0));
     s_try("kexec_load", syscall(SYS_kexec_load, 0, 0, NULL, 0));
 }
 
