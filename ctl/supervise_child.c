@@ -58,10 +58,52 @@ static void s_leave_terminal(void)
     }
 }
 
+static bool s_begins(const char *text, const char *const *with, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (strncmp(text, with[i], strlen(with[i])) == 0)
+            return true;
+    return false;
+}
+
+/* What a process reads of its environment, and what the libraries below it do. The rest is of who
+ * started the supervisor, and so are an operator's credentials. */
+static void s_keep_environment(void)
+{
+    static const char *const kept[] = {
+        "POSTERN_",
+        "PATH=",
+        "HOME=",
+        "TZ",
+        "LANG",
+        "LC_",
+        "LISTEN_",
+        "WATCHDOG_",
+        "SSL_CERT_",
+        "OPENSSL_CONF=",
+        "RES_OPTIONS=",
+        "LOCALDOMAIN=",
+        "MALLOC_",
+        "LD_PRELOAD=",
+        "LD_LIBRARY_PATH=",
+        "NOTIFY_SOCKET=",
+        "ASAN_OPTIONS=",
+        "UBSAN_OPTIONS=",
+        "TSAN_OPTIONS=",
+        "LSAN_OPTIONS=",
+    };
+    static const char *const secret[] = {
+        "POSTERN_TOKEN=", "POSTERN_APPKEY=", "POSTERN_MANAGEMENT_TOKEN=", "POSTERN_SESSION="};
+    char **to = environ;
+    for (char **from = environ; *from; from++)
+        if (s_begins(*from, kept, sizeof kept / sizeof *kept) &&
+            !s_begins(*from, secret, sizeof secret / sizeof *secret))
+            *to++ = *from;
+    *to = NULL;
+}
+
 static void s_exec(const supervise_t *self, const child_t *child, int fd)
 {
-    static const char *const secrets[] = {"POSTERN_TOKEN", "POSTERN_APPKEY",
-                                          "POSTERN_MANAGEMENT_TOKEN", "POSTERN_SESSION"};
     char number[16];
     supervise_child(self->self);
     s_leave_terminal();
@@ -72,9 +114,7 @@ static void s_exec(const supervise_t *self, const child_t *child, int fd)
     fcntl(fd, F_SETFD, 0);
     snprintf(number, sizeof number, "%d", fd);
     setenv("POSTERN_READY_FD", number, 1);
-    /* Operators' credentials are none of the daemons' business. */
-    for (unsigned i = 0; i < sizeof secrets / sizeof *secrets; i++)
-        unsetenv(secrets[i]);
+    s_keep_environment();
     execv(child->argv[0], child->argv);
     log_error("child.exec", "name=%s path=%s err=%s", child->name, LOG_Q(child->argv[0]),
               LOG_Q(strerror(errno)));

@@ -290,8 +290,12 @@ def test_a_missing_binary_is_named(fleet):
 
 def test_the_operators_credentials_do_not_reach_the_processes(fleet):
     fleet.up(environment={"POSTERN_TOKEN": "canary-token", "POSTERN_APPKEY": "canary-appkey",
-                          "POSTERN_MANAGEMENT_TOKEN": "canary-management", "POSTERN_SESSION": "canary-session"})
-    assert "canary" not in (fleet.bin / "gateway-0.environment").read_text()
+                          "POSTERN_MANAGEMENT_TOKEN": "canary-management", "POSTERN_SESSION": "canary-session",
+                          "AWS_SECRET_ACCESS_KEY": "canary-cloud", "SSH_AUTH_SOCK": "/tmp/canary-agent",
+                          "TZ": "Europe/Rome", "POSTERN_QUEUE_MESSAGES": "4711"})
+    given = (fleet.bin / "gateway-0.environment").read_text()
+    assert "canary" not in given
+    assert {"TZ=Europe/Rome", "POSTERN_QUEUE_MESSAGES=4711"} <= set(given.splitlines())
     assert fleet.stop() == 0
 
 
