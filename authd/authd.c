@@ -10,6 +10,7 @@
 #include "authd/verdict.h"
 #include "common/base/clock.h"
 #include "common/base/ops.h"
+#include "common/life/confine.h"
 #include "common/life/life.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
@@ -281,6 +282,7 @@ void authd_run(authd_t *self)
     link_t *links[1 + FORWARD_ROUTERS] = {self->gateways};
     unsigned len = 1 + forward_links(self->forward, links + 1);
     const int fds[] = {life_fd(), self->reads ? reads_asked_fd(self->reads) : -1};
+    confine_listening();
     life_ready();
     for (;;) {
         link_wait(links, len, fds, self->reads ? 2 : 1, TURN_MS);

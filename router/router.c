@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/errors.h"
+#include "common/life/confine.h"
 #include "common/life/life.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
@@ -231,6 +232,7 @@ void router_run(router_t *self)
     link_t *const links[LINKS] = {self->requests, self->workers, self->replies};
     const int life = life_fd();
     monitor_check("sockets", CHECK_OK, "bound");
+    confine_listening();
     life_ready();
     for (;;) {
         link_wait(links, LINKS, &life, 1, TURN_MS);

@@ -1,6 +1,7 @@
 #include "workers/worker.h"
 
 #include "common/base/clock.h"
+#include "common/life/confine.h"
 #include "common/life/life.h"
 #include "common/link/link.h"
 #include "common/log/log.h"
@@ -422,6 +423,7 @@ static void s_deliver(worker_t *self, bool stopping)
 void worker_run(worker_t *self)
 {
     int64_t stop_ms = 0, checked_ms = 0;
+    confine_listening();
     life_ready();
     for (;;) {
         bool stopping = life_stopping();

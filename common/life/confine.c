@@ -73,13 +73,9 @@ static int s_deny_terminals(scmp_filter_ctx filter)
     return rc;
 }
 
-static int s_filter(scmp_filter_ctx filter)
+static int s_deny_all(scmp_filter_ctx filter)
 {
-    /* All threads: libraries have started some before. */
-    int rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
-    /* Linux of 4.17 to 5.15 slows the memory of each process that has a filter, against code of
-     * others that runs in it: there is none here. Others know no such attribute, or need none. */
-    seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
+    int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof s_denied / sizeof *s_denied; i++)
         rc = s_deny(filter, s_denied[i]);
     if (rc == 0 && !TRACES_ITSELF) /* the leak checker does */
@@ -88,18 +84,42 @@ static int s_filter(scmp_filter_ctx filter)
         rc = s_deny_namespaces(filter);
     if (rc == 0)
         rc = s_deny_terminals(filter);
-    return rc ? rc : seccomp_load(filter);
+    return rc;
+}
+
+static int s_deny_listening(scmp_filter_ctx filter)
+{
+    return s_deny(filter, "listen");
+}
+
+/* Loads a filter in all threads: libraries have started some before. */
+static void s_confine(int (*deny)(scmp_filter_ctx filter))
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    int rc = filter ? seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) : -ENOMEM;
+    /* Linux of 4.17 to 5.15 slows the memory of each process that has a filter, against code of
+     * others that runs in it: there is none here. Others know no such attribute, or need none. */
+    if (rc == 0)
+        seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
+    if (rc == 0)
+        rc = deny(filter);
+    if (rc == 0)
+        rc = seccomp_load(filter);
+    if (rc != 0)
+        log_warn("life.confine", "step=seccomp err=%s hint=\"system calls are not filtered\"",
+                 LOG_Q(strerror(-rc)));
+    if (filter)
+        seccomp_release(filter);
 }
 
 void confine_process(void)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         log_warn("life.confine", "step=no_new_privs err=%s", LOG_Q(strerror(errno)));
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-    int rc = filter ? s_filter(filter) : -ENOMEM;
-    if (rc != 0)
-        log_warn("life.confine", "step=seccomp err=%s hint=\"system calls are not filtered\"",
-                 LOG_Q(strerror(-rc)));
-    if (filter)
-        seccomp_release(filter);
+    s_confine(s_deny_all);
+}
+
+void confine_listening(void)
+{
+    s_confine(s_deny_listening);
 }

@@ -13,4 +13,9 @@
  * process goes on. To be called when all is done that only root may do. */
 void confine_process(void);
 
+/* The process listens no more than it does: who takes it over cannot wait for the moment in which
+ * the port of another process is free, and take what senders send there. After confine_process, and
+ * when the last socket is bound. */
+void confine_listening(void);
+
 #endif

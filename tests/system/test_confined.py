@@ -32,6 +32,12 @@ def test_every_thread_of_every_process_is_confined(ring):
             assert filters(pid, task.name) > filters(ring.supervisor.pid), (name, said["Name"])
 
 
+def test_only_gateways_may_listen_further(ring):
+    """Who takes over another process cannot take a gateway's port in the moment in which that restarts."""
+    others = {filters(ring.pid(name)) for name in ring.names if not name.startswith("gateway")}
+    assert others == {filters(ring.pid("gateway-0")) + 1}
+
+
 def test_the_supervisor_gains_no_rights_either(ring):
     assert status(pathlib.Path(f"/proc/{ring.supervisor.pid}"))["NoNewPrivs"] == "1"
 

@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -51,6 +52,16 @@ static void s_try_all(void)
     s_try("kexec_load", syscall(SYS_kexec_load, 0, 0, NULL, 0));
 }
 
+static int s_listen(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int rc = listen(fd, 1);
+    int why = errno;
+    close(fd);
+    errno = why;
+    return rc;
+}
+
 static void *s_thread(void *arg)
 {
     (void)arg;
@@ -78,6 +89,10 @@ static void s_live(void *arg)
         puts("no_new_privs is not set");
     if (pthread_create(&after, NULL, s_nothing, NULL) != 0 || pthread_join(after, NULL) != 0)
         puts("no threads any more");
+    if (s_listen() != 0)
+        printf("listens no more: %s\n", strerror(errno));
+    confine_listening();
+    s_try("listen", s_listen());
     puts("end");
 }
 
