@@ -4,18 +4,18 @@
 #define POSTERN_ACCOUNTS_H
 
 #include "authd/directory/directory.h"
+#include "authd/directory/users.h"
 #include "authd/hasher.h"
-#include "authd/manage.h"
 #include "authd/throttle.h"
 #include "authd/ticket.h"
 
-struct accounts {
+typedef struct accounts {
     hasher_t *hasher;
     throttle_t *throttle;
     uint64_t idle_ms, session_ms;
     uuid_t7 swept; /* the session at which the last sweep ended; nil: the last of all */
     char url[256]; /* of the admin listener, without a slash at its end */
-};
+} accounts_t;
 
 typedef struct {
     password_cost_t cost;

@@ -1,8 +1,8 @@
 #include "workers/answer.h"
 
 #include "common/monitor/monitor.h"
+#include "workers/engine.h"
 #include "workers/post.h"
-#include "workers/worker.h"
 
 #include <stdlib.h>
 
