@@ -7,9 +7,9 @@
 #include "common/link/link.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
-#include "gateway/cookie.h"
+#include "gateway/http/tls.h"
 #include "gateway/lane.h"
-#include "gateway/tls.h"
+#include "gateway/read/cookie.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -4,8 +4,8 @@
 #include "common/base/secret.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
-#include "gateway/bridge.h"
-#include "gateway/reply.h"
+#include "gateway/ring/bridge.h"
+#include "gateway/ring/reply.h"
 
 #include <assert.h>
 #include <errno.h>

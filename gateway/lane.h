@@ -7,7 +7,7 @@
 #define POSTERN_LANE_H
 
 #include "common/conf/conf.h"
-#include "gateway/listener.h"
+#include "gateway/http/listener.h"
 
 #include <stdatomic.h>
 

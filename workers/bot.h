@@ -2,7 +2,7 @@
 #ifndef POSTERN_BOT_H
 #define POSTERN_BOT_H
 
-#include "workers/worker.h"
+#include "workers/loop/worker.h"
 
 extern const worker_role_t bot_role;
 

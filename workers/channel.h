@@ -2,7 +2,7 @@
 #ifndef POSTERN_CHANNEL_H
 #define POSTERN_CHANNEL_H
 
-#include "workers/worker.h"
+#include "workers/loop/worker.h"
 
 extern const worker_role_t channel_role;
 

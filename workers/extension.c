@@ -1,7 +1,7 @@
 #include "workers/extension.h"
 
-#include "workers/delivery_engine.h"
-#include "workers/delivery_log.h"
+#include "workers/delivery/engine.h"
+#include "workers/delivery/log.h"
 
 static const worker_op_t s_ops[] = {
     {OP_extension_incoming, post_event},

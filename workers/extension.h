@@ -2,7 +2,7 @@
 #ifndef POSTERN_EXTENSION_H
 #define POSTERN_EXTENSION_H
 
-#include "workers/worker.h"
+#include "workers/loop/worker.h"
 
 extern const worker_role_t extension_role;
 

@@ -9,7 +9,8 @@
 #include "authd/directory/directory.h"
 #include "common/base/uuid.h"
 
-/* What a user may do with others' objects (authd/rights.h). A service account is a member. */
+/* What a user may do with others' objects (authd/manage/rights.h). A service account is a member.
+ */
 typedef enum { USER_MEMBER, USER_ADMIN, USER_OWNER, USER_ROLES } user_role_t;
 
 typedef struct {

@@ -2,8 +2,8 @@
  * value and the key. The checksum finds what LMDB itself does not notice: a bit that has changed on
  * the disk, a page of an older commit, a row under another key, or, by a salt, of another table.
  *
- * Journals (workers/journal_row.h) and the directory (authd/directory/table.h) read and write their
- * rows by this. Threading: no state. */
+ * Journals (workers/journal/lmdb/row.h) and the directory (authd/directory/table.h) read and write
+ * their rows by this. Threading: no state. */
 #ifndef POSTERN_ROW_H
 #define POSTERN_ROW_H
 

@@ -3,7 +3,7 @@
  * address and reason, with tabs between. For the tests with real servers.
  *
  *   call ALLOW [AUTHORITIES [HEADER VALUE]...] */
-#include "workers/caller.h"
+#include "workers/caller/caller.h"
 
 #include <assert.h>
 #include <inttypes.h>

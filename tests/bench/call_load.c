@@ -6,7 +6,7 @@
  * prints a line a group: what finished within SECONDS after the warm-up. */
 #include "common/base/clock.h"
 #include "load.h"
-#include "workers/caller.h"
+#include "workers/caller/caller.h"
 
 #include <assert.h>
 #include <poll.h>

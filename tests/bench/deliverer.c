@@ -13,8 +13,8 @@
 #include "common/base/clock.h"
 #include "common/monitor/monitor.h"
 #include "common/wire/handler.h"
-#include "workers/delivery_lane.h"
-#include "workers/writer.h"
+#include "workers/delivery/lane.h"
+#include "workers/loop/writer.h"
 
 #include <assert.h>
 #include <inttypes.h>

@@ -3,7 +3,7 @@
  *   sign ID TIMESTAMP whsec_…...
  *
  * prints the value of webhook-signature; of "sign new", a new secret. */
-#include "workers/signature.h"
+#include "workers/caller/signature.h"
 
 #include <assert.h>
 #include <stdio.h>

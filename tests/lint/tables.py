@@ -15,8 +15,8 @@ BLOCKS = {  # name: (document, .def file, macro)
     "processes": ("OPERATIONS.md", "common/monitor/metrics.def", "PROCESS_METRIC"),
     "errors": ("API.md", "common/errors.def", "ERROR"),
     "operations": ("API.md", "common/ops.def", "OP"),
-    "rights": ("API.md", "authd/rights.def", "RIGHT"),
-    "headers": ("API.md", "gateway/headers.def", "HEADER"),
+    "rights": ("API.md", "authd/manage/rights.def", "RIGHT"),
+    "headers": ("API.md", "gateway/read/headers.def", "HEADER"),
 }
 KINDS = {"UINT": "number", "TEXT": "text", "URL": "URL", "NETWORKS": "networks", "ENDPOINT": "endpoints", "ADDRESS": "address:port",
          "PATH": "path", "SECRET": "path of a secret file", "BOOL": "true or false"}

@@ -19,16 +19,16 @@ BELOW = {
 # A header's name begins so -> where it may be included.
 ROOMS = {
     "msgpack": ("common/wire/",),
-    "lmdb": ("common/store/", "authd/directory/", "workers/journal"),
+    "lmdb": ("common/store/", "authd/directory/", "workers/journal/lmdb/"),
     "h2o": ("gateway/", "common/monitor/"),
     "czmq": ("common/conf/", "common/link/"),
-    "curl": ("ctl/", "workers/caller", "tests/bench/curl_load"),
-    "openssl": ("gateway/", "authd/rsa_key", "workers/signature",
+    "curl": ("ctl/", "workers/caller/", "tests/bench/curl_load"),
+    "openssl": ("gateway/", "authd/manage/rsa_key", "workers/caller/signature",
                 "tests/unit/test_manage_handlers"),
-    "simdjson": ("workers/",),
-    "zxcvbn": ("authd/password",),
+    "simdjson": ("workers/post/",),
+    "zxcvbn": ("authd/accounts/password",),
     "seccomp.h": ("common/life/confine",),
-    "liboath": ("authd/totp", "tests/unit/code"),
+    "liboath": ("authd/accounts/totp", "tests/unit/code"),
 }
 PROCESSES = ("gateway", "authd", "router", "workers", "ctl")
 

@@ -1,5 +1,5 @@
 """Every management operation over HTTP, by each role, on its own and on others' objects: what
-authd/rights.def says is done, all else is refused, and a refusal changes nothing and tells nothing.
+authd/manage/rights.def says is done, all else is refused, and a refusal changes nothing and tells nothing.
 Prints the table (pytest -s)."""
 
 import pathlib
@@ -18,7 +18,7 @@ ALLOWED = {"NO": (), "OWN": ("own",), "AMONG": ("own", "among"), "MANAGED": ("ow
            "ANY": ("own", "among", "service", "lower", "other")}
 LOWER = {"member": "member", "admin": "member", "owner": "admin"}
 RIGHTS = {name: (about, dict(zip(ROLES, levels)))
-          for name, about, *levels in tables.rows("authd/rights.def", "RIGHT")}
+          for name, about, *levels in tables.rows("authd/manage/rights.def", "RIGHT")}
 OPERATIONS = [(name, methods.removeprefix("OP_"), path.strip('"')) for _, name, methods, path, needs, _
               in tables.rows("common/ops.def", "OP") if needs == "CRED_ADMIN"]
 # Allowed, these may still want what is not prepared here: an authenticator's code.

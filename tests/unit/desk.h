@@ -4,8 +4,8 @@
 
 #include "tests/unit/yard.h"
 
-#include "authd/accounts.h"
-#include "authd/manage.h"
+#include "authd/accounts/accounts.h"
+#include "authd/manage/manage.h"
 #include "common/base/ops.h"
 
 #include <jansson.h>

@@ -5,7 +5,7 @@
 
 #include "checkpoint.h"
 #include "scratch.h"
-#include "workers/journal_outbox.h"
+#include "workers/journal/outbox.h"
 
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
 
 #include "tests/unit/desk.h"
 
-#include "authd/accounts.h"
+#include "authd/accounts/accounts.h"
 
 #define BOB "bob@example.org"
 #define GOOD "seven blue herons dancing"

@@ -3,8 +3,8 @@
 #ifndef POSTERN_TESTS_READING_H
 #define POSTERN_TESTS_READING_H
 
-#include "gateway/headers.h"
-#include "gateway/request.h"
+#include "gateway/read/headers.h"
+#include "gateway/read/request.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

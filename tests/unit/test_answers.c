@@ -1,5 +1,5 @@
 /* Answers that are kept for a request that comes again. */
-#include "authd/answers.h"
+#include "authd/manage/answers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

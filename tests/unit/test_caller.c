@@ -1,11 +1,11 @@
 /* Calls of a server that answers well and ill; names are resolved by this program's own
  * getaddrinfo, because no name server here would move a name at will. */
-#include "workers/caller.h"
+#include "workers/caller/caller.h"
 
 #include "common/base/clock.h"
 #include "hostile_server.h"
 #include "own_names.h"
-#include "workers/caller_lookups.h"
+#include "workers/caller/lookups.h"
 
 #include <fcntl.h>
 #include <poll.h>

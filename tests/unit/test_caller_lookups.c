@@ -1,5 +1,5 @@
 /* Places for look-ups of names: one a name, shared out among the owners of handlers. */
-#include "workers/caller_lookups.h"
+#include "workers/caller/lookups.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

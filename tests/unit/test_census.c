@@ -1,4 +1,4 @@
-#include "gateway/census.h"
+#include "gateway/http/census.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

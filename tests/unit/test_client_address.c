@@ -1,4 +1,4 @@
-#include "gateway/client_address.h"
+#include "gateway/read/client_address.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

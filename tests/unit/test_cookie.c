@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "common/base/ops.h"
-#include "gateway/cookie.h"
+#include "gateway/read/cookie.h"
 
 static void the_cookie_has_every_lock_there_is(void **state)
 {

@@ -1,9 +1,9 @@
 /* Credentials of admin requests, and the tokens behind them. */
 #include "tests/unit/desk.h"
 
-#include "authd/credential.h"
 #include "authd/directory/mtokens.h"
 #include "authd/directory/sessions.h"
+#include "authd/manage/credential.h"
 
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 /* What two looks at /metrics tell. */
-#include "ctl/sample.h"
+#include "ctl/host/sample.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -10,10 +10,10 @@
 #include "common/base/clock.h"
 #include "common/wire/handler.h"
 #include "scratch.h"
-#include "workers/answer.h"
-#include "workers/delivery_engine.h"
-#include "workers/delivery_log.h"
-#include "workers/journal_outbox.h"
+#include "workers/delivery/engine.h"
+#include "workers/delivery/log.h"
+#include "workers/journal/outbox.h"
+#include "workers/post/answer.h"
 
 #include <poll.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Calls under way, shared out among the owners of handlers. */
-#include "workers/delivery_lane.h"
+#include "workers/delivery/lane.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

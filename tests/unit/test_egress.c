@@ -1,4 +1,4 @@
-#include "workers/egress.h"
+#include "workers/caller/egress.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-#include "authd/followed.h"
+#include "authd/admin/followed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* Heads and chunked bodies: what is refused, what is put right, and that it does not matter in
  * which pieces they come. */
-#include "gateway/chunks.h"
-#include "gateway/framing.h"
+#include "gateway/http/chunks.h"
+#include "gateway/http/framing.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -12,8 +12,8 @@
 #include "common/base/secret.h"
 #include "common/wire/handler.h"
 #include "scratch.h"
-#include "workers/handlers.h"
-#include "workers/journal_outbox.h"
+#include "workers/delivery/handlers.h"
+#include "workers/journal/outbox.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "authd/hasher.h"
+#include "authd/accounts/hasher.h"
 #include "common/monitor/monitor.h"
 
 #include <poll.h>

@@ -8,7 +8,7 @@
 /* clang-format on */
 
 #include "journal_yard.h"
-#include "workers/history.h"
+#include "workers/post/history.h"
 
 #include <fcntl.h>
 #include <malloc.h>

@@ -1,5 +1,5 @@
 /* What HTTP makes of the arguments of a management operation. */
-#include "authd/http_args.h"
+#include "authd/manage/http_args.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

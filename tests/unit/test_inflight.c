@@ -1,4 +1,4 @@
-#include "gateway/inflight.h"
+#include "gateway/ring/inflight.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

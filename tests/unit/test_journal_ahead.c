@@ -12,7 +12,7 @@
 #include "common/base/clock.h"
 #include "full_disk.h"
 #include "journal_kept.h"
-#include "workers/writer.h"
+#include "workers/loop/writer.h"
 
 #include <poll.h>
 #include <pthread.h>

@@ -10,7 +10,7 @@
 #include "child.h"
 #include "journal_kept.h"
 #include "spoil.h"
-#include "workers/journal_reshard.h"
+#include "workers/store/journal_reshard.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -10,8 +10,8 @@
 #include "bad_block.h"
 #include "child.h"
 #include "journal_kept.h"
-#include "workers/journal_reshard.h"
-#include "workers/wal.h"
+#include "workers/journal/lmdb/wal.h"
+#include "workers/store/journal_reshard.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

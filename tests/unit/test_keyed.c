@@ -2,7 +2,7 @@
 #include "tests/unit/yard.h"
 
 #include "authd/directory/audit.h"
-#include "authd/keyed.h"
+#include "authd/manage/keyed.h"
 
 #include <stdio.h>
 

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "authd/limiter.h"
+#include "authd/judge/limiter.h"
 
 enum { SECOND = 1000000 };
 

@@ -1,6 +1,6 @@
 #include "tests/unit/desk.h"
 
-#include "authd/ending.h"
+#include "authd/manage/ending.h"
 #include "common/base/clock.h"
 #include "common/monitor/monitor.h"
 

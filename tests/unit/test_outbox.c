@@ -9,7 +9,7 @@
 
 #include "full_disk.h"
 #include "outbox_yard.h"
-#include "workers/journal_reshard.h"
+#include "workers/store/journal_reshard.h"
 
 #include <stdio.h>
 #include <sys/stat.h>

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "workers/outbox_next.h"
+#include "workers/journal/outbox_next.h"
 
 static void s_assert_is(outbox_course_t is, outbox_course_t expected)
 {

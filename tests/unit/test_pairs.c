@@ -7,7 +7,7 @@
 /* clang-format on */
 
 #include "common/base/clock.h"
-#include "workers/history.h"
+#include "workers/post/history.h"
 
 #include <stdio.h>
 #include <stdlib.h>

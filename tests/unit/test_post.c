@@ -9,9 +9,9 @@
 #include "common/base/clock.h"
 #include "common/base/ops.h"
 #include "scratch.h"
-#include "workers/answer.h"
-#include "workers/history.h"
-#include "workers/post.h"
+#include "workers/post/answer.h"
+#include "workers/post/history.h"
+#include "workers/post/post.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* The PROXY line, whole, in pieces and wrong, over a real pair of sockets. */
-#include "gateway/proxy_line.h"
+#include "gateway/http/proxy_line.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -11,7 +11,7 @@
 #include "common/base/clock.h"
 #include "common/monitor/monitor.h"
 #include "journal_yard.h"
-#include "workers/answer.h"
+#include "workers/post/answer.h"
 
 #include <poll.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-#include "gateway/query.h"
-#include "gateway/reply.h"
+#include "gateway/read/query.h"
+#include "gateway/ring/reply.h"
 #include "reading.h"
 
 static void test_example(void **state)

@@ -1,4 +1,4 @@
-#include "gateway/blank.h"
+#include "gateway/read/blank.h"
 #include "reading.h"
 
 #include <sodium.h>

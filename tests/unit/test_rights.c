@@ -4,7 +4,7 @@
 
 #include "authd/directory/audit.h"
 #include "authd/directory/sessions.h"
-#include "authd/rights.h"
+#include "authd/manage/rights.h"
 #include "tests/unit/code.h"
 
 static const char *const s_relations[RELATIONS] = {"own", "among", "service", "lower", "other"};
@@ -14,7 +14,7 @@ static void every_management_operation_has_a_row(void **state)
     (void)state;
     for (size_t i = 0; i < op_table_len; i++)
         if (op_table[i].credentials == CRED_ADMIN && !rights_has_row(op_table[i].number))
-            fail_msg("%s has no row in authd/rights.def", op_table[i].name);
+            fail_msg("%s has no row in authd/manage/rights.def", op_table[i].name);
 }
 
 static void an_owner_may_everything_and_nobody_more_than_a_higher_role(void **state)

@@ -1,4 +1,4 @@
-#include "gateway/routes.h"
+#include "gateway/read/routes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "common/base/secret.h"
-#include "ctl/scan.h"
+#include "ctl/manage/scan.h"
 
 #include <stdlib.h>
 #include <string.h>

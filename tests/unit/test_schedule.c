@@ -1,4 +1,4 @@
-#include "workers/schedule.h"
+#include "workers/caller/schedule.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "workers/seen.h"
+#include "workers/journal/seen.h"
 
 #include <string.h>
 

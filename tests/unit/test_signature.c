@@ -1,4 +1,4 @@
-#include "workers/signature.h"
+#include "workers/caller/signature.h"
 
 #include "scratch.h"
 

@@ -1,7 +1,7 @@
 /* Restarts of real children (sh), one after another, and what is said of them. */
 #include "common/base/clock.h"
 #include "common/log/log.h"
-#include "ctl/supervise.h"
+#include "ctl/host/supervise.h"
 
 #include <setjmp.h>
 #include <signal.h>

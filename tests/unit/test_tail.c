@@ -7,7 +7,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "workers/tail.h"
+#include "workers/journal/lmdb/tail.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 
 #include "common/monitor/monitor.h"
 #include "outbox_yard.h"
-#include "workers/delivery_lane.h"
+#include "workers/delivery/lane.h"
 
 #include <poll.h>
 

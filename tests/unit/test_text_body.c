@@ -1,5 +1,5 @@
 /* Text in the body of a reply. */
-#include "gateway/text_body.h"
+#include "gateway/read/text_body.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "authd/throttle.h"
+#include "authd/accounts/throttle.h"
 
 #include <stdio.h>
 

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "authd/ticket.h"
+#include "authd/accounts/ticket.h"
 
 #include <stdio.h>
 #include <string.h>

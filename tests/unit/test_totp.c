@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "authd/totp.h"
+#include "authd/accounts/totp.h"
 
 #include <stdio.h>
 #include <string.h>

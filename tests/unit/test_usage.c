@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "authd/usage.h"
+#include "authd/judge/usage.h"
 
 #include <stdlib.h>
 

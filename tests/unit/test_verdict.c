@@ -1,7 +1,7 @@
 #include "tests/unit/yard.h"
 
 #include "authd/directory/handlers.h"
-#include "authd/verdict.h"
+#include "authd/judge/verdict.h"
 #include "common/base/clock.h"
 #include "common/base/ops.h"
 #include "common/base/secret.h"

@@ -8,7 +8,7 @@
 
 #include "bad_block.h"
 #include "scratch.h"
-#include "workers/wal_self.h"
+#include "workers/journal/lmdb/wal_self.h"
 
 #include <fcntl.h>
 #include <stdio.h>

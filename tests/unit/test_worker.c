@@ -14,7 +14,7 @@
 #include "common/life/life.h"
 #include "common/link/link.h"
 #include "scratch.h"
-#include "workers/worker.h"
+#include "workers/loop/worker.h"
 
 #include <signal.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
 #include "common/base/secret.h"
 #include "common/store/known.h"
 #include "common/store/store.h"
-#include "workers/journal_reshard.h"
+#include "workers/store/journal_reshard.h"
 #include "workers/store/manifest.h"
 #include "workers/store/owner.h"
 #include "workers/store/verbs.h"

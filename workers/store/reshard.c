@@ -1,7 +1,7 @@
 /* Another count of shards for a kind, while its workers and the router are stopped. */
 #include "common/wire/wire.h"
-#include "workers/journal_reshard.h"
 #include "workers/store/conf_line.h"
+#include "workers/store/journal_reshard.h"
 #include "workers/store/owner.h"
 #include "workers/store/switch.h"
 #include "workers/store/verbs.h"

@@ -3,7 +3,7 @@
 #include "common/base/clock.h"
 #include "common/life/path.h"
 #include "common/store/store.h"
-#include "workers/journal_reshard.h"
+#include "workers/store/journal_reshard.h"
 #include "workers/store/owner.h"
 #include "workers/store/verbs.h"
 

@@ -1,0 +1,333 @@
+#include "authd/admin/control.h"
+
+#include "authd/accounts/accounts.h"
+#include "authd/admin/admin.h"
+#include "authd/admin/operate.h"
+#include "authd/manage/ending.h"
+#include "authd/manage/first_owner.h"
+#include "authd/manage/manage.h"
+#include "common/base/clock.h"
+#include "common/base/secret.h"
+#include "common/life/life.h"
+#include "common/link/link.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    MAGIC = 0x4354524c,
+    TURN_MS = 200,
+    TURN_MESSAGES = 64,
+    USAGE_MS = 1000,
+    INSPECT_MS = 30000,
+};
+
+struct control {
+    unsigned magic;
+    pthread_t thread;
+    atomic_bool stop;
+    char name[WIRE_NAME];
+    uint64_t self; /* the thread's instance */
+    int64_t turned_ms, written_ms, inspected_ms;
+    link_t *link;
+    wire_batch_t *replies;
+    directory_t *directory;
+    usage_t *usage;
+    manage_t *manage;
+    accounts_t *accounts;
+    admin_t *admin;
+    reads_t *reads;
+    operate_t *operate;
+    view_t *view;
+    ending_t ending;
+    view_t *writing; /* while usage is written */
+};
+
+/* Whose answer waits, for a hash or for a worker. */
+typedef struct {
+    control_t *control;
+    uuid_t7 id;
+    uint64_t origin;
+    uint32_t attempt;
+} asked_t;
+
+static unsigned s_retry_after(const manage_answer_t *answer, const error_row_t *row)
+{
+    if (answer->retry_after_s)
+        return (unsigned)answer->retry_after_s;
+    return row ? row->retry_after_s : 0;
+}
+
+static void s_reply(control_t *self, peer_t *peer, const asked_t *request,
+                    const manage_answer_t *answer)
+{
+    zmq_msg_t body;
+    const error_row_t *row = error_find(answer->code);
+    slice_t text = answer->code == ERROR_none ? slice(answer->body, answer->body_len)
+                                              : slice_of(answer->message);
+    wire_reply_t reply = {.id = request->id,
+                          .origin = request->origin,
+                          .attempt = request->attempt,
+                          .status = row ? row->status : 200,
+                          .error = answer->code,
+                          .retry_after_s = s_retry_after(answer, row),
+                          .content = row ? CONTENT_NONE : CONTENT_JSON,
+                          .has_body = true};
+    wire_body_init(&body, text);
+    if (!wire_batch_has_room(self->replies, text.len + WIRE_TEXT))
+        link_send_replies(self->link, peer, self->replies);
+    wire_batch_add_reply(self->replies, &reply, &body);
+    zmq_msg_close(&body);
+}
+
+/* The one who asked may be gone by now: then nobody needs it. */
+static void s_on_hashed(void *arg, manage_answer_t *answer)
+{
+    asked_t *asked = arg;
+    control_t *self = asked->control;
+    peer_t *peer = link_peer_of(self->link, asked->origin);
+    if (peer) {
+        s_reply(self, peer, asked, answer);
+        link_send_replies(self->link, peer, self->replies);
+    }
+    free(asked);
+}
+
+static void s_on_read(control_t *self, peer_t *peer, const wire_request_t *request, slice_t body)
+{
+    const asked_t asked = {self, request->id, request->origin, request->attempt};
+    manage_answer_t answer = {.code = ERROR_none};
+    metric_add(METRIC_control_requests_total, 1);
+    answer.code = operate_ask(self->operate, request, body, answer.message);
+    if (answer.code == ERROR_none)
+        return;
+    if (!answer.message[0])
+        snprintf(answer.message, sizeof answer.message, "%s", error_find(answer.code)->message);
+    s_reply(self, peer, &asked, &answer);
+}
+
+/* What workers have answered since; the one who asked may be gone by now. */
+static void s_answer_reads(control_t *self)
+{
+    zmq_msg_t body;
+    reads_answer_t answer;
+    while (reads_take(self->reads, &answer)) {
+        peer_t *peer = link_peer_of(self->link, answer.asker.origin);
+        answer.reply.has_body = true;
+        if (peer) {
+            wire_body_init(&body, slice(answer.body, answer.body_len));
+            wire_batch_add_reply(self->replies, &answer.reply, &body);
+            zmq_msg_close(&body);
+            link_send_replies(self->link, peer, self->replies);
+        }
+        free(answer.body);
+    }
+}
+
+static void s_on_request(control_t *self, peer_t *peer, const wire_request_t *request, slice_t body)
+{
+    if (operate_takes(request->op)) {
+        s_on_read(self, peer, request, body);
+        return;
+    }
+    manage_answer_t answer;
+    asked_t *asked = malloc(sizeof *asked);
+    if (!asked)
+        abort();
+    *asked = (asked_t){self, request->id, request->origin, request->attempt};
+    manage_request_t run = {
+        .actor = &manage_control, .op = request->op, .target = request->target, .body = body};
+    metric_add(METRIC_control_requests_total, 1);
+    if (!manage_start(self->manage, &run, &answer, s_on_hashed, asked))
+        return;
+    s_reply(self, peer, asked, &answer);
+    manage_clear(&answer);
+    free(asked);
+}
+
+static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
+{
+    control_t *self = arg;
+    assert(self->magic == MAGIC);
+    for (unsigned i = 0; i < message->entries; i++) {
+        slice_t body = wire_request_body(&message->requests[i], &message->bodies[i]);
+        s_on_request(self, peer, &message->requests[i], body);
+        secret_wipe((void *)body.data, body.len); /* it may hold a password */
+    }
+    if (wire_batch_entries(self->replies)) /* an answer may wait for a hash */
+        link_send_replies(self->link, peer, self->replies);
+    link_taken(self->link, peer, link_batch(message));
+}
+
+static void s_on_used(void *arg, const uuid_t7 *id, const token_use_t *use)
+{
+    control_t *self = arg;
+    if (!self->writing) {
+        self->writing = view_begin(self->directory);
+        view_tolerate(self->writing, true); /* one damaged row keeps no others from being written */
+    }
+    if (tokens_used(self->writing, id, use))
+        metric_add(METRIC_usage_writes_total, 1);
+}
+
+static void s_write_usage(control_t *self, bool all)
+{
+    if (!directory_is_there(self->directory))
+        return;
+    all ? usage_take_all(self->usage, s_on_used, self) : usage_take(self->usage, s_on_used, self);
+    admin_write_use(self->admin, &self->writing);
+    if (!self->writing)
+        return;
+    view_outcome_t outcome = view_commit(&self->writing);
+    if (outcome != VIEW_DONE)
+        log_warn("usage.dropped", "err=%s", LOG_Q(view_outcome_text(outcome)));
+}
+
+static void s_turn(control_t *self, int64_t now_ms)
+{
+    if (link_woke(&self->self, &self->turned_ms, now_ms)) {
+        link_restart(self->link);
+        admin_restart(self->admin);
+    }
+    link_drain_ready(self->link, TURN_MESSAGES);
+    manage_turn(self->manage);
+    s_answer_reads(self);
+    link_tick(self->link, now_ms);
+    admin_turn(self->admin, now_ms);
+    if (now_ms - self->written_ms >= USAGE_MS) {
+        self->written_ms = now_ms;
+        s_write_usage(self, false);
+        directory_check_room(self->directory);
+        view_renew(self->view);
+        ending_look(&self->ending, self->view, (uint64_t)clock_wall_ms());
+        view_release(self->view);
+    }
+    if (now_ms - self->inspected_ms >= INSPECT_MS) {
+        self->inspected_ms = now_ms;
+        directory_inspect(self->directory);
+        accounts_sweep(self->accounts, self->directory, (uint64_t)clock_wall_ms());
+    }
+    /* A slow disk is no silence: what waits in the socket is not stale. */
+    self->turned_ms = clock_ms();
+}
+
+static void *s_main(void *arg)
+{
+    control_t *self = arg;
+    assert(self->magic == MAGIC);
+    link_t *const links[] = {self->link, admin_link(self->admin)};
+    const int fds[] = {manage_fd(self->manage), reads_answered_fd(self->reads)};
+    while (!atomic_load(&self->stop)) {
+        link_wait(links, sizeof links / sizeof *links, fds, sizeof fds / sizeof *fds, TURN_MS);
+        s_turn(self, clock_ms());
+    }
+    return NULL;
+}
+
+static link_t *s_link(control_t *self, const conf_t *conf)
+{
+    char err[512];
+    wire_hello_t hello = {.role = ROLE_AUTHD, .name = slice_of(self->name)};
+    link_options_t options = {.endpoint = conf_endpoint(conf, SET_authd_control, 0),
+                              .bind = true,
+                              .hello = &hello,
+                              .peer_roles = 1u << ROLE_CONTROL,
+                              .self = &self->self,
+                              .calls = {.requests = s_on_requests},
+                              .arg = self,
+                              .conf = conf};
+    if (strncmp(options.endpoint, "ipc://", 6) != 0)
+        log_fatal(EXIT_CONFIG, "control.bind", "setting=authd.control err=%s",
+                  LOG_Q("must be an ipc:// endpoint: who can open it may change everything"));
+    link_t *link = link_new(&options, err, sizeof err);
+    if (!link)
+        log_fatal(EXIT_CONFIG, "control.bind", "setting=authd.control err=%s", LOG_Q(err));
+    return link;
+}
+
+static void s_on_handler(void *arg, const uuid_t7 *target)
+{
+    push_note(arg, target);
+}
+
+static accounts_t *s_accounts(const conf_t *conf)
+{
+    accounts_options_t options = {
+        .cost = {.memory_kib = conf_uint(conf, SET_authd_password_memory_kib),
+                 .passes = conf_uint(conf, SET_authd_password_passes)},
+        .idle_s = conf_uint(conf, SET_authd_session_idle_s),
+        .session_s = conf_uint(conf, SET_authd_session_s),
+        .url = conf_text(conf, SET_admin_url),
+    };
+    return accounts_new(&options);
+}
+
+static manage_limits_t s_limits(const conf_t *conf)
+{
+    return (manage_limits_t){
+        .rate = conf_uint(conf, SET_authd_rate),
+        .burst = conf_uint(conf, SET_authd_burst),
+        .member_objects = conf_uint(conf, SET_authd_member_objects),
+        .service_tokens = (unsigned)conf_uint(conf, SET_authd_service_tokens),
+    };
+}
+
+control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage,
+                         push_t *push, reads_t *reads)
+{
+    control_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->magic = MAGIC;
+    self->self = uuid_instance();
+    snprintf(self->name, sizeof self->name, "authd-%u", start->index);
+    self->directory = directory;
+    self->view = view_new(directory);
+    view_tolerate(self->view, true); /* it counts the tokens that end */
+    self->usage = usage;
+    self->reads = reads;
+    self->operate = operate_new(directory, reads);
+    const manage_limits_t limits = s_limits(start->conf);
+    self->manage = manage_new(directory, &limits, conf_text(start->conf, SET_public_url));
+    self->accounts = s_accounts(start->conf);
+    manage_accounts(self->manage, self->accounts);
+    manage_watch(self->manage, s_on_handler, push);
+    first_owner_make(self->manage, conf_text(start->conf, SET_data_directory));
+    self->replies = wire_batch_new();
+    self->link = s_link(self, start->conf);
+    self->admin =
+        admin_new(start->conf, self->name, &self->self, directory, self->manage, self->accounts);
+    self->inspected_ms = clock_ms();
+    directory_inspect(directory);
+    directory_check_room(directory);
+    if (pthread_create(&self->thread, NULL, s_main, self) != 0)
+        log_fatal(EXIT_FAULT, "control.thread", "err=%s", LOG_Q("cannot start a thread"));
+    return self;
+}
+
+void control_stop(control_t **self_p)
+{
+    control_t *self = *self_p;
+    if (!self)
+        return;
+    atomic_store(&self->stop, true);
+    pthread_join(self->thread, NULL);
+    s_write_usage(self, true);
+    usage_hand_over(self->usage);
+    s_write_usage(self, true);
+    manage_destroy(&self->manage); /* answers what still waits for a hash */
+    admin_destroy(&self->admin);
+    accounts_destroy(&self->accounts);
+    operate_destroy(&self->operate);
+    view_destroy(&self->view);
+    link_destroy(&self->link);
+    wire_batch_destroy(&self->replies);
+    self->magic = 0;
+    free(self);
+    *self_p = NULL;
+}

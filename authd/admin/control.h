@@ -1,0 +1,25 @@
+/* The control socket and the directory's writer, on a thread of its own: management operations from
+ * posternctl and from the admin listeners (admin.h), what tokens were used for (usage.h),
+ * inspection of the store (each 30 s). Commits wait for the disk here, never in the loop that
+ * judges requests.
+ *
+ * Threading: start and stop belong to the main thread. */
+#ifndef POSTERN_AUTHD_ADMIN_CONTROL_H
+#define POSTERN_AUTHD_ADMIN_CONTROL_H
+
+#include "authd/admin/push.h"
+#include "authd/admin/reads.h"
+#include "authd/directory/directory.h"
+#include "authd/judge/usage.h"
+#include "common/conf/conf.h"
+
+typedef struct control control_t;
+
+/* Binds authd.control and authd.admin, and starts the thread. The arguments are borrowed until
+ * control_stop. Exits when it cannot bind. */
+control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage,
+                         push_t *push, reads_t *reads);
+/* Ends the thread, and writes all usage that was gathered. */
+void control_stop(control_t **self_p);
+
+#endif

@@ -1,0 +1,198 @@
+#include "authd/admin/push.h"
+
+#include "authd/directory/handlers.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
+#include "common/log/log.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    AGAIN_MS = 1000, /* after the first; doubled each time */
+    AGAIN_MOST_MS = 30000,
+    TRIES = 5,   /* of what the walk through all tells */
+    WINDOW = 64, /* of those, at once */
+    WALK_MS = 600000,
+};
+
+typedef struct {
+    uuid_t7 target, id;
+    uint32_t attempt; /* 0: not sent yet */
+    int64_t again_ms, next_ms;
+    bool changed; /* not only of the walk */
+} waiting_t;
+
+struct push {
+    directory_t *directory;
+    view_t *view;
+    forward_t *forward;
+    const uint64_t *self;
+    waiting_t *waiting;
+    size_t len, room;
+    uuid_t7 last; /* of the walk through all handlers */
+    bool began, walked;
+    int64_t walk_ms; /* when the next begins */
+    pack_t record;
+    pthread_mutex_t lock; /* of what follows */
+    uuid_t7 *noted;
+    size_t noted_len, noted_room;
+};
+
+push_t *push_new(directory_t *directory, forward_t *forward, const uint64_t *self_instance)
+{
+    push_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->directory = directory;
+    self->view = view_new(directory);
+    self->forward = forward;
+    self->self = self_instance;
+    pthread_mutex_init(&self->lock, NULL);
+    return self;
+}
+
+void push_destroy(push_t **self_p)
+{
+    push_t *self = *self_p;
+    if (!self)
+        return;
+    view_destroy(&self->view);
+    pack_wipe(&self->record);
+    pthread_mutex_destroy(&self->lock);
+    free(self->waiting);
+    free(self->noted);
+    free(self);
+    *self_p = NULL;
+}
+
+void push_note(push_t *self, const uuid_t7 *target)
+{
+    pthread_mutex_lock(&self->lock);
+    if (self->noted_len == self->noted_room) {
+        self->noted_room = self->noted_room ? 2 * self->noted_room : 16;
+        self->noted = realloc(self->noted, self->noted_room * sizeof *self->noted);
+        if (!self->noted)
+            abort();
+    }
+    self->noted[self->noted_len++] = *target;
+    pthread_mutex_unlock(&self->lock);
+}
+
+/* A new id: the answer to an older entry says nothing of this change. */
+static void s_add(push_t *self, const uuid_t7 *target, bool changed)
+{
+    size_t i = 0;
+    while (i < self->len && !uuid_eq(&self->waiting[i].target, target))
+        i++;
+    if (i < self->len && !changed)
+        return;
+    if (i == self->room) {
+        self->room = self->room ? 2 * self->room : 16;
+        self->waiting = realloc(self->waiting, self->room * sizeof *self->waiting);
+        if (!self->waiting)
+            abort();
+    }
+    if (i == self->len)
+        self->len++;
+    self->waiting[i] = (waiting_t){.target = *target, .again_ms = AGAIN_MS, .changed = changed};
+    uuid_new(&self->waiting[i].id);
+}
+
+static void s_take_noted(push_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    for (size_t i = 0; i < self->noted_len; i++)
+        s_add(self, &self->noted[i], true);
+    self->noted_len = 0;
+    pthread_mutex_unlock(&self->lock);
+}
+
+/* Goes on with the walk while there is room in the window. The view is live. */
+static void s_walk(push_t *self, int64_t now_ms)
+{
+    handler_t handler;
+    if (self->walked && now_ms >= self->walk_ms)
+        self->began = self->walked = false;
+    while (!self->walked && self->len < WINDOW) {
+        if (!handlers_next(self->view, self->began ? &self->last : NULL, &handler)) {
+            self->walked = true;
+            self->walk_ms = now_ms + WALK_MS;
+            return;
+        }
+        self->began = true;
+        self->last = handler.target;
+        s_add(self, &handler.target, false);
+    }
+}
+
+static void s_send(push_t *self, waiting_t *waiting, int64_t now_ms)
+{
+    handler_t handler;
+    waiting->next_ms = now_ms + waiting->again_ms;
+    if (!handlers_get(self->view, &waiting->target, &handler)) {
+        view_take_damage(self->view);
+        return; /* a note of what a later look will see */
+    }
+    pack_reset(&self->record);
+    handler_record(self->view, &handler, (uint64_t)clock_wall_ms(), &self->record);
+    if (view_take_damage(self->view))
+        return;
+    wire_request_t request = {
+        .id = waiting->id,
+        .origin = *self->self,
+        .attempt = ++waiting->attempt,
+        .time_left_ms = (uint32_t)waiting->again_ms,
+        .op = handler.kind == OWNER_BOT ? OP_bot_handler_push : OP_extension_handler_push,
+        .method = OP_PUT,
+        .target = handler.access,
+        .params = slice("", 0),
+        .headers = slice("", 0),
+        .client = slice("", 0),
+        .token = slice("", 0),
+        .appkey = slice("", 0),
+        .principal = {.present = true,
+                      .target = handler.target,
+                      .display_name = slice("", 0),
+                      .facts = slice("", 0),
+                      .dedupe = slice("", 0)},
+        .handler = slice(self->record.data, self->record.len),
+    };
+    forward_put(self->forward, &request, NULL, clock_us());
+    waiting->again_ms =
+        2 * waiting->again_ms < AGAIN_MOST_MS ? 2 * waiting->again_ms : AGAIN_MOST_MS;
+}
+
+void push_tick(push_t *self, int64_t now_ms)
+{
+    s_take_noted(self);
+    if (self->walked && self->len == 0 && now_ms < self->walk_ms)
+        return;
+    view_renew(self->view);
+    view_tolerate(self->view, true); /* one damaged handler keeps no others from their workers */
+    s_walk(self, now_ms);
+    view_tolerate(self->view, false);
+    for (size_t i = 0; i < self->len;) {
+        waiting_t *waiting = &self->waiting[i];
+        bool due = waiting->next_ms <= now_ms;
+        if (due && !waiting->changed && waiting->attempt == TRIES) {
+            *waiting = self->waiting[--self->len];
+            continue;
+        }
+        if (due)
+            s_send(self, waiting, now_ms);
+        i++;
+    }
+    view_release(self->view);
+}
+
+void push_answered(push_t *self, const wire_reply_t *reply)
+{
+    for (size_t i = 0; i < self->len; i++)
+        if (uuid_eq(&self->waiting[i].id, &reply->id) && reply->error == ERROR_none) {
+            self->waiting[i] = self->waiting[--self->len];
+            return;
+        }
+}

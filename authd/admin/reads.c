@@ -1,0 +1,271 @@
+#include "authd/admin/reads.h"
+
+#include "common/base/clock.h"
+#include "common/base/ops.h"
+#include "common/log/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { AGAIN_MS = 1000, TARGET = WIRE_TARGET + 1 };
+
+typedef struct read {
+    struct read *next;
+    reads_answer_t answer;
+    uuid_t7 id; /* of the entry */
+    wire_request_t request;
+    char target[TARGET];
+    pack_t params; /* a copy of the encoded pairs */
+    int64_t end_ms, next_ms;
+} read_t;
+
+struct reads {
+    forward_t *forward;
+    const uint64_t *self;
+    read_t *waiting; /* the main thread's */
+    int asked_fd, answered_fd;
+    atomic_bool news;     /* in asked: spares the main thread a system call a turn */
+    pthread_mutex_t lock; /* of what follows */
+    read_t *asked, *answered;
+    unsigned len; /* under way */
+};
+
+static int s_event(void)
+{
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (fd < 0)
+        log_fatal(EXIT_FAULT, "reads.eventfd", "err=%s", LOG_Q(strerror(errno)));
+    return fd;
+}
+
+static void s_signal(int fd)
+{
+    const uint64_t one = 1;
+    ssize_t put = write(fd, &one, sizeof one);
+    assert(put == sizeof one);
+}
+
+static void s_unsignal(int fd)
+{
+    uint64_t count;
+    if (read(fd, &count, sizeof count) < 0)
+        assert(errno == EAGAIN);
+}
+
+reads_t *reads_new(forward_t *forward, const uint64_t *self_instance)
+{
+    reads_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->forward = forward;
+    self->self = self_instance;
+    self->asked_fd = s_event();
+    self->answered_fd = s_event();
+    pthread_mutex_init(&self->lock, NULL);
+    return self;
+}
+
+static void s_free(read_t *read)
+{
+    free(read->answer.body);
+    pack_free(&read->params);
+    free(read);
+}
+
+static void s_free_all(read_t *read)
+{
+    while (read) {
+        read_t *next = read->next;
+        s_free(read);
+        read = next;
+    }
+}
+
+void reads_destroy(reads_t **self_p)
+{
+    reads_t *self = *self_p;
+    if (!self)
+        return;
+    s_free_all(self->asked);
+    s_free_all(self->waiting);
+    s_free_all(self->answered);
+    pthread_mutex_destroy(&self->lock);
+    close(self->asked_fd);
+    close(self->answered_fd);
+    free(self);
+    *self_p = NULL;
+}
+
+/* The request as an entry of its own, whose slices are this object's. */
+static read_t *s_new(const reads_asker_t *asker, const wire_request_t *request)
+{
+    read_t *read = calloc(1, sizeof *read);
+    if (!read || request->target.len >= TARGET)
+        abort();
+    read->answer.asker = *asker;
+    uuid_new(&read->id);
+    memcpy(read->target, request->target.data, request->target.len);
+    if (request->params.len)
+        pack_raw(&read->params, request->params);
+    slice_t none = slice("", 0);
+    read->request = (wire_request_t){.id = read->id,
+                                     .op = request->op,
+                                     .method = request->method,
+                                     .target = slice(read->target, request->target.len),
+                                     .params = slice(read->params.data, read->params.len),
+                                     .headers = none,
+                                     .client = none,
+                                     .token = none,
+                                     .appkey = none,
+                                     .handler = none,
+                                     .small = none,
+                                     .principal = {.present = true,
+                                                   .target = request->principal.target,
+                                                   .environment = request->principal.environment,
+                                                   .display_name = none,
+                                                   .facts = none,
+                                                   .dedupe = none}};
+    return read;
+}
+
+static void s_push(read_t **list, read_t *read)
+{
+    read->next = *list;
+    *list = read;
+}
+
+bool reads_ask(reads_t *self, const reads_asker_t *asker, const wire_request_t *request)
+{
+    pthread_mutex_lock(&self->lock);
+    bool room = self->len < READS_MOST;
+    if (room) {
+        self->len++;
+        s_push(&self->asked, s_new(asker, request));
+        s_signal(self->asked_fd); /* first: who sees the news takes the signal, too */
+        atomic_store(&self->news, true);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return room;
+}
+
+int reads_answered_fd(const reads_t *self)
+{
+    return self->answered_fd;
+}
+
+int reads_asked_fd(const reads_t *self)
+{
+    return self->asked_fd;
+}
+
+bool reads_take(reads_t *self, reads_answer_t *answer)
+{
+    s_unsignal(self->answered_fd);
+    pthread_mutex_lock(&self->lock);
+    read_t *read = self->answered;
+    if (read) {
+        self->answered = read->next;
+        self->len--;
+    }
+    pthread_mutex_unlock(&self->lock);
+    if (!read)
+        return false;
+    *answer = read->answer;
+    read->answer.body = NULL;
+    s_free(read);
+    return true;
+}
+
+/* Takes READ, which is in no list, to those that are answered. */
+static void s_done(reads_t *self, read_t *read, const wire_reply_t *reply)
+{
+    read->answer.reply = *reply;
+    read->answer.reply.id = read->answer.asker.id;
+    read->answer.reply.origin = read->answer.asker.origin;
+    read->answer.reply.attempt = read->answer.asker.attempt;
+    pthread_mutex_lock(&self->lock);
+    s_push(&self->answered, read);
+    pthread_mutex_unlock(&self->lock);
+    s_signal(self->answered_fd);
+}
+
+static void s_take_asked(reads_t *self, int64_t now_ms)
+{
+    if (!atomic_exchange(&self->news, false))
+        return;
+    s_unsignal(self->asked_fd);
+    pthread_mutex_lock(&self->lock);
+    read_t *asked = self->asked;
+    self->asked = NULL;
+    pthread_mutex_unlock(&self->lock);
+    while (asked) {
+        read_t *next = asked->next;
+        asked->end_ms = now_ms + READS_MS;
+        s_push(&self->waiting, asked);
+        asked = next;
+    }
+}
+
+static void s_send(reads_t *self, read_t *read, int64_t now_ms)
+{
+    read->next_ms = now_ms + AGAIN_MS;
+    read->request.origin = *self->self;
+    read->request.attempt++;
+    read->request.time_left_ms = (uint32_t)(read->end_ms - now_ms);
+    forward_put(self->forward, &read->request, NULL, clock_us());
+}
+
+/* A read changes nothing, so what did not come may be asked for anew; of the rest one cannot know.
+ */
+static void s_give_up(reads_t *self, read_t *read)
+{
+    bool reads = read->request.method == OP_GET;
+    const error_row_t *row = error_find(reads ? ERROR_unavailable : ERROR_not_confirmed);
+    s_done(self, read,
+           &(wire_reply_t){
+               .status = row->status, .error = row->code, .retry_after_s = row->retry_after_s});
+}
+
+void reads_tick(reads_t *self, int64_t now_ms)
+{
+    s_take_asked(self, now_ms);
+    for (read_t **at = &self->waiting, *read = *at; read; read = *at) {
+        if (now_ms >= read->end_ms) {
+            *at = read->next;
+            s_give_up(self, read);
+            continue;
+        }
+        if (now_ms >= read->next_ms)
+            s_send(self, read, now_ms);
+        at = &read->next;
+    }
+}
+
+/* A 503 is what a resend may better. */
+static bool s_may_pass(const wire_reply_t *reply)
+{
+    return reply->error == ERROR_unavailable || reply->error == ERROR_overloaded;
+}
+
+void reads_answered(reads_t *self, const wire_reply_t *reply, zmq_msg_t *body)
+{
+    read_t **at = &self->waiting;
+    while (*at && !uuid_eq(&(*at)->id, &reply->id))
+        at = &(*at)->next;
+    read_t *read = *at;
+    if (!read || s_may_pass(reply))
+        return;
+    *at = read->next;
+    read->answer.body_len = zmq_msg_size(body);
+    read->answer.body = malloc(read->answer.body_len + 1);
+    if (!read->answer.body)
+        abort();
+    memcpy(read->answer.body, zmq_msg_data(body), read->answer.body_len);
+    s_done(self, read, reply);
+}

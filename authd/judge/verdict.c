@@ -1,0 +1,444 @@
+#include "authd/judge/verdict.h"
+
+#include "authd/directory/extensions.h"
+#include "authd/directory/handlers.h"
+#include "authd/directory/places.h"
+#include "authd/directory/tokens.h"
+#include "authd/directory/users.h"
+#include "common/base/ops.h"
+#include "common/base/secret.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdio.h>
+
+/* What a request is judged by. */
+typedef struct {
+    judge_t *judge;
+    view_t *view;
+    wire_request_t *request;
+    token_t token;
+    bool operates; /* there is no token: whoever asks may everything */
+    bool bound;    /* the token has terms */
+    terms_t terms;
+    slice_t detail; /* of the refusal */
+    unsigned allow; /* and the methods that are allowed */
+    uint64_t wall_ms;
+} case_t;
+
+typedef enum {
+    MAY_ANYONE, /* any active user */
+    MAY_MEMBER, /* the people of the place */
+    MAY_PEOPLE, /* these and the owner */
+    MAY_OWNER,
+} rule_t;
+
+/* Finds the target, checks that it is in use and who may, and fills target and principal. */
+typedef error_code_t find_fn(case_t *self, rule_t rule);
+
+/* Whether what is archived is in the way of the request. */
+static bool s_needs_use(const case_t *self);
+
+static bool s_covers(const case_t *self, terms_kind_t kind, const uuid_t7 *id)
+{
+    return !self->bound || terms_cover(&self->terms, kind, id);
+}
+
+/* With the reason, where one was given. */
+static error_code_t s_archived(case_t *self, slice_t reason)
+{
+    char *text = self->judge->archived;
+    if (reason.len)
+        self->detail =
+            slice(text, (size_t)snprintf(text, sizeof self->judge->archived,
+                                         "The target is archived: %.*s", SLICE_ARG(reason)));
+    return ERROR_archived;
+}
+
+/* METHODS: which make events of the target; 0: all. */
+static error_code_t s_check_method(case_t *self, unsigned methods)
+{
+    if (!methods || methods & self->request->method || !op_is_event(op_find(self->request->op)))
+        return ERROR_none;
+    self->allow = methods;
+    self->detail = slice_of("A request of this method makes no event here: the methods of the bot "
+                            "or extension say which do.");
+    return ERROR_method_not_allowed;
+}
+
+static error_code_t s_place(case_t *self, place_kind_t kind, rule_t rule, const place_t *place)
+{
+    const uuid_t7 *user = &self->token.user;
+    if (!s_covers(self, kind == PLACE_CHANNEL ? TERMS_CHANNELS : TERMS_BOTS, &place->id))
+        return ERROR_out_of_scope;
+    bool owns = uuid_eq(&place->owner, user);
+    bool may = rule == MAY_ANYONE || (owns && (rule == MAY_PEOPLE || rule == MAY_OWNER)) ||
+               (rule != MAY_OWNER && place_has(self->view, kind, &place->id, user));
+    self->request->target = place->name;
+    self->request->principal.target = place->id;
+    if (!may)
+        return ERROR_not_allowed;
+    if (place->archived_ms && s_needs_use(self))
+        return s_archived(self, place->reason);
+    return s_check_method(self, place->methods);
+}
+
+static error_code_t s_find_channel(case_t *self, rule_t rule)
+{
+    place_t place;
+    if (!places_named(self->view, PLACE_CHANNEL, self->request->target, &place))
+        return ERROR_unknown_channel;
+    return s_place(self, PLACE_CHANNEL, rule, &place);
+}
+
+static error_code_t s_find_channel_id(case_t *self, rule_t rule)
+{
+    place_t place;
+    uuid_t7 id;
+    slice_t target = self->request->target;
+    if (uuid_parse(target.data, target.len, &id) != 0 ||
+        !places_get(self->view, PLACE_CHANNEL, &id, &place))
+        return ERROR_unknown_channel;
+    return s_place(self, PLACE_CHANNEL, rule, &place);
+}
+
+static error_code_t s_find_chat(case_t *self, rule_t rule)
+{
+    error_code_t code = s_find_channel_id(self, rule);
+    return code == ERROR_unknown_channel ? ERROR_unknown_chat : code;
+}
+
+static error_code_t s_find_bot(case_t *self, rule_t rule)
+{
+    place_t place;
+    if (!places_named(self->view, PLACE_BOT, self->request->target, &place))
+        return ERROR_unknown_bot;
+    return s_place(self, PLACE_BOT, rule, &place);
+}
+
+static error_code_t s_find_app(case_t *self, rule_t rule)
+{
+    app_t app;
+    extension_t extension;
+    wire_request_t *request = self->request;
+    if (!apps_get(self->view, request->target, &app) ||
+        !extensions_get(self->view, &app.extension, &extension))
+        return ERROR_unknown_app;
+    if (!s_covers(self, TERMS_EXTENSIONS, &app.extension))
+        return ERROR_out_of_scope;
+    if (rule == MAY_OWNER && !uuid_eq(&extension.owner, &self->token.user))
+        return ERROR_not_allowed;
+    if (op_find(request->op)->credentials == CRED_APPKEY) {
+        if (request->appkey.len == 0)
+            return ERROR_appkey_required;
+        if (!app_key_is(self->view, &app, request->appkey, self->wall_ms))
+            return ERROR_invalid_appkey;
+    }
+    if (extension.archived_ms && s_needs_use(self))
+        return s_archived(self, extension.reason);
+    /* An app-id is canonical as it came, for it was found by its bytes. */
+    request->principal.target = app.target;
+    request->principal.environment = app.environment;
+    return s_check_method(self, extension.methods);
+}
+
+static error_code_t s_find_buddy(case_t *self, rule_t rule)
+{
+    user_t buddy;
+    if (self->bound && self->terms.listed)
+        return ERROR_out_of_scope;
+    if (!users_find(self->view, self->request->target, &buddy))
+        return ERROR_unknown_user;
+    if (rule == MAY_OWNER && !uuid_eq(&buddy.id, &self->token.user))
+        return ERROR_not_allowed;
+    uuid_text(&buddy.id, self->judge->target);
+    self->request->target = slice(self->judge->target, UUID_TEXT - 1);
+    self->request->principal.target = buddy.id;
+    return ERROR_none;
+}
+
+/* The token's own user. */
+static error_code_t s_find_self(case_t *self, rule_t rule)
+{
+    (void)rule;
+    self->request->principal.target = self->token.user;
+    return ERROR_none;
+}
+
+/* What an operation does: with DOES_POST and DOES_CALL an Idempotency-Key counts; what DOES_CALL
+ * posts goes to the target's handler, too; DOES_LOOK reads of a target that may be archived. */
+typedef enum { DOES_POST, DOES_CALL, DOES_READ, DOES_LOOK, DOES_ASK } deed_t;
+
+static const struct {
+    find_fn *find;
+    rule_t rule;
+    deed_t deed;
+} s_rules[] = {
+    [OP_channel_message] = {s_find_channel, MAY_MEMBER, DOES_POST},
+    [OP_channel_id_message] = {s_find_channel_id, MAY_MEMBER, DOES_POST},
+    [OP_bot_incoming] = {s_find_bot, MAY_ANYONE, DOES_CALL},
+    [OP_bot_message] = {s_find_bot, MAY_PEOPLE, DOES_POST},
+    [OP_extension_incoming] = {s_find_app, MAY_ANYONE, DOES_CALL},
+    [OP_chat_message] = {s_find_chat, MAY_MEMBER, DOES_POST},
+    [OP_buddy_message] = {s_find_buddy, MAY_ANYONE, DOES_POST},
+    [OP_token_self] = {s_find_self, MAY_ANYONE, DOES_ASK},
+    [OP_channel_history] = {s_find_channel, MAY_MEMBER, DOES_READ},
+    [OP_channel_id_history] = {s_find_channel_id, MAY_MEMBER, DOES_READ},
+    [OP_bot_history] = {s_find_bot, MAY_PEOPLE, DOES_READ},
+    [OP_extension_history] = {s_find_app, MAY_OWNER, DOES_READ},
+    [OP_chat_history] = {s_find_chat, MAY_MEMBER, DOES_READ},
+    [OP_buddy_history] = {s_find_buddy, MAY_OWNER, DOES_READ},
+    [OP_bot_deliveries] = {s_find_bot, MAY_OWNER, DOES_LOOK},
+    [OP_extension_deliveries] = {s_find_app, MAY_OWNER, DOES_LOOK},
+    [OP_bot_delivery_retry] = {s_find_bot, MAY_OWNER, DOES_READ},
+    [OP_extension_delivery_retry] = {s_find_app, MAY_OWNER, DOES_READ},
+    [OP_bot_delivery_replay] = {s_find_bot, MAY_OWNER, DOES_READ},
+    [OP_extension_delivery_replay] = {s_find_app, MAY_OWNER, DOES_READ},
+};
+
+static bool s_needs_use(const case_t *self)
+{
+    if (self->operates && op_find(self->request->op)->methods & OP_GET)
+        return false;
+    return s_rules[self->request->op].deed != DOES_LOOK;
+}
+
+/* An operation of a newer version, or one that has no business here, cannot be judged. */
+static bool s_is_known(unsigned op)
+{
+    return op < sizeof s_rules / sizeof *s_rules && s_rules[op].find;
+}
+
+static error_code_t s_authenticate(case_t *self, int64_t wall_ms)
+{
+    uint8_t hash[TOKEN_HASH];
+    slice_t text = self->request->token;
+    /* A malformed one is unknown like any other: only well-formed ones are ever recorded. */
+    if (text.len < TOKEN_MIN || text.len > TOKEN_MAX)
+        return ERROR_invalid_token;
+    token_hash(text.data, text.len, hash);
+    if (!tokens_judge(self->view, hash, &self->token))
+        return ERROR_invalid_token;
+    if (token_has_ended(&self->token, (uint64_t)wall_ms))
+        return ERROR_token_expired;
+    self->bound = self->token.terms.len > 0;
+    return ERROR_none;
+}
+
+/* What the token's terms say of where the request comes from. */
+static error_code_t s_check_address(case_t *self, verdict_t *verdict)
+{
+    self->terms = terms_read(self->token.terms);
+    if (!terms_allow_address(&self->terms, self->request->client))
+        return ERROR_address_not_allowed;
+    if (self->terms.replaced_ms) {
+        verdict->deprecated_ms = self->terms.replaced_ms;
+        verdict->sunset_ms = self->token.expires_ms;
+    }
+    return ERROR_none;
+}
+
+/* What they say of the request, whatever its target. */
+static error_code_t s_check_request(case_t *self, size_t body_len)
+{
+    deed_t deed = s_rules[self->request->op].deed;
+    if (self->terms.post_only && (deed == DOES_READ || deed == DOES_LOOK)) {
+        self->detail = slice_of("The token may post, and not read back.");
+        return ERROR_out_of_scope;
+    }
+    if (self->terms.body_bytes && body_len > self->terms.body_bytes) {
+        self->detail = slice_of("The body is larger than this token may send.");
+        return ERROR_body_too_large;
+    }
+    return ERROR_none;
+}
+
+/* A resend was charged when it came first. */
+static error_code_t s_limit(case_t *self, int64_t now_us, verdict_t *verdict)
+{
+    limiter_state_t state;
+    const judge_t *judge = self->judge;
+    const token_t *token = &self->token;
+    uint64_t rate = token->rate == TOKEN_DEFAULT ? judge->rate : token->rate;
+    uint64_t burst = token->burst == TOKEN_DEFAULT ? judge->burst : token->burst;
+    if (self->request->attempt > 1 ||
+        limiter_charge(judge->limiter, &token->id, rate, burst, now_us, &state))
+        return ERROR_none;
+    verdict->rate = rate;
+    verdict->retry_after_s = state.reset_s;
+    return ERROR_rate_limited;
+}
+
+/* BLAKE2b-256 over user, operation as two bytes, target and the sender's key (docs/PROTOCOL.md). */
+static void s_dedupe(case_t *self)
+{
+    slice_t key;
+    wire_principal_t *principal = &self->request->principal;
+    uint8_t op[2] = {(uint8_t)(self->request->op >> 8), (uint8_t)self->request->op};
+    crypto_generichash_state state;
+    deed_t deed = s_rules[self->request->op].deed;
+    if ((deed != DOES_POST && deed != DOES_CALL) ||
+        !wire_pairs_find(self->request->headers, "idempotency-key", &key) || key.len == 0)
+        return;
+    crypto_generichash_init(&state, NULL, 0, WIRE_DEDUPE);
+    crypto_generichash_update(&state, principal->user.bytes, UUID_BYTES);
+    crypto_generichash_update(&state, op, sizeof op);
+    crypto_generichash_update(&state, principal->target.bytes, UUID_BYTES);
+    crypto_generichash_update(&state, (const uint8_t *)key.data, key.len);
+    crypto_generichash_final(&state, self->judge->dedupe, WIRE_DEDUPE);
+    principal->dedupe = slice(self->judge->dedupe, WIRE_DEDUPE);
+}
+
+/* Nothing that was not found is known not to be there: a token that may be good is not refused as
+ * one that is not. */
+static void s_check_damage(case_t *self, slice_t target, verdict_t *verdict)
+{
+    if (!view_take_damage(self->view))
+        return;
+    *verdict = (verdict_t){.code = ERROR_internal,
+                           .detail = slice_of("A part of the directory that this needs is damaged: "
+                                              "the log of authd says which (directory.damaged).")};
+    self->request->principal = (wire_principal_t){0};
+    self->request->handler = slice("", 0);
+    self->request->target = target;
+}
+
+/* What the worker needs to know of the target's handler before it stores the event. */
+static void s_add_handler(case_t *self)
+{
+    handler_t handler;
+    pack_t *record = &self->judge->handler;
+    wire_request_t *request = self->request;
+    if (s_rules[request->op].deed != DOES_CALL ||
+        !handlers_get(self->view, &request->principal.target, &handler))
+        return;
+    pack_reset(record);
+    handler_record(self->view, &handler, self->wall_ms, record);
+    request->handler = slice(record->data, record->len);
+}
+
+/* The bytes lie in the received header, which is ours. */
+static void s_blank(slice_t *credential)
+{
+    if (credential->len)
+        secret_wipe((void *)credential->data, credential->len);
+    *credential = slice("", 0);
+}
+
+static error_code_t s_judge(case_t *self, size_t body_len, int64_t now_us, int64_t wall_ms,
+                            verdict_t *verdict)
+{
+    error_code_t code = s_authenticate(self, wall_ms);
+    if (code == ERROR_none && self->bound)
+        code = s_check_address(self, verdict);
+    if (code == ERROR_none)
+        code = s_limit(self, now_us, verdict);
+    if (code == ERROR_none && self->bound)
+        code = s_check_request(self, body_len);
+    if (code == ERROR_none)
+        code = s_rules[self->request->op].find(self, s_rules[self->request->op].rule);
+    return code;
+}
+
+/* What a reply says of a token that is being replaced. */
+static void s_add_facts(const verdict_t *verdict, wire_reply_t *reply)
+{
+    if (verdict->deprecated_ms == 0)
+        return;
+    wire_reply_add(reply, FACT_DEPRECATION, verdict->deprecated_ms / 1000);
+    wire_reply_add(reply, FACT_SUNSET, verdict->sunset_ms / 1000);
+}
+
+static void s_fill(case_t *self, const verdict_t *verdict)
+{
+    wire_principal_t *principal = &self->request->principal;
+    principal->present = true;
+    principal->user = self->token.user;
+    principal->token = self->token.id;
+    principal->display_name = self->token.display;
+    principal->facts = slice("", 0);
+    if (verdict->deprecated_ms) {
+        wire_reply_t reply = {.facts = 0};
+        s_add_facts(verdict, &reply);
+        principal->facts = slice(self->judge->facts, wire_facts_text(&reply, self->judge->facts));
+    }
+    s_dedupe(self);
+    s_add_handler(self);
+}
+
+verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, size_t body_len,
+                        int64_t now_us, int64_t wall_ms)
+{
+    verdict_t verdict = {.code = ERROR_unavailable};
+    case_t this;
+    slice_t target = request->target;
+    this.judge = self;
+    this.operates = false;
+    this.view = view;
+    this.request = request;
+    this.detail = slice("", 0);
+    this.allow = 0;
+    this.wall_ms = (uint64_t)wall_ms;
+    request->principal = (wire_principal_t){0};
+    request->handler = slice("", 0);
+    if (s_is_known(request->op))
+        verdict.code = s_judge(&this, body_len, now_us, wall_ms, &verdict);
+    s_blank(&request->token);
+    s_blank(&request->appkey);
+    verdict.detail = this.detail;
+    verdict.allow = this.allow;
+    if (verdict.code == ERROR_none)
+        s_fill(&this, &verdict);
+    s_check_damage(&this, target, &verdict);
+    return verdict;
+}
+
+bool verdict_reads(unsigned op)
+{
+    return s_is_known(op) && (s_rules[op].deed == DOES_READ || s_rules[op].deed == DOES_LOOK);
+}
+
+verdict_t verdict_operate(judge_t *self, view_t *view, wire_request_t *request, uint64_t wall_ms)
+{
+    verdict_t verdict = {.code = ERROR_unavailable};
+    case_t this = {.judge = self,
+                   .view = view,
+                   .request = request,
+                   .operates = true,
+                   .detail = slice("", 0),
+                   .wall_ms = wall_ms};
+    slice_t target = request->target;
+    request->principal = (wire_principal_t){0};
+    if (verdict_reads(request->op))
+        verdict.code = s_rules[request->op].find(&this, MAY_ANYONE);
+    verdict.detail = this.detail;
+    s_check_damage(&this, target, &verdict);
+    return verdict;
+}
+
+void verdict_close(judge_t *self)
+{
+    pack_wipe(&self->handler);
+}
+
+void verdict_reply(const verdict_t *verdict, const wire_request_t *request, wire_reply_t *reply)
+{
+    const error_row_t *row = error_find(verdict->code);
+    assert(row);
+    *reply = (wire_reply_t){.id = request->id,
+                            .origin = request->origin,
+                            .attempt = request->attempt,
+                            .status = row->status,
+                            .error = row->code,
+                            .retry_after_s = row->retry_after_s};
+    s_add_facts(verdict, reply);
+    if (verdict->allow)
+        wire_reply_add(reply, FACT_ALLOW, verdict->allow);
+    if (verdict->code != ERROR_rate_limited)
+        return;
+    if (verdict->retry_after_s)
+        reply->retry_after_s = (uint32_t)verdict->retry_after_s;
+    wire_reply_add(reply, FACT_RATE_LIMIT, verdict->rate);
+    wire_reply_add(reply, FACT_RATE_LEFT, 0);
+    wire_reply_add(reply, FACT_RATE_RESET_S, verdict->retry_after_s);
+}

@@ -1,0 +1,56 @@
+/* The judge of requests: whose token a request has, whether it may come now, what its target is and
+ * whether it may go there. Tokens that are unknown, deleted or malformed get the same answer.
+ *
+ * The checks in their order, so that nobody learns what exists before a token is shown: operation
+ * known (503) - token (401) - address (403) - rate (429) - reading (403) and size (413) that the
+ * token's terms allow - target (404) - scope (403) - archived (410) - permission (403) - appkey
+ * (401) - a method that makes no event (405). Whatever they say, a part of the directory that is
+ * damaged makes it 500: what was not found may be there.
+ *
+ * Threading: one thread. No allocation. */
+#ifndef POSTERN_AUTHD_JUDGE_VERDICT_H
+#define POSTERN_AUTHD_JUDGE_VERDICT_H
+
+#include "authd/directory/directory.h"
+#include "authd/judge/limiter.h"
+#include "common/base/errors.h"
+#include "common/wire/wire.h"
+
+typedef struct {
+    limiter_t *limiter;
+    uint64_t rate, burst;   /* of a token that has no limit of its own */
+    char target[UUID_TEXT]; /* private: a canonical name that no record holds */
+    char facts[WIRE_FACTS_TEXT];
+    char archived[WIRE_TEXT];
+    uint8_t dedupe[WIRE_DEDUPE];
+    pack_t handler; /* a handler record, with secrets: verdict_close wipes it */
+} judge_t;
+
+typedef struct {
+    error_code_t code; /* ERROR_none: accepted */
+    uint64_t rate;     /* with ERROR_rate_limited: the limit and when to come again */
+    uint64_t retry_after_s;
+    unsigned allow; /* with ERROR_method_not_allowed: which are allowed */
+    slice_t detail; /* of a refusal, in place of the table's text; may be empty */
+    uint64_t deprecated_ms, sunset_ms; /* of a token that is being replaced; else 0 */
+} verdict_t;
+
+/* Judges one request under VIEW (renewed after the request came); BODY_LEN: of its body. In any
+ * case the credentials are wiped where they lie and blanked; when accepted, the principal is filled
+ * and the target is the canonical name. All slices hold until the view is released or the next
+ * call. Times: now_us is monotonic, wall_ms the wall clock's: by that a token ends. */
+verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, size_t body_len,
+                        int64_t now_us, int64_t wall_ms);
+
+/* Whether verdict_operate takes OP: operations that read back or are about deliveries. */
+bool verdict_reads(unsigned op);
+/* Judges a request of whoever may do everything, without a credential: finds the target, also an
+ * archived one where OP changes nothing, and fills the principal's target and environment. */
+verdict_t verdict_operate(judge_t *self, view_t *view, wire_request_t *request, uint64_t wall_ms);
+
+void verdict_close(judge_t *self);
+
+/* The refusal as a reply entry, without its body: verdict->detail. */
+void verdict_reply(const verdict_t *verdict, const wire_request_t *request, wire_reply_t *reply);
+
+#endif

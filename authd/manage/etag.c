@@ -1,0 +1,40 @@
+#include "authd/manage/etag.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TAG = 16 };
+
+/* What is no part of the object itself: its use, its people, how it is reached, what shows once. */
+static const char *const s_left_out[] = {
+    "etag",      "state", "last_used", "last_target", "last_address", "count",
+    "calls_24h", "token", "calls_30d", "replaces",    "members",      "subscribers",
+    "more",      "apps",  "urls",      "tokens",      "moved_to",     "sessions_ended",
+    "session",   "csrf",  "link",      "invitation",
+};
+
+void etag_of(const json_t *object, char text[ETAG_TEXT])
+{
+    uint8_t tag[TAG];
+    json_t *copy = json_copy((json_t *)object);
+    assert(copy);
+    for (unsigned i = 0; i < sizeof s_left_out / sizeof *s_left_out; i++)
+        json_object_del(copy, s_left_out[i]);
+    char *plain = json_dumps(copy, JSON_COMPACT | JSON_SORT_KEYS);
+    assert(plain);
+    crypto_generichash(tag, TAG, (const uint8_t *)plain, strlen(plain), NULL, 0);
+    sodium_bin2hex(text, ETAG_TEXT, tag, TAG);
+    free(plain);
+    json_decref(copy);
+}
+
+void etag_add(json_t *object)
+{
+    char text[ETAG_TEXT];
+    if (!json_object_get(object, "id"))
+        return;
+    etag_of(object, text);
+    json_object_set_new(object, "etag", json_string(text));
+}

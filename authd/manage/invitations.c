@@ -1,0 +1,229 @@
+/* Invitations: a link that is shown once and sets a password, for a new user or for one who is
+ * there and has lost it. */
+#include "authd/directory/invitations.h"
+#include "authd/directory/sessions.h"
+#include "authd/manage/attempt.h"
+#include "authd/manage/rights.h"
+
+#include "common/base/secret.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ENDS_LEAST_S = 60, ENDS_MOST_S = 30 * 86400, ENDS_S = 7 * 86400, LINK = 512 };
+
+static json_t *s_json(const invitation_t *invitation)
+{
+    bool known = !uuid_is_nil(&invitation->user), by = !uuid_is_nil(&invitation->by);
+    return json_pack(
+        "{s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "id", task_json_id(&invitation->id), "email",
+        task_json_text(invitation->email), "role", user_role_names[invitation->role], "user",
+        known ? task_json_id(&invitation->user) : json_null(), "by",
+        by ? task_json_id(&invitation->by) : json_null(), "created",
+        task_json_time(invitation->created_ms), "expires", task_json_time(invitation->ends_ms));
+}
+
+/* A link gives whoever has it the account: so it is made only for those whose role is below one's
+ * own, unless one is an owner. */
+static error_code_t s_for_user(task_t *task, const user_t *user, invitation_t *invitation)
+{
+    slice_t role = task_text(task, "role");
+    if (task->actor->role != USER_OWNER && user->role >= task->actor->role)
+        return task_fail(task, ERROR_not_allowed,
+                         "The user's role is not below your own: ask an owner.");
+    if (role.len && !slice_is(role, user_role_names[user->role]))
+        return task_fail(task, ERROR_conflict,
+                         "role: the user is there, with the role %s. An edit changes it.",
+                         user_role_names[user->role]);
+    invitation->user = user->id;
+    invitation->role = user->role;
+    return ERROR_none;
+}
+
+static error_code_t s_invite(task_t *task)
+{
+    user_t user;
+    slice_t email = task_text(task, "email"), role = task_text(task, "role");
+    invitation_t invitation = {.by = task->actor->user,
+                               .email = email,
+                               .name = task_text(task, "name"),
+                               .created_ms = task->now_ms,
+                               .ends_ms =
+                                   task->now_ms + task_uint(task, "expires_in", ENDS_S) * 1000};
+    if (!task_is_email(email))
+        return task_fail(task, ERROR_invalid_param, "email: is not an email address.");
+    if (role.len && !user_role_of(role, &invitation.role))
+        return task_fail(task, ERROR_invalid_param, "role: must be member, admin or owner.");
+    if (users_find(task->view, email, &user)) {
+        error_code_t code = s_for_user(task, &user, &invitation);
+        if (code != ERROR_none)
+            return code;
+    }
+    ticket_t ticket;
+    char text[TICKET_TEXT], link[LINK];
+    ticket_make(&ticket);
+    invitation.id = ticket.id;
+    ticket_hash(&ticket, invitation.hash);
+    ticket_text(&ticket, TICKET_INVITATION, text);
+    ticket_wipe(&ticket);
+    invitations_add(task->view, &invitation);
+    task_object(task, &invitation.id, email);
+    task->result = s_json(&invitation);
+    /* Behind the #, so that no server and no log on the way sees it. */
+    snprintf(link, sizeof link, "%s/#invitation=%s", task->accounts->url, text);
+    json_object_set_new(task->result, "link", json_string(link));
+    json_object_set_new(task->result, "invitation", json_string(text));
+    secret_wipe(text, sizeof text);
+    secret_wipe(link, sizeof link);
+    return ERROR_none;
+}
+
+static error_code_t s_list(task_t *task)
+{
+    page_t page;
+    invitation_t invitation;
+    error_code_t code = page_begin(&page, task);
+    if (code != ERROR_none)
+        return code;
+    for (bool more = invitations_next(task->view, page_after(&page), &invitation); more;
+         more = invitations_next(task->view, &invitation.id, &invitation))
+        if (task->now_ms < invitation.ends_ms
+                ? !page_add(&page, &invitation.id, s_json(&invitation))
+                : !page_skip(&page, &invitation.id))
+            break;
+    page_end(&page, task, "invitations");
+    return ERROR_none;
+}
+
+static error_code_t s_revoke(task_t *task)
+{
+    uuid_t7 id;
+    invitation_t invitation;
+    if (uuid_parse(task->target.data, task->target.len, &id) != 0 ||
+        !invitations_get(task->view, &id, &invitation))
+        return task_gone(task, ERROR_not_found, "There is no invitation with this id.");
+    task_object(task, &id, invitation.email);
+    task->result = s_json(&invitation);
+    invitations_delete(task->view, &id);
+    return ERROR_none;
+}
+
+/* Whether what the invitation was made for is still so: its maker may give the role, the address is
+ * still nobody's, or the user still has the role. */
+static bool s_holds(task_t *task, const invitation_t *invitation, user_t *user)
+{
+    user_t by;
+    if (!uuid_is_nil(&invitation->by) &&
+        (!users_get(task->view, &invitation->by, &by) || by.deleted_ms ||
+         rights_level(OP_user_invite, by.role) == MAY_NO ||
+         !rights_grant(by.role, invitation->role)))
+        return false;
+    bool there = users_find(task->view, invitation->email, user);
+    if (uuid_is_nil(&invitation->user))
+        return !there;
+    return there && uuid_eq(&user->id, &invitation->user) && user->role == invitation->role;
+}
+
+/* The invitation that the body holds; the same answer for each that is none. */
+static error_code_t s_find(task_t *task, invitation_t *invitation, user_t *user)
+{
+    ticket_t ticket;
+    bool found = ticket_parse(task_text(task, "invitation"), TICKET_INVITATION, &ticket) == 0 &&
+                 invitations_get(task->view, &ticket.id, invitation) &&
+                 ticket_is(&ticket, invitation->hash) && task->now_ms < invitation->ends_ms &&
+                 s_holds(task, invitation, user);
+    ticket_wipe(&ticket);
+    return found ? ERROR_none
+                 : task_fail(task, ERROR_not_found,
+                             "The invitation is unknown, used, revoked or has ended: ask for "
+                             "another.");
+}
+
+static slice_t s_name(const task_t *task, const invitation_t *invitation)
+{
+    slice_t name = task_text(task, "name");
+    if (name.len == 0)
+        name = invitation->name;
+    return name.len ? name : slice(invitation->email.data, strcspn(invitation->email.data, "@"));
+}
+
+static error_code_t s_prepare(task_t *task)
+{
+    user_t user;
+    invitation_t invitation;
+    password_words_t words;
+    error_code_t code = s_find(task, &invitation, &user);
+    if (code != ERROR_none)
+        return code;
+    bool known = !uuid_is_nil(&invitation.user);
+    password_words(&words, invitation.email, known ? user.name : s_name(task, &invitation));
+    attempt_job(task, invitation.email);
+    hash_job_make(task->job, task_text(task, "password"), &words);
+    return ERROR_none;
+}
+
+/* Makes the user where the address was nobody's, and finds it. */
+static error_code_t s_user(task_t *task, const invitation_t *invitation, user_t *user)
+{
+    char email[USER_EMAIL_MOST], name[USER_NAME_MOST];
+    if (!uuid_is_nil(&invitation->user))
+        return ERROR_none;
+    slice_t called = s_name(task, invitation);
+    memcpy(email, invitation->email.data, invitation->email.len);
+    memcpy(name, called.data, called.len);
+    user_t made = {.name = slice(name, called.len),
+                   .email = slice(email, invitation->email.len),
+                   .role = invitation->role,
+                   .created_ms = task->now_ms};
+    uuid_new(&made.id);
+    if (users_add(task->view, &made) != 0)
+        return ERROR_conflict;
+    return users_get(task->view, &made.id, user) ? ERROR_none : ERROR_storage_full;
+}
+
+static error_code_t s_accept(task_t *task)
+{
+    user_t user;
+    login_t login;
+    invitation_t invitation;
+    error_code_t code = s_find(task, &invitation, &user);
+    if (code != ERROR_none)
+        return code;
+    uuid_t7 used = invitation.id;
+    code = s_user(task, &invitation, &user);
+    if (code != ERROR_none)
+        return code;
+    uuid_t7 id = user.id;
+    uuid_text(&id, task->who);
+    task_object(task, &id, user.email);
+    task->result = task_json_user(&user);
+    logins_get(task->view, &id, &login);
+    code = attempt_new_password(task, &login);
+    if (code != ERROR_none)
+        return code;
+    sessions_delete_all(task->view, &id);
+    invitations_delete(task->view, &used);
+    return ERROR_none;
+}
+
+const task_row_t manage_invitations[] = {
+    {OP_user_invite,
+     s_invite,
+     {{"email", FIELD_TEXT, true, 3, USER_EMAIL_MOST},
+      {"name", FIELD_TEXT, false, 1, USER_NAME_MOST},
+      {"role", FIELD_TEXT, false, 1, 16},
+      {"expires_in", FIELD_UINT, false, ENDS_LEAST_S, ENDS_MOST_S}}},
+    {OP_invitation_list, s_list, TASK_PAGE},
+    {OP_invitation_revoke, s_revoke, {{0}}},
+    {OP_invitation_accept,
+     s_accept,
+     {{"invitation", FIELD_TEXT, true, 1, TASK_REFERENCE},
+      {"password", FIELD_TEXT, true, PASSWORD_LEAST, PASSWORD_MOST},
+      {"name", FIELD_TEXT, false, 1, USER_NAME_MOST}}},
+    {0},
+};
+
+const task_stage_t stages_invitations[] = {
+    {OP_invitation_accept, s_prepare, NULL},
+    {0},
+};

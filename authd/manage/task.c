@@ -1,0 +1,179 @@
+#include "authd/manage/task.h"
+
+#include "authd/manage/etag.h"
+#include "common/base/clock.h"
+#include "common/base/secret.h"
+#include "common/base/url.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAGE_BYTES = 512 << 10 };
+
+static void s_say(task_t *task, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+static void s_say(task_t *task, const char *format, va_list args)
+{
+    if (format)
+        vsnprintf(task->message, MANAGE_MESSAGE, format, args);
+}
+
+error_code_t task_fail(task_t *task, error_code_t code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    s_say(task, format, args);
+    va_end(args);
+    return code;
+}
+
+error_code_t task_gone(task_t *task, error_code_t code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    s_say(task, format, args);
+    va_end(args);
+    task->gone = true;
+    return code;
+}
+
+void task_object(task_t *task, const uuid_t7 *id, slice_t name)
+{
+    char text[UUID_TEXT];
+    int most = name.len < MANAGE_MESSAGE - UUID_TEXT - 1 ? (int)name.len : 0;
+    uuid_text(id, text);
+    snprintf(task->object, sizeof task->object, "%s%s%.*s", text, most ? " " : "", most,
+             most ? name.data : "");
+}
+
+slice_t task_text(const task_t *task, const char *name)
+{
+    const json_t *value = json_object_get(task->args, name);
+    return value ? slice(json_string_value(value), json_string_length(value)) : slice("", 0);
+}
+
+uint64_t task_uint(const task_t *task, const char *name, uint64_t fallback)
+{
+    const json_t *value = json_object_get(task->args, name);
+    return value ? (uint64_t)json_integer_value(value) : fallback;
+}
+
+bool task_bool(const task_t *task, const char *name, bool fallback)
+{
+    const json_t *value = json_object_get(task->args, name);
+    return value ? json_is_true(value) : fallback;
+}
+
+json_t *task_list(const task_t *task, const char *name)
+{
+    return json_object_get(task->args, name);
+}
+
+error_code_t task_user(task_t *task, slice_t id_or_email, const char *what, user_t *user)
+{
+    if (users_find(task->view, id_or_email, user))
+        return ERROR_none;
+    task->gone = strcmp(what, "target") == 0;
+    return task_fail(task, ERROR_unknown_user,
+                     "%s: there is no active user with this id or email address.", what);
+}
+
+/* One @ with something on both sides and a dot behind it, no blanks: the rest is the mail's affair.
+ */
+bool task_is_email(slice_t text)
+{
+    const char *at = memchr(text.data, '@', text.len);
+    if (!at || at == text.data || memchr(text.data, ' ', text.len))
+        return false;
+    slice_t domain = slice(at + 1, text.len - (size_t)(at + 1 - text.data));
+    const char *dot = domain.len ? memrchr(domain.data, '.', domain.len) : NULL;
+    return dot && dot != domain.data && dot != domain.data + domain.len - 1 &&
+           !memchr(domain.data, '@', domain.len);
+}
+
+json_t *task_json_text(slice_t text)
+{
+    return json_stringn(text.data, text.len);
+}
+
+json_t *task_json_id(const uuid_t7 *id)
+{
+    char text[UUID_TEXT];
+    uuid_text(id, text);
+    return json_string(text);
+}
+
+json_t *task_json_url(const task_t *task, unsigned op, const char *target, const char *key)
+{
+    char *url = url_make(task->public_url, op, target);
+    if (key)
+        url_add(&url, "appkey", key);
+    url_add(&url, "zapikey", "TOKEN");
+    json_t *text = json_string(url);
+    secret_wipe(url, strlen(url));
+    free(url);
+    return text;
+}
+
+json_t *task_json_time(uint64_t wall_ms)
+{
+    char text[CLOCK_TEXT];
+    if (wall_ms == 0)
+        return json_null();
+    clock_text((int64_t)wall_ms, text);
+    return json_string(text);
+}
+
+json_t *task_json_user(const user_t *user)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:s, s:o}", "id", task_json_id(&user->id), "name",
+                     task_json_text(user->name), "email",
+                     user->service ? json_null() : task_json_text(user->email), "account",
+                     user->service ? task_json_text(user->email) : json_null(), "role",
+                     user_role_names[user->role], "created", task_json_time(user->created_ms));
+}
+
+error_code_t page_begin(page_t *self, task_t *task)
+{
+    slice_t after = task_text(task, "after");
+    *self = (page_t){.limit = task_uint(task, "limit", PAGE_ROWS), .from_start = after.len == 0};
+    if (after.len && uuid_parse(after.data, after.len, &self->after) != 0)
+        return task_fail(task, ERROR_invalid_param, "after: not what a list gave as next.");
+    self->rows = json_array();
+    return ERROR_none;
+}
+
+bool page_add(page_t *self, const uuid_t7 *id, json_t *row)
+{
+    etag_add(row);
+    size_t bytes = json_dumpb(row, NULL, 0, JSON_COMPACT) + 1;
+    if (json_array_size(self->rows) >= self->limit || self->bytes + bytes > PAGE_BYTES) {
+        json_decref(row);
+        self->more = true;
+        return false;
+    }
+    json_array_append_new(self->rows, row);
+    self->bytes += bytes;
+    self->last = *id;
+    return true;
+}
+
+bool page_skip(page_t *self, const uuid_t7 *id)
+{
+    self->last = *id;
+    self->more = ++self->skipped == PAGE_SKIPS;
+    return !self->more;
+}
+
+const uuid_t7 *page_after(const page_t *self)
+{
+    return self->from_start ? NULL : &self->after;
+}
+
+void page_end(page_t *self, task_t *task, const char *key)
+{
+    task->result = json_pack("{s:o, s:o}", key, self->rows, "next",
+                             self->more ? task_json_id(&self->last) : json_null());
+}

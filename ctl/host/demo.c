@@ -1,0 +1,151 @@
+#include "ctl/host/demo.h"
+
+#include "common/base/errors.h"
+#include "common/base/ops.h"
+#include "common/base/url.h"
+#include "ctl/credential.h"
+#include "ctl/manage/extension.h"
+#include "ctl/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEMO_USER "demo@example.org"
+#define DEMO_TOKEN "demo"
+#define DEMO_CHANNEL "general"
+#define DEMO_BOT "buildbot"
+#define DEMO_EXTENSION "shop"
+
+/* Makes the object, or shows the one that has the name already. Takes BODY. */
+static json_t *s_ensure(ctl_t *ctl, unsigned create, unsigned show, const char *name, json_t *body)
+{
+    json_t *made = ctl_call_unless(ctl, create, "", body, ERROR_conflict);
+    return made ? made : ctl_call(ctl, show, name, NULL);
+}
+
+/* Deletes the tokens that earlier runs made: at most a user's few active ones. */
+static int s_delete_tokens(ctl_t *ctl)
+{
+    json_t *list = ctl_list(ctl, OP_token_list, DEMO_USER, "tokens");
+    if (!list)
+        return -1;
+    size_t i;
+    json_t *token;
+    int rc = 0;
+    json_array_foreach(json_object_get(list, "tokens"), i, token)
+    {
+        const char *name = json_string_value(json_object_get(token, "name"));
+        const char *id = json_string_value(json_object_get(token, "id"));
+        if (rc != 0 || !name || !id || strcmp(name, DEMO_TOKEN) != 0)
+            continue;
+        json_t *reply = ctl_call(ctl, OP_token_delete, id, json_pack("{s:b}", "confirm", 1));
+        rc = reply ? 0 : -1;
+        json_decref(reply);
+    }
+    json_decref(list);
+    return rc;
+}
+
+static char *s_token(ctl_t *ctl)
+{
+    if (s_delete_tokens(ctl) != 0)
+        return NULL;
+    json_t *body = json_pack("{s:s}", "name", DEMO_TOKEN);
+    json_t *reply = ctl_call(ctl, OP_token_create, DEMO_USER, body);
+    const char *text = json_string_value(json_object_get(reply, "token"));
+    char *token = text ? strdup(text) : NULL;
+    json_decref(reply);
+    return token;
+}
+
+/* Where this host reaches the gateway: public.url may lead to a load balancer, or nowhere yet. With
+ * TLS it is public.url all the same, since the certificate is for that name only. */
+static void s_base(const conf_t *conf, char *base, size_t size)
+{
+    char address[300];
+    conf_address(conf, SET_gateway_listen, 0, address, sizeof address);
+    const char *port = strrchr(address, ':');
+    if (*conf_text(conf, SET_gateway_tls_certificate))
+        snprintf(base, size, "%s", conf_text(conf, SET_public_url));
+    else if (strncmp(address, "0.0.0.0:", 8) == 0)
+        snprintf(base, size, "http://127.0.0.1%s", port);
+    else if (strncmp(address, "[::]:", 5) == 0)
+        snprintf(base, size, "http://[::1]%s", port);
+    else
+        snprintf(base, size, "http://%s", address);
+}
+
+static char *s_url(const char *base, unsigned op, const char *target, const char *token)
+{
+    char *url = url_make(base, op, target);
+    url_add(&url, "zapikey", token);
+    return url;
+}
+
+/* What is printed, as a person reads it or as JSON does. */
+typedef struct {
+    char *channel, *bot, *extension, *history;
+} urls_t;
+
+static void s_print(const urls_t *urls)
+{
+    static const char post[] = "curl -i -H 'Content-Type: application/json' -d";
+    puts("\nTry it (the token is made anew at each start):");
+    printf("\n# to a channel: 204\n%s '{\"text\":\"Hello from curl\"}' '%s'\n", post,
+           urls->channel);
+    printf("\n# to a bot: 200\n%s '{\"text\":\"Build 42 passed\"}' '%s'\n", post, urls->bot);
+    printf("\n# to an extension: 200\n%s '{\"order\":7,\"state\":\"paid\"}' '%s'\n", post,
+           urls->extension);
+    printf("\n# read the channel back\ncurl -s '%s'\n", urls->history);
+}
+
+static void s_print_json(const urls_t *urls, const char *token)
+{
+    json_t *all = json_pack("{s:{s:s, s:{s:s, s:s, s:s, s:s}}}", "demo", "token", token, "urls",
+                            "channel", urls->channel, "bot", urls->bot, "extension",
+                            urls->extension, "history", urls->history);
+    table_json(all);
+    json_decref(all);
+}
+
+static int s_show(ctl_t *ctl, const json_t *extension, const char *token)
+{
+    char base[320];
+    s_base(ctl_conf(ctl), base, sizeof base);
+    urls_t urls = {.channel = s_url(base, OP_channel_message, DEMO_CHANNEL, token),
+                   .bot = s_url(base, OP_bot_incoming, DEMO_BOT, token),
+                   .extension = extension_url(base, extension, "sandbox", token),
+                   .history = s_url(base, OP_channel_history, DEMO_CHANNEL, token)};
+    int status = urls.extension ? CTL_OK : CTL_REFUSED;
+    if (urls.extension && ctl_json(ctl))
+        s_print_json(&urls, token);
+    else if (urls.extension)
+        s_print(&urls);
+    credential_free(&urls.channel);
+    credential_free(&urls.bot);
+    credential_free(&urls.extension);
+    credential_free(&urls.history);
+    return status;
+}
+
+int demo_run(ctl_t *ctl)
+{
+    json_t *user = s_ensure(ctl, OP_user_create, OP_user_show, DEMO_USER,
+                            json_pack("{s:s, s:s}", "name", "Demo", "email", DEMO_USER));
+    json_t *channel = s_ensure(ctl, OP_channel_create, OP_channel_show, DEMO_CHANNEL,
+                               json_pack("{s:s, s:s}", "name", DEMO_CHANNEL, "owner", DEMO_USER));
+    json_t *bot = s_ensure(ctl, OP_bot_create, OP_bot_show, DEMO_BOT,
+                           json_pack("{s:s, s:s}", "name", DEMO_BOT, "owner", DEMO_USER));
+    json_t *extension =
+        s_ensure(ctl, OP_extension_create, OP_extension_show, DEMO_EXTENSION,
+                 json_pack("{s:s, s:s}", "name", DEMO_EXTENSION, "owner", DEMO_USER));
+    char *token = user && channel && bot && extension ? s_token(ctl) : NULL;
+    int status = token ? s_show(ctl, extension, token) : CTL_REFUSED;
+    credential_free(&token);
+    json_decref(user);
+    json_decref(channel);
+    json_decref(bot);
+    json_decref(extension);
+    return status;
+}

@@ -1,0 +1,184 @@
+#include "ctl/host/fleet.h"
+
+#include "common/base/claim.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct fleet {
+    unsigned len;
+    station_t *stations;
+};
+
+/* The kinds in the order in which they are shown. count: the setting that says how many there are;
+ * SETTING_COUNT: it is no setting. */
+static const struct {
+    const char *section;
+    setting_t monitor, count;
+} s_kinds[] = {
+    {"gateway", SET_gateway_monitor, SETTING_COUNT},
+    {"authd", SET_authd_monitor, SETTING_COUNT},
+    {"router", SET_router_monitor, SETTING_COUNT},
+    {"channel", SET_channel_monitor, SET_shards_channel},
+    {"bot", SET_bot_monitor, SET_shards_bot},
+    {"extension", SET_extension_monitor, SET_shards_extension},
+};
+enum { KINDS = sizeof s_kinds / sizeof *s_kinds };
+
+unsigned fleet_kind(const conf_t *conf, unsigned gateways, unsigned i, const char **section)
+{
+    if (i >= KINDS)
+        return 0;
+    *section = s_kinds[i].section;
+    if (s_kinds[i].count != SETTING_COUNT)
+        return (unsigned)conf_uint(conf, s_kinds[i].count);
+    return i == 0 ? gateways : 1;
+}
+
+static void s_station(station_t *station, const conf_t *conf, unsigned kind, unsigned index,
+                      unsigned count)
+{
+    station->section = s_kinds[kind].section;
+    station->index = index;
+    station->setting = s_kinds[kind].monitor;
+    snprintf(station->name, sizeof station->name, "%s-%u", station->section, index);
+    conf_address(conf, station->setting, index, station->monitor, sizeof station->monitor);
+    if (kind == 0)
+        conf_address(conf, SET_gateway_listen, 0, station->serves, sizeof station->serves);
+    else if (s_kinds[kind].count != SETTING_COUNT)
+        snprintf(station->serves, sizeof station->serves, "shard %u of %u", index, count);
+    else
+        snprintf(station->serves, sizeof station->serves, "-");
+}
+
+fleet_t *fleet_new(const conf_t *conf, unsigned gateways)
+{
+    const char *section;
+    fleet_t *self = calloc(1, sizeof *self);
+    assert(self);
+    unsigned total = 0;
+    for (unsigned kind = 0; kind < KINDS; kind++)
+        total += fleet_kind(conf, gateways, kind, &section);
+    self->stations = calloc(total, sizeof *self->stations);
+    assert(self->stations);
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        unsigned count = fleet_kind(conf, gateways, kind, &section);
+        for (unsigned index = 0; index < count; index++)
+            s_station(&self->stations[self->len++], conf, kind, index, count);
+    }
+    return self;
+}
+
+void fleet_destroy(fleet_t **self_p)
+{
+    fleet_t *self = *self_p;
+    if (!self)
+        return;
+    free(self->stations);
+    free(self);
+    *self_p = NULL;
+}
+
+unsigned fleet_len(const fleet_t *self)
+{
+    return self->len;
+}
+
+const station_t *fleet_at(const fleet_t *self, unsigned i)
+{
+    assert(i < self->len);
+    return &self->stations[i];
+}
+
+/* Splits "host:port" and "[host]:port". */
+static void s_split(const char *address, char host[256], char port[8])
+{
+    const char *colon = strrchr(address, ':');
+    int len = colon ? (int)(colon - address) : (int)strlen(address);
+    snprintf(port, 8, "%s", colon ? colon + 1 : "0");
+    if (address[0] == '[' && len >= 2)
+        snprintf(host, 256, "%.*s", len - 2, address + 1);
+    else
+        snprintf(host, 256, "%.*s", len, address);
+}
+
+/* 0 when ADDRESS can be listened on, else errno. Without SO_REUSEPORT, so that a gateway of another
+ * installation shows, too. */
+static int s_try(const char *address)
+{
+    char host[256], port[8];
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list;
+    s_split(address, host, port);
+    if (getaddrinfo(*host ? host : NULL, port, &hints, &list) != 0)
+        return EADDRNOTAVAIL;
+    int one = 1, rc = 0;
+    int fd = socket(list->ai_family, list->ai_socktype | SOCK_CLOEXEC, list->ai_protocol);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+        bind(fd, list->ai_addr, list->ai_addrlen) != 0 || listen(fd, 1) != 0)
+        rc = errno;
+    if (fd >= 0)
+        close(fd);
+    freeaddrinfo(list);
+    return rc;
+}
+
+static int s_check(const char *address, const char *setting, const char *name, char *err,
+                   size_t err_size)
+{
+    int rc = s_try(address);
+    if (rc == 0)
+        return 0;
+    char holder[256];
+    bool known = rc == EADDRINUSE && claim_holder(address, holder, sizeof holder);
+    snprintf(err, err_size, "%s %s%s%s%s %s%s%s; choose another with --port", setting, address,
+             *name ? " (" : "", name, *name ? ")" : "",
+             rc == EADDRINUSE ? "is in use" : "cannot be listened on: ",
+             rc != EADDRINUSE ? strerror(rc)
+             : known          ? " by "
+                              : "",
+             known ? holder : "");
+    return -1;
+}
+
+/* The addresses that monitors of different kinds get may run into each other. */
+static int s_check_distinct(const fleet_t *self, unsigned i, const char *listen, char *err,
+                            size_t err_size)
+{
+    const station_t *station = &self->stations[i];
+    const char *other = strcmp(station->monitor, listen) == 0 ? "gateway.listen" : NULL;
+    for (unsigned j = 0; j < i && !other; j++)
+        if (strcmp(station->monitor, self->stations[j].monitor) == 0)
+            other = self->stations[j].name;
+    if (!other)
+        return 0;
+    snprintf(err, err_size,
+             "%s's monitor would be at %s, where %s listens: set %s.monitor to another port, or "
+             "use --port, which lays all monitors side by side",
+             station->name, station->monitor, other, station->section);
+    return -1;
+}
+
+int fleet_check(const fleet_t *self, const conf_t *conf, bool listen_here, char *err,
+                size_t err_size)
+{
+    char listen[288], admin[288];
+    conf_address(conf, SET_gateway_listen, 0, listen, sizeof listen);
+    conf_address(conf, SET_admin_listen, 0, admin, sizeof admin);
+    if ((listen_here && s_check(listen, "gateway.listen", "", err, err_size) != 0) ||
+        (*admin && s_check(admin, "admin.listen", "", err, err_size) != 0))
+        return -1;
+    for (unsigned i = 0; i < self->len; i++) {
+        char setting[32];
+        snprintf(setting, sizeof setting, "%s.monitor", self->stations[i].section);
+        if (s_check_distinct(self, i, listen, err, err_size) != 0 ||
+            s_check(self->stations[i].monitor, setting, self->stations[i].name, err, err_size) != 0)
+            return -1;
+    }
+    return 0;
+}

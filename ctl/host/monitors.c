@@ -1,0 +1,61 @@
+#include "ctl/host/monitors.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void monitors_ask(const fleet_t *fleet, const bool *wanted, const char *const *paths,
+                  unsigned pages, http_reply_t *replies)
+{
+    unsigned len = fleet_len(fleet), n = 0;
+    char(*urls)[320] = calloc((size_t)len * pages, sizeof *urls);
+    http_request_t *requests = calloc((size_t)len * pages, sizeof *requests);
+    http_reply_t *got = calloc((size_t)len * pages, sizeof *got);
+    assert(urls && requests && got);
+    for (unsigned i = 0; i < len; i++)
+        for (unsigned page = 0; page < pages && (!wanted || wanted[i]); page++) {
+            snprintf(urls[n], sizeof *urls, "http://%s%s", fleet_at(fleet, i)->monitor,
+                     paths[page]);
+            requests[n] = (http_request_t){
+                .method = "GET", .url = urls[n], .timeout_ms = MONITORS_TIMEOUT_MS};
+            n++;
+        }
+    http_request_all(requests, got, n);
+    memset(replies, 0, (size_t)len * pages * sizeof *replies);
+    for (unsigned i = 0, at = 0; i < len; i++)
+        for (unsigned page = 0; page < pages && (!wanted || wanted[i]); page++)
+            replies[i * pages + page] = got[at++];
+    free(urls);
+    free(requests);
+    free(got);
+}
+
+const char *monitors_silence(const http_reply_t *reply)
+{
+    return reply->status ? NULL : reply->mute ? "stopped" : "absent";
+}
+
+/* Ports of a host are its own; what listens on another one is not known by its directories. */
+static bool s_is_here(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0 ||
+           strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0;
+}
+
+bool monitors_foreign(const station_t *station, const json_t *readiness, const char *installation,
+                      char *reason, size_t size)
+{
+    const char *process = json_string_value(json_object_get(readiness, "process"));
+    const char *theirs = json_string_value(json_object_get(readiness, "installation"));
+    unsigned index = (unsigned)json_integer_value(json_object_get(readiness, "index"));
+    if (!process || !theirs)
+        return false;
+    bool other = s_is_here(station->monitor) && strcmp(theirs, installation) != 0;
+    const char *kind = strncmp(process, "postern-", 8) == 0 ? process + 8 : process;
+    if (!other && strcmp(kind, station->section) == 0 && index == station->index)
+        return false;
+    snprintf(reason, size, "%s-%u%s answers at this address: its own process is not running there",
+             kind, index, other ? " of another installation" : "");
+    return true;
+}

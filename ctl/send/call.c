@@ -1,0 +1,221 @@
+#include "ctl/send/call.h"
+
+#include "common/base/ops.h"
+#include "common/base/secret.h"
+#include "common/base/url.h"
+#include "ctl/credential.h"
+#include "ctl/json_read.h"
+#include "ctl/manage/extension.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CALL_TIMEOUT_MS = 15000 };
+
+struct call {
+    ctl_t *ctl;
+    unsigned op;
+    char *target; /* over the control socket; NULL: over HTTP */
+    char *url;
+    char *authorization; /* header with the token */
+    const char *headers[HTTP_HEADERS - 1];
+    unsigned headers_len;
+    bool follows;
+};
+
+static const char *s_base(ctl_t *ctl)
+{
+    const char *url = ctl_option(ctl, "--url");
+    return url ? url : conf_text(ctl_conf(ctl), SET_public_url);
+}
+
+/* The URL of an app, by the extension's name: authd knows app-id and appkey. */
+static char *s_extension_by_name(ctl_t *ctl, unsigned op, const char *name)
+{
+    const char *environment = ctl_option(ctl, "--environment");
+    char *url = NULL;
+    if (!environment)
+        environment = "sandbox";
+    json_t *extension = ctl_call(ctl, OP_extension_show, name, NULL);
+    if (!extension)
+        return NULL;
+    if (!extension_app_id(extension, environment))
+        ctl_error(ctl, "unknown_app", "%s has no %s app: --environment is sandbox or marketplace",
+                  name, environment);
+    else if (op == OP_extension_incoming)
+        url = extension_url(s_base(ctl), extension, environment, NULL);
+    else
+        url = url_make(s_base(ctl), op, extension_app_id(extension, environment));
+    json_decref(extension);
+    return url;
+}
+
+static char *s_url(ctl_t *ctl, unsigned op, unsigned argument)
+{
+    const char *target = ctl_argument(ctl, argument), *appkey = getenv("POSTERN_APPKEY");
+    bool extension = op_find(op)->owner == OWNER_EXTENSION;
+    if (extension && strspn(target, "0123456789") != strlen(target))
+        return s_extension_by_name(ctl, op, target);
+    char *url = url_make(s_base(ctl), op, target);
+    if (op == OP_extension_incoming && appkey)
+        url_add(&url, "appkey", appkey);
+    return url;
+}
+
+/* Whoever opens the control socket needs no token to read; what is posted is a user's. */
+static bool s_is_local(ctl_t *ctl, unsigned op)
+{
+    const char *token = getenv("POSTERN_TOKEN");
+    bool reads = op_find(op)->methods == OP_GET ||
+                 (op >= OP_bot_deliveries && op <= OP_extension_delivery_replay);
+    return reads && !ctl_option(ctl, "--url") && !ctl_option(ctl, "--token-file") &&
+           !ctl_admin_url(ctl) && !(token && *token);
+}
+
+/* The target's name, an extension's app-id; the caller's. NULL after the error was shown. */
+static char *s_target(ctl_t *ctl, unsigned op, const char *name)
+{
+    const char *environment = ctl_option(ctl, "--environment");
+    if (op_find(op)->owner != OWNER_EXTENSION || strspn(name, "0123456789") == strlen(name))
+        return strdup(name);
+    json_t *extension = ctl_call(ctl, OP_extension_show, name, NULL);
+    const char *id = extension_app_id(extension, environment ? environment : "sandbox");
+    char *target = id ? strdup(id) : NULL;
+    if (extension && !id)
+        ctl_error(ctl, "unknown_app", "%s has no %s app: --environment is sandbox or marketplace",
+                  name, environment);
+    json_decref(extension);
+    return target;
+}
+
+static bool s_open_http(call_t *self, unsigned argument)
+{
+    char *token = credential_token(self->ctl);
+    if (!token)
+        return false;
+    if (asprintf(&self->authorization, "Authorization: Bearer %s", token) < 0)
+        abort();
+    credential_free(&token);
+    self->url = s_url(self->ctl, self->op, argument);
+    return self->url != NULL;
+}
+
+call_t *call_new(ctl_t *ctl, unsigned op)
+{
+    return call_new_at(ctl, op, 0);
+}
+
+call_t *call_new_at(ctl_t *ctl, unsigned op, unsigned argument)
+{
+    call_t *self = calloc(1, sizeof *self);
+    assert(self);
+    self->ctl = ctl;
+    self->op = op;
+    if (s_is_local(ctl, op))
+        self->target = s_target(ctl, op, ctl_argument(ctl, argument));
+    else
+        s_open_http(self, argument);
+    if (!self->target && !self->url)
+        call_destroy(&self);
+    return self;
+}
+
+void call_destroy(call_t **self_p)
+{
+    call_t *self = *self_p;
+    if (!self)
+        return;
+    free(self->target);
+    credential_free(&self->url); /* it may hold an appkey */
+    credential_free(&self->authorization);
+    free(self);
+    *self_p = NULL;
+}
+
+void call_header(call_t *self, const char *header)
+{
+    assert(self->headers_len < HTTP_HEADERS - 1);
+    self->headers[self->headers_len++] = header;
+}
+
+void call_follow(call_t *self)
+{
+    self->follows = true;
+}
+
+void call_send(call_t *self, const char *method, const char *query, const char *body, size_t len,
+               http_reply_t *reply)
+{
+    char *url = NULL;
+    const char *separator = strchr(self->url, '?') ? "&" : "?";
+    if (asprintf(&url, "%s%s%s", self->url, *query ? separator : "", query) < 0)
+        abort();
+    http_request_t request = {.method = method,
+                              .url = url,
+                              .body = body,
+                              .body_len = len,
+                              .headers = {self->authorization},
+                              .timeout_ms = CALL_TIMEOUT_MS};
+    for (unsigned i = 0; i < self->headers_len; i++)
+        request.headers[i + 1] = self->headers[i];
+    http_request(&request, reply);
+    credential_free(&url);
+}
+
+/* "limit=10&from=…", the caller's. */
+static char *s_query(const json_t *params)
+{
+    char *query = strdup(""), number[24];
+    const char *name;
+    json_t *value;
+    assert(query);
+    json_object_foreach((json_t *)params, name, value)
+    {
+        snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        url_add(&query, name, json_is_string(value) ? json_string_value(value) : number);
+    }
+    if (*query)
+        memmove(query, query + 1, strlen(query)); /* what url_add begins with */
+    return query;
+}
+
+json_t *call_read(call_t *self, const char *method, json_t *params)
+{
+    http_reply_t reply;
+    if (self->target && self->follows)
+        json_object_set_new(params, "follow", json_true());
+    if (self->target)
+        return ctl_call(self->ctl, self->op, self->target, params);
+    char *query = s_query(params);
+    json_decref(params);
+    call_send(self, method, query, NULL, 0, &reply);
+    free(query);
+    json_t *answer = reply.status == 200 ? json_read(reply.body, reply.body_len) : NULL;
+    if (!json_is_object(answer)) {
+        call_failed(self, &reply);
+        json_decref(answer);
+        answer = NULL;
+    }
+    http_reply_clear(&reply);
+    return answer;
+}
+
+int call_failed(const call_t *self, const http_reply_t *reply)
+{
+    if (reply->status == 0) {
+        ctl_error(self->ctl, "unreachable", "no answer from %s: %s", s_base(self->ctl),
+                  reply->error);
+        return CTL_REFUSED;
+    }
+    json_t *error = json_read(reply->body, reply->body_len);
+    const char *code = json_string_value(json_object_get(error, "code"));
+    const char *message = json_string_value(json_object_get(error, "message"));
+    ctl_error(self->ctl, code ? code : "failed", "%ld %s: %s", reply->status, code ? code : "",
+              message                ? message
+              : reply->status == 200 ? "the answer is no JSON: is the URL that of a gateway?"
+                                     : "the answer says no more");
+    json_decref(error);
+    return CTL_REFUSED;
+}

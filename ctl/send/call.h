@@ -1,0 +1,39 @@
+/* A call of a sender's operation: over HTTP as a sender makes it, with the target looked up, the
+ * token read and the URL made; or, where the operation reads and neither a token nor a URL is
+ * given, over the control socket of this machine, which needs no token. Used by send, history,
+ * delivery and dlq. */
+#ifndef POSTERN_CTL_SEND_CALL_H
+#define POSTERN_CTL_SEND_CALL_H
+
+#include "ctl/ctl.h"
+#include "ctl/http.h"
+
+typedef struct call call_t;
+
+/* For OP on the target of the first argument. An extension's name is looked up at authd, which
+ * gives app-id and appkey; an app-id (digits) is used as it is, with $POSTERN_APPKEY. NULL after
+ * the error was shown. */
+call_t *call_new(ctl_t *ctl, unsigned op);
+/* call_new on the target of the argument with that index. */
+call_t *call_new_at(ctl_t *ctl, unsigned op, unsigned argument);
+void call_destroy(call_t **self_p);
+
+/* Adds "Name: value" (borrowed until the call is destroyed). */
+void call_header(call_t *self, const char *header);
+
+/* The reads from here on are pages of one reading: over the control socket they are one row of the
+ * audit. */
+void call_follow(call_t *self);
+
+/* Reads, with PARAMS (an object of texts and numbers; taken) as the operation's parameters: the
+ * answer's object, the caller's, or NULL after the error was shown. */
+json_t *call_read(call_t *self, const char *method, json_t *params);
+
+/* Makes the request over HTTP, with QUERY ("limit=10", "" for none) added to the URL. */
+void call_send(call_t *self, const char *method, const char *query, const char *body, size_t len,
+               http_reply_t *reply);
+
+/* Shows why a reply is no success. Returns CTL_REFUSED. */
+int call_failed(const call_t *self, const http_reply_t *reply);
+
+#endif

@@ -1,0 +1,173 @@
+/* posternctl history …: reads messages back, page by page. */
+#include "common/base/ops.h"
+#include "ctl/command.h"
+#include "ctl/send/call.h"
+#include "ctl/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { HISTORY_PAGE = 100, HISTORY_FOLLOW_MS = 500, HISTORY_LAST = 1000000 };
+
+typedef struct {
+    ctl_t *ctl;
+    call_t *call;
+    uint64_t from; /* the next sequence; 0: the oldest */
+    uint64_t left; /* messages still to show */
+    uint64_t last; /* messages to begin with, the newest; 0: from FROM on */
+    bool follow;
+    json_t *all; /* collects for --json without --follow */
+} history_t;
+
+/* What a person wants to see of a message or an event. */
+static void s_print_what(const json_t *row)
+{
+    const json_t *event = json_object_get(row, "event");
+    const json_t *text = json_object_get(json_object_get(row, "message"), "text");
+    if (event) {
+        const char *method = json_string_value(json_object_get(event, "method"));
+        printf("%s ", method ? method : "-");
+    }
+    if (!json_is_string(text))
+        text = event ? json_object_get(event, "body") : json_object_get(row, "message");
+    char *value = table_value(text);
+    table_text(stdout, value);
+    free(value);
+}
+
+static void s_print(const json_t *row)
+{
+    const json_t *sender = json_object_get(row, "sender");
+    const json_t *user = sender ? sender : json_object_get(json_object_get(row, "event"), "user");
+    const char *time = json_string_value(json_object_get(row, "time"));
+    const char *name = json_string_value(json_object_get(user, "name"));
+    printf("%" JSON_INTEGER_FORMAT "  ", json_integer_value(json_object_get(row, "sequence")));
+    table_text(stdout, time ? time : "-");
+    fputs("  ", stdout);
+    table_text(stdout, name ? name : "-");
+    fputs("  ", stdout);
+    s_print_what(row);
+    putchar('\n');
+}
+
+static void s_take(history_t *self, json_t *row)
+{
+    self->from = (uint64_t)json_integer_value(json_object_get(row, "sequence")) + 1;
+    self->left--;
+    if (self->all) {
+        json_array_append(self->all, row);
+    } else if (ctl_json(self->ctl)) {
+        table_json_line(row);
+    } else {
+        s_print(row);
+    }
+}
+
+/* A page of at most LEFT messages, from the sequence that NAME stands for (0: from the end). NULL
+ * after the error was shown. */
+static json_t *s_get(history_t *self, uint64_t left, const char *order, const char *name,
+                     uint64_t sequence)
+{
+    json_int_t limit = left < HISTORY_PAGE ? (json_int_t)left : HISTORY_PAGE;
+    json_t *params = json_pack("{s:I, s:s}", "limit", limit, "order", order);
+    if (sequence)
+        json_object_set_new(params, name, json_integer((json_int_t)sequence));
+    return call_read(self->call, "GET", params);
+}
+
+/* One page; *more says whether another one waits. Returns an exit status. */
+static int s_page(history_t *self, bool *more)
+{
+    json_t *page = s_get(self, self->left, "asc", "from", self->from), *row;
+    json_t *rows = json_object_get(page, "messages");
+    size_t i;
+    json_array_foreach(rows, i, row) if (self->left > 0) s_take(self, row);
+    fflush(stdout);
+    *more = json_array_size(rows) > 0 && json_is_integer(json_object_get(page, "next"));
+    int status = page ? CTL_OK : CTL_REFUSED;
+    json_decref(page);
+    return status;
+}
+
+/* The newest LAST, which come newest first and are shown the other way around. */
+static int s_last(history_t *self, uint64_t last)
+{
+    json_t *all = json_array(), *next = NULL;
+    int status = CTL_OK;
+    bool more = true;
+    while (status == CTL_OK && more && json_array_size(all) < last) {
+        json_t *page = s_get(self, last - json_array_size(all), "desc", "before",
+                             (uint64_t)json_integer_value(next));
+        json_array_extend(all, json_object_get(page, "messages"));
+        json_decref(next);
+        next = json_incref(json_object_get(page, "next"));
+        more = json_is_integer(next);
+        status = page ? CTL_OK : CTL_REFUSED;
+        json_decref(page);
+    }
+    for (size_t i = json_array_size(all); status == CTL_OK && i > 0; i--)
+        s_take(self, json_array_get(all, i - 1));
+    fflush(stdout);
+    json_decref(next);
+    json_decref(all);
+    return status;
+}
+
+static int s_pages(history_t *self)
+{
+    int status = CTL_OK;
+    bool more = self->last == 0;
+    if (self->last)
+        status = s_last(self, self->last);
+    while (status == CTL_OK && self->left > 0 && (more || self->follow)) {
+        if (!more)
+            nanosleep(&(struct timespec){.tv_nsec = HISTORY_FOLLOW_MS * 1000000L}, NULL);
+        status = s_page(self, &more);
+    }
+    return status;
+}
+
+static int s_run(ctl_t *ctl, unsigned op)
+{
+    history_t self = {.ctl = ctl, .follow = ctl_option(ctl, "--follow") != NULL};
+    self.from = ctl_number(ctl, "--from", 0, 0, INT64_MAX);
+    self.left = ctl_number(ctl, "--limit", UINT64_MAX, 1, INT64_MAX);
+    self.last = ctl_number(ctl, "--last", 0, 1, HISTORY_LAST);
+    if (self.last && (ctl_option(ctl, "--from") || ctl_option(ctl, "--limit"))) {
+        ctl_error(ctl, "usage", "--last is in place of --from and --limit");
+        return CTL_USAGE;
+    }
+    self.call = call_new(ctl, op);
+    if (!self.call)
+        return CTL_REFUSED;
+    if (self.follow || self.left > HISTORY_PAGE || self.last > HISTORY_PAGE)
+        call_follow(self.call);
+    if (ctl_json(ctl) && !self.follow)
+        self.all = json_array();
+    int status = s_pages(&self);
+    if (self.all && status == CTL_OK) {
+        json_t *all = json_pack("{s:O}", "messages", self.all);
+        table_json(all);
+        json_decref(all);
+    }
+    json_decref(self.all);
+    call_destroy(&self.call);
+    return status;
+}
+
+int history_channel_run(ctl_t *ctl)
+{
+    return s_run(ctl, OP_channel_history);
+}
+
+int history_bot_run(ctl_t *ctl)
+{
+    return s_run(ctl, OP_bot_history);
+}
+
+int history_extension_run(ctl_t *ctl)
+{
+    return s_run(ctl, OP_extension_history);
+}

@@ -1,0 +1,102 @@
+#include "gateway/read/headers.h"
+
+#include <strings.h>
+
+typedef enum { IS, BEGINS, ENDS } match_t;
+typedef enum { TRAVELS, CREDENTIAL, HOP, PROXY } why_t;
+
+static const struct {
+    match_t match;
+    const char *text;
+    size_t len;
+    why_t why;
+} s_rows[] = {
+#define HEADER(match, name, why) {match, name, sizeof name - 1, why},
+#include "gateway/read/headers.def"
+#undef HEADER
+};
+
+enum { ROWS = sizeof s_rows / sizeof *s_rows, LISTED = 100 };
+
+bool header_travels(slice_t name)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        size_t len = s_rows[i].len, from = s_rows[i].match == ENDS ? name.len - len : 0;
+        if (name.len < len || (s_rows[i].match == IS && name.len != len))
+            continue;
+        if (memcmp(name.data + from, s_rows[i].text, len) == 0)
+            return s_rows[i].why == TRAVELS;
+    }
+    return name.len > 0;
+}
+
+bool header_is_listed(slice_t connection, slice_t name)
+{
+    for (unsigned i = 0; connection.len && i < LISTED; i++) {
+        slice_t listed = header_next_word(&connection);
+        if (listed.len == name.len && strncasecmp(listed.data, name.data, name.len) == 0)
+            return true;
+    }
+    return false;
+}
+
+typedef struct {
+    const char *text;
+    size_t len;
+} name_t;
+#define NAME(text)                                                                                 \
+    {                                                                                              \
+        text, sizeof text - 1                                                                      \
+    }
+#define COUNT(table) (sizeof table / sizeof *table)
+
+static bool s_is_one(const name_t *names, size_t count, slice_t name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (names[i].len == name.len && memcmp(names[i].text, name.data, name.len) == 0)
+            return true;
+    return false;
+}
+
+bool header_travels_with_message(slice_t name)
+{
+    static const name_t names[] = {NAME("content-type"), NAME("content-encoding"),
+                                   NAME("idempotency-key")};
+    return s_is_one(names, COUNT(names), name);
+}
+
+bool header_travels_to_authd(slice_t name)
+{
+    static const name_t names[] = {NAME("content-type"), NAME("if-match"), NAME("idempotency-key")};
+    return s_is_one(names, COUNT(names), name);
+}
+
+/* What follows SCHEME and the spaces behind it (RFC 9110 §11.4). */
+static bool s_behind(slice_t value, const char *scheme, slice_t *rest)
+{
+    size_t len = strlen(scheme);
+    if (value.len <= len || value.data[len] != ' ' || strncasecmp(value.data, scheme, len) != 0)
+        return false;
+    while (len < value.len && value.data[len] == ' ')
+        len++;
+    *rest = slice(value.data + len, value.len - len);
+    return true;
+}
+
+bool header_bearer(slice_t value, slice_t *token)
+{
+    return s_behind(value, "bearer", token) || s_behind(value, "zoho-oauthtoken", token);
+}
+
+bool header_basic(slice_t value, slice_t *base64)
+{
+    return s_behind(value, "basic", base64);
+}
+
+bool header_is_key(slice_t value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if (value.data[i] < 0x20 || value.data[i] > 0x7e)
+            return false;
+    return value.len >= 1 && value.len <= 255;
+}

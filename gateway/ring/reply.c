@@ -1,0 +1,451 @@
+#include "gateway/ring/reply.h"
+
+#include "common/base/ops.h"
+#include "common/base/secret.h"
+#include "common/base/utf8.h"
+#include "common/monitor/monitor.h"
+#include "gateway/read/text_body.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+enum { MESSAGE = 1024, JSON = 6 * MESSAGE + 256, COPIED = 4096 };
+
+static h2o_generator_t s_generator = {NULL, NULL};
+
+#define NAME(id, text) static h2o_iovec_t s_name_##id = {(char *)text, sizeof text - 1}
+NAME(request_id, "X-Request-Id");
+NAME(type, "Content-Type");
+NAME(cache, "Cache-Control");
+NAME(sniff, "X-Content-Type-Options");
+NAME(referrer, "Referrer-Policy");
+NAME(retry, "Retry-After");
+NAME(allow, "Allow");
+NAME(authenticate, "WWW-Authenticate");
+NAME(replayed, "Idempotency-Replayed");
+NAME(rate_limit, "RateLimit-Limit");
+NAME(rate_left, "RateLimit-Remaining");
+NAME(rate_reset, "RateLimit-Reset");
+NAME(deprecation, "Deprecation");
+NAME(sunset, "Sunset");
+NAME(etag, "ETag");
+NAME(cookie, "Set-Cookie");
+NAME(policy, "Content-Security-Policy");
+NAME(origin, "WebHook-Allowed-Origin");
+NAME(rate, "WebHook-Allowed-Rate");
+
+static void s_header(h2o_req_t *req, h2o_iovec_t *name, slice_t value)
+{
+    h2o_vector_reserve(&req->pool, &req->res.headers, req->res.headers.size + 1);
+    req->res.headers.entries[req->res.headers.size++] =
+        (h2o_header_t){name, NULL, {(char *)value.data, value.len}};
+}
+
+static void s_number(h2o_req_t *req, h2o_iovec_t *name, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + value % 10);
+    while (value /= 10);
+    char *text = h2o_mem_alloc_pool(&req->pool, sizeof digits - at);
+    memcpy(text, digits + at, sizeof digits - at);
+    s_header(req, name, slice(text, sizeof digits - at));
+}
+
+static const char *s_reason(unsigned status)
+{
+    static const struct {
+        unsigned status;
+        const char *text;
+    } reasons[] = {{200, "OK"},
+                   {202, "Accepted"},
+                   {204, "No Content"},
+                   {400, "Bad Request"},
+                   {401, "Unauthorized"},
+                   {403, "Forbidden"},
+                   {404, "Not Found"},
+                   {405, "Method Not Allowed"},
+                   {408, "Request Timeout"},
+                   {409, "Conflict"},
+                   {410, "Gone"},
+                   {412, "Precondition Failed"},
+                   {413, "Content Too Large"},
+                   {414, "URI Too Long"},
+                   {415, "Unsupported Media Type"},
+                   {417, "Expectation Failed"},
+                   {422, "Unprocessable Content"},
+                   {429, "Too Many Requests"},
+                   {431, "Request Header Fields Too Large"},
+                   {500, "Internal Server Error"},
+                   {503, "Service Unavailable"}};
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (reasons[i].status == status)
+            return reasons[i].text;
+    return "Status";
+}
+
+static void s_begin(h2o_req_t *req, unsigned status, const uuid_t7 *id)
+{
+    char *text = h2o_mem_alloc_pool(&req->pool, UUID_TEXT);
+    uuid_text(id, text);
+    req->res.status = (int)status;
+    req->res.reason = s_reason(status);
+    s_header(req, &s_name_request_id, slice(text, UUID_TEXT - 1));
+}
+
+static void s_content_headers(h2o_req_t *req, slice_t type)
+{
+    s_header(req, &s_name_type, type);
+    s_header(req, &s_name_cache, slice_of("no-store"));
+    s_header(req, &s_name_sniff, slice_of("nosniff"));
+    s_header(req, &s_name_referrer, slice_of("no-referrer"));
+}
+
+/* A zero-length buffer would cost another turn of the loop, so an answer without a body has none.
+ */
+static void s_send(h2o_req_t *req, const char *body, size_t len)
+{
+    h2o_iovec_t buffer = {(char *)body, len};
+    bool bodiless =
+        len == 0 || slice_is(slice(req->input.method.base, req->input.method.len), "HEAD");
+    /* A 204 has no Content-Length (RFC 9110 §8.6); any other answer without one would be chunked.
+     */
+    req->res.content_length = req->res.status == 204 ? SIZE_MAX : len;
+    h2o_start_response(req, &s_generator);
+    h2o_send(req, bodiless ? NULL : &buffer, bodiless ? 0 : 1, H2O_SEND_STATE_FINAL);
+}
+
+static size_t s_escape(char *out, size_t room, slice_t text)
+{
+    static const char hex[] = "0123456789abcdef";
+    bool plain = utf8_valid(text);
+    size_t len = 0;
+    for (size_t i = 0; i < text.len && len + 6 <= room; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c == '"' || c == '\\') {
+            out[len++] = '\\';
+            out[len++] = (char)c;
+        } else if (c < 0x20) {
+            memcpy(out + len, "\\u00", 4);
+            out[len + 4] = hex[c >> 4];
+            out[len + 5] = hex[c & 15];
+            len += 6;
+        } else {
+            out[len++] = plain || c < 0x80 ? (char)c : '?';
+        }
+    }
+    return len;
+}
+
+static void s_put(char *out, size_t *len, slice_t text)
+{
+    memcpy(out + *len, text.data, text.len);
+    *len += text.len;
+}
+
+/* Cuts at a character's border. */
+static slice_t s_cut(slice_t text, size_t most)
+{
+    if (text.len > most) {
+        while (most && ((unsigned char)text.data[most] & 0xc0) == 0x80)
+            most--;
+        text.len = most;
+    }
+    return text;
+}
+
+size_t reply_json(char *out, size_t size, const char *code, slice_t message, const uuid_t7 *id)
+{
+    char text[UUID_TEXT];
+    size_t len = 0;
+    uuid_text(id, text);
+    s_put(out, &len, slice_of("{\"code\":\""));
+    s_put(out, &len, slice_of(code));
+    s_put(out, &len, slice_of("\",\"message\":\""));
+    len += s_escape(out + len, size - len - 64, s_cut(message, MESSAGE));
+    s_put(out, &len, slice_of("\",\"request_id\":\""));
+    s_put(out, &len, slice_of(text));
+    s_put(out, &len, slice_of("\"}"));
+    return len;
+}
+
+static h2o_iovec_t s_error_body(h2o_req_t *req, const uuid_t7 *id, const char *code,
+                                slice_t message)
+{
+    char json[JSON];
+    size_t len = reply_json(json, sizeof json, code, message, id);
+    return h2o_strdup(&req->pool, json, len);
+}
+
+static void s_error_headers(h2o_req_t *req, const error_row_t *row, uint32_t retry_after_s)
+{
+    s_content_headers(req, slice_of("application/json"));
+    if (retry_after_s)
+        s_number(req, &s_name_retry, retry_after_s);
+    if (row->status == 401)
+        s_header(req, &s_name_authenticate, slice_of("Bearer"));
+    metric_add_at(METRIC_http_errors_total, row->code, 1);
+}
+
+void reply_error(h2o_req_t *req, const uuid_t7 *id, error_code_t code, const char *detail,
+                 slice_t allow)
+{
+    const error_row_t *row = error_find(code);
+    s_begin(req, row->status, id);
+    s_error_headers(req, row, row->retry_after_s);
+    if (allow.len)
+        s_header(req, &s_name_allow, allow);
+    h2o_iovec_t body = s_error_body(req, id, row->name, slice_of(detail ? detail : row->message));
+    s_send(req, body.base, body.len);
+}
+
+void reply_handshake(h2o_req_t *req, const uuid_t7 *id, slice_t allow)
+{
+    s_begin(req, 200, id);
+    s_header(req, &s_name_cache, slice_of("no-store"));
+    s_header(req, &s_name_allow, allow);
+    s_header(req, &s_name_origin, slice_of("*"));
+    s_header(req, &s_name_rate, slice_of("*"));
+    s_send(req, NULL, 0);
+}
+
+void reply_page(h2o_req_t *req, const uuid_t7 *id, const page_t *page)
+{
+    s_begin(req, 200, id);
+    s_content_headers(req, page->type);
+    s_header(req, &s_name_policy, slice_of(PAGES_POLICY));
+    s_send(req, page->bytes.data, page->bytes.len);
+}
+
+/* A date of RFC 9651 §3.3.7, as RFC 9745 has it: "@1764000000". */
+static void s_deprecation(h2o_req_t *req, uint64_t seconds)
+{
+    char *text = h2o_mem_alloc_pool(&req->pool, 24);
+    int len = snprintf(text, 24, "@%" PRIu64, seconds);
+    s_header(req, &s_name_deprecation, slice(text, (size_t)len));
+}
+
+/* An HTTP date (RFC 9110 §5.6.7), as RFC 8594 has it; none for a year that has not four digits. */
+static void s_sunset(h2o_req_t *req, uint64_t seconds)
+{
+    static const uint64_t most = UINT64_C(253402300799); /* the end of 9999 */
+    time_t time = (time_t)(seconds < most ? seconds : most);
+    struct tm utc;
+    char *text = h2o_mem_alloc_pool(&req->pool, H2O_TIMESTR_RFC1123_LEN + 1);
+    gmtime_r(&time, &utc);
+    h2o_time2str_rfc1123(text, &utc);
+    s_header(req, &s_name_sunset, slice(text, H2O_TIMESTR_RFC1123_LEN));
+}
+
+/* A strong entity tag (RFC 9110 §8.8.3) of two numbers. */
+static void s_etag(h2o_req_t *req, uint64_t high, uint64_t low)
+{
+    char *text = h2o_mem_alloc_pool(&req->pool, 40);
+    int len = snprintf(text, 40, "\"%016" PRIx64 "%016" PRIx64 "\"", high, low);
+    s_header(req, &s_name_etag, slice(text, (size_t)len));
+}
+
+static void s_allow(h2o_req_t *req, uint64_t methods)
+{
+    enum { ROOM = 64 };
+    char *text = h2o_mem_alloc_pool(&req->pool, ROOM);
+    size_t len = 0;
+    for (unsigned bit = OP_GET; bit <= OP_DELETE; bit <<= 1)
+        if (methods & bit)
+            len += (size_t)snprintf(text + len, ROOM - len, "%s%s", len ? ", " : "",
+                                    op_method_name(bit));
+    s_header(req, &s_name_allow, slice(text, len));
+}
+
+static void s_facts(h2o_req_t *req, const wire_reply_t *reply)
+{
+    uint64_t etag_high = 0;
+    for (unsigned i = 0; i < reply->facts; i++) {
+        uint64_t value = reply->fact[i].value;
+        switch (reply->fact[i].fact) {
+        case FACT_REPLAYED:
+            s_header(req, &s_name_replayed, slice_of("true"));
+            break;
+        case FACT_RATE_LIMIT:
+            s_number(req, &s_name_rate_limit, value);
+            break;
+        case FACT_RATE_LEFT:
+            s_number(req, &s_name_rate_left, value);
+            break;
+        case FACT_RATE_RESET_S:
+            s_number(req, &s_name_rate_reset, value);
+            break;
+        case FACT_DEPRECATION:
+            s_deprecation(req, value);
+            break;
+        case FACT_SUNSET:
+            s_sunset(req, value);
+            break;
+        case FACT_ETAG_HIGH:
+            etag_high = value;
+            break;
+        case FACT_ETAG_LOW:
+            s_etag(req, etag_high, value);
+            break;
+        case FACT_ALLOW:
+            s_allow(req, value);
+            break;
+        default: /* of a newer version */
+            break;
+        }
+    }
+}
+
+static void s_add_cookie(h2o_req_t *req, char line[COOKIE_LINE])
+{
+    h2o_iovec_t kept = h2o_strdup(&req->pool, line, SIZE_MAX);
+    s_header(req, &s_name_cookie, slice(kept.base, kept.len));
+    secret_wipe(line, COOKIE_LINE);
+}
+
+/* A session is set when all of it is there, and nothing else. */
+static void s_session(h2o_req_t *req, const wire_reply_t *reply, bool tls)
+{
+    uint64_t word[WIRE_SESSION], seconds = 0;
+    unsigned words = 0;
+    char text[COOKIE_SESSION], line[COOKIE_LINE];
+    bool ends = false;
+    for (unsigned i = 0; i < reply->facts; i++) {
+        uint64_t value = reply->fact[i].value;
+        if (reply->fact[i].fact == FACT_SESSION && words++ < WIRE_SESSION)
+            word[words - 1] = value;
+        else if (reply->fact[i].fact == FACT_SESSION_S)
+            seconds = value;
+        else if (reply->fact[i].fact == FACT_SESSION_END)
+            ends = true;
+    }
+    if (words == WIRE_SESSION && seconds) {
+        cookie_session(word, text);
+        if (cookie_set(slice_of(text), tls, seconds, line))
+            s_add_cookie(req, line);
+        secret_wipe(text, sizeof text);
+    } else if (ends) {
+        cookie_clear(tls, line);
+        s_add_cookie(req, line);
+    }
+    secret_wipe(word, sizeof word);
+}
+
+static void s_wire_error(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body)
+{
+    const error_row_t *row = error_find(reply->error);
+    if (!row)
+        row = error_find(reply->status == 503 ? ERROR_unavailable : ERROR_internal);
+    s_error_headers(req, row, reply->retry_after_s ? reply->retry_after_s : row->retry_after_s);
+    slice_t message = slice_of(row->message);
+    if (reply->has_body && zmq_msg_size(body))
+        message = slice(zmq_msg_data(body), zmq_msg_size(body));
+    h2o_iovec_t json = s_error_body(req, &reply->id, row->name, message);
+    s_send(req, json.base, json.len);
+}
+
+static void s_close_body(void *message)
+{
+    zmq_msg_close(message);
+}
+
+/* A small body is copied into the pool; a large one is kept as it is until the request ends. */
+static const char *s_keep_body(h2o_req_t *req, zmq_msg_t *body)
+{
+    size_t len = zmq_msg_size(body);
+    if (len <= COPIED) {
+        char *copy = h2o_mem_alloc_pool(&req->pool, len);
+        memcpy(copy, zmq_msg_data(body), len);
+        return copy;
+    }
+    zmq_msg_t *kept = h2o_mem_alloc_shared(&req->pool, sizeof *kept, s_close_body);
+    zmq_msg_init(kept);
+    zmq_msg_move(kept, body);
+    return zmq_msg_data(kept);
+}
+
+/* Whether the reply is a text and was sent as one. */
+static bool s_send_text(h2o_req_t *req, const wire_reply_t *reply, slice_t json)
+{
+    char text[TEXT_BODY_MOST];
+    size_t len;
+    bool is_text = false;
+    for (unsigned i = 0; i < reply->facts; i++)
+        is_text |= reply->fact[i].fact == FACT_TEXT;
+    if (!is_text || !text_body_read(json, text, &len))
+        return false;
+    s_content_headers(req, slice_of("text/plain; charset=utf-8"));
+    s_send(req, h2o_strdup(&req->pool, text, len).base, len);
+    return true;
+}
+
+void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body, cookie_use_t cookie)
+{
+    /* 1xx would not end the exchange; an error may not go out as a success. */
+    unsigned status =
+        reply->status < 200 || (reply->error && reply->status < 400) ? 500 : reply->status;
+    s_begin(req, status, &reply->id);
+    s_facts(req, reply);
+    if (cookie != COOKIE_NONE)
+        s_session(req, reply, cookie == COOKIE_SECURE);
+    if (reply->error || status >= 400) {
+        s_wire_error(req, reply, body);
+        return;
+    }
+    size_t len = reply->has_body && status != 204 ? zmq_msg_size(body) : 0;
+    if (len && s_send_text(req, reply, slice(zmq_msg_data(body), len)))
+        return;
+    if (len)
+        s_content_headers(req, slice_of("application/json"));
+    s_send(req, len ? s_keep_body(req, body) : NULL, len);
+}
+
+typedef struct {
+    h2o_ostream_t super;
+    h2o_iovec_t body;
+} cover_t;
+
+static void s_cover_send(h2o_ostream_t *super, h2o_req_t *req, h2o_iovec_t *buffers, size_t count,
+                         h2o_send_state_t state)
+{
+    cover_t *self = (cover_t *)super;
+    (void)buffers;
+    (void)count;
+    bool head = slice_is(slice(req->input.method.base, req->input.method.len), "HEAD");
+    h2o_ostream_send_next(super, req, &self->body, head ? 0 : 1, state);
+}
+
+static reply_covered_fn *s_covered;
+
+static void s_on_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
+{
+    (void)filter;
+    if (req->_generator != &s_generator) {
+        error_code_t code = req->res.status == 413   ? ERROR_body_too_large
+                            : req->res.status == 417 ? ERROR_expect_failed
+                            : req->res.status == 400 ? ERROR_invalid_request
+                                                     : ERROR_internal;
+        const error_row_t *row = error_find(code);
+        uuid_t7 id;
+        uuid_new(&id);
+        cover_t *cover = (cover_t *)h2o_add_ostream(req, sizeof *cover, slot);
+        slot = &cover->super.next;
+        req->res.headers.size = 0;
+        s_begin(req, row->status, &id);
+        s_error_headers(req, row, row->retry_after_s);
+        cover->body = s_error_body(req, &id, row->name, slice_of(row->message));
+        cover->super.do_send = s_cover_send;
+        req->res.content_length = cover->body.len;
+        s_covered(req);
+    }
+    h2o_setup_next_ostream(req, slot);
+}
+
+void reply_cover_errors(h2o_pathconf_t *path, reply_covered_fn *covered)
+{
+    s_covered = covered;
+    h2o_filter_t *filter = h2o_create_filter(path, sizeof *filter);
+    filter->on_setup_ostream = s_on_setup;
+}

@@ -1,0 +1,493 @@
+#include "workers/caller/caller.h"
+
+#include "common/base/clock.h"
+#include "common/base/http_url.h"
+#include "workers/caller/authorities.h"
+#include "workers/caller/transfer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+    MAGIC = 0x43414c4c,
+    EVENTS = 256,    /* of one turn */
+    PARKED_MS = 100, /* between two looks at the calls that are parked */
+    IDLE = 128,      /* most easy handles that are kept for further calls */
+};
+
+typedef struct {
+    call_t *head, **tail;
+} calls_t;
+
+struct caller {
+    unsigned magic;
+    pthread_t thread;
+    int wake_fd, done_fd;
+
+    /* The owner's. */
+    calls_t taken; /* off finished, not yet returned */
+    size_t held;
+
+    pthread_mutex_t lock; /* for these */
+    calls_t started, finished;
+    bool stopping;
+    bool said; /* done_fd is readable; both change together, under the lock */
+
+    lookups_t lookups; /* has a lock of its own */
+
+    /* The thread's. */
+    const egress_t *egress;
+    unsigned most, active;
+    authorities_t authorities;
+    CURLM *multi;
+    int epoll;
+    int64_t due_ms;  /* when libcurl wants to be called, -1: not by time */
+    calls_t waiting; /* for a place among the active */
+    calls_t parked;  /* until the look-ups of their names have ended */
+    uint64_t ended;  /* look-ups that had when that was looked at */
+    int64_t look_ms; /* when it is looked at in any case: their time may be up */
+    calls_t done;    /* of this turn */
+    transfer_t *active_list, *idle;
+    unsigned idle_len;
+};
+
+static void s_open_list(calls_t *list)
+{
+    list->head = NULL;
+    list->tail = &list->head;
+}
+
+static void s_append(calls_t *list, call_t *call)
+{
+    call->next = NULL;
+    *list->tail = call;
+    list->tail = &call->next;
+}
+
+static call_t *s_pop(calls_t *list)
+{
+    call_t *call = list->head;
+    if (call) {
+        list->head = call->next;
+        call->next = NULL;
+        if (!list->head)
+            list->tail = &list->head;
+    }
+    return call;
+}
+
+/* Moves all of FROM behind TO. */
+static void s_move(calls_t *to, calls_t *from)
+{
+    if (!from->head)
+        return;
+    *to->tail = from->head;
+    to->tail = from->tail;
+    s_open_list(from);
+}
+
+static void s_destroy_all(calls_t *list)
+{
+    for (call_t *call; (call = s_pop(list));)
+        call_destroy(&call);
+}
+
+static void s_ring(int fd)
+{
+    uint64_t one = 1;
+    ssize_t n = write(fd, &one, sizeof one);
+    assert(n == sizeof one);
+}
+
+static void s_silence(int fd)
+{
+    uint64_t count;
+    ssize_t n = read(fd, &count, sizeof count);
+    assert(n == sizeof count || errno == EAGAIN);
+}
+
+/* --- What libcurl asks for */
+
+static int s_on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+{
+    caller_t *self = arg;
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        epoll_ctl(self->epoll, EPOLL_CTL_DEL, fd, NULL);
+        curl_multi_assign(self->multi, fd, NULL);
+        return 0;
+    }
+    struct epoll_event event = {.data.fd = fd};
+    event.events = (what & CURL_POLL_IN ? (unsigned)EPOLLIN : 0u) |
+                   (what & CURL_POLL_OUT ? (unsigned)EPOLLOUT : 0u);
+    int rc = epoll_ctl(self->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+    if (rc != 0)
+        rc = epoll_ctl(self->epoll, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
+    curl_multi_assign(self->multi, fd, self);
+    return rc == 0 ? 0 : -1;
+}
+
+static int s_on_timer(CURLM *multi, long timeout_ms, void *arg)
+{
+    caller_t *self = arg;
+    (void)multi;
+    self->due_ms = timeout_ms < 0 ? -1 : clock_ms() + timeout_ms;
+    return 0;
+}
+
+static void s_act(caller_t *self, curl_socket_t fd, int events)
+{
+    int running;
+    CURLMcode code = curl_multi_socket_action(self->multi, fd, events, &running);
+    assert(code == CURLM_OK);
+}
+
+/* Asks again when the time is not over by libcurl's finer clock: it does not repeat itself. */
+static void s_on_due(caller_t *self)
+{
+    long left_ms;
+    s_act(self, CURL_SOCKET_TIMEOUT, 0);
+    curl_multi_timeout(self->multi, &left_ms);
+    self->due_ms = left_ms < 0 ? -1 : clock_ms() + left_ms;
+}
+
+/* --- Calls come and go */
+
+static void s_begin(caller_t *self, call_t *call)
+{
+    transfer_t *transfer = self->idle;
+    if (transfer) {
+        self->idle = transfer->next;
+        self->idle_len--;
+    } else {
+        transfer = transfer_new(self->egress, self->authorities.path, &self->lookups);
+    }
+    if (!transfer_begin(transfer, call)) {
+        transfer->next = self->idle;
+        self->idle = transfer;
+        self->idle_len++;
+        s_append(&self->done, call);
+        return;
+    }
+    transfer->next = self->active_list;
+    transfer->link = &self->active_list;
+    if (transfer->next)
+        transfer->next->link = &transfer->next;
+    self->active_list = transfer;
+    self->active++;
+    CURLMcode code = curl_multi_add_handle(self->multi, transfer->easy);
+    assert(code == CURLM_OK);
+}
+
+static call_t *s_end(caller_t *self, transfer_t *transfer, CURLcode code)
+{
+    CURLMcode removed = curl_multi_remove_handle(self->multi, transfer->easy);
+    assert(removed == CURLM_OK);
+    call_t *call = transfer_end(transfer, code);
+    *transfer->link = transfer->next;
+    if (transfer->next)
+        transfer->next->link = transfer->link;
+    self->active--;
+    if (self->idle_len < IDLE) {
+        transfer->next = self->idle;
+        self->idle = transfer;
+        self->idle_len++;
+    } else {
+        transfer_destroy(&transfer);
+    }
+    return call;
+}
+
+static void s_collect(caller_t *self)
+{
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(self->multi, &left))) {
+        char *private;
+        assert(message->msg == CURLMSG_DONE);
+        CURLcode code = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
+        transfer_t *transfer = (transfer_t *)(void *)private;
+        uint64_t joined = transfer->joined;
+        call_t *call = s_end(self, transfer, code);
+        call->lookup = joined;
+        if (joined && call->parked_ms == 0)
+            call->parked_ms = clock_ms();
+        s_append(joined ? &self->parked : &self->done, call);
+    }
+}
+
+static void s_end_parked(caller_t *self, call_t *call, int64_t now_ms)
+{
+    call->outcome = CALL_TIMEOUT;
+    call->duration_us = (now_ms - call->parked_ms) * 1000;
+    snprintf(call->reason, sizeof call->reason,
+             "the name was not looked up in time: its name server does not answer");
+    s_append(&self->done, call);
+}
+
+/* Calls that wait for a look-up: those whose time is up end; where it has ended, they begin again,
+ * before what came later. */
+static void s_tend_parked(caller_t *self)
+{
+    calls_t parked, first;
+    int64_t now_ms = clock_ms();
+    if (!self->parked.head || (self->ended == self->lookups.ended && now_ms < self->look_ms))
+        return;
+    self->ended = self->lookups.ended;
+    self->look_ms = now_ms + PARKED_MS;
+    s_open_list(&parked);
+    s_open_list(&first);
+    s_move(&parked, &self->parked);
+    for (call_t *call; (call = s_pop(&parked));) {
+        if (now_ms - call->parked_ms >= call->timeout_ms)
+            s_end_parked(self, call, now_ms);
+        else
+            s_append(lookups_is_under_way(&self->lookups, call->lookup) ? &self->parked : &first,
+                     call);
+    }
+    s_move(&first, &self->waiting);
+    s_move(&self->waiting, &first);
+}
+
+/* Begins what there is room for, until nothing ends at once. */
+static void s_begin_all(caller_t *self)
+{
+    while (self->active < self->most && self->waiting.head) {
+        while (self->active < self->most && self->waiting.head)
+            s_begin(self, s_pop(&self->waiting));
+        s_act(self, CURL_SOCKET_TIMEOUT, 0);
+        s_collect(self);
+    }
+}
+
+/* Takes what was started; false when the owner wants it all to end. */
+static bool s_take(caller_t *self)
+{
+    s_silence(self->wake_fd);
+    pthread_mutex_lock(&self->lock);
+    s_move(&self->waiting, &self->started);
+    bool stopping = self->stopping;
+    pthread_mutex_unlock(&self->lock);
+    return !stopping;
+}
+
+static void s_give_back(caller_t *self)
+{
+    if (!self->done.head)
+        return;
+    pthread_mutex_lock(&self->lock);
+    s_move(&self->finished, &self->done);
+    if (!self->said)
+        s_ring(self->done_fd);
+    self->said = true;
+    pthread_mutex_unlock(&self->lock);
+}
+
+static int s_wait_ms(const caller_t *self)
+{
+    int64_t due_ms = self->due_ms < 0 ? INT32_MAX : self->due_ms - clock_ms();
+    int64_t parked_ms = !self->parked.head                   ? INT32_MAX
+                        : self->ended != self->lookups.ended ? 0
+                                                             : PARKED_MS;
+    int64_t wait_ms = due_ms < parked_ms ? due_ms : parked_ms;
+    return wait_ms == INT32_MAX ? -1 : wait_ms > 0 ? (int)wait_ms : 0;
+}
+
+/* One turn; false when it was the last. */
+static bool s_turn(caller_t *self)
+{
+    struct epoll_event events[EVENTS];
+    bool go_on = true;
+    int count = epoll_wait(self->epoll, events, EVENTS, s_wait_ms(self));
+    assert(count >= 0 || errno == EINTR);
+    for (int i = 0; i < count; i++) {
+        unsigned what = events[i].events;
+        if (events[i].data.fd == self->wake_fd)
+            go_on = s_take(self);
+        else
+            s_act(self, events[i].data.fd,
+                  (what & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
+                      (what & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                      (what & EPOLLERR ? CURL_CSELECT_ERR : 0));
+    }
+    if (self->due_ms >= 0 && clock_ms() >= self->due_ms)
+        s_on_due(self);
+    s_collect(self);
+    s_tend_parked(self);
+    s_begin_all(self);
+    s_give_back(self);
+    return go_on;
+}
+
+static void *s_run(void *arg)
+{
+    caller_t *self = arg;
+    assert(self->magic == MAGIC);
+    while (s_turn(self))
+        ;
+    while (self->active_list) {
+        call_t *call = s_end(self, self->active_list, CURLE_OPERATION_TIMEDOUT);
+        call_destroy(&call);
+    }
+    while (self->idle) {
+        transfer_t *transfer = self->idle;
+        self->idle = transfer->next;
+        transfer_destroy(&transfer);
+    }
+    curl_multi_cleanup(self->multi);
+    return NULL;
+}
+
+/* --- The owner's side */
+
+static void s_open_multi(caller_t *self)
+{
+    self->multi = curl_multi_init();
+    if (!self->multi)
+        abort();
+    curl_multi_setopt(self->multi, CURLMOPT_SOCKETFUNCTION, s_on_socket);
+    curl_multi_setopt(self->multi, CURLMOPT_SOCKETDATA, self);
+    curl_multi_setopt(self->multi, CURLMOPT_TIMERFUNCTION, s_on_timer);
+    curl_multi_setopt(self->multi, CURLMOPT_TIMERDATA, self);
+    curl_multi_setopt(self->multi, CURLMOPT_MAXCONNECTS, (long)self->most);
+    curl_multi_setopt(self->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+}
+
+static void s_open_epoll(caller_t *self)
+{
+    self->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    self->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    self->epoll = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = self->wake_fd};
+    if (self->wake_fd < 0 || self->done_fd < 0 || self->epoll < 0 ||
+        epoll_ctl(self->epoll, EPOLL_CTL_ADD, self->wake_fd, &event) != 0)
+        abort();
+}
+
+/* No signal is the thread's: not even SIGPIPE, which OpenSSL's writes could raise. */
+static void s_start_thread(caller_t *self)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&self->thread, NULL, s_run, self);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc != 0)
+        abort();
+}
+
+caller_t *caller_new(const caller_options_t *options, char *err, size_t err_size)
+{
+    assert(options->egress && options->calls > 0);
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        abort();
+    caller_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    if (authorities_open(&self->authorities, options->extra_authorities, err, err_size) != 0) {
+        free(self);
+        return NULL;
+    }
+    self->magic = MAGIC;
+    self->egress = options->egress;
+    self->most = options->calls;
+    self->due_ms = -1;
+    s_open_list(&self->taken);
+    s_open_list(&self->started);
+    s_open_list(&self->finished);
+    s_open_list(&self->waiting);
+    s_open_list(&self->parked);
+    s_open_list(&self->done);
+    pthread_mutex_init(&self->lock, NULL);
+    lookups_open(&self->lookups);
+    s_open_epoll(self);
+    s_open_multi(self);
+    s_start_thread(self);
+    return self;
+}
+
+void caller_destroy(caller_t **self_p)
+{
+    caller_t *self = *self_p;
+    if (!self)
+        return;
+    assert(self->magic == MAGIC);
+    pthread_mutex_lock(&self->lock);
+    self->stopping = true;
+    pthread_mutex_unlock(&self->lock);
+    s_ring(self->wake_fd);
+    pthread_join(self->thread, NULL);
+    s_destroy_all(&self->taken);
+    s_destroy_all(&self->started);
+    s_destroy_all(&self->finished);
+    s_destroy_all(&self->waiting);
+    s_destroy_all(&self->parked);
+    s_destroy_all(&self->done);
+    authorities_close(&self->authorities);
+    pthread_mutex_destroy(&self->lock);
+    lookups_close(&self->lookups);
+    close(self->epoll);
+    close(self->wake_fd);
+    close(self->done_fd);
+    self->magic = 0;
+    free(self);
+    *self_p = NULL;
+}
+
+int caller_fd(const caller_t *self)
+{
+    return self->done_fd;
+}
+
+void caller_start(caller_t *self, call_t **call_p)
+{
+    assert(self->magic == MAGIC && *call_p);
+    pthread_mutex_lock(&self->lock);
+    bool ring = !self->started.head;
+    s_append(&self->started, *call_p);
+    pthread_mutex_unlock(&self->lock);
+    *call_p = NULL;
+    self->held++;
+    if (ring)
+        s_ring(self->wake_fd);
+}
+
+const char *caller_waits_for(caller_t *self, const uuid_t7 *owner, const char *url)
+{
+    char err[128];
+    http_url_t parsed;
+    assert(self->magic == MAGIC);
+    if (!http_url_parse(slice_of(url), &parsed, err, sizeof err) || parsed.is_address)
+        return NULL;
+    return lookups_why(&self->lookups, owner, parsed.host, clock_ms());
+}
+
+call_t *caller_finished(caller_t *self)
+{
+    assert(self->magic == MAGIC);
+    if (!self->taken.head) {
+        pthread_mutex_lock(&self->lock);
+        s_move(&self->taken, &self->finished);
+        if (!self->taken.head && self->said) {
+            s_silence(self->done_fd);
+            self->said = false;
+        }
+        pthread_mutex_unlock(&self->lock);
+    }
+    call_t *call = s_pop(&self->taken);
+    self->held -= call != NULL;
+    return call;
+}
+
+size_t caller_held(const caller_t *self)
+{
+    return self->held;
+}

@@ -1,0 +1,103 @@
+#include "workers/delivery/lane.h"
+
+#include "common/base/clock.h"
+#include "common/base/ops.h"
+#include "common/base/utf8.h"
+
+#include <sodium.h>
+#include <stdio.h>
+
+const char *delivery_outcome_name(unsigned outcome)
+{
+    switch (outcome) {
+    case DELIVERY_ANSWERED_TEXT:
+        return call_outcome_name(CALL_ANSWERED);
+    case DELIVERY_DISABLED:
+        return "disabled";
+    case DELIVERY_NO_HANDLER:
+        return "no_handler";
+    case DELIVERY_ARCHIVED:
+        return "archived";
+    case DELIVERY_NO_RECORD:
+        return "no_record";
+    default:
+        return outcome < CALL_OUTCOMES ? call_outcome_name((call_outcome_t)outcome) : "unknown";
+    }
+}
+
+/* The body of the event is a string in any case; what is no text goes as base64, and says so. */
+static void s_body(json_out_t *out, slice_t body)
+{
+    if (utf8_valid(body)) {
+        json_lit(out, ",\"body\":");
+        json_string(out, body);
+        return;
+    }
+    json_lit(out, ",\"body_encoding\":\"base64\",\"body\":");
+    json_base64(out, body);
+}
+
+static void s_times(json_out_t *out, const shard_t *shard, uint64_t log, const record_t *record)
+{
+    char time[CLOCK_TEXT], id[UUID_TEXT];
+    clock_text(record->time_ms, time);
+    uuid_text(&record->id, id);
+    json_lit(out, "{\"id\":\"");
+    json_lit(out, id);
+    json_lit(out, "\",\"message_id\":");
+    history_id(out, shard, record->time_ms, record->number ? JOURNAL_NUMBER | record->number : log);
+    json_lit(out, ",\"sequence\":");
+    json_uint(out, record->sequence);
+    json_lit(out, ",\"time\":\"");
+    json_lit(out, time);
+}
+
+static void s_write(json_out_t *out, const handler_t *handler, const record_t *record,
+                    const shard_t *shard, uint64_t log)
+{
+    const char *method = op_method_name(record->method);
+    bool app = record->environment != ENVIRONMENT_NONE;
+    json_reset(out);
+    s_times(out, shard, log, record);
+    json_lit(out, "\",\"handler\":\"incoming_webhook\",\"name\":");
+    json_string(out, handler->name);
+    json_lit(out, ",\"http_method\":");
+    json_string(out, slice_of(method ? method : ""));
+    json_lit(out, ",\"headers\":");
+    history_pairs(out, record->headers, false);
+    json_lit(out, ",\"parameters\":");
+    history_pairs(out, record->params, true);
+    s_body(out, record->body);
+    json_lit(out, ",\"user\":");
+    history_user(out, record);
+    json_lit(out, ",\"environment\":");
+    json_lit(out, history_environment(record->environment));
+    json_lit(out, app ? ",\"access\":{\"app\":" : ",\"access\":{\"bot\":");
+    json_string(out, record->access);
+    json_lit(out, "}}");
+}
+
+call_t *delivery_call(json_out_t *json, const handler_t *handler, const record_t *record,
+                      const shard_t *shard, uint64_t log, const whsec_t *secrets, size_t count,
+                      int64_t wall_ms)
+{
+    char id[UUID_TEXT], time[32], signature[SIGNATURE_TEXT], rsa[SIGNATURE_RSA_TEXT];
+    s_write(json, handler, record, shard, log);
+    slice_t body = slice(json->data, json->len);
+    call_t *call = call_new(handler->url, body);
+    uuid_text(&record->id, id);
+    snprintf(time, sizeof time, "%lld", (long long)(wall_ms / 1000));
+    call_header(call, "Content-Type", slice_of("application/json"));
+    call_header(call, "User-Agent", slice_of("Postern"));
+    call_header(call, "webhook-id", slice_of(id));
+    call_header(call, "webhook-timestamp", slice_of(time));
+    if (count > 0) {
+        signature_sign(secrets, count, slice_of(id), wall_ms / 1000, body, signature);
+        call_header(call, "webhook-signature", slice_of(signature));
+    }
+    if (handler->key) {
+        signature_key_sign(handler->key, body, rsa);
+        call_header(call, "X-Cliq-Signature", slice_of(rsa));
+    }
+    return call;
+}

@@ -1,0 +1,512 @@
+#include "workers/delivery/self.h"
+
+#include "common/base/clock.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+enum {
+    MAGIC = 0x64656c76,
+    SCAN_MS = 20,      /* between two looks over all lanes */
+    UNSEEN_MS = 10,    /* between two looks whether something was committed that is awaited */
+    UNKNOWN_MS = 1000, /* the same for a handler that nobody has told of yet */
+    PLACE_MS = 50,     /* between two looks whether a name that waits can be looked up */
+    TURN_CALLS = 16,   /* most calls that a lane starts before the next one's turn */
+};
+
+/* --- Life */
+
+void delivery_queue(delivery_t *self, lane_t *lane)
+{
+    if (lane->queued)
+        return;
+    lane->queued = true;
+    lane->behind = NULL;
+    *self->queue_end = lane;
+    self->queue_end = &lane->behind;
+}
+
+static void s_crowd(delivery_t *self, lane_t *lane)
+{
+    lane->queued = true;
+    lane->behind = NULL;
+    *self->crowded_end = lane;
+    self->crowded_end = &lane->behind;
+}
+
+void delivery_take_crowded(delivery_t *self)
+{
+    if (!self->crowded)
+        return;
+    *self->queue_end = self->crowded;
+    self->queue_end = self->crowded_end;
+    self->crowded = NULL;
+    self->crowded_end = &self->crowded;
+}
+
+static void s_take_health(void *arg, const uuid_t7 *target, slice_t row)
+{
+    lane_read_health(tables_lane(&((delivery_t *)arg)->tables, target), row);
+}
+
+typedef struct {
+    uuid_t7 target;
+    bool found;
+} first_t;
+
+static bool s_take_first(void *arg, const outbox_due_t *due)
+{
+    first_t *first = arg;
+    *first = (first_t){due->place.target, true};
+    return false;
+}
+
+/* A lane for each target with pending items: one look a target. */
+static void s_find_lanes(delivery_t *self)
+{
+    outbox_place_t from = {0};
+    for (;;) {
+        first_t first = {.found = false};
+        journal_due(journal_reader(self->options.journal), &from, s_take_first, &first);
+        if (!first.found)
+            return;
+        lane_t *lane = tables_lane(&self->tables, &first.target);
+        lane->more = true;
+        delivery_queue(self, lane);
+        from = (outbox_place_t){first.target, UINT64_MAX, UINT64_MAX};
+    }
+}
+
+delivery_t *delivery_new(const delivery_options_t *options, int64_t now_ms, char *err,
+                         size_t err_size)
+{
+    delivery_t *self = calloc(1, sizeof *self);
+    if (!self || sodium_init() < 0)
+        abort();
+    self->magic = MAGIC;
+    self->options = *options;
+    self->clock = (schedule_t){.time_scale = options->time_scale};
+    self->queue_end = &self->queue;
+    self->crowded_end = &self->crowded;
+    self->owners.most = options->calls;
+    self->unsaved_end = &self->unsaved;
+    self->scanned_ms = now_ms;
+    self->judge = message_new();
+    self->tally = tally_new();
+    self->guard = egress_new(options->allow, err, err_size);
+    caller_options_t caller = {
+        .egress = self->guard, .extra_authorities = options->authorities, .calls = options->calls};
+    if (self->guard)
+        self->caller = caller_new(&caller, err, err_size);
+    if (!self->caller) {
+        delivery_destroy(&self);
+        return NULL;
+    }
+    journal_health(journal_reader(options->journal), s_take_health, self);
+    s_find_lanes(self);
+    return self;
+}
+
+void delivery_destroy(delivery_t **self_p)
+{
+    delivery_t *self = *self_p;
+    if (!self)
+        return;
+    assert(self->magic == MAGIC);
+    if (self->caller)
+        caller_destroy(&self->caller);
+    egress_destroy(&self->guard);
+    tables_close(&self->tables);
+    owners_close(&self->owners);
+    tally_destroy(&self->tally);
+    json_free(&self->json);
+    message_destroy(&self->judge);
+    self->magic = 0;
+    free(self);
+    *self_p = NULL;
+}
+
+int delivery_fd(const delivery_t *self)
+{
+    return caller_fd(self->caller);
+}
+
+int delivery_wait_ms(const delivery_t *self)
+{
+    return self->wait_ms;
+}
+
+bool delivery_is_idle(const delivery_t *self)
+{
+    return self->owners.calls == 0;
+}
+
+bool delivery_wants(const delivery_t *self, const uuid_t7 *target)
+{
+    const handler_t *handler = handlers_get(self->options.handlers, target);
+    return handler && handler->url[0] && !handler->archived;
+}
+
+static bool s_is_committed(const delivery_t *self, const lane_t *lane)
+{
+    return lane->newest_log < journal_committed(self->options.journal) &&
+           lane->newest_note <= journal_noted(self->options.journal);
+}
+
+/* What is new of the lane can be read after a commit, unless that has been. */
+static void s_await(delivery_t *self, lane_t *lane)
+{
+    if (s_is_committed(self, lane)) {
+        lane->more = true;
+        delivery_queue(self, lane);
+        return;
+    }
+    if (lane->awaits)
+        return;
+    lane->awaits = true;
+    lane->awaiting = self->awaiting;
+    self->awaiting = lane;
+}
+
+void delivery_stir(delivery_t *self, const uuid_t7 *target, uint64_t log)
+{
+    lane_t *lane = tables_lane(&self->tables, target);
+    lane->newest_log = log;
+    s_await(self, lane);
+}
+
+void delivery_learned(delivery_t *self, const uuid_t7 *target)
+{
+    lane_t *lane = tables_lane(&self->tables, target);
+    const handler_t *handler = handlers_get(self->options.handlers, target);
+    if (!handler || (handler->version == lane->version && !handler->archived))
+        return;
+    lane->more = true;
+    delivery_queue(self, lane);
+}
+
+void delivery_revive(delivery_t *self, const uuid_t7 *target, uint64_t log, int64_t now_ms)
+{
+    lane_t *lane = tables_lane(&self->tables, target);
+    journal_note_t note = {.kind = NOTE_REVIVE,
+                           .target = *target,
+                           .log = log,
+                           .now_ms = journal_running_ms(self->options.journal, now_ms)};
+    if (tables_find(&self->tables, log))
+        return;
+    lane->newest_note = journal_note(self->options.journal, &note);
+    s_await(self, lane);
+}
+
+unsigned delivery_standing(delivery_t *self, const uuid_t7 *target, const char **why)
+{
+    const handler_t *handler = handlers_get(self->options.handlers, target);
+    if (handler && handler->archived) {
+        *why = "what it is the handler of is archived: take that back to call it again";
+        return DELIVERY_ARCHIVED;
+    }
+    *why = lane_why(tables_lane(&self->tables, target));
+    return **why ? DELIVERY_DISABLED : 0;
+}
+
+const char *delivery_waits_for(delivery_t *self, const uuid_t7 *target)
+{
+    return tables_lane(&self->tables, target)->waits;
+}
+
+/* --- Starts of attempts */
+
+/* Something was committed since the last turn: lanes that awaited it may have what is new. */
+static void s_take_committed(delivery_t *self)
+{
+    uint64_t log = journal_committed(self->options.journal);
+    uint64_t note = journal_noted(self->options.journal);
+    if (log == self->seen_log && note == self->seen_note)
+        return;
+    self->seen_log = log;
+    self->seen_note = note;
+    for (lane_t *lane = self->awaiting; lane; lane = lane->awaiting) {
+        lane->awaits = false;
+        lane->more = true;
+        delivery_queue(self, lane);
+    }
+    self->awaiting = NULL;
+}
+
+typedef struct {
+    delivery_t *self;
+    lane_t *lane;
+    uint64_t now_ms;
+    bool ordered;
+} loading_t;
+
+static void s_look_at(lane_t *lane, uint64_t at_ms)
+{
+    if (at_ms < lane->look_ms)
+        lane->look_ms = at_ms;
+}
+
+static bool s_load_one(void *arg, const outbox_due_t *due)
+{
+    loading_t *load = arg;
+    lane_t *lane = load->lane;
+    if (!uuid_eq(&due->place.target, &lane->target))
+        return false;
+    const item_t *known = tables_find(&load->self->tables, due->place.log);
+    if (known) /* in order, the next one waits until this one has ended */
+        return !load->ordered || known->ended;
+    if (due->due_ms > load->now_ms) {
+        s_look_at(lane, due->due_ms);
+        /* What was kept in its place before the handler's order changed may stand before others. */
+        return !load->ordered && due->place.order <= load->now_ms;
+    }
+    if (lane->ready_len == LANE_READY) {
+        lane->more = true;
+        return false;
+    }
+    item_t *item = tables_add(&load->self->tables, lane, due);
+    *lane->ready_end = item;
+    lane->ready_end = &item->behind;
+    lane->ready_len++;
+    return !load->ordered;
+}
+
+/* Takes due items of the lane into memory. */
+static void s_load(delivery_t *self, lane_t *lane, bool ordered, uint64_t now_ms)
+{
+    loading_t load = {self, lane, now_ms, ordered};
+    outbox_place_t from = {.target = lane->target};
+    bool unseen = !s_is_committed(self, lane);
+    lane->more = false;
+    lane->look_ms = UINT64_MAX;
+    journal_due(journal_reader(self->options.journal), &from, s_load_one, &load);
+    if (unseen)
+        s_await(self, lane);
+}
+
+static item_t *s_take_ready(lane_t *lane)
+{
+    item_t *item = lane->ready;
+    lane->ready = item->behind;
+    if (!lane->ready)
+        lane->ready_end = &lane->ready;
+    lane->ready_len--;
+    return item;
+}
+
+typedef struct {
+    delivery_t *self;
+    item_t *item;
+    const handler_t *handler;
+    call_t *call;
+} making_t;
+
+static void s_make(void *arg, const record_t *record)
+{
+    making_t *make = arg;
+    delivery_t *self = make->self;
+    whsec_t secrets[SIGNATURE_SECRETS];
+    size_t count =
+        handlers_secrets(self->options.handlers, &make->item->lane->target, clock_ms(), secrets);
+    make->item->started_ms = clock_wall_ms();
+    make->call = delivery_call(&self->json, make->handler, record, &self->options.shard,
+                               make->item->due.place.log, secrets, count, make->item->started_ms);
+    for (size_t i = 0; i < count; i++)
+        whsec_wipe(&secrets[i]);
+}
+
+static void s_start(delivery_t *self, item_t *item, const handler_t *handler, uint64_t now_ms)
+{
+    making_t make = {self, item, handler, NULL};
+    if (!journal_record(journal_reader(self->options.journal), item->due.place.log, s_make,
+                        &make)) {
+        delivery_bury(self, item, DELIVERY_NO_RECORD, now_ms);
+        return;
+    }
+    make.call->owner = item;
+    make.call->owner_id = handler->owner;
+    make.call->timeout_ms = self->options.timeout_ms;
+    item->bytes = make.call->body_len;
+    item->owner = item->lane->owner;
+    owner_began(&self->owners, item->owner, item->bytes);
+    item->lane->under_way++;
+    caller_start(self->caller, &make.call);
+}
+
+static bool s_has_room(const delivery_t *self)
+{
+    return !self->held && owners_have_room(&self->owners) && self->unsaved_len < DELIVERY_UNSAVED &&
+           !journal_is_full(self->options.journal);
+}
+
+/* How many calls the lane may have under way. When half of all are taken, a lane gets an eighth:
+ * those that are slow leave room for the others. */
+static unsigned s_limit(const delivery_t *self, const lane_t *lane, const handler_t *handler)
+{
+    bool one = handler->ordered || lane->failures >= DELIVERY_BREAKER || lane->waits;
+    unsigned limit = one ? 1 : handler->concurrency;
+    unsigned share = self->options.calls / 8 ? self->options.calls / 8 : 1;
+    return self->owners.calls >= self->options.calls / 2 && limit > share ? share : limit;
+}
+
+/* A handler that takes no calls any more; what is due later waits for another, unless none is to
+ * come. */
+static void s_bury_due(delivery_t *self, lane_t *lane, unsigned why, uint64_t now_ms)
+{
+    if (lane->more && !lane->ready)
+        s_load(self, lane, false, why == DELIVERY_ARCHIVED ? UINT64_MAX : now_ms);
+    while (lane->ready && s_has_room(self))
+        delivery_bury(self, s_take_ready(lane), why, now_ms);
+    if (lane->ready || lane->more)
+        delivery_queue(self, lane);
+}
+
+static void s_start_due(delivery_t *self, lane_t *lane, const handler_t *handler, uint64_t now_ms)
+{
+    for (unsigned i = 0; i < TURN_CALLS; i++) {
+        if (!s_has_room(self))
+            break;
+        if (lane->under_way >= s_limit(self, lane, handler))
+            return;
+        if (!lane->ready && lane->more)
+            s_load(self, lane, handler->ordered, now_ms);
+        if (!lane->ready)
+            return;
+        if (!owner_has_room(&self->owners, lane->owner)) {
+            s_crowd(self, lane);
+            return;
+        }
+        s_start(self, s_take_ready(lane), handler, now_ms);
+    }
+    delivery_queue(self, lane);
+}
+
+/* Whether the lane's name must wait for its look-up: looked at again soon. */
+static bool s_waits(delivery_t *self, lane_t *lane, const handler_t *handler, uint64_t now_ms)
+{
+    const char *why =
+        lane->waits ? caller_waits_for(self->caller, &handler->owner, handler->url) : NULL;
+    if (!why)
+        return false;
+    lane_wait(lane, why, now_ms);
+    s_look_at(lane, now_ms + PLACE_MS);
+    return true;
+}
+
+static void s_look(delivery_t *self, lane_t *lane, uint64_t now_ms)
+{
+    const handler_t *handler = handlers_get(self->options.handlers, &lane->target);
+    if (!handler) {
+        s_look_at(lane, now_ms + UNKNOWN_MS);
+        return;
+    }
+    if (handler->version != lane->version && lane_renew(lane, handler->version))
+        lane_note_health(lane, self->options.journal);
+    if (!lane->owner || !uuid_eq(&lane->owner->id, &handler->owner))
+        lane->owner = owners_find(&self->owners, &handler->owner);
+    if (handler->archived)
+        s_bury_due(self, lane, DELIVERY_ARCHIVED, now_ms);
+    else if (!handler->url[0])
+        s_bury_due(self, lane, DELIVERY_NO_HANDLER, now_ms);
+    else if (lane->standing != STANDING_GOOD)
+        s_bury_due(self, lane, DELIVERY_DISABLED, now_ms);
+    else if (now_ms < lane->closed_ms)
+        s_look_at(lane, lane->closed_ms);
+    else if (!s_waits(self, lane, handler, now_ms))
+        s_start_due(self, lane, handler, now_ms);
+}
+
+/* The lanes take turns; without room, the next one is first when there is some again. */
+static void s_serve(delivery_t *self, uint64_t now_ms)
+{
+    lane_t **end = self->queue_end;
+    bool more = self->queue != NULL;
+    while (more && s_has_room(self)) {
+        lane_t *lane = self->queue;
+        more = &lane->behind != end;
+        self->queue = lane->behind;
+        if (!self->queue)
+            self->queue_end = &self->queue;
+        lane->queued = false;
+        s_look(self, lane, now_ms);
+    }
+}
+
+/* --- Replays */
+
+void delivery_replay(delivery_t *self, const uuid_t7 *target, const delivery_replay_t *replay,
+                     int64_t now_ms)
+{
+    lane_begin_replay(tables_lane(&self->tables, target), replay, self->options.journal, now_ms);
+}
+
+static void s_replay(delivery_t *self, lane_t *lane, int64_t now_ms)
+{
+    uint64_t logs[LANE_REPLAYED];
+    if (self->unsaved_len >= DELIVERY_UNSAVED)
+        return;
+    unsigned count = lane_replay(lane, self->options.journal, now_ms, logs);
+    for (unsigned i = 0; i < count; i++)
+        delivery_revive(self, &lane->target, logs[i], now_ms);
+}
+
+/* --- Time */
+
+/* Queues the lanes whose time has come; how long until that of the next. */
+static uint64_t s_scan(delivery_t *self, int64_t clock, uint64_t now_ms)
+{
+    uint64_t next_ms = UINT64_MAX;
+    unsigned open = 0, disabled = 0, waiting = 0;
+    for (size_t i = 0; i < self->tables.lanes_room; i++)
+        for (lane_t *lane = self->tables.lanes[i]; lane; lane = lane->next) {
+            open += lane->failures >= DELIVERY_BREAKER;
+            disabled += lane->standing != STANDING_GOOD;
+            waiting += lane->waits != NULL;
+            if (lane->replay.rate > 0)
+                s_replay(self, lane, clock);
+            if (lane->look_ms <= now_ms) {
+                lane->look_ms = UINT64_MAX;
+                lane->more = true;
+                delivery_queue(self, lane);
+            } else if (lane->look_ms < next_ms) {
+                next_ms = lane->look_ms;
+            }
+        }
+    metric_set(METRIC_handlers_open, open);
+    metric_set(METRIC_handlers_disabled, disabled);
+    metric_set(METRIC_handlers_waiting, waiting);
+    return next_ms == UINT64_MAX ? next_ms : next_ms - now_ms;
+}
+
+static int s_wait(const delivery_t *self, uint64_t next_ms)
+{
+    if (self->queue && s_has_room(self))
+        return 0;
+    if (self->unsaved || self->queue || self->awaiting)
+        return UNSEEN_MS;
+    return next_ms < SCAN_MS            ? SCAN_MS
+           : next_ms < DELIVERY_WAIT_MS ? (int)next_ms
+                                        : DELIVERY_WAIT_MS;
+}
+
+void delivery_turn(delivery_t *self, int64_t now_ms, bool stopping)
+{
+    assert(self->magic == MAGIC);
+    uint64_t running_ms = journal_running_ms(self->options.journal, now_ms);
+    uint64_t next_ms = SCAN_MS;
+    delivery_take_finished(self, running_ms);
+    delivery_take_saved(self);
+    s_take_committed(self);
+    if (now_ms - self->scanned_ms >= SCAN_MS) {
+        self->scanned_ms = now_ms;
+        next_ms = s_scan(self, now_ms, running_ms);
+        tally_step(self->tally, self->options.journal, now_ms, running_ms);
+    }
+    self->held = running_ms < self->held_ms;
+    if (!stopping)
+        s_serve(self, running_ms);
+    self->wait_ms = stopping ? UNSEEN_MS : s_wait(self, next_ms);
+}

@@ -1,0 +1,116 @@
+#include "workers/delivery/self.h"
+
+#include "common/base/clock.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+
+enum { HELD_MS = 1000 }; /* without a call, where this process lacks something for it */
+
+static void s_note(delivery_t *self, item_t *item, const journal_note_t *note, slice_t json)
+{
+    item->note = journal_note(self->options.journal, note);
+    item->ended = note->state != OUTBOX_PENDING;
+    item->behind = NULL;
+    *self->unsaved_end = item;
+    self->unsaved_end = &item->behind;
+    self->unsaved_len++;
+    if (item->ended && self->options.ended)
+        self->options.ended(self->options.arg, item->due.place.log, json);
+}
+
+static journal_note_t s_outcome(const item_t *item, uint64_t now_ms)
+{
+    return (journal_note_t){.kind = NOTE_OUTCOME,
+                            .target = item->lane->target,
+                            .log = item->due.place.log,
+                            .now_ms = now_ms,
+                            .attempted = true};
+}
+
+void delivery_bury(delivery_t *self, item_t *item, unsigned why, uint64_t now_ms)
+{
+    journal_note_t note = s_outcome(item, now_ms);
+    note.state = OUTBOX_DEAD;
+    note.attempt = (outbox_attempt_t){.time_ms = clock_wall_ms(), .outcome = why};
+    metric_add(METRIC_delivery_dead_total, 1);
+    lane_end_wait(item->lane);
+    s_note(self, item, &note, slice("", 0));
+}
+
+/* This process lacks something for a call: the item is as it was, and for a while no call begins,
+ * or none of its lane. */
+static void s_put_off(delivery_t *self, item_t *item, const call_t *call, uint64_t now_ms)
+{
+    if (call->outcome == CALL_NO_PLACE) {
+        lane_begin_wait(item->lane, "the look-up of its name has no place", now_ms);
+    } else {
+        if (now_ms >= self->held_ms)
+            log_warn("delivery.starved", "err=%s", LOG_Q(call->reason));
+        self->held_ms = now_ms + HELD_MS;
+    }
+    item->lane->more = true;
+    tables_drop(&self->tables, item);
+}
+
+static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
+{
+    item_t *item = call->owner;
+    lane_t *lane = item->lane;
+    const handler_t *handler = handlers_get(self->options.handlers, &lane->target);
+    bool good = call->outcome == CALL_ANSWERED && call->status >= 200 && call->status < 300;
+    bool current = handler && handler->version == lane->version;
+    bool message = false;
+    reply_t reply;
+    lane->under_way--;
+    owner_ended(&self->owners, item->owner, item->bytes);
+    delivery_queue(self, lane);
+    if (call->outcome == CALL_STARVED || call->outcome == CALL_NO_PLACE) {
+        s_put_off(self, item, call, now_ms);
+        return;
+    }
+    lane_end_wait(lane);
+    journal_note_t note = s_outcome(item, now_ms);
+    note.whole = good && handler && handler->wait_ms > 0;
+    note.attempt = item_attempt(item, call);
+    int64_t delay_ms = good ? 0 : lane_delay_ms(item, handler, call, &self->clock, now_ms);
+    note.state = good ? OUTBOX_DELIVERED : delay_ms == SCHEDULE_END ? OUTBOX_DEAD : OUTBOX_PENDING;
+    note.due_ms = now_ms + (uint64_t)(delay_ms > 0 ? delay_ms : 0);
+    note.keeps_place = handler && handler->ordered;
+    slice_t json =
+        good ? reply_answer(self->judge, call, note.whole, &self->json, &message) : slice("", 0);
+    if (json.len > 0 && json.data[0] == '"')
+        note.attempt.outcome = DELIVERY_ANSWERED_TEXT;
+    if (message && reply_make(&reply, self->options.journal, item, handler, json))
+        note.reply = &reply.record;
+    tally_attempt(call, good);
+    if (note.state == OUTBOX_DEAD)
+        metric_add(METRIC_delivery_dead_total, 1);
+    s_note(self, item, &note, json);
+    if (current && (good ? lane_succeeded(lane) : lane_failed(lane, call, &self->clock, now_ms)))
+        lane_note_health(lane, self->options.journal);
+}
+
+void delivery_take_finished(delivery_t *self, uint64_t now_ms)
+{
+    call_t *call;
+    while ((call = caller_finished(self->caller))) {
+        s_finished(self, call, now_ms);
+        call_destroy(&call);
+        delivery_take_crowded(self);
+    }
+}
+
+void delivery_take_saved(delivery_t *self)
+{
+    uint64_t noted = journal_noted(self->options.journal);
+    while (self->unsaved && self->unsaved->note <= noted) {
+        item_t *item = self->unsaved;
+        self->unsaved = item->behind;
+        if (!self->unsaved)
+            self->unsaved_end = &self->unsaved;
+        self->unsaved_len--;
+        item->lane->more = true;
+        delivery_queue(self, item->lane);
+        tables_drop(&self->tables, item);
+    }
+}

@@ -1,0 +1,274 @@
+#include "workers/delivery/handlers.h"
+
+#include "common/base/clock.h"
+#include "common/base/secret.h"
+#include "common/log/log.h"
+#include "common/wire/handler.h"
+#include "common/wire/wire.h"
+#include "workers/delivery/worker_key.h"
+#include "workers/journal/outbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SLOTS = 64, /* at the start; doubled when half full */
+    HEAD = 16,  /* of a kept row: the wall clock's time when it was learned, encoded */
+    KEPT = HEAD + WIRE_HANDLER,
+};
+
+typedef struct {
+    handler_t handler;
+    char url[HANDLER_URL + 1], name[HANDLER_NAME + 1];
+    signature_key_t *key;
+    uint64_t note; /* of the journal; 0: it came from there */
+    unsigned secrets;
+    whsec_t secret[HANDLER_SECRETS];
+    int64_t until_ms[HANDLER_SECRETS]; /* 0: without end */
+} row_t;
+
+/* Open addressing; no row is ever taken out. */
+struct handlers {
+    journal_t *journal;
+    worker_key_t *key;
+    row_t **slots;
+    size_t room, used;
+    int64_t now_ms; /* while it loads */
+};
+
+static void s_destroy_row(row_t *row)
+{
+    if (!row)
+        return;
+    signature_key_destroy(&row->key);
+    secret_wipe(row, sizeof *row);
+    free(row);
+}
+
+/* The last half of an id is random. */
+static row_t **s_slot(row_t **slots, size_t room, const uuid_t7 *target)
+{
+    uint64_t hash;
+    memcpy(&hash, target->bytes + UUID_BYTES - sizeof hash, sizeof hash);
+    size_t i = (hash ^ hash >> 32) & (room - 1);
+    while (slots[i] && !uuid_eq(&slots[i]->handler.target, target))
+        i = (i + 1) & (room - 1);
+    return &slots[i];
+}
+
+static void s_grow(handlers_t *self)
+{
+    size_t room = self->room ? 2 * self->room : SLOTS;
+    row_t **slots = calloc(room, sizeof *slots);
+    if (!slots)
+        abort();
+    for (size_t i = 0; i < self->room; i++)
+        if (self->slots[i])
+            *s_slot(slots, room, &self->slots[i]->handler.target) = self->slots[i];
+    free(self->slots);
+    self->slots = slots;
+    self->room = room;
+}
+
+static void s_put(handlers_t *self, row_t *row)
+{
+    if (2 * (self->used + 1) > self->room)
+        s_grow(self);
+    row_t **slot = s_slot(self->slots, self->room, &row->handler.target);
+    self->used += *slot == NULL;
+    s_destroy_row(*slot);
+    *slot = row;
+}
+
+static const row_t *s_find(const handlers_t *self, const uuid_t7 *target)
+{
+    return *s_slot(self->slots, self->room, target);
+}
+
+/* age_ms: how long ago the record was told. */
+static bool s_take_secrets(row_t *row, const wire_handler_t *is, int64_t now_ms, uint64_t age_ms)
+{
+    char err[128];
+    for (unsigned i = 0; i < is->secrets; i++) {
+        uint64_t left_ms = is->secret[i].left_ms;
+        if (left_ms && left_ms <= age_ms)
+            continue;
+        if (!whsec_parse(is->secret[i].text, &row->secret[row->secrets], err, sizeof err)) {
+            log_warn("handlers.secret", "err=%s", LOG_Q(err));
+            return false;
+        }
+        row->until_ms[row->secrets++] = left_ms ? now_ms + (int64_t)(left_ms - age_ms) : 0;
+    }
+    return true;
+}
+
+static bool s_fill(row_t *row, const wire_handler_t *is, int64_t now_ms, uint64_t age_ms)
+{
+    char err[256];
+    if (!s_take_secrets(row, is, now_ms, age_ms))
+        return false;
+    if (is->key.len > 0 && !(row->key = signature_key_new(is->key, err, sizeof err))) {
+        log_warn("handlers.key", "err=%s", LOG_Q(err));
+        return false;
+    }
+    memcpy(row->url, is->url.data, is->url.len);
+    memcpy(row->name, is->name.data, is->name.len);
+    row->handler.version = is->version;
+    row->handler.url = row->url;
+    row->handler.name = slice(row->name, is->name.len);
+    row->handler.concurrency = (unsigned)is->concurrency;
+    row->handler.ordered = is->ordered;
+    row->handler.bound_ms = (int64_t)is->bound_s * 1000;
+    row->handler.archived = is->archived;
+    row->handler.owner = uuid_is_nil(&is->owner) ? row->handler.target : is->owner;
+    row->handler.wait_ms = (int64_t)is->wait_s * 1000;
+    row->handler.key = row->key;
+    return true;
+}
+
+static row_t *s_read(const uuid_t7 *target, const wire_handler_t *is, int64_t now_ms,
+                     uint64_t age_ms)
+{
+    row_t *row = calloc(1, sizeof *row);
+    if (!row)
+        abort();
+    row->handler.target = *target;
+    if (!s_fill(row, is, now_ms, age_ms)) {
+        s_destroy_row(row);
+        return NULL;
+    }
+    return row;
+}
+
+static row_t *s_open(const handlers_t *self, const uuid_t7 *target, slice_t sealed, char *plain)
+{
+    wire_handler_t is;
+    if (sealed.len < WORKER_KEY_OVERHEAD || sealed.len > KEPT + WORKER_KEY_OVERHEAD ||
+        worker_key_open(self->key, sealed, plain) != 0)
+        return NULL;
+    slice_t whole = slice(plain, sealed.len - WORKER_KEY_OVERHEAD);
+    unpack_t at = unpack_begin(whole);
+    uint64_t told_ms = unpack_uint(&at, INT64_MAX), wall_ms = (uint64_t)clock_wall_ms();
+    slice_t record = slice(at.at, (size_t)(at.end - at.at));
+    if (at.failed || wire_handler_decode(&is, record) != 0)
+        return NULL;
+    return s_read(target, &is, self->now_ms, wall_ms > told_ms ? wall_ms - told_ms : 0);
+}
+
+static void s_load(void *arg, const uuid_t7 *target, slice_t sealed)
+{
+    handlers_t *self = arg;
+    char plain[KEPT];
+    row_t *row = s_open(self, target, sealed, plain);
+    secret_wipe(plain, sizeof plain);
+    if (row) {
+        s_put(self, row);
+        return;
+    }
+    char id[UUID_TEXT];
+    uuid_text(target, id);
+    log_error("handlers.load", "target=%s err=%s", id,
+              LOG_Q("the handler that is kept was not encrypted under this worker's key"));
+}
+
+handlers_t *handlers_new(journal_t *journal, const char *key_path, int64_t now_ms, char *err,
+                         size_t err_size)
+{
+    handlers_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    s_grow(self);
+    self->journal = journal;
+    self->now_ms = now_ms;
+    self->key = worker_key_load(key_path, err, err_size);
+    if (!self->key)
+        handlers_destroy(&self);
+    else
+        journal_handlers(journal_reader(journal), s_load, self);
+    return self;
+}
+
+void handlers_destroy(handlers_t **self_p)
+{
+    handlers_t *self = *self_p;
+    if (!self)
+        return;
+    for (size_t i = 0; i < self->room; i++)
+        s_destroy_row(self->slots[i]);
+    worker_key_destroy(&self->key);
+    free(self->slots);
+    free(self);
+    *self_p = NULL;
+}
+
+static uint64_t s_keep(handlers_t *self, const uuid_t7 *target, slice_t record)
+{
+    char plain[KEPT], sealed[KEPT + WORKER_KEY_OVERHEAD];
+    pack_t told = {0};
+    pack_uint(&told, (uint64_t)clock_wall_ms());
+    memcpy(plain, told.data, told.len);
+    memcpy(plain + told.len, record.data, record.len);
+    size_t len = told.len + record.len;
+    pack_free(&told);
+    worker_key_seal(self->key, slice(plain, len), sealed);
+    secret_wipe(plain, sizeof plain);
+    journal_note_t note = {
+        .kind = NOTE_HANDLER, .target = *target, .bytes = slice(sealed, len + WORKER_KEY_OVERHEAD)};
+    return journal_note(self->journal, &note);
+}
+
+/* An authd of before did not tell what was archived, and raised no version for it; nor whose it is.
+ */
+static bool s_is_news(const wire_handler_t *is, const handler_t *known)
+{
+    bool owned = uuid_eq(&known->owner, &known->target) && !uuid_is_nil(&is->owner);
+    return is->version > known->version ||
+           (is->version == known->version && (owned || (is->archived && !known->archived)));
+}
+
+int handlers_learn(handlers_t *self, const uuid_t7 *target, slice_t record, int64_t now_ms)
+{
+    wire_handler_t is;
+    if (record.len > WIRE_HANDLER || wire_handler_decode(&is, record) != 0)
+        return -1;
+    const row_t *known = s_find(self, target);
+    if (known && !s_is_news(&is, &known->handler))
+        return 0;
+    row_t *row = s_read(target, &is, now_ms, 0);
+    if (!row)
+        return -1;
+    row->note = s_keep(self, target, record);
+    s_put(self, row);
+    return 0;
+}
+
+bool handlers_kept(const handlers_t *self, const uuid_t7 *target)
+{
+    const row_t *row = s_find(self, target);
+    return row && row->note <= journal_noted(self->journal);
+}
+
+const handler_t *handlers_get(const handlers_t *self, const uuid_t7 *target)
+{
+    const row_t *row = s_find(self, target);
+    return row ? &row->handler : NULL;
+}
+
+size_t handlers_secrets(const handlers_t *self, const uuid_t7 *target, int64_t now_ms,
+                        whsec_t *secrets)
+{
+    const row_t *row = s_find(self, target);
+    size_t count = 0;
+    for (unsigned i = 0; row && i < row->secrets; i++)
+        if (row->until_ms[i] == 0 || now_ms < row->until_ms[i])
+            secrets[count++] = row->secret[i];
+    return count;
+}
+
+void handlers_each(const handlers_t *self, void (*each)(void *arg, const handler_t *handler),
+                   void *arg)
+{
+    for (size_t i = 0; i < self->room; i++)
+        if (self->slots[i])
+            each(arg, &self->slots[i]->handler);
+}

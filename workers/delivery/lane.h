@@ -1,0 +1,198 @@
+/* A lane: what the engine holds in memory of one target. Private to workers/delivery.
+ *
+ * The times of an item (above) and of its lane (below). All are the journal's running clock, which
+ * stands still while no worker runs, but those that are said to be another:
+ *
+ *   stored_ms             first_ms           due_ms                  done_ms
+ *     |                       |                 |                       |
+ *     o===========[ attempt 1 ]=================[ attempt 2 ]=== … =====o=============o
+ *     |           |           |<--------------->|                       |             |
+ *   event    started_ms       schedule.h, where in                  delivered   forgotten
+ *            (wall clock)     strict order up to                    or dead
+ *                             bound_ms from first_ms
+ *
+ *     look_ms      the lane's next look at the outbox: the first of the items' due_ms, closed_ms,
+ *                  and of the looks again at a handler that is not known and at one that waits
+ *     closed_ms    no call before: the breaker is open, or the handler asked by Retry-After
+ *     failing_ms   since when no call has succeeded; DELIVERY_FAILING_H later it is disabled
+ *     waits_ms     since when the lane has waited for the look-up of its name, for the log
+ *     replayed_ms  (clock_ms) up to when a replay has revived what its rate allows
+ *
+ * Of all lanes together: held_ms (no call begins before), scanned_ms and tally_t's next_ms (both
+ * clock_ms). A call's own time (timeout_ms) is the caller's; how long a sender waits for the
+ * handler's answer is in waits.h. An item is forgotten delivery.retention_days after done_ms. The
+ * time scale divides what schedule.h gives, closed_ms and DELIVERY_FAILING_H. */
+#ifndef POSTERN_WORKERS_DELIVERY_LANE_H
+#define POSTERN_WORKERS_DELIVERY_LANE_H
+
+#include "common/wire/wire.h"
+#include "workers/caller/schedule.h"
+#include "workers/delivery/delivery.h"
+#include "workers/journal/outbox.h"
+#include "workers/post/message.h"
+
+enum {
+    LANE_READY = 32,     /* most items of a lane that wait in memory for their call */
+    LANE_REPLAYED = 100, /* most that a step of a replay revives */
+};
+
+typedef enum { STANDING_GOOD, STANDING_GONE, STANDING_FAILING } standing_t;
+
+/* An item in memory: it waits for its call, is under way, or waits for its note's commit. */
+typedef struct item {
+    struct item *next;   /* in the table */
+    struct item *behind; /* of a lane's ready ones, or of the unsaved ones */
+    struct lane *lane;
+    struct owner *owner; /* of whose share the call is */
+    outbox_due_t due;
+    int64_t started_ms; /* wall clock */
+    size_t bytes;       /* of the call */
+    uint64_t note;      /* 0: none yet */
+    bool ended;         /* the note says that the item is delivered or dead */
+} item_t;
+
+typedef struct lane {
+    struct lane *next;   /* in the table */
+    struct lane *behind; /* in the queue */
+    bool queued;
+    struct lane *awaiting; /* in the list of lanes that wait for a commit */
+    bool awaits;
+    uuid_t7 target;
+    struct owner *owner; /* of its handler; NULL: never looked at */
+    uint64_t version;    /* of the handler that the health is of */
+    uint64_t failing_ms; /* running time since when no call succeeded; 0: the last one did */
+    standing_t standing;
+    unsigned failures;    /* in a row, for the breaker */
+    uint64_t closed_ms;   /* no call before: breaker or Retry-After */
+    const char *waits;    /* for what, before its next call; NULL: for nothing */
+    uint64_t waits_ms;    /* running time since when */
+    bool waits_said;      /* in the log */
+    uint64_t look_ms;     /* when to look for due items; UINT64_MAX: not before it is stirred */
+    uint64_t newest_log;  /* stored last */
+    uint64_t newest_note; /* of a revival, last */
+    bool more;            /* the outbox may have due items that are not in memory */
+    unsigned under_way;
+    delivery_replay_t replay;       /* rate 0: none */
+    uint64_t replay_at, replay_end; /* log sequences: the next one, and past the last */
+    int64_t replayed_ms;            /* up to when it has revived what its rate allows */
+    item_t *ready, **ready_end;
+    unsigned ready_len;
+} lane_t;
+
+/* Reads the health of a lane from its row in the journal, and notes it. The row of another version
+ * of the handler counts as none. */
+void lane_read_health(lane_t *self, slice_t row);
+void lane_note_health(const lane_t *self, journal_t *journal);
+
+/* What a finished call tells about the handler. Returns true when its health row has changed. */
+bool lane_succeeded(lane_t *self);
+bool lane_failed(lane_t *self, const call_t *call, const schedule_t *clock, uint64_t now_ms);
+/* The handler has another version: forgets the health of the former one. True when the health row
+ * has changed. */
+bool lane_renew(lane_t *self, uint64_t version);
+/* The attempt that a finished call was, as the log keeps it; borrows the call's answer. */
+outbox_attempt_t item_attempt(const item_t *item, const call_t *call);
+
+/* In how long the item of a call that failed is tried again; SCHEDULE_END: never. HANDLER: NULL or
+ * what is known now. */
+int64_t lane_delay_ms(const item_t *item, const handler_t *handler, const call_t *call,
+                      const schedule_t *clock, uint64_t now_ms);
+/* Why the handler is disabled, or "". */
+const char *lane_why(const lane_t *self);
+
+void lane_begin_replay(lane_t *self, const delivery_replay_t *replay, const journal_t *journal,
+                       int64_t now_ms);
+/* The next step of the lane's replay: writes the log sequences of the items that the replay's rate
+ * lets it revive now; returns how many. */
+unsigned lane_replay(lane_t *self, journal_t *journal, int64_t now_ms, uint64_t *logs);
+
+/* Its call had no place for the look-up of its name: one at a time asks whether there is one. */
+void lane_begin_wait(lane_t *self, const char *why, uint64_t now_ms);
+/* What it waits for is still so; says it in the log when it has been for a while. */
+void lane_wait(lane_t *self, const char *why, uint64_t now_ms);
+void lane_end_wait(lane_t *self);
+
+/* owners.c: how many calls, and bytes of calls, the owners of handlers have under way. Who
+ * has none begins one as long as there is room for any; who has some, only while that is less than
+ * is free beyond an eighth of all: one owner whose handlers are all slow has 7 of 16, the next half
+ * as many, and so on, and the eighth is for those who have none. */
+typedef struct owner {
+    struct owner *next;
+    uuid_t7 id;
+    unsigned calls;
+    size_t bytes;
+} owner_t;
+
+/* Zero-initialised but for MOST is none. */
+typedef struct {
+    unsigned most; /* calls under way */
+    owner_t **buckets;
+    unsigned calls; /* of all */
+    size_t bytes;
+} owners_t;
+
+owner_t *owners_find(owners_t *self, const uuid_t7 *id); /* or makes it */
+void owners_close(owners_t *self);
+bool owners_have_room(const owners_t *self); /* for any call */
+bool owner_has_room(const owners_t *self, const owner_t *owner);
+void owner_began(owners_t *self, owner_t *owner, size_t bytes);
+void owner_ended(owners_t *self, owner_t *owner, size_t bytes);
+
+/* tally.c: the count of the pending items, over and over, by the journal's thread. */
+typedef struct tally tally_t;
+tally_t *tally_new(void);
+void tally_destroy(tally_t **self_p);
+/* Asks for the next step of the count; the last step of a count sets the metrics. */
+void tally_step(tally_t *self, journal_t *journal, int64_t now_ms, uint64_t running_ms);
+
+/* Counts a finished call; GOOD: it delivered. */
+void tally_attempt(const call_t *call, bool good);
+
+/* reply.c: the message that a handler's answer posts. */
+typedef struct {
+    record_t record;
+    char cause[RECORD_CAUSE], access[WIRE_TARGET];
+} reply_t;
+
+enum { REPLY_TEXT = 4096 }; /* longest text that a caller gets */
+
+/* What a caller gets of the answer of CALL: its body when that is a JSON object or array; where
+ * somebody AWAITS it and it is a text (text/plain in UTF-8 without a NUL, of 1 to REPLY_TEXT bytes)
+ * that as a JSON string, in TEXT; else nothing. *MESSAGE: it is a message object. */
+slice_t reply_answer(message_t *judge, const call_t *call, bool awaits, json_out_t *text,
+                     bool *message);
+
+/* Fills SELF for BODY, a message object with which ITEM's handler has answered; false: its event is
+ * gone. The id is derived from the event's. HANDLER: NULL or what is known now. Borrows from
+ * HANDLER and BODY. */
+bool reply_make(reply_t *self, journal_t *journal, const item_t *item, const handler_t *handler,
+                slice_t body);
+
+/* Writes what the handler has answered to the event at LOG into OUT: a JSON object or array, or a
+ * string.
+ * Nothing when there is no such answer, it was longer than OUTBOX_WHOLE, or is not committed yet.
+ */
+void reply_kept(message_t *judge, journal_t *journal, const uuid_t7 *target, uint64_t log,
+                json_out_t *out);
+
+/* tables.c: all lanes, and all items in memory. Zero-initialised is empty. */
+typedef struct {
+    lane_t **lanes;
+    size_t lanes_room, lanes_len;
+    item_t **items; /* by log sequence */
+    size_t items_room, items_len;
+} tables_t;
+
+/* Finds a lane or makes it. */
+lane_t *tables_lane(tables_t *tables, const uuid_t7 *target);
+item_t *tables_find(const tables_t *self, uint64_t log);
+item_t *tables_add(tables_t *self, lane_t *lane, const outbox_due_t *due);
+void tables_drop(tables_t *self, item_t *item); /* frees it */
+void tables_close(tables_t *self);
+
+/* call.c: the call of HANDLER for RECORD, signed; JSON is used on the way. */
+call_t *delivery_call(json_out_t *json, const handler_t *handler, const record_t *record,
+                      const shard_t *shard, uint64_t log, const whsec_t *secrets, size_t count,
+                      int64_t wall_ms);
+
+#endif

@@ -1,0 +1,303 @@
+#include "workers/delivery/log.h"
+
+#include "common/base/clock.h"
+#include "workers/delivery/engine.h"
+#include "workers/journal/outbox.h"
+#include "workers/post/answer.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What a request asks for. */
+typedef struct {
+    outbox_state_t state; /* 0: any */
+    int64_t from_ms, to_ms;
+    uint64_t log; /* 0: not by number */
+    uuid_t7 id;   /* nil: not by id */
+    uint64_t after, limit;
+} wanted_t;
+
+/* What a reading has of its own: what it asks for, and what was found. */
+typedef struct {
+    wanted_t wanted;
+    delivery_replay_t replay;
+    const char *disabled; /* why nothing is delivered; empty: it is */
+    const char *waits;    /* what keeps those that are due; NULL: nothing does */
+    outbox_item_t items[DELIVERY_LOG_LIMIT];
+    unsigned len, looked;
+    uint64_t next;   /* 0: there is no more */
+    uint64_t now_ms; /* the running clock, when it was asked */
+} page_t;
+
+static const char *const s_states[] = {"", "pending", "delivered", "dead"};
+
+static const delivery_engine_t *s_engine(const answering_t *with)
+{
+    assert(with->engine);
+    return with->engine;
+}
+
+static bool s_read_time(job_t *job, const char *name, int64_t *time_ms)
+{
+    slice_t text;
+    if (!job_param(job, name, &text))
+        return true;
+    *time_ms = clock_parse(text);
+    if (*time_ms >= 0)
+        return true;
+    job_refuse(job, ERROR_invalid_param,
+               "from and to must be times as 2026-01-02T03:04:05Z, of a day that there is.");
+    return false;
+}
+
+static bool s_read_state(job_t *job, wanted_t *wanted)
+{
+    slice_t text;
+    if (!job_param(job, "state", &text))
+        return true;
+    for (unsigned i = OUTBOX_PENDING; i <= OUTBOX_DEAD; i++)
+        if (slice_is(text, s_states[i]))
+            wanted->state = (outbox_state_t)i;
+    if (!wanted->state)
+        job_refuse(job, ERROR_invalid_param, "state must be pending, delivered or dead.");
+    return wanted->state != 0;
+}
+
+/* The number of a delivery, or the id of its event. */
+static bool s_read_id(job_t *job, wanted_t *wanted)
+{
+    slice_t text;
+    if (!job_param(job, "id", &text) || history_number(job, "id", INT64_MAX, &wanted->log) ||
+        uuid_parse(text.data, text.len, &wanted->id) == 0)
+        return true;
+    job_refuse(job, ERROR_invalid_param,
+               "id must be the number of a delivery, or the webhook-id of its event.");
+    return false;
+}
+
+static bool s_read(job_t *job, wanted_t *wanted)
+{
+    *wanted = (wanted_t){.to_ms = INT64_MAX, .after = UINT64_MAX, .limit = DELIVERY_LOG_LIMIT};
+    if (!s_read_time(job, "from", &wanted->from_ms) || !s_read_time(job, "to", &wanted->to_ms) ||
+        !s_read_state(job, wanted) || !s_read_id(job, wanted))
+        return false;
+    if (!history_number(job, "limit", DELIVERY_LOG_LIMIT, &wanted->limit))
+        job_refuse(job, ERROR_invalid_param, "limit must be a number from 1 to 100.");
+    else if (!history_number(job, "after", INT64_MAX, &wanted->after))
+        job_refuse(job, ERROR_invalid_param, "after must be the next of the page before.");
+    return !job->error;
+}
+
+static bool s_is_wanted(const wanted_t *wanted, const outbox_item_t *item)
+{
+    return (!wanted->state || item->state == wanted->state) && item->time_ms >= wanted->from_ms &&
+           item->time_ms < wanted->to_ms && (!wanted->log || item->log == wanted->log) &&
+           (uuid_is_nil(&wanted->id) || uuid_eq(&wanted->id, &item->id));
+}
+
+static bool s_take(void *arg, const outbox_item_t *item)
+{
+    page_t *page = arg;
+    if (page->len == page->wanted.limit || page->looked++ == DELIVERY_LOG_LOOKED) {
+        page->next = item->log;
+        return false;
+    }
+    if (s_is_wanted(&page->wanted, item))
+        page->items[page->len++] = *item;
+    return item->time_ms >= page->wanted.from_ms;
+}
+
+static void s_look_for_one(reading_t *self, journal_reader_t *reader)
+{
+    page_t *page = self->own;
+    const wanted_t *wanted = &page->wanted;
+    if (wanted->log)
+        page->len = journal_item(reader, &self->target, wanted->log, &page->items[0]) &&
+                    s_is_wanted(wanted, &page->items[0]);
+    else
+        journal_items(reader, &self->target, wanted->after, wanted->state == OUTBOX_DEAD, s_take,
+                      page);
+}
+
+static void s_write_time(json_out_t *out, int64_t time_ms)
+{
+    char time[CLOCK_TEXT];
+    clock_text(time_ms, time);
+    json_string(out, slice_of(time));
+}
+
+static void s_write_attempt(void *arg, unsigned number, const outbox_attempt_t *attempt)
+{
+    json_out_t *out = arg;
+    json_lit(out, out->data[out->len - 1] == '[' ? "{\"number\":" : ",{\"number\":");
+    json_uint(out, number);
+    json_lit(out, ",\"time\":");
+    s_write_time(out, attempt->time_ms);
+    json_lit(out, ",\"duration_ms\":");
+    json_uint(out, attempt->duration_us / 1000);
+    json_lit(out, ",\"status\":");
+    attempt->status ? json_uint(out, attempt->status) : json_lit(out, "null");
+    json_lit(out, ",\"outcome\":");
+    json_string(out, slice_of(delivery_outcome_name(attempt->outcome)));
+    json_lit(out, ",\"answer\":");
+    size_t shown = attempt->answer.len < OUTBOX_ANSWER ? attempt->answer.len : OUTBOX_ANSWER;
+    json_string(out, slice(attempt->answer.data, shown));
+    json_lit(out, "}");
+}
+
+static void s_write_item(json_out_t *out, journal_reader_t *reader, uint64_t now_ms,
+                         const outbox_item_t *item)
+{
+    char id[UUID_TEXT];
+    uuid_text(&item->id, id);
+    json_lit(out, "{\"number\":");
+    json_uint(out, item->log);
+    json_lit(out, ",\"id\":");
+    json_string(out, slice_of(id));
+    json_lit(out, ",\"state\":");
+    json_string(out, slice_of(s_states[item->state]));
+    json_lit(out, ",\"time\":");
+    s_write_time(out, item->time_ms);
+    json_lit(out, ",\"due_in_s\":");
+    if (item->state == OUTBOX_PENDING)
+        json_uint(out, item->due_ms > now_ms ? (item->due_ms - now_ms) / 1000 : 0);
+    else
+        json_lit(out, "null");
+    json_lit(out, ",\"made\":");
+    json_uint(out, item->attempts);
+    json_lit(out, ",\"attempts\":[");
+    journal_attempts(reader, item->log, s_write_attempt, out);
+    json_lit(out, "]}");
+}
+
+static void s_begin_list(reading_t *self, const answering_t *with)
+{
+    page_t *page = self->own;
+    delivery_standing(s_engine(with)->delivery, &self->target, &page->disabled);
+    page->waits = delivery_waits_for(s_engine(with)->delivery, &self->target);
+    page->now_ms = journal_running_ms(with->journal, clock_ms());
+}
+
+static void s_look_for_list(reading_t *self, journal_reader_t *reader)
+{
+    page_t *page = self->own;
+    json_out_t *out = &self->body;
+    s_look_for_one(self, reader);
+    json_lit(out, "{\"disabled\":");
+    *page->disabled ? json_string(out, slice_of(page->disabled)) : json_lit(out, "null");
+    json_lit(out, ",\"waits\":");
+    page->waits ? json_string(out, slice_of(page->waits)) : json_lit(out, "null");
+    json_lit(out, ",\"deliveries\":[");
+    for (unsigned i = 0; i < page->len; i++) {
+        json_lit(out, i ? "," : "");
+        s_write_item(out, reader, page->now_ms, &page->items[i]);
+        if (out->len > HISTORY_BYTES && i + 1 < page->len) {
+            page->next = page->items[i + 1].log;
+            break;
+        }
+    }
+    json_lit(out, "],\"next\":");
+    page->next ? json_uint(out, page->next) : json_lit(out, "null");
+    json_lit(out, "}");
+}
+
+/* Whether something that is tried again would be called; else it is said why not. */
+static bool s_is_called(reading_t *self, const answering_t *with)
+{
+    const delivery_engine_t *engine = s_engine(with);
+    const char *why;
+    char reason[256];
+    if (delivery_standing(engine->delivery, &self->target, &why) == 0) {
+        if (delivery_wants(engine->delivery, &self->target))
+            return true;
+        why = "it has no handler; set one first";
+    }
+    snprintf(reason, sizeof reason, "Nothing would be delivered: %s.", why);
+    reading_refuse(self, ERROR_conflict, reason);
+    return false;
+}
+
+static void s_end_retry(reading_t *self, const answering_t *with)
+{
+    const page_t *page = self->own;
+    if (page->len == 0) {
+        reading_refuse(self, ERROR_not_found,
+                       "There is no delivery with this id, or retention has removed it.");
+        return;
+    }
+    if (!s_is_called(self, with))
+        return;
+    delivery_revive(s_engine(with)->delivery, &self->target, page->items[0].log, clock_ms());
+    json_lit(&self->body, "{\"number\":");
+    json_uint(&self->body, page->items[0].log);
+    json_lit(&self->body, "}");
+}
+
+static void s_end_replay(reading_t *self, const answering_t *with)
+{
+    const page_t *page = self->own;
+    if (!s_is_called(self, with))
+        return;
+    delivery_replay(s_engine(with)->delivery, &self->target, &page->replay, clock_ms());
+    json_lit(&self->body, "{\"rate\":");
+    json_uint(&self->body, page->replay.rate);
+    json_lit(&self->body, "}");
+}
+
+/* NULL: its parameters are refused. */
+static reading_t *s_prepare(job_t *job, page_t **page)
+{
+    reading_t *reading = reading_new(job);
+    reading->own = *page = calloc(1, sizeof **page);
+    if (!*page)
+        abort();
+    if (s_read(job, &(*page)->wanted))
+        return reading;
+    job->kind = JOB_REFUSED;
+    return NULL;
+}
+
+void delivery_log_list(post_t *post, job_t *job)
+{
+    page_t *page;
+    reading_t *reading = s_prepare(job, &page);
+    (void)post;
+    if (!reading)
+        return;
+    reading->begin = s_begin_list;
+    reading->look = s_look_for_list;
+}
+
+void delivery_log_retry(post_t *post, job_t *job)
+{
+    page_t *page;
+    reading_t *reading = s_prepare(job, &page);
+    (void)post;
+    if (!reading)
+        return;
+    page->wanted.limit = 1;
+    reading->look = s_look_for_one;
+    reading->end = s_end_retry;
+    if (page->wanted.log || !uuid_is_nil(&page->wanted.id))
+        return;
+    job_refuse(job, ERROR_invalid_param,
+               "id is missing: the number of a delivery, or the webhook-id of its event.");
+    job->kind = JOB_REFUSED;
+}
+
+void delivery_log_replay(post_t *post, job_t *job)
+{
+    page_t *page;
+    uint64_t rate = DELIVERY_RATE;
+    reading_t *reading = s_prepare(job, &page);
+    (void)post;
+    if (!reading)
+        return;
+    if (!history_number(job, "rate", DELIVERY_RATE_MOST, &rate))
+        job_refuse(job, ERROR_invalid_param, "rate must be a number from 1 to 1000, a second.");
+    if (job->error)
+        job->kind = JOB_REFUSED;
+    page->replay = (delivery_replay_t){page->wanted.from_ms, page->wanted.to_ms, (unsigned)rate};
+    reading->end = s_end_replay;
+}

@@ -1,0 +1,20 @@
+/* The delivery log, for the owner of a bot or an extension: worker_op_fn's of the operations
+ * …_deliveries, …_delivery_retry and …_delivery_replay (docs/API). Threading: the main thread; what
+ * they look for is found by the journal's. */
+#ifndef POSTERN_WORKERS_DELIVERY_LOG_H
+#define POSTERN_WORKERS_DELIVERY_LOG_H
+
+#include "workers/post/post.h"
+
+enum {
+    DELIVERY_LOG_LIMIT = 100,     /* most rows of a page, and how many it has by default */
+    DELIVERY_LOG_LOOKED = 100000, /* most items that a page looks at */
+    DELIVERY_RATE = 10,           /* of a replay, a second, by default */
+    DELIVERY_RATE_MOST = 1000,
+};
+
+void delivery_log_list(post_t *post, job_t *job);
+void delivery_log_retry(post_t *post, job_t *job);
+void delivery_log_replay(post_t *post, job_t *job);
+
+#endif

@@ -1,0 +1,43 @@
+/* What is inside of a delivery_t. Only delivery.c and end.c include it. */
+#ifndef POSTERN_WORKERS_DELIVERY_SELF_H
+#define POSTERN_WORKERS_DELIVERY_SELF_H
+
+#include "workers/delivery/lane.h"
+
+struct delivery {
+    unsigned magic;
+    delivery_options_t options;
+    schedule_t clock; /* for durations other than an item's */
+    egress_t *guard;
+    caller_t *caller;
+    tables_t tables;
+    owners_t owners;
+    lane_t *queue, **queue_end;     /* lanes to look at, in turn */
+    lane_t *crowded, **crowded_end; /* lanes whose owners have no room, until a call ends */
+    item_t *unsaved, **unsaved_end; /* in the order of their notes */
+    size_t unsaved_len;
+    lane_t *awaiting;             /* lanes that wait for a commit */
+    uint64_t seen_log, seen_note; /* what was committed at the last turn */
+    int64_t scanned_ms;
+    uint64_t held_ms; /* no call begins before: this process lacks something for it */
+    bool held;
+    int wait_ms;
+    tally_t *tally;
+    json_out_t json;
+    message_t *judge; /* of what is answered */
+};
+
+/* The lane is looked at in its turn. */
+void delivery_queue(delivery_t *self, lane_t *lane);
+/* There may be room again for the owners that had none: their lanes are queued. */
+void delivery_take_crowded(delivery_t *self);
+
+/* end.c: ends of attempts. */
+
+/* Dead without a call. */
+void delivery_bury(delivery_t *self, item_t *item, unsigned why, uint64_t now_ms);
+void delivery_take_finished(delivery_t *self, uint64_t now_ms);
+/* Items whose outcome is committed: from here on the outbox tells of them what is true. */
+void delivery_take_saved(delivery_t *self);
+
+#endif

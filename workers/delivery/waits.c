@@ -1,0 +1,246 @@
+#include "workers/delivery/waits.h"
+
+#include "common/monitor/monitor.h"
+#include "workers/post/answer.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdlib.h>
+
+enum { SLOTS = 1024 };
+
+typedef struct waiting {
+    struct waiting *next;
+    link_t *link;
+    peer_t *peer;
+    uuid_t7 id;
+    uint64_t origin;
+    uint32_t attempt;
+    bool replayed;
+    size_t facts_len;
+    char facts[WIRE_FACTS_TEXT];
+} waiting_t;
+
+typedef struct wait {
+    struct wait *next; /* of the slot */
+    uint64_t log;
+    int64_t until_ms; /* then the callers are answered {}, or the answer is forgotten */
+    waiting_t *callers;
+    bool ended;
+    size_t len;
+    char *json; /* with ended; NULL: {} */
+} wait_t;
+
+struct waits {
+    wait_t *slots[SLOTS]; /* by log sequence */
+    unsigned callers;
+    int64_t next_ms; /* when the first time is up, or earlier */
+    wire_batch_t *batch;
+};
+
+waits_t *waits_new(void)
+{
+    waits_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->batch = wire_batch_new();
+    self->next_ms = INT64_MAX;
+    metric_set(METRIC_callers_waiting, 0);
+    return self;
+}
+
+static void s_destroy(wait_t *wait)
+{
+    assert(!wait->callers);
+    free(wait->json);
+    free(wait);
+}
+
+void waits_destroy(waits_t **self_p)
+{
+    waits_t *self = *self_p;
+    if (!self)
+        return;
+    waits_turn(self, INT64_MAX, true);
+    for (unsigned i = 0; i < SLOTS; i++)
+        for (wait_t *wait; (wait = self->slots[i]);) {
+            self->slots[i] = wait->next;
+            s_destroy(wait);
+        }
+    wire_batch_destroy(&self->batch);
+    free(self);
+    *self_p = NULL;
+}
+
+static wait_t **s_slot(waits_t *self, uint64_t log)
+{
+    wait_t **at = &self->slots[log % SLOTS];
+    while (*at && (*at)->log != log)
+        at = &(*at)->next;
+    return at;
+}
+
+static void s_count(waits_t *self, int change)
+{
+    self->callers = (unsigned)((int)self->callers + change);
+    metric_set(METRIC_callers_waiting, self->callers);
+}
+
+static void s_send(waits_t *self, const waiting_t *caller, slice_t json)
+{
+    zmq_msg_t body;
+    wire_reply_t reply = {.id = caller->id,
+                          .origin = caller->origin,
+                          .attempt = caller->attempt,
+                          .status = 200,
+                          .content = CONTENT_JSON};
+    wire_reply_repeat(&reply, slice(caller->facts, caller->facts_len));
+    if (caller->replayed)
+        wire_reply_add(&reply, FACT_REPLAYED, 1);
+    if (json.len == 0)
+        json = slice_of("{}");
+    answer_say_text(&reply, json);
+    wire_body_init(&body, json);
+    wire_batch_add_reply(self->batch, &reply, &body);
+    zmq_msg_close(&body);
+    link_send_replies(caller->link, caller->peer, self->batch);
+}
+
+static void s_answer(waits_t *self, wait_t *wait, slice_t json)
+{
+    for (waiting_t *caller; (caller = wait->callers);) {
+        wait->callers = caller->next;
+        s_send(self, caller, json);
+        free(caller);
+        s_count(self, -1);
+    }
+}
+
+static waiting_t *s_caller(wait_t *wait, const uuid_t7 *id)
+{
+    waiting_t *caller = wait->callers;
+    while (caller && !uuid_eq(&caller->id, id))
+        caller = caller->next;
+    return caller;
+}
+
+/* A later attempt takes the place of an earlier one. */
+static void s_add(waits_t *self, wait_t *wait, const drain_batch_t *from, const job_t *job)
+{
+    const wire_request_t *request = job->request;
+    slice_t facts = request->principal.facts;
+    waiting_t *caller = s_caller(wait, &request->id);
+    if (!caller) {
+        caller = calloc(1, sizeof *caller);
+        if (!caller)
+            abort();
+        caller->next = wait->callers;
+        wait->callers = caller;
+        s_count(self, 1);
+    }
+    caller->link = from->link;
+    caller->peer = from->peer;
+    caller->id = request->id;
+    caller->origin = request->origin;
+    caller->attempt = request->attempt;
+    caller->replayed = job->entry.outcome == JOURNAL_REPLAYED;
+    caller->facts_len = facts.len < sizeof caller->facts ? facts.len : 0;
+    memcpy(caller->facts, facts.data, caller->facts_len);
+}
+
+static void s_due(waits_t *self, int64_t at_ms)
+{
+    if (at_ms < self->next_ms)
+        self->next_ms = at_ms;
+}
+
+bool waits_begin(waits_t *self, const drain_batch_t *from, const job_t *job, int64_t wait_ms,
+                 int64_t now_ms)
+{
+    int64_t until_ms = job->deadline_ms - WAITS_MARGIN_MS;
+    wait_t **slot = s_slot(self, job->entry.answer.log);
+    if (now_ms + wait_ms < until_ms)
+        until_ms = now_ms + wait_ms;
+    if (until_ms <= now_ms || self->callers >= WAITS_CALLERS || *slot)
+        return false;
+    wait_t *wait = calloc(1, sizeof *wait);
+    if (!wait)
+        abort();
+    wait->log = job->entry.answer.log;
+    wait->until_ms = until_ms;
+    *slot = wait;
+    s_add(self, wait, from, job);
+    s_due(self, until_ms);
+    return true;
+}
+
+wait_join_t waits_join(waits_t *self, const drain_batch_t *from, const job_t *job, int64_t now_ms,
+                       json_out_t *out)
+{
+    wait_t *wait = *s_slot(self, job->entry.answer.log);
+    if (!wait)
+        return WAIT_NONE;
+    if (wait->ended) {
+        json_raw(out, slice(wait->json, wait->len));
+        return WAIT_ANSWERED;
+    }
+    bool known = s_caller(wait, &job->request->id) != NULL;
+    if (job->deadline_ms - WAITS_MARGIN_MS <= now_ms || wait->until_ms <= now_ms ||
+        (!known && self->callers >= WAITS_CALLERS))
+        return WAIT_ANSWERED;
+    s_add(self, wait, from, job);
+    if (job->deadline_ms - WAITS_MARGIN_MS < wait->until_ms)
+        wait->until_ms = job->deadline_ms - WAITS_MARGIN_MS;
+    s_due(self, wait->until_ms);
+    return WAIT_JOINED;
+}
+
+void waits_end(waits_t *self, uint64_t log, slice_t json, int64_t now_ms)
+{
+    wait_t *wait = *s_slot(self, log);
+    if (!wait || wait->ended)
+        return;
+    s_answer(self, wait, json);
+    wait->ended = true;
+    wait->until_ms = now_ms + WAITS_KEPT_MS;
+    wait->len = json.len;
+    if (json.len > 0) {
+        wait->json = malloc(json.len);
+        if (!wait->json)
+            abort();
+        memcpy(wait->json, json.data, json.len);
+    }
+    s_due(self, wait->until_ms);
+}
+
+void waits_turn(waits_t *self, int64_t now_ms, bool all)
+{
+    if (now_ms < self->next_ms && !all)
+        return;
+    self->next_ms = INT64_MAX;
+    for (unsigned i = 0; i < SLOTS; i++)
+        for (wait_t **at = &self->slots[i]; *at;) {
+            wait_t *wait = *at;
+            if (!all && wait->until_ms > now_ms) {
+                s_due(self, wait->until_ms);
+                at = &wait->next;
+                continue;
+            }
+            s_answer(self, wait, slice("", 0));
+            *at = wait->next;
+            s_destroy(wait);
+        }
+}
+
+int waits_due_ms(const waits_t *self, int64_t now_ms)
+{
+    int64_t left_ms = self->next_ms - now_ms;
+    return self->next_ms == INT64_MAX || left_ms > INT_MAX ? INT_MAX
+           : left_ms > 0                                   ? (int)left_ms
+                                                           : 0;
+}
+
+bool waits_is_empty(const waits_t *self)
+{
+    return self->callers == 0;
+}

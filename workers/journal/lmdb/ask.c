@@ -1,0 +1,183 @@
+#include "common/log/log.h"
+#include "workers/journal/lmdb/lmdb.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+typedef struct ask {
+    STAILQ_ENTRY(ask) next;
+    journal_query_fn query;
+    journal_done_fn done;
+    void *arg;
+    journal_asked_t how;
+    journal_reader_t *reader;
+} ask_t;
+
+typedef STAILQ_HEAD(, ask) asks_t;
+
+struct asking {
+    journal_reader_t reader; /* the thread's */
+    pthread_t thread;
+    bool started, stopped; /* the main thread's, with COUNT */
+    unsigned count;
+    int fd;               /* readable: ANY */
+    atomic_bool any;      /* something is in CARRIED_OUT */
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t wake;
+    asks_t waiting, carried_out;
+    bool stop;
+};
+
+asking_t *asking_new(journal_t *journal)
+{
+    asking_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->reader.journal = journal;
+    self->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (self->fd < 0)
+        log_fatal(EXIT_FAULT, "journal.ask", "errno=%d", errno);
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_cond_init(&self->wake, NULL);
+    STAILQ_INIT(&self->waiting);
+    STAILQ_INIT(&self->carried_out);
+    return self;
+}
+
+static void s_query(void *arg)
+{
+    ask_t *ask = arg;
+    ask->query(ask->arg, ask->reader);
+}
+
+/* The lock is held, which it is not while something is carried out. */
+static void s_carry_out(asking_t *self, ask_t *ask)
+{
+    uint64_t one = 1;
+    pthread_mutex_unlock(&self->lock);
+    ask->reader = &self->reader;
+    ask->how = journal_try(&self->reader, s_query, ask) ? JOURNAL_READ : JOURNAL_DAMAGED;
+    pthread_mutex_lock(&self->lock);
+    STAILQ_INSERT_TAIL(&self->carried_out, ask, next);
+    if (!atomic_exchange(&self->any, true) && write(self->fd, &one, sizeof one) != sizeof one)
+        log_fatal(EXIT_FAULT, "journal.ask", "errno=%d", errno);
+}
+
+static void *s_run(void *arg)
+{
+    asking_t *self = arg;
+    pthread_mutex_lock(&self->lock);
+    while (!self->stop) {
+        ask_t *ask = STAILQ_FIRST(&self->waiting);
+        if (!ask) {
+            pthread_cond_wait(&self->wake, &self->lock);
+            continue;
+        }
+        STAILQ_REMOVE_HEAD(&self->waiting, next);
+        s_carry_out(self, ask);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return NULL;
+}
+
+static bool s_is_started(asking_t *self)
+{
+    if (self->started || self->stopped)
+        return self->started;
+    int rc = pthread_create(&self->thread, NULL, s_run, self);
+    self->started = rc == 0;
+    if (rc != 0)
+        log_error("journal.ask", "errno=%d err=%s", rc, LOG_Q("there is no thread for reading"));
+    return self->started;
+}
+
+bool journal_ask(journal_t *journal, journal_query_fn query, journal_done_fn done, void *arg)
+{
+    asking_t *self = journal->asking;
+    if (self->count == JOURNAL_ASKED || !s_is_started(self))
+        return false;
+    ask_t *ask = malloc(sizeof *ask);
+    if (!ask)
+        abort();
+    *ask = (ask_t){.query = query, .done = done, .arg = arg};
+    self->count++;
+    pthread_mutex_lock(&self->lock);
+    STAILQ_INSERT_TAIL(&self->waiting, ask, next);
+    pthread_cond_signal(&self->wake);
+    pthread_mutex_unlock(&self->lock);
+    return true;
+}
+
+unsigned journal_asked(const journal_t *self)
+{
+    return self->asking->count;
+}
+
+int journal_fd(const journal_t *self)
+{
+    return self->asking->fd;
+}
+
+static void s_finish(asking_t *self, asks_t *asks)
+{
+    for (ask_t *ask; (ask = STAILQ_FIRST(asks));) {
+        STAILQ_REMOVE_HEAD(asks, next);
+        self->count--;
+        ask->done(ask->arg, self->stopped ? JOURNAL_DROPPED : ask->how);
+        free(ask);
+    }
+}
+
+void journal_turn(journal_t *journal)
+{
+    asking_t *self = journal->asking;
+    asks_t carried_out = STAILQ_HEAD_INITIALIZER(carried_out);
+    uint64_t ignored;
+    if (!atomic_load(&self->any))
+        return;
+    pthread_mutex_lock(&self->lock);
+    STAILQ_CONCAT(&carried_out, &self->carried_out);
+    atomic_store(&self->any, false);
+    if (read(self->fd, &ignored, sizeof ignored) != sizeof ignored)
+        log_fatal(EXIT_FAULT, "journal.ask", "errno=%d", errno);
+    pthread_mutex_unlock(&self->lock);
+    s_finish(self, &carried_out);
+}
+
+static void s_stop(asking_t *self)
+{
+    if (self->started) {
+        pthread_mutex_lock(&self->lock);
+        self->stop = true;
+        pthread_cond_signal(&self->wake);
+        pthread_mutex_unlock(&self->lock);
+        pthread_join(self->thread, NULL);
+    }
+    self->started = false;
+    self->stopped = true;
+    s_finish(self, &self->carried_out);
+    s_finish(self, &self->waiting);
+}
+
+void journal_stop(journal_t *self)
+{
+    s_stop(self->asking);
+}
+
+void asking_destroy(asking_t **self_p)
+{
+    asking_t *self = *self_p;
+    if (!self)
+        return;
+    s_stop(self);
+    reader_close(&self->reader);
+    close(self->fd);
+    pthread_cond_destroy(&self->wake);
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+    *self_p = NULL;
+}

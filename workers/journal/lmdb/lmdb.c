@@ -1,0 +1,467 @@
+#include "workers/journal/lmdb/outbox_rows.h"
+
+#include "common/base/clock.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    STEPS_IDLE = 1024,   /* rows that one tending removes at most */
+    STEPS_LEAST = 64,    /* and what a transaction removes at most, with twice its entries */
+    ROOM_MS = 100,       /* between two looks at the free room */
+    ROOM_FULL_MS = 1000, /* the same after a commit that failed for lack of it */
+    CLOCK_MS = 60000,    /* an idle journal stores its clock this often, if rows wait for it */
+};
+
+bool journal_is_full(const journal_t *self)
+{
+    return atomic_load(&self->full);
+}
+
+/* Nothing was committed for lack of room: no more of it until the next look. */
+static void s_note_full(journal_t *self, int64_t now_ms)
+{
+    metric_add(METRIC_commit_failures_total, 1);
+    atomic_store(&self->full, true);
+    self->room_next_ms = now_ms + ROOM_FULL_MS;
+}
+
+bool journal_is_gone(const journal_t *self)
+{
+    return atomic_load(&self->gone);
+}
+
+static void s_look_for_files(journal_t *self)
+{
+    bool gone = !store_is_there(self->store) || !wal_is_there(self->wal);
+    if (gone == atomic_exchange(&self->gone, gone))
+        return;
+    if (gone)
+        log_error("journal.gone", "path=%s err=%s", LOG_Q(store_path(self->store)),
+                  LOG_Q("its files were moved or removed, or their disk is not mounted any more: "
+                        "nothing is stored until they are back in their place"));
+    else
+        log_info("journal.back", "path=%s", LOG_Q(store_path(self->store)));
+}
+
+static bool s_has_room(journal_t *self, int64_t now_ms)
+{
+    if (now_ms >= self->room_next_ms) {
+        self->room_next_ms = now_ms + ROOM_MS;
+        s_look_for_files(self);
+        atomic_store(&self->full, !atomic_load(&self->gone) && !store_has_room(self->store));
+    }
+    return !atomic_load(&self->full) && !atomic_load(&self->gone);
+}
+
+/* Begins a pass with what only the write-ahead file has. */
+static void s_catch_up(journal_t *self, int64_t now_ms)
+{
+    uint64_t count = 0;
+    if (!self->behind)
+        return;
+    int rc = pass_begin(&self->pass, self, 0, now_ms);
+    if (rc == 0)
+        rc = replay_apply(&self->pass, self->generation, &count);
+    if (rc != 0)
+        store_fail(self->store, "replay", rc);
+    self->behind = false;
+}
+
+/* The pass is gone for lack of room, and what it had is to be applied again. */
+static void s_fall_behind(journal_t *self, int64_t now_ms)
+{
+    self->behind = atomic_load(&self->unsaved);
+    if (!self->behind)
+        return;
+    notes_give_back(self);
+    self->notes.next_ms = now_ms + ROOM_FULL_MS;
+    self->begun_ms = now_ms;
+}
+
+static void s_put_back(journal_t *self, int64_t now_ms)
+{
+    s_fall_behind(self, now_ms);
+    s_catch_up(self, now_ms);
+}
+
+/* Waits for a commit that is under way. */
+static void s_settle(journal_t *self)
+{
+    while (self->leaving.txn)
+        pthread_cond_wait(&self->settled, &self->lock);
+}
+
+/* What the journal's state covers needs the write-ahead file no more. */
+static void s_committed(journal_t *self, int64_t now_ms)
+{
+    notes_committed(self);
+    tail_drop(self->tail, self->state.generation);
+    atomic_store(&self->committed_log, self->state.next_log);
+    self->committed_ms = now_ms;
+    self->room_next_ms = 0; /* the write-ahead file stays within what was free at the last look */
+}
+
+/* The commit of PASS covers what is in the write-ahead file. */
+static void s_cover(const journal_t *self, pass_t *pass)
+{
+    pass->state.generation = self->generation;
+    if (wal_used(self->wal) > 0)
+        pass->state.framed = self->generation;
+}
+
+/* Commits the pass. STORE_FULL: it is gone. */
+static store_commit_t s_commit(journal_t *self, int64_t now_ms)
+{
+    s_cover(self, &self->pass);
+    store_commit_t went = pass_commit(&self->pass);
+    if (went != STORE_OK)
+        return went;
+    atomic_store(&self->unsaved, false);
+    s_committed(self, now_ms);
+    journal_next_generation(self);
+    return went;
+}
+
+/* Nothing of the frame in the making counts. */
+static void s_drop_frame(journal_t *self)
+{
+    wal_drop(self->wal);
+    tail_unstage(self->tail);
+}
+
+/* Writes the frame of what PASS has stored; false when there is no room for it. */
+static bool s_write(journal_t *self, const pass_t *pass, int64_t now_ms)
+{
+    bool first = self->leaving.txn && wal_used(self->wal) == 0;
+    uint64_t first_log = pass->state.next_log - pass->stored;
+    switch (wal_write(self->wal, pass->state.running_ms, first_log)) {
+    case WAL_OK:
+        tail_publish(self->tail, first_log);
+        if (first || !atomic_load(&self->unsaved))
+            self->begun_ms = now_ms;
+        atomic_store(&self->unsaved, true);
+        return true;
+    case WAL_FULL:
+        tail_unstage(self->tail);
+        return false;
+    case WAL_FAILED:
+        break;
+    }
+    store_fail(self->store, "write-ahead file", errno);
+}
+
+/* Judges the entries in the open pass, or in one that begins with them. */
+static int s_judge(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms,
+                   bool may_store)
+{
+    pass_t *pass = &self->pass;
+    size_t steps = 2 * count + STEPS_LEAST;
+    int rc = 0;
+    if (pass->txn)
+        pass_extend(pass, count + steps, now_ms);
+    else
+        rc = pass_begin(pass, self, count + steps, now_ms);
+    pass->may_store = may_store;
+    pass->stored = 0;
+    if (rc == 0 && may_store)
+        rc = seen_prune(pass, steps);
+    if (rc == 0 && may_store)
+        rc = outbox_prune(pass, STEPS_LEAST);
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = seen_judge(pass, entries[i]);
+    if (rc == 0 && pass->stored > 0)
+        rc = retention_step(pass, steps);
+    return rc;
+}
+
+/* False when there was no room for it and nothing was done; then the pass is gone. */
+static bool s_append(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms,
+                     bool may_store)
+{
+    pass_t *pass = &self->pass;
+    uint64_t retired = self->retired;
+    int rc = s_judge(self, entries, count, now_ms, may_store);
+    store_commit_t went = rc ? store_failure(rc) : STORE_OK;
+    if (went == STORE_OK && pass->stored > 0 && !s_write(self, pass, now_ms))
+        went = s_commit(self, now_ms);
+    if (went == STORE_UNKNOWN)
+        store_fail(self->store, "append", rc);
+    if (went == STORE_FULL) {
+        s_drop_frame(self);
+        pass_abort(pass);
+        self->retired = retired;
+    } else if (pass->txn && !atomic_load(&self->unsaved)) {
+        pass_abort(pass); /* what it removed on the way can wait */
+        self->retired = retired;
+    }
+    return went == STORE_OK;
+}
+
+/* Makes the replies in the first notes that wait durable: once they are, those up to *UNTIL may be
+ * taken. */
+static bool s_store_replies(journal_t *self, int64_t now_ms, uint64_t *until)
+{
+    journal_entry_t entries[NOTES_REPLIES], *list[NOTES_REPLIES];
+    size_t count = notes_replies(self, entries, until);
+    for (size_t i = 0; i < count; i++) {
+        entries[i].record.time_ms = clock_wall_ms();
+        list[i] = &entries[i];
+    }
+    if (count == 0)
+        return true;
+    if (s_has_room(self, now_ms) && s_append(self, list, count, now_ms, true)) {
+        metric_add(METRIC_replies_posted_total, (int64_t)self->pass.stored);
+        return true;
+    }
+    s_note_full(self, now_ms);
+    self->notes.next_ms = now_ms + ROOM_FULL_MS;
+    if (!self->pass.txn)
+        s_put_back(self, now_ms);
+    return false;
+}
+
+/* Puts the notes that wait into the pass. Without room for them they wait on. */
+static void s_take_notes(journal_t *self, int64_t now_ms)
+{
+    pass_t *pass = &self->pass;
+    uint64_t until;
+    int rc = 0;
+    if (now_ms < self->notes.next_ms || !notes_wait(self) || !s_store_replies(self, now_ms, &until))
+        return;
+    if (pass->txn)
+        pass_extend(pass, 0, now_ms);
+    else
+        rc = pass_begin(pass, self, 0, now_ms);
+    pass->awaited = true;
+    if (rc == 0)
+        rc = notes_take(pass, until);
+    if (!atomic_load(&self->unsaved))
+        self->begun_ms = now_ms;
+    atomic_store(&self->unsaved, true);
+    if (rc == 0)
+        return;
+    if (store_failure(rc) != STORE_FULL)
+        store_fail(self->store, "note", rc);
+    pass_abort(pass);
+    s_note_full(self, now_ms);
+    s_put_back(self, now_ms);
+}
+
+/* False when the entries have to wait for the commit that is under way. */
+static bool s_append_ahead(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms)
+{
+    if (!ahead_append(self, entries, count, now_ms)) {
+        s_drop_frame(self);
+        return false;
+    }
+    return self->ahead.stored == 0 || s_write(self, &self->ahead, now_ms);
+}
+
+/* By the pass; returns how many were stored. */
+static size_t s_append_all(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms,
+                           bool may_store)
+{
+    if (!s_append(self, entries, count, now_ms, may_store)) {
+        /* What was stored earlier is still answered, from what really is in the file. */
+        s_note_full(self, now_ms);
+        s_put_back(self, now_ms);
+        if (!s_append(self, entries, count, now_ms, false))
+            store_fail(self->store, "look-up", 0);
+    }
+    return self->pass.stored;
+}
+
+size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms)
+{
+    size_t stored;
+    if (count == 0)
+        return 0;
+    pthread_mutex_lock(&self->lock);
+    int64_t began_us = clock_us();
+    bool may_store = s_has_room(self, now_ms);
+    if (self->leaving.txn && may_store && s_append_ahead(self, entries, count, now_ms)) {
+        stored = self->ahead.stored;
+    } else {
+        s_settle(self);
+        s_catch_up(self, now_ms);
+        stored = s_append_all(self, entries, count, now_ms, may_store);
+    }
+    if (stored > 0) {
+        metric_add(METRIC_commits_total, 1);
+        metric_observe_us(METRIC_commit_seconds, clock_us() - began_us);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return stored;
+}
+
+/* Commits, or notes that there is no room for it. */
+static void s_checkpoint(journal_t *self, int64_t now_ms)
+{
+    if (s_commit(self, now_ms) == STORE_OK)
+        return;
+    s_note_full(self, now_ms);
+    s_put_back(self, now_ms);
+}
+
+/* False when the other half of the write-ahead file is needed, or must not be written yet; or when
+ * this one has nothing: then a commit is short, too. */
+static bool s_may_leave(const journal_t *self)
+{
+    return self->generation == self->state.generation + 1 && wal_used(self->wal) > 0 &&
+           !wal_is_soiled(self->wal);
+}
+
+/* Lets the pass go for its commit and goes ahead in the other half of the write-ahead file. */
+static bool s_leave(journal_t *self, int64_t now_ms)
+{
+    pass_t *pass = &self->pass;
+    s_cover(self, pass);
+    if (pass_close(pass) != STORE_OK) {
+        s_note_full(self, now_ms);
+        s_put_back(self, now_ms);
+        return false;
+    }
+    self->leaving = *pass;
+    pass->txn = NULL;
+    int rc = ahead_begin(self);
+    if (rc != 0)
+        store_fail(self->store, "look ahead", rc);
+    wal_restart(self->wal, ++self->generation);
+    return true;
+}
+
+/* After one that failed it is tried again no earlier than a look for room. */
+static bool s_checkpoint_is_due(const journal_t *self, int64_t now_ms)
+{
+    bool soon = self->pass.awaited || wal_used(self->wal) >= wal_size(self->wal) / 2;
+    int64_t apart_ms = atomic_load(&self->full) ? ROOM_FULL_MS
+                       : soon                   ? JOURNAL_CHECKPOINT_MS
+                                                : JOURNAL_LATEST_MS;
+    return atomic_load(&self->unsaved) && now_ms - self->begun_ms >= apart_ms;
+}
+
+bool journal_checkpoint_begin(journal_t *self, int64_t now_ms)
+{
+    bool left = false;
+    pthread_mutex_lock(&self->lock);
+    if (!self->leaving.txn) {
+        s_catch_up(self, now_ms);
+        s_take_notes(self, now_ms);
+        bool due = s_checkpoint_is_due(self, now_ms);
+        if (due && s_may_leave(self))
+            left = s_leave(self, now_ms);
+        else if (due)
+            s_checkpoint(self, now_ms);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return left;
+}
+
+void journal_checkpoint_end(journal_t *self, int64_t now_ms)
+{
+    pass_t leaving = self->leaving;
+    store_commit_t went = pass_end(&leaving);
+    pthread_mutex_lock(&self->lock);
+    self->leaving.txn = NULL;
+    ahead_end(self);
+    if (went == STORE_OK) {
+        self->state = leaving.state;
+        self->behind = wal_used(self->wal) > 0;
+        atomic_store(&self->unsaved, self->behind);
+        s_committed(self, now_ms);
+    } else {
+        s_note_full(self, now_ms);
+        s_fall_behind(self, now_ms);
+    }
+    pthread_cond_broadcast(&self->settled);
+    pthread_mutex_unlock(&self->lock);
+}
+
+bool journal_is_saved(const journal_t *self)
+{
+    return !atomic_load(&self->unsaved);
+}
+
+/* What has expired and what is retired, in a pass of its own. True when there is more. */
+static bool s_tend(journal_t *self, int64_t now_ms)
+{
+    pass_t *pass = &self->pass;
+    uint64_t retired = self->retired;
+    int rc = pass_begin(pass, self, STEPS_IDLE, now_ms);
+    if (rc == 0)
+        rc = seen_prune(pass, STEPS_IDLE);
+    if (rc == 0)
+        rc = outbox_prune(pass, STEPS_IDLE);
+    if (rc == 0)
+        rc = retention_step(pass, STEPS_IDLE);
+    if (rc != 0 && store_failure(rc) == STORE_UNKNOWN)
+        store_fail(self->store, "tend", rc);
+    bool rows_wait = pass->state.keys > 0 || pass->state.first_log < pass->state.next_log;
+    bool clock_due = rows_wait && now_ms - self->committed_ms >= CLOCK_MS;
+    bool more = pass->removed >= STEPS_IDLE;
+    if (rc == 0 && pass->removed == 0 && !clock_due) {
+        pass_abort(pass);
+        return false;
+    }
+    if (rc == 0 && s_commit(self, now_ms) == STORE_OK)
+        return more;
+    pass_abort(pass);
+    self->retired = retired;
+    s_note_full(self, now_ms);
+    return false;
+}
+
+bool journal_tend(journal_t *self, int64_t now_ms)
+{
+    bool more = false;
+    pthread_mutex_lock(&self->lock);
+    s_has_room(self, now_ms);
+    if (!self->leaving.txn) {
+        s_catch_up(self, now_ms);
+        if (s_checkpoint_is_due(self, now_ms))
+            s_checkpoint(self, now_ms);
+        if (!self->pass.txn)
+            more = s_tend(self, now_ms);
+        s_take_notes(self, now_ms);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return more;
+}
+
+void journal_finish(journal_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    s_settle(self);
+    s_catch_up(self, self->committed_ms);
+    s_take_notes(self, self->committed_ms);
+    /* Without room it stays in the write-ahead file, for the next who opens. */
+    if (self->pass.txn && s_commit(self, self->committed_ms) != STORE_OK)
+        log_warn("journal.unsaved", "err=%s",
+                 LOG_Q("no room for the last messages; they wait in the write-ahead file"));
+    pthread_mutex_unlock(&self->lock);
+}
+
+void journal_inspect(journal_t *self, journal_state_t *state)
+{
+    store_state_t store;
+    store_inspect(self->store, &store);
+    pthread_mutex_lock(&self->lock);
+    const state_t *now = self->leaving.txn || self->behind ? &self->ahead.state
+                         : self->pass.txn                  ? &self->pass.state
+                                                           : &self->state;
+    *state = (journal_state_t){
+        .records = now->next_log - now->first_log,
+        .keys = now->keys,
+        .retired = self->retired,
+        .used_bytes = store.used_bytes,
+        .map_bytes = store.map_bytes,
+        .disk_free_bytes = store.disk_free_bytes,
+        .reader_lag = store.reader_lag,
+    };
+    pthread_mutex_unlock(&self->lock);
+}

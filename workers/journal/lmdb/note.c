@@ -1,0 +1,177 @@
+#include "workers/journal/lmdb/outbox_rows.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct note {
+    struct note *next;
+    uint64_t number;
+    journal_note_t note;
+    record_t reply;
+    char bytes[];
+};
+
+static slice_t s_cut(slice_t text, size_t most)
+{
+    return slice(text.data, text.len < most ? text.len : most);
+}
+
+/* Copies what a slice points to; the next free byte. */
+static char *s_copy(slice_t *text, char *to)
+{
+    if (text->len > 0)
+        memcpy(to, text->data, text->len);
+    text->data = to;
+    return to + text->len;
+}
+
+/* A copy of GIVEN in one piece. */
+static note_t *s_note(const journal_note_t *given)
+{
+    journal_note_t copy = *given;
+    record_t reply = given->reply ? *given->reply : (record_t){0};
+    bool kept = given->kind == NOTE_HANDLER || given->kind == NOTE_HEALTH;
+    copy.bytes = kept ? given->bytes : slice("", 0);
+    bool whole = given->whole && given->attempt.answer.len <= OUTBOX_WHOLE;
+    copy.attempt.answer =
+        kept ? slice("", 0) : s_cut(given->attempt.answer, whole ? OUTBOX_WHOLE : OUTBOX_ANSWER);
+    assert(copy.bytes.len <= OUTBOX_NOTE_BYTES);
+    slice_t *texts[] = {&copy.bytes,   &copy.attempt.answer, &reply.name, &reply.access,
+                        &reply.params, &reply.headers,       &reply.body};
+    size_t len = 0;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        len += texts[i]->len;
+    note_t *note = calloc(1, sizeof *note + len);
+    if (!note)
+        abort();
+    char *to = note->bytes;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        to = s_copy(texts[i], to);
+    note->note = copy;
+    note->reply = reply;
+    note->note.reply = given->reply ? &note->reply : NULL;
+    return note;
+}
+
+uint64_t journal_note(journal_t *self, const journal_note_t *given)
+{
+    notes_t *notes = &self->notes;
+    note_t *note = s_note(given);
+    note->number = ++notes->given;
+    pthread_mutex_lock(&notes->lock);
+    *notes->waiting_end = note;
+    notes->waiting_end = &note->next;
+    pthread_mutex_unlock(&notes->lock);
+    return notes->given;
+}
+
+size_t notes_replies(journal_t *self, journal_entry_t entries[NOTES_REPLIES], uint64_t *until)
+{
+    size_t count = 0;
+    *until = 0;
+    pthread_mutex_lock(&self->notes.lock);
+    for (note_t *note = self->notes.waiting; note; note = note->next) {
+        if (note->note.reply && count == NOTES_REPLIES)
+            break;
+        if (note->note.reply)
+            entries[count++] = (journal_entry_t){.record = note->reply};
+        *until = note->number;
+    }
+    pthread_mutex_unlock(&self->notes.lock);
+    return count;
+}
+
+bool notes_wait(journal_t *self)
+{
+    notes_t *notes = &self->notes;
+    pthread_mutex_lock(&notes->lock);
+    bool wait = notes->waiting != NULL;
+    pthread_mutex_unlock(&notes->lock);
+    return wait;
+}
+
+bool journal_has_notes(journal_t *self)
+{
+    return notes_wait(self);
+}
+
+uint64_t journal_noted(const journal_t *self)
+{
+    return atomic_load(&self->notes.committed);
+}
+
+static int s_apply(pass_t *pass, const note_t *note)
+{
+    int rc = 0;
+    for (; note && rc == 0; note = note->next)
+        rc = outbox_apply(pass, &note->note);
+    return rc;
+}
+
+int notes_take(pass_t *pass, uint64_t until)
+{
+    notes_t *notes = &pass->journal->notes;
+    pthread_mutex_lock(&notes->lock);
+    note_t *taken = notes->waiting, **end = &notes->waiting;
+    while (*end && (*end)->number <= until)
+        end = &(*end)->next;
+    note_t *left = *end;
+    *end = NULL;
+    if (end != &notes->waiting) {
+        *notes->applied_end = taken;
+        notes->applied_end = end;
+    }
+    if (!left)
+        notes->waiting_end = &notes->waiting;
+    notes->waiting = left;
+    pthread_mutex_unlock(&notes->lock);
+    return end == &notes->waiting ? 0 : s_apply(pass, taken);
+}
+
+int notes_again(pass_t *pass)
+{
+    return s_apply(pass, pass->journal->notes.applied);
+}
+
+void notes_give_back(journal_t *self)
+{
+    notes_t *notes = &self->notes;
+    if (!notes->applied)
+        return;
+    pthread_mutex_lock(&notes->lock);
+    *notes->applied_end = notes->waiting;
+    if (!notes->waiting)
+        notes->waiting_end = notes->applied_end;
+    notes->waiting = notes->applied;
+    pthread_mutex_unlock(&notes->lock);
+    notes->applied = NULL;
+    notes->applied_end = &notes->applied;
+}
+
+static uint64_t s_free(note_t *note)
+{
+    uint64_t number = 0;
+    while (note) {
+        note_t *next = note->next;
+        number = note->number;
+        free(note);
+        note = next;
+    }
+    return number;
+}
+
+void notes_committed(journal_t *self)
+{
+    notes_t *notes = &self->notes;
+    uint64_t number = s_free(notes->applied);
+    notes->applied = NULL;
+    notes->applied_end = &notes->applied;
+    if (number)
+        atomic_store(&notes->committed, number);
+}
+
+void notes_drop(journal_t *self)
+{
+    s_free(self->notes.applied);
+    s_free(self->notes.waiting);
+}

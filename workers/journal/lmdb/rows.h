@@ -1,0 +1,67 @@
+/* The rows of a journal's tables as they lie in the file, but for the outbox's
+ * (outbox_rows.h); lmdb.h says which table has which. */
+#ifndef POSTERN_WORKERS_JOURNAL_LMDB_ROWS_H
+#define POSTERN_WORKERS_JOURNAL_LMDB_ROWS_H
+
+#include "common/base/uuid.h"
+#include "workers/journal/journal.h"
+
+#include <endian.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Rows as they lie in the file; numbers little-endian. */
+typedef struct __attribute__((packed)) {
+    uint64_t log, time_ms;
+    uint8_t answer;
+} answer_row_t;
+
+typedef struct __attribute__((packed)) {
+    answer_row_t answer;
+    uint64_t running_ms;
+    uint8_t hash[JOURNAL_HASH];
+} key_row_t;
+
+/* Key of keys_due. */
+typedef struct __attribute__((packed)) {
+    uint64_t running_ms, log; /* big-endian */
+} due_key_t;
+
+typedef struct __attribute__((packed)) {
+    uint64_t first, last;
+    uint64_t last_log; /* log sequence of the last one */
+} range_row_t;
+
+/* Key of by_target. */
+typedef struct __attribute__((packed)) {
+    uint8_t target[UUID_BYTES];
+    uint64_t sequence; /* big-endian */
+} place_key_t;
+
+enum { JOURNAL_STRIDE = 64 };
+
+typedef struct __attribute__((packed)) {
+    uint8_t uuid[UUID_BYTES];
+    uint32_t shard, shards;
+    char kind[16];
+} identity_row_t;
+
+typedef struct __attribute__((packed)) {
+    uint64_t running_ms, first_log, next_log, pruned_log, keys, bytes, generation, framed,
+        wal_bytes, targets, summed_log;
+} state_row_t;
+
+/* Key of a number. */
+static inline uint64_t journal_key(uint64_t number)
+{
+    return htobe64(number);
+}
+
+static inline place_key_t journal_place(const uuid_t7 *target, uint64_t sequence)
+{
+    place_key_t key = {.sequence = journal_key(sequence)};
+    memcpy(key.target, target->bytes, UUID_BYTES);
+    return key;
+}
+
+#endif

@@ -1,0 +1,270 @@
+#include "workers/journal/seen.h"
+#include "workers/journal/lmdb/outbox_rows.h"
+
+#include <string.h>
+
+static answer_row_t s_row(const journal_answer_t *answer)
+{
+    return (answer_row_t){htole64(answer->log), htole64((uint64_t)answer->time_ms), answer->answer};
+}
+
+static journal_answer_t s_answer(const answer_row_t *row)
+{
+    return (journal_answer_t){le64toh(row->log), (int64_t)le64toh(row->time_ms), row->answer};
+}
+
+/* Reads a row of fixed size; MDB_NOTFOUND when there is none. */
+static int s_get(pass_t *pass, table_t table, slice_t name, void *row, size_t size)
+{
+    MDB_val key = {name.len, (void *)name.data}, value;
+    int rc = row_get(pass->txn, pass->journal->table[table], &key, &value);
+    if (rc == 0 && value.mv_size != size)
+        return MDB_CORRUPTED;
+    if (rc == 0)
+        memcpy(row, value.mv_data, size);
+    return rc;
+}
+
+static slice_t s_id(const journal_entry_t *entry)
+{
+    return slice(entry->record.id.bytes, UUID_BYTES);
+}
+
+static void s_resend(journal_entry_t *entry, const answer_row_t *row)
+{
+    journal_answer_t hit = s_answer(row);
+    seen_decide(&hit, NULL, (seen_room_t){0}, entry);
+}
+
+static seen_key_t s_key(const pass_t *pass, const key_row_t *row)
+{
+    seen_key_t key = {.age_ms = pass->state.running_ms - le64toh(row->running_ms),
+                      .answer = s_answer(&row->answer)};
+    memcpy(key.hash, row->hash, sizeof key.hash);
+    return key;
+}
+
+/* Stores the id unless it is there: one descent says both. */
+static int s_put_id(pass_t *pass, journal_entry_t *entry)
+{
+    entry->answer.log = pass->state.next_log;
+    entry->answer.time_ms = entry->record.time_ms;
+    answer_row_t row = s_row(&entry->answer);
+    MDB_val key = {UUID_BYTES, entry->record.id.bytes}, value = {sizeof row, &row};
+    int rc = row_cursor_put(pass->seen, &key, &value, MDB_NOOVERWRITE);
+    if (rc != MDB_KEYEXIST)
+        return rc;
+    if (value.mv_size != sizeof row)
+        return MDB_CORRUPTED;
+    memcpy(&row, value.mv_data, sizeof row);
+    s_resend(entry, &row);
+    return rc;
+}
+
+static int s_put_key(pass_t *pass, const journal_entry_t *entry, bool replaces)
+{
+    key_row_t row = {.answer = s_row(&entry->answer),
+                     .running_ms = htole64(pass->state.running_ms)};
+    memcpy(row.hash, entry->hash, sizeof row.hash);
+    MDB_val key = {entry->dedupe.len, (void *)entry->dedupe.data}, value = {sizeof row, &row};
+    int rc = row_put(pass->txn, pass->journal->table[TABLE_KEYS], &key, &value, 0);
+    if (rc != 0)
+        return rc;
+    if (!replaces)
+        pass->state.keys++;
+    due_key_t due = {journal_key(pass->state.running_ms + JOURNAL_KEY_MS),
+                     journal_key(entry->answer.log)};
+    MDB_val due_key = {sizeof due, &due};
+    rc = row_put(pass->txn, pass->journal->table[TABLE_KEYS_DUE], &due_key, &key, MDB_APPEND);
+    /* A reshard has left a key of the same millisecond, with a number above every log sequence. */
+    return rc == MDB_KEYEXIST
+               ? row_put(pass->txn, pass->journal->table[TABLE_KEYS_DUE], &due_key, &key, 0)
+               : rc;
+}
+
+/* Stores what is new, as far as the key says that. */
+static int s_store(pass_t *pass, journal_entry_t *entry, const seen_key_t *key_hit)
+{
+    seen_room_t room = {pass->may_store, pass->state.keys < pass->journal->options.keys};
+    seen_decide(NULL, key_hit, room, entry);
+    if (entry->outcome != JOURNAL_STORED)
+        return 0;
+    int rc = s_put_id(pass, entry);
+    if (rc == MDB_KEYEXIST)
+        return 0;
+    if (rc == 0 && entry->dedupe.len > 0)
+        rc = s_put_key(pass, entry, key_hit != NULL);
+    if (rc == 0)
+        rc = pass_store(pass, &entry->record);
+    if (rc == 0) {
+        recent_add(&pass->journal->recent, entry);
+        replay_note(pass->journal, entry);
+    }
+    return rc;
+}
+
+int seen_restore(pass_t *pass, journal_entry_t *entry)
+{
+    key_row_t ignored;
+    entry->answer.log = pass->state.next_log;
+    answer_row_t row = s_row(&entry->answer);
+    MDB_val id = {UUID_BYTES, entry->record.id.bytes}, value = {sizeof row, &row};
+    int rc = row_cursor_put(pass->seen, &id, &value, 0);
+    if (rc == 0 && entry->dedupe.len > 0) {
+        rc = s_get(pass, TABLE_KEYS, entry->dedupe, &ignored, sizeof ignored);
+        if (rc == 0 || rc == MDB_NOTFOUND)
+            rc = s_put_key(pass, entry, rc == 0);
+    }
+    recent_add(&pass->journal->recent, entry);
+    return rc ? rc : pass_store(pass, &entry->record);
+}
+
+static int s_judge_key(pass_t *pass, journal_entry_t *entry)
+{
+    key_row_t row;
+    int rc = s_get(pass, TABLE_KEYS, entry->dedupe, &row, sizeof row);
+    if (rc != 0)
+        return rc == MDB_NOTFOUND ? s_store(pass, entry, NULL) : rc;
+    seen_key_t key = s_key(pass, &row);
+    return s_store(pass, entry, &key);
+}
+
+/* RESENT when the id was seen; MDB_NOTFOUND when it was not. */
+static int s_judge_id(pass_t *pass, journal_entry_t *entry)
+{
+    answer_row_t row;
+    int rc = s_get(pass, TABLE_SEEN, s_id(entry), &row, sizeof row);
+    if (rc == 0)
+        s_resend(entry, &row);
+    return rc;
+}
+
+int seen_find(pass_t *pass, journal_entry_t *entry, seen_t *seen)
+{
+    key_row_t row;
+    *seen = SEEN_JUDGED;
+    int rc = s_judge_id(pass, entry);
+    if (rc != MDB_NOTFOUND)
+        return rc;
+    *seen = SEEN_NEVER;
+    if (entry->dedupe.len == 0)
+        return 0;
+    rc = s_get(pass, TABLE_KEYS, entry->dedupe, &row, sizeof row);
+    if (rc != 0)
+        return rc == MDB_NOTFOUND ? 0 : rc;
+    seen_key_t key = s_key(pass, &row);
+    *seen = seen_key_expired(&key) ? SEEN_EXPIRED : SEEN_JUDGED;
+    if (*seen == SEEN_JUDGED)
+        seen_decide(NULL, &key, (seen_room_t){0}, entry);
+    return 0;
+}
+
+/* A reply is stored once, whenever it comes again: its event's item knows. */
+static int s_judge_reply(pass_t *pass, journal_entry_t *entry)
+{
+    bool wanted;
+    int rc = outbox_wants_reply(pass, &entry->record, &wanted);
+    entry->outcome = JOURNAL_RESENT;
+    return rc == 0 && wanted ? s_store(pass, entry, NULL) : rc;
+}
+
+int seen_judge(pass_t *pass, journal_entry_t *entry)
+{
+    if (entry->record.flags & RECORD_REPLY)
+        return s_judge_reply(pass, entry);
+    if (entry->dedupe.len == 0 && !entry->refused && pass->may_store)
+        return s_store(pass, entry, NULL);
+    int rc = s_judge_id(pass, entry);
+    if (rc != MDB_NOTFOUND)
+        return rc;
+    return entry->dedupe.len > 0 ? s_judge_key(pass, entry) : s_store(pass, entry, NULL);
+}
+
+static int s_read_record(pass_t *pass, const MDB_val *key, const MDB_val *value, record_t *record)
+{
+    return row_record(pass->txn, pass->journal->table[TABLE_LOG], pass->journal->summed_log, key,
+                      value, record);
+}
+
+/* The ids leave seen in the order of the log, whose records have them and the running time. */
+static int s_prune_ids(pass_t *pass, size_t steps)
+{
+    uint64_t number = journal_key(pass->state.pruned_log);
+    MDB_val key = {sizeof number, &number}, value;
+    if (pass->state.pruned_log >= pass->state.next_log)
+        return 0;
+    int rc = mdb_cursor_get(pass->log, &key, &value, MDB_SET_RANGE);
+    for (; rc == 0 && steps > 0; steps--) {
+        record_t record = {0};
+        rc = s_read_record(pass, &key, &value, &record);
+        if (rc != 0 && rc != MDB_CORRUPTED)
+            return rc;
+        bool known = rc == 0; /* else its id stays for good */
+        if (known && pass->state.running_ms - (uint64_t)record.running_ms < JOURNAL_ID_MS)
+            break;
+        memcpy(&number, key.mv_data, sizeof number);
+        MDB_val id = {UUID_BYTES, record.id.bytes};
+        rc = known ? mdb_del(pass->txn, pass->journal->table[TABLE_SEEN], &id, NULL) : 0;
+        if (rc != 0 && rc != MDB_NOTFOUND)
+            return rc;
+        pass->state.pruned_log = be64toh(number) + 1;
+        pass->removed++;
+        rc = mdb_cursor_get(pass->log, &key, &value, MDB_NEXT);
+    }
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* A key that was used anew after it had expired belongs to the newer row: then only its due row
+ * goes. */
+static int s_drop_key(pass_t *pass, const due_key_t *due, slice_t name)
+{
+    key_row_t row;
+    MDB_val key = {name.len, (void *)name.data};
+    int rc = s_get(pass, TABLE_KEYS, name, &row, sizeof row);
+    if (rc != 0 && rc != MDB_CORRUPTED) /* a damaged one goes, too */
+        return rc == MDB_NOTFOUND ? 0 : rc;
+    if (rc == 0 && le64toh(row.answer.log) != be64toh(due->log))
+        return 0;
+    pass->state.keys--;
+    return mdb_del(pass->txn, pass->journal->table[TABLE_KEYS], &key, NULL);
+}
+
+static int s_prune_keys(pass_t *pass, size_t steps)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int rc = mdb_cursor_open(pass->txn, pass->journal->table[TABLE_KEYS_DUE], &cursor);
+    if (rc != 0)
+        return rc;
+    for (; rc == 0 && steps > 0; steps--) {
+        due_key_t due;
+        char name[64];
+        rc = row_cursor_get(cursor, &key, &value, MDB_FIRST);
+        if (rc == MDB_CORRUPTED) { /* so that it stops nothing */
+            rc = mdb_cursor_del(cursor, 0);
+            continue;
+        }
+        if (rc != 0)
+            break;
+        if (key.mv_size != sizeof due || value.mv_size > sizeof name) {
+            rc = MDB_CORRUPTED;
+            break;
+        }
+        memcpy(&due, key.mv_data, sizeof due);
+        memcpy(name, value.mv_data, value.mv_size);
+        if (be64toh(due.running_ms) > pass->state.running_ms)
+            break;
+        rc = s_drop_key(pass, &due, slice(name, value.mv_size));
+        if (rc == 0)
+            rc = mdb_cursor_del(cursor, 0);
+        pass->removed++;
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int seen_prune(pass_t *pass, size_t steps)
+{
+    int rc = s_prune_ids(pass, steps);
+    return rc ? rc : s_prune_keys(pass, steps);
+}

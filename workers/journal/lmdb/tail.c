@@ -1,0 +1,319 @@
+#include "workers/journal/lmdb/tail.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MAGIC = 0x5441494c,
+    PARTS = 2,
+    CHUNK = 256 << 10, /* least bytes of records that are allocated at once */
+    CHUNKS_KEPT = 16,  /* free ones that wait for the next generation */
+    ROOM_LEAST = 1024,
+};
+
+typedef struct chunk {
+    struct chunk *next; /* the one that was filled before it */
+    size_t size, used;
+    char bytes[];
+} chunk_t;
+
+typedef struct {
+    uuid_t7 target;
+    uint64_t sequence, previous; /* as in the record */
+    const char *bytes;
+    uint32_t len;
+    uint32_t next; /* of the target in this part, as an index + 1; 0: none */
+} row_t;
+
+/* A generation. What readers see of it changes under the lock only. */
+struct tail_part {
+    uint64_t generation, first_log;
+    row_t *rows;
+    size_t len, staged, room; /* rows; behind them the staged ones */
+    /* The first row of each stride of a target, as an index + 1: open addressing. */
+    uint32_t *heads;
+    size_t heads_len, heads_room; /* a power of two */
+    unsigned readers;
+    bool dropped;
+    chunk_t *chunks; /* the writer's */
+};
+
+struct tail {
+    unsigned magic;
+    pthread_mutex_t lock;
+    tail_part_t *parts[PARTS + 1]; /* the oldest first, then NULL */
+    chunk_t *kept;                 /* free ones */
+    unsigned kept_len;
+    atomic_uint_fast64_t drops;
+};
+
+tail_t *tail_new(void)
+{
+    tail_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->magic = MAGIC;
+    pthread_mutex_init(&self->lock, NULL);
+    return self;
+}
+
+/* The lock is held, here and in what follows that does not take it. */
+static void s_keep_chunks(tail_t *self, chunk_t *chunk)
+{
+    while (chunk) {
+        chunk_t *next = chunk->next;
+        if (chunk->size == CHUNK && self->kept_len < CHUNKS_KEPT) {
+            chunk->next = self->kept;
+            self->kept = chunk;
+            self->kept_len++;
+        } else {
+            free(chunk);
+        }
+        chunk = next;
+    }
+}
+
+static void s_destroy_part(tail_t *self, tail_part_t *part)
+{
+    assert(part->readers == 0);
+    s_keep_chunks(self, part->chunks);
+    free(part->rows);
+    free(part->heads);
+    free(part);
+}
+
+void tail_destroy(tail_t **self_p)
+{
+    tail_t *self = *self_p;
+    if (!self)
+        return;
+    assert(self->magic == MAGIC);
+    tail_drop(self, UINT64_MAX);
+    for (chunk_t *next; self->kept; self->kept = next) {
+        next = self->kept->next;
+        free(self->kept);
+    }
+    pthread_mutex_destroy(&self->lock);
+    self->magic = 0;
+    free(self);
+    *self_p = NULL;
+}
+
+static tail_part_t *s_newest(const tail_t *self)
+{
+    unsigned i = 0;
+    while (i < PARTS && self->parts[i])
+        i++;
+    return i ? self->parts[i - 1] : NULL;
+}
+
+static tail_part_t *s_add_part(tail_t *self, uint64_t generation)
+{
+    tail_part_t *part = calloc(1, sizeof *part);
+    if (!part)
+        abort();
+    part->generation = generation;
+    pthread_mutex_lock(&self->lock);
+    assert(!self->parts[PARTS - 1]);
+    self->parts[self->parts[0] ? 1 : 0] = part;
+    pthread_mutex_unlock(&self->lock);
+    return part;
+}
+
+static chunk_t *s_new_chunk(tail_t *self, size_t least)
+{
+    size_t size = least > CHUNK ? least : CHUNK;
+    chunk_t *chunk = NULL;
+    pthread_mutex_lock(&self->lock);
+    if (size == CHUNK && self->kept) {
+        chunk = self->kept;
+        self->kept = chunk->next;
+        self->kept_len--;
+    }
+    pthread_mutex_unlock(&self->lock);
+    if (!chunk)
+        chunk = malloc(sizeof *chunk + size);
+    if (!chunk)
+        abort();
+    chunk->size = size;
+    chunk->used = 0;
+    return chunk;
+}
+
+static const char *s_copy(tail_t *self, tail_part_t *part, slice_t encoded)
+{
+    chunk_t *chunk = part->chunks;
+    if (!chunk || chunk->size - chunk->used < encoded.len) {
+        chunk = s_new_chunk(self, encoded.len);
+        chunk->next = part->chunks;
+        part->chunks = chunk;
+    }
+    char *to = chunk->bytes + chunk->used;
+    memcpy(to, encoded.data, encoded.len);
+    chunk->used += encoded.len;
+    return to;
+}
+
+static void s_grow(tail_t *self, tail_part_t *part)
+{
+    pthread_mutex_lock(&self->lock);
+    part->room = part->room ? 2 * part->room : ROOM_LEAST;
+    part->rows = realloc(part->rows, part->room * sizeof *part->rows);
+    pthread_mutex_unlock(&self->lock);
+    if (!part->rows)
+        abort();
+}
+
+void tail_stage(tail_t *self, uint64_t generation, const record_t *record, slice_t encoded)
+{
+    tail_part_t *part = s_newest(self);
+    if (!part || part->generation != generation)
+        part = s_add_part(self, generation);
+    if (part->len + part->staged == part->room)
+        s_grow(self, part);
+    part->rows[part->len + part->staged++] = (row_t){
+        .target = record->target,
+        .sequence = record->sequence,
+        .previous = record->previous,
+        .bytes = s_copy(self, part, encoded),
+        .len = (uint32_t)encoded.len,
+    };
+}
+
+void tail_unstage(tail_t *self)
+{
+    tail_part_t *part = s_newest(self);
+    if (part)
+        part->staged = 0;
+}
+
+/* Where the first row of a target's stride is noted, or would be. */
+static uint32_t *s_head(const tail_part_t *part, const uuid_t7 *target, uint64_t stride)
+{
+    uint64_t hash;
+    memcpy(&hash, target->bytes + UUID_BYTES - sizeof hash, sizeof hash);
+    hash = (hash ^ stride) * 0x9e3779b97f4a7c15u;
+    for (size_t i = hash >> 32;; i++) {
+        uint32_t *head = &part->heads[i & (part->heads_room - 1)];
+        const row_t *row = *head ? &part->rows[*head - 1] : NULL;
+        if (!row || (row->sequence / TAIL_STRIDE == stride && uuid_eq(&row->target, target)))
+            return head;
+    }
+}
+
+static void s_grow_heads(tail_part_t *part)
+{
+    uint32_t *old = part->heads;
+    size_t old_room = part->heads_room;
+    part->heads_room = old_room ? 2 * old_room : ROOM_LEAST;
+    part->heads = calloc(part->heads_room, sizeof *part->heads);
+    if (!part->heads)
+        abort();
+    for (size_t i = 0; i < old_room; i++) {
+        const row_t *row = old[i] ? &part->rows[old[i] - 1] : NULL;
+        if (row)
+            *s_head(part, &row->target, row->sequence / TAIL_STRIDE) = old[i];
+    }
+    free(old);
+}
+
+/* Makes the staged row at I found: from the one before it, and by its stride. */
+static void s_link(tail_part_t *part, size_t i)
+{
+    row_t *row = &part->rows[i];
+    bool first = row->previous < part->first_log;
+    if (!first)
+        part->rows[row->previous - part->first_log].next = (uint32_t)i + 1;
+    if (!first && row->sequence % TAIL_STRIDE != 0)
+        return;
+    if (2 * (part->heads_len + 1) > part->heads_room)
+        s_grow_heads(part);
+    *s_head(part, &row->target, row->sequence / TAIL_STRIDE) = (uint32_t)i + 1;
+    part->heads_len++;
+}
+
+void tail_publish(tail_t *self, uint64_t first_log)
+{
+    tail_part_t *part = s_newest(self);
+    assert(part && part->staged > 0);
+    pthread_mutex_lock(&self->lock);
+    if (part->len == 0)
+        part->first_log = first_log;
+    assert(part->first_log + part->len == first_log);
+    for (; part->staged > 0; part->staged--)
+        s_link(part, part->len++);
+    pthread_mutex_unlock(&self->lock);
+}
+
+void tail_drop(tail_t *self, uint64_t generation)
+{
+    pthread_mutex_lock(&self->lock);
+    while (self->parts[0] && self->parts[0]->generation <= generation) {
+        tail_part_t *part = self->parts[0];
+        memmove(self->parts, self->parts + 1, sizeof self->parts - sizeof *self->parts);
+        part->dropped = true;
+        if (part->readers == 0)
+            s_destroy_part(self, part);
+    }
+    atomic_fetch_add(&self->drops, 1);
+    pthread_mutex_unlock(&self->lock);
+}
+
+uint64_t tail_drops(const tail_t *self)
+{
+    return atomic_load(&self->drops);
+}
+
+/* The row of exactly that sequence, as an index + 1; 0: the part has none. */
+static uint32_t s_find(const tail_part_t *part, const uuid_t7 *target, uint64_t sequence)
+{
+    if (part->heads_room == 0)
+        return 0;
+    uint32_t at = *s_head(part, target, sequence / TAIL_STRIDE);
+    while (at && part->rows[at - 1].sequence < sequence)
+        at = part->rows[at - 1].next;
+    return at && part->rows[at - 1].sequence == sequence ? at : 0;
+}
+
+static void s_collect(const tail_part_t *part, uint32_t at, tail_page_t *page)
+{
+    while (at && page->len < TAIL_ROWS) {
+        const row_t *row = &part->rows[at - 1];
+        page->rows[page->len++] =
+            (tail_row_t){part->first_log + at - 1, slice(row->bytes, row->len)};
+        at = row->next;
+    }
+}
+
+void tail_read(tail_t *self, const uuid_t7 *target, uint64_t sequence, tail_page_t *page)
+{
+    page->part = NULL;
+    page->len = 0;
+    pthread_mutex_lock(&self->lock);
+    for (unsigned i = 0; i < PARTS && self->parts[i] && !page->part; i++) {
+        tail_part_t *part = self->parts[i];
+        uint32_t at = s_find(part, target, sequence);
+        if (!at)
+            continue;
+        s_collect(part, at, page);
+        page->part = part;
+        part->readers++;
+    }
+    pthread_mutex_unlock(&self->lock);
+}
+
+void tail_release(tail_t *self, tail_page_t *page)
+{
+    tail_part_t *part = page->part;
+    if (!part)
+        return;
+    pthread_mutex_lock(&self->lock);
+    assert(part->readers > 0);
+    if (--part->readers == 0 && part->dropped)
+        s_destroy_part(self, part);
+    pthread_mutex_unlock(&self->lock);
+    page->part = NULL;
+}

@@ -1,0 +1,61 @@
+/* The tail of a journal: the records that its write-ahead file has and the engine has not committed
+ * yet, in memory, for readers. A reader looks at the committed tables and then at the tail, and so
+ * waits for no commit, however long the disk takes.
+ *
+ * Records come in generations, as in the write-ahead file: a generation that is being committed,
+ * and the one after it. Generations that the last commit covers are dropped.
+ *
+ * Memory: as much as the write-ahead file has of such records, and 48 bytes a record.
+ *
+ * Threading: one writer, which stages, publishes and drops, and any number of readers beside it.
+ * Locks are held for as long as a few dozen records are looked up, never during input or output. */
+#ifndef POSTERN_WORKERS_JOURNAL_LMDB_TAIL_H
+#define POSTERN_WORKERS_JOURNAL_LMDB_TAIL_H
+
+#include "workers/journal/record.h"
+
+#include <stddef.h>
+
+typedef struct tail tail_t;
+typedef struct tail_part tail_part_t;
+
+enum {
+    TAIL_ROWS = 32,
+    TAIL_STRIDE = 64, /* of so many records of a target one is looked up, the rest from there */
+};
+
+tail_t *tail_new(void);
+void tail_destroy(tail_t **self_p);
+
+/* Copies a record, whose encoding is ENCODED, into a generation: the last one, or one after it. No
+ * reader sees the record before tail_publish. */
+void tail_stage(tail_t *self, uint64_t generation, const record_t *record, slice_t encoded);
+/* Forgets the staged records. */
+void tail_unstage(tail_t *self);
+/* The staged records are durable, with log sequences from FIRST_LOG on, which follow those of the
+ * records that the generation has already. */
+void tail_publish(tail_t *self, uint64_t first_log);
+/* The generations up to this one are committed. */
+void tail_drop(tail_t *self, uint64_t generation);
+
+/* Counts the calls of tail_drop. While the count stays the same, a record that tail_read does not
+ * find, and that was not committed at an earlier moment, does not exist. */
+uint64_t tail_drops(const tail_t *self);
+
+typedef struct {
+    uint64_t log;
+    slice_t encoded;
+} tail_row_t;
+
+typedef struct {
+    tail_part_t *part; /* NULL: there are none */
+    size_t len;
+    tail_row_t rows[TAIL_ROWS];
+} tail_page_t;
+
+/* Records of a target from SEQUENCE on, in order; perhaps fewer than there are, but none only when
+ * that sequence is not in the tail. The rows hold until tail_release. */
+void tail_read(tail_t *self, const uuid_t7 *target, uint64_t sequence, tail_page_t *page);
+void tail_release(tail_t *self, tail_page_t *page);
+
+#endif

@@ -1,0 +1,128 @@
+#include "workers/journal/record.h"
+
+#include <assert.h>
+#include <endian.h>
+
+enum { VERSION = 1, VERSION_NUMBERED = 2 };
+
+typedef struct __attribute__((packed)) {
+    uint8_t version, flags, method, environment;
+    uint16_t op, name_len, access_len, reserved;
+    uint32_t params_len, headers_len, body_len;
+    uint64_t sequence, previous, time_ms, running_ms;
+    uint8_t id[UUID_BYTES], user[UUID_BYTES], target[UUID_BYTES];
+} head_t;
+
+size_t record_size(const record_t *self)
+{
+    return sizeof(head_t) + (self->number ? sizeof self->number : 0) + self->name.len +
+           self->access.len + self->params.len + self->headers.len + self->body.len;
+}
+
+static char *s_put(char *to, slice_t part)
+{
+    if (part.len)
+        memcpy(to, part.data, part.len);
+    return to + part.len;
+}
+
+void record_write(const record_t *self, void *to)
+{
+    assert(self->name.len <= UINT16_MAX && self->access.len <= UINT16_MAX);
+    assert(self->params.len <= UINT32_MAX && self->headers.len <= UINT32_MAX &&
+           self->body.len <= UINT32_MAX);
+    head_t head = {
+        .version = self->number ? VERSION_NUMBERED : VERSION,
+        .flags = (uint8_t)self->flags,
+        .method = (uint8_t)self->method,
+        .environment = (uint8_t)self->environment,
+        .op = htole16((uint16_t)self->op),
+        .name_len = htole16((uint16_t)self->name.len),
+        .access_len = htole16((uint16_t)self->access.len),
+        .params_len = htole32((uint32_t)self->params.len),
+        .headers_len = htole32((uint32_t)self->headers.len),
+        .body_len = htole32((uint32_t)self->body.len),
+        .sequence = htole64(self->sequence),
+        .previous = htole64(self->previous),
+        .time_ms = htole64((uint64_t)self->time_ms),
+        .running_ms = htole64((uint64_t)self->running_ms),
+    };
+    memcpy(head.id, self->id.bytes, UUID_BYTES);
+    memcpy(head.user, self->user.bytes, UUID_BYTES);
+    memcpy(head.target, self->target.bytes, UUID_BYTES);
+    memcpy(to, &head, sizeof head);
+    char *at = (char *)to + sizeof head;
+    uint64_t number = htole64(self->number);
+    if (number)
+        at = s_put(at, slice(&number, sizeof number));
+    at = s_put(at, self->name);
+    at = s_put(at, self->access);
+    at = s_put(at, self->params);
+    at = s_put(at, self->headers);
+    s_put(at, self->body);
+}
+
+static slice_t s_take(const char **at, size_t len)
+{
+    slice_t part = slice(*at, len);
+    *at += len;
+    return part;
+}
+
+int record_read(record_t *self, slice_t encoded)
+{
+    head_t head;
+    if (encoded.len < sizeof head)
+        return -1;
+    memcpy(&head, encoded.data, sizeof head);
+    uint64_t name = le16toh(head.name_len), access = le16toh(head.access_len),
+             params = le32toh(head.params_len), headers = le32toh(head.headers_len),
+             body = le32toh(head.body_len);
+    uint64_t number = 0;
+    size_t extra = head.version == VERSION_NUMBERED ? sizeof number : 0;
+    if ((head.version != VERSION && head.version != VERSION_NUMBERED) ||
+        encoded.len != sizeof head + extra + name + access + params + headers + body)
+        return -1;
+    if (extra)
+        memcpy(&number, encoded.data + sizeof head, sizeof number);
+    *self = (record_t){
+        .flags = head.flags,
+        .op = le16toh(head.op),
+        .method = head.method,
+        .environment = head.environment,
+        .sequence = le64toh(head.sequence),
+        .previous = le64toh(head.previous),
+        .time_ms = (int64_t)le64toh(head.time_ms),
+        .running_ms = (int64_t)le64toh(head.running_ms),
+        .number = le64toh(number),
+    };
+    memcpy(self->id.bytes, head.id, UUID_BYTES);
+    memcpy(self->user.bytes, head.user, UUID_BYTES);
+    memcpy(self->target.bytes, head.target, UUID_BYTES);
+    const char *at = encoded.data + sizeof head + extra;
+    self->name = s_take(&at, name);
+    self->access = s_take(&at, access);
+    self->params = s_take(&at, params);
+    self->headers = s_take(&at, headers);
+    self->body = s_take(&at, body);
+    return 0;
+}
+
+slice_t record_cause_write(uint64_t log, const uuid_t7 *id, char bytes[RECORD_CAUSE])
+{
+    uint64_t little = htole64(log);
+    memcpy(bytes, &little, sizeof little);
+    memcpy(bytes + sizeof little, id->bytes, UUID_BYTES);
+    return slice(bytes, RECORD_CAUSE);
+}
+
+bool record_cause(const record_t *self, uint64_t *log, uuid_t7 *id)
+{
+    uint64_t little;
+    if (!(self->flags & RECORD_REPLY) || self->headers.len != RECORD_CAUSE)
+        return false;
+    memcpy(&little, self->headers.data, sizeof little);
+    memcpy(id->bytes, self->headers.data + sizeof little, UUID_BYTES);
+    *log = le64toh(little);
+    return true;
+}

@@ -1,0 +1,57 @@
+/* A record of the journal: one stored message or event. Its encoding is the same for every engine
+ * and is written straight into the engine's memory, so that no copy of it is ever put together.
+ *
+ * Layout, version 1, numbers little-endian: version, flags, method, environment (1 byte each); op,
+ * length of name, length of access, 0 (2 each); lengths of params, headers, body (4 each);
+ * sequence, previous, time, running (8 each); id, user, target (16 each); then name, access,
+ * params, headers, body. Version 2, which only a reshard writes, has number (8) before name.
+ *
+ * Threading: no state, any thread. */
+#ifndef POSTERN_WORKERS_JOURNAL_RECORD_H
+#define POSTERN_WORKERS_JOURNAL_RECORD_H
+
+#include "common/base/slice.h"
+#include "common/base/uuid.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    RECORD_MESSAGE = 1, /* the body is a message object (JSON) */
+    RECORD_EVENT = 2,   /* an incoming webhook: the body is whatever came */
+    RECORD_DELIVER = 4, /* the target's handler is to be called for the record (outbox.h) */
+    RECORD_REPLY = 8,   /* what a handler answered; headers are a record_cause_t's */
+};
+
+typedef struct {
+    unsigned flags, op, method, environment;
+    uint64_t sequence;  /* in the target, from 1; the journal sets it */
+    uint64_t previous;  /* log sequence of the target's former record, 0: none; set likewise */
+    int64_t time_ms;    /* wall clock of the store */
+    int64_t running_ms; /* the journal's running clock; the journal sets it */
+    uint64_t number;    /* the public one, which a reshard keeps; 0: it follows from the log's */
+    uuid_t7 id, user, target;
+    slice_t name;            /* who sent it, as shown */
+    slice_t access;          /* the target as the sender named it: channel, bot, app-id */
+    slice_t params, headers; /* encoded pairs (common/wire) */
+    slice_t body;
+} record_t;
+
+/* The event that a reply answers: log sequence and id. A reshard gives the event another log
+ * sequence, so who looks the event up compares the id. */
+enum { RECORD_CAUSE = 8 + UUID_BYTES };
+slice_t record_cause_write(uint64_t log, const uuid_t7 *id, char bytes[RECORD_CAUSE]);
+/* Reads the cause of a reply; false when the record has none. */
+bool record_cause(const record_t *self, uint64_t *log, uuid_t7 *id);
+
+size_t record_size(const record_t *self);
+
+/* Writes record_size bytes to TO. name and access must be shorter than 64 KiB, the rest than 4 GiB.
+ */
+void record_write(const record_t *self, void *to);
+
+/* Reads a record; the slices point into ENCODED. 0, or -1 when ENCODED is no record (a damaged
+ * file). */
+int record_read(record_t *self, slice_t encoded);
+
+#endif

@@ -1,0 +1,471 @@
+#include "workers/loop/worker.h"
+
+#include "common/base/clock.h"
+#include "common/life/confine.h"
+#include "common/life/life.h"
+#include "common/link/link.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+#include "common/store/known.h"
+#include "workers/journal/outbox.h"
+#include "workers/loop/writer.h"
+#include "workers/post/answer.h"
+#include "workers/post/drain.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    MAGIC = 0x574f524b,
+    ROUTERS = 16,
+    TURN_MS = 250,      /* longest turn of the loop */
+    MESSAGES_TURN = 64, /* most messages of a link in a turn */
+};
+
+struct worker {
+    unsigned magic;
+    const worker_role_t *role;
+    const conf_t *conf;
+    shard_t shard;
+    journal_t *journal;
+    writer_t *writer;
+    link_t *links[ROUTERS];
+    unsigned links_len;
+    uint64_t instance;
+    int64_t woke_ms;
+    drain_t *filling, *out; /* out: the writer's, empty when that is idle */
+    post_t post;
+    answering_t answering;
+    void *engine;           /* the role's, or NULL */
+    wire_goodbye_t refused; /* why a router refused us last, 0: none has */
+    bool misplaced_said, unread_said;
+};
+
+void worker_handler_push(post_t *post, job_t *job)
+{
+    (void)post;
+    job->kind = JOB_TOLD;
+}
+
+void worker_history(post_t *post, job_t *job)
+{
+    (void)post;
+    history_prepare(job);
+}
+
+static worker_op_fn s_find_op(const worker_t *self, unsigned op)
+{
+    for (size_t i = 0; i < self->role->ops_len; i++)
+        if (self->role->ops[i].op == op)
+            return self->role->ops[i].prepare;
+    return NULL;
+}
+
+/* An event is to be delivered when its target has a handler now. */
+static void s_mark(const worker_t *self, job_t *job)
+{
+    record_t *record = &job->entry.record;
+    if (!self->engine || job->kind != JOB_STORE || !(record->flags & RECORD_EVENT) ||
+        !self->role->engine->wants(self->engine, &record->target))
+        return;
+    record->flags |= RECORD_DELIVER;
+    if (self->role->engine->awaits(self->engine, &record->target))
+        job->entry.answer.answer = ANSWER_LATE;
+}
+
+/* A record that does not decode is no reason to refuse the event with which it came. */
+static bool s_learn(worker_t *self, const wire_request_t *request)
+{
+    if (!self->engine || request->handler.len == 0 ||
+        self->role->engine->learn(self->engine, &request->principal.target, request->handler,
+                                  clock_ms()) == 0)
+        return true;
+    if (!self->unread_said)
+        log_warn("worker.handler", "op=%u err=%s", request->op,
+                 LOG_Q("a handler record that cannot be read is ignored"));
+    self->unread_said = true;
+    return false;
+}
+
+/* The answer to what is not committed yet is to the next time it is told. */
+static void s_answer_told(worker_t *self, job_t *job, bool learned)
+{
+    const uuid_t7 *target = &job->request->principal.target;
+    if (!learned || !self->engine || job->request->handler.len == 0) {
+        job->kind = JOB_REFUSED;
+        job_refuse(job, ERROR_unavailable, NULL);
+    } else if (!self->role->engine->kept(self->engine, target)) {
+        job->kind = JOB_DROPPED;
+    }
+}
+
+/* Bytes of a peer: what only a confused one sends is refused, never believed. */
+static void s_prepare(worker_t *self, job_t *job)
+{
+    const wire_request_t *request = job->request;
+    worker_op_fn prepare = s_find_op(self, request->op);
+    bool ours = request->principal.present &&
+                wire_shard(&request->principal.target, self->shard.shards) == self->shard.shard;
+    if (request->time_left_ms == 0)
+        return;
+    if (prepare && ours) {
+        bool learned = s_learn(self, request);
+        prepare(&self->post, job);
+        s_mark(self, job);
+        if (job->kind == JOB_TOLD)
+            s_answer_told(self, job, learned);
+        return;
+    }
+    if (prepare && !self->misplaced_said) {
+        self->misplaced_said = true;
+        log_warn("worker.misplaced", "op=%u err=%s", request->op,
+                 LOG_Q("a request without a principal, or for another shard"));
+    }
+    job_refuse(job, ERROR_unavailable, NULL);
+}
+
+static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
+{
+    worker_t *self = arg;
+    assert(self->magic == MAGIC);
+    link_t *link = peer_data(peer);
+    unsigned count = message->entries;
+    job_t *jobs = drain_add(self->filling, link, peer, message, clock_ms());
+    for (unsigned i = 0; i < count; i++)
+        s_prepare(self, &jobs[i]);
+}
+
+static wire_goodbye_t s_on_up(void *arg, peer_t *peer, const wire_hello_t *hello)
+{
+    worker_t *self = arg;
+    (void)peer, (void)hello;
+    self->refused = 0;
+    return 0;
+}
+
+static void s_on_refused(void *arg, peer_t *peer, wire_goodbye_t reason)
+{
+    worker_t *self = arg;
+    (void)peer;
+    self->refused = reason;
+}
+
+/* A reshard leaves a note of the count that the journals are made for: with another one, a worker
+ * would make an empty journal in the place of one that there is none of any more. */
+static void s_check_count(const worker_t *self, const char *directory)
+{
+    char path[4300];
+    unsigned shards;
+    snprintf(path, sizeof path, "%s/%s.shards", directory, self->role->section);
+    FILE *note = fopen(path, "r");
+    if (!note)
+        return;
+    bool read = fscanf(note, "%u", &shards) == 1;
+    fclose(note);
+    if (!read || shards != self->shard.shards)
+        log_fatal(EXIT_CONFIG, "worker.shards", "path=%s shards=%u err=%s", LOG_Q(path),
+                  self->shard.shards,
+                  LOG_Q("the journals are made for the count in that file: set shards of this "
+                        "kind to it, or use posternctl reshard"));
+}
+
+static void s_open_journal(worker_t *self)
+{
+    const conf_t *conf = self->conf;
+    char store[64], path[4200], lock[4300], err[PATH_MAX + 1024];
+    const char *directory = conf_text(conf, SET_data_directory);
+    const char *known = conf_text(conf, SET_data_known);
+    snprintf(store, sizeof store, "%s-%u", self->role->section, self->shard.shard);
+    snprintf(path, sizeof path, "%s/%s", directory, store);
+    snprintf(lock, sizeof lock, "%s.lock", path);
+    life_lock(lock, true);
+    s_check_count(self, directory);
+    journal_options_t options = {
+        .path = path,
+        .kind = self->role->section,
+        .shard = self->shard.shard,
+        .shards = self->shard.shards,
+        .map_bytes = conf_uint(conf, SET_worker_map_bytes),
+        .keys = conf_uint(conf, SET_worker_keys),
+        .retention_ms = conf_uint(conf, SET_worker_retention_days) * 86400000,
+        .retention_bytes = conf_uint(conf, SET_worker_retention_bytes),
+        .delivery_retention_ms = conf_uint(conf, SET_delivery_retention_days) * 86400000,
+    };
+    if (known_check(known, store, path, err, sizeof err) == 0)
+        self->journal = journal_open(&options, clock_ms(), err, sizeof err);
+    if (!self->journal ||
+        known_note(known, store, path, journal_uuid(self->journal), err, sizeof err) != 0)
+        log_fatal(EXIT_CONFIG, "journal.open", "err=%s", LOG_Q(err));
+}
+
+/* Behind the journal's lock; before there is input. */
+static void s_open_engine(worker_t *self)
+{
+    char key[4300];
+    snprintf(key, sizeof key, "%s/%s-%u.key", conf_text(self->conf, SET_data_directory),
+             self->role->section, self->shard.shard);
+    if (self->role->engine)
+        self->engine = self->role->engine->make(self->conf, self->journal, &self->shard, key);
+}
+
+static void s_connect(worker_t *self)
+{
+    char name[WIRE_NAME], err[512];
+    snprintf(name, sizeof name, "%s-%u", self->role->section, self->shard.shard);
+    wire_hello_t hello = {
+        .role = ROLE_WORKER,
+        .name = slice_of(name),
+        .kind = self->role->kind,
+        .shard = self->shard.shard,
+        .shards = self->shard.shards,
+        .journal = *journal_uuid(self->journal),
+        .news = uuid_instance(),
+    };
+    const char *endpoint;
+    for (unsigned i = 0; (endpoint = conf_endpoint(self->conf, SET_worker_routers, i)); i++) {
+        assert(i < ROUTERS);
+        link_options_t options = {
+            .endpoint = endpoint,
+            .hello = &hello,
+            .peer_roles = 1u << ROLE_ROUTER,
+            .self = &self->instance,
+            .calls = {.requests = s_on_requests, .up = s_on_up, .refused = s_on_refused},
+            .arg = self,
+            .conf = self->conf,
+        };
+        link_t *link = link_new(&options, err, sizeof err);
+        if (!link)
+            log_fatal(EXIT_CONFIG, "worker.connect", "endpoint=%s err=%s", endpoint, LOG_Q(err));
+        peer_set_data(link_peer(link), link);
+        self->links[self->links_len++] = link;
+    }
+}
+
+worker_t *worker_new(const worker_role_t *role, const conf_t *conf, unsigned shard)
+{
+    worker_t *self = calloc(1, sizeof *self);
+    if (!self || sodium_init() < 0)
+        abort();
+    self->magic = MAGIC;
+    self->role = role;
+    self->conf = conf;
+    self->shard = (shard_t){shard, (unsigned)conf_uint(conf, role->shards)};
+    if (shard >= self->shard.shards)
+        log_fatal(EXIT_CONFIG, "worker.shard", "err=%s shard=%u shards=%u setting=shards.%s",
+                  LOG_Q("-i is past the count of shards"), shard, self->shard.shards,
+                  role->section);
+    self->instance = uuid_instance();
+    s_open_journal(self);
+    s_open_engine(self);
+    s_connect(self);
+    self->filling = drain_new();
+    self->out = drain_new();
+    post_open(&self->post);
+    answer_open(&self->answering, self->journal, &self->shard);
+    self->answering.engine = self->engine;
+    self->answering.calls = self->role->engine;
+    self->writer = writer_new(self->journal);
+    return self;
+}
+
+void worker_destroy(worker_t **self_p)
+{
+    worker_t *self = *self_p;
+    if (!self)
+        return;
+    assert(self->magic == MAGIC);
+    journal_stop(self->journal);
+    if (self->engine)
+        self->role->engine->destroy(&self->engine);
+    writer_destroy(&self->writer);
+    for (unsigned i = 0; i < self->links_len; i++)
+        link_destroy(&self->links[i]);
+    drain_destroy(&self->filling);
+    drain_destroy(&self->out);
+    post_close(&self->post);
+    answer_close(&self->answering);
+    journal_close(&self->journal);
+    self->magic = 0;
+    free(self);
+    *self_p = NULL;
+}
+
+/* Gives the writer what has arrived, when it is idle. */
+static void s_hand_over(worker_t *self)
+{
+    if (!writer_is_idle(self->writer) || drain_batches(self->filling) == 0)
+        return;
+    drain_t *next = self->filling;
+    size_t count;
+    journal_entry_t **entries = drain_close(next, clock_ms(), clock_wall_ms(), &count);
+    if (count == 0) {
+        answer_drain(&self->answering, next);
+        drain_reset(next);
+        return;
+    }
+    self->filling = self->out;
+    self->out = next;
+    writer_start(self->writer, entries, count);
+}
+
+/* Tells the engine what the drain has stored for it. */
+static void s_tell(worker_t *self, drain_t *done)
+{
+    for (size_t i = 0; self->engine && i < drain_jobs(done); i++) {
+        const job_t *job = drain_job(done, i);
+        const journal_entry_t *entry = &job->entry;
+        if (job->kind == JOB_STORE && entry->outcome == JOURNAL_STORED &&
+            entry->record.flags & RECORD_DELIVER)
+            self->role->engine->stored(self->engine, &entry->record.target, entry->answer.log);
+    }
+}
+
+/* The disk gets its next work before the answers of the last are made. */
+static void s_finish(worker_t *self)
+{
+    if (!writer_finished(self->writer))
+        return;
+    drain_t *done = self->out;
+    drain_t *next = self->filling;
+    if (drain_batches(next) > 0) {
+        size_t count;
+        journal_entry_t **entries = drain_close(next, clock_ms(), clock_wall_ms(), &count);
+        if (count > 0) {
+            writer_start(self->writer, entries, count);
+            self->out = next;
+            self->filling = done;
+        }
+    }
+    answer_drain(&self->answering, done);
+    s_tell(self, done);
+    drain_reset(done);
+    s_hand_over(self);
+}
+
+static void s_check(worker_t *self)
+{
+    unsigned alive = 0;
+    for (unsigned i = 0; i < self->links_len; i++)
+        alive += peer_alive(link_peer(self->links[i]));
+    bool gone = journal_is_gone(self->journal), full = journal_is_full(self->journal);
+    monitor_check("journal", gone || full ? CHECK_FAILED : CHECK_OK,
+                  gone ? "its files were moved or removed, or their disk is not mounted any more: "
+                         "put them back in their place"
+                  : full ? "storage is full: free room on the disk, raise worker.map_bytes or keep "
+                           "less"
+                         : "");
+    const char *refused = self->refused ? wire_goodbye_text(self->refused) : "";
+    if (alive == self->links_len)
+        monitor_check("router", CHECK_OK, "");
+    else if (alive > 0)
+        monitor_check("router", CHECK_DEGRADED, "a router is missing");
+    else
+        monitor_check("router", CHECK_FAILED, self->refused ? refused : "no router is there");
+}
+
+static void s_tick(worker_t *self)
+{
+    int64_t now_ms = clock_ms();
+    if (link_woke(&self->instance, &self->woke_ms, now_ms))
+        for (unsigned i = 0; i < self->links_len; i++)
+            link_restart(self->links[i]);
+    for (unsigned i = 0; i < self->links_len; i++)
+        link_tick(self->links[i], now_ms);
+    monitor_tick();
+}
+
+static void s_wait(worker_t *self, bool stopping)
+{
+    int fds[4];
+    bool takes = !stopping && !drain_is_full(self->filling);
+    unsigned count = 0;
+    fds[count++] = writer_fd(self->writer);
+    fds[count++] = journal_fd(self->journal);
+    if (!stopping)
+        fds[count++] = life_fd();
+    int wait_ms = stopping ? 10 : TURN_MS;
+    if (self->engine) {
+        int engine_ms = self->role->engine->wait_ms(self->engine);
+        fds[count++] = self->role->engine->fd(self->engine);
+        wait_ms = engine_ms < wait_ms ? engine_ms : wait_ms;
+    }
+    link_wait(self->links, takes ? self->links_len : 0, fds, count, wait_ms);
+}
+
+/* One message at a time, because the drain may become full with any. */
+static void s_receive(worker_t *self)
+{
+    for (unsigned i = 0; i < self->links_len; i++)
+        for (unsigned n = 0; n < MESSAGES_TURN && !drain_is_full(self->filling); n++)
+            if (link_drain_ready(self->links[i], 1) == 0)
+                break;
+}
+
+static bool s_is_empty(const worker_t *self)
+{
+    return writer_is_idle(self->writer) && drain_batches(self->filling) == 0 &&
+           journal_asked(self->journal) == 0 &&
+           (!self->engine || self->role->engine->is_idle(self->engine));
+}
+
+static void s_deliver(worker_t *self, bool stopping)
+{
+    if (!self->engine)
+        return;
+    self->role->engine->turn(self->engine, clock_ms(), stopping);
+    if (journal_has_notes(self->journal))
+        writer_nudge(self->writer);
+}
+
+void worker_run(worker_t *self)
+{
+    int64_t stop_ms = 0, checked_ms = 0;
+    confine_listening();
+    life_ready();
+    for (;;) {
+        bool stopping = life_stopping();
+        int64_t now_ms = clock_ms();
+        if (stopping && stop_ms == 0)
+            stop_ms = now_ms + (int64_t)conf_uint(self->conf, SET_process_drain_ms);
+        if (stopping && (s_is_empty(self) || now_ms >= stop_ms))
+            break;
+        s_wait(self, stopping);
+        s_tick(self);
+        if (!stopping)
+            s_receive(self);
+        s_finish(self);
+        s_hand_over(self);
+        answer_turn(&self->answering);
+        s_deliver(self, stopping);
+        if (now_ms - checked_ms >= TURN_MS) {
+            checked_ms = now_ms;
+            s_check(self);
+        }
+    }
+}
+
+int worker_main(const worker_role_t *role, int argc, char **argv)
+{
+    conf_start_t start;
+    char address[300], installation[CONF_INSTALLATION];
+    conf_start(&start, role->process, role->section, argc, argv);
+    log_open(start.process, (log_level_t)log_level_of(conf_text(start.conf, SET_log_level)));
+    life_begin();
+    life_prepare(&start);
+    life_make_dir(conf_text(start.conf, SET_data_directory));
+    life_make_known(start.conf);
+    life_settle(&start);
+    worker_t *worker = worker_new(role, start.conf, start.index);
+    conf_address(start.conf, role->monitor, start.index, address, sizeof address);
+    conf_installation(start.conf, installation);
+    monitor_start(start.process, start.index, address, installation);
+    log_info("worker.start", "shard=%u monitor=%s", start.index, address);
+    worker_run(worker);
+    worker_destroy(&worker);
+    log_info("worker.stop", "shard=%u", start.index);
+    conf_destroy(&start.conf);
+    return 0;
+}

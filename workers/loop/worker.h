@@ -1,0 +1,52 @@
+/* A worker: the loop that channel, bot and extension workers share. Requests come from the routers
+ * in batches; the main thread checks them and answers, the writer thread commits. While a commit
+ * runs, what arrives is prepared for the next one.
+ *
+ * Threading: main thread. */
+#ifndef POSTERN_WORKERS_LOOP_WORKER_H
+#define POSTERN_WORKERS_LOOP_WORKER_H
+
+#include "common/base/ops.h"
+#include "common/conf/conf.h"
+#include "workers/post/engine.h"
+#include "workers/post/history.h"
+#include "workers/post/post.h"
+
+/* Prepares an operation: fills the job, or refuses it. */
+typedef void (*worker_op_fn)(post_t *post, job_t *job);
+
+typedef struct {
+    op_number_t op;
+    worker_op_fn prepare;
+} worker_op_t;
+
+/* What the three kinds of workers differ in. */
+typedef struct {
+    op_owner_t kind;
+    const char *process; /* "postern-channel" */
+    const char *section; /* "channel" */
+    setting_t monitor, shards;
+    const worker_op_t *ops;
+    size_t ops_len;
+    const worker_engine_t *engine; /* or NULL */
+} worker_role_t;
+
+typedef struct worker worker_t;
+
+/* Opens the journal of this shard, after waiting for its lock, and connects to the routers. Exits
+ * with the reason when it cannot. The configuration must outlive it. */
+worker_t *worker_new(const worker_role_t *role, const conf_t *conf, unsigned shard);
+void worker_destroy(worker_t **self_p);
+
+/* Serves until SIGTERM, then finishes what it has taken. */
+void worker_run(worker_t *self);
+
+/* Taking a handler record, as a worker_op_fn: answered 200 once it is committed. */
+void worker_handler_push(post_t *post, job_t *job);
+/* Reading back, as a worker_op_fn. */
+void worker_history(post_t *post, job_t *job);
+
+/* The whole life of a worker process: each main is a call of this. */
+int worker_main(const worker_role_t *role, int argc, char **argv);
+
+#endif

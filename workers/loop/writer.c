@@ -1,0 +1,202 @@
+#include "workers/loop/writer.h"
+
+#include "common/base/clock.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WRITERS = 2, TEND_MS = 1000, INSPECT_MS = 10000, MS_NS = 1000000, S_NS = 1000000000 };
+
+struct writer {
+    journal_t *journal;
+    pthread_t threads[WRITERS];
+    pthread_mutex_t lock;
+    pthread_cond_t wake; /* the one that leads */
+    pthread_cond_t free; /* nobody leads */
+    int fd;
+    bool busy;   /* main thread's: a drain is out */
+    bool stop;   /* under the lock from here */
+    bool led;    /* a thread leads: all that the journal is asked comes from it */
+    bool given;  /* entries wait for it */
+    bool nudged; /* notes do, or a commit has ended */
+    journal_entry_t **entries;
+    size_t count;
+    bool more; /* from here the leading thread's: there is more to tend */
+    int64_t inspected_ms;
+    uint64_t retired;
+};
+
+static void s_inspect(writer_t *self, int64_t now_ms)
+{
+    journal_state_t state;
+    if (self->inspected_ms && now_ms - self->inspected_ms < INSPECT_MS)
+        return;
+    self->inspected_ms = now_ms;
+    journal_inspect(self->journal, &state);
+    metric_set(METRIC_journal_rows, (int64_t)state.records);
+    metric_set(METRIC_journal_used_bytes, (int64_t)state.used_bytes);
+    metric_set(METRIC_journal_map_bytes, (int64_t)state.map_bytes);
+    metric_set(METRIC_disk_free_bytes, (int64_t)state.disk_free_bytes);
+    metric_set(METRIC_reader_lag, (int64_t)state.reader_lag);
+    metric_add(METRIC_retired_total, (int64_t)(state.retired - self->retired));
+    self->retired = state.retired;
+}
+
+/* Waits for a drain; false when there is none and the journal is to be tended, at once when there
+ * is more of that. The lock is held. */
+static bool s_wait(writer_t *self)
+{
+    struct timespec until;
+    int64_t wait_ms = journal_is_saved(self->journal) ? TEND_MS : JOURNAL_CHECKPOINT_MS;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t ns = until.tv_nsec + wait_ms * MS_NS;
+    until.tv_sec += ns / S_NS;
+    until.tv_nsec = ns % S_NS;
+    int rc = 0;
+    while (!self->given && !self->nudged && !self->stop && !self->more && rc != ETIMEDOUT)
+        rc = pthread_cond_timedwait(&self->wake, &self->lock, &until);
+    self->nudged = false;
+    return self->given;
+}
+
+static void s_append(writer_t *self)
+{
+    uint64_t one = 1;
+    journal_append(self->journal, self->entries, self->count, clock_ms());
+    if (write(self->fd, &one, sizeof one) != sizeof one)
+        log_fatal(EXIT_FAULT, "writer.wake", "errno=%d", errno);
+}
+
+/* Leads until a commit has begun, which is then this thread's; false when it is time to stop. The
+ * lock is held. */
+static bool s_lead(writer_t *self)
+{
+    bool begun = false;
+    while (!begun && (!self->stop || self->given)) {
+        bool given = s_wait(self);
+        self->given = false;
+        pthread_mutex_unlock(&self->lock);
+        if (given)
+            s_append(self);
+        begun = journal_checkpoint_begin(self->journal, clock_ms());
+        if (!given && !begun)
+            self->more = journal_tend(self->journal, clock_ms());
+        s_inspect(self, clock_ms());
+        pthread_mutex_lock(&self->lock);
+    }
+    return begun;
+}
+
+/* Two threads take turns: while one waits for a commit, the other leads. */
+static void *s_run(void *arg)
+{
+    writer_t *self = arg;
+    bool begun = true;
+    pthread_mutex_lock(&self->lock);
+    while (begun) {
+        while (self->led)
+            pthread_cond_wait(&self->free, &self->lock);
+        self->led = true;
+        begun = s_lead(self);
+        if (!begun)
+            journal_finish(self->journal);
+        self->led = false;
+        pthread_cond_signal(&self->free);
+        if (begun) {
+            pthread_mutex_unlock(&self->lock);
+            journal_checkpoint_end(self->journal, clock_ms());
+            pthread_mutex_lock(&self->lock);
+            self->nudged = true; /* what was stored meanwhile is to be applied */
+            pthread_cond_signal(&self->wake);
+        }
+    }
+    pthread_mutex_unlock(&self->lock);
+    return NULL;
+}
+
+writer_t *writer_new(journal_t *journal)
+{
+    writer_t *self = calloc(1, sizeof *self);
+    pthread_condattr_t attributes;
+    if (!self)
+        abort();
+    self->journal = journal;
+    self->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&self->wake, &attributes);
+    pthread_cond_init(&self->free, NULL);
+    pthread_condattr_destroy(&attributes);
+    int rc = self->fd < 0 ? errno : 0;
+    for (unsigned i = 0; i < WRITERS && rc == 0; i++)
+        rc = pthread_create(&self->threads[i], NULL, s_run, self);
+    if (rc != 0)
+        log_fatal(EXIT_FAULT, "writer.start", "errno=%d", rc);
+    return self;
+}
+
+void writer_destroy(writer_t **self_p)
+{
+    writer_t *self = *self_p;
+    if (!self)
+        return;
+    pthread_mutex_lock(&self->lock);
+    self->stop = true;
+    pthread_cond_signal(&self->wake);
+    pthread_mutex_unlock(&self->lock);
+    for (unsigned i = 0; i < WRITERS; i++)
+        pthread_join(self->threads[i], NULL);
+    pthread_cond_destroy(&self->wake);
+    pthread_cond_destroy(&self->free);
+    pthread_mutex_destroy(&self->lock);
+    close(self->fd);
+    free(self);
+    *self_p = NULL;
+}
+
+void writer_start(writer_t *self, journal_entry_t **entries, size_t count)
+{
+    assert(!self->busy);
+    self->busy = true;
+    pthread_mutex_lock(&self->lock);
+    self->entries = entries;
+    self->count = count;
+    self->given = true;
+    pthread_cond_signal(&self->wake);
+    pthread_mutex_unlock(&self->lock);
+}
+
+bool writer_is_idle(const writer_t *self)
+{
+    return !self->busy;
+}
+
+int writer_fd(const writer_t *self)
+{
+    return self->fd;
+}
+
+void writer_nudge(writer_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    self->nudged = true;
+    pthread_cond_signal(&self->wake);
+    pthread_mutex_unlock(&self->lock);
+}
+
+bool writer_finished(writer_t *self)
+{
+    uint64_t drains;
+    if (!self->busy || read(self->fd, &drains, sizeof drains) != sizeof drains)
+        return false;
+    self->busy = false;
+    return true;
+}

@@ -1,0 +1,41 @@
+/* Makes the replies of jobs that are done, and the batches of replies. Threading: the main
+ * thread's. */
+#ifndef POSTERN_WORKERS_POST_ANSWER_H
+#define POSTERN_WORKERS_POST_ANSWER_H
+
+#include "workers/post/drain.h"
+#include "workers/post/history.h"
+
+typedef struct answering {
+    journal_t *journal;
+    shard_t shard;
+    wire_batch_t *batch, *interim;
+    link_t *link; /* where the batch goes, when it has something */
+    peer_t *peer;
+    json_out_t body;
+    void *engine; /* the worker's, for operations that ask it; or NULL */
+    const struct worker_engine *calls;
+    readings_t readings; /* that are asked */
+} answering_t;
+
+void answer_open(answering_t *self, journal_t *journal, const shard_t *shard);
+void answer_close(answering_t *self);
+
+/* Marks the reply to a caller that waits by FACT_TEXT when JSON, its body, is a JSON string, which
+ * goes out as a text. */
+void answer_say_text(wire_reply_t *reply, slice_t json);
+
+/* Sends the replies of a drain whose entries the writer has finished, each batch to where it came
+ * from followed by its credit, asks for what is to be read, and counts the outcomes. */
+void answer_drain(answering_t *self, drain_t *drain);
+/* Sends the replies of what has been read. */
+void answer_turn(answering_t *self);
+
+/* Adds a reply to the batch in the making; the body, or NULL, is moved. Sent by answer_drain and
+ * answer_turn. */
+void answer_add(answering_t *self, link_t *link, peer_t *peer, const wire_reply_t *reply,
+                zmq_msg_t *body);
+/* Status and time to wait, as the table has them. */
+void answer_set_error(wire_reply_t *reply, error_code_t error);
+
+#endif

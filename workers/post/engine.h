@@ -1,0 +1,34 @@
+/* The engine of deliveries as a worker uses it: the channel worker has none, and links none of it.
+ * Threading: the worker's main thread. */
+#ifndef POSTERN_WORKERS_POST_ENGINE_H
+#define POSTERN_WORKERS_POST_ENGINE_H
+
+#include "common/conf/conf.h"
+#include "workers/journal/journal.h"
+#include "workers/post/drain.h"
+#include "workers/post/json_out.h"
+#include "workers/post/reading.h"
+
+typedef struct worker_engine {
+    /* Makes an engine on an open journal; exits with the reason when it cannot. KEY: the file of
+     * the worker's own key (worker_key.h). */
+    void *(*make)(const conf_t *conf, journal_t *journal, const shard_t *shard, const char *key);
+    void (*destroy)(void **engine_p);
+    int (*fd)(const void *engine);      /* readable: a turn has something to do */
+    int (*wait_ms)(const void *engine); /* the longest time until the next turn */
+    void (*turn)(void *engine, int64_t now_ms, bool stopping);
+    bool (*is_idle)(const void *engine);
+    /* Takes a handler record over: handlers_learn. */
+    int (*learn)(void *engine, const uuid_t7 *target, slice_t record, int64_t now_ms);
+    /* Whether the newest handler record of the target is committed: handlers_kept. */
+    bool (*kept)(const void *engine, const uuid_t7 *target);
+    bool (*wants)(const void *engine, const uuid_t7 *target);  /* events of this target */
+    bool (*awaits)(const void *engine, const uuid_t7 *target); /* their callers wait for it */
+    /* The caller of such an event, which is stored: true with the caller's answer in OUT, or false
+     * when the answer comes later: then the caller is sent INTERIM. */
+    bool (*answer)(void *engine, const drain_batch_t *from, const job_t *job, json_out_t *out);
+    void (*stored)(void *engine, const uuid_t7 *target,
+                   uint64_t log); /* such an event was stored */
+} worker_engine_t;
+
+#endif

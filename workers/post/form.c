@@ -1,0 +1,125 @@
+#include "workers/post/form.h"
+
+#include "common/base/percent.h"
+#include "common/base/utf8.h"
+#include "workers/post/message.h"
+
+/* A piece between two &, decoded. */
+typedef struct {
+    json_out_t name, value;
+} piece_t;
+
+/* Decodes into OUT; what is no escape stays as it is. */
+static void s_decode(slice_t text, json_out_t *out)
+{
+    json_reset(out);
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i] == '+' ? ' ' : text.data[i];
+        int byte = c == '%' ? percent_byte(slice(text.data + i, text.len - i)) : -1;
+        if (byte >= 0) {
+            c = (char)byte;
+            i += PERCENT_ESCAPE - 1;
+        }
+        json_raw(out, slice(&c, 1));
+    }
+}
+
+static slice_t s_text(const json_out_t *decoded)
+{
+    return slice(decoded->data, decoded->len);
+}
+
+/* Whether an encoder can have made NAME. */
+static bool s_is_encoded(slice_t name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (name.data[i] <= ' ' || name.data[i] >= 0x7f)
+            return false;
+    return true;
+}
+
+/* Takes the next piece off REST; an empty one has no name and no value. */
+static form_outcome_t s_next(slice_t *rest, piece_t *piece)
+{
+    const char *amp = memchr(rest->data, '&', rest->len);
+    size_t len = amp ? (size_t)(amp - rest->data) : rest->len;
+    const char *equals = len ? memchr(rest->data, '=', len) : NULL;
+    slice_t name = slice(rest->data, equals ? (size_t)(equals - rest->data) : 0);
+    if (len > 0 && (!equals || !s_is_encoded(name)))
+        return FORM_NOT_ENCODED;
+    s_decode(name, &piece->name);
+    s_decode(equals ? slice(equals + 1, len - name.len - 1) : slice("", 0), &piece->value);
+    len += amp != NULL;
+    *rest = slice(rest->data + len, rest->len - len);
+    return FORM_OK;
+}
+
+static bool s_is_json(message_field_t field, slice_t value)
+{
+    return field == MESSAGE_FIELD_ANY && value.len > 0 && strchr("{[", value.data[0]);
+}
+
+/* Adds the piece to the object in OUT when a message has such a field. */
+static form_outcome_t s_add(const piece_t *piece, json_out_t *out)
+{
+    slice_t name = s_text(&piece->name), value = s_text(&piece->value);
+    message_field_t field = message_field(name);
+    if (field == MESSAGE_FIELD_NONE)
+        return FORM_OK;
+    if (!utf8_valid(value))
+        return FORM_NOT_UTF8;
+    json_lit(out, out->len ? "," : "{");
+    json_string(out, name);
+    json_lit(out, ":");
+    s_is_json(field, value) ? json_raw(out, value) : json_string(out, value);
+    return FORM_OK;
+}
+
+static form_outcome_t s_read(slice_t rest, piece_t *piece, json_out_t *payload, json_out_t *out)
+{
+    while (rest.len > 0) {
+        form_outcome_t outcome = s_next(&rest, piece);
+        bool is_payload = slice_is(s_text(&piece->name), "payload");
+        if (outcome == FORM_OK && is_payload && payload->data)
+            outcome = FORM_TWICE;
+        else if (outcome == FORM_OK && is_payload)
+            json_raw(payload, piece->value.len ? s_text(&piece->value) : slice_of(" "));
+        else if (outcome == FORM_OK)
+            outcome = s_add(piece, out);
+        if (outcome != FORM_OK)
+            return outcome;
+    }
+    return payload->data || out->len ? FORM_OK : FORM_EMPTY;
+}
+
+form_outcome_t form_read(slice_t body, json_out_t *out)
+{
+    piece_t piece = {0};
+    json_out_t payload = {0};
+    json_reset(out);
+    form_outcome_t outcome = s_read(body, &piece, &payload, out);
+    if (payload.data) {
+        json_reset(out);
+        json_raw(out, s_text(&payload));
+    } else if (out->len) {
+        json_lit(out, "}");
+    }
+    json_free(&payload);
+    json_free(&piece.name);
+    json_free(&piece.value);
+    return outcome;
+}
+
+const char *form_reason(form_outcome_t outcome)
+{
+    static const char *const reasons[] = {
+        [FORM_EMPTY] = "The form has neither text nor payload, nor another field of a message.",
+        [FORM_NOT_UTF8] = "The form's text is not valid UTF-8.",
+        [FORM_NOT_ENCODED] =
+            "The form has a piece without =, or whose name has a space: in a value, & is encoded "
+            "as "
+            "%26, = as %3D, + as %2B and % as %25 (curl --data-urlencode does it).",
+        [FORM_TWICE] = "payload stands twice.",
+    };
+    return reasons[outcome];
+}

@@ -1,0 +1,244 @@
+#include "workers/post/history.h"
+
+#include "common/base/clock.h"
+#include "common/base/ops.h"
+#include "common/base/utf8.h"
+#include "workers/post/pairs.h"
+
+#include <stdio.h>
+
+typedef struct {
+    json_out_t *out;
+    const shard_t *shard;
+    unsigned left; /* messages that the page still takes */
+    uint64_t before;
+    bool any;      /* it has one */
+    uint64_t next; /* first sequence that is not on the page; 0: none */
+} page_t;
+
+bool history_number(job_t *job, const char *name, uint64_t max, uint64_t *number)
+{
+    slice_t value;
+    if (!job_param(job, name, &value))
+        return true;
+    uint64_t read = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.data[i];
+        if (c < '0' || c > '9' || read > (max - (uint64_t)(c - '0')) / 10)
+            return false;
+        read = read * 10 + (uint64_t)(c - '0');
+    }
+    *number = read;
+    return value.len > 0 && read >= 1;
+}
+
+void history_id(json_out_t *out, const shard_t *shard, int64_t time_ms, uint64_t log)
+{
+    json_lit(out, "\"");
+    json_uint(out, (uint64_t)time_ms);
+    json_lit(out, "_");
+    json_uint(out, journal_number(log, shard->shard, shard->shards));
+    json_lit(out, "\"");
+}
+
+/* The values of a pair and of those of its name behind it, with SEPARATOR between them. */
+static void s_values(json_out_t *out, const pairs_t *pairs, const pair_t *pair,
+                     const char *separator)
+{
+    json_chars(out, pair->value);
+    while (pair->next) {
+        pair = &pairs->pair[pair->next];
+        json_lit(out, separator);
+        json_chars(out, pair->value);
+    }
+}
+
+/* One string with commas is what RFC 9110 §5.3 has for headers. */
+void history_pairs(json_out_t *out, slice_t encoded, bool lists)
+{
+    pairs_t pairs;
+    bool written = false;
+    pairs_read(&pairs, encoded);
+    json_lit(out, "{");
+    for (unsigned i = 0; i < pairs.len; i++) {
+        const pair_t *pair = &pairs.pair[i];
+        bool list = lists && pair->next;
+        if (pair->again)
+            continue;
+        json_lit(out, written ? "," : "");
+        json_string(out, pair->name);
+        json_lit(out, list ? ":[\"" : ":\"");
+        s_values(out, &pairs, pair, list ? "\",\"" : ", ");
+        json_lit(out, list ? "\"]" : "\"");
+        written = true;
+    }
+    json_lit(out, "}");
+}
+
+void history_user(json_out_t *out, const record_t *record)
+{
+    char user[UUID_TEXT];
+    uuid_text(&record->user, user);
+    json_lit(out, "{\"id\":\"");
+    json_lit(out, user);
+    json_lit(out, "\",\"name\":");
+    json_string(out, record->name);
+    json_lit(out, "}");
+}
+
+const char *history_environment(unsigned environment)
+{
+    switch (environment) {
+    case ENVIRONMENT_SANDBOX:
+        return "\"sandbox\"";
+    case ENVIRONMENT_MARKETPLACE:
+        return "\"marketplace\"";
+    default:
+        return "null";
+    }
+}
+
+static void s_event(json_out_t *out, const record_t *record)
+{
+    const char *method = op_method_name(record->method);
+    json_lit(out, ",\"event\":{\"method\":");
+    json_string(out, slice_of(method ? method : ""));
+    json_lit(out, ",\"headers\":");
+    history_pairs(out, record->headers, false);
+    json_lit(out, ",\"parameters\":");
+    history_pairs(out, record->params, true);
+    json_lit(out, ",\"body\":");
+    json_bytes(out, record->body);
+    json_lit(out, ",\"environment\":");
+    json_lit(out, history_environment(record->environment));
+    json_lit(out, ",\"user\":");
+    history_user(out, record);
+    json_lit(out, ",\"access\":");
+    json_string(out, record->access);
+    json_lit(out, "}");
+}
+
+static void s_head(json_out_t *out, const shard_t *shard, uint64_t log, const record_t *record)
+{
+    char time[CLOCK_TEXT];
+    clock_text(record->time_ms, time);
+    json_lit(out, "{\"id\":");
+    history_id(out, shard, record->time_ms, record->number ? JOURNAL_NUMBER | record->number : log);
+    json_lit(out, ",\"sequence\":");
+    json_uint(out, record->sequence);
+    json_lit(out, ",\"time\":\"");
+    json_lit(out, time);
+    json_lit(out, "\",\"sender\":");
+    history_user(out, record);
+}
+
+/* A handler's reply names its event. */
+static void s_cause(json_out_t *out, const record_t *record)
+{
+    char text[UUID_TEXT];
+    uuid_t7 id;
+    uint64_t log;
+    if (!record_cause(record, &log, &id))
+        return;
+    uuid_text(&id, text);
+    json_lit(out, ",\"reply_to\":\"");
+    json_lit(out, text);
+    json_lit(out, "\"");
+}
+
+void history_row(json_out_t *out, const shard_t *shard, uint64_t log, const record_t *record)
+{
+    size_t from = out->len;
+    s_head(out, shard, log, record);
+    size_t head = out->len;
+    if (record->flags & RECORD_EVENT)
+        s_event(out, record);
+    s_cause(out, record);
+    json_lit(out, ",\"message\":");
+    if (record->flags & RECORD_MESSAGE)
+        json_raw(out, utf8_unmarked(record->body)); /* an event's is kept as it came */
+    else
+        json_lit(out, "null");
+    if (out->len - from > HISTORY_MOST_BYTES) {
+        out->len = head;
+        json_lit(out, ",\"message\":null,\"too_large\":true");
+    }
+    json_lit(out, "}");
+}
+
+static bool s_each(void *arg, uint64_t log, const record_t *record)
+{
+    page_t *page = arg;
+    size_t len = page->out->len;
+    if (page->before && record->sequence >= page->before)
+        return false;
+    if (page->left == 0) {
+        page->next = record->sequence;
+        return false;
+    }
+    json_lit(page->out, page->any ? "," : "");
+    history_row(page->out, page->shard, log, record);
+    if (page->any && page->out->len > HISTORY_BYTES) {
+        page->out->len = len;
+        page->next = record->sequence;
+        return false;
+    }
+    page->any = true;
+    page->left--;
+    return true;
+}
+
+static void s_look(reading_t *self, journal_reader_t *reader)
+{
+    page_t page = {.out = &self->body,
+                   .shard = &self->shard,
+                   .left = self->history.limit,
+                   .before = self->history.before};
+    uint64_t from = self->history.from;
+    journal_range_t range;
+    json_lit(page.out, "{\"messages\":[");
+    journal_read(reader, &self->target, from, &range, s_each, &page);
+    if (from > 0 && from < range.first) {
+        char reason[128];
+        snprintf(reason, sizeof reason,
+                 "Messages before sequence %llu have been removed by retention. Start from there.",
+                 (unsigned long long)range.first);
+        reading_refuse(self, ERROR_cursor_expired, reason);
+        return;
+    }
+    json_lit(page.out, "],\"next\":");
+    if (page.next)
+        json_uint(page.out, page.next);
+    else
+        json_lit(page.out, "null");
+    json_lit(page.out, "}");
+}
+
+/* oldest or newest first, as the parameter order says; false: it says neither. */
+static bool s_read_order(job_t *job)
+{
+    slice_t order;
+    if (!job_param(job, "order", &order) || slice_is(order, "asc"))
+        return true;
+    job->reading->look = history_look_newest;
+    return slice_is(order, "desc");
+}
+
+void history_prepare(job_t *job)
+{
+    uint64_t limit = HISTORY_LIMIT_DEFAULT;
+    reading_t *reading = reading_new(job);
+    reading->look = s_look;
+    if (!history_number(job, "limit", HISTORY_LIMIT, &limit))
+        job_refuse(job, ERROR_invalid_param, "limit must be a number from 1 to 1000.");
+    else if (!history_number(job, "from", INT64_MAX, &reading->history.from))
+        job_refuse(job, ERROR_invalid_param, "from must be the sequence of a message, 1 or more.");
+    else if (!history_number(job, "before", INT64_MAX, &reading->history.before))
+        job_refuse(job, ERROR_invalid_param,
+                   "before must be the sequence of a message, 1 or more.");
+    else if (!s_read_order(job))
+        job_refuse(job, ERROR_invalid_param, "order must be asc or desc.");
+    reading->history.limit = (unsigned)limit;
+    if (job->error)
+        job->kind = JOB_REFUSED;
+}

@@ -1,0 +1,42 @@
+/* Reading back: a page of a target's messages, oldest or newest first, as JSON (docs/API). A page
+ * ends at its limit or at HISTORY_BYTES, but has one message at least.
+ *
+ * Threading: pages are made by the journal's thread, all else is the caller's. */
+#ifndef POSTERN_WORKERS_POST_HISTORY_H
+#define POSTERN_WORKERS_POST_HISTORY_H
+
+#include "workers/post/reading.h"
+
+enum {
+    HISTORY_LIMIT = 1000,
+    HISTORY_LIMIT_DEFAULT = 100,
+    HISTORY_BYTES = 1 << 20,
+    HISTORY_MOST_BYTES = 3 << 20, /* a message larger than this is shown without its body */
+};
+
+/* The id of a message as senders see it: "<time>_<number>", unique over all shards of a kind.
+ * Written in quotes. */
+void history_id(json_out_t *out, const shard_t *shard, int64_t time_ms, uint64_t log);
+
+/* Parts of an event, as they are shown and as handlers get them: an object of pairs, in which a
+ * name that stands several times is an array (LISTS) or a string with commas; who sent it;
+ * "sandbox", "marketplace" or null. */
+void history_pairs(json_out_t *out, slice_t encoded, bool lists);
+void history_user(json_out_t *out, const record_t *record);
+const char *history_environment(unsigned environment);
+
+/* One message, as a page has it. */
+void history_row(json_out_t *out, const shard_t *shard, uint64_t log, const record_t *record);
+
+/* Reads limit, from, before and order out of the job's params: the job becomes a JOB_READ or is
+ * refused. A page that begins with the oldest is refused when its cursor has expired. */
+void history_prepare(job_t *job);
+
+/* The page of a reading, newest first: its look. */
+void history_look_newest(reading_t *self, journal_reader_t *reader);
+
+/* Reads a parameter (job_param) as a number from 1 to MAX; false when it is no such number. A
+ * missing parameter leaves *number alone. */
+bool history_number(job_t *job, const char *name, uint64_t max, uint64_t *number);
+
+#endif

@@ -1,0 +1,116 @@
+#include "workers/post/json_out.h"
+
+#include "common/base/utf8.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void json_reset(json_out_t *self)
+{
+    self->len = 0;
+}
+
+void json_free(json_out_t *self)
+{
+    free(self->data);
+    *self = (json_out_t){0};
+}
+
+/* Makes room for LEN more bytes and returns where they go. */
+static char *s_room(json_out_t *self, size_t len)
+{
+    if (self->cap - self->len < len) {
+        size_t cap = self->cap ? self->cap : 256;
+        while (cap - self->len < len)
+            cap *= 2;
+        self->data = realloc(self->data, cap);
+        if (!self->data)
+            abort();
+        self->cap = cap;
+    }
+    return self->data + self->len;
+}
+
+void json_raw(json_out_t *self, slice_t text)
+{
+    if (text.len == 0)
+        return;
+    memcpy(s_room(self, text.len), text.data, text.len);
+    self->len += text.len;
+}
+
+void json_lit(json_out_t *self, const char *text)
+{
+    json_raw(self, slice_of(text));
+}
+
+static void s_escape(json_out_t *self, unsigned char c)
+{
+    static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+    for (const char *form = short_forms; *form; form += 2)
+        if ((unsigned char)form[0] == c) {
+            json_raw(self, slice((char[]){'\\', form[1]}, 2));
+            return;
+        }
+    char text[8];
+    snprintf(text, sizeof text, "\\u%04x", c);
+    json_raw(self, slice(text, 6));
+}
+
+void json_chars(json_out_t *self, slice_t text)
+{
+    const unsigned char *data = (const unsigned char *)text.data;
+    size_t from = 0, i = 0;
+    if (text.len == 0)
+        return; /* its data may be NULL, to which not even 0 may be added */
+    while (i < text.len) {
+        unsigned char c = data[i];
+        size_t len = c < 0x80 ? 1 : utf8_length(slice(data + i, text.len - i));
+        if (c >= 0x20 && c != '"' && c != '\\' && len > 0) {
+            i += len;
+            continue;
+        }
+        json_raw(self, slice(text.data + from, i - from));
+        len == 0 ? json_lit(self, "\xef\xbf\xbd") : s_escape(self, c);
+        from = ++i;
+    }
+    json_raw(self, slice(text.data + from, i - from));
+}
+
+void json_string(json_out_t *self, slice_t text)
+{
+    json_lit(self, "\"");
+    json_chars(self, text);
+    json_lit(self, "\"");
+}
+
+void json_uint(json_out_t *self, uint64_t value)
+{
+    char text[24];
+    int len = snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    json_raw(self, slice(text, (size_t)len));
+}
+
+void json_base64(json_out_t *self, slice_t bytes)
+{
+    size_t size = sodium_base64_encoded_len(bytes.len, sodium_base64_VARIANT_ORIGINAL);
+    json_lit(self, "\"");
+    char *text = s_room(self, size);
+    sodium_bin2base64(text, size, (const unsigned char *)bytes.data, bytes.len,
+                      sodium_base64_VARIANT_ORIGINAL);
+    self->len += size - 1;
+    json_lit(self, "\"");
+}
+
+void json_bytes(json_out_t *self, slice_t bytes)
+{
+    if (utf8_valid(bytes)) {
+        json_string(self, bytes);
+        return;
+    }
+    json_lit(self, "{\"base64\":");
+    json_base64(self, bytes);
+    json_lit(self, "}");
+}

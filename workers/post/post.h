@@ -1,0 +1,37 @@
+/* Prepares the jobs of requests that store: a message that is posted, or an incoming webhook that
+ * is kept as it came. Both functions fill the job's journal entry or refuse the job.
+ *
+ * Threading: an object belongs to one thread at a time. */
+#ifndef POSTERN_WORKERS_POST_POST_H
+#define POSTERN_WORKERS_POST_POST_H
+
+#include "workers/post/drain.h"
+#include "workers/post/json_out.h"
+#include "workers/post/message.h"
+
+/* How a stored message is answered: kept in the journal with its id and key. */
+typedef enum {
+    ANSWER_EMPTY = 0,  /* 204 */
+    ANSWER_ID = 1,     /* 200 {"message_id": "…"} */
+    ANSWER_OBJECT = 2, /* 200 {} */
+    ANSWER_LATE = 3,   /* 200 and what the handler answered, or {} (worker_engine_t.answer) */
+} answer_t;
+
+/* The memory of both functions, reused from one job to the next. Zero-initialise, then
+ * post_open. */
+typedef struct {
+    message_t *message;
+    message_verdict_t verdict;
+    json_out_t form;
+} post_t;
+
+void post_open(post_t *self);
+void post_close(post_t *self);
+
+/* A message object, as JSON whatever its content type, or as a form. */
+void post_message(post_t *self, job_t *job);
+
+/* An incoming webhook: any method, any body. */
+void post_event(post_t *self, job_t *job);
+
+#endif

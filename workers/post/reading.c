@@ -1,0 +1,167 @@
+#include "workers/post/reading.h"
+
+#include "common/base/clock.h"
+#include "common/monitor/monitor.h"
+#include "workers/post/answer.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of all readings, until libzmq's thread has sent them. */
+static atomic_size_t s_held;
+
+static const char s_damaged[] = "What is stored here is damaged. The worker's log has the place.";
+
+reading_t *reading_new(job_t *job)
+{
+    reading_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->target = job->request->principal.target;
+    job->kind = JOB_READ;
+    job->reading = self;
+    return self;
+}
+
+/* What is counted of it, from here on what the body takes. */
+static void s_count(reading_t *self)
+{
+    atomic_fetch_add(&s_held, self->body.cap - self->held);
+    self->held = self->body.cap;
+}
+
+void reading_destroy(reading_t **self_p)
+{
+    reading_t *self = *self_p;
+    if (!self)
+        return;
+    json_free(&self->rows);
+    json_free(&self->body);
+    s_count(self);
+    free(self->own);
+    free(self->reason);
+    free(self);
+    *self_p = NULL;
+}
+
+void reading_refuse(reading_t *self, error_code_t error, const char *reason)
+{
+    self->error = error;
+    free(self->reason);
+    self->reason = reason ? strdup(reason) : NULL;
+}
+
+/* The journal's thread. */
+static void s_look(void *arg, journal_reader_t *reader)
+{
+    reading_t *self = arg;
+    self->late = clock_ms() >= self->deadline_ms;
+    if (self->late || self->error)
+        return;
+    if (atomic_load(&s_held) >= READING_BYTES)
+        reading_refuse(self, ERROR_overloaded, NULL);
+    else if (self->look)
+        self->look(self, reader);
+    s_count(self);
+}
+
+static void s_sent(void *data, void *hint)
+{
+    atomic_fetch_sub(&s_held, (size_t)hint);
+    free(data);
+}
+
+/* The body goes to libzmq as it is. */
+static void s_give_body(reading_t *self, zmq_msg_t *to)
+{
+    s_count(self);
+    if (zmq_msg_init_data(to, self->body.data, self->body.len, s_sent, (void *)self->held) != 0)
+        abort();
+    self->body = (json_out_t){0};
+    self->held = 0;
+}
+
+static void s_reply(reading_t *self)
+{
+    zmq_msg_t body;
+    wire_reply_t reply = {.id = self->id, .origin = self->origin, .attempt = self->attempt};
+    wire_reply_repeat(&reply, slice(self->facts, self->facts_len));
+    if (self->error) {
+        json_reset(&self->body);
+        json_lit(&self->body, self->reason ? self->reason : "");
+        answer_set_error(&reply, self->error);
+    } else {
+        reply.status = 200;
+        reply.content = CONTENT_JSON;
+    }
+    bool empty = self->body.len == 0;
+    if (!empty)
+        s_give_body(self, &body);
+    answer_add(self->with, self->link, self->peer, &reply, empty ? NULL : &body);
+}
+
+static void s_done(void *arg, journal_asked_t how)
+{
+    reading_t *self = arg;
+    if (how == JOURNAL_DAMAGED)
+        reading_refuse(self, ERROR_internal, s_damaged);
+    if (how != JOURNAL_DROPPED && !self->late) {
+        if (self->end && !self->error)
+            self->end(self, self->with);
+        s_reply(self);
+    }
+    if (self->late)
+        metric_add(METRIC_expired_total, 1);
+    metric_set(METRIC_reads_waiting, journal_asked(self->with->journal));
+    LIST_REMOVE(self, next);
+    reading_destroy(&self);
+}
+
+/* A later attempt, while the one before it is asked. */
+static bool s_joins(const answering_t *with, const drain_batch_t *to, const wire_request_t *request)
+{
+    reading_t *other = request->attempt > 1 ? LIST_FIRST(&with->readings) : NULL;
+    while (other && !uuid_eq(&other->id, &request->id))
+        other = LIST_NEXT(other, next);
+    if (!other)
+        return false;
+    other->link = to->link;
+    other->peer = to->peer;
+    other->origin = request->origin;
+    other->attempt = request->attempt;
+    return true;
+}
+
+static void s_detach(reading_t *self, answering_t *with, const drain_batch_t *to, const job_t *job)
+{
+    const wire_request_t *request = job->request;
+    slice_t facts = request->principal.facts;
+    self->with = with;
+    self->shard = with->shard;
+    self->link = to->link;
+    self->peer = to->peer;
+    self->id = request->id;
+    self->origin = request->origin;
+    self->attempt = request->attempt;
+    self->deadline_ms = job->deadline_ms;
+    self->facts_len = facts.len < sizeof self->facts ? facts.len : 0;
+    if (self->facts_len > 0)
+        memcpy(self->facts, facts.data, self->facts_len);
+}
+
+bool reading_ask(answering_t *with, const drain_batch_t *to, job_t *job)
+{
+    reading_t *self = job->reading;
+    if (s_joins(with, to, job->request))
+        return true;
+    s_detach(self, with, to, job);
+    if (self->begin)
+        self->begin(self, with);
+    if (atomic_load(&s_held) >= READING_BYTES || !journal_ask(with->journal, s_look, s_done, self))
+        return false;
+    job->reading = NULL;
+    metric_set(METRIC_reads_waiting, journal_asked(with->journal));
+    LIST_INSERT_HEAD(&with->readings, self, next);
+    return true;
+}

@@ -1,0 +1,75 @@
+/* A request that reads the journal, detached from the batch with which it came: the batch is
+ * answered and gets its credit, and the reading is answered when the journal's thread has carried
+ * it out. A reading is asked for (journal_ask) when the requests before it are stored.
+ *
+ * Limits: as many readings as the journal takes (JOURNAL_ASKED), and READING_BYTES of answers that
+ * no router has taken yet; past either 503 overloaded.
+ *
+ * Threading: the main thread's, but look. */
+#ifndef POSTERN_WORKERS_POST_READING_H
+#define POSTERN_WORKERS_POST_READING_H
+
+#include "workers/post/drain.h"
+#include "workers/post/json_out.h"
+
+#include <sys/queue.h>
+
+/* The worker's shard, for the ids of messages. */
+typedef struct {
+    unsigned shard, shards;
+} shard_t;
+
+enum { READING_BYTES = 16 << 20 };
+
+typedef LIST_HEAD(, reading) readings_t;
+
+typedef struct reading {
+    /* The operation's steps, each may be NULL; a step that refuses is the last. Before the reading
+     * is asked for: */
+    void (*begin)(struct reading *self, const struct answering *with);
+    /* By the journal's thread: uses nothing but the reading, and holds no memory that only this
+     * step frees (journal_try). */
+    void (*look)(struct reading *self, journal_reader_t *reader);
+    /* After look. */
+    void (*end)(struct reading *self, const struct answering *with);
+
+    uuid_t7 target;
+    struct {
+        uint64_t from;   /* first sequence, 0: the oldest */
+        uint64_t before; /* the sequence before which the page ends, 0: it ends with the newest */
+        unsigned limit;  /* most messages */
+    } history;
+    void *own;       /* the operation's, from malloc: freed with the reading */
+    json_out_t rows; /* room to write in, likewise */
+    json_out_t body; /* the answer */
+
+    /* From here on reading.c's, read-only for others. */
+    struct answering *with;
+    shard_t shard;
+    error_code_t error;
+    char *reason;
+    bool late; /* the reading's time was up before look */
+    LIST_ENTRY(reading) next;
+    link_t *link;
+    peer_t *peer;
+    uuid_t7 id;
+    uint64_t origin;
+    uint32_t attempt;
+    int64_t deadline_ms;
+    size_t held; /* bytes of BODY that are counted */
+    size_t facts_len;
+    char facts[WIRE_FACTS_TEXT];
+} reading_t;
+
+/* Makes a job a JOB_READ. */
+reading_t *reading_new(job_t *job);
+void reading_destroy(reading_t **self_p);
+
+/* Refuses the reading; REASON is copied, NULL for the table's text. */
+void reading_refuse(reading_t *self, error_code_t error, const char *reason);
+
+/* Detaches the reading of a JOB_READ and asks for it; a further attempt of a request whose reading
+ * is asked for takes that one's place. False when there are too many readings. */
+bool reading_ask(struct answering *with, const drain_batch_t *to, job_t *job);
+
+#endif
