@@ -16,6 +16,33 @@ BELOW = {
     "link": {"base", "log", "conf", "wire", "store", "monitor", "life"},
 }
 
+# What the files of each room of a process may include of the same process beside their own room's.
+WITHIN = {
+    "gateway/read": set(),
+    "gateway/ring": {"gateway/read"},
+    "gateway/http": {"gateway/read", "gateway/ring"},
+    "gateway": {"gateway/read", "gateway/ring", "gateway/http"},
+    "authd/directory": set(),
+    "authd/judge": {"authd/directory"},
+    "authd/accounts": {"authd/directory"},
+    "authd/manage": {"authd/directory", "authd/judge", "authd/accounts"},
+    "authd/admin": {"authd/directory", "authd/judge", "authd/accounts", "authd/manage"},
+    "authd": {"authd/directory", "authd/judge", "authd/accounts", "authd/manage", "authd/admin"},
+    "router": set(),
+    "workers/journal": set(),
+    "workers/journal/lmdb": {"workers/journal"},
+    "workers/store": {"workers/journal", "workers/journal/lmdb"},
+    "workers/caller": set(),
+    "workers/post": {"workers/journal"},
+    "workers/loop": {"workers/journal", "workers/post"},
+    "workers/delivery": {"workers/journal", "workers/post", "workers/loop", "workers/caller"},
+    "workers": {"workers/loop", "workers/delivery"},
+    "ctl": set(),
+    "ctl/manage": {"ctl"},
+    "ctl/send": {"ctl", "ctl/manage"},
+    "ctl/host": {"ctl", "ctl/manage"},
+}
+
 # A header's name begins so -> where it may be included.
 ROOMS = {
     "msgpack": ("common/wire/",),
@@ -55,6 +82,30 @@ def test_processes_share_only_common():
              for name in includes(path)
              if name.split("/")[0] in PROCESSES and not name.startswith(process + "/")]
     assert not wrong, "\n".join(wrong)
+
+
+def room_of(path):
+    return str(path).rpartition("/")[0]
+
+
+def test_rooms_of_a_process_point_one_way():
+    wrong = []
+    for path in sources(*PROCESSES):
+        room = room_of(path)
+        for name in includes(path):
+            if name.startswith(PROCESSES) and room_of(name) != room and room_of(name) not in WITHIN.get(room, ()):
+                wrong.append(f"{path} includes {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_room_is_in_a_circle():
+    left = {room: set(below) for room, below in WITHIN.items()}
+    while ready := [room for room, below in left.items() if not below]:
+        for room in ready:
+            del left[room]
+        for below in left.values():
+            below.difference_update(ready)
+    assert not left
 
 
 def test_third_party_headers_stay_in_their_room():
