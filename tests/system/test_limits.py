@@ -82,7 +82,7 @@ def test_a_deleted_users_tokens_are_401(ring, ada, channel, name):
     bob = ring.user(name + "_b")
     ring.ctl("channel", "member", "add", channel, bob.email)
     assert ring.post(ring.channel_url(channel, bob.token), {"text": "a"}).status_code == 204
-    ring.ctl("user", "delete", bob.email)
+    ring.ctl("user", "delete", bob.email, "--yes")
     assert ring.post(ring.channel_url(channel, bob.token), {"text": "b"}).status_code == 401
 
 
