@@ -1,5 +1,5 @@
 /* An LMDB environment as Postern uses it: durable commits, one process that writes, errors that
- * stop. Only this directory, authd/directory and workers/journal_lmdb include <lmdb.h>.
+ * stop. Only this directory, authd/directory and workers/journal/lmdb include <lmdb.h>.
  *
  * Flags are fixed: MDB_NOTLS | MDB_NORDAHEAD and nothing that weakens durability; no MDB_WRITEMAP
  * (a full disk would be SIGBUS). Keys are big-endian. Threading: one write transaction at a time;
