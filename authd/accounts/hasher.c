@@ -1,17 +1,16 @@
 #include "authd/accounts/hasher.h"
 
 #include "common/base/clock.h"
+#include "common/base/wake.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 enum { MAGIC = 0x48415348, DUMMY = 32, SHARER = 256 };
@@ -178,7 +177,6 @@ static void s_make_dummy(hasher_t *self)
 static void *s_main(void *arg)
 {
     hasher_t *self = arg;
-    const uint64_t one = 1;
     assert(self->magic == MAGIC);
     s_make_dummy(self);
     pthread_mutex_lock(&self->mutex);
@@ -192,8 +190,7 @@ static void *s_main(void *arg)
         s_do(self, job);
         pthread_mutex_lock(&self->mutex);
         s_append(&self->done, job);
-        ssize_t put = write(self->fd, &one, sizeof one);
-        assert(put == sizeof one);
+        wake_ring(self->fd);
     }
     pthread_mutex_unlock(&self->mutex);
     return NULL;
@@ -210,7 +207,7 @@ hasher_t *hasher_new(const password_cost_t *cost)
     self->done.last = &self->done.first;
     pthread_mutex_init(&self->mutex, NULL);
     pthread_cond_init(&self->come, NULL);
-    self->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    self->fd = wake_new();
     if (self->fd < 0 || pthread_create(&self->thread, NULL, s_main, self) != 0)
         log_fatal(EXIT_FAULT, "hasher.thread", "err=%s", LOG_Q("cannot start a thread"));
     metric_set(METRIC_hash_jobs, 0);
@@ -291,12 +288,11 @@ static void s_forget(hasher_t *self, const hash_job_t *job)
 
 hash_job_t *hasher_take(hasher_t *self, void **owner)
 {
-    uint64_t count;
     assert(self->magic == MAGIC);
     pthread_mutex_lock(&self->mutex);
     hash_job_t *job = s_first(&self->done);
-    if (!self->done.first && read(self->fd, &count, sizeof count) < 0)
-        assert(errno == EAGAIN);
+    if (!self->done.first)
+        wake_silence(self->fd);
     pthread_mutex_unlock(&self->mutex);
     if (job) {
         s_forget(self, job);

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/ops.h"
+#include "common/base/wake.h"
 #include "common/log/log.h"
 
 #include <assert.h>
@@ -10,7 +11,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 enum { AGAIN_MS = 1000, TARGET = WIRE_TARGET + 1 };
@@ -38,24 +38,10 @@ struct reads {
 
 static int s_event(void)
 {
-    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int fd = wake_new();
     if (fd < 0)
         log_fatal(EXIT_FAULT, "reads.eventfd", "err=%s", LOG_Q(strerror(errno)));
     return fd;
-}
-
-static void s_signal(int fd)
-{
-    const uint64_t one = 1;
-    ssize_t put = write(fd, &one, sizeof one);
-    assert(put == sizeof one);
-}
-
-static void s_unsignal(int fd)
-{
-    uint64_t count;
-    if (read(fd, &count, sizeof count) < 0)
-        assert(errno == EAGAIN);
 }
 
 reads_t *reads_new(forward_t *forward, const uint64_t *self_instance)
@@ -147,7 +133,7 @@ bool reads_ask(reads_t *self, const reads_asker_t *asker, const wire_request_t *
     if (room) {
         self->len++;
         s_push(&self->asked, s_new(asker, request));
-        s_signal(self->asked_fd); /* first: who sees the news takes the signal, too */
+        wake_ring(self->asked_fd); /* first: who sees the news takes the signal, too */
         atomic_store(&self->news, true);
     }
     pthread_mutex_unlock(&self->lock);
@@ -166,7 +152,7 @@ int reads_asked_fd(const reads_t *self)
 
 bool reads_take(reads_t *self, reads_answer_t *answer)
 {
-    s_unsignal(self->answered_fd);
+    wake_silence(self->answered_fd);
     pthread_mutex_lock(&self->lock);
     read_t *read = self->answered;
     if (read) {
@@ -192,14 +178,14 @@ static void s_done(reads_t *self, read_t *read, const wire_reply_t *reply)
     pthread_mutex_lock(&self->lock);
     s_push(&self->answered, read);
     pthread_mutex_unlock(&self->lock);
-    s_signal(self->answered_fd);
+    wake_ring(self->answered_fd);
 }
 
 static void s_take_asked(reads_t *self, int64_t now_ms)
 {
     if (!atomic_exchange(&self->news, false))
         return;
-    s_unsignal(self->asked_fd);
+    wake_silence(self->asked_fd);
     pthread_mutex_lock(&self->lock);
     read_t *asked = self->asked;
     self->asked = NULL;

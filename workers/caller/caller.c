@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/http_url.h"
+#include "common/base/wake.h"
 #include "workers/caller/authorities.h"
 #include "workers/caller/transfer.h"
 
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 enum {
@@ -97,20 +97,6 @@ static void s_destroy_all(calls_t *list)
 {
     for (call_t *call; (call = s_pop(list));)
         call_destroy(&call);
-}
-
-static void s_ring(int fd)
-{
-    uint64_t one = 1;
-    ssize_t n = write(fd, &one, sizeof one);
-    assert(n == sizeof one);
-}
-
-static void s_silence(int fd)
-{
-    uint64_t count;
-    ssize_t n = read(fd, &count, sizeof count);
-    assert(n == sizeof count || errno == EAGAIN);
 }
 
 /* --- What libcurl asks for */
@@ -271,7 +257,7 @@ static void s_begin_all(caller_t *self)
 /* Takes what was started; false when the owner wants it all to end. */
 static bool s_take(caller_t *self)
 {
-    s_silence(self->wake_fd);
+    wake_silence(self->wake_fd);
     pthread_mutex_lock(&self->lock);
     s_move(&self->waiting, &self->started);
     bool stopping = self->stopping;
@@ -286,7 +272,7 @@ static void s_give_back(caller_t *self)
     pthread_mutex_lock(&self->lock);
     s_move(&self->finished, &self->done);
     if (!self->said)
-        s_ring(self->done_fd);
+        wake_ring(self->done_fd);
     self->said = true;
     pthread_mutex_unlock(&self->lock);
 }
@@ -363,8 +349,8 @@ static void s_open_multi(caller_t *self)
 
 static void s_open_epoll(caller_t *self)
 {
-    self->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    self->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    self->wake_fd = wake_new();
+    self->done_fd = wake_new();
     self->epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = self->wake_fd};
     if (self->wake_fd < 0 || self->done_fd < 0 || self->epoll < 0 ||
@@ -423,7 +409,7 @@ void caller_destroy(caller_t **self_p)
     pthread_mutex_lock(&self->lock);
     self->stopping = true;
     pthread_mutex_unlock(&self->lock);
-    s_ring(self->wake_fd);
+    wake_ring(self->wake_fd);
     pthread_join(self->thread, NULL);
     s_destroy_all(&self->taken);
     s_destroy_all(&self->started);
@@ -457,7 +443,7 @@ void caller_start(caller_t *self, call_t **call_p)
     *call_p = NULL;
     self->held++;
     if (ring)
-        s_ring(self->wake_fd);
+        wake_ring(self->wake_fd);
 }
 
 const char *caller_waits_for(caller_t *self, const uuid_t7 *owner, const char *url)
@@ -477,7 +463,7 @@ call_t *caller_finished(caller_t *self)
         pthread_mutex_lock(&self->lock);
         s_move(&self->taken, &self->finished);
         if (!self->taken.head && self->said) {
-            s_silence(self->done_fd);
+            wake_silence(self->done_fd);
             self->said = false;
         }
         pthread_mutex_unlock(&self->lock);

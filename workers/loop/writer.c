@@ -1,6 +1,7 @@
 #include "workers/loop/writer.h"
 
 #include "common/base/clock.h"
+#include "common/base/wake.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 
@@ -8,7 +9,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -68,10 +68,8 @@ static bool s_wait(writer_t *self)
 
 static void s_append(writer_t *self)
 {
-    uint64_t one = 1;
     journal_append(self->journal, self->entries, self->count, clock_ms());
-    if (write(self->fd, &one, sizeof one) != sizeof one)
-        log_fatal(EXIT_FAULT, "writer.wake", "errno=%d", errno);
+    wake_ring(self->fd);
 }
 
 /* Leads until a commit has begun, which is then this thread's; false when it is time to stop. The
@@ -128,7 +126,7 @@ writer_t *writer_new(journal_t *journal)
     if (!self)
         abort();
     self->journal = journal;
-    self->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    self->fd = wake_new();
     pthread_mutex_init(&self->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -194,8 +192,7 @@ void writer_nudge(writer_t *self)
 
 bool writer_finished(writer_t *self)
 {
-    uint64_t drains;
-    if (!self->busy || read(self->fd, &drains, sizeof drains) != sizeof drains)
+    if (!self->busy || !wake_silence(self->fd))
         return false;
     self->busy = false;
     return true;

@@ -1,10 +1,10 @@
+#include "common/base/wake.h"
 #include "common/log/log.h"
 #include "workers/journal/lmdb/lmdb.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/queue.h>
 #include <unistd.h>
 
@@ -38,7 +38,7 @@ asking_t *asking_new(journal_t *journal)
     if (!self)
         abort();
     self->reader.journal = journal;
-    self->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    self->fd = wake_new();
     if (self->fd < 0)
         log_fatal(EXIT_FAULT, "journal.ask", "errno=%d", errno);
     pthread_mutex_init(&self->lock, NULL);
@@ -57,14 +57,13 @@ static void s_query(void *arg)
 /* The lock is held, which it is not while something is carried out. */
 static void s_carry_out(asking_t *self, ask_t *ask)
 {
-    uint64_t one = 1;
     pthread_mutex_unlock(&self->lock);
     ask->reader = &self->reader;
     ask->how = journal_try(&self->reader, s_query, ask) ? JOURNAL_READ : JOURNAL_DAMAGED;
     pthread_mutex_lock(&self->lock);
     STAILQ_INSERT_TAIL(&self->carried_out, ask, next);
-    if (!atomic_exchange(&self->any, true) && write(self->fd, &one, sizeof one) != sizeof one)
-        log_fatal(EXIT_FAULT, "journal.ask", "errno=%d", errno);
+    if (!atomic_exchange(&self->any, true))
+        wake_ring(self->fd);
 }
 
 static void *s_run(void *arg)
@@ -136,14 +135,13 @@ void journal_turn(journal_t *journal)
 {
     asking_t *self = journal->asking;
     asks_t carried_out = STAILQ_HEAD_INITIALIZER(carried_out);
-    uint64_t ignored;
     if (!atomic_load(&self->any))
         return;
     pthread_mutex_lock(&self->lock);
     STAILQ_CONCAT(&carried_out, &self->carried_out);
     atomic_store(&self->any, false);
-    if (read(self->fd, &ignored, sizeof ignored) != sizeof ignored)
-        log_fatal(EXIT_FAULT, "journal.ask", "errno=%d", errno);
+    bool rung = wake_silence(self->fd);
+    assert(rung);
     pthread_mutex_unlock(&self->lock);
     s_finish(self, &carried_out);
 }
