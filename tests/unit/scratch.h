@@ -30,6 +30,16 @@ static inline void scratch_remove(const char *path)
     nftw(path, scratch_remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* NAME in the directory; two results in turn, so that a call may take both. */
+static inline const char *scratch_at(const char scratch[SCRATCH], const char *name)
+{
+    static char paths[2][SCRATCH + 64];
+    static unsigned turn;
+    turn = !turn;
+    snprintf(paths[turn], sizeof paths[turn], "%s/%s", scratch, name);
+    return paths[turn];
+}
+
 static inline void scratch_write(const char *path, const char *text)
 {
     FILE *to = fopen(path, "w");

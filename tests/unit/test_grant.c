@@ -39,11 +39,7 @@ static int s_teardown(void **state)
 
 static const char *s_at(const char *name)
 {
-    static char paths[2][SCRATCH + 64];
-    static unsigned turn;
-    turn = !turn;
-    snprintf(paths[turn], sizeof paths[turn], "%s/%s", s_scratch, name);
-    return paths[turn];
+    return scratch_at(s_scratch, name);
 }
 
 static void s_file(const char *name, uid_t uid)
