@@ -51,15 +51,15 @@ static const char s_word[] = "postern";
 static bool s_is_key(const directory_t *self, slice_t sealed)
 {
     char plain[sizeof s_word];
-    return sealed.len == sizeof plain + MASTER_KEY_OVERHEAD &&
-           master_key_open(self->key, sealed, plain) == 0 &&
+    return sealed.len == sizeof plain + SEALING_OVERHEAD &&
+           sealing_key_open(self->key, sealed, plain) == 0 &&
            memcmp(plain, s_word, sizeof plain) == 0;
 }
 
 static void s_put_word(directory_t *self, view_t *view)
 {
-    uint8_t sealed[sizeof s_word + MASTER_KEY_OVERHEAD];
-    master_key_seal(self->key, slice(s_word, sizeof s_word), sealed);
+    uint8_t sealed[sizeof s_word + SEALING_OVERHEAD];
+    sealing_key_seal(self->key, slice(s_word, sizeof s_word), sealed);
     table_put(view, TABLE_facts, slice_of("key"), slice(sealed, sizeof sealed));
 }
 
@@ -196,6 +196,19 @@ static int s_index(directory_t *self, const directory_options_t *options, char *
     return s_say_outcome(options, view_commit(&view), err, err_size);
 }
 
+/* The master key, under which appkeys, handlers' secrets and second factors are kept: without its
+ * file they are lost. Only a directory that begins makes one. */
+static sealing_key_t *s_load_key(const char *path, bool fresh, char *err, size_t err_size)
+{
+    const sealing_key_file_t file = {
+        .name = "master key",
+        .made = "master_key.made",
+        .malformed = "holds neither 32 bytes nor 64 hex digits",
+        .missing = fresh ? NULL : "missing: restore the one that belongs to this directory",
+        .raw = true};
+    return sealing_key_load(&file, path, err, err_size);
+}
+
 directory_t *directory_open(const directory_options_t *options, char *err, size_t err_size)
 {
     bool fresh = !options->read_only && !s_exists(options->path);
@@ -213,7 +226,7 @@ directory_t *directory_open(const directory_options_t *options, char *err, size_
     bool lost = fresh && options->known &&
                 known_check(options->known, s_store, options->path, err, err_size) != 0;
     if (!lost)
-        self->key = master_key_load(options->key_path, fresh, err, err_size);
+        self->key = s_load_key(options->key_path, fresh, err, err_size);
     if (self->key)
         self->store = store_open(&store, err, err_size);
     if (!self->store || s_open_tables(self, options->read_only, err, err_size) != 0 ||
@@ -229,7 +242,7 @@ void directory_close(directory_t **self_p)
     if (!self)
         return;
     store_close(&self->store);
-    master_key_destroy(&self->key);
+    sealing_key_destroy(&self->key);
     free(self);
     *self_p = NULL;
 }

@@ -163,15 +163,15 @@ static size_t s_make_key(const char *app_id, wire_environment_t environment, cha
 static void s_put_app(view_t *view, const char *app_id, const app_t *app)
 {
     char key[APPKEY_MOST];
-    uint8_t sealed[APPKEY_MOST + MASTER_KEY_OVERHEAD];
+    uint8_t sealed[APPKEY_MOST + SEALING_OVERHEAD];
     size_t len = s_make_key(app_id, app->environment, key);
-    master_key_seal(table_master_key(view), slice(key, len), sealed);
+    sealing_key_seal(table_master_key(view), slice(key, len), sealed);
     secret_wipe(key, sizeof key);
     pack_t *record = table_record(view, 6);
     pack_pair_bin(record, "target", app->target.bytes, UUID_BYTES);
     pack_pair_bin(record, "extension", app->extension.bytes, UUID_BYTES);
     pack_pair_uint(record, "environment", app->environment);
-    pack_pair_bin(record, "appkey", sealed, len + MASTER_KEY_OVERHEAD);
+    pack_pair_bin(record, "appkey", sealed, len + SEALING_OVERHEAD);
     pack_pair_bin(record, "former", app->former.data, app->former.len);
     pack_pair_uint(record, "ends", app->ends_ms);
     table_put_record(view, TABLE_apps, slice_of(app_id), record);
@@ -238,9 +238,9 @@ bool apps_get(view_t *view, slice_t app_id, app_t *app)
 
 static size_t s_open(view_t *view, slice_t sealed, char text[APPKEY_MOST])
 {
-    size_t len = sealed.len - MASTER_KEY_OVERHEAD;
-    if (sealed.len < MASTER_KEY_OVERHEAD || len >= APPKEY_MOST ||
-        master_key_open(table_master_key(view), sealed, text) != 0) {
+    size_t len = sealed.len - SEALING_OVERHEAD;
+    if (sealed.len < SEALING_OVERHEAD || len >= APPKEY_MOST ||
+        sealing_key_open(table_master_key(view), sealed, text) != 0) {
         log_error("directory.appkey", "err=%s", LOG_Q("not encrypted under this master key"));
         len = 0;
     }

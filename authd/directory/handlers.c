@@ -10,7 +10,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { SEALED_MOST = HANDLER_KEY + MASTER_KEY_OVERHEAD };
+enum { SEALED_MOST = HANDLER_KEY + SEALING_OVERHEAD };
 
 static void s_read_secrets(slice_t packed, handler_t *handler)
 {
@@ -99,10 +99,10 @@ void handler_raise(handler_t *handler, uint64_t now_ms)
  * it. */
 static slice_t s_open(view_t *view, slice_t sealed, char *plain, size_t most)
 {
-    if (sealed.len < MASTER_KEY_OVERHEAD || sealed.len - MASTER_KEY_OVERHEAD > most)
+    if (sealed.len < SEALING_OVERHEAD || sealed.len - SEALING_OVERHEAD > most)
         return slice("", 0);
-    if (master_key_open(table_master_key(view), sealed, plain) == 0)
-        return slice(plain, sealed.len - MASTER_KEY_OVERHEAD);
+    if (sealing_key_open(table_master_key(view), sealed, plain) == 0)
+        return slice(plain, sealed.len - SEALING_OVERHEAD);
     log_error("directory.handler", "err=%s", LOG_Q("not encrypted under this master key"));
     return slice("", 0);
 }

@@ -7,9 +7,9 @@
 #define POSTERN_DIRECTORY_HANDLERS_H
 
 #include "authd/directory/directory.h"
-#include "authd/directory/master_key.h"
 #include "common/base/ops.h"
 #include "common/base/uuid.h"
+#include "common/store/sealing_key.h"
 #include "common/wire/handler.h"
 
 typedef struct {

@@ -49,13 +49,13 @@ void logins_delete(view_t *view, const uuid_t7 *user)
 
 void login_seal(view_t *view, const uint8_t secret[LOGIN_SECRET], uint8_t sealed[LOGIN_SEALED])
 {
-    master_key_seal(table_master_key(view), slice(secret, LOGIN_SECRET), sealed);
+    sealing_key_seal(table_master_key(view), slice(secret, LOGIN_SECRET), sealed);
 }
 
 int login_open(view_t *view, slice_t sealed, uint8_t secret[LOGIN_SECRET])
 {
     if (sealed.len == LOGIN_SEALED &&
-        master_key_open(table_master_key(view), sealed, (char *)secret) == 0)
+        sealing_key_open(table_master_key(view), sealed, (char *)secret) == 0)
         return 0;
     log_error("directory.login", "err=%s", LOG_Q("not encrypted under this master key"));
     return -1;

@@ -7,12 +7,12 @@
 #define POSTERN_LOGINS_H
 
 #include "authd/directory/directory.h"
-#include "authd/directory/master_key.h"
 #include "common/base/uuid.h"
+#include "common/store/sealing_key.h"
 
 enum {
     LOGIN_SECRET = 20, /* of the second factor */
-    LOGIN_SEALED = LOGIN_SECRET + MASTER_KEY_OVERHEAD,
+    LOGIN_SEALED = LOGIN_SECRET + SEALING_OVERHEAD,
     LOGIN_CODE = 32, /* the hash of a recovery code */
     LOGIN_CODES = 10,
     LOGIN_NETWORKS = 8, /* from which it logged in last */

@@ -176,7 +176,7 @@ void table_put_record(view_t *view, table_t table, slice_t key, const pack_t *re
     table_put(view, table, key, slice(record->data, record->len));
 }
 
-const master_key_t *table_master_key(const view_t *view)
+const sealing_key_t *table_master_key(const view_t *view)
 {
     return view->directory->key;
 }

@@ -10,8 +10,8 @@
 #define POSTERN_TABLE_H
 
 #include "authd/directory/directory.h"
-#include "authd/directory/master_key.h"
 #include "common/base/uuid.h"
+#include "common/store/sealing_key.h"
 #include "common/wire/pack.h"
 
 /* docs/DESIGN.md (The directory) has what each table holds. Keys: ids are 16 bytes, pairs of ids
@@ -77,7 +77,7 @@ bool table_last(view_t *view, table_t table, slice_t *key);
 pack_t *table_record(view_t *view, uint32_t pairs);
 void table_put_record(view_t *view, table_t table, slice_t key, const pack_t *record);
 
-const master_key_t *table_master_key(const view_t *view);
+const sealing_key_t *table_master_key(const view_t *view);
 
 /* Key of an id, and of two ids in a row (into pair). */
 static inline slice_t table_key(const uuid_t7 *id)

@@ -3,10 +3,10 @@
 #define POSTERN_VIEW_H
 
 #include "authd/directory/directory.h"
-#include "authd/directory/master_key.h"
 #include "authd/directory/rows.h"
 #include "authd/directory/table.h"
 #include "common/store/digest.h"
+#include "common/store/sealing_key.h"
 #include "common/store/store.h"
 #include "common/wire/pack.h"
 
@@ -14,7 +14,7 @@
 
 struct directory {
     store_t *store;
-    master_key_t *key;
+    sealing_key_t *key;
     MDB_dbi tables[TABLE_COUNT];
     uint64_t salts[TABLE_COUNT]; /* of their rows' checksums */
     MDB_dbi meta;                /* holds the versions */

@@ -15,7 +15,7 @@
 enum {
     OVERLAP_S = 24 * 3600,
     OVERLAP_MOST_S = 7 * 24 * 3600,
-    SEALED = WHSEC_TEXT + MASTER_KEY_OVERHEAD,
+    SEALED = WHSEC_TEXT + SEALING_OVERHEAD,
 };
 
 /* What an operation works on: the handler's row, and room for what is put into it anew. */
@@ -24,7 +24,7 @@ typedef struct {
     char access[APP_ID_TEXT];
     char secret[WHSEC_TEXT]; /* "whsec_…", when one was made */
     uint8_t sealed_secret[SEALED];
-    uint8_t sealed_key[HANDLER_KEY + MASTER_KEY_OVERHEAD];
+    uint8_t sealed_key[HANDLER_KEY + SEALING_OVERHEAD];
 } work_t;
 
 void task_tell_handler(task_t *task, const uuid_t7 *target, slice_t name, slice_t access,
@@ -124,9 +124,9 @@ static void s_add_secret(task_t *task, work_t *work)
     whsec_make(&secret);
     slice_t text = slice(work->secret, whsec_text(&secret, work->secret));
     whsec_wipe(&secret);
-    master_key_seal(table_master_key(task->view), text, work->sealed_secret);
+    sealing_key_seal(table_master_key(task->view), text, work->sealed_secret);
     handler->secret[handler->secrets++] = (handler_secret_t){
-        slice(work->sealed_secret, text.len + MASTER_KEY_OVERHEAD), task->now_ms, 0};
+        slice(work->sealed_secret, text.len + SEALING_OVERHEAD), task->now_ms, 0};
 }
 
 static error_code_t s_take_key(task_t *task, work_t *work)
@@ -140,8 +140,8 @@ static error_code_t s_take_key(task_t *task, work_t *work)
         return ERROR_none;
     if (!rsa_key_check(pem, err, sizeof err))
         return task_fail(task, ERROR_invalid_param, "rsa_key: %s; or empty for none.", err);
-    master_key_seal(table_master_key(task->view), pem, work->sealed_key);
-    work->handler.sealed_key = slice(work->sealed_key, pem.len + MASTER_KEY_OVERHEAD);
+    sealing_key_seal(table_master_key(task->view), pem, work->sealed_key);
+    work->handler.sealed_key = slice(work->sealed_key, pem.len + SEALING_OVERHEAD);
     return ERROR_none;
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -64,6 +65,16 @@ int store_sync_directory(const char *path)
     close(fd);
     errno = error;
     return rc;
+}
+
+int store_sync_name(const char *path)
+{
+    char parent[PATH_MAX];
+    snprintf(parent, sizeof parent, "%s", path);
+    char *slash = strrchr(parent, '/');
+    if (slash)
+        slash[slash == parent] = '\0';
+    return store_sync_directory(slash ? parent : ".");
 }
 
 store_commit_t store_failure(int rc)

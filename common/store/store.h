@@ -49,6 +49,8 @@ int store_table(store_t *self, const char *name, MDB_dbi *dbi, char *err, size_t
 
 /* fsync of a directory: makes the names in it durable. 0, or -1 with errno. */
 int store_sync_directory(const char *path);
+/* The same of the directory that PATH's last name lies in; PATH is shorter than PATH_MAX. */
+int store_sync_name(const char *path);
 
 /* Calls READ, which only reads: through transactions of its own, without a lock, and changing
  * nothing else that it would have to put right. 0 or what READ returned; MDB_CORRUPTED when a

@@ -3,9 +3,9 @@
 #include "common/base/clock.h"
 #include "common/base/secret.h"
 #include "common/log/log.h"
+#include "common/store/sealing_key.h"
 #include "common/wire/handler.h"
 #include "common/wire/wire.h"
-#include "workers/delivery/worker_key.h"
 #include "workers/journal/outbox.h"
 
 #include <stdlib.h>
@@ -30,7 +30,7 @@ typedef struct {
 /* Open addressing; no row is ever taken out. */
 struct handlers {
     journal_t *journal;
-    worker_key_t *key;
+    sealing_key_t *key;
     row_t **slots;
     size_t room, used;
     int64_t now_ms; /* while it loads */
@@ -79,6 +79,13 @@ static void s_put(handlers_t *self, row_t *row)
     s_destroy_row(*slot);
     *slot = row;
 }
+
+/* Without it what is kept of handlers is lost, and authd sends it again. */
+static const sealing_key_file_t s_key_file = {
+    .name = "key of the worker",
+    .made = "worker_key.made",
+    .malformed = "does not hold 64 hex digits; restore it, or remove it for a new one: then authd "
+                 "tells the handlers again"};
 
 static const row_t *s_find(const handlers_t *self, const uuid_t7 *target)
 {
@@ -143,10 +150,10 @@ static row_t *s_read(const uuid_t7 *target, const wire_handler_t *is, int64_t no
 static row_t *s_open(const handlers_t *self, const uuid_t7 *target, slice_t sealed, char *plain)
 {
     wire_handler_t is;
-    if (sealed.len < WORKER_KEY_OVERHEAD || sealed.len > KEPT + WORKER_KEY_OVERHEAD ||
-        worker_key_open(self->key, sealed, plain) != 0)
+    if (sealed.len < SEALING_OVERHEAD || sealed.len > KEPT + SEALING_OVERHEAD ||
+        sealing_key_open(self->key, sealed, plain) != 0)
         return NULL;
-    slice_t whole = slice(plain, sealed.len - WORKER_KEY_OVERHEAD);
+    slice_t whole = slice(plain, sealed.len - SEALING_OVERHEAD);
     unpack_t at = unpack_begin(whole);
     uint64_t told_ms = unpack_uint(&at, INT64_MAX), wall_ms = (uint64_t)clock_wall_ms();
     slice_t record = slice(at.at, (size_t)(at.end - at.at));
@@ -180,7 +187,7 @@ handlers_t *handlers_new(journal_t *journal, const char *key_path, int64_t now_m
     s_grow(self);
     self->journal = journal;
     self->now_ms = now_ms;
-    self->key = worker_key_load(key_path, err, err_size);
+    self->key = sealing_key_load(&s_key_file, key_path, err, err_size);
     if (!self->key)
         handlers_destroy(&self);
     else
@@ -195,7 +202,7 @@ void handlers_destroy(handlers_t **self_p)
         return;
     for (size_t i = 0; i < self->room; i++)
         s_destroy_row(self->slots[i]);
-    worker_key_destroy(&self->key);
+    sealing_key_destroy(&self->key);
     free(self->slots);
     free(self);
     *self_p = NULL;
@@ -203,17 +210,17 @@ void handlers_destroy(handlers_t **self_p)
 
 static uint64_t s_keep(handlers_t *self, const uuid_t7 *target, slice_t record)
 {
-    char plain[KEPT], sealed[KEPT + WORKER_KEY_OVERHEAD];
+    char plain[KEPT], sealed[KEPT + SEALING_OVERHEAD];
     pack_t told = {0};
     pack_uint(&told, (uint64_t)clock_wall_ms());
     memcpy(plain, told.data, told.len);
     memcpy(plain + told.len, record.data, record.len);
     size_t len = told.len + record.len;
     pack_free(&told);
-    worker_key_seal(self->key, slice(plain, len), sealed);
+    sealing_key_seal(self->key, slice(plain, len), sealed);
     secret_wipe(plain, sizeof plain);
     journal_note_t note = {
-        .kind = NOTE_HANDLER, .target = *target, .bytes = slice(sealed, len + WORKER_KEY_OVERHEAD)};
+        .kind = NOTE_HANDLER, .target = *target, .bytes = slice(sealed, len + SEALING_OVERHEAD)};
     return journal_note(self->journal, &note);
 }
 

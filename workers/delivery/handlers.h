@@ -1,7 +1,7 @@
 /* What a worker knows of the handlers of its targets: where, how and with which secrets they are
  * called. This knowledge comes from authd as handler records (common/wire/handler.h), with each
  * event and in entries of their own; the newest record of a target is kept in the journal,
- * encrypted under the worker's own key (worker_key.h), and is there again after a restart.
+ * encrypted under the worker's own key (sealing_key.h), and is there again after a restart.
  *
  * Times now_ms are clock_ms (). Over a restart the end of a secret follows the wall clock.
  *

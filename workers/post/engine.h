@@ -11,7 +11,7 @@
 
 typedef struct worker_engine {
     /* Makes an engine on an open journal; exits with the reason when it cannot. KEY: the file of
-     * the worker's own key (worker_key.h). */
+     * the worker's own key (sealing_key.h). */
     void *(*make)(const conf_t *conf, journal_t *journal, const shard_t *shard, const char *key);
     void (*destroy)(void **engine_p);
     int (*fd)(const void *engine);      /* readable: a turn has something to do */

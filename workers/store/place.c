@@ -150,14 +150,10 @@ static int s_write(int fd, const char *text, size_t len)
 
 int place_write(const char *path, const char *text, size_t len)
 {
-    char next[PLACE_PATH + 8], parent[PLACE_PATH];
+    char next[PLACE_PATH + 8];
     struct stat is;
     bool present = lstat(path, &is) == 0 && S_ISREG(is.st_mode);
     snprintf(next, sizeof next, "%s.next", path);
-    snprintf(parent, sizeof parent, "%s", path);
-    char *slash = strrchr(parent, '/');
-    if (slash)
-        slash[slash == parent] = '\0';
     unlink(next);
     int fd = open(next, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -176,7 +172,7 @@ int place_write(const char *path, const char *text, size_t len)
         errno = why;
         return -1;
     }
-    return store_sync_directory(slash ? parent : ".");
+    return store_sync_name(path);
 }
 
 static int s_remove(int parent, const char *name);
