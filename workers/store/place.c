@@ -136,7 +136,7 @@ int place_lock_all(const place_t *self, const char *directory)
     return rc;
 }
 
-static int s_write(int fd, const char *text, size_t len)
+static int s_put(int fd, const char *text, size_t len)
 {
     while (len > 0) {
         ssize_t done = write(fd, text, len);
@@ -145,7 +145,17 @@ static int s_write(int fd, const char *text, size_t len)
         text += done;
         len -= (size_t)done;
     }
-    return fsync(fd);
+    return 0;
+}
+
+int place_copy(int from, int to)
+{
+    char data[1 << 16];
+    ssize_t len;
+    while ((len = read(from, data, sizeof data)) > 0)
+        if (s_put(to, data, (size_t)len) != 0)
+            return -1;
+    return len < 0 ? -1 : fsync(to);
 }
 
 int place_write(const char *path, const char *text, size_t len)
@@ -162,7 +172,7 @@ int place_write(const char *path, const char *text, size_t len)
     if (rc == 0 && present && geteuid() == 0)
         rc = fchown(fd, is.st_uid, is.st_gid);
     if (rc == 0)
-        rc = s_write(fd, text, len);
+        rc = s_put(fd, text, len) != 0 ? -1 : fsync(fd);
     close(fd);
     if (rc == 0)
         rc = rename(next, path);

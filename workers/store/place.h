@@ -49,6 +49,9 @@ int place_lock_self(const place_t *self);
 /* Every *.lock in DIRECTORY. */
 int place_lock_all(const place_t *self, const char *directory);
 
+/* Copies what is left of FROM, durable when it returns; 0 or -1 with errno. */
+int place_copy(int from, int to);
+
 /* Writes a file by another name and renames it, durable when it returns; 0 or -1 with errno. A
  * present file keeps its mode and owner. */
 int place_write(const char *path, const char *text, size_t len);

@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RESERVE_BYTES = 64 << 20, COPY_BYTES = 1 << 16, KEY_BYTES = 256 };
+enum { RESERVE_BYTES = 64 << 20, KEY_BYTES = 256 };
 
 /* A name that a store has in a data directory. */
 static bool s_is_store(const char *name)
@@ -107,17 +107,6 @@ static int s_check_manifest(const place_t *self, const char *from, const json_t 
     return PLACE_DONE;
 }
 
-static int s_copy_bytes(int from, int to)
-{
-    static char data[COPY_BYTES];
-    ssize_t len;
-    while ((len = read(from, data, sizeof data)) > 0)
-        for (ssize_t at = 0, done; at < len; at += done)
-            if ((done = write(to, data + at, (size_t)(len - at))) < 0)
-                return -1;
-    return len < 0 ? -1 : fsync(to);
-}
-
 static int s_copy_store(const char *from, const char *to, const char *name)
 {
     char source[PLACE_PATH], target[PLACE_PATH], file[PLACE_PATH + 16];
@@ -130,7 +119,7 @@ static int s_copy_store(const char *from, const char *to, const char *name)
     int rc = mkdir(target, 0700);
     snprintf(file, sizeof file, "%s/data.mdb", target);
     int out = rc == 0 ? open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
-    rc = out < 0 ? -1 : s_copy_bytes(in, out);
+    rc = out < 0 ? -1 : place_copy(in, out);
     int why = errno;
     close(in);
     if (out >= 0)

@@ -31,16 +31,6 @@ static int s_lock(const place_t *self, const char *name)
     return rc ? rc : place_lock(self, path);
 }
 
-static int s_copy(int from, int to)
-{
-    char data[1 << 16];
-    ssize_t len;
-    while ((len = read(from, data, sizeof data)) > 0)
-        if (write(to, data, (size_t)len) != len)
-            return -1;
-    return len < 0 ? -1 : fsync(to);
-}
-
 typedef struct {
     const char *path; /* of the journal */
     char kept[PLACE_PATH];
@@ -58,7 +48,7 @@ static int s_keep(const salvage_t *self, bool *there, char *err, size_t err_size
     int to =
         from < 0 ? -1 : path_open(self->kept, O_WRONLY | O_CREAT | O_EXCL, 0600, why, sizeof why);
     int rc = to < 0 ? -1 : 0;
-    if (rc == 0 && (s_copy(from, to) != 0 || store_sync_directory(self->path) != 0)) {
+    if (rc == 0 && (place_copy(from, to) != 0 || store_sync_directory(self->path) != 0)) {
         snprintf(why, sizeof why, "%s: %s", self->kept, strerror(errno));
         rc = -1;
     }
