@@ -37,6 +37,7 @@ struct authd {
     directory_t *directory;
     view_t *view;
     judge_t judge;
+    uint8_t hashes[WIRE_ENTRIES][TOKEN_HASH]; /* of the tokens of a batch */
     usage_t *usage;
     push_t *push;   /* NULL in a reader, like reads and control */
     reads_t *reads; /* the operator's, over the control socket */
@@ -100,11 +101,14 @@ static error_code_t s_pass_on(authd_t *self, const wire_request_t *request, zmq_
     return ERROR_none;
 }
 
-static void s_judge(authd_t *self, peer_t *peer, wire_request_t *request, zmq_msg_t *body,
+static void s_judge(authd_t *self, peer_t *peer, wire_message_t *message, unsigned entry,
                     int64_t now_us, int64_t wall_ms)
 {
+    wire_request_t *request = &message->requests[entry];
+    zmq_msg_t *body = &message->bodies[entry];
     size_t body_len = wire_request_body(request, body).len;
-    verdict_t verdict = verdict_judge(&self->judge, self->view, request, body_len, now_us, wall_ms);
+    verdict_t verdict = verdict_judge(&self->judge, self->view, request, self->hashes[entry],
+                                      body_len, now_us, wall_ms);
     bool own = verdict.code == ERROR_none && op_find(request->op)->owner == OWNER_AUTHD;
     if (verdict.code == ERROR_none && !own)
         verdict.code = s_pass_on(self, request, body, now_us);
@@ -124,8 +128,9 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
     assert(self->magic == MAGIC);
     int64_t now_us = clock_us(), wall_ms = clock_wall_ms();
     view_renew(self->view);
+    verdict_expect(self->view, message->requests, message->entries, self->hashes);
     for (unsigned i = 0; i < message->entries; i++)
-        s_judge(self, peer, &message->requests[i], &message->bodies[i], now_us, wall_ms);
+        s_judge(self, peer, message, i, now_us, wall_ms);
     view_release(self->view);
     if (wire_batch_entries(self->replies))
         link_send_replies(self->gateways, peer, self->replies);

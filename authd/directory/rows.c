@@ -5,7 +5,9 @@
 #include <sys/mman.h>
 #include <xxhash.h>
 
-/* A cache line. */
+enum { LINE = 64 }; /* of the cache */
+
+/* A line. */
 typedef struct {
     const void *data;
     uint32_t len;
@@ -25,7 +27,7 @@ static const size_t s_bytes = ROWS_MOST * sizeof(place_t);
 rows_t *rows_new(void)
 {
     rows_t *self = calloc(1, sizeof *self);
-    _Static_assert(sizeof(place_t) == 64, "a place fills a cache line");
+    _Static_assert(sizeof(place_t) == LINE, "a place fills a cache line");
     if (!self)
         abort();
     self->places = mmap(NULL, s_bytes, PROT_READ | PROT_WRITE,
@@ -62,6 +64,16 @@ void rows_renew(rows_t *self, uint64_t version)
 static place_t *s_place(const rows_t *self, unsigned table, slice_t key)
 {
     return &self->places[XXH3_64bits_withSeed(key.data, key.len, table) & (ROWS_MOST - 1)];
+}
+
+void rows_expect(const rows_t *self, unsigned table, slice_t key, bool lies)
+{
+    const place_t *place = s_place(self, table, key);
+    if (!lies)
+        __builtin_prefetch(place);
+    else if (place->age == self->age)
+        for (uint32_t at = 0; at < place->len; at += LINE)
+            __builtin_prefetch((const char *)place->data + at);
 }
 
 bool rows_find(const rows_t *self, unsigned table, slice_t key, slice_t *value)

@@ -24,6 +24,9 @@ rows_t *rows_new(void);
 void rows_destroy(rows_t **self_p);
 
 void rows_renew(rows_t *self, uint64_t version);
+/* Asks memory for KEY's place, and then, with LIES, for the row that lies there: the two are mostly
+ * in no cache, and come while something else is done. */
+void rows_expect(const rows_t *self, unsigned table, slice_t key, bool lies);
 bool rows_find(const rows_t *self, unsigned table, slice_t key, slice_t *value);
 void rows_keep(rows_t *self, unsigned table, slice_t key, slice_t value);
 

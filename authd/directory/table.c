@@ -48,6 +48,12 @@ static void s_fail(view_t *view, table_t table, slice_t key, const char *what, i
         store_fail(view->directory->store, what, rc);
 }
 
+void table_expect(view_t *view, table_t table, slice_t key, bool lies)
+{
+    if (view->rows)
+        rows_expect(view->rows, table, key, lies);
+}
+
 bool table_get(view_t *view, table_t table, slice_t key, slice_t *value)
 {
     s_check(view);

@@ -59,6 +59,8 @@ typedef enum {
 } table_t;
 extern const char *const table_names[TABLE_COUNT];
 
+/* rows_expect, where VIEW remembers where rows lie. */
+void table_expect(view_t *view, table_t table, slice_t key, bool lies);
 /* The value of a key; false when there is none. */
 bool table_get(view_t *view, table_t table, slice_t key, slice_t *value);
 

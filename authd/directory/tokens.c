@@ -75,6 +75,11 @@ bool tokens_judge(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token)
     return true;
 }
 
+void tokens_expect(view_t *view, const uint8_t hash[TOKEN_HASH], bool lies)
+{
+    table_expect(view, TABLE_tokens, slice(hash, TOKEN_HASH), lies);
+}
+
 /* Fields in the order in which s_put_use writes them. */
 static bool s_read_use(slice_t bytes, uint8_t hash[TOKEN_HASH], token_use_t *use)
 {

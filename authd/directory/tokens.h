@@ -56,6 +56,8 @@ bool tokens_get(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token);
 /* tokens_get for a verdict: reads up to terms, and leaves the rest of TOKEN as it is. A token that
  * is found belongs to an active user: a user's tokens die with the user. */
 bool tokens_judge(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token);
+/* Ahead of tokens_judge, for the tokens of a batch: first where each lies, then what lies there. */
+void tokens_expect(view_t *view, const uint8_t hash[TOKEN_HASH], bool lies);
 /* False, and an empty token, when there is none. */
 bool tokens_find(view_t *view, const uuid_t7 *id, token_t *token);
 /* The user's next past AFTER (NULL: the first). */

@@ -209,14 +209,30 @@ static bool s_is_known(unsigned op)
     return op < sizeof s_rules / sizeof *s_rules && s_rules[op].find;
 }
 
-static error_code_t s_authenticate(case_t *self, int64_t wall_ms)
+/* A malformed one is unknown like any other: only well-formed ones are ever recorded. */
+static bool s_is_well_formed(slice_t token)
 {
-    uint8_t hash[TOKEN_HASH];
-    slice_t text = self->request->token;
-    /* A malformed one is unknown like any other: only well-formed ones are ever recorded. */
-    if (text.len < TOKEN_MIN || text.len > TOKEN_MAX)
+    return token.len >= TOKEN_MIN && token.len <= TOKEN_MAX;
+}
+
+void verdict_expect(view_t *view, const wire_request_t *requests, unsigned count,
+                    uint8_t hashes[][TOKEN_HASH])
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (!s_is_well_formed(requests[i].token))
+            continue;
+        token_hash(requests[i].token.data, requests[i].token.len, hashes[i]);
+        tokens_expect(view, hashes[i], false);
+    }
+    for (unsigned i = 0; i < count; i++)
+        if (s_is_well_formed(requests[i].token))
+            tokens_expect(view, hashes[i], true);
+}
+
+static error_code_t s_authenticate(case_t *self, const uint8_t hash[TOKEN_HASH], int64_t wall_ms)
+{
+    if (!s_is_well_formed(self->request->token))
         return ERROR_invalid_token;
-    token_hash(text.data, text.len, hash);
     if (!tokens_judge(self->view, hash, &self->token))
         return ERROR_invalid_token;
     if (token_has_ended(&self->token, (uint64_t)wall_ms))
@@ -325,10 +341,10 @@ static void s_blank(slice_t *credential)
     *credential = slice("", 0);
 }
 
-static error_code_t s_judge(case_t *self, size_t body_len, int64_t now_us, int64_t wall_ms,
-                            verdict_t *verdict)
+static error_code_t s_judge(case_t *self, const uint8_t hash[TOKEN_HASH], size_t body_len,
+                            int64_t now_us, int64_t wall_ms, verdict_t *verdict)
 {
-    error_code_t code = s_authenticate(self, wall_ms);
+    error_code_t code = s_authenticate(self, hash, wall_ms);
     if (code == ERROR_none && self->bound)
         code = s_check_address(self, verdict);
     if (code == ERROR_none)
@@ -366,8 +382,9 @@ static void s_fill(case_t *self, const verdict_t *verdict)
     s_add_handler(self);
 }
 
-verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, size_t body_len,
-                        int64_t now_us, int64_t wall_ms)
+verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
+                        const uint8_t hash[TOKEN_HASH], size_t body_len, int64_t now_us,
+                        int64_t wall_ms)
 {
     verdict_t verdict = {.code = ERROR_unavailable};
     case_t this;
@@ -382,7 +399,7 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, si
     request->principal = (wire_principal_t){0};
     request->handler = slice("", 0);
     if (s_is_known(request->op))
-        verdict.code = s_judge(&this, body_len, now_us, wall_ms, &verdict);
+        verdict.code = s_judge(&this, hash, body_len, now_us, wall_ms, &verdict);
     s_blank(&request->token);
     s_blank(&request->appkey);
     verdict.detail = this.detail;

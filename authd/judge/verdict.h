@@ -14,6 +14,7 @@
 #include "authd/directory/directory.h"
 #include "authd/judge/limiter.h"
 #include "common/base/errors.h"
+#include "common/base/secret.h"
 #include "common/wire/wire.h"
 
 typedef struct {
@@ -35,12 +36,19 @@ typedef struct {
     uint64_t deprecated_ms, sunset_ms; /* of a token that is being replaced; else 0 */
 } verdict_t;
 
+/* Hashes the tokens of COUNT requests that are judged next, and has the rows of the tokens on the
+ * way from memory meanwhile. */
+void verdict_expect(view_t *view, const wire_request_t *requests, unsigned count,
+                    uint8_t hashes[][TOKEN_HASH]);
+
 /* Judges one request under VIEW (renewed after the request came); BODY_LEN: of its body. In any
  * case the credentials are wiped where they lie and blanked; when accepted, the principal is filled
  * and the target is the canonical name. All slices hold until the view is released or the next
- * call. Times: now_us is monotonic, wall_ms the wall clock's: by that a token ends. */
-verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request, size_t body_len,
-                        int64_t now_us, int64_t wall_ms);
+ * call. HASH: of its token, by verdict_expect. Times: now_us is monotonic, wall_ms the wall
+ * clock's: by that a token ends. */
+verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
+                        const uint8_t hash[TOKEN_HASH], size_t body_len, int64_t now_us,
+                        int64_t wall_ms);
 
 /* Whether verdict_operate takes OP: operations that read back or are about deliveries. */
 bool verdict_reads(unsigned op);

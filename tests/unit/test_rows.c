@@ -13,6 +13,9 @@ static void a_place_is_found_until_the_version_changes(void **state)
     assert_false(rows_find(rows, 1, slice_of("key"), &value));
     rows_keep(rows, 1, slice_of("key"), slice_of("row"));
     rows_keep(rows, 1, longer, slice_of("row"));
+    rows_expect(rows, 1, slice_of("key"), false);
+    rows_expect(rows, 1, slice_of("key"), true);
+    rows_expect(rows, 1, longer, true);
     assert_true(rows_find(rows, 1, slice_of("key"), &value) && slice_is(value, "row"));
     assert_false(rows_find(rows, 2, slice_of("key"), &value));
     assert_false(rows_find(rows, 1, slice_of("ke"), &value));
