@@ -36,8 +36,9 @@ def targets(ring):
 
 
 def seen(path):
+    """Of a file, as much of its head as its own process never writes again: authd's commits change the rest of a meta page."""
     is_ = path.stat() if path.exists() else None
-    return is_ and (is_.st_uid, is_.st_gid, is_.st_mode, path.read_bytes()[:512] if path.is_file() else sorted(os.listdir(path)))
+    return is_ and (is_.st_uid, is_.st_gid, is_.st_mode, path.read_bytes()[:32] if path.is_file() else sorted(os.listdir(path)))
 
 
 def plant(ring, kind, name, target):
