@@ -26,7 +26,8 @@ struct authd {
     unsigned magic;
     const conf_start_t *start;
     char name[WIRE_NAME];
-    uint64_t self; /* our instance */
+    uint64_t self;   /* our instance to gateways */
+    uint64_t origin; /* to routers, which gateways do not learn: answers of workers go by it */
     int64_t turned_ms;
     int64_t used_ms; /* when usage was handed over */
     int64_t stop_ms; /* when a drain ends; 0: not stopping */
@@ -199,6 +200,7 @@ authd_t *authd_new(const conf_start_t *start)
     self->start = start;
     json_object_seed(0); /* before there is a second thread to make objects */
     self->self = uuid_instance();
+    self->origin = uuid_instance();
     self->routers = -1;
     snprintf(self->name, sizeof self->name, "authd-%u", start->index);
     self->directory = s_open_directory(start);
@@ -210,10 +212,10 @@ authd_t *authd_new(const conf_start_t *start)
     self->usage = usage_new();
     self->replies = wire_batch_new();
     self->gateways = s_bind(self);
-    self->forward = forward_new(start->conf, self->name, &self->self, s_on_replies, self);
+    self->forward = forward_new(start->conf, self->name, &self->origin, s_on_replies, self);
     if (start->index == 0) {
-        self->push = push_new(self->directory, self->forward, &self->self);
-        self->reads = reads_new(self->forward, &self->self);
+        self->push = push_new(self->directory, self->forward, &self->origin);
+        self->reads = reads_new(self->forward, &self->origin);
         self->control = control_start(start, self->directory, self->usage, self->push, self->reads);
     } else {
         monitor_check("directory", CHECK_OK, "open for reading");
@@ -293,6 +295,7 @@ void authd_run(authd_t *self)
         link_wait(links, len, fds, self->reads ? 2 : 1, TURN_MS);
         int64_t now_ms = clock_ms();
         if (link_woke(&self->self, &self->turned_ms, now_ms)) {
+            self->origin = uuid_instance();
             link_restart(self->gateways);
             forward_restart(self->forward);
         }

@@ -175,7 +175,9 @@ router_t *router_new(const conf_start_t *start)
     self->requests = s_link(self, SET_router_requests, 1u << ROLE_AUTHD,
                             (link_calls_t){.requests = s_on_requests});
     shards_set_link(self->shards, self->workers);
-    link_t *const links[RETURNS_LINKS] = {self->replies, self->requests};
+    /* Authds first: a gateway that says HELLO with an authd's instance is not sent what is for it.
+     */
+    link_t *const links[RETURNS_LINKS] = {self->requests, self->replies};
     returns_set_links(self->returns, links);
     return self;
 }

@@ -14,7 +14,7 @@
 
 typedef struct push push_t;
 
-/* The arguments are borrowed. SELF: our instance, the origin of the entries. */
+/* The arguments are borrowed. SELF: our instance to routers, the origin of the entries. */
 push_t *push_new(directory_t *directory, forward_t *forward, const uint64_t *self);
 void push_destroy(push_t **self_p);
 

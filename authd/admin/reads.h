@@ -31,7 +31,7 @@ typedef struct {
 } reads_answer_t;
 
 typedef struct reads reads_t;
-/* The arguments are borrowed. SELF: our instance, the origin of the entries. */
+/* The arguments are borrowed. SELF: our instance to routers, the origin of the entries. */
 reads_t *reads_new(forward_t *forward, const uint64_t *self);
 void reads_destroy(reads_t **self_p);
 

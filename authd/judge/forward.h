@@ -16,8 +16,8 @@ enum { FORWARD_ROUTERS = 16 };
 /* Takes replies to entries whose origin is this authd. */
 typedef void forward_replies_fn(void *arg, peer_t *peer, wire_message_t *message);
 
-/* Connects to authd.routers. NAME is what we are called, SELF our instance. Exits when it cannot.
- */
+/* Connects to authd.routers. NAME is what we are called, SELF our instance to them: gateways must
+ * not learn it. Exits when it cannot. */
 forward_t *forward_new(const conf_t *conf, const char *name, const uint64_t *self,
                        forward_replies_fn *replies, void *arg);
 void forward_destroy(forward_t **self_p);

@@ -18,7 +18,7 @@ import requests
 import zmq
 
 from harness import lacking, postern
-from harness.rogue import WORKER, Rogue
+from harness.rogue import AUTHD, GATEWAY, REPLIES, WORKER, Rogue, principal, request
 
 pytestmark = lacking.root
 
@@ -233,6 +233,48 @@ def test_a_silent_connection_of_another_name_hears_nothing(apart, ada, name):
         sender.join()
     assert f"for {name}".encode() not in got and b"whsec_" not in got
     assert set(codes) <= {200, 204} and len(codes) > 1
+
+
+def impersonated(ring, instance, seconds):
+    """The bodies of the replies that a gateway gets whose HELLO has another process's instance."""
+    with Rogue(ring, "router-replies", "gateway-9") as peer:
+        peer.instance = instance
+        peer.greet(GATEWAY)
+        end, got = time.monotonic() + seconds, b""
+        while time.monotonic() < end:
+            answer = peer.receive(REPLIES, seconds=0.2)
+            got += b"".join(answer[2]) if answer else b""
+        return got
+
+
+def test_a_gateway_is_not_answered_in_the_place_of_authd(apart, ada):
+    """It would read what the operator reads, who would have no answer."""
+    passes(apart, ada, "for the operator alone")
+
+    def poses():
+        with Rogue(apart, "authd", "gateway-9") as peer:
+            instance = peer.greet(GATEWAY)
+        return impersonated(apart, instance, 3)
+    heard = []
+    rogue = threading.Thread(target=lambda: heard.append(as_kind("gateway", poses)))
+    rogue.start()
+    try:
+        apart.wait(lambda: any("postern-router" in line and "event=link.up peer=gateway-9" in line
+                               for line in apart.logs().splitlines()))
+        said = apart.ctl("history", "channel", "general")
+    finally:
+        rogue.join()
+    assert "for the operator alone" in str(said) and heard == [b""]
+
+
+def test_an_authds_instance_is_no_gateways(apart):
+    """Also where a gateway has learned by what instance a router knows an authd."""
+    with Rogue(apart, "router-requests", "authd-9") as authd, Rogue(apart, "router-replies", "gateway-9") as gateway:
+        gateway.instance = authd.instance
+        authd.greet(AUTHD)
+        gateway.greet(GATEWAY)
+        authd.send(authd.requests(request(op=255, principal=principal())))
+        assert authd.receive(REPLIES) and gateway.receive(REPLIES, seconds=0.5) is None
 
 
 def test_root_manages_restarts_and_copies(apart, ada, tmp_path):
