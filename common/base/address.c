@@ -45,9 +45,27 @@ bool address_parse(slice_t text, address_t *address)
     return inet_pton(AF_INET6, host, address->bytes) == 1;
 }
 
+bool address_eq(const address_t *a, const address_t *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+static bool s_is_mapped(const address_t *address)
+{
+    return memcmp(address->bytes, s_mapped, sizeof s_mapped) == 0;
+}
+
+address_t address_sender(const address_t *address)
+{
+    address_t sender = *address;
+    if (!s_is_mapped(address))
+        memset(sender.bytes + 8, 0, 8);
+    return sender;
+}
+
 size_t address_text(const address_t *address, char text[ADDRESS_TEXT])
 {
-    bool mapped = memcmp(address->bytes, s_mapped, sizeof s_mapped) == 0;
+    bool mapped = s_is_mapped(address);
     inet_ntop(mapped ? AF_INET : AF_INET6, address->bytes + (mapped ? 12 : 0), text, ADDRESS_TEXT);
     return strlen(text);
 }
@@ -93,8 +111,7 @@ bool network_has(const network_t *network, const address_t *address)
 
 size_t network_text(const network_t *network, char text[NETWORK_TEXT])
 {
-    bool mapped =
-        network->bits >= 96 && memcmp(network->base.bytes, s_mapped, sizeof s_mapped) == 0;
+    bool mapped = network->bits >= 96 && s_is_mapped(&network->base);
     size_t len = address_text(&network->base, text);
     int more = snprintf(text + len, NETWORK_TEXT - len, "/%u", network->bits - (mapped ? 96 : 0));
     return len + (size_t)more;

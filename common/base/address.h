@@ -30,8 +30,14 @@ bool address_of(const struct sockaddr *name, address_t *address);
 /* Reads "192.0.2.1", "192.0.2.1:443", "2001:db8::1", "[2001:db8::1]" or "[2001:db8::1]:443". */
 bool address_parse(slice_t text, address_t *address);
 
+bool address_eq(const address_t *a, const address_t *b);
+
 /* Writes an address, an IPv4 one in dotted form; returns the length. */
 size_t address_text(const address_t *address, char text[ADDRESS_TEXT]);
+
+/* What one sender has, for counts of senders: an IPv4 address as it is, of an IPv6 one the /64
+ * network. */
+address_t address_sender(const address_t *address);
 
 /* Reads "10.0.0.0/8", "2001:db8::/32", or an address, which is a network of one. */
 bool network_parse(slice_t text, network_t *network);

@@ -100,6 +100,24 @@ static void test_ipv6(void **state)
     assert_string_equal(s_client("10.0.0.0/8", "10.0.0.1", "203.0.113.9:5555"), "203.0.113.9");
 }
 
+/* Who has one address of an IPv6 network has all of it; IPv4 ones are one sender's each. */
+static void test_what_one_sender_has(void **state)
+{
+    static const char *const rows[][2] = {
+        {"192.0.2.1", "192.0.2.1"},
+        {"::ffff:192.0.2.1", "192.0.2.1"},
+        {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"},
+        {"2001:db8:1:2::", "2001:db8:1:2::"},
+        {"::1", "::"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        address_t address = s_address(rows[i][0]), wanted = s_address(rows[i][1]);
+        address_t sender = address_sender(&address);
+        assert_true(address_eq(&sender, &wanted));
+    }
+}
+
 static void test_networks(void **state)
 {
     char err[200];
@@ -163,6 +181,7 @@ int main(void)
         cmocka_unit_test(test_empty_elements),
         cmocka_unit_test(test_several_lines),
         cmocka_unit_test(test_ipv6),
+        cmocka_unit_test(test_what_one_sender_has),
         cmocka_unit_test(test_networks),
         cmocka_unit_test(test_bad_networks),
         cmocka_unit_test(test_networks_are_written),
