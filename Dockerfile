@@ -4,7 +4,8 @@ FROM debian:bookworm-slim AS build
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         gcc g++ cmake ninja-build pkg-config libc6-dev libzmq3-dev libczmq-dev liblmdb-dev \
         libmsgpack-dev libsodium-dev libjansson-dev libsimdjson-dev libcurl4-openssl-dev \
-        libh2o-evloop-dev libssl-dev zlib1g-dev libxxhash-dev libzxcvbn-dev liboath-dev libseccomp-dev
+        libh2o-evloop-dev libssl-dev zlib1g-dev libxxhash-dev libzxcvbn-dev liboath-dev libseccomp-dev \
+        uthash-dev
 COPY CMakeLists.txt /src/
 COPY common /src/common
 COPY gateway /src/gateway

@@ -6,7 +6,7 @@ packages() {
     build) echo gcc g++ cmake ninja-build pkg-config ccache libc6-dev libzmq3-dev libczmq-dev \
         liblmdb-dev libmsgpack-dev libsodium-dev libjansson-dev libsimdjson-dev \
         libcurl4-openssl-dev libh2o-evloop-dev libssl-dev zlib1g-dev libxxhash-dev libzxcvbn-dev \
-        liboath-dev libseccomp-dev libcmocka-dev ;;
+        liboath-dev libseccomp-dev libcmocka-dev uthash-dev ;;
     run) echo "$(packages build)" ca-certificates curl:curl ;;
     clang) echo "$(packages build)" clang-14 ;;
     format) echo clang-format-14 ;;

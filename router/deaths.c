@@ -1,5 +1,6 @@
 #include "router/deaths.h"
 
+#include "common/base/map.h"
 #include "common/base/ops.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
@@ -7,16 +8,16 @@
 #include <stdlib.h>
 
 enum {
-    ROOM = 16384,    /* slots; a power of two */
-    MOST = ROOM / 2, /* more are not remembered */
+    MOST = 8192,     /* more are not remembered */
     KEPT_MS = 70000, /* longer than any deadline */
     SUSPECT = 2,     /* deaths of an entry that writes, after which it goes alone */
     ENOUGH = 3,      /* and after which it goes no more; SUSPECT, where nobody else was there */
 };
 
 typedef struct {
+    UT_hash_handle hh;
     uuid_t7 id;
-    int64_t until_ms; /* 0: free */
+    int64_t until_ms;
     unsigned deaths, last;
     bool enough;
 } known_t;
@@ -25,8 +26,7 @@ struct deaths {
     deaths_refuse_fn *refuse;
     void *arg;
     unsigned number; /* of the death at hand */
-    known_t *known;  /* open addressing; NULL before the first death */
-    unsigned len;
+    known_t *known;  /* a map by id */
 };
 
 deaths_t *deaths_new(deaths_refuse_fn *refuse, void *arg)
@@ -39,39 +39,43 @@ deaths_t *deaths_new(deaths_refuse_fn *refuse, void *arg)
     return self;
 }
 
+/* What is old. */
+static void s_forget(deaths_t *self, int64_t now_ms)
+{
+    known_t *known, *next;
+    HASH_ITER(hh, self->known, known, next)
+    {
+        if (known->until_ms > now_ms)
+            continue;
+        HASH_DEL(self->known, known);
+        free(known);
+    }
+}
+
 void deaths_destroy(deaths_t **self_p)
 {
     if (*self_p) {
-        free((*self_p)->known);
+        s_forget(*self_p, INT64_MAX);
         free(*self_p);
         *self_p = NULL;
     }
 }
 
-static known_t *s_seek(known_t *known, const uuid_t7 *id)
+static known_t *s_find(const deaths_t *self, const uuid_t7 *id)
 {
-    uint32_t hash; /* the last bytes of a UUIDv7 are random */
-    memcpy(&hash, id->bytes + UUID_BYTES - sizeof hash, sizeof hash);
-    unsigned at = hash & (ROOM - 1);
-    while (known[at].until_ms && !uuid_eq(&known[at].id, id))
-        at = (at + 1) & (ROOM - 1);
-    return &known[at];
+    known_t *known;
+    HASH_FIND(hh, self->known, id, sizeof *id, known);
+    return known;
 }
 
-/* Forgets what is old. */
-static void s_renew(deaths_t *self, int64_t now_ms)
+static known_t *s_add(deaths_t *self, const uuid_t7 *id)
 {
-    known_t *old = self->known;
-    self->known = calloc(ROOM, sizeof *self->known);
-    if (!self->known)
+    known_t *known = calloc(1, sizeof *known);
+    if (!known)
         abort();
-    self->len = 0;
-    for (unsigned i = 0; old && i < ROOM; i++)
-        if (old[i].until_ms > now_ms) {
-            *s_seek(self->known, &old[i].id) = old[i];
-            self->len++;
-        }
-    free(old);
+    known->id = *id;
+    HASH_ADD(hh, self->known, id, sizeof known->id, known);
+    return known;
 }
 
 static bool s_reads(const queue_note_t *entry)
@@ -96,19 +100,17 @@ static bool s_is_one(const queue_notes_t *const *batches, unsigned len)
 /* True when this entry has not been counted to the death yet. ONE: nobody else was there. */
 static bool s_count(deaths_t *self, const queue_note_t *entry, bool one, int64_t now_ms)
 {
-    known_t *known = s_seek(self->known, &entry->id);
-    bool fresh = known->until_ms == 0;
-    if (fresh && self->len == MOST)
+    known_t *known = s_find(self, &entry->id);
+    if (!known && HASH_COUNT(self->known) == MOST)
         return true;
-    if (!fresh && known->last == self->number)
+    if (!known)
+        known = s_add(self, &entry->id);
+    else if (known->last == self->number)
         return false;
-    unsigned deaths = fresh || known->until_ms <= now_ms ? 1 : known->deaths + 1;
-    self->len += fresh;
-    *known = (known_t){.id = entry->id,
-                       .until_ms = now_ms + KEPT_MS,
-                       .deaths = deaths,
-                       .enough = s_reads(entry) || deaths >= (one ? SUSPECT : ENOUGH),
-                       .last = self->number};
+    known->until_ms = now_ms + KEPT_MS;
+    known->deaths++;
+    known->enough = s_reads(entry) || known->deaths >= (one ? SUSPECT : ENOUGH);
+    known->last = self->number;
     return true;
 }
 
@@ -129,7 +131,7 @@ void deaths_count(deaths_t *self, const queue_notes_t *const *batches, unsigned 
     unsigned counted = 0;
     bool one = s_is_one(batches, len);
     self->number++;
-    s_renew(self, now_ms);
+    s_forget(self, now_ms);
     for (unsigned i = 0; i < len; i++)
         for (unsigned j = 0; j < batches[i]->len; j++) {
             const queue_note_t *entry = &batches[i]->note[j];
@@ -145,7 +147,7 @@ void deaths_count(deaths_t *self, const queue_notes_t *const *batches, unsigned 
 
 deaths_verdict_t deaths_of(deaths_t *self, const uuid_t7 *id, int64_t now_ms)
 {
-    const known_t *known = self->known ? s_seek(self->known, id) : NULL;
+    const known_t *known = s_find(self, id);
     if (!known || known->until_ms <= now_ms)
         return DEATHS_NONE;
     if (known->enough)

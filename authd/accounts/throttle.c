@@ -1,5 +1,7 @@
 #include "authd/accounts/throttle.h"
 
+#include "common/base/map.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <sodium.h>
@@ -10,9 +12,7 @@
 enum {
     MAGIC = 0x5448524f,
     KEY = crypto_shorthash_siphashx24_BYTES,
-    BUCKETS = THROTTLE_MOST,
     TEXT = 256,
-    V6_PREFIX = 64,
     FORGET_MS = 3600 * 1000,
 };
 
@@ -27,9 +27,8 @@ static const struct {
     [COUNT_ACCOUNT] = {30, 60 * 1000},
 };
 
-typedef struct entry {
-    struct entry *bucket_next;
-    struct entry *older, *newer; /* by the last charge */
+typedef struct {
+    UT_hash_handle hh;
     uint8_t key[KEY];
     unsigned failures;
     int64_t next_ms; /* when an attempt may be made */
@@ -38,9 +37,7 @@ typedef struct entry {
 struct throttle {
     unsigned magic;
     uint8_t secret[crypto_shorthash_siphashx24_KEYBYTES]; /* nobody can aim at a bucket */
-    entry_t *buckets[BUCKETS];
-    entry_t *oldest, *newest;
-    unsigned len;
+    entry_t *entries;                                     /* by the last charge, the oldest first */
 };
 
 throttle_t *throttle_new(void)
@@ -56,13 +53,11 @@ throttle_t *throttle_new(void)
 void throttle_network(const char *from, char network[THROTTLE_NETWORK])
 {
     address_t address;
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     if (!address_parse(slice_of(from), &address)) {
         snprintf(network, THROTTLE_NETWORK, "%s", from);
         return;
     }
-    if (memcmp(address.bytes, mapped, sizeof mapped) != 0)
-        memset(address.bytes + V6_PREFIX / 8, 0, sizeof address.bytes - V6_PREFIX / 8);
+    address = address_sender(&address);
     address_text(&address, network);
 }
 
@@ -80,44 +75,22 @@ static void s_key(const throttle_t *self, count_kind_t kind, slice_t account, co
     crypto_shorthash_siphashx24(key, (const uint8_t *)text, len, self->secret);
 }
 
-static entry_t **s_bucket(throttle_t *self, const uint8_t key[KEY])
-{
-    uint32_t hash;
-    memcpy(&hash, key, sizeof hash);
-    return &self->buckets[hash % BUCKETS];
-}
-
 static entry_t *s_find(throttle_t *self, const uint8_t key[KEY])
 {
-    entry_t *entry = *s_bucket(self, key);
-    while (entry && memcmp(entry->key, key, KEY) != 0)
-        entry = entry->bucket_next;
+    entry_t *entry;
+    HASH_FIND(hh, self->entries, key, KEY, entry);
     return entry;
 }
 
-static void s_unlink(throttle_t *self, entry_t *entry)
+static void s_append(throttle_t *self, entry_t *entry)
 {
-    *(entry->older ? &entry->older->newer : &self->oldest) = entry->newer;
-    *(entry->newer ? &entry->newer->older : &self->newest) = entry->older;
-}
-
-static void s_link(throttle_t *self, entry_t *entry)
-{
-    entry->older = self->newest;
-    entry->newer = NULL;
-    *(self->newest ? &self->newest->newer : &self->oldest) = entry;
-    self->newest = entry;
+    HASH_ADD(hh, self->entries, key, KEY, entry);
 }
 
 static void s_remove(throttle_t *self, entry_t *entry)
 {
-    entry_t **at = s_bucket(self, entry->key);
-    while (*at != entry)
-        at = &(*at)->bucket_next;
-    *at = entry->bucket_next;
-    s_unlink(self, entry);
+    HASH_DEL(self->entries, entry);
     free(entry);
-    self->len--;
 }
 
 void throttle_destroy(throttle_t **self_p)
@@ -126,8 +99,8 @@ void throttle_destroy(throttle_t **self_p)
     if (!self)
         return;
     assert(self->magic == MAGIC);
-    while (self->oldest)
-        s_remove(self, self->oldest);
+    while (self->entries)
+        s_remove(self, self->entries);
     self->magic = 0;
     free(self);
     *self_p = NULL;
@@ -135,16 +108,13 @@ void throttle_destroy(throttle_t **self_p)
 
 static entry_t *s_add(throttle_t *self, const uint8_t key[KEY])
 {
-    if (self->len == THROTTLE_MOST)
-        s_remove(self, self->oldest);
-    entry_t *entry = calloc(1, sizeof *entry), **bucket = s_bucket(self, key);
+    if (HASH_COUNT(self->entries) == THROTTLE_MOST)
+        s_remove(self, self->entries);
+    entry_t *entry = calloc(1, sizeof *entry);
     if (!entry)
         abort();
     memcpy(entry->key, key, KEY);
-    entry->bucket_next = *bucket;
-    *bucket = entry;
-    s_link(self, entry);
-    self->len++;
+    s_append(self, entry);
     return entry;
 }
 
@@ -174,8 +144,8 @@ static void s_count(throttle_t *self, count_kind_t kind, const uint8_t key[KEY],
     if (!entry)
         entry = s_add(self, key);
     entry->next_ms = now_ms + (int64_t)s_wait(kind, ++entry->failures);
-    s_unlink(self, entry);
-    s_link(self, entry);
+    HASH_DEL(self->entries, entry);
+    s_append(self, entry);
 }
 
 uint64_t throttle_charge(throttle_t *self, slice_t account, const char *network, bool known,
@@ -224,5 +194,5 @@ void throttle_succeeded(throttle_t *self, slice_t account, const char *network)
 
 unsigned throttle_len(const throttle_t *self)
 {
-    return self->len;
+    return HASH_COUNT(self->entries);
 }

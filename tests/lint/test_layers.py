@@ -55,6 +55,7 @@ ROOMS = {
     "simdjson": ("workers/post/",),
     "zxcvbn": ("authd/accounts/password",),
     "seccomp.h": ("common/life/confine",),
+    "uthash": ("common/base/map",),
     "liboath": ("authd/accounts/totp", "tests/unit/code"),
 }
 PROCESSES = ("gateway", "authd", "router", "workers", "ctl")

@@ -460,21 +460,20 @@ static uint64_t s_scan(delivery_t *self, int64_t clock, uint64_t now_ms)
 {
     uint64_t next_ms = UINT64_MAX;
     unsigned open = 0, disabled = 0, waiting = 0;
-    for (size_t i = 0; i < self->tables.lanes_room; i++)
-        for (lane_t *lane = self->tables.lanes[i]; lane; lane = lane->next) {
-            open += lane->failures >= DELIVERY_BREAKER;
-            disabled += lane->standing != STANDING_GOOD;
-            waiting += lane->waits != NULL;
-            if (lane->replay.rate > 0)
-                s_replay(self, lane, clock);
-            if (lane->look_ms <= now_ms) {
-                lane->look_ms = UINT64_MAX;
-                lane->more = true;
-                delivery_queue(self, lane);
-            } else if (lane->look_ms < next_ms) {
-                next_ms = lane->look_ms;
-            }
+    for (lane_t *lane = self->tables.lanes; lane; lane = lane->hh.next) {
+        open += lane->failures >= DELIVERY_BREAKER;
+        disabled += lane->standing != STANDING_GOOD;
+        waiting += lane->waits != NULL;
+        if (lane->replay.rate > 0)
+            s_replay(self, lane, clock);
+        if (lane->look_ms <= now_ms) {
+            lane->look_ms = UINT64_MAX;
+            lane->more = true;
+            delivery_queue(self, lane);
+        } else if (lane->look_ms < next_ms) {
+            next_ms = lane->look_ms;
         }
+    }
     metric_set(METRIC_handlers_open, open);
     metric_set(METRIC_handlers_disabled, disabled);
     metric_set(METRIC_handlers_waiting, waiting);

@@ -1,6 +1,7 @@
 #include "workers/delivery/handlers.h"
 
 #include "common/base/clock.h"
+#include "common/base/map.h"
 #include "common/base/secret.h"
 #include "common/log/log.h"
 #include "common/store/sealing_key.h"
@@ -12,12 +13,12 @@
 #include <string.h>
 
 enum {
-    SLOTS = 64, /* at the start; doubled when half full */
-    HEAD = 16,  /* of a kept row: the wall clock's time when it was learned, encoded */
+    HEAD = 16, /* of a kept row: the wall clock's time when it was learned, encoded */
     KEPT = HEAD + WIRE_HANDLER,
 };
 
 typedef struct {
+    UT_hash_handle hh;
     handler_t handler;
     char url[HANDLER_URL + 1], name[HANDLER_NAME + 1];
     signature_key_t *key;
@@ -27,57 +28,26 @@ typedef struct {
     int64_t until_ms[HANDLER_SECRETS]; /* 0: without end */
 } row_t;
 
-/* Open addressing; no row is ever taken out. */
 struct handlers {
     journal_t *journal;
     sealing_key_t *key;
-    row_t **slots;
-    size_t room, used;
+    row_t *rows;    /* a map by target */
     int64_t now_ms; /* while it loads */
 };
 
 static void s_destroy_row(row_t *row)
 {
-    if (!row)
-        return;
     signature_key_destroy(&row->key);
     secret_wipe(row, sizeof *row);
     free(row);
 }
 
-/* The last half of an id is random. */
-static row_t **s_slot(row_t **slots, size_t room, const uuid_t7 *target)
-{
-    uint64_t hash;
-    memcpy(&hash, target->bytes + UUID_BYTES - sizeof hash, sizeof hash);
-    size_t i = (hash ^ hash >> 32) & (room - 1);
-    while (slots[i] && !uuid_eq(&slots[i]->handler.target, target))
-        i = (i + 1) & (room - 1);
-    return &slots[i];
-}
-
-static void s_grow(handlers_t *self)
-{
-    size_t room = self->room ? 2 * self->room : SLOTS;
-    row_t **slots = calloc(room, sizeof *slots);
-    if (!slots)
-        abort();
-    for (size_t i = 0; i < self->room; i++)
-        if (self->slots[i])
-            *s_slot(slots, room, &self->slots[i]->handler.target) = self->slots[i];
-    free(self->slots);
-    self->slots = slots;
-    self->room = room;
-}
-
 static void s_put(handlers_t *self, row_t *row)
 {
-    if (2 * (self->used + 1) > self->room)
-        s_grow(self);
-    row_t **slot = s_slot(self->slots, self->room, &row->handler.target);
-    self->used += *slot == NULL;
-    s_destroy_row(*slot);
-    *slot = row;
+    row_t *former;
+    HASH_REPLACE(hh, self->rows, handler.target, sizeof row->handler.target, row, former);
+    if (former)
+        s_destroy_row(former);
 }
 
 /* Without it what is kept of handlers is lost, and authd sends it again. */
@@ -89,7 +59,9 @@ static const sealing_key_file_t s_key_file = {
 
 static const row_t *s_find(const handlers_t *self, const uuid_t7 *target)
 {
-    return *s_slot(self->slots, self->room, target);
+    row_t *row;
+    HASH_FIND(hh, self->rows, target, sizeof *target, row);
+    return row;
 }
 
 /* age_ms: how long ago the record was told. */
@@ -184,7 +156,6 @@ handlers_t *handlers_new(journal_t *journal, const char *key_path, int64_t now_m
     handlers_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
-    s_grow(self);
     self->journal = journal;
     self->now_ms = now_ms;
     self->key = sealing_key_load(&s_key_file, key_path, err, err_size);
@@ -200,10 +171,11 @@ void handlers_destroy(handlers_t **self_p)
     handlers_t *self = *self_p;
     if (!self)
         return;
-    for (size_t i = 0; i < self->room; i++)
-        s_destroy_row(self->slots[i]);
+    for (row_t *row; (row = self->rows);) {
+        HASH_DEL(self->rows, row);
+        s_destroy_row(row);
+    }
     sealing_key_destroy(&self->key);
-    free(self->slots);
     free(self);
     *self_p = NULL;
 }
@@ -275,7 +247,6 @@ size_t handlers_secrets(const handlers_t *self, const uuid_t7 *target, int64_t n
 void handlers_each(const handlers_t *self, void (*each)(void *arg, const handler_t *handler),
                    void *arg)
 {
-    for (size_t i = 0; i < self->room; i++)
-        if (self->slots[i])
-            each(arg, &self->slots[i]->handler);
+    for (const row_t *row = self->rows; row; row = row->hh.next)
+        each(arg, &row->handler);
 }

@@ -25,6 +25,7 @@
 #ifndef POSTERN_WORKERS_DELIVERY_LANE_H
 #define POSTERN_WORKERS_DELIVERY_LANE_H
 
+#include "common/base/map.h"
 #include "common/wire/wire.h"
 #include "workers/caller/schedule.h"
 #include "workers/delivery/delivery.h"
@@ -40,7 +41,7 @@ typedef enum { STANDING_GOOD, STANDING_GONE, STANDING_FAILING } standing_t;
 
 /* An item in memory: it waits for its call, is under way, or waits for its note's commit. */
 typedef struct item {
-    struct item *next;   /* in the table */
+    UT_hash_handle hh;
     struct item *behind; /* of a lane's ready ones, or of the unsaved ones */
     struct lane *lane;
     struct owner *owner; /* of whose share the call is */
@@ -52,7 +53,7 @@ typedef struct item {
 } item_t;
 
 typedef struct lane {
-    struct lane *next;   /* in the table */
+    UT_hash_handle hh;
     struct lane *behind; /* in the queue */
     bool queued;
     struct lane *awaiting; /* in the list of lanes that wait for a commit */
@@ -117,7 +118,7 @@ void lane_end_wait(lane_t *self);
  * is free beyond an eighth of all: one owner whose handlers are all slow has 7 of 16, the next half
  * as many, and so on, and the eighth is for those who have none. */
 typedef struct owner {
-    struct owner *next;
+    UT_hash_handle hh;
     uuid_t7 id;
     unsigned calls;
     size_t bytes;
@@ -125,9 +126,9 @@ typedef struct owner {
 
 /* Zero-initialised but for MOST is none. */
 typedef struct {
-    unsigned most; /* calls under way */
-    owner_t **buckets;
-    unsigned calls; /* of all */
+    unsigned most;   /* calls under way */
+    owner_t *owners; /* a map by id */
+    unsigned calls;  /* of all */
     size_t bytes;
 } owners_t;
 
@@ -177,14 +178,12 @@ void reply_kept(message_t *judge, journal_t *journal, const uuid_t7 *target, uin
 
 /* tables.c: all lanes, and all items in memory. Zero-initialised is empty. */
 typedef struct {
-    lane_t **lanes;
-    size_t lanes_room, lanes_len;
-    item_t **items; /* by log sequence */
-    size_t items_room, items_len;
+    lane_t *lanes; /* a map by target */
+    item_t *items; /* a map by log sequence */
 } tables_t;
 
 /* Finds a lane or makes it. */
-lane_t *tables_lane(tables_t *tables, const uuid_t7 *target);
+lane_t *tables_lane(tables_t *self, const uuid_t7 *target);
 item_t *tables_find(const tables_t *self, uint64_t log);
 item_t *tables_add(tables_t *self, lane_t *lane, const outbox_due_t *due);
 void tables_drop(tables_t *self, item_t *item); /* frees it */

@@ -3,35 +3,28 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum {
-    BUCKETS = 256, /* a power of two */
-    KEPT_PART = 8, /* of all, for owners who have none */
-};
+enum { KEPT_PART = 8 }; /* of all, for owners who have none */
 
 owner_t *owners_find(owners_t *self, const uuid_t7 *id)
 {
-    size_t bucket = id->bytes[UUID_BYTES - 1] & (BUCKETS - 1);
-    if (!self->buckets && !(self->buckets = calloc(BUCKETS, sizeof(owner_t *))))
-        abort();
-    for (owner_t *owner = self->buckets[bucket]; owner; owner = owner->next)
-        if (uuid_eq(&owner->id, id))
-            return owner;
-    owner_t *owner = calloc(1, sizeof *owner);
+    owner_t *owner;
+    HASH_FIND(hh, self->owners, id, sizeof *id, owner);
+    if (owner)
+        return owner;
+    owner = calloc(1, sizeof *owner);
     if (!owner)
         abort();
     owner->id = *id;
-    owner->next = self->buckets[bucket];
-    return self->buckets[bucket] = owner;
+    HASH_ADD(hh, self->owners, id, sizeof owner->id, owner);
+    return owner;
 }
 
 void owners_close(owners_t *self)
 {
-    for (size_t i = 0; self->buckets && i < BUCKETS; i++)
-        for (owner_t *owner = self->buckets[i], *next; owner; owner = next) {
-            next = owner->next;
-            free(owner);
-        }
-    free(self->buckets);
+    for (owner_t *owner; (owner = self->owners);) {
+        HASH_DEL(self->owners, owner);
+        free(owner);
+    }
 }
 
 bool owners_have_room(const owners_t *self)

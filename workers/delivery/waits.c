@@ -1,13 +1,12 @@
 #include "workers/delivery/waits.h"
 
+#include "common/base/map.h"
 #include "common/monitor/monitor.h"
 #include "workers/post/answer.h"
 
 #include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
-
-enum { SLOTS = 1024 };
 
 typedef struct waiting {
     struct waiting *next;
@@ -21,8 +20,8 @@ typedef struct waiting {
     char facts[WIRE_FACTS_TEXT];
 } waiting_t;
 
-typedef struct wait {
-    struct wait *next; /* of the slot */
+typedef struct {
+    UT_hash_handle hh;
     uint64_t log;
     int64_t until_ms; /* then the callers are answered {}, or the answer is forgotten */
     waiting_t *callers;
@@ -32,7 +31,7 @@ typedef struct wait {
 } wait_t;
 
 struct waits {
-    wait_t *slots[SLOTS]; /* by log sequence */
+    wait_t *waits; /* a map by log sequence */
     unsigned callers;
     int64_t next_ms; /* when the first time is up, or earlier */
     wire_batch_t *batch;
@@ -49,9 +48,10 @@ waits_t *waits_new(void)
     return self;
 }
 
-static void s_destroy(wait_t *wait)
+static void s_destroy(waits_t *self, wait_t *wait)
 {
     assert(!wait->callers);
+    HASH_DEL(self->waits, wait);
     free(wait->json);
     free(wait);
 }
@@ -62,22 +62,18 @@ void waits_destroy(waits_t **self_p)
     if (!self)
         return;
     waits_turn(self, INT64_MAX, true);
-    for (unsigned i = 0; i < SLOTS; i++)
-        for (wait_t *wait; (wait = self->slots[i]);) {
-            self->slots[i] = wait->next;
-            s_destroy(wait);
-        }
+    while (self->waits)
+        s_destroy(self, self->waits);
     wire_batch_destroy(&self->batch);
     free(self);
     *self_p = NULL;
 }
 
-static wait_t **s_slot(waits_t *self, uint64_t log)
+static wait_t *s_find(const waits_t *self, uint64_t log)
 {
-    wait_t **at = &self->slots[log % SLOTS];
-    while (*at && (*at)->log != log)
-        at = &(*at)->next;
-    return at;
+    wait_t *wait;
+    HASH_FIND(hh, self->waits, &log, sizeof log, wait);
+    return wait;
 }
 
 static void s_count(waits_t *self, int change)
@@ -158,17 +154,17 @@ bool waits_begin(waits_t *self, const drain_batch_t *from, const job_t *job, int
                  int64_t now_ms)
 {
     int64_t until_ms = job->deadline_ms - WAITS_MARGIN_MS;
-    wait_t **slot = s_slot(self, job->entry.answer.log);
+    uint64_t log = job->entry.answer.log;
     if (now_ms + wait_ms < until_ms)
         until_ms = now_ms + wait_ms;
-    if (until_ms <= now_ms || self->callers >= WAITS_CALLERS || *slot)
+    if (until_ms <= now_ms || self->callers >= WAITS_CALLERS || s_find(self, log))
         return false;
     wait_t *wait = calloc(1, sizeof *wait);
     if (!wait)
         abort();
-    wait->log = job->entry.answer.log;
+    wait->log = log;
     wait->until_ms = until_ms;
-    *slot = wait;
+    HASH_ADD(hh, self->waits, log, sizeof wait->log, wait);
     s_add(self, wait, from, job);
     s_due(self, until_ms);
     return true;
@@ -177,7 +173,7 @@ bool waits_begin(waits_t *self, const drain_batch_t *from, const job_t *job, int
 wait_join_t waits_join(waits_t *self, const drain_batch_t *from, const job_t *job, int64_t now_ms,
                        json_out_t *out)
 {
-    wait_t *wait = *s_slot(self, job->entry.answer.log);
+    wait_t *wait = s_find(self, job->entry.answer.log);
     if (!wait)
         return WAIT_NONE;
     if (wait->ended) {
@@ -197,7 +193,7 @@ wait_join_t waits_join(waits_t *self, const drain_batch_t *from, const job_t *jo
 
 void waits_end(waits_t *self, uint64_t log, slice_t json, int64_t now_ms)
 {
-    wait_t *wait = *s_slot(self, log);
+    wait_t *wait = s_find(self, log);
     if (!wait || wait->ended)
         return;
     s_answer(self, wait, json);
@@ -218,18 +214,16 @@ void waits_turn(waits_t *self, int64_t now_ms, bool all)
     if (now_ms < self->next_ms && !all)
         return;
     self->next_ms = INT64_MAX;
-    for (unsigned i = 0; i < SLOTS; i++)
-        for (wait_t **at = &self->slots[i]; *at;) {
-            wait_t *wait = *at;
-            if (!all && wait->until_ms > now_ms) {
-                s_due(self, wait->until_ms);
-                at = &wait->next;
-                continue;
-            }
-            s_answer(self, wait, slice("", 0));
-            *at = wait->next;
-            s_destroy(wait);
+    wait_t *wait, *next;
+    HASH_ITER(hh, self->waits, wait, next)
+    {
+        if (!all && wait->until_ms > now_ms) {
+            s_due(self, wait->until_ms);
+            continue;
         }
+        s_answer(self, wait, slice("", 0));
+        s_destroy(self, wait);
+    }
 }
 
 int waits_due_ms(const waits_t *self, int64_t now_ms)
