@@ -78,7 +78,7 @@ static void s_see_also(void)
     s_section("SEE ALSO");
     s_line("posternctl(1), postern.conf(5), postern-gateway(8), postern-authd(8), "
            "postern-router(8), postern-channel(8), postern-bot(8), postern-extension(8); "
-           "OPERATIONS.md, API.md and SECURITY.md in the documentation");
+           "RUNNING.md, REFERENCE.md, API.md and SECURITY.md in the documentation");
 }
 
 static void s_options(const option_t *options)

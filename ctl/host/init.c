@@ -95,11 +95,10 @@ static void s_write_monitors(const init_t *self, FILE *out)
 
 static void s_write_text(const init_t *self, FILE *out)
 {
-    fputs(
-        "#   Postern's configuration (ZPL). What is not here has its default: docs/OPERATIONS.md\n"
-        "#   lists every setting, and any process prints the effective ones with -t.\n"
-        "#   Relative paths start at this file's directory.\n\n",
-        out);
+    fputs("#   Postern's configuration (ZPL). What is not here has its default: docs/REFERENCE.md\n"
+          "#   lists every setting, and any process prints the effective ones with -t.\n"
+          "#   Relative paths start at this file's directory.\n\n",
+          out);
     fputs("public\n", out);
     if (self->url)
         fprintf(out, "    url = \"%s\"\n", self->url);

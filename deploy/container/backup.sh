@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All stores of docker-compose.yml's installation, copied while it runs, into a new directory of this
-# host: one directory a service, each as posternctl backup makes it (docs/OPERATIONS.md).
+# host: one directory a service, each as posternctl backup makes it (docs/RUNNING.md, In containers).
 #   deploy/container/backup.sh DIR
 # deploy/container/restore.sh DIR puts them back. Shards that were added as services of their own are
 # found by their names (postern-channel-1 …). The master key is not in it. When it fails nothing is

@@ -10,9 +10,9 @@ import sys
 from tree import ROOT
 
 BLOCKS = {  # name: (document, .def file, macro)
-    "settings": ("OPERATIONS.md", "common/conf/settings.def", "SETTING"),
-    "metrics": ("OPERATIONS.md", "common/monitor/metrics.def", "METRIC"),
-    "processes": ("OPERATIONS.md", "common/monitor/metrics.def", "PROCESS_METRIC"),
+    "settings": ("REFERENCE.md", "common/conf/settings.def", "SETTING"),
+    "metrics": ("REFERENCE.md", "common/monitor/metrics.def", "METRIC"),
+    "processes": ("REFERENCE.md", "common/monitor/metrics.def", "PROCESS_METRIC"),
     "errors": ("API.md", "common/errors.def", "ERROR"),
     "operations": ("API.md", "common/ops.def", "OP"),
     "rights": ("API.md", "authd/manage/rights.def", "RIGHT"),

@@ -22,6 +22,24 @@ def linked(text):
     return [target for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text) if "://" not in target and "$" not in target]
 
 
+def anchors(text):
+    """What a link may name behind #: the headings, written as the web pages of repositories do, and <a id>s."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    heads = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads} | set(re.findall(r'<a id="([^"]+)"', text))
+
+
+def test_anchors_are_found():
+    assert anchors('# A b, and `c`\n## D-e\n```sh\n# f\n```\n<a id="g"></a>') == {"a-b-and-c", "d-e", "g"}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_documents_link_headings_that_are_there(document):
+    targets = re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", document.read_text())
+    assert not [f"{path}#{anchor}" for path, anchor in targets
+                if anchor not in anchors((document.parent / path if path else document).read_text())]
+
+
 def test_paths_are_found():
     assert list(named("`common/ops.def`, `../tests/lint/tree.py`, `a/b`, `postern.conf`")) == ["common/ops.def", "tests/lint/tree.py"]
     assert linked("[a](b/c.md#d), [e](https://f.example/)") == ["b/c.md"]

@@ -17,6 +17,7 @@ DEPLOY = postern.ROOT / "deploy"
 RULES = (DEPLOY / "prometheus" / "alerts.yml").read_text()
 TESTS = (DEPLOY / "prometheus" / "alerts_test.yml").read_text()
 ALERTS = re.findall(r"^ +- alert: (\w+)$", RULES, re.M)
+RUNBOOK = (postern.ROOT / "docs" / "RUNBOOK.md").read_text()
 
 
 @pytest.mark.parametrize("command", ["check config prometheus.yml", "check rules alerts.yml",
@@ -44,11 +45,16 @@ def test_each_alert_is_tried_and_explained(alert):
     cases = re.findall(rf"alertname: {alert}\n +exp_alerts:( \[\])?", TESTS)
     assert sorted(cases) == ["", " []"], "one case where it fires, one where it does not"
     rule = RULES.split(f"- alert: {alert}\n")[1].split("- alert:")[0]
-    assert re.search(r"severity: (critical|warning)\}", rule)
+    severity = re.search(r"severity: (critical|warning)\}", rule)[1]
     assert re.search(r'summary: ".+"', rule)
-    assert f"runbook: docs/OPERATIONS.md#{alert.lower()}\n" in rule
-    document = (postern.ROOT / "docs" / "OPERATIONS.md").read_text()
-    assert re.search(rf"^### {alert}\n\n\S", document, re.M)
+    assert f"runbook: docs/RUNBOOK.md#{alert.lower()}\n" in rule
+    section = RUNBOOK.split(f"\n### {alert}\n")[1].split("\n#")[0]
+    parts = re.findall(r"^- \*\*(.+?)\*\*(?: \((\w+)\))?:", section, re.M)
+    assert parts == [("Means", severity), ("Look at", ""), ("Do", "")]
+
+
+def test_the_runbook_explains_no_alert_that_is_not_there():
+    assert re.findall(r"^### (\w+)$", RUNBOOK, re.M) == ALERTS
 
 
 def known():

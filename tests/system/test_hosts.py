@@ -1,5 +1,5 @@
 """Many hosts: three gateways, an authd, two routers and four workers, each on a host of its own
-(a network namespace), over CURVE. docs/OPERATIONS.md, "Many hosts", describes the same by hand."""
+(a network namespace), over CURVE. docs/HOSTS.md describes the same by hand."""
 
 import shutil
 import threading
