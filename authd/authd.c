@@ -67,7 +67,13 @@ static void s_refuse(authd_t *self, peer_t *peer, const wire_request_t *request,
     s_reply(self, peer, &reply, verdict->detail);
 }
 
-/* An operation that is authd's own. */
+/* Of what senders ask for, authd answers one operation itself. */
+#define OP(number, ...)
+#define SEND(number, name, methods, path, credentials, owner, target, rule, deed, verb)            \
+    _Static_assert(OWNER_##owner != OWNER_AUTHD || OP_##name == OP_token_self,                     \
+                   #name " is answered by authd: say here how");
+#include "common/ops.def"
+
 static void s_answer(authd_t *self, peer_t *peer, const wire_request_t *request, int64_t wall_ms)
 {
     wire_reply_t reply = {.id = request->id,

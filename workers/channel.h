@@ -1,4 +1,4 @@
-/* What a channel worker does: the operations of its kind. See worker.h. */
+/* What a channel worker is. See worker.h. */
 #ifndef POSTERN_CHANNEL_H
 #define POSTERN_CHANNEL_H
 

@@ -77,7 +77,7 @@ static bool s_is_param(const char *name)
 
 static bool s_is_history(unsigned op)
 {
-    return op >= OP_channel_history && op <= OP_buddy_history;
+    return op_find(op)->deed == DOES_READ;
 }
 
 /* A parameter's value as the query would have it; false when it is none. */

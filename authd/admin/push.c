@@ -136,6 +136,9 @@ static void s_send(push_t *self, waiting_t *waiting, int64_t now_ms)
         view_take_damage(self->view);
         return; /* a note of what a later look will see */
     }
+    const op_t *op = op_of(handler.kind, DOES_TELL);
+    if (!op)
+        return;
     pack_reset(&self->record);
     handler_record(self->view, &handler, (uint64_t)clock_wall_ms(), &self->record);
     if (view_take_damage(self->view))
@@ -145,8 +148,8 @@ static void s_send(push_t *self, waiting_t *waiting, int64_t now_ms)
         .origin = *self->self,
         .attempt = ++waiting->attempt,
         .time_left_ms = (uint32_t)waiting->again_ms,
-        .op = handler.kind == OWNER_BOT ? OP_bot_handler_push : OP_extension_handler_push,
-        .method = OP_PUT,
+        .op = op->number,
+        .method = op->methods,
         .target = handler.access,
         .params = slice("", 0),
         .headers = slice("", 0),

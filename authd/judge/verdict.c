@@ -165,36 +165,22 @@ static error_code_t s_find_self(case_t *self, rule_t rule)
     return ERROR_none;
 }
 
-/* What an operation does: with DOES_POST and DOES_CALL an Idempotency-Key counts; what DOES_CALL
- * posts goes to the target's handler, too; DOES_LOOK reads of a target that may be archived. */
-typedef enum { DOES_POST, DOES_CALL, DOES_READ, DOES_LOOK, DOES_ASK } deed_t;
-
+/* A row that names no target of ours, no rule or no deed does not compile. */
 static const struct {
     find_fn *find;
     rule_t rule;
-    deed_t deed;
+    op_deed_t deed;
 } s_rules[] = {
-    [OP_channel_message] = {s_find_channel, MAY_MEMBER, DOES_POST},
-    [OP_channel_id_message] = {s_find_channel_id, MAY_MEMBER, DOES_POST},
-    [OP_bot_incoming] = {s_find_bot, MAY_ANYONE, DOES_CALL},
-    [OP_bot_message] = {s_find_bot, MAY_PEOPLE, DOES_POST},
-    [OP_extension_incoming] = {s_find_app, MAY_ANYONE, DOES_CALL},
-    [OP_chat_message] = {s_find_chat, MAY_MEMBER, DOES_POST},
-    [OP_buddy_message] = {s_find_buddy, MAY_ANYONE, DOES_POST},
-    [OP_token_self] = {s_find_self, MAY_ANYONE, DOES_ASK},
-    [OP_channel_history] = {s_find_channel, MAY_MEMBER, DOES_READ},
-    [OP_channel_id_history] = {s_find_channel_id, MAY_MEMBER, DOES_READ},
-    [OP_bot_history] = {s_find_bot, MAY_PEOPLE, DOES_READ},
-    [OP_extension_history] = {s_find_app, MAY_OWNER, DOES_READ},
-    [OP_chat_history] = {s_find_chat, MAY_MEMBER, DOES_READ},
-    [OP_buddy_history] = {s_find_buddy, MAY_OWNER, DOES_READ},
-    [OP_bot_deliveries] = {s_find_bot, MAY_OWNER, DOES_LOOK},
-    [OP_extension_deliveries] = {s_find_app, MAY_OWNER, DOES_LOOK},
-    [OP_bot_delivery_retry] = {s_find_bot, MAY_OWNER, DOES_READ},
-    [OP_extension_delivery_retry] = {s_find_app, MAY_OWNER, DOES_READ},
-    [OP_bot_delivery_replay] = {s_find_bot, MAY_OWNER, DOES_READ},
-    [OP_extension_delivery_replay] = {s_find_app, MAY_OWNER, DOES_READ},
+#define OP(number, ...)
+#define SEND(number, name, methods, path, credentials, owner, target, rule, deed, verb)            \
+    [number] = {s_find_##target, MAY_##rule, DOES_##deed},
+#include "common/ops.def"
 };
+
+static bool s_deed_reads(op_deed_t deed)
+{
+    return deed == DOES_READ || deed == DOES_LOOK || deed == DOES_REPEAT;
+}
 
 static bool s_needs_use(const case_t *self)
 {
@@ -257,8 +243,8 @@ static error_code_t s_check_address(case_t *self, verdict_t *verdict)
 /* What they say of the request, whatever its target. */
 static error_code_t s_check_request(case_t *self, size_t body_len)
 {
-    deed_t deed = s_rules[self->request->op].deed;
-    if (self->terms.post_only && (deed == DOES_READ || deed == DOES_LOOK)) {
+    op_deed_t deed = s_rules[self->request->op].deed;
+    if (self->terms.post_only && s_deed_reads(deed)) {
         self->detail = slice_of("The token may post, and not read back.");
         return ERROR_out_of_scope;
     }
@@ -292,7 +278,7 @@ static void s_dedupe(case_t *self)
     wire_principal_t *principal = &self->request->principal;
     uint8_t op[2] = {(uint8_t)(self->request->op >> 8), (uint8_t)self->request->op};
     crypto_generichash_state state;
-    deed_t deed = s_rules[self->request->op].deed;
+    op_deed_t deed = s_rules[self->request->op].deed;
     if ((deed != DOES_POST && deed != DOES_CALL) ||
         !wire_pairs_find(self->request->headers, "idempotency-key", &key) || key.len == 0)
         return;
@@ -412,7 +398,7 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
 
 bool verdict_reads(unsigned op)
 {
-    return s_is_known(op) && (s_rules[op].deed == DOES_READ || s_rules[op].deed == DOES_LOOK);
+    return s_is_known(op) && s_deed_reads(s_rules[op].deed);
 }
 
 verdict_t verdict_operate(judge_t *self, view_t *view, wire_request_t *request, uint64_t wall_ms)

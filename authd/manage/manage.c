@@ -71,11 +71,28 @@ static void s_wiping_free(void *memory)
     free(memory);
 }
 
+const task_row_t *task_row(unsigned op)
+{
+    for (unsigned i = 0; i < sizeof s_nouns / sizeof *s_nouns; i++)
+        for (const task_row_t *row = s_nouns[i]; row->op; row++)
+            if (row->op == op)
+                return row;
+    return NULL;
+}
+
+/* An operation without a function is a mistake of ours that nobody has to ask for first. */
+static void s_check_rows(void)
+{
+    for (size_t i = 0; i < op_table_len; i++)
+        assert(!op_manages(&op_table[i]) || task_row(op_table[i].number));
+}
+
 manage_t *manage_new(directory_t *directory, const manage_limits_t *limits, const char *public_url)
 {
     manage_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
+    s_check_rows();
     json_set_alloc_funcs(malloc, s_wiping_free);
     *self = (manage_t){.magic = MAGIC,
                        .directory = directory,
@@ -111,15 +128,6 @@ void manage_destroy(manage_t **self_p)
     self->magic = 0;
     free(self);
     *self_p = NULL;
-}
-
-const task_row_t *task_row(unsigned op)
-{
-    for (unsigned i = 0; i < sizeof s_nouns / sizeof *s_nouns; i++)
-        for (const task_row_t *row = s_nouns[i]; row->op; row++)
-            if (row->op == op)
-                return row;
-    return NULL;
 }
 
 static const task_stage_t *s_find_stage(unsigned op)

@@ -82,7 +82,7 @@ typedef struct {
     const uuid_t7 *key;   /* of its Idempotency-Key, likewise (keyed.h); NULL, or nil: none */
 } manage_request_t;
 
-/* Carries REQUEST out, if authd/manage/rights.def allows it to the actor. True: ANSWER is the
+/* Carries REQUEST out, if common/ops.def allows it to the actor. True: ANSWER is the
  * answer. False: a password is to be hashed; DONE is called with the answer by a later manage_turn,
  * or by manage_destroy. */
 typedef void manage_done_fn(void *arg, manage_answer_t *answer);

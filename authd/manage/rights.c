@@ -11,10 +11,10 @@ typedef struct {
 } right_t;
 
 static const right_t s_rights[] = {
-#define RIGHT(op, object, member, admin, owner)                                                    \
-    {OP_##op, OBJECT_##object, {MAY_##member, MAY_##admin, MAY_##owner}},
-#include "authd/manage/rights.def"
-#undef RIGHT
+#define OP(number, ...)
+#define MANAGE(number, name, methods, path, object, member, admin)                                 \
+    {number, OBJECT_##object, {MAY_##member, MAY_##admin, MAY_ANY}},
+#include "common/ops.def"
 };
 
 static const right_t *s_find(unsigned op)
@@ -24,11 +24,6 @@ static const right_t *s_find(unsigned op)
         if (s_rights[i].op == op)
             return &s_rights[i];
     return &owners;
-}
-
-bool rights_has_row(unsigned op)
-{
-    return s_find(op)->op == op;
 }
 
 object_t rights_object(unsigned op)

@@ -1,5 +1,5 @@
-/* Rights: authd/manage/rights.def as functions. No other file says who may do what with whose
- * objects. Threading: read-only tables, any thread. */
+/* Rights: what common/ops.def says of them, as functions. No other file says who may do what with
+ * whose objects. Threading: read-only tables, any thread. */
 #ifndef POSTERN_AUTHD_MANAGE_RIGHTS_H
 #define POSTERN_AUTHD_MANAGE_RIGHTS_H
 
@@ -32,7 +32,6 @@ typedef enum {
 /* The row of an operation. An operation without a row is allowed to owners alone. */
 object_t rights_object(unsigned op);
 right_level_t rights_level(unsigned op, user_role_t role);
-bool rights_has_row(unsigned op);
 
 bool rights_allow(unsigned op, user_role_t role, relation_t relation);
 /* Whether ROLE may give the role GIVEN. */

@@ -22,11 +22,23 @@ typedef enum {
 typedef enum { OWNER_CHANNEL, OWNER_BOT, OWNER_EXTENSION, OWNER_AUTHD } op_owner_t;
 #define WORKER_KINDS 3
 
+/* What an operation does. An Idempotency-Key counts with DOES_POST and DOES_CALL. */
+typedef enum {
+    DOES_POST, /* a message, which is stored */
+    DOES_CALL, /* an event: a request of any form, which is stored and goes to the target's handler
+                  with its headers */
+    DOES_READ, /* reads what was stored */
+    DOES_LOOK, /* likewise, also of a target that is archived */
+    DOES_REPEAT, /* has something done again that was stored */
+    DOES_ASK,    /* about the credential itself */
+    DOES_TELL,   /* a worker is told of a target's handler */
+    DOES_MANAGE
+} op_deed_t;
+
 typedef enum {
     OP_NONE = 0,
-#define OP(number, name, methods, path, credentials, owner) OP_##name = number,
+#define OP(number, name, methods, path, credentials, owner, deed) OP_##name = number,
 #include "common/ops.def"
-#undef OP
 } op_number_t;
 
 typedef struct {
@@ -36,6 +48,7 @@ typedef struct {
     const char *path;
     op_credentials_t credentials;
     op_owner_t owner;
+    op_deed_t deed;
 } op_t;
 
 /* All rows in the table's order. */
@@ -71,12 +84,14 @@ static inline bool op_is_of_session(const op_t *op)
     return op->number == OP_logout || op->number == OP_session_show;
 }
 
-/* Whether an operation takes an event: a request of any form, which a handler gets with its
- * headers. */
+/* Whether an operation takes an event. */
 static inline bool op_is_event(const op_t *op)
 {
-    return op->number == OP_bot_incoming || op->number == OP_extension_incoming;
+    return op->deed == DOES_CALL;
 }
+
+/* The first operation of OWNER that does DEED; NULL when it has none. */
+const op_t *op_of(op_owner_t owner, op_deed_t deed);
 
 /* Position of a row in op_table, for arrays of counters. */
 size_t op_index(const op_t *op);

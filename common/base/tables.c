@@ -4,10 +4,9 @@
 #include <string.h>
 
 const op_t op_table[] = {
-#define OP(number, name, methods, path, credentials, owner)                                        \
-    {OP_##name, #name, methods, path, credentials, owner},
+#define OP(number, name, methods, path, credentials, owner, deed)                                  \
+    {OP_##name, #name, methods, path, credentials, owner, deed},
 #include "common/ops.def"
-#undef OP
 };
 const size_t op_table_len = sizeof op_table / sizeof *op_table;
 
@@ -21,14 +20,12 @@ const size_t error_table_len = sizeof error_table / sizeof *error_table;
 
 /* The position of each row, so that a number is found without a search. */
 enum {
-#define OP(number, name, methods, path, credentials, owner) OP_ROW_##name,
+#define OP(number, name, methods, path, credentials, owner, deed) OP_ROW_##name,
 #include "common/ops.def"
-#undef OP
 };
 static const unsigned char s_op_row[] = {
-#define OP(number, name, methods, path, credentials, owner) [number] = OP_ROW_##name + 1,
+#define OP(number, name, methods, path, credentials, owner, deed) [number] = OP_ROW_##name + 1,
 #include "common/ops.def"
-#undef OP
 };
 
 const op_t *op_find(unsigned number)
@@ -36,6 +33,14 @@ const op_t *op_find(unsigned number)
     if (number >= sizeof s_op_row || s_op_row[number] == 0)
         return NULL;
     return &op_table[s_op_row[number] - 1];
+}
+
+const op_t *op_of(op_owner_t owner, op_deed_t deed)
+{
+    for (size_t i = 0; i < op_table_len; i++)
+        if (op_table[i].owner == owner && op_table[i].deed == deed)
+            return &op_table[i];
+    return NULL;
 }
 
 size_t op_index(const op_t *op)

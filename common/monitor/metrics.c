@@ -14,9 +14,8 @@ const metric_row_t metric_table[METRIC_COUNT] = {
 };
 
 enum {
-#define OP(number, name, methods, path, credentials, owner) S_OP_##name,
+#define OP(number, name, methods, path, credentials, owner, deed) S_OP_##name,
 #include "common/ops.def"
-#undef OP
     S_OPS
 };
 enum {

@@ -68,8 +68,7 @@ static char *s_url(ctl_t *ctl, unsigned op, unsigned argument)
 static bool s_is_local(ctl_t *ctl, unsigned op)
 {
     const char *token = getenv("POSTERN_TOKEN");
-    bool reads = op_find(op)->methods == OP_GET ||
-                 (op >= OP_bot_deliveries && op <= OP_extension_delivery_replay);
+    bool reads = op_reads(op_find(op)) || op_find(op)->deed == DOES_REPEAT;
     return reads && !ctl_option(ctl, "--url") && !ctl_option(ctl, "--token-file") &&
            !ctl_admin_url(ctl) && !(token && *token);
 }

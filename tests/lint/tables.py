@@ -4,6 +4,7 @@ python3 tests/lint/tables.py   writes each table between its two marks:
                                <!-- table: settings --> … <!-- end of table -->
 """
 
+import collections
 import re
 import sys
 
@@ -14,21 +15,39 @@ BLOCKS = {  # name: (document, .def file, macro)
     "metrics": ("REFERENCE.md", "common/monitor/metrics.def", "METRIC"),
     "processes": ("REFERENCE.md", "common/monitor/metrics.def", "PROCESS_METRIC"),
     "errors": ("API.md", "common/errors.def", "ERROR"),
-    "operations": ("API.md", "common/ops.def", "OP"),
-    "rights": ("API.md", "authd/manage/rights.def", "RIGHT"),
+    "operations": ("API.md", "common/ops.def", None),
+    "rights": ("API.md", "common/ops.def", None),
     "headers": ("API.md", "gateway/read/headers.def", "HEADER"),
 }
 KINDS = {"UINT": "number", "TEXT": "text", "URL": "URL", "NETWORKS": "networks", "ENDPOINT": "endpoints", "ADDRESS": "address:port",
          "PATH": "path", "SECRET": "path of a secret file", "BOOL": "true or false"}
 
 
+# A row of common/ops.def; object, member and admin: of a MANAGE, else None.
+Op = collections.namedtuple("Op", "number name methods path credentials owner object member admin", defaults=(None,) * 3)
+OPS = {"SEND": lambda credentials, owner, *_: (credentials, owner),
+       "TELL": lambda owner, *_: ("INTERNAL", owner),
+       "MANAGE": lambda *rights: ("ADMIN", "AUTHD", *rights),
+       "OPEN": lambda: ("OPEN", "AUTHD")}
+
+
+def calls(path, macro):
+    """(macro, arguments) of each MACRO (…) in a .def file; MACRO: one or several, by |."""
+    text = re.sub(r"/\*.*?\*/", "", (ROOT / path).read_text(), flags=re.S)
+    found = re.findall(rf"^({macro})\(\s*(.*?)\)\s*$", text, re.M | re.S)
+    assert found, f"no {macro} in {path}"
+    return [(name, [cell.strip() for cell in re.findall(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+', row)])
+            for name, row in found]
+
+
 def rows(path, macro):
     """The arguments of MACRO (…) in a .def file, one list a row."""
-    text = re.sub(r"/\*.*?\*/", "", (ROOT / path).read_text(), flags=re.S)
-    found = re.findall(rf"^{macro}\(\s*(.*?)\)\s*$", text, re.M | re.S)
-    assert found, f"no {macro} in {path}"
-    return [[cell.strip() for cell in re.findall(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+', row)]
-            for row in found]
+    return [cells for _, cells in calls(path, macro)]
+
+
+def ops():
+    """The rows of common/ops.def in their order."""
+    return [Op(*cells[:4], *OPS[macro](*cells[4:])) for macro, cells in calls("common/ops.def", "|".join(OPS))]
 
 
 def plain(cell):
@@ -72,16 +91,15 @@ def verbs_of(methods):
     return [*verbs, "HEAD"] if "GET" in verbs else verbs
 
 
-def operations(_, name, methods, path, credentials, owner):
-    verbs = "any" if methods == "OP_ANY" else ", ".join(verbs_of(methods))
-    needs = {"CRED_TOKEN": "token", "CRED_APPKEY": "token, appkey", "CRED_ADMIN": "management token or session",
-             "CRED_INTERNAL": "between processes", "CRED_OPEN": "what the body holds"}
-    return [f"`{name}`", verbs, f"`{plain(path)}`", needs[credentials],
-            owner.removeprefix("OWNER_").lower()]
+def operations(op):
+    verbs = "any" if op.methods == "OP_ANY" else ", ".join(verbs_of(op.methods))
+    needs = {"TOKEN": "token", "APPKEY": "token, appkey", "ADMIN": "management token or session",
+             "INTERNAL": "between processes", "OPEN": "what the body holds"}
+    return [f"`{op.name}`", verbs, f"`{plain(op.path)}`", needs[op.credentials], op.owner.lower()]
 
 
-def rights(name, about, *levels):
-    return [f"`{name}`", about.lower(), *(level.lower() for level in levels)]
+def rights(op):
+    return [f"`{op.name}`", op.object.lower(), op.member.lower(), op.admin.lower(), "any"]
 
 
 WHYS = {"TRAVELS": "reaches the handler", "CREDENTIAL": "a credential", "HOP": "of the connection",
@@ -107,7 +125,10 @@ ROWS = {"settings": settings, "metrics": metrics, "processes": processes,
 
 def table(name):
     _, path, macro = BLOCKS[name]
-    made = [ROWS[name](*row) for row in rows(path, macro)]
+    if macro:
+        made = [ROWS[name](*row) for row in rows(path, macro)]
+    else:
+        made = [ROWS[name](op) for op in ops() if name == "operations" or op.object]
     lines = [HEADS[name], ["---"] * len(HEADS[name]), *made]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

@@ -17,9 +17,9 @@ def test_documents_hold_the_tables(name):
     assert tables.written(document.read_text(), name) == document.read_text()
 
 
-@pytest.mark.parametrize("path, macro", [("common/ops.def", "OP"), ("common/errors.def", "ERROR")])
-def test_numbers_and_names_are_unique(path, macro):
-    numbers, names = zip(*[(int(row[0]), row[1]) for row in tables.rows(path, macro)])
+@pytest.mark.parametrize("rows", [tables.ops(), tables.rows("common/errors.def", "ERROR")], ids=["ops", "errors"])
+def test_numbers_and_names_are_unique(rows):
+    numbers, names = zip(*[(int(row[0]), row[1]) for row in rows])
     assert len(set(numbers)) == len(numbers) and len(set(names)) == len(names)
     assert list(numbers) == sorted(numbers)
 

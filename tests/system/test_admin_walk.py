@@ -1,5 +1,5 @@
 """Every management operation over HTTP, by each role, on its own and on others' objects: what
-authd/manage/rights.def says is done, all else is refused, and a refusal changes nothing and tells nothing.
+common/ops.def says is done, all else is refused, and a refusal changes nothing and tells nothing.
 Prints the table (pytest -s)."""
 
 import pathlib
@@ -17,10 +17,9 @@ ALLOWED = {"NO": (), "OWN": ("own",), "AMONG": ("own", "among"), "MANAGED": ("ow
            "BELOW": ("own", "among", "service", "lower"),
            "ANY": ("own", "among", "service", "lower", "other")}
 LOWER = {"member": "member", "admin": "member", "owner": "admin"}
-RIGHTS = {name: (about, dict(zip(ROLES, levels)))
-          for name, about, *levels in tables.rows("authd/manage/rights.def", "RIGHT")}
-OPERATIONS = [(name, methods.removeprefix("OP_"), path.strip('"')) for _, name, methods, path, needs, _
-              in tables.rows("common/ops.def", "OP") if needs == "CRED_ADMIN"]
+MANAGED = [op for op in tables.ops() if op.credentials == "ADMIN"]
+RIGHTS = {op.name: (op.object, dict(zip(ROLES, (op.member, op.admin, "ANY")))) for op in MANAGED}
+OPERATIONS = [(op.name, op.methods.removeprefix("OP_"), op.path.strip('"')) for op in MANAGED]
 # Allowed, these may still want what is not prepared here: an authenticator's code.
 WANTS_MORE = ("user_totp_confirm", "user_totp_remove", "user_totp_codes")
 PASSWORD = "walk on a wire of words"

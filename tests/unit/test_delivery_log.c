@@ -83,7 +83,7 @@ static void s_commit(void)
 }
 
 /* "NAME VALUE NAME VALUE" as parameters; the body of the answer or the reason of a refusal. */
-static const char *s_ask(worker_op_fn op, const char *params, error_code_t error)
+static const char *s_ask(verb_fn op, const char *params, error_code_t error)
 {
     char copy[256], *rest = copy, *name, *value;
     pack_t pairs = {0};

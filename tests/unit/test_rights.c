@@ -9,14 +9,6 @@
 
 static const char *const s_relations[RELATIONS] = {"own", "among", "service", "lower", "other"};
 
-static void every_management_operation_has_a_row(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < op_table_len; i++)
-        if (op_table[i].credentials == CRED_ADMIN && !rights_has_row(op_table[i].number))
-            fail_msg("%s has no row in authd/manage/rights.def", op_table[i].name);
-}
-
 static void an_owner_may_everything_and_nobody_more_than_a_higher_role(void **state)
 {
     (void)state;
@@ -394,7 +386,6 @@ static void nobody_gives_itself_more(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_management_operation_has_a_row),
         cmocka_unit_test(an_owner_may_everything_and_nobody_more_than_a_higher_role),
         DESK_TEST(the_walk),
         DESK_TEST(lists_show_a_member_its_own),

@@ -39,16 +39,12 @@ static struct {
     char body[600];
 } s_replies[REPLIES];
 
-static const worker_op_t s_ops[] = {{OP_channel_message, post_message},
-                                    {OP_channel_history, worker_history}};
 static const worker_role_t s_role = {
     .kind = OWNER_CHANNEL,
     .process = "postern-channel",
     .section = "channel",
     .monitor = SET_channel_monitor,
     .shards = SET_shards_channel,
-    .ops = s_ops,
-    .ops_len = 2,
 };
 
 static void s_serve(void)

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/log/log.h"
 #include "workers/delivery/lane.h"
+#include "workers/delivery/log.h"
 
 #include <stdlib.h>
 
@@ -132,7 +133,14 @@ static void s_stored(void *engine, const uuid_t7 *target, uint64_t log)
     delivery_stir(((delivery_engine_t *)engine)->delivery, target, log);
 }
 
+static const verb_fn s_verbs[VERBS] = {
+#define VERB(name, function) [VERB_##name] = function,
+    DELIVERY_VERBS(VERB)
+#undef VERB
+};
+
 const worker_engine_t delivery_engine = {
+    .verbs = s_verbs,
     .make = s_make,
     .destroy = s_destroy,
     .fd = s_fd,

@@ -1,4 +1,4 @@
-/* The delivery log, for the owner of a bot or an extension: worker_op_fn's of the operations
+/* The delivery log, for the owner of a bot or an extension: verb_fn's of the operations
  * …_deliveries, …_delivery_retry and …_delivery_replay (docs/API). Threading: the main thread; what
  * they look for is found by the journal's. */
 #ifndef POSTERN_WORKERS_DELIVERY_LOG_H

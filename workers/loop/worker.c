@@ -56,12 +56,39 @@ void worker_history(post_t *post, job_t *job)
     history_prepare(job);
 }
 
-static worker_op_fn s_find_op(const worker_t *self, unsigned op)
+/* A row whose verb is none of ours does not compile, nor one without a verb. */
+static const struct {
+    op_owner_t owner;
+    verb_t verb;
+} s_ops[] = {
+#define OP(number, ...)
+#define SEND(number, name, methods, path, credentials, owner, target, rule, deed, verb)            \
+    [number] = {OWNER_##owner, VERB_##verb},
+#define TELL(number, name, methods, path, owner, verb) [number] = {OWNER_##owner, VERB_##verb},
+#include "common/ops.def"
+};
+#define OP(number, ...)
+#define SEND(number, name, methods, path, credentials, owner, target, rule, deed, verb)            \
+    _Static_assert((OWNER_##owner == OWNER_AUTHD) == (VERB_##verb == VERB_none),                   \
+                   #name " needs the verb of its worker");                                         \
+    _Static_assert(VERB_##verb < VERB_DELIVERY || OWNER_##owner != OWNER_CHANNEL,                  \
+                   #name " has a verb of workers with handlers");
+#include "common/ops.def"
+
+static const verb_fn s_verbs[VERBS] = {
+#define VERB(name, function) [VERB_##name] = function,
+    WORKER_VERBS(VERB)
+#undef VERB
+};
+
+/* NULL: the operation is none of this worker's. */
+static verb_fn s_find_verb(const worker_t *self, unsigned op)
 {
-    for (size_t i = 0; i < self->role->ops_len; i++)
-        if (self->role->ops[i].op == op)
-            return self->role->ops[i].prepare;
-    return NULL;
+    const worker_engine_t *engine = self->role->engine;
+    if (op >= sizeof s_ops / sizeof *s_ops || s_ops[op].owner != self->role->kind)
+        return NULL;
+    verb_t verb = s_ops[op].verb;
+    return verb < VERB_DELIVERY ? s_verbs[verb] : engine ? engine->verbs[verb] : NULL;
 }
 
 /* An event is to be delivered when its target has a handler now. */
@@ -106,7 +133,7 @@ static void s_answer_told(worker_t *self, job_t *job, bool learned)
 static void s_prepare(worker_t *self, job_t *job)
 {
     const wire_request_t *request = job->request;
-    worker_op_fn prepare = s_find_op(self, request->op);
+    verb_fn prepare = s_find_verb(self, request->op);
     bool ours = request->principal.present &&
                 wire_shard(&request->principal.target, self->shard.shards) == self->shard.shard;
     if (request->time_left_ms == 0)

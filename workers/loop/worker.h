@@ -10,15 +10,7 @@
 #include "common/conf/conf.h"
 #include "workers/post/engine.h"
 #include "workers/post/history.h"
-#include "workers/post/post.h"
-
-/* Prepares an operation: fills the job, or refuses it. */
-typedef void (*worker_op_fn)(post_t *post, job_t *job);
-
-typedef struct {
-    op_number_t op;
-    worker_op_fn prepare;
-} worker_op_t;
+#include "workers/post/verbs.h"
 
 /* What the three kinds of workers differ in. */
 typedef struct {
@@ -26,8 +18,6 @@ typedef struct {
     const char *process; /* "postern-channel" */
     const char *section; /* "channel" */
     setting_t monitor, shards;
-    const worker_op_t *ops;
-    size_t ops_len;
     const worker_engine_t *engine; /* or NULL */
 } worker_role_t;
 
@@ -41,9 +31,9 @@ void worker_destroy(worker_t **self_p);
 /* Serves until SIGTERM, then finishes what it has taken. */
 void worker_run(worker_t *self);
 
-/* Taking a handler record, as a worker_op_fn: answered 200 once it is committed. */
+/* Taking a handler record, as a verb_fn: answered 200 once it is committed. */
 void worker_handler_push(post_t *post, job_t *job);
-/* Reading back, as a worker_op_fn. */
+/* Reading back, as a verb_fn. */
 void worker_history(post_t *post, job_t *job);
 
 /* The whole life of a worker process: each main is a call of this. */

@@ -8,8 +8,10 @@
 #include "workers/post/drain.h"
 #include "workers/post/json_out.h"
 #include "workers/post/reading.h"
+#include "workers/post/verbs.h"
 
 typedef struct worker_engine {
+    const verb_fn *verbs; /* those from VERB_DELIVERY on */
     /* Makes an engine on an open journal; exits with the reason when it cannot. KEY: the file of
      * the worker's own key (sealing_key.h). */
     void *(*make)(const conf_t *conf, journal_t *journal, const shard_t *shard, const char *key);

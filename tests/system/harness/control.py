@@ -26,7 +26,7 @@ TIMEOUT_S = 5  # posternctl's
 
 @functools.cache
 def _operations():
-    return {row[1]: row for row in tables.rows("common/ops.def", "OP")}
+    return {op.name: op for op in tables.ops()}
 
 
 @functools.cache

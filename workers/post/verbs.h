@@ -1,0 +1,31 @@
+/* What workers do for an operation: the verbs of common/ops.def, and the function of each, which
+ * fills the job or refuses it.
+ *
+ * Threading: the worker's main thread. */
+#ifndef POSTERN_WORKERS_POST_VERBS_H
+#define POSTERN_WORKERS_POST_VERBS_H
+
+#include "workers/post/drain.h"
+#include "workers/post/post.h"
+
+typedef void (*verb_fn)(post_t *post, job_t *job);
+
+/* VERB(name, function) of every worker: a table in workers/loop/worker.c. */
+#define WORKER_VERBS(VERB)                                                                         \
+    VERB(message, post_message)                                                                    \
+    VERB(history, worker_history)
+
+/* And of those that deliver to handlers: a table in workers/delivery/engine.c, so that no other
+ * worker links them. */
+#define DELIVERY_VERBS(VERB)                                                                       \
+    VERB(event, post_event)                                                                        \
+    VERB(handler, worker_handler_push)                                                             \
+    VERB(deliveries, delivery_log_list)                                                            \
+    VERB(retry, delivery_log_retry)                                                                \
+    VERB(replay, delivery_log_replay)
+
+#define VERB(name, function) VERB_##name,
+typedef enum { VERB_none, WORKER_VERBS(VERB) VERB_DELIVERY, DELIVERY_VERBS(VERB) VERBS } verb_t;
+#undef VERB
+
+#endif
