@@ -267,6 +267,8 @@ static void s_tick(authd_t *self, int64_t now_ms)
     link_tick(self->gateways, now_ms);
     forward_tick(self->forward, now_ms);
     monitor_tick();
+    if (monitor_listens())
+        confine_listening();
     s_look_at_routers(self);
     if (self->push) {
         push_tick(self->push, now_ms);
@@ -295,7 +297,8 @@ void authd_run(authd_t *self)
     link_t *links[1 + FORWARD_ROUTERS] = {self->gateways};
     unsigned len = 1 + forward_links(self->forward, links + 1);
     const int fds[] = {life_fd(), self->reads ? reads_asked_fd(self->reads) : -1};
-    confine_listening();
+    if (monitor_listens())
+        confine_listening();
     life_ready();
     for (;;) {
         link_wait(links, len, fds, self->reads ? 2 : 1, TURN_MS);

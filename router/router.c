@@ -208,6 +208,8 @@ static void s_tick(router_t *self, int64_t now_ms)
     link_tick(self->workers, now_ms);
     link_tick(self->replies, now_ms);
     monitor_tick();
+    if (monitor_listens())
+        confine_listening();
     if (now_ms - self->ticked_ms < 500)
         return;
     self->ticked_ms = now_ms;
@@ -234,7 +236,8 @@ void router_run(router_t *self)
     link_t *const links[LINKS] = {self->requests, self->workers, self->replies};
     const int life = life_fd();
     monitor_check("sockets", CHECK_OK, "bound");
-    confine_listening();
+    if (monitor_listens())
+        confine_listening();
     life_ready();
     for (;;) {
         link_wait(links, LINKS, &life, 1, TURN_MS);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -121,5 +122,8 @@ void confine_process(void)
 
 void confine_listening(void)
 {
-    s_confine(s_deny_listening);
+    static bool done;
+    if (!done)
+        s_confine(s_deny_listening);
+    done = true;
 }

@@ -15,7 +15,8 @@ void confine_process(void);
 
 /* The process listens no more than it does: who takes it over cannot wait for the moment in which
  * the port of another process is free, and take what senders send there. After confine_process, and
- * when the last socket is bound. */
+ * when the last socket listens, which may be the monitor's (monitor_listens); later calls do
+ * nothing. Main thread. */
 void confine_listening(void);
 
 #endif

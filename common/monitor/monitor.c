@@ -1,29 +1,37 @@
 #include "common/monitor/monitor.h"
 
-#include "common/base/claim.h"
 #include "common/base/clock.h"
 #include "common/base/notify.h"
 #include "common/log/log.h"
 #include "common/monitor/exposition.h"
+#include "common/monitor/port.h"
 #include "common/monitor/seats.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <h2o.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <time.h>
 
 /* The loop turns at least once a second. Red within 3 s of its last turn, as told by a probe that
  * asks twice a second. */
-enum { ALIVE_MS = 2500, ENTITY_MOST = 1024, REQUEST_MS = 5000, CONNECTIONS = 2 * SEATS };
+enum {
+    ALIVE_MS = 2500,
+    ENTITY_MOST = 1024,
+    REQUEST_MS = 5000,
+    CONNECTIONS = 2 * SEATS,
+    AGAIN_S = 1
+};
 
 static _Atomic int64_t s_tick_ms;
 static char s_process[64];
 static unsigned s_index;
 static char s_installation[32];
+static _Atomic int s_fd = -1; /* of the listener; -1: not yet */
+static atomic_bool s_retired;
 
 /* The thread's state; libh2o's callbacks find it here. */
 static struct {
@@ -31,7 +39,8 @@ static struct {
     h2o_context_t context;
     h2o_accept_ctx_t accept;
     h2o_socket_t *listener;
-    int fd;      /* of the listener */
+    char address[300];
+    bool shared;
     int reserve; /* given up for one connection when there are no descriptors left; then -1 */
     unsigned connections; /* with those that have lost their seat and are not closed */
     seats_t *seats;
@@ -189,44 +198,56 @@ static void s_on_accept(h2o_socket_t *listener, const char *err)
     h2o_accept(&s_monitor.accept, socket);
 }
 
-static int s_listen(const char *address, bool shared)
+/* What an operator has set wrongly is told at once; what is taken, or not there yet, may be had
+ * later. */
+static int s_listen_first(void)
 {
-    char host[256];
-    const char *colon = strrchr(address, ':');
-    snprintf(host, sizeof host, "%.*s", (int)(colon - address), address);
-    char *name = host;
-    size_t len = strlen(host);
-    if (len > 1 && host[0] == '[' && host[len - 1] == ']') {
-        host[len - 1] = '\0';
-        name++;
+    char err[512];
+    int fd = port_listen(s_monitor.address, s_installation, s_monitor.shared, err, sizeof err);
+    if (fd >= 0)
+        return fd;
+    if (errno == EINVAL || errno == EACCES || errno == EAFNOSUPPORT)
+        log_fatal(EXIT_CONFIG, "monitor.address", "address=%s err=%s", LOG_Q(s_monitor.address),
+                  LOG_Q(err));
+    log_warn("monitor.busy",
+             "process=%s-%u address=%s err=%s hint=\"this process serves, but cannot be asked for "
+             "its health and metrics until it gets the address, which it tries each second: end "
+             "what has it, or set another and start this process anew\"",
+             s_process, s_index, LOG_Q(s_monitor.address), LOG_Q(err));
+    return -1;
+}
+
+/* -1: an older process is not to take it any more. */
+static int s_listen_later(void)
+{
+    char err[512];
+    int64_t began_ms = clock_ms();
+    int fd = -1;
+    while (fd < 0 && !atomic_load(&s_retired)) {
+        nanosleep(&(struct timespec){.tv_sec = AGAIN_S}, NULL);
+        fd = port_listen(s_monitor.address, s_installation, s_monitor.shared, err, sizeof err);
     }
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
-                             .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    int rc = getaddrinfo(name, colon + 1, &hints, &found);
-    if (rc != 0)
-        log_fatal(EXIT_CONFIG, "monitor.address", "address=%s err=%s", LOG_Q(address),
-                  LOG_Q(gai_strerror(rc)));
-    int on = 1, reuse = shared;
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &reuse, sizeof reuse) != 0 ||
-        bind(fd, found->ai_addr, found->ai_addrlen) != 0)
-        log_fatal(EXIT_CONFIG, "monitor.listen", "address=%s err=%s", LOG_Q(address),
-                  LOG_Q(strerror(errno)));
-    char err[256];
-    if (shared && claim_port(address, s_installation, err, sizeof err) < 0)
-        log_fatal(EXIT_CONFIG, "monitor.listen", "address=%s err=%s", LOG_Q(address), LOG_Q(err));
-    if (listen(fd, CONNECTIONS) != 0)
-        log_fatal(EXIT_CONFIG, "monitor.listen", "address=%s err=%s", LOG_Q(address),
-                  LOG_Q(strerror(errno)));
-    freeaddrinfo(found);
+    if (fd >= 0)
+        log_info("monitor.listening", "process=%s-%u address=%s after_ms=%lld", s_process, s_index,
+                 LOG_Q(s_monitor.address), (long long)(clock_ms() - began_ms));
     return fd;
+}
+
+static void s_serve(h2o_evloop_t *loop, int fd)
+{
+    s_monitor.listener = h2o_evloop_socket_create(loop, fd, H2O_SOCKET_FLAG_DONT_READ);
+    h2o_socket_read_start(s_monitor.listener, s_on_accept);
+    atomic_store(&s_fd, fd);
+    if (atomic_load(&s_retired))
+        shutdown(fd, SHUT_RDWR);
 }
 
 static void *s_run(void *arg)
 {
     h2o_evloop_t *loop = arg;
+    int fd = atomic_load(&s_fd) < 0 ? s_listen_later() : -1;
+    if (fd >= 0)
+        s_serve(loop, fd);
     for (;;)
         if (h2o_evloop_run(loop, INT32_MAX) != 0 && errno != EINTR)
             log_fatal(EXIT_FAULT, "monitor.loop", "err=%s", LOG_Q(strerror(errno)));
@@ -258,9 +279,11 @@ static void s_start(const char *process, unsigned index, const char *address,
     s_monitor.accept.hosts = s_monitor.conf.hosts;
     s_monitor.reserve = -1;
     s_open_reserve();
-    s_monitor.fd = s_listen(address, shared);
-    s_monitor.listener = h2o_evloop_socket_create(loop, s_monitor.fd, H2O_SOCKET_FLAG_DONT_READ);
-    h2o_socket_read_start(s_monitor.listener, s_on_accept);
+    snprintf(s_monitor.address, sizeof s_monitor.address, "%s", address);
+    s_monitor.shared = shared;
+    int fd = s_listen_first();
+    if (fd >= 0)
+        s_serve(loop, fd);
 
     pthread_t thread;
     sigset_t all, before;
@@ -287,6 +310,14 @@ void monitor_start_shared(const char *process, unsigned index, const char *addre
 
 void monitor_retire(void)
 {
+    atomic_store(&s_retired, true);
+    int fd = atomic_load(&s_fd);
     /* Ends the listening for every thread; the monitor's next attempt to accept fails. */
-    shutdown(s_monitor.fd, SHUT_RDWR);
+    if (fd >= 0)
+        shutdown(fd, SHUT_RDWR);
+}
+
+bool monitor_listens(void)
+{
+    return atomic_load_explicit(&s_fd, memory_order_relaxed) >= 0;
 }

@@ -10,6 +10,7 @@
 #ifndef POSTERN_MONITOR_H
 #define POSTERN_MONITOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef enum {
@@ -34,8 +35,10 @@ void metric_observe_size(metric_t metric, int64_t size);
 int64_t metric_get(metric_t metric);
 
 /* Starts the thread. PROCESS is "postern-<kind>", INDEX which of several (a worker's shard): the
- * labels of every metric; ADDRESS is host:port; INSTALLATION as conf_installation has it; exits
- * when it cannot listen. */
+ * labels of every metric; ADDRESS is host:port; INSTALLATION as conf_installation has it. Exits
+ * with EXIT_CONFIG when ADDRESS is none that this process may listen at. Where another process has
+ * it, that is logged, and the thread tries again each second: what the process serves does not
+ * depend on its monitor. */
 void monitor_start(const char *process, unsigned index, const char *address,
                    const char *installation);
 
@@ -46,6 +49,9 @@ void monitor_start(const char *process, unsigned index, const char *address,
 void monitor_start_shared(const char *process, unsigned index, const char *address,
                           const char *installation);
 void monitor_retire(void);
+
+/* Whether the monitor has its address. */
+bool monitor_listens(void);
 
 /* The main loop calls it at least once a second; also a sign of life for systemd's watchdog. */
 void monitor_tick(void);

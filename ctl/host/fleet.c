@@ -128,11 +128,17 @@ static int s_try(const char *address)
     return rc;
 }
 
-static int s_check(const char *address, const char *setting, const char *name, char *err,
-                   size_t err_size)
+/* A process waits for the address of its monitor, and serves meanwhile. */
+static bool s_may_come(int error)
+{
+    return error == EADDRINUSE || error == EADDRNOTAVAIL;
+}
+
+static int s_check(const char *address, const char *setting, const char *name, bool waits,
+                   char *err, size_t err_size)
 {
     int rc = s_try(address);
-    if (rc == 0)
+    if (rc == 0 || (waits && s_may_come(rc)))
         return 0;
     char holder[256];
     bool known = rc == EADDRINUSE && claim_holder(address, holder, sizeof holder);
@@ -164,20 +170,21 @@ static int s_check_distinct(const fleet_t *self, unsigned i, const char *listen,
     return -1;
 }
 
-int fleet_check(const fleet_t *self, const conf_t *conf, bool listen_here, char *err,
+int fleet_check(const fleet_t *self, const conf_t *conf, bool listen_here, bool laid, char *err,
                 size_t err_size)
 {
     char listen[288], admin[288];
     conf_address(conf, SET_gateway_listen, 0, listen, sizeof listen);
     conf_address(conf, SET_admin_listen, 0, admin, sizeof admin);
-    if ((listen_here && s_check(listen, "gateway.listen", "", err, err_size) != 0) ||
-        (*admin && s_check(admin, "admin.listen", "", err, err_size) != 0))
+    if ((listen_here && s_check(listen, "gateway.listen", "", false, err, err_size) != 0) ||
+        (*admin && s_check(admin, "admin.listen", "", false, err, err_size) != 0))
         return -1;
     for (unsigned i = 0; i < self->len; i++) {
         char setting[32];
         snprintf(setting, sizeof setting, "%s.monitor", self->stations[i].section);
         if (s_check_distinct(self, i, listen, err, err_size) != 0 ||
-            s_check(self->stations[i].monitor, setting, self->stations[i].name, err, err_size) != 0)
+            s_check(self->stations[i].monitor, setting, self->stations[i].name, !laid, err,
+                    err_size) != 0)
             return -1;
     }
     return 0;

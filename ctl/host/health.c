@@ -38,7 +38,10 @@ static const char *s_state(const http_reply_t *health, const http_reply_t *readi
     const http_reply_t *silent = readiness->mute || health->status ? readiness : health;
     const char *silence = monitors_silence(silent);
     if (silence) {
-        snprintf(reason, size, "no answer: %s", silent->error);
+        snprintf(reason, size, "no answer: %s%s", silent->error,
+                 silent->mute ? "; it stands still, or another process has its address "
+                                "(event=monitor.busy in its log)"
+                              : "");
         return silence;
     }
     if (health->status != 200) {
@@ -59,7 +62,8 @@ static json_t *s_row(const station_t *station, const char *installation, const h
         readiness->body ? json_loadb(readiness->body, readiness->body_len, 0, NULL) : NULL;
     bool degraded = json_is_true(json_object_get(body, "degraded"));
     s_reasons(json_object_get(body, "checks"), reasons, sizeof reasons);
-    bool foreign = monitors_foreign(station, body, installation, reasons, sizeof reasons);
+    bool foreign =
+        monitors_foreign(station, readiness, body, installation, reasons, sizeof reasons);
     bool alive = health->status == 200 && !foreign;
     degraded = degraded && !foreign;
     *ready = alive && readiness->status == 200;

@@ -43,19 +43,27 @@ static bool s_is_here(const char *address)
            strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0;
 }
 
-bool monitors_foreign(const station_t *station, const json_t *readiness, const char *installation,
-                      char *reason, size_t size)
+bool monitors_foreign(const station_t *station, const http_reply_t *reply, const json_t *readiness,
+                      const char *installation, char *reason, size_t size)
 {
     const char *process = json_string_value(json_object_get(readiness, "process"));
     const char *theirs = json_string_value(json_object_get(readiness, "installation"));
     unsigned index = (unsigned)json_integer_value(json_object_get(readiness, "index"));
+    if (reply->status && !json_is_array(json_object_get(readiness, "checks"))) {
+        snprintf(reason, size,
+                 "what answers at this address is no process of Postern's: its own does not run, "
+                 "or cannot be asked until the address is free (event=monitor.busy in its log)");
+        return true;
+    }
     if (!process || !theirs)
         return false;
     bool other = s_is_here(station->monitor) && strcmp(theirs, installation) != 0;
     const char *kind = strncmp(process, "postern-", 8) == 0 ? process + 8 : process;
     if (!other && strcmp(kind, station->section) == 0 && index == station->index)
         return false;
-    snprintf(reason, size, "%s-%u%s answers at this address: its own process is not running there",
+    snprintf(reason, size,
+             "%s-%u%s answers at this address: its own process does not run, or cannot be asked "
+             "until the address is free (event=monitor.busy in its log)",
              kind, index, other ? " of another installation" : "");
     return true;
 }

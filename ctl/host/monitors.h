@@ -20,9 +20,10 @@ void monitors_ask(const fleet_t *fleet, const bool *wanted, const char *const *p
  * when the monitor gave an answer. */
 const char *monitors_silence(const http_reply_t *reply);
 
-/* Whether somebody else answers at the station's address, as its /readyz says, and who, for people.
- * A process of an older version does not say that. INSTALLATION: as conf_installation has it. */
-bool monitors_foreign(const station_t *station, const json_t *readiness, const char *installation,
-                      char *reason, size_t size);
+/* Whether somebody else answers at the station's address, as the answer of its /readyz says
+ * (READINESS: its JSON, NULL where it is none), and who, for people. A process of an older version
+ * does not say that. INSTALLATION: as conf_installation has it. */
+bool monitors_foreign(const station_t *station, const http_reply_t *reply, const json_t *readiness,
+                      const char *installation, char *reason, size_t size);
 
 #endif

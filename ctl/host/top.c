@@ -73,8 +73,8 @@ static bool s_is_foreign(const top_t *self, unsigned i)
     const http_reply_t *readiness = s_reply(self, i, READINESS);
     json_t *body =
         readiness->body ? json_loadb(readiness->body, readiness->body_len, 0, NULL) : NULL;
-    bool foreign =
-        monitors_foreign(fleet_at(self->fleet, i), body, self->installation, who, sizeof who);
+    bool foreign = monitors_foreign(fleet_at(self->fleet, i), readiness, body, self->installation,
+                                    who, sizeof who);
     json_decref(body);
     return foreign;
 }

@@ -383,7 +383,7 @@ int up_run(ctl_t *ctl)
     self.fleet = fleet_new(conf, gateways);
     int status = CTL_REFUSED;
     int passed = listening_passed(address, sizeof address); /* a .socket unit's */
-    if (fleet_check(self.fleet, conf, passed < 0, err, sizeof err) != 0)
+    if (fleet_check(self.fleet, conf, passed < 0, port != 0, err, sizeof err) != 0)
         ctl_error(ctl, "conflict", "%s", err);
     else
         status = s_serve(&self, conf, passed);

@@ -52,14 +52,6 @@ def test_a_second_instance_is_refused_and_names_the_first(ring, kind):
     undisturbed(ring)
 
 
-def test_a_monitor_port_in_use_is_refused_by_name(ring):
-    said = refused(ring, "gateway", 1, settings={
-        "gateway.listen": f"127.0.0.1:{postern.free_ports(1)}",
-        "gateway.monitor": f"127.0.0.1:{ring.port - 1}"})
-    assert "monitor" in said and str(ring.port) in said, said
-    undisturbed(ring)
-
-
 def test_a_second_worker_waits_for_the_journal_and_takes_over(make_ring):
     own = make_ring()
     first = own.spawn("channel", wait_ready=False)

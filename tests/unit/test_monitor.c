@@ -429,10 +429,19 @@ static void test_address_in_use(void **state)
 {
     (void)state;
     char text[1024];
-    assert_int_equal(child_run(s_start_again, s_address, text, sizeof text), 78);
+    assert_int_equal(child_run(s_start_again, s_address, text, sizeof text), 0);
+    assert_non_null(strstr(text, "event=monitor.busy process=second-0"));
     assert_non_null(strstr(text, s_address));
     assert_non_null(strstr(text, "in use"));
+}
+
+static void test_an_address_that_is_none(void **state)
+{
+    (void)state;
+    char text[1024];
     assert_int_equal(child_run(s_start_again, (void *)"name.invalid:80", text, sizeof text), 78);
+    assert_non_null(strstr(text, "name.invalid:80"));
+    assert_int_equal(child_run(s_start_again, (void *)"9100", text, sizeof text), 78);
 }
 
 static void s_wrong_label(void *arg)
@@ -524,6 +533,7 @@ int main(void)
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_red_when_the_loop_is_silent),
         cmocka_unit_test(test_address_in_use),
+        cmocka_unit_test(test_an_address_that_is_none),
         cmocka_unit_test(test_misuse_is_a_bug),
     };
     return cmocka_run_group_tests(tests, s_start, NULL);

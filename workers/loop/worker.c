@@ -402,6 +402,8 @@ static void s_tick(worker_t *self)
     for (unsigned i = 0; i < self->links_len; i++)
         link_tick(self->links[i], now_ms);
     monitor_tick();
+    if (monitor_listens())
+        confine_listening();
 }
 
 static void s_wait(worker_t *self, bool stopping)
@@ -450,7 +452,8 @@ static void s_deliver(worker_t *self, bool stopping)
 void worker_run(worker_t *self)
 {
     int64_t stop_ms = 0, checked_ms = 0;
-    confine_listening();
+    if (monitor_listens())
+        confine_listening();
     life_ready();
     for (;;) {
         bool stopping = life_stopping();

@@ -1,0 +1,77 @@
+#include "common/monitor/port.h"
+
+#include "common/base/claim.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct addrinfo *s_resolve(const char *address, char *err, size_t err_size)
+{
+    char host[256];
+    const char *colon = strrchr(address, ':');
+    int len = colon ? (int)(colon - address) : 0;
+    bool bracket = len > 2 && address[0] == '[' && address[len - 1] == ']';
+    snprintf(host, sizeof host, "%.*s", bracket ? len - 2 : len, address + bracket);
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
+                             .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    int rc = colon ? getaddrinfo(host, colon + 1, &hints, &found) : EAI_NONAME;
+    if (rc == 0)
+        return found;
+    snprintf(err, err_size, "%s", gai_strerror(rc));
+    errno = EINVAL;
+    return NULL;
+}
+
+static int s_bind(const struct addrinfo *to, bool shared)
+{
+    int on = 1, reuse = shared;
+    int fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+                   setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &reuse, sizeof reuse) == 0 &&
+                   bind(fd, to->ai_addr, to->ai_addrlen) == 0))
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+/* Says why, and by whom as far as that is known. */
+static int s_fail(const char *address, char *err, size_t err_size)
+{
+    int error = errno;
+    char holder[256] = "";
+    bool known = error == EADDRINUSE && claim_holder(address, holder, sizeof holder);
+    snprintf(err, err_size, "%s%s%s", strerror(error), known ? ": " : "", holder);
+    errno = error;
+    return -1;
+}
+
+int port_listen(const char *address, const char *installation, bool shared, char *err,
+                size_t err_size)
+{
+    struct addrinfo *to = s_resolve(address, err, err_size);
+    int claim = -1;
+    if (!to)
+        return -1;
+    int fd = s_bind(to, shared);
+    freeaddrinfo(to);
+    if (fd < 0)
+        return s_fail(address, err, err_size);
+    if (shared)
+        claim = claim_port(address, installation, err, err_size);
+    bool claimed = !shared || claim >= 0;
+    if (claimed && listen(fd, PORT_BACKLOG) == 0)
+        return fd;
+    int error = errno;
+    if (claim >= 0)
+        close(claim);
+    close(fd);
+    errno = error;
+    return claimed ? s_fail(address, err, err_size) : -1;
+}
