@@ -72,6 +72,31 @@ static void test_appends_go_on(void **state)
     journal_close(&journal);
 }
 
+static bool s_note_time(void *arg, uint64_t log, const record_t *record)
+{
+    *(int64_t *)arg = log == 3 ? record->running_ms : *(int64_t *)arg;
+    return true;
+}
+
+/* The running clock is that of the store, however late the next pass begins with it. */
+static void test_what_came_meanwhile_keeps_its_time(void **state)
+{
+    (void)state;
+    uuid_t7 target = s_uuid(2);
+    journal_range_t range;
+    int64_t first_ms = 0, last_ms = 0;
+    journal_t *journal = s_leave(2);
+    assert_int_equal(s_append(journal, 2, 'h'), JOURNAL_STORED);
+    journal_read(journal_reader(journal), &target, 0, &range, s_note_time, &first_ms);
+    journal_checkpoint_end(journal, s_now);
+    checkpoint(journal, s_now += 60000);
+    assert_true(journal_is_saved(journal));
+    journal_read(journal_reader(journal), &target, 0, &range, s_note_time, &last_ms);
+    assert_int_equal(first_ms, JOURNAL_LATEST_MS);
+    assert_int_equal(last_ms, first_ms);
+    journal_close(&journal);
+}
+
 /* Whatever the writer is at, also while it waits for the disk. */
 static void test_readers_wait_for_no_commit(void **state)
 {
@@ -345,6 +370,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(appends_go_on),
+        TEST(what_came_meanwhile_keeps_its_time),
         TEST(a_refused_frame_is_no_damage),
         TEST(readers_wait_for_no_commit),
         TEST(nothing_came_meanwhile),

@@ -58,17 +58,18 @@ static bool s_has_room(journal_t *self, int64_t now_ms)
     return !atomic_load(&self->full) && !atomic_load(&self->gone);
 }
 
-/* Begins a pass with what only the write-ahead file has. */
+/* Begins a pass with what only the write-ahead file has, at the times at which it was stored. */
 static void s_catch_up(journal_t *self, int64_t now_ms)
 {
     uint64_t count = 0;
     if (!self->behind)
         return;
-    int rc = pass_begin(&self->pass, self, 0, now_ms);
+    int rc = pass_begin(&self->pass, self, 0, 0);
     if (rc == 0)
         rc = replay_apply(&self->pass, self->generation, &count);
     if (rc != 0)
         store_fail(self->store, "replay", rc);
+    pass_extend(&self->pass, 0, now_ms);
     self->behind = false;
 }
 
