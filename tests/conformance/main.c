@@ -1,0 +1,51 @@
+/* The suite of the journal's interface: test_conformance_ENGINE [SEED [COUNT [PLACE]]]
+ *
+ * Without arguments: each call and each outcome, then a short run of random histories. With a seed:
+ * COUNT histories from it on, each with a seed of its own, which is printed where one goes wrong;
+ * SEED alone runs that one. PLACE: an existing directory for the journals; without it they are in
+ * memory where that can be, since no history cuts the power. */
+#include "tests/conformance/calls.h"
+#include "tests/conformance/history.h"
+#include "tests/unit/scratch.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { SHORT = 100 };
+static const char s_memory[] = "/dev/shm";
+
+static bool s_run(uint64_t seed, const char *under)
+{
+    char place[SCRATCH];
+    snprintf(place, sizeof place, "%s/history.XXXXXX", under);
+    if (!mkdtemp(place)) {
+        fprintf(stderr, "%s: no directory can be made there\n", under);
+        return false;
+    }
+    bool good = history_run(seed, place);
+    if (good)
+        scratch_remove(place);
+    else
+        fprintf(stderr, "the history of seed %llu went wrong; its journal: %s\n",
+                (unsigned long long)seed, place);
+    return good;
+}
+
+static int s_run_all(uint64_t seed, uint64_t count, const char *under)
+{
+    for (uint64_t i = 0; i < count; i++)
+        if (!s_run(seed + i, under))
+            return 1;
+    printf("%llu histories from seed %llu on are right\n", (unsigned long long)count,
+           (unsigned long long)seed);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : argc > 1 ? 1 : SHORT;
+    int failed = argc > 1 ? 0 : calls_run() + calls_outbox_run();
+    const char *usual = access(s_memory, W_OK) == 0 ? s_memory : TEST_DIR;
+    return failed ? 1 : s_run_all(seed, count, argc > 3 ? argv[3] : usual);
+}
