@@ -43,8 +43,7 @@ deaths_t *deaths_new(deaths_refuse_fn *refuse, void *arg)
 static void s_forget(deaths_t *self, int64_t now_ms)
 {
     known_t *known, *next;
-    HASH_ITER(hh, self->known, known, next)
-    {
+    HASH_ITER (hh, self->known, known, next) {
         if (known->until_ms > now_ms)
             continue;
         HASH_DEL(self->known, known);

@@ -11,12 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
 enum { MAGIC = 0x48415348, DUMMY = 32, SHARER = 256 };
 
 struct hash_job {
-    hash_job_t *next;
+    STAILQ_ENTRY(hash_job) link;
     void *owner;
     char *given, *fresh; /* sodium_malloc'ed; NULL: nothing to check, or to make */
     char stored[PASSWORD_HASH], made[PASSWORD_HASH];
@@ -25,9 +26,7 @@ struct hash_job {
     char account[SHARER], network[SHARER]; /* the same from new to destroy */
 };
 
-typedef struct {
-    hash_job_t *first, **last;
-} list_t;
+typedef STAILQ_HEAD(, hash_job) jobs_t;
 
 struct hasher {
     unsigned magic;
@@ -36,28 +35,18 @@ struct hasher {
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t come;
-    list_t waiting, done;
+    jobs_t waiting, done;
     const hash_job_t *given[HASHER_JOBS]; /* and not yet taken; the caller's side */
     unsigned jobs;
     bool stop;
     int fd;
 };
 
-static void s_append(list_t *list, hash_job_t *job)
+static hash_job_t *s_first(jobs_t *jobs)
 {
-    job->next = NULL;
-    *list->last = job;
-    list->last = &job->next;
-}
-
-static hash_job_t *s_first(list_t *list)
-{
-    hash_job_t *job = list->first;
-    if (job) {
-        list->first = job->next;
-        if (!list->first)
-            list->last = &list->first;
-    }
+    hash_job_t *job = STAILQ_FIRST(jobs);
+    if (job)
+        STAILQ_REMOVE_HEAD(jobs, link);
     return job;
 }
 
@@ -189,7 +178,7 @@ static void *s_main(void *arg)
         pthread_mutex_unlock(&self->mutex);
         s_do(self, job);
         pthread_mutex_lock(&self->mutex);
-        s_append(&self->done, job);
+        STAILQ_INSERT_TAIL(&self->done, job, link);
         wake_ring(self->fd);
     }
     pthread_mutex_unlock(&self->mutex);
@@ -203,8 +192,8 @@ hasher_t *hasher_new(const password_cost_t *cost)
         abort();
     self->magic = MAGIC;
     self->cost = *cost;
-    self->waiting.last = &self->waiting.first;
-    self->done.last = &self->done.first;
+    STAILQ_INIT(&self->waiting);
+    STAILQ_INIT(&self->done);
     pthread_mutex_init(&self->mutex, NULL);
     pthread_cond_init(&self->come, NULL);
     self->fd = wake_new();
@@ -214,9 +203,9 @@ hasher_t *hasher_new(const password_cost_t *cost)
     return self;
 }
 
-static void s_drop(list_t *list)
+static void s_drop(jobs_t *jobs)
 {
-    for (hash_job_t *job = s_first(list); job; job = s_first(list))
+    for (hash_job_t *job; (job = s_first(jobs));)
         hash_job_destroy(&job);
 }
 
@@ -266,7 +255,7 @@ hasher_submit_t hasher_submit(hasher_t *self, hash_job_t **job_p, void *owner)
     job->owner = owner;
     *job_p = NULL;
     pthread_mutex_lock(&self->mutex);
-    s_append(&self->waiting, job);
+    STAILQ_INSERT_TAIL(&self->waiting, job, link);
     pthread_cond_signal(&self->come);
     pthread_mutex_unlock(&self->mutex);
     return HASHER_TAKEN;
@@ -291,7 +280,7 @@ hash_job_t *hasher_take(hasher_t *self, void **owner)
     assert(self->magic == MAGIC);
     pthread_mutex_lock(&self->mutex);
     hash_job_t *job = s_first(&self->done);
-    if (!self->done.first)
+    if (STAILQ_EMPTY(&self->done))
         wake_silence(self->fd);
     pthread_mutex_unlock(&self->mutex);
     if (job) {

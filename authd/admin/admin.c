@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 enum {
     MAGIC = 0x41444d4e,
@@ -32,7 +33,7 @@ typedef struct {
 
 /* A request whose answer waits for a hash, or for the one that came first with its key. */
 typedef struct asked {
-    struct asked *next, **at;
+    LIST_ENTRY(asked) link;
     admin_t *admin;
     wire_request_t request; /* what a reply needs of it: its slices point nowhere */
     uuid_t7 session;        /* that a cookie brought; else nil */
@@ -51,7 +52,7 @@ struct admin {
     accounts_t *accounts;
     answers_t *answers;
     keyed_t *keyed;
-    asked_t *asked; /* whose answers wait for a hash */
+    LIST_HEAD(, asked) asked; /* whose answers wait for a hash */
     use_t use[USES];
     unsigned uses;
 };
@@ -227,9 +228,7 @@ static asked_t *s_ask(admin_t *self, const wire_request_t *request, const caller
     asked_t *asked = calloc(1, sizeof *asked);
     if (!asked)
         abort();
-    *asked = (asked_t){.next = self->asked,
-                       .at = &self->asked,
-                       .admin = self,
+    *asked = (asked_t){.admin = self,
                        .request = {.id = request->id,
                                    .origin = request->origin,
                                    .attempt = request->attempt,
@@ -238,35 +237,33 @@ static asked_t *s_ask(admin_t *self, const wire_request_t *request, const caller
                        .session = caller->by_cookie ? caller->session : (uuid_t7){{0}},
                        .keyed = *keyed,
                        .reads = manage_only_reads(op_find(request->op))};
-    if (asked->next)
-        asked->next->at = &asked->next;
-    self->asked = asked;
+    LIST_INSERT_HEAD(&self->asked, asked, link);
     return asked;
 }
 
 static void s_forget(asked_t *asked)
 {
-    *asked->at = asked->next;
-    if (asked->next)
-        asked->next->at = asked->at;
+    LIST_REMOVE(asked, link);
     free(asked);
 }
 
 static bool s_waits(const admin_t *self, const uuid_t7 *id)
 {
-    const asked_t *asked = self->asked;
-    while (asked && !uuid_eq(&asked->request.id, id))
-        asked = asked->next;
-    return asked != NULL;
+    const asked_t *asked;
+    LIST_FOREACH (asked, &self->asked, link)
+        if (uuid_eq(&asked->request.id, id))
+            return true;
+    return false;
 }
 
 /* The one under way that has this key's id, and that others follow. */
 static const asked_t *s_first(const admin_t *self, const uuid_t7 *key)
 {
-    const asked_t *asked = self->asked;
-    while (asked && (asked->follows || !uuid_eq(&asked->keyed.id, key)))
-        asked = asked->next;
-    return asked;
+    const asked_t *asked;
+    LIST_FOREACH (asked, &self->asked, link)
+        if (!asked->follows && uuid_eq(&asked->keyed.id, key))
+            return asked;
+    return NULL;
 }
 
 static void s_refuse_lost(admin_t *self, peer_t *peer, const wire_request_t *request)
@@ -324,8 +321,8 @@ static bool s_repeat(admin_t *self, peer_t *peer, const wire_request_t *request,
 /* Who came with the same key meanwhile gets the same answer. */
 static void s_give_followers(admin_t *self, const uuid_t7 *key, const manage_answer_t *answer)
 {
-    for (asked_t *asked = self->asked, *next; asked; asked = next) {
-        next = asked->next;
+    for (asked_t *asked = LIST_FIRST(&self->asked), *next; asked; asked = next) {
+        next = LIST_NEXT(asked, link);
         if (!asked->follows || !uuid_eq(&asked->keyed.id, key))
             continue;
         peer_t *peer = link_peer_of(self->link, asked->request.origin);

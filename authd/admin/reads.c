@@ -11,12 +11,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
 enum { AGAIN_MS = 1000, TARGET = WIRE_TARGET + 1 };
 
 typedef struct read {
-    struct read *next;
+    LIST_ENTRY(read) link;
     reads_answer_t answer;
     uuid_t7 id; /* of the entry */
     wire_request_t request;
@@ -25,14 +26,16 @@ typedef struct read {
     int64_t end_ms, next_ms;
 } read_t;
 
+typedef LIST_HEAD(, read) read_list_t;
+
 struct reads {
     forward_t *forward;
     const uint64_t *self;
-    read_t *waiting; /* the main thread's */
+    read_list_t waiting; /* the main thread's */
     int asked_fd, answered_fd;
     atomic_bool news;     /* in asked: spares the main thread a system call a turn */
     pthread_mutex_t lock; /* of what follows */
-    read_t *asked, *answered;
+    read_list_t asked, answered;
     unsigned len; /* under way */
 };
 
@@ -64,12 +67,11 @@ static void s_free(read_t *read)
     free(read);
 }
 
-static void s_free_all(read_t *read)
+static void s_free_all(read_list_t *list)
 {
-    while (read) {
-        read_t *next = read->next;
+    for (read_t *read; (read = LIST_FIRST(list));) {
+        LIST_REMOVE(read, link);
         s_free(read);
-        read = next;
     }
 }
 
@@ -78,9 +80,9 @@ void reads_destroy(reads_t **self_p)
     reads_t *self = *self_p;
     if (!self)
         return;
-    s_free_all(self->asked);
-    s_free_all(self->waiting);
-    s_free_all(self->answered);
+    s_free_all(&self->asked);
+    s_free_all(&self->waiting);
+    s_free_all(&self->answered);
     pthread_mutex_destroy(&self->lock);
     close(self->asked_fd);
     close(self->answered_fd);
@@ -120,19 +122,14 @@ static read_t *s_new(const reads_asker_t *asker, const wire_request_t *request)
     return read;
 }
 
-static void s_push(read_t **list, read_t *read)
-{
-    read->next = *list;
-    *list = read;
-}
-
 bool reads_ask(reads_t *self, const reads_asker_t *asker, const wire_request_t *request)
 {
     pthread_mutex_lock(&self->lock);
     bool room = self->len < READS_MOST;
     if (room) {
         self->len++;
-        s_push(&self->asked, s_new(asker, request));
+        read_t *read = s_new(asker, request);
+        LIST_INSERT_HEAD(&self->asked, read, link);
         wake_ring(self->asked_fd); /* first: who sees the news takes the signal, too */
         atomic_store(&self->news, true);
     }
@@ -154,9 +151,9 @@ bool reads_take(reads_t *self, reads_answer_t *answer)
 {
     wake_silence(self->answered_fd);
     pthread_mutex_lock(&self->lock);
-    read_t *read = self->answered;
+    read_t *read = LIST_FIRST(&self->answered);
     if (read) {
-        self->answered = read->next;
+        LIST_REMOVE(read, link);
         self->len--;
     }
     pthread_mutex_unlock(&self->lock);
@@ -168,15 +165,16 @@ bool reads_take(reads_t *self, reads_answer_t *answer)
     return true;
 }
 
-/* Takes READ, which is in no list, to those that are answered. */
+/* From those that wait to those that are answered. */
 static void s_done(reads_t *self, read_t *read, const wire_reply_t *reply)
 {
+    LIST_REMOVE(read, link);
     read->answer.reply = *reply;
     read->answer.reply.id = read->answer.asker.id;
     read->answer.reply.origin = read->answer.asker.origin;
     read->answer.reply.attempt = read->answer.asker.attempt;
     pthread_mutex_lock(&self->lock);
-    s_push(&self->answered, read);
+    LIST_INSERT_HEAD(&self->answered, read, link);
     pthread_mutex_unlock(&self->lock);
     wake_ring(self->answered_fd);
 }
@@ -187,15 +185,12 @@ static void s_take_asked(reads_t *self, int64_t now_ms)
         return;
     wake_silence(self->asked_fd);
     pthread_mutex_lock(&self->lock);
-    read_t *asked = self->asked;
-    self->asked = NULL;
-    pthread_mutex_unlock(&self->lock);
-    while (asked) {
-        read_t *next = asked->next;
+    for (read_t *asked; (asked = LIST_FIRST(&self->asked));) {
         asked->end_ms = now_ms + READS_MS;
-        s_push(&self->waiting, asked);
-        asked = next;
+        LIST_REMOVE(asked, link);
+        LIST_INSERT_HEAD(&self->waiting, asked, link);
     }
+    pthread_mutex_unlock(&self->lock);
 }
 
 static void s_send(reads_t *self, read_t *read, int64_t now_ms)
@@ -221,15 +216,12 @@ static void s_give_up(reads_t *self, read_t *read)
 void reads_tick(reads_t *self, int64_t now_ms)
 {
     s_take_asked(self, now_ms);
-    for (read_t **at = &self->waiting, *read = *at; read; read = *at) {
-        if (now_ms >= read->end_ms) {
-            *at = read->next;
+    for (read_t *read = LIST_FIRST(&self->waiting), *next; read; read = next) {
+        next = LIST_NEXT(read, link);
+        if (now_ms >= read->end_ms)
             s_give_up(self, read);
-            continue;
-        }
-        if (now_ms >= read->next_ms)
+        else if (now_ms >= read->next_ms)
             s_send(self, read, now_ms);
-        at = &read->next;
     }
 }
 
@@ -241,13 +233,13 @@ static bool s_may_pass(const wire_reply_t *reply)
 
 void reads_answered(reads_t *self, const wire_reply_t *reply, zmq_msg_t *body)
 {
-    read_t **at = &self->waiting;
-    while (*at && !uuid_eq(&(*at)->id, &reply->id))
-        at = &(*at)->next;
-    read_t *read = *at;
+    read_t *read;
+    LIST_FOREACH (read, &self->waiting, link) {
+        if (uuid_eq(&read->id, &reply->id))
+            break;
+    }
     if (!read || s_may_pass(reply))
         return;
-    *at = read->next;
     read->answer.body_len = zmq_msg_size(body);
     read->answer.body = malloc(read->answer.body_len + 1);
     if (!read->answer.body)

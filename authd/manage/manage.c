@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 enum {
     MAGIC = 0x4d414e47,
@@ -24,7 +25,7 @@ enum {
 
 /* One operation under way. What waits for the hasher has its own copies. */
 typedef struct pending {
-    struct pending *next, **at; /* of those that wait */
+    LIST_ENTRY(pending) link; /* of those that wait */
     task_t task;
     actor_t actor;
     char *target, who[UUID_TEXT], from[ADDRESS_TEXT];
@@ -46,7 +47,7 @@ struct manage {
     void (*changed)(void *arg, const uuid_t7 *target);
     void *changed_arg;
     accounts_t *accounts;
-    pending_t *waiting; /* for the hasher */
+    LIST_HEAD(, pending) waiting; /* for the hasher */
 };
 
 const actor_t manage_control = {.role = USER_OWNER, .who = "control", .from = "local"};
@@ -347,15 +348,6 @@ static void s_end(pending_t *pending, error_code_t code, manage_answer_t *answer
     free(pending);
 }
 
-static void s_wait(manage_t *self, pending_t *pending)
-{
-    pending->next = self->waiting;
-    pending->at = &self->waiting;
-    if (pending->next)
-        pending->next->at = &pending->next;
-    self->waiting = pending;
-}
-
 /* The job to the hasher; a full queue, or share of it, is a refusal. */
 static error_code_t s_submit(manage_t *self, pending_t *pending)
 {
@@ -385,7 +377,7 @@ bool manage_start(manage_t *self, const manage_request_t *request, manage_answer
         pending->arg = arg;
         code = s_submit(self, pending);
         if (code == ERROR_none) {
-            s_wait(self, pending);
+            LIST_INSERT_HEAD(&self->waiting, pending, link);
             return false;
         }
     } else if (code == ERROR_none) {
@@ -400,9 +392,7 @@ static void s_tell(pending_t *pending, error_code_t code)
     manage_answer_t answer;
     manage_done_fn *done = pending->done;
     void *arg = pending->arg;
-    *pending->at = pending->next;
-    if (pending->next)
-        pending->next->at = pending->at;
+    LIST_REMOVE(pending, link);
     s_end(pending, code, &answer);
     done(arg, &answer);
     manage_clear(&answer);
@@ -429,8 +419,8 @@ void manage_turn(manage_t *self)
 
 static void s_give_up(manage_t *self)
 {
-    while (self->waiting)
-        s_tell(self->waiting, ERROR_unavailable);
+    while (!LIST_EMPTY(&self->waiting))
+        s_tell(LIST_FIRST(&self->waiting), ERROR_unavailable);
 }
 
 typedef struct {

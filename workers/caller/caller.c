@@ -22,9 +22,7 @@ enum {
     IDLE = 128,      /* most easy handles that are kept for further calls */
 };
 
-typedef struct {
-    call_t *head, **tail;
-} calls_t;
+typedef STAILQ_HEAD(, call) calls_t;
 
 struct caller {
     unsigned magic;
@@ -54,43 +52,16 @@ struct caller {
     uint64_t ended;  /* look-ups that had when that was looked at */
     int64_t look_ms; /* when it is looked at in any case: their time may be up */
     calls_t done;    /* of this turn */
-    transfer_t *active_list, *idle;
+    LIST_HEAD(, transfer) transfers, idle;
     unsigned idle_len;
 };
 
-static void s_open_list(calls_t *list)
-{
-    list->head = NULL;
-    list->tail = &list->head;
-}
-
-static void s_append(calls_t *list, call_t *call)
-{
-    call->next = NULL;
-    *list->tail = call;
-    list->tail = &call->next;
-}
-
 static call_t *s_pop(calls_t *list)
 {
-    call_t *call = list->head;
-    if (call) {
-        list->head = call->next;
-        call->next = NULL;
-        if (!list->head)
-            list->tail = &list->head;
-    }
+    call_t *call = STAILQ_FIRST(list);
+    if (call)
+        STAILQ_REMOVE_HEAD(list, link);
     return call;
-}
-
-/* Moves all of FROM behind TO. */
-static void s_move(calls_t *to, calls_t *from)
-{
-    if (!from->head)
-        return;
-    *to->tail = from->head;
-    to->tail = from->tail;
-    s_open_list(from);
 }
 
 static void s_destroy_all(calls_t *list)
@@ -146,27 +117,32 @@ static void s_on_due(caller_t *self)
 
 /* --- Calls come and go */
 
+/* The easy handle is kept for another call, as long as there are not many. */
+static void s_put_by(caller_t *self, transfer_t *transfer)
+{
+    if (self->idle_len == IDLE) {
+        transfer_destroy(&transfer);
+        return;
+    }
+    LIST_INSERT_HEAD(&self->idle, transfer, link);
+    self->idle_len++;
+}
+
 static void s_begin(caller_t *self, call_t *call)
 {
-    transfer_t *transfer = self->idle;
+    transfer_t *transfer = LIST_FIRST(&self->idle);
     if (transfer) {
-        self->idle = transfer->next;
+        LIST_REMOVE(transfer, link);
         self->idle_len--;
     } else {
         transfer = transfer_new(self->egress, self->authorities.path, &self->lookups);
     }
     if (!transfer_begin(transfer, call)) {
-        transfer->next = self->idle;
-        self->idle = transfer;
-        self->idle_len++;
-        s_append(&self->done, call);
+        s_put_by(self, transfer);
+        STAILQ_INSERT_TAIL(&self->done, call, link);
         return;
     }
-    transfer->next = self->active_list;
-    transfer->link = &self->active_list;
-    if (transfer->next)
-        transfer->next->link = &transfer->next;
-    self->active_list = transfer;
+    LIST_INSERT_HEAD(&self->transfers, transfer, link);
     self->active++;
     CURLMcode code = curl_multi_add_handle(self->multi, transfer->easy);
     assert(code == CURLM_OK);
@@ -177,17 +153,9 @@ static call_t *s_end(caller_t *self, transfer_t *transfer, CURLcode code)
     CURLMcode removed = curl_multi_remove_handle(self->multi, transfer->easy);
     assert(removed == CURLM_OK);
     call_t *call = transfer_end(transfer, code);
-    *transfer->link = transfer->next;
-    if (transfer->next)
-        transfer->next->link = transfer->link;
+    LIST_REMOVE(transfer, link);
     self->active--;
-    if (self->idle_len < IDLE) {
-        transfer->next = self->idle;
-        self->idle = transfer;
-        self->idle_len++;
-    } else {
-        transfer_destroy(&transfer);
-    }
+    s_put_by(self, transfer);
     return call;
 }
 
@@ -206,7 +174,7 @@ static void s_collect(caller_t *self)
         call->lookup = joined;
         if (joined && call->parked_ms == 0)
             call->parked_ms = clock_ms();
-        s_append(joined ? &self->parked : &self->done, call);
+        STAILQ_INSERT_TAIL(joined ? &self->parked : &self->done, call, link);
     }
 }
 
@@ -216,38 +184,38 @@ static void s_end_parked(caller_t *self, call_t *call, int64_t now_ms)
     call->duration_us = (now_ms - call->parked_ms) * 1000;
     snprintf(call->reason, sizeof call->reason,
              "the name was not looked up in time: its name server does not answer");
-    s_append(&self->done, call);
+    STAILQ_INSERT_TAIL(&self->done, call, link);
 }
 
 /* Calls that wait for a look-up: those whose time is up end; where it has ended, they begin again,
  * before what came later. */
 static void s_tend_parked(caller_t *self)
 {
-    calls_t parked, first;
+    calls_t parked = STAILQ_HEAD_INITIALIZER(parked), first = STAILQ_HEAD_INITIALIZER(first);
     int64_t now_ms = clock_ms();
-    if (!self->parked.head || (self->ended == self->lookups.ended && now_ms < self->look_ms))
+    if (STAILQ_EMPTY(&self->parked) ||
+        (self->ended == self->lookups.ended && now_ms < self->look_ms))
         return;
     self->ended = self->lookups.ended;
     self->look_ms = now_ms + PARKED_MS;
-    s_open_list(&parked);
-    s_open_list(&first);
-    s_move(&parked, &self->parked);
+    STAILQ_CONCAT(&parked, &self->parked);
     for (call_t *call; (call = s_pop(&parked));) {
         if (now_ms - call->parked_ms >= call->timeout_ms)
             s_end_parked(self, call, now_ms);
+        else if (lookups_is_under_way(&self->lookups, call->lookup))
+            STAILQ_INSERT_TAIL(&self->parked, call, link);
         else
-            s_append(lookups_is_under_way(&self->lookups, call->lookup) ? &self->parked : &first,
-                     call);
+            STAILQ_INSERT_TAIL(&first, call, link);
     }
-    s_move(&first, &self->waiting);
-    s_move(&self->waiting, &first);
+    STAILQ_CONCAT(&first, &self->waiting);
+    STAILQ_CONCAT(&self->waiting, &first);
 }
 
 /* Begins what there is room for, until nothing ends at once. */
 static void s_begin_all(caller_t *self)
 {
-    while (self->active < self->most && self->waiting.head) {
-        while (self->active < self->most && self->waiting.head)
+    while (self->active < self->most && !STAILQ_EMPTY(&self->waiting)) {
+        while (self->active < self->most && !STAILQ_EMPTY(&self->waiting))
             s_begin(self, s_pop(&self->waiting));
         s_act(self, CURL_SOCKET_TIMEOUT, 0);
         s_collect(self);
@@ -259,7 +227,7 @@ static bool s_take(caller_t *self)
 {
     wake_silence(self->wake_fd);
     pthread_mutex_lock(&self->lock);
-    s_move(&self->waiting, &self->started);
+    STAILQ_CONCAT(&self->waiting, &self->started);
     bool stopping = self->stopping;
     pthread_mutex_unlock(&self->lock);
     return !stopping;
@@ -267,10 +235,10 @@ static bool s_take(caller_t *self)
 
 static void s_give_back(caller_t *self)
 {
-    if (!self->done.head)
+    if (STAILQ_EMPTY(&self->done))
         return;
     pthread_mutex_lock(&self->lock);
-    s_move(&self->finished, &self->done);
+    STAILQ_CONCAT(&self->finished, &self->done);
     if (!self->said)
         wake_ring(self->done_fd);
     self->said = true;
@@ -280,7 +248,7 @@ static void s_give_back(caller_t *self)
 static int s_wait_ms(const caller_t *self)
 {
     int64_t due_ms = self->due_ms < 0 ? INT32_MAX : self->due_ms - clock_ms();
-    int64_t parked_ms = !self->parked.head                   ? INT32_MAX
+    int64_t parked_ms = STAILQ_EMPTY(&self->parked)          ? INT32_MAX
                         : self->ended != self->lookups.ended ? 0
                                                              : PARKED_MS;
     int64_t wait_ms = due_ms < parked_ms ? due_ms : parked_ms;
@@ -319,13 +287,12 @@ static void *s_run(void *arg)
     assert(self->magic == MAGIC);
     while (s_turn(self))
         ;
-    while (self->active_list) {
-        call_t *call = s_end(self, self->active_list, CURLE_OPERATION_TIMEDOUT);
+    for (transfer_t *transfer; (transfer = LIST_FIRST(&self->transfers));) {
+        call_t *call = s_end(self, transfer, CURLE_OPERATION_TIMEDOUT);
         call_destroy(&call);
     }
-    while (self->idle) {
-        transfer_t *transfer = self->idle;
-        self->idle = transfer->next;
+    for (transfer_t *transfer; (transfer = LIST_FIRST(&self->idle));) {
+        LIST_REMOVE(transfer, link);
         transfer_destroy(&transfer);
     }
     curl_multi_cleanup(self->multi);
@@ -386,12 +353,12 @@ caller_t *caller_new(const caller_options_t *options, char *err, size_t err_size
     self->egress = options->egress;
     self->most = options->calls;
     self->due_ms = -1;
-    s_open_list(&self->taken);
-    s_open_list(&self->started);
-    s_open_list(&self->finished);
-    s_open_list(&self->waiting);
-    s_open_list(&self->parked);
-    s_open_list(&self->done);
+    STAILQ_INIT(&self->taken);
+    STAILQ_INIT(&self->started);
+    STAILQ_INIT(&self->finished);
+    STAILQ_INIT(&self->waiting);
+    STAILQ_INIT(&self->parked);
+    STAILQ_INIT(&self->done);
     pthread_mutex_init(&self->lock, NULL);
     lookups_open(&self->lookups);
     s_open_epoll(self);
@@ -437,8 +404,8 @@ void caller_start(caller_t *self, call_t **call_p)
 {
     assert(self->magic == MAGIC && *call_p);
     pthread_mutex_lock(&self->lock);
-    bool ring = !self->started.head;
-    s_append(&self->started, *call_p);
+    bool ring = STAILQ_EMPTY(&self->started);
+    STAILQ_INSERT_TAIL(&self->started, *call_p, link);
     pthread_mutex_unlock(&self->lock);
     *call_p = NULL;
     self->held++;
@@ -459,10 +426,10 @@ const char *caller_waits_for(caller_t *self, const uuid_t7 *owner, const char *u
 call_t *caller_finished(caller_t *self)
 {
     assert(self->magic == MAGIC);
-    if (!self->taken.head) {
+    if (STAILQ_EMPTY(&self->taken)) {
         pthread_mutex_lock(&self->lock);
-        s_move(&self->taken, &self->finished);
-        if (!self->taken.head && self->said) {
+        STAILQ_CONCAT(&self->taken, &self->finished);
+        if (STAILQ_EMPTY(&self->taken) && self->said) {
             wake_silence(self->done_fd);
             self->said = false;
         }

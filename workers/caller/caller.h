@@ -23,6 +23,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 enum {
     CALL_TIMEOUT_MS = 15000,
@@ -75,9 +76,9 @@ typedef struct call {
     char reason[128]; /* why it was not answered, in words; "" when it was. No secret, no URL */
 
     /* The caller's. */
-    uint64_t lookup;   /* of its name, which it has joined */
-    int64_t parked_ms; /* since when it waits for that; 0: it does not */
-    struct call *next; /* of the list it stands in */
+    uint64_t lookup;         /* of its name, which it has joined */
+    int64_t parked_ms;       /* since when it waits for that; 0: it does not */
+    STAILQ_ENTRY(call) link; /* of the list it stands in */
 } call_t;
 
 /* A call to URL with that body, both copied; timeout_ms is CALL_TIMEOUT_MS, no header. */

@@ -27,7 +27,7 @@ typedef struct transfer {
     bool opened;         /* the guard let a socket be made */
     const char *refusal; /* why it did not, the last time */
     char error[CURL_ERROR_SIZE];
-    struct transfer *next, **link; /* of the list it stands in: the caller's */
+    LIST_ENTRY(transfer) link; /* of the list it stands in: the caller's */
 } transfer_t;
 
 /* AUTHORITIES: PEM file of the certificates that TLS trusts; all must outlive the transfer. */

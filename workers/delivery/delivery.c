@@ -24,27 +24,7 @@ void delivery_queue(delivery_t *self, lane_t *lane)
     if (lane->queued)
         return;
     lane->queued = true;
-    lane->behind = NULL;
-    *self->queue_end = lane;
-    self->queue_end = &lane->behind;
-}
-
-static void s_crowd(delivery_t *self, lane_t *lane)
-{
-    lane->queued = true;
-    lane->behind = NULL;
-    *self->crowded_end = lane;
-    self->crowded_end = &lane->behind;
-}
-
-void delivery_take_crowded(delivery_t *self)
-{
-    if (!self->crowded)
-        return;
-    *self->queue_end = self->crowded;
-    self->queue_end = self->crowded_end;
-    self->crowded = NULL;
-    self->crowded_end = &self->crowded;
+    STAILQ_INSERT_TAIL(&self->queue, lane, link);
 }
 
 static void s_take_health(void *arg, const uuid_t7 *target, slice_t row)
@@ -89,10 +69,11 @@ delivery_t *delivery_new(const delivery_options_t *options, int64_t now_ms, char
     self->magic = MAGIC;
     self->options = *options;
     self->clock = (schedule_t){.time_scale = options->time_scale};
-    self->queue_end = &self->queue;
-    self->crowded_end = &self->crowded;
+    STAILQ_INIT(&self->queue);
+    STAILQ_INIT(&self->crowded);
+    STAILQ_INIT(&self->unsaved);
+    STAILQ_INIT(&self->awaiting);
     self->owners.most = options->calls;
-    self->unsaved_end = &self->unsaved;
     self->scanned_ms = now_ms;
     self->judge = message_new();
     self->tally = tally_new();
@@ -167,8 +148,7 @@ static void s_await(delivery_t *self, lane_t *lane)
     if (lane->awaits)
         return;
     lane->awaits = true;
-    lane->awaiting = self->awaiting;
-    self->awaiting = lane;
+    STAILQ_INSERT_TAIL(&self->awaiting, lane, awaiting);
 }
 
 void delivery_stir(delivery_t *self, const uuid_t7 *target, uint64_t log)
@@ -228,12 +208,13 @@ static void s_take_committed(delivery_t *self)
         return;
     self->seen_log = log;
     self->seen_note = note;
-    for (lane_t *lane = self->awaiting; lane; lane = lane->awaiting) {
+    lane_t *lane;
+    STAILQ_FOREACH (lane, &self->awaiting, awaiting) {
         lane->awaits = false;
         lane->more = true;
         delivery_queue(self, lane);
     }
-    self->awaiting = NULL;
+    STAILQ_INIT(&self->awaiting);
 }
 
 typedef struct {
@@ -268,8 +249,7 @@ static bool s_load_one(void *arg, const outbox_due_t *due)
         return false;
     }
     item_t *item = tables_add(&load->self->tables, lane, due);
-    *lane->ready_end = item;
-    lane->ready_end = &item->behind;
+    STAILQ_INSERT_TAIL(&lane->ready, item, link);
     lane->ready_len++;
     return !load->ordered;
 }
@@ -289,10 +269,8 @@ static void s_load(delivery_t *self, lane_t *lane, bool ordered, uint64_t now_ms
 
 static item_t *s_take_ready(lane_t *lane)
 {
-    item_t *item = lane->ready;
-    lane->ready = item->behind;
-    if (!lane->ready)
-        lane->ready_end = &lane->ready;
+    item_t *item = STAILQ_FIRST(&lane->ready);
+    STAILQ_REMOVE_HEAD(&lane->ready, link);
     lane->ready_len--;
     return item;
 }
@@ -356,11 +334,11 @@ static unsigned s_limit(const delivery_t *self, const lane_t *lane, const handle
  * come. */
 static void s_bury_due(delivery_t *self, lane_t *lane, unsigned why, uint64_t now_ms)
 {
-    if (lane->more && !lane->ready)
+    if (lane->more && STAILQ_EMPTY(&lane->ready))
         s_load(self, lane, false, why == DELIVERY_ARCHIVED ? UINT64_MAX : now_ms);
-    while (lane->ready && s_has_room(self))
+    while (!STAILQ_EMPTY(&lane->ready) && s_has_room(self))
         delivery_bury(self, s_take_ready(lane), why, now_ms);
-    if (lane->ready || lane->more)
+    if (!STAILQ_EMPTY(&lane->ready) || lane->more)
         delivery_queue(self, lane);
 }
 
@@ -371,12 +349,13 @@ static void s_start_due(delivery_t *self, lane_t *lane, const handler_t *handler
             break;
         if (lane->under_way >= s_limit(self, lane, handler))
             return;
-        if (!lane->ready && lane->more)
+        if (STAILQ_EMPTY(&lane->ready) && lane->more)
             s_load(self, lane, handler->ordered, now_ms);
-        if (!lane->ready)
+        if (STAILQ_EMPTY(&lane->ready))
             return;
         if (!owner_has_room(&self->owners, lane->owner)) {
-            s_crowd(self, lane);
+            lane->queued = true;
+            STAILQ_INSERT_TAIL(&self->crowded, lane, link);
             return;
         }
         s_start(self, s_take_ready(lane), handler, now_ms);
@@ -422,17 +401,15 @@ static void s_look(delivery_t *self, lane_t *lane, uint64_t now_ms)
 /* The lanes take turns; without room, the next one is first when there is some again. */
 static void s_serve(delivery_t *self, uint64_t now_ms)
 {
-    lane_t **end = self->queue_end;
-    bool more = self->queue != NULL;
-    while (more && s_has_room(self)) {
-        lane_t *lane = self->queue;
-        more = &lane->behind != end;
-        self->queue = lane->behind;
-        if (!self->queue)
-            self->queue_end = &self->queue;
+    lanes_t turn = STAILQ_HEAD_INITIALIZER(turn);
+    STAILQ_CONCAT(&turn, &self->queue);
+    for (lane_t *lane; s_has_room(self) && (lane = STAILQ_FIRST(&turn));) {
+        STAILQ_REMOVE_HEAD(&turn, link);
         lane->queued = false;
         s_look(self, lane, now_ms);
     }
+    STAILQ_CONCAT(&turn, &self->queue);
+    STAILQ_CONCAT(&self->queue, &turn);
 }
 
 /* --- Replays */
@@ -482,9 +459,10 @@ static uint64_t s_scan(delivery_t *self, int64_t clock, uint64_t now_ms)
 
 static int s_wait(const delivery_t *self, uint64_t next_ms)
 {
-    if (self->queue && s_has_room(self))
+    if (!STAILQ_EMPTY(&self->queue) && s_has_room(self))
         return 0;
-    if (self->unsaved || self->queue || self->awaiting)
+    if (!STAILQ_EMPTY(&self->unsaved) || !STAILQ_EMPTY(&self->queue) ||
+        !STAILQ_EMPTY(&self->awaiting))
         return UNSEEN_MS;
     return next_ms < SCAN_MS            ? SCAN_MS
            : next_ms < DELIVERY_WAIT_MS ? (int)next_ms

@@ -10,9 +10,7 @@ static void s_note(delivery_t *self, item_t *item, const journal_note_t *note, s
 {
     item->note = journal_note(self->options.journal, note);
     item->ended = note->state != OUTBOX_PENDING;
-    item->behind = NULL;
-    *self->unsaved_end = item;
-    self->unsaved_end = &item->behind;
+    STAILQ_INSERT_TAIL(&self->unsaved, item, link);
     self->unsaved_len++;
     if (item->ended && self->options.ended)
         self->options.ended(self->options.arg, item->due.place.log, json);
@@ -96,18 +94,16 @@ void delivery_take_finished(delivery_t *self, uint64_t now_ms)
     while ((call = caller_finished(self->caller))) {
         s_finished(self, call, now_ms);
         call_destroy(&call);
-        delivery_take_crowded(self);
+        /* There may be room again for the owners that had none. */
+        STAILQ_CONCAT(&self->queue, &self->crowded);
     }
 }
 
 void delivery_take_saved(delivery_t *self)
 {
     uint64_t noted = journal_noted(self->options.journal);
-    while (self->unsaved && self->unsaved->note <= noted) {
-        item_t *item = self->unsaved;
-        self->unsaved = item->behind;
-        if (!self->unsaved)
-            self->unsaved_end = &self->unsaved;
+    for (item_t *item; (item = STAILQ_FIRST(&self->unsaved)) && item->note <= noted;) {
+        STAILQ_REMOVE_HEAD(&self->unsaved, link);
         self->unsaved_len--;
         item->lane->more = true;
         delivery_queue(self, item->lane);

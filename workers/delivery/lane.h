@@ -32,6 +32,8 @@
 #include "workers/journal/outbox.h"
 #include "workers/post/message.h"
 
+#include <sys/queue.h>
+
 enum {
     LANE_READY = 32,     /* most items of a lane that wait in memory for their call */
     LANE_REPLAYED = 100, /* most that a step of a replay revives */
@@ -42,7 +44,7 @@ typedef enum { STANDING_GOOD, STANDING_GONE, STANDING_FAILING } standing_t;
 /* An item in memory: it waits for its call, is under way, or waits for its note's commit. */
 typedef struct item {
     UT_hash_handle hh;
-    struct item *behind; /* of a lane's ready ones, or of the unsaved ones */
+    STAILQ_ENTRY(item) link; /* of a lane's ready ones, or of the unsaved ones */
     struct lane *lane;
     struct owner *owner; /* of whose share the call is */
     outbox_due_t due;
@@ -52,11 +54,13 @@ typedef struct item {
     bool ended;         /* the note says that the item is delivered or dead */
 } item_t;
 
+typedef STAILQ_HEAD(, item) items_t;
+
 typedef struct lane {
     UT_hash_handle hh;
-    struct lane *behind; /* in the queue */
+    STAILQ_ENTRY(lane) link; /* in the queue, or among the crowded ones */
     bool queued;
-    struct lane *awaiting; /* in the list of lanes that wait for a commit */
+    STAILQ_ENTRY(lane) awaiting; /* in the list of lanes that wait for a commit */
     bool awaits;
     uuid_t7 target;
     struct owner *owner; /* of its handler; NULL: never looked at */
@@ -76,9 +80,11 @@ typedef struct lane {
     delivery_replay_t replay;       /* rate 0: none */
     uint64_t replay_at, replay_end; /* log sequences: the next one, and past the last */
     int64_t replayed_ms;            /* up to when it has revived what its rate allows */
-    item_t *ready, **ready_end;
+    items_t ready;
     unsigned ready_len;
 } lane_t;
+
+typedef STAILQ_HEAD(, lane) lanes_t;
 
 /* Reads the health of a lane from its row in the journal, and notes it. The row of another version
  * of the handler counts as none. */

@@ -12,11 +12,11 @@ struct delivery {
     caller_t *caller;
     tables_t tables;
     owners_t owners;
-    lane_t *queue, **queue_end;     /* lanes to look at, in turn */
-    lane_t *crowded, **crowded_end; /* lanes whose owners have no room, until a call ends */
-    item_t *unsaved, **unsaved_end; /* in the order of their notes */
+    lanes_t queue;   /* lanes to look at, in turn */
+    lanes_t crowded; /* lanes whose owners have no room, until a call ends */
+    items_t unsaved; /* in the order of their notes */
     size_t unsaved_len;
-    lane_t *awaiting;             /* lanes that wait for a commit */
+    lanes_t awaiting;             /* lanes that wait for a commit */
     uint64_t seen_log, seen_note; /* what was committed at the last turn */
     int64_t scanned_ms;
     uint64_t held_ms; /* no call begins before: this process lacks something for it */
@@ -29,8 +29,6 @@ struct delivery {
 
 /* The lane is looked at in its turn. */
 void delivery_queue(delivery_t *self, lane_t *lane);
-/* There may be room again for the owners that had none: their lanes are queued. */
-void delivery_take_crowded(delivery_t *self);
 
 /* end.c: ends of attempts. */
 

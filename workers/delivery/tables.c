@@ -13,7 +13,7 @@ lane_t *tables_lane(tables_t *self, const uuid_t7 *target)
         abort();
     lane->target = *target;
     lane->look_ms = UINT64_MAX;
-    lane->ready_end = &lane->ready;
+    STAILQ_INIT(&lane->ready);
     HASH_ADD(hh, self->lanes, target, sizeof lane->target, lane);
     return lane;
 }

@@ -215,8 +215,7 @@ void waits_turn(waits_t *self, int64_t now_ms, bool all)
         return;
     self->next_ms = INT64_MAX;
     wait_t *wait, *next;
-    HASH_ITER(hh, self->waits, wait, next)
-    {
+    HASH_ITER (hh, self->waits, wait, next) {
         if (!all && wait->until_ms > now_ms) {
             s_due(self, wait->until_ms);
             continue;

@@ -35,6 +35,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/queue.h>
 
 typedef enum {
     TABLE_LOG,
@@ -89,11 +90,12 @@ typedef struct {
 
 /* Notes about deliveries (outbox.h). */
 typedef struct note note_t;
+typedef STAILQ_HEAD(, note) note_list_t;
 typedef struct {
     pthread_mutex_t lock; /* of what waits */
-    note_t *waiting, **waiting_end;
-    note_t *applied, **applied_end; /* the writer's: those that the open pass has */
-    uint64_t given;                 /* the main thread's: number of the last */
+    note_list_t waiting;
+    note_list_t applied; /* the writer's: those that the open pass has */
+    uint64_t given;      /* the main thread's: number of the last */
     atomic_uint_fast64_t committed;
     int64_t next_ms; /* the writer's: when to try again, after there was no room for them */
 } notes_t;

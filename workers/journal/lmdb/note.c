@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 struct note {
-    struct note *next;
+    STAILQ_ENTRY(note) link;
     uint64_t number;
     journal_note_t note;
     record_t reply;
@@ -59,8 +59,7 @@ uint64_t journal_note(journal_t *self, const journal_note_t *given)
     note_t *note = s_note(given);
     note->number = ++notes->given;
     pthread_mutex_lock(&notes->lock);
-    *notes->waiting_end = note;
-    notes->waiting_end = &note->next;
+    STAILQ_INSERT_TAIL(&notes->waiting, note, link);
     pthread_mutex_unlock(&notes->lock);
     return notes->given;
 }
@@ -70,7 +69,8 @@ size_t notes_replies(journal_t *self, journal_entry_t entries[NOTES_REPLIES], ui
     size_t count = 0;
     *until = 0;
     pthread_mutex_lock(&self->notes.lock);
-    for (note_t *note = self->notes.waiting; note; note = note->next) {
+    const note_t *note;
+    STAILQ_FOREACH (note, &self->notes.waiting, link) {
         if (note->note.reply && count == NOTES_REPLIES)
             break;
         if (note->note.reply)
@@ -85,7 +85,7 @@ bool notes_wait(journal_t *self)
 {
     notes_t *notes = &self->notes;
     pthread_mutex_lock(&notes->lock);
-    bool wait = notes->waiting != NULL;
+    bool wait = !STAILQ_EMPTY(&notes->waiting);
     pthread_mutex_unlock(&notes->lock);
     return wait;
 }
@@ -103,7 +103,7 @@ uint64_t journal_noted(const journal_t *self)
 static int s_apply(pass_t *pass, const note_t *note)
 {
     int rc = 0;
-    for (; note && rc == 0; note = note->next)
+    for (; note && rc == 0; note = STAILQ_NEXT(note, link))
         rc = outbox_apply(pass, &note->note);
     return rc;
 }
@@ -111,67 +111,53 @@ static int s_apply(pass_t *pass, const note_t *note)
 int notes_take(pass_t *pass, uint64_t until)
 {
     notes_t *notes = &pass->journal->notes;
+    note_list_t taken = STAILQ_HEAD_INITIALIZER(taken);
     pthread_mutex_lock(&notes->lock);
-    note_t *taken = notes->waiting, **end = &notes->waiting;
-    while (*end && (*end)->number <= until)
-        end = &(*end)->next;
-    note_t *left = *end;
-    *end = NULL;
-    if (end != &notes->waiting) {
-        *notes->applied_end = taken;
-        notes->applied_end = end;
+    for (note_t *note; (note = STAILQ_FIRST(&notes->waiting)) && note->number <= until;) {
+        STAILQ_REMOVE_HEAD(&notes->waiting, link);
+        STAILQ_INSERT_TAIL(&taken, note, link);
     }
-    if (!left)
-        notes->waiting_end = &notes->waiting;
-    notes->waiting = left;
     pthread_mutex_unlock(&notes->lock);
-    return end == &notes->waiting ? 0 : s_apply(pass, taken);
+    const note_t *first = STAILQ_FIRST(&taken);
+    STAILQ_CONCAT(&notes->applied, &taken);
+    return s_apply(pass, first);
 }
 
 int notes_again(pass_t *pass)
 {
-    return s_apply(pass, pass->journal->notes.applied);
+    return s_apply(pass, STAILQ_FIRST(&pass->journal->notes.applied));
 }
 
 void notes_give_back(journal_t *self)
 {
     notes_t *notes = &self->notes;
-    if (!notes->applied)
-        return;
     pthread_mutex_lock(&notes->lock);
-    *notes->applied_end = notes->waiting;
-    if (!notes->waiting)
-        notes->waiting_end = notes->applied_end;
-    notes->waiting = notes->applied;
+    STAILQ_CONCAT(&notes->applied, &notes->waiting);
+    STAILQ_CONCAT(&notes->waiting, &notes->applied);
     pthread_mutex_unlock(&notes->lock);
-    notes->applied = NULL;
-    notes->applied_end = &notes->applied;
 }
 
-static uint64_t s_free(note_t *note)
+/* The number of the last one; 0: there was none. */
+static uint64_t s_free(note_list_t *list)
 {
     uint64_t number = 0;
-    while (note) {
-        note_t *next = note->next;
+    for (note_t *note; (note = STAILQ_FIRST(list));) {
+        STAILQ_REMOVE_HEAD(list, link);
         number = note->number;
         free(note);
-        note = next;
     }
     return number;
 }
 
 void notes_committed(journal_t *self)
 {
-    notes_t *notes = &self->notes;
-    uint64_t number = s_free(notes->applied);
-    notes->applied = NULL;
-    notes->applied_end = &notes->applied;
+    uint64_t number = s_free(&self->notes.applied);
     if (number)
-        atomic_store(&notes->committed, number);
+        atomic_store(&self->notes.committed, number);
 }
 
 void notes_drop(journal_t *self)
 {
-    s_free(self->notes.applied);
-    s_free(self->notes.waiting);
+    s_free(&self->notes.applied);
+    s_free(&self->notes.waiting);
 }

@@ -287,8 +287,8 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->settled, NULL);
     pthread_mutex_init(&self->notes.lock, NULL);
-    self->notes.waiting_end = &self->notes.waiting;
-    self->notes.applied_end = &self->notes.applied;
+    STAILQ_INIT(&self->notes.waiting);
+    STAILQ_INIT(&self->notes.applied);
     store_options_t store = {
         .path = options->path,
         .kind = "journal",
