@@ -110,8 +110,10 @@ wire_goodbye_t shards_join(shards_t *self, peer_t *worker, const wire_hello_t *h
         log_warn("shard.journal_changed", "kind=%s shard=%u journal=%s",
                  op_owner_name((op_owner_t)hello->kind), hello->shard, now);
     }
-    if (shard->worker && shard->worker != worker)
+    if (shard->worker && shard->worker != worker) {
         peer_set_data(shard->worker, NULL);
+        peer_yield(shard->worker);
+    }
     if (shard->worker)
         s_lose(shard);
     if (peer_instance(worker) != shard->instance)

@@ -143,7 +143,7 @@ static bool s_up(link_t *self, peer_t *peer)
     }
     peer_meet(peer);
     peer->alive = true;
-    peer->left = false;
+    peer->left = peer->yields = false;
     metric_add(METRIC_link_peers, 1);
     log_info("link.up", "peer=%s role=%s", peer->name, wire_role_name(peer->hello.role));
     return true;
@@ -181,6 +181,15 @@ static wire_goodbye_t s_objection(const link_t *self, const wire_hello_t *hello,
     return admission_objection(&named, self->peer_roles, s_guarded(self) ? self->key : NULL, why);
 }
 
+/* NULL where all are alive that there may be. */
+static peer_t *s_add(link_t *self, const slice_t *route)
+{
+    peer_t *yielding = peers_yielding(&self->peers);
+    if (yielding)
+        s_gone(self, yielding, "another is in its place, and others need room");
+    return peers_add(&self->peers, *route);
+}
+
 /* ZeroMQ gave the route to the newer connection: what is for the peer would reach that. */
 static const char s_taken[] = "another key came with its route";
 
@@ -193,7 +202,7 @@ static void s_on_hello(link_t *self, peer_t *peer, const slice_t *route, int64_t
     if (self->bind && !slice_eq(hello->name, *route))
         objection = GOODBYE_ROLE;
     if (!objection && !peer)
-        peer = peers_add(&self->peers, *route);
+        peer = s_add(self, route);
     if (objection || !peer) {
         if (peer && s_guarded(self) && strcmp(peer->key, self->key) != 0)
             s_gone(self, peer, s_taken);

@@ -144,6 +144,9 @@ unsigned peer_outstanding(const peer_t *self);
 /* For how long a live peer has taken nothing over although all of its credit is used up, in ms as
  * of NOW_MS and to a second; 0 when it gives credit. */
 int64_t peer_stuck_ms(const peer_t *self, int64_t now_ms);
+/* The owner has another in the place of this live peer: it stays, and makes room where the link is
+ * full. Until it is up again. */
+void peer_yield(peer_t *self);
 /* A pointer of the owner's, NULL at first. */
 void peer_set_data(peer_t *self, void *data);
 void *peer_data(const peer_t *self);

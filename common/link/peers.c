@@ -49,6 +49,18 @@ void peers_remove(peers_t *self, peer_t *peer)
     s_free(self, at);
 }
 
+peer_t *peers_yielding(const peers_t *self)
+{
+    peer_t *oldest = NULL;
+    for (peer_t *peer = self->count < LINK_PEERS ? NULL : self->first; peer; peer = peer->next) {
+        if (!peer->alive)
+            return NULL;
+        if (peer->yields && (!oldest || peer->heard_ms < oldest->heard_ms))
+            oldest = peer;
+    }
+    return oldest;
+}
+
 static bool s_make_room(peers_t *self)
 {
     peer_t *oldest = NULL;
@@ -222,6 +234,11 @@ unsigned peer_version(const peer_t *self)
 unsigned peer_outstanding(const peer_t *self)
 {
     return (unsigned)(self->sent - self->credited);
+}
+
+void peer_yield(peer_t *self)
+{
+    self->yields = true;
 }
 
 void peer_set_data(peer_t *self, void *data)

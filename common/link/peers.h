@@ -17,6 +17,7 @@ struct peer {
     uint64_t instance;  /* 0: unknown, or refused */
     bool alive;
     bool left;       /* its last frame was GOODBYE */
+    bool yields;     /* another is in its place */
     bool stalled;    /* entries wait for credit */
     bool complained; /* a malformed frame of it was logged */
     int64_t heard_ms, greeted_ms;
@@ -39,6 +40,9 @@ typedef struct {
 
 /* The peer of a route; NULL when there is none. */
 peer_t *peers_find(const peers_t *self, slice_t route);
+/* Where there are LINK_PEERS and all are alive: the one that yields and was heard of longest ago;
+ * else NULL. */
+peer_t *peers_yielding(const peers_t *self);
 /* Adds a peer; NULL when LINK_PEERS are alive. Of the peers that are gone, the one that was heard
  * of longest ago makes room. */
 peer_t *peers_add(peers_t *self, slice_t route);

@@ -12,13 +12,14 @@ import socket
 import subprocess
 import threading
 import time
+import uuid
 
 import pytest
 import requests
 import zmq
 
 from harness import lacking, postern
-from harness.rogue import AUTHD, GATEWAY, REPLIES, WORKER, Rogue, principal, request
+from harness.rogue import AUTHD, GATEWAY, HEARTBEAT, REPLIES, WORKER, Refused, Rogue, principal, request
 
 pytestmark = lacking.root
 
@@ -275,6 +276,43 @@ def test_an_authds_instance_is_no_gateways(apart):
         gateway.greet(GATEWAY)
         authd.send(authd.requests(request(op=255, principal=principal())))
         assert authd.receive(REPLIES) and gateway.receive(REPLIES, seconds=0.5) is None
+
+
+ROOM = 1024  # peers that a bound socket has room for
+
+
+def crowd(ring, journal, seconds):
+    """How many connections the router takes as the one worker of JOURNAL; they beat for a while."""
+    zmq.Context.instance().max_sockets = 2 * ROOM
+    peers = []
+    with contextlib.suppress(Refused):
+        while len(peers) < ROOM:
+            peers.append(Rogue(ring, "router-workers", f"bot-0.{len(peers):016x}"))
+            peers[-1].greet(WORKER, kind=1, shards=1, journal=journal)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for peer in peers:
+            peer.send(peer.header(HEARTBEAT))
+        time.sleep(0.5)
+    return len(peers)
+
+
+def test_a_worker_keeps_none_of_another_kind_out(apart, ada):
+    journal = uuid.UUID((apart.dir / "data-known/bot-0").read_text().strip()).bytes
+    counts = []
+    rogue = threading.Thread(target=lambda: counts.append(as_kind("bot", lambda: crowd(apart, journal, 4))))
+    rogue.start()
+    try:
+        apart.wait(lambda: apart.metric("router-0", "link_peers") >= ROOM, seconds=30)
+        apart.kill("channel-0", signal.SIGKILL)
+        passes(apart, ada, "past a crowd")
+    finally:
+        rogue.join()
+    assert counts[0] > ROOM - 10
+    assert not any("link.refused" in line and 'peer="channel-0"' in line for line in apart.logs().splitlines()
+                   if "as many peers as there may be" in line)
+    apart.kill("bot-0", signal.SIGKILL)
+    apart.wait_ready(*apart.names)
 
 
 def test_root_manages_restarts_and_copies(apart, ada, tmp_path):

@@ -404,7 +404,8 @@ static void test_a_peer_that_leaves_is_forgotten_at_once(void **state)
     link_destroy(&server.link);
 }
 
-/* Those that were killed count for as long as they are alive; then they make room. */
+/* Those that were killed count for as long as they are alive; then they make room. Who has another
+ * in its place does so at once. */
 static void test_only_peers_that_live_fill_a_link(void **state)
 {
     side_t server;
@@ -415,9 +416,15 @@ static void test_only_peers_that_live_fill_a_link(void **state)
         assert_true(s_visit(&server, i, false, &reason));
     assert_false(s_visit(&server, LINK_PEERS, false, &reason));
     assert_int_equal(reason, GOODBYE_FULL);
+    enum { YIELDS = 7 };
+    peer_yield(link_peer_of(server.link, YIELDS));
+    assert_true(s_visit(&server, LINK_PEERS, false, &reason));
+    assert_null(link_peer_of(server.link, YIELDS));
+    assert_int_equal(server.down, 1);
+    assert_false(s_visit(&server, LINK_PEERS + 1, false, &reason));
     s_pass_time(&server, SILENT_MS);
     for (unsigned i = 1; i < 10; i++)
-        assert_true(s_visit(&server, LINK_PEERS + i, false, &reason));
+        assert_true(s_visit(&server, LINK_PEERS + 1 + i, false, &reason));
     assert_int_equal(server.link->peers.count, LINK_PEERS);
     link_destroy(&server.link);
 }
