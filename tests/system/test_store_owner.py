@@ -1,5 +1,6 @@
 """What a worker can have put into its store gives it nothing of root's when root looks at the stores."""
 
+import json
 import os
 import pathlib
 import pwd
@@ -146,3 +147,28 @@ def test_with_one_user_for_all_it_is_that_user(make_ring):
     for path in (ring.dir / "data").rglob("*"):
         assert path.lstat().st_uid in (owner, 0) and (path.lstat().st_uid == owner or "run" in path.parts), path
     assert pathlib.Path("/etc").stat().st_uid == 0
+
+
+PLANS = {"a tree to be given": {"aside": "../roots"},
+         "a file to be taken": {"moves": [["../roots/file", "taken"]]},
+         "a file to be put": {"moves": [["mine", "../roots/put"]]}}
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS.keys())
+@pytest.mark.parametrize("owner", ["the processes' user", "root"])
+def test_a_plan_that_root_did_not_write_is_not_carried_out(make_ring, plan, owner):
+    """Who takes over a process where one user has all stores waits for root's next reshard."""
+    ring = openly(make_ring(settings={"process.user": OLD})).up()
+    ring.stop()
+    user, roots, data = pwd.getpwnam(OLD).pw_uid, targets(ring)["directory"], ring.dir / "data"
+    (data / "mine").write_text("mine")
+    (data / "switch.json").write_text(json.dumps(
+        {"title": "restore of /backup", "aside": "replaced-now-1", "moves": [], "shards": {}, "conf": {}, **plan}))
+    os.chown(data / "mine", user, -1)
+    os.chown(data / "switch.json", user if owner != "root" else 0, -1)
+    before = seen(roots), seen(roots / "file")
+    done = ring.ctl_run("reshard", "channel", 2)
+    assert (seen(roots), seen(roots / "file")) == before and (data / "mine").exists(), done.stdout + done.stderr
+    assert done.returncode == 1 and "data/switch.json" in done.stderr and "remove it" in done.stderr, done.stderr
+    (data / "switch.json").unlink()
+    ring.ctl("reshard", "channel", 2)

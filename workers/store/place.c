@@ -33,6 +33,19 @@ const place_kind_t *place_kind(const char *name)
     return NULL;
 }
 
+bool place_is_store(const char *name)
+{
+    if (strcmp(name, "directory") == 0)
+        return true;
+    for (unsigned i = 0; i < PLACE_KINDS; i++) {
+        size_t len = strlen(place_kinds[i].name);
+        if (strncmp(name, place_kinds[i].name, len) == 0 && name[len] == '-' && name[len + 1] &&
+            name[len + 1 + strspn(name + len + 1, "0123456789")] == '\0')
+            return true;
+    }
+    return false;
+}
+
 void place_say(const place_t *self, const char *format, ...)
 {
     va_list args;

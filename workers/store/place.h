@@ -28,6 +28,8 @@ typedef struct {
 } place_kind_t;
 extern const place_kind_t place_kinds[PLACE_KINDS];
 const place_kind_t *place_kind(const char *name);
+/* A name that a store has in a data directory. */
+bool place_is_store(const char *name);
 
 /* A line for people; nothing with json. */
 void place_say(const place_t *self, const char *format, ...) __attribute__((format(printf, 2, 3)));

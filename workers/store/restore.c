@@ -22,20 +22,6 @@
 
 enum { RESERVE_BYTES = 64 << 20, KEY_BYTES = 256 };
 
-/* A name that a store has in a data directory. */
-static bool s_is_store(const char *name)
-{
-    if (strcmp(name, "directory") == 0)
-        return true;
-    for (unsigned i = 0; i < PLACE_KINDS; i++) {
-        size_t len = strlen(place_kinds[i].name);
-        if (strncmp(name, place_kinds[i].name, len) == 0 && name[len] == '-' && name[len + 1] &&
-            name[len + 1 + strspn(name + len + 1, "0123456789")] == '\0')
-            return true;
-    }
-    return false;
-}
-
 static int s_make_data(const place_t *self)
 {
     const char *user = conf_text(self->conf, SET_process_user);
@@ -93,7 +79,7 @@ static int s_check_manifest(const place_t *self, const char *from, const json_t 
     }
     json_array_foreach(json_object_get(manifest, "stores"), i, entry)
     {
-        if (!s_is_store(manifest_text(entry, "name")))
+        if (!place_is_store(manifest_text(entry, "name")))
             return place_refuse(self, "%s/" MANIFEST_FILE " names a store that there is none of",
                                 from);
         needs += (uint64_t)json_integer_value(json_object_get(entry, "file_bytes"));
@@ -192,7 +178,7 @@ static int s_clear(const place_t *self, json_t *plan)
     int rc = PLACE_DONE;
     DIR *dir = opendir(self->data);
     while (dir && rc == PLACE_DONE && (entry = readdir(dir))) {
-        if (!s_is_store(entry->d_name))
+        if (!place_is_store(entry->d_name))
             continue;
         if (self->replace)
             switch_aside(self, plan, entry->d_name);

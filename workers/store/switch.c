@@ -165,8 +165,7 @@ int switch_run(const place_t *self, json_t **plan_p, char kept[PLACE_PATH])
 
 int switch_recover(const place_t *self, const char *title, bool *finished)
 {
-    char path[PLACE_PATH];
-    json_error_t error;
+    char path[PLACE_PATH], err[PLACE_PATH + 1024];
     *finished = false;
     place_path(path, self->data, STORE_SWITCH);
     if (access(path, F_OK) != 0) {
@@ -176,9 +175,9 @@ int switch_recover(const place_t *self, const char *title, bool *finished)
         place_remove(path);
         return PLACE_DONE;
     }
-    json_t *plan = json_load_file(path, 0, &error);
+    json_t *plan = plan_read(path, err, sizeof err);
     if (!plan)
-        return place_refuse(self, "%s cannot be read: %s", path, error.text);
+        return place_refuse(self, "%s", err);
     char done[PLACE_PATH];
     snprintf(done, sizeof done, "%s", json_string_value(json_object_get(plan, "title")));
     int rc = s_carry_out(self, plan);

@@ -10,13 +10,12 @@
 #ifndef POSTERN_SWITCH_H
 #define POSTERN_SWITCH_H
 
-#include "workers/store/place.h"
-
-#define SWITCH_NEW "switch.new"
+#include "workers/store/plan.h"
 
 /* Carries an interrupted switch to its end, or removes what was made for one that had not begun.
- * The locks must be held. title: what is being asked for now. Returns PLACE_DONE when there was no
- * plan, else *finished is set, and PLACE_REFUSED when it was not the one of TITLE, or failed. */
+ * The locks must be held. title: what is being asked for now. A plan that plan_read refuses is left
+ * alone. Returns PLACE_DONE when there was no plan, else *finished is set, and PLACE_REFUSED when
+ * it was not the one of TITLE, or failed. */
 int switch_recover(const place_t *self, const char *title, bool *finished);
 
 /* Makes an empty data/switch.new; path is its path. 0 or PLACE_REFUSED. */
