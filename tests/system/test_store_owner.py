@@ -1,10 +1,12 @@
 """What a worker can have put into its store gives it nothing of root's when root looks at the stores."""
 
+import fcntl
 import json
 import os
 import pathlib
 import pwd
 import subprocess
+import threading
 
 import pytest
 
@@ -172,3 +174,29 @@ def test_a_plan_that_root_did_not_write_is_not_carried_out(make_ring, plan, owne
     assert done.returncode == 1 and "data/switch.json" in done.stderr and "remove it" in done.stderr, done.stderr
     (data / "switch.json").unlink()
     ring.ctl("reshard", "channel", 2)
+
+
+def test_what_a_worker_wrote_is_plain_text_to_root(apart):
+    """A terminal would do what it says; and a text that is no UTF-8 would leave no JSON."""
+    apart.stop()
+    lock = apart.dir / "data/channel-0.lock"
+
+    def writes():
+        with lock.open("wb") as held:
+            held.write(b"\x1b[2J\xc2\x9b1m\xff\n")
+            held.flush()
+            fcntl.flock(held, fcntl.LOCK_EX)
+            os.write(ready[1], b"!")
+            os.read(over[0], 1)
+    ready, over = os.pipe(), os.pipe()
+    holder = threading.Thread(target=lambda: as_kind("channel", writes))
+    holder.start()
+    try:
+        os.read(ready[0], 1)
+        said = apart.ctl_run("salvage", "channel-0")
+        told = apart.ctl_run("salvage", "channel-0", "--json")
+    finally:
+        os.write(over[1], b"!")
+        holder.join()
+    assert "held by a running process, pid ?[2J??1m?: stop it first" in said.stderr, ascii(said.stderr)
+    assert "held by a running process" in json.loads(told.stdout)["message"], told.stdout

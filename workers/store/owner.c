@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/life/path.h"
+#include "workers/store/place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -98,14 +99,6 @@ static void s_work(const owner_t *self, const child_t *child, pid_t parent)
         s_write_reason(self, child->ends[1], err);
 }
 
-/* A terminal would do what they say. */
-static void s_take_controls_away(char *text)
-{
-    for (unsigned char *at = (unsigned char *)text; *at; at++)
-        if (*at < ' ' || *at == 0x7f || (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0))
-            *at = '?';
-}
-
 /* Until the child's end is closed. TEXT is ended with a 0. The length, or -1 with errno. */
 static ssize_t s_read(int fd, char *text)
 {
@@ -140,7 +133,7 @@ static json_t *s_understand(const owner_t *self, char *text, ssize_t len, int st
         snprintf(err, err_size,
                  "%s: a damaged page of data.mdb has ended its reading (wait status %d)",
                  self->store, status);
-    s_take_controls_away(err);
+    place_make_plain(err, false);
     return NULL;
 }
 

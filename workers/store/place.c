@@ -1,5 +1,6 @@
 #include "workers/store/place.h"
 
+#include "common/base/utf8.h"
 #include "common/life/grant.h"
 #include "common/life/kinds.h"
 #include "common/life/path.h"
@@ -18,6 +19,8 @@
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { TEXT = 16384 };
 
 const place_kind_t place_kinds[PLACE_KINDS] = {
     {"extension", SET_shards_extension},
@@ -46,25 +49,40 @@ bool place_is_store(const char *name)
     return false;
 }
 
+void place_make_plain(char *text, bool lines)
+{
+    for (unsigned char *at = (unsigned char *)text; *at;) {
+        size_t len = utf8_length(slice((char *)at, strnlen((char *)at, 4)));
+        bool control =
+            (*at < ' ' && !(lines && *at == '\n')) || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0);
+        if (len == 0 || control)
+            memset(at, '?', len = len ? len : 1);
+        at += len;
+    }
+}
+
 void place_say(const place_t *self, const char *format, ...)
 {
+    char text[TEXT];
     va_list args;
     if (self->json)
         return;
     va_start(args, format);
-    vprintf(format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    putchar('\n');
+    place_make_plain(text, true);
+    puts(text);
     fflush(stdout);
 }
 
 int place_refuse(const place_t *self, const char *format, ...)
 {
-    char text[2048];
+    char text[TEXT];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    place_make_plain(text, true);
     fprintf(stderr, "posternctl: %s\n", text);
     if (self->json) {
         json_t *error = json_pack("{s:s, s:s}", "code", "refused", "message", text);

@@ -28,6 +28,9 @@ typedef struct {
 } place_kind_t;
 extern const place_kind_t place_kinds[PLACE_KINDS];
 const place_kind_t *place_kind(const char *name);
+/* Makes '?' of what a terminal would obey or is no UTF-8: what a store's process has written comes
+ * into texts. LINES: the ends of lines stay. */
+void place_make_plain(char *text, bool lines);
 /* A name that a store has in a data directory. */
 bool place_is_store(const char *name);
 
