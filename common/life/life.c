@@ -1,5 +1,6 @@
 #include "common/life/life.h"
 
+#include "common/base/clock.h"
 #include "common/base/notify.h"
 #include "common/base/secret.h"
 #include "common/life/confine.h"
@@ -28,6 +29,7 @@ enum { GROUPS = 64 };
 
 static int s_signal_fd = -1;
 static atomic_bool s_stopping, s_hurry;
+static _Atomic int64_t s_looked_ms;
 
 void life_raise_descriptors(void)
 {
@@ -60,9 +62,18 @@ int life_fd(void)
     return s_signal_fd;
 }
 
+/* A loop asks in each of its turns, of which there are thousands a second. */
+static bool s_looked_lately(void)
+{
+    int64_t now_ms = clock_ms();
+    return atomic_exchange(&s_looked_ms, now_ms) == now_ms;
+}
+
 bool life_stopping(void)
 {
     struct signalfd_siginfo info;
+    if (s_looked_lately())
+        return atomic_load(&s_stopping);
     while (s_signal_fd >= 0 && read(s_signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGINT)
             atomic_store(&s_hurry, true);

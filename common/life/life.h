@@ -23,7 +23,8 @@ void life_raise_descriptors(void);
 /* Readable when a signal waits. Owned by life. */
 int life_fd(void);
 
-/* Reads the signals that wait. True from the first SIGTERM or SIGINT on. Any thread. */
+/* Reads the signals that wait, once a millisecond however often it is called. True from the first
+ * SIGTERM or SIGINT on. Any thread. */
 bool life_stopping(void);
 
 /* True from the first SIGINT on, which a person at a terminal sends, or a supervisor that starts

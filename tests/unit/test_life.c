@@ -48,6 +48,7 @@ static void s_stop_by_signal(void *arg)
     kill(getpid(), *(int *)arg);
     struct pollfd fd = {.fd = life_fd(), .events = POLLIN};
     int readable = poll(&fd, 1, 2000);
+    s_sleep_ms(2); /* life_stopping looks once a millisecond */
     bool after = life_stopping(), still = life_stopping();
     printf("%d %d %d %d\n", before, readable, after, still);
     raise(SIGPIPE);
@@ -345,6 +346,7 @@ static void s_live_under_systemd(void *arg)
     notify_alive(1000500);
     kill(getpid(), SIGTERM);
     life_stopping();
+    s_sleep_ms(2);
     life_stopping();
 }
 
