@@ -54,6 +54,43 @@ def test_a_port_without_its_number_is_told(tree):
     assert status == 1 and "--port takes the port" in said
 
 
+@pytest.fixture
+def running(tree):
+    """Writes run/pid for what TREE's program posternctl is; it is gone after the test."""
+    held = []
+
+    def start_it():
+        held.append(subprocess.Popen([tree / "posternctl", "60"]))
+        (tree / "run").mkdir()
+        (tree / "run/pid").write_text(f"{held[0].pid}\n")
+        return held[0]
+
+    yield start_it
+    for one in held:
+        one.kill()
+        one.wait()
+
+
+def test_a_second_run_is_refused_before_anything_is_built(tree, running):
+    shutil.copy(shutil.which("sleep"), tree / "posternctl")
+    pid = running().pid
+    for words in (["run"], ["run", "--detach"]):
+        status, said = dev(tree, *words)
+        assert (status, said) == (1, f"./dev: it is running already (pid {pid}); end it with ./dev stop\n")
+
+
+def test_stop_asks_for_no_notice(tree, running):
+    """SIGINT, as Ctrl-C: a gateway that gets SIGTERM waits seconds for a load balancer."""
+    program(tree, "posternctl", "#!/bin/bash\nprintf posternctl >/proc/$$/comm\ntrap 'exit 7' INT\ntrap '' TERM\n"
+            f": >{tree}/ready\nwhile sleep 0.1; do :; done\n", tree)
+    held = running()
+    while not (tree / "ready").exists():
+        time.sleep(0.01)
+    stopping = start(tree, "stop")
+    assert held.wait(10) == 7
+    assert stopping.wait(10) == 0, stopping.communicate()[0]
+
+
 def test_stop_does_not_wait_for_what_nobody_reaps(tree):
     """PID 1 of a bare container waits for no stranger's child."""
     (tree / "run").mkdir()
