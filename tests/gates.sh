@@ -1,15 +1,15 @@
 # The gates of ./dev test and how they are summed up; ./dev reads this file, and its functions build and need.
 # shellcheck shell=bash
 
-results=()
+results=build/test-results # a line a gate, in the order in which they ended
 
-# gate NAME COMMAND…: runs it, remembers how it ended.
+# gate NAME COMMAND…: runs it, notes how it ended.
 gate() {
     local name=$1 start=$SECONDS status=pass
     shift
     say "$name"
     "$@" || status=FAIL
-    results+=("$(printf '%-5s %5d s  %s' $status $((SECONDS - start)) "$name")")
+    printf '%-5s %5d s  %s\n' $status $((SECONDS - start)) "$name" >>$results
     [[ $status == pass ]]
 }
 
@@ -32,18 +32,30 @@ system_tests() {
     return $status
 }
 
+# Twice as many as compile: the longest wait for seconds to pass (CMakeLists.txt begins with them).
 unit_tests() {
     local status=0
     TSAN_OPTIONS="suppressions=$PWD/tests/system/tsan.supp:second_deadlock_stack=1:halt_on_error=1" \
-        ctest --test-dir "build/$1" --output-on-failure -j "$jobs" --no-tests=error || status=$?
+        ctest --test-dir "build/$1" --output-on-failure -j $((2 * jobs)) --no-tests=error || status=$?
     grep -h '^skipped: ' "build/$1/Testing/Temporary/LastTest.log" >>build/test-skips || true
     return $status
+}
+
+# The builds that only later gates need: they compute while the unit tests wait.
+other_builds() {
+    trap 'exit 130' INT # without a trap the shell lets what it starts in the background ignore Ctrl-C
+    local failed=0
+    gate "build with gcc for release, warnings are errors" build release || failed=1
+    gate "build with clang, warnings are errors" build clang || failed=1
+    gate "build with ThreadSanitizer (tsan)" build tsan || failed=1
+    return $failed
 }
 
 do_test() {
     need test
     mkdir -p build
     : >build/test-skips
+    : >$results
     compat_modules || die "npm could not install tests/compat/package-lock.json"
     if (($#)); then
         build asan
@@ -53,10 +65,12 @@ do_test() {
     local failed=0
     gate "format" do_format --check || failed=1
     gate "build with gcc and sanitizers (asan)" build asan || die "nothing to test without it"
+    need clang # not from the background: apt-get takes one at a time
+    other_builds >build/test-builds.log 2>&1 &
+    local builds=$!
     gate "unit tests (asan)" unit_tests asan || failed=1
-    gate "build with gcc for release, warnings are errors" build release || failed=1
-    gate "build with clang, warnings are errors" build clang || failed=1
-    gate "build with ThreadSanitizer (tsan)" build tsan || failed=1
+    wait $builds || failed=1
+    cat build/test-builds.log
     gate "sizes, layers and tables (lint)" system_tests lint tests/lint || failed=1
     # Side by side, a file at a time: they wait more than they compute.
     local beside=(-n "$jobs" --dist loadfile)
@@ -76,7 +90,7 @@ do_test() {
 summary() {
     local skipped
     printf '\n'
-    printf '%s\n' "${results[@]}"
+    cat $results
     skipped=$(sort -u build/test-skips | wc -l)
     sort -u build/test-skips
     if ((skipped)); then echo "docs/TESTING.md (Skipped tests) has the one command with which none is skipped"; fi
@@ -85,8 +99,8 @@ summary() {
         set -- 1
     fi
     local passes fails
-    fails=$(printf '%s\n' "${results[@]}" | grep -c '^FAIL' || true)
-    passes=$((${#results[@]} - fails))
+    fails=$(grep -c '^FAIL' $results || true)
+    passes=$(grep -c '^pass' $results || true)
     printf '%d s in all\ngates: %d passed, %d failed, %d skipped\n' $SECONDS $passes "$fails" "$skipped"
     return "$1"
 }
