@@ -140,13 +140,52 @@ const char *command_nearest_option(const command_t *command, const char *name)
     return *nearest ? nearest : NULL;
 }
 
+/* Columns of LEN bytes of UTF-8 on a terminal. */
+static int s_columns(const char *text, size_t len)
+{
+    int columns = 0;
+    for (size_t i = 0; i < len; i++)
+        columns += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return columns;
+}
+
+/* TEXT from column INDENT on, broken between words where a line would pass HELP_LINE columns. */
+static void s_paragraph(const char *text, int indent, FILE *out)
+{
+    enum { HELP_LINE = 100 };
+    int column = indent;
+    for (const char *word = text; *word; word += strspn(word, " ")) {
+        size_t len = strcspn(word, " ");
+        int columns = s_columns(word, len);
+        if (column > indent && column + columns >= HELP_LINE) {
+            fprintf(out, "\n%*s", indent, "");
+            column = indent;
+        }
+        fprintf(out, "%s%.*s", column > indent ? " " : "", (int)len, word);
+        column += columns + (column > indent);
+        word += len;
+    }
+    fputc('\n', out);
+}
+
+/* NAME, and what it means beside it; below it where NAME is longer than WIDTH. */
+static void s_entry(const char *name, int width, const char *text, FILE *out)
+{
+    int columns = s_columns(name, strlen(name));
+    if (columns > width)
+        fprintf(out, "  %s\n%*s", name, width + 3, "");
+    else
+        fprintf(out, "  %s%*s", name, width + 1 - columns, "");
+    s_paragraph(text, width + 3, out);
+}
+
 static void s_options_help(const option_t *options, FILE *out)
 {
     for (; options->name; options++) {
         char text[64];
         snprintf(text, sizeof text, "%s%s%s", options->name, options->value ? " " : "",
                  options->value ? options->value : "");
-        fprintf(out, "  %-26s %s\n", text, options->help);
+        s_entry(text, 26, options->help, out);
     }
 }
 
@@ -191,7 +230,7 @@ static void s_words_help(const char *group, FILE *out)
         snprintf(path, sizeof path, "%s%s%s", group, *group ? " " : "", word);
         const command_t *command = command_find(path);
         const char *line = command ? command->help : s_group_line(path);
-        fprintf(out, "  %-12s %s\n", word, line ? line : "");
+        s_entry(word, 12, line ? line : "", out);
     }
 }
 

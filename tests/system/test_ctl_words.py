@@ -46,7 +46,7 @@ def every_command():
             found[words] = done
             continue
         listed = text.split("\nCommands:\n")[1].split("\n\n")[0]
-        groups += [(*words, line.split()[0]) for line in listed.splitlines()]
+        groups += [(*words, word) for word in re.findall(r"^  (\S+)", listed, re.M)]
     return found
 
 
@@ -56,6 +56,14 @@ def test_every_command_has_help_with_examples(every_command):
         assert done.returncode == 0 and not done.stderr
         assert f"Usage: posternctl {' '.join(words)}" in done.stdout
         assert re.search(rf"^Examples:\n  posternctl {' '.join(words)}", done.stdout, re.M)
+
+
+def test_help_is_for_terminals_of_100_columns_and_in_columns(every_command):
+    for text in [run("--help").stdout, *(done.stdout for done in every_command.values())]:
+        explained = text.split("\nExamples:\n")[0].splitlines()[3:]
+        assert [line for line in explained if len(line) > 100 or line.endswith(" ")] == []
+        names = [line for line in explained if re.match(r"  -", line)]
+        assert [line for line in names if len(line) > 29 and line[28] != " "] == ["  --management-token-file FILE"]
 
 
 @pytest.mark.parametrize("words, text", [
