@@ -11,6 +11,7 @@ typedef struct {
     wire_batch_t *batch;
 } sheaf_t;
 
+enum { ENTRY = 128 };  /* most bytes of a reply without its body */
 enum { SHEAVES = 64 }; /* more gateway threads than this share by early flushes */
 
 struct returns {
@@ -18,6 +19,7 @@ struct returns {
     sheaf_t sheaves[SHEAVES];
     unsigned used, last;
     wire_batch_t *interim;
+    uint64_t interim_origin;
 };
 
 returns_t *returns_new(void)
@@ -110,18 +112,32 @@ void returns_add(returns_t *self, const wire_reply_t *reply, zmq_msg_t *body)
             zmq_msg_close(body);
         return;
     }
-    if (!wire_batch_has_room(sheaf->batch, 128 + (body ? zmq_msg_size(body) : 0)))
+    if (!wire_batch_has_room(sheaf->batch, ENTRY + (body ? zmq_msg_size(body) : 0)))
         s_send(sheaf);
     wire_batch_add_reply(sheaf->batch, reply, body);
 }
 
-void returns_interim(returns_t *self, const wire_reply_t *reply)
+/* The origin may be gone. */
+static void s_send_interim(returns_t *self)
 {
-    link_t *link = s_link(self, reply->origin);
-    if (!link) {
-        metric_add(METRIC_replies_unroutable_total, 1);
+    unsigned entries = wire_batch_entries(self->interim);
+    link_t *link = entries ? s_link(self, self->interim_origin) : NULL;
+    if (link) {
+        link_send_interim(link, link_peer_of(link, self->interim_origin), self->interim);
         return;
     }
-    wire_batch_add_reply(self->interim, reply, NULL);
-    link_send_interim(link, link_peer_of(link, reply->origin), self->interim);
+    metric_add(METRIC_replies_unroutable_total, entries);
+    wire_batch_clear(self->interim);
+}
+
+void returns_interim(returns_t *self, const wire_message_t *message)
+{
+    for (unsigned i = 0; i < message->entries; i++) {
+        const wire_reply_t *reply = &message->replies[i];
+        if (reply->origin != self->interim_origin || !wire_batch_has_room(self->interim, ENTRY))
+            s_send_interim(self);
+        self->interim_origin = reply->origin;
+        wire_batch_add_reply(self->interim, reply, NULL);
+    }
+    s_send_interim(self);
 }

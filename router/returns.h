@@ -19,8 +19,9 @@ void returns_set_links(returns_t *self, link_t *const links[RETURNS_LINKS]);
 /* Adds a reply for the peer whose instance is reply->origin; BODY (NULL for none) is moved. The
  * reply is dropped and counted when that instance is gone. */
 void returns_add(returns_t *self, const wire_reply_t *reply, zmq_msg_t *body);
-/* The same for an interim reply, sent at once. */
-void returns_interim(returns_t *self, const wire_reply_t *reply);
+/* The same for the interim replies of MESSAGE, sent at once: one batch for those of one origin that
+ * follow one another. */
+void returns_interim(returns_t *self, const wire_message_t *message);
 
 /* Sends what was gathered. */
 void returns_flush(returns_t *self);

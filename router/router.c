@@ -105,10 +105,9 @@ static void s_on_replies(void *arg, peer_t *peer, wire_message_t *message)
 static void s_on_interim(void *arg, peer_t *peer, wire_message_t *message)
 {
     router_t *self = arg;
-    for (unsigned i = 0; i < message->entries; i++) {
+    for (unsigned i = 0; i < message->entries; i++)
         shards_answered(self->shards, peer, &message->replies[i].id);
-        returns_interim(self->returns, &message->replies[i]);
-    }
+    returns_interim(self->returns, message);
 }
 
 static wire_goodbye_t s_on_worker(void *arg, peer_t *peer, const wire_hello_t *hello)

@@ -167,3 +167,16 @@ def test_refusals_for_one_that_leaves_meanwhile(ring):
         ring.resume("router-0")
         while answer := authd.receive(REPLIES, seconds=0.5):
             assert {reply[1] for reply in answer[1][5]} == {answer[1][3]}, "another's replies"
+
+
+def test_interim_replies_of_one_origin_go_on_together(ring):
+    """One message each would let a worker hold up all others' replies to a gateway."""
+    with Rogue(ring, "router-replies", name_of("gateway")) as gateway, \
+            Rogue(ring, "router-workers", "bot-1") as worker:
+        gateway.greet(GATEWAY)
+        worker.greet(WORKER, kind=1, shard=1, shards=2, journal=b"j" * 16)
+        mine, foreign = ([rogue.reply(status=202, origin=origin) for _ in range(300)] for origin in (gateway.instance, 1))
+        worker.send(worker.header(INTERIM, 0, mine[:200] + foreign + mine[200:]))
+        got = [gateway.receive(INTERIM)[1][5] for _ in range(2)]
+        assert [[entry[0] for entry in batch] for batch in got] == [[entry[0] for entry in part]
+                                                                    for part in (mine[:200], mine[200:])]
