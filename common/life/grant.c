@@ -1,12 +1,12 @@
 #include "common/life/grant.h"
 
 #include "common/life/path.h"
+#include "common/life/remove.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -82,6 +82,15 @@ int grant_below(int parent, const char *name, const grant_t *to)
     return 0;
 }
 
+/* Only then does nobody else make names in it any more. Takes the descriptor. */
+static int s_emptied(int fd, const struct stat *was, const grant_t *to)
+{
+    if (to->emptied && was->st_uid != 0 && was->st_uid != to->user)
+        return remove_below(fd);
+    close(fd);
+    return 0;
+}
+
 static int s_one(int parent, const char *name, const grant_t *to, bool directory)
 {
     struct stat is;
@@ -91,8 +100,7 @@ static int s_one(int parent, const char *name, const grant_t *to, bool directory
     errno = directory ? ENOTDIR : EISDIR;
     if (S_ISDIR(is.st_mode) != directory || s_own(fd, &is, to, directory ? to->mode : 0600) != 0)
         return s_keep_errno(fd);
-    close(fd);
-    return 0;
+    return s_emptied(fd, &is, to);
 }
 
 static int s_make(int parent, const char *name, make_t make)

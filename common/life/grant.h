@@ -8,6 +8,7 @@
 #ifndef POSTERN_GRANT_H
 #define POSTERN_GRANT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -19,9 +20,10 @@ typedef struct {
     gid_t group;
     mode_t mode;  /* of a directory that is no tree; all else has 0700 or 0600 */
     uid_t former; /* 0: nobody but root */
+    bool emptied; /* a directory that was the former owner's: what he has put there is removed */
 } grant_t;
 
-/* A directory, made where it is missing, without what is in it. */
+/* A directory, made where it is missing, without what is in it (but see emptied). */
 int grant_directory(const char *path, const grant_t *to, char *err, size_t err_size);
 /* A directory, made where it is missing, with all that is in it. */
 int grant_tree(const char *path, const grant_t *to, char *err, size_t err_size);

@@ -119,7 +119,7 @@ static int s_hop(const prepare_t *self, const hop_t *hop)
     if (s_connecting(self, hop, &group) != 0)
         return -1;
     hop_directory(endpoint + 6, path);
-    grant_t to = {binder.user, group, *hop->connects ? HOP : HOP_OF_ROOT, self->grant.former};
+    grant_t to = {binder.user, group, *hop->connects ? HOP : HOP_OF_ROOT, self->grant.former, true};
     if (grant_directory(path, &to, self->err, self->err_size) != 0)
         return -1;
     return s_move_socket(self, name, group);

@@ -401,6 +401,22 @@ def test_what_another_user_had_is_not_taken(make_ring):
     assert ring.texts("general", ada.token) == ["before", "after"]
 
 
+def test_what_a_former_user_has_in_a_sockets_directory_is_gone(make_ring):
+    """It would be where everybody looks for authd, in a directory that is authd's."""
+    ring = openly(make_ring(settings=SETTINGS))
+    own, old = ring.dir / "data/run/authd.d", pwd.getpwnam(OLD)
+    own.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as rogue:
+        rogue.bind(str(own / "s"))
+        (own / "below").mkdir()
+        (own / "below/more").symlink_to("/")
+        for path in (own.parent.parent, own.parent, own, *own.rglob("*")):
+            os.chown(path, old.pw_uid, old.pw_gid, follow_symlinks=False)
+        subprocess.run([postern.BIN / "postern-authd", "-c", ring.conf, *ring._overrides(), "-P", OLD],
+                       env=ring.environment, capture_output=True, timeout=10 * postern.SLOW, check=True)
+    assert own.stat().st_uid == ids("authd")[0] and list(own.iterdir()) == []
+
+
 @pytest.mark.parametrize("make", [os.symlink, os.link], ids=["symbolic", "hard"])
 @pytest.mark.parametrize("name", ["master.key", "channel-0.lock", "channel-0/planted", "run/authd.d"])
 def test_what_a_former_user_planted_is_not_given(make_ring, name, make):

@@ -104,6 +104,49 @@ static void test_a_directory_alone_leaves_what_is_in_it(void **state)
     s_is("d/theirs", STRANGER, 0644);
 }
 
+static bool s_is_there(const char *name)
+{
+    struct stat is;
+    return lstat(s_at(name), &is) == 0;
+}
+
+static void s_plant(void)
+{
+    s_directory("precious", 0);
+    s_file("precious/file", 0);
+    s_directory("d", FORMER);
+    s_file("d/s", FORMER);
+    s_file("d/other", STRANGER);
+    assert_int_equal(symlink(s_at("precious"), s_at("d/soft")), 0);
+    assert_int_equal(link(s_at("precious/file"), s_at("d/hard")), 0);
+    s_directory("d/below", FORMER);
+    s_file("d/below/file", FORMER);
+    assert_int_equal(symlink(s_at("precious"), s_at("d/below/soft")), 0);
+    assert_int_equal(chmod(s_at("d/below"), 0), 0);
+}
+
+static void test_a_former_owner_leaves_nothing_in_a_directory_that_is_emptied(void **state)
+{
+    (void)state;
+    lacking_root();
+    grant_t to = s_to;
+    to.emptied = true;
+    s_plant();
+    assert_int_equal(grant_directory(s_at("d"), &to, s_err, sizeof s_err), 0);
+    s_is("d", USER, 0711);
+    static const char *const planted[] = {"d/s", "d/other", "d/soft", "d/hard", "d/below"};
+    for (unsigned i = 0; i < sizeof planted / sizeof *planted; i++)
+        assert_false(s_is_there(planted[i]));
+    s_is("precious/file", 0, 0644);
+    s_file("d/s", USER);
+    assert_int_equal(grant_directory(s_at("d"), &to, s_err, sizeof s_err), 0);
+    assert_true(s_is_there("d/s"));
+    s_directory("roots", 0);
+    s_file("roots/s", FORMER);
+    assert_int_equal(grant_directory(s_at("roots"), &to, s_err, sizeof s_err), 0);
+    assert_true(s_is_there("roots/s"));
+}
+
 static void test_a_strangers_is_refused(void **state)
 {
     (void)state;
@@ -209,6 +252,8 @@ int main(void)
                                         s_setup, s_teardown),
         cmocka_unit_test_setup_teardown(test_a_directory_alone_leaves_what_is_in_it, s_setup,
                                         s_teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_former_owner_leaves_nothing_in_a_directory_that_is_emptied, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown(test_a_strangers_is_refused, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown(test_neither_links_nor_second_names, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown(test_nothing_where_another_chooses_the_names, s_setup,

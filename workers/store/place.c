@@ -4,6 +4,7 @@
 #include "common/life/grant.h"
 #include "common/life/kinds.h"
 #include "common/life/path.h"
+#include "common/life/remove.h"
 #include "common/log/log.h"
 #include "common/store/store.h"
 
@@ -216,34 +217,6 @@ int place_write(const char *path, const char *text, size_t len)
     return store_sync_name(path);
 }
 
-static int s_remove(int parent, const char *name);
-
-/* Takes the descriptor of a directory, which nobody else makes names in from here on. */
-static void s_empty(int fd)
-{
-    struct dirent *entry;
-    DIR *dir = fdopendir(fd);
-    if (geteuid() == 0 && fchown(fd, 0, 0) == 0 && fchmod(fd, 0700) != 0)
-        log_warn("store.remove", "err=%s", LOG_Q(strerror(errno)));
-    while (dir && (entry = readdir(dir)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            s_remove(dirfd(dir), entry->d_name);
-    if (dir)
-        closedir(dir);
-    else
-        close(fd);
-}
-
-static int s_remove(int parent, const char *name)
-{
-    if (unlinkat(parent, name, 0) == 0 || errno != EISDIR)
-        return 0;
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd >= 0)
-        s_empty(fd);
-    return unlinkat(parent, name, AT_REMOVEDIR);
-}
-
 void place_remove(const char *path)
 {
     char err[PATH_ERROR];
@@ -251,7 +224,7 @@ void place_remove(const char *path)
     int parent = path_parent(path, &name, err, sizeof err);
     if (parent < 0)
         return;
-    s_remove(parent, name);
+    remove_name(parent, name);
     close(parent);
 }
 
