@@ -380,6 +380,7 @@ void view_release(view_t *self)
 view_t *view_begin(directory_t *directory)
 {
     view_t *self = s_view(directory, true);
+    store_guard_write(true);
     int rc = mdb_txn_begin(store_env(directory->store), NULL, 0, &self->txn);
     if (rc != 0)
         store_fail(directory->store, "begin a writing transaction", rc);
@@ -388,6 +389,7 @@ view_t *view_begin(directory_t *directory)
 
 static void s_end(view_t **self_p)
 {
+    store_guard_write(false);
     pack_wipe(&(*self_p)->record);
     (*self_p)->magic = 0;
     free(*self_p);

@@ -12,6 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Stores of this kind have one from this schema on, as soon as any of their tables has rows but
+ * store_meta and the one whose rows have no checksums. */
+#define DIGEST_KIND "directory"
+#define DIGEST_UNSUMMED "meta"
+enum { DIGEST_SCHEMA = 3 };
+
 enum { DIGEST_TABLES = 32, DIGEST_NAME = 32 /* bytes of a table's name, with its end */ };
 
 typedef struct {

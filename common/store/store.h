@@ -8,6 +8,7 @@
 #define POSTERN_STORE_H
 
 #include <lmdb.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,6 +58,11 @@ int store_sync_name(const char *path);
  * damaged page ended it, which would have ended the process: then its transactions are to be reset,
  * and a writing one, and its cursors, to be given up. It costs some 10 ns and no system call. */
 int store_try(int (*read)(void *arg), void *arg);
+
+/* From on to off a damaged page that this thread meets outside of store_try ends the process with
+ * EXIT_FAULT, as an unknown outcome of a commit does (store_fail), and not with EXIT_CONFIG. For
+ * stores whose opening reads all that they hold, and tells the operator. */
+void store_guard_write(bool on);
 
 /* How a commit went. */
 typedef enum {

@@ -225,21 +225,56 @@ static int s_read_meta(s_side_t *source, MDB_dbi meta, store_sum_t *sum)
     return rc;
 }
 
-static int s_read_digest(s_side_t *source, digest_t *digest)
+/* Also kind and schema. */
+static int s_read_digest(s_side_t *source, store_sum_t *sum, digest_t *digest)
 {
     MDB_dbi meta;
     digest->len = 0;
     int rc = mdb_dbi_open(source->txn, STORE_META, 0, &meta);
-    return rc == MDB_NOTFOUND ? 0 : rc ? rc : digest_read(source->txn, meta, digest);
+    if (rc == MDB_NOTFOUND)
+        return 0;
+    if (rc == 0)
+        rc = s_read_meta(source, meta, sum);
+    return rc ? rc : digest_read(source->txn, meta, digest);
 }
 
-/* A table that the digest names and that is not there was lost. */
-static int s_has_all(const digest_t *digest, const store_sum_t *sum)
+static int s_is_empty(s_side_t *source, const char *table, bool *empty)
+{
+    MDB_dbi dbi;
+    MDB_stat is;
+    int rc = mdb_dbi_open(source->txn, table, 0, &dbi);
+    if (rc == 0)
+        rc = mdb_stat(source->txn, dbi, &is);
+    *empty = rc == 0 && is.ms_entries == 0;
+    return rc;
+}
+
+static bool s_is_summed(const char *table)
+{
+    return strcmp(table, STORE_META) != 0 && strcmp(table, DIGEST_UNSUMMED) != 0;
+}
+
+/* Of a store that has a digest as soon as it has rows. */
+static int s_has_none(s_side_t *source, const store_sum_t *sum)
+{
+    bool empty = true;
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && empty && i < sum->tables_len; i++)
+        if (s_is_summed(sum->tables[i].name))
+            rc = s_is_empty(source, sum->tables[i].name, &empty);
+    return rc == 0 && !empty ? MDB_CORRUPTED : rc;
+}
+
+/* A table that the digest names and that is not there was lost; or the digest itself. */
+static int s_has_all(s_side_t *source, const digest_t *digest, const store_sum_t *sum)
 {
     unsigned found = 0;
     for (unsigned i = 0; i < sum->tables_len; i++)
         found += digest_find(digest, sum->tables[i].name) != NULL;
-    return found == digest->len ? 0 : MDB_CORRUPTED;
+    if (found != digest->len)
+        return MDB_CORRUPTED;
+    bool wanted = strcmp(sum->kind, DIGEST_KIND) == 0 && sum->schema >= DIGEST_SCHEMA;
+    return wanted && digest->len == 0 ? s_has_none(source, sum) : 0;
 }
 
 /* *table: where it ended. */
@@ -249,10 +284,11 @@ static int s_go(s_side_t *source, s_side_t *copy, const char *to, store_sum_t *s
     digest_t digest;
     *faulty = source;
     int rc = s_list(source, sum);
+    *table = STORE_META;
     if (rc == 0)
-        rc = s_read_digest(source, &digest);
+        rc = s_read_digest(source, sum, &digest);
     if (rc == 0)
-        rc = s_has_all(&digest, sum);
+        rc = s_has_all(source, &digest, sum);
     sum->commit = mdb_txn_id(source->txn);
     if (rc == 0 && copy) {
         *faulty = copy;
@@ -267,8 +303,6 @@ static int s_go(s_side_t *source, s_side_t *copy, const char *to, store_sum_t *s
         if (summed)
             digest_walk_begin(&walk, summed);
         rc = mdb_dbi_open(source->txn, sum->tables[i].name, 0, &dbi);
-        if (rc == 0 && strcmp(sum->tables[i].name, STORE_META) == 0)
-            rc = s_read_meta(source, dbi, sum);
         if (rc == 0)
             rc = s_walk(source, copy, dbi, &sum->tables[i], summed ? &walk : NULL, faulty);
     }

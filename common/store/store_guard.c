@@ -21,6 +21,7 @@ static char s_path[1100];
 static uintptr_t s_begin, s_end; /* the map */
 static struct sigaction s_before;
 static __thread sigjmp_buf *volatile s_back; /* of the innermost store_try; NULL: none */
+static __thread volatile bool s_writing;     /* store_guard_write */
 
 /* Only async-signal-safe calls. */
 static void s_write(const char *text)
@@ -47,10 +48,21 @@ static void s_die(bool has_page, uint64_t page)
         s_write(" page=");
         s_write_number(page);
     }
+    if (s_writing) {
+        s_write(
+            " err=\"data.mdb is cut off or damaged, or its disk cannot be read: met by a write, "
+            "of which nothing is kept\" action=\"exiting: the next start reads all of it\"\n");
+        _exit(EXIT_FAULT);
+    }
     s_write(
         " err=\"data.mdb is cut off or damaged, or its disk cannot be read: look at the disk, then "
         "restore the directory from a backup\"\n");
     _exit(EXIT_CONFIG);
+}
+
+void store_guard_write(bool writing)
+{
+    s_writing = writing;
 }
 
 /* A damaged page may point anywhere. */

@@ -2,8 +2,10 @@
 #include "authd/directory/audit.h"
 #include "authd/directory/table.h"
 #include "child.h"
+#include "common/log/log.h"
 #include "common/monitor/monitor.h"
 #include "common/store/store.h"
+#include "common/store/store_copy.h"
 #include "spoil.h"
 #include "tests/unit/yard.h"
 
@@ -299,6 +301,68 @@ static void whatever_changes_nothing_is_left_out(void **state)
     assert_true(yard_open(yard));
 }
 
+/* Its pages are gone in the middle of a change. */
+static void s_write_what_is_cut(void *arg)
+{
+    yard_t *yard = arg;
+    uuid_t7 id;
+    uuid_new(&id);
+    assert_true(yard_open(yard));
+    view_t *view = view_begin(yard->directory);
+    table_put(view, TABLE_users, slice(id.bytes, UUID_BYTES), slice("x", 1));
+    assert_int_equal(truncate(s_spoil.path, 0), 0);
+    view_commit(&view);
+}
+
+static void what_ends_a_write_is_looked_at_by_the_next_start(void **state)
+{
+    yard_t *yard = *state;
+    char text[1 << 14];
+    s_fill(yard);
+    directory_close(&yard->directory);
+    spoil_take(&s_spoil, yard->store);
+    if (child_run(s_write_what_is_cut, yard, text, sizeof text) != EXIT_FAULT)
+        fail_msg("%s", text);
+    assert_non_null(strstr(text, "event=store.page"));
+    assert_non_null(strstr(text, "the next start reads all of it"));
+    spoil_put(&s_spoil, 0, s_spoil.bytes, s_spoil.size);
+    assert_true(yard_open(yard));
+}
+
+static void s_lose_digest(const char *path)
+{
+    char err[512];
+    store_options_t options = {.path = path, .kind = "directory", .schema = 3, .tables = 40};
+    store_t *store = store_open(&options, err, sizeof err);
+    if (!store)
+        fail_msg("%s", err);
+    MDB_txn *txn;
+    MDB_val key = {sizeof "digest" - 1, "digest"};
+    assert_int_equal(mdb_txn_begin(store_env(store), NULL, 0, &txn), 0);
+    assert_int_equal(mdb_del(txn, store_meta(store), &key, NULL), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+    store_close(&store);
+}
+
+static void a_directory_without_its_digest_is_not_whole(void **state)
+{
+    yard_t *yard = *state;
+    store_sum_t sum;
+    char err[512], copy[SCRATCH + 32];
+    snprintf(copy, sizeof copy, "%s/copy", yard->path);
+    directory_close(&yard->directory);
+    assert_int_equal(store_sum(yard->store, &sum, err, sizeof err), 0);
+    assert_true(yard_open(yard));
+    s_fill(yard);
+    directory_close(&yard->directory);
+    assert_int_equal(store_sum(yard->store, &sum, err, sizeof err), 0);
+    s_lose_digest(yard->store);
+    assert_false(yard_open(yard));
+    assert_int_equal(store_sum(yard->store, &sum, err, sizeof err), -1);
+    assert_non_null(strstr(err, "damaged"));
+    assert_int_equal(store_copy(yard->store, copy, &sum, err, sizeof err), -1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, yard_setup, yard_teardown)
 
 int main(void)
@@ -313,6 +377,8 @@ int main(void)
         TEST(one_damaged_row_does_not_stop_the_start),
         TEST(a_row_that_is_missing_stops_the_start),
         TEST(whatever_changes_nothing_is_left_out),
+        TEST(what_ends_a_write_is_looked_at_by_the_next_start),
+        TEST(a_directory_without_its_digest_is_not_whole),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     spoil_free(&s_spoil);
