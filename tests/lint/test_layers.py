@@ -31,7 +31,7 @@ WITHIN = {
     "router": set(),
     "workers/journal": set(),
     "workers/journal/lmdb": {"workers/journal"},
-    "workers/store": {"workers/journal", "workers/journal/lmdb"},
+    "workers/store": {"workers/journal"},
     "workers/caller": set(),
     "workers/post": {"workers/journal"},
     "workers/loop": {"workers/journal", "workers/post"},

@@ -45,7 +45,7 @@ static bool s_count(void *arg, uint64_t log, const record_t *record)
     return true;
 }
 
-static unsigned s_read(journal_t *journal, unsigned target)
+static inline unsigned s_read(journal_t *journal, unsigned target)
 {
     unsigned count = 0;
     journal_range_t range;

@@ -24,7 +24,7 @@ static journal_options_t s_options(void)
                                .retention_ms = 30 * 86400000ull};
 }
 
-static journal_t *s_open(void)
+static inline journal_t *s_open(void)
 {
     journal_options_t options = s_options();
     journal_t *journal = journal_open(&options, s_now, s_err, sizeof s_err);

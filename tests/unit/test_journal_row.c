@@ -10,7 +10,7 @@
 #include "child.h"
 #include "journal_kept.h"
 #include "spoil.h"
-#include "workers/store/journal_reshard.h"
+#include "workers/store/census.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -56,7 +56,7 @@ static void s_fill(unsigned count)
 /* A bit of a text, which LMDB does not notice. */
 static void test_a_changed_record_is_an_error_of_that_read(void **state)
 {
-    journal_census_t census = {0};
+    census_t census = {0};
     (void)state;
     s_fill(30);
     journal_t *journal = s_open();
@@ -73,7 +73,7 @@ static void test_a_changed_record_is_an_error_of_that_read(void **state)
     while (journal_tend(journal, s_now))
         continue;
     journal_close(&journal);
-    assert_int_equal(journal_census(s_path, &census, s_err, sizeof s_err), -1);
+    assert_int_equal(census_take(&census, s_path, s_err, sizeof s_err), -1);
 }
 
 /* Whose a damaged message is nobody knows: it stays, and those behind it do not wait for it. */

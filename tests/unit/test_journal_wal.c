@@ -10,8 +10,10 @@
 #include "bad_block.h"
 #include "child.h"
 #include "journal_kept.h"
+#include "workers/journal/lmdb/source.h"
 #include "workers/journal/lmdb/wal.h"
-#include "workers/store/journal_reshard.h"
+#include "workers/journal/tools.h"
+#include "workers/store/census.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -209,16 +211,16 @@ static void test_damage_is_refused_until_it_is_decided(void **state)
         s_spoil(frame * WAL_BLOCK + 100);
         snprintf(s_text, sizeof s_text, "frame %d of generation ", (int)frame);
         s_refuses(s_text);
-        assert_int_equal(journal_survey(s_path, s_err, sizeof s_err), -1);
-        assert_int_equal(journal_recover(s_path, false, NULL, s_err, sizeof s_err), -1);
+        assert_int_equal(journal_survey(s_path, -1, s_err, sizeof s_err), -1);
+        assert_int_equal(journal_settle(s_path, s_err, sizeof s_err), -1);
         s_spoil(frame * WAL_BLOCK + 100);
     }
-    if (journal_survey(s_path, s_err, sizeof s_err) != 0)
+    if (journal_survey(s_path, -1, s_err, sizeof s_err) != 0)
         fail_msg("%s", s_err);
     s_spoil(10 * WAL_BLOCK + 100);
-    assert_int_equal(journal_recover(s_path, true, &count, s_err, sizeof s_err), 0);
+    assert_int_equal(journal_salvage(s_path, &count, s_err, sizeof s_err), 0);
     assert_int_equal(count, 29);
-    assert_int_equal(journal_survey(s_path, s_err, sizeof s_err), 0);
+    assert_int_equal(journal_survey(s_path, -1, s_err, sizeof s_err), 0);
     assert_int_equal(s_count_all(), 29);
 }
 
@@ -232,10 +234,10 @@ static void test_a_copy_without_it(void **state)
     journal_close(&journal);
     snprintf(file, sizeof file, "%s/wal", s_path);
     assert_int_equal(unlink(file), 0);
-    assert_int_equal(journal_survey(s_path, s_err, sizeof s_err), -1);
+    assert_int_equal(journal_survey(s_path, -1, s_err, sizeof s_err), -1);
     assert_non_null(strstr(s_err, "/wal: is not there"));
     assert_int_equal(journal_detach(s_path, s_err, sizeof s_err), 0);
-    assert_int_equal(journal_survey(s_path, s_err, sizeof s_err), 0);
+    assert_int_equal(journal_survey(s_path, -1, s_err, sizeof s_err), 0);
     assert_int_equal(s_count_all(), 1);
 }
 
@@ -261,26 +263,26 @@ static void test_it_is_made_anew_with_another_size(void **state)
 static void test_tools_see_and_recover_it(void **state)
 {
     (void)state;
-    journal_census_t census = {0};
-    journal_generations_t have;
+    census_t census = {0};
+    generations_t have;
     s_die_after(10);
-    assert_int_equal(journal_generations(s_path, &have, s_err, sizeof s_err), 0);
+    assert_int_equal(source_generations(s_path, &have, s_err, sizeof s_err), 0);
     assert_true(have.written > have.saved);
-    assert_int_equal(journal_census(s_path, &census, s_err, sizeof s_err), 0);
-    assert_int_equal(census.records, 0);
-    assert_int_equal(journal_recover(s_path, false, NULL, s_err, sizeof s_err), 0);
-    assert_int_equal(journal_generations(s_path, &have, s_err, sizeof s_err), 0);
+    assert_int_equal(census_take(&census, s_path, s_err, sizeof s_err), 0);
+    assert_int_equal(census.counts[EXPORT_RECORD], 0);
+    assert_int_equal(journal_settle(s_path, s_err, sizeof s_err), 0);
+    assert_int_equal(source_generations(s_path, &have, s_err, sizeof s_err), 0);
     assert_true(have.written <= have.saved);
-    assert_int_equal(journal_census(s_path, &census, s_err, sizeof s_err), 0);
-    assert_int_equal(census.records, 10);
-    assert_int_equal(census.keys, 5);
+    assert_int_equal(census_take(&census, s_path, s_err, sizeof s_err), 0);
+    assert_int_equal(census.counts[EXPORT_RECORD], 10);
+    assert_int_equal(census.counts[EXPORT_KEY], 5);
 }
 
 static void test_a_bad_block_is_not_taken_for_the_end(void **state)
 {
     char file[1100];
     struct stat is;
-    journal_generations_t have;
+    generations_t have;
     (void)state;
     s_die_after(3);
     snprintf(file, sizeof file, "%s/wal", s_path);
@@ -295,7 +297,7 @@ static void test_a_bad_block_is_not_taken_for_the_end(void **state)
         assert_non_null(strstr(s_err, "posternctl salvage"));
     }
     s_bad_at = half;
-    assert_int_equal(journal_generations(s_path, &have, s_err, sizeof s_err), -1);
+    assert_int_equal(source_generations(s_path, &have, s_err, sizeof s_err), -1);
     assert_non_null(strstr(s_err, "/wal: Input/output error"));
     s_bad_at = NO_BAD_BLOCK;
     journal_t *journal = s_open();
@@ -307,19 +309,19 @@ static void test_a_bad_block_is_not_taken_for_the_end(void **state)
 static void test_a_file_that_cannot_be_read_is_not_taken_for_none(void **state)
 {
     char file[1100];
-    journal_generations_t have;
+    generations_t have;
     (void)state;
     s_die_after(3);
     snprintf(file, sizeof file, "%s/wal", s_path);
     assert_int_equal(unlink(file), 0);
     assert_int_equal(mkdir(file, 0700), 0);
-    assert_int_equal(journal_generations(s_path, &have, s_err, sizeof s_err), -1);
+    assert_int_equal(source_generations(s_path, &have, s_err, sizeof s_err), -1);
     assert_non_null(strstr(s_err, "/wal: Is a directory"));
     assert_int_equal(rmdir(file), 0);
     assert_int_equal(symlink("wal", file), 0);
-    assert_int_equal(journal_generations(s_path, &have, s_err, sizeof s_err), -1);
+    assert_int_equal(source_generations(s_path, &have, s_err, sizeof s_err), -1);
     assert_int_equal(unlink(file), 0);
-    assert_int_equal(journal_generations(s_path, &have, s_err, sizeof s_err), 0);
+    assert_int_equal(source_generations(s_path, &have, s_err, sizeof s_err), 0);
     assert_int_equal(have.written, 0);
 }
 

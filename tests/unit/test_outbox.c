@@ -9,7 +9,7 @@
 
 #include "full_disk.h"
 #include "outbox_yard.h"
-#include "workers/store/journal_reshard.h"
+#include "workers/store/merge.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -397,18 +397,18 @@ static void test_a_reshard_carries_all(void **state)
     journal_close(&journal);
     snprintf(to, sizeof to, "%s/to", s_path);
     mkdir(to, 0700);
-    journal_reshard_t options = {.kind = "bot",
-                                 .from = s_path,
-                                 .to = to,
-                                 .old_shards = 1,
-                                 .new_shards = 2,
-                                 .place = s_place};
-    journal_census_t census;
-    if (journal_reshard(&options, &census, s_err, sizeof s_err) != 0)
+    merge_t options = {.kind = "bot",
+                       .from = s_path,
+                       .to = to,
+                       .old_shards = 1,
+                       .new_shards = 2,
+                       .place = s_place};
+    census_t census;
+    if (merge_run(&options, &census, s_err, sizeof s_err) != 0)
         fail_msg("%s", s_err);
     assert_int_equal(census.deliveries, 12);
     assert_int_equal(census.attempts, 3);
-    assert_int_equal(census.handlers, 1);
+    assert_int_equal(census.counts[EXPORT_HANDLER], 1);
     snprintf(path, sizeof path, "%s/bot-0", to);
     journal = s_open_at(path, 0, 2);
     assert_int_equal(journal_outbox_counts(journal_reader(journal)).pending, 5);

@@ -10,7 +10,7 @@
 #include "common/base/secret.h"
 #include "common/store/known.h"
 #include "common/store/store.h"
-#include "workers/store/journal_reshard.h"
+#include "workers/journal/tools.h"
 #include "workers/store/manifest.h"
 #include "workers/store/owner.h"
 #include "workers/store/verbs.h"
@@ -21,11 +21,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RESERVE_BYTES = 64 << 20, KEY_BYTES = 256, SETTLE_MS = 10000, LOOK_MS = 10 };
+enum { RESERVE_BYTES = 64 << 20, KEY_BYTES = 256 };
 
 typedef int (*each_fn)(const place_t *self, const char *to, const char *name, json_t *manifest);
 
@@ -113,42 +112,6 @@ typedef struct {
     int lock; /* of a journal; -1: of none */
 } copying_t;
 
-/* Without its worker: what that left in the write-ahead file is taken over, if it is what it left.
- * *done: so it was. */
-static int s_recover(const copying_t *self, const journal_generations_t *have, bool *done,
-                     char *err, size_t err_size)
-{
-    *done = self->lock >= 0 && flock(self->lock, LOCK_EX | LOCK_NB) == 0;
-    if (!*done)
-        return 0;
-    int rc = journal_survey(self->from, err, err_size);
-    if (rc == 0 && have->written > have->saved)
-        rc = journal_recover(self->from, false, NULL, err, err_size);
-    flock(self->lock, LOCK_UN);
-    return rc;
-}
-
-/* What was answered by now is in the tables before they are copied: a worker sees to that in a
- * moment. What a busy one writes meanwhile is not waited for. */
-static int s_settle(const copying_t *self, char *err, size_t err_size)
-{
-    journal_generations_t have;
-    uint64_t wanted = 0;
-    bool done;
-    for (int64_t until_ms = clock_ms() + SETTLE_MS; clock_ms() < until_ms;) {
-        if (journal_generations(self->from, &have, err, err_size) != 0 ||
-            s_recover(self, &have, &done, err, err_size) != 0)
-            return -1;
-        wanted = wanted ? wanted : have.written;
-        if (done || have.saved >= wanted)
-            return 0;
-        usleep(LOOK_MS * 1000);
-    }
-    snprintf(err, err_size, "%s: its worker cannot commit its last messages: free room on the disk",
-             self->from);
-    return -1;
-}
-
 static bool s_is_journal(const char *name)
 {
     return strcmp(name, "directory") != 0;
@@ -159,10 +122,10 @@ static int s_copy_rows(void *arg, json_t *answer, char *err, size_t err_size)
 {
     const copying_t *self = arg;
     store_sum_t sum;
-    if ((s_is_journal(self->name) && s_settle(self, err, err_size) != 0) ||
-        store_copy(self->from, ".", &sum, err, err_size) != 0)
-        return -1;
-    return manifest_describe(answer, ".", self->name, &sum, err, err_size);
+    int rc = s_is_journal(self->name)
+                 ? journal_copy(self->from, self->lock, ".", &sum, err, err_size)
+                 : store_copy(self->from, ".", &sum, err, err_size);
+    return rc ? rc : manifest_describe(answer, ".", self->name, &sum, err, err_size);
 }
 
 /* The copy is ours when it is whole, and gone else. NULL with the reason in err. */

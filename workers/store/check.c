@@ -1,29 +1,18 @@
 /* Reads every row of the stores of this host and says what is damaged. Each in a process of its
  * own: a damaged page may end it. */
-#include "common/store/store_copy.h"
-#include "workers/store/journal_reshard.h"
+#include "workers/journal/tools.h"
+#include "workers/store/census.h"
 #include "workers/store/owner.h"
 #include "workers/store/verbs.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 typedef struct {
     const char *path;
     int lock; /* of a journal; -1: of none */
 } reading_t;
-
-/* Beside its worker the write-ahead file is never at rest. */
-static int s_survey(const reading_t *self, char *err, size_t err_size)
-{
-    if (self->lock < 0 || flock(self->lock, LOCK_EX | LOCK_NB) != 0)
-        return 0;
-    int rc = journal_survey(self->path, err, err_size);
-    flock(self->lock, LOCK_UN);
-    return rc;
-}
 
 static int s_read_directory(void *arg, json_t *answer, char *err, size_t err_size)
 {
@@ -36,10 +25,10 @@ static int s_read_directory(void *arg, json_t *answer, char *err, size_t err_siz
 static int s_read_journal(void *arg, json_t *answer, char *err, size_t err_size)
 {
     const reading_t *self = arg;
-    journal_census_t census = {0};
+    census_t census = {0};
     (void)answer;
-    int rc = s_survey(self, err, err_size);
-    return rc ? rc : journal_census(self->path, &census, err, err_size);
+    int rc = self->lock >= 0 ? journal_survey(self->path, self->lock, err, err_size) : 0;
+    return rc ? rc : census_take(&census, self->path, err, err_size);
 }
 
 /* 0 when it is whole; else what is wrong in err. */

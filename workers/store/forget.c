@@ -4,22 +4,12 @@
 #include "workers/store/verbs.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
-
-/* "directory", or the journal of a shard. */
-static bool s_is_store(const char *name)
-{
-    char kind[16] = "", rest;
-    unsigned shard;
-    return strcmp(name, "directory") == 0 ||
-           (sscanf(name, "%15[a-z]-%3u%c", kind, &shard, &rest) == 2 && place_kind(kind));
-}
 
 int forget_run(const place_t *self, const char *store)
 {
     const char *known = conf_text(self->conf, SET_data_known);
-    if (!s_is_store(store))
+    if (!place_is_store(store))
         return place_refuse(self,
                             "there is no store '%s': directory, or the journal of a shard, as "
                             "channel-0",

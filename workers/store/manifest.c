@@ -1,7 +1,7 @@
 #include "workers/store/manifest.h"
 
 #include "common/base/clock.h"
-#include "workers/store/journal_reshard.h"
+#include "workers/journal/tools.h"
 
 #include <stdio.h>
 #include <string.h>

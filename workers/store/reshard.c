@@ -1,7 +1,8 @@
 /* Another count of shards for a kind, while its workers and the router are stopped. */
 #include "common/wire/wire.h"
+#include "workers/journal/tools.h"
 #include "workers/store/conf_line.h"
-#include "workers/store/journal_reshard.h"
+#include "workers/store/merge.h"
 #include "workers/store/owner.h"
 #include "workers/store/switch.h"
 #include "workers/store/verbs.h"
@@ -35,7 +36,7 @@ static int s_lock_router(const place_t *self)
 static int s_lock(const place_t *self, const char *kind, unsigned least)
 {
     int rc = place_lock_self(self);
-    for (unsigned shard = 0; shard < RESHARD_MOST && rc == PLACE_DONE; shard++) {
+    for (unsigned shard = 0; shard < MERGE_MOST && rc == PLACE_DONE; shard++) {
         char name[32], path[PLACE_PATH];
         snprintf(name, sizeof name, "%s-%u.lock", kind, shard);
         place_path(path, self->data, name);
@@ -69,7 +70,7 @@ static int s_count(const place_t *self, const char *kind, unsigned *shards)
         return place_refuse(self, "%s", err);
     json_int_t found = json_integer_value(json_object_get(answer, "shards"));
     json_decref(answer);
-    if (found <= 0 || found > RESHARD_MOST)
+    if (found <= 0 || found > MERGE_MOST)
         return place_refuse(self, "%s says that it is one of %lld shards", path, (long long)found);
     *shards = (unsigned)found;
     return PLACE_DONE;
@@ -99,7 +100,7 @@ static int s_check(const place_t *self, const char *kind, unsigned shards)
 /* Whatever journals of the kind lie there go aside. */
 static void s_clear(const place_t *self, const char *kind, json_t *plan)
 {
-    for (unsigned shard = 0; shard < RESHARD_MOST; shard++) {
+    for (unsigned shard = 0; shard < MERGE_MOST; shard++) {
         char name[32];
         snprintf(name, sizeof name, "%s-%u", kind, shard);
         switch_aside(self, plan, name);
@@ -132,12 +133,12 @@ static void s_report(const place_t *self, const char *kind, unsigned old, unsign
 /* In the directory of the new ones. */
 static int s_work(void *arg, json_t *answer, char *err, size_t err_size)
 {
-    journal_census_t census = {0};
-    if (journal_reshard(arg, &census, err, err_size) != 0)
+    census_t census;
+    if (merge_run(arg, &census, err, err_size) != 0)
         return -1;
-    json_object_set_new(answer, "messages", json_integer((json_int_t)census.records));
-    json_object_set_new(answer, "targets", json_integer((json_int_t)census.targets));
-    json_object_set_new(answer, "keys", json_integer((json_int_t)census.keys));
+    json_object_set_new(answer, "messages", json_integer((json_int_t)census.counts[EXPORT_RECORD]));
+    json_object_set_new(answer, "targets", json_integer((json_int_t)census.counts[EXPORT_TARGET]));
+    json_object_set_new(answer, "keys", json_integer((json_int_t)census.counts[EXPORT_KEY]));
     json_object_set_new(answer, "ids", json_integer((json_int_t)census.ids));
     return 0;
 }
@@ -151,12 +152,12 @@ static int s_make(const place_t *self, const char *kind, unsigned old, unsigned 
         rc = switch_begin(self, staging);
     if (rc != PLACE_DONE)
         return rc;
-    journal_reshard_t options = {.kind = kind,
-                                 .from = self->data,
-                                 .to = ".",
-                                 .old_shards = old,
-                                 .new_shards = count,
-                                 .place = wire_shard};
+    merge_t options = {.kind = kind,
+                       .from = self->data,
+                       .to = ".",
+                       .old_shards = old,
+                       .new_shards = count,
+                       .place = wire_shard};
     snprintf(first, sizeof first, "%s/%s-0", self->data, kind);
     owner_t owner = {
         .store = first, .within = staging, .lock = -1, .work = s_work, .arg = &options};

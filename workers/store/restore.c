@@ -4,7 +4,7 @@
 #include "common/base/secret.h"
 #include "common/life/path.h"
 #include "common/store/store.h"
-#include "workers/store/journal_reshard.h"
+#include "workers/journal/tools.h"
 #include "workers/store/manifest.h"
 #include "workers/store/owner.h"
 #include "workers/store/switch.h"

@@ -3,7 +3,7 @@
 #include "common/base/clock.h"
 #include "common/life/path.h"
 #include "common/store/store.h"
-#include "workers/store/journal_reshard.h"
+#include "workers/journal/tools.h"
 #include "workers/store/owner.h"
 #include "workers/store/verbs.h"
 
@@ -18,11 +18,7 @@
 static int s_lock(const place_t *self, const char *name)
 {
     char path[PLACE_PATH];
-    const char *dash = strrchr(name, '-');
-    char kind[32] = "";
-    if (dash && (size_t)(dash - name) < sizeof kind)
-        memcpy(kind, name, (size_t)(dash - name));
-    if (!place_kind(kind) || dash[1 + strspn(dash + 1, "0123456789")] ||
+    if (!place_is_store(name) || strcmp(name, "directory") == 0 ||
         place_bytes(self->data, name) == 0)
         return place_refuse(self, "%s has no journal '%s': it is named as its directory, channel-0",
                             self->data, name);
@@ -71,11 +67,11 @@ static int s_work(void *arg, json_t *answer, char *err, size_t err_size)
     uint64_t count = 0;
     if (journal_facts(self->path, &facts, err, err_size) != 0)
         return -1; /* it is not the write-ahead file that is at fault */
-    if (journal_survey(self->path, err, err_size) == 0)
+    if (journal_survey(self->path, -1, err, err_size) == 0)
         return 0;
     json_object_set_new(answer, "damage", json_string(err));
     if (s_keep(self, &there, err, err_size) != 0 ||
-        journal_recover(self->path, true, &count, err, err_size) != 0)
+        journal_salvage(self->path, &count, err, err_size) != 0)
         return -1;
     json_object_set_new(answer, "messages", json_integer((json_int_t)count));
     json_object_set_new(answer, "kept", json_boolean(there));

@@ -14,22 +14,15 @@ int outbox_remove(pass_t *pass, table_t table, MDB_val key)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-static int s_get_item(MDB_txn *txn, MDB_dbi items, const uuid_t7 *target, uint64_t log,
-                      item_row_t *row)
+static int s_get(pass_t *pass, const uuid_t7 *target, uint64_t log, item_row_t *row)
 {
     item_key_t name = item_key(target, log);
     MDB_val key = outbox_val(&name, sizeof name), value;
-    int rc = row_get(txn, items, &key, &value);
+    int rc = row_get(pass->txn, pass->journal->table[TABLE_ITEMS], &key, &value);
     if (rc == 0 && value.mv_size != sizeof *row)
-        return MDB_CORRUPTED;
+        rc = MDB_CORRUPTED;
     if (rc == 0)
         memcpy(row, value.mv_data, sizeof *row);
-    return rc;
-}
-
-static int s_get(pass_t *pass, const uuid_t7 *target, uint64_t log, item_row_t *row)
-{
-    int rc = s_get_item(pass->txn, pass->journal->table[TABLE_ITEMS], target, log, row);
     if (rc != MDB_CORRUPTED)
         return rc;
     *row = (item_row_t){.state = 0};
@@ -73,7 +66,7 @@ static int s_leave(pass_t *pass, const uuid_t7 *target, uint64_t log, const item
                : outbox_remove(pass, TABLE_DEAD, outbox_val(&name, sizeof name));
 }
 
-static outbox_course_t s_course(const item_row_t *row)
+outbox_course_t item_course(const item_row_t *row)
 {
     return (outbox_course_t){
         .state = item_state(row),
@@ -237,55 +230,25 @@ int outbox_apply(pass_t *pass, const journal_note_t *note)
     if (rc != 0)
         return rc == MDB_NOTFOUND ? 0 : rc;
     rc = s_leave(pass, &note->target, note->log, &row);
-    outbox_course_t course = s_course(&row), next = outbox_next(&course, note);
+    outbox_course_t course = item_course(&row), next = outbox_next(&course, note);
     if (rc == 0 && next.attempts > course.attempts)
         rc = s_put_attempt(pass, note->log, next.attempts, &note->attempt);
     s_set_course(&row, &next);
     return rc ? rc : s_put_item(pass, &note->target, note->log, &row);
 }
 
-static int s_move_attempts(pass_t *pass, MDB_txn *from, MDB_dbi attempts, uint64_t from_log,
-                           uint64_t log)
+int outbox_import(pass_t *pass, const journal_exported_t *entry, uint64_t log)
 {
-    MDB_cursor *cursor;
-    attempt_key_t name = {htobe64(from_log), 0};
-    MDB_val key = outbox_val(&name, sizeof name), value;
-    int rc = mdb_cursor_open(from, attempts, &cursor);
-    if (rc != 0)
+    const record_t *record = &entry->record;
+    item_row_t row = {.state = entry->replied ? ITEM_REPLIED : 0,
+                      .stored_ms = htole64(entry->stored_ms),
+                      .time_ms = htole64((uint64_t)record->time_ms)};
+    int rc = outbox_forget(pass, &record->target, log); /* what storing the record has made */
+    if (rc != 0 || !entry->delivers)
         return rc;
-    rc = row_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-    while (rc == 0 && key.mv_size == sizeof name) {
-        memcpy(&name, key.mv_data, sizeof name);
-        if (be64toh(name.log) != from_log)
-            break;
-        name.log = htobe64(log);
-        rc = outbox_put(pass, TABLE_ATTEMPTS, outbox_val(&name, sizeof name), value);
-        if (rc == 0)
-            rc = row_cursor_get(cursor, &key, &value, MDB_NEXT);
-    }
-    mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-static uint64_t s_shifted(uint64_t time_ms, uint64_t shift)
-{
-    return time_ms ? htole64(le64toh(time_ms) + shift) : 0;
-}
-
-int outbox_move(pass_t *pass, MDB_txn *from, const MDB_dbi *tables, const uuid_t7 *target,
-                uint64_t from_log, uint64_t log, uint64_t shift)
-{
-    item_row_t row;
-    int rc = s_get_item(from, tables[TABLE_ITEMS], target, from_log, &row);
-    if (rc != 0) /* its own retention has removed it before: so it stays */
-        return rc == MDB_NOTFOUND ? outbox_forget(pass, target, log) : rc;
-    rc = outbox_forget(pass, target, log); /* what storing the record has made */
-    row.order = s_shifted(row.order, shift);
-    row.due_ms = s_shifted(row.due_ms, shift);
-    row.stored_ms = s_shifted(row.stored_ms, shift);
-    row.first_ms = s_shifted(row.first_ms, shift);
-    row.done_ms = s_shifted(row.done_ms, shift);
-    if (rc == 0)
-        rc = s_put_item(pass, target, log, &row);
-    return rc ? rc : s_move_attempts(pass, from, tables[TABLE_ATTEMPTS], from_log, log);
+    s_set_course(&row, &entry->course);
+    memcpy(row.id, record->id.bytes, UUID_BYTES);
+    for (unsigned i = 0; rc == 0 && i < entry->attempts_len; i++)
+        rc = s_put_attempt(pass, log, entry->numbers[i], &entry->attempts[i]);
+    return rc ? rc : s_put_item(pass, &record->target, log, &row);
 }

@@ -11,8 +11,8 @@
 #ifndef POSTERN_WORKERS_JOURNAL_LMDB_OUTBOX_ROWS_H
 #define POSTERN_WORKERS_JOURNAL_LMDB_OUTBOX_ROWS_H
 
+#include "workers/journal/export.h"
 #include "workers/journal/lmdb/lmdb.h"
-#include "workers/journal/outbox.h"
 
 typedef struct __attribute__((packed)) {
     uint8_t target[UUID_BYTES];
@@ -72,10 +72,10 @@ int outbox_remove(pass_t *pass, table_t table, MDB_val key);
 /* Carries out a note. */
 int outbox_apply(pass_t *pass, const journal_note_t *note);
 
-/* For a reshard: an item of another journal at FROM_LOG, whose record now lies at LOG; times are
- * moved on by SHIFT. */
-int outbox_move(pass_t *pass, MDB_txn *from, const MDB_dbi *tables, const uuid_t7 *target,
-                uint64_t from_log, uint64_t log, uint64_t shift);
+/* The item of an exported record, which PASS has just stored at LOG. */
+int outbox_import(pass_t *pass, const journal_exported_t *entry, uint64_t log);
+
+outbox_course_t item_course(const item_row_t *row);
 
 /* note.c: the notes that wait and those that the open pass has. */
 int notes_take(pass_t *pass, uint64_t until); /* those that wait, up to that number */
