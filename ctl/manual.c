@@ -16,12 +16,9 @@ static const daemon_t s_daemons[] = {
      "The one with INDEX 0 writes the directory; others read it, on the same host."},
     {"router", "brings each request to the worker that owns its target",
      "It holds requests for a shard that is away until their time is up, and writes to no disk."},
-    {"channel", "stores the messages of channels",
-     "INDEX is the shard. A second process of a shard waits for the journal's lock."},
-    {"bot", "stores the events of bots, and calls their handlers",
-     "INDEX is the shard. A second process of a shard waits for the journal's lock."},
-    {"extension", "stores the events of extensions, and calls their handlers",
-     "INDEX is the shard. A second process of a shard waits for the journal's lock."},
+#define WORKER(constant, name, port, handlers, what)                                               \
+    {#name, what, "INDEX is the shard. A second process of a shard waits for the journal's lock."},
+#include "common/kinds.def"
 };
 
 /* TEXT as it stands, on a line of its own or behind something. */
@@ -77,7 +74,10 @@ static void s_see_also(void)
 {
     s_section("SEE ALSO");
     s_line("posternctl(1), postern.conf(5), postern-gateway(8), postern-authd(8), "
-           "postern-router(8), postern-channel(8), postern-bot(8), postern-extension(8); "
+           "postern-router(8), "
+#define WORKER(constant, name, port, handlers, what) "postern-" #name "(8), "
+#include "common/kinds.def"
+           "postern-store(8); "
            "RUNNING.md, REFERENCE.md, API.md and SECURITY.md in the documentation");
 }
 

@@ -156,9 +156,9 @@ router_t *router_new(const conf_start_t *start)
     self->self = uuid_instance();
     snprintf(self->name, sizeof self->name, "router-%u", start->index);
     unsigned counts[WORKER_KINDS] = {
-        [OWNER_CHANNEL] = (unsigned)conf_uint(start->conf, SET_shards_channel),
-        [OWNER_BOT] = (unsigned)conf_uint(start->conf, SET_shards_bot),
-        [OWNER_EXTENSION] = (unsigned)conf_uint(start->conf, SET_shards_extension),
+#define WORKER(constant, name, port, handlers, what)                                               \
+    [OWNER_##constant] = (unsigned)conf_uint(start->conf, SET_shards_##name),
+#include "common/kinds.def"
     };
     queue_limits_t limits = {(unsigned)conf_uint(start->conf, SET_queue_messages),
                              conf_uint(start->conf, SET_queue_bytes)};

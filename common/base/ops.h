@@ -18,9 +18,13 @@ typedef enum {
     CRED_OPEN
 } op_credentials_t;
 
-/* The order of the worker kinds is part of the wire protocol. */
-typedef enum { OWNER_CHANNEL, OWNER_BOT, OWNER_EXTENSION, OWNER_AUTHD } op_owner_t;
-#define WORKER_KINDS 3
+/* The workers of common/kinds.def, whose order is part of the wire protocol, and authd. */
+typedef enum {
+#define WORKER(constant, name, port, handlers, what) OWNER_##constant,
+#include "common/kinds.def"
+    OWNER_AUTHD,
+    WORKER_KINDS = OWNER_AUTHD
+} op_owner_t;
 
 /* What an operation does. An Idempotency-Key counts with DOES_POST and DOES_CALL. */
 typedef enum {
@@ -96,8 +100,17 @@ const op_t *op_of(op_owner_t owner, op_deed_t deed);
 /* Position of a row in op_table, for arrays of counters. */
 size_t op_index(const op_t *op);
 
-/* "channel", "bot", "extension" or "authd". */
+/* "channel", "bot" … or "authd". */
 const char *op_owner_name(op_owner_t owner);
+
+/* The worker of a name; false when there is none. */
+bool op_owner_of(const char *name, size_t len, op_owner_t *owner);
+
+/* Whether a worker delivers events to handlers. */
+bool op_owner_delivers(op_owner_t owner);
+
+/* The workers' names, each with BEHIND, in words: "channel, bot" + LAST + "extension". */
+void op_owner_list(const char *behind, const char *last, char *text, size_t size);
 
 /* "GET" … for one bit; NULL for anything else. */
 const char *op_method_name(unsigned method);

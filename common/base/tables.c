@@ -1,6 +1,7 @@
 #include "common/base/errors.h"
 #include "common/base/ops.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const op_t op_table[] = {
@@ -48,10 +49,46 @@ size_t op_index(const op_t *op)
     return (size_t)(op - op_table);
 }
 
+enum { S_STORES, S_HANDLERS };
+static const struct {
+    const char *name;
+    bool delivers;
+} s_owners[] = {
+#define WORKER(constant, name, port, handlers, what) {#name, S_##handlers == S_HANDLERS},
+#include "common/kinds.def"
+    [OWNER_AUTHD] = {"authd", false},
+};
+
 const char *op_owner_name(op_owner_t owner)
 {
-    static const char *const names[] = {"channel", "bot", "extension", "authd"};
-    return names[owner];
+    return s_owners[owner].name;
+}
+
+bool op_owner_of(const char *name, size_t len, op_owner_t *owner)
+{
+    for (unsigned i = 0; i < WORKER_KINDS; i++)
+        if (strlen(s_owners[i].name) == len && memcmp(s_owners[i].name, name, len) == 0) {
+            *owner = (op_owner_t)i;
+            return true;
+        }
+    return false;
+}
+
+bool op_owner_delivers(op_owner_t owner)
+{
+    return s_owners[owner].delivers;
+}
+
+void op_owner_list(const char *behind, const char *last, char *text, size_t size)
+{
+    size_t len = 0;
+    *text = '\0';
+    for (unsigned i = 0; i < WORKER_KINDS && len < size; i++)
+        len += (size_t)snprintf(text + len, size - len, "%s%s%s",
+                                i == 0                 ? ""
+                                : i + 1 < WORKER_KINDS ? ", "
+                                                       : last,
+                                s_owners[i].name, behind);
 }
 
 static const struct {

@@ -1,3 +1,4 @@
+#include "common/base/ops.h"
 #include "common/conf/conf.h"
 
 #include <errno.h>
@@ -7,12 +8,12 @@
 #include <unistd.h>
 
 static const struct {
-    const char *section; /* whose process reads it */
+    const char *section; /* whose process reads it; NULL: the workers that deliver */
     setting_t setting;
 } s_files[] = {
     {"gateway", SET_gateway_tls_certificate}, {"gateway", SET_gateway_tls_key},
     {"gateway", SET_admin_tls_certificate},   {"gateway", SET_admin_tls_key},
-    {"bot", SET_delivery_authorities},        {"extension", SET_delivery_authorities},
+    {NULL, SET_delivery_authorities},
 };
 
 static int s_say(setting_t setting, const char *path, const char *what, char *err, size_t err_size)
@@ -33,6 +34,17 @@ static int s_check_pair(const conf_t *self, setting_t certificate, setting_t key
     return 0;
 }
 
+/* Whether SECTION's process, NULL: any, reads what the row says. */
+static bool s_reads(const char *section, size_t row)
+{
+    op_owner_t owner;
+    if (!section)
+        return true;
+    if (s_files[row].section)
+        return strcmp(section, s_files[row].section) == 0;
+    return op_owner_of(section, strlen(section), &owner) && op_owner_delivers(owner);
+}
+
 int conf_check_files(const conf_t *self, const char *section, char *err, size_t err_size)
 {
     bool gateway = !section || strcmp(section, "gateway") == 0;
@@ -42,7 +54,7 @@ int conf_check_files(const conf_t *self, const char *section, char *err, size_t 
         return -1;
     for (size_t i = 0; i < sizeof s_files / sizeof *s_files; i++) {
         const char *path = conf_text(self, s_files[i].setting);
-        if (*path == '\0' || (section && strcmp(section, s_files[i].section) != 0))
+        if (*path == '\0' || !s_reads(section, i))
             continue;
         int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         if (fd < 0)

@@ -1,5 +1,7 @@
 #include "common/life/kinds.h"
 
+#include "common/base/ops.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -11,7 +13,10 @@
 
 enum { ENTRY = 4096 };
 
-const char *const kinds_all[KINDS] = {"gateway", "authd", "router", "channel", "bot", "extension"};
+const char *const kinds_all[KINDS] = {
+#define KIND(name) #name,
+#include "common/kinds.def"
+};
 
 int kinds_user(const conf_t *conf, const char *section, kinds_user_t *to)
 {
@@ -37,8 +42,8 @@ int kinds_workers(const conf_t *conf, gid_t *to)
 
 bool kinds_is_worker(const char *section)
 {
-    return strcmp(section, "channel") == 0 || strcmp(section, "bot") == 0 ||
-           strcmp(section, "extension") == 0;
+    op_owner_t owner;
+    return op_owner_of(section, strlen(section), &owner);
 }
 
 setting_t kinds_lacking(const conf_t *conf)

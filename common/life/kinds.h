@@ -13,8 +13,12 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { KINDS = 6 };
-/* The sections of the kinds. */
+enum {
+    KINDS = 0
+#define KIND(name) +1
+#include "common/kinds.def"
+};
+/* The sections of the kinds: of common/kinds.def. */
 extern const char *const kinds_all[KINDS];
 
 typedef struct {

@@ -1,5 +1,7 @@
 #include "common/link/keys.h"
 
+#include "common/base/ops.h"
+
 #include <czmq.h>
 #include <dirent.h>
 #include <errno.h>
@@ -8,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ALL_WORKERS = 7u << 8, PATH_LEN = 4352 };
+enum { ALL_WORKERS = ((1u << WORKER_KINDS) - 1) << 8, PATH_LEN = 4352 };
 
 static unsigned s_kind_bit(unsigned kind)
 {
@@ -21,10 +23,14 @@ static unsigned s_role(const char *word, size_t len)
         const char *word;
         unsigned bits;
     } roles[] = {
-        {"gateway", 1u << ROLE_GATEWAY}, {"authd", 1u << ROLE_AUTHD}, {"router", 1u << ROLE_ROUTER},
-        {"worker", ALL_WORKERS},         {"channel", 1u << 8},        {"bot", 1u << 9},
-        {"extension", 1u << 10},
+        {"gateway", 1u << ROLE_GATEWAY},
+        {"authd", 1u << ROLE_AUTHD},
+        {"router", 1u << ROLE_ROUTER},
+        {"worker", ALL_WORKERS},
     };
+    op_owner_t kind;
+    if (op_owner_of(word, len, &kind))
+        return s_kind_bit(kind);
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
         if (strlen(roles[i].word) == len && memcmp(roles[i].word, word, len) == 0)
             return roles[i].bits;
@@ -48,7 +54,7 @@ unsigned key_roles(const char *words)
 unsigned key_roles_of(const wire_hello_t *hello)
 {
     if (hello->role == ROLE_WORKER)
-        return hello->kind < 3 ? s_kind_bit(hello->kind) : 0;
+        return hello->kind < WORKER_KINDS ? s_kind_bit(hello->kind) : 0;
     return 1u << hello->role;
 }
 

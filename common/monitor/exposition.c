@@ -68,16 +68,16 @@ static void s_write_histogram(FILE *to, unsigned metric, const char *owner)
 /* The bit of a process by its name; 0: none of ours. */
 static unsigned s_process_bit(const char *process)
 {
-    static const struct {
+    const struct {
         const char *name;
         unsigned bit;
     } processes[] = {
         {"postern-gateway", AT_GATEWAY},
         {"postern-authd", AT_AUTHD},
         {"postern-router", AT_ROUTER},
-        {"postern-channel", AT_WORKER},
-        {"postern-bot", AT_WORKER | AT_DELIVERY},
-        {"postern-extension", AT_WORKER | AT_DELIVERY},
+#define WORKER(constant, name, port, handlers, what)                                               \
+    {"postern-" #name, op_owner_delivers(OWNER_##constant) ? AT_WORKER | AT_DELIVERY : AT_WORKER},
+#include "common/kinds.def"
     };
     for (unsigned i = 0; i < sizeof processes / sizeof *processes; i++)
         if (strcmp(process, processes[i].name) == 0)

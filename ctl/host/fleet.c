@@ -22,12 +22,10 @@ static const struct {
     const char *section;
     setting_t monitor, count;
 } s_kinds[] = {
-    {"gateway", SET_gateway_monitor, SETTING_COUNT},
-    {"authd", SET_authd_monitor, SETTING_COUNT},
-    {"router", SET_router_monitor, SETTING_COUNT},
-    {"channel", SET_channel_monitor, SET_shards_channel},
-    {"bot", SET_bot_monitor, SET_shards_bot},
-    {"extension", SET_extension_monitor, SET_shards_extension},
+#define KIND(name) {#name, SET_##name##_monitor, SETTING_COUNT},
+#define WORKER(constant, name, port, handlers, what)                                               \
+    {#name, SET_##name##_monitor, SET_shards_##name},
+#include "common/kinds.def"
 };
 enum { KINDS = sizeof s_kinds / sizeof *s_kinds };
 

@@ -1,4 +1,5 @@
 /* posternctl init: a configuration, a data directory and a master key. */
+#include "common/base/ops.h"
 #include "common/base/secret.h"
 #include "common/life/life.h"
 #include "ctl/command.h"
@@ -14,8 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SHARDS = 3, KEY_BYTES = 32 };
-static const char *const s_kinds[SHARDS] = {"channel", "bot", "extension"};
+enum { KEY_BYTES = 32 };
 /* Ports of the monitors when the defaults, ten a kind, do not suffice. */
 enum { MONITOR_PORTS = 9400, MONITOR_STEP = 256 };
 
@@ -25,14 +25,14 @@ enum { INIT_DIR = 107 - sizeof "/data/run/router-requests.lock" };
 typedef struct {
     ctl_t *ctl;
     char dir[INIT_DIR]; /* absolute */
-    unsigned shards[SHARDS];
+    unsigned shards[WORKER_KINDS];
     const char *url, *owner;
 } init_t;
 
 /* "channel=4,bot=2" */
 static void s_parse_shards(init_t *self, const char *text)
 {
-    for (unsigned i = 0; i < SHARDS; i++)
+    for (unsigned i = 0; i < WORKER_KINDS; i++)
         self->shards[i] = 1;
     while (text && *text) {
         char part[64], *equals;
@@ -42,17 +42,15 @@ static void s_parse_shards(init_t *self, const char *text)
         equals = strchr(part, '=');
         if (equals)
             *equals = '\0';
-        unsigned i = 0;
-        while (i < SHARDS && strcmp(s_kinds[i], part) != 0)
-            i++;
-        if (!equals || i == SHARDS) {
-            fprintf(stderr,
-                    "posternctl: --shards takes channel=N, bot=N and extension=N, "
-                    "separated by commas, not '%s'\n",
+        op_owner_t kind;
+        if (!equals || !op_owner_of(part, strlen(part), &kind)) {
+            char kinds[256];
+            op_owner_list("=N", " and ", kinds, sizeof kinds);
+            fprintf(stderr, "posternctl: --shards takes %s, separated by commas, not '%s'\n", kinds,
                     part);
             exit(CTL_USAGE);
         }
-        self->shards[i] = (unsigned)ctl_parse_number("a shard count", equals + 1, 1, 256);
+        self->shards[kind] = (unsigned)ctl_parse_number("a shard count", equals + 1, 1, 256);
     }
 }
 
@@ -88,8 +86,8 @@ static void s_write_monitors(const init_t *self, FILE *out)
     if (self->shards[0] <= 10 && self->shards[1] <= 10 && self->shards[2] <= 10)
         return;
     fputs("\n#   Monitors; the port is raised by the shard.\n", out);
-    for (unsigned i = 0; i < SHARDS; i++)
-        fprintf(out, "%s\n    monitor = \"127.0.0.1:%u\"\n", s_kinds[i],
+    for (unsigned i = 0; i < WORKER_KINDS; i++)
+        fprintf(out, "%s\n    monitor = \"127.0.0.1:%u\"\n", op_owner_name(i),
                 MONITOR_PORTS + i * MONITOR_STEP);
 }
 
@@ -113,8 +111,8 @@ static void s_write_text(const init_t *self, FILE *out)
         "#   cores. A target's shard follows from this number, so it is fixed for the life of the\n"
         "#   data: changing it needs a reshard.\nshards\n",
         out);
-    for (unsigned i = 0; i < SHARDS; i++)
-        fprintf(out, "    %s = %u\n", s_kinds[i], self->shards[i]);
+    for (unsigned i = 0; i < WORKER_KINDS; i++)
+        fprintf(out, "    %s = %u\n", op_owner_name(i), self->shards[i]);
     s_write_monitors(self, out);
 }
 
@@ -218,17 +216,19 @@ static int s_make_dirs(init_t *self, const char *dir)
 static int s_report(const init_t *self)
 {
     if (ctl_json(self->ctl)) {
-        json_t *reply =
-            json_pack("{s:s, s:{s:i, s:i, s:i}}", "directory", self->dir, "shards", s_kinds[0],
-                      self->shards[0], s_kinds[1], self->shards[1], s_kinds[2], self->shards[2]);
-        return ctl_show(self->ctl, reply);
+        json_t *shards = json_object();
+        for (unsigned i = 0; i < WORKER_KINDS; i++)
+            json_object_set_new(shards, op_owner_name(i), json_integer(self->shards[i]));
+        return ctl_show(self->ctl,
+                        json_pack("{s:s, s:o}", "directory", self->dir, "shards", shards));
     }
     printf("Made %s/postern.conf, and %s/data with its master key.\n", self->dir, self->dir);
+    for (unsigned i = 0; i < WORKER_KINDS; i++)
+        printf("%s %s %u", i ? "," : "Shards:", op_owner_name(i), self->shards[i]);
     printf(
-        "Shards: channel %u, bot %u, extension %u: so many workers share each kind. These\n"
+        ": so many workers share each kind. These\n"
         "numbers are fixed for the life of the data, until a reshard; 1 each, the default, suits\n"
-        "one small machine. Keep a copy of the master key: without it the appkeys are lost.\n",
-        self->shards[0], self->shards[1], self->shards[2]);
+        "one small machine. Keep a copy of the master key: without it the appkeys are lost.\n");
     if (self->owner)
         printf("Owner: %s, as soon as it runs.\n", self->owner);
     printf("Next: posternctl -c %s/postern.conf up\n", self->dir);

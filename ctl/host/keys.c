@@ -1,5 +1,6 @@
 /* posternctl keys: key pairs for CURVE, the allow list and the servers' certificates. */
 #include "common/link/keys.h"
+#include "common/base/ops.h"
 #include "common/life/life.h"
 #include "ctl/command.h"
 #include "ctl/table.h"
@@ -59,9 +60,12 @@ int keys_new_run(ctl_t *ctl)
     const char *name = ctl_argument(ctl, 0), *roles = ctl_option(ctl, "--role");
     key_file_t key;
     if (!roles || key_roles(roles) == 0 || strlen(roles) >= KEY_ROLES) {
-        ctl_error(ctl, "usage",
-                  "--role takes gateway, authd, router, worker, channel, bot or extension; several "
-                  "are separated by commas");
+        char kinds[256];
+        op_owner_list("", " or ", kinds, sizeof kinds);
+        ctl_error(
+            ctl, "usage",
+            "--role takes gateway, authd, router, worker, %s; several are separated by commas",
+            kinds);
         return CTL_USAGE;
     }
     if (!key_name_is_good(name)) {

@@ -9,7 +9,7 @@ compose() {
 # The services that have a store, those first whose copies speak of what is in later ones.
 stores() {
     local kind
-    for kind in extension bot channel authd; do
+    for kind in $(sed -n 's/^WORKER([A-Z]*, *\([a-z]*\),.*/\1/p' common/kinds.def | tac) authd; do
         compose config --services | grep -E "^postern-$kind(-[0-9]+)?$" | sort
     done
 }

@@ -6,6 +6,7 @@ python3 tests/lint/tables.py   writes each table between its two marks:
 
 import collections
 import re
+import subprocess
 import sys
 
 from tree import ROOT
@@ -34,7 +35,10 @@ OPS = {"SEND": lambda credentials, owner, *_: (credentials, owner),
 def calls(path, macro):
     """(macro, arguments) of each MACRO (…) in a .def file; MACRO: one or several, by |."""
     text = re.sub(r"/\*.*?\*/", "", (ROOT / path).read_text(), flags=re.S)
-    found = re.findall(rf"^({macro})\(\s*(.*?)\)\s*$", text, re.M | re.S)
+    if '"common/kinds.def"' in text:  # rows that follow from other rows, and texts in parts
+        text = subprocess.run(["gcc", "-E", "-P", "-xc", f"-I{ROOT}", ROOT / path], capture_output=True, text=True, check=True).stdout
+        text = re.sub(r'"\s+"', "", re.sub(rf"\) ({macro})\(", r")\n\1(", text))
+    found = re.findall(rf"^ *({macro})\(\s*(.*?)\)\s*$", text, re.M | re.S)
     assert found, f"no {macro} in {path}"
     return [(name, [cell.strip() for cell in re.findall(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+', row)])
             for name, row in found]
@@ -48,6 +52,16 @@ def rows(path, macro):
 def ops():
     """The rows of common/ops.def in their order."""
     return [Op(*cells[:4], *OPS[macro](*cells[4:])) for macro, cells in calls("common/ops.def", "|".join(OPS))]
+
+
+def kinds():
+    """The kinds of processes in their order."""
+    return [cells[0] if macro == "KIND" else cells[1] for macro, cells in calls("common/kinds.def", "KIND|WORKER")]
+
+
+def workers():
+    """The rows of the workers: constant, name, port, handlers, what."""
+    return rows("common/kinds.def", "WORKER")
 
 
 def plain(cell):

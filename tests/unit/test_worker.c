@@ -39,13 +39,7 @@ static struct {
     char body[600];
 } s_replies[REPLIES];
 
-static const worker_role_t s_role = {
-    .kind = OWNER_CHANNEL,
-    .process = "postern-channel",
-    .section = "channel",
-    .monitor = SET_channel_monitor,
-    .shards = SET_shards_channel,
-};
+static const worker_role_t s_role = {.kind = OWNER_CHANNEL};
 
 static void s_serve(void)
 {

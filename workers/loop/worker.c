@@ -56,6 +56,14 @@ void worker_history(post_t *post, job_t *job)
     history_prepare(job);
 }
 
+/* The kinds that deliver to handlers, as bits. */
+enum { STORES, HANDLERS };
+enum {
+    DELIVERING = 0
+#define WORKER(constant, name, port, handlers, what) | handlers << OWNER_##constant
+#include "common/kinds.def"
+};
+
 /* A row whose verb is none of ours does not compile, nor one without a verb. */
 static const struct {
     op_owner_t owner;
@@ -71,7 +79,8 @@ static const struct {
 #define SEND(number, name, methods, path, credentials, owner, target, rule, deed, verb)            \
     _Static_assert((OWNER_##owner == OWNER_AUTHD) == (VERB_##verb == VERB_none),                   \
                    #name " needs the verb of its worker");                                         \
-    _Static_assert(VERB_##verb < VERB_DELIVERY || OWNER_##owner != OWNER_CHANNEL,                  \
+    _Static_assert(VERB_##verb < VERB_DELIVERY || OWNER_##owner == OWNER_AUTHD ||                  \
+                       (1u << OWNER_##owner & DELIVERING),                                         \
                    #name " has a verb of workers with handlers");
 #include "common/ops.def"
 
@@ -186,7 +195,7 @@ static void s_check_count(const worker_t *self, const char *directory)
 {
     char path[4300];
     unsigned shards;
-    snprintf(path, sizeof path, "%s/%s.shards", directory, self->role->section);
+    snprintf(path, sizeof path, "%s/%s.shards", directory, op_owner_name(self->role->kind));
     FILE *note = fopen(path, "r");
     if (!note)
         return;
@@ -205,14 +214,14 @@ static void s_open_journal(worker_t *self)
     char store[64], path[4200], lock[4300], err[PATH_MAX + 1024];
     const char *directory = conf_text(conf, SET_data_directory);
     const char *known = conf_text(conf, SET_data_known);
-    snprintf(store, sizeof store, "%s-%u", self->role->section, self->shard.shard);
+    snprintf(store, sizeof store, "%s-%u", op_owner_name(self->role->kind), self->shard.shard);
     snprintf(path, sizeof path, "%s/%s", directory, store);
     snprintf(lock, sizeof lock, "%s.lock", path);
     life_lock(lock, true);
     s_check_count(self, directory);
     journal_options_t options = {
         .path = path,
-        .kind = self->role->section,
+        .kind = op_owner_name(self->role->kind),
         .shard = self->shard.shard,
         .shards = self->shard.shards,
         .map_bytes = conf_uint(conf, SET_worker_map_bytes),
@@ -233,7 +242,7 @@ static void s_open_engine(worker_t *self)
 {
     char key[4300];
     snprintf(key, sizeof key, "%s/%s-%u.key", conf_text(self->conf, SET_data_directory),
-             self->role->section, self->shard.shard);
+             op_owner_name(self->role->kind), self->shard.shard);
     if (self->role->engine)
         self->engine = self->role->engine->make(self->conf, self->journal, &self->shard, key);
 }
@@ -241,7 +250,7 @@ static void s_open_engine(worker_t *self)
 static void s_connect(worker_t *self)
 {
     char name[WIRE_NAME], err[512];
-    snprintf(name, sizeof name, "%s-%u", self->role->section, self->shard.shard);
+    snprintf(name, sizeof name, "%s-%u", op_owner_name(self->role->kind), self->shard.shard);
     wire_hello_t hello = {
         .role = ROLE_WORKER,
         .name = slice_of(name),
@@ -279,11 +288,12 @@ worker_t *worker_new(const worker_role_t *role, const conf_t *conf, unsigned sha
     self->magic = MAGIC;
     self->role = role;
     self->conf = conf;
-    self->shard = (shard_t){shard, (unsigned)conf_uint(conf, role->shards)};
+    self->shard = (shard_t){
+        shard, (unsigned)conf_uint(conf, conf_setting("shards", op_owner_name(role->kind)))};
     if (shard >= self->shard.shards)
         log_fatal(EXIT_CONFIG, "worker.shard", "err=%s shard=%u shards=%u setting=shards.%s",
                   LOG_Q("-i is past the count of shards"), shard, self->shard.shards,
-                  role->section);
+                  op_owner_name(role->kind));
     self->instance = uuid_instance();
     s_open_journal(self);
     s_open_engine(self);
@@ -480,8 +490,11 @@ void worker_run(worker_t *self)
 int worker_main(const worker_role_t *role, int argc, char **argv)
 {
     conf_start_t start;
+    static char process[64]; /* the monitor has it until the process ends */
     char address[300], installation[CONF_INSTALLATION];
-    conf_start(&start, role->process, role->section, argc, argv);
+    const char *name = op_owner_name(role->kind);
+    snprintf(process, sizeof process, "postern-%s", name);
+    conf_start(&start, process, name, argc, argv);
     log_open(start.process, (log_level_t)log_level_of(conf_text(start.conf, SET_log_level)));
     life_begin();
     life_prepare(&start);
@@ -489,7 +502,7 @@ int worker_main(const worker_role_t *role, int argc, char **argv)
     life_make_known(start.conf);
     life_settle(&start);
     worker_t *worker = worker_new(role, start.conf, start.index);
-    conf_address(start.conf, role->monitor, start.index, address, sizeof address);
+    conf_address(start.conf, conf_setting(name, "monitor"), start.index, address, sizeof address);
     conf_installation(start.conf, installation);
     monitor_start(start.process, start.index, address, installation);
     log_info("worker.start", "shard=%u monitor=%s", start.index, address);

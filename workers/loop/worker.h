@@ -12,12 +12,9 @@
 #include "workers/post/history.h"
 #include "workers/post/verbs.h"
 
-/* What the three kinds of workers differ in. */
+/* What the kinds of workers differ in; all else follows from the kind's name. */
 typedef struct {
     op_owner_t kind;
-    const char *process; /* "postern-channel" */
-    const char *section; /* "channel" */
-    setting_t monitor, shards;
     const worker_engine_t *engine; /* or NULL */
 } worker_role_t;
 

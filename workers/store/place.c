@@ -24,9 +24,9 @@
 enum { TEXT = 16384 };
 
 const place_kind_t place_kinds[PLACE_KINDS] = {
-    {"extension", SET_shards_extension},
-    {"bot", SET_shards_bot},
-    {"channel", SET_shards_channel},
+#define WORKER(constant, name, port, handlers, what)                                               \
+    [WORKER_KINDS - 1 - OWNER_##constant] = {#name, SET_shards_##name},
+#include "common/kinds.def"
 };
 
 const place_kind_t *place_kind(const char *name)

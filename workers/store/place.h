@@ -5,13 +5,14 @@
 #ifndef POSTERN_PLACE_H
 #define POSTERN_PLACE_H
 
+#include "common/base/ops.h"
 #include "common/conf/conf.h"
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PLACE_PATH = 1100, PLACE_KINDS = 3, PLACE_DONE = 0, PLACE_REFUSED = 1 };
+enum { PLACE_PATH = 1100, PLACE_KINDS = WORKER_KINDS, PLACE_DONE = 0, PLACE_REFUSED = 1 };
 
 typedef struct {
     const conf_t *conf;

@@ -196,8 +196,10 @@ int reshard_run(const place_t *self, const char *kind, unsigned count)
     char title[64];
     unsigned old;
     bool finished;
-    if (!place_kind(kind))
-        return place_refuse(self, "there is no kind '%s': channel, bot or extension", kind);
+    if (!place_kind(kind)) {
+        op_owner_list("", " or ", title, sizeof title);
+        return place_refuse(self, "there is no kind '%s': %s", kind, title);
+    }
     snprintf(title, sizeof title, "reshard of %s to %u", kind, count);
     unsigned here = (unsigned)conf_uint(self->conf, place_kind(kind)->shards);
     int rc = s_lock(self, kind, here > count ? here : count);

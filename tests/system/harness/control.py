@@ -10,13 +10,11 @@ import functools
 import json
 import os
 import socket
-import sys
 import time
 
 from . import postern
 from .rogue import CONTROL, GOODBYE, HELLO, REPLIES, Refused, Rogue, request
 
-sys.path.insert(0, str(postern.ROOT / "tests" / "lint"))
 
 import tables  # noqa: E402
 

@@ -36,6 +36,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.parse
@@ -45,7 +46,10 @@ import requests
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 PRESET = os.environ.get("POSTERN_PRESET", "asan")
 BIN = pathlib.Path(os.environ.get("POSTERN_BIN", ROOT / "build" / PRESET / "bin"))
-KINDS = ("gateway", "authd", "router", "channel", "bot", "extension")
+sys.path.insert(0, str(ROOT / "tests" / "lint"))
+import tables  # noqa: E402
+
+KINDS = tuple(tables.kinds())
 SLOW = 10 if PRESET == "tsan" else 4 if PRESET == "asan" else 1  # how much longer things take
 PATH_MOST = 70  # a socket's path has 107 characters at most
 
@@ -150,7 +154,7 @@ class Ring:
         self.log_path = self.dir / "log"
         self.reports = self.dir / "sanitizer"
         self.reports.mkdir()
-        self.shards = {"channel": 1, "bot": 1, "extension": 1, **(shards or {})}
+        self.shards = {**{name: 1 for _, name, *_ in tables.workers()}, **(shards or {})}
         self.gateways = gateways
         self.http = requests.Session()
         self.http.trust_env = False
