@@ -1,5 +1,6 @@
 /* Damage that a read of a view meets: a row without its checksum, or a page that LMDB cannot make
- * sense of. It is logged, counted, and remembered by the view. Private to authd/directory. */
+ * sense of. It is logged, counted, and remembered by the view. Private to authd/directory.
+ * Threading: damage_say any thread, the others the view's. */
 #ifndef POSTERN_DAMAGE_H
 #define POSTERN_DAMAGE_H
 

@@ -36,6 +36,7 @@ bool extension_is_name(slice_t name);
 bool extensions_get(view_t *view, const uuid_t7 *id, extension_t *extension);
 /* By name, app-id or id text; archived ones too. */
 bool extensions_find(view_t *view, slice_t name_or_id, extension_t *extension);
+/* The next by id past AFTER (NULL: the first); false at the end. */
 bool extensions_next(view_t *view, const uuid_t7 *after, extension_t *extension);
 
 /* The next past AFTER that a user owns. */
@@ -53,6 +54,7 @@ void extensions_archive(view_t *view, const uuid_t7 *id, uint64_t now_ms, slice_
 /* Text of an app-id. */
 void extension_app_id(const extension_t *extension, wire_environment_t environment,
                       char text[APP_ID_TEXT]);
+/* False when there is no app of this id. */
 bool apps_get(view_t *view, slice_t app_id, app_t *app);
 /* Decrypts the appkey into text, NUL-terminated: the caller wipes it. Returns its length. */
 size_t app_key(view_t *view, const app_t *app, char text[APPKEY_MOST]);

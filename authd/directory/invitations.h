@@ -20,10 +20,12 @@ typedef struct {
     uint64_t created_ms, ends_ms;
 } invitation_t;
 
+/* False when there is none. */
 bool invitations_get(view_t *view, const uuid_t7 *id, invitation_t *invitation);
 /* The next past AFTER (NULL: the first). */
 bool invitations_next(view_t *view, const uuid_t7 *after, invitation_t *invitation);
 void invitations_add(view_t *view, const invitation_t *invitation);
+/* False when there is none. */
 bool invitations_delete(view_t *view, const uuid_t7 *id);
 
 #endif

@@ -1,6 +1,8 @@
 /* A look into a table, which checks what it finds: a row by its checksum, the absence of a row by
  * the neighbours of its place, and LMDB's pages by store_try. Damage is told to the view
- * (damage.h). Private to authd/directory. */
+ * (damage.h). Private to authd/directory. Threading and life of slices: as the view's
+ * (directory.h).
+ */
 #ifndef POSTERN_LOOK_H
 #define POSTERN_LOOK_H
 

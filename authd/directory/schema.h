@@ -1,4 +1,5 @@
-/* The directory's schema, and whether what lies there is whole. Private to authd/directory. */
+/* The directory's schema, and whether what lies there is whole. Private to authd/directory.
+ * Threading: the thread that opens the directory, before there are views. */
 #ifndef POSTERN_SCHEMA_H
 #define POSTERN_SCHEMA_H
 

@@ -25,14 +25,16 @@ bool sessions_get(view_t *view, const uuid_t7 *id, session_t *session);
 bool sessions_next(view_t *view, const uuid_t7 *user, const uuid_t7 *after, session_t *session);
 /* The next of all past AFTER (NULL: the first). */
 bool sessions_after(view_t *view, const uuid_t7 *after, session_t *session);
+/* Whether the session has neither ended nor been unused for IDLE_MS. NOW_MS: wall clock. */
 bool session_is_live(const session_t *session, uint64_t idle_ms, uint64_t now_ms);
 
 /* Adds SESSION, which must hold no slice of the view's. */
 void sessions_add(view_t *view, const session_t *session);
 /* The session was used now; false when there is none. */
 bool sessions_use(view_t *view, const uuid_t7 *id, uint64_t now_ms);
+/* Deletes one; false when there is none. */
 bool sessions_delete(view_t *view, const uuid_t7 *id);
-/* All of a user's; how many there were. */
+/* Deletes all of a user's; how many there were. */
 unsigned sessions_delete_all(view_t *view, const uuid_t7 *user);
 
 #endif

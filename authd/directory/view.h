@@ -1,4 +1,5 @@
-/* The structs of a directory and a view; private to this folder. */
+/* The structs of a directory and a view. Private to authd/directory. Threading: a view is its
+ * thread's; of a directory, what is not atomic is set before there are views. */
 #ifndef POSTERN_VIEW_H
 #define POSTERN_VIEW_H
 

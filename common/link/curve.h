@@ -6,10 +6,10 @@
 
 enum { CURVE_ADDRESS = 256 };
 
-/* tcp with curve.secret set. */
+/* Whether the link speaks CURVE: its endpoint is tcp, and curve.secret is set. */
 bool curve_applies(const link_options_t *options);
 
-/* An endpoint without the "@NAME" that names the certificate of its server. */
+/* The endpoint without the "@NAME" that names the certificate of its server, in ADDRESS. */
 const char *curve_address(const char *endpoint, char address[CURVE_ADDRESS]);
 
 /* Sets the keys: a bound socket proves itself by curve.secret and asks the allow list for the roles
@@ -30,8 +30,9 @@ void curve_watch_tick(curve_watch_t *self, bool linked, int64_t now_ms);
 /* To be called when the peer has refused us by GOODBYE. */
 void curve_watch_refused(curve_watch_t *self);
 
-/* Starts the thread that answers ZAP requests (RFC 27/ZAP) of this process. Once; later calls do
- * nothing. A socket's ZAP domain is ZAP_DOMAIN and the bit set of the keys' roles in decimal. */
+/* Starts the thread that answers the ZAP requests (RFC 27/ZAP) of this process; any thread, and
+ * later calls do nothing. A socket's ZAP domain is ZAP_DOMAIN and the bit set of the keys' roles in
+ * decimal. */
 void zap_start(void);
 #define ZAP_DOMAIN_PREFIX "postern."
 

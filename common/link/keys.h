@@ -10,7 +10,12 @@
 
 #include "common/wire/wire.h"
 
-enum { KEY_TEXT = 41, KEY_NAME = 64, KEY_ROLES = 96, ALLOWED_STALE_MS = 500 };
+enum { /* bytes of texts, with their NUL */
+       KEY_TEXT = 41,
+       KEY_NAME = 64,
+       KEY_ROLES = 96,
+       ALLOWED_STALE_MS = 500
+};
 
 typedef struct {
     char name[KEY_NAME];   /* [a-z0-9.-] */
@@ -27,6 +32,8 @@ unsigned key_roles(const char *words);
 unsigned key_roles_of(const wire_hello_t *hello);
 unsigned key_roles_for(unsigned peer_roles);
 
+/* Whether NAME may be a certificate's: [a-z0-9.-], shorter than KEY_NAME, without a dot in front.
+ */
 bool key_name_is_good(const char *name);
 /* Whether two names are of the same process: equal up to the end of their first number (gateway-0,
  * gateway-0.1 of a thread, gateway-0b of a successor). A name without a number is of no process. */

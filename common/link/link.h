@@ -3,7 +3,11 @@
  * a socket; a gateway thread, authd and a worker connect (DEALER, one peer), the endpoints' owners
  * bind (ROUTER, many peers).
  *
- * Threading: a link and all links of one `self` instance belong to one thread. */
+ * A peer is its link's. On a connecting link there is one, from the start to link_destroy; on a
+ * bound link a peer_t is valid until the callback down has returned for it.
+ *
+ * Threading: a link, its peers and all links of one `self` instance belong to one thread;
+ * link_context is for any. Times are clock_ms (). */
 #ifndef POSTERN_LINK_H
 #define POSTERN_LINK_H
 
@@ -78,8 +82,9 @@ unsigned link_drain(link_t *self, unsigned max);
 unsigned link_drain_ready(link_t *self, unsigned max);
 
 /* Waits until something may have come for a link, one of FDS is readable, a signal came, or WAIT_MS
- * have passed. In place of zmq_poll, which asks each socket before and after the wait: three system
- * calls and more for each socket, several times in a batch. */
+ * have passed. LEN and FDS_LEN are together at most LINK_WAIT (asserted). In place of zmq_poll,
+ * which asks each socket before and after the wait: three system calls and more for each socket,
+ * several times in a batch. */
 void link_wait(link_t *const *links, unsigned len, const int *fds, unsigned fds_len, int wait_ms);
 
 /* The socket's ZMQ_FD, for a loop that does not wait by link_wait: it calls link_drain when the
@@ -107,7 +112,8 @@ int link_send_requests(link_t *self, peer_t *peer, wire_batch_t *batch);
  * are left because a live peer gives no credit. */
 void link_note_waiting(link_t *self, peer_t *peer, bool waiting);
 
-/* Replies and interim replies need no credit: each answers a request that had it. */
+/* Replies and interim replies need no credit: each answers a request that had it. 0, or -1 when the
+ * socket did not take the batch: it is counted and gone, and the gateways ask again. */
 int link_send_replies(link_t *self, peer_t *peer, wire_batch_t *batch);
 int link_send_interim(link_t *self, peer_t *peer, wire_batch_t *batch);
 
@@ -122,7 +128,8 @@ link_batch_t link_batch(const wire_message_t *message);
  * either side has gone since BATCH came: the numbers have begun anew. */
 void link_taken(link_t *self, peer_t *peer, link_batch_t batch);
 
-/* Changes the news of our HELLO and sends it to every peer. */
+/* Changes the news of our HELLO (what they say depends on the role: docs/PROTOCOL.md) and sends it
+ * to every peer. */
 void link_set_news(link_t *self, uint64_t news);
 
 /* The connecting side's one peer (it exists from the start, alive or not). */
@@ -132,8 +139,11 @@ peer_t *link_peer_of(link_t *self, uint64_t instance);
 /* Iterates over live peers: start with NULL, ends with NULL. */
 peer_t *link_peer_next(link_t *self, peer_t *previous);
 
+/* Whether the peer has said HELLO and was heard of within LINK_MISSED heartbeats. */
 bool peer_alive(const peer_t *self);
+/* The instance of the peer's last HELLO; 0: none yet, or it was refused. */
 uint64_t peer_instance(const peer_t *self);
+/* The name in its last HELLO, "" before; the peer's, valid as long as the peer is. */
 const char *peer_name(const peer_t *self);
 /* The highest version that both sides understand, for wire_batch_speak. */
 unsigned peer_version(const peer_t *self);

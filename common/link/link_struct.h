@@ -1,4 +1,5 @@
-/* A link's inside, shared by link.c (what comes), link_send.c (what goes) and link_wait.c. */
+/* A link's inside, shared by link.c (what comes), link_send.c (what goes) and link_wait.c. Private
+ * to common/link. Threading: as link.h. */
 #ifndef POSTERN_LINK_STRUCT_H
 #define POSTERN_LINK_STRUCT_H
 

@@ -1,4 +1,5 @@
-/* The peers of one link: the state of each connection and two look-ups. Private to common/link. */
+/* The peers of one link: the state of each connection and two look-ups. Private to common/link.
+ * Threading: the link's thread. Times: clock_ms (). */
 #ifndef POSTERN_PEERS_H
 #define POSTERN_PEERS_H
 
@@ -46,12 +47,14 @@ peer_t *peers_yielding(const peers_t *self);
 /* Adds a peer; NULL when LINK_PEERS are alive. Of the peers that are gone, the one that was heard
  * of longest ago makes room. */
 peer_t *peers_add(peers_t *self, slice_t route);
+/* The live peer of an instance; NULL when there is none. */
 peer_t *peers_of_instance(const peers_t *self, uint64_t instance);
 /* Frees a peer that has said that it leaves. */
 void peers_remove(peers_t *self, peer_t *peer);
 /* Frees the peers that have been gone for over a minute: each start of a process has a
  * route of its own. */
 void peers_forget(peers_t *self, int64_t now_ms);
+/* Frees all. */
 void peers_clear(peers_t *self);
 
 /* Starts the counters anew: the peer is there (again). What the peer remembers of us does not

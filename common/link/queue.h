@@ -2,7 +2,8 @@
  * entry with the time at which it expires. authd keeps one per router, the router one a shard.
  *
  * An entry whose id is queued already takes the place of the queued one when its attempt is higher,
- * and is dropped when it is not. Threading: one thread. */
+ * and is dropped when it is not. Threading: one thread. Bytes are those of entries and bodies, and
+ * a constant for each entry. */
 #ifndef POSTERN_QUEUE_H
 #define POSTERN_QUEUE_H
 
@@ -10,6 +11,7 @@
 
 typedef struct queue queue_t;
 
+/* The most that a queue holds; an entry beyond either is QUEUE_FULL. */
 typedef struct {
     unsigned messages;
     uint64_t bytes;
@@ -33,6 +35,7 @@ queue_put_t queue_put(queue_t *self, const wire_request_t *request, zmq_msg_t *b
 
 /* Lets the queued entry of this id, if there is one, go in a batch of its own. */
 void queue_set_alone(queue_t *self, const uuid_t7 *id);
+/* Whether the oldest entry is to go alone. */
 bool queue_first_alone(const queue_t *self);
 
 /* What is remembered of an entry that has gone. */
@@ -58,6 +61,7 @@ unsigned queue_take(queue_t *self, wire_batch_t *batch, int64_t now_ms, queue_no
 /* Drops what has expired; call it each second. Returns how many. */
 unsigned queue_expire(queue_t *self, int64_t now_ms);
 
+/* Entries that wait. */
 unsigned queue_len(const queue_t *self);
 /* When the first entry came (the now_us of its first attempt); 0 when there is none. */
 int64_t queue_oldest_us(const queue_t *self);

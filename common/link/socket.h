@@ -1,4 +1,5 @@
-/* Makes the ZeroMQ socket of a link. Private to common/link. */
+/* Makes the ZeroMQ socket of a link. Private to common/link. Threading: the link's thread; the
+ * socket is the caller's to close (zmq_close). */
 #ifndef POSTERN_LINK_SOCKET_H
 #define POSTERN_LINK_SOCKET_H
 

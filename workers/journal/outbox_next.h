@@ -1,5 +1,5 @@
 /* What becomes of an item of the outbox: the rules alone. An engine reads the item, asks here, and
- * writes what it is told. Threading: none. */
+ * writes what it is told. Threading: no state, any thread. */
 #ifndef POSTERN_WORKERS_JOURNAL_OUTBOX_NEXT_H
 #define POSTERN_WORKERS_JOURNAL_OUTBOX_NEXT_H
 

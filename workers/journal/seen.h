@@ -1,6 +1,6 @@
 /* What becomes of a message that may have come before: the rules alone. An engine looks its id and
  * its key up, asks here, and does what it is told; when it finds both out and stores in one step,
- * it may ask with less, as seen_decide says. Threading: none. */
+ * it may ask with less, as seen_decide says. Threading: no state, any thread. */
 #ifndef POSTERN_WORKERS_JOURNAL_SEEN_H
 #define POSTERN_WORKERS_JOURNAL_SEEN_H
 

@@ -18,6 +18,7 @@ typedef struct answering {
     readings_t readings; /* that are asked */
 } answering_t;
 
+/* JOURNAL and what ENGINE points to are borrowed, and outlive SELF. */
 void answer_open(answering_t *self, journal_t *journal, const shard_t *shard);
 void answer_close(answering_t *self);
 

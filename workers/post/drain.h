@@ -52,18 +52,19 @@ void drain_destroy(drain_t **self_p);
  * request. Needs !drain_is_full. Returns the first of the new jobs, valid until the next call. */
 job_t *drain_add(drain_t *self, link_t *link, peer_t *peer, wire_message_t *message,
                  int64_t now_ms);
+/* Whether it holds DRAIN_BATCHES batches. */
 bool drain_is_full(const drain_t *self);
 size_t drain_batches(const drain_t *self);
 
-/* Drops the jobs whose time is up, sets the records' time and returns the entries for the journal.
- */
+/* Drops the jobs whose time is up, sets the records' time and returns the COUNT entries for the
+ * journal: the drain's, valid until drain_reset. WALL_MS: ms since 1970. */
 journal_entry_t **drain_close(drain_t *self, int64_t now_ms, int64_t wall_ms, size_t *count);
 
 const drain_batch_t *drain_batch(const drain_t *self, size_t i);
 job_t *drain_job(drain_t *self, size_t i);
 size_t drain_jobs(const drain_t *self);
 
-/* Empties it. */
+/* Empties it, for the next turn; frees what the jobs own. */
 void drain_reset(drain_t *self);
 
 /* The body's bytes. */

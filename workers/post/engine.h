@@ -1,5 +1,6 @@
 /* The engine of deliveries as a worker uses it: the channel worker has none, and links none of it.
- * Threading: the worker's main thread. */
+ * Threading: the worker's main thread. Each function gets the engine that make returned; what a
+ * function is handed stays the caller's. */
 #ifndef POSTERN_WORKERS_POST_ENGINE_H
 #define POSTERN_WORKERS_POST_ENGINE_H
 
@@ -17,10 +18,10 @@ typedef struct worker_engine {
     void *(*make)(const conf_t *conf, journal_t *journal, const shard_t *shard, const char *key);
     void (*destroy)(void **engine_p);
     int (*fd)(const void *engine);      /* readable: a turn has something to do */
-    int (*wait_ms)(const void *engine); /* the longest time until the next turn */
+    int (*wait_ms)(const void *engine); /* at most until the next turn, in ms */
     void (*turn)(void *engine, int64_t now_ms, bool stopping);
     bool (*is_idle)(const void *engine);
-    /* Takes a handler record over: handlers_learn. */
+    /* Takes a handler record over, as handlers_learn does, with its result. */
     int (*learn)(void *engine, const uuid_t7 *target, slice_t record, int64_t now_ms);
     /* Whether the newest handler record of the target is committed: handlers_kept. */
     bool (*kept)(const void *engine, const uuid_t7 *target);
