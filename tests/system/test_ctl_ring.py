@@ -427,7 +427,8 @@ class Demo:
         return (self.dir / "out").read_text()
 
     def stop(self):
-        self.process.terminate()
+        """By Ctrl-C: it asks for no notice of a load balancer's."""
+        self.process.send_signal(signal.SIGINT)
         return self.process.wait(30)
 
 

@@ -8,6 +8,7 @@ import uuid
 
 import msgpack
 import pytest
+import zmq
 
 from harness import postern, rogue
 from harness.rogue import (AUTHD, CONTROL, CREDIT, GATEWAY, GOODBYE, HEARTBEAT, HELLO, INTERIM,
@@ -229,8 +230,10 @@ def test_bodies_that_were_not_announced_and_ones_that_are_missing(ring, peer):
 def test_a_frame_beyond_the_limit(ring, peer):
     """The connection ends before the frame is kept."""
     memory = resident(ring, peer.process)
+    ended = peer.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
     peer.send(b"\x96" + b"\0" * (18 * MIB))
-    time.sleep(0.5 * postern.SLOW)
+    assert ended.poll(5000 * postern.SLOW)
+    peer.socket.disable_monitor()
     assert resident(ring, peer.process) < memory + 16 * MIB
 
 
