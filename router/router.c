@@ -117,15 +117,18 @@ static wire_goodbye_t s_on_worker(void *arg, peer_t *peer, const wire_hello_t *h
     /* What the former worker had taken is gone: the gateways are told to send it again, but for
      * what they are told before that it is not to be. */
     returns_flush(self->returns);
-    if (!refusal)
-        link_set_news(self->replies, ++self->news);
-    return refusal;
+    if (refusal)
+        return refusal;
+    link_set_news(self->replies, ++self->news);
+    shards_tick(self->shards, clock_ms());
+    return 0;
 }
 
 static void s_on_worker_gone(void *arg, peer_t *peer)
 {
     router_t *self = arg;
     shards_leave(self->shards, peer);
+    shards_tick(self->shards, clock_ms());
 }
 
 static link_t *s_link(router_t *self, setting_t endpoint, unsigned roles, link_calls_t calls)

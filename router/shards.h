@@ -36,7 +36,8 @@ void shards_answered(shards_t *self, peer_t *worker, const uuid_t7 *id);
 /* Sends what waits to every worker that has credit. */
 void shards_flush(shards_t *self, int64_t now_ms);
 
-/* Each second: drops what has expired, sets the gauges and the health check "shards". */
+/* Each second, and when a worker has come or gone: drops what has expired, sets the gauges and the
+ * health check "shards". */
 void shards_tick(shards_t *self, int64_t now_ms);
 
 #endif

@@ -151,3 +151,18 @@ def test_another_process_at_its_port_is_not_taken_for_it(one):
     done = one.ctl_run("health", "router-0", "--json")
     row = json.loads(done.stdout)["processes"][0]
     assert done.returncode == 1 and row["state"] == "foreign" and "authd-0 answers" in row["reasons"]
+
+
+def test_a_peer_that_is_there_is_not_missed_until_the_next_second(one):
+    """The first look at a ring that has just said that it is ready finds it so. Counted in looks: how long one takes
+    is the machine's."""
+    late = []
+    for _ in range(5):
+        before = one.logs().count("event=link.up peer=channel-0")
+        one.kill("router-0")
+        one.wait(lambda: one.logs().count("event=link.up peer=channel-0") > before, what="the worker to be there")
+        late.append(0)
+        while not all((state := one.ready(name)) and state["status"] == 200 and not state["degraded"]
+                      for name in ("router-0", "channel-0", "bot-0", "extension-0")):
+            late[-1] += 1
+    assert sorted(late)[2] <= 5, late

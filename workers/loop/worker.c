@@ -41,6 +41,7 @@ struct worker {
     answering_t answering;
     void *engine;           /* the role's, or NULL */
     wire_goodbye_t refused; /* why a router refused us last, 0: none has */
+    int64_t checked_ms;     /* when the health checks were set last; 0: set them in this turn */
     bool misplaced_said, unread_said;
 };
 
@@ -179,6 +180,7 @@ static wire_goodbye_t s_on_up(void *arg, peer_t *peer, const wire_hello_t *hello
     worker_t *self = arg;
     (void)peer, (void)hello;
     self->refused = 0;
+    self->checked_ms = 0;
     return 0;
 }
 
@@ -187,6 +189,7 @@ static void s_on_refused(void *arg, peer_t *peer, wire_goodbye_t reason)
     worker_t *self = arg;
     (void)peer;
     self->refused = reason;
+    self->checked_ms = 0;
 }
 
 /* A reshard leaves a note of the count that the journals are made for: with another one, a worker
@@ -461,7 +464,7 @@ static void s_deliver(worker_t *self, bool stopping)
 
 void worker_run(worker_t *self)
 {
-    int64_t stop_ms = 0, checked_ms = 0;
+    int64_t stop_ms = 0;
     if (monitor_listens())
         confine_listening();
     life_ready();
@@ -480,8 +483,8 @@ void worker_run(worker_t *self)
         s_hand_over(self);
         answer_turn(&self->answering);
         s_deliver(self, stopping);
-        if (now_ms - checked_ms >= TURN_MS) {
-            checked_ms = now_ms;
+        if (now_ms - self->checked_ms >= TURN_MS) {
+            self->checked_ms = now_ms;
             s_check(self);
         }
     }
