@@ -157,10 +157,21 @@ class Call(Nemesis):
              "-e", f"inject={ALIKE[call]}:error={error}:when={nth}"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.over.wait(self.dice.uniform(0.5, 2))
-        strace.terminate()  # it lets go of what it traced
-        strace.wait(30)
+        self._release(strace)
         hit = log.exists() and "INJECTED" in log.read_text(errors="replace")
         self.counts[f"{call} {error}" if hit else f"{call} not met"] += 1
+
+
+    @staticmethod
+    def _release(strace):
+        """It lets go of what it traced. Where that is killed meanwhile, the one waits for the end of a
+        process whose last threads wait for the other."""
+        strace.terminate()
+        try:
+            strace.wait(5)
+        except subprocess.TimeoutExpired:
+            strace.kill()
+            strace.wait(30)
 
 
 class Link(Nemesis):

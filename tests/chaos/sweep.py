@@ -133,8 +133,19 @@ class Sweep:
             time.sleep(0.2)
         self.wrong.append(f"{where}: no user could be made: {done.stderr}")
 
+    def stored(self):
+        """Read again where the process ended while it had the reading: that is answered 500."""
+        until = time.monotonic() + PATIENCE_S * postern.SLOW
+        while True:
+            try:
+                return collections.Counter(self.ring.texts("swept", self.user.token))
+            except AssertionError:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(0.2)
+
     def check(self, where):
-        stored = collections.Counter(self.ring.texts("swept", self.user.token))
+        stored = self.stored()
         lost = [text for text in self.acknowledged if text not in stored]
         doubled = [text for text, count in stored.items() if count > 1]
         there = [row["email"] for row in self.ring.ctl("user", "list")["users"]]
