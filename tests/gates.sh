@@ -80,7 +80,7 @@ do_test() {
     # Only where an engine answers: a skipped test would be a failure in CI.
     if [[ ${DOCKER_HOST:-} ]]; then
         gate "docker-compose.yml on the engine" do_compose || failed=1
-        gate "Debian package in a container" do_deb --try || failed=1
+        gate "Debian package in a container" do_deb --try --boot || failed=1
     else
         say "not run: docker-compose.yml and the package in a container (set DOCKER_HOST)"
     fi
