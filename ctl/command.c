@@ -39,6 +39,15 @@ bool command_word(const command_t *command, const char *group, char *word, size_
     return true;
 }
 
+bool command_argument(const command_t *command, unsigned i, char word[COMMAND_WORD])
+{
+    const char *at = command->arguments;
+    for (; *at && i > 0; i--)
+        at += strcspn(at, " ") + (strchr(at, ' ') != NULL);
+    snprintf(word, COMMAND_WORD, "%.*s", (int)strcspn(at, " "), at);
+    return *word != '\0';
+}
+
 static const option_t *s_option(const option_t *options, const char *name)
 {
     for (; options->name; options++)

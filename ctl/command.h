@@ -1,4 +1,5 @@
-/* The one table of commands: parsing, help, suggestions and shell completion all read it.
+/* The one table of commands: parsing, help, suggestions, shell completion and the manual page read
+ * it, and what carries out one operation is told by its row alone (ctl/operation.h).
  *
  * A name is one or more words; no command's name is the beginning of another's. */
 #ifndef POSTERN_COMMAND_H
@@ -8,22 +9,66 @@
 
 #include <stddef.h>
 
-enum { COMMAND_OPTIONS = 14 };
+enum { COMMAND_OPTIONS = 14, COMMAND_ARGUMENTS = 3, COMMAND_ASKS = 2, COMMAND_WORD = 64 };
+
+/* What an argument, or the value of an option, becomes of the operation. */
+typedef enum {
+    PARAM_NONE,    /* nothing: the command's own code reads it */
+    PARAM_TARGET,  /* the target; of arguments only */
+    PARAM_TEXT,    /* a text */
+    PARAM_NUMBER,  /* a number from min to max */
+    PARAM_SECONDS, /* of a time such as 90s or 30d, at most max */
+    PARAM_NAMES,   /* of "A,B,C" an array of texts */
+    PARAM_METHODS, /* likewise, and "all" is each method */
+    PARAM_TRUE,    /* true where a flag is given */
+    PARAM_FALSE    /* false where a flag is given */
+} param_form_t;
+
+typedef struct {
+    const char *field; /* what the operation calls it */
+    param_form_t form;
+    uint64_t min, max;
+    const char *fallback; /* where it is not given; NULL: then the field is left out */
+} param_t;
 
 typedef struct {
     const char *name;  /* "--name"; NULL ends a list */
     const char *value; /* what the help calls its value; NULL: a flag */
     const char *help;
+    param_t param;
+    const char *missing; /* what is said where it is not given; NULL: it may be left out */
 } option_t;
 
+/* A secret that is typed, or a line of stdin (ctl/prompt.h). */
 typedef struct {
+    const char *field; /* NULL ends a list */
+    enum {
+        ASK_SECRET,
+        ASK_NEW,  /* typed twice */
+        ASK_LINK, /* of a link what stands behind its last "=" */
+        ASK_OWN   /* over HTTP only; left out where it is empty */
+    } form;
+    const char *question;
+} ask_t;
+
+typedef struct command {
     const char *name;       /* "channel member add" */
-    int (*run)(ctl_t *ctl); /* returns the exit status */
+    int (*run)(ctl_t *ctl); /* returns the exit status; operation_run: all of it is in the row */
     const char *arguments;  /* as in the usage line */
     unsigned min, max;      /* how many arguments */
     const char *help;       /* one line */
     const char *examples;   /* what follows "posternctl ", one a line */
     option_t options[COMMAND_OPTIONS + 1];
+    /* Of commands that carry out an operation: */
+    unsigned op;                      /* OP_…; 0: none */
+    unsigned op_extension;            /* where KIND is extension, else op is a bot's; 0: op */
+    param_t takes[COMMAND_ARGUMENTS]; /* the arguments; without a row the first is the target */
+    ask_t asks[COMMAND_ASKS + 1];
+    const char *question; /* where it needs a confirmation; NULL: it needs none */
+    const char *rows;     /* the answer's array that is shown as a table; NULL: none */
+    const char *columns;  /* of that table, separated by spaces */
+    const char *done; /* the line for people in place of the answer's fields; NULL: the fields */
+    const char *note; /* what people are told below the fields; NULL: nothing */
 } command_t;
 
 extern const command_t command_table[];
@@ -59,6 +104,8 @@ bool command_is_group(const char *words);
 /* The next word of COMMAND after the group's words, copied into WORD; false when COMMAND is not in
  * that group. */
 bool command_word(const command_t *command, const char *group, char *word, size_t size);
+/* How the usage line calls the I-th argument; false past the last. */
+bool command_argument(const command_t *command, unsigned i, char word[COMMAND_WORD]);
 /* An option of the command (NULL: the command is not known yet), of all commands, or by a former
  * name; NULL when there is none. */
 const option_t *command_option(const command_t *command, const char *name);
@@ -74,94 +121,34 @@ const char *command_nearest_option(const command_t *command, const char *name);
 void command_help(const command_t *command, FILE *out);
 void command_group_help(const char *group, FILE *out);
 
-/* Handlers, one a row. */
+/* Handlers. */
 int init_run(ctl_t *ctl);
 int up_run(ctl_t *ctl);
 int restart_run(ctl_t *ctl);
 int health_run(ctl_t *ctl);
 int top_run(ctl_t *ctl);
-int backup_run(ctl_t *ctl);
+int keep_run(ctl_t *ctl);
 int restore_run(ctl_t *ctl);
 int reshard_run(ctl_t *ctl);
-int forget_run(ctl_t *ctl);
-int check_run(ctl_t *ctl);
-int salvage_run(ctl_t *ctl);
-int user_create_run(ctl_t *ctl);
-int user_list_run(ctl_t *ctl);
-int user_show_run(ctl_t *ctl);
-int user_edit_run(ctl_t *ctl);
 int user_delete_run(ctl_t *ctl);
-int user_password_run(ctl_t *ctl);
-int user_invite_run(ctl_t *ctl);
-int user_totp_begin_run(ctl_t *ctl);
-int user_totp_confirm_run(ctl_t *ctl);
-int user_totp_show_run(ctl_t *ctl);
-int user_totp_remove_run(ctl_t *ctl);
 int user_totp_codes_run(ctl_t *ctl);
-int invitation_list_run(ctl_t *ctl);
-int invitation_revoke_run(ctl_t *ctl);
-int invitation_accept_run(ctl_t *ctl);
 int login_run(ctl_t *ctl);
-int logout_run(ctl_t *ctl);
-int session_show_run(ctl_t *ctl);
-int session_list_run(ctl_t *ctl);
-int session_revoke_run(ctl_t *ctl);
-int session_end_run(ctl_t *ctl);
-int service_create_run(ctl_t *ctl);
-int service_list_run(ctl_t *ctl);
+int session_run(ctl_t *ctl);
 int token_create_run(ctl_t *ctl);
 int token_list_run(ctl_t *ctl);
 int token_delete_run(ctl_t *ctl);
 int token_import_run(ctl_t *ctl);
-int token_limit_run(ctl_t *ctl);
 int token_edit_run(ctl_t *ctl);
-int token_replace_run(ctl_t *ctl);
 int token_check_run(ctl_t *ctl);
-int management_token_create_run(ctl_t *ctl);
-int management_token_list_run(ctl_t *ctl);
-int management_token_delete_run(ctl_t *ctl);
-int me_show_run(ctl_t *ctl);
-int audit_list_run(ctl_t *ctl);
-int audit_export_run(ctl_t *ctl);
-int channel_create_run(ctl_t *ctl);
-int channel_list_run(ctl_t *ctl);
-int channel_show_run(ctl_t *ctl);
-int channel_edit_run(ctl_t *ctl);
-int channel_delete_run(ctl_t *ctl);
-int channel_member_add_run(ctl_t *ctl);
-int channel_member_remove_run(ctl_t *ctl);
-int bot_create_run(ctl_t *ctl);
-int bot_list_run(ctl_t *ctl);
-int bot_show_run(ctl_t *ctl);
-int bot_edit_run(ctl_t *ctl);
-int bot_handler_set_run(ctl_t *ctl);
-int bot_handler_show_run(ctl_t *ctl);
-int bot_handler_clear_run(ctl_t *ctl);
-int bot_handler_rotate_run(ctl_t *ctl);
-int bot_delete_run(ctl_t *ctl);
-int bot_subscriber_add_run(ctl_t *ctl);
-int bot_subscriber_remove_run(ctl_t *ctl);
-int extension_create_run(ctl_t *ctl);
-int extension_list_run(ctl_t *ctl);
-int extension_show_run(ctl_t *ctl);
-int extension_edit_run(ctl_t *ctl);
-int extension_handler_set_run(ctl_t *ctl);
-int extension_handler_show_run(ctl_t *ctl);
-int extension_handler_clear_run(ctl_t *ctl);
-int extension_handler_rotate_run(ctl_t *ctl);
-int extension_rotate_run(ctl_t *ctl);
-int extension_delete_run(ctl_t *ctl);
-int send_channel_run(ctl_t *ctl);
-int send_bot_run(ctl_t *ctl);
-int send_extension_run(ctl_t *ctl);
+int handler_set_run(ctl_t *ctl);
+int send_run(ctl_t *ctl);
+int history_run(ctl_t *ctl);
 int delivery_list_run(ctl_t *ctl);
 int delivery_show_run(ctl_t *ctl);
-int delivery_retry_run(ctl_t *ctl);
+int delivery_again_run(ctl_t *ctl);
 int dlq_list_run(ctl_t *ctl);
-int dlq_replay_run(ctl_t *ctl);
-int history_channel_run(ctl_t *ctl);
-int history_bot_run(ctl_t *ctl);
-int history_extension_run(ctl_t *ctl);
+int audit_list_run(ctl_t *ctl);
+int audit_export_run(ctl_t *ctl);
 int keys_new_run(ctl_t *ctl);
 int keys_list_run(ctl_t *ctl);
 int keys_allow_run(ctl_t *ctl);

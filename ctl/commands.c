@@ -1,9 +1,35 @@
-/* The rows of command.h. */
+/* The commands. What stands around them is in command_groups.c. */
 #include "ctl/command.h"
+
+#include "common/base/ops.h"
+#include "common/wire/handler.h"
+#include "ctl/operation.h"
 
 #include <stdio.h>
 
+enum {
+    RATE_MAX = 1000000,
+    BURST_MAX = 10000000,
+    BODY_MAX = 16 << 20,
+    OVERLAP_MAX = 7 * 86400,
+    BOUND_MAX = 120 * 3600,
+    INVITATION_MAX = 30 * 86400,
+    EXPIRES_MAX = 10 * 366 * 86400
+};
+
+/* What a row leaves out it has not. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 /* clang-format off */
+#define TARGET {NULL, PARAM_TARGET}
+#define TEXT(field) {field, PARAM_TEXT}
+#define NUMBER(field, min, max) {field, PARAM_NUMBER, min, max}
+#define SECONDS(field, max) {field, PARAM_SECONDS, 0, max}
+#define NAMES(field) {field, PARAM_NAMES}
+#define FLAG(field, value) {field, (value) ? PARAM_TRUE : PARAM_FALSE}
+#define RATE(field) NUMBER(field, 0, RATE_MAX)
+#define BURST(field) NUMBER(field, 1, BURST_MAX)
+
 #define PAGE {"--limit", "N", "most rows; without it, all"}, {"--after", "NEXT", "go on after an earlier page"}
 #define TOKEN_FILE {"--token-file", "FILE", "read the webhook token from FILE, - for stdin; without it, $POSTERN_TOKEN"}
 #define SEND {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE, \
@@ -13,87 +39,40 @@
                 {"--from", "N", "first sequence number"}, {"--limit", "N", "most messages, beginning with the oldest"}, \
                 {"--follow", NULL, "go on with what comes, until Ctrl-C"}, \
                 {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE
-#define BETWEEN {"--from", "TIME", "stored since, as 2026-01-02T03:04:05Z"}, \
-    {"--to", "TIME", "stored before"}
-#define OWNER {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE, ENVIRONMENT
-#define ROWS {"--limit", "N", "most rows, 1 to 100"}, {"--after", "NUMBER", "go on after an earlier page"}
-#define ENVIRONMENT {"--environment", "NAME", "sandbox (the default) or marketplace"}
+#define BETWEEN {"--from", "TIME", "stored since, as 2026-01-02T03:04:05Z", TEXT("from")}, \
+    {"--to", "TIME", "stored before", TEXT("to")}
+#define OWNER {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE, {APP}
+#define ROWS {"--limit", "N", "most rows, 1 to 100", TEXT("limit")}, {"--after", "NUMBER", "go on after an earlier page", TEXT("after")}
+#define APP "--environment", "NAME", "sandbox (the default) or marketplace"
+#define ENVIRONMENT {APP, {"environment", PARAM_TEXT, .fallback = "sandbox"}}
 
-#define ROLE {"--role", "ROLE", "member, admin or owner"}
-#define REASON {"--reason", "TEXT", "what senders are told, at most 200 bytes"}
-#define IF_MATCH {"--if-match", "ETAG", "only when it is still as it was shown"}
-#define CHANGES IF_MATCH, {"--name", "NAME", "a new name; senders to the old one get 404"}, \
-                {"--owner", "USER", "email or id"}, {"--take-back", NULL, "in use again"}
-#define METHODS {"--methods", "METHOD,…", "which make events, as POST,PUT; others get 405; all: GET,HEAD,POST,PUT,DELETE"}
-#define HANDLER {"--concurrency", "N", "calls at once, 1 to 256; 8 without it"}, \
-                {"--ordered", NULL, "one event after another"}, {"--unordered", NULL, "no longer so"}, \
-                {"--bound", "TIME", "how long an ordered event is tried, up to 120h; 1h without it"}, \
-                {"--wait", "SECONDS", "how long callers wait for its answer, up to 8; 0: not at all, as at first"}, \
+#define ROLE {"--role", "ROLE", "member, admin or owner", TEXT("role")}
+#define REASON {"--reason", "TEXT", "what senders are told, at most 200 bytes", TEXT("reason")}
+#define IF_MATCH {"--if-match", "ETAG", "only when it is still as it was shown", TEXT("if_match")}
+#define CHANGES IF_MATCH, {"--name", "NAME", "a new name; senders to the old one get 404", TEXT("name")}, \
+                {"--owner", "USER", "email or id", TEXT("owner")}, \
+                {"--take-back", NULL, "in use again", FLAG("archived", false)}
+#define METHODS {"--methods", "METHOD,…", "which make events, as POST,PUT; others get 405; all: GET,HEAD,POST,PUT,DELETE", {"methods", PARAM_METHODS}}
+#define HANDLER {"--concurrency", "N", "calls at once, 1 to 256; 8 without it", NUMBER("concurrency", 1, HANDLER_CONCURRENCY_MOST)}, \
+                {"--ordered", NULL, "one event after another", FLAG("ordered", true)}, \
+                {"--unordered", NULL, "no longer so", FLAG("ordered", false)}, \
+                {"--bound", "TIME", "how long an ordered event is tried, up to 120h; 1h without it", SECONDS("bound_s", BOUND_MAX)}, \
+                {"--wait", "SECONDS", "how long callers wait for its answer, up to 8; 0: not at all, as at first", NUMBER("wait_s", 0, HANDLER_WAIT_S)}, \
                 {"--rsa-key", "FILE", "sign X-Cliq-Signature, too, with this private key (PEM)"}, \
                 {"--no-rsa-key", NULL, "no longer so"}
-#define YES {"--yes", NULL, "do it without asking"}
-#define TOKEN_TERMS {"--name", "NAME", "what it is for"}, \
-                    {"--rate", "N", "requests a second; 0: no limit"}, {"--burst", "N", "requests at once"}, \
-                    {"--expires", "TIME", "it ends so long from now: 90s, 15m, 24h, 30d; 0: never"}, \
-                    {"--channels", "NAME,…", "it is for these targets only; without any list, all of the user's"}, \
-                    {"--bots", "NAME,…", "the same"}, {"--extensions", "NAME,…", "the same"}, \
-                    {"--post-only", NULL, "it may not read messages back"}, \
-                    {"--from", "NETWORK,…", "it is taken from these networks only, such as 10.0.0.0/8"}, \
-                    {"--body-bytes", "N", "most bytes of a body; 0: what the gateway takes"}
-
-const option_t command_globals[] = {
-    {"-c", "FILE", "configuration; without it, the first there of " CONF_PLACES},
-    {"-s", "SECTION.KEY=VALUE", "override a setting; may come again"},
-    {"--json", NULL, "print JSON"},
-    {"--management-url", "URL", "manage over HTTP: the admin listener's base URL; without it, $POSTERN_MANAGEMENT_URL, or this machine's control socket"},
-    {"--management-token-file", "FILE", "its management token, - for stdin; without it, $POSTERN_MANAGEMENT_TOKEN, or a session"},
-    {"--session-file", "FILE", "its session, which login --save keeps there; without it, $POSTERN_SESSION, or the one kept for URL"},
-    {"--help", NULL, "this text"},
-    {NULL, NULL, NULL},
-};
-
-const command_former_t command_formers[] = {
-    {{"--url", "URL", NULL}, "--management-url", "is where senders send"},
-    {{"--token-file", "FILE", NULL}, "--management-token-file", "names the file of a webhook token"},
-    {{NULL, NULL, NULL}, NULL, NULL},
-};
-
-const option_t command_variables[] = {
-    {"POSTERN_CONF", NULL, "the configuration's file, as -c"},
-    {"POSTERN_TOKEN", NULL, "a webhook token: what send, history, delivery and dlq send to senders' URLs"},
-    {"POSTERN_APPKEY", NULL, "the appkey of an extension that is named by its app-id"},
-    {"POSTERN_MANAGEMENT_URL", NULL, "the admin listener's base URL, as --management-url"},
-    {"POSTERN_MANAGEMENT_TOKEN", NULL, "a management token: what the admin API takes"},
-    {"POSTERN_SESSION", NULL, "a session, in place of a management token"},
-    {NULL, NULL, NULL},
-};
-
-const command_group_t command_groups[] = {
-    {"user", "people: they own tokens, channels, bots and extensions"},
-    {"user totp", "the second factor of a user's login"},
-    {"invitation", "links with which people set their password"},
-    {"session", "who is logged in"},
-    {"service", "service accounts: owners of tokens for programs; elsewhere a USER like others"},
-    {"token", "webhook tokens: what a sender authenticates with"},
-    {"management", "the admin API over HTTP"},
-    {"management token", "what the admin API takes; a webhook token opens nothing there"},
-    {"me", "who one is to the admin API"},
-    {"channel", "channels: members post and read"},
-    {"channel member", "who may post to a channel and read it"},
-    {"bot", "bots: they take incoming webhooks and messages"},
-    {"bot handler", "the URL that is called for a bot's events"},
-    {"bot subscriber", "who may post to a bot's feed and read it"},
-    {"extension", "extensions: a sandbox app and a marketplace app each"},
-    {"extension handler", "the URLs that are called for the events of its apps"},
-    {"audit", "what was changed in the directory, by whom, when and from where"},
-    {"config", "the configuration file"},
-    {"keys", "key pairs for processes on several hosts, and who may connect"},
-    {"send", "post a message over HTTP, as a sender would"},
-    {"history", "read messages back: with a token over HTTP, without one over the control socket of this machine"},
-    {"delivery", "how the calls of a handler went: over HTTP as the owner of its bot or extension, or as history does"},
-    {"dlq", "dead letters: events whose handler did not take them"},
-};
-const size_t command_groups_len = sizeof command_groups / sizeof *command_groups;
+#define MADE_FOR {"--owner", "USER", "email or id (needed)", TEXT("owner"), "name the owner with --owner USER (email or id)"}
+#define OWN_PASSWORD {"password", ASK_OWN, "Password (of one's own account; else empty)"}
+#define TOKEN_ONCE "The token is shown this once: store it now."
+#define YES {"--yes", NULL, "do it without asking", FLAG("confirm", true)}
+#define TOKEN_TERMS {"--name", "NAME", "what it is for", TEXT("name")}, \
+                    {"--rate", "N", "requests a second; 0: no limit", RATE("rate")}, \
+                    {"--burst", "N", "requests at once", BURST("burst")}, \
+                    {"--expires", "TIME", "it ends so long from now: 90s, 15m, 24h, 30d; 0: never", SECONDS("expires_in", EXPIRES_MAX)}, \
+                    {"--channels", "NAME,…", "it is for these targets only; without any list, all of the user's", NAMES("channels")}, \
+                    {"--bots", "NAME,…", "the same", NAMES("bots")}, {"--extensions", "NAME,…", "the same", NAMES("extensions")}, \
+                    {"--post-only", NULL, "it may not read messages back", FLAG("post_only", true)}, \
+                    {"--from", "NETWORK,…", "it is taken from these networks only, such as 10.0.0.0/8", NAMES("networks")}, \
+                    {"--body-bytes", "N", "most bytes of a body; 0: what the gateway takes", NUMBER("body_bytes", 0, BODY_MAX)}
 
 const command_t command_table[] = {
     {"init", init_run, "[DIR]", 0, 1, "make a configuration, a data directory and a master key",
@@ -123,7 +102,7 @@ const command_t command_table[] = {
       {"--interval", "S", "seconds between two looks, 1 to 3600; 2 without it"},
       {"--gateways", "N", "gateway processes, where posternctl up does not run them"}}},
 
-    {"backup", backup_run, "DIR", 1, 1,
+    {"backup", keep_run, "DIR", 1, 1,
      "copy this host's stores into a new directory, running or not, and compare the copies",
      "backup /backup/2026-03-01\nbackup /backup/with-key --with-key",
      {{"--with-key", NULL, "copy the master key, too; without it, keep that elsewhere"}}},
@@ -133,244 +112,339 @@ const command_t command_table[] = {
     {"reshard", reshard_run, "KIND N", 2, 2,
      "change the count of shards of a kind (channel, bot, extension), while Postern is stopped",
      "reshard channel 4", {{0}}},
-    {"forget", forget_run, "STORE", 1, 1,
+    {"forget", keep_run, "STORE", 1, 1,
      "give up a store (directory, channel-0 …) that is not there any more, or take another for it",
      "forget channel-1", {{0}}},
-    {"check", check_run, "", 0, 0,
+    {"check", keep_run, "", 0, 0,
      "read every row of this host's stores, running or not, and say what is damaged", "check",
      {{0}}},
-    {"salvage", salvage_run, "JOURNAL", 1, 1,
+    {"salvage", keep_run, "JOURNAL", 1, 1,
      "show what is damaged in a journal's write-ahead file, keep it, and go on without that",
      "salvage channel-0", {{0}}},
 
-    {"user create", user_create_run, "EMAIL", 1, 1, "make a user",
+    {"user create", operation_run, "EMAIL", 1, 1, "make a user",
      "user create ada@example.org --name 'Ada Lovelace'",
-     {{"--name", "NAME", "display name; without it, what stands before the @"}, ROLE}},
-    {"user list", user_list_run, "", 0, 0, "list users", "user list", {PAGE}},
-    {"user show", user_show_run, "USER", 1, 1, "show a user (by email or id)",
-     "user show ada@example.org", {{0}}},
-    {"user edit", user_edit_run, "USER", 1, 1, "change a user's name or role",
-     "user edit ada@example.org --role admin", {IF_MATCH, {"--name", "NAME", "display name"}, ROLE}},
+     {{"--name", "NAME", "display name; without it, what stands before the @", TEXT("name")}, ROLE},
+     .op = OP_user_create, .takes = {TEXT("email")}},
+    {"user list", operation_run, "", 0, 0, "list users", "user list", {PAGE},
+     .op = OP_user_list, .rows = "users", .columns = "email name role id created"},
+    {"user show", operation_run, "USER", 1, 1, "show a user (by email or id)",
+     "user show ada@example.org",
+     .op = OP_user_show},
+    {"user edit", operation_run, "USER", 1, 1, "change a user's name or role",
+     "user edit ada@example.org --role admin", {IF_MATCH, {"--name", "NAME", "display name", TEXT("name")}, ROLE},
+     .op = OP_user_edit},
     {"user delete", user_delete_run, "USER", 1, 1,
      "delete a user (or service account): its tokens are stopped, or go to a service account",
      "user delete ada@example.org\nuser delete ada@example.org --move-to ci-robot",
-     {{"--move-to", "ACCOUNT", "the tokens work on, as this service account's"}, YES}},
+     {{"--move-to", "ACCOUNT", "the tokens work on, as this service account's", TEXT("move_to")}, YES},
+     .op = OP_user_delete, .question = "Stop them?"},
 
-    {"user password", user_password_run, "USER", 1, 1,
+    {"user password", operation_run, "USER", 1, 1,
      "set a user's password, typed or a line of stdin; ends the user's sessions",
-     "user password ada@example.org\nuser password ada@example.org < password.txt", {{0}}},
-    {"user invite", user_invite_run, "EMAIL", 1, 1,
+     "user password ada@example.org\nuser password ada@example.org < password.txt",
+     .op = OP_user_password,
+     .asks = {{"password", ASK_NEW, "New password"},
+              {"old_password", ASK_OWN, "Old password (of one's own account; else empty)"}},
+     .done = "Password set; the user's sessions are ended."},
+    {"user invite", operation_run, "EMAIL", 1, 1,
      "make a link, shown once, with which a new user, or one who is there, sets a password",
      "user invite bob@example.org --role admin --expires 2d",
-     {{"--name", "NAME", "display name; without it, what stands before the @"}, ROLE,
-      {"--expires", "TIME", "how long it is good, 60s to 30d; 7d without it"}}},
-    {"user totp begin", user_totp_begin_run, "USER", 1, 1,
-     "make the secret of a second factor; it is shown once", "user totp begin ada@example.org", {{0}}},
-    {"user totp confirm", user_totp_confirm_run, "USER", 1, 1,
+     {{"--name", "NAME", "display name; without it, what stands before the @", TEXT("name")}, ROLE,
+      {"--expires", "TIME", "how long it is good, 60s to 30d; 7d without it", SECONDS("expires_in", INVITATION_MAX)}},
+     .op = OP_user_invite, .takes = {TEXT("email")},
+     .note = "The link is shown this once: give it to the user, and to nobody else."},
+    {"user totp begin", operation_run, "USER", 1, 1,
+     "make the secret of a second factor; it is shown once", "user totp begin ada@example.org",
+     .op = OP_user_totp_begin, .asks = {OWN_PASSWORD},
+     .note = "The secret is shown this once. Put it into an authenticator, then pass a code of it to\n"
+             "posternctl user totp confirm within 15 minutes."},
+    {"user totp confirm", user_totp_codes_run, "USER", 1, 1,
      "put it into effect with a code of it; shows the recovery codes, once",
-     "user totp confirm ada@example.org", {{0}}},
-    {"user totp show", user_totp_show_run, "USER", 1, 1,
+     "user totp confirm ada@example.org",
+     .op = OP_user_totp_confirm, .asks = {{"code", ASK_SECRET, "Code"}}, .done = "From now on a login needs a code."},
+    {"user totp show", operation_run, "USER", 1, 1,
      "whether a user has a second factor, and how many recovery codes are left",
-     "user totp show ada@example.org", {{0}}},
-    {"user totp remove", user_totp_remove_run, "USER", 1, 1, "take a user's second factor away",
-     "user totp remove ada@example.org", {{0}}},
+     "user totp show ada@example.org",
+     .op = OP_user_totp_show},
+    {"user totp remove", operation_run, "USER", 1, 1, "take a user's second factor away",
+     "user totp remove ada@example.org",
+     .op = OP_user_totp_remove, .asks = {OWN_PASSWORD},
+     .done = "Second factor removed: the password is enough to log in."},
     {"user totp codes", user_totp_codes_run, "USER", 1, 1,
      "make new recovery codes, shown once, in place of the former",
-     "user totp codes ada@example.org", {{0}}},
+     "user totp codes ada@example.org",
+     .op = OP_user_totp_codes,
+     .asks = {OWN_PASSWORD, {"code", ASK_OWN, "Code of the authenticator (the same)"}},
+     .done = "The former recovery codes are worth nothing any more."},
 
-    {"invitation list", invitation_list_run, "", 0, 0, "list the invitations that are good",
-     "invitation list", {PAGE}},
-    {"invitation revoke", invitation_revoke_run, "INVITATION-ID", 1, 1, "make a link worth nothing",
-     "invitation revoke 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10", {{0}}},
-    {"invitation accept", invitation_accept_run, "", 0, 0,
+    {"invitation list", operation_run, "", 0, 0, "list the invitations that are good",
+     "invitation list", {PAGE},
+     .op = OP_invitation_list, .rows = "invitations",
+     .columns = "id email role user created expires"},
+    {"invitation revoke", operation_run, "INVITATION-ID", 1, 1, "make a link worth nothing",
+     "invitation revoke 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10",
+     .op = OP_invitation_revoke,
+     .done = "Invitation revoked: its link is worth nothing any more."},
+    {"invitation accept", operation_run, "", 0, 0,
      "set the password that an invitation is for: the link and it are typed, or lines of stdin",
-     "invitation accept", {{"--name", "NAME", "display name, in place of the invitation's"}}},
+     "invitation accept", {{"--name", "NAME", "display name, in place of the invitation's", TEXT("name")}},
+     .op = OP_invitation_accept,
+     .asks = {{"invitation", ASK_LINK, "Invitation or link"}, {"password", ASK_NEW, "New password"}}},
 
     {"login", login_run, "EMAIL", 1, 1,
      "log in: password and code are typed, or lines of stdin; the session is shown once, or kept",
      "login ada@example.org\nlogin ada@example.org --management-url https://admin.example.org --save",
-     {{"--save", NULL, "keep the session for the commands that follow with the same --management-url, in place of showing it"}}},
-    {"logout", logout_run, "", 0, 0,
+     {{"--save", NULL, "keep the session for the commands that follow with the same --management-url, in place of showing it"}},
+     .op = OP_login, .takes = {TEXT("email")}, .asks = {{"password", ASK_SECRET, "Password"}},
+     .note = "The session is shown this once: who has it is logged in."},
+    {"logout", session_run, "", 0, 0,
      "end the session of $POSTERN_SESSION, the one kept for the URL, or that of a line of stdin",
-     "logout\nlogout --management-url https://admin.example.org", {{0}}},
-    {"session show", session_show_run, "", 0, 0,
+     "logout\nlogout --management-url https://admin.example.org",
+     .op = OP_logout, .done = "Logged out."},
+    {"session show", session_run, "", 0, 0,
      "whose session $POSTERN_SESSION, the one kept for the URL, or a line of stdin, is",
-     "session show", {{0}}},
-    {"session list", session_list_run, "USER", 1, 1, "list a user's sessions",
-     "session list ada@example.org", {{0}}},
-    {"session revoke", session_revoke_run, "SESSION-ID", 1, 1, "end a session",
-     "session revoke 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10", {{0}}},
-    {"session end", session_end_run, "USER", 1, 1, "end all sessions of a user",
-     "session end ada@example.org", {{0}}},
+     "session show",
+     .op = OP_session_show},
+    {"session list", operation_run, "USER", 1, 1, "list a user's sessions",
+     "session list ada@example.org",
+     .op = OP_session_list, .rows = "sessions", .columns = "id from created used expires"},
+    {"session revoke", operation_run, "SESSION-ID", 1, 1, "end a session",
+     "session revoke 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10",
+     .op = OP_session_revoke, .done = "Session ended."},
+    {"session end", operation_run, "USER", 1, 1, "end all sessions of a user",
+     "session end ada@example.org",
+     .op = OP_session_end},
 
-    {"service create", service_create_run, "ACCOUNT", 1, 1,
+    {"service create", operation_run, "ACCOUNT", 1, 1,
      "make a service account: an owner of tokens that nobody logs in as",
-     "service create ci-robot --name 'CI robot'", {{"--name", "NAME", "display name; without it, ACCOUNT"}}},
-    {"service list", service_list_run, "", 0, 0, "list service accounts", "service list", {PAGE}},
+     "service create ci-robot --name 'CI robot'", {{"--name", "NAME", "display name; without it, ACCOUNT", TEXT("name")}},
+     .op = OP_service_create, .takes = {TEXT("account")}},
+    {"service list", operation_run, "", 0, 0, "list service accounts", "service list", {PAGE},
+     .op = OP_service_list, .rows = "accounts", .columns = "account name id created"},
 
     {"token create", token_create_run, "USER", 1, 1,
      "make a token; it is shown once, with the URLs it opens",
      "token create ada@example.org --name ci\n"
      "token create ada@example.org --channels releases --post-only --from 192.0.2.0/24 --expires 90d",
-     {TOKEN_TERMS}},
+     {TOKEN_TERMS},
+     .op = OP_token_create, .note = TOKEN_ONCE},
     {"token list", token_list_run, "[USER]", 0, 1, "list a user's tokens, or --all (never the secrets)",
      "token list ada@example.org\ntoken list --all --ends-within 14d",
      {PAGE, {"--all", NULL, "everybody's, with whom they belong to"},
-      {"--ends-within", "TIME", "of these the active ones that end within TIME and have no successor"}}},
-    {"token replace", token_replace_run, "TOKEN-ID", 1, 1,
+      {"--ends-within", "TIME", "of these the active ones that end within TIME and have no successor",
+       SECONDS("ends_within", EXPIRES_MAX)}},
+     .op = OP_token_list, .rows = "tokens",
+     .columns = "id name last4 state created expires last_used last_target last_address calls_24h calls_30d"},
+    {"token replace", operation_run, "TOKEN-ID", 1, 1,
      "make a token in place of one, which lives on for an overlap; the new one is shown once",
      "token replace 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10\n"
      "token replace 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --overlap 7d",
-     {TOKEN_TERMS, {"--overlap", "TIME", "how long the old one still works, 0 to 7d; 24h without it"}}},
+     {TOKEN_TERMS, {"--overlap", "TIME", "how long the old one still works, 0 to 7d; 24h without it", SECONDS("overlap", OVERLAP_MAX)}},
+     .op = OP_token_replace, .note = TOKEN_ONCE},
     {"token delete", token_delete_run, "TOKEN-ID", 1, 1,
      "revoke a token at once; asks first when it was used in the last 7 days",
-     "token delete 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --yes", {YES}},
+     "token delete 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --yes", {YES},
+     .op = OP_token_delete, .question = "Delete it?"},
     {"token import", token_import_run, "USER", 1, 1, "take over tokens made elsewhere, one a line",
      "token import ada@example.org --file tokens.txt\ntoken import ada@example.org < tokens.txt",
      {{"--file", "FILE", "read from FILE; without it, stdin (never an argument: others see those)"},
-      {"--name", "NAME", "name of each"}}},
-    {"token limit", token_limit_run, "TOKEN-ID RATE BURST", 3, 3,
+      {"--name", "NAME", "name of each", TEXT("name")}},
+     .op = OP_token_import},
+    {"token limit", operation_run, "TOKEN-ID RATE BURST", 3, 3,
      "set a token's requests a second and at once; rate 0: no limit",
-     "token limit 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 50 100", {{0}}},
+     "token limit 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 50 100",
+     .op = OP_token_limit, .takes = {TARGET, RATE("rate"), BURST("burst")}, .done = "Limit set."},
 
     {"token edit", token_edit_run, "TOKEN-ID", 1, 1,
      "change what a token may do; what is not named stays",
      "token edit 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --channels releases,alerts --expires 90d\n"
      "token edit 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --any --may-read --from ''",
-     {TOKEN_TERMS, IF_MATCH, {"--any", NULL, "all targets of the user again"},
-      {"--may-read", NULL, "it may read messages back again"}}},
+     {TOKEN_TERMS, IF_MATCH, {"--any", NULL, "all targets of the user again", FLAG("any", true)},
+      {"--may-read", NULL, "it may read messages back again", FLAG("post_only", false)}},
+     .op = OP_token_edit},
     {"token check", token_check_run, "[FILE…]", 0, 16,
      "look for tokens of this installation in text; exit status 1 when there are any",
-     "token check config.yml deploy.log\ntoken check < deploy.log", {{0}}},
+     "token check config.yml deploy.log\ntoken check < deploy.log",
+     .op = OP_token_check, .takes = {{0}}},
 
-    {"management token create", management_token_create_run, "USER", 1, 1,
+    {"management token create", operation_run, "USER", 1, 1,
      "make a management token, which acts as the user on the admin listener; it is shown once",
      "management token create ada@example.org --name laptop\n"
      "management token create deploy-robot --expires 30d",
-     {{"--name", "NAME", "what it is for"},
-      {"--expires", "TIME", "it ends so long from now: 24h, 30d; 0: never; 90d without it"}}},
-    {"management token list", management_token_list_run, "USER", 1, 1,
+     {{"--name", "NAME", "what it is for", TEXT("name")},
+      {"--expires", "TIME", "it ends so long from now: 24h, 30d; 0: never; 90d without it", SECONDS("expires_in", EXPIRES_MAX)}},
+     .op = OP_management_token_create, .note = TOKEN_ONCE},
+    {"management token list", operation_run, "USER", 1, 1,
      "list a user's management tokens (never the secrets)",
-     "management token list ada@example.org", {PAGE}},
-    {"management token delete", management_token_delete_run, "TOKEN-ID", 1, 1,
+     "management token list ada@example.org", {PAGE},
+     .op = OP_management_token_list, .rows = "tokens",
+     .columns = "id name last4 state created expires last_used"},
+    {"management token delete", operation_run, "TOKEN-ID", 1, 1,
      "revoke a management token at once",
-     "management token delete 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10", {{0}}},
-    {"me show", me_show_run, "", 0, 0, "show who one is, and with which role", "me show", {{0}}},
+     "management token delete 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10",
+     .op = OP_management_token_delete,
+     .done = "Management token deleted: requests with it are refused from now on."},
+    {"me show", operation_run, "", 0, 0, "show who one is, and with which role", "me show",
+     .op = OP_me_show},
 
-    {"channel create", channel_create_run, "NAME", 1, 1, "make a channel",
+    {"channel create", operation_run, "NAME", 1, 1, "make a channel",
      "channel create releases --owner ada@example.org --members bob@example.org,eve@example.org",
-     {{"--owner", "USER", "email or id (needed)"}, {"--members", "USER,…", "more members"}}},
-    {"channel list", channel_list_run, "", 0, 0, "list channels", "channel list", {PAGE}},
-    {"channel show", channel_show_run, "CHANNEL", 1, 1, "show a channel (by name or id) and its URL",
-     "channel show releases", {{0}}},
-    {"channel edit", channel_edit_run, "CHANNEL", 1, 1,
+     {MADE_FOR, {"--members", "USER,…", "more members", NAMES("members")}},
+     .op = OP_channel_create, .takes = {TEXT("name")}},
+    {"channel list", operation_run, "", 0, 0, "list channels", "channel list", {PAGE},
+     .op = OP_channel_list, .rows = "channels", .columns = "name id owner created urls"},
+    {"channel show", operation_run, "CHANNEL", 1, 1, "show a channel (by name or id) and its URL",
+     "channel show releases",
+     .op = OP_channel_show},
+    {"channel edit", operation_run, "CHANNEL", 1, 1,
      "rename a channel, give it another owner, or take it back from the archive",
-     "channel edit releases --owner bob@example.org\nchannel edit releases --take-back", {CHANGES}},
-    {"channel delete", channel_delete_run, "CHANNEL", 1, 1, "archive a channel: senders get 410",
-     "channel delete releases --reason 'Post to alerts'", {REASON}},
-    {"channel member add", channel_member_add_run, "CHANNEL USER", 2, 2, "let a user post and read",
-     "channel member add releases bob@example.org", {{0}}},
-    {"channel member remove", channel_member_remove_run, "CHANNEL USER", 2, 2, "take a user out",
-     "channel member remove releases bob@example.org", {{0}}},
+     "channel edit releases --owner bob@example.org\nchannel edit releases --take-back", {CHANGES},
+     .op = OP_channel_edit},
+    {"channel delete", operation_run, "CHANNEL", 1, 1, "archive a channel: senders get 410",
+     "channel delete releases --reason 'Post to alerts'", {REASON},
+     .op = OP_channel_delete, .done = "Channel archived."},
+    {"channel member add", operation_run, "CHANNEL USER", 2, 2, "let a user post and read",
+     "channel member add releases bob@example.org",
+     .op = OP_channel_member_add, .takes = {TARGET, TEXT("user")}, .done = "Member added."},
+    {"channel member remove", operation_run, "CHANNEL USER", 2, 2, "take a user out",
+     "channel member remove releases bob@example.org",
+     .op = OP_channel_member_remove, .takes = {TARGET, TEXT("user")}, .done = "Member removed."},
 
-    {"bot create", bot_create_run, "NAME", 1, 1, "make a bot",
+    {"bot create", operation_run, "NAME", 1, 1, "make a bot",
      "bot create buildbot --owner ada@example.org --subscribers bob@example.org",
-     {{"--owner", "USER", "email or id (needed)"}, {"--subscribers", "USER,…", "subscribers"}, METHODS}},
-    {"bot list", bot_list_run, "", 0, 0, "list bots", "bot list", {PAGE}},
-    {"bot show", bot_show_run, "BOT", 1, 1, "show a bot (by name or id) and its URLs",
-     "bot show buildbot", {{0}}},
-    {"bot edit", bot_edit_run, "BOT", 1, 1,
+     {MADE_FOR, {"--subscribers", "USER,…", "subscribers", NAMES("subscribers")}, METHODS},
+     .op = OP_bot_create, .takes = {TEXT("name")}},
+    {"bot list", operation_run, "", 0, 0, "list bots", "bot list", {PAGE},
+     .op = OP_bot_list, .rows = "bots", .columns = "name id owner created urls"},
+    {"bot show", operation_run, "BOT", 1, 1, "show a bot (by name or id) and its URLs",
+     "bot show buildbot",
+     .op = OP_bot_show},
+    {"bot edit", operation_run, "BOT", 1, 1,
      "rename a bot, give it another owner, say what makes events, or take it back from the archive",
-     "bot edit buildbot --name builds\nbot edit buildbot --methods POST,PUT", {CHANGES, METHODS}},
-    {"bot delete", bot_delete_run, "BOT", 1, 1, "archive a bot: senders get 410",
-     "bot delete buildbot --reason 'Moved to builds'", {REASON}},
-    {"bot handler set", bot_handler_set_run, "BOT URL", 2, 2,
+     "bot edit buildbot --name builds\nbot edit buildbot --methods POST,PUT", {CHANGES, METHODS},
+     .op = OP_bot_edit},
+    {"bot delete", operation_run, "BOT", 1, 1, "archive a bot: senders get 410",
+     "bot delete buildbot --reason 'Moved to builds'", {REASON},
+     .op = OP_bot_delete, .done = "Bot archived."},
+    {"bot handler set", handler_set_run, "BOT URL", 2, 2,
      "call a URL for each event; the first time a secret is made and shown, once",
      "bot handler set buildbot https://hooks.example.org/buildbot\nbot handler set buildbot "
      "https://hooks.example.org/buildbot --ordered --bound 2h",
-     {HANDLER}},
-    {"bot handler show", bot_handler_show_run, "BOT", 1, 1, "show the handler, without its secrets",
-     "bot handler show buildbot", {{0}}},
-    {"bot handler clear", bot_handler_clear_run, "BOT", 1, 1,
-     "call nothing any more; the secrets are forgotten", "bot handler clear buildbot", {{0}}},
-    {"bot handler rotate", bot_handler_rotate_run, "BOT", 1, 1,
+     {HANDLER},
+     .op = OP_bot_handler_set, .takes = {TARGET, TEXT("url")}},
+    {"bot handler show", operation_run, "BOT", 1, 1, "show the handler, without its secrets",
+     "bot handler show buildbot",
+     .op = OP_bot_handler_show},
+    {"bot handler clear", operation_run, "BOT", 1, 1,
+     "call nothing any more; the secrets are forgotten", "bot handler clear buildbot",
+     .op = OP_bot_handler_clear, .done = "Handler cleared."},
+    {"bot handler rotate", operation_run, "BOT", 1, 1,
      "make a new secret and show it, once; the others sign as well for an overlap",
      "bot handler rotate buildbot --overlap 7d",
-     {{"--overlap", "TIME", "how long the others still sign, 0 to 7d; 24h without it"}}},
-    {"bot subscriber add", bot_subscriber_add_run, "BOT USER", 2, 2, "let a user post and read",
-     "bot subscriber add buildbot bob@example.org", {{0}}},
-    {"bot subscriber remove", bot_subscriber_remove_run, "BOT USER", 2, 2, "take a user out",
-     "bot subscriber remove buildbot bob@example.org", {{0}}},
+     {{"--overlap", "TIME", "how long the others still sign, 0 to 7d; 24h without it", SECONDS("overlap", OVERLAP_MAX)}},
+     .op = OP_bot_handler_rotate},
+    {"bot subscriber add", operation_run, "BOT USER", 2, 2, "let a user post and read",
+     "bot subscriber add buildbot bob@example.org",
+     .op = OP_bot_subscriber_add, .takes = {TARGET, TEXT("user")}, .done = "Subscriber added."},
+    {"bot subscriber remove", operation_run, "BOT USER", 2, 2, "take a user out",
+     "bot subscriber remove buildbot bob@example.org",
+     .op = OP_bot_subscriber_remove, .takes = {TARGET, TEXT("user")}, .done = "Subscriber removed."},
 
-    {"extension create", extension_create_run, "NAME", 1, 1,
+    {"extension create", operation_run, "NAME", 1, 1,
      "make an extension with its two apps",
      "extension create shop --owner ada@example.org",
-     {{"--owner", "USER", "email or id (needed)"}, METHODS}},
-    {"extension list", extension_list_run, "", 0, 0, "list extensions", "extension list", {PAGE}},
-    {"extension show", extension_show_run, "EXTENSION", 1, 1,
-     "show an extension (by name or id) and both endpoint URLs", "extension show shop", {{0}}},
-    {"extension edit", extension_edit_run, "EXTENSION", 1, 1,
+     {MADE_FOR, METHODS},
+     .op = OP_extension_create, .takes = {TEXT("name")}},
+    {"extension list", operation_run, "", 0, 0, "list extensions", "extension list", {PAGE},
+     .op = OP_extension_list, .rows = "extensions", .columns = "name id owner created"},
+    {"extension show", operation_run, "EXTENSION", 1, 1,
+     "show an extension (by name or id) and both endpoint URLs", "extension show shop",
+     .op = OP_extension_show},
+    {"extension edit", operation_run, "EXTENSION", 1, 1,
      "rename an extension, give it another owner, say what makes events, or take it back from the archive",
-     "extension edit shop --owner bob@example.org\nextension edit shop --methods POST", {CHANGES, METHODS}},
-    {"extension rotate", extension_rotate_run, "EXTENSION", 1, 1,
+     "extension edit shop --owner bob@example.org\nextension edit shop --methods POST", {CHANGES, METHODS},
+     .op = OP_extension_edit},
+    {"extension rotate", operation_run, "EXTENSION", 1, 1,
      "make a new appkey; the former one works on for an overlap",
      "extension rotate shop --environment marketplace --overlap 7d",
-     {ENVIRONMENT, {"--overlap", "TIME", "how long the former one still works, 0 to 7d; 24h without it"}}},
-    {"extension handler set", extension_handler_set_run, "EXTENSION URL", 2, 2,
+     {ENVIRONMENT, {"--overlap", "TIME", "how long the former one still works, 0 to 7d; 24h without it", SECONDS("overlap", OVERLAP_MAX)}},
+     .op = OP_extension_rotate},
+    {"extension handler set", handler_set_run, "EXTENSION URL", 2, 2,
      "call a URL for each event; the first time a secret is made and shown, once",
      "extension handler set shop https://hooks.example.org/shop --environment marketplace\nextension handler set shop "
      "https://hooks.example.org/shop --environment marketplace --ordered --bound 2h",
-     {HANDLER, ENVIRONMENT}},
-    {"extension handler show", extension_handler_show_run, "EXTENSION", 1, 1, "show the handler, without its secrets",
-     "extension handler show shop", {ENVIRONMENT}},
-    {"extension handler clear", extension_handler_clear_run, "EXTENSION", 1, 1,
-     "call nothing any more; the secrets are forgotten", "extension handler clear shop", {ENVIRONMENT}},
-    {"extension handler rotate", extension_handler_rotate_run, "EXTENSION", 1, 1,
+     {HANDLER, ENVIRONMENT},
+     .op = OP_extension_handler_set, .takes = {TARGET, TEXT("url")}},
+    {"extension handler show", operation_run, "EXTENSION", 1, 1, "show the handler, without its secrets",
+     "extension handler show shop", {ENVIRONMENT},
+     .op = OP_extension_handler_show},
+    {"extension handler clear", operation_run, "EXTENSION", 1, 1,
+     "call nothing any more; the secrets are forgotten", "extension handler clear shop", {ENVIRONMENT},
+     .op = OP_extension_handler_clear, .done = "Handler cleared."},
+    {"extension handler rotate", operation_run, "EXTENSION", 1, 1,
      "make a new secret and show it, once; the others sign as well for an overlap",
      "extension handler rotate shop --environment marketplace --overlap 7d",
-     {{"--overlap", "TIME", "how long the others still sign, 0 to 7d; 24h without it"}, ENVIRONMENT}},
-    {"extension delete", extension_delete_run, "EXTENSION", 1, 1,
+     {{"--overlap", "TIME", "how long the others still sign, 0 to 7d; 24h without it", SECONDS("overlap", OVERLAP_MAX)}, ENVIRONMENT},
+     .op = OP_extension_handler_rotate},
+    {"extension delete", operation_run, "EXTENSION", 1, 1,
      "archive an extension: senders get 410", "extension delete shop --reason 'No longer sold'",
-     {REASON}},
+     {REASON},
+     .op = OP_extension_delete, .done = "Extension archived."},
 
-    {"send channel", send_channel_run, "NAME [TEXT]", 1, 2, "post a message to a channel",
-     "send channel releases 'Version 2 is out'\nsend channel releases --body message.json", {SEND}},
-    {"send bot", send_bot_run, "NAME [TEXT]", 1, 2, "call a bot's incoming webhook",
-     "send bot buildbot 'Build 42 passed'\nsend bot buildbot --body event.json", {SEND}},
-    {"send extension", send_extension_run, "NAME [TEXT]", 1, 2,
+    {"send channel", send_run, "NAME [TEXT]", 1, 2, "post a message to a channel",
+     "send channel releases 'Version 2 is out'\nsend channel releases --body message.json", {SEND},
+     .op = OP_channel_message},
+    {"send bot", send_run, "NAME [TEXT]", 1, 2, "call a bot's incoming webhook",
+     "send bot buildbot 'Build 42 passed'\nsend bot buildbot --body event.json", {SEND},
+     .op = OP_bot_incoming},
+    {"send extension", send_run, "NAME [TEXT]", 1, 2,
      "call an extension's incoming webhook; an app-id takes its appkey from $POSTERN_APPKEY",
-     "send extension shop 'Order 7'\nsend extension shop --body order.json", {SEND, ENVIRONMENT}},
+     "send extension shop 'Order 7'\nsend extension shop --body order.json", {SEND, {APP}},
+     .op = OP_extension_incoming},
 
-    {"history channel", history_channel_run, "NAME", 1, 1, "read a channel's messages",
-     "history channel releases --last 10\nhistory channel releases --last 10 --follow", {HISTORY}},
-    {"history bot", history_bot_run, "NAME", 1, 1, "read a bot's messages and events",
-     "history bot buildbot --from 100", {HISTORY}},
-    {"history extension", history_extension_run, "NAME", 1, 1,
+    {"history channel", history_run, "NAME", 1, 1, "read a channel's messages",
+     "history channel releases --last 10\nhistory channel releases --last 10 --follow", {HISTORY},
+     .op = OP_channel_history},
+    {"history bot", history_run, "NAME", 1, 1, "read a bot's messages and events",
+     "history bot buildbot --from 100", {HISTORY},
+     .op = OP_bot_history},
+    {"history extension", history_run, "NAME", 1, 1,
      "read an extension's events (by name or app-id)", "history extension shop --follow",
-     {HISTORY, ENVIRONMENT}},
+     {HISTORY, {APP}},
+     .op = OP_extension_history},
 
     {"delivery list", delivery_list_run, "KIND NAME", 2, 2,
      "list deliveries of a bot or an extension, the newest first",
      "delivery list bot buildbot\ndelivery list extension shop --state pending --limit 10",
-     {{"--state", "STATE", "pending, delivered or dead"}, BETWEEN, ROWS, OWNER}},
+     {{"--state", "STATE", "pending, delivered or dead", TEXT("state")}, BETWEEN, ROWS, OWNER},
+     .op = OP_bot_deliveries, .op_extension = OP_extension_deliveries, .takes = {{0}, TARGET}},
     {"delivery show", delivery_show_run, "KIND NAME ID", 3, 3,
      "show a delivery with its attempts, by its number or webhook-id",
-     "delivery show bot buildbot 42", {OWNER}},
-    {"delivery retry", delivery_retry_run, "KIND NAME ID", 3, 3,
+     "delivery show bot buildbot 42", {OWNER},
+     .op = OP_bot_deliveries, .op_extension = OP_extension_deliveries, .takes = {{0}, TARGET, TEXT("id")}},
+    {"delivery retry", delivery_again_run, "KIND NAME ID", 3, 3,
      "call the handler again now, also for what was delivered", "delivery retry bot buildbot 42",
-     {OWNER}},
+     {OWNER},
+     .op = OP_bot_delivery_retry, .op_extension = OP_extension_delivery_retry,
+     .takes = {{0}, TARGET, TEXT("id")}, .done = "it is tried again now"},
     {"dlq list", dlq_list_run, "KIND NAME", 2, 2, "list dead letters, the newest first",
-     "dlq list bot buildbot --from 2026-01-02T00:00:00Z", {BETWEEN, ROWS, OWNER}},
-    {"dlq replay", dlq_replay_run, "KIND NAME", 2, 2, "deliver dead letters again, the oldest first",
+     "dlq list bot buildbot --from 2026-01-02T00:00:00Z", {BETWEEN, ROWS, OWNER},
+     .op = OP_bot_deliveries, .op_extension = OP_extension_deliveries, .takes = {{0}, TARGET}},
+    {"dlq replay", delivery_again_run, "KIND NAME", 2, 2, "deliver dead letters again, the oldest first",
      "dlq replay bot buildbot --rate 50\ndlq replay bot buildbot --from 2026-01-02T00:00:00Z",
-     {BETWEEN, {"--rate", "N", "most a second, 1 to 1000; 10 without it"}, OWNER}},
+     {BETWEEN, {"--rate", "N", "most a second, 1 to 1000; 10 without it", TEXT("rate")}, OWNER},
+     .op = OP_bot_delivery_replay, .op_extension = OP_extension_delivery_replay, .takes = {{0}, TARGET},
+     .done = "the dead letters are tried again, the oldest first; dlq list shows what is left"},
 
     {"audit list", audit_list_run, "", 0, 0, "list who changed what in the directory, the newest last",
      "audit list\naudit list --limit 10\naudit list --after 1200",
-     {{"--limit", "N", "most rows; 50 without it"}, {"--after", "N", "from the row after number N on"}}},
+     {{"--limit", "N", "most rows; 50 without it"}, {"--after", "N", "from the row after number N on"}},
+     .op = OP_audit_list},
     {"audit export", audit_export_run, "", 0, 0, "print all of the audit, a JSON object a line",
      "audit export > audit.jsonl\naudit export --after 1200 >> audit.jsonl",
-     {{"--after", "N", "from the row after number N on"}}},
+     {{"--after", "N", "from the row after number N on"}},
+     .op = OP_audit_list},
 
     {"keys new", keys_new_run, "NAME", 1, 1, "make a key pair: NAME.secret to keep, NAME.pub to hand out",
      "keys new gateway-0 --role gateway\nkeys new hosts-b --role channel,bot --dir /etc/postern/keys",

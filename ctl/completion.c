@@ -113,34 +113,24 @@ static void s_take(typed_t *self, const char *word)
     self->value = option && option->value ? option : NULL;
 }
 
-static const struct {
-    const char *kind, *key, *name, *other;
-    unsigned op;
-} s_lists[] = {
-    {"channel", "channels", "name", NULL, OP_channel_list},
-    {"bot", "bots", "name", NULL, OP_bot_list},
-    {"extension", "extensions", "name", NULL, OP_extension_list},
-    {"user", "users", "email", NULL, OP_user_list},
-    {"account", "accounts", "account", NULL, OP_service_list},
-};
-
-/* Names of what is there, as far as whoever asks may see it. */
-static void s_offer_names(const typed_t *self, const char *kind)
+/* Names of what is there, as far as whoever asks may see it: the first column of the list of NOUN.
+ */
+static void s_offer_names(const typed_t *self, const char *noun)
 {
-    for (unsigned k = 0; k < sizeof s_lists / sizeof *s_lists; k++) {
-        size_t i;
-        json_t *row;
-        if (strcmp(s_lists[k].kind, kind) != 0)
-            continue;
-        json_t *all = ctl_list(self->ctl, s_lists[k].op, "", s_lists[k].key);
-        json_array_foreach(json_object_get(all, s_lists[k].key), i, row)
-        {
-            const char *name = json_string_value(json_object_get(row, s_lists[k].name));
-            if (name && s_is_word(name))
-                s_offer(self, name);
-        }
-        json_decref(all);
+    char list[64], column[32];
+    size_t i;
+    json_t *row;
+    snprintf(list, sizeof list, "%s list", noun);
+    const command_t *command = command_find(list);
+    snprintf(column, sizeof column, "%.*s", (int)strcspn(command->columns, " "), command->columns);
+    json_t *all = ctl_list(self->ctl, command->op, "", command->rows, NULL);
+    json_array_foreach(json_object_get(all, command->rows), i, row)
+    {
+        const char *name = json_string_value(json_object_get(row, column));
+        if (name && s_is_word(name))
+            s_offer(self, name);
     }
+    json_decref(all);
 }
 
 /* What stands for the values: "FILE", "USER", "NAME", "bot|extension"; OF says of what a NAME is.
@@ -152,9 +142,9 @@ static void s_offer_values(const typed_t *self, const char *what, const char *of
         puts(s_file);
     } else if (strstr(what, "USER")) {
         s_offer_names(self, "user");
-        s_offer_names(self, "account");
+        s_offer_names(self, "service");
     } else if (strstr(what, "ACCOUNT")) {
-        s_offer_names(self, "account");
+        s_offer_names(self, "service");
     } else if (strstr(what, "NAME") || strcmp(what, "CHANNEL") == 0 || strcmp(what, "BOT") == 0 ||
                strcmp(what, "EXTENSION") == 0) {
         for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -209,15 +199,13 @@ static void s_offer_next(const typed_t *self)
 /* The command's next argument, as its usage line calls it. */
 static void s_offer_argument(const typed_t *self)
 {
-    char what[64] = "";
-    const char *at = self->command->arguments;
-    for (unsigned i = 0; *at && i <= self->arguments; i++) {
-        size_t len = strcspn(at, " ");
-        snprintf(what, sizeof what, "%.*s", (int)len, at);
-        at += len + strspn(at + len, " ");
-        if (!*at && i < self->arguments && !strstr(what, "…"))
+    char what[COMMAND_WORD];
+    unsigned i = self->arguments;
+    while (!command_argument(self->command, i, what))
+        if (i-- == 0)
             return;
-    }
+    if (i < self->arguments && !strstr(what, "…"))
+        return;
     char of[160];
     snprintf(of, sizeof of, "%s %s", self->command->name, self->first);
     s_offer_values(self, strcmp(what, "KIND") == 0 ? "bot|extension" : what, of);

@@ -257,6 +257,11 @@ int ctl_run(ctl_t *self)
     return self->command->run(self);
 }
 
+const command_t *ctl_command(const ctl_t *self)
+{
+    return self->command;
+}
+
 const char *ctl_argument(const ctl_t *self, unsigned i)
 {
     return i < self->arguments_len ? self->arguments[i] : NULL;
@@ -293,13 +298,10 @@ uint64_t ctl_number(const ctl_t *self, const char *option, uint64_t fallback, ui
     return text ? ctl_parse_number(option, text, min, max) : fallback;
 }
 
-uint64_t ctl_seconds(const ctl_t *self, const char *option, uint64_t fallback, uint64_t max)
+uint64_t ctl_parse_seconds(const char *what, const char *text, uint64_t max)
 {
     static const char units[] = "smhd";
     static const unsigned seconds[] = {1, 60, 3600, 86400};
-    const char *text = ctl_option(self, option);
-    if (!text)
-        return fallback;
     char *end;
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
@@ -307,7 +309,7 @@ uint64_t ctl_seconds(const ctl_t *self, const char *option, uint64_t fallback, u
     if (errno || *text < '0' || *text > '9' || (value && (!unit || end[1])) ||
         (value && value > max / seconds[unit - units]))
         exit(s_usage("%s is a time such as 90s, 15m, 24h or 30d, at most %llud, or 0, not '%s'",
-                     option, (unsigned long long)max / 86400, text));
+                     what, (unsigned long long)max / 86400, text));
     return value ? value * seconds[unit - units] : 0;
 }
 
@@ -489,10 +491,6 @@ json_t *ctl_call_confirmed(ctl_t *self, unsigned op, const char *target, json_t 
                            const char *question)
 {
     control_error_t error = {0};
-    if (!body)
-        body = json_object();
-    if (ctl_option(self, "--yes"))
-        json_object_set_new(body, "confirm", json_true());
     json_t *reply = s_call(self, op, target, body, &error);
     if (!reply && error.code == ERROR_confirm_needed && !self->json && isatty(0)) {
         table_text(stderr, error.message);
@@ -506,7 +504,6 @@ json_t *ctl_call_confirmed(ctl_t *self, unsigned op, const char *target, json_t 
     }
     if (!reply)
         ctl_error(self, error.name, "%s", error.message);
-    json_decref(body);
     return reply;
 }
 
@@ -529,14 +526,9 @@ json_t *ctl_call_or(ctl_t *self, unsigned op, const char *target, const json_t *
     return reply;
 }
 
-json_t *ctl_call_unless(ctl_t *self, unsigned op, const char *target, json_t *body, unsigned quiet)
-{
-    json_t *reply = ctl_call_or(self, op, target, body, quiet, NULL);
-    json_decref(body);
-    return reply;
-}
-
 json_t *ctl_call(ctl_t *self, unsigned op, const char *target, json_t *body)
 {
-    return ctl_call_unless(self, op, target, body, ERROR_none);
+    json_t *reply = ctl_call_or(self, op, target, body, ERROR_none, NULL);
+    json_decref(body);
+    return reply;
 }

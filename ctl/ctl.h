@@ -23,6 +23,9 @@ void ctl_destroy(ctl_t **self_p);
 int ctl_parse(ctl_t *self, int argc, char **argv);
 int ctl_run(ctl_t *self);
 
+/* The row of the command that was found (ctl/command.h). */
+const struct command *ctl_command(const ctl_t *self);
+
 /* The I-th argument, NULL past the last. */
 const char *ctl_argument(const ctl_t *self, unsigned i);
 /* The value of an option of the command's row ("" for a flag), NULL when it was not given. */
@@ -34,12 +37,11 @@ bool ctl_json(const ctl_t *self);
 uint64_t ctl_number(const ctl_t *self, const char *option, uint64_t fallback, uint64_t min,
                     uint64_t max);
 
-/* The seconds of an option such as 90s, 15m, 24h or 30d, at most MAX; FALLBACK when it was not
- * given. Exits like ctl_number. */
-uint64_t ctl_seconds(const ctl_t *self, const char *option, uint64_t fallback, uint64_t max);
-
 /* TEXT as a number; exits like ctl_number, naming it WHAT. */
 uint64_t ctl_parse_number(const char *what, const char *text, uint64_t min, uint64_t max);
+
+/* The seconds of TEXT such as 90s, 15m, 24h or 30d, at most MAX; likewise. */
+uint64_t ctl_parse_seconds(const char *what, const char *text, uint64_t max);
 
 /* The configuration, with the overrides of -s and those that a running `up` has published; loaded
  * at first use. Exits with CTL_CONFIG and the reason when there is none. */
@@ -66,32 +68,20 @@ const char *ctl_admin_url(ctl_t *self);
 json_t *ctl_call(ctl_t *self, unsigned op, const char *target, json_t *body);
 /* ctl_call without a body, which shows no error: NULL then. */
 json_t *ctl_ask(ctl_t *self, unsigned op, const char *target);
-/* As ctl_call, but an answer with error code QUIET (error_code_t) is only returned as NULL. */
-json_t *ctl_call_unless(ctl_t *self, unsigned op, const char *target, json_t *body, unsigned quiet);
-/* As ctl_call, but BODY is borrowed, and an answer with error code QUIET sets *WAS in place of
- * being shown. */
+/* As ctl_call, but BODY is borrowed, and an answer with error code QUIET (error_code_t) is not
+ * shown: it sets *WAS, where that is not NULL. */
 json_t *ctl_call_or(ctl_t *self, unsigned op, const char *target, const json_t *body,
                     unsigned quiet, bool *was);
-/* As ctl_call, of an operation that may need a confirmation (confirm_needed): --yes confirms, a
- * person at a terminal is asked QUESTION; else the error is shown. */
+/* As ctl_call, of an operation that may need a confirmation (confirm_needed): a person at a
+ * terminal is asked QUESTION; else the error is shown. BODY is borrowed. */
 json_t *ctl_call_confirmed(ctl_t *self, unsigned op, const char *target, json_t *body,
                            const char *question);
-/* Asks for every page (or the one that --limit and --after name) and joins their arrays KEY. */
-json_t *ctl_list(ctl_t *self, unsigned op, const char *target, const char *key);
-/* ctl_list with MORE arguments, an object that is borrowed. */
-json_t *ctl_list_with(ctl_t *self, unsigned op, const char *target, const char *key,
-                      const json_t *more);
+/* Asks for every page (or the one that --limit and --after name), with MORE arguments (an object
+ * that is borrowed, or NULL), and joins their arrays KEY. */
+json_t *ctl_list(ctl_t *self, unsigned op, const char *target, const char *key, const json_t *more);
 
-/* Calls, prints the reply and returns the exit status, which is all that most commands do. DONE:
- * the line for people in place of the reply's fields, NULL: the fields. */
-int ctl_do(ctl_t *self, unsigned op, const char *target, json_t *body, const char *done);
-/* The part of ctl_do behind the call: prints REPLY (taken), which is NULL after an error was shown,
- * and returns the exit status. */
-int ctl_done(ctl_t *self, json_t *reply, const char *done);
-/* Lists, and prints the columns (names separated by spaces) as a table. */
-int ctl_do_list(ctl_t *self, unsigned op, const char *target, const char *key, const char *columns);
-
-/* Prints a list's answer as such a table, and where to go on. Takes it. Returns CTL_OK. */
+/* Prints the columns (names separated by spaces) of a list's answer as a table, and where to go on.
+ * Takes it. Returns CTL_OK. */
 int ctl_rows(ctl_t *self, json_t *all, const char *key, const char *columns);
 
 /* Shows REPLY: as JSON with --json, else its fields. Takes it. Returns CTL_OK. */

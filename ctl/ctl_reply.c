@@ -20,29 +20,7 @@ int ctl_show(ctl_t *self, json_t *reply)
     return CTL_OK;
 }
 
-int ctl_done(ctl_t *self, json_t *reply, const char *done)
-{
-    if (!reply)
-        return CTL_REFUSED;
-    if (!done || ctl_json(self))
-        return ctl_show(self, reply);
-    puts(done);
-    json_decref(reply);
-    return CTL_OK;
-}
-
-int ctl_do(ctl_t *self, unsigned op, const char *target, json_t *body, const char *done)
-{
-    return ctl_done(self, ctl_call(self, op, target, body), done);
-}
-
-json_t *ctl_list(ctl_t *self, unsigned op, const char *target, const char *key)
-{
-    return ctl_list_with(self, op, target, key, NULL);
-}
-
-json_t *ctl_list_with(ctl_t *self, unsigned op, const char *target, const char *key,
-                      const json_t *more)
+json_t *ctl_list(ctl_t *self, unsigned op, const char *target, const char *key, const json_t *more)
 {
     const char *after = ctl_option(self, "--after");
     bool one = after || ctl_option(self, "--limit");
@@ -83,12 +61,4 @@ int ctl_rows(ctl_t *self, json_t *all, const char *key, const char *columns)
         printf("There is more: --after %s\n", json_string_value(next));
     json_decref(all);
     return CTL_OK;
-}
-
-int ctl_do_list(ctl_t *self, unsigned op, const char *target, const char *key, const char *columns)
-{
-    json_t *all = ctl_list(self, op, target, key);
-    if (!all)
-        return CTL_REFUSED;
-    return ctl_json(self) ? ctl_show(self, all) : ctl_rows(self, all, key, columns);
 }

@@ -5,46 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORD = 64 };
-
-/* Fields whose options are called otherwise. */
-static const struct {
-    const char *field, *option;
-} s_others[] = {
-    {"expires_in", "--expires"},
-    {"networks", "--from"},
-    {"archived", "--take-back"},
-    {"confirm", "--yes"},
-};
-
-/* The option that gives FIELD, into WORD; false: there is none. */
-static bool s_option(const command_t *command, const char *field, char word[WORD])
+/* Whether an option gives FIELD, or is called so. */
+static bool s_is_of(const option_t *option, const char *field)
 {
-    size_t len = (size_t)snprintf(word, WORD, "--%s", field);
-    for (size_t i = 0; i < len && i < WORD; i++)
-        if (word[i] == '_')
-            word[i] = '-';
-    for (size_t i = 0; i < sizeof s_others / sizeof *s_others; i++)
-        if (strcmp(s_others[i].field, field) == 0)
-            snprintf(word, WORD, "%s", s_others[i].option);
-    const option_t *option = command->options;
-    while (option->name && strcmp(option->name, word) != 0)
-        option++;
-    return option->name != NULL;
+    const char *name = option->name + 2;
+    if (option->param.field)
+        return strcmp(option->param.field, field) == 0;
+    while (*name && (*name == *field || (*name == '-' && *field == '_')))
+        name++, field++;
+    return *name == *field;
 }
 
-/* The argument that is called as FIELD, or for the target the first. */
-static bool s_argument(const command_t *command, const char *field, char word[WORD])
+/* The option or argument that FIELD comes from, into WORD; false: there is none. */
+static bool s_source(const command_t *command, const char *field, char word[COMMAND_WORD])
 {
-    bool target = strcmp(field, "target") == 0;
-    for (const char *at = command->arguments; *at; at += strspn(at, " ")) {
-        size_t len = strcspn(at, " ");
-        if (target || (strlen(field) == len && strncasecmp(at, field, len) == 0)) {
-            snprintf(word, WORD, "%.*s", (int)len, at);
+    for (const option_t *option = command->options; option->name; option++)
+        if (s_is_of(option, field)) {
+            snprintf(word, COMMAND_WORD, "%s", option->name);
             return true;
         }
-        at += len;
-    }
+    for (unsigned i = 0; command_argument(command, i, word); i++)
+        if (strcmp(field, "target") == 0 || strcasecmp(word, field) == 0)
+            return true;
     return false;
 }
 
@@ -67,15 +49,15 @@ static void s_put_each(char *message, size_t size, const char *from, const char 
 
 void said_here(const command_t *command, char *message, size_t size)
 {
-    char field[WORD], word[WORD];
+    char field[COMMAND_WORD], word[COMMAND_WORD];
     size_t len = strspn(message, "abcdefghijklmnopqrstuvwxyz_");
     size_t index = message[len] == '[' ? strcspn(message + len, "]") : 0;
     index += message[len + index] == ']';
     s_put_each(message, size, "Repeat with confirm.", "--yes does it.");
     s_put_each(message, size, "Repeat with move_to or confirm.", "--move-to or --yes does it.");
-    if (len == 0 || len >= WORD || strncmp(message + len + index, ": ", 2) != 0)
+    if (len == 0 || len >= COMMAND_WORD || strncmp(message + len + index, ": ", 2) != 0)
         return;
     snprintf(field, sizeof field, "%.*s", (int)len, message);
-    if (s_option(command, field, word) || s_argument(command, field, word))
+    if (s_source(command, field, word))
         s_put(message, size, 0, len, word);
 }

@@ -4,7 +4,7 @@
 #include "common/base/ops.h"
 #include "common/base/url.h"
 #include "ctl/credential.h"
-#include "ctl/manage/extension.h"
+#include "ctl/manage/app.h"
 #include "ctl/table.h"
 
 #include <stdio.h>
@@ -20,14 +20,15 @@
 /* Makes the object, or shows the one that has the name already. Takes BODY. */
 static json_t *s_ensure(ctl_t *ctl, unsigned create, unsigned show, const char *name, json_t *body)
 {
-    json_t *made = ctl_call_unless(ctl, create, "", body, ERROR_conflict);
+    json_t *made = ctl_call_or(ctl, create, "", body, ERROR_conflict, NULL);
+    json_decref(body);
     return made ? made : ctl_call(ctl, show, name, NULL);
 }
 
 /* Deletes the tokens that earlier runs made: at most a user's few active ones. */
 static int s_delete_tokens(ctl_t *ctl)
 {
-    json_t *list = ctl_list(ctl, OP_token_list, DEMO_USER, "tokens");
+    json_t *list = ctl_list(ctl, OP_token_list, DEMO_USER, "tokens", NULL);
     if (!list)
         return -1;
     size_t i;
@@ -115,7 +116,7 @@ static int s_show(ctl_t *ctl, const json_t *extension, const char *token)
     s_base(ctl_conf(ctl), base, sizeof base);
     urls_t urls = {.channel = s_url(base, OP_channel_message, DEMO_CHANNEL, token),
                    .bot = s_url(base, OP_bot_incoming, DEMO_BOT, token),
-                   .extension = extension_url(base, extension, "sandbox", token),
+                   .extension = app_url(base, extension, "sandbox", token),
                    .history = s_url(base, OP_channel_history, DEMO_CHANNEL, token)};
     int status = urls.extension ? CTL_OK : CTL_REFUSED;
     if (urls.extension && ctl_json(ctl))

@@ -85,65 +85,34 @@ static int s_exec(line_t *self)
     return CTL_REFUSED;
 }
 
-int backup_run(ctl_t *ctl)
+static int s_run(ctl_t *ctl, bool running)
 {
     line_t line = {.ctl = ctl};
     s_begin(&line);
-    s_add_running(&line);
+    if (running)
+        s_add_running(&line);
     if (ctl_option(ctl, "--with-key"))
         s_add(&line, "-k");
-    s_add(&line, "backup");
-    s_add(&line, ctl_argument(ctl, 0));
+    if (ctl_option(ctl, "--replace"))
+        s_add(&line, "-r");
+    s_add(&line, ctl_command(ctl)->name);
+    for (unsigned i = 0; ctl_argument(ctl, i); i++)
+        s_add(&line, ctl_argument(ctl, i));
     return s_exec(&line);
+}
+
+int keep_run(ctl_t *ctl)
+{
+    return s_run(ctl, true);
 }
 
 int restore_run(ctl_t *ctl)
 {
-    line_t line = {.ctl = ctl};
-    s_begin(&line);
-    if (ctl_option(ctl, "--replace"))
-        s_add(&line, "-r");
-    s_add(&line, "restore");
-    s_add(&line, ctl_argument(ctl, 0));
-    return s_exec(&line);
+    return s_run(ctl, false);
 }
 
 int reshard_run(ctl_t *ctl)
 {
-    line_t line = {.ctl = ctl};
     ctl_parse_number("a shard count", ctl_argument(ctl, 1), 1, 256);
-    s_begin(&line);
-    s_add(&line, "reshard");
-    s_add(&line, ctl_argument(ctl, 0));
-    s_add(&line, ctl_argument(ctl, 1));
-    return s_exec(&line);
-}
-
-int forget_run(ctl_t *ctl)
-{
-    line_t line = {.ctl = ctl};
-    s_begin(&line);
-    s_add_running(&line);
-    s_add(&line, "forget");
-    s_add(&line, ctl_argument(ctl, 0));
-    return s_exec(&line);
-}
-
-int salvage_run(ctl_t *ctl)
-{
-    line_t line = {.ctl = ctl};
-    s_begin(&line);
-    s_add_running(&line);
-    s_add(&line, "salvage");
-    s_add(&line, ctl_argument(ctl, 0));
-    return s_exec(&line);
-}
-
-int check_run(ctl_t *ctl)
-{
-    line_t line = {.ctl = ctl};
-    s_begin(&line);
-    s_add_running(&line);
-    s_add(&line, "check");
-    return s_exec(&line);
+    return s_run(ctl, false);
 }

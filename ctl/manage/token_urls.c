@@ -3,7 +3,7 @@
 #include "common/base/ops.h"
 #include "common/base/url.h"
 #include "ctl/credential.h"
-#include "ctl/manage/extension.h"
+#include "ctl/manage/app.h"
 
 #include <string.h>
 
@@ -103,7 +103,7 @@ static void s_add_extension(const opens_t *self, const char *name)
     static const char *const environments[] = {"sandbox", "marketplace"};
     json_t *extension = ctl_call(self->ctl, OP_extension_show, name, NULL);
     for (unsigned i = 0; extension && i < 2; i++)
-        s_take(self, extension_url(self->base, extension, environments[i], self->token));
+        s_take(self, app_url(self->base, extension, environments[i], self->token));
     json_decref(extension);
 }
 

@@ -5,7 +5,8 @@
 #include "common/base/url.h"
 #include "ctl/credential.h"
 #include "ctl/json_read.h"
-#include "ctl/manage/extension.h"
+#include "ctl/manage/app.h"
+#include "ctl/operation.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -31,39 +32,6 @@ static const char *s_base(ctl_t *ctl)
     return url ? url : conf_text(ctl_conf(ctl), SET_public_url);
 }
 
-/* The URL of an app, by the extension's name: authd knows app-id and appkey. */
-static char *s_extension_by_name(ctl_t *ctl, unsigned op, const char *name)
-{
-    const char *environment = ctl_option(ctl, "--environment");
-    char *url = NULL;
-    if (!environment)
-        environment = "sandbox";
-    json_t *extension = ctl_call(ctl, OP_extension_show, name, NULL);
-    if (!extension)
-        return NULL;
-    if (!extension_app_id(extension, environment))
-        ctl_error(ctl, "unknown_app", "%s has no %s app: --environment is sandbox or marketplace",
-                  name, environment);
-    else if (op == OP_extension_incoming)
-        url = extension_url(s_base(ctl), extension, environment, NULL);
-    else
-        url = url_make(s_base(ctl), op, extension_app_id(extension, environment));
-    json_decref(extension);
-    return url;
-}
-
-static char *s_url(ctl_t *ctl, unsigned op, unsigned argument)
-{
-    const char *target = ctl_argument(ctl, argument), *appkey = getenv("POSTERN_APPKEY");
-    bool extension = op_find(op)->owner == OWNER_EXTENSION;
-    if (extension && strspn(target, "0123456789") != strlen(target))
-        return s_extension_by_name(ctl, op, target);
-    char *url = url_make(s_base(ctl), op, target);
-    if (op == OP_extension_incoming && appkey)
-        url_add(&url, "appkey", appkey);
-    return url;
-}
-
 /* Whoever opens the control socket needs no token to read; what is posted is a user's. */
 static bool s_is_local(ctl_t *ctl, unsigned op)
 {
@@ -73,49 +41,79 @@ static bool s_is_local(ctl_t *ctl, unsigned op)
            !ctl_admin_url(ctl) && !(token && *token);
 }
 
-/* The target's name, an extension's app-id; the caller's. NULL after the error was shown. */
-static char *s_target(ctl_t *ctl, unsigned op, const char *name)
+static const char *s_environment(const ctl_t *ctl)
 {
     const char *environment = ctl_option(ctl, "--environment");
-    if (op_find(op)->owner != OWNER_EXTENSION || strspn(name, "0123456789") == strlen(name))
-        return strdup(name);
-    json_t *extension = ctl_call(ctl, OP_extension_show, name, NULL);
-    const char *id = extension_app_id(extension, environment ? environment : "sandbox");
-    char *target = id ? strdup(id) : NULL;
-    if (extension && !id)
-        ctl_error(ctl, "unknown_app", "%s has no %s app: --environment is sandbox or marketplace",
-                  name, environment);
-    json_decref(extension);
-    return target;
+    return environment ? environment : "sandbox";
 }
 
-static bool s_open_http(call_t *self, unsigned argument)
+/* Whether TARGET is an extension's name: authd knows app-id and appkey. */
+static bool s_is_extension(unsigned op, const char *target)
+{
+    return op_find(op)->owner == OWNER_EXTENSION && strspn(target, "0123456789") != strlen(target);
+}
+
+/* With the app that --environment names; NULL after the error was shown. */
+static json_t *s_extension(ctl_t *ctl, const char *name)
+{
+    json_t *extension = ctl_call(ctl, OP_extension_show, name, NULL);
+    if (!extension || app_id_of(extension, s_environment(ctl)))
+        return extension;
+    ctl_error(ctl, "unknown_app", "%s has no %s app: --environment is sandbox or marketplace", name,
+              s_environment(ctl));
+    json_decref(extension);
+    return NULL;
+}
+
+static char *s_url(ctl_t *ctl, unsigned op, const char *target, const json_t *extension)
+{
+    const char *appkey = getenv("POSTERN_APPKEY");
+    if (extension && op == OP_extension_incoming)
+        return app_url(s_base(ctl), extension, s_environment(ctl), NULL);
+    char *url = url_make(s_base(ctl), op, target);
+    if (op == OP_extension_incoming && appkey)
+        url_add(&url, "appkey", appkey);
+    return url;
+}
+
+/* False after the error was shown. */
+static bool s_take_token(call_t *self)
 {
     char *token = credential_token(self->ctl);
-    if (!token)
-        return false;
-    if (asprintf(&self->authorization, "Authorization: Bearer %s", token) < 0)
+    if (token && asprintf(&self->authorization, "Authorization: Bearer %s", token) < 0)
         abort();
     credential_free(&token);
-    self->url = s_url(self->ctl, self->op, argument);
-    return self->url != NULL;
+    return self->authorization != NULL;
 }
 
-call_t *call_new(ctl_t *ctl, unsigned op)
+static void s_open(call_t *self, bool local)
 {
-    return call_new_at(ctl, op, 0);
+    const char *target = operation_target(self->ctl);
+    json_t *extension = NULL;
+    if (s_is_extension(self->op, target)) {
+        if (!(extension = s_extension(self->ctl, target)))
+            return;
+        target = app_id_of(extension, s_environment(self->ctl));
+    }
+    if (local)
+        self->target = strdup(target);
+    else
+        self->url = s_url(self->ctl, self->op, target, extension);
+    json_decref(extension);
 }
 
-call_t *call_new_at(ctl_t *ctl, unsigned op, unsigned argument)
+call_t *call_new(ctl_t *ctl)
 {
+    unsigned op = operation_of(ctl);
+    if (!op)
+        return NULL;
     call_t *self = calloc(1, sizeof *self);
     assert(self);
     self->ctl = ctl;
     self->op = op;
-    if (s_is_local(ctl, op))
-        self->target = s_target(ctl, op, ctl_argument(ctl, argument));
-    else
-        s_open_http(self, argument);
+    bool local = s_is_local(ctl, op);
+    if (local || s_take_token(self))
+        s_open(self, local);
     if (!self->target && !self->url)
         call_destroy(&self);
     return self;

@@ -10,12 +10,10 @@
 
 typedef struct call call_t;
 
-/* For OP on the target of the first argument. An extension's name is looked up at authd, which
- * gives app-id and appkey; an app-id (digits) is used as it is, with $POSTERN_APPKEY. NULL after
- * the error was shown. */
-call_t *call_new(ctl_t *ctl, unsigned op);
-/* call_new on the target of the argument with that index. */
-call_t *call_new_at(ctl_t *ctl, unsigned op, unsigned argument);
+/* For the command's operation and target. An extension's name is looked up at authd, which gives
+ * app-id and appkey; an app-id (digits) is used as it is, with $POSTERN_APPKEY. NULL after the
+ * error was shown. */
+call_t *call_new(ctl_t *ctl);
 void call_destroy(call_t **self_p);
 
 /* Adds "Name: value" (borrowed until the call is destroyed). */

@@ -1,5 +1,4 @@
 /* posternctl history …: reads messages back, page by page. */
-#include "common/base/ops.h"
 #include "ctl/command.h"
 #include "ctl/send/call.h"
 #include "ctl/table.h"
@@ -129,7 +128,7 @@ static int s_pages(history_t *self)
     return status;
 }
 
-static int s_run(ctl_t *ctl, unsigned op)
+int history_run(ctl_t *ctl)
 {
     history_t self = {.ctl = ctl, .follow = ctl_option(ctl, "--follow") != NULL};
     self.from = ctl_number(ctl, "--from", 0, 0, INT64_MAX);
@@ -139,7 +138,7 @@ static int s_run(ctl_t *ctl, unsigned op)
         ctl_error(ctl, "usage", "--last is in place of --from and --limit");
         return CTL_USAGE;
     }
-    self.call = call_new(ctl, op);
+    self.call = call_new(ctl);
     if (!self.call)
         return CTL_REFUSED;
     if (self.follow || self.left > HISTORY_PAGE || self.last > HISTORY_PAGE)
@@ -155,19 +154,4 @@ static int s_run(ctl_t *ctl, unsigned op)
     json_decref(self.all);
     call_destroy(&self.call);
     return status;
-}
-
-int history_channel_run(ctl_t *ctl)
-{
-    return s_run(ctl, OP_channel_history);
-}
-
-int history_bot_run(ctl_t *ctl)
-{
-    return s_run(ctl, OP_bot_history);
-}
-
-int history_extension_run(ctl_t *ctl)
-{
-    return s_run(ctl, OP_extension_history);
 }

@@ -1,5 +1,4 @@
 /* posternctl send …: posts a message as a sender would. */
-#include "common/base/ops.h"
 #include "common/base/uuid.h"
 #include "ctl/command.h"
 #include "ctl/credential.h"
@@ -115,7 +114,7 @@ static bool s_key_is_good(const char *key)
     return len >= 1 && len <= 255;
 }
 
-static int s_run(ctl_t *ctl, unsigned op)
+int send_run(ctl_t *ctl)
 {
     char made[UUID_TEXT], header[300];
     uuid_t7 id;
@@ -129,7 +128,7 @@ static int s_run(ctl_t *ctl, unsigned op)
     snprintf(header, sizeof header, "Idempotency-Key: %s", key);
     size_t len;
     char *body = s_body(ctl, &len);
-    call_t *call = body ? call_new(ctl, op) : NULL;
+    call_t *call = body ? call_new(ctl) : NULL;
     int status = CTL_REFUSED;
     if (call) {
         http_reply_t reply;
@@ -143,19 +142,4 @@ static int s_run(ctl_t *ctl, unsigned op)
     call_destroy(&call);
     free(body);
     return status;
-}
-
-int send_channel_run(ctl_t *ctl)
-{
-    return s_run(ctl, OP_channel_message);
-}
-
-int send_bot_run(ctl_t *ctl)
-{
-    return s_run(ctl, OP_bot_incoming);
-}
-
-int send_extension_run(ctl_t *ctl)
-{
-    return s_run(ctl, OP_extension_incoming);
 }

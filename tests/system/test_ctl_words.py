@@ -66,6 +66,17 @@ def test_help_is_for_terminals_of_100_columns_and_in_columns(every_command):
         assert [line for line in names if len(line) > 29 and line[28] != " "] == ["  --management-token-file FILE"]
 
 
+@pytest.mark.parametrize("what, words", [
+    ("--name", ("user", "create", "ada@example.org", "--name", "\udcff")),
+    ("--channels", ("token", "create", "ada@example.org", "--channels", "releases,\udcff")),
+    ("NAME", ("channel", "create", "\udcff", "--owner", "ada@example.org")),
+    ("--state", ("delivery", "list", "bot", "buildbot", "--state", "\udcff")),
+])
+def test_what_is_no_utf8_is_refused_and_not_left_out(what, words):
+    done = run(*words)
+    assert (done.returncode, done.stderr) == (2, f"posternctl: {what} takes text in UTF-8\n")
+
+
 @pytest.mark.parametrize("words, text", [
     (["chanel", "list"], "Did you mean 'channel'?"),
     (["channel", "member", "ad"], "Did you mean 'channel member add'?"),

@@ -16,7 +16,7 @@ static void test_find(void **state)
     (void)state;
     const command_t *command = command_find("channel member add");
     assert_non_null(command);
-    assert_ptr_equal(command->run, channel_member_add_run);
+    assert_int_equal(command->op, OP_channel_member_add);
     assert_null(command_find("channel member"));
     assert_true(command_is_group("channel member"));
     assert_true(command_is_group(""));
