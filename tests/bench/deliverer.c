@@ -14,7 +14,6 @@
 #include "common/monitor/monitor.h"
 #include "common/wire/handler.h"
 #include "workers/delivery/lane.h"
-#include "workers/loop/writer.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -34,7 +33,6 @@ typedef struct {
 
 typedef struct {
     journal_t *journal;
-    writer_t *writer;
     handlers_t *handlers;
     delivery_t *delivery;
     event_t events[EVENTS];
@@ -203,7 +201,7 @@ static void s_run_lines(deliverer_t *self)
 
 static void s_write(deliverer_t *self)
 {
-    if (writer_finished(self->writer)) {
+    if (journal_finished(self->journal)) {
         for (unsigned i = 0; i < self->out; i++) {
             const journal_entry_t *entry = &self->events[i].entry;
             printf("stored %u\n", self->events[i].id);
@@ -217,12 +215,12 @@ static void s_write(deliverer_t *self)
             self->events[i].entry.record.body = slice_of(self->events[i].body);
         self->out = 0;
     }
-    if (!writer_is_idle(self->writer) || self->waiting == 0)
+    if (!journal_is_idle(self->journal) || self->waiting == 0)
         return;
     self->out = self->waiting;
     for (unsigned i = 0; i < self->out; i++)
         self->entries[i] = &self->events[i].entry;
-    writer_start(self->writer, self->entries, self->out);
+    journal_submit(self->journal, self->entries, self->out);
 }
 
 static void s_loop(deliverer_t *self)
@@ -231,7 +229,7 @@ static void s_loop(deliverer_t *self)
     while (!s_stop) {
         bool room = self->input_len < sizeof self->input;
         struct pollfd items[] = {{.fd = reads && room ? 0 : -1, .events = POLLIN},
-                                 {.fd = writer_fd(self->writer), .events = POLLIN},
+                                 {.fd = journal_submit_fd(self->journal), .events = POLLIN},
                                  {.fd = delivery_fd(self->delivery), .events = POLLIN}};
         poll(items, 3, delivery_wait_ms(self->delivery));
         if (items[0].revents)
@@ -240,8 +238,6 @@ static void s_loop(deliverer_t *self)
         s_write(self);
         journal_turn(self->journal);
         delivery_turn(self->delivery, clock_ms(), false);
-        if (journal_has_notes(self->journal))
-            writer_nudge(self->writer);
     }
 }
 
@@ -287,11 +283,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", err);
         return 1;
     }
-    self.writer = writer_new(self.journal);
+    journal_start(self.journal, clock_ms);
     s_loop(&self);
     delivery_destroy(&self.delivery);
     handlers_destroy(&self.handlers);
-    writer_destroy(&self.writer);
     journal_close(&self.journal);
     return 0;
 }

@@ -5,7 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/uuid.h"
 #include "tests/chaos/each_cut.h"
-#include "workers/journal/journal.h"
+#include "workers/journal/lmdb/writing.h"
 
 #include <assert.h>
 #include <inttypes.h>

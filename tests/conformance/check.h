@@ -4,6 +4,7 @@
 #define POSTERN_CONFORMANCE_CHECK_H
 
 #include "tests/conformance/model.h"
+#include "tests/conformance/submit.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,14 +2,17 @@
  * what it needs beside these is here. Each engine has a file of its own with these functions and
  * becomes a program with postern_conformance.
  *
- * Threading: the main thread. */
+ * Threading: the main thread, but subject_clock. */
 #ifndef POSTERN_CONFORMANCE_SUBJECT_H
 #define POSTERN_CONFORMANCE_SUBJECT_H
 
 #include "workers/journal/outbox.h"
 
+#include <stdatomic.h>
+
 /* The clock, which the suite alone moves. */
-extern int64_t subject_now_ms;
+extern atomic_int_fast64_t subject_now_ms;
+int64_t subject_clock(void);
 
 typedef struct {
     const char *kind;
@@ -17,12 +20,11 @@ typedef struct {
     uint64_t keys, retention_ms, retention_bytes, delivery_retention_ms;
 } subject_options_t;
 
-/* Opens or makes the journal at PLACE; NULL with the reason in err. */
+/* Opens or makes the journal at PLACE, which is not started; NULL with the reason in err. */
 journal_t *subject_open(const char *place, const subject_options_t *options, char *err,
                         size_t err_size);
-/* Stores as a worker does, and returns how many were stored. */
-size_t subject_append(journal_t *journal, journal_entry_t **entries, size_t count);
-/* Moves the clock on until all that was stored and noted is committed. */
+/* Moves the clock on until all that was stored and noted is committed, and what is due has been
+ * expired and retired. */
 void subject_settle(journal_t *journal);
 /* Nothing more can be stored, or there is room again. For this process. */
 void subject_fill(bool full);

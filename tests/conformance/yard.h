@@ -28,6 +28,7 @@ static inline journal_t *s_open(void)
     journal_t *journal = subject_open(s_place, &s_usual, s_err, sizeof s_err);
     if (!journal)
         fail_msg("%s", s_err);
+    journal_start(journal, subject_clock);
     return journal;
 }
 
@@ -55,7 +56,7 @@ static inline size_t s_append(journal_t *journal, journal_entry_t *entries, size
     assert_true(count <= sizeof list / sizeof *list);
     for (size_t i = 0; i < count; i++)
         list[i] = &entries[i];
-    return subject_append(journal, list, count);
+    return submit_all(journal, list, count);
 }
 
 static inline journal_outcome_t s_append_one(journal_t *journal, journal_entry_t entry)

@@ -2,7 +2,7 @@
 #ifndef POSTERN_CHECKPOINT_H
 #define POSTERN_CHECKPOINT_H
 
-#include "workers/journal/journal.h"
+#include "workers/journal/lmdb/writing.h"
 
 /* When one is due. After one without room the journal is as it was before. */
 static inline void checkpoint(journal_t *journal, int64_t now_ms)

@@ -3,14 +3,15 @@
 #define POSTERN_FULL_DISK_H
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 /* The disk takes nothing while this is set, or that many bytes of what it refuses. */
-static bool s_disk_full;
-static size_t s_disk_left;
+static atomic_bool s_disk_full;
+static atomic_size_t s_disk_left;
 
 ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
 {

@@ -4,7 +4,7 @@
 #define POSTERN_JOURNAL_YARD_H
 
 #include "scratch.h"
-#include "workers/journal/journal.h"
+#include "workers/journal/lmdb/writing.h"
 
 #include <stdio.h>
 #include <string.h>

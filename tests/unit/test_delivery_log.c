@@ -12,6 +12,7 @@
 #include "scratch.h"
 #include "workers/delivery/engine.h"
 #include "workers/delivery/log.h"
+#include "workers/journal/lmdb/writing.h"
 #include "workers/journal/outbox.h"
 #include "workers/post/answer.h"
 

@@ -13,6 +13,7 @@
 #include "common/wire/handler.h"
 #include "scratch.h"
 #include "workers/delivery/handlers.h"
+#include "workers/journal/lmdb/writing.h"
 #include "workers/journal/outbox.h"
 
 #include <fcntl.h>

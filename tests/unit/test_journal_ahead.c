@@ -12,7 +12,6 @@
 #include "common/base/clock.h"
 #include "full_disk.h"
 #include "journal_kept.h"
-#include "workers/loop/writer.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -306,12 +305,14 @@ static void test_a_full_half(void **state)
     journal_close(&journal);
 }
 
-static journal_outcome_t s_write(writer_t *writer, journal_entry_t *entry)
+static journal_outcome_t s_submit(journal_t *journal, journal_entry_t *entry)
 {
-    struct pollfd fd = {.fd = writer_fd(writer), .events = POLLIN};
-    writer_start(writer, &entry, 1);
+    struct pollfd fd = {.fd = journal_submit_fd(journal), .events = POLLIN};
+    journal_submit(journal, &entry, 1);
+    assert_false(journal_is_idle(journal));
     assert_int_equal(poll(&fd, 1, 10000), 1);
-    assert_true(writer_finished(writer));
+    assert_true(journal_finished(journal));
+    assert_true(journal_is_idle(journal));
     return entry->outcome;
 }
 
@@ -323,18 +324,19 @@ static void test_a_writer_takes_turns(void **state)
     unsigned count = 0;
     s_now = clock_ms();
     journal_t *journal = s_open();
-    writer_t *writer = writer_new(journal);
+    journal_start(journal, clock_ms);
     for (int64_t end = s_now + MS; clock_ms() < end; count++) {
         journal_entry_t entry = s_entry(6 * count);
-        assert_int_equal(s_write(writer, &entry), JOURNAL_STORED);
+        assert_int_equal(s_submit(journal, &entry), JOURNAL_STORED);
         if (count % 50 == 0) {
             entry = s_entry(6 * (count / 2));
-            assert_int_equal(s_write(writer, &entry), JOURNAL_RESENT);
+            assert_int_equal(s_submit(journal, &entry), JOURNAL_RESENT);
             assert_int_equal(s_read(journal, 0), count + 1);
         }
     }
-    writer_destroy(&writer);
-    assert_true(journal_is_saved(journal));
+    journal_close(&journal);
+    journal = s_open();
+    assert_int_equal(journal_recovered(journal), 0); /* all was committed */
     assert_int_equal(s_read(journal, 0), count);
     journal_close(&journal);
 }

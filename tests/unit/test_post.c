@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/ops.h"
 #include "scratch.h"
+#include "workers/journal/lmdb/writing.h"
 #include "workers/post/answer.h"
 #include "workers/post/history.h"
 #include "workers/post/post.h"

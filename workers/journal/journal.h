@@ -11,16 +11,9 @@
  * replay, or refused when the hash of body and parameters differs. Only committed outcomes are
  * remembered.
  *
- * A record is durable when it stands in the write-ahead file (wal.h); the engine's own commit, a
- * checkpoint, follows: JOURNAL_CHECKPOINT_MS later where somebody waits for it (deliveries are read
- * as they are committed) or the write-ahead file is half full, else at most JOURNAL_LATEST_MS
- * later, because each checkpoint writes whole pages. When the process dies before the checkpoint,
- * the next journal_open applies the frames of the write-ahead file.
- *
- * Threading: journal_append, the calls of checkpoints, journal_tend, journal_inspect and, last,
- * journal_finish by one thread (the writer); the rest by one thread (the main one); both at once.
- * Another thread can become the writer between journal_checkpoint_begin and journal_checkpoint_end.
- * Records for pages are read by a thread of the journal (journal_ask), beside both. */
+ * Threading: the main thread, whose loop watches journal_submit_fd and journal_fd. What is slow is
+ * done in threads of the journal: storing from journal_submit on, and reading from journal_ask on.
+ * Calls that any thread may make say so. */
 #ifndef POSTERN_WORKERS_JOURNAL_JOURNAL_H
 #define POSTERN_WORKERS_JOURNAL_JOURNAL_H
 
@@ -34,8 +27,6 @@ typedef struct journal journal_t;
 enum {
     JOURNAL_ID_MS = 2 * 60 * 1000,
     JOURNAL_KEY_MS = 24 * 60 * 60 * 1000,
-    JOURNAL_CHECKPOINT_MS = 100,
-    JOURNAL_LATEST_MS = 1000,
     JOURNAL_HASH = 16,         /* bytes of the hash of body and parameters */
     JOURNAL_RECORD_COST = 128, /* bytes that a record takes beyond its own, for retention by size */
 };
@@ -56,9 +47,10 @@ typedef struct {
 
 /* Opens or makes the journal. A journal of another kind, shard or shard count is refused, and so is
  * one whose write-ahead file is damaged (wal.h) unless options.salvage. NULL with the reason and
- * what to do in err. now_ms: clock_ms (), here and below. */
+ * what to do in err. now_ms: clock_ms (). */
 journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *err,
                         size_t err_size);
+/* Finishes what is submitted, commits all notes that there is room for, and closes. */
 void journal_close(journal_t **self_p);
 
 /* Messages that the opening took over from the write-ahead file. */
@@ -104,32 +96,24 @@ typedef struct {
     journal_outcome_t outcome; /* out */
 } journal_entry_t;
 
-/* Goes through the entries in order, all or nothing, and returns when what was stored is durable;
- * expires and retires a bounded number of rows on the way. The slices of the entries must stay
- * valid until it returns. After a write whose outcome is unknown the process exits. Returns how
- * many were stored. */
-size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms);
+/* Storing. From journal_start on the journal works by itself, by CLOCK, until journal_close: it
+ * stores what is submitted, takes notes over, and expires and retires rows. A journal that was not
+ * started can only be read, and closed. */
+typedef int64_t (*journal_clock_fn)(void); /* clock_ms */
+void journal_start(journal_t *self, journal_clock_fn clock);
 
-/* Takes the notes over that journal_note has queued, and commits what only the write-ahead file
- * has, when it is time: call it after appends, when they are answered. Where a commit lacks room
- * new messages are refused, and the commit is tried again each second. True when a commit has
- * begun, which takes some ten milliseconds at full load: this thread must end it by
- * journal_checkpoint_end. Between the two calls another thread can be the writer, and appends go
- * on. An append that needs the tables waits: one of an id or key that may have been stored since
- * the last commit. */
-bool journal_checkpoint_begin(journal_t *self, int64_t now_ms);
-void journal_checkpoint_end(journal_t *self, int64_t now_ms);
-/* False while the write-ahead file has what the engine has not committed. Any thread. */
-bool journal_is_saved(const journal_t *self);
-
-/* Expires and retires rows as journal_append does on its way, and makes a whole checkpoint, for a
- * writer without work: call it each second, or each JOURNAL_CHECKPOINT_MS while not all is saved.
- * True when there is more to do at once. */
-bool journal_tend(journal_t *self, int64_t now_ms);
-
-/* The writer's last call: commits the rest. journal_close does the same where journal_finish was
- * not called. */
-void journal_finish(journal_t *self);
+/* Goes through the entries in order, all or nothing. They and what their slices point to belong to
+ * the journal until journal_finished, when what was stored is durable. After a write whose outcome
+ * is unknown the process exits. Only when the journal is idle. COUNT 0: is finished when what is
+ * due has been expired and retired. */
+void journal_submit(journal_t *self, journal_entry_t **entries, size_t count);
+/* Nothing is submitted that is not finished. */
+bool journal_is_idle(const journal_t *self);
+/* Readable when a submission is finished. */
+int journal_submit_fd(const journal_t *self);
+/* True once for each finished submission, whose entries have their outcomes and are the caller's
+ * again. */
+bool journal_finished(journal_t *self);
 
 /* True while new messages are refused for lack of room. Any thread. */
 bool journal_is_full(const journal_t *self);
@@ -139,7 +123,7 @@ bool journal_is_full(const journal_t *self);
  * back. Any thread. */
 bool journal_is_gone(const journal_t *self);
 
-/* Numbers for the metrics. By the writer. */
+/* Numbers for the metrics. Any thread. */
 typedef struct {
     uint64_t records, keys, retired, used_bytes, map_bytes, disk_free_bytes, reader_lag;
 } journal_state_t;

@@ -2,10 +2,10 @@
  * were made, and what else a worker keeps about deliveries.
  *
  * A record with RECORD_DELIVER becomes an item of its target when it is stored: pending and due at
- * once. All that happens to the item later is told by notes, which the writer puts into the
- * transaction that it has open: durable with the next checkpoint, and in memory until then, so that
- * a note is lost only by the death of the process. The item is then as it was before the note: an
- * attempt may be made again, none is forgotten.
+ * once. All that happens to the item later is told by notes, which are committed with what is
+ * stored: durable a moment later, and in memory until then, so that a note is lost only by the
+ * death of the process. The item is then as it was before the note: an attempt may be made again,
+ * none is forgotten.
  *
  * Where there is no room for a reply, its note and all later ones wait.
  *
@@ -14,7 +14,7 @@
  * has ended is forgotten after options.delivery_retention_ms, its attempts with it.
  *
  * Threading: journal_note by the main thread; what reads by the reader's. Reads see what is
- * committed: up to JOURNAL_CHECKPOINT_MS old. */
+ * committed: a tenth of a second old, or as much older as the last commit takes. */
 #ifndef POSTERN_WORKERS_JOURNAL_OUTBOX_H
 #define POSTERN_WORKERS_JOURNAL_OUTBOX_H
 
@@ -63,10 +63,10 @@ typedef struct {
     slice_t bytes; /* HANDLER, HEALTH */
 } journal_note_t;
 
-/* Hands a note to the writer; copies it. A note of an item that is not there (any more) changes
+/* Hands a note to the journal; copies it. A note of an item that is not there (any more) changes
  * nothing. Returns the note's number, from 1. */
 uint64_t journal_note(journal_t *self, const journal_note_t *note);
-/* True while a note waits for the writer: wake it (writer_nudge). */
+/* True while a note waits for the journal. */
 bool journal_has_notes(journal_t *self);
 /* Notes up to this number are committed, and seen by what reads. */
 uint64_t journal_noted(const journal_t *self);

@@ -8,7 +8,6 @@
 #include "common/monitor/monitor.h"
 #include "common/store/known.h"
 #include "workers/journal/outbox.h"
-#include "workers/loop/writer.h"
 #include "workers/post/answer.h"
 #include "workers/post/drain.h"
 
@@ -31,12 +30,11 @@ struct worker {
     const conf_t *conf;
     shard_t shard;
     journal_t *journal;
-    writer_t *writer;
     link_t *links[ROUTERS];
     unsigned links_len;
     uint64_t instance;
     int64_t woke_ms;
-    drain_t *filling, *out; /* out: the writer's, empty when that is idle */
+    drain_t *filling, *out; /* out: submitted, empty when the journal is idle */
     post_t post;
     answering_t answering;
     void *engine;           /* the role's, or NULL */
@@ -307,7 +305,7 @@ worker_t *worker_new(const worker_role_t *role, const conf_t *conf, unsigned sha
     answer_open(&self->answering, self->journal, &self->shard);
     self->answering.engine = self->engine;
     self->answering.calls = self->role->engine;
-    self->writer = writer_new(self->journal);
+    journal_start(self->journal, clock_ms);
     return self;
 }
 
@@ -320,23 +318,22 @@ void worker_destroy(worker_t **self_p)
     journal_stop(self->journal);
     if (self->engine)
         self->role->engine->destroy(&self->engine);
-    writer_destroy(&self->writer);
+    journal_close(&self->journal);
     for (unsigned i = 0; i < self->links_len; i++)
         link_destroy(&self->links[i]);
     drain_destroy(&self->filling);
     drain_destroy(&self->out);
     post_close(&self->post);
     answer_close(&self->answering);
-    journal_close(&self->journal);
     self->magic = 0;
     free(self);
     *self_p = NULL;
 }
 
-/* Gives the writer what has arrived, when it is idle. */
+/* Gives the journal what has arrived, when it is idle. */
 static void s_hand_over(worker_t *self)
 {
-    if (!writer_is_idle(self->writer) || drain_batches(self->filling) == 0)
+    if (!journal_is_idle(self->journal) || drain_batches(self->filling) == 0)
         return;
     drain_t *next = self->filling;
     size_t count;
@@ -348,7 +345,7 @@ static void s_hand_over(worker_t *self)
     }
     self->filling = self->out;
     self->out = next;
-    writer_start(self->writer, entries, count);
+    journal_submit(self->journal, entries, count);
 }
 
 /* Tells the engine what the drain has stored for it. */
@@ -366,7 +363,7 @@ static void s_tell(worker_t *self, drain_t *done)
 /* The disk gets its next work before the answers of the last are made. */
 static void s_finish(worker_t *self)
 {
-    if (!writer_finished(self->writer))
+    if (!journal_finished(self->journal))
         return;
     drain_t *done = self->out;
     drain_t *next = self->filling;
@@ -374,7 +371,7 @@ static void s_finish(worker_t *self)
         size_t count;
         journal_entry_t **entries = drain_close(next, clock_ms(), clock_wall_ms(), &count);
         if (count > 0) {
-            writer_start(self->writer, entries, count);
+            journal_submit(self->journal, entries, count);
             self->out = next;
             self->filling = done;
         }
@@ -424,7 +421,7 @@ static void s_wait(worker_t *self, bool stopping)
     int fds[4];
     bool takes = !stopping && !drain_is_full(self->filling);
     unsigned count = 0;
-    fds[count++] = writer_fd(self->writer);
+    fds[count++] = journal_submit_fd(self->journal);
     fds[count++] = journal_fd(self->journal);
     if (!stopping)
         fds[count++] = life_fd();
@@ -448,18 +445,15 @@ static void s_receive(worker_t *self)
 
 static bool s_is_empty(const worker_t *self)
 {
-    return writer_is_idle(self->writer) && drain_batches(self->filling) == 0 &&
+    return journal_is_idle(self->journal) && drain_batches(self->filling) == 0 &&
            journal_asked(self->journal) == 0 &&
            (!self->engine || self->role->engine->is_idle(self->engine));
 }
 
 static void s_deliver(worker_t *self, bool stopping)
 {
-    if (!self->engine)
-        return;
-    self->role->engine->turn(self->engine, clock_ms(), stopping);
-    if (journal_has_notes(self->journal))
-        writer_nudge(self->writer);
+    if (self->engine)
+        self->role->engine->turn(self->engine, clock_ms(), stopping);
 }
 
 void worker_run(worker_t *self)

@@ -1,5 +1,5 @@
 /* A worker: the loop that channel, bot and extension workers share. Requests come from the routers
- * in batches; the main thread checks them and answers, the writer thread commits. While a commit
+ * in batches; the main thread checks them and answers, the journal stores them. While a commit
  * runs, what arrives is prepared for the next one.
  *
  * Threading: main thread. */

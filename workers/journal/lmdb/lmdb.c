@@ -417,6 +417,16 @@ static bool s_tend(journal_t *self, int64_t now_ms)
     return false;
 }
 
+bool journal_takes_notes(journal_t *self, int64_t now_ms)
+{
+    if (!notes_wait(self))
+        return false;
+    pthread_mutex_lock(&self->lock);
+    bool takes = !self->leaving.txn && now_ms >= self->notes.next_ms;
+    pthread_mutex_unlock(&self->lock);
+    return takes;
+}
+
 bool journal_tend(journal_t *self, int64_t now_ms)
 {
     bool more = false;

@@ -31,6 +31,7 @@
 #include "workers/journal/lmdb/rows.h"
 #include "workers/journal/lmdb/tail.h"
 #include "workers/journal/lmdb/wal.h"
+#include "workers/journal/lmdb/writer.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -151,6 +152,7 @@ struct journal {
     int64_t committed_ms;
     journal_reader_t reader; /* the main thread's */
     asking_t *asking;
+    writer_t *writer;
     notes_t notes;
     atomic_uint_fast64_t committed_log; /* what the next record got, at the last commit */
 

@@ -59,8 +59,11 @@ uint64_t journal_note(journal_t *self, const journal_note_t *given)
     note_t *note = s_note(given);
     note->number = ++notes->given;
     pthread_mutex_lock(&notes->lock);
+    bool first = STAILQ_EMPTY(&notes->waiting);
     STAILQ_INSERT_TAIL(&notes->waiting, note, link);
     pthread_mutex_unlock(&notes->lock);
+    if (first) /* else the writer knows of those before it */
+        writer_nudge(self->writer);
     return notes->given;
 }
 

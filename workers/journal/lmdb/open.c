@@ -284,6 +284,7 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
     self->tail = tail_new();
     self->reader.journal = self;
     self->asking = asking_new(self);
+    self->writer = writer_new(self);
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->settled, NULL);
     pthread_mutex_init(&self->notes.lock, NULL);
@@ -323,6 +324,7 @@ void journal_close(journal_t **self_p)
         return;
     assert(self->magic == MAGIC);
     asking_destroy(&self->asking);
+    writer_destroy(&self->writer);
     journal_finish(self);
     reader_close(&self->reader);
     if (self->ahead.txn)

@@ -1,9 +1,10 @@
-#include "workers/loop/writer.h"
+#include "workers/journal/lmdb/writer.h"
 
 #include "common/base/clock.h"
 #include "common/base/wake.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
+#include "workers/journal/lmdb/lmdb.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,12 +17,14 @@ enum { WRITERS = 2, TEND_MS = 1000, INSPECT_MS = 10000, MS_NS = 1000000, S_NS = 
 
 struct writer {
     journal_t *journal;
+    journal_clock_fn clock;
+    bool started;
     pthread_t threads[WRITERS];
     pthread_mutex_t lock;
     pthread_cond_t wake; /* the one that leads */
     pthread_cond_t free; /* nobody leads */
     int fd;
-    bool busy;   /* main thread's: a drain is out */
+    bool busy;   /* main thread's: a submission is out */
     bool stop;   /* under the lock from here */
     bool led;    /* a thread leads: all that the journal is asked comes from it */
     bool given;  /* entries wait for it */
@@ -49,8 +52,8 @@ static void s_inspect(writer_t *self, int64_t now_ms)
     self->retired = state.retired;
 }
 
-/* Waits for a drain; false when there is none and the journal is to be tended, at once when there
- * is more of that. The lock is held. */
+/* Waits for a submission; false when there is none and the journal is to be tended, at once when
+ * there is more of that. The lock is held. */
 static bool s_wait(writer_t *self)
 {
     struct timespec until;
@@ -66,10 +69,20 @@ static bool s_wait(writer_t *self)
     return self->given;
 }
 
-static void s_append(writer_t *self)
+/* One of nothing is completed when what is due was done. */
+static bool s_work(writer_t *self, bool given)
 {
-    journal_append(self->journal, self->entries, self->count, clock_ms());
-    wake_ring(self->fd);
+    bool stores = given && self->count > 0;
+    if (stores) {
+        journal_append(self->journal, self->entries, self->count, self->clock());
+        wake_ring(self->fd);
+    }
+    bool begun = journal_checkpoint_begin(self->journal, self->clock());
+    if (!stores && !begun)
+        self->more = journal_tend(self->journal, self->clock());
+    if (given && !stores)
+        wake_ring(self->fd);
+    return begun;
 }
 
 /* Leads until a commit has begun, which is then this thread's; false when it is time to stop. The
@@ -81,13 +94,11 @@ static bool s_lead(writer_t *self)
         bool given = s_wait(self);
         self->given = false;
         pthread_mutex_unlock(&self->lock);
-        if (given)
-            s_append(self);
-        begun = journal_checkpoint_begin(self->journal, clock_ms());
-        if (!given && !begun)
-            self->more = journal_tend(self->journal, clock_ms());
+        begun = s_work(self, given);
+        bool takes_more = journal_takes_notes(self->journal, self->clock());
         s_inspect(self, clock_ms());
         pthread_mutex_lock(&self->lock);
+        self->nudged |= takes_more;
     }
     return begun;
 }
@@ -109,7 +120,7 @@ static void *s_run(void *arg)
         pthread_cond_signal(&self->free);
         if (begun) {
             pthread_mutex_unlock(&self->lock);
-            journal_checkpoint_end(self->journal, clock_ms());
+            journal_checkpoint_end(self->journal, self->clock());
             pthread_mutex_lock(&self->lock);
             self->nudged = true; /* what was stored meanwhile is to be applied */
             pthread_cond_signal(&self->wake);
@@ -127,18 +138,38 @@ writer_t *writer_new(journal_t *journal)
         abort();
     self->journal = journal;
     self->fd = wake_new();
+    if (self->fd < 0)
+        log_fatal(EXIT_FAULT, "journal.writer", "errno=%d", errno);
     pthread_mutex_init(&self->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&self->wake, &attributes);
     pthread_cond_init(&self->free, NULL);
     pthread_condattr_destroy(&attributes);
-    int rc = self->fd < 0 ? errno : 0;
+    return self;
+}
+
+void writer_start(writer_t *self, journal_clock_fn clock)
+{
+    int rc = 0;
+    assert(!self->started);
+    self->clock = clock;
+    self->nudged = true; /* what was noted before */
     for (unsigned i = 0; i < WRITERS && rc == 0; i++)
         rc = pthread_create(&self->threads[i], NULL, s_run, self);
     if (rc != 0)
-        log_fatal(EXIT_FAULT, "writer.start", "errno=%d", rc);
-    return self;
+        log_fatal(EXIT_FAULT, "journal.writer", "errno=%d", rc);
+    self->started = true;
+}
+
+static void s_join(writer_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    self->stop = true;
+    pthread_cond_signal(&self->wake);
+    pthread_mutex_unlock(&self->lock);
+    for (unsigned i = 0; i < WRITERS; i++)
+        pthread_join(self->threads[i], NULL);
 }
 
 void writer_destroy(writer_t **self_p)
@@ -146,40 +177,14 @@ void writer_destroy(writer_t **self_p)
     writer_t *self = *self_p;
     if (!self)
         return;
-    pthread_mutex_lock(&self->lock);
-    self->stop = true;
-    pthread_cond_signal(&self->wake);
-    pthread_mutex_unlock(&self->lock);
-    for (unsigned i = 0; i < WRITERS; i++)
-        pthread_join(self->threads[i], NULL);
+    if (self->started)
+        s_join(self);
     pthread_cond_destroy(&self->wake);
     pthread_cond_destroy(&self->free);
     pthread_mutex_destroy(&self->lock);
     close(self->fd);
     free(self);
     *self_p = NULL;
-}
-
-void writer_start(writer_t *self, journal_entry_t **entries, size_t count)
-{
-    assert(!self->busy);
-    self->busy = true;
-    pthread_mutex_lock(&self->lock);
-    self->entries = entries;
-    self->count = count;
-    self->given = true;
-    pthread_cond_signal(&self->wake);
-    pthread_mutex_unlock(&self->lock);
-}
-
-bool writer_is_idle(const writer_t *self)
-{
-    return !self->busy;
-}
-
-int writer_fd(const writer_t *self)
-{
-    return self->fd;
 }
 
 void writer_nudge(writer_t *self)
@@ -190,8 +195,37 @@ void writer_nudge(writer_t *self)
     pthread_mutex_unlock(&self->lock);
 }
 
-bool writer_finished(writer_t *self)
+void journal_start(journal_t *journal, journal_clock_fn clock)
 {
+    writer_start(journal->writer, clock);
+}
+
+void journal_submit(journal_t *journal, journal_entry_t **entries, size_t count)
+{
+    writer_t *self = journal->writer;
+    assert(self->started && !self->busy);
+    self->busy = true;
+    pthread_mutex_lock(&self->lock);
+    self->entries = entries;
+    self->count = count;
+    self->given = true;
+    pthread_cond_signal(&self->wake);
+    pthread_mutex_unlock(&self->lock);
+}
+
+bool journal_is_idle(const journal_t *self)
+{
+    return !self->writer->busy;
+}
+
+int journal_submit_fd(const journal_t *self)
+{
+    return self->writer->fd;
+}
+
+bool journal_finished(journal_t *journal)
+{
+    writer_t *self = journal->writer;
     if (!self->busy || !wake_silence(self->fd))
         return false;
     self->busy = false;
