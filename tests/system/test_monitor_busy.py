@@ -50,6 +50,7 @@ def test_all_serve_without_their_monitors_and_have_them_as_soon_as_they_can(gene
     with holding(ring):
         for name in ring.names:
             ring.spawn(*name.rsplit("-", 1), wait_ready=False)
+        ring.wait(lambda: ring.logs().count("event=monitor.busy") == len(ring.names), 20, "all to have started")
         ring.wait(lambda: sends(ring, token), 20, "a message to be taken")
         log = ring.logs()
         for name, port in ports(ring).items():
@@ -72,7 +73,7 @@ def test_the_supervisor_starts_them_all_the_same(general):
     with holding(ring):
         with contextlib.suppress(AssertionError):
             ring.up(seconds=0)
-        ring.wait(lambda: ring.logs().count("event=monitor.busy") == len(ring.names), what="all to have started")
+        ring.wait(lambda: ring.logs().count("event=monitor.busy") == len(ring.names), 20, "all to have started")
     ring.wait_ready(*ring.names)
     assert sends(ring, token)
 
