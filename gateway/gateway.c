@@ -25,6 +25,7 @@
 
 enum {
     WATCH_MS = 100,
+    ADMIN_AGAIN_MS = 1000,
     SILENT_MS = 500,    /* a lane that does not tick for so long is no sign of life */
     PATIENCE_MS = 2000, /* how long the start waits for the ring before it counts as done */
     BEHIND_MS = 10000,  /* how long a shard's failure is told of */
@@ -40,6 +41,8 @@ struct gateway {
     int64_t deadline_ms, drain_ms, notice_ms, began_ms;
     uint64_t held_most; /* by connections, since memory was given back */
     int passed;         /* the passed socket, -1: none */
+    char admin[300];    /* where the admin listener is to be, while another process is there */
+    int64_t admin_ms;   /* of the last attempt */
     char
         name[LINK_NAME + 1 - 3]; /* as the peers see it: "gateway-0.host", before ".63" of a lane */
     char installation[CONF_INSTALLATION];
@@ -89,7 +92,25 @@ static int s_listener(const gateway_t *self, char *address, size_t size)
     return fd;
 }
 
-/* The admin listener: the first lane's, and shared by the gateways of a host. -1: there is none. */
+static void s_tell_waiting(const gateway_t *self, const char *err)
+{
+    char reason[sizeof self->admin + 512];
+    snprintf(reason, sizeof reason, "waits for %s: %s", self->admin, err);
+    monitor_check("admin", CHECK_DEGRADED, reason);
+}
+
+static void s_await_admin(gateway_t *self, const char *address, const char *err)
+{
+    log_warn("gateway.admin",
+             "address=%s err=%s hint=\"senders are served, nobody can manage at this address until "
+             "it is free, which is tried each second: end what has it, or set admin.listen\"",
+             LOG_Q(address), LOG_Q(err));
+    snprintf(self->admin, sizeof self->admin, "%s", address);
+    s_tell_waiting(self, err);
+}
+
+/* The admin listener: the first lane's, and shared by the gateways of a host. -1: there is none,
+ * or not yet. */
 static int s_admin_listener(gateway_t *self, const conf_t *conf)
 {
     char address[300];
@@ -106,9 +127,33 @@ static int s_admin_listener(gateway_t *self, const conf_t *conf)
         log_warn("gateway.admin", "address=%s err=%s", address,
                  LOG_Q("management tokens would travel in the clear: set admin.tls_certificate, or "
                        "see to it that only a TLS proxy reaches this address"));
-    int fd = listening_bind(address, sizeof address, self->installation);
-    log_info("gateway.admin", "address=%s tls=%d", address, self->shared.admin_tls != NULL);
+    char err[512];
+    int fd = listening_open(address, sizeof address, self->installation, err, sizeof err);
+    if (fd >= 0)
+        log_info("gateway.admin", "address=%s tls=%d", address, self->shared.admin_tls != NULL);
+    else if (errno == EADDRINUSE || errno == EADDRNOTAVAIL)
+        s_await_admin(self, address, err);
+    else
+        listening_fail(address, err);
     return fd;
+}
+
+static void s_try_admin(gateway_t *self, int64_t now_ms)
+{
+    char address[sizeof self->admin], err[512];
+    if (*self->admin == '\0' || now_ms - self->admin_ms < ADMIN_AGAIN_MS)
+        return;
+    self->admin_ms = now_ms;
+    snprintf(address, sizeof address, "%s", self->admin);
+    int fd = listening_open(address, sizeof address, self->installation, err, sizeof err);
+    if (fd < 0) {
+        s_tell_waiting(self, err);
+        return;
+    }
+    self->admin[0] = '\0';
+    log_info("gateway.admin", "address=%s tls=%d", address, self->shared.admin_tls != NULL);
+    monitor_check("admin", CHECK_OK, "listening");
+    lane_open_admin(self->lane[0], fd);
 }
 
 static void s_drain_times(gateway_t *self, const conf_t *conf)
@@ -157,11 +202,12 @@ gateway_t *gateway_new(const conf_start_t *start)
                                    conf_text(conf, SET_gateway_tls_key));
     self->deadline_ms = (int64_t)conf_uint(conf, SET_gateway_deadline_ms);
     int admin_fd = s_admin_listener(self, conf);
+    bool has_admin = admin_fd >= 0 || *self->admin;
     lane_prepare(&self->shared);
     self->lanes = (unsigned)conf_uint(conf, SET_gateway_threads);
     for (unsigned i = 0; i < self->lanes; i++)
         self->lane[i] = lane_new(&self->shared, i, s_listener(self, address, sizeof address),
-                                 i == 0 ? admin_fd : -1);
+                                 i == 0 && has_admin, i == 0 ? admin_fd : -1);
     if (self->passed >= 0)
         close(self->passed); /* each lane has its own; the last one closed ends the listening */
     log_info("gateway.listen", "address=%s passed=%d tls=%d threads=%u", address, self->passed >= 0,
@@ -254,6 +300,7 @@ static void s_watch(gateway_t *self, int64_t now_ms)
 {
     sum_t sum = s_sum(self);
     s_give_back(self);
+    s_try_admin(self, now_ms);
     if (now_ms - sum.ticked_ms < SILENT_MS)
         monitor_tick();
     metric_set(METRIC_forward_entries, sum.waiting);

@@ -29,7 +29,9 @@ struct lane {
     unsigned magic;
     lane_shared_t *shared;
     unsigned number;
-    int fd, admin_fd;
+    int fd;
+    bool admin;           /* it has the admin listener, or is to have it */
+    _Atomic int admin_fd; /* to be opened; -1: none, or it has been */
     pthread_t thread;
     h2o_context_t http;
     h2o_accept_ctx_t accept, admin_accept;
@@ -355,34 +357,51 @@ static bool s_drain(lane_t *self)
     return s_left(self, now, drain.hurry);
 }
 
-/* Its connections are counted apart, so that senders cannot take the operator's. */
-static void s_open_admin(lane_t *self, request_limits_t limits, listener_limits_t reading)
+static request_limits_t s_request_limits(const conf_t *conf)
 {
-    if (self->admin_fd < 0)
+    return (request_limits_t){
+        .body_bytes = conf_uint(conf, SET_gateway_body_bytes),
+        .head_bytes = conf_uint(conf, SET_gateway_head_bytes),
+        .headers = (unsigned)conf_uint(conf, SET_gateway_headers),
+        .parameters = (unsigned)conf_uint(conf, SET_gateway_parameters),
+    };
+}
+
+static listener_limits_t s_listener_limits(const conf_t *conf)
+{
+    return (listener_limits_t){.head_bytes = conf_uint(conf, SET_gateway_head_bytes),
+                               .body_bytes = conf_uint(conf, SET_gateway_body_bytes),
+                               .read_ms = (int64_t)conf_uint(conf, SET_gateway_read_ms)};
+}
+
+/* Its connections are counted apart, so that senders cannot take the operator's. */
+static void s_open_admin(lane_t *self)
+{
+    int fd = atomic_load_explicit(&self->admin_fd, memory_order_acquire);
+    if (fd < 0 || self->drain_began_ms)
         return;
+    atomic_store(&self->admin_fd, -1);
+    request_limits_t limits = s_request_limits(self->shared->conf);
     limits.admin_url = conf_text(self->shared->conf, SET_admin_url);
     self->cookie = cookie_use(limits.admin_url);
     self->admin_accept = (h2o_accept_ctx_t){
         .ctx = &self->http, .hosts = self->shared->admin_hosts, .ssl_ctx = self->shared->admin_tls};
     self->admin_reader =
         request_reader_new(&limits, self->shared->admin_routes, self->shared->trusted);
+    listener_limits_t reading = s_listener_limits(self->shared->conf);
     reading.newest_first = true; /* nobody is to lock the operator out by sitting there */
     census_t *census = census_new(ADMIN_CONNECTIONS, ADMIN_SHARE);
     census_limit_bytes(census, ADMIN_BYTES, ADMIN_BYTES);
     self->admin_listener =
-        listener_new(&self->admin_accept, self->admin_fd, census, self->shared->trusted, &reading);
+        listener_new(&self->admin_accept, fd, census, self->shared->trusted, &reading);
 }
 
 static void s_open(lane_t *self)
 {
     const conf_t *conf = self->shared->conf;
     char name[WIRE_NAME];
-    request_limits_t limits = {
-        .body_bytes = conf_uint(conf, SET_gateway_body_bytes),
-        .head_bytes = conf_uint(conf, SET_gateway_head_bytes),
-        .headers = (unsigned)conf_uint(conf, SET_gateway_headers),
-        .parameters = (unsigned)conf_uint(conf, SET_gateway_parameters),
-    };
+    request_limits_t limits = s_request_limits(conf);
+    listener_limits_t reading = s_listener_limits(conf);
     h2o_context_init(&self->http, h2o_evloop_create(), &self->shared->http);
     self->accept = (h2o_accept_ctx_t){
         .ctx = &self->http, .hosts = self->shared->hosts, .ssl_ctx = self->shared->tls};
@@ -391,15 +410,11 @@ static void s_open(lane_t *self)
         inflight_new((unsigned)conf_uint(conf, SET_gateway_inflight), bridge_routes(conf),
                      (int64_t)conf_uint(conf, SET_gateway_deadline_ms));
     snprintf(name, sizeof name, "%s.%u", self->shared->name, self->number);
-    self->bridge = bridge_new(conf, name, self->admin_fd >= 0, self->http.loop, self->inflight,
-                              s_answer, self);
-    listener_limits_t reading = {.head_bytes = limits.head_bytes,
-                                 .body_bytes = limits.body_bytes,
-                                 .read_ms = (int64_t)conf_uint(conf, SET_gateway_read_ms)};
+    self->bridge =
+        bridge_new(conf, name, self->admin, self->http.loop, self->inflight, s_answer, self);
     self->listener = listener_new(&self->accept, self->fd, self->shared->census,
                                   self->shared->trusted, &reading);
     listener_expect_line(self->listener, self->shared->balancers);
-    s_open_admin(self, limits, reading);
 }
 
 static void *s_run(void *arg)
@@ -407,8 +422,10 @@ static void *s_run(void *arg)
     lane_t *self = arg;
     int32_t wait = 0;
     s_open(self);
-    while (!atomic_load(&self->draining) || !s_drain(self))
+    while (!atomic_load(&self->draining) || !s_drain(self)) {
+        s_open_admin(self);
         wait = s_turn(self, wait);
+    }
     /* What was answered last is written by two more turns. */
     h2o_evloop_run(self->http.loop, 0);
     h2o_evloop_run(self->http.loop, 0);
@@ -445,7 +462,7 @@ void lane_prepare(lane_shared_t *shared)
     shared->admin_hosts[0] = s_host(http, "admin", 65534);
 }
 
-lane_t *lane_new(lane_shared_t *shared, unsigned number, int fd, int admin_fd)
+lane_t *lane_new(lane_shared_t *shared, unsigned number, int fd, bool admin, int admin_fd)
 {
     lane_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -455,7 +472,8 @@ lane_t *lane_new(lane_shared_t *shared, unsigned number, int fd, int admin_fd)
     self->shared = shared;
     self->number = number;
     self->fd = fd;
-    self->admin_fd = admin_fd;
+    self->admin = admin;
+    atomic_store(&self->admin_fd, admin_fd);
     self->queue_messages = (unsigned)conf_uint(shared->conf, SET_queue_messages);
     self->queue_bytes = conf_uint(shared->conf, SET_queue_bytes);
     atomic_store(&self->state.authd_ms, clock_ms());
@@ -469,6 +487,11 @@ void lane_start(lane_t *self)
     if (rc != 0)
         log_fatal(EXIT_FAULT, "lane.start", "err=%s", LOG_Q(strerror(rc)));
     pthread_detach(self->thread);
+}
+
+void lane_open_admin(lane_t *self, int fd)
+{
+    atomic_store(&self->admin_fd, fd);
 }
 
 void lane_drain(lane_t *self, const lane_drain_t *drain)

@@ -42,10 +42,13 @@ typedef struct {
 /* Configures libh2o for all lanes: limits, and one handler for all paths. Once, before lane_new. */
 void lane_prepare(lane_shared_t *shared);
 
-/* FD is the lane's listening socket, which it takes; ADMIN_FD the one of the admin listener, -1:
- * another lane has it, or there is none. */
-lane_t *lane_new(lane_shared_t *shared, unsigned number, int fd, int admin_fd);
+/* FD is the lane's listening socket, which it takes. ADMIN: it is to have the admin listener, and
+ * ADMIN_FD is that one's socket; -1: lane_open_admin gives it later. */
+lane_t *lane_new(lane_shared_t *shared, unsigned number, int fd, bool admin, int admin_fd);
 void lane_start(lane_t *self);
+
+/* Once, and not while the lane drains. Takes FD. */
+void lane_open_admin(lane_t *self, int fd);
 
 /* The times of a drain, clock_ms (). From the begin of the drain on each answer is the last of its
  * connection. */

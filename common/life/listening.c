@@ -21,39 +21,42 @@ enum {
     KEEP_IDLE_S = 60,
 };
 
-static void s_fail(const char *text, const char *what, int error)
+/* Says why, and by whom as far as that is known. */
+static int s_say(const char *text, const char *step, char *err, size_t err_size)
 {
-    char holder[256] = "";
+    int error = errno;
+    char holder[256] = "another process has this port";
     if (error == EADDRINUSE)
         claim_holder(text, holder, sizeof holder);
-    log_fatal(EXIT_CONFIG, "listener.bind", "address=%s step=%s err=%s holder=%s%s", LOG_Q(text),
-              what, LOG_Q(strerror(error)), LOG_Q(holder),
-              error == EADDRINUSE
-                  ? " hint=\"another process has this port; set gateway.listen or admin.listen\""
-                  : "");
+    snprintf(err, err_size, "%s: %s%s%s", step, strerror(error), error == EADDRINUSE ? ": " : "",
+             error == EADDRINUSE ? holder : "");
+    errno = error;
+    return -1;
 }
 
 typedef struct {
     int level, name, value;
 } option_t;
 
-static void s_options(int fd, const char *text, const option_t *options, size_t len)
+static int s_options(int fd, const option_t *options, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        if (setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int)) != 0)
-            s_fail(text, "setsockopt", errno);
+    int rc = 0;
+    for (size_t i = 0; i < len && rc == 0; i++)
+        rc = setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
+    return rc;
 }
 
 /* Accepted sockets inherit these from the listening one. */
-static void s_inherited(int fd, const char *text)
+static int s_inherited(int fd)
 {
     static const option_t options[] = {{SOL_SOCKET, SO_KEEPALIVE, 1},
                                        {IPPROTO_TCP, TCP_NODELAY, 1},
                                        {IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S},
                                        {IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS}};
-    s_options(fd, text, options, sizeof options / sizeof *options);
+    return s_options(fd, options, sizeof options / sizeof *options);
 }
 
+/* NULL: none. */
 static struct addrinfo *s_resolve(const char *text)
 {
     char host[256];
@@ -65,7 +68,7 @@ static struct addrinfo *s_resolve(const char *text)
     bool bracket = len > 2 && text[0] == '[' && text[len - 1] == ']';
     snprintf(host, sizeof host, "%.*s", (int)(bracket ? len - 2 : len), text + bracket);
     if (!colon || getaddrinfo(host, colon + 1, &hints, &found) != 0)
-        s_fail(text, "address", EINVAL);
+        errno = EINVAL;
     return found;
 }
 
@@ -82,33 +85,65 @@ static void s_tell_port(int fd, char *text, size_t size)
     snprintf(text + host, size - host, "%u", port);
 }
 
-/* The claim lasts as long as the process, like its locks. */
-static void s_claim(const char *text, const char *installation)
+static int s_bind(int fd, const struct addrinfo *to, const char *text, char *err, size_t err_size)
 {
-    char err[256];
-    if (claim_port(text, installation, err, sizeof err) < 0)
-        log_fatal(EXIT_CONFIG, "listener.bind",
-                  "address=%s step=claim err=%s hint=\"give each installation ports of its own: "
-                  "gateway.listen, admin.listen\"",
-                  LOG_Q(text), LOG_Q(err));
+    static const option_t shared[] = {{SOL_SOCKET, SO_REUSEADDR, 1}, {SOL_SOCKET, SO_REUSEPORT, 1}};
+    if (fd < 0)
+        return s_say(text, "socket", err, err_size);
+    if (s_options(fd, shared, 2) != 0 || s_inherited(fd) != 0)
+        return s_say(text, "setsockopt", err, err_size);
+    return bind(fd, to->ai_addr, to->ai_addrlen) != 0 ? s_say(text, "bind", err, err_size) : 0;
+}
+
+/* The claim lasts as long as the process, like its locks. */
+static int s_listen(int fd, const char *text, const char *installation, char *err, size_t err_size)
+{
+    int claim = claim_port(text, installation, err, err_size);
+    if (claim < 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    if (listen(fd, BACKLOG) == 0)
+        return 0;
+    int rc = s_say(text, "listen", err, err_size), error = errno;
+    close(claim);
+    errno = error;
+    return rc;
+}
+
+int listening_open(char *text, size_t size, const char *installation, char *err, size_t err_size)
+{
+    struct addrinfo *to = s_resolve(text);
+    if (!to)
+        return s_say(text, "address", err, err_size);
+    int fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int rc = s_bind(fd, to, text, err, err_size);
+    freeaddrinfo(to);
+    if (rc == 0) {
+        s_tell_port(fd, text, size);
+        rc = s_listen(fd, text, installation, err, err_size);
+    }
+    int error = errno;
+    if (rc != 0 && fd >= 0)
+        close(fd);
+    errno = error;
+    return rc ? -1 : fd;
+}
+
+void listening_fail(const char *text, const char *err)
+{
+    log_fatal(EXIT_CONFIG, "listener.bind",
+              "address=%s err=%s hint=\"give each installation ports of its own: gateway.listen, "
+              "admin.listen\"",
+              LOG_Q(text), LOG_Q(err));
 }
 
 int listening_bind(char *text, size_t size, const char *installation)
 {
-    static const option_t shared[] = {{SOL_SOCKET, SO_REUSEADDR, 1}, {SOL_SOCKET, SO_REUSEPORT, 1}};
-    struct addrinfo *to = s_resolve(text);
-    int fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    char err[512];
+    int fd = listening_open(text, size, installation, err, sizeof err);
     if (fd < 0)
-        s_fail(text, "socket", errno);
-    s_options(fd, text, shared, 2);
-    s_inherited(fd, text);
-    if (bind(fd, to->ai_addr, to->ai_addrlen) != 0)
-        s_fail(text, "bind", errno);
-    s_tell_port(fd, text, size);
-    s_claim(text, installation);
-    if (listen(fd, BACKLOG) != 0)
-        s_fail(text, "listen", errno);
-    freeaddrinfo(to);
+        listening_fail(text, err);
     return fd;
 }
 
@@ -167,7 +202,8 @@ int listening_passed(char *text, size_t size)
     unsetenv("LISTEN_FDNAMES");
     s_check(LISTENING_FD);
     s_address(LISTENING_FD, text, size);
-    s_inherited(LISTENING_FD, text);
+    if (s_inherited(LISTENING_FD) != 0)
+        s_refuse(strerror(errno));
     fcntl(LISTENING_FD, F_SETFD, FD_CLOEXEC);
     fcntl(LISTENING_FD, F_SETFL, fcntl(LISTENING_FD, F_GETFL) | O_NONBLOCK);
     return LISTENING_FD;

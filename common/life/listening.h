@@ -17,6 +17,13 @@ enum { LISTENING_FD = 3 };
  * address cannot be used. */
 int listening_bind(char *text, size_t size, const char *installation);
 
+/* The same without an exit: -1 with errno and the reason in ERR. EADDRINUSE, EADDRNOTAVAIL: it may
+ * be had later; EEXIST: another installation of this user listens there. Any thread. */
+int listening_open(char *text, size_t size, const char *installation, char *err, size_t err_size);
+
+/* Exits with EXIT_CONFIG for the reason that listening_open gave for TEXT. */
+void listening_fail(const char *text, const char *err) __attribute__((noreturn));
+
 /* The socket that LISTEN_FDS and LISTEN_PID of the environment (sd_listen_fds) tell of, its address
  * written to TEXT; -1 when there is none for this process. Exits with EXIT_CONFIG when they name
  * anything else than one listening TCP socket. Takes the variables out of the environment. */

@@ -126,20 +126,21 @@ static int s_try(const char *address)
     return rc;
 }
 
-/* A process waits for the address of its monitor, and serves meanwhile. */
 static bool s_may_come(int error)
 {
     return error == EADDRINUSE || error == EADDRNOTAVAIL;
 }
 
+/* WAITS: a process waits for the address, and serves meanwhile; a monitor (with NAME) also for what
+ * another installation has. */
 static int s_check(const char *address, const char *setting, const char *name, bool waits,
                    char *err, size_t err_size)
 {
-    int rc = s_try(address);
-    if (rc == 0 || (waits && s_may_come(rc)))
-        return 0;
     char holder[256];
+    int rc = s_try(address);
     bool known = rc == EADDRINUSE && claim_holder(address, holder, sizeof holder);
+    if (rc == 0 || (waits && s_may_come(rc) && (*name || !known)))
+        return 0;
     snprintf(err, err_size, "%s %s%s%s%s %s%s%s; choose another with --port", setting, address,
              *name ? " (" : "", name, *name ? ")" : "",
              rc == EADDRINUSE ? "is in use" : "cannot be listened on: ",
@@ -175,7 +176,7 @@ int fleet_check(const fleet_t *self, const conf_t *conf, bool listen_here, bool 
     conf_address(conf, SET_gateway_listen, 0, listen, sizeof listen);
     conf_address(conf, SET_admin_listen, 0, admin, sizeof admin);
     if ((listen_here && s_check(listen, "gateway.listen", "", false, err, err_size) != 0) ||
-        (*admin && s_check(admin, "admin.listen", "", false, err, err_size) != 0))
+        (*admin && s_check(admin, "admin.listen", "", !laid, err, err_size) != 0))
         return -1;
     for (unsigned i = 0; i < self->len; i++) {
         char setting[32];

@@ -27,8 +27,9 @@ const station_t *fleet_at(const fleet_t *self, unsigned i);
 unsigned fleet_kind(const conf_t *conf, unsigned gateways, unsigned i, const char **section);
 
 /* Checks that every address of the fleet can be listened on (gateway.listen only with listen_here:
- * else the socket was passed; a monitor's may be taken, unless LAID: who starts has just chosen it)
- * and that no two are the same. 0, or -1 with a sentence that names the setting and the address. */
+ * else the socket was passed; a monitor's and the admin listener's may be taken, unless LAID: who
+ * starts has just chosen it) and that no two are the same. 0, or -1 with a sentence that names the
+ * setting and the address. */
 int fleet_check(const fleet_t *self, const conf_t *conf, bool listen_here, bool laid, char *err,
                 size_t err_size);
 

@@ -1,5 +1,5 @@
-"""Monitors whose addresses other processes have as their own start: what a process serves does not depend on its
-monitor."""
+"""Monitors, and the admin listener, whose addresses other processes have as their own start: what a process serves
+does not depend on them."""
 
 import contextlib
 import http.server
@@ -18,10 +18,10 @@ def ports(ring):
 
 
 @contextlib.contextmanager
-def holding(ring):
-    """Somebody who listens at the address of each monitor."""
+def holding(ring, *held_ports):
+    """Somebody who listens at these ports, or at that of each monitor."""
     with contextlib.ExitStack() as stack:
-        for port in ports(ring).values():
+        for port in held_ports or ports(ring).values():
             held = stack.enter_context(socket.socket())
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             held.bind(("127.0.0.1", port))
@@ -76,6 +76,23 @@ def test_the_supervisor_starts_them_all_the_same(general):
         ring.wait(lambda: ring.logs().count("event=monitor.busy") == len(ring.names), 20, "all to have started")
     ring.wait_ready(*ring.names)
     assert sends(ring, token)
+
+
+def test_senders_are_served_without_the_admin_listener(general):
+    ring, token = general
+    with holding(ring, ring.admin_port):
+        with contextlib.suppress(AssertionError):
+            ring.up(seconds=0)
+        ring.wait(lambda: sends(ring, token), 20, "a message to be taken")
+        state = ring.wait(lambda: ring.ready("gateway-0"))
+        check = {row["name"]: row for row in state["checks"]}["admin"]
+        assert state["status"] == 200 and state["degraded"] and check["state"] == "degraded", state
+        assert f"waits for 127.0.0.1:{ring.admin_port}" in check["reason"], check
+        before = ring.pid("gateway-0")
+    ring.wait_ready(*ring.names)
+    assert ring.admin("GET", "/users").status_code == 401
+    assert ring.pid("gateway-0") == before and sends(ring, token)
+    assert ring.logs().count("tried each second: end what has it, or set admin.listen") == 1
 
 
 class Stranger(http.server.BaseHTTPRequestHandler):
