@@ -3,6 +3,7 @@
 #include "common/base/ops.h"
 #include "common/life/life.h"
 #include "ctl/command.h"
+#include "ctl/credential.h"
 #include "ctl/table.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KEYS_PATH = PATH_MAX + 320 };
+enum { KEYS_PATH = PATH_MAX + 320, KEYS_FILE = 1 << 16 };
 
 /* One's own keys: --dir, else "keys" beside the configuration. */
 static const char *s_own_directory(ctl_t *ctl, char path[KEYS_PATH])
@@ -105,34 +106,32 @@ static bool s_read_public(ctl_t *ctl, const char *file, key_file_t *key)
     return !key->secret;
 }
 
-static int s_copy(int from, int to)
+static int s_write(int fd, const char *text, size_t len)
 {
-    char buffer[4096];
-    ssize_t got;
-    while ((got = read(from, buffer, sizeof buffer)) > 0)
-        if (write(to, buffer, (size_t)got) != got)
-            return -1;
-    return got < 0 || fsync(to) != 0 ? -1 : 0;
+    ssize_t put = write(fd, text, len);
+    if (put >= 0 && (size_t)put < len)
+        errno = ENOSPC;
+    return put == (ssize_t)len ? fsync(fd) : -1;
 }
 
 /* A running process reads the directory at any time: the file comes whole, by rename. */
 static int s_install(ctl_t *ctl, const char *file, const char *directory, const char *to)
 {
     char temporary[KEYS_PATH];
+    size_t len = 0;
     s_make_directory(directory);
     snprintf(temporary, sizeof temporary, "%s/.new", directory);
     unlink(temporary);
-    int from = open(file, O_RDONLY | O_CLOEXEC);
-    int out = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    int rc = from < 0 || out < 0 ? -1 : s_copy(from, out);
+    char *text = credential_read_file(file, KEYS_FILE, &len);
+    int fd = text ? open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644) : -1;
+    int rc = fd < 0 ? -1 : s_write(fd, text, len);
     if (rc == 0)
         rc = rename(temporary, to);
     if (rc != 0)
         ctl_error(ctl, "failed", "cannot write %s: %s", to, strerror(errno));
-    if (from >= 0)
-        close(from);
-    if (out >= 0)
-        close(out);
+    if (fd >= 0)
+        close(fd);
+    free(text);
     return rc;
 }
 

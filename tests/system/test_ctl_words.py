@@ -5,6 +5,7 @@ import os
 import pathlib
 import pty
 import re
+import resource
 import shutil
 import stat
 import subprocess
@@ -409,6 +410,17 @@ def test_keys_are_made_allowed_and_revoked_and_the_secret_is_never_shown(place):
     assert key not in made.stdout + made.stderr + allowed.stdout + json.dumps(rows)
     assert run("keys", "revoke", "gate-0", *conf).returncode == 0
     assert not list((place / "keys/allowed").iterdir())
+
+
+def test_a_key_that_did_not_go_onto_the_disk_whole_is_not_allowed(place):
+    """A file size limit cuts the write short, as a disk does that becomes full."""
+    conf = ("-c", place / "postern.conf")
+    assert run("init", place).returncode == 0
+    assert run(*conf, "keys", "new", "gw", "--role", "gateway").returncode == 0
+    done = run(*conf, "keys", "allow", place / "keys/gw.pub",
+               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)))
+    assert done.returncode == 1 and done.stderr.endswith("gw.pub: No space left on device\n"), done.stderr
+    assert list(place.glob("**/allowed/*.pub")) == []
 
 
 @pytest.mark.parametrize("words, said", [
