@@ -67,6 +67,36 @@ def test_help_is_for_terminals_of_100_columns_and_in_columns(every_command):
         assert [line for line in names if len(line) > 29 and line[28] != " "] == ["  --management-token-file FILE"]
 
 
+def in_code(text):
+    """Lines of a document's blocks, and what stands between backquotes."""
+    pieces = re.split(r"^ *```.*$", text, flags=re.M)
+    for block in pieces[1::2]:
+        yield from block.replace("\\\n", " ").splitlines()
+    for span in re.findall(r"`([^`]+)`", "".join(pieces[::2])):
+        yield span.replace("\n", " ")
+
+
+def not_there(call, every_command):
+    """What of the words behind posternctl is no command, or no option of it; None when all is."""
+    words = re.match(r"(?:-[cs] \S+ |--\S+ \S+ )*([a-z ]*)", call)[1].split()
+    names = [tuple(words[:n]) for n in range(len(words), 0, -1)]
+    named = next((name for name in names if name in every_command), None)
+    if not named:
+        begun = not words or any(name[:len(words)] == names[0] for name in every_command)
+        return None if begun else " ".join(words)
+    options = re.findall(r"(?<= )--[a-z-]+", call.split(" -- ")[0])
+    known = every_command[named].stdout
+    return next((o for o in options if not re.search(rf"^  {o}\b", known, re.M)), None)
+
+
+def test_documents_name_commands_and_options_that_are_there(every_command):
+    calls = [(path.name, call) for path in (postern.ROOT / "README.md", *postern.ROOT.glob("docs/*.md"))
+             for line in in_code(path.read_text())
+             for call in re.findall(r"(?:^|[\s(/'\"])posternctl ([^|;#&)`>]+)", line)]
+    assert len(calls) > 80
+    assert [(name, call) for name, call in calls if not_there(call, every_command)] == []
+
+
 @pytest.mark.parametrize("what, words", [
     ("--name", ("user", "create", "ada@example.org", "--name", "\udcff")),
     ("--channels", ("token", "create", "ada@example.org", "--channels", "releases,\udcff")),
