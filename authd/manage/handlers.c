@@ -1,4 +1,4 @@
-/* Operations on handlers, of bots and of extensions' apps. */
+/* Operations on handlers, of bots and of extensions' apps: task->of is an op_owner_t. */
 #include "authd/directory/handlers.h"
 #include "authd/directory/extensions.h"
 #include "authd/directory/places.h"
@@ -81,9 +81,9 @@ static error_code_t s_find_extension(task_t *task, work_t *work)
     return ERROR_none;
 }
 
-static error_code_t s_find(task_t *task, op_owner_t kind, work_t *work)
+static error_code_t s_find(task_t *task, work_t *work)
 {
-    return kind == OWNER_BOT ? s_find_bot(task, work) : s_find_extension(task, work);
+    return task->of == OWNER_BOT ? s_find_bot(task, work) : s_find_extension(task, work);
 }
 
 /* Never the secrets, but for one that was just made. */
@@ -154,12 +154,12 @@ static void s_save(task_t *task, work_t *work)
     handlers_put(task->view, &work->handler);
 }
 
-static error_code_t s_set(task_t *task, op_owner_t kind)
+static error_code_t s_set(task_t *task)
 {
     work_t work = {0};
     http_url_t parsed;
     char err[MANAGE_MESSAGE - 8];
-    error_code_t code = s_find(task, kind, &work);
+    error_code_t code = s_find(task, &work);
     if (code != ERROR_none)
         return code;
     handler_t *handler = &work.handler;
@@ -185,18 +185,18 @@ static error_code_t s_set(task_t *task, op_owner_t kind)
 }
 
 /* A handler that is set; otherwise 404. */
-static error_code_t s_find_set(task_t *task, op_owner_t kind, work_t *work)
+static error_code_t s_find_set(task_t *task, work_t *work)
 {
-    error_code_t code = s_find(task, kind, work);
+    error_code_t code = s_find(task, work);
     if (code == ERROR_none && work->handler.url.len == 0)
         return task_gone(task, ERROR_not_found, "It has no handler. Set one first.");
     return code;
 }
 
-static error_code_t s_show(task_t *task, op_owner_t kind)
+static error_code_t s_show(task_t *task)
 {
     work_t work = {0};
-    error_code_t code = s_find_set(task, kind, &work);
+    error_code_t code = s_find_set(task, &work);
     if (code != ERROR_none)
         return code;
     s_drop_expired(&work.handler, task->now_ms);
@@ -204,10 +204,10 @@ static error_code_t s_show(task_t *task, op_owner_t kind)
     return ERROR_none;
 }
 
-static error_code_t s_clear(task_t *task, op_owner_t kind)
+static error_code_t s_clear(task_t *task)
 {
     work_t work = {0};
-    error_code_t code = s_find_set(task, kind, &work);
+    error_code_t code = s_find_set(task, &work);
     if (code != ERROR_none)
         return code;
     work.handler.url = work.handler.sealed_key = slice("", 0);
@@ -216,10 +216,10 @@ static error_code_t s_clear(task_t *task, op_owner_t kind)
     return ERROR_none;
 }
 
-static error_code_t s_rotate(task_t *task, op_owner_t kind)
+static error_code_t s_rotate(task_t *task)
 {
     work_t work = {0};
-    error_code_t code = s_find_set(task, kind, &work);
+    error_code_t code = s_find_set(task, &work);
     if (code != ERROR_none)
         return code;
     handler_t *handler = &work.handler;
@@ -238,21 +238,7 @@ static error_code_t s_rotate(task_t *task, op_owner_t kind)
     return ERROR_none;
 }
 
-#define OF_KIND(name, kind)                                                                        \
-    static error_code_t name##_##kind(task_t *task)                                                \
-    {                                                                                              \
-        return name(task, OWNER_##kind);                                                           \
-    }
 /* clang-format off */
-OF_KIND(s_set, BOT)
-OF_KIND(s_set, EXTENSION)
-OF_KIND(s_show, BOT)
-OF_KIND(s_show, EXTENSION)
-OF_KIND(s_clear, BOT)
-OF_KIND(s_clear, EXTENSION)
-OF_KIND(s_rotate, BOT)
-OF_KIND(s_rotate, EXTENSION)
-
 #define ENVIRONMENT {"environment", FIELD_TEXT, true, 1, TASK_REFERENCE}
 #define SET {"url", FIELD_TEXT, true, 1, HANDLER_URL},                       \
             {"concurrency", FIELD_UINT, false, 1, HANDLER_CONCURRENCY_MOST}, \
@@ -262,15 +248,18 @@ OF_KIND(s_rotate, EXTENSION)
             {"rsa_key", FIELD_LINES, false, 0, HANDLER_KEY}
 #define OVERLAP {"overlap", FIELD_UINT, false, 0, OVERLAP_MOST_S}
 
-const task_row_t manage_handlers[] = {
-    {OP_bot_handler_set, s_set_BOT, {SET}},
-    {OP_bot_handler_show, s_show_BOT, {{0}}},
-    {OP_bot_handler_clear, s_clear_BOT, {{0}}},
-    {OP_bot_handler_rotate, s_rotate_BOT, {OVERLAP}},
-    {OP_extension_handler_set, s_set_EXTENSION, {SET, ENVIRONMENT}},
-    {OP_extension_handler_show, s_show_EXTENSION, {ENVIRONMENT}},
-    {OP_extension_handler_clear, s_clear_EXTENSION, {ENVIRONMENT}},
-    {OP_extension_handler_rotate, s_rotate_EXTENSION, {OVERLAP, ENVIRONMENT}},
+const task_row_t manage_bot_handlers[] = {
+    {OP_bot_handler_set, s_set, {SET}},
+    {OP_bot_handler_show, s_show, {{0}}},
+    {OP_bot_handler_clear, s_clear, {{0}}},
+    {OP_bot_handler_rotate, s_rotate, {OVERLAP}},
+    {0},
+};
+const task_row_t manage_extension_handlers[] = {
+    {OP_extension_handler_set, s_set, {SET, ENVIRONMENT}},
+    {OP_extension_handler_show, s_show, {ENVIRONMENT}},
+    {OP_extension_handler_clear, s_clear, {ENVIRONMENT}},
+    {OP_extension_handler_rotate, s_rotate, {OVERLAP, ENVIRONMENT}},
     {0},
 };
 /* clang-format on */

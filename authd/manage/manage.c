@@ -1,6 +1,7 @@
 #include "authd/manage/manage.h"
 
 #include "authd/directory/audit.h"
+#include "authd/directory/places.h"
 #include "authd/manage/authorise.h"
 #include "authd/manage/change.h"
 #include "authd/manage/etag.h"
@@ -57,10 +58,26 @@ actor_t manage_anyone(const char *from)
     return (actor_t){.role = USER_MEMBER, .who = "nobody", .from = from};
 }
 
-static const task_row_t *const s_nouns[] = {manage_users,    manage_tokens,      manage_check,
-                                            manage_places,   manage_extensions,  manage_handlers,
-                                            manage_audit,    manage_mtokens,     manage_passwords,
-                                            manage_sessions, manage_invitations, manage_totp};
+static const struct {
+    const task_row_t *rows;
+    unsigned of; /* where functions serve several nouns */
+} s_nouns[] = {
+    {manage_users, false},
+    {manage_services, true},
+    {manage_tokens, 0},
+    {manage_check, 0},
+    {manage_channels, PLACE_CHANNEL},
+    {manage_bots, PLACE_BOT},
+    {manage_extensions, 0},
+    {manage_bot_handlers, OWNER_BOT},
+    {manage_extension_handlers, OWNER_EXTENSION},
+    {manage_audit, 0},
+    {manage_mtokens, 0},
+    {manage_passwords, 0},
+    {manage_sessions, 0},
+    {manage_invitations, 0},
+    {manage_totp, 0},
+};
 static const task_stage_t *const s_stages[] = {stages_passwords, stages_invitations,
                                                stages_sessions, stages_totp, stages_known};
 
@@ -72,13 +89,21 @@ static void s_wiping_free(void *memory)
     free(memory);
 }
 
-const task_row_t *task_row(unsigned op)
+static const task_row_t *s_find_row(unsigned op, unsigned *of)
 {
     for (unsigned i = 0; i < sizeof s_nouns / sizeof *s_nouns; i++)
-        for (const task_row_t *row = s_nouns[i]; row->op; row++)
-            if (row->op == op)
+        for (const task_row_t *row = s_nouns[i].rows; row->op; row++)
+            if (row->op == op) {
+                *of = s_nouns[i].of;
                 return row;
+            }
     return NULL;
+}
+
+const task_row_t *task_row(unsigned op)
+{
+    unsigned of;
+    return s_find_row(op, &of);
 }
 
 /* An operation without a function is a mistake of ours that nobody has to ask for first. */
@@ -256,7 +281,7 @@ static error_code_t s_begin(manage_t *self, pending_t *pending, const manage_req
 {
     task_t *task = &pending->task;
     const op_t *op = pending->op = op_find(request->op);
-    const task_row_t *row = pending->row = task_row(request->op);
+    const task_row_t *row = pending->row = s_find_row(request->op, &task->of);
     pending->stage = s_find_stage(request->op);
     if (op && !op_manages(op))
         return ERROR_not_allowed;

@@ -16,6 +16,7 @@ enum { TASK_HANDLED = 2 /* most handlers that one operation changes: an extensio
 
 typedef struct {
     view_t *view;
+    unsigned of;          /* which of the nouns that a function serves: of its table, in manage.c */
     bool knows;           /* known.h has looked at the names */
     slice_t target;       /* of the path; empty when it has none */
     json_t *args;         /* the body's object */
@@ -68,9 +69,10 @@ typedef struct {
 } task_row_t;
 
 /* The operations of a noun; a row of op 0 ends each. */
-extern const task_row_t manage_users[], manage_tokens[], manage_check[], manage_places[],
-    manage_extensions[], manage_handlers[], manage_audit[], manage_passwords[],
-    manage_invitations[], manage_sessions[], manage_totp[], manage_mtokens[];
+extern const task_row_t manage_users[], manage_services[], manage_tokens[], manage_check[],
+    manage_channels[], manage_bots[], manage_extensions[], manage_bot_handlers[],
+    manage_extension_handlers[], manage_audit[], manage_passwords[], manage_invitations[],
+    manage_sessions[], manage_totp[], manage_mtokens[];
 
 /* What an operation has beside its run. prepare: before it, in a reading view, after the rights
  * were looked at; it may refuse, or make task->job: run then comes after the hasher, in a view of

@@ -76,7 +76,7 @@ static bool s_next(task_t *task, const uuid_t7 *after, user_t *user)
     return behind && users_get(task->view, task->only, user);
 }
 
-static error_code_t s_list_of(task_t *task, bool service)
+static error_code_t s_list(task_t *task)
 {
     page_t page;
     user_t user;
@@ -85,22 +85,12 @@ static error_code_t s_list_of(task_t *task, bool service)
         return code;
     for (bool more = s_next(task, page_after(&page), &user); more;
          more = s_next(task, &user.id, &user)) {
-        bool shown = user.deleted_ms == 0 && user.service == service;
+        bool shown = user.deleted_ms == 0 && user.service == (bool)task->of;
         if (shown ? !page_add(&page, &user.id, task_json_user(&user)) : !page_skip(&page, &user.id))
             break;
     }
-    page_end(&page, task, service ? "accounts" : "users");
+    page_end(&page, task, task->of ? "accounts" : "users");
     return ERROR_none;
-}
-
-static error_code_t s_list(task_t *task)
-{
-    return s_list_of(task, false);
-}
-
-static error_code_t s_service_list(task_t *task)
-{
-    return s_list_of(task, true);
 }
 
 static error_code_t s_show(task_t *task)
@@ -262,10 +252,14 @@ const task_row_t manage_users[] = {
     {OP_user_delete,
      s_delete,
      {{"move_to", FIELD_TEXT, false, 1, TASK_REFERENCE}, {"confirm", FIELD_BOOL, false, 0, 0}}},
+    {0},
+};
+
+const task_row_t manage_services[] = {
     {OP_service_create,
      s_service_create,
      {{"account", FIELD_TEXT, true, 1, TASK_REFERENCE},
       {"name", FIELD_TEXT, false, 1, USER_NAME_MOST}}},
-    {OP_service_list, s_service_list, TASK_PAGE},
+    {OP_service_list, s_list, TASK_PAGE},
     {0},
 };
