@@ -45,26 +45,12 @@ struct authd {
     control_t *control;
 };
 
-static void s_reply(authd_t *self, peer_t *peer, const wire_reply_t *reply, slice_t text)
-{
-    zmq_msg_t body;
-    if (!wire_batch_has_room(self->replies, WIRE_TEXT + text.len))
-        link_send_replies(self->gateways, peer, self->replies);
-    if (text.len == 0) {
-        wire_batch_add_reply(self->replies, reply, NULL);
-        return;
-    }
-    wire_body_init(&body, text);
-    wire_batch_add_reply(self->replies, reply, &body);
-    zmq_msg_close(&body);
-}
-
 static void s_refuse(authd_t *self, peer_t *peer, const wire_request_t *request,
                      const verdict_t *verdict)
 {
     wire_reply_t reply;
     verdict_reply(verdict, request, &reply);
-    s_reply(self, peer, &reply, verdict->detail);
+    link_add_reply(self->gateways, peer, self->replies, &reply, verdict->detail);
 }
 
 /* Of what senders ask for, authd answers one operation itself. */
@@ -76,14 +62,12 @@ static void s_refuse(authd_t *self, peer_t *peer, const wire_request_t *request,
 
 static void s_answer(authd_t *self, peer_t *peer, const wire_request_t *request, int64_t wall_ms)
 {
-    wire_reply_t reply = {.id = request->id,
-                          .origin = request->origin,
-                          .attempt = request->attempt,
-                          .status = 200,
-                          .content = CONTENT_JSON};
+    wire_reply_t reply = wire_reply_to(request);
+    reply.status = 200;
+    reply.content = CONTENT_JSON;
     wire_reply_repeat(&reply, request->principal.facts);
     char *text = token_self(&self->judge, self->view, &request->principal, wall_ms);
-    s_reply(self, peer, &reply, slice_of(text));
+    link_add_reply(self->gateways, peer, self->replies, &reply, slice_of(text));
     free(text);
 }
 

@@ -30,13 +30,8 @@ struct router {
 
 static void s_refuse(router_t *self, const wire_request_t *request, error_code_t code)
 {
-    const error_row_t *row = error_find(code);
-    wire_reply_t reply = {.id = request->id,
-                          .origin = request->origin,
-                          .attempt = request->attempt,
-                          .status = row->status,
-                          .error = row->code,
-                          .retry_after_s = row->retry_after_s};
+    wire_reply_t reply = wire_reply_to(request);
+    wire_reply_refuse(&reply, code);
     returns_add(self->returns, &reply, NULL);
 }
 
@@ -46,14 +41,9 @@ static void s_refuse_reader(void *arg, const queue_note_t *entry)
     static const char text[] = "The process that was to answer this died while it had the request, "
                                "perhaps because of it. The router's log has the request id.";
     router_t *self = arg;
-    const error_row_t *row = error_find(ERROR_internal);
-    wire_reply_t reply = {.id = entry->id,
-                          .origin = entry->origin,
-                          .attempt = entry->attempt,
-                          .status = row->status,
-                          .error = row->code,
-                          .has_body = true};
+    wire_reply_t reply = {.id = entry->id, .origin = entry->origin, .attempt = entry->attempt};
     zmq_msg_t body;
+    wire_reply_refuse(&reply, ERROR_internal);
     wire_body_init(&body, slice(text, sizeof text - 1));
     returns_add(self->returns, &reply, &body);
 }

@@ -72,16 +72,6 @@ static const char *s_text(error_code_t code)
     }
 }
 
-static void s_send(admin_t *self, peer_t *peer, const wire_reply_t *reply, slice_t text)
-{
-    zmq_msg_t body;
-    wire_body_init(&body, text);
-    if (!wire_batch_has_room(self->replies, text.len + WIRE_TEXT))
-        link_send_replies(self->link, peer, self->replies);
-    wire_batch_add_reply(self->replies, reply, text.len ? &body : NULL);
-    zmq_msg_close(&body);
-}
-
 /* The etag's 32 digits as two numbers: no byte of ours becomes a header's text at the gateway. */
 static void s_add_etag(wire_reply_t *reply, const char *etag)
 {
@@ -118,31 +108,18 @@ static void s_add_facts(wire_reply_t *reply, const manage_answer_t *answer)
 static void s_reply(admin_t *self, peer_t *peer, const wire_request_t *request,
                     const manage_answer_t *answer, bool replayed)
 {
-    wire_reply_t reply = {.id = request->id,
-                          .origin = request->origin,
-                          .attempt = request->attempt,
-                          .status = 200,
-                          .content = CONTENT_JSON};
-    const error_row_t *row = error_find(answer->code);
-    slice_t text = slice(answer->body, answer->body_len);
-    if (answer->gone && request->method == OP_DELETE) {
+    wire_reply_t reply = wire_reply_to(request);
+    slice_t text = slice("", 0);
+    if (answer->gone && request->method == OP_DELETE)
         reply.status = 204;
-        reply.content = CONTENT_NONE;
-        text = slice("", 0);
-    } else if (row) {
-        reply.status = row->status;
-        reply.error = row->code;
-        reply.retry_after_s =
-            answer->retry_after_s ? (uint32_t)answer->retry_after_s : row->retry_after_s;
-        reply.content = CONTENT_NONE;
-        text = slice_of(answer->message);
-    } else {
+    else
+        text = manage_reply(answer, &reply);
+    if (answer->code == ERROR_none)
         s_add_facts(&reply, answer);
-    }
     if (replayed)
         wire_reply_add(&reply, FACT_REPLAYED, 1);
     metric_add_at(METRIC_admin_requests_total, answer->code, 1);
-    s_send(self, peer, &reply, text);
+    link_add_reply(self->link, peer, self->replies, &reply, text);
     wire_reply_wipe(&reply);
 }
 

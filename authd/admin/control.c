@@ -51,38 +51,14 @@ struct control {
 /* Whose answer waits, for a hash or for a worker. */
 typedef struct {
     control_t *control;
-    uuid_t7 id;
-    uint64_t origin;
-    uint32_t attempt;
+    wire_reply_t reply;
 } asked_t;
 
-static unsigned s_retry_after(const manage_answer_t *answer, const error_row_t *row)
-{
-    if (answer->retry_after_s)
-        return (unsigned)answer->retry_after_s;
-    return row ? row->retry_after_s : 0;
-}
-
-static void s_reply(control_t *self, peer_t *peer, const asked_t *request,
+static void s_reply(control_t *self, peer_t *peer, wire_reply_t *reply,
                     const manage_answer_t *answer)
 {
-    zmq_msg_t body;
-    const error_row_t *row = error_find(answer->code);
-    slice_t text = answer->code == ERROR_none ? slice(answer->body, answer->body_len)
-                                              : slice_of(answer->message);
-    wire_reply_t reply = {.id = request->id,
-                          .origin = request->origin,
-                          .attempt = request->attempt,
-                          .status = row ? row->status : 200,
-                          .error = answer->code,
-                          .retry_after_s = s_retry_after(answer, row),
-                          .content = row ? CONTENT_NONE : CONTENT_JSON,
-                          .has_body = true};
-    wire_body_init(&body, text);
-    if (!wire_batch_has_room(self->replies, text.len + WIRE_TEXT))
-        link_send_replies(self->link, peer, self->replies);
-    wire_batch_add_reply(self->replies, &reply, &body);
-    zmq_msg_close(&body);
+    slice_t text = manage_reply(answer, reply);
+    link_add_reply(self->link, peer, self->replies, reply, text);
 }
 
 /* The one who asked may be gone by now: then nobody needs it. */
@@ -90,9 +66,9 @@ static void s_on_hashed(void *arg, manage_answer_t *answer)
 {
     asked_t *asked = arg;
     control_t *self = asked->control;
-    peer_t *peer = link_peer_of(self->link, asked->origin);
+    peer_t *peer = link_peer_of(self->link, asked->reply.origin);
     if (peer) {
-        s_reply(self, peer, asked, answer);
+        s_reply(self, peer, &asked->reply, answer);
         link_send_replies(self->link, peer, self->replies);
     }
     free(asked);
@@ -100,7 +76,7 @@ static void s_on_hashed(void *arg, manage_answer_t *answer)
 
 static void s_on_read(control_t *self, peer_t *peer, const wire_request_t *request, slice_t body)
 {
-    const asked_t asked = {self, request->id, request->origin, request->attempt};
+    wire_reply_t reply = wire_reply_to(request);
     manage_answer_t answer = {.code = ERROR_none};
     metric_add(METRIC_control_requests_total, 1);
     answer.code = operate_ask(self->operate, request, body, answer.message);
@@ -108,7 +84,7 @@ static void s_on_read(control_t *self, peer_t *peer, const wire_request_t *reque
         return;
     if (!answer.message[0])
         snprintf(answer.message, sizeof answer.message, "%s", error_find(answer.code)->message);
-    s_reply(self, peer, &asked, &answer);
+    s_reply(self, peer, &reply, &answer);
 }
 
 /* What workers have answered since; the one who asked may be gone by now. */
@@ -139,13 +115,13 @@ static void s_on_request(control_t *self, peer_t *peer, const wire_request_t *re
     asked_t *asked = malloc(sizeof *asked);
     if (!asked)
         abort();
-    *asked = (asked_t){self, request->id, request->origin, request->attempt};
+    *asked = (asked_t){self, wire_reply_to(request)};
     manage_request_t run = {
         .actor = &manage_control, .op = request->op, .target = request->target, .body = body};
     metric_add(METRIC_control_requests_total, 1);
     if (!manage_start(self->manage, &run, &answer, s_on_hashed, asked))
         return;
-    s_reply(self, peer, asked, &answer);
+    s_reply(self, peer, &asked->reply, &answer);
     manage_clear(&answer);
     free(asked);
 }

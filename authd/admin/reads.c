@@ -207,10 +207,9 @@ static void s_send(reads_t *self, read_t *read, int64_t now_ms)
 static void s_give_up(reads_t *self, read_t *read)
 {
     bool reads = read->request.method == OP_GET;
-    const error_row_t *row = error_find(reads ? ERROR_unavailable : ERROR_not_confirmed);
-    s_done(self, read,
-           &(wire_reply_t){
-               .status = row->status, .error = row->code, .retry_after_s = row->retry_after_s});
+    wire_reply_t reply = {.status = 0};
+    wire_reply_refuse(&reply, reads ? ERROR_unavailable : ERROR_not_confirmed);
+    s_done(self, read, &reply);
 }
 
 void reads_tick(reads_t *self, int64_t now_ms)

@@ -426,14 +426,8 @@ void verdict_close(judge_t *self)
 
 void verdict_reply(const verdict_t *verdict, const wire_request_t *request, wire_reply_t *reply)
 {
-    const error_row_t *row = error_find(verdict->code);
-    assert(row);
-    *reply = (wire_reply_t){.id = request->id,
-                            .origin = request->origin,
-                            .attempt = request->attempt,
-                            .status = row->status,
-                            .error = row->code,
-                            .retry_after_s = row->retry_after_s};
+    *reply = wire_reply_to(request);
+    wire_reply_refuse(reply, verdict->code);
     s_add_facts(verdict, reply);
     if (verdict->allow)
         wire_reply_add(reply, FACT_ALLOW, verdict->allow);

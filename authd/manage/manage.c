@@ -491,6 +491,19 @@ bool manage_has_done(manage_t *self, const uuid_t7 *id, bool *unknown)
     return done;
 }
 
+slice_t manage_reply(const manage_answer_t *answer, wire_reply_t *reply)
+{
+    if (answer->code == ERROR_none) {
+        reply->status = 200;
+        reply->content = CONTENT_JSON;
+        return slice(answer->body, answer->body_len);
+    }
+    wire_reply_refuse(reply, answer->code);
+    if (answer->retry_after_s)
+        reply->retry_after_s = (uint32_t)answer->retry_after_s;
+    return slice_of(answer->message);
+}
+
 void manage_clear(manage_answer_t *answer)
 {
     if (answer->body) {

@@ -13,6 +13,7 @@
 #include "common/base/errors.h"
 #include "common/base/ops.h"
 #include "common/base/uuid.h"
+#include "common/wire/wire.h"
 
 #include <stdint.h>
 
@@ -101,6 +102,9 @@ bool manage_only_reads(const op_t *op);
 /* Whether the request of this id has made a change, within the last rows of the audit. *unknown:
  * they are damaged. */
 bool manage_has_done(manage_t *self, const uuid_t7 *id, bool *unknown);
+/* Says ANSWER in REPLY, but for what is a header of HTTP alone (cookie, etag); returns its body,
+ * which lies in ANSWER: JSON, or the text of an error. */
+slice_t manage_reply(const manage_answer_t *answer, wire_reply_t *reply);
 /* Wipes and frees the body and the cookie. DONE's answer is cleared by manage. */
 void manage_clear(manage_answer_t *answer);
 

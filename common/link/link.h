@@ -115,6 +115,10 @@ void link_note_waiting(link_t *self, peer_t *peer, bool waiting);
 /* Replies and interim replies need no credit: each answers a request that had it. 0, or -1 when the
  * socket did not take the batch: it is counted and gone, and the gateways ask again. */
 int link_send_replies(link_t *self, peer_t *peer, wire_batch_t *batch);
+/* Adds a reply with a copy of TEXT as its body (empty: none) to BATCH, after sending what is in it
+ * where there is no room. */
+void link_add_reply(link_t *self, peer_t *peer, wire_batch_t *batch, const wire_reply_t *reply,
+                    slice_t text);
 int link_send_interim(link_t *self, peer_t *peer, wire_batch_t *batch);
 
 /* Names a batch that has come; valid also after its message is gone. */

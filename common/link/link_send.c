@@ -91,6 +91,21 @@ int link_send_replies(link_t *self, peer_t *peer, wire_batch_t *batch)
     return s_send_batch(self, peer, batch, WIRE_REPLIES, 0);
 }
 
+void link_add_reply(link_t *self, peer_t *peer, wire_batch_t *batch, const wire_reply_t *reply,
+                    slice_t text)
+{
+    zmq_msg_t body;
+    if (!wire_batch_has_room(batch, WIRE_TEXT + text.len))
+        link_send_replies(self, peer, batch);
+    if (text.len == 0) {
+        wire_batch_add_reply(batch, reply, NULL);
+        return;
+    }
+    wire_body_init(&body, text);
+    wire_batch_add_reply(batch, reply, &body);
+    zmq_msg_close(&body);
+}
+
 int link_send_interim(link_t *self, peer_t *peer, wire_batch_t *batch)
 {
     return s_send_batch(self, peer, batch, WIRE_INTERIM, 0);

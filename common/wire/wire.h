@@ -9,9 +9,10 @@
 #ifndef POSTERN_WIRE_H
 #define POSTERN_WIRE_H
 
+#include "common/base/errors.h"
 #include "common/base/slice.h"
 #include "common/base/uuid.h"
-#include "common/wire/pack.h"
+#include "common/wire/pairs.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -127,6 +128,10 @@ typedef struct {
     bool has_body;
 } wire_reply_t;
 
+/* The reply to REQUEST before anything is said: its id, origin and attempt. */
+wire_reply_t wire_reply_to(const wire_request_t *request);
+/* Makes it an error of errors.def: status, error and retry_after_s. CODE is one of the table's. */
+void wire_reply_refuse(wire_reply_t *reply, error_code_t code);
 /* Adds a fact; past WIRE_FACTS it is dropped. */
 void wire_reply_add(wire_reply_t *reply, unsigned fact, uint64_t value);
 /* Overwrites a session's facts. Their bytes in a header frame stay until the frame is freed. */
@@ -241,18 +246,6 @@ int wire_send_goodbye(void *socket, const slice_t *route, uint64_t sender, uint6
                       wire_goodbye_t reason);
 int wire_send_number(void *socket, const slice_t *route, wire_kind_t kind, uint64_t sender,
                      uint64_t receiver, uint64_t batch);
-
-/* Params and headers. Build: start with an empty pack_t, add pairs, take wire_pairs_of. Read: begin
- * with wire_pairs_begin, then next until false. */
-void wire_pairs_add(pack_t *pairs, slice_t name, slice_t value);
-slice_t wire_pairs_of(const pack_t *pairs);
-typedef struct {
-    unpack_t cursor;
-} wire_pairs_t;
-wire_pairs_t wire_pairs_begin(slice_t pairs);
-bool wire_pairs_next(wire_pairs_t *self, slice_t *name, slice_t *value);
-/* The first value of NAME (exact); false when there is none. */
-bool wire_pairs_find(slice_t pairs, const char *name, slice_t *value);
 
 /* Which of COUNT shards owns a target: fixed for ever, docs/PROTOCOL.md has the function. */
 unsigned wire_shard(const uuid_t7 *target, unsigned count);

@@ -1,8 +1,24 @@
 #include "common/base/secret.h"
 #include "common/wire/wire.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+
+wire_reply_t wire_reply_to(const wire_request_t *request)
+{
+    return (wire_reply_t){
+        .id = request->id, .origin = request->origin, .attempt = request->attempt};
+}
+
+void wire_reply_refuse(wire_reply_t *reply, error_code_t code)
+{
+    const error_row_t *row = error_find(code);
+    assert(row);
+    reply->status = row->status;
+    reply->error = row->code;
+    reply->retry_after_s = row->retry_after_s;
+}
 
 void wire_reply_add(wire_reply_t *reply, unsigned fact, uint64_t value)
 {

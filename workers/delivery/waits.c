@@ -12,12 +12,7 @@ typedef struct waiting {
     struct waiting *next;
     link_t *link;
     peer_t *peer;
-    uuid_t7 id;
-    uint64_t origin;
-    uint32_t attempt;
-    bool replayed;
-    size_t facts_len;
-    char facts[WIRE_FACTS_TEXT];
+    wire_reply_t reply;
 } waiting_t;
 
 typedef struct {
@@ -82,23 +77,12 @@ static void s_count(waits_t *self, int change)
     metric_set(METRIC_callers_waiting, self->callers);
 }
 
-static void s_send(waits_t *self, const waiting_t *caller, slice_t json)
+static void s_send(waits_t *self, waiting_t *caller, slice_t json)
 {
-    zmq_msg_t body;
-    wire_reply_t reply = {.id = caller->id,
-                          .origin = caller->origin,
-                          .attempt = caller->attempt,
-                          .status = 200,
-                          .content = CONTENT_JSON};
-    wire_reply_repeat(&reply, slice(caller->facts, caller->facts_len));
-    if (caller->replayed)
-        wire_reply_add(&reply, FACT_REPLAYED, 1);
     if (json.len == 0)
         json = slice_of("{}");
-    answer_say_text(&reply, json);
-    wire_body_init(&body, json);
-    wire_batch_add_reply(self->batch, &reply, &body);
-    zmq_msg_close(&body);
+    answer_say_text(&caller->reply, json);
+    link_add_reply(caller->link, caller->peer, self->batch, &caller->reply, json);
     link_send_replies(caller->link, caller->peer, self->batch);
 }
 
@@ -115,7 +99,7 @@ static void s_answer(waits_t *self, wait_t *wait, slice_t json)
 static waiting_t *s_caller(wait_t *wait, const uuid_t7 *id)
 {
     waiting_t *caller = wait->callers;
-    while (caller && !uuid_eq(&caller->id, id))
+    while (caller && !uuid_eq(&caller->reply.id, id))
         caller = caller->next;
     return caller;
 }
@@ -124,7 +108,6 @@ static waiting_t *s_caller(wait_t *wait, const uuid_t7 *id)
 static void s_add(waits_t *self, wait_t *wait, const drain_batch_t *from, const job_t *job)
 {
     const wire_request_t *request = job->request;
-    slice_t facts = request->principal.facts;
     waiting_t *caller = s_caller(wait, &request->id);
     if (!caller) {
         caller = calloc(1, sizeof *caller);
@@ -136,12 +119,12 @@ static void s_add(waits_t *self, wait_t *wait, const drain_batch_t *from, const 
     }
     caller->link = from->link;
     caller->peer = from->peer;
-    caller->id = request->id;
-    caller->origin = request->origin;
-    caller->attempt = request->attempt;
-    caller->replayed = job->entry.outcome == JOURNAL_REPLAYED;
-    caller->facts_len = facts.len < sizeof caller->facts ? facts.len : 0;
-    memcpy(caller->facts, facts.data, caller->facts_len);
+    caller->reply = wire_reply_to(request);
+    caller->reply.status = 200;
+    caller->reply.content = CONTENT_JSON;
+    wire_reply_repeat(&caller->reply, request->principal.facts);
+    if (job->entry.outcome == JOURNAL_REPLAYED)
+        wire_reply_add(&caller->reply, FACT_REPLAYED, 1);
 }
 
 static void s_due(waits_t *self, int64_t at_ms)

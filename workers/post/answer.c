@@ -22,14 +22,6 @@ void answer_close(answering_t *self)
     json_free(&self->body);
 }
 
-void answer_set_error(wire_reply_t *reply, error_code_t error)
-{
-    const error_row_t *row = error_find(error);
-    reply->error = error;
-    reply->status = row->status;
-    reply->retry_after_s = row->retry_after_s;
-}
-
 void answer_say_text(wire_reply_t *reply, slice_t json)
 {
     if (json.len > 0 && json.data[0] == '"')
@@ -59,7 +51,7 @@ static void s_set_stored(answering_t *self, const journal_answer_t *answer, wire
 static void s_answer_no_room(answering_t *self, wire_reply_t *reply)
 {
     bool gone = journal_is_gone(self->journal);
-    answer_set_error(reply, gone ? ERROR_unavailable : ERROR_storage_full);
+    wire_reply_refuse(reply, gone ? ERROR_unavailable : ERROR_storage_full);
     if (gone)
         json_lit(&self->body, "The files of the journal are not in their place. Try again later.");
 }
@@ -76,18 +68,18 @@ static void s_answer_store(answering_t *self, const job_t *job, wire_reply_t *re
         s_set_stored(self, &job->entry.answer, reply);
         break;
     case JOURNAL_REFUSED:
-        answer_set_error(reply, job->error);
+        wire_reply_refuse(reply, job->error);
         if (job->reason)
             json_lit(&self->body, job->reason);
         break;
     case JOURNAL_REUSED:
-        answer_set_error(reply, ERROR_key_reused);
+        wire_reply_refuse(reply, ERROR_key_reused);
         break;
     case JOURNAL_NO_ROOM:
         s_answer_no_room(self, reply);
         break;
     case JOURNAL_NO_KEYS:
-        answer_set_error(reply, ERROR_overloaded);
+        wire_reply_refuse(reply, ERROR_overloaded);
         break;
     }
 }
@@ -114,7 +106,7 @@ static bool s_is_held(answering_t *self, const drain_batch_t *to, const job_t *j
 static void s_answer_refused(answering_t *self, const job_t *job, wire_reply_t *reply)
 {
     json_reset(&self->body);
-    answer_set_error(reply, job->kind == JOB_READ ? ERROR_overloaded : job->error);
+    wire_reply_refuse(reply, job->kind == JOB_READ ? ERROR_overloaded : job->error);
     if (job->reason)
         json_lit(&self->body, job->reason);
 }
@@ -142,8 +134,7 @@ void answer_add(answering_t *self, link_t *link, peer_t *peer, const wire_reply_
 static void s_add(answering_t *self, const drain_batch_t *to, job_t *job)
 {
     const wire_request_t *request = job->request;
-    wire_reply_t reply = {
-        .id = request->id, .origin = request->origin, .attempt = request->attempt};
+    wire_reply_t reply = wire_reply_to(request);
     json_reset(&self->body);
     if (s_is_held(self, to, job, &reply))
         return;

@@ -36,7 +36,5 @@ void answer_turn(answering_t *self);
  * answer_turn. */
 void answer_add(answering_t *self, link_t *link, peer_t *peer, const wire_reply_t *reply,
                 zmq_msg_t *body);
-/* Status and time to wait, as the table has them. */
-void answer_set_error(wire_reply_t *reply, error_code_t error);
 
 #endif

@@ -90,7 +90,7 @@ static void s_reply(reading_t *self)
     if (self->error) {
         json_reset(&self->body);
         json_lit(&self->body, self->reason ? self->reason : "");
-        answer_set_error(&reply, self->error);
+        wire_reply_refuse(&reply, self->error);
     } else {
         reply.status = 200;
         reply.content = CONTENT_JSON;

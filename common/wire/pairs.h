@@ -1,0 +1,23 @@
+/* Pairs of names and values as an entry carries them: parameters and headers.
+ *
+ * Threading: an object belongs to one thread. */
+#ifndef POSTERN_WIRE_PAIRS_H
+#define POSTERN_WIRE_PAIRS_H
+
+#include "common/wire/pack.h"
+
+#include <stdbool.h>
+
+/* Build: start with an empty pack_t, add pairs, take wire_pairs_of. Read: begin with
+ * wire_pairs_begin, then next until false. */
+void wire_pairs_add(pack_t *pairs, slice_t name, slice_t value);
+slice_t wire_pairs_of(const pack_t *pairs);
+typedef struct {
+    unpack_t cursor;
+} wire_pairs_t;
+wire_pairs_t wire_pairs_begin(slice_t pairs);
+bool wire_pairs_next(wire_pairs_t *self, slice_t *name, slice_t *value);
+/* The first value of NAME (exact); false when there is none. */
+bool wire_pairs_find(slice_t pairs, const char *name, slice_t *value);
+
+#endif
