@@ -291,17 +291,9 @@ uint64_t conf_uint(const conf_t *self, setting_t setting)
     return strtoull(self->values[setting], NULL, 10);
 }
 
-bool conf_bool(const conf_t *self, setting_t setting)
-{
-    assert(setting_table[setting].type == SETTING_BOOL);
-    const char *value = self->values[setting];
-    return strcmp(value, "1") == 0 || strcmp(value, "true") == 0;
-}
-
 const char *conf_text(const conf_t *self, setting_t setting)
 {
-    assert(setting_table[setting].type != SETTING_UINT &&
-           setting_table[setting].type != SETTING_BOOL);
+    assert(setting_table[setting].type != SETTING_UINT);
     return self->values[setting];
 }
 

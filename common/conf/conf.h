@@ -24,7 +24,6 @@ typedef enum {
 
 typedef enum {
     SETTING_UINT,     /* decimal, min to max */
-    SETTING_BOOL,     /* 0 or 1, true or false */
     SETTING_TEXT,     /* min to max is its length */
     SETTING_URL,      /* http:// or https://, as http_url.h reads it, without a query */
     SETTING_NETWORKS, /* CIDRs, separated by spaces or commas; may be empty */
@@ -72,7 +71,6 @@ void conf_destroy(conf_t **self_p);
 
 /* Values. The type must be the setting's (asserted). Paths come back absolute. */
 uint64_t conf_uint(const conf_t *self, setting_t setting);
-bool conf_bool(const conf_t *self, setting_t setting);
 const char *conf_text(const conf_t *self, setting_t setting);
 
 /* The i-th of an ENDPOINT setting's several, NULL past the last. */

@@ -193,12 +193,6 @@ int conf_check(const setting_row_t *row, const char *value, char *err, size_t er
         return s_check_uint(row, value, err, err_size);
     case SETTING_ENDPOINT:
         return s_check_endpoints(row, value, err, err_size);
-    case SETTING_BOOL:
-        if (strcmp(value, "0") == 0 || strcmp(value, "1") == 0 || strcmp(value, "true") == 0 ||
-            strcmp(value, "false") == 0)
-            return 0;
-        snprintf(err, err_size, "\"%s\" is not true or false", value);
-        return -1;
     case SETTING_ADDRESS:
         if (len == 0 && row->min == 0)
             return 0; /* no listener */

@@ -338,9 +338,3 @@ uint64_t unpack_find_uint(slice_t record, const char *key, uint64_t fallback)
     uint64_t value = unpack_uint(&cursor, UINT64_MAX);
     return cursor.failed ? fallback : value;
 }
-
-slice_t unpack_find_bytes(slice_t record, const char *key)
-{
-    unpack_t cursor = unpack_find(record, key);
-    return unpack_bytes(&cursor, SIZE_MAX);
-}

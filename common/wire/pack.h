@@ -67,6 +67,5 @@ bool unpack_done(const unpack_t *self);
  * a failed cursor. */
 unpack_t unpack_find(slice_t record, const char *key);
 uint64_t unpack_find_uint(slice_t record, const char *key, uint64_t fallback);
-slice_t unpack_find_bytes(slice_t record, const char *key); /* empty when missing */
 
 #endif

@@ -43,7 +43,6 @@ typedef enum {
     WIRE_HEARTBEAT = 6,
     WIRE_GOODBYE = 7,
 } wire_kind_t;
-const char *wire_kind_name(wire_kind_t kind);
 
 typedef enum { ROLE_GATEWAY = 1, ROLE_AUTHD, ROLE_ROUTER, ROLE_WORKER, ROLE_CONTROL } wire_role_t;
 const char *wire_role_name(wire_role_t role);

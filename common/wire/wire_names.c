@@ -2,13 +2,6 @@
 
 #include <assert.h>
 
-const char *wire_kind_name(wire_kind_t kind)
-{
-    static const char *const names[] = {"?",      "REQUESTS", "REPLIES",   "INTERIM",
-                                        "CREDIT", "HELLO",    "HEARTBEAT", "GOODBYE"};
-    return kind >= WIRE_REQUESTS && kind <= WIRE_GOODBYE ? names[kind] : names[0];
-}
-
 const char *wire_role_name(wire_role_t role)
 {
     static const char *const names[] = {"?", "gateway", "authd", "router", "worker", "control"};

@@ -21,7 +21,7 @@ BLOCKS = {  # name: (document, .def file, macro)
     "headers": ("API.md", "gateway/read/headers.def", "HEADER"),
 }
 KINDS = {"UINT": "number", "TEXT": "text", "URL": "URL", "NETWORKS": "networks", "ENDPOINT": "endpoints", "ADDRESS": "address:port",
-         "PATH": "path", "SECRET": "path of a secret file", "BOOL": "true or false"}
+         "PATH": "path", "SECRET": "path of a secret file"}
 
 
 # A row of common/ops.def; object, member and admin: of a MANAGE, else None.
@@ -69,7 +69,7 @@ def plain(cell):
 
 
 def settings(section, key, kind, default, least, most, text):
-    limits = "" if kind in ("ADDRESS", "BOOL", "PATH", "SECRET", "TEXT", "ENDPOINT", "URL", "NETWORKS") \
+    limits = "" if kind in ("ADDRESS", "PATH", "SECRET", "TEXT", "ENDPOINT", "URL", "NETWORKS") \
         else f", {least} to {most}"
     return [f"`{section}.{key}`", f"`{plain(default)}`" if plain(default) else "",
             KINDS[kind] + limits, plain(text)]

@@ -31,7 +31,6 @@ struct caller {
 
     /* The owner's. */
     calls_t taken; /* off finished, not yet returned */
-    size_t held;
 
     pthread_mutex_t lock; /* for these */
     calls_t started, finished;
@@ -408,7 +407,6 @@ void caller_start(caller_t *self, call_t **call_p)
     STAILQ_INSERT_TAIL(&self->started, *call_p, link);
     pthread_mutex_unlock(&self->lock);
     *call_p = NULL;
-    self->held++;
     if (ring)
         wake_ring(self->wake_fd);
 }
@@ -435,12 +433,5 @@ call_t *caller_finished(caller_t *self)
         }
         pthread_mutex_unlock(&self->lock);
     }
-    call_t *call = s_pop(&self->taken);
-    self->held -= call != NULL;
-    return call;
-}
-
-size_t caller_held(const caller_t *self)
-{
-    return self->held;
+    return s_pop(&self->taken);
 }

@@ -120,7 +120,4 @@ const char *caller_waits_for(caller_t *self, const uuid_t7 *owner, const char *u
 /* The next call that has finished, the owner's again; NULL: none has. */
 call_t *caller_finished(caller_t *self);
 
-/* Calls that the caller holds: waiting, under way, and finished but not taken back. */
-size_t caller_held(const caller_t *self);
-
 #endif

@@ -243,10 +243,3 @@ size_t handlers_secrets(const handlers_t *self, const uuid_t7 *target, int64_t n
             secrets[count++] = row->secret[i];
     return count;
 }
-
-void handlers_each(const handlers_t *self, void (*each)(void *arg, const handler_t *handler),
-                   void *arg)
-{
-    for (const row_t *row = self->rows; row; row = row->hh.next)
-        each(arg, &row->handler);
-}

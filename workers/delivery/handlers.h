@@ -52,8 +52,5 @@ const handler_t *handlers_get(const handlers_t *self, const uuid_t7 *target);
  * caller wipes them. */
 size_t handlers_secrets(const handlers_t *self, const uuid_t7 *target, int64_t now_ms,
                         whsec_t *secrets);
-/* Calls EACH for every handler, cleared ones too. */
-void handlers_each(const handlers_t *self, void (*each)(void *arg, const handler_t *handler),
-                   void *arg);
 
 #endif

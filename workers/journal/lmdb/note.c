@@ -126,11 +126,6 @@ int notes_take(pass_t *pass, uint64_t until)
     return s_apply(pass, first);
 }
 
-int notes_again(pass_t *pass)
-{
-    return s_apply(pass, STAILQ_FIRST(&pass->journal->notes.applied));
-}
-
 void notes_give_back(journal_t *self)
 {
     notes_t *notes = &self->notes;

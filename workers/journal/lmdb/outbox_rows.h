@@ -83,7 +83,6 @@ int notes_take(pass_t *pass, uint64_t until); /* those that wait, up to that num
  * has none or one of these. Valid while the notes wait. */
 enum { NOTES_REPLIES = 256 };
 size_t notes_replies(journal_t *self, journal_entry_t entries[NOTES_REPLIES], uint64_t *until);
-int notes_again(pass_t *pass);         /* those that the pass before had */
 void notes_give_back(journal_t *self); /* there is no room for them: they wait again */
 void notes_committed(journal_t *self);
 bool notes_wait(journal_t *self);
