@@ -22,7 +22,7 @@ static void test_a_document_is_put_together(void **state)
     json_out_t out = {0};
     json_lit(&out, "{\"a\":");
     json_chars(&out, slice(NULL, 0));
-    json_string(&out, slice_of("say \"hi\"\\\n"));
+    json_quote(&out, slice_of("say \"hi\"\\\n"));
     json_lit(&out, ",\"b\":");
     json_uint(&out, UINT64_MAX);
     json_lit(&out, "}");
@@ -36,12 +36,12 @@ static void test_every_control_character_is_escaped(void **state)
     json_out_t out = {0};
     for (unsigned c = 0; c < 0x20; c++) {
         char byte = (char)c;
-        json_string(&out, slice(&byte, 1));
+        json_quote(&out, slice(&byte, 1));
         assert_true(out.len == 4 || out.len == 8);
         assert_int_equal(out.data[1], '\\');
         json_reset(&out);
     }
-    json_string(&out, slice("a\0b\x1f", 4));
+    json_quote(&out, slice("a\0b\x1f", 4));
     s_expect(&out, "\"a\\u0000b\\u001f\"");
     json_free(&out);
 }
@@ -50,10 +50,10 @@ static void test_utf8_passes_and_other_bytes_are_replaced(void **state)
 {
     (void)state;
     json_out_t out = {0};
-    json_string(&out, slice_of("é€😀"));
+    json_quote(&out, slice_of("é€😀"));
     s_expect(&out, "\"é€😀\"");
-    json_string(&out, slice_of("a\xff"
-                               "b\xc3"));
+    json_quote(&out, slice_of("a\xff"
+                              "b\xc3"));
     s_expect(&out, "\"a\xef\xbf\xbd"
                    "b\xef\xbf\xbd\"");
     json_free(&out);

@@ -30,7 +30,7 @@ static void s_body(json_out_t *out, slice_t body)
 {
     if (utf8_valid(body)) {
         json_lit(out, ",\"body\":");
-        json_string(out, body);
+        json_quote(out, body);
         return;
     }
     json_lit(out, ",\"body_encoding\":\"base64\",\"body\":");
@@ -60,9 +60,9 @@ static void s_write(json_out_t *out, const handler_t *handler, const record_t *r
     json_reset(out);
     s_times(out, shard, log, record);
     json_lit(out, "\",\"handler\":\"incoming_webhook\",\"name\":");
-    json_string(out, handler->name);
+    json_quote(out, handler->name);
     json_lit(out, ",\"http_method\":");
-    json_string(out, slice_of(method ? method : ""));
+    json_quote(out, slice_of(method ? method : ""));
     json_lit(out, ",\"headers\":");
     history_pairs(out, record->headers, false);
     json_lit(out, ",\"parameters\":");
@@ -73,7 +73,7 @@ static void s_write(json_out_t *out, const handler_t *handler, const record_t *r
     json_lit(out, ",\"environment\":");
     json_lit(out, history_environment(record->environment));
     json_lit(out, app ? ",\"access\":{\"app\":" : ",\"access\":{\"bot\":");
-    json_string(out, record->access);
+    json_quote(out, record->access);
     json_lit(out, "}}");
 }
 

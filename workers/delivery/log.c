@@ -124,7 +124,7 @@ static void s_write_time(json_out_t *out, int64_t time_ms)
 {
     char time[CLOCK_TEXT];
     clock_text(time_ms, time);
-    json_string(out, slice_of(time));
+    json_quote(out, slice_of(time));
 }
 
 static void s_write_attempt(void *arg, unsigned number, const outbox_attempt_t *attempt)
@@ -139,10 +139,10 @@ static void s_write_attempt(void *arg, unsigned number, const outbox_attempt_t *
     json_lit(out, ",\"status\":");
     attempt->status ? json_uint(out, attempt->status) : json_lit(out, "null");
     json_lit(out, ",\"outcome\":");
-    json_string(out, slice_of(delivery_outcome_name(attempt->outcome)));
+    json_quote(out, slice_of(delivery_outcome_name(attempt->outcome)));
     json_lit(out, ",\"answer\":");
     size_t shown = attempt->answer.len < OUTBOX_ANSWER ? attempt->answer.len : OUTBOX_ANSWER;
-    json_string(out, slice(attempt->answer.data, shown));
+    json_quote(out, slice(attempt->answer.data, shown));
     json_lit(out, "}");
 }
 
@@ -154,9 +154,9 @@ static void s_write_item(json_out_t *out, journal_reader_t *reader, uint64_t now
     json_lit(out, "{\"number\":");
     json_uint(out, item->log);
     json_lit(out, ",\"id\":");
-    json_string(out, slice_of(id));
+    json_quote(out, slice_of(id));
     json_lit(out, ",\"state\":");
-    json_string(out, slice_of(s_states[item->state]));
+    json_quote(out, slice_of(s_states[item->state]));
     json_lit(out, ",\"time\":");
     s_write_time(out, item->time_ms);
     json_lit(out, ",\"due_in_s\":");
@@ -185,9 +185,9 @@ static void s_look_for_list(reading_t *self, journal_reader_t *reader)
     json_out_t *out = &self->body;
     s_look_for_one(self, reader);
     json_lit(out, "{\"disabled\":");
-    *page->disabled ? json_string(out, slice_of(page->disabled)) : json_lit(out, "null");
+    *page->disabled ? json_quote(out, slice_of(page->disabled)) : json_lit(out, "null");
     json_lit(out, ",\"waits\":");
-    page->waits ? json_string(out, slice_of(page->waits)) : json_lit(out, "null");
+    page->waits ? json_quote(out, slice_of(page->waits)) : json_lit(out, "null");
     json_lit(out, ",\"deliveries\":[");
     for (unsigned i = 0; i < page->len; i++) {
         json_lit(out, i ? "," : "");

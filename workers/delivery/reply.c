@@ -78,7 +78,7 @@ slice_t reply_answer(message_t *judge, const call_t *call, bool awaits, json_out
     if (json.len > 0 || !awaits || !s_is_text(call->content_type, body))
         return json;
     json_reset(text);
-    json_string(text, body);
+    json_quote(text, body);
     return slice(text->data, text->len);
 }
 
@@ -110,7 +110,7 @@ static void s_take(void *arg, unsigned number, const outbox_attempt_t *attempt)
     (void)number;
     json_reset(kept->out);
     if (attempt->outcome == DELIVERY_ANSWERED_TEXT)
-        json_string(kept->out, attempt->answer);
+        json_quote(kept->out, attempt->answer);
     else
         json_raw(kept->out, s_json(kept->judge, attempt->answer, &message));
 }

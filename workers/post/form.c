@@ -69,9 +69,9 @@ static form_outcome_t s_add(const piece_t *piece, json_out_t *out)
     if (!utf8_valid(value))
         return FORM_NOT_UTF8;
     json_lit(out, out->len ? "," : "{");
-    json_string(out, name);
+    json_quote(out, name);
     json_lit(out, ":");
-    s_is_json(field, value) ? json_raw(out, value) : json_string(out, value);
+    s_is_json(field, value) ? json_raw(out, value) : json_quote(out, value);
     return FORM_OK;
 }
 

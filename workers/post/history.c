@@ -66,7 +66,7 @@ void history_pairs(json_out_t *out, slice_t encoded, bool lists)
         if (pair->again)
             continue;
         json_lit(out, written ? "," : "");
-        json_string(out, pair->name);
+        json_quote(out, pair->name);
         json_lit(out, list ? ":[\"" : ":\"");
         s_values(out, &pairs, pair, list ? "\",\"" : ", ");
         json_lit(out, list ? "\"]" : "\"");
@@ -82,7 +82,7 @@ void history_user(json_out_t *out, const record_t *record)
     json_lit(out, "{\"id\":\"");
     json_lit(out, user);
     json_lit(out, "\",\"name\":");
-    json_string(out, record->name);
+    json_quote(out, record->name);
     json_lit(out, "}");
 }
 
@@ -102,7 +102,7 @@ static void s_event(json_out_t *out, const record_t *record)
 {
     const char *method = op_method_name(record->method);
     json_lit(out, ",\"event\":{\"method\":");
-    json_string(out, slice_of(method ? method : ""));
+    json_quote(out, slice_of(method ? method : ""));
     json_lit(out, ",\"headers\":");
     history_pairs(out, record->headers, false);
     json_lit(out, ",\"parameters\":");
@@ -114,7 +114,7 @@ static void s_event(json_out_t *out, const record_t *record)
     json_lit(out, ",\"user\":");
     history_user(out, record);
     json_lit(out, ",\"access\":");
-    json_string(out, record->access);
+    json_quote(out, record->access);
     json_lit(out, "}");
 }
 

@@ -79,7 +79,7 @@ void json_chars(json_out_t *self, slice_t text)
     json_raw(self, slice(text.data + from, i - from));
 }
 
-void json_string(json_out_t *self, slice_t text)
+void json_quote(json_out_t *self, slice_t text)
 {
     json_lit(self, "\"");
     json_chars(self, text);
@@ -107,7 +107,7 @@ void json_base64(json_out_t *self, slice_t bytes)
 void json_bytes(json_out_t *self, slice_t bytes)
 {
     if (utf8_valid(bytes)) {
-        json_string(self, bytes);
+        json_quote(self, bytes);
         return;
     }
     json_lit(self, "{\"base64\":");

@@ -25,7 +25,7 @@ void json_raw(json_out_t *self, slice_t text);
 void json_lit(json_out_t *self, const char *text);
 
 /* A string in quotes. Bytes that are not UTF-8 become U+FFFD each. */
-void json_string(json_out_t *self, slice_t text);
+void json_quote(json_out_t *self, slice_t text);
 /* The inside of a string, for one that is put together from parts: the caller writes the quotes. */
 void json_chars(json_out_t *self, slice_t text);
 void json_uint(json_out_t *self, uint64_t value);
