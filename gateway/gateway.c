@@ -185,11 +185,11 @@ gateway_t *gateway_new(const conf_start_t *start)
     self->shared.routes = routes_new(ROUTES_PUBLIC);
     self->shared.admin_routes = routes_new(ROUTES_ADMIN);
     self->shared.trusted =
-        trusted_new(conf_text(conf, SET_gateway_trusted_proxies), err, sizeof err);
+        networks_new(conf_text(conf, SET_gateway_trusted_proxies), err, sizeof err);
     if (!self->shared.trusted)
         log_fatal(EXIT_CONFIG, "gateway.trusted_proxies", "err=%s", LOG_Q(err));
     self->shared.balancers =
-        trusted_new(conf_text(conf, SET_gateway_proxy_protocol), err, sizeof err);
+        networks_new(conf_text(conf, SET_gateway_proxy_protocol), err, sizeof err);
     if (!self->shared.balancers)
         log_fatal(EXIT_CONFIG, "gateway.proxy_protocol", "err=%s", LOG_Q(err));
     self->shared.census =

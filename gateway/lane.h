@@ -22,7 +22,7 @@ typedef struct {
     SSL_CTX *admin_tls;                        /* of the admin listener; NULL: none */
     h2o_hostconf_t *hosts[2], *admin_hosts[2]; /* of each listener, NULL-terminated */
     routes_t *routes, *admin_routes;
-    trusted_t *trusted, *balancers; /* gateway.trusted_proxies, gateway.proxy_protocol */
+    networks_t *trusted, *balancers; /* gateway.trusted_proxies, gateway.proxy_protocol */
     census_t *census;
 } lane_shared_t;
 

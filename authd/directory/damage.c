@@ -5,6 +5,7 @@
 #include "common/monitor/monitor.h"
 
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <xxhash.h>
 
@@ -23,11 +24,11 @@ static bool s_is_secret(table_t table)
 
 static void s_key_text(table_t table, const MDB_val *key, uint64_t hash, char text[2 * SHOWN + 8])
 {
-    text[0] = '\0';
     if (s_is_secret(table))
         snprintf(text, 2 * SHOWN + 8, "hash:%016" PRIx64, hash);
-    for (size_t i = 0; !s_is_secret(table) && i < key->mv_size && i < SHOWN; i++)
-        snprintf(text + 2 * i, 3, "%02x", ((const unsigned char *)key->mv_data)[i]);
+    else
+        sodium_bin2hex(text, 2 * SHOWN + 8, key->mv_data,
+                       key->mv_size < SHOWN ? key->mv_size : SHOWN);
 }
 
 void damage_say(directory_t *directory, table_t table, const MDB_val *key, const char *what)

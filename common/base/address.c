@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const uint8_t s_mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -115,4 +116,43 @@ size_t network_text(const network_t *network, char text[NETWORK_TEXT])
     size_t len = address_text(&network->base, text);
     int more = snprintf(text + len, NETWORK_TEXT - len, "/%u", network->bits - (mapped ? 96 : 0));
     return len + (size_t)more;
+}
+
+networks_t *networks_new(const char *text, char *err, size_t err_size)
+{
+    networks_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    for (const char *at = text + strspn(text, " ,"); *at; at += strspn(at, " ,")) {
+        size_t len = strcspn(at, " ,");
+        self->network = realloc(self->network, (self->len + 1) * sizeof *self->network);
+        if (!self->network)
+            abort();
+        if (!network_parse(slice(at, len), &self->network[self->len])) {
+            snprintf(err, err_size, "'%.*s' is not a network such as 10.0.0.0/8 or fd12::/16",
+                     (int)len, at);
+            networks_destroy(&self);
+            return NULL;
+        }
+        self->len++;
+        at += len;
+    }
+    return self;
+}
+
+void networks_destroy(networks_t **self_p)
+{
+    if (*self_p) {
+        free((*self_p)->network);
+        free(*self_p);
+        *self_p = NULL;
+    }
+}
+
+bool networks_has(const networks_t *self, const address_t *address)
+{
+    for (size_t i = 0; i < self->len; i++)
+        if (network_has(&self->network[i], address))
+            return true;
+    return false;
 }

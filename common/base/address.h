@@ -42,6 +42,19 @@ address_t address_sender(const address_t *address);
 /* Reads "10.0.0.0/8", "2001:db8::/32", or an address, which is a network of one. */
 bool network_parse(slice_t text, network_t *network);
 bool network_has(const network_t *network, const address_t *address);
+
+/* A list of networks, read-only once it is made. */
+typedef struct {
+    network_t *network;
+    size_t len;
+} networks_t;
+
+/* TEXT: networks with spaces or commas between them, "10.0.0.0/8 2001:db8::/32 192.0.2.1". NULL
+ * with the reason in err. */
+networks_t *networks_new(const char *text, char *err, size_t err_size);
+void networks_destroy(networks_t **self_p);
+bool networks_has(const networks_t *self, const address_t *address);
+
 /* Writes a network with the length of its prefix, as "10.0.0.0/8"; returns the text's length. */
 size_t network_text(const network_t *network, char text[NETWORK_TEXT]);
 

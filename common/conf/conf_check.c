@@ -149,17 +149,10 @@ static int s_check_url(const char *value, char *err, size_t err_size)
 
 static int s_check_networks(const char *value, char *err, size_t err_size)
 {
-    network_t network;
-    for (const char *at = value + strspn(value, " ,"); *at; at += strspn(at, " ,")) {
-        size_t len = strcspn(at, " ,");
-        if (!network_parse(slice(at, len), &network)) {
-            snprintf(err, err_size, "'%.*s' is not a network as 10.0.0.0/8 or fd12::/16", (int)len,
-                     at);
-            return -1;
-        }
-        at += len;
-    }
-    return 0;
+    networks_t *networks = networks_new(value, err, err_size);
+    int rc = networks ? 0 : -1;
+    networks_destroy(&networks);
+    return rc;
 }
 
 static int s_check_uint(const setting_row_t *row, const char *value, char *err, size_t err_size)

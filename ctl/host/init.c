@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,8 +141,7 @@ static int s_write_key(const init_t *self)
         return -1;
     if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key)
         abort();
-    for (unsigned i = 0; i < KEY_BYTES; i++)
-        snprintf(text + 2 * i, 3, "%02x", key[i]);
+    sodium_bin2hex(text, sizeof text, key, KEY_BYTES);
     text[2 * KEY_BYTES] = '\n';
     ssize_t len = 2 * KEY_BYTES + 1;
     bool good = write(fd, text, (size_t)len) == len && fsync(fd) == 0;

@@ -8,6 +8,7 @@
 #include "ctl/table.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,8 +26,7 @@ static void s_found(void *arg, uint64_t line, const char *token)
     uint8_t hash[TOKEN_HASH];
     char text[HASH_TEXT];
     token_hash(token, TOKEN_LEN, hash);
-    for (unsigned i = 0; i < TOKEN_HASH; i++)
-        snprintf(text + 2 * i, 3, "%02x", hash[i]);
+    sodium_bin2hex(text, sizeof text, hash, TOKEN_HASH);
     if (json_array_size(self->found) < FOUND_MOST)
         json_array_append_new(self->found, json_pack("{s:s, s:I, s:s}", "file", self->file, "line",
                                                      (json_int_t)line, "hash", text));

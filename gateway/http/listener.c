@@ -26,7 +26,7 @@ struct listener {
     int fd;
     int reserve; /* given up to accept and refuse when there are no descriptors left */
     census_t *census;
-    const trusted_t *trusted, *balancers;
+    const networks_t *trusted, *balancers;
     listener_limits_t limits;
     /* Connections by what is awaited on them, each list in the order of until_ms. */
     h2o_linklist_t silent;   /* a PROXY line or a handshake */
@@ -211,7 +211,7 @@ static void s_on_line(h2o_socket_t *socket, const char *err)
     h2o_linklist_unlink(&connection->link);
     free(connection->line);
     connection->line = NULL;
-    if (s_name(connection, &client, trusted_has(self->trusted, &client))) {
+    if (s_name(connection, &client, networks_has(self->trusted, &client))) {
         h2o_socket_dont_read(socket, 0);
         s_serve(connection);
         return;
@@ -275,10 +275,10 @@ static void s_take(listener_t *self, int fd, const struct sockaddr *name, sockle
 {
     address_t address = {{0}};
     address_of(name, &address);
-    bool balancer = self->balancers && trusted_has(self->balancers, &address);
+    bool balancer = self->balancers && networks_has(self->balancers, &address);
     connection_t *connection = s_connection(self);
     /* Until its line has come, a balancer's connection counts in all, but for no address. */
-    bool exempt = balancer || trusted_has(self->trusted, &address);
+    bool exempt = balancer || networks_has(self->trusted, &address);
     if (!s_name(connection, &address, exempt) &&
         !(s_make_room(self, &address) && s_name(connection, &address, exempt))) {
         connection->next_free = self->free;
@@ -339,7 +339,7 @@ static void s_on_readable(h2o_socket_t *socket, const char *err)
 }
 
 listener_t *listener_new(h2o_accept_ctx_t *accept, int fd, census_t *census,
-                         const trusted_t *trusted, const listener_limits_t *limits)
+                         const networks_t *trusted, const listener_limits_t *limits)
 {
     listener_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -361,7 +361,7 @@ listener_t *listener_new(h2o_accept_ctx_t *accept, int fd, census_t *census,
     return self;
 }
 
-void listener_expect_line(listener_t *self, const trusted_t *balancers)
+void listener_expect_line(listener_t *self, const networks_t *balancers)
 {
     self->balancers = balancers;
 }

@@ -39,11 +39,11 @@ typedef struct connection {
 
 /* Starts to accept on FD, which it closes. ACCEPT, CENSUS and TRUSTED are borrowed. */
 listener_t *listener_new(h2o_accept_ctx_t *accept, int fd, census_t *census,
-                         const trusted_t *trusted, const listener_limits_t *limits);
+                         const networks_t *trusted, const listener_limits_t *limits);
 
 /* Connections from BALANCERS (borrowed) must begin with a PROXY line (proxy_line.h): their peer is
  * the address that the line names. Without the line they are closed. */
-void listener_expect_line(listener_t *self, const trusted_t *balancers);
+void listener_expect_line(listener_t *self, const networks_t *balancers);
 
 /* After each turn of the loop, before the next: reads on where an answer was written. True when the
  * next turn must not wait. */

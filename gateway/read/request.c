@@ -14,7 +14,7 @@ enum { FORWARDED_LINES = 16 };
 struct request_reader {
     request_limits_t limits;
     const routes_t *routes;
-    const trusted_t *trusted;
+    const networks_t *trusted;
     cookie_use_t cookie; /* NONE: not the admin listener */
     query_t *query;
     presented_t shown; /* the token in the headers of the request at hand */
@@ -38,7 +38,7 @@ typedef struct {
 } found_t;
 
 request_reader_t *request_reader_new(const request_limits_t *limits, const routes_t *routes,
-                                     const trusted_t *trusted)
+                                     const networks_t *trusted)
 {
     request_reader_t *self = calloc(1, sizeof *self);
     if (!self)

@@ -27,7 +27,7 @@ typedef struct request_reader request_reader_t;
 
 /* ROUTES, TRUSTED and the URL are borrowed. */
 request_reader_t *request_reader_new(const request_limits_t *limits, const routes_t *routes,
-                                     const trusted_t *trusted);
+                                     const networks_t *trusted);
 void request_reader_destroy(request_reader_t **self_p);
 
 /* Where the connection comes from; its text lives as long as the connection. */

@@ -151,10 +151,10 @@ static void s_headers(slice_t text)
 
 static void s_forwarded(slice_t text)
 {
-    static trusted_t *trusted;
+    static networks_t *trusted;
     char err[128];
     if (!trusted)
-        trusted = trusted_new("10.0.0.0/8 2001:db8::/32", err, sizeof err);
+        trusted = networks_new("10.0.0.0/8 2001:db8::/32", err, sizeof err);
     address_t peer, client;
     address_parse(slice_of("10.0.0.1"), &peer);
     size_t half = text.len / 2;

@@ -20,7 +20,7 @@
 #define EVENT "/api/v2/bots/ops/incoming"
 
 static routes_t *s_routes;
-static trusted_t *s_trusted;
+static networks_t *s_trusted;
 static request_reader_t *s_reader, *s_admin, *s_public;
 
 /* A connection of libh2o as far as the reader looks at one. */
@@ -91,7 +91,7 @@ static inline void reading_begin(void)
         .body_bytes = 1024, .head_bytes = 8192, .headers = 64, .parameters = 50};
     char err[200];
     s_routes = routes_new(ROUTES_PUBLIC);
-    s_trusted = trusted_new("10.0.0.0/8", err, sizeof err);
+    s_trusted = networks_new("10.0.0.0/8", err, sizeof err);
     s_reader = s_public = request_reader_new(&limits, s_routes, s_trusted);
     request_limits_t admin_limits = limits;
     admin_limits.admin_url = "https://admin.example.org/";
@@ -105,7 +105,7 @@ static inline void reading_end(void)
     request_reader_destroy(&s_public);
     request_reader_destroy(&s_admin);
     routes_destroy(&s_admin_routes);
-    trusted_destroy(&s_trusted);
+    networks_destroy(&s_trusted);
     routes_destroy(&s_routes);
 }
 

@@ -20,12 +20,12 @@ static const char *s_client(const char *cidrs, const char *peer, const char *for
     static char text[ADDRESS_TEXT];
     char err[200];
     address_t from = s_address(peer);
-    trusted_t *trusted = trusted_new(cidrs, err, sizeof err);
+    networks_t *trusted = networks_new(cidrs, err, sizeof err);
     assert_non_null(trusted);
     slice_t line = slice_of(forwarded);
     address_t client;
     bool known = client_address(trusted, &from, &line, 1, &client);
-    trusted_destroy(&trusted);
+    networks_destroy(&trusted);
     if (!known)
         return "nobody";
     address_text(&client, text);
@@ -78,7 +78,7 @@ static void test_empty_elements(void **state)
 static void test_several_lines(void **state)
 {
     char err[200], text[ADDRESS_TEXT];
-    trusted_t *trusted = trusted_new("10.0.0.0/8", err, sizeof err);
+    networks_t *trusted = networks_new("10.0.0.0/8", err, sizeof err);
     address_t peer = s_address("10.0.0.1");
     slice_t lines[] = {slice_of("1.1.1.1"), slice_of("2.2.2.2, 10.0.0.2"), slice_of("10.0.0.3")};
     address_t client;
@@ -86,7 +86,7 @@ static void test_several_lines(void **state)
     assert_true(client_address(trusted, &peer, lines, 3, &client));
     address_text(&client, text);
     assert_string_equal(text, "2.2.2.2");
-    trusted_destroy(&trusted);
+    networks_destroy(&trusted);
 }
 
 static void test_ipv6(void **state)
@@ -122,7 +122,7 @@ static void test_networks(void **state)
 {
     char err[200];
     (void)state;
-    trusted_t *trusted = trusted_new(" 192.0.2.128/25, 0.0.0.0/32 ", err, sizeof err);
+    networks_t *trusted = networks_new(" 192.0.2.128/25, 0.0.0.0/32 ", err, sizeof err);
     static const struct {
         const char *address;
         bool inside;
@@ -130,14 +130,14 @@ static void test_networks(void **state)
                 {"192.0.3.128", false}, {"0.0.0.0", true},     {"::", false}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         address_t address = s_address(rows[i].address);
-        assert_int_equal(trusted_has(trusted, &address), rows[i].inside);
+        assert_int_equal(networks_has(trusted, &address), rows[i].inside);
     }
-    trusted_destroy(&trusted);
+    networks_destroy(&trusted);
     address_t any = s_address("8.8.8.8"), six = s_address("2001:db8::1");
-    trusted = trusted_new("0.0.0.0/0", err, sizeof err);
-    assert_true(trusted_has(trusted, &any));
-    assert_false(trusted_has(trusted, &six));
-    trusted_destroy(&trusted);
+    trusted = networks_new("0.0.0.0/0", err, sizeof err);
+    assert_true(networks_has(trusted, &any));
+    assert_false(networks_has(trusted, &six));
+    networks_destroy(&trusted);
 }
 
 static void test_bad_networks(void **state)
@@ -148,7 +148,7 @@ static void test_bad_networks(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char err[200] = "";
-        assert_null(trusted_new(bad[i], err, sizeof err));
+        assert_null(networks_new(bad[i], err, sizeof err));
         assert_non_null(strstr(err, bad[i]));
     }
 }

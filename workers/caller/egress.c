@@ -5,8 +5,7 @@
 #include <string.h>
 
 struct egress {
-    network_t *allowed;
-    size_t allowed_len;
+    networks_t *allowed;
 };
 
 /* A network in the bits of an address_t: IPv4 ones stand mapped. */
@@ -110,27 +109,16 @@ egress_t *egress_new(const char *allow, char *err, size_t err_size)
     egress_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
-    for (const char *at = allow + strspn(allow, " ,"); *at; at += strspn(at, " ,")) {
-        size_t len = strcspn(at, " ,");
-        self->allowed = realloc(self->allowed, (self->allowed_len + 1) * sizeof *self->allowed);
-        if (!self->allowed)
-            abort();
-        if (!network_parse(slice(at, len), &self->allowed[self->allowed_len])) {
-            snprintf(err, err_size, "'%.*s' is not a network such as 10.0.0.0/8 or fd12::/16",
-                     (int)len, at);
-            egress_destroy(&self);
-            return NULL;
-        }
-        self->allowed_len++;
-        at += len;
-    }
+    self->allowed = networks_new(allow, err, err_size);
+    if (!self->allowed)
+        egress_destroy(&self);
     return self;
 }
 
 void egress_destroy(egress_t **self_p)
 {
     if (*self_p) {
-        free((*self_p)->allowed);
+        networks_destroy(&(*self_p)->allowed);
         free(*self_p);
         *self_p = NULL;
     }
@@ -140,10 +128,12 @@ void egress_destroy(egress_t **self_p)
  * does not mean 10.0.0.0/8. */
 static bool s_is_allowed(const egress_t *self, const address_t *address)
 {
-    for (size_t i = 0; i < self->allowed_len; i++)
-        if (network_has(&self->allowed[i], address) &&
-            (self->allowed[i].bits >= s_mapped.bits || !s_in(&s_mapped, address)))
+    for (size_t i = 0; i < self->allowed->len; i++) {
+        const network_t *network = &self->allowed->network[i];
+        if (network_has(network, address) &&
+            (network->bits >= s_mapped.bits || !s_in(&s_mapped, address)))
             return true;
+    }
     return false;
 }
 

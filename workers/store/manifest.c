@@ -3,15 +3,10 @@
 #include "common/base/clock.h"
 #include "workers/journal/tools.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-static void s_hex(const uint8_t sum[STORE_SUM], char text[2 * STORE_SUM + 1])
-{
-    for (unsigned i = 0; i < STORE_SUM; i++)
-        snprintf(text + 2 * i, 3, "%02x", sum[i]);
-}
 
 const char *manifest_text(const json_t *entry, const char *key)
 {
@@ -51,7 +46,7 @@ static json_t *s_tables(const store_sum_t *sum)
     json_t *tables = json_object();
     for (unsigned i = 0; i < sum->tables_len; i++) {
         char text[2 * STORE_SUM + 1];
-        s_hex(sum->tables[i].sum, text);
+        sodium_bin2hex(text, sizeof text, sum->tables[i].sum, STORE_SUM);
         json_object_set_new(
             tables, sum->tables[i].name,
             json_pack("{s:I, s:s}", "rows", (json_int_t)sum->tables[i].rows, "checksum", text));
@@ -116,7 +111,7 @@ int manifest_check_file(const json_t *entry, const char *path, char *err, size_t
     uint64_t bytes;
     if (store_file_sum(path, &bytes, sum, err, err_size) != 0)
         return -1;
-    s_hex(sum, text);
+    sodium_bin2hex(text, sizeof text, sum, STORE_SUM);
     if ((json_int_t)bytes == s_number(entry, "file_bytes") &&
         strcmp(text, manifest_text(entry, "file_checksum")) == 0)
         return 0;
@@ -166,7 +161,7 @@ int manifest_add(json_t *manifest, const char *dir, const char *name, int64_t wa
     place_time(wall_ms, false, time);
     if (store_file_sum(path, &bytes, file, err, err_size) != 0)
         return -1;
-    s_hex(file, text);
+    sodium_bin2hex(text, sizeof text, file, STORE_SUM);
     json_object_set_new(entry, "name", json_string(name));
     json_object_set_new(entry, "time", json_string(time));
     json_object_set_new(entry, "time_ms", json_integer((json_int_t)wall_ms));
