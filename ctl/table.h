@@ -2,8 +2,8 @@
  * the terminal, whatever command shows it: control characters, NULs, characters that turn the
  * direction of text or end its line, and bytes that are no UTF-8 come out as '?', and in JSON,
  * where a parser reads the same text, as \uXXXX. No other file writes such text to a terminal. */
-#ifndef POSTERN_TABLE_H
-#define POSTERN_TABLE_H
+#ifndef POSTERN_CTL_TABLE_H
+#define POSTERN_CTL_TABLE_H
 
 #include <jansson.h>
 #include <stdio.h>

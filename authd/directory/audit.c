@@ -1,6 +1,6 @@
 #include "authd/directory/audit.h"
 
-#include "authd/directory/record.h"
+#include "authd/directory/fields.h"
 #include "authd/directory/table.h"
 
 enum { KEY = 8 };
@@ -51,16 +51,16 @@ bool audit_next(view_t *view, uint64_t number, audit_t *row)
     slice_t after = number ? s_key(number, past) : slice("", 0);
     if (!table_next(view, TABLE_audit, slice("", 0), after, &key, &bytes))
         return false;
-    record_t record = record_begin(bytes);
+    fields_t fields = fields_begin(bytes);
     row->number = s_number(key);
-    row->time_ms = record_uint(&record, "time", 0);
-    row->who = record_bytes(&record, "who");
-    row->op = record_bytes(&record, "op");
-    row->object = record_bytes(&record, "object");
-    row->from = record_bytes(&record, "from");
-    row->changes = record_bytes(&record, "changes");
-    row->request = record_uuid(&record, "request");
-    row->key = record_uuid(&record, "key");
+    row->time_ms = fields_uint(&fields, "time", 0);
+    row->who = fields_bytes(&fields, "who");
+    row->op = fields_bytes(&fields, "op");
+    row->object = fields_bytes(&fields, "object");
+    row->from = fields_bytes(&fields, "from");
+    row->changes = fields_bytes(&fields, "changes");
+    row->request = fields_uuid(&fields, "request");
+    row->key = fields_uuid(&fields, "key");
     return true;
 }
 

@@ -28,14 +28,14 @@ static void s_write(pack_t *record, const char *key, const uint32_t *counts, siz
 }
 
 /* Fields in the order in which calls_write writes them. */
-void calls_read(calls_t *self, record_t *record)
+void calls_read(calls_t *self, fields_t *fields)
 {
-    *self = (calls_t){.hour = record_uint(record, "hour", 0)};
+    *self = (calls_t){.hour = fields_uint(fields, "hour", 0)};
     if (self->hour == 0)
         return;
-    s_read(self->hours, CALLS_HOURS, record_bytes(record, "hours"));
-    self->day = record_uint(record, "day", 0);
-    s_read(self->days, CALLS_DAYS, record_bytes(record, "days"));
+    s_read(self->hours, CALLS_HOURS, fields_bytes(fields, "hours"));
+    self->day = fields_uint(fields, "day", 0);
+    s_read(self->days, CALLS_DAYS, fields_bytes(fields, "days"));
 }
 
 void calls_write(const calls_t *self, pack_t *record)

@@ -5,7 +5,7 @@
 #ifndef POSTERN_CALLS_H
 #define POSTERN_CALLS_H
 
-#include "authd/directory/record.h"
+#include "authd/directory/fields.h"
 
 enum { CALLS_HOURS = 24, CALLS_DAYS = 30 };
 
@@ -15,7 +15,7 @@ typedef struct {
     uint32_t hours[CALLS_HOURS], days[CALLS_DAYS];
 } calls_t;
 
-void calls_read(calls_t *self, record_t *record);
+void calls_read(calls_t *self, fields_t *fields);
 /* Appends the CALLS_PAIRS pairs of a record. */
 enum { CALLS_PAIRS = 4 };
 void calls_write(const calls_t *self, pack_t *record);

@@ -1,7 +1,7 @@
 #include "authd/directory/extensions.h"
 
+#include "authd/directory/fields.h"
 #include "authd/directory/places.h"
-#include "authd/directory/record.h"
 #include "authd/directory/table.h"
 #include "common/base/secret.h"
 #include "common/log/log.h"
@@ -26,15 +26,15 @@ bool extension_is_name(slice_t name)
 
 static void s_read(const uuid_t7 *id, slice_t bytes, extension_t *extension)
 {
-    record_t record = record_begin(bytes);
+    fields_t fields = fields_begin(bytes);
     extension->id = *id;
-    extension->name = record_bytes(&record, "name");
-    extension->owner = record_uuid(&record, "owner");
-    extension->archived_ms = record_uint(&record, "archived", 0);
-    extension->number = record_uint(&record, "number", 0);
-    extension->created_ms = record_uint(&record, "created", 0);
-    extension->methods = (unsigned)record_uint(&record, "methods", 0);
-    extension->reason = extension->archived_ms ? record_bytes(&record, "reason") : slice("", 0);
+    extension->name = fields_bytes(&fields, "name");
+    extension->owner = fields_uuid(&fields, "owner");
+    extension->archived_ms = fields_uint(&fields, "archived", 0);
+    extension->number = fields_uint(&fields, "number", 0);
+    extension->created_ms = fields_uint(&fields, "created", 0);
+    extension->methods = (unsigned)fields_uint(&fields, "methods", 0);
+    extension->reason = extension->archived_ms ? fields_bytes(&fields, "reason") : slice("", 0);
 }
 
 static void s_put(view_t *view, const extension_t *extension)
@@ -226,13 +226,13 @@ bool apps_get(view_t *view, slice_t app_id, app_t *app)
     slice_t bytes;
     if (!table_get(view, TABLE_apps, app_id, &bytes))
         return false;
-    record_t record = record_begin(bytes);
-    app->target = record_uuid(&record, "target");
-    app->extension = record_uuid(&record, "extension");
-    app->environment = (wire_environment_t)record_uint(&record, "environment", ENVIRONMENT_NONE);
-    app->sealed = record_bytes(&record, "appkey");
-    app->former = record_bytes(&record, "former");
-    app->ends_ms = record_uint(&record, "ends", 0);
+    fields_t fields = fields_begin(bytes);
+    app->target = fields_uuid(&fields, "target");
+    app->extension = fields_uuid(&fields, "extension");
+    app->environment = (wire_environment_t)fields_uint(&fields, "environment", ENVIRONMENT_NONE);
+    app->sealed = fields_bytes(&fields, "appkey");
+    app->former = fields_bytes(&fields, "former");
+    app->ends_ms = fields_uint(&fields, "ends", 0);
     return true;
 }
 

@@ -1,8 +1,8 @@
 #include "authd/directory/handlers.h"
 
 #include "authd/directory/extensions.h"
+#include "authd/directory/fields.h"
 #include "authd/directory/places.h"
-#include "authd/directory/record.h"
 #include "authd/directory/table.h"
 #include "common/base/secret.h"
 #include "common/log/log.h"
@@ -27,20 +27,20 @@ static void s_read_secrets(slice_t packed, handler_t *handler)
 
 static void s_read(slice_t key, slice_t bytes, handler_t *handler)
 {
-    record_t record = record_begin(bytes);
+    fields_t fields = fields_begin(bytes);
     *handler = (handler_t){0};
     memcpy(handler->target.bytes, key.data, UUID_BYTES);
-    handler->version = record_uint(&record, "version", 0);
-    handler->kind = (op_owner_t)record_uint(&record, "kind", OWNER_BOT);
-    handler->name = record_bytes(&record, "name");
-    handler->access = record_bytes(&record, "access");
-    handler->url = record_bytes(&record, "url");
-    handler->concurrency = record_uint(&record, "concurrency", HANDLER_CONCURRENCY);
-    handler->ordered = record_uint(&record, "ordered", 0) == 1;
-    handler->bound_s = record_uint(&record, "bound", HANDLER_BOUND_S);
-    handler->wait_s = record_uint(&record, "wait", 0);
-    handler->sealed_key = record_bytes(&record, "key");
-    s_read_secrets(record_bytes(&record, "secrets"), handler);
+    handler->version = fields_uint(&fields, "version", 0);
+    handler->kind = (op_owner_t)fields_uint(&fields, "kind", OWNER_BOT);
+    handler->name = fields_bytes(&fields, "name");
+    handler->access = fields_bytes(&fields, "access");
+    handler->url = fields_bytes(&fields, "url");
+    handler->concurrency = fields_uint(&fields, "concurrency", HANDLER_CONCURRENCY);
+    handler->ordered = fields_uint(&fields, "ordered", 0) == 1;
+    handler->bound_s = fields_uint(&fields, "bound", HANDLER_BOUND_S);
+    handler->wait_s = fields_uint(&fields, "wait", 0);
+    handler->sealed_key = fields_bytes(&fields, "key");
+    s_read_secrets(fields_bytes(&fields, "secrets"), handler);
 }
 
 bool handlers_get(view_t *view, const uuid_t7 *target, handler_t *handler)

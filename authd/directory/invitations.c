@@ -1,25 +1,25 @@
 #include "authd/directory/invitations.h"
 
-#include "authd/directory/record.h"
+#include "authd/directory/fields.h"
 #include "authd/directory/table.h"
 
 static bool s_read(slice_t key, slice_t bytes, invitation_t *invitation)
 {
-    record_t record = record_begin(bytes);
+    fields_t fields = fields_begin(bytes);
     uuid_t7 id;
     if (key.len != UUID_BYTES)
         return false;
     memcpy(id.bytes, key.data, UUID_BYTES);
     *invitation = (invitation_t){.id = id};
-    slice_t hash = record_bytes(&record, "hash");
-    invitation->user = record_uuid(&record, "user");
-    invitation->by = record_uuid(&record, "by");
-    uint64_t role = record_uint(&record, "role", USER_MEMBER);
+    slice_t hash = fields_bytes(&fields, "hash");
+    invitation->user = fields_uuid(&fields, "user");
+    invitation->by = fields_uuid(&fields, "by");
+    uint64_t role = fields_uint(&fields, "role", USER_MEMBER);
     invitation->role = role < USER_ROLES ? (user_role_t)role : USER_MEMBER;
-    invitation->email = record_bytes(&record, "email");
-    invitation->name = record_bytes(&record, "name");
-    invitation->created_ms = record_uint(&record, "created", 0);
-    invitation->ends_ms = record_uint(&record, "ends", 0);
+    invitation->email = fields_bytes(&fields, "email");
+    invitation->name = fields_bytes(&fields, "name");
+    invitation->created_ms = fields_uint(&fields, "created", 0);
+    invitation->ends_ms = fields_uint(&fields, "ends", 0);
     if (hash.len != INVITATION_HASH)
         return false;
     memcpy(invitation->hash, hash.data, INVITATION_HASH);

@@ -1,6 +1,6 @@
 #include "authd/directory/logins.h"
 
-#include "authd/directory/record.h"
+#include "authd/directory/fields.h"
 #include "authd/directory/table.h"
 #include "common/log/log.h"
 
@@ -14,16 +14,16 @@ bool logins_get(view_t *view, const uuid_t7 *user, login_t *login)
     *login = (login_t){.user = *user};
     if (!table_get(view, TABLE_logins, table_key(user), &bytes))
         return false;
-    record_t record = record_begin(bytes);
-    login->password = record_bytes(&record, "password");
-    login->password_ms = record_uint(&record, "set", 0);
-    login->totp = record_bytes(&record, "totp");
-    login->totp_ms = record_uint(&record, "totp_since", 0);
-    login->totp_step = record_uint(&record, "totp_step", 0);
-    login->pending = record_bytes(&record, "pending");
-    login->pending_ms = record_uint(&record, "pending_since", 0);
-    login->codes = record_bytes(&record, "codes");
-    login->networks = record_bytes(&record, "networks");
+    fields_t fields = fields_begin(bytes);
+    login->password = fields_bytes(&fields, "password");
+    login->password_ms = fields_uint(&fields, "set", 0);
+    login->totp = fields_bytes(&fields, "totp");
+    login->totp_ms = fields_uint(&fields, "totp_since", 0);
+    login->totp_step = fields_uint(&fields, "totp_step", 0);
+    login->pending = fields_bytes(&fields, "pending");
+    login->pending_ms = fields_uint(&fields, "pending_since", 0);
+    login->codes = fields_bytes(&fields, "codes");
+    login->networks = fields_bytes(&fields, "networks");
     return true;
 }
 

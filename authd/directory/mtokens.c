@@ -1,6 +1,6 @@
 #include "authd/directory/mtokens.h"
 
-#include "authd/directory/record.h"
+#include "authd/directory/fields.h"
 #include "authd/directory/table.h"
 
 #include <assert.h>
@@ -9,15 +9,15 @@
 /* Fields in the order in which s_put writes them. */
 static void s_read(const uuid_t7 *id, slice_t bytes, mtoken_t *token)
 {
-    record_t record = record_begin(bytes);
+    fields_t fields = fields_begin(bytes);
     token->id = *id;
-    token->user = record_uuid(&record, "user");
-    token->expires_ms = record_uint(&record, "expires", 0);
-    token->created_ms = record_uint(&record, "created", 0);
-    token->used_ms = record_uint(&record, "used", 0);
-    token->name = record_bytes(&record, "name");
-    token->last4 = record_bytes(&record, "last4");
-    slice_t hash = record_bytes(&record, "hash");
+    token->user = fields_uuid(&fields, "user");
+    token->expires_ms = fields_uint(&fields, "expires", 0);
+    token->created_ms = fields_uint(&fields, "created", 0);
+    token->used_ms = fields_uint(&fields, "used", 0);
+    token->name = fields_bytes(&fields, "name");
+    token->last4 = fields_bytes(&fields, "last4");
+    slice_t hash = fields_bytes(&fields, "hash");
     memset(token->hash, 0, TOKEN_HASH);
     if (hash.len == TOKEN_HASH)
         memcpy(token->hash, hash.data, TOKEN_HASH);

@@ -1,6 +1,6 @@
 #include "authd/directory/places.h"
 
-#include "authd/directory/record.h"
+#include "authd/directory/fields.h"
 #include "authd/directory/table.h"
 
 #include <assert.h>
@@ -36,14 +36,14 @@ bool place_is_name(place_kind_t kind, slice_t name)
 
 static void s_read(place_kind_t kind, slice_t bytes, place_t *place)
 {
-    record_t record = record_begin(bytes);
-    place->id = record_uuid(&record, "id");
-    place->name = record_bytes(&record, "name");
-    place->owner = record_uuid(&record, "owner");
-    place->archived_ms = record_uint(&record, "archived", 0);
-    place->created_ms = record_uint(&record, "created", 0);
-    place->methods = kind == PLACE_BOT ? (unsigned)record_uint(&record, "methods", 0) : 0;
-    place->reason = place->archived_ms ? record_bytes(&record, "reason") : slice("", 0);
+    fields_t fields = fields_begin(bytes);
+    place->id = fields_uuid(&fields, "id");
+    place->name = fields_bytes(&fields, "name");
+    place->owner = fields_uuid(&fields, "owner");
+    place->archived_ms = fields_uint(&fields, "archived", 0);
+    place->created_ms = fields_uint(&fields, "created", 0);
+    place->methods = kind == PLACE_BOT ? (unsigned)fields_uint(&fields, "methods", 0) : 0;
+    place->reason = place->archived_ms ? fields_bytes(&fields, "reason") : slice("", 0);
 }
 
 /* The record stands under the id and under the name, so that a verdict reads one row. */

@@ -1,22 +1,22 @@
 #include "authd/directory/sessions.h"
 
-#include "authd/directory/record.h"
+#include "authd/directory/fields.h"
 #include "authd/directory/table.h"
 
 static bool s_read(slice_t key, slice_t bytes, session_t *session)
 {
-    record_t record = record_begin(bytes);
+    fields_t fields = fields_begin(bytes);
     uuid_t7 id;
     if (key.len != UUID_BYTES)
         return false;
     memcpy(id.bytes, key.data, UUID_BYTES);
     *session = (session_t){.id = id};
-    session->user = record_uuid(&record, "user");
-    slice_t hash = record_bytes(&record, "hash");
-    session->created_ms = record_uint(&record, "created", 0);
-    session->used_ms = record_uint(&record, "used", 0);
-    session->ends_ms = record_uint(&record, "ends", 0);
-    session->from = record_bytes(&record, "from");
+    session->user = fields_uuid(&fields, "user");
+    slice_t hash = fields_bytes(&fields, "hash");
+    session->created_ms = fields_uint(&fields, "created", 0);
+    session->used_ms = fields_uint(&fields, "used", 0);
+    session->ends_ms = fields_uint(&fields, "ends", 0);
+    session->from = fields_bytes(&fields, "from");
     if (hash.len != SESSION_HASH)
         return false;
     memcpy(session->hash, hash.data, SESSION_HASH);

@@ -6,8 +6,8 @@
  * tables' digests (common/store/digest.h) are kept with each change. A damaged row is not found,
  * and the view says so (view_take_damage, view_commit); that a row is not there is believed only
  * where its neighbours are whole and in order. */
-#ifndef POSTERN_TABLE_H
-#define POSTERN_TABLE_H
+#ifndef POSTERN_AUTHD_DIRECTORY_TABLE_H
+#define POSTERN_AUTHD_DIRECTORY_TABLE_H
 
 #include "authd/directory/directory.h"
 #include "common/base/uuid.h"

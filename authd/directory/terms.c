@@ -1,6 +1,6 @@
 #include "authd/directory/terms.h"
 
-#include "authd/directory/record.h"
+#include "authd/directory/fields.h"
 
 #include <string.h>
 
@@ -18,15 +18,15 @@ terms_t terms_read(slice_t encoded)
     terms_t self = terms_none();
     if (encoded.len == 0)
         return self;
-    record_t record = record_begin(encoded);
-    self.networks = record_bytes(&record, "networks");
-    self.post_only = record_uint(&record, "post_only", 0) != 0;
-    self.body_bytes = record_uint(&record, "body", 0);
-    self.listed = record_uint(&record, "listed", 0) != 0;
+    fields_t fields = fields_begin(encoded);
+    self.networks = fields_bytes(&fields, "networks");
+    self.post_only = fields_uint(&fields, "post_only", 0) != 0;
+    self.body_bytes = fields_uint(&fields, "body", 0);
+    self.listed = fields_uint(&fields, "listed", 0) != 0;
     for (unsigned kind = 0; kind < TERMS_KINDS; kind++)
-        self.targets[kind] = record_bytes(&record, s_keys[kind]);
-    self.replaced_ms = record_uint(&record, "replaced", 0);
-    self.successor = record_uuid(&record, "successor");
+        self.targets[kind] = fields_bytes(&fields, s_keys[kind]);
+    self.replaced_ms = fields_uint(&fields, "replaced", 0);
+    self.successor = fields_uuid(&fields, "successor");
     return self;
 }
 

@@ -1,28 +1,28 @@
 #include "authd/directory/tokens.h"
 
-#include "authd/directory/record.h"
+#include "authd/directory/fields.h"
 #include "authd/directory/table.h"
 
 /* Fields in the order in which s_put writes them; what a verdict needs comes first. */
-static void s_read_first(record_t *record, token_t *token)
+static void s_read_first(fields_t *fields, token_t *token)
 {
-    token->id = record_uuid(record, "id");
-    token->user = record_uuid(record, "user");
-    token->display = record_bytes(record, "display");
-    token->rate = record_uint(record, "rate", TOKEN_DEFAULT);
-    token->burst = record_uint(record, "burst", TOKEN_DEFAULT);
-    token->expires_ms = record_uint(record, "expires", 0);
-    token->terms = record_bytes(record, "scope");
+    token->id = fields_uuid(fields, "id");
+    token->user = fields_uuid(fields, "user");
+    token->display = fields_bytes(fields, "display");
+    token->rate = fields_uint(fields, "rate", TOKEN_DEFAULT);
+    token->burst = fields_uint(fields, "burst", TOKEN_DEFAULT);
+    token->expires_ms = fields_uint(fields, "expires", 0);
+    token->terms = fields_bytes(fields, "scope");
 }
 
 static void s_read(const uint8_t hash[TOKEN_HASH], slice_t bytes, token_t *token)
 {
-    record_t record = record_begin(bytes);
-    s_read_first(&record, token);
+    fields_t fields = fields_begin(bytes);
+    s_read_first(&fields, token);
     memcpy(token->hash, hash, TOKEN_HASH);
-    token->name = record_bytes(&record, "name");
-    token->last4 = record_bytes(&record, "last4");
-    token->created_ms = record_uint(&record, "created", 0);
+    token->name = fields_bytes(&fields, "name");
+    token->last4 = fields_bytes(&fields, "last4");
+    token->created_ms = fields_uint(&fields, "created", 0);
 }
 
 static void s_put(view_t *view, const token_t *token)
@@ -70,8 +70,8 @@ bool tokens_judge(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token)
     slice_t bytes;
     if (!table_get(view, TABLE_tokens, slice(hash, TOKEN_HASH), &bytes))
         return false;
-    record_t record = record_begin(bytes);
-    s_read_first(&record, token);
+    fields_t fields = fields_begin(bytes);
+    s_read_first(&fields, token);
     return true;
 }
 
@@ -83,18 +83,18 @@ void tokens_expect(view_t *view, const uint8_t hash[TOKEN_HASH], bool lies)
 /* Fields in the order in which s_put_use writes them. */
 static bool s_read_use(slice_t bytes, uint8_t hash[TOKEN_HASH], token_use_t *use)
 {
-    record_t record = record_begin(bytes);
-    slice_t found = record_bytes(&record, "hash");
+    fields_t fields = fields_begin(bytes);
+    slice_t found = fields_bytes(&fields, "hash");
     if (found.len != TOKEN_HASH)
         return false;
     memcpy(hash, found.data, TOKEN_HASH);
-    use->last_ms = record_uint(&record, "last", 0);
-    use->count = record_uint(&record, "count", 0);
-    use->address = record_bytes(&record, "address");
-    use->target = record_bytes(&record, "target");
+    use->last_ms = fields_uint(&fields, "last", 0);
+    use->count = fields_uint(&fields, "count", 0);
+    use->address = fields_bytes(&fields, "address");
+    use->target = fields_bytes(&fields, "target");
     use->calls = (calls_t){0};
     if (use->last_ms)
-        calls_read(&use->calls, &record);
+        calls_read(&use->calls, &fields);
     return true;
 }
 

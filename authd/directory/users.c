@@ -1,8 +1,8 @@
 #include "authd/directory/users.h"
 
+#include "authd/directory/fields.h"
 #include "authd/directory/logins.h"
 #include "authd/directory/mtokens.h"
-#include "authd/directory/record.h"
 #include "authd/directory/sessions.h"
 #include "authd/directory/table.h"
 #include "authd/directory/tokens.h"
@@ -33,15 +33,15 @@ static slice_t s_email_key(slice_t text, char key[USER_EMAIL_MOST])
 
 static void s_read(const uuid_t7 *id, slice_t bytes, user_t *user)
 {
-    record_t record = record_begin(bytes);
+    fields_t fields = fields_begin(bytes);
     user->id = *id;
-    user->name = record_bytes(&record, "name");
-    user->deleted_ms = record_uint(&record, "deleted", 0);
-    user->email = record_bytes(&record, "email");
-    user->created_ms = record_uint(&record, "created", 0);
-    uint64_t role = record_uint(&record, "role", USER_MEMBER);
+    user->name = fields_bytes(&fields, "name");
+    user->deleted_ms = fields_uint(&fields, "deleted", 0);
+    user->email = fields_bytes(&fields, "email");
+    user->created_ms = fields_uint(&fields, "created", 0);
+    uint64_t role = fields_uint(&fields, "role", USER_MEMBER);
     user->role = role < USER_ROLES ? (user_role_t)role : USER_MEMBER;
-    user->service = record_uint(&record, "service", 0) != 0;
+    user->service = fields_uint(&fields, "service", 0) != 0;
 }
 
 static void s_put(view_t *view, const user_t *user)
@@ -75,8 +75,8 @@ bool users_find(view_t *view, slice_t id_or_email, user_t *user)
     if (uuid_parse(id_or_email.data, id_or_email.len, &id) != 0) {
         if (!table_get(view, TABLE_users_by_email, s_email_key(id_or_email, key), &bytes))
             return false;
-        record_t record = record_begin(bytes);
-        id = record_uuid(&record, "id");
+        fields_t fields = fields_begin(bytes);
+        id = fields_uuid(&fields, "id");
     }
     return users_get(view, &id, user) && user->deleted_ms == 0;
 }

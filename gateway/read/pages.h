@@ -10,7 +10,7 @@ typedef struct {
     const char *path; /* on the admin listener */
     slice_t type;     /* Content-Type */
     slice_t bytes;
-} page_t;
+} page_file_t;
 
 /* What a page may load and do (Content Security Policy, level 3): from and with its own host alone,
  * in no frame of another page's. */
@@ -19,6 +19,6 @@ typedef struct {
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 
 /* The file of a path (without the query), or NULL. */
-const page_t *pages_find(slice_t path);
+const page_file_t *pages_find(slice_t path);
 
 #endif

@@ -40,9 +40,9 @@ typedef struct {
 
 typedef struct {
     /* What the gateway answers by itself: there is no op then, and nothing is forwarded. */
-    const page_t *page;   /* to be shown, or NULL */
-    bool handshake;       /* of a sender of events that asks whether it may (CloudEvents) */
-    wire_request_t entry; /* op, method, target, params, headers, client, token, appkey */
+    const page_file_t *page; /* to be shown, or NULL */
+    bool handshake;          /* of a sender of events that asks whether it may (CloudEvents) */
+    wire_request_t entry;    /* op, method, target, params, headers, client, token, appkey */
     const op_t *op;
     size_t head_len; /* bytes of the head in the connection's input */
     /* of a refusal */

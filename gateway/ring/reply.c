@@ -211,7 +211,7 @@ void reply_handshake(h2o_req_t *req, const uuid_t7 *id, slice_t allow)
     s_send(req, NULL, 0);
 }
 
-void reply_page(h2o_req_t *req, const uuid_t7 *id, const page_t *page)
+void reply_page(h2o_req_t *req, const uuid_t7 *id, const page_file_t *page)
 {
     s_begin(req, 200, id);
     s_content_headers(req, page->type);

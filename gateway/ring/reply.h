@@ -32,7 +32,7 @@ void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body, cook
 void reply_handshake(h2o_req_t *req, const uuid_t7 *id, slice_t allow);
 
 /* Answers with a file of the pages. */
-void reply_page(h2o_req_t *req, const uuid_t7 *id, const page_t *page);
+void reply_page(h2o_req_t *req, const uuid_t7 *id, const page_file_t *page);
 
 /* Gives the errors that libh2o makes (400, 413, 417) the form of ours. libh2o closes the connection
  * after each: COVERED is called for its request. Before any thread, once for each host, with the

@@ -49,8 +49,8 @@ static void counts_are_written_and_read_and_saturate(void **state)
     calls_add(&calls, s_start, 5);
     pack_map(&out, CALLS_PAIRS);
     calls_write(&calls, &out);
-    record_t record = record_begin(slice(out.data, out.len));
-    calls_read(&read, &record);
+    fields_t fields = fields_begin(slice(out.data, out.len));
+    calls_read(&read, &fields);
     assert_memory_equal(&calls, &read, sizeof calls);
     assert_int_equal(calls_of_24_hours(&read, s_start), UINT64_C(258) + UINT32_MAX);
     pack_free(&out);

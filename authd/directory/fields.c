@@ -1,14 +1,14 @@
-#include "authd/directory/record.h"
+#include "authd/directory/fields.h"
 
-record_t record_begin(slice_t bytes)
+fields_t fields_begin(slice_t bytes)
 {
-    record_t self = {.bytes = bytes, .cursor = unpack_begin(bytes)};
+    fields_t self = {.bytes = bytes, .cursor = unpack_begin(bytes)};
     self.left = unpack_map(&self.cursor, UINT32_MAX);
     return self;
 }
 
 /* The cursor at the value of KEY, failed when there is none. The value is to be read from it. */
-static unpack_t *s_find(record_t *self, const char *key)
+static unpack_t *s_find(fields_t *self, const char *key)
 {
     if (self->left && !self->cursor.failed) {
         unpack_t next = self->cursor;
@@ -23,19 +23,19 @@ static unpack_t *s_find(record_t *self, const char *key)
     return &self->cursor;
 }
 
-uint64_t record_uint(record_t *self, const char *key, uint64_t fallback)
+uint64_t fields_uint(fields_t *self, const char *key, uint64_t fallback)
 {
     unpack_t *at = s_find(self, key);
     uint64_t value = unpack_uint(at, UINT64_MAX);
     return at->failed ? fallback : value;
 }
 
-slice_t record_bytes(record_t *self, const char *key)
+slice_t fields_bytes(fields_t *self, const char *key)
 {
     return unpack_bytes(s_find(self, key), SIZE_MAX);
 }
 
-uuid_t7 record_uuid(record_t *self, const char *key)
+uuid_t7 fields_uuid(fields_t *self, const char *key)
 {
     uuid_t7 id = {{0}};
     const void *bytes = unpack_bin(s_find(self, key), UUID_BYTES);
