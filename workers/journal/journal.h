@@ -32,8 +32,10 @@ enum {
 };
 
 typedef struct {
-    const char *path; /* directory */
-    const char *kind; /* "channel", "bot", "extension" */
+    const char *place; /* of all journals of this host: a directory */
+    const char *known; /* what this host knows of them: a directory (common/store/known.h) */
+    const char *path;  /* NULL, or the one journal itself, which is the caller's already */
+    const char *kind;  /* "channel", "bot", "extension" */
     unsigned shard, shards;
     uint64_t map_bytes;    /* largest size of the file */
     uint64_t keys;         /* most dedupe keys */
@@ -45,9 +47,12 @@ typedef struct {
                      without the others */
 } journal_options_t;
 
-/* Opens or makes the journal. A journal of another kind, shard or shard count is refused, and so is
- * one whose write-ahead file is damaged (wal.h) unless options.salvage. NULL with the reason and
- * what to do in err. now_ms: clock_ms (). */
+/* Opens or makes the journal. With place the shard is this process's for its life: while another
+ * process has it, the call waits, and logs that; a count of shards that the journals of that place
+ * are not made for is refused, and so is a journal that is known and not there. A journal of
+ * another kind, shard or shard count is refused, and so is one whose write-ahead file is damaged
+ * (wal.h) unless options.salvage. NULL with the reason and what to do in err. now_ms: clock_ms ().
+ */
 journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *err,
                         size_t err_size);
 /* Finishes what is submitted, commits all notes that there is room for, and closes. */
@@ -122,6 +127,9 @@ bool journal_is_full(const journal_t *self);
  * file that is written to may have no name. Looked at ten times a second; ends when the files are
  * back. Any thread. */
 bool journal_is_gone(const journal_t *self);
+/* What is wrong when new messages are refused, and what to do: a text for an operator; NULL when
+ * they are not. Any thread. */
+const char *journal_trouble(const journal_t *self);
 
 /* Numbers for the metrics. Any thread. */
 typedef struct {

@@ -6,7 +6,6 @@
 #include "common/link/link.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
-#include "common/store/known.h"
 #include "workers/journal/outbox.h"
 #include "workers/post/answer.h"
 #include "workers/post/drain.h"
@@ -190,38 +189,13 @@ static void s_on_refused(void *arg, peer_t *peer, wire_goodbye_t reason)
     self->checked_ms = 0;
 }
 
-/* A reshard leaves a note of the count that the journals are made for: with another one, a worker
- * would make an empty journal in the place of one that there is none of any more. */
-static void s_check_count(const worker_t *self, const char *directory)
-{
-    char path[4300];
-    unsigned shards;
-    snprintf(path, sizeof path, "%s/%s.shards", directory, op_owner_name(self->role->kind));
-    FILE *note = fopen(path, "r");
-    if (!note)
-        return;
-    bool read = fscanf(note, "%u", &shards) == 1;
-    fclose(note);
-    if (!read || shards != self->shard.shards)
-        log_fatal(EXIT_CONFIG, "worker.shards", "path=%s shards=%u err=%s", LOG_Q(path),
-                  self->shard.shards,
-                  LOG_Q("the journals are made for the count in that file: set shards of this "
-                        "kind to it, or use posternctl reshard"));
-}
-
 static void s_open_journal(worker_t *self)
 {
     const conf_t *conf = self->conf;
-    char store[64], path[4200], lock[4300], err[PATH_MAX + 1024];
-    const char *directory = conf_text(conf, SET_data_directory);
-    const char *known = conf_text(conf, SET_data_known);
-    snprintf(store, sizeof store, "%s-%u", op_owner_name(self->role->kind), self->shard.shard);
-    snprintf(path, sizeof path, "%s/%s", directory, store);
-    snprintf(lock, sizeof lock, "%s.lock", path);
-    life_lock(lock, true);
-    s_check_count(self, directory);
+    char err[PATH_MAX + 1024];
     journal_options_t options = {
-        .path = path,
+        .place = conf_text(conf, SET_data_directory),
+        .known = conf_text(conf, SET_data_known),
         .kind = op_owner_name(self->role->kind),
         .shard = self->shard.shard,
         .shards = self->shard.shards,
@@ -231,10 +205,8 @@ static void s_open_journal(worker_t *self)
         .retention_bytes = conf_uint(conf, SET_worker_retention_bytes),
         .delivery_retention_ms = conf_uint(conf, SET_delivery_retention_days) * 86400000,
     };
-    if (known_check(known, store, path, err, sizeof err) == 0)
-        self->journal = journal_open(&options, clock_ms(), err, sizeof err);
-    if (!self->journal ||
-        known_note(known, store, path, journal_uuid(self->journal), err, sizeof err) != 0)
+    self->journal = journal_open(&options, clock_ms(), err, sizeof err);
+    if (!self->journal)
         log_fatal(EXIT_CONFIG, "journal.open", "err=%s", LOG_Q(err));
 }
 
@@ -387,13 +359,8 @@ static void s_check(worker_t *self)
     unsigned alive = 0;
     for (unsigned i = 0; i < self->links_len; i++)
         alive += peer_alive(link_peer(self->links[i]));
-    bool gone = journal_is_gone(self->journal), full = journal_is_full(self->journal);
-    monitor_check("journal", gone || full ? CHECK_FAILED : CHECK_OK,
-                  gone ? "its files were moved or removed, or their disk is not mounted any more: "
-                         "put them back in their place"
-                  : full ? "storage is full: free room on the disk, raise worker.map_bytes or keep "
-                           "less"
-                         : "");
+    const char *trouble = journal_trouble(self->journal);
+    monitor_check("journal", trouble ? CHECK_FAILED : CHECK_OK, trouble ? trouble : "");
     const char *refused = self->refused ? wire_goodbye_text(self->refused) : "";
     if (alive == self->links_len)
         monitor_check("router", CHECK_OK, "");

@@ -35,6 +35,16 @@ bool journal_is_gone(const journal_t *self)
     return atomic_load(&self->gone);
 }
 
+const char *journal_trouble(const journal_t *self)
+{
+    if (journal_is_gone(self))
+        return "its files were moved or removed, or their disk is not mounted any more: put them "
+               "back in their place";
+    return journal_is_full(self)
+               ? "storage is full: free room on the disk, raise worker.map_bytes or keep less"
+               : NULL;
+}
+
 static void s_look_for_files(journal_t *self)
 {
     bool gone = !store_is_there(self->store) || !wal_is_there(self->wal);

@@ -136,7 +136,7 @@ struct journal {
     store_t *store;
     MDB_env *env;
     MDB_dbi table[TABLES];
-    journal_options_t options; /* path and kind point nowhere after the opening */
+    journal_options_t options; /* texts point nowhere after the opening */
     uuid_t7 uuid;
     state_t state;     /* as committed */
     uint64_t base_ms;  /* running clock at the opening */

@@ -1,4 +1,5 @@
 #include "workers/journal/lmdb/outbox_rows.h"
+#include "workers/journal/lmdb/own.h"
 
 #include "common/log/log.h"
 
@@ -272,8 +273,8 @@ static int s_open_wal(journal_t *self, const journal_options_t *options, char *e
     return 0;
 }
 
-journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *err,
-                        size_t err_size)
+static journal_t *s_open(const journal_options_t *options, int64_t now_ms, char *err,
+                         size_t err_size)
 {
     assert(strlen(options->kind) <= 16);
     journal_t *self = calloc(1, sizeof *self);
@@ -310,10 +311,26 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
     self->base_ms = self->state.running_ms;
     atomic_store(&self->committed_log, self->state.next_log);
     self->opened_ms = self->committed_ms = now_ms;
-    self->options.path = self->options.kind = NULL;
+    self->options.path = self->options.place = self->options.known = self->options.kind = NULL;
     log_info("journal.open", "path=%s records=%llu keys=%llu", LOG_Q(options->path),
              (unsigned long long)(self->state.next_log - self->state.first_log),
              (unsigned long long)self->state.keys);
+    return self;
+}
+
+journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *err,
+                        size_t err_size)
+{
+    char path[OWN_PATH];
+    journal_options_t taken = *options;
+    if (options->path)
+        return s_open(options, now_ms, err, err_size);
+    if (own_take(options, path, err, err_size) != 0)
+        return NULL;
+    taken.path = path;
+    journal_t *self = s_open(&taken, now_ms, err, err_size);
+    if (self && own_note(options, path, &self->uuid, err, err_size) != 0)
+        journal_close(&self);
     return self;
 }
 
