@@ -191,11 +191,19 @@ static s_extent_t s_extent(store_t *self, bool fresh)
                         .reusable = atomic_load(&self->free_pages) * stat.ms_psize};
 }
 
+/* What can be written before one of the two reserves is needed; below 0: it is. */
+static int64_t s_room(store_t *self, const s_extent_t *extent)
+{
+    int64_t disk = (int64_t)(s_disk_free(self) + extent->reusable - s_disk_reserve);
+    int64_t map = (int64_t)(extent->map / 100 * (100 - MAP_RESERVE_PERCENT) + extent->reusable -
+                            extent->file);
+    return disk < map ? disk : map;
+}
+
 int store_has_room(store_t *self)
 {
     s_extent_t extent = s_extent(self, false);
-    return s_disk_free(self) + extent.reusable >= s_disk_reserve &&
-           extent.file <= extent.map / 100 * (100 - MAP_RESERVE_PERCENT) + extent.reusable;
+    return s_room(self, &extent) >= 0;
 }
 
 typedef struct {
@@ -226,4 +234,6 @@ void store_inspect(store_t *self, store_state_t *state)
     state->used_bytes = extent.file > extent.reusable ? extent.file - extent.reusable : 0;
     state->disk_free_bytes = s_disk_free(self);
     state->reader_lag = info.me_last_txnid - found.oldest;
+    int64_t room = s_room(self, &extent);
+    state->room_bytes = room > 0 ? (uint64_t)room : 0;
 }

@@ -101,9 +101,9 @@ void store_say(store_t *self, const char *what, int rc);
 int store_has_room(store_t *self);
 
 /* Every 30 s by the writer: clears stale readers, sets the metrics' values. used_bytes leaves out
- * the free pages inside the file. */
+ * the free pages inside the file. room_bytes: until store_has_room says no. */
 typedef struct {
-    uint64_t used_bytes, map_bytes, disk_free_bytes, reader_lag;
+    uint64_t used_bytes, map_bytes, disk_free_bytes, reader_lag, room_bytes;
 } store_state_t;
 void store_inspect(store_t *self, store_state_t *state);
 

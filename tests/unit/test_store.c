@@ -296,6 +296,8 @@ static void test_full_map(void **state)
     store_state_t full, emptied;
     store_t *store = s_open(&dbi);
     assert_true(store_has_room(store));
+    store_inspect(store, &full);
+    assert_in_range(full.room_bytes, full.map_bytes / 2, full.map_bytes);
     unsigned count = 0;
     while (store_has_room(store)) {
         assert_int_equal(s_write(store, dbi, count++, 20000), STORE_OK);
@@ -303,6 +305,7 @@ static void test_full_map(void **state)
     }
     store_inspect(store, &full);
     assert_true(full.used_bytes > full.map_bytes / 100 * 90);
+    assert_true(full.room_bytes < full.map_bytes / 50); /* pages that have just become free */
     unsigned more = count;
     while (s_write(store, dbi, more, 20000) == STORE_OK)
         more++;
@@ -319,6 +322,7 @@ static void test_full_map(void **state)
     }
     store_inspect(store, &emptied);
     assert_true(emptied.used_bytes < full.used_bytes * 2 / 3);
+    assert_true(emptied.room_bytes > full.used_bytes / 3);
     assert_true(store_has_room(store));
     assert_int_equal(s_write(store, dbi, 100000, 20000), STORE_OK);
     store_close(&store);

@@ -133,7 +133,8 @@ const char *journal_trouble(const journal_t *self);
 
 /* Numbers for the metrics. Any thread. */
 typedef struct {
-    uint64_t records, keys, retired, used_bytes, map_bytes, disk_free_bytes, reader_lag;
+    uint64_t records, keys, retired, used_bytes;
+    uint64_t room_bytes; /* that can be stored before new messages are refused */
 } journal_state_t;
 void journal_inspect(journal_t *self, journal_state_t *state);
 

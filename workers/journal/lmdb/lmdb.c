@@ -480,9 +480,10 @@ void journal_inspect(journal_t *self, journal_state_t *state)
         .keys = now->keys,
         .retired = self->retired,
         .used_bytes = store.used_bytes,
-        .map_bytes = store.map_bytes,
-        .disk_free_bytes = store.disk_free_bytes,
-        .reader_lag = store.reader_lag,
+        .room_bytes = store.room_bytes,
     };
     pthread_mutex_unlock(&self->lock);
+    metric_set(METRIC_journal_map_bytes, (int64_t)store.map_bytes);
+    metric_set(METRIC_disk_free_bytes, (int64_t)store.disk_free_bytes);
+    metric_set(METRIC_reader_lag, (int64_t)store.reader_lag);
 }

@@ -45,9 +45,7 @@ static void s_inspect(writer_t *self, int64_t now_ms)
     journal_inspect(self->journal, &state);
     metric_set(METRIC_journal_rows, (int64_t)state.records);
     metric_set(METRIC_journal_used_bytes, (int64_t)state.used_bytes);
-    metric_set(METRIC_journal_map_bytes, (int64_t)state.map_bytes);
-    metric_set(METRIC_disk_free_bytes, (int64_t)state.disk_free_bytes);
-    metric_set(METRIC_reader_lag, (int64_t)state.reader_lag);
+    metric_set(METRIC_journal_room_bytes, (int64_t)state.room_bytes);
     metric_add(METRIC_retired_total, (int64_t)(state.retired - self->retired));
     self->retired = state.retired;
 }
