@@ -94,7 +94,7 @@ static int s_listener(const gateway_t *self, char *address, size_t size)
 
 static void s_tell_waiting(const gateway_t *self, const char *err)
 {
-    char reason[sizeof self->admin + 512];
+    char reason[sizeof self->admin + 512 + sizeof "waits for : "];
     snprintf(reason, sizeof reason, "waits for %s: %s", self->admin, err);
     monitor_check("admin", CHECK_DEGRADED, reason);
 }
