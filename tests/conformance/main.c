@@ -11,7 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SHORT = 100 };
+enum {
+    SHORT = 100,
+    ID_ANEW = 1334, /* an id comes again when it is forgotten, before a death without a commit */
+};
 static const char s_memory[] = "/dev/shm";
 
 static bool s_run(uint64_t seed, const char *under)
@@ -47,5 +50,8 @@ int main(int argc, char **argv)
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : argc > 1 ? 1 : SHORT;
     int failed = argc > 1 ? 0 : calls_run() + calls_outbox_run();
     const char *usual = access(s_memory, W_OK) == 0 ? s_memory : TEST_DIR;
-    return failed ? 1 : s_run_all(seed, count, argc > 3 ? argv[3] : usual);
+    const char *under = argc > 3 ? argv[3] : usual;
+    if (argc <= 1 && !failed)
+        failed = s_run_all(ID_ANEW, 1, under);
+    return failed ? 1 : s_run_all(seed, count, under);
 }

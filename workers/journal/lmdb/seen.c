@@ -186,6 +186,24 @@ static int s_read_record(pass_t *pass, const MDB_val *key, const MDB_val *value,
                       value, record);
 }
 
+/* The id of the record at LOG, unless a newer record has it: the older one's row may be back after
+ * a process has died before the commit that removed it. What a reshard brought has other numbers.
+ */
+static int s_drop_id(pass_t *pass, record_t *record, uint64_t log)
+{
+    answer_row_t row = {0};
+    MDB_val id = {UUID_BYTES, record->id.bytes}, value;
+    int rc = row_cursor_get(pass->seen, &id, &value, MDB_SET);
+    if (rc == MDB_CORRUPTED) /* a damaged one goes, too */
+        return mdb_del(pass->txn, pass->journal->table[TABLE_SEEN], &id, NULL);
+    if (rc == 0 && value.mv_size == sizeof row)
+        memcpy(&row, value.mv_data, sizeof row);
+    uint64_t answered = le64toh(row.log);
+    if (rc == 0 && !(answered & JOURNAL_NUMBER) && answered > log)
+        return 0;
+    return rc ? rc : mdb_cursor_del(pass->seen, 0);
+}
+
 /* The ids leave seen in the order of the log, whose records have them and the running time. */
 static int s_prune_ids(pass_t *pass, size_t steps)
 {
@@ -203,8 +221,7 @@ static int s_prune_ids(pass_t *pass, size_t steps)
         if (known && pass->state.running_ms - (uint64_t)record.running_ms < JOURNAL_ID_MS)
             break;
         memcpy(&number, key.mv_data, sizeof number);
-        MDB_val id = {UUID_BYTES, record.id.bytes};
-        rc = known ? mdb_del(pass->txn, pass->journal->table[TABLE_SEEN], &id, NULL) : 0;
+        rc = known ? s_drop_id(pass, &record, be64toh(number)) : 0;
         if (rc != 0 && rc != MDB_NOTFOUND)
             return rc;
         pass->state.pruned_log = be64toh(number) + 1;
