@@ -39,19 +39,14 @@ static home_t *s_home(const journal_export_t *self, uint64_t number)
 static journal_answer_t s_answer(const source_t *source, const answer_row_t *row)
 {
     const journal_facts_t *facts = &source->facts;
-    uint64_t number = journal_number(le64toh(row->log), facts->shard, facts->shards);
-    return (journal_answer_t){JOURNAL_NUMBER | number, (int64_t)le64toh(row->time_ms), row->answer};
+    journal_answer_t answer = row_answer(row);
+    answer.log = JOURNAL_NUMBER | journal_number(answer.log, facts->shard, facts->shards);
+    return answer;
 }
 
 static int s_get(const source_t *source, table_t table, slice_t name, void *row, size_t size)
 {
-    MDB_val key = {name.len, (void *)name.data}, value;
-    int rc = row_get(source->txn, source->table[table], &key, &value);
-    if (rc == 0 && value.mv_size != size)
-        return MDB_CORRUPTED;
-    if (rc == 0)
-        memcpy(row, value.mv_data, size);
-    return rc;
+    return row_read(source->txn, source->table[table], name, row, size);
 }
 
 /* What has to be there. */

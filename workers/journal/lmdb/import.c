@@ -60,11 +60,6 @@ static int s_put(journal_import_t *self, table_t table, slice_t name, const void
     return row_put(self->pass.txn, self->journal->table[table], &key, &value, flags);
 }
 
-static answer_row_t s_answer(const journal_answer_t *answer)
-{
-    return (answer_row_t){htole64(answer->log), htole64((uint64_t)answer->time_ms), answer->answer};
-}
-
 static int s_take_record(journal_import_t *self, const journal_exported_t *entry)
 {
     pass_t *pass = &self->pass;
@@ -72,7 +67,7 @@ static int s_take_record(journal_import_t *self, const journal_exported_t *entry
     record_t record = entry->record;
     int rc = 0;
     if (entry->seen) {
-        answer_row_t row = s_answer(&entry->answer);
+        answer_row_t row = answer_row(&entry->answer);
         if (!self->pruned_log)
             self->pruned_log = pass->state.next_log;
         rc = s_put(self, TABLE_SEEN, slice(record.id.bytes, UUID_BYTES), &row, sizeof row,
@@ -95,7 +90,8 @@ static int s_take_record(journal_import_t *self, const journal_exported_t *entry
 
 static int s_take_key(journal_import_t *self, const journal_exported_t *entry)
 {
-    key_row_t row = {.answer = s_answer(&entry->answer), .running_ms = htole64(entry->running_ms)};
+    key_row_t row = {.answer = answer_row(&entry->answer),
+                     .running_ms = htole64(entry->running_ms)};
     memcpy(row.hash, entry->hash, sizeof row.hash);
     int rc = s_put(self, TABLE_KEYS, entry->name, &row, sizeof row, MDB_NOOVERWRITE);
     if (rc != 0)

@@ -61,7 +61,7 @@ static int s_make_identity(journal_t *self, MDB_txn *txn, char *err, size_t err_
     memcpy(row.uuid, self->uuid.bytes, UUID_BYTES);
     memcpy(row.kind, self->options.kind, strlen(self->options.kind));
     self->state = (state_t){.first_log = 1, .next_log = 1, .pruned_log = 1, .summed_log = 1};
-    MDB_val key = {8, "identity"}, value = {sizeof row, &row};
+    MDB_val key = {sizeof JOURNAL_IDENTITY - 1, JOURNAL_IDENTITY}, value = {sizeof row, &row};
     return row_put(txn, self->table[TABLE_META], &key, &value, 0);
 }
 
@@ -77,14 +77,12 @@ static int s_count_targets(journal_t *self, MDB_txn *txn)
 /* Reads identity and state, or makes them. err is empty when the reason is rc. */
 static int s_load(journal_t *self, MDB_txn *txn, char *err, size_t err_size)
 {
-    MDB_val key = {8, "identity"}, value;
     identity_row_t row;
-    int rc = row_get(txn, self->table[TABLE_META], &key, &value);
+    int rc = row_read(txn, self->table[TABLE_META], slice_of(JOURNAL_IDENTITY), &row, sizeof row);
     if (rc == MDB_NOTFOUND)
         return s_make_identity(self, txn, err, err_size);
-    if (rc != 0 || value.mv_size != sizeof row)
-        return rc ? rc : MDB_CORRUPTED;
-    memcpy(&row, value.mv_data, sizeof row);
+    if (rc != 0)
+        return rc;
     if (s_check_identity(&self->options, &row, err, err_size) != 0)
         return -1;
     memcpy(self->uuid.bytes, row.uuid, UUID_BYTES);

@@ -17,12 +17,8 @@ int outbox_remove(pass_t *pass, table_t table, MDB_val key)
 static int s_get(pass_t *pass, const uuid_t7 *target, uint64_t log, item_row_t *row)
 {
     item_key_t name = item_key(target, log);
-    MDB_val key = outbox_val(&name, sizeof name), value;
-    int rc = row_get(pass->txn, pass->journal->table[TABLE_ITEMS], &key, &value);
-    if (rc == 0 && value.mv_size != sizeof *row)
-        rc = MDB_CORRUPTED;
-    if (rc == 0)
-        memcpy(row, value.mv_data, sizeof *row);
+    int rc = row_read(pass->txn, pass->journal->table[TABLE_ITEMS], slice(&name, sizeof name), row,
+                      sizeof *row);
     if (rc != MDB_CORRUPTED)
         return rc;
     *row = (item_row_t){.state = 0};

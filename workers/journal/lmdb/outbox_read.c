@@ -92,13 +92,11 @@ static int s_get(journal_reader_t *self, const uuid_t7 *target, uint64_t log, ou
 {
     item_key_t name = item_key(target, log);
     item_row_t row;
-    MDB_val key = outbox_val(&name, sizeof name), value;
-    int rc = row_get(self->txn, self->journal->table[TABLE_ITEMS], &key, &value);
-    if (rc != 0 || value.mv_size != sizeof row)
-        return rc ? rc : MDB_CORRUPTED;
-    memcpy(&row, value.mv_data, sizeof row);
-    *item = s_item(target, log, &row);
-    return 0;
+    int rc = row_read(self->txn, self->journal->table[TABLE_ITEMS], slice(&name, sizeof name), &row,
+                      sizeof row);
+    if (rc == 0)
+        *item = s_item(target, log, &row);
+    return rc;
 }
 
 bool journal_item(journal_reader_t *self, const uuid_t7 *target, uint64_t log, outbox_item_t *item)

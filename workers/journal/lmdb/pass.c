@@ -157,17 +157,12 @@ store_commit_t pass_commit(pass_t *self)
 
 int range_read(const journal_t *journal, MDB_txn *txn, const uuid_t7 *target, range_row_t *range)
 {
-    MDB_val key = {UUID_BYTES, (void *)target->bytes}, value;
-    int rc = row_get(txn, journal->table[TABLE_TARGETS], &key, &value);
-    *range = (range_row_t){1, 0, 0};
-    if (rc != 0)
-        return rc;
     range_row_t row;
-    if (value.mv_size != sizeof row)
-        return MDB_CORRUPTED;
-    memcpy(&row, value.mv_data, sizeof row);
-    *range = (range_row_t){le64toh(row.first), le64toh(row.last), le64toh(row.last_log)};
-    return 0;
+    int rc = row_read(txn, journal->table[TABLE_TARGETS], slice(target->bytes, UUID_BYTES), &row,
+                      sizeof row);
+    *range = rc == 0 ? (range_row_t){le64toh(row.first), le64toh(row.last), le64toh(row.last_log)}
+                     : (range_row_t){1, 0, 0};
+    return rc;
 }
 
 int pass_target(pass_t *self, const uuid_t7 *target, range_row_t **range)

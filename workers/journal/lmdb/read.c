@@ -30,18 +30,16 @@ static int s_anchor(const sight_t *self, const uuid_t7 *target, uint64_t from,
 {
     *sequence = (from + JOURNAL_STRIDE - 1) / JOURNAL_STRIDE * JOURNAL_STRIDE;
     place_key_t place = journal_place(target, *sequence);
-    MDB_val key = {sizeof place, &place}, value;
     if (*sequence > range->last) {
         *sequence = range->last;
         *log = range->last_log;
         return 0;
     }
-    int rc = row_get(self->txn, self->journal->table[TABLE_BY_TARGET], &key, &value);
-    if (rc != 0 || value.mv_size != sizeof *log)
-        return rc && rc != MDB_NOTFOUND ? rc : MDB_CORRUPTED;
-    memcpy(log, value.mv_data, sizeof *log);
-    *log = be64toh(*log);
-    return 0;
+    int rc = row_read(self->txn, self->journal->table[TABLE_BY_TARGET], slice(&place, sizeof place),
+                      log, sizeof *log);
+    if (rc == 0)
+        *log = be64toh(*log);
+    return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
 }
 
 /* Reads from FROM to the next anchor: back along the chain, then forward. */

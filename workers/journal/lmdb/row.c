@@ -50,6 +50,17 @@ int row_get(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *value)
     return rc ? rc : s_open(txn, dbi, key, value);
 }
 
+int row_read(MDB_txn *txn, MDB_dbi dbi, slice_t name, void *row, size_t size)
+{
+    MDB_val key = {name.len, (void *)name.data}, value;
+    int rc = row_get(txn, dbi, &key, &value);
+    if (rc == 0 && value.mv_size != size)
+        return MDB_CORRUPTED;
+    if (rc == 0)
+        memcpy(row, value.mv_data, size);
+    return rc;
+}
+
 int row_cursor_get(MDB_cursor *cursor, MDB_val *key, MDB_val *value, MDB_cursor_op op)
 {
     int rc = mdb_cursor_get(cursor, key, value, op);

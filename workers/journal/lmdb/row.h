@@ -14,6 +14,8 @@
 #include "workers/journal/record.h"
 
 int row_get(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *value);
+/* Copies the row of SIZE bytes under NAME to ROW; MDB_CORRUPTED where it has another size. */
+int row_read(MDB_txn *txn, MDB_dbi dbi, slice_t name, void *row, size_t size);
 int row_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *value, unsigned flags);
 int row_cursor_get(MDB_cursor *cursor, MDB_val *key, MDB_val *value, MDB_cursor_op op);
 /* With MDB_NOOVERWRITE and MDB_KEYEXIST the value is the row that is there. */

@@ -40,6 +40,7 @@ typedef struct __attribute__((packed)) {
 
 enum { JOURNAL_STRIDE = 64 };
 
+#define JOURNAL_IDENTITY "identity" /* its key in meta */
 typedef struct __attribute__((packed)) {
     uint8_t uuid[UUID_BYTES];
     uint32_t shard, shards;
@@ -50,6 +51,16 @@ typedef struct __attribute__((packed)) {
     uint64_t running_ms, first_log, next_log, pruned_log, keys, bytes, generation, framed,
         wal_bytes, targets, summed_log;
 } state_row_t;
+
+static inline answer_row_t answer_row(const journal_answer_t *answer)
+{
+    return (answer_row_t){htole64(answer->log), htole64((uint64_t)answer->time_ms), answer->answer};
+}
+
+static inline journal_answer_t row_answer(const answer_row_t *row)
+{
+    return (journal_answer_t){le64toh(row->log), (int64_t)le64toh(row->time_ms), row->answer};
+}
 
 /* Key of a number. */
 static inline uint64_t journal_key(uint64_t number)

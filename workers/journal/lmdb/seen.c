@@ -3,26 +3,9 @@
 
 #include <string.h>
 
-static answer_row_t s_row(const journal_answer_t *answer)
-{
-    return (answer_row_t){htole64(answer->log), htole64((uint64_t)answer->time_ms), answer->answer};
-}
-
-static journal_answer_t s_answer(const answer_row_t *row)
-{
-    return (journal_answer_t){le64toh(row->log), (int64_t)le64toh(row->time_ms), row->answer};
-}
-
-/* Reads a row of fixed size; MDB_NOTFOUND when there is none. */
 static int s_get(pass_t *pass, table_t table, slice_t name, void *row, size_t size)
 {
-    MDB_val key = {name.len, (void *)name.data}, value;
-    int rc = row_get(pass->txn, pass->journal->table[table], &key, &value);
-    if (rc == 0 && value.mv_size != size)
-        return MDB_CORRUPTED;
-    if (rc == 0)
-        memcpy(row, value.mv_data, size);
-    return rc;
+    return row_read(pass->txn, pass->journal->table[table], name, row, size);
 }
 
 static slice_t s_id(const journal_entry_t *entry)
@@ -32,14 +15,14 @@ static slice_t s_id(const journal_entry_t *entry)
 
 static void s_resend(journal_entry_t *entry, const answer_row_t *row)
 {
-    journal_answer_t hit = s_answer(row);
+    journal_answer_t hit = row_answer(row);
     seen_decide(&hit, NULL, (seen_room_t){0}, entry);
 }
 
 static seen_key_t s_key(const pass_t *pass, const key_row_t *row)
 {
     seen_key_t key = {.age_ms = pass->state.running_ms - le64toh(row->running_ms),
-                      .answer = s_answer(&row->answer)};
+                      .answer = row_answer(&row->answer)};
     memcpy(key.hash, row->hash, sizeof key.hash);
     return key;
 }
@@ -49,7 +32,7 @@ static int s_put_id(pass_t *pass, journal_entry_t *entry)
 {
     entry->answer.log = pass->state.next_log;
     entry->answer.time_ms = entry->record.time_ms;
-    answer_row_t row = s_row(&entry->answer);
+    answer_row_t row = answer_row(&entry->answer);
     MDB_val key = {UUID_BYTES, entry->record.id.bytes}, value = {sizeof row, &row};
     int rc = row_cursor_put(pass->seen, &key, &value, MDB_NOOVERWRITE);
     if (rc != MDB_KEYEXIST)
@@ -63,7 +46,7 @@ static int s_put_id(pass_t *pass, journal_entry_t *entry)
 
 static int s_put_key(pass_t *pass, const journal_entry_t *entry, bool replaces)
 {
-    key_row_t row = {.answer = s_row(&entry->answer),
+    key_row_t row = {.answer = answer_row(&entry->answer),
                      .running_ms = htole64(pass->state.running_ms)};
     memcpy(row.hash, entry->hash, sizeof row.hash);
     MDB_val key = {entry->dedupe.len, (void *)entry->dedupe.data}, value = {sizeof row, &row};
@@ -107,7 +90,7 @@ int seen_restore(pass_t *pass, journal_entry_t *entry)
 {
     key_row_t ignored;
     entry->answer.log = pass->state.next_log;
-    answer_row_t row = s_row(&entry->answer);
+    answer_row_t row = answer_row(&entry->answer);
     MDB_val id = {UUID_BYTES, entry->record.id.bytes}, value = {sizeof row, &row};
     int rc = row_cursor_put(pass->seen, &id, &value, 0);
     if (rc == 0 && entry->dedupe.len > 0) {

@@ -24,12 +24,11 @@ static uint64_t s_bytes(const char *path)
 
 static int s_load(source_t *self)
 {
-    MDB_val key = {8, "identity"}, value;
     identity_row_t identity;
-    int rc = row_get(self->txn, self->table[TABLE_META], &key, &value);
-    if (rc != 0 || value.mv_size != sizeof identity)
+    int rc = row_read(self->txn, self->table[TABLE_META], slice_of(JOURNAL_IDENTITY), &identity,
+                      sizeof identity);
+    if (rc != 0)
         return MDB_CORRUPTED;
-    memcpy(&identity, value.mv_data, sizeof identity);
     rc = state_read(self->txn, self->table[TABLE_META], &self->state);
     const state_t *state = &self->state;
     self->facts = (journal_facts_t){.shard = le32toh(identity.shard),
