@@ -46,6 +46,18 @@ bool address_parse(slice_t text, address_t *address)
     return inet_pton(AF_INET6, host, address->bytes) == 1;
 }
 
+int address_find(const char *text, int flags, struct addrinfo **found)
+{
+    char host[256];
+    const char *colon = strrchr(text, ':');
+    struct addrinfo hints = {.ai_flags = flags | AI_NUMERICHOST | AI_NUMERICSERV,
+                             .ai_socktype = SOCK_STREAM};
+    int len = colon ? (int)(colon - text) : 0;
+    bool bracket = len > 2 && text[0] == '[' && text[len - 1] == ']';
+    snprintf(host, sizeof host, "%.*s", bracket ? len - 2 : len, text + bracket);
+    return colon ? getaddrinfo(host, colon + 1, &hints, found) : EAI_NONAME;
+}
+
 bool address_eq(const address_t *a, const address_t *b)
 {
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;

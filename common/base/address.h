@@ -7,6 +7,7 @@
 
 #include "common/base/slice.h"
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -29,6 +30,11 @@ bool address_of(const struct sockaddr *name, address_t *address);
 
 /* Reads "192.0.2.1", "192.0.2.1:443", "2001:db8::1", "[2001:db8::1]" or "[2001:db8::1]:443". */
 bool address_parse(slice_t text, address_t *address);
+
+/* The socket address of TEXT, "192.0.2.1:443" or "[2001:db8::1]:443". FLAGS: of getaddrinfo,
+ * AI_PASSIVE to listen there. 0 with *found, which is the caller's to free by freeaddrinfo; else
+ * what gai_strerror explains. */
+int address_find(const char *text, int flags, struct addrinfo **found);
 
 bool address_eq(const address_t *a, const address_t *b);
 

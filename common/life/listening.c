@@ -1,12 +1,11 @@
 #include "common/life/listening.h"
 
+#include "common/base/address.h"
 #include "common/base/claim.h"
 #include "common/log/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -56,22 +55,6 @@ static int s_inherited(int fd)
     return s_options(fd, options, sizeof options / sizeof *options);
 }
 
-/* NULL: none. */
-static struct addrinfo *s_resolve(const char *text)
-{
-    char host[256];
-    const char *colon = strrchr(text, ':');
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-                             .ai_socktype = SOCK_STREAM},
-                    *found = NULL;
-    size_t len = colon ? (size_t)(colon - text) : 0;
-    bool bracket = len > 2 && text[0] == '[' && text[len - 1] == ']';
-    snprintf(host, sizeof host, "%.*s", (int)(bracket ? len - 2 : len), text + bracket);
-    if (!colon || getaddrinfo(host, colon + 1, &hints, &found) != 0)
-        errno = EINVAL;
-    return found;
-}
-
 /* A port of 0 becomes the one that the system gave. */
 static void s_tell_port(int fd, char *text, size_t size)
 {
@@ -113,9 +96,11 @@ static int s_listen(int fd, const char *text, const char *installation, char *er
 
 int listening_open(char *text, size_t size, const char *installation, char *err, size_t err_size)
 {
-    struct addrinfo *to = s_resolve(text);
-    if (!to)
+    struct addrinfo *to;
+    if (address_find(text, AI_PASSIVE, &to) != 0) {
+        errno = EINVAL;
         return s_say(text, "address", err, err_size);
+    }
     int fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int rc = s_bind(fd, to, text, err, err_size);
     freeaddrinfo(to);

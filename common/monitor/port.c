@@ -1,31 +1,13 @@
 #include "common/monitor/port.h"
 
+#include "common/base/address.h"
 #include "common/base/claim.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static struct addrinfo *s_resolve(const char *address, char *err, size_t err_size)
-{
-    char host[256];
-    const char *colon = strrchr(address, ':');
-    int len = colon ? (int)(colon - address) : 0;
-    bool bracket = len > 2 && address[0] == '[' && address[len - 1] == ']';
-    snprintf(host, sizeof host, "%.*s", bracket ? len - 2 : len, address + bracket);
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
-                             .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    int rc = colon ? getaddrinfo(host, colon + 1, &hints, &found) : EAI_NONAME;
-    if (rc == 0)
-        return found;
-    snprintf(err, err_size, "%s", gai_strerror(rc));
-    errno = EINVAL;
-    return NULL;
-}
 
 static int s_bind(const struct addrinfo *to, bool shared)
 {
@@ -55,10 +37,13 @@ static int s_fail(const char *address, char *err, size_t err_size)
 int port_listen(const char *address, const char *installation, bool shared, char *err,
                 size_t err_size)
 {
-    struct addrinfo *to = s_resolve(address, err, err_size);
-    int claim = -1;
-    if (!to)
+    struct addrinfo *to;
+    int claim = -1, rc = address_find(address, AI_PASSIVE, &to);
+    if (rc != 0) {
+        snprintf(err, err_size, "%s", gai_strerror(rc));
+        errno = EINVAL;
         return -1;
+    }
     int fd = s_bind(to, shared);
     freeaddrinfo(to);
     if (fd < 0)

@@ -1,10 +1,10 @@
 #include "ctl/host/probe.h"
 
+#include "common/base/address.h"
 #include "common/base/clock.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <netdb.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,17 +24,10 @@ struct probe {
     int64_t since_ms; /* the first question after the last answer */
 };
 
-/* Splits host:port, [host]:port. */
 static void s_resolve(probe_t *self, const char *address)
 {
-    char host[256];
-    const char *colon = strrchr(address, ':');
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV},
-                    *found;
-    int bracket = address[0] == '[', len = colon ? (int)(colon - address) - 2 * bracket : 0;
-    snprintf(host, sizeof host, "%.*s", len > 0 ? len : 0, address + bracket);
-    if (!colon || getaddrinfo(host, colon + 1, &hints, &found) != 0)
+    struct addrinfo *found;
+    if (address_find(address, 0, &found) != 0)
         return;
     memcpy(&self->address, found->ai_addr, found->ai_addrlen);
     self->address_len = found->ai_addrlen;
