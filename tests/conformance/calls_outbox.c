@@ -2,6 +2,7 @@
 #include "tests/conformance/calls.h"
 
 #include "tests/conformance/yard.h"
+#include "tests/unit/kept_text.h"
 
 static void s_store(journal_t *journal, unsigned target, unsigned id)
 {
@@ -251,15 +252,6 @@ static void test_retention_spares_what_is_pending(void **state)
     journal_close(&journal);
 }
 
-static char s_kept[128];
-
-static void s_each_kept(void *arg, const uuid_t7 *target, slice_t bytes)
-{
-    size_t len = strlen(s_kept);
-    (void)arg;
-    snprintf(s_kept + len, sizeof s_kept - len, "%u=%.*s ", target->bytes[8], SLICE_ARG(bytes));
-}
-
 static void test_what_is_kept_of_handlers_and_health(void **state)
 {
     (void)state;
@@ -274,18 +266,12 @@ static void test_what_is_kept_of_handlers_and_health(void **state)
     journal_note(journal, &note);
     journal_close(&journal); /* takes them along */
     journal = s_open();
-    s_kept[0] = '\0';
-    journal_handlers(journal_reader(journal), s_each_kept, NULL);
-    assert_string_equal(s_kept, "1=one 2=two ");
-    s_kept[0] = '\0';
-    journal_health(journal_reader(journal), s_each_kept, NULL);
-    assert_string_equal(s_kept, "2= ");
+    assert_string_equal(kept_text(journal, journal_handlers), "1=one 2=two ");
+    assert_string_equal(kept_text(journal, journal_health), "2= ");
     note.kind = NOTE_HANDLER;
     note.bytes = slice_of("");
     s_note(journal, note);
-    s_kept[0] = '\0';
-    journal_handlers(journal_reader(journal), s_each_kept, NULL);
-    assert_string_equal(s_kept, "1=one ");
+    assert_string_equal(kept_text(journal, journal_handlers), "1=one ");
     journal_close(&journal);
 }
 

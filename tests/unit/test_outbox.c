@@ -8,6 +8,7 @@
 /* clang-format on */
 
 #include "full_disk.h"
+#include "kept_text.h"
 #include "outbox_yard.h"
 #include "workers/store/merge.h"
 
@@ -337,16 +338,6 @@ static void test_retention(void **state)
     journal_close(&journal);
 }
 
-static char s_kept[256];
-
-static void s_each_kept(void *arg, const uuid_t7 *target, slice_t bytes)
-{
-    (void)arg;
-    size_t len = strlen(s_kept);
-    snprintf(s_kept + len, sizeof s_kept - len, "%u=%.*s ", target->bytes[8], (int)bytes.len,
-             bytes.data);
-}
-
 static void test_what_is_kept_of_handlers(void **state)
 {
     (void)state;
@@ -359,18 +350,12 @@ static void test_what_is_kept_of_handlers(void **state)
     journal_note(journal, &note);
     journal_close(&journal); /* takes them along */
     journal = s_open();
-    s_kept[0] = '\0';
-    journal_handlers(journal_reader(journal), s_each_kept, NULL);
-    assert_string_equal(s_kept, "1=one 2=two ");
+    assert_string_equal(kept_text(journal, journal_handlers), "1=one 2=two ");
     note.bytes = slice_of("");
     journal_note(journal, &note);
     s_commit(journal);
-    s_kept[0] = '\0';
-    journal_handlers(journal_reader(journal), s_each_kept, NULL);
-    assert_string_equal(s_kept, "1=one ");
-    s_kept[0] = '\0';
-    journal_health(journal_reader(journal), s_each_kept, NULL);
-    assert_string_equal(s_kept, "");
+    assert_string_equal(kept_text(journal, journal_handlers), "1=one ");
+    assert_string_equal(kept_text(journal, journal_health), "");
     journal_close(&journal);
 }
 
@@ -421,9 +406,7 @@ static void test_a_reshard_carries_all(void **state)
     snprintf(path, sizeof path, "%s/bot-1", to);
     journal = s_open_at(path, 1, 2);
     assert_int_equal(journal_outbox_counts(journal_reader(journal)).pending, 5);
-    s_kept[0] = '\0';
-    journal_handlers(journal_reader(journal), s_each_kept, NULL);
-    assert_string_equal(s_kept, "3=key ");
+    assert_string_equal(kept_text(journal, journal_handlers), "3=key ");
     journal_close(&journal);
 }
 
