@@ -1,16 +1,13 @@
 #include "workers/store/plan.h"
 
 #include "common/life/path.h"
+#include "workers/store/merge.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { SHARDS_MOST = 256 };
-
-static const char s_aside[] = "replaced-";
 
 static const char *s_text(const json_t *plan, const char *key)
 {
@@ -21,8 +18,8 @@ static const char *s_text(const json_t *plan, const char *key)
 /* As switch_plan makes it. */
 static bool s_is_aside(const char *name)
 {
-    size_t len = sizeof s_aside - 1;
-    return strncmp(name, s_aside, len) == 0 && name[len] &&
+    size_t len = sizeof SWITCH_ASIDE - 1;
+    return strncmp(name, SWITCH_ASIDE, len) == 0 && name[len] &&
            name[len + strspn(name + len, "0123456789TZ-")] == '\0';
 }
 
@@ -51,7 +48,7 @@ static bool s_are_counts(const json_t *counts)
     json_object_foreach((json_t *)counts, kind, count)
     {
         json_int_t shards = json_integer_value(count);
-        if (!place_kind(kind) || shards < 1 || shards > SHARDS_MOST)
+        if (!place_kind(kind) || shards < 1 || shards > MERGE_MOST)
             return false;
     }
     return json_is_object(counts);
@@ -79,9 +76,8 @@ static json_t *s_load(FILE *from, const char *path, char *err, size_t err_size)
         return plan;
     snprintf(err, err_size,
              "%s is no plan of posternctl's: %s. Look at it, and remove it. What it may have begun "
-             "lies in " SWITCH_NEW " and %s… beside it",
-             path, plan ? "it names what a restore or a reshard does not touch" : error.text,
-             s_aside);
+             "lies in " SWITCH_NEW " and " SWITCH_ASIDE "… beside it",
+             path, plan ? "it names what a restore or a reshard does not touch" : error.text);
     json_decref(plan);
     return NULL;
 }

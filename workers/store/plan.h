@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #define SWITCH_NEW "switch.new"
+#define SWITCH_ASIDE "replaced-" /* and the time and a pid: where former stores go */
 
 /* The plan at PATH, which the caller owns: its names are of stores, in the data directory, in
  * switch.new or in the directory for what goes aside. NULL with what to do in err. */

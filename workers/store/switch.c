@@ -16,7 +16,7 @@ json_t *switch_plan(const char *title)
 {
     char time[32], aside[64];
     place_time(clock_wall_ms(), true, time);
-    snprintf(aside, sizeof aside, "replaced-%s-%d", time, (int)getpid());
+    snprintf(aside, sizeof aside, SWITCH_ASIDE "%s-%d", time, (int)getpid());
     return json_pack("{s:s, s:s, s:[], s:{}, s:{}}", "title", title, "aside", aside, "moves",
                      "shards", "conf");
 }
