@@ -124,8 +124,7 @@ static void s_offer_names(const typed_t *self, const char *noun)
     const command_t *command = command_find(list);
     snprintf(column, sizeof column, "%.*s", (int)strcspn(command->columns, " "), command->columns);
     json_t *all = ctl_list(self->ctl, command->op, "", command->rows, NULL);
-    json_array_foreach(json_object_get(all, command->rows), i, row)
-    {
+    json_array_foreach (json_object_get(all, command->rows), i, row) {
         const char *name = json_string_value(json_object_get(row, column));
         if (name && s_is_word(name))
             s_offer(self, name);

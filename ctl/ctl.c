@@ -373,9 +373,9 @@ const conf_t *ctl_conf(ctl_t *self)
     self->gateways = (unsigned)json_integer_value(json_object_get(notice, "gateways"));
     size_t i;
     json_t *override;
-    json_array_foreach(json_object_get(notice, "set"), i,
-                       override) if (json_is_string(override) && self->noticed_len < CTL_OVERRIDES)
-        self->noticed[self->noticed_len++] = s_copy(json_string_value(override));
+    json_array_foreach (json_object_get(notice, "set"), i, override)
+        if (json_is_string(override) && self->noticed_len < CTL_OVERRIDES)
+            self->noticed[self->noticed_len++] = s_copy(json_string_value(override));
     json_decref(notice);
     s_reload(self);
     return self->conf;

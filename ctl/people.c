@@ -38,6 +38,7 @@ void people_name(ctl_t *ctl, json_t *value)
     json_t *row, *known = json_object();
     if (json_is_object(value))
         s_name_in(ctl, known, value);
-    json_array_foreach(value, i, row) s_name_in(ctl, known, row);
+    json_array_foreach (value, i, row)
+        s_name_in(ctl, known, row);
     json_decref(known);
 }

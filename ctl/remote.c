@@ -31,11 +31,11 @@ static void s_add_query(char **url, const json_t *body)
     const char *name;
     json_t *value, *item;
     size_t i;
-    json_object_foreach((json_t *)body, name, value)
-    {
+    json_object_foreach ((json_t *)body, name, value) {
         if (!json_is_array(value))
             s_add_value(url, name, value);
-        json_array_foreach(value, i, item) s_add_value(url, name, item);
+        json_array_foreach (value, i, item)
+            s_add_value(url, name, item);
     }
 }
 

@@ -130,8 +130,7 @@ static char *s_join(const json_t *array)
     json_t *item;
     char **texts = calloc(json_array_size(array) + 1, sizeof *texts);
     assert(texts);
-    json_array_foreach(array, i, item)
-    {
+    json_array_foreach (array, i, item) {
         texts[i] = table_value(item);
         len += strlen(texts[i]) + 2;
     }
@@ -207,13 +206,13 @@ void table_rows(const json_t *rows, const char *columns)
     json_t *row;
     for (unsigned c = 0; c < n; c++)
         width[c] = s_width(names[c]);
-    json_array_foreach(rows, r, row) for (unsigned c = 0; c < n; c++)
-    {
-        char *text = table_value(json_object_get(row, names[c]));
-        if (s_width(text) > width[c])
-            width[c] = s_width(text);
-        free(text);
-    }
+    json_array_foreach (rows, r, row)
+        for (unsigned c = 0; c < n; c++) {
+            char *text = table_value(json_object_get(row, names[c]));
+            if (s_width(text) > width[c])
+                width[c] = s_width(text);
+            free(text);
+        }
     for (unsigned c = 0; c < n; c++) {
         char heading[32];
         memcpy(heading, names[c], sizeof heading);
@@ -221,8 +220,7 @@ void table_rows(const json_t *rows, const char *columns)
         s_cell(heading, width[c], c + 1 == n);
     }
     putchar('\n');
-    json_array_foreach(rows, r, row)
-    {
+    json_array_foreach (rows, r, row) {
         for (unsigned c = 0; c < n; c++) {
             char *text = table_value(json_object_get(row, names[c]));
             s_cell(text, width[c], c + 1 == n);
@@ -237,10 +235,10 @@ static void s_fields(const json_t *object, int indent)
     const char *key;
     json_t *value;
     size_t width = 0;
-    json_object_foreach((json_t *)object, key, value) if (s_width(key) > width) width =
-        s_width(key);
-    json_object_foreach((json_t *)object, key, value)
-    {
+    json_object_foreach ((json_t *)object, key, value)
+        if (s_width(key) > width)
+            width = s_width(key);
+    json_object_foreach ((json_t *)object, key, value) {
         if (json_is_null(value))
             continue;
         printf("%*s", indent, "");
@@ -255,8 +253,7 @@ static void s_fields(const json_t *object, int indent)
             json_t *item;
             table_text(stdout, key);
             fputs(":\n", stdout);
-            json_array_foreach(value, i, item)
-            {
+            json_array_foreach (value, i, item) {
                 if (i > 0)
                     putchar('\n');
                 s_fields(item, indent + 2);

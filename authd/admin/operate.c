@@ -109,8 +109,7 @@ static error_code_t s_read_params(operate_t *self, unsigned op, json_t *args, ch
     pack_reset(&self->params);
     if (json_object_size(args) > WIRE_PAIRS)
         return s_too_many(message);
-    json_object_foreach(args, name, value)
-    {
+    json_object_foreach (args, name, value) {
         bool known = s_is_param(name);
         if (s_is_history(op) && strcmp(name, s_follow) == 0 && json_is_true(value))
             continue;

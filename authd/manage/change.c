@@ -22,8 +22,7 @@ static json_t *s_given(const task_t *task)
 {
     json_t *given = json_object(), *value;
     const char *key;
-    json_object_foreach(task->args, key, value)
-    {
+    json_object_foreach (task->args, key, value) {
         if (!s_is_secret(key))
             json_object_set(given, key, value);
     }
@@ -35,8 +34,7 @@ static json_t *s_difference(json_t *a, const json_t *b)
 {
     json_t *all = json_object(), *value;
     const char *key;
-    json_object_foreach(a, key, value)
-    {
+    json_object_foreach (a, key, value) {
         const json_t *other = json_object_get(b, key);
         if (!s_is_secret(key) && other && !json_equal(value, other))
             json_object_set(all, key, value);

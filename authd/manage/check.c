@@ -35,8 +35,7 @@ static error_code_t s_check(task_t *task)
     size_t i;
     json_t *item, *rows = json_array();
     task->result = json_pack("{s:o}", "tokens", rows);
-    json_array_foreach(task_list(task, "hashes"), i, item)
-    {
+    json_array_foreach (task_list(task, "hashes"), i, item) {
         uint8_t hash[TOKEN_HASH];
         token_t token;
         if (!s_hash(item, hash))

@@ -15,8 +15,7 @@ error_code_t methods_edit(task_t *task, unsigned *methods)
     size_t i;
     json_t *name;
     unsigned given = 0;
-    json_array_foreach(task_list(task, "methods"), i, name)
-    {
+    json_array_foreach (task_list(task, "methods"), i, name) {
         unsigned bit = op_method_of(json_string_value(name), json_string_length(name));
         if (!bit)
             return task_fail(task, ERROR_invalid_param,

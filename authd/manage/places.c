@@ -72,8 +72,7 @@ static error_code_t s_add_people(task_t *task, const uuid_t7 *place)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(task_list(task, s_words[task->of].people), i, item)
-    {
+    json_array_foreach (task_list(task, s_words[task->of].people), i, item) {
         char what[64];
         user_t user;
         snprintf(what, sizeof what, "%s[%zu]", s_words[task->of].people, i);

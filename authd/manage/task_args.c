@@ -32,8 +32,7 @@ static error_code_t s_check_list(task_t *task, const field_t *field, const json_
         return task_fail(task, ERROR_invalid_param,
                          "%s: must be an array of %" PRIu64 " to %" PRIu64 " texts.", field->name,
                          field->min, field->max);
-    json_array_foreach(value, i, item)
-    {
+    json_array_foreach (value, i, item) {
         if (!s_is_text(item, 1, TASK_REFERENCE, false))
             return task_fail(task, ERROR_invalid_param, "%s[%zu]: must be a text of 1 to %d bytes.",
                              field->name, i, TASK_REFERENCE);
@@ -110,8 +109,7 @@ static error_code_t s_check_args(task_t *task, const task_row_t *row)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(task->args, key, value)
-    {
+    json_object_foreach (task->args, key, value) {
         const field_t *field = row->fields;
         while (field < row->fields + TASK_FIELDS && field->name && strcmp(field->name, key) != 0)
             field++;

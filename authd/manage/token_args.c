@@ -27,8 +27,7 @@ static error_code_t s_targets(task_t *task, terms_kind_t kind, pack_t *targets)
                                                       ERROR_unknown_app};
     size_t i;
     json_t *item;
-    json_array_foreach(task_list(task, s_lists[kind]), i, item)
-    {
+    json_array_foreach (task_list(task, s_lists[kind]), i, item) {
         uuid_t7 id;
         slice_t name = slice(json_string_value(item), json_string_length(item));
         if (!s_find_target(task->view, kind, name, &id))
@@ -65,8 +64,7 @@ static error_code_t s_networks(task_t *task, token_terms_t *self, terms_t *terms
     json_t *item;
     if (!task_list(task, "networks"))
         return ERROR_none;
-    json_array_foreach(task_list(task, "networks"), i, item)
-    {
+    json_array_foreach (task_list(task, "networks"), i, item) {
         network_t network;
         if (!network_parse(slice(json_string_value(item), json_string_length(item)), &network))
             return task_fail(task, ERROR_invalid_param,

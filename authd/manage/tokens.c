@@ -155,8 +155,7 @@ static error_code_t s_import(task_t *task)
         return code;
     task_object(task, &owner.id, slice(owner.name, owner.name_len));
     rows = json_array();
-    json_array_foreach(task_list(task, "tokens"), i, item)
-    {
+    json_array_foreach (task_list(task, "tokens"), i, item) {
         slice_t text = slice(json_string_value(item), json_string_length(item));
         code = s_import_one(task, &owner, i, text, rows);
         if (code != ERROR_none)

@@ -34,8 +34,7 @@ static int s_delete_tokens(ctl_t *ctl)
     size_t i;
     json_t *token;
     int rc = 0;
-    json_array_foreach(json_object_get(list, "tokens"), i, token)
-    {
+    json_array_foreach (json_object_get(list, "tokens"), i, token) {
         const char *name = json_string_value(json_object_get(token, "name"));
         const char *id = json_string_value(json_object_get(token, "id"));
         if (rc != 0 || !name || !id || strcmp(name, DEMO_TOKEN) != 0)

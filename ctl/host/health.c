@@ -18,8 +18,7 @@ static void s_reasons(const json_t *checks, char *text, size_t size)
     size_t i, len = 0;
     json_t *check;
     text[0] = '\0';
-    json_array_foreach(checks, i, check)
-    {
+    json_array_foreach (checks, i, check) {
         const char *state = json_string_value(json_object_get(check, "state"));
         const char *name = json_string_value(json_object_get(check, "name"));
         const char *reason = json_string_value(json_object_get(check, "reason"));

@@ -217,8 +217,7 @@ static void s_show_table(const json_t *rows)
 {
     size_t i;
     json_t *row, *shown = json_array();
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach (rows, i, row) {
         json_t *texts = json_pack("{s:O, s:O}", "process", json_object_get(row, "process"), "state",
                                   json_object_get(row, "state"));
         for (size_t c = 0; c < sizeof s_columns / sizeof *s_columns; c++)

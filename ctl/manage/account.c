@@ -105,7 +105,7 @@ int user_totp_codes_run(ctl_t *ctl)
     printf("%s These recovery codes, each good once, are shown this\n"
            "once: keep them where the authenticator is not.\n",
            ctl_command(ctl)->done);
-    json_array_foreach(json_object_get(reply, "codes"), i, code)
+    json_array_foreach (json_object_get(reply, "codes"), i, code)
         printf("  %s\n", json_string_value(code));
     json_decref(reply);
     return CTL_OK;

@@ -14,8 +14,7 @@ static void s_flatten(json_t *rows)
 {
     size_t i;
     json_t *row;
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach (rows, i, row) {
         json_t *changes = json_object_get(row, "changes");
         char *text = json_is_object(changes) ? json_dumps(changes, JSON_COMPACT) : NULL;
         json_object_set_new(row, "changes", text ? json_string(text) : json_null());
@@ -49,7 +48,8 @@ static void s_print(const json_t *rows)
 {
     size_t i;
     json_t *row;
-    json_array_foreach((json_t *)rows, i, row) table_json_line(row);
+    json_array_foreach ((json_t *)rows, i, row)
+        table_json_line(row);
 }
 
 int audit_export_run(ctl_t *ctl)

@@ -29,8 +29,7 @@ static void s_print_lines(FILE *out, const char *before, const json_t *lines)
 {
     size_t i;
     json_t *line;
-    json_array_foreach((json_t *)lines, i, line)
-    {
+    json_array_foreach ((json_t *)lines, i, line) {
         fputs(before, out);
         table_text(out, json_string_value(line));
         fputc('\n', out);
@@ -76,8 +75,7 @@ static int s_list_all(ctl_t *ctl)
         return CTL_REFUSED;
     if (ctl_json(ctl))
         return ctl_show(ctl, all);
-    json_array_foreach(json_object_get(all, "tokens"), i, row)
-    {
+    json_array_foreach (json_object_get(all, "tokens"), i, row) {
         const json_t *user = json_object_get(row, "user");
         const json_t *email = json_object_get(user, "email");
         json_object_set(row, "user",

@@ -52,8 +52,7 @@ static json_t *s_ask(check_t *self)
 {
     json_t *known = json_object(), *hashes = json_array(), *row, *item;
     size_t i, j;
-    json_array_foreach(self->found, i, row)
-    {
+    json_array_foreach (self->found, i, row) {
         json_array_append(hashes, json_object_get(row, "hash"));
         if (json_array_size(hashes) < CALL_HASHES && i + 1 < json_array_size(self->found))
             continue;
@@ -64,7 +63,7 @@ static json_t *s_ask(check_t *self)
             return NULL;
         }
         hashes = json_array();
-        json_array_foreach(json_object_get(reply, "tokens"), j, item)
+        json_array_foreach (json_object_get(reply, "tokens"), j, item)
             json_object_set(known, json_string_value(json_object_get(item, "hash")), item);
         json_decref(reply);
     }
@@ -77,8 +76,7 @@ static json_t *s_rows(const check_t *self, const json_t *known)
 {
     json_t *rows = json_array(), *found, *copy;
     size_t i;
-    json_array_foreach(self->found, i, found)
-    {
+    json_array_foreach (self->found, i, found) {
         json_t *token = json_object_get(known, json_string_value(json_object_get(found, "hash")));
         if (!token)
             continue;

@@ -33,8 +33,7 @@ static bool s_is_among(const opens_t *self, const json_t *people)
 {
     size_t i;
     json_t *item;
-    json_array_foreach((json_t *)people, i, item)
-    {
+    json_array_foreach ((json_t *)people, i, item) {
         const char *id = json_string_value(json_object_get(item, "id"));
         if (id && strcmp(id, self->id) == 0)
             return true;
@@ -63,8 +62,7 @@ static bool s_add_all(const opens_t *self, const place_t *place)
     size_t i;
     json_t *row,
         *page = ctl_call(self->ctl, place->list, "", json_pack("{s:i}", "limit", URLS_LOOK));
-    json_array_foreach(json_object_get(page, place->key), i, row)
-    {
+    json_array_foreach (json_object_get(page, place->key), i, row) {
         const char *name = json_string_value(json_object_get(row, "name"));
         json_t *full = name ? ctl_call(self->ctl, place->show, name, NULL) : NULL;
         if (s_is_among(self, json_object_get(full, place->people)))
@@ -113,9 +111,9 @@ static void s_add_bound(const opens_t *self, const json_t *scope)
     size_t i;
     json_t *name;
     for (unsigned p = 0; p < PLACES; p++)
-        json_array_foreach(json_object_get(scope, s_places[p].key), i, name)
+        json_array_foreach (json_object_get(scope, s_places[p].key), i, name)
             s_add_place(self, &s_places[p], json_string_value(name));
-    json_array_foreach(json_object_get(scope, "extensions"), i, name)
+    json_array_foreach (json_object_get(scope, "extensions"), i, name)
         s_add_extension(self, json_string_value(name));
 }
 

@@ -168,8 +168,7 @@ static char *s_query(const json_t *params)
     const char *name;
     json_t *value;
     assert(query);
-    json_object_foreach((json_t *)params, name, value)
-    {
+    json_object_foreach ((json_t *)params, name, value) {
         snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         url_add(&query, name, json_is_string(value) ? json_string_value(value) : number);
     }

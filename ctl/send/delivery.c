@@ -41,8 +41,7 @@ static void s_print(const json_t *answer)
 {
     json_t *rows = json_object_get(answer, "deliveries"), *row;
     size_t i;
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach (rows, i, row) {
         const json_t *attempts = json_object_get(row, "attempts");
         const json_t *last = json_array_get(attempts, json_array_size(attempts) - 1);
         json_object_set(row, "last", json_object_get(last, "outcome"));

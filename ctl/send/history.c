@@ -82,7 +82,9 @@ static int s_page(history_t *self, bool *more)
     json_t *page = s_get(self, self->left, "asc", "from", self->from), *row;
     json_t *rows = json_object_get(page, "messages");
     size_t i;
-    json_array_foreach(rows, i, row) if (self->left > 0) s_take(self, row);
+    json_array_foreach (rows, i, row)
+        if (self->left > 0)
+            s_take(self, row);
     fflush(stdout);
     *more = json_array_size(rows) > 0 && json_is_integer(json_object_get(page, "next"));
     int status = page ? CTL_OK : CTL_REFUSED;

@@ -308,7 +308,7 @@ static void the_audit_comes_in_pages(void **state)
         snprintf(body, sizeof body, "{\"limit\":10,\"after\":%lld}", (long long)after);
         json_t *page = desk_do(self, OP_audit_list, "", body), *row;
         size_t i;
-        json_array_foreach(json_object_get(page, "rows"), i, row)
+        json_array_foreach (json_object_get(page, "rows"), i, row)
             assert_int_equal(json_integer_value(json_object_get(row, "number")), ++seen);
         more = json_is_integer(json_object_get(page, "next"));
         after = json_integer_value(json_object_get(page, "next"));

@@ -252,9 +252,10 @@ static int s_report_failed(const place_t *self, const char *to, const json_t *ma
     size_t i, len = 0;
     const json_t *failed = manifest_failed(manifest);
     json_t *entry;
-    json_array_foreach(failed, i, entry) if (len < sizeof text) len +=
-        (size_t)snprintf(text + len, sizeof text - len, "%s%s: %s", i ? "; " : "",
-                         manifest_text(entry, "name"), manifest_text(entry, "message"));
+    json_array_foreach (failed, i, entry)
+        if (len < sizeof text)
+            len += (size_t)snprintf(text + len, sizeof text - len, "%s%s: %s", i ? "; " : "",
+                                    manifest_text(entry, "name"), manifest_text(entry, "message"));
     if (json_array_size(json_object_get(manifest, "stores")) > 0)
         return failed
                    ? place_refuse(self, "the backup %s is PARTIAL, it has all stores but these: %s",

@@ -45,8 +45,7 @@ static bool s_are_counts(const json_t *counts)
 {
     const char *kind;
     json_t *count;
-    json_object_foreach((json_t *)counts, kind, count)
-    {
+    json_object_foreach ((json_t *)counts, kind, count) {
         json_int_t shards = json_integer_value(count);
         if (!place_kind(kind) || shards < 1 || shards > MERGE_MOST)
             return false;
@@ -62,8 +61,9 @@ static bool s_is_ours(const json_t *plan)
     if (!*s_text(plan, "title") || !s_is_aside(aside) ||
         !json_is_array(json_object_get(plan, "moves")))
         return false;
-    json_array_foreach(json_object_get(plan, "moves"), i,
-                       move) if (!s_is_move(move, aside)) return false;
+    json_array_foreach (json_object_get(plan, "moves"), i, move)
+        if (!s_is_move(move, aside))
+            return false;
     return s_are_counts(json_object_get(plan, "shards")) &&
            s_are_counts(json_object_get(plan, "conf"));
 }

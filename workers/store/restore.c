@@ -77,8 +77,7 @@ static int s_check_manifest(const place_t *self, const char *from, const json_t 
                                 (unsigned long long)conf_uint(self->conf, place_kinds[k].shards),
                                 (long long)count);
     }
-    json_array_foreach(json_object_get(manifest, "stores"), i, entry)
-    {
+    json_array_foreach (json_object_get(manifest, "stores"), i, entry) {
         if (!place_is_store(manifest_text(entry, "name")))
             return place_refuse(self, "%s/" MANIFEST_FILE " names a store that there is none of",
                                 from);
@@ -155,8 +154,7 @@ static int s_copy(const place_t *self, const char *from, const char *to, const j
     char err[PLACE_PATH + 1024];
     size_t i;
     json_t *entry;
-    json_array_foreach(json_object_get(manifest, "stores"), i, entry)
-    {
+    json_array_foreach (json_object_get(manifest, "stores"), i, entry) {
         const char *name = manifest_text(entry, "name");
         if (s_copy_store(from, to, name) != 0)
             return place_refuse(self, "cannot copy %s/%s: %s; nothing was changed", from, name,
@@ -233,11 +231,12 @@ static void s_report_failed(const place_t *self, const json_t *manifest)
     if (!failed)
         return;
     json_object_set(self->reply, "failed", (json_t *)failed);
-    json_array_foreach(failed, i, entry) place_say(
-        self,
-        "%s is NOT in this backup, it could not be copied then (%s): the next start makes "
-        "an empty one.",
-        manifest_text(entry, "name"), manifest_text(entry, "message"));
+    json_array_foreach (failed, i, entry)
+        place_say(
+            self,
+            "%s is NOT in this backup, it could not be copied then (%s): the next start makes "
+            "an empty one.",
+            manifest_text(entry, "name"), manifest_text(entry, "message"));
 }
 
 static void s_report(const place_t *self, const char *from, const json_t *manifest,

@@ -89,8 +89,7 @@ static int s_forget(const place_t *self, const json_t *plan)
     size_t i;
     json_t *move;
     int rc = 0;
-    json_array_foreach(json_object_get(plan, "moves"), i, move)
-    {
+    json_array_foreach (json_object_get(plan, "moves"), i, move) {
         const char *from = json_string_value(json_array_get(move, 0));
         const char *name = strrchr(from, '/');
         if (rc == 0 && known_forget(known, name ? name + 1 : from) < 0)
@@ -111,15 +110,18 @@ static int s_carry_out(const place_t *self, json_t *plan)
         return -1;
     if (place_own(self, path) != 0 || s_forget(self, plan) != 0)
         return -1;
-    json_array_foreach(json_object_get(plan, "moves"), i, move) if (rc == 0) rc =
-        s_move(self, json_string_value(json_array_get(move, 0)),
-               json_string_value(json_array_get(move, 1)));
-    json_object_foreach(json_object_get(plan, "shards"), kind, shards) if (rc == 0) rc =
-        s_mark(self, kind, json_integer_value(shards));
+    json_array_foreach (json_object_get(plan, "moves"), i, move)
+        if (rc == 0)
+            rc = s_move(self, json_string_value(json_array_get(move, 0)),
+                        json_string_value(json_array_get(move, 1)));
+    json_object_foreach (json_object_get(plan, "shards"), kind, shards)
+        if (rc == 0)
+            rc = s_mark(self, kind, json_integer_value(shards));
     if (rc == 0)
         rc = s_sync_all(self, aside);
-    json_object_foreach(json_object_get(plan, "conf"), kind, shards) if (rc == 0)
-        conf_line_set(self, kind, (unsigned)json_integer_value(shards));
+    json_object_foreach (json_object_get(plan, "conf"), kind, shards)
+        if (rc == 0)
+            conf_line_set(self, kind, (unsigned)json_integer_value(shards));
     if (rc != 0)
         return rc;
     rmdir(path); /* when nothing went aside */
