@@ -242,7 +242,8 @@ static void s_take_notes(journal_t *self, int64_t now_ms)
     pass_t *pass = &self->pass;
     uint64_t until;
     int rc = 0;
-    if (now_ms < self->notes.next_ms || !notes_wait(self) || !s_store_replies(self, now_ms, &until))
+    if (now_ms < self->notes.next_ms || !journal_has_notes(self) ||
+        !s_store_replies(self, now_ms, &until))
         return;
     if (pass->txn)
         pass_extend(pass, 0, now_ms);
@@ -429,7 +430,7 @@ static bool s_tend(journal_t *self, int64_t now_ms)
 
 bool journal_takes_notes(journal_t *self, int64_t now_ms)
 {
-    if (!notes_wait(self))
+    if (!journal_has_notes(self))
         return false;
     pthread_mutex_lock(&self->lock);
     bool takes = !self->leaving.txn && now_ms >= self->notes.next_ms;

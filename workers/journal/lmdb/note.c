@@ -84,18 +84,13 @@ size_t notes_replies(journal_t *self, journal_entry_t entries[NOTES_REPLIES], ui
     return count;
 }
 
-bool notes_wait(journal_t *self)
+bool journal_has_notes(journal_t *self)
 {
     notes_t *notes = &self->notes;
     pthread_mutex_lock(&notes->lock);
     bool wait = !STAILQ_EMPTY(&notes->waiting);
     pthread_mutex_unlock(&notes->lock);
     return wait;
-}
-
-bool journal_has_notes(journal_t *self)
-{
-    return notes_wait(self);
 }
 
 uint64_t journal_noted(const journal_t *self)

@@ -85,7 +85,6 @@ enum { NOTES_REPLIES = 256 };
 size_t notes_replies(journal_t *self, journal_entry_t entries[NOTES_REPLIES], uint64_t *until);
 void notes_give_back(journal_t *self); /* there is no room for them: they wait again */
 void notes_committed(journal_t *self);
-bool notes_wait(journal_t *self);
 void notes_drop(journal_t *self); /* at the end */
 
 /* A health row begins with a running time, or 0. */
