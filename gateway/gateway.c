@@ -41,7 +41,7 @@ struct gateway {
     int64_t deadline_ms, drain_ms, notice_ms, began_ms;
     uint64_t held_most; /* by connections, since memory was given back */
     int passed;         /* the passed socket, -1: none */
-    char admin[300];    /* where the admin listener is to be, while another process is there */
+    char admin[300];    /* where the admin listener is to be, until it is there */
     int64_t admin_ms;   /* of the last attempt */
     char
         name[LINK_NAME + 1 - 3]; /* as the peers see it: "gateway-0.host", before ".63" of a lane */
@@ -99,23 +99,34 @@ static void s_tell_waiting(const gateway_t *self, const char *err)
     monitor_check("admin", CHECK_DEGRADED, reason);
 }
 
-static void s_await_admin(gateway_t *self, const char *address, const char *err)
+static void s_await_admin(gateway_t *self, const char *err)
 {
     log_warn("gateway.admin",
              "address=%s err=%s hint=\"senders are served, nobody can manage at this address until "
              "it is free, which is tried each second: end what has it, or set admin.listen\"",
-             LOG_Q(address), LOG_Q(err));
-    snprintf(self->admin, sizeof self->admin, "%s", address);
+             LOG_Q(self->admin), LOG_Q(err));
     s_tell_waiting(self, err);
+}
+
+/* Its descriptor; -1 with the reason in err and in errno. */
+static int s_open_admin(gateway_t *self, char *err, size_t err_size)
+{
+    char address[sizeof self->admin];
+    snprintf(address, sizeof address, "%s", self->admin);
+    int fd = listening_open(address, sizeof address, self->installation, err, err_size);
+    if (fd < 0)
+        return -1;
+    self->admin[0] = '\0';
+    log_info("gateway.admin", "address=%s tls=%d", address, self->shared.admin_tls != NULL);
+    return fd;
 }
 
 /* The admin listener: the first lane's, and shared by the gateways of a host. -1: there is none,
  * or not yet. */
 static int s_admin_listener(gateway_t *self, const conf_t *conf)
 {
-    char address[300];
-    conf_address(conf, SET_admin_listen, 0, address, sizeof address);
-    if (*address == '\0')
+    conf_address(conf, SET_admin_listen, 0, self->admin, sizeof self->admin);
+    if (*self->admin == '\0')
         return -1;
     if (cookie_use(conf_text(conf, SET_admin_url)) == COOKIE_NONE)
         log_fatal(EXIT_CONFIG, "gateway.admin", "setting=admin.url err=%s",
@@ -123,35 +134,30 @@ static int s_admin_listener(gateway_t *self, const conf_t *conf)
     if (*conf_text(conf, SET_admin_tls_certificate))
         self->shared.admin_tls = tls_new("admin", conf_text(conf, SET_admin_tls_certificate),
                                          conf_text(conf, SET_admin_tls_key));
-    else if (strncmp(address, "127.", 4) != 0 && strncmp(address, "[::1]:", 6) != 0)
-        log_warn("gateway.admin", "address=%s err=%s", address,
+    else if (strncmp(self->admin, "127.", 4) != 0 && strncmp(self->admin, "[::1]:", 6) != 0)
+        log_warn("gateway.admin", "address=%s err=%s", self->admin,
                  LOG_Q("management tokens would travel in the clear: set admin.tls_certificate, or "
                        "see to it that only a TLS proxy reaches this address"));
     char err[512];
-    int fd = listening_open(address, sizeof address, self->installation, err, sizeof err);
-    if (fd >= 0)
-        log_info("gateway.admin", "address=%s tls=%d", address, self->shared.admin_tls != NULL);
-    else if (errno == EADDRINUSE || errno == EADDRNOTAVAIL)
-        s_await_admin(self, address, err);
-    else
-        listening_fail(address, err);
+    int fd = s_open_admin(self, err, sizeof err);
+    if (fd < 0 && errno != EADDRINUSE && errno != EADDRNOTAVAIL)
+        listening_fail(self->admin, err);
+    if (fd < 0)
+        s_await_admin(self, err);
     return fd;
 }
 
 static void s_try_admin(gateway_t *self, int64_t now_ms)
 {
-    char address[sizeof self->admin], err[512];
+    char err[512];
     if (*self->admin == '\0' || now_ms - self->admin_ms < ADMIN_AGAIN_MS)
         return;
     self->admin_ms = now_ms;
-    snprintf(address, sizeof address, "%s", self->admin);
-    int fd = listening_open(address, sizeof address, self->installation, err, sizeof err);
+    int fd = s_open_admin(self, err, sizeof err);
     if (fd < 0) {
         s_tell_waiting(self, err);
         return;
     }
-    self->admin[0] = '\0';
-    log_info("gateway.admin", "address=%s tls=%d", address, self->shared.admin_tls != NULL);
     monitor_check("admin", CHECK_OK, "listening");
     lane_open_admin(self->lane[0], fd);
 }
