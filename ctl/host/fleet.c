@@ -1,10 +1,10 @@
 #include "ctl/host/fleet.h"
 
+#include "common/base/address.h"
 #include "common/base/claim.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,35 +94,21 @@ const station_t *fleet_at(const fleet_t *self, unsigned i)
     return &self->stations[i];
 }
 
-/* Splits "host:port" and "[host]:port". */
-static void s_split(const char *address, char host[256], char port[8])
-{
-    const char *colon = strrchr(address, ':');
-    int len = colon ? (int)(colon - address) : (int)strlen(address);
-    snprintf(port, 8, "%s", colon ? colon + 1 : "0");
-    if (address[0] == '[' && len >= 2)
-        snprintf(host, 256, "%.*s", len - 2, address + 1);
-    else
-        snprintf(host, 256, "%.*s", len, address);
-}
-
 /* 0 when ADDRESS can be listened on, else errno. Without SO_REUSEPORT, so that a gateway of another
  * installation shows, too. */
 static int s_try(const char *address)
 {
-    char host[256], port[8];
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list;
-    s_split(address, host, port);
-    if (getaddrinfo(*host ? host : NULL, port, &hints, &list) != 0)
-        return EADDRNOTAVAIL;
+    struct addrinfo *to;
+    if (address_find(address, AI_PASSIVE, &to) != 0)
+        return EINVAL;
     int one = 1, rc = 0;
-    int fd = socket(list->ai_family, list->ai_socktype | SOCK_CLOEXEC, list->ai_protocol);
+    int fd = socket(to->ai_family, to->ai_socktype | SOCK_CLOEXEC, to->ai_protocol);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
-        bind(fd, list->ai_addr, list->ai_addrlen) != 0 || listen(fd, 1) != 0)
+        bind(fd, to->ai_addr, to->ai_addrlen) != 0 || listen(fd, 1) != 0)
         rc = errno;
     if (fd >= 0)
         close(fd);
-    freeaddrinfo(list);
+    freeaddrinfo(to);
     return rc;
 }
 
