@@ -14,14 +14,14 @@ typedef struct {
     unsigned list, show, endpoint;
     const char *key, *people;
     bool closed; /* only its people post to the endpoint */
-} place_t;
+} noun_t;
 
-static const place_t s_places[] = {
+static const noun_t s_nouns[] = {
     {OP_channel_list, OP_channel_show, OP_channel_message, "channels", "members", true},
     {OP_bot_list, OP_bot_show, OP_bot_incoming, "bots", "subscribers", false},
 };
 
-enum { PLACES = sizeof s_places / sizeof *s_places };
+enum { NOUNS = sizeof s_nouns / sizeof *s_nouns };
 
 typedef struct {
     ctl_t *ctl;
@@ -57,16 +57,16 @@ static void s_add(const opens_t *self, unsigned endpoint, const char *name)
 
 /* The places where the user is among the people. A list's rows do not name these, so each is shown;
  * one page must do. False when there are more. */
-static bool s_add_all(const opens_t *self, const place_t *place)
+static bool s_add_all(const opens_t *self, const noun_t *noun)
 {
     size_t i;
     json_t *row,
-        *page = ctl_call(self->ctl, place->list, "", json_pack("{s:i}", "limit", URLS_LOOK));
-    json_array_foreach (json_object_get(page, place->key), i, row) {
+        *page = ctl_call(self->ctl, noun->list, "", json_pack("{s:i}", "limit", URLS_LOOK));
+    json_array_foreach (json_object_get(page, noun->key), i, row) {
         const char *name = json_string_value(json_object_get(row, "name"));
-        json_t *full = name ? ctl_call(self->ctl, place->show, name, NULL) : NULL;
-        if (s_is_among(self, json_object_get(full, place->people)))
-            s_add(self, place->endpoint, name);
+        json_t *full = name ? ctl_call(self->ctl, noun->show, name, NULL) : NULL;
+        if (s_is_among(self, json_object_get(full, noun->people)))
+            s_add(self, noun->endpoint, name);
         json_decref(full);
     }
     bool all = page && !json_is_string(json_object_get(page, "next"));
@@ -85,13 +85,13 @@ static void s_warn(const opens_t *self, const char *name, const json_t *channel)
                                        self->user, name, name, self->user));
 }
 
-static void s_add_place(const opens_t *self, const place_t *place, const char *name)
+static void s_add_place(const opens_t *self, const noun_t *noun, const char *name)
 {
-    s_add(self, place->endpoint, name);
-    if (!place->closed)
+    s_add(self, noun->endpoint, name);
+    if (!noun->closed)
         return;
-    json_t *full = ctl_call(self->ctl, place->show, name, NULL);
-    if (full && !s_is_among(self, json_object_get(full, place->people)))
+    json_t *full = ctl_call(self->ctl, noun->show, name, NULL);
+    if (full && !s_is_among(self, json_object_get(full, noun->people)))
         s_warn(self, name, full);
     json_decref(full);
 }
@@ -110,9 +110,9 @@ static void s_add_bound(const opens_t *self, const json_t *scope)
 {
     size_t i;
     json_t *name;
-    for (unsigned p = 0; p < PLACES; p++)
-        json_array_foreach (json_object_get(scope, s_places[p].key), i, name)
-            s_add_place(self, &s_places[p], json_string_value(name));
+    for (unsigned p = 0; p < NOUNS; p++)
+        json_array_foreach (json_object_get(scope, s_nouns[p].key), i, name)
+            s_add_place(self, &s_nouns[p], json_string_value(name));
     json_array_foreach (json_object_get(scope, "extensions"), i, name)
         s_add_extension(self, json_string_value(name));
 }
@@ -120,11 +120,11 @@ static void s_add_bound(const opens_t *self, const json_t *scope)
 static void s_add_unbound(const opens_t *self)
 {
     bool all = true;
-    for (unsigned p = 0; p < PLACES; p++)
-        all = s_add_all(self, &s_places[p]) && all;
+    for (unsigned p = 0; p < NOUNS; p++)
+        all = s_add_all(self, &s_nouns[p]) && all;
     bool templates = !all || json_array_size(self->urls) == 0;
-    for (unsigned p = 0; templates && p < PLACES; p++)
-        s_add(self, s_places[p].endpoint, "NAME");
+    for (unsigned p = 0; templates && p < NOUNS; p++)
+        s_add(self, s_nouns[p].endpoint, "NAME");
 }
 
 json_t *token_urls(ctl_t *ctl, const json_t *made, const char *user, json_t *warnings)

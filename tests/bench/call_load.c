@@ -16,14 +16,14 @@ enum { HANDLERS = 4096, GROUPS = 8 };
 typedef struct {
     char url[256];
     unsigned group;
-} handler_t;
+} called_t;
 
 typedef struct {
-    handler_t *handler;
+    called_t *handler;
     int64_t started_us;
 } flight_t;
 
-static handler_t s_handlers[HANDLERS];
+static called_t s_handlers[HANDLERS];
 static char s_names[GROUPS][32];
 static latencies_t s_groups[GROUPS];
 static char s_body[LOAD_BODY];
@@ -71,7 +71,7 @@ static flight_t *s_read(size_t *count)
     *count = 0;
     while (scanf("%31s %u %255s", name, &concurrency, url) == 3) {
         assert(handlers < HANDLERS);
-        handler_t *handler = &s_handlers[handlers++];
+        called_t *handler = &s_handlers[handlers++];
         memcpy(handler->url, url, sizeof url);
         handler->group = s_group(name);
         flights = realloc(flights, (*count + concurrency) * sizeof *flights);

@@ -108,7 +108,7 @@ static int s_learn(case_t *self, unsigned number, const wire_handler_t *handler)
     return rc;
 }
 
-static const handler_t *s_get(case_t *self, unsigned number)
+static const delivery_handler_t *s_get(case_t *self, unsigned number)
 {
     uuid_t7 target = s_target(number);
     return handlers_get(self->handlers, &target);
@@ -121,7 +121,7 @@ static void the_newest_counts(void **state)
     assert_null(s_get(self, 1));
     first.ordered = true;
     assert_int_equal(s_learn(self, 1, &first), 0);
-    const handler_t *known = s_get(self, 1);
+    const delivery_handler_t *known = s_get(self, 1);
     assert_string_equal(known->url, "https://a.example/");
     assert_true(slice_is(known->name, "buildbot"));
     assert_true(known->ordered && known->concurrency == 8);

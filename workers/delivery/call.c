@@ -52,7 +52,7 @@ static void s_times(json_out_t *out, const shard_t *shard, uint64_t log, const r
     json_lit(out, time);
 }
 
-static void s_write(json_out_t *out, const handler_t *handler, const record_t *record,
+static void s_write(json_out_t *out, const delivery_handler_t *handler, const record_t *record,
                     const shard_t *shard, uint64_t log)
 {
     const char *method = op_method_name(record->method);
@@ -77,7 +77,7 @@ static void s_write(json_out_t *out, const handler_t *handler, const record_t *r
     json_lit(out, "}}");
 }
 
-call_t *delivery_call(json_out_t *json, const handler_t *handler, const record_t *record,
+call_t *delivery_call(json_out_t *json, const delivery_handler_t *handler, const record_t *record,
                       const shard_t *shard, uint64_t log, const whsec_t *secrets, size_t count,
                       int64_t wall_ms)
 {

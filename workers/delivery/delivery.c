@@ -127,7 +127,7 @@ bool delivery_is_idle(const delivery_t *self)
 
 bool delivery_wants(const delivery_t *self, const uuid_t7 *target)
 {
-    const handler_t *handler = handlers_get(self->options.handlers, target);
+    const delivery_handler_t *handler = handlers_get(self->options.handlers, target);
     return handler && handler->url[0] && !handler->archived;
 }
 
@@ -161,7 +161,7 @@ void delivery_stir(delivery_t *self, const uuid_t7 *target, uint64_t log)
 void delivery_learned(delivery_t *self, const uuid_t7 *target)
 {
     lane_t *lane = tables_lane(&self->tables, target);
-    const handler_t *handler = handlers_get(self->options.handlers, target);
+    const delivery_handler_t *handler = handlers_get(self->options.handlers, target);
     if (!handler || (handler->version == lane->version && !handler->archived))
         return;
     lane->more = true;
@@ -183,7 +183,7 @@ void delivery_revive(delivery_t *self, const uuid_t7 *target, uint64_t log, int6
 
 unsigned delivery_standing(delivery_t *self, const uuid_t7 *target, const char **why)
 {
-    const handler_t *handler = handlers_get(self->options.handlers, target);
+    const delivery_handler_t *handler = handlers_get(self->options.handlers, target);
     if (handler && handler->archived) {
         *why = "what it is the handler of is archived: take that back to call it again";
         return DELIVERY_ARCHIVED;
@@ -278,7 +278,7 @@ static item_t *s_take_ready(lane_t *lane)
 typedef struct {
     delivery_t *self;
     item_t *item;
-    const handler_t *handler;
+    const delivery_handler_t *handler;
     call_t *call;
 } making_t;
 
@@ -296,7 +296,8 @@ static void s_make(void *arg, const record_t *record)
         whsec_wipe(&secrets[i]);
 }
 
-static void s_start(delivery_t *self, item_t *item, const handler_t *handler, uint64_t now_ms)
+static void s_start(delivery_t *self, item_t *item, const delivery_handler_t *handler,
+                    uint64_t now_ms)
 {
     making_t make = {self, item, handler, NULL};
     if (!journal_record(journal_reader(self->options.journal), item->due.place.log, s_make,
@@ -322,7 +323,8 @@ static bool s_has_room(const delivery_t *self)
 
 /* How many calls the lane may have under way. When half of all are taken, a lane gets an eighth:
  * those that are slow leave room for the others. */
-static unsigned s_limit(const delivery_t *self, const lane_t *lane, const handler_t *handler)
+static unsigned s_limit(const delivery_t *self, const lane_t *lane,
+                        const delivery_handler_t *handler)
 {
     bool one = handler->ordered || lane->failures >= DELIVERY_BREAKER || lane->waits;
     unsigned limit = one ? 1 : handler->concurrency;
@@ -342,7 +344,8 @@ static void s_bury_due(delivery_t *self, lane_t *lane, unsigned why, uint64_t no
         delivery_queue(self, lane);
 }
 
-static void s_start_due(delivery_t *self, lane_t *lane, const handler_t *handler, uint64_t now_ms)
+static void s_start_due(delivery_t *self, lane_t *lane, const delivery_handler_t *handler,
+                        uint64_t now_ms)
 {
     for (unsigned i = 0; i < TURN_CALLS; i++) {
         if (!s_has_room(self))
@@ -364,7 +367,8 @@ static void s_start_due(delivery_t *self, lane_t *lane, const handler_t *handler
 }
 
 /* Whether the lane's name must wait for its look-up: looked at again soon. */
-static bool s_waits(delivery_t *self, lane_t *lane, const handler_t *handler, uint64_t now_ms)
+static bool s_waits(delivery_t *self, lane_t *lane, const delivery_handler_t *handler,
+                    uint64_t now_ms)
 {
     const char *why =
         lane->waits ? caller_waits_for(self->caller, &handler->owner, handler->url) : NULL;
@@ -377,7 +381,7 @@ static bool s_waits(delivery_t *self, lane_t *lane, const handler_t *handler, ui
 
 static void s_look(delivery_t *self, lane_t *lane, uint64_t now_ms)
 {
-    const handler_t *handler = handlers_get(self->options.handlers, &lane->target);
+    const delivery_handler_t *handler = handlers_get(self->options.handlers, &lane->target);
     if (!handler) {
         s_look_at(lane, now_ms + UNKNOWN_MS);
         return;

@@ -54,7 +54,7 @@ static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
 {
     item_t *item = call->owner;
     lane_t *lane = item->lane;
-    const handler_t *handler = handlers_get(self->options.handlers, &lane->target);
+    const delivery_handler_t *handler = handlers_get(self->options.handlers, &lane->target);
     bool good = call->outcome == CALL_ANSWERED && call->status >= 200 && call->status < 300;
     bool current = handler && handler->version == lane->version;
     bool message = false;

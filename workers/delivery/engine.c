@@ -97,14 +97,15 @@ static bool s_wants(const void *engine, const uuid_t7 *target)
 
 static bool s_awaits(const void *engine, const uuid_t7 *target)
 {
-    const handler_t *handler = handlers_get(((const delivery_engine_t *)engine)->handlers, target);
+    const delivery_handler_t *handler =
+        handlers_get(((const delivery_engine_t *)engine)->handlers, target);
     return handler && handler->wait_ms > 0;
 }
 
 static bool s_begin(delivery_engine_t *self, const drain_batch_t *from, const job_t *job)
 {
     const record_t *record = &job->entry.record;
-    const handler_t *handler = handlers_get(self->handlers, &record->target);
+    const delivery_handler_t *handler = handlers_get(self->handlers, &record->target);
     return record->flags & RECORD_DELIVER && handler &&
            waits_begin(self->waits, from, job, handler->wait_ms, clock_ms());
 }

@@ -19,7 +19,7 @@ enum {
 
 typedef struct {
     UT_hash_handle hh;
-    handler_t handler;
+    delivery_handler_t handler;
     char url[HANDLER_URL + 1], name[HANDLER_NAME + 1];
     signature_key_t *key;
     uint64_t note; /* of the journal; 0: it came from there */
@@ -198,7 +198,7 @@ static uint64_t s_keep(handlers_t *self, const uuid_t7 *target, slice_t record)
 
 /* An authd of before did not tell what was archived, and raised no version for it; nor whose it is.
  */
-static bool s_is_news(const wire_handler_t *is, const handler_t *known)
+static bool s_is_news(const wire_handler_t *is, const delivery_handler_t *known)
 {
     bool owned = uuid_eq(&known->owner, &known->target) && !uuid_is_nil(&is->owner);
     return is->version > known->version ||
@@ -227,7 +227,7 @@ bool handlers_kept(const handlers_t *self, const uuid_t7 *target)
     return row && row->note <= journal_noted(self->journal);
 }
 
-const handler_t *handlers_get(const handlers_t *self, const uuid_t7 *target)
+const delivery_handler_t *handlers_get(const handlers_t *self, const uuid_t7 *target)
 {
     const row_t *row = s_find(self, target);
     return row ? &row->handler : NULL;

@@ -29,7 +29,7 @@ typedef struct {
     uuid_t7 owner;              /* whose target it is; the target itself while nobody has told */
     int64_t wait_ms;            /* how long callers wait for its answer; 0: not at all */
     const signature_key_t *key; /* X-Cliq-Signature; NULL: none */
-} handler_t;
+} delivery_handler_t;
 
 /* KEY_PATH: the worker's own key file, made with mode 0600 when it is missing. Loads what JOURNAL
  * keeps; a row that this key did not encrypt is logged and left out, until authd sends the record
@@ -47,7 +47,7 @@ int handlers_learn(handlers_t *self, const uuid_t7 *target, slice_t record, int6
 bool handlers_kept(const handlers_t *self, const uuid_t7 *target);
 
 /* NULL: none is known. */
-const handler_t *handlers_get(const handlers_t *self, const uuid_t7 *target);
+const delivery_handler_t *handlers_get(const handlers_t *self, const uuid_t7 *target);
 /* The secrets that sign now, newest first, into SECRETS[HANDLER_SECRETS]; returns how many. The
  * caller wipes them. */
 size_t handlers_secrets(const handlers_t *self, const uuid_t7 *target, int64_t now_ms,

@@ -68,7 +68,7 @@ outbox_attempt_t item_attempt(const item_t *item, const call_t *call)
     };
 }
 
-int64_t lane_delay_ms(const item_t *item, const handler_t *handler, const call_t *call,
+int64_t lane_delay_ms(const item_t *item, const delivery_handler_t *handler, const call_t *call,
                       const schedule_t *clock, uint64_t now_ms)
 {
     schedule_t schedule = {.strict = handler && handler->ordered,

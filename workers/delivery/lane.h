@@ -102,7 +102,7 @@ outbox_attempt_t item_attempt(const item_t *item, const call_t *call);
 
 /* In how long the item of a call that failed is tried again; SCHEDULE_END: never. HANDLER: NULL or
  * what is known now. */
-int64_t lane_delay_ms(const item_t *item, const handler_t *handler, const call_t *call,
+int64_t lane_delay_ms(const item_t *item, const delivery_handler_t *handler, const call_t *call,
                       const schedule_t *clock, uint64_t now_ms);
 /* Why the handler is disabled, or "". */
 const char *lane_why(const lane_t *self);
@@ -172,8 +172,8 @@ slice_t reply_answer(message_t *judge, const call_t *call, bool awaits, json_out
 /* Fills SELF for BODY, a message object with which ITEM's handler has answered; false: its event is
  * gone. The id is derived from the event's. HANDLER: NULL or what is known now. Borrows from
  * HANDLER and BODY. */
-bool reply_make(reply_t *self, journal_t *journal, const item_t *item, const handler_t *handler,
-                slice_t body);
+bool reply_make(reply_t *self, journal_t *journal, const item_t *item,
+                const delivery_handler_t *handler, slice_t body);
 
 /* Writes what the handler has answered to the event at LOG into OUT: a JSON object or array, or a
  * string.
@@ -196,7 +196,7 @@ void tables_drop(tables_t *self, item_t *item); /* frees it */
 void tables_close(tables_t *self);
 
 /* call.c: the call of HANDLER for RECORD, signed; JSON is used on the way. */
-call_t *delivery_call(json_out_t *json, const handler_t *handler, const record_t *record,
+call_t *delivery_call(json_out_t *json, const delivery_handler_t *handler, const record_t *record,
                       const shard_t *shard, uint64_t log, const whsec_t *secrets, size_t count,
                       int64_t wall_ms);
 

@@ -82,8 +82,8 @@ slice_t reply_answer(message_t *judge, const call_t *call, bool awaits, json_out
     return slice(text->data, text->len);
 }
 
-bool reply_make(reply_t *self, journal_t *journal, const item_t *item, const handler_t *handler,
-                slice_t body)
+bool reply_make(reply_t *self, journal_t *journal, const item_t *item,
+                const delivery_handler_t *handler, slice_t body)
 {
     making_t make = {self, item};
     if (!journal_record(journal_reader(journal), item->due.place.log, s_from_event, &make))

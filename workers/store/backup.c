@@ -26,18 +26,18 @@
 
 enum { RESERVE_BYTES = 64 << 20, KEY_BYTES = 256 };
 
-typedef int (*each_fn)(const place_t *self, const char *to, const char *name, json_t *manifest);
+typedef int (*each_fn)(const keeper_t *self, const char *to, const char *name, json_t *manifest);
 
 /* Calls EACH for the stores in the order in which they are copied; shards that are not on this host
  * are listed in the manifest. */
-static int s_each(const place_t *self, const char *to, json_t *manifest, each_fn each)
+static int s_each(const keeper_t *self, const char *to, json_t *manifest, each_fn each)
 {
-    int rc = PLACE_DONE;
-    for (unsigned i = 0; i < PLACE_KINDS; i++)
-        for (unsigned shard = 0; shard < conf_uint(self->conf, place_kinds[i].shards); shard++) {
+    int rc = KEEPER_DONE;
+    for (unsigned i = 0; i < KEEPER_KINDS; i++)
+        for (unsigned shard = 0; shard < conf_uint(self->conf, keeper_kinds[i].shards); shard++) {
             char name[32];
-            snprintf(name, sizeof name, "%s-%u", place_kinds[i].name, shard);
-            if (rc == PLACE_DONE)
+            snprintf(name, sizeof name, "%s-%u", keeper_kinds[i].name, shard);
+            if (rc == KEEPER_DONE)
                 rc = each(self, to, name, manifest);
         }
     return rc ? rc : each(self, to, "directory", manifest);
@@ -62,48 +62,48 @@ static bool s_is_empty(const char *path)
     return empty;
 }
 
-static int s_make(const place_t *self, const char *to, char parent[PLACE_PATH])
+static int s_make(const keeper_t *self, const char *to, char parent[KEEPER_PATH])
 {
-    snprintf(parent, PLACE_PATH, "%s/..", to);
+    snprintf(parent, KEEPER_PATH, "%s/..", to);
     if (mkdir(to, 0700) == 0)
         return store_sync_directory(parent) == 0
-                   ? PLACE_DONE
-                   : place_refuse(self, "%s: %s", parent, strerror(errno));
+                   ? KEEPER_DONE
+                   : keeper_refuse(self, "%s: %s", parent, strerror(errno));
     if (errno != EEXIST)
-        return place_refuse(self, "cannot make %s: %s", to, strerror(errno));
+        return keeper_refuse(self, "cannot make %s: %s", to, strerror(errno));
     if (!s_is_ours(to))
-        return place_refuse(self,
-                            "%s is there and not a directory of yours: a backup goes into a new "
-                            "directory",
-                            to);
+        return keeper_refuse(self,
+                             "%s is there and not a directory of yours: a backup goes into a new "
+                             "directory",
+                             to);
     if (!s_is_empty(to))
-        return place_refuse(self, "%s is there and not empty: a backup goes into a new directory",
-                            to);
-    return chmod(to, 0700) == 0 ? PLACE_DONE : place_refuse(self, "%s: %s", to, strerror(errno));
+        return keeper_refuse(self, "%s is there and not empty: a backup goes into a new directory",
+                             to);
+    return chmod(to, 0700) == 0 ? KEEPER_DONE : keeper_refuse(self, "%s: %s", to, strerror(errno));
 }
 
 /* Adds up what the stores take; the sum travels in the manifest until it is checked. */
-static int s_measure(const place_t *self, const char *to, const char *name, json_t *manifest)
+static int s_measure(const keeper_t *self, const char *to, const char *name, json_t *manifest)
 {
-    uint64_t bytes = place_bytes(self->data, name);
+    uint64_t bytes = keeper_bytes(self->data, name);
     json_t *sum = json_object_get(manifest, "needs");
     (void)to;
     json_integer_set(sum, json_integer_value(sum) + (json_int_t)bytes);
-    return PLACE_DONE;
+    return KEEPER_DONE;
 }
 
-static int s_check_room(const place_t *self, const char *to, json_t *manifest)
+static int s_check_room(const keeper_t *self, const char *to, json_t *manifest)
 {
     json_object_set_new(manifest, "needs", json_integer(0));
     s_each(self, to, manifest, s_measure);
     uint64_t needs = (uint64_t)json_integer_value(json_object_get(manifest, "needs"));
     json_object_del(manifest, "needs");
-    uint64_t room = place_free(to);
+    uint64_t room = keeper_free(to);
     if (room >= needs + RESERVE_BYTES)
-        return PLACE_DONE;
-    return place_refuse(self, "%s has room for %llu MiB, and the stores take %llu MiB: free some",
-                        to, (unsigned long long)room >> 20,
-                        (unsigned long long)(needs + RESERVE_BYTES) >> 20);
+        return KEEPER_DONE;
+    return keeper_refuse(self, "%s has room for %llu MiB, and the stores take %llu MiB: free some",
+                         to, (unsigned long long)room >> 20,
+                         (unsigned long long)(needs + RESERVE_BYTES) >> 20);
 }
 
 /* What is copied by a child that is the store's owner. */
@@ -129,23 +129,23 @@ static int s_copy_rows(void *arg, json_t *answer, char *err, size_t err_size)
 }
 
 /* The copy is ours when it is whole, and gone else. NULL with the reason in err. */
-static json_t *s_copy_store(const place_t *self, const char *copy, const char *name, char *err,
+static json_t *s_copy_store(const keeper_t *self, const char *copy, const char *name, char *err,
                             size_t err_size)
 {
-    char from[PLACE_PATH], lock[PLACE_PATH + 8];
-    place_path(from, self->data, name);
+    char from[KEEPER_PATH], lock[KEEPER_PATH + 8];
+    keeper_path(from, self->data, name);
     snprintf(lock, sizeof lock, "%s.lock", from);
     if (mkdir(copy, 0700) != 0) {
         snprintf(err, err_size, "cannot make %s: %s", copy, strerror(errno));
         return NULL;
     }
-    copying_t copying = {from, name, s_is_journal(name) ? place_open_lock(self, lock) : -1};
+    copying_t copying = {from, name, s_is_journal(name) ? keeper_open_lock(self, lock) : -1};
     owner_t owner = {
         .store = from, .within = copy, .lock = copying.lock, .work = s_copy_rows, .arg = &copying};
     json_t *entry = owner_run(&owner, err, err_size);
     if (copying.lock >= 0)
         close(copying.lock);
-    if (entry && place_take(copy) != 0) {
+    if (entry && keeper_take(copy) != 0) {
         snprintf(err, err_size, "cannot take %s over: %s", copy, strerror(errno));
         json_decref(entry);
         entry = NULL;
@@ -155,50 +155,50 @@ static json_t *s_copy_store(const place_t *self, const char *copy, const char *n
 
 /* A store that cannot be copied keeps no other from it. A disk that is not mounted would make a
  * backup without its stores: that is such a fault. */
-static int s_fail(const place_t *self, const char *copy, const char *name, const char *why,
+static int s_fail(const keeper_t *self, const char *copy, const char *name, const char *why,
                   json_t *manifest)
 {
-    place_remove(copy);
+    keeper_remove(copy);
     manifest_add_failed(manifest, name, why);
-    place_say(self, "%-14s NOT COPIED: %s", name, why);
-    return PLACE_DONE;
+    keeper_say(self, "%-14s NOT COPIED: %s", name, why);
+    return KEEPER_DONE;
 }
 
-static int s_miss(const place_t *self, const char *name, json_t *manifest)
+static int s_miss(const keeper_t *self, const char *name, json_t *manifest)
 {
     json_t *missing = json_object_get(manifest, "missing");
     if (!missing)
         json_object_set_new(manifest, "missing", missing = json_array());
     json_array_append_new(missing, json_string(name));
-    place_say(self, "%-14s is not on this host", name);
-    return PLACE_DONE;
+    keeper_say(self, "%-14s is not on this host", name);
+    return KEEPER_DONE;
 }
 
-static int s_copy(const place_t *self, const char *to, const char *name, json_t *manifest)
+static int s_copy(const keeper_t *self, const char *to, const char *name, json_t *manifest)
 {
-    char from[PLACE_PATH], copy[PLACE_PATH], err[2 * PLACE_PATH], time[32];
+    char from[KEEPER_PATH], copy[KEEPER_PATH], err[2 * KEEPER_PATH], time[32];
     const char *known = conf_text(self->conf, SET_data_known);
-    place_path(from, self->data, name);
-    place_path(copy, to, name);
+    keeper_path(from, self->data, name);
+    keeper_path(copy, to, name);
     if (known_check(known, name, from, err, sizeof err) != 0)
         return s_fail(self, copy, name, err, manifest);
-    if (place_bytes(self->data, name) == 0)
+    if (keeper_bytes(self->data, name) == 0)
         return s_miss(self, name, manifest);
     int64_t wall_ms = clock_wall_ms();
     json_t *entry = s_copy_store(self, copy, name, err, sizeof err);
     if (!entry)
         return s_fail(self, copy, name, err, manifest);
     if (manifest_add(manifest, to, name, wall_ms, entry, err, sizeof err) != 0)
-        return place_refuse(self, "%s; %s is no backup: delete it", err, to);
-    place_time(wall_ms, false, time);
-    place_say(self, "%-14s as of %s, %lld %s, copied and compared", name, time,
-              (long long)manifest_rows(entry), s_is_journal(name) ? "messages" : "tokens");
-    return PLACE_DONE;
+        return keeper_refuse(self, "%s; %s is no backup: delete it", err, to);
+    keeper_time(wall_ms, false, time);
+    keeper_say(self, "%-14s as of %s, %lld %s, copied and compared", name, time,
+               (long long)manifest_rows(entry), s_is_journal(name) ? "messages" : "tokens");
+    return KEEPER_DONE;
 }
 
-static int s_copy_key(const place_t *self, const char *to)
+static int s_copy_key(const keeper_t *self, const char *to)
 {
-    char path[PLACE_PATH], key[KEY_BYTES];
+    char path[KEEPER_PATH], key[KEY_BYTES];
     const char *from = conf_text(self->conf, SET_authd_master_key);
     int fd = open(from, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     ssize_t len = fd < 0 ? -1 : read(fd, key, sizeof key);
@@ -206,47 +206,48 @@ static int s_copy_key(const place_t *self, const char *to)
     if (fd >= 0)
         close(fd);
     if (len <= 0 || len == (ssize_t)sizeof key)
-        return place_refuse(self, "cannot copy the master key %s: %s", from,
-                            len < 0 ? strerror(why) : "it is none");
-    place_path(path, to, MANIFEST_KEY);
-    int rc = place_write(path, key, (size_t)len);
+        return keeper_refuse(self, "cannot copy the master key %s: %s", from,
+                             len < 0 ? strerror(why) : "it is none");
+    keeper_path(path, to, MANIFEST_KEY);
+    int rc = keeper_write(path, key, (size_t)len);
     secret_wipe(key, sizeof key);
-    return rc ? place_refuse(self, "cannot write %s: %s", path, strerror(errno)) : PLACE_DONE;
+    return rc ? keeper_refuse(self, "cannot write %s: %s", path, strerror(errno)) : KEEPER_DONE;
 }
 
-static int s_write_manifest(const place_t *self, const char *to, json_t *manifest)
+static int s_write_manifest(const keeper_t *self, const char *to, json_t *manifest)
 {
-    char path[PLACE_PATH], time[32];
-    place_time(clock_wall_ms(), false, time);
+    char path[KEEPER_PATH], time[32];
+    keeper_time(clock_wall_ms(), false, time);
     json_object_set_new(manifest, "ended", json_string(time));
     char *text = json_dumps(manifest, JSON_INDENT(1));
-    place_path(path, to, MANIFEST_FILE);
+    keeper_path(path, to, MANIFEST_FILE);
     if (!text)
         abort();
-    int rc = place_write(path, text, strlen(text));
+    int rc = keeper_write(path, text, strlen(text));
     free(text);
-    return rc ? place_refuse(self, "cannot write %s: %s", path, strerror(errno)) : PLACE_DONE;
+    return rc ? keeper_refuse(self, "cannot write %s: %s", path, strerror(errno)) : KEEPER_DONE;
 }
 
-static void s_report(const place_t *self, const char *to)
+static void s_report(const keeper_t *self, const char *to)
 {
     const char *key = conf_text(self->conf, SET_authd_master_key);
     json_object_set_new(self->reply, "backup", json_string(to));
     json_object_set_new(self->reply, "master_key", json_boolean(self->with_key));
-    place_say(self, "Backup complete: %s", to);
+    keeper_say(self, "Backup complete: %s", to);
     if (self->with_key)
-        place_say(self,
-                  "It holds the MASTER KEY: whoever has this backup can read the appkeys. Keep it "
-                  "as you keep the key.");
+        keeper_say(self,
+                   "It holds the MASTER KEY: whoever has this backup can read the appkeys. Keep it "
+                   "as you keep the key.");
     else
-        place_say(self,
-                  "The master key is NOT in it. Without %s the appkeys are lost and authd does not "
-                  "start: keep a copy of it elsewhere.",
-                  key);
+        keeper_say(
+            self,
+            "The master key is NOT in it. Without %s the appkeys are lost and authd does not "
+            "start: keep a copy of it elsewhere.",
+            key);
 }
 
-/* Says what is not in it; PLACE_REFUSED when there is such. */
-static int s_report_failed(const place_t *self, const char *to, const json_t *manifest)
+/* Says what is not in it; KEEPER_REFUSED when there is such. */
+static int s_report_failed(const keeper_t *self, const char *to, const json_t *manifest)
 {
     char text[1536] = "";
     size_t i, len = 0;
@@ -257,45 +258,45 @@ static int s_report_failed(const place_t *self, const char *to, const json_t *ma
             len += (size_t)snprintf(text + len, sizeof text - len, "%s%s: %s", i ? "; " : "",
                                     manifest_text(entry, "name"), manifest_text(entry, "message"));
     if (json_array_size(json_object_get(manifest, "stores")) > 0)
-        return failed
-                   ? place_refuse(self, "the backup %s is PARTIAL, it has all stores but these: %s",
-                                  to, text)
-                   : PLACE_DONE;
+        return failed ? keeper_refuse(self,
+                                      "the backup %s is PARTIAL, it has all stores but these: %s",
+                                      to, text)
+                      : KEEPER_DONE;
     if (failed)
-        return place_refuse(self, "nothing could be copied, and %s is no backup: delete it. %s", to,
-                            text);
-    return place_refuse(self, "%s holds no stores: there is nothing to back up", self->data);
+        return keeper_refuse(self, "nothing could be copied, and %s is no backup: delete it. %s",
+                             to, text);
+    return keeper_refuse(self, "%s holds no stores: there is nothing to back up", self->data);
 }
 
-static int s_back_up(const place_t *self, const char *to, json_t *manifest)
+static int s_back_up(const keeper_t *self, const char *to, json_t *manifest)
 {
     int rc = s_check_room(self, to, manifest);
-    if (rc == PLACE_DONE)
+    if (rc == KEEPER_DONE)
         rc = s_each(self, to, manifest, s_copy);
     bool empty = json_array_size(json_object_get(manifest, "stores")) == 0;
-    if (rc == PLACE_DONE && self->with_key && !empty)
+    if (rc == KEEPER_DONE && self->with_key && !empty)
         rc = s_copy_key(self, to);
-    if (rc == PLACE_DONE && !empty)
+    if (rc == KEEPER_DONE && !empty)
         rc = s_write_manifest(self, to, manifest);
-    if (rc == PLACE_DONE)
+    if (rc == KEEPER_DONE)
         rc = s_report_failed(self, to, manifest);
-    if (rc == PLACE_DONE)
+    if (rc == KEEPER_DONE)
         s_report(self, to);
     return rc;
 }
 
-int backup_run(const place_t *self, const char *to)
+int backup_run(const keeper_t *self, const char *to)
 {
-    char parent[PLACE_PATH];
-    int rc = place_lock_self(self);
-    if (rc == PLACE_DONE && place_exists(self->data, STORE_SWITCH))
-        rc = place_refuse(self,
-                          "a restore or a reshard of %s was interrupted: give that command "
-                          "again first",
-                          self->data);
-    if (rc == PLACE_DONE)
+    char parent[KEEPER_PATH];
+    int rc = keeper_lock_self(self);
+    if (rc == KEEPER_DONE && keeper_exists(self->data, STORE_SWITCH))
+        rc = keeper_refuse(self,
+                           "a restore or a reshard of %s was interrupted: give that command "
+                           "again first",
+                           self->data);
+    if (rc == KEEPER_DONE)
         rc = s_make(self, to, parent);
-    if (rc != PLACE_DONE)
+    if (rc != KEEPER_DONE)
         return rc;
     json_t *manifest = manifest_new(self);
     rc = s_back_up(self, to, manifest);

@@ -32,11 +32,11 @@ static int s_read_journal(void *arg, json_t *answer, char *err, size_t err_size)
 }
 
 /* 0 when it is whole; else what is wrong in err. */
-static int s_check(const place_t *self, const char *path, bool journal, char *err, size_t err_size)
+static int s_check(const keeper_t *self, const char *path, bool journal, char *err, size_t err_size)
 {
-    char lock[PLACE_PATH + 8];
+    char lock[KEEPER_PATH + 8];
     snprintf(lock, sizeof lock, "%s.lock", path);
-    reading_t reading = {path, journal ? place_open_lock(self, lock) : -1};
+    reading_t reading = {path, journal ? keeper_open_lock(self, lock) : -1};
     owner_t owner = {.store = path,
                      .lock = reading.lock,
                      .work = journal ? s_read_journal : s_read_directory,
@@ -49,34 +49,34 @@ static int s_check(const place_t *self, const char *path, bool journal, char *er
     return rc;
 }
 
-static void s_one(const place_t *self, const char *name, json_t *stores, unsigned *damaged)
+static void s_one(const keeper_t *self, const char *name, json_t *stores, unsigned *damaged)
 {
-    char path[PLACE_PATH], err[PLACE_PATH + 1024] = "";
-    if (place_bytes(self->data, name) == 0)
+    char path[KEEPER_PATH], err[KEEPER_PATH + 1024] = "";
+    if (keeper_bytes(self->data, name) == 0)
         return;
-    place_path(path, self->data, name);
+    keeper_path(path, self->data, name);
     bool good = s_check(self, path, strcmp(name, "directory") != 0, err, sizeof err) == 0;
     *damaged += !good;
     json_array_append_new(stores, json_pack("{s:s, s:b, s:s*}", "name", name, "whole", good,
                                             "message", good ? NULL : err));
-    place_say(self, "%-14s %s", name, good ? "is whole" : err);
+    keeper_say(self, "%-14s %s", name, good ? "is whole" : err);
 }
 
-int check_run(const place_t *self)
+int check_run(const keeper_t *self)
 {
     unsigned damaged = 0;
     json_t *stores = json_array();
     s_one(self, "directory", stores, &damaged);
-    for (unsigned i = 0; i < PLACE_KINDS; i++)
-        for (unsigned shard = 0; shard < conf_uint(self->conf, place_kinds[i].shards); shard++) {
+    for (unsigned i = 0; i < KEEPER_KINDS; i++)
+        for (unsigned shard = 0; shard < conf_uint(self->conf, keeper_kinds[i].shards); shard++) {
             char name[32];
-            snprintf(name, sizeof name, "%s-%u", place_kinds[i].name, shard);
+            snprintf(name, sizeof name, "%s-%u", keeper_kinds[i].name, shard);
             s_one(self, name, stores, &damaged);
         }
     json_object_set_new(self->reply, "stores", stores);
-    return damaged ? place_refuse(self,
-                                  "%u stores are damaged: look at the disk, and restore a "
-                                  "backup",
-                                  damaged)
-                   : PLACE_DONE;
+    return damaged ? keeper_refuse(self,
+                                   "%u stores are damaged: look at the disk, and restore a "
+                                   "backup",
+                                   damaged)
+                   : KEEPER_DONE;
 }

@@ -50,14 +50,14 @@ static bool s_find(char *text, const char *kind, char **begin, char **end)
     return found == 1;
 }
 
-static void s_tell(const place_t *self, const char *kind, unsigned shards, const char *where)
+static void s_tell(const keeper_t *self, const char *kind, unsigned shards, const char *where)
 {
-    place_say(self, "Set shards.%s to %u %s: in the section shards the line\n    %s = %u", kind,
-              shards, where, kind, shards);
+    keeper_say(self, "Set shards.%s to %u %s: in the section shards the line\n    %s = %u", kind,
+               shards, where, kind, shards);
     json_object_set_new(self->reply, "set", json_sprintf("shards.%s=%u", kind, shards));
 }
 
-void conf_line_set(const place_t *self, const char *kind, unsigned shards)
+void conf_line_set(const keeper_t *self, const char *kind, unsigned shards)
 {
     char *begin, *end, name[64], err[512];
     char *text = s_read(self->conf_path);
@@ -71,7 +71,7 @@ void conf_line_set(const place_t *self, const char *kind, unsigned shards)
         abort();
     int len =
         snprintf(changed, CONF_BYTES + 32, "%.*s%u%s", (int)(begin - text), text, shards, end);
-    int rc = place_write(self->conf_path, changed, (size_t)len);
+    int rc = keeper_write(self->conf_path, changed, (size_t)len);
     if (rc != 0)
         s_tell(self, kind, shards, "in your configuration, which cannot be written");
     free(changed);
@@ -81,6 +81,6 @@ void conf_line_set(const place_t *self, const char *kind, unsigned shards)
     if (conf && conf_uint(conf, conf_setting(name, kind)) != shards)
         s_tell(self, kind, shards, "in the environment, which speaks before the file");
     else if (rc == 0)
-        place_say(self, "Changed %s: shards.%s is %u now.", self->conf_path, kind, shards);
+        keeper_say(self, "Changed %s: shards.%s is %u now.", self->conf_path, kind, shards);
     conf_destroy(&conf);
 }

@@ -2,11 +2,11 @@
 #ifndef POSTERN_CONF_LINE_H
 #define POSTERN_CONF_LINE_H
 
-#include "workers/store/place.h"
+#include "workers/store/keeper.h"
 
 /* Changes the line where it stands in the section shards, in the plain form that posternctl init
  * writes, and says so; says exactly what to change where it does not, or where the environment or
  * the command line speaks before the file. */
-void conf_line_set(const place_t *self, const char *kind, unsigned shards);
+void conf_line_set(const keeper_t *self, const char *kind, unsigned shards);
 
 #endif

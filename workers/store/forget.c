@@ -6,26 +6,26 @@
 #include <errno.h>
 #include <string.h>
 
-int forget_run(const place_t *self, const char *store)
+int forget_run(const keeper_t *self, const char *store)
 {
     const char *known = conf_text(self->conf, SET_data_known);
-    if (!place_is_store(store))
-        return place_refuse(self,
-                            "there is no store '%s': directory, or the journal of a shard, as "
-                            "channel-0",
-                            store);
+    if (!keeper_is_store(store))
+        return keeper_refuse(self,
+                             "there is no store '%s': directory, or the journal of a shard, as "
+                             "channel-0",
+                             store);
     int rc = known_forget(known, store);
     if (rc < 0)
-        return place_refuse(self, "cannot remove %s/%s: %s", known, store, strerror(errno));
+        return keeper_refuse(self, "cannot remove %s/%s: %s", known, store, strerror(errno));
     if (rc == 0)
-        return place_refuse(self, "%s is not known on this host: %s has no file of that name",
-                            store, known);
+        return keeper_refuse(self, "%s is not known on this host: %s has no file of that name",
+                             store, known);
     json_object_set_new(self->reply, "forgotten", json_string(store));
-    if (place_bytes(self->data, store) > 0)
-        place_say(self, "The next start takes the %s that lies in %s, whichever it is.", store,
-                  self->data);
+    if (keeper_bytes(self->data, store) > 0)
+        keeper_say(self, "The next start takes the %s that lies in %s, whichever it is.", store,
+                   self->data);
     else
-        place_say(self, "There is no %s in %s: the next start makes an empty one.", store,
-                  self->data);
-    return PLACE_DONE;
+        keeper_say(self, "There is no %s in %s: the next start makes an empty one.", store,
+                   self->data);
+    return KEEPER_DONE;
 }

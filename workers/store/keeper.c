@@ -1,4 +1,4 @@
-#include "workers/store/place.h"
+#include "workers/store/keeper.h"
 
 #include "common/base/utf8.h"
 #include "common/life/grant.h"
@@ -23,34 +23,34 @@
 
 enum { TEXT = 16384 };
 
-const place_kind_t place_kinds[PLACE_KINDS] = {
+const keeper_kind_t keeper_kinds[KEEPER_KINDS] = {
 #define WORKER(constant, name, port, handlers, what)                                               \
     [WORKER_KINDS - 1 - OWNER_##constant] = {#name, SET_shards_##name},
 #include "common/kinds.def"
 };
 
-const place_kind_t *place_kind(const char *name)
+const keeper_kind_t *keeper_kind(const char *name)
 {
-    for (unsigned i = 0; i < PLACE_KINDS; i++)
-        if (strcmp(place_kinds[i].name, name) == 0)
-            return &place_kinds[i];
+    for (unsigned i = 0; i < KEEPER_KINDS; i++)
+        if (strcmp(keeper_kinds[i].name, name) == 0)
+            return &keeper_kinds[i];
     return NULL;
 }
 
-bool place_is_store(const char *name)
+bool keeper_is_store(const char *name)
 {
     if (strcmp(name, "directory") == 0)
         return true;
-    for (unsigned i = 0; i < PLACE_KINDS; i++) {
-        size_t len = strlen(place_kinds[i].name);
-        if (strncmp(name, place_kinds[i].name, len) == 0 && name[len] == '-' && name[len + 1] &&
+    for (unsigned i = 0; i < KEEPER_KINDS; i++) {
+        size_t len = strlen(keeper_kinds[i].name);
+        if (strncmp(name, keeper_kinds[i].name, len) == 0 && name[len] == '-' && name[len + 1] &&
             name[len + 1 + strspn(name + len + 1, "0123456789")] == '\0')
             return true;
     }
     return false;
 }
 
-void place_make_plain(char *text, bool lines)
+void keeper_make_plain(char *text, bool lines)
 {
     for (unsigned char *at = (unsigned char *)text; *at;) {
         size_t len = utf8_length(slice((char *)at, strnlen((char *)at, 4)));
@@ -62,7 +62,7 @@ void place_make_plain(char *text, bool lines)
     }
 }
 
-void place_say(const place_t *self, const char *format, ...)
+void keeper_say(const keeper_t *self, const char *format, ...)
 {
     char text[TEXT];
     va_list args;
@@ -71,19 +71,19 @@ void place_say(const place_t *self, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    place_make_plain(text, true);
+    keeper_make_plain(text, true);
     puts(text);
     fflush(stdout);
 }
 
-int place_refuse(const place_t *self, const char *format, ...)
+int keeper_refuse(const keeper_t *self, const char *format, ...)
 {
     char text[TEXT];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    place_make_plain(text, true);
+    keeper_make_plain(text, true);
     fprintf(stderr, "posternctl: %s\n", text);
     if (self->json) {
         json_t *error = json_pack("{s:s, s:s}", "code", "refused", "message", text);
@@ -91,24 +91,24 @@ int place_refuse(const place_t *self, const char *format, ...)
         putchar('\n');
         json_decref(error);
     }
-    return PLACE_REFUSED;
+    return KEEPER_REFUSED;
 }
 
-void place_path(char path[PLACE_PATH], const char *directory, const char *name)
+void keeper_path(char path[KEEPER_PATH], const char *directory, const char *name)
 {
-    snprintf(path, PLACE_PATH, "%s/%s", directory, name);
+    snprintf(path, KEEPER_PATH, "%s/%s", directory, name);
 }
 
-bool place_exists(const char *directory, const char *name)
+bool keeper_exists(const char *directory, const char *name)
 {
-    char path[PLACE_PATH];
+    char path[KEEPER_PATH];
     struct stat is;
-    place_path(path, directory, name);
+    keeper_path(path, directory, name);
     return lstat(path, &is) == 0;
 }
 
 /* What root makes in the data directory must stay usable by the processes' user. */
-static void s_give(const place_t *self, int fd)
+static void s_give(const keeper_t *self, int fd)
 {
     struct stat is, now;
     if (geteuid() == 0 && stat(self->data, &is) == 0 && fstat(fd, &now) == 0 &&
@@ -116,7 +116,7 @@ static void s_give(const place_t *self, int fd)
         fprintf(stderr, "posternctl: cannot change the owner of a file: %s\n", strerror(errno));
 }
 
-int place_open_lock(const place_t *self, const char *path)
+int keeper_open_lock(const keeper_t *self, const char *path)
 {
     char err[PATH_ERROR];
     struct stat is;
@@ -126,42 +126,42 @@ int place_open_lock(const place_t *self, const char *path)
     return fd;
 }
 
-int place_lock(const place_t *self, const char *path)
+int keeper_lock(const keeper_t *self, const char *path)
 {
     char holder[16] = "";
     /* The descriptor stays open: it carries the lock. */
-    int fd = place_open_lock(self, path);
+    int fd = keeper_open_lock(self, path);
     if (fd < 0)
-        return place_refuse(self, "cannot lock %s: %s", path, strerror(errno));
+        return keeper_refuse(self, "cannot lock %s: %s", path, strerror(errno));
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return PLACE_DONE;
+        return KEEPER_DONE;
     ssize_t len = pread(fd, holder, sizeof holder - 1, 0);
     holder[len > 0 ? strcspn(holder, "\n") : 0] = '\0';
     close(fd);
-    return place_refuse(self, "%s is held by a running process%s%s: stop it first", path,
-                        *holder ? ", pid " : "", holder);
+    return keeper_refuse(self, "%s is held by a running process%s%s: stop it first", path,
+                         *holder ? ", pid " : "", holder);
 }
 
-int place_lock_self(const place_t *self)
+int keeper_lock_self(const keeper_t *self)
 {
-    char path[PLACE_PATH];
-    place_path(path, self->data, "store.lock");
-    return place_lock(self, path);
+    char path[KEEPER_PATH];
+    keeper_path(path, self->data, "store.lock");
+    return keeper_lock(self, path);
 }
 
-int place_lock_all(const place_t *self, const char *directory)
+int keeper_lock_all(const keeper_t *self, const char *directory)
 {
-    int rc = PLACE_DONE;
+    int rc = KEEPER_DONE;
     struct dirent *entry;
     DIR *dir = opendir(directory);
-    while (dir && rc == PLACE_DONE && (entry = readdir(dir))) {
-        char path[PLACE_PATH];
+    while (dir && rc == KEEPER_DONE && (entry = readdir(dir))) {
+        char path[KEEPER_PATH];
         size_t len = strlen(entry->d_name);
         if (len < 5 || strcmp(entry->d_name + len - 5, ".lock") != 0 ||
             strcmp(entry->d_name, "store.lock") == 0)
             continue;
-        place_path(path, directory, entry->d_name);
-        rc = place_lock(self, path);
+        keeper_path(path, directory, entry->d_name);
+        rc = keeper_lock(self, path);
     }
     if (dir)
         closedir(dir);
@@ -180,7 +180,7 @@ static int s_put(int fd, const char *text, size_t len)
     return 0;
 }
 
-int place_copy(int from, int to)
+int keeper_copy(int from, int to)
 {
     char data[1 << 16];
     ssize_t len;
@@ -190,9 +190,9 @@ int place_copy(int from, int to)
     return len < 0 ? -1 : fsync(to);
 }
 
-int place_write(const char *path, const char *text, size_t len)
+int keeper_write(const char *path, const char *text, size_t len)
 {
-    char next[PLACE_PATH + 8];
+    char next[KEEPER_PATH + 8];
     struct stat is;
     bool present = lstat(path, &is) == 0 && S_ISREG(is.st_mode);
     snprintf(next, sizeof next, "%s.next", path);
@@ -217,7 +217,7 @@ int place_write(const char *path, const char *text, size_t len)
     return store_sync_name(path);
 }
 
-void place_remove(const char *path)
+void keeper_remove(const char *path)
 {
     char err[PATH_ERROR];
     const char *name;
@@ -244,32 +244,32 @@ static int s_give_tree(const char *path, uid_t user, gid_t group)
     return rc;
 }
 
-int place_own(const place_t *self, const char *path)
+int keeper_own(const keeper_t *self, const char *path)
 {
     struct stat owner;
     int rc = stat(self->data, &owner);
     return rc ? rc : s_give_tree(path, owner.st_uid, owner.st_gid);
 }
 
-int place_take(const char *path)
+int keeper_take(const char *path)
 {
     return s_give_tree(path, geteuid(), getegid());
 }
 
-int place_give(const place_t *self, const char *path, const char *store)
+int keeper_give(const keeper_t *self, const char *path, const char *store)
 {
     char kind[32];
     kinds_user_t to;
     snprintf(kind, sizeof kind, "%.*s", (int)strcspn(store, "-"), store);
     if (!kinds_apart(self->conf))
-        return place_own(self, path);
+        return keeper_own(self, path);
     if (kinds_user(self->conf, strcmp(kind, "directory") == 0 ? "authd" : kind, &to) == 0)
         return s_give_tree(path, to.user, to.group);
     errno = ESRCH;
     return -1;
 }
 
-int place_own_top(const place_t *self, const char *path)
+int keeper_own_top(const keeper_t *self, const char *path)
 {
     char err[PATH_ERROR];
     struct stat owner;
@@ -284,22 +284,22 @@ int place_own_top(const place_t *self, const char *path)
     return rc;
 }
 
-uint64_t place_free(const char *directory)
+uint64_t keeper_free(const char *directory)
 {
     struct statvfs is;
     return statvfs(directory, &is) == 0 ? (uint64_t)is.f_bavail * is.f_frsize : 0;
 }
 
-uint64_t place_bytes(const char *directory, const char *name)
+uint64_t keeper_bytes(const char *directory, const char *name)
 {
-    char path[PLACE_PATH], file[PLACE_PATH + 16];
+    char path[KEEPER_PATH], file[KEEPER_PATH + 16];
     struct stat is;
-    place_path(path, directory, name);
+    keeper_path(path, directory, name);
     snprintf(file, sizeof file, "%s/data.mdb", path);
     return stat(file, &is) == 0 ? (uint64_t)is.st_blocks * 512 : 0;
 }
 
-void place_time(int64_t wall_ms, bool compact, char text[32])
+void keeper_time(int64_t wall_ms, bool compact, char text[32])
 {
     time_t seconds = (time_t)(wall_ms / 1000);
     struct tm parts;

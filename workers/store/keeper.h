@@ -2,8 +2,8 @@
  * the processes that may not run meanwhile, and how results and errors are shown.
  *
  * Threading: one thread. */
-#ifndef POSTERN_PLACE_H
-#define POSTERN_PLACE_H
+#ifndef POSTERN_WORKERS_STORE_KEEPER_H
+#define POSTERN_WORKERS_STORE_KEEPER_H
 
 #include "common/base/ops.h"
 #include "common/conf/conf.h"
@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PLACE_PATH = 1100, PLACE_KINDS = WORKER_KINDS, PLACE_DONE = 0, PLACE_REFUSED = 1 };
+enum { KEEPER_PATH = 1100, KEEPER_KINDS = WORKER_KINDS, KEEPER_DONE = 0, KEEPER_REFUSED = 1 };
 
 typedef struct {
     const conf_t *conf;
@@ -20,64 +20,65 @@ typedef struct {
     const char *data;      /* data.directory */
     bool json, with_key, replace;
     json_t *reply; /* shown at the end with json */
-} place_t;
+} keeper_t;
 
 /* The kinds of journals in the order in which they are copied (backup.c says why). */
 typedef struct {
     const char *name;
     setting_t shards;
-} place_kind_t;
-extern const place_kind_t place_kinds[PLACE_KINDS];
-const place_kind_t *place_kind(const char *name);
+} keeper_kind_t;
+extern const keeper_kind_t keeper_kinds[KEEPER_KINDS];
+const keeper_kind_t *keeper_kind(const char *name);
 /* Makes '?' of what a terminal would obey or is no UTF-8: what a store's process has written comes
  * into texts. LINES: the ends of lines stay. */
-void place_make_plain(char *text, bool lines);
+void keeper_make_plain(char *text, bool lines);
 /* A name that a store has in a data directory. */
-bool place_is_store(const char *name);
+bool keeper_is_store(const char *name);
 
 /* A line for people; nothing with json. */
-void place_say(const place_t *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* An error line to stderr, {"code", "message"} to stdout with json. Returns PLACE_REFUSED. */
-int place_refuse(const place_t *self, const char *format, ...)
+void keeper_say(const keeper_t *self, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* An error line to stderr, {"code", "message"} to stdout with json. Returns KEEPER_REFUSED. */
+int keeper_refuse(const keeper_t *self, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* DIRECTORY/NAME into path. */
-void place_path(char path[PLACE_PATH], const char *directory, const char *name);
-bool place_exists(const char *directory, const char *name);
+void keeper_path(char path[KEEPER_PATH], const char *directory, const char *name);
+bool keeper_exists(const char *directory, const char *name);
 
-/* Locks PATH for the life of this process. 0, or PLACE_REFUSED after it has said who holds it. */
-int place_lock(const place_t *self, const char *path);
+/* Locks PATH for the life of this process. 0, or KEEPER_REFUSED after it has said who holds it. */
+int keeper_lock(const keeper_t *self, const char *path);
 /* Opens a lock for flock(2); one that was never made is nobody's: it is made. A descriptor or -1.
  */
-int place_open_lock(const place_t *self, const char *path);
+int keeper_open_lock(const keeper_t *self, const char *path);
 /* The lock that backup, restore and reshard keep each other out with. */
-int place_lock_self(const place_t *self);
+int keeper_lock_self(const keeper_t *self);
 /* Every *.lock in DIRECTORY. */
-int place_lock_all(const place_t *self, const char *directory);
+int keeper_lock_all(const keeper_t *self, const char *directory);
 
 /* Copies what is left of FROM, durable when it returns; 0 or -1 with errno. */
-int place_copy(int from, int to);
+int keeper_copy(int from, int to);
 
 /* Writes a file by another name and renames it, durable when it returns; 0 or -1 with errno. A
  * present file keeps its mode and owner. */
-int place_write(const char *path, const char *text, size_t len);
+int keeper_write(const char *path, const char *text, size_t len);
 /* Removes a tree, whoever has changed it meanwhile: no link in it is followed. */
-void place_remove(const char *path);
+void keeper_remove(const char *path);
 /* Gives a tree to the owner of the data directory, directories with 0700, files with 0600; 0 or -1
  * with errno, also where something in it is neither a directory nor a file with one name. */
-int place_own(const place_t *self, const char *path);
+int keeper_own(const keeper_t *self, const char *path);
 /* The same for a directory alone, not for what is in it. */
-int place_own_top(const place_t *self, const char *path);
+int keeper_own_top(const keeper_t *self, const char *path);
 /* The same for the tree of STORE ("directory", "channel-0"), to the user whose process has it. */
-int place_give(const place_t *self, const char *path, const char *store);
+int keeper_give(const keeper_t *self, const char *path, const char *store);
 /* The same, to ourselves. */
-int place_take(const char *path);
+int keeper_take(const char *path);
 /* Free bytes of the file system of DIRECTORY. */
-uint64_t place_free(const char *directory);
+uint64_t keeper_free(const char *directory);
 /* Bytes of DIRECTORY/NAME/data.mdb on the disk; 0 when it is not there. */
-uint64_t place_bytes(const char *directory, const char *name);
+uint64_t keeper_bytes(const char *directory, const char *name);
 
 /* "2026-01-02T03:04:05Z", or compact for a name. */
-void place_time(int64_t wall_ms, bool compact, char text[32]);
+void keeper_time(int64_t wall_ms, bool compact, char text[32]);
 
 #endif

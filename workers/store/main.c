@@ -28,25 +28,25 @@ static int s_usage(void)
     return 2;
 }
 
-static int s_run(const place_t *place, int argc, char **argv)
+static int s_run(const keeper_t *keeper, int argc, char **argv)
 {
     const char *verb = argc > 0 ? argv[0] : "";
     if (strcmp(verb, "backup") == 0 && argc == 2)
-        return backup_run(place, argv[1]);
+        return backup_run(keeper, argv[1]);
     if (strcmp(verb, "restore") == 0 && argc == 2)
-        return restore_run(place, argv[1]);
+        return restore_run(keeper, argv[1]);
     if (strcmp(verb, "reshard") == 0 && argc == 3) {
         int count = atoi(argv[2]);
         return count < 1 || count > 256
-                   ? place_refuse(place, "a kind has 1 to 256 shards, not '%s'", argv[2])
-                   : reshard_run(place, argv[1], (unsigned)count);
+                   ? keeper_refuse(keeper, "a kind has 1 to 256 shards, not '%s'", argv[2])
+                   : reshard_run(keeper, argv[1], (unsigned)count);
     }
     if (strcmp(verb, "forget") == 0 && argc == 2)
-        return forget_run(place, argv[1]);
+        return forget_run(keeper, argv[1]);
     if (strcmp(verb, "check") == 0 && argc == 1)
-        return check_run(place);
+        return check_run(keeper);
     if (strcmp(verb, "salvage") == 0 && argc == 2)
-        return salvage_run(place, argv[1]);
+        return salvage_run(keeper, argv[1]);
     return s_usage();
 }
 
@@ -54,18 +54,18 @@ int main(int argc, char **argv)
 {
     char *overrides[OVERRIDES + 1] = {NULL}, err[8192];
     unsigned count = 0;
-    place_t place = {0};
+    keeper_t keeper = {0};
     for (int option; (option = getopt(argc, argv, "c:s:jkrV")) != -1;) {
         if (option == 'c')
-            place.conf_path = optarg;
+            keeper.conf_path = optarg;
         else if (option == 's' && count < OVERRIDES)
             overrides[count++] = optarg;
         else if (option == 'j')
-            place.json = true;
+            keeper.json = true;
         else if (option == 'k')
-            place.with_key = true;
+            keeper.with_key = true;
         else if (option == 'r')
-            place.replace = true;
+            keeper.replace = true;
         else if (option == 'V')
             return puts("postern-store " POSTERN_VERSION) < 0;
         else
@@ -73,21 +73,21 @@ int main(int argc, char **argv)
     }
     umask(077);
     log_open("postern-store", LOG_WARN);
-    conf_t *conf = conf_load_with(place.conf_path, overrides, err, sizeof err);
+    conf_t *conf = conf_load_with(keeper.conf_path, overrides, err, sizeof err);
     if (!conf) {
         fprintf(stderr, "posternctl: %s\n", err);
         return EXIT_CONFIG;
     }
-    place.conf = conf;
-    place.data = conf_text(conf, SET_data_directory);
-    place.reply = json_object();
+    keeper.conf = conf;
+    keeper.data = conf_text(conf, SET_data_directory);
+    keeper.reply = json_object();
     confine_process();
-    int status = s_run(&place, argc - optind, argv + optind);
-    if (place.json && status == PLACE_DONE) {
-        json_dumpf(place.reply, stdout, JSON_INDENT(2));
+    int status = s_run(&keeper, argc - optind, argv + optind);
+    if (keeper.json && status == KEEPER_DONE) {
+        json_dumpf(keeper.reply, stdout, JSON_INDENT(2));
         putchar('\n');
     }
-    json_decref(place.reply);
+    json_decref(keeper.reply);
     conf_destroy(&conf);
     return status;
 }

@@ -26,18 +26,18 @@ json_int_t manifest_rows(const json_t *entry)
     return s_number(json_object_get(tables, journal ? "log" : "tokens"), "rows");
 }
 
-json_t *manifest_new(const place_t *place)
+json_t *manifest_new(const keeper_t *keeper)
 {
     char time[32];
     int64_t now_ms = clock_wall_ms();
-    place_time(now_ms, false, time);
+    keeper_time(now_ms, false, time);
     json_t *shards = json_object();
-    for (unsigned i = 0; i < PLACE_KINDS; i++)
+    for (unsigned i = 0; i < KEEPER_KINDS; i++)
         json_object_set_new(
-            shards, place_kinds[i].name,
-            json_integer((json_int_t)conf_uint(place->conf, place_kinds[i].shards)));
+            shards, keeper_kinds[i].name,
+            json_integer((json_int_t)conf_uint(keeper->conf, keeper_kinds[i].shards)));
     return json_pack("{s:i, s:s, s:s, s:b, s:o, s:[]}", "format", MANIFEST_FORMAT, "postern",
-                     POSTERN_VERSION, "begun", time, "master_key", place->with_key, "shards",
+                     POSTERN_VERSION, "begun", time, "master_key", keeper->with_key, "shards",
                      shards, "stores");
 }
 
@@ -56,7 +56,7 @@ static json_t *s_tables(const store_sum_t *sum)
 
 static void s_unlock(const char *path)
 {
-    char file[PLACE_PATH + 16];
+    char file[KEEPER_PATH + 16];
     snprintf(file, sizeof file, "%s/lock.mdb", path);
     unlink(file);
 }
@@ -153,12 +153,12 @@ int manifest_describe(json_t *entry, const char *path, const char *name, const s
 int manifest_add(json_t *manifest, const char *dir, const char *name, int64_t wall_ms,
                  json_t *entry, char *err, size_t err_size)
 {
-    char path[PLACE_PATH], text[2 * STORE_SUM + 1], time[32];
+    char path[KEEPER_PATH], text[2 * STORE_SUM + 1], time[32];
     uint8_t file[STORE_SUM];
     uint64_t bytes;
     json_array_append_new(json_object_get(manifest, "stores"), entry);
-    place_path(path, dir, name);
-    place_time(wall_ms, false, time);
+    keeper_path(path, dir, name);
+    keeper_time(wall_ms, false, time);
     if (store_file_sum(path, &bytes, file, err, err_size) != 0)
         return -1;
     sodium_bin2hex(text, sizeof text, file, STORE_SUM);
@@ -186,9 +186,9 @@ const json_t *manifest_failed(const json_t *manifest)
 
 json_t *manifest_read(const char *dir, char *err, size_t err_size)
 {
-    char path[PLACE_PATH];
+    char path[KEEPER_PATH];
     json_error_t error;
-    place_path(path, dir, MANIFEST_FILE);
+    keeper_path(path, dir, MANIFEST_FILE);
     if (access(path, F_OK) != 0) {
         snprintf(err, err_size,
                  "%s has no " MANIFEST_FILE ": it is no backup, or an interrupted one, which is "

@@ -6,7 +6,7 @@
 #define POSTERN_MANIFEST_H
 
 #include "common/store/store_copy.h"
-#include "workers/store/place.h"
+#include "workers/store/keeper.h"
 
 #define MANIFEST_FILE "manifest.json"
 #define MANIFEST_KEY "master.key"
@@ -14,7 +14,7 @@
 enum { MANIFEST_FORMAT = 1 };
 
 /* A new one, of now; the caller owns it. */
-json_t *manifest_new(const place_t *place);
+json_t *manifest_new(const keeper_t *keeper);
 
 /* Fills ENTRY with what the copy at PATH of the store NAME holds, after having opened it and
  * compared it with SUM, which was taken from the original. 0, or -1 with the reason in err. */

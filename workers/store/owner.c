@@ -2,7 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/life/path.h"
-#include "workers/store/place.h"
+#include "workers/store/keeper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -133,7 +133,7 @@ static json_t *s_understand(const owner_t *self, char *text, ssize_t len, int st
         snprintf(err, err_size,
                  "%s: a damaged page of data.mdb has ended its reading (wait status %d)",
                  self->store, status);
-    place_make_plain(err, false);
+    keeper_make_plain(err, false);
     return NULL;
 }
 

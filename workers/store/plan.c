@@ -37,8 +37,8 @@ static bool s_is_move(const json_t *move, const char *aside)
     const char *to = json_string_value(json_array_get(move, 1));
     if (!from || !to)
         return false;
-    return place_is_store(from) ? s_is_in(to, aside, from)
-                                : place_is_store(to) && s_is_in(from, SWITCH_NEW, to);
+    return keeper_is_store(from) ? s_is_in(to, aside, from)
+                                 : keeper_is_store(to) && s_is_in(from, SWITCH_NEW, to);
 }
 
 static bool s_are_counts(const json_t *counts)
@@ -47,7 +47,7 @@ static bool s_are_counts(const json_t *counts)
     json_t *count;
     json_object_foreach ((json_t *)counts, kind, count) {
         json_int_t shards = json_integer_value(count);
-        if (!place_kind(kind) || shards < 1 || shards > MERGE_MOST)
+        if (!keeper_kind(kind) || shards < 1 || shards > MERGE_MOST)
             return false;
     }
     return json_is_object(counts);

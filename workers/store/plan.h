@@ -4,7 +4,7 @@
 #ifndef POSTERN_PLAN_H
 #define POSTERN_PLAN_H
 
-#include "workers/store/place.h"
+#include "workers/store/keeper.h"
 
 #include <stddef.h>
 

@@ -17,31 +17,31 @@ enum { RESERVE_BYTES = 64 << 20 };
 static const setting_t s_router[] = {SET_router_requests, SET_router_workers, SET_router_replies};
 
 /* A router on this host with ipc endpoints shows by its locks; one elsewhere does not. */
-static int s_lock_router(const place_t *self)
+static int s_lock_router(const keeper_t *self)
 {
-    int rc = PLACE_DONE;
-    for (unsigned i = 0; i < sizeof s_router / sizeof *s_router && rc == PLACE_DONE; i++) {
-        char path[PLACE_PATH];
+    int rc = KEEPER_DONE;
+    for (unsigned i = 0; i < sizeof s_router / sizeof *s_router && rc == KEEPER_DONE; i++) {
+        char path[KEEPER_PATH];
         const char *endpoint = conf_endpoint(self->conf, s_router[i], 0);
         if (!endpoint || strncmp(endpoint, "ipc://", 6) != 0)
             continue;
         snprintf(path, sizeof path, "%s.lock", endpoint + 6);
         if (access(path, F_OK) == 0)
-            rc = place_lock(self, path);
+            rc = keeper_lock(self, path);
     }
     return rc;
 }
 
 /* Of the shards below LEAST, which may have no lock yet, and of any other that has one. */
-static int s_lock(const place_t *self, const char *kind, unsigned least)
+static int s_lock(const keeper_t *self, const char *kind, unsigned least)
 {
-    int rc = place_lock_self(self);
-    for (unsigned shard = 0; shard < MERGE_MOST && rc == PLACE_DONE; shard++) {
-        char name[32], path[PLACE_PATH];
+    int rc = keeper_lock_self(self);
+    for (unsigned shard = 0; shard < MERGE_MOST && rc == KEEPER_DONE; shard++) {
+        char name[32], path[KEEPER_PATH];
         snprintf(name, sizeof name, "%s-%u.lock", kind, shard);
-        place_path(path, self->data, name);
-        if (shard < least || place_exists(self->data, name))
-            rc = place_lock(self, path);
+        keeper_path(path, self->data, name);
+        if (shard < least || keeper_exists(self->data, name))
+            rc = keeper_lock(self, path);
     }
     return rc ? rc : s_lock_router(self);
 }
@@ -56,49 +56,49 @@ static int s_read_shards(void *arg, json_t *answer, char *err, size_t err_size)
 }
 
 /* How many shards the journals that are there are made for; 0: there are none. */
-static int s_count(const place_t *self, const char *kind, unsigned *shards)
+static int s_count(const keeper_t *self, const char *kind, unsigned *shards)
 {
-    char name[32], path[PLACE_PATH], err[1024];
+    char name[32], path[KEEPER_PATH], err[1024];
     *shards = 0;
     snprintf(name, sizeof name, "%s-0", kind);
-    if (place_bytes(self->data, name) == 0)
-        return PLACE_DONE;
-    place_path(path, self->data, name);
+    if (keeper_bytes(self->data, name) == 0)
+        return KEEPER_DONE;
+    keeper_path(path, self->data, name);
     owner_t owner = {.store = path, .lock = -1, .work = s_read_shards, .arg = path};
     json_t *answer = owner_run(&owner, err, sizeof err);
     if (!answer)
-        return place_refuse(self, "%s", err);
+        return keeper_refuse(self, "%s", err);
     json_int_t found = json_integer_value(json_object_get(answer, "shards"));
     json_decref(answer);
     if (found <= 0 || found > MERGE_MOST)
-        return place_refuse(self, "%s says that it is one of %lld shards", path, (long long)found);
+        return keeper_refuse(self, "%s says that it is one of %lld shards", path, (long long)found);
     *shards = (unsigned)found;
-    return PLACE_DONE;
+    return KEEPER_DONE;
 }
 
-static int s_check(const place_t *self, const char *kind, unsigned shards)
+static int s_check(const keeper_t *self, const char *kind, unsigned shards)
 {
     uint64_t needs = RESERVE_BYTES;
     for (unsigned shard = 0; shard < shards; shard++) {
         char name[32];
         snprintf(name, sizeof name, "%s-%u", kind, shard);
-        uint64_t bytes = place_bytes(self->data, name);
+        uint64_t bytes = keeper_bytes(self->data, name);
         if (bytes == 0)
-            return place_refuse(self,
-                                "%s/%s is not there: a reshard needs all %u journals of the kind "
-                                "on this host",
-                                self->data, name, shards);
+            return keeper_refuse(self,
+                                 "%s/%s is not there: a reshard needs all %u journals of the kind "
+                                 "on this host",
+                                 self->data, name, shards);
         needs += bytes + bytes / 4;
     }
-    if (place_free(self->data) >= needs)
-        return PLACE_DONE;
-    return place_refuse(self, "%s has room for %llu MiB, and the new journals take %llu MiB",
-                        self->data, (unsigned long long)place_free(self->data) >> 20,
-                        (unsigned long long)needs >> 20);
+    if (keeper_free(self->data) >= needs)
+        return KEEPER_DONE;
+    return keeper_refuse(self, "%s has room for %llu MiB, and the new journals take %llu MiB",
+                         self->data, (unsigned long long)keeper_free(self->data) >> 20,
+                         (unsigned long long)needs >> 20);
 }
 
 /* Whatever journals of the kind lie there go aside. */
-static void s_clear(const place_t *self, const char *kind, json_t *plan)
+static void s_clear(const keeper_t *self, const char *kind, json_t *plan)
 {
     for (unsigned shard = 0; shard < MERGE_MOST; shard++) {
         char name[32];
@@ -112,22 +112,22 @@ static unsigned long long s_number(const json_t *census, const char *key)
     return (unsigned long long)json_integer_value(json_object_get(census, key));
 }
 
-static void s_report(const place_t *self, const char *kind, unsigned old, unsigned count,
+static void s_report(const keeper_t *self, const char *kind, unsigned old, unsigned count,
                      const json_t *census, const char *kept)
 {
     json_t *reply = json_pack("{s:s, s:i, s:i}", "kind", kind, "from", (int)old, "to", (int)count);
     json_object_update(reply, (json_t *)census);
     json_object_set_new(self->reply, "reshard", reply);
     json_object_set_new(self->reply, "kept", json_string(kept));
-    place_say(self,
-              "%s: %u journals made from %u: %llu messages of %llu targets, %llu idempotency keys "
-              "and\n%llu ids, compared with the old ones.",
-              kind, count, old, s_number(census, "messages"), s_number(census, "targets"),
-              s_number(census, "keys"), s_number(census, "ids"));
-    place_say(self,
-              "The old journals lie in %s. Start Postern, look, and then: rm -r '%s'\n"
-              "Other hosts with this configuration need the same shards.%s.",
-              kept, kept, kind);
+    keeper_say(self,
+               "%s: %u journals made from %u: %llu messages of %llu targets, %llu idempotency keys "
+               "and\n%llu ids, compared with the old ones.",
+               kind, count, old, s_number(census, "messages"), s_number(census, "targets"),
+               s_number(census, "keys"), s_number(census, "ids"));
+    keeper_say(self,
+               "The old journals lie in %s. Start Postern, look, and then: rm -r '%s'\n"
+               "Other hosts with this configuration need the same shards.%s.",
+               kept, kept, kind);
 }
 
 /* In the directory of the new ones. */
@@ -143,14 +143,14 @@ static int s_work(void *arg, json_t *answer, char *err, size_t err_size)
     return 0;
 }
 
-static int s_make(const place_t *self, const char *kind, unsigned old, unsigned count, json_t *plan,
-                  json_t **census)
+static int s_make(const keeper_t *self, const char *kind, unsigned old, unsigned count,
+                  json_t *plan, json_t **census)
 {
-    char first[PLACE_PATH + 40], staging[PLACE_PATH], err[1024];
+    char first[KEEPER_PATH + 40], staging[KEEPER_PATH], err[1024];
     int rc = s_check(self, kind, old);
-    if (rc == PLACE_DONE)
+    if (rc == KEEPER_DONE)
         rc = switch_begin(self, staging);
-    if (rc != PLACE_DONE)
+    if (rc != KEEPER_DONE)
         return rc;
     merge_t options = {.kind = kind,
                        .from = self->data,
@@ -163,8 +163,8 @@ static int s_make(const place_t *self, const char *kind, unsigned old, unsigned 
         .store = first, .within = staging, .lock = -1, .work = s_work, .arg = &options};
     *census = owner_run(&owner, err, sizeof err);
     if (!*census) {
-        place_remove(staging);
-        return place_refuse(self, "%s; nothing was changed", err);
+        keeper_remove(staging);
+        return keeper_refuse(self, "%s; nothing was changed", err);
     }
     s_clear(self, kind, plan);
     for (unsigned shard = 0; shard < count; shard++) {
@@ -172,51 +172,51 @@ static int s_make(const place_t *self, const char *kind, unsigned old, unsigned 
         snprintf(name, sizeof name, "%s-%u", kind, shard);
         switch_in(plan, name);
     }
-    return PLACE_DONE;
+    return KEEPER_DONE;
 }
 
-static int s_reshard(const place_t *self, const char *kind, unsigned old, unsigned count,
+static int s_reshard(const keeper_t *self, const char *kind, unsigned old, unsigned count,
                      const char *title)
 {
-    char kept[PLACE_PATH] = "";
+    char kept[KEEPER_PATH] = "";
     json_t *plan = switch_plan(title), *census = NULL;
     switch_shards(plan, kind, count, true);
     int rc = s_make(self, kind, old, count, plan, &census);
-    if (rc == PLACE_DONE)
+    if (rc == KEEPER_DONE)
         rc = switch_run(self, &plan, kept);
-    if (rc == PLACE_DONE)
+    if (rc == KEEPER_DONE)
         s_report(self, kind, old, count, census, kept);
     json_decref(census);
     json_decref(plan);
     return rc;
 }
 
-int reshard_run(const place_t *self, const char *kind, unsigned count)
+int reshard_run(const keeper_t *self, const char *kind, unsigned count)
 {
     char title[64];
     unsigned old;
     bool finished;
-    if (!place_kind(kind)) {
+    if (!keeper_kind(kind)) {
         op_owner_list("", " or ", title, sizeof title);
-        return place_refuse(self, "there is no kind '%s': %s", kind, title);
+        return keeper_refuse(self, "there is no kind '%s': %s", kind, title);
     }
     snprintf(title, sizeof title, "reshard of %s to %u", kind, count);
-    unsigned here = (unsigned)conf_uint(self->conf, place_kind(kind)->shards);
+    unsigned here = (unsigned)conf_uint(self->conf, keeper_kind(kind)->shards);
     int rc = s_lock(self, kind, here > count ? here : count);
-    if (rc == PLACE_DONE)
+    if (rc == KEEPER_DONE)
         rc = switch_recover(self, title, &finished);
-    if (rc != PLACE_DONE || finished)
+    if (rc != KEEPER_DONE || finished)
         return rc;
     rc = s_count(self, kind, &old);
-    if (rc != PLACE_DONE)
+    if (rc != KEEPER_DONE)
         return rc;
     if (old != 0 && old != count)
         return s_reshard(self, kind, old, count, title);
     if (old == count)
-        place_say(self, "The journals of %s are made for %u shards already.", kind, count);
+        keeper_say(self, "The journals of %s are made for %u shards already.", kind, count);
     else
-        place_say(self, "There are no journals of %s yet: only the count changes.", kind);
-    if (conf_uint(self->conf, place_kind(kind)->shards) != count)
+        keeper_say(self, "There are no journals of %s yet: only the count changes.", kind);
+    if (conf_uint(self->conf, keeper_kind(kind)->shards) != count)
         conf_line_set(self, kind, count);
-    return PLACE_DONE;
+    return KEEPER_DONE;
 }

@@ -22,81 +22,81 @@
 
 enum { RESERVE_BYTES = 64 << 20, KEY_BYTES = 256 };
 
-static int s_make_data(const place_t *self)
+static int s_make_data(const keeper_t *self)
 {
     const char *user = conf_text(self->conf, SET_process_user);
     if (mkdir(self->data, 0700) != 0)
         return errno == EEXIST
-                   ? PLACE_DONE
-                   : place_refuse(self, "cannot make %s: %s", self->data, strerror(errno));
+                   ? KEEPER_DONE
+                   : keeper_refuse(self, "cannot make %s: %s", self->data, strerror(errno));
     struct passwd *to = *user && geteuid() == 0 ? getpwnam(user) : NULL;
     char err[PATH_ERROR];
     if (to && path_give(self->data, to->pw_uid, to->pw_gid, err, sizeof err) != 0)
-        return place_refuse(self, "cannot give it to %s: %s", user, err);
-    return PLACE_DONE;
+        return keeper_refuse(self, "cannot give it to %s: %s", user, err);
+    return KEEPER_DONE;
 }
 
 /* Nobody runs, and nobody can start: authd and the workers need these locks. */
-static int s_lock(const place_t *self)
+static int s_lock(const keeper_t *self)
 {
-    char name[32], path[PLACE_PATH];
-    int rc = place_lock_self(self);
-    if (rc == PLACE_DONE)
-        rc = place_lock_all(self, self->data);
-    if (rc == PLACE_DONE)
-        rc = place_lock_all(self, conf_text(self->conf, SET_data_sockets));
-    if (rc == PLACE_DONE && !place_exists(self->data, "directory.lock")) {
-        place_path(path, self->data, "directory.lock");
-        rc = place_lock(self, path);
+    char name[32], path[KEEPER_PATH];
+    int rc = keeper_lock_self(self);
+    if (rc == KEEPER_DONE)
+        rc = keeper_lock_all(self, self->data);
+    if (rc == KEEPER_DONE)
+        rc = keeper_lock_all(self, conf_text(self->conf, SET_data_sockets));
+    if (rc == KEEPER_DONE && !keeper_exists(self->data, "directory.lock")) {
+        keeper_path(path, self->data, "directory.lock");
+        rc = keeper_lock(self, path);
     }
-    for (unsigned i = 0; i < PLACE_KINDS; i++)
-        for (unsigned shard = 0; shard < conf_uint(self->conf, place_kinds[i].shards); shard++) {
-            snprintf(name, sizeof name, "%s-%u.lock", place_kinds[i].name, shard);
-            if (rc != PLACE_DONE || place_exists(self->data, name))
+    for (unsigned i = 0; i < KEEPER_KINDS; i++)
+        for (unsigned shard = 0; shard < conf_uint(self->conf, keeper_kinds[i].shards); shard++) {
+            snprintf(name, sizeof name, "%s-%u.lock", keeper_kinds[i].name, shard);
+            if (rc != KEEPER_DONE || keeper_exists(self->data, name))
                 continue;
-            place_path(path, self->data, name);
-            rc = place_lock(self, path);
+            keeper_path(path, self->data, name);
+            rc = keeper_lock(self, path);
         }
     return rc;
 }
 
 /* The names must be ours: they become paths. */
-static int s_check_manifest(const place_t *self, const char *from, const json_t *manifest)
+static int s_check_manifest(const keeper_t *self, const char *from, const json_t *manifest)
 {
     size_t i;
     json_t *entry;
     uint64_t needs = RESERVE_BYTES;
     const json_t *shards = json_object_get(manifest, "shards");
-    for (unsigned k = 0; k < PLACE_KINDS; k++) {
-        json_int_t count = json_integer_value(json_object_get(shards, place_kinds[k].name));
-        if (count != (json_int_t)conf_uint(self->conf, place_kinds[k].shards))
-            return place_refuse(self,
-                                "%s is of an installation with %lld %s shards, and shards.%s is "
-                                "%llu here: set it to %lld first",
-                                from, (long long)count, place_kinds[k].name, place_kinds[k].name,
-                                (unsigned long long)conf_uint(self->conf, place_kinds[k].shards),
-                                (long long)count);
+    for (unsigned k = 0; k < KEEPER_KINDS; k++) {
+        json_int_t count = json_integer_value(json_object_get(shards, keeper_kinds[k].name));
+        if (count != (json_int_t)conf_uint(self->conf, keeper_kinds[k].shards))
+            return keeper_refuse(self,
+                                 "%s is of an installation with %lld %s shards, and shards.%s is "
+                                 "%llu here: set it to %lld first",
+                                 from, (long long)count, keeper_kinds[k].name, keeper_kinds[k].name,
+                                 (unsigned long long)conf_uint(self->conf, keeper_kinds[k].shards),
+                                 (long long)count);
     }
     json_array_foreach (json_object_get(manifest, "stores"), i, entry) {
-        if (!place_is_store(manifest_text(entry, "name")))
-            return place_refuse(self, "%s/" MANIFEST_FILE " names a store that there is none of",
-                                from);
+        if (!keeper_is_store(manifest_text(entry, "name")))
+            return keeper_refuse(self, "%s/" MANIFEST_FILE " names a store that there is none of",
+                                 from);
         needs += (uint64_t)json_integer_value(json_object_get(entry, "file_bytes"));
     }
     if (i == 0)
-        return place_refuse(self, "%s/" MANIFEST_FILE " lists no stores", from);
-    if (place_free(self->data) < needs)
-        return place_refuse(self, "%s has room for %llu MiB, and the backup takes %llu MiB",
-                            self->data, (unsigned long long)place_free(self->data) >> 20,
-                            (unsigned long long)needs >> 20);
-    return PLACE_DONE;
+        return keeper_refuse(self, "%s/" MANIFEST_FILE " lists no stores", from);
+    if (keeper_free(self->data) < needs)
+        return keeper_refuse(self, "%s has room for %llu MiB, and the backup takes %llu MiB",
+                             self->data, (unsigned long long)keeper_free(self->data) >> 20,
+                             (unsigned long long)needs >> 20);
+    return KEEPER_DONE;
 }
 
 static int s_copy_store(const char *from, const char *to, const char *name)
 {
-    char source[PLACE_PATH], target[PLACE_PATH], file[PLACE_PATH + 16];
-    place_path(source, from, name);
-    place_path(target, to, name);
+    char source[KEEPER_PATH], target[KEEPER_PATH], file[KEEPER_PATH + 16];
+    keeper_path(source, from, name);
+    keeper_path(target, to, name);
     snprintf(file, sizeof file, "%s/data.mdb", source);
     int in = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (in < 0)
@@ -104,7 +104,7 @@ static int s_copy_store(const char *from, const char *to, const char *name)
     int rc = mkdir(target, 0700);
     snprintf(file, sizeof file, "%s/data.mdb", target);
     int out = rc == 0 ? open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
-    rc = out < 0 ? -1 : place_copy(in, out);
+    rc = out < 0 ? -1 : keeper_copy(in, out);
     int why = errno;
     close(in);
     if (out >= 0)
@@ -128,15 +128,15 @@ static int s_open_copy(void *arg, json_t *answer, char *err, size_t err_size)
 }
 
 /* Compares the copy with its entry, as the user who is going to have it. */
-static int s_check_copy(const place_t *self, const char *to, json_t *entry, char *err,
+static int s_check_copy(const keeper_t *self, const char *to, json_t *entry, char *err,
                         size_t err_size)
 {
-    char path[PLACE_PATH];
+    char path[KEEPER_PATH];
     const char *name = manifest_text(entry, "name");
-    place_path(path, to, name);
+    keeper_path(path, to, name);
     if (manifest_check_file(entry, path, err, err_size) != 0)
         return -1;
-    if (place_give(self, path, name) != 0) {
+    if (keeper_give(self, path, name) != 0) {
         snprintf(err, err_size, "cannot give %s to its user: %s", path, strerror(errno));
         return -1;
     }
@@ -148,43 +148,43 @@ static int s_check_copy(const place_t *self, const char *to, json_t *entry, char
 }
 
 /* Copies all and compares each copy with the manifest, adding it to the plan. */
-static int s_copy(const place_t *self, const char *from, const char *to, const json_t *manifest,
+static int s_copy(const keeper_t *self, const char *from, const char *to, const json_t *manifest,
                   json_t *plan)
 {
-    char err[PLACE_PATH + 1024];
+    char err[KEEPER_PATH + 1024];
     size_t i;
     json_t *entry;
     json_array_foreach (json_object_get(manifest, "stores"), i, entry) {
         const char *name = manifest_text(entry, "name");
         if (s_copy_store(from, to, name) != 0)
-            return place_refuse(self, "cannot copy %s/%s: %s; nothing was changed", from, name,
-                                strerror(errno));
+            return keeper_refuse(self, "cannot copy %s/%s: %s; nothing was changed", from, name,
+                                 strerror(errno));
         if (s_check_copy(self, to, entry, err, sizeof err) != 0)
-            return place_refuse(self, "%s; nothing was changed", err);
+            return keeper_refuse(self, "%s; nothing was changed", err);
         switch_in(plan, name);
-        place_say(self, "%-14s as of %s, %lld %s", name, manifest_text(entry, "time"),
-                  (long long)manifest_rows(entry),
-                  strcmp(name, "directory") == 0 ? "tokens" : "messages");
+        keeper_say(self, "%-14s as of %s, %lld %s", name, manifest_text(entry, "time"),
+                   (long long)manifest_rows(entry),
+                   strcmp(name, "directory") == 0 ? "tokens" : "messages");
     }
-    return PLACE_DONE;
+    return KEEPER_DONE;
 }
 
 /* What lies in the data directory goes aside, or stands in the way. */
-static int s_clear(const place_t *self, json_t *plan)
+static int s_clear(const keeper_t *self, json_t *plan)
 {
     struct dirent *entry;
-    int rc = PLACE_DONE;
+    int rc = KEEPER_DONE;
     DIR *dir = opendir(self->data);
-    while (dir && rc == PLACE_DONE && (entry = readdir(dir))) {
-        if (!place_is_store(entry->d_name))
+    while (dir && rc == KEEPER_DONE && (entry = readdir(dir))) {
+        if (!keeper_is_store(entry->d_name))
             continue;
         if (self->replace)
             switch_aside(self, plan, entry->d_name);
         else
-            rc = place_refuse(self,
-                              "%s holds %s already: --replace moves what is there aside, and "
-                              "deletes nothing",
-                              self->data, entry->d_name);
+            rc = keeper_refuse(self,
+                               "%s holds %s already: --replace moves what is there aside, and "
+                               "deletes nothing",
+                               self->data, entry->d_name);
     }
     if (dir)
         closedir(dir);
@@ -201,29 +201,29 @@ static ssize_t s_read_key(const char *path, char key[KEY_BYTES])
 }
 
 /* Puts the key of the backup where there is none; another one is not overwritten. */
-static int s_restore_key(const place_t *self, const char *from, const json_t *manifest)
+static int s_restore_key(const keeper_t *self, const char *from, const json_t *manifest)
 {
-    char path[PLACE_PATH], theirs[KEY_BYTES], ours[KEY_BYTES];
+    char path[KEEPER_PATH], theirs[KEY_BYTES], ours[KEY_BYTES];
     const char *to = conf_text(self->conf, SET_authd_master_key);
-    int rc = PLACE_DONE;
+    int rc = KEEPER_DONE;
     if (!json_is_true(json_object_get(manifest, "master_key")))
-        return PLACE_DONE;
-    place_path(path, from, MANIFEST_KEY);
+        return KEEPER_DONE;
+    keeper_path(path, from, MANIFEST_KEY);
     ssize_t len = s_read_key(path, theirs), have = s_read_key(to, ours);
     if (len <= 0)
-        rc = place_refuse(self, "%s cannot be read", path);
+        rc = keeper_refuse(self, "%s cannot be read", path);
     else if (have == 0 || (have < 0 && errno == ENOENT)) {
-        if (place_write(to, theirs, (size_t)len) != 0 || place_own(self, to) != 0)
-            rc = place_refuse(self, "cannot write %s: %s", to, strerror(errno));
+        if (keeper_write(to, theirs, (size_t)len) != 0 || keeper_own(self, to) != 0)
+            rc = keeper_refuse(self, "cannot write %s: %s", to, strerror(errno));
     } else if (!secret_eq(ours, have > 0 ? (size_t)have : 0, theirs, (size_t)len))
-        rc = place_refuse(self, "%s is not the master key of the backup: move it away first", to);
+        rc = keeper_refuse(self, "%s is not the master key of the backup: move it away first", to);
     secret_wipe(theirs, sizeof theirs);
     secret_wipe(ours, sizeof ours);
     return rc;
 }
 
 /* A partial backup: what it has not is said, and what was there lies aside. */
-static void s_report_failed(const place_t *self, const json_t *manifest)
+static void s_report_failed(const keeper_t *self, const json_t *manifest)
 {
     size_t i;
     json_t *entry;
@@ -232,76 +232,77 @@ static void s_report_failed(const place_t *self, const json_t *manifest)
         return;
     json_object_set(self->reply, "failed", (json_t *)failed);
     json_array_foreach (failed, i, entry)
-        place_say(
+        keeper_say(
             self,
             "%s is NOT in this backup, it could not be copied then (%s): the next start makes "
             "an empty one.",
             manifest_text(entry, "name"), manifest_text(entry, "message"));
 }
 
-static void s_report(const place_t *self, const char *from, const json_t *manifest,
+static void s_report(const keeper_t *self, const char *from, const json_t *manifest,
                      const char *kept)
 {
     const char *key = conf_text(self->conf, SET_authd_master_key);
     json_object_set_new(self->reply, "restored", json_string(from));
     json_object_set_new(self->reply, "kept", *kept ? json_string(kept) : json_null());
     json_object_set(self->reply, "stores", json_object_get(manifest, "stores"));
-    place_say(self,
-              "Restored %s. Each store is as of its time above: messages accepted after it are "
-              "gone, and so\nis what the directory learned after it: new users, tokens and places, "
-              "and deletions. DELETE AGAIN\nwhat tokens were revoked since. Requests that are "
-              "repeated now are stored again when they were\nfirst stored after that time: their "
-              "ids and idempotency keys are gone, too.",
-              from);
+    keeper_say(
+        self,
+        "Restored %s. Each store is as of its time above: messages accepted after it are "
+        "gone, and so\nis what the directory learned after it: new users, tokens and places, "
+        "and deletions. DELETE AGAIN\nwhat tokens were revoked since. Requests that are "
+        "repeated now are stored again when they were\nfirst stored after that time: their "
+        "ids and idempotency keys are gone, too.",
+        from);
     s_report_failed(self, manifest);
     if (access(key, F_OK) != 0)
-        place_say(self, "The master key %s is missing: put it back before you start authd.", key);
+        keeper_say(self, "The master key %s is missing: put it back before you start authd.", key);
     if (*kept)
-        place_say(self, "What was there lies in %s. To delete it: rm -r '%s'", kept, kept);
+        keeper_say(self, "What was there lies in %s. To delete it: rm -r '%s'", kept, kept);
 }
 
-static int s_restore(const place_t *self, const char *from, const json_t *manifest)
+static int s_restore(const keeper_t *self, const char *from, const json_t *manifest)
 {
-    char title[PLACE_PATH], staging[PLACE_PATH], kept[PLACE_PATH] = "";
+    char title[KEEPER_PATH], staging[KEEPER_PATH], kept[KEEPER_PATH] = "";
     bool finished;
     snprintf(title, sizeof title, "restore of %s", from);
     int rc = switch_recover(self, title, &finished);
-    if (rc != PLACE_DONE || finished)
+    if (rc != KEEPER_DONE || finished)
         return rc;
     json_t *plan = switch_plan(title);
     rc = s_check_manifest(self, from, manifest);
-    if (rc == PLACE_DONE)
+    if (rc == KEEPER_DONE)
         rc = s_clear(self, plan);
-    if (rc == PLACE_DONE)
+    if (rc == KEEPER_DONE)
         rc = switch_begin(self, staging);
-    if (rc == PLACE_DONE) {
+    if (rc == KEEPER_DONE) {
         rc = s_copy(self, from, staging, manifest, plan);
-        if (rc == PLACE_DONE)
+        if (rc == KEEPER_DONE)
             rc = s_restore_key(self, from, manifest);
-        if (rc != PLACE_DONE)
-            place_remove(staging);
+        if (rc != KEEPER_DONE)
+            keeper_remove(staging);
     }
-    for (unsigned i = 0; i < PLACE_KINDS; i++)
-        switch_shards(plan, place_kinds[i].name,
-                      (unsigned)conf_uint(self->conf, place_kinds[i].shards), false);
-    if (rc == PLACE_DONE)
+    for (unsigned i = 0; i < KEEPER_KINDS; i++)
+        switch_shards(plan, keeper_kinds[i].name,
+                      (unsigned)conf_uint(self->conf, keeper_kinds[i].shards), false);
+    if (rc == KEEPER_DONE)
         rc = switch_run(self, &plan, kept);
-    if (rc == PLACE_DONE)
+    if (rc == KEEPER_DONE)
         s_report(self, from, manifest, kept);
     json_decref(plan);
     return rc;
 }
 
-int restore_run(const place_t *self, const char *from)
+int restore_run(const keeper_t *self, const char *from)
 {
     char err[1024];
     json_t *manifest = manifest_read(from, err, sizeof err);
     if (!manifest)
-        return place_refuse(self, "%s", err);
+        return keeper_refuse(self, "%s", err);
     int rc = s_make_data(self);
-    if (rc == PLACE_DONE)
+    if (rc == KEEPER_DONE)
         rc = s_lock(self);
-    if (rc == PLACE_DONE)
+    if (rc == KEEPER_DONE)
         rc = s_restore(self, from, manifest);
     json_decref(manifest);
     return rc;

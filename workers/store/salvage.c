@@ -15,27 +15,28 @@
 #include <unistd.h>
 
 /* The journal NAME of this host, whose worker is stopped. */
-static int s_lock(const place_t *self, const char *name)
+static int s_lock(const keeper_t *self, const char *name)
 {
-    char path[PLACE_PATH];
-    if (!place_is_store(name) || strcmp(name, "directory") == 0 ||
-        place_bytes(self->data, name) == 0)
-        return place_refuse(self, "%s has no journal '%s': it is named as its directory, channel-0",
-                            self->data, name);
-    int rc = place_lock_self(self);
+    char path[KEEPER_PATH];
+    if (!keeper_is_store(name) || strcmp(name, "directory") == 0 ||
+        keeper_bytes(self->data, name) == 0)
+        return keeper_refuse(self,
+                             "%s has no journal '%s': it is named as its directory, channel-0",
+                             self->data, name);
+    int rc = keeper_lock_self(self);
     snprintf(path, sizeof path, "%s/%s.lock", self->data, name);
-    return rc ? rc : place_lock(self, path);
+    return rc ? rc : keeper_lock(self, path);
 }
 
 typedef struct {
     const char *path; /* of the journal */
-    char kept[PLACE_PATH];
+    char kept[KEEPER_PATH];
 } salvage_t;
 
 /* *there: whether there was a file to keep. */
 static int s_keep(const salvage_t *self, bool *there, char *err, size_t err_size)
 {
-    char file[PLACE_PATH + 8], why[PATH_ERROR];
+    char file[KEEPER_PATH + 8], why[PATH_ERROR];
     snprintf(file, sizeof file, "%s/wal", self->path);
     int from = path_open(file, O_RDONLY, 0, why, sizeof why);
     *there = from >= 0 || errno != ENOENT;
@@ -44,7 +45,7 @@ static int s_keep(const salvage_t *self, bool *there, char *err, size_t err_size
     int to =
         from < 0 ? -1 : path_open(self->kept, O_WRONLY | O_CREAT | O_EXCL, 0600, why, sizeof why);
     int rc = to < 0 ? -1 : 0;
-    if (rc == 0 && (place_copy(from, to) != 0 || store_sync_directory(self->path) != 0)) {
+    if (rc == 0 && (keeper_copy(from, to) != 0 || store_sync_directory(self->path) != 0)) {
         snprintf(why, sizeof why, "%s: %s", self->kept, strerror(errno));
         rc = -1;
     }
@@ -78,40 +79,40 @@ static int s_work(void *arg, json_t *answer, char *err, size_t err_size)
     return 0;
 }
 
-static void s_report(const place_t *self, const char *name, json_int_t count, const char *kept)
+static void s_report(const keeper_t *self, const char *name, json_int_t count, const char *kept)
 {
     json_object_set_new(self->reply, "salvaged", json_string(name));
     json_object_set_new(self->reply, "messages", json_integer(count));
     json_object_set_new(self->reply, "kept", *kept ? json_string(kept) : json_null());
-    place_say(self,
-              "%s: %lld messages taken over. What was damaged is gone, though its senders were "
-              "answered;\nmessages behind it have other numbers than their answers said.",
-              name, (long long)count);
+    keeper_say(self,
+               "%s: %lld messages taken over. What was damaged is gone, though its senders were "
+               "answered;\nmessages behind it have other numbers than their answers said.",
+               name, (long long)count);
     if (*kept)
-        place_say(self, "The damaged file is kept as %s.", kept);
+        keeper_say(self, "The damaged file is kept as %s.", kept);
 }
 
-int salvage_run(const place_t *self, const char *name)
+int salvage_run(const keeper_t *self, const char *name)
 {
-    char path[PLACE_PATH], time[32], err[PLACE_PATH + 1024];
+    char path[KEEPER_PATH], time[32], err[KEEPER_PATH + 1024];
     int rc = s_lock(self, name);
-    if (rc != PLACE_DONE)
+    if (rc != KEEPER_DONE)
         return rc;
-    place_path(path, self->data, name);
-    place_time(clock_wall_ms(), true, time);
+    keeper_path(path, self->data, name);
+    keeper_time(clock_wall_ms(), true, time);
     salvage_t salvage = {.path = path};
     snprintf(salvage.kept, sizeof salvage.kept, "%.1000s/wal.damaged-%s", path, time);
     owner_t owner = {.store = path, .lock = -1, .work = s_work, .arg = &salvage};
     json_t *answer = owner_run(&owner, err, sizeof err);
     if (!answer)
-        return place_refuse(self, "%s", err);
+        return keeper_refuse(self, "%s", err);
     const char *damage = json_string_value(json_object_get(answer, "damage"));
     if (damage) {
-        place_say(self, "%s", damage);
+        keeper_say(self, "%s", damage);
         s_report(self, name, json_integer_value(json_object_get(answer, "messages")),
                  json_is_true(json_object_get(answer, "kept")) ? salvage.kept : "");
     } else
-        place_say(self, "%s: its write-ahead file is not damaged: nothing was changed.", name);
+        keeper_say(self, "%s: its write-ahead file is not damaged: nothing was changed.", name);
     json_decref(answer);
-    return PLACE_DONE;
+    return KEEPER_DONE;
 }

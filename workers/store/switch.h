@@ -14,24 +14,24 @@
 
 /* Carries an interrupted switch to its end, or removes what was made for one that had not begun.
  * The locks must be held. title: what is being asked for now. A plan that plan_read refuses is left
- * alone. Returns PLACE_DONE when there was no plan, else *finished is set, and PLACE_REFUSED when
+ * alone. Returns KEEPER_DONE when there was no plan, else *finished is set, and KEEPER_REFUSED when
  * it was not the one of TITLE, or failed. */
-int switch_recover(const place_t *self, const char *title, bool *finished);
+int switch_recover(const keeper_t *self, const char *title, bool *finished);
 
-/* Makes an empty data/switch.new; path is its path. 0 or PLACE_REFUSED. */
-int switch_begin(const place_t *self, char path[PLACE_PATH]);
+/* Makes an empty data/switch.new; path is its path. 0 or KEEPER_REFUSED. */
+int switch_begin(const keeper_t *self, char path[KEEPER_PATH]);
 
 /* The plan, in the making. */
 json_t *switch_plan(const char *title);
 /* Plans that NAME in the data directory goes aside, if it is there. */
-void switch_aside(const place_t *self, json_t *plan, const char *name);
+void switch_aside(const keeper_t *self, json_t *plan, const char *name);
 /* Plans that NAME in switch.new comes into its place. */
 void switch_in(json_t *plan, const char *name);
 /* The journals of KIND are for so many shards; conf: postern.conf is to say so, too. */
 void switch_shards(json_t *plan, const char *kind, unsigned shards, bool conf);
 
 /* Writes the plan, which it takes, and carries it out. kept: where the former stores lie, "" when
- * there were none. 0 or PLACE_REFUSED. */
-int switch_run(const place_t *self, json_t **plan, char kept[PLACE_PATH]);
+ * there were none. 0 or KEEPER_REFUSED. */
+int switch_run(const keeper_t *self, json_t **plan, char kept[KEEPER_PATH]);
 
 #endif

@@ -44,13 +44,15 @@ static journal_answer_t s_answer(const source_t *source, const answer_row_t *row
     return answer;
 }
 
-static int s_get(const source_t *source, table_t table, slice_t name, void *row, size_t size)
+static int s_get(const source_t *source, journal_table_t table, slice_t name, void *row,
+                 size_t size)
 {
     return row_read(source->txn, source->table[table], name, row, size);
 }
 
 /* What has to be there. */
-static int s_need(const source_t *source, table_t table, slice_t name, void *row, size_t size)
+static int s_need(const source_t *source, journal_table_t table, slice_t name, void *row,
+                  size_t size)
 {
     int rc = s_get(source, table, name, row, size);
     return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
@@ -268,7 +270,7 @@ static int s_check_left(const journal_export_t *self)
 }
 
 static const struct {
-    table_t table;
+    journal_table_t table;
     int (*give)(journal_export_t *self, const MDB_val *key, const MDB_val *value);
 } s_stages[EXPORT_KINDS] = {
     [EXPORT_RECORD] = {TABLE_LOG, s_give_record},
@@ -348,7 +350,7 @@ void journal_export_rebase(journal_export_t *self, uint64_t running_ms)
 static int s_step(journal_export_t *self)
 {
     MDB_val key, value;
-    table_t table = s_stages[self->stage].table;
+    journal_table_t table = s_stages[self->stage].table;
     int rc = 0;
     if (!self->cursor)
         rc = mdb_cursor_open(self->source.txn, self->source.table[table], &self->cursor);

@@ -53,8 +53,8 @@ static int s_count(journal_import_t *self, size_t size)
     return rc ? rc : s_begin(self);
 }
 
-static int s_put(journal_import_t *self, table_t table, slice_t name, const void *row, size_t size,
-                 unsigned flags)
+static int s_put(journal_import_t *self, journal_table_t table, slice_t name, const void *row,
+                 size_t size, unsigned flags)
 {
     MDB_val key = {name.len, (void *)name.data}, value = {size, (void *)row};
     return row_put(self->pass.txn, self->journal->table[table], &key, &value, flags);
@@ -118,7 +118,7 @@ static int s_take_target(journal_import_t *self, const journal_exported_t *entry
 
 static int s_take_kept(journal_import_t *self, const journal_exported_t *entry)
 {
-    table_t table = entry->kind == EXPORT_HANDLER ? TABLE_HANDLERS : TABLE_HEALTH;
+    journal_table_t table = entry->kind == EXPORT_HANDLER ? TABLE_HANDLERS : TABLE_HEALTH;
     int rc = s_put(self, table, slice(entry->target.bytes, UUID_BYTES), entry->bytes.data,
                    entry->bytes.len, 0);
     return rc ? rc : s_count(self, entry->bytes.len);

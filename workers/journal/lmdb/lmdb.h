@@ -54,7 +54,7 @@ typedef enum {
     TABLE_HANDLERS,
     TABLE_HEALTH,
     TABLES
-} table_t;
+} journal_table_t;
 extern const char *const journal_table_names[TABLES];
 
 enum { JOURNAL_SCHEMA = 6 };

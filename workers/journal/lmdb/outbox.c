@@ -3,12 +3,12 @@
 
 #include <assert.h>
 
-int outbox_put(pass_t *pass, table_t table, MDB_val key, MDB_val value)
+int outbox_put(pass_t *pass, journal_table_t table, MDB_val key, MDB_val value)
 {
     return row_put(pass->txn, pass->journal->table[table], &key, &value, 0);
 }
 
-int outbox_remove(pass_t *pass, table_t table, MDB_val key)
+int outbox_remove(pass_t *pass, journal_table_t table, MDB_val key)
 {
     int rc = mdb_del(pass->txn, pass->journal->table[table], &key, NULL);
     return rc == MDB_NOTFOUND ? 0 : rc;
@@ -209,7 +209,7 @@ static int s_put_attempt(pass_t *pass, uint64_t log, uint64_t number,
     return number > OUTBOX_ATTEMPTS ? s_remove_attempt(pass, log, number - OUTBOX_ATTEMPTS) : 0;
 }
 
-static int s_keep(pass_t *pass, table_t table, const journal_note_t *note)
+static int s_keep(pass_t *pass, journal_table_t table, const journal_note_t *note)
 {
     MDB_val key = outbox_val(note->target.bytes, UUID_BYTES);
     return note->bytes.len == 0

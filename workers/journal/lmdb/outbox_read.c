@@ -17,7 +17,7 @@ static void s_end(journal_reader_t *self, int rc)
 }
 
 /* Until s_end. */
-static MDB_cursor *s_cursor(journal_reader_t *self, table_t table)
+static MDB_cursor *s_cursor(journal_reader_t *self, journal_table_t table)
 {
     s_begin(self);
     int rc = mdb_cursor_open(self->txn, self->journal->table[table], &self->cursor);
@@ -229,7 +229,7 @@ bool journal_record(journal_reader_t *self, uint64_t log, outbox_record_fn each,
     return (self->trying || journal_try(self, s_record, &one)) && one.found;
 }
 
-static void s_kept(journal_reader_t *self, table_t table, outbox_kept_fn each, void *arg)
+static void s_kept(journal_reader_t *self, journal_table_t table, outbox_kept_fn each, void *arg)
 {
     MDB_cursor *cursor = s_cursor(self, table);
     MDB_val key, value;

@@ -67,8 +67,8 @@ int outbox_prune(pass_t *pass, size_t steps);
  * that would be every process that ends its delivery. *ROW: empty before. */
 int outbox_mend(pass_t *pass, const uuid_t7 *target, uint64_t log, item_row_t *row);
 /* A row of a table of the outbox; what is not there is as good as removed. */
-int outbox_put(pass_t *pass, table_t table, MDB_val key, MDB_val value);
-int outbox_remove(pass_t *pass, table_t table, MDB_val key);
+int outbox_put(pass_t *pass, journal_table_t table, MDB_val key, MDB_val value);
+int outbox_remove(pass_t *pass, journal_table_t table, MDB_val key);
 /* Carries out a note. */
 int outbox_apply(pass_t *pass, const journal_note_t *note);
 

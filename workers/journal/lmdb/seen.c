@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static int s_get(pass_t *pass, table_t table, slice_t name, void *row, size_t size)
+static int s_get(pass_t *pass, journal_table_t table, slice_t name, void *row, size_t size)
 {
     return row_read(pass->txn, pass->journal->table[table], name, row, size);
 }

@@ -7,7 +7,7 @@
 
 /* Walks a table: each row is behind the one before it, has its checksum, and is found by its key.
  */
-static int s_walk(journal_t *self, MDB_txn *txn, table_t table, uint64_t *rows)
+static int s_walk(journal_t *self, MDB_txn *txn, journal_table_t table, uint64_t *rows)
 {
     MDB_cursor *cursor;
     MDB_val key, value, before = {0}, found;
@@ -30,7 +30,8 @@ static int s_walk(journal_t *self, MDB_txn *txn, table_t table, uint64_t *rows)
 
 int journal_verify(journal_t *self, MDB_txn *txn, char *err, size_t err_size)
 {
-    static const table_t tables[] = {TABLE_TARGETS, TABLE_OUTBOX, TABLE_HANDLERS, TABLE_HEALTH};
+    static const journal_table_t tables[] = {TABLE_TARGETS, TABLE_OUTBOX, TABLE_HANDLERS,
+                                             TABLE_HEALTH};
     uint64_t rows;
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         int rc = s_walk(self, txn, tables[i], &rows);
