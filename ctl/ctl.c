@@ -418,7 +418,7 @@ void ctl_error(const ctl_t *self, const char *code, const char *format, ...)
     fputc('\n', stderr);
     if (!self->json)
         return;
-    json_t *error = json_pack("{s:s, s:s}", "code", code, "message", text);
+    json_t *error = json_pack("{s:s, s:o}", "code", code, "message", table_string(text));
     table_json(error);
     json_decref(error);
 }

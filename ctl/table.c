@@ -56,6 +56,14 @@ void table_text(FILE *out, const char *text)
     }
 }
 
+json_t *table_string(const char *text)
+{
+    char *whole = utf8_replaced(slice_of(text));
+    json_t *string = json_string(whole);
+    free(whole);
+    return string;
+}
+
 static void s_json(const json_t *value, size_t flags)
 {
     unsigned code;

@@ -11,6 +11,10 @@
 /* Writes TEXT with '?' for each character that would steer the terminal. */
 void table_text(FILE *out, const char *text);
 
+/* A JSON string of TEXT, whatever bytes it has, as a path, an argument or a stranger's answer may,
+ * and where it was cut inside a character: U+FFFD stands for each that is no UTF-8. */
+json_t *table_string(const char *text);
+
 /* VALUE over several lines to stdout. */
 void table_json(const json_t *value);
 /* VALUE on a line of its own to stdout, which is not flushed. */

@@ -44,7 +44,7 @@ int config_check_run(ctl_t *ctl)
         ctl_error(ctl, "configuration", "%s: %s", ctl_conf_path(ctl), err);
         return CTL_CONFIG;
     }
-    json_t *good = json_pack("{s:s, s:b}", "file", ctl_conf_path(ctl), "good", true);
+    json_t *good = json_pack("{s:o, s:b}", "file", table_string(ctl_conf_path(ctl)), "good", true);
     if (ctl_json(ctl))
         table_json(good);
     else

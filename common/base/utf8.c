@@ -1,6 +1,9 @@
 #include "common/base/utf8.h"
 
+#include <assert.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 size_t utf8_length(slice_t text)
 {
@@ -48,6 +51,20 @@ bool utf8_is_utf16(slice_t text)
         return true;
     return text.len >= 4 && (at[0] == 0) != (at[1] == 0) && (at[0] == 0) == (at[2] == 0) &&
            (at[1] == 0) == (at[3] == 0);
+}
+
+char *utf8_replaced(slice_t text)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    char *copy = malloc(text.len * (sizeof replacement - 1) + 1), *to = copy;
+    assert(copy);
+    for (size_t i = 0, len; i < text.len; i += len ? len : 1) {
+        len = utf8_length(slice(text.data + i, text.len - i));
+        to = len ? mempcpy(to, text.data + i, len)
+                 : mempcpy(to, replacement, sizeof replacement - 1);
+    }
+    *to = '\0';
+    return copy;
 }
 
 size_t utf8_count(slice_t text)

@@ -18,6 +18,9 @@ slice_t utf8_unmarked(slice_t text);
  * characters of ASCII. */
 bool utf8_is_utf16(slice_t text);
 
+/* A copy of TEXT with U+FFFD for each byte that is of no character; the caller frees. */
+char *utf8_replaced(slice_t text);
+
 /* Characters of valid UTF-8. */
 size_t utf8_count(slice_t text);
 

@@ -70,10 +70,10 @@ static json_t *s_row(const station_t *station, const char *installation, const h
         foreign ? "foreign" : s_state(health, readiness, degraded, reasons, sizeof reasons);
     if (foreign)
         json_object_del(body, "checks");
-    json_t *row =
-        json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:s, s:O?}", "process", station->name, "monitor",
-                  station->monitor, "state", state, "alive", alive, "ready", *ready, "degraded",
-                  degraded, "reasons", reasons, "checks", json_object_get(body, "checks"));
+    json_t *row = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:O?}", "process", station->name,
+                            "monitor", station->monitor, "state", state, "alive", alive, "ready",
+                            *ready, "degraded", degraded, "reasons", table_string(reasons),
+                            "checks", json_object_get(body, "checks"));
     json_decref(body);
     return row;
 }

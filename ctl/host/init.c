@@ -219,8 +219,8 @@ static int s_report(const init_t *self)
         json_t *shards = json_object();
         for (unsigned i = 0; i < WORKER_KINDS; i++)
             json_object_set_new(shards, op_owner_name(i), json_integer(self->shards[i]));
-        return ctl_show(self->ctl,
-                        json_pack("{s:s, s:o}", "directory", self->dir, "shards", shards));
+        return ctl_show(self->ctl, json_pack("{s:o, s:o}", "directory", table_string(self->dir),
+                                             "shards", shards));
     }
     printf("Made %s/postern.conf, and %s/data with its master key.\n", self->dir, self->dir);
     for (unsigned i = 0; i < WORKER_KINDS; i++)

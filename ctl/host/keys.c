@@ -49,8 +49,9 @@ static void s_make_directory(const char *path)
 static int s_show(ctl_t *ctl, const key_file_t *key, const char *path, const char *next)
 {
     if (ctl_json(ctl))
-        return ctl_show(ctl, json_pack("{s:s, s:s, s:s, s:s}", "name", key->name, "roles",
-                                       key->roles, "public_key", key->text, "file", path));
+        return ctl_show(ctl,
+                        json_pack("{s:s, s:s, s:s, s:o}", "name", key->name, "roles", key->roles,
+                                  "public_key", key->text, "file", table_string(path)));
     printf("%s: %s, for %s\n%s\n", path, key->text, key->roles, next);
     return CTL_OK;
 }
@@ -204,10 +205,10 @@ static void s_add_row(void *arg, const char *path)
     key_file_t key;
     json_t *row =
         key_read(path, &key, err, sizeof err) != 0
-            ? json_pack("{s:s, s:s, s:s}", "place", list->place, "file", path, "roles",
-                        "not a certificate")
-            : json_pack("{s:s, s:s, s:s, s:s, s:s}", "place", list->place, "name", key.name,
-                        "roles", key.roles, "public_key", key.text, "file", path);
+            ? json_pack("{s:s, s:o, s:s}", "place", list->place, "file", table_string(path),
+                        "roles", "not a certificate")
+            : json_pack("{s:s, s:s, s:s, s:s, s:o}", "place", list->place, "name", key.name,
+                        "roles", key.roles, "public_key", key.text, "file", table_string(path));
     json_array_append_new(list->rows, row);
 }
 

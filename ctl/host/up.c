@@ -237,7 +237,7 @@ static bool s_choose(const up_t *self, const char *wanted, bool *chosen)
 
 static void s_refuse(int caller, const char *code, const char *message)
 {
-    doorbell_say(caller, json_pack("{s:s, s:s}", "code", code, "message", message));
+    doorbell_say(caller, json_pack("{s:s, s:o}", "code", code, "message", table_string(message)));
     close(caller);
 }
 

@@ -28,8 +28,9 @@ static void s_found(void *arg, uint64_t line, const char *token)
     token_hash(token, TOKEN_LEN, hash);
     sodium_bin2hex(text, sizeof text, hash, TOKEN_HASH);
     if (json_array_size(self->found) < FOUND_MOST)
-        json_array_append_new(self->found, json_pack("{s:s, s:I, s:s}", "file", self->file, "line",
-                                                     (json_int_t)line, "hash", text));
+        json_array_append_new(self->found,
+                              json_pack("{s:o, s:I, s:s}", "file", table_string(self->file), "line",
+                                        (json_int_t)line, "hash", text));
 }
 
 static int s_read(check_t *self, const char *path)

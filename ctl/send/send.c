@@ -89,7 +89,7 @@ static int s_print(const ctl_t *ctl, const http_reply_t *reply, const char *key)
     if (ctl_json(ctl)) {
         json_t *body = json_read(reply->body, reply->body_len);
         if (!body && reply->body_len > 0)
-            body = json_stringn(reply->body, reply->body_len);
+            body = table_string(reply->body);
         json_t *all = json_pack("{s:I, s:s, s:o}", "status", (json_int_t)reply->status,
                                 "idempotency_key", key, "body", body ? body : json_null());
         table_json(all);

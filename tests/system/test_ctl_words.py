@@ -1,5 +1,6 @@
 """posternctl alone, without a running ring: its words, help, configuration, completion, init."""
 
+import http.server
 import json
 import os
 import pathlib
@@ -10,6 +11,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -106,6 +108,51 @@ def test_documents_name_commands_and_options_that_are_there(every_command):
 def test_what_is_no_utf8_is_refused_and_not_left_out(what, words):
     done = run(*words)
     assert (done.returncode, done.stderr) == (2, f"posternctl: {what} takes text in UTF-8\n")
+
+
+def test_a_path_that_is_no_utf8_is_shown(place):
+    directory = f"{place}/\udcff"
+    made = run("init", directory, "--json")
+    assert (made.returncode, json.loads(made.stdout)["directory"]) == (0, f"{place}/\ufffd"), made.stderr
+    good = run("config", "check", "-c", f"{directory}/postern.conf", "--json")
+    assert json.loads(good.stdout) == {"file": f"{place}/\ufffd/postern.conf", "good": True}
+    again = run("init", directory, "--json")
+    assert again.returncode == 1 and f"{place}/\ufffd" in json.loads(again.stdout)["message"]
+
+
+@pytest.fixture
+def stranger():
+    """The port of a monitor that stands still, and says so as no program of ours would."""
+    answers = {"/healthz": (503, b"st\xffnds \xe2\x82\n"),
+               "/readyz": (200, json.dumps({"checks": [{"name": "xy", "state": "failed", "reason": "\u20ac" * 300}]}).encode())}
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            status, body = answers[self.path]
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port, answers
+        server.shutdown()
+
+
+def test_health_shows_what_is_no_utf8_and_what_was_cut(place, stranger):
+    port, answers = stranger
+    assert run("init", place / "x").returncode == 0
+    words = ("health", "gateway-0", "-c", place / "x/postern.conf", "-s", f"gateway.monitor=127.0.0.1:{port}", "--json")
+    row, = json.loads(run(*words).stdout)["processes"]
+    assert (row["state"], row["reasons"]) == ("hanging", "st\ufffdnds \ufffd\ufffd")
+    answers["/healthz"] = (200, b"ok\n")
+    row, = json.loads(run(*words).stdout)["processes"]
+    assert row["state"] == "ready"
+    assert row["reasons"].rstrip("\ufffd") == "xy failed: " + "\u20ac" * 166 != row["reasons"]
 
 
 @pytest.mark.parametrize("words, text", [

@@ -37,6 +37,15 @@ def test_tokens_of_this_installation_are_named(ring, leak):
     assert ada.token not in done.stdout + done.stderr + ring.logs()
 
 
+def test_a_file_whose_name_is_no_utf8_is_not_passed_over(ring, leak, tmp_path):
+    ada, path = leak
+    named = path.rename(tmp_path / "deploy\udcff.log")
+    done = ring.ctl_run("token", "check", named, "--json")
+    assert done.returncode == 1
+    assert {(row["file"], row["line"]) for row in json.loads(done.stdout)["tokens"]} == {
+        (str(tmp_path / "deploy\ufffd.log"), line) for line in (2, 5)}
+
+
 def test_standard_input_and_json(ring, leak):
     ada, path = leak
     done = ring.ctl_run("token", "check", "--json", input=f"x {ada.token}\n")

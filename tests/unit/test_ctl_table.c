@@ -40,6 +40,25 @@ static void test_control_characters_do_not_come_out(void **state)
     }
 }
 
+static void test_a_string_is_made_of_any_bytes(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"", ""},
+        {"\u00fc\u20ac\U0001f600", "\u00fc\u20ac\U0001f600"},
+        {"a\xff"
+         "b\xc0\xaf",
+         "a\ufffd"
+         "b\ufffd\ufffd"},
+        {"cut \xf0\x9f\x98", "cut \ufffd\ufffd\ufffd"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        json_t *string = table_string(rows[i][0]);
+        assert_string_equal(json_string_value(string), rows[i][1]);
+        json_decref(string);
+    }
+}
+
 /* The same text for whoever parses it, without a byte that steers a terminal. */
 static void test_json_steers_no_terminal(void **state)
 {
@@ -98,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_control_characters_do_not_come_out),
+        cmocka_unit_test(test_a_string_is_made_of_any_bytes),
         cmocka_unit_test(test_json_steers_no_terminal),
         cmocka_unit_test(test_values),
     };

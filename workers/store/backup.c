@@ -231,7 +231,7 @@ static int s_write_manifest(const keeper_t *self, const char *to, json_t *manife
 static void s_report(const keeper_t *self, const char *to)
 {
     const char *key = conf_text(self->conf, SET_authd_master_key);
-    json_object_set_new(self->reply, "backup", json_string(to));
+    keeper_answer(self, "backup", to);
     json_object_set_new(self->reply, "master_key", json_boolean(self->with_key));
     keeper_say(self, "Backup complete: %s", to);
     if (self->with_key)

@@ -94,6 +94,13 @@ int keeper_refuse(const keeper_t *self, const char *format, ...)
     return KEEPER_REFUSED;
 }
 
+void keeper_answer(const keeper_t *self, const char *field, const char *text)
+{
+    char *whole = utf8_replaced(slice_of(text));
+    json_object_set_new(self->reply, field, *text ? json_string(whole) : json_null());
+    free(whole);
+}
+
 void keeper_path(char path[KEEPER_PATH], const char *directory, const char *name)
 {
     snprintf(path, KEEPER_PATH, "%s/%s", directory, name);

@@ -42,6 +42,10 @@ void keeper_say(const keeper_t *self, const char *format, ...)
 int keeper_refuse(const keeper_t *self, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* A field of the reply that quotes TEXT, a path: U+FFFD stands for bytes that are no UTF-8. An
+ * empty TEXT is null. */
+void keeper_answer(const keeper_t *self, const char *field, const char *text);
+
 /* DIRECTORY/NAME into path. */
 void keeper_path(char path[KEEPER_PATH], const char *directory, const char *name);
 bool keeper_exists(const char *directory, const char *name);

@@ -118,7 +118,7 @@ static void s_report(const keeper_t *self, const char *kind, unsigned old, unsig
     json_t *reply = json_pack("{s:s, s:i, s:i}", "kind", kind, "from", (int)old, "to", (int)count);
     json_object_update(reply, (json_t *)census);
     json_object_set_new(self->reply, "reshard", reply);
-    json_object_set_new(self->reply, "kept", json_string(kept));
+    keeper_answer(self, "kept", kept);
     keeper_say(self,
                "%s: %u journals made from %u: %llu messages of %llu targets, %llu idempotency keys "
                "and\n%llu ids, compared with the old ones.",

@@ -243,8 +243,8 @@ static void s_report(const keeper_t *self, const char *from, const json_t *manif
                      const char *kept)
 {
     const char *key = conf_text(self->conf, SET_authd_master_key);
-    json_object_set_new(self->reply, "restored", json_string(from));
-    json_object_set_new(self->reply, "kept", *kept ? json_string(kept) : json_null());
+    keeper_answer(self, "restored", from);
+    keeper_answer(self, "kept", kept);
     json_object_set(self->reply, "stores", json_object_get(manifest, "stores"));
     keeper_say(
         self,

@@ -1,6 +1,7 @@
 /* What an operator decides about a write-ahead file that is damaged: to go on with what of it can
  * be read. The file is kept beside it as it was. */
 #include "common/base/clock.h"
+#include "common/base/utf8.h"
 #include "common/life/path.h"
 #include "common/store/store.h"
 #include "workers/journal/tools.h"
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -70,7 +72,9 @@ static int s_work(void *arg, json_t *answer, char *err, size_t err_size)
         return -1; /* it is not the write-ahead file that is at fault */
     if (journal_survey(self->path, -1, err, err_size) == 0)
         return 0;
-    json_object_set_new(answer, "damage", json_string(err));
+    char *damage = utf8_replaced(slice_of(err));
+    json_object_set_new(answer, "damage", json_string(damage));
+    free(damage);
     if (s_keep(self, &there, err, err_size) != 0 ||
         journal_salvage(self->path, &count, err, err_size) != 0)
         return -1;
@@ -83,7 +87,7 @@ static void s_report(const keeper_t *self, const char *name, json_int_t count, c
 {
     json_object_set_new(self->reply, "salvaged", json_string(name));
     json_object_set_new(self->reply, "messages", json_integer(count));
-    json_object_set_new(self->reply, "kept", *kept ? json_string(kept) : json_null());
+    keeper_answer(self, "kept", kept);
     keeper_say(self,
                "%s: %lld messages taken over. What was damaged is gone, though its senders were "
                "answered;\nmessages behind it have other numbers than their answers said.",
