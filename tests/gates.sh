@@ -35,7 +35,8 @@ system_tests() {
 # Twice as many as compile: the longest wait for seconds to pass (CMakeLists.txt begins with them).
 unit_tests() {
     local status=0
-    TSAN_OPTIONS="suppressions=$PWD/tests/system/tsan.supp:second_deadlock_stack=1:halt_on_error=1" \
+    # A process that ends while other threads run waits for races in them: a second, if nothing is said.
+    TSAN_OPTIONS="suppressions=$PWD/tests/system/tsan.supp:second_deadlock_stack=1:halt_on_error=1:atexit_sleep_ms=100" \
         ctest --test-dir "build/$1" --output-on-failure -j $((2 * jobs)) --no-tests=error || status=$?
     grep -h '^skipped: ' "build/$1/Testing/Temporary/LastTest.log" >>build/test-skips || true
     return $status
