@@ -361,6 +361,7 @@ static request_limits_t s_request_limits(const conf_t *conf)
 {
     return (request_limits_t){
         .body_bytes = conf_uint(conf, SET_gateway_body_bytes),
+        .event_bytes = conf_uint(conf, SET_gateway_incoming_body_bytes),
         .head_bytes = conf_uint(conf, SET_gateway_head_bytes),
         .headers = (unsigned)conf_uint(conf, SET_gateway_headers),
         .parameters = (unsigned)conf_uint(conf, SET_gateway_parameters),
@@ -372,6 +373,11 @@ static listener_limits_t s_listener_limits(const conf_t *conf)
     return (listener_limits_t){.head_bytes = conf_uint(conf, SET_gateway_head_bytes),
                                .body_bytes = conf_uint(conf, SET_gateway_body_bytes),
                                .read_ms = (int64_t)conf_uint(conf, SET_gateway_read_ms)};
+}
+
+static size_t s_body_most(const void *reader, slice_t head)
+{
+    return request_body_most(reader, head);
 }
 
 /* Its connections are counted apart, so that senders cannot take the operator's. */
@@ -402,10 +408,12 @@ static void s_open(lane_t *self)
     char name[WIRE_NAME];
     request_limits_t limits = s_request_limits(conf);
     listener_limits_t reading = s_listener_limits(conf);
+    reading.body_most = s_body_most;
     h2o_context_init(&self->http, h2o_evloop_create(), &self->shared->http);
     self->accept = (h2o_accept_ctx_t){
         .ctx = &self->http, .hosts = self->shared->hosts, .ssl_ctx = self->shared->tls};
     self->reader = request_reader_new(&limits, self->shared->routes, self->shared->trusted);
+    reading.arg = self->reader;
     self->inflight =
         inflight_new((unsigned)conf_uint(conf, SET_gateway_inflight), bridge_routes(conf),
                      (int64_t)conf_uint(conf, SET_gateway_deadline_ms));
@@ -454,7 +462,9 @@ void lane_prepare(lane_shared_t *shared)
     h2o_globalconf_t *http = &shared->http;
     h2o_config_init(http);
     http->server_name = (h2o_iovec_t){(char *)"", 0};
-    http->max_request_entity_size = conf_uint(conf, SET_gateway_body_bytes);
+    uint64_t most = conf_uint(conf, SET_gateway_body_bytes),
+             event = conf_uint(conf, SET_gateway_incoming_body_bytes);
+    http->max_request_entity_size = most > event ? most : event;
     http->http1.req_timeout =
         NO_TIMEOUT_MS; /* the intake has its own, by a clock that never jumps */
     http->http1.upgrade_to_http2 = 0;

@@ -164,11 +164,40 @@ static void s_judge_part(connection_t *connection)
     }
 }
 
+/* Only a body that may be too long has the request looked at. */
+static size_t s_body_most(const connection_t *connection, slice_t head)
+{
+    const framing_t *framing = &connection->intake.framing;
+    const listener_limits_t *limits = connection_limits(connection);
+    if (!limits->body_most || (!framing->chunked && framing->length <= limits->body_bytes))
+        return limits->body_bytes;
+    return limits->body_most(limits->arg, head);
+}
+
+/* True when the whole head, LEN bytes, is good. */
+static bool s_judge_head(connection_t *connection, size_t len)
+{
+    intake_t *self = &connection->intake;
+    char *head = connection->socket->input->bytes;
+    bool fits = len <= connection_limits(connection)->head_bytes;
+    if (fits)
+        self->framing = framing_check(head, len);
+    if (self->framing.error) {
+        s_refuse(connection, self->framing.error, self->framing.fault);
+    } else if (!fits || self->framing.lines > H2O_MAX_HEADERS) {
+        s_refuse(connection, ERROR_headers_too_large, NULL);
+    } else {
+        self->body_most = s_body_most(connection, slice(head, len));
+        if (self->framing.length > self->body_most)
+            s_refuse(connection, ERROR_body_too_large, NULL);
+    }
+    return !self->error;
+}
+
 /* True when the head is there and good. */
 static bool s_head(connection_t *connection)
 {
     intake_t *self = &connection->intake;
-    const listener_limits_t *limits = connection_limits(connection);
     if (self->scan.at == 0)
         s_skip_empty_lines(connection->socket);
     h2o_buffer_t *input = connection->socket->input;
@@ -177,21 +206,12 @@ static bool s_head(connection_t *connection)
         s_judge_part(connection);
         return false;
     }
-    if (len <= limits->head_bytes)
-        self->framing = framing_check(input->bytes, len);
-    if (self->framing.error) {
-        s_refuse(connection, self->framing.error, self->framing.fault);
-    } else if (len > limits->head_bytes || self->framing.lines > H2O_MAX_HEADERS) {
-        s_refuse(connection, ERROR_headers_too_large, NULL);
-    } else if (self->framing.length > limits->body_bytes) {
-        s_refuse(connection, ERROR_body_too_large, NULL);
-    } else {
-        size_t out = len - self->framing.head_len;
-        memmove(input->bytes + len - out, input->bytes + len, input->size - len);
-        input->size -= out;
-        return true;
-    }
-    return false;
+    if (!s_judge_head(connection, len))
+        return false;
+    size_t out = len - self->framing.head_len;
+    memmove(input->bytes + len - out, input->bytes + len, input->size - len);
+    input->size -= out;
+    return true;
 }
 
 /* True when the body is whole. */
@@ -207,7 +227,7 @@ static bool s_chunks(connection_t *connection)
     self->body_len += decoded;
     if (result == CHUNKS_BAD)
         s_refuse(connection, ERROR_invalid_request, "The chunks of the body are malformed.");
-    else if (self->body_len + self->chunks.left > connection_limits(connection)->body_bytes)
+    else if (self->body_len + self->chunks.left > self->body_most)
         s_refuse(connection, ERROR_body_too_large, NULL);
     else if (result == CHUNKS_DONE)
         framing_set_length(input->bytes, &self->framing, self->body_len);

@@ -33,6 +33,7 @@ typedef struct {
     framing_t framing;
     chunks_t chunks;
     size_t body_len;     /* decoded so far */
+    size_t body_most;    /* bytes that the body may have */
     h2o_buffer_t *ahead; /* what came behind the request; NULL: nothing */
     size_t ahead_at;     /* up to where the input has it again */
     bool writing;        /* "100 Continue" */

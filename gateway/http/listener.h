@@ -13,7 +13,11 @@ typedef struct listener listener_t;
 
 typedef struct {
     size_t head_bytes, body_bytes; /* most of a request */
-    int64_t read_ms;               /* for a PROXY line, a handshake, a request; without a request */
+    /* Where the body is longer, or its length is not known: the most that a request of this HEAD
+     * may have. NULL: body_bytes. */
+    size_t (*body_most)(const void *arg, slice_t head);
+    const void *arg;
+    int64_t read_ms; /* for a PROXY line, a handshake, a request; without a request */
     /* Where a limit of connections is reached, the connection that has been without a whole request
      * for longest is ended for a new one: one of the same address where there is one. */
     bool newest_first;

@@ -382,6 +382,34 @@ static slice_t s_client(request_reader_t *self, h2o_req_t *req, const request_pe
     return s_keep(req, text, address_text(&client, text));
 }
 
+static size_t s_body_most(const request_reader_t *self, const op_t *op)
+{
+    const request_limits_t *limits = &self->limits;
+    return op && op_is_event(op) && limits->event_bytes > limits->body_bytes ? limits->event_bytes
+                                                                             : limits->body_bytes;
+}
+
+/* Cuts off TEXT what stands before the first of ENDS, and that one. */
+static slice_t s_cut(slice_t *text, const char *ends)
+{
+    size_t len = 0;
+    while (len < text->len && !strchr(ends, text->data[len]))
+        len++;
+    slice_t part = slice(text->data, len);
+    len += len < text->len;
+    *text = slice(text->data + len, text->len - len);
+    return part;
+}
+
+size_t request_body_most(const request_reader_t *self, slice_t head)
+{
+    route_t route;
+    slice_t method = s_cut(&head, " \r\n");
+    slice_t path = s_cut(&head, "? \r\n");
+    routes_find(self->routes, method, s_origin_form(path), &route);
+    return s_body_most(self, route.op);
+}
+
 static error_code_t s_head(request_reader_t *self, h2o_req_t *req, found_t *found, request_t *out)
 {
     if (req->input.path.len > QUERY_URL)
@@ -392,7 +420,7 @@ static error_code_t s_head(request_reader_t *self, h2o_req_t *req, found_t *foun
     error_code_t error = s_route(self, req, slice(path.data, len), out);
     if (!error)
         error = s_headers(self, req, out, found);
-    if (!error && req->entity.len > self->limits.body_bytes)
+    if (!error && req->entity.len > s_body_most(self, out->op))
         error = s_refuse(out, ERROR_body_too_large, NULL);
     if (!error && out->op)
         error = s_query(self, req, mark ? slice(mark + 1, path.len - len - 1) : slice("", 0), out);

@@ -18,6 +18,7 @@
 
 typedef struct {
     size_t body_bytes, head_bytes;
+    size_t event_bytes; /* of the body of an event; where body_bytes is larger, that counts */
     unsigned headers, parameters;
     /* How browsers reach the admin listener: requests are of that. NULL: of the public one. */
     const char *admin_url;
@@ -29,6 +30,9 @@ typedef struct request_reader request_reader_t;
 request_reader_t *request_reader_new(const request_limits_t *limits, const routes_t *routes,
                                      const networks_t *trusted);
 void request_reader_destroy(request_reader_t **self_p);
+
+/* How many bytes the body of the request may have that begins with this head. */
+size_t request_body_most(const request_reader_t *self, slice_t head);
 
 /* Where the connection comes from; its text lives as long as the connection. */
 typedef struct {

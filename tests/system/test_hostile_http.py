@@ -9,6 +9,7 @@ import pytest
 from harness.connection import Connection, chunked, post
 
 LIMIT = 262144  # gateway.body_bytes
+EVENT = 1048576  # gateway.incoming_body_bytes
 
 
 @pytest.fixture
@@ -122,18 +123,51 @@ def test_words_of_types_and_encodings(raw, ada, channel, headers, status):
 
 # --- The size of a body
 
-@pytest.mark.parametrize("size, status", [(LIMIT - 1, 200), (LIMIT, 200), (LIMIT + 1, 413)])
-@pytest.mark.parametrize("framing", ["length", "chunks", "one chunk"])
-def test_body_at_the_limit(ring, raw, ada, bot, size, status, framing):
-    body = b"x" * size
-    path = bot_path(bot, ada.token)
-    raw.send(post(path, body) if framing == "length" else
-             chunked(path, body, 4096 if framing == "chunks" else size))
+def framed(path, body, framing):
+    return post(path, body) if framing == "length" else \
+        chunked(path, body, 4096 if framing == "chunks" else len(body))
+
+
+FRAMINGS = pytest.mark.parametrize("framing", ["length", "chunks", "one chunk"])
+
+
+@pytest.mark.parametrize("size, status", [(LIMIT + 1, 200), (EVENT, 200), (EVENT + 1, 413)])
+@FRAMINGS
+def test_body_of_an_event_at_the_limit(ring, raw, ada, bot, size, status, framing):
+    raw.send(framed(bot_path(bot, ada.token), b"x" * size, framing))
     answer = raw.answer()
     assert answer.status == status, answer
     if status == 413:
         assert answer.code == "body_too_large"
     assert len(ring.messages("bots", bot, ada.token)) == (status == 200)
+
+
+@pytest.mark.parametrize("size, status", [(LIMIT, 204), (LIMIT + 1, 413)])
+@FRAMINGS
+def test_body_of_a_message_at_the_limit(ring, raw, ada, channel, size, status, framing):
+    body = b'{"text":"t","bot":{"name":"' + b"x" * (size - 30) + b'"}}'
+    raw.send(framed(channel_path(channel, ada.token), body, framing))
+    answer = raw.answer()
+    assert answer.status == status, answer
+    if status == 413:
+        assert answer.code == "body_too_large"
+    assert ring.texts(channel, ada.token) == ["t"] * (status == 204)
+
+
+@pytest.mark.parametrize("line", ["POST http://h{}", "POST ///company/1{}", "PUT {}", "POST {}/"])
+def test_an_event_is_known_however_its_address_is_written(raw, ada, bot, line):
+    target = line.format(f"/api/v2/bots/{bot}/incoming")
+    raw.send(f"{target}?zapikey={ada.token} HTTP/1.1\r\nHost: h\r\n"
+             f"Content-Length: {EVENT}\r\n\r\n".encode() + b"x" * EVENT)
+    assert raw.answer().status == 200
+
+
+def test_a_large_message_is_refused_before_it_is_sent(raw, ada, channel):
+    """What may be longer is an event, not what is as long."""
+    raw.send(f"POST {channel_path(channel, ada.token)} HTTP/1.1\r\nHost: h\r\n"
+             f"X: /incoming\r\nContent-Length: {LIMIT + 1}\r\n\r\n".encode())
+    answer = raw.answer()
+    assert (answer.status, answer.code) == (413, "body_too_large")
 
 
 def test_a_huge_announced_body_is_refused_before_it_is_sent(raw, ada, bot):
