@@ -3,12 +3,13 @@
  * Without arguments: each call and each outcome, then a short run of random histories. With a seed:
  * COUNT histories from it on, each with a seed of its own, which is printed where one goes wrong;
  * SEED alone runs that one. PLACE: an existing directory for the journals; without it they are in
- * memory where that can be, since no history cuts the power. */
+ * memory where that can be and has the room, since no history cuts the power. */
 #include "tests/conformance/calls.h"
 #include "tests/conformance/history.h"
 #include "tests/unit/scratch.h"
 
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum {
@@ -16,6 +17,15 @@ enum {
     ID_ANEW = 1334, /* an id comes again when it is forgotten, before a death without a commit */
 };
 static const char s_memory[] = "/dev/shm";
+static const uint64_t s_memory_least = 1 << 30; /* a container has 64 MiB of it */
+
+static const char *s_usual_place(void)
+{
+    struct statvfs fs;
+    bool roomy = access(s_memory, W_OK) == 0 && statvfs(s_memory, &fs) == 0 &&
+                 (uint64_t)fs.f_bavail * fs.f_frsize >= s_memory_least;
+    return roomy ? s_memory : TEST_DIR;
+}
 
 static bool s_run(uint64_t seed, const char *under)
 {
@@ -49,8 +59,7 @@ int main(int argc, char **argv)
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : argc > 1 ? 1 : SHORT;
     int failed = argc > 1 ? 0 : calls_run() + calls_outbox_run();
-    const char *usual = access(s_memory, W_OK) == 0 ? s_memory : TEST_DIR;
-    const char *under = argc > 3 ? argv[3] : usual;
+    const char *under = argc > 3 ? argv[3] : s_usual_place();
     if (argc <= 1 && !failed)
         failed = s_run_all(ID_ANEW, 1, under);
     return failed ? 1 : s_run_all(seed, count, under);
