@@ -35,6 +35,7 @@ import re
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -84,10 +85,15 @@ class App:
         self.url = shown["urls"][environment]  # complete, with TOKEN in place of a token
 
 
+def reaches(directory):
+    """Whether every user may pass to what is below DIRECTORY: root's home lets nobody else in."""
+    return all(place.stat().st_mode & stat.S_IXOTH for place in (directory, *directory.parents))
+
+
 def scratch(prefix="r-"):
-    """A new directory on a real file system, with a short path."""
+    """A new directory on a real file system, with a short path, that processes of other users reach."""
     base = ROOT / "build" / "test-run"
-    if len(str(base)) + 12 > PATH_MOST:
+    if len(str(base)) + 12 > PATH_MOST or not reaches(ROOT):
         base = pathlib.Path("/var/tmp/postern-test")
     base.mkdir(parents=True, exist_ok=True)
     return pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=base))
