@@ -112,12 +112,14 @@ def backup_of_the_unit(ring, copy, *wrap):
                            str(copy)], env=ring.environment, capture_output=True, text=True)
 
 
+@lacking.read_search
 def test_the_rights_of_the_units_backup_are_enough(apart):
     """And too few to write a file of others."""
     done = backup_of_the_unit(apart, apart.dir / "copy")
     assert done.returncode == 0, done.stderr
 
 
+@lacking.read_search
 def test_a_copy_that_was_begun_is_removed(apart):
     """It is the store's owner's until it is whole."""
     copy = apart.dir / "copy"

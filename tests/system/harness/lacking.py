@@ -12,7 +12,9 @@ GIVEN_BY = {
     "ptrace": "CAP_SYS_PTRACE",
     "network namespaces": "CAP_SYS_ADMIN and CAP_NET_ADMIN",
     "IPv6": "an address on the loopback",
+    "CAP_DAC_READ_SEARCH": "--cap-add DAC_READ_SEARCH",
 }
+CAP_DAC_READ_SEARCH = 2  # its bit, <linux/capability.h>
 
 
 def _reason(what):
@@ -27,3 +29,13 @@ def skip(what, why=""):
 
 # A mark of a test, or of a file.
 root = pytest.mark.skipif(os.geteuid() != 0, reason=_reason("root"))
+
+
+def _may_have(capability):
+    """Whether a process can be given CAPABILITY, a bit: its engine leaves it in the bounding set."""
+    with open("/proc/self/status") as lines:
+        bound = next(line.split()[1] for line in lines if line.startswith("CapBnd:"))
+    return int(bound, 16) >> capability & 1
+
+
+read_search = pytest.mark.skipif(not _may_have(CAP_DAC_READ_SEARCH), reason=_reason("CAP_DAC_READ_SEARCH"))
