@@ -105,12 +105,17 @@ sort /root/sent >/tmp/sent
 stored | sort >/tmp/stored
 cmp /tmp/sent /tmp/stored || fail "what is stored is not what was sent"'
 
-step "end all, with the socket; start all: what was stored is there"
+step "end all, gateways first, with the socket; start all: what was stored is there"
 inside '
+# Who sends meanwhile is answered to the end of the notice of 4 s, then by nobody.
+{ while code=$(post last); do echo "$code"; sleep 0.1; done >/tmp/last || :; } &
 systemctl stop postern.target
 # It does not wait for the units that are part of it.
 ended() { ! systemctl --no-pager --plain --no-legend list-units --state active,activating,deactivating "postern-*" | grep .; }
 wait_for ended
+wait
+if grep -vx 204 /tmp/last; then fail "a message was not taken while the gateway was there"; fi
+[ "$(wc -l </tmp/last)" -gt 15 ] || fail "the gateway was not there for its notice"
 if curl -s "$url" -o /dev/null; then fail "something still listens"; fi
 for unit in $units gateway.socket; do [ "$(systemctl is-active postern-$unit)" = inactive ] || fail "postern-$unit failed"; done
 systemctl start postern.target

@@ -25,3 +25,16 @@ def test_the_public_socket_is_where_the_gateway_would_listen():
     defaults = {f"{row[0]}.{row[1]}": row[3].strip('"') for row in tables.rows("common/conf/settings.def", "SETTING")}
     assert said("postern-gateway.socket", "ListenStream") == [defaults["gateway.listen"]]
     assert f'listen = "{defaults["gateway.listen"]}"' in (ROOT / "deploy/postern.conf").read_text()
+
+
+def test_gateways_end_before_what_answers_them():
+    """By a point in the order that is there with any gateway, and that each unit behind it names: each shard's, too."""
+    kinds = {unit.name for unit in UNITS.glob("*.service") if said(unit.name, "PartOf") == ["postern.target"]}
+    gateways = {"postern-gateway@.service"}
+    assert len(kinds) == len(tables.kinds())
+    assert {unit for unit in kinds if said(unit, "Before") == ["postern-ring.target"]} == kinds - gateways
+    assert {unit for unit in kinds if "postern-ring.target" in said(unit, "After")} == gateways
+    assert {unit for unit in kinds if said(unit, "Wants") == ["postern-ring.target"]} == gateways
+    assert said("postern-ring.target", "PartOf") == ["postern.target"], "without a job of its own it orders nothing"
+    assert said("postern-ring.target", "DefaultDependencies") == ["no"], "else it comes after postern.target: a cycle"
+    assert said("postern-ring.target", "Conflicts") == said("postern-ring.target", "Before") == ["shutdown.target"]

@@ -53,7 +53,7 @@ def test_the_units_verify(needs, root, tmp_path):
             (tmp_path / path.name).write_text(text)
     for changes in UNITS.glob("*.service.d"):
         shutil.copytree(changes, tmp_path / changes.name)
-    done = analyze("verify", "--man=no", *[one(unit) for unit in SERVICES], "postern.target",
+    done = analyze("verify", "--man=no", *[one(unit) for unit in SERVICES], "postern.target", "postern-ring.target",
                    "postern-gateway.socket", "postern-backup.timer",
                    SYSTEMD_UNIT_PATH=f"{tmp_path}:/usr/lib/systemd/system")
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
