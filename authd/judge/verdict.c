@@ -279,7 +279,7 @@ static void s_dedupe(case_t *self)
     uint8_t op[2] = {(uint8_t)(self->request->op >> 8), (uint8_t)self->request->op};
     crypto_generichash_state state;
     op_deed_t deed = s_rules[self->request->op].deed;
-    if ((deed != DOES_POST && deed != DOES_CALL) ||
+    if ((deed != DOES_POST && deed != DOES_CALL && deed != DOES_FORMAT) ||
         !wire_pairs_find(self->request->headers, "idempotency-key", &key) || key.len == 0)
         return;
     crypto_generichash_init(&state, NULL, 0, WIRE_DEDUPE);

@@ -26,13 +26,14 @@ typedef enum {
     WORKER_KINDS = OWNER_AUTHD
 } op_owner_t;
 
-/* What an operation does. An Idempotency-Key counts with DOES_POST and DOES_CALL. */
+/* What an operation does. An Idempotency-Key counts with DOES_POST, DOES_CALL and DOES_FORMAT. */
 typedef enum {
     DOES_POST, /* a message, which is stored */
     DOES_CALL, /* an event: a request of any form, which is stored and goes to the target's handler
                   with its headers */
-    DOES_READ, /* reads what was stored */
-    DOES_LOOK, /* likewise, also of a target that is archived */
+    DOES_FORMAT, /* an event that becomes a message, which is stored */
+    DOES_READ,   /* reads what was stored */
+    DOES_LOOK,   /* likewise, also of a target that is archived */
     DOES_REPEAT, /* has something done again that was stored */
     DOES_ASK,    /* about the credential itself */
     DOES_TELL,   /* a worker is told of a target's handler */
@@ -91,7 +92,7 @@ static inline bool op_is_of_session(const op_t *op)
 /* Whether an operation takes an event. */
 static inline bool op_is_event(const op_t *op)
 {
-    return op->deed == DOES_CALL;
+    return op->deed == DOES_CALL || op->deed == DOES_FORMAT;
 }
 
 /* The first operation of OWNER that does DEED; NULL when it has none. */

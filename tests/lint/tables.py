@@ -99,8 +99,9 @@ def errors(_, name, status, retry, text):
 
 def verbs_of(methods):
     """The methods of a row of ops.def: HEAD goes where GET does."""
-    if methods == "OP_ANY":
-        return ["GET", "HEAD", "POST", "PUT", "DELETE"]
+    sets = {"OP_ANY": ["GET", "HEAD", "POST", "PUT", "DELETE"], "OP_EVENT": ["GET", "HEAD", "POST", "PUT"]}
+    if methods in sets:
+        return sets[methods]
     verbs = methods.replace("OP_", "").split(" | ")
     return [*verbs, "HEAD"] if "GET" in verbs else verbs
 

@@ -47,7 +47,7 @@ def test_it_has_every_operation_and_no_other(document):
             continue
         verbs = [verb.lower() for verb in tables.verbs_of(methods)]
         for verb in verbs:
-            plain = methods != "OP_ANY" and verb != "head"
+            plain = methods not in ("OP_ANY", "OP_EVENT") and verb != "head"
             full = name if plain else f"{name}_{verb}"
             expected[full] = path.strip('"').replace("(s)", ""), verb, credentials
     found = operations(document)
@@ -299,6 +299,13 @@ def test_every_operation_answers_as_it_says(client, ring):
                          ("buddy_message", OWNER)):
         call(name, target, text, 204)
         call(name, target, text, params={"sync_message": "true"})
+    for name, target in (("channel_incoming", "oas_channel"), ("channel_id_incoming", channel["id"])):
+        call(f"{name}_get", target, text, 204)
+        call(f"{name}_get", target, {**text, "sync_message": "true"})
+        call(f"{name}_head", target)
+        for method in ("post", "put"):
+            call(f"{name}_{method}", target, text, 204)
+            call(f"{name}_{method}", target, text, params={"sync_message": "true"})
     for method in METHODS:
         call(f"bot_incoming_{method}", "oas_bot")
         call(f"extension_incoming_{method}", app["app_id"], params={"appkey": app["appkey"]})
@@ -324,7 +331,8 @@ def test_every_operation_answers_as_it_says(client, ring):
 
 
 def test_the_handshake_is_answered_as_it_says(ring, document, client):
-    for path, target in (("/bots/{target}/incoming", "x"), ("/applications/{target}/incoming", "5223")):
+    for path, target in (("/bots/{target}/incoming", "x"), ("/applications/{target}/incoming", "5223"),
+                         ("/channelsbyname/{target}/incoming", "x"), ("/channels/{target}/incoming", "x")):
         operation = document["paths"][path]["options"]
         url = ring.url("/api/v2" + path.replace("{target}", target))
         answer = ring.http.request("OPTIONS", url, headers={"WebHook-Request-Origin": "a.example"})

@@ -25,7 +25,7 @@ static void test_find_by_number(void **state)
 static void test_unknown_numbers(void **state)
 {
     (void)state;
-    const unsigned ops[] = {0, 8, 19, 99, 239, 256, 65535, 0xffffffffu};
+    const unsigned ops[] = {0, 14, 19, 99, 239, 256, 65535, 0xffffffffu};
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
         assert_null(op_find(ops[i]));
     assert_null(error_find(0));
@@ -59,12 +59,12 @@ static void test_ops_keep_their_numbers(void **state)
     static const struct {
         unsigned number;
         const char *name;
-    } fixed[] = {{1, "channel_message"},    {2, "channel_id_message"}, {3, "bot_incoming"},
-                 {4, "bot_message"},        {5, "extension_incoming"}, {6, "chat_message"},
-                 {7, "buddy_message"},      {20, "channel_history"},   {22, "bot_history"},
-                 {23, "extension_history"}, {100, "user_create"},      {110, "token_create"},
-                 {112, "token_delete"},     {120, "channel_create"},   {140, "bot_create"},
-                 {160, "extension_create"}};
+    } fixed[] = {{1, "channel_message"}, {2, "channel_id_message"}, {3, "bot_incoming"},
+                 {4, "bot_message"},     {5, "extension_incoming"}, {6, "chat_message"},
+                 {7, "buddy_message"},   {8, "channel_incoming"},   {20, "channel_history"},
+                 {22, "bot_history"},    {23, "extension_history"}, {100, "user_create"},
+                 {110, "token_create"},  {112, "token_delete"},     {120, "channel_create"},
+                 {140, "bot_create"},    {160, "extension_create"}};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         assert_string_equal(op_find(fixed[i].number)->name, fixed[i].name);
     assert_int_equal(OWNER_CHANNEL, 0);

@@ -111,6 +111,15 @@ static void s_answer_refused(answering_t *self, const job_t *job, wire_reply_t *
         json_lit(&self->body, job->reason);
 }
 
+static void s_answer_done(answering_t *self, const job_t *job, wire_reply_t *reply)
+{
+    reply->status = 200;
+    if (!job->reason)
+        return;
+    reply->content = CONTENT_JSON;
+    json_lit(&self->body, job->reason);
+}
+
 static void s_send(answering_t *self)
 {
     if (wire_batch_entries(self->batch) > 0)
@@ -143,8 +152,8 @@ static void s_add(answering_t *self, const drain_batch_t *to, job_t *job)
     wire_reply_repeat(&reply, request->principal.facts);
     if (job->kind == JOB_STORE)
         s_answer_store(self, job, &reply);
-    else if (job->kind == JOB_TOLD)
-        reply.status = 200;
+    else if (job->kind == JOB_TOLD || job->kind == JOB_ANSWERED)
+        s_answer_done(self, job, &reply);
     else
         s_answer_refused(self, job, &reply);
     if (self->body.len == 0) {

@@ -13,11 +13,12 @@
 enum { DRAIN_BATCHES = 64 }; /* more than the credit of all routers together */
 
 typedef enum {
-    JOB_STORE,   /* goes through the journal, also when it is refused */
-    JOB_READ,    /* its reading is asked, when what came before it is stored */
-    JOB_REFUSED, /* answered with error, without the journal */
-    JOB_TOLD,    /* a handler record that is kept: answered 200 */
-    JOB_DROPPED, /* no answer: the job's time was up, or its sender is to ask again */
+    JOB_STORE,    /* goes through the journal, also when it is refused */
+    JOB_READ,     /* its reading is asked, when what came before it is stored */
+    JOB_REFUSED,  /* answered with error, without the journal */
+    JOB_TOLD,     /* a handler record that is kept: answered 200 */
+    JOB_ANSWERED, /* answered 200, with reason as JSON where there is one, without the journal */
+    JOB_DROPPED,  /* no answer: the job's time was up, or its sender is to ask again */
 } job_kind_t;
 
 struct answering;
@@ -31,7 +32,8 @@ typedef struct job {
     int64_t deadline_ms;     /* clock_ms () */
     journal_entry_t entry;   /* JOB_STORE */
     error_code_t error;      /* why the job is refused, 0: it is not refused */
-    char *reason;            /* text for the sender, or NULL for the table's; owned */
+    char *reason;            /* text for the sender, or NULL for the table's; owned. JOB_ANSWERED:
+                                JSON, or NULL */
     struct reading *reading; /* JOB_READ (reading.h), until it is asked; owned */
 } job_t;
 

@@ -2,6 +2,7 @@
 
 #include "common/base/percent.h"
 #include "common/base/utf8.h"
+#include "common/wire/pairs.h"
 #include "workers/post/message.h"
 
 /* A piece between two &, decoded. */
@@ -59,10 +60,9 @@ static bool s_is_json(message_field_t field, slice_t value)
     return field == MESSAGE_FIELD_ANY && value.len > 0 && strchr("{[", value.data[0]);
 }
 
-/* Adds the piece to the object in OUT when a message has such a field. */
-static form_outcome_t s_add(const piece_t *piece, json_out_t *out)
+/* Adds VALUE to the object in OUT when a message has a field NAME. */
+static form_outcome_t s_add(slice_t name, slice_t value, json_out_t *out)
 {
-    slice_t name = s_text(&piece->name), value = s_text(&piece->value);
     message_field_t field = message_field(name);
     if (field == MESSAGE_FIELD_NONE)
         return FORM_OK;
@@ -85,7 +85,7 @@ static form_outcome_t s_read(slice_t rest, piece_t *piece, json_out_t *payload, 
         else if (outcome == FORM_OK && is_payload)
             json_raw(payload, piece->value.len ? s_text(&piece->value) : slice_of(" "));
         else if (outcome == FORM_OK)
-            outcome = s_add(piece, out);
+            outcome = s_add(s_text(&piece->name), s_text(&piece->value), out);
         if (outcome != FORM_OK)
             return outcome;
     }
@@ -107,6 +107,21 @@ form_outcome_t form_read(slice_t body, json_out_t *out)
     json_free(&payload);
     json_free(&piece.name);
     json_free(&piece.value);
+    return outcome;
+}
+
+form_outcome_t form_of_pairs(slice_t pairs, json_out_t *out)
+{
+    slice_t name, value;
+    form_outcome_t outcome = FORM_OK;
+    json_reset(out);
+    for (wire_pairs_t each = wire_pairs_begin(pairs);
+         outcome == FORM_OK && wire_pairs_next(&each, &name, &value);)
+        outcome = s_add(name, value, out);
+    if (out->len)
+        json_lit(out, "}");
+    else if (outcome == FORM_OK)
+        outcome = FORM_EMPTY;
     return outcome;
 }
 

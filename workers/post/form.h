@@ -23,4 +23,8 @@ const char *form_reason(form_outcome_t outcome);
 /* Writes the object to OUT, which is emptied first. */
 form_outcome_t form_read(slice_t body, json_out_t *out);
 
+/* The same of pieces that are decoded, the parameters of a query, among which payload is none:
+ * PAIRS (common/wire). */
+form_outcome_t form_of_pairs(slice_t pairs, json_out_t *out);
+
 #endif

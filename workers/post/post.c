@@ -91,10 +91,9 @@ static void s_refuse_invalid(post_t *self, job_t *job)
         self->verdict.reason);
 }
 
-/* The body becomes the message that the form holds. */
-static void s_take_form(post_t *self, job_t *job)
+/* The body becomes the message that the form held. */
+static void s_take_form(post_t *self, job_t *job, form_outcome_t outcome)
 {
-    form_outcome_t outcome = form_read(s_text(job), &self->form);
     if (outcome != FORM_OK) {
         job_refuse(job, outcome == FORM_NOT_UTF8 ? ERROR_invalid_json : ERROR_invalid_message,
                    form_reason(outcome));
@@ -119,7 +118,7 @@ static void s_take_other(post_t *self, job_t *job)
              !s_has_header(job, "content-type"))
         s_refuse_invalid(self, job);
     else if (s_is_type(job, "application/x-www-form-urlencoded"))
-        s_take_form(self, job);
+        s_take_form(self, job, form_read(s_text(job), &self->form));
     else if (s_is_type(job, "multipart/form-data"))
         job_refuse(
             job, ERROR_unsupported_media,
@@ -157,6 +156,15 @@ void post_message(post_t *self, job_t *job)
         s_take_other(self, job);
     else if (self->verdict.outcome == MESSAGE_INVALID)
         s_refuse_invalid(self, job);
+    if (!job->error)
+        s_choose_answer(self, job);
+}
+
+void post_query(post_t *self, job_t *job)
+{
+    s_fill(job);
+    job->entry.record.flags = RECORD_MESSAGE;
+    s_take_form(self, job, form_of_pairs(job->request->params, &self->form));
     if (!job->error)
         s_choose_answer(self, job);
 }

@@ -31,6 +31,9 @@ void post_close(post_t *self);
 /* A message object, as JSON whatever its content type, or as a form. */
 void post_message(post_t *self, job_t *job);
 
+/* A message object whose fields are the parameters of the query. */
+void post_query(post_t *self, job_t *job);
+
 /* An incoming webhook: any method, any body. */
 void post_event(post_t *self, job_t *job);
 

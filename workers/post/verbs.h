@@ -6,13 +6,14 @@
 #define POSTERN_WORKERS_POST_VERBS_H
 
 #include "workers/post/drain.h"
-#include "workers/post/post.h"
+#include "workers/post/incoming.h"
 
 typedef void (*verb_fn)(post_t *post, job_t *job);
 
 /* VERB(name, function) of every worker: a table in workers/loop/worker.c. */
 #define WORKER_VERBS(VERB)                                                                         \
     VERB(message, post_message)                                                                    \
+    VERB(incoming, post_incoming)                                                                  \
     VERB(history, worker_history)
 
 /* And of those that deliver to handlers: a table in workers/delivery/engine.c, so that no other
