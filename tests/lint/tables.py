@@ -19,6 +19,8 @@ BLOCKS = {  # name: (document, .def file, macro)
     "operations": ("API.md", "common/ops.def", None),
     "rights": ("API.md", "common/ops.def", None),
     "headers": ("API.md", "gateway/read/headers.def", "HEADER"),
+    "presets": ("SECURITY.md", "common/source/presets.def", "PRESET"),
+    "handshakes": ("SECURITY.md", "common/source/handshakes.def", "HANDSHAKE"),
 }
 KINDS = {"UINT": "number", "TEXT": "text", "URL": "URL", "NETWORKS": "networks", "ENDPOINT": "endpoints", "ADDRESS": "address:port",
          "PATH": "path", "SECRET": "path of a secret file"}
@@ -126,16 +128,33 @@ def headers(match, name, why):
     return [f"`{shape.format(plain(name))}`", WHYS[why]]
 
 
+def presets(*cells):
+    name, sender, alg, header, _, item, encoding, _, signed, _, ts, _, tolerance, handshake, vector = map(plain, cells)
+    how = "the secret itself" if alg == "equal" else f"{alg}, {encoding}"
+    time = f"`{ts}`, " + (f"{tolerance} s" if tolerance != "0" else "not looked at") if ts else ""
+    return [f"`{name}`", sender, f"`{header}`" + (f": `{item}`…" if item else ""), how, f"`{signed}`" if signed else "", time,
+            "" if handshake == "none" else handshake, vector]
+
+
+NEEDS = {"OPEN": "anybody", "SOURCE": "a source", "SIGNED": "a source, when it is signed"}
+
+
+def handshakes(name, needs, request, answer):
+    return [name, plain(request), plain(answer), NEEDS[needs]]
+
+
 HEADS = {"settings": ["setting", "default", "value", "meaning"],
          "metrics": ["metric", "type", "label", "at", "meaning", "when it moves"],
          "processes": ["metric", "type", "label", "meaning", "when it moves"],
          "errors": ["status", "code", "Retry-After", "message where there is nothing more exact"],
          "operations": ["operation", "methods", "path", "credentials", "owner"],
          "rights": ["operation", "about", "member", "admin", "owner"],
-         "headers": ["header", "why"]}
+         "headers": ["header", "why"],
+         "presets": ["preset", "sender", "header", "algorithm", "signed", "time", "handshake", "test vector"],
+         "handshakes": ["handshake", "request", "answer", "who gets it"]}
 ROWS = {"settings": settings, "metrics": metrics, "processes": processes,
         "errors": errors, "operations": operations, "rights": rights,
-        "headers": headers}
+        "headers": headers, "presets": presets, "handshakes": handshakes}
 
 
 def table(name):
