@@ -147,6 +147,8 @@ int delivery_list_run(ctl_t *ctl);
 int delivery_show_run(ctl_t *ctl);
 int delivery_again_run(ctl_t *ctl);
 int dlq_list_run(ctl_t *ctl);
+int source_presets_run(ctl_t *ctl);
+int source_check_run(ctl_t *ctl);
 int audit_list_run(ctl_t *ctl);
 int audit_export_run(ctl_t *ctl);
 int keys_new_run(ctl_t *ctl);

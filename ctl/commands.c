@@ -437,6 +437,19 @@ const command_t command_table[] = {
      .op = OP_bot_delivery_replay, .op_extension = OP_extension_delivery_replay, .takes = {{0}, TARGET},
      .done = "the dead letters are tried again, the oldest first; dlq list shows what is left"},
 
+    {"source presets", source_presets_run, "", 0, 0, "list the senders whose signatures are known, and how each signs",
+     "source presets\nsource presets --json", {{0}}},
+    {"source check", source_check_run, "", 0, 0,
+     "say whether a caught request (its body on stdin) was signed with a secret, and if not, why; needs no server",
+     "source check --scheme github --secret-file secret.txt --headers h.txt < body.json\n"
+     "source check --scheme ./mine.json --secret-file secret.txt --url https://hooks.example.org/x --at 2026-01-02T03:04:05Z --headers h.txt < body",
+     {{"--scheme", "NAME", "a preset, or a file with a scheme as JSON (needed)"},
+      {"--secret-file", "FILE", "the secret; a second line is the one before it (needed)"},
+      {"--headers", "FILE", "the request's headers, a line each (needed)"},
+      {"--url", "URL", "as the sender called it, for those who sign it"},
+      {"--method", "METHOD", "POST without it"},
+      {"--at", "TIME", "when it came, as 2026-01-02T03:04:05Z or in seconds since 1970; now without it"}}},
+
     {"audit list", audit_list_run, "", 0, 0, "list who changed what in the directory, the newest last",
      "audit list\naudit list --limit 10\naudit list --after 1200",
      {{"--limit", "N", "most rows; 50 without it"}, {"--after", "N", "from the row after number N on"}},
