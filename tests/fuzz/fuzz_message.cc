@@ -1,6 +1,6 @@
 /* The message validator takes any bytes: it gives a verdict, says why when it refuses, and says the
  * same a second time. */
-#include "workers/post/message.h"
+#include "workers/message/message.h"
 
 #include <cstdint>
 #include <cstdlib>

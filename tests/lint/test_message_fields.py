@@ -4,8 +4,8 @@ import re
 
 from tree import ROOT
 
-SOURCE = (ROOT / "workers/post/message.cpp").read_text()
-HEADER = (ROOT / "workers/post/message.h").read_text()
+SOURCE = (ROOT / "workers/message/message.cpp").read_text()
+HEADER = (ROOT / "workers/message/message.h").read_text()
 API = (ROOT / "docs/API.md").read_text()
 
 # The validator's table, and the heading of the documents' one.

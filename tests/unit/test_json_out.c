@@ -7,7 +7,7 @@
 /* clang-format on */
 
 #include "common/base/utf8.h"
-#include "workers/post/json_out.h"
+#include "workers/message/json_out.h"
 
 static void s_expect(json_out_t *out, const char *text)
 {

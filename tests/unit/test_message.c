@@ -6,7 +6,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "workers/post/message.h"
+#include "workers/message/message.h"
 
 #include <stdbool.h>
 #include <stdio.h>

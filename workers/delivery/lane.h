@@ -30,7 +30,7 @@
 #include "workers/caller/schedule.h"
 #include "workers/delivery/delivery.h"
 #include "workers/journal/outbox.h"
-#include "workers/post/message.h"
+#include "workers/message/message.h"
 
 #include <sys/queue.h>
 

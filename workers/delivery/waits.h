@@ -10,8 +10,8 @@
 #ifndef POSTERN_WORKERS_DELIVERY_WAITS_H
 #define POSTERN_WORKERS_DELIVERY_WAITS_H
 
+#include "workers/message/json_out.h"
 #include "workers/post/drain.h"
-#include "workers/post/json_out.h"
 
 typedef struct waits waits_t;
 

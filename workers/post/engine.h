@@ -6,8 +6,8 @@
 
 #include "common/conf/conf.h"
 #include "workers/journal/journal.h"
+#include "workers/message/json_out.h"
 #include "workers/post/drain.h"
-#include "workers/post/json_out.h"
 #include "workers/post/reading.h"
 #include "workers/post/verbs.h"
 

@@ -3,7 +3,7 @@
 #include "common/base/percent.h"
 #include "common/base/utf8.h"
 #include "common/wire/pairs.h"
-#include "workers/post/message.h"
+#include "workers/message/message.h"
 
 /* A piece between two &, decoded. */
 typedef struct {

@@ -6,7 +6,7 @@
 #ifndef POSTERN_WORKERS_POST_FORM_H
 #define POSTERN_WORKERS_POST_FORM_H
 
-#include "workers/post/json_out.h"
+#include "workers/message/json_out.h"
 
 typedef enum {
     FORM_OK,

@@ -5,9 +5,9 @@
 #ifndef POSTERN_WORKERS_POST_POST_H
 #define POSTERN_WORKERS_POST_POST_H
 
+#include "workers/message/json_out.h"
+#include "workers/message/message.h"
 #include "workers/post/drain.h"
-#include "workers/post/json_out.h"
-#include "workers/post/message.h"
 
 /* How a stored message is answered: kept in the journal with its id and key. */
 typedef enum {

@@ -9,8 +9,8 @@
 #ifndef POSTERN_WORKERS_POST_READING_H
 #define POSTERN_WORKERS_POST_READING_H
 
+#include "workers/message/json_out.h"
 #include "workers/post/drain.h"
-#include "workers/post/json_out.h"
 
 #include <sys/queue.h>
 

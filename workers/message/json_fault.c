@@ -1,4 +1,4 @@
-#include "workers/post/json_fault.h"
+#include "workers/message/json_fault.h"
 
 #include "common/base/utf8.h"
 

@@ -1,8 +1,8 @@
 /* The faults of a body that is no JSON, with their places, which the parser does not tell.
  *
  * Threading: pure functions. */
-#ifndef POSTERN_WORKERS_POST_JSON_FAULT_H
-#define POSTERN_WORKERS_POST_JSON_FAULT_H
+#ifndef POSTERN_WORKERS_MESSAGE_JSON_FAULT_H
+#define POSTERN_WORKERS_MESSAGE_JSON_FAULT_H
 
 #include "common/base/slice.h"
 

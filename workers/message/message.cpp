@@ -1,5 +1,5 @@
-#include "workers/post/json_fault.h"
-#include "workers/post/message_walk.h"
+#include "workers/message/json_fault.h"
+#include "workers/message/message_walk.h"
 
 #include <cstdio>
 #include <cstdlib>

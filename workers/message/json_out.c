@@ -1,4 +1,4 @@
-#include "workers/post/json_out.h"
+#include "workers/message/json_out.h"
 
 #include "common/base/utf8.h"
 

@@ -10,8 +10,8 @@
  *
  * Threading: an object belongs to one thread at a time. It keeps and reuses its memory; running out
  * of memory aborts. */
-#ifndef POSTERN_WORKERS_POST_MESSAGE_H
-#define POSTERN_WORKERS_POST_MESSAGE_H
+#ifndef POSTERN_WORKERS_MESSAGE_MESSAGE_H
+#define POSTERN_WORKERS_MESSAGE_MESSAGE_H
 
 #include "common/base/slice.h"
 

@@ -1,4 +1,4 @@
-#include "workers/post/message_walk.h"
+#include "workers/message/message_walk.h"
 
 #include <algorithm>
 #include <cstdarg>

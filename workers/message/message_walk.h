@@ -2,10 +2,10 @@
  * refusal. Only message*.cpp include it.
  *
  * Threading: as message.h. */
-#ifndef POSTERN_WORKERS_POST_MESSAGE_WALK_H
-#define POSTERN_WORKERS_POST_MESSAGE_WALK_H
+#ifndef POSTERN_WORKERS_MESSAGE_MESSAGE_WALK_H
+#define POSTERN_WORKERS_MESSAGE_MESSAGE_WALK_H
 
-#include "workers/post/message.h"
+#include "workers/message/message.h"
 
 #include <simdjson.h>
 #include <string_view>

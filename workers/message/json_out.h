@@ -2,8 +2,8 @@
  * the other functions write values; strings come out as valid JSON whatever their bytes are.
  *
  * Threading: an object belongs to one thread at a time. Running out of memory aborts. */
-#ifndef POSTERN_WORKERS_POST_JSON_OUT_H
-#define POSTERN_WORKERS_POST_JSON_OUT_H
+#ifndef POSTERN_WORKERS_MESSAGE_JSON_OUT_H
+#define POSTERN_WORKERS_MESSAGE_JSON_OUT_H
 
 #include "common/base/slice.h"
 
