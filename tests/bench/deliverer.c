@@ -230,8 +230,9 @@ static void s_loop(deliverer_t *self)
         bool room = self->input_len < sizeof self->input;
         struct pollfd items[] = {{.fd = reads && room ? 0 : -1, .events = POLLIN},
                                  {.fd = journal_submit_fd(self->journal), .events = POLLIN},
-                                 {.fd = delivery_fd(self->delivery), .events = POLLIN}};
-        poll(items, 3, delivery_wait_ms(self->delivery));
+                                 {.fd = delivery_fd(self->delivery), .events = POLLIN},
+                                 {.fd = journal_fd(self->journal), .events = POLLIN}};
+        poll(items, 4, delivery_wait_ms(self->delivery));
         if (items[0].revents)
             reads = s_read(self);
         s_run_lines(self);

@@ -116,8 +116,8 @@ static journal_note_t s_failed(journal_t *journal, unsigned target, uint64_t log
         .attempt = {.time_ms = 1, .duration_us = 250, .status = 503, .answer = slice_of("no")}};
 }
 
-static journal_note_t s_ended(journal_t *journal, unsigned target, uint64_t log,
-                              outbox_state_t state)
+static inline journal_note_t s_ended(journal_t *journal, unsigned target, uint64_t log,
+                                     outbox_state_t state)
 {
     journal_note_t note = s_failed(journal, target, log, 0);
     note.state = state;

@@ -214,6 +214,7 @@ static int64_t s_until_dead(uint64_t count)
     int64_t began_ms = clock_ms();
     while (journal_outbox_counts(journal_reader(s_journal)).dead != count &&
            clock_ms() - began_ms < WAIT_MS) {
+        journal_turn(s_journal);
         delivery_turn(s_engine.delivery, clock_ms(), false);
         journal_tend(s_journal, clock_ms());
         poll(NULL, 0, 2);

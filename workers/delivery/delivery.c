@@ -21,7 +21,7 @@ enum {
 
 void delivery_queue(delivery_t *self, lane_t *lane)
 {
-    if (lane->queued)
+    if (lane->queued || lane->loading) /* which queues it */
         return;
     lane->queued = true;
     STAILQ_INSERT_TAIL(&self->queue, lane, link);
@@ -217,53 +217,89 @@ static void s_take_committed(delivery_t *self)
     STAILQ_INIT(&self->awaiting);
 }
 
-typedef struct {
-    delivery_t *self;
-    lane_t *lane;
-    uint64_t now_ms;
-    bool ordered;
-} loading_t;
-
 static void s_look_at(lane_t *lane, uint64_t at_ms)
 {
     if (at_ms < lane->look_ms)
         lane->look_ms = at_ms;
 }
 
-static bool s_load_one(void *arg, const outbox_due_t *due)
+void delivery_release(delivery_t *self, item_t *item)
 {
-    loading_t *load = arg;
-    lane_t *lane = load->lane;
-    if (!uuid_eq(&due->place.target, &lane->target))
-        return false;
-    const item_t *known = tables_find(&load->self->tables, due->place.log);
-    if (known) /* in order, the next one waits until this one has ended */
-        return !load->ordered || known->ended;
-    if (due->due_ms > load->now_ms) {
-        s_look_at(lane, due->due_ms);
-        /* What was kept in its place before the handler's order changed may stand before others. */
-        return !load->ordered && due->place.order <= load->now_ms;
-    }
-    if (lane->ready_len == LANE_READY) {
-        lane->more = true;
-        return false;
-    }
-    item_t *item = tables_add(&load->self->tables, lane, due);
-    STAILQ_INSERT_TAIL(&lane->ready, item, link);
-    lane->ready_len++;
-    return !load->ordered;
+    self->loaded -= item->event_len;
+    free(item->event);
+    item->event = NULL;
+    item->event_len = 0;
 }
 
-/* Takes due items of the lane into memory. */
-static void s_load(delivery_t *self, lane_t *lane, bool ordered, uint64_t now_ms)
+void delivery_drop(delivery_t *self, item_t *item)
 {
-    loading_t load = {self, lane, now_ms, ordered};
-    outbox_place_t from = {.target = lane->target};
-    bool unseen = !s_is_committed(self, lane);
+    self->loaded -= item->event_len;
+    tables_drop(&self->tables, item);
+}
+
+static void s_make_ready(delivery_t *self, lane_t *lane, loaded_t *loaded, bool read)
+{
+    item_t *item = tables_add(&self->tables, lane, &loaded->due);
+    item->read = read;
+    item->event = loaded->event;
+    item->event_len = loaded->event_len;
+    loaded->event = NULL;
+    self->loaded += item->event_len;
+    STAILQ_INSERT_TAIL(&lane->ready, item, link);
+}
+
+/* The lane is first: its calls begin before anything else is read. */
+static void s_end_loading(delivery_t *self, lane_t *lane)
+{
+    lane->loading = NULL;
+    self->loading--;
+    owner_ended(&self->owners, lane->loading_as, 0);
+    lane->queued = true;
+    STAILQ_INSERT_HEAD(&self->queue, lane, link);
+    STAILQ_CONCAT(&self->queue, &self->crowded);
+}
+
+static void s_loaded(load_t *load, bool dropped)
+{
+    delivery_t *self = load->owner;
+    lane_t *lane = load->arg;
+    if (self) {
+        for (unsigned i = 0; i < load->len && !dropped; i++)
+            s_make_ready(self, lane, &load->items[i], load->events);
+        lane->more = lane->more || load->more || dropped;
+        s_look_at(lane, load->look_ms);
+        s_end_loading(self, lane);
+    }
+    load_destroy(&load);
+}
+
+/* Asks for due items of the lane, which has the place of a call until they are there: no more is
+ * read than can be called. */
+static void s_load(delivery_t *self, lane_t *lane, bool ordered, bool events, uint64_t now_ms)
+{
+    load_t *load = load_new(&lane->target);
+    item_t *item;
+    load->owner = self;
+    load->arg = lane;
+    load->ordered = ordered;
+    load->events = events;
+    load->now_ms = now_ms;
+    load->most = self->loaded < LANES_LOADED ? LOAD_ITEMS : 1;
+    LIST_FOREACH (item, &lane->items, of_lane) {
+        load_pass_over(load, item->due.place.log, item->ended);
+    }
+    if (!load_ask(load, self->options.journal, s_loaded)) {
+        load_destroy(&load);
+        s_look_at(lane, journal_running_ms(self->options.journal, clock_ms()) + PLACE_MS);
+        return;
+    }
+    lane->loading = load;
+    lane->loading_as = lane->owner;
+    self->loading++;
+    owner_began(&self->owners, lane->owner, 0);
     lane->more = false;
     lane->look_ms = UINT64_MAX;
-    journal_due(journal_reader(self->options.journal), &from, s_load_one, &load);
-    if (unseen)
+    if (!s_is_committed(self, lane))
         s_await(self, lane);
 }
 
@@ -271,54 +307,55 @@ static item_t *s_take_ready(lane_t *lane)
 {
     item_t *item = STAILQ_FIRST(&lane->ready);
     STAILQ_REMOVE_HEAD(&lane->ready, link);
-    lane->ready_len--;
     return item;
 }
 
-typedef struct {
-    delivery_t *self;
-    item_t *item;
-    const delivery_handler_t *handler;
-    call_t *call;
-} making_t;
-
-static void s_make(void *arg, const record_t *record)
+static call_t *s_make(delivery_t *self, item_t *item, const delivery_handler_t *handler,
+                      const record_t *event)
 {
-    making_t *make = arg;
-    delivery_t *self = make->self;
     whsec_t secrets[SIGNATURE_SECRETS];
     size_t count =
-        handlers_secrets(self->options.handlers, &make->item->lane->target, clock_ms(), secrets);
-    make->item->started_ms = clock_wall_ms();
-    make->call = delivery_call(&self->json, make->handler, record, &self->options.shard,
-                               make->item->due.place.log, secrets, count, make->item->started_ms);
+        handlers_secrets(self->options.handlers, &item->lane->target, clock_ms(), secrets);
+    item->started_ms = clock_wall_ms();
+    call_t *call = delivery_call(&self->json, handler, event, &self->options.shard,
+                                 item->due.place.log, secrets, count, item->started_ms);
     for (size_t i = 0; i < count; i++)
         whsec_wipe(&secrets[i]);
+    return call;
 }
 
 static void s_start(delivery_t *self, item_t *item, const delivery_handler_t *handler,
                     uint64_t now_ms)
 {
-    making_t make = {self, item, handler, NULL};
-    if (!journal_record(journal_reader(self->options.journal), item->due.place.log, s_make,
-                        &make)) {
+    record_t event;
+    if (!item->read || item->due.due_ms > now_ms) { /* it was to be buried */
+        item->lane->more = true;
+        delivery_drop(self, item);
+        return;
+    }
+    if (!item->event || record_read(&event, slice(item->event, item->event_len)) != 0) {
         delivery_bury(self, item, DELIVERY_NO_RECORD, now_ms);
         return;
     }
-    make.call->owner = item;
-    make.call->owner_id = handler->owner;
-    make.call->timeout_ms = self->options.timeout_ms;
-    item->bytes = make.call->body_len;
+    call_t *call = s_make(self, item, handler, &event);
+    self->loaded -= item->event_len;
+    item_shorten(item, &event);
+    self->loaded += item->event_len;
+    call->owner = item;
+    call->owner_id = handler->owner;
+    call->timeout_ms = self->options.timeout_ms;
+    item->bytes = call->body_len;
     item->owner = item->lane->owner;
     owner_began(&self->owners, item->owner, item->bytes);
     item->lane->under_way++;
-    caller_start(self->caller, &make.call);
+    caller_start(self->caller, &call);
 }
 
 static bool s_has_room(const delivery_t *self)
 {
+    unsigned loading = self->loaded < LANES_LOADED ? LANES_LOADING : 1;
     return !self->held && owners_have_room(&self->owners) && self->unsaved_len < DELIVERY_UNSAVED &&
-           !journal_is_full(self->options.journal);
+           self->loading < loading && !journal_is_full(self->options.journal);
 }
 
 /* How many calls the lane may have under way. When half of all are taken, a lane gets an eighth:
@@ -336,12 +373,12 @@ static unsigned s_limit(const delivery_t *self, const lane_t *lane,
  * come. */
 static void s_bury_due(delivery_t *self, lane_t *lane, unsigned why, uint64_t now_ms)
 {
-    if (lane->more && STAILQ_EMPTY(&lane->ready))
-        s_load(self, lane, false, why == DELIVERY_ARCHIVED ? UINT64_MAX : now_ms);
     while (!STAILQ_EMPTY(&lane->ready) && s_has_room(self))
         delivery_bury(self, s_take_ready(lane), why, now_ms);
-    if (!STAILQ_EMPTY(&lane->ready) || lane->more)
+    if (!STAILQ_EMPTY(&lane->ready))
         delivery_queue(self, lane);
+    else if (lane->more && !lane->loading)
+        s_load(self, lane, false, false, why == DELIVERY_ARCHIVED ? UINT64_MAX : now_ms);
 }
 
 static void s_start_due(delivery_t *self, lane_t *lane, const delivery_handler_t *handler,
@@ -352,13 +389,15 @@ static void s_start_due(delivery_t *self, lane_t *lane, const delivery_handler_t
             break;
         if (lane->under_way >= s_limit(self, lane, handler))
             return;
-        if (STAILQ_EMPTY(&lane->ready) && lane->more)
-            s_load(self, lane, handler->ordered, now_ms);
-        if (STAILQ_EMPTY(&lane->ready))
+        if (STAILQ_EMPTY(&lane->ready) && (!lane->more || lane->loading))
             return;
         if (!owner_has_room(&self->owners, lane->owner)) {
             lane->queued = true;
             STAILQ_INSERT_TAIL(&self->crowded, lane, link);
+            return;
+        }
+        if (STAILQ_EMPTY(&lane->ready)) {
+            s_load(self, lane, handler->ordered, true, now_ms);
             return;
         }
         s_start(self, s_take_ready(lane), handler, now_ms);
@@ -379,6 +418,16 @@ static bool s_waits(delivery_t *self, lane_t *lane, const delivery_handler_t *ha
     return true;
 }
 
+/* It is closed for longer than what is ready may take memory. */
+static void s_close(delivery_t *self, lane_t *lane)
+{
+    while (!STAILQ_EMPTY(&lane->ready)) {
+        lane->more = true;
+        delivery_drop(self, s_take_ready(lane));
+    }
+    s_look_at(lane, lane->closed_ms);
+}
+
 static void s_look(delivery_t *self, lane_t *lane, uint64_t now_ms)
 {
     const delivery_handler_t *handler = handlers_get(self->options.handlers, &lane->target);
@@ -397,7 +446,7 @@ static void s_look(delivery_t *self, lane_t *lane, uint64_t now_ms)
     else if (lane->standing != STANDING_GOOD)
         s_bury_due(self, lane, DELIVERY_DISABLED, now_ms);
     else if (now_ms < lane->closed_ms)
-        s_look_at(lane, lane->closed_ms);
+        s_close(self, lane);
     else if (!s_waits(self, lane, handler, now_ms))
         s_start_due(self, lane, handler, now_ms);
 }
@@ -424,14 +473,15 @@ void delivery_replay(delivery_t *self, const uuid_t7 *target, const delivery_rep
     lane_begin_replay(tables_lane(&self->tables, target), replay, self->options.journal, now_ms);
 }
 
+static void s_revive(void *arg, lane_t *lane, uint64_t log)
+{
+    delivery_revive(arg, &lane->target, log, clock_ms());
+}
+
 static void s_replay(delivery_t *self, lane_t *lane, int64_t now_ms)
 {
-    uint64_t logs[LANE_REPLAYED];
-    if (self->unsaved_len >= DELIVERY_UNSAVED)
-        return;
-    unsigned count = lane_replay(lane, self->options.journal, now_ms, logs);
-    for (unsigned i = 0; i < count; i++)
-        delivery_revive(self, &lane->target, logs[i], now_ms);
+    if (self->unsaved_len < DELIVERY_UNSAVED)
+        lane_replay(lane, self->options.journal, now_ms, s_revive, self);
 }
 
 /* --- Time */

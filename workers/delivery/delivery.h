@@ -4,8 +4,9 @@
  * Each target with pending items is a lane. A lane has as many calls under way as its handler
  * allows, one when the handler is ordered; the lanes take turns, and neither a slow lane nor all
  * lanes of one owner fill more than their share of the calls. A handler whose name has no place to
- * be looked up waits its turn, and its events stay as they were. In memory are only items that are
- * about to be tried, at most LANE_READY a lane, and items whose outcome is not committed yet.
+ * be looked up waits its turn, and its events stay as they were. What is due is read by a thread of
+ * the journal (load.h). In memory are only items that are about to be tried, at most LOAD_ITEMS a
+ * lane, with their events, and items whose outcome is not committed yet.
  *
  * An answer 2xx delivers. After any other outcome the item is tried again as schedule.h says, then
  * it is dead; 410 disables the handler, and so do 120 h in which no call succeeded: an item that is

@@ -9,6 +9,7 @@ enum { HELD_MS = 1000 }; /* without a call, where this process lacks something f
 static void s_note(delivery_t *self, item_t *item, const journal_note_t *note, slice_t json)
 {
     item->note = journal_note(self->options.journal, note);
+    delivery_release(self, item);
     item->ended = note->state != OUTBOX_PENDING;
     STAILQ_INSERT_TAIL(&self->unsaved, item, link);
     self->unsaved_len++;
@@ -47,7 +48,7 @@ static void s_put_off(delivery_t *self, item_t *item, const call_t *call, uint64
         self->held_ms = now_ms + HELD_MS;
     }
     item->lane->more = true;
-    tables_drop(&self->tables, item);
+    delivery_drop(self, item);
 }
 
 static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
@@ -78,8 +79,10 @@ static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
         good ? reply_answer(self->judge, call, note.whole, &self->json, &message) : slice("", 0);
     if (json.len > 0 && json.data[0] == '"')
         note.attempt.outcome = DELIVERY_ANSWERED_TEXT;
-    if (message && reply_make(&reply, self->options.journal, item, handler, json))
+    if (message) {
+        reply_make(&reply, item, handler, json);
         note.reply = &reply.record;
+    }
     tally_attempt(call, good);
     if (note.state == OUTBOX_DEAD)
         metric_add(METRIC_delivery_dead_total, 1);
@@ -107,6 +110,6 @@ void delivery_take_saved(delivery_t *self)
         self->unsaved_len--;
         item->lane->more = true;
         delivery_queue(self, item->lane);
-        tables_drop(&self->tables, item);
+        delivery_drop(self, item);
     }
 }

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+enum { KEPT_MS = 5000 /* longest time to read an answer that is kept */ };
+
 static void s_on_ended(void *arg, uint64_t log, slice_t json)
 {
     waits_end(arg, log, json, clock_ms());
@@ -110,7 +112,7 @@ static bool s_begin(delivery_engine_t *self, const drain_batch_t *from, const jo
            waits_begin(self->waits, from, job, handler->wait_ms, clock_ms());
 }
 
-/* What was stored before a restart, or a while ago, the journal tells. */
+/* What was stored before a restart, or a while ago, the journal tells: a wait as well. */
 static bool s_answer(void *engine, const drain_batch_t *from, const job_t *job, json_out_t *out)
 {
     delivery_engine_t *self = engine;
@@ -124,9 +126,9 @@ static bool s_answer(void *engine, const drain_batch_t *from, const job_t *job, 
     case WAIT_NONE:
         break;
     }
-    reply_kept(self->judge, self->journal, &job->request->principal.target, job->entry.answer.log,
-               out);
-    return true;
+    return !kept_ask(self->waits, self->judge, self->journal, &job->request->principal.target,
+                     job->entry.answer.log) ||
+           !waits_begin(self->waits, from, job, KEPT_MS, clock_ms());
 }
 
 static void s_stored(void *engine, const uuid_t7 *target, uint64_t log)

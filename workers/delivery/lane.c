@@ -10,7 +10,6 @@ enum {
     OPEN_AGAIN_MS = 60000,
     HOUR_MS = 3600000,
     WAIT_SAID_MS = 5000, /* how long a lane waits before the log says it */
-    LOOKED = 2000,       /* most dead items that a step of a replay looks at */
 };
 
 /* As it lies in the journal; little-endian. */
@@ -168,51 +167,4 @@ bool lane_failed(lane_t *self, const call_t *call, const schedule_t *clock, uint
     else if (now_ms - self->failing_ms >= most_ms)
         s_disable(self, STANDING_FAILING);
     return changed || self->standing != STANDING_GOOD;
-}
-
-typedef struct {
-    const lane_t *lane;
-    uint64_t *logs;
-    unsigned len, most, looked;
-    uint64_t next; /* where the next step begins; 0: there is no more */
-} step_t;
-
-static bool s_replay_one(void *arg, const outbox_item_t *item)
-{
-    step_t *self = arg;
-    const delivery_replay_t *replay = &self->lane->replay;
-    if (item->log >= self->lane->replay_end)
-        return false;
-    if (self->len == self->most || self->looked++ == LOOKED) {
-        self->next = item->log;
-        return false;
-    }
-    if (item->time_ms >= replay->from_ms && item->time_ms < replay->to_ms)
-        self->logs[self->len++] = item->log;
-    return true;
-}
-
-void lane_begin_replay(lane_t *self, const delivery_replay_t *replay, const journal_t *journal,
-                       int64_t now_ms)
-{
-    self->replay = *replay;
-    self->replay_at = 0;
-    self->replay_end = journal_committed(journal);
-    self->replayed_ms = now_ms - 1000 / replay->rate; /* the first one at once */
-}
-
-unsigned lane_replay(lane_t *self, journal_t *journal, int64_t now_ms, uint64_t *logs)
-{
-    int64_t rate = self->replay.rate;
-    int64_t most = (now_ms - self->replayed_ms) * rate / 1000;
-    if (most == 0)
-        return 0;
-    step_t step = {
-        .lane = self, .logs = logs, .most = most < LANE_REPLAYED ? (unsigned)most : LANE_REPLAYED};
-    self->replayed_ms = most < LANE_REPLAYED ? self->replayed_ms + most * 1000 / rate : now_ms;
-    journal_dead(journal_reader(journal), &self->target, self->replay_at, s_replay_one, &step);
-    self->replay_at = step.next;
-    if (step.next == 0)
-        self->replay.rate = 0;
-    return step.len;
 }

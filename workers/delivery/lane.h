@@ -29,14 +29,17 @@
 #include "common/wire/wire.h"
 #include "workers/caller/schedule.h"
 #include "workers/delivery/delivery.h"
+#include "workers/delivery/load.h"
+#include "workers/delivery/waits.h"
 #include "workers/journal/outbox.h"
 #include "workers/message/message.h"
 
 #include <sys/queue.h>
 
 enum {
-    LANE_READY = 32,     /* most items of a lane that wait in memory for their call */
-    LANE_REPLAYED = 100, /* most that a step of a replay revives */
+    LANE_REPLAYED = 100,     /* most that a step of a replay revives */
+    LANES_LOADING = 16,      /* most lanes that load at once */
+    LANES_LOADED = 32 << 20, /* bytes of all lanes' events, past which one lane loads, one item */
 };
 
 typedef enum { STANDING_GOOD, STANDING_GONE, STANDING_FAILING } standing_t;
@@ -46,6 +49,10 @@ typedef struct item {
     UT_hash_handle hh;
     STAILQ_ENTRY(item) link; /* of a lane's ready ones, or of the unsaved ones */
     struct lane *lane;
+    LIST_ENTRY(item) of_lane;
+    bool read;           /* its event was looked for */
+    char *event;         /* as record_write has it; without its texts and body once it is called */
+    size_t event_len;    /* 0: there is none */
     struct owner *owner; /* of whose share the call is */
     outbox_due_t due;
     int64_t started_ms; /* wall clock */
@@ -67,21 +74,25 @@ typedef struct lane {
     uint64_t version;    /* of the handler that the health is of */
     uint64_t failing_ms; /* running time since when no call succeeded; 0: the last one did */
     standing_t standing;
-    unsigned failures;    /* in a row, for the breaker */
-    uint64_t closed_ms;   /* no call before: breaker or Retry-After */
-    const char *waits;    /* for what, before its next call; NULL: for nothing */
-    uint64_t waits_ms;    /* running time since when */
-    bool waits_said;      /* in the log */
-    uint64_t look_ms;     /* when to look for due items; UINT64_MAX: not before it is stirred */
-    uint64_t newest_log;  /* stored last */
-    uint64_t newest_note; /* of a revival, last */
-    bool more;            /* the outbox may have due items that are not in memory */
+    unsigned failures;        /* in a row, for the breaker */
+    uint64_t closed_ms;       /* no call before: breaker or Retry-After */
+    const char *waits;        /* for what, before its next call; NULL: for nothing */
+    uint64_t waits_ms;        /* running time since when */
+    bool waits_said;          /* in the log */
+    uint64_t look_ms;         /* when to look for due items; UINT64_MAX: not before it is stirred */
+    uint64_t newest_log;      /* stored last */
+    uint64_t newest_note;     /* of a revival, last */
+    bool more;                /* the outbox may have due items that are not in memory */
+    load_t *loading;          /* they are being read; NULL: they are not */
+    struct owner *loading_as; /* of whose share the load is */
+    LIST_HEAD(, item) items;  /* in memory */
     unsigned under_way;
     delivery_replay_t replay;       /* rate 0: none */
     uint64_t replay_at, replay_end; /* log sequences: the next one, and past the last */
     int64_t replayed_ms;            /* up to when it has revived what its rate allows */
+    unsigned replays;               /* counts them */
+    struct replay_step *step;       /* is being looked for; NULL: none is */
     items_t ready;
-    unsigned ready_len;
 } lane_t;
 
 typedef STAILQ_HEAD(, lane) lanes_t;
@@ -107,11 +118,16 @@ int64_t lane_delay_ms(const item_t *item, const delivery_handler_t *handler, con
 /* Why the handler is disabled, or "". */
 const char *lane_why(const lane_t *self);
 
+/* replay.c */
 void lane_begin_replay(lane_t *self, const delivery_replay_t *replay, const journal_t *journal,
                        int64_t now_ms);
-/* The next step of the lane's replay: writes the log sequences of the items that the replay's rate
- * lets it revive now; returns how many. */
-unsigned lane_replay(lane_t *self, journal_t *journal, int64_t now_ms, uint64_t *logs);
+/* Asks for the next step of the lane's replay, and calls REVIVE for the items that the replay's
+ * rate lets it revive now. */
+typedef struct replay_step replay_step_t;
+void lane_replay(lane_t *self, journal_t *journal, int64_t now_ms,
+                 void (*revive)(void *arg, lane_t *lane, uint64_t log), void *arg);
+/* The lane is about to go. */
+void lane_leave_replay(lane_t *self);
 
 /* Its call had no place for the look-up of its name: one at a time asks whether there is one. */
 void lane_begin_wait(lane_t *self, const char *why, uint64_t now_ms);
@@ -169,18 +185,18 @@ enum { REPLY_TEXT = 4096 }; /* longest text that a caller gets */
 slice_t reply_answer(message_t *judge, const call_t *call, bool awaits, json_out_t *text,
                      bool *message);
 
-/* Fills SELF for BODY, a message object with which ITEM's handler has answered; false: its event is
- * gone. The id is derived from the event's. HANDLER: NULL or what is known now. Borrows from
- * HANDLER and BODY. */
-bool reply_make(reply_t *self, journal_t *journal, const item_t *item,
-                const delivery_handler_t *handler, slice_t body);
+/* Fills SELF for BODY, a message object with which ITEM's handler has answered. The id is derived
+ * from the event's. HANDLER: NULL or what is known now. Borrows from HANDLER and BODY. */
+void reply_make(reply_t *self, const item_t *item, const delivery_handler_t *handler, slice_t body);
 
-/* Writes what the handler has answered to the event at LOG into OUT: a JSON object or array, or a
- * string.
- * Nothing when there is no such answer, it was longer than OUTBOX_WHOLE, or is not committed yet.
- */
-void reply_kept(message_t *judge, journal_t *journal, const uuid_t7 *target, uint64_t log,
-                json_out_t *out);
+/* kept.c: looks for what the handler has answered to the event at LOG, and gives it to those who
+ * wait for that event: a JSON object or array, or a string; {} when there is no such answer, it was
+ * longer than OUTBOX_WHOLE, or is not committed yet. False when the journal is asked too much.
+ * WAITS and JUDGE must be there until journal_stop. */
+bool kept_ask(waits_t *waits, message_t *judge, journal_t *journal, const uuid_t7 *target,
+              uint64_t log);
+/* BODY when it is a JSON object or array, else nothing; *MESSAGE: it is a message object. */
+slice_t reply_json(message_t *judge, slice_t body, bool *message);
 
 /* tables.c: all lanes, and all items in memory. Zero-initialised is empty. */
 typedef struct {
@@ -193,6 +209,8 @@ lane_t *tables_lane(tables_t *self, const uuid_t7 *target);
 item_t *tables_find(const tables_t *self, uint64_t log);
 item_t *tables_add(tables_t *self, lane_t *lane, const outbox_due_t *due);
 void tables_drop(tables_t *self, item_t *item); /* frees it */
+/* Exchanges the event for what a reply to it needs of it. */
+void item_shorten(item_t *self, const record_t *event);
 void tables_close(tables_t *self);
 
 /* call.c: the call of HANDLER for RECORD, signed; JSON is used on the way. */

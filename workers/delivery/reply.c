@@ -3,6 +3,7 @@
 #include "common/base/ops.h"
 #include "common/base/utf8.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <string.h>
 #include <strings.h>
@@ -18,36 +19,7 @@ static void s_derive(const uuid_t7 *event, uuid_t7 *id)
     id->bytes[VARIANT] = (uint8_t)((id->bytes[VARIANT] & 0x3f) | 0x80);
 }
 
-typedef struct {
-    reply_t *reply;
-    const item_t *item;
-} making_t;
-
-/* A message of the bot or app itself. */
-static void s_from_event(void *arg, const record_t *event)
-{
-    making_t *make = arg;
-    reply_t *reply = make->reply;
-    record_t *record = &reply->record;
-    size_t len = event->access.len < sizeof reply->access ? event->access.len : 0;
-    memcpy(reply->access, event->access.data, len);
-    *record = (record_t){
-        .flags = RECORD_MESSAGE | RECORD_REPLY,
-        .op = event->op,
-        .method = OP_POST,
-        .environment = event->environment,
-        .user = event->target,
-        .target = event->target,
-        .access = slice(reply->access, len),
-        .headers = record_cause_write(make->item->due.place.log, &event->id, reply->cause),
-        .name = slice("", 0),
-        .params = slice("", 0),
-    };
-    s_derive(&event->id, &record->id);
-}
-
-/* BODY when it is a JSON object or array, else nothing. */
-static slice_t s_json(message_t *judge, slice_t body, bool *message)
+slice_t reply_json(message_t *judge, slice_t body, bool *message)
 {
     message_verdict_t verdict;
     size_t at = 0;
@@ -74,7 +46,7 @@ slice_t reply_answer(message_t *judge, const call_t *call, bool awaits, json_out
                      bool *message)
 {
     slice_t body = slice(call->answer, call->answer ? call->answer_len : 0);
-    slice_t json = s_json(judge, body, message);
+    slice_t json = reply_json(judge, body, message);
     if (json.len > 0 || !awaits || !s_is_text(call->content_type, body))
         return json;
     json_reset(text);
@@ -82,52 +54,26 @@ slice_t reply_answer(message_t *judge, const call_t *call, bool awaits, json_out
     return slice(text->data, text->len);
 }
 
-bool reply_make(reply_t *self, journal_t *journal, const item_t *item,
-                const delivery_handler_t *handler, slice_t body)
+/* A message of the bot or app itself. */
+void reply_make(reply_t *self, const item_t *item, const delivery_handler_t *handler, slice_t body)
 {
-    making_t make = {self, item};
-    if (!journal_record(journal_reader(journal), item->due.place.log, s_from_event, &make))
-        return false;
-    if (handler)
-        self->record.name = handler->name;
-    self->record.body = body;
-    return true;
-}
-
-typedef struct {
-    message_t *judge;
-    json_out_t *out;
-    journal_t *journal;
-    const uuid_t7 *target;
-    uint64_t log;
-} kept_t;
-
-/* The last one stands. */
-static void s_take(void *arg, unsigned number, const outbox_attempt_t *attempt)
-{
-    kept_t *kept = arg;
-    bool message;
-    (void)number;
-    json_reset(kept->out);
-    if (attempt->outcome == DELIVERY_ANSWERED_TEXT)
-        json_quote(kept->out, attempt->answer);
-    else
-        json_raw(kept->out, s_json(kept->judge, attempt->answer, &message));
-}
-
-static void s_read_kept(void *arg)
-{
-    kept_t *self = arg;
-    outbox_item_t item;
-    if (journal_item(journal_reader(self->journal), self->target, self->log, &item) &&
-        item.state == OUTBOX_DELIVERED)
-        journal_attempts(journal_reader(self->journal), self->log, s_take, self);
-}
-
-void reply_kept(message_t *judge, journal_t *journal, const uuid_t7 *target, uint64_t log,
-                json_out_t *out)
-{
-    kept_t kept = {judge, out, journal, target, log};
-    if (!journal_try(journal_reader(journal), s_read_kept, &kept))
-        json_reset(out);
+    record_t event;
+    int rc = record_read(&event, slice(item->event, item->event_len));
+    assert(rc == 0);
+    size_t len = event.access.len < sizeof self->access ? event.access.len : 0;
+    memcpy(self->access, event.access.data, len);
+    self->record = (record_t){
+        .flags = RECORD_MESSAGE | RECORD_REPLY,
+        .op = event.op,
+        .method = OP_POST,
+        .environment = event.environment,
+        .user = event.target,
+        .target = event.target,
+        .access = slice(self->access, len),
+        .headers = record_cause_write(item->due.place.log, &event.id, self->cause),
+        .name = handler ? handler->name : slice("", 0),
+        .params = slice("", 0),
+        .body = body,
+    };
+    s_derive(&event.id, &self->record.id);
 }

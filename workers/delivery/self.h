@@ -16,6 +16,8 @@ struct delivery {
     lanes_t crowded; /* lanes whose owners have no room, until a call ends */
     items_t unsaved; /* in the order of their notes */
     size_t unsaved_len;
+    size_t loaded;                /* bytes of the events of items in memory */
+    unsigned loading;             /* lanes that load */
     lanes_t awaiting;             /* lanes that wait for a commit */
     uint64_t seen_log, seen_note; /* what was committed at the last turn */
     int64_t scanned_ms;
@@ -29,6 +31,10 @@ struct delivery {
 
 /* The lane is looked at in its turn. */
 void delivery_queue(delivery_t *self, lane_t *lane);
+
+/* The event of an item is not needed any more; and the item. */
+void delivery_release(delivery_t *self, item_t *item);
+void delivery_drop(delivery_t *self, item_t *item);
 
 /* end.c: ends of attempts. */
 

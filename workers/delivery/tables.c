@@ -32,6 +32,7 @@ item_t *tables_add(tables_t *self, lane_t *lane, const outbox_due_t *due)
         abort();
     item->lane = lane;
     item->due = *due;
+    LIST_INSERT_HEAD(&lane->items, item, of_lane);
     HASH_ADD(hh, self->items, due.place.log, sizeof item->due.place.log, item);
     return item;
 }
@@ -39,7 +40,26 @@ item_t *tables_add(tables_t *self, lane_t *lane, const outbox_due_t *due)
 void tables_drop(tables_t *self, item_t *item)
 {
     HASH_DEL(self->items, item);
+    LIST_REMOVE(item, of_lane);
+    free(item->event);
     free(item);
+}
+
+void item_shorten(item_t *self, const record_t *event)
+{
+    record_t rest = {.op = event->op,
+                     .environment = event->environment,
+                     .id = event->id,
+                     .target = event->target,
+                     .access = event->access};
+    size_t len = record_size(&rest);
+    char *bytes = malloc(len);
+    if (!bytes)
+        abort();
+    record_write(&rest, bytes);
+    free(self->event);
+    self->event = bytes;
+    self->event_len = len;
 }
 
 void tables_close(tables_t *self)
@@ -48,6 +68,9 @@ void tables_close(tables_t *self)
         tables_drop(self, self->items);
     for (lane_t *lane; (lane = self->lanes);) {
         HASH_DEL(self->lanes, lane);
+        lane_leave_replay(lane);
+        if (lane->loading)
+            lane->loading->owner = NULL;
         free(lane);
     }
 }

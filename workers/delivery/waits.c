@@ -192,6 +192,15 @@ void waits_end(waits_t *self, uint64_t log, slice_t json, int64_t now_ms)
     s_due(self, wait->until_ms);
 }
 
+void waits_give(waits_t *self, uint64_t log, slice_t json)
+{
+    wait_t *wait = s_find(self, log);
+    if (!wait || wait->ended)
+        return;
+    s_answer(self, wait, json);
+    s_destroy(self, wait);
+}
+
 void waits_turn(waits_t *self, int64_t now_ms, bool all)
 {
     if (now_ms < self->next_ms && !all)

@@ -39,6 +39,10 @@ wait_join_t waits_join(waits_t *self, const drain_batch_t *from, const job_t *jo
  * JSON is empty, to all callers of its wait. */
 void waits_end(waits_t *self, uint64_t log, slice_t json, int64_t now_ms);
 
+/* The same with what the journal has kept of an event that ended a while ago, or has not ended: the
+ * wait is over and the answer is not kept. */
+void waits_give(waits_t *self, uint64_t log, slice_t json);
+
 /* Answers the callers whose time is up; ALL: every caller. */
 void waits_turn(waits_t *self, int64_t now_ms, bool all);
 /* How long until the next turn is due; INT_MAX: nothing is. */

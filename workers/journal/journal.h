@@ -141,7 +141,8 @@ void journal_inspect(journal_t *self, journal_state_t *state);
 /* A reader of the journal, with what the engine needs for its reads. It belongs to one thread. Its
  * reads must not be nested in each other. */
 typedef struct journal_reader journal_reader_t;
-/* The reader of the main thread. */
+/* The reader of the main thread, for what it reads before its loop begins: what comes later is
+ * asked for (journal_ask). */
 journal_reader_t *journal_reader(journal_t *self);
 
 /* Reads the records of a target from sequence FROM on, oldest first, until there are no more or
