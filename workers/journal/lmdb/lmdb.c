@@ -68,42 +68,75 @@ static bool s_has_room(journal_t *self, int64_t now_ms)
     return !atomic_load(&self->full) && !atomic_load(&self->gone);
 }
 
-/* Begins a pass with what only the write-ahead file has, at the times at which it was stored. */
+static void s_enter(journal_t *self, engine_state_t to)
+{
+    static const unsigned next[] = {
+        [ENGINE_IDLE] = 1u << ENGINE_OPEN,
+        [ENGINE_OPEN] = 1u << ENGINE_IDLE | 1u << ENGINE_COMMITTING | 1u << ENGINE_BEHIND,
+        [ENGINE_COMMITTING] = 1u << ENGINE_IDLE | 1u << ENGINE_BEHIND,
+        [ENGINE_BEHIND] = 1u << ENGINE_OPEN,
+    };
+    assert(next[self->at] & 1u << to);
+    self->at = to;
+}
+
+/* IDLE: begins a pass. OPEN: goes on with it. */
+static int s_open_pass(journal_t *self, size_t touched, int64_t now_ms)
+{
+    if (self->at == ENGINE_OPEN) {
+        pass_extend(&self->pass, touched, now_ms);
+        return 0;
+    }
+    s_enter(self, ENGINE_OPEN);
+    return pass_begin(&self->pass, self, touched, now_ms);
+}
+
+/* BEHIND: begins a pass with what only the write-ahead file has, at the times at which it was
+ * stored. */
 static void s_catch_up(journal_t *self, int64_t now_ms)
 {
     uint64_t count = 0;
-    if (!self->behind)
+    if (self->at != ENGINE_BEHIND)
         return;
-    int rc = pass_begin(&self->pass, self, 0, 0);
+    int rc = s_open_pass(self, 0, 0);
     if (rc == 0)
         rc = replay_apply(&self->pass, self->generation, &count);
     if (rc != 0)
         store_fail(self->store, "replay", rc);
     pass_extend(&self->pass, 0, now_ms);
-    self->behind = false;
 }
 
-/* The pass is gone for lack of room, and what it had is to be applied again. */
+/* A pass is gone for lack of room: what it had is to be applied again. */
 static void s_fall_behind(journal_t *self, int64_t now_ms)
 {
-    self->behind = atomic_load(&self->unsaved);
-    if (!self->behind)
-        return;
+    s_enter(self, ENGINE_BEHIND);
     notes_give_back(self);
     self->notes.next_ms = now_ms + ROOM_FULL_MS;
     self->begun_ms = now_ms;
 }
 
-static void s_put_back(journal_t *self, int64_t now_ms)
+/* OPEN: the pass is of no use, or gone already. */
+static void s_leave_pass(journal_t *self, int64_t now_ms)
 {
-    s_fall_behind(self, now_ms);
+    pass_abort(&self->pass);
+    if (atomic_load(&self->unsaved))
+        s_fall_behind(self, now_ms);
+    else
+        s_enter(self, ENGINE_IDLE);
+}
+
+/* OPEN: goes back to what was before there was no room. */
+static void s_go_back(journal_t *self, int64_t now_ms)
+{
+    s_note_full(self, now_ms);
+    s_leave_pass(self, now_ms);
     s_catch_up(self, now_ms);
 }
 
 /* Waits for a commit that is under way. */
 static void s_settle(journal_t *self)
 {
-    while (self->leaving.txn)
+    while (self->at == ENGINE_COMMITTING)
         pthread_cond_wait(&self->settled, &self->lock);
 }
 
@@ -125,7 +158,7 @@ static void s_cover(const journal_t *self, pass_t *pass)
         pass->state.framed = self->generation;
 }
 
-/* Commits the pass. STORE_FULL: it is gone. */
+/* OPEN: commits the pass. STORE_FULL: it is gone. */
 static store_commit_t s_commit(journal_t *self, int64_t now_ms)
 {
     s_cover(self, &self->pass);
@@ -133,6 +166,7 @@ static store_commit_t s_commit(journal_t *self, int64_t now_ms)
     if (went != STORE_OK)
         return went;
     atomic_store(&self->unsaved, false);
+    s_enter(self, ENGINE_IDLE);
     s_committed(self, now_ms);
     journal_next_generation(self);
     return went;
@@ -148,7 +182,7 @@ static void s_drop_frame(journal_t *self)
 /* Writes the frame of what PASS has stored; false when there is no room for it. */
 static bool s_write(journal_t *self, const pass_t *pass, int64_t now_ms)
 {
-    bool first = self->leaving.txn && wal_used(self->wal) == 0;
+    bool first = self->at == ENGINE_COMMITTING && wal_used(self->wal) == 0;
     uint64_t first_log = pass->state.next_log - pass->stored;
     switch (wal_write(self->wal, pass->state.running_ms, first_log)) {
     case WAL_OK:
@@ -172,11 +206,7 @@ static int s_judge(journal_t *self, journal_entry_t **entries, size_t count, int
 {
     pass_t *pass = &self->pass;
     size_t steps = 2 * count + STEPS_LEAST;
-    int rc = 0;
-    if (pass->txn)
-        pass_extend(pass, count + steps, now_ms);
-    else
-        rc = pass_begin(pass, self, count + steps, now_ms);
+    int rc = s_open_pass(self, count + steps, now_ms);
     pass->may_store = may_store;
     pass->stored = 0;
     if (rc == 0 && may_store)
@@ -204,10 +234,10 @@ static bool s_append(journal_t *self, journal_entry_t **entries, size_t count, i
         store_fail(self->store, "append", rc);
     if (went == STORE_FULL) {
         s_drop_frame(self);
-        pass_abort(pass);
+        s_leave_pass(self, now_ms);
         self->retired = retired;
-    } else if (pass->txn && !atomic_load(&self->unsaved)) {
-        pass_abort(pass); /* what it removed on the way can wait */
+    } else if (self->at == ENGINE_OPEN && !atomic_load(&self->unsaved)) {
+        s_leave_pass(self, now_ms); /* what it removed on the way can wait */
         self->retired = retired;
     }
     return went == STORE_OK;
@@ -231,8 +261,7 @@ static bool s_store_replies(journal_t *self, int64_t now_ms, uint64_t *until)
     }
     s_note_full(self, now_ms);
     self->notes.next_ms = now_ms + ROOM_FULL_MS;
-    if (!self->pass.txn)
-        s_put_back(self, now_ms);
+    s_catch_up(self, now_ms);
     return false;
 }
 
@@ -241,14 +270,10 @@ static void s_take_notes(journal_t *self, int64_t now_ms)
 {
     pass_t *pass = &self->pass;
     uint64_t until;
-    int rc = 0;
     if (now_ms < self->notes.next_ms || !journal_has_notes(self) ||
         !s_store_replies(self, now_ms, &until))
         return;
-    if (pass->txn)
-        pass_extend(pass, 0, now_ms);
-    else
-        rc = pass_begin(pass, self, 0, now_ms);
+    int rc = s_open_pass(self, 0, now_ms);
     pass->awaited = true;
     if (rc == 0)
         rc = notes_take(pass, until);
@@ -259,9 +284,7 @@ static void s_take_notes(journal_t *self, int64_t now_ms)
         return;
     if (store_failure(rc) != STORE_FULL)
         store_fail(self->store, "note", rc);
-    pass_abort(pass);
-    s_note_full(self, now_ms);
-    s_put_back(self, now_ms);
+    s_go_back(self, now_ms);
 }
 
 /* False when the entries have to wait for the commit that is under way. */
@@ -281,7 +304,7 @@ static size_t s_append_all(journal_t *self, journal_entry_t **entries, size_t co
     if (!s_append(self, entries, count, now_ms, may_store)) {
         /* What was stored earlier is still answered, from what really is in the file. */
         s_note_full(self, now_ms);
-        s_put_back(self, now_ms);
+        s_catch_up(self, now_ms);
         if (!s_append(self, entries, count, now_ms, false))
             store_fail(self->store, "look-up", 0);
     }
@@ -296,7 +319,8 @@ size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, 
     pthread_mutex_lock(&self->lock);
     int64_t began_us = clock_us();
     bool may_store = s_has_room(self, now_ms);
-    if (self->leaving.txn && may_store && s_append_ahead(self, entries, count, now_ms)) {
+    if (self->at == ENGINE_COMMITTING && may_store &&
+        s_append_ahead(self, entries, count, now_ms)) {
         stored = self->ahead.stored;
     } else {
         s_settle(self);
@@ -314,10 +338,8 @@ size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, 
 /* Commits, or notes that there is no room for it. */
 static void s_checkpoint(journal_t *self, int64_t now_ms)
 {
-    if (s_commit(self, now_ms) == STORE_OK)
-        return;
-    s_note_full(self, now_ms);
-    s_put_back(self, now_ms);
+    if (s_commit(self, now_ms) != STORE_OK)
+        s_go_back(self, now_ms);
 }
 
 /* False when the other half of the write-ahead file is needed, or must not be written yet; or when
@@ -334,10 +356,10 @@ static bool s_leave(journal_t *self, int64_t now_ms)
     pass_t *pass = &self->pass;
     s_cover(self, pass);
     if (pass_close(pass) != STORE_OK) {
-        s_note_full(self, now_ms);
-        s_put_back(self, now_ms);
+        s_go_back(self, now_ms);
         return false;
     }
+    s_enter(self, ENGINE_COMMITTING);
     self->leaving = *pass;
     pass->txn = NULL;
     int rc = ahead_begin(self);
@@ -361,7 +383,7 @@ bool journal_checkpoint_begin(journal_t *self, int64_t now_ms)
 {
     bool left = false;
     pthread_mutex_lock(&self->lock);
-    if (!self->leaving.txn) {
+    if (self->at != ENGINE_COMMITTING) {
         s_catch_up(self, now_ms);
         s_take_notes(self, now_ms);
         bool due = s_checkpoint_is_due(self, now_ms);
@@ -379,12 +401,12 @@ void journal_checkpoint_end(journal_t *self, int64_t now_ms)
     pass_t leaving = self->leaving;
     store_commit_t went = pass_end(&leaving);
     pthread_mutex_lock(&self->lock);
-    self->leaving.txn = NULL;
     ahead_end(self);
     if (went == STORE_OK) {
+        bool came = wal_used(self->wal) > 0;
         self->state = leaving.state;
-        self->behind = wal_used(self->wal) > 0;
-        atomic_store(&self->unsaved, self->behind);
+        s_enter(self, came ? ENGINE_BEHIND : ENGINE_IDLE);
+        atomic_store(&self->unsaved, came);
         s_committed(self, now_ms);
     } else {
         s_note_full(self, now_ms);
@@ -399,12 +421,12 @@ bool journal_is_saved(const journal_t *self)
     return !atomic_load(&self->unsaved);
 }
 
-/* What has expired and what is retired, in a pass of its own. True when there is more. */
+/* IDLE: what has expired and what is retired, in a pass of its own. True when there is more. */
 static bool s_tend(journal_t *self, int64_t now_ms)
 {
     pass_t *pass = &self->pass;
     uint64_t retired = self->retired;
-    int rc = pass_begin(pass, self, STEPS_IDLE, now_ms);
+    int rc = s_open_pass(self, STEPS_IDLE, now_ms);
     if (rc == 0)
         rc = seen_prune(pass, STEPS_IDLE);
     if (rc == 0)
@@ -417,12 +439,12 @@ static bool s_tend(journal_t *self, int64_t now_ms)
     bool clock_due = rows_wait && now_ms - self->committed_ms >= CLOCK_MS;
     bool more = pass->removed >= STEPS_IDLE;
     if (rc == 0 && pass->removed == 0 && !clock_due) {
-        pass_abort(pass);
+        s_leave_pass(self, now_ms);
         return false;
     }
     if (rc == 0 && s_commit(self, now_ms) == STORE_OK)
         return more;
-    pass_abort(pass);
+    s_leave_pass(self, now_ms);
     self->retired = retired;
     s_note_full(self, now_ms);
     return false;
@@ -433,7 +455,7 @@ bool journal_takes_notes(journal_t *self, int64_t now_ms)
     if (!journal_has_notes(self))
         return false;
     pthread_mutex_lock(&self->lock);
-    bool takes = !self->leaving.txn && now_ms >= self->notes.next_ms;
+    bool takes = self->at != ENGINE_COMMITTING && now_ms >= self->notes.next_ms;
     pthread_mutex_unlock(&self->lock);
     return takes;
 }
@@ -443,11 +465,11 @@ bool journal_tend(journal_t *self, int64_t now_ms)
     bool more = false;
     pthread_mutex_lock(&self->lock);
     s_has_room(self, now_ms);
-    if (!self->leaving.txn) {
+    if (self->at != ENGINE_COMMITTING) {
         s_catch_up(self, now_ms);
         if (s_checkpoint_is_due(self, now_ms))
             s_checkpoint(self, now_ms);
-        if (!self->pass.txn)
+        if (self->at == ENGINE_IDLE)
             more = s_tend(self, now_ms);
         s_take_notes(self, now_ms);
     }
@@ -459,12 +481,19 @@ void journal_finish(journal_t *self)
 {
     pthread_mutex_lock(&self->lock);
     s_settle(self);
+    if (self->given_up) {
+        pthread_mutex_unlock(&self->lock);
+        return;
+    }
     s_catch_up(self, self->committed_ms);
     s_take_notes(self, self->committed_ms);
     /* Without room it stays in the write-ahead file, for the next who opens. */
-    if (self->pass.txn && s_commit(self, self->committed_ms) != STORE_OK)
+    if (self->at == ENGINE_OPEN && s_commit(self, self->committed_ms) != STORE_OK) {
+        s_leave_pass(self, self->committed_ms);
+        self->given_up = true;
         log_warn("journal.unsaved", "err=%s",
                  LOG_Q("no room for the last messages; they wait in the write-ahead file"));
+    }
     pthread_mutex_unlock(&self->lock);
 }
 
@@ -473,9 +502,9 @@ void journal_inspect(journal_t *self, journal_state_t *state)
     store_state_t store;
     store_inspect(self->store, &store);
     pthread_mutex_lock(&self->lock);
-    const state_t *now = self->leaving.txn || self->behind ? &self->ahead.state
-                         : self->pass.txn                  ? &self->pass.state
-                                                           : &self->state;
+    const state_t *now = self->at == ENGINE_IDLE   ? &self->state
+                         : self->at == ENGINE_OPEN ? &self->pass.state
+                                                   : &self->ahead.state;
     *state = (journal_state_t){
         .records = now->next_log - now->first_log,
         .keys = now->keys,

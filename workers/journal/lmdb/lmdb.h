@@ -27,6 +27,7 @@
 
 #include "common/store/store.h"
 #include "workers/journal/journal.h"
+#include "workers/journal/lmdb/engine_state.h"
 #include "workers/journal/lmdb/row.h"
 #include "workers/journal/lmdb/rows.h"
 #include "workers/journal/lmdb/tail.h"
@@ -160,15 +161,16 @@ struct journal {
 
     pthread_mutex_t lock; /* of all that follows, between the writers; no reader takes it */
     wal_t *wal;
+    engine_state_t at;
     uint64_t generation; /* of the frames that are being written */
-    pass_t pass;         /* the one that appends share; it ends in the thread in which it began */
+    pass_t pass; /* OPEN: the one that appends share; it ends in the thread in which it began */
     atomic_bool unsaved; /* there is what only the write-ahead file has otherwise */
     int64_t begun_ms;    /* when the first of that was stored, or a checkpoint failed last */
-    pass_t leaving;      /* while it has a txn: is committed by its thread, without the lock */
+    pass_t leaving;      /* COMMITTING: is committed by its thread, without the lock */
     pass_t ahead;        /* meanwhile: how appends go on; its txn reads what was committed before */
-    bool behind;         /* the next pass has to begin with frames that are there */
     recent_t recent;
-    pthread_cond_t settled; /* LEAVING has gone */
+    bool given_up;          /* the last commit had no room */
+    pthread_cond_t settled; /* not COMMITTING any more */
 };
 
 /* pass.c: begins and ends a transaction; 0 or an LMDB error. A pass that began must be
