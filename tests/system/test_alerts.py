@@ -29,14 +29,24 @@ def test_promtool(needs, command):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def only(text, starts, wanted):
+    """TEXT without the items of a list, which begin as STARTS says, but those that begin with WANTED."""
+    begin, *items = re.split(rf"^(?={starts})", text, flags=re.M)
+    return begin + "".join(item for item in items if item.startswith(wanted))
+
+
 def test_a_rule_that_is_broken_is_found(needs, tmp_path):
     """promtool's tests can fail: without its threshold a rule fires where it must not."""
     needs("promtool")
-    (tmp_path / "alerts.yml").write_text(RULES.replace("postern_reader_lag > 10000",
-                                                       "postern_reader_lag > 1"))
-    (tmp_path / "alerts_test.yml").write_text(TESTS)
-    done = subprocess.run(["promtool", "test", "rules", "alerts_test.yml"], cwd=tmp_path,
-                          capture_output=True, text=True, timeout=120)
+    rule = only(RULES, " +- alert: ", "      - alert: PosternReaderLag\n")
+    tests = only(TESTS, "  - name: ", "  - name: PosternReaderLag ")
+    assert tests.count("- name: ") == 2
+    (tmp_path / "alerts.yml").write_text(rule)
+    (tmp_path / "alerts_test.yml").write_text(tests)
+    command = ["promtool", "test", "rules", "alerts_test.yml"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120).returncode == 0
+    (tmp_path / "alerts.yml").write_text(rule.replace("postern_reader_lag > 10000", "postern_reader_lag > 1"))
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode != 0 and "PosternReaderLag" in done.stdout + done.stderr
 
 
