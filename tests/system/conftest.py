@@ -24,8 +24,9 @@ def pytest_configure(config):
 
 
 # What takes longest, in this order: a long file that is begun last is waited for alone.
-LONGEST = ("chaos", "bench", "absent", "backup", "faults_disk", "kill", "rolling", "faults", "ctl_ring",
-           "deliveries", "replies", "logins", "hosts", "hostile_wire", "admin", "admin_walk")
+LONGEST = ("chaos", "faults_disk", "backup", "bench", "ctl_supervise", "store_owner", "ctl_words", "hostile_wire", "absent",
+           "faults", "deliveries", "alerts", "replies", "kill", "logins", "missing", "reading", "rolling", "users", "ctl_ring",
+           "ctl_sessions", "admin", "hosts", "handlers", "admin_walk", "admin_keys", "admin_cookie")
 
 
 def pytest_collection_modifyitems(items):
