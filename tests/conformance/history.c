@@ -168,11 +168,14 @@ static void s_store(life_t *self)
 
 /* --- Notes */
 
+/* Of what may be forgotten when the notes before are committed nobody knows what a note does. */
 static bool s_may_note(const model_t *model, uint64_t log)
 {
-    const model_record_t *is = &model->records[log - 1];
+    model_t then = *model;
+    model_apply(&then, then.notes_len);
+    const model_record_t *is = model_at(&then, log);
     return is->state && !model_may_forget(model, log, SOON_MS) &&
-           is->attempts + MODEL_NOTES < MODEL_ATTEMPTS;
+           !model_may_forget(&then, log, SOON_MS) && is->attempts + MODEL_NOTES < MODEL_ATTEMPTS;
 }
 
 static void s_give(life_t *self, const model_note_t *given)
@@ -267,6 +270,7 @@ static void s_note(life_t *self)
         s_give(self, &note);
         return;
     }
+    s_tell_time(self);
     uint64_t log = model->len ? 1 + s_random(history, model->len) : 0;
     if (log && s_may_note(model, log))
         s_note_item(self, log);
@@ -322,6 +326,7 @@ static void s_pass_time(life_t *self)
         return;
     subject_now_ms +=
         1 + (int64_t)s_random(self->history, (uint64_t)most_ms[s_random(self->history, 5)]);
+    self->stale = true;
 }
 
 static void s_turn_room(life_t *self)
