@@ -55,6 +55,7 @@ const command_group_t command_groups[] = {
     {"audit", "what was changed in the directory, by whom, when and from where"},
     {"config", "the configuration file"},
     {"keys", "key pairs for processes on several hosts, and who may connect"},
+    {"format", "formats: what makes messages of what senders post by themselves; needs no server"},
     {"send", "post a message over HTTP, as a sender would"},
     {"history", "read messages back: with a token over HTTP, without one over the control socket of this machine"},
     {"delivery", "how the calls of a handler went: over HTTP as the owner of its bot or extension, or as history does"},

@@ -47,6 +47,7 @@ enum {
 #define ENVIRONMENT {APP, {"environment", PARAM_TEXT, .fallback = "sandbox"}}
 
 #define ROLE {"--role", "ROLE", "member, admin or owner", TEXT("role")}
+#define FORMATS {"--formats", "DIR", "a directory of formats, whose names win over those that are built in"}
 #define REASON {"--reason", "TEXT", "what senders are told, at most 200 bytes", TEXT("reason")}
 #define IF_MATCH {"--if-match", "ETAG", "only when it is still as it was shown", TEXT("if_match")}
 #define CHANGES IF_MATCH, {"--name", "NAME", "a new name; senders to the old one get 404", TEXT("name")}, \
@@ -391,6 +392,22 @@ const command_t command_table[] = {
      "archive an extension: senders get 410", "extension delete shop --reason 'No longer sold'",
      {REASON},
      .op = OP_extension_delete, .done = "Extension archived."},
+
+    {"format list", format_list_run, "", 0, 0, "list the formats", "format list\nformat list --formats /etc/postern/formats", {FORMATS}},
+    {"format show", format_show_run, "FORMAT", 1, 1,
+     "show a format (by name or folder): where its sender takes the URL, and the events that it knows",
+     "format show github\nformat show ./mine\nformat show github --source",
+     {{"--source", NULL, "print its format.json"}, FORMATS}},
+    {"format try", format_try_run, "[FORMAT]", 0, 1,
+     "show the message of a caught event, its body on stdin; without FORMAT it is detected",
+     "format try github -H 'X-GitHub-Event: push' < push.json\nformat try ./mine --headers h.txt < body",
+     {{"--header", "NAME: VALUE", "a header of the event, -H for short; may come again"},
+      {"--headers", "FILE", "the event's headers, a line each"},
+      {"--query", "QUERY", "what stood behind the ? of the URL"}, FORMATS}},
+    {"format test", format_test_run, "FOLDER…", 1, 16,
+     "run the cases of a format's folder, or of all folders in it; exit status 1 when one is not as expected",
+     "format test ./mine\nformat test ./formats --accept",
+     {{"--accept", NULL, "write what comes out as what is expected"}, FORMATS}},
 
     {"send channel", send_run, "NAME [TEXT]", 1, 2, "post a message to a channel",
      "send channel releases 'Version 2 is out'\nsend channel releases --body message.json", {SEND},

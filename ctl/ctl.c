@@ -146,7 +146,9 @@ static int s_unknown_option(const command_t *command, const char *name)
 static int s_take_option(ctl_t *self, int argc, char **argv, int *i)
 {
     char name[64];
-    const char *word = strcmp(argv[*i], "-h") == 0 ? "--help" : argv[*i];
+    const char *word = strcmp(argv[*i], "-h") == 0   ? "--help"
+                       : strcmp(argv[*i], "-H") == 0 ? "--header"
+                                                     : argv[*i];
     const char *equals = strncmp(word, "--", 2) == 0 ? strchr(word, '=') : NULL;
     int len = equals ? (int)(equals - word) : (int)strlen(word);
     snprintf(name, sizeof name, "%.*s", len, word);
@@ -272,6 +274,14 @@ const char *ctl_option(const ctl_t *self, const char *name)
     for (unsigned i = self->values_len; i > 0; i--)
         if (strcmp(self->values[i - 1].name, name) == 0)
             return self->values[i - 1].value;
+    return NULL;
+}
+
+const char *ctl_option_at(const ctl_t *self, const char *name, unsigned number)
+{
+    for (unsigned i = 0; i < self->values_len; i++)
+        if (strcmp(self->values[i].name, name) == 0 && number-- == 0)
+            return self->values[i].value;
     return NULL;
 }
 

@@ -30,6 +30,8 @@ const struct command *ctl_command(const ctl_t *self);
 const char *ctl_argument(const ctl_t *self, unsigned i);
 /* The value of an option of the command's row ("" for a flag), NULL when it was not given. */
 const char *ctl_option(const ctl_t *self, const char *name);
+/* The value of the option given for the NUMBERth time, from 0; NULL when it was not. */
+const char *ctl_option_at(const ctl_t *self, const char *name, unsigned number);
 bool ctl_json(const ctl_t *self);
 
 /* The value of a numeric option, FALLBACK when it was not given. Exits with CTL_USAGE when it is no

@@ -1,0 +1,307 @@
+#include "workers/format/markup.h"
+
+#include "common/base/utf8.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+size_t markup_left_out(slice_t text)
+{
+    const unsigned char *at = (const unsigned char *)text.data;
+    if (text.len > 0 && (at[0] == 0x7f || (at[0] < ' ' && !strchr("\t\n", (char)at[0]))))
+        return 1;
+    if (text.len >= 2 && at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f)
+        return 2;
+    if (text.len >= 3 && at[0] == 0xe2 && at[1] == 0x80 &&
+        ((at[2] >= 0xaa && at[2] <= 0xae) || at[2] == 0x8e || at[2] == 0x8f))
+        return 3; /* U+202A to U+202E, U+200E, U+200F */
+    if (text.len >= 3 && at[0] == 0xe2 && at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9)
+        return 3; /* U+2066 to U+2069 */
+    return 0;
+}
+
+static bool s_is_word(slice_t text, size_t at)
+{
+    return at < text.len &&
+           (isalnum((unsigned char)text.data[at]) || (unsigned char)text.data[at] >= 0x80);
+}
+
+static bool s_begins_line(slice_t text, size_t at)
+{
+    while (at > 0 && strchr(" \t", text.data[at - 1]))
+        at--;
+    return at == 0 || text.data[at - 1] == '\n';
+}
+
+/* Whether the character at AT would be read as markup. */
+static bool s_is_markup(slice_t text, size_t at)
+{
+    char c = text.data[at];
+    bool after_word = at > 0 && s_is_word(text, at - 1);
+    switch (c) {
+    case '*':
+    case '`':
+    case '[':
+    case ']':
+        return true;
+    case '\\':
+        return at + 1 == text.len || ispunct((unsigned char)text.data[at + 1]);
+    case '_':
+    case '~':
+        return !(after_word && s_is_word(text, at + 1));
+    case '@':
+        return !after_word;
+    case '<':
+        return at + 1 < text.len &&
+               (isalpha((unsigned char)text.data[at + 1]) || strchr("/!@#", text.data[at + 1]));
+    case '#':
+    case '>':
+    case '!':
+        return s_begins_line(text, at);
+    default:
+        return false;
+    }
+}
+
+/* TEXT with \ before each character that MEANS something. */
+static void s_escape(text_t *out, slice_t text, bool (*means)(slice_t text, size_t at))
+{
+    for (size_t i = 0, from = 0; i <= text.len; i++) {
+        size_t left_out = i < text.len ? markup_left_out(slice(text.data + i, text.len - i)) : 0;
+        bool escape = i < text.len && left_out == 0 && means(text, i);
+        if (i < text.len && !left_out && !escape)
+            continue;
+        text_add(out, slice(text.data + from, i - from));
+        if (escape)
+            text_char(out, '\\');
+        from = i + left_out;
+        i += left_out ? left_out - 1 : 0;
+        if (out->room->spent)
+            return;
+    }
+    room_step_bytes(out->room, text.len);
+}
+
+void markup_escaped(text_t *out, slice_t text)
+{
+    s_escape(out, text, s_is_markup);
+}
+
+void markup_flat(text_t *out, slice_t text)
+{
+    for (size_t i = 0; i < text.len && !out->room->spent; i++) {
+        slice_t rest = slice(text.data + i, text.len - i);
+        size_t left_out = markup_left_out(rest);
+        if (left_out)
+            i += left_out - 1;
+        else if (strchr("\t\n ", *rest.data) == NULL)
+            text_char(out, *rest.data);
+        else if (out->len > 0 && out->data[out->len - 1] != ' ')
+            text_char(out, ' ');
+    }
+    while (out->len > 0 && out->data[out->len - 1] == ' ')
+        out->len--;
+    room_step_bytes(out->room, text.len);
+}
+
+static bool s_begins(slice_t text, const char *with)
+{
+    return text.len >= strlen(with) && strncasecmp(text.data, with, strlen(with)) == 0;
+}
+
+static bool s_is_blank(char c)
+{
+    return strchr(" \t\r\n", c) != NULL;
+}
+
+bool markup_address(text_t *out, slice_t address)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    enum { LONGEST = 2048 };
+    address = slice_trim(address, s_is_blank);
+    bool good = s_begins(address, "http://") || s_begins(address, "https://") ||
+                s_begins(address, "mailto:");
+    if (!good || address.len > LONGEST)
+        return false;
+    for (size_t i = 0; i < address.len; i++) {
+        unsigned char c = (unsigned char)address.data[i];
+        if (c <= ' ' || c == 0x7f || strchr("()<>\"'`\\[]*", c) ||
+            markup_left_out(slice(address.data + i, address.len - i))) {
+            text_char(out, '%');
+            text_char(out, hex[c >> 4]);
+            text_char(out, hex[c & 15]);
+        } else {
+            text_char(out, (char)c);
+        }
+    }
+    return true;
+}
+
+/* Where the link begins that TEXT ends inside of; its length when there is none. */
+static size_t s_open_link(slice_t text)
+{
+    size_t open = text.len;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '\\')
+            i++;
+        else if (text.data[i] == '[' && open == text.len)
+            open = i;
+        else if (text.data[i] == ']' && !(i + 1 < text.len && text.data[i + 1] == '('))
+            open = i + 1 == text.len ? open : text.len;
+        else if (text.data[i] == ')')
+            open = text.len;
+    }
+    return open;
+}
+
+slice_t markup_whole(slice_t text)
+{
+    size_t slashes = 0;
+    while (slashes < text.len && text.data[text.len - 1 - slashes] == '\\')
+        slashes++;
+    text.len -= slashes % 2;
+    text.len = s_open_link(text);
+    return text;
+}
+
+void markup_operand(text_t *out, const shown_t *shown, bool trusted)
+{
+    slice_t text = shown_text(out->room, &shown->value);
+    if (trusted || shown->is_markup || shown->is_address)
+        text_add(out, text);
+    else
+        markup_escaped(out, text);
+}
+
+static slice_t s_text(filtering_t *in)
+{
+    return shown_text(in->room, &in->self->value);
+}
+
+static void s_set_markup(filtering_t *in, const text_t *out)
+{
+    in->self->value = value_of_text(text_of(out));
+    in->self->is_markup = true;
+}
+
+void filter_url(filtering_t *in)
+{
+    text_t out = {.room = in->room};
+    in->self->is_address = markup_address(&out, s_text(in));
+    in->self->value = value_of_text(text_of(&out));
+}
+
+void filter_link(filtering_t *in)
+{
+    text_t out = {.room = in->room}, address = {.room = in->room}, label = {.room = in->room};
+    bool good = markup_address(&address, shown_text(in->room, &in->args[0].value));
+    markup_operand(&label, in->self, false);
+    if (good && label.len > 0) {
+        text_char(&out, '[');
+        text_add(&out, text_of(&label));
+        text_lit(&out, "](");
+        text_add(&out, text_of(&address));
+        text_char(&out, ')');
+    } else {
+        text_add(&out, label.len > 0 ? text_of(&label) : text_of(&address));
+    }
+    s_set_markup(in, &out);
+}
+
+void filter_bold(filtering_t *in)
+{
+    text_t inner = {.room = in->room}, out = {.room = in->room};
+    markup_operand(&inner, in->self, false);
+    slice_t text = slice_trim(text_of(&inner), s_is_blank);
+    if (text.len > 0) {
+        text_char(&out, '*');
+        for (size_t i = 0; i < text.len; i++)
+            text_char(&out, text.data[i] == '\n' ? ' ' : text.data[i]);
+        text_char(&out, '*');
+    }
+    s_set_markup(in, &out);
+}
+
+void filter_code(filtering_t *in)
+{
+    text_t flat = {.room = in->room}, out = {.room = in->room};
+    markup_flat(&flat, s_text(in));
+    if (flat.len > 0) {
+        text_char(&out, '`');
+        for (size_t i = 0; i < flat.len; i++)
+            text_char(&out, flat.data[i] == '`' ? '\'' : flat.data[i]);
+        text_char(&out, '`');
+    }
+    s_set_markup(in, &out);
+}
+
+/* At most COUNT characters of TEXT, with an ellipsis when there are more. */
+static slice_t s_most(filtering_t *in, slice_t text)
+{
+    double most;
+    if (in->count == 0 || !value_is_number(&in->args[0].value, &most))
+        return text;
+    size_t at = 0;
+    for (; most >= 1 && at < text.len; most--) {
+        size_t len = utf8_length(slice(text.data + at, text.len - at));
+        at += len ? len : 1;
+    }
+    if (at == text.len)
+        return text;
+    text_t out = {.room = in->room};
+    text_add(&out, slice_trim(slice(text.data, at), s_is_blank));
+    text_lit(&out, "…");
+    return text_of(&out);
+}
+
+void filter_pre(filtering_t *in)
+{
+    slice_t text = s_most(in, s_text(in));
+    text_t out = {.room = in->room};
+    if (text.len > 0) {
+        text_lit(&out, "```\n");
+        for (size_t i = 0; i < text.len && !in->room->spent; i++) {
+            size_t left_out = markup_left_out(slice(text.data + i, text.len - i));
+            if (left_out)
+                i += left_out - 1;
+            else
+                text_char(&out, text.data[i] == '`' ? '\'' : text.data[i]);
+        }
+        text_lit(&out, out.data[out.len - 1] == '\n' ? "```" : "\n```");
+    }
+    s_set_markup(in, &out);
+}
+
+void filter_quote(filtering_t *in)
+{
+    text_t inner = {.room = in->room}, out = {.room = in->room};
+    markup_operand(&inner, in->self, false);
+    slice_t text = slice_trim(text_of(&inner), s_is_blank);
+    for (size_t i = 0; i < text.len; i++) {
+        if (i == 0 || text.data[i - 1] == '\n')
+            text_lit(&out, "> ");
+        text_char(&out, text.data[i]);
+    }
+    s_set_markup(in, &out);
+}
+
+void filter_md(filtering_t *in)
+{
+    text_t out = {.room = in->room};
+    markup_from_markdown(&out, s_most(in, s_text(in)));
+    s_set_markup(in, &out);
+}
+
+void filter_mrkdwn(filtering_t *in)
+{
+    text_t out = {.room = in->room};
+    markup_from_mrkdwn(&out, s_text(in));
+    s_set_markup(in, &out);
+}
+
+void filter_plain(filtering_t *in)
+{
+    text_t out = {.room = in->room};
+    markup_stripped(&out, s_text(in));
+    in->self->value = value_of_text(text_of(&out));
+}

@@ -1,0 +1,290 @@
+#include "common/base/percent.h"
+#include "common/base/utf8.h"
+#include "common/wire/pairs.h"
+#include "workers/format/markup.h"
+#include "workers/format/rules.h"
+#include "workers/message/message.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+struct renderer {
+    room_t room;
+    document_t *document;
+    message_t *message;
+    message_verdict_t verdict;
+    event_t event;
+    value_t body;
+    bool is_json;               /* the body could be read */
+    char reason[SYNTAX_REASON]; /* why not */
+    json_out_t form;            /* the fields of a form as JSON */
+    json_out_t out;
+};
+
+renderer_t *renderer_new(void)
+{
+    renderer_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->document = document_new();
+    self->message = message_new();
+    return self;
+}
+
+void renderer_destroy(renderer_t **self_p)
+{
+    renderer_t *self = *self_p;
+    if (!self)
+        return;
+    document_destroy(&self->document);
+    message_destroy(&self->message);
+    json_free(&self->form);
+    json_free(&self->out);
+    room_close(&self->room);
+    free(self);
+    *self_p = NULL;
+}
+
+const char *format_outcome_name(format_outcome_t outcome)
+{
+    static const char *const names[] = {[FORMAT_MESSAGE] = "message",
+                                        [FORMAT_SUMMARY] = "summary",
+                                        [FORMAT_FAILED] = "failed",
+                                        [FORMAT_DROPPED] = "dropped",
+                                        [FORMAT_NO_JSON] = "no_json"};
+    return names[outcome];
+}
+
+/* A piece of a form, decoded (WHATWG URL, application/x-www-form-urlencoded). */
+static slice_t s_decoded(room_t *room, slice_t text)
+{
+    char *decoded = room_take(room, text.len);
+    size_t len = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        int byte = text.data[i] == '%' ? percent_byte(slice(text.data + i, text.len - i)) : -1;
+        decoded[len++] = byte >= 0 ? (char)byte : text.data[i] == '+' ? ' ' : text.data[i];
+        i += byte >= 0 ? PERCENT_ESCAPE - 1 : 0;
+    }
+    return slice(decoded, len);
+}
+
+/* The form's fields as an object; or its field payload, alone. */
+static void s_read_form(renderer_t *self, slice_t rest)
+{
+    json_lit(&self->form, "{");
+    while (rest.len > 0) {
+        const char *amp = memchr(rest.data, '&', rest.len);
+        slice_t piece = slice(rest.data, amp ? (size_t)(amp - rest.data) : rest.len);
+        const char *equals = piece.len ? memchr(piece.data, '=', piece.len) : NULL;
+        size_t name_len = equals ? (size_t)(equals - piece.data) : piece.len;
+        slice_t name = s_decoded(&self->room, slice(piece.data, name_len));
+        slice_t value = equals ? s_decoded(&self->room, slice(equals + 1, piece.len - name_len - 1))
+                               : slice("", 0);
+        if (slice_is(name, "payload")) {
+            json_reset(&self->form);
+            json_raw(&self->form, value);
+            return;
+        }
+        json_lit(&self->form, self->form.len > 1 ? "," : "");
+        json_quote(&self->form, name);
+        json_lit(&self->form, ":");
+        json_quote(&self->form, value);
+        size_t taken = piece.len + (amp != NULL);
+        rest = slice(rest.data + taken, rest.len - taken);
+    }
+    json_lit(&self->form, "}");
+}
+
+static bool s_is_type(const renderer_t *self, const char *type)
+{
+    slice_t value;
+    return wire_pairs_find(self->event.headers, "content-type", &value) &&
+           value.len >= strlen(type) && strncasecmp(value.data, type, strlen(type)) == 0;
+}
+
+static bool s_is_blank(char c)
+{
+    return strchr(" \t\r\n", c) != NULL;
+}
+
+/* The body as JSON, which a form or a text becomes. */
+static slice_t s_json(renderer_t *self)
+{
+    slice_t body = utf8_unmarked(self->event.body), trimmed = slice_trim(body, s_is_blank);
+    json_reset(&self->form);
+    if (trimmed.len == 0)
+        return slice_of("{}");
+    if (strchr("{[", *trimmed.data))
+        return body;
+    if (s_is_type(self, "application/x-www-form-urlencoded")) {
+        s_read_form(self, trimmed);
+    } else if (s_is_type(self, "text/")) {
+        json_lit(&self->form, "{\"text\":");
+        json_quote(&self->form, trimmed);
+        json_lit(&self->form, "}");
+    } else {
+        return body;
+    }
+    return slice(self->form.data, self->form.len);
+}
+
+void renderer_begin(renderer_t *self, const event_t *event)
+{
+    room_reset(&self->room);
+    self->event = *event;
+    self->body = (value_t){.type = VALUE_MISSING};
+    self->is_json = document_parse(self->document, s_json(self), &self->body, self->reason,
+                                   sizeof self->reason) == 0;
+}
+
+static eval_t s_eval(renderer_t *self, const format_t *format)
+{
+    room_reset(&self->room);
+    return (eval_t){.room = &self->room,
+                    .parts = &format->parts,
+                    .body = self->body,
+                    .headers = self->event.headers,
+                    .query = self->event.params};
+}
+
+static bool s_has_header(const renderer_t *self, slice_t wanted, slice_t *value)
+{
+    slice_t name;
+    wire_pairs_t cursor = wire_pairs_begin(self->event.headers);
+    while (wire_pairs_next(&cursor, &name, value))
+        if (slice_eq(name, wanted))
+            return true;
+    return false;
+}
+
+static bool s_has_body(eval_t *eval, const scope_t *scope, const detector_t *detector)
+{
+    for (unsigned i = 0; i < detector->body_count; i++) {
+        shown_t shown = eval_expr(eval, scope, &detector->body[i]);
+        slice_t text = shown_text(eval->room, &shown.value);
+        bool is_there = detector->equal[i].len
+                            ? eval_like(text, detector->equal[i])
+                            : shown.value.type != VALUE_MISSING && shown.value.type != VALUE_NULL;
+        if (!is_there)
+            return false;
+    }
+    return true;
+}
+
+/* A header says more than an agent, an agent more than the body's shape; then the count of what is
+ * asked for. */
+static unsigned s_sureness(const detector_t *detector)
+{
+    return (detector->header.len ? 400 : 0) + (detector->agent.len ? 200 : 0) +
+           10 * detector->body_count + detector->without_count;
+}
+
+static bool s_detects(renderer_t *self, eval_t *eval, const detector_t *detector)
+{
+    const scope_t scope = {.item = self->body};
+    slice_t value;
+    if (detector->header.len && !s_has_header(self, detector->header, &value))
+        return false;
+    if (detector->agent.len && !(s_has_header(self, slice_of("user-agent"), &value) &&
+                                 value.len <= 512 && eval_like(value, detector->agent)))
+        return false;
+    for (unsigned i = 0; i < detector->without_count; i++)
+        if (s_has_header(self, detector->without[i], &value))
+            return false;
+    return s_has_body(eval, &scope, detector);
+}
+
+unsigned format_detects(renderer_t *self, const format_t *format)
+{
+    eval_t eval = s_eval(self, format);
+    unsigned best = 0;
+    for (unsigned i = 0; i < format->detectors_count; i++) {
+        unsigned sureness = s_sureness(&format->detectors[i]);
+        if (sureness > best && s_detects(self, &eval, &format->detectors[i]))
+            best = sureness;
+    }
+    return best;
+}
+
+/* A name for counters and filters: on one line, cut. */
+static slice_t s_word(eval_t *eval, const scope_t *scope, const node_t *nodes)
+{
+    text_t text = {.room = eval->room}, flat = {.room = eval->room};
+    eval_text(eval, scope, nodes, WRITE_FLAT, &text);
+    markup_flat(&flat, text_of(&text));
+    while (flat.len > FORMAT_EVENT || (flat.len == FORMAT_EVENT && !utf8_valid(text_of(&flat))))
+        flat.len--;
+    return text_of(&flat);
+}
+
+static bool s_applies(eval_t *eval, const scope_t *scope, const rule_t *rule, slice_t event)
+{
+    bool named = rule->count == 0;
+    for (unsigned i = 0; i < rule->count && !named; i++)
+        named = eval_like(event, rule->on[i]);
+    return named && (!rule->cond || eval_cond(eval, scope, rule->cond));
+}
+
+/* One line in place of a message; the budget begins again. */
+static void s_summarise(renderer_t *self, const format_t *format, format_result_t *result,
+                        format_outcome_t outcome)
+{
+    char event[FORMAT_EVENT];
+    slice_t kept = slice(event, result->event.len);
+    memcpy(event, result->event.len ? result->event.data : "", result->event.len);
+    eval_t eval = s_eval(self, format);
+    text_t text = {.room = &self->room};
+    summary_write(&eval, format, kept, result->reason, &text);
+    json_reset(&self->out);
+    json_lit(&self->out, "{\"text\":");
+    json_quote(&self->out, text_of(&text));
+    json_lit(&self->out, "}");
+    result->outcome = outcome;
+    result->message = slice(self->out.data, self->out.len);
+    result->event = room_copy(&self->room, kept);
+}
+
+static void s_write(renderer_t *self, eval_t *eval, const scope_t *scope, const format_t *format,
+                    format_result_t *result)
+{
+    json_reset(&self->out);
+    bool written = shape_write(eval, scope, format->rules[result->rule].message, &self->out);
+    result->message = slice(self->out.data, self->out.len);
+    result->steps = ROOM_STEPS - self->room.steps;
+    if (self->room.spent)
+        snprintf(result->reason, sizeof result->reason, "rules[%d]: takes more than %d steps",
+                 result->rule, ROOM_STEPS);
+    else if (written)
+        message_check(self->message, result->message, &self->verdict);
+    if (!self->room.spent && written && self->verdict.outcome != MESSAGE_OK)
+        snprintf(result->reason, sizeof result->reason, "rules[%d].message: %s", result->rule,
+                 self->verdict.reason);
+    if (result->reason[0])
+        s_summarise(self, format, result, FORMAT_FAILED);
+    else if (!written)
+        s_summarise(self, format, result, FORMAT_SUMMARY);
+}
+
+void format_render(renderer_t *self, const format_t *format, format_result_t *result)
+{
+    *result = (format_result_t){.outcome = FORMAT_MESSAGE, .rule = -1};
+    if (!self->is_json) {
+        result->outcome = FORMAT_NO_JSON;
+        snprintf(result->reason, sizeof result->reason, "%s", self->reason);
+        return;
+    }
+    eval_t eval = s_eval(self, format);
+    const scope_t scope = {.item = self->body};
+    result->event = s_word(&eval, &scope, format->event);
+    result->id = s_word(&eval, &scope, format->id);
+    for (unsigned i = 0; i < format->rules_count && result->rule < 0; i++)
+        if (s_applies(&eval, &scope, &format->rules[i], result->event))
+            result->rule = (int)i;
+    if (result->rule < 0 && !format->drops)
+        s_summarise(self, format, result, FORMAT_SUMMARY);
+    else if (result->rule < 0 || !format->rules[result->rule].message)
+        result->outcome = FORMAT_DROPPED;
+    else
+        s_write(self, &eval, &scope, format, result);
+}
