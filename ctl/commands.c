@@ -115,7 +115,7 @@ const command_t command_table[] = {
     {"backup", keep_run, "DIR", 1, 1,
      "copy this host's stores into a new directory, running or not, and compare the copies",
      "backup /backup/2026-03-01\nbackup /backup/with-key --with-key",
-     {{"--with-key", NULL, "copy the master key, too; without it, keep that elsewhere"}}},
+     {{"--with-key", NULL, "copy the master key and the workers' keys, too; without it, keep the master key elsewhere"}}},
     {"restore", restore_run, "DIR", 1, 1, "put a backup back, while Postern is stopped",
      "restore /backup/2026-03-01\nrestore /backup/2026-03-01 --replace",
      {{"--replace", NULL, "move the stores that are there aside; deletes nothing"}}},
