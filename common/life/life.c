@@ -28,7 +28,8 @@
 enum { GROUPS = 64 };
 
 static int s_signal_fd = -1;
-static atomic_bool s_stopping, s_hurry;
+static sigset_t s_signals;
+static atomic_bool s_stopping, s_hurry, s_hung_up;
 static _Atomic int64_t s_looked_ms;
 
 void life_raise_descriptors(void)
@@ -40,6 +41,14 @@ void life_raise_descriptors(void)
     }
 }
 
+static void s_read_signals(void)
+{
+    sigprocmask(SIG_BLOCK, &s_signals, NULL);
+    s_signal_fd = signalfd(s_signal_fd, &s_signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (s_signal_fd < 0)
+        log_fatal(EXIT_FAULT, "life.signals", "err=%s", LOG_Q(strerror(errno)));
+}
+
 void life_begin(void)
 {
     secret_protect_process();
@@ -47,14 +56,21 @@ void life_begin(void)
     notify_open();
     tzset();
     signal(SIGPIPE, SIG_IGN);
-    sigset_t stop;
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGTERM);
-    sigaddset(&stop, SIGINT);
-    sigprocmask(SIG_BLOCK, &stop, NULL);
-    s_signal_fd = signalfd(-1, &stop, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (s_signal_fd < 0)
-        log_fatal(EXIT_FAULT, "life.signals", "err=%s", LOG_Q(strerror(errno)));
+    sigemptyset(&s_signals);
+    sigaddset(&s_signals, SIGTERM);
+    sigaddset(&s_signals, SIGINT);
+    s_read_signals();
+}
+
+void life_take_hangup(void)
+{
+    sigaddset(&s_signals, SIGHUP);
+    s_read_signals();
+}
+
+bool life_hung_up(void)
+{
+    return atomic_exchange(&s_hung_up, false);
 }
 
 int life_fd(void)
@@ -75,6 +91,10 @@ bool life_stopping(void)
     if (s_looked_lately())
         return atomic_load(&s_stopping);
     while (s_signal_fd >= 0 && read(s_signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP) {
+            atomic_store(&s_hung_up, true);
+            continue;
+        }
         if (info.ssi_signo == SIGINT)
             atomic_store(&s_hurry, true);
         if (!atomic_exchange(&s_stopping, true))
@@ -203,12 +223,11 @@ static void s_give(const conf_t *conf, const struct passwd *to)
     char first[4200], err[PATH_ERROR];
     const char *data = conf_text(conf, SET_data_directory);
     snprintf(first, sizeof first, "%s/first-owner", data);
-    const char *const own[] = {
-        conf_text(conf, SET_authd_master_key), first,
-        conf_text(conf, SET_worker_key),       conf_text(conf, SET_data_sockets),
-        conf_text(conf, SET_data_known),       data};
+    const char *const own[] = {conf_text(conf, SET_authd_master_key), first,
+                               conf_text(conf, SET_data_sockets), conf_text(conf, SET_data_known),
+                               data};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        if (*own[i] && path_give(own[i], to->pw_uid, to->pw_gid, err, sizeof err) != 0)
+        if (path_give(own[i], to->pw_uid, to->pw_gid, err, sizeof err) != 0)
             log_fatal(EXIT_CONFIG, "life.user", "user=%s err=%s", LOG_Q(to->pw_name), LOG_Q(err));
 }
 

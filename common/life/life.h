@@ -1,8 +1,9 @@
 /* The life of a process: signals, drain, privileges, one instance. Each main calls these in the
  * order of this file.
  *
- * Signals: SIGTERM and SIGINT ask for a drain; they are blocked in every thread and read from a
- * descriptor, so no handler of ours ever runs. SIGPIPE is ignored. */
+ * Signals: SIGTERM and SIGINT ask for a drain, SIGHUP, where it is taken, for files to be read
+ * again; they are blocked in every thread and read from a descriptor, so no handler of ours ever
+ * runs. SIGPIPE is ignored. */
 #ifndef POSTERN_LIFE_H
 #define POSTERN_LIFE_H
 
@@ -26,6 +27,11 @@ int life_fd(void);
 /* Reads the signals that wait, once a millisecond however often it is called. True from the first
  * SIGTERM or SIGINT on. Any thread. */
 bool life_stopping(void);
+
+/* Takes SIGHUP, too, which ends other processes. After life_begin, before any thread exists. */
+void life_take_hangup(void);
+/* True once after one or several SIGHUP. Any thread, after life_stopping. */
+bool life_hung_up(void);
 
 /* True from the first SIGINT on, which a person at a terminal sends, or a supervisor that starts
  * the process anew: the drain is to finish work and not to wait for those who may still come (a

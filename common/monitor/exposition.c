@@ -25,6 +25,7 @@ static const char *s_label_text(metric_label_t label, unsigned slot)
         return slot ? error_find(slot)->name : "none";
     case METRIC_LABEL_KIND:
         return op_owner_name((op_owner_t)slot);
+    case METRIC_LABEL_FORMAT:
     case METRIC_LABEL_NONE:
         break;
     }
@@ -38,7 +39,9 @@ static void s_write_values(FILE *to, unsigned metric, const char *owner, bool al
     for (unsigned slot = 0; slot < metric_labels(metric); slot++)
         if (always || metric_touched(metric, slot)) {
             fprintf(to, "postern_%s{%s", row->name, owner);
-            if (row->label != METRIC_LABEL_NONE)
+            if (row->label == METRIC_LABEL_FORMAT)
+                label_pair_write(to, slot);
+            else if (row->label != METRIC_LABEL_NONE)
                 fprintf(to, ",%s=\"%s\"", names[row->label], s_label_text(row->label, slot));
             if (row->type == METRIC_TYPE_AGE)
                 fprintf(to, "} %.3f\n", (double)metric_read(metric, slot) / 1e3);

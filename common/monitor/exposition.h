@@ -17,7 +17,8 @@ typedef enum {
     METRIC_LABEL_NONE,
     METRIC_LABEL_OP,
     METRIC_LABEL_CODE,
-    METRIC_LABEL_KIND
+    METRIC_LABEL_KIND,
+    METRIC_LABEL_FORMAT /* two labels: format and result */
 } metric_label_t;
 
 /* The kinds of process, for metric_row_t's at. */
@@ -52,6 +53,10 @@ bool metric_touched(unsigned metric, unsigned slot);
 
 /* How many values of its label a metric can have; 1 without a label. */
 unsigned metric_labels(unsigned metric);
+
+/* How many pairs metric_format has met, and the labels of one. */
+unsigned label_pairs(void);
+void label_pair_write(FILE *to, unsigned slot);
 
 /* Seconds since 1970 at which the process started. */
 double process_start_seconds(void);

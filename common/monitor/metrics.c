@@ -40,6 +40,8 @@ unsigned metric_labels(unsigned metric)
         return S_CODES;
     case METRIC_LABEL_KIND:
         return WORKER_KINDS;
+    case METRIC_LABEL_FORMAT:
+        return label_pairs();
     case METRIC_LABEL_NONE:
         break;
     }

@@ -100,8 +100,14 @@ typedef enum {
     FACT_SESSION_END = 11, /* Set-Cookie that makes the browser forget the session */
     FACT_ALLOW = 12,       /* Allow: methods, bits of OP_… */
     FACT_TEXT = 13,        /* the body is a JSON string, and goes out as its text */
+    FACT_FORMAT = 14,      /* Postern-Format: 1: failed */
 } wire_fact_t;
 enum { WIRE_FACTS = 8, WIRE_FACTS_TEXT = 128, WIRE_SESSION = 6 };
+
+/* The name of the pair, the first of an entry's headers, that says which format the path names; no
+ * header of HTTP can have it. */
+#define WIRE_FORMAT ":format"
+enum { WIRE_FORMAT_NAME = 32 }; /* longest name of a format: a-z, 0-9, - and _ */
 
 /* How the appkey of an admin request begins when a cookie brought the session that is its token;
  * the X-CSRF-Token that came along, which may be empty, stands behind. */

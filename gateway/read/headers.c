@@ -1,5 +1,6 @@
 #include "gateway/read/headers.h"
 
+#include <stdint.h>
 #include <strings.h>
 
 typedef enum { IS, BEGINS, ENDS } match_t;
@@ -69,6 +70,22 @@ bool header_travels_to_authd(slice_t name)
 {
     static const name_t names[] = {NAME("content-type"), NAME("if-match"), NAME("idempotency-key")};
     return s_is_one(names, COUNT(names), name);
+}
+
+/* Most names have another length than all of these. */
+bool header_names_sender(slice_t name)
+{
+    static const name_t names[] = {
+#define SENDER(name) NAME(name),
+#include "gateway/read/senders.def"
+#undef SENDER
+    };
+    static const uint64_t lengths = 0
+#define SENDER(name) | UINT64_C(1) << (sizeof name - 1)
+#include "gateway/read/senders.def"
+#undef SENDER
+        ;
+    return name.len < 64 && lengths >> name.len & 1 && s_is_one(names, COUNT(names), name);
 }
 
 /* What follows SCHEME and the spaces behind it (RFC 9110 §11.4). */

@@ -42,6 +42,9 @@ bool header_travels_with_message(slice_t name);
 /* The same of an admin request, whose headers authd reads. */
 bool header_travels_to_authd(slice_t name);
 
+/* Whether only senders of events have a header of this name (senders.def). */
+bool header_names_sender(slice_t name);
+
 /* The credential of an Authorization value: what follows "Bearer" or "Zoho-oauthtoken" (either
  * case). False for any other scheme. */
 bool header_bearer(slice_t value, slice_t *token);

@@ -24,6 +24,7 @@ struct request_reader {
 
 /* What the headers of one request told. */
 typedef struct {
+    slice_t format;  /* of the path; or empty */
     slice_t key;     /* Idempotency-Key */
     slice_t session; /* of the cookie; empty: none, or more than one */
     slice_t origin, csrf;
@@ -114,7 +115,8 @@ static bool s_is_handshake(const request_reader_t *self, const h2o_req_t *req, s
     return asks;
 }
 
-static error_code_t s_route(request_reader_t *self, h2o_req_t *req, slice_t path, request_t *out)
+static error_code_t s_route(request_reader_t *self, h2o_req_t *req, slice_t path, found_t *found,
+                            request_t *out)
 {
     route_t route;
     slice_t method = slice(req->method.base, req->method.len);
@@ -135,6 +137,8 @@ static error_code_t s_route(request_reader_t *self, h2o_req_t *req, slice_t path
                             ? "This is a Postern gateway. Post to "
                               "/api/v2/channelsbyname/{name}/message?zapikey={token}; see docs/API."
                             : NULL);
+    case ROUTE_FORMAT:
+        return s_refuse(out, ERROR_unknown_format, NULL);
     case ROUTE_METHOD:
         out->allow = route.allow;
         out->handshake = s_is_handshake(self, req, path);
@@ -145,6 +149,7 @@ static error_code_t s_route(request_reader_t *self, h2o_req_t *req, slice_t path
         return s_refuse(out, ERROR_invalid_request,
                         "The target in the path is not valid percent-encoded UTF-8.");
     }
+    found->format = route.format;
     out->op = route.op;
     out->entry.op = route.op->number;
     out->entry.method = route.method;
@@ -248,6 +253,18 @@ static void s_header(request_reader_t *self, slice_t name, slice_t value, found_
         wire_pairs_add(&self->headers, name, s_utf8(self, value));
 }
 
+/* Whether all headers travel that an event has: those of an event, and of what a sender of events
+ * posts as a message. */
+static bool s_is_event(const h2o_req_t *req, const op_t *op)
+{
+    bool is = op && op_is_event(op);
+    for (size_t i = 0; op && op->deed == DOES_POST && !is && i < req->headers.size; i++) {
+        const h2o_iovec_t *name = req->headers.entries[i].name;
+        is = header_names_sender(slice(name->base, name->len));
+    }
+    return is;
+}
+
 static error_code_t s_headers(request_reader_t *self, h2o_req_t *req, request_t *out,
                               found_t *found)
 {
@@ -255,7 +272,9 @@ static error_code_t s_headers(request_reader_t *self, h2o_req_t *req, request_t 
         return s_refuse(out, ERROR_headers_too_large, NULL);
     pack_reset(&self->headers);
     found->all = &req->headers;
-    found->event = out->op && op_is_event(out->op);
+    if (found->format.len)
+        wire_pairs_add(&self->headers, slice_of(WIRE_FORMAT), found->format);
+    found->event = s_is_event(req, out->op);
     for (size_t i = 0; found->event && i < req->headers.size; i++)
         found->connections += s_is_connection(&req->headers.entries[i]);
     for (size_t i = 0; i < req->headers.size; i++) {
@@ -417,7 +436,7 @@ static error_code_t s_head(request_reader_t *self, h2o_req_t *req, found_t *foun
     slice_t path = s_origin_form(slice(req->input.path.base, req->input.path.len));
     const char *mark = path.len ? memchr(path.data, '?', path.len) : NULL;
     size_t len = mark ? (size_t)(mark - path.data) : path.len;
-    error_code_t error = s_route(self, req, slice(path.data, len), out);
+    error_code_t error = s_route(self, req, slice(path.data, len), found, out);
     if (!error)
         error = s_headers(self, req, out, found);
     if (!error && req->entity.len > s_body_most(self, out->op))

@@ -8,9 +8,10 @@
 
 enum { SEGMENTS = 4, ROWS = 128, METHODS = 5 };
 
+typedef enum { LITERAL, PLURAL /* an s may follow */, TARGET, FORMAT } segment_kind_t;
 typedef struct {
-    slice_t text; /* empty: the target */
-    bool plural;  /* an s may follow */
+    segment_kind_t kind;
+    slice_t text; /* of a literal */
 } segment_t;
 
 typedef struct {
@@ -45,11 +46,14 @@ static void s_compile(row_t *row, const op_t *op)
     while (s_segment(&path, &text)) {
         assert(row->segments < SEGMENTS);
         segment_t *segment = &row->segment[row->segments++];
-        if (slice_is(text, "{target}"))
-            continue;
-        segment->plural = text.len > 3 && memcmp(text.data + text.len - 3, "(s)", 3) == 0;
-        segment->text = slice(text.data, text.len - (segment->plural ? 3 : 0));
-        assert(segment->text.len && !memchr(segment->text.data, '{', segment->text.len));
+        bool plural = text.len > 3 && memcmp(text.data + text.len - 3, "(s)", 3) == 0;
+        segment->kind = slice_is(text, "{target}")   ? TARGET
+                        : slice_is(text, "{format}") ? FORMAT
+                        : plural                     ? PLURAL
+                                                     : LITERAL;
+        segment->text = slice(text.data, text.len - (plural ? 3 : 0));
+        assert(segment->text.len &&
+               (segment->kind >= TARGET || !memchr(segment->text.data, '{', segment->text.len)));
     }
 }
 
@@ -90,9 +94,10 @@ void routes_destroy(routes_t **self_p)
 static bool s_matches(const segment_t *segment, slice_t text)
 {
     size_t len = segment->text.len;
-    if (len == 0)
+    if (segment->kind >= TARGET)
         return true;
-    if (text.len != len && !(segment->plural && text.len == len + 1 && text.data[len] == 's'))
+    if (text.len != len &&
+        !(segment->kind == PLURAL && text.len == len + 1 && text.data[len] == 's'))
         return false;
     return memcmp(text.data, segment->text.data, len) == 0;
 }
@@ -146,6 +151,26 @@ static route_result_t s_decode_target(route_t *route, slice_t raw)
     return ROUTE_FOUND;
 }
 
+static bool s_is_format(slice_t name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-_", name.data[i]) || !name.data[i])
+            return false;
+    return name.len > 0 && name.len <= WIRE_FORMAT_NAME;
+}
+
+static route_result_t s_take(const row_t *row, const slice_t *text, route_t *route)
+{
+    route_result_t result = ROUTE_FOUND;
+    for (unsigned i = 0; i < row->segments && result == ROUTE_FOUND; i++) {
+        if (row->segment[i].kind == TARGET)
+            result = s_decode_target(route, text[i]);
+        else if (row->segment[i].kind == FORMAT)
+            result = s_is_format(route->format = text[i]) ? ROUTE_FOUND : ROUTE_FORMAT;
+    }
+    return result;
+}
+
 route_result_t routes_find(const routes_t *self, slice_t method, slice_t path, route_t *route)
 {
     slice_t text[SEGMENTS];
@@ -158,7 +183,6 @@ route_result_t routes_find(const routes_t *self, slice_t method, slice_t path, r
             return ROUTE_NOT_FOUND;
         segments++;
     }
-    slice_t target = {0};
     for (unsigned i = 0; i < self->rows; i++) {
         const row_t *row = &self->row[i];
         unsigned at = 0;
@@ -172,14 +196,9 @@ route_result_t routes_find(const routes_t *self, slice_t method, slice_t path, r
         route->op = row->op;
         if (!(row->op->methods & route->method))
             route->method = OP_GET; /* for all but the gateway */
-        for (at = 0; at < segments; at++)
-            if (row->segment[at].text.len == 0)
-                target = text[at];
-        break;
+        return s_take(row, text, route);
     }
-    if (!route->op)
-        return route->allow ? ROUTE_METHOD : ROUTE_NOT_FOUND;
-    return target.data ? s_decode_target(route, target) : ROUTE_FOUND;
+    return route->allow ? ROUTE_METHOD : ROUTE_NOT_FOUND;
 }
 
 slice_t routes_allow(const routes_t *self, unsigned methods)

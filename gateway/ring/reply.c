@@ -31,6 +31,7 @@ NAME(deprecation, "Deprecation");
 NAME(sunset, "Sunset");
 NAME(etag, "ETag");
 NAME(cookie, "Set-Cookie");
+NAME(format, "Postern-Format");
 NAME(policy, "Content-Security-Policy");
 NAME(origin, "WebHook-Allowed-Origin");
 NAME(rate, "WebHook-Allowed-Rate");
@@ -288,6 +289,10 @@ static void s_facts(h2o_req_t *req, const wire_reply_t *reply)
             break;
         case FACT_ETAG_LOW:
             s_etag(req, etag_high, value);
+            break;
+        case FACT_FORMAT:
+            if (value == 1)
+                s_header(req, &s_name_format, slice_of("failed"));
             break;
         case FACT_ALLOW:
             s_allow(req, value);

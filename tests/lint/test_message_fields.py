@@ -19,7 +19,7 @@ OBJECTS = {"message": "A message", "bot": "`bot`", "card": "`card`", "slide": "A
 WITHIN = dict(re.findall(r'OBJECT\("([a-z.]+)", &(open|function|api|preview|copy)_table\)', SOURCE))
 
 KINDS = {"TEXT": "text", "check_text": "text", "BOOL": "boolean", "check_sync": "boolean",
-         "ANY": "anything", "check_any": "anything", "check_scalar": "text or number",
+         "ANY": "anything", "check_any": "anything", "check_attached": "anything", "check_scalar": "text or number",
          "OBJECT": "object", "check_object": "object", "check_action": "object",
          "check_references": "object", "OBJECTS": "objects", "check_slides": "objects",
          "check_texts": "texts", "check_urls": "https URLs", "check_userids": "ids"}

@@ -124,7 +124,7 @@ class Client:
         assert set(query) - {"appkey"} <= known, (name, query)
         credential = {"Authorization": f"Bearer {self.management if admin else self.token}"}
         answer = self.ring.http.request(
-            method.upper(), f"http://127.0.0.1:{port}/api/v2" + path.replace("{target}", target),
+            method.upper(), f"http://127.0.0.1:{port}/api/v2" + path.replace("{target}", target).replace("{format}", "generic"),
             params=query, headers={**(credential if token else {}), **(headers or {})},
             timeout=30 * postern.SLOW, **more)
         assert answer.status_code in (status if isinstance(status, tuple) else (status,)), (name, answer.status_code, answer.text)
@@ -283,18 +283,6 @@ def handlers(call, kind, target, environment):
 
 
 
-def sources(call):
-    made = call("source_create", args={"kind": "channel", "to": "oas_channel", "scheme": "github", "name": "ours", "only": ["push"]})
-    call("source_list", params={"limit": 10})
-    call("source_show", made["id"])
-    call("source_edit", made["id"], {"required": False, "except": ["star.*"], "on_unknown": "drop", "verify_token": "x"}, 200)
-    call("source_rotate", made["id"], {"overlap": 60})
-    call("source_rotate", made["id"], {"overlap": 0, "secret": "theirs"})
-    other = call("source_create", args={"kind": "extension", "to": "oas_ext", "scheme": '{"alg": "equal", "header": "x-key"}'})
-    call("source_delete", other["id"])
-    call("source_delete", other["id"], status=204)
-
-
 def test_every_operation_answers_as_it_says(client, ring):
     call = client.call
     people(call)
@@ -305,14 +293,14 @@ def test_every_operation_answers_as_it_says(client, ring):
     app = extension(call)
     handlers(call, "bot", "oas_bot", False)
     handlers(call, "extension", "oas_ext", True)
-    sources(call)
     text = {"text": "hello"}
     for name, target in (("channel_message", "oas_channel"), ("channel_id_message", channel["id"]),
                          ("chat_message", channel["id"]), ("bot_message", "oas_bot"),
                          ("buddy_message", OWNER)):
         call(name, target, text, 204)
         call(name, target, text, params={"sync_message": "true"})
-    for name, target in (("channel_incoming", "oas_channel"), ("channel_id_incoming", channel["id"])):
+    for name, target in (("channel_incoming", "oas_channel"), ("channel_id_incoming", channel["id"]),
+                         ("channel_format", "oas_channel"), ("channel_id_format", channel["id"])):
         call(f"{name}_get", target, text, 204)
         call(f"{name}_get", target, {**text, "sync_message": "true"})
         call(f"{name}_head", target)
@@ -322,6 +310,8 @@ def test_every_operation_answers_as_it_says(client, ring):
     for method in METHODS:
         call(f"bot_incoming_{method}", "oas_bot")
         call(f"extension_incoming_{method}", app["app_id"], params={"appkey": app["appkey"]})
+        call(f"bot_format_{method}", "oas_bot")
+        call(f"extension_format_{method}", app["app_id"], params={"appkey": app["appkey"]})
     for name, target in (("channel", "oas_channel"), ("channel_id", channel["id"]), ("bot", "oas_bot"),
                          ("chat", channel["id"]), ("buddy", OWNER), ("extension", app["app_id"])):
         call(f"{name}_history", target, params={"limit": 2})
@@ -345,9 +335,10 @@ def test_every_operation_answers_as_it_says(client, ring):
 
 def test_the_handshake_is_answered_as_it_says(ring, document, client):
     for path, target in (("/bots/{target}/incoming", "x"), ("/applications/{target}/incoming", "5223"),
-                         ("/channelsbyname/{target}/incoming", "x"), ("/channels/{target}/incoming", "x")):
+                         ("/channelsbyname/{target}/incoming", "x"), ("/channels/{target}/incoming", "x"),
+                         ("/bots/{target}/incoming/{format}", "x"), ("/channelsbyname/{target}/incoming/{format}", "x")):
         operation = document["paths"][path]["options"]
-        url = ring.url("/api/v2" + path.replace("{target}", target))
+        url = ring.url("/api/v2" + path.replace("{target}", target).replace("{format}", "generic"))
         answer = ring.http.request("OPTIONS", url, headers={"WebHook-Request-Origin": "a.example"})
         assert answer.status_code == 200 and set(operation["responses"]["200"]["headers"]) <= set(answer.headers)
 

@@ -186,6 +186,30 @@ static void test_a_record_keeps_every_byte(void **state)
     free(encoded);
 }
 
+/* The message beside an event, with and without a number. */
+static void test_a_record_has_a_message_beside_its_event(void **state)
+{
+    (void)state;
+    for (uint64_t number = 0; number < 2; number++) {
+        record_t record = s_entry(1, 1, "raw").record, back;
+        char encoded[1024];
+        record.flags = RECORD_EVENT | RECORD_MESSAGE | RECORD_FAILED;
+        record.number = number;
+        record.message = slice_of("{\"text\":\"t\"}");
+        assert_true(record_size(&record) < sizeof encoded);
+        record_write(&record, encoded);
+        assert_int_equal(record_read(&back, slice(encoded, record_size(&record))), 0);
+        assert_int_equal(back.flags, record.flags);
+        assert_int_equal(back.number, number);
+        assert_true(slice_is(back.body, "raw") && slice_eq(back.headers, record.headers));
+        assert_true(slice_eq(record_message(&back), record.message));
+        for (size_t len = 0; len < record_size(&record); len++)
+            assert_int_equal(record_read(&back, slice(encoded, len)), -1);
+        record.message = slice("", 0);
+        assert_true(slice_is(record_message(&record), "raw"));
+    }
+}
+
 static void test_the_same_id_is_a_resend(void **state)
 {
     (void)state;
@@ -532,6 +556,7 @@ int main(void)
         TEST(append_read_and_reopen),
         TEST(reading_from_each_sequence),
         TEST(a_record_keeps_every_byte),
+        TEST(a_record_has_a_message_beside_its_event),
         TEST(the_same_id_is_a_resend),
         TEST(a_resend_within_a_batch),
         TEST(a_refused_entry_is_not_remembered),

@@ -65,6 +65,29 @@ static void test_signals_ask_for_a_drain(void **state)
     }
 }
 
+static void s_hang_up(void *arg)
+{
+    (void)arg;
+    life_begin();
+    life_take_hangup();
+    bool before = life_hung_up();
+    for (int i = 0; i < 2; i++)
+        kill(getpid(), SIGHUP);
+    s_sleep_ms(2);
+    bool stopping = life_stopping(), after = life_hung_up(), again = life_hung_up();
+    kill(getpid(), SIGTERM);
+    s_sleep_ms(2);
+    printf("%d %d %d %d %d\n", before, stopping, after, again, life_stopping());
+}
+
+static void test_a_hangup_is_told_once_and_stops_nothing(void **state)
+{
+    char text[2048];
+    (void)state;
+    assert_int_equal(child_run(s_hang_up, NULL, text, sizeof text), 0);
+    assert_non_null(strstr(text, "0 0 1 0 1\n"));
+}
+
 /* Holds a lock on PATH in a process of its own until it is killed. */
 static pid_t s_hold(const char *path)
 {
@@ -394,6 +417,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, s_setup, s_teardown)
     const struct CMUnitTest tests[] = {
         CASE(test_signals_ask_for_a_drain),
+        CASE(test_a_hangup_is_told_once_and_stops_nothing),
         CASE(test_a_second_process_is_refused),
         CASE(test_a_lock_that_cannot_be_made),
         CASE(test_a_look_is_no_lock),

@@ -530,6 +530,29 @@ static int s_setup(void **state)
     return 0;
 }
 
+/* Attachments or blocks without card and slides, whose message shows nothing of them. */
+static void test_what_is_slacks_is_seen(void **state)
+{
+    static const struct {
+        const char *body;
+        unsigned flags;
+    } rows[] = {
+        {"{\"text\":\"a\",\"attachments\":[{\"text\":\"b\"}]}", MESSAGE_ATTACHED},
+        {"{\"blocks\":[1],\"text\":\"a\"}", MESSAGE_ATTACHED},
+        {"{\"text\":\"a\",\"attachments\":[]}", 0},
+        {"{\"text\":\"a\",\"blocks\":{\"a\":1}}", 0},
+        {"{\"text\":\"a\",\"attachments\":null}", 0},
+        {"{\"text\":\"a\",\"blocks\":[1],\"card\":{\"title\":\"t\"}}", 0},
+        {"{\"blocks\":[1],\"slides\":[{\"type\":\"text\",\"data\":\"d\"}]}", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        message_check(s_message, slice_of(rows[i].body), &s_verdict);
+        assert_int_equal(s_verdict.outcome, MESSAGE_OK);
+        assert_int_equal(s_verdict.flags, rows[i].flags);
+    }
+}
+
 static int s_teardown(void **state)
 {
     (void)state;
@@ -547,6 +570,7 @@ int main(void)
         cmocka_unit_test(test_tolerances),
         cmocka_unit_test(test_only_attachments_says_why),
         cmocka_unit_test(test_sync_message_is_seen),
+        cmocka_unit_test(test_what_is_slacks_is_seen),
         cmocka_unit_test(test_what_is_no_json),
         cmocka_unit_test(test_utf16_is_named),
         cmocka_unit_test(test_large_numbers),

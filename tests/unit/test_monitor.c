@@ -449,6 +449,25 @@ static void test_an_address_that_is_none(void **state)
     assert_int_equal(child_run(s_start_again, (void *)"9100", text, sizeof text), 78);
 }
 
+/* Pairs get labels as they come; past the room for them all are one. */
+static void test_labels_of_formats(void **state)
+{
+    (void)state;
+    unsigned first = metric_format(slice_of("github"), "message");
+    assert_int_equal(metric_format(slice_of("github"), "message"), first);
+    assert_int_not_equal(metric_format(slice_of("github"), "failed"), first);
+    assert_int_equal(metric_format(slice_of("a-name-that-is-longer-than-32-bytes"), "failed"), 0);
+    metric_add_at(METRIC_format_total, first, 1);
+    for (unsigned i = 0; i < 200; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "own-%u", i);
+        metric_add_at(METRIC_format_total, metric_format(slice_of(name), "message"), 1);
+    }
+    assert_int_equal(metric_format(slice_of("own-199"), "message"), 0);
+    assert_int_equal(metric_format(slice_of("github"), "message"), first);
+    assert_int_equal(metric_get(METRIC_format_total), 201);
+}
+
 static void s_wrong_label(void *arg)
 {
     (void)arg;
@@ -537,6 +556,7 @@ int main(void)
         cmocka_unit_test(test_many_threads),
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_red_when_the_loop_is_silent),
+        cmocka_unit_test(test_labels_of_formats),
         cmocka_unit_test(test_misuse_is_a_bug),
     };
     /* Their children start a monitor's thread, which ThreadSanitizer refuses to the child of a

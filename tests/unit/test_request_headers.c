@@ -67,6 +67,38 @@ static void test_headers_of_a_message(void **state)
     s_assert_pair(request.entry.headers, "idempotency-key", "a");
 }
 
+/* Where a header says that a sender of events posts it, a format may want them all. */
+static void test_headers_of_a_senders_message(void **state)
+{
+    static const char *const headers[] = {
+        "x-event", "push", "x-gitlab-token", "hidden", "host", "x", "x-github-event", "push",
+        "x-hop",   "1",    "connection",     "x-hop",  NULL};
+    request_t request;
+    (void)state;
+    assert_int_equal(s_read(&request, "POST", PATH "?zapikey=" TOKEN, headers), ERROR_none);
+    assert_int_equal(s_count(request.entry.headers), 2);
+    s_assert_pair(request.entry.headers, "x-event", "push");
+    s_assert_pair(request.entry.headers, "x-github-event", "push");
+}
+
+/* The format of the path is the first pair, whatever the headers are. */
+static void test_a_format_of_the_path(void **state)
+{
+    static const char *const headers[] = {"x-event", "push", NULL};
+    request_t request;
+    slice_t name, value;
+    (void)state;
+    assert_int_equal(s_read(&request, "POST", EVENT "/github?zapikey=" TOKEN, headers), ERROR_none);
+    wire_pairs_t each = wire_pairs_begin(request.entry.headers);
+    assert_true(wire_pairs_next(&each, &name, &value));
+    assert_true(slice_is(name, WIRE_FORMAT) && slice_is(value, "github"));
+    assert_int_equal(s_count(request.entry.headers), 2);
+    assert_int_equal(s_read(&request, "POST", EVENT "/GitHub?zapikey=" TOKEN, headers),
+                     ERROR_unknown_format);
+    assert_int_equal(s_read(&request, "POST", EVENT "?zapikey=" TOKEN, headers), ERROR_none);
+    assert_int_equal(s_count(request.entry.headers), 1);
+}
+
 static void test_latin_header(void **state)
 {
     static const char *const headers[] = {"x-name", "Jos\xe9", NULL};
@@ -82,6 +114,8 @@ int main(void)
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_headers_of_the_connection),
         cmocka_unit_test(test_headers_of_a_message),
+        cmocka_unit_test(test_headers_of_a_senders_message),
+        cmocka_unit_test(test_a_format_of_the_path),
         cmocka_unit_test(test_latin_header),
     };
     reading_begin();

@@ -31,6 +31,9 @@ static void s_path(const op_t *op, bool plural, char *out)
         if (strncmp(at, "{target}", 8) == 0) {
             out = stpcpy(out, "t-1");
             at += 8;
+        } else if (strncmp(at, "{format}", 8) == 0) {
+            out = stpcpy(out, "f_1");
+            at += 8;
         } else if (strncmp(at, "(s)", 3) == 0) {
             out = stpcpy(out, plural ? "s" : "");
             at += 3;
@@ -60,6 +63,7 @@ static void s_check_row(const op_t *op, unsigned method, const char *path)
         assert_int_equal(route.method, method);
         const char *target = strstr(op->path, "{target}") ? "t-1" : "";
         assert_true(slice_is(slice(route.target, route.target_len), target));
+        assert_true(slice_is(route.format, strstr(op->path, "{format}") ? "f_1" : ""));
     }
 }
 
@@ -193,6 +197,30 @@ static void test_targets(void **state)
     assert_int_equal(route.target_len, 0);
 }
 
+/* What cannot be the name of a format is told from a path that nobody knows. */
+static void test_formats(void **state)
+{
+    static const char *const good[] = {"github", "a", "mine-2_x", "azure-devops/",
+                                       "0123456789abcdef0123456789abcdef"};
+    static const char *const bad[] = {"GitHub",   "a.b", "a%20b",
+                                      "%67ithub", "é",   "0123456789abcdef0123456789abcdef0"};
+    char path[256];
+    route_t route;
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        snprintf(path, sizeof path, "/api/v2/channelsbyname/ops/incoming/%s", good[i]);
+        assert_int_equal(s_find("POST", path, &route), ROUTE_FOUND);
+        assert_int_equal(route.op->number, OP_channel_format);
+        assert_int_equal(route.format.len, strcspn(good[i], "/"));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(path, sizeof path, "/api/v2/bots/ops/incoming/%s", bad[i]);
+        assert_int_equal(s_find("POST", path, &route), ROUTE_FORMAT);
+    }
+    assert_int_equal(s_find("POST", "/api/v2/bots/%zz/incoming/github", &route), ROUTE_MALFORMED);
+    assert_int_equal(s_find("POST", "/api/v2/bots/ops/message/github", &route), ROUTE_NOT_FOUND);
+}
+
 /* The admin listener has the management operations, each by its own path, and nothing else. */
 static void test_the_admin_listener(void **state)
 {
@@ -227,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_example),
         cmocka_unit_test(test_every_row),
+        cmocka_unit_test(test_formats),
         cmocka_unit_test(test_admin_is_not_here),
         cmocka_unit_test(test_methods),
         cmocka_unit_test(test_head),

@@ -68,6 +68,10 @@ static void s_write(json_out_t *out, const delivery_handler_t *handler, const re
     json_lit(out, ",\"parameters\":");
     history_pairs(out, record->params, true);
     s_body(out, record->body);
+    if (record->message.len) {
+        json_lit(out, ",\"message\":");
+        json_raw(out, record->message);
+    }
     json_lit(out, ",\"user\":");
     history_user(out, record);
     json_lit(out, ",\"environment\":");

@@ -24,7 +24,6 @@ typedef struct {
     size_t used;               /* of the newest */
     unsigned steps;            /* left */
     bool spent;                /* more was wanted than is left */
-    bool flat;                 /* what is written now is for a field without markup */
 } room_t;
 
 /* Gives all memory back to the room, and begins a new budget. */

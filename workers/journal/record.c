@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <endian.h>
 
-enum { VERSION = 1, VERSION_NUMBERED = 2 };
+enum { VERSION = 1, VERSION_NUMBERED = 2, VERSION_BESIDE = 3 };
 
 typedef struct __attribute__((packed)) {
     uint8_t version, flags, method, environment;
@@ -13,10 +13,28 @@ typedef struct __attribute__((packed)) {
     uint8_t id[UUID_BYTES], user[UUID_BYTES], target[UUID_BYTES];
 } head_t;
 
+/* Behind the head, of a version that has it. */
+typedef struct __attribute__((packed)) {
+    uint64_t number;
+    uint32_t message_len; /* VERSION_BESIDE */
+} more_t;
+
+static uint8_t s_version(const record_t *self)
+{
+    return self->message.len ? VERSION_BESIDE : self->number ? VERSION_NUMBERED : VERSION;
+}
+
+static size_t s_more(uint8_t version)
+{
+    return version == VERSION_BESIDE     ? sizeof(more_t)
+           : version == VERSION_NUMBERED ? sizeof(uint64_t)
+                                         : 0;
+}
+
 size_t record_size(const record_t *self)
 {
-    return sizeof(head_t) + (self->number ? sizeof self->number : 0) + self->name.len +
-           self->access.len + self->params.len + self->headers.len + self->body.len;
+    return sizeof(head_t) + s_more(s_version(self)) + self->name.len + self->access.len +
+           self->params.len + self->headers.len + self->body.len + self->message.len;
 }
 
 static char *s_put(char *to, slice_t part)
@@ -30,9 +48,9 @@ void record_write(const record_t *self, void *to)
 {
     assert(self->name.len <= UINT16_MAX && self->access.len <= UINT16_MAX);
     assert(self->params.len <= UINT32_MAX && self->headers.len <= UINT32_MAX &&
-           self->body.len <= UINT32_MAX);
+           self->body.len <= UINT32_MAX && self->message.len <= UINT32_MAX);
     head_t head = {
-        .version = self->number ? VERSION_NUMBERED : VERSION,
+        .version = s_version(self),
         .flags = (uint8_t)self->flags,
         .method = (uint8_t)self->method,
         .environment = (uint8_t)self->environment,
@@ -52,14 +70,14 @@ void record_write(const record_t *self, void *to)
     memcpy(head.target, self->target.bytes, UUID_BYTES);
     memcpy(to, &head, sizeof head);
     char *at = (char *)to + sizeof head;
-    uint64_t number = htole64(self->number);
-    if (number)
-        at = s_put(at, slice(&number, sizeof number));
+    more_t more = {htole64(self->number), htole32((uint32_t)self->message.len)};
+    at = s_put(at, slice(&more, s_more(head.version)));
     at = s_put(at, self->name);
     at = s_put(at, self->access);
     at = s_put(at, self->params);
     at = s_put(at, self->headers);
-    s_put(at, self->body);
+    at = s_put(at, self->body);
+    s_put(at, self->message);
 }
 
 static slice_t s_take(const char **at, size_t len)
@@ -78,13 +96,15 @@ int record_read(record_t *self, slice_t encoded)
     uint64_t name = le16toh(head.name_len), access = le16toh(head.access_len),
              params = le32toh(head.params_len), headers = le32toh(head.headers_len),
              body = le32toh(head.body_len);
-    uint64_t number = 0;
-    size_t extra = head.version == VERSION_NUMBERED ? sizeof number : 0;
-    if ((head.version != VERSION && head.version != VERSION_NUMBERED) ||
-        encoded.len != sizeof head + extra + name + access + params + headers + body)
+    more_t more = {0};
+    size_t extra = s_more(head.version);
+    if (head.version < VERSION || head.version > VERSION_BESIDE ||
+        encoded.len < sizeof head + extra)
         return -1;
-    if (extra)
-        memcpy(&number, encoded.data + sizeof head, sizeof number);
+    memcpy(&more, encoded.data + sizeof head, extra);
+    uint64_t message = le32toh(more.message_len);
+    if (encoded.len != sizeof head + extra + name + access + params + headers + body + message)
+        return -1;
     *self = (record_t){
         .flags = head.flags,
         .op = le16toh(head.op),
@@ -94,7 +114,7 @@ int record_read(record_t *self, slice_t encoded)
         .previous = le64toh(head.previous),
         .time_ms = (int64_t)le64toh(head.time_ms),
         .running_ms = (int64_t)le64toh(head.running_ms),
-        .number = le64toh(number),
+        .number = le64toh(more.number),
     };
     memcpy(self->id.bytes, head.id, UUID_BYTES);
     memcpy(self->user.bytes, head.user, UUID_BYTES);
@@ -105,6 +125,7 @@ int record_read(record_t *self, slice_t encoded)
     self->params = s_take(&at, params);
     self->headers = s_take(&at, headers);
     self->body = s_take(&at, body);
+    self->message = s_take(&at, message);
     return 0;
 }
 

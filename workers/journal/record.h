@@ -5,6 +5,8 @@
  * length of name, length of access, 0 (2 each); lengths of params, headers, body (4 each);
  * sequence, previous, time, running (8 each); id, user, target (16 each); then name, access,
  * params, headers, body. Version 2, which only a reshard writes, has number (8) before name.
+ * Version 3, of an event with a message beside it, has number (8) and the length of message (4)
+ * before name, and message behind body.
  *
  * Threading: no state, any thread. */
 #ifndef POSTERN_WORKERS_JOURNAL_RECORD_H
@@ -17,10 +19,11 @@
 #include <stdint.h>
 
 enum {
-    RECORD_MESSAGE = 1, /* the body is a message object (JSON) */
+    RECORD_MESSAGE = 1, /* there is a message object (JSON): message, or the body without it */
     RECORD_EVENT = 2,   /* an incoming webhook: the body is whatever came */
     RECORD_DELIVER = 4, /* the target's handler is to be called for the record (outbox.h) */
     RECORD_REPLY = 8,   /* what a handler answered; headers are a record_cause_t's */
+    RECORD_FAILED = 16, /* a format could not make the event's message: MESSAGE says why */
 };
 
 typedef struct {
@@ -35,7 +38,14 @@ typedef struct {
     slice_t access;          /* the target as the sender named it: channel, bot, app-id */
     slice_t params, headers; /* encoded pairs (common/wire) */
     slice_t body;
+    slice_t message; /* that was made of an event, whose body it is not; empty: none */
 } record_t;
+
+/* The message object of a record with RECORD_MESSAGE. */
+static inline slice_t record_message(const record_t *self)
+{
+    return self->message.len ? self->message : self->body;
+}
 
 /* The event that a reply answers: log sequence and id. A reshard gives the event another log
  * sequence, so who looks the event up compares the id. */

@@ -2,7 +2,6 @@
 
 #include "common/base/clock.h"
 #include "common/life/confine.h"
-#include "common/life/kinds.h"
 #include "common/life/life.h"
 #include "common/link/link.h"
 #include "common/log/log.h"
@@ -103,7 +102,7 @@ static verb_fn s_find_verb(const worker_t *self, unsigned op)
 static void s_mark(const worker_t *self, job_t *job)
 {
     record_t *record = &job->entry.record;
-    if (!self->engine || job->kind != JOB_STORE || !(record->flags & RECORD_EVENT) ||
+    if (!self->engine || job->kind != JOB_STORE || s_ops[job->request->op].verb != VERB_event ||
         !self->role->engine->wants(self->engine, &record->target))
         return;
     record->flags |= RECORD_DELIVER;
@@ -214,14 +213,11 @@ static void s_open_journal(worker_t *self)
 /* Behind the journal's lock; before there is input. */
 static void s_open_engine(worker_t *self)
 {
-    const char *kind = op_owner_name(self->role->kind);
-    char key[PATH_MAX + 64], former[PATH_MAX + 64];
-    kinds_key(self->conf, kind, key, sizeof key);
-    snprintf(former, sizeof former, "%s/%s-%u.key", conf_text(self->conf, SET_data_directory), kind,
-             self->shard.shard);
+    char key[4300];
+    snprintf(key, sizeof key, "%s/%s-%u.key", conf_text(self->conf, SET_data_directory),
+             op_owner_name(self->role->kind), self->shard.shard);
     if (self->role->engine)
-        self->engine =
-            self->role->engine->make(self->conf, self->journal, &self->shard, key, former);
+        self->engine = self->role->engine->make(self->conf, self->journal, &self->shard, key);
 }
 
 static void s_connect(worker_t *self)
@@ -257,6 +253,23 @@ static void s_connect(worker_t *self)
     }
 }
 
+/* A format that cannot be read is the operator's to mend: the others, and those of before, go on.
+ */
+static void s_load_formats(worker_t *self)
+{
+    char fault[FORMATS_FAULT];
+    const char *directory = conf_text(self->conf, SET_worker_formats);
+    if (!*directory)
+        return;
+    bool loaded = formats_load(self->post.formats, directory, fault) == 0;
+    monitor_check("formats", loaded ? CHECK_OK : CHECK_DEGRADED, loaded ? "" : fault);
+    if (loaded)
+        log_info("formats.loaded", "directory=%s formats=%zu", LOG_Q(directory),
+                 formats_count(self->post.formats));
+    else
+        log_warn("formats.unread", "err=%s", LOG_Q(fault));
+}
+
 worker_t *worker_new(const worker_role_t *role, const conf_t *conf, unsigned shard)
 {
     worker_t *self = calloc(1, sizeof *self);
@@ -278,6 +291,7 @@ worker_t *worker_new(const worker_role_t *role, const conf_t *conf, unsigned sha
     self->filling = drain_new();
     self->out = drain_new();
     post_open(&self->post);
+    s_load_formats(self);
     answer_open(&self->answering, self->journal, &self->shard);
     self->answering.engine = self->engine;
     self->answering.calls = self->role->engine;
@@ -441,6 +455,8 @@ void worker_run(worker_t *self)
         if (stopping && (s_is_empty(self) || now_ms >= stop_ms))
             break;
         s_wait(self, stopping);
+        if (life_hung_up())
+            s_load_formats(self);
         s_tick(self);
         if (!stopping)
             s_receive(self);
@@ -465,6 +481,7 @@ int worker_main(const worker_role_t *role, int argc, char **argv)
     conf_start(&start, process, name, argc, argv);
     log_open(start.process, (log_level_t)log_level_of(conf_text(start.conf, SET_log_level)));
     life_begin();
+    life_take_hangup();
     life_prepare(&start);
     life_make_dir(conf_text(start.conf, SET_data_directory));
     life_make_known(start.conf);

@@ -69,6 +69,15 @@ bool check_any(walk &, const path &, element, const field &)
     return true;
 }
 
+/* What another's message has, and is not looked at. */
+bool check_attached(walk &self, const path &, element value, const field &row)
+{
+    array items;
+    if (value.get(items) == simdjson::SUCCESS && items.begin() != items.end())
+        self.given |= row.given;
+    return true;
+}
+
 bool check_scalar(walk &self, const path &at, element value, const field &)
 {
     if (value.is_object() || value.is_array())
@@ -406,7 +415,8 @@ TABLE(message, {"text", check_text, MESSAGE_TEXT_CHARS, nullptr, nullptr, GIVEN_
       TEXT("reply_to", 0), CUSTOM("sync_message", check_sync, 0), BOOL("mark_as_read"),
       BOOL("broadcast"), CUSTOM("userids", check_userids, MESSAGE_USERIDS),
       CUSTOM("user_ids", check_userids, MESSAGE_USERIDS),
-      {"attachments", check_any, 0, nullptr, nullptr, 0});
+      {"attachments", check_attached, 0, nullptr, nullptr, GIVEN_ATTACHMENTS},
+      {"blocks", check_attached, 0, nullptr, nullptr, GIVEN_ATTACHMENTS});
 
 bool check_message(walk &self, element root)
 {
@@ -417,6 +427,8 @@ bool check_message(walk &self, element root)
         return refuse(self, at, "The body must be a JSON object: {\"text\": \"...\"}");
     if (!walk_fields(self, at, fields, message_table))
         return false;
+    if ((self.given & GIVEN_ATTACHMENTS) && !(self.given & (GIVEN_CARD | GIVEN_SLIDES)))
+        self.verdict->flags |= MESSAGE_ATTACHED;
     if (self.given & (GIVEN_TEXT | GIVEN_CARD | GIVEN_SLIDES))
         return true;
     if (self.given & GIVEN_EMPTY_TEXT)

@@ -37,8 +37,10 @@ typedef enum {
 } message_outcome_t;
 
 enum {
-    MESSAGE_SYNC = 1,  /* sync_message is true */
-    MESSAGE_ASYNC = 2, /* sync_message is there and is false */
+    MESSAGE_SYNC = 1,     /* sync_message is true */
+    MESSAGE_ASYNC = 2,    /* sync_message is there and is false */
+    MESSAGE_ATTACHED = 4, /* attachments or blocks are there, which show nothing, and neither card
+                             nor slides: the message is Slack's */
 };
 
 typedef struct {

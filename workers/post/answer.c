@@ -2,6 +2,7 @@
 
 #include "common/monitor/monitor.h"
 #include "workers/post/engine.h"
+#include "workers/post/formatted.h"
 #include "workers/post/post.h"
 
 #include <stdlib.h>
@@ -29,17 +30,23 @@ void answer_say_text(wire_reply_t *reply, slice_t json)
 }
 
 /* As the first one was answered, whenever that was. */
-static void s_set_stored(answering_t *self, const journal_answer_t *answer, wire_reply_t *reply)
+static void s_set_stored(answering_t *self, const job_t *job, wire_reply_t *reply)
 {
-    reply->status = answer->answer == ANSWER_EMPTY ? 204 : 200;
-    if (answer->answer == ANSWER_EMPTY)
+    const journal_answer_t *answer = &job->entry.answer;
+    unsigned how = answer->answer & ~(unsigned)ANSWER_FAILED;
+    if (answer->answer & ANSWER_FAILED)
+        wire_reply_add(reply, FACT_FORMAT, 1);
+    reply->status = how == ANSWER_EMPTY ? 204 : 200;
+    if (how == ANSWER_EMPTY)
         return;
     reply->content = CONTENT_JSON;
-    if (answer->answer == ANSWER_LATE && self->body.len > 0) { /* the engine has written it */
+    if (how == ANSWER_TEXT && job->formatted)
+        json_raw(&self->body, job->formatted->answer);
+    if (self->body.len > 0) { /* of the format, or of the engine */
         answer_say_text(reply, slice(self->body.data, self->body.len));
         return;
     }
-    if (answer->answer == ANSWER_OBJECT || answer->answer == ANSWER_LATE) {
+    if (how != ANSWER_ID) {
         json_lit(&self->body, "{}");
         return;
     }
@@ -61,11 +68,11 @@ static void s_answer_store(answering_t *self, const job_t *job, wire_reply_t *re
     switch (job->entry.outcome) {
     case JOURNAL_REPLAYED:
         wire_reply_add(reply, FACT_REPLAYED, 1);
-        s_set_stored(self, &job->entry.answer, reply);
+        s_set_stored(self, job, reply);
         break;
     case JOURNAL_STORED:
     case JOURNAL_RESENT:
-        s_set_stored(self, &job->entry.answer, reply);
+        s_set_stored(self, job, reply);
         break;
     case JOURNAL_REFUSED:
         wire_reply_refuse(reply, job->error);
@@ -118,6 +125,7 @@ static void s_answer_done(answering_t *self, const job_t *job, wire_reply_t *rep
         return;
     reply->content = CONTENT_JSON;
     json_lit(&self->body, job->reason);
+    answer_say_text(reply, slice_of(job->reason));
 }
 
 static void s_send(answering_t *self)

@@ -137,6 +137,7 @@ void drain_reset(drain_t *self)
 {
     for (size_t i = 0; i < self->jobs_len; i++) {
         free(self->jobs[i].reason);
+        free(self->jobs[i].formatted);
         reading_destroy(&self->jobs[i].reading);
     }
     for (size_t i = 0; i < self->batches_len; i++)

@@ -22,19 +22,21 @@ typedef enum {
 } job_kind_t;
 
 struct answering;
+struct formatted;
 struct reading;
 
 /* One request. */
 typedef struct job {
     job_kind_t kind;
     const wire_request_t *request;
-    zmq_msg_t *body;         /* the drain's, of length 0 without one; may be replaced */
-    int64_t deadline_ms;     /* clock_ms () */
-    journal_entry_t entry;   /* JOB_STORE */
-    error_code_t error;      /* why the job is refused, 0: it is not refused */
-    char *reason;            /* text for the sender, or NULL for the table's; owned. JOB_ANSWERED:
-                                JSON, or NULL */
-    struct reading *reading; /* JOB_READ (reading.h), until it is asked; owned */
+    zmq_msg_t *body;       /* the drain's, of length 0 without one; may be replaced */
+    int64_t deadline_ms;   /* clock_ms () */
+    journal_entry_t entry; /* JOB_STORE */
+    error_code_t error;    /* why the job is refused, 0: it is not refused */
+    char *reason;          /* text for the sender, or NULL for the table's; owned. JOB_ANSWERED:
+                              JSON, or NULL */
+    struct formatted *formatted; /* what a format made, or NULL; owned (formatted.h) */
+    struct reading *reading;     /* JOB_READ (reading.h), until it is asked; owned */
 } job_t;
 
 /* Where a run of jobs came from. */

@@ -63,7 +63,7 @@ void history_pairs(json_out_t *out, slice_t encoded, bool lists)
     for (unsigned i = 0; i < pairs.len; i++) {
         const pair_t *pair = &pairs.pair[i];
         bool list = lists && pair->next;
-        if (pair->again)
+        if (pair->again || slice_is(pair->name, WIRE_FORMAT))
             continue;
         json_lit(out, written ? "," : "");
         json_quote(out, pair->name);
@@ -100,6 +100,7 @@ const char *history_environment(unsigned environment)
 
 static void s_event(json_out_t *out, const record_t *record)
 {
+    slice_t format;
     const char *method = op_method_name(record->method);
     json_lit(out, ",\"event\":{\"method\":");
     json_quote(out, slice_of(method ? method : ""));
@@ -115,6 +116,10 @@ static void s_event(json_out_t *out, const record_t *record)
     history_user(out, record);
     json_lit(out, ",\"access\":");
     json_quote(out, record->access);
+    if (wire_pairs_find(record->headers, WIRE_FORMAT, &format)) {
+        json_lit(out, ",\"format\":");
+        json_quote(out, format);
+    }
     json_lit(out, "}");
 }
 
@@ -154,9 +159,11 @@ void history_row(json_out_t *out, const shard_t *shard, uint64_t log, const reco
     if (record->flags & RECORD_EVENT)
         s_event(out, record);
     s_cause(out, record);
+    if (record->flags & RECORD_FAILED)
+        json_lit(out, ",\"failed\":true");
     json_lit(out, ",\"message\":");
     if (record->flags & RECORD_MESSAGE)
-        json_raw(out, utf8_unmarked(record->body)); /* an event's is kept as it came */
+        json_raw(out, utf8_unmarked(record_message(record))); /* a body is kept as it came */
     else
         json_lit(out, "null");
     if (out->len - from > HISTORY_MOST_BYTES) {

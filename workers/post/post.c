@@ -3,12 +3,16 @@
 #include "common/base/utf8.h"
 #include "workers/post/fingerprint.h"
 #include "workers/post/form.h"
+#include "workers/post/incoming.h"
+#include "workers/post/post_self.h"
 
 #include <stdlib.h>
 #include <strings.h>
 
 void post_open(post_t *self)
 {
+    self->formats = formats_new();
+    self->renderer = renderer_new();
     self->message = message_new();
 }
 
@@ -16,9 +20,11 @@ void post_close(post_t *self)
 {
     message_destroy(&self->message);
     json_free(&self->form);
+    formats_destroy(&self->formats);
+    renderer_destroy(&self->renderer);
 }
 
-static void s_fill(job_t *job)
+void post_fill(job_t *job)
 {
     const wire_request_t *request = job->request;
     const wire_principal_t *principal = &request->principal;
@@ -53,7 +59,7 @@ static bool s_is_type(const job_t *job, const char *type)
 }
 
 /* Its words are of either case (RFC 9110 §8.4.1); "identity" is none. */
-static bool s_is_encoded(const job_t *job)
+bool post_is_encoded(const job_t *job)
 {
     slice_t value;
     return wire_pairs_find(job->request->headers, "content-encoding", &value) && value.len > 0 &&
@@ -112,7 +118,7 @@ static void s_take_form(post_t *self, job_t *job, form_outcome_t outcome)
 
 static void s_take_other(post_t *self, job_t *job)
 {
-    if (s_is_encoded(job))
+    if (post_is_encoded(job))
         job_refuse(job, ERROR_unsupported_media, "Send the body without Content-Encoding.");
     else if (s_looks_like_json(job) || s_is_type(job, "application/json") ||
              !s_has_header(job, "content-type"))
@@ -129,7 +135,7 @@ static void s_take_other(post_t *self, job_t *job)
 }
 
 /* sync_message of the query, unless the body has one. */
-static void s_choose_answer(post_t *self, job_t *job)
+void post_choose_answer(post_t *self, job_t *job)
 {
     slice_t value;
     bool sync = self->verdict.flags & MESSAGE_SYNC;
@@ -148,36 +154,42 @@ static void s_choose_answer(post_t *self, job_t *job)
 
 void post_message(post_t *self, job_t *job)
 {
-    s_fill(job);
+    post_fill(job);
     job->entry.record.flags = RECORD_MESSAGE;
     job->entry.record.body = s_text(job);
+    if (job->request->params.len > 0 && incoming_asked(self, job))
+        return;
     message_check(self->message, s_text(job), &self->verdict);
     if (self->verdict.outcome == MESSAGE_NOT_JSON)
         s_take_other(self, job);
     else if (self->verdict.outcome == MESSAGE_INVALID)
         s_refuse_invalid(self, job);
+    if ((job->error || self->verdict.flags & MESSAGE_ATTACHED) && incoming_detected(self, job))
+        return;
     if (!job->error)
-        s_choose_answer(self, job);
+        post_choose_answer(self, job);
 }
 
 void post_query(post_t *self, job_t *job)
 {
-    s_fill(job);
+    post_fill(job);
     job->entry.record.flags = RECORD_MESSAGE;
     s_take_form(self, job, form_of_pairs(job->request->params, &self->form));
     if (!job->error)
-        s_choose_answer(self, job);
+        post_choose_answer(self, job);
 }
 
 void post_event(post_t *self, job_t *job)
 {
-    s_fill(job);
+    post_fill(job);
     job->entry.record.flags = RECORD_EVENT;
     job->entry.record.headers = job->request->headers;
+    job->entry.answer.answer = ANSWER_OBJECT;
+    if (incoming_beside(self, job))
+        return;
     if (s_looks_like_json(job)) {
         message_check(self->message, s_text(job), &self->verdict);
         if (self->verdict.outcome == MESSAGE_OK)
             job->entry.record.flags |= RECORD_MESSAGE;
     }
-    job->entry.answer.answer = ANSWER_OBJECT;
 }

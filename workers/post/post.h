@@ -5,16 +5,19 @@
 #ifndef POSTERN_WORKERS_POST_POST_H
 #define POSTERN_WORKERS_POST_POST_H
 
+#include "workers/format/formats.h"
 #include "workers/message/json_out.h"
 #include "workers/message/message.h"
 #include "workers/post/drain.h"
 
 /* How a stored message is answered: kept in the journal with its id and key. */
 typedef enum {
-    ANSWER_EMPTY = 0,  /* 204 */
-    ANSWER_ID = 1,     /* 200 {"message_id": "…"} */
-    ANSWER_OBJECT = 2, /* 200 {} */
-    ANSWER_LATE = 3,   /* 200 and what the handler answered, or {} (worker_engine_t.answer) */
+    ANSWER_EMPTY = 0,    /* 204 */
+    ANSWER_ID = 1,       /* 200 {"message_id": "…"} */
+    ANSWER_OBJECT = 2,   /* 200 {} */
+    ANSWER_LATE = 3,     /* 200 and what the handler answered, or {} (worker_engine_t.answer) */
+    ANSWER_TEXT = 4,     /* 200 and what the format of the event says (formatted.h) */
+    ANSWER_FAILED = 128, /* a bit: the format failed */
 } answer_t;
 
 /* The memory of both functions, reused from one job to the next. Zero-initialise, then
@@ -23,6 +26,8 @@ typedef struct {
     message_t *message;
     message_verdict_t verdict;
     json_out_t form;
+    formats_t *formats;
+    renderer_t *renderer;
 } post_t;
 
 void post_open(post_t *self);

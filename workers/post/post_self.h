@@ -1,0 +1,17 @@
+/* What the files of post_t share. Private to workers/post. */
+#ifndef POSTERN_WORKERS_POST_POST_SELF_H
+#define POSTERN_WORKERS_POST_POST_SELF_H
+
+#include "workers/post/post.h"
+
+/* Fills the journal entry of a job that stores; without flags. */
+void post_fill(job_t *job);
+
+/* Whether the body has a Content-Encoding. */
+bool post_is_encoded(const job_t *job);
+
+/* Chooses between 204 and the message's id: by the verdict's flags, or sync_message of the query,
+ * which refuses the job when it says neither. */
+void post_choose_answer(post_t *self, job_t *job);
+
+#endif
