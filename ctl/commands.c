@@ -61,6 +61,15 @@ enum {
                 {"--wait", "SECONDS", "how long callers wait for its answer, up to 8; 0: not at all, as at first", NUMBER("wait_s", 0, HANDLER_WAIT_S)}, \
                 {"--rsa-key", "FILE", "sign X-Cliq-Signature, too, with this private key (PEM)"}, \
                 {"--no-rsa-key", NULL, "no longer so"}
+#define SOURCE {"--name", "NAME", "what it is for", TEXT("name")}, \
+               {"--for-token", "TOKEN-ID", "it is for this token alone; '': for any", TEXT("for_token")}, \
+               {"--format", "FORMAT", "what makes a message of it; '': what it looks like", TEXT("format")}, \
+               {"--optional", NULL, "what is not signed passes, too", FLAG("required", false)}, \
+               {"--only", "GLOB,…", "these events alone, as 'push,issues.*'", NAMES("only")}, \
+               {"--except", "GLOB,…", "not these events", NAMES("except")}, \
+               {"--branch", "GLOB,…", "of pushes these branches alone", NAMES("branch")}, \
+               {"--on-unknown", "WHAT", "events that the format does not know: summary (as at first) or drop", TEXT("on_unknown")}, \
+               {"--verify-token-file", "FILE", "the verify token of a subscription (Meta); empty: none"}
 #define MADE_FOR {"--owner", "USER", "email or id (needed)", TEXT("owner"), "name the owner with --owner USER (email or id)"}
 #define OWN_PASSWORD {"password", ASK_OWN, "Password (of one's own account; else empty)"}
 #define TOKEN_ONCE "The token is shown this once: store it now."
@@ -106,7 +115,7 @@ const command_t command_table[] = {
     {"backup", keep_run, "DIR", 1, 1,
      "copy this host's stores into a new directory, running or not, and compare the copies",
      "backup /backup/2026-03-01\nbackup /backup/with-key --with-key",
-     {{"--with-key", NULL, "copy the master key, too; without it, keep that elsewhere"}}},
+     {{"--with-key", NULL, "copy the master key and the workers' keys, too; without it, keep the master key elsewhere"}}},
     {"restore", restore_run, "DIR", 1, 1, "put a backup back, while Postern is stopped",
      "restore /backup/2026-03-01\nrestore /backup/2026-03-01 --replace",
      {{"--replace", NULL, "move the stores that are there aside; deletes nothing"}}},
@@ -454,6 +463,32 @@ const command_t command_table[] = {
      .op = OP_bot_delivery_replay, .op_extension = OP_extension_delivery_replay, .takes = {{0}, TARGET},
      .done = "the dead letters are tried again, the oldest first; dlq list shows what is left"},
 
+    {"source create", source_create_run, "KIND NAME", 2, 2,
+     "say how what a sender posts to a channel, a bot or an extension is verified; a secret that is made is shown once",
+     "source create channel releases --scheme github --format github\n"
+     "source create bot buildbot --scheme stripe --secret-file secret.txt --only 'invoice.*,charge.failed'",
+     {{"--scheme", "NAME", "a preset (source presets), or a file with a scheme as JSON; without it nothing is verified"},
+      {"--secret-file", "FILE", "the secret that the sender shows; without it one is made, to be typed in there"},
+      {APP, TEXT("environment")}, SOURCE},
+     .op = OP_source_create, .takes = {TEXT("kind"), TEXT("to")}},
+    {"source list", operation_run, "", 0, 0, "list sources", "source list", {PAGE},
+     .op = OP_source_list, .rows = "sources", .columns = "id name kind to scheme format required created"},
+    {"source show", operation_run, "SOURCE-ID", 1, 1, "show a source, without its secrets",
+     "source show 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10",
+     .op = OP_source_show},
+    {"source edit", source_edit_run, "SOURCE-ID", 1, 1, "change a source; what is not named stays",
+     "source edit 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --except 'star.*' --branch main",
+     {SOURCE, {"--required", NULL, "what is not signed is refused again", FLAG("required", true)}, IF_MATCH},
+     .op = OP_source_edit},
+    {"source rotate", source_rotate_run, "SOURCE-ID", 1, 1,
+     "take a new secret, or make one and show it, once; the former one is good for an overlap",
+     "source rotate 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --overlap 7d",
+     {{"--secret-file", "FILE", "the secret that the sender shows; without it one is made, to be typed in there"},
+      {"--overlap", "TIME", "how long the former one is good, 0 to 7d; 24h without it", SECONDS("overlap", OVERLAP_MAX)}},
+     .op = OP_source_rotate},
+    {"source delete", operation_run, "SOURCE-ID", 1, 1, "delete a source and its secrets",
+     "source delete 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10",
+     .op = OP_source_delete, .done = "Source deleted."},
     {"source presets", source_presets_run, "", 0, 0, "list the senders whose signatures are known, and how each signs",
      "source presets\nsource presets --json", {{0}}},
     {"source check", source_check_run, "", 0, 0,

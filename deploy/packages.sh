@@ -16,7 +16,7 @@ packages() {
         ca-certificates nodejs:node npm:npm strace:strace util-linux procps iproute2 \
         systemd:systemd-analyze slowhttptest:slowhttptest prometheus:promtool haproxy nghttp2-client:h2load \
         openssl:openssl groff-base:groff zsh:zsh fish:fish ;;
-    test) echo "$(packages clang)" "$(packages format)" "$(packages system)" \
+    test) echo git:git "$(packages clang)" "$(packages format)" "$(packages system)" \
         "$(packages peers)" ;;
     deb) echo "$(packages build)" build-essential dpkg-dev debhelper git:git lintian ;;
     peers) echo wrk:wrk nginx libnginx-mod-nchan postgresql-15 util-linux ;;

@@ -206,7 +206,7 @@ static sealing_key_t *s_load_key(const char *path, bool fresh, char *err, size_t
         .malformed = "holds neither 32 bytes nor 64 hex digits",
         .missing = fresh ? NULL : "missing: restore the one that belongs to this directory",
         .raw = true};
-    return sealing_key_load(&file, path, err, err_size);
+    return sealing_key_load(&file, path, NULL, err, err_size);
 }
 
 directory_t *directory_open(const directory_options_t *options, char *err, size_t err_size)

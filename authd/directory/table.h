@@ -33,6 +33,8 @@
     X(bot_subscribers)                                                                             \
     X(extensions)                                                                                  \
     X(handlers)                                                                                    \
+    X(sources)                                                                                     \
+    X(sources_by_target)                                                                           \
     X(apps)                                                                                        \
     X(sessions)                                                                                    \
     X(sessions_by_user)                                                                            \

@@ -7,6 +7,7 @@
 #include "authd/directory/tokens.h"
 #include "authd/manage/known.h"
 #include "authd/manage/rights.h"
+#include "authd/manage/source_target.h"
 
 static relation_t s_of_id(const task_t *task, const uuid_t7 *id)
 {
@@ -76,7 +77,17 @@ static relation_t s_of_extension(const task_t *task)
     return s_of_id(task, &extension.owner);
 }
 
-static relation_t s_relation(const task_t *task, object_t object)
+static relation_t s_of_source(task_t *task)
+{
+    source_t source;
+    source_place_t place;
+    bool found =
+        source_target(task, &source) == ERROR_none && source_place(task->view, &source, &place);
+    task->gone = false; /* that it is not there, only those are told who may do it */
+    return found ? s_of_id(task, &place.owner) : RELATION_OTHER;
+}
+
+static relation_t s_relation(task_t *task, object_t object)
 {
     switch (object) {
     case OBJECT_NOTHING:
@@ -97,6 +108,8 @@ static relation_t s_relation(const task_t *task, object_t object)
         return s_of_extension(task);
     case OBJECT_MANAGEMENT:
         return s_of_management(task);
+    case OBJECT_SOURCE:
+        return s_of_source(task);
     }
     return RELATION_OTHER;
 }

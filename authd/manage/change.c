@@ -7,8 +7,9 @@
 /* What tells a secret: tokens that are imported, what holds an appkey, a handler's keys; and what
  * is no change. */
 static const char *const s_secrets[] = {
-    "token",    "tokens",       "apps", "urls",    "confirm",    "rsa_key", "secret", "secrets",
-    "password", "old_password", "code", "session", "invitation", "link",    "codes",  "if_match"};
+    "token",      "tokens",  "apps",     "urls",         "confirm",     "rsa_key",
+    "secret",     "secrets", "password", "old_password", "code",        "session",
+    "invitation", "link",    "codes",    "if_match",     "verify_token"};
 
 static bool s_is_secret(const char *key)
 {

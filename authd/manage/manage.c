@@ -77,6 +77,7 @@ static const struct {
     {manage_sessions, 0},
     {manage_invitations, 0},
     {manage_totp, 0},
+    {manage_sources, 0},
 };
 static const task_stage_t *const s_stages[] = {stages_passwords, stages_invitations,
                                                stages_sessions, stages_totp, stages_known};

@@ -60,7 +60,7 @@ typedef struct {
     uint64_t min, max;
 } field_t;
 
-enum { TASK_FIELDS = 12, TASK_PEOPLE = 1000, TASK_REFERENCE = 128, PAGE_ROWS = 100 };
+enum { TASK_FIELDS = 16, TASK_PEOPLE = 1000, TASK_REFERENCE = 128, PAGE_ROWS = 100 };
 
 typedef struct {
     unsigned op;
@@ -72,7 +72,7 @@ typedef struct {
 extern const task_row_t manage_users[], manage_services[], manage_tokens[], manage_check[],
     manage_channels[], manage_bots[], manage_extensions[], manage_bot_handlers[],
     manage_extension_handlers[], manage_audit[], manage_passwords[], manage_invitations[],
-    manage_sessions[], manage_totp[], manage_mtokens[];
+    manage_sessions[], manage_totp[], manage_mtokens[], manage_sources[];
 
 /* What an operation has beside its run. prepare: before it, in a reading view, after the rights
  * were looked at; it may refuse, or make task->job: run then comes after the hasher, in a view of

@@ -46,6 +46,26 @@ bool kinds_is_worker(const char *section)
     return op_owner_of(section, strlen(section), &owner);
 }
 
+bool kinds_has_handlers(const char *section)
+{
+    enum { STORES, HANDLERS };
+    static const bool has[] = {
+#define WORKER(constant, name, port, handlers, what) [OWNER_##constant] = handlers,
+#include "common/kinds.def"
+    };
+    op_owner_t owner;
+    return op_owner_of(section, strlen(section), &owner) && has[owner];
+}
+
+void kinds_key(const conf_t *conf, const char *section, char *path, size_t size)
+{
+    const char *key = conf_text(conf, SET_worker_key);
+    if (*key)
+        snprintf(path, size, "%s", key);
+    else
+        snprintf(path, size, "%s/%s.key", conf_text(conf, SET_data_directory), section);
+}
+
 setting_t kinds_lacking(const conf_t *conf)
 {
     kinds_user_t user;

@@ -35,6 +35,13 @@ int kinds_workers(const conf_t *conf, gid_t *to);
 /* Whether a kind of SECTION's is a worker. */
 bool kinds_is_worker(const char *section);
 
+/* Whether SECTION's workers deliver to handlers. */
+bool kinds_has_handlers(const char *section);
+
+/* The file of the key under which these keep handlers' secrets: worker.key, or where that is empty
+ * SECTION.key in data.directory. */
+void kinds_key(const conf_t *conf, const char *section, char *path, size_t size);
+
 /* The first setting whose user or group is not there; SETTING_COUNT when all are. */
 setting_t kinds_lacking(const conf_t *conf);
 

@@ -223,11 +223,12 @@ static void s_give(const conf_t *conf, const struct passwd *to)
     char first[4200], err[PATH_ERROR];
     const char *data = conf_text(conf, SET_data_directory);
     snprintf(first, sizeof first, "%s/first-owner", data);
-    const char *const own[] = {conf_text(conf, SET_authd_master_key), first,
-                               conf_text(conf, SET_data_sockets), conf_text(conf, SET_data_known),
-                               data};
+    const char *const own[] = {
+        conf_text(conf, SET_authd_master_key), first,
+        conf_text(conf, SET_worker_key),       conf_text(conf, SET_data_sockets),
+        conf_text(conf, SET_data_known),       data};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        if (path_give(own[i], to->pw_uid, to->pw_gid, err, sizeof err) != 0)
+        if (*own[i] && path_give(own[i], to->pw_uid, to->pw_gid, err, sizeof err) != 0)
             log_fatal(EXIT_CONFIG, "life.user", "user=%s err=%s", LOG_Q(to->pw_name), LOG_Q(err));
 }
 

@@ -170,11 +170,14 @@ static int s_authd(const prepare_t *self, bool known)
 
 static int s_worker(const prepare_t *self, bool known)
 {
-    char store[64];
+    char store[64], key[PLACE];
     snprintf(store, sizeof store, "%s-%u", self->section, self->index);
     int rc = s_store(self, store, known);
-    if (rc == 0 && strcmp(self->section, "channel") != 0)
-        rc = s_beside(self, SET_data_directory, store, ".key");
+    if (rc == 0 && kinds_has_handlers(self->section)) {
+        kinds_key(self->conf, self->section, key, sizeof key);
+        rc = s_file(self, key);
+        rc = rc ? rc : s_found(self, store, ".key"); /* of a version before */
+    }
     return rc ? rc : s_found(self, self->section, ".shards");
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@ struct sealing_key {
 typedef struct {
     const sealing_key_file_t *file;
     const char *path;
+    const sealing_key_t *former;
     char *err;
     size_t err_size;
 } load_t;
@@ -71,19 +73,18 @@ static int s_read(sealing_key_t *self, const load_t *load, int fd)
     return good ? 0 : s_say(load, load->file->malformed);
 }
 
-/* A new key, into the file. */
-static bool s_write(sealing_key_t *self, const char *path, int flags)
+/* The former key, or a new one, into the file. */
+static bool s_write(sealing_key_t *self, const load_t *load, int fd)
 {
     char text[HEX + 1];
-    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | flags, 0600);
-    if (fd < 0)
-        return false;
-    randombytes_buf(self->bytes, KEY);
+    if (load->former)
+        *self = *load->former;
+    else
+        randombytes_buf(self->bytes, KEY);
     sodium_bin2hex(text, sizeof text, self->bytes, KEY);
     text[HEX] = '\n';
     bool good = write(fd, text, sizeof text) == (ssize_t)sizeof text && fsync(fd) == 0;
     secret_wipe(text, sizeof text);
-    close(fd);
     return good;
 }
 
@@ -93,23 +94,23 @@ static int s_made(const load_t *load)
     return 0;
 }
 
-/* Under another name until it is whole on the disk: half a key would stand in the way for ever. */
+/* Under another name until it is whole on the disk: half a key would stand in the way for ever. 1:
+ * another process has made it meanwhile. */
 static int s_make(sealing_key_t *self, const load_t *load)
 {
     char next[PATH_MAX + 8];
-    snprintf(next, sizeof next, "%s.next", load->path);
+    snprintf(next, sizeof next, "%s.XXXXXX", load->path);
+    int fd = mkostemp(next, O_CLOEXEC);
+    if (fd < 0)
+        return s_say_unwritten(load);
+    bool linked = s_write(self, load, fd) && link(next, load->path) == 0;
+    int why = errno;
+    close(fd);
     unlink(next);
-    if (s_write(self, next, O_CREAT | O_EXCL) && rename(next, load->path) == 0 &&
-        store_sync_name(load->path) == 0)
-        return s_made(load);
-    s_say_unwritten(load);
-    unlink(next);
-    return -1;
-}
-
-static int s_fill(sealing_key_t *self, const load_t *load)
-{
-    return s_write(self, load->path, 0) ? s_made(load) : s_say_unwritten(load);
+    errno = why;
+    if (!linked && why == EEXIST)
+        return 1;
+    return linked && store_sync_name(load->path) == 0 ? s_made(load) : s_say_unwritten(load);
 }
 
 static bool s_is_empty(int fd)
@@ -118,30 +119,49 @@ static bool s_is_empty(int fd)
     return fstat(fd, &is) == 0 && S_ISREG(is.st_mode) && (is.st_mode & 077) == 0 && is.st_size == 0;
 }
 
-static int s_load(sealing_key_t *self, const load_t *load, int fd)
+/* One process at a time: who comes later reads what the first has written. */
+static int s_fill(sealing_key_t *self, const load_t *load)
 {
-    if (fd < 0 && errno != ENOENT)
-        return s_say(load, strerror(errno));
-    if (fd >= 0 && !s_is_empty(fd))
-        return s_read(self, load, fd);
-    if (load->file->missing)
-        return s_say(load, load->file->missing);
-    return fd < 0 ? s_make(self, load) : s_fill(self, load);
+    int fd = open(load->path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+    int rc;
+    if (fd < 0 || flock(fd, LOCK_EX) != 0)
+        rc = s_say_unwritten(load);
+    else if (!s_is_empty(fd))
+        rc = s_read(self, load, fd);
+    else
+        rc = s_write(self, load, fd) ? s_made(load) : s_say_unwritten(load);
+    if (fd >= 0)
+        close(fd);
+    return rc;
 }
 
-sealing_key_t *sealing_key_load(const sealing_key_file_t *file, const char *path, char *err,
-                                size_t err_size)
+static int s_load(sealing_key_t *self, const load_t *load)
+{
+    int fd = open(load->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int rc = 0;
+    if (fd < 0 && errno != ENOENT)
+        return s_say(load, strerror(errno));
+    bool empty = fd >= 0 && s_is_empty(fd);
+    if (fd >= 0 && !empty)
+        rc = s_read(self, load, fd);
+    else if (load->file->missing)
+        rc = s_say(load, load->file->missing);
+    else
+        rc = empty ? s_fill(self, load) : s_make(self, load);
+    if (fd >= 0)
+        close(fd);
+    return rc > 0 ? s_load(self, load) : rc;
+}
+
+sealing_key_t *sealing_key_load(const sealing_key_file_t *file, const char *path,
+                                const sealing_key_t *former, char *err, size_t err_size)
 {
     int rc = sodium_init();
     assert(rc >= 0);
     sealing_key_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    rc = s_load(self, &(load_t){file, path, err, err_size}, fd);
-    if (fd >= 0)
-        close(fd);
-    if (rc != 0)
+    if (s_load(self, &(load_t){file, path, former, err, err_size}) != 0)
         sealing_key_destroy(&self);
     return self;
 }

@@ -23,10 +23,11 @@ typedef struct {
 } sealing_key_file_t;
 
 /* Loads the key of the file PATH; an empty file that root has made for its owner (prepare.h) holds
- * none. Anything but a regular file that others may not read is refused: NULL with the reason in
- * err. */
-sealing_key_t *sealing_key_load(const sealing_key_file_t *file, const char *path, char *err,
-                                size_t err_size);
+ * none. Where one is made it is FORMER, or a new one when FORMER is NULL; of several processes that
+ * make it at once all get the same. Anything but a regular file that others may not read is
+ * refused: NULL with the reason in err. */
+sealing_key_t *sealing_key_load(const sealing_key_file_t *file, const char *path,
+                                const sealing_key_t *former, char *err, size_t err_size);
 void sealing_key_destroy(sealing_key_t **self_p); /* wipes */
 
 /* Encrypts PLAIN with a random nonce into SEALED, which has room for SEALING_OVERHEAD more. */

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WORDS = 160, FIXED = 7, TEXT = PATH_MAX + 64 };
+enum { WORDS = 160, FIXED = 8, TEXT = PATH_MAX + 64 };
 
 typedef struct {
     ctl_t *ctl;
@@ -51,8 +51,8 @@ static void s_add_setting(line_t *self, setting_t setting)
 static void s_add_running(line_t *self)
 {
     static const setting_t settings[FIXED] = {
-        SET_data_directory, SET_data_known, SET_data_sockets,     SET_authd_master_key,
-        SET_shards_channel, SET_shards_bot, SET_shards_extension,
+        SET_data_directory, SET_data_known,     SET_data_sockets, SET_authd_master_key,
+        SET_worker_key,     SET_shards_channel, SET_shards_bot,   SET_shards_extension,
     };
     for (unsigned i = 0; i < FIXED; i++)
         s_add_setting(self, settings[i]);

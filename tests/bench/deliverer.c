@@ -267,7 +267,7 @@ int main(int argc, char **argv)
                                  .delivery_retention_ms = 86400000};
     self.journal = journal_open(&journal, clock_ms(), err, sizeof err);
     if (self.journal)
-        self.handlers = handlers_new(self.journal, key, clock_ms(), err, sizeof err);
+        self.handlers = handlers_new(self.journal, key, NULL, clock_ms(), err, sizeof err);
     delivery_options_t options = {
         .journal = self.journal,
         .handlers = self.handlers,

@@ -199,10 +199,10 @@ static void s_give(life_t *self, const model_note_t *given)
     if (given->replies) {
         unsigned id = model_at(self->model, given->log)->id;
         uuid_t7 event = check_uuid(id);
-        reply.id = check_uuid(id + MODEL_REPLY);
+        reply.id = check_uuid((unsigned)given->log + MODEL_REPLY);
         reply.target = note.target;
         reply.headers = record_cause_write(given->log, &event, cause);
-        reply.body = check_body(id + MODEL_REPLY, body);
+        reply.body = check_body((unsigned)given->log + MODEL_REPLY, body);
         note.reply = &reply;
     }
     uint64_t number = journal_note(self->journal, &note);

@@ -121,7 +121,7 @@ static void s_apply_item(model_t *self, const model_note_t *note)
     }
     if (note->replies && !item->replied) {
         item->replied = true;
-        s_add(self, item->target, item->id + MODEL_REPLY, RECORD_MESSAGE | RECORD_REPLY);
+        s_add(self, item->target, (unsigned)note->log + MODEL_REPLY, RECORD_MESSAGE | RECORD_REPLY);
     }
     s_outcome(item, note);
 }

@@ -15,7 +15,7 @@ enum {
     MODEL_RECORDS = 320,
     MODEL_NOTES = 12,
     MODEL_ATTEMPTS = 48,
-    MODEL_REPLY = 100000, /* the reply to the event with ID has the id ID + MODEL_REPLY */
+    MODEL_REPLY = 100000, /* the reply to the event at LOG has the id LOG + MODEL_REPLY */
 };
 
 /* Something to be stored. */

@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { HEX = 129, AT_S = 1767323045 };
 
-static const char s_secret[] = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+static const char s_secret[] = "c3BsaW50ZXJlZC1zZWNyZXQtb2YtZnV6emVy";
 
 typedef struct {
     slice_t rest;

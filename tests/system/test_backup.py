@@ -276,15 +276,19 @@ def test_a_backup_with_the_key_brings_appkeys_back_to_an_empty_host(make_ring):
     ada = ring.user("ada")
     shop = ring.extension("shop", ada)["sandbox"]
     without, whole = ring.dir / "without", ring.dir / "whole"
-    assert not list((ring.ctl("backup", without) and without).glob("**/master.key"))
+    assert not list((ring.ctl("backup", without) and without).glob("**/*.key"))
     ring.ctl("backup", whole, "--with-key")
     key = next(whole.glob("**/master.key"))
     assert key.stat().st_mode & 0o077 == 0
-    assert key.read_bytes() == (ring.dir / "data/master.key").read_bytes()
+    names = ("master.key", "bot.key", "extension.key")
+    keys = {name: (ring.dir / "data" / name).read_bytes() for name in names}
+    assert {path.name: path.read_bytes() for path in whole.glob("**/*.key")} == keys
     ring.stop()
     shutil.rmtree(ring.dir / "data")
     assert ring.ctl("restore", whole)
-    assert (ring.dir / "data/master.key").stat().st_mode & 0o077 == 0
+    for name in names:
+        path = ring.dir / "data" / name
+        assert path.stat().st_mode & 0o077 == 0 and path.read_bytes() == keys[name]
     ring.up()
     assert ring.apps("shop")["sandbox"].appkey == shop.appkey
     assert ring.post(ring.extension_url(shop, ada.token), {"order": 1}).ok

@@ -138,7 +138,7 @@ def test_a_worker_that_lost_its_key_is_told_again(make_ring, name):
     made = ring.ctl("bot", "handler", "set", name, f"http://127.0.0.1:{port}/hook")
     assert ring.post(ring.bot_url(name, ada.token), {"n": 1}).status_code == 200
     ring.stop()
-    key = ring.dir / "data" / "bot-0.key"
+    key = ring.dir / "data" / "bot.key"
     assert key.stat().st_mode & 0o7777 == 0o600
     key.unlink()
     ring.up()

@@ -80,3 +80,27 @@ def test_a_backup_that_was_made_of_it_is_restored(older, tmp_path):
     ring.up()
     knows_its_keys(ring, token)
     assert ring.ctl_run("check").returncode == 0
+
+
+def secrets(ring):
+    """Those of the shards, as the version before had them, and those of all workers of a kind."""
+    return {path.name: path.read_text() for path in (ring.dir / "data").glob("*.key") if path.name != "master.key"}
+
+
+def test_a_shard_s_key_becomes_that_of_its_kind(older):
+    """What the workers know of handlers they read before authd is there."""
+    ring, token = older
+    before = secrets(ring)
+    assert set(before) == {"bot-0.key", "extension-0.key"}
+    ring.up()
+    holds_all(ring, token)
+    ring.stop()
+    after = secrets(ring)
+    assert after["bot.key"] == before["bot-0.key"] and after["extension.key"] == before["extension-0.key"]
+    ring.up()
+    holds_all(ring, token)
+    ring.stop()
+    assert set(secrets(ring)) == {"bot.key", "extension.key"}
+    ring.up()
+    holds_all(ring, token)
+    assert "event=handlers.load" not in ring.logs()

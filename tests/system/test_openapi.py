@@ -283,6 +283,18 @@ def handlers(call, kind, target, environment):
 
 
 
+def sources(call):
+    made = call("source_create", args={"kind": "channel", "to": "oas_channel", "scheme": "github", "name": "ours", "only": ["push"]})
+    call("source_list", params={"limit": 10})
+    call("source_show", made["id"])
+    call("source_edit", made["id"], {"required": False, "except": ["star.*"], "on_unknown": "drop", "verify_token": "x"}, 200)
+    call("source_rotate", made["id"], {"overlap": 60})
+    call("source_rotate", made["id"], {"overlap": 0, "secret": "theirs"})
+    other = call("source_create", args={"kind": "extension", "to": "oas_ext", "scheme": '{"alg": "equal", "header": "x-key"}'})
+    call("source_delete", other["id"])
+    call("source_delete", other["id"], status=204)
+
+
 def test_every_operation_answers_as_it_says(client, ring):
     call = client.call
     people(call)
@@ -293,6 +305,7 @@ def test_every_operation_answers_as_it_says(client, ring):
     app = extension(call)
     handlers(call, "bot", "oas_bot", False)
     handlers(call, "extension", "oas_ext", True)
+    sources(call)
     text = {"text": "hello"}
     for name, target in (("channel_message", "oas_channel"), ("channel_id_message", channel["id"]),
                          ("chat_message", channel["id"]), ("bot_message", "oas_bot"),

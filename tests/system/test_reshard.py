@@ -75,3 +75,4 @@ def test_a_reshard_keeps_events_keys_and_deliveries(make_ring, handler):
                 assert state == ended[event][0]
                 # What is pending is tried again meanwhile.
                 assert (attempts[:len(ended[event][1])] if state == "pending" else attempts) == ended[event][1]
+    assert "event=handlers.load" not in ring.logs()  # a shard reads what another one knew of handlers

@@ -34,8 +34,8 @@ REACHES = {"gateway": {"authd", "authd-admin", "router-replies"}, "authd": {"rou
            "channel": {"router-workers"}, "bot": {"router-workers"}, "extension": {"router-workers"}}
 BINDS = {"authd": {"authd", "authd-admin", "control"}, "router": {"router-requests", "router-workers", "router-replies"}}
 # Whose names in data.directory and data.known these are, by their beginning.
-OWNS = {"authd": ("directory", "master.key", "first-owner"), "channel": ("channel-",), "bot": ("bot-",),
-        "extension": ("extension-",)}
+OWNS = {"authd": ("directory", "master.key", "first-owner"), "channel": ("channel-",), "bot": ("bot-", "bot."),
+        "extension": ("extension-", "extension.")}
 
 
 def ids(kind):
@@ -137,7 +137,7 @@ def test_the_files_that_a_kind_reads_and_writes(apart, ada, kind):
     data, known = apart.dir / "data", apart.dir / "data-known"
     files = [path for root in (data, known) for path in root.rglob("*")
              if path.is_file() and "run" not in path.parts]
-    assert {"data.mdb", "master.key", "bot-0.key", "wal"} <= {path.name for path in files}
+    assert {"data.mdb", "master.key", "bot.key", "wal"} <= {path.name for path in files}
 
     def mine(path):
         top = path.relative_to(known if known in path.parents else data).parts[0]

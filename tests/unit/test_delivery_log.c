@@ -253,7 +253,7 @@ static int s_setup(void **state)
                                  .delivery_retention_ms = 86400000};
     s_journal = journal_open(&options, clock_ms(), s_err, sizeof s_err);
     assert_non_null(s_journal);
-    s_engine.handlers = handlers_new(s_journal, key, clock_ms(), s_err, sizeof s_err);
+    s_engine.handlers = handlers_new(s_journal, key, NULL, clock_ms(), s_err, sizeof s_err);
     assert_non_null(s_engine.handlers);
     delivery_options_t delivery = {.journal = s_journal,
                                    .handlers = s_engine.handlers,

@@ -25,7 +25,8 @@
 enum { HOUR = 3600000 };
 
 typedef struct {
-    char path[SCRATCH], journal_path[SCRATCH + 32], key[SCRATCH + 32], err[512];
+    char path[SCRATCH], journal_path[SCRATCH + 32], key[SCRATCH + 32], former[SCRATCH + 32];
+    char err[512];
     journal_t *journal;
     handlers_t *handlers;
     int64_t now_ms;
@@ -43,8 +44,8 @@ static void s_open(case_t *self)
     self->journal = journal_open(&options, self->now_ms, self->err, sizeof self->err);
     if (!self->journal)
         fail_msg("%s", self->err);
-    self->handlers =
-        handlers_new(self->journal, self->key, self->now_ms, self->err, sizeof self->err);
+    self->handlers = handlers_new(self->journal, self->key, self->former, self->now_ms, self->err,
+                                  sizeof self->err);
 }
 
 static void s_close(case_t *self)
@@ -58,7 +59,8 @@ static int s_setup(void **state)
     case_t *self = calloc(1, sizeof *self);
     scratch_make(self->path);
     snprintf(self->journal_path, sizeof self->journal_path, "%s/bot-0", self->path);
-    snprintf(self->key, sizeof self->key, "%s/bot-0.key", self->path);
+    snprintf(self->key, sizeof self->key, "%s/bot.key", self->path);
+    snprintf(self->former, sizeof self->former, "%s/bot-0.key", self->path);
     self->now_ms = 1000000;
     s_open(self);
     *state = self;
@@ -282,6 +284,64 @@ static void another_key_leaves_the_row_out_and_a_bad_one_is_refused(void **state
     assert_non_null(strstr(self->err, "64 hex digits"));
 }
 
+/* One that the version before has made, for this shard alone. */
+static void the_former_key_becomes_that_of_the_workers(void **state)
+{
+    case_t *self = *state;
+    wire_handler_t handler = s_handler(1, "https://a.example/");
+    assert_int_equal(s_learn(self, 1, &handler), 0);
+    s_commit(self);
+    s_close(self);
+    assert_int_equal(rename(self->key, self->former), 0);
+    s_open(self);
+    assert_non_null(s_get(self, 1));
+    assert_int_equal(access(self->former, F_OK), 0);
+    s_close(self);
+    s_open(self);
+    assert_non_null(s_get(self, 1));
+    assert_int_not_equal(access(self->former, F_OK), 0);
+}
+
+/* Another shard's has become it: what the former one has encrypted is encrypted anew. */
+static void beside_another_key_the_former_one_is_needed_once(void **state)
+{
+    case_t *self = *state;
+    char another[SCRATCH + 32];
+    wire_handler_t handler = s_handler(1, "https://a.example/");
+    snprintf(another, sizeof another, "%s/another", self->path);
+    s_close(self);
+    assert_int_equal(rename(self->key, another), 0);
+    s_open(self);
+    for (unsigned i = 0; i < 50; i++)
+        assert_int_equal(s_learn(self, i, &handler), 0);
+    s_commit(self);
+    s_close(self);
+    assert_int_equal(rename(self->key, self->former), 0);
+    assert_int_equal(rename(another, self->key), 0);
+    s_open(self);
+    assert_non_null(s_get(self, 49));
+    assert_int_equal(access(self->former, F_OK), 0);
+    s_commit(self);
+    s_close(self);
+    s_open(self);
+    assert_int_not_equal(access(self->former, F_OK), 0);
+    for (unsigned i = 0; i < 50; i++)
+        assert_non_null(s_get(self, i));
+}
+
+/* What it had encrypted authd tells again. */
+static void a_former_key_that_is_none_stops_nothing(void **state)
+{
+    case_t *self = *state;
+    s_close(self);
+    FILE *file = fopen(self->former, "w");
+    fputs("none", file);
+    fclose(file);
+    s_open(self);
+    assert_non_null(self->handlers);
+    assert_int_equal(access(self->former, F_OK), 0);
+}
+
 /* Durations are milliseconds everywhere: a secret signs while its time is not up, and not a
  * millisecond longer, whatever else signs. */
 static void a_secret_signs_exactly_within_its_window(void **state)
@@ -333,6 +393,9 @@ int main(void)
         CASE(it_outlives_the_process_and_is_kept_once_committed),
         CASE(no_secret_lies_in_the_journal),
         CASE(another_key_leaves_the_row_out_and_a_bad_one_is_refused),
+        CASE(the_former_key_becomes_that_of_the_workers),
+        CASE(beside_another_key_the_former_one_is_needed_once),
+        CASE(a_former_key_that_is_none_stops_nothing),
         CASE(a_secret_signs_exactly_within_its_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,9 +81,27 @@ static void s_session(const step_t *self, char target[64])
     uuid_text(&session.id, target);
 }
 
-/* The object's name or id, into TARGET. */
-static void s_object(step_t *self, object_t object, relation_t relation, char *target)
+/* A source of a channel of the user's; where one is to be made, the channel alone, and no TARGET.
+ */
+static void s_source(step_t *self, unsigned op, char target[64])
 {
+    char body[256];
+    snprintf(body, sizeof body, "{\"name\":\"object%u\",\"owner\":\"%s\"}", self->number,
+             self->user);
+    desk_done(self->desk, OP_channel_create, "", body);
+    if (op == OP_source_create)
+        return;
+    snprintf(body, sizeof body, "{\"kind\":\"channel\",\"to\":\"object%u\",\"scheme\":\"github\"}",
+             self->number);
+    json_t *made = desk_do(self->desk, OP_source_create, "", body);
+    snprintf(target, 64, "%s", desk_text(made, "id"));
+    json_decref(made);
+}
+
+/* The object's name or id, into TARGET. */
+static void s_object(step_t *self, unsigned op, relation_t relation, char *target)
+{
+    object_t object = rights_object(op);
     char body[256];
     json_t *made = NULL;
     static const unsigned create[] = {[OBJECT_CHANNEL] = OP_channel_create,
@@ -100,6 +118,8 @@ static void s_object(step_t *self, object_t object, relation_t relation, char *t
     } else if (object == OBJECT_MANAGEMENT) {
         made = desk_do(self->desk, OP_management_token_create, self->user, "");
         snprintf(target, 64, "%s", desk_text(made, "id"));
+    } else if (object == OBJECT_SOURCE) {
+        s_source(self, op, target);
     } else if (object >= OBJECT_CHANNEL) {
         const char *people = object == OBJECT_CHANNEL ? "members" : "subscribers";
         bool among = relation == RELATION_AMONG;
@@ -141,6 +161,9 @@ static void s_body(const step_t *self, unsigned op, char body[256])
     case OP_extension_handler_rotate:
     case OP_extension_rotate:
         snprintf(body, 256, "{\"environment\":\"sandbox\"}");
+        break;
+    case OP_source_create:
+        snprintf(body, 256, "{\"kind\":\"channel\",\"to\":\"object%u\"}", n);
         break;
     case OP_user_password:
         snprintf(body, 256, "{\"password\":\"seven blue herons dancing\"}");
@@ -240,7 +263,7 @@ static bool s_try(desk_t *desk, const op_t *op, user_role_t role, relation_t rel
         step.actor.who = step.actor_id;
     if (!wears)
         seen[role][relation] = step;
-    s_object(&step, rights_object(op->number), relation, target);
+    s_object(&step, op->number, relation, target);
     s_give_handler(desk, op->number, target);
     s_body(&step, op->number, body);
     s_give_account(desk, op->number, target, body);
@@ -322,12 +345,14 @@ static void lists_show_a_member_its_own(void **state)
         desk_done(self, OP_channel_create, "", body);
         desk_done(self, OP_bot_create, "", body);
         desk_done(self, OP_extension_create, "", body);
+        snprintf(body, sizeof body, "{\"kind\":\"extension\",\"to\":\"%s\"}", rows[i][0]);
+        desk_done(self, OP_source_create, "", body);
     }
     snprintf(body, sizeof body, "{\"name\":\"shared\",\"owner\":\"%s\",\"members\":[\"%s\"]}",
              step.user, step.actor_email);
     desk_done(self, OP_channel_create, "", body);
-    const unsigned lists[] = {OP_channel_list, OP_bot_list, OP_extension_list};
-    for (unsigned i = 0; i < 3; i++) {
+    const unsigned lists[] = {OP_channel_list, OP_bot_list, OP_extension_list, OP_source_list};
+    for (unsigned i = 0; i < 4; i++) {
         assert_int_equal(s_as(self, &step.actor, lists[i], "", "", text), ERROR_none);
         assert_non_null(strstr(text, "\"mine\""));
         assert_null(strstr(text, "theirs"));
@@ -344,7 +369,7 @@ static void a_refusal_does_not_tell_what_is_there(void **state)
     char there[4096], nowhere[4096], target[64];
     step_t step = {.desk = self, .number = 0};
     s_people(&step, USER_MEMBER, RELATION_OTHER);
-    s_object(&step, OBJECT_CHANNEL, RELATION_OTHER, target);
+    s_object(&step, OP_channel_show, RELATION_OTHER, target);
     assert_int_equal(s_as(self, &step.actor, OP_channel_show, target, "", there),
                      ERROR_not_allowed);
     assert_int_equal(s_as(self, &step.actor, OP_channel_show, "no_such", "", nowhere),
@@ -371,7 +396,7 @@ static void nobody_gives_itself_more(void **state)
     assert_int_equal(s_as(self, &admin.actor, OP_user_create, "",
                           "{\"email\":\"x@example.org\",\"role\":\"admin\"}", text),
                      ERROR_none);
-    s_object(&member, OBJECT_TOKEN, RELATION_OWN, target);
+    s_object(&member, OP_token_edit, RELATION_OWN, target);
     const unsigned ops[] = {OP_token_edit, OP_token_replace, OP_token_limit};
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(s_as(self, &member.actor, ops[i], target, "{\"rate\":0}", text),

@@ -14,7 +14,8 @@ static void s_on_ended(void *arg, uint64_t log, slice_t json)
     waits_end(arg, log, json, clock_ms());
 }
 
-static void *s_make(const conf_t *conf, journal_t *journal, const shard_t *shard, const char *key)
+static void *s_make(const conf_t *conf, journal_t *journal, const shard_t *shard, const char *key,
+                    const char *former)
 {
     char err[512];
     delivery_engine_t *self = calloc(1, sizeof *self);
@@ -23,7 +24,7 @@ static void *s_make(const conf_t *conf, journal_t *journal, const shard_t *shard
     self->journal = journal;
     self->judge = message_new();
     self->waits = waits_new();
-    self->handlers = handlers_new(journal, key, clock_ms(), err, sizeof err);
+    self->handlers = handlers_new(journal, key, former, clock_ms(), err, sizeof err);
     delivery_options_t options = {
         .journal = journal,
         .handlers = self->handlers,

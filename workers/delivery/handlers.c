@@ -9,8 +9,11 @@
 #include "common/wire/wire.h"
 #include "workers/journal/outbox.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     HEAD = 16, /* of a kept row: the wall clock's time when it was learned, encoded */
@@ -31,8 +34,10 @@ typedef struct {
 struct handlers {
     journal_t *journal;
     sealing_key_t *key;
-    row_t *rows;    /* a map by target */
-    int64_t now_ms; /* while it loads */
+    row_t *rows;           /* a map by target */
+    int64_t now_ms;        /* while it loads, with what follows */
+    sealing_key_t *former; /* or NULL */
+    unsigned anew;         /* rows that it had encrypted */
 };
 
 static void s_destroy_row(row_t *row)
@@ -52,7 +57,7 @@ static void s_put(handlers_t *self, row_t *row)
 
 /* Without it what is kept of handlers is lost, and authd sends it again. */
 static const sealing_key_file_t s_key_file = {
-    .name = "key of the worker",
+    .name = "key of the workers",
     .made = "worker_key.made",
     .malformed = "does not hold 64 hex digits; restore it, or remove it for a new one: then authd "
                  "tells the handlers again"};
@@ -119,14 +124,35 @@ static row_t *s_read(const uuid_t7 *target, const wire_handler_t *is, int64_t no
     return row;
 }
 
-static row_t *s_open(const handlers_t *self, const uuid_t7 *target, slice_t sealed, char *plain)
+static uint64_t s_seal(handlers_t *self, const uuid_t7 *target, slice_t plain)
+{
+    char sealed[KEPT + SEALING_OVERHEAD];
+    sealing_key_seal(self->key, plain, sealed);
+    journal_note_t note = {.kind = NOTE_HANDLER,
+                           .target = *target,
+                           .bytes = slice(sealed, plain.len + SEALING_OVERHEAD)};
+    return journal_note(self->journal, &note);
+}
+
+static bool s_decrypt(handlers_t *self, const uuid_t7 *target, slice_t sealed, char *plain)
+{
+    if (sealed.len < SEALING_OVERHEAD || sealed.len > KEPT + SEALING_OVERHEAD)
+        return false;
+    if (sealing_key_open(self->key, sealed, plain) == 0)
+        return true;
+    if (!self->former || sealing_key_open(self->former, sealed, plain) != 0)
+        return false;
+    self->anew++;
+    s_seal(self, target, slice(plain, sealed.len - SEALING_OVERHEAD));
+    return true;
+}
+
+static row_t *s_open(handlers_t *self, const uuid_t7 *target, slice_t sealed, char *plain)
 {
     wire_handler_t is;
-    if (sealed.len < SEALING_OVERHEAD || sealed.len > KEPT + SEALING_OVERHEAD ||
-        sealing_key_open(self->key, sealed, plain) != 0)
+    if (!s_decrypt(self, target, sealed, plain))
         return NULL;
-    slice_t whole = slice(plain, sealed.len - SEALING_OVERHEAD);
-    unpack_t at = unpack_begin(whole);
+    unpack_t at = unpack_begin(slice(plain, sealed.len - SEALING_OVERHEAD));
     uint64_t told_ms = unpack_uint(&at, INT64_MAX), wall_ms = (uint64_t)clock_wall_ms();
     slice_t record = slice(at.at, (size_t)(at.end - at.at));
     if (at.failed || wire_handler_decode(&is, record) != 0)
@@ -147,22 +173,55 @@ static void s_load(void *arg, const uuid_t7 *target, slice_t sealed)
     char id[UUID_TEXT];
     uuid_text(target, id);
     log_error("handlers.load", "target=%s err=%s", id,
-              LOG_Q("the handler that is kept was not encrypted under this worker's key"));
+              LOG_Q("the handler that is kept was not encrypted under the workers' key"));
 }
 
-handlers_t *handlers_new(journal_t *journal, const char *key_path, int64_t now_ms, char *err,
-                         size_t err_size)
+static bool s_is_there(const char *path)
 {
+    struct stat is;
+    return path && stat(path, &is) == 0 && is.st_size > 0;
+}
+
+/* Without it authd tells again what it had encrypted. */
+static sealing_key_t *s_load_former(const char *path)
+{
+    static const sealing_key_file_t file = {.name = "former key of the worker",
+                                            .malformed = "does not hold 64 hex digits",
+                                            .missing = "is empty"};
+    char err[PATH_MAX + 256];
+    if (!s_is_there(path))
+        return NULL;
+    sealing_key_t *former = sealing_key_load(&file, path, NULL, err, sizeof err);
+    if (!former)
+        log_warn("handlers.former_key", "err=%s", LOG_Q(err));
+    return former;
+}
+
+/* Where only root removes names, it stays. */
+static void s_remove_former(const char *path)
+{
+    if (unlink(path) == 0)
+        log_info("handlers.former_key", "path=%s removed=1", LOG_Q(path));
+}
+
+handlers_t *handlers_new(journal_t *journal, const char *key_path, const char *former_path,
+                         int64_t now_ms, char *err, size_t err_size)
+{
+    bool there = s_is_there(key_path);
     handlers_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
     self->journal = journal;
     self->now_ms = now_ms;
-    self->key = sealing_key_load(&s_key_file, key_path, err, err_size);
+    self->former = s_load_former(former_path);
+    self->key = sealing_key_load(&s_key_file, key_path, self->former, err, err_size);
+    if (self->key)
+        journal_handlers(journal_reader(journal), s_load, self);
+    if (self->key && self->former && there && self->anew == 0)
+        s_remove_former(former_path);
+    sealing_key_destroy(&self->former);
     if (!self->key)
         handlers_destroy(&self);
-    else
-        journal_handlers(journal_reader(journal), s_load, self);
     return self;
 }
 
@@ -182,18 +241,16 @@ void handlers_destroy(handlers_t **self_p)
 
 static uint64_t s_keep(handlers_t *self, const uuid_t7 *target, slice_t record)
 {
-    char plain[KEPT], sealed[KEPT + SEALING_OVERHEAD];
+    char plain[KEPT];
     pack_t told = {0};
     pack_uint(&told, (uint64_t)clock_wall_ms());
     memcpy(plain, told.data, told.len);
     memcpy(plain + told.len, record.data, record.len);
     size_t len = told.len + record.len;
     pack_free(&told);
-    sealing_key_seal(self->key, slice(plain, len), sealed);
+    uint64_t note = s_seal(self, target, slice(plain, len));
     secret_wipe(plain, sizeof plain);
-    journal_note_t note = {
-        .kind = NOTE_HANDLER, .target = *target, .bytes = slice(sealed, len + SEALING_OVERHEAD)};
-    return journal_note(self->journal, &note);
+    return note;
 }
 
 /* An authd of before did not tell what was archived, and raised no version for it; nor whose it is.

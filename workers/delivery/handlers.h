@@ -1,7 +1,8 @@
 /* What a worker knows of the handlers of its targets: where, how and with which secrets they are
  * called. This knowledge comes from authd as handler records (common/wire/handler.h), with each
  * event and in entries of their own; the newest record of a target is kept in the journal,
- * encrypted under the worker's own key (sealing_key.h), and is there again after a restart.
+ * encrypted under the workers' key (sealing_key.h), and is there again after a restart, also on
+ * another host that has the key.
  *
  * Times now_ms are clock_ms (). Over a restart the end of a secret follows the wall clock.
  *
@@ -31,11 +32,14 @@ typedef struct {
     const signature_key_t *key; /* X-Cliq-Signature; NULL: none */
 } delivery_handler_t;
 
-/* KEY_PATH: the worker's own key file, made with mode 0600 when it is missing. Loads what JOURNAL
- * keeps; a row that this key did not encrypt is logged and left out, until authd sends the record
- * again. NULL with the reason in err. */
-handlers_t *handlers_new(journal_t *journal, const char *key_path, int64_t now_ms, char *err,
-                         size_t err_size);
+/* KEY_PATH: the file of the workers' key, made with mode 0600 when it is missing. FORMER_PATH: NULL
+ * or that of the key that the worker of this shard alone had in versions before, which need not be
+ * there: it becomes the workers' key where that is missing; else what it has encrypted is encrypted
+ * anew, and at a later start, when nothing needs it, it is removed. Loads what JOURNAL keeps; a row
+ * that neither key did encrypt is logged and left out, until authd sends the record again. NULL
+ * with the reason in err. */
+handlers_t *handlers_new(journal_t *journal, const char *key_path, const char *former_path,
+                         int64_t now_ms, char *err, size_t err_size);
 void handlers_destroy(handlers_t **self_p);
 
 /* Takes a handler record over when its version is higher than the known record's, or when it is the

@@ -1,5 +1,6 @@
 #include "workers/format/eval.h"
 
+#include "common/base/utf8.h"
 #include "common/wire/pairs.h"
 #include "workers/format/markup.h"
 
@@ -10,14 +11,14 @@ static value_t s_missing(void)
     return (value_t){.type = VALUE_MISSING};
 }
 
-/* The first of the pairs that has this name. */
+/* The first of the pairs that has this name; one that is not UTF-8 counts as missing. */
 static value_t s_pair(slice_t pairs, slice_t wanted)
 {
     slice_t name, value;
     wire_pairs_t cursor = wire_pairs_begin(pairs);
     while (wire_pairs_next(&cursor, &name, &value))
         if (slice_eq(name, wanted))
-            return value_of_text(value);
+            return utf8_valid(value) ? value_of_text(value) : s_missing();
     return s_missing();
 }
 
@@ -133,8 +134,10 @@ static double s_order(eval_t *self, const value_t *a, const value_t *b)
 static bool s_compare(eval_t *self, const scope_t *scope, const cond_t *cond)
 {
     shown_t left = eval_expr(self, scope, &cond->left);
+    shown_fold(self->room, &left);
     for (unsigned i = 0; i < cond->count; i++) {
         shown_t right = eval_expr(self, scope, &cond->right[i]);
+        shown_fold(self->room, &right);
         if (cond->kind == COND_LIKE) {
             slice_t text = shown_text(self->room, &left.value);
             slice_t glob = shown_text(self->room, &right.value);
@@ -177,6 +180,7 @@ bool eval_cond(eval_t *self, const scope_t *scope, const cond_t *cond)
 items_t eval_items(eval_t *self, const scope_t *scope, const expr_t *expr, unsigned most)
 {
     shown_t shown = eval_expr(self, scope, expr);
+    shown_fold(self->room, &shown);
     value_type_t type = shown.value.type;
     bool has_members = type == VALUE_ARRAY || type == VALUE_OBJECT;
     size_t count = has_members ? value_count(&shown.value) : value_is_true(&shown.value);
@@ -197,14 +201,10 @@ bool eval_items_next(eval_t *self, items_t *items)
     return items->is_one || members_next(&items->members, &items->scope.key, &items->scope.item);
 }
 
-static void s_value(eval_t *self, const scope_t *scope, const node_t *node, writing_t writing,
-                    text_t *out)
+static void s_value(eval_t *self, const scope_t *scope, const node_t *node, text_t *out)
 {
     shown_t shown = eval_expr(self, scope, &node->expr);
-    if (writing == WRITE_MARKUP)
-        markup_operand(out, &shown, false);
-    else
-        text_add(out, shown_text(self->room, &shown.value));
+    markup_operand(out, &shown, false);
 }
 
 static void s_each(eval_t *self, const scope_t *scope, const node_t *node, writing_t writing,
@@ -232,11 +232,12 @@ static void s_include(eval_t *self, const scope_t *scope, const node_t *node, wr
 void eval_text(eval_t *self, const scope_t *scope, const node_t *nodes, writing_t writing,
                text_t *out)
 {
+    self->room->flat = writing != WRITE_MARKUP;
     for (const node_t *node = nodes; node && room_step(self->room, 1); node = node->next) {
         if (node->kind == NODE_LITERAL)
             text_add(out, node->literal);
         else if (node->kind == NODE_VALUE)
-            s_value(self, scope, node, writing, out);
+            s_value(self, scope, node, out);
         else if (node->kind == NODE_IF)
             eval_text(self, scope,
                       eval_cond(self, scope, node->cond) ? node->then : node->otherwise, writing,

@@ -140,20 +140,42 @@ static void s_title(filtering_t *in)
         *(char *)text.data = (char)toupper((unsigned char)*text.data);
 }
 
-/* The value between texts: markup, where the value is escaped and the format's own text is not. */
+static slice_t s_joined(room_t *room, slice_t a, slice_t b, slice_t c)
+{
+    text_t out = {.room = room};
+    text_add(&out, a);
+    text_add(&out, b);
+    text_add(&out, c);
+    return text_of(&out);
+}
+
+void shown_fold(room_t *room, shown_t *shown)
+{
+    if (shown->before.len == 0 && shown->after.len == 0)
+        return;
+    shown->value =
+        value_of_text(s_joined(room, shown->before, shown_text(room, &shown->value), shown->after));
+    shown->before = shown->after = slice("", 0);
+}
+
+/* The value between texts. The format's own are kept apart, as they are not escaped; one that is a
+ * value becomes a part of this one. */
 static void s_around(filtering_t *in, bool before, bool after)
 {
-    slice_t text = s_text(in);
+    const slice_t none = slice("", 0);
+    slice_t text = s_text(in), around = s_arg(in, 0);
+    shown_t *self = in->self;
     if (text.len == 0)
         return;
-    text_t out = {.room = in->room};
+    if (in->written[0].kind == OPERAND_PATH) {
+        shown_fold(in->room, self);
+        s_set(in, s_joined(in->room, before ? around : none, s_text(in), after ? around : none));
+        return;
+    }
     if (before)
-        markup_operand(&out, &in->args[0], in->written[0].kind != OPERAND_PATH);
-    markup_operand(&out, in->self, false);
+        self->before = s_joined(in->room, around, self->before, none);
     if (after)
-        markup_operand(&out, &in->args[0], in->written[0].kind != OPERAND_PATH);
-    s_set(in, text_of(&out));
-    in->self->is_markup = true;
+        self->after = s_joined(in->room, self->after, around, none);
 }
 
 static void s_prefix(filtering_t *in)
@@ -242,11 +264,12 @@ struct filter_row {
     const char *name;
     void (*apply)(filtering_t *in);
     unsigned least, most; /* arguments */
-    enum { KEEPS, TEXT, MARKUP, ADDRESS } result;
+    enum { KEEPS, AROUND, TEXT, MARKUP, ADDRESS } result;
     const char *what;
 };
 
-/* KEEPS: markup stays markup; TEXT: what comes out is escaped again where it is written. */
+/* KEEPS: markup stays markup; AROUND: and the texts around stay apart; TEXT: what comes out is
+ * escaped again where it is written. */
 static const filter_row_t s_rows[] = {
     {"bold", filter_bold, 0, 0, MARKUP, "between asterisks, on one line"},
     {"bytes", filter_bytes, 0, 0, TEXT, "a number of bytes for people: 1.5 MiB"},
@@ -260,7 +283,8 @@ static const filter_row_t s_rows[] = {
      "cut(40): at most so many characters, then …; cut(7, '') without it"},
     {"date", filter_date, 0, 1, TEXT,
      "a time (ISO 8601, seconds or milliseconds since 1970) in UTC; date('%H:%M'): as strftime"},
-    {"default", s_default, 1, 8, KEEPS, "the first argument that is not empty, when the value is"},
+    {"default", s_default, 1, 16, AROUND,
+     "the first argument that is not empty, when the value is"},
     {"duration", filter_duration, 0, 1, TEXT,
      "seconds for people: 3 min 20 s; duration('ms') of milliseconds"},
     {"first", filter_first, 0, 0, KEEPS, "the first member"},
@@ -282,7 +306,7 @@ static const filter_row_t s_rows[] = {
     {"percent", filter_percent, 1, 1, TEXT, "percent(total): 42 %"},
     {"plain", filter_plain, 0, 0, TEXT, "HTML or Markdown as text without either"},
     {"pre", filter_pre, 0, 1, MARKUP, "a block of code; pre(2000): so many characters at most"},
-    {"prefix", s_prefix, 1, 1, MARKUP, "a text before what is not empty"},
+    {"prefix", s_prefix, 1, 1, AROUND, "a text before what is not empty"},
     {"quote", filter_quote, 0, 0, MARKUP, "each line with > before it"},
     {"raw", s_raw, 0, 0, MARKUP, "not escaped: for what is the channel's markup already"},
     {"replace", s_replace, 2, 2, TEXT, "replace('a', 'b'): each a becomes b"},
@@ -291,13 +315,13 @@ static const filter_row_t s_rows[] = {
      "split('/', 1): the second piece; a negative place from the end"},
     {"strip", s_strip, 1, 8, TEXT, "without the first of these beginnings that it has"},
     {"strip_end", s_strip_end, 1, 1, TEXT, "without this end"},
-    {"suffix", s_suffix, 1, 1, MARKUP, "a text behind what is not empty"},
+    {"suffix", s_suffix, 1, 1, AROUND, "a text behind what is not empty"},
     {"title", s_title, 0, 0, TEXT, "pull_request: Pull request"},
     {"trim", s_trim, 0, 0, KEEPS, "without blanks at both ends"},
     {"upper", s_upper, 0, 0, TEXT, "in capitals (ASCII)"},
     {"url", filter_url, 0, 0, ADDRESS, "an address: http, https or mailto, else nothing"},
     {"words", s_words, 0, 0, TEXT, "pull_request: pull request"},
-    {"wrap", s_wrap, 1, 1, MARKUP, "a text before and behind what is not empty"},
+    {"wrap", s_wrap, 1, 1, AROUND, "a text before and behind what is not empty"},
 };
 enum { ROWS = sizeof s_rows / sizeof *s_rows };
 
@@ -343,10 +367,12 @@ void filter_apply(const filter_row_t *row, filtering_t *in)
 {
     if (!room_step(in->room, 1))
         return;
+    if (row->result != AROUND)
+        shown_fold(in->room, in->self);
     row->apply(in);
     if (row->result == TEXT)
         in->self->is_markup = false;
-    if (row->result != ADDRESS)
+    if (row->result == TEXT || row->result == MARKUP)
         in->self->is_address = false;
 }
 

@@ -12,6 +12,8 @@ typedef struct {
     value_t value;
     bool is_markup;  /* written as it stands: it is markup already */
     bool is_address; /* checked: http, https or mailto */
+    /* The format's own texts around the value, which are not escaped where it is. */
+    slice_t before, after;
 } shown_t;
 
 /* A filter at work: SELF is replaced. */
@@ -44,6 +46,9 @@ bool filter_ends_in_address(const expr_t *expr);
 bool filter_tell(size_t number, const char **name, const char **what);
 
 /* What the filters of the other files have in common. */
+
+/* Makes the texts around the value a part of it. */
+void shown_fold(room_t *room, shown_t *shown);
 
 /* The text of a value: at most 32 KiB of it, a number in its shortest form, a container as compact
  * JSON of at most 1,000 bytes. Valid as long as the room's memory, and the event. */

@@ -87,7 +87,7 @@ unsigned json_line(slice_t text, const char *spot)
 {
     place_t place = {text.data, text.data + text.len};
     slice_t name;
-    unsigned long index;
+    unsigned long index = 0;
     unsigned line = 1;
     s_blanks(&place);
     while (place.at < place.end && strchr("[{", *place.at) && s_next(&spot, &name, &index) &&

@@ -167,10 +167,12 @@ slice_t markup_whole(slice_t text)
 void markup_operand(text_t *out, const shown_t *shown, bool trusted)
 {
     slice_t text = shown_text(out->room, &shown->value);
-    if (trusted || shown->is_markup || shown->is_address)
+    text_add(out, shown->before);
+    if (trusted || shown->is_markup || shown->is_address || out->room->flat)
         text_add(out, text);
     else
         markup_escaped(out, text);
+    text_add(out, shown->after);
 }
 
 static slice_t s_text(filtering_t *in)
@@ -196,7 +198,7 @@ void filter_link(filtering_t *in)
     text_t out = {.room = in->room}, address = {.room = in->room}, label = {.room = in->room};
     bool good = markup_address(&address, shown_text(in->room, &in->args[0].value));
     markup_operand(&label, in->self, false);
-    if (good && label.len > 0) {
+    if (good && label.len > 0 && !in->room->flat) {
         text_char(&out, '[');
         text_add(&out, text_of(&label));
         text_lit(&out, "](");
@@ -213,7 +215,9 @@ void filter_bold(filtering_t *in)
     text_t inner = {.room = in->room}, out = {.room = in->room};
     markup_operand(&inner, in->self, false);
     slice_t text = slice_trim(text_of(&inner), s_is_blank);
-    if (text.len > 0) {
+    if (text.len > 0 && in->room->flat) {
+        text_add(&out, text);
+    } else if (text.len > 0) {
         text_char(&out, '*');
         for (size_t i = 0; i < text.len; i++)
             text_char(&out, text.data[i] == '\n' ? ' ' : text.data[i]);
@@ -226,7 +230,9 @@ void filter_code(filtering_t *in)
 {
     text_t flat = {.room = in->room}, out = {.room = in->room};
     markup_flat(&flat, s_text(in));
-    if (flat.len > 0) {
+    if (flat.len > 0 && in->room->flat) {
+        text_add(&out, text_of(&flat));
+    } else if (flat.len > 0) {
         text_char(&out, '`');
         for (size_t i = 0; i < flat.len; i++)
             text_char(&out, flat.data[i] == '`' ? '\'' : flat.data[i]);

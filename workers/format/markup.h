@@ -21,7 +21,8 @@ bool markup_address(text_t *out, slice_t address);
 /* Markup that was cut, without what the cut left of an escape or a link at its end. */
 slice_t markup_whole(slice_t text);
 
-/* A value, escaped unless it is markup already, or TRUSTED, a text of the format's own. */
+/* A value with the texts around it, escaped unless it is markup already, or TRUSTED, a text of the
+ * format's own, or the room is at a field without markup. */
 void markup_operand(text_t *out, const shown_t *shown, bool trusted);
 
 /* Markdown (CommonMark with GitHub's additions) and Slack's mrkdwn as the channel's markup. */

@@ -255,9 +255,12 @@ static void s_write(renderer_t *self, eval_t *eval, const scope_t *scope, const 
     if (self->room.spent)
         snprintf(result->reason, sizeof result->reason, "rules[%d]: takes more than %d steps",
                  result->rule, ROOM_STEPS);
+    else if (self->out.len > ROOM_TEXT)
+        snprintf(result->reason, sizeof result->reason, "rules[%d]: gives more than %d bytes",
+                 result->rule, ROOM_TEXT);
     else if (written)
         message_check(self->message, result->message, &self->verdict);
-    if (!self->room.spent && written && self->verdict.outcome != MESSAGE_OK)
+    if (!result->reason[0] && written && self->verdict.outcome != MESSAGE_OK)
         snprintf(result->reason, sizeof result->reason, "rules[%d].message: %s", result->rule,
                  self->verdict.reason);
     if (result->reason[0])

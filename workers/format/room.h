@@ -24,6 +24,7 @@ typedef struct {
     size_t used;               /* of the newest */
     unsigned steps;            /* left */
     bool spent;                /* more was wanted than is left */
+    bool flat;                 /* what is written now is for a field without markup */
 } room_t;
 
 /* Gives all memory back to the room, and begins a new budget. */
@@ -52,7 +53,7 @@ void text_lit(text_t *self, const char *bytes);
 void text_char(text_t *self, char c);
 static inline slice_t text_of(const text_t *self)
 {
-    return slice(self->len ? self->data : "", self->len);
+    return slice(self->data, self->len);
 }
 
 #endif

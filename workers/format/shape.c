@@ -162,11 +162,19 @@ static shape_t *s_new(parsing_t *self, int kind)
     return shape;
 }
 
+/* The most characters of a text for which the message object has no limit of its own: a long value
+ * does not fill the message. */
+static size_t s_usual_limit(const around_t *around)
+{
+    enum { USUAL = 1000 };
+    return slice_is(around->slide, "text") ? MESSAGE_TEXT_CHARS : USUAL;
+}
+
 static int s_parse_text(parsing_t *self, slice_t text, const around_t *around, shape_t **shape)
 {
     *shape = s_new(self, SHAPE_TEXT);
     (*shape)->writing = around->writing;
-    (*shape)->most = around->most;
+    (*shape)->most = around->most ? around->most : s_usual_limit(around);
     (*shape)->keeps_empty = around->in_row;
     (*shape)->https = around->in_data && around->writing == WRITE_ADDRESS;
     return syntax_text(self->syntax, room_copy(self->syntax->room, text), &(*shape)->nodes);

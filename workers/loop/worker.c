@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/life/confine.h"
+#include "common/life/kinds.h"
 #include "common/life/life.h"
 #include "common/link/link.h"
 #include "common/log/log.h"
@@ -213,11 +214,14 @@ static void s_open_journal(worker_t *self)
 /* Behind the journal's lock; before there is input. */
 static void s_open_engine(worker_t *self)
 {
-    char key[4300];
-    snprintf(key, sizeof key, "%s/%s-%u.key", conf_text(self->conf, SET_data_directory),
-             op_owner_name(self->role->kind), self->shard.shard);
+    const char *kind = op_owner_name(self->role->kind);
+    char key[PATH_MAX + 64], former[PATH_MAX + 64];
+    kinds_key(self->conf, kind, key, sizeof key);
+    snprintf(former, sizeof former, "%s/%s-%u.key", conf_text(self->conf, SET_data_directory), kind,
+             self->shard.shard);
     if (self->role->engine)
-        self->engine = self->role->engine->make(self->conf, self->journal, &self->shard, key);
+        self->engine =
+            self->role->engine->make(self->conf, self->journal, &self->shard, key, former);
 }
 
 static void s_connect(worker_t *self)

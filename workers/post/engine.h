@@ -15,7 +15,8 @@ typedef struct worker_engine {
     const verb_fn *verbs; /* those from VERB_DELIVERY on */
     /* Makes an engine on an open journal; exits with the reason when it cannot. KEY: the file of
      * the worker's own key (sealing_key.h). */
-    void *(*make)(const conf_t *conf, journal_t *journal, const shard_t *shard, const char *key);
+    void *(*make)(const conf_t *conf, journal_t *journal, const shard_t *shard, const char *key,
+                  const char *former);
     void (*destroy)(void **engine_p);
     int (*fd)(const void *engine);      /* readable: a turn has something to do */
     int (*wait_ms)(const void *engine); /* at most until the next turn, in ms */

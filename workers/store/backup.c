@@ -196,22 +196,34 @@ static int s_copy(const keeper_t *self, const char *to, const char *name, json_t
     return KEEPER_DONE;
 }
 
-static int s_copy_key(const keeper_t *self, const char *to)
+static int s_copy_key(const keeper_t *self, const char *what, const char *from, const char *path)
 {
-    char path[KEEPER_PATH], key[KEY_BYTES];
-    const char *from = conf_text(self->conf, SET_authd_master_key);
+    char key[KEY_BYTES];
     int fd = open(from, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     ssize_t len = fd < 0 ? -1 : read(fd, key, sizeof key);
     int why = errno;
     if (fd >= 0)
         close(fd);
     if (len <= 0 || len == (ssize_t)sizeof key)
-        return keeper_refuse(self, "cannot copy the master key %s: %s", from,
+        return keeper_refuse(self, "cannot copy the %s %s: %s", what, from,
                              len < 0 ? strerror(why) : "it is none");
-    keeper_path(path, to, MANIFEST_KEY);
     int rc = keeper_write(path, key, (size_t)len);
     secret_wipe(key, sizeof key);
     return rc ? keeper_refuse(self, "cannot write %s: %s", path, strerror(errno)) : KEEPER_DONE;
+}
+
+/* The master key, and the workers' where there are such on this host. */
+static int s_copy_keys(const keeper_t *self, const char *to)
+{
+    char path[KEEPER_PATH], key[KEEPER_PATH];
+    keeper_path(path, to, MANIFEST_KEY);
+    int rc = s_copy_key(self, "master key", conf_text(self->conf, SET_authd_master_key), path);
+    for (unsigned i = 0; i < KEEPER_KINDS; i++)
+        if (rc == KEEPER_DONE && keeper_key(self, keeper_kinds[i].name, key)) {
+            manifest_key(path, to, keeper_kinds[i].name);
+            rc = s_copy_key(self, "workers' key", key, path);
+        }
+    return rc;
 }
 
 static int s_write_manifest(const keeper_t *self, const char *to, json_t *manifest)
@@ -235,9 +247,9 @@ static void s_report(const keeper_t *self, const char *to)
     json_object_set_new(self->reply, "master_key", json_boolean(self->with_key));
     keeper_say(self, "Backup complete: %s", to);
     if (self->with_key)
-        keeper_say(self,
-                   "It holds the MASTER KEY: whoever has this backup can read the appkeys. Keep it "
-                   "as you keep the key.");
+        keeper_say(
+            self, "It holds the MASTER KEY and the workers' keys: whoever has this backup can read "
+                  "the appkeys and handlers' secrets. Keep it as you keep the keys.");
     else
         keeper_say(
             self,
@@ -275,7 +287,7 @@ static int s_back_up(const keeper_t *self, const char *to, json_t *manifest)
         rc = s_each(self, to, manifest, s_copy);
     bool empty = json_array_size(json_object_get(manifest, "stores")) == 0;
     if (rc == KEEPER_DONE && self->with_key && !empty)
-        rc = s_copy_key(self, to);
+        rc = s_copy_keys(self, to);
     if (rc == KEEPER_DONE && !empty)
         rc = s_write_manifest(self, to, manifest);
     if (rc == KEEPER_DONE)

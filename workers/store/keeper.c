@@ -37,6 +37,15 @@ const keeper_kind_t *keeper_kind(const char *name)
     return NULL;
 }
 
+bool keeper_key(const keeper_t *self, const char *kind, char path[KEEPER_PATH])
+{
+    struct stat is;
+    if (!kinds_has_handlers(kind))
+        return false;
+    kinds_key(self->conf, kind, path, KEEPER_PATH);
+    return stat(path, &is) == 0 && is.st_size > 0;
+}
+
 bool keeper_is_store(const char *name)
 {
     if (strcmp(name, "directory") == 0)

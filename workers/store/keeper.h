@@ -32,6 +32,8 @@ const keeper_kind_t *keeper_kind(const char *name);
 /* Makes '?' of what a terminal would obey or is no UTF-8: what a store's process has written comes
  * into texts. LINES: the ends of lines stay. */
 void keeper_make_plain(char *text, bool lines);
+/* The file of the key of KIND's workers; false when they have none on this host. */
+bool keeper_key(const keeper_t *self, const char *kind, char path[KEEPER_PATH]);
 /* A name that a store has in a data directory. */
 bool keeper_is_store(const char *name);
 

@@ -26,6 +26,11 @@ json_int_t manifest_rows(const json_t *entry)
     return s_number(json_object_get(tables, journal ? "log" : "tokens"), "rows");
 }
 
+void manifest_key(char path[KEEPER_PATH], const char *from, const char *kind)
+{
+    snprintf(path, KEEPER_PATH, "%s/%s.key", from, kind);
+}
+
 json_t *manifest_new(const keeper_t *keeper)
 {
     char time[32];

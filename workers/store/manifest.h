@@ -10,6 +10,8 @@
 
 #define MANIFEST_FILE "manifest.json"
 #define MANIFEST_KEY "master.key"
+/* The key of the workers of KIND in the backup FROM. */
+void manifest_key(char path[KEEPER_PATH], const char *from, const char *kind);
 
 enum { MANIFEST_FORMAT = 1 };
 

@@ -2,6 +2,7 @@
  * compared beside the data first; only then the switch begins. */
 #include "common/base/clock.h"
 #include "common/base/secret.h"
+#include "common/life/kinds.h"
 #include "common/life/path.h"
 #include "common/store/store.h"
 #include "workers/journal/tools.h"
@@ -200,25 +201,48 @@ static ssize_t s_read_key(const char *path, char key[KEY_BYTES])
     return len;
 }
 
-/* Puts the key of the backup where there is none; another one is not overwritten. */
-static int s_restore_key(const keeper_t *self, const char *from, const json_t *manifest)
+/* A key of the backup at PATH, to be STORE's. */
+typedef struct {
+    const char *path, *to, *store;
+    bool needed; /* else another one stays: what it cannot read authd tells again */
+} backed_key_t;
+
+/* Puts it where there is none; another one is not overwritten. */
+static int s_restore_key(const keeper_t *self, const backed_key_t *key)
 {
-    char path[KEEPER_PATH], theirs[KEY_BYTES], ours[KEY_BYTES];
-    const char *to = conf_text(self->conf, SET_authd_master_key);
+    char theirs[KEY_BYTES], ours[KEY_BYTES];
     int rc = KEEPER_DONE;
+    ssize_t len = s_read_key(key->path, theirs), have = s_read_key(key->to, ours);
+    if (len <= 0)
+        rc = keeper_refuse(self, "%s cannot be read", key->path);
+    else if (have == 0 || (have < 0 && errno == ENOENT)) {
+        if (keeper_write(key->to, theirs, (size_t)len) != 0 ||
+            keeper_give(self, key->to, key->store) != 0)
+            rc = keeper_refuse(self, "cannot write %s: %s", key->to, strerror(errno));
+    } else if (key->needed && !secret_eq(ours, have > 0 ? (size_t)have : 0, theirs, (size_t)len))
+        rc = keeper_refuse(self, "%s is not the master key of the backup: move it away first",
+                           key->to);
+    secret_wipe(theirs, sizeof theirs);
+    secret_wipe(ours, sizeof ours);
+    return rc;
+}
+
+static int s_restore_keys(const keeper_t *self, const char *from, const json_t *manifest)
+{
+    char path[KEEPER_PATH], to[KEEPER_PATH];
     if (!json_is_true(json_object_get(manifest, "master_key")))
         return KEEPER_DONE;
     keeper_path(path, from, MANIFEST_KEY);
-    ssize_t len = s_read_key(path, theirs), have = s_read_key(to, ours);
-    if (len <= 0)
-        rc = keeper_refuse(self, "%s cannot be read", path);
-    else if (have == 0 || (have < 0 && errno == ENOENT)) {
-        if (keeper_write(to, theirs, (size_t)len) != 0 || keeper_own(self, to) != 0)
-            rc = keeper_refuse(self, "cannot write %s: %s", to, strerror(errno));
-    } else if (!secret_eq(ours, have > 0 ? (size_t)have : 0, theirs, (size_t)len))
-        rc = keeper_refuse(self, "%s is not the master key of the backup: move it away first", to);
-    secret_wipe(theirs, sizeof theirs);
-    secret_wipe(ours, sizeof ours);
+    backed_key_t key = {path, conf_text(self->conf, SET_authd_master_key), "directory", true};
+    int rc = s_restore_key(self, &key);
+    for (unsigned i = 0; i < KEEPER_KINDS && rc == KEEPER_DONE; i++) {
+        const char *kind = keeper_kinds[i].name;
+        manifest_key(path, from, kind);
+        if (!kinds_has_handlers(kind) || access(path, F_OK) != 0)
+            continue;
+        kinds_key(self->conf, kind, to, sizeof to);
+        rc = s_restore_key(self, &(backed_key_t){path, to, kind, false});
+    }
     return rc;
 }
 
@@ -278,7 +302,7 @@ static int s_restore(const keeper_t *self, const char *from, const json_t *manif
     if (rc == KEEPER_DONE) {
         rc = s_copy(self, from, staging, manifest, plan);
         if (rc == KEEPER_DONE)
-            rc = s_restore_key(self, from, manifest);
+            rc = s_restore_keys(self, from, manifest);
         if (rc != KEEPER_DONE)
             keeper_remove(staging);
     }

@@ -1,0 +1,158 @@
+#include "authd/directory/sources.h"
+
+#include "authd/directory/extensions.h"
+#include "authd/directory/fields.h"
+#include "authd/directory/places.h"
+#include "authd/directory/table.h"
+#include "common/store/sealing_key.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { SEALED_MOST = SOURCE_KEY_TEXT + SEALING_OVERHEAD };
+
+static void s_read_secrets(slice_t packed, source_t *source)
+{
+    unpack_t at = unpack_begin(packed);
+    uint32_t items = unpack_array(&at, 3 * SOURCE_KEYS);
+    source->secrets = at.failed ? 0 : items / 3;
+    for (unsigned i = 0; i < source->secrets; i++) {
+        source_secret_t *secret = &source->secret[i];
+        secret->sealed = unpack_bytes(&at, SEALED_MOST);
+        secret->made_ms = unpack_uint(&at, UINT64_MAX);
+        secret->expires_ms = unpack_uint(&at, UINT64_MAX);
+    }
+}
+
+/* Fields in the order in which sources_put writes them. */
+static void s_read(slice_t key, slice_t bytes, source_t *source)
+{
+    fields_t fields = fields_begin(bytes);
+    *source = (source_t){0};
+    memcpy(source->id.bytes, key.data, UUID_BYTES);
+    source->place = fields_uuid(&fields, "place");
+    source->target = fields_uuid(&fields, "target");
+    source->token = fields_uuid(&fields, "token");
+    source->kind = (op_owner_t)fields_uint(&fields, "kind", OWNER_CHANNEL);
+    source->version = fields_uint(&fields, "version", 0);
+    source->created_ms = fields_uint(&fields, "created", 0);
+    source->name = fields_bytes(&fields, "name");
+    source->format = fields_bytes(&fields, "format");
+    source->scheme = fields_bytes(&fields, "scheme");
+    source->only = fields_bytes(&fields, "only");
+    source->except = fields_bytes(&fields, "except");
+    source->branch = fields_bytes(&fields, "branch");
+    source->required = fields_uint(&fields, "required", 1) == 1;
+    source->drops_unknown = fields_uint(&fields, "drops", 0) == 1;
+    source->sealed_token = fields_bytes(&fields, "verify");
+    s_read_secrets(fields_bytes(&fields, "secrets"), source);
+}
+
+bool sources_get(view_t *view, const uuid_t7 *id, source_t *source)
+{
+    slice_t bytes, key = table_key(id);
+    if (!table_get(view, TABLE_sources, key, &bytes))
+        return false;
+    s_read(key, bytes, source);
+    return true;
+}
+
+bool sources_next(view_t *view, const uuid_t7 *after, source_t *source)
+{
+    slice_t key, bytes, past = after ? table_key(after) : slice("", 0);
+    if (!table_next(view, TABLE_sources, slice("", 0), past, &key, &bytes) || key.len != UUID_BYTES)
+        return false;
+    s_read(key, bytes, source);
+    return true;
+}
+
+bool sources_next_of(view_t *view, const uuid_t7 *target, const uuid_t7 *after, source_t *source)
+{
+    uuid_t7 id;
+    return table_next_second(view, TABLE_sources_by_target, target, after, &id) &&
+           sources_get(view, &id, source);
+}
+
+bool source_place(view_t *view, const source_t *source, source_place_t *place)
+{
+    place_t found;
+    extension_t extension;
+    place_kind_t kind = source->kind == OWNER_BOT ? PLACE_BOT : PLACE_CHANNEL;
+    if (source->kind == OWNER_EXTENSION) {
+        if (!extensions_get(view, &source->place, &extension))
+            return false;
+        *place = (source_place_t){extension.owner, extension.name, extension.archived_ms != 0};
+        return true;
+    }
+    if (!places_get(view, kind, &source->place, &found))
+        return false;
+    *place = (source_place_t){found.owner, found.name, found.archived_ms != 0};
+    return true;
+}
+
+static unsigned s_count(view_t *view, const uuid_t7 *target)
+{
+    unsigned count = 0;
+    source_t source;
+    for (bool more = sources_next_of(view, target, NULL, &source); more;
+         more = sources_next_of(view, target, &source.id, &source))
+        count++;
+    return count;
+}
+
+bool sources_add(view_t *view, const source_t *source)
+{
+    if (s_count(view, &source->target) >= SOURCES_MOST)
+        return false;
+    sources_put(view, source);
+    table_put_pair(view, TABLE_sources_by_target, &source->target, &source->id);
+    return true;
+}
+
+static void s_pack_secrets(const source_t *source, pack_t *out)
+{
+    assert(source->secrets <= SOURCE_KEYS);
+    pack_array(out, 3 * source->secrets);
+    for (unsigned i = 0; i < source->secrets; i++) {
+        const source_secret_t *secret = &source->secret[i];
+        pack_bin(out, secret->sealed.data, secret->sealed.len);
+        pack_uint(out, secret->made_ms);
+        pack_uint(out, secret->expires_ms);
+    }
+}
+
+void sources_put(view_t *view, const source_t *source)
+{
+    pack_t secrets = {0};
+    s_pack_secrets(source, &secrets);
+    pack_t *record = table_record(view, 16);
+    pack_pair_bin(record, "place", source->place.bytes, UUID_BYTES);
+    pack_pair_bin(record, "target", source->target.bytes, UUID_BYTES);
+    pack_pair_bin(record, "token", source->token.bytes, UUID_BYTES);
+    pack_pair_uint(record, "kind", source->kind);
+    pack_pair_uint(record, "version", source->version);
+    pack_pair_uint(record, "created", source->created_ms);
+    pack_pair_str(record, "name", source->name);
+    pack_pair_str(record, "format", source->format);
+    pack_pair_str(record, "scheme", source->scheme);
+    pack_pair_str(record, "only", source->only);
+    pack_pair_str(record, "except", source->except);
+    pack_pair_str(record, "branch", source->branch);
+    pack_pair_uint(record, "required", source->required);
+    pack_pair_uint(record, "drops", source->drops_unknown);
+    pack_pair_bin(record, "verify", source->sealed_token.data, source->sealed_token.len);
+    pack_pair_bin(record, "secrets", secrets.data, secrets.len);
+    pack_free(&secrets);
+    table_put_record(view, TABLE_sources, table_key(&source->id), record);
+}
+
+bool sources_delete(view_t *view, const uuid_t7 *id)
+{
+    source_t source;
+    uuid_t7 gone = *id;
+    if (!sources_get(view, &gone, &source))
+        return false;
+    table_delete_pair(view, TABLE_sources_by_target, &source.target, &gone);
+    table_delete(view, TABLE_sources, table_key(&gone));
+    return true;
+}

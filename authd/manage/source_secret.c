@@ -1,0 +1,118 @@
+#include "authd/manage/source_secret.h"
+
+#include "authd/directory/table.h"
+#include "common/base/secret.h"
+#include "common/source/presets.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { PREFIX = 6 };
+
+bool source_scheme(slice_t text, scheme_t *scheme, json_t **declared, scheme_json_t *read,
+                   char *err, size_t err_size)
+{
+    json_error_t error;
+    const preset_t *preset = preset_find(text);
+    *declared = NULL;
+    if (preset)
+        return scheme_read(&preset->texts, scheme, err, err_size);
+    if (!text.len || *text.data != '{') {
+        snprintf(err, err_size,
+                 "there is no preset of this name; posternctl source presets lists them");
+        return false;
+    }
+    *declared = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, &error);
+    if (!*declared) {
+        snprintf(err, err_size, "it is not valid JSON: line %d, column %d", error.line,
+                 error.column);
+        return false;
+    }
+    return scheme_json_read(*declared, read, err, err_size) &&
+           scheme_read(&read->texts, scheme, err, err_size);
+}
+
+/* A random secret as the scheme writes it; false: only the sender can make one. */
+static bool s_make(const scheme_t *scheme, char made[WHSEC_TEXT])
+{
+    whsec_t secret;
+    if (scheme->alg == ALG_ED25519 || scheme->alg == ALG_ECDSA_P256)
+        return false;
+    whsec_make(&secret);
+    if (scheme->key == KEY_HEX)
+        sodium_bin2hex(made, WHSEC_TEXT, secret.bytes, secret.len);
+    else
+        whsec_text(&secret, made);
+    if (scheme->key == KEY_BASE64)
+        memmove(made, made + PREFIX, strlen(made + PREFIX) + 1);
+    whsec_wipe(&secret);
+    return true;
+}
+
+static error_code_t s_take(task_t *task, const scheme_t *scheme, source_room_t *room, slice_t *text)
+{
+    source_key_t key;
+    char err[MANAGE_MESSAGE - 16];
+    *text = task_text(task, "secret");
+    if (!json_object_get(task->args, "secret")) {
+        if (!s_make(scheme, room->made))
+            return task_fail(task, ERROR_invalid_param,
+                             "secret: is missing: it is the public key that the sender shows.");
+        *text = slice_of(room->made);
+    }
+    bool good = source_key_read(scheme, *text, &key, err, sizeof err);
+    source_key_wipe(&key);
+    return good ? ERROR_none : task_fail(task, ERROR_invalid_param, "secret: %s.", err);
+}
+
+error_code_t source_secret_add(task_t *task, source_t *source, source_room_t *room)
+{
+    json_t *declared;
+    scheme_json_t read;
+    scheme_t scheme;
+    slice_t text;
+    char err[MANAGE_MESSAGE - 16];
+    assert(source->secrets < SOURCE_KEYS);
+    bool good = source_scheme(source->scheme, &scheme, &declared, &read, err, sizeof err);
+    error_code_t code = good ? s_take(task, &scheme, room, &text)
+                             : task_fail(task, ERROR_invalid_param, "scheme: %s.", err);
+    json_decref(declared);
+    if (code != ERROR_none)
+        return code;
+    sealing_key_seal(table_master_key(task->view), text, room->secret);
+    source->secret[source->secrets++] =
+        (source_secret_t){slice(room->secret, text.len + SEALING_OVERHEAD), task->now_ms, 0};
+    return ERROR_none;
+}
+
+void source_secret_end(source_t *source, uint64_t now_ms, uint64_t until_ms)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < source->secrets; i++) {
+        source_secret_t secret = source->secret[i];
+        if (secret.expires_ms == 0 || secret.expires_ms > until_ms)
+            secret.expires_ms = until_ms;
+        if (secret.expires_ms > now_ms)
+            source->secret[kept++] = secret;
+    }
+    source->secrets = kept;
+}
+
+void source_token_take(task_t *task, source_t *source, source_room_t *room)
+{
+    slice_t text = task_text(task, "verify_token");
+    if (!json_object_get(task->args, "verify_token"))
+        return;
+    source->sealed_token = slice("", 0);
+    if (!text.len)
+        return;
+    sealing_key_seal(table_master_key(task->view), text, room->token);
+    source->sealed_token = slice(room->token, text.len + SEALING_OVERHEAD);
+}
+
+void source_room_wipe(source_room_t *room)
+{
+    secret_wipe(room->made, sizeof room->made);
+}
