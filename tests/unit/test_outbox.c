@@ -338,6 +338,26 @@ static void test_retention(void **state)
     journal_close(&journal);
 }
 
+/* The clock that was told when it ended goes on from there. */
+static void test_what_ends_before_a_close_is_kept_for_its_time(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    s_store(journal, 1, 10, RECORD_DELIVER);
+    s_commit(journal);
+    s_now += 30000;
+    journal_note_t note = s_ended(journal, 1, 1, OUTBOX_DEAD);
+    uint64_t told_ms = journal_running_ms(journal, s_now);
+    journal_note(journal, &note);
+    journal_close(&journal);
+    journal = s_open();
+    assert_true(journal_running_ms(journal, s_now) >= told_ms);
+    journal_tend(journal, s_now);
+    s_commit(journal);
+    assert_int_equal(s_list_items(journal, 1, true), 1);
+    journal_close(&journal);
+}
+
 static void test_what_is_kept_of_handlers(void **state)
 {
     (void)state;
@@ -423,6 +443,7 @@ int main(void)
         TEST(test_a_reply_waits_for_room_with_all_that_was_noted_after_it),
         TEST(test_only_so_many_attempts_are_kept),
         TEST(test_retention),
+        TEST(test_what_ends_before_a_close_is_kept_for_its_time),
         TEST(test_what_is_kept_of_handlers),
         TEST(test_a_reshard_carries_all),
     };

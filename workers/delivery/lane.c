@@ -164,7 +164,7 @@ bool lane_failed(lane_t *self, const call_t *call, const schedule_t *clock, uint
         return changed;
     if (call->outcome == CALL_ANSWERED && call->status == 410)
         s_disable(self, STANDING_GONE);
-    else if (now_ms - self->failing_ms >= most_ms)
+    else if (now_ms > self->failing_ms && now_ms - self->failing_ms >= most_ms)
         s_disable(self, STANDING_FAILING);
     return changed || self->standing != STANDING_GOOD;
 }

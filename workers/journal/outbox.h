@@ -74,8 +74,9 @@ uint64_t journal_noted(const journal_t *self);
 /* Records below this log sequence are committed. */
 uint64_t journal_committed(const journal_t *self);
 
-/* The running clock. */
-uint64_t journal_running_ms(const journal_t *self, int64_t now_ms);
+/* The running clock. What is noted after it was told is committed with that time or a later one: a
+ * clock that the next process continues from before it would have the note in its future. */
+uint64_t journal_running_ms(journal_t *self, int64_t now_ms);
 
 /* The place of a pending item: items of a target stand together, in the order in which they are
  * due. */

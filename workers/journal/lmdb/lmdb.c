@@ -277,6 +277,7 @@ static void s_take_notes(journal_t *self, int64_t now_ms)
     pass->awaited = true;
     if (rc == 0)
         rc = notes_take(pass, until);
+    pass_extend(pass, 0, now_ms); /* to the time that the last of them was told */
     if (!atomic_load(&self->unsaved))
         self->begun_ms = now_ms;
     atomic_store(&self->unsaved, true);

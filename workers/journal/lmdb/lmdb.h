@@ -139,10 +139,11 @@ struct journal {
     MDB_dbi table[TABLES];
     journal_options_t options; /* texts point nowhere after the opening */
     uuid_t7 uuid;
-    state_t state;     /* as committed */
-    uint64_t base_ms;  /* running clock at the opening */
-    int64_t opened_ms; /* clock_ms () then */
-    uint64_t number;   /* counts passes */
+    state_t state;                /* as committed */
+    uint64_t base_ms;             /* running clock at the opening */
+    int64_t opened_ms;            /* clock_ms () then */
+    atomic_uint_fast64_t told_ms; /* the latest running time that the main thread was told */
+    uint64_t number;              /* counts passes */
     target_set_t targets;
     uint64_t retired;    /* since the opening */
     uint64_t passed_log; /* what stands before it in the log is damaged, and stays */

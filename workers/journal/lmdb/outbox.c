@@ -179,8 +179,10 @@ int outbox_prune(pass_t *pass, size_t steps)
             break;
         memcpy(&done, key.mv_data, sizeof done);
         memcpy(target.bytes, value.mv_data, UUID_BYTES);
-        if (pass->state.running_ms - be64toh(done.running_ms) <
-            pass->journal->options.delivery_retention_ms)
+        /* A version before may have left one that ended later than its clock stood. */
+        uint64_t done_ms = be64toh(done.running_ms), running_ms = pass->state.running_ms;
+        if (running_ms < done_ms ||
+            running_ms - done_ms < pass->journal->options.delivery_retention_ms)
             break;
         rc = outbox_forget(pass, &target, be64toh(done.log));
         if (rc == 0)

@@ -31,9 +31,13 @@ uint64_t journal_committed(const journal_t *self)
     return atomic_load(&self->committed_log);
 }
 
-uint64_t journal_running_ms(const journal_t *self, int64_t now_ms)
+uint64_t journal_running_ms(journal_t *self, int64_t now_ms)
 {
-    return self->base_ms + (now_ms > self->opened_ms ? (uint64_t)(now_ms - self->opened_ms) : 0);
+    uint64_t running_ms =
+        self->base_ms + (now_ms > self->opened_ms ? (uint64_t)(now_ms - self->opened_ms) : 0);
+    if (running_ms > atomic_load(&self->told_ms))
+        atomic_store(&self->told_ms, running_ms);
+    return running_ms;
 }
 
 static int s_read_due(const MDB_val *key, const MDB_val *value, outbox_due_t *due)

@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* NOW_MS 0: where it stood. */
 static uint64_t s_running(const journal_t *journal, int64_t now_ms)
 {
-    uint64_t running = journal->base_ms;
+    uint64_t running = journal->base_ms, told = now_ms ? atomic_load(&journal->told_ms) : 0;
     if (now_ms > journal->opened_ms)
         running += (uint64_t)(now_ms - journal->opened_ms);
+    running = running > told ? running : told;
     return running > journal->state.running_ms ? running : journal->state.running_ms;
 }
 
