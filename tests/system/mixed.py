@@ -29,6 +29,13 @@ BEFORE = postern.ROOT / "build" / "before" / "bin"
 SETTINGS = {"delivery.allow": "127.0.0.0/8"}
 KINDS = ("channel", "bot", "extension")
 WRITERS = 1  # to each
+PAUSE_S = 0.02  # after each message: how many there are does not depend on the machine
+
+
+class Writer(kill_campaign.Writer):
+    def one(self, text):
+        super().one(text)
+        self.stop.wait(PAUSE_S)
 
 
 class Place:
@@ -37,7 +44,7 @@ class Place:
     def __init__(self, ring, kind, name, seed, stop):
         self.tally = kill_campaign.Tally(kind, seed)
         self.url, self.read_back = kill_campaign.place(ring, kind, name)
-        self.writers = [kill_campaign.Writer(f"{kind}{i}", self.url, self.tally, stop, True) for i in range(WRITERS)]
+        self.writers = [Writer(f"{kind}{i}", self.url, self.tally, stop, True) for i in range(WRITERS)]
 
     def start(self):
         for writer in self.writers:
