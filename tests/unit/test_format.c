@@ -213,6 +213,7 @@ static void test_faults_name_their_place(void **state)
         {"[{\"message\": {\"text\": \"[a]({{ a }})\"}}]", "url", 1},
         {"[{\"message\": {\"text\": \"x\"}, \"if\": \"a ==\"}]", "expected", 1},
         {"[{\"messag\": {\"text\": \"x\"}}]", "messag", 1},
+        {"[{\"on\": [\"a\"], \"on\": [\"b\"], \"drop\": true}]", "stands twice", 1},
         {"[]", "rules", 1},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -60,6 +60,7 @@ static int s_fields(parse_t *self, const value_t *object, const field_row_t *row
     members_t members = value_members(object);
     slice_t key;
     value_t value;
+    uint64_t seen = 0; /* a bit of each row */
     if (object->type != VALUE_OBJECT)
         return s_fail(self, "must be an object");
     while (members_next(&members, &key, &value)) {
@@ -69,6 +70,9 @@ static int s_fields(parse_t *self, const value_t *object, const field_row_t *row
             row++;
         if (!row->name)
             return s_fail(self, "is no field of a format");
+        if (seen & (uint64_t)1 << (row - rows))
+            return s_fail(self, "stands twice");
+        seen |= (uint64_t)1 << (row - rows);
         if (row->type != VALUE_MISSING && value.type != row->type)
             return s_fail(self, "must be %s", s_type_name(row->type));
         if (row->read(self, &value, into) != 0)
@@ -211,13 +215,12 @@ static int s_id(parse_t *self, const value_t *value, void *into)
 }
 
 /* Texts that others include: each sees those before it, so that none is in a circle. */
-static int s_parts(parse_t *self, const value_t *value, void *into)
+static int s_parts(parse_t *self, const value_t *value)
 {
     parts_t *parts = &self->format->parts;
     members_t members = value_members(value);
     slice_t key;
     value_t member;
-    (void)into;
     while (members_next(&members, &key, &member)) {
         size_t before = spot_enter(&self->spot, key, 0);
         if (member.type != VALUE_TEXT)
@@ -304,16 +307,39 @@ static int s_otherwise(parse_t *self, const value_t *value, void *into)
                : s_fail(self, "must be \"summary\" or \"drop\"");
 }
 
+/* The parts come first, wherever they stand: rules include them. */
+static int s_parts_first(parse_t *self, const value_t *root)
+{
+    value_t parts = value_member(&self->format->room, root, slice_of("parts"));
+    if (parts.type == VALUE_MISSING)
+        return 0;
+    size_t before = spot_enter(&self->spot, slice_of("parts"), 0);
+    if (parts.type != VALUE_OBJECT)
+        return s_fail(self, "must be %s", s_type_name(VALUE_OBJECT));
+    if (s_parts(self, &parts) != 0)
+        return -1;
+    spot_back(&self->spot, before);
+    return 0;
+}
+
+static int s_is_read(parse_t *self, const value_t *value, void *into)
+{
+    (void)self;
+    (void)value;
+    (void)into;
+    return 0;
+}
+
 static int s_format(parse_t *self, const value_t *root)
 {
     static const field_row_t rows[] = {
         {"sender", s_sender, VALUE_TEXT},     {"title", s_title, VALUE_TEXT},
         {"version", s_version, VALUE_NUMBER}, {"detect", s_detect, VALUE_MISSING},
         {"event", s_event, VALUE_TEXT},       {"id", s_id, VALUE_TEXT},
-        {"answer", s_answer, VALUE_TEXT},     {"parts", s_parts, VALUE_OBJECT},
+        {"answer", s_answer, VALUE_TEXT},     {"parts", s_is_read, VALUE_OBJECT},
         {"rules", s_rules, VALUE_ARRAY},      {"otherwise", s_otherwise, VALUE_TEXT},
         {NULL, NULL, VALUE_MISSING}};
-    if (s_fields(self, root, rows, NULL) != 0)
+    if (s_parts_first(self, root) != 0 || s_fields(self, root, rows, NULL) != 0)
         return -1;
     if (self->format->sender[0] == '\0')
         return s_fail(self, "the field sender is missing");

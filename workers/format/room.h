@@ -53,7 +53,7 @@ void text_lit(text_t *self, const char *bytes);
 void text_char(text_t *self, char c);
 static inline slice_t text_of(const text_t *self)
 {
-    return slice(self->data, self->len);
+    return slice(self->len ? self->data : "", self->len);
 }
 
 #endif

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { JSON_MOST = 1000, LOOKS_A_STEP = 16, TEXT_MOST = 32 << 10 };
+enum { JSON_MOST = 1000, LOOKS_A_STEP = 32, TEXT_MOST = 32 << 10 };
 
 value_t value_of_text(slice_t text)
 {
-    return (value_t){.type = VALUE_TEXT, .text = text};
+    return (value_t){.type = VALUE_TEXT, .text = text.len ? text : slice("", 0)};
 }
 
 value_t value_of_number(double number)
@@ -173,17 +173,11 @@ bool value_is_true(const value_t *value)
 
 value_t value_member(room_t *room, const value_t *value, slice_t name)
 {
-    members_t members = value_members(value);
-    slice_t key;
-    value_t member;
-    for (unsigned looks = 1; value->type == VALUE_OBJECT && members_next(&members, &key, &member);
-         looks++) {
-        if (slice_eq(key, name))
-            return member;
-        if (looks % LOOKS_A_STEP == 0 && !room_step(room, 1))
-            break;
-    }
-    return (value_t){.type = VALUE_MISSING};
+    size_t looks;
+    value_t member =
+        value_find(value, name, (size_t)room->steps * LOOKS_A_STEP + LOOKS_A_STEP, &looks);
+    room_step(room, (unsigned)(looks / LOOKS_A_STEP));
+    return member;
 }
 
 value_t value_at(room_t *room, const value_t *value, int64_t index)

@@ -190,6 +190,22 @@ extern "C" bool members_next(members_t *self, slice_t *key, value_t *member)
     return true;
 }
 
+extern "C" value_t value_find(const value_t *value, slice_t name, size_t most, size_t *looks)
+{
+    value_t missing = {};
+    *looks = 0;
+    if (value->type != VALUE_OBJECT)
+        return missing;
+    const std::string_view wanted(name.data ? name.data : "", name.len);
+    object of = take<element>(value->node).get_object().value();
+    for (auto at = of.begin(); at != of.end() && *looks < most; ++at) {
+        ++*looks;
+        if (at.key_equals(wanted))
+            return value_from(at.value());
+    }
+    return missing;
+}
+
 extern "C" size_t value_count(const value_t *value)
 {
     if (value->type == VALUE_ARRAY)

@@ -55,6 +55,10 @@ typedef struct {
 members_t value_members(const value_t *value);
 bool members_next(members_t *self, slice_t *key, value_t *member);
 
+/* The first member of an object that has this name, looking at no more than MOST; LOOKS is how many
+ * it looked at. MISSING when none has, and of any other value. */
+value_t value_find(const value_t *value, slice_t name, size_t most, size_t *looks);
+
 /* How many members there are. */
 size_t value_count(const value_t *value);
 
