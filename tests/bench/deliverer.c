@@ -261,7 +261,7 @@ int main(int argc, char **argv)
     journal_options_t journal = {.path = argv[1],
                                  .kind = "bot",
                                  .shards = 1,
-                                 .map_bytes = 256 << 20,
+                                 .room_bytes = 256 << 20,
                                  .keys = 1000,
                                  .retention_ms = 86400000,
                                  .delivery_retention_ms = 86400000};

@@ -13,7 +13,7 @@
 enum { TARGETS = 64, NEW = 3 };
 
 static journal_options_t s_options = {
-    .map_bytes = 1u << 30, .keys = 1000000, .retention_ms = UINT64_C(30) * 86400000};
+    .room_bytes = 1u << 30, .keys = 1000000, .retention_ms = UINT64_C(30) * 86400000};
 static uuid_t7 s_targets[TARGETS];
 static unsigned s_len;
 

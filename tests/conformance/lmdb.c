@@ -12,7 +12,7 @@ journal_t *subject_open(const char *place, const subject_options_t *given, char 
                                  .kind = given->kind,
                                  .shard = given->shard,
                                  .shards = given->shards,
-                                 .map_bytes = MAP,
+                                 .room_bytes = MAP,
                                  .keys = given->keys,
                                  .retention_ms = given->retention_ms,
                                  .retention_bytes = given->retention_bytes,

@@ -19,7 +19,7 @@ static journal_options_t s_options(void)
     return (journal_options_t){.path = s_path,
                                .kind = "channel",
                                .shards = 2,
-                               .map_bytes = MAP,
+                               .room_bytes = MAP,
                                .keys = 1000,
                                .retention_ms = 30 * 86400000ull};
 }

@@ -21,7 +21,7 @@ static journal_t *s_open_at(const char *path, unsigned shard, unsigned shards)
         .kind = "bot",
         .shard = shard,
         .shards = shards,
-        .map_bytes = 64 << 20,
+        .room_bytes = 64 << 20,
         .keys = 1000,
         .retention_ms = 30ull * DAY,
         .delivery_retention_ms = 7ull * DAY,

@@ -247,7 +247,7 @@ static int s_setup(void **state)
     journal_options_t options = {.path = s_path,
                                  .kind = "bot",
                                  .shards = 1,
-                                 .map_bytes = 64 << 20,
+                                 .room_bytes = 64 << 20,
                                  .keys = 1000,
                                  .retention_ms = 86400000,
                                  .delivery_retention_ms = 86400000};

@@ -37,7 +37,7 @@ static void s_open(case_t *self)
     journal_options_t options = {.path = self->journal_path,
                                  .kind = "bot",
                                  .shards = 1,
-                                 .map_bytes = 64 << 20,
+                                 .room_bytes = 64 << 20,
                                  .keys = 1000,
                                  .retention_ms = 24ull * HOUR,
                                  .delivery_retention_ms = 24ull * HOUR};

@@ -426,7 +426,7 @@ static void test_a_full_map(void **state)
     static char body[8192];
     memset(body, 'x', sizeof body - 1);
     journal_options_t options = s_options();
-    options.map_bytes = 2 << 20;
+    options.room_bytes = 2 << 20;
     journal_t *journal = s_open_with(options);
     journal_entry_t entries[300];
     unsigned stored = 0;
@@ -454,7 +454,7 @@ static void test_a_batch_that_does_not_fit(void **state)
     static char body[16384];
     memset(body, 'x', sizeof body - 1);
     journal_options_t options = s_options();
-    options.map_bytes = 2 << 20;
+    options.room_bytes = 2 << 20;
     journal_t *journal = s_open_with(options);
     journal_entry_t entries[300];
     assert_int_equal(s_append_one(journal, s_keyed(1, 1000, 'k', 'h')), JOURNAL_STORED);

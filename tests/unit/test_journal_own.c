@@ -49,7 +49,7 @@ static int s_open(unsigned shards)
                                      .kind = "channel",
                                      .shard = 1,
                                      .shards = shards,
-                                     .map_bytes = 64 << 20};
+                                     .room_bytes = 64 << 20};
         journal_t *journal = journal_open(&options, 1000, s_err, sizeof s_err);
         if (!journal && write(ends[1], s_err, strlen(s_err)) < 0)
             _exit(2);

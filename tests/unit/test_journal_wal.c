@@ -249,7 +249,7 @@ static void test_it_is_made_anew_with_another_size(void **state)
     (void)state;
     s_die_after(10);
     journal_options_t options = s_options();
-    options.map_bytes *= 2;
+    options.room_bytes *= 2;
     journal_t *journal = journal_open(&options, s_now, reason, sizeof reason);
     assert_non_null(journal);
     assert_int_equal(s_append(journal, 100, 'h'), JOURNAL_STORED);

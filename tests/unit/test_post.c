@@ -332,7 +332,7 @@ static journal_t *s_open(void)
                                  .kind = "bot",
                                  .shard = 1,
                                  .shards = 3,
-                                 .map_bytes = 64 << 20,
+                                 .room_bytes = 64 << 20,
                                  .keys = 10,
                                  .retention_ms = 1u << 31,
                                  .retention_bytes = 1000};

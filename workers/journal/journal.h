@@ -37,7 +37,7 @@ typedef struct {
     const char *path;  /* NULL, or the one journal itself, which is the caller's already */
     const char *kind;  /* "channel", "bot", "extension" */
     unsigned shard, shards;
-    uint64_t map_bytes;    /* largest size of the file */
+    uint64_t room_bytes;   /* most that the journal may take; it keeps what it has */
     uint64_t keys;         /* most dedupe keys */
     uint64_t retention_ms; /* age at which records are removed, by the running clock */
     uint64_t

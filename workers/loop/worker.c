@@ -200,7 +200,7 @@ static void s_open_journal(worker_t *self)
         .kind = op_owner_name(self->role->kind),
         .shard = self->shard.shard,
         .shards = self->shard.shards,
-        .map_bytes = conf_uint(conf, SET_worker_map_bytes),
+        .room_bytes = conf_uint(conf, SET_worker_map_bytes),
         .keys = conf_uint(conf, SET_worker_keys),
         .retention_ms = conf_uint(conf, SET_worker_retention_days) * 86400000,
         .retention_bytes = conf_uint(conf, SET_worker_retention_bytes),

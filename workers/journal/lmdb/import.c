@@ -147,7 +147,7 @@ journal_import_t *journal_import_new(const journal_import_options_t *options, ch
         .kind = options->kind,
         .shard = options->shard,
         .shards = options->shards,
-        .map_bytes = 2 * options->bytes + ROOM,
+        .room_bytes = 2 * options->bytes + ROOM,
     };
     if (!self)
         abort();

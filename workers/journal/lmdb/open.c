@@ -144,9 +144,9 @@ static int s_say(char *err, size_t err_size, const char *path, const char *what)
     return -1;
 }
 
-static size_t s_wal_bytes(uint64_t map_bytes)
+static size_t s_wal_bytes(uint64_t room_bytes)
 {
-    uint64_t bytes = map_bytes / WAL_SHARE / (2 * WAL_BLOCK) * (2 * WAL_BLOCK);
+    uint64_t bytes = room_bytes / WAL_SHARE / (2 * WAL_BLOCK) * (2 * WAL_BLOCK);
     return bytes < WAL_LEAST ? WAL_LEAST : bytes > WAL_MOST ? WAL_MOST : bytes;
 }
 
@@ -204,7 +204,7 @@ static int s_recover(journal_t *self, const char *path, bool salvage, char *err,
     if (rc == 0 && begun)
         rc = salvage ? replay_salvage(&pass, newest, &count) : replay_apply(&pass, newest, &count);
     pass.state.generation = newest;
-    if (salvage || pass.state.wal_bytes != s_wal_bytes(self->options.map_bytes))
+    if (salvage || pass.state.wal_bytes != s_wal_bytes(self->options.room_bytes))
         pass.state.wal_bytes = 0;
     store_commit_t went = rc ? store_failure(rc) : pass_commit(&pass);
     pass_abort(&pass);
@@ -228,7 +228,7 @@ static int s_recover(journal_t *self, const char *path, bool salvage, char *err,
 static int s_begin_wal(journal_t *self, const char *directory, char *err, size_t err_size)
 {
     pass_t pass;
-    size_t bytes = s_wal_bytes(self->options.map_bytes);
+    size_t bytes = s_wal_bytes(self->options.room_bytes);
     bool fill = self->state.wal_bytes == 0;
     if (wal_begin(self->wal, fill, err, err_size) != 0)
         return -1;
@@ -259,7 +259,7 @@ static int s_open_wal(journal_t *self, const journal_options_t *options, char *e
 {
     char path[1100];
     snprintf(path, sizeof path, "%s/wal", options->path);
-    self->wal = wal_open(path, &self->uuid, s_wal_bytes(options->map_bytes), err, err_size);
+    self->wal = wal_open(path, &self->uuid, s_wal_bytes(options->room_bytes), err, err_size);
     if (!self->wal)
         return -1;
     if (wal_check(self->wal, &self->state, path, err, err_size) != 0 && !options->salvage)
@@ -294,7 +294,7 @@ static journal_t *s_open(const journal_options_t *options, int64_t now_ms, char 
         .kind = "journal",
         .schema = JOURNAL_SCHEMA,
         .tables = TABLES,
-        .map_bytes = options->map_bytes,
+        .map_bytes = options->room_bytes,
         .setting = "worker.map_bytes",
         .migrate = s_migrate,
     };

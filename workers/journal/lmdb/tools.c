@@ -77,7 +77,7 @@ static int s_take_over(const char *path, bool salvage, uint64_t *count, char *er
                                  .kind = facts.kind,
                                  .shard = facts.shard,
                                  .shards = facts.shards,
-                                 .map_bytes = ROOM + facts.bytes,
+                                 .room_bytes = ROOM + facts.bytes,
                                  .salvage = salvage};
     journal_t *journal = journal_open(&options, clock_ms(), err, err_size);
     if (!journal)
