@@ -1,0 +1,87 @@
+"""docs/INTEGRATIONS.md, made from the folders of formats/.
+
+python3 tests/lint/integrations.py   writes the table between its marks, and the sections behind it
+"""
+
+import json
+import re
+
+import tables
+from tree import ROOT
+
+FOLDER = ROOT / "formats"
+DOCUMENT = ROOT / "docs" / "INTEGRATIONS.md"
+TABLE = ("<!-- table: senders -->\n", "<!-- end of table -->\n")
+# Where a format's presets have other names than it.
+PRESETS = {"gitea": ["gitea", "forgejo"], "slack": [""], "slack-events": ["slack"], "standard-webhooks": ["standard-webhooks", "svix"]}
+SECTIONS = "<!-- sections: made from the README of each format -->\n"
+
+
+def senders():
+    """By their headings; what is for any sender stands last."""
+    names = [path.parent.name for path in FOLDER.glob("*/format.json")]
+    return sorted(names, key=lambda name: (name == "generic", readme(name)[0].lower()))
+
+
+def format_of(sender):
+    return json.loads((FOLDER / sender / "format.json").read_text())
+
+
+def cases(sender):
+    """The names of a format's golden cases."""
+    return sorted(path.name.removesuffix(".expected.json") for path in (FOLDER / sender / "cases").glob("*.expected.json"))
+
+
+def readme(sender):
+    """The heading and the text of a format's README."""
+    heading, text = (FOLDER / sender / "README.md").read_text().split("\n", 1)
+    return heading.removeprefix("# "), text.strip()
+
+
+def anchor(heading):
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def way(rule):
+    """One way of detecting a sender, in words."""
+    words = [f"header `{rule['header']}`"] if "header" in rule else []
+    if "without" in rule:
+        words.append("without " + ", ".join(f"`{name}`" for name in rule["without"]))
+    words += [f"agent `{rule['agent']}`"] if "agent" in rule else []
+    words += ["body with " + ", ".join(f"`{name}`" for name in rule["body"])] if "body" in rule else []
+    return " ".join(words)
+
+
+def detection(sender):
+    rules = format_of(sender).get("detect", [])
+    return "; ".join(way(rule) for rule in (rules if isinstance(rules, list) else [rules])) or "by its name alone"
+
+
+def signatures(sender):
+    """The presets of common/source/presets.def that verify what a format reads."""
+    names = [row[0].strip('"') for row in tables.rows("common/source/presets.def", "PRESET")]
+    wanted = PRESETS.get(sender) or [name for name in names if name == sender or name.startswith(f"{sender}-")]
+    assert sender not in PRESETS or set(wanted) <= {*names, ""}
+    return ", ".join(f"`{name}`" for name in wanted if name)
+
+
+def table():
+    rows = [["sender", "format", "cases", "detected by", "signature preset"], ["---"] * 5]
+    rows += [[f"[{readme(name)[0]}](#{anchor(readme(name)[0])})", f"`{name}`", str(len(cases(name))), detection(name), signatures(name)]
+             for name in senders()]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def sections():
+    return "\n\n".join(f"### {heading}\n\n{text}" for heading, text in map(readme, senders()))
+
+
+def written(text):
+    """TEXT with the table and the sections in their places."""
+    head, rest = text.split(TABLE[0])
+    middle = rest.split(TABLE[1])[1].split(SECTIONS)[0]
+    return f"{head}{TABLE[0]}\n{table()}\n\n{TABLE[1]}{middle}{SECTIONS}\n{sections()}\n"
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(written(DOCUMENT.read_text()))
