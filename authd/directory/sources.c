@@ -4,7 +4,11 @@
 #include "authd/directory/fields.h"
 #include "authd/directory/places.h"
 #include "authd/directory/table.h"
+#include "common/base/secret.h"
+#include "common/log/log.h"
+#include "common/source/record.h"
 #include "common/store/sealing_key.h"
+#include "common/wire/wire.h"
 
 #include <assert.h>
 #include <string.h>
@@ -39,6 +43,7 @@ static void s_read(slice_t key, slice_t bytes, source_t *source)
     source->name = fields_bytes(&fields, "name");
     source->format = fields_bytes(&fields, "format");
     source->scheme = fields_bytes(&fields, "scheme");
+    source->declared = fields_bytes(&fields, "declared");
     source->only = fields_bytes(&fields, "only");
     source->except = fields_bytes(&fields, "except");
     source->branch = fields_bytes(&fields, "branch");
@@ -125,7 +130,7 @@ void sources_put(view_t *view, const source_t *source)
 {
     pack_t secrets = {0};
     s_pack_secrets(source, &secrets);
-    pack_t *record = table_record(view, 16);
+    pack_t *record = table_record(view, 17);
     pack_pair_bin(record, "place", source->place.bytes, UUID_BYTES);
     pack_pair_bin(record, "target", source->target.bytes, UUID_BYTES);
     pack_pair_bin(record, "token", source->token.bytes, UUID_BYTES);
@@ -135,6 +140,7 @@ void sources_put(view_t *view, const source_t *source)
     pack_pair_str(record, "name", source->name);
     pack_pair_str(record, "format", source->format);
     pack_pair_str(record, "scheme", source->scheme);
+    pack_pair_bin(record, "declared", source->declared.data, source->declared.len);
     pack_pair_str(record, "only", source->only);
     pack_pair_str(record, "except", source->except);
     pack_pair_str(record, "branch", source->branch);
@@ -144,6 +150,67 @@ void sources_put(view_t *view, const source_t *source)
     pack_pair_bin(record, "secrets", secrets.data, secrets.len);
     pack_free(&secrets);
     table_put_record(view, TABLE_sources, table_key(&source->id), record);
+}
+
+/* Decrypts into ROOM; an empty slice when this master key did not seal it. */
+static slice_t s_open(view_t *view, slice_t sealed, char room[SOURCE_KEY_TEXT])
+{
+    if (sealed.len < SEALING_OVERHEAD || sealed.len > SEALED_MOST)
+        return slice("", 0);
+    if (sealing_key_open(table_master_key(view), sealed, room) == 0)
+        return slice(room, sealed.len - SEALING_OVERHEAD);
+    log_error("directory.source", "err=%s", LOG_Q("not encrypted under this master key"));
+    return slice("", 0);
+}
+
+static void s_add_record(view_t *view, const source_t *source, uint64_t wall_ms, pack_t *out)
+{
+    char secrets[SOURCE_KEYS][SOURCE_KEY_TEXT], token[SOURCE_KEY_TEXT];
+    source_record_t record = {.required = source->required,
+                              .preset = source->declared.len ? slice("", 0) : source->scheme,
+                              .declared = source->declared,
+                              .verify_token = s_open(view, source->sealed_token, token)};
+    for (unsigned i = source->secrets; i-- > 0;) {
+        const source_secret_t *secret = &source->secret[i];
+        if (secret->expires_ms && secret->expires_ms <= wall_ms)
+            continue;
+        slice_t text = s_open(view, secret->sealed, secrets[i]);
+        if (text.len)
+            record.secret[record.secrets++] = text;
+    }
+    source_record_add(out, &record);
+    secret_wipe(secrets, sizeof secrets);
+    secret_wipe(token, sizeof token);
+}
+
+/* The target's sources that are for this token alone, or for any; at most SOURCES_MOST. */
+static unsigned s_chosen(view_t *view, const uuid_t7 *target, const uuid_t7 *token,
+                         source_t chosen[SOURCES_MOST])
+{
+    unsigned count = 0;
+    source_t source;
+    bool more = sources_next_of(view, target, NULL, &source);
+    for (; more && count < SOURCES_MOST; more = sources_next_of(view, target, &source.id, &source))
+        if (uuid_eq(&source.token, token))
+            chosen[count++] = source;
+    return count;
+}
+
+bool sources_record(view_t *view, const uuid_t7 *target, const uuid_t7 *token, uint64_t wall_ms,
+                    pack_t *out, bool *fits)
+{
+    static const uuid_t7 any;
+    source_t chosen[SOURCES_MOST];
+    unsigned count = s_chosen(view, target, token, chosen);
+    if (count == 0)
+        count = s_chosen(view, target, &any, chosen);
+    if (count == 0)
+        return false;
+    source_records_begin(out, count);
+    for (unsigned i = 0; i < count; i++)
+        s_add_record(view, &chosen[i], wall_ms, out);
+    *fits = out->len <= WIRE_HANDLER;
+    return true;
 }
 
 bool sources_delete(view_t *view, const uuid_t7 *id)

@@ -10,6 +10,7 @@
 #include "common/base/ops.h"
 #include "common/base/uuid.h"
 #include "common/source/key.h"
+#include "common/wire/pack.h"
 
 enum {
     SOURCES_MOST = 20, /* of a target */
@@ -36,6 +37,7 @@ typedef struct {
     slice_t name;
     slice_t format;               /* empty: it is found by what comes */
     slice_t scheme;               /* a preset, or a scheme as JSON; empty: nothing is verified */
+    slice_t declared;             /* the texts of a declared scheme (common/source/record.h) */
     slice_t only, except, branch; /* globs, one a line; empty: all */
     bool required;                /* what is not signed is refused */
     bool drops_unknown;           /* events that the format does not know */
@@ -64,6 +66,12 @@ bool sources_add(view_t *view, const source_t *source);
 /* Writes a changed record: everything but id and target. SOURCE may hold slices of this record, as
  * sources_get gave them. */
 void sources_put(view_t *view, const source_t *source);
+/* Whether a target has sources for requests by this token. Then appends their list (record.h) to
+ * OUT, secrets in the clear: those that are for the token alone, else those that are for any. The
+ * caller wipes it. *FITS: the list is as long as a request can carry, at most. */
+bool sources_record(view_t *view, const uuid_t7 *target, const uuid_t7 *token, uint64_t wall_ms,
+                    pack_t *out, bool *fits);
+
 /* False when there is none. */
 bool sources_delete(view_t *view, const uuid_t7 *id);
 

@@ -3,6 +3,7 @@
 #include "authd/directory/extensions.h"
 #include "authd/directory/handlers.h"
 #include "authd/directory/places.h"
+#include "authd/directory/sources.h"
 #include "authd/directory/tokens.h"
 #include "authd/directory/users.h"
 #include "common/base/ops.h"
@@ -319,6 +320,22 @@ static void s_add_handler(case_t *self)
     request->handler = slice(record->data, record->len);
 }
 
+/* By what the worker verifies an event that becomes a message. */
+static bool s_add_sources(case_t *self)
+{
+    pack_t *record = &self->judge->handler;
+    wire_request_t *request = self->request;
+    bool fits = true;
+    if (s_rules[request->op].deed != DOES_FORMAT)
+        return true;
+    pack_reset(record);
+    if (!sources_record(self->view, &request->principal.target, &self->token.id, self->wall_ms,
+                        record, &fits))
+        return true;
+    request->handler = slice(record->data, record->len);
+    return fits;
+}
+
 /* The bytes lie in the received header, which is ours. */
 static void s_blank(slice_t *credential)
 {
@@ -368,6 +385,15 @@ static void s_fill(case_t *self, const verdict_t *verdict)
     s_add_handler(self);
 }
 
+static void s_refuse_sources(case_t *self, verdict_t *verdict)
+{
+    verdict->code = ERROR_internal;
+    verdict->detail = slice_of("The sources of this target are longer than a request can carry: "
+                               "delete some, or bind them to tokens.");
+    self->request->principal = (wire_principal_t){0};
+    self->request->handler = slice("", 0);
+}
+
 verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
                         const uint8_t hash[TOKEN_HASH], size_t body_len, int64_t now_us,
                         int64_t wall_ms)
@@ -392,6 +418,8 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
     verdict.allow = this.allow;
     if (verdict.code == ERROR_none)
         s_fill(&this, &verdict);
+    if (verdict.code == ERROR_none && !s_add_sources(&this))
+        s_refuse_sources(&this, &verdict);
     s_check_damage(&this, target, &verdict);
     return verdict;
 }

@@ -3,6 +3,7 @@
 #include "authd/directory/table.h"
 #include "common/base/secret.h"
 #include "common/source/presets.h"
+#include "common/source/record.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -32,6 +33,31 @@ bool source_scheme(slice_t text, scheme_t *scheme, json_t **declared, scheme_jso
     }
     return scheme_json_read(*declared, read, err, err_size) &&
            scheme_read(&read->texts, scheme, err, err_size);
+}
+
+error_code_t source_scheme_take(task_t *task, source_t *source, source_room_t *room)
+{
+    json_t *declared;
+    scheme_json_t read;
+    scheme_t scheme;
+    char err[MANAGE_MESSAGE - 16];
+    if (!source->scheme.len)
+        return ERROR_none;
+    bool good = source_scheme(source->scheme, &scheme, &declared, &read, err, sizeof err);
+    if (good && declared) {
+        source_texts_pack(&room->declared, &read.texts);
+        source->declared = slice(room->declared.data, room->declared.len);
+    }
+    json_decref(declared);
+    if (!good)
+        return task_fail(task, ERROR_invalid_param, "scheme: %s.", err);
+    if (scheme.alg == ALG_EQUAL && scheme.at == AT_HEADER)
+        return task_fail(task, ERROR_invalid_param,
+                         "scheme: a secret in a header ends at the gateway, as credentials do.");
+    if (scheme_signs(&scheme, PART_URL))
+        return task_fail(task, ERROR_invalid_param,
+                         "scheme: it signs the URL, which holds the token: workers never see it.");
+    return ERROR_none;
 }
 
 /* A random secret as the scheme writes it; false: only the sender can make one. */
@@ -115,4 +141,5 @@ void source_token_take(task_t *task, source_t *source, source_room_t *room)
 void source_room_wipe(source_room_t *room)
 {
     secret_wipe(room->made, sizeof room->made);
+    pack_free(&room->declared);
 }

@@ -13,12 +13,16 @@
 typedef struct {
     char made[WHSEC_TEXT]; /* a secret that was made; "": it was given */
     uint8_t secret[SOURCE_KEY_TEXT + SEALING_OVERHEAD];
+    pack_t declared; /* the texts of a declared scheme */
     uint8_t token[SOURCE_VERIFY_TOKEN + SEALING_OVERHEAD];
 } source_room_t;
 
 /* Reads a preset's name or a declaration. False with the reason in err. */
 bool source_scheme(slice_t text, scheme_t *scheme, json_t **declared, scheme_json_t *read,
                    char *err, size_t err_size);
+
+/* Reads the source's scheme, and takes it over; nothing where there is none. */
+error_code_t source_scheme_take(task_t *task, source_t *source, source_room_t *room);
 
 /* Adds the argument "secret", or one that it makes, as the newest. */
 error_code_t source_secret_add(task_t *task, source_t *source, source_room_t *room);

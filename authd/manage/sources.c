@@ -106,7 +106,9 @@ static error_code_t s_make(task_t *task, work_t *work)
     uuid_new(&source->id);
     if (!source->scheme.len && json_object_get(task->args, "secret"))
         return task_fail(task, ERROR_invalid_param, "secret: needs a scheme.");
-    error_code_t code = s_take(task, work);
+    error_code_t code = source_scheme_take(task, source, &work->room);
+    if (code == ERROR_none)
+        code = s_take(task, work);
     if (code == ERROR_none && source->scheme.len)
         code = source_secret_add(task, source, &work->room);
     if (code != ERROR_none)

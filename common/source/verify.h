@@ -5,7 +5,7 @@
  * at after the signature. A verdict's reason is made of fixed words, numbers and names of the
  * scheme: it holds nothing of a secret, nor of what was expected.
  *
- * Threading: no state, any thread. A body of 10 KiB takes some 6 µs with HMAC-SHA256. */
+ * Threading: no state, any thread. A body of 10 KiB takes some 7 µs of CPU with HMAC-SHA256. */
 #ifndef POSTERN_SOURCE_VERIFY_H
 #define POSTERN_SOURCE_VERIFY_H
 

@@ -290,7 +290,7 @@ def sources(call):
     call("source_edit", made["id"], {"required": False, "except": ["star.*"], "on_unknown": "drop", "verify_token": "x"}, 200)
     call("source_rotate", made["id"], {"overlap": 60})
     call("source_rotate", made["id"], {"overlap": 0, "secret": "theirs"})
-    other = call("source_create", args={"kind": "extension", "to": "oas_ext", "scheme": '{"alg": "equal", "header": "x-key"}'})
+    other = call("source_create", args={"kind": "extension", "to": "oas_ext", "scheme": '{"alg": "hmac-sha1", "header": "x-sig"}'})
     call("source_delete", other["id"])
     call("source_delete", other["id"], status=204)
 

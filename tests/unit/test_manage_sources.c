@@ -84,7 +84,7 @@ static void a_secret_that_is_given_is_kept_as_it_is(void **state)
 static void each_scheme_gets_a_secret_of_its_form(void **state)
 {
     static const char *const schemes[] = {
-        "\"svix\"", "\"gitlab\"",
+        "\"svix\"", "\"microsoft-graph\"",
         "\"{\\\"alg\\\":\\\"hmac-sha1\\\",\\\"header\\\":\\\"x\\\",\\\"key\\\":\\\"hex\\\"}\"",
         "\"{\\\"alg\\\":\\\"hmac-sha512\\\",\\\"header\\\":\\\"x\\\",\\\"key\\\":\\\"base64\\\"}"
         "\""};
@@ -116,6 +116,10 @@ static void bad_ones_are_refused(void **state)
          "environment: must be"},
         {"{\"kind\":\"channel\",\"to\":\"releases\",\"scheme\":\"nope\"}", ERROR_invalid_param,
          "scheme: there is no preset"},
+        {"{\"kind\":\"channel\",\"to\":\"releases\",\"scheme\":\"gitlab\"}", ERROR_invalid_param,
+         "scheme: a secret in a header ends"},
+        {"{\"kind\":\"channel\",\"to\":\"releases\",\"scheme\":\"twilio\"}", ERROR_invalid_param,
+         "scheme: it signs the URL"},
         {"{\"kind\":\"channel\",\"to\":\"releases\",\"scheme\":\"{\"}", ERROR_invalid_param,
          "scheme: it is not valid JSON: line 1"},
         {"{\"kind\":\"channel\",\"to\":\"releases\",\"scheme\":\"{\\\"alg\\\":\\\"md5\\\"}\"}",

@@ -10,6 +10,7 @@
 
 #include "common/base/clock.h"
 #include "common/source/mac.h"
+#include "common/source/record.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -342,7 +343,7 @@ static void test_twilio(void **state)
         {form, "https://a/x", "&&A=1&", "https://a/xA1", SOURCE_SIGNED, ""},
         {form, "https://a/x", "A=1", "https://a/yA1", SOURCE_REFUSED, "no signature matches"},
         {form, "https://a/x", "A=%", "https://a/xA%", SOURCE_REFUSED, "the body is no form"},
-        {form, "", "A=1", "A1", SOURCE_REFUSED, "set gateway.public_url"},
+        {form, "", "A=1", "A1", SOURCE_REFUSED, "which is not known here"},
         {"application/json", "https://a/x", "{}", "https://a/x", SOURCE_REFUSED,
          "no parameter bodySHA256"},
         {"", "https://a/x", "A=1", "https://a/xA1", SOURCE_REFUSED, "no parameter bodySHA256"},
@@ -418,6 +419,77 @@ static void test_times_that_are_none(void **state)
     }
 }
 
+/* Two sources, of which the second is declared. */
+static void s_fill(pack_t *out, pack_t *texts)
+{
+    scheme_texts_t declared = {0};
+    declared.field[SCHEME_ALG] = slice_of("hmac-sha1");
+    declared.field[SCHEME_HEADER] = slice_of("x-mine");
+    source_texts_pack(texts, &declared);
+    source_records_begin(out, 2);
+    source_record_add(out, &(source_record_t){.preset = slice_of("github"),
+                                              .verify_token = slice_of("v"),
+                                              .secrets = 2,
+                                              .secret = {slice_of("new"), slice_of("old")}});
+    source_record_add(out, &(source_record_t){.required = true,
+                                              .declared = slice(texts->data, texts->len),
+                                              .secrets = 1,
+                                              .secret = {slice_of("k")}});
+}
+
+static void test_records(void **state)
+{
+    pack_t out = {0}, texts = {0};
+    source_record_t records[SOURCE_RECORDS];
+    scheme_texts_t read;
+    scheme_t scheme;
+    (void)state;
+    s_fill(&out, &texts);
+    slice_t whole = slice(out.data, out.len);
+    assert_int_equal(source_records_read(whole, records), 2);
+    assert_false(records[0].required);
+    assert_true(records[1].required);
+    assert_int_equal(records[0].secrets, 2);
+    assert_true(slice_is(records[0].secret[0], "new") && slice_is(records[0].secret[1], "old"));
+    assert_true(slice_is(records[0].verify_token, "v"));
+    assert_true(source_record_scheme(&records[0], &read, &scheme));
+    assert_true(slice_is(scheme.header, "x-hub-signature-256"));
+    assert_true(source_record_scheme(&records[1], &read, &scheme));
+    assert_int_equal(scheme.alg, ALG_HMAC_SHA1);
+    records[1].declared.len--;
+    assert_false(source_record_scheme(&records[1], &read, &scheme));
+    pack_free(&out);
+    pack_free(&texts);
+}
+
+/* A list that is cut, or has a byte too many, is none; what is no record of a list is required. */
+static void test_records_that_are_none(void **state)
+{
+    pack_t out = {0}, texts = {0};
+    source_record_t records[SOURCE_RECORDS];
+    (void)state;
+    s_fill(&out, &texts);
+    for (size_t len = 0; len < out.len; len++) {
+        char *cut = malloc(len + 1);
+        memcpy(cut, out.data, len);
+        assert_int_equal(source_records_read(slice(cut, len), records), -1);
+        free(cut);
+    }
+    pack_uint(&out, 1);
+    assert_int_equal(source_records_read(slice(out.data, out.len), records), -1);
+    pack_reset(&out);
+    source_records_begin(&out, 1);
+    pack_uint(&out, 7);
+    assert_int_equal(source_records_read(slice(out.data, out.len), records), 1);
+    assert_true(records[0].required);
+    assert_int_equal(records[0].secrets, 0);
+    pack_reset(&out);
+    pack_array(&out, SOURCE_RECORDS + 1);
+    assert_int_equal(source_records_read(slice(out.data, out.len), records), -1);
+    pack_free(&out);
+    pack_free(&texts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +506,8 @@ int main(void)
         cmocka_unit_test(test_twilio_limits),
         cmocka_unit_test(test_few_public_checks),
         cmocka_unit_test(test_times_that_are_none),
+        cmocka_unit_test(test_records),
+        cmocka_unit_test(test_records_that_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

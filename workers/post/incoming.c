@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/ops.h"
 #include "common/monitor/monitor.h"
+#include "workers/post/admit.h"
 #include "workers/post/fingerprint.h"
 #include "workers/post/formatted.h"
 #include "workers/post/post_self.h"
@@ -219,6 +220,8 @@ void post_incoming(post_t *self, job_t *job)
 {
     slice_t name;
     post_fill(job);
+    if (!admit(job))
+        return;
     if (job->request->method == OP_HEAD)
         job->kind = JOB_ANSWERED; /* a sender asks whether the address is good */
     else if (wire_pairs_find(job->request->headers, WIRE_FORMAT, &name))

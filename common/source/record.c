@@ -1,0 +1,85 @@
+#include "common/source/record.h"
+
+#include "common/source/presets.h"
+
+#include <assert.h>
+
+enum { TEXTS = SCHEME_FIELDS * (SCHEME_TEXT + 3), VERIFY_TOKEN = 128, DEPTH = 4 };
+
+void source_texts_pack(pack_t *out, const scheme_texts_t *texts)
+{
+    pack_array(out, SCHEME_FIELDS);
+    for (unsigned f = 0; f < SCHEME_FIELDS; f++)
+        pack_str(out, texts->field[f].len ? texts->field[f] : slice("", 0));
+}
+
+bool source_texts_unpack(slice_t packed, scheme_texts_t *texts)
+{
+    unpack_t at = unpack_begin(packed);
+    uint32_t items = unpack_array(&at, SCHEME_FIELDS);
+    *texts = (scheme_texts_t){0};
+    for (uint32_t f = 0; f < items && !at.failed; f++)
+        texts->field[f] = unpack_str(&at, SCHEME_TEXT);
+    return unpack_done(&at);
+}
+
+void source_records_begin(pack_t *out, unsigned count)
+{
+    assert(count <= SOURCE_RECORDS);
+    pack_array(out, count);
+}
+
+void source_record_add(pack_t *out, const source_record_t *record)
+{
+    assert(record->secrets <= SOURCE_KEYS);
+    pack_map(out, 5);
+    pack_pair_uint(out, "required", record->required);
+    pack_pair_str(out, "preset", record->preset);
+    pack_pair_bin(out, "declared", record->declared.data, record->declared.len);
+    pack_pair_str(out, "verify", record->verify_token);
+    pack_str(out, slice_of("secrets"));
+    pack_array(out, record->secrets);
+    for (unsigned i = 0; i < record->secrets; i++)
+        pack_str(out, record->secret[i]);
+}
+
+static slice_t s_bytes(slice_t record, const char *key, size_t most)
+{
+    unpack_t at = unpack_find(record, key);
+    slice_t bytes = unpack_bytes(&at, most);
+    return at.failed ? slice("", 0) : bytes;
+}
+
+static void s_read(slice_t bytes, source_record_t *record)
+{
+    /* What is not told is required: no request passes because a peer is older or newer. */
+    *record = (source_record_t){.required = unpack_find_uint(bytes, "required", 1) != 0};
+    record->preset = s_bytes(bytes, "preset", SOURCE_PRESET);
+    record->declared = s_bytes(bytes, "declared", TEXTS);
+    record->verify_token = s_bytes(bytes, "verify", VERIFY_TOKEN);
+    unpack_t at = unpack_find(bytes, "secrets");
+    uint32_t items = unpack_array(&at, SOURCE_KEYS);
+    for (uint32_t i = 0; i < items && !at.failed; i++)
+        record->secret[i] = unpack_str(&at, SOURCE_KEY_TEXT);
+    record->secrets = at.failed ? 0 : items;
+}
+
+int source_records_read(slice_t encoded, source_record_t records[SOURCE_RECORDS])
+{
+    unpack_t at = unpack_begin(encoded);
+    uint32_t items = unpack_array(&at, SOURCE_RECORDS);
+    for (uint32_t i = 0; i < items && !at.failed; i++)
+        s_read(unpack_value(&at, DEPTH), &records[i]);
+    return unpack_done(&at) ? (int)items : -1;
+}
+
+bool source_record_scheme(const source_record_t *record, scheme_texts_t *texts, scheme_t *scheme)
+{
+    char err[256];
+    const preset_t *preset = record->preset.len ? preset_find(record->preset) : NULL;
+    if (preset)
+        *texts = preset->texts;
+    else if (!record->declared.len || !source_texts_unpack(record->declared, texts))
+        return false;
+    return scheme_read(texts, scheme, err, sizeof err);
+}

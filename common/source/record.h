@@ -1,0 +1,38 @@
+/* The sources of a target, as authd tells them with each request to the worker that verifies it: in
+ * the place of the handler record (common/wire/wire.h) of operations that make messages of events.
+ * It holds secrets in the clear: nobody keeps it.
+ *
+ * A list is a msgpack array of maps with string keys; an unknown key is ignored. Threading: no
+ * state, any thread. */
+#ifndef POSTERN_SOURCE_RECORD_H
+#define POSTERN_SOURCE_RECORD_H
+
+#include "common/source/key.h"
+#include "common/wire/pack.h"
+
+enum { SOURCE_RECORDS = 20, SOURCE_PRESET = 32 };
+
+typedef struct {
+    bool required;
+    slice_t preset;   /* a name of presets.def; empty: `declared` is the scheme */
+    slice_t declared; /* the texts of a scheme (source_texts_pack); empty: nothing is verified */
+    slice_t verify_token;
+    unsigned secrets;
+    slice_t secret[SOURCE_KEYS];
+} source_record_t;
+
+void source_texts_pack(pack_t *out, const scheme_texts_t *texts);
+bool source_texts_unpack(slice_t packed, scheme_texts_t *texts);
+
+/* A list: its begin, then COUNT records. */
+void source_records_begin(pack_t *out, unsigned count);
+void source_record_add(pack_t *out, const source_record_t *record);
+
+/* Reads a list into RECORDS, whose slices point into ENCODED. How many there are; -1: it is no
+ * list. */
+int source_records_read(slice_t encoded, source_record_t records[SOURCE_RECORDS]);
+
+/* The scheme of a record. False where it has none, or none that can be read. */
+bool source_record_scheme(const source_record_t *record, scheme_texts_t *texts, scheme_t *scheme);
+
+#endif

@@ -1,0 +1,171 @@
+#include "workers/post/admit.h"
+
+#include "common/base/clock.h"
+#include "common/base/ops.h"
+#include "common/base/secret.h"
+#include "common/source/presets.h"
+#include "common/source/record.h"
+#include "common/source/verify.h"
+#include "workers/message/json_out.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* One event and the sources that it may be of. */
+typedef struct {
+    job_t *job;
+    source_request_t request;
+    source_record_t record[SOURCE_RECORDS];
+    unsigned records;
+    const source_record_t *signer; /* the source that has signed it; NULL: none */
+    char refusal[SOURCE_REASON];   /* why one has not; "": none was asked, or needs to */
+} admission_t;
+
+static const char *s_method(unsigned method)
+{
+    return method == OP_GET    ? "GET"
+           : method == OP_HEAD ? "HEAD"
+           : method == OP_PUT  ? "PUT"
+                               : "POST";
+}
+
+/* The keys of a record, which source_key_wipe wipes; how many there are. */
+static size_t s_keys(const source_record_t *record, const scheme_t *scheme,
+                     source_key_t keys[SOURCE_KEYS])
+{
+    char err[256];
+    size_t count = 0;
+    for (unsigned i = 0; i < record->secrets; i++)
+        count += source_key_read(scheme, record->secret[i], &keys[count], err, sizeof err);
+    return count;
+}
+
+static void s_refuse(admission_t *self, const char *reason)
+{
+    snprintf(self->refusal, sizeof self->refusal, "%s", reason);
+}
+
+/* A source whose scheme or secrets cannot be read lets nothing pass. */
+static void s_ask(admission_t *self, const source_record_t *record)
+{
+    scheme_texts_t texts;
+    scheme_t scheme;
+    source_key_t keys[SOURCE_KEYS];
+    source_verdict_t verdict = {.outcome = SOURCE_REFUSED};
+    if (!record->required && !record->preset.len && !record->declared.len)
+        return; /* it says nothing of signatures */
+    size_t count =
+        source_record_scheme(record, &texts, &scheme) ? s_keys(record, &scheme, keys) : 0;
+    if (count == 0)
+        snprintf(verdict.reason, sizeof verdict.reason, "the source has no secret that is good");
+    else
+        source_verify(&scheme, keys, count, &self->request, &verdict);
+    secret_wipe(keys, sizeof keys);
+    if (verdict.outcome == SOURCE_SIGNED)
+        self->signer = record;
+    else if (verdict.outcome == SOURCE_REFUSED || (record->required && !self->refusal[0]))
+        s_refuse(self, verdict.reason);
+}
+
+static void s_verify(admission_t *self)
+{
+    for (unsigned i = 0; i < self->records && !self->signer; i++)
+        s_ask(self, &self->record[i]);
+}
+
+/* The source whose preset has this handshake. */
+static const source_record_t *s_source_of(const admission_t *self, handshake_t which)
+{
+    for (unsigned i = 0; i < self->records; i++) {
+        const preset_t *preset = preset_find(self->record[i].preset);
+        if (preset && preset->handshake == which)
+            return &self->record[i];
+    }
+    return NULL;
+}
+
+/* JSON goes out as it is; text travels as a JSON string. */
+static void s_answer(job_t *job, const handshake_answer_t *answer)
+{
+    json_out_t text = {0};
+    if (answer->status >= 400) {
+        job_refuse(job, answer->status == 403 ? ERROR_not_allowed : ERROR_invalid_request,
+                   answer->body);
+        return;
+    }
+    job->kind = JOB_ANSWERED;
+    free(job->reason);
+    job->reason = NULL;
+    if (!answer->body_len)
+        return;
+    if (answer->type[0] == 'a') {
+        job->reason = strndup(answer->body, answer->body_len);
+        return;
+    }
+    json_quote(&text, slice(answer->body, answer->body_len));
+    job->reason = strndup(text.data, text.len);
+    json_free(&text);
+}
+
+static void s_shake(admission_t *self, handshake_t which, const source_record_t *record)
+{
+    scheme_texts_t texts;
+    scheme_t scheme;
+    source_key_t keys[SOURCE_KEYS];
+    handshake_answer_t answer;
+    bool keyed = record && source_record_scheme(record, &texts, &scheme);
+    size_t count = keyed ? s_keys(record, &scheme, keys) : 0;
+    handshake_answer(which, &self->request, keys, count,
+                     record ? record->verify_token : slice("", 0), &answer);
+    secret_wipe(keys, sizeof keys);
+    s_answer(self->job, &answer);
+}
+
+/* Those that tell a secret are not answered: there is nobody who keeps it. */
+static bool s_is_answered(const admission_t *self, handshake_t which)
+{
+    if (which == HANDSHAKE_none || which == HANDSHAKE_notion || which == HANDSHAKE_asana)
+        return false;
+    if (handshake_needs(which) == HANDSHAKE_NEEDS_OPEN)
+        return true;
+    return handshake_needs(which) == HANDSHAKE_NEEDS_SIGNED
+               ? self->signer && self->signer == s_source_of(self, which)
+               : s_source_of(self, which) != NULL;
+}
+
+static bool s_go_on(admission_t *self)
+{
+    handshake_t which = handshake_find(&self->request);
+    if (which != HANDSHAKE_none && handshake_needs(which) != HANDSHAKE_NEEDS_SIGNED &&
+        s_is_answered(self, which)) {
+        s_shake(self, which, s_source_of(self, which));
+        return false;
+    }
+    s_verify(self);
+    if (!self->signer && self->refusal[0]) {
+        job_refuse(self->job, ERROR_invalid_signature, self->refusal);
+        return false;
+    }
+    if (!s_is_answered(self, which))
+        return true;
+    s_shake(self, which, self->signer);
+    return false;
+}
+
+bool admit(job_t *job)
+{
+    const wire_request_t *request = job->request;
+    admission_t self = {.job = job,
+                        .request = {.method = slice_of(s_method(request->method)),
+                                    .headers = request->headers,
+                                    .params = request->params,
+                                    .body = job_body(job),
+                                    .wall_ms = clock_wall_ms()}};
+    int count = request->handler.len ? source_records_read(request->handler, self.record) : 0;
+    self.records = count > 0 ? (unsigned)count : 0;
+    if (count < 0) {
+        job_refuse(job, ERROR_invalid_signature, "The sources of this target cannot be read.");
+        return false;
+    }
+    return s_go_on(&self);
+}
