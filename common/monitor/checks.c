@@ -1,8 +1,10 @@
+#include "common/base/utf8.h"
 #include "common/monitor/exposition.h"
 #include "common/monitor/monitor.h"
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { CHECKS = 32, NAME = 64, REASON = 201 };
@@ -32,20 +34,22 @@ void monitor_check(const char *name, check_state_t state, const char *reason)
     pthread_mutex_unlock(&s_checks.lock);
 }
 
-/* Names and reasons are ours, but a reason may quote a path. */
+/* Names and reasons are ours, but a reason may quote a path, which has any bytes. */
 static void s_write_text(FILE *to, const char *text)
 {
+    char *whole = utf8_replaced(slice_of(text));
     fputc('"', to);
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
+    for (const char *at = whole; *at; at++) {
+        unsigned char c = (unsigned char)*at;
         if (c == '"' || c == '\\')
             fprintf(to, "\\%c", c);
-        else if (c < 0x20 || c >= 0x7f)
+        else if (c < 0x20 || c == 0x7f)
             fprintf(to, "\\u%04x", c);
         else
             fputc(c, to);
     }
     fputc('"', to);
+    free(whole);
 }
 
 /* The lock is held. */

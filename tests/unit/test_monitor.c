@@ -129,6 +129,18 @@ static void test_ready_states(void **state)
     assert_non_null(strstr(s_text, "{\"ready\":true,\"degraded\":false,"));
 }
 
+static void test_reasons_are_utf8(void **state)
+{
+    (void)state;
+    monitor_check("store", CHECK_OK,
+                  "/d\xc3\xa9p\xc3\xb4t/\xff"
+                  "e\x7f");
+    s_get("/readyz");
+    assert_non_null(strstr(s_text, "\"reason\":\"/d\xc3\xa9p\xc3\xb4t/\xef\xbf\xbd"
+                                   "e\\u007f\""));
+    monitor_check("store", CHECK_OK, "");
+}
+
 static void test_long_reasons_are_cut(void **state)
 {
     (void)state;
@@ -542,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_seats),
         cmocka_unit_test(test_alive),
         cmocka_unit_test(test_ready_states),
+        cmocka_unit_test(test_reasons_are_utf8),
         cmocka_unit_test(test_long_reasons_are_cut),
         cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_histogram),
