@@ -118,6 +118,8 @@ static void test_filters(void **state)
             "2023-11-14 22:13 UTC 2023 02:04");
     s_gives("{{ m | money(c) }}", body, "12.50 EUR");
     s_gives("{{ 'x' | link(u) }} {{ 'y' | link(j) }}", body, "[x](https://e.example/a%20b) y");
+    s_gives("{{ 'https://e.example/a(b)\u202e*' | url }}", body,
+            "https://e.example/a%28b%29%E2%80%AE%2A");
     s_gives("{{ lines | line }}", body, "one");
     s_gives("{{ empty | default(none, st) | upper }}", body, "OPEN");
     s_gives("{{ st | prefix('*') | suffix('*') }}{{ empty | prefix('x') }}", body, "*open*");

@@ -16,7 +16,8 @@ enum {
     FORMAT_BYTES = 64 << 10, /* longest format */
     FORMAT_NAME = 33,        /* [a-z0-9_-], 1 to 32 */
     FORMAT_REASON = 512,
-    FORMAT_EVENT = 128, /* longest name of an event, and id of a delivery: the rest is cut */
+    FORMAT_BY_HEADER = 400, /* how sure a header makes of a sender */
+    FORMAT_EVENT = 128,     /* longest name of an event, and id of a delivery: the rest is cut */
 };
 
 /* What is wrong with a format. */
@@ -73,6 +74,9 @@ void renderer_begin(renderer_t *self, const event_t *event);
 /* Whether the format is for the event, by its headers, its agent or its body's shape, and how sure
  * that is: 0 for no, else the more the surer. */
 unsigned format_detects(renderer_t *renderer, const format_t *format);
+
+/* How sure that is at most, of any event: at least FORMAT_BY_HEADER when it looks for a header. */
+unsigned format_detects_most(const format_t *format);
 
 /* Renders the event. The result's slices are valid until the renderer's next call. */
 void format_render(renderer_t *renderer, const format_t *format, format_result_t *result);

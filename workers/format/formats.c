@@ -271,17 +271,26 @@ const formats_row_t *formats_find(const formats_t *self, slice_t name)
     return s_find(&self->all, name);
 }
 
+/* Looks at the formats that may be surer than *MOST, and as sure as LEAST. */
+static void s_detect(const formats_t *self, renderer_t *renderer, unsigned least, unsigned *most,
+                     const formats_row_t **best)
+{
+    for (size_t i = 0; i < self->all.count; i++) {
+        const formats_row_t *row = &self->all.row[i];
+        unsigned may = format_detects_most(row->format);
+        unsigned sure = may >= least && may > *most ? format_detects(renderer, row->format) : 0;
+        if (sure > *most) {
+            *best = row;
+            *most = sure;
+        }
+    }
+}
+
 const formats_row_t *formats_detect(const formats_t *self, renderer_t *renderer)
 {
     const formats_row_t *best = NULL;
     unsigned most = 0;
-    for (size_t i = 0; i < self->all.count; i++) {
-        const formats_row_t *row = &self->all.row[i];
-        unsigned sure = format_detects(renderer, row->format);
-        if (sure > most) {
-            best = row;
-            most = sure;
-        }
-    }
+    s_detect(self, renderer, FORMAT_BY_HEADER, &most, &best);
+    s_detect(self, renderer, 0, &most, &best);
     return best;
 }

@@ -1,5 +1,6 @@
 #include "workers/format/markup.h"
 
+#include "common/base/percent.h"
 #include "common/base/utf8.h"
 
 #include <ctype.h>
@@ -8,6 +9,8 @@
 size_t markup_left_out(slice_t text)
 {
     const unsigned char *at = (const unsigned char *)text.data;
+    if (text.len > 0 && at[0] >= ' ' && at[0] < 0x7f)
+        return 0;
     if (text.len > 0 && (at[0] == 0x7f || (at[0] < ' ' && !strchr("\t\n", (char)at[0]))))
         return 1;
     if (text.len >= 2 && at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f)
@@ -28,7 +31,7 @@ static bool s_is_word(slice_t text, size_t at)
 
 static bool s_begins_line(slice_t text, size_t at)
 {
-    while (at > 0 && strchr(" \t", text.data[at - 1]))
+    while (at > 0 && (text.data[at - 1] == ' ' || text.data[at - 1] == '\t'))
         at--;
     return at == 0 || text.data[at - 1] == '\n';
 }
@@ -111,28 +114,54 @@ static bool s_begins(slice_t text, const char *with)
 
 static bool s_is_blank(char c)
 {
-    return strchr(" \t\r\n", c) != NULL;
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* The bytes that TEXT, of an address, begins with and that are encoded: what could end a link, or
+ * begin what is markup, and what is left out elsewhere; 0: it begins with none. */
+static size_t s_encoded(slice_t text)
+{
+    unsigned char c = (unsigned char)*text.data;
+    size_t left_out = c > ' ' && c < 0x7f ? 0 : markup_left_out(text);
+    if (left_out)
+        return left_out;
+    switch (c) {
+    case '(':
+    case ')':
+    case '<':
+    case '>':
+    case '"':
+    case '\'':
+    case '`':
+    case '\\':
+    case '[':
+    case ']':
+    case '*':
+        return 1;
+    default:
+        return c <= ' ' || c == 0x7f;
+    }
 }
 
 bool markup_address(text_t *out, slice_t address)
 {
-    static const char hex[] = "0123456789ABCDEF";
     enum { LONGEST = 2048 };
     address = slice_trim(address, s_is_blank);
     bool good = s_begins(address, "http://") || s_begins(address, "https://") ||
                 s_begins(address, "mailto:");
     if (!good || address.len > LONGEST)
         return false;
-    for (size_t i = 0; i < address.len; i++) {
-        unsigned char c = (unsigned char)address.data[i];
-        if (c <= ' ' || c == 0x7f || strchr("()<>\"'`\\[]*", c) ||
-            markup_left_out(slice(address.data + i, address.len - i))) {
-            text_char(out, '%');
-            text_char(out, hex[c >> 4]);
-            text_char(out, hex[c & 15]);
-        } else {
-            text_char(out, (char)c);
+    for (size_t i = 0, from = 0; i <= address.len; i++) {
+        size_t encoded = i < address.len ? s_encoded(slice(address.data + i, address.len - i)) : 0;
+        if (i < address.len && encoded == 0)
+            continue;
+        text_add(out, slice(address.data + from, i - from));
+        for (from = i + encoded; i < from; i++) {
+            char escape[PERCENT_ESCAPE];
+            percent_escape(address.data[i], HEX_UPPER, escape);
+            text_add(out, slice(escape, sizeof escape));
         }
+        i -= encoded > 0;
     }
     return true;
 }

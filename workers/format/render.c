@@ -176,7 +176,7 @@ static bool s_has_body(eval_t *eval, const scope_t *scope, const detector_t *det
  * asked for. */
 static unsigned s_sureness(const detector_t *detector)
 {
-    return (detector->header.len ? 400 : 0) + (detector->agent.len ? 200 : 0) +
+    return (detector->header.len ? FORMAT_BY_HEADER : 0) + (detector->agent.len ? 200 : 0) +
            10 * detector->body_count + detector->without_count;
 }
 
@@ -193,6 +193,16 @@ static bool s_detects(renderer_t *self, eval_t *eval, const detector_t *detector
         if (s_has_header(self, detector->without[i], &value))
             return false;
     return s_has_body(eval, &scope, detector);
+}
+
+unsigned format_detects_most(const format_t *format)
+{
+    unsigned most = 0;
+    for (unsigned i = 0; i < format->detectors_count; i++) {
+        unsigned sureness = s_sureness(&format->detectors[i]);
+        most = sureness > most ? sureness : most;
+    }
+    return most;
 }
 
 unsigned format_detects(renderer_t *self, const format_t *format)

@@ -356,7 +356,7 @@ static void s_tidy(text_t *text)
     for (size_t i = 0; i < text->len; i++) {
         char c = text->data[i];
         if (c == '\n') {
-            while (to > 0 && strchr(" \t", text->data[to - 1]))
+            while (to > 0 && (text->data[to - 1] == ' ' || text->data[to - 1] == '\t'))
                 to--;
             if (++ends > 2 || to == 0)
                 continue;
