@@ -94,23 +94,31 @@ static int s_made(const load_t *load)
     return 0;
 }
 
+/* EEXIST: there is a file of that name. Some file systems have no such rename. */
+static bool s_name(const char *next, const char *path)
+{
+    if (renameat2(AT_FDCWD, next, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+        return true;
+    return errno == EINVAL && link(next, path) == 0 && unlink(next) == 0;
+}
+
 /* Under another name until it is whole on the disk: half a key would stand in the way for ever. 1:
  * another process has made it meanwhile. */
 static int s_make(sealing_key_t *self, const load_t *load)
 {
-    char next[PATH_MAX + 8];
-    snprintf(next, sizeof next, "%s.XXXXXX", load->path);
-    int fd = mkostemp(next, O_CLOEXEC);
+    char next[PATH_MAX + 32];
+    snprintf(next, sizeof next, "%s.%08x.next", load->path, randombytes_random());
+    int fd = open(next, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return s_say_unwritten(load);
-    bool linked = s_write(self, load, fd) && link(next, load->path) == 0;
+    bool named = s_write(self, load, fd) && s_name(next, load->path);
     int why = errno;
     close(fd);
+    if (named)
+        return store_sync_name(load->path) == 0 ? s_made(load) : s_say_unwritten(load);
     unlink(next);
     errno = why;
-    if (!linked && why == EEXIST)
-        return 1;
-    return linked && store_sync_name(load->path) == 0 ? s_made(load) : s_say_unwritten(load);
+    return why == EEXIST ? 1 : s_say_unwritten(load);
 }
 
 static bool s_is_empty(int fd)
