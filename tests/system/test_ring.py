@@ -239,10 +239,12 @@ def test_archived_channel_is_410(ring, ada, channel):
 
 
 def test_too_large_a_body_is_413(ring, ada, bot):
-    url = ring.bot_url(bot, ada.token)
-    assert ring.post(url, b"x" * 262144).status_code == 200
-    answer = ring.post(url, b"x" * 262145)
-    assert (answer.status_code, code_of(answer)) == (413, "body_too_large")
+    """An event may have more bytes than a message."""
+    event, message = ring.bot_url(bot, ada.token), ring.url(f"/api/v2/bots/{bot}/message", ada.token)
+    for url, most in ((message, 262144), (event, 1048576)):
+        answer = ring.post(url, b"x" * (most + 1))
+        assert (answer.status_code, code_of(answer)) == (413, "body_too_large")
+    assert ring.post(event, b"x" * 1048576).status_code == 200
     assert len(ring.messages("bots", bot, ada.token)) == 1
 
 
