@@ -35,6 +35,8 @@ def arguments(name, number, user):
              "user_password": {"password": PASSWORD + " again"},
              "user_invite": {"email": f"walk-invited{number}@example.org"},
              "user_totp_confirm": {"code": "000000"},
+             "source_create": {"kind": "channel", "to": f"walk_object{number}"},
+             "source_edit": {"name": "New Name"},
              "token_check": {"hashes": ["0" * 64]}, "extension_rotate": {**sandbox, "overlap": 0},
              "bot_handler_set": handler, "extension_handler_set": {**handler, **sandbox}}
     if name in fixed:
@@ -79,6 +81,9 @@ class Walk:
         if about == "SESSION":
             self.do("POST", f"/users/{user}/password", {"password": PASSWORD})
             return self.do("POST", "/login", {"email": user, "password": PASSWORD})["id"]
+        if about == "SOURCE":
+            to = self.object("CHANNEL", relation, actor, user)
+            return self.do("POST", "/sources", {"kind": "channel", "to": to, "scheme": "github"})["id"]
         if about not in ("CHANNEL", "BOT", "EXTENSION"):
             return ""
         name = f"walk_object{self.number}"
