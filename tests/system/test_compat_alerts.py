@@ -1,6 +1,7 @@
-"""Alertmanager and Grafana pointed straight at a URL: kept whole by a bot, and a channel says why it
-cannot show them."""
+"""Alertmanager and Grafana pointed straight at a URL: kept whole by a bot, and shown by a
+channel."""
 
+import json
 import pathlib
 
 import pytest
@@ -24,13 +25,15 @@ def test_bot_and_extension_keep_the_alert_whole(ring, name, path):
 
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda p: p.stem)
-def test_channel_refuses_the_alert_and_says_why(ring, name, path):
+@pytest.mark.parametrize("where", ["message", "incoming"])
+def test_channel_shows_the_alert(ring, name, path, where):
     ada = ring.user(name)
     ring.channel(name, ada)
-    answer = ring.post(ring.channel_url(name, ada.token), path.read_bytes())
-    assert answer.status_code == 400
-    assert answer.json()["code"] == "invalid_message"
-    assert "text" in answer.json()["message"]
+    url = ring.channel_url(name, ada.token).replace("/message?", f"/{where}?")
+    assert ring.post(url, path.read_bytes()).status_code == 204
+    shown, = ring.messages("channelsbyname", name, ada.token)
+    alerts = json.loads(path.read_text())["alerts"]
+    assert "event" not in shown and all(one["labels"]["alertname"] in json.dumps(shown["message"]) for one in alerts)
 
 
 def test_alertmanager_sends_its_credentials_as_a_bearer(ring, name):
