@@ -86,8 +86,8 @@ static void each_scheme_gets_a_secret_of_its_form(void **state)
     static const char *const schemes[] = {
         "\"svix\"", "\"microsoft-graph\"",
         "\"{\\\"alg\\\":\\\"hmac-sha1\\\",\\\"header\\\":\\\"x\\\",\\\"key\\\":\\\"hex\\\"}\"",
-        "\"{\\\"alg\\\":\\\"hmac-sha512\\\",\\\"header\\\":\\\"x\\\",\\\"key\\\":\\\"base64\\\"}"
-        "\""};
+        ("\"{\\\"alg\\\":\\\"hmac-sha512\\\",\\\"header\\\":\\\"x\\\",\\\"key\\\":\\\"base64\\\"}"
+         "\"")};
     desk_t *self = *state;
     s_places(self);
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
