@@ -46,7 +46,7 @@ def check(events, answers, seen, posted):
     wrong += [f"{m['message']}: of another event" for m in posted
               if {m["reply_to"]} != ids[m["message"]["text"].removeprefix("reply to ")]]
     late = [json for _, json in answers.values() if json]
-    wrong += [f"a caller got {json}" for json in late if not json["text"].startswith("reply to ")]
+    wrong += [f"a caller got {json}" for json in late if not json.get("text", "").startswith("reply to ")]
     return wrong, len(late)
 
 
