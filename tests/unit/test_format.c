@@ -183,6 +183,26 @@ static void test_an_unknown_event_gives_a_summary(void **state)
     assert_true(result.reason[0]);
 }
 
+/* What the sender calls the event becomes its key, whatever is made of it. */
+static void test_a_summary_keeps_the_events_id(void **state)
+{
+    (void)state;
+    format_t *format =
+        s_parsed("{\"sender\": \"mine\", \"event\": \"opened\", \"id\": \"{{ id }}\", "
+                 "\"rules\": [{\"on\": [\"closed\"], \"drop\": true}]}");
+    char body[1024];
+    snprintf(body, sizeof body, "{\"id\": \"delivery-1\", \"title\": \"%0500d\"}", 0);
+    event_t event = {.body = slice_of(body)};
+    format_result_t result;
+    renderer_begin(s_renderer, &event);
+    format_render(s_renderer, format, &result);
+    assert_int_equal(result.outcome, FORMAT_SUMMARY);
+    assert_true(slice_is(result.event, "opened"));
+    if (!slice_is(result.id, "delivery-1"))
+        fail_msg("the id became \"%.*s\"", SLICE_ARG(result.id));
+    format_destroy(&format);
+}
+
 static void test_what_takes_too_long_fails(void **state)
 {
     (void)state;
@@ -261,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_values_mean_nothing_in_markup),
         cmocka_unit_test(test_values_are_escaped_where_they_are_written),
         cmocka_unit_test(test_an_unknown_event_gives_a_summary),
+        cmocka_unit_test(test_a_summary_keeps_the_events_id),
         cmocka_unit_test(test_what_takes_too_long_fails),
         cmocka_unit_test(test_faults_name_their_place),
         cmocka_unit_test(test_the_built_in_formats),

@@ -18,7 +18,9 @@ struct renderer {
     value_t body;
     bool is_json;               /* the body could be read */
     char reason[SYNTAX_REASON]; /* why not */
-    json_out_t form;            /* the fields of a form as JSON */
+    char name[FORMAT_EVENT],
+        id[FORMAT_EVENT]; /* the event's: a summary begins with an empty room */
+    json_out_t form;      /* the fields of a form as JSON */
     json_out_t out;
 };
 
@@ -217,15 +219,18 @@ unsigned format_detects(renderer_t *self, const format_t *format)
     return best;
 }
 
-/* A name for counters and filters: on one line, cut. */
-static slice_t s_word(eval_t *eval, const scope_t *scope, const node_t *nodes)
+/* A name for counters and filters, written into KEPT: on one line, cut. */
+static slice_t s_word(eval_t *eval, const scope_t *scope, const node_t *nodes,
+                      char kept[FORMAT_EVENT])
 {
     text_t text = {.room = eval->room}, flat = {.room = eval->room};
     eval_text(eval, scope, nodes, WRITE_FLAT, &text);
     markup_flat(&flat, text_of(&text));
     while (flat.len > FORMAT_EVENT || (flat.len == FORMAT_EVENT && !utf8_valid(text_of(&flat))))
         flat.len--;
-    return text_of(&flat);
+    if (flat.len)
+        memcpy(kept, flat.data, flat.len);
+    return slice(kept, flat.len);
 }
 
 static bool s_applies(eval_t *eval, const scope_t *scope, const rule_t *rule, slice_t event)
@@ -240,19 +245,15 @@ static bool s_applies(eval_t *eval, const scope_t *scope, const rule_t *rule, sl
 static void s_summarise(renderer_t *self, const format_t *format, format_result_t *result,
                         format_outcome_t outcome)
 {
-    char event[FORMAT_EVENT];
-    slice_t kept = slice(event, result->event.len);
-    memcpy(event, result->event.len ? result->event.data : "", result->event.len);
     eval_t eval = s_eval(self, format);
     text_t text = {.room = &self->room};
-    summary_write(&eval, format, kept, result->reason, &text);
+    summary_write(&eval, format, result->event, result->reason, &text);
     json_reset(&self->out);
     json_lit(&self->out, "{\"text\":");
     json_quote(&self->out, text_of(&text));
     json_lit(&self->out, "}");
     result->outcome = outcome;
     result->message = slice(self->out.data, self->out.len);
-    result->event = room_copy(&self->room, kept);
 }
 
 static void s_write(renderer_t *self, eval_t *eval, const scope_t *scope, const format_t *format,
@@ -289,8 +290,8 @@ void format_render(renderer_t *self, const format_t *format, format_result_t *re
     }
     eval_t eval = s_eval(self, format);
     const scope_t scope = {.item = self->body};
-    result->event = s_word(&eval, &scope, format->event);
-    result->id = s_word(&eval, &scope, format->id);
+    result->event = s_word(&eval, &scope, format->event, self->name);
+    result->id = s_word(&eval, &scope, format->id, self->id);
     for (unsigned i = 0; i < format->rules_count && result->rule < 0; i++)
         if (s_applies(&eval, &scope, &format->rules[i], result->event))
             result->rule = (int)i;
