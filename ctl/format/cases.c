@@ -1,6 +1,6 @@
 #include "ctl/format/cases.h"
 
-#include "ctl/format/caught.h"
+#include "ctl/credential.h"
 #include "ctl/table.h"
 #include "workers/message/message.h"
 
@@ -61,18 +61,15 @@ static void s_path(const cases_t *self, const char *name, const char *ending, ch
 static bool s_read_query(const cases_t *self, const char *name, caught_t *caught)
 {
     char path[PATH_MAX];
-    caught_t query = {0};
+    size_t len;
     s_path(self, name, ".query", path);
     if (access(path, F_OK) != 0)
         return true;
-    bool good = caught_body(&query, path);
-    if (good) {
-        query.body[query.body_len] = '\0';
-        query.body[strcspn(query.body, "\r\n")] = '\0';
-        caught_query(caught, query.body);
-    }
-    caught_free(&query);
-    return good;
+    char *query = credential_read_file(path, CAUGHT_HEADERS, &len);
+    if (query)
+        caught_query(caught, slice(query, strcspn(query, "\r\n")));
+    free(query);
+    return query != NULL;
 }
 
 /* FILE is the body's, of the case NAME. */
@@ -218,7 +215,7 @@ static bool s_run(cases_t *self, const char *file)
              file);
     bool good = s_read(self, file, name, &caught);
     if (good) {
-        event_t event = caught_event(&caught);
+        event_t event = chosen_event(&caught);
         format_result_t result;
         json_t *row =
             json_pack("{s:s%, s:s}", "format", format->name.data, format->name.len, "case", name);

@@ -40,3 +40,10 @@ void chosen_free(chosen_t *self)
     formats_row_free(&self->folder);
     formats_destroy(&self->set);
 }
+
+event_t chosen_event(const caught_t *caught)
+{
+    return (event_t){.headers = wire_pairs_of(&caught->headers),
+                     .params = wire_pairs_of(&caught->params),
+                     .body = slice(caught->body, caught->body_len)};
+}

@@ -3,6 +3,7 @@
 #ifndef POSTERN_CTL_FORMAT_CHOSEN_H
 #define POSTERN_CTL_FORMAT_CHOSEN_H
 
+#include "ctl/caught.h"
 #include "ctl/ctl.h"
 #include "workers/format/formats.h"
 
@@ -20,5 +21,8 @@ bool chosen_open(chosen_t *self, ctl_t *ctl);
 bool chosen_find(chosen_t *self, ctl_t *ctl, const char *name);
 
 void chosen_free(chosen_t *self);
+
+/* What was caught, as an event for a format; borrows all of it. */
+event_t chosen_event(const caught_t *caught);
 
 #endif

@@ -1,7 +1,6 @@
 /* posternctl format list, show and try: formats of senders' events, without a server. */
 #include "common/base/clock.h"
 #include "ctl/command.h"
-#include "ctl/format/caught.h"
 #include "ctl/format/chosen.h"
 #include "ctl/table.h"
 
@@ -133,7 +132,7 @@ static bool s_catch(ctl_t *ctl, caught_t *caught)
         return false;
     }
     if (ctl_option(ctl, "--query"))
-        caught_query(caught, ctl_option(ctl, "--query"));
+        caught_query(caught, slice_of(ctl_option(ctl, "--query")));
     if (!caught_body(caught, "-")) {
         ctl_error(ctl, "failed", "stdin: %s", strerror(errno));
         return false;
@@ -211,7 +210,7 @@ int format_try_run(ctl_t *ctl)
     renderer_t *renderer = renderer_new();
     int status = CTL_REFUSED;
     if (chosen_open(&chosen, ctl) && s_catch(ctl, &caught)) {
-        event_t event = caught_event(&caught);
+        event_t event = chosen_event(&caught);
         format_result_t result;
         if (s_choose(ctl, &chosen, renderer, &event)) {
             int64_t us = s_render(renderer, chosen.row, &event, &result);

@@ -4,9 +4,9 @@
 #include "common/source/presets.h"
 #include "common/source/scheme_json.h"
 #include "common/source/verify.h"
+#include "ctl/caught.h"
 #include "ctl/command.h"
 #include "ctl/credential.h"
-#include "ctl/manage/source_request.h"
 #include "ctl/table.h"
 
 #include <errno.h>
@@ -49,7 +49,8 @@ typedef struct {
     scheme_t scheme;
     source_key_t keys[SOURCE_KEYS];
     size_t count;
-    source_request_t request;
+    caught_t caught;
+    source_request_t request; /* of what was caught */
 } check_t;
 
 __attribute__((format(printf, 2, 3))) static bool s_failed(const check_t *self, const char *format,
@@ -135,20 +136,41 @@ static bool s_read_time(check_t *self)
                     text);
 }
 
+/* The query of URL: what stands between ? and #. */
+static slice_t s_query(const char *url)
+{
+    const char *mark = strchr(url, '?');
+    return mark ? slice(mark + 1, strcspn(mark + 1, "#")) : slice("", 0);
+}
+
+static bool s_read_request(check_t *self)
+{
+    caught_t *caught = &self->caught;
+    const char *file = ctl_option(self->ctl, "--headers"), *url = ctl_option(self->ctl, "--url"),
+               *method = ctl_option(self->ctl, "--method");
+    if (!caught_headers(caught, file))
+        return s_failed(self, "%s: %s", file,
+                        errno == EFBIG ? "it is larger than 1 MiB" : strerror(errno));
+    if (url && !caught_query(caught, s_query(url)))
+        return s_failed(self, "--url: it has a %% that is no escape");
+    if (!caught_body(caught, "-"))
+        return s_failed(self, "stdin: %s",
+                        errno == EFBIG ? "the body is larger than 16 MiB" : strerror(errno));
+    self->request.method = slice_of(method ? method : "POST");
+    self->request.url = slice_of(url ? url : "");
+    self->request.headers = wire_pairs_of(&caught->headers);
+    self->request.params = wire_pairs_of(&caught->params);
+    self->request.body = slice(caught->body, caught->body_len);
+    return true;
+}
+
 static bool s_read(check_t *self)
 {
-    char err[ERR];
     const char *wanted[] = {"--scheme", "--secret-file", "--headers"};
     for (unsigned i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (!ctl_option(self->ctl, wanted[i]))
             return s_failed(self, "%s is needed", wanted[i]);
-    if (!s_read_scheme(self) || !s_read_secrets(self) || !s_read_time(self))
-        return false;
-    const char *method = ctl_option(self->ctl, "--method");
-    self->request.method = slice_of(method ? method : "POST");
-    return source_request_read(&self->request, ctl_option(self->ctl, "--headers"),
-                               ctl_option(self->ctl, "--url"), err, sizeof err) ||
-           s_failed(self, "%s", err);
+    return s_read_scheme(self) && s_read_secrets(self) && s_read_time(self) && s_read_request(self);
 }
 
 /* A usual cause of a signature that does not match, found by trying; NULL: none of them. */
@@ -215,7 +237,7 @@ int source_check_run(ctl_t *ctl)
         status = verdict.outcome == SOURCE_SIGNED ? CTL_OK : CTL_REFUSED;
     }
     secret_wipe(self.keys, sizeof self.keys);
-    source_request_free(&self.request);
+    caught_free(&self.caught);
     json_decref(self.file);
     return status;
 }
