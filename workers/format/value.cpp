@@ -1,12 +1,11 @@
 #include "workers/format/value.h"
 
 #include "workers/message/json_fault.h"
+#include "workers/message/json_parser.h"
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
-#include <simdjson.h>
 #include <type_traits>
 
 using simdjson::dom::array;
@@ -15,9 +14,7 @@ using simdjson::dom::element_type;
 using simdjson::dom::object;
 
 struct document {
-    simdjson::dom::parser parser;
-    std::unique_ptr<char[]> padded; /* the text and SIMDJSON_PADDING bytes behind it */
-    size_t room = 0;
+    json_parser parser{VALUE_DEPTH};
 };
 
 namespace
@@ -91,21 +88,6 @@ value_t value_from(element from)
     return value;
 }
 
-/* Copies the text to where the parser may read behind its end. */
-void pad(document *self, slice_t text)
-{
-    if (self->room < text.len || self->room == 0) {
-        size_t room = text.len < 16384 ? 16384 : text.len * 2;
-        self->padded.reset(new (std::nothrow) char[room + simdjson::SIMDJSON_PADDING]);
-        if (!self->padded || self->parser.allocate(room, VALUE_DEPTH) != simdjson::SUCCESS)
-            abort();
-        self->room = room;
-    }
-    if (text.len)
-        memcpy(self->padded.get(), text.data, text.len);
-    memset(self->padded.get() + text.len, ' ', simdjson::SIMDJSON_PADDING);
-}
-
 const char *reason_of(simdjson::error_code error)
 {
     switch (error) {
@@ -137,13 +119,8 @@ extern "C" void document_destroy(document_t **self_p)
 extern "C" int document_parse(document_t *self, slice_t text, value_t *root, char *reason,
                               size_t size)
 {
-    pad(self, text);
     element from;
-    auto error = self->parser.parse(self->padded.get(), text.len, false).get(from);
-    if (error == simdjson::NUMBER_ERROR && json_shrink_numbers(self->padded.get(), text.len))
-        error = self->parser.parse(self->padded.get(), text.len, false).get(from);
-    if (error == simdjson::MEMALLOC)
-        abort();
+    auto error = self->parser.parse(text, &from);
     if (!error) {
         *root = value_from(from);
         return 0;

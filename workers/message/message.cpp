@@ -1,10 +1,10 @@
 #include "workers/message/json_fault.h"
+#include "workers/message/json_parser.h"
 #include "workers/message/message_walk.h"
 
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
-#include <memory>
 #include <string_view>
 
 using namespace message_walk;
@@ -14,9 +14,7 @@ using simdjson::dom::object;
 using std::string_view;
 
 struct message {
-    simdjson::dom::parser parser;
-    std::unique_ptr<char[]> padded; /* the body and SIMDJSON_PADDING bytes behind it */
-    size_t room = 0;
+    json_parser parser{MESSAGE_DEPTH};
 };
 
 namespace
@@ -480,42 +478,13 @@ extern "C" message_field_t message_field(slice_t name)
     return MESSAGE_FIELD_NONE;
 }
 
-/* Copies the body to where the parser may read behind its end. */
-static void s_pad(message_t *self, slice_t body)
-{
-    if (self->room < body.len || self->room == 0) {
-        size_t room = body.len < 16384 ? 16384 : body.len * 2;
-        self->padded.reset(new (std::nothrow) char[room + simdjson::SIMDJSON_PADDING]);
-        if (!self->padded || self->parser.allocate(room, MESSAGE_DEPTH) != simdjson::SUCCESS)
-            abort();
-        self->room = room;
-    }
-    if (body.len)
-        memcpy(self->padded.get(), body.data, body.len);
-    memset(self->padded.get() + body.len, ' ', simdjson::SIMDJSON_PADDING);
-}
-
-/* The parser holds no number that is past 64 bits or a double; a message may have it where it does
- * not matter. */
-static simdjson::error_code s_parse(message_t *self, slice_t body, element *root)
-{
-    char *text = self->padded.get();
-    auto error = self->parser.parse(text, body.len, false).get(*root);
-    if (error == simdjson::NUMBER_ERROR && json_shrink_numbers(text, body.len))
-        error = self->parser.parse(text, body.len, false).get(*root);
-    if (error == simdjson::MEMALLOC)
-        abort();
-    return error;
-}
-
 extern "C" void message_check(message_t *self, slice_t body, message_verdict_t *verdict)
 {
     verdict->outcome = MESSAGE_OK;
     verdict->flags = 0;
     verdict->reason[0] = '\0';
-    s_pad(self, body);
     element root;
-    auto error = s_parse(self, body, &root);
+    auto error = self->parser.parse(body, &root);
     if (error) {
         verdict->outcome = MESSAGE_NOT_JSON;
         if (!json_fault(body, verdict->reason, sizeof verdict->reason))
