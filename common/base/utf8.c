@@ -74,3 +74,22 @@ size_t utf8_count(slice_t text)
         count += ((uint8_t)text.data[i] & 0xc0) != 0x80;
     return count;
 }
+
+slice_t utf8_within(slice_t text, size_t most)
+{
+    if (text.len <= most)
+        return text;
+    while (most && ((uint8_t)text.data[most] & 0xc0) == 0x80)
+        most--;
+    return slice(text.data, most);
+}
+
+slice_t utf8_head(slice_t text, size_t count)
+{
+    size_t at = 0;
+    for (; count > 0 && at < text.len; count--) {
+        size_t len = utf8_length(slice(text.data + at, text.len - at));
+        at += len ? len : 1;
+    }
+    return slice(text.data, at);
+}

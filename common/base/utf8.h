@@ -24,4 +24,10 @@ char *utf8_replaced(slice_t text);
 /* Characters of valid UTF-8. */
 size_t utf8_count(slice_t text);
 
+/* The beginning of TEXT: at most MOST bytes, up to a character's border. */
+slice_t utf8_within(slice_t text, size_t most);
+
+/* The beginning of TEXT: at most COUNT characters; a byte that is of none counts as one. */
+slice_t utf8_head(slice_t text, size_t count);
+
 #endif

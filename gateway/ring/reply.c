@@ -146,17 +146,6 @@ static void s_put(char *out, size_t *len, slice_t text)
     *len += text.len;
 }
 
-/* Cuts at a character's border. */
-static slice_t s_cut(slice_t text, size_t most)
-{
-    if (text.len > most) {
-        while (most && ((unsigned char)text.data[most] & 0xc0) == 0x80)
-            most--;
-        text.len = most;
-    }
-    return text;
-}
-
 size_t reply_json(char *out, size_t size, const char *code, slice_t message, const uuid_t7 *id)
 {
     char text[UUID_TEXT];
@@ -165,7 +154,7 @@ size_t reply_json(char *out, size_t size, const char *code, slice_t message, con
     s_put(out, &len, slice_of("{\"code\":\""));
     s_put(out, &len, slice_of(code));
     s_put(out, &len, slice_of("\",\"message\":\""));
-    len += s_escape(out + len, size - len - 64, s_cut(message, MESSAGE));
+    len += s_escape(out + len, size - len - 64, utf8_within(message, MESSAGE));
     s_put(out, &len, slice_of("\",\"request_id\":\""));
     s_put(out, &len, slice_of(text));
     s_put(out, &len, slice_of("\"}"));

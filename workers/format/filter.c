@@ -32,21 +32,11 @@ static int64_t s_arg_number(filtering_t *in, unsigned i, int64_t usual)
     return i < in->count && value_is_number(&in->args[i].value, &number) ? (int64_t)number : usual;
 }
 
-/* The first COUNT characters; the whole text when it has no more. */
-static slice_t s_head(room_t *room, slice_t text, int64_t count)
-{
-    size_t at = 0;
-    for (; count > 0 && at < text.len; count--) {
-        size_t len = utf8_length(slice(text.data + at, text.len - at));
-        at += len ? len : 1;
-    }
-    room_step_bytes(room, at);
-    return slice(text.data, at);
-}
-
 static void s_cut(filtering_t *in)
 {
-    slice_t text = s_text(in), head = s_head(in->room, text, s_arg_number(in, 0, 0));
+    int64_t most = s_arg_number(in, 0, 0);
+    slice_t text = s_text(in), head = utf8_head(text, most > 0 ? (size_t)most : 0);
+    room_step_bytes(in->room, head.len);
     if (head.len < text.len) {
         text_t out = {.room = in->room};
         head = slice_trim(head, s_is_space);

@@ -276,15 +276,12 @@ static slice_t s_most(filtering_t *in, slice_t text)
     double most;
     if (in->count == 0 || !value_is_number(&in->args[0].value, &most))
         return text;
-    size_t at = 0;
-    for (; most >= 1 && at < text.len; most--) {
-        size_t len = utf8_length(slice(text.data + at, text.len - at));
-        at += len ? len : 1;
-    }
-    if (at == text.len)
+    most = most < 0 ? 0 : most > ROOM_TEXT ? ROOM_TEXT : most; /* no text is longer */
+    slice_t head = utf8_head(text, (size_t)most);
+    if (head.len == text.len)
         return text;
     text_t out = {.room = in->room};
-    text_add(&out, slice_trim(slice(text.data, at), s_is_blank));
+    text_add(&out, slice_trim(head, s_is_blank));
     text_lit(&out, "…");
     return text_of(&out);
 }

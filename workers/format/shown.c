@@ -1,5 +1,7 @@
 #include "workers/format/filter.h"
 
+#include "common/base/utf8.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,23 +94,9 @@ static slice_t s_container(room_t *room, const value_t *value)
     s_json(&out, value);
     if (out.len <= JSON_MOST)
         return text_of(&out);
-    size_t len = JSON_MOST;
-    while (len > 0 && ((unsigned char)out.data[len] & 0xc0) == 0x80)
-        len--;
-    out.len = len;
+    out.len = utf8_within(text_of(&out), JSON_MOST).len;
     text_lit(&out, "…");
     return text_of(&out);
-}
-
-/* No field of a message takes more; so no filter is given more to go through. */
-static slice_t s_most(slice_t text)
-{
-    if (text.len <= TEXT_MOST)
-        return text;
-    size_t len = TEXT_MOST;
-    while (len > 0 && ((unsigned char)text.data[len] & 0xc0) == 0x80)
-        len--;
-    return slice(text.data, len);
 }
 
 slice_t shown_text(room_t *room, const value_t *value)
@@ -116,7 +104,8 @@ slice_t shown_text(room_t *room, const value_t *value)
     switch (value->type) {
     case VALUE_TEXT:
     case VALUE_BOOL:
-        return s_most(value->text);
+        /* no field of a message takes more; so no filter is given more to go through */
+        return utf8_within(value->text, TEXT_MOST);
     case VALUE_NUMBER:
         return s_number(room, value);
     case VALUE_ARRAY:
