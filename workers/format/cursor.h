@@ -16,7 +16,8 @@ typedef struct {
 __attribute__((format(printf, 2, 3))) int cursor_fail(cursor_t *self, const char *format, ...);
 
 void cursor_skip_blanks(cursor_t *self);
-bool cursor_at_end(cursor_t *self);
+/* 0 at the end of the text, else -1 with the reason. */
+int cursor_end(cursor_t *self);
 
 /* Takes PUNCTUATION, when it stands next. */
 bool cursor_take(cursor_t *self, const char *punctuation);

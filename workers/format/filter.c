@@ -6,24 +6,24 @@
 #include <ctype.h>
 #include <strings.h>
 
-static slice_t s_text(filtering_t *in)
+slice_t filter_text(filtering_t *in)
 {
     return shown_text(in->room, &in->self->value);
+}
+
+slice_t filter_arg(filtering_t *in, unsigned number)
+{
+    return number < in->count ? shown_text(in->room, &in->args[number].value) : slice("", 0);
+}
+
+bool filter_is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 static void s_set(filtering_t *in, slice_t text)
 {
     in->self->value = value_of_text(text);
-}
-
-static slice_t s_arg(filtering_t *in, unsigned i)
-{
-    return i < in->count ? shown_text(in->room, &in->args[i].value) : slice("", 0);
-}
-
-static bool s_is_space(char c)
-{
-    return strchr(" \t\r\n", c) != NULL;
 }
 
 static int64_t s_arg_number(filtering_t *in, unsigned i, int64_t usual)
@@ -35,15 +35,15 @@ static int64_t s_arg_number(filtering_t *in, unsigned i, int64_t usual)
 static void s_cut(filtering_t *in)
 {
     int64_t most = s_arg_number(in, 0, 0);
-    slice_t text = s_text(in), head = utf8_head(text, most > 0 ? (size_t)most : 0);
+    slice_t text = filter_text(in), head = utf8_head(text, most > 0 ? (size_t)most : 0);
     room_step_bytes(in->room, head.len);
     if (head.len < text.len) {
         text_t out = {.room = in->room};
-        head = slice_trim(head, s_is_space);
+        head = slice_trim(head, filter_is_blank);
         if (in->self->is_markup)
             head = markup_whole(head);
         text_add(&out, head);
-        in->count > 1 ? text_add(&out, s_arg(in, 1)) : text_lit(&out, "…");
+        in->count > 1 ? text_add(&out, filter_arg(in, 1)) : text_lit(&out, "…");
         head = text_of(&out);
     }
     s_set(in, head);
@@ -51,23 +51,23 @@ static void s_cut(filtering_t *in)
 
 static void s_line(filtering_t *in)
 {
-    slice_t text = slice_trim(s_text(in), s_is_space);
+    slice_t text = slice_trim(filter_text(in), filter_is_blank);
     const char *end = text.len ? memchr(text.data, '\n', text.len) : NULL;
     if (end)
         text.len = (size_t)(end - text.data);
-    s_set(in, slice_trim(text, s_is_space));
+    s_set(in, slice_trim(text, filter_is_blank));
 }
 
 static void s_trim(filtering_t *in)
 {
-    s_set(in, slice_trim(s_text(in), s_is_space));
+    s_set(in, slice_trim(filter_text(in), filter_is_blank));
 }
 
 static void s_strip(filtering_t *in)
 {
-    slice_t text = s_text(in);
+    slice_t text = filter_text(in);
     for (unsigned i = 0; i < in->count; i++) {
-        slice_t prefix = s_arg(in, i);
+        slice_t prefix = filter_arg(in, i);
         if (text.len >= prefix.len && memcmp(text.data, prefix.data, prefix.len) == 0) {
             s_set(in, slice(text.data + prefix.len, text.len - prefix.len));
             return;
@@ -78,7 +78,7 @@ static void s_strip(filtering_t *in)
 
 static void s_strip_end(filtering_t *in)
 {
-    slice_t text = s_text(in), suffix = s_arg(in, 0);
+    slice_t text = filter_text(in), suffix = filter_arg(in, 0);
     if (suffix.len > 0 && text.len >= suffix.len &&
         memcmp(text.data + text.len - suffix.len, suffix.data, suffix.len) == 0)
         text.len -= suffix.len;
@@ -94,7 +94,7 @@ static void s_default(filtering_t *in)
 /* ASCII letters; others stay. */
 static void s_map(filtering_t *in, int (*map)(int c))
 {
-    slice_t text = room_copy(in->room, s_text(in));
+    slice_t text = room_copy(in->room, filter_text(in));
     for (size_t i = 0; i < text.len; i++)
         if ((unsigned char)text.data[i] < 0x80)
             ((char *)text.data)[i] = (char)map((unsigned char)text.data[i]);
@@ -153,13 +153,14 @@ void shown_fold(room_t *room, shown_t *shown)
 static void s_around(filtering_t *in, bool before, bool after)
 {
     const slice_t none = slice("", 0);
-    slice_t text = s_text(in), around = s_arg(in, 0);
+    slice_t text = filter_text(in), around = filter_arg(in, 0);
     shown_t *self = in->self;
     if (text.len == 0)
         return;
     if (in->written[0].kind == OPERAND_PATH) {
         shown_fold(in->room, self);
-        s_set(in, s_joined(in->room, before ? around : none, s_text(in), after ? around : none));
+        s_set(in,
+              s_joined(in->room, before ? around : none, filter_text(in), after ? around : none));
         return;
     }
     if (before)
@@ -185,7 +186,7 @@ static void s_wrap(filtering_t *in)
 
 static void s_replace(filtering_t *in)
 {
-    slice_t text = s_text(in), from = s_arg(in, 0), to = s_arg(in, 1);
+    slice_t text = filter_text(in), from = filter_arg(in, 0), to = filter_arg(in, 1);
     text_t out = {.room = in->room};
     size_t at = 0;
     while (from.len > 0 && text.len - at >= from.len) {
@@ -220,7 +221,7 @@ static int64_t s_pieces(slice_t text, slice_t separator, int64_t wanted, slice_t
 
 static void s_split(filtering_t *in)
 {
-    slice_t text = s_text(in), separator = s_arg(in, 0), piece = {"", 0};
+    slice_t text = filter_text(in), separator = filter_arg(in, 0), piece = {"", 0};
     int64_t index = s_arg_number(in, 1, 0);
     room_step_bytes(in->room, 2 * text.len);
     if (separator.len > 0 && text.len > 0 && index < 0)
@@ -232,9 +233,9 @@ static void s_split(filtering_t *in)
 
 static void s_choose(filtering_t *in)
 {
-    slice_t text = s_text(in);
+    slice_t text = filter_text(in);
     for (unsigned i = 0; i + 1 < in->count; i += 2)
-        if (slice_eq(text, s_arg(in, i))) {
+        if (slice_eq(text, filter_arg(in, i))) {
             *in->self = in->args[i + 1];
             return;
         }
@@ -246,7 +247,7 @@ static void s_choose(filtering_t *in)
 
 static void s_raw(filtering_t *in)
 {
-    s_set(in, s_text(in));
+    s_set(in, filter_text(in));
     in->self->is_markup = true;
 }
 

@@ -47,6 +47,12 @@ bool filter_tell(size_t number, const char **name, const char **what);
 
 /* What the filters of the other files have in common. */
 
+/* The text of the value, and of an argument: empty when it is not there. */
+slice_t filter_text(filtering_t *in);
+slice_t filter_arg(filtering_t *in, unsigned number);
+
+bool filter_is_blank(char c);
+
 /* Makes the texts around the value a part of it. */
 void shown_fold(room_t *room, shown_t *shown);
 

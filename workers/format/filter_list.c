@@ -4,11 +4,6 @@
 
 #include <stdio.h>
 
-static slice_t s_arg(filtering_t *in, unsigned i)
-{
-    return i < in->count ? shown_text(in->room, &in->args[i].value) : slice("", 0);
-}
-
 static bool s_has_members(const value_t *value)
 {
     return value->type == VALUE_ARRAY || value->type == VALUE_OBJECT;
@@ -25,7 +20,8 @@ static slice_t s_item(filtering_t *in, const value_t *member, slice_t field)
 
 void filter_join(filtering_t *in)
 {
-    slice_t between = in->count > 0 ? s_arg(in, 0) : slice_of(", "), field = s_arg(in, 1), key;
+    slice_t between = in->count > 0 ? filter_arg(in, 0) : slice_of(", "), field = filter_arg(in, 1),
+            key;
     double most = SYNTAX_MOST;
     if (in->count > 2)
         value_is_number(&in->args[2].value, &most);
@@ -53,7 +49,7 @@ void filter_join(filtering_t *in)
 
 void filter_keys(filtering_t *in)
 {
-    slice_t between = in->count > 0 ? s_arg(in, 0) : slice_of(", "), key;
+    slice_t between = in->count > 0 ? filter_arg(in, 0) : slice_of(", "), key;
     text_t out = {.room = in->room};
     members_t members = value_members(&in->self->value);
     value_t member;
@@ -83,7 +79,7 @@ void filter_count(filtering_t *in)
     value_t number = value_of_number(amount);
     text_add(&out, shown_text(in->room, &number));
     text_char(&out, ' ');
-    text_add(&out, s_arg(in, amount != 1 && in->count > 1 ? 1 : 0));
+    text_add(&out, filter_arg(in, amount != 1 && in->count > 1 ? 1 : 0));
     if (amount != 1 && in->count == 1)
         text_char(&out, 's');
     in->self->value = value_of_text(text_of(&out));

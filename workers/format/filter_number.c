@@ -214,8 +214,7 @@ void filter_date(filtering_t *in)
 {
     double seconds;
     char format[64] = "%Y-%m-%d %H:%M UTC", text[128];
-    slice_t given = in->count > 0 ? shown_text(in->room, &in->args[0].value) : slice("", 0);
-    slice_t value = shown_text(in->room, &in->self->value);
+    slice_t given = filter_arg(in, 0), value = filter_text(in);
     if (s_is_number(in, &seconds))
         seconds = seconds > 1e14 ? seconds / 1e6 : seconds > 1e11 ? seconds / 1000 : seconds;
     else if (value.len == 0 || !s_iso(value, &seconds))

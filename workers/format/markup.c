@@ -112,11 +112,6 @@ static bool s_begins(slice_t text, const char *with)
     return text.len >= strlen(with) && strncasecmp(text.data, with, strlen(with)) == 0;
 }
 
-static bool s_is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 /* The bytes that TEXT, of an address, begins with and that are encoded: what could end a link, or
  * begin what is markup, and what is left out elsewhere; 0: it begins with none. */
 static size_t s_encoded(slice_t text)
@@ -146,7 +141,7 @@ static size_t s_encoded(slice_t text)
 bool markup_address(text_t *out, slice_t address)
 {
     enum { LONGEST = 2048 };
-    address = slice_trim(address, s_is_blank);
+    address = slice_trim(address, filter_is_blank);
     bool good = s_begins(address, "http://") || s_begins(address, "https://") ||
                 s_begins(address, "mailto:");
     if (!good || address.len > LONGEST)
@@ -204,11 +199,6 @@ void markup_operand(text_t *out, const shown_t *shown, bool trusted)
     text_add(out, shown->after);
 }
 
-static slice_t s_text(filtering_t *in)
-{
-    return shown_text(in->room, &in->self->value);
-}
-
 static void s_set_markup(filtering_t *in, const text_t *out)
 {
     in->self->value = value_of_text(text_of(out));
@@ -218,7 +208,7 @@ static void s_set_markup(filtering_t *in, const text_t *out)
 void filter_url(filtering_t *in)
 {
     text_t out = {.room = in->room};
-    in->self->is_address = markup_address(&out, s_text(in));
+    in->self->is_address = markup_address(&out, filter_text(in));
     in->self->value = value_of_text(text_of(&out));
 }
 
@@ -243,7 +233,7 @@ void filter_bold(filtering_t *in)
 {
     text_t inner = {.room = in->room}, out = {.room = in->room};
     markup_operand(&inner, in->self, false);
-    slice_t text = slice_trim(text_of(&inner), s_is_blank);
+    slice_t text = slice_trim(text_of(&inner), filter_is_blank);
     if (text.len > 0 && in->room->flat) {
         text_add(&out, text);
     } else if (text.len > 0) {
@@ -258,7 +248,7 @@ void filter_bold(filtering_t *in)
 void filter_code(filtering_t *in)
 {
     text_t flat = {.room = in->room}, out = {.room = in->room};
-    markup_flat(&flat, s_text(in));
+    markup_flat(&flat, filter_text(in));
     if (flat.len > 0 && in->room->flat) {
         text_add(&out, text_of(&flat));
     } else if (flat.len > 0) {
@@ -281,14 +271,14 @@ static slice_t s_most(filtering_t *in, slice_t text)
     if (head.len == text.len)
         return text;
     text_t out = {.room = in->room};
-    text_add(&out, slice_trim(head, s_is_blank));
+    text_add(&out, slice_trim(head, filter_is_blank));
     text_lit(&out, "…");
     return text_of(&out);
 }
 
 void filter_pre(filtering_t *in)
 {
-    slice_t text = s_most(in, s_text(in));
+    slice_t text = s_most(in, filter_text(in));
     text_t out = {.room = in->room};
     if (text.len > 0) {
         text_lit(&out, "```\n");
@@ -308,7 +298,7 @@ void filter_quote(filtering_t *in)
 {
     text_t inner = {.room = in->room}, out = {.room = in->room};
     markup_operand(&inner, in->self, false);
-    slice_t text = slice_trim(text_of(&inner), s_is_blank);
+    slice_t text = slice_trim(text_of(&inner), filter_is_blank);
     for (size_t i = 0; i < text.len; i++) {
         if (i == 0 || text.data[i - 1] == '\n')
             text_lit(&out, "> ");
@@ -320,20 +310,20 @@ void filter_quote(filtering_t *in)
 void filter_md(filtering_t *in)
 {
     text_t out = {.room = in->room};
-    markup_from_markdown(&out, s_most(in, s_text(in)));
+    markup_from_markdown(&out, s_most(in, filter_text(in)));
     s_set_markup(in, &out);
 }
 
 void filter_mrkdwn(filtering_t *in)
 {
     text_t out = {.room = in->room};
-    markup_from_mrkdwn(&out, s_text(in));
+    markup_from_mrkdwn(&out, filter_text(in));
     s_set_markup(in, &out);
 }
 
 void filter_plain(filtering_t *in)
 {
     text_t out = {.room = in->room};
-    markup_stripped(&out, s_text(in));
+    markup_stripped(&out, filter_text(in));
     in->self->value = value_of_text(text_of(&out));
 }

@@ -105,15 +105,10 @@ static bool s_is_type(const renderer_t *self, const char *type)
            value.len >= strlen(type) && strncasecmp(value.data, type, strlen(type)) == 0;
 }
 
-static bool s_is_blank(char c)
-{
-    return strchr(" \t\r\n", c) != NULL;
-}
-
 /* The body as JSON, which a form or a text becomes. */
 static slice_t s_json(renderer_t *self)
 {
-    slice_t body = utf8_unmarked(self->event.body), trimmed = slice_trim(body, s_is_blank);
+    slice_t body = utf8_unmarked(self->event.body), trimmed = slice_trim(body, filter_is_blank);
     json_reset(&self->form);
     if (trimmed.len == 0)
         return slice_of("{}");

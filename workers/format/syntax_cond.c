@@ -125,9 +125,5 @@ int cursor_cond(cursor_t *self, cond_t **cond)
 int syntax_cond(syntax_t *self, slice_t text, cond_t **cond)
 {
     cursor_t cursor = {self, text.data, text.data + text.len, 0};
-    if (cursor_cond(&cursor, cond) != 0)
-        return -1;
-    return cursor_at_end(&cursor) ? 0
-                                  : cursor_fail(&cursor, "\"%.*s\" is left over",
-                                                (int)(cursor.end - cursor.at), cursor.at);
+    return cursor_cond(&cursor, cond) == 0 ? cursor_end(&cursor) : -1;
 }

@@ -20,10 +20,12 @@ void cursor_skip_blanks(cursor_t *self)
         self->at++;
 }
 
-bool cursor_at_end(cursor_t *self)
+int cursor_end(cursor_t *self)
 {
     cursor_skip_blanks(self);
-    return self->at == self->end;
+    return self->at == self->end
+               ? 0
+               : cursor_fail(self, "\"%.*s\" is left over", (int)(self->end - self->at), self->at);
 }
 
 bool cursor_take(cursor_t *self, const char *punctuation)
@@ -294,9 +296,5 @@ int cursor_expr(cursor_t *self, expr_t *expr)
 int syntax_expr(syntax_t *self, slice_t text, expr_t *expr)
 {
     cursor_t cursor = {self, text.data, text.data + text.len, 0};
-    if (cursor_expr(&cursor, expr) != 0)
-        return -1;
-    return cursor_at_end(&cursor) ? 0
-                                  : cursor_fail(&cursor, "\"%.*s\" is left over",
-                                                (int)(cursor.end - cursor.at), cursor.at);
+    return cursor_expr(&cursor, expr) == 0 ? cursor_end(&cursor) : -1;
 }
