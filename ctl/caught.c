@@ -54,30 +54,20 @@ static bool s_decode(slice_t text, char *out, slice_t *decoded)
     return len >= 0;
 }
 
-static bool s_add_param(caught_t *self, slice_t piece, char *room)
-{
-    const char *equals = memchr(piece.data, '=', piece.len);
-    size_t name_len = equals ? (size_t)(equals - piece.data) : piece.len;
-    slice_t value = equals ? slice(equals + 1, piece.len - name_len - 1) : slice("", 0), name;
-    bool good = s_decode(slice(piece.data, name_len), room, &name);
-    good &= s_decode(value, room + name_len, &value);
-    wire_pairs_add(&self->params, name, value);
-    return good;
-}
-
 bool caught_query(caught_t *self, slice_t query)
 {
     char *room = malloc(query.len + 1);
+    slice_t name, value;
     bool good = true;
     if (!room)
         abort();
-    while (query.len > 0) {
-        const char *amp = memchr(query.data, '&', query.len);
-        size_t len = amp ? (size_t)(amp - query.data) : query.len;
-        if (len > 0)
-            good &= s_add_param(self, slice(query.data, len), room);
-        len += amp != NULL;
-        query = slice(query.data + len, query.len - len);
+    while (percent_piece(&query, &name, &value)) {
+        if (name.len == 0 && !value.data)
+            continue;
+        char *behind = room + name.len;
+        good &= s_decode(name, room, &name);
+        good &= s_decode(value, behind, &value);
+        wire_pairs_add(&self->params, name, value);
     }
     free(room);
     return good;

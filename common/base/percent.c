@@ -30,3 +30,29 @@ ssize_t percent_decode(slice_t text, bool plus, char *out)
     }
     return to - out;
 }
+
+size_t percent_decode_form(slice_t text, char *out)
+{
+    char *to = out;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        int byte = c == '%' ? percent_byte(slice(text.data + i, text.len - i)) : -1;
+        *to++ = byte >= 0 ? (char)byte : c == '+' ? ' ' : c;
+        i += byte >= 0 ? PERCENT_ESCAPE - 1 : 0;
+    }
+    return (size_t)(to - out);
+}
+
+bool percent_piece(slice_t *rest, slice_t *name, slice_t *value)
+{
+    if (rest->len == 0)
+        return false;
+    const char *amp = memchr(rest->data, '&', rest->len);
+    size_t len = amp ? (size_t)(amp - rest->data) : rest->len;
+    const char *equals = memchr(rest->data, '=', len);
+    *name = slice(rest->data, equals ? (size_t)(equals - rest->data) : len);
+    *value = equals ? slice(equals + 1, len - name->len - 1) : slice(NULL, 0);
+    len += amp != NULL;
+    *rest = slice(rest->data + len, rest->len - len);
+    return true;
+}

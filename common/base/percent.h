@@ -32,4 +32,12 @@ int percent_byte(slice_t text);
  * form. Returns the length, or -1 for an escape that is none. */
 ssize_t percent_decode(slice_t text, bool plus, char *out);
 
+/* The same of a form (WHATWG URL, application/x-www-form-urlencoded), where what is no escape
+ * stays as it is. OUT may be where TEXT is. Returns the length. */
+size_t percent_decode_form(slice_t text, char *out);
+
+/* Takes the next piece off REST, of what stands between &: NAME before the piece's first =, VALUE
+ * behind it, both encoded. A piece without = is a name, and VALUE's data NULL. False at the end. */
+bool percent_piece(slice_t *rest, slice_t *name, slice_t *value);
+
 #endif

@@ -56,17 +56,11 @@ static bool s_decode(slice_t text, char **at, slice_t *decoded)
 static ssize_t s_split(slice_t body, char *room, piece_t pieces[SIGNED_FORM])
 {
     size_t count = 0;
-    const char *end = body.data + body.len;
-    for (const char *from = body.data, *next; body.len && from < end; from = next + 1) {
-        next = memchr(from, '&', (size_t)(end - from));
-        next = next ? next : end;
-        const char *equals = memchr(from, '=', (size_t)(next - from));
-        const char *name_end = equals ? equals : next;
-        slice_t value = equals ? slice(equals + 1, (size_t)(next - equals - 1)) : slice("", 0);
-        if (next == from)
+    slice_t name, value;
+    while (percent_piece(&body, &name, &value)) {
+        if (name.len == 0 && !value.data)
             continue;
-        if (count == SIGNED_FORM ||
-            !s_decode(slice(from, (size_t)(name_end - from)), &room, &pieces[count].name) ||
+        if (count == SIGNED_FORM || !s_decode(name, &room, &pieces[count].name) ||
             !s_decode(value, &room, &pieces[count].value))
             return -1;
         count++;

@@ -58,31 +58,20 @@ const char *format_outcome_name(format_outcome_t outcome)
     return names[outcome];
 }
 
-/* A piece of a form, decoded (WHATWG URL, application/x-www-form-urlencoded). */
 static slice_t s_decoded(room_t *room, slice_t text)
 {
     char *decoded = room_take(room, text.len);
-    size_t len = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        int byte = text.data[i] == '%' ? percent_byte(slice(text.data + i, text.len - i)) : -1;
-        decoded[len++] = byte >= 0 ? (char)byte : text.data[i] == '+' ? ' ' : text.data[i];
-        i += byte >= 0 ? PERCENT_ESCAPE - 1 : 0;
-    }
-    return slice(decoded, len);
+    return slice(decoded, percent_decode_form(text, decoded));
 }
 
 /* The form's fields as an object; or its field payload, alone. */
 static void s_read_form(renderer_t *self, slice_t rest)
 {
+    slice_t name, value;
     json_lit(&self->form, "{");
-    while (rest.len > 0) {
-        const char *amp = memchr(rest.data, '&', rest.len);
-        slice_t piece = slice(rest.data, amp ? (size_t)(amp - rest.data) : rest.len);
-        const char *equals = piece.len ? memchr(piece.data, '=', piece.len) : NULL;
-        size_t name_len = equals ? (size_t)(equals - piece.data) : piece.len;
-        slice_t name = s_decoded(&self->room, slice(piece.data, name_len));
-        slice_t value = equals ? s_decoded(&self->room, slice(equals + 1, piece.len - name_len - 1))
-                               : slice("", 0);
+    while (percent_piece(&rest, &name, &value)) {
+        name = s_decoded(&self->room, name);
+        value = s_decoded(&self->room, value);
         if (slice_is(name, "payload")) {
             json_reset(&self->form);
             json_raw(&self->form, value);
@@ -92,8 +81,6 @@ static void s_read_form(renderer_t *self, slice_t rest)
         json_quote(&self->form, name);
         json_lit(&self->form, ":");
         json_quote(&self->form, value);
-        size_t taken = piece.len + (amp != NULL);
-        rest = slice(rest.data + taken, rest.len - taken);
     }
     json_lit(&self->form, "}");
 }

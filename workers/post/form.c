@@ -10,19 +10,11 @@ typedef struct {
     json_out_t name, value;
 } piece_t;
 
-/* Decodes into OUT; what is no escape stays as it is. */
 static void s_decode(slice_t text, json_out_t *out)
 {
     json_reset(out);
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i] == '+' ? ' ' : text.data[i];
-        int byte = c == '%' ? percent_byte(slice(text.data + i, text.len - i)) : -1;
-        if (byte >= 0) {
-            c = (char)byte;
-            i += PERCENT_ESCAPE - 1;
-        }
-        json_raw(out, slice(&c, 1));
-    }
+    json_raw(out, text);
+    out->len = percent_decode_form(slice(out->data, out->len), out->data);
 }
 
 static slice_t s_text(const json_out_t *decoded)
@@ -42,16 +34,12 @@ static bool s_is_encoded(slice_t name)
 /* Takes the next piece off REST; an empty one has no name and no value. */
 static form_outcome_t s_next(slice_t *rest, piece_t *piece)
 {
-    const char *amp = memchr(rest->data, '&', rest->len);
-    size_t len = amp ? (size_t)(amp - rest->data) : rest->len;
-    const char *equals = len ? memchr(rest->data, '=', len) : NULL;
-    slice_t name = slice(rest->data, equals ? (size_t)(equals - rest->data) : 0);
-    if (len > 0 && (!equals || !s_is_encoded(name)))
+    slice_t name, value;
+    percent_piece(rest, &name, &value);
+    if ((name.len > 0 && !value.data) || !s_is_encoded(name))
         return FORM_NOT_ENCODED;
     s_decode(name, &piece->name);
-    s_decode(equals ? slice(equals + 1, len - name.len - 1) : slice("", 0), &piece->value);
-    len += amp != NULL;
-    *rest = slice(rest->data + len, rest->len - len);
+    s_decode(value, &piece->value);
     return FORM_OK;
 }
 
