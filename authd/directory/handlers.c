@@ -5,25 +5,11 @@
 #include "authd/directory/places.h"
 #include "authd/directory/table.h"
 #include "common/base/secret.h"
-#include "common/log/log.h"
 
 #include <assert.h>
 #include <string.h>
 
-enum { SEALED_MOST = HANDLER_KEY + SEALING_OVERHEAD };
-
-static void s_read_secrets(slice_t packed, handler_t *handler)
-{
-    unpack_t at = unpack_begin(packed);
-    uint32_t items = unpack_array(&at, 3 * HANDLER_SECRETS);
-    handler->secrets = at.failed ? 0 : items / 3;
-    for (unsigned i = 0; i < handler->secrets; i++) {
-        handler_secret_t *secret = &handler->secret[i];
-        secret->sealed = unpack_bytes(&at, SEALED_MOST);
-        secret->made_ms = unpack_uint(&at, UINT64_MAX);
-        secret->expires_ms = unpack_uint(&at, UINT64_MAX);
-    }
-}
+static const char s_event[] = "directory.handler";
 
 static void s_read(slice_t key, slice_t bytes, handler_t *handler)
 {
@@ -40,7 +26,8 @@ static void s_read(slice_t key, slice_t bytes, handler_t *handler)
     handler->bound_s = fields_uint(&fields, "bound", HANDLER_BOUND_S);
     handler->wait_s = fields_uint(&fields, "wait", 0);
     handler->sealed_key = fields_bytes(&fields, "key");
-    s_read_secrets(fields_bytes(&fields, "secrets"), handler);
+    handler->secrets = sealed_read(fields_bytes(&fields, "secrets"), HANDLER_KEY, handler->secret,
+                                   HANDLER_SECRETS);
 }
 
 bool handlers_get(view_t *view, const uuid_t7 *target, handler_t *handler)
@@ -66,13 +53,7 @@ void handlers_put(view_t *view, const handler_t *handler)
 {
     pack_t secrets = {0};
     assert(handler->secrets <= HANDLER_SECRETS);
-    pack_array(&secrets, 3 * handler->secrets);
-    for (unsigned i = 0; i < handler->secrets; i++) {
-        const handler_secret_t *secret = &handler->secret[i];
-        pack_bin(&secrets, secret->sealed.data, secret->sealed.len);
-        pack_uint(&secrets, secret->made_ms);
-        pack_uint(&secrets, secret->expires_ms);
-    }
+    sealed_pack(handler->secret, handler->secrets, &secrets);
     pack_t *record = table_record(view, 11);
     pack_pair_uint(record, "version", handler->version);
     pack_pair_uint(record, "kind", handler->kind);
@@ -93,18 +74,6 @@ void handler_raise(handler_t *handler, uint64_t now_ms)
 {
     /* Past what was told before a restore of an older directory, too. */
     handler->version = handler->version + 1 > now_ms ? handler->version + 1 : now_ms;
-}
-
-/* Decrypts into PLAIN, which has room for MOST; an empty slice when this master key did not seal
- * it. */
-static slice_t s_open(view_t *view, slice_t sealed, char *plain, size_t most)
-{
-    if (sealed.len < SEALING_OVERHEAD || sealed.len - SEALING_OVERHEAD > most)
-        return slice("", 0);
-    if (sealing_key_open(table_master_key(view), sealed, plain) == 0)
-        return slice(plain, sealed.len - SEALING_OVERHEAD);
-    log_error("directory.handler", "err=%s", LOG_Q("not encrypted under this master key"));
-    return slice("", 0);
 }
 
 /* Whose the target is, and whether it is archived: its own row says it, so that it holds for what
@@ -136,14 +105,14 @@ void handler_record(view_t *view, const handler_t *handler, uint64_t wall_ms, pa
         .ordered = handler->ordered,
         .bound_s = handler->bound_s,
         .wait_s = handler->wait_s,
-        .key = s_open(view, handler->sealed_key, key, sizeof key),
+        .key = sealed_open(view, handler->sealed_key, key, sizeof key, s_event),
     };
     s_tell_target(view, handler, &wire);
     for (unsigned i = handler->secrets; i-- > 0;) {
-        const handler_secret_t *secret = &handler->secret[i];
+        const sealed_t *secret = &handler->secret[i];
         if (secret->expires_ms && secret->expires_ms <= wall_ms)
             continue;
-        slice_t text = s_open(view, secret->sealed, secrets[i], sizeof secrets[i]);
+        slice_t text = sealed_open(view, secret->sealed, secrets[i], sizeof secrets[i], s_event);
         if (text.len == 0)
             continue;
         wire.secret[wire.secrets].text = text;

@@ -7,16 +7,11 @@
 #define POSTERN_DIRECTORY_HANDLERS_H
 
 #include "authd/directory/directory.h"
+#include "authd/directory/sealed.h"
 #include "common/base/ops.h"
 #include "common/base/uuid.h"
 #include "common/store/sealing_key.h"
 #include "common/wire/handler.h"
-
-typedef struct {
-    slice_t sealed;
-    uint64_t made_ms;
-    uint64_t expires_ms; /* 0: without end */
-} handler_secret_t;
 
 typedef struct {
     uuid_t7 target; /* the bot's id, or the app's target */
@@ -29,7 +24,7 @@ typedef struct {
     bool ordered;
     slice_t sealed_key; /* empty: none */
     unsigned secrets;
-    handler_secret_t secret[HANDLER_SECRETS]; /* oldest first */
+    sealed_t secret[HANDLER_SECRETS]; /* oldest first */
 } handler_t;
 
 bool handlers_get(view_t *view, const uuid_t7 *target, handler_t *handler);

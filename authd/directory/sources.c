@@ -5,28 +5,13 @@
 #include "authd/directory/places.h"
 #include "authd/directory/table.h"
 #include "common/base/secret.h"
-#include "common/log/log.h"
 #include "common/source/record.h"
-#include "common/store/sealing_key.h"
 #include "common/wire/wire.h"
 
 #include <assert.h>
 #include <string.h>
 
-enum { SEALED_MOST = SOURCE_KEY_TEXT + SEALING_OVERHEAD };
-
-static void s_read_secrets(slice_t packed, source_t *source)
-{
-    unpack_t at = unpack_begin(packed);
-    uint32_t items = unpack_array(&at, 3 * SOURCE_KEYS);
-    source->secrets = at.failed ? 0 : items / 3;
-    for (unsigned i = 0; i < source->secrets; i++) {
-        source_secret_t *secret = &source->secret[i];
-        secret->sealed = unpack_bytes(&at, SEALED_MOST);
-        secret->made_ms = unpack_uint(&at, UINT64_MAX);
-        secret->expires_ms = unpack_uint(&at, UINT64_MAX);
-    }
-}
+static const char s_event[] = "directory.source";
 
 /* Fields in the order in which sources_put writes them. */
 static void s_read(slice_t key, slice_t bytes, source_t *source)
@@ -50,7 +35,8 @@ static void s_read(slice_t key, slice_t bytes, source_t *source)
     source->required = fields_uint(&fields, "required", 1) == 1;
     source->drops_unknown = fields_uint(&fields, "drops", 0) == 1;
     source->sealed_token = fields_bytes(&fields, "verify");
-    s_read_secrets(fields_bytes(&fields, "secrets"), source);
+    source->secrets =
+        sealed_read(fields_bytes(&fields, "secrets"), SOURCE_KEY_TEXT, source->secret, SOURCE_KEYS);
 }
 
 bool sources_get(view_t *view, const uuid_t7 *id, source_t *source)
@@ -114,22 +100,11 @@ bool sources_add(view_t *view, const source_t *source)
     return true;
 }
 
-static void s_pack_secrets(const source_t *source, pack_t *out)
-{
-    assert(source->secrets <= SOURCE_KEYS);
-    pack_array(out, 3 * source->secrets);
-    for (unsigned i = 0; i < source->secrets; i++) {
-        const source_secret_t *secret = &source->secret[i];
-        pack_bin(out, secret->sealed.data, secret->sealed.len);
-        pack_uint(out, secret->made_ms);
-        pack_uint(out, secret->expires_ms);
-    }
-}
-
 void sources_put(view_t *view, const source_t *source)
 {
     pack_t secrets = {0};
-    s_pack_secrets(source, &secrets);
+    assert(source->secrets <= SOURCE_KEYS);
+    sealed_pack(source->secret, source->secrets, &secrets);
     pack_t *record = table_record(view, 17);
     pack_pair_bin(record, "place", source->place.bytes, UUID_BYTES);
     pack_pair_bin(record, "target", source->target.bytes, UUID_BYTES);
@@ -152,29 +127,19 @@ void sources_put(view_t *view, const source_t *source)
     table_put_record(view, TABLE_sources, table_key(&source->id), record);
 }
 
-/* Decrypts into ROOM; an empty slice when this master key did not seal it. */
-static slice_t s_open(view_t *view, slice_t sealed, char room[SOURCE_KEY_TEXT])
-{
-    if (sealed.len < SEALING_OVERHEAD || sealed.len > SEALED_MOST)
-        return slice("", 0);
-    if (sealing_key_open(table_master_key(view), sealed, room) == 0)
-        return slice(room, sealed.len - SEALING_OVERHEAD);
-    log_error("directory.source", "err=%s", LOG_Q("not encrypted under this master key"));
-    return slice("", 0);
-}
-
 static void s_add_record(view_t *view, const source_t *source, uint64_t wall_ms, pack_t *out)
 {
     char secrets[SOURCE_KEYS][SOURCE_KEY_TEXT], token[SOURCE_KEY_TEXT];
-    source_record_t record = {.required = source->required,
-                              .preset = source->declared.len ? slice("", 0) : source->scheme,
-                              .declared = source->declared,
-                              .verify_token = s_open(view, source->sealed_token, token)};
+    source_record_t record = {
+        .required = source->required,
+        .preset = source->declared.len ? slice("", 0) : source->scheme,
+        .declared = source->declared,
+        .verify_token = sealed_open(view, source->sealed_token, token, sizeof token, s_event)};
     for (unsigned i = source->secrets; i-- > 0;) {
-        const source_secret_t *secret = &source->secret[i];
+        const sealed_t *secret = &source->secret[i];
         if (secret->expires_ms && secret->expires_ms <= wall_ms)
             continue;
-        slice_t text = s_open(view, secret->sealed, secrets[i]);
+        slice_t text = sealed_open(view, secret->sealed, secrets[i], sizeof secrets[i], s_event);
         if (text.len)
             record.secret[record.secrets++] = text;
     }

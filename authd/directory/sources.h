@@ -7,6 +7,7 @@
 #define POSTERN_DIRECTORY_SOURCES_H
 
 #include "authd/directory/directory.h"
+#include "authd/directory/sealed.h"
 #include "common/base/ops.h"
 #include "common/base/uuid.h"
 #include "common/source/key.h"
@@ -20,12 +21,6 @@ enum {
     SOURCE_GLOBS = 20,    /* of each list */
     SOURCE_VERIFY_TOKEN = 128,
 };
-
-typedef struct {
-    slice_t sealed;
-    uint64_t made_ms;
-    uint64_t expires_ms; /* 0: without end */
-} source_secret_t;
 
 typedef struct {
     uuid_t7 id;
@@ -43,7 +38,7 @@ typedef struct {
     bool drops_unknown;           /* events that the format does not know */
     slice_t sealed_token;         /* the verify token; empty: none */
     unsigned secrets;
-    source_secret_t secret[SOURCE_KEYS]; /* oldest first */
+    sealed_t secret[SOURCE_KEYS]; /* oldest first */
 } source_t;
 
 /* False when there is none. */

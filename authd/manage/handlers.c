@@ -125,8 +125,8 @@ static void s_add_secret(task_t *task, work_t *work)
     slice_t text = slice(work->secret, whsec_text(&secret, work->secret));
     whsec_wipe(&secret);
     sealing_key_seal(table_master_key(task->view), text, work->sealed_secret);
-    handler->secret[handler->secrets++] = (handler_secret_t){
-        slice(work->sealed_secret, text.len + SEALING_OVERHEAD), task->now_ms, 0};
+    handler->secret[handler->secrets++] =
+        (sealed_t){slice(work->sealed_secret, text.len + SEALING_OVERHEAD), task->now_ms, 0};
 }
 
 static error_code_t s_take_key(task_t *task, work_t *work)

@@ -28,7 +28,7 @@ static json_t *s_secrets(const task_t *task, const source_t *source)
 {
     json_t *all = json_array();
     for (unsigned i = 0; i < source->secrets; i++) {
-        const source_secret_t *secret = &source->secret[i];
+        const sealed_t *secret = &source->secret[i];
         if (secret->expires_ms == 0 || secret->expires_ms > task->now_ms)
             json_array_append_new(all, json_pack("{s:o, s:o}", "created",
                                                  task_json_time(secret->made_ms), "expires",

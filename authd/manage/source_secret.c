@@ -109,7 +109,7 @@ error_code_t source_secret_add(task_t *task, source_t *source, source_room_t *ro
         return code;
     sealing_key_seal(table_master_key(task->view), text, room->secret);
     source->secret[source->secrets++] =
-        (source_secret_t){slice(room->secret, text.len + SEALING_OVERHEAD), task->now_ms, 0};
+        (sealed_t){slice(room->secret, text.len + SEALING_OVERHEAD), task->now_ms, 0};
     return ERROR_none;
 }
 
@@ -117,7 +117,7 @@ void source_secret_end(source_t *source, uint64_t now_ms, uint64_t until_ms)
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < source->secrets; i++) {
-        source_secret_t secret = source->secret[i];
+        sealed_t secret = source->secret[i];
         if (secret.expires_ms == 0 || secret.expires_ms > until_ms)
             secret.expires_ms = until_ms;
         if (secret.expires_ms > now_ms)

@@ -1,0 +1,26 @@
+/* Secrets that a row of the directory keeps, encrypted under the master key: of handlers and of
+ * sources, the oldest first.
+ *
+ * Threading: as directory.h. */
+#ifndef POSTERN_AUTHD_DIRECTORY_SEALED_H
+#define POSTERN_AUTHD_DIRECTORY_SEALED_H
+
+#include "authd/directory/directory.h"
+#include "common/wire/pack.h"
+
+typedef struct {
+    slice_t sealed;
+    uint64_t made_ms;
+    uint64_t expires_ms; /* 0: without end */
+} sealed_t;
+
+/* Reads at most MOST secrets of what sealed_pack has written, none encrypted longer than LONGEST
+ * bytes of text; returns how many. The slices point into PACKED. */
+unsigned sealed_read(slice_t packed, size_t longest, sealed_t *secret, unsigned most);
+void sealed_pack(const sealed_t *secret, unsigned count, pack_t *out);
+
+/* Decrypts into PLAIN, which has room for MOST bytes; an empty slice when this master key did not
+ * seal it, of which the log tells under EVENT. */
+slice_t sealed_open(view_t *view, slice_t sealed, char *plain, size_t most, const char *event);
+
+#endif
