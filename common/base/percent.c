@@ -12,9 +12,19 @@ int percent_byte(slice_t text)
     return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
+/* Most texts hold nothing to decode. */
+static bool s_is_plain(slice_t text, bool plus)
+{
+    return !memchr(text.data, '%', text.len) && !(plus && memchr(text.data, '+', text.len));
+}
+
 ssize_t percent_decode(slice_t text, bool plus, char *out)
 {
     char *to = out;
+    if (text.len && s_is_plain(text, plus)) {
+        memcpy(out, text.data, text.len);
+        return (ssize_t)text.len;
+    }
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
         if (c == '%') {
