@@ -42,20 +42,44 @@ static bool s_number(const json_t *value, uint64_t *number)
     return errno == 0 && *end == '\0';
 }
 
+/* The parameters that say how much of it is asked for, and in what steps. */
+static bool s_is_step(const char *name)
+{
+    static const char *const steps[] = {"follow", "from", "before", "order", "limit"};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        if (strcmp(steps[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool s_narrowed(const json_t *args, char text[FOLLOWED_TEXT])
+{
+    json_t *rest = json_object(), *value;
+    const char *name;
+    json_object_foreach ((json_t *)args, name, value)
+        if (!s_is_step(name))
+            json_object_set(rest, name, value);
+    size_t len = json_dumpb(rest, text, FOLLOWED_TEXT - 1, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(rest);
+    if (len < FOLLOWED_TEXT)
+        text[len] = '\0';
+    return len > 0 && len < FOLLOWED_TEXT;
+}
+
 bool followed_place(const json_t *args, followed_page_t *page)
 {
     const char *order = json_string_value(json_object_get(args, "order"));
     page->backwards = order && strcmp(order, "desc") == 0;
     page->start = page->backwards ? UINT64_MAX : 0;
     const json_t *place = json_object_get(args, page->backwards ? "before" : "from");
-    return !place || s_number(place, &page->start);
+    return (!place || s_number(place, &page->start)) && s_narrowed(args, page->narrowed);
 }
 
 static bool s_is_of(const followed_page_t *began, const followed_page_t *page)
 {
     return began->origin == page->origin && began->op == page->op &&
            began->environment == page->environment && began->backwards == page->backwards &&
-           uuid_eq(&began->target, &page->target);
+           uuid_eq(&began->target, &page->target) && strcmp(began->narrowed, page->narrowed) == 0;
 }
 
 static reading_t *s_find(followed_t *self, const followed_page_t *page)

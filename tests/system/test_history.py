@@ -1,6 +1,8 @@
 """Reading messages back from either end, over HTTP and with posternctl."""
 
+import datetime
 import itertools
+import time
 
 import pytest
 
@@ -104,3 +106,87 @@ def test_posternctl_shows_the_last_ones_oldest_first(full):
     done = ring.ctl_run("history", "channel", "history", "--last", "2", "--from", "1", "--token-file", "-",
                         input=ada.token)
     assert done.returncode == 2 and "--last" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def timed(ring):
+    """(ring, user, path, rows): three runs of ten messages, a second and a half between them."""
+    ada = ring.user("timed")
+    ring.channel("timed", ada)
+    for run in range(3):
+        time.sleep(1.5 if run else 0)
+        post(ring, ada, "timed", [f"{run}{i}" for i in range(10)])
+    path = "/api/v2/channelsbyname/timed/messages"
+    rows = ring.get(ring.url(path, ada.token)).json()["messages"]
+    return ring, ada, path, rows
+
+
+def moments(text):
+    """A time of the API in the forms that since and until take, but for ages."""
+    ms = round(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
+    there = datetime.datetime.fromtimestamp(ms / 1000, datetime.timezone(datetime.timedelta(hours=2)))
+    return [text, str(ms), there.isoformat(timespec="milliseconds"), text.replace("T", " ")]
+
+
+def test_since_and_until_are_times(timed):
+    ring, ada, path, rows = timed
+    for form in moments(rows[10]["time"]):
+        assert page(ring, ada, path, since=form) == (list(range(11, 31)), None), form
+        assert page(ring, ada, path, until=form) == (list(range(1, 11)), None), form
+        assert page(ring, ada, path, since=form, order="desc", limit=3) == ([30, 29, 28], 28)
+    later = moments(rows[20]["time"])[1]
+    assert page(ring, ada, path, since=rows[10]["time"], until=later) == (list(range(11, 21)), None)
+    assert page(ring, ada, path, since=rows[10]["time"], until=later, order="desc") == (list(range(20, 10, -1)), None)
+    assert page(ring, ada, path, since=later, until=rows[10]["time"]) == ([], None)
+    ids = [row["sequence"] for row in rows]
+    seconds = int(moments(rows[10]["time"])[1]) // 1000
+    assert page(ring, ada, path, since=seconds)[0] == [i for i in ids if rows[i - 1]["time"] >= text_of(seconds)]
+    for query in ({"since": "1d"}, {"since": 0}, {"until": "2100-01-01"}, {"since": "1970-01-01", "until": "0s"}):
+        assert page(ring, ada, path, **query) == (ids, None), query
+    for query in ({"until": "1d"}, {"since": "2100-01-01"}):
+        assert page(ring, ada, path, **query) == ([], None), query
+        assert page(ring, ada, path, order="desc", **query) == ([], None), query
+
+
+def text_of(seconds):
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def test_pages_go_on_within_a_time(timed):
+    ring, ada, path, rows = timed
+    middle = {"since": rows[10]["time"], "until": rows[20]["time"], "limit": 4}
+    assert walk(ring, ada, path, "from", **middle) == [[11, 12, 13, 14], [15, 16, 17, 18], [19, 20]]
+    assert walk(ring, ada, path, "before", order="desc", **middle) == [[20, 19, 18, 17], [16, 15, 14, 13], [12, 11]]
+
+
+def test_last_is_a_count(full):
+    ring, ada, path = full
+    every = list(range(1, COUNT + 1))
+    for last in (1, 7, 64, COUNT, COUNT + 1, 10 ** 15):
+        assert page(ring, ada, path, last=last, limit=1000) == (every[-last:], None)
+        assert page(ring, ada, path, last=last, limit=1000, order="desc") == (every[-last:][::-1], None)
+    assert page(ring, ada, path, last=3, before=140) == ([137, 138, 139], None)
+    assert page(ring, ada, path, last=3, **{"from": 149}) == ([149, 150], None)
+    assert page(ring, ada, path, last=120) == (every[-120:], None)  # without a limit all of them
+    assert page(ring, ada, path, last=120, limit=100) == (every[-120:-20], COUNT - 19)
+
+
+def test_last_of_a_time(timed):
+    ring, ada, path, rows = timed
+    assert page(ring, ada, path, last=3, until=rows[20]["time"]) == ([18, 19, 20], None)
+    assert page(ring, ada, path, last=12, since=rows[20]["time"]) == (list(range(21, 31)), None)
+    assert page(ring, ada, path, last=3, until=rows[20]["time"], order="desc") == ([20, 19, 18], None)
+
+
+@pytest.mark.parametrize("query,said", [
+    ("last=0", "last must"), ("last=x", "last must"), ("last=", "last must"), ("last=-3", "last must"),
+    ("since=yesterday", "10m, 2h or 7d"), ("since=", "since"), ("until=2026-02-30", "until"),
+    ("since=2026-01-02T03:04", "since"), ("since=1m&since=2m", "twice"), ("until=123456789012345", "until"),
+    ("limits=3", "limits is no parameter of this. There are from, before, order, limit, last, since, until"),
+    ("last=3&Since=1h", "Since is no parameter"), ("=3", " is no parameter"),
+    pytest.param("%F0%9F%8E%89" * 40 + "=1", "\N{PARTY POPPER}" * 16 + " is no parameter", id="long")])
+def test_what_cannot_be_meant_is_refused(full, query, said):
+    ring, ada, path = full
+    answer = ring.get(ring.url(f"{path}?{query}"), headers={"Authorization": f"Bearer {ada.token}"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_param"), answer.text
+    assert said in answer.json()["message"]

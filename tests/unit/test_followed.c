@@ -112,6 +112,46 @@ static void test_where_a_page_begins(void **state)
     }
 }
 
+static followed_page_t s_asked(const char *text)
+{
+    followed_page_t page = s_page(1, false, 0);
+    json_t *args = json_loads(text, 0, NULL);
+    assert_true(followed_place(args, &page));
+    json_decref(args);
+    return page;
+}
+
+/* A row of the last five does not stand for all that lies before them. */
+static void test_a_narrower_page_stands_for_no_wider_one(void **state)
+{
+    (void)state;
+    followed_t *followed = followed_new();
+    followed_page_t last = s_asked("{\"last\":5,\"follow\":true}"), all = s_asked("{\"from\":1}"),
+                    until = s_asked("{\"until\":\"2h\",\"since\":\"7d\"}"),
+                    page = s_asked("{\"since\":\"7d\",\"from\":101,\"until\":\"2h\",\"limit\":2}");
+    followed_note(followed, &last, 1);
+    assert_true(followed_has(followed, &last, 2));
+    assert_false(followed_has(followed, &all, 2));
+    followed_note(followed, &until, 3);
+    assert_true(followed_has(followed, &page, 4));
+    assert_false(followed_has(followed, &all, 4));
+    followed_destroy(&followed);
+}
+
+static void test_a_page_that_asks_for_too_much_has_a_row_of_its_own(void **state)
+{
+    (void)state;
+    followed_page_t page = {0};
+    json_t *args = json_object();
+    char text[FOLLOWED_TEXT];
+    memset(text, 'q', sizeof text);
+    json_object_set_new(args, "q", json_stringn(text, sizeof text));
+    assert_false(followed_place(args, &page));
+    json_object_set_new(args, "q", json_stringn(text, sizeof text - 10));
+    assert_true(followed_place(args, &page));
+    json_decref(args);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +160,8 @@ int main(void)
         cmocka_unit_test(test_another_is_another),
         cmocka_unit_test(test_more_than_are_remembered),
         cmocka_unit_test(test_where_a_page_begins),
+        cmocka_unit_test(test_a_narrower_page_stands_for_no_wider_one),
+        cmocka_unit_test(test_a_page_that_asks_for_too_much_has_a_row_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

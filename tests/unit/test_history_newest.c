@@ -73,6 +73,7 @@ static bool s_page(journal_t *journal, unsigned limit, const char *first, const 
     job_t job = {.request = &request};
     page_t page = {journal, reading_new(&job)};
     page.reading->history.limit = limit;
+    page.reading->history.since_ms = page.reading->history.until_ms = -1;
     bool made = journal_try(journal_reader(journal), s_look, &page);
     json_raw(&page.reading->body, slice("", 1));
     if (made) {

@@ -30,6 +30,7 @@ typedef struct {
     uint64_t now_ms; /* the running clock, when it was asked */
 } page_t;
 
+static const char *const s_known[] = {"from", "to", "state", "id", "limit", "after"};
 static const char *const s_states[] = {"", "pending", "delivered", "dead"};
 
 static const delivery_engine_t *s_engine(const answering_t *with)
@@ -79,7 +80,8 @@ static bool s_read_id(job_t *job, wanted_t *wanted)
 static bool s_read(job_t *job, wanted_t *wanted)
 {
     *wanted = (wanted_t){.to_ms = INT64_MAX, .after = UINT64_MAX, .limit = DELIVERY_LOG_LIMIT};
-    if (!s_read_time(job, "from", &wanted->from_ms) || !s_read_time(job, "to", &wanted->to_ms) ||
+    if (!job_knows(job, s_known, sizeof s_known / sizeof *s_known) ||
+        !s_read_time(job, "from", &wanted->from_ms) || !s_read_time(job, "to", &wanted->to_ms) ||
         !s_read_state(job, wanted) || !s_read_id(job, wanted))
         return false;
     if (!history_number(job, "limit", DELIVERY_LOG_LIMIT, &wanted->limit))

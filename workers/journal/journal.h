@@ -160,6 +160,13 @@ void journal_read(journal_reader_t *self, const uuid_t7 *target, uint64_t from,
 /* The range alone, whose last covers records that are not committed, too. */
 void journal_range(journal_reader_t *self, const uuid_t7 *target, journal_range_t *range);
 
+/* Where in a target's order the wall clock reached TIME_MS: the sequence of a record from then or
+ * later, before which stands none, or one from before then; behind the last one when there is none
+ * from then or later. With a clock that was never put back it is the first from then or later.
+ * Where the clock was put back behind TIME_MS, it reached that more than once: the sequence is of
+ * one of these times. Reads a number of records that grows with the logarithm of the target's. */
+uint64_t journal_at_time(journal_reader_t *self, const uuid_t7 *target, int64_t time_ms);
+
 /* Calls READ, which reads by this reader, changes nothing that a failed read would leave half done,
  * and holds no memory that only READ itself frees. False when READ met damage, as the log says with
  * the place (journal.damaged): its result is to be dropped. Damage that other reads meet ends the

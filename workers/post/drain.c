@@ -1,11 +1,14 @@
 #include "workers/post/drain.h"
 
+#include "common/base/utf8.h"
 #include "common/monitor/monitor.h"
 #include "workers/post/reading.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { UNKNOWN_TEXT = 64 /* bytes of a name, as the sender is told it */ };
 
 struct drain {
     drain_batch_t batches[DRAIN_BATCHES];
@@ -170,6 +173,39 @@ bool job_param(job_t *self, const char *name, slice_t *value)
             continue;
         snprintf(reason, sizeof reason, "%s is there twice, with different values.", name);
         job_refuse(self, ERROR_invalid_param, reason);
+        return false;
+    }
+    return true;
+}
+
+static bool s_is_among(slice_t name, const char *const names[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (slice_is(name, names[i]))
+            return true;
+    return false;
+}
+
+static void s_refuse_unknown(job_t *self, slice_t name, const char *const names[], size_t count)
+{
+    char reason[512];
+    slice_t head = utf8_within(name, UNKNOWN_TEXT);
+    size_t len = (size_t)snprintf(reason, sizeof reason, "%.*s is no parameter of this. There are",
+                                  (int)head.len, head.data);
+    for (size_t i = 0; i < count && len < sizeof reason; i++)
+        len += (size_t)snprintf(reason + len, sizeof reason - len, "%s %s", i ? "," : "", names[i]);
+    job_refuse(self, ERROR_invalid_param, reason);
+}
+
+bool job_knows(job_t *self, const char *const names[], size_t count)
+{
+    slice_t name, value, params = self->request->params;
+    if (params.len == 0)
+        return true;
+    for (wire_pairs_t each = wire_pairs_begin(params); wire_pairs_next(&each, &name, &value);) {
+        if (s_is_among(name, names, count))
+            continue;
+        s_refuse_unknown(self, name, names, count);
         return false;
     }
     return true;

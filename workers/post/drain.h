@@ -79,5 +79,8 @@ void job_refuse(job_t *self, error_code_t error, const char *reason);
 /* The value of a parameter of the query that the operation reads; false when the parameter is
  * missing. A parameter with two different values refuses the job, and counts as missing. */
 bool job_param(job_t *self, const char *name, slice_t *value);
+/* Refuses the job that has a parameter with another name than these COUNT, which the sender is
+ * told; returns whether it has not. */
+bool job_knows(job_t *self, const char *const names[], size_t count);
 
 #endif

@@ -16,22 +16,6 @@ typedef struct {
     uint64_t next; /* first sequence that is not on the page; 0: none */
 } page_t;
 
-bool history_number(job_t *job, const char *name, uint64_t max, uint64_t *number)
-{
-    slice_t value;
-    if (!job_param(job, name, &value))
-        return true;
-    uint64_t read = 0;
-    for (size_t i = 0; i < value.len; i++) {
-        char c = value.data[i];
-        if (c < '0' || c > '9' || read > (max - (uint64_t)(c - '0')) / 10)
-            return false;
-        read = read * 10 + (uint64_t)(c - '0');
-    }
-    *number = read;
-    return value.len > 0 && read >= 1;
-}
-
 void history_id(json_out_t *out, const shard_t *shard, int64_t time_ms, uint64_t log)
 {
     json_lit(out, "\"");
@@ -195,57 +179,35 @@ static bool s_each(void *arg, uint64_t log, const record_t *record)
     return true;
 }
 
-static void s_look(reading_t *self, journal_reader_t *reader)
+/* The page is refused where retention has removed what it is to begin with. */
+static bool s_is_expired(reading_t *self, const journal_range_t *range)
 {
-    page_t page = {.out = &self->body,
-                   .shard = &self->shard,
-                   .left = self->history.limit,
-                   .before = self->history.before};
+    char reason[128];
     uint64_t from = self->history.from;
+    if (from == 0 || from >= range->first)
+        return false;
+    snprintf(reason, sizeof reason,
+             "Messages before sequence %llu have been removed by retention. Start from there.",
+             (unsigned long long)range->first);
+    reading_refuse(self, ERROR_cursor_expired, reason);
+    return true;
+}
+
+void history_look_oldest(reading_t *self, journal_reader_t *reader)
+{
+    page_t page = {.out = &self->body, .shard = &self->shard, .left = self->history.limit};
     journal_range_t range;
+    history_bounds_t bounds;
+    history_bounds(self, reader, &bounds);
+    page.before = bounds.before;
     json_lit(page.out, "{\"messages\":[");
-    journal_read(reader, &self->target, from, &range, s_each, &page);
-    if (from > 0 && from < range.first) {
-        char reason[128];
-        snprintf(reason, sizeof reason,
-                 "Messages before sequence %llu have been removed by retention. Start from there.",
-                 (unsigned long long)range.first);
-        reading_refuse(self, ERROR_cursor_expired, reason);
+    journal_read(reader, &self->target, bounds.from, &range, s_each, &page);
+    if (s_is_expired(self, &range))
         return;
-    }
     json_lit(page.out, "],\"next\":");
     if (page.next)
         json_uint(page.out, page.next);
     else
         json_lit(page.out, "null");
     json_lit(page.out, "}");
-}
-
-/* oldest or newest first, as the parameter order says; false: it says neither. */
-static bool s_read_order(job_t *job)
-{
-    slice_t order;
-    if (!job_param(job, "order", &order) || slice_is(order, "asc"))
-        return true;
-    job->reading->look = history_look_newest;
-    return slice_is(order, "desc");
-}
-
-void history_prepare(job_t *job)
-{
-    uint64_t limit = HISTORY_LIMIT_DEFAULT;
-    reading_t *reading = reading_new(job);
-    reading->look = s_look;
-    if (!history_number(job, "limit", HISTORY_LIMIT, &limit))
-        job_refuse(job, ERROR_invalid_param, "limit must be a number from 1 to 1000.");
-    else if (!history_number(job, "from", INT64_MAX, &reading->history.from))
-        job_refuse(job, ERROR_invalid_param, "from must be the sequence of a message, 1 or more.");
-    else if (!history_number(job, "before", INT64_MAX, &reading->history.before))
-        job_refuse(job, ERROR_invalid_param,
-                   "before must be the sequence of a message, 1 or more.");
-    else if (!s_read_order(job))
-        job_refuse(job, ERROR_invalid_param, "order must be asc or desc.");
-    reading->history.limit = (unsigned)limit;
-    if (job->error)
-        job->kind = JOB_REFUSED;
 }

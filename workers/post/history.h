@@ -28,12 +28,20 @@ const char *history_environment(unsigned environment);
 /* One message, as a page has it. */
 void history_row(json_out_t *out, const shard_t *shard, uint64_t log, const record_t *record);
 
-/* Reads limit, from, before and order out of the job's params: the job becomes a JOB_READ or is
- * refused. A page that begins with the oldest is refused when its cursor has expired. */
+/* Reads the job's params (docs/API): the job becomes a JOB_READ or is refused. */
 void history_prepare(job_t *job);
 
-/* The page of a reading, newest first: its look. */
+/* The page of a reading, oldest or newest first: its look. One that begins with the oldest is
+ * refused when its cursor has expired. */
+void history_look_oldest(reading_t *self, journal_reader_t *reader);
 void history_look_newest(reading_t *self, journal_reader_t *reader);
+
+/* The sequences that a reading is about, by what was stored so far. */
+typedef struct {
+    uint64_t from;   /* the first, 0: the oldest */
+    uint64_t before; /* the one behind the last, UINT64_MAX: none is left out */
+} history_bounds_t;
+void history_bounds(const reading_t *self, journal_reader_t *reader, history_bounds_t *bounds);
 
 /* Reads a parameter (job_param) as a number from 1 to MAX; false when it is no such number. A
  * missing parameter leaves *number alone. */

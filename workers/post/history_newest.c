@@ -80,10 +80,11 @@ void history_look_newest(reading_t *self, journal_reader_t *reader)
 {
     journal_range_t range;
     page_t page = {.out = &self->body, .left = self->history.limit};
-    uint64_t from = self->history.from, before = self->history.before;
+    history_bounds_t bounds;
+    history_bounds(self, reader, &bounds);
     journal_range(reader, &self->target, &range);
-    uint64_t first = from > range.first ? from : range.first;
-    uint64_t last = before && before <= range.last ? before - 1 : range.last;
+    uint64_t first = bounds.from > range.first ? bounds.from : range.first;
+    uint64_t last = bounds.before <= range.last ? bounds.before - 1 : range.last;
     json_lit(page.out, "{\"messages\":[");
     s_fill(&page, self, reader, first, last);
     json_lit(page.out, "],\"next\":");

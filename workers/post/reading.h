@@ -37,7 +37,9 @@ typedef struct reading {
     struct {
         uint64_t from;   /* first sequence, 0: the oldest */
         uint64_t before; /* the sequence before which the page ends, 0: it ends with the newest */
-        unsigned limit;  /* most messages */
+        uint64_t last;   /* only so many, the newest of those that are asked for; 0: all */
+        int64_t since_ms, until_ms; /* stored then or later, and before then; -1: whenever */
+        unsigned limit;             /* most messages */
     } history;
     void *own;       /* the operation's, from malloc: freed with the reading */
     json_out_t rows; /* room to write in, likewise */

@@ -1,17 +1,10 @@
+#include "workers/journal/lmdb/read.h"
 #include "common/monitor/monitor.h"
-#include "workers/journal/lmdb/lmdb.h"
 
 #include <string.h>
 
-/* What a read looks at: the journal as committed. */
-typedef struct {
-    journal_t *journal;
-    MDB_txn *txn;
-} sight_t;
-
-/* The record of that number, which must be the target's with that sequence. */
-static int s_get(const sight_t *self, uint64_t log, const uuid_t7 *target, uint64_t sequence,
-                 record_t *record)
+int sight_get(const sight_t *self, uint64_t log, const uuid_t7 *target, uint64_t sequence,
+              record_t *record)
 {
     uint64_t number = journal_key(log);
     MDB_val key = {sizeof number, &number}, value;
@@ -24,9 +17,9 @@ static int s_get(const sight_t *self, uint64_t log, const uuid_t7 *target, uint6
     return good ? 0 : MDB_CORRUPTED;
 }
 
-/* The record with an entry in by_target that is the first from FROM on, else the target's last. */
-static int s_anchor(const sight_t *self, const uuid_t7 *target, uint64_t from,
-                    const range_row_t *range, uint64_t *sequence, uint64_t *log)
+/* The one with an entry in by_target, else the target's last. */
+int sight_anchor(const sight_t *self, const uuid_t7 *target, uint64_t from,
+                 const range_row_t *range, uint64_t *sequence, uint64_t *log)
 {
     *sequence = (from + JOURNAL_STRIDE - 1) / JOURNAL_STRIDE * JOURNAL_STRIDE;
     place_key_t place = journal_place(target, *sequence);
@@ -48,14 +41,14 @@ static int s_stride(const sight_t *self, const uuid_t7 *target, uint64_t *from,
 {
     uint64_t logs[JOURNAL_STRIDE], last = 0, log = 0;
     record_t record;
-    int rc = s_anchor(self, target, *from, range, &last, &log);
+    int rc = sight_anchor(self, target, *from, range, &last, &log);
     for (uint64_t at = last; rc == 0 && at >= *from; at--) {
         logs[at - *from] = log;
-        rc = s_get(self, log, target, at, &record);
+        rc = sight_get(self, log, target, at, &record);
         log = record.previous;
     }
     for (uint64_t at = *from; rc == 0 && *more && at <= last; at++) {
-        rc = s_get(self, logs[at - *from], target, at, &record);
+        rc = sight_get(self, logs[at - *from], target, at, &record);
         if (rc == 0)
             *more = each(arg, logs[at - *from], &record);
     }
@@ -123,20 +116,20 @@ void reader_close(journal_reader_t *self)
     self->txn = NULL;
 }
 
-/* Begins, and reads the target's range as committed. */
-static int s_look(journal_reader_t *reader, const uuid_t7 *target, range_row_t *row)
+int sight_begin(sight_t *self, journal_reader_t *reader, const uuid_t7 *target, range_row_t *range)
 {
     int rc = reader_begin(reader);
-    *row = (range_row_t){1, 0, 0};
-    return rc == 0 ? range_read(reader->journal, reader->txn, target, row) : rc;
+    *self = (sight_t){reader->journal, reader->txn};
+    *range = (range_row_t){1, 0, 0};
+    return rc == 0 ? range_read(reader->journal, reader->txn, target, range) : rc;
 }
 
 static int s_read_committed(walk_t *self)
 {
     journal_reader_t *reader = self->reader;
     range_row_t row;
-    int rc = s_look(reader, self->target, &row);
-    sight_t sight = {reader->journal, reader->txn};
+    sight_t sight;
+    int rc = sight_begin(&sight, reader, self->target, &row);
     *self->range = (journal_range_t){row.first, row.last};
     if (self->next < row.first)
         self->next = row.first;
@@ -227,8 +220,8 @@ static bool s_in_tail(tail_t *tail, const uuid_t7 *target, uint64_t sequence)
     return found;
 }
 
-/* The last sequence of the tail, which goes on from LAST: by steps that double, then halve. */
-static uint64_t s_last_in_tail(tail_t *tail, const uuid_t7 *target, uint64_t last)
+/* By steps that double, then halve. */
+uint64_t tail_last(tail_t *tail, const uuid_t7 *target, uint64_t last)
 {
     uint64_t step = 1;
     while (s_in_tail(tail, target, last + step)) {
@@ -245,13 +238,14 @@ void journal_range(journal_reader_t *self, const uuid_t7 *target, journal_range_
 {
     tail_t *tail = self->journal->tail;
     range_row_t row;
+    sight_t sight;
     uint64_t drops;
     int rc;
     do {
         drops = tail_drops(tail);
-        rc = s_look(self, target, &row);
+        rc = sight_begin(&sight, self, target, &row);
         reader_end(self);
-        *range = (journal_range_t){row.first, s_last_in_tail(tail, target, row.last)};
+        *range = (journal_range_t){row.first, tail_last(tail, target, row.last)};
     } while ((rc == 0 || rc == MDB_NOTFOUND) && drops != tail_drops(tail));
     if (rc != 0 && rc != MDB_NOTFOUND)
         reader_failed(self, "read", rc);

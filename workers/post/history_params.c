@@ -1,0 +1,97 @@
+/* What a reading of messages asks for: its parameters, and what they mean for one target. */
+#include "common/base/clock.h"
+#include "common/base/moment.h"
+#include "workers/post/history.h"
+
+static const char *const s_known[] = {"from", "before", "order", "limit", "last", "since", "until"};
+
+bool history_number(job_t *job, const char *name, uint64_t max, uint64_t *number)
+{
+    slice_t value;
+    if (!job_param(job, name, &value))
+        return true;
+    uint64_t read = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.data[i];
+        if (c < '0' || c > '9' || read > (max - (uint64_t)(c - '0')) / 10)
+            return false;
+        read = read * 10 + (uint64_t)(c - '0');
+    }
+    *number = read;
+    return value.len > 0 && read >= 1;
+}
+
+static bool s_read_numbers(job_t *job, uint64_t *limit)
+{
+    reading_t *reading = job->reading;
+    if (!history_number(job, "limit", HISTORY_LIMIT, limit))
+        job_refuse(job, ERROR_invalid_param, "limit must be a number from 1 to 1000.");
+    else if (!history_number(job, "last", INT64_MAX, &reading->history.last))
+        job_refuse(job, ERROR_invalid_param, "last must be a number of messages, 1 or more.");
+    else if (!history_number(job, "from", INT64_MAX, &reading->history.from))
+        job_refuse(job, ERROR_invalid_param, "from must be the sequence of a message, 1 or more.");
+    else if (!history_number(job, "before", INT64_MAX, &reading->history.before))
+        job_refuse(job, ERROR_invalid_param,
+                   "before must be the sequence of a message, 1 or more.");
+    return !job->error;
+}
+
+/* Oldest or newest first. */
+static bool s_read_order(job_t *job)
+{
+    slice_t order;
+    job->reading->look = history_look_oldest;
+    if (!job_param(job, "order", &order) || slice_is(order, "asc"))
+        return !job->error;
+    job->reading->look = history_look_newest;
+    if (!slice_is(order, "desc"))
+        job_refuse(job, ERROR_invalid_param, "order must be asc or desc.");
+    return !job->error;
+}
+
+static bool s_read_time(job_t *job, const char *name, int64_t now_ms, int64_t *time_ms)
+{
+    slice_t text;
+    *time_ms = -1;
+    if (job_param(job, name, &text) && (*time_ms = moment_parse(text, now_ms)) < 0)
+        job_refuse(job, ERROR_invalid_param, "since and until must each be " MOMENT_FORMS ".");
+    return !job->error;
+}
+
+void history_prepare(job_t *job)
+{
+    reading_t *reading = reading_new(job);
+    int64_t now_ms = clock_wall_ms();
+    uint64_t limit = 0;
+    if (job_knows(job, s_known, sizeof s_known / sizeof *s_known) && s_read_numbers(job, &limit) &&
+        s_read_order(job) && s_read_time(job, "since", now_ms, &reading->history.since_ms))
+        s_read_time(job, "until", now_ms, &reading->history.until_ms);
+    if (limit == 0)
+        limit = reading->history.last ? reading->history.last : HISTORY_LIMIT_DEFAULT;
+    reading->history.limit = limit < HISTORY_LIMIT ? (unsigned)limit : HISTORY_LIMIT;
+    if (job->error)
+        job->kind = JOB_REFUSED;
+}
+
+void history_bounds(const reading_t *self, journal_reader_t *reader, history_bounds_t *bounds)
+{
+    uint64_t since = 0, until = UINT64_MAX, last = self->history.last;
+    *bounds = (history_bounds_t){self->history.from, UINT64_MAX};
+    if (self->history.before)
+        bounds->before = self->history.before;
+    if (self->history.since_ms >= 0)
+        since = journal_at_time(reader, &self->target, self->history.since_ms);
+    if (self->history.until_ms >= 0)
+        until = journal_at_time(reader, &self->target, self->history.until_ms);
+    if (since > bounds->from)
+        bounds->from = since;
+    if (until < bounds->before)
+        bounds->before = until;
+    if (!last)
+        return;
+    journal_range_t range;
+    journal_range(reader, &self->target, &range);
+    uint64_t behind = bounds->before <= range.last ? bounds->before : range.last + 1;
+    if (behind > last && behind - last > bounds->from)
+        bounds->from = behind - last;
+}
