@@ -166,6 +166,13 @@ void journal_range(journal_reader_t *self, const uuid_t7 *target, journal_range_
  * Where the clock was put back behind TIME_MS, it reached that more than once: the sequence is of
  * one of these times. Reads a number of records that grows with the logarithm of the target's. */
 uint64_t journal_at_time(journal_reader_t *self, const uuid_t7 *target, int64_t time_ms);
+/* Where the log goes on: all records with a lower log sequence are durable, and what reads from
+ * here on sees them. Any thread. */
+uint64_t journal_tip(const journal_t *self);
+/* Goes through the records of all targets from log sequence FROM on, in the log's order, until
+ * there are no more or EACH returns false: what journal_read would see. Keep it short, so that
+ * other readers of the thread have their turn. */
+void journal_scan(journal_reader_t *self, uint64_t from, journal_each_fn each, void *arg);
 
 /* Calls READ, which reads by this reader, changes nothing that a failed read would leave half done,
  * and holds no memory that only READ itself frees. False when READ met damage, as the log says with
@@ -197,6 +204,9 @@ int journal_fd(const journal_t *self);
 /* Calls DONE of the queries that have been carried out. Without a system call when none has
  * been. */
 void journal_turn(journal_t *self);
+/* While ON, journal_fd gets readable, too, whenever journal_tip has risen, whoever stored the
+ * records: a submission or a handler's reply. Costs nothing while it is off. */
+void journal_watch(journal_t *self, bool on);
 /* Waits for the query that is under way, and calls DONE of all queries with JOURNAL_DROPPED. No
  * more can be asked then. journal_close does the same where journal_stop was not called. */
 void journal_stop(journal_t *self);

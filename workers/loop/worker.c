@@ -420,6 +420,8 @@ static void s_wait(worker_t *self, bool stopping)
         fds[count++] = self->role->engine->fd(self->engine);
         wait_ms = engine_ms < wait_ms ? engine_ms : wait_ms;
     }
+    if (self->answering.holding.len > 0 && wait_ms > HOLDING_TURN_MS)
+        wait_ms = HOLDING_TURN_MS;
     link_wait(self->links, takes ? self->links_len : 0, fds, count, wait_ms);
 }
 
@@ -435,7 +437,7 @@ static void s_receive(worker_t *self)
 static bool s_is_empty(const worker_t *self)
 {
     return journal_is_idle(self->journal) && drain_batches(self->filling) == 0 &&
-           journal_asked(self->journal) == 0 &&
+           journal_asked(self->journal) == 0 && self->answering.holding.len == 0 &&
            (!self->engine || self->role->engine->is_idle(self->engine));
 }
 
@@ -466,7 +468,7 @@ void worker_run(worker_t *self)
             s_receive(self);
         s_finish(self);
         s_hand_over(self);
-        answer_turn(&self->answering);
+        answer_turn(&self->answering, stopping);
         s_deliver(self, stopping);
         if (now_ms - self->checked_ms >= TURN_MS) {
             self->checked_ms = now_ms;

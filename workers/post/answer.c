@@ -1,5 +1,6 @@
 #include "workers/post/answer.h"
 
+#include "common/base/clock.h"
 #include "common/monitor/monitor.h"
 #include "workers/post/engine.h"
 #include "workers/post/formatted.h"
@@ -14,10 +15,17 @@ void answer_open(answering_t *self, journal_t *journal, const shard_t *shard)
                           .batch = wire_batch_new(),
                           .interim = wire_batch_new()};
     metric_set(METRIC_reads_waiting, 0);
+    holding_open(&self->holding, journal, reading_wake, reading_expire);
 }
 
 void answer_close(answering_t *self)
 {
+    reading_t *reading;
+    holding_close(&self->holding);
+    while ((reading = LIST_FIRST(&self->readings))) {
+        LIST_REMOVE(reading, next);
+        reading_destroy(&reading);
+    }
     wire_batch_destroy(&self->batch);
     wire_batch_destroy(&self->interim);
     json_free(&self->body);
@@ -208,8 +216,15 @@ void answer_drain(answering_t *self, drain_t *drain)
     s_count(drain);
 }
 
-void answer_turn(answering_t *self)
+void answer_add_interim(answering_t *self, link_t *link, peer_t *peer, const wire_reply_t *reply)
+{
+    wire_batch_add_reply(self->interim, reply, NULL);
+    link_send_interim(link, peer, self->interim);
+}
+
+void answer_turn(answering_t *self, bool stopping)
 {
     journal_turn(self->journal);
+    holding_turn(&self->holding, clock_ms(), stopping);
     s_send(self);
 }

@@ -15,7 +15,8 @@ typedef struct answering {
     json_out_t body;
     void *engine; /* the worker's, for operations that ask it; or NULL */
     const struct worker_engine *calls;
-    readings_t readings; /* that are asked */
+    readings_t readings; /* that are asked or held */
+    holding_t holding;
 } answering_t;
 
 /* JOURNAL and what ENGINE points to are borrowed, and outlive SELF. */
@@ -29,8 +30,12 @@ void answer_say_text(wire_reply_t *reply, slice_t json);
 /* Sends the replies of a drain whose entries the writer has finished, each batch to where it came
  * from followed by its credit, asks for what is to be read, and counts the outcomes. */
 void answer_drain(answering_t *self, drain_t *drain);
-/* Sends the replies of what has been read. */
-void answer_turn(answering_t *self);
+/* Sends the replies of what has been read, and of what was held for long enough. STOPPING: of all
+ * that is held. */
+void answer_turn(answering_t *self, bool stopping);
+/* Tells at once that a reply comes later. Within answer_drain to where the batch came from alone.
+ */
+void answer_add_interim(answering_t *self, link_t *link, peer_t *peer, const wire_reply_t *reply);
 
 /* Adds a reply to the batch in the making; the body, or NULL, is moved. Sent by answer_drain and
  * answer_turn. */

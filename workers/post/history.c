@@ -204,6 +204,7 @@ void history_look_oldest(reading_t *self, journal_reader_t *reader)
     journal_read(reader, &self->target, bounds.from, &range, s_each, &page);
     if (s_is_expired(self, &range))
         return;
+    self->empty = !page.any;
     json_lit(page.out, "],\"next\":");
     if (page.next)
         json_uint(page.out, page.next);

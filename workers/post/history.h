@@ -10,6 +10,7 @@
 enum {
     HISTORY_LIMIT = 1000,
     HISTORY_LIMIT_DEFAULT = 100,
+    HISTORY_WAIT_S = 30, /* longest that an empty page is held */
     HISTORY_BYTES = 1 << 20,
     HISTORY_MOST_BYTES = 3 << 20, /* a message larger than this is shown without its body */
 };

@@ -3,7 +3,8 @@
 #include "common/base/moment.h"
 #include "workers/post/history.h"
 
-static const char *const s_known[] = {"from", "before", "order", "limit", "last", "since", "until"};
+static const char *const s_known[] = {"from", "before", "order", "limit",
+                                      "last", "since",  "until", "wait"};
 
 bool history_number(job_t *job, const char *name, uint64_t max, uint64_t *number)
 {
@@ -49,6 +50,20 @@ static bool s_read_order(job_t *job)
     return !job->error;
 }
 
+/* How long a page that would be empty is held. */
+static bool s_read_wait(job_t *job)
+{
+    uint64_t wait_s = 0;
+    reading_t *reading = job->reading;
+    if (!history_number(job, "wait", HISTORY_WAIT_S, &wait_s))
+        job_refuse(job, ERROR_invalid_param, "wait must be a number of seconds from 1 to 30.");
+    else if (wait_s > 0 && reading->look != history_look_oldest)
+        job_refuse(job, ERROR_invalid_param,
+                   "wait is for pages with the oldest first: leave order=desc out.");
+    reading->wait_ms = (int64_t)wait_s * 1000;
+    return !job->error;
+}
+
 static bool s_read_time(job_t *job, const char *name, int64_t now_ms, int64_t *time_ms)
 {
     slice_t text;
@@ -64,7 +79,8 @@ void history_prepare(job_t *job)
     int64_t now_ms = clock_wall_ms();
     uint64_t limit = 0;
     if (job_knows(job, s_known, sizeof s_known / sizeof *s_known) && s_read_numbers(job, &limit) &&
-        s_read_order(job) && s_read_time(job, "since", now_ms, &reading->history.since_ms))
+        s_read_order(job) && s_read_wait(job) &&
+        s_read_time(job, "since", now_ms, &reading->history.since_ms))
         s_read_time(job, "until", now_ms, &reading->history.until_ms);
     if (limit == 0)
         limit = reading->history.last ? reading->history.last : HISTORY_LIMIT_DEFAULT;

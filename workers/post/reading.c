@@ -57,6 +57,8 @@ static void s_look(void *arg, journal_reader_t *reader)
 {
     reading_t *self = arg;
     self->late = clock_ms() >= self->deadline_ms;
+    self->held_at.tip = journal_tip(self->with->journal);
+    self->empty = false;
     if (self->late || self->error)
         return;
     if (atomic_load(&s_held) >= READING_BYTES)
@@ -101,21 +103,74 @@ static void s_reply(reading_t *self)
     answer_add(self->with, self->link, self->peer, &reply, empty ? NULL : &body);
 }
 
-static void s_done(void *arg, journal_asked_t how)
+static void s_end(reading_t *self)
 {
-    reading_t *self = arg;
-    if (how == JOURNAL_DAMAGED)
-        reading_refuse(self, ERROR_internal, s_damaged);
-    if (how != JOURNAL_DROPPED && !self->late) {
-        if (self->end && !self->error)
-            self->end(self, self->with);
-        s_reply(self);
-    }
     if (self->late)
         metric_add(METRIC_expired_total, 1);
     metric_set(METRIC_reads_waiting, journal_asked(self->with->journal));
     LIST_REMOVE(self, next);
     reading_destroy(&self);
+}
+
+static void s_done(void *arg, journal_asked_t how);
+
+void reading_expire(reading_t *self)
+{
+    if (self->end && !self->error)
+        self->end(self, self->with);
+    s_reply(self);
+    s_end(self);
+}
+
+bool reading_wake(reading_t *self)
+{
+    json_reset(&self->body);
+    return journal_ask(self->with->journal, s_look, s_done, self);
+}
+
+/* Its gateway need not send it again. */
+static void s_tell(reading_t *self)
+{
+    const wire_reply_t reply = {
+        .id = self->id, .origin = self->origin, .attempt = self->attempt, .status = 200};
+    self->told = true;
+    answer_add_interim(self->with, self->link, self->peer, &reply);
+}
+
+/* True when it is held, or asked for again. */
+static bool s_hold(reading_t *self)
+{
+    held_t *held = &self->held_at;
+    int64_t now_ms = clock_ms();
+    if (held->until_ms == 0)
+        return false;
+    held->reading = self;
+    held->target = self->target;
+    held->any = self->any;
+    switch (holding_add(&self->with->holding, held, now_ms)) {
+    case HOLDING_NOT:
+        return false;
+    case HOLDING_STALE:
+        return reading_wake(self);
+    case HOLDING_HELD:
+        break;
+    }
+    if (!self->told && held->until_ms - now_ms > READING_SILENT_MS)
+        s_tell(self);
+    return true;
+}
+
+static void s_done(void *arg, journal_asked_t how)
+{
+    reading_t *self = arg;
+    if (how == JOURNAL_READ && self->empty && !self->error && !self->late && s_hold(self))
+        return;
+    if (how == JOURNAL_DAMAGED)
+        reading_refuse(self, ERROR_internal, s_damaged);
+    if (how != JOURNAL_DROPPED && !self->late)
+        reading_expire(self);
+    else
+        s_end(self);
 }
 
 /* A later attempt, while the one before it is asked. */
@@ -130,7 +185,16 @@ static bool s_joins(const answering_t *with, const drain_batch_t *to, const wire
     other->peer = to->peer;
     other->origin = request->origin;
     other->attempt = request->attempt;
+    if (other->told)
+        s_tell(other);
     return true;
+}
+
+/* 0: it is not held. */
+static int64_t s_hold_until(const reading_t *self, int64_t deadline_ms)
+{
+    int64_t until_ms = clock_ms() + self->wait_ms, last_ms = deadline_ms - READING_RETURN_MS;
+    return self->wait_ms == 0 ? 0 : until_ms < last_ms ? until_ms : last_ms;
 }
 
 static void s_detach(reading_t *self, answering_t *with, const drain_batch_t *to, const job_t *job)
@@ -145,6 +209,7 @@ static void s_detach(reading_t *self, answering_t *with, const drain_batch_t *to
     self->origin = request->origin;
     self->attempt = request->attempt;
     self->deadline_ms = job->deadline_ms;
+    self->held_at.until_ms = s_hold_until(self, job->deadline_ms);
     self->facts_len = facts.len < sizeof self->facts ? facts.len : 0;
     if (self->facts_len > 0)
         memcpy(self->facts, facts.data, self->facts_len);

@@ -2,6 +2,9 @@
  * answered and gets its credit, and the reading is answered when the journal's thread has carried
  * it out. A reading is asked for (journal_ask) when the requests before it are stored.
  *
+ * A reading with a wait whose look has found nothing is held (holding.h): its gateway is told so by
+ * INTERIM, and it is looked at again when something is stored for it.
+ *
  * Limits: as many readings as the journal takes (JOURNAL_ASKED), and READING_BYTES of answers that
  * no router has taken yet; past either 503 overloaded.
  *
@@ -11,6 +14,7 @@
 
 #include "workers/message/json_out.h"
 #include "workers/post/drain.h"
+#include "workers/post/holding.h"
 
 #include <sys/queue.h>
 
@@ -19,7 +23,12 @@ typedef struct {
     unsigned shard, shards;
 } shard_t;
 
-enum { READING_BYTES = 16 << 20 };
+enum {
+    READING_BYTES = 16 << 20,
+    READING_RETURN_MS = 1500, /* before the deadline: a held reading is answered by then */
+    READING_SILENT_MS = 900,  /* one that is held for no longer is answered before its gateway
+                                 would send it again: it gets no INTERIM */
+};
 
 typedef LIST_HEAD(, reading) readings_t;
 
@@ -41,6 +50,9 @@ typedef struct reading {
         int64_t since_ms, until_ms; /* stored then or later, and before then; -1: whenever */
         unsigned limit;             /* most messages */
     } history;
+    int64_t wait_ms; /* how long it is held when there is nothing; 0: not at all */
+    bool any;        /* what is stored for other targets wakes it, too */
+    bool empty;      /* look's: there was nothing */
     void *own;       /* the operation's, from malloc: freed with the reading */
     json_out_t rows; /* room to write in, likewise */
     json_out_t body; /* the answer */
@@ -51,6 +63,8 @@ typedef struct reading {
     error_code_t error;
     char *reason;
     bool late; /* the reading's time was up before look */
+    held_t held_at;
+    bool told; /* INTERIM was sent to where it is answered */
     LIST_ENTRY(reading) next;
     link_t *link;
     peer_t *peer;
@@ -73,5 +87,9 @@ void reading_refuse(reading_t *self, error_code_t error, const char *reason);
 /* Detaches the reading of a JOB_READ and asks for it; a further attempt of a request whose reading
  * is asked for takes that one's place. False when there are too many readings. */
 bool reading_ask(struct answering *with, const drain_batch_t *to, job_t *job);
+
+/* For the holding: looks at a held reading again, or answers it. */
+bool reading_wake(reading_t *self);
+void reading_expire(reading_t *self);
 
 #endif

@@ -1,3 +1,4 @@
+#include "workers/journal/lmdb/ask.h"
 #include "common/base/wake.h"
 #include "common/log/log.h"
 #include "workers/journal/lmdb/lmdb.h"
@@ -25,7 +26,7 @@ struct asking {
     bool started, stopped; /* the main thread's, with COUNT */
     unsigned count;
     int fd;               /* readable: ANY */
-    atomic_bool any;      /* something is in CARRIED_OUT */
+    atomic_bool any;      /* something is in CARRIED_OUT, or the journal's tip has risen */
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t wake;
     asks_t waiting, carried_out;
@@ -54,6 +55,25 @@ static void s_query(void *arg)
     ask->query(ask->arg, ask->reader);
 }
 
+/* The lock is held. */
+static void s_ring(asking_t *self)
+{
+    if (!atomic_exchange(&self->any, true))
+        wake_ring(self->fd);
+}
+
+void asking_ring(asking_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    s_ring(self);
+    pthread_mutex_unlock(&self->lock);
+}
+
+void journal_watch(journal_t *self, bool on)
+{
+    atomic_store(&self->watched, on);
+}
+
 /* The lock is held, which it is not while something is carried out. */
 static void s_carry_out(asking_t *self, ask_t *ask)
 {
@@ -62,8 +82,7 @@ static void s_carry_out(asking_t *self, ask_t *ask)
     ask->how = journal_try(&self->reader, s_query, ask) ? JOURNAL_READ : JOURNAL_DAMAGED;
     pthread_mutex_lock(&self->lock);
     STAILQ_INSERT_TAIL(&self->carried_out, ask, next);
-    if (!atomic_exchange(&self->any, true))
-        wake_ring(self->fd);
+    s_ring(self);
 }
 
 static void *s_run(void *arg)

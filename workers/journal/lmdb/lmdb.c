@@ -1,3 +1,4 @@
+#include "workers/journal/lmdb/ask.h"
 #include "workers/journal/lmdb/outbox_rows.h"
 
 #include "common/base/clock.h"
@@ -140,12 +141,23 @@ static void s_settle(journal_t *self)
         pthread_cond_wait(&self->settled, &self->lock);
 }
 
+/* All before NEXT_LOG is durable and can be read. */
+static void s_raise_tip(journal_t *self, uint64_t next_log)
+{
+    if (next_log <= atomic_load(&self->tip))
+        return;
+    atomic_store(&self->tip, next_log);
+    if (atomic_load(&self->watched))
+        asking_ring(self->asking);
+}
+
 /* What the journal's state covers needs the write-ahead file no more. */
 static void s_committed(journal_t *self, int64_t now_ms)
 {
     notes_committed(self);
     tail_drop(self->tail, self->state.generation);
     atomic_store(&self->committed_log, self->state.next_log);
+    s_raise_tip(self, self->state.next_log);
     self->committed_ms = now_ms;
     self->room_next_ms = 0; /* the write-ahead file stays within what was free at the last look */
 }
@@ -187,6 +199,7 @@ static bool s_write(journal_t *self, const pass_t *pass, int64_t now_ms)
     switch (wal_write(self->wal, pass->state.running_ms, first_log)) {
     case WAL_OK:
         tail_publish(self->tail, first_log);
+        s_raise_tip(self, pass->state.next_log);
         if (first || !atomic_load(&self->unsaved))
             self->begun_ms = now_ms;
         atomic_store(&self->unsaved, true);

@@ -129,8 +129,7 @@ struct journal_reader {
     int tried;          /* how a read in it failed */
 };
 
-/* ask.c */
-typedef struct asking asking_t;
+typedef struct asking asking_t; /* ask.h */
 
 struct journal {
     unsigned magic;
@@ -157,6 +156,8 @@ struct journal {
     writer_t *writer;
     notes_t notes;
     atomic_uint_fast64_t committed_log; /* what the next record got, at the last commit */
+    atomic_uint_fast64_t tip;           /* what the next record gets */
+    atomic_bool watched;                /* the main thread is to be woken when TIP rises */
 
     tail_t *tail; /* what WAL has and the engine has not, for readers */
 
@@ -230,10 +231,6 @@ void reader_end(journal_reader_t *self);
 /* A read that failed. */
 void reader_failed(journal_reader_t *self, const char *what, int rc);
 void reader_close(journal_reader_t *self);
-
-/* ask.c: the thread starts when something is asked first. */
-asking_t *asking_new(journal_t *journal);
-void asking_destroy(asking_t **self_p);
 
 /* verify.c: whether the tables in which a missing row would not be noticed are whole; 0, or
  * -1 with the reason in err. */

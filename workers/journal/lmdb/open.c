@@ -1,3 +1,4 @@
+#include "workers/journal/lmdb/ask.h"
 #include "workers/journal/lmdb/outbox_rows.h"
 #include "workers/journal/lmdb/own.h"
 
@@ -308,6 +309,7 @@ static journal_t *s_open(const journal_options_t *options, int64_t now_ms, char 
     }
     self->base_ms = self->state.running_ms;
     atomic_store(&self->committed_log, self->state.next_log);
+    atomic_store(&self->tip, self->state.next_log);
     self->opened_ms = self->committed_ms = now_ms;
     self->options.path = self->options.place = self->options.known = self->options.kind = NULL;
     log_info("journal.open", "path=%s records=%llu keys=%llu", LOG_Q(options->path),

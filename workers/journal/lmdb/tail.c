@@ -305,6 +305,30 @@ void tail_read(tail_t *self, const uuid_t7 *target, uint64_t sequence, tail_page
     pthread_mutex_unlock(&self->lock);
 }
 
+static void s_copy_rows(const tail_part_t *part, uint64_t log, tail_page_t *page)
+{
+    size_t at = log > part->first_log ? log - part->first_log : 0;
+    for (; at < part->len && page->len < TAIL_ROWS; at++)
+        page->rows[page->len++] =
+            (tail_row_t){part->first_log + at, slice(part->rows[at].bytes, part->rows[at].len)};
+}
+
+void tail_scan(tail_t *self, uint64_t log, tail_page_t *page)
+{
+    page->part = NULL;
+    page->len = 0;
+    pthread_mutex_lock(&self->lock);
+    for (unsigned i = 0; i < PARTS && self->parts[i] && !page->part; i++) {
+        tail_part_t *part = self->parts[i];
+        s_copy_rows(part, log, page);
+        if (page->len == 0)
+            continue;
+        page->part = part;
+        part->readers++;
+    }
+    pthread_mutex_unlock(&self->lock);
+}
+
 void tail_release(tail_t *self, tail_page_t *page)
 {
     tail_part_t *part = page->part;

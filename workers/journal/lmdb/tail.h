@@ -56,6 +56,9 @@ typedef struct {
 /* Records of a target from SEQUENCE on, in order; perhaps fewer than there are, but none only when
  * that sequence is not in the tail. The rows hold until tail_release. */
 void tail_read(tail_t *self, const uuid_t7 *target, uint64_t sequence, tail_page_t *page);
+/* Records of all targets from log sequence LOG on, likewise: where the tail has none of that
+ * number, from the next one on. */
+void tail_scan(tail_t *self, uint64_t log, tail_page_t *page);
 void tail_release(tail_t *self, tail_page_t *page);
 
 #endif
