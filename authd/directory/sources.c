@@ -134,6 +134,9 @@ static void s_add_record(view_t *view, const source_t *source, uint64_t wall_ms,
         .required = source->required,
         .preset = source->declared.len ? slice("", 0) : source->scheme,
         .declared = source->declared,
+        .format = source->format,
+        .selection = {source->only, source->except, source->branch, '\n'},
+        .drops_unknown = source->drops_unknown,
         .verify_token = sealed_open(view, source->sealed_token, token, sizeof token, s_event)};
     for (unsigned i = source->secrets; i-- > 0;) {
         const sealed_t *secret = &source->secret[i];

@@ -11,6 +11,7 @@
 #include "common/base/ops.h"
 #include "common/base/uuid.h"
 #include "common/source/key.h"
+#include "common/source/selection.h"
 #include "common/wire/pack.h"
 
 enum {
@@ -18,7 +19,6 @@ enum {
     SOURCE_NAME = 80,
     SOURCE_FORMAT = 32,
     SOURCE_SCHEME = 2048, /* as JSON */
-    SOURCE_GLOBS = 20,    /* of each list */
     SOURCE_VERIFY_TOKEN = 128,
 };
 

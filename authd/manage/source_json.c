@@ -65,7 +65,7 @@ char *source_globs(const task_t *task, const char *name)
     const json_t *item, *list = task_list(task, name);
     if (!list)
         return NULL;
-    char *lines = calloc(SOURCE_GLOBS, TASK_REFERENCE + 1);
+    char *lines = calloc(SELECTION_GLOBS, TASK_REFERENCE + 1);
     if (!lines)
         abort();
     json_array_foreach (list, i, item) {

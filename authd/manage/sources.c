@@ -48,15 +48,20 @@ static bool s_is_format(slice_t text)
     return true;
 }
 
-static void s_take_lists(task_t *task, work_t *work)
+static error_code_t s_take_lists(task_t *task, work_t *work)
 {
     static const char *const names[LISTS] = {"only", "except", "branch"};
     slice_t *lists[LISTS] = {&work->source.only, &work->source.except, &work->source.branch};
     for (unsigned i = 0; i < LISTS; i++) {
         work->lists[i] = source_globs(task, names[i]);
-        if (work->lists[i])
-            *lists[i] = slice_of(work->lists[i]);
+        if (!work->lists[i])
+            continue;
+        *lists[i] = slice_of(work->lists[i]);
+        const char *fault = selection_fault(*lists[i], '\n');
+        if (fault)
+            return task_fail(task, ERROR_invalid_param, "%s: %s.", names[i], fault);
     }
+    return ERROR_none;
 }
 
 /* What creation and an edit both take. */
@@ -78,9 +83,9 @@ static error_code_t s_take(task_t *task, work_t *work)
     if (source->required && !source->scheme.len)
         return task_fail(task, ERROR_invalid_param,
                          "required: needs a scheme, by which what comes is verified.");
-    s_take_lists(task, work);
     source_token_take(task, source, &work->room);
-    return s_take_token(task, source);
+    error_code_t code = s_take_lists(task, work);
+    return code == ERROR_none ? s_take_token(task, source) : code;
 }
 
 static void s_show_as(task_t *task, const work_t *work)
@@ -89,6 +94,20 @@ static void s_show_as(task_t *task, const work_t *work)
     task->result = source_json(task, &work->source);
     if (work->room.made[0])
         json_object_set_new(task->result, "secret", json_string(work->room.made));
+}
+
+/* What a request cannot carry would refuse all of them. */
+static error_code_t s_check_length(task_t *task, const source_t *source)
+{
+    pack_t list = {0};
+    bool fits = true;
+    sources_record(task->view, &source->target, &source->token, task->now_ms, &list, &fits);
+    pack_wipe(&list);
+    return fits ? ERROR_none
+                : task_fail(task, ERROR_conflict,
+                            "The sources of this target together take more than the %d bytes that "
+                            "a request can carry: shorten their lists, or bind them to tokens.",
+                            WIRE_HANDLER);
 }
 
 static void s_raise(task_t *task, source_t *source)
@@ -118,7 +137,7 @@ static error_code_t s_make(task_t *task, work_t *work)
     if (!sources_add(task->view, source))
         return task_fail(task, ERROR_conflict, "It has %d sources, which is the most. Delete one.",
                          SOURCES_MOST);
-    return ERROR_none;
+    return s_check_length(task, source);
 }
 
 static error_code_t s_create(task_t *task)
@@ -169,7 +188,7 @@ static error_code_t s_save(task_t *task, work_t *work)
     s_raise(task, &work->source);
     s_show_as(task, work);
     sources_put(task->view, &work->source);
-    return ERROR_none;
+    return s_check_length(task, &work->source);
 }
 
 static error_code_t s_edit(task_t *task)
@@ -229,9 +248,9 @@ static error_code_t s_delete(task_t *task)
               {"for_token", FIELD_TEXT, false, 0, TASK_REFERENCE}, \
               {"format", FIELD_TEXT, false, 0, SOURCE_FORMAT},     \
               {"required", FIELD_BOOL, false, 0, 0},               \
-              {"only", FIELD_LIST, false, 0, SOURCE_GLOBS},        \
-              {"except", FIELD_LIST, false, 0, SOURCE_GLOBS},      \
-              {"branch", FIELD_LIST, false, 0, SOURCE_GLOBS},      \
+              {"only", FIELD_LIST, false, 0, SELECTION_GLOBS},        \
+              {"except", FIELD_LIST, false, 0, SELECTION_GLOBS},      \
+              {"branch", FIELD_LIST, false, 0, SELECTION_GLOBS},      \
               {"on_unknown", FIELD_TEXT, false, 1, 16},            \
               {"verify_token", FIELD_TEXT, false, 0, SOURCE_VERIFY_TOKEN}
 #define SECRET {"secret", FIELD_TEXT, false, 1, SOURCE_KEY_TEXT}

@@ -4,7 +4,7 @@
 
 #include <assert.h>
 
-enum { TEXTS = SCHEME_FIELDS * (SCHEME_TEXT + 3), VERIFY_TOKEN = 128, DEPTH = 4 };
+enum { TEXTS = SCHEME_FIELDS * (SCHEME_TEXT + 3), VERIFY_TOKEN = 128, FORMAT = 32, DEPTH = 4 };
 
 void source_texts_pack(pack_t *out, const scheme_texts_t *texts)
 {
@@ -29,10 +29,27 @@ void source_records_begin(pack_t *out, unsigned count)
     pack_array(out, count);
 }
 
+/* What few sources have is told where it is there. */
+static void s_add_some(pack_t *out, const char *key, slice_t text)
+{
+    if (text.len)
+        pack_pair_str(out, key, text);
+}
+
 void source_record_add(pack_t *out, const source_record_t *record)
 {
+    const selection_t *selection = &record->selection;
     assert(record->secrets <= SOURCE_KEYS);
-    pack_map(out, 5);
+    assert(selection->separator == '\n' || (!selection->only.len && !selection->except.len));
+    pack_map(out, 5 + (record->format.len > 0) + (selection->only.len > 0) +
+                      (selection->except.len > 0) + (selection->branch.len > 0) +
+                      record->drops_unknown);
+    s_add_some(out, "format", record->format);
+    s_add_some(out, "only", selection->only);
+    s_add_some(out, "except", selection->except);
+    s_add_some(out, "branch", selection->branch);
+    if (record->drops_unknown)
+        pack_pair_uint(out, "drops", 1);
     pack_pair_uint(out, "required", record->required);
     pack_pair_str(out, "preset", record->preset);
     pack_pair_bin(out, "declared", record->declared.data, record->declared.len);
@@ -56,6 +73,12 @@ static void s_read(slice_t bytes, source_record_t *record)
     *record = (source_record_t){.required = unpack_find_uint(bytes, "required", 1) != 0};
     record->preset = s_bytes(bytes, "preset", SOURCE_PRESET);
     record->declared = s_bytes(bytes, "declared", TEXTS);
+    record->drops_unknown = unpack_find_uint(bytes, "drops", 0) != 0;
+    record->format = s_bytes(bytes, "format", FORMAT);
+    record->selection = (selection_t){.only = s_bytes(bytes, "only", SELECTION_LIST),
+                                      .except = s_bytes(bytes, "except", SELECTION_LIST),
+                                      .branch = s_bytes(bytes, "branch", SELECTION_LIST),
+                                      .separator = '\n'};
     record->verify_token = s_bytes(bytes, "verify", VERIFY_TOKEN);
     unpack_t at = unpack_find(bytes, "secrets");
     uint32_t items = unpack_array(&at, SOURCE_KEYS);

@@ -8,14 +8,17 @@
 #define POSTERN_SOURCE_RECORD_H
 
 #include "common/source/key.h"
+#include "common/source/selection.h"
 #include "common/wire/pack.h"
 
 enum { SOURCE_RECORDS = 20, SOURCE_PRESET = 32 };
 
 typedef struct {
-    bool required;
+    bool required, drops_unknown;
     slice_t preset;   /* a name of presets.def; empty: `declared` is the scheme */
     slice_t declared; /* the texts of a scheme (source_texts_pack); empty: nothing is verified */
+    slice_t format;   /* the name of its events' format; empty: it is found by what comes */
+    selection_t selection;
     slice_t verify_token;
     unsigned secrets;
     slice_t secret[SOURCE_KEYS];

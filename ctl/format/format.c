@@ -148,6 +148,8 @@ static json_t *s_result(const formats_row_t *row, const format_result_t *result,
         json_object_set_new(report, "event", s_text(result->event));
     if (result->id.len)
         json_object_set_new(report, "id", s_text(result->id));
+    if (result->branch.len)
+        json_object_set_new(report, "branch", s_text(result->branch));
     if (result->rule >= 0)
         json_object_set_new(report, "rule", json_integer(result->rule));
     if (result->reason[0])
@@ -157,16 +159,36 @@ static json_t *s_result(const formats_row_t *row, const format_result_t *result,
     return report;
 }
 
+/* What --only, --except and --branch say; false after the error was shown. */
+static bool s_select(ctl_t *ctl, selection_t *selection)
+{
+    static const char *const names[] = {"--only", "--except", "--branch"};
+    slice_t *lists[] = {&selection->only, &selection->except, &selection->branch};
+    *selection = (selection_t){.separator = ','};
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *given = ctl_option(ctl, names[i]);
+        *lists[i] = given ? slice_of(given) : slice("", 0);
+        const char *fault = selection_fault(*lists[i], ',');
+        if (fault) {
+            ctl_error(ctl, "failed", "%s %s", names[i], fault);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Warm, as in a worker: the first rendering takes the memory that the others use again. */
 static int64_t s_render(renderer_t *renderer, const formats_row_t *row, const event_t *event,
-                        format_result_t *result)
+                        const selection_t *selection, format_result_t *result)
 {
     enum { TIMES = 20 };
+    format_wanted_t wanted = {.selections = selection, .selections_count = 1};
     int64_t from = 0;
     for (int i = 0; i <= TIMES; i++) {
         if (i == 1)
             from = clock_us();
         renderer_begin(renderer, event);
+        renderer_want(renderer, &wanted);
         format_render(renderer, row->format, result);
     }
     return (clock_us() - from) / TIMES;
@@ -207,13 +229,14 @@ int format_try_run(ctl_t *ctl)
 {
     chosen_t chosen;
     caught_t caught = {0};
+    selection_t selection;
     renderer_t *renderer = renderer_new();
     int status = CTL_REFUSED;
-    if (chosen_open(&chosen, ctl) && s_catch(ctl, &caught)) {
+    if (chosen_open(&chosen, ctl) && s_select(ctl, &selection) && s_catch(ctl, &caught)) {
         event_t event = chosen_event(&caught);
         format_result_t result;
         if (s_choose(ctl, &chosen, renderer, &event)) {
-            int64_t us = s_render(renderer, chosen.row, &event, &result);
+            int64_t us = s_render(renderer, chosen.row, &event, &selection, &result);
             status = s_report(ctl, chosen.row, &result, us);
         }
     }

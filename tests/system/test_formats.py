@@ -45,6 +45,38 @@ def test_a_caught_event_is_tried():
     assert unknown.returncode == 1 and "no format knows this event" in unknown.stderr
 
 
+def branch(sender, case, *options):
+    place = ROOT / "formats" / sender / "cases"
+    headers = ["--headers", place / f"{case}.headers"] if (place / f"{case}.headers").exists() else []
+    tried = posternctl("format", "try", sender, *headers, *options, "--json", body=(place / f"{case}.json").read_text())
+    return json.loads(tried.stdout)
+
+
+@pytest.mark.parametrize("sender, named", [
+    ("github", {"push": "master", "push_tag": None, "pull_request_opened": "master", "review": "master", "check_run": "changes",
+                "workflow_run_failed": "main", "issue_opened": None}),
+    ("gitlab", {"push": "master", "branch_deleted": "old-idea", "tag": None, "merge_request_open": "master", "pipeline_failed": "master",
+                "job_failed": "gitlab-script-trigger", "issue_open": None}),
+    ("gitea", {"push": "develop", "pull_request_opened": "main", "tag_created": None, "issue_opened_forgejo": None}),
+    ("bitbucket", {"push": "main", "branch_deleted": "old-idea", "pullrequest_created": "main", "server_push": "master", "server_pr_opened": "master",
+                   "status_failed": "main"}),
+    ("circleci", {"workflow_failed": "main", "ping": None}),
+    ("jenkins", {"failure": "master", "success": "master"}),
+    ("azure-devops", {"push": "main", "pullrequest_created": "main", "build_failed": "main", "workitem_created": None})])
+def test_the_branch_of_an_event(sender, named):
+    assert {case: branch(sender, case).get("branch") for case in named} == named
+
+
+def test_a_try_is_filtered_as_a_source_filters():
+    assert branch("github", "push", "--branch", "mast*")["outcome"] == "message"
+    assert branch("github", "push", "--branch", "main, release/*")["outcome"] == "filtered"
+    assert branch("github", "issue_opened", "--branch", "main", "--except", "push")["outcome"] == "message"
+    assert branch("github", "issue_opened", "--only", "issues")["outcome"] == "message"
+    assert branch("github", "issue_opened", "--only", "issues.closed,push")["outcome"] == "filtered"
+    refused = posternctl("format", "try", "github", "--only", "a,,b", body="{}", check=False)
+    assert refused.returncode == 1 and "--only has an empty glob" in refused.stderr
+
+
 def test_a_format_of_ones_own(tmp_path):
     folder = tmp_path / "mine"
     (folder / "cases").mkdir(parents=True)

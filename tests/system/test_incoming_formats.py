@@ -109,7 +109,7 @@ def test_what_a_rule_drops_is_answered_and_not_stored(raw, incoming, rows):
     path, token = incoming
     for where in ("/busy", ""):
         answer = raw.post(path + where + token, b"{}", ["X-Busy-Event: drop"])
-        assert (answer.status, answer.json()) == (200, {"dropped": "event"})
+        assert (answer.status, answer.json()) == (200, {"dropped": "format"})
     assert rows() == []
 
 

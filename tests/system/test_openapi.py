@@ -287,7 +287,7 @@ def sources(call):
     made = call("source_create", args={"kind": "channel", "to": "oas_channel", "scheme": "github", "name": "ours", "only": ["push"]})
     call("source_list", params={"limit": 10})
     call("source_show", made["id"])
-    call("source_edit", made["id"], {"required": False, "except": ["star.*"], "on_unknown": "drop", "verify_token": "x"}, 200)
+    call("source_edit", made["id"], {"required": False, "only": [], "except": ["star.*"], "on_unknown": "summary", "verify_token": "x"}, 200)
     call("source_rotate", made["id"], {"overlap": 60})
     call("source_rotate", made["id"], {"overlap": 0, "secret": "theirs"})
     other = call("source_create", args={"kind": "extension", "to": "oas_ext", "scheme": '{"alg": "hmac-sha1", "header": "x-sig"}'})
@@ -319,6 +319,7 @@ def test_every_operation_answers_as_it_says(client, ring):
         call(f"{name}_head", target)
         for method in ("post", "put"):
             call(f"{name}_{method}", target, text, 204)
+            call(f"{name}_{method}", target, text, params={"only": "push", "except": "star", "branch": "main"})
             call(f"{name}_{method}", target, text, params={"sync_message": "true"})
     for method in METHODS:
         call(f"bot_incoming_{method}", "oas_bot")

@@ -428,6 +428,11 @@ static void s_fill(pack_t *out, pack_t *texts)
     source_texts_pack(texts, &declared);
     source_records_begin(out, 2);
     source_record_add(out, &(source_record_t){.preset = slice_of("github"),
+                                              .format = slice_of("mine"),
+                                              .selection = {.only = slice_of("a\nb"),
+                                                            .branch = slice_of("main"),
+                                                            .separator = '\n'},
+                                              .drops_unknown = true,
                                               .verify_token = slice_of("v"),
                                               .secrets = 2,
                                               .secret = {slice_of("new"), slice_of("old")}});
@@ -452,6 +457,11 @@ static void test_records(void **state)
     assert_int_equal(records[0].secrets, 2);
     assert_true(slice_is(records[0].secret[0], "new") && slice_is(records[0].secret[1], "old"));
     assert_true(slice_is(records[0].verify_token, "v"));
+    assert_true(slice_is(records[0].format, "mine") && records[0].drops_unknown);
+    assert_true(slice_is(records[0].selection.only, "a\nb"));
+    assert_true(slice_is(records[0].selection.branch, "main"));
+    assert_true(records[0].selection.except.len == 0 && records[0].selection.separator == '\n');
+    assert_true(records[1].format.len == 0 && !records[1].drops_unknown);
     assert_true(source_record_scheme(&records[0], &read, &scheme));
     assert_true(slice_is(scheme.header, "x-hub-signature-256"));
     assert_true(source_record_scheme(&records[1], &read, &scheme));

@@ -1,5 +1,6 @@
 #include "workers/format/eval.h"
 
+#include "common/base/glob.h"
 #include "common/base/utf8.h"
 #include "common/wire/pairs.h"
 #include "workers/format/markup.h"
@@ -98,28 +99,6 @@ shown_t eval_expr(eval_t *self, const scope_t *scope, const expr_t *expr)
     return shown;
 }
 
-bool eval_like(slice_t text, slice_t glob)
-{
-    size_t t = 0, g = 0, star = glob.len, resume = 0;
-    while (t < text.len) {
-        if (g < glob.len && glob.data[g] == '*') {
-            star = g++;
-            resume = t;
-        } else if (g < glob.len && (glob.data[g] == '?' || glob.data[g] == text.data[t])) {
-            g++;
-            t++;
-        } else if (star < glob.len) {
-            g = star + 1;
-            t = ++resume;
-        } else {
-            return false;
-        }
-    }
-    while (g < glob.len && glob.data[g] == '*')
-        g++;
-    return g == glob.len;
-}
-
 /* As numbers where both are, else as texts: below 0, 0 or above. */
 static double s_order(eval_t *self, const value_t *a, const value_t *b)
 {
@@ -141,7 +120,7 @@ static bool s_compare(eval_t *self, const scope_t *scope, const cond_t *cond)
         if (cond->kind == COND_LIKE) {
             slice_t text = shown_text(self->room, &left.value);
             slice_t glob = shown_text(self->room, &right.value);
-            return room_step_bytes(self->room, text.len * glob.len) && eval_like(text, glob);
+            return room_step_bytes(self->room, text.len * glob.len) && glob_like(text, glob);
         }
         double order = s_order(self, &left.value, &right.value);
         bool holds = cond->kind == COND_EQUAL        ? order == 0

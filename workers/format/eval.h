@@ -44,7 +44,4 @@ typedef struct {
 items_t eval_items(eval_t *self, const scope_t *scope, const expr_t *expr, unsigned most);
 bool eval_items_next(eval_t *self, items_t *items);
 
-/* Whether TEXT is as GLOB says: * for any bytes, ? for one. */
-bool eval_like(slice_t text, slice_t glob);
-
 #endif

@@ -8,7 +8,7 @@
 #ifndef POSTERN_WORKERS_FORMAT_FORMAT_H
 #define POSTERN_WORKERS_FORMAT_FORMAT_H
 
-#include "common/base/slice.h"
+#include "common/source/selection.h"
 
 #include <stdint.h>
 
@@ -18,6 +18,7 @@ enum {
     FORMAT_REASON = 512,
     FORMAT_BY_HEADER = 400, /* how sure a header makes of a sender */
     FORMAT_EVENT = 128,     /* longest name of an event, and id of a delivery: the rest is cut */
+    FORMAT_BRANCH = 256,    /* the same of a branch */
 };
 
 /* What is wrong with a format. */
@@ -46,18 +47,19 @@ typedef struct {
 
 typedef enum {
     FORMAT_MESSAGE,
-    FORMAT_SUMMARY, /* no rule is for this event: a message of one line */
-    FORMAT_FAILED,  /* the format's fault: a message of one line with the reason */
-    FORMAT_DROPPED, /* the format wants no message of it */
-    FORMAT_NO_JSON, /* the body is neither JSON nor a form */
+    FORMAT_SUMMARY,  /* no rule is for this event: a message of one line */
+    FORMAT_FAILED,   /* the format's fault: a message of one line with the reason */
+    FORMAT_DROPPED,  /* the format wants no message of it */
+    FORMAT_FILTERED, /* it is not wanted (renderer_want) */
+    FORMAT_NO_JSON,  /* the body is neither JSON nor a form */
 } format_outcome_t;
 const char *format_outcome_name(format_outcome_t outcome);
 
 typedef struct {
     format_outcome_t outcome;
-    slice_t message;   /* JSON: a valid message object, but for DROPPED and NO_JSON */
-    slice_t event, id; /* may be empty; without control characters */
-    int rule;          /* its place in rules, from 0; -1: none */
+    slice_t message; /* JSON: a valid message object, but for DROPPED, FILTERED and NO_JSON */
+    slice_t event, id, branch; /* may be empty; without control characters */
+    int rule;                  /* its place in rules, from 0; -1: none */
     unsigned steps;
     char reason[FORMAT_REASON]; /* of FAILED and NO_JSON */
 } format_result_t;
@@ -70,6 +72,19 @@ void renderer_destroy(renderer_t **self_p);
 /* Begins with an event, whose slices have to stay until the next: reads the body, which is JSON, a
  * form (its field payload as JSON, else an object of its fields), or text, {"text": "…"}. */
 void renderer_begin(renderer_t *self, const event_t *event);
+
+/* Which events are wanted; all is borrowed. */
+typedef struct {
+    const selection_t *selections; /* each of them has to take the event */
+    unsigned selections_count;
+    bool drops_unknown; /* and the format has to know it */
+} format_wanted_t;
+
+/* From here to the next event, what WANTED does not take is FORMAT_FILTERED. */
+void renderer_want(renderer_t *self, const format_wanted_t *wanted);
+
+/* Whether it takes an event. */
+bool format_wanted_takes(const format_wanted_t *wanted, slice_t event, slice_t branch);
 
 /* Whether the format is for the event, by its headers, its agent or its body's shape, and how sure
  * that is: 0 for no, else the more the surer. */

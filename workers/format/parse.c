@@ -214,6 +214,12 @@ static int s_id(parse_t *self, const value_t *value, void *into)
     return syntax_text(&self->syntax, s_keep(self, value->text), &self->format->id);
 }
 
+static int s_branch(parse_t *self, const value_t *value, void *into)
+{
+    (void)into;
+    return syntax_text(&self->syntax, s_keep(self, value->text), &self->format->branch);
+}
+
 /* Texts that others include: each sees those before it, so that none is in a circle. */
 static int s_parts(parse_t *self, const value_t *value)
 {
@@ -333,12 +339,12 @@ static int s_is_read(parse_t *self, const value_t *value, void *into)
 static int s_format(parse_t *self, const value_t *root)
 {
     static const field_row_t rows[] = {
-        {"sender", s_sender, VALUE_TEXT},     {"title", s_title, VALUE_TEXT},
-        {"version", s_version, VALUE_NUMBER}, {"detect", s_detect, VALUE_MISSING},
-        {"event", s_event, VALUE_TEXT},       {"id", s_id, VALUE_TEXT},
-        {"answer", s_answer, VALUE_TEXT},     {"parts", s_is_read, VALUE_OBJECT},
-        {"rules", s_rules, VALUE_ARRAY},      {"otherwise", s_otherwise, VALUE_TEXT},
-        {NULL, NULL, VALUE_MISSING}};
+        {"sender", s_sender, VALUE_TEXT},       {"title", s_title, VALUE_TEXT},
+        {"version", s_version, VALUE_NUMBER},   {"detect", s_detect, VALUE_MISSING},
+        {"event", s_event, VALUE_TEXT},         {"id", s_id, VALUE_TEXT},
+        {"branch", s_branch, VALUE_TEXT},       {"answer", s_answer, VALUE_TEXT},
+        {"parts", s_is_read, VALUE_OBJECT},     {"rules", s_rules, VALUE_ARRAY},
+        {"otherwise", s_otherwise, VALUE_TEXT}, {NULL, NULL, VALUE_MISSING}};
     if (s_parts_first(self, root) != 0 || s_fields(self, root, rows, NULL) != 0)
         return -1;
     if (self->format->sender[0] == '\0')

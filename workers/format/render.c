@@ -1,3 +1,4 @@
+#include "common/base/glob.h"
 #include "common/base/percent.h"
 #include "common/base/utf8.h"
 #include "common/wire/pairs.h"
@@ -18,9 +19,10 @@ struct renderer {
     value_t body;
     bool is_json;               /* the body could be read */
     char reason[SYNTAX_REASON]; /* why not */
-    char name[FORMAT_EVENT],
-        id[FORMAT_EVENT]; /* the event's: a summary begins with an empty room */
-    json_out_t form;      /* the fields of a form as JSON */
+    char name[FORMAT_EVENT], id[FORMAT_EVENT],
+        branch[FORMAT_BRANCH]; /* the event's: a summary begins with an empty room */
+    format_wanted_t wanted;
+    json_out_t form; /* the fields of a form as JSON */
     json_out_t out;
 };
 
@@ -50,11 +52,9 @@ void renderer_destroy(renderer_t **self_p)
 
 const char *format_outcome_name(format_outcome_t outcome)
 {
-    static const char *const names[] = {[FORMAT_MESSAGE] = "message",
-                                        [FORMAT_SUMMARY] = "summary",
-                                        [FORMAT_FAILED] = "failed",
-                                        [FORMAT_DROPPED] = "dropped",
-                                        [FORMAT_NO_JSON] = "no_json"};
+    static const char *const names[] = {
+        [FORMAT_MESSAGE] = "message", [FORMAT_SUMMARY] = "summary",   [FORMAT_FAILED] = "failed",
+        [FORMAT_DROPPED] = "dropped", [FORMAT_FILTERED] = "filtered", [FORMAT_NO_JSON] = "no_json"};
     return names[outcome];
 }
 
@@ -117,6 +117,7 @@ void renderer_begin(renderer_t *self, const event_t *event)
 {
     room_reset(&self->room);
     self->event = *event;
+    self->wanted = (format_wanted_t){0};
     self->body = (value_t){.type = VALUE_MISSING};
     self->is_json = document_parse(self->document, s_json(self), &self->body, self->reason,
                                    sizeof self->reason) == 0;
@@ -148,7 +149,7 @@ static bool s_has_body(eval_t *eval, const scope_t *scope, const detector_t *det
         shown_t shown = eval_expr(eval, scope, &detector->body[i]);
         slice_t text = shown_text(eval->room, &shown.value);
         bool is_there = detector->equal[i].len
-                            ? eval_like(text, detector->equal[i])
+                            ? glob_like(text, detector->equal[i])
                             : shown.value.type != VALUE_MISSING && shown.value.type != VALUE_NULL;
         if (!is_there)
             return false;
@@ -171,7 +172,7 @@ static bool s_detects(renderer_t *self, eval_t *eval, const detector_t *detector
     if (detector->header.len && !s_has_header(self, detector->header, &value))
         return false;
     if (detector->agent.len && !(s_has_header(self, slice_of("user-agent"), &value) &&
-                                 value.len <= 512 && eval_like(value, detector->agent)))
+                                 value.len <= 512 && glob_like(value, detector->agent)))
         return false;
     for (unsigned i = 0; i < detector->without_count; i++)
         if (s_has_header(self, detector->without[i], &value))
@@ -201,14 +202,27 @@ unsigned format_detects(renderer_t *self, const format_t *format)
     return best;
 }
 
-/* A name for counters and filters, written into KEPT: on one line, cut. */
-static slice_t s_word(eval_t *eval, const scope_t *scope, const node_t *nodes,
-                      char kept[FORMAT_EVENT])
+void renderer_want(renderer_t *self, const format_wanted_t *wanted)
+{
+    self->wanted = *wanted;
+}
+
+bool format_wanted_takes(const format_wanted_t *wanted, slice_t event, slice_t branch)
+{
+    for (unsigned i = 0; i < wanted->selections_count; i++)
+        if (!selection_takes(&wanted->selections[i], event, branch))
+            return false;
+    return true;
+}
+
+/* A name for counters and filters, written into KEPT, which has MOST bytes: on one line, cut. */
+static slice_t s_word(eval_t *eval, const scope_t *scope, const node_t *nodes, char *kept,
+                      size_t most)
 {
     text_t text = {.room = eval->room}, flat = {.room = eval->room};
     eval_text(eval, scope, nodes, WRITE_FLAT, &text);
     markup_flat(&flat, text_of(&text));
-    while (flat.len > FORMAT_EVENT || (flat.len == FORMAT_EVENT && !utf8_valid(text_of(&flat))))
+    while (flat.len > most || (flat.len == most && !utf8_valid(text_of(&flat))))
         flat.len--;
     if (flat.len)
         memcpy(kept, flat.data, flat.len);
@@ -219,7 +233,7 @@ static bool s_applies(eval_t *eval, const scope_t *scope, const rule_t *rule, sl
 {
     bool named = rule->count == 0;
     for (unsigned i = 0; i < rule->count && !named; i++)
-        named = eval_like(event, rule->on[i]);
+        named = glob_like(event, rule->on[i]);
     return named && (!rule->cond || eval_cond(eval, scope, rule->cond));
 }
 
@@ -262,6 +276,18 @@ static void s_write(renderer_t *self, eval_t *eval, const scope_t *scope, const 
         s_summarise(self, format, result, FORMAT_SUMMARY);
 }
 
+/* The event's name, its id, its branch, and the rule that is for it. */
+static void s_know(renderer_t *self, eval_t *eval, const scope_t *scope, const format_t *format,
+                   format_result_t *result)
+{
+    result->event = s_word(eval, scope, format->event, self->name, sizeof self->name);
+    result->id = s_word(eval, scope, format->id, self->id, sizeof self->id);
+    result->branch = s_word(eval, scope, format->branch, self->branch, sizeof self->branch);
+    for (unsigned i = 0; i < format->rules_count && result->rule < 0; i++)
+        if (s_applies(eval, scope, &format->rules[i], result->event))
+            result->rule = (int)i;
+}
+
 void format_render(renderer_t *self, const format_t *format, format_result_t *result)
 {
     *result = (format_result_t){.outcome = FORMAT_MESSAGE, .rule = -1};
@@ -272,12 +298,11 @@ void format_render(renderer_t *self, const format_t *format, format_result_t *re
     }
     eval_t eval = s_eval(self, format);
     const scope_t scope = {.item = self->body};
-    result->event = s_word(&eval, &scope, format->event, self->name);
-    result->id = s_word(&eval, &scope, format->id, self->id);
-    for (unsigned i = 0; i < format->rules_count && result->rule < 0; i++)
-        if (s_applies(&eval, &scope, &format->rules[i], result->event))
-            result->rule = (int)i;
-    if (result->rule < 0 && !format->drops)
+    s_know(self, &eval, &scope, format, result);
+    if (!format_wanted_takes(&self->wanted, result->event, result->branch) ||
+        (result->rule < 0 && self->wanted.drops_unknown))
+        result->outcome = FORMAT_FILTERED;
+    else if (result->rule < 0 && !format->drops)
         s_summarise(self, format, result, FORMAT_SUMMARY);
     else if (result->rule < 0 || !format->rules[result->rule].message)
         result->outcome = FORMAT_DROPPED;

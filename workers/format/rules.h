@@ -32,7 +32,7 @@ struct format {
     char *title, *answer;
     unsigned detectors_count;
     detector_t detectors[FORMAT_DETECTORS];
-    node_t *event, *id;
+    node_t *event, *id, *branch;
     parts_t parts;
     unsigned rules_count;
     rule_t *rules;

@@ -4,7 +4,6 @@
 #include "common/base/ops.h"
 #include "common/base/secret.h"
 #include "common/source/presets.h"
-#include "common/source/record.h"
 #include "common/source/verify.h"
 #include "workers/message/json_out.h"
 
@@ -15,10 +14,8 @@
 typedef struct {
     job_t *job;
     source_request_t request;
-    source_record_t record[SOURCE_RECORDS];
-    unsigned records;
-    const source_record_t *signer; /* the source that has signed it; NULL: none */
-    char refusal[SOURCE_REASON];   /* why one has not; "": none was asked, or needs to */
+    admitted_t *sources;
+    char refusal[SOURCE_REASON]; /* why one has not; "": none was asked, or needs to */
 } admission_t;
 
 static const char *s_method(unsigned method)
@@ -62,24 +59,24 @@ static void s_ask(admission_t *self, const source_record_t *record)
         source_verify(&scheme, keys, count, &self->request, &verdict);
     secret_wipe(keys, sizeof keys);
     if (verdict.outcome == SOURCE_SIGNED)
-        self->signer = record;
+        self->sources->signer = record;
     else if (verdict.outcome == SOURCE_REFUSED || (record->required && !self->refusal[0]))
         s_refuse(self, verdict.reason);
 }
 
 static void s_verify(admission_t *self)
 {
-    for (unsigned i = 0; i < self->records && !self->signer; i++)
-        s_ask(self, &self->record[i]);
+    for (unsigned i = 0; i < self->sources->records && !self->sources->signer; i++)
+        s_ask(self, &self->sources->record[i]);
 }
 
 /* The source whose preset has this handshake. */
 static const source_record_t *s_source_of(const admission_t *self, handshake_t which)
 {
-    for (unsigned i = 0; i < self->records; i++) {
-        const preset_t *preset = preset_find(self->record[i].preset);
+    for (unsigned i = 0; i < self->sources->records; i++) {
+        const preset_t *preset = preset_find(self->sources->record[i].preset);
         if (preset && preset->handshake == which)
-            return &self->record[i];
+            return &self->sources->record[i];
     }
     return NULL;
 }
@@ -129,7 +126,7 @@ static bool s_is_answered(const admission_t *self, handshake_t which)
     if (handshake_needs(which) == HANDSHAKE_NEEDS_OPEN)
         return true;
     return handshake_needs(which) == HANDSHAKE_NEEDS_SIGNED
-               ? self->signer && self->signer == s_source_of(self, which)
+               ? self->sources->signer && self->sources->signer == s_source_of(self, which)
                : s_source_of(self, which) != NULL;
 }
 
@@ -142,30 +139,47 @@ static bool s_go_on(admission_t *self)
         return false;
     }
     s_verify(self);
-    if (!self->signer && self->refusal[0]) {
+    if (!self->sources->signer && self->refusal[0]) {
         job_refuse(self->job, ERROR_invalid_signature, self->refusal);
         return false;
     }
     if (!s_is_answered(self, which))
         return true;
-    s_shake(self, which, self->signer);
+    s_shake(self, which, self->sources->signer);
     return false;
 }
 
-bool admit(job_t *job)
+bool admit(job_t *job, admitted_t *sources)
 {
     const wire_request_t *request = job->request;
     admission_t self = {.job = job,
+                        .sources = sources,
                         .request = {.method = slice_of(s_method(request->method)),
                                     .headers = request->headers,
                                     .params = request->params,
                                     .body = job_body(job),
                                     .wall_ms = clock_wall_ms()}};
-    int count = request->handler.len ? source_records_read(request->handler, self.record) : 0;
-    self.records = count > 0 ? (unsigned)count : 0;
+    int count = request->handler.len ? source_records_read(request->handler, sources->record) : 0;
+    sources->signer = NULL;
+    sources->records = count > 0 ? (unsigned)count : 0;
     if (count < 0) {
         job_refuse(job, ERROR_invalid_signature, "The sources of this target cannot be read.");
         return false;
     }
     return s_go_on(&self);
+}
+
+const source_record_t *admitted_source(const admitted_t *self, slice_t format)
+{
+    const source_record_t *any = NULL;
+    if (self->signer)
+        return self->signer;
+    for (unsigned i = 0; i < self->records; i++) {
+        const source_record_t *record = &self->record[i];
+        if (format.len && slice_eq(record->format, format))
+            return record;
+        if (!any && !record->format.len)
+            any = record;
+    }
+    return any || !self->records ? any : &self->record[0];
 }

@@ -2,11 +2,13 @@
 
 #include "common/base/clock.h"
 #include "common/base/ops.h"
+#include "common/log/log.h"
 #include "common/monitor/monitor.h"
 #include "workers/post/admit.h"
 #include "workers/post/fingerprint.h"
 #include "workers/post/formatted.h"
 #include "workers/post/post_self.h"
+#include "workers/post/wish.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -17,6 +19,7 @@ typedef struct {
     const formats_row_t *row;
     event_t event;
     format_result_t result;
+    wish_t wish;
 } making_t;
 
 /* Gives the event to the renderer, which has it until the next begins. */
@@ -31,6 +34,8 @@ static void s_begin(post_t *self, const job_t *job, making_t *making)
 static void s_make(post_t *self, making_t *making)
 {
     int64_t from_us = clock_us();
+    format_wanted_t wanted = wish_wanted(&making->wish);
+    renderer_want(self->renderer, &wanted);
     format_render(self->renderer, making->row->format, &making->result);
     metric_observe_us(METRIC_format_seconds, clock_us() - from_us);
     metric_add_at(METRIC_format_total,
@@ -129,12 +134,14 @@ static void s_store(post_t *self, job_t *job, const making_t *making)
     s_answer(self, job, failed);
 }
 
-static void s_drop(job_t *job)
+/* ANSWER: the format's; JSON otherwise says WHY. */
+static void s_drop(job_t *job, slice_t answer, const char *why)
 {
-    slice_t answer = job->formatted->answer;
+    char said[64];
+    snprintf(said, sizeof said, "{\"dropped\":\"%s\"}", why);
     job->kind = JOB_ANSWERED;
     free(job->reason);
-    job->reason = answer.len ? strndup(answer.data, answer.len) : strdup("{\"dropped\":\"event\"}");
+    job->reason = answer.len ? strndup(answer.data, answer.len) : strdup(said);
 }
 
 /* False: the format cannot read the body, and nothing was done. */
@@ -147,7 +154,9 @@ static bool s_take(post_t *self, job_t *job, making_t *making)
     job->entry.refused = false;
     job->formatted = s_keep_all(making);
     if (making->result.outcome == FORMAT_DROPPED)
-        s_drop(job);
+        s_drop(job, job->formatted->answer, "format");
+    else if (making->result.outcome == FORMAT_FILTERED)
+        s_drop(job, job->formatted->answer, "filter");
     else
         s_store(self, job, making);
     return true;
@@ -171,32 +180,37 @@ static const formats_row_t *s_find(const post_t *self, job_t *job, slice_t name)
     return row;
 }
 
-static void s_take_named(post_t *self, job_t *job, slice_t name)
+static void s_take_by(post_t *self, job_t *job, making_t *making)
 {
-    making_t making = {.row = s_find(self, job, name)};
-    if (!making.row)
-        return;
     if (post_is_encoded(job)) {
         job_refuse(job, ERROR_unsupported_media, "Send the body without Content-Encoding.");
         return;
     }
-    s_begin(self, job, &making);
-    if (!s_take(self, job, &making))
-        job_refuse(job, ERROR_invalid_json, making.result.reason);
+    s_begin(self, job, making);
+    if (!s_take(self, job, making))
+        job_refuse(job, ERROR_invalid_json, making->result.reason);
+}
+
+static void s_take_named(post_t *self, job_t *job, making_t *making, slice_t name)
+{
+    making->row = s_find(self, job, name);
+    if (making->row)
+        s_take_by(self, job, making);
 }
 
 bool incoming_asked(post_t *self, job_t *job)
 {
     slice_t name;
+    making_t making = {.row = NULL};
     if (!job_param(job, "format", &name) || name.len == 0)
         return job->error != ERROR_none;
-    s_take_named(self, job, name);
+    s_take_named(self, job, &making, name);
     return true;
 }
 
 bool incoming_detected(post_t *self, job_t *job)
 {
-    making_t making;
+    making_t making = {.row = NULL};
     if (post_is_encoded(job))
         return false;
     s_begin(self, job, &making);
@@ -205,35 +219,90 @@ bool incoming_detected(post_t *self, job_t *job)
 }
 
 /* What is no message either is what the format "generic" makes of anything. */
-static void s_take_any(post_t *self, job_t *job)
+static void s_take_any(post_t *self, job_t *job, making_t *making)
 {
-    making_t making = {.row = formats_find(self->formats, slice_of("generic"))};
+    static const slice_t none = {"", 0};
+    format_wanted_t wanted = wish_wanted(&making->wish);
     bool empty = job_body(job).len == 0;
+    making->row = formats_find(self->formats, slice_of("generic"));
     empty && job->request->params.len > 0 ? post_query(self, job) : post_message(self, job);
-    if (!job->error || post_is_encoded(job) || empty || !making.row)
+    if (!job->error && !format_wanted_takes(&wanted, none, none)) {
+        metric_add_at(METRIC_format_total, metric_format(slice_of("none"), "filtered"), 1);
+        s_drop(job, none, "filter");
+    }
+    if (!job->error || post_is_encoded(job) || empty || !making->row)
         return;
-    s_begin(self, job, &making);
-    s_take(self, job, &making);
+    s_begin(self, job, making);
+    s_take(self, job, making);
+}
+
+/* The format that a source names; NULL: none that there is. */
+static const formats_row_t *s_format_of(post_t *self, const source_record_t *source)
+{
+    const formats_row_t *row =
+        source && source->format.len ? formats_find(self->formats, source->format) : NULL;
+    if (source && source->format.len && !row && !self->unknown_said) {
+        log_warn("source.format", "format=%.*s err=%s", SLICE_ARG(source->format),
+                 LOG_Q("a source names a format that there is not: its events tell their own"));
+        self->unknown_said = true;
+    }
+    return row;
+}
+
+/* By the format of its source, else by the one that the event tells. */
+static void s_take_told(post_t *self, job_t *job, making_t *making, const admitted_t *sources)
+{
+    if (!post_is_encoded(job)) {
+        s_begin(self, job, making);
+        making->row = formats_detect(self->formats, self->renderer);
+    }
+    const source_record_t *source =
+        admitted_source(sources, making->row ? making->row->name : slice("", 0));
+    const formats_row_t *own = s_format_of(self, source);
+    wish_add(&making->wish, source);
+    if (own) {
+        making->row = own;
+        s_take_by(self, job, making);
+    } else if (!making->row || !s_take(self, job, making)) {
+        s_take_any(self, job, making);
+    }
+}
+
+/* The format that the path names, or the query of what has a body; empty: none does. */
+static slice_t s_named(job_t *job)
+{
+    slice_t name;
+    bool named = wire_pairs_find(job->request->headers, WIRE_FORMAT, &name) ||
+                 (job_body(job).len > 0 && job_param(job, "format", &name));
+    return named ? name : slice("", 0);
 }
 
 void post_incoming(post_t *self, job_t *job)
 {
-    slice_t name;
+    admitted_t sources;
+    making_t making = {.row = NULL};
     post_fill(job);
-    if (!admit(job))
+    if (!admit(job, &sources))
         return;
-    if (job->request->method == OP_HEAD)
+    if (job->request->method == OP_HEAD) {
         job->kind = JOB_ANSWERED; /* a sender asks whether the address is good */
-    else if (wire_pairs_find(job->request->headers, WIRE_FORMAT, &name))
-        s_take_named(self, job, name);
-    else if (!incoming_detected(self, job))
-        s_take_any(self, job);
+        return;
+    }
+    slice_t name = s_named(job);
+    if (job->error || !wish_read(&making.wish, job))
+        return;
+    if (name.len == 0) {
+        s_take_told(self, job, &making, &sources);
+        return;
+    }
+    wish_add(&making.wish, admitted_source(&sources, name));
+    s_take_named(self, job, &making, name);
 }
 
 bool incoming_beside(post_t *self, job_t *job)
 {
     slice_t name;
-    making_t making;
+    making_t making = {.row = NULL};
     record_t *record = &job->entry.record;
     if (!wire_pairs_find(job->request->headers, WIRE_FORMAT, &name))
         return false;

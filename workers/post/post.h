@@ -28,6 +28,7 @@ typedef struct {
     json_out_t form;
     formats_t *formats;
     renderer_t *renderer;
+    bool unknown_said; /* that a source names a format that there is not */
 } post_t;
 
 void post_open(post_t *self);
