@@ -86,11 +86,20 @@ def test_a_format_of_ones_own(tmp_path):
     missing = posternctl("format", "test", folder, check=False)
     assert missing.returncode == 1 and "no expected file" in missing.stdout
     posternctl("format", "test", folder, "--accept")
-    assert json.loads((folder / "cases/one.expected.json").read_text()) == {"text": "X"}
+    assert (folder / "cases/one.expected.json").read_text() == '{\n  "text": "X"\n}\n'
     assert "1 cases, 0 not as expected" in posternctl("format", "test", folder).stdout
     (folder / "cases/one.json").write_text('{"a": "y"}')
     differs = posternctl("format", "test", folder, check=False)
     assert differs.returncode == 1 and '"X"' in differs.stdout and '"Y"' in differs.stdout
+
+
+def test_an_expected_file_that_cannot_be_written(tmp_path):
+    folder = tmp_path / "mine"
+    (folder / "cases/one.expected.json").mkdir(parents=True)
+    (folder / "format.json").write_text('{"sender": "mine", "rules": [{"message": {"text": "{{ a }}"}}]}')
+    (folder / "cases/one.json").write_text('{"a": "x"}')
+    refused = posternctl("format", "test", folder, "--accept", check=False)
+    assert refused.returncode == 1 and "cannot be written" in refused.stdout and "one.expected.json: Is a directory" in refused.stdout
 
 
 def test_a_fault_names_file_line_and_place(tmp_path):
