@@ -15,7 +15,8 @@ packages() {
         python3-msgpack python3-yaml python3-jsonschema curl:curl \
         ca-certificates nodejs:node npm:npm strace:strace util-linux procps iproute2 \
         systemd:systemd-analyze slowhttptest:slowhttptest prometheus:promtool haproxy nghttp2-client:h2load \
-        openssl:openssl groff-base:groff zsh:zsh fish:fish ;;
+        openssl:openssl groff-base:groff zsh:zsh fish:fish \
+        prometheus-alertmanager:prometheus-alertmanager apprise:apprise netdata-core:netdata netdata-plugins-bash ;;
     test) echo git:git "$(packages clang)" "$(packages format)" "$(packages system)" \
         "$(packages peers)" ;;
     deb) echo "$(packages build)" build-essential dpkg-dev debhelper git:git lintian ;;

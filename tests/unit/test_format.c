@@ -124,6 +124,10 @@ static void test_filters(void **state)
     s_gives("{{ empty | default(none, st) | upper }}", body, "OPEN");
     s_gives("{{ st | prefix('*') | suffix('*') }}{{ empty | prefix('x') }}", body, "*open*");
     s_gives("{{ st | choose('open', 'O', 'closed', 'C', '?') }}", body, "O");
+    s_gives("{{ '#A32037' | mark }}{{ 'ffa500' | mark }}{{ 'good' | mark }}{{ 'Danger' | mark }}.",
+            body, "🔴 🟡 🟢 🔴 .");
+    s_gives("{{ color | mark }}{{ '#3AA3E3' | mark }}{{ '#777' | mark }}{{ 'x' | mark }}.",
+            "{\"color\": 15548997}", "🔴 .");
     s_gives("{{ st | code }} {{ st | bold }} {{ empty | bold }}", body, "`open` *open*");
     s_gives("{{ lines | quote }}", body, "> one\\n> two");
 }

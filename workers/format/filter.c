@@ -289,6 +289,9 @@ static const filter_row_t s_rows[] = {
     {"link", filter_link, 1, 1, MARKUP,
      "link(url): a link with the value as its text; the text alone when there is no good address"},
     {"lower", s_lower, 0, 0, TEXT, "in small letters (ASCII)"},
+    {"mark", filter_mark, 0, 0, TEXT,
+     "a colour (#rrggbb, a number, good, danger, red): a mark and a blank, "
+     "🔴, 🟡 or 🟢; else nothing"},
     {"md", filter_md, 0, 1, MARKUP,
      "the sender's own Markdown, as the channel's; md(500): so many characters of it at most"},
     {"money", filter_money, 1, 1, TEXT, "money('usd'): of minor units, 12.50 USD"},

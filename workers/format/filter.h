@@ -69,7 +69,8 @@ bool value_is_true(const value_t *value);
 value_t value_member(room_t *room, const value_t *value, slice_t name);
 value_t value_at(room_t *room, const value_t *value, int64_t index);
 
-/* Lists (filter_list.c), numbers and times (filter_number.c), markup (markup.c). */
+/* Lists (filter_list.c), numbers and times (filter_number.c), colours (filter_color.c), markup
+ * (markup.c). */
 void filter_join(filtering_t *in);
 void filter_count(filtering_t *in);
 void filter_length(filtering_t *in);
@@ -84,6 +85,7 @@ void filter_percent(filtering_t *in);
 void filter_money(filtering_t *in);
 void filter_duration(filtering_t *in);
 void filter_date(filtering_t *in);
+void filter_mark(filtering_t *in);
 void filter_url(filtering_t *in);
 void filter_link(filtering_t *in);
 void filter_bold(filtering_t *in);
