@@ -66,6 +66,7 @@ static void s_error_reply(control_t *self, const wire_reply_t *reply, slice_t bo
 {
     const error_row_t *row = error_find(reply->error);
     control_error_t *error = self->error;
+    wire_reply_details(reply, &body);
     error->code = reply->error;
     snprintf(error->name, sizeof error->name, "%s", row ? row->name : "unknown");
     if (body.len > 0)

@@ -83,7 +83,7 @@ static int s_refuse(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *
               request->op ? request->op->name : "-");
     if (request->op)
         metric_add_at(METRIC_http_requests_total, (unsigned)op_index(request->op), 1);
-    reply_error(req, id, request->error, request->detail,
+    reply_error(req, id, request->error, request->detail, request->reason,
                 routes_allow(self->shared->routes, request->allow));
     s_wipe(self, req, &request->entry, request->head_len);
     return 0;
@@ -237,7 +237,8 @@ static void s_give_up(lane_t *self, slot_t *slot, error_code_t unsent)
         if (!s_is_admin(self, req))
             s_note_behind(self, error);
         s_last(self, req);
-        reply_error(req, &slot->request.id, error, s_unconfirmed(self, req, slot), slice("", 0));
+        reply_error(req, &slot->request.id, error, s_unconfirmed(self, req, slot), REASON_none,
+                    slice("", 0));
         s_wipe(self, req, &slot->request, slot->head_len);
     }
     metric_add(METRIC_expired_total, 1);

@@ -7,6 +7,7 @@
 #include "authd/manage/http_args.h"
 #include "authd/manage/keyed.h"
 #include "common/base/clock.h"
+#include "common/base/reasons.h"
 #include "common/base/secret.h"
 #include "common/life/life.h"
 #include "common/link/link.h"
@@ -123,12 +124,22 @@ static void s_reply(admin_t *self, peer_t *peer, const wire_request_t *request,
     wire_reply_wipe(&reply);
 }
 
+/* DETAILS: NULL, or taken from the caller. */
 static void s_refuse(admin_t *self, peer_t *peer, const wire_request_t *request, error_code_t code,
-                     const char *detail)
+                     const char *text, json_t *details)
 {
     manage_answer_t answer = {.code = code};
-    snprintf(answer.message, sizeof answer.message, "%s", detail ? detail : s_text(code));
+    snprintf(answer.message, sizeof answer.message, "%s", text ? text : s_text(code));
+    if (details)
+        manage_add_details(&answer, details);
     s_reply(self, peer, request, &answer, false);
+    manage_clear(&answer);
+    json_decref(details);
+}
+
+static json_t *s_reason(reason_t reason)
+{
+    return json_pack("{s:s}", "reason", reason_name(reason));
 }
 
 /* A token's use is for people who look: about when, not each time. */
@@ -189,6 +200,24 @@ static const char *s_why(const wire_request_t *request, const op_t *op, error_co
            "as Authorization: Bearer or its cookie; a management token is ended by deleting it.";
 }
 
+/* What a page needs to go on: whether to log in, or that the cookie is another session's meanwhile,
+ * and whose. */
+static json_t *s_who_details(const wire_request_t *request, const op_t *op, error_code_t code,
+                             const caller_t *caller)
+{
+    bool about = op && op_is_of_session(op), by_cookie = request->appkey.len > 0;
+    if (code == ERROR_invalid_session)
+        return s_reason(request->token.len == 0 ? REASON_no_credential
+                        : about && !by_cookie   ? REASON_not_a_session
+                                                : REASON_ended);
+    if (code != ERROR_csrf_refused)
+        return NULL;
+    json_t *details = s_reason(REASON_other_session);
+    if (caller->actor.who && !uuid_is_nil(&caller->actor.user))
+        json_object_set_new(details, "user", json_string(caller->actor.who));
+    return details;
+}
+
 /* The bytes lie in the received header, which is ours. */
 static void s_wipe(wire_request_t *request)
 {
@@ -247,7 +276,8 @@ static void s_refuse_lost(admin_t *self, peer_t *peer, const wire_request_t *req
 {
     s_refuse(self, peer, request, ERROR_conflict,
              "The change is made, but its answer is lost: it is too old, or authd was restarted. "
-             "Read the object; what shows once must be made anew.");
+             "Read the object; what shows once must be made anew.",
+             s_reason(REASON_answer_lost));
 }
 
 /* The same by the caller's key: true when a change was made with it, or is under way. */
@@ -260,7 +290,7 @@ static bool s_repeat_of_key(admin_t *self, peer_t *peer, const wire_request_t *r
         return false;
     const manage_answer_t *answer = answers_find(self->answers, &keyed->id);
     if (!keyed_same(before, keyed))
-        s_refuse(self, peer, request, ERROR_key_reused, NULL);
+        s_refuse(self, peer, request, ERROR_key_reused, NULL, NULL);
     else if (first)
         s_ask(self, request, caller, keyed)->follows = true;
     else if (answer)
@@ -289,7 +319,7 @@ static bool s_repeat(admin_t *self, peer_t *peer, const wire_request_t *request,
     if (!again || (!manage_has_done(self->manage, &request->id, &unknown) && !unknown))
         return false;
     if (unknown)
-        s_refuse(self, peer, request, ERROR_internal, s_damaged);
+        s_refuse(self, peer, request, ERROR_internal, s_damaged, NULL);
     else
         s_refuse_lost(self, peer, request);
     return true;
@@ -394,7 +424,8 @@ static void s_on_request(admin_t *self, peer_t *peer, wire_request_t *request, s
     if (code == ERROR_none && op_is_of_session(op) && request->token.len + body.len == 0)
         code = ERROR_invalid_session;
     if (code != ERROR_none) {
-        s_refuse(self, peer, request, code, s_why(request, op, code));
+        s_refuse(self, peer, request, code, s_why(request, op, code),
+                 s_who_details(request, op, code, &caller));
         return;
     }
     uuid_text(&request->id, text);
@@ -402,7 +433,7 @@ static void s_on_request(admin_t *self, peer_t *peer, wire_request_t *request, s
     code = http_args_read(&args, op, request, body);
     keyed_read(self->keyed, &caller.actor.user, op, request, &args, &keyed);
     if (code != ERROR_none)
-        s_refuse(self, peer, request, code, args.detail);
+        s_refuse(self, peer, request, code, args.detail, NULL);
     else if (!s_repeat(self, peer, request, &caller, &keyed))
         s_run(self, peer, request, &args, &caller, &keyed);
     http_args_free(&args);

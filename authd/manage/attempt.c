@@ -63,9 +63,12 @@ error_code_t attempt_code(const task_t *task, login_t *login, slice_t code)
 error_code_t attempt_new_password(task_t *task, login_t *login)
 {
     if (hash_job_weak(task->job))
-        return task_fail(task, ERROR_invalid_param,
-                         "password: is too easy to guess. Take several words that do not belong "
-                         "together, and neither your name nor your address.");
+        return task_because(
+            task,
+            task_field(task, ERROR_invalid_param, "password",
+                       "is too easy to guess. Take several words that do not belong "
+                       "together, and neither your name nor your address."),
+            REASON_weak);
     if (!hash_job_made(task->job)[0])
         return ERROR_overloaded; /* no memory for it */
     login->password = slice_of(hash_job_made(task->job));

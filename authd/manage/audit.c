@@ -22,7 +22,7 @@ static error_code_t s_after(task_t *task, uint64_t *after)
     uint64_t last = task_uint(task, "last", 0), newest = audit_last(task->view);
     *after = task_uint(task, "after", 0);
     if (last && json_object_get(task->args, "after"))
-        return task_fail(task, ERROR_invalid_param, "last: give either last or after.");
+        return task_field(task, ERROR_invalid_param, "last", "give either last or after.");
     if (last)
         *after = newest > last ? newest - last : 0;
     return ERROR_none;

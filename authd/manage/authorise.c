@@ -127,6 +127,15 @@ static bool s_grants_too_much(const task_t *task)
     return user_role_of(task_text(task, "role"), &role) && !rights_grant(task->actor->role, role);
 }
 
+/* The lowest role that may do OP with anybody's. */
+static user_role_t s_least_role(const op_t *op)
+{
+    user_role_t role = USER_MEMBER;
+    while (role < USER_OWNER && rights_level(op->number, role) != MAY_ANY)
+        role++;
+    return role;
+}
+
 error_code_t authorise(task_t *task, const op_t *op)
 {
     user_role_t role = task->actor->role;
@@ -144,6 +153,7 @@ error_code_t authorise(task_t *task, const op_t *op)
             (!s_sets_limit(task) || rights_allow(OP_token_limit, role, relation)))
             return ERROR_none;
     }
+    task_detail(task, "role", json_string(user_role_names[s_least_role(op)]));
     return task_fail(task, ERROR_not_allowed,
                      "The role %s may not do this here, or there is no such object.",
                      user_role_names[role]);

@@ -39,8 +39,8 @@ static error_code_t s_check(task_t *task)
         uint8_t hash[TOKEN_HASH];
         token_t token;
         if (!s_hash(item, hash))
-            return task_fail(task, ERROR_invalid_param,
-                             "hashes[%zu]: must be the BLAKE2b-256 of a token, 64 hex digits.", i);
+            return task_item(task, ERROR_invalid_param, "hashes", i,
+                             "must be the BLAKE2b-256 of a token, 64 hex digits.");
         if (tokens_get(task->view, hash, &token))
             json_array_append_new(rows, s_json(task, &token, json_string_value(item)));
     }

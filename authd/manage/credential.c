@@ -20,7 +20,9 @@ static error_code_t s_management(const accounts_t *accounts, view_t *view,
     uint8_t hash[TOKEN_HASH];
     mtoken_t token;
     /* In a cookie it would be sent by every page, and has no CSRF token. */
-    if (credential->appkey.len || !token_is_management(text.data, text.len))
+    if (credential->appkey.len)
+        return ERROR_invalid_session;
+    if (!token_is_management(text.data, text.len))
         return ERROR_invalid_token;
     token_hash(text.data, text.len, hash);
     if (!mtokens_find(view, hash, &token))
@@ -101,12 +103,12 @@ error_code_t credential_resolve(const accounts_t *accounts, view_t *view,
     resolve_fn *resolve = s_kind(credential->text);
     *caller = (caller_t){.token = {{0}}};
     if (!resolve)
-        return ERROR_invalid_token;
+        return credential->appkey.len ? ERROR_invalid_session : ERROR_invalid_token;
     error_code_t code = resolve(accounts, view, credential, now_ms, caller, &id);
-    if (code != ERROR_none && code != ERROR_token_expired)
+    if (code != ERROR_none && code != ERROR_token_expired && code != ERROR_csrf_refused)
         return code;
     if (!users_get(view, &id, &user) || user.deleted_ms)
-        return ERROR_invalid_token;
+        return resolve == s_session ? ERROR_invalid_session : ERROR_invalid_token;
     uuid_text(&id, caller->who);
     snprintf(caller->from, sizeof caller->from, "%.*s", SLICE_ARG(credential->from));
     caller->actor =

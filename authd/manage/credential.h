@@ -37,7 +37,8 @@ typedef struct {
 } caller_t;
 
 /* Resolves it in a live VIEW; NOW_MS: wall clock. ERROR_none with *caller, or invalid_token,
- * token_expired, invalid_session or csrf_refused. The text is not wiped. */
+ * token_expired, invalid_session (of a cookie, whatever is wrong with it) or csrf_refused, then
+ * with the actor of *caller, too. The text is not wiped. */
 error_code_t credential_resolve(const accounts_t *accounts, view_t *view,
                                 const credential_t *credential, uint64_t now_ms, caller_t *caller);
 /* Fills CALLER for an operation that everybody may ask for: with nobody. */

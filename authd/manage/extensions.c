@@ -66,9 +66,9 @@ static error_code_t s_create(task_t *task)
     extension_t extension = {
         .name = task_text(task, "name"), .created_ms = task->now_ms, .reason = slice("", 0)};
     if (!extension_is_name(extension.name))
-        return task_fail(task, ERROR_invalid_param,
-                         "name: must be 1 to %d of a-z, 0-9 and _, not digits alone.",
-                         EXTENSION_NAME_MOST);
+        return task_field(task, ERROR_invalid_param, "name",
+                          "must be 1 to %d of a-z, 0-9 and _, not digits alone.",
+                          EXTENSION_NAME_MOST);
     error_code_t code = task_user(task, task_text(task, "owner"), "owner", &owner);
     if (code == ERROR_none)
         code = known_quota(task, &owner.id);
@@ -79,8 +79,11 @@ static error_code_t s_create(task_t *task)
     extension.owner = owner.id;
     uuid_new(&extension.id);
     if (extensions_add(task->view, &extension) != 0)
-        return task_fail(task, ERROR_conflict,
-                         "name: another extension has this name; one that is archived keeps it.");
+        return task_because(
+            task,
+            task_field(task, ERROR_conflict, "name",
+                       "another extension has this name; one that is archived keeps it."),
+            REASON_taken);
     task_object(task, &extension.id, extension.name);
     task->result = s_json(task, &extension, true);
     return ERROR_none;
@@ -176,7 +179,7 @@ static error_code_t s_edit_archived(task_t *task, extension_t *extension)
         return task_fail(task, ERROR_archived,
                          "The extension is archived: take it back with archived false.");
     if (!archived && json_object_get(task->args, "reason"))
-        return task_fail(task, ERROR_invalid_param, "reason: is for what is archived.");
+        return task_field(task, ERROR_invalid_param, "reason", "is for what is archived.");
     extension->archived_ms = archived ? task->now_ms : 0;
     extension->reason = task_text(task, "reason");
     return ERROR_none;
@@ -213,14 +216,17 @@ static error_code_t s_edit(task_t *task)
     if (json_object_get(task->args, "name"))
         extension.name = task_text(task, "name");
     if (!extension_is_name(extension.name))
-        return task_fail(task, ERROR_invalid_param,
-                         "name: must be 1 to %d of a-z, 0-9 and _, not digits alone.",
-                         EXTENSION_NAME_MOST);
+        return task_field(task, ERROR_invalid_param, "name",
+                          "must be 1 to %d of a-z, 0-9 and _, not digits alone.",
+                          EXTENSION_NAME_MOST);
     memcpy(name, extension.name.data, extension.name.len);
     extension.name = slice(name, extension.name.len);
     if (extensions_edit(task->view, &extension) != 0)
-        return task_fail(task, ERROR_conflict,
-                         "name: another extension has this name; one that is archived keeps it.");
+        return task_because(
+            task,
+            task_field(task, ERROR_conflict, "name",
+                       "another extension has this name; one that is archived keeps it."),
+            REASON_taken);
     s_tell_handlers(task, &extension, turned);
     task_object(task, &extension.id, extension.name);
     task->result = s_json(task, &extension, true);
@@ -241,15 +247,20 @@ static error_code_t s_rotate(task_t *task)
     if (code != ERROR_none)
         return code;
     if (!sandbox && !slice_is(word, "marketplace"))
-        return task_fail(task, ERROR_invalid_param, "environment: must be sandbox or marketplace.");
+        return task_field(task, ERROR_invalid_param, "environment",
+                          "must be sandbox or marketplace.");
     extension_app_id(&extension, sandbox ? ENVIRONMENT_SANDBOX : ENVIRONMENT_MARKETPLACE, app_id);
     if (!apps_get(task->view, slice_of(app_id), &app))
         return ERROR_unknown_app;
     if (overlap_ms && app.former.len && task->now_ms < app.ends_ms) {
         clock_text((int64_t)app.ends_ms, ends);
-        return task_fail(task, ERROR_conflict,
-                         "The former appkey still works, until %s. An overlap of 0 ends it now.",
-                         ends);
+        task_detail(task, "ends", json_string(ends));
+        return task_because(
+            task,
+            task_fail(task, ERROR_conflict,
+                      "The former appkey still works, until %s. An overlap of 0 ends it now.",
+                      ends),
+            REASON_overlap);
     }
     task_object(task, &extension.id, extension.name);
     app_rotate(task->view, slice_of(app_id), task->now_ms + overlap_ms);

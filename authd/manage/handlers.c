@@ -63,7 +63,8 @@ static error_code_t s_find_extension(task_t *task, work_t *work)
     slice_t which = task_text(task, "environment");
     bool sandbox = slice_is(which, "sandbox");
     if (!sandbox && !slice_is(which, "marketplace"))
-        return task_fail(task, ERROR_invalid_param, "environment: must be sandbox or marketplace.");
+        return task_field(task, ERROR_invalid_param, "environment",
+                          "must be sandbox or marketplace.");
     if (!extensions_find(task->view, task->target, &extension))
         return task_gone(task, ERROR_unknown_app,
                          "There is no extension with this name, app-id or id.");
@@ -139,7 +140,7 @@ static error_code_t s_take_key(task_t *task, work_t *work)
     if (pem.len == 0)
         return ERROR_none;
     if (!rsa_key_check(pem, err, sizeof err))
-        return task_fail(task, ERROR_invalid_param, "rsa_key: %s; or empty for none.", err);
+        return task_field(task, ERROR_invalid_param, "rsa_key", "%s; or empty for none.", err);
     sealing_key_seal(table_master_key(task->view), pem, work->sealed_key);
     work->handler.sealed_key = slice(work->sealed_key, pem.len + SEALING_OVERHEAD);
     return ERROR_none;
@@ -168,7 +169,7 @@ static error_code_t s_set(task_t *task)
         task->before = s_json(&work);
     handler->url = task_text(task, "url");
     if (!http_url_parse(handler->url, &parsed, err, sizeof err))
-        return task_fail(task, ERROR_invalid_param, "url: %s", err);
+        return task_field(task, ERROR_invalid_param, "url", "%s", err);
     handler->concurrency =
         task_uint(task, "concurrency", fresh ? HANDLER_CONCURRENCY : handler->concurrency);
     handler->ordered = task_bool(task, "ordered", !fresh && handler->ordered);
@@ -229,7 +230,7 @@ static error_code_t s_rotate(task_t *task)
             handler->secret[i].expires_ms = until_ms;
     s_drop_expired(handler, task->now_ms);
     if (handler->secrets == HANDLER_SECRETS)
-        return task_fail(task, ERROR_conflict,
+        return task_full(task, ERROR_conflict, HANDLER_SECRETS,
                          "%d secrets are live, which is the most: wait until one expires, or "
                          "rotate with an overlap of 0.",
                          HANDLER_SECRETS);

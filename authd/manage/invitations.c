@@ -32,9 +32,11 @@ static error_code_t s_for_user(task_t *task, const user_t *user, invitation_t *i
         return task_fail(task, ERROR_not_allowed,
                          "The user's role is not below your own: ask an owner.");
     if (role.len && !slice_is(role, user_role_names[user->role]))
-        return task_fail(task, ERROR_conflict,
-                         "role: the user is there, with the role %s. An edit changes it.",
-                         user_role_names[user->role]);
+        return task_because(task,
+                            task_field(task, ERROR_conflict, "role",
+                                       "the user is there, with the role %s. An edit changes it.",
+                                       user_role_names[user->role]),
+                            REASON_another_role);
     invitation->user = user->id;
     invitation->role = user->role;
     return ERROR_none;
@@ -51,9 +53,9 @@ static error_code_t s_invite(task_t *task)
                                .ends_ms =
                                    task->now_ms + task_uint(task, "expires_in", ENDS_S) * 1000};
     if (!task_is_email(email))
-        return task_fail(task, ERROR_invalid_param, "email: is not an email address.");
+        return task_field(task, ERROR_invalid_param, "email", "is not an email address.");
     if (role.len && !user_role_of(role, &invitation.role))
-        return task_fail(task, ERROR_invalid_param, "role: must be member, admin or owner.");
+        return task_field(task, ERROR_invalid_param, "role", "must be member, admin or owner.");
     if (users_find(task->view, email, &user)) {
         error_code_t code = s_for_user(task, &user, &invitation);
         if (code != ERROR_none)
@@ -177,7 +179,7 @@ static error_code_t s_user(task_t *task, const invitation_t *invitation, user_t 
                    .created_ms = task->now_ms};
     uuid_new(&made.id);
     if (users_add(task->view, &made) != 0)
-        return ERROR_conflict;
+        return task_because(task, ERROR_conflict, REASON_taken);
     return users_get(task->view, &made.id, user) ? ERROR_none : ERROR_storage_full;
 }
 

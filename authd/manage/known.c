@@ -41,10 +41,10 @@ static bool s_share(look_t *self, place_kind_t kind, const uuid_t7 *a, const uui
 
 static error_code_t s_unknown(task_t *task, const char *what)
 {
-    return task_fail(task, ERROR_unknown_user,
-                     "%s: there is no active user with this id, nor one with this email address "
-                     "with whom you share a channel or a bot. Name others by id, or ask an admin.",
-                     what);
+    return task_field(
+        task, ERROR_unknown_user, what,
+        "there is no active user with this id, nor one with this email address "
+        "with whom you share a channel or a bot. Name others by id, or ask an admin.");
 }
 
 static error_code_t s_check(look_t *self, const json_t *name, const char *what)
@@ -61,10 +61,9 @@ static error_code_t s_check(look_t *self, const json_t *name, const char *what)
         return ERROR_none;
     if (self->left > 0)
         return s_unknown(self->task, what);
-    return task_fail(self->task, ERROR_invalid_param,
-                     "%s: these are too many names at once for the number of channels and bots "
-                     "that you are in. Name fewer, or by id.",
-                     what);
+    return task_field(self->task, ERROR_invalid_param, what,
+                      "these are too many names at once for the number of channels and bots "
+                      "that you are in. Name fewer, or by id.");
 }
 
 static error_code_t s_check_each(look_t *self, const char *field, const json_t *names)
@@ -121,5 +120,8 @@ error_code_t known_quota(task_t *task, const uuid_t7 *owner)
     unsigned owned = places_owned(task->view, PLACE_CHANNEL, owner, (unsigned)most) +
                      places_owned(task->view, PLACE_BOT, owner, (unsigned)most) +
                      extensions_owned(task->view, owner, (unsigned)most);
-    return owned < most ? ERROR_none : ERROR_quota_reached;
+    if (owned < most)
+        return ERROR_none;
+    task_detail(task, "limit", json_integer((json_int_t)most));
+    return ERROR_quota_reached;
 }

@@ -177,6 +177,8 @@ static error_code_t s_authorise(task_t *task, const op_t *op)
 static error_code_t s_fail_damaged(task_t *task)
 {
     task->gone = false;
+    json_decref(task->details);
+    task->details = NULL;
     return task_fail(task, ERROR_internal,
                      "A part of the directory that this needs is damaged, and nothing was changed: "
                      "the log of authd says which (directory.damaged). Look at the disk, then "
@@ -199,7 +201,7 @@ static error_code_t s_read(manage_t *self, pending_t *pending, task_fn *fn)
 }
 
 /* Whether the object was as the request has seen it. The change is made and not committed yet. */
-static error_code_t s_match(const task_t *task)
+static error_code_t s_match(task_t *task)
 {
     char tag[ETAG_TEXT];
     const json_t *expected = json_object_get(task->args, "if_match");
@@ -207,7 +209,10 @@ static error_code_t s_match(const task_t *task)
         return ERROR_none;
     assert(task->before);
     etag_of(task->before, tag);
-    return strcmp(tag, json_string_value(expected)) == 0 ? ERROR_none : ERROR_precondition_failed;
+    if (strcmp(tag, json_string_value(expected)) == 0)
+        return ERROR_none;
+    task_detail(task, "etag", json_string(tag));
+    return ERROR_precondition_failed;
 }
 
 static void s_audit(const pending_t *pending)
@@ -345,9 +350,12 @@ static void s_answer(pending_t *pending, error_code_t code)
         assert(answer->body && answer->body_len <= MANAGE_BODY);
         answer->cookie = task->cookie;
         task->cookie = NULL;
-    } else if (answer->message[0] == '\0') {
-        snprintf(answer->message, sizeof answer->message, "%s", error_find(code)->message);
+        return;
     }
+    if (answer->message[0] == '\0')
+        snprintf(answer->message, sizeof answer->message, "%s", error_find(code)->message);
+    if (task->details)
+        manage_add_details(answer, task->details);
 }
 
 static void s_free_cookie(manage_cookie_t *cookie)
@@ -367,6 +375,7 @@ static void s_end(pending_t *pending, error_code_t code, manage_answer_t *answer
     *answer = pending->answer;
     json_decref(task->result);
     json_decref(task->before);
+    json_decref(task->details);
     json_decref(task->args);
     s_free_cookie(task->cookie);
     hash_job_destroy(&task->job);
@@ -492,6 +501,21 @@ bool manage_has_done(manage_t *self, const uuid_t7 *id, bool *unknown)
     return done;
 }
 
+void manage_add_details(manage_answer_t *answer, const json_t *details)
+{
+    char *text = json_dumps(details, JSON_COMPACT);
+    assert(text);
+    size_t said = strlen(answer->message);
+    answer->details_len = strlen(text);
+    answer->body_len = said + answer->details_len;
+    answer->body = malloc(answer->body_len + 1);
+    if (!answer->body)
+        abort();
+    memcpy(answer->body, answer->message, said);
+    memcpy(answer->body + said, text, answer->details_len + 1);
+    free(text);
+}
+
 slice_t manage_reply(const manage_answer_t *answer, wire_reply_t *reply)
 {
     if (answer->code == ERROR_none) {
@@ -502,7 +526,10 @@ slice_t manage_reply(const manage_answer_t *answer, wire_reply_t *reply)
     wire_reply_refuse(reply, answer->code);
     if (answer->retry_after_s)
         reply->retry_after_s = (uint32_t)answer->retry_after_s;
-    return slice_of(answer->message);
+    if (!answer->body)
+        return slice_of(answer->message);
+    wire_reply_add(reply, FACT_DETAILS, answer->details_len);
+    return slice(answer->body, answer->body_len);
 }
 
 void manage_clear(manage_answer_t *answer)

@@ -15,6 +15,7 @@
 #include "common/base/uuid.h"
 #include "common/wire/wire.h"
 
+#include <jansson.h>
 #include <stdint.h>
 
 typedef struct manage manage_t;
@@ -48,8 +49,9 @@ typedef struct {
     error_code_t code;            /* ERROR_none: done */
     char message[MANAGE_MESSAGE]; /* of an error: what was wrong; never a secret */
     uint64_t retry_after_s;       /* 0: the error's own */
-    char *body;                   /* JSON, when done; may hold a new token: see manage_clear */
-    size_t body_len;
+    char *body;                   /* JSON, when done; may hold a new token: see manage_clear. Of an
+                                     error with details: its text and they, else NULL */
+    size_t body_len, details_len;
     char etag[ETAG_TEXT];    /* of the object that the body is; "": it has none */
     manage_cookie_t *cookie; /* in place of the session's text in the body; NULL: none. It goes
                                 with the body: see manage_clear */
@@ -102,6 +104,8 @@ bool manage_only_reads(const op_t *op);
 /* Whether the request of this id has made a change, within the last rows of the audit. *unknown:
  * they are damaged. */
 bool manage_has_done(manage_t *self, const uuid_t7 *id, bool *unknown);
+/* Gives ANSWER, an error with its message, DETAILS, which are borrowed: an object of JSON. */
+void manage_add_details(manage_answer_t *answer, const json_t *details);
 /* Says ANSWER in REPLY, but for what is a header of HTTP alone (cookie, etag); returns its body,
  * which lies in ANSWER: JSON, or the text of an error. */
 slice_t manage_reply(const manage_answer_t *answer, wire_reply_t *reply);

@@ -18,8 +18,8 @@ error_code_t methods_edit(task_t *task, unsigned *methods)
     json_array_foreach (task_list(task, "methods"), i, name) {
         unsigned bit = op_method_of(json_string_value(name), json_string_length(name));
         if (!bit)
-            return task_fail(task, ERROR_invalid_param,
-                             "methods[%zu]: must be GET, HEAD, POST, PUT or DELETE.", i);
+            return task_item(task, ERROR_invalid_param, "methods", i,
+                             "must be GET, HEAD, POST, PUT or DELETE.");
         given |= bit;
     }
     *methods = given ? given : *methods;

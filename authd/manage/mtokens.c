@@ -29,7 +29,7 @@ static error_code_t s_add(task_t *task, const uuid_t7 *user, const char *text)
     uuid_new(&token.id);
     token_hash(text, TOKEN_LEN, token.hash);
     if (!mtokens_add(task->view, &token, task->now_ms))
-        return task_fail(task, ERROR_token_limit,
+        return task_full(task, ERROR_token_limit, MTOKENS_MOST,
                          "The user has %d management tokens, which is the most. Delete one.",
                          MTOKENS_MOST);
     task_object(task, &token.id, token.name);

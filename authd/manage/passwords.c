@@ -8,7 +8,8 @@ static error_code_t s_find(task_t *task, user_t *user, login_t *login)
 {
     error_code_t code = task_user(task, task->target, "target", user);
     if (code == ERROR_none && user->service)
-        code = task_fail(task, ERROR_invalid_param, "target: nobody logs in as a service account.");
+        code =
+            task_field(task, ERROR_invalid_param, "target", "nobody logs in as a service account.");
     if (code == ERROR_none) {
         logins_get(task->view, &user->id, login);
         uuid_text(&user->id, task->who);
@@ -27,7 +28,7 @@ static error_code_t s_prepare(task_t *task)
         return code;
     if (attempt_is_own(task, &user.id) && login.password.len) {
         if (old.len == 0)
-            return task_fail(task, ERROR_invalid_param, "old_password: is missing.");
+            return task_missing(task, "old_password");
         code = attempt_begin(task, user.email, &login, old);
         if (code != ERROR_none)
             return code;

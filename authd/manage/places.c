@@ -92,8 +92,8 @@ static error_code_t s_create(task_t *task)
     place_t place = {
         .name = task_text(task, "name"), .created_ms = task->now_ms, .reason = slice("", 0)};
     if (!place_is_name(task->of, place.name))
-        return task_fail(task, ERROR_invalid_param, "name: must be 1 to %zu of a-z, 0-9 and _.",
-                         place_name_most(task->of));
+        return task_field(task, ERROR_invalid_param, "name", "must be 1 to %zu of a-z, 0-9 and _.",
+                          place_name_most(task->of));
     error_code_t code = task_user(task, task_text(task, "owner"), "owner", &owner);
     if (code == ERROR_none)
         code = known_quota(task, &owner.id);
@@ -104,9 +104,11 @@ static error_code_t s_create(task_t *task)
     place.owner = owner.id;
     uuid_new(&place.id);
     if (places_add(task->view, task->of, &place) != 0)
-        return task_fail(task, ERROR_conflict,
-                         "name: another %s has this name; one that is archived keeps it.",
-                         s_words[task->of].noun);
+        return task_because(task,
+                            task_field(task, ERROR_conflict, "name",
+                                       "another %s has this name; one that is archived keeps it.",
+                                       s_words[task->of].noun),
+                            REASON_taken);
     place_add(task->view, task->of, &place.id, &place.owner, task->now_ms);
     code = s_add_people(task, &place.id);
     if (code != ERROR_none)
@@ -174,7 +176,7 @@ static error_code_t s_edit_archived(task_t *task, place_t *place)
                          "The %s is archived: take it back with archived false.",
                          s_words[task->of].noun);
     if (!archived && json_object_get(task->args, "reason"))
-        return task_fail(task, ERROR_invalid_param, "reason: is for what is archived.");
+        return task_field(task, ERROR_invalid_param, "reason", "is for what is archived.");
     place->archived_ms = archived ? task->now_ms : 0;
     place->reason = task_text(task, "reason");
     return ERROR_none;
@@ -214,14 +216,16 @@ static error_code_t s_edit(task_t *task)
     if (json_object_get(task->args, "name"))
         place.name = task_text(task, "name");
     if (!place_is_name(task->of, place.name))
-        return task_fail(task, ERROR_invalid_param, "name: must be 1 to %zu of a-z, 0-9 and _.",
-                         place_name_most(task->of));
+        return task_field(task, ERROR_invalid_param, "name", "must be 1 to %zu of a-z, 0-9 and _.",
+                          place_name_most(task->of));
     memcpy(name, place.name.data, place.name.len);
     place.name = slice(name, place.name.len);
     if (places_edit(task->view, task->of, &place) != 0)
-        return task_fail(task, ERROR_conflict,
-                         "name: another %s has this name; one that is archived keeps it.",
-                         s_words[task->of].noun);
+        return task_because(task,
+                            task_field(task, ERROR_conflict, "name",
+                                       "another %s has this name; one that is archived keeps it.",
+                                       s_words[task->of].noun),
+                            REASON_taken);
     place_add(task->view, task->of, &place.id, &place.owner, task->now_ms);
     if (task->of == PLACE_BOT)
         task_tell_handler(task, &place.id, place.name, place.name, turned);
@@ -236,8 +240,9 @@ static error_code_t s_find_person(task_t *task, const place_t *place, user_t *us
     bool found = known_find(task->view, task_text(task, "user"), user);
     if (place_has(task->view, task->of, &place->id, &user->id) && found)
         return ERROR_none;
-    return task_gone(task, ERROR_unknown_user, "user: is not among the %s's %s.",
-                     s_words[task->of].noun, s_words[task->of].people);
+    task->gone = true;
+    return task_field(task, ERROR_unknown_user, "user", "is not among the %s's %s.",
+                      s_words[task->of].noun, s_words[task->of].people);
 }
 
 static void s_tell_person(task_t *task, const place_t *place, const user_t *user)

@@ -36,8 +36,8 @@ static error_code_t s_login_prepare(task_t *task)
     user_t user;
     login_t login;
     if (task_bool(task, "cookie", false) && !task->cookies)
-        return task_fail(task, ERROR_invalid_param,
-                         "cookie: only an answer over HTTP can set one. Leave it out.");
+        return task_field(task, ERROR_invalid_param, "cookie",
+                          "only an answer over HTTP can set one. Leave it out.");
     bool there = s_person(task, &user, &login);
     return attempt_begin(task, task_text(task, "email"), there ? &login : NULL,
                          task_text(task, "password"));
@@ -153,7 +153,7 @@ static error_code_t s_who(task_t *task, accounts_who_t *who)
     return accounts_find(task->accounts, task->view, task_text(task, "session"), task->now_ms,
                          who) == 0
                ? ERROR_none
-               : ERROR_invalid_session;
+               : task_because(task, ERROR_invalid_session, REASON_ended);
 }
 
 static error_code_t s_logout(task_t *task)

@@ -50,13 +50,13 @@ error_code_t source_scheme_take(task_t *task, source_t *source, source_room_t *r
     }
     json_decref(declared);
     if (!good)
-        return task_fail(task, ERROR_invalid_param, "scheme: %s.", err);
+        return task_field(task, ERROR_invalid_param, "scheme", "%s.", err);
     if (scheme.alg == ALG_EQUAL && scheme.at == AT_HEADER)
-        return task_fail(task, ERROR_invalid_param,
-                         "scheme: a secret in a header ends at the gateway, as credentials do.");
+        return task_field(task, ERROR_invalid_param, "scheme",
+                          "a secret in a header ends at the gateway, as credentials do.");
     if (scheme_signs(&scheme, PART_URL))
-        return task_fail(task, ERROR_invalid_param,
-                         "scheme: it signs the URL, which holds the token: workers never see it.");
+        return task_field(task, ERROR_invalid_param, "scheme",
+                          "it signs the URL, which holds the token: workers never see it.");
     return ERROR_none;
 }
 
@@ -84,13 +84,13 @@ static error_code_t s_take(task_t *task, const scheme_t *scheme, source_room_t *
     *text = task_text(task, "secret");
     if (!json_object_get(task->args, "secret")) {
         if (!s_make(scheme, room->made))
-            return task_fail(task, ERROR_invalid_param,
-                             "secret: is missing: it is the public key that the sender shows.");
+            return task_field(task, ERROR_invalid_param, "secret",
+                              "is missing: it is the public key that the sender shows.");
         *text = slice_of(room->made);
     }
     bool good = source_key_read(scheme, *text, &key, err, sizeof err);
     source_key_wipe(&key);
-    return good ? ERROR_none : task_fail(task, ERROR_invalid_param, "secret: %s.", err);
+    return good ? ERROR_none : task_field(task, ERROR_invalid_param, "secret", "%s.", err);
 }
 
 error_code_t source_secret_add(task_t *task, source_t *source, source_room_t *room)
@@ -103,7 +103,7 @@ error_code_t source_secret_add(task_t *task, source_t *source, source_room_t *ro
     assert(source->secrets < SOURCE_KEYS);
     bool good = source_scheme(source->scheme, &scheme, &declared, &read, err, sizeof err);
     error_code_t code = good ? s_take(task, &scheme, room, &text)
-                             : task_fail(task, ERROR_invalid_param, "scheme: %s.", err);
+                             : task_field(task, ERROR_invalid_param, "scheme", "%s.", err);
     json_decref(declared);
     if (code != ERROR_none)
         return code;

@@ -23,7 +23,8 @@ static error_code_t s_at_app(task_t *task, source_t *source)
     slice_t which = task_text(task, "environment");
     bool marketplace = slice_is(which, "marketplace");
     if (which.len && !marketplace && !slice_is(which, "sandbox"))
-        return task_fail(task, ERROR_invalid_param, "environment: must be sandbox or marketplace.");
+        return task_field(task, ERROR_invalid_param, "environment",
+                          "must be sandbox or marketplace.");
     if (!extensions_find(task->view, task_text(task, "to"), &extension))
         return task_gone(task, ERROR_unknown_app,
                          "There is no extension with this name, app-id or id.");
@@ -49,7 +50,7 @@ static error_code_t s_at(task_t *task, source_t *source)
         return s_at_place(task, PLACE_BOT, source);
     if (slice_is(kind, "extension"))
         return s_at_app(task, source);
-    return task_fail(task, ERROR_invalid_param, "kind: must be channel, bot or extension.");
+    return task_field(task, ERROR_invalid_param, "kind", "must be channel, bot or extension.");
 }
 
 error_code_t source_target(task_t *task, source_t *source)

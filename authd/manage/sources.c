@@ -36,8 +36,8 @@ static error_code_t s_take_token(task_t *task, source_t *source)
     if (text.len == 0 || (uuid_parse(text.data, text.len, &source->token) == 0 &&
                           tokens_find(task->view, &source->token, &token)))
         return ERROR_none;
-    return task_fail(task, ERROR_invalid_param,
-                     "for_token: there is no token with this id; empty: any token.");
+    return task_field(task, ERROR_invalid_param, "for_token",
+                      "there is no token with this id; empty: any token.");
 }
 
 static bool s_is_format(slice_t text)
@@ -59,7 +59,7 @@ static error_code_t s_take_lists(task_t *task, work_t *work)
         *lists[i] = slice_of(work->lists[i]);
         const char *fault = selection_fault(*lists[i], '\n');
         if (fault)
-            return task_fail(task, ERROR_invalid_param, "%s: %s.", names[i], fault);
+            return task_field(task, ERROR_invalid_param, names[i], "%s.", fault);
     }
     return ERROR_none;
 }
@@ -74,15 +74,15 @@ static error_code_t s_take(task_t *task, work_t *work)
     if (json_object_get(task->args, "format"))
         source->format = task_text(task, "format");
     if (!s_is_format(source->format))
-        return task_fail(task, ERROR_invalid_param, "format: must be of a-z, 0-9, _ and -.");
+        return task_field(task, ERROR_invalid_param, "format", "must be of a-z, 0-9, _ and -.");
     if (unknown.len && !slice_is(unknown, "drop") && !slice_is(unknown, "summary"))
-        return task_fail(task, ERROR_invalid_param, "on_unknown: must be summary or drop.");
+        return task_field(task, ERROR_invalid_param, "on_unknown", "must be summary or drop.");
     if (unknown.len)
         source->drops_unknown = slice_is(unknown, "drop");
     source->required = task_bool(task, "required", source->required);
     if (source->required && !source->scheme.len)
-        return task_fail(task, ERROR_invalid_param,
-                         "required: needs a scheme, by which what comes is verified.");
+        return task_field(task, ERROR_invalid_param, "required",
+                          "needs a scheme, by which what comes is verified.");
     source_token_take(task, source, &work->room);
     error_code_t code = s_take_lists(task, work);
     return code == ERROR_none ? s_take_token(task, source) : code;
@@ -124,7 +124,7 @@ static error_code_t s_make(task_t *task, work_t *work)
     source->created_ms = task->now_ms;
     uuid_new(&source->id);
     if (!source->scheme.len && json_object_get(task->args, "secret"))
-        return task_fail(task, ERROR_invalid_param, "secret: needs a scheme.");
+        return task_field(task, ERROR_invalid_param, "secret", "needs a scheme.");
     error_code_t code = source_scheme_take(task, source, &work->room);
     if (code == ERROR_none)
         code = s_take(task, work);
@@ -135,8 +135,8 @@ static error_code_t s_make(task_t *task, work_t *work)
     s_raise(task, source);
     s_show_as(task, work);
     if (!sources_add(task->view, source))
-        return task_fail(task, ERROR_conflict, "It has %d sources, which is the most. Delete one.",
-                         SOURCES_MOST);
+        return task_full(task, ERROR_conflict, SOURCES_MOST,
+                         "It has %d sources, which is the most. Delete one.", SOURCES_MOST);
     return s_check_length(task, source);
 }
 
@@ -210,10 +210,12 @@ static error_code_t s_turn(task_t *task, work_t *work)
     source_t *source = &work->source;
     uint64_t overlap_ms = task_uint(task, "overlap", OVERLAP_S) * 1000;
     if (!source->scheme.len)
-        return task_fail(task, ERROR_conflict, "The source has no scheme, so it has no secret.");
+        return task_because(
+            task, task_fail(task, ERROR_conflict, "The source has no scheme, so it has no secret."),
+            REASON_no_scheme);
     source_secret_end(source, task->now_ms, task->now_ms + overlap_ms);
     if (source->secrets == SOURCE_KEYS)
-        return task_fail(task, ERROR_conflict,
+        return task_full(task, ERROR_conflict, SOURCE_KEYS,
                          "%d secrets are good, which is the most: wait until one expires, or "
                          "rotate with an overlap of 0.",
                          SOURCE_KEYS);

@@ -5,6 +5,7 @@
 #include "common/base/secret.h"
 #include "common/base/url.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,67 @@ error_code_t task_gone(task_t *task, error_code_t code, const char *format, ...)
     va_end(args);
     task->gone = true;
     return code;
+}
+
+void task_detail(task_t *task, const char *name, json_t *value)
+{
+    if (!task->details)
+        task->details = json_object();
+    json_object_set_new(task->details, name, value);
+}
+
+/* The text behind the name of an argument. */
+static void s_say_of(task_t *task, const char *field, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+static void s_say_of(task_t *task, const char *field, const char *format, va_list args)
+{
+    int len = snprintf(task->message, MANAGE_MESSAGE, "%s: ", field);
+    assert(len > 0 && len < MANAGE_MESSAGE);
+    vsnprintf(task->message + len, MANAGE_MESSAGE - (size_t)len, format, args);
+    task_detail(task, "field", json_string(field));
+}
+
+error_code_t task_field(task_t *task, error_code_t code, const char *field, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    s_say_of(task, field, format, args);
+    va_end(args);
+    return code;
+}
+
+error_code_t task_item(task_t *task, error_code_t code, const char *field, size_t i,
+                       const char *format, ...)
+{
+    char item[64];
+    va_list args;
+    snprintf(item, sizeof item, "%s[%zu]", field, i);
+    va_start(args, format);
+    s_say_of(task, item, format, args);
+    va_end(args);
+    return code;
+}
+
+error_code_t task_because(task_t *task, error_code_t code, reason_t reason)
+{
+    task_detail(task, "reason", json_string(reason_name(reason)));
+    return code;
+}
+
+error_code_t task_missing(task_t *task, const char *field)
+{
+    return task_because(task, task_field(task, ERROR_invalid_param, field, "is missing."),
+                        REASON_missing);
+}
+
+error_code_t task_full(task_t *task, error_code_t code, unsigned limit, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    s_say(task, format, args);
+    va_end(args);
+    task_detail(task, "limit", json_integer(limit));
+    return code == ERROR_conflict ? task_because(task, code, REASON_full) : code;
 }
 
 void task_object(task_t *task, const uuid_t7 *id, slice_t name)
@@ -76,8 +138,8 @@ error_code_t task_user(task_t *task, slice_t id_or_email, const char *what, user
     if (users_find(task->view, id_or_email, user))
         return ERROR_none;
     task->gone = strcmp(what, "target") == 0;
-    return task_fail(task, ERROR_unknown_user,
-                     "%s: there is no active user with this id or email address.", what);
+    return task_field(task, ERROR_unknown_user, what,
+                      "there is no active user with this id or email address.");
 }
 
 /* One @ with something on both sides and a dot behind it, no blanks: the rest is the mail's affair.
@@ -140,7 +202,7 @@ error_code_t page_begin(page_t *self, task_t *task)
     slice_t after = task_text(task, "after");
     *self = (page_t){.limit = task_uint(task, "limit", PAGE_ROWS), .from_start = after.len == 0};
     if (after.len && uuid_parse(after.data, after.len, &self->after) != 0)
-        return task_fail(task, ERROR_invalid_param, "after: not what a list gave as next.");
+        return task_field(task, ERROR_invalid_param, "after", "not what a list gave as next.");
     self->rows = json_array();
     return ERROR_none;
 }

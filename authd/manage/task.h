@@ -9,6 +9,7 @@
 #include "authd/directory/users.h"
 #include "authd/manage/manage.h"
 #include "common/base/ops.h"
+#include "common/base/reasons.h"
 
 #include <jansson.h>
 
@@ -40,6 +41,7 @@ typedef struct {
     uint64_t wait_ms;                  /* of a refusal: until when, from now */
     char object[MANAGE_MESSAGE];       /* of the audit's row */
     char *message;                     /* MANAGE_MESSAGE bytes */
+    json_t *details;                   /* of an error, for programs; NULL: none */
     bool gone;                         /* of an error: task_gone */
 } task_t;
 
@@ -109,6 +111,21 @@ error_code_t task_fail(task_t *task, error_code_t code, const char *format, ...)
 /* The same; and says that the target, or who was to be taken from it, is not there any more. */
 error_code_t task_gone(task_t *task, error_code_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same of an argument: the text begins with its name, which is in the details. */
+error_code_t task_field(task_t *task, error_code_t code, const char *field, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* The same of one of a list. */
+error_code_t task_item(task_t *task, error_code_t code, const char *field, size_t i,
+                       const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* The argument FIELD is needed. */
+error_code_t task_missing(task_t *task, const char *field);
+/* There are LIMIT already, which is the most: the details have it. */
+error_code_t task_full(task_t *task, error_code_t code, unsigned limit, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Adds to the details of an error: VALUE, which is the task's from here. */
+void task_detail(task_t *task, const char *name, json_t *value);
+/* Adds the reason. Returns CODE. */
+error_code_t task_because(task_t *task, error_code_t code, reason_t reason);
 /* What the audit says was changed; NAME may be empty. */
 void task_object(task_t *task, const uuid_t7 *id, slice_t name);
 

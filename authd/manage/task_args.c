@@ -23,19 +23,32 @@ static bool s_is_text(const json_t *value, uint64_t min, uint64_t max, bool line
     return json_is_string(value) && len >= min && len <= max && s_is_plain(value, lines);
 }
 
+/* "must be WHAT min to max UNIT"; the details have min and max, too. */
+static error_code_t s_misshapen(task_t *task, const field_t *field, const char *what,
+                                const char *unit)
+{
+    task_detail(task, "min", json_integer((json_int_t)field->min));
+    task_detail(task, "max", json_integer((json_int_t)field->max));
+    return task_because(task,
+                        task_field(task, ERROR_invalid_param, field->name,
+                                   "must be %s %" PRIu64 " to %" PRIu64 "%s.", what, field->min,
+                                   field->max, unit),
+                        REASON_shape);
+}
+
 static error_code_t s_check_list(task_t *task, const field_t *field, const json_t *value)
 {
     size_t i;
     const json_t *item;
     size_t len = json_array_size(value);
     if (!json_is_array(value) || len < field->min || len > field->max)
-        return task_fail(task, ERROR_invalid_param,
-                         "%s: must be an array of %" PRIu64 " to %" PRIu64 " texts.", field->name,
-                         field->min, field->max);
+        return s_misshapen(task, field, "an array of", " texts");
     json_array_foreach (value, i, item) {
         if (!s_is_text(item, 1, TASK_REFERENCE, false))
-            return task_fail(task, ERROR_invalid_param, "%s[%zu]: must be a text of 1 to %d bytes.",
-                             field->name, i, TASK_REFERENCE);
+            return task_because(task,
+                                task_item(task, ERROR_invalid_param, field->name, i,
+                                          "must be a text of 1 to %d bytes.", TASK_REFERENCE),
+                                REASON_shape);
     }
     return ERROR_none;
 }
@@ -44,28 +57,23 @@ static error_code_t s_check_field(task_t *task, const field_t *field)
 {
     const json_t *value = json_object_get(task->args, field->name);
     if (!value)
-        return field->required
-                   ? task_fail(task, ERROR_invalid_param, "%s: is missing.", field->name)
-                   : ERROR_none;
+        return field->required ? task_missing(task, field->name) : ERROR_none;
     switch (field->type) {
     case FIELD_TEXT:
     case FIELD_LINES:
         if (!s_is_text(value, field->min, field->max, field->type == FIELD_LINES))
-            return task_fail(task, ERROR_invalid_param,
-                             "%s: must be a text of %" PRIu64 " to %" PRIu64
-                             " bytes without control characters.",
-                             field->name, field->min, field->max);
+            return s_misshapen(task, field, "a text of", " bytes without control characters");
         return ERROR_none;
     case FIELD_UINT:
         if (!json_is_integer(value) || json_integer_value(value) < (json_int_t)field->min ||
             json_integer_value(value) > (json_int_t)field->max)
-            return task_fail(task, ERROR_invalid_param,
-                             "%s: must be a number from %" PRIu64 " to %" PRIu64 ".", field->name,
-                             field->min, field->max);
+            return s_misshapen(task, field, "a number from", "");
         return ERROR_none;
     case FIELD_BOOL:
         if (!json_is_boolean(value))
-            return task_fail(task, ERROR_invalid_param, "%s: must be true or false.", field->name);
+            return task_because(
+                task, task_field(task, ERROR_invalid_param, field->name, "must be true or false."),
+                REASON_shape);
         return ERROR_none;
     case FIELD_LIST:
         return s_check_list(task, field, value);
@@ -79,8 +87,7 @@ static error_code_t s_take(task_t *task, const char *name, slice_t value)
     if (value.len == 0)
         return ERROR_none;
     if (json_object_get(task->args, name))
-        return task_fail(task, ERROR_invalid_param, "%s: is in the request's header already.",
-                         name);
+        return task_field(task, ERROR_invalid_param, name, "is in the request's header already.");
     json_object_set_new(task->args, name, task_json_text(value));
     return ERROR_none;
 }
@@ -92,9 +99,10 @@ static error_code_t s_check_if_match(task_t *task, const op_t *op)
     if (!value)
         return ERROR_none;
     if (op->methods != OP_PUT)
-        return task_fail(task, ERROR_invalid_param, "if_match: is not a field of this operation.");
+        return task_field(task, ERROR_invalid_param, "if_match",
+                          "is not a field of this operation.");
     if (!s_is_text(value, 1, ETAG_TEXT - 1, false))
-        return task_fail(task, ERROR_invalid_param, "if_match: must be an etag.");
+        return task_field(task, ERROR_invalid_param, "if_match", "must be an etag.");
     return ERROR_none;
 }
 
@@ -103,6 +111,17 @@ static bool s_is_name(const char *key)
 {
     size_t len = strlen(key);
     return len > 0 && len <= 24 && strspn(key, "abcdefghijklmnopqrstuvwxyz_") == len;
+}
+
+static error_code_t s_no_field(task_t *task, const char *key)
+{
+    static const char what[] = "is not a field of this operation.";
+    if (!s_is_name(key))
+        return task_because(task,
+                            task_fail(task, ERROR_invalid_param, "One of the fields: %s", what),
+                            REASON_not_a_field);
+    return task_because(task, task_field(task, ERROR_invalid_param, key, "%s", what),
+                        REASON_not_a_field);
 }
 
 static error_code_t s_check_args(task_t *task, const task_row_t *row)
@@ -114,8 +133,7 @@ static error_code_t s_check_args(task_t *task, const task_row_t *row)
         while (field < row->fields + TASK_FIELDS && field->name && strcmp(field->name, key) != 0)
             field++;
         if ((field == row->fields + TASK_FIELDS || !field->name) && strcmp(key, "if_match") != 0)
-            return task_fail(task, ERROR_invalid_param, "%s: is not a field of this operation.",
-                             s_is_name(key) ? key : "One of the fields");
+            return s_no_field(task, key);
     }
     for (unsigned i = 0; i < TASK_FIELDS && row->fields[i].name; i++) {
         error_code_t code = s_check_field(task, &row->fields[i]);

@@ -31,8 +31,8 @@ static error_code_t s_targets(task_t *task, terms_kind_t kind, pack_t *targets)
         uuid_t7 id;
         slice_t name = slice(json_string_value(item), json_string_length(item));
         if (!s_find_target(task->view, kind, name, &id))
-            return task_fail(task, unknown[kind], "%s[%zu]: there is none with this name or id.",
-                             s_lists[kind], i);
+            return task_item(task, unknown[kind], s_lists[kind], i,
+                             "there is none with this name or id.");
         terms_add_target(targets, &id);
     }
     return ERROR_none;
@@ -45,7 +45,7 @@ static error_code_t s_scope(task_t *task, token_terms_t *self, terms_t *terms)
     for (unsigned kind = 0; kind < TERMS_KINDS; kind++)
         given = given || task_list(task, s_lists[kind]);
     if (given && any)
-        return task_fail(task, ERROR_invalid_param, "any: contradicts a list of targets.");
+        return task_field(task, ERROR_invalid_param, "any", "contradicts a list of targets.");
     if (!given && !any)
         return ERROR_none;
     terms->listed = given;
@@ -67,9 +67,8 @@ static error_code_t s_networks(task_t *task, token_terms_t *self, terms_t *terms
     json_array_foreach (task_list(task, "networks"), i, item) {
         network_t network;
         if (!network_parse(slice(json_string_value(item), json_string_length(item)), &network))
-            return task_fail(task, ERROR_invalid_param,
-                             "networks[%zu]: must be a network such as 10.0.0.0/8 or an address.",
-                             i);
+            return task_item(task, ERROR_invalid_param, "networks", i,
+                             "must be a network such as 10.0.0.0/8 or an address.");
         terms_add_network(&self->networks, &network);
     }
     terms->networks = slice(self->networks.data, self->networks.len);
@@ -115,6 +114,7 @@ unsigned token_most(const task_t *task, const user_t *user)
 
 error_code_t token_limit(task_t *task, unsigned most)
 {
+    task_detail(task, "limit", json_integer(most));
     if (most == TOKENS_ACTIVE)
         return ERROR_token_limit;
     return task_fail(task, ERROR_token_limit,

@@ -2,7 +2,6 @@
 
 #include "authd/directory/extensions.h"
 #include "authd/directory/places.h"
-#include "authd/manage/task.h"
 
 static json_t *s_name(view_t *view, terms_kind_t kind, const uuid_t7 *id)
 {
@@ -79,6 +78,15 @@ void token_json_use(json_t *all, const token_use_t *use, uint64_t now_ms)
                        (json_int_t)use->count, "calls_24h",
                        (json_int_t)calls_of_24_hours(&use->calls, now_ms), "calls_30d",
                        (json_int_t)calls_of_30_days(&use->calls, now_ms)));
+}
+
+void token_use_details(task_t *task, const token_use_t *use)
+{
+    task_detail(task, "last_used", task_json_time(use->last_ms));
+    task_detail(task, "last_target", task_json_text(use->target));
+    task_detail(task, "last_address", task_json_text(use->address));
+    task_detail(task, "calls_24h",
+                json_integer((json_int_t)calls_of_24_hours(&use->calls, task->now_ms)));
 }
 
 void token_json_shorten(json_t *all)

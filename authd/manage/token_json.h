@@ -4,6 +4,7 @@
 #define POSTERN_AUTHD_MANAGE_TOKEN_JSON_H
 
 #include "authd/directory/tokens.h"
+#include "authd/manage/task.h"
 
 #include <jansson.h>
 
@@ -13,6 +14,8 @@ json_t *token_json(view_t *view, const token_t *token, uint64_t rate, uint64_t b
 /* Adds how the token was used: last_used, last_target, last_address, count, calls_24h,
  * calls_30d. */
 void token_json_use(json_t *all, const token_use_t *use, uint64_t now_ms);
+/* The same, of the use that keeps an operation from being done, as details of its error. */
+void token_use_details(task_t *task, const token_use_t *use);
 /* Takes the members out that may be long: scope and networks. */
 void token_json_shorten(json_t *all);
 

@@ -67,7 +67,7 @@ static error_code_t s_added(task_t *task, unsigned most, tokens_add_t added)
     case TOKENS_LIMIT:
         return token_limit(task, most);
     case TOKENS_TAKEN:
-        return ERROR_conflict;
+        return task_because(task, ERROR_conflict, REASON_taken);
     }
     return ERROR_internal;
 }
@@ -131,14 +131,15 @@ static error_code_t s_import_one(task_t *task, const owner_t *owner, size_t i, s
 {
     token_t token;
     if (token_shape(text.data, text.len) == TOKEN_MALFORMED)
-        return task_fail(task, ERROR_invalid_param,
-                         "tokens[%zu]: must be 32 to 128 printable ASCII characters without the "
-                         "prefix psm_, and a pst_ token whole. Nothing was imported.",
-                         i);
+        return task_item(task, ERROR_invalid_param, "tokens", i,
+                         "must be 32 to 128 printable ASCII characters without the "
+                         "prefix psm_, and a pst_ token whole. Nothing was imported.");
     error_code_t code = s_add(task, owner, text, slice("", 0), &token);
     if (code == ERROR_conflict)
-        return task_fail(task, code,
-                         "tokens[%zu]: this token exists already. Nothing was imported.", i);
+        return task_because(
+            task,
+            task_item(task, code, "tokens", i, "this token exists already. Nothing was imported."),
+            REASON_taken);
     if (code == ERROR_none)
         json_array_append_new(rows, json_pack("{s:o, s:o}", "id", task_json_id(&token.id), "last4",
                                               task_json_text(token.last4)));
@@ -222,6 +223,7 @@ static error_code_t s_confirm(task_t *task, const token_t *token)
         task->now_ms >= use.last_ms + TOKEN_USED_LATELY_MS)
         return ERROR_none;
     clock_text((int64_t)use.last_ms, at);
+    token_use_details(task, &use);
     return task_fail(task, ERROR_confirm_needed,
                      "The token was last used at %s from %.*s on %.*s, %" PRIu64
                      " times in 24 hours: its sender would get 401. Repeat with confirm.",
@@ -305,7 +307,11 @@ static error_code_t s_replace(task_t *task)
     terms_t before = terms_read(old.terms);
     if (before.replaced_ms) {
         uuid_text(&before.successor, successor);
-        return task_fail(task, ERROR_conflict, "The token is replaced already, by %s.", successor);
+        task_detail(task, "successor", json_string(successor));
+        return task_because(
+            task,
+            task_fail(task, ERROR_conflict, "The token is replaced already, by %s.", successor),
+            REASON_replaced);
     }
     code = token_terms(task, &terms, old.terms, &encoded);
     if (code == ERROR_none)
@@ -356,8 +362,10 @@ static error_code_t s_edit(task_t *task)
         return code;
     bool replaced = terms_read(token.terms).replaced_ms != 0;
     if (replaced && json_object_get(task->args, "expires_in"))
-        return task_fail(task, ERROR_conflict,
-                         "expires_in: the token is replaced, and ends with its overlap.");
+        return task_because(task,
+                            task_field(task, ERROR_conflict, "expires_in",
+                                       "the token is replaced, and ends with its overlap."),
+                            REASON_replaced);
     task->before = s_json(task, &token);
     code = token_terms(task, &terms, token.terms, &token.terms);
     if (code == ERROR_none) {

@@ -22,7 +22,8 @@ static error_code_t s_find(task_t *task, user_t *user, login_t *login)
 {
     error_code_t code = task_user(task, task->target, "target", user);
     if (code == ERROR_none && user->service)
-        code = task_fail(task, ERROR_invalid_param, "target: nobody logs in as a service account.");
+        code =
+            task_field(task, ERROR_invalid_param, "target", "nobody logs in as a service account.");
     if (code == ERROR_none)
         logins_get(task->view, &user->id, login);
     return code;
@@ -39,7 +40,7 @@ static error_code_t s_prepare(task_t *task)
         return code;
     uuid_text(&user.id, task->who);
     if (password.len == 0)
-        return task_fail(task, ERROR_invalid_param, "password: is missing.");
+        return task_missing(task, "password");
     return attempt_begin(task, user.email, &login, password);
 }
 
@@ -75,8 +76,10 @@ static error_code_t s_begin(task_t *task)
     if (code == ERROR_none)
         code = s_checked(task, &user, &login);
     if (code == ERROR_none && login.totp.len)
-        code = task_fail(task, ERROR_conflict,
-                         "The user has a second factor: remove it before another.");
+        code = task_because(task,
+                            task_fail(task, ERROR_conflict,
+                                      "The user has a second factor: remove it before another."),
+                            REASON_second_factor);
     if (code != ERROR_none)
         return code;
     randombytes_buf(secret, sizeof secret);
@@ -133,16 +136,19 @@ static error_code_t s_confirm(task_t *task)
     if (code != ERROR_none)
         return code;
     if (login.totp.len || login.pending.len == 0 || task->now_ms >= login.pending_ms + PENDING_MS)
-        return task_fail(task, ERROR_conflict,
-                         "There is no second factor that was begun within 15 minutes and not yet "
-                         "confirmed: begin it anew.");
+        return task_because(
+            task,
+            task_fail(task, ERROR_conflict,
+                      "There is no second factor that was begun within 15 minutes and not yet "
+                      "confirmed: begin it anew."),
+            REASON_no_second_factor);
     if (login_open(task->view, login.pending, secret) != 0)
         return ERROR_internal;
     uint64_t step = totp_step(secret, task_text(task, "code"), 0, task->now_ms);
     secret_wipe(secret, sizeof secret);
     if (step == 0)
-        return task_fail(task, ERROR_invalid_param,
-                         "code: is not the code of now. Is the clock of the authenticator right?");
+        return task_field(task, ERROR_invalid_param, "code",
+                          "is not the code of now. Is the clock of the authenticator right?");
     uuid_t7 id = user.id;
     task_object(task, &id, user.email);
     login.totp = login.pending;
@@ -171,8 +177,7 @@ static error_code_t s_show(task_t *task)
 static error_code_t s_check_code(task_t *task, login_t *login)
 {
     slice_t code = task_text(task, "code");
-    return code.len ? attempt_code(task, login, code)
-                    : task_fail(task, ERROR_invalid_param, "code: is missing.");
+    return code.len ? attempt_code(task, login, code) : task_missing(task, "code");
 }
 
 static error_code_t s_codes(task_t *task)
@@ -183,8 +188,11 @@ static error_code_t s_codes(task_t *task)
     if (code == ERROR_none)
         code = s_checked(task, &user, &login);
     if (code == ERROR_none && login.totp.len == 0)
-        code = task_fail(task, ERROR_conflict,
-                         "The user has no second factor, so no recovery codes: begin one.");
+        code = task_because(
+            task,
+            task_fail(task, ERROR_conflict,
+                      "The user has no second factor, so no recovery codes: begin one."),
+            REASON_no_second_factor);
     if (code == ERROR_none && attempt_is_own(task, &user.id))
         code = s_check_code(task, &login);
     if (code != ERROR_none)

@@ -27,9 +27,9 @@ static error_code_t s_role(task_t *task, user_t *user)
 {
     slice_t role = task_text(task, "role");
     if (role.len && !user_role_of(role, &user->role))
-        return task_fail(task, ERROR_invalid_param, "role: must be member, admin or owner.");
+        return task_field(task, ERROR_invalid_param, "role", "must be member, admin or owner.");
     if (role.len && user->service && user->role != USER_MEMBER)
-        return task_fail(task, ERROR_invalid_param, "role: a service account is a member.");
+        return task_field(task, ERROR_invalid_param, "role", "a service account is a member.");
     return ERROR_none;
 }
 
@@ -38,8 +38,11 @@ static error_code_t s_add(task_t *task, user_t *user)
     uuid_new(&user->id);
     user->created_ms = task->now_ms;
     if (users_add(task->view, user) != 0)
-        return task_fail(task, ERROR_conflict, "%s: another user has this %s.",
-                         user->service ? "account" : "email", user->service ? "name" : "address");
+        return task_because(task,
+                            task_field(task, ERROR_conflict, user->service ? "account" : "email",
+                                       "another user has this %s.",
+                                       user->service ? "name" : "address"),
+                            REASON_taken);
     task_object(task, &user->id, user->email);
     task->result = task_json_user(user);
     return ERROR_none;
@@ -49,7 +52,7 @@ static error_code_t s_create(task_t *task)
 {
     slice_t email = task_text(task, "email"), name = task_text(task, "name");
     if (!task_is_email(email))
-        return task_fail(task, ERROR_invalid_param, "email: is not an email address.");
+        return task_field(task, ERROR_invalid_param, "email", "is not an email address.");
     if (name.len == 0)
         name = slice(email.data, strcspn(email.data, "@"));
     user_t user = {.name = name, .email = email};
@@ -61,8 +64,8 @@ static error_code_t s_service_create(task_t *task)
 {
     slice_t account = task_text(task, "account"), name = task_text(task, "name");
     if (!s_is_account(account))
-        return task_fail(task, ERROR_invalid_param,
-                         "account: must be 1 to 80 of a-z, 0-9, - _ and .");
+        return task_field(task, ERROR_invalid_param, "account",
+                          "must be 1 to 80 of a-z, 0-9, - _ and .");
     user_t user = {.name = name.len ? name : account, .email = account, .service = true};
     return s_add(task, &user);
 }
@@ -106,8 +109,11 @@ static error_code_t s_show(task_t *task)
 static error_code_t s_check_last_owner(task_t *task, const user_t *user)
 {
     if (user->role == USER_OWNER && users_owners(task->view) == 1)
-        return task_fail(task, ERROR_conflict,
-                         "This is the last owner: give another user the role owner first.");
+        return task_because(
+            task,
+            task_fail(task, ERROR_conflict,
+                      "This is the last owner: give another user the role owner first."),
+            REASON_last_owner);
     return ERROR_none;
 }
 
@@ -166,6 +172,8 @@ static error_code_t s_confirm(task_t *task, size_t live, const token_use_t *used
         task->now_ms >= used->last_ms + TOKEN_USED_LATELY_MS)
         return ERROR_none;
     clock_text((int64_t)used->last_ms, at);
+    token_use_details(task, used);
+    task_detail(task, "live", json_integer((json_int_t)live));
     return task_fail(
         task, ERROR_confirm_needed,
         "The user has %zu live tokens; one was used at %s from %.*s on %.*s: its sender "
@@ -191,10 +199,10 @@ static error_code_t s_move_tokens(task_t *task, const uuid_t7 *from, const user_
     for (unsigned i = 0; i < len; i++)
         tokens_move(task->view, &ids[i], &to, slice(name, name_len));
     if (tokens_active(task->view, &to, task->now_ms) > most)
-        return task_fail(task, ERROR_token_limit,
-                         "move_to: the account has not room for the user's tokens: at most %u "
-                         "active ones.",
-                         most);
+        return task_field(task, ERROR_token_limit, "move_to",
+                          "the account has not room for the user's tokens: at most %u "
+                          "active ones.",
+                          most);
     places_join(task->view, PLACE_CHANNEL, from, &to, task->now_ms);
     places_join(task->view, PLACE_BOT, from, &to, task->now_ms);
     return ERROR_none;
@@ -210,7 +218,7 @@ static error_code_t s_dispose(task_t *task, const uuid_t7 *user, size_t live,
         return s_confirm(task, live, used);
     error_code_t code = task_user(task, name, "move_to", &account);
     if (code == ERROR_none && (!account.service || uuid_eq(&account.id, user)))
-        return task_fail(task, ERROR_invalid_param, "move_to: is not another service account.");
+        return task_field(task, ERROR_invalid_param, "move_to", "is not another service account.");
     if (code != ERROR_none)
         return code;
     json_object_set_new(task->result, "moved_to", task_json_user(&account));

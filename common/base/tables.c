@@ -1,5 +1,6 @@
 #include "common/base/errors.h"
 #include "common/base/ops.h"
+#include "common/base/reasons.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -116,6 +117,17 @@ unsigned op_method_of(const char *name, size_t len)
 const char error_admin_token[] =
     "The credential is missing or not valid. Send a management token (posternctl management token "
     "create makes one) or a session as Authorization: Bearer, or the session's cookie.";
+
+const char *reason_name(reason_t reason)
+{
+    static const char *const names[] = {
+        "",
+#define REASON(name, code, meaning) #name,
+#include "common/reasons.def"
+#undef REASON
+    };
+    return names[reason];
+}
 
 /* The error table is written in the order of its numbers, from 1, which the tests check. */
 const error_row_t *error_find(unsigned code)

@@ -12,6 +12,7 @@
 #include "common/base/errors.h"
 #include "common/base/slice.h"
 #include "common/base/uuid.h"
+#include "common/wire/facts.h"
 #include "common/wire/pairs.h"
 
 #include <stdbool.h>
@@ -84,24 +85,6 @@ typedef struct {
 /* The bytes of a request's body, wherever they lie; FRAME is its row of wire_message_t.bodies. */
 slice_t wire_request_body(const wire_request_t *request, zmq_msg_t *frame);
 
-/* Facts that a gateway turns into response headers; numbers only, so that no byte of a peer reaches
- * a header line. */
-typedef enum {
-    FACT_REPLAYED = 1,     /* Idempotency-Replayed: true */
-    FACT_RATE_LIMIT = 2,   /* RateLimit-Limit */
-    FACT_RATE_LEFT = 3,    /* RateLimit-Remaining */
-    FACT_RATE_RESET_S = 4, /* RateLimit-Reset */
-    FACT_DEPRECATION = 5,  /* Deprecation: since when the token has a successor, s since 1970 */
-    FACT_SUNSET = 6,       /* Sunset: when the token ends, s since 1970 */
-    FACT_ETAG_HIGH = 7,    /* ETag: its first 16 hexadecimal digits as a number, */
-    FACT_ETAG_LOW = 8,     /* and the other 16 */
-    FACT_SESSION = 9,      /* Set-Cookie: a session's id and secret; WIRE_SESSION times, in order */
-    FACT_SESSION_S = 10,   /* and for how many seconds it is good */
-    FACT_SESSION_END = 11, /* Set-Cookie that makes the browser forget the session */
-    FACT_ALLOW = 12,       /* Allow: methods, bits of OP_… */
-    FACT_TEXT = 13,        /* the body is a JSON string, and goes out as its text */
-    FACT_FORMAT = 14,      /* Postern-Format: 1: failed */
-} wire_fact_t;
 enum { WIRE_FACTS = 8, WIRE_FACTS_TEXT = 128, WIRE_SESSION = 6 };
 
 /* The name of the pair, the first of an entry's headers, that says which format the path names; no
@@ -139,6 +122,9 @@ wire_reply_t wire_reply_to(const wire_request_t *request);
 void wire_reply_refuse(wire_reply_t *reply, error_code_t code);
 /* Adds a fact; past WIRE_FACTS it is dropped. */
 void wire_reply_add(wire_reply_t *reply, unsigned fact, uint64_t value);
+/* Cuts the details off the BODY of an error and returns them; empty: it has none, or what is there
+ * is no object in UTF-8. */
+slice_t wire_reply_details(const wire_reply_t *reply, slice_t *body);
 /* Overwrites a session's facts. Their bytes in a header frame stay until the frame is freed. */
 void wire_reply_wipe(wire_reply_t *reply);
 /* The facts of a reply as the text of a principal, "5=1764000000 6=1764086400"; returns its length.

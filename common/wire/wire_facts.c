@@ -1,4 +1,5 @@
 #include "common/base/secret.h"
+#include "common/base/utf8.h"
 #include "common/wire/wire.h"
 
 #include <assert.h>
@@ -26,6 +27,20 @@ void wire_reply_add(wire_reply_t *reply, unsigned fact, uint64_t value)
         return;
     reply->fact[reply->facts].fact = fact;
     reply->fact[reply->facts++].value = value;
+}
+
+slice_t wire_reply_details(const wire_reply_t *reply, slice_t *body)
+{
+    uint64_t len = 0;
+    for (unsigned i = 0; i < reply->facts; i++)
+        if (reply->fact[i].fact == FACT_DETAILS)
+            len = reply->fact[i].value;
+    if (len < 2 || len > body->len)
+        return slice("", 0);
+    slice_t details = slice(body->data + body->len - len, len);
+    *body = slice(body->data, body->len - len);
+    bool object = details.data[0] == '{' && details.data[len - 1] == '}';
+    return object && utf8_valid(details) ? details : slice("", 0);
 }
 
 void wire_reply_wipe(wire_reply_t *reply)

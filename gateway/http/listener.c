@@ -49,13 +49,16 @@ static void s_open_reserve(listener_t *self)
 static void s_refuse(listener_t *self, int fd)
 {
     const error_row_t *row = error_find(ERROR_too_many_connections);
-    char json[1024], head[512], text[UUID_TEXT];
+    char json[REPLY_JSON], head[512], text[UUID_TEXT];
     uuid_t7 id;
     metric_add(METRIC_http_connections_refused_total, 1);
     if (!self->accept->ssl_ctx) {
         uuid_new(&id);
         uuid_text(&id, text);
-        size_t len = reply_json(json, sizeof json, row->name, slice_of(row->message), &id);
+        reply_said_t said = {.code = row->name,
+                             .message = slice_of(row->message),
+                             .retry_after_s = row->retry_after_s};
+        size_t len = reply_json(json, sizeof json, &said, &id);
         int head_len =
             snprintf(head, sizeof head,
                      "HTTP/1.1 %u Service Unavailable\r\nConnection: close\r\nX-Request-Id: %s\r\n"

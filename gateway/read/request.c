@@ -332,6 +332,7 @@ static error_code_t s_check_origin(const request_reader_t *self, const found_t *
         return ERROR_none; /* a program */
     if (cookie_origin_is_ours(found->origin, out->entry.method, urls))
         return ERROR_none;
+    out->reason = REASON_foreign_origin;
     return s_refuse(out, ERROR_csrf_refused,
                     found->origin.len
                         ? "The Origin is not that of the setting admin.url: no other page may send "
@@ -357,6 +358,13 @@ static void s_by_cookie(h2o_req_t *req, const found_t *found, request_t *out)
 
 static error_code_t s_bearer(h2o_req_t *req, const presented_t *token, request_t *out)
 {
+    if (!token->present) {
+        out->reason = REASON_no_credential;
+        return s_refuse(out, ERROR_invalid_session,
+                        "Nobody is signed in: log in, or send a management token (posternctl "
+                        "management token create makes one) or a session as Authorization: "
+                        "Bearer.");
+    }
     if (token->len < TOKEN_MIN || token->len > TOKEN_MAX)
         return s_refuse(out, ERROR_invalid_token, error_admin_token);
     out->entry.token = s_keep(req, token->text, token->len);

@@ -9,6 +9,7 @@
 #define POSTERN_GATEWAY_READ_REQUEST_H
 
 #include "common/base/errors.h"
+#include "common/base/reasons.h"
 #include "common/wire/wire.h"
 #include "gateway/read/client_address.h"
 #include "gateway/read/pages.h"
@@ -52,6 +53,7 @@ typedef struct {
     /* of a refusal */
     error_code_t error;
     const char *detail; /* constant text, or NULL: the table's */
+    reason_t reason;    /* for the details, or none */
     unsigned allow;     /* with method_not_allowed and a handshake: the methods */
 } request_t;
 

@@ -6,11 +6,13 @@
 #include "common/monitor/monitor.h"
 #include "gateway/read/text_body.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
-enum { MESSAGE = 1024, JSON = 6 * MESSAGE + 256, COPIED = 4096 };
+enum { MESSAGE = 1024, DETAILS = 2048, COPIED = 4096 };
+static_assert(REPLY_JSON >= 6 * MESSAGE + DETAILS + 320, "an error fits");
 
 static h2o_generator_t s_generator = {NULL, NULL};
 
@@ -146,26 +148,44 @@ static void s_put(char *out, size_t *len, slice_t text)
     *len += text.len;
 }
 
-size_t reply_json(char *out, size_t size, const char *code, slice_t message, const uuid_t7 *id)
+/* When to come again, and what the process that refused has told, which is copied as it is. */
+static void s_put_details(char *out, size_t *len, const reply_said_t *said)
 {
+    char retry[48] = "";
+    bool more = said->details.len > 2 && said->details.len <= DETAILS;
+    if (said->retry_after_s)
+        snprintf(retry, sizeof retry, "\"retry_after_s\":%" PRIu32 "%s", said->retry_after_s,
+                 more ? "," : "");
+    if (!more && !said->retry_after_s)
+        return;
+    s_put(out, len, slice_of(",\"details\":{"));
+    s_put(out, len, slice_of(retry));
+    s_put(out, len, more ? slice(said->details.data + 1, said->details.len - 1) : slice_of("}"));
+}
+
+size_t reply_json(char *out, size_t size, const reply_said_t *said, const uuid_t7 *id)
+{
+    enum { REST = DETAILS + 192 }; /* what stands behind the message */
     char text[UUID_TEXT];
     size_t len = 0;
     uuid_text(id, text);
     s_put(out, &len, slice_of("{\"code\":\""));
-    s_put(out, &len, slice_of(code));
+    s_put(out, &len, slice_of(said->code));
     s_put(out, &len, slice_of("\",\"message\":\""));
-    len += s_escape(out + len, size - len - 64, utf8_within(message, MESSAGE));
+    assert(size >= len + REST);
+    len += s_escape(out + len, size - len - REST, utf8_within(said->message, MESSAGE));
     s_put(out, &len, slice_of("\",\"request_id\":\""));
     s_put(out, &len, slice_of(text));
-    s_put(out, &len, slice_of("\"}"));
+    s_put(out, &len, slice_of("\""));
+    s_put_details(out, &len, said);
+    s_put(out, &len, slice_of("}"));
     return len;
 }
 
-static h2o_iovec_t s_error_body(h2o_req_t *req, const uuid_t7 *id, const char *code,
-                                slice_t message)
+static h2o_iovec_t s_error_body(h2o_req_t *req, const uuid_t7 *id, const reply_said_t *said)
 {
-    char json[JSON];
-    size_t len = reply_json(json, sizeof json, code, message, id);
+    char json[REPLY_JSON];
+    size_t len = reply_json(json, sizeof json, said, id);
     return h2o_strdup(&req->pool, json, len);
 }
 
@@ -180,14 +200,21 @@ static void s_error_headers(h2o_req_t *req, const error_row_t *row, uint32_t ret
 }
 
 void reply_error(h2o_req_t *req, const uuid_t7 *id, error_code_t code, const char *detail,
-                 slice_t allow)
+                 reason_t reason, slice_t allow)
 {
+    char details[64] = "";
     const error_row_t *row = error_find(code);
     s_begin(req, row->status, id);
     s_error_headers(req, row, row->retry_after_s);
     if (allow.len)
         s_header(req, &s_name_allow, allow);
-    h2o_iovec_t body = s_error_body(req, id, row->name, slice_of(detail ? detail : row->message));
+    if (reason)
+        snprintf(details, sizeof details, "{\"reason\":\"%s\"}", reason_name(reason));
+    reply_said_t said = {.code = row->name,
+                         .message = slice_of(detail ? detail : row->message),
+                         .details = slice_of(details),
+                         .retry_after_s = row->retry_after_s};
+    h2o_iovec_t body = s_error_body(req, id, &said);
     s_send(req, body.base, body.len);
 }
 
@@ -332,11 +359,16 @@ static void s_wire_error(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *b
     const error_row_t *row = error_find(reply->error);
     if (!row)
         row = error_find(reply->status == 503 ? ERROR_unavailable : ERROR_internal);
-    s_error_headers(req, row, reply->retry_after_s ? reply->retry_after_s : row->retry_after_s);
-    slice_t message = slice_of(row->message);
-    if (reply->has_body && zmq_msg_size(body))
-        message = slice(zmq_msg_data(body), zmq_msg_size(body));
-    h2o_iovec_t json = s_error_body(req, &reply->id, row->name, message);
+    reply_said_t said = {.code = row->name,
+                         .retry_after_s =
+                             reply->retry_after_s ? reply->retry_after_s : row->retry_after_s};
+    if (reply->has_body)
+        said.message = slice(zmq_msg_data(body), zmq_msg_size(body));
+    said.details = wire_reply_details(reply, &said.message);
+    if (said.message.len == 0)
+        said.message = slice_of(row->message);
+    s_error_headers(req, row, said.retry_after_s);
+    h2o_iovec_t json = s_error_body(req, &reply->id, &said);
     s_send(req, json.base, json.len);
 }
 
@@ -429,7 +461,8 @@ static void s_on_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slo
         req->res.headers.size = 0;
         s_begin(req, row->status, &id);
         s_error_headers(req, row, row->retry_after_s);
-        cover->body = s_error_body(req, &id, row->name, slice_of(row->message));
+        cover->body = s_error_body(
+            req, &id, &(reply_said_t){.code = row->name, .message = slice_of(row->message)});
         cover->super.do_send = s_cover_send;
         req->res.content_length = cover->body.len;
         s_covered(req);

@@ -10,6 +10,7 @@
 #define POSTERN_GATEWAY_RING_REPLY_H
 
 #include "common/base/errors.h"
+#include "common/base/reasons.h"
 #include "common/wire/wire.h"
 #include "gateway/read/cookie.h"
 #include "gateway/read/pages.h"
@@ -17,9 +18,9 @@
 #include <h2o.h>
 
 /* Answers with an error of our own. detail: constant text in place of the table's message, or NULL;
- * allow: the value of an Allow header, or empty. */
+ * reason: for the details, or none; allow: the value of an Allow header, or empty. */
 void reply_error(h2o_req_t *req, const uuid_t7 *id, error_code_t code, const char *detail,
-                 slice_t allow);
+                 reason_t reason, slice_t allow);
 
 /* Answers with a reply of the ring; BODY may be moved out. An unknown error number is answered by
  * the reply's status alone. COOKIE: which cookie the listener has; with COOKIE_NONE a session of
@@ -40,7 +41,16 @@ void reply_page(h2o_req_t *req, const uuid_t7 *id, const page_file_t *page);
 typedef void reply_covered_fn(h2o_req_t *req);
 void reply_cover_errors(h2o_pathconf_t *path, reply_covered_fn *covered);
 
-/* Writes the JSON of an error; MESSAGE is escaped. Returns its length, at most size. */
-size_t reply_json(char *out, size_t size, const char *code, slice_t message, const uuid_t7 *id);
+/* What an error says. */
+typedef struct {
+    const char *code;
+    slice_t message; /* any bytes, which are escaped; cut at 1,024 */
+    slice_t details; /* an object of JSON, copied as it is, or empty; left out past 2,048 bytes */
+    uint32_t retry_after_s; /* one more of the details; 0: none */
+} reply_said_t;
+
+/* Writes the JSON of an error to OUT, of REPLY_JSON bytes or more. Returns its length. */
+enum { REPLY_JSON = 8600 };
+size_t reply_json(char *out, size_t size, const reply_said_t *said, const uuid_t7 *id);
 
 #endif

@@ -16,6 +16,7 @@ BLOCKS = {  # name: (document, .def file, macro)
     "metrics": ("REFERENCE.md", "common/monitor/metrics.def", "METRIC"),
     "processes": ("REFERENCE.md", "common/monitor/metrics.def", "PROCESS_METRIC"),
     "errors": ("API.md", "common/errors.def", "ERROR"),
+    "reasons": ("API.md", "common/reasons.def", "REASON"),
     "operations": ("API.md", "common/ops.def", None),
     "rights": ("API.md", "common/ops.def", None),
     "headers": ("API.md", "gateway/read/headers.def", "HEADER"),
@@ -99,6 +100,10 @@ def errors(_, name, status, retry, text):
     return [status, f"`{name}`", "" if retry == "0" else retry + " s", plain(text)]
 
 
+def reasons(name, code, meaning):
+    return [f"`{name}`", f"`{code}`", plain(meaning)]
+
+
 def verbs_of(methods):
     """The methods of a row of ops.def: HEAD goes where GET does."""
     sets = {"OP_ANY": ["GET", "HEAD", "POST", "PUT", "DELETE"], "OP_EVENT": ["GET", "HEAD", "POST", "PUT"]}
@@ -147,13 +152,14 @@ HEADS = {"settings": ["setting", "default", "value", "meaning"],
          "metrics": ["metric", "type", "label", "at", "meaning", "when it moves"],
          "processes": ["metric", "type", "label", "meaning", "when it moves"],
          "errors": ["status", "code", "Retry-After", "message where there is nothing more exact"],
+         "reasons": ["reason", "with", "meaning"],
          "operations": ["operation", "methods", "path", "credentials", "owner"],
          "rights": ["operation", "about", "member", "admin", "owner"],
          "headers": ["header", "why"],
          "presets": ["preset", "sender", "header", "algorithm", "signed", "time", "handshake", "test vector"],
          "handshakes": ["handshake", "request", "answer", "who gets it"]}
 ROWS = {"settings": settings, "metrics": metrics, "processes": processes,
-        "errors": errors, "operations": operations, "rights": rights,
+        "errors": errors, "reasons": reasons, "operations": operations, "rights": rights,
         "headers": headers, "presets": presets, "handshakes": handshakes}
 
 

@@ -46,10 +46,11 @@ def test_a_management_token_opens_the_admin_api(ring, people):
 def test_no_other_credential_does(ring, people, owner):
     ada = ring.user("adm-ada")
     wrong = owner[:-1] + ("A" if owner[-1] != "A" else "B")
-    for token in (None, ada.token, wrong, "psm_" + "x" * 36, "x" * 40, "short"):
+    for token in (ada.token, wrong, "psm_" + "x" * 36, "x" * 40, "short"):
         refused(ring.admin("GET", "/me", token), 401, "invalid_token")
     for more in ({"X-Webhook-Token": owner}, {"Authorization": f"Basic {owner}"}):
-        refused(ring.admin("GET", "/me", headers=more), 401, "invalid_token")
+        refused(ring.admin("GET", "/me", headers=more), 401, "invalid_session")
+    refused(ring.admin("GET", "/me"), 401, "invalid_session")
     refused(ring.admin("GET", f"/me?zapikey={owner}"), 400, "invalid_param")
     refused(ring.admin("GET", f"/me?appkey={owner}", owner), 400, "invalid_param")
 

@@ -172,7 +172,7 @@ def test_logout_ends_the_session_and_clears_the_cookie(ring, browser):
     name, cookie = set_cookie(ended)
     assert (name, cookie.value, cookie["max-age"]) == ("postern", "", "0")
     assert not browser.http.cookies
-    denied(browser.call("GET", "/me"), "invalid_token")
+    denied(browser.call("GET", "/me"))
     for path in ("/session", "/logout"):
         denied(browser.call("POST", path))
     browser.http.cookies.set("postern", old)
@@ -205,7 +205,7 @@ def test_a_management_token_is_no_session(ring, browser):
     assert ring.admin("GET", "/me", token).status_code == 200
     browser.http.cookies.set("postern", token, domain="127.0.0.1", path="/")
     assert browser.session == token
-    denied(browser.call("GET", "/me"), "invalid_token")
+    denied(browser.call("GET", "/me"))
 
 
 @pytest.mark.parametrize("end", ["session_revoke", "session_end", "user_password"])
@@ -320,7 +320,7 @@ def test_under_https_the_cookie_is_secure_and_of_this_host_only(make_ring, tmp_p
     session = browser.session
     browser.http.cookies.clear()
     browser.http.cookies.set("postern", session)
-    denied(browser.call("GET", "/me"), "invalid_token")
+    denied(browser.call("GET", "/me"))
     browser.http.cookies.clear()
     browser.http.cookies.set("__Host-postern", session)
     name, cookie = set_cookie(browser.call("POST", "/logout"))

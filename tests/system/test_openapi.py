@@ -76,6 +76,11 @@ def test_it_has_every_error_code(document):
     assert sorted(codes) == sorted(row[1] for row in tables.rows("common/errors.def", "ERROR"))
 
 
+def test_it_has_every_reason(document):
+    reasons = document["components"]["schemas"]["Reason"]["enum"]
+    assert sorted(reasons) == sorted(row[0] for row in tables.rows("common/reasons.def", "REASON"))
+
+
 class Client:
     """Calls operations as the document says, and holds the answers against it."""
 

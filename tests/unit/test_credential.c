@@ -173,7 +173,7 @@ static void a_cookie_changes_nothing_without_its_csrf_token(void **state)
     json_decref(made);
     assert_int_equal(s_resolve(desk, management, NOW, &caller), ERROR_none);
     assert_int_equal(s_resolve_with(desk, management, right, true, NOW, &caller),
-                     ERROR_invalid_token);
+                     ERROR_invalid_session);
 }
 
 static void they_go_with_their_user(void **state)

@@ -212,12 +212,14 @@ static void test_forwarded_lines(void **state)
 
 static void test_error_json(void **state)
 {
-    char json[8192], huge[3000], expected[256], text[UUID_TEXT];
+    char json[REPLY_JSON], huge[3000], expected[256], text[UUID_TEXT];
+    static const char details[] = "{\"field\":\"name\"}";
     uuid_t7 id;
     (void)state;
     uuid_new(&id);
     uuid_text(&id, text);
-    size_t len = reply_json(json, sizeof json, "invalid_param", slice_of("a\"b\\c\n\x01é"), &id);
+    reply_said_t said = {.code = "invalid_param", .message = slice_of("a\"b\\c\n\x01é")};
+    size_t len = reply_json(json, sizeof json, &said, &id);
     snprintf(expected, sizeof expected,
              "{\"code\":\"invalid_param\",\"message\":\"a\\\"b\\\\c\\u000a\\u0001é\","
              "\"request_id\":\"%s\"}",
@@ -225,10 +227,25 @@ static void test_error_json(void **state)
     assert_int_equal(len, strlen(expected));
     assert_memory_equal(json, expected, len);
     memset(huge, 1, sizeof huge);
-    len = reply_json(json, sizeof json, "x", slice(huge, sizeof huge), &id);
+    said = (reply_said_t){.code = "x", .message = slice(huge, sizeof huge)};
+    said.details = slice(huge, 2048); /* the most that goes out */
+    said.retry_after_s = UINT32_MAX;
+    len = reply_json(json, sizeof json, &said, &id);
     assert_true(len < sizeof json && json[len - 1] == '}');
-    len = reply_json(json, sizeof json, "x", slice("\xff\xfe", 2), &id);
+    said.details = slice(huge, 2049);
+    assert_true(reply_json(json, sizeof json, &said, &id) < len - 2000);
+    said = (reply_said_t){.code = "x", .message = slice("\xff\xfe", 2)};
+    len = reply_json(json, sizeof json, &said, &id);
     assert_non_null(memmem(json, len, "\"??\"", 4));
+    said.details = slice_of(details);
+    json[reply_json(json, sizeof json, &said, &id)] = '\0';
+    assert_non_null(strstr(json, "\",\"details\":{\"field\":\"name\"}}"));
+    said.retry_after_s = 7;
+    json[reply_json(json, sizeof json, &said, &id)] = '\0';
+    assert_non_null(strstr(json, "\"details\":{\"retry_after_s\":7,\"field\":\"name\"}}"));
+    said.details = slice("", 0);
+    json[reply_json(json, sizeof json, &said, &id)] = '\0';
+    assert_non_null(strstr(json, "\"details\":{\"retry_after_s\":7}}"));
 }
 
 int main(void)

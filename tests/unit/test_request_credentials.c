@@ -224,7 +224,7 @@ static void test_a_cookie_brings_a_session(void **state)
     assert_int_equal(s_ask(&request, "POST", "/api/v2/users", only), ERROR_csrf_refused);
     assert_int_equal(s_ask(&request, "POST", "/api/v2/users", foreign), ERROR_csrf_refused);
     assert_int_equal(s_ask(&request, "GET", "/api/v2/users", foreign), ERROR_csrf_refused);
-    assert_int_equal(s_ask(&request, "GET", "/api/v2/users", twice), ERROR_invalid_token);
+    assert_int_equal(s_ask(&request, "GET", "/api/v2/users", twice), ERROR_invalid_session);
     assert_int_equal(s_ask(&request, "GET", "/api/v2/users", origins), ERROR_csrf_refused);
     assert_int_equal(s_read(&request, "POST", PATH, change), ERROR_invalid_token);
 }

@@ -482,6 +482,7 @@ extern "C" void message_check(message_t *self, slice_t body, message_verdict_t *
 {
     verdict->outcome = MESSAGE_OK;
     verdict->flags = 0;
+    verdict->path = 0;
     verdict->reason[0] = '\0';
     element root;
     auto error = self->parser.parse(body, &root);

@@ -47,6 +47,7 @@ typedef struct {
     message_outcome_t outcome;
     unsigned flags;
     char reason[MESSAGE_REASON]; /* UTF-8 text, when the outcome is not OK */
+    unsigned path;               /* bytes at its start that are the path of the field; 0: of none */
 } message_verdict_t;
 
 message_t *message_new(void);

@@ -65,6 +65,7 @@ bool refuse(walk &self, const path &at, const char *format, ...)
     message_verdict_t *verdict = self.verdict;
     verdict->outcome = MESSAGE_INVALID;
     size_t len = append_path(verdict->reason, sizeof verdict->reason - 80, &at);
+    verdict->path = static_cast<unsigned>(len);
     if (len > 0)
         verdict->reason[len++] = ' ';
     va_list args;

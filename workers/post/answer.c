@@ -71,6 +71,20 @@ static void s_answer_no_room(answering_t *self, wire_reply_t *reply)
         json_lit(&self->body, "The files of the journal are not in their place. Try again later.");
 }
 
+/* Why, and behind it for programs which field it is about. */
+static void s_say_refusal(answering_t *self, const job_t *job, wire_reply_t *reply)
+{
+    if (job->reason)
+        json_lit(&self->body, job->reason);
+    if (!job->reason || !job->field)
+        return;
+    size_t said = self->body.len;
+    json_lit(&self->body, "{\"field\":");
+    json_quote(&self->body, slice_of(job->field));
+    json_lit(&self->body, "}");
+    wire_reply_add(reply, FACT_DETAILS, self->body.len - said);
+}
+
 static void s_answer_store(answering_t *self, const job_t *job, wire_reply_t *reply)
 {
     switch (job->entry.outcome) {
@@ -84,8 +98,7 @@ static void s_answer_store(answering_t *self, const job_t *job, wire_reply_t *re
         break;
     case JOURNAL_REFUSED:
         wire_reply_refuse(reply, job->error);
-        if (job->reason)
-            json_lit(&self->body, job->reason);
+        s_say_refusal(self, job, reply);
         break;
     case JOURNAL_REUSED:
         wire_reply_refuse(reply, ERROR_key_reused);
@@ -122,8 +135,7 @@ static void s_answer_refused(answering_t *self, const job_t *job, wire_reply_t *
 {
     json_reset(&self->body);
     wire_reply_refuse(reply, job->kind == JOB_READ ? ERROR_overloaded : job->error);
-    if (job->reason)
-        json_lit(&self->body, job->reason);
+    s_say_refusal(self, job, reply);
 }
 
 static void s_answer_done(answering_t *self, const job_t *job, wire_reply_t *reply)

@@ -140,6 +140,7 @@ void drain_reset(drain_t *self)
 {
     for (size_t i = 0; i < self->jobs_len; i++) {
         free(self->jobs[i].reason);
+        free(self->jobs[i].field);
         free(self->jobs[i].formatted);
         reading_destroy(&self->jobs[i].reading);
     }
@@ -160,6 +161,15 @@ void job_refuse(job_t *self, error_code_t error, const char *reason)
     self->entry.refused = true;
     free(self->reason);
     self->reason = reason ? strdup(reason) : NULL;
+    free(self->field);
+    self->field = NULL;
+}
+
+void job_refuse_field(job_t *self, error_code_t error, slice_t path, const char *reason)
+{
+    job_refuse(self, error, reason);
+    if (path.len)
+        self->field = strndup(path.data, path.len);
 }
 
 bool job_param(job_t *self, const char *name, slice_t *value)

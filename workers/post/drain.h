@@ -35,6 +35,7 @@ typedef struct job {
     error_code_t error;    /* why the job is refused, 0: it is not refused */
     char *reason;          /* text for the sender, or NULL for the table's; owned. JOB_ANSWERED:
                               JSON, or NULL */
+    char *field; /* of a refusal: the path of the field that it is about, or NULL; owned */
     struct formatted *formatted; /* what a format made, or NULL; owned (formatted.h) */
     struct reading *reading;     /* JOB_READ (reading.h), until it is asked; owned */
 } job_t;
@@ -76,6 +77,8 @@ slice_t job_body(const job_t *self);
 /* Refuses the job; reason is copied, NULL for the table's text. A JOB_STORE stays a JOB_STORE: the
  * journal looks into seen before anything is refused. */
 void job_refuse(job_t *self, error_code_t error, const char *reason);
+/* The same, of a field; its path is copied, and empty where there is none. */
+void job_refuse_field(job_t *self, error_code_t error, slice_t path, const char *reason);
 /* The value of a parameter of the query that the operation reads; false when the parameter is
  * missing. A parameter with two different values refuses the job, and counts as missing. */
 bool job_param(job_t *self, const char *name, slice_t *value);

@@ -92,9 +92,10 @@ static bool s_looks_like_json(const job_t *job)
 
 static void s_refuse_invalid(post_t *self, job_t *job)
 {
-    job_refuse(
-        job, self->verdict.outcome == MESSAGE_NOT_JSON ? ERROR_invalid_json : ERROR_invalid_message,
-        self->verdict.reason);
+    const message_verdict_t *verdict = &self->verdict;
+    job_refuse_field(
+        job, verdict->outcome == MESSAGE_NOT_JSON ? ERROR_invalid_json : ERROR_invalid_message,
+        slice(verdict->reason, verdict->path), verdict->reason);
 }
 
 /* The body becomes the message that the form held. */
