@@ -13,7 +13,7 @@ packages() {
     fuzz) echo "$(packages clang)" libclang-rt-14-dev llvm-14 ;;
     system) echo python3 faketime python3-pytest python3-pytest-xdist python3-requests python3-zmq \
         python3-msgpack python3-yaml python3-jsonschema curl:curl \
-        ca-certificates nodejs:node npm:npm strace:strace util-linux procps iproute2 \
+        ca-certificates nodejs:node npm:npm strace:strace valgrind:valgrind util-linux procps iproute2 \
         systemd:systemd-analyze slowhttptest:slowhttptest prometheus:promtool haproxy nghttp2-client:h2load \
         openssl:openssl groff-base:groff zsh:zsh fish:fish \
         prometheus-alertmanager:prometheus-alertmanager apprise:apprise netdata-core:netdata netdata-plugins-bash ;;
@@ -22,6 +22,6 @@ packages() {
     deb) echo "$(packages build)" build-essential dpkg-dev debhelper git:git lintian ;;
     peers) echo wrk:wrk nginx libnginx-mod-nchan postgresql-15 util-linux ;;
     bench) echo "$(packages run)" "$(packages peers)" python3 python3-requests python3-zmq \
-        python3-msgpack ;;
+        python3-msgpack valgrind:valgrind strace:strace ;;
     esac
 }
