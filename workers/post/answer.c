@@ -16,6 +16,7 @@ void answer_open(answering_t *self, journal_t *journal, const shard_t *shard)
                           .interim = wire_batch_new()};
     metric_set(METRIC_reads_waiting, 0);
     holding_open(&self->holding, journal, reading_wake, reading_expire);
+    slicing_open(&self->slicing);
 }
 
 void answer_close(answering_t *self)

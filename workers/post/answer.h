@@ -5,6 +5,7 @@
 
 #include "workers/post/drain.h"
 #include "workers/post/history.h"
+#include "workers/post/slicing.h"
 
 typedef struct answering {
     journal_t *journal;
@@ -17,6 +18,7 @@ typedef struct answering {
     const struct worker_engine *calls;
     readings_t readings; /* that are asked or held */
     holding_t holding;
+    slicing_t slicing; /* those of them that are sliced */
 } answering_t;
 
 /* JOURNAL and what ENGINE points to are borrowed, and outlive SELF. */

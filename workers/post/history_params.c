@@ -2,9 +2,10 @@
 #include "common/base/clock.h"
 #include "common/base/moment.h"
 #include "workers/post/history.h"
+#include "workers/post/search.h"
 
-static const char *const s_known[] = {"from", "before", "order", "limit",
-                                      "last", "since",  "until", "wait"};
+static const char *const s_known[] = {"from",  "before", "order", "limit", "last",
+                                      "since", "until",  "wait",  "q",     "sender"};
 
 bool history_number(job_t *job, const char *name, uint64_t max, uint64_t *number)
 {
@@ -85,6 +86,8 @@ void history_prepare(job_t *job)
     if (limit == 0)
         limit = reading->history.last ? reading->history.last : HISTORY_LIMIT_DEFAULT;
     reading->history.limit = limit < HISTORY_LIMIT ? (unsigned)limit : HISTORY_LIMIT;
+    if (!job->error)
+        search_prepare(job);
     if (job->error)
         job->kind = JOB_REFUSED;
 }

@@ -39,7 +39,10 @@ void reading_destroy(reading_t **self_p)
     json_free(&self->rows);
     json_free(&self->body);
     s_count(self);
-    free(self->own);
+    if (self->drop)
+        self->drop(self->own);
+    else
+        free(self->own);
     free(self->reason);
     free(self);
     *self_p = NULL;
@@ -56,7 +59,7 @@ void reading_refuse(reading_t *self, error_code_t error, const char *reason)
 static void s_look(void *arg, journal_reader_t *reader)
 {
     reading_t *self = arg;
-    self->late = clock_ms() >= self->deadline_ms;
+    self->late = !self->more && clock_ms() >= self->deadline_ms;
     self->held_at.tip = journal_tip(self->with->journal);
     self->empty = false;
     if (self->late || self->error)
@@ -103,11 +106,19 @@ static void s_reply(reading_t *self)
     answer_add(self->with, self->link, self->peer, &reply, empty ? NULL : &body);
 }
 
+/* Those that are asked, or wait for their turn. */
+static void s_count_waiting(const answering_t *with)
+{
+    const slicing_t *slicing = &with->slicing;
+    unsigned in_turn = slicing->len - slicing->asked;
+    metric_set(METRIC_reads_waiting, journal_asked(with->journal) + in_turn);
+}
+
 static void s_end(reading_t *self)
 {
     if (self->late)
         metric_add(METRIC_expired_total, 1);
-    metric_set(METRIC_reads_waiting, journal_asked(self->with->journal));
+    s_count_waiting(self->with);
     LIST_REMOVE(self, next);
     reading_destroy(&self);
 }
@@ -160,17 +171,47 @@ static bool s_hold(reading_t *self)
     return true;
 }
 
-static void s_done(void *arg, journal_asked_t how)
+static void s_finish(reading_t *self, journal_asked_t how)
 {
-    reading_t *self = arg;
-    if (how == JOURNAL_READ && self->empty && !self->error && !self->late && s_hold(self))
-        return;
     if (how == JOURNAL_DAMAGED)
         reading_refuse(self, ERROR_internal, s_damaged);
     if (how != JOURNAL_DROPPED && !self->late)
         reading_expire(self);
     else
         s_end(self);
+}
+
+static void s_done(void *arg, journal_asked_t how)
+{
+    reading_t *self = arg;
+    if (how == JOURNAL_READ && self->empty && !self->error && !self->late && s_hold(self))
+        return;
+    s_finish(self, how);
+}
+
+static void s_slice_done(void *arg, journal_asked_t how);
+
+/* Asks for the next slice. HOW: those that cannot be asked for end so. */
+static void s_slice(answering_t *with, journal_asked_t how)
+{
+    for (reading_t *next; (next = slicing_take(&with->slicing));) {
+        if (how == JOURNAL_READ && journal_ask(with->journal, s_look, s_slice_done, next))
+            return;
+        slicing_over(&with->slicing, next, false);
+        reading_refuse(next, ERROR_overloaded, NULL);
+        s_finish(next, how);
+    }
+}
+
+static void s_slice_done(void *arg, journal_asked_t how)
+{
+    reading_t *self = arg;
+    answering_t *with = self->with;
+    bool more = how == JOURNAL_READ && self->more && !self->late && !self->error;
+    slicing_over(&with->slicing, self, more);
+    if (!more)
+        s_finish(self, how);
+    s_slice(with, how == JOURNAL_DROPPED ? how : JOURNAL_READ);
 }
 
 /* A later attempt, while the one before it is asked. */
@@ -215,6 +256,14 @@ static void s_detach(reading_t *self, answering_t *with, const drain_batch_t *to
         memcpy(self->facts, facts.data, self->facts_len);
 }
 
+/* False: there are too many. */
+static bool s_begin(reading_t *self, answering_t *with)
+{
+    if (self->sliced)
+        return slicing_add(&with->slicing, self);
+    return journal_ask(with->journal, s_look, s_done, self);
+}
+
 bool reading_ask(answering_t *with, const drain_batch_t *to, job_t *job)
 {
     reading_t *self = job->reading;
@@ -223,10 +272,12 @@ bool reading_ask(answering_t *with, const drain_batch_t *to, job_t *job)
     s_detach(self, with, to, job);
     if (self->begin)
         self->begin(self, with);
-    if (atomic_load(&s_held) >= READING_BYTES || !journal_ask(with->journal, s_look, s_done, self))
+    if (atomic_load(&s_held) >= READING_BYTES || !s_begin(self, with))
         return false;
     job->reading = NULL;
-    metric_set(METRIC_reads_waiting, journal_asked(with->journal));
     LIST_INSERT_HEAD(&with->readings, self, next);
+    if (self->sliced)
+        s_slice(with, JOURNAL_READ);
+    s_count_waiting(with);
     return true;
 }

@@ -53,7 +53,10 @@ typedef struct reading {
     int64_t wait_ms; /* how long it is held when there is nothing; 0: not at all */
     bool any;        /* what is stored for other targets wakes it, too */
     bool empty;      /* look's: there was nothing */
-    void *own;       /* the operation's, from malloc: freed with the reading */
+    void *own;       /* the operation's: freed with the reading, by DROP, or by free without one */
+    void (*drop)(void *own);
+    bool sliced;     /* look may be called again and again, for a slice each time: */
+    bool more;       /* look's: there is more to be done */
     json_out_t rows; /* room to write in, likewise */
     json_out_t body; /* the answer */
 
@@ -66,6 +69,7 @@ typedef struct reading {
     held_t held_at;
     bool told; /* INTERIM was sent to where it is answered */
     LIST_ENTRY(reading) next;
+    STAILQ_ENTRY(reading) turn; /* slicing.c's */
     link_t *link;
     peer_t *peer;
     uuid_t7 id;
