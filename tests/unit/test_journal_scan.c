@@ -8,6 +8,7 @@
 /* clang-format on */
 
 #include "journal_yard.h"
+#include "workers/journal/lmdb/writing.h"
 
 #include <poll.h>
 #include <pthread.h>

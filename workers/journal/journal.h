@@ -1,6 +1,7 @@
 /* The journal of one shard: the records that were stored, in order, and the ids and keys that were
- * seen, so that nothing is stored twice. The engine is behind this header; lmdb.c and its
- * neighbours are the embedded one.
+ * seen, so that nothing is stored twice. The engine is behind this header, and a program links one:
+ * workers/journal/lmdb, whose files lie on this host. tests/unit/test_journal.c has what each must
+ * do.
  *
  * Clock: the journal has a running clock of its own, the monotonic milliseconds during which it was
  * open, stored with each commit and continued by the next process. Only this clock decides what has

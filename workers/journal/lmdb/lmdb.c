@@ -1,4 +1,3 @@
-#include "workers/journal/lmdb/ask.h"
 #include "workers/journal/lmdb/outbox_rows.h"
 
 #include "common/base/clock.h"
@@ -147,8 +146,7 @@ static void s_raise_tip(journal_t *self, uint64_t next_log)
     if (next_log <= atomic_load(&self->tip))
         return;
     atomic_store(&self->tip, next_log);
-    if (atomic_load(&self->watched))
-        asking_ring(self->asking);
+    asking_rose(self->asking);
 }
 
 /* What the journal's state covers needs the write-ahead file no more. */

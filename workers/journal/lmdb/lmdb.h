@@ -26,6 +26,7 @@
 #define POSTERN_WORKERS_JOURNAL_LMDB_LMDB_H
 
 #include "common/store/store.h"
+#include "workers/journal/ask.h"
 #include "workers/journal/journal.h"
 #include "workers/journal/lmdb/engine_state.h"
 #include "workers/journal/lmdb/row.h"
@@ -129,8 +130,6 @@ struct journal_reader {
     int tried;          /* how a read in it failed */
 };
 
-typedef struct asking asking_t; /* ask.h */
-
 struct journal {
     unsigned magic;
     store_t *store;
@@ -151,13 +150,12 @@ struct journal {
     atomic_bool full, gone;
     int64_t room_next_ms; /* when to look for room again */
     int64_t committed_ms;
-    journal_reader_t reader; /* the main thread's */
+    journal_reader_t reader, asked; /* the main thread's, the asking thread's */
     asking_t *asking;
     writer_t *writer;
     notes_t notes;
     atomic_uint_fast64_t committed_log; /* what the next record got, at the last commit */
     atomic_uint_fast64_t tip;           /* what the next record gets */
-    atomic_bool watched;                /* the main thread is to be woken when TIP rises */
 
     tail_t *tail; /* what WAL has and the engine has not, for readers */
 

@@ -1,4 +1,3 @@
-#include "workers/journal/lmdb/ask.h"
 #include "workers/journal/lmdb/outbox_rows.h"
 #include "workers/journal/lmdb/own.h"
 
@@ -282,8 +281,8 @@ static journal_t *s_open(const journal_options_t *options, int64_t now_ms, char 
     self->magic = MAGIC;
     self->options = *options;
     self->tail = tail_new();
-    self->reader.journal = self;
-    self->asking = asking_new(self);
+    self->reader.journal = self->asked.journal = self;
+    self->asking = asking_new(&self->asked);
     self->writer = writer_new(self);
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->settled, NULL);
@@ -341,6 +340,7 @@ void journal_close(journal_t **self_p)
         return;
     assert(self->magic == MAGIC);
     asking_destroy(&self->asking);
+    reader_close(&self->asked);
     writer_destroy(&self->writer);
     journal_finish(self);
     reader_close(&self->reader);

@@ -94,6 +94,11 @@ journal_reader_t *journal_reader(journal_t *self)
     return &self->reader;
 }
 
+asking_t *journal_asking(const journal_t *self)
+{
+    return self->asking;
+}
+
 int reader_begin(journal_reader_t *self)
 {
     return self->txn ? mdb_txn_renew(self->txn)

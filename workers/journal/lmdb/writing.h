@@ -1,5 +1,7 @@
-/* What the LMDB engine's writer does with its journal: for writer.c, which does it in threads of
- * its own, and for tests and tools that do it by hand, on a journal that was not started.
+/* What the LMDB engine's writer does with its journal beside what writing.h has: for writer.c,
+ * which does it in threads of its own, and for tests and tools that do it by hand, on a journal
+ * that was not started. journal_tend makes a whole checkpoint; it is to be called each
+ * JOURNAL_CHECKPOINT_MS while not all is saved.
  *
  * A record is durable when it stands in the write-ahead file (wal.h); the engine's own commit, a
  * checkpoint, follows: JOURNAL_CHECKPOINT_MS later where somebody waits for it (deliveries are read
@@ -13,12 +15,9 @@
 #ifndef POSTERN_WORKERS_JOURNAL_LMDB_WRITING_H
 #define POSTERN_WORKERS_JOURNAL_LMDB_WRITING_H
 
-#include "workers/journal/journal.h"
+#include "workers/journal/writing.h"
 
 enum { JOURNAL_CHECKPOINT_MS = 100, JOURNAL_LATEST_MS = 1000 };
-
-/* journal_submit, which returns when what was stored is durable: how many were. */
-size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms);
 
 /* Takes the notes over that journal_note has queued, and commits what only the write-ahead file
  * has, when it is time: call it after appends, when they are answered. Where a commit lacks room
@@ -31,11 +30,6 @@ bool journal_checkpoint_begin(journal_t *self, int64_t now_ms);
 void journal_checkpoint_end(journal_t *self, int64_t now_ms);
 /* False while the write-ahead file has what the engine has not committed. Any thread. */
 bool journal_is_saved(const journal_t *self);
-
-/* Expires and retires rows as journal_append does on its way, and makes a whole checkpoint, for a
- * writer without work: call it each second, or each JOURNAL_CHECKPOINT_MS while not all is saved.
- * True when there is more to do at once. */
-bool journal_tend(journal_t *self, int64_t now_ms);
 
 /* Whether notes wait that journal_checkpoint_begin would take over now. Any thread. */
 bool journal_takes_notes(journal_t *self, int64_t now_ms);

@@ -1,10 +1,12 @@
-#include "workers/journal/lmdb/ask.h"
+#include "workers/journal/ask.h"
+
 #include "common/base/wake.h"
 #include "common/log/log.h"
-#include "workers/journal/lmdb/lmdb.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <unistd.h>
@@ -21,24 +23,25 @@ typedef struct ask {
 typedef STAILQ_HEAD(, ask) asks_t;
 
 struct asking {
-    journal_reader_t reader; /* the thread's */
+    journal_reader_t *reader; /* the thread's */
     pthread_t thread;
     bool started, stopped; /* the main thread's, with COUNT */
     unsigned count;
     int fd;               /* readable: ANY */
     atomic_bool any;      /* something is in CARRIED_OUT, or the journal's tip has risen */
+    atomic_bool watched;  /* the main thread is to be woken when the tip rises */
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t wake;
     asks_t waiting, carried_out;
     bool stop;
 };
 
-asking_t *asking_new(journal_t *journal)
+asking_t *asking_new(journal_reader_t *reader)
 {
     asking_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
-    self->reader.journal = journal;
+    self->reader = reader;
     self->fd = wake_new();
     if (self->fd < 0)
         log_fatal(EXIT_FAULT, "journal.ask", "errno=%d", errno);
@@ -62,8 +65,10 @@ static void s_ring(asking_t *self)
         wake_ring(self->fd);
 }
 
-void asking_ring(asking_t *self)
+void asking_rose(asking_t *self)
 {
+    if (!atomic_load(&self->watched))
+        return;
     pthread_mutex_lock(&self->lock);
     s_ring(self);
     pthread_mutex_unlock(&self->lock);
@@ -71,15 +76,15 @@ void asking_ring(asking_t *self)
 
 void journal_watch(journal_t *self, bool on)
 {
-    atomic_store(&self->watched, on);
+    atomic_store(&journal_asking(self)->watched, on);
 }
 
 /* The lock is held, which it is not while something is carried out. */
 static void s_carry_out(asking_t *self, ask_t *ask)
 {
     pthread_mutex_unlock(&self->lock);
-    ask->reader = &self->reader;
-    ask->how = journal_try(&self->reader, s_query, ask) ? JOURNAL_READ : JOURNAL_DAMAGED;
+    ask->reader = self->reader;
+    ask->how = journal_try(self->reader, s_query, ask) ? JOURNAL_READ : JOURNAL_DAMAGED;
     pthread_mutex_lock(&self->lock);
     STAILQ_INSERT_TAIL(&self->carried_out, ask, next);
     s_ring(self);
@@ -115,7 +120,7 @@ static bool s_is_started(asking_t *self)
 
 bool journal_ask(journal_t *journal, journal_query_fn query, journal_done_fn done, void *arg)
 {
-    asking_t *self = journal->asking;
+    asking_t *self = journal_asking(journal);
     if (self->count == JOURNAL_ASKED || !s_is_started(self))
         return false;
     ask_t *ask = malloc(sizeof *ask);
@@ -132,12 +137,12 @@ bool journal_ask(journal_t *journal, journal_query_fn query, journal_done_fn don
 
 unsigned journal_asked(const journal_t *self)
 {
-    return self->asking->count;
+    return journal_asking(self)->count;
 }
 
 int journal_fd(const journal_t *self)
 {
-    return self->asking->fd;
+    return journal_asking(self)->fd;
 }
 
 static void s_finish(asking_t *self, asks_t *asks)
@@ -152,7 +157,7 @@ static void s_finish(asking_t *self, asks_t *asks)
 
 void journal_turn(journal_t *journal)
 {
-    asking_t *self = journal->asking;
+    asking_t *self = journal_asking(journal);
     asks_t carried_out = STAILQ_HEAD_INITIALIZER(carried_out);
     if (!atomic_load(&self->any))
         return;
@@ -182,7 +187,7 @@ static void s_stop(asking_t *self)
 
 void journal_stop(journal_t *self)
 {
-    s_stop(self->asking);
+    s_stop(journal_asking(self));
 }
 
 void asking_destroy(asking_t **self_p)
@@ -191,7 +196,6 @@ void asking_destroy(asking_t **self_p)
     if (!self)
         return;
     s_stop(self);
-    reader_close(&self->reader);
     close(self->fd);
     pthread_cond_destroy(&self->wake);
     pthread_mutex_destroy(&self->lock);
