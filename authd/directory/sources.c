@@ -174,10 +174,11 @@ bool sources_record(view_t *view, const uuid_t7 *target, const uuid_t7 *token, u
         count = s_chosen(view, target, &any, chosen);
     if (count == 0)
         return false;
+    size_t before = out->len;
     source_records_begin(out, count);
     for (unsigned i = 0; i < count; i++)
         s_add_record(view, &chosen[i], wall_ms, out);
-    *fits = out->len <= WIRE_HANDLER;
+    *fits = out->len - before <= WIRE_HANDLER;
     return true;
 }
 

@@ -320,19 +320,25 @@ static void s_add_handler(case_t *self)
     request->handler = slice(record->data, record->len);
 }
 
-/* By what the worker verifies an event that becomes a message. */
+/* By what the worker verifies an event: behind the handler record, or in its place where both would
+ * be too long; the record is told apart, too. */
 static bool s_add_sources(case_t *self)
 {
     pack_t *record = &self->judge->handler;
     wire_request_t *request = self->request;
+    size_t before = request->handler.len;
     bool fits = true;
-    if (s_rules[request->op].deed != DOES_FORMAT)
+    op_deed_t deed = s_rules[request->op].deed;
+    if (deed != DOES_FORMAT && deed != DOES_CALL)
         return true;
-    pack_reset(record);
+    if (before == 0)
+        pack_reset(record);
     if (!sources_record(self->view, &request->principal.target, &self->token.id, self->wall_ms,
                         record, &fits))
         return true;
-    request->handler = slice(record->data, record->len);
+    if (record->len <= WIRE_HANDLER)
+        before = 0;
+    request->handler = slice(record->data + before, record->len - before);
     return fits;
 }
 

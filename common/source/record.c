@@ -96,6 +96,30 @@ int source_records_read(slice_t encoded, source_record_t records[SOURCE_RECORDS]
     return unpack_done(&at) ? (int)items : -1;
 }
 
+static bool s_is_list(slice_t encoded)
+{
+    unpack_t at = unpack_begin(encoded);
+    unpack_array(&at, SOURCE_RECORDS);
+    return encoded.len > 0 && !at.failed;
+}
+
+void source_records_split(slice_t field, slice_t *record, slice_t *list)
+{
+    unpack_t at = unpack_begin(field);
+    *record = *list = slice("", 0);
+    if (s_is_list(field)) {
+        *list = field;
+        return;
+    }
+    *record = field;
+    slice_t first = field.len ? unpack_value(&at, DEPTH) : slice("", 0);
+    slice_t rest = slice(at.at, (size_t)(at.end - at.at));
+    if (at.failed || !s_is_list(rest))
+        return;
+    *record = first;
+    *list = rest;
+}
+
 bool source_record_scheme(const source_record_t *record, scheme_texts_t *texts, scheme_t *scheme)
 {
     char err[256];

@@ -1,5 +1,5 @@
 /* The sources of a target, as authd tells them with each request to the worker that verifies it: in
- * the place of the handler record (common/wire/wire.h) of operations that make messages of events.
+ * the place of the handler record (common/wire/wire.h), or behind it.
  * It holds secrets in the clear: nobody keeps it.
  *
  * A list is a msgpack array of maps with string keys; an unknown key is ignored. Threading: no
@@ -34,6 +34,11 @@ void source_record_add(pack_t *out, const source_record_t *record);
 /* Reads a list into RECORDS, whose slices point into ENCODED. How many there are; -1: it is no
  * list. */
 int source_records_read(slice_t encoded, source_record_t records[SOURCE_RECORDS]);
+
+/* Takes apart what an entry has in the place of a handler record: the record, a list of sources, or
+ * the one and the other behind it. Either may come out empty; what is neither is a RECORD, which
+ * cannot be read. */
+void source_records_split(slice_t field, slice_t *record, slice_t *list);
 
 /* The scheme of a record. False where it has none, or none that can be read. */
 bool source_record_scheme(const source_record_t *record, scheme_texts_t *texts, scheme_t *scheme);

@@ -500,6 +500,32 @@ static void test_records_that_are_none(void **state)
     pack_free(&texts);
 }
 
+/* A handler record, a list, the one behind the other, and what is neither. */
+static void test_a_list_behind_a_handler_record(void **state)
+{
+    pack_t list = {0}, texts = {0}, both = {0};
+    slice_t record, found;
+    (void)state;
+    s_fill(&list, &texts);
+    pack_map(&both, 1);
+    pack_pair_uint(&both, "version", 7);
+    slice_t handler = slice(both.data, both.len);
+    source_records_split(handler, &record, &found);
+    assert_true(slice_eq(record, handler) && found.len == 0);
+    pack_raw(&both, slice(list.data, list.len));
+    source_records_split(slice(both.data, both.len), &record, &found);
+    assert_true(record.len == both.len - list.len && slice_eq(found, slice(list.data, list.len)));
+    source_records_split(slice(list.data, list.len), &record, &found);
+    assert_true(record.len == 0 && found.len == list.len);
+    source_records_split(slice("", 0), &record, &found);
+    assert_true(record.len == 0 && found.len == 0);
+    source_records_split(slice_of("forged"), &record, &found);
+    assert_true(slice_is(record, "forged") && found.len == 0);
+    pack_free(&list);
+    pack_free(&texts);
+    pack_free(&both);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -518,6 +544,7 @@ int main(void)
         cmocka_unit_test(test_times_that_are_none),
         cmocka_unit_test(test_records),
         cmocka_unit_test(test_records_that_are_none),
+        cmocka_unit_test(test_a_list_behind_a_handler_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

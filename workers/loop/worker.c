@@ -7,6 +7,7 @@
 #include "common/link/link.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
+#include "common/source/record.h"
 #include "workers/journal/outbox.h"
 #include "workers/post/answer.h"
 #include "workers/post/drain.h"
@@ -114,9 +115,11 @@ static void s_mark(const worker_t *self, job_t *job)
 /* A record that does not decode is no reason to refuse the event with which it came. */
 static bool s_learn(worker_t *self, const wire_request_t *request)
 {
-    if (!self->engine || request->handler.len == 0 ||
-        self->role->engine->learn(self->engine, &request->principal.target, request->handler,
-                                  clock_ms()) == 0)
+    slice_t record, sources;
+    source_records_split(request->handler, &record, &sources);
+    if (!self->engine || record.len == 0 ||
+        self->role->engine->learn(self->engine, &request->principal.target, record, clock_ms()) ==
+            0)
         return true;
     if (!self->unread_said)
         log_warn("worker.handler", "op=%u err=%s", request->op,

@@ -15,6 +15,7 @@ typedef struct {
     job_t *job;
     source_request_t request;
     admitted_t *sources;
+    bool shares;                 /* handshakes that need no source are for others, too */
     char refusal[SOURCE_REASON]; /* why one has not; "": none was asked, or needs to */
 } admission_t;
 
@@ -123,7 +124,7 @@ static bool s_is_answered(const admission_t *self, handshake_t which)
 {
     if (which == HANDSHAKE_none || which == HANDSHAKE_notion || which == HANDSHAKE_asana)
         return false;
-    if (handshake_needs(which) == HANDSHAKE_NEEDS_OPEN)
+    if (handshake_needs(which) == HANDSHAKE_NEEDS_OPEN && !self->shares)
         return true;
     return handshake_needs(which) == HANDSHAKE_NEEDS_SIGNED
                ? self->sources->signer && self->sources->signer == s_source_of(self, which)
@@ -149,17 +150,18 @@ static bool s_go_on(admission_t *self)
     return false;
 }
 
-bool admit(job_t *job, admitted_t *sources)
+static bool s_admit(job_t *job, slice_t list, bool shares, admitted_t *sources)
 {
     const wire_request_t *request = job->request;
     admission_t self = {.job = job,
                         .sources = sources,
+                        .shares = shares,
                         .request = {.method = slice_of(s_method(request->method)),
                                     .headers = request->headers,
                                     .params = request->params,
                                     .body = job_body(job),
                                     .wall_ms = clock_wall_ms()}};
-    int count = request->handler.len ? source_records_read(request->handler, sources->record) : 0;
+    int count = list.len ? source_records_read(list, sources->record) : 0;
     sources->signer = NULL;
     sources->records = count > 0 ? (unsigned)count : 0;
     if (count < 0) {
@@ -167,6 +169,20 @@ bool admit(job_t *job, admitted_t *sources)
         return false;
     }
     return s_go_on(&self);
+}
+
+bool admit(job_t *job, admitted_t *sources)
+{
+    return s_admit(job, job->request->handler, false, sources);
+}
+
+bool admit_event(job_t *job, admitted_t *sources)
+{
+    slice_t record, list;
+    source_records_split(job->request->handler, &record, &list);
+    sources->records = 0;
+    sources->signer = NULL;
+    return list.len == 0 || s_admit(job, list, true, sources);
 }
 
 const source_record_t *admitted_source(const admitted_t *self, slice_t format)

@@ -18,6 +18,10 @@ typedef struct {
  * one source that has signed it is enough. */
 bool admit(job_t *job, admitted_t *sources);
 
+/* The same for an event of a bot or of an app: without sources it goes on, and a handshake is
+ * answered where one of them has its preset; any other is an event. */
+bool admit_event(job_t *job, admitted_t *sources);
+
 /* The source that an event is of which was let in: the one that has signed it; else the first whose
  * format is FORMAT, else the first that has none, else the first. NULL: there is no source. */
 const source_record_t *admitted_source(const admitted_t *self, slice_t format);

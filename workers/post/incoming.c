@@ -299,28 +299,72 @@ void post_incoming(post_t *self, job_t *job)
     s_take_named(self, job, &making, name);
 }
 
-bool incoming_beside(post_t *self, job_t *job)
+/* The format of an event that its path names, or its source; of others the one that it tells, which
+ * filters alone. */
+static void s_choose_beside(post_t *self, job_t *job, slice_t name, const admitted_t *sources,
+                            making_t *making, bool *named)
 {
-    slice_t name;
-    making_t making = {.row = NULL};
+    if (name.len)
+        making->row = s_find(self, job, name);
+    else if (!post_is_encoded(job)) {
+        s_begin(self, job, making);
+        making->row = formats_detect(self->formats, self->renderer);
+    }
+    const source_record_t *source =
+        admitted_source(sources, making->row ? making->row->name : slice("", 0));
+    const formats_row_t *own = name.len ? NULL : s_format_of(self, source);
+    wish_add(&making->wish, source);
+    making->row = own ? own : making->row;
+    *named = name.len || own;
+}
+
+/* Whether the event is wanted; what the format cannot read has no name. */
+static bool s_is_wanted(post_t *self, job_t *job, making_t *making)
+{
+    static const slice_t none = {"", 0};
+    format_wanted_t wanted = wish_wanted(&making->wish);
+    if (making->row) {
+        s_begin(self, job, making);
+        s_make(self, making);
+    }
+    if (making->row && making->result.outcome != FORMAT_NO_JSON)
+        return making->result.outcome != FORMAT_FILTERED;
+    return format_wanted_takes(&wanted, none, none);
+}
+
+static void s_put_beside(job_t *job, const making_t *making)
+{
     record_t *record = &job->entry.record;
-    if (!wire_pairs_find(job->request->headers, WIRE_FORMAT, &name))
-        return false;
-    making.row = s_find(self, job, name);
-    if (!making.row)
-        return true;
-    s_begin(self, job, &making);
-    s_make(self, &making);
-    if (making.result.outcome == FORMAT_DROPPED || making.result.outcome == FORMAT_NO_JSON)
-        return true;
-    job->formatted = s_keep_all(&making);
+    if (making->result.outcome == FORMAT_DROPPED || making->result.outcome == FORMAT_NO_JSON)
+        return;
+    job->formatted = s_keep_all(making);
     record->message = job->formatted->message;
     record->flags |= RECORD_MESSAGE;
     if (job->formatted->answer.len > 0)
         job->entry.answer.answer = ANSWER_TEXT;
-    if (making.result.outcome == FORMAT_FAILED) {
+    if (making->result.outcome == FORMAT_FAILED) {
         record->flags |= RECORD_FAILED;
         job->entry.answer.answer |= ANSWER_FAILED;
     }
-    return true;
+}
+
+bool incoming_beside(post_t *self, job_t *job, const admitted_t *sources)
+{
+    slice_t name;
+    bool named = wire_pairs_find(job->request->headers, WIRE_FORMAT, &name);
+    if (!named && sources->records == 0)
+        return false;
+    if (!named)
+        name = slice("", 0);
+    making_t making = {.row = NULL};
+    if (named && !wish_read(&making.wish, job))
+        return true;
+    s_choose_beside(self, job, name, sources, &making, &named);
+    if (job->error)
+        return true;
+    if (!s_is_wanted(self, job, &making))
+        s_drop(job, slice("", 0), "filter");
+    else if (named)
+        s_put_beside(job, &making);
+    return named || job->kind == JOB_ANSWERED;
 }

@@ -8,6 +8,7 @@
 #ifndef POSTERN_WORKERS_POST_INCOMING_H
 #define POSTERN_WORKERS_POST_INCOMING_H
 
+#include "workers/post/admit.h"
 #include "workers/post/post.h"
 
 /* An event of a channel: fills the job's journal entry with the message that is made of it, refuses
@@ -23,8 +24,10 @@ bool incoming_asked(post_t *self, job_t *job);
  * done. */
 bool incoming_detected(post_t *self, job_t *job);
 
-/* Puts the message of the format that the path names beside an event, whose entry is filled. False:
- * the path names none. */
-bool incoming_beside(post_t *self, job_t *job);
+/* An event of a bot or of an app that was let in, whose entry is filled: puts the message of the
+ * format that the path names, or the event's source, beside it; or answers it without storing
+ * anything, where its source or the parameters beside that path filter it. False: nothing was done.
+ */
+bool incoming_beside(post_t *self, job_t *job, const admitted_t *sources);
 
 #endif

@@ -182,11 +182,12 @@ void post_query(post_t *self, job_t *job)
 
 void post_event(post_t *self, job_t *job)
 {
+    admitted_t sources;
     post_fill(job);
     job->entry.record.flags = RECORD_EVENT;
     job->entry.record.headers = job->request->headers;
     job->entry.answer.answer = ANSWER_OBJECT;
-    if (incoming_beside(self, job))
+    if (!admit_event(job, &sources) || incoming_beside(self, job, &sources))
         return;
     if (s_looks_like_json(job)) {
         message_check(self->message, s_text(job), &self->verdict);

@@ -1,0 +1,134 @@
+#include "tests/unit/yard.h"
+
+#include "authd/directory/handlers.h"
+#include "authd/directory/sources.h"
+#include "authd/directory/table.h"
+#include "authd/judge/verdict.h"
+#include "common/base/ops.h"
+#include "common/source/record.h"
+#include "common/store/sealing_key.h"
+#include "common/wire/handler.h"
+
+/* What an event brings of the sources of its target, and how it shares its room with the handler.
+ */
+typedef struct {
+    yard_t *yard;
+    view_t *view;
+    judge_t judge;
+    uuid_t7 bot;
+    char token[TOKEN_LEN + 1], credential[TOKEN_MAX + 1]; /* wiped by the judge */
+} bench_t;
+
+static int s_setup(void **state)
+{
+    bench_t *self = calloc(1, sizeof *self);
+    assert(self);
+    void *yard;
+    if (yard_setup(&yard) != 0)
+        return -1;
+    self->yard = yard;
+    self->judge = (judge_t){.limiter = limiter_new(), .rate = 1000, .burst = 2000};
+    uuid_t7 ann = yard_user(yard, "ann@example.org");
+    token_make(self->token);
+    yard_token(yard, &ann, self->token);
+    self->bot = yard_place(yard, PLACE_BOT, "builds", &ann);
+    self->view = view_new(self->yard->directory);
+    *state = self;
+    return 0;
+}
+
+static int s_teardown(void **state)
+{
+    bench_t *self = *state;
+    void *yard = self->yard;
+    view_destroy(&self->view);
+    verdict_close(&self->judge);
+    limiter_destroy(&self->judge.limiter);
+    yard_teardown(&yard);
+    free(self);
+    return 0;
+}
+
+/* Puts a source of a secret of LEN bytes there, for requests by any token. */
+static void s_put_source(bench_t *self, const uuid_t7 *target, op_owner_t kind, size_t len)
+{
+    char only[SELECTION_LIST];
+    assert_true(len <= sizeof only);
+    memset(only, 'x', len);
+    source_t source = {
+        .place = *target, .target = *target, .kind = kind, .version = 1, .only = slice(only, len)};
+    uuid_new(&source.id);
+    YARD_CHANGE(self->yard, view);
+    assert_true(sources_add(view, &source));
+    YARD_DONE(view);
+}
+
+static void s_put_handler(bench_t *self, size_t key_len)
+{
+    char key[HANDLER_KEY];
+    uint8_t sealed[sizeof key + SEALING_OVERHEAD];
+    memset(key, 'k', sizeof key);
+    YARD_CHANGE(self->yard, view);
+    sealing_key_seal(table_master_key(view), slice(key, key_len), sealed);
+    handlers_put(view, &(handler_t){.target = self->bot,
+                                    .kind = OWNER_BOT,
+                                    .version = 7,
+                                    .url = slice_of("http://h.example/"),
+                                    .name = slice_of("builds"),
+                                    .access = slice_of("builds"),
+                                    .sealed_key = slice(sealed, key_len + SEALING_OVERHEAD),
+                                    .concurrency = 8});
+    YARD_DONE(view);
+}
+
+/* How many sources an event of the bot brings; *VERSION: of the handler that it brings, or 0. */
+static int s_brought(bench_t *self, uint64_t *version)
+{
+    wire_handler_t told;
+    slice_t record, list;
+    source_record_t records[SOURCE_RECORDS];
+    uint8_t hash[1][TOKEN_HASH];
+    snprintf(self->credential, sizeof self->credential, "%s", self->token);
+    wire_request_t request = {.origin = 1,
+                              .attempt = 1,
+                              .time_left_ms = 1000,
+                              .op = OP_bot_incoming,
+                              .target = slice_of("builds"),
+                              .token = slice_of(self->credential)};
+    view_renew(self->view);
+    verdict_expect(self->view, &request, 1, hash);
+    assert_int_equal(verdict_judge(&self->judge, self->view, &request, hash[0], 0, 1000, 1000).code,
+                     ERROR_none);
+    assert_true(request.handler.len <= WIRE_HANDLER);
+    source_records_split(request.handler, &record, &list);
+    *version = record.len && wire_handler_decode(&told, record) == 0 ? told.version : 0;
+    return list.len ? source_records_read(list, records) : 0;
+}
+
+static void an_event_brings_the_sources_of_its_target(void **state)
+{
+    bench_t *self = *state;
+    uint64_t version;
+    assert_int_equal(s_brought(self, &version), 0);
+    s_put_source(self, &self->bot, OWNER_BOT, 2000);
+    assert_int_equal(s_brought(self, &version), 1);
+    assert_int_equal(version, 0);
+    s_put_handler(self, 1000);
+    assert_int_equal(s_brought(self, &version), 1);
+    assert_int_equal(version, 7);
+    /* What does not fit goes without the handler, which is told apart. */
+    s_put_handler(self, HANDLER_KEY);
+    for (unsigned i = 0; i < 4; i++)
+        s_put_source(self, &self->bot, OWNER_BOT, 2000);
+    assert_int_equal(s_brought(self, &version), 5);
+    assert_int_equal(version, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_event_brings_the_sources_of_its_target, s_setup,
+                                        s_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
