@@ -183,7 +183,7 @@ static error_code_t s_who(admin_t *self, const wire_request_t *request, const op
                                .reads = manage_only_reads(op)};
     if (op->credentials != CRED_OPEN)
         return s_resolve(self, &credential, now_ms, caller);
-    if (op_is_of_session(op) && request->token.len)
+    if (op_is_of_session(op) && op->number != OP_session_now && request->token.len)
         return credential_of_session(&credential, caller);
     credential_of_anyone(request->client, caller);
     return ERROR_none;
@@ -421,7 +421,8 @@ static void s_on_request(admin_t *self, peer_t *peer, wire_request_t *request, s
     char text[UUID_TEXT];
     const op_t *op = op_find(request->op);
     error_code_t code = s_who(self, request, op, (uint64_t)clock_wall_ms(), &caller);
-    if (code == ERROR_none && op_is_of_session(op) && request->token.len + body.len == 0)
+    if (code == ERROR_none && op_is_of_session(op) && op->number != OP_session_now &&
+        request->token.len + body.len == 0)
         code = ERROR_invalid_session;
     if (code != ERROR_none) {
         s_refuse(self, peer, request, code, s_why(request, op, code),

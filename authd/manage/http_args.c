@@ -65,6 +65,9 @@ static error_code_t s_add(http_args_t *self, json_t *args, unsigned op, slice_t 
 {
     char key[TASK_REFERENCE];
     const field_t *field = s_field(op, name);
+    self->detail = "Send the session as Authorization: Bearer or its cookie, not in the URL.";
+    if (slice_is(name, "session"))
+        return ERROR_invalid_param;
     self->detail = "A query parameter is of no use here: its name is too long.";
     if (name.len == 0 || name.len >= sizeof key)
         return ERROR_invalid_param;

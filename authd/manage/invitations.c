@@ -4,6 +4,7 @@
 #include "authd/directory/sessions.h"
 #include "authd/manage/attempt.h"
 #include "authd/manage/rights.h"
+#include "authd/manage/session_begin.h"
 
 #include "common/base/secret.h"
 
@@ -154,7 +155,9 @@ static error_code_t s_prepare(task_t *task)
     user_t user;
     invitation_t invitation;
     password_words_t words;
-    error_code_t code = s_find(task, &invitation, &user);
+    error_code_t code = session_check_cookie(task);
+    if (code == ERROR_none)
+        code = s_find(task, &invitation, &user);
     if (code != ERROR_none)
         return code;
     bool known = !uuid_is_nil(&invitation.user);
@@ -183,6 +186,38 @@ static error_code_t s_user(task_t *task, const invitation_t *invitation, user_t 
     return users_get(task->view, &made.id, user) ? ERROR_none : ERROR_storage_full;
 }
 
+/* What a link leads to, before a password is typed. */
+static error_code_t s_check(task_t *task)
+{
+    user_t user;
+    login_t login = {.totp = slice("", 0)};
+    invitation_t invitation;
+    error_code_t code = s_find(task, &invitation, &user);
+    if (code != ERROR_none)
+        return code;
+    bool exists = !uuid_is_nil(&invitation.user);
+    slice_t name = exists ? user.name : s_name(task, &invitation);
+    if (exists)
+        logins_get(task->view, &user.id, &login);
+    task->result = json_pack("{s:o, s:o, s:s, s:b, s:b, s:o}", "email",
+                             task_json_text(invitation.email), "name", task_json_text(name), "role",
+                             user_role_names[invitation.role], "exists", exists, "second_factor",
+                             login.totp.len > 0, "expires", task_json_time(invitation.ends_ms));
+    return ERROR_none;
+}
+
+/* Signed in at once, where a cookie is asked for; but a second factor stays in effect. */
+static void s_sign_in(task_t *task, const uuid_t7 *user, const login_t *login)
+{
+    bool signed_in = task_bool(task, "cookie", false) && login->totp.len == 0;
+    json_object_set_new(task->result, "signed_in", json_boolean(signed_in));
+    if (!signed_in)
+        return;
+    json_t *session = session_begin(task, user);
+    json_object_set(task->result, "csrf", json_object_get(session, "csrf"));
+    json_decref(session);
+}
+
 static error_code_t s_accept(task_t *task)
 {
     user_t user;
@@ -205,6 +240,8 @@ static error_code_t s_accept(task_t *task)
         return code;
     sessions_delete_all(task->view, &id);
     invitations_delete(task->view, &used);
+    logins_get(task->view, &id, &login);
+    s_sign_in(task, &id, &login);
     return ERROR_none;
 }
 
@@ -221,7 +258,9 @@ const task_row_t manage_invitations[] = {
      s_accept,
      {{"invitation", FIELD_TEXT, true, 1, TASK_REFERENCE},
       {"password", FIELD_TEXT, true, PASSWORD_LEAST, PASSWORD_MOST},
-      {"name", FIELD_TEXT, false, 1, USER_NAME_MOST}}},
+      {"name", FIELD_TEXT, false, 1, USER_NAME_MOST},
+      {"cookie", FIELD_BOOL, false, 0, 0}}},
+    {OP_invitation_check, s_check, {{"invitation", FIELD_TEXT, true, 1, TASK_REFERENCE}}},
     {0},
 };
 

@@ -272,8 +272,9 @@ static error_code_t s_change(manage_t *self, pending_t *pending)
 
 bool manage_only_reads(const op_t *op)
 {
-    /* Hundreds of hashes need a body, which GET has not; and so does a session. */
-    return op->methods == OP_GET || op->number == OP_token_check || op->number == OP_session_show;
+    /* Hundreds of hashes need a body, which GET has not; and so do a session and an invitation. */
+    return op->methods == OP_GET || op->number == OP_token_check || op->number == OP_session_show ||
+           op->number == OP_invitation_check;
 }
 
 static error_code_t s_perform(manage_t *self, pending_t *pending)

@@ -2,6 +2,7 @@
 #include "authd/directory/sessions.h"
 #include "authd/accounts/totp.h"
 #include "authd/manage/attempt.h"
+#include "authd/manage/session_begin.h"
 #include "common/base/secret.h"
 #include "common/monitor/monitor.h"
 
@@ -35,9 +36,9 @@ static error_code_t s_login_prepare(task_t *task)
 {
     user_t user;
     login_t login;
-    if (task_bool(task, "cookie", false) && !task->cookies)
-        return task_field(task, ERROR_invalid_param, "cookie",
-                          "only an answer over HTTP can set one. Leave it out.");
+    error_code_t code = session_check_cookie(task);
+    if (code != ERROR_none)
+        return code;
     bool there = s_person(task, &user, &login);
     return attempt_begin(task, task_text(task, "email"), there ? &login : NULL,
                          task_text(task, "password"));
@@ -76,11 +77,11 @@ static error_code_t s_second(task_t *task, login_t *login, uint8_t codes[LOGIN_C
 }
 
 /* As a cookie no script of the page sees the session; what the page needs for changes it does. */
-static void s_show_secret(task_t *task, const ticket_t *ticket)
+static void s_show_secret(task_t *task, const ticket_t *ticket, json_t *shown)
 {
     char text[TICKET_TEXT], csrf[TICKET_CSRF];
     ticket_csrf(ticket, csrf);
-    json_object_set_new(task->result, "csrf", json_string(csrf));
+    json_object_set_new(shown, "csrf", json_string(csrf));
     secret_wipe(csrf, sizeof csrf);
     if (task_bool(task, "cookie", false)) {
         task->cookie = malloc(sizeof *task->cookie);
@@ -91,11 +92,11 @@ static void s_show_secret(task_t *task, const ticket_t *ticket)
         return;
     }
     ticket_text(ticket, TICKET_SESSION, text);
-    json_object_set_new(task->result, "session", json_string(text));
+    json_object_set_new(shown, "session", json_string(text));
     secret_wipe(text, sizeof text);
 }
 
-static void s_begin_session(task_t *task, const uuid_t7 *user)
+json_t *session_begin(task_t *task, const uuid_t7 *user)
 {
     ticket_t ticket;
     accounts_t *accounts = task->accounts;
@@ -108,10 +109,20 @@ static void s_begin_session(task_t *task, const uuid_t7 *user)
                          .from = slice_of(task->actor->from)};
     ticket_hash(&ticket, session.hash);
     sessions_add(task->view, &session);
-    json_object_update_new(task->result, s_json(&session, accounts->idle_ms));
-    task_object(task, &session.id, slice("", 0));
-    s_show_secret(task, &ticket);
+    if (!task->object[0])
+        task_object(task, &session.id, slice("", 0));
+    json_t *shown = s_json(&session, accounts->idle_ms);
+    s_show_secret(task, &ticket, shown);
     ticket_wipe(&ticket);
+    return shown;
+}
+
+error_code_t session_check_cookie(task_t *task)
+{
+    if (!task_bool(task, "cookie", false) || task->cookies)
+        return ERROR_none;
+    return task_field(task, ERROR_invalid_param, "cookie",
+                      "only an answer over HTTP can set one. Leave it out.");
 }
 
 static error_code_t s_login(task_t *task)
@@ -128,13 +139,12 @@ static error_code_t s_login(task_t *task)
     if (code != ERROR_none)
         return code;
     uuid_t7 id = user.id;
-    task->result = json_pack("{s:o}", "user", task_json_user(&user));
-    json_t *shown = json_incref(json_object_get(task->result, "user"));
+    json_t *shown = task_json_user(&user);
     if (hash_job_made(task->job)[0])
         login.password = slice_of(hash_job_made(task->job));
     login.networks = login_learn(&login, task->network, networks);
     logins_put(task->view, &login);
-    s_begin_session(task, &id);
+    task->result = session_begin(task, &id);
     json_object_set_new(task->result, "user", shown);
     json_object_set_new(task->result, "codes_left",
                         login.totp.len ? json_integer((json_int_t)(login.codes.len / LOGIN_CODE))
@@ -172,22 +182,42 @@ static error_code_t s_logout(task_t *task)
     return ERROR_none;
 }
 
-static error_code_t s_show(task_t *task)
+/* The session with its user (the whole) and its CSRF token. */
+static json_t *s_json_shown(task_t *task, const accounts_who_t *who)
 {
-    accounts_who_t who;
     session_t session;
     user_t user;
     char csrf[TICKET_CSRF];
+    sessions_get(task->view, &who->ticket.id, &session);
+    users_get(task->view, &who->user, &user);
+    ticket_csrf(&who->ticket, csrf);
+    json_t *all = s_json(&session, task->accounts->idle_ms);
+    json_object_set_new(all, "user", task_json_user(&user));
+    json_object_set_new(all, "csrf", json_string(csrf));
+    secret_wipe(csrf, sizeof csrf);
+    return all;
+}
+
+static error_code_t s_show(task_t *task)
+{
+    accounts_who_t who;
     error_code_t code = s_who(task, &who);
     if (code != ERROR_none)
         return code;
-    sessions_get(task->view, &who.ticket.id, &session);
-    users_get(task->view, &who.user, &user);
-    ticket_csrf(&who.ticket, csrf);
-    task->result = s_json(&session, task->accounts->idle_ms);
-    json_object_set_new(task->result, "user", task_json_user(&user));
-    json_object_set_new(task->result, "csrf", json_string(csrf));
-    secret_wipe(csrf, sizeof csrf);
+    task->result = s_json_shown(task, &who);
+    ticket_wipe(&who.ticket);
+    return ERROR_none;
+}
+
+/* For a page that asks before it shows its login: nobody is no error. */
+static error_code_t s_now(task_t *task)
+{
+    accounts_who_t who;
+    if (s_who(task, &who) != ERROR_none) {
+        task->result = json_pack("{s:n}", "session");
+        return ERROR_none;
+    }
+    task->result = json_pack("{s:o}", "session", s_json_shown(task, &who));
     ticket_wipe(&who.ticket);
     return ERROR_none;
 }
@@ -245,6 +275,7 @@ const task_row_t manage_sessions[] = {
       {"cookie", FIELD_BOOL, false, 0, 0}}},
     {OP_logout, s_logout, {{"session", FIELD_TEXT, true, 1, TASK_REFERENCE}}},
     {OP_session_show, s_show, {{"session", FIELD_TEXT, true, 1, TASK_REFERENCE}}},
+    {OP_session_now, s_now, {{"session", FIELD_TEXT, false, 1, TASK_REFERENCE}}},
     {OP_session_list, s_list, {{0}}},
     {OP_session_revoke, s_revoke, {{0}}},
     {OP_session_end, s_end_all, {{0}}},

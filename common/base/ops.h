@@ -86,7 +86,7 @@ static inline bool op_manages(const op_t *op)
  * credential. */
 static inline bool op_is_of_session(const op_t *op)
 {
-    return op->number == OP_logout || op->number == OP_session_show;
+    return op->number == OP_logout || op->number == OP_session_show || op->number == OP_session_now;
 }
 
 /* Whether an operation takes an event. */

@@ -102,10 +102,12 @@ static void a_session_beside_the_body_is_its_argument(void **state)
     assert_true(manage_start(self->manage, &request, &answer, NULL, NULL));
     assert_int_equal(answer.code, ERROR_invalid_param);
     assert_null(strstr(answer.message, session));
+    manage_clear(&answer);
     request = (manage_request_t){
         .actor = &manage_control, .op = OP_user_list, .session = slice_of(session)};
     assert_true(manage_start(self->manage, &request, &answer, NULL, NULL));
     assert_int_equal(answer.code, ERROR_invalid_param);
+    manage_clear(&answer);
 }
 
 /* Sets the times of all of ANN's sessions, so many seconds ago. */

@@ -69,6 +69,7 @@ static void s_end(call_t *call)
     pack_free(&call->params);
     pack_free(&call->headers);
     free(call->job.reason);
+    free(call->job.field);
 }
 
 /* Posts and compares the error and, when it is accepted, the body that would be stored. */

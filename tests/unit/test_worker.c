@@ -241,7 +241,9 @@ static void test_a_mixed_batch_is_answered_in_its_order(void **state)
         assert_int_equal(s_replies[i].reply.origin, 5);
     }
     assert_int_equal(s_replies[2].reply.attempt, 2);
-    assert_string_equal(s_replies[1].body, "text must be a string");
+    assert_string_equal(s_replies[1].body, "text must be a string{\"field\":\"text\"}");
+    assert_int_equal(s_replies[1].reply.fact[0].fact, FACT_DETAILS);
+    assert_int_equal(s_replies[1].reply.fact[0].value, strlen("{\"field\":\"text\"}"));
     assert_non_null(strstr(s_replies[6].body, "{\"message_id\":\""));
 }
 
