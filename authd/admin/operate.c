@@ -67,8 +67,10 @@ static const char s_damaged[] =
  * kept in the audit for ever. */
 static bool s_is_param(const char *name)
 {
-    static const char *const names[] = {"limit", "from", "before", "order", "to",
-                                        "state", "id",   "after",  "rate"};
+    static const char *const names[] = {
+#define PARAM(name, of) name,
+#include "common/read_params.def"
+    };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], name) == 0)
             return true;

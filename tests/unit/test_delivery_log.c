@@ -232,6 +232,8 @@ static void test_dead_ones_are_replayed_at_a_rate(void **state)
         s_note(i, OUTBOX_DEAD);
     s_commit();
     s_set_handler();
+    s_assert_has(s_ask(delivery_log_replay, "form 2026-01-02T03:09:05Z", ERROR_invalid_param),
+                 "form is no parameter"); /* else all of them would be replayed */
     s_ask(delivery_log_replay, "rate 20 from 2026-01-02T03:09:05Z to 2026-01-02T03:29:05Z",
           ERROR_none);
     assert_true(s_until_dead(10) >= 900); /* the first one at once, then 19 at 20 a second */

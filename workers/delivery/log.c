@@ -30,7 +30,13 @@ typedef struct {
     uint64_t now_ms; /* the running clock, when it was asked */
 } page_t;
 
-static const char *const s_known[] = {"from", "to", "state", "id", "limit", "after"};
+static const char *const s_known[] = {
+#define PARAM(name, of) PARAM_##of(name)
+#define PARAM_HISTORY(name)
+#define PARAM_DELIVERIES(name) name,
+#define PARAM_BOTH(name) name,
+#include "common/read_params.def"
+};
 static const char *const s_states[] = {"", "pending", "delivered", "dead"};
 
 static const delivery_engine_t *s_engine(const answering_t *with)

@@ -4,8 +4,13 @@
 #include "workers/post/history.h"
 #include "workers/post/search.h"
 
-static const char *const s_known[] = {"from",  "before", "order", "limit", "last",
-                                      "since", "until",  "wait",  "q",     "sender"};
+static const char *const s_known[] = {
+#define PARAM(name, of) PARAM_##of(name)
+#define PARAM_HISTORY(name) name,
+#define PARAM_DELIVERIES(name)
+#define PARAM_BOTH(name) name,
+#include "common/read_params.def"
+};
 
 bool history_number(job_t *job, const char *name, uint64_t max, uint64_t *number)
 {
