@@ -37,6 +37,10 @@ enum {
              {"--key", "KEY", "Idempotency-Key; without it, a new one"}
 #define HISTORY {"--last", "N", "the newest N, oldest first"}, \
                 {"--from", "N", "first sequence number"}, {"--limit", "N", "most messages, beginning with the oldest"}, \
+                {"--since", "TIME", "stored then or later: 2026-01-02T03:04:05Z, 2026-01-02, 10m, 2h, 7d"}, \
+                {"--until", "TIME", "stored before then"}, \
+                {"--search", "TEXT", "with this in its texts: the newest 100, or --last N, oldest first"}, \
+                {"--sender", "NAME", "likewise, of this sender, by name as shown or user id"}, \
                 {"--follow", NULL, "go on with what comes, until Ctrl-C"}, \
                 {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE
 #define BETWEEN {"--from", "TIME", "stored since, as 2026-01-02T03:04:05Z", TEXT("from")}, \
@@ -433,7 +437,7 @@ const command_t command_table[] = {
      .op = OP_extension_incoming},
 
     {"history channel", history_run, "NAME", 1, 1, "read a channel's messages",
-     "history channel releases --last 10\nhistory channel releases --last 10 --follow", {HISTORY},
+     "history channel releases --last 10 --follow\nhistory channel releases --since 2h\nhistory channel releases --search 'build failed' --sender ci", {HISTORY},
      .op = OP_channel_history},
     {"history bot", history_run, "NAME", 1, 1, "read a bot's messages and events",
      "history bot buildbot --from 100", {HISTORY},

@@ -1,4 +1,6 @@
 /* posternctl history …: reads messages back, page by page. */
+#include "common/base/clock.h"
+#include "common/base/moment.h"
 #include "ctl/command.h"
 #include "ctl/send/call.h"
 #include "ctl/table.h"
@@ -8,7 +10,12 @@
 #include <string.h>
 #include <time.h>
 
-enum { HISTORY_PAGE = 100, HISTORY_FOLLOW_MS = 500, HISTORY_LAST = 1000000 };
+enum {
+    HISTORY_PAGE = 100,
+    HISTORY_FOLLOW_MS = 500,
+    HISTORY_LAST = 1000000,
+    HISTORY_FOUND = 100, /* messages that a search shows without --last */
+};
 
 typedef struct {
     ctl_t *ctl;
@@ -16,8 +23,9 @@ typedef struct {
     uint64_t from; /* the next sequence; 0: the oldest */
     uint64_t left; /* messages still to show */
     uint64_t last; /* messages to begin with, the newest; 0: from FROM on */
-    bool follow;
-    json_t *all; /* collects for --json without --follow */
+    bool follow, search;
+    json_t *narrow; /* parameters of every page: times, a phrase, a sender */
+    json_t *all;    /* collects for --json without --follow */
 } history_t;
 
 /* What a person wants to see of a message or an event. */
@@ -71,9 +79,15 @@ static json_t *s_get(history_t *self, uint64_t left, const char *order, const ch
 {
     json_int_t limit = left < HISTORY_PAGE ? (json_int_t)left : HISTORY_PAGE;
     json_t *params = json_pack("{s:I, s:s}", "limit", limit, "order", order);
+    json_object_update(params, self->narrow);
     if (sequence)
         json_object_set_new(params, name, json_integer((json_int_t)sequence));
-    return call_read(self->call, "GET", params);
+    json_t *page = call_read(self->call, "GET", params);
+    if (!page || !self->search || json_object_get(page, "scanned"))
+        return page;
+    ctl_error(self->ctl, "failed", "the worker is of a version that cannot search");
+    json_decref(page);
+    return NULL;
 }
 
 /* One page; *more says whether another one waits. Returns an exit status. */
@@ -130,30 +144,98 @@ static int s_pages(history_t *self)
     return status;
 }
 
-int history_run(ctl_t *ctl)
+/* The time of an option, for PARAM of every page; the same one, however long that takes. */
+static void s_narrow_time(history_t *self, const char *option, const char *param)
 {
-    history_t self = {.ctl = ctl, .follow = ctl_option(ctl, "--follow") != NULL};
-    self.from = ctl_number(ctl, "--from", 0, 0, INT64_MAX);
-    self.left = ctl_number(ctl, "--limit", UINT64_MAX, 1, INT64_MAX);
-    self.last = ctl_number(ctl, "--last", 0, 1, HISTORY_LAST);
-    if (self.last && (ctl_option(ctl, "--from") || ctl_option(ctl, "--limit"))) {
-        ctl_error(ctl, "usage", "--last is in place of --from and --limit");
-        return CTL_USAGE;
+    const char *text = ctl_option(self->ctl, option);
+    if (!text)
+        return;
+    int64_t time_ms = moment_parse(slice_of(text), clock_wall_ms());
+    if (time_ms < 0) {
+        ctl_error(self->ctl, "usage", "%s must be " MOMENT_FORMS ", not %s", option, text);
+        exit(CTL_USAGE);
     }
-    self.call = call_new(ctl);
-    if (!self.call)
-        return CTL_REFUSED;
-    if (self.follow || self.left > HISTORY_PAGE || self.last > HISTORY_PAGE)
-        call_follow(self.call);
-    if (ctl_json(ctl) && !self.follow)
-        self.all = json_array();
-    int status = s_pages(&self);
-    if (self.all && status == CTL_OK) {
-        json_t *all = json_pack("{s:O}", "messages", self.all);
+    char time[CLOCK_TEXT];
+    clock_text(time_ms, time);
+    json_object_set_new(self->narrow, param, json_string(time));
+}
+
+static void s_narrow_text(history_t *self, const char *option, const char *param)
+{
+    const char *text = ctl_option(self->ctl, option);
+    if (!text)
+        return;
+    json_t *value = json_string(text);
+    if (!*text || !value) {
+        json_decref(value);
+        ctl_error(self->ctl, "usage", "%s takes a text in UTF-8", option);
+        exit(CTL_USAGE);
+    }
+    json_object_set_new(self->narrow, param, value);
+    self->search = true;
+}
+
+/* The first option that was given of two; NULL: none was. */
+static const char *s_given(const ctl_t *ctl, const char *one, const char *other)
+{
+    return ctl_option(ctl, one) ? one : ctl_option(ctl, other) ? other : NULL;
+}
+
+/* Options that do not go together; NULL: all do. */
+static const char *s_clash(const history_t *self)
+{
+    if (self->search && (self->follow || s_given(self->ctl, "--from", "--limit")))
+        return "--search and --sender take --last, --since and --until";
+    if (self->last && s_given(self->ctl, "--from", "--limit"))
+        return "--last is in place of --from and --limit";
+    if (self->follow && ctl_option(self->ctl, "--until"))
+        return "--follow has no end, and goes without --until";
+    return NULL;
+}
+
+static void s_read_options(history_t *self)
+{
+    ctl_t *ctl = self->ctl;
+    self->follow = ctl_option(ctl, "--follow") != NULL;
+    self->from = ctl_number(ctl, "--from", 0, 0, INT64_MAX);
+    self->left = ctl_number(ctl, "--limit", UINT64_MAX, 1, INT64_MAX);
+    self->last = ctl_number(ctl, "--last", 0, 1, HISTORY_LAST);
+    s_narrow_time(self, "--since", "since");
+    s_narrow_time(self, "--until", "until");
+    s_narrow_text(self, "--search", "q");
+    s_narrow_text(self, "--sender", "sender");
+    const char *clash = s_clash(self);
+    if (clash) {
+        ctl_error(ctl, "usage", "%s", clash);
+        exit(CTL_USAGE);
+    }
+    if (self->search && !self->last)
+        self->last = HISTORY_FOUND;
+}
+
+static int s_read(history_t *self)
+{
+    if (self->follow || self->search || self->left > HISTORY_PAGE || self->last > HISTORY_PAGE)
+        call_follow(self->call);
+    if (ctl_json(self->ctl) && !self->follow)
+        self->all = json_array();
+    int status = s_pages(self);
+    if (self->all && status == CTL_OK) {
+        json_t *all = json_pack("{s:O}", "messages", self->all);
         table_json(all);
         json_decref(all);
     }
-    json_decref(self.all);
+    json_decref(self->all);
+    return status;
+}
+
+int history_run(ctl_t *ctl)
+{
+    history_t self = {.ctl = ctl, .narrow = json_object()};
+    s_read_options(&self);
+    self.call = call_new(ctl);
+    int status = self.call ? s_read(&self) : CTL_REFUSED;
     call_destroy(&self.call);
+    json_decref(self.narrow);
     return status;
 }

@@ -167,3 +167,57 @@ def test_who_reads_does_not_wait_for_those_who_search(long):
 
     alone, beside = median_ms(1), median_ms(8)
     assert beside < 3 * alone + 5, (alone, beside)
+
+
+def ctl(ring, user, *words, **options):
+    return ring.ctl("history", "channel", *words, "--token-file", "-", input=user.token, **options)
+
+
+def test_posternctl_searches(told, long):
+    ring, ada, _, path = told
+    bob = ring.get(ring.url(path, ada.token, last=1)).json()["messages"][0]["sender"]
+
+    def sequences(*words):
+        return [row["sequence"] for row in ctl(ring, ada, "told", *words)["messages"]]
+
+    assert sequences("--search", "build") == [1, 2, 5]
+    assert sequences("--search", "build", "--last", "2") == [2, 5]
+    assert sequences("--sender", "asker") == sequences("--sender", bob["id"]) == [5, 6]
+    assert sequences("--search", "build", "--sender", "asker", "--since", "1h") == [5]
+    assert sequences("--search", "build", "--until", "1h") == []
+    _, own, _ = long
+    rows = ctl(ring, own, "long", "--search", "odd", "--last", "1000")["messages"]  # over several answers
+    assert len(rows) == COUNT // 8 // 1000 * 8 + 8 and rows[0]["sequence"] < rows[-1]["sequence"]
+    local = ring.ctl("history", "channel", "told", "--search", "nobody")["messages"]  # by the control socket
+    assert [row["sequence"] for row in local] == [6]
+    plain = ring.ctl_run("history", "channel", "told", "--search", "nobody", "--token-file", "-", input=ada.token)
+    assert plain.stdout.split()[0] == "6" and plain.stdout.rstrip().endswith("nobody"), plain
+
+
+def test_posternctl_reads_between_times(told):
+    ring, ada, _, path = told
+    rows = ring.get(ring.url(path, ada.token)).json()["messages"]
+    cut = rows[3]["time"]
+    expected = [row["sequence"] for row in rows if row["time"] >= cut]
+    for words, wanted in [(("--since", cut), expected), (("--until", cut), list(range(1, 7 - len(expected)))),
+                          (("--since", "1h", "--until", "2100-01-01"), [1, 2, 3, 4, 5, 6]), (("--since", "0s"), []),
+                          (("--since", "1h", "--last", "2"), [5, 6]), (("--since", "1h", "--limit", "2"), [1, 2])]:
+        assert [row["sequence"] for row in ctl(ring, ada, "told", *words)["messages"]] == wanted, words
+
+
+@pytest.mark.parametrize("words,said", [
+    (("--since", "soon"), "--since must be"), (("--until", ""), "--until must be"),
+    (("--search", ""), "--search takes a text"), (("--search", "x", "--limit", "3"), "take --last"),
+    (("--sender", "x", "--follow"), "take --last"), (("--follow", "--until", "1h"), "--until"),
+    (("--last", "3", "--from", "1"), "--last is in place")])
+def test_posternctl_says_what_does_not_go_together(told, words, said):
+    ring, ada, _, _ = told
+    done = ring.ctl_run("history", "channel", "told", *words, "--token-file", "-", input=ada.token)
+    assert done.returncode == 2 and said in done.stderr, done
+
+
+@pytest.mark.parametrize("params", [{"last": 1}, {"since": "1h"}, {"until": "2100-01-01"}, {"q": "nobody"},
+                                    {"sender": "asker"}, {"from": 6, "wait": 1}])
+def test_who_may_open_the_control_socket_reads_the_same(told, params):
+    ring, _, _, _ = told
+    assert ring.manage("channel_history", "told", **params)["messages"][-1]["sequence"] in (5, 6)
