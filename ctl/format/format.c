@@ -2,6 +2,7 @@
 #include "common/base/clock.h"
 #include "ctl/command.h"
 #include "ctl/format/chosen.h"
+#include "ctl/format/last.h"
 #include "ctl/table.h"
 
 #include <errno.h>
@@ -118,7 +119,8 @@ int format_show_run(ctl_t *ctl)
     return good ? CTL_OK : CTL_REFUSED;
 }
 
-/* The request of a try: headers of -H and --headers, a query, and the body on stdin. */
+/* The request of a try: headers of -H and --headers, a query, and the body on stdin; or an event
+ * that a channel keeps. */
 static bool s_catch(ctl_t *ctl, caught_t *caught)
 {
     const char *file = ctl_option(ctl, "--headers"), *header;
@@ -133,6 +135,8 @@ static bool s_catch(ctl_t *ctl, caught_t *caught)
     }
     if (ctl_option(ctl, "--query"))
         caught_query(caught, slice_of(ctl_option(ctl, "--query")));
+    if (ctl_option(ctl, "--last"))
+        return last_event(ctl, ctl_option(ctl, "--last"), caught);
     if (!caught_body(caught, "-")) {
         ctl_error(ctl, "failed", "stdin: %s", strerror(errno));
         return false;

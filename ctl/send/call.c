@@ -86,9 +86,8 @@ static bool s_take_token(call_t *self)
     return self->authorization != NULL;
 }
 
-static void s_open(call_t *self, bool local)
+static void s_open(call_t *self, bool local, const char *target)
 {
-    const char *target = operation_target(self->ctl);
     json_t *extension = NULL;
     if (s_is_extension(self->op, target)) {
         if (!(extension = s_extension(self->ctl, target)))
@@ -105,15 +104,18 @@ static void s_open(call_t *self, bool local)
 call_t *call_new(ctl_t *ctl)
 {
     unsigned op = operation_of(ctl);
-    if (!op)
-        return NULL;
+    return op ? call_of(ctl, op, operation_target(ctl)) : NULL;
+}
+
+call_t *call_of(ctl_t *ctl, unsigned op, const char *target)
+{
     call_t *self = calloc(1, sizeof *self);
     assert(self);
     self->ctl = ctl;
     self->op = op;
     bool local = s_is_local(ctl, op);
     if (local || s_take_token(self))
-        s_open(self, local);
+        s_open(self, local, target);
     if (!self->target && !self->url)
         call_destroy(&self);
     return self;

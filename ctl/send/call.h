@@ -14,6 +14,8 @@ typedef struct call call_t;
  * app-id and appkey; an app-id (digits) is used as it is, with $POSTERN_APPKEY. NULL after the
  * error was shown. */
 call_t *call_new(ctl_t *ctl);
+/* For another operation, of TARGET. */
+call_t *call_of(ctl_t *ctl, unsigned op, const char *target);
 void call_destroy(call_t **self_p);
 
 /* Adds "Name: value" (borrowed until the call is destroyed). */

@@ -42,7 +42,7 @@ WITHIN = {
     "workers": {"workers/loop", "workers/delivery"},
     "ctl": set(),
     "ctl/manage": {"ctl"},
-    "ctl/format": {"ctl"},
+    "ctl/format": {"ctl", "ctl/send"},
     "ctl/send": {"ctl", "ctl/manage"},
     "ctl/host": {"ctl", "ctl/manage"},
 }

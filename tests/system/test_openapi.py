@@ -338,6 +338,8 @@ def test_every_operation_answers_as_it_says(client, ring):
                          ("chat", channel["id"]), ("buddy", OWNER), ("extension", app["app_id"])):
         call(f"{name}_history", target, params={"limit": 2})
     call("token_self")
+    for name, target in (("channel", "oas_channel"), ("channel_id", channel["id"])):
+        call(f"{name}_replay", target, params={"limit": 2})
     for kind, target in (("bot", "oas_bot"), ("extension", app["app_id"])):
         ring.wait(lambda k=kind, t=target: call(f"{k}_deliveries", t)["deliveries"],
                   what="a delivery in the log")

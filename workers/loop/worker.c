@@ -330,7 +330,7 @@ void worker_destroy(worker_t **self_p)
 /* Gives the journal what has arrived, when it is idle. */
 static void s_hand_over(worker_t *self)
 {
-    if (!journal_is_idle(self->journal) || drain_batches(self->filling) == 0)
+    if (!journal_is_idle(self->journal) || drain_is_empty(self->filling))
         return;
     drain_t *next = self->filling;
     size_t count;
@@ -364,7 +364,7 @@ static void s_finish(worker_t *self)
         return;
     drain_t *done = self->out;
     drain_t *next = self->filling;
-    if (drain_batches(next) > 0) {
+    if (!drain_is_empty(next)) {
         size_t count;
         journal_entry_t **entries = drain_close(next, clock_ms(), clock_wall_ms(), &count);
         if (count > 0) {
@@ -375,6 +375,7 @@ static void s_finish(worker_t *self)
     }
     answer_drain(&self->answering, done);
     s_tell(self, done);
+    replay_stored(done);
     drain_reset(done);
     s_hand_over(self);
 }
@@ -425,6 +426,8 @@ static void s_wait(worker_t *self, bool stopping)
     }
     if (self->answering.holding.len > 0 && wait_ms > HOLDING_TURN_MS)
         wait_ms = HOLDING_TURN_MS;
+    if (replay_waits(&self->answering))
+        wait_ms = 0;
     link_wait(self->links, takes ? self->links_len : 0, fds, count, wait_ms);
 }
 
@@ -439,8 +442,9 @@ static void s_receive(worker_t *self)
 
 static bool s_is_empty(const worker_t *self)
 {
-    return journal_is_idle(self->journal) && drain_batches(self->filling) == 0 &&
-           journal_asked(self->journal) == 0 && self->answering.holding.len == 0 &&
+    return journal_is_idle(self->journal) && drain_is_empty(self->filling) &&
+           journal_asked(self->journal) == 0 && !self->answering.replays &&
+           self->answering.holding.len == 0 &&
            (!self->engine || self->role->engine->is_idle(self->engine));
 }
 
@@ -470,6 +474,7 @@ void worker_run(worker_t *self)
         if (!stopping)
             s_receive(self);
         s_finish(self);
+        replay_turn(&self->answering, &self->post, self->filling);
         s_hand_over(self);
         answer_turn(&self->answering, stopping);
         s_deliver(self, stopping);

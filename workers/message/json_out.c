@@ -18,8 +18,7 @@ void json_free(json_out_t *self)
     *self = (json_out_t){0};
 }
 
-/* Makes room for LEN more bytes and returns where they go. */
-static char *s_room(json_out_t *self, size_t len)
+char *json_room(json_out_t *self, size_t len)
 {
     if (self->cap - self->len < len) {
         size_t cap = self->cap ? self->cap : 256;
@@ -37,7 +36,7 @@ void json_raw(json_out_t *self, slice_t text)
 {
     if (text.len == 0)
         return;
-    memcpy(s_room(self, text.len), text.data, text.len);
+    memcpy(json_room(self, text.len), text.data, text.len);
     self->len += text.len;
 }
 
@@ -97,7 +96,7 @@ void json_base64(json_out_t *self, slice_t bytes)
 {
     size_t size = sodium_base64_encoded_len(bytes.len, sodium_base64_VARIANT_ORIGINAL);
     json_lit(self, "\"");
-    char *text = s_room(self, size);
+    char *text = json_room(self, size);
     sodium_bin2base64(text, size, (const unsigned char *)bytes.data, bytes.len,
                       sodium_base64_VARIANT_ORIGINAL);
     self->len += size - 1;

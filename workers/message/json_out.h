@@ -20,6 +20,9 @@ typedef struct json_out {
 void json_reset(json_out_t *self); /* empties, keeps the memory */
 void json_free(json_out_t *self);
 
+/* Room for LEN bytes more, which the caller writes and adds to len. */
+char *json_room(json_out_t *self, size_t len);
+
 /* Bytes as they are: punctuation, or a document that is JSON already. */
 void json_raw(json_out_t *self, slice_t text);
 void json_lit(json_out_t *self, const char *text);

@@ -16,7 +16,8 @@ typedef struct answering {
     json_out_t body;
     void *engine; /* the worker's, for operations that ask it; or NULL */
     const struct worker_engine *calls;
-    readings_t readings; /* that are asked or held */
+    readings_t readings;    /* that are asked or held, or whose answer is put off */
+    struct replay *replays; /* under way, in their order (replay.h) */
     holding_t holding;
     slicing_t slicing; /* those of them that are sliced */
 } answering_t;

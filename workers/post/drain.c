@@ -92,6 +92,19 @@ job_t *drain_add(drain_t *self, link_t *link, peer_t *peer, wire_message_t *mess
     return &self->jobs[self->jobs_len - kept->entries];
 }
 
+job_t *drain_add_own(drain_t *self)
+{
+    s_make_room(self, 1);
+    job_t *job = &self->jobs[self->jobs_len++];
+    *job = (job_t){.kind = JOB_STORE, .deadline_ms = INT64_MAX};
+    return job;
+}
+
+bool drain_is_empty(const drain_t *self)
+{
+    return self->batches_len == 0 && self->jobs_len == 0;
+}
+
 bool drain_is_full(const drain_t *self)
 {
     return self->batches_len == DRAIN_BATCHES;

@@ -38,6 +38,7 @@ typedef struct job {
     char *field; /* of a refusal: the path of the field that it is about, or NULL; owned */
     struct formatted *formatted; /* what a format made, or NULL; owned (formatted.h) */
     struct reading *reading;     /* JOB_READ (reading.h), until it is asked; owned */
+    struct replay *replay;       /* of a job of the worker's own: what it is for (replay.h) */
 } job_t;
 
 /* Where a run of jobs came from. */
@@ -57,9 +58,14 @@ void drain_destroy(drain_t **self_p);
  * request. Needs !drain_is_full. Returns the first of the new jobs, valid until the next call. */
 job_t *drain_add(drain_t *self, link_t *link, peer_t *peer, wire_message_t *message,
                  int64_t now_ms);
+/* Adds a JOB_STORE of the worker's own, which answers no request and belongs to no batch: the
+ * caller fills its entry. Valid until the next of these two calls. */
+job_t *drain_add_own(drain_t *self);
 /* Whether it holds DRAIN_BATCHES batches. */
 bool drain_is_full(const drain_t *self);
 size_t drain_batches(const drain_t *self);
+/* It has neither batches nor jobs. */
+bool drain_is_empty(const drain_t *self);
 
 /* Drops the jobs whose time is up, sets the records' time and returns the COUNT entries for the
  * journal: the drain's, valid until drain_reset. WALL_MS: ms since 1970. */

@@ -9,6 +9,7 @@ static const char *const s_known[] = {
 #define PARAM_HISTORY(name) name,
 #define PARAM_DELIVERIES(name)
 #define PARAM_BOTH(name) name,
+#define PARAM_REPLAYS(name)
 #include "common/read_params.def"
 };
 

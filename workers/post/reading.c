@@ -125,12 +125,18 @@ static void s_end(reading_t *self)
 
 static void s_done(void *arg, journal_asked_t how);
 
+void reading_finish(reading_t *self)
+{
+    s_reply(self);
+    s_end(self);
+}
+
 void reading_expire(reading_t *self)
 {
     if (self->end && !self->error)
         self->end(self, self->with);
-    s_reply(self);
-    s_end(self);
+    if (!self->later)
+        reading_finish(self);
 }
 
 bool reading_wake(reading_t *self)

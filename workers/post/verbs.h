@@ -7,6 +7,7 @@
 
 #include "workers/post/drain.h"
 #include "workers/post/incoming.h"
+#include "workers/post/replay.h"
 
 typedef void (*verb_fn)(post_t *post, job_t *job);
 
@@ -14,6 +15,7 @@ typedef void (*verb_fn)(post_t *post, job_t *job);
 #define WORKER_VERBS(VERB)                                                                         \
     VERB(message, post_message)                                                                    \
     VERB(incoming, post_incoming)                                                                  \
+    VERB(again, post_replay)                                                                       \
     VERB(history, worker_history)
 
 /* And of those that deliver to handlers: a table in workers/delivery/engine.c, so that no other
