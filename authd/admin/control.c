@@ -248,6 +248,7 @@ static manage_limits_t s_limits(const conf_t *conf)
     return (manage_limits_t){
         .rate = conf_uint(conf, SET_authd_rate),
         .burst = conf_uint(conf, SET_authd_burst),
+        .people = conf_uint(conf, SET_authd_people) != 0,
         .member_objects = conf_uint(conf, SET_authd_member_objects),
         .service_tokens = (unsigned)conf_uint(conf, SET_authd_service_tokens),
     };

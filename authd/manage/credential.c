@@ -111,7 +111,10 @@ error_code_t credential_resolve(const accounts_t *accounts, view_t *view,
         return resolve == s_session ? ERROR_invalid_session : ERROR_invalid_token;
     uuid_text(&id, caller->who);
     snprintf(caller->from, sizeof caller->from, "%.*s", SLICE_ARG(credential->from));
-    caller->actor =
-        (actor_t){.role = user.role, .user = id, .who = caller->who, .from = caller->from};
+    caller->actor = (actor_t){.role = user.role,
+                              .user = id,
+                              .session = caller->session,
+                              .who = caller->who,
+                              .from = caller->from};
     return code;
 }

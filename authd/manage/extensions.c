@@ -1,6 +1,7 @@
 /* Operations on extensions. */
 #include "authd/directory/extensions.h"
 #include "authd/directory/places.h"
+#include "authd/manage/filter.h"
 #include "authd/manage/known.h"
 #include "authd/manage/methods.h"
 #include "authd/manage/task.h"
@@ -102,15 +103,20 @@ static error_code_t s_list(task_t *task)
 {
     page_t page;
     extension_t extension;
-    error_code_t code = page_begin(&page, task);
+    filter_t filter;
+    error_code_t code = filter_begin(&filter, task);
+    if (code == ERROR_none)
+        code = page_begin(&page, task);
     if (code != ERROR_none)
         return code;
     for (bool more = s_next(task, page_after(&page), &extension); more;
-         more = s_next(task, &extension.id, &extension))
-        if (extension.archived_ms
-                ? !page_skip(&page, &extension.id)
-                : !page_add(&page, &extension.id, s_json(task, &extension, false)))
+         more = s_next(task, &extension.id, &extension)) {
+        bool archived = extension.archived_ms != 0;
+        if (filter_fits(&filter, archived, &extension.owner, extension.name)
+                ? !page_add(&page, &extension.id, s_json(task, &extension, false))
+                : !page_skip(&page, &extension.id))
             break;
+    }
     page_end(&page, task, "extensions");
     return ERROR_none;
 }
@@ -281,7 +287,7 @@ const task_row_t manage_extensions[] = {
      {{"name", FIELD_TEXT, true, 1, TASK_REFERENCE},
       {"owner", FIELD_TEXT, true, 1, TASK_REFERENCE},
       METHODS_FIELD}},
-    {OP_extension_list, s_list, TASK_PAGE},
+    {OP_extension_list, s_list, {FILTER_FIELDS}},
     {OP_extension_show, s_show, {{0}}},
     {OP_extension_delete, s_delete, {REASON}},
     {OP_extension_edit,

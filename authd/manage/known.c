@@ -39,6 +39,16 @@ static bool s_share(look_t *self, place_kind_t kind, const uuid_t7 *a, const uui
     return false;
 }
 
+bool known_shares(task_t *task, const uuid_t7 *user, unsigned *left)
+{
+    look_t look = {.task = task, .left = *left};
+    const uuid_t7 *actor = &task->actor->user;
+    bool shares = uuid_eq(actor, user) || s_share(&look, PLACE_CHANNEL, actor, user) ||
+                  s_share(&look, PLACE_BOT, actor, user);
+    *left = look.left;
+    return shares;
+}
+
 static error_code_t s_unknown(task_t *task, const char *what)
 {
     return task_field(
@@ -51,13 +61,11 @@ static error_code_t s_check(look_t *self, const json_t *name, const char *what)
 {
     uuid_t7 id;
     user_t user;
-    const uuid_t7 *actor = &self->task->actor->user;
     slice_t text = slice(json_string_value(name), json_string_length(name));
     if (uuid_parse(text.data, text.len, &id) == 0)
         return ERROR_none;
     known_find(self->task->view, text, &user);
-    if (uuid_eq(actor, &user.id) || s_share(self, PLACE_CHANNEL, actor, &user.id) ||
-        s_share(self, PLACE_BOT, actor, &user.id))
+    if (known_shares(self->task, &user.id, &self->left))
         return ERROR_none;
     if (self->left > 0)
         return s_unknown(self->task, what);

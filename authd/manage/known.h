@@ -14,6 +14,10 @@ enum { KNOWN_LOOKS = 50000 };
  * much was read: for who answers both in the same way. */
 bool known_find(view_t *view, slice_t id_or_email, user_t *user);
 
+/* Whether who asks is USER, or shares a channel or a bot with it. *LEFT: how many places may be
+ * looked at; 0 afterwards: it was not found out. */
+bool known_shares(task_t *task, const uuid_t7 *user, unsigned *left);
+
 /* As task_user, in an operation of stages_known. A member names by email address or account itself
  * and those with whom it shares a channel or a bot, and anybody by id, which cannot be guessed. Who
  * is not known to it is answered like one who is not there, after the same work: unknown_user. */

@@ -73,6 +73,8 @@ static const struct {
     {manage_extension_handlers, OWNER_EXTENSION},
     {manage_audit, 0},
     {manage_mtokens, 0},
+    {manage_me, 0},
+    {manage_people, 0},
     {manage_passwords, 0},
     {manage_sessions, 0},
     {manage_invitations, 0},
@@ -283,6 +285,16 @@ static error_code_t s_perform(manage_t *self, pending_t *pending)
                                           : s_change(self, pending);
 }
 
+/* Who asks may name itself "me" where the path has a user. */
+static void s_take_me(pending_t *pending)
+{
+    static const char users[] = "/users/{target}";
+    task_t *task = &pending->task;
+    if (strncmp(pending->op->path, users, sizeof users - 1) == 0 && slice_is(task->target, "me") &&
+        !uuid_is_nil(&pending->actor.user))
+        task->target = slice_of(pending->who);
+}
+
 /* Everything up to the hasher: finds the operation, checks the body, prepares. */
 static error_code_t s_begin(manage_t *self, pending_t *pending, const manage_request_t *request)
 {
@@ -296,6 +308,7 @@ static error_code_t s_begin(manage_t *self, pending_t *pending, const manage_req
         return ERROR_unavailable;
     if (strstr(op->path, "{target}") && task->target.len == 0)
         return task_fail(task, ERROR_invalid_param, "The operation needs a target.");
+    s_take_me(pending);
     error_code_t code = task_read(task, request, op, row);
     if (code != ERROR_none || !pending->stage->prepare)
         return code;

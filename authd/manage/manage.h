@@ -25,6 +25,7 @@ typedef struct accounts accounts_t;
 typedef struct {
     uint64_t rate, burst;    /* of tokens that have none of their own, as token_list shows them */
     uint64_t member_objects; /* channels, bots and extensions that a member owns; 0: no limit */
+    bool people;             /* a member finds everybody, not only whom it shares a place with */
     unsigned service_tokens; /* active tokens of a service account, 1 to TOKENS_SERVICE_MOST */
 } manage_limits_t;
 
@@ -63,6 +64,7 @@ typedef struct {
 typedef struct {
     user_role_t role;
     uuid_t7 user;     /* nil: whoever opened the control socket */
+    uuid_t7 session;  /* that it asks with; nil: none */
     const char *who;  /* "control", or the user's id */
     const char *from; /* an address, or "local" */
 } actor_t;

@@ -1,4 +1,4 @@
-/* Operations on management tokens, and what a caller is told of itself. */
+/* Operations on management tokens. */
 #include "authd/directory/mtokens.h"
 #include "authd/manage/task.h"
 #include "common/base/secret.h"
@@ -83,18 +83,6 @@ static error_code_t s_delete(task_t *task)
     return ERROR_none;
 }
 
-/* Whoever opened the control socket is no user. */
-static error_code_t s_me(task_t *task)
-{
-    user_t user;
-    if (users_get(task->view, &task->actor->user, &user))
-        task->result = task_json_user(&user);
-    else
-        task->result = json_pack("{s:s, s:s}", "name", task->actor->who, "role",
-                                 user_role_names[task->actor->role]);
-    return ERROR_none;
-}
-
 const task_row_t manage_mtokens[] = {
     {OP_management_token_create,
      s_create,
@@ -102,6 +90,5 @@ const task_row_t manage_mtokens[] = {
       {"expires_in", FIELD_UINT, false, 0, LIFE_MOST}}},
     {OP_management_token_list, s_list, TASK_PAGE},
     {OP_management_token_delete, s_delete, {{0}}},
-    {OP_me_show, s_me, {{0}}},
     {0},
 };

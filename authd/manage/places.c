@@ -1,5 +1,6 @@
 /* Operations on channels and bots, which differ in their words: task->of is a place_kind_t. */
 #include "authd/directory/places.h"
+#include "authd/manage/filter.h"
 #include "authd/manage/known.h"
 #include "authd/manage/methods.h"
 #include "authd/manage/task.h"
@@ -50,9 +51,7 @@ static json_t *s_json_with_people(task_t *task, const place_t *place)
     for (; more && json_array_size(rows) < TASK_PEOPLE;
          more = place_next(task->view, task->of, &place->id, &id, &id))
         if (users_get(task->view, &id, &user) && user.deleted_ms == 0)
-            json_array_append_new(rows, json_pack("{s:o, s:o, s:o}", "id", task_json_id(&id),
-                                                  "name", task_json_text(user.name), "email",
-                                                  task_json_text(user.email)));
+            json_array_append_new(rows, task_json_person(&user));
     json_object_set_new(all, s_words[task->of].people, rows);
     json_object_set_new(all, "more", json_boolean(more));
     return all;
@@ -128,14 +127,18 @@ static error_code_t s_list(task_t *task)
 {
     page_t page;
     place_t place;
-    error_code_t code = page_begin(&page, task);
+    filter_t filter;
+    error_code_t code = filter_begin(&filter, task);
+    if (code == ERROR_none)
+        code = page_begin(&page, task);
     if (code != ERROR_none)
         return code;
     for (bool more = s_next(task, page_after(&page), &place); more;
-         more = s_next(task, &place.id, &place))
-        if (place.archived_ms ? !page_skip(&page, &place.id)
-                              : !page_add(&page, &place.id, s_json(task, &place)))
+         more = s_next(task, &place.id, &place)) {
+        bool fits = filter_fits(&filter, place.archived_ms != 0, &place.owner, place.name);
+        if (fits ? !page_add(&page, &place.id, s_json(task, &place)) : !page_skip(&page, &place.id))
             break;
+    }
     page_end(&page, task, s_words[task->of].nouns);
     return ERROR_none;
 }
@@ -147,6 +150,30 @@ static error_code_t s_show(task_t *task)
     if (code == ERROR_none)
         task->result = s_json_with_people(task, &place);
     return code;
+}
+
+/* All of a place's people, in pages. */
+static error_code_t s_list_people(task_t *task)
+{
+    page_t page;
+    place_t place;
+    user_t user;
+    uuid_t7 id;
+    error_code_t code = s_find(task, false, &place);
+    if (code == ERROR_none)
+        code = page_begin(&page, task);
+    if (code != ERROR_none)
+        return code;
+    page.plain = true;
+    for (bool more = place_next(task->view, task->of, &place.id, page_after(&page), &id); more;
+         more = place_next(task->view, task->of, &place.id, &id, &id)) {
+        bool fits = users_get(task->view, &id, &user) && user.deleted_ms == 0 &&
+                    (task_q(task, user.name) || task_q(task, user.email));
+        if (fits ? !page_add(&page, &id, task_json_person(&user)) : !page_skip(&page, &id))
+            break;
+    }
+    page_end(&page, task, s_words[task->of].people);
+    return ERROR_none;
 }
 
 static error_code_t s_delete(task_t *task)
@@ -294,10 +321,11 @@ static error_code_t s_remove_person(task_t *task)
 
 const task_row_t manage_channels[] = {
     {OP_channel_create, s_create, {NAME, USER("owner"), PEOPLE("members")}},
-    {OP_channel_list, s_list, TASK_PAGE},
+    {OP_channel_list, s_list, {FILTER_FIELDS}},
     {OP_channel_show, s_show, {{0}}},
     {OP_channel_delete, s_delete, {REASON}},
     {OP_channel_edit, s_edit, {EDIT}},
+    {OP_channel_member_list, s_list_people, {PAGE_Q}},
     {OP_channel_member_add, s_add_person, {USER("user")}},
     {OP_channel_member_remove, s_remove_person, {USER("user")}},
     {0},
@@ -305,10 +333,11 @@ const task_row_t manage_channels[] = {
 
 const task_row_t manage_bots[] = {
     {OP_bot_create, s_create, {NAME, USER("owner"), PEOPLE("subscribers"), METHODS_FIELD}},
-    {OP_bot_list, s_list, TASK_PAGE},
+    {OP_bot_list, s_list, {FILTER_FIELDS}},
     {OP_bot_show, s_show, {{0}}},
     {OP_bot_delete, s_delete, {REASON}},
     {OP_bot_edit, s_edit, {EDIT, METHODS_FIELD}},
+    {OP_bot_subscriber_list, s_list_people, {PAGE_Q}},
     {OP_bot_subscriber_add, s_add_person, {USER("user")}},
     {OP_bot_subscriber_remove, s_remove_person, {USER("user")}},
     {0},

@@ -26,6 +26,12 @@ static const right_t *s_find(unsigned op)
     return &owners;
 }
 
+const char *right_level_name(right_level_t level)
+{
+    static const char *const names[] = {"no", "own", "among", "managed", "below", "any"};
+    return names[level];
+}
+
 object_t rights_object(unsigned op)
 {
     return s_find(op)->object;

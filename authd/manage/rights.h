@@ -19,6 +19,8 @@ typedef enum {
 } object_t;
 
 typedef enum { MAY_NO, MAY_OWN, MAY_AMONG, MAY_MANAGED, MAY_BELOW, MAY_ANY } right_level_t;
+/* As ops.def has it, in lower case. */
+const char *right_level_name(right_level_t level);
 
 /* The relation of an object to the one who asks. */
 typedef enum {

@@ -2,8 +2,11 @@
 #ifndef POSTERN_AUTHD_MANAGE_SESSION_BEGIN_H
 #define POSTERN_AUTHD_MANAGE_SESSION_BEGIN_H
 
+#include "authd/directory/sessions.h"
 #include "authd/manage/task.h"
 
+/* A session as lists have it; IDLE_MS: the settings'. */
+json_t *session_json(const session_t *session, uint64_t idle_ms);
 /* prepare: invalid_param where the argument "cookie" asks for a cookie that the answer cannot set.
  */
 error_code_t session_check_cookie(task_t *task);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *s_json(const session_t *session, uint64_t idle_ms)
+json_t *session_json(const session_t *session, uint64_t idle_ms)
 {
     uint64_t idle = session->used_ms + idle_ms;
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "id", task_json_id(&session->id), "user",
@@ -111,7 +111,7 @@ json_t *session_begin(task_t *task, const uuid_t7 *user)
     sessions_add(task->view, &session);
     if (!task->object[0])
         task_object(task, &session.id, slice("", 0));
-    json_t *shown = s_json(&session, accounts->idle_ms);
+    json_t *shown = session_json(&session, accounts->idle_ms);
     s_show_secret(task, &ticket, shown);
     ticket_wipe(&ticket);
     return shown;
@@ -176,7 +176,7 @@ static error_code_t s_logout(task_t *task)
     sessions_get(task->view, &who.ticket.id, &session);
     task_object(task, &who.ticket.id, slice("", 0));
     memcpy(task->who, who.who, sizeof task->who);
-    task->result = s_json(&session, task->accounts->idle_ms);
+    task->result = session_json(&session, task->accounts->idle_ms);
     sessions_delete(task->view, &who.ticket.id);
     ticket_wipe(&who.ticket);
     return ERROR_none;
@@ -191,7 +191,7 @@ static json_t *s_json_shown(task_t *task, const accounts_who_t *who)
     sessions_get(task->view, &who->ticket.id, &session);
     users_get(task->view, &who->user, &user);
     ticket_csrf(&who->ticket, csrf);
-    json_t *all = s_json(&session, task->accounts->idle_ms);
+    json_t *all = session_json(&session, task->accounts->idle_ms);
     json_object_set_new(all, "user", task_json_user(&user));
     json_object_set_new(all, "csrf", json_string(csrf));
     secret_wipe(csrf, sizeof csrf);
@@ -234,7 +234,7 @@ static error_code_t s_list(task_t *task)
     for (bool more = sessions_next(task->view, &user.id, NULL, &session); more;
          more = sessions_next(task->view, &user.id, &session.id, &session))
         if (session_is_live(&session, idle_ms, task->now_ms))
-            json_array_append_new(rows, s_json(&session, idle_ms));
+            json_array_append_new(rows, session_json(&session, idle_ms));
     task->result = json_pack("{s:o}", "sessions", rows);
     return ERROR_none;
 }
@@ -247,7 +247,7 @@ static error_code_t s_revoke(task_t *task)
         !sessions_get(task->view, &id, &session))
         return task_gone(task, ERROR_not_found, "There is no session with this id.");
     task_object(task, &id, slice("", 0));
-    task->result = s_json(&session, task->accounts->idle_ms);
+    task->result = session_json(&session, task->accounts->idle_ms);
     sessions_delete(task->view, &id);
     return ERROR_none;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { PAGE_BYTES = 512 << 10 };
 
@@ -190,11 +191,30 @@ json_t *task_json_time(uint64_t wall_ms)
 
 json_t *task_json_user(const user_t *user)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:s, s:o}", "id", task_json_id(&user->id), "name",
-                     task_json_text(user->name), "email",
-                     user->service ? json_null() : task_json_text(user->email), "account",
-                     user->service ? task_json_text(user->email) : json_null(), "role",
-                     user_role_names[user->role], "created", task_json_time(user->created_ms));
+    json_t *all =
+        json_pack("{s:o, s:o, s:o, s:o, s:s, s:o}", "id", task_json_id(&user->id), "name",
+                  task_json_text(user->name), "email",
+                  user->service ? json_null() : task_json_text(user->email), "account",
+                  user->service ? task_json_text(user->email) : json_null(), "role",
+                  user_role_names[user->role], "created", task_json_time(user->created_ms));
+    if (user->deleted_ms)
+        json_object_set_new(all, "deactivated", task_json_time(user->deleted_ms));
+    return all;
+}
+
+bool task_q(const task_t *task, slice_t text)
+{
+    slice_t q = task_text(task, "q");
+    for (size_t i = 0; i + q.len <= text.len; i++)
+        if (q.len == 0 || strncasecmp(text.data + i, q.data, q.len) == 0)
+            return true;
+    return false;
+}
+
+json_t *task_json_person(const user_t *user)
+{
+    return json_pack("{s:o, s:o, s:o}", "id", task_json_id(&user->id), "name",
+                     task_json_text(user->name), "email", task_json_text(user->email));
 }
 
 error_code_t page_begin(page_t *self, task_t *task)
@@ -209,7 +229,8 @@ error_code_t page_begin(page_t *self, task_t *task)
 
 bool page_add(page_t *self, const uuid_t7 *id, json_t *row)
 {
-    etag_add(row);
+    if (!self->plain)
+        etag_add(row);
     size_t bytes = json_dumpb(row, NULL, 0, JSON_COMPACT) + 1;
     if (json_array_size(self->rows) >= self->limit || self->bytes + bytes > PAGE_BYTES) {
         json_decref(row);

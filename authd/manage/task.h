@@ -62,7 +62,13 @@ typedef struct {
     uint64_t min, max;
 } field_t;
 
-enum { TASK_FIELDS = 16, TASK_PEOPLE = 1000, TASK_REFERENCE = 128, PAGE_ROWS = 100 };
+enum {
+    TASK_FIELDS = 16,
+    TASK_PEOPLE = 1000,
+    TASK_REFERENCE = 128,
+    PAGE_ROWS = 100,
+    PAGE_MOST = 1000
+};
 
 typedef struct {
     unsigned op;
@@ -74,7 +80,8 @@ typedef struct {
 extern const task_row_t manage_users[], manage_services[], manage_tokens[], manage_check[],
     manage_channels[], manage_bots[], manage_extensions[], manage_bot_handlers[],
     manage_extension_handlers[], manage_audit[], manage_passwords[], manage_invitations[],
-    manage_sessions[], manage_totp[], manage_mtokens[], manage_sources[];
+    manage_sessions[], manage_totp[], manage_mtokens[], manage_sources[], manage_me[],
+    manage_people[];
 
 /* What an operation has beside its run. prepare: before it, in a reading view, after the rights
  * were looked at; it may refuse, or make task->job: run then comes after the hasher, in a view of
@@ -97,9 +104,14 @@ const task_row_t *task_row(unsigned op);
 error_code_t task_read(task_t *task, const manage_request_t *request, const op_t *op,
                        const task_row_t *row);
 
+#define TASK_Q                                                                                     \
+    {                                                                                              \
+        "q", FIELD_TEXT, false, 1, TASK_REFERENCE                                                  \
+    }
+
 #define TASK_PAGE                                                                                  \
     {                                                                                              \
-        {"limit", FIELD_UINT, false, 1, 1000},                                                     \
+        {"limit", FIELD_UINT, false, 1, PAGE_MOST},                                                \
         {                                                                                          \
             "after", FIELD_TEXT, false, 36, 36                                                     \
         }                                                                                          \
@@ -154,6 +166,12 @@ json_t *task_json_id(const uuid_t7 *id);
 json_t *task_json_time(uint64_t wall_ms);
 json_t *task_json_user(const user_t *user); /* as docs/API.md has it */
 
+/* Whether the argument "q", where it is given, stands in TEXT, whatever the case of its letters of
+ * ASCII. */
+bool task_q(const task_t *task, slice_t text);
+/* A person as lists of people have it. */
+json_t *task_json_person(const user_t *user);
+
 /* A page of a list: {KEY: [...], "next": id or null}. begin reads limit and after (0, or an error);
  * add takes ROW, whose id is ID, and is false when the page is full: then ROW is not on it. skip
  * passes over what is not shown, and is false when so much was that the page has to end, or the
@@ -166,6 +184,7 @@ typedef struct {
     uuid_t7 after, last;
     unsigned skipped;
     bool from_start, more;
+    bool plain; /* set after begin: its rows are no objects that are edited, and get no etag */
 } page_t;
 error_code_t page_begin(page_t *self, task_t *task);
 bool page_add(page_t *self, const uuid_t7 *id, json_t *row);

@@ -1,7 +1,7 @@
 /* Operations on users and service accounts. */
 #include "authd/directory/places.h"
 #include "authd/directory/tokens.h"
-#include "authd/manage/task.h"
+#include "authd/manage/filter.h"
 #include "authd/manage/token_args.h"
 #include "authd/manage/token_json.h"
 #include "common/base/clock.h"
@@ -10,11 +10,13 @@
 
 #include <string.h>
 
-/* 1 to 80 of a-z, 0-9, -, _ and .: no @, so that it is no email address, and no id. */
+/* 1 to 80 of a-z, 0-9, -, _ and .: no @, so that it is no email address, and no id; nor "me", which
+ * is whoever asks. */
 static bool s_is_account(slice_t name)
 {
     uuid_t7 id;
-    bool good = name.len >= 1 && name.len <= 80 && uuid_parse(name.data, name.len, &id) != 0;
+    bool good = name.len >= 1 && name.len <= 80 && uuid_parse(name.data, name.len, &id) != 0 &&
+                !slice_is(name, "me");
     for (size_t i = 0; good && i < name.len; i++) {
         char c = name.data[i];
         good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
@@ -65,7 +67,7 @@ static error_code_t s_service_create(task_t *task)
     slice_t account = task_text(task, "account"), name = task_text(task, "name");
     if (!s_is_account(account))
         return task_field(task, ERROR_invalid_param, "account",
-                          "must be 1 to 80 of a-z, 0-9, - _ and .");
+                          "must be 1 to 80 of a-z, 0-9, - _ and ., and not me.");
     user_t user = {.name = name.len ? name : account, .email = account, .service = true};
     return s_add(task, &user);
 }
@@ -79,16 +81,34 @@ static bool s_next(task_t *task, const uuid_t7 *after, user_t *user)
     return behind && users_get(task->view, task->only, user);
 }
 
+/* state: "active" (without it), "deactivated" or "all". */
+static error_code_t s_states(task_t *task, bool *active, bool *deactivated)
+{
+    slice_t state = task_text(task, "state");
+    bool all = slice_is(state, "all"), gone = slice_is(state, "deactivated");
+    *active = !gone;
+    *deactivated = all || gone;
+    if (state.len == 0 || all || gone || slice_is(state, "active"))
+        return ERROR_none;
+    return task_because(
+        task, task_field(task, ERROR_invalid_param, "state", "must be active, deactivated or all."),
+        REASON_shape);
+}
+
 static error_code_t s_list(task_t *task)
 {
     page_t page;
     user_t user;
-    error_code_t code = page_begin(&page, task);
+    bool active, deactivated;
+    error_code_t code = s_states(task, &active, &deactivated);
+    if (code == ERROR_none)
+        code = page_begin(&page, task);
     if (code != ERROR_none)
         return code;
     for (bool more = s_next(task, page_after(&page), &user); more;
          more = s_next(task, &user.id, &user)) {
-        bool shown = user.deleted_ms == 0 && user.service == (bool)task->of;
+        bool shown = user.service == (bool)task->of && (user.deleted_ms ? deactivated : active) &&
+                     (task_q(task, user.name) || task_q(task, user.email));
         if (shown ? !page_add(&page, &user.id, task_json_user(&user)) : !page_skip(&page, &user.id))
             break;
     }
@@ -252,7 +272,7 @@ const task_row_t manage_users[] = {
      {{"name", FIELD_TEXT, false, 1, USER_NAME_MOST},
       {"email", FIELD_TEXT, true, 3, USER_EMAIL_MOST},
       {"role", FIELD_TEXT, false, 1, 16}}},
-    {OP_user_list, s_list, TASK_PAGE},
+    {OP_user_list, s_list, {PAGE_Q, {"state", FIELD_TEXT, false, 1, 16}}},
     {OP_user_show, s_show, {{0}}},
     {OP_user_edit,
      s_edit,
@@ -268,6 +288,6 @@ const task_row_t manage_services[] = {
      s_service_create,
      {{"account", FIELD_TEXT, true, 1, TASK_REFERENCE},
       {"name", FIELD_TEXT, false, 1, USER_NAME_MOST}}},
-    {OP_service_list, s_list, TASK_PAGE},
+    {OP_service_list, s_list, {PAGE_Q, {"state", FIELD_TEXT, false, 1, 16}}},
     {0},
 };

@@ -45,7 +45,7 @@ def arguments(name, number, user):
         return sandbox
     if name in ("channel_create", "bot_create", "extension_create"):
         return {"name": f"walk_new{number}", "owner": user}
-    return {"user": user} if "_member_" in name or "_subscriber_" in name else {}
+    return {"user": user} if name.endswith(("_member_add", "_member_remove", "_subscriber_add", "_subscriber_remove")) else {}
 
 class Walk:
     def __init__(self, ring, root):

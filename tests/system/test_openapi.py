@@ -189,6 +189,9 @@ def people(call):
     call("service_create", args={"account": "oas-robot"})
     call("service_list")
     call("me_show")
+    call("people_list", params={"q": "ada", "limit": 10})
+    call("user_list", params={"q": "ada", "state": "all"})
+    call("user_show", "me")
 
 
 def tokens(call):
@@ -263,7 +266,8 @@ def second_factor(call):
 
 def places(call, kind, people_name):
     call(f"{kind}_create", args={"name": f"oas_{kind}", "owner": OWNER, people_name: [ADA]})
-    call(f"{kind}_list", params={"limit": 1000})
+    call(f"{kind}_list", params={"limit": 1000, "archived": "all", "q": "oas", "owner": OWNER})
+    call(f"{kind}_{people_name.removesuffix('s')}_list", f"oas_{kind}", params={"q": "a", "limit": 1})
     shown = call(f"{kind}_show", f"oas_{kind}")
     person = people_name.removesuffix("s")
     call(f"{kind}_{person}_remove", f"oas_{kind}", params={"user": ADA})
