@@ -80,13 +80,17 @@ TICK_US = 1e6 / os.sysconf("SC_CLK_TCK")
 def wrk(base, tokens, connections, seconds, path="/api/v2/channelsbyname/%s/message"):
     words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "--latency",
              "-s", HERE / "load.lua", base, "--", tokens, BODY, path]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=seconds + 60)
+    return wrk_result(subprocess.run(words, capture_output=True, text=True, timeout=seconds + 60), f"{base}, {connections} connections")
+
+
+def wrk_result(done, where):
+    """What wrk's script has printed at its end; an answer that is no success ends the benchmark."""
     found = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not found:
         sys.exit(f"wrk failed: {done.stdout}{done.stderr}")
     result = json.loads(found[-1])
     if result["bad"] or result["broken"]:
-        sys.exit(f"wrk at {base}, {connections} connections: {result}")
+        sys.exit(f"wrk at {where}: {result}")
     return result
 
 

@@ -64,6 +64,16 @@ def test_short_benchmark_of_scheduling(needs):
         assert re.search(rf"^ring / nchan, {policy} +[\d.]+ ", printed, re.M)
 
 
+def test_short_benchmark_of_formats(needs):
+    needs("wrk")
+    printed = short("formats.py", "fdatasync")
+    assert set(re.findall(r"^(plain|push) +256 +[1-9]\d* ", printed, re.M)) == {"plain", "push"}
+    size, formatted, stored = map(int, re.search(r"has (\d+) bytes; messages made of pushes: (\d+), stored in all: (\d+)", printed).groups())
+    assert 10240 <= size < 11264 and 0 < formatted < stored
+    assert re.search(r"^signed push / plain message, msg/s +[\d.]+ ", printed, re.M)
+    assert len(re.findall(r"^(?:CPU µs of the worker, a push|the same, a plain message) +[\d.]+ ", printed, re.M)) == 2
+
+
 def test_short_benchmark_of_calls(needs):
     needs("/usr/sbin/nginx")
     printed = short("deliver.py", "call_load")
