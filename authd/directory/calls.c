@@ -80,3 +80,19 @@ uint64_t calls_of_30_days(const calls_t *self, uint64_t wall_ms)
 {
     return s_sum(self->days, CALLS_DAYS, self->day, wall_ms / DAY_MS);
 }
+
+static void s_each(const uint32_t *counts, size_t periods, uint64_t newest, uint64_t now,
+                   uint32_t *out)
+{
+    uint64_t passed = now > newest ? now - newest : 0;
+    size_t gone = passed < periods ? (size_t)passed : periods;
+    memcpy(out, counts + gone, (periods - gone) * sizeof *out);
+    memset(out + periods - gone, 0, gone * sizeof *out);
+}
+
+void calls_each(const calls_t *self, uint64_t wall_ms, uint32_t hours[CALLS_HOURS],
+                uint32_t days[CALLS_DAYS])
+{
+    s_each(self->hours, CALLS_HOURS, self->hour, wall_ms / HOUR_MS, hours);
+    s_each(self->days, CALLS_DAYS, self->day, wall_ms / DAY_MS, days);
+}

@@ -27,5 +27,8 @@ void calls_add(calls_t *self, uint64_t wall_ms, uint64_t count);
 /* In the hour of WALL_MS and the 23 before it, in its day and the 29 before it. */
 uint64_t calls_of_24_hours(const calls_t *self, uint64_t wall_ms);
 uint64_t calls_of_30_days(const calls_t *self, uint64_t wall_ms);
+/* The same hours and days each, the present one last. */
+void calls_each(const calls_t *self, uint64_t wall_ms, uint32_t hours[CALLS_HOURS],
+                uint32_t days[CALLS_DAYS]);
 
 #endif

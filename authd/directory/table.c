@@ -69,7 +69,7 @@ bool table_get(view_t *view, table_t table, slice_t key, slice_t *value)
 /* Usage changes each second, and no verdict reads it. */
 static void s_note_change(view_t *view, table_t table)
 {
-    view->changed |= table != TABLE_token_usage;
+    view->changed |= table != TABLE_token_usage && table != TABLE_token_targets;
 }
 
 static int s_read_digest(void *arg)

@@ -22,6 +22,7 @@
     X(tokens)                                                                                      \
     X(tokens_by_user)                                                                              \
     X(token_usage)                                                                                 \
+    X(token_targets)                                                                               \
     X(management_tokens)                                                                           \
     X(management_hashes)                                                                           \
     X(management_by_user)                                                                          \

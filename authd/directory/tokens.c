@@ -2,6 +2,7 @@
 
 #include "authd/directory/fields.h"
 #include "authd/directory/table.h"
+#include "authd/directory/token_targets.h"
 
 /* Fields in the order in which s_put writes them; what a verdict needs comes first. */
 static void s_read_first(fields_t *fields, token_t *token)
@@ -250,6 +251,7 @@ bool tokens_delete(view_t *view, const uuid_t7 *id)
         return false;
     table_delete(view, TABLE_tokens, slice(token.hash, TOKEN_HASH));
     table_delete(view, TABLE_token_usage, table_key(id));
+    token_targets_delete(view, id);
     return table_delete(view, TABLE_tokens_by_user, table_pair(pair, &token.user, id));
 }
 
@@ -288,6 +290,14 @@ bool tokens_used(view_t *view, const uuid_t7 *id, const token_use_t *use)
     token_use_t sum = *use, before;
     if (!s_get_use(view, id, token.hash, &before))
         return false;
+    token_targets_used(view, id, use);
+    if (!s_get_use(view, id, token.hash, &before)) /* its slices ended with that change */
+        return false;
+    if (before.last_ms > use->last_ms) { /* of another target, within the same second */
+        sum.last_ms = before.last_ms;
+        sum.address = before.address;
+        sum.target = before.target;
+    }
     sum.count += before.count;
     sum.calls = before.calls;
     calls_add(&sum.calls, use->last_ms, use->count);

@@ -15,8 +15,8 @@ typedef struct {
     char address[TOKEN_ADDRESS_MOST], target[TOKEN_TARGET_MOST];
 } row_t;
 
-/* Rows in the order in which their tokens came, and an index into them: open addressing, linear
- * probing, the number of a row plus one, 0 when free. */
+/* Rows, one a token and target, in the order in which they came, and an index into them: open
+ * addressing, linear probing, the number of a row plus one, 0 when free. */
 typedef struct {
     row_t *rows;
     uint32_t *index;
@@ -31,12 +31,20 @@ struct usage {
     bool handed;
 };
 
-static uint32_t *s_place(gathering_t *self, const uuid_t7 *token)
+static bool s_is(const row_t *row, const uuid_t7 *token, slice_t target)
+{
+    return uuid_eq(&row->token, token) && slice_eq(slice(row->target, row->target_len), target);
+}
+
+/* FNV-1a of the target, from the random bits of the token. */
+static uint32_t *s_place(gathering_t *self, const uuid_t7 *token, slice_t target)
 {
     uint32_t at, mask = 2 * self->room - 1;
     memcpy(&at, token->bytes + UUID_BYTES - sizeof at, sizeof at);
+    for (size_t i = 0; i < target.len; i++)
+        at = (at ^ (uint8_t)target.data[i]) * 16777619u;
     for (at &= mask; self->index[at]; at = (at + 1) & mask)
-        if (uuid_eq(&self->rows[self->index[at] - 1].token, token))
+        if (s_is(&self->rows[self->index[at] - 1], token, target))
             break;
     return &self->index[at];
 }
@@ -49,8 +57,10 @@ static void s_make_room(gathering_t *self, unsigned room)
     self->index = calloc(2 * room, sizeof *self->index);
     if (!self->rows || !self->index)
         abort();
-    for (unsigned i = 0; i < self->len; i++)
-        *s_place(self, &self->rows[i].token) = i + 1;
+    for (unsigned i = 0; i < self->len; i++) {
+        const row_t *row = &self->rows[i];
+        *s_place(self, &row->token, slice(row->target, row->target_len)) = i + 1;
+    }
 }
 
 static void s_clear(gathering_t *self)
@@ -88,23 +98,6 @@ void usage_destroy(usage_t **self_p)
     *self_p = NULL;
 }
 
-/* The row of a token; a new one counts nothing yet. */
-static row_t *s_row(gathering_t *self, const uuid_t7 *token)
-{
-    uint32_t *place = s_place(self, token);
-    if (*place)
-        return &self->rows[*place - 1];
-    if (self->len == self->room) {
-        s_make_room(self, 2 * self->room);
-        place = s_place(self, token);
-    }
-    row_t *row = &self->rows[self->len++];
-    row->token = *token;
-    row->count = 0;
-    *place = self->len;
-    return row;
-}
-
 static uint8_t s_copy(char *to, size_t most, slice_t from)
 {
     size_t len = from.len < most ? from.len : most;
@@ -113,14 +106,33 @@ static uint8_t s_copy(char *to, size_t most, slice_t from)
     return (uint8_t)len;
 }
 
+/* The row of a token on a target; a new one counts nothing yet. */
+static row_t *s_row(gathering_t *self, const uuid_t7 *token, slice_t target)
+{
+    uint32_t *place = s_place(self, token, target);
+    if (*place)
+        return &self->rows[*place - 1];
+    if (self->len == self->room) {
+        s_make_room(self, 2 * self->room);
+        place = s_place(self, token, target);
+    }
+    row_t *row = &self->rows[self->len++];
+    row->token = *token;
+    row->count = 0;
+    row->target_len = s_copy(row->target, sizeof row->target, target);
+    *place = self->len;
+    return row;
+}
+
 void usage_note(usage_t *self, const uuid_t7 *token, uint64_t wall_ms, unsigned count,
                 slice_t address, slice_t target)
 {
-    row_t *row = s_row(&self->gathering, token);
+    slice_t kept =
+        slice(target.data, target.len < TOKEN_TARGET_MOST ? target.len : TOKEN_TARGET_MOST);
+    row_t *row = s_row(&self->gathering, token, kept);
     row->last_ms = wall_ms;
     row->count += count;
     row->address_len = s_copy(row->address, sizeof row->address, address);
-    row->target_len = s_copy(row->target, sizeof row->target, target);
 }
 
 void usage_hand_over(usage_t *self)
@@ -137,9 +149,12 @@ void usage_hand_over(usage_t *self)
     pthread_mutex_unlock(&self->lock);
 }
 
+/* A token's rows in the order of their last use. */
 static int s_by_token(const void *a, const void *b)
 {
-    return memcmp(((const row_t *)a)->token.bytes, ((const row_t *)b)->token.bytes, UUID_BYTES);
+    const row_t *one = a, *other = b;
+    int order = memcmp(one->token.bytes, other->token.bytes, UUID_BYTES);
+    return order ? order : (one->last_ms > other->last_ms) - (one->last_ms < other->last_ms);
 }
 
 static bool s_is_handed(usage_t *self)

@@ -1,8 +1,8 @@
-/* How tokens are used: gathered in memory by the main thread, once a second handed to the thread
- * that writes. Up to USAGE_ROWS tokens are written in a second; more tokens take up to USAGE_TURNS
- * seconds, in which further uses of a token are counted together: a row costs as much to write as a
- * request costs to judge. Uses that are gathered and not written are lost when the process dies; a
- * count is not a promise.
+/* How tokens are used: gathered in memory by the main thread, a row for each target that a token is
+ * used on, and once a second handed to the thread that writes. Up to USAGE_ROWS rows are written in
+ * a second; more take up to USAGE_TURNS seconds, in which further uses are counted together: a row
+ * costs as much to write as a request costs to judge. Uses that are gathered and not written are
+ * lost when the process dies; a count is not a promise.
  *
  * Threading: usage_note and usage_hand_over belong to the main thread, usage_take to the writer. */
 #ifndef POSTERN_AUTHD_JUDGE_USAGE_H

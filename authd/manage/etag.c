@@ -23,6 +23,8 @@ void etag_of(const json_t *object, char text[ETAG_TEXT])
     assert(copy);
     for (unsigned i = 0; i < sizeof s_left_out / sizeof *s_left_out; i++)
         json_object_del(copy, s_left_out[i]);
+    if (json_is_object(json_object_get(copy, "user"))) /* an object of its own */
+        json_object_del(copy, "user");
     char *plain = json_dumps(copy, JSON_COMPACT | JSON_SORT_KEYS);
     assert(plain);
     crypto_generichash(tag, TAG, (const uint8_t *)plain, strlen(plain), NULL, 0);

@@ -65,6 +65,7 @@ static const struct {
     {manage_users, false},
     {manage_services, true},
     {manage_tokens, 0},
+    {manage_token_lists, 0},
     {manage_check, 0},
     {manage_channels, PLACE_CHANNEL},
     {manage_bots, PLACE_BOT},

@@ -45,13 +45,18 @@ static json_t *s_networks(const terms_t *terms)
     return all;
 }
 
+const char *token_state(const token_t *token, uint64_t now_ms)
+{
+    return token_has_ended(token, now_ms)              ? "ended"
+           : terms_read(token->terms).replaced_ms != 0 ? "replaced"
+                                                       : "active";
+}
+
 json_t *token_json(view_t *view, const token_t *token, uint64_t rate, uint64_t burst,
                    uint64_t now_ms)
 {
     terms_t terms = terms_read(token->terms);
-    const char *state = token_has_ended(token, now_ms) ? "ended"
-                        : terms.replaced_ms            ? "replaced"
-                                                       : "active";
+    const char *state = token_state(token, now_ms);
     json_t *all =
         json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "id", task_json_id(&token->id),
                   "name", task_json_text(token->name), "last4", task_json_text(token->last4),
@@ -78,6 +83,24 @@ void token_json_use(json_t *all, const token_use_t *use, uint64_t now_ms)
                        (json_int_t)use->count, "calls_24h",
                        (json_int_t)calls_of_24_hours(&use->calls, now_ms), "calls_30d",
                        (json_int_t)calls_of_30_days(&use->calls, now_ms)));
+}
+
+json_t *token_json_whole(task_t *task, const token_t *token)
+{
+    token_use_t use = {0};
+    tokens_use(task->view, &token->id, &use);
+    json_t *all = token_json(task->view, token, task->rate, task->burst, task->now_ms);
+    token_json_use(all, &use, task->now_ms);
+    return all;
+}
+
+error_code_t token_of_target(task_t *task, token_t *token)
+{
+    uuid_t7 id;
+    if (uuid_parse(task->target.data, task->target.len, &id) != 0 ||
+        !tokens_find(task->view, &id, token))
+        return task_gone(task, ERROR_unknown_token, NULL);
+    return ERROR_none;
 }
 
 void token_use_details(task_t *task, const token_use_t *use)

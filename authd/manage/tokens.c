@@ -11,25 +11,7 @@
 #include <string.h>
 
 enum { RATE_MOST = 1000000, BURST_MOST = 10000000, IMPORT_MOST = 100 };
-enum { OVERLAP_DEFAULT = 86400, OVERLAP_MOST = 7 * 86400, TOKEN_ENDS_MOST_S = 10 * 366 * 86400 };
-
-static json_t *s_json(task_t *task, const token_t *token)
-{
-    token_use_t use = {0};
-    tokens_use(task->view, &token->id, &use);
-    json_t *all = token_json(task->view, token, task->rate, task->burst, task->now_ms);
-    token_json_use(all, &use, task->now_ms);
-    return all;
-}
-
-static error_code_t s_find(task_t *task, token_t *token)
-{
-    uuid_t7 id;
-    if (uuid_parse(task->target.data, task->target.len, &id) != 0 ||
-        !tokens_find(task->view, &id, token))
-        return task_gone(task, ERROR_unknown_token, NULL);
-    return ERROR_none;
-}
+enum { OVERLAP_DEFAULT = 86400, OVERLAP_MOST = 7 * 86400 };
 
 /* The user whom tokens are made for, copied: what a view shows ends with its next change. */
 typedef struct {
@@ -93,7 +75,7 @@ static error_code_t s_add(task_t *task, const owner_t *owner, slice_t text, slic
 /* A new token's answer: the only place where TEXT shows. */
 static json_t *s_json_new(task_t *task, const token_t *token, const char *text)
 {
-    json_t *all = token_json(task->view, token, task->rate, task->burst, task->now_ms);
+    json_t *all = token_json_whole(task, token);
     json_object_set_new(all, "token", json_string(text));
     return all;
 }
@@ -167,52 +149,6 @@ static error_code_t s_import(task_t *task)
     return code;
 }
 
-static error_code_t s_list(task_t *task)
-{
-    page_t page;
-    user_t user;
-    token_t token;
-    error_code_t code = task_user(task, task->target, "target", &user);
-    if (code == ERROR_none)
-        code = page_begin(&page, task);
-    if (code != ERROR_none)
-        return code;
-    for (bool more = tokens_next(task->view, &user.id, page_after(&page), &token); more;
-         more = tokens_next(task->view, &user.id, &token.id, &token))
-        if (!page_add(&page, &token.id, s_json(task, &token)))
-            break;
-    page_end(&page, task, "tokens");
-    return ERROR_none;
-}
-
-/* Of everybody's, the oldest first: with ends_within those alone that end within so many seconds,
- * are in use and have no successor. */
-static error_code_t s_list_all(task_t *task)
-{
-    page_t page;
-    token_t token;
-    user_t user;
-    uint64_t within = task_uint(task, "ends_within", 0);
-    error_code_t code = page_begin(&page, task);
-    if (code != ERROR_none)
-        return code;
-    for (bool more = tokens_next_of_all(task->view, page_after(&page), &token); more;
-         more = tokens_next_of_all(task->view, &token.id, &token)) {
-        if (within && !token_ends_by(&token, task->now_ms, task->now_ms + within * 1000)) {
-            if (!page_skip(&page, &token.id))
-                break;
-            continue;
-        }
-        json_t *row = s_json(task, &token);
-        if (!page_add(&page, &token.id, row))
-            break;
-        if (users_get(task->view, &token.user, &user)) /* not part of the token's etag */
-            json_object_set_new(row, "user", task_json_user(&user));
-    }
-    page_end(&page, task, "tokens");
-    return ERROR_none;
-}
-
 /* What the deletion of a token in use would break is said first. */
 static error_code_t s_confirm(task_t *task, const token_t *token)
 {
@@ -234,12 +170,12 @@ static error_code_t s_confirm(task_t *task, const token_t *token)
 static error_code_t s_delete(task_t *task)
 {
     token_t token;
-    error_code_t code = s_find(task, &token);
+    error_code_t code = token_of_target(task, &token);
     if (code == ERROR_none)
         code = s_confirm(task, &token);
     if (code != ERROR_none)
         return code;
-    task->result = s_json(task, &token);
+    task->result = token_json_whole(task, &token);
     task_object(task, &token.id, token.name);
     tokens_delete(task->view, &token.id);
     return ERROR_none;
@@ -269,7 +205,7 @@ static error_code_t s_replace_by(task_t *task, const token_t *old, token_t *toke
         task_object(task, &old_id, token->name);
         task->result = s_json_new(task, token, text);
         tokens_find(task->view, &old_id, &ending);
-        json_object_set_new(task->result, "replaces", s_json(task, &ending));
+        json_object_set_new(task->result, "replaces", token_json_whole(task, &ending));
     }
     secret_wipe(text, sizeof text);
     return code;
@@ -301,7 +237,7 @@ static error_code_t s_replace(task_t *task)
     token_terms_t terms = {.encoded = {0}};
     slice_t encoded;
     char successor[UUID_TEXT];
-    error_code_t code = s_find(task, &old);
+    error_code_t code = token_of_target(task, &old);
     if (code != ERROR_none)
         return code;
     terms_t before = terms_read(old.terms);
@@ -323,16 +259,16 @@ static error_code_t s_replace(task_t *task)
 static error_code_t s_limit(task_t *task)
 {
     token_t token;
-    error_code_t code = s_find(task, &token);
+    error_code_t code = token_of_target(task, &token);
     if (code != ERROR_none)
         return code;
     task_object(task, &token.id, token.name);
-    task->before = s_json(task, &token);
+    task->before = token_json_whole(task, &token);
     token.rate = task_uint(task, "rate", TOKEN_DEFAULT);
     token.burst = task_uint(task, "burst", TOKEN_DEFAULT);
     tokens_edit(task->view, &token);
     tokens_find(task->view, &token.id, &token);
-    task->result = s_json(task, &token);
+    task->result = token_json_whole(task, &token);
     return ERROR_none;
 }
 
@@ -349,7 +285,7 @@ static error_code_t s_edited(task_t *task, const token_t *token)
         return token_limit(task, owner.most);
     tokens_find(task->view, &id, &found);
     task_object(task, &id, found.name);
-    task->result = s_json(task, &found);
+    task->result = token_json_whole(task, &found);
     return ERROR_none;
 }
 
@@ -357,7 +293,7 @@ static error_code_t s_edit(task_t *task)
 {
     token_t token;
     token_terms_t terms = {.encoded = {0}};
-    error_code_t code = s_find(task, &token);
+    error_code_t code = token_of_target(task, &token);
     if (code != ERROR_none)
         return code;
     bool replaced = terms_read(token.terms).replaced_ms != 0;
@@ -366,7 +302,7 @@ static error_code_t s_edit(task_t *task)
                             task_field(task, ERROR_conflict, "expires_in",
                                        "the token is replaced, and ends with its overlap."),
                             REASON_replaced);
-    task->before = s_json(task, &token);
+    task->before = token_json_whole(task, &token);
     code = token_terms(task, &terms, token.terms, &token.terms);
     if (code == ERROR_none) {
         if (json_object_get(task->args, "name"))
@@ -387,12 +323,6 @@ const task_row_t manage_tokens[] = {
       {"rate", FIELD_UINT, false, 0, RATE_MOST},
       {"burst", FIELD_UINT, false, 1, BURST_MOST},
       TOKEN_ARGS}},
-    {OP_token_list, s_list, TASK_PAGE},
-    {OP_token_list_all,
-     s_list_all,
-     {{"limit", FIELD_UINT, false, 1, 1000},
-      {"after", FIELD_TEXT, false, 36, 36},
-      {"ends_within", FIELD_UINT, false, 1, TOKEN_ENDS_MOST_S}}},
     {OP_token_delete, s_delete, {{"confirm", FIELD_BOOL, false, 0, 0}}},
     {OP_token_import,
      s_import,

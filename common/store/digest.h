@@ -18,7 +18,7 @@
 #define DIGEST_UNSUMMED "meta"
 enum { DIGEST_SCHEMA = 3 };
 
-enum { DIGEST_TABLES = 32, DIGEST_NAME = 32 /* bytes of a table's name, with its end */ };
+enum { DIGEST_TABLES = 64, DIGEST_NAME = 32 /* bytes of a table's name, with its end */ };
 
 typedef struct {
     char name[DIGEST_NAME];

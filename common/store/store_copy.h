@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { STORE_SUM = 32, STORE_TABLES = 32, STORE_NAME = 32 };
+enum { STORE_SUM = 32, STORE_TABLES = 64, STORE_NAME = 32 };
 
 typedef struct {
     char name[STORE_NAME];

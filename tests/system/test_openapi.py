@@ -197,6 +197,9 @@ def people(call):
 def tokens(call):
     made = call("token_create", ADA, {"name": "ci", "expires_in": 3600, "networks": ["10.0.0.0/8"]})
     call("token_edit", made["id"], {"name": "cd", "post_only": True})
+    call("token_show", made["id"])
+    call("token_use", made["id"])
+    call("token_list_all", params={"user": ADA, "state": "active", "unused_days": 1})
     call("token_limit", made["id"], {"rate": 5, "burst": 10})
     new = call("token_replace", made["id"], {"overlap": 60})
     call("token_import", ADA, {"tokens": ["oas-" + uuid.uuid4().hex]})

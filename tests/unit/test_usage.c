@@ -36,9 +36,10 @@ static void rows_are_gathered_and_handed_over_once(void **state)
     usage_note(usage, &seen.id, 10, 1, slice_of("10.0.0.1"), slice_of("a"));
     usage_note(usage, &seen.id, 11, 0, slice_of("10.0.0.1"), slice_of("bb"));
     usage_note(usage, &seen.id, 12, 1, slice_of("10.0.0.1"), slice_of("ccc"));
+    usage_note(usage, &seen.id, 9, 0, slice_of("10.0.0.1"), slice_of("a")); /* again on the first */
     assert_int_equal(usage_take(usage, s_see, &seen), 0);
     usage_hand_over(usage);
-    assert_int_equal(usage_take(usage, s_see, &seen), 1);
+    assert_int_equal(usage_take(usage, s_see, &seen), 3); /* a row for each target */
     assert_int_equal(seen.count, 2);
     assert_int_equal(seen.last_ms, 12);
     assert_int_equal(seen.target_len, 3);

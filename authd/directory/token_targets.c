@@ -1,0 +1,100 @@
+#include "authd/directory/token_targets.h"
+
+#include "authd/directory/fields.h"
+#include "authd/directory/table.h"
+
+#include <sodium.h>
+
+/* The second half of the row's key. */
+static uuid_t7 s_key(slice_t target)
+{
+    uuid_t7 key;
+    crypto_generichash(key.bytes, UUID_BYTES, (const uint8_t *)target.data, target.len, NULL, 0);
+    return key;
+}
+
+/* Fields in the order in which s_put writes them. */
+static bool s_get(view_t *view, const uuid_t7 *token, const uuid_t7 *key, token_target_t *target)
+{
+    uint8_t pair[TABLE_PAIR];
+    slice_t bytes;
+    *target = (token_target_t){.target = slice("", 0), .address = slice("", 0)};
+    if (!table_get(view, TABLE_token_targets, table_pair(pair, token, key), &bytes))
+        return false;
+    fields_t fields = fields_begin(bytes);
+    target->key = *key;
+    target->last_ms = fields_uint(&fields, "last", 0);
+    target->count = fields_uint(&fields, "count", 0);
+    target->address = fields_bytes(&fields, "address");
+    target->target = fields_bytes(&fields, "target");
+    return true;
+}
+
+static void s_put(view_t *view, const uuid_t7 *token, const token_target_t *target)
+{
+    uint8_t pair[TABLE_PAIR];
+    pack_t *record = table_record(view, 4);
+    pack_pair_uint(record, "last", target->last_ms);
+    pack_pair_uint(record, "count", target->count);
+    pack_pair_str(record, "address", target->address);
+    pack_pair_str(record, "target", target->target);
+    table_put_record(view, TABLE_token_targets, table_pair(pair, token, &target->key), record);
+}
+
+bool token_targets_next(view_t *view, const uuid_t7 *token, const uuid_t7 *after,
+                        token_target_t *target)
+{
+    uuid_t7 key;
+    return table_next_second(view, TABLE_token_targets, token, after, &key) &&
+           s_get(view, token, &key, target);
+}
+
+/* Room for one more. */
+static void s_make_room(view_t *view, const uuid_t7 *token)
+{
+    token_target_t each;
+    uuid_t7 oldest = {{0}};
+    uint64_t last_ms = UINT64_MAX;
+    unsigned count = 0;
+    for (bool more = token_targets_next(view, token, NULL, &each); more;
+         more = token_targets_next(view, token, &each.key, &each)) {
+        count++;
+        if (each.last_ms < last_ms) {
+            last_ms = each.last_ms;
+            oldest = each.key;
+        }
+    }
+    if (count >= TOKEN_TARGETS)
+        table_delete_pair(view, TABLE_token_targets, token, &oldest);
+}
+
+void token_targets_used(view_t *view, const uuid_t7 *token, const token_use_t *use)
+{
+    token_target_t before;
+    uuid_t7 key = s_key(use->target);
+    token_target_t after = {.key = key,
+                            .target = use->target,
+                            .address = use->address,
+                            .last_ms = use->last_ms,
+                            .count = use->count};
+    if (s_get(view, token, &key, &before))
+        after.count += before.count;
+    else
+        s_make_room(view, token);
+    s_put(view, token, &after);
+}
+
+bool token_targets_has(view_t *view, const uuid_t7 *token, slice_t target)
+{
+    token_target_t found;
+    uuid_t7 key = s_key(target);
+    return s_get(view, token, &key, &found);
+}
+
+void token_targets_delete(view_t *view, const uuid_t7 *token)
+{
+    uuid_t7 key;
+    while (table_next_second(view, TABLE_token_targets, token, NULL, &key) &&
+           table_delete_pair(view, TABLE_token_targets, token, &key))
+        ;
+}

@@ -1,0 +1,30 @@
+/* Where a token was used: its newest targets, with the address and the time of the last use and how
+ * often it was used there. Rows of their own, so that the row that each use writes stays small.
+ *
+ * Threading, errors and life of slices: see directory.h. */
+#ifndef POSTERN_TOKEN_TARGETS_H
+#define POSTERN_TOKEN_TARGETS_H
+
+#include "authd/directory/tokens.h"
+
+/* Of a token; a further one takes the place of the one that was used longest ago. */
+enum { TOKEN_TARGETS = 32 };
+
+typedef struct {
+    uuid_t7 key;    /* for token_targets_next: follows from the target */
+    slice_t target; /* as token_use_t has it */
+    slice_t address;
+    uint64_t last_ms, count;
+} token_target_t;
+
+/* Adds USE to that of its target. */
+void token_targets_used(view_t *view, const uuid_t7 *token, const token_use_t *use);
+/* The next past AFTER (NULL: the first), in no order that means anything. */
+bool token_targets_next(view_t *view, const uuid_t7 *token, const uuid_t7 *after,
+                        token_target_t *target);
+/* Whether the token was used there, as far as it is kept. */
+bool token_targets_has(view_t *view, const uuid_t7 *token, slice_t target);
+/* Forgets all of a token's. */
+void token_targets_delete(view_t *view, const uuid_t7 *token);
+
+#endif
