@@ -81,7 +81,7 @@ extern const task_row_t manage_users[], manage_services[], manage_tokens[], mana
     manage_channels[], manage_bots[], manage_extensions[], manage_bot_handlers[],
     manage_extension_handlers[], manage_audit[], manage_passwords[], manage_invitations[],
     manage_sessions[], manage_totp[], manage_mtokens[], manage_sources[], manage_me[],
-    manage_people[], manage_token_lists[];
+    manage_people[], manage_token_lists[], manage_about[];
 
 /* What an operation has beside its run. prepare: before it, in a reading view, after the rights
  * were looked at; it may refuse, or make task->job: run then comes after the hasher, in a view of

@@ -48,3 +48,57 @@ def test_a_refused_change_leaves_no_row(ring, name):
     before = ring.ctl("audit", "list", "--limit", "1")["rows"]
     assert ring.ctl_run("user", "create", f"{name}@example.org").returncode == 1
     assert ring.ctl("audit", "list", "--limit", "1")["rows"] == before
+
+
+def test_it_is_read_newest_first_and_filtered(ring, name):
+    owner = ring.user(f"{name}_root", token=False)
+    ring.ctl("user", "edit", owner.email, "--role", "owner")
+    token = ring.management_token(owner)
+
+    def ask(path, **params):
+        answer = ring.admin("GET", path, token, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def rows(**params):
+        found, before = [], {}
+        while True:
+            page = ask("/audit", order="desc", limit=3, **params, **before)
+            found += page["rows"]
+            if page["next"] is None:
+                return found
+            before = {"before": page["next"]}
+    ada = ring.admin("POST", "/users", token, {"email": f"{name}@example.org", "name": "Ada"}).json()
+    for word in ("one", "two", "three"):
+        assert ring.admin("PUT", f"/users/{ada['id']}", token, {"name": word}).status_code == 200
+    ring.ctl("user", "edit", ada["email"], "--name", "four")
+    mine = rows(object=ada["id"])
+    assert [row["op"] for row in mine] == ["user_edit"] * 4 + ["user_create"]
+    assert [row["number"] for row in mine] == sorted((row["number"] for row in mine), reverse=True)
+    assert [(row["who"], row["who_name"]) for row in mine[:2]] == [("control", None), (owner.id, ring.ctl("user", "show", owner.email)["name"])]
+    assert {(row["object_id"], row["object_name"]) for row in mine} == {(ada["id"], ada["email"])}
+    assert len(rows(object=ada["email"], who=owner.email)) == len(rows(object=ada["id"], who=owner.id)) == 4
+    assert [row["op"] for row in rows(object=ada["id"], op="user_create")] == ["user_create"]
+    assert rows(object=ada["id"], to=mine[-1]["time"]) == []
+    assert rows(object=ada["id"], **{"from": mine[0]["time"]})[0] == mine[0]
+    everything = ask("/audit", order="desc", limit=1000)["rows"]
+    assert everything[:: -1][-5:] == ask("/audit", last=5)["rows"]
+    for params, field in (({"order": "up"}, "order"), ({"before": 3}, "before"), ({"order": "desc", "after": 3}, "after"),
+                          ({"from": "yesterday"}, "from"), ({"order": "desc", "last": 3}, "last")):
+        answer = ring.admin("GET", "/audit", token, params=params)
+        assert (answer.status_code, answer.json()["details"]["field"]) == (400, field), answer.text
+
+
+def test_a_forged_number_is_no_page(ring):
+    for params in ({"after": 2 ** 62}, {"order": "desc", "before": 1}):
+        assert ring.manage("audit_list", **params) == {"rows": [], "next": None}
+    assert ring.manage("audit_list", order="desc", before=2 ** 62, limit=1)["rows"]
+
+
+def test_whoever_is_signed_in_learns_about_the_installation(ring, name):
+    ada = ring.user(name, token=False)
+    about = ring.admin("GET", "/about", ring.management_token(ada)).json()
+    assert about["public_url"] == ring.settings["public.url"] and about["admin_url"] == ring.settings["admin.url"]
+    assert about["version"] in ring.ctl_run("version").stdout
+    assert about["settings"]["people"] is True and about["settings"]["session_s"] == 2592000
+    assert ring.admin("GET", "/about").status_code == 401

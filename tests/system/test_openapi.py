@@ -192,6 +192,8 @@ def people(call):
     call("people_list", params={"q": "ada", "limit": 10})
     call("user_list", params={"q": "ada", "state": "all"})
     call("user_show", "me")
+    call("about_show")
+    call("audit_list", params={"order": "desc", "limit": 5, "op": "user_edit", "object": ADA, "who": "control"})
 
 
 def tokens(call):
