@@ -4,7 +4,9 @@
 #include "authd/admin/push.h"
 #include "authd/admin/reads.h"
 #include "authd/directory/directory.h"
+#include "authd/directory/sealed.h"
 #include "authd/judge/forward.h"
+#include "authd/judge/grants.h"
 #include "authd/judge/usage.h"
 #include "authd/judge/verdict.h"
 #include "authd/manage/token_self.h"
@@ -38,6 +40,7 @@ struct authd {
     directory_t *directory;
     view_t *view;
     judge_t judge;
+    uint8_t grant_key[GRANT_KEY];
     uint8_t hashes[WIRE_ENTRIES][TOKEN_HASH]; /* of the tokens of a batch */
     usage_t *usage;
     push_t *push;   /* NULL in a reader, like reads and control */
@@ -71,6 +74,18 @@ static void s_answer(authd_t *self, peer_t *peer, const wire_request_t *request,
     free(text);
 }
 
+/* A stream that may be opened. ASKED: its target as it was asked for. */
+static void s_grant(authd_t *self, peer_t *peer, const wire_request_t *request, slice_t asked)
+{
+    bytes_t grant = {0};
+    wire_reply_t reply = wire_reply_to(request);
+    reply.status = 200;
+    wire_reply_repeat(&reply, request->principal.facts);
+    grants_give(self->grant_key, request, asked, &grant);
+    link_add_reply(self->gateways, peer, self->replies, &reply, bytes_slice(&grant));
+    bytes_free(&grant);
+}
+
 /* The error, if any, with which the entry could not be passed on. */
 static error_code_t s_pass_on(authd_t *self, const wire_request_t *request, zmq_msg_t *body,
                               int64_t now_us)
@@ -92,23 +107,52 @@ static error_code_t s_pass_on(authd_t *self, const wire_request_t *request, zmq_
     return ERROR_none;
 }
 
+/* Streams read on: what was granted for them is judged again. */
+static void s_feed(authd_t *self, peer_t *peer, wire_request_t *request, zmq_msg_t *body,
+                   int64_t now_us, int64_t wall_ms)
+{
+    bytes_t refused = {0};
+    verdict_t verdict = {.detail = slice("", 0)};
+    verdict.code = grants_judge(&self->judge, self->view, self->grant_key, request,
+                                wire_request_body(request, body), wall_ms, &refused);
+    if (verdict.code == ERROR_none && refused.len == 0)
+        verdict.code = s_pass_on(self, request, body, now_us);
+    if (verdict.code != ERROR_none) {
+        s_refuse(self, peer, request, &verdict);
+    } else if (refused.len > 0) {
+        wire_reply_t reply = wire_reply_to(request);
+        reply.status = 200;
+        link_add_reply(self->gateways, peer, self->replies, &reply, bytes_slice(&refused));
+    }
+    bytes_free(&refused);
+}
+
 static void s_judge(authd_t *self, peer_t *peer, wire_message_t *message, unsigned entry,
                     int64_t now_us, int64_t wall_ms)
 {
     wire_request_t *request = &message->requests[entry];
     zmq_msg_t *body = &message->bodies[entry];
+    const op_t *op = op_find(request->op);
+    slice_t asked = request->target;
+    if (op && op->deed == DOES_FEED) {
+        s_feed(self, peer, request, body, now_us, wall_ms);
+        return;
+    }
     size_t body_len = wire_request_body(request, body).len;
     verdict_t verdict = verdict_judge(&self->judge, self->view, request, self->hashes[entry],
                                       body_len, now_us, wall_ms);
-    bool own = verdict.code == ERROR_none && op_find(request->op)->owner == OWNER_AUTHD;
-    if (verdict.code == ERROR_none && !own)
+    bool own = verdict.code == ERROR_none && op->owner == OWNER_AUTHD;
+    bool streams = verdict.code == ERROR_none && op->deed == DOES_STREAM;
+    if (verdict.code == ERROR_none && !own && !streams)
         verdict.code = s_pass_on(self, request, body, now_us);
     metric_add_at(METRIC_verdicts_total, verdict.code, 1);
     if (own)
         s_answer(self, peer, request, wall_ms);
     else if (verdict.code != ERROR_none)
         s_refuse(self, peer, request, &verdict);
-    else if (self->control)
+    else if (streams)
+        s_grant(self, peer, request, asked);
+    if (verdict.code == ERROR_none && !own && self->control)
         usage_note(self->usage, &request->principal.token, (uint64_t)wall_ms, request->attempt == 1,
                    request->client, request->target);
 }
@@ -199,6 +243,7 @@ authd_t *authd_new(const conf_start_t *start)
     self->judge = (judge_t){.limiter = limiter_new(),
                             .rate = conf_uint(start->conf, SET_authd_rate),
                             .burst = conf_uint(start->conf, SET_authd_burst)};
+    sealed_derive(self->view, "stream grants", self->grant_key);
     self->usage = usage_new();
     self->replies = wire_batch_new();
     self->gateways = s_bind(self);

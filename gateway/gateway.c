@@ -201,6 +201,8 @@ gateway_t *gateway_new(const conf_start_t *start)
     self->shared.census =
         census_new((unsigned)conf_uint(conf, SET_gateway_connections),
                    (unsigned)conf_uint(conf, SET_gateway_connections_per_address));
+    self->shared.quota = quota_new((unsigned)conf_uint(conf, SET_gateway_streams),
+                                   (unsigned)conf_uint(conf, SET_gateway_streams_per_token));
     census_limit_bytes(self->shared.census, conf_uint(conf, SET_gateway_request_bytes),
                        conf_uint(conf, SET_gateway_request_bytes_per_address));
     if (*conf_text(conf, SET_gateway_tls_certificate))

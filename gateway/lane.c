@@ -6,6 +6,7 @@
 #include "common/monitor/monitor.h"
 #include "gateway/ring/bridge.h"
 #include "gateway/ring/reply.h"
+#include "gateway/stream/streams.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -40,6 +41,7 @@ struct lane {
     request_reader_t *reader, *admin_reader;
     inflight_t *inflight;
     bridge_t *bridge;
+    streams_t *streams;
     unsigned queue_messages;
     uint64_t queue_bytes;
     int64_t ticked_ms, bridge_ticked_ms;
@@ -121,6 +123,20 @@ static int s_show(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *re
     return 0;
 }
 
+/* What a stream is asked to be, or why it cannot. */
+static error_code_t s_check_stream(h2o_req_t *req, request_t *request)
+{
+    stream_options_t options;
+    if (!request->op || request->op->deed != DOES_STREAM)
+        return ERROR_none;
+    request->detail = req->version < 0x101 ? "A stream needs HTTP/1.1."
+                                           : stream_options_read(req, request->entry.params,
+                                                                 clock_wall_ms(), &options);
+    if (!request->detail)
+        return ERROR_none;
+    return request->error = req->version < 0x101 ? ERROR_invalid_request : ERROR_invalid_param;
+}
+
 /* What was refused while it was read is an empty request here; its sender may still send. */
 static int s_refuse_unread(lane_t *self, h2o_req_t *req, const uuid_t7 *id, const intake_t *intake)
 {
@@ -142,7 +158,8 @@ static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)
     if (connection->intake.error)
         return s_refuse_unread(self, req, &id, &connection->intake);
     if (request_read(admin ? self->admin_reader : self->reader, req, &connection->peer, &request) !=
-        ERROR_none)
+            ERROR_none ||
+        s_check_stream(req, &request) != ERROR_none)
         return s_refuse(self, req, &id, &request);
     if (!request.op)
         return s_show(self, req, &id, &request);
@@ -180,6 +197,10 @@ static void s_on_dispose(h2o_logger_t *logger, h2o_req_t *req)
     connection_t *connection = connection_of(req);
     slot_t *slot = inflight_at(self->inflight, connection->request);
     (void)logger;
+    stream_t *stream = connection->stream;
+    connection->stream = NULL;
+    if (stream && streams_disposed(stream))
+        return; /* its socket lives on */
     connection_unpark(req);
     connection->request = (slot_ref_t){0, 0};
     if (!slot || slot->owner != req)
@@ -198,16 +219,50 @@ static void s_note_behind(lane_t *self, unsigned error)
     atomic_store(&self->state.behind_ms, clock_ms());
 }
 
+/* authd lets a stream be opened. */
+static void s_open_stream(lane_t *self, h2o_req_t *req, const slot_t *slot, zmq_msg_t *grant)
+{
+    stream_options_t options;
+    const char *fault = stream_options_read(req, slot->request.params, clock_wall_ms(), &options);
+    bool head = slice_is(slice(req->input.method.base, req->input.method.len), "HEAD");
+    assert(!fault); /* it was looked at before */
+    if (head)
+        reply_stream_head(req, &slot->request.id, stream_type(options.format));
+    else
+        streams_open(self->streams, req, &slot->request.id,
+                     slice(zmq_msg_data(grant), zmq_msg_size(grant)), &options);
+}
+
+static void s_answer_inner(lane_t *self, slot_t *slot, const wire_reply_t *reply, zmq_msg_t *body)
+{
+    slot_ref_t ref = inflight_ref(self->inflight, slot);
+    slice_t bytes = slice("", 0);
+    if (reply && reply->has_body)
+        bytes = slice(zmq_msg_data(body), zmq_msg_size(body));
+    streams_answered(self->streams, slot, reply, bytes);
+    if (inflight_at(self->inflight, ref))
+        inflight_remove(self->inflight, slot);
+}
+
 static void s_answer(void *arg, slot_t *slot, const wire_reply_t *reply, zmq_msg_t *body)
 {
     lane_t *self = arg;
     h2o_req_t *req = slot->owner;
+    if (slot->kind != SLOT_REQUEST) {
+        s_answer_inner(self, slot, reply, body);
+        return;
+    }
+    bool streams = op_find(slot->request.op)->deed == DOES_STREAM && reply->status == 200 &&
+                   !reply->error && reply->has_body;
     if (!op_manages(op_find(slot->request.op)))
         s_note_behind(self, reply->error);
     if (req) {
         slot->owner = NULL;
         s_last(self, req);
-        reply_wire(req, reply, body, s_is_admin(self, req) ? self->cookie : COOKIE_NONE);
+        if (streams)
+            s_open_stream(self, req, slot, body);
+        else
+            reply_wire(req, reply, body, s_is_admin(self, req) ? self->cookie : COOKIE_NONE);
         s_wipe(self, req, &slot->request, slot->head_len);
     }
     s_finish(self, slot);
@@ -227,6 +282,10 @@ static const char *s_unconfirmed(const lane_t *self, const h2o_req_t *req, const
 static void s_give_up(lane_t *self, slot_t *slot, error_code_t unsent)
 {
     h2o_req_t *req = slot->owner;
+    if (slot->kind != SLOT_REQUEST) {
+        s_answer_inner(self, slot, NULL, NULL);
+        return;
+    }
     if (req) {
         char text[UUID_TEXT];
         error_code_t error = slot->attempts ? ERROR_not_confirmed : unsent;
@@ -287,6 +346,7 @@ static void s_tick(lane_t *self, int64_t now_ms)
         if (self->admin_listener)
             listener_tick(self->admin_listener, now_ms);
     }
+    streams_tick(self->streams, now_ms);
     s_publish(self, now_ms);
 }
 
@@ -301,6 +361,7 @@ static int32_t s_turn(lane_t *self, int32_t wait)
     if (self->admin_listener)
         busy = listener_resume(self->admin_listener) || busy;
     int64_t now = clock_ms();
+    streams_turn(self->streams, now);
     busy = bridge_turn(self->bridge, now) || busy;
     if (now - self->ticked_ms >= TICK_MS) {
         s_tick(self, now);
@@ -339,6 +400,7 @@ static bool s_drain(lane_t *self)
         self->drain_began_ms = now;
         h2o_context_request_shutdown(&self->http);
     }
+    streams_drain(self->streams, now, drain.idle_ms > now ? drain.idle_ms : now);
     if (now >= drain.until_ms) {
         slot_t *slot;
         while ((slot = inflight_next(self->inflight, NULL)))
@@ -421,6 +483,7 @@ static void s_open(lane_t *self)
     snprintf(name, sizeof name, "%s.%u", self->shared->name, self->number);
     self->bridge =
         bridge_new(conf, name, self->admin, self->http.loop, self->inflight, s_answer, self);
+    self->streams = streams_new(self->http.loop, self->inflight, self->bridge, self->shared->quota);
     self->listener = listener_new(&self->accept, self->fd, self->shared->census,
                                   self->shared->trusted, &reading);
     listener_expect_line(self->listener, self->shared->balancers);

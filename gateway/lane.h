@@ -8,6 +8,7 @@
 
 #include "common/conf/conf.h"
 #include "gateway/http/listener.h"
+#include "gateway/stream/quota.h"
 
 #include <stdatomic.h>
 
@@ -24,6 +25,7 @@ typedef struct {
     routes_t *routes, *admin_routes;
     networks_t *trusted, *balancers; /* gateway.trusted_proxies, gateway.proxy_protocol */
     census_t *census;
+    quota_t *quota; /* of streams */
 } lane_shared_t;
 
 /* How a lane stands, written by its thread. Times are clock_ms (). */

@@ -38,3 +38,8 @@ slice_t sealed_open(view_t *view, slice_t sealed, char *plain, size_t most, cons
     log_error(event, "err=%s", LOG_Q("not encrypted under this master key"));
     return slice("", 0);
 }
+
+void sealed_derive(view_t *view, const char *purpose, uint8_t key[SEALED_DERIVED])
+{
+    sealing_key_derive(table_master_key(view), purpose, key);
+}

@@ -23,4 +23,8 @@ void sealed_pack(const sealed_t *secret, unsigned count, pack_t *out);
  * seal it, of which the log tells under EVENT. */
 slice_t sealed_open(view_t *view, slice_t sealed, char *plain, size_t most, const char *event);
 
+enum { SEALED_DERIVED = 32 };
+/* A key that only those with the master key can make, for PURPOSE alone. */
+void sealed_derive(view_t *view, const char *purpose, uint8_t key[SEALED_DERIVED]);
+
 #endif

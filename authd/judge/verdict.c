@@ -245,7 +245,7 @@ static error_code_t s_check_address(case_t *self, verdict_t *verdict)
 static error_code_t s_check_request(case_t *self, size_t body_len)
 {
     op_deed_t deed = s_rules[self->request->op].deed;
-    if (self->terms.post_only && s_deed_reads(deed)) {
+    if (self->terms.post_only && (s_deed_reads(deed) || deed == DOES_STREAM)) {
         self->detail = slice_of("The token may post, and not read back.");
         return ERROR_out_of_scope;
     }
@@ -451,6 +451,30 @@ verdict_t verdict_operate(judge_t *self, view_t *view, wire_request_t *request, 
     verdict.detail = this.detail;
     s_check_damage(&this, target, &verdict);
     return verdict;
+}
+
+error_code_t verdict_regrant(judge_t *self, view_t *view, wire_request_t *request,
+                             const uuid_t7 *token, int64_t wall_ms)
+{
+    verdict_t verdict = {.code = ERROR_none};
+    case_t this = {.judge = self,
+                   .view = view,
+                   .request = request,
+                   .detail = slice("", 0),
+                   .wall_ms = (uint64_t)wall_ms};
+    if (!s_is_known(request->op))
+        return ERROR_unavailable;
+    if (!tokens_find(view, token, &this.token))
+        return ERROR_invalid_token;
+    if (token_has_ended(&this.token, this.wall_ms))
+        return ERROR_token_expired;
+    this.bound = this.token.terms.len > 0;
+    error_code_t code = this.bound ? s_check_address(&this, &verdict) : ERROR_none;
+    if (code == ERROR_none && this.bound)
+        code = s_check_request(&this, 0);
+    if (code == ERROR_none)
+        code = s_rules[request->op].find(&this, s_rules[request->op].rule);
+    return code;
 }
 
 void verdict_close(judge_t *self)

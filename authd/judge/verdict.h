@@ -56,6 +56,12 @@ bool verdict_reads(unsigned op);
  * archived one where OP changes nothing, and fills the principal's target and environment. */
 verdict_t verdict_operate(judge_t *self, view_t *view, wire_request_t *request, uint64_t wall_ms);
 
+/* Judges again what was granted before: whether the token (by its id) may still do request->op,
+ * from request->client, to request->target, whose id comes back in the principal. Nothing is
+ * charged. */
+error_code_t verdict_regrant(judge_t *self, view_t *view, wire_request_t *request,
+                             const uuid_t7 *token, int64_t wall_ms);
+
 void verdict_close(judge_t *self);
 
 /* The refusal as a reply entry, without its body: verdict->detail. */

@@ -200,3 +200,10 @@ int sealing_key_open(const sealing_key_t *self, slice_t sealed, char *plain)
     return crypto_secretbox_open_easy((uint8_t *)plain, nonce + crypto_secretbox_NONCEBYTES,
                                       sealed.len - crypto_secretbox_NONCEBYTES, nonce, self->bytes);
 }
+
+void sealing_key_derive(const sealing_key_t *self, const char *purpose,
+                        uint8_t derived[SEALING_DERIVED])
+{
+    crypto_generichash(derived, SEALING_DERIVED, (const uint8_t *)purpose, strlen(purpose),
+                       self->bytes, KEY);
+}

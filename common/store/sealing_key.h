@@ -8,6 +8,7 @@
 #include "common/base/slice.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct sealing_key sealing_key_t;
 
@@ -35,5 +36,10 @@ void sealing_key_seal(const sealing_key_t *self, slice_t plain, void *sealed);
 /* Decrypts into PLAIN, which has room for sealed.len - SEALING_OVERHEAD. 0, or -1 when this key did
  * not seal it. */
 int sealing_key_open(const sealing_key_t *self, slice_t sealed, char *plain);
+
+enum { SEALING_DERIVED = 32 };
+/* Makes a key of its own for PURPOSE: BLAKE2b-256 of PURPOSE under this key. */
+void sealing_key_derive(const sealing_key_t *self, const char *purpose,
+                        uint8_t derived[SEALING_DERIVED]);
 
 #endif

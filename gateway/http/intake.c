@@ -405,6 +405,14 @@ void intake_expire(connection_t *connection)
         s_refuse(connection, ERROR_timeout, NULL);
 }
 
+void intake_leave(connection_t *connection)
+{
+    connection->intake.burst = 0;
+    s_renew_input(connection->socket);
+    s_drop_ahead(&connection->intake);
+    s_count(connection);
+}
+
 bool intake_persists(const intake_t *self)
 {
     return self->framing.persistent && self->burst <= BURST_KEPT;

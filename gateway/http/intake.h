@@ -57,6 +57,9 @@ void intake_expire(struct connection *connection);
 /* Closes a connection without an answer; not in INTAKE_WHOLE. */
 void intake_close(struct connection *connection);
 
+/* No more is read: gives the input back, and what came behind the request. */
+void intake_leave(struct connection *connection);
+
 /* Whether another request may follow the one at hand. */
 bool intake_persists(const intake_t *self);
 

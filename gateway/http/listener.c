@@ -480,6 +480,14 @@ void connection_unpark(h2o_req_t *req)
     h2o_linklist_insert(&connection->listener->answered, &connection->link);
 }
 
+void connection_leave(connection_t *self)
+{
+    self->parked = false;
+    h2o_socket_read_stop(self->socket);
+    connection_whole(self);
+    intake_leave(self);
+}
+
 void connection_linger(h2o_req_t *req)
 {
     connection_t *connection = connection_of(req);

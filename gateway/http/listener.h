@@ -33,6 +33,7 @@ typedef struct connection {
     proxy_line_t *line; /* while it is awaited, else NULL */
     int64_t until_ms;   /* when what is awaited must have come */
     intake_t intake;
+    struct stream *stream; /* that the request at hand becomes, or NULL */
     int linger_fd; /* a second descriptor, kept open beyond the end of the connection; or -1 */
     listener_t *listener;
     h2o_socket_t *socket;
@@ -77,6 +78,10 @@ connection_t *connection_of(const h2o_req_t *req);
  * before libh2o reads on. */
 void connection_park(h2o_req_t *req);
 void connection_unpark(h2o_req_t *req);
+
+/* No request is read from the connection any more: libh2o has given its socket up, and whoever has
+ * it closes it. */
+void connection_leave(connection_t *self);
 
 /* Lets the connection of REQ linger (parting.h), so that the answer is read: the connection is
  * closed with the answer, and the sender may still send. */

@@ -17,8 +17,13 @@ enum {
     RESEND_APART_MS = 200,  /* least time between two attempts that news of a process cause */
 };
 
+/* What a slot's owner is: a request of HTTP, or for the lane's own streams a feed or a stream that
+ * reads a page (gateway/stream). */
+typedef enum { SLOT_REQUEST, SLOT_FEED, SLOT_PAGE } slot_kind_t;
+
 typedef struct slot {
     /* the owner's */
+    slot_kind_t kind;
     void *owner;            /* of the request; NULL once it is gone, and then nothing is sent */
     wire_request_t request; /* its slices live as long as the owner */
     slice_t body;

@@ -37,6 +37,8 @@ NAME(format, "Postern-Format");
 NAME(policy, "Content-Security-Policy");
 NAME(origin, "WebHook-Allowed-Origin");
 NAME(rate, "WebHook-Allowed-Rate");
+NAME(encoding, "Transfer-Encoding");
+NAME(buffering, "X-Accel-Buffering");
 
 static void s_header(h2o_req_t *req, h2o_iovec_t *name, slice_t value)
 {
@@ -226,6 +228,30 @@ void reply_handshake(h2o_req_t *req, const uuid_t7 *id, slice_t allow)
     s_header(req, &s_name_origin, slice_of("*"));
     s_header(req, &s_name_rate, slice_of("*"));
     s_send(req, NULL, 0);
+}
+
+static void s_stream_headers(h2o_req_t *req, const uuid_t7 *id, slice_t type)
+{
+    s_begin(req, 200, id);
+    s_header(req, &s_name_type, type);
+    s_header(req, &s_name_cache, slice_of("no-store, no-transform"));
+    s_header(req, &s_name_buffering, slice_of("no"));
+    s_header(req, &s_name_sniff, slice_of("nosniff"));
+    s_header(req, &s_name_referrer, slice_of("no-referrer"));
+}
+
+void reply_stream(h2o_req_t *req, const uuid_t7 *id, slice_t type)
+{
+    s_stream_headers(req, id, type);
+    s_header(req, &s_name_encoding, slice_of("chunked"));
+}
+
+void reply_stream_head(h2o_req_t *req, const uuid_t7 *id, slice_t type)
+{
+    s_stream_headers(req, id, type);
+    req->res.content_length = SIZE_MAX;
+    h2o_start_response(req, &s_generator);
+    h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
 }
 
 void reply_page(h2o_req_t *req, const uuid_t7 *id, const page_file_t *page)

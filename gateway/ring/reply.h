@@ -32,6 +32,12 @@ void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body, cook
  * the value of the Allow header. */
 void reply_handshake(h2o_req_t *req, const uuid_t7 *id, slice_t allow);
 
+/* Makes the head of a stream's answer, whose body is chunked by whoever writes it; nothing is sent.
+ * TYPE: its Content-Type. */
+void reply_stream(h2o_req_t *req, const uuid_t7 *id, slice_t type);
+/* Answers with that head alone: the request is a HEAD. */
+void reply_stream_head(h2o_req_t *req, const uuid_t7 *id, slice_t type);
+
 /* Answers with a file of the pages. */
 void reply_page(h2o_req_t *req, const uuid_t7 *id, const page_file_t *page);
 

@@ -145,6 +145,19 @@ class Client:
         assert int(head.headers["Content-Length"]) > 0
         self.checked(f"{name}_head", self.operations[f"{name}_head"][2], head)
 
+    def open_stream(self, name, target):
+        """A stream begins in each of its forms; and its HEAD."""
+        path, _, operation, _ = self.operations[name]
+        url = f"http://127.0.0.1:{self.ring.port}/api/v2" + path.replace("{target}", target)
+        credential = {"Authorization": f"Bearer {self.token}"}
+        for form in operation["responses"]["200"]["content"]:
+            with self.ring.http.get(url, headers={**credential, "Accept": form}, stream=True, timeout=30 * postern.SLOW) as answer:
+                assert (answer.status_code, answer.headers["Content-Type"]) == (200, form), name
+                assert next(answer.iter_content(1)), name
+        self.called.add(name)
+        head = f"{name}_head"
+        self.checked(head, self.operations[head][2], self.ring.http.head(url, headers=credential))
+
     def checked(self, name, operation, answer):
         exact, group = str(answer.status_code), f"{answer.status_code // 100}XX"
         responses = operation["responses"]
@@ -346,6 +359,7 @@ def test_every_operation_answers_as_it_says(client, ring):
     for name, target in (("channel", "oas_channel"), ("channel_id", channel["id"]), ("bot", "oas_bot"),
                          ("chat", channel["id"]), ("buddy", OWNER), ("extension", app["app_id"])):
         call(f"{name}_history", target, params={"limit": 2})
+        client.open_stream(f"{name}_stream", target)
     call("token_self")
     for name, target in (("channel", "oas_channel"), ("channel_id", channel["id"])):
         call(f"{name}_replay", target, params={"limit": 2})

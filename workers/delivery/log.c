@@ -180,7 +180,7 @@ static void s_write_item(json_out_t *out, journal_reader_t *reader, uint64_t now
     json_lit(out, "]}");
 }
 
-static void s_begin_list(reading_t *self, const answering_t *with)
+static void s_begin_list(reading_t *self, answering_t *with)
 {
     page_t *page = self->own;
     delivery_standing(s_engine(with)->delivery, &self->target, &page->disabled);

@@ -11,6 +11,7 @@
 #include "workers/journal/outbox.h"
 #include "workers/post/answer.h"
 #include "workers/post/drain.h"
+#include "workers/post/feed.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -56,6 +57,12 @@ void worker_history(post_t *post, job_t *job)
     history_prepare(job);
 }
 
+void worker_feed(post_t *post, job_t *job)
+{
+    (void)post;
+    feed_prepare(job);
+}
+
 /* The kinds that deliver to handlers, as bits. */
 enum { STORES, HANDLERS };
 enum {
@@ -73,6 +80,7 @@ static const struct {
 #define SEND(number, name, methods, path, credentials, owner, target, rule, deed, verb)            \
     [number] = {OWNER_##owner, VERB_##verb},
 #define TELL(number, name, methods, path, owner, verb) [number] = {OWNER_##owner, VERB_##verb},
+#define FEED(number, name, methods, path, owner) [number] = {OWNER_##owner, VERB_feed},
 #include "common/ops.def"
 };
 #define OP(number, ...)

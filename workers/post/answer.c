@@ -27,6 +27,7 @@ void answer_close(answering_t *self)
         LIST_REMOVE(reading, next);
         reading_destroy(&reading);
     }
+    interests_clear(&self->interests);
     wire_batch_destroy(&self->batch);
     wire_batch_destroy(&self->interim);
     json_free(&self->body);

@@ -5,6 +5,7 @@
 
 #include "workers/post/drain.h"
 #include "workers/post/history.h"
+#include "workers/post/interest.h"
 #include "workers/post/slicing.h"
 
 typedef struct answering {
@@ -20,6 +21,7 @@ typedef struct answering {
     struct replay *replays; /* under way, in their order (replay.h) */
     holding_t holding;
     slicing_t slicing; /* those of them that are sliced */
+    interests_t interests;
 } answering_t;
 
 /* JOURNAL and what ENGINE points to are borrowed, and outlive SELF. */

@@ -35,7 +35,7 @@ typedef LIST_HEAD(, reading) readings_t;
 typedef struct reading {
     /* The operation's steps, each may be NULL; a step that refuses is the last. Before the reading
      * is asked for: */
-    void (*begin)(struct reading *self, const struct answering *with);
+    void (*begin)(struct reading *self, struct answering *with);
     /* By the journal's thread: uses nothing but the reading, and holds no memory that only this
      * step frees (journal_try). */
     void (*look)(struct reading *self, journal_reader_t *reader);

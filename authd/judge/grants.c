@@ -1,0 +1,74 @@
+#include "authd/judge/grants.h"
+
+#include "common/base/ops.h"
+#include "common/stream/found.h"
+
+void grants_give(const uint8_t key[GRANT_KEY], const wire_request_t *request, slice_t asked,
+                 bytes_t *out)
+{
+    grant_t grant = {.op = request->op,
+                     .token = request->principal.token,
+                     .target = request->principal.target,
+                     .client = request->client,
+                     .name = asked};
+    grant_seal(&grant, key, grant.seal);
+    grant_write(&grant, out);
+}
+
+/* Whether the feed is one of the owner of what was granted. */
+static bool s_fits(const grant_t *grant, unsigned feed)
+{
+    const op_t *op = op_find(grant->op);
+    return op && op->deed == DOES_STREAM && op->owner == op_find(feed)->owner;
+}
+
+static error_code_t s_judge(judge_t *judge, view_t *view, const uint8_t key[GRANT_KEY],
+                            const grant_t *grant, unsigned feed, int64_t wall_ms)
+{
+    wire_request_t request = {
+        .op = grant->op, .method = OP_GET, .target = grant->name, .client = grant->client};
+    if (!s_fits(grant, feed) || !grant_is_sealed(grant, key))
+        return ERROR_not_allowed;
+    error_code_t code = verdict_regrant(judge, view, &request, &grant->token, wall_ms);
+    bool same = code != ERROR_none || uuid_eq(&request.principal.target, &grant->target);
+    return same ? code : ERROR_archived; /* another target has the name by now */
+}
+
+static void s_refuse(const ask_t *ask, const bytes_t *rows, uint32_t count, bytes_t *refused)
+{
+    found_t found = {.kind = FOUND_REFUSED,
+                     .generation = ask->generation,
+                     .count = count,
+                     .rows = bytes_slice(rows)};
+    found_write(&found, refused);
+}
+
+error_code_t grants_judge(judge_t *judge, view_t *view, const uint8_t key[GRANT_KEY],
+                          wire_request_t *request, slice_t body, int64_t wall_ms, bytes_t *refused)
+{
+    ask_t ask;
+    grant_t grant;
+    bytes_t rows = {0};
+    uint32_t count = 0;
+    request->principal = (wire_principal_t){0};
+    request->handler = slice("", 0);
+    if (!ask_read(body, &ask))
+        return ERROR_invalid_request;
+    request->principal.present = true;
+    request->principal.target = ask.target;
+    bytes_in_t in = {ask.rows.data, ask.rows.len, false};
+    for (uint32_t i = 0; i < ask.grants && grant_read(&in, &grant); i++) {
+        error_code_t code = s_judge(judge, view, key, &grant, request->op, wall_ms);
+        if (i == 0)
+            request->principal.target = grant.target;
+        if (code == ERROR_none)
+            continue;
+        refused_write(i, code, &rows);
+        count++;
+    }
+    bool unsure = view_take_damage(view);
+    if (count > 0 && !unsure)
+        s_refuse(&ask, &rows, count, refused);
+    bytes_free(&rows);
+    return unsure ? ERROR_internal : ERROR_none;
+}

@@ -1,0 +1,118 @@
+#include "common/stream/ask.h"
+
+#include <sodium.h>
+
+enum { ASK_VERSION = 1 };
+
+static void s_update(crypto_generichash_state *state, slice_t bytes)
+{
+    uint8_t len[2] = {(uint8_t)bytes.len, (uint8_t)(bytes.len >> 8)};
+    crypto_generichash_update(state, len, sizeof len);
+    crypto_generichash_update(state, (const uint8_t *)bytes.data, bytes.len);
+}
+
+void grant_seal(const grant_t *grant, const uint8_t key[GRANT_KEY], uint8_t seal[GRANT_SEAL])
+{
+    crypto_generichash_state state;
+    uint8_t op[2] = {(uint8_t)grant->op, (uint8_t)(grant->op >> 8)};
+    crypto_generichash_init(&state, key, GRANT_KEY, GRANT_SEAL);
+    crypto_generichash_update(&state, op, sizeof op);
+    crypto_generichash_update(&state, grant->token.bytes, UUID_BYTES);
+    crypto_generichash_update(&state, grant->target.bytes, UUID_BYTES);
+    s_update(&state, grant->client);
+    s_update(&state, grant->name);
+    crypto_generichash_final(&state, seal, GRANT_SEAL);
+}
+
+bool grant_is_sealed(const grant_t *grant, const uint8_t key[GRANT_KEY])
+{
+    uint8_t seal[GRANT_SEAL];
+    grant_seal(grant, key, seal);
+    return sodium_memcmp(seal, grant->seal, GRANT_SEAL) == 0;
+}
+
+void grant_write(const grant_t *grant, bytes_t *out)
+{
+    bytes_number(out, grant->op, 2);
+    bytes_uuid(out, &grant->token);
+    bytes_uuid(out, &grant->target);
+    bytes_put(out, grant->seal, GRANT_SEAL);
+    bytes_number(out, grant->client.len, 1);
+    bytes_put(out, grant->client.data, grant->client.len);
+    bytes_number(out, grant->name.len, 2);
+    bytes_put(out, grant->name.data, grant->name.len);
+}
+
+bool grant_read(bytes_in_t *in, grant_t *grant)
+{
+    grant->op = (unsigned)bytes_take_number(in, 2);
+    bytes_take_uuid(in, &grant->token);
+    bytes_take_uuid(in, &grant->target);
+    slice_t seal = bytes_take(in, GRANT_SEAL);
+    grant->client = bytes_take(in, bytes_take_number(in, 1));
+    grant->name = bytes_take(in, bytes_take_number(in, 2));
+    if (in->failed || grant->client.len > GRANT_CLIENT || grant->name.len > GRANT_NAME)
+        return false;
+    memcpy(grant->seal, seal.data, GRANT_SEAL);
+    return true;
+}
+
+void ask_write(const ask_t *ask, bytes_t *out)
+{
+    bytes_number(out, ASK_VERSION, 1);
+    bytes_number(out, ask->kind, 1);
+    bytes_number(out, ask->bare, 1);
+    bytes_number(out, ask->from, 1);
+    bytes_number(out, ask->generation, 4);
+    bytes_uuid(out, &ask->journal);
+    bytes_number(out, ask->after, 8);
+    bytes_number(out, ask->position.sequence, 8);
+    bytes_number(out, ask->position.tag, 4);
+    bytes_number(out, ask->position.tagged, 1);
+    bytes_number(out, ask->count, 8);
+    bytes_number(out, (uint64_t)ask->time_ms, 8);
+    bytes_uuid(out, &ask->target);
+    bytes_number(out, ask->grants, 4);
+    bytes_put(out, ask->rows.data, ask->rows.len);
+}
+
+/* The grants are whole, and nothing stands behind them. */
+static bool s_check_rows(const ask_t *ask)
+{
+    bytes_in_t in = {ask->rows.data, ask->rows.len, false};
+    grant_t grant;
+    for (uint32_t i = 0; i < ask->grants; i++)
+        if (!grant_read(&in, &grant))
+            return false;
+    return in.left == 0;
+}
+
+static bool s_is_known(const ask_t *ask)
+{
+    if (ask->kind == ASK_FEED)
+        return ask->bare ? ask->grants == 0 : ask->grants > 0;
+    return ask->kind == ASK_PAGE && !ask->bare && ask->grants == 1 && ask->from >= PAGE_NOW &&
+           ask->from <= PAGE_TIME;
+}
+
+bool ask_read(slice_t body, ask_t *ask)
+{
+    bytes_in_t in = {body.data, body.len, false};
+    uint64_t version = bytes_take_number(&in, 1);
+    ask->kind = (ask_kind_t)bytes_take_number(&in, 1);
+    ask->bare = bytes_take_number(&in, 1) != 0;
+    ask->from = (page_from_t)bytes_take_number(&in, 1);
+    ask->generation = (uint32_t)bytes_take_number(&in, 4);
+    bytes_take_uuid(&in, &ask->journal);
+    ask->after = bytes_take_number(&in, 8);
+    ask->position.sequence = bytes_take_number(&in, 8);
+    ask->position.tag = (uint32_t)bytes_take_number(&in, 4);
+    ask->position.tagged = bytes_take_number(&in, 1) != 0;
+    ask->count = bytes_take_number(&in, 8);
+    ask->time_ms = (int64_t)bytes_take_number(&in, 8);
+    bytes_take_uuid(&in, &ask->target);
+    ask->grants = (uint32_t)bytes_take_number(&in, 4);
+    ask->rows = slice(in.at, in.left);
+    return !in.failed && version == ASK_VERSION && ask->grants <= ASK_GRANTS && s_is_known(ask) &&
+           s_check_rows(ask);
+}

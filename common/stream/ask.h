@@ -1,0 +1,71 @@
+/* What a lane of the gateway asks of a worker for its streams: the body of a request of
+ * channel_feed, bot_feed or extension_feed (docs/PROTOCOL.md, "Streams"). authd judges the grants
+ * in it on its way.
+ *
+ * A feed asks for what was stored for any of a set of targets behind a place in the log; a page for
+ * what one target has behind a place in its own order.
+ *
+ * A grant is a right to read a target that authd gave when a stream was opened, and judges again
+ * whenever it passes. Its seal, a MAC that only authds can make, binds it to the token, the target
+ * and the client, so that a gateway cannot invent one.
+ *
+ * Reading trusts nobody: what is malformed is refused as a whole.
+ * Threading: no state, any thread. */
+#ifndef POSTERN_STREAM_ASK_H
+#define POSTERN_STREAM_ASK_H
+
+#include "common/stream/bytes.h"
+#include "common/stream/position.h"
+
+enum {
+    GRANT_SEAL = 16,
+    GRANT_KEY = 32,
+    GRANT_CLIENT = 64,
+    GRANT_NAME = 256,
+    ASK_GRANTS = 20000, /* most in an ask */
+};
+
+typedef struct {
+    unsigned op; /* under which the stream was opened */
+    uuid_t7 token, target;
+    uint8_t seal[GRANT_SEAL];
+    slice_t client; /* its address */
+    slice_t name;   /* the target as it was asked for */
+} grant_t;
+
+void grant_seal(const grant_t *grant, const uint8_t key[GRANT_KEY], uint8_t seal[GRANT_SEAL]);
+/* In constant time. */
+bool grant_is_sealed(const grant_t *grant, const uint8_t key[GRANT_KEY]);
+void grant_write(const grant_t *grant, bytes_t *out);
+bool grant_read(bytes_in_t *in, grant_t *grant);
+
+typedef enum { ASK_FEED = 1, ASK_PAGE = 2 } ask_kind_t;
+
+/* Where a page begins. */
+typedef enum {
+    PAGE_NOW = 1, /* behind the last record: tells the position only */
+    PAGE_AFTER,   /* behind a position; 0: with the oldest record */
+    PAGE_LAST,    /* with the COUNT last records */
+    PAGE_TIME     /* with what was stored at TIME_MS or later */
+} page_from_t;
+
+typedef struct {
+    ask_kind_t kind;
+    uint32_t generation; /* of the set of grants; a feed's */
+    bool bare;           /* the worker is to know the generation: there are no grants */
+    uuid_t7 journal;     /* of which AFTER is */
+    uint64_t after;      /* a log sequence */
+    page_from_t from;
+    position_t position;
+    uint64_t count;
+    int64_t time_ms;
+    uuid_t7 target;  /* of a bare one: what it is placed by. It gives no right */
+    uint32_t grants; /* how many there are */
+    slice_t rows;    /* the grants, for grant_read */
+} ask_t;
+
+void ask_write(const ask_t *ask, bytes_t *out);
+/* False: malformed; else each of ask->grants can be read, too. The slices point into BODY. */
+bool ask_read(slice_t body, ask_t *ask);
+
+#endif

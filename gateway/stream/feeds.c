@@ -1,0 +1,347 @@
+#include "gateway/stream/feeds.h"
+
+#include "common/base/clock.h"
+#include "common/base/map.h"
+#include "common/monitor/monitor.h"
+#include "gateway/stream/streams.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+typedef struct {
+    watch_t watch; /* the first */
+    UT_hash_handle hh;
+} row_t;
+
+struct feed {
+    struct streams *streams;
+    h2o_linklist_t link;
+    op_owner_t owner;
+    unsigned shard, shards;
+    uuid_t7 journal;
+    uint64_t cursor; /* all up to there has come */
+    uint32_t generation;
+    bool changed;   /* the set, since the last ask with grants */
+    bool renew;     /* the worker does not know the set */
+    slot_ref_t ask; /* that is out; zero: none is */
+    bytes_t text;   /* of it */
+    int64_t asked_ms, granted_ms, again_ms;
+    row_t *watches;
+    h2o_linklist_t members; /* streams */
+    unsigned unknown;       /* watches that are not known yet */
+    notice_t *kept[FEED_KEPT];
+    unsigned kept_at, kept_len;
+    uint64_t kept_from; /* behind this log sequence everything is kept */
+};
+
+void feeds_open(feeds_t *self, streams_t *streams)
+{
+    self->streams = streams;
+    h2o_linklist_init_anchor(&self->all);
+}
+
+static feed_t *s_at(h2o_linklist_t *link)
+{
+    return H2O_STRUCT_FROM_MEMBER(feed_t, link, link);
+}
+
+static stream_t *s_member(h2o_linklist_t *link)
+{
+    return H2O_STRUCT_FROM_MEMBER(stream_t, in_feed, link);
+}
+
+static feed_t *s_find(feeds_t *self, op_owner_t owner, const found_t *found)
+{
+    for (h2o_linklist_t *at = self->all.next; at != &self->all; at = at->next) {
+        feed_t *feed = s_at(at);
+        if (feed->owner == owner && feed->shard == found->shard && feed->shards == found->shards &&
+            uuid_eq(&feed->journal, &found->journal))
+            return feed;
+    }
+    return NULL;
+}
+
+static feed_t *s_new(feeds_t *self, op_owner_t owner, const found_t *found)
+{
+    feed_t *feed = calloc(1, sizeof *feed);
+    if (!feed)
+        abort();
+    feed->streams = self->streams;
+    feed->owner = owner;
+    feed->shard = found->shard;
+    feed->shards = found->shards;
+    feed->journal = found->journal;
+    feed->cursor = feed->kept_from = found->upto;
+    h2o_linklist_init_anchor(&feed->members);
+    h2o_linklist_insert(&self->all, &feed->link);
+    return feed;
+}
+
+static void s_destroy(feed_t *self)
+{
+    streams_unask(self->streams, &self->ask);
+    for (unsigned i = 0; i < FEED_KEPT; i++)
+        if (self->kept[i])
+            notice_drop(&self->kept[i]);
+    h2o_linklist_unlink(&self->link);
+    bytes_free(&self->text);
+    free(self);
+}
+
+static watch_t *s_watch(feed_t *self, const uuid_t7 *target)
+{
+    row_t *row;
+    HASH_FIND(hh, self->watches, target, UUID_BYTES, row);
+    if (row)
+        return &row->watch;
+    row = calloc(1, sizeof *row);
+    if (!row)
+        abort();
+    row->watch = (watch_t){.target = *target, .added = self->generation + 1};
+    h2o_linklist_init_anchor(&row->watch.streams);
+    HASH_ADD(hh, self->watches, watch.target, UUID_BYTES, row);
+    self->unknown++;
+    return &row->watch;
+}
+
+void feeds_leave(stream_t *stream)
+{
+    feed_t *self = stream->feed;
+    if (!self)
+        return;
+    h2o_linklist_unlink(&stream->in_feed);
+    h2o_linklist_unlink(&stream->in_watch);
+    if (h2o_linklist_is_empty(&stream->watch->streams)) {
+        row_t *row = H2O_STRUCT_FROM_MEMBER(row_t, watch, stream->watch);
+        self->unknown -= !row->watch.known;
+        HASH_DEL(self->watches, row);
+        free(row);
+    }
+    self->changed = true;
+    stream->feed = NULL;
+    stream->watch = NULL;
+    if (h2o_linklist_is_empty(&self->members))
+        s_destroy(self);
+}
+
+static notice_t *s_kept(const feed_t *self, unsigned i)
+{
+    return self->kept[(self->kept_at + FEED_KEPT - self->kept_len + i) % FEED_KEPT];
+}
+
+/* Takes the notice. */
+static void s_keep(feed_t *self, notice_t *notice)
+{
+    notice_t **place = &self->kept[self->kept_at];
+    if (*place) {
+        self->kept_from = (*place)->log;
+        notice_drop(place);
+    }
+    *place = notice;
+    self->kept_at = (self->kept_at + 1) % FEED_KEPT;
+    self->kept_len += self->kept_len < FEED_KEPT;
+}
+
+/* A stream that is whole up to its page is live, with what came since; or it reads another page. */
+static void s_try(feed_t *self, stream_t *stream)
+{
+    if (!stream->watch->known)
+        return;
+    if (stream->upto < stream->watch->since || stream->upto < self->kept_from) {
+        streams_page(self->streams, stream);
+        return;
+    }
+    stream->state = STREAM_LIVE;
+    for (unsigned i = 0; i < self->kept_len && stream->state == STREAM_LIVE; i++) {
+        notice_t *notice = s_kept(self, i);
+        if (notice->log > stream->upto && uuid_eq(&notice->target, &stream->grant.target))
+            streams_deliver(self->streams, stream, notice);
+    }
+}
+
+void feeds_join(feeds_t *self, stream_t *stream, const found_t *found)
+{
+    op_owner_t owner = op_find(stream->grant.op)->owner;
+    feed_t *feed = s_find(self, owner, found);
+    if (!feed)
+        feed = s_new(self, owner, found);
+    stream->upto = found->upto;
+    stream->state = STREAM_JOINING;
+    if (stream->feed != feed) {
+        feeds_leave(stream);
+        stream->feed = feed;
+        stream->watch = s_watch(feed, &stream->grant.target);
+        h2o_linklist_insert(&feed->members, &stream->in_feed);
+        h2o_linklist_insert(&stream->watch->streams, &stream->in_watch);
+        feed->changed = true;
+    }
+    s_try(feed, stream);
+}
+
+static uint32_t s_write_grants(feed_t *self, bytes_t *rows)
+{
+    uint32_t count = 0;
+    for (h2o_linklist_t *at = self->members.next; at != &self->members && count < ASK_GRANTS;
+         at = at->next) {
+        stream_t *stream = s_member(at);
+        stream->row = count++;
+        stream->row_generation = self->generation;
+        grant_write(&stream->grant, rows);
+    }
+    return count;
+}
+
+static void s_ask(feed_t *self, int64_t now_ms)
+{
+    bytes_t rows = {0};
+    ask_t ask = {.kind = ASK_FEED, .journal = self->journal, .after = self->cursor};
+    bool grants = self->changed || self->renew || now_ms - self->granted_ms >= FEED_RENEW_MS;
+    streams_unask(self->streams, &self->ask);
+    ask.target = s_member(self->members.next)->grant.target;
+    ask.bare = !grants;
+    if (grants) {
+        self->generation++;
+        ask.grants = s_write_grants(self, &rows);
+        self->granted_ms = now_ms;
+        self->changed = self->renew = false;
+    }
+    ask.generation = self->generation;
+    ask.rows = bytes_slice(&rows);
+    self->text.len = 0;
+    ask_write(&ask, &self->text);
+    bytes_free(&rows);
+    self->asked_ms = now_ms;
+    self->again_ms = now_ms + FEED_AGAIN_MS;
+    streams_ask(self->streams, self->owner, SLOT_FEED, self, bytes_slice(&self->text), &self->ask);
+}
+
+void feeds_turn(feeds_t *self, int64_t now_ms)
+{
+    for (h2o_linklist_t *at = self->all.next; at != &self->all; at = at->next) {
+        feed_t *feed = s_at(at);
+        bool news = (feed->changed || feed->renew) && now_ms - feed->asked_ms >= FEED_APART_MS;
+        if (news || (!streams_is_asked(feed->streams, feed->ask) && now_ms >= feed->again_ms))
+            s_ask(feed, now_ms);
+    }
+}
+
+static void s_refuse(feed_t *self, const found_t *found)
+{
+    bytes_in_t in = {found->rows.data, found->rows.len, false};
+    uint32_t index;
+    unsigned error;
+    h2o_linklist_t *at = self->members.next, *next;
+    bool more = refused_read(&in, &index, &error);
+    streams_t *streams = self->streams;
+    /* Both in the order of the rows. The feed goes with its last member. */
+    for (bool last = false; more && !last && at != &self->members; at = next) {
+        stream_t *stream = s_member(at);
+        next = at->next;
+        last = next == &self->members;
+        if (stream->row_generation != found->generation || stream->row != index)
+            continue;
+        streams_refuse(streams, stream, error);
+        more = refused_read(&in, &index, &error);
+    }
+}
+
+/* Its journal or its shards are others: its streams look where they go on by pages. */
+static void s_move(feed_t *self)
+{
+    h2o_linklist_t *at = self->members.next, *next;
+    streams_t *streams = self->streams;
+    for (bool last = false; !last; at = next) {
+        stream_t *stream = s_member(at);
+        next = at->next;
+        last = next == &self->members;
+        streams_page(streams, stream);
+        feeds_leave(stream);
+    }
+}
+
+static void s_know(feed_t *self, const found_t *found)
+{
+    row_t *row, *next;
+    HASH_ITER (hh, self->watches, row, next) {
+        if (row->watch.known || (int32_t)(found->generation - row->watch.added) < 0)
+            continue;
+        row->watch.known = true;
+        row->watch.since = found->after;
+        self->unknown--;
+    }
+}
+
+/* What waited for a target to be known goes on. */
+static void s_join_known(feed_t *self, const found_t *found)
+{
+    h2o_linklist_t *next;
+    s_know(self, found);
+    for (h2o_linklist_t *at = self->members.next; at != &self->members; at = next) {
+        next = at->next;
+        if (s_member(at)->state == STREAM_JOINING)
+            s_try(self, s_member(at));
+    }
+}
+
+static void s_deliver(feed_t *self, notice_t *notice)
+{
+    row_t *row;
+    HASH_FIND(hh, self->watches, &notice->target, UUID_BYTES, row);
+    if (!row)
+        return;
+    h2o_linklist_t *streams = &row->watch.streams, *next;
+    for (h2o_linklist_t *at = streams->next; at != streams; at = next) {
+        stream_t *stream = H2O_STRUCT_FROM_MEMBER(stream_t, in_watch, at);
+        next = at->next;
+        if (stream->state == STREAM_LIVE)
+            streams_deliver(self->streams, stream, notice);
+    }
+}
+
+static void s_take_frames(feed_t *self, const found_t *found)
+{
+    bytes_in_t in = {found->rows.data, found->rows.len, false};
+    frame_t frame;
+    while (in.left > 0 && frame_read(&in, &frame)) {
+        if (frame.log <= self->cursor)
+            continue;
+        notice_t *notice = notice_new(&frame);
+        s_deliver(self, notice);
+        s_keep(self, notice);
+    }
+    self->cursor = found->upto;
+    if (self->unknown > 0)
+        s_join_known(self, found);
+}
+void feeds_answered(feed_t *self, const slot_t *slot, const wire_reply_t *reply, slice_t body)
+{
+    found_t found;
+    bool good = reply && reply->status == 200 && found_read(body, &found);
+    if (!streams_is_slot(self->streams, self->ask, slot))
+        return;
+    self->ask = (slot_ref_t){0, 0};
+    if (!good)
+        return; /* again_ms is a while away */
+    self->again_ms = 0;
+    switch (found.kind) {
+    case FOUND_FRAMES:
+        if (found.after == self->cursor && found.upto >= self->cursor)
+            s_take_frames(self, &found);
+        else
+            self->again_ms = clock_ms() + FEED_AGAIN_MS;
+        break;
+    case FOUND_RENEW:
+        self->renew = true;
+        break;
+    case FOUND_REFUSED:
+        self->changed = true;
+        s_refuse(self, &found);
+        break;
+    case FOUND_MOVED:
+        s_move(self);
+        break;
+    default:
+        self->again_ms = clock_ms() + FEED_AGAIN_MS;
+        break;
+    }
+}

@@ -1,0 +1,43 @@
+/* What is written to streams: a message, rendered once for all streams of its target, or a text of
+ * the gateway's own. Shared by count. One thread. */
+#ifndef POSTERN_GATEWAY_STREAM_NOTICE_H
+#define POSTERN_GATEWAY_STREAM_NOTICE_H
+
+#include "common/stream/found.h"
+
+/* How a stream writes: Server-Sent Events (WHATWG HTML, "Server-sent events"), or a JSON object a
+ * line. */
+typedef enum { FORMAT_SSE, FORMAT_LINES, FORMATS } stream_format_t;
+
+typedef struct notice {
+    unsigned refs;
+    uint64_t sequence, log; /* of a message */
+    uint32_t tag;
+    uuid_t7 target;
+    slice_t json;        /* of a message, behind the struct */
+    slice_t as[FORMATS]; /* made when it is first written so; data NULL: not yet */
+    char bytes[];
+} notice_t;
+
+/* The Content-Type of a format. */
+slice_t stream_type(stream_format_t format);
+
+/* One reference, the caller's. The frame is copied. */
+notice_t *notice_new(const frame_t *frame);
+/* A text, which goes out as it is in any format. */
+notice_t *notice_text(slice_t text);
+notice_t *notice_hold(notice_t *self);
+void notice_drop(notice_t **self_p);
+
+/* Its bytes. */
+slice_t notice_as(notice_t *self, stream_format_t format);
+
+/* The gateway's own. RETRY_MS: after which an EventSource returns. */
+notice_t *notice_begin(stream_format_t format, const position_t *position, unsigned retry_ms);
+notice_t *notice_reset(stream_format_t format, const position_t *position, reset_t reason);
+/* RETRY_MS: 0: none is said. */
+notice_t *notice_end(stream_format_t format, const char *code, const char *message,
+                     unsigned retry_ms);
+notice_t *notice_heartbeat(stream_format_t format, bool event);
+
+#endif

@@ -1,0 +1,104 @@
+#include "gateway/stream/options.h"
+
+#include "common/base/moment.h"
+
+enum { LAST_MOST = 1000, TIMES = 1000000000 /* a number from here on is a time */ };
+
+/* The first value of a header, or an empty one. */
+static slice_t s_header(const h2o_req_t *req, const char *name)
+{
+    for (size_t i = 0; i < req->headers.size; i++) {
+        const h2o_header_t *header = &req->headers.entries[i];
+        if (header->name && header->name->len == strlen(name) &&
+            strncasecmp(header->name->base, name, header->name->len) == 0)
+            return slice(header->value.base, header->value.len);
+    }
+    return slice("", 0);
+}
+
+static bool s_has(slice_t text, const char *part)
+{
+    return text.len > 0 && memmem(text.data, text.len, part, strlen(part));
+}
+
+static const char *s_read_format(const h2o_req_t *req, slice_t params, stream_options_t *options)
+{
+    slice_t text;
+    slice_t accept = s_header(req, "accept");
+    if (s_has(accept, "application/x-ndjson") || s_has(accept, "application/jsonl"))
+        options->format = FORMAT_LINES;
+    if (wire_pairs_find(params, "format", &text)) {
+        if (!slice_is(text, "sse") && !slice_is(text, "json"))
+            return "format must be sse or json.";
+        options->format = slice_is(text, "json") ? FORMAT_LINES : FORMAT_SSE;
+    }
+    if (!wire_pairs_find(params, "heartbeat", &text))
+        return NULL;
+    options->event_heartbeat = slice_is(text, "event");
+    return options->event_heartbeat || slice_is(text, "comment")
+               ? NULL
+               : "heartbeat must be comment or event.";
+}
+
+static const char *s_read_last(slice_t text, stream_options_t *options)
+{
+    position_t number;
+    if (!position_read(text, &number) || number.tagged || number.sequence < 1 ||
+        number.sequence > LAST_MOST)
+        return "last must be a number from 1 to 1000.";
+    options->from = PAGE_LAST;
+    options->count = number.sequence;
+    return NULL;
+}
+
+static const char *s_read_since(slice_t text, int64_t wall_ms, stream_options_t *options)
+{
+    if (slice_is(text, "now"))
+        return NULL;
+    if (slice_is(text, "latest"))
+        return s_read_last(slice_of("1"), options);
+    options->from = PAGE_TIME;
+    if (slice_is(text, "all"))
+        return NULL;
+    if (position_read(text, &options->position) &&
+        (options->position.tagged || options->position.sequence < TIMES)) {
+        options->from = PAGE_AFTER;
+        return NULL;
+    }
+    options->time_ms = moment_parse(text, wall_ms);
+    return options->time_ms >= 0
+               ? NULL
+               : "since must be now, latest, all, the id of an event, a sequence, or " MOMENT_FORMS
+                 ".";
+}
+
+const char *stream_options_read(h2o_req_t *req, slice_t params, int64_t wall_ms,
+                                stream_options_t *options)
+{
+    static const char *const known[] = {"format", "heartbeat", "since", "last"};
+    slice_t since = slice("", 0), last = slice("", 0), name, value, id;
+    *options = (stream_options_t){.from = PAGE_NOW};
+    for (wire_pairs_t each = wire_pairs_begin(params); wire_pairs_next(&each, &name, &value);) {
+        bool found = false;
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+            found |= slice_is(name, known[i]);
+        if (!found)
+            return "A stream takes the parameters format, heartbeat, since and last.";
+    }
+    const char *fault = s_read_format(req, params, options);
+    bool has_since = wire_pairs_find(params, "since", &since);
+    bool has_last = wire_pairs_find(params, "last", &last);
+    if (!fault && has_since && has_last)
+        return "Give since or last, not both.";
+    if (!fault && has_since)
+        fault = s_read_since(since, wall_ms, options);
+    if (!fault && has_last)
+        fault = s_read_last(last, options);
+    id = s_header(req, "last-event-id");
+    if (fault || id.len == 0)
+        return fault;
+    options->returns = true;
+    options->from = PAGE_AFTER;
+    return position_read(id, &options->position) ? NULL
+                                                 : "Last-Event-ID is no id of a stream's event.";
+}

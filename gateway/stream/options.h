@@ -1,0 +1,31 @@
+/* What the opening of a stream asks for: how it is written, and where it begins.
+ *
+ * Parameters: format (sse, json), heartbeat (comment, event), since (now, latest, all, an id of the
+ * stream, a sequence, a time), last (a number). The header Last-Event-ID stands above since and
+ * last: an EventSource that returns sends it beside the URL of its beginning. Threading: any
+ * thread. */
+#ifndef POSTERN_GATEWAY_STREAM_OPTIONS_H
+#define POSTERN_GATEWAY_STREAM_OPTIONS_H
+
+#include "common/stream/ask.h"
+#include "common/wire/wire.h"
+#include "gateway/stream/notice.h"
+
+#include <h2o.h>
+
+typedef struct {
+    stream_format_t format;
+    bool event_heartbeat;
+    bool returns; /* by Last-Event-ID: what cannot be honoured is said in the stream */
+    page_from_t from;
+    position_t position;
+    uint64_t count;
+    int64_t time_ms;
+} stream_options_t;
+
+/* NULL, or what is wrong with them: constant text. PARAMS: of the query, encoded. WALL_MS: ms since
+ * 1970. */
+const char *stream_options_read(h2o_req_t *req, slice_t params, int64_t wall_ms,
+                                stream_options_t *options);
+
+#endif

@@ -1,0 +1,232 @@
+#include "gateway/stream/stream.h"
+
+#include "common/base/clock.h"
+#include "common/monitor/monitor.h"
+#include "gateway/stream/streams.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MAGIC = 0x7374726d, PARTS = STREAM_NOTICES + 2, ROOM = 8 };
+
+stream_t *stream_new(streams_t *streams, h2o_req_t *req, const uuid_t7 *id, slice_t grant,
+                     const stream_options_t *options)
+{
+    stream_t *self = calloc(1, sizeof *self);
+    char *granted = malloc(grant.len + 1);
+    if (!self || !granted)
+        abort();
+    memcpy(granted, grant.data, grant.len);
+    *self = (stream_t){.magic = MAGIC,
+                       .streams = streams,
+                       .options = *options,
+                       .id = *id,
+                       .req = req,
+                       .granted = granted,
+                       .first = true};
+    bytes_in_t in = {granted, grant.len, false};
+    if (grant_read(&in, &self->grant) && in.left == 0)
+        return self;
+    free(granted);
+    free(self);
+    return NULL;
+}
+
+static void s_drop_queue(stream_t *self, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        self->queued_bytes -= notice_as(self->queue[i], self->options.format).len;
+        notice_drop(&self->queue[i]);
+    }
+    self->queued -= count;
+    memmove(self->queue, self->queue + count, self->queued * sizeof *self->queue);
+    if (self->queued > 0)
+        return;
+    free(self->queue);
+    self->queue = NULL;
+    self->room = 0;
+}
+
+static void s_destroy(stream_t *self)
+{
+    assert(self->magic == MAGIC && !self->writing);
+    streams_forget(self->streams, self);
+    if (self->queued > 0)
+        s_drop_queue(self, self->queued);
+    bytes_free(&self->ask);
+    free(self->granted);
+    self->magic = 0;
+    free(self);
+}
+
+void stream_close(stream_t *self)
+{
+    self->state = STREAM_GONE;
+    streams_detach(self->streams, self);
+    if (self->upgrading)
+        return; /* libh2o calls back */
+    if (self->writing) {
+        shutdown(h2o_socket_get_fd(self->socket), SHUT_RDWR); /* the write fails, and ends it */
+        return;
+    }
+    if (self->socket)
+        h2o_socket_close(self->socket);
+    s_destroy(self);
+}
+
+/* A reader has nothing to say: its end is the stream's, some bytes are thrown away. */
+static void s_on_input(h2o_socket_t *socket, const char *err)
+{
+    static __thread char sink[STREAM_IGNORED];
+    stream_t *self = socket->data;
+    ssize_t got = 0;
+    if (socket->ssl) {
+        got = err ? 0 : (ssize_t)socket->input->size;
+        h2o_buffer_consume(&socket->input, socket->input->size);
+    } else {
+        got = recv(h2o_socket_get_fd(socket), sink, sizeof sink, MSG_DONTWAIT);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+    }
+    self->ignored += got > 0 ? (size_t)got : 0;
+    if (got > 0 && self->ignored <= STREAM_IGNORED)
+        return;
+    h2o_socket_read_stop(socket);
+    stream_close(self);
+}
+
+void stream_take(stream_t *self, h2o_socket_t *socket)
+{
+    const int buffer = STREAM_BUFFER, gone_ms = 30000;
+    int fd = h2o_socket_get_fd(socket);
+    self->upgrading = false;
+    self->req = NULL;
+    self->socket = socket;
+    socket->data = self;
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &gone_ms, sizeof gone_ms);
+    h2o_socket_dont_read(socket, !socket->ssl);
+    h2o_socket_read_start(socket, s_on_input);
+}
+
+void stream_put(stream_t *self, notice_t **notice_p)
+{
+    notice_t *notice = *notice_p;
+    *notice_p = NULL;
+    if (self->state >= STREAM_ENDING) {
+        notice_drop(&notice);
+        return;
+    }
+    if (self->queued == self->room) {
+        self->room = self->room ? 2 * self->room : ROOM;
+        self->queue = realloc(self->queue, self->room * sizeof *self->queue);
+        if (!self->queue)
+            abort();
+    }
+    self->queue[self->queued++] = notice;
+    self->queued_bytes += notice_as(notice, self->options.format).len;
+    streams_ready(self->streams, self);
+}
+
+bool stream_is_behind(const stream_t *self, int64_t now_ms)
+{
+    return self->queued >= STREAM_NOTICES || self->queued_bytes >= STREAM_QUEUED ||
+           (self->writing && now_ms - self->began_ms > STREAM_SLOW_MS);
+}
+
+static void s_on_written(h2o_socket_t *socket, const char *err)
+{
+    stream_t *self = socket->data;
+    assert(self->magic == MAGIC);
+    self->writing = false;
+    self->wrote_ms = clock_ms();
+    if (err || self->state == STREAM_GONE) {
+        stream_close(self);
+        return;
+    }
+    s_drop_queue(self, self->sending);
+    self->sending = 0;
+    streams_wrote(self->streams, self);
+}
+
+/* The last chunk (RFC 9112 §7.1), then the end. */
+static void s_on_finished(h2o_socket_t *socket, const char *err)
+{
+    stream_t *self = socket->data;
+    (void)err;
+    self->writing = false;
+    stream_close(self);
+}
+
+static void s_send(stream_t *self, h2o_iovec_t *parts, size_t count, h2o_socket_cb done)
+{
+    self->writing = true;
+    self->began_ms = clock_ms();
+    h2o_socket_write(self->socket, parts, count, done);
+}
+
+void stream_write(stream_t *self)
+{
+    h2o_iovec_t parts[PARTS];
+    size_t bytes = 0;
+    unsigned count = 0;
+    assert(self->magic == MAGIC);
+    if (!self->socket || self->writing || self->state == STREAM_GONE)
+        return;
+    for (; count < self->queued && count < STREAM_NOTICES && (!count || bytes < STREAM_WRITE);
+         count++) {
+        slice_t text = notice_as(self->queue[count], self->options.format);
+        parts[count + 1] = h2o_iovec_init(text.data, text.len);
+        bytes += text.len;
+    }
+    if (count == 0 && self->state == STREAM_ENDING) {
+        parts[0] = h2o_iovec_init("0\r\n\r\n", 5);
+        s_send(self, parts, 1, s_on_finished);
+    }
+    if (count == 0)
+        return;
+    self->sending = count;
+    int len = snprintf(self->head, sizeof self->head, "%zx\r\n", bytes);
+    parts[0] = h2o_iovec_init(self->head, (size_t)len);
+    parts[count + 1] = h2o_iovec_init("\r\n", 2);
+    metric_add(METRIC_stream_events_total, count);
+    s_send(self, parts, count + 2, s_on_written);
+}
+
+void stream_finish(stream_t *self)
+{
+    if (self->state >= STREAM_ENDING)
+        return;
+    self->state = STREAM_ENDING;
+    streams_detach(self->streams, self);
+    streams_ready(self->streams, self);
+}
+
+static uint64_t s_acked(const stream_t *self)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    if (getsockopt(h2o_socket_get_fd(self->socket), IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+        return 0;
+    return info.tcpi_bytes_acked;
+}
+
+void stream_check(stream_t *self, int64_t now_ms)
+{
+    if (!self->writing || self->upgrading)
+        return;
+    uint64_t acked = s_acked(self);
+    if (acked != self->acked || self->began_ms > self->acked_ms) {
+        self->acked = acked;
+        self->acked_ms = now_ms;
+        return;
+    }
+    if (now_ms - self->acked_ms < STREAM_STUCK_MS)
+        return;
+    metric_add(METRIC_streams_cut_total, 1);
+    stream_close(self);
+}

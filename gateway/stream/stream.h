@@ -1,0 +1,97 @@
+/* One live stream: the socket of a connection that libh2o has given up (h2o_http1_upgrade), what is
+ * to be written to it, and where in its target's order it stands.
+ *
+ * Writing: a stream writes only within stream_write, which the loop calls back (streams.c):
+ * libh2o's sockets fail an assertion where something is written between two turns. Its body is
+ * chunked by hand (RFC 9112 §7.1).
+ *
+ * Memory: an idle stream has no queue. A reader that does not take what it is sent has at most
+ * STREAM_QUEUED bytes of messages waiting, which others may share, and reads on by pages.
+ *
+ * Threading: the loop's thread. */
+#ifndef POSTERN_GATEWAY_STREAM_STREAM_H
+#define POSTERN_GATEWAY_STREAM_STREAM_H
+
+#include "gateway/http/listener.h"
+#include "gateway/stream/options.h"
+
+enum {
+    STREAM_QUEUED = 256 << 10, /* bytes that wait for a reader */
+    STREAM_NOTICES = 256,
+    STREAM_WRITE = 64 << 10,  /* most in one go */
+    STREAM_BUFFER = 64 << 10, /* the kernel's, SO_SNDBUF */
+    STREAM_STUCK_MS = 20000,  /* without any progress: it is ended */
+    STREAM_SLOW_MS = 100,     /* a write that takes longer: the reader reads on by pages */
+    STREAM_IGNORED = 16384,   /* bytes of input that are thrown away */
+};
+
+typedef enum {
+    STREAM_OPENING, /* its request waits for the first page */
+    STREAM_PAGES,   /* reads pages */
+    STREAM_JOINING, /* has read all pages, and waits for its feed */
+    STREAM_LIVE,    /* gets what its feed gets */
+    STREAM_ENDING,  /* is closed when all is written */
+    STREAM_GONE     /* is closed when the write that is under way ends */
+} stream_state_t;
+
+struct streams;
+struct feed;
+struct watch;
+
+typedef struct stream {
+    unsigned magic;
+    struct streams *streams;
+    stream_state_t state;
+    stream_options_t options;
+    uuid_t7 id;     /* of its request */
+    h2o_req_t *req; /* until its socket is its own */
+    bool upgrading; /* libh2o writes the head */
+    h2o_socket_t *socket;
+    grant_t grant;
+    char *granted;       /* the bytes of its grant */
+    position_t position; /* behind what is queued */
+    uint64_t upto;       /* a log sequence: all of the target up to there is queued */
+    /* its feed's */
+    struct feed *feed;
+    struct watch *watch;
+    uint32_t row, row_generation; /* of its grant in an ask */
+    h2o_linklist_t in_feed, in_watch;
+    /* its pages */
+    slot_ref_t page; /* that is asked for */
+    bytes_t ask;
+    bool first; /* nothing but the first page was asked for */
+    h2o_linklist_t in_paging;
+    int64_t page_ms; /* not before */
+    /* its output */
+    notice_t **queue;
+    unsigned queued, room, sending;
+    size_t queued_bytes;
+    bool writing;
+    int64_t began_ms, wrote_ms; /* when the write began; the last one */
+    uint64_t acked;             /* by the reader's kernel, when it was last looked at */
+    int64_t acked_ms;
+    char head[16];
+    size_t ignored;
+    h2o_linklist_t in_all, in_ready, in_beat;
+} stream_t;
+
+/* For a request whose connection is parked. GRANT: its bytes; NULL: it is no grant. */
+stream_t *stream_new(struct streams *streams, h2o_req_t *req, const uuid_t7 *id, slice_t grant,
+                     const stream_options_t *options);
+/* Takes the socket of its connection over. */
+void stream_take(stream_t *self, h2o_socket_t *socket);
+
+/* Queues; takes the notice. */
+void stream_put(stream_t *self, notice_t **notice_p);
+/* Whether its queue is as long as it may be, or its reader slow. */
+bool stream_is_behind(const stream_t *self, int64_t now_ms);
+/* In a callback of the loop: writes what is queued, as far as one go goes. */
+void stream_write(stream_t *self);
+/* No more is queued; it is closed when all is written. */
+void stream_finish(stream_t *self);
+/* Ends it at once. The stream may be gone when this returns. */
+void stream_close(stream_t *self);
+/* Closes one whose reader has taken nothing for STREAM_STUCK_MS. */
+void stream_check(stream_t *self, int64_t now_ms);
+
+#endif

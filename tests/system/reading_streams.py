@@ -1,0 +1,178 @@
+"""Readers of live streams: an SSE parser of our own (WHATWG HTML, "Interpreting an event stream"), JSON lines,
+and wait=. Each knows what it got, in order, and comes back by itself with its position."""
+
+import contextlib
+import json
+import re
+import socket
+import threading
+import time
+
+from harness.postern import SLOW
+
+
+class Gone(Exception):
+    """The stream ended."""
+
+
+class Raw:
+    """A connection with one GET whose chunked body is given out as it comes."""
+
+    def __init__(self, port, path, headers=(), timeout=30 * SLOW):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+        lines = [f"GET {path} HTTP/1.1", "Host: h", *headers]
+        self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        self.input = b""
+        head = self._until(b"\r\n\r\n").decode()
+        status, *rest = head.split("\r\n")
+        self.status = int(status.split()[1])
+        self.headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)}
+
+    def close(self):
+        """Also wakes the thread that reads."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+    def _more(self):
+        try:
+            data = self.socket.recv(65536)
+        except (ConnectionError, OSError) as error:
+            raise Gone(str(error)) from None
+        if not data:
+            raise Gone("closed")
+        self.input += data
+
+    def _until(self, mark):
+        while mark not in self.input:
+            self._more()
+        text, self.input = self.input.split(mark, 1)
+        return text
+
+    def _take(self, count):
+        while len(self.input) < count:
+            self._more()
+        data, self.input = self.input[:count], self.input[count:]
+        return data
+
+    def body(self):
+        if "content-length" in self.headers:
+            return self._take(int(self.headers["content-length"]))
+        return b"".join(self.chunks())
+
+    def chunks(self):
+        while True:
+            size = int(self._until(b"\r\n"), 16)
+            data = self._take(size)
+            assert self._take(2) == b"\r\n"
+            if size == 0:
+                return
+            yield data
+
+
+class Sse:
+    """The events of a text/event-stream: (event, data, id), with the id that holds then."""
+
+    def __init__(self, chunks):
+        self.chunks, self.text, self.last_id, self.retry, self.comments = chunks, b"", "", None, 0
+
+    def _lines(self):
+        for chunk in self.chunks:
+            self.text += chunk
+            *lines, self.text = re.split(b"\r\n|\n|\r", self.text)
+            yield from (line.decode() for line in lines)
+
+    def __iter__(self):
+        data, event = [], ""
+        for line in self._lines():
+            name, _, value = line.partition(":")
+            value = value[1:] if value.startswith(" ") else value
+            if line == "":
+                if data:
+                    yield event or "message", "\n".join(data), self.last_id
+                data, event = [], ""
+            elif name == "data":
+                data.append(value)
+            elif name == "event":
+                event = value
+            elif name == "id":
+                self.last_id = value
+            elif name == "retry":
+                self.retry = int(value)
+            elif name == "":
+                self.comments += 1
+
+
+class Reader(threading.Thread):
+    """Reads a stream until stop (), coming back where it was: got are sequences, texts their texts."""
+
+    def __init__(self, port, path, token, lines=False, since=None, slow_s=0, ids=True):
+        super().__init__(daemon=True)
+        self.port, self.path, self.token, self.lines, self.since, self.slow_s = port, path, token, lines, since, slow_s
+        self.got, self.texts, self.others, self.opened, self.failure = [], [], [], 0, None
+        self.position, self.ended, self.raw, self.ids = None, threading.Event(), None, ids
+        self.ready = threading.Event()
+        self.start()
+
+    def _headers(self):
+        headers = [f"Authorization: Bearer {self.token}",
+                   "Accept: " + ("application/x-ndjson" if self.lines else "text/event-stream")]
+        return headers + ([f"Last-Event-ID: {self.position}"] if self.position else [])
+
+    def _take(self, event, data, position):
+        self.position = position or self.position
+        if event == "message":
+            row = json.loads(data) if isinstance(data, str) else data
+            self.got.append(row["sequence"])
+            self.texts.append((row["message"] or {}).get("text"))
+            assert position.split("-")[0] == str(row["sequence"])
+        elif event != "heartbeat":
+            self.others.append((event, json.loads(data) if isinstance(data, str) and data else data))
+        if self.slow_s:
+            time.sleep(self.slow_s)
+
+    def _read(self):
+        path = self.path + (f"?since={self.since}" if self.since and not self.position else "")
+        self.raw = Raw(self.port, path, self._headers())
+        if self.raw.status != 200:
+            raise Gone(f"{self.raw.status} {self.raw.body()[:200]}")
+        self.opened += 1
+        if self.lines:
+            rest = b""
+            for chunk in self.raw.chunks():
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    row = json.loads(line)
+                    self._take(row["event"], row.get("data"), row.get("id"))
+                self.ready.set()
+            return
+        sse = Sse(self._noted())
+        for event, data, position in sse:
+            self._take(event, data, position)
+        self.position = sse.last_id or self.position
+
+    def _noted(self):
+        for chunk in self.raw.chunks():
+            found = re.search(rb"^id: (\S+)$", chunk, re.M)
+            self.position = self.position or (found[1].decode() if found else None)
+            self.ready.set()
+            yield chunk
+
+    def run(self):
+        while not self.ended.is_set():
+            try:
+                self._read()
+            except (Gone, ConnectionError, OSError, ValueError) as error:
+                self.others.append(("gone", str(error)))
+            except BaseException as error:
+                self.failure = error
+                raise
+            if any(event == "end" and data.get("code") != "draining" for event, data in self.others if event == "end"):
+                return
+            self.ended.wait(0.2)
+
+    def stop(self):
+        self.ended.set()
+        if self.raw:
+            self.raw.close()
+        self.join(10 * SLOW)

@@ -1,0 +1,25 @@
+/* What gateways read for their live streams (common/stream/ask.h): a feed, all that is stored for a
+ * set of targets behind a place in the log; and a page, what one target has behind a position.
+ *
+ * A feed for which there is nothing is held for FEED_WAIT_MS at most, so that its grants, which
+ * authd judges on its way, are never older than that when something is read. A lane has one feed: a
+ * newer one takes the place of the one that is held.
+ *
+ * Threading: what is read is read by the journal's thread, all else is the main thread's. */
+#ifndef POSTERN_WORKERS_POST_FEED_H
+#define POSTERN_WORKERS_POST_FEED_H
+
+#include "workers/post/reading.h"
+
+enum {
+    FEED_WAIT_MS = 700,
+    FEED_BYTES = 1 << 20,
+    FEED_RECORDS = 4096, /* most that are looked at in one go */
+    PAGE_BYTES = 256 << 10,
+    PAGE_FRAMES = 64,
+};
+
+/* Reads what is asked out of the job's body: the job becomes a JOB_READ or is refused. */
+void feed_prepare(job_t *job);
+
+#endif
