@@ -64,12 +64,20 @@ static void s_blank_spelled(slice_t text, slice_t secret, spell_fn *spell)
     secret_wipe(spelled, len);
 }
 
+/* Whether a secret may be spelled in TEXT in other characters than its own. */
+static bool s_has_escapes(slice_t text)
+{
+    return memchr(text.data, '%', text.len) || memchr(text.data, '\\', text.len);
+}
+
 void blank(slice_t text, slice_t secret)
 {
     static spell_fn *const spells[] = {s_upper, s_lower, s_json, s_json_with_slash};
     if (secret.len < BLANK_LEAST || secret.len > WIRE_TEXT || text.len < secret.len)
         return;
     s_overwrite(text, secret.data, secret.len);
+    if (!s_has_escapes(text))
+        return;
     size_t plain = 0;
     while (plain < secret.len && percent_is_unreserved(secret.data[plain]))
         plain++;
