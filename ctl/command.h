@@ -62,6 +62,7 @@ typedef struct command {
     /* Of commands that carry out an operation: */
     unsigned op;                      /* OP_…; 0: none */
     unsigned op_extension;            /* where KIND is extension, else op is a bot's; 0: op */
+    unsigned op_channel;              /* where KIND is channel; 0: it must not be */
     param_t takes[COMMAND_ARGUMENTS]; /* the arguments; without a row the first is the target */
     ask_t asks[COMMAND_ASKS + 1];
     const char *question; /* where it needs a confirmation; NULL: it needs none */
@@ -151,6 +152,8 @@ int source_create_run(ctl_t *ctl);
 int source_edit_run(ctl_t *ctl);
 int source_rotate_run(ctl_t *ctl);
 int source_presets_run(ctl_t *ctl);
+int source_activity_run(ctl_t *ctl);
+int source_refusals_run(ctl_t *ctl);
 int source_check_run(ctl_t *ctl);
 int format_list_run(ctl_t *ctl);
 int format_show_run(ctl_t *ctl);

@@ -17,7 +17,10 @@ unsigned operation_of(ctl_t *ctl)
         return command->op;
     if (strcmp(kind, "extension") == 0)
         return command->op_extension;
-    ctl_error(ctl, "usage", "%s: give bot or extension, and then its name", kind);
+    if (command->op_channel && strcmp(kind, "channel") == 0)
+        return command->op_channel;
+    ctl_error(ctl, "usage", "%s: give %sbot or extension, and then its name", kind,
+              command->op_channel ? "channel, " : "");
     return OP_NONE;
 }
 

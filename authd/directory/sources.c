@@ -131,6 +131,7 @@ static void s_add_record(view_t *view, const source_t *source, uint64_t wall_ms,
 {
     char secrets[SOURCE_KEYS][SOURCE_KEY_TEXT], token[SOURCE_KEY_TEXT];
     source_record_t record = {
+        .id = source->id,
         .required = source->required,
         .preset = source->declared.len ? slice("", 0) : source->scheme,
         .declared = source->declared,

@@ -26,6 +26,7 @@ static const char *s_label_text(metric_label_t label, unsigned slot)
     case METRIC_LABEL_KIND:
         return op_owner_name((op_owner_t)slot);
     case METRIC_LABEL_FORMAT:
+    case METRIC_LABEL_SIGNATURE:
     case METRIC_LABEL_NONE:
         break;
     }
@@ -39,8 +40,8 @@ static void s_write_values(FILE *to, unsigned metric, const char *owner, bool al
     for (unsigned slot = 0; slot < metric_labels(metric); slot++)
         if (always || metric_touched(metric, slot)) {
             fprintf(to, "postern_%s{%s", row->name, owner);
-            if (row->label == METRIC_LABEL_FORMAT)
-                label_pair_write(to, slot);
+            if (row->label >= METRIC_LABEL_FORMAT)
+                label_pair_write(to, row->label, slot);
             else if (row->label != METRIC_LABEL_NONE)
                 fprintf(to, ",%s=\"%s\"", names[row->label], s_label_text(row->label, slot));
             if (row->type == METRIC_TYPE_AGE)

@@ -18,7 +18,8 @@ typedef enum {
     METRIC_LABEL_OP,
     METRIC_LABEL_CODE,
     METRIC_LABEL_KIND,
-    METRIC_LABEL_FORMAT /* two labels: format and result */
+    METRIC_LABEL_FORMAT,   /* two labels: format and result */
+    METRIC_LABEL_SIGNATURE /* preset and reason */
 } metric_label_t;
 
 /* The kinds of process, for metric_row_t's at. */
@@ -54,9 +55,9 @@ bool metric_touched(unsigned metric, unsigned slot);
 /* How many values of its label a metric can have; 1 without a label. */
 unsigned metric_labels(unsigned metric);
 
-/* How many pairs metric_format has met, and the labels of one. */
-unsigned label_pairs(void);
-void label_pair_write(FILE *to, unsigned slot);
+/* How many pairs of a label that has two have been met, and the labels of one. */
+unsigned label_pairs(metric_label_t label);
+void label_pair_write(FILE *to, metric_label_t label, unsigned slot);
 
 /* Seconds since 1970 at which the process started. */
 double process_start_seconds(void);

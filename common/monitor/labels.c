@@ -1,38 +1,63 @@
-/* The labels of a row with FORMAT: pairs that are not known before the process meets them. */
+/* The labels of rows with two: pairs that are not known before the process meets them. */
 #include "common/monitor/exposition.h"
 #include "common/monitor/monitor.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { NAME = 33 };
 
-static struct {
-    char format[NAME], result[NAME];
-} s_pairs[METRIC_SLOTS] = {{"other", "other"}};
-static _Atomic unsigned s_count = 1;
+typedef struct {
+    const char *first, *second; /* the labels' names */
+    struct {
+        char first[NAME], second[NAME];
+    } pairs[METRIC_SLOTS];
+    _Atomic unsigned count;
+} pairs_t;
 
-unsigned metric_format(slice_t format, const char *result)
+static pairs_t s_formats = {"format", "result", {{"other", "other"}}, 1};
+static pairs_t s_signatures = {"preset", "reason", {{"other", "other"}}, 1};
+
+static pairs_t *s_pairs(metric_label_t label)
 {
-    unsigned count = atomic_load_explicit(&s_count, memory_order_relaxed);
+    assert(label == METRIC_LABEL_FORMAT || label == METRIC_LABEL_SIGNATURE);
+    return label == METRIC_LABEL_FORMAT ? &s_formats : &s_signatures;
+}
+
+static unsigned s_slot(pairs_t *self, slice_t first, const char *second)
+{
+    unsigned count = atomic_load_explicit(&self->count, memory_order_relaxed);
     for (unsigned i = 1; i < count; i++)
-        if (slice_is(format, s_pairs[i].format) && strcmp(s_pairs[i].result, result) == 0)
+        if (slice_is(first, self->pairs[i].first) && strcmp(self->pairs[i].second, second) == 0)
             return i;
-    if (count == METRIC_SLOTS || format.len >= NAME || strlen(result) >= NAME)
+    if (count == METRIC_SLOTS || first.len >= NAME || strlen(second) >= NAME)
         return 0;
-    memcpy(s_pairs[count].format, format.data, format.len);
-    strcpy(s_pairs[count].result, result);
-    atomic_store_explicit(&s_count, count + 1, memory_order_release);
+    memcpy(self->pairs[count].first, first.data, first.len);
+    strcpy(self->pairs[count].second, second);
+    atomic_store_explicit(&self->count, count + 1, memory_order_release);
     return count;
 }
 
-unsigned label_pairs(void)
+unsigned metric_format(slice_t format, const char *result)
 {
-    return atomic_load_explicit(&s_count, memory_order_acquire);
+    return s_slot(&s_formats, format, result);
 }
 
-void label_pair_write(FILE *to, unsigned slot)
+unsigned metric_signature(slice_t preset, const char *reason)
 {
-    fprintf(to, ",format=\"%s\",result=\"%s\"", s_pairs[slot].format, s_pairs[slot].result);
+    return s_slot(&s_signatures, preset, reason);
+}
+
+unsigned label_pairs(metric_label_t label)
+{
+    return atomic_load_explicit(&s_pairs(label)->count, memory_order_acquire);
+}
+
+void label_pair_write(FILE *to, metric_label_t label, unsigned slot)
+{
+    const pairs_t *pairs = s_pairs(label);
+    fprintf(to, ",%s=\"%s\",%s=\"%s\"", pairs->first, pairs->pairs[slot].first, pairs->second,
+            pairs->pairs[slot].second);
 }

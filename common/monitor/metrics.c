@@ -41,7 +41,8 @@ unsigned metric_labels(unsigned metric)
     case METRIC_LABEL_KIND:
         return WORKER_KINDS;
     case METRIC_LABEL_FORMAT:
-        return label_pairs();
+    case METRIC_LABEL_SIGNATURE:
+        return label_pairs(metric_table[metric].label);
     case METRIC_LABEL_NONE:
         break;
     }

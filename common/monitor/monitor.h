@@ -26,13 +26,15 @@ void metric_add(metric_t metric, int64_t n);
 /* Sets a gauge without a label; an AGE in milliseconds. */
 void metric_set(metric_t metric, int64_t value);
 /* metric_add and metric_set for a row with a label: op_index () for OP, the error's number for CODE
- * (0: none), the op_owner_t for KIND, metric_format () for FORMAT. Out of range is a bug
- * (asserted). */
+ * (0: none), the op_owner_t for KIND, metric_format () for FORMAT, metric_signature () for
+ * SIGNATURE. Out of range is a bug (asserted). */
 void metric_add_at(metric_t metric, unsigned label, int64_t n);
 void metric_set_at(metric_t metric, unsigned label, int64_t value);
 /* The label of a format of events and of what it gave, names of up to 32 bytes. Past the room for
  * such pairs all others are one, "other". The main thread's. */
 unsigned metric_format(slice_t format, const char *result);
+/* Likewise of the preset of a source, and why a signature was refused. */
+unsigned metric_signature(slice_t preset, const char *reason);
 /* One observation of a HISTOGRAM. */
 void metric_observe_us(metric_t metric, int64_t us);
 /* One observation of a SIZES. */

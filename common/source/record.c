@@ -41,9 +41,10 @@ void source_record_add(pack_t *out, const source_record_t *record)
     const selection_t *selection = &record->selection;
     assert(record->secrets <= SOURCE_KEYS);
     assert(selection->separator == '\n' || (!selection->only.len && !selection->except.len));
-    pack_map(out, 5 + (record->format.len > 0) + (selection->only.len > 0) +
+    pack_map(out, 6 + (record->format.len > 0) + (selection->only.len > 0) +
                       (selection->except.len > 0) + (selection->branch.len > 0) +
                       record->drops_unknown);
+    pack_pair_bin(out, "id", record->id.bytes, UUID_BYTES);
     s_add_some(out, "format", record->format);
     s_add_some(out, "only", selection->only);
     s_add_some(out, "except", selection->except);
@@ -73,6 +74,9 @@ static void s_read(slice_t bytes, source_record_t *record)
     *record = (source_record_t){.required = unpack_find_uint(bytes, "required", 1) != 0};
     record->preset = s_bytes(bytes, "preset", SOURCE_PRESET);
     record->declared = s_bytes(bytes, "declared", TEXTS);
+    slice_t id = s_bytes(bytes, "id", UUID_BYTES);
+    if (id.len == UUID_BYTES)
+        memcpy(record->id.bytes, id.data, UUID_BYTES);
     record->drops_unknown = unpack_find_uint(bytes, "drops", 0) != 0;
     record->format = s_bytes(bytes, "format", FORMAT);
     record->selection = (selection_t){.only = s_bytes(bytes, "only", SELECTION_LIST),

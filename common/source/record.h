@@ -7,6 +7,7 @@
 #ifndef POSTERN_SOURCE_RECORD_H
 #define POSTERN_SOURCE_RECORD_H
 
+#include "common/base/uuid.h"
 #include "common/source/key.h"
 #include "common/source/selection.h"
 #include "common/wire/pack.h"
@@ -14,6 +15,7 @@
 enum { SOURCE_RECORDS = 20, SOURCE_PRESET = 32 };
 
 typedef struct {
+    uuid_t7 id; /* the source's; nil: an authd of before told none */
     bool required, drops_unknown;
     slice_t preset;   /* a name of presets.def; empty: `declared` is the scheme */
     slice_t declared; /* the texts of a scheme (source_texts_pack); empty: nothing is verified */

@@ -31,14 +31,15 @@ typedef struct {
     signature_t signature[SOURCE_SIGNATURES]; /* of the right length: verdict->compared */
 } verifying_t;
 
-__attribute__((format(printf, 3, 4))) static bool
-s_refuse(verifying_t *self, source_outcome_t outcome, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static bool s_refuse(verifying_t *self, source_fault_t fault,
+                                                           const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     vsnprintf(self->verdict->reason, SOURCE_REASON, format, args);
     va_end(args);
-    self->verdict->outcome = outcome;
+    self->verdict->fault = fault;
+    self->verdict->outcome = fault == SOURCE_FAULT_missing ? SOURCE_UNSIGNED : SOURCE_REFUSED;
     return false;
 }
 
@@ -110,15 +111,17 @@ static bool s_take_headers(verifying_t *self)
             s_take_value(self, value);
         }
     if (!self->headers)
-        return s_refuse(self, SOURCE_UNSIGNED, "header %.*s is missing", SLICE_ARG(scheme->header));
+        return s_refuse(self, SOURCE_FAULT_missing, "header %.*s is missing",
+                        SLICE_ARG(scheme->header));
     if (!self->verdict->signatures)
-        return s_refuse(self, SOURCE_REFUSED, "header %.*s has nothing that begins with %.*s",
-                        SLICE_ARG(scheme->header), SLICE_ARG(scheme->item));
+        return s_refuse(self, SOURCE_FAULT_malformed,
+                        "header %.*s has nothing that begins with %.*s", SLICE_ARG(scheme->header),
+                        SLICE_ARG(scheme->item));
     if (self->verdict->signatures > s_most(scheme))
-        return s_refuse(self, SOURCE_REFUSED, "header %.*s has more than %u signatures",
+        return s_refuse(self, SOURCE_FAULT_malformed, "header %.*s has more than %u signatures",
                         SLICE_ARG(scheme->header), s_most(scheme));
     if (!self->verdict->compared)
-        return s_refuse(self, SOURCE_REFUSED, "the signature is not %s of %zu bytes",
+        return s_refuse(self, SOURCE_FAULT_malformed, "the signature is not %s of %zu bytes",
                         scheme->encoding == ENCODING_HEX ? "hexadecimal digits" : "base64",
                         scheme_signature_len(scheme));
     return true;
@@ -130,11 +133,11 @@ static bool s_find_ts(verifying_t *self)
     if (scheme->ts_at == AT_HEADER) {
         unsigned count = source_header(self->request, scheme->ts, &self->ts);
         if (count != 1)
-            return s_refuse(self, SOURCE_REFUSED, "header %.*s %s", SLICE_ARG(scheme->ts),
+            return s_refuse(self, SOURCE_FAULT_malformed, "header %.*s %s", SLICE_ARG(scheme->ts),
                             count ? "stands there twice" : "is missing");
     }
     if (scheme->ts_at == AT_ITEM && !self->ts.data)
-        return s_refuse(self, SOURCE_REFUSED, "header %.*s has no time, %.*s",
+        return s_refuse(self, SOURCE_FAULT_malformed, "header %.*s has no time, %.*s",
                         SLICE_ARG(scheme->header), SLICE_ARG(scheme->ts));
     return true;
 }
@@ -177,10 +180,12 @@ static bool s_check_signature(verifying_t *self)
     for (unsigned i = 0; ready && !good && i < urls; i++)
         good = s_compare(self, parts, signed_parts(&content, i, parts));
     signed_wipe(&content);
-    if (!ready)
+    if (!ready) {
         self->verdict->outcome = SOURCE_REFUSED;
-    else if (!good)
-        s_refuse(self, SOURCE_REFUSED, "no signature matches");
+        self->verdict->fault = SOURCE_FAULT_malformed;
+    }
+    if (ready && !good)
+        s_refuse(self, SOURCE_FAULT_mismatch, "no signature matches");
     return good;
 }
 
@@ -225,17 +230,18 @@ static bool s_check_time(verifying_t *self)
         return true;
     if (scheme->ts_at == AT_BODY &&
         !body_field_each(self->request->body, scheme->ts, s_copy_ts, &copy))
-        return s_refuse(self, SOURCE_REFUSED, "the body, which has the time, is no JSON");
+        return s_refuse(self, SOURCE_FAULT_malformed, "the body, which has the time, is no JSON");
     int64_t ms = s_ts_ms(scheme, scheme->ts_at == AT_BODY ? slice(copy.text, copy.len) : self->ts);
     if (ms < 0)
-        return s_refuse(self, SOURCE_REFUSED, "the time of the signature is missing or no time");
+        return s_refuse(self, SOURCE_FAULT_malformed,
+                        "the time of the signature is missing or no time");
     verdict->timed = true;
     verdict->age_s = (self->request->wall_ms - ms) / 1000;
     if (verdict->age_s > (int64_t)scheme->tolerance_s)
-        return s_refuse(self, SOURCE_REFUSED, "timestamp is %" PRId64 " s old, more than %u",
+        return s_refuse(self, SOURCE_FAULT_old, "timestamp is %" PRId64 " s old, more than %u",
                         verdict->age_s, scheme->tolerance_s);
     if (verdict->age_s < -(int64_t)scheme->tolerance_s)
-        return s_refuse(self, SOURCE_REFUSED,
+        return s_refuse(self, SOURCE_FAULT_ahead,
                         "timestamp is %" PRId64 " s ahead, more than %u: is a clock wrong?",
                         -verdict->age_s, scheme->tolerance_s);
     return true;
@@ -279,14 +285,21 @@ static void s_verify_equal(verifying_t *self)
     if (scheme->at == AT_HEADER)
         s_each_header(self);
     else if (!body_field_each(self->request->body, scheme->header, s_take_equal, self))
-        s_refuse(self, SOURCE_REFUSED, "the body, which has the secret, is no JSON");
+        s_refuse(self, SOURCE_FAULT_malformed, "the body, which has the secret, is no JSON");
     if (self->verdict->reason[0])
         return;
     if (!self->headers)
-        s_refuse(self, SOURCE_UNSIGNED, "%s %.*s is missing", what, SLICE_ARG(scheme->header));
+        s_refuse(self, SOURCE_FAULT_missing, "%s %.*s is missing", what, SLICE_ARG(scheme->header));
     else if (self->verdict->compared < self->verdict->signatures)
-        s_refuse(self, SOURCE_REFUSED, "%s %.*s is not the secret", what,
+        s_refuse(self, SOURCE_FAULT_mismatch, "%s %.*s is not the secret", what,
                  SLICE_ARG(scheme->header));
+}
+
+const char *source_fault_name(source_fault_t fault)
+{
+    static const char *const names[] = {"none", "missing", "malformed", "mismatch",
+                                        "old",  "ahead",   "no_secret"};
+    return names[fault];
 }
 
 void source_verify(const scheme_t *scheme, const source_key_t *keys, size_t count,

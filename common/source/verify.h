@@ -25,8 +25,21 @@ typedef enum {
     SOURCE_REFUSED,
 } source_outcome_t;
 
+/* Why it is not signed, in a word. */
+typedef enum {
+    SOURCE_FAULT_none,
+    SOURCE_FAULT_missing,   /* the header is */
+    SOURCE_FAULT_malformed, /* header, time or body are not as the scheme has them */
+    SOURCE_FAULT_mismatch,  /* another secret, or another body */
+    SOURCE_FAULT_old,
+    SOURCE_FAULT_ahead,
+    SOURCE_FAULT_no_secret, /* the source has none that is good */
+} source_fault_t;
+const char *source_fault_name(source_fault_t fault);
+
 typedef struct {
     source_outcome_t outcome;
+    source_fault_t fault;
     char reason[SOURCE_REASON]; /* empty when it is signed */
     unsigned key;               /* which secret signed it, from 1; 0: none */
     unsigned signatures;        /* of the scheme's form */

@@ -52,8 +52,8 @@ def exported(text, process):
             assert (labels.pop("process"), labels.pop("index")) == (process, "0"), line
             assert ("le" in labels) == name.endswith("_bucket") or kind != "histogram", line
             labels.pop("le", None)
-            assert len(labels) <= 1 or list(labels) == ["format", "result"], line
-            found[family] = kind, next(iter(labels), "")
+            assert len(labels) <= 1 or list(labels) in (["format", "result"], ["preset", "reason"]), line
+            found[family] = kind, "signature" if "preset" in labels else next(iter(labels), "")
     return found
 
 

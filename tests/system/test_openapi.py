@@ -363,6 +363,10 @@ def test_every_operation_answers_as_it_says(client, ring):
     call("token_self")
     for name, target in (("channel", "oas_channel"), ("channel_id", channel["id"])):
         call(f"{name}_replay", target, params={"limit": 2})
+    call("channel_incoming_post", "oas_channel", text, 401, headers={"X-Hub-Signature-256": "sha256=12"})
+    assert call("channel_sources", "oas_channel")["sources"][0]["refusals"]
+    for name, target in (("channel_id", channel["id"]), ("bot", "oas_bot"), ("extension", app["app_id"])):
+        call(f"{name}_sources", target)
     for kind, target in (("bot", "oas_bot"), ("extension", app["app_id"])):
         ring.wait(lambda k=kind, t=target: call(f"{k}_deliveries", t)["deliveries"],
                   what="a delivery in the log")

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/ops.h"
 #include "common/base/secret.h"
+#include "common/monitor/monitor.h"
 #include "common/source/presets.h"
 #include "common/source/verify.h"
 #include "workers/message/json_out.h"
@@ -15,8 +16,11 @@ typedef struct {
     job_t *job;
     source_request_t request;
     admitted_t *sources;
-    bool shares;                 /* handshakes that need no source are for others, too */
+    bool shares; /* handshakes that need no source are for others, too */
+    source_book_t *book;
     char refusal[SOURCE_REASON]; /* why one has not; "": none was asked, or needs to */
+    source_fault_t fault;
+    const source_record_t *refuser; /* whose refusal it is */
 } admission_t;
 
 static const char *s_method(unsigned method)
@@ -38,9 +42,11 @@ static size_t s_keys(const source_record_t *record, const scheme_t *scheme,
     return count;
 }
 
-static void s_refuse(admission_t *self, const char *reason)
+static void s_refuse(admission_t *self, const source_record_t *by, const source_verdict_t *verdict)
 {
-    snprintf(self->refusal, sizeof self->refusal, "%s", reason);
+    snprintf(self->refusal, sizeof self->refusal, "%s", verdict->reason);
+    self->fault = verdict->fault;
+    self->refuser = by;
 }
 
 /* A source whose scheme or secrets cannot be read lets nothing pass. */
@@ -49,7 +55,7 @@ static void s_ask(admission_t *self, const source_record_t *record)
     scheme_texts_t texts;
     scheme_t scheme;
     source_key_t keys[SOURCE_KEYS];
-    source_verdict_t verdict = {.outcome = SOURCE_REFUSED};
+    source_verdict_t verdict = {.outcome = SOURCE_REFUSED, .fault = SOURCE_FAULT_no_secret};
     if (!record->required && !record->preset.len && !record->declared.len)
         return; /* it says nothing of signatures */
     size_t count =
@@ -62,7 +68,7 @@ static void s_ask(admission_t *self, const source_record_t *record)
     if (verdict.outcome == SOURCE_SIGNED)
         self->sources->signer = record;
     else if (verdict.outcome == SOURCE_REFUSED || (record->required && !self->refusal[0]))
-        s_refuse(self, verdict.reason);
+        s_refuse(self, record, &verdict);
 }
 
 static void s_verify(admission_t *self)
@@ -131,6 +137,25 @@ static bool s_is_answered(const admission_t *self, handshake_t which)
                : s_source_of(self, which) != NULL;
 }
 
+static void s_count(slice_t preset, const char *reason)
+{
+    metric_add_at(METRIC_signature_refused_total, metric_signature(preset, reason), 1);
+}
+
+/* Nothing is written anywhere but in memory, however many come. */
+static void s_turn_away(admission_t *self)
+{
+    const source_record_t *by = self->refuser;
+    const wire_request_t *request = self->job->request;
+    const book_key_t key = {request->principal.target, by->id};
+    job_refuse(self->job, ERROR_invalid_signature, self->refusal);
+    s_count(by->preset.len ? by->preset : slice_of("declared"), source_fault_name(self->fault));
+    if (!uuid_is_nil(&by->id))
+        source_book_refuse(self->book, &key,
+                           &(book_refusal_t){self->refusal, request->client, request->headers},
+                           self->request.wall_ms);
+}
+
 static bool s_go_on(admission_t *self)
 {
     handshake_t which = handshake_find(&self->request);
@@ -141,7 +166,7 @@ static bool s_go_on(admission_t *self)
     }
     s_verify(self);
     if (!self->sources->signer && self->refusal[0]) {
-        job_refuse(self->job, ERROR_invalid_signature, self->refusal);
+        s_turn_away(self);
         return false;
     }
     if (!s_is_answered(self, which))
@@ -150,11 +175,12 @@ static bool s_go_on(admission_t *self)
     return false;
 }
 
-static bool s_admit(job_t *job, slice_t list, bool shares, admitted_t *sources)
+static bool s_admit(job_t *job, source_book_t *book, slice_t list, bool shares, admitted_t *sources)
 {
     const wire_request_t *request = job->request;
     admission_t self = {.job = job,
                         .sources = sources,
+                        .book = book,
                         .shares = shares,
                         .request = {.method = slice_of(s_method(request->method)),
                                     .headers = request->headers,
@@ -166,23 +192,24 @@ static bool s_admit(job_t *job, slice_t list, bool shares, admitted_t *sources)
     sources->records = count > 0 ? (unsigned)count : 0;
     if (count < 0) {
         job_refuse(job, ERROR_invalid_signature, "The sources of this target cannot be read.");
+        s_count(slice_of("declared"), "unreadable");
         return false;
     }
     return s_go_on(&self);
 }
 
-bool admit(job_t *job, admitted_t *sources)
+bool admit(job_t *job, source_book_t *book, admitted_t *sources)
 {
-    return s_admit(job, job->request->handler, false, sources);
+    return s_admit(job, book, job->request->handler, false, sources);
 }
 
-bool admit_event(job_t *job, admitted_t *sources)
+bool admit_event(job_t *job, source_book_t *book, admitted_t *sources)
 {
     slice_t record, list;
     source_records_split(job->request->handler, &record, &list);
     sources->records = 0;
     sources->signer = NULL;
-    return list.len == 0 || s_admit(job, list, true, sources);
+    return list.len == 0 || s_admit(job, book, list, true, sources);
 }
 
 const source_record_t *admitted_source(const admitted_t *self, slice_t format)

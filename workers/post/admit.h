@@ -5,6 +5,7 @@
 
 #include "common/source/record.h"
 #include "workers/post/drain.h"
+#include "workers/post/source_book.h"
 
 /* The sources, whose slices point into the request. */
 typedef struct {
@@ -15,12 +16,12 @@ typedef struct {
 
 /* True: the event goes on. Otherwise the job is answered (a handshake) or refused: with 401
  * invalid_signature where a source that is required finds no signature, or any of them a wrong one;
- * one source that has signed it is enough. */
-bool admit(job_t *job, admitted_t *sources);
+ * one source that has signed it is enough. What is refused is counted, and BOOK keeps why. */
+bool admit(job_t *job, source_book_t *book, admitted_t *sources);
 
 /* The same for an event of a bot or of an app: without sources it goes on, and a handshake is
  * answered where one of them has its preset; any other is an event. */
-bool admit_event(job_t *job, admitted_t *sources);
+bool admit_event(job_t *job, source_book_t *book, admitted_t *sources);
 
 /* The source that an event is of which was let in: the one that has signed it; else the first whose
  * format is FORMAT, else the first that has none, else the first. NULL: there is no source. */

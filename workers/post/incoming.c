@@ -20,6 +20,7 @@ typedef struct {
     event_t event;
     format_result_t result;
     wish_t wish;
+    const source_record_t *source; /* whose event it is; NULL: no source's */
 } making_t;
 
 /* Gives the event to the renderer, which has it until the next begins. */
@@ -249,6 +250,19 @@ static const formats_row_t *s_format_of(post_t *self, const source_record_t *sou
     return row;
 }
 
+static void s_count(post_t *self, const job_t *job, const making_t *making)
+{
+    if (!making->source || uuid_is_nil(&making->source->id))
+        return;
+    const book_key_t key = {job->request->principal.target, making->source->id};
+    bool failed = job->error || making->result.outcome == FORMAT_FAILED;
+    source_book_count(self->book, &key,
+                      job->kind == JOB_ANSWERED ? BOOK_FILTERED
+                      : failed                  ? BOOK_FAILED
+                                                : BOOK_ACCEPTED,
+                      clock_wall_ms());
+}
+
 /* By the format of its source, else by the one that the event tells. */
 static void s_take_told(post_t *self, job_t *job, making_t *making, const admitted_t *sources)
 {
@@ -260,6 +274,7 @@ static void s_take_told(post_t *self, job_t *job, making_t *making, const admitt
         admitted_source(sources, making->row ? making->row->name : slice("", 0));
     const formats_row_t *own = s_format_of(self, source);
     wish_add(&making->wish, source);
+    making->source = source;
     if (own) {
         making->row = own;
         s_take_by(self, job, making);
@@ -282,7 +297,7 @@ void post_incoming(post_t *self, job_t *job)
     admitted_t sources;
     making_t making = {.row = NULL};
     post_fill(job);
-    if (!admit(job, &sources))
+    if (!admit(job, self->book, &sources))
         return;
     if (job->request->method == OP_HEAD) {
         job->kind = JOB_ANSWERED; /* a sender asks whether the address is good */
@@ -293,10 +308,12 @@ void post_incoming(post_t *self, job_t *job)
         return;
     if (name.len == 0) {
         s_take_told(self, job, &making, &sources);
-        return;
+    } else {
+        making.source = admitted_source(&sources, name);
+        wish_add(&making.wish, making.source);
+        s_take_named(self, job, &making, name);
     }
-    wish_add(&making.wish, admitted_source(&sources, name));
-    s_take_named(self, job, &making, name);
+    s_count(self, job, &making);
 }
 
 /* The format of an event that its path names, or its source; of others the one that it tells, which
@@ -314,6 +331,7 @@ static void s_choose_beside(post_t *self, job_t *job, slice_t name, const admitt
         admitted_source(sources, making->row ? making->row->name : slice("", 0));
     const formats_row_t *own = name.len ? NULL : s_format_of(self, source);
     wish_add(&making->wish, source);
+    making->source = source;
     making->row = own ? own : making->row;
     *named = name.len || own;
 }
@@ -366,5 +384,6 @@ bool incoming_beside(post_t *self, job_t *job, const admitted_t *sources)
         s_drop(job, slice("", 0), "filter");
     else if (named)
         s_put_beside(job, &making);
+    s_count(self, job, &making);
     return named || job->kind == JOB_ANSWERED;
 }

@@ -1,5 +1,6 @@
 #include "workers/post/post.h"
 
+#include "common/base/clock.h"
 #include "common/base/utf8.h"
 #include "workers/post/fingerprint.h"
 #include "workers/post/form.h"
@@ -13,6 +14,7 @@ void post_open(post_t *self)
 {
     self->formats = formats_new();
     self->renderer = renderer_new();
+    self->book = source_book_new(clock_wall_ms());
     self->message = message_new();
 }
 
@@ -22,6 +24,7 @@ void post_close(post_t *self)
     json_free(&self->form);
     formats_destroy(&self->formats);
     renderer_destroy(&self->renderer);
+    source_book_destroy(&self->book);
 }
 
 void post_fill(job_t *job)
@@ -187,11 +190,20 @@ void post_event(post_t *self, job_t *job)
     job->entry.record.flags = RECORD_EVENT;
     job->entry.record.headers = job->request->headers;
     job->entry.answer.answer = ANSWER_OBJECT;
-    if (!admit_event(job, &sources) || incoming_beside(self, job, &sources))
+    if (!admit_event(job, self->book, &sources) || incoming_beside(self, job, &sources))
         return;
     if (s_looks_like_json(job)) {
         message_check(self->message, s_text(job), &self->verdict);
         if (self->verdict.outcome == MESSAGE_OK)
             job->entry.record.flags |= RECORD_MESSAGE;
     }
+}
+
+void post_sources(post_t *self, job_t *job)
+{
+    json_out_t out = {0};
+    source_book_write(self->book, &job->request->principal.target, &out);
+    job->kind = JOB_ANSWERED;
+    job->reason = strndup(out.data, out.len);
+    json_free(&out);
 }

@@ -9,6 +9,7 @@
 #include "workers/message/json_out.h"
 #include "workers/message/message.h"
 #include "workers/post/drain.h"
+#include "workers/post/source_book.h"
 
 /* How a stored message is answered: kept in the journal with its id and key. */
 typedef enum {
@@ -28,7 +29,8 @@ typedef struct {
     json_out_t form;
     formats_t *formats;
     renderer_t *renderer;
-    bool unknown_said; /* that a source names a format that there is not */
+    source_book_t *book; /* what came of each source */
+    bool unknown_said;   /* that a source names a format that there is not */
 } post_t;
 
 void post_open(post_t *self);
@@ -42,5 +44,8 @@ void post_query(post_t *self, job_t *job);
 
 /* An incoming webhook: any method, any body. */
 void post_event(post_t *self, job_t *job);
+
+/* Answers what came of the target's sources. */
+void post_sources(post_t *self, job_t *job);
 
 #endif

@@ -17,7 +17,8 @@ typedef void (*verb_fn)(post_t *post, job_t *job);
     VERB(incoming, post_incoming)                                                                  \
     VERB(again, post_replay)                                                                       \
     VERB(history, worker_history)                                                                  \
-    VERB(feed, worker_feed)
+    VERB(feed, worker_feed)                                                                        \
+    VERB(sources, post_sources)
 
 /* And of those that deliver to handlers: a table in workers/delivery/engine.c, so that no other
  * worker links them. */
