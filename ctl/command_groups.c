@@ -44,6 +44,8 @@ const command_group_t command_groups[] = {
     {"management", "the admin API over HTTP"},
     {"management token", "what the admin API takes; a webhook token opens nothing there"},
     {"me", "who one is to the admin API"},
+    {"people", "who there is, by name and address"},
+    {"about", "the installation, as whoever is signed in may know it"},
     {"channel", "channels: members post and read"},
     {"channel member", "who may post to a channel and read it"},
     {"bot", "bots: they take incoming webhooks and messages"},

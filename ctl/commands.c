@@ -31,6 +31,7 @@ enum {
 #define BURST(field) NUMBER(field, 1, BURST_MAX)
 
 #define PAGE {"--limit", "N", "most rows; without it, all"}, {"--after", "NEXT", "go on after an earlier page"}
+#define FIND {"--q", "TEXT", "of these those with TEXT in their name or address", TEXT("q")}
 #define TOKEN_FILE {"--token-file", "FILE", "read the webhook token from FILE, - for stdin; without it, $POSTERN_TOKEN"}
 #define SEND {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE, \
              {"--body", "FILE", "send FILE's bytes (- for stdin) in place of TEXT"}, \
@@ -56,6 +57,8 @@ enum {
 #define IF_MATCH {"--if-match", "ETAG", "only when it is still as it was shown", TEXT("if_match")}
 #define CHANGES IF_MATCH, {"--name", "NAME", "a new name; senders to the old one get 404", TEXT("name")}, \
                 {"--owner", "USER", "email or id", TEXT("owner")}, \
+                {"--display-name", "NAME", "how pages show it; '' for none", TEXT("display_name")}, \
+                {"--description", "TEXT", "likewise", TEXT("description")}, {"--picture", "URL", "likewise, https", TEXT("picture")}, \
                 {"--take-back", NULL, "in use again", FLAG("archived", false)}
 #define METHODS {"--methods", "METHOD,…", "which make events, as POST,PUT; others get 405; all: GET,HEAD,POST,PUT,DELETE", {"methods", PARAM_METHODS}}
 #define HANDLER {"--concurrency", "N", "calls at once, 1 to 256; 8 without it", NUMBER("concurrency", 1, HANDLER_CONCURRENCY_MOST)}, \
@@ -250,6 +253,13 @@ const command_t command_table[] = {
        SECONDS("ends_within", EXPIRES_MAX)}},
      .op = OP_token_list, .rows = "tokens",
      .columns = "id name last4 state created expires last_used last_target last_address calls_24h calls_30d"},
+    {"token show", operation_run, "TOKEN-ID", 1, 1, "show a token (never the secret), and whose it is",
+     "token show 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10",
+     .op = OP_token_show},
+    {"token use", operation_run, "TOKEN-ID", 1, 1,
+     "show where a token was used, from where and how often: up to 32 targets",
+     "token use 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10",
+     .op = OP_token_use, .rows = "targets", .columns = "target address last_used count"},
     {"token replace", operation_run, "TOKEN-ID", 1, 1,
      "make a token in place of one, which lives on for an overlap; the new one is shown once",
      "token replace 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10\n"
@@ -302,6 +312,13 @@ const command_t command_table[] = {
     {"me show", operation_run, "", 0, 0, "show who one is, and with which role", "me show",
      .op = OP_me_show},
 
+    {"people list", operation_run, "", 0, 0, "list people by name and address",
+     "people list\npeople list --q ada", {PAGE, FIND},
+     .op = OP_people_list, .rows = "people", .columns = "email name id"},
+    {"about show", operation_run, "", 0, 0, "show the installation's version, URLs and settings",
+     "about show",
+     .op = OP_about_show},
+
     {"channel create", operation_run, "NAME", 1, 1, "make a channel",
      "channel create releases --owner ada@example.org --members bob@example.org,eve@example.org",
      {MADE_FOR, {"--members", "USER,…", "more members", NAMES("members")}},
@@ -318,6 +335,9 @@ const command_t command_table[] = {
     {"channel delete", operation_run, "CHANNEL", 1, 1, "archive a channel: senders get 410",
      "channel delete releases --reason 'Post to alerts'", {REASON},
      .op = OP_channel_delete, .done = "Channel archived."},
+    {"channel member list", operation_run, "CHANNEL", 1, 1, "list all members",
+     "channel member list releases\nchannel member list releases --q ada", {PAGE, FIND},
+     .op = OP_channel_member_list, .rows = "members", .columns = "email name id"},
     {"channel member add", operation_run, "CHANNEL USER", 2, 2, "let a user post and read",
      "channel member add releases bob@example.org",
      .op = OP_channel_member_add, .takes = {TARGET, TEXT("user")}, .done = "Member added."},
@@ -358,6 +378,9 @@ const command_t command_table[] = {
      "bot handler rotate buildbot --overlap 7d",
      {{"--overlap", "TIME", "how long the others still sign, 0 to 7d; 24h without it", SECONDS("overlap", OVERLAP_MAX)}},
      .op = OP_bot_handler_rotate},
+    {"bot subscriber list", operation_run, "BOT", 1, 1, "list all subscribers",
+     "bot subscriber list buildbot", {PAGE, FIND},
+     .op = OP_bot_subscriber_list, .rows = "subscribers", .columns = "email name id"},
     {"bot subscriber add", operation_run, "BOT USER", 2, 2, "let a user post and read",
      "bot subscriber add buildbot bob@example.org",
      .op = OP_bot_subscriber_add, .takes = {TARGET, TEXT("user")}, .done = "Subscriber added."},

@@ -33,6 +33,7 @@
     X(bots_by_name)                                                                                \
     X(bot_subscribers)                                                                             \
     X(extensions)                                                                                  \
+    X(profiles)                                                                                    \
     X(handlers)                                                                                    \
     X(sources)                                                                                     \
     X(sources_by_target)                                                                           \

@@ -4,6 +4,7 @@
 #include "authd/manage/filter.h"
 #include "authd/manage/known.h"
 #include "authd/manage/methods.h"
+#include "authd/manage/profile.h"
 #include "authd/manage/task.h"
 #include "common/base/clock.h"
 #include "common/base/secret.h"
@@ -53,6 +54,7 @@ static json_t *s_json(task_t *task, const extension_t *extension, bool with_keys
         "sandbox", s_json_app(task, extension, ENVIRONMENT_SANDBOX, with_keys), "marketplace",
         s_json_app(task, extension, ENVIRONMENT_MARKETPLACE, with_keys));
     json_object_set_new(all, "methods", methods_json(extension->methods));
+    profile_add(task, &extension->id, &extension->owner, all);
     if (with_keys)
         json_object_set_new(all, "urls",
                             json_pack("{s:o, s:o}", "sandbox",
@@ -233,6 +235,9 @@ static error_code_t s_edit(task_t *task)
             task_field(task, ERROR_conflict, "name",
                        "another extension has this name; one that is archived keeps it."),
             REASON_taken);
+    code = profile_edit(task, &extension.id);
+    if (code != ERROR_none)
+        return code;
     s_tell_handlers(task, &extension, turned);
     task_object(task, &extension.id, extension.name);
     task->result = s_json(task, &extension, true);
@@ -296,6 +301,7 @@ const task_row_t manage_extensions[] = {
       {"owner", FIELD_TEXT, false, 1, TASK_REFERENCE},
       {"archived", FIELD_BOOL, false, 0, 0},
       REASON,
+      PROFILE_FIELDS,
       METHODS_FIELD}},
     {OP_extension_rotate,
      s_rotate,

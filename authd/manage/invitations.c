@@ -13,14 +13,15 @@
 
 enum { ENDS_LEAST_S = 60, ENDS_MOST_S = 30 * 86400, ENDS_S = 7 * 86400, LINK = 512 };
 
-static json_t *s_json(const invitation_t *invitation)
+static json_t *s_json(const task_t *task, const invitation_t *invitation)
 {
     bool known = !uuid_is_nil(&invitation->user), by = !uuid_is_nil(&invitation->by);
     return json_pack(
-        "{s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "id", task_json_id(&invitation->id), "email",
+        "{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "id", task_json_id(&invitation->id), "email",
         task_json_text(invitation->email), "role", user_role_names[invitation->role], "user",
         known ? task_json_id(&invitation->user) : json_null(), "by",
-        by ? task_json_id(&invitation->by) : json_null(), "created",
+        by ? task_json_id(&invitation->by) : json_null(), "by_name",
+        by ? task_json_name(task, &invitation->by) : json_null(), "created",
         task_json_time(invitation->created_ms), "expires", task_json_time(invitation->ends_ms));
 }
 
@@ -71,7 +72,7 @@ static error_code_t s_invite(task_t *task)
     ticket_wipe(&ticket);
     invitations_add(task->view, &invitation);
     task_object(task, &invitation.id, email);
-    task->result = s_json(&invitation);
+    task->result = s_json(task, &invitation);
     /* Behind the #, so that no server and no log on the way sees it. */
     snprintf(link, sizeof link, "%s/#invitation=%s", task->accounts->url, text);
     json_object_set_new(task->result, "link", json_string(link));
@@ -91,7 +92,7 @@ static error_code_t s_list(task_t *task)
     for (bool more = invitations_next(task->view, page_after(&page), &invitation); more;
          more = invitations_next(task->view, &invitation.id, &invitation))
         if (task->now_ms < invitation.ends_ms
-                ? !page_add(&page, &invitation.id, s_json(&invitation))
+                ? !page_add(&page, &invitation.id, s_json(task, &invitation))
                 : !page_skip(&page, &invitation.id))
             break;
     page_end(&page, task, "invitations");
@@ -106,7 +107,7 @@ static error_code_t s_revoke(task_t *task)
         !invitations_get(task->view, &id, &invitation))
         return task_gone(task, ERROR_not_found, "There is no invitation with this id.");
     task_object(task, &id, invitation.email);
-    task->result = s_json(&invitation);
+    task->result = s_json(task, &invitation);
     invitations_delete(task->view, &id);
     return ERROR_none;
 }

@@ -3,6 +3,7 @@
 #include "authd/manage/filter.h"
 #include "authd/manage/known.h"
 #include "authd/manage/methods.h"
+#include "authd/manage/profile.h"
 #include "authd/manage/task.h"
 
 #include <stdio.h>
@@ -28,6 +29,19 @@ static json_t *s_urls(const task_t *task, const place_t *place)
     return urls;
 }
 
+/* Where to send, without a credential; urls have the same with one, and are not told apart. */
+static json_t *s_endpoints(const task_t *task, const place_t *place)
+{
+    static const unsigned message[] = {
+        [PLACE_CHANNEL] = OP_channel_message, [PLACE_BOT] = OP_bot_message};
+    static const unsigned incoming[] = {
+        [PLACE_CHANNEL] = OP_channel_incoming, [PLACE_BOT] = OP_bot_incoming};
+    char name[128];
+    snprintf(name, sizeof name, "%.*s", SLICE_ARG(place->name));
+    return json_pack("{s:o, s:o}", "message", task_json_endpoint(task, message[task->of], name),
+                     "incoming", task_json_endpoint(task, incoming[task->of], name));
+}
+
 static json_t *s_json(const task_t *task, const place_t *place)
 {
     json_t *all =
@@ -36,6 +50,8 @@ static json_t *s_json(const task_t *task, const place_t *place)
                   task_json_time(place->created_ms), "archived", task_json_time(place->archived_ms),
                   "reason", place->reason.len ? task_json_text(place->reason) : json_null(), "urls",
                   s_urls(task, place));
+    json_object_set_new(all, "endpoints", s_endpoints(task, place));
+    profile_add(task, &place->id, &place->owner, all);
     if (task->of == PLACE_BOT)
         json_object_set_new(all, "methods", methods_json(place->methods));
     return all;
@@ -253,6 +269,9 @@ static error_code_t s_edit(task_t *task)
                                        "another %s has this name; one that is archived keeps it.",
                                        s_words[task->of].noun),
                             REASON_taken);
+    code = profile_edit(task, &place.id);
+    if (code != ERROR_none)
+        return code;
     place_add(task->view, task->of, &place.id, &place.owner, task->now_ms);
     if (task->of == PLACE_BOT)
         task_tell_handler(task, &place.id, place.name, place.name, turned);
@@ -316,7 +335,7 @@ static error_code_t s_remove_person(task_t *task)
 #define REASON {"reason", FIELD_TEXT, false, 1, PLACE_REASON_MOST}
 #define EDIT {"name", FIELD_TEXT, false, 1, TASK_REFERENCE},  \
              {"owner", FIELD_TEXT, false, 1, TASK_REFERENCE}, \
-             {"archived", FIELD_BOOL, false, 0, 0}, REASON
+             {"archived", FIELD_BOOL, false, 0, 0}, REASON, PROFILE_FIELDS
 /* clang-format on */
 
 const task_row_t manage_channels[] = {

@@ -168,6 +168,20 @@ json_t *task_json_id(const uuid_t7 *id)
     return json_string(text);
 }
 
+json_t *task_json_name(const task_t *task, const uuid_t7 *user)
+{
+    user_t found;
+    return users_get(task->view, user, &found) ? task_json_text(found.name) : json_null();
+}
+
+json_t *task_json_endpoint(const task_t *task, unsigned op, const char *target)
+{
+    char *url = url_make(task->public_url, op, target);
+    json_t *text = json_string(url);
+    free(url);
+    return text;
+}
+
 json_t *task_json_url(const task_t *task, unsigned op, const char *target, const char *key)
 {
     char *url = url_make(task->public_url, op, target);

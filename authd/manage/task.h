@@ -164,6 +164,9 @@ json_t *task_json_url(const task_t *task, unsigned op, const char *target, const
 json_t *task_json_text(slice_t text);
 json_t *task_json_id(const uuid_t7 *id);
 json_t *task_json_time(uint64_t wall_ms);
+json_t *task_json_name(const task_t *task, const uuid_t7 *user); /* null: there is none */
+/* An endpoint's URL without a credential. */
+json_t *task_json_endpoint(const task_t *task, unsigned op, const char *target);
 json_t *task_json_user(const user_t *user); /* as docs/API.md has it */
 
 /* Whether the argument "q", where it is given, stands in TEXT, whatever the case of its letters of

@@ -33,6 +33,24 @@ static json_t *s_scope(view_t *view, const terms_t *terms)
                      s_names(view, terms, TERMS_EXTENSIONS));
 }
 
+static json_t *s_ids(const terms_t *terms, terms_kind_t kind)
+{
+    uuid_t7 id;
+    json_t *ids = json_array();
+    for (size_t i = 0; terms_target(terms, kind, i, &id); i++)
+        json_array_append_new(ids, task_json_id(&id));
+    return ids;
+}
+
+/* The ids of the names in the scope, in their order. */
+static json_t *s_scope_ids(const terms_t *terms)
+{
+    if (!terms->listed)
+        return json_null();
+    return json_pack("{s:o, s:o, s:o}", "channels", s_ids(terms, TERMS_CHANNELS), "bots",
+                     s_ids(terms, TERMS_BOTS), "extensions", s_ids(terms, TERMS_EXTENSIONS));
+}
+
 static json_t *s_networks(const terms_t *terms)
 {
     network_t network;
@@ -70,6 +88,7 @@ json_t *token_json(view_t *view, const token_t *token, uint64_t rate, uint64_t b
                              "body_bytes", (json_int_t)terms.body_bytes, "rate",
                              (json_int_t)own_rate, "burst", (json_int_t)own_burst);
     json_object_update_new(all, more);
+    json_object_set_new(all, "scope_ids", s_scope_ids(&terms));
     return all;
 }
 
@@ -115,5 +134,6 @@ void token_use_details(task_t *task, const token_use_t *use)
 void token_json_shorten(json_t *all)
 {
     json_object_del(all, "scope");
+    json_object_del(all, "scope_ids");
     json_object_del(all, "networks");
 }

@@ -395,7 +395,7 @@ def test_completion_follows_the_table(completing):
     assert {"init", "up", "user", "token", "health", "send", "completion"} <= set(top)
     assert complete(*completing, "posternctl", "chan") == ["channel"]
     assert complete(*completing, "posternctl", "channel", "m") == ["member"]
-    assert complete(*completing, "posternctl", "channel", "member", "") == ["add", "remove"]
+    assert complete(*completing, "posternctl", "channel", "member", "") == ["list", "add", "remove"]
     assert sorted(complete(*completing, "posternctl", "-c", "x", "token", "l")) == ["limit", "list"]
     assert complete(*completing, "posternctl", "up", "--de") == ["--demo"]
     assert "--json" in complete(*completing, "posternctl", "user", "list", "--")

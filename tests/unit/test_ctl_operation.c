@@ -57,7 +57,8 @@ static bool s_takes(const field_t *field, const param_t *param)
         [PARAM_FALSE] = FIELD_BOOL,
     };
     bool number = param->form == PARAM_NUMBER || param->form == PARAM_SECONDS;
-    if (field->type != types[param->form])
+    bool text = param->form == PARAM_TEXT && field->type == FIELD_LINES;
+    if (field->type != types[param->form] && !text)
         return false;
     return !number ||
            (param->max <= field->max && (param->form == PARAM_SECONDS || param->min >= field->min));
