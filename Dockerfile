@@ -1,5 +1,20 @@
 # One image for all of Postern's processes; docker-compose.yml says which one a service runs. No
 # process needs a shell.
+ARG CONSOLE=built
+
+# What the gateway shows in a browser. --build-arg CONSOLE=none leaves it out.
+FROM debian:bookworm-slim AS console-built
+RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        ca-certificates nodejs npm
+COPY docs/openapi.yaml /src/docs/
+COPY console /src/console
+RUN /src/console/make.sh && mv /src/console/dist /dist
+
+FROM debian:bookworm-slim AS console-none
+RUN mkdir /dist
+
+FROM console-${CONSOLE} AS console
+
 FROM debian:bookworm-slim AS build
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         gcc g++ cmake ninja-build pkg-config libc6-dev libzmq3-dev libczmq-dev liblmdb-dev \
@@ -13,6 +28,7 @@ COPY authd /src/authd
 COPY router /src/router
 COPY workers /src/workers
 COPY ctl /src/ctl
+COPY --from=console /dist /src/console/dist
 RUN cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPOSTERN_TESTS=OFF && \
     ninja -C /build && DESTDIR=/made cmake --install /build --prefix /usr --strip
 

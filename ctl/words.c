@@ -24,13 +24,16 @@ int help_run(ctl_t *ctl)
     return CTL_USAGE;
 }
 
+/* Whether the gateway of this build has the console (CMakeLists.txt, POSTERN_CONSOLE). */
+static const int s_console = POSTERN_HAS_CONSOLE;
+
 int version_run(ctl_t *ctl)
 {
     if (!ctl_json(ctl)) {
-        puts("posternctl " POSTERN_VERSION);
+        printf("posternctl " POSTERN_VERSION " (%s the console)\n", s_console ? "with" : "without");
         return CTL_OK;
     }
-    json_t *version = json_pack("{s:s}", "version", POSTERN_VERSION);
+    json_t *version = json_pack("{s:s, s:b}", "version", POSTERN_VERSION, "console", s_console);
     table_json(version);
     json_decref(version);
     return CTL_OK;

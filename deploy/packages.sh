@@ -7,6 +7,7 @@ packages() {
         liblmdb-dev libmsgpack-dev libsodium-dev libjansson-dev libsimdjson-dev \
         libcurl4-openssl-dev libh2o-evloop-dev libssl-dev zlib1g-dev libxxhash-dev libzxcvbn-dev \
         liboath-dev libseccomp-dev libcmocka-dev uthash-dev ;;
+    console) echo nodejs:node npm:npm ca-certificates ;;
     run) echo "$(packages build)" ca-certificates curl:curl ;;
     clang) echo "$(packages build)" clang-14 ;;
     format) echo clang-format-14 ;;

@@ -46,8 +46,10 @@ async function accept(event) {
   find("accepted").focus();
 }
 
+// At the root of the listener this page stands in for the console.
+find("without-console").hidden = !location.pathname.endsWith("/");
 for (const origin of document.querySelectorAll(".origin"))
-  origin.textContent = location.origin + location.pathname.replace(/\/$/, "");
+  origin.textContent = location.origin + location.pathname.replace(/\/[^/]*$/, "");
 find("accept").addEventListener("submit", accept);
 find("show").addEventListener("change", (event) => {
   find("password").type = event.target.checked ? "text" : "password";

@@ -5,6 +5,7 @@
 #include "common/base/utf8.h"
 #include "common/monitor/monitor.h"
 #include "gateway/read/text_body.h"
+#include "gateway/ring/reply_head.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -14,14 +15,8 @@
 enum { MESSAGE = 1024, DETAILS = 2048, COPIED = 4096 };
 static_assert(REPLY_JSON >= 6 * MESSAGE + DETAILS + 320, "an error fits");
 
-static h2o_generator_t s_generator = {NULL, NULL};
-
 #define NAME(id, text) static h2o_iovec_t s_name_##id = {(char *)text, sizeof text - 1}
-NAME(request_id, "X-Request-Id");
-NAME(type, "Content-Type");
 NAME(cache, "Cache-Control");
-NAME(sniff, "X-Content-Type-Options");
-NAME(referrer, "Referrer-Policy");
 NAME(retry, "Retry-After");
 NAME(allow, "Allow");
 NAME(authenticate, "WWW-Authenticate");
@@ -34,18 +29,10 @@ NAME(sunset, "Sunset");
 NAME(etag, "ETag");
 NAME(cookie, "Set-Cookie");
 NAME(format, "Postern-Format");
-NAME(policy, "Content-Security-Policy");
 NAME(origin, "WebHook-Allowed-Origin");
 NAME(rate, "WebHook-Allowed-Rate");
 NAME(encoding, "Transfer-Encoding");
 NAME(buffering, "X-Accel-Buffering");
-
-static void s_header(h2o_req_t *req, h2o_iovec_t *name, slice_t value)
-{
-    h2o_vector_reserve(&req->pool, &req->res.headers, req->res.headers.size + 1);
-    req->res.headers.entries[req->res.headers.size++] =
-        (h2o_header_t){name, NULL, {(char *)value.data, value.len}};
-}
 
 static void s_number(h2o_req_t *req, h2o_iovec_t *name, uint64_t value)
 {
@@ -56,70 +43,7 @@ static void s_number(h2o_req_t *req, h2o_iovec_t *name, uint64_t value)
     while (value /= 10);
     char *text = h2o_mem_alloc_pool(&req->pool, sizeof digits - at);
     memcpy(text, digits + at, sizeof digits - at);
-    s_header(req, name, slice(text, sizeof digits - at));
-}
-
-static const char *s_reason(unsigned status)
-{
-    static const struct {
-        unsigned status;
-        const char *text;
-    } reasons[] = {{200, "OK"},
-                   {202, "Accepted"},
-                   {204, "No Content"},
-                   {400, "Bad Request"},
-                   {401, "Unauthorized"},
-                   {403, "Forbidden"},
-                   {404, "Not Found"},
-                   {405, "Method Not Allowed"},
-                   {408, "Request Timeout"},
-                   {409, "Conflict"},
-                   {410, "Gone"},
-                   {412, "Precondition Failed"},
-                   {413, "Content Too Large"},
-                   {414, "URI Too Long"},
-                   {415, "Unsupported Media Type"},
-                   {417, "Expectation Failed"},
-                   {422, "Unprocessable Content"},
-                   {429, "Too Many Requests"},
-                   {431, "Request Header Fields Too Large"},
-                   {500, "Internal Server Error"},
-                   {503, "Service Unavailable"}};
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-        if (reasons[i].status == status)
-            return reasons[i].text;
-    return "Status";
-}
-
-static void s_begin(h2o_req_t *req, unsigned status, const uuid_t7 *id)
-{
-    char *text = h2o_mem_alloc_pool(&req->pool, UUID_TEXT);
-    uuid_text(id, text);
-    req->res.status = (int)status;
-    req->res.reason = s_reason(status);
-    s_header(req, &s_name_request_id, slice(text, UUID_TEXT - 1));
-}
-
-static void s_content_headers(h2o_req_t *req, slice_t type)
-{
-    s_header(req, &s_name_type, type);
-    s_header(req, &s_name_cache, slice_of("no-store"));
-    s_header(req, &s_name_sniff, slice_of("nosniff"));
-    s_header(req, &s_name_referrer, slice_of("no-referrer"));
-}
-
-/* A zero-length buffer would cost another turn of the loop, so an answer without a body has none.
- */
-static void s_send(h2o_req_t *req, const char *body, size_t len)
-{
-    h2o_iovec_t buffer = {(char *)body, len};
-    bool bodiless =
-        len == 0 || slice_is(slice(req->input.method.base, req->input.method.len), "HEAD");
-    /* A 204 has no Content-Length (RFC 9110 §8.6); any other answer without one would be chunked.
-     */
-    req->res.content_length = req->res.status == 204 ? SIZE_MAX : len;
-    h2o_start_response(req, &s_generator);
-    h2o_send(req, bodiless ? NULL : &buffer, bodiless ? 0 : 1, H2O_SEND_STATE_FINAL);
+    reply_header(req, name, slice(text, sizeof digits - at));
 }
 
 static size_t s_escape(char *out, size_t room, slice_t text)
@@ -193,11 +117,11 @@ static h2o_iovec_t s_error_body(h2o_req_t *req, const uuid_t7 *id, const reply_s
 
 static void s_error_headers(h2o_req_t *req, const error_row_t *row, uint32_t retry_after_s)
 {
-    s_content_headers(req, slice_of("application/json"));
+    reply_content_headers(req, slice_of("application/json"));
     if (retry_after_s)
         s_number(req, &s_name_retry, retry_after_s);
     if (row->status == 401)
-        s_header(req, &s_name_authenticate, slice_of("Bearer"));
+        reply_header(req, &s_name_authenticate, slice_of("Bearer"));
     metric_add_at(METRIC_http_errors_total, row->code, 1);
 }
 
@@ -206,10 +130,10 @@ void reply_error(h2o_req_t *req, const uuid_t7 *id, error_code_t code, const cha
 {
     char details[64] = "";
     const error_row_t *row = error_find(code);
-    s_begin(req, row->status, id);
+    reply_begin(req, row->status, id);
     s_error_headers(req, row, row->retry_after_s);
     if (allow.len)
-        s_header(req, &s_name_allow, allow);
+        reply_header(req, &s_name_allow, allow);
     if (reason)
         snprintf(details, sizeof details, "{\"reason\":\"%s\"}", reason_name(reason));
     reply_said_t said = {.code = row->name,
@@ -217,49 +141,37 @@ void reply_error(h2o_req_t *req, const uuid_t7 *id, error_code_t code, const cha
                          .details = slice_of(details),
                          .retry_after_s = row->retry_after_s};
     h2o_iovec_t body = s_error_body(req, id, &said);
-    s_send(req, body.base, body.len);
+    reply_send(req, body.base, body.len);
 }
 
 void reply_handshake(h2o_req_t *req, const uuid_t7 *id, slice_t allow)
 {
-    s_begin(req, 200, id);
-    s_header(req, &s_name_cache, slice_of("no-store"));
-    s_header(req, &s_name_allow, allow);
-    s_header(req, &s_name_origin, slice_of("*"));
-    s_header(req, &s_name_rate, slice_of("*"));
-    s_send(req, NULL, 0);
+    reply_begin(req, 200, id);
+    reply_header(req, &s_name_cache, slice_of("no-store"));
+    reply_header(req, &s_name_allow, allow);
+    reply_header(req, &s_name_origin, slice_of("*"));
+    reply_header(req, &s_name_rate, slice_of("*"));
+    reply_send(req, NULL, 0);
 }
 
 static void s_stream_headers(h2o_req_t *req, const uuid_t7 *id, slice_t type)
 {
-    s_begin(req, 200, id);
-    s_header(req, &s_name_type, type);
-    s_header(req, &s_name_cache, slice_of("no-store, no-transform"));
-    s_header(req, &s_name_buffering, slice_of("no"));
-    s_header(req, &s_name_sniff, slice_of("nosniff"));
-    s_header(req, &s_name_referrer, slice_of("no-referrer"));
+    reply_begin(req, 200, id);
+    reply_type_headers(req, type);
+    reply_header(req, &s_name_cache, slice_of("no-store, no-transform"));
+    reply_header(req, &s_name_buffering, slice_of("no"));
 }
 
 void reply_stream(h2o_req_t *req, const uuid_t7 *id, slice_t type)
 {
     s_stream_headers(req, id, type);
-    s_header(req, &s_name_encoding, slice_of("chunked"));
+    reply_header(req, &s_name_encoding, slice_of("chunked"));
 }
 
 void reply_stream_head(h2o_req_t *req, const uuid_t7 *id, slice_t type)
 {
     s_stream_headers(req, id, type);
-    req->res.content_length = SIZE_MAX;
-    h2o_start_response(req, &s_generator);
-    h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
-}
-
-void reply_page(h2o_req_t *req, const uuid_t7 *id, const page_file_t *page)
-{
-    s_begin(req, 200, id);
-    s_content_headers(req, page->type);
-    s_header(req, &s_name_policy, slice_of(PAGES_POLICY));
-    s_send(req, page->bytes.data, page->bytes.len);
+    reply_send_head(req);
 }
 
 /* A date of RFC 9651 §3.3.7, as RFC 9745 has it: "@1764000000". */
@@ -267,7 +179,7 @@ static void s_deprecation(h2o_req_t *req, uint64_t seconds)
 {
     char *text = h2o_mem_alloc_pool(&req->pool, 24);
     int len = snprintf(text, 24, "@%" PRIu64, seconds);
-    s_header(req, &s_name_deprecation, slice(text, (size_t)len));
+    reply_header(req, &s_name_deprecation, slice(text, (size_t)len));
 }
 
 /* An HTTP date (RFC 9110 §5.6.7), as RFC 8594 has it; none for a year that has not four digits. */
@@ -279,7 +191,7 @@ static void s_sunset(h2o_req_t *req, uint64_t seconds)
     char *text = h2o_mem_alloc_pool(&req->pool, H2O_TIMESTR_RFC1123_LEN + 1);
     gmtime_r(&time, &utc);
     h2o_time2str_rfc1123(text, &utc);
-    s_header(req, &s_name_sunset, slice(text, H2O_TIMESTR_RFC1123_LEN));
+    reply_header(req, &s_name_sunset, slice(text, H2O_TIMESTR_RFC1123_LEN));
 }
 
 /* A strong entity tag (RFC 9110 §8.8.3) of two numbers. */
@@ -287,7 +199,7 @@ static void s_etag(h2o_req_t *req, uint64_t high, uint64_t low)
 {
     char *text = h2o_mem_alloc_pool(&req->pool, 40);
     int len = snprintf(text, 40, "\"%016" PRIx64 "%016" PRIx64 "\"", high, low);
-    s_header(req, &s_name_etag, slice(text, (size_t)len));
+    reply_header(req, &s_name_etag, slice(text, (size_t)len));
 }
 
 static void s_allow(h2o_req_t *req, uint64_t methods)
@@ -299,7 +211,7 @@ static void s_allow(h2o_req_t *req, uint64_t methods)
         if (methods & bit)
             len += (size_t)snprintf(text + len, ROOM - len, "%s%s", len ? ", " : "",
                                     op_method_name(bit));
-    s_header(req, &s_name_allow, slice(text, len));
+    reply_header(req, &s_name_allow, slice(text, len));
 }
 
 static void s_facts(h2o_req_t *req, const wire_reply_t *reply)
@@ -309,7 +221,7 @@ static void s_facts(h2o_req_t *req, const wire_reply_t *reply)
         uint64_t value = reply->fact[i].value;
         switch (reply->fact[i].fact) {
         case FACT_REPLAYED:
-            s_header(req, &s_name_replayed, slice_of("true"));
+            reply_header(req, &s_name_replayed, slice_of("true"));
             break;
         case FACT_RATE_LIMIT:
             s_number(req, &s_name_rate_limit, value);
@@ -334,7 +246,7 @@ static void s_facts(h2o_req_t *req, const wire_reply_t *reply)
             break;
         case FACT_FORMAT:
             if (value == 1)
-                s_header(req, &s_name_format, slice_of("failed"));
+                reply_header(req, &s_name_format, slice_of("failed"));
             break;
         case FACT_ALLOW:
             s_allow(req, value);
@@ -348,7 +260,7 @@ static void s_facts(h2o_req_t *req, const wire_reply_t *reply)
 static void s_add_cookie(h2o_req_t *req, char line[COOKIE_LINE])
 {
     h2o_iovec_t kept = h2o_strdup(&req->pool, line, SIZE_MAX);
-    s_header(req, &s_name_cookie, slice(kept.base, kept.len));
+    reply_header(req, &s_name_cookie, slice(kept.base, kept.len));
     secret_wipe(line, COOKIE_LINE);
 }
 
@@ -395,7 +307,7 @@ static void s_wire_error(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *b
         said.message = slice_of(row->message);
     s_error_headers(req, row, said.retry_after_s);
     h2o_iovec_t json = s_error_body(req, &reply->id, &said);
-    s_send(req, json.base, json.len);
+    reply_send(req, json.base, json.len);
 }
 
 static void s_close_body(void *message)
@@ -428,8 +340,8 @@ static bool s_send_text(h2o_req_t *req, const wire_reply_t *reply, slice_t json)
         is_text |= reply->fact[i].fact == FACT_TEXT;
     if (!is_text || !text_body_read(json, text, &len))
         return false;
-    s_content_headers(req, slice_of("text/plain; charset=utf-8"));
-    s_send(req, h2o_strdup(&req->pool, text, len).base, len);
+    reply_content_headers(req, slice_of("text/plain; charset=utf-8"));
+    reply_send(req, h2o_strdup(&req->pool, text, len).base, len);
     return true;
 }
 
@@ -438,7 +350,7 @@ void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body, cook
     /* 1xx would not end the exchange; an error may not go out as a success. */
     unsigned status =
         reply->status < 200 || (reply->error && reply->status < 400) ? 500 : reply->status;
-    s_begin(req, status, &reply->id);
+    reply_begin(req, status, &reply->id);
     s_facts(req, reply);
     if (cookie != COOKIE_NONE)
         s_session(req, reply, cookie == COOKIE_SECURE);
@@ -450,8 +362,8 @@ void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body, cook
     if (len && s_send_text(req, reply, slice(zmq_msg_data(body), len)))
         return;
     if (len)
-        s_content_headers(req, slice_of("application/json"));
-    s_send(req, len ? s_keep_body(req, body) : NULL, len);
+        reply_content_headers(req, slice_of("application/json"));
+    reply_send(req, len ? s_keep_body(req, body) : NULL, len);
 }
 
 typedef struct {
@@ -474,7 +386,7 @@ static reply_covered_fn *s_covered;
 static void s_on_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
 {
     (void)filter;
-    if (req->_generator != &s_generator) {
+    if (!reply_is_ours(req)) {
         error_code_t code = req->res.status == 413   ? ERROR_body_too_large
                             : req->res.status == 417 ? ERROR_expect_failed
                             : req->res.status == 400 ? ERROR_invalid_request
@@ -485,7 +397,7 @@ static void s_on_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slo
         cover_t *cover = (cover_t *)h2o_add_ostream(req, sizeof *cover, slot);
         slot = &cover->super.next;
         req->res.headers.size = 0;
-        s_begin(req, row->status, &id);
+        reply_begin(req, row->status, &id);
         s_error_headers(req, row, row->retry_after_s);
         cover->body = s_error_body(
             req, &id, &(reply_said_t){.code = row->name, .message = slice_of(row->message)});

@@ -74,6 +74,10 @@ step "a message in, and read"
 [[ $(post first) == 204 ]] || die "the first message was not accepted"
 curl -s --noproxy '*' "$url/messages?zapikey=$token" | grep -q '"text":"first"' || die "it cannot be read"
 
+step "the console, at the admin listener"
+curl -s --noproxy '*' -H 'Accept-Encoding: gzip' -D - -o "$work/console" "$POSTERN_ADMIN_URL/" |
+    grep -qi '^content-encoding: gzip' || die "the image has no console"
+
 step "the master key is the secret's, and authd's alone"
 url_of() { ctl --json extension show shop | sed -n 's/.*"sandbox": *"\(http[^"]*\)".*/\1/p'; }
 ctl extension create shop --owner ada@example.org >/dev/null

@@ -20,6 +20,7 @@ quiet() { "$@" >/tmp/log 2>&1 || { tail -n 30 /tmp/log; exit 1; }; }
 step "install"
 quiet apt-get update
 quiet apt-get install -y --no-install-recommends /postern.deb curl
+posternctl version | grep -q "with the console"
 posternctl completion bash | cmp - /usr/share/bash-completion/completions/posternctl
 dpkg-deb -c /postern.deb >/tmp/parts
 for part in man/man1/posternctl.1.gz man/man5/postern.conf.5.gz man/man8/postern-gateway.8.gz \

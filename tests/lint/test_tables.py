@@ -24,11 +24,12 @@ def test_numbers_and_names_are_unique(rows):
     assert list(numbers) == sorted(numbers)
 
 
-def test_lock_names_no_registry():
-    lock = json.loads((ROOT / "tests/compat/package-lock.json").read_text())
+@pytest.mark.parametrize("folder", ["tests/compat", "console", "console/toolchain"])
+def test_lock_names_no_registry(folder):
+    lock = json.loads((ROOT / folder / "package-lock.json").read_text())
     assert not [name for name, package in lock["packages"].items() if "resolved" in package]
 
 
 def test_shell_scripts_parse():
-    for script in ("dev", ".ci/run"):
+    for script in ("dev", ".ci/run", "console/make.sh", "console/steps.sh"):
         subprocess.run(["bash", "-n", ROOT / script], check=True)

@@ -1,0 +1,15 @@
+// Makes src/api/schema.d.ts, the types of the admin API, of docs/openapi.yaml. What the public listener has is
+// left out: a page cannot call it.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import openapiTS, { astToString } from "openapi-typescript";
+import { parse } from "yaml";
+
+const here = new URL(".", import.meta.url);
+const document = parse(readFileSync(new URL("../../docs/openapi.yaml", here), "utf8"));
+for (const [path, item] of Object.entries(document.paths)) {
+  if (!item.servers?.some(({ description }) => description.includes("admin"))) delete document.paths[path];
+  delete item.head;
+}
+const types = await openapiTS(document, { alphabetize: true });
+mkdirSync(new URL("../src/api/", here), { recursive: true });
+writeFileSync(new URL("../src/api/schema.d.ts", here), astToString(types));
