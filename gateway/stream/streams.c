@@ -378,6 +378,7 @@ static void s_page_answered(streams_t *self, stream_t *stream, const wire_reply_
     found_t found;
     self->pages--;
     stream->page = (slot_ref_t){0, 0};
+    bytes_free(&stream->ask);
     if (!reply || reply->status != 200 || !found_read(body, &found))
         s_page_failed(self, stream, reply);
     else if (found.kind == FOUND_FRAMES)
