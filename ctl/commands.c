@@ -76,7 +76,9 @@ enum {
                {"--except", "GLOB,…", "not these events", NAMES("except")}, \
                {"--branch", "GLOB,…", "of pushes these branches alone", NAMES("branch")}, \
                {"--on-unknown", "WHAT", "events that the format does not know: summary (as at first) or drop", TEXT("on_unknown")}, \
+               {"--keep-raw", NULL, "keep a channel's events as they came, beside their messages", FLAG("keep_raw", true)}, {"--no-keep-raw", NULL, "no longer so", FLAG("keep_raw", false)}, \
                {"--verify-token-file", "FILE", "the verify token of a subscription (Meta); empty: none"}
+#define SOURCES_OF .op = OP_bot_sources, .op_extension = OP_extension_sources, .op_channel = OP_channel_sources, .takes = {{0}, TARGET}
 #define MADE_FOR {"--owner", "USER", "email or id (needed)", TEXT("owner"), "name the owner with --owner USER (email or id)"}
 #define OWN_PASSWORD {"password", ASK_OWN, "Password (of one's own account; else empty)"}
 #define TOKEN_ONCE "The token is shown this once: store it now."
@@ -440,10 +442,8 @@ const command_t command_table[] = {
      {{"--header", "NAME: VALUE", "a header of the event, -H for short; may come again"},
       {"--headers", "FILE", "the event's headers, a line each"},
       {"--query", "QUERY", "what stood behind the ? of the URL"},
-      {"--only", "GLOB,…", "as a source's: these events alone"},
-      {"--except", "GLOB,…", "not these"},
-      {"--branch", "GLOB,…", "these branches alone"},
-      {"--last", "CHANNEL", "in place of all of these, the newest event that the channel keeps: one that a format failed at"},
+      {"--only", "GLOB,…", "as a source's: these events alone"}, {"--except", "GLOB,…", "not these"}, {"--branch", "GLOB,…", "these branches alone"},
+      {"--last", "CHANNEL", "in place of all of these, the newest event that the channel keeps: its source says so, or a format failed at it"},
       {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE, FORMATS}},
     {"format replay", format_replay_run, "CHANNEL", 1, 1,
      "make messages of a channel's events that a format failed at, once it is mended; exit status 1 when one failed again",
@@ -531,12 +531,10 @@ const command_t command_table[] = {
      .op = OP_source_delete, .done = "Source deleted."},
     {"source activity", source_activity_run, "KIND NAME", 2, 2,
      "show how many events of each source of a target were let in, filtered or refused since its worker started",
-     "source activity channel releases\nsource activity extension shop --environment marketplace", {OWNER},
-     .op = OP_bot_sources, .op_extension = OP_extension_sources, .op_channel = OP_channel_sources, .takes = {{0}, TARGET}},
+     "source activity channel releases\nsource activity extension shop --environment marketplace", {OWNER}, SOURCES_OF},
     {"source refusals", source_refusals_run, "KIND NAME", 2, 2,
      "show the last refusals of each source of a target: when, whence, why, and which headers came",
-     "source refusals channel releases", {OWNER},
-     .op = OP_bot_sources, .op_extension = OP_extension_sources, .op_channel = OP_channel_sources, .takes = {{0}, TARGET}},
+     "source refusals channel releases", {OWNER}, SOURCES_OF},
     {"source presets", source_presets_run, "", 0, 0, "list the senders whose signatures are known, and how each signs",
      "source presets\nsource presets --json", {{0}}},
     {"source check", source_check_run, "", 0, 0,

@@ -34,6 +34,7 @@ static void s_read(slice_t key, slice_t bytes, source_t *source)
     source->branch = fields_bytes(&fields, "branch");
     source->required = fields_uint(&fields, "required", 1) == 1;
     source->drops_unknown = fields_uint(&fields, "drops", 0) == 1;
+    source->keeps_raw = fields_uint(&fields, "keep", 0) == 1;
     source->sealed_token = fields_bytes(&fields, "verify");
     source->secrets =
         sealed_read(fields_bytes(&fields, "secrets"), SOURCE_KEY_TEXT, source->secret, SOURCE_KEYS);
@@ -105,7 +106,7 @@ void sources_put(view_t *view, const source_t *source)
     pack_t secrets = {0};
     assert(source->secrets <= SOURCE_KEYS);
     sealed_pack(source->secret, source->secrets, &secrets);
-    pack_t *record = table_record(view, 17);
+    pack_t *record = table_record(view, 18);
     pack_pair_bin(record, "place", source->place.bytes, UUID_BYTES);
     pack_pair_bin(record, "target", source->target.bytes, UUID_BYTES);
     pack_pair_bin(record, "token", source->token.bytes, UUID_BYTES);
@@ -121,6 +122,7 @@ void sources_put(view_t *view, const source_t *source)
     pack_pair_str(record, "branch", source->branch);
     pack_pair_uint(record, "required", source->required);
     pack_pair_uint(record, "drops", source->drops_unknown);
+    pack_pair_uint(record, "keep", source->keeps_raw);
     pack_pair_bin(record, "verify", source->sealed_token.data, source->sealed_token.len);
     pack_pair_bin(record, "secrets", secrets.data, secrets.len);
     pack_free(&secrets);
@@ -138,6 +140,7 @@ static void s_add_record(view_t *view, const source_t *source, uint64_t wall_ms,
         .format = source->format,
         .selection = {source->only, source->except, source->branch, '\n'},
         .drops_unknown = source->drops_unknown,
+        .keeps_raw = source->keeps_raw,
         .verify_token = sealed_open(view, source->sealed_token, token, sizeof token, s_event)};
     for (unsigned i = source->secrets; i-- > 0;) {
         const sealed_t *secret = &source->secret[i];

@@ -36,6 +36,7 @@ typedef struct {
     slice_t only, except, branch; /* globs, one a line; empty: all */
     bool required;                /* what is not signed is refused */
     bool drops_unknown;           /* events that the format does not know */
+    bool keeps_raw;               /* events as they came beside their messages */
     slice_t sealed_token;         /* the verify token; empty: none */
     unsigned secrets;
     sealed_t secret[SOURCE_KEYS]; /* oldest first */

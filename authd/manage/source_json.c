@@ -44,8 +44,8 @@ json_t *source_json(const task_t *task, const source_t *source)
     source_place_t place = {.name = slice("", 0)};
     source_place(task->view, source, &place);
     json_t *all = json_pack(
-        "{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:s, s:b, s:o, s:I}", "id",
-        task_json_id(&source->id), "name",
+        "{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:s, s:b, s:b, s:o, s:I}",
+        "id", task_json_id(&source->id), "name",
         source->name.len ? task_json_text(source->name) : json_string(""), "kind",
         kinds[source->kind], "to", task_json_text(place.name), "target",
         task_json_id(&source->target), "for_token",
@@ -53,8 +53,9 @@ json_t *source_json(const task_t *task, const source_t *source)
         source->format.len ? task_json_text(source->format) : json_null(), "scheme",
         s_scheme(source->scheme), "required", source->required, "only", s_globs(source->only),
         "except", s_globs(source->except), "branch", s_globs(source->branch), "on_unknown",
-        source->drops_unknown ? "drop" : "summary", "verify_token", source->sealed_token.len > 0,
-        "secrets", s_secrets(task, source), "version", (json_int_t)source->version);
+        source->drops_unknown ? "drop" : "summary", "keep_raw", source->keeps_raw, "verify_token",
+        source->sealed_token.len > 0, "secrets", s_secrets(task, source), "version",
+        (json_int_t)source->version);
     json_object_set_new(all, "created", task_json_time(source->created_ms));
     return all;
 }

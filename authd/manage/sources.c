@@ -79,6 +79,7 @@ static error_code_t s_take(task_t *task, work_t *work)
         return task_field(task, ERROR_invalid_param, "on_unknown", "must be summary or drop.");
     if (unknown.len)
         source->drops_unknown = slice_is(unknown, "drop");
+    source->keeps_raw = task_bool(task, "keep_raw", source->keeps_raw);
     source->required = task_bool(task, "required", source->required);
     if (source->required && !source->scheme.len)
         return task_field(task, ERROR_invalid_param, "required",
@@ -250,6 +251,7 @@ static error_code_t s_delete(task_t *task)
               {"for_token", FIELD_TEXT, false, 0, TASK_REFERENCE}, \
               {"format", FIELD_TEXT, false, 0, SOURCE_FORMAT},     \
               {"required", FIELD_BOOL, false, 0, 0},               \
+              {"keep_raw", FIELD_BOOL, false, 0, 0},               \
               {"only", FIELD_LIST, false, 0, SELECTION_GLOBS},        \
               {"except", FIELD_LIST, false, 0, SELECTION_GLOBS},      \
               {"branch", FIELD_LIST, false, 0, SELECTION_GLOBS},      \

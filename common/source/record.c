@@ -43,7 +43,7 @@ void source_record_add(pack_t *out, const source_record_t *record)
     assert(selection->separator == '\n' || (!selection->only.len && !selection->except.len));
     pack_map(out, 6 + (record->format.len > 0) + (selection->only.len > 0) +
                       (selection->except.len > 0) + (selection->branch.len > 0) +
-                      record->drops_unknown);
+                      record->drops_unknown + record->keeps_raw);
     pack_pair_bin(out, "id", record->id.bytes, UUID_BYTES);
     s_add_some(out, "format", record->format);
     s_add_some(out, "only", selection->only);
@@ -51,6 +51,8 @@ void source_record_add(pack_t *out, const source_record_t *record)
     s_add_some(out, "branch", selection->branch);
     if (record->drops_unknown)
         pack_pair_uint(out, "drops", 1);
+    if (record->keeps_raw)
+        pack_pair_uint(out, "keep", 1);
     pack_pair_uint(out, "required", record->required);
     pack_pair_str(out, "preset", record->preset);
     pack_pair_bin(out, "declared", record->declared.data, record->declared.len);
@@ -78,6 +80,7 @@ static void s_read(slice_t bytes, source_record_t *record)
     if (id.len == UUID_BYTES)
         memcpy(record->id.bytes, id.data, UUID_BYTES);
     record->drops_unknown = unpack_find_uint(bytes, "drops", 0) != 0;
+    record->keeps_raw = unpack_find_uint(bytes, "keep", 0) != 0;
     record->format = s_bytes(bytes, "format", FORMAT);
     record->selection = (selection_t){.only = s_bytes(bytes, "only", SELECTION_LIST),
                                       .except = s_bytes(bytes, "except", SELECTION_LIST),

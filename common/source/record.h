@@ -16,7 +16,7 @@ enum { SOURCE_RECORDS = 20, SOURCE_PRESET = 32 };
 
 typedef struct {
     uuid_t7 id; /* the source's; nil: an authd of before told none */
-    bool required, drops_unknown;
+    bool required, drops_unknown, keeps_raw;
     slice_t preset;   /* a name of presets.def; empty: `declared` is the scheme */
     slice_t declared; /* the texts of a scheme (source_texts_pack); empty: nothing is verified */
     slice_t format;   /* the name of its events' format; empty: it is found by what comes */

@@ -161,6 +161,37 @@ def test_a_slack_sender_gets_its_answer(channel):
     assert (answer.status_code, answer.text) == (200, "ok") and channel.texts() == []
 
 
+def test_an_event_stays_as_it_came(channel):
+    made = channel.source(keep_raw=True)
+    assert made["keep_raw"] is True
+    body, headers = PUSH
+    taken(post(channel, (b" " + body, headers), query="&a=1&a=2", **{"X-Gitlab-Token": "hidden"}))
+    taken(post(channel, (PLAIN, {})))
+    channel.ring.kill("channel-0")
+    channel.ring.wait_ready("channel-0")
+    row, plain = rows(channel)
+    assert row["message"] == json.loads((FORMATS / "github/cases/push.expected.json").read_text()) and "failed" not in row
+    event = row["event"]
+    assert event["body"] == " " + body.decode() and event["method"] == "POST" and event["format"] == "github"
+    assert event["headers"]["x-github-event"] == "push" and event["parameters"] == {"a": ["1", "2"]}
+    assert "hidden" not in json.dumps(row) and channel.user.token not in json.dumps(row)
+    assert "event" not in plain and plain["message"] == json.loads(PLAIN)
+    channel.ring.manage("source_edit", made["id"], keep_raw=False)
+    taken(post(channel, ISSUE))
+    assert "event" not in rows(channel)[2]
+    tried = channel.ring.ctl("format", "try", "github", "--last", channel.name)
+    assert tried["event"] == "push" and tried["message"] == row["message"]
+
+
+def test_a_kept_event_is_stored_once_and_passes_its_limits(channel):
+    channel.source(keep_raw=True, format="generic")
+    body = json.dumps({"title": "Big", "text": "x" * 1_000_000}).encode()
+    taken(post(channel, (body, {"Idempotency-Key": "one"})))
+    taken(post(channel, (body, {"Idempotency-Key": "one"})))
+    row, = rows(channel)
+    assert row["event"]["body"] == body.decode() and row["message"]["text"]
+
+
 @pytest.mark.parametrize("bad", [[""], ["x" * 129], ["a"] * 21, ["a\nb"], ["a", " "], [1], "push"])
 def test_globs_that_are_none(channel, bad):
     for field in ("only", "except", "branch"):

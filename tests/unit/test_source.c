@@ -433,6 +433,7 @@ static void s_fill(pack_t *out, pack_t *texts)
                                                             .branch = slice_of("main"),
                                                             .separator = '\n'},
                                               .drops_unknown = true,
+                                              .keeps_raw = true,
                                               .verify_token = slice_of("v"),
                                               .secrets = 2,
                                               .secret = {slice_of("new"), slice_of("old")}});
@@ -458,6 +459,7 @@ static void test_records(void **state)
     assert_true(slice_is(records[0].secret[0], "new") && slice_is(records[0].secret[1], "old"));
     assert_true(slice_is(records[0].verify_token, "v"));
     assert_true(slice_is(records[0].format, "mine") && records[0].drops_unknown);
+    assert_true(records[0].keeps_raw && !records[1].keeps_raw);
     assert_true(slice_is(records[0].selection.only, "a\nb"));
     assert_true(slice_is(records[0].selection.branch, "main"));
     assert_true(records[0].selection.except.len == 0 && records[0].selection.separator == '\n');

@@ -52,11 +52,17 @@ static slice_t s_keep(char **at, slice_t part)
     return kept;
 }
 
+/* Whether the event stays as it came beside its message. */
+static bool s_keeps(const making_t *making)
+{
+    return making->result.outcome == FORMAT_FAILED || (making->source && making->source->keeps_raw);
+}
+
 /* The headers of an event that is kept say which format it was for. */
 static slice_t s_headers(const making_t *making, pack_t *room)
 {
     slice_t named, headers = making->event.headers;
-    if (making->result.outcome != FORMAT_FAILED)
+    if (!s_keeps(making))
         return slice("", 0);
     if (wire_pairs_find(headers, WIRE_FORMAT, &named))
         return headers;
@@ -123,8 +129,8 @@ static void s_store(post_t *self, job_t *job, const making_t *making)
     record_t *record = &job->entry.record;
     bool failed = making->result.outcome == FORMAT_FAILED;
     record->flags = RECORD_MESSAGE;
-    if (failed) {
-        record->flags |= RECORD_EVENT | RECORD_FAILED;
+    if (s_keeps(making)) {
+        record->flags |= failed ? RECORD_EVENT | RECORD_FAILED : RECORD_EVENT;
         record->headers = job->formatted->headers;
         record->body = making->event.body;
         record->message = job->formatted->message;
