@@ -1,0 +1,83 @@
+"""docs/openapi.yaml is good enough to make a typed client of: one that is made by openapi-typescript compiles
+in strict mode, and does what a page does against the running system."""
+
+import json
+import pathlib
+import subprocess
+
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COMPAT = ROOT / "tests" / "compat"
+METHODS = ("get", "head", "post", "put", "delete", "options")
+
+
+def of_listener(document, listener):
+    """The document with the operations of one listener: a path may be of both."""
+    paths = {}
+    for path, item in document["paths"].items():
+        kept = {key: value for key, value in item.items()
+                if key not in METHODS or value.get("x-listener", "public") == listener}
+        if set(kept) & set(METHODS):
+            paths[path] = kept
+    return {**document, "paths": paths}
+
+
+@pytest.fixture(scope="module")
+def document():
+    if not (COMPAT / "node_modules/openapi-typescript").exists():
+        pytest.skip("needs tests/compat/node_modules (./dev test installs it)")
+    return yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())
+
+
+def compile_client(document, listener, client, place):
+    (place / "node_modules").symlink_to(COMPAT / "node_modules")
+    (place / "document.json").write_text(json.dumps(of_listener(document, listener)))
+    return subprocess.run(["node", COMPAT / "typed_client.mjs", place / "document.json", client, place],
+                          capture_output=True, text=True, timeout=240, check=False)
+
+
+def run_client(document, listener, place, *lines):
+    done = compile_client(document, listener, COMPAT / f"typed_{listener}.ts", place)
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = subprocess.run(["node", place / "client.js"], input="\n".join(lines), capture_output=True, text=True,
+                         timeout=120, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return json.loads(ran.stdout)
+
+
+def test_a_page(ring, document, tmp_path):
+    email = "typed-owner@example.org"
+    ring.ctl("user", "create", email, "--role", "owner")
+    told = run_client(document, "admin", tmp_path, f"http://127.0.0.1:{ring.admin_port}/api/v2", ring.management_token(email))
+    channel, = told["scope"]
+    assert told["endpoint"] == ring.settings["public.url"] + f"/api/v2/channelsbyname/{channel}/incoming"
+    assert (told["role"], told["mayList"], told["tokens"], told["refused"]) == ("owner", "any", 5, "name: taken")
+    assert (told["shown"], told["was"], told["hours"], told["session"]) == ("Typed", {"display_name": None}, 24, None)
+    assert email in told["people"] and told["version"] and told["lines"] == ["what"]
+
+
+def test_a_sender(ring, document, tmp_path):
+    ada = ring.user("typed-ada")
+    ring.channel("typed_channel", ada)
+    ring.bot("typed_bot", ada)
+    told = run_client(document, "public", tmp_path, ring.url("/api/v2"), ada.token, "typed_channel", "typed_bot")
+    assert told == {"list": ["one", "two"], "field": "buttons[0].label", "method": "POST", "body": '{"hello":1}'}
+
+
+WRONG = (  # what a page could get wrong, and what the compiler says
+    ('await api.GET("/channelsbyname/{target}/messages", { params: { path: { target: "x" } } });', "not assignable"),  # public
+    ('got(await api.GET("/me")).rigths;', "rigths"),
+    ('const slide: Schemas["Slide"] = { type: "list", data: "no list" };', "not assignable"),
+    ('if (twice.error?.details?.reason === "gone") console.log(1);', "no overlap"))
+
+
+def test_what_is_wrong_does_not_compile(document, tmp_path):
+    wrong = tmp_path / "wrong.ts"
+    right = (COMPAT / "typed_admin.ts").read_text()
+    wrong.write_text(right + "\n".join(line for line, _ in WRONG) + "\n")
+    done = compile_client(document, "admin", wrong, tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    for number, (line, says) in enumerate(WRONG, right.count("\n") + 1):
+        assert any(f"client.ts:{number}: " in found and says in found for found in done.stdout.splitlines()), (line, done.stdout)
