@@ -29,7 +29,8 @@ class Answer:
     def code(self):
         """The error code; asserts the form that every error has."""
         body = self.json()
-        assert set(body) == {"code", "message", "request_id"}, body
+        assert set(body) - {"details"} == {"code", "message", "request_id"}, body
+        assert isinstance(body.get("details", {}), dict), body
         assert body["message"] and body["request_id"] == self.headers["x-request-id"], body
         assert self.headers["content-type"].startswith("application/json")
         return body["code"]
