@@ -144,6 +144,8 @@ int token_check_run(ctl_t *ctl);
 int handler_set_run(ctl_t *ctl);
 int send_run(ctl_t *ctl);
 int history_run(ctl_t *ctl);
+int export_run(ctl_t *ctl);
+int import_run(ctl_t *ctl);
 int delivery_list_run(ctl_t *ctl);
 int delivery_show_run(ctl_t *ctl);
 int delivery_again_run(ctl_t *ctl);

@@ -60,6 +60,8 @@ const command_group_t command_groups[] = {
     {"format", "formats: what makes messages of what senders post by themselves; needs no server"},
     {"send", "post a message over HTTP, as a sender would"},
     {"history", "read messages back: with a token over HTTP, without one over the control socket of this machine"},
+    {"export", "write messages as JSON lines; reads as history does"},
+    {"import", "post the messages of an export, over HTTP, as the owner of the channel"},
     {"delivery", "how the calls of a handler went: over HTTP as the owner of its bot or extension, or as history does"},
     {"dlq", "dead letters: events whose handler did not take them"},
 };

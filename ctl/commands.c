@@ -4,6 +4,7 @@
 #include "common/base/ops.h"
 #include "common/wire/handler.h"
 #include "ctl/operation.h"
+#include "ctl/sender_options.h"
 
 #include <stdio.h>
 
@@ -32,23 +33,6 @@ enum {
 
 #define PAGE {"--limit", "N", "most rows; without it, all"}, {"--after", "NEXT", "go on after an earlier page"}
 #define FIND {"--q", "TEXT", "of these those with TEXT in their name or address", TEXT("q")}
-#define TOKEN_FILE {"--token-file", "FILE", "read the webhook token from FILE, - for stdin; without it, $POSTERN_TOKEN"}
-#define SEND {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE, \
-             {"--body", "FILE", "send FILE's bytes (- for stdin) in place of TEXT"}, \
-             {"--key", "KEY", "Idempotency-Key; without it, a new one"}
-#define HISTORY {"--last", "N", "the newest N, oldest first"}, \
-                {"--from", "N", "first sequence number"}, {"--limit", "N", "most messages, beginning with the oldest"}, \
-                {"--since", "TIME", "stored then or later: 2026-01-02T03:04:05Z, 2026-01-02, 10m, 2h, 7d"}, \
-                {"--until", "TIME", "stored before then"}, \
-                {"--search", "TEXT", "with this in its texts: the newest 100, or --last N, oldest first"}, \
-                {"--sender", "NAME", "likewise, of this sender, by name as shown or user id"}, \
-                {"--follow", NULL, "go on with what comes, until Ctrl-C"}, \
-                {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE
-#define BETWEEN {"--from", "TIME", "stored since, as 2026-01-02T03:04:05Z", TEXT("from")}, \
-    {"--to", "TIME", "stored before", TEXT("to")}
-#define OWNER {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE, {APP}
-#define ROWS {"--limit", "N", "most rows, 1 to 100", TEXT("limit")}, {"--after", "NUMBER", "go on after an earlier page", TEXT("after")}
-#define APP "--environment", "NAME", "sandbox (the default) or marketplace"
 #define ENVIRONMENT {APP, {"environment", PARAM_TEXT, .fallback = "sandbox"}}
 
 #define ROLE {"--role", "ROLE", "member, admin or owner", TEXT("role")}
@@ -479,6 +463,18 @@ const command_t command_table[] = {
      "read an extension's events (by name or app-id)", "history extension shop --follow",
      {HISTORY, {APP}},
      .op = OP_extension_history},
+
+    {"export channel", export_run, "NAME", 1, 1, "write a channel's messages as JSON lines, the oldest first",
+     "export channel releases > releases.jsonl\nexport channel releases --to releases.jsonl", {EXPORT}, .op = OP_channel_history},
+    {"export bot", export_run, "NAME", 1, 1, "write a bot's messages and events as JSON lines",
+     "export bot buildbot --since 7d", {EXPORT}, .op = OP_bot_history},
+    {"export extension", export_run, "NAME", 1, 1, "write an extension's events as JSON lines (by name or app-id)",
+     "export extension shop --to shop.jsonl", {EXPORT, {APP}}, .op = OP_extension_history},
+    {"import channel", import_run, "NAME [FILE]", 1, 2,
+     "post the messages of an export (FILE, or stdin) to a channel with their time and sender; those that it has are left out",
+     "import channel releases releases.jsonl",
+     {{"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE},
+     .op = OP_channel_import},
 
     {"delivery list", delivery_list_run, "KIND NAME", 2, 2,
      "list deliveries of a bot or an extension, the newest first",

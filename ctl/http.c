@@ -45,9 +45,19 @@ static bool s_is_loopback(const char *url)
            strncmp(host, "localhost", 9) == 0;
 }
 
+/* Connections, from one request to the next. */
+static CURLSH *s_share(void)
+{
+    static CURLSH *share;
+    if (!share && (share = curl_share_init()))
+        curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT);
+    return share;
+}
+
 static void s_options(CURL *curl, const http_request_t *request, http_reply_t *reply)
 {
     curl_easy_setopt(curl, CURLOPT_URL, request->url);
+    curl_easy_setopt(curl, CURLOPT_SHARE, s_share());
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);

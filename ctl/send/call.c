@@ -1,5 +1,7 @@
 #include "ctl/send/call.h"
 
+#include "common/base/clock.h"
+#include "common/base/moment.h"
 #include "common/base/ops.h"
 #include "common/base/secret.h"
 #include "common/base/url.h"
@@ -121,6 +123,18 @@ call_t *call_of(ctl_t *ctl, unsigned op, const char *target)
     return self;
 }
 
+/* Of targets whose path has nothing but their name. */
+call_t *call_also(const call_t *self, unsigned op)
+{
+    call_t *other = calloc(1, sizeof *other);
+    assert(other && self->authorization);
+    other->ctl = self->ctl;
+    other->op = op;
+    other->url = url_make(s_base(self->ctl), op, operation_target(self->ctl));
+    other->authorization = strdup(self->authorization);
+    return other;
+}
+
 void call_destroy(call_t **self_p)
 {
     call_t *self = *self_p;
@@ -177,6 +191,21 @@ static char *s_query(const json_t *params)
     if (*query)
         memmove(query, query + 1, strlen(query)); /* what url_add begins with */
     return query;
+}
+
+void call_time(const ctl_t *ctl, const char *option, const char *param, json_t *params)
+{
+    const char *text = ctl_option(ctl, option);
+    if (!text)
+        return;
+    int64_t time_ms = moment_parse(slice_of(text), clock_wall_ms());
+    if (time_ms < 0) {
+        ctl_error(ctl, "usage", "%s must be " MOMENT_FORMS ", not %s", option, text);
+        exit(CTL_USAGE);
+    }
+    char time[CLOCK_TEXT];
+    clock_text(time_ms, time);
+    json_object_set_new(params, param, json_string(time));
 }
 
 json_t *call_read(call_t *self, const char *method, json_t *params)

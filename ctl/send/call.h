@@ -16,6 +16,8 @@ typedef struct call call_t;
 call_t *call_new(ctl_t *ctl);
 /* For another operation, of TARGET. */
 call_t *call_of(ctl_t *ctl, unsigned op, const char *target);
+/* Another operation of the same target with the same token: the command's is not looked at. */
+call_t *call_also(const call_t *self, unsigned op);
 void call_destroy(call_t **self_p);
 
 /* Adds "Name: value" (borrowed until the call is destroyed). */
@@ -28,6 +30,10 @@ void call_follow(call_t *self);
 /* Reads, with PARAMS (an object of texts and numbers; taken) as the operation's parameters: the
  * answer's object, the caller's, or NULL after the error was shown. */
 json_t *call_read(call_t *self, const char *method, json_t *params);
+
+/* Sets PARAM of PARAMS to the time that OPTION of the command gives, as RFC 3339, where it was
+ * given: the same time however long the reading takes. Exits with CTL_USAGE when it is none. */
+void call_time(const ctl_t *ctl, const char *option, const char *param, json_t *params);
 
 /* Makes the request over HTTP, with QUERY ("limit=10", "" for none) added to the URL. */
 void call_send(call_t *self, const char *method, const char *query, const char *body, size_t len,

@@ -1,6 +1,4 @@
 /* posternctl history …: reads messages back, page by page. */
-#include "common/base/clock.h"
-#include "common/base/moment.h"
 #include "ctl/command.h"
 #include "ctl/send/call.h"
 #include "ctl/table.h"
@@ -144,22 +142,6 @@ static int s_pages(history_t *self)
     return status;
 }
 
-/* The time of an option, for PARAM of every page; the same one, however long that takes. */
-static void s_narrow_time(history_t *self, const char *option, const char *param)
-{
-    const char *text = ctl_option(self->ctl, option);
-    if (!text)
-        return;
-    int64_t time_ms = moment_parse(slice_of(text), clock_wall_ms());
-    if (time_ms < 0) {
-        ctl_error(self->ctl, "usage", "%s must be " MOMENT_FORMS ", not %s", option, text);
-        exit(CTL_USAGE);
-    }
-    char time[CLOCK_TEXT];
-    clock_text(time_ms, time);
-    json_object_set_new(self->narrow, param, json_string(time));
-}
-
 static void s_narrow_text(history_t *self, const char *option, const char *param)
 {
     const char *text = ctl_option(self->ctl, option);
@@ -200,8 +182,8 @@ static void s_read_options(history_t *self)
     self->from = ctl_number(ctl, "--from", 0, 0, INT64_MAX);
     self->left = ctl_number(ctl, "--limit", UINT64_MAX, 1, INT64_MAX);
     self->last = ctl_number(ctl, "--last", 0, 1, HISTORY_LAST);
-    s_narrow_time(self, "--since", "since");
-    s_narrow_time(self, "--until", "until");
+    call_time(ctl, "--since", "since", self->narrow);
+    call_time(ctl, "--until", "until", self->narrow);
     s_narrow_text(self, "--search", "q");
     s_narrow_text(self, "--sender", "sender");
     const char *clash = s_clash(self);

@@ -126,7 +126,8 @@ journal_entry_t **drain_close(drain_t *self, int64_t now_ms, int64_t wall_ms, si
         }
         if (job->kind != JOB_STORE)
             continue;
-        job->entry.record.time_ms = wall_ms;
+        if (job->entry.record.time_ms == 0)
+            job->entry.record.time_ms = wall_ms;
         self->entries[(*count)++] = &job->entry;
     }
     return self->entries;

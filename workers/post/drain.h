@@ -67,8 +67,8 @@ size_t drain_batches(const drain_t *self);
 /* It has neither batches nor jobs. */
 bool drain_is_empty(const drain_t *self);
 
-/* Drops the jobs whose time is up, sets the records' time and returns the COUNT entries for the
- * journal: the drain's, valid until drain_reset. WALL_MS: ms since 1970. */
+/* Drops the jobs whose time is up, sets the records' time, where they have none, and returns the
+ * COUNT entries for the journal: the drain's, valid until drain_reset. WALL_MS: ms since 1970. */
 journal_entry_t **drain_close(drain_t *self, int64_t now_ms, int64_t wall_ms, size_t *count);
 
 const drain_batch_t *drain_batch(const drain_t *self, size_t i);

@@ -93,7 +93,7 @@ static bool s_looks_like_json(const job_t *job)
     return false;
 }
 
-static void s_refuse_invalid(post_t *self, job_t *job)
+void post_refuse_invalid(post_t *self, job_t *job)
 {
     const message_verdict_t *verdict = &self->verdict;
     job_refuse_field(
@@ -112,7 +112,7 @@ static void s_take_form(post_t *self, job_t *job, form_outcome_t outcome)
     slice_t json = utf8_unmarked(slice(self->form.data, self->form.len));
     message_check(self->message, json, &self->verdict);
     if (self->verdict.outcome != MESSAGE_OK) {
-        s_refuse_invalid(self, job);
+        post_refuse_invalid(self, job);
         return;
     }
     zmq_msg_close(job->body);
@@ -126,7 +126,7 @@ static void s_take_other(post_t *self, job_t *job)
         job_refuse(job, ERROR_unsupported_media, "Send the body without Content-Encoding.");
     else if (s_looks_like_json(job) || s_is_type(job, "application/json") ||
              !s_has_header(job, "content-type"))
-        s_refuse_invalid(self, job);
+        post_refuse_invalid(self, job);
     else if (s_is_type(job, "application/x-www-form-urlencoded"))
         s_take_form(self, job, form_read(s_text(job), &self->form));
     else if (s_is_type(job, "multipart/form-data"))
@@ -167,7 +167,7 @@ void post_message(post_t *self, job_t *job)
     if (self->verdict.outcome == MESSAGE_NOT_JSON)
         s_take_other(self, job);
     else if (self->verdict.outcome == MESSAGE_INVALID)
-        s_refuse_invalid(self, job);
+        post_refuse_invalid(self, job);
     if ((job->error || self->verdict.flags & MESSAGE_ATTACHED) && incoming_detected(self, job))
         return;
     if (!job->error)

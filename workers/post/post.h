@@ -39,6 +39,9 @@ void post_close(post_t *self);
 /* A message object, as JSON whatever its content type, or as a form. */
 void post_message(post_t *self, job_t *job);
 
+/* A message object with the time and the sender's name that the query gives. */
+void post_import(post_t *self, job_t *job);
+
 /* A message object whose fields are the parameters of the query. */
 void post_query(post_t *self, job_t *job);
 

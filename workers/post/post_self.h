@@ -10,6 +10,9 @@ void post_fill(job_t *job);
 /* Whether the body has a Content-Encoding. */
 bool post_is_encoded(const job_t *job);
 
+/* Refuses the job whose message the verdict finds no good. */
+void post_refuse_invalid(post_t *self, job_t *job);
+
 /* Chooses between 204 and the message's id: by the verdict's flags, or sync_message of the query,
  * which refuses the job when it says neither. */
 void post_choose_answer(post_t *self, job_t *job);

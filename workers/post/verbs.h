@@ -18,7 +18,8 @@ typedef void (*verb_fn)(post_t *post, job_t *job);
     VERB(again, post_replay)                                                                       \
     VERB(history, worker_history)                                                                  \
     VERB(feed, worker_feed)                                                                        \
-    VERB(sources, post_sources)
+    VERB(sources, post_sources)                                                                    \
+    VERB(import, post_import)
 
 /* And of those that deliver to handlers: a table in workers/delivery/engine.c, so that no other
  * worker links them. */

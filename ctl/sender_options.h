@@ -1,0 +1,30 @@
+/* Options of the commands of who sends and reads, as rows of the table in ctl/commands.c, which
+ * alone includes this. */
+#ifndef POSTERN_CTL_SENDER_OPTIONS_H
+#define POSTERN_CTL_SENDER_OPTIONS_H
+
+/* clang-format off */
+#define TOKEN_FILE {"--token-file", "FILE", "read the webhook token from FILE, - for stdin; without it, $POSTERN_TOKEN"}
+#define SEND {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE, \
+             {"--body", "FILE", "send FILE's bytes (- for stdin) in place of TEXT"}, \
+             {"--key", "KEY", "Idempotency-Key; without it, a new one"}
+#define HISTORY {"--last", "N", "the newest N, oldest first"}, \
+                {"--from", "N", "first sequence number"}, {"--limit", "N", "most messages, beginning with the oldest"}, \
+                {"--since", "TIME", "stored then or later: 2026-01-02T03:04:05Z, 2026-01-02, 10m, 2h, 7d"}, \
+                {"--until", "TIME", "stored before then"}, \
+                {"--search", "TEXT", "with this in its texts: the newest 100, or --last N, oldest first"}, \
+                {"--sender", "NAME", "likewise, of this sender, by name as shown or user id"}, \
+                {"--follow", NULL, "go on with what comes, until Ctrl-C"}, \
+                {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE
+#define EXPORT {"--to", "FILE", "append to FILE, and go on behind what it has"}, {"--from", "N", "first sequence number"}, \
+               {"--since", "TIME", "stored then or later: 2026-01-02T03:04:05Z, 2026-01-02, 10m, 2h, 7d"}, \
+               {"--until", "TIME", "stored before then"}, \
+               {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE
+#define BETWEEN {"--from", "TIME", "stored since, as 2026-01-02T03:04:05Z", TEXT("from")}, \
+    {"--to", "TIME", "stored before", TEXT("to")}
+#define OWNER {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE, {APP}
+#define ROWS {"--limit", "N", "most rows, 1 to 100", TEXT("limit")}, {"--after", "NUMBER", "go on after an earlier page", TEXT("after")}
+#define APP "--environment", "NAME", "sandbox (the default) or marketplace"
+/* clang-format on */
+
+#endif
