@@ -19,7 +19,7 @@ FROM debian:bookworm-slim AS build
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         gcc g++ cmake ninja-build pkg-config libc6-dev libzmq3-dev libczmq-dev liblmdb-dev \
         libmsgpack-dev libsodium-dev libjansson-dev libsimdjson-dev libcurl4-openssl-dev \
-        libh2o-evloop-dev libssl-dev zlib1g-dev libxxhash-dev libzxcvbn-dev liboath-dev libseccomp-dev \
+        libh2o-evloop-dev libssl-dev zlib1g-dev libxxhash-dev libzxcvbn-dev liboath-dev libpq-dev libseccomp-dev \
         uthash-dev
 COPY CMakeLists.txt /src/
 COPY common /src/common
@@ -43,7 +43,7 @@ CMD ["/usr/sbin/haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"]
 
 FROM debian:bookworm-slim AS postern
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        ca-certificates libczmq4 libcurl4 libh2o-evloop0.13 libjansson4 liblmdb0 libmsgpackc2 liboath0 \
+        ca-certificates libczmq4 libcurl4 libh2o-evloop0.13 libjansson4 liblmdb0 libmsgpackc2 liboath0 libpq5 \
         libseccomp2 libsimdjson14 libsodium23 libssl3 libstdc++6 libxxhash0 libzmq5 libzxcvbn0 zlib1g && \
     rm -rf /var/lib/apt/lists/* && \
     useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin postern && \

@@ -130,6 +130,9 @@ int health_run(ctl_t *ctl);
 int top_run(ctl_t *ctl);
 int keep_run(ctl_t *ctl);
 int restore_run(ctl_t *ctl);
+int database_run(ctl_t *ctl);
+/* posternctl db init, of the configuration CONF; does not return but by failing. */
+int database_make(ctl_t *ctl, const char *conf, const char *admin);
 int reshard_run(ctl_t *ctl);
 int user_delete_run(ctl_t *ctl);
 int user_totp_codes_run(ctl_t *ctl);

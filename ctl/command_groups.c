@@ -55,6 +55,7 @@ const command_group_t command_groups[] = {
     {"extension handler", "the URLs that are called for the events of its apps"},
     {"source", "senders' signatures and handshakes"},
     {"audit", "what was changed in the directory, by whom, when and from where"},
+    {"db", "the database of worker.engine = postgres"},
     {"config", "the configuration file"},
     {"keys", "key pairs for processes on several hosts, and who may connect"},
     {"format", "formats: what makes messages of what senders post by themselves; needs no server"},

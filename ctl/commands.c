@@ -82,7 +82,8 @@ const command_t command_table[] = {
      "init\ninit /srv/postern --shards channel=4,bot=2 --url https://hooks.example.org",
      {{"--shards", "KIND=N,…", "workers of each kind (channel, bot, extension), 1 to 256; 1 without it"},
       {"--url", "URL", "base of every endpoint URL that is printed (public.url)"},
-      {"--owner", "EMAIL", "make this user at the first start, with the role owner"}}},
+      {"--owner", "EMAIL", "make this user at the first start, with the role owner"},
+      {"--postgres", "ADMIN-FILE", "keep the journals of channels in PostgreSQL: the file has the connection string of who may make roles and schemas there"}}},
     {"up", up_run, "", 0, 0, "start and watch all processes on this host",
      "up\nup --demo\nup --port 18080 --gateways 2",
      {{"--demo", NULL, "make demo data where missing, print curl lines that work"},
@@ -124,6 +125,8 @@ const command_t command_table[] = {
     {"salvage", keep_run, "JOURNAL", 1, 1,
      "show what is damaged in a journal's write-ahead file, keep it, and go on without that",
      "salvage channel-0", {{0}}},
+    {"db init", database_run, "ADMIN-FILE", 1, 1, "make what worker.engine = postgres needs, by the connection string of who may make roles and schemas", "db init /root/admin.connection", {{0}}},
+    {"db check", database_run, "", 0, 0, "say what the server of postgres.connection lacks for worker.engine = postgres", "db check", {{0}}},
 
     {"user create", operation_run, "EMAIL", 1, 1, "make a user",
      "user create ada@example.org --name 'Ada Lovelace'",

@@ -175,6 +175,25 @@ static void s_store(void)
     s_see_also();
 }
 
+static void s_database(void)
+{
+    s_head("postern-database", '8', "makes and checks the database of worker.engine = postgres");
+    s_section("DESCRIPTION");
+    s_line("posternctl db init and db check run it: it has the library of the database, and "
+           "posternctl none. Called without arguments it lists its verbs.");
+    s_see_also();
+}
+
+static void s_channel_postgres(void)
+{
+    s_head("postern-channel-postgres", '8', "stores the messages of channels in PostgreSQL");
+    s_section("DESCRIPTION");
+    s_line(
+        "What postern-channel becomes where worker.engine is postgres, with the same options: see "
+        "postern-channel(8).");
+    s_see_also();
+}
+
 static const daemon_t *s_daemon_named(const char *page)
 {
     for (size_t i = 0; i < sizeof s_daemons / sizeof *s_daemons; i++)
@@ -195,6 +214,10 @@ int manual_run(ctl_t *ctl)
         s_conf();
     } else if (strcmp(page, "postern-store") == 0) {
         s_store();
+    } else if (strcmp(page, "postern-database") == 0) {
+        s_database();
+    } else if (strcmp(page, "postern-channel-postgres") == 0) {
+        s_channel_postgres();
     } else {
         fprintf(
             stderr,

@@ -6,7 +6,7 @@ packages() {
     build) echo gcc g++ cmake ninja-build pkg-config ccache libc6-dev libzmq3-dev libczmq-dev \
         liblmdb-dev libmsgpack-dev libsodium-dev libjansson-dev libsimdjson-dev \
         libcurl4-openssl-dev libh2o-evloop-dev libssl-dev zlib1g-dev libxxhash-dev libzxcvbn-dev \
-        liboath-dev libseccomp-dev libcmocka-dev uthash-dev ;;
+        liboath-dev libpq-dev libseccomp-dev libcmocka-dev uthash-dev ;;
     console) echo nodejs:node npm:npm ca-certificates ;;
     run) echo "$(packages build)" ca-certificates curl:curl ;;
     clang) echo "$(packages build)" clang-14 ;;
@@ -16,7 +16,7 @@ packages() {
         python3-msgpack python3-yaml python3-jsonschema python3-cryptography curl:curl \
         ca-certificates nodejs:node npm:npm strace:strace valgrind:valgrind util-linux procps iproute2 \
         systemd:systemd-analyze slowhttptest:slowhttptest prometheus:promtool haproxy nghttp2-client:h2load \
-        openssl:openssl groff-base:groff zsh:zsh fish:fish \
+        openssl:openssl groff-base:groff zsh:zsh fish:fish postgresql-15 \
         prometheus-alertmanager:prometheus-alertmanager apprise:apprise netdata-core:netdata netdata-plugins-bash ;;
     test) echo git:git "$(packages clang)" "$(packages format)" "$(packages system)" \
         "$(packages peers)" ;;

@@ -178,6 +178,9 @@ static int s_worker(const prepare_t *self, bool known)
         rc = s_file(self, key);
         rc = rc ? rc : s_found(self, store, ".key"); /* of a version before */
     }
+    bool connects = strcmp(conf_text(self->conf, SET_worker_engine), "postgres") == 0;
+    if (rc == 0 && connects && !kinds_has_handlers(self->section))
+        rc = s_file(self, conf_text(self->conf, SET_postgres_connection));
     return rc ? rc : s_found(self, self->section, ".shards");
 }
 

@@ -27,7 +27,7 @@ typedef struct {
     ctl_t *ctl;
     char dir[INIT_DIR]; /* absolute */
     unsigned shards[WORKER_KINDS];
-    const char *url, *owner;
+    const char *url, *owner, *postgres;
 } init_t;
 
 /* "channel=4,bot=2" */
@@ -115,6 +115,13 @@ static void s_write_text(const init_t *self, FILE *out)
     for (unsigned i = 0; i < WORKER_KINDS; i++)
         fprintf(out, "    %s = %u\n", op_owner_name(i), self->shards[i]);
     s_write_monitors(self, out);
+    if (self->postgres)
+        fputs("\n#   The messages of channels lie in PostgreSQL. With copies = 2 the server has to "
+              "have a\n"
+              "#   synchronous standby; posternctl db check says what it lacks.\n"
+              "worker\n    engine = \"postgres\"\n\n"
+              "postgres\n    connection = \"data/postgres.connection\"\n    copies = 2\n",
+              out);
 }
 
 static int s_write_conf(const init_t *self)
@@ -235,6 +242,15 @@ static int s_report(const init_t *self)
     return CTL_OK;
 }
 
+/* As JSON the database's steps alone are told. */
+static int s_make_database(const init_t *self)
+{
+    char conf[PATH_MAX];
+    snprintf(conf, sizeof conf, "%s/postern.conf", self->dir);
+    int rc = ctl_json(self->ctl) ? CTL_OK : s_report(self);
+    return rc == CTL_OK ? database_make(self->ctl, conf, self->postgres) : rc;
+}
+
 /* The text goes into the configuration between quotes. */
 static bool s_url_is_good(const char *url)
 {
@@ -257,7 +273,11 @@ static bool s_owner_is_good(const char *email)
 int init_run(ctl_t *ctl)
 {
     init_t self = {
-        .ctl = ctl, .url = ctl_option(ctl, "--url"), .owner = ctl_option(ctl, "--owner")};
+        .ctl = ctl,
+        .url = ctl_option(ctl, "--url"),
+        .owner = ctl_option(ctl, "--owner"),
+        .postgres = ctl_option(ctl, "--postgres"),
+    };
     const char *dir = ctl_argument(ctl, 0);
     s_parse_shards(&self, ctl_option(ctl, "--shards"));
     if (self.url && !s_url_is_good(self.url)) {
@@ -271,5 +291,7 @@ int init_run(ctl_t *ctl)
     if (s_make_dirs(&self, dir ? dir : ".") != 0 || s_write_key(&self) != 0 ||
         s_write_owner(&self) != 0 || s_write_conf(&self) != 0)
         return CTL_REFUSED;
+    if (self.postgres)
+        return s_make_database(&self);
     return s_report(&self);
 }

@@ -1,6 +1,6 @@
 /* posternctl backup, restore, reshard, forget, check and salvage. They open stores, which
  * posternctl itself does not link: postern-store, which lies beside it, does the work in this
- * process's place.
+ * process's place; and postern-database that of posternctl db.
  */
 #include "ctl/command.h"
 
@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 enum { WORDS = 160, FIXED = 8, TEXT = PATH_MAX + 64 };
+
+static const char DATABASE[] = "postern-database";
 
 typedef struct {
     ctl_t *ctl;
@@ -58,10 +60,10 @@ static void s_add_running(line_t *self)
         s_add_setting(self, settings[i]);
 }
 
-static void s_begin(line_t *self)
+static void s_begin(line_t *self, const char *program)
 {
     ctl_conf_plain(self->ctl);
-    s_add(self, "postern-store");
+    s_add(self, program);
     s_add(self, "-c");
     s_add(self, ctl_conf_path(self->ctl));
     for (unsigned i = 0; ctl_override(self->ctl, i); i++)
@@ -77,18 +79,42 @@ static int s_exec(line_t *self)
     path[len > 0 ? len : 0] = '\0';
     char *slash = strrchr(path, '/');
     if (slash)
-        snprintf(slash, sizeof path - (size_t)(slash - path), "/postern-store");
+        snprintf(slash, sizeof path - (size_t)(slash - path), "/%s", self->word[0]);
     self->word[self->len] = NULL;
     fflush(stdout);
     execv(path, (char *const *)self->word);
-    ctl_error(self->ctl, "failed", "cannot start %s: %s", path, strerror(errno));
+    if (errno == ENOENT && strcmp(self->word[0], DATABASE) == 0)
+        ctl_error(self->ctl, "failed", "cannot start %s: the package postern-postgres has it",
+                  path);
+    else
+        ctl_error(self->ctl, "failed", "cannot start %s: %s", path, strerror(errno));
     return CTL_REFUSED;
+}
+
+int database_make(ctl_t *ctl, const char *conf, const char *admin)
+{
+    const char *words[] = {DATABASE, "-c", conf, ctl_json(ctl) ? "-j" : NULL, "init", admin};
+    line_t line = {.ctl = ctl};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (words[i])
+            s_add(&line, words[i]);
+    return s_exec(&line);
+}
+
+int database_run(ctl_t *ctl)
+{
+    line_t line = {.ctl = ctl};
+    s_begin(&line, DATABASE);
+    s_add(&line, strchr(ctl_command(ctl)->name, ' ') + 1);
+    if (ctl_argument(ctl, 0))
+        s_add(&line, ctl_argument(ctl, 0));
+    return s_exec(&line);
 }
 
 static int s_run(ctl_t *ctl, bool running)
 {
     line_t line = {.ctl = ctl};
-    s_begin(&line);
+    s_begin(&line, "postern-store");
     if (running)
         s_add_running(&line);
     if (ctl_option(ctl, "--with-key"))

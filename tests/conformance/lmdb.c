@@ -5,6 +5,18 @@
 
 enum { MAP = 8 << 20, TRIES = 200, APART_MS = 2 * JOURNAL_CHECKPOINT_MS };
 
+const bool subject_delivers = true;
+const unsigned subject_histories = 100;
+
+int subject_begin(void)
+{
+    return 0;
+}
+
+void subject_end(void)
+{
+}
+
 journal_t *subject_open(const char *place, const subject_options_t *given, char *err,
                         size_t err_size)
 {

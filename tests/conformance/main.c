@@ -6,6 +6,7 @@
  * memory where that can be and has the room, since no history cuts the power. */
 #include "tests/conformance/calls.h"
 #include "tests/conformance/history.h"
+#include "tests/conformance/subject.h"
 #include "tests/unit/scratch.h"
 
 #include <string.h>
@@ -13,7 +14,6 @@
 #include <unistd.h>
 
 enum {
-    SHORT = 100,
     ID_ANEW = 1334, /* an id comes again when it is forgotten, before a death without a commit */
 };
 static const char s_memory[] = "/dev/shm";
@@ -54,13 +54,20 @@ static int s_run_all(uint64_t seed, uint64_t count, const char *under)
     return 0;
 }
 
-int main(int argc, char **argv)
+static int s_main(int argc, char **argv)
 {
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-    uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : argc > 1 ? 1 : SHORT;
-    int failed = argc > 1 ? 0 : calls_run() + calls_outbox_run();
+    uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : argc > 1 ? 1 : subject_histories;
+    int failed = argc > 1 ? 0 : calls_run() + (subject_delivers ? calls_outbox_run() : 0);
     const char *under = argc > 3 ? argv[3] : s_usual_place();
     if (argc <= 1 && !failed)
         failed = s_run_all(ID_ANEW, 1, under);
     return failed ? 1 : s_run_all(seed, count, under);
+}
+
+int main(int argc, char **argv)
+{
+    int status = subject_begin() == 0 ? s_main(argc, argv) : 1;
+    subject_end();
+    return status;
 }

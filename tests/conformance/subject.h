@@ -14,8 +14,17 @@
 extern atomic_int_fast64_t subject_now_ms;
 int64_t subject_clock(void);
 
+/* Whether it has outbox.h: an engine of channels alone has no deliveries, and nothing is noted. */
+extern const bool subject_delivers;
+/* Histories of a run without arguments. */
+extern const unsigned subject_histories;
+
+/* Before the first journal, and after the last. 0, or -1 with the reason on stderr. */
+int subject_begin(void);
+void subject_end(void);
+
 typedef struct {
-    const char *kind;
+    const char *kind; /* an engine that has another kind alone takes "bot" for that */
     unsigned shard, shards;
     uint64_t keys, retention_ms, retention_bytes, delivery_retention_ms;
 } subject_options_t;

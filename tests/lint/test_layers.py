@@ -34,6 +34,7 @@ WITHIN = {
     "router": set(),
     "workers/journal": set(),
     "workers/journal/lmdb": {"workers/journal"},
+    "workers/journal/postgres": {"workers/journal"},
     "workers/store": {"workers/journal"},
     "workers/caller": set(),
     "workers/message": set(),
@@ -53,6 +54,7 @@ WITHIN = {
 ROOMS = {
     "msgpack": ("common/wire/",),
     "lmdb": ("common/store/", "authd/directory/", "workers/journal/lmdb/"),
+    "libpq": ("workers/journal/postgres/", "tests/unit/postgres_yard"),
     "h2o": ("gateway/", "common/monitor/"),
     "czmq": ("common/conf/", "common/link/"),
     "curl": ("ctl/", "workers/caller/", "tests/bench/curl_load"),

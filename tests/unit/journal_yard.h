@@ -9,8 +9,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifdef JOURNAL_POSTGRES
+#include "postgres_yard.h"
+#define YARD_BEGIN postgres_begin
+#define YARD_END postgres_end
+#else
 #define YARD_BEGIN NULL
 #define YARD_END NULL
+#define postgres_connection() NULL
+#define postgres_clear()
+#endif
 
 enum { START = 1000000, WALL = 1700000000, MAP = 64 << 20 };
 
@@ -24,6 +32,8 @@ static journal_options_t s_options(void)
                                .shards = 2,
                                .room_bytes = MAP,
                                .keys = 1000,
+                               .connection = postgres_connection(),
+                               .copies = 1,
                                .retention_ms = 30 * 86400000ull};
 }
 
@@ -47,6 +57,7 @@ static int s_setup(void **state)
 {
     (void)state;
     scratch_make(s_path);
+    postgres_clear();
     s_now = START;
     return 0;
 }

@@ -117,5 +117,5 @@ int main(void)
         TEST(around_the_strides),
         TEST(a_clock_that_was_put_back),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, YARD_BEGIN, YARD_END);
 }

@@ -335,6 +335,55 @@ static void test_retention_by_size_is_bounded_and_spares_young_ids(void **state)
     journal_close(&journal);
 }
 
+typedef struct {
+    uint64_t next, most;
+} scanned_t;
+
+static bool s_each_scanned(void *arg, uint64_t log, const record_t *record)
+{
+    scanned_t *self = arg;
+    uuid_t7 id = s_uuid((unsigned)log);
+    assert_int_equal(log, self->next++);
+    assert_true(uuid_eq(&id, &record->id));
+    return self->next <= self->most;
+}
+
+/* Over all targets, in the log's order, and in a target's by the wall clock. */
+static void test_scanning_and_times(void **state)
+{
+    enum { COUNT = 100 };
+    (void)state;
+    journal_t *journal = s_open();
+    journal_entry_t entries[COUNT];
+    assert_int_equal(journal_tip(journal), 1);
+    for (unsigned i = 0; i < COUNT; i++)
+        entries[i] = s_entry(1 + i % 2, i + 1, "{}");
+    assert_int_equal(s_append(journal, entries, COUNT / 2), COUNT / 2);
+    s_now += 2 * 86400000; /* an engine may go on elsewhere */
+    assert_int_equal(s_append(journal, entries + COUNT / 2, COUNT / 2), COUNT / 2);
+    assert_int_equal(journal_tip(journal), COUNT + 1);
+    for (unsigned reopened = 0; reopened < 2; reopened++) {
+        scanned_t all = {1, COUNT}, some = {40, 60}, none = {COUNT + 1, COUNT};
+        journal_scan(journal_reader(journal), 1, s_each_scanned, &all);
+        assert_int_equal(all.next, COUNT + 1);
+        journal_scan(journal_reader(journal), 40, s_each_scanned, &some);
+        assert_int_equal(some.next, 61);
+        journal_scan(journal_reader(journal), COUNT + 1, s_each_scanned, &none);
+        assert_int_equal(none.next, COUNT + 1);
+        uuid_t7 target = s_uuid(1), other = s_uuid(9);
+        for (unsigned i = 0; i < COUNT; i++)
+            assert_int_equal(journal_at_time(journal_reader(journal), &target, WALL + i + 1),
+                             i / 2 + 1 + i % 2);
+        assert_int_equal(journal_at_time(journal_reader(journal), &target, WALL + COUNT),
+                         COUNT / 2 + 1);
+        assert_int_equal(journal_at_time(journal_reader(journal), &other, 0), 1);
+        journal_close(&journal);
+        journal = s_open();
+        assert_int_equal(journal_tip(journal), COUNT + 1);
+    }
+    journal_close(&journal);
+}
+
 /* Appends batches and tells each acknowledged id by a pipe, until it is killed. */
 static void s_append_for_ever(int to, unsigned from)
 {
@@ -410,6 +459,7 @@ int main(void)
         TEST(a_clock_that_goes_back_expires_nothing),
         TEST(retention_by_age),
         TEST(retention_by_size_is_bounded_and_spares_young_ids),
+        TEST(scanning_and_times),
         TEST(killed_in_the_middle),
     };
     return cmocka_run_group_tests(tests, YARD_BEGIN, YARD_END);

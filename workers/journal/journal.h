@@ -1,7 +1,8 @@
 /* The journal of one shard: the records that were stored, in order, and the ids and keys that were
  * seen, so that nothing is stored twice. The engine is behind this header, and a program links one:
- * workers/journal/lmdb, whose files lie on this host. tests/unit/test_journal.c has what each must
- * do.
+ * workers/journal/lmdb, whose files lie on this host, or workers/journal/postgres, whose tables lie
+ * on a server, and which has the journals of channels alone: nothing of outbox.h.
+ * tests/unit/test_journal.c has what each must do, and is run on each.
  *
  * Clock: the journal has a running clock of its own, the monotonic milliseconds during which it was
  * open, stored with each commit and continued by the next process. Only this clock decides what has
@@ -44,9 +45,14 @@ typedef struct {
     uint64_t
         retention_bytes; /* bytes of records past which the oldest are removed; 0: by age only */
     uint64_t delivery_retention_ms; /* age at which a delivery that has ended is forgotten */
-    bool salvage; /* take the entries that can be read of a damaged write-ahead file, and go on
-                     without the others */
+    const char *connection;         /* PostgreSQL's alone: a file with a connection string */
+    unsigned copies; /* likewise: servers whose disks have what is answered, 1 or 2 */
+    bool salvage;    /* take the entries that can be read of a damaged write-ahead file, and go on
+                        without the others */
 } journal_options_t;
+
+/* The engine of this program: "lmdb" or "postgres". */
+const char *journal_engine(void);
 
 /* Opens or makes the journal. With place the shard is this process's for its life: while another
  * process has it, the call waits, and logs that; a count of shards that the journals of that place

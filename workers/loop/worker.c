@@ -9,6 +9,7 @@
 #include "common/monitor/monitor.h"
 #include "common/source/record.h"
 #include "workers/journal/outbox.h"
+#include "workers/loop/program.h"
 #include "workers/post/answer.h"
 #include "workers/post/drain.h"
 #include "workers/post/feed.h"
@@ -216,6 +217,8 @@ static void s_open_journal(worker_t *self)
         .retention_ms = conf_uint(conf, SET_worker_retention_days) * 86400000,
         .retention_bytes = conf_uint(conf, SET_worker_retention_bytes),
         .delivery_retention_ms = conf_uint(conf, SET_delivery_retention_days) * 86400000,
+        .connection = conf_text(conf, SET_postgres_connection),
+        .copies = (unsigned)conf_uint(conf, SET_postgres_copies),
     };
     self->journal = journal_open(&options, clock_ms(), err, sizeof err);
     if (!self->journal)
@@ -501,6 +504,7 @@ int worker_main(const worker_role_t *role, int argc, char **argv)
     const char *name = op_owner_name(role->kind);
     snprintf(process, sizeof process, "postern-%s", name);
     conf_start(&start, process, name, argc, argv);
+    program_choose(start.conf, process, role->engine != NULL, argv);
     log_open(start.process, (log_level_t)log_level_of(conf_text(start.conf, SET_log_level)));
     life_begin();
     life_take_hangup();

@@ -317,6 +317,11 @@ static journal_t *s_open(const journal_options_t *options, int64_t now_ms, char 
     return self;
 }
 
+const char *journal_engine(void)
+{
+    return "lmdb";
+}
+
 journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *err,
                         size_t err_size)
 {

@@ -1,0 +1,166 @@
+"""A PostgreSQL server of a test's own: real, with what Debian's package has, on a free port below the
+ephemeral ones, which other tests' connections may take.
+
+    postgres_server.py DIR      starts one in DIR, prints the port when it answers, and ends it when
+                                stdin is closed
+
+Threading: a server is its maker's."""
+
+import contextlib
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
+PORTS = range(20000, 32000)
+SETTINGS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 60,
+            "shared_buffers": "64MB", "logging_collector": "off", "log_statement": "none"}
+SUPERUSER = "postgres"
+
+
+def free_port():
+    for port in random.sample(PORTS, 200):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no port below 32000 is free")
+
+
+def _demote():
+    """initdb and postgres refuse to be root's."""
+    import pwd
+    user = pwd.getpwnam("postgres")
+    os.setgid(user.pw_gid)
+    os.setgroups([])
+    os.setuid(user.pw_uid)
+
+
+class Server:
+    """NAME's password is NAME itself."""
+
+    def __init__(self, directory, settings=(), password="super secret"):
+        self.dir = pathlib.Path(directory)
+        self.password = password
+        self.root = os.getuid() == 0
+        self.settings = {**SETTINGS, **dict(settings)}
+        self.port = free_port()
+        self.process = None
+        self.dir.mkdir(exist_ok=True)
+        if self.root:
+            shutil.chown(self.dir, "postgres")
+        secret = self.dir / "password"
+        secret.write_text(password)
+        if self.root:
+            shutil.chown(secret, "postgres")
+        self.run("initdb", "-D", self.dir / "data", "-U", SUPERUSER, "-A", "scram-sha-256", "--pwfile",
+                 secret, "--no-locale", "-E", "UTF8", "--no-sync")
+
+    def standby(self, directory):
+        """A streaming standby of this server, which waits for it from now on; ended by its own stop."""
+        made = Server.__new__(Server)
+        made.dir, made.password, made.root = pathlib.Path(directory), self.password, self.root
+        made.settings, made.port, made.process = dict(self.settings), free_port(), None
+        made.dir.mkdir(exist_ok=True)
+        if made.root:
+            shutil.chown(made.dir, "postgres")
+        made.run("pg_basebackup", "-d", self.connection() + " application_name=second", "-D", made.dir / "data", "-R",
+                 "-X", "stream", "-c", "fast")
+        made.start()
+        self.sql("ALTER SYSTEM SET synchronous_standby_names = 'second'")
+        self.sql("SELECT pg_reload_conf()")
+        end = time.monotonic() + 30
+        while self.sql("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") != "1":
+            if time.monotonic() > end:
+                raise RuntimeError("the standby does not become synchronous")
+            time.sleep(0.1)
+        return made
+
+    def run(self, program, *words):
+        done = subprocess.run([BIN / program, *words], capture_output=True, text=True, cwd=self.dir,
+                              preexec_fn=_demote if self.root else None)
+        if done.returncode:
+            raise RuntimeError(f"{program} failed: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def start(self):
+        words = [BIN / "postgres", "-D", self.dir / "data", "-p", str(self.port)]
+        for name, value in self.settings.items():
+            words += ["-c", f"{name}={value}"]
+        with open(self.dir / "log", "ab") as log:
+            self.process = subprocess.Popen(words, stdout=log, stderr=log, cwd=self.dir,
+                                            preexec_fn=_demote if self.root else None)
+        self.wait()
+        return self
+
+    def answers(self):
+        done = subprocess.run([BIN / "pg_isready", "-h", "127.0.0.1", "-p", str(self.port)],
+                              capture_output=True)
+        return done.returncode == 0
+
+    def wait(self, seconds=60):
+        end = time.monotonic() + seconds
+        while not self.answers():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError("PostgreSQL does not start: " + (self.dir / "log").read_text()[-2000:])
+            time.sleep(0.05)
+
+    def connection(self, user=SUPERUSER, password=None, database="postgres"):
+        return (f"host=127.0.0.1 port={self.port} user={user} dbname={database} "
+                f"password='{self.password if password is None else password}'")
+
+    def sql(self, text, database="postgres"):
+        """The rows of a statement, as psql prints them."""
+        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d",
+                               self.connection(database=database), "-c", text],
+                              capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        return done.stdout.strip()
+
+    def kill(self):
+        """As a power cut of the process: the postmaster and all of its children."""
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        self.process.kill()
+        for child in children:
+            try:
+                os.kill(int(child), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait(30)
+
+    def stop(self, how=signal.SIGINT):
+        """SIGINT: fast; SIGQUIT: immediate."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(60)
+
+
+@contextlib.contextmanager
+def running(directory, **more):
+    """A server for a with block; then its directory goes."""
+    server = Server(directory, **more)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def main():
+    server = Server(sys.argv[1]).start()
+    print(server.port, flush=True)
+    sys.stdin.read()
+    server.stop(signal.SIGQUIT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""Channels whose journal lies in PostgreSQL: a ring with worker.engine = postgres, on a server of the tests' own."""
+
+import json
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import kill_campaign
+from harness import postern
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import postgres_server  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def server():
+    with postgres_server.running(postern.scratch("pg-")) as made:
+        yield made
+
+
+def secret(path, text):
+    path.write_text(text + "\n")
+    path.chmod(0o600)
+    return path
+
+
+def settled(ring, server, copies=1):
+    """RING, with a database of its own on SERVER that posternctl has made."""
+    database = f"ring{random.randrange(1 << 30)}"
+    server.sql(f"CREATE DATABASE {database}")
+    ring.database = database
+    ring.connection = ring.dir / "postgres.connection"
+    ring.settings.update({"worker.engine": "postgres", "postgres.copies": copies, "postgres.connection": ring.connection})
+    admin = secret(ring.dir / "admin.connection", server.connection(database=database))
+    shared = server.dir / "worker.password"
+    if shared.exists():  # the role is the server's, and there already
+        secret(ring.connection, server.connection("postern_journal", shared.read_text(), database))
+    ring.made = ring.ctl_run("db", "init", admin, check=True).stdout
+    if not shared.exists():
+        shared.write_text(ring.connection.read_text().split("password='")[1].split("'")[0])
+    return ring
+
+
+@pytest.fixture(scope="module")
+def on_postgres(server):
+    with postern.Ring(shards={"channel": 2}) as made:
+        yield settled(made, server).up()
+
+
+def test_what_was_made_is_said_and_checked(on_postgres, server):
+    ring = on_postgres
+    for words in ("made the file of postgres.connection", "made role", "made schema postern", "made table segment",
+                  "made installation of 2 channel shards", "made journal channel-1"):
+        assert words in ring.made
+    password = (server.dir / "worker.password").read_text()
+    checked = ring.ctl_run("db", "check")
+    assert checked.returncode == 0 and "ok      fsync: on" in checked.stdout, checked
+    steps = json.loads(ring.ctl_run("db", "check", "--json").stdout)["steps"]
+    assert any(step.startswith("ok      schema: 1") for step in steps)
+    again = ring.ctl_run("db", "init", ring.dir / "admin.connection", check=True)
+    assert "made" not in again.stdout and "there is schema postern" in again.stdout
+    shown = subprocess.run([ring.binaries / "postern-channel", "-c", ring.conf, "-t", *ring._overrides()],
+                           capture_output=True, text=True, check=True)
+    for text in (ring.made, checked.stdout, again.stdout, shown.stdout, ring.logs(), (server.dir / "log").read_text()):
+        assert password not in text and server.password not in text
+
+
+def test_an_installation_that_begins_on_postgres(tmp_path):
+    """Its role is the server's: another installation is told to name its own."""
+    with postgres_server.running(postern.scratch("pg-")) as server:
+        admin = secret(tmp_path / "admin", server.connection())
+
+        def init():
+            place = postern.scratch("i-")
+            done = subprocess.run([postern.BIN / "posternctl", "init", place, "--shards", "channel=3", "--postgres", admin],
+                                  capture_output=True, text=True)
+            return place, done
+
+        first, done = init()
+        assert done.returncode == 0 and "made journal channel-2" in done.stdout, done
+        words = [postern.BIN / "posternctl", "-c", first / "postern.conf"]
+        checked = subprocess.run([*words, "db", "check"], capture_output=True, text=True)
+        assert checked.returncode == 1 and "lacking synchronous_standby_names" in checked.stdout, checked
+        checked = subprocess.run([*words, "-s", "postgres.copies=1", "db", "check"], capture_output=True, text=True)
+        assert checked.returncode == 0, checked
+        server.sql("CREATE DATABASE other")
+        admin = secret(tmp_path / "admin", server.connection(database="other"))
+        second, done = init()
+        assert done.returncode == 1 and "there already" in done.stderr, done
+        assert not (second / "data/postgres.connection").exists()
+        for place in (first, second):
+            shutil.rmtree(place)
+
+
+def test_only_this_worker_has_the_library(on_postgres):
+    def maps(name):
+        return pathlib.Path(f"/proc/{on_postgres.pid(name)}/maps").read_text()
+    assert "libpq" in maps("channel-0") and "postern-channel-postgres" in maps("channel-0")
+    assert all("libpq" not in maps(name) for name in on_postgres.names if not name.startswith("channel"))
+
+
+def test_messages_are_stored_once_and_read_back(on_postgres, name):
+    ring = on_postgres
+    ada = ring.user(f"ada-{name}")
+    ring.channel(name, ada)
+    url = ring.channel_url(name, ada.token)
+    for i in range(60):
+        assert ring.post(url, {"text": f"m{i}"}).status_code == 204
+    first = ring.post(url, {"text": "keyed"}, headers={"Idempotency-Key": name})
+    again = ring.post(url, {"text": "keyed"}, headers={"Idempotency-Key": name})
+    assert first.status_code == again.status_code == 204
+    assert ring.post(url, {"text": "other"}, headers={"Idempotency-Key": name}).status_code == 422
+    wanted = [f"m{i}" for i in range(60)] + ["keyed"]
+    assert ring.texts(name, ada.token) == wanted
+    for process in ("channel-0", "channel-1"):
+        ring.kill(process)
+    ring.wait_ready("channel-0", "channel-1")
+    assert ring.texts(name, ada.token) == wanted
+    assert ring.post(url, {"text": "keyed"}, headers={"Idempotency-Key": name}).status_code == 204
+    assert ring.texts(name, ada.token) == wanted
+
+
+def test_a_killed_worker_loses_and_doubles_nothing(on_postgres, name):
+    tally = kill_campaign.campaign(on_postgres, "channel", 3, random.randrange(1 << 31), name)
+    print(tally)
+    assert tally.clean, f"{tally}\n{tally.failed[:5]}"
+
+
+def green(ring):
+    return all((ring.ready(f"channel-{i}") or {}).get("status") == 200 for i in range(2))
+
+
+def test_a_killed_server_loses_and_doubles_nothing(on_postgres, server, name):
+    """Restarted twice under load; a sender tries again with the same key until it is answered 2xx."""
+    ring = on_postgres
+    ada = ring.user(f"ada-{name}")
+    ring.channel(name, ada)
+    url = ring.channel_url(name, ada.token)
+    stop, sent = threading.Event(), []
+
+    def send(number):
+        for i in range(100000):
+            if stop.is_set():
+                return
+            text = f"{number}-{i}"
+            while ring.post(url, {"text": text}, headers={"Idempotency-Key": text}, timeout=60).status_code != 204:
+                time.sleep(0.05)
+            sent.append(text)
+
+    senders = [threading.Thread(target=send, args=(i,)) for i in range(8)]
+    for thread in senders:
+        thread.start()
+    for how in (server.kill, server.stop):
+        before = len(sent)
+        postern.wait(lambda: len(sent) > before + 100, 20, what="messages")
+        how()
+        postern.wait(lambda: not green(ring), 20, what="a red check")
+        server.start()
+        postern.wait(lambda: green(ring), 20, what="green checks")
+    before = len(sent)
+    postern.wait(lambda: len(sent) > before + 100, 20, what="messages")
+    stop.set()
+    for thread in senders:
+        thread.join()
+    stored = ring.texts(name, ada.token)
+    print(f"{len(sent)} messages, the server killed once and stopped once")
+    assert sorted(stored) == sorted(sent)
+
+
+def test_a_start_that_cannot_be(server, make_ring):
+    ring = settled(make_ring(), server)
+
+    def refused(**settings):
+        settings = {key.replace("__", "."): value for key, value in settings.items()}
+        process = ring.spawn("channel", wait_ready=False, settings=settings)
+        assert process.wait(30) == 78
+        return ring.logs().splitlines()[-1]
+    assert "needs a connection string" in refused(postgres__connection="")
+    assert "synchronous_standby_names" in refused(postgres__copies=2)
+    assert "channel shards" in refused(shards__channel=2)
+    assert "is lmdb or postgres" in refused(worker__engine="mysql")
+    wrong = secret(ring.dir / "wrong", server.connection("postern_journal", "no such word", ring.database))
+    assert "password authentication failed" in refused(postgres__connection=wrong)
+    assert "no such word" not in ring.logs()
+    lmdb = ring.spawn("channel", wait_ready=False, settings={"worker.engine": "lmdb"})
+    postern.wait(lambda: "worker.start" in ring.logs(), what="a worker with a journal of its own")
+    lmdb.terminate()
+    assert lmdb.wait(30) == 0
+    assert "is a journal of worker.engine = lmdb" in refused()

@@ -1,0 +1,352 @@
+/* What is to be done beside storing: whether the server keeps what it commits, the clock, and
+ * retention by dropping whole tables. */
+#include "workers/journal/postgres/postgres.h"
+
+#include "common/base/clock.h"
+#include "common/log/log.h"
+#include "common/monitor/monitor.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    TURN_MS = 1000,
+    CHECK_MS = 10000,
+    FLOOR_MS = 600000, /* a segment's targets are read in this time */
+};
+
+struct keeper {
+    journal_t *journal;
+    journal_clock_fn clock;
+    session_t session;
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t lock; /* of the session, and what follows */
+    pthread_cond_t wake;
+    bool stop;
+    int64_t checked_ms;
+    uint64_t saved_ms, retired;
+    uint64_t running_ms; /* of a turn */
+    tables_t tables;
+};
+
+keeper_t *keeper_new(journal_t *journal)
+{
+    keeper_t *self = calloc(1, sizeof *self);
+    pthread_condattr_t attributes;
+    if (!self)
+        abort();
+    self->journal = journal;
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&self->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return self;
+}
+
+void keeper_destroy(keeper_t **self_p)
+{
+    keeper_t *self = *self_p;
+    if (!self)
+        return;
+    keeper_stop(self);
+    session_close(&self->session);
+    pthread_cond_destroy(&self->wake);
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+    *self_p = NULL;
+}
+
+/* A fence that failed is lost only where this process was not just taking the shard again. */
+static session_outcome_t s_fenced(keeper_t *self, uint64_t epoch)
+{
+    journal_t *journal = self->journal;
+    if (!atomic_load(&journal->away) && atomic_load(&journal->epoch) == epoch)
+        fence_lost(journal);
+    return SESSION_AGAIN;
+}
+
+static session_outcome_t s_connect(keeper_t *self)
+{
+    return session_is_open(&self->session)
+               ? SESSION_OK
+               : session_open(&self->session, self->journal->connection);
+}
+
+static session_outcome_t s_save(keeper_t *self)
+{
+    uint64_t epoch = atomic_load(&self->journal->epoch);
+    session_outcome_t went = s_connect(self);
+    if (went == SESSION_OK)
+        went = tables_save(self->journal, &self->session);
+    return went == SESSION_FENCED ? s_fenced(self, epoch) : went;
+}
+
+static void s_check(keeper_t *self)
+{
+    char lacks[SESSION_TEXT] = "";
+    journal_t *journal = self->journal;
+    session_outcome_t went = s_connect(self);
+    if (went == SESSION_OK)
+        went = owner_check(journal, &self->session, lacks);
+    if (went != SESSION_OK && !atomic_exchange(&journal->unreached, true))
+        trouble_say(journal, "journal.unreached", self->session.text);
+    if (went != SESSION_OK)
+        return;
+    atomic_store(&journal->unreached, false);
+    if (lacks[0] && !atomic_load(&journal->gone))
+        trouble_say(journal, "journal.unsafe", lacks);
+    if (!lacks[0] && atomic_load(&journal->gone))
+        log_info("journal.safe", "shard=%u", journal->options.shard);
+    atomic_store(&journal->gone, lacks[0] != '\0');
+}
+
+void keeper_check(keeper_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    s_check(self);
+    pthread_mutex_unlock(&self->lock);
+}
+
+static bool s_is_due(const journal_t *journal, const tables_t *tables, uint64_t running_ms)
+{
+    const journal_options_t *options = &journal->options;
+    const segment_t *oldest = &tables->segments[0];
+    uint64_t bytes = 0;
+    if (tables->segments_len < 2)
+        return false;
+    if (running_ms >= oldest->last_ms + options->retention_ms)
+        return true;
+    for (unsigned i = 0; i < tables->segments_len; i++)
+        bytes += tables->segments[i].bytes;
+    return options->retention_bytes && bytes > options->retention_bytes &&
+           running_ms >= oldest->last_ms + JOURNAL_ID_MS;
+}
+
+/* Takes the oldest of a kind of tables out of what there is, or puts it back. */
+static void s_hide_segment(journal_t *journal)
+{
+    tables_t *tables = &journal->tables;
+    pthread_mutex_lock(&journal->lock);
+    memmove(tables->segments, tables->segments + 1,
+            --tables->segments_len * sizeof *tables->segments);
+    tables->version++;
+    pthread_mutex_unlock(&journal->lock);
+}
+
+static void s_show_segment(journal_t *journal, const segment_t *segment)
+{
+    tables_t *tables = &journal->tables;
+    pthread_mutex_lock(&journal->lock);
+    memmove(tables->segments + 1, tables->segments,
+            tables->segments_len++ * sizeof *tables->segments);
+    tables->segments[0] = *segment;
+    tables->version++;
+    pthread_mutex_unlock(&journal->lock);
+}
+
+/* The last sequence of each target of a segment, which outlives it. Done again, it changes nothing.
+ */
+static session_outcome_t s_save_floor(keeper_t *self, const segment_t *segment)
+{
+    const journal_t *journal = self->journal;
+    statement_t save[2];
+    sql_t sql = {0};
+    fence_begin(&save[0], journal);
+    sql_add(&sql,
+            "INSERT INTO postern.target_floor (kind, shard, target, sequence, log) SELECT 0, %u, "
+            "target, max(sequence), max(log) FROM postern.log_%c%u_%u GROUP BY target ON CONFLICT "
+            "(kind, shard, target) DO UPDATE SET sequence = excluded.sequence, log = excluded.log",
+            journal->options.shard, journal->kind, journal->options.shard, segment->n);
+    statement_begin(&save[1], "", sql.text);
+    session_outcome_t went = session_exchange(&self->session, save, 2, FLOOR_MS);
+    statement_end(&save[0]);
+    statement_end(&save[1]);
+    sql_free(&sql);
+    return went;
+}
+
+/* Carries out ROW and SQL in one transaction, with the clock by which it is time. */
+static session_outcome_t s_expire(keeper_t *self, sql_t *row, sql_t *sql)
+{
+    enum { FENCE, CLOCK, ROW, DROP, ALL };
+    statement_t drop[ALL];
+    fence_begin(&drop[FENCE], self->journal);
+    clock_begin(&drop[CLOCK], self->journal, self->running_ms);
+    statement_begin(&drop[ROW], "", row->text);
+    statement_begin(&drop[DROP], "", sql->text);
+    session_outcome_t went = session_exchange(&self->session, drop, ALL, SESSION_DEADLINE_MS);
+    for (unsigned i = 0; i < ALL; i++)
+        statement_end(&drop[i]);
+    sql_free(row);
+    sql_free(sql);
+    return went;
+}
+
+/* Drops TABLE and its row in LIST. */
+static session_outcome_t s_drop(keeper_t *self, const char *list, const char *table, unsigned n)
+{
+    const journal_t *journal = self->journal;
+    sql_t row = {0}, sql = {0};
+    sql_add(&row, "DELETE FROM postern.%s WHERE kind = 0 AND shard = %u AND n = %u", list,
+            journal->options.shard, n);
+    sql_add(&sql, "DROP TABLE IF EXISTS postern.%s_%c%u_%u", table, journal->kind,
+            journal->options.shard, n);
+    return s_expire(self, &row, &sql);
+}
+
+static session_outcome_t s_drop_segment(keeper_t *self)
+{
+    journal_t *journal = self->journal;
+    uint64_t epoch = atomic_load(&journal->epoch);
+    segment_t oldest = self->tables.segments[0];
+    session_outcome_t went = s_save_floor(self, &oldest);
+    if (went == SESSION_OK) {
+        s_hide_segment(journal);
+        went = s_drop(self, "segment", "log", oldest.n);
+        if (went != SESSION_OK && went != SESSION_UNKNOWN)
+            s_show_segment(journal, &oldest);
+    }
+    if (went == SESSION_FENCED)
+        return s_fenced(self, epoch);
+    if (went == SESSION_OK) {
+        atomic_fetch_add(&journal->retired, oldest.end_log - oldest.first_log);
+        log_info("journal.dropped", "shard=%u segment=%u messages=%llu", journal->options.shard,
+                 oldest.n, (unsigned long long)(oldest.end_log - oldest.first_log));
+    }
+    return went;
+}
+
+static session_outcome_t s_drop_keys(keeper_t *self)
+{
+    journal_t *journal = self->journal;
+    uint64_t epoch = atomic_load(&journal->epoch);
+    unsigned n = self->tables.keys[0].n;
+    pthread_mutex_lock(&journal->lock);
+    tables_t *tables = &journal->tables;
+    memmove(tables->keys, tables->keys + 1, --tables->keys_len * sizeof *tables->keys);
+    tables->version++;
+    pthread_mutex_unlock(&journal->lock);
+    session_outcome_t went = s_drop(self, "keys", "keys", n);
+    return went == SESSION_FENCED ? s_fenced(self, epoch) : went;
+}
+
+/* The ids of a segment whose last is 2 minutes old are not asked for any more. */
+static session_outcome_t s_drop_ids(keeper_t *self, unsigned i)
+{
+    journal_t *journal = self->journal;
+    uint64_t epoch = atomic_load(&journal->epoch);
+    unsigned n = self->tables.segments[i].n;
+    sql_t row = {0}, sql = {0};
+    sql_add(&row, "UPDATE postern.segment SET ids = false WHERE kind = 0 AND shard = %u AND n = %u",
+            journal->options.shard, n);
+    sql_add(&sql, "DROP INDEX IF EXISTS postern.log_%c%u_%u_id", journal->kind,
+            journal->options.shard, n);
+    session_outcome_t went = s_expire(self, &row, &sql);
+    if (went == SESSION_FENCED)
+        return s_fenced(self, epoch);
+    if (went == SESSION_OK) {
+        pthread_mutex_lock(&journal->lock);
+        journal->tables.segments[i].ids = false;
+        pthread_mutex_unlock(&journal->lock);
+    }
+    return went;
+}
+
+/* One thing that is due, where anything is. True: there was, and it went well. */
+static bool s_drop_one(keeper_t *self, uint64_t running_ms)
+{
+    journal_t *journal = self->journal;
+    self->running_ms = running_ms;
+    tables_t *tables = &self->tables;
+    tables_copy(journal, tables);
+    if (s_is_due(journal, tables, running_ms))
+        return s_connect(self) == SESSION_OK && s_drop_segment(self) == SESSION_OK;
+    if (tables->keys_len > 1 && !keys_live(&tables->keys[0], running_ms))
+        return s_connect(self) == SESSION_OK && s_drop_keys(self) == SESSION_OK;
+    for (unsigned i = 0; i + 1 < tables->segments_len; i++)
+        if (tables->segments[i].ids && !segment_has_young(&tables->segments[i], false, running_ms))
+            return s_connect(self) == SESSION_OK && s_drop_ids(self, i) == SESSION_OK;
+    return false;
+}
+
+bool keeper_turn(keeper_t *self, int64_t now_ms)
+{
+    pthread_mutex_lock(&self->lock);
+    bool more = s_drop_one(self, running_at(self->journal, now_ms));
+    pthread_mutex_unlock(&self->lock);
+    return more;
+}
+
+static void s_say_numbers(keeper_t *self)
+{
+    journal_state_t state;
+    journal_inspect(self->journal, &state);
+    metric_set(METRIC_journal_rows, (int64_t)state.records);
+    metric_set(METRIC_journal_used_bytes, (int64_t)state.used_bytes);
+    metric_add(METRIC_retired_total, (int64_t)(state.retired - self->retired));
+    self->retired = state.retired;
+}
+
+/* Each ten seconds, and first after ten: the opening has looked. */
+static void s_keep(keeper_t *self, int64_t now_ms)
+{
+    if (now_ms - self->checked_ms < CHECK_MS)
+        return;
+    self->checked_ms = now_ms;
+    pthread_mutex_lock(&self->lock);
+    s_check(self);
+    uint64_t running_ms = running_at(self->journal, self->clock());
+    if (running_ms != self->saved_ms && s_save(self) == SESSION_OK)
+        self->saved_ms = running_ms;
+    s_say_numbers(self);
+    pthread_mutex_unlock(&self->lock);
+}
+
+static bool s_wait(keeper_t *self)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += TURN_MS / 1000;
+    pthread_mutex_lock(&self->lock);
+    if (!self->stop)
+        pthread_cond_timedwait(&self->wake, &self->lock, &until);
+    bool stop = self->stop;
+    pthread_mutex_unlock(&self->lock);
+    return !stop;
+}
+
+static void *s_run(void *arg)
+{
+    keeper_t *self = arg;
+    self->checked_ms = clock_ms();
+    while (s_wait(self)) {
+        s_keep(self, clock_ms());
+        if (!atomic_load(&self->journal->away))
+            keeper_turn(self, self->clock());
+    }
+    return NULL;
+}
+
+void keeper_start(keeper_t *self, journal_clock_fn clock)
+{
+    self->clock = clock;
+    int rc = pthread_create(&self->thread, NULL, s_run, self);
+    if (rc != 0)
+        log_fatal(EXIT_FAULT, "journal.keeper", "errno=%d", rc);
+    self->started = true;
+}
+
+void keeper_stop(keeper_t *self)
+{
+    if (!self->started)
+        return;
+    pthread_mutex_lock(&self->lock);
+    self->stop = true;
+    pthread_cond_signal(&self->wake);
+    pthread_mutex_unlock(&self->lock);
+    pthread_join(self->thread, NULL);
+    self->started = false;
+}

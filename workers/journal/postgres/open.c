@@ -1,0 +1,153 @@
+#include "workers/journal/postgres/connection.h"
+#include "workers/journal/postgres/postgres.h"
+
+#include "common/base/clock.h"
+#include "common/life/life.h"
+#include "common/log/log.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { MAGIC = 0x4a4f5047, PATHS = 4400, SAY_MS = 10000 };
+
+/* What a worker of this host has of the shard is LMDB's: with it, what the database has is not the
+ * whole history. */
+static int s_check_place(const journal_options_t *options, char *err, size_t err_size)
+{
+    char path[PATHS];
+    struct stat is;
+    snprintf(path, sizeof path, "%s/%s-%u.lock", options->place, options->kind, options->shard);
+    life_lock(path, true);
+    snprintf(path, sizeof path, "%s/%s-%u/data.mdb", options->place, options->kind, options->shard);
+    if (stat(path, &is) != 0)
+        return 0;
+    snprintf(err, err_size,
+             "%s: is a journal of worker.engine = lmdb, and worker.engine is postgres: what it has "
+             "would not be served. Set worker.engine back, or move it away",
+             path);
+    return -1;
+}
+
+static void s_make(journal_t *self)
+{
+    self->magic = MAGIC;
+    self->reader.journal = self->asked.journal = self;
+    pthread_mutex_init(&self->lock, NULL);
+    uuid_new(&self->me);
+    self->append = append_new();
+    self->targets = targets_new();
+    self->asking = asking_new(&self->asked);
+    self->keeper = keeper_new(self);
+    self->writer = writer_new(self);
+}
+
+/* A server that is not there is waited for, as a lock is. */
+static int s_take(journal_t *self, char *err, size_t err_size)
+{
+    session_outcome_t went;
+    int64_t said_ms = 0;
+    while ((went = owner_take(self, &self->writing)) != SESSION_OK) {
+        if (went == SESSION_REFUSED || went == SESSION_GONE || went == SESSION_FULL) {
+            snprintf(err, err_size, "PostgreSQL: %s", self->writing.text);
+            return -1;
+        }
+        if (clock_ms() - said_ms >= SAY_MS) {
+            log_warn("journal.waits", "shard=%u err=%s", self->options.shard,
+                     LOG_Q(self->writing.text));
+            said_ms = clock_ms();
+        }
+        if (life_stopping()) {
+            snprintf(err, err_size, "PostgreSQL: %s", self->writing.text);
+            return -1;
+        }
+        owner_pause();
+    }
+    return 0;
+}
+
+const char *journal_engine(void)
+{
+    return "postgres";
+}
+
+journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *err,
+                        size_t err_size)
+{
+    if (strcmp(options->kind, "channel") != 0) {
+        snprintf(err, err_size,
+                 "PostgreSQL keeps the shards of channels, and this is one of kind %s",
+                 options->kind);
+        return NULL;
+    }
+    if (!options->path && s_check_place(options, err, err_size) != 0)
+        return NULL;
+    char *connection = connection_read(options->connection, err, err_size);
+    if (!connection)
+        return NULL;
+    journal_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->options = *options;
+    self->connection = connection;
+    self->kind = options->kind[0];
+    snprintf(self->lease, sizeof self->lease, "%s/%u", options->kind, options->shard);
+    s_make(self);
+    if (s_take(self, err, err_size) != 0) {
+        session_close(&self->writing);
+        journal_close(&self);
+        return NULL;
+    }
+    self->opened_ms = now_ms;
+    const segment_t *open = tables_open_segment(&self->tables);
+    atomic_store(&self->committed_log, open ? open->end_log : 1);
+    self->options.path = self->options.place = self->options.known = self->options.kind = NULL;
+    self->options.connection = NULL;
+    log_info("journal.open", "engine=postgres shard=%u epoch=%llu next=%llu", self->options.shard,
+             (unsigned long long)self->epoch,
+             (unsigned long long)atomic_load(&self->committed_log));
+    return self;
+}
+
+/* The clock goes on from here. */
+static void s_leave(journal_t *self)
+{
+    session_outcome_t went = SESSION_AWAY;
+    if (session_is_open(&self->writing))
+        went = tables_save(self, &self->writing);
+    if (went != SESSION_OK)
+        log_warn("journal.unsaved", "shard=%u err=%s", self->options.shard,
+                 LOG_Q("the running clock goes on from the last message"));
+}
+
+void journal_close(journal_t **self_p)
+{
+    journal_t *self = *self_p;
+    if (!self)
+        return;
+    assert(self->magic == MAGIC);
+    atomic_store(&self->stopping, true);
+    asking_destroy(&self->asking);
+    session_close(&self->asked.session);
+    writer_destroy(&self->writer);
+    keeper_destroy(&self->keeper);
+    if (self->epoch)
+        s_leave(self);
+    session_close(&self->writing);
+    session_close(&self->reader.session);
+    append_destroy(&self->append);
+    targets_destroy(&self->targets);
+    pthread_mutex_destroy(&self->lock);
+    connection_forget(&self->connection);
+    self->magic = 0;
+    free(self);
+    *self_p = NULL;
+}
+
+bool journal_tend(journal_t *self, int64_t now_ms)
+{
+    tables_roll_on(self, running_at(self, now_ms));
+    return keeper_turn(self->keeper, now_ms);
+}

@@ -1,0 +1,167 @@
+/* Whose the shard is. */
+#include "workers/journal/postgres/postgres.h"
+
+#include "common/base/clock.h"
+#include "common/log/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { RETRY_MS = 250, SAY_MS = 10000 };
+
+static session_outcome_t s_refuse(session_t *session, const char *text)
+{
+    snprintf(session->text, sizeof session->text, "%s", text);
+    return SESSION_REFUSED;
+}
+
+static session_outcome_t s_check_installation(const journal_t *self, session_t *session)
+{
+    statement_t ask;
+    statement_begin(&ask, "", "SELECT schema, channel FROM postern.installation");
+    session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
+    if (went == SESSION_GONE || (went == SESSION_OK && statement_rows(&ask) != 1)) {
+        statement_end(&ask);
+        return s_refuse(session, "the database has no installation of Postern: posternctl db init "
+                                 "makes one");
+    }
+    if (went != SESSION_OK)
+        return went;
+    uint64_t schema = statement_number(&ask, 0, 0), shards = statement_number(&ask, 0, 1);
+    statement_end(&ask);
+    char text[SESSION_TEXT];
+    if (schema != POSTGRES_SCHEMA)
+        snprintf(text, sizeof text,
+                 "the database has schema %llu and this version of Postern schema %u: %s",
+                 (unsigned long long)schema, POSTGRES_SCHEMA,
+                 schema > POSTGRES_SCHEMA ? "run the newer version" : "posternctl db init");
+    else if (shards != self->options.shards)
+        snprintf(text, sizeof text,
+                 "the database has the journals of %llu channel shards, and this is channel shard "
+                 "%u of %u: put shards.channel back",
+                 (unsigned long long)shards, self->options.shard, self->options.shards);
+    else
+        return SESSION_OK;
+    return s_refuse(session, text);
+}
+
+session_outcome_t owner_check(const journal_t *self, session_t *session, char lacks[SESSION_TEXT])
+{
+    statement_t ask;
+    lacks[0] = '\0';
+    statement_begin(
+        &ask, "check",
+        "SELECT current_setting('fsync') <> 'on', current_setting('full_page_writes') <> 'on', "
+        "current_setting('synchronous_commit') NOT IN ('on', 'remote_apply'), "
+        "current_setting('synchronous_standby_names') = ''");
+    session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
+    if (went != SESSION_OK)
+        return went;
+    static const char *const what[] = {"fsync is off", "full_page_writes is off",
+                                       "synchronous_commit is less than on",
+                                       "synchronous_standby_names is empty, and postgres.copies "
+                                       "is 2: name a standby there (Patroni: synchronous_mode and "
+                                       "synchronous_mode_strict), or set postgres.copies to 1"};
+    unsigned count = self->options.copies > 1 ? 4 : 3;
+    for (unsigned i = 0; i < count && !lacks[0]; i++)
+        if (statement_number(&ask, 0, i))
+            snprintf(lacks, SESSION_TEXT, "the server does not keep what it commits: %s", what[i]);
+    statement_end(&ask);
+    return SESSION_OK;
+}
+
+/* A commit of its own, which is replicated like any other: so is all that a look finds after it. */
+static session_outcome_t s_raise(journal_t *self, session_t *session, bool first)
+{
+    statement_t raise;
+    statement_begin(&raise, "",
+                    first ? "UPDATE postern.shard SET epoch = epoch + 1, holder = $3 WHERE kind = "
+                            "$1 AND shard = $2 RETURNING epoch, journal"
+                          : "UPDATE postern.shard SET epoch = epoch + 1 WHERE kind = $1 AND shard "
+                            "= $2 AND holder = $3 RETURNING epoch, journal");
+    statement_int2(&raise, 0);
+    statement_int8(&raise, self->options.shard);
+    statement_uuid(&raise, &self->me);
+    session_outcome_t went = session_exchange(session, &raise, 1, SESSION_DEADLINE_MS);
+    if (went != SESSION_OK)
+        return went;
+    bool ours = statement_rows(&raise) == 1;
+    if (ours) {
+        self->epoch = statement_number(&raise, 0, 0);
+        self->uuid = statement_id(&raise, 0, 1);
+    }
+    statement_end(&raise);
+    if (!ours && !first)
+        fence_lost(self);
+    return ours ? SESSION_OK : s_refuse(session, "the database has no row of this shard");
+}
+
+static session_outcome_t s_read_clock(journal_t *self, session_t *session)
+{
+    statement_t ask;
+    statement_begin(&ask, "", "SELECT running_ms FROM postern.lease WHERE what = $1");
+    statement_text(&ask, self->lease);
+    session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
+    if (went != SESSION_OK)
+        return went;
+    uint64_t running_ms = statement_rows(&ask) ? statement_number(&ask, 0, 0) : 0;
+    statement_end(&ask);
+    const segment_t *open = tables_open_segment(&self->tables);
+    self->base_ms = open && open->last_ms > running_ms ? open->last_ms : running_ms;
+    atomic_store(&self->running_ms, self->base_ms);
+    return SESSION_OK;
+}
+
+session_outcome_t owner_take(journal_t *self, session_t *session)
+{
+    char lacks[SESSION_TEXT];
+    session_outcome_t went = session_open(session, self->connection);
+    if (went == SESSION_OK)
+        went = s_check_installation(self, session);
+    if (went == SESSION_OK)
+        went = owner_check(self, session, lacks);
+    if (went == SESSION_OK && lacks[0])
+        went = s_refuse(session, lacks);
+    if (went == SESSION_OK)
+        went = s_raise(self, session, true);
+    if (went == SESSION_OK)
+        went = tables_read(self, session);
+    if (went == SESSION_OK)
+        went = s_read_clock(self, session);
+    return went;
+}
+
+void owner_pause(void)
+{
+    const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000};
+    nanosleep(&pause, NULL);
+}
+
+bool owner_retake(journal_t *self, session_t *session)
+{
+    int64_t said_ms = 0, now_ms, since_ms = clock_ms();
+    atomic_store(&self->away, true);
+    for (;;) {
+        session_outcome_t went = session_open(session, self->connection);
+        if (went == SESSION_OK)
+            went = s_raise(self, session, false);
+        if (went == SESSION_OK)
+            went = tables_read(self, session);
+        if (went == SESSION_OK)
+            break;
+        now_ms = clock_ms();
+        if (now_ms - said_ms >= SAY_MS) {
+            trouble_say(self, "journal.away", session->text);
+            said_ms = now_ms;
+        }
+        session_close(session);
+        if (atomic_load(&self->stopping))
+            return false;
+        owner_pause();
+    }
+    atomic_store(&self->away, false);
+    log_info("journal.retaken", "shard=%u epoch=%llu after_ms=%lld", self->options.shard,
+             (unsigned long long)self->epoch, (long long)(clock_ms() - since_ms));
+    return true;
+}

@@ -1,0 +1,207 @@
+#include "workers/journal/postgres/schema.h"
+
+#include "workers/journal/postgres/connection.h"
+#include "workers/journal/postgres/postgres.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* In the order in which they are made. */
+static const struct {
+    const char *name, *sql;
+} s_tables[] = {
+    {"installation", "(one boolean PRIMARY KEY CHECK (one), id uuid NOT NULL, schema integer NOT "
+                     "NULL, channel integer NOT NULL)"},
+    {"shard", "(kind smallint, shard integer, journal uuid NOT NULL, epoch bigint NOT NULL, holder "
+              "uuid, PRIMARY KEY (kind, shard)) WITH (fillfactor = 10)"},
+    {"lease", "(what text PRIMARY KEY, holder text, beat bigint NOT NULL, running_ms bigint NOT "
+              "NULL) WITH (fillfactor = 10)"},
+    {"segment", "(kind smallint, shard integer, n integer, first_log bigint NOT NULL, last_log "
+                "bigint, first_ms bigint NOT NULL, last_ms bigint, bytes bigint NOT NULL, ids "
+                "boolean NOT NULL, PRIMARY KEY (kind, shard, n))"},
+    {"target_floor", "(kind smallint, shard integer, target uuid, sequence bigint NOT NULL, log "
+                     "bigint NOT NULL, PRIMARY KEY (kind, shard, target))"},
+    {"keys", "(kind smallint, shard integer, n integer, first_ms bigint NOT NULL, PRIMARY KEY "
+             "(kind, shard, n))"},
+};
+enum { LISTED = sizeof s_tables / sizeof *s_tables };
+
+typedef struct {
+    const schema_options_t *options;
+    session_t session;
+    sql_t sql;
+    char *role, *role_text, *password; /* quoted for SQL: as a name, as a text, as a text */
+    char *err;
+    size_t err_size;
+} maker_t;
+
+static void s_say(const maker_t *self, const char *verb, const char *what, const char *name)
+{
+    char line[256];
+    snprintf(line, sizeof line, "%s %s %s", verb, what, name);
+    self->options->said(line);
+}
+
+/* Carries out what SQL has; *rows: how many came or were changed. */
+static int s_do(maker_t *self, unsigned *rows)
+{
+    statement_t one;
+    statement_begin(&one, "", self->sql.text);
+    session_outcome_t went = session_exchange(&self->session, &one, 1, SESSION_DEADLINE_MS);
+    if (went != SESSION_OK) {
+        snprintf(self->err, self->err_size, "PostgreSQL: %s", self->session.text);
+        return -1;
+    }
+    if (rows)
+        *rows = statement_rows(&one);
+    statement_end(&one);
+    return 0;
+}
+
+#define DO(self, rows, ...)                                                                        \
+    (sql_begin(&(self)->sql), sql_add(&(self)->sql, __VA_ARGS__), s_do(self, rows))
+
+/* The server gets the password as what it keeps of it, so that its log never has it. */
+static int s_read_role(maker_t *self)
+{
+    char *name = connection_value(self->options->worker, "user");
+    char *password = connection_value(self->options->worker, "password");
+    if (!name)
+        snprintf(self->err, self->err_size, "postgres.connection names no user");
+    if (name && password) {
+        char *kept = PQencryptPasswordConn(self->session.conn, password, name, "scram-sha-256");
+        self->password = kept ? PQescapeLiteral(self->session.conn, kept, strlen(kept)) : NULL;
+        PQfreemem(kept);
+    }
+    if (name) {
+        self->role = PQescapeIdentifier(self->session.conn, name, strlen(name));
+        self->role_text = PQescapeLiteral(self->session.conn, name, strlen(name));
+    }
+    connection_forget(&password);
+    free(name);
+    return self->role ? 0 : -1;
+}
+
+static int s_make_role(maker_t *self)
+{
+    unsigned there;
+    if (DO(self, &there, "SELECT 1 FROM pg_roles WHERE rolname = %s", self->role_text) != 0)
+        return -1;
+    if (there && self->options->drawn) {
+        snprintf(self->err, self->err_size,
+                 "the role %s is there already, and its password is not known here: write the file "
+                 "of postgres.connection with it, or with another user, and do this again",
+                 self->role);
+        return -1;
+    }
+    if (!there && DO(self, NULL, "CREATE ROLE %s LOGIN%s%s", self->role,
+                     self->password ? " PASSWORD " : "", self->password ? self->password : "") != 0)
+        return -1;
+    s_say(self, there ? "there is" : "made", "role", self->role);
+    return 0;
+}
+
+static int s_make_schema(maker_t *self)
+{
+    unsigned there;
+    if (DO(self, &there, "SELECT 1 FROM pg_namespace WHERE nspname = 'postern'") != 0 ||
+        (!there && DO(self, NULL, "CREATE SCHEMA postern") != 0) ||
+        DO(self, NULL, "GRANT USAGE, CREATE ON SCHEMA postern TO %s", self->role) != 0)
+        return -1;
+    s_say(self, there ? "there is" : "made", "schema", "postern");
+    return 0;
+}
+
+static int s_make_table(maker_t *self, const char *name, const char *sql)
+{
+    unsigned there;
+    if (DO(self, &there, "SELECT 1 FROM pg_class WHERE oid = to_regclass('postern.%s')", name) ||
+        (!there && DO(self, NULL, "CREATE TABLE postern.%s %s", name, sql) != 0) ||
+        DO(self, NULL, "GRANT SELECT, INSERT, UPDATE, DELETE ON postern.%s TO %s", name,
+           self->role) != 0)
+        return -1;
+    s_say(self, there ? "there is" : "made", "table", name);
+    return 0;
+}
+
+/* One row, and no other: an installation that is there keeps its counts. */
+static int s_make_installation(maker_t *self)
+{
+    unsigned made, there;
+    char text[64], id[UUID_TEXT];
+    uuid_t7 new;
+    uuid_new(&new);
+    uuid_text(&new, id);
+    snprintf(text, sizeof text, "of %u channel shards", self->options->channels);
+    if (DO(self, &made,
+           "INSERT INTO postern.installation VALUES (true, '%s', %u, %u) ON CONFLICT "
+           "DO NOTHING",
+           id, POSTGRES_SCHEMA, self->options->channels) != 0 ||
+        DO(self, &there, "SELECT 1 FROM postern.installation WHERE schema = %u AND channel = %u",
+           POSTGRES_SCHEMA, self->options->channels) != 0)
+        return -1;
+    if (!there) {
+        snprintf(self->err, self->err_size,
+                 "the database has another installation, of another count of channel shards than "
+                 "%u or of another schema than %u: name another database",
+                 self->options->channels, POSTGRES_SCHEMA);
+        return -1;
+    }
+    s_say(self, made ? "made" : "there is", "installation", text);
+    return 0;
+}
+
+static int s_make_shard(maker_t *self, unsigned shard)
+{
+    uuid_t7 journal;
+    char id[UUID_TEXT], text[32];
+    unsigned made;
+    uuid_new(&journal);
+    uuid_text(&journal, id);
+    if (DO(self, &made,
+           "INSERT INTO postern.shard (kind, shard, journal, epoch) VALUES (0, %u, "
+           "'%s', 0) ON CONFLICT DO NOTHING",
+           shard, id) != 0 ||
+        DO(self, NULL,
+           "INSERT INTO postern.lease (what, beat, running_ms) VALUES ('channel/%u', 0, "
+           "0) ON CONFLICT DO NOTHING",
+           shard) != 0)
+        return -1;
+    snprintf(text, sizeof text, "channel-%u", shard);
+    s_say(self, made ? "made" : "there is", "journal", text);
+    return 0;
+}
+
+static int s_make_all(maker_t *self)
+{
+    int rc = s_read_role(self);
+    if (rc == 0)
+        rc = s_make_role(self);
+    if (rc == 0)
+        rc = s_make_schema(self);
+    for (unsigned i = 0; i < LISTED && rc == 0; i++)
+        rc = s_make_table(self, s_tables[i].name, s_tables[i].sql);
+    if (rc == 0)
+        rc = s_make_installation(self);
+    for (unsigned i = 0; i < self->options->channels && rc == 0; i++)
+        rc = s_make_shard(self, i);
+    return rc;
+}
+
+int schema_make(const schema_options_t *options, char *err, size_t err_size)
+{
+    maker_t self = {.options = options, .err = err, .err_size = err_size};
+    err[0] = '\0';
+    int rc = session_open(&self.session, options->admin) == SESSION_OK ? 0 : -1;
+    if (rc != 0)
+        snprintf(err, err_size, "PostgreSQL: %s", self.session.text);
+    else
+        rc = s_make_all(&self);
+    PQfreemem(self.role);
+    PQfreemem(self.role_text);
+    PQfreemem(self.password);
+    sql_free(&self.sql);
+    session_close(&self.session);
+    return rc;
+}

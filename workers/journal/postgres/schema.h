@@ -1,0 +1,31 @@
+/* What a database needs before a worker opens its journal in it: a role, a schema, tables, and a
+ * row of each shard. Made by an administrator of the database (posternctl db init); workers make
+ * and drop the tables of their records themselves.
+ *
+ * Threading: one thread. 0, or -1 with the reason in err. */
+#ifndef POSTERN_WORKERS_JOURNAL_POSTGRES_SCHEMA_H
+#define POSTERN_WORKERS_JOURNAL_POSTGRES_SCHEMA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Tells what was done, a line a step. */
+typedef void (*schema_said_fn)(const char *line);
+
+typedef struct {
+    const char *admin;  /* connection string of who may make roles and schemas */
+    const char *worker; /* that of the workers: the role that it names is made, with its password */
+    bool drawn;         /* its password was drawn now: the role must not be there */
+    unsigned channels;  /* shards of channels; fixed from then on */
+    schema_said_fn said;
+} schema_options_t;
+
+/* Makes what is missing; what is there stays as it is. */
+int schema_make(const schema_options_t *options, char *err, size_t err_size);
+
+/* What a worker would find, by its own connection string: says a line of each thing, and what is to
+ * be done where it will not do. COPIES: postgres.copies. -1 where a worker would not start. */
+int schema_check(const char *worker, unsigned channels, unsigned copies, schema_said_fn said,
+                 char *err, size_t err_size);
+
+#endif
