@@ -43,14 +43,16 @@ class RingPeer:
     """The whole ring, release build, durable, each request with one of many tokens."""
 
     def __init__(self, plan):
-        self.ring = postern.Ring(settings={"authd.rate": 0, "log.level": "warn"},
-                                 preset_settings=False).up()
+        self.ring = self.start()
         say(f"fill the directory: {plan.users * 5} tokens of {plan.users} users, "
             f"{plan.channels} channels")
         pairs = loader.fill(f"ipc://{self.ring.sockets}/control", plan.users, plan.channels)
         self.base, self.dir = self.ring.base, self.ring.dir
         self.tokens = self.dir / "tokens"
         self.tokens.write_text("".join(f"{token} {channel}\n" for token, channel in pairs))
+
+    def start(self):
+        return postern.Ring(settings={"authd.rate": 0, "log.level": "warn"}, preset_settings=False).up()
 
     def processes(self):
         return {name.rsplit("-", 1)[0]: [self.ring.pid(name)] for name in self.ring.names}

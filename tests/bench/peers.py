@@ -127,18 +127,18 @@ class Postgres:
             raise RuntimeError(f"{program} failed: {done.stdout}{done.stderr}")
         return done.stdout
 
-    def _pgbench(self, seconds):
+    def _pgbench(self, seconds, clients):
         for old in self.dir.glob("latency.*"):
             old.unlink()
-        return self._run("pgbench", *self.at, "-n", "-M", "prepared", "-c", "64", "-j", "2", "-T",
-                         str(seconds), "-f", self.dir / "insert.sql", "-l", "--sampling-rate=0.1",
+        return self._run("pgbench", *self.at, "-n", "-M", "prepared", "-c", str(clients), "-j",
+                         str(min(clients, 2)), "-T", str(seconds), "-f", self.dir / "insert.sql", "-l", "--sampling-rate=0.1",
                          "--log-prefix", self.dir / "latency", "postgres")
 
-    def run(self, seconds):
-        """64 clients, prepared statements; latencies from a tenth of the transactions."""
+    def run(self, seconds, clients=64):
+        """Prepared statements; latencies from a tenth of the transactions."""
         while True:
             start = time.monotonic()
-            out = self._pgbench(seconds)
+            out = self._pgbench(seconds, clients)
             spent = time.monotonic() - start
             lines = [line for path in self.dir.glob("latency.*") for line in path.open()]
             if lines:
