@@ -58,6 +58,7 @@ streams_t *streams_new(h2o_loop_t *loop, inflight_t *inflight, bridge_t *bridge,
         for (unsigned event = 0; event < 2; event++)
             self->heartbeat[i][event] = notice_heartbeat(i, event);
     self->now_ms = self->beaten_ms = clock_ms();
+    metric_add(METRIC_streams, 0); /* a gauge that nobody has set is not shown */
     self->fd = wake_new();
     if (self->fd < 0)
         log_fatal(EXIT_FAULT, "streams.wake", "errno=%d", errno);
