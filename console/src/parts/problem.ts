@@ -1,0 +1,21 @@
+import { Refusal } from "../api/client";
+import { t } from "../text/text";
+
+/** What went wrong, for people: our words where the code has some. */
+export function words(error: unknown): string {
+  if (!(error instanceof Refusal)) throw error;
+  const { code, details } = error;
+  if (code === "no_answer") return t.problem.noAnswer;
+  if (code === "not_confirmed" || code === "unavailable" || code === "timeout") return t.problem.unsure;
+  if (code === "rate_limited" || code === "overloaded") return t.problem.rate(details.retry_after_s ?? 1);
+  if (code === "not_allowed" || code === "not_found") return t.problem.notAllowed;
+  if (code === "token_limit" && details.limit) return t.problem.limit(details.limit);
+  if (code === "storage_full") return t.problem.storage;
+  if (details.reason === "answer_lost") return t.problem.lost;
+  return t.problem.unknown;
+}
+
+export function asRefusal(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  throw error;
+}

@@ -1,0 +1,95 @@
+// What the pages of webhook tokens ask for.
+import { api, bodyOf, type Token } from "../api/client";
+import { session } from "../session/session.svelte";
+import { now } from "../api/clock";
+
+export type { Token };
+
+const me = (): string => session.user?.id ?? "";
+
+export const tokensKey = (): string[] => ["tokens", me()];
+export const placesKey = (): string[] => ["places", me()];
+
+export async function listTokens(): Promise<Token[]> {
+  const path = { target: me() };
+  const { tokens } = await bodyOf(
+    api.GET("/users/{target}/tokens", { params: { path, query: { limit: 100 } } }),
+  );
+  return tokens.sort((a, b) => b.created.localeCompare(a.created));
+}
+
+/** How many active tokens the person may have. */
+export async function tokenLimit(): Promise<number> {
+  return (await bodyOf(api.GET("/me"))).limits.tokens;
+}
+
+export type Kind = "channels" | "bots" | "extensions";
+export interface Place {
+  kind: Kind;
+  id: string;
+  name: string;
+  endpoint: string | null;
+}
+
+/** The channels, bots and extensions that the person is among. */
+export async function listPlaces(): Promise<Place[]> {
+  const params = { query: { limit: 1000 } };
+  const [channels, bots, extensions] = await Promise.all([
+    bodyOf(api.GET("/channels", { params })),
+    bodyOf(api.GET("/bots", { params })),
+    bodyOf(api.GET("/extensions", { params })),
+  ]);
+  return [
+    ...channels.channels.map(({ id, name, endpoints }) => ({
+      kind: "channels" as const,
+      id,
+      name,
+      endpoint: endpoints.message,
+    })),
+    ...bots.bots.map(({ id, name, endpoints }) => ({
+      kind: "bots" as const,
+      id,
+      name,
+      endpoint: endpoints.incoming,
+    })),
+    ...extensions.extensions.map(({ id, name }) => ({
+      kind: "extensions" as const,
+      id,
+      name,
+      endpoint: null,
+    })),
+  ];
+}
+
+/** The places that a token may be used for; all of them where it has no scope. */
+export function inScope(places: Place[], scope: Token["scope_ids"]): Place[] {
+  return scope ? places.filter((place) => scope[place.kind].includes(place.id)) : places;
+}
+
+export const KINDS: Kind[] = ["channels", "bots", "extensions"];
+
+/** Where a place is sent to, without a token; an extension's URL has its key, which is told to its owner alone. */
+export async function endpointOf(place: Place): Promise<string | null> {
+  if (place.kind !== "extensions") return place.endpoint;
+  const path = { target: place.id };
+  const { sandbox } = (await bodyOf(api.GET("/extensions/{target}", { params: { path } }))).urls;
+  if (!sandbox) return null;
+  const url = new URL(sandbox);
+  url.searchParams.delete("zapikey");
+  return url.href;
+}
+
+export const useKey = (token: string): string[] => ["use", token];
+
+/** How often a token was used, by hours and days, and for what. */
+export async function useOf(target: string) {
+  return bodyOf(api.GET("/tokens/{target}/use", { params: { path: { target } } }));
+}
+
+/** Whether the token still works. */
+export const lives = (token: Token): boolean =>
+  token.state === "active" ||
+  (token.state === "replaced" && (!token.expires || Date.parse(token.expires) > now()));
+
+export const wasUsedSince = (token: Token, time: string | null): boolean =>
+  token.last_used !== null && time !== null && Date.parse(token.last_used) > Date.parse(time);

@@ -1,0 +1,95 @@
+// A browser as people have it: Debian's Chromium under the gateway's real policy. What the policy stops, what a
+// script throws and what axe finds wrong fail the scenario.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+export class Browser {
+  static async open(url) {
+    const made = new Browser();
+    made.url = url;
+    made.faults = [];
+    made.browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+    return made;
+  }
+
+  /** A page of a visitor of its own, with its own cookies. */
+  async visit(path = "/", options = {}) {
+    const context = await this.browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    context.setDefaultTimeout(30_000);
+    await context.addInitScript(() => {
+      document.addEventListener("securitypolicyviolation", (event) =>
+        console.error(`policy: ${event.violatedDirective} stopped ${event.blockedURI} ${event.sample}`),
+      );
+    });
+    const page = await context.newPage();
+    page.on("pageerror", (error) => this.faults.push(`thrown: ${error.stack}`));
+    page.on("console", (said) => {
+      // A refusal that is part of the scenario stands in the browser's log as well.
+      if (said.type() === "error" && !/^Failed to load resource: /.test(said.text()))
+        this.faults.push(said.text());
+    });
+    await page.goto(this.url + path);
+    return page;
+  }
+
+  /** What axe finds, in light and in dark. */
+  async check(page, where) {
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send("Runtime.evaluate", { expression: AXE });
+    for (const colorScheme of ["dark", "light"]) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      const expression = `axe.run({ runOnly: ${JSON.stringify(RULES)} }).then((found) => JSON.stringify(found.violations))`;
+      const { result } = await devtools.send("Runtime.evaluate", {
+        expression,
+        awaitPromise: true,
+        returnByValue: true,
+      });
+      for (const { id, nodes } of JSON.parse(result.value))
+        this.faults.push(
+          `${where}, ${colorScheme}: ${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join("\n  ")}`,
+        );
+    }
+    await devtools.detach();
+  }
+
+  async close() {
+    await this.browser.close();
+    this.faults = this.faults.filter((fault) => !this.meant?.test(fault));
+    if (this.faults.length) throw new Error("faults on the pages:\n" + this.faults.join("\n"));
+  }
+}
+
+export async function signIn(page, { email, password }) {
+  await page.getByLabel("Email address").fill(email);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Active Webhook Tokens" }).waitFor();
+}
+
+export function same(got, wanted, what) {
+  const [one, other] = [JSON.stringify(got), JSON.stringify(wanted)];
+  if (one !== other) throw new Error(`${what}: ${one}, and not ${other}`);
+}
+
+/** Waits until CONDITION gives what is true. */
+export async function until(condition, what) {
+  const end = Date.now() + 30_000;
+  for (;;) {
+    const got = await condition();
+    if (got) return got;
+    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
+    await new Promise((go) => setTimeout(go, 50));
+  }
+}
+
+/** What has the focus, in words. */
+export const focused = (page) =>
+  page.evaluate(() => {
+    const at = document.activeElement;
+    return at === document.body ? "nothing" : at.getAttribute("aria-label") || at.textContent.trim();
+  });

@@ -1,0 +1,347 @@
+// What a person does, one function a scenario. argv: its name, and what it needs as JSON (url, email, password, …).
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { Browser, focused, same, signIn, until } from "./browser.mjs";
+
+const run = promisify(execFile);
+const [name, given] = process.argv.slice(2);
+const options = JSON.parse(given);
+const shots = process.env.POSTERN_SCREENSHOTS;
+const shot = async (page, file) => {
+  if (shots) await page.screenshot({ path: `${shots}/${file}.png` });
+};
+
+const row = (page, name, within = page) =>
+  within.getByRole("listitem").filter({ has: page.getByRole("heading", { name }) });
+
+async function create(page, name) {
+  await page.getByRole("button", { name: "Create New Token" }).click();
+  await page.getByLabel("Name").fill(name);
+  await page.getByRole("button", { name: "Create token" }).click();
+  await page.getByRole("heading", { name: "Your new token" }).waitFor();
+  return page.getByLabel("Webhook token", { exact: true }).inputValue();
+}
+
+async function copyAndClose(page) {
+  await page.getByRole("button", { name: "Copy the token" }).click();
+  await page.getByRole("button", { name: "Done" }).click();
+}
+
+const scenarios = {
+  // Wrong password, second factor, the pages' names, sign out.
+  async signing_in(browser) {
+    const page = await browser.visit();
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    await browser.check(page, "sign-in");
+    await page.getByLabel("Email address").fill(options.email);
+    await page.getByLabel("Password").fill("not the password");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("alert").getByText("is wrong").waitFor();
+    await browser.check(page, "sign-in refused");
+    await page.getByLabel("Password").fill(options.password);
+    await page.keyboard.press("Enter");
+    if (options.codes) {
+      await page.getByLabel("Code").waitFor();
+      await until(
+        async () => (await page.evaluate(() => document.activeElement.autocomplete)) === "one-time-code",
+        "the focus",
+      );
+      await browser.check(page, "code");
+      await page.keyboard.type(options.codes[0]);
+      await page.keyboard.press("Enter");
+    }
+    await page.getByRole("heading", { name: "Webhook Tokens", exact: true }).waitFor();
+    await page.reload();
+    await page.getByRole("heading", { name: "Active Webhook Tokens" }).waitFor();
+    await browser.check(page, "no tokens");
+    await page.getByRole("link", { name: "Sessions" }).click();
+    await page.getByText("This one").waitFor();
+    await browser.check(page, "sessions");
+    await page.goto(browser.url + "/#/nowhere");
+    await page.getByRole("heading", { name: "There is no such page" }).waitFor();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    same(await page.context().cookies(), [], "cookies after the sign-out");
+  },
+
+  async invited(browser) {
+    const page = await browser.visit(options.link.slice(browser.url.length));
+    await page.getByText(options.email).waitFor();
+    same(new URL(page.url()).hash, "", "what is behind the # afterwards");
+    await browser.check(page, "invitation");
+    await page.getByLabel("Your name").fill("Ada");
+    await page.getByLabel("Password").fill("password12");
+    await page.getByRole("button", { name: "Set the password" }).click();
+    await page.getByRole("alert").getByText("easy to guess").waitFor();
+    await page.getByLabel("Password").fill(options.password);
+    await page.getByRole("button", { name: "Set the password" }).click();
+    await page.getByRole("heading", { name: "Active Webhook Tokens" }).waitFor();
+    const again = await browser.visit(options.link.slice(browser.url.length));
+    await again.getByText("not good any more").waitFor();
+    await browser.check(again, "dead invitation");
+    await again.getByRole("button", { name: "To the sign-in page" }).click();
+    await again.getByRole("heading", { name: "Sign in" }).waitFor();
+  },
+
+  // From a new token to its first call, replaced under use, deleted.
+  async tokens(browser) {
+    const page = await browser.visit();
+    await signIn(page, options);
+    await page.getByRole("button", { name: "Create New Token" }).click();
+    await page.getByLabel("Only what I choose").check();
+    await page.getByRole("button", { name: "Create token" }).click();
+    await page.getByText("Choose at least one").waitFor();
+    await page.getByLabel(options.channel).check();
+    await browser.check(page, "create");
+    await page.getByLabel("Name").fill("CI");
+    await page.getByRole("button", { name: "Create token" }).click();
+    await page.getByText("Waiting for the first call").waitFor();
+    const first = await page.getByLabel("Webhook token", { exact: true }).inputValue();
+    await browser.check(page, "secret");
+    for (const [language, program] of [
+      ["Python", ["/usr/bin/python3", "-c"]],
+      ["Node", [process.execPath, "-e"]],
+      ["curl", ["bash", "-c"]],
+    ]) {
+      await page.getByText(language, { exact: true }).click();
+      const lines = await page.getByRole("region", { name: "Try it" }).innerText();
+      const done = await run(program[0], [
+        program[1],
+        language === "Node" ? `(async () => {${lines}})()` : lines,
+      ]);
+      if (language !== "curl") same(done.stdout.trim(), "204", language);
+    }
+    await page.getByText("The first call has arrived").waitFor();
+    await shot(page, "first-call");
+    await page.keyboard.press("Escape");
+    await page.getByText("has not been copied").waitFor();
+    await page.getByRole("button", { name: "Back to the token" }).click();
+    await page.getByRole("button", { name: "Copy the token" }).click();
+    same(await page.evaluate(() => navigator.clipboard.readText()), first, "what was copied");
+    await page.getByRole("button", { name: "Done" }).click();
+    same(await focused(page), "Create New Token", "the focus after the dialog");
+    await row(page, "CI").getByText("3 in 24 h").waitFor();
+    await row(page, "CI").getByRole("img").waitFor();
+    await create(page, "Grafana");
+    await copyAndClose(page);
+    await browser.check(page, "tokens");
+    await shot(page, "tokens");
+
+    await row(page, "CI")
+      .getByRole("button", { name: /^Replace/ })
+      .click();
+    await browser.check(page, "replace");
+    await page.getByRole("button", { name: "Replace token" }).click();
+    await page.getByText("and has not been used since").waitFor();
+    const second = await page.getByLabel("Webhook token", { exact: true }).inputValue();
+    same((await options.post(first)).status, 204, "the old one in its overlap");
+    await page.getByText("and was used last").waitFor();
+    await copyAndClose(page);
+    const former = page
+      .locator("section")
+      .filter({ has: page.getByRole("heading", { name: "Replaced and ended" }) });
+    await former.getByText("Still in use since it was replaced").waitFor();
+    await browser.check(page, "replaced");
+    await former.getByRole("button", { name: /^End it now: CI/ }).click();
+    await page.getByRole("button", { name: "Delete token" }).click();
+    await until(async () => (await options.post(first)).status === 401, "the old one to be refused");
+    same((await options.post(second)).status, 204, "the new one");
+
+    const active = page
+      .locator("section")
+      .filter({ has: page.getByRole("heading", { name: "Active Webhook Tokens" }) });
+    await row(page, "CI", active)
+      .getByRole("button", { name: /^Delete/ })
+      .click();
+    await page.getByText("Make sure to replace a deleted webhook token with a new one").waitFor();
+    await page
+      .getByRole("alertdialog")
+      .getByText(/It was accepted 1 time/)
+      .waitFor();
+    await page.getByRole("button", { name: "Replace it instead" }).waitFor();
+    await browser.check(page, "delete");
+    await page.getByRole("button", { name: "Delete token" }).click();
+    await row(page, "CI", active).waitFor({ state: "detached" });
+    same(await focused(page), "Webhook Tokens", "the focus after the row is gone");
+    same((await options.post(second)).status, 401, "what was deleted");
+  },
+
+  // The limit shows before it bites.
+  async limit(browser) {
+    const page = await browser.visit();
+    await signIn(page, options);
+    for (let i = 1; i <= 5; i++) {
+      await create(page, `token ${i}`);
+      await copyAndClose(page);
+    }
+    await page.getByText("5 of 5 in use").waitFor();
+    await page.getByText("which is all there may be").waitFor();
+    await browser.check(page, "full");
+    await page.getByRole("button", { name: "Create New Token" }).click({ force: true });
+    same(await page.getByRole("dialog").count(), 0, "dialogs");
+  },
+
+  // A session that ends under a form, an API that is cut off: what was typed stays, and nothing is done twice.
+  async interrupted(browser) {
+    const page = await browser.visit();
+    await signIn(page, options);
+    await page.getByRole("button", { name: "Create New Token" }).click();
+    await page.getByLabel("Name").fill("Typed before");
+    await page.context().clearCookies();
+    await page.getByRole("button", { name: "Create token" }).click();
+    const above = page.getByRole("dialog", { name: "Sign in again" });
+    await above.waitFor();
+    await browser.check(page, "sign in again");
+    await above.getByLabel("Password").fill(options.password);
+    await above.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("heading", { name: "Your new token" }).waitFor();
+    await copyAndClose(page);
+    await row(page, "Typed before").waitFor();
+
+    await page.getByRole("button", { name: "Create New Token" }).click();
+    await page.getByLabel("Name").fill("Typed offline");
+    await page.context().setOffline(true);
+    await page.getByRole("button", { name: "Create token" }).click();
+    await page.getByRole("alert").getByText("No answer came").waitFor();
+    await page.getByText("Postern does not answer").waitFor();
+    same(await page.getByLabel("Name").inputValue(), "Typed offline", "what was typed");
+    await page.context().setOffline(false);
+    await page.getByText("Postern does not answer").waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Create token" }).click();
+    await page.getByRole("heading", { name: "Your new token" }).waitFor();
+    await copyAndClose(page);
+    same(await row(page, "Typed offline").count(), 1, "tokens of that name");
+  },
+
+  // Two tabs replace the same token: the second is told who won.
+  async two_tabs(browser) {
+    const page = await browser.visit();
+    await signIn(page, options);
+    await create(page, "shared");
+    await copyAndClose(page);
+    const other = await page.context().newPage();
+    await other.goto(browser.url);
+    for (const one of [page, other])
+      await row(one, "shared")
+        .getByRole("button", { name: /^Replace/ })
+        .click();
+    await page.getByRole("button", { name: "Replace token" }).click();
+    await page.getByRole("heading", { name: "Your new token" }).waitFor();
+    const last4 = (await page.getByLabel("Webhook token", { exact: true }).inputValue()).slice(-4);
+    await other.getByRole("button", { name: "Replace token" }).click();
+    await other.getByText(`The new one ends in ${last4}`).waitFor();
+  },
+
+  // Names that are markup, that turn the direction, that have no end: inert, and the layout whole at 360 px and at 400 %.
+  async hostile(browser) {
+    const page = await browser.visit("/", { viewport: { width: 320, height: 640 } });
+    await signIn(page, options);
+    for (const token of options.names)
+      await page
+        .getByRole("heading", { name: token.slice(0, 20) })
+        .first()
+        .waitFor();
+    same(
+      await page.evaluate(() => [
+        document.querySelectorAll("main img, main script, main iframe").length,
+        window.hit ?? null,
+      ]),
+      [0, null],
+      "markup",
+    );
+    const wide = () =>
+      page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    same(await wide(), 0, "pixels to the side");
+    await browser.check(page, "hostile");
+    await page
+      .getByRole("button", { name: /^Delete/ })
+      .first()
+      .click();
+    await page.getByRole("alertdialog").waitFor();
+    same(await wide(), 0, "pixels to the side of the dialog");
+    await page.keyboard.press("Escape");
+    await shot(page, "phone");
+    browser.meant = /trusted-types-sink Element innerHTML\|<b>x|requires 'TrustedHTML'/;
+    let thrown = "";
+    await page
+      .evaluate(() => (document.createElement("p").innerHTML = "<b>x</b>"))
+      .catch((error) => (thrown = error.message));
+    if (!thrown.includes("TrustedHTML")) throw new Error("innerHTML of a text is possible");
+  },
+
+  // By keyboard alone.
+  async keyboard(browser) {
+    const page = await browser.visit();
+    await page.getByLabel("Email address").focus();
+    await page.keyboard.type(options.email);
+    await page.keyboard.press("Tab");
+    await page.keyboard.type(options.password);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Active Webhook Tokens" }).waitFor();
+    const tabTo = async (wanted) => {
+      for (let i = 0; i < 30; i++) {
+        await page.keyboard.press("Tab");
+        if ((await focused(page)) === wanted) return;
+      }
+      throw new Error(`${wanted} is not reached by Tab`);
+    };
+    await tabTo("Create New Token");
+    await page.keyboard.press("Enter");
+    await page.getByLabel("Name").focus();
+    await page.keyboard.type("by keys");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Your new token" }).waitFor();
+    await tabTo("Copy the token");
+    await page.keyboard.press("Space");
+    await page.getByRole("status").getByText("Copied").waitFor();
+    await page.keyboard.press("Escape");
+    await row(page, "by keys").waitFor();
+    same(await focused(page), "Create New Token", "the focus after Esc");
+  },
+
+  // How much script a page needs, as it is sent.
+  async weight(browser) {
+    const page = await browser.visit("/", {});
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    const sent = async () =>
+      page.evaluate(() =>
+        performance
+          .getEntriesByType("resource")
+          .filter((one) => one.name.endsWith(".js"))
+          .reduce((sum, one) => sum + one.encodedBodySize, 0),
+      );
+    const first = await sent();
+    await signIn(page, options);
+    await page.getByRole("link", { name: "Sessions" }).click();
+    await page.getByText("This one").waitFor();
+    const all = await sent();
+    console.log(`sign-in ${first} bytes of script, all pages ${all}`);
+    if (first < 1000 || first > 45 * 1024 || all > 110 * 1024)
+      throw new Error(`too heavy: sign-in ${first}, all ${all}`);
+  },
+};
+
+options.post = (token) =>
+  fetch(options.endpoint, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+    body: JSON.stringify({ text: "from the test" }),
+  });
+
+const browser = await Browser.open(options.url);
+let fault;
+try {
+  await scenarios[name](browser);
+} catch (error) {
+  fault = error;
+  for (const context of browser.browser.contexts())
+    for (const page of context.pages())
+      console.error(`--- ${page.url()}\n${await page.locator("body").innerText().catch(String)}`);
+}
+await browser
+  .close()
+  .catch((error) => (fault = fault ? new Error(`${fault.stack}\n${error.message}`) : error));
+if (fault) {
+  console.error(fault);
+  process.exit(1);
+}

@@ -1,0 +1,89 @@
+"""What people do in the console, in Debian's Chromium, under the real policy and against the real processes. The
+scenarios are in console/tests/scenarios.mjs."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from harness import postern
+from test_logins import GOOD, totp
+
+CONSOLE = postern.ROOT / "console"
+NAMES = ["<img src=x onerror=window.hit=1>", "<script>window.hit=1</script>", "\u202etxt.exe \u202d\u2066", "x" * 200,
+         "javascript:window.hit=1 \"'><b>"]
+
+SHOTS = os.environ.get("POSTERN_SCREENSHOTS")  # a folder for pictures of the pages
+
+pytestmark = [pytest.mark.skipif(not (CONSOLE / "dist/index.html.gz").exists() or not (CONSOLE / "node_modules/playwright-core").exists(),
+                                 reason="needs npm, to build the console"),
+              pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")]
+
+
+def visit(ring, scenario, **more):
+    path = subprocess.run([CONSOLE / "make.sh", "--path"], check=True, text=True, capture_output=True).stdout.strip()
+    given = {"url": f"http://127.0.0.1:{ring.admin_port}", "password": GOOD, **more}
+    done = subprocess.run(["node", "scenarios.mjs", scenario, json.dumps(given)], cwd=CONSOLE / "tests", text=True, capture_output=True,
+                          timeout=240 * postern.SLOW, env={**os.environ, "PATH": path, "POSTERN_SLOW": str(postern.SLOW)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def ada(ring, name):
+    """Somebody with a password."""
+    user = ring.user("ada" if SHOTS else name, token=False)
+    ring.ctl("user", "password", user.email, input=GOOD + "\n")
+    return user
+
+
+def test_signing_in_and_out(ring, ada):
+    visit(ring, "signing_in", email=ada.email)
+
+
+def test_signing_in_with_a_second_factor(ring, ada):
+    begun = ring.ctl("user", "totp", "begin", ada.email)
+    codes = ring.ctl("user", "totp", "confirm", ada.email, input=totp(begun["secret"], int(time.time()) // 30) + "\n")["codes"]
+    visit(ring, "signing_in", email=ada.email, codes=codes)
+
+
+def test_an_invitation_is_accepted_and_signs_in(ring, name):
+    email = f"{name}@example.org"
+    visit(ring, "invited", email=email, link=ring.ctl("user", "invite", email)["link"])
+
+
+def test_a_token_from_its_first_call_to_its_end(ring, name, ada):
+    name = "builds" if SHOTS else name
+    ring.channel(name, ada)
+    visit(ring, "tokens", email=ada.email, channel=name, endpoint=ring.channel_url(name))
+    texts = [row["message"]["text"] for row in ring.ctl("history", "channel", name)["messages"]]
+    assert texts.count("Hello from my new token") == 3
+
+
+def test_the_limit_is_shown_before_it_is_met(ring, ada):
+    visit(ring, "limit", email=ada.email)
+
+
+def test_nothing_typed_is_lost(ring, ada):
+    visit(ring, "interrupted", email=ada.email)
+
+
+def test_the_second_of_two_tabs_is_told_who_won(ring, ada):
+    visit(ring, "two_tabs", email=ada.email)
+
+
+def test_hostile_names_are_inert(ring, ada):
+    for name in NAMES:
+        ring.manage("token_create", ada.email, name=name)
+    visit(ring, "hostile", email=ada.email, names=NAMES)
+
+
+def test_all_of_it_by_keyboard(ring, ada):
+    visit(ring, "keyboard", email=ada.email)
+
+
+def test_the_pages_are_light(ring, ada):
+    visit(ring, "weight", email=ada.email)
