@@ -4,6 +4,7 @@
 #include "authd/directory/sessions.h"
 #include "authd/manage/answers.h"
 #include "authd/manage/credential.h"
+#include "authd/manage/etag.h"
 #include "authd/manage/http_args.h"
 #include "authd/manage/keyed.h"
 #include "common/base/clock.h"
@@ -23,6 +24,7 @@
 enum {
     MAGIC = 0x41444d4e,
     TURN_MESSAGES = 64,
+    KNOWN = 512,          /* longest If-None-Match that counts, with its end */
     USES = 64,            /* tokens whose use waits to be written */
     USE_APART_MS = 60000, /* a token's use is written at most so often */
 };
@@ -40,7 +42,8 @@ typedef struct asked {
     uuid_t7 session;        /* that a cookie brought; else nil */
     keyed_request_t keyed;
     bool reads;
-    bool follows; /* another with its key, which is under way */
+    char known[KNOWN]; /* If-None-Match: tags of answers that the caller has */
+    bool follows;      /* another with its key, which is under way */
 } asked_t;
 
 struct admin {
@@ -243,6 +246,10 @@ static asked_t *s_ask(admin_t *self, const wire_request_t *request, const caller
                        .session = caller->by_cookie ? caller->session : (uuid_t7){{0}},
                        .keyed = *keyed,
                        .reads = manage_only_reads(op_find(request->op))};
+    slice_t known;
+    if (op_find(request->op)->methods == OP_GET &&
+        wire_pairs_find(request->headers, "if-none-match", &known) && known.len < KNOWN)
+        snprintf(asked->known, KNOWN, "%.*s", SLICE_ARG(known));
     LIST_INSERT_HEAD(&self->asked, asked, link);
     return asked;
 }
@@ -366,13 +373,28 @@ static bool s_ended(admin_t *self, const asked_t *asked, const manage_answer_t *
     return !there;
 }
 
+/* The caller has this answer: it gets its tag alone. */
+static void s_reply_known(admin_t *self, peer_t *peer, const wire_request_t *request,
+                          const manage_answer_t *answer)
+{
+    wire_reply_t reply = wire_reply_to(request);
+    reply.status = 304;
+    s_add_etag(&reply, answer->etag);
+    metric_add_at(METRIC_admin_requests_total, answer->code, 1);
+    link_add_reply(self->link, peer, self->replies, &reply, slice("", 0));
+}
+
 /* PEER is NULL when the gateway that asked is gone by now. Returns the answer as it is kept. */
 static const manage_answer_t *s_give(asked_t *asked, peer_t *peer, manage_answer_t *answer)
 {
     admin_t *self = asked->admin;
     answer->cookie_ends = s_ended(self, asked, answer);
     const manage_answer_t *kept = asked->reads ? answer : s_keep(self, &asked->keyed, answer);
-    if (peer)
+    bool known = asked->reads && kept->code == ERROR_none && kept->whole && asked->known[0] &&
+                 etag_is_known(slice_of(asked->known), kept->etag);
+    if (peer && known)
+        s_reply_known(self, peer, &asked->request, kept);
+    else if (peer)
         s_reply(self, peer, &asked->request, kept, false);
     if (asked->reads)
         manage_clear(answer);

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,4 +42,32 @@ void etag_add(json_t *object)
         return;
     etag_of(object, text);
     json_object_set_new(object, "etag", json_string(text));
+}
+
+void etag_of_bytes(slice_t bytes, char text[ETAG_TEXT])
+{
+    uint8_t tag[TAG];
+    crypto_generichash(tag, TAG, (const uint8_t *)bytes.data, bytes.len, NULL, 0);
+    sodium_bin2hex(text, ETAG_TEXT, tag, TAG);
+}
+
+/* The comparison is the weak one, so W/ does not matter; a tag has no comma and no blank. */
+bool etag_is_known(slice_t field, const char *tag)
+{
+    char quoted[ETAG_TEXT + 2];
+    snprintf(quoted, sizeof quoted, "\"%s\"", tag);
+    while (field.len) {
+        size_t skip = 0, len = 0;
+        while (skip < field.len && strchr(", \t", field.data[skip]))
+            skip++;
+        if (skip + 1 < field.len && memcmp(field.data + skip, "W/", 2) == 0)
+            skip += 2;
+        while (skip + len < field.len && !strchr(", \t", field.data[skip + len]))
+            len++;
+        slice_t one = slice(field.data + skip, len);
+        if (slice_is(one, quoted) || slice_is(one, "*"))
+            return true;
+        field = slice(field.data + skip + len, field.len - skip - len);
+    }
+    return false;
 }

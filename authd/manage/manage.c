@@ -363,6 +363,9 @@ static void s_answer(pending_t *pending, error_code_t code)
             snprintf(answer->etag, sizeof answer->etag, "%s", etag);
         answer->body = json_dumps(task->result, JSON_COMPACT);
         answer->body_len = answer->body ? strlen(answer->body) : 0;
+        answer->whole = !etag && answer->body && pending->op->methods == OP_GET;
+        if (answer->whole)
+            etag_of_bytes(slice(answer->body, answer->body_len), answer->etag);
         assert(answer->body && answer->body_len <= MANAGE_BODY);
         answer->cookie = task->cookie;
         task->cookie = NULL;

@@ -53,7 +53,9 @@ typedef struct {
     char *body;                   /* JSON, when done; may hold a new token: see manage_clear. Of an
                                      error with details: its text and they, else NULL */
     size_t body_len, details_len;
-    char etag[ETAG_TEXT];    /* of the object that the body is; "": it has none */
+    char etag[ETAG_TEXT];    /* of the object that the body is, or of what was read; "": none */
+    bool whole;              /* etag changes with any byte of the body: an object's does not with
+                                its use */
     manage_cookie_t *cookie; /* in place of the session's text in the body; NULL: none. It goes
                                 with the body: see manage_clear */
     bool cookie_ends;        /* a cookie's session has ended: the caller clears the cookie */

@@ -68,7 +68,8 @@ bool header_travels_with_message(slice_t name)
 
 bool header_travels_to_authd(slice_t name)
 {
-    static const name_t names[] = {NAME("content-type"), NAME("if-match"), NAME("idempotency-key")};
+    static const name_t names[] = {NAME("content-type"), NAME("if-match"), NAME("if-none-match"),
+                                   NAME("idempotency-key")};
     return s_is_one(names, COUNT(names), name);
 }
 
