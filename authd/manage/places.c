@@ -294,8 +294,9 @@ static error_code_t s_find_person(task_t *task, const place_t *place, user_t *us
 static void s_tell_person(task_t *task, const place_t *place, const user_t *user)
 {
     task_object(task, &place->id, user->email);
-    task->result = json_pack("{s:o, s:o, s:o}", "id", task_json_id(&place->id), "name",
-                             task_json_text(place->name), "user", task_json_id(&user->id));
+    task->result = json_pack("{s:o, s:o, s:o, s:o}", "id", task_json_id(&place->id), "name",
+                             task_json_text(place->name), "user", task_json_id(&user->id), "person",
+                             task_json_person(user));
 }
 
 static error_code_t s_add_person(task_t *task)

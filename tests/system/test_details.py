@@ -137,6 +137,23 @@ def test_which_field_of_a_message(ring):
     assert "details" not in answer.json(), answer.text
 
 
+def test_which_parameter_of_a_read(ring):
+    ada = ring.user("det-reader")
+    ring.channel("det_reader", ada)
+    url = ring.url("/api/v2/channelsbyname/det_reader/messages")
+    for params, field in (({"limit": 0}, "limit"), ({"order": "up"}, "order"), ({"from": "x"}, "from"), ({"wait": 99}, "wait"),
+                          ({"limt": 3}, "limt"), ([("limit", 1), ("limit", 2)], "limit")):
+        answer = ring.http.get(url, params=params, headers={"Authorization": f"Bearer {ada.token}"})
+        assert told(answer, 400, "invalid_param") == {"field": field}, answer.text
+
+
+def test_who_was_added_is_told(ring, ask):
+    ada, bob = person(ring, "det_add_a"), person(ring, "det_add_b")
+    made(ask("POST", "/channels", {"name": "det_add", "owner": ada.id}))
+    added = made(ask("POST", "/channels/det_add/members", {"user": bob.email}))
+    assert added["person"] == {"id": bob.id, "name": added["person"]["name"], "email": bob.email}
+
+
 def test_posternctl_shows_the_text_alone(ring):
     done = ring.ctl_run("user", "create", "det-owner@example.org", "--json")
     assert done.returncode and "{" not in done.stderr

@@ -115,6 +115,7 @@ static const char *s_ask(verb_fn op, const char *params, error_code_t error)
     json_raw(&s_out, slice("", 1));
     reading_destroy(&job.reading);
     free(job.reason);
+    free(job.field);
     pack_free(&pairs);
     return s_out.data;
 }

@@ -68,7 +68,7 @@ static bool s_read_state(job_t *job, wanted_t *wanted)
         if (slice_is(text, s_states[i]))
             wanted->state = (outbox_state_t)i;
     if (!wanted->state)
-        job_refuse(job, ERROR_invalid_param, "state must be pending, delivered or dead.");
+        job_refuse_param(job, "state", "must be pending, delivered or dead.");
     return wanted->state != 0;
 }
 
@@ -79,8 +79,8 @@ static bool s_read_id(job_t *job, wanted_t *wanted)
     if (!job_param(job, "id", &text) || history_number(job, "id", INT64_MAX, &wanted->log) ||
         uuid_parse(text.data, text.len, &wanted->id) == 0)
         return true;
-    job_refuse(job, ERROR_invalid_param,
-               "id must be the number of a delivery, or the webhook-id of its event.");
+    job_refuse_param(job, "id",
+                     "must be the number of a delivery, or the webhook-id of its event.");
     return false;
 }
 
@@ -92,9 +92,9 @@ static bool s_read(job_t *job, wanted_t *wanted)
         !s_read_state(job, wanted) || !s_read_id(job, wanted))
         return false;
     if (!history_number(job, "limit", DELIVERY_LOG_LIMIT, &wanted->limit))
-        job_refuse(job, ERROR_invalid_param, "limit must be a number from 1 to 100.");
+        job_refuse_param(job, "limit", "must be a number from 1 to 100.");
     else if (!history_number(job, "after", INT64_MAX, &wanted->after))
-        job_refuse(job, ERROR_invalid_param, "after must be the next of the page before.");
+        job_refuse_param(job, "after", "must be the next of the page before.");
     return !job->error;
 }
 
@@ -290,8 +290,8 @@ void delivery_log_retry(post_t *post, job_t *job)
     reading->end = s_end_retry;
     if (page->wanted.log || !uuid_is_nil(&page->wanted.id))
         return;
-    job_refuse(job, ERROR_invalid_param,
-               "id is missing: the number of a delivery, or the webhook-id of its event.");
+    job_refuse_param(job, "id",
+                     "is missing: the number of a delivery, or the webhook-id of its event.");
     job->kind = JOB_REFUSED;
 }
 
@@ -304,7 +304,7 @@ void delivery_log_replay(post_t *post, job_t *job)
     if (!reading)
         return;
     if (!history_number(job, "rate", DELIVERY_RATE_MOST, &rate))
-        job_refuse(job, ERROR_invalid_param, "rate must be a number from 1 to 1000, a second.");
+        job_refuse_param(job, "rate", "must be a number from 1 to 1000, a second.");
     if (job->error)
         job->kind = JOB_REFUSED;
     page->replay = (delivery_replay_t){page->wanted.from_ms, page->wanted.to_ms, (unsigned)rate};

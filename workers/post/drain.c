@@ -186,17 +186,22 @@ void job_refuse_field(job_t *self, error_code_t error, slice_t path, const char 
         self->field = strndup(path.data, path.len);
 }
 
+void job_refuse_param(job_t *self, const char *name, const char *what)
+{
+    char reason[256];
+    snprintf(reason, sizeof reason, "%s %s", name, what);
+    job_refuse_field(self, ERROR_invalid_param, slice(name, strlen(name)), reason);
+}
+
 bool job_param(job_t *self, const char *name, slice_t *value)
 {
-    char reason[128];
     slice_t key, other, params = self->request->params;
     if (params.len == 0 || !wire_pairs_find(params, name, value))
         return false;
     for (wire_pairs_t each = wire_pairs_begin(params); wire_pairs_next(&each, &key, &other);) {
         if (!slice_is(key, name) || slice_eq(other, *value))
             continue;
-        snprintf(reason, sizeof reason, "%s is there twice, with different values.", name);
-        job_refuse(self, ERROR_invalid_param, reason);
+        job_refuse_param(self, name, "is there twice, with different values.");
         return false;
     }
     return true;
@@ -218,7 +223,7 @@ static void s_refuse_unknown(job_t *self, slice_t name, const char *const names[
                                   (int)head.len, head.data);
     for (size_t i = 0; i < count && len < sizeof reason; i++)
         len += (size_t)snprintf(reason + len, sizeof reason - len, "%s %s", i ? "," : "", names[i]);
-    job_refuse(self, ERROR_invalid_param, reason);
+    job_refuse_field(self, ERROR_invalid_param, head, reason);
 }
 
 bool job_knows(job_t *self, const char *const names[], size_t count)

@@ -85,6 +85,8 @@ slice_t job_body(const job_t *self);
 void job_refuse(job_t *self, error_code_t error, const char *reason);
 /* The same, of a field; its path is copied, and empty where there is none. */
 void job_refuse_field(job_t *self, error_code_t error, slice_t path, const char *reason);
+/* invalid_param: the text is NAME and WHAT, as "must be a number from 1 to 100.". */
+void job_refuse_param(job_t *self, const char *name, const char *what);
 /* The value of a parameter of the query that the operation reads; false when the parameter is
  * missing. A parameter with two different values refuses the job, and counts as missing. */
 bool job_param(job_t *self, const char *name, slice_t *value);

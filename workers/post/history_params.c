@@ -33,14 +33,13 @@ static bool s_read_numbers(job_t *job, uint64_t *limit)
 {
     reading_t *reading = job->reading;
     if (!history_number(job, "limit", HISTORY_LIMIT, limit))
-        job_refuse(job, ERROR_invalid_param, "limit must be a number from 1 to 1000.");
+        job_refuse_param(job, "limit", "must be a number from 1 to 1000.");
     else if (!history_number(job, "last", INT64_MAX, &reading->history.last))
-        job_refuse(job, ERROR_invalid_param, "last must be a number of messages, 1 or more.");
+        job_refuse_param(job, "last", "must be a number of messages, 1 or more.");
     else if (!history_number(job, "from", INT64_MAX, &reading->history.from))
-        job_refuse(job, ERROR_invalid_param, "from must be the sequence of a message, 1 or more.");
+        job_refuse_param(job, "from", "must be the sequence of a message, 1 or more.");
     else if (!history_number(job, "before", INT64_MAX, &reading->history.before))
-        job_refuse(job, ERROR_invalid_param,
-                   "before must be the sequence of a message, 1 or more.");
+        job_refuse_param(job, "before", "must be the sequence of a message, 1 or more.");
     return !job->error;
 }
 
@@ -53,7 +52,7 @@ static bool s_read_order(job_t *job)
         return !job->error;
     job->reading->look = history_look_newest;
     if (!slice_is(order, "desc"))
-        job_refuse(job, ERROR_invalid_param, "order must be asc or desc.");
+        job_refuse_param(job, "order", "must be asc or desc.");
     return !job->error;
 }
 
@@ -63,7 +62,7 @@ static bool s_read_wait(job_t *job)
     uint64_t wait_s = 0;
     reading_t *reading = job->reading;
     if (!history_number(job, "wait", HISTORY_WAIT_S, &wait_s))
-        job_refuse(job, ERROR_invalid_param, "wait must be a number of seconds from 1 to 30.");
+        job_refuse_param(job, "wait", "must be a number of seconds from 1 to 30.");
     else if (wait_s > 0 && reading->look != history_look_oldest)
         job_refuse(job, ERROR_invalid_param,
                    "wait is for pages with the oldest first: leave order=desc out.");

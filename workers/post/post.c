@@ -149,7 +149,7 @@ void post_choose_answer(post_t *self, job_t *job)
         bool off =
             (value.len == 5 && strncasecmp(value.data, "false", 5) == 0) || slice_is(value, "0");
         if (!on && !off)
-            job_refuse(job, ERROR_invalid_param, "sync_message must be true or false.");
+            job_refuse_param(job, "sync_message", "must be true or false.");
         if (!(self->verdict.flags & (MESSAGE_SYNC | MESSAGE_ASYNC)))
             sync = on;
     }

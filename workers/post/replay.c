@@ -127,7 +127,7 @@ static bool s_read_dry(job_t *job, replay_t *self)
         return !job->error;
     self->dry = slice_is(value, "true") || slice_is(value, "1");
     if (!self->dry && !slice_is(value, "false") && !slice_is(value, "0"))
-        job_refuse(job, ERROR_invalid_param, "dry_run must be true or false.");
+        job_refuse_param(job, "dry_run", "must be true or false.");
     return !job->error;
 }
 
@@ -136,7 +136,7 @@ static bool s_read_since(job_t *job, replay_t *self)
     slice_t text;
     if (job_param(job, "since", &text) &&
         (self->since_ms = moment_parse(text, clock_wall_ms())) < 0)
-        job_refuse(job, ERROR_invalid_param, "since must be " MOMENT_FORMS ".");
+        job_refuse_param(job, "since", "must be " MOMENT_FORMS ".");
     return !job->error;
 }
 
@@ -153,9 +153,9 @@ void post_replay(post_t *post, job_t *job)
         !s_read_since(job, self))
         ;
     else if (!history_number(job, "limit", REPLAY_EVENTS, &self->limit))
-        job_refuse(job, ERROR_invalid_param, "limit must be a number from 1 to 64.");
+        job_refuse_param(job, "limit", "must be a number from 1 to 64.");
     else if (!history_number(job, "from", INT64_MAX, &self->from))
-        job_refuse(job, ERROR_invalid_param, "from must be the sequence of a message, 1 or more.");
+        job_refuse_param(job, "from", "must be the sequence of a message, 1 or more.");
     reading->sliced = true;
     reading->look = s_look;
     reading->end = s_end;

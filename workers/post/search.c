@@ -201,9 +201,9 @@ void search_prepare(job_t *job)
         phrase.len + sender.len == 0)
         return;
     if (reading->history.last)
-        job_refuse(job, ERROR_invalid_param, "last does not go with q and sender: say limit.");
+        job_refuse_param(job, "last", "does not go with q and sender: say limit.");
     else if (reading->wait_ms > 0)
-        job_refuse(job, ERROR_invalid_param, "wait does not go with q and sender.");
+        job_refuse_param(job, "wait", "does not go with q and sender.");
     else if (job_param(job, "order", &order) && slice_is(order, "asc"))
         job_refuse(job, ERROR_invalid_param,
                    "A search begins with the newest: leave order=asc out.");

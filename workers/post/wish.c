@@ -14,9 +14,9 @@ static bool s_read(job_t *job, const char *name, slice_t *list)
     const char *fault = selection_fault(*list, ',');
     if (!fault)
         return true;
-    snprintf(reason, sizeof reason, "%s %s. It takes globs with commas between, as push,issues.*",
-             name, fault);
-    job_refuse(job, ERROR_invalid_param, reason);
+    snprintf(reason, sizeof reason, "%s. It takes globs with commas between, as push,issues.*",
+             fault);
+    job_refuse_param(job, name, reason);
     return false;
 }
 
