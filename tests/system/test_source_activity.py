@@ -69,6 +69,16 @@ def test_the_last_refusals_are_kept_without_anything_secret(channel):
     assert SECRET not in text and "Version 2" not in text and channel.user.token not in text and "v1=" not in text
 
 
+def test_a_flood_of_refusals_writes_nothing(channel):
+    channel.source(scheme="github", secret=SECRET)
+    assert channel.post(sign()).status_code == 204
+    before = channel.ring.metric("channel-0", "commits_total"), refused_total(channel, preset="github", reason="missing")
+    for _ in range(50):
+        assert channel.post().status_code == 401
+    assert channel.ring.metric("channel-0", "commits_total") == before[0]
+    assert refused_total(channel, preset="github", reason="missing") == before[1] + 50
+
+
 def test_none_but_the_owner_sees_it(channel, name):
     channel.source(scheme="github", secret=SECRET)
     channel.post()

@@ -135,6 +135,17 @@ def test_open_handshakes_need_no_source_and_store_nothing(channel):
     assert channel.texts() == []
 
 
+def test_the_token_that_notion_tells_is_a_message_until_there_is_its_source(channel):
+    body = json.dumps({"verification_token": "secret_tMrlL1qK5vuQAh1b6cZGhFChZTSYJlce98V0pYn7yBl"}).encode()
+    assert channel.post(body=body).status_code == 204
+    row, = channel.ring.messages("channelsbyname", channel.name, channel.user.token)
+    token = row["message"]["slides"][0]["data"][0]["value"]
+    channel.source(scheme="notion", secret=token)
+    channel.refused("missing", body=body)
+    text = hmac.new(token.encode(), BODY, hashlib.sha256).hexdigest()
+    assert channel.post({"X-Notion-Signature": "sha256=" + text}).status_code == 204
+
+
 def test_handshakes_of_a_source(channel):
     hub = channel.url + "&hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token="
     channel.source(scheme="meta", secret=SECRET, verify_token="meatyhamhock")

@@ -125,10 +125,11 @@ static void s_mark(const worker_t *self, job_t *job)
 static bool s_learn(worker_t *self, const wire_request_t *request)
 {
     slice_t record, sources;
+    if (!self->engine || request->handler.len == 0)
+        return true;
     source_records_split(request->handler, &record, &sources);
-    if (!self->engine || record.len == 0 ||
-        self->role->engine->learn(self->engine, &request->principal.target, record, clock_ms()) ==
-            0)
+    if (record.len == 0 || self->role->engine->learn(self->engine, &request->principal.target,
+                                                     record, clock_ms()) == 0)
         return true;
     if (!self->unread_said)
         log_warn("worker.handler", "op=%u err=%s", request->op,
