@@ -149,6 +149,7 @@ int send_run(ctl_t *ctl);
 int history_run(ctl_t *ctl);
 int export_run(ctl_t *ctl);
 int import_run(ctl_t *ctl);
+int tail_run(ctl_t *ctl);
 int delivery_list_run(ctl_t *ctl);
 int delivery_show_run(ctl_t *ctl);
 int delivery_again_run(ctl_t *ctl);

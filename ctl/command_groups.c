@@ -26,7 +26,7 @@ const command_former_t command_formers[] = {
 
 const option_t command_variables[] = {
     {"POSTERN_CONF", NULL, "the configuration's file, as -c"},
-    {"POSTERN_TOKEN", NULL, "a webhook token: what send, history, delivery and dlq send to senders' URLs"},
+    {"POSTERN_TOKEN", NULL, "a webhook token: what send, history, tail, delivery and dlq send to senders' URLs"},
     {"POSTERN_APPKEY", NULL, "the appkey of an extension that is named by its app-id"},
     {"POSTERN_MANAGEMENT_URL", NULL, "the admin listener's base URL, as --management-url"},
     {"POSTERN_MANAGEMENT_TOKEN", NULL, "a management token: what the admin API takes"},
@@ -61,6 +61,7 @@ const command_group_t command_groups[] = {
     {"format", "formats: what makes messages of what senders post by themselves; needs no server"},
     {"send", "post a message over HTTP, as a sender would"},
     {"history", "read messages back: with a token over HTTP, without one over the control socket of this machine"},
+    {"tail", "live streams over HTTP, with a webhook token; they come back by themselves, without a gap"},
     {"export", "write messages as JSON lines; reads as history does"},
     {"import", "post the messages of an export, over HTTP, as the owner of the channel"},
     {"delivery", "how the calls of a handler went: over HTTP as the owner of its bot or extension, or as history does"},

@@ -23,17 +23,21 @@ static size_t s_on_body(char *data, size_t size, size_t count, void *arg)
     return len;
 }
 
-static size_t s_on_header(char *data, size_t size, size_t count, void *arg)
+void http_retry_after(const char *line, size_t len, unsigned *seconds)
 {
     static const char name[] = "retry-after:";
+    char text[16];
+    if (len <= sizeof name || strncasecmp(line, name, sizeof name - 1) != 0)
+        return;
+    snprintf(text, sizeof text, "%.*s", (int)(len - sizeof name + 1), line + sizeof name - 1);
+    *seconds = (unsigned)strtoul(text, NULL, 10);
+}
+
+static size_t s_on_header(char *data, size_t size, size_t count, void *arg)
+{
     http_reply_t *reply = arg;
-    size_t len = size * count;
-    if (len > sizeof name && strncasecmp(data, name, sizeof name - 1) == 0) {
-        char text[16];
-        snprintf(text, sizeof text, "%.*s", (int)(len - sizeof name + 1), data + sizeof name - 1);
-        reply->retry_after_s = (unsigned)strtoul(text, NULL, 10);
-    }
-    return len;
+    http_retry_after(data, size * count, &reply->retry_after_s);
+    return size * count;
 }
 
 /* A proxy of the environment is for the world outside, and knows another 127.0.0.1. */
@@ -54,15 +58,22 @@ static CURLSH *s_share(void)
     return share;
 }
 
-static void s_options(CURL *curl, const http_request_t *request, http_reply_t *reply)
+void http_prepare(void *curl, const char *url)
 {
-    curl_easy_setopt(curl, CURLOPT_URL, request->url);
-    curl_easy_setopt(curl, CURLOPT_SHARE, s_share());
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, request->timeout_ms);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "posternctl/" POSTERN_VERSION);
+    if (s_is_loopback(url))
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+}
+
+static void s_options(CURL *curl, const http_request_t *request, http_reply_t *reply)
+{
+    http_prepare(curl, request->url);
+    curl_easy_setopt(curl, CURLOPT_SHARE, s_share());
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, request->timeout_ms);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, s_on_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, s_on_header);
@@ -71,8 +82,6 @@ static void s_options(CURL *curl, const http_request_t *request, http_reply_t *r
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
     }
-    if (s_is_loopback(request->url))
-        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
 }
 
 /* A request on its way. */

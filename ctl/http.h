@@ -31,4 +31,9 @@ void http_request(const http_request_t *request, http_reply_t *reply);
 void http_request_all(const http_request_t *requests, http_reply_t *replies, size_t len);
 void http_reply_clear(http_reply_t *reply);
 
+/* What all requests have in common; CURL is libcurl's easy handle. */
+void http_prepare(void *curl, const char *url);
+/* Reads a line of a head: of Retry-After the seconds, else nothing. */
+void http_retry_after(const char *line, size_t len, unsigned *seconds);
+
 #endif

@@ -20,6 +20,9 @@
                {"--since", "TIME", "stored then or later: 2026-01-02T03:04:05Z, 2026-01-02, 10m, 2h, 7d"}, \
                {"--until", "TIME", "stored before then"}, \
                {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE
+#define TAIL {"--last", "N", "begin with the newest N, 1 to 1000"}, \
+             {"--since", "WHERE", "begin there: all, latest, a time, an age as 10m, a sequence, or the id of an event"}, \
+             {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE
 #define BETWEEN {"--from", "TIME", "stored since, as 2026-01-02T03:04:05Z", TEXT("from")}, \
     {"--to", "TIME", "stored before", TEXT("to")}
 #define OWNER {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE, {APP}

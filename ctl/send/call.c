@@ -34,11 +34,13 @@ static const char *s_base(ctl_t *ctl)
     return url ? url : conf_text(ctl_conf(ctl), SET_public_url);
 }
 
-/* Whoever opens the control socket needs no token to read; what is posted is a user's. */
+/* Whoever opens the control socket needs no token to read; what is posted is a user's, and a stream
+ * is a gateway's. */
 static bool s_is_local(ctl_t *ctl, unsigned op)
 {
     const char *token = getenv("POSTERN_TOKEN");
-    bool reads = op_reads(op_find(op)) || op_find(op)->deed == DOES_REPEAT;
+    op_deed_t deed = op_find(op)->deed;
+    bool reads = (op_reads(op_find(op)) && deed != DOES_STREAM) || deed == DOES_REPEAT;
     return reads && !ctl_option(ctl, "--url") && !ctl_option(ctl, "--token-file") &&
            !ctl_admin_url(ctl) && !(token && *token);
 }
@@ -145,6 +147,16 @@ void call_destroy(call_t **self_p)
     credential_free(&self->authorization);
     free(self);
     *self_p = NULL;
+}
+
+const char *call_url(const call_t *self)
+{
+    return self->url;
+}
+
+const char *call_authorization(const call_t *self)
+{
+    return self->authorization;
 }
 
 void call_header(call_t *self, const char *header)

@@ -1,7 +1,7 @@
 /* A call of a sender's operation: over HTTP as a sender makes it, with the target looked up, the
  * token read and the URL made; or, where the operation reads and neither a token nor a URL is
  * given, over the control socket of this machine, which needs no token. Used by send, history,
- * delivery and dlq. */
+ * tail, delivery and dlq. */
 #ifndef POSTERN_CTL_SEND_CALL_H
 #define POSTERN_CTL_SEND_CALL_H
 
@@ -19,6 +19,10 @@ call_t *call_of(ctl_t *ctl, unsigned op, const char *target);
 /* Another operation of the same target with the same token: the command's is not looked at. */
 call_t *call_also(const call_t *self, unsigned op);
 void call_destroy(call_t **self_p);
+
+/* Of a call over HTTP: its URL, which may hold a secret, and the header with the token. */
+const char *call_url(const call_t *self);
+const char *call_authorization(const call_t *self);
 
 /* Adds "Name: value" (borrowed until the call is destroyed). */
 void call_header(call_t *self, const char *header);

@@ -1,6 +1,7 @@
 /* posternctl history …: reads messages back, page by page. */
 #include "ctl/command.h"
 #include "ctl/send/call.h"
+#include "ctl/send/shown.h"
 #include "ctl/table.h"
 
 #include <stdio.h>
@@ -26,37 +27,6 @@ typedef struct {
     json_t *all;    /* collects for --json without --follow */
 } history_t;
 
-/* What a person wants to see of a message or an event. */
-static void s_print_what(const json_t *row)
-{
-    const json_t *event = json_object_get(row, "event");
-    const json_t *text = json_object_get(json_object_get(row, "message"), "text");
-    if (event) {
-        const char *method = json_string_value(json_object_get(event, "method"));
-        printf("%s ", method ? method : "-");
-    }
-    if (!json_is_string(text))
-        text = event ? json_object_get(event, "body") : json_object_get(row, "message");
-    char *value = table_value(text);
-    table_text(stdout, value);
-    free(value);
-}
-
-static void s_print(const json_t *row)
-{
-    const json_t *sender = json_object_get(row, "sender");
-    const json_t *user = sender ? sender : json_object_get(json_object_get(row, "event"), "user");
-    const char *time = json_string_value(json_object_get(row, "time"));
-    const char *name = json_string_value(json_object_get(user, "name"));
-    printf("%" JSON_INTEGER_FORMAT "  ", json_integer_value(json_object_get(row, "sequence")));
-    table_text(stdout, time ? time : "-");
-    fputs("  ", stdout);
-    table_text(stdout, name ? name : "-");
-    fputs("  ", stdout);
-    s_print_what(row);
-    putchar('\n');
-}
-
 static void s_take(history_t *self, json_t *row)
 {
     self->from = (uint64_t)json_integer_value(json_object_get(row, "sequence")) + 1;
@@ -66,7 +36,7 @@ static void s_take(history_t *self, json_t *row)
     } else if (ctl_json(self->ctl)) {
         table_json_line(row);
     } else {
-        s_print(row);
+        shown_message(row, NULL, false);
     }
 }
 

@@ -1,6 +1,7 @@
 """posternctl with a running ring: management, posting and reading, health, supervision, the demo."""
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import re
@@ -336,6 +337,59 @@ def test_history_follows(ring, name):
     assert follower.stdout.readline().strip().endswith("second")
     follower.send_signal(signal.SIGINT)
     follower.wait(10)
+
+
+@contextlib.contextmanager
+def tailing(ring, user, *words):
+    with subprocess.Popen(
+            [str(postern.BIN / "posternctl"), "tail", *words, "-c", str(ring.conf), *ring._overrides()], text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**ring.environment, "POSTERN_TOKEN": user.token}) as tail:
+        try:
+            yield tail
+        finally:
+            tail.kill()
+
+
+def test_tail_shows_what_comes_and_comes_back(make_ring, name):
+    """Past the death of the gateway, from where it was; of several targets, each line says of which."""
+    ring = make_ring().up()
+    user = ring.user(name)
+    ring.channel(name, user)
+    ring.channel(name + "_b", user)
+
+    def say(channel, text):
+        ring.wait(lambda: ring.post(ring.channel_url(channel, user.token), {"text": text}).status_code == 204, 20)
+
+    say(name, "old")
+    with tailing(ring, user, "channel", name, "--since", "all") as one, \
+            tailing(ring, user, "channel", name, name + "_b", "--json") as both:
+        assert one.stdout.readline().rstrip().split("  ")[::3] == ["1", "old"]
+        ring.wait(lambda: ring.metric("gateway-0", "streams") == 3, 20)
+        say(name, "new \x1b[2J")
+        assert one.stdout.readline().rstrip().endswith("new ?[2J")
+        row = json.loads(both.stdout.readline())
+        assert (row["target"], row["sequence"], row["message"]) == (name, 2, {"text": "new \x1b[2J"})
+        ring.kill("gateway-0")
+        ring.wait_ready("gateway-0")
+        say(name, "after")
+        say(name + "_b", "there")
+        assert one.stdout.readline().rstrip().endswith("after")
+        rows = [json.loads(both.stdout.readline()) for _ in range(2)]
+        assert {(row["target"], row["message"]["text"]) for row in rows} == {(name, "after"), (name + "_b", "there")}
+        ring.manage("channel_edit", name, archived=True)
+        assert one.wait(20) == 1 and "archived" in one.stderr.read()
+        assert both.poll() is None
+
+
+def test_tail_says_why_it_cannot(ring, name):
+    user = ring.user(name)
+    for words, status, text in ((("tail", "channel", "no_such_channel"), 1, "unknown_channel"),
+                                (("tail", "channel", name, "--url", "http://127.0.0.1:1"), 1, "no answer from"),
+                                (("tail", "channel"), 2, "NAME")):
+        done = ctl(ring, *words, token=user.token)
+        assert done.returncode == status and text in done.stderr, (words, done.stderr)
+    done = ctl(ring, "tail", "channel", name)
+    assert done.returncode == 1 and "token" in done.stderr
 
 
 def test_arguments_of_no_process_show_a_token(ring, name):
