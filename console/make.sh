@@ -24,6 +24,9 @@ choose_node() {
     if [[ $(uname -m) == aarch64 ]]; then arch=arm64; fi
     local node=$PWD/toolchain/node_modules/node-linux-$arch/bin
     if [[ ${POSTERN_NODE:-} ]]; then node=$(dirname "$POSTERN_NODE"); fi
+    # It brings certificates of its own, and Debian's are those that this machine trusts.
+    local trusted=/etc/ssl/certs/ca-certificates.crt
+    if [[ -z ${NODE_EXTRA_CA_CERTS:-} && -r $trusted ]]; then export NODE_EXTRA_CA_CERTS=$trusted; fi
     export PATH=$node:$PWD/toolchain/node_modules/.bin:$PATH
 }
 
@@ -31,8 +34,13 @@ choose_node() {
 install() {
     cmp -s "$1/package-lock.json" "$1/node_modules/.stamp" && return
     echo "install the npm packages of console/$1"
-    if ! (cd "$1" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=1 --fetch-timeout=30000); then
+    local said status=0
+    said=$(cd "$1" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=1 --fetch-timeout=30000 2>&1) || status=$?
+    printf '%s\n' "$said"
+    if ((status)); then
         rm -rf dist
+        # A lock that is not of its package.json, a package that is another, a full disk: faults, and not the network.
+        [[ ! $said =~ EUSAGE|EINTEGRITY|EJSONPARSE|ENOSPC|EACCES ]] || exit 1
         exit 3
     fi
     cp "$1/package-lock.json" "$1/node_modules/.stamp"

@@ -30,6 +30,16 @@ def test_lock_names_no_registry(folder):
     assert not [name for name, package in lock["packages"].items() if "resolved" in package]
 
 
+@pytest.mark.parametrize("folder", ["tests/compat", "console", "console/toolchain"])
+def test_lock_is_whole(folder):
+    """npm ci refuses a lock that lacks what a package may depend on, npm install does not write what it could not find."""
+    packages = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
+    there = {path.rpartition("node_modules/")[2] for path in packages}
+    wanted = {name for package in packages.values() for kind in ("dependencies", "optionalDependencies") for name in package.get(kind, ())}
+    bundled = {name for package in packages.values() for name in package.get("bundleDependencies", ())}
+    assert sorted(wanted - there - bundled) == []
+
+
 def test_shell_scripts_parse():
     for script in ("dev", ".ci/run", "console/make.sh", "console/steps.sh"):
         subprocess.run(["bash", "-n", ROOT / script], check=True)
