@@ -105,6 +105,8 @@ static void s_add_facts(wire_reply_t *reply, const manage_answer_t *answer)
         s_add_cookie(reply, answer->cookie);
     else
         s_add_etag(reply, answer->etag);
+    if (answer->list)
+        wire_reply_add(reply, FACT_LIST, 1);
     if (answer->cookie_ends)
         wire_reply_add(reply, FACT_SESSION_END, 1);
 }
@@ -380,6 +382,8 @@ static void s_reply_known(admin_t *self, peer_t *peer, const wire_request_t *req
     wire_reply_t reply = wire_reply_to(request);
     reply.status = 304;
     s_add_etag(&reply, answer->etag);
+    if (answer->list)
+        wire_reply_add(&reply, FACT_LIST, 1);
     metric_add_at(METRIC_admin_requests_total, answer->code, 1);
     link_add_reply(self->link, peer, self->replies, &reply, slice("", 0));
 }

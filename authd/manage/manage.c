@@ -363,6 +363,7 @@ static void s_answer(pending_t *pending, error_code_t code)
             snprintf(answer->etag, sizeof answer->etag, "%s", etag);
         answer->body = json_dumps(task->result, JSON_COMPACT);
         answer->body_len = answer->body ? strlen(answer->body) : 0;
+        answer->list = json_object_get(task->result, "next") != NULL;
         answer->whole = !etag && answer->body && pending->op->methods == OP_GET;
         if (answer->whole)
             etag_of_bytes(slice(answer->body, answer->body_len), answer->etag);

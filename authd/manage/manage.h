@@ -56,6 +56,7 @@ typedef struct {
     char etag[ETAG_TEXT];    /* of the object that the body is, or of what was read; "": none */
     bool whole;              /* etag changes with any byte of the body: an object's does not with
                                 its use */
+    bool list;               /* a page of a list, which holds no secret */
     manage_cookie_t *cookie; /* in place of the session's text in the body; NULL: none. It goes
                                 with the body: see manage_clear */
     bool cookie_ends;        /* a cookie's session has ended: the caller clears the cookie */

@@ -21,6 +21,8 @@ typedef enum {
     FACT_FORMAT = 14,      /* Postern-Format: 1: failed */
     FACT_DETAILS = 15, /* of an error: so many bytes at the end of the body are its details, a JSON
                           object for programs, behind the text */
+    FACT_LIST = 16, /* 1: the body is a list, which holds no secret: it may go out as gzip, and its
+                       ETag is a weak one */
 } wire_fact_t;
 
 #endif

@@ -1,4 +1,5 @@
 #include "gateway/ring/reply.h"
+#include "gateway/ring/encoding.h"
 
 #include "common/base/ops.h"
 #include "common/base/secret.h"
@@ -27,6 +28,8 @@ NAME(rate_reset, "RateLimit-Reset");
 NAME(deprecation, "Deprecation");
 NAME(sunset, "Sunset");
 NAME(etag, "ETag");
+NAME(content_encoding, "Content-Encoding");
+NAME(vary, "Vary");
 NAME(cookie, "Set-Cookie");
 NAME(format, "Postern-Format");
 NAME(origin, "WebHook-Allowed-Origin");
@@ -194,11 +197,20 @@ static void s_sunset(h2o_req_t *req, uint64_t seconds)
     reply_header(req, &s_name_sunset, slice(text, H2O_TIMESTR_RFC1123_LEN));
 }
 
-/* A strong entity tag (RFC 9110 §8.8.3) of two numbers. */
-static void s_etag(h2o_req_t *req, uint64_t high, uint64_t low)
+static bool s_is_list(const wire_reply_t *reply)
+{
+    for (unsigned i = 0; i < reply->facts; i++)
+        if (reply->fact[i].fact == FACT_LIST && reply->fact[i].value == 1)
+            return true;
+    return false;
+}
+
+/* An entity tag (RFC 9110 §8.8.3) of two numbers: a weak one of what may go out in two encodings.
+ */
+static void s_etag(h2o_req_t *req, uint64_t high, uint64_t low, bool weak)
 {
     char *text = h2o_mem_alloc_pool(&req->pool, 40);
-    int len = snprintf(text, 40, "\"%016" PRIx64 "%016" PRIx64 "\"", high, low);
+    int len = snprintf(text, 40, "%s\"%016" PRIx64 "%016" PRIx64 "\"", weak ? "W/" : "", high, low);
     reply_header(req, &s_name_etag, slice(text, (size_t)len));
 }
 
@@ -242,7 +254,7 @@ static void s_facts(h2o_req_t *req, const wire_reply_t *reply)
             etag_high = value;
             break;
         case FACT_ETAG_LOW:
-            s_etag(req, etag_high, value);
+            s_etag(req, etag_high, value, s_is_list(reply));
             break;
         case FACT_FORMAT:
             if (value == 1)
@@ -345,6 +357,21 @@ static bool s_send_text(h2o_req_t *req, const wire_reply_t *reply, slice_t json)
     return true;
 }
 
+/* A list that is long enough, to who takes gzip; false: it is to go as it is. Nothing else is
+ * packed: from the length of what is, one could guess at a secret in it (BREACH). */
+static bool s_send_gzip(h2o_req_t *req, slice_t json)
+{
+    enum { GZIP_LEAST = 4096 };
+    reply_header(req, &s_name_vary, slice_of("Accept-Encoding"));
+    slice_t packed =
+        json.len > GZIP_LEAST && encoding_takes_gzip(req) ? encoding_gzip(req, json) : slice("", 0);
+    if (packed.len == 0)
+        return false;
+    reply_header(req, &s_name_content_encoding, slice_of("gzip"));
+    reply_send(req, packed.data, packed.len);
+    return true;
+}
+
 void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body, cookie_use_t cookie)
 {
     /* 1xx would not end the exchange; an error may not go out as a success. */
@@ -363,6 +390,8 @@ void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body, cook
         return;
     if (len)
         reply_content_headers(req, slice_of("application/json"));
+    if (len && s_is_list(reply) && s_send_gzip(req, slice(zmq_msg_data(body), len)))
+        return;
     reply_send(req, len ? s_keep_body(req, body) : NULL, len);
 }
 

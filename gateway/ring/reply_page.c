@@ -1,5 +1,6 @@
 /* Answers with a file of the pages: whole, or 304 to who has it (RFC 9110 §13.1.2), as gzip (RFC
  * 1952) to who takes that. */
+#include "gateway/ring/encoding.h"
 #include "gateway/ring/reply.h"
 #include "gateway/ring/reply_head.h"
 
@@ -16,44 +17,9 @@ NAME(policy, "Content-Security-Policy");
 NAME(opener, "Cross-Origin-Opener-Policy");
 NAME(resource, "Cross-Origin-Resource-Policy");
 
-static slice_t s_value(const h2o_req_t *req, const h2o_token_t *name)
-{
-    ssize_t at = h2o_find_header(&req->headers, name, -1);
-    if (at < 0)
-        return slice(NULL, 0);
-    return slice(req->headers.entries[at].value.base, req->headers.entries[at].value.len);
-}
-
 static bool s_is_space(char c)
 {
     return c == ' ' || c == '\t';
-}
-
-/* Whether a coding of Accept-Encoding is gzip with a weight that is not 0 ("gzip;q=0.0"). */
-static bool s_is_gzip(slice_t coding)
-{
-    const char *semicolon = memchr(coding.data, ';', coding.len);
-    size_t len = semicolon ? (size_t)(semicolon - coding.data) : coding.len;
-    slice_t name = slice_trim(slice(coding.data, len), s_is_space);
-    if (name.len != 4 || strncasecmp(name.data, "gzip", 4) != 0)
-        return false;
-    for (size_t i = len; i < coding.len; i++)
-        if (coding.data[i] >= '1' && coding.data[i] <= '9')
-            return true;
-    return !semicolon;
-}
-
-static bool s_takes_gzip(slice_t accepted)
-{
-    while (accepted.len) {
-        const char *comma = memchr(accepted.data, ',', accepted.len);
-        size_t len = comma ? (size_t)(comma - accepted.data) : accepted.len;
-        if (s_is_gzip(slice(accepted.data, len)))
-            return true;
-        len += comma != NULL;
-        accepted = slice(accepted.data + len, accepted.len - len);
-    }
-    return false;
 }
 
 /* The bytes of the file before gzip, in the request's pool. */
@@ -84,7 +50,7 @@ static slice_t s_etag(h2o_req_t *req, const page_file_t *page, bool inflates)
 /* Whether the client has what TAG names: a quoted tag is in no other one. */
 static bool s_has(const h2o_req_t *req, slice_t tag)
 {
-    slice_t known = s_value(req, H2O_TOKEN_IF_NONE_MATCH);
+    slice_t known = encoding_header(req, H2O_TOKEN_IF_NONE_MATCH);
     return known.len && (slice_is(slice_trim(known, s_is_space), "*") ||
                          memmem(known.data, known.len, tag.data, tag.len));
 }
@@ -92,7 +58,7 @@ static bool s_has(const h2o_req_t *req, slice_t tag)
 void reply_page(h2o_req_t *req, const uuid_t7 *id, const page_file_t *page)
 {
     bool gzipped = page->inflated > 0;
-    bool inflates = gzipped && !s_takes_gzip(s_value(req, H2O_TOKEN_ACCEPT_ENCODING));
+    bool inflates = gzipped && !encoding_takes_gzip(req);
     slice_t etag = s_etag(req, page, inflates);
     bool has = s_has(req, etag);
     reply_begin(req, has ? 304 : 200, id);

@@ -71,12 +71,6 @@ def test_it_has_every_operation_and_no_other(document):
         assert operation["security"] == choices, name
 
 
-def test_each_operation_names_its_listener(document):
-    """Generators know one list of paths, and ignore the servers of a path."""
-    for name, (_, _, operation, admin) in operations(document).items():
-        assert operation["x-listener"] == ("admin" if admin else "public"), name
-
-
 def test_it_has_every_error_code(document):
     codes = document["components"]["schemas"]["Error"]["properties"]["code"]["enum"]
     assert sorted(codes) == sorted(row[1] for row in tables.rows("common/errors.def", "ERROR"))
