@@ -20,6 +20,7 @@ typedef struct {
     wire_request_t *request;
     token_t token;
     bool operates; /* there is no token: whoever asks may everything */
+    bool owns;     /* the target is the user's own */
     bool bound;    /* the token has terms */
     terms_t terms;
     slice_t detail; /* of the refusal */
@@ -73,6 +74,7 @@ static error_code_t s_place(case_t *self, place_kind_t kind, rule_t rule, const 
     if (!s_covers(self, kind == PLACE_CHANNEL ? TERMS_CHANNELS : TERMS_BOTS, &place->id))
         return ERROR_out_of_scope;
     bool owns = uuid_eq(&place->owner, user);
+    self->owns = owns;
     bool may = rule == MAY_ANYONE || (owns && (rule == MAY_PEOPLE || rule == MAY_OWNER)) ||
                (rule != MAY_OWNER && place_has(self->view, kind, &place->id, user));
     self->request->target = place->name;
@@ -150,7 +152,8 @@ static error_code_t s_find_buddy(case_t *self, rule_t rule)
         return ERROR_out_of_scope;
     if (!users_find(self->view, self->request->target, &buddy))
         return ERROR_unknown_user;
-    if (rule == MAY_OWNER && !uuid_eq(&buddy.id, &self->token.user))
+    self->owns = uuid_eq(&buddy.id, &self->token.user);
+    if (rule == MAY_OWNER && !self->owns)
         return ERROR_not_allowed;
     uuid_text(&buddy.id, self->judge->target);
     self->request->target = slice(self->judge->target, UUID_TEXT - 1);
@@ -389,6 +392,8 @@ static void s_fill(case_t *self, const verdict_t *verdict)
     }
     s_dedupe(self);
     s_add_handler(self);
+    if (s_rules[self->request->op].deed == DOES_CHANGE && self->owns)
+        self->request->handler = slice_of(WIRE_OWNER);
 }
 
 static void s_refuse_sources(case_t *self, verdict_t *verdict)
@@ -408,7 +413,7 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
     case_t this;
     slice_t target = request->target;
     this.judge = self;
-    this.operates = false;
+    this.operates = this.owns = false;
     this.view = view;
     this.request = request;
     this.detail = slice("", 0);

@@ -33,6 +33,7 @@ typedef enum {
                   with its headers */
     DOES_FORMAT, /* an event that becomes a message, which is stored */
     DOES_READ,   /* reads what was stored */
+    DOES_CHANGE, /* changes or deletes a message that was stored */
     DOES_LOOK,   /* likewise, also of a target that is archived */
     DOES_REPEAT, /* has something done again that was stored */
     DOES_ASK,    /* about the credential itself */

@@ -20,4 +20,14 @@ bool wire_pairs_next(wire_pairs_t *self, slice_t *name, slice_t *value);
 /* The first value of NAME (exact); false when there is none. */
 bool wire_pairs_find(slice_t pairs, const char *name, slice_t *value);
 
+/* The name of the pair, the first of an entry's headers, that says which format the path names; no
+ * header of HTTP can have it. */
+#define WIRE_FORMAT ":format"
+/* Likewise which message the path names: its id. */
+#define WIRE_MESSAGE ":message"
+/* In the place of the handler record of a request that changes a message: the target's owner asks.
+ */
+#define WIRE_OWNER "owner"
+enum { WIRE_FORMAT_NAME = 32 }; /* longest name of a format: a-z, 0-9, - and _ */
+
 #endif

@@ -87,11 +87,6 @@ slice_t wire_request_body(const wire_request_t *request, zmq_msg_t *frame);
 
 enum { WIRE_FACTS = 8, WIRE_FACTS_TEXT = 128, WIRE_SESSION = 6 };
 
-/* The name of the pair, the first of an entry's headers, that says which format the path names; no
- * header of HTTP can have it. */
-#define WIRE_FORMAT ":format"
-enum { WIRE_FORMAT_NAME = 32 }; /* longest name of a format: a-z, 0-9, - and _ */
-
 /* How the appkey of an admin request begins when a cookie brought the session that is its token;
  * the X-CSRF-Token that came along, which may be empty, stands behind. */
 #define WIRE_CSRF "csrf:"

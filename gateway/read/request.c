@@ -24,9 +24,9 @@ struct request_reader {
 
 /* What the headers of one request told. */
 typedef struct {
-    slice_t format;  /* of the path; or empty */
-    slice_t key;     /* Idempotency-Key */
-    slice_t session; /* of the cookie; empty: none, or more than one */
+    slice_t format, message; /* of the path; or empty */
+    slice_t key;             /* Idempotency-Key */
+    slice_t session;         /* of the cookie; empty: none, or more than one */
     slice_t origin, csrf;
     unsigned cookies; /* headers */
     slice_t forwarded[FORWARDED_LINES];
@@ -139,6 +139,8 @@ static error_code_t s_route(request_reader_t *self, h2o_req_t *req, slice_t path
                             : NULL);
     case ROUTE_FORMAT:
         return s_refuse(out, ERROR_unknown_format, NULL);
+    case ROUTE_MESSAGE:
+        return s_refuse(out, ERROR_unknown_message, NULL);
     case ROUTE_METHOD:
         out->allow = route.allow;
         out->handshake = s_is_handshake(self, req, path);
@@ -150,6 +152,7 @@ static error_code_t s_route(request_reader_t *self, h2o_req_t *req, slice_t path
                         "The target in the path is not valid percent-encoded UTF-8.");
     }
     found->format = route.format;
+    found->message = route.message;
     out->op = route.op;
     out->entry.op = route.op->number;
     out->entry.method = route.method;
@@ -274,6 +277,8 @@ static error_code_t s_headers(request_reader_t *self, h2o_req_t *req, request_t 
     found->all = &req->headers;
     if (found->format.len)
         wire_pairs_add(&self->headers, slice_of(WIRE_FORMAT), found->format);
+    if (found->message.len)
+        wire_pairs_add(&self->headers, slice_of(WIRE_MESSAGE), found->message);
     found->event = s_is_event(req, out->op);
     for (size_t i = 0; found->event && i < req->headers.size; i++)
         found->connections += s_is_connection(&req->headers.entries[i]);

@@ -8,7 +8,7 @@
 
 enum { SEGMENTS = 4, ROWS = 128, METHODS = 5 };
 
-typedef enum { LITERAL, PLURAL /* an s may follow */, TARGET, FORMAT } segment_kind_t;
+typedef enum { LITERAL, PLURAL /* an s may follow */, TARGET, FORMAT, MESSAGE } segment_kind_t;
 typedef struct {
     segment_kind_t kind;
     slice_t text; /* of a literal */
@@ -47,10 +47,11 @@ static void s_compile(row_t *row, const op_t *op)
         assert(row->segments < SEGMENTS);
         segment_t *segment = &row->segment[row->segments++];
         bool plural = text.len > 3 && memcmp(text.data + text.len - 3, "(s)", 3) == 0;
-        segment->kind = slice_is(text, "{target}")   ? TARGET
-                        : slice_is(text, "{format}") ? FORMAT
-                        : plural                     ? PLURAL
-                                                     : LITERAL;
+        segment->kind = slice_is(text, "{target}")    ? TARGET
+                        : slice_is(text, "{format}")  ? FORMAT
+                        : slice_is(text, "{message}") ? MESSAGE
+                        : plural                      ? PLURAL
+                                                      : LITERAL;
         segment->text = slice(text.data, text.len - (plural ? 3 : 0));
         assert(segment->text.len &&
                (segment->kind >= TARGET || !memchr(segment->text.data, '{', segment->text.len)));
@@ -159,6 +160,19 @@ static bool s_is_format(slice_t name)
     return name.len > 0 && name.len <= WIRE_FORMAT_NAME;
 }
 
+/* "<time>_<number>" */
+static bool s_is_message(slice_t id)
+{
+    enum { LONGEST = 40 };
+    bool part = false;
+    for (size_t i = 0; i < id.len; i++) {
+        part |= id.data[i] == '_';
+        if (id.data[i] != '_' && (id.data[i] < '0' || id.data[i] > '9'))
+            return false;
+    }
+    return part && id.len <= LONGEST;
+}
+
 static route_result_t s_take(const row_t *row, const slice_t *text, route_t *route)
 {
     route_result_t result = ROUTE_FOUND;
@@ -167,6 +181,8 @@ static route_result_t s_take(const row_t *row, const slice_t *text, route_t *rou
             result = s_decode_target(route, text[i]);
         else if (row->segment[i].kind == FORMAT)
             result = s_is_format(route->format = text[i]) ? ROUTE_FOUND : ROUTE_FORMAT;
+        else if (row->segment[i].kind == MESSAGE)
+            result = s_is_message(route->message = text[i]) ? ROUTE_FOUND : ROUTE_MESSAGE;
     }
     return result;
 }

@@ -22,6 +22,7 @@ typedef enum {
     ROUTE_FOUND,
     ROUTE_NOT_FOUND,
     ROUTE_FORMAT,    /* the format in the path cannot be the name of one */
+    ROUTE_MESSAGE,   /* the message in the path cannot be the id of one */
     ROUTE_METHOD,    /* the path is known, the method is not one of its own: allow has them */
     ROUTE_MALFORMED, /* a broken percent escape, or a control character, in the target */
 } route_result_t;
@@ -32,7 +33,7 @@ typedef struct {
     unsigned allow;           /* bits of all methods of this path */
     char target[WIRE_TARGET]; /* decoded */
     size_t target_len;
-    slice_t format; /* of the path, as it stands there; or empty */
+    slice_t format, message; /* of the path, as they stand there; or empty */
 } route_t;
 
 /* PATH is the raw path of the request, without the query; METHOD its name. */

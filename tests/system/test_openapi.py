@@ -117,7 +117,8 @@ class Client:
         self.check(args, content["application/json"]["schema"])
         return {"json": args}
 
-    def call(self, name, target="", args=None, status=200, params=None, headers=None, token=True):
+    def call(self, name, target="", args=None, status=200, params=None, headers=None, token=True,
+             message="1_1"):
         """The answer, parsed; checked against what the document has for its STATUS (one, or one of
         a tuple)."""
         path, method, operation, admin = self.operations[name]
@@ -129,7 +130,8 @@ class Client:
         assert set(query) - {"appkey"} <= known, (name, query)
         credential = {"Authorization": f"Bearer {self.management if admin else self.token}"}
         answer = self.ring.http.request(
-            method.upper(), f"http://127.0.0.1:{port}/api/v2" + path.replace("{target}", target).replace("{format}", "generic"),
+            method.upper(), f"http://127.0.0.1:{port}/api/v2" + path.replace("{target}", target).replace("{format}", "generic")
+            .replace("{message}", message),
             params=query, headers={**(credential if token else {}), **(headers or {})},
             timeout=30 * postern.SLOW, **more)
         assert answer.status_code in (status if isinstance(status, tuple) else (status,)), (name, answer.status_code, answer.text)
@@ -325,6 +327,16 @@ def sources(call):
     call("source_delete", other["id"], status=204)
 
 
+def change(call, name, target, message):
+    """One that was posted by NAME: shown where that is there, edited, deleted."""
+    assert call(f"{name}_edit", target, {"text": "edited"}, message=message) == {"message_id": message, "revision": 1}
+    if name != "buddy_message":
+        assert call(f"{name}_show", target, message=message)["revision"] == 1
+        call(f"{name}_show_head", target, message=message)
+    call(f"{name}_delete", target, status=204, message=message)
+    call(f"{name}_delete", target, status=404, message=message)
+
+
 def test_every_operation_answers_as_it_says(client, ring):
     call = client.call
     people(call)
@@ -342,7 +354,8 @@ def test_every_operation_answers_as_it_says(client, ring):
                          ("chat_message", channel["id"]), ("bot_message", "oas_bot"),
                          ("buddy_message", OWNER)):
         call(name, target, text, 204)
-        call(name, target, text, params={"sync_message": "true"})
+        sent = call(name, target, text, params={"sync_message": "true"})
+        change(call, name, target, sent["message_id"])
     for name, target in (("channel_incoming", "oas_channel"), ("channel_id_incoming", channel["id"]),
                          ("channel_format", "oas_channel"), ("channel_id_format", channel["id"])):
         call(f"{name}_get", target, text, 204)

@@ -34,6 +34,9 @@ static void s_path(const op_t *op, bool plural, char *out)
         } else if (strncmp(at, "{format}", 8) == 0) {
             out = stpcpy(out, "f_1");
             at += 8;
+        } else if (strncmp(at, "{message}", 9) == 0) {
+            out = stpcpy(out, "17_1");
+            at += 9;
         } else if (strncmp(at, "(s)", 3) == 0) {
             out = stpcpy(out, plural ? "s" : "");
             at += 3;
@@ -218,7 +221,28 @@ static void test_formats(void **state)
         assert_int_equal(s_find("POST", path, &route), ROUTE_FORMAT);
     }
     assert_int_equal(s_find("POST", "/api/v2/bots/%zz/incoming/github", &route), ROUTE_MALFORMED);
-    assert_int_equal(s_find("POST", "/api/v2/bots/ops/message/github", &route), ROUTE_NOT_FOUND);
+    assert_int_equal(s_find("POST", "/api/v2/bots/ops/message/17_1", &route), ROUTE_METHOD);
+    assert_int_equal(s_find("POST", "/api/v2/bots/ops/event/github", &route), ROUTE_NOT_FOUND);
+}
+
+static void test_messages(void **state)
+{
+    static const char *const good[] = {"1_1", "1764338400123_18446744073709551615"};
+    static const char *const bad[] = {"1", "a_1", "1_1%20", "%31_1",
+                                      "01234567890123456789_01234567890123456789"};
+    char path[256];
+    route_t route;
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        snprintf(path, sizeof path, "/api/v2/channelsbyname/ops/messages/%s/", good[i]);
+        assert_int_equal(s_find("DELETE", path, &route), ROUTE_FOUND);
+        assert_int_equal(route.op->number, OP_channel_message_delete);
+        assert_true(slice_is(route.message, good[i]));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(path, sizeof path, "/api/v2/bots/ops/message/%s", bad[i]);
+        assert_int_equal(s_find("PUT", path, &route), ROUTE_MESSAGE);
+    }
 }
 
 /* The admin listener has the management operations, each by its own path, and nothing else. */
@@ -256,6 +280,7 @@ int main(void)
         cmocka_unit_test(test_example),
         cmocka_unit_test(test_every_row),
         cmocka_unit_test(test_formats),
+        cmocka_unit_test(test_messages),
         cmocka_unit_test(test_admin_is_not_here),
         cmocka_unit_test(test_methods),
         cmocka_unit_test(test_head),

@@ -36,6 +36,7 @@ static const char *const s_known[] = {
 #define PARAM_DELIVERIES(name) name,
 #define PARAM_BOTH(name) name,
 #define PARAM_REPLAYS(name)
+#define PARAM_SHOW(name)
 #include "common/read_params.def"
 };
 static const char *const s_states[] = {"", "pending", "delivered", "dead"};

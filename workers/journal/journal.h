@@ -79,6 +79,10 @@ typedef enum {
     JOURNAL_REFUSED,  /* not seen, and the caller had refused it: nothing was done */
     JOURNAL_NO_ROOM,  /* not seen, and there is no room to store it */
     JOURNAL_NO_KEYS,  /* not seen, and no room for another key */
+    JOURNAL_UNKNOWN,  /* not seen, and the target has no message that the entry names */
+    JOURNAL_FOREIGN,  /* not seen, and the message to be changed is another user's */
+    JOURNAL_BUSY,     /* not seen, and the event to be changed is still to be delivered */
+    JOURNAL_OUTCOMES
 } journal_outcome_t;
 
 /* A bit of an answer's log: the other bits are the public number itself, of a message from before a
@@ -96,7 +100,31 @@ typedef struct {
     uint64_t log;    /* global sequence, from 1; or JOURNAL_NUMBER and a public number */
     int64_t time_ms; /* the record's */
     uint8_t answer;  /* the caller's */
+    /* Of a revision; 0: the record is a message's first one. */
+    uint32_t revision;
+    uint64_t root_number; /* the public number of the message's first record, and its time */
+    int64_t root_ms;
 } journal_answer_t;
+
+/* Changing. A message is its first record, whose id it keeps, and the revisions of it, each a
+ * record of its own with all of the message anew. A revision that deletes is the last one: with it
+ * the content of the records before it is removed, and their places stay. The same is done with the
+ * content of all but the first and the last JOURNAL_WHOLE - 1 of more than JOURNAL_REVISIONS. Where
+ * retention has removed the first record, the message stands at the oldest one that there is. */
+typedef enum {
+    CHANGE_NONE,   /* the entry is a message of its own */
+    CHANGE_KEYED,  /* a revision of the message of the target with the record's key, which has not
+                      been deleted; without one a message of its own */
+    CHANGE_EDIT,   /* a revision of the user's message that is named */
+    CHANGE_DELETE, /* likewise, and it is deleted */
+} journal_change_t;
+enum { JOURNAL_REVISIONS = 50, JOURNAL_WHOLE = 11 };
+
+/* Names a message of the entry's target: what its id is made of. */
+typedef struct {
+    uint64_t number; /* the public one; 0: names none */
+    int64_t time_ms;
+} journal_name_t;
 
 typedef struct {
     record_t record; /* without sequence and running_ms, which are set when it is stored */
@@ -104,6 +132,11 @@ typedef struct {
     uint8_t hash[JOURNAL_HASH]; /* of body and parameters; only with a key (fingerprint.h) */
     uint8_t hash_as_came[JOURNAL_HASH]; /* as a row of another version may have it */
     bool refused;                       /* never store; look only whether it was seen */
+    journal_change_t change;
+    journal_name_t named; /* of EDIT and DELETE */
+    bool any;             /* DELETE: the message may be any user's */
+    journal_name_t
+        about; /* the record goes into the thread about this message, or into its thread */
     journal_answer_t answer; /* in: answer. out: of STORED, RESENT and REPLAYED, the first one's */
     journal_outcome_t outcome; /* out */
 } journal_entry_t;

@@ -2,8 +2,9 @@
 
 #include <assert.h>
 #include <endian.h>
+#include <stddef.h>
 
-enum { VERSION = 1, VERSION_NUMBERED = 2, VERSION_BESIDE = 3 };
+enum { VERSION = 1, VERSION_NUMBERED = 2, VERSION_BESIDE = 3, VERSION_RELATED = 4 };
 
 typedef struct __attribute__((packed)) {
     uint8_t version, flags, method, environment;
@@ -16,17 +17,25 @@ typedef struct __attribute__((packed)) {
 /* Behind the head, of a version that has it. */
 typedef struct __attribute__((packed)) {
     uint64_t number;
-    uint32_t message_len; /* VERSION_BESIDE */
+    uint32_t message_len; /* from VERSION_BESIDE on */
+    uint64_t thread;      /* VERSION_RELATED from here on */
+    uint64_t root, root_number, root_ms;
+    uint32_t revision, more;
+    uint8_t key[RECORD_KEY];
 } more_t;
 
 static uint8_t s_version(const record_t *self)
 {
-    return self->message.len ? VERSION_BESIDE : self->number ? VERSION_NUMBERED : VERSION;
+    return record_is_related(self) ? VERSION_RELATED
+           : self->message.len     ? VERSION_BESIDE
+           : self->number          ? VERSION_NUMBERED
+                                   : VERSION;
 }
 
 static size_t s_more(uint8_t version)
 {
-    return version == VERSION_BESIDE     ? sizeof(more_t)
+    return version == VERSION_RELATED    ? sizeof(more_t)
+           : version == VERSION_BESIDE   ? offsetof(more_t, thread)
            : version == VERSION_NUMBERED ? sizeof(uint64_t)
                                          : 0;
 }
@@ -70,7 +79,15 @@ void record_write(const record_t *self, void *to)
     memcpy(head.target, self->target.bytes, UUID_BYTES);
     memcpy(to, &head, sizeof head);
     char *at = (char *)to + sizeof head;
-    more_t more = {htole64(self->number), htole32((uint32_t)self->message.len)};
+    more_t more = {.number = htole64(self->number),
+                   .message_len = htole32((uint32_t)self->message.len),
+                   .thread = htole64(self->thread),
+                   .root = htole64(self->root),
+                   .root_number = htole64(self->root_number),
+                   .root_ms = htole64((uint64_t)self->root_ms),
+                   .revision = htole32(self->revision),
+                   .more = htole32(self->more)};
+    memcpy(more.key, self->key, RECORD_KEY);
     at = s_put(at, slice(&more, s_more(head.version)));
     at = s_put(at, self->name);
     at = s_put(at, self->access);
@@ -98,7 +115,7 @@ int record_read(record_t *self, slice_t encoded)
              body = le32toh(head.body_len);
     more_t more = {0};
     size_t extra = s_more(head.version);
-    if (head.version < VERSION || head.version > VERSION_BESIDE ||
+    if (head.version < VERSION || head.version > VERSION_RELATED ||
         encoded.len < sizeof head + extra)
         return -1;
     memcpy(&more, encoded.data + sizeof head, extra);
@@ -115,7 +132,14 @@ int record_read(record_t *self, slice_t encoded)
         .time_ms = (int64_t)le64toh(head.time_ms),
         .running_ms = (int64_t)le64toh(head.running_ms),
         .number = le64toh(more.number),
+        .thread = le64toh(more.thread),
+        .root = le64toh(more.root),
+        .root_number = le64toh(more.root_number),
+        .root_ms = (int64_t)le64toh(more.root_ms),
+        .revision = le32toh(more.revision),
+        .more = le32toh(more.more),
     };
+    memcpy(self->key, more.key, RECORD_KEY);
     memcpy(self->id.bytes, head.id, UUID_BYTES);
     memcpy(self->user.bytes, head.user, UUID_BYTES);
     memcpy(self->target.bytes, head.target, UUID_BYTES);

@@ -6,7 +6,9 @@
  * sequence, previous, time, running (8 each); id, user, target (16 each); then name, access,
  * params, headers, body. Version 2, which only a reshard writes, has number (8) before name.
  * Version 3, of an event with a message beside it, has number (8) and the length of message (4)
- * before name, and message behind body.
+ * before name, and message behind body. Version 4, of what belongs to another message or can be
+ * found by a key of its sender's, has behind these two: thread, root, root_number, root_ms (8
+ * each), revision, more (4 each), key (16).
  *
  * Threading: no state, any thread. */
 #ifndef POSTERN_WORKERS_JOURNAL_RECORD_H
@@ -17,14 +19,22 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 enum {
-    RECORD_MESSAGE = 1, /* there is a message object (JSON): message, or the body without it */
-    RECORD_EVENT = 2,   /* an incoming webhook: the body is whatever came */
-    RECORD_DELIVER = 4, /* the target's handler is to be called for the record (outbox.h) */
-    RECORD_REPLY = 8,   /* what a handler answered; headers are a record_cause_t's */
-    RECORD_FAILED = 16, /* a format could not make the event's message: MESSAGE says why */
+    RECORD_MESSAGE = 1,  /* there is a message object (JSON): message, or the body without it */
+    RECORD_EVENT = 2,    /* an incoming webhook: the body is whatever came */
+    RECORD_DELIVER = 4,  /* the target's handler is to be called for the record (outbox.h) */
+    RECORD_REPLY = 8,    /* what a handler answered; headers are a record_cause_t's */
+    RECORD_FAILED = 16,  /* a format could not make the event's message: MESSAGE says why */
+    RECORD_EDIT = 32,    /* a revision of the message that root names: all of it anew */
+    RECORD_DELETE = 64,  /* with EDIT: from here on there is no such message */
+    RECORD_ERASED = 128, /* params, headers, body and message were removed */
 };
+
+enum { RECORD_IN_PARENT = 1 }; /* more: of a thread, and shown beside it, too */
+
+enum { RECORD_KEY = 16 };
 
 typedef struct {
     unsigned flags, op, method, environment;
@@ -39,7 +49,29 @@ typedef struct {
     slice_t params, headers; /* encoded pairs (common/wire) */
     slice_t body;
     slice_t message; /* that was made of an event, whose body it is not; empty: none */
+    /* 0 in most records: */
+    uint64_t thread; /* sequence of the message that the thread of this one is about */
+    uint64_t root;   /* EDIT: sequence of the message's first record, and what its id is made of: */
+    uint64_t root_number;
+    int64_t root_ms;
+    uint32_t revision; /* EDIT: from 1 */
+    uint32_t more;
+    int64_t edited_ms;       /* time of the revision, where it was put together; not stored */
+    uint8_t key[RECORD_KEY]; /* hash of the user and the sender's message_key */
 } record_t;
+
+/* Whether it has a key. */
+static inline bool record_is_keyed(const record_t *self)
+{
+    static const uint8_t none[RECORD_KEY];
+    return memcmp(self->key, none, RECORD_KEY) != 0;
+}
+
+/* Whether it belongs to another message, or is found by a key. */
+static inline bool record_is_related(const record_t *self)
+{
+    return self->root || self->thread || record_is_keyed(self);
+}
 
 /* The message object of a record with RECORD_MESSAGE. */
 static inline slice_t record_message(const record_t *self)
@@ -53,6 +85,17 @@ enum { RECORD_CAUSE = 8 + UUID_BYTES };
 slice_t record_cause_write(uint64_t log, const uuid_t7 *id, char bytes[RECORD_CAUSE]);
 /* Reads the cause of a reply; false when the record has none. */
 bool record_cause(const record_t *self, uint64_t *log, uuid_t7 *id);
+
+/* Gives a revision number and time of the message that it is of, and its own time as edited_ms;
+ * leaves what is none, and what has them, alone. */
+static inline void record_identify(record_t *self)
+{
+    if (!(self->flags & RECORD_EDIT) || self->edited_ms)
+        return;
+    self->edited_ms = self->time_ms;
+    self->number = self->root_number;
+    self->time_ms = self->root_ms;
+}
 
 size_t record_size(const record_t *self);
 

@@ -125,7 +125,7 @@ static void s_mark(const worker_t *self, job_t *job)
 static bool s_learn(worker_t *self, const wire_request_t *request)
 {
     slice_t record, sources;
-    if (!self->engine || request->handler.len == 0)
+    if (!self->engine || request->handler.len == 0 || s_ops[request->op].verb == VERB_change)
         return true;
     source_records_split(request->handler, &record, &sources);
     if (record.len == 0 || self->role->engine->learn(self->engine, &request->principal.target,

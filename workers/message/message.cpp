@@ -147,6 +147,43 @@ bool check_sync(walk &self, const path &at, element value, const field &)
     return true;
 }
 
+bool check_in_parent(walk &self, const path &at, element value, const field &)
+{
+    int said = 0;
+    if (!read_bool(self, at, value, &said))
+        return false;
+    if (said)
+        self.verdict->flags |= MESSAGE_IN_PARENT;
+    return true;
+}
+
+/* A text of at most MOST bytes that is kept in TO; a blank one counts as not set. */
+bool keep_text(walk &self, const path &at, element value, size_t most, char *to, size_t *len)
+{
+    string_view text;
+    if (value.get(text) != simdjson::SUCCESS)
+        return refuse(self, at, "must be a string");
+    if (text.size() > most)
+        return refuse(self, at, "must be the id of a message of this target");
+    *len = is_blank(text) ? 0 : text.size();
+    memcpy(to, text.data(), *len);
+    return true;
+}
+
+bool check_key(walk &self, const path &at, element value, const field &row)
+{
+    message_verdict_t *verdict = self.verdict;
+    return check_text(self, at, value, row) &&
+           keep_text(self, at, value, sizeof verdict->key, verdict->key, &verdict->key_len);
+}
+
+bool check_thread(walk &self, const path &at, element value, const field &)
+{
+    message_verdict_t *verdict = self.verdict;
+    return keep_text(self, at, value, sizeof verdict->thread, verdict->thread,
+                     &verdict->thread_len);
+}
+
 bool walk_fields(walk &self, const path &up, const object &fields, const table &rows)
 {
     if (!names_stand_once(self, up, fields))
@@ -409,9 +446,11 @@ TABLE(message, {"text", check_text, MESSAGE_TEXT_CHARS, nullptr, nullptr, GIVEN_
       {"slides", check_slides, MESSAGE_SLIDES, nullptr, nullptr, GIVEN_SLIDES},
       OBJECT("bot", &bot_table), OBJECTS("buttons", MESSAGE_BUTTONS, &button_table),
       CUSTOM("references", check_references, 0), OBJECT("styles", &style_table),
-      TEXT("thread_message_id", 0), TEXT("thread_title", 0), BOOL("post_in_parent"),
-      TEXT("reply_to", 0), CUSTOM("sync_message", check_sync, 0), BOOL("mark_as_read"),
-      BOOL("broadcast"), CUSTOM("userids", check_userids, MESSAGE_USERIDS),
+      CUSTOM("thread_message_id", check_thread, 0), TEXT("thread_title", 0),
+      CUSTOM("post_in_parent", check_in_parent, 0),
+      CUSTOM("message_key", check_key, MESSAGE_KEY_CHARS), TEXT("reply_to", 0),
+      CUSTOM("sync_message", check_sync, 0), BOOL("mark_as_read"), BOOL("broadcast"),
+      CUSTOM("userids", check_userids, MESSAGE_USERIDS),
       CUSTOM("user_ids", check_userids, MESSAGE_USERIDS),
       {"attachments", check_attached, 0, nullptr, nullptr, GIVEN_ATTACHMENTS},
       {"blocks", check_attached, 0, nullptr, nullptr, GIVEN_ATTACHMENTS});
@@ -474,7 +513,9 @@ extern "C" message_field_t message_field(slice_t name)
 {
     for (const field &row : message_rows)
         if (row.name == string_view(name.data ? name.data : "", name.len))
-            return row.check == check_text ? MESSAGE_FIELD_TEXT : MESSAGE_FIELD_ANY;
+            return row.check == check_text || row.check == check_key || row.check == check_thread
+                       ? MESSAGE_FIELD_TEXT
+                       : MESSAGE_FIELD_ANY;
     return MESSAGE_FIELD_NONE;
 }
 
@@ -483,6 +524,7 @@ extern "C" void message_check(message_t *self, slice_t body, message_verdict_t *
     verdict->outcome = MESSAGE_OK;
     verdict->flags = 0;
     verdict->path = 0;
+    verdict->key_len = verdict->thread_len = 0;
     verdict->reason[0] = '\0';
     element root;
     auto error = self->parser.parse(body, &root);

@@ -28,6 +28,9 @@ enum {
     MESSAGE_USERIDS = 100,
     MESSAGE_DEPTH = 128,
     MESSAGE_REASON = 256,
+    MESSAGE_KEY_CHARS = 128,
+    MESSAGE_KEY = 4 * MESSAGE_KEY_CHARS, /* bytes */
+    MESSAGE_ID = 64,                     /* bytes of a message's id, which is shorter */
 };
 
 typedef enum {
@@ -37,10 +40,11 @@ typedef enum {
 } message_outcome_t;
 
 enum {
-    MESSAGE_SYNC = 1,     /* sync_message is true */
-    MESSAGE_ASYNC = 2,    /* sync_message is there and is false */
-    MESSAGE_ATTACHED = 4, /* attachments or blocks are there, which show nothing, and neither card
-                             nor slides: the message is Slack's */
+    MESSAGE_SYNC = 1,      /* sync_message is true */
+    MESSAGE_ASYNC = 2,     /* sync_message is there and is false */
+    MESSAGE_ATTACHED = 4,  /* attachments or blocks are there, which show nothing, and neither card
+                              nor slides: the message is Slack's */
+    MESSAGE_IN_PARENT = 8, /* post_in_parent is true */
 };
 
 typedef struct {
@@ -48,6 +52,8 @@ typedef struct {
     unsigned flags;
     char reason[MESSAGE_REASON]; /* UTF-8 text, when the outcome is not OK */
     unsigned path;               /* bytes at its start that are the path of the field; 0: of none */
+    size_t key_len, thread_len;  /* of message_key and thread_message_id; 0: there is none */
+    char key[MESSAGE_KEY], thread[MESSAGE_ID];
 } message_verdict_t;
 
 message_t *message_new(void);

@@ -61,8 +61,40 @@ static void s_set_stored(answering_t *self, const job_t *job, wire_reply_t *repl
         return;
     }
     json_lit(&self->body, "{\"message_id\":");
-    history_id(&self->body, &self->shard, answer->time_ms, answer->log);
+    if (answer->revision)
+        history_id(&self->body, &self->shard, answer->root_ms,
+                   JOURNAL_NUMBER | answer->root_number);
+    else
+        history_id(&self->body, &self->shard, answer->time_ms, answer->log);
+    if (job->entry.change != CHANGE_NONE) {
+        json_lit(&self->body, ",\"revision\":");
+        json_uint(&self->body, answer->revision);
+    }
     json_lit(&self->body, "}");
+}
+
+/* Why a message cannot be changed. */
+static void s_refuse_change(answering_t *self, const journal_entry_t *entry, wire_reply_t *reply)
+{
+    switch (entry->outcome) {
+    case JOURNAL_FOREIGN:
+        wire_reply_refuse(reply, ERROR_not_allowed);
+        json_lit(&self->body, entry->change == CHANGE_DELETE
+                                  ? "The message is another user's: who sent it deletes it, or the "
+                                    "target's owner."
+                                  : "The message is another user's: only who sent it edits it.");
+        break;
+    case JOURNAL_BUSY:
+        wire_reply_refuse(reply, ERROR_conflict);
+        json_lit(&self->body, "The event is still to be delivered to the target's handler. Try "
+                              "again when that has ended.");
+        break;
+    default:
+        wire_reply_refuse(reply, ERROR_unknown_message);
+        if (entry->about.number)
+            json_lit(&self->body, "There is no message with the id that thread_message_id has, "
+                                  "or retention has removed it.");
+    }
 }
 
 static void s_answer_no_room(answering_t *self, wire_reply_t *reply)
@@ -110,6 +142,12 @@ static void s_answer_store(answering_t *self, const job_t *job, wire_reply_t *re
         break;
     case JOURNAL_NO_KEYS:
         wire_reply_refuse(reply, ERROR_overloaded);
+        break;
+    case JOURNAL_UNKNOWN:
+    case JOURNAL_FOREIGN:
+    case JOURNAL_BUSY:
+    case JOURNAL_OUTCOMES:
+        s_refuse_change(self, &job->entry, reply);
         break;
     }
 }
@@ -197,7 +235,7 @@ static void s_add(answering_t *self, const drain_batch_t *to, job_t *job)
 
 static void s_count(drain_t *drain)
 {
-    int64_t by_outcome[JOURNAL_NO_KEYS + 1] = {0};
+    int64_t by_outcome[JOURNAL_OUTCOMES] = {0};
     for (size_t i = 0; i < drain_jobs(drain); i++)
         if (drain_job(drain, i)->kind == JOB_STORE)
             by_outcome[drain_job(drain, i)->entry.outcome]++;

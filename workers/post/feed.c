@@ -148,7 +148,8 @@ static void s_look_for_page(reading_t *reading, journal_reader_t *reader)
     journal_range_t range;
     uint64_t tip = reading->held_at.tip, from = s_begin(self, reader);
     self->found = (found_t){.kind = FOUND_FRAMES, .position = self->ask.position};
-    journal_read(reader, &reading->target, from, &range, s_each_of_page, self);
+    journal_view_t view = {.revisions = true};
+    journal_read_messages(reader, &reading->target, from, &view, &range, s_each_of_page, self);
     s_check(self, &range);
     if (self->found.reset) {
         self->found.kind = FOUND_RESET;

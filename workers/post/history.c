@@ -107,6 +107,28 @@ static void s_event(json_out_t *out, const record_t *record)
     json_lit(out, "}");
 }
 
+/* What became of it, and where it belongs. */
+static void s_changes(json_out_t *out, const record_t *record)
+{
+    char time[CLOCK_TEXT];
+    if (record->thread) {
+        json_lit(out, ",\"thread\":");
+        json_uint(out, record->thread);
+    }
+    if (record->revision) {
+        clock_text(record->edited_ms, time);
+        json_lit(out, ",\"revision\":");
+        json_uint(out, record->revision);
+        json_lit(out, ",\"edited\":\"");
+        json_lit(out, time);
+        json_lit(out, "\"");
+    }
+    if (record->flags & RECORD_DELETE)
+        json_lit(out, ",\"deleted\":true");
+    if (record->flags & RECORD_ERASED)
+        json_lit(out, ",\"erased\":true");
+}
+
 static void s_head(json_out_t *out, const shard_t *shard, uint64_t log, const record_t *record)
 {
     char time[CLOCK_TEXT];
@@ -119,6 +141,7 @@ static void s_head(json_out_t *out, const shard_t *shard, uint64_t log, const re
     json_lit(out, time);
     json_lit(out, "\",\"sender\":");
     history_user(out, record);
+    s_changes(out, record);
 }
 
 /* A handler's reply names its event. */
@@ -137,16 +160,19 @@ static void s_cause(json_out_t *out, const record_t *record)
 
 void history_row(json_out_t *out, const shard_t *shard, uint64_t log, const record_t *record)
 {
+    record_t shown = *record;
     size_t from = out->len;
-    s_head(out, shard, log, record);
+    record_identify(&shown);
+    s_head(out, shard, log, &shown);
     size_t head = out->len;
-    if (record->flags & RECORD_EVENT)
+    bool erased = record->flags & RECORD_ERASED;
+    if (record->flags & RECORD_EVENT && !erased)
         s_event(out, record);
     s_cause(out, record);
     if (record->flags & RECORD_FAILED)
         json_lit(out, ",\"failed\":true");
     json_lit(out, ",\"message\":");
-    if (record->flags & RECORD_MESSAGE)
+    if (record->flags & RECORD_MESSAGE && !erased)
         json_raw(out, utf8_unmarked(record_message(record))); /* a body is kept as it came */
     else
         json_lit(out, "null");
@@ -200,11 +226,17 @@ void history_look_oldest(reading_t *self, journal_reader_t *reader)
     history_bounds_t bounds;
     history_bounds(self, reader, &bounds);
     page.before = bounds.before;
+    if (!history_find_thread(self, reader))
+        return;
     json_lit(page.out, "{\"messages\":[");
-    journal_read(reader, &self->target, bounds.from, &range, s_each, &page);
+    journal_view_t view = self->history.view;
+    view.before = bounds.before == UINT64_MAX ? 0 : bounds.before;
+    uint64_t further =
+        journal_read_messages(reader, &self->target, bounds.from, &view, &range, s_each, &page);
+    page.next = page.next ? page.next : further < page.before ? further : 0;
     if (s_is_expired(self, &range))
         return;
-    self->empty = !page.any;
+    self->empty = !page.any && !page.next;
     json_lit(page.out, "],\"next\":");
     if (page.next)
         json_uint(page.out, page.next);

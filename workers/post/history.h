@@ -44,6 +44,14 @@ typedef struct {
 } history_bounds_t;
 void history_bounds(const reading_t *self, journal_reader_t *reader, history_bounds_t *bounds);
 
+/* Reads what is shown of messages out of the params. False: the job is refused. */
+bool history_read_view(job_t *job);
+/* Finds the thread that a reading names. False: there is none, and the reading is refused. */
+bool history_find_thread(reading_t *self, journal_reader_t *reader);
+
+/* Reads a message's id, "<time>_<number>"; false when it is none. */
+bool history_name(slice_t text, journal_name_t *name);
+
 /* Reads a parameter (job_param) as a number from 1 to MAX; false when it is no such number. A
  * missing parameter leaves *number alone. */
 bool history_number(job_t *job, const char *name, uint64_t max, uint64_t *number);

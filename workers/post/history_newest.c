@@ -2,7 +2,7 @@
  * from the end on, each of which is turned around. */
 #include "workers/post/history.h"
 
-enum { CHUNK = 16 };
+enum { CHUNK = 16, EMPTY_CHUNKS = JOURNAL_SKIPPED / CHUNK };
 
 /* A chunk as it was read: oldest first. */
 typedef struct {
@@ -26,9 +26,11 @@ static bool s_each(void *arg, uint64_t log, const record_t *record)
 
 typedef struct {
     json_out_t *out;
-    unsigned rows;   /* messages on the page */
-    unsigned left;   /* that it still takes */
-    uint64_t oldest; /* sequence of the last one on it; 0: there is none */
+    unsigned rows;    /* messages on the page */
+    unsigned left;    /* that it still takes */
+    uint64_t oldest;  /* sequence of the last one on it; 0: there is none */
+    unsigned empty;   /* chunks in a row that had none */
+    uint64_t further; /* where such a row has ended the page; 0: none has */
     bool full;
 } page_t;
 
@@ -63,15 +65,20 @@ static void s_fill(page_t *page, reading_t *self, journal_reader_t *reader, uint
                    uint64_t last)
 {
     journal_range_t range;
+    journal_view_t view = self->history.view;
     chunk_t chunk = {.shard = &self->shard, .rows = &self->rows};
-    while (!page->full && last >= first && last > 0) {
+    while (!page->full && !page->further && last >= first && last > 0) {
         uint64_t count = s_likely(page), from = last - first >= count ? last - count + 1 : first;
         chunk.len = 0;
         chunk.last = last;
         json_reset(chunk.rows);
-        journal_read(reader, &self->target, from, &range, s_each, &chunk);
+        view.before = last + 1;
+        journal_read_messages(reader, &self->target, from, &view, &range, s_each, &chunk);
         s_turn(page, &chunk);
-        last = chunk.len > 0 ? from - 1 : 0;
+        last = from > 0 ? from - 1 : 0;
+        page->empty = chunk.len > 0 ? 0 : page->empty + 1;
+        if (page->empty == EMPTY_CHUNKS && last >= first)
+            page->further = from;
     }
     json_free(chunk.rows);
 }
@@ -85,10 +92,14 @@ void history_look_newest(reading_t *self, journal_reader_t *reader)
     journal_range(reader, &self->target, &range);
     uint64_t first = bounds.from > range.first ? bounds.from : range.first;
     uint64_t last = bounds.before <= range.last ? bounds.before - 1 : range.last;
+    if (!history_find_thread(self, reader))
+        return;
     json_lit(page.out, "{\"messages\":[");
     s_fill(&page, self, reader, first, last);
     json_lit(page.out, "],\"next\":");
-    if (page.oldest > first)
+    if (page.further)
+        json_uint(page.out, page.further);
+    else if (page.full && page.oldest > first)
         json_uint(page.out, page.oldest);
     else
         json_lit(page.out, "null");

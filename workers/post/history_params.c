@@ -10,6 +10,7 @@ static const char *const s_known[] = {
 #define PARAM_DELIVERIES(name)
 #define PARAM_BOTH(name) name,
 #define PARAM_REPLAYS(name)
+#define PARAM_SHOW(name)
 #include "common/read_params.def"
 };
 
@@ -85,7 +86,7 @@ void history_prepare(job_t *job)
     int64_t now_ms = clock_wall_ms();
     uint64_t limit = 0;
     if (job_knows(job, s_known, sizeof s_known / sizeof *s_known) && s_read_numbers(job, &limit) &&
-        s_read_order(job) && s_read_wait(job) &&
+        s_read_order(job) && s_read_wait(job) && history_read_view(job) &&
         s_read_time(job, "since", now_ms, &reading->history.since_ms))
         s_read_time(job, "until", now_ms, &reading->history.until_ms);
     if (limit == 0)

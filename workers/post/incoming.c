@@ -5,6 +5,7 @@
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 #include "workers/post/admit.h"
+#include "workers/post/change.h"
 #include "workers/post/fingerprint.h"
 #include "workers/post/formatted.h"
 #include "workers/post/post_self.h"
@@ -117,7 +118,9 @@ static void s_answer(post_t *self, job_t *job, bool failed)
 {
     uint8_t *answer = &job->entry.answer.answer;
     self->verdict.flags = 0;
+    self->verdict.key_len = self->verdict.thread_len = 0;
     post_choose_answer(self, job);
+    change_relate(self, job);
     if (*answer == ANSWER_EMPTY && job->formatted->answer.len > 0)
         *answer = ANSWER_TEXT;
     if (failed)

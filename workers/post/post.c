@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/utf8.h"
+#include "workers/post/change.h"
 #include "workers/post/fingerprint.h"
 #include "workers/post/form.h"
 #include "workers/post/incoming.h"
@@ -156,6 +157,17 @@ void post_choose_answer(post_t *self, job_t *job)
     job->entry.answer.answer = sync ? ANSWER_ID : ANSWER_EMPTY;
 }
 
+void post_object(post_t *self, job_t *job)
+{
+    job->entry.record.flags = RECORD_MESSAGE;
+    job->entry.record.body = s_text(job);
+    message_check(self->message, s_text(job), &self->verdict);
+    if (self->verdict.outcome == MESSAGE_NOT_JSON)
+        s_take_other(self, job);
+    else if (self->verdict.outcome == MESSAGE_INVALID)
+        post_refuse_invalid(self, job);
+}
+
 void post_message(post_t *self, job_t *job)
 {
     post_fill(job);
@@ -163,15 +175,13 @@ void post_message(post_t *self, job_t *job)
     job->entry.record.body = s_text(job);
     if (job->request->params.len > 0 && incoming_asked(self, job))
         return;
-    message_check(self->message, s_text(job), &self->verdict);
-    if (self->verdict.outcome == MESSAGE_NOT_JSON)
-        s_take_other(self, job);
-    else if (self->verdict.outcome == MESSAGE_INVALID)
-        post_refuse_invalid(self, job);
+    post_object(self, job);
     if ((job->error || self->verdict.flags & MESSAGE_ATTACHED) && incoming_detected(self, job))
         return;
-    if (!job->error)
+    if (!job->error) {
         post_choose_answer(self, job);
+        change_relate(self, job);
+    }
 }
 
 void post_query(post_t *self, job_t *job)
@@ -179,8 +189,10 @@ void post_query(post_t *self, job_t *job)
     post_fill(job);
     job->entry.record.flags = RECORD_MESSAGE;
     s_take_form(self, job, form_of_pairs(job->request->params, &self->form));
-    if (!job->error)
+    if (!job->error) {
         post_choose_answer(self, job);
+        change_relate(self, job);
+    }
 }
 
 void post_event(post_t *self, job_t *job)

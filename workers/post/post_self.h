@@ -7,6 +7,9 @@
 /* Fills the journal entry of a job that stores; without flags. */
 void post_fill(job_t *job);
 
+/* Makes the body, JSON or a form, the record's message, or refuses the job. */
+void post_object(post_t *self, job_t *job);
+
 /* Whether the body has a Content-Encoding. */
 bool post_is_encoded(const job_t *job);
 

@@ -12,6 +12,7 @@
 #ifndef POSTERN_WORKERS_POST_READING_H
 #define POSTERN_WORKERS_POST_READING_H
 
+#include "workers/journal/messages.h"
 #include "workers/message/json_out.h"
 #include "workers/post/drain.h"
 #include "workers/post/holding.h"
@@ -49,6 +50,8 @@ typedef struct reading {
         uint64_t last;   /* only so many, the newest of those that are asked for; 0: all */
         int64_t since_ms, until_ms; /* stored then or later, and before then; -1: whenever */
         unsigned limit;             /* most messages */
+        journal_view_t view;
+        journal_name_t thread; /* whose sequence VIEW is to have; number 0: none */
     } history;
     int64_t wait_ms; /* how long it is held when there is nothing; 0: not at all */
     bool any;        /* what is stored for other targets wakes it, too */

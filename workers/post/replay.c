@@ -63,7 +63,8 @@ static void s_keep(replay_t *self, const record_t *record)
 static bool s_is_asked(const replay_t *self, const record_t *record)
 {
     const unsigned failed = RECORD_EVENT | RECORD_FAILED;
-    return (record->flags & failed) == failed && record->time_ms >= self->since_ms;
+    return (record->flags & (failed | RECORD_ERASED)) == failed &&
+           record->time_ms >= self->since_ms;
 }
 
 /* Behind the last event that is taken it goes on, for the messages that were made already. */

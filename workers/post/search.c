@@ -101,13 +101,15 @@ static void s_look_at_chunk(reading_t *self, journal_reader_t *reader, int64_t u
 {
     search_t *search = self->own;
     journal_range_t range;
+    journal_view_t view = self->history.view;
     chunk_t chunk = {.reading = self, .last = search->last, .until_us = until_us};
     unsigned count = search->chunk;
     uint64_t from = count < CHUNK ? chunk.last - count + 1 : (chunk.last - 1) / CHUNK * CHUNK + 1;
     if (chunk.last - search->first < count || from < search->first)
         from = search->first;
     json_reset(&self->rows);
-    journal_read(reader, &self->target, from, &range, s_each, &chunk);
+    view.before = chunk.last + 1;
+    journal_read_messages(reader, &self->target, from, &view, &range, s_each, &chunk);
     if (chunk.cut) {
         search->chunk = 1;
         return;
@@ -129,6 +131,8 @@ static void s_begin(reading_t *self, journal_reader_t *reader)
     search->first = bounds.from > range.first ? bounds.from : range.first;
     search->last = bounds.before <= range.last ? bounds.before - 1 : range.last;
     search->begun = true;
+    if (!history_find_thread(self, reader))
+        return;
     json_lit(&self->body, "{\"messages\":[");
 }
 
@@ -153,6 +157,8 @@ static void s_look(reading_t *self, journal_reader_t *reader)
     int64_t began_us = clock_us(), now_us = began_us, until_us = began_us + SEARCH_SLICE_MS * 1000;
     if (!search->begun)
         s_begin(self, reader);
+    if (self->error)
+        return;
     while (!search->ended && search->first <= search->last && now_us < until_us) {
         s_look_at_chunk(self, reader, until_us);
         now_us = clock_us();

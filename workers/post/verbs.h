@@ -5,6 +5,7 @@
 #ifndef POSTERN_WORKERS_POST_VERBS_H
 #define POSTERN_WORKERS_POST_VERBS_H
 
+#include "workers/post/change.h"
 #include "workers/post/drain.h"
 #include "workers/post/incoming.h"
 #include "workers/post/replay.h"
@@ -19,7 +20,9 @@ typedef void (*verb_fn)(post_t *post, job_t *job);
     VERB(history, worker_history)                                                                  \
     VERB(feed, worker_feed)                                                                        \
     VERB(sources, post_sources)                                                                    \
-    VERB(import, post_import)
+    VERB(import, post_import)                                                                      \
+    VERB(show, show_prepare)                                                                       \
+    VERB(change, change_message)
 
 /* And of those that deliver to handlers: a table in workers/delivery/engine.c, so that no other
  * worker links them. */

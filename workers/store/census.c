@@ -42,12 +42,26 @@ void census_add(census_t *self, const journal_exported_t *entry)
     crypto_generichash_state hash;
     const outbox_course_t *course = &entry->course;
     const uint64_t numbers[] = {
-        entry->seen,          entry->answer.log, (uint64_t)entry->answer.time_ms,
-        entry->answer.answer, entry->delivers,   entry->replied,
-        entry->stored_ms,     course->state,     course->made,
-        course->attempts,     course->order,     course->due_ms,
-        course->first_ms,     course->done_ms,   entry->running_ms,
-        entry->range.first,   entry->range.last,
+        entry->seen,
+        entry->answer.log,
+        (uint64_t)entry->answer.time_ms,
+        entry->answer.answer,
+        entry->delivers,
+        entry->replied,
+        entry->stored_ms,
+        course->state,
+        course->made,
+        course->attempts,
+        course->order,
+        course->due_ms,
+        course->first_ms,
+        course->done_ms,
+        entry->running_ms,
+        entry->range.first,
+        entry->range.last,
+        entry->answer.revision,
+        entry->answer.root_number,
+        (uint64_t)entry->answer.root_ms,
     };
     uint64_t sum[2];
     crypto_generichash_init(&hash, NULL, 0, sizeof sum);

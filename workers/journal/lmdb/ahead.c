@@ -2,7 +2,8 @@
  * judged all the same when nothing that was stored since the last commit has its id or its dedupe
  * key: what was committed before says whether it is new, and how the first one was answered. Nearly
  * every entry is like that. Any other one waits for the commit. */
-#include "workers/journal/lmdb/lmdb.h"
+#include "workers/journal/lmdb/ahead.h"
+#include "workers/journal/lmdb/edits.h"
 #include "workers/journal/seen.h"
 
 #include <stdlib.h>
@@ -25,6 +26,13 @@ static uint64_t s_hash_id(const journal_entry_t *entry)
 static uint64_t s_hash_key(const journal_entry_t *entry)
 {
     return s_hash(entry->dedupe, TABLE_KEYS);
+}
+
+/* Of the key of a message, which none but its target's have. */
+static uint64_t s_hash_upsert(const journal_entry_t *entry)
+{
+    upsert_key_t key = journal_upsert(&entry->record);
+    return s_hash(slice(&key, sizeof key), TABLE_UPSERTS);
 }
 
 /* Its place, or the free one where it belongs. */
@@ -63,6 +71,8 @@ void recent_add(recent_t *self, const journal_entry_t *entry)
     s_add(self, s_hash_id(entry));
     if (entry->dedupe.len > 0)
         s_add(self, s_hash_key(entry));
+    if (record_is_keyed(&entry->record))
+        s_add(self, s_hash_upsert(entry));
 }
 
 void recent_clear(recent_t *self)
@@ -96,19 +106,27 @@ static bool s_is_recent(const recent_t *recent, uint64_t hash)
     return recent->room > 0 && *s_slot(recent, hash);
 }
 
+/* Whether what was stored since the last commit may have something to do with the entry. */
+static bool s_may_meet(const recent_t *recent, const journal_entry_t *entry)
+{
+    return s_is_recent(recent, s_hash_id(entry)) ||
+           (entry->dedupe.len > 0 && s_is_recent(recent, s_hash_key(entry))) ||
+           (entry->change == CHANGE_KEYED && s_is_recent(recent, s_hash_upsert(entry)));
+}
+
 /* True when the tables as they were before the commit say enough of the entry, as *SEEN. */
 static bool s_look_up(journal_t *self, journal_entry_t *entry, seen_t *seen)
 {
-    bool keyed = entry->dedupe.len > 0;
-    const recent_t *recent = &self->recent;
-    if (entry->record.flags & RECORD_REPLY || s_is_recent(recent, s_hash_id(entry)) ||
-        (keyed && s_is_recent(recent, s_hash_key(entry))))
+    bool is_new = true;
+    if (entry->record.flags & RECORD_REPLY || s_may_meet(&self->recent, entry))
         return false;
     int rc = seen_find(&self->ahead, entry, seen);
+    if (rc == 0 && *seen == SEEN_NEVER && edits_concern(entry))
+        rc = edits_look_ahead(&self->ahead, entry, &is_new);
     if (rc != 0)
         store_fail(self->store, "look-up", rc);
-    bool full = keyed && self->ahead.state.keys >= self->options.keys;
-    return *seen == SEEN_JUDGED || (*seen == SEEN_NEVER && !full);
+    bool full = entry->dedupe.len > 0 && self->ahead.state.keys >= self->options.keys;
+    return *seen == SEEN_JUDGED || (*seen == SEEN_NEVER && !full && is_new);
 }
 
 static void s_store(journal_t *self, journal_entry_t *entry)

@@ -12,11 +12,11 @@ typedef struct {
 
 struct journal_export {
     source_t source;
-    unsigned stage;               /* in s_stages */
-    MDB_cursor *cursor;           /* of its table */
-    uint64_t shift;               /* what times are moved on by */
-    uint64_t records, ids, items; /* given so far */
-    home_t *homes;                /* by number */
+    unsigned stage;                               /* in s_stages */
+    MDB_cursor *cursor;                           /* of its table */
+    uint64_t shift;                               /* what times are moved on by */
+    uint64_t records, ids, items, edits, threads; /* given so far */
+    home_t *homes;                                /* by number */
     size_t homes_len;
     char bytes[ROW_MOST];
     journal_exported_t entry;
@@ -36,10 +36,11 @@ static home_t *s_home(const journal_export_t *self, uint64_t number)
                : NULL;
 }
 
-static journal_answer_t s_answer(const source_t *source, const answer_row_t *row)
+static journal_answer_t s_answer(const source_t *source, const answer_row_t *row,
+                                 const root_row_t *root)
 {
     const journal_facts_t *facts = &source->facts;
-    journal_answer_t answer = row_answer(row);
+    journal_answer_t answer = row_answer(row, root);
     answer.log = JOURNAL_NUMBER | journal_number(answer.log, facts->shard, facts->shards);
     return answer;
 }
@@ -97,14 +98,18 @@ static int s_give_seen(journal_export_t *self, uint64_t log)
 {
     const source_t *source = &self->source;
     journal_exported_t *entry = &self->entry;
-    answer_row_t row;
+    id_row_t row = {.root = {.revision = 0}};
+    MDB_val key = {UUID_BYTES, entry->record.id.bytes}, value;
     if (log < source->state.pruned_log)
         return 0;
-    int rc = s_get(source, TABLE_SEEN, slice(entry->record.id.bytes, UUID_BYTES), &row, sizeof row);
+    int rc = row_get(source->txn, source->table[TABLE_SEEN], &key, &value);
     if (rc != 0)
         return rc == MDB_NOTFOUND ? 0 : rc;
+    if (value.mv_size != sizeof row && value.mv_size != sizeof row.answer)
+        return MDB_CORRUPTED;
+    memcpy(&row, value.mv_data, value.mv_size);
     entry->seen = true;
-    entry->answer = s_answer(source, &row);
+    entry->answer = s_answer(source, &row.answer, &row.root);
     self->ids++;
     return 0;
 }
@@ -198,6 +203,8 @@ static int s_give_record(journal_export_t *self, const MDB_val *key, const MDB_v
     if (rc != 0)
         return rc;
     self->records++;
+    self->edits += record->root != 0;
+    self->threads += record->thread != 0;
     entry->placed = true;
     entry->target = record->target;
     if (!record->number)
@@ -215,14 +222,14 @@ static int s_give_record(journal_export_t *self, const MDB_val *key, const MDB_v
 static int s_give_key(journal_export_t *self, const MDB_val *key, const MDB_val *value)
 {
     journal_exported_t *entry = &self->entry;
-    key_row_t row;
-    if (value->mv_size != sizeof row)
+    kept_key_row_t row = {.root = {.revision = 0}};
+    if (value->mv_size != sizeof row && value->mv_size != sizeof row.key)
         return MDB_CORRUPTED;
-    memcpy(&row, value->mv_data, sizeof row);
+    memcpy(&row, value->mv_data, value->mv_size);
     entry->name = slice(key->mv_data, key->mv_size);
-    entry->answer = s_answer(&self->source, &row.answer);
-    entry->running_ms = le64toh(row.running_ms) + self->shift;
-    memcpy(entry->hash, row.hash, sizeof entry->hash);
+    entry->answer = s_answer(&self->source, &row.key.answer, &row.root);
+    entry->running_ms = le64toh(row.key.running_ms) + self->shift;
+    memcpy(entry->hash, row.key.hash, sizeof entry->hash);
     const home_t *home = s_home(self, entry->answer.log & ~JOURNAL_NUMBER);
     entry->placed = home && home->found;
     if (entry->placed)
@@ -255,17 +262,24 @@ static int s_give_kept(journal_export_t *self, const MDB_val *key, const MDB_val
     return 0;
 }
 
-/* Ids and items that are there without their records. */
+/* Rows that are there without their records, or are missing. */
 static int s_check_left(const journal_export_t *self)
 {
-    MDB_stat ids, items;
+    const struct {
+        journal_table_t table;
+        uint64_t given;
+    } rows[] = {{TABLE_SEEN, self->ids},
+                {TABLE_ITEMS, self->items},
+                {TABLE_EDITS, self->edits},
+                {TABLE_THREADS, self->threads}};
     const source_t *source = &self->source;
-    int rc = mdb_stat(source->txn, source->table[TABLE_SEEN], &ids);
-    if (rc == 0)
-        rc = mdb_stat(source->txn, source->table[TABLE_ITEMS], &items);
-    if (rc == 0 && (self->records != source->facts.records || self->ids != ids.ms_entries ||
-                    self->items != items.ms_entries))
-        rc = MDB_CORRUPTED;
+    int rc = self->records == source->facts.records ? 0 : MDB_CORRUPTED;
+    for (size_t i = 0; rc == 0 && i < sizeof rows / sizeof *rows; i++) {
+        MDB_stat stat;
+        rc = mdb_stat(source->txn, source->table[rows[i].table], &stat);
+        if (rc == 0 && stat.ms_entries != rows[i].given)
+            rc = MDB_CORRUPTED;
+    }
     return rc;
 }
 

@@ -67,11 +67,11 @@ static int s_take_record(journal_import_t *self, const journal_exported_t *entry
     record_t record = entry->record;
     int rc = 0;
     if (entry->seen) {
-        answer_row_t row = answer_row(&entry->answer);
+        id_row_t row = {answer_row(&entry->answer), root_row(&entry->answer)};
         if (!self->pruned_log)
             self->pruned_log = pass->state.next_log;
-        rc = s_put(self, TABLE_SEEN, slice(record.id.bytes, UUID_BYTES), &row, sizeof row,
-                   MDB_NOOVERWRITE);
+        rc = s_put(self, TABLE_SEEN, slice(record.id.bytes, UUID_BYTES), &row,
+                   root_row_end(sizeof row.answer, &entry->answer), MDB_NOOVERWRITE);
     }
     if (rc == 0)
         rc = pass_target(pass, &record.target, &range);
@@ -90,10 +90,12 @@ static int s_take_record(journal_import_t *self, const journal_exported_t *entry
 
 static int s_take_key(journal_import_t *self, const journal_exported_t *entry)
 {
-    key_row_t row = {.answer = answer_row(&entry->answer),
-                     .running_ms = htole64(entry->running_ms)};
-    memcpy(row.hash, entry->hash, sizeof row.hash);
-    int rc = s_put(self, TABLE_KEYS, entry->name, &row, sizeof row, MDB_NOOVERWRITE);
+    kept_key_row_t row = {
+        {.answer = answer_row(&entry->answer), .running_ms = htole64(entry->running_ms)},
+        root_row(&entry->answer)};
+    memcpy(row.key.hash, entry->hash, sizeof row.key.hash);
+    int rc = s_put(self, TABLE_KEYS, entry->name, &row,
+                   root_row_end(sizeof row.key, &entry->answer), MDB_NOOVERWRITE);
     if (rc != 0)
         return rc;
     due_key_t due = {journal_key(entry->running_ms + JOURNAL_KEY_MS),

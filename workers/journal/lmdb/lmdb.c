@@ -1,3 +1,4 @@
+#include "workers/journal/lmdb/ahead.h"
 #include "workers/journal/lmdb/outbox_rows.h"
 
 #include "common/base/clock.h"

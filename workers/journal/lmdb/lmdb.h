@@ -21,6 +21,9 @@
  *   keys       dedupe key → key_row_t
  *   keys_due   running time at which it expires, log sequence → dedupe key
  *   outbox, items, attempts, dead, done, handlers, health: outbox_rows.h
+ *   edits      target, root, revision → edit_row_t, of each record that is a revision
+ *   upserts    target, key → upsert_row_t, of the message that has the key
+ *   threads    target, root, sequence → log sequence, of each record of a thread
  *   meta       "identity" → identity_row_t, "state" → state_row_t */
 #ifndef POSTERN_WORKERS_JOURNAL_LMDB_LMDB_H
 #define POSTERN_WORKERS_JOURNAL_LMDB_LMDB_H
@@ -55,11 +58,14 @@ typedef enum {
     TABLE_DONE,
     TABLE_HANDLERS,
     TABLE_HEALTH,
+    TABLE_EDITS,
+    TABLE_UPSERTS,
+    TABLE_THREADS,
     TABLES
 } journal_table_t;
 extern const char *const journal_table_names[TABLES];
 
-enum { JOURNAL_SCHEMA = 6 };
+enum { JOURNAL_SCHEMA = 7 };
 
 /* The state of a journal, which changes with each commit. */
 typedef struct {
@@ -125,7 +131,10 @@ typedef struct {
 struct journal_reader {
     journal_t *journal;
     MDB_txn *txn;       /* reset between reads */
+    bool open;          /* TXN looks at what is committed */
     MDB_cursor *cursor; /* while a table is walked */
+    MDB_cursor *edits;  /* while messages are read, with */
+    tail_held_t held;   /* what of the tail they are looked up in */
     bool trying;        /* in journal_try */
     int tried;          /* how a read in it failed */
 };
@@ -239,17 +248,5 @@ int journal_verify(journal_t *self, MDB_txn *txn, char *err, size_t err_size);
 int wal_check(wal_t *wal, const state_t *state, const char *path, char *err, size_t err_size);
 /* Frames from here on continue what is committed. */
 void journal_next_generation(journal_t *self);
-
-/* ahead.c: what was stored since the last commit. */
-void recent_add(recent_t *self, const journal_entry_t *entry);
-void recent_clear(recent_t *self);
-void recent_free(recent_t *self);
-/* Begins to go ahead of the journal's LEAVING, which is closed and not yet ended; 0 or an LMDB
- * error. */
-int ahead_begin(journal_t *self);
-void ahead_end(journal_t *self);
-/* Judges the entries and puts what is new into the frame in the making. False when an entry needs
- * the tables as they will be: nothing counts then until the next pass has begun. */
-bool ahead_append(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms);
 
 #endif

@@ -1,3 +1,4 @@
+#include "workers/journal/lmdb/ahead.h"
 #include "workers/journal/lmdb/outbox_rows.h"
 #include "workers/journal/lmdb/own.h"
 
@@ -12,12 +13,14 @@
 
 enum {
     MAGIC = 0x4a4f5552,
-    WAL_SHARE = 64, /* of the map that the write-ahead file may take: less than its reserve */
+    SCHEMA_SUMMED = 6, /* each row has a checksum */
+    WAL_SHARE = 64,    /* of the map that the write-ahead file may take: less than its reserve */
 };
 
 const char *const journal_table_names[TABLES] = {
-    "log",    "by_target", "targets",  "seen", "keys", "keys_due", "meta",
-    "outbox", "items",     "attempts", "dead", "done", "handlers", "health"};
+    "log",      "by_target", "targets", "seen",     "keys",   "keys_due",
+    "meta",     "outbox",    "items",   "attempts", "dead",   "done",
+    "handlers", "health",    "edits",   "upserts",  "threads"};
 
 /* An identity that is another one is refused with the reason. */
 static int s_check_identity(const journal_options_t *options, const identity_row_t *row, char *err,
@@ -123,12 +126,13 @@ static int s_open_tables(journal_t *self, char *err, size_t err_size)
 /* Schema 3 has a generation in the state, which reads as 0 where there is none; 4 has the tables of
  * deliveries, which are made empty; 5 has halves in the write-ahead file, which an older version
  * would not find; 6 has seals there, says in the state with which size it was begun, and has a
- * checksum in each row: those of the log that are older have none, all others get one. */
+ * checksum in each row: those of the log that are older have none, all others get one; 7 has
+ * records of version 4 and the tables of them, which are made empty. */
 static int s_migrate(MDB_txn *txn, unsigned from, void *arg)
 {
     int rc = from >= 2 && from < JOURNAL_SCHEMA ? 0 : MDB_VERSION_MISMATCH;
     (void)arg;
-    for (unsigned i = 0; rc == 0 && i < TABLES; i++) {
+    for (unsigned i = 0; from < SCHEMA_SUMMED && rc == 0 && i < TABLES; i++) {
         MDB_dbi dbi;
         if (i == TABLE_LOG)
             continue;

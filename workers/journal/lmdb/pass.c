@@ -1,3 +1,5 @@
+#include "workers/journal/lmdb/ahead.h"
+#include "workers/journal/lmdb/edits.h"
 #include "workers/journal/lmdb/outbox_rows.h"
 
 #include "common/base/clock.h"
@@ -240,6 +242,8 @@ int pass_store(pass_t *self, record_t *record)
         return rc;
     row_record_write(record, &key, value.mv_data);
     if (record->sequence % JOURNAL_STRIDE == 0 && (rc = s_put_place(self, record, log)) != 0)
+        return rc;
+    if (record_is_related(record) && (rc = edits_store(self, record, number)) != 0)
         return rc;
     if (record->flags & RECORD_DELIVER && (rc = outbox_store(self, record, number)) != 0)
         return rc;

@@ -101,15 +101,24 @@ asking_t *journal_asking(const journal_t *self)
 
 int reader_begin(journal_reader_t *self)
 {
-    return self->txn ? mdb_txn_renew(self->txn)
-                     : mdb_txn_begin(self->journal->env, NULL, MDB_RDONLY, &self->txn);
+    int rc = self->txn ? mdb_txn_renew(self->txn)
+                       : mdb_txn_begin(self->journal->env, NULL, MDB_RDONLY, &self->txn);
+    self->open = rc == 0;
+    return rc;
+}
+
+static void s_close_cursor(MDB_cursor **cursor)
+{
+    if (*cursor)
+        mdb_cursor_close(*cursor);
+    *cursor = NULL;
 }
 
 void reader_end(journal_reader_t *self)
 {
-    if (self->cursor)
-        mdb_cursor_close(self->cursor);
-    self->cursor = NULL;
+    s_close_cursor(&self->cursor);
+    s_close_cursor(&self->edits);
+    self->open = false;
     if (self->txn)
         mdb_txn_reset(self->txn);
 }
@@ -205,8 +214,10 @@ bool journal_try(journal_reader_t *self, void (*read)(void *arg), void *arg)
     self->trying = true;
     self->tried = 0;
     int rc = store_try(s_run, &trial);
-    if (rc != 0)
-        reader_end(self); /* what a damaged page has ended had it open */
+    if (rc != 0) { /* what a damaged page has ended had these */
+        reader_end(self);
+        tail_let_go(self->journal->tail, &self->held);
+    }
     self->trying = false;
     rc = rc ? rc : self->tried;
     if (rc == 0)

@@ -39,7 +39,11 @@ static int s_read(slice_t kept, journal_entry_t *entry)
     size_t before = sizeof head + head.dedupe_len;
     if (record_read(&entry->record, slice(kept.data + before, kept.len - before)) != 0)
         return -1;
-    entry->answer = (journal_answer_t){.time_ms = entry->record.time_ms, .answer = head.answer};
+    entry->answer = (journal_answer_t){.time_ms = entry->record.time_ms,
+                                       .answer = head.answer,
+                                       .revision = entry->record.revision,
+                                       .root_number = entry->record.root_number,
+                                       .root_ms = entry->record.root_ms};
     return 0;
 }
 

@@ -1,3 +1,4 @@
+#include "workers/journal/lmdb/edits.h"
 #include "workers/journal/lmdb/outbox_rows.h"
 
 #include <string.h>
@@ -23,6 +24,8 @@ static int s_remove(pass_t *pass, uint64_t log, const record_t *record)
     uuid_t7 target = record->target;
     bool delivers = record->flags & RECORD_DELIVER;
     int rc = pass_target(pass, &target, &range);
+    if (rc == 0 && record_is_related(record))
+        rc = edits_retire(pass, record);
     if (rc == 0 && sequence % JOURNAL_STRIDE == 0)
         rc = mdb_del(pass->txn, pass->journal->table[TABLE_BY_TARGET], &key, NULL);
     if ((rc == 0 || rc == MDB_NOTFOUND) && delivers)

@@ -1,11 +1,27 @@
 #include "workers/journal/seen.h"
+#include "workers/journal/lmdb/ahead.h"
+#include "workers/journal/lmdb/edits.h"
 #include "workers/journal/lmdb/outbox_rows.h"
 
 #include <string.h>
 
-static int s_get(pass_t *pass, journal_table_t table, slice_t name, void *row, size_t size)
+/* A row with a root behind it, or without: LESS is its length then. */
+static int s_get(pass_t *pass, journal_table_t table, slice_t name, void *row, size_t size,
+                 size_t less)
 {
-    return row_read(pass->txn, pass->journal->table[table], name, row, size);
+    MDB_val key = {name.len, (void *)name.data}, value;
+    int rc = row_get(pass->txn, pass->journal->table[table], &key, &value);
+    memset(row, 0, size);
+    if (rc == 0 && value.mv_size != size && value.mv_size != less)
+        return MDB_CORRUPTED;
+    if (rc == 0)
+        memcpy(row, value.mv_data, value.mv_size);
+    return rc;
+}
+
+static int s_get_key(pass_t *pass, slice_t name, kept_key_row_t *row)
+{
+    return s_get(pass, TABLE_KEYS, name, row, sizeof *row, sizeof row->key);
 }
 
 static slice_t s_id(const journal_entry_t *entry)
@@ -13,17 +29,17 @@ static slice_t s_id(const journal_entry_t *entry)
     return slice(entry->record.id.bytes, UUID_BYTES);
 }
 
-static void s_resend(journal_entry_t *entry, const answer_row_t *row)
+static void s_resend(journal_entry_t *entry, const id_row_t *row)
 {
-    journal_answer_t hit = row_answer(row);
+    journal_answer_t hit = row_answer(&row->answer, &row->root);
     seen_decide(&hit, NULL, (seen_room_t){0}, entry);
 }
 
-static seen_key_t s_key(const pass_t *pass, const key_row_t *row)
+static seen_key_t s_key(const pass_t *pass, const kept_key_row_t *row)
 {
-    seen_key_t key = {.age_ms = pass->state.running_ms - le64toh(row->running_ms),
-                      .answer = row_answer(&row->answer)};
-    memcpy(key.hash, row->hash, sizeof key.hash);
+    seen_key_t key = {.age_ms = pass->state.running_ms - le64toh(row->key.running_ms),
+                      .answer = row_answer(&row->key.answer, &row->root)};
+    memcpy(key.hash, row->key.hash, sizeof key.hash);
     return key;
 }
 
@@ -32,24 +48,28 @@ static int s_put_id(pass_t *pass, journal_entry_t *entry)
 {
     entry->answer.log = pass->state.next_log;
     entry->answer.time_ms = entry->record.time_ms;
-    answer_row_t row = answer_row(&entry->answer);
-    MDB_val key = {UUID_BYTES, entry->record.id.bytes}, value = {sizeof row, &row};
+    id_row_t row = {answer_row(&entry->answer), root_row(&entry->answer)};
+    MDB_val key = {UUID_BYTES, entry->record.id.bytes};
+    MDB_val value = {root_row_end(sizeof row.answer, &entry->answer), &row};
     int rc = row_cursor_put(pass->seen, &key, &value, MDB_NOOVERWRITE);
     if (rc != MDB_KEYEXIST)
         return rc;
-    if (value.mv_size != sizeof row)
+    if (value.mv_size != sizeof row && value.mv_size != sizeof row.answer)
         return MDB_CORRUPTED;
-    memcpy(&row, value.mv_data, sizeof row);
+    row = (id_row_t){.answer = {.log = 0}};
+    memcpy(&row, value.mv_data, value.mv_size);
     s_resend(entry, &row);
     return rc;
 }
 
 static int s_put_key(pass_t *pass, const journal_entry_t *entry, bool replaces)
 {
-    key_row_t row = {.answer = answer_row(&entry->answer),
-                     .running_ms = htole64(pass->state.running_ms)};
-    memcpy(row.hash, entry->hash, sizeof row.hash);
-    MDB_val key = {entry->dedupe.len, (void *)entry->dedupe.data}, value = {sizeof row, &row};
+    kept_key_row_t row = {
+        {.answer = answer_row(&entry->answer), .running_ms = htole64(pass->state.running_ms)},
+        root_row(&entry->answer)};
+    memcpy(row.key.hash, entry->hash, sizeof row.key.hash);
+    MDB_val key = {entry->dedupe.len, (void *)entry->dedupe.data};
+    MDB_val value = {root_row_end(sizeof row.key, &entry->answer), &row};
     int rc = row_put(pass->txn, pass->journal->table[TABLE_KEYS], &key, &value, 0);
     if (rc != 0)
         return rc;
@@ -72,7 +92,10 @@ static int s_store(pass_t *pass, journal_entry_t *entry, const seen_key_t *key_h
     seen_decide(NULL, key_hit, room, entry);
     if (entry->outcome != JOURNAL_STORED)
         return 0;
-    int rc = s_put_id(pass, entry);
+    int rc = edits_concern(entry) ? edits_judge(pass, entry) : 0;
+    if (rc != 0 || entry->outcome != JOURNAL_STORED)
+        return rc;
+    rc = s_put_id(pass, entry);
     if (rc == MDB_KEYEXIST)
         return 0;
     if (rc == 0 && entry->dedupe.len > 0)
@@ -88,13 +111,14 @@ static int s_store(pass_t *pass, journal_entry_t *entry, const seen_key_t *key_h
 
 int seen_restore(pass_t *pass, journal_entry_t *entry)
 {
-    key_row_t ignored;
+    kept_key_row_t ignored;
     entry->answer.log = pass->state.next_log;
-    answer_row_t row = answer_row(&entry->answer);
-    MDB_val id = {UUID_BYTES, entry->record.id.bytes}, value = {sizeof row, &row};
+    id_row_t row = {answer_row(&entry->answer), root_row(&entry->answer)};
+    MDB_val id = {UUID_BYTES, entry->record.id.bytes};
+    MDB_val value = {root_row_end(sizeof row.answer, &entry->answer), &row};
     int rc = row_cursor_put(pass->seen, &id, &value, 0);
     if (rc == 0 && entry->dedupe.len > 0) {
-        rc = s_get(pass, TABLE_KEYS, entry->dedupe, &ignored, sizeof ignored);
+        rc = s_get_key(pass, entry->dedupe, &ignored);
         if (rc == 0 || rc == MDB_NOTFOUND)
             rc = s_put_key(pass, entry, rc == 0);
     }
@@ -104,8 +128,8 @@ int seen_restore(pass_t *pass, journal_entry_t *entry)
 
 static int s_judge_key(pass_t *pass, journal_entry_t *entry)
 {
-    key_row_t row;
-    int rc = s_get(pass, TABLE_KEYS, entry->dedupe, &row, sizeof row);
+    kept_key_row_t row;
+    int rc = s_get_key(pass, entry->dedupe, &row);
     if (rc != 0)
         return rc == MDB_NOTFOUND ? s_store(pass, entry, NULL) : rc;
     seen_key_t key = s_key(pass, &row);
@@ -115,8 +139,8 @@ static int s_judge_key(pass_t *pass, journal_entry_t *entry)
 /* RESENT when the id was seen; MDB_NOTFOUND when it was not. */
 static int s_judge_id(pass_t *pass, journal_entry_t *entry)
 {
-    answer_row_t row;
-    int rc = s_get(pass, TABLE_SEEN, s_id(entry), &row, sizeof row);
+    id_row_t row;
+    int rc = s_get(pass, TABLE_SEEN, s_id(entry), &row, sizeof row, sizeof row.answer);
     if (rc == 0)
         s_resend(entry, &row);
     return rc;
@@ -124,7 +148,7 @@ static int s_judge_id(pass_t *pass, journal_entry_t *entry)
 
 int seen_find(pass_t *pass, journal_entry_t *entry, seen_t *seen)
 {
-    key_row_t row;
+    kept_key_row_t row;
     *seen = SEEN_JUDGED;
     int rc = s_judge_id(pass, entry);
     if (rc != MDB_NOTFOUND)
@@ -132,7 +156,7 @@ int seen_find(pass_t *pass, journal_entry_t *entry, seen_t *seen)
     *seen = SEEN_NEVER;
     if (entry->dedupe.len == 0)
         return 0;
-    rc = s_get(pass, TABLE_KEYS, entry->dedupe, &row, sizeof row);
+    rc = s_get_key(pass, entry->dedupe, &row);
     if (rc != 0)
         return rc == MDB_NOTFOUND ? 0 : rc;
     seen_key_t key = s_key(pass, &row);
@@ -155,7 +179,7 @@ int seen_judge(pass_t *pass, journal_entry_t *entry)
 {
     if (entry->record.flags & RECORD_REPLY)
         return s_judge_reply(pass, entry);
-    if (entry->dedupe.len == 0 && !entry->refused && pass->may_store)
+    if (entry->dedupe.len == 0 && !entry->refused && pass->may_store && !edits_concern(entry))
         return s_store(pass, entry, NULL);
     int rc = s_judge_id(pass, entry);
     if (rc != MDB_NOTFOUND)
@@ -179,7 +203,7 @@ static int s_drop_id(pass_t *pass, record_t *record, uint64_t log)
     int rc = row_cursor_get(pass->seen, &id, &value, MDB_SET);
     if (rc == MDB_CORRUPTED) /* a damaged one goes, too */
         return mdb_del(pass->txn, pass->journal->table[TABLE_SEEN], &id, NULL);
-    if (rc == 0 && value.mv_size == sizeof row)
+    if (rc == 0 && value.mv_size >= sizeof row)
         memcpy(&row, value.mv_data, sizeof row);
     uint64_t answered = le64toh(row.log);
     if (rc == 0 && !(answered & JOURNAL_NUMBER) && answered > log)
@@ -218,12 +242,12 @@ static int s_prune_ids(pass_t *pass, size_t steps)
  * goes. */
 static int s_drop_key(pass_t *pass, const due_key_t *due, slice_t name)
 {
-    key_row_t row;
+    kept_key_row_t row;
     MDB_val key = {name.len, (void *)name.data};
-    int rc = s_get(pass, TABLE_KEYS, name, &row, sizeof row);
+    int rc = s_get_key(pass, name, &row);
     if (rc != 0 && rc != MDB_CORRUPTED) /* a damaged one goes, too */
         return rc == MDB_NOTFOUND ? 0 : rc;
-    if (rc == 0 && le64toh(row.answer.log) != be64toh(due->log))
+    if (rc == 0 && le64toh(row.key.answer.log) != be64toh(due->log))
         return 0;
     pass->state.keys--;
     return mdb_del(pass->txn, pass->journal->table[TABLE_KEYS], &key, NULL);

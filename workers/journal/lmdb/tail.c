@@ -8,10 +8,10 @@
 
 enum {
     MAGIC = 0x5441494c,
-    PARTS = 2,
     CHUNK = 256 << 10, /* least bytes of records that are allocated at once */
     CHUNKS_KEPT = 16,  /* free ones that wait for the next generation */
     ROOM_LEAST = 1024,
+    EDITS_LEAST = 16,
 };
 
 typedef struct chunk {
@@ -22,7 +22,7 @@ typedef struct chunk {
 
 typedef struct {
     uuid_t7 target;
-    uint64_t sequence, previous; /* as in the record */
+    uint64_t sequence, previous, root; /* as in the record */
     const char *bytes;
     uint32_t len;
     uint32_t next; /* of the target in this part, as an index + 1; 0: none */
@@ -36,6 +36,9 @@ struct tail_part {
     /* The first row of each stride of a target, as an index + 1: open addressing. */
     uint32_t *heads;
     size_t heads_len, heads_room; /* a power of two */
+    /* The last revision of each message that has one here, likewise. */
+    uint32_t *edits;
+    size_t edits_len, edits_room;
     unsigned readers;
     bool dropped;
     chunk_t *chunks; /* the writer's */
@@ -44,8 +47,8 @@ struct tail_part {
 struct tail {
     unsigned magic;
     pthread_mutex_t lock;
-    tail_part_t *parts[PARTS + 1]; /* the oldest first, then NULL */
-    chunk_t *kept;                 /* free ones */
+    tail_part_t *parts[TAIL_PARTS + 1]; /* the oldest first, then NULL */
+    chunk_t *kept;                      /* free ones */
     unsigned kept_len;
     atomic_uint_fast64_t drops;
 };
@@ -82,6 +85,7 @@ static void s_destroy_part(tail_t *self, tail_part_t *part)
     s_keep_chunks(self, part->chunks);
     free(part->rows);
     free(part->heads);
+    free(part->edits);
     free(part);
 }
 
@@ -105,7 +109,7 @@ void tail_destroy(tail_t **self_p)
 static tail_part_t *s_newest(const tail_t *self)
 {
     unsigned i = 0;
-    while (i < PARTS && self->parts[i])
+    while (i < TAIL_PARTS && self->parts[i])
         i++;
     return i ? self->parts[i - 1] : NULL;
 }
@@ -117,7 +121,7 @@ static tail_part_t *s_add_part(tail_t *self, uint64_t generation)
         abort();
     part->generation = generation;
     pthread_mutex_lock(&self->lock);
-    assert(!self->parts[PARTS - 1]);
+    assert(!self->parts[TAIL_PARTS - 1]);
     self->parts[self->parts[0] ? 1 : 0] = part;
     pthread_mutex_unlock(&self->lock);
     return part;
@@ -178,6 +182,7 @@ void tail_stage(tail_t *self, uint64_t generation, const record_t *record, slice
         .target = record->target,
         .sequence = record->sequence,
         .previous = record->previous,
+        .root = record->root,
         .bytes = s_copy(self, part, encoded),
         .len = (uint32_t)encoded.len,
     };
@@ -220,6 +225,48 @@ static void s_grow_heads(tail_part_t *part)
     free(old);
 }
 
+/* Where the last revision of a message is noted, or would be. */
+static uint32_t *s_edit(const tail_part_t *part, const uuid_t7 *target, uint64_t root)
+{
+    uint64_t hash;
+    memcpy(&hash, target->bytes + UUID_BYTES - sizeof hash, sizeof hash);
+    hash = (hash ^ root) * 0x9e3779b97f4a7c15u;
+    for (size_t i = hash >> 32;; i++) {
+        uint32_t *edit = &part->edits[i & (part->edits_room - 1)];
+        const row_t *row = *edit ? &part->rows[*edit - 1] : NULL;
+        if (!row || (row->root == root && uuid_eq(&row->target, target)))
+            return edit;
+    }
+}
+
+static void s_grow_edits(tail_part_t *part)
+{
+    uint32_t *old = part->edits;
+    size_t old_room = part->edits_room;
+    part->edits_room = old_room ? 2 * old_room : EDITS_LEAST;
+    part->edits = calloc(part->edits_room, sizeof *part->edits);
+    if (!part->edits)
+        abort();
+    for (size_t i = 0; i < old_room; i++) {
+        const row_t *row = old[i] ? &part->rows[old[i] - 1] : NULL;
+        if (row)
+            *s_edit(part, &row->target, row->root) = old[i];
+    }
+    free(old);
+}
+
+static void s_note_edit(tail_part_t *part, size_t i)
+{
+    const row_t *row = &part->rows[i];
+    if (row->root == 0)
+        return;
+    if (2 * (part->edits_len + 1) > part->edits_room)
+        s_grow_edits(part);
+    uint32_t *edit = s_edit(part, &row->target, row->root);
+    part->edits_len += *edit == 0;
+    *edit = (uint32_t)i + 1;
+}
+
 /* Makes the staged row at I found: from the one before it, and by its stride. */
 static void s_link(tail_part_t *part, size_t i)
 {
@@ -243,8 +290,10 @@ void tail_publish(tail_t *self, uint64_t first_log)
     if (part->len == 0)
         part->first_log = first_log;
     assert(part->first_log + part->len == first_log);
-    for (; part->staged > 0; part->staged--)
+    for (; part->staged > 0; part->staged--) {
+        s_note_edit(part, part->len);
         s_link(part, part->len++);
+    }
     pthread_mutex_unlock(&self->lock);
 }
 
@@ -293,7 +342,7 @@ void tail_read(tail_t *self, const uuid_t7 *target, uint64_t sequence, tail_page
     page->part = NULL;
     page->len = 0;
     pthread_mutex_lock(&self->lock);
-    for (unsigned i = 0; i < PARTS && self->parts[i] && !page->part; i++) {
+    for (unsigned i = 0; i < TAIL_PARTS && self->parts[i] && !page->part; i++) {
         tail_part_t *part = self->parts[i];
         uint32_t at = s_find(part, target, sequence);
         if (!at)
@@ -318,7 +367,7 @@ void tail_scan(tail_t *self, uint64_t log, tail_page_t *page)
     page->part = NULL;
     page->len = 0;
     pthread_mutex_lock(&self->lock);
-    for (unsigned i = 0; i < PARTS && self->parts[i] && !page->part; i++) {
+    for (unsigned i = 0; i < TAIL_PARTS && self->parts[i] && !page->part; i++) {
         tail_part_t *part = self->parts[i];
         s_copy_rows(part, log, page);
         if (page->len == 0)
@@ -329,15 +378,76 @@ void tail_scan(tail_t *self, uint64_t log, tail_page_t *page)
     pthread_mutex_unlock(&self->lock);
 }
 
-void tail_release(tail_t *self, tail_page_t *page)
+/* The lock is held. */
+static void s_let_go(tail_t *self, tail_part_t *part)
 {
-    tail_part_t *part = page->part;
-    if (!part)
-        return;
-    pthread_mutex_lock(&self->lock);
     assert(part->readers > 0);
     if (--part->readers == 0 && part->dropped)
         s_destroy_part(self, part);
+}
+
+void tail_release(tail_t *self, tail_page_t *page)
+{
+    if (!page->part)
+        return;
+    pthread_mutex_lock(&self->lock);
+    s_let_go(self, page->part);
     pthread_mutex_unlock(&self->lock);
     page->part = NULL;
+}
+
+void tail_hold(tail_t *self, tail_held_t *held)
+{
+    pthread_mutex_lock(&self->lock);
+    for (unsigned i = 0; i < TAIL_PARTS; i++) {
+        held->part[i] = self->parts[i];
+        if (held->part[i])
+            held->part[i]->readers++;
+    }
+    pthread_mutex_unlock(&self->lock);
+}
+
+void tail_let_go(tail_t *self, tail_held_t *held)
+{
+    pthread_mutex_lock(&self->lock);
+    for (unsigned i = 0; i < TAIL_PARTS; i++) {
+        if (held->part[i])
+            s_let_go(self, held->part[i]);
+        held->part[i] = NULL;
+    }
+    pthread_mutex_unlock(&self->lock);
+}
+
+static tail_row_t s_row(const tail_part_t *part, size_t i)
+{
+    return (tail_row_t){part->first_log + i, slice(part->rows[i].bytes, part->rows[i].len)};
+}
+
+bool tail_revision(tail_t *self, const tail_held_t *held, const uuid_t7 *target, uint64_t root,
+                   tail_row_t *row)
+{
+    uint32_t found = 0;
+    pthread_mutex_lock(&self->lock);
+    for (unsigned i = TAIL_PARTS; i > 0 && !found; i--) {
+        const tail_part_t *part = held->part[i - 1];
+        found = part && part->edits_len ? *s_edit(part, target, root) : 0;
+        if (found)
+            *row = s_row(part, found - 1);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return found != 0;
+}
+
+bool tail_at(tail_t *self, const tail_held_t *held, uint64_t log, tail_row_t *row)
+{
+    bool found = false;
+    pthread_mutex_lock(&self->lock);
+    for (unsigned i = 0; i < TAIL_PARTS && !found; i++) {
+        const tail_part_t *part = held->part[i];
+        found = part && log >= part->first_log && log - part->first_log < part->len;
+        if (found)
+            *row = s_row(part, log - part->first_log);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return found;
 }

@@ -14,12 +14,14 @@
 
 #include "workers/journal/record.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct tail tail_t;
 typedef struct tail_part tail_part_t;
 
 enum {
+    TAIL_PARTS = 2,
     TAIL_ROWS = 32,
     TAIL_STRIDE = 64, /* of so many records of a target one is looked up, the rest from there */
 };
@@ -60,5 +62,17 @@ void tail_read(tail_t *self, const uuid_t7 *target, uint64_t sequence, tail_page
  * number, from the next one on. */
 void tail_scan(tail_t *self, uint64_t log, tail_page_t *page);
 void tail_release(tail_t *self, tail_page_t *page);
+
+/* The generations that there are, kept as they are dropped, until tail_let_go. */
+typedef struct {
+    tail_part_t *part[TAIL_PARTS];
+} tail_held_t;
+void tail_hold(tail_t *self, tail_held_t *held);
+void tail_let_go(tail_t *self, tail_held_t *held);
+/* The last revision in them of the target's message at ROOT; false when there is none. */
+bool tail_revision(tail_t *self, const tail_held_t *held, const uuid_t7 *target, uint64_t root,
+                   tail_row_t *row);
+/* The record at LOG, whichever target's; false likewise. */
+bool tail_at(tail_t *self, const tail_held_t *held, uint64_t log, tail_row_t *row);
 
 #endif

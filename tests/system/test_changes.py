@@ -1,0 +1,239 @@
+"""Messages that are changed over HTTP: under a key of their sender's, by their id, and threads."""
+
+import concurrent.futures
+import random
+import threading
+import time
+
+import pytest
+
+
+class Place:
+    """A target with its owner Ada and its member Bob."""
+
+    def __init__(self, ring, kind, name, ada, bob):
+        self.ring, self.kind, self.name, self.ada, self.bob = ring, kind, name, ada, bob
+
+    def url(self, *more, user=None, **query):
+        token = (user or self.ada).token
+        return self.ring.url("/".join([f"/api/v2/{self.kind}", self.name, *more]), token, **query)
+
+    def post(self, body, user=None, headers=None, **query):
+        answer = self.ring.post(self.url("message", user=user, sync_message="true", **query), body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def change(self, method, message, body=None, user=None, **query):
+        return self.ring.request(method, self.url("messages", message, user=user, **query), body)
+
+    def page(self, **query):
+        answer = self.ring.get(self.url("messages", **query))
+        assert answer.status_code == 200, answer.text
+        return answer.json()["messages"]
+
+    def show(self, message):
+        return self.ring.get(self.url("messages", message))
+
+
+def refused(answer, status, code):
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    return answer.json()["message"]
+
+
+@pytest.fixture
+def place(ring, name):
+    ada, bob = ring.user(name), ring.user(name + "-bob")
+    ring.channel(name, ada, [ada, bob])
+    return Place(ring, "channelsbyname", name, ada, bob)
+
+
+def test_five_posts_with_one_key_are_one_message_with_four_revisions(place):
+    states = ["queued", "running", "tests", "deploy", "passed"]
+    first = place.post({"text": states[0], "message_key": "build-42"})
+    assert first == {"message_id": first["message_id"], "revision": 0}
+    for i, state in enumerate(states[1:], 1):
+        assert place.post({"text": state}, message_key="build-42") == {**first, "revision": i}
+    [row] = place.page()
+    assert row["id"] == first["message_id"] and row["message"] == {"text": "passed"}
+    assert (row["sequence"], row["revision"]) == (1, 4) and row["edited"] > row["time"]
+    rows = place.page(revisions="1")
+    assert [row["message"]["text"] for row in rows] == states
+    assert [row.get("revision", 0) for row in rows] == [0, 1, 2, 3, 4]
+    assert {row["id"] for row in rows} == {first["message_id"]}
+    assert place.page(order="desc") == place.page()
+    assert place.show(first["message_id"]).json() == row
+    other = place.post({"text": "Bob's", "message_key": "build-42"}, user=place.bob)
+    assert other["message_id"] != first["message_id"] and other["revision"] == 0
+    answer = place.ring.post(place.url("message", message_key="build-42"), {"text": "quiet"})
+    assert answer.status_code == 204
+    assert [row["message"]["text"] for row in place.page()] == ["quiet", "Bob's"]
+
+
+def test_a_form_and_the_plural_take_a_key_too(place):
+    for body in (b"text=one&message_key=k", b"text=two&message_key=k"):
+        answer = place.ring.post(place.url("messages"), body,
+                                 headers={"Content-Type": "application/x-www-form-urlencoded"})
+        assert answer.status_code == 204, answer.text
+    [row] = place.page()
+    assert row["message"]["text"] == "two" and row["revision"] == 1
+
+
+def test_a_key_that_is_none(place):
+    for body, query in (({"text": "t", "message_key": 5}, {}), ({"text": "t", "message_key": "k" * 129}, {}),
+                        ({"text": "t"}, {"message_key": "k" * 129})):
+        answer = place.ring.post(place.url("message", **query), body)
+        assert answer.status_code == 400 and "message_key" in answer.json()["message"], answer.text
+    for body, query in (({"text": "t", "message_key": " "}, {}), ({"text": "t"}, {"message_key": ""})):
+        assert place.ring.post(place.url("message", **query), body).status_code == 204
+    assert place.post({"text": "t", "message_key": "\u00fc" * 128})["revision"] == 0
+    assert len(place.page()) == 3
+
+
+def test_an_idempotency_key_comes_first(place):
+    place.post({"text": "1", "message_key": "k"})
+    for _ in range(3):
+        again = place.post({"text": "2", "message_key": "k"}, headers={"Idempotency-Key": "once"})
+        assert again["revision"] == 1
+    assert place.post({"text": "3", "message_key": "k"})["revision"] == 2
+
+
+def test_many_at_once_are_one_message(place):
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(lambda i: place.post({"text": str(i), "message_key": "k"}), range(40)))
+    assert len({one["message_id"] for one in said}) == 1
+    assert sorted(one["revision"] for one in said) == list(range(40))
+    [row] = place.page()
+    last = next(i for i, one in enumerate(said) if one["revision"] == 39)
+    assert row["message"]["text"] == str(last)
+
+
+def test_put_and_delete_of_ones_own_message(place):
+    mine = place.post({"text": "teh"})["message_id"]
+    assert place.change("PUT", mine, {"text": "the"}).json() == {"message_id": mine, "revision": 1}
+    assert place.show(mine).json()["message"] == {"text": "the"}
+    refused(place.change("PUT", mine, {"text": ""}), 400, "invalid_message")
+    refused(place.change("PUT", mine, b"{"), 400, "invalid_json")
+    assert "only who sent it" in refused(place.change("PUT", mine, {"text": "x"}, user=place.bob), 403, "not_allowed")
+    refused(place.change("DELETE", mine, user=place.bob), 403, "not_allowed")
+    assert place.change("DELETE", mine).status_code == 204
+    for answer in (place.change("DELETE", mine), place.change("PUT", mine, {"text": "x"}), place.show(mine)):
+        refused(answer, 404, "unknown_message")
+    assert place.page() == []
+    rows = place.page(revisions="1")
+    assert [row["message"] for row in rows] == [None] * 3
+    assert [(row.get("erased"), row.get("deleted")) for row in rows] == [(True, None), (True, None), (None, True)]
+    assert {row["id"] for row in rows} == {mine}
+
+
+def test_the_owner_deletes_and_does_not_edit(place):
+    bobs = place.post({"text": "rude"}, user=place.bob)["message_id"]
+    refused(place.change("PUT", bobs, {"text": "kind"}), 403, "not_allowed")
+    assert place.change("DELETE", bobs).status_code == 204
+    assert place.page() == []
+    stranger = place.ring.user(place.name + "-eve")
+    refused(place.change("DELETE", bobs, user=stranger), 403, "not_allowed")
+
+
+@pytest.mark.parametrize("message", ["1_1", "1764338400123_99999999", "0_0", "x", "17_", "_", "1" * 60 + "_1",
+                                     "9" * 25 + "_" + "9" * 12])
+def test_a_message_that_is_not_there(place, message):
+    place.post({"text": "t"})
+    for answer in (place.change("PUT", message, {"text": "x"}), place.change("DELETE", message), place.show(message)):
+        refused(answer, 404, "unknown_message")
+
+
+def test_a_message_of_another_target(place):
+    ring = place.ring
+    ring.channel(place.name + "2", place.ada, [place.ada])
+    other = Place(ring, "channelsbyname", place.name + "2", place.ada, place.bob)
+    theirs = other.post({"text": "t"})["message_id"]
+    refused(place.change("DELETE", theirs), 404, "unknown_message")
+    refused(place.show(theirs), 404, "unknown_message")
+    assert len(other.page()) == 1
+
+
+def test_threads(place):
+    root = place.post({"text": "deploy failed"})["message_id"]
+    place.post({"text": "aside"})
+    reply = place.post({"text": "looking", "thread_message_id": root, "thread_title": "why"}, user=place.bob)["message_id"]
+    place.post({"text": "found it", "thread_message_id": reply, "post_in_parent": True})
+    place.post({"text": "by query"}, thread_message_id=root)
+    thread = place.page(thread=root)
+    assert [row["message"]["text"] for row in thread] == ["deploy failed", "looking", "found it", "by query"]
+    assert [row.get("thread") for row in thread] == [None, 1, 1, 1]
+    assert place.page(thread="1") == thread and place.page(thread=root, order="desc") == thread[::-1]
+    assert place.page(thread=root, limit="2") == thread[:2]
+    assert place.page(thread=root, **{"from": "3"}) == thread[1:]
+    assert len(place.page()) == 5
+    assert [row["message"]["text"] for row in place.page(threads="none")] == ["deploy failed", "aside", "found it"]
+    message = place.ring.post(place.url("message"), {"text": "t", "thread_message_id": "1_1"})
+    assert "thread_message_id" in refused(message, 404, "unknown_message")
+    refused(place.ring.post(place.url("message"), {"text": "t", "thread_message_id": "nonsense"}), 400, "invalid_message")
+    refused(place.ring.get(place.url("messages", thread="1_1")), 404, "unknown_message")
+    for query in ({"thread": "x"}, {"threads": "some"}, {"revisions": "yes"}):
+        refused(place.ring.get(place.url("messages", **query)), 400, "invalid_param")
+    assert place.change("DELETE", reply, user=place.bob).status_code == 204
+    assert [row["message"]["text"] for row in place.page(thread=root)] == ["deploy failed", "found it", "by query"]
+
+
+def test_in_chats_buddies_and_bots(ring, name):
+    ada, bob = ring.user(name), ring.user(name + "-bob")
+    channel = ring.channel(name, ada, [ada, bob])
+    ring.bot(name, ada, [bob])
+    for kind, target in (("channels", channel["id"]), ("chats", channel["id"]), ("bots", name), ("buddies", ada.email)):
+        place = Place(ring, kind, target, ada, bob)
+        first = place.post({"text": "1", "message_key": kind}, user=bob)
+        assert place.post({"text": "2", "message_key": kind}, user=bob) == {**first, "revision": 1}
+        message = first["message_id"]
+        assert place.change("PUT", message, {"text": "3"}, user=bob).json()["revision"] == 2
+        assert place.page()[-1]["message"] == {"text": "3"}
+        refused(place.change("PUT", message, {"text": "3"}), 403, "not_allowed")
+        assert place.change("DELETE", message).status_code == 204, kind  # the owner's: ada's
+        assert message not in [row["id"] for row in place.page()]
+
+
+def test_an_event_of_a_bot_is_deleted_with_what_came(ring, name):
+    ada = ring.user(name)
+    ring.bot(name, ada)
+    place = Place(ring, "bots", name, ada, ada)
+    assert ring.post(ring.bot_url(name, ada.token), {"secret": "canary"}).status_code == 200
+    [row] = place.page()
+    assert "canary" in row["event"]["body"]
+    assert place.change("DELETE", row["id"]).status_code == 204
+    assert place.page() == [] and "canary" not in ring.get(place.url("messages", revisions="1")).text
+
+
+def test_a_key_holds_through_deaths_of_the_worker(make_ring, name):
+    """Each answer names one message; its revisions are all there, once each, and the last is shown."""
+    ring = make_ring().up()
+    ada = ring.user(name)
+    ring.channel(name, ada, [ada])
+    place = Place(ring, "channelsbyname", name, ada, ada)
+    said, failed, stop = [], [], threading.Event()
+
+    def post(who):
+        n = 0
+        while not stop.is_set():
+            n += 1
+            answer = ring.post(place.url("message", sync_message="true"), {"text": f"{who} {n}", "message_key": "board"})
+            (said if answer.status_code == 200 else failed).append((f"{who} {n}", answer))
+
+    threads = [threading.Thread(target=post, args=(who,)) for who in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(6):
+        time.sleep(random.uniform(0.2, 0.9))
+        ring.kill("channel-0")
+        ring.wait_ready("channel-0")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not failed, failed[0][1].text
+    answers = [answer.json() for _, answer in said]
+    assert len({one["message_id"] for one in answers}) == 1
+    assert sorted(one["revision"] for one in answers) == list(range(len(answers)))
+    [row] = place.page()
+    assert row["revision"] == len(answers) - 1
+    assert row["message"]["text"] == next(text for text, answer in said if answer.json()["revision"] == row["revision"])
+    ring.stop()
+    assert ring.ctl_run("check").returncode == 0

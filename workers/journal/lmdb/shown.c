@@ -1,0 +1,268 @@
+/* Messages as they are: what a record shows is put together from it and its last revision. The
+ * revisions that are not committed are looked for first, in the generations of the tail that there
+ * were when the read began; what was dropped from it before is committed, and the transaction that
+ * begins later sees it. */
+#include "workers/journal/lmdb/edits.h"
+
+#include <string.h>
+
+typedef struct {
+    journal_reader_t *reader;
+    const uuid_t7 *target;
+    const journal_view_t *view;
+    const journal_range_t *range; /* of what is read; set before the first record */
+    journal_each_fn each;
+    void *arg;
+    uint64_t from, edited; /* no committed message from FROM to before EDITED has a revision */
+    uint64_t skipped, further;
+    bool more;
+    int rc;
+} shown_t;
+
+static int s_open_edits(shown_t *self)
+{
+    journal_reader_t *reader = self->reader;
+    if (reader->edits)
+        return 0;
+    self->from = 1;
+    self->edited = 0;
+    return mdb_cursor_open(reader->txn, reader->journal->table[TABLE_EDITS], &reader->edits);
+}
+
+/* Of a page without revisions one look says that there are none. */
+static int s_may_be_edited(shown_t *self, uint64_t sequence, bool *may)
+{
+    edit_t next;
+    int rc = s_open_edits(self);
+    *may = true;
+    if (rc == 0 && (sequence < self->from || sequence > self->edited)) {
+        rc = edits_next(self->reader->edits, self->target, sequence, &next);
+        self->from = sequence;
+        self->edited = rc == 0 ? next.root : UINT64_MAX;
+        rc = rc == MDB_NOTFOUND ? 0 : rc;
+    }
+    *may = sequence == self->edited;
+    return rc;
+}
+
+static int s_committed(shown_t *self, uint64_t root, record_t *last, bool *found)
+{
+    const journal_reader_t *reader = self->reader;
+    sight_t sight = {reader->journal, reader->txn};
+    edit_t edit;
+    int rc = s_may_be_edited(self, root, found);
+    if (rc != 0 || !*found)
+        return rc;
+    rc = edits_last(reader->edits, self->target, root, &edit);
+    *found = rc == 0;
+    return rc == 0              ? sight_get(&sight, edit.log, self->target, edit.sequence, last)
+           : rc == MDB_NOTFOUND ? 0
+                                : rc;
+}
+
+static int s_last(shown_t *self, uint64_t root, record_t *last, bool *found)
+{
+    tail_row_t row;
+    *found =
+        tail_revision(self->reader->journal->tail, &self->reader->held, self->target, root, &row);
+    if (*found)
+        return record_read(last, row.encoded) ? MDB_CORRUPTED : 0;
+    return self->reader->open ? s_committed(self, root, last, found) : 0;
+}
+
+/* Whether a message stands where its revision is: retention has removed what was before. */
+static int s_leads(shown_t *self, const record_t *record, bool *leads)
+{
+    edit_t oldest;
+    *leads = false;
+    /* What is not committed was not the oldest one when it was stored. */
+    if (!self->reader->open || record->root >= self->range->first)
+        return 0;
+    int rc = s_open_edits(self);
+    if (rc == 0)
+        rc = edits_oldest(self->reader->edits, self->target, record->root, &oldest);
+    *leads = rc == 0 && oldest.revision == record->revision;
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static void s_blank(record_t *shown)
+{
+    shown->flags |= RECORD_ERASED;
+    shown->params = shown->body = shown->message = slice("", 0);
+    if (!(shown->flags & RECORD_REPLY))
+        shown->headers = slice("", 0);
+}
+
+/* A reply keeps its headers, which name its event. */
+static void s_take(record_t *shown, const record_t *last)
+{
+    unsigned kept = shown->flags & (RECORD_REPLY | RECORD_DELIVER);
+    shown->flags = (last->flags & ~(unsigned)(RECORD_EDIT | RECORD_REPLY)) | kept;
+    shown->op = last->op;
+    shown->method = last->method;
+    shown->params = last->params;
+    if (!(kept & RECORD_REPLY))
+        shown->headers = last->headers;
+    shown->body = last->body;
+    shown->message = last->message;
+    shown->revision = last->revision;
+    shown->edited_ms = last->time_ms;
+}
+
+static bool s_is_of(const journal_view_t *view, const record_t *record)
+{
+    bool aside = record->thread && !(record->more & RECORD_IN_PARENT);
+    if (view->thread && record->thread != view->thread && record->sequence != view->thread)
+        return false;
+    return !(view->no_threads && aside);
+}
+
+/* What is shown of RECORD; false: nothing. */
+static bool s_compose(shown_t *self, const record_t *record, record_t *shown)
+{
+    record_t last;
+    bool revises = record->flags & RECORD_EDIT, leads = true, found;
+    *shown = *record;
+    record_identify(shown);
+    if (revises && !self->view->revisions)
+        self->rc = s_leads(self, record, &leads);
+    if (self->rc != 0 || !leads || !s_is_of(self->view, record))
+        return false;
+    self->rc = s_last(self, revises ? record->root : record->sequence, &last, &found);
+    if (self->rc != 0)
+        return false;
+    bool deleted = found && last.flags & RECORD_DELETE;
+    if (self->view->revisions) {
+        if (deleted && !(record->flags & RECORD_DELETE))
+            s_blank(shown);
+        return true;
+    }
+    if (found)
+        s_take(shown, &last);
+    return !deleted && !(shown->flags & RECORD_DELETE);
+}
+
+static bool s_each(void *arg, uint64_t log, const record_t *record)
+{
+    shown_t *self = arg;
+    record_t shown;
+    if (self->view->before && record->sequence >= self->view->before) {
+        self->more = false;
+    } else if (s_compose(self, record, &shown)) {
+        self->more = self->each(self->arg, log, &shown);
+        self->skipped = 0;
+    } else if (++self->skipped == JOURNAL_SKIPPED) {
+        self->further = record->sequence + 1;
+        self->more = false;
+    }
+    return self->more && self->rc == 0;
+}
+
+/* The committed records of a thread from FROM on, but for the message that it is about. */
+static int s_walk_thread(shown_t *self, const sight_t *sight, uint64_t from)
+{
+    MDB_cursor **cursor = &self->reader->cursor;
+    relation_key_t name = journal_relation(self->target, self->view->thread, from), found;
+    MDB_val key = {sizeof name, &name}, value;
+    int rc = mdb_cursor_open(sight->txn, sight->journal->table[TABLE_THREADS], cursor);
+    if (rc == 0)
+        rc = row_cursor_get(*cursor, &key, &value, MDB_SET_RANGE);
+    for (; rc == 0; rc = row_cursor_get(*cursor, &key, &value, MDB_NEXT)) {
+        uint64_t log;
+        record_t record;
+        if (key.mv_size != sizeof found || value.mv_size != sizeof log)
+            return MDB_CORRUPTED;
+        memcpy(&found, key.mv_data, sizeof found);
+        memcpy(&log, value.mv_data, sizeof log);
+        if (memcmp(&found, &name, offsetof(relation_key_t, at)) != 0)
+            return 0;
+        rc = sight_get(sight, le64toh(log), self->target, be64toh(found.at), &record);
+        if (rc != 0 || !s_each(self, le64toh(log), &record))
+            return rc;
+    }
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* What is committed; *NEXT: where to go on in the target. */
+static int s_read_thread(shown_t *self, uint64_t from, journal_range_t *range, uint64_t *next)
+{
+    sight_t sight;
+    range_row_t row;
+    record_t root;
+    uint64_t about = self->view->thread, log;
+    int rc = sight_begin(&sight, self->reader, self->target, &row);
+    *range = (journal_range_t){row.first, row.last};
+    *next = from > row.last ? from : row.last + 1;
+    if (rc == 0 && about >= from && about >= row.first && about <= row.last) {
+        rc = sight_log(&sight, self->target, about, &row, &log);
+        if (rc == 0)
+            rc = sight_get(&sight, log, self->target, about, &root);
+        if (rc == 0)
+            s_each(self, log, &root);
+    }
+    if (rc == 0 && self->more)
+        rc = s_walk_thread(self, &sight, from);
+    reader_end(self->reader);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+uint64_t journal_read_messages(journal_reader_t *self, const uuid_t7 *target, uint64_t from,
+                               const journal_view_t *view, journal_range_t *range,
+                               journal_each_fn each, void *arg)
+{
+    shown_t shown = {.reader = self,
+                     .target = target,
+                     .view = view,
+                     .range = range,
+                     .each = each,
+                     .arg = arg,
+                     .more = true};
+    journal_range_t rest;
+    tail_hold(self->journal->tail, &self->held);
+    if (view->thread)
+        shown.rc = s_read_thread(&shown, from, range, &from);
+    if (shown.rc == 0 && shown.more && !(view->thread && view->before && from >= view->before))
+        journal_read(self, target, from, view->thread ? &rest : range, s_each, &shown);
+    tail_let_go(self->journal->tail, &self->held);
+    if (shown.rc != 0)
+        reader_failed(self, "read", shown.rc);
+    return shown.further;
+}
+
+/* Of those that are not committed the number follows from the place. */
+static uint64_t s_find_in_tail(journal_reader_t *self, const tail_held_t *held,
+                               const uuid_t7 *target, const journal_name_t *name)
+{
+    const journal_options_t *options = &self->journal->options;
+    tail_row_t row;
+    record_t record;
+    if (name->number % options->shards != options->shard ||
+        !tail_at(self->journal->tail, held, name->number / options->shards, &row) ||
+        record_read(&record, row.encoded) != 0)
+        return 0;
+    bool is = !(record.flags & RECORD_EDIT) && record.time_ms == name->time_ms &&
+              uuid_eq(&record.target, target);
+    return is ? record.sequence : 0;
+}
+
+uint64_t journal_find(journal_reader_t *self, const uuid_t7 *target, const journal_name_t *name)
+{
+    tail_held_t held;
+    sight_t sight;
+    range_row_t range;
+    record_t record;
+    uint64_t log;
+    tail_hold(self->journal->tail, &held);
+    uint64_t found = s_find_in_tail(self, &held, target, name);
+    tail_let_go(self->journal->tail, &held);
+    if (found)
+        return found;
+    int rc = sight_begin(&sight, self, target, &range);
+    if (rc == 0)
+        rc = sight_message(&sight, target, name, &range, &log, &record);
+    found = rc == 0 ? record.sequence : 0;
+    reader_end(self);
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        reader_failed(self, "read", rc);
+    return found;
+}

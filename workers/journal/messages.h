@@ -1,0 +1,31 @@
+/* Reading messages as they are, where journal_read gives each record: a message that was changed is
+ * its first record, put together with its last revision (journal_change_t).
+ *
+ * Threading: the reader's. */
+#ifndef POSTERN_WORKERS_JOURNAL_MESSAGES_H
+#define POSTERN_WORKERS_JOURNAL_MESSAGES_H
+
+#include "workers/journal/journal.h"
+
+/* Which messages are read, and how. */
+typedef struct {
+    bool revisions;  /* each record by itself: deleted messages, too, with what is left of them */
+    bool no_threads; /* none of threads, but for those that are shown in the parent */
+    uint64_t before; /* sequence that is not read, nor what is behind it; 0: all is read */
+    uint64_t thread; /* sequence: only the message there and those of its thread */
+} journal_view_t;
+
+/* journal_read of messages as they are: each once, where its oldest record stands, with the content
+ * of its last revision, and without the deleted ones. Of what was changed while it is read either
+ * the one or the other. The record is put together: number and time_ms are those that the message's
+ * id is made of. Ends where JOURNAL_SKIPPED records in a row show nothing, with the sequence to go
+ * on from; else 0. */
+enum { JOURNAL_SKIPPED = 16384 };
+uint64_t journal_read_messages(journal_reader_t *self, const uuid_t7 *target, uint64_t from,
+                               const journal_view_t *view, journal_range_t *range,
+                               journal_each_fn each, void *arg);
+/* Where journal_read_messages has the named message, unless it is deleted; 0: the target has none.
+ */
+uint64_t journal_find(journal_reader_t *self, const uuid_t7 *target, const journal_name_t *name);
+
+#endif

@@ -1,0 +1,68 @@
+/* What is shown of messages: all revisions or the last, threads or none, one thread. */
+#include "workers/post/history.h"
+
+/* The digits up to END; false when there are none, or too many. */
+static bool s_digits(slice_t *text, char end, uint64_t *number)
+{
+    enum { MOST = 18 };
+    size_t i = 0;
+    for (*number = 0; i < text->len && text->data[i] >= '0' && text->data[i] <= '9' && i < MOST;
+         i++)
+        *number = *number * 10 + (uint64_t)(text->data[i] - '0');
+    bool good = i > 0 && (i == text->len ? !end : text->data[i] == end);
+    *text = good && end ? slice(text->data + i + 1, text->len - i - 1) : slice("", 0);
+    return good;
+}
+
+bool history_name(slice_t text, journal_name_t *name)
+{
+    uint64_t time_ms, number;
+    if (!s_digits(&text, '_', &time_ms) || !s_digits(&text, '\0', &number) || number == 0)
+        return false;
+    *name = (journal_name_t){number, (int64_t)time_ms};
+    return true;
+}
+
+static bool s_read_thread(job_t *job)
+{
+    slice_t value;
+    reading_t *reading = job->reading;
+    if (!job_param(job, "thread", &value))
+        return !job->error;
+    if (!history_name(value, &reading->history.thread) &&
+        !history_number(job, "thread", INT64_MAX, &reading->history.view.thread))
+        job_refuse(job, ERROR_invalid_param,
+                   "thread must be the id or the sequence of the message that it is about.");
+    return !job->error;
+}
+
+/* Of two words the one that a parameter says; false: neither. */
+static bool s_read_word(job_t *job, const char *name, const char *on, const char *off, bool *is)
+{
+    slice_t value;
+    if (!job_param(job, name, &value))
+        return true;
+    *is = slice_is(value, on);
+    return *is || slice_is(value, off);
+}
+
+bool history_read_view(job_t *job)
+{
+    journal_view_t *view = &job->reading->history.view;
+    if (!s_read_word(job, "revisions", "1", "0", &view->revisions))
+        job_refuse(job, ERROR_invalid_param, "revisions must be 1 or 0.");
+    else if (!s_read_word(job, "threads", "none", "all", &view->no_threads))
+        job_refuse(job, ERROR_invalid_param, "threads must be all or none.");
+    return !job->error && s_read_thread(job);
+}
+
+bool history_find_thread(reading_t *self, journal_reader_t *reader)
+{
+    const journal_name_t *name = &self->history.thread;
+    if (name->number == 0)
+        return true;
+    self->history.view.thread = journal_find(reader, &self->target, name);
+    if (self->history.view.thread == 0)
+        reading_refuse(self, ERROR_unknown_message, NULL);
+    return self->history.view.thread != 0;
+}
