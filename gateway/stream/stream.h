@@ -60,6 +60,7 @@ typedef struct stream {
     slot_ref_t page; /* that is asked for */
     bytes_t ask;
     bool first; /* nothing but the first page was asked for */
+    int64_t born_ms;
     h2o_linklist_t in_paging;
     int64_t page_ms; /* not before */
     /* its output */

@@ -281,6 +281,7 @@ void streams_open(streams_t *self, h2o_req_t *req, const uuid_t7 *id, slice_t gr
     self->len++;
     metric_add(METRIC_streams, 1);
     h2o_linklist_insert(&self->all, &stream->in_all);
+    stream->born_ms = clock_ms();
     connection_of(req)->stream = stream;
     s_link(&self->paging, &stream->in_paging);
 }
@@ -356,7 +357,8 @@ static void s_page_failed(streams_t *self, stream_t *stream, const wire_reply_t 
         s_reject(stream, error_find(reply->error) ? reply->error : ERROR_internal, NULL);
         return;
     }
-    if (stream->state == STREAM_OPENING && !reply) {
+    if (stream->state == STREAM_OPENING &&
+        (!reply || self->now_ms - stream->born_ms >= STREAMS_OPEN_MS)) {
         s_reject(stream, ERROR_unavailable, NULL);
         return;
     }

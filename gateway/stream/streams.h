@@ -22,6 +22,7 @@ typedef struct streams streams_t;
 enum {
     STREAMS_WRITTEN = 128,
     STREAMS_PAGES = 8,
+    STREAMS_OPEN_MS = 5000,       /* a first page that fails so long: the request is refused */
     STREAMS_BEAT_MS = 10000,      /* between two heartbeats; a load balancer's timeout is longer */
     STREAMS_BEAT_APART_MS = 2000, /* none is sent where something was just written */
 };

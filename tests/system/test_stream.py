@@ -208,3 +208,13 @@ def test_a_slow_reader_misses_nothing(ring, name):
     ring.wait(lambda: len(slow.got) == 400, 60)
     assert slow.got == list(range(1, 401)) and slow.opened == 1
     slow.stop()
+
+
+def test_a_stream_whose_worker_does_not_answer_is_refused(make_ring, name):
+    ring = make_ring(settings={"gateway.deadline_ms": 2000}).up()
+    ada, path = place(ring, name)
+    ring.pause("channel-0")
+    answer = ring.get(ring.url(path, ada.token), timeout=60)
+    ring.resume("channel-0")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    ring.wait(lambda: ring.metric("gateway-0", "streams") == 0, 20)
