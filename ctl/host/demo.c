@@ -13,6 +13,7 @@
 
 #define DEMO_USER "demo@example.org"
 #define DEMO_TOKEN "demo"
+#define DEMO_INVITED_S 900 /* to open the console's link */
 #define DEMO_CHANNEL "general"
 #define DEMO_BOT "buildbot"
 #define DEMO_EXTENSION "shop"
@@ -83,14 +84,44 @@ static char *s_url(const char *base, unsigned op, const char *target, const char
     return url;
 }
 
+/* Whether admin.url leads to this host: a link to the demo's user is for who sits at it. */
+static bool s_admin_is_here(const conf_t *conf)
+{
+    static const char *const here[] = {"://127.", "://localhost:", "://localhost/", "://[::1]"};
+    const char *url = conf_text(conf, SET_admin_url);
+    for (size_t i = 0; *conf_text(conf, SET_admin_listen) && i < sizeof here / sizeof *here; i++)
+        if (strstr(url, here[i]))
+            return true;
+    return false;
+}
+
+/* A link to the console for the demo's user: it is good once, and for a quarter of an hour. NULL:
+ * there is none. */
+static char *s_console(ctl_t *ctl)
+{
+    if (!s_admin_is_here(ctl_conf(ctl)))
+        return NULL;
+    json_t *body = json_pack("{s:s, s:i}", "email", DEMO_USER, "expires_in", DEMO_INVITED_S);
+    json_t *reply = ctl_call(ctl, OP_user_invite, "", body);
+    const char *link = json_string_value(json_object_get(reply, "link"));
+    char *kept = link ? strdup(link) : NULL;
+    json_decref(reply);
+    return kept;
+}
+
 /* What is printed, as a person reads it or as JSON does. */
 typedef struct {
     char *channel, *bot, *extension, *history;
+    char *console; /* NULL: none */
 } urls_t;
 
 static void s_print(const urls_t *urls)
 {
     static const char post[] = "curl -i -H 'Content-Type: application/json' -d";
+    if (urls->console)
+        printf("\nOpen the console in a browser (good once, for %d minutes; you choose a password "
+               "there):\n%s\n",
+               DEMO_INVITED_S / 60, urls->console);
     puts("\nTry it (the token is made anew at each start):");
     printf("\n# to a channel: 204\n%s '{\"text\":\"Hello from curl\"}' '%s'\n", post,
            urls->channel);
@@ -102,9 +133,9 @@ static void s_print(const urls_t *urls)
 
 static void s_print_json(const urls_t *urls, const char *token)
 {
-    json_t *all = json_pack("{s:{s:s, s:{s:s, s:s, s:s, s:s}}}", "demo", "token", token, "urls",
-                            "channel", urls->channel, "bot", urls->bot, "extension",
-                            urls->extension, "history", urls->history);
+    json_t *all = json_pack("{s:{s:s, s:s*, s:{s:s, s:s, s:s, s:s}}}", "demo", "token", token,
+                            "console", urls->console, "urls", "channel", urls->channel, "bot",
+                            urls->bot, "extension", urls->extension, "history", urls->history);
     table_json(all);
     json_decref(all);
 }
@@ -118,6 +149,8 @@ static int s_show(ctl_t *ctl, const json_t *extension, const char *token)
                    .extension = app_url(base, extension, "sandbox", token),
                    .history = s_url(base, OP_channel_history, DEMO_CHANNEL, token)};
     int status = urls.extension ? CTL_OK : CTL_REFUSED;
+    if (urls.extension)
+        urls.console = s_console(ctl);
     if (urls.extension && ctl_json(ctl))
         s_print_json(&urls, token);
     else if (urls.extension)
@@ -126,6 +159,7 @@ static int s_show(ctl_t *ctl, const json_t *extension, const char *token)
     credential_free(&urls.bot);
     credential_free(&urls.extension);
     credential_free(&urls.history);
+    credential_free(&urls.console);
     return status;
 }
 

@@ -5,8 +5,9 @@
 
 #include "ctl/ctl.h"
 
-/* Makes what is missing and prints one curl line for each kind of endpoint and one that reads the
- * message back. Returns an exit status; errors have been shown. */
+/* Makes what is missing and prints a link to the console, which is good once (where admin.url leads
+ * to this host), one curl line for each kind of endpoint and one that reads the message back.
+ * Returns an exit status; errors have been shown. */
 int demo_run(ctl_t *ctl);
 
 #endif

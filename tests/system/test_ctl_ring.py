@@ -504,6 +504,8 @@ def test_the_demos_curl_lines_work_when_pasted(demo, needs):
     answers = [subprocess.run(["bash", "-c", line], text=True, capture_output=True,
                               env=demo.environment).stdout for line in lines]
     assert [answer.split()[1] for answer in answers[:3]] == ["204", "200", "200"]
+    links = re.findall(r"^http://127\.0\.0\.1:\d+/#invitation=psi_\S+$", text, re.M)
+    assert len(links) == 1 and "good once" in text
     read = json.loads(answers[3])["messages"]
     assert [m["message"]["text"] for m in read] == ["Hello from curl"]
     assert demo.stop() == 0
@@ -518,7 +520,13 @@ def test_the_demos_curl_lines_work_when_pasted(demo, needs):
     assert old.split()[1] == "401"
     assert shlex.split(lines[0])[-1] != shlex.split(again[0])[-1]
     assert demo.stop() == 0
-    assert "pst_" not in (demo.dir / "log").read_text()
+    assert not re.search("ps[ti]_", (demo.dir / "log").read_text())
+
+
+def test_the_demo_has_a_link_to_the_console_for_who_sits_at_this_host(demo):
+    text = demo.up("-s", "admin.url=https://hooks.example.org")
+    assert "curl" in text and "invitation" not in text
+    assert demo.stop() == 0
 
 
 def test_the_demo_as_json(demo):
@@ -527,4 +535,5 @@ def test_the_demo_as_json(demo):
     second = json.loads(text[end:])
     assert [row["process"] for row in first["processes"]][:2] == ["gateway-0", "authd-0"]
     assert set(second["demo"]["urls"]) == {"channel", "bot", "extension", "history"}
+    assert "/#invitation=" in second["demo"]["console"]
     assert demo.stop() == 0
