@@ -166,6 +166,36 @@ const scenarios = {
     same((await options.post(second)).status, 401, "what was deleted");
   },
 
+  // Where a channel, a bot and an extension are sent to, by the names of the contract; what is copied takes a message.
+  async connectors(browser) {
+    const page = await browser.visit();
+    await signIn(page, options);
+    const token = await create(page, "connectors");
+    await copyAndClose(page);
+    for (const [title, name, ends] of [
+      ["Channels", options.channel, ["API Endpoint", "Incoming Webhook Endpoint"]],
+      ["Bots", options.bot, ["Incoming Webhook Endpoint"]],
+      ["My Extensions", options.extension, ["Sandbox", "Marketplace"]],
+    ]) {
+      await page.getByRole("link", { name: title, exact: true }).click();
+      await page.getByRole("heading", { name: title, exact: true }).waitFor();
+      await browser.check(page, title);
+      await page.getByRole("heading", { name }).click();
+      await page.getByRole("heading", { name: /^Connectors/ }).waitFor();
+      await browser.check(page, `${title}, open`);
+      for (const end of ends) {
+        await page.getByRole("button", { name: `Copy: ${end} of ${name}` }).click();
+        const url = await page.evaluate(() => navigator.clipboard.readText());
+        const answer = await fetch(url, {
+          method: "POST",
+          headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+          body: JSON.stringify({ text: end }),
+        });
+        if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
+      }
+    }
+  },
+
   // The limit shows before it bites.
   async limit(browser) {
     const page = await browser.visit();

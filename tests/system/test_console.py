@@ -63,6 +63,13 @@ def test_a_token_from_its_first_call_to_its_end(ring, name, ada):
     assert texts.count("Hello from my new token") == 3
 
 
+def test_the_endpoints_stand_where_the_contract_has_them(ring, name, ada):
+    ring.channel(name, ada)
+    ring.bot(name + "_b", ada)
+    ring.extension(name + "_e", ada)
+    visit(ring, "connectors", email=ada.email, channel=name, bot=name + "_b", extension=name + "_e")
+
+
 def test_the_limit_is_shown_before_it_is_met(ring, ada):
     visit(ring, "limit", email=ada.email)
 

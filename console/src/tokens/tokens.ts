@@ -28,7 +28,7 @@ export interface Place {
   kind: Kind;
   id: string;
   name: string;
-  endpoint: string | null;
+  endpoints: { message: string; incoming: string } | null;
 }
 
 /** The channels, bots and extensions that the person is among. */
@@ -44,19 +44,19 @@ export async function listPlaces(): Promise<Place[]> {
       kind: "channels" as const,
       id,
       name,
-      endpoint: endpoints.message,
+      endpoints,
     })),
     ...bots.bots.map(({ id, name, endpoints }) => ({
       kind: "bots" as const,
       id,
       name,
-      endpoint: endpoints.incoming,
+      endpoints,
     })),
     ...extensions.extensions.map(({ id, name }) => ({
       kind: "extensions" as const,
       id,
       name,
-      endpoint: null,
+      endpoints: null,
     })),
   ];
 }
@@ -68,15 +68,39 @@ export function inScope(places: Place[], scope: Token["scope_ids"]): Place[] {
 
 export const KINDS: Kind[] = ["channels", "bots", "extensions"];
 
-/** Where a place is sent to, without a token; an extension's URL has its key, which is told to its owner alone. */
-export async function endpointOf(place: Place): Promise<string | null> {
-  if (place.kind !== "extensions") return place.endpoint;
+export interface Connector {
+  name: "message" | "incoming" | "sandbox" | "marketplace";
+  url: string;
+}
+
+/** Where a place is sent to, without a token; an extension's URLs have keys, which are told to its owner alone. */
+export async function connectorsOf(place: Place): Promise<Connector[]> {
+  if (place.endpoints) {
+    const { message, incoming } = place.endpoints;
+    return [
+      { name: "message", url: message },
+      { name: "incoming", url: incoming },
+    ];
+  }
   const path = { target: place.id };
-  const { sandbox } = (await bodyOf(api.GET("/extensions/{target}", { params: { path } }))).urls;
-  if (!sandbox) return null;
-  const url = new URL(sandbox);
+  const { urls } = await bodyOf(api.GET("/extensions/{target}", { params: { path } }));
+  return (["sandbox", "marketplace"] as const).flatMap((name) => {
+    const url = urls[name];
+    return url ? [{ name, url: withoutToken(url) }] : [];
+  });
+}
+
+function withoutToken(text: string): string {
+  const url = new URL(text);
   url.searchParams.delete("zapikey");
   return url.href;
+}
+
+/** Where the lines of an example post: a bot's handler gets an event. */
+export async function endpointOf(place: Place): Promise<string | null> {
+  const all = await connectorsOf(place);
+  const wanted = place.kind === "bots" ? "incoming" : all[0]?.name;
+  return all.find(({ name }) => name === wanted)?.url ?? null;
 }
 
 export const useKey = (token: string): string[] => ["use", token];
