@@ -171,12 +171,18 @@ static int s_find_last(void *arg)
     return rc ? rc : s_check_row(self);
 }
 
+/* NULL: where the row lies is not remembered. */
+static rows_t *s_rows(const look_t *self)
+{
+    return table_is_usage(self->table) ? NULL : self->view->rows;
+}
+
 /* By where it lay before, or by a search from the root. */
 static int s_get(void *arg)
 {
     look_t *self = arg;
     slice_t place;
-    rows_t *rows = self->view->rows;
+    rows_t *rows = s_rows(self);
     self->remembered = rows && rows_find(rows, self->table, s_slice(&self->from), &place);
     if (self->remembered)
         self->value = (MDB_val){place.len, (void *)place.data};
@@ -208,8 +214,8 @@ look_result_t look_get(look_t *self)
 {
     int rc = self->view->rows ? store_try(s_get, self) : MDB_NOTFOUND;
     look_result_t result = rc == MDB_NOTFOUND ? s_run(self, s_find) : s_result(self, rc);
-    if (result == LOOK_FOUND && self->view->rows && !self->remembered)
-        rows_keep(self->view->rows, self->table, s_slice(&self->from),
+    if (result == LOOK_FOUND && s_rows(self) && !self->remembered)
+        rows_keep(s_rows(self), self->table, s_slice(&self->from),
                   slice(self->value.mv_data, self->value.mv_size + ROW_SUM));
     return result;
 }

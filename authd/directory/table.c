@@ -66,10 +66,9 @@ bool table_get(view_t *view, table_t table, slice_t key, slice_t *value)
     return true;
 }
 
-/* Usage changes each second, and no verdict reads it. */
 static void s_note_change(view_t *view, table_t table)
 {
-    view->changed |= table != TABLE_token_usage && table != TABLE_token_targets;
+    view->changed |= !table_is_usage(table);
 }
 
 static int s_read_digest(void *arg)

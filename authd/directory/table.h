@@ -63,6 +63,12 @@ typedef enum {
 } table_t;
 extern const char *const table_names[TABLE_COUNT];
 
+/* Usage changes each second, which raises no version: no view remembers where its rows lie. */
+static inline bool table_is_usage(table_t table)
+{
+    return table == TABLE_token_usage || table == TABLE_token_targets;
+}
+
 /* rows_expect, where VIEW remembers where rows lie. */
 void table_expect(view_t *view, table_t table, slice_t key, bool lies);
 /* The value of a key; false when there is none. */

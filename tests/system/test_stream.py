@@ -218,3 +218,16 @@ def test_a_stream_whose_worker_does_not_answer_is_refused(make_ring, name):
     ring.resume("channel-0")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     ring.wait(lambda: ring.metric("gateway-0", "streams") == 0, 20)
+
+
+def test_a_stream_goes_on_while_its_token_is_used(ring, name):
+    """The uses of the token are written each second beside the stream's judging."""
+    ada, path = place(ring, name)
+    reader = Reader(ring.port, path, ada.token)
+    assert reader.ready.wait(20 * SLOW)
+    for i in range(1, 41):
+        post(ring, ada, name, i, 1)
+        time.sleep(0.1)
+    ring.wait(lambda: reader.got == list(range(1, 41)), 3)
+    assert reader.opened == 1
+    reader.stop()

@@ -105,6 +105,29 @@ static void a_view_that_remembers_sees_every_change(void **state)
     view_destroy(&remembers);
 }
 
+/* A use raises no version. */
+static void the_place_of_a_use_is_not_remembered(void **state)
+{
+    yard_t *yard = *state;
+    token_t token;
+    token_use_t use;
+    uuid_t7 user = yard_user(yard, "ann@example.org"), id = yard_token(yard, &user, "one");
+    view_t *remembers = view_new(yard->directory);
+    view_remember(remembers);
+    for (unsigned i = 1; i <= 50; i++) {
+        YARD_CHANGE(yard, view);
+        tokens_used(view, &id, &(token_use_t){.last_ms = i, .count = 1});
+        YARD_DONE(view);
+        view_renew(remembers);
+        assert_true(tokens_use(remembers, &id, &use));
+        assert_int_equal(use.count, i);
+        assert_true(tokens_find(remembers, &id, &token));
+        assert_false(view_take_damage(remembers));
+        view_release(remembers);
+    }
+    view_destroy(&remembers);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, yard_setup, yard_teardown)
 
 int main(void)
@@ -112,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_place_is_found_until_the_version_changes),
         TEST(a_view_that_remembers_sees_every_change),
+        TEST(the_place_of_a_use_is_not_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
