@@ -7,7 +7,11 @@
 #define TOKEN_FILE {"--token-file", "FILE", "read the webhook token from FILE, - for stdin; without it, $POSTERN_TOKEN"}
 #define SEND {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE, \
              {"--body", "FILE", "send FILE's bytes (- for stdin) in place of TEXT"}, \
-             {"--key", "KEY", "Idempotency-Key; without it, a new one"}
+             {"--file", "FILE", "send FILE's text in place of TEXT"}, \
+             {"--format", "NAME", "the format that makes a message of the body, which is the event of a sender"}, \
+             {"--idempotency-key", "KEY", "what is sent twice with it is stored once; without it, a new one"}
+#define SEND_KEY {"--key", "KEY", "message_key: what is sent with it again edits the message that it made"}
+#define EVENT_KEY {"--key", "KEY", "the former name of --idempotency-key"}
 #define HISTORY {"--last", "N", "the newest N, oldest first"}, \
                 {"--from", "N", "first sequence number"}, {"--limit", "N", "most messages, beginning with the oldest"}, \
                 {"--since", "TIME", "stored then or later: 2026-01-02T03:04:05Z, 2026-01-02, 10m, 2h, 7d"}, \

@@ -260,9 +260,9 @@ def test_one_key_sends_once(ring, name):
     user = ring.user(name)
     ring.channel(name, user)
     for _ in range(2):
-        assert ctl(ring, "send", "channel", name, "x", "--key", "k-1", token=user.token).returncode == 0
+        assert ctl(ring, "send", "channel", name, "x", "--idempotency-key", "k-1", token=user.token).returncode == 0
     assert ring.texts(name, user.token) == ["x"]
-    done = ctl(ring, "send", "channel", name, "y", "--key", "k-1", token=user.token)
+    done = ctl(ring, "send", "channel", name, "y", "--idempotency-key", "k-1", token=user.token)
     assert done.returncode == 1 and "key_reused" in done.stderr
 
 

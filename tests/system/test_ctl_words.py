@@ -173,7 +173,12 @@ def test_health_shows_what_is_no_utf8_and_what_was_cut(place, stranger):
     (["init", "--shards", "channels=2"], "not 'channels'"),
     (["init", "--url", 'http://x" y'], "--url takes"),
     (["send", "channel", "x"], "either TEXT or --body"),
-    (["send", "channel", "x", "hi", "--key", "a\r\nb: c"], "printable ASCII"),
+    (["send", "channel", "x", "hi", "--idempotency-key", "a\r\nb: c"], "printable ASCII"),
+    (["send", "bot", "x", "hi", "--key", "a\r\nb: c"], "printable ASCII"),
+    (["send", "channel", "x", "hi", "--key", ""], "--key takes"),
+    (["send", "channel", "x", "hi", "--file", "f"], "one of TEXT"),
+    (["send", "channel", "x", "--body", "b", "--file", "f"], "one of TEXT"),
+    (["send", "channel", "x", "hi", "--format", "github"], "--format takes an event"),
     (["completion", "tcsh"], "bash, zsh and fish"),
     (["-s", "noequals", "user", "list"], "section.key=value"),
 ])
