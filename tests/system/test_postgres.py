@@ -1,5 +1,6 @@
 """Channels whose journal lies in PostgreSQL: a ring with worker.engine = postgres, on a server of the tests' own."""
 
+import contextlib
 import json
 import pathlib
 import random
@@ -136,9 +137,9 @@ def green(ring):
     return all((ring.ready(f"channel-{i}") or {}).get("status") == 200 for i in range(2))
 
 
-def test_a_killed_server_loses_and_doubles_nothing(on_postgres, server, name):
-    """Restarted twice under load; a sender tries again with the same key until it is answered 2xx."""
-    ring = on_postgres
+@contextlib.contextmanager
+def senders(ring, name):
+    """Eight that send texts of their own, each again with the same key until it is answered 2xx. What was."""
     ada = ring.user(f"ada-{name}")
     ring.channel(name, ada)
     url = ring.channel_url(name, ada.token)
@@ -153,24 +154,52 @@ def test_a_killed_server_loses_and_doubles_nothing(on_postgres, server, name):
                 time.sleep(0.05)
             sent.append(text)
 
-    senders = [threading.Thread(target=send, args=(i,)) for i in range(8)]
-    for thread in senders:
+    threads = [threading.Thread(target=send, args=(i,)) for i in range(8)]
+    for thread in threads:
         thread.start()
-    for how in (server.kill, server.stop):
-        before = len(sent)
-        postern.wait(lambda: len(sent) > before + 100, 20, what="messages")
-        how()
-        postern.wait(lambda: not green(ring), 20, what="a red check")
-        server.start()
-        postern.wait(lambda: green(ring), 20, what="green checks")
+    try:
+        yield sent
+        more(sent)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert sorted(ring.texts(name, ada.token)) == sorted(sent)
+    print(f"{len(sent)} messages, none lost, none twice")
+
+
+def more(sent):
     before = len(sent)
     postern.wait(lambda: len(sent) > before + 100, 20, what="messages")
-    stop.set()
-    for thread in senders:
-        thread.join()
-    stored = ring.texts(name, ada.token)
-    print(f"{len(sent)} messages, the server killed once and stopped once")
-    assert sorted(stored) == sorted(sent)
+
+
+def test_a_killed_server_loses_and_doubles_nothing(on_postgres, server, name):
+    """Killed once and stopped once under load."""
+    with senders(on_postgres, name) as sent:
+        for how in (server.kill, server.stop):
+            more(sent)
+            how()
+            postern.wait(lambda: not green(on_postgres), 20, what="a red check")
+            server.start()
+            postern.wait(lambda: green(on_postgres), 20, what="green checks")
+
+
+def test_a_dead_primary_takes_nothing_along(make_ring, name):
+    """Its synchronous standby is promoted, which the connection string names, too."""
+    with postgres_server.running(postern.scratch("pg-")) as first, contextlib.ExitStack() as stack:
+        ring = settled(make_ring(), first)
+        second = first.standby(postern.scratch("pg-"))
+        stack.callback(shutil.rmtree, second.dir, ignore_errors=True)
+        stack.callback(second.stop)
+        secret(ring.connection, ring.connection.read_text().replace("host='127.0.0.1'", "host='127.0.0.1,127.0.0.1'")
+               .replace(f"port='{first.port}'", f"port='{second.port},{first.port}'"))
+        assert ring.ctl_run("db", "check", "-s", "postgres.copies=2").returncode == 0
+        ring.up()
+        with senders(ring, name) as sent:
+            more(sent)
+            first.kill()
+            second.sql("SELECT pg_promote()")
+        assert "event=journal.retaken" in ring.logs()
 
 
 def test_a_start_that_cannot_be(server, make_ring):

@@ -12,6 +12,7 @@
 #include "workers/journal/postgres/postgres.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -184,6 +185,27 @@ static void test_cuts_lose_and_double_nothing(void **state)
     journal_close(&journal);
 }
 
+/* A server that answers TCP and nothing else is given up; what was sent to it comes too late. */
+static void test_a_server_that_does_not_answer(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    assert_int_equal(s_append_one(journal, s_entry(1, 1, "{}")), JOURNAL_STORED);
+    uint64_t epoch = journal->epoch;
+    pid_t stopped = PQbackendPID(journal->writing.conn);
+    if (kill(stopped, SIGSTOP) != 0)
+        skip(); /* needs root */
+    journal_entry_t entry = s_entry(1, 2, "{}");
+    assert_int_equal(s_append(journal, &entry, 1), 1);
+    assert_int_equal(entry.answer.log, 2);
+    assert_true(journal->epoch > epoch);
+    assert_int_equal(kill(stopped, SIGCONT), 0);
+    usleep(300000);
+    assert_int_equal(s_append_one(journal, s_entry(1, 3, "{}")), JOURNAL_STORED);
+    assert_int_equal(s_read(journal, 1, 0, NULL).count, 3);
+    journal_close(&journal);
+}
+
 static void s_set_standby(const char *names)
 {
     char sql[128];
@@ -320,6 +342,7 @@ int main(void)
         TEST(a_check_says_what_is_lacking),
         TEST(a_cut_connection_is_made_again),
         TEST(cuts_lose_and_double_nothing),
+        TEST(a_server_that_does_not_answer),
         TEST(a_commit_that_lost_its_copy_is_looked_for),
         TEST(who_lost_the_shard_ends),
         TEST(a_server_that_is_no_longer_safe),
