@@ -69,6 +69,22 @@ static int s_teardown(void **state)
     return 0;
 }
 
+#ifndef JOURNAL_POSTGRES
+/* Looks for TEXT in the journal's tables. */
+static inline bool yard_holds(const char *text)
+{
+    char path[SCRATCH + 16], page[4096];
+    snprintf(path, sizeof path, "%s/data.mdb", s_path);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    bool found = false;
+    while (!found && fread(page, 1, sizeof page, file) == sizeof page)
+        found = memmem(page, sizeof page, text, strlen(text)) != NULL;
+    fclose(file);
+    return found;
+}
+#endif
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, s_setup, s_teardown)
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <libpq-fe.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -62,6 +63,16 @@ static inline int postgres_make(unsigned channels, char *err, size_t err_size)
                                 .said = postgres_hear};
     s_postgres_said[0] = '\0';
     return schema_make(&options, err, err_size);
+}
+
+/* Looks for TEXT in the records that can be seen. */
+static inline bool yard_holds(const char *text)
+{
+    char sql[256], value[POSTGRES_TEXT];
+    snprintf(sql, sizeof sql,
+             "SELECT 1 FROM postern.log_c0_1 WHERE position('%s'::bytea IN record) > 0", text);
+    postgres_ask(sql, value);
+    return *value != '\0';
 }
 
 /* The installation is made anew. */

@@ -1,6 +1,6 @@
 /* Storing a drain: judge it by what is known, send what is new as one transaction, and find out
  * what became of that. */
-#include "workers/journal/postgres/postgres.h"
+#include "workers/journal/postgres/edits.h"
 
 #include "common/base/clock.h"
 #include "common/log/log.h"
@@ -30,12 +30,16 @@ typedef enum {
     KEY_RUNNING,
     KEY_ANSWER,
     KEY_HASH,
+    KEY_REVISION,
+    KEY_ROOT_NUMBER,
+    KEY_ROOT_MS,
     KEY_COLUMNS
 } key_column_t;
 static const uint32_t s_types[COLUMNS] = {TYPE_INT8, TYPE_UUID, TYPE_INT8,
                                           TYPE_UUID, TYPE_INT2, TYPE_BYTEA};
 static const uint32_t s_key_types[KEY_COLUMNS] = {TYPE_BYTEA, TYPE_INT8, TYPE_INT8,
-                                                  TYPE_INT8,  TYPE_INT2, TYPE_BYTEA};
+                                                  TYPE_INT8,  TYPE_INT2, TYPE_BYTEA,
+                                                  TYPE_INT8,  TYPE_INT8, TYPE_INT8};
 
 struct append {
     journal_entry_t **entries; /* a part of the drain */
@@ -46,6 +50,7 @@ struct append {
     bool may_store;
     known_t *known; /* of each */
     places_t ids, by_key;
+    edits_t edits;
     array_t columns[COLUMNS], key_columns[KEY_COLUMNS], expired;
 };
 
@@ -69,6 +74,7 @@ void append_destroy(append_t **self_p)
     for (unsigned i = 0; i < KEY_COLUMNS; i++)
         array_free(&self->key_columns[i]);
     array_free(&self->expired);
+    edits_end(&self->edits);
     free(self->known);
     free(self);
     *self_p = NULL;
@@ -121,6 +127,9 @@ static void s_add_key(append_t *self, const journal_entry_t *entry)
     array_add_int8(&to[KEY_RUNNING], self->running_ms);
     array_add_int2(&to[KEY_ANSWER], entry->answer.answer);
     array_add_bytes(&to[KEY_HASH], slice(entry->hash, sizeof entry->hash));
+    array_add_int8(&to[KEY_REVISION], entry->answer.revision);
+    array_add_int8(&to[KEY_ROOT_NUMBER], entry->answer.root_number);
+    array_add_int8(&to[KEY_ROOT_MS], (uint64_t)entry->answer.root_ms);
     self->keys++;
 }
 
@@ -147,7 +156,8 @@ static void s_add_row(append_t *self, journal_t *journal, journal_entry_t *entry
 }
 
 /* By its id, of the drain itself or of the tables, then by its key. */
-static void s_judge_one(append_t *self, journal_t *journal, size_t i, uint64_t live_keys)
+static session_outcome_t s_judge_one(append_t *self, journal_t *journal, size_t i,
+                                     uint64_t live_keys)
 {
     journal_entry_t *entry = self->entries[i];
     const known_t *known = &self->known[i];
@@ -167,10 +177,11 @@ static void s_judge_one(append_t *self, journal_t *journal, size_t i, uint64_t l
     }
     seen_room_t room = {self->may_store, live_keys + self->keys < journal->options.keys};
     seen_decide(hit, key_hit, room, entry);
-    if (entry->outcome == JOURNAL_STORED && append_changes(entry))
-        append_refuse_change(entry);
-    if (entry->outcome != JOURNAL_STORED)
-        return;
+    session_outcome_t went = SESSION_OK;
+    if (entry->outcome == JOURNAL_STORED && edits_concern(entry))
+        went = edits_judge(journal, entry);
+    if (went != SESSION_OK || entry->outcome != JOURNAL_STORED)
+        return went;
     *id = (uint16_t)(i + 1);
     if (key)
         *key = (uint16_t)(i + 1);
@@ -179,11 +190,13 @@ static void s_judge_one(append_t *self, journal_t *journal, size_t i, uint64_t l
     s_add_row(self, journal, entry);
     if (key)
         s_add_key(self, entry);
+    return edits_concern(entry) ? edits_prepare(&self->edits, journal, &entry->record) : SESSION_OK;
 }
 
 /* Goes through the entries, and puts what is to be stored into the columns. */
-static void s_judge(append_t *self, journal_t *journal)
+static session_outcome_t s_judge(append_t *self, journal_t *journal)
 {
+    session_outcome_t went = SESSION_OK;
     uint64_t live_keys = s_live_keys(journal, self->running_ms);
     memset(&self->ids, 0, sizeof self->ids);
     memset(&self->by_key, 0, sizeof self->by_key);
@@ -197,8 +210,9 @@ static void s_judge(append_t *self, journal_t *journal)
     for (unsigned i = 0; i < KEY_COLUMNS; i++)
         array_begin(&self->key_columns[i], s_key_types[i]);
     array_begin(&self->expired, TYPE_UUID);
-    for (size_t i = 0; i < self->count; i++)
-        s_judge_one(self, journal, i, live_keys);
+    for (size_t i = 0; i < self->count && went == SESSION_OK; i++)
+        went = s_judge_one(self, journal, i, live_keys);
+    return went;
 }
 
 /* Names a statement after the newest segment, or the newest table of keys, under which it is
@@ -257,11 +271,13 @@ static void s_rows_begin(append_t *self, journal_t *journal, statement_t *to, sq
 static void s_keys_begin(append_t *self, journal_t *journal, statement_t *to, sql_t *sql)
 {
     static const uint32_t types[KEY_COLUMNS] = {TYPE_BYTEAS, TYPE_INT8S, TYPE_INT8S,
-                                                TYPE_INT8S,  TYPE_INT2S, TYPE_BYTEAS};
+                                                TYPE_INT8S,  TYPE_INT2S, TYPE_BYTEAS,
+                                                TYPE_INT8S,  TYPE_INT8S, TYPE_INT8S};
     unsigned n = journal->known.keys[journal->known.keys_len - 1].n;
     sql_add(sql,
-            "INSERT INTO postern.keys_%c%u_%u (key, log, time_ms, running_ms, answer, hash) SELECT "
-            "* FROM unnest($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO postern.keys_%c%u_%u (key, log, time_ms, running_ms, answer, hash, "
+            "revision, root_number, root_ms) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, "
+            "$9)",
             journal->kind, journal->options.shard, n);
     s_name(to, sql, "keys", n);
     for (unsigned i = 0; i < KEY_COLUMNS; i++)
@@ -272,7 +288,7 @@ static void s_keys_begin(append_t *self, journal_t *journal, statement_t *to, sq
 static session_outcome_t s_send(append_t *self, journal_t *journal)
 {
     enum { MOST = 5 };
-    statement_t all[MOST];
+    statement_t all[MOST + EDITS_STATEMENTS];
     sql_t sql[MOST] = {{0}};
     unsigned count = 0, rows_at;
     fence_begin(&all[count++], journal);
@@ -288,6 +304,9 @@ static session_outcome_t s_send(append_t *self, journal_t *journal)
         s_keys_begin(self, journal, &all[count], &sql[count]);
         count++;
     }
+    if (edits_concern(self->entries[0])) /* then it is alone */
+        count += (unsigned)edits_begin(&self->edits, journal, &self->entries[0]->record,
+                                       self->first_log, &all[count]);
     session_outcome_t went = session_exchange(&journal->writing, all, count, SESSION_DEADLINE_MS);
     if (went == SESSION_OK)
         assert(statement_rows(&all[rows_at]) == self->stored);
@@ -373,7 +392,8 @@ static void s_mark(append_t *self, const journal_t *journal, bool all)
     all |= !self->may_store || self->now_ms < journal->look_until_ms;
     for (size_t i = 0; i < self->count; i++) {
         const journal_entry_t *entry = self->entries[i];
-        self->known[i] = (known_t){.look = all || entry->refused || entry->dedupe.len > 0};
+        self->known[i] = (known_t){.look = all || entry->refused || entry->dedupe.len > 0 ||
+                                           edits_concern(entry)};
     }
 }
 
@@ -454,10 +474,9 @@ static part_t s_try(append_t *self, journal_t *journal, unsigned *tries)
     s_mark(self, journal, *tries > 0);
     if (went == SESSION_OK)
         went = look_up(journal, self->entries, self->known, self->count, self->running_ms);
-    if (went == SESSION_OK) {
-        s_judge(self, journal);
-        sent = self->stored > 0;
-    }
+    if (went == SESSION_OK)
+        went = s_judge(self, journal);
+    sent = went == SESSION_OK && self->stored > 0;
     if (sent)
         went = s_send(self, journal);
     if (went == SESSION_OK && sent)
@@ -465,11 +484,15 @@ static part_t s_try(append_t *self, journal_t *journal, unsigned *tries)
     return s_follow(self, journal, went, sent, tries);
 }
 
-/* The next entries that make a transaction. */
+/* The next entries that make a transaction: one that changes another record alone, because it is
+ * judged by what is stored. */
 static size_t s_part(journal_entry_t *const *entries, size_t count)
 {
     size_t rows = 0, bytes = 0;
-    while (rows < count && rows < POSTGRES_ROWS && (rows == 0 || bytes < POSTGRES_BYTES))
+    if (edits_concern(entries[0]))
+        return 1;
+    while (rows < count && rows < POSTGRES_ROWS && (rows == 0 || bytes < POSTGRES_BYTES) &&
+           !edits_concern(entries[rows]))
         bytes += record_cost(&entries[rows++]->record);
     return rows;
 }

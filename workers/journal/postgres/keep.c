@@ -185,11 +185,19 @@ static session_outcome_t s_expire(keeper_t *self, sql_t *row, sql_t *sql)
     return went;
 }
 
-/* Drops TABLE and its row in LIST. */
-static session_outcome_t s_drop(keeper_t *self, const char *list, const char *table, unsigned n)
+/* Drops TABLE and its row in LIST; with a segment what points to its records. */
+static session_outcome_t s_drop(keeper_t *self, const segment_t *segment, const char *list,
+                                const char *table, unsigned n)
 {
     const journal_t *journal = self->journal;
     sql_t row = {0}, sql = {0};
+    if (segment)
+        sql_add(&row,
+                "WITH e AS (DELETE FROM postern.edit WHERE kind = 0 AND shard = %u AND log < "
+                "%llu), u AS (DELETE FROM postern.upsert WHERE kind = 0 AND shard = %u AND log < "
+                "%llu) ",
+                journal->options.shard, (unsigned long long)segment->end_log,
+                journal->options.shard, (unsigned long long)segment->end_log);
     sql_add(&row, "DELETE FROM postern.%s WHERE kind = 0 AND shard = %u AND n = %u", list,
             journal->options.shard, n);
     sql_add(&sql, "DROP TABLE IF EXISTS postern.%s_%c%u_%u", table, journal->kind,
@@ -205,7 +213,7 @@ static session_outcome_t s_drop_segment(keeper_t *self)
     session_outcome_t went = s_save_floor(self, &oldest);
     if (went == SESSION_OK) {
         s_hide_segment(journal);
-        went = s_drop(self, "segment", "log", oldest.n);
+        went = s_drop(self, &oldest, "segment", "log", oldest.n);
         if (went != SESSION_OK && went != SESSION_UNKNOWN)
             s_show_segment(journal, &oldest);
     }
@@ -229,7 +237,7 @@ static session_outcome_t s_drop_keys(keeper_t *self)
     memmove(tables->keys, tables->keys + 1, --tables->keys_len * sizeof *tables->keys);
     tables->version++;
     pthread_mutex_unlock(&journal->lock);
-    session_outcome_t went = s_drop(self, "keys", "keys", n);
+    session_outcome_t went = s_drop(self, NULL, "keys", "keys", n);
     return went == SESSION_FENCED ? s_fenced(self, epoch) : went;
 }
 

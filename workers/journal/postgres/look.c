@@ -1,5 +1,5 @@
 /* What the tables know of the entries of a drain: one round trip. */
-#include "workers/journal/postgres/postgres.h"
+#include "workers/journal/postgres/edits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +53,8 @@ static void s_ask_keys(look_t *self)
     for (unsigned i = 0; i < self->tables->keys_len; i++)
         if (keys_live(&self->tables->keys[i], self->running_ms))
             sql_add(sql,
-                    "%sSELECT t.i, k.log, k.time_ms, k.running_ms, k.answer, k.hash FROM "
+                    "%sSELECT t.i, k.log, k.time_ms, k.running_ms, k.answer, k.hash, k.revision, "
+                    "k.root_number, k.root_ms FROM "
                     "unnest($1) WITH ORDINALITY t(key, i) JOIN postern.keys_%c%u_%u k ON k.key = "
                     "t.key",
                     parts++ ? " UNION ALL " : "", journal->kind, journal->options.shard,
@@ -100,10 +101,12 @@ static void s_take_ids(look_t *self)
         bool young = self->running_ms < (uint64_t)record.running_ms + JOURNAL_ID_MS;
         known->seen |= young;
         known->expired |= !young;
-        if (young)
-            known->answer = (journal_answer_t){.log = statement_number(rows, i, 1),
-                                               .time_ms = record.time_ms,
-                                               .answer = (uint8_t)statement_number(rows, i, 2)};
+        if (!young)
+            continue;
+        known->answer = (journal_answer_t){.log = statement_number(rows, i, 1),
+                                           .time_ms = record.time_ms,
+                                           .answer = (uint8_t)statement_number(rows, i, 2)};
+        edits_answer(&record, &known->answer);
     }
 }
 
@@ -122,7 +125,10 @@ static void s_take_keys(look_t *self)
         known->key = (seen_key_t){.age_ms = age_ms,
                                   .answer = {.log = statement_number(rows, i, 1),
                                              .time_ms = (int64_t)statement_number(rows, i, 2),
-                                             .answer = (uint8_t)statement_number(rows, i, 4)}};
+                                             .answer = (uint8_t)statement_number(rows, i, 4),
+                                             .revision = (uint32_t)statement_number(rows, i, 6),
+                                             .root_number = statement_number(rows, i, 7),
+                                             .root_ms = (int64_t)statement_number(rows, i, 8)}};
         if (hash.len == sizeof known->key.hash)
             memcpy(known->key.hash, hash.data, hash.len);
     }

@@ -1,19 +1,56 @@
-/* Messages as they are. */
-#if __has_include("workers/journal/messages.h")
-#include "workers/journal/messages.h"
-
+/* Messages as they are: what a record shows is put together from it and its last revision. */
+#include "workers/journal/postgres/edits.h"
 #include "workers/journal/postgres/reads.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* A view on its way. */
 typedef struct {
+    edits_asker_t asker;
+    const uuid_t7 *target;
     const journal_view_t *view;
+    journal_range_t *range;
     journal_each_fn each;
     void *arg;
+    bool changed; /* the target has a message that was */
     unsigned skipped;
     uint64_t further; /* where to go on */
+    session_outcome_t went;
 } shown_t;
+
+static void s_identify(record_t *shown)
+{
+    if (!(shown->flags & RECORD_EDIT))
+        return;
+    shown->edited_ms = shown->time_ms;
+    shown->number = shown->root_number;
+    shown->time_ms = shown->root_ms;
+}
+
+static void s_blank(record_t *shown)
+{
+    shown->flags |= RECORD_ERASED;
+    shown->params = shown->body = shown->message = slice("", 0);
+    if (!(shown->flags & RECORD_REPLY))
+        shown->headers = slice("", 0);
+}
+
+/* A reply keeps its headers, which name its event. */
+static void s_take(record_t *shown, const record_t *last)
+{
+    unsigned kept = shown->flags & (RECORD_REPLY | RECORD_DELIVER);
+    shown->flags = (last->flags & ~(unsigned)(RECORD_EDIT | RECORD_REPLY)) | kept;
+    shown->op = last->op;
+    shown->method = last->method;
+    shown->params = last->params;
+    if (!(kept & RECORD_REPLY))
+        shown->headers = last->headers;
+    shown->body = last->body;
+    shown->message = last->message;
+    shown->revision = last->revision;
+    shown->edited_ms = last->time_ms;
+}
 
 static bool s_is_of(const journal_view_t *view, const record_t *record)
 {
@@ -23,77 +60,124 @@ static bool s_is_of(const journal_view_t *view, const record_t *record)
     return !(view->no_threads && aside);
 }
 
+/* Whether a message stands where its revision is: retention has removed what was before. */
+static bool s_leads(shown_t *self, const record_t *record)
+{
+    edit_t oldest;
+    if (record->root >= self->range->first)
+        return false;
+    self->went = edits_find(&self->asker, self->target, record->root, false, &oldest);
+    return self->went == SESSION_OK && oldest.any && oldest.revision == record->revision;
+}
+
+/* HELD keeps what the last revision's slices point to. */
+static bool s_last(shown_t *self, const record_t *record, statement_t *held, record_t *last)
+{
+    edit_t edit = {.any = false};
+    bool found = false;
+    uint64_t root = record->flags & RECORD_EDIT ? record->root : record->sequence;
+    if (!self->changed)
+        return false;
+    self->went = edits_find(&self->asker, self->target, root, true, &edit);
+    if (self->went == SESSION_OK && edit.any)
+        self->went = edits_record(&self->asker, edit.log, held, last, &found);
+    return found;
+}
+
+/* What is shown of RECORD; false: nothing. */
+static bool s_compose(shown_t *self, const record_t *record, statement_t *held, record_t *shown)
+{
+    record_t last;
+    bool revises = record->flags & RECORD_EDIT;
+    *shown = *record;
+    s_identify(shown);
+    if (revises && !self->view->revisions && !s_leads(self, record))
+        return false;
+    if (self->went != SESSION_OK || !s_is_of(self->view, record))
+        return false;
+    bool found = s_last(self, record, held, &last);
+    bool deleted = found && last.flags & RECORD_DELETE;
+    if (self->view->revisions) {
+        if (deleted && !(record->flags & RECORD_DELETE))
+            s_blank(shown);
+        return true;
+    }
+    if (found)
+        s_take(shown, &last);
+    return !deleted && !(shown->flags & RECORD_DELETE);
+}
+
 static bool s_each(void *arg, uint64_t log, const record_t *record)
 {
     shown_t *self = arg;
+    statement_t held;
+    record_t shown;
+    bool more = true;
     if (self->view->before && record->sequence >= self->view->before)
         return false;
-    if (s_is_of(self->view, record)) {
+    statement_begin(&held, "", "");
+    if (s_compose(self, record, &held, &shown)) {
         self->skipped = 0;
-        return self->each(self->arg, log, record);
+        more = self->each(self->arg, log, &shown);
+    } else if (++self->skipped == JOURNAL_SKIPPED) {
+        self->further = record->sequence + 1;
+        more = false;
     }
-    if (++self->skipped < JOURNAL_SKIPPED)
-        return true;
-    self->further = record->sequence + 1;
-    return false;
+    statement_end(&held);
+    return more && self->went == SESSION_OK;
+}
+
+static session_outcome_t s_is_changed(shown_t *self)
+{
+    statement_t ask;
+    statement_begin(&ask, "changed",
+                    "SELECT 1 FROM postern.edit WHERE kind = $1 AND shard = $2 AND target = $3 "
+                    "LIMIT 1");
+    statement_int2(&ask, 0);
+    statement_int8(&ask, self->asker.journal->options.shard);
+    statement_uuid(&ask, self->target);
+    session_outcome_t went = edits_ask(&self->asker, &ask);
+    self->changed = went == SESSION_OK && statement_rows(&ask) > 0;
+    statement_end(&ask);
+    return went;
 }
 
 uint64_t journal_read_messages(journal_reader_t *self, const uuid_t7 *target, uint64_t from,
                                const journal_view_t *view, journal_range_t *range,
                                journal_each_fn each, void *arg)
 {
-    shown_t shown = {.view = view, .each = each, .arg = arg};
-    journal_read(self, target, from, range, s_each, &shown);
+    tables_t *tables = malloc(sizeof *tables);
+    if (!tables)
+        abort();
+    tables_copy(self->journal, tables);
+    shown_t shown = {.asker = {self->journal, tables, self},
+                     .target = target,
+                     .view = view,
+                     .range = range,
+                     .each = each,
+                     .arg = arg};
+    *range = (journal_range_t){1, 0};
+    shown.went = s_is_changed(&shown);
+    if (shown.went == SESSION_OK)
+        journal_read(self, target, from, range, s_each, &shown);
+    free(tables);
+    if (shown.went != SESSION_OK)
+        reads_failed(self);
     return shown.further;
-}
-
-typedef struct {
-    const uuid_t7 *target;
-    const journal_name_t *name;
-    uint64_t log, sequence; /* what is looked for, and what was found; 0: nothing */
-} find_t;
-
-static bool s_each_found(void *arg, uint64_t log, const record_t *record)
-{
-    find_t *self = arg;
-    if (log == self->log && uuid_eq(&record->target, self->target) &&
-        record->time_ms == self->name->time_ms)
-        self->sequence = record->sequence;
-    return false;
 }
 
 uint64_t journal_find(journal_reader_t *self, const uuid_t7 *target, const journal_name_t *name)
 {
-    const journal_options_t *options = &self->journal->options;
-    find_t find = {.target = target, .name = name, .log = name->number / options->shards};
-    if (name->number % options->shards == options->shard)
-        journal_scan(self, find.log, s_each_found, &find);
-    return find.sequence;
+    tables_t *tables = malloc(sizeof *tables);
+    record_t record;
+    bool found;
+    if (!tables)
+        abort();
+    tables_copy(self->journal, tables);
+    edits_asker_t asker = {self->journal, tables, self};
+    session_outcome_t went = edits_named(&asker, target, name, &record, &found);
+    free(tables);
+    if (went != SESSION_OK)
+        reads_failed(self);
+    return went == SESSION_OK && found ? record.sequence : 0;
 }
-
-bool append_changes(const journal_entry_t *entry)
-{
-    return entry->change != CHANGE_NONE || entry->about.number != 0;
-}
-
-void append_refuse_change(journal_entry_t *entry)
-{
-    entry->outcome = JOURNAL_UNKNOWN;
-}
-#else
-#include "workers/journal/postgres/postgres.h"
-
-#include <assert.h>
-
-bool append_changes(const journal_entry_t *entry)
-{
-    (void)entry;
-    return false;
-}
-
-void append_refuse_change(journal_entry_t *entry)
-{
-    (void)entry;
-    assert(!"there are no changes");
-}
-#endif

@@ -19,6 +19,7 @@
  *   segment       kind, shard, n → what log_cS_N has; last_log is NULL while it is open
  *   log_cS_N      the records of a segment; id is NULL once it is stored again
  *   target_floor  kind, shard, target → its last sequence and log in segments that were dropped
+ *   edit, upsert  edits.h
  *   keys          kind, shard, n → what keys_cS_N has
  *   keys_cS_N     dedupe key → log, time, running clock, answer, hash
  *
@@ -173,11 +174,6 @@ session_outcome_t tables_save(journal_t *self, session_t *session);
 /* append.c */
 append_t *append_new(void);
 void append_destroy(append_t **self_p);
-
-/* messages.c: whether an entry is to change another record, or belongs to one; and its refusal,
- * where it was to be stored. */
-bool append_changes(const journal_entry_t *entry);
-void append_refuse_change(journal_entry_t *entry);
 
 /* look.c: what the tables know of entries: has their answers to the ids and keys that are asked
  * for. */

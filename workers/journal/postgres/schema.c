@@ -22,6 +22,13 @@ static const struct {
                 "boolean NOT NULL, PRIMARY KEY (kind, shard, n))"},
     {"target_floor", "(kind smallint, shard integer, target uuid, sequence bigint NOT NULL, log "
                      "bigint NOT NULL, PRIMARY KEY (kind, shard, target))"},
+    {"edit",
+     "(kind smallint, shard integer, target uuid, root bigint, revision integer, log bigint "
+     "NOT NULL, sequence bigint NOT NULL, root_number bigint NOT NULL, root_ms bigint NOT "
+     "NULL, deletes boolean NOT NULL, PRIMARY KEY (kind, shard, target, root, revision))"},
+    {"upsert", "(kind smallint, shard integer, target uuid, key bytea, root bigint NOT NULL, "
+               "root_number bigint NOT NULL, root_ms bigint NOT NULL, log bigint NOT NULL, PRIMARY "
+               "KEY (kind, shard, target, key))"},
     {"keys", "(kind smallint, shard integer, n integer, first_ms bigint NOT NULL, PRIMARY KEY "
              "(kind, shard, n))"},
 };

@@ -45,7 +45,7 @@ static const struct {
      "SELECT bool_and(has_table_privilege('postern.' || t, p)), 'on ' || count(DISTINCT t)::text "
      "|| "
      "' tables' FROM unnest(ARRAY['installation', 'shard', 'lease', 'segment', 'target_floor', "
-     "'keys']) t, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p",
+     "'edit', 'upsert', 'keys']) t, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p",
      "posternctl db init gives them", 1, false},
     {"connections",
      "SELECT current_setting('max_connections')::int - "

@@ -103,6 +103,11 @@ void statement_text(statement_t *self, const char *text)
     s_add(self, TYPE_TEXT, text, strlen(text));
 }
 
+void statement_bytea(statement_t *self, slice_t bytes)
+{
+    s_add(self, TYPE_BYTEA, bytes.data, bytes.len);
+}
+
 void statement_uuid(statement_t *self, const uuid_t7 *id)
 {
     s_add(self, TYPE_UUID, id->bytes, UUID_BYTES);

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { STATEMENT_NAME = 48, STATEMENT_PARAMETERS = 8 };
+enum { STATEMENT_NAME = 48, STATEMENT_PARAMETERS = 12 };
 
 /* Of src/include/catalog/pg_type.dat: they never change. */
 enum {
@@ -59,6 +59,7 @@ void statement_begin(statement_t *self, const char *name, const char *sql);
 void statement_int8(statement_t *self, uint64_t value);
 void statement_int2(statement_t *self, uint16_t value);
 void statement_text(statement_t *self, const char *text);
+void statement_bytea(statement_t *self, slice_t bytes);
 void statement_uuid(statement_t *self, const uuid_t7 *id);
 /* The array must have all its elements. */
 void statement_array(statement_t *self, array_t *array, uint32_t type);

@@ -255,7 +255,8 @@ session_outcome_t tables_roll_keys(journal_t *self, uint64_t running_ms)
     sql_add(&sql,
             "CREATE TABLE postern.keys_%c%u_%u (key bytea PRIMARY KEY, log bigint NOT NULL, "
             "time_ms bigint NOT NULL, running_ms bigint NOT NULL, answer smallint NOT NULL, hash "
-            "bytea NOT NULL)",
+            "bytea NOT NULL, revision bigint NOT NULL, root_number bigint NOT NULL, root_ms bigint "
+            "NOT NULL)",
             self->kind, self->options.shard, next.n);
     statement_begin(&make[1], "", sql.text);
     statement_begin(&make[2], "",
