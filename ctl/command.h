@@ -166,6 +166,7 @@ int format_show_run(ctl_t *ctl);
 int format_try_run(ctl_t *ctl);
 int format_test_run(ctl_t *ctl);
 int format_replay_run(ctl_t *ctl);
+int format_add_run(ctl_t *ctl);
 int audit_list_run(ctl_t *ctl);
 int audit_export_run(ctl_t *ctl);
 int keys_new_run(ctl_t *ctl);

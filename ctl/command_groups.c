@@ -58,7 +58,7 @@ const command_group_t command_groups[] = {
     {"db", "the database of worker.engine = postgres"},
     {"config", "the configuration file"},
     {"keys", "key pairs for processes on several hosts, and who may connect"},
-    {"format", "formats: what makes messages of what senders post by themselves; needs no server"},
+    {"format", "formats: what makes messages of what senders post by themselves; list, show, try and test need no server"},
     {"send", "post a message over HTTP, as a sender would"},
     {"history", "read messages back: with a token over HTTP, without one over the control socket of this machine"},
     {"tail", "live streams over HTTP, with a webhook token; they come back by themselves, without a gap"},

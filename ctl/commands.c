@@ -37,6 +37,7 @@ enum {
 
 #define ROLE {"--role", "ROLE", "member, admin or owner", TEXT("role")}
 #define FORMATS {"--formats", "DIR", "a directory of formats, whose names win over those that are built in"}
+#define INSTALLED {"--installed", NULL, "those that were added (format add), which authd has"}
 #define REASON {"--reason", "TEXT", "what senders are told, at most 200 bytes", TEXT("reason")}
 #define IF_MATCH {"--if-match", "ETAG", "only when it is still as it was shown", TEXT("if_match")}
 #define CHANGES IF_MATCH, {"--name", "NAME", "a new name; senders to the old one get 404", TEXT("name")}, \
@@ -418,32 +419,30 @@ const command_t command_table[] = {
      {REASON},
      .op = OP_extension_delete, .done = "Extension archived."},
 
-    {"format list", format_list_run, "", 0, 0, "list the formats", "format list\nformat list --formats /etc/postern/formats", {FORMATS}},
+    {"format list", format_list_run, "", 0, 0, "list the formats", "format list\nformat list --formats /etc/postern/formats\nformat list --installed", {FORMATS, INSTALLED}},
     {"format show", format_show_run, "FORMAT", 1, 1,
      "show a format (by name or folder): where its sender takes the URL, and the events that it knows",
-     "format show github\nformat show ./mine\nformat show github --source",
-     {{"--source", NULL, "print its format.json"}, FORMATS}},
+     "format show github\nformat show ./mine\nformat show github --source", {{"--source", NULL, "print its format.json"}, FORMATS, INSTALLED}},
+    {"format add", format_add_run, "FOLDER", 1, 1,
+     "give all workers the format of a folder, in place of a built-in one or a former one of its name",
+     "format add ./mine", {{0}}},
+    {"format remove", operation_run, "NAME", 1, 1, "take a format from the workers that was added", "format remove mine", {{0}}, .op = OP_format_delete, .done = "Format removed."},
     {"format try", format_try_run, "[FORMAT]", 0, 1,
      "show the message of a caught event, its body on stdin; without FORMAT it is detected",
      "format try github -H 'X-GitHub-Event: push' < push.json\nformat try ./mine --headers h.txt < body\nformat try ./mine --last releases",
      {{"--header", "NAME: VALUE", "a header of the event, -H for short; may come again"},
-      {"--headers", "FILE", "the event's headers, a line each"},
-      {"--query", "QUERY", "what stood behind the ? of the URL"},
+      {"--headers", "FILE", "the event's headers, a line each"}, {"--query", "QUERY", "what stood behind the ? of the URL"},
       {"--only", "GLOB,…", "as a source's: these events alone"}, {"--except", "GLOB,…", "not these"}, {"--branch", "GLOB,…", "these branches alone"},
       {"--last", "CHANNEL", "in place of all of these, the newest event that the channel keeps: its source says so, or a format failed at it"},
       {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE, FORMATS}},
     {"format replay", format_replay_run, "CHANNEL", 1, 1,
      "make messages of a channel's events that a format failed at, once it is mended; exit status 1 when one failed again",
-     "format replay releases --since 2h\nformat replay releases --dry-run",
-     {{"--since", "TIME", "of those stored since, as 2h or 2026-01-02T03:04:05Z", TEXT("since")},
+     "format replay releases --since 2h\nformat replay releases --dry-run", {{"--since", "TIME", "of those stored since, as 2h or 2026-01-02T03:04:05Z", TEXT("since")},
       {"--from", "N", "of those from this sequence on", NUMBER("from", 1, INT64_MAX)},
-      {"--dry-run", NULL, "store nothing: only say what would come of it"},
-      {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE},
-     .op = OP_channel_replay},
+      {"--dry-run", NULL, "store nothing: only say what would come of it"}, {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE}, .op = OP_channel_replay},
     {"format test", format_test_run, "FOLDER…", 1, 16,
      "run the cases of a format's folder, or of all folders in it; exit status 1 when one is not as expected",
-     "format test ./mine\nformat test ./formats --accept",
-     {{"--accept", NULL, "write what comes out as what is expected"}, FORMATS}},
+     "format test ./mine\nformat test ./formats --accept", {{"--accept", NULL, "write what comes out as what is expected"}, FORMATS}},
 
     {"send channel", send_run, "NAME [TEXT]", 1, 2, "post a message to a channel; its text by TEXT, FILE or stdin",
      "send channel releases 'Version 2 is out'\nsend channel builds --key build-42 < build.log\nsend channel releases --format github --body event.json", {SEND, SEND_KEY},

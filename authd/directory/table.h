@@ -36,6 +36,7 @@
     X(profiles)                                                                                    \
     X(handlers)                                                                                    \
     X(sources)                                                                                     \
+    X(formats)                                                                                     \
     X(sources_by_target)                                                                           \
     X(apps)                                                                                        \
     X(sessions)                                                                                    \

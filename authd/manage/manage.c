@@ -82,6 +82,8 @@ static const struct {
     {manage_invitations, 0},
     {manage_totp, 0},
     {manage_sources, 0},
+    {manage_formats, 0},
+    {manage_format_try, 0},
 };
 static const task_stage_t *const s_stages[] = {stages_passwords, stages_invitations,
                                                stages_sessions, stages_totp, stages_known};
@@ -276,9 +278,10 @@ static error_code_t s_change(manage_t *self, pending_t *pending)
 
 bool manage_only_reads(const op_t *op)
 {
-    /* Hundreds of hashes need a body, which GET has not; and so do a session and an invitation. */
+    /* Hundreds of hashes need a body, which GET has not; and so do a session, an invitation and an
+     * event. */
     return op->methods == OP_GET || op->number == OP_token_check || op->number == OP_session_show ||
-           op->number == OP_invitation_check;
+           op->number == OP_invitation_check || op->number == OP_format_try;
 }
 
 static error_code_t s_perform(manage_t *self, pending_t *pending)

@@ -49,7 +49,7 @@ typedef error_code_t task_fn(task_t *task);
 
 typedef enum {
     FIELD_TEXT,  /* min to max: bytes; no control characters */
-    FIELD_LINES, /* the same, but it may have several lines */
+    FIELD_LINES, /* the same, but it may have several lines, and tabs */
     FIELD_UINT,
     FIELD_BOOL,
     FIELD_LIST, /* of texts, min to max: how many */
@@ -80,8 +80,8 @@ typedef struct {
 extern const task_row_t manage_users[], manage_services[], manage_tokens[], manage_check[],
     manage_channels[], manage_bots[], manage_extensions[], manage_bot_handlers[],
     manage_extension_handlers[], manage_audit[], manage_passwords[], manage_invitations[],
-    manage_sessions[], manage_totp[], manage_mtokens[], manage_sources[], manage_me[],
-    manage_people[], manage_token_lists[], manage_about[];
+    manage_sessions[], manage_totp[], manage_mtokens[], manage_sources[], manage_formats[],
+    manage_format_try[], manage_me[], manage_people[], manage_token_lists[], manage_about[];
 
 /* What an operation has beside its run. prepare: before it, in a reading view, after the rights
  * were looked at; it may refuse, or make task->job: run then comes after the hasher, in a view of

@@ -12,7 +12,9 @@ static bool s_is_plain(const json_t *value, bool lines)
 {
     const char *text = json_string_value(value);
     for (size_t i = 0; i < json_string_length(value); i++)
-        if (((unsigned char)text[i] < 0x20 && !(lines && text[i] == '\n')) || text[i] == 0x7f)
+        if (((unsigned char)text[i] < 0x20 &&
+             !(lines && (text[i] == '\n' || text[i] == '\t' || text[i] == '\r'))) ||
+            text[i] == 0x7f)
             return false;
     return true;
 }

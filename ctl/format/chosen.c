@@ -14,9 +14,20 @@ bool chosen_open(chosen_t *self, ctl_t *ctl)
     return false;
 }
 
-bool chosen_find(chosen_t *self, ctl_t *ctl, const char *name)
+bool chosen_folder(chosen_t *self, ctl_t *ctl, const char *path)
 {
     char fault[FORMATS_FAULT];
+    formats_row_free(&self->folder);
+    if (formats_read(path, &self->folder, fault) != 0) {
+        ctl_error(ctl, "failed", "%s", fault);
+        return false;
+    }
+    self->row = &self->folder;
+    return true;
+}
+
+bool chosen_find(chosen_t *self, ctl_t *ctl, const char *name)
+{
     self->row = strchr(name, '/') ? NULL : formats_find(self->set, slice_of(name));
     if (self->row)
         return true;
@@ -26,13 +37,7 @@ bool chosen_find(chosen_t *self, ctl_t *ctl, const char *name)
                   name);
         return false;
     }
-    formats_row_free(&self->folder);
-    if (formats_read(name, &self->folder, fault) != 0) {
-        ctl_error(ctl, "failed", "%s", fault);
-        return false;
-    }
-    self->row = &self->folder;
-    return true;
+    return chosen_folder(self, ctl, name);
 }
 
 void chosen_free(chosen_t *self)

@@ -20,6 +20,9 @@ bool chosen_open(chosen_t *self, ctl_t *ctl);
 /* Finds NAME in the set, or reads the folder of that path; false likewise. */
 bool chosen_find(chosen_t *self, ctl_t *ctl, const char *name);
 
+/* Reads the folder PATH, whatever names there are in the set; false likewise. */
+bool chosen_folder(chosen_t *self, ctl_t *ctl, const char *path);
+
 void chosen_free(chosen_t *self);
 
 /* What was caught, as an event for a format; borrows all of it. */

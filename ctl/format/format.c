@@ -2,6 +2,7 @@
 #include "common/base/clock.h"
 #include "ctl/command.h"
 #include "ctl/format/chosen.h"
+#include "ctl/format/installed.h"
 #include "ctl/format/last.h"
 #include "ctl/table.h"
 
@@ -23,6 +24,8 @@ static json_t *s_text(slice_t text)
 int format_list_run(ctl_t *ctl)
 {
     chosen_t chosen;
+    if (ctl_option(ctl, "--installed"))
+        return installed_list(ctl);
     bool good = chosen_open(&chosen, ctl);
     json_t *rows = json_array();
     for (size_t i = 0; good && i < formats_count(chosen.set); i++) {
@@ -110,6 +113,8 @@ static void s_show(ctl_t *ctl, const formats_row_t *row)
 int format_show_run(ctl_t *ctl)
 {
     chosen_t chosen;
+    if (ctl_option(ctl, "--installed"))
+        return installed_show(ctl, ctl_argument(ctl, 0));
     bool good = chosen_open(&chosen, ctl) && chosen_find(&chosen, ctl, ctl_argument(ctl, 0));
     if (good && ctl_option(ctl, "--source"))
         fwrite(chosen.row->text.data, 1, chosen.row->text.len, stdout);

@@ -66,8 +66,8 @@ ROOMS = {
     "uthash": ("common/base/map",),
     "liboath": ("authd/accounts/totp", "tests/unit/code"),
 }
-# Rooms of one process that another links, too: posternctl tries formats without a server.
-LENT = {"ctl/format": ("workers/format/", "workers/message/")}
+# Rooms of one process that another links, too: posternctl tries formats without a server, authd reads those that people make.
+LENT = {"ctl/format": ("workers/format/", "workers/message/"), "authd/manage": ("workers/format/",)}
 PROCESSES = ("gateway", "authd", "router", "workers", "ctl")
 
 

@@ -25,6 +25,10 @@ WANTS_MORE = ("user_totp_confirm", "user_totp_remove", "user_totp_codes")
 PASSWORD = "walk on a wire of words"
 PEOPLE = {"CHANNEL": "members", "BOT": "subscribers"}
 
+def a_format(number):
+    return {"format": f'{{"sender": "walk{number}", "rules": [{{"drop": true}}]}}'}
+
+
 def arguments(name, number, user):
     """With which the operation does its work."""
     handler = {"url": "http://192.0.2.1/"}
@@ -36,7 +40,8 @@ def arguments(name, number, user):
              "user_invite": {"email": f"walk-invited{number}@example.org"},
              "user_totp_confirm": {"code": "000000"},
              "source_create": {"kind": "channel", "to": f"walk_object{number}"},
-             "source_edit": {"name": "New Name"},
+             "source_edit": {"name": "New Name"}, "format_create": a_format(number), "format_edit": a_format(number),
+             "format_try": {"name": "generic", "body": "{}"},
              "token_check": {"hashes": ["0" * 64]}, "extension_rotate": {**sandbox, "overlap": 0},
              "bot_handler_set": handler, "extension_handler_set": {**handler, **sandbox}}
     if name in fixed:
@@ -117,13 +122,15 @@ class Walk:
         target = self.object(about, relation, actor, user)
         if name == "invitation_revoke":
             target = self.do("POST", "/invitations", arguments("user_invite", self.number, user))["id"]
+        if name in ("format_show", "format_edit", "format_delete"):
+            target = self.do("POST", "/formats", a_format(self.number))["name"]
         self.prepare(name, target, user)
         args, before = arguments(name, self.number, user), self.audited()
         answer = self.call(token, method, path, target, args)
         what = (name, role, relation, answer.text)
         assert answer.status_code in ((200, 400, 401, 403, 409) if name in WANTS_MORE else (200, 403)), what
         done = answer.status_code != 403
-        changes = answer.status_code == 200 and method != "GET" and name != "token_check"
+        changes = answer.status_code == 200 and method != "GET" and name not in ("token_check", "format_try")
         assert self.audited() - before == changes, what
         if done:
             return True

@@ -315,6 +315,17 @@ def handlers(call, kind, target, environment):
 
 
 
+def formats(call):
+    text = '{"sender": "oas", "rules": [{"message": {"text": "{{ a }}"}}]}'
+    made = call("format_create", args={"format": text})
+    call("format_list", params={"limit": 10})
+    call("format_show", made["id"])
+    call("format_edit", "oas", {"format": text.replace("a }}", "b }}")}, 200)
+    call("format_try", args={"name": "oas", "headers": "X-A: b", "query": "c=d", "body": '{"b": "e"}'})
+    call("format_delete", "oas")
+    call("format_delete", "oas", status=204)
+
+
 def sources(call):
     made = call("source_create", args={"kind": "channel", "to": "oas_channel", "scheme": "github", "name": "ours", "only": ["push"]})
     call("source_list", params={"limit": 10})
@@ -347,6 +358,7 @@ def test_every_operation_answers_as_it_says(client, ring):
     app = extension(call)
     handlers(call, "bot", "oas_bot", False)
     handlers(call, "extension", "oas_ext", True)
+    formats(call)
     sources(call)
     text = {"text": "hello"}
     call("channel_import", "oas_channel", {"text": "from elsewhere"}, 204, params={"time": "1d", "sender": "Grace"})

@@ -133,6 +133,14 @@ static void s_object(step_t *self, unsigned op, relation_t relation, char *targe
 }
 
 /* A body with which the operation does its work. */
+static void s_format(unsigned n, char body[256])
+{
+    snprintf(
+        body, 256,
+        "{\"format\":\"{\\\"sender\\\": \\\"walk%u\\\", \\\"rules\\\": [{\\\"drop\\\": true}]}\"}",
+        n);
+}
+
 static void s_body(const step_t *self, unsigned op, char body[256])
 {
     unsigned n = self->number;
@@ -164,6 +172,13 @@ static void s_body(const step_t *self, unsigned op, char body[256])
         break;
     case OP_source_create:
         snprintf(body, 256, "{\"kind\":\"channel\",\"to\":\"object%u\"}", n);
+        break;
+    case OP_format_create:
+    case OP_format_edit:
+        s_format(n, body);
+        break;
+    case OP_format_try:
+        snprintf(body, 256, "{\"name\":\"generic\",\"body\":\"{}\"}");
         break;
     case OP_user_password:
         snprintf(body, 256, "{\"password\":\"seven blue herons dancing\"}");
@@ -244,6 +259,16 @@ static void s_give_account(desk_t *desk, unsigned op, char *target, char body[25
     json_decref(made);
 }
 
+static void s_give_format(const step_t *self, unsigned op, char target[64])
+{
+    char body[256];
+    if (op != OP_format_show && op != OP_format_edit && op != OP_format_delete)
+        return;
+    s_body(self, OP_format_create, body);
+    desk_done(self->desk, OP_format_create, "", body);
+    snprintf(target, 64, "walk%u", self->number);
+}
+
 /* Carries the operation out for real; whether it was done. */
 static bool s_try(desk_t *desk, const op_t *op, user_role_t role, relation_t relation)
 {
@@ -267,12 +292,14 @@ static bool s_try(desk_t *desk, const op_t *op, user_role_t role, relation_t rel
     s_give_handler(desk, op->number, target);
     s_body(&step, op->number, body);
     s_give_account(desk, op->number, target, body);
+    s_give_format(&step, op->number, target);
     uint64_t before = s_audited(desk);
     manage_run_as(desk->manage, &step.actor, op->number, slice_of(target), slice_of(body), &answer);
     error_code_t code = answer.code;
     if (code != ERROR_none && code != ERROR_not_allowed)
         fail_msg("%s on %s: %d %s", op->name, target, code, answer.message);
-    bool reads = op->methods == OP_GET || op->number == OP_token_check;
+    bool reads =
+        op->methods == OP_GET || op->number == OP_token_check || op->number == OP_format_try;
     assert_int_equal(s_audited(desk) - before, code == ERROR_none && !reads);
     manage_clear(&answer);
     return code == ERROR_none;

@@ -1,5 +1,6 @@
 #include "workers/format/formats.h"
 
+#include "common/wire/pairs.h"
 #include "formats_bytes.h"
 
 #include <dirent.h>
@@ -21,8 +22,8 @@ typedef struct {
 } rows_t;
 
 struct formats {
-    rows_t built_in, own;
-    rows_t all; /* of both, without what it frees */
+    rows_t built_in, kept, own;
+    rows_t all; /* of these, without what it frees */
 };
 
 void formats_row_free(formats_row_t *row)
@@ -75,12 +76,15 @@ static const formats_row_t *s_find(const rows_t *rows, slice_t name)
                : NULL;
 }
 
-static slice_t s_copy(const char *text)
+static slice_t s_copy(slice_t text)
 {
-    char *copy = strdup(text);
+    char *copy = malloc(text.len + 1);
     if (!copy)
         abort();
-    return slice_of(copy);
+    if (text.len)
+        memcpy(copy, text.data, text.len);
+    copy[text.len] = '\0';
+    return slice(copy, text.len);
 }
 
 static void s_join(formats_t *self)
@@ -89,8 +93,12 @@ static void s_join(formats_t *self)
     self->all = (rows_t){0};
     for (size_t i = 0; i < self->own.count; i++)
         *s_add(&self->all) = self->own.row[i];
+    for (size_t i = 0; i < self->kept.count; i++)
+        if (!s_find(&self->own, self->kept.row[i].name))
+            *s_add(&self->all) = self->kept.row[i];
     for (size_t i = 0; i < self->built_in.count; i++)
-        if (!s_find(&self->own, self->built_in.row[i].name))
+        if (!s_find(&self->own, self->built_in.row[i].name) &&
+            !s_find(&self->kept, self->built_in.row[i].name))
             *s_add(&self->all) = self->built_in.row[i];
     s_sort(&self->all);
 }
@@ -103,7 +111,7 @@ formats_t *formats_new(void)
     for (size_t i = 0; i < sizeof s_formats / sizeof *s_formats; i++) {
         format_fault_t fault;
         formats_row_t *row = s_add(&self->built_in);
-        row->name = s_copy(s_formats[i].name);
+        row->name = s_copy(slice_of(s_formats[i].name));
         row->text = slice(s_formats[i].text, s_formats[i].text_len);
         row->readme = slice(s_formats[i].readme, s_formats[i].readme_len);
         row->format = format_parse(row->text, &fault);
@@ -125,6 +133,7 @@ void formats_destroy(formats_t **self_p)
         return;
     free(self->all.row);
     s_free(&self->built_in);
+    s_free(&self->kept);
     s_free(&self->own);
     free(self);
     *self_p = NULL;
@@ -254,6 +263,38 @@ int formats_load(formats_t *self, const char *directory, char *fault)
     s_sort(&self->own);
     s_join(self);
     return 0;
+}
+
+static bool s_read_kept(slice_t name, slice_t text, formats_row_t *row, char *fault)
+{
+    char file[64];
+    *row = (formats_row_t){.is_own = true, .is_kept = true};
+    row->name = s_copy(name);
+    row->text = s_copy(text);
+    row->readme = s_copy(slice("", 0));
+    snprintf(file, sizeof file, "%.*s", (int)(name.len < FORMAT_NAME ? name.len : FORMAT_NAME),
+             name.data);
+    return s_parse(file, row, fault) == 0;
+}
+
+size_t formats_keep(formats_t *self, slice_t pairs, char *fault)
+{
+    rows_t rows = {0};
+    size_t left_out = 0;
+    slice_t name, text;
+    for (wire_pairs_t each = wire_pairs_begin(pairs);
+         wire_pairs_next(&each, &name, &text) && rows.count < FORMATS_MOST;) {
+        char other[FORMATS_FAULT];
+        if (s_read_kept(name, text, s_add(&rows), left_out ? other : fault))
+            continue;
+        formats_row_free(&rows.row[--rows.count]);
+        left_out++;
+    }
+    s_free(&self->kept);
+    self->kept = rows;
+    s_sort(&self->kept);
+    s_join(self);
+    return left_out;
 }
 
 size_t formats_count(const formats_t *self)

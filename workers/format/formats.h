@@ -18,7 +18,8 @@ typedef struct {
     slice_t name;
     const format_t *format;
     slice_t text, readme; /* format.json, and README.md, which may be empty */
-    bool is_own;          /* of the operator's directory */
+    bool is_own;          /* of the operator's directory, or of the installation */
+    bool is_kept;         /* of the installation */
 } formats_row_t;
 
 /* With the formats that are built in. */
@@ -30,6 +31,12 @@ void formats_destroy(formats_t **self_p);
  * FORMATS_FAULT bytes, and the set as it was. Formats that were found before are gone, unless it
  * fails. */
 int formats_load(formats_t *self, const char *directory, char *fault);
+
+/* Takes the formats of the installation, encoded pairs of name and text, in place of those that
+ * were taken before. Their names win over the built-in ones, and those of the operator's directory
+ * over theirs: who has the host has the last word. Returns how many cannot be read and are left
+ * out; FAULT, of FORMATS_FAULT bytes, has the first one's. */
+size_t formats_keep(formats_t *self, slice_t pairs, char *fault);
 
 /* The formats in the order of their names. */
 size_t formats_count(const formats_t *self);

@@ -19,6 +19,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     MAGIC = 0x574f524b,
@@ -44,6 +45,7 @@ struct worker {
     wire_goodbye_t refused; /* why a router refused us last, 0: none has */
     int64_t checked_ms;     /* when the health checks were set last; 0: set them in this turn */
     bool misplaced_said, unread_said;
+    char formats_file[PATH_MAX + 16]; /* of the installation's formats */
 };
 
 void worker_handler_push(post_t *post, job_t *job)
@@ -289,6 +291,18 @@ static void s_load_formats(worker_t *self)
         log_warn("formats.unread", "err=%s", LOG_Q(fault));
 }
 
+/* In the journal's directory, where it has one. */
+static void s_open_formats(worker_t *self)
+{
+    char place[PATH_MAX];
+    int len = snprintf(place, sizeof place, "%s/%s-%u", conf_text(self->conf, SET_data_directory),
+                       op_owner_name(self->role->kind), self->shard.shard);
+    assert(len < (int)sizeof place);
+    snprintf(self->formats_file, sizeof self->formats_file, "%s%s", place,
+             access(place, X_OK) == 0 ? "/formats" : ".formats");
+    kept_formats_open(&self->post, self->formats_file);
+}
+
 worker_t *worker_new(const worker_role_t *role, const conf_t *conf, unsigned shard)
 {
     worker_t *self = calloc(1, sizeof *self);
@@ -310,6 +324,7 @@ worker_t *worker_new(const worker_role_t *role, const conf_t *conf, unsigned sha
     self->filling = drain_new();
     self->out = drain_new();
     post_open(&self->post);
+    s_open_formats(self);
     s_load_formats(self);
     answer_open(&self->answering, self->journal, &self->shard);
     self->answering.engine = self->engine;

@@ -5,6 +5,7 @@
 #ifndef POSTERN_WORKERS_POST_POST_H
 #define POSTERN_WORKERS_POST_POST_H
 
+#include "common/wire/formats.h"
 #include "workers/format/formats.h"
 #include "workers/message/json_out.h"
 #include "workers/message/message.h"
@@ -29,8 +30,10 @@ typedef struct {
     json_out_t form;
     formats_t *formats;
     renderer_t *renderer;
-    source_book_t *book; /* what came of each source */
-    bool unknown_said;   /* that a source names a format that there is not */
+    source_book_t *book;                        /* what came of each source */
+    bool unknown_said;                          /* that a source names a format that there is not */
+    char formats_version[WIRE_FORMATS_VERSION]; /* of the installation's (kept_formats.h) */
+    const char *formats_file;                   /* NULL: they are not kept */
 } post_t;
 
 void post_open(post_t *self);

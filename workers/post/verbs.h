@@ -8,6 +8,7 @@
 #include "workers/post/change.h"
 #include "workers/post/drain.h"
 #include "workers/post/incoming.h"
+#include "workers/post/kept_formats.h"
 #include "workers/post/replay.h"
 
 typedef void (*verb_fn)(post_t *post, job_t *job);
@@ -17,6 +18,7 @@ typedef void (*verb_fn)(post_t *post, job_t *job);
     VERB(message, post_message)                                                                    \
     VERB(incoming, post_incoming)                                                                  \
     VERB(again, post_replay)                                                                       \
+    VERB(formats, post_formats)                                                                    \
     VERB(history, worker_history)                                                                  \
     VERB(feed, worker_feed)                                                                        \
     VERB(sources, post_sources)                                                                    \
