@@ -1,6 +1,7 @@
 """Messages that are changed over HTTP: under a key of their sender's, by their id, and threads."""
 
 import concurrent.futures
+import json
 import random
 import threading
 import time
@@ -174,6 +175,26 @@ def test_threads(place):
         refused(place.ring.get(place.url("messages", **query)), 400, "invalid_param")
     assert place.change("DELETE", reply, user=place.bob).status_code == 204
     assert [row["message"]["text"] for row in place.page(thread=root)] == ["deploy failed", "found it", "by query"]
+
+
+def test_a_stream_tells_of_each_change(place):
+    first = place.post({"text": "1", "message_key": "k"})["message_id"]
+    place.post({"text": "2", "message_key": "k"})
+    place.change("DELETE", first)
+    place.post({"text": "after"})
+    answer = place.ring.get(place.url("stream", format="json", since="all"), stream=True, timeout=20)
+    rows = []
+    for line in answer.iter_lines():
+        event = json.loads(line)
+        if event["event"] == "message":
+            rows.append(event["data"])
+        if len(rows) == 4:
+            break
+    answer.close()
+    assert [row["id"] == first for row in rows] == [True, True, True, False]
+    assert [row.get("revision") for row in rows] == [None, 1, 2, None]
+    assert [row["message"] for row in rows] == [None, None, None, {"text": "after"}]
+    assert rows[2]["deleted"] and rows[0]["erased"]
 
 
 def test_in_chats_buddies_and_bots(ring, name):
