@@ -109,6 +109,7 @@ class Reader(threading.Thread):
     def __init__(self, port, path, token, lines=False, since=None, slow_s=0, ids=True):
         super().__init__(daemon=True)
         self.port, self.path, self.token, self.lines, self.since, self.slow_s = port, path, token, lines, since, slow_s
+        self.rows = []
         self.got, self.texts, self.others, self.opened, self.failure = [], [], [], 0, None
         self.position, self.ended, self.raw, self.ids = None, threading.Event(), None, ids
         self.ready = threading.Event()
@@ -123,6 +124,7 @@ class Reader(threading.Thread):
         self.position = position or self.position
         if event == "message":
             row = json.loads(data) if isinstance(data, str) else data
+            self.rows.append(row)
             self.got.append(row["sequence"])
             self.texts.append((row["message"] or {}).get("text"))
             assert position.split("-")[0] == str(row["sequence"])

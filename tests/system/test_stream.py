@@ -231,3 +231,20 @@ def test_a_stream_goes_on_while_its_token_is_used(ring, name):
     ring.wait(lambda: reader.got == list(range(1, 41)), 3)
     assert reader.opened == 1
     reader.stop()
+
+
+def test_an_edit_comes_as_the_message_with_its_revision(ring, name):
+    """Live and read back alike, so that a reader who comes late has the same."""
+    ada, path = place(ring, name)
+    live = Reader(ring.port, path, ada.token, lines=True)
+    assert live.ready.wait(20 * SLOW)
+    for text in ("running", "passed"):
+        answer = ring.post(ring.channel_url(name, ada.token), {"text": text, "message_key": "build"})
+        assert answer.status_code in (200, 204), answer.text
+    ring.wait(lambda: live.texts == ["running", "passed"], 20)
+    late = Reader(ring.port, path, ada.token, since="all")
+    ring.wait(lambda: late.texts == live.texts, 20)
+    for reader in (live, late):
+        first, second = reader.rows
+        assert first["id"] == second["id"] and (first.get("revision"), second["revision"]) == (None, 1)
+        reader.stop()
