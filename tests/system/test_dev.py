@@ -20,12 +20,13 @@ exit 78
 @pytest.fixture
 def tree(tmp_path):
     """A checkout of ./dev alone: whatever it installs and builds is there already."""
-    for name in ("dev", "deploy/packages.sh", "tests/gates.sh"):
+    for name in ("dev", "deploy/packages.sh", "tests/gates.sh", "console/steps.sh"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     program(tmp_path, "dpkg-query", "#!/bin/sh\necho installed\n")
     for name in ("cmake", "ninja"):
         program(tmp_path, name, "#!/bin/sh\n")
+    program(tmp_path, "make.sh", "#!/bin/sh\n", tmp_path / "console")
     program(tmp_path, "posternctl", CTL, tmp_path / "build/release/bin")
     return tmp_path
 

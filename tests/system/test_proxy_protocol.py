@@ -113,7 +113,7 @@ def test_haproxy_speaks_it(behind, needs):
     kept = [line for line in lines if "set-header X-Forwarded-For" not in line
             and not line.lstrip().startswith("default-server")]
     text = "\n".join(kept).replace("#default-server", "default-server") + "\n"
-    assert text.count("send-proxy\n") == 2
+    assert text.count("send-proxy\n") == 3
     configuration = behind.dir / "haproxy.cfg"
     configuration.write_text(text)
     with HAProxy(behind, configuration) as proxy:

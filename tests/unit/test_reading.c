@@ -113,10 +113,11 @@ static uuid_t7 s_slices[SLICES]; /* whose they were */
 static void s_look_at_slice(reading_t *self, journal_reader_t *reader)
 {
     (void)reader;
-    unsigned number = atomic_fetch_add(&s_looked, 1);
+    unsigned number = atomic_load(&s_looked);
     if (number < SLICES)
         s_slices[number] = self->id;
     self->more = true;
+    atomic_store(&s_looked, number + 1); /* last: the main thread reads what is counted */
 }
 
 static void s_turn_until(unsigned looked)
