@@ -426,7 +426,7 @@ const command_t command_table[] = {
     {"format add", format_add_run, "FOLDER", 1, 1,
      "give all workers the format of a folder, in place of a built-in one or a former one of its name",
      "format add ./mine", {{0}}},
-    {"format remove", operation_run, "NAME", 1, 1, "take a format from the workers that was added", "format remove mine", {{0}}, .op = OP_format_delete, .done = "Format removed."},
+    {"format delete", operation_run, "NAME", 1, 1, "take a format from the workers that was added", "format delete mine", {{0}}, .op = OP_format_delete, .done = "Format removed."},
     {"format try", format_try_run, "[FORMAT]", 0, 1,
      "show the message of a caught event, its body on stdin; without FORMAT it is detected",
      "format try github -H 'X-GitHub-Event: push' < push.json\nformat try ./mine --headers h.txt < body\nformat try ./mine --last releases",

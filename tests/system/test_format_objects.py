@@ -177,7 +177,7 @@ def test_posternctl(ring, shown, tmp_path):
     (folder / "format.json").write_text(TEXT % "{{ a | uper }}")
     refused = ring.ctl_run("format", "add", folder)
     assert refused.returncode == 1 and f"{folder}/format.json:3: rules[0]" in refused.stderr
-    assert ring.ctl_run("format", "remove", "mine").stdout == "Format removed.\n"
+    assert ring.ctl_run("format", "delete", "mine").stdout == "Format removed.\n"
     assert ring.ctl("format", "list", "--installed")["formats"] == []
     shown(None)
 
