@@ -12,7 +12,10 @@ from harness import postern
 from harness.connection import Connection, post
 from harness.rogue import CREDIT, GOODBYE, REPLIES, REQUESTS, WORKER, Rogue, reply
 
+import tables
+
 ATTEMPT, OP, ID, ORIGIN = 2, 4, 0, 1
+TOLD = next(int(op.number) for op in tables.ops() if op.name == "channel_formats_push")
 
 
 class Worker(Rogue):
@@ -35,9 +38,15 @@ class Worker(Rogue):
         self.wake()
 
     def batch(self, seconds=3):
-        """The entries of the next batch, and its number; none when none comes."""
-        found = self.receive(REQUESTS, seconds=seconds)
-        return (found[1][5], found[1][4]) if found else ([], 0)
+        """The entries of the next batch of requests, and its number; none when none comes. What authd
+        tells of formats is taken, and passed over."""
+        end = time.monotonic() + seconds * postern.SLOW
+        while found := self.receive(REQUESTS, seconds=(end - time.monotonic()) / postern.SLOW):
+            entries, number = [entry for entry in found[1][5] if entry[OP] != TOLD], found[1][4]
+            if entries:
+                return entries, number
+            self.send(self.header(CREDIT, number))
+        return [], 0
 
     def answer(self, entries, number, status=204):
         answers = [reply(status) for _ in entries]

@@ -25,7 +25,7 @@ static void test_find_by_number(void **state)
 static void test_unknown_numbers(void **state)
 {
     (void)state;
-    const unsigned ops[] = {0, 18, 19, 99, 239, 256, 65535, 0xffffffffu};
+    const unsigned ops[] = {0, 18, 19, 99, 999, 1000, 65535, 0xffffffffu};
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
         assert_null(op_find(ops[i]));
     assert_null(error_find(0));
