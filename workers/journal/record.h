@@ -86,6 +86,21 @@ slice_t record_cause_write(uint64_t log, const uuid_t7 *id, char bytes[RECORD_CA
 /* Reads the cause of a reply; false when the record has none. */
 bool record_cause(const record_t *self, uint64_t *log, uuid_t7 *id);
 
+/* Sequence of the first record of its message. */
+static inline uint64_t record_root(const record_t *self)
+{
+    return self->flags & RECORD_EDIT ? self->root : self->sequence;
+}
+
+/* Leaves its content out. A reply keeps its headers, which name its event. */
+static inline void record_erase(record_t *self)
+{
+    self->flags |= RECORD_ERASED;
+    self->params = self->body = self->message = slice("", 0);
+    if (!(self->flags & RECORD_REPLY))
+        self->headers = slice("", 0);
+}
+
 /* Gives a revision number and time of the message that it is of, and its own time as edited_ms;
  * leaves what is none, and what has them, alone. */
 static inline void record_identify(record_t *self)

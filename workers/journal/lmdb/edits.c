@@ -1,5 +1,6 @@
 #include "workers/journal/lmdb/edits.h"
 #include "workers/journal/lmdb/outbox_rows.h"
+#include "workers/journal/revisions.h"
 
 #include <assert.h>
 #include <string.h>
@@ -84,22 +85,6 @@ static int s_find_key(pass_t *pass, const record_t *record, upsert_row_t *row)
 
 /* --- Judging */
 
-/* The entry's record becomes the revision after LAST of a message. */
-static void s_revise(journal_entry_t *entry, const edit_t *last)
-{
-    record_t *record = &entry->record;
-    journal_answer_t *answer = &entry->answer;
-    record->flags |= RECORD_EDIT;
-    record->root = last->root;
-    record->root_number = last->root_number;
-    record->root_ms = last->root_ms;
-    record->revision = (uint32_t)last->revision + 1;
-    record->thread = record->more = 0;
-    answer->revision = record->revision;
-    answer->root_number = record->root_number;
-    answer->root_ms = record->root_ms;
-}
-
 static int s_judge_key(pass_t *pass, journal_entry_t *entry)
 {
     upsert_row_t row;
@@ -110,10 +95,8 @@ static int s_judge_key(pass_t *pass, journal_entry_t *entry)
     rc = s_last(pass, &entry->record.target, le64toh(row.root), &last);
     if (rc != 0 && rc != MDB_NOTFOUND)
         return rc;
-    last.root = le64toh(row.root);
-    last.root_number = le64toh(row.root_number);
-    last.root_ms = (int64_t)le64toh(row.root_ms);
-    s_revise(entry, &last);
+    const journal_name_t name = {le64toh(row.root_number), (int64_t)le64toh(row.root_ms)};
+    revisions_add(entry, le64toh(row.root), &name, last.revision);
     return 0;
 }
 
@@ -130,9 +113,8 @@ static int s_find(pass_t *pass, const uuid_t7 *target, const journal_name_t *nam
 static int s_may_change(pass_t *pass, journal_entry_t *entry, uint64_t log, const record_t *record)
 {
     bool pending = false;
-    bool own = !(record->flags & RECORD_REPLY) && uuid_eq(&record->user, &entry->record.user);
     int rc = record->flags & RECORD_DELIVER ? outbox_is_pending(pass, record, log, &pending) : 0;
-    if (!own && !(entry->any && entry->change == CHANGE_DELETE))
+    if (!revisions_may(entry, record))
         entry->outcome = JOURNAL_FOREIGN;
     else if (pending)
         entry->outcome = JOURNAL_BUSY;
@@ -149,7 +131,7 @@ static int s_judge_named(pass_t *pass, journal_entry_t *entry)
         entry->outcome = JOURNAL_UNKNOWN;
     if (rc != 0)
         return rc == MDB_NOTFOUND ? 0 : rc;
-    uint64_t root = is.flags & RECORD_EDIT ? is.root : is.sequence;
+    uint64_t root = record_root(&is);
     rc = s_last(pass, &record->target, root, &last);
     if (rc != 0 && rc != MDB_NOTFOUND)
         return rc;
@@ -157,15 +139,12 @@ static int s_judge_named(pass_t *pass, journal_entry_t *entry)
         entry->outcome = JOURNAL_UNKNOWN;
         return 0;
     }
-    last.root = root;
-    last.root_number = entry->named.number;
-    last.root_ms = entry->named.time_ms;
     rc = s_may_change(pass, entry, log, &is);
     if (rc == 0 && entry->outcome == JOURNAL_STORED) {
         memcpy(record->key, is.key, RECORD_KEY);
         if (entry->change == CHANGE_DELETE)
             record->flags = RECORD_DELETE;
-        s_revise(entry, &last);
+        revisions_add(entry, root, &entry->named, last.revision);
     }
     return rc;
 }
@@ -178,9 +157,7 @@ static int s_judge_thread(pass_t *pass, journal_entry_t *entry)
     if (rc == MDB_NOTFOUND)
         entry->outcome = JOURNAL_UNKNOWN;
     else if (rc == 0)
-        entry->record.thread = about.thread                ? about.thread
-                               : about.flags & RECORD_EDIT ? about.root
-                                                           : about.sequence;
+        entry->record.thread = revisions_thread(&about);
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 

@@ -2,6 +2,7 @@
  * written of the content before is free in the file, and is written over in time. */
 #include "workers/journal/lmdb/edits.h"
 #include "workers/journal/lmdb/outbox_rows.h"
+#include "workers/journal/revisions.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,10 +43,8 @@ int erase_record(pass_t *pass, uint64_t log)
     size_t before = record_size(&record);
     bool delivers =
         record.flags & RECORD_DELIVER; /* that has ended: what is left of it is its log */
-    record.flags = (record.flags | RECORD_ERASED) & ~(unsigned)RECORD_DELIVER;
-    if (!(record.flags & RECORD_REPLY)) /* whose headers name its event */
-        record.headers = slice("", 0);
-    record.params = record.body = record.message = slice("", 0);
+    record_erase(&record);
+    record.flags &= ~(unsigned)RECORD_DELIVER;
     pass->state.bytes -= before - record_size(&record);
     uuid_t7 target = record.target;
     rc = s_rewrite(pass, &key, log, &record);
@@ -80,18 +79,11 @@ static int s_erase_revisions(pass_t *pass, const record_t *last, uint64_t from, 
     return rc;
 }
 
-/* Before a revision that deletes all; of more than JOURNAL_REVISIONS those in the middle. */
 int erase_before(pass_t *pass, const record_t *last)
 {
-    enum { KEPT = JOURNAL_WHOLE - 1 };
-    uint64_t number = last->revision;
-    if (last->flags & RECORD_DELETE) {
-        int rc = s_erase_root(pass, last);
-        uint64_t middle = number > JOURNAL_REVISIONS + 1 ? number - KEPT : 1;
-        return rc ? rc : s_erase_revisions(pass, last, middle, number - 1);
-    }
-    if (number <= JOURNAL_REVISIONS)
+    uint64_t from, to;
+    if (!revisions_erased(last, &from, &to))
         return 0;
-    return s_erase_revisions(pass, last, number == JOURNAL_REVISIONS + 1 ? 1 : number - KEPT,
-                             number - KEPT);
+    int rc = last->flags & RECORD_DELETE ? s_erase_root(pass, last) : 0;
+    return rc ? rc : s_erase_revisions(pass, last, from, to);
 }

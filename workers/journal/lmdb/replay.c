@@ -1,6 +1,7 @@
 /* What the write-ahead file keeps of an entry, and how an entry comes back from it: judged already,
  * so it is stored without a question. */
 #include "workers/journal/lmdb/lmdb.h"
+#include "workers/journal/revisions.h"
 
 /* Before the dedupe key and the record. */
 typedef struct __attribute__((packed)) {
@@ -39,11 +40,8 @@ static int s_read(slice_t kept, journal_entry_t *entry)
     size_t before = sizeof head + head.dedupe_len;
     if (record_read(&entry->record, slice(kept.data + before, kept.len - before)) != 0)
         return -1;
-    entry->answer = (journal_answer_t){.time_ms = entry->record.time_ms,
-                                       .answer = head.answer,
-                                       .revision = entry->record.revision,
-                                       .root_number = entry->record.root_number,
-                                       .root_ms = entry->record.root_ms};
+    entry->answer = (journal_answer_t){.time_ms = entry->record.time_ms, .answer = head.answer};
+    revisions_answer(&entry->record, &entry->answer);
     return 0;
 }
 

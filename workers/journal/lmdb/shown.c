@@ -3,6 +3,7 @@
  * were when the read began; what was dropped from it before is committed, and the transaction that
  * begins later sees it. */
 #include "workers/journal/lmdb/edits.h"
+#include "workers/journal/revisions.h"
 
 #include <string.h>
 
@@ -85,61 +86,17 @@ static int s_leads(shown_t *self, const record_t *record, bool *leads)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-static void s_blank(record_t *shown)
-{
-    shown->flags |= RECORD_ERASED;
-    shown->params = shown->body = shown->message = slice("", 0);
-    if (!(shown->flags & RECORD_REPLY))
-        shown->headers = slice("", 0);
-}
-
-/* A reply keeps its headers, which name its event. */
-static void s_take(record_t *shown, const record_t *last)
-{
-    unsigned kept = shown->flags & (RECORD_REPLY | RECORD_DELIVER);
-    shown->flags = (last->flags & ~(unsigned)(RECORD_EDIT | RECORD_REPLY)) | kept;
-    shown->op = last->op;
-    shown->method = last->method;
-    shown->params = last->params;
-    if (!(kept & RECORD_REPLY))
-        shown->headers = last->headers;
-    shown->body = last->body;
-    shown->message = last->message;
-    shown->revision = last->revision;
-    shown->edited_ms = last->time_ms;
-}
-
-static bool s_is_of(const journal_view_t *view, const record_t *record)
-{
-    bool aside = record->thread && !(record->more & RECORD_IN_PARENT);
-    if (view->thread && record->thread != view->thread && record->sequence != view->thread)
-        return false;
-    return !(view->no_threads && aside);
-}
-
 /* What is shown of RECORD; false: nothing. */
 static bool s_compose(shown_t *self, const record_t *record, record_t *shown)
 {
     record_t last;
-    bool revises = record->flags & RECORD_EDIT, leads = true, found;
-    *shown = *record;
-    record_identify(shown);
-    if (revises && !self->view->revisions)
+    bool leads = true, found;
+    if (record->flags & RECORD_EDIT && !self->view->revisions)
         self->rc = s_leads(self, record, &leads);
-    if (self->rc != 0 || !leads || !s_is_of(self->view, record))
+    if (self->rc != 0 || !leads || !revisions_are_viewed(self->view, record))
         return false;
-    self->rc = s_last(self, revises ? record->root : record->sequence, &last, &found);
-    if (self->rc != 0)
-        return false;
-    bool deleted = found && last.flags & RECORD_DELETE;
-    if (self->view->revisions) {
-        if (deleted && !(record->flags & RECORD_DELETE))
-            s_blank(shown);
-        return true;
-    }
-    if (found)
-        s_take(shown, &last);
-    return !deleted && !(shown->flags & RECORD_DELETE);
+    self->rc = s_last(self, record_root(record), &last, &found);
+    return self->rc == 0 && revisions_show(self->view, record, found ? &last : NULL, shown);
 }
 
 static bool s_each(void *arg, uint64_t log, const record_t *record)

@@ -1,6 +1,7 @@
 #include "workers/journal/postgres/edits.h"
 
 #include "workers/journal/postgres/reads.h"
+#include "workers/journal/revisions.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -129,30 +130,12 @@ session_outcome_t edits_named(const edits_asker_t *self, const uuid_t7 *target,
 
 /* --- Judging */
 
-void edits_answer(const record_t *record, journal_answer_t *answer)
-{
-    answer->revision = record->revision;
-    answer->root_number = record->revision ? record->root_number : 0;
-    answer->root_ms = record->revision ? record->root_ms : 0;
-}
-
-/* The entry's record becomes the revision after LAST of a message. */
-static void s_revise(journal_entry_t *entry, const edit_t *last)
-{
-    record_t *record = &entry->record;
-    record->flags |= RECORD_EDIT;
-    record->root = last->root;
-    record->root_number = last->root_number;
-    record->root_ms = last->root_ms;
-    record->revision = (uint32_t)last->revision + 1;
-    record->thread = record->more = 0;
-    edits_answer(record, &entry->answer);
-}
-
 static session_outcome_t s_judge_key(const edits_asker_t *self, journal_entry_t *entry)
 {
     statement_t ask;
-    edit_t last, message = {.any = false};
+    edit_t last = {.any = false};
+    journal_name_t name = {.number = 0};
+    uint64_t root = 0;
     s_begin(&ask, "upsert",
             "SELECT root, root_number, root_ms FROM postern.upsert WHERE kind = $1 AND shard = $2 "
             "AND target = $3 AND key = $4",
@@ -160,18 +143,15 @@ static session_outcome_t s_judge_key(const edits_asker_t *self, journal_entry_t 
     statement_bytea(&ask, slice(entry->record.key, RECORD_KEY));
     session_outcome_t went = edits_ask(self, &ask);
     if (went == SESSION_OK && statement_rows(&ask)) {
-        message.any = true;
-        message.root = statement_number(&ask, 0, 0);
-        message.root_number = statement_number(&ask, 0, 1);
-        message.root_ms = (int64_t)statement_number(&ask, 0, 2);
+        root = statement_number(&ask, 0, 0);
+        name.number = statement_number(&ask, 0, 1);
+        name.time_ms = (int64_t)statement_number(&ask, 0, 2);
     }
     statement_end(&ask);
-    if (went == SESSION_OK && message.any)
-        went = edits_find(self, &entry->record.target, message.root, true, &last);
-    if (went != SESSION_OK || !message.any)
-        return went;
-    message.revision = last.any ? last.revision : 0;
-    s_revise(entry, &message);
+    if (root)
+        went = edits_find(self, &entry->record.target, root, true, &last);
+    if (root && went == SESSION_OK)
+        revisions_add(entry, root, &name, last.any ? last.revision : 0);
     return went;
 }
 
@@ -181,25 +161,21 @@ static session_outcome_t s_judge_named(const edits_asker_t *self, journal_entry_
     edit_t last = {.any = false};
     bool found;
     session_outcome_t went = edits_named(self, &record->target, &entry->named, &is, &found);
-    uint64_t root = found && is.flags & RECORD_EDIT ? is.root : found ? is.sequence : 0;
+    uint64_t root = found ? record_root(&is) : 0;
     if (went == SESSION_OK && found)
         went = edits_find(self, &record->target, root, true, &last);
     if (went != SESSION_OK)
         return went;
-    bool own = found && !(is.flags & RECORD_REPLY) && uuid_eq(&is.user, &record->user);
     if (!found || last.deletes)
         entry->outcome = JOURNAL_UNKNOWN;
-    else if (!own && !(entry->any && entry->change == CHANGE_DELETE))
+    else if (!revisions_may(entry, &is))
         entry->outcome = JOURNAL_FOREIGN;
     if (entry->outcome != JOURNAL_STORED)
         return SESSION_OK;
-    last.root = root;
-    last.root_number = entry->named.number;
-    last.root_ms = entry->named.time_ms;
     memcpy(record->key, is.key, RECORD_KEY);
     if (entry->change == CHANGE_DELETE)
         record->flags = RECORD_DELETE;
-    s_revise(entry, &last);
+    revisions_add(entry, root, &entry->named, last.revision);
     return SESSION_OK;
 }
 
@@ -212,9 +188,7 @@ static session_outcome_t s_judge_thread(const edits_asker_t *self, journal_entry
     if (went == SESSION_OK && !found)
         entry->outcome = JOURNAL_UNKNOWN;
     else if (went == SESSION_OK)
-        entry->record.thread = about.thread                ? about.thread
-                               : about.flags & RECORD_EDIT ? about.root
-                                                           : about.sequence;
+        entry->record.thread = revisions_thread(&about);
     return went;
 }
 
@@ -226,7 +200,7 @@ static void s_begin_anew(journal_entry_t *entry)
     record->root = record->root_number = record->thread = 0;
     record->root_ms = 0;
     record->revision = 0;
-    edits_answer(record, &entry->answer);
+    revisions_answer(record, &entry->answer);
 }
 
 session_outcome_t edits_judge(journal_t *journal, journal_entry_t *entry)
@@ -243,42 +217,23 @@ session_outcome_t edits_judge(journal_t *journal, journal_entry_t *entry)
 
 /* --- Storing */
 
-/* The first and the last revision that lose their content with RECORD, and whether the message's
- * first record does: with a delete all before it, else those between the first and the last. */
-static bool s_range(const record_t *record, uint64_t *from, uint64_t *to, bool *first)
-{
-    enum { KEPT = JOURNAL_WHOLE - 1 };
-    uint64_t number = record->revision;
-    *first = (record->flags & RECORD_DELETE) != 0;
-    if (*first) {
-        *from = number > JOURNAL_REVISIONS + 1 ? number - KEPT : 1;
-        *to = number - 1;
-        return true;
-    }
-    *from = number == JOURNAL_REVISIONS + 1 ? 1 : number - KEPT;
-    *to = number - KEPT;
-    return number > JOURNAL_REVISIONS;
-}
-
 /* A record without its content. */
 static void s_add_erased(edits_t *self, uint64_t log, record_t *record)
 {
     if (record->flags & (RECORD_ERASED | RECORD_DELETE))
         return;
-    record->flags = (record->flags | RECORD_ERASED) & ~(unsigned)RECORD_DELIVER;
-    if (!(record->flags & RECORD_REPLY))
-        record->headers = slice("", 0);
-    record->params = record->body = record->message = slice("", 0);
+    record_erase(record);
+    record->flags &= ~(unsigned)RECORD_DELIVER;
     array_add_int8(&self->logs, log);
     record_write(record, array_add(&self->records, record_size(record)));
 }
 
-static void s_rows_sql(const journal_t *journal, const record_t *record, bool first, sql_t *sql)
+static void s_rows_sql(const journal_t *journal, const record_t *record, sql_t *sql)
 {
     const tables_t *tables = &journal->known;
     sql_add(sql, "WITH s AS (SELECT sequence FROM postern.edit WHERE kind = $1 AND shard = $2 AND "
                  "target = $3 AND root = $4 AND revision BETWEEN $5 AND $6");
-    if (first)
+    if (record->flags & RECORD_DELETE)
         sql_add(sql, " UNION ALL SELECT %llu::bigint", (unsigned long long)record->root);
     sql_add(sql, ") SELECT l.log, l.record FROM s CROSS JOIN LATERAL (");
     for (unsigned i = 0; i < tables->segments_len; i++)
@@ -296,12 +251,11 @@ session_outcome_t edits_prepare(edits_t *self, journal_t *journal, const record_
     statement_t ask;
     sql_t sql = {0};
     uint64_t from, to;
-    bool first;
     array_begin(&self->logs, TYPE_INT8);
     array_begin(&self->records, TYPE_BYTEA);
-    if (!record->root || !s_range(record, &from, &to, &first))
+    if (!record->root || !revisions_erased(record, &from, &to))
         return SESSION_OK;
-    s_rows_sql(journal, record, first, &sql);
+    s_rows_sql(journal, record, &sql);
     s_begin(&ask, "", sql.text, journal, &record->target);
     statement_int8(&ask, record->root);
     statement_int8(&ask, from);

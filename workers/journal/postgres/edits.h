@@ -64,7 +64,4 @@ size_t edits_begin(edits_t *self, const journal_t *journal, const record_t *reco
                    statement_t *to);
 void edits_end(edits_t *self);
 
-/* What of an answer follows from the record. */
-void edits_answer(const record_t *record, journal_answer_t *answer);
-
 #endif

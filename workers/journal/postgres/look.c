@@ -1,5 +1,6 @@
 /* What the tables know of the entries of a drain: one round trip. */
 #include "workers/journal/postgres/edits.h"
+#include "workers/journal/revisions.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -106,7 +107,7 @@ static void s_take_ids(look_t *self)
         known->answer = (journal_answer_t){.log = statement_number(rows, i, 1),
                                            .time_ms = record.time_ms,
                                            .answer = (uint8_t)statement_number(rows, i, 2)};
-        edits_answer(&record, &known->answer);
+        revisions_answer(&record, &known->answer);
     }
 }
 

@@ -1,6 +1,7 @@
 /* Messages as they are: what a record shows is put together from it and its last revision. */
 #include "workers/journal/postgres/edits.h"
 #include "workers/journal/postgres/reads.h"
+#include "workers/journal/revisions.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,47 +20,6 @@ typedef struct {
     session_outcome_t went;
 } shown_t;
 
-static void s_identify(record_t *shown)
-{
-    if (!(shown->flags & RECORD_EDIT))
-        return;
-    shown->edited_ms = shown->time_ms;
-    shown->number = shown->root_number;
-    shown->time_ms = shown->root_ms;
-}
-
-static void s_blank(record_t *shown)
-{
-    shown->flags |= RECORD_ERASED;
-    shown->params = shown->body = shown->message = slice("", 0);
-    if (!(shown->flags & RECORD_REPLY))
-        shown->headers = slice("", 0);
-}
-
-/* A reply keeps its headers, which name its event. */
-static void s_take(record_t *shown, const record_t *last)
-{
-    unsigned kept = shown->flags & (RECORD_REPLY | RECORD_DELIVER);
-    shown->flags = (last->flags & ~(unsigned)(RECORD_EDIT | RECORD_REPLY)) | kept;
-    shown->op = last->op;
-    shown->method = last->method;
-    shown->params = last->params;
-    if (!(kept & RECORD_REPLY))
-        shown->headers = last->headers;
-    shown->body = last->body;
-    shown->message = last->message;
-    shown->revision = last->revision;
-    shown->edited_ms = last->time_ms;
-}
-
-static bool s_is_of(const journal_view_t *view, const record_t *record)
-{
-    bool aside = record->thread && !(record->more & RECORD_IN_PARENT);
-    if (view->thread && record->thread != view->thread && record->sequence != view->thread)
-        return false;
-    return !(view->no_threads && aside);
-}
-
 /* Whether a message stands where its revision is: retention has removed what was before. */
 static bool s_leads(shown_t *self, const record_t *record)
 {
@@ -75,10 +35,9 @@ static bool s_last(shown_t *self, const record_t *record, statement_t *held, rec
 {
     edit_t edit = {.any = false};
     bool found = false;
-    uint64_t root = record->flags & RECORD_EDIT ? record->root : record->sequence;
     if (!self->changed)
         return false;
-    self->went = edits_find(&self->asker, self->target, root, true, &edit);
+    self->went = edits_find(&self->asker, self->target, record_root(record), true, &edit);
     if (self->went == SESSION_OK && edit.any)
         self->went = edits_record(&self->asker, edit.log, held, last, &found);
     return found;
@@ -88,23 +47,12 @@ static bool s_last(shown_t *self, const record_t *record, statement_t *held, rec
 static bool s_compose(shown_t *self, const record_t *record, statement_t *held, record_t *shown)
 {
     record_t last;
-    bool revises = record->flags & RECORD_EDIT;
-    *shown = *record;
-    s_identify(shown);
-    if (revises && !self->view->revisions && !s_leads(self, record))
+    if (record->flags & RECORD_EDIT && !self->view->revisions && !s_leads(self, record))
         return false;
-    if (self->went != SESSION_OK || !s_is_of(self->view, record))
+    if (self->went != SESSION_OK || !revisions_are_viewed(self->view, record))
         return false;
     bool found = s_last(self, record, held, &last);
-    bool deleted = found && last.flags & RECORD_DELETE;
-    if (self->view->revisions) {
-        if (deleted && !(record->flags & RECORD_DELETE))
-            s_blank(shown);
-        return true;
-    }
-    if (found)
-        s_take(shown, &last);
-    return !deleted && !(shown->flags & RECORD_DELETE);
+    return revisions_show(self->view, record, found ? &last : NULL, shown);
 }
 
 static bool s_each(void *arg, uint64_t log, const record_t *record)

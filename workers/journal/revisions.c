@@ -1,0 +1,85 @@
+#include "workers/journal/revisions.h"
+
+void revisions_answer(const record_t *record, journal_answer_t *answer)
+{
+    answer->revision = record->revision;
+    answer->root_number = record->revision ? record->root_number : 0;
+    answer->root_ms = record->revision ? record->root_ms : 0;
+}
+
+void revisions_add(journal_entry_t *entry, uint64_t root, const journal_name_t *name, uint64_t last)
+{
+    record_t *record = &entry->record;
+    record->flags |= RECORD_EDIT;
+    record->root = root;
+    record->root_number = name->number;
+    record->root_ms = name->time_ms;
+    record->revision = (uint32_t)last + 1;
+    record->thread = record->more = 0;
+    revisions_answer(record, &entry->answer);
+}
+
+bool revisions_may(const journal_entry_t *entry, const record_t *is)
+{
+    bool own = !(is->flags & RECORD_REPLY) && uuid_eq(&is->user, &entry->record.user);
+    return own || (entry->any && entry->change == CHANGE_DELETE);
+}
+
+uint64_t revisions_thread(const record_t *about)
+{
+    return about->thread ? about->thread : record_root(about);
+}
+
+bool revisions_erased(const record_t *last, uint64_t *from, uint64_t *to)
+{
+    enum { KEPT = JOURNAL_WHOLE - 1 };
+    uint64_t number = last->revision;
+    if (last->flags & RECORD_DELETE) {
+        *from = number > JOURNAL_REVISIONS + 1 ? number - KEPT : 1;
+        *to = number - 1;
+        return true;
+    }
+    *from = number == JOURNAL_REVISIONS + 1 ? 1 : number - KEPT;
+    *to = number - KEPT;
+    return number > JOURNAL_REVISIONS;
+}
+
+bool revisions_are_viewed(const journal_view_t *view, const record_t *record)
+{
+    bool aside = record->thread && !(record->more & RECORD_IN_PARENT);
+    if (view->thread && record->thread != view->thread && record->sequence != view->thread)
+        return false;
+    return !(view->no_threads && aside);
+}
+
+/* A reply keeps its headers, which name its event. */
+static void s_take(record_t *shown, const record_t *last)
+{
+    unsigned kept = shown->flags & (RECORD_REPLY | RECORD_DELIVER);
+    shown->flags = (last->flags & ~(unsigned)(RECORD_EDIT | RECORD_REPLY)) | kept;
+    shown->op = last->op;
+    shown->method = last->method;
+    shown->params = last->params;
+    if (!(kept & RECORD_REPLY))
+        shown->headers = last->headers;
+    shown->body = last->body;
+    shown->message = last->message;
+    shown->revision = last->revision;
+    shown->edited_ms = last->time_ms;
+}
+
+bool revisions_show(const journal_view_t *view, const record_t *record, const record_t *last,
+                    record_t *shown)
+{
+    bool deleted = last && last->flags & RECORD_DELETE;
+    *shown = *record;
+    record_identify(shown);
+    if (view->revisions) {
+        if (deleted && !(record->flags & RECORD_DELETE))
+            record_erase(shown);
+        return true;
+    }
+    if (last)
+        s_take(shown, last);
+    return !deleted && !(shown->flags & RECORD_DELETE);
+}

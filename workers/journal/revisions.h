@@ -1,0 +1,33 @@
+/* Messages and their revisions, as far as every engine treats them alike: what an entry becomes
+ * that changes a message, and what is shown of a record (journal.h, messages.h).
+ *
+ * Threading: no state, any thread. */
+#ifndef POSTERN_WORKERS_JOURNAL_REVISIONS_H
+#define POSTERN_WORKERS_JOURNAL_REVISIONS_H
+
+#include "workers/journal/messages.h"
+
+/* The entry's record becomes the revision behind LAST, 0: none, of the message that has its first
+ * record at sequence ROOT, and that NAME names; its answer says so. */
+void revisions_add(journal_entry_t *entry, uint64_t root, const journal_name_t *name,
+                   uint64_t last);
+/* What the answer to a record tells of the message that the record revises. */
+void revisions_answer(const record_t *record, journal_answer_t *answer);
+
+/* Whether the entry may change the message that has the record IS: its sender's own, or any that it
+ * may delete. */
+bool revisions_may(const journal_entry_t *entry, const record_t *is);
+/* Sequence of the message that the thread is about which a record about ABOUT belongs to. */
+uint64_t revisions_thread(const record_t *about);
+/* The revisions FROM to TO that lose their content with the record LAST, a revision; where that
+ * deletes, the first record loses it, too. False: nothing does. */
+bool revisions_erased(const record_t *last, uint64_t *from, uint64_t *to);
+
+/* Whether a view has the record: it may leave threads out, or be one of them. */
+bool revisions_are_viewed(const journal_view_t *view, const record_t *record);
+/* Puts together what a view shows of a record that it has, whose message has the revision LAST, or
+ * NULL: none. SHOWN borrows from both. False: nothing is shown. */
+bool revisions_show(const journal_view_t *view, const record_t *record, const record_t *last,
+                    record_t *shown);
+
+#endif
