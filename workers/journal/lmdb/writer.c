@@ -1,37 +1,28 @@
 #include "workers/journal/lmdb/writer.h"
 
 #include "common/base/clock.h"
-#include "common/base/wake.h"
+#include "common/base/timed.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 #include "workers/journal/lmdb/lmdb.h"
+#include "workers/journal/submission.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { WRITERS = 2, TEND_MS = 1000, INSPECT_MS = 10000, MS_NS = 1000000, S_NS = 1000000000 };
+enum { WRITERS = 2, TEND_MS = 1000, INSPECT_MS = 10000 };
 
 struct writer {
     journal_t *journal;
     journal_clock_fn clock;
-    bool started;
     pthread_t threads[WRITERS];
-    pthread_mutex_t lock;
-    pthread_cond_t wake; /* the one that leads */
-    pthread_cond_t free; /* nobody leads */
-    int fd;
-    bool busy;   /* main thread's: a submission is out */
-    bool stop;   /* under the lock from here */
-    bool led;    /* a thread leads: all that the journal is asked comes from it */
-    bool given;  /* entries wait for it */
-    bool nudged; /* notes do, or a commit has ended */
-    journal_entry_t **entries;
-    size_t count;
-    bool more; /* from here the leading thread's: there is more to tend */
+    submission_t submission; /* its condition wakes the one that leads */
+    pthread_cond_t free;     /* nobody leads */
+    bool stop;               /* under the submission's lock from here */
+    bool led;                /* a thread leads: all that the journal is asked comes from it */
+    bool nudged;             /* notes wait for it, or a commit has ended */
+    bool more;               /* from here the leading thread's: there is more to tend */
     int64_t inspected_ms;
     uint64_t retired;
 };
@@ -54,32 +45,29 @@ static void s_inspect(writer_t *self, int64_t now_ms)
  * there is more of that. The lock is held. */
 static bool s_wait(writer_t *self)
 {
-    struct timespec until;
-    int64_t wait_ms = journal_is_saved(self->journal) ? TEND_MS : JOURNAL_CHECKPOINT_MS;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ns = until.tv_nsec + wait_ms * MS_NS;
-    until.tv_sec += ns / S_NS;
-    until.tv_nsec = ns % S_NS;
-    int rc = 0;
-    while (!self->given && !self->nudged && !self->stop && !self->more && rc != ETIMEDOUT)
-        rc = pthread_cond_timedwait(&self->wake, &self->lock, &until);
+    struct timespec until =
+        timed_after(journal_is_saved(self->journal) ? TEND_MS : JOURNAL_CHECKPOINT_MS);
+    while (!self->submission.given && !self->nudged && !self->stop && !self->more &&
+           timed_wait(&self->submission.wake, &self->submission.lock, &until))
+        ;
     self->nudged = false;
-    return self->given;
+    return self->submission.given;
 }
 
 /* One of nothing is completed when what is due was done. */
 static bool s_work(writer_t *self, bool given)
 {
-    bool stores = given && self->count > 0;
+    bool stores = given && self->submission.count > 0;
     if (stores) {
-        journal_append(self->journal, self->entries, self->count, self->clock());
-        wake_ring(self->fd);
+        journal_append(self->journal, self->submission.entries, self->submission.count,
+                       self->clock());
+        submission_done(&self->submission);
     }
     bool begun = journal_checkpoint_begin(self->journal, self->clock());
     if (!stores && !begun)
         self->more = journal_tend(self->journal, self->clock());
     if (given && !stores)
-        wake_ring(self->fd);
+        submission_done(&self->submission);
     return begun;
 }
 
@@ -88,14 +76,14 @@ static bool s_work(writer_t *self, bool given)
 static bool s_lead(writer_t *self)
 {
     bool begun = false;
-    while (!begun && (!self->stop || self->given)) {
+    while (!begun && (!self->stop || self->submission.given)) {
         bool given = s_wait(self);
-        self->given = false;
-        pthread_mutex_unlock(&self->lock);
+        self->submission.given = false;
+        pthread_mutex_unlock(&self->submission.lock);
         begun = s_work(self, given);
         bool takes_more = journal_takes_notes(self->journal, self->clock());
         s_inspect(self, clock_ms());
-        pthread_mutex_lock(&self->lock);
+        pthread_mutex_lock(&self->submission.lock);
         self->nudged |= takes_more;
     }
     return begun;
@@ -106,10 +94,10 @@ static void *s_run(void *arg)
 {
     writer_t *self = arg;
     bool begun = true;
-    pthread_mutex_lock(&self->lock);
+    pthread_mutex_lock(&self->submission.lock);
     while (begun) {
         while (self->led)
-            pthread_cond_wait(&self->free, &self->lock);
+            pthread_cond_wait(&self->free, &self->submission.lock);
         self->led = true;
         begun = s_lead(self);
         if (!begun)
@@ -117,55 +105,47 @@ static void *s_run(void *arg)
         self->led = false;
         pthread_cond_signal(&self->free);
         if (begun) {
-            pthread_mutex_unlock(&self->lock);
+            pthread_mutex_unlock(&self->submission.lock);
             journal_checkpoint_end(self->journal, self->clock());
-            pthread_mutex_lock(&self->lock);
+            pthread_mutex_lock(&self->submission.lock);
             self->nudged = true; /* what was stored meanwhile is to be applied */
-            pthread_cond_signal(&self->wake);
+            pthread_cond_signal(&self->submission.wake);
         }
     }
-    pthread_mutex_unlock(&self->lock);
+    pthread_mutex_unlock(&self->submission.lock);
     return NULL;
 }
 
 writer_t *writer_new(journal_t *journal)
 {
     writer_t *self = calloc(1, sizeof *self);
-    pthread_condattr_t attributes;
     if (!self)
         abort();
     self->journal = journal;
-    self->fd = wake_new();
-    if (self->fd < 0)
-        log_fatal(EXIT_FAULT, "journal.writer", "errno=%d", errno);
-    pthread_mutex_init(&self->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&self->wake, &attributes);
+    submission_open(&self->submission);
     pthread_cond_init(&self->free, NULL);
-    pthread_condattr_destroy(&attributes);
     return self;
 }
 
 void writer_start(writer_t *self, journal_clock_fn clock)
 {
     int rc = 0;
-    assert(!self->started);
+    assert(!self->submission.started);
     self->clock = clock;
     self->nudged = true; /* what was noted before */
     for (unsigned i = 0; i < WRITERS && rc == 0; i++)
         rc = pthread_create(&self->threads[i], NULL, s_run, self);
     if (rc != 0)
         log_fatal(EXIT_FAULT, "journal.writer", "errno=%d", rc);
-    self->started = true;
+    self->submission.started = true;
 }
 
 static void s_join(writer_t *self)
 {
-    pthread_mutex_lock(&self->lock);
+    pthread_mutex_lock(&self->submission.lock);
     self->stop = true;
-    pthread_cond_signal(&self->wake);
-    pthread_mutex_unlock(&self->lock);
+    pthread_cond_signal(&self->submission.wake);
+    pthread_mutex_unlock(&self->submission.lock);
     for (unsigned i = 0; i < WRITERS; i++)
         pthread_join(self->threads[i], NULL);
 }
@@ -175,22 +155,20 @@ void writer_destroy(writer_t **self_p)
     writer_t *self = *self_p;
     if (!self)
         return;
-    if (self->started)
+    if (self->submission.started)
         s_join(self);
-    pthread_cond_destroy(&self->wake);
     pthread_cond_destroy(&self->free);
-    pthread_mutex_destroy(&self->lock);
-    close(self->fd);
+    submission_close(&self->submission);
     free(self);
     *self_p = NULL;
 }
 
 void writer_nudge(writer_t *self)
 {
-    pthread_mutex_lock(&self->lock);
+    pthread_mutex_lock(&self->submission.lock);
     self->nudged = true;
-    pthread_cond_signal(&self->wake);
-    pthread_mutex_unlock(&self->lock);
+    pthread_cond_signal(&self->submission.wake);
+    pthread_mutex_unlock(&self->submission.lock);
 }
 
 void journal_start(journal_t *journal, journal_clock_fn clock)
@@ -198,34 +176,7 @@ void journal_start(journal_t *journal, journal_clock_fn clock)
     writer_start(journal->writer, clock);
 }
 
-void journal_submit(journal_t *journal, journal_entry_t **entries, size_t count)
+submission_t *journal_submission(const journal_t *self)
 {
-    writer_t *self = journal->writer;
-    assert(self->started && !self->busy);
-    self->busy = true;
-    pthread_mutex_lock(&self->lock);
-    self->entries = entries;
-    self->count = count;
-    self->given = true;
-    pthread_cond_signal(&self->wake);
-    pthread_mutex_unlock(&self->lock);
-}
-
-bool journal_is_idle(const journal_t *self)
-{
-    return !self->writer->busy;
-}
-
-int journal_submit_fd(const journal_t *self)
-{
-    return self->writer->fd;
-}
-
-bool journal_finished(journal_t *journal)
-{
-    writer_t *self = journal->writer;
-    if (!self->busy || !wake_silence(self->fd))
-        return false;
-    self->busy = false;
-    return true;
+    return &self->writer->submission;
 }

@@ -3,12 +3,12 @@
 #include "workers/journal/postgres/postgres.h"
 
 #include "common/base/clock.h"
+#include "common/base/timed.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     TURN_MS = 1000,
@@ -34,15 +34,11 @@ struct keeper {
 keeper_t *keeper_new(journal_t *journal)
 {
     keeper_t *self = calloc(1, sizeof *self);
-    pthread_condattr_t attributes;
     if (!self)
         abort();
     self->journal = journal;
     pthread_mutex_init(&self->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&self->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    timed_init(&self->wake);
     return self;
 }
 
@@ -315,12 +311,10 @@ static void s_keep(keeper_t *self, int64_t now_ms)
 
 static bool s_wait(keeper_t *self)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += TURN_MS / 1000;
+    struct timespec until = timed_after(TURN_MS);
     pthread_mutex_lock(&self->lock);
     if (!self->stop)
-        pthread_cond_timedwait(&self->wake, &self->lock, &until);
+        timed_wait(&self->wake, &self->lock, &until);
     bool stop = self->stop;
     pthread_mutex_unlock(&self->lock);
     return !stop;
