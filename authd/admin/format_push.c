@@ -148,29 +148,18 @@ static void s_send(format_push_t *self, told_t *told, int64_t now_ms)
 {
     zmq_msg_t body;
     pack_t params = {0};
-    slice_t none = slice("", 0), all = wire_pairs_of(&self->formats);
+    slice_t all = wire_pairs_of(&self->formats);
     bool with = told->all && all.len > 0;
     wire_pairs_add(&params, slice_of("version"), slice_of(self->version));
-    wire_request_t request = {.id = told->id,
-                              .origin = *self->self,
-                              .attempt = ++told->attempt,
-                              .time_left_ms = (uint32_t)told->again_ms,
-                              .op = told->op,
-                              .method = OP_PUT,
-                              .target = slice_of("formats"),
-                              .params = wire_pairs_of(&params),
-                              .headers = none,
-                              .client = none,
-                              .token = none,
-                              .appkey = none,
-                              .handler = none,
-                              .small = none,
-                              .has_body = with,
-                              .principal = {.present = true,
-                                            .target = told->target,
-                                            .display_name = none,
-                                            .facts = none,
-                                            .dedupe = none}};
+    wire_request_t request = wire_request_bare(&told->id, told->op, OP_PUT);
+    request.origin = *self->self;
+    request.attempt = ++told->attempt;
+    request.time_left_ms = (uint32_t)told->again_ms;
+    request.target = slice_of("formats");
+    request.params = wire_pairs_of(&params);
+    request.has_body = with;
+    request.principal.present = true;
+    request.principal.target = told->target;
     if (with)
         wire_body_init(&body, all);
     if (forward_put(self->forward, &request, with ? &body : NULL, clock_us()) == QUEUE_FULL && with)

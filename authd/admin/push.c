@@ -143,26 +143,14 @@ static void s_send(push_t *self, waiting_t *waiting, int64_t now_ms)
     handler_record(self->view, &handler, (uint64_t)clock_wall_ms(), &self->record);
     if (view_take_damage(self->view))
         return;
-    wire_request_t request = {
-        .id = waiting->id,
-        .origin = *self->self,
-        .attempt = ++waiting->attempt,
-        .time_left_ms = (uint32_t)waiting->again_ms,
-        .op = op->number,
-        .method = op->methods,
-        .target = handler.access,
-        .params = slice("", 0),
-        .headers = slice("", 0),
-        .client = slice("", 0),
-        .token = slice("", 0),
-        .appkey = slice("", 0),
-        .principal = {.present = true,
-                      .target = handler.target,
-                      .display_name = slice("", 0),
-                      .facts = slice("", 0),
-                      .dedupe = slice("", 0)},
-        .handler = slice(self->record.data, self->record.len),
-    };
+    wire_request_t request = wire_request_bare(&waiting->id, op->number, op->methods);
+    request.origin = *self->self;
+    request.attempt = ++waiting->attempt;
+    request.time_left_ms = (uint32_t)waiting->again_ms;
+    request.target = handler.access;
+    request.principal.present = true;
+    request.principal.target = handler.target;
+    request.handler = slice(self->record.data, self->record.len);
     forward_put(self->forward, &request, NULL, clock_us());
     waiting->again_ms =
         2 * waiting->again_ms < AGAIN_MOST_MS ? 2 * waiting->again_ms : AGAIN_MOST_MS;

@@ -101,24 +101,12 @@ static read_t *s_new(const reads_asker_t *asker, const wire_request_t *request)
     memcpy(read->target, request->target.data, request->target.len);
     if (request->params.len)
         pack_raw(&read->params, request->params);
-    slice_t none = slice("", 0);
-    read->request = (wire_request_t){.id = read->id,
-                                     .op = request->op,
-                                     .method = request->method,
-                                     .target = slice(read->target, request->target.len),
-                                     .params = slice(read->params.data, read->params.len),
-                                     .headers = none,
-                                     .client = none,
-                                     .token = none,
-                                     .appkey = none,
-                                     .handler = none,
-                                     .small = none,
-                                     .principal = {.present = true,
-                                                   .target = request->principal.target,
-                                                   .environment = request->principal.environment,
-                                                   .display_name = none,
-                                                   .facts = none,
-                                                   .dedupe = none}};
+    read->request = wire_request_bare(&read->id, request->op, request->method);
+    read->request.target = slice(read->target, request->target.len);
+    read->request.params = slice(read->params.data, read->params.len);
+    read->request.principal.present = true;
+    read->request.principal.target = request->principal.target;
+    read->request.principal.environment = request->principal.environment;
     return read;
 }
 

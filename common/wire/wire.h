@@ -82,6 +82,9 @@ typedef struct {
     bool has_body; /* the body has a frame of its own; never together with small */
 } wire_request_t;
 
+/* A request that has nothing but these, and empty slices: as processes make them of their own. */
+wire_request_t wire_request_bare(const uuid_t7 *id, unsigned op, unsigned method);
+
 /* The bytes of a request's body, wherever they lie; FRAME is its row of wire_message_t.bodies. */
 slice_t wire_request_body(const wire_request_t *request, zmq_msg_t *frame);
 

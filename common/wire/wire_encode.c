@@ -114,6 +114,25 @@ static void s_pack_principal(pack_t *out, const wire_principal_t *principal)
     pack_uint(out, principal->environment);
 }
 
+wire_request_t wire_request_bare(const uuid_t7 *id, unsigned op, unsigned method)
+{
+    const slice_t none = slice("", 0);
+    return (wire_request_t){
+        .id = *id,
+        .op = op,
+        .method = method,
+        .target = none,
+        .params = none,
+        .headers = none,
+        .client = none,
+        .token = none,
+        .appkey = none,
+        .principal = {.display_name = none, .facts = none, .dedupe = none},
+        .handler = none,
+        .small = none,
+    };
+}
+
 void wire_request_encode(pack_t *out, const wire_request_t *request)
 {
     pack_array(out, request->handler.len ? REQUEST_HANDLED : REQUEST_FIELDS);

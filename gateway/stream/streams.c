@@ -103,7 +103,6 @@ void streams_ask(streams_t *self, op_owner_t owner, slot_kind_t kind, void *aske
                  slot_ref_t *ref)
 {
     const op_t *op = op_of(owner, DOES_FEED);
-    slice_t none = slice("", 0);
     uuid_t7 id;
     uuid_new(&id);
     slot_t *slot = op ? inflight_add(self->inflight, &id, clock_ms()) : NULL;
@@ -114,17 +113,10 @@ void streams_ask(streams_t *self, op_owner_t owner, slot_kind_t kind, void *aske
     slot->owner = asker;
     slot->born_us = clock_us();
     slot->op_row = (unsigned)op_index(op);
-    slot->request = (wire_request_t){.id = id,
-                                     .op = op->number,
-                                     .method = OP_GET,
-                                     .target = slice_of("-"),
-                                     .params = none,
-                                     .headers = none,
-                                     .client = none,
-                                     .token = none,
-                                     .appkey = none,
-                                     .handler = none,
-                                     .small = body.len <= WIRE_SMALL ? body : none};
+    slot->request = wire_request_bare(&id, op->number, OP_GET);
+    slot->request.target = slice_of("-");
+    if (body.len <= WIRE_SMALL)
+        slot->request.small = body;
     slot->body = body;
     *ref = inflight_ref(self->inflight, slot);
     bridge_queue(self->bridge, slot);
