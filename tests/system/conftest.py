@@ -81,6 +81,21 @@ def make_ring():
     assert not errors, "\n".join(errors)
 
 
+@pytest.fixture(scope="module")
+def owner(ring, request):
+    """The management token of an owner of the file's own."""
+    email = f"{request.module.__name__.removeprefix('test_').replace('_', '-')}-owner@example.org"
+    return ring.management_token(postern.User(ring.ctl("user", "create", email, "--role", "owner"), email))
+
+
+@pytest.fixture(scope="module")
+def ask(ring, owner):
+    """Asks the admin listener: ask(method, path, body), as the owner or by another token."""
+    def call(method, path, body=None, token=owner, **more):
+        return ring.admin(method, path, token, body, **more)
+    return call
+
+
 _numbers = itertools.count()
 
 

@@ -8,52 +8,24 @@ import socket
 import threading
 import time
 
+from harness.connection import Closed, Connection
 from harness.postern import SLOW
 
 
-class Gone(Exception):
-    """The stream ended."""
-
-
-class Raw:
+class Raw(Connection):
     """A connection with one GET whose chunked body is given out as it comes."""
 
     def __init__(self, port, path, headers=(), timeout=30 * SLOW):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+        super().__init__(port, timeout)
         lines = [f"GET {path} HTTP/1.1", "Host: h", *headers]
-        self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
-        self.input = b""
-        head = self._until(b"\r\n\r\n").decode()
-        status, *rest = head.split("\r\n")
-        self.status = int(status.split()[1])
-        self.headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)}
+        self.send(("\r\n".join(lines) + "\r\n\r\n").encode())
+        self.status, self.headers = self._head()
 
     def close(self):
         """Also wakes the thread that reads."""
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
-
-    def _more(self):
-        try:
-            data = self.socket.recv(65536)
-        except (ConnectionError, OSError) as error:
-            raise Gone(str(error)) from None
-        if not data:
-            raise Gone("closed")
-        self.input += data
-
-    def _until(self, mark):
-        while mark not in self.input:
-            self._more()
-        text, self.input = self.input.split(mark, 1)
-        return text
-
-    def _take(self, count):
-        while len(self.input) < count:
-            self._more()
-        data, self.input = self.input[:count], self.input[count:]
-        return data
+        super().close()
 
     def body(self):
         if "content-length" in self.headers:
@@ -137,7 +109,7 @@ class Reader(threading.Thread):
         path = self.path + (f"?since={self.since}" if self.since and not self.position else "")
         self.raw = Raw(self.port, path, self._headers())
         if self.raw.status != 200:
-            raise Gone(f"{self.raw.status} {self.raw.body()[:200]}")
+            raise Closed(f"{self.raw.status} {self.raw.body()[:200]}")
         self.opened += 1
         if self.lines:
             rest = b""
@@ -164,7 +136,7 @@ class Reader(threading.Thread):
         while not self.ended.is_set():
             try:
                 self._read()
-            except (Gone, ConnectionError, OSError, ValueError) as error:
+            except (Closed, ConnectionError, OSError, ValueError) as error:
                 self.others.append(("gone", str(error)))
             except BaseException as error:
                 self.failure = error

@@ -2,24 +2,8 @@
 
 import json
 
-import pytest
-
-from harness import postern
 from test_admin_cookie import Browser
-from test_logins import GOOD, person
-
-
-@pytest.fixture(scope="module")
-def owner(ring):
-    return ring.management_token(postern.User(ring.ctl("user", "create", "det-owner@example.org", "--role", "owner"),
-                                              "det-owner@example.org"))
-
-
-@pytest.fixture(scope="module")
-def ask(ring, owner):
-    def call(method, path, body=None, token=owner, **more):
-        return ring.admin(method, path, token, body, **more)
-    return call
+from test_logins import person
 
 
 def told(answer, status, code):
@@ -41,7 +25,7 @@ def test_which_argument_and_what_it_takes(ask):
     assert told(ask("GET", "/users?limit=0"), 400, "invalid_param") == \
         {"field": "limit", "reason": "shape", "min": 1, "max": 1000}
     assert told(ask("POST", "/users", {"email": "nobody"}), 400, "invalid_param") == {"field": "email"}
-    members = {"name": "det_none", "owner": "det-owner@example.org", "members": ["det-owner@example.org", "det-none@x.org"]}
+    members = {"name": "det_none", "owner": "details-owner@example.org", "members": ["details-owner@example.org", "det-none@x.org"]}
     assert told(ask("POST", "/channels", members), 404, "unknown_user") == {"field": "members[1]"}
     assert told(ask("POST", "/channels", {**members, "members": [1]}), 400, "invalid_param") == \
         {"field": "members[0]", "reason": "shape"}
@@ -79,7 +63,7 @@ def test_which_role_could(ring, ask):
     bob = person(ring, "det_bob")
     token = ring.management_token(bob)
     assert told(ask("GET", "/audit", token=token), 403, "not_allowed") == {"role": "admin"}
-    there = told(ask("PUT", "/users/det-owner@example.org", {"name": "x"}, token=token), 403, "not_allowed")
+    there = told(ask("PUT", "/users/details-owner@example.org", {"name": "x"}, token=token), 403, "not_allowed")
     assert there == told(ask("PUT", "/users/nobody@example.org", {"name": "x"}, token=token), 403, "not_allowed") == {"role": "owner"}
 
 
@@ -155,6 +139,6 @@ def test_who_was_added_is_told(ring, ask):
 
 
 def test_posternctl_shows_the_text_alone(ring):
-    done = ring.ctl_run("user", "create", "det-owner@example.org", "--json")
+    done = ring.ctl_run("user", "create", "details-owner@example.org", "--json")
     assert done.returncode and "{" not in done.stderr
     assert json.loads(done.stdout)["message"] .lower() == "email: another user has this address."

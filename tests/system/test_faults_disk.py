@@ -13,29 +13,18 @@ import pytest
 
 from harness import lacking, postern
 from harness.connection import Closed, Connection, post
-from harness.disk import RESERVE, Unavailable, fill, small_disk
+from harness.disk import RESERVE, Unavailable, fill, ring_on_small_disk, small_disk
 
 
 @pytest.fixture
 def disk(make_ring):
     """A ring whose data lies on a small disk: (ring, place, user)."""
-    with contextlib.ExitStack() as stack:
-        try:
-            place = stack.enter_context(small_disk(224))
-        except Unavailable:
-            lacking.skip("mount")
-        data = place / "data"
-        own = make_ring(settings={"data.directory": data})
-        subprocess.run(["cp", "-a", own.dir / "data", data], check=True)
-        own.settings["authd.master_key"] = data / "master.key"
+    with ring_on_small_disk(make_ring, 224) as (own, place):
         own.up()
         ada = own.user("ada")
         own.channel("full", ada)
         own.bot("full", ada)
-        try:
-            yield own, place, ada
-        finally:
-            own.stop()
+        yield own, place, ada
 
 
 def post_one(ring, ada, text, **headers):

@@ -2,18 +2,9 @@
 
 import gzip
 
-import pytest
-
-from harness import postern
 from harness.connection import Connection
 from test_details import made
 from test_logins import person
-
-
-@pytest.fixture(scope="module")
-def owner(ring):
-    email = "knw-owner@example.org"
-    return ring.management_token(postern.User(ring.ctl("user", "create", email, "--role", "owner"), email))
 
 
 def test_a_list_that_has_not_changed_is_304(ring, owner, name):

@@ -8,19 +8,6 @@ from test_details import made, told
 from test_logins import person
 
 
-@pytest.fixture(scope="module")
-def owner(ring):
-    email = "ppl-owner@example.org"
-    return ring.management_token(postern.User(ring.ctl("user", "create", email, "--role", "owner"), email))
-
-
-@pytest.fixture(scope="module")
-def ask(ring, owner):
-    def call(method, path, body=None, token=owner, **more):
-        return ring.admin(method, path, token, body, **more)
-    return call
-
-
 def pages(ask, path, key, **params):
     found, after = [], None
     while True:

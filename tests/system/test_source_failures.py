@@ -2,18 +2,16 @@
 
 The sender is GitHub, and signs; each case is one request."""
 
-import contextlib
 import json
 import shutil
-import subprocess
 import time
 import uuid
 
 import pytest
-from harness import lacking, postern
+from harness import postern
 from harness.connection import Connection
 from harness.connection import post as posted
-from harness.disk import RESERVE, Unavailable, fill, small_disk
+from harness.disk import RESERVE, fill, ring_on_small_disk
 from test_incoming_formats import LOOP, write
 from test_source_filters import ISSUE, PUSH, event
 from test_sources import SECRET, Channel, sign
@@ -83,20 +81,8 @@ def test_a_row(channel, body, headers, path, signed, answer, stored):
 @pytest.fixture
 def disk(make_ring):
     """A channel whose journal lies on a small disk, and that disk."""
-    with contextlib.ExitStack() as stack:
-        try:
-            place = stack.enter_context(small_disk(224))
-        except Unavailable:
-            lacking.skip("mount")
-        data = place / "data"
-        own = make_ring(settings={"data.directory": data})
-        subprocess.run(["cp", "-a", own.dir / "data", data], check=True)
-        own.settings["authd.master_key"] = data / "master.key"
-        made = Channel(own.up(), "full")
-        try:
-            yield made, place
-        finally:
-            own.stop()
+    with ring_on_small_disk(make_ring, 224) as (own, place):
+        yield Channel(own.up(), "full"), place
 
 
 def test_a_full_disk(disk):

@@ -2,24 +2,8 @@
 
 import signal
 
-import pytest
-
-from harness import postern
 from test_details import made, told
 from test_logins import person
-
-
-@pytest.fixture(scope="module")
-def owner(ring):
-    email = "use-owner@example.org"
-    return ring.management_token(postern.User(ring.ctl("user", "create", email, "--role", "owner"), email))
-
-
-@pytest.fixture(scope="module")
-def ask(ring, owner):
-    def call(method, path, body=None, token=owner, **more):
-        return ring.admin(method, path, token, body, **more)
-    return call
 
 
 def test_a_token_is_shown_by_itself(ring, ask, name):

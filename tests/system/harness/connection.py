@@ -81,8 +81,7 @@ class Connection:
         data, self.input = self.input[:count], self.input[count:]
         return data
 
-    def answer(self):
-        """The next answer. Raises Closed, or TimeoutError."""
+    def _head(self):
         first, *lines = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         version, status = first.split(" ", 2)[:2]
         assert version == "HTTP/1.1", first
@@ -91,7 +90,11 @@ class Connection:
             name, value = line.split(":", 1)
             assert name.lower() not in headers, f"{name} is there twice"
             headers[name.lower()] = value.strip()
-        status, body = int(status), b""
+        return int(status), headers
+
+    def answer(self):
+        """The next answer. Raises Closed, or TimeoutError."""
+        (status, headers), body = self._head(), b""
         if status == 100:
             return self.answer()
         if headers.get("transfer-encoding") == "chunked":

@@ -9,7 +9,7 @@ import contextlib
 import os
 import subprocess
 
-from . import postern
+from . import lacking, postern
 
 RESERVE = 64 << 20  # what the store keeps free
 
@@ -41,6 +41,25 @@ def small_disk(mebibytes):
     finally:
         image.unlink()
         place.rmdir()
+
+
+@contextlib.contextmanager
+def ring_on_small_disk(make_ring, mebibytes):
+    """A ring that is yet to be started, whose data lies on a small disk: (ring, place). It is stopped before
+    the disk is taken away; the test is skipped where nothing can be mounted."""
+    with contextlib.ExitStack() as stack:
+        try:
+            place = stack.enter_context(small_disk(mebibytes))
+        except Unavailable:
+            lacking.skip("mount")
+        data = place / "data"
+        own = make_ring(settings={"data.directory": data})
+        subprocess.run(["cp", "-a", own.dir / "data", data], check=True)
+        own.settings["authd.master_key"] = data / "master.key"
+        try:
+            yield own, place
+        finally:
+            own.stop()
 
 
 def free(place):
