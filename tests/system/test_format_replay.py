@@ -95,6 +95,24 @@ def test_a_replay_after_a_mend(ring, channel, ada, broken, fail):
     assert ring.messages("channelsbyname", channel, ada.token) == after
 
 
+def test_a_replay_of_what_changed_a_message(ring, channel, ada, broken):
+    """What is made again is a message of its own, and leaves alone the one that its event was a revision of."""
+    url = ring.url(f"/api/v2/channelsbyname/{channel}/incoming/busy", ada.token, message_key="build")
+    for number in range(2):
+        assert ring.post(url, {**EVENT, "number": number}).headers["Postern-Format"] == "failed"
+    [before] = ring.messages("channelsbyname", channel, ada.token)
+    assert before["revision"] == 1
+    broken("{{ number }}")
+    assert counts(ask(ring, ada.token, channel)) == {"matched": 2, "done": 2}
+    after = ring.messages("channelsbyname", channel, ada.token)
+    assert after[0] == before and [row["message"]["text"] for row in after[1:]] == ["0", "1"]
+    assert all("revision" not in row for row in after[1:])
+    broken("{{ number }}")
+    edited = ring.post(ring.channel_url(channel, ada.token), {"text": "anew", "message_key": "build"})
+    assert edited.status_code == 204
+    assert [row["message"]["text"] for row in ring.messages("channelsbyname", channel, ada.token)] == ["anew", "0", "1"]
+
+
 def test_what_it_is_asked_for(ring, channel, ada, broken, fail):
     fail(5)
     ring.post(ring.channel_url(channel, ada.token), {"text": "between"})

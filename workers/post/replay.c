@@ -198,19 +198,26 @@ static formatted_t *s_formatted(slice_t message, const record_t *event)
     return self;
 }
 
-/* EVENT's slices are the reading's, which is answered when the job is done. */
+/* A message of its own, whatever the event belongs to. EVENT's slices are the reading's, which is
+ * answered when the job is done. */
 static void s_store(replay_t *self, drain_t *filling, const record_t *event, slice_t message)
 {
     job_t *job = drain_add_own(filling);
     journal_entry_t *entry = &job->entry;
     job->replay = self;
     job->formatted = s_formatted(message, event);
-    entry->record = *event;
-    entry->record.flags = RECORD_MESSAGE;
-    entry->record.sequence = entry->record.previous = entry->record.number = 0;
-    entry->record.headers = job->formatted->headers;
-    entry->record.message = slice("", 0);
-    entry->record.body = job->formatted->message;
+    entry->record = (record_t){.flags = RECORD_MESSAGE,
+                               .op = event->op,
+                               .method = event->method,
+                               .environment = event->environment,
+                               .time_ms = event->time_ms,
+                               .user = event->user,
+                               .target = event->target,
+                               .name = event->name,
+                               .access = event->access,
+                               .params = event->params,
+                               .headers = job->formatted->headers,
+                               .body = job->formatted->message};
     s_name(&event->id, &event->target, job->formatted, &entry->record.id);
     entry->dedupe = slice(job->formatted->dedupe, WIRE_DEDUPE);
     self->pending++;
