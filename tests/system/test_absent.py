@@ -167,3 +167,13 @@ def test_a_gateway_that_is_told_to_end_answers_what_it_has(make_ring):
     assert gateway.wait(15 * postern.SLOW) == 0
     ring.spawn("gateway")
     assert sorted(ring.texts("drain", ada.token), key=int) == [str(n) for n in range(20)]
+
+
+def test_authd_that_nobody_waits_for_ends(make_ring):
+    """What authd itself wants to tell workers that are not there is told after its next start."""
+    ring = make_ring()
+    authd = ring.spawn("authd", settings={"process.drain_ms": 60000}, wait_ready=False)
+    postern.wait(lambda: (state := ring.ready("authd-0")) and state["status"] == 200, 20, what="authd to be ready")
+    postern.wait(lambda: ring.metric("authd-0", "forward_entries") > 0, what="a push that waits for a router")
+    authd.terminate()
+    assert authd.wait(30) == 0  # half of what a drain may take
