@@ -324,7 +324,8 @@ static bool s_done(authd_t *self, int64_t now_ms)
         self->stop_ms = now_ms + (int64_t)conf_uint(self->start->conf, SET_process_drain_ms);
         monitor_check("drain", CHECK_FAILED, "stopping");
     }
-    /* What lies in the queues without a gateway that waits for it is authd's own, and is made again. */
+    /* What lies in the queues without a gateway that waits for it is authd's own, and is made
+     * again. */
     return now_ms >= self->stop_ms || !link_peer_next(self->gateways, NULL) ||
            (life_hurry() && forward_waiting(self->forward) == 0);
 }

@@ -1,15 +1,16 @@
 """./dev instructions: what one message costs each process of the ring, in machine instructions of its own
 (callgrind) and in system calls (strace), where time on a shared machine tells little.
 
-One process at a time runs under the tool and is thereby the slowest of the ring, so that its batches
-are as long as the connections allow, run after run. A figure is the difference of a long run and a short
-one, divided by the messages between. --accept writes the figures to instructions.json, which the test
-reads."""
+One process at a time is watched by the tool and is thereby the slowest of the ring, so that its batches
+are as long as the connections allow, run after run. What is counted lies between two marks in its life, behind a
+load that has warmed it. --accept writes the figures to instructions.json, which the test reads."""
 
 import argparse
 import json
 import pathlib
 import re
+import signal
+import subprocess
 import sys
 import tempfile
 
@@ -23,7 +24,7 @@ from harness import postern  # noqa: E402
 KNOWN = HERE / "instructions.json"
 PROCESSES = ("gateway", "authd", "router", "channel")
 CONNECTIONS = 64
-SECONDS = {"instructions": (1, 4), "syscalls": (1, 3)}
+WARM_UP, SECONDS = 1, 2
 COUNTS = 3  # others' load makes batches shorter, never longer
 MOST = 1.1  # times what is accepted
 # valgrind has an address space of its own; heartbeats and ticks are a small part of either run.
@@ -32,49 +33,61 @@ SETTINGS = {"authd.rate": 0, "log.level": "warn", "authd.map_bytes": 1 << 28,
 BINARIES = postern.ROOT / "build" / "release" / "bin"
 
 
-def callgrind(out):
-    return ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
+class Load:
+    """A ring with PROCESS below the words WRAP, and senders for it."""
+
+    def __init__(self, process=None, wrap=()):
+        self.ring = postern.Ring(settings=SETTINGS, preset_settings=False, binaries=BINARIES)
+        for name in self.ring.names:
+            kind, index = name.rsplit("-", 1)
+            self.ring.spawn(kind, index, wrap=wrap if kind == process else (), wait_ready=False)
+        self.ring.wait_ready(*self.ring.names, seconds=60)
+        pairs = loader.fill(f"ipc://{self.ring.sockets}/control", 20, 10)
+        self.tokens = self.ring.dir / "tokens"
+        self.tokens.write_text("".join(f"{token} {channel}\n" for token, channel in pairs))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.ring.close()
+
+    def run(self, seconds):
+        """How many messages were answered."""
+        return bench.wrk(self.ring.base, self.tokens, CONNECTIONS, seconds)["requests"]
 
 
-def instructions(out):
-    return int(re.search(r"^(?:summary|totals): (\d+)", out.read_text(), re.MULTILINE)[1])
+def instructions(process, out):
+    """Of PROCESS a message."""
+    with Load(process, ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]) as load:
+        mark = ["vgdb", f"--pid={load.ring.spawned[f'{process}-0'].pid}", "dump"]
+        load.run(WARM_UP)
+        subprocess.run(mark, check=True, capture_output=True, timeout=60)
+        messages = load.run(SECONDS)
+        subprocess.run(mark, check=True, capture_output=True, timeout=60)
+    between = pathlib.Path(f"{out}.2").read_text()
+    return int(re.search(r"^(?:summary|totals): (\d+)", between, re.MULTILINE)[1]) / messages
 
 
-def strace(out):
-    return ["strace", "-D", "-f", "-c", "-U", "calls,name", "-o", str(out)]
+def syscalls(process, out):
+    """Of PROCESS a message."""
+    with Load() as load:
+        load.run(WARM_UP)
+        pid = load.ring.spawned[f"{process}-0"].pid
+        strace = subprocess.Popen(["strace", "-f", "-c", "-U", "calls,name", "-o", out, "-p", str(pid)], stderr=subprocess.PIPE, text=True)
+        assert "attached" in strace.stderr.readline()
+        messages = load.run(SECONDS)
+        strace.send_signal(signal.SIGINT)
+        strace.communicate(timeout=60)
+    return int(re.search(r"^ *(\d+) total$", out.read_text(), re.MULTILINE)[1]) / messages
 
 
-def syscalls(out):
-    """strace (-D) outlives the process by a moment."""
-    said = postern.wait(lambda: re.search(r"^ *(\d+) total$", out.read_text(), re.MULTILINE),
-                        what="strace's counts")
-    return int(said[1])
-
-
-TOOLS = {"instructions": (callgrind, instructions), "syscalls": (strace, syscalls)}
-
-
-def count(process, tool, seconds):
-    """What PROCESS did in a life with so many seconds of load: (messages, count)."""
-    wrap, read = TOOLS[tool]
-    with tempfile.TemporaryDirectory() as scratch:
-        out = pathlib.Path(scratch) / "out"
-        with postern.Ring(settings=SETTINGS, preset_settings=False, binaries=BINARIES) as ring:
-            for name in ring.names:
-                kind, index = name.rsplit("-", 1)
-                ring.spawn(kind, index, wrap=wrap(out) if kind == process else (), wait_ready=False)
-            ring.wait_ready(*ring.names, seconds=60)
-            pairs = loader.fill(f"ipc://{ring.sockets}/control", 20, 10)
-            tokens = ring.dir / "tokens"
-            tokens.write_text("".join(f"{token} {channel}\n" for token, channel in pairs))
-            result = bench.wrk(ring.base, tokens, CONNECTIONS, seconds)
-        return result["requests"], read(out)
+TOOLS = {"instructions": instructions, "syscalls": syscalls}
 
 
 def measure(process, tool):
-    """Instructions or system calls of PROCESS a message."""
-    (few, less), (many, more) = (count(process, tool, seconds) for seconds in SECONDS[tool])
-    return (more - less) / (many - few)
+    with tempfile.TemporaryDirectory() as scratch:
+        return TOOLS[tool](process, pathlib.Path(scratch) / "out")
 
 
 def least(process, tool, enough):
