@@ -140,9 +140,8 @@ static void s_judge(authd_t *self, peer_t *peer, wire_message_t *message, unsign
         s_feed(self, peer, request, body, now_us, wall_ms);
         return;
     }
-    size_t body_len = wire_request_body(request, body).len;
     verdict_t verdict = verdict_judge(&self->judge, self->view, request, self->hashes[entry],
-                                      body_len, now_us, wall_ms);
+                                      wire_request_body(request, body), now_us, wall_ms);
     bool own = verdict.code == ERROR_none && op->owner == OWNER_AUTHD;
     bool streams = verdict.code == ERROR_none && op->deed == DOES_STREAM;
     if (verdict.code == ERROR_none && !own && !streams)

@@ -20,7 +20,7 @@
                 {"--sender", "NAME", "likewise, of this sender, by name as shown or user id"}, \
                 {"--follow", NULL, "go on with what comes, until Ctrl-C"}, \
                 {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE
-#define EXPORT {"--to", "FILE", "append to FILE, and go on behind what it has"}, {"--from", "N", "first sequence number"}, \
+#define EXPORT {"--narrowed", NULL, "with what is for some users alone, as the owner of the channel or bot"}, {"--to", "FILE", "append to FILE, and go on behind what it has"}, {"--from", "N", "first sequence number"}, \
                {"--since", "TIME", "stored then or later: 2026-01-02T03:04:05Z, 2026-01-02, 10m, 2h, 7d"}, \
                {"--until", "TIME", "stored before then"}, \
                {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE

@@ -23,13 +23,14 @@ static bool s_fits(const grant_t *grant, unsigned feed)
 }
 
 static error_code_t s_judge(judge_t *judge, view_t *view, const uint8_t key[GRANT_KEY],
-                            const grant_t *grant, unsigned feed, int64_t wall_ms)
+                            const grant_t *grant, unsigned feed, int64_t wall_ms, uuid_t7 *reader)
 {
     wire_request_t request = {
         .op = grant->op, .method = OP_GET, .target = grant->name, .client = grant->client};
     if (!s_fits(grant, feed) || !grant_is_sealed(grant, key))
         return ERROR_not_allowed;
     error_code_t code = verdict_regrant(judge, view, &request, &grant->token, wall_ms);
+    *reader = request.principal.user;
     bool same = code != ERROR_none || uuid_eq(&request.principal.target, &grant->target);
     return same ? code : ERROR_archived; /* another target has the name by now */
 }
@@ -58,9 +59,12 @@ error_code_t grants_judge(judge_t *judge, view_t *view, const uint8_t key[GRANT_
     request->principal.target = ask.target;
     bytes_in_t in = {ask.rows.data, ask.rows.len, false};
     for (uint32_t i = 0; i < ask.grants && grant_read(&in, &grant); i++) {
-        error_code_t code = s_judge(judge, view, key, &grant, request->op, wall_ms);
+        uuid_t7 reader = {{0}};
+        error_code_t code = s_judge(judge, view, key, &grant, request->op, wall_ms, &reader);
         if (i == 0)
             request->principal.target = grant.target;
+        if (ask.kind == ASK_PAGE)
+            request->principal.user = reader;
         if (code == ERROR_none)
             continue;
         refused_write(i, code, &rows);

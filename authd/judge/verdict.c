@@ -6,6 +6,7 @@
 #include "authd/directory/sources.h"
 #include "authd/directory/tokens.h"
 #include "authd/directory/users.h"
+#include "authd/judge/audience.h"
 #include "common/base/ops.h"
 #include "common/base/secret.h"
 
@@ -21,7 +22,10 @@ typedef struct {
     token_t token;
     bool operates; /* there is no token: whoever asks may everything */
     bool owns;     /* the target is the user's own */
-    bool bound;    /* the token has terms */
+    bool placed;   /* the target is PLACE, of KIND */
+    place_kind_t kind;
+    place_t place;
+    bool bound; /* the token has terms */
     terms_t terms;
     slice_t detail; /* of the refusal */
     unsigned allow; /* and the methods that are allowed */
@@ -75,6 +79,9 @@ static error_code_t s_place(case_t *self, place_kind_t kind, rule_t rule, const 
         return ERROR_out_of_scope;
     bool owns = uuid_eq(&place->owner, user);
     self->owns = owns;
+    self->placed = true;
+    self->kind = kind;
+    self->place = *place;
     bool may = rule == MAY_ANYONE || (owns && (rule == MAY_PEOPLE || rule == MAY_OWNER)) ||
                (rule != MAY_OWNER && place_has(self->view, kind, &place->id, user));
     self->request->target = place->name;
@@ -377,7 +384,21 @@ static void s_add_facts(const verdict_t *verdict, wire_reply_t *reply)
     wire_reply_add(reply, FACT_SUNSET, verdict->sunset_ms / 1000);
 }
 
-static void s_fill(case_t *self, const verdict_t *verdict)
+/* Whom a message is for, and what the worker is to know of who reads. */
+static void s_add_people(case_t *self, slice_t body)
+{
+    slice_t all;
+    wire_request_t *request = self->request;
+    op_deed_t deed = s_rules[request->op].deed;
+    bool reads = deed == DOES_READ && wire_pairs_find(request->params, "narrowed", &all);
+    if (self->owns && (deed == DOES_CHANGE || reads))
+        request->handler = slice_of(WIRE_OWNER);
+    if (self->placed && (deed == DOES_POST || deed == DOES_CALL || deed == DOES_FORMAT ||
+                         (deed == DOES_CHANGE && request->method == OP_PUT)))
+        audience_add(self->view, self->kind, &self->place, request, body, &self->judge->headers);
+}
+
+static void s_fill(case_t *self, const verdict_t *verdict, slice_t body)
 {
     wire_principal_t *principal = &self->request->principal;
     principal->present = true;
@@ -392,8 +413,7 @@ static void s_fill(case_t *self, const verdict_t *verdict)
     }
     s_dedupe(self);
     s_add_handler(self);
-    if (s_rules[self->request->op].deed == DOES_CHANGE && self->owns)
-        self->request->handler = slice_of(WIRE_OWNER);
+    s_add_people(self, body);
 }
 
 static void s_refuse_sources(case_t *self, verdict_t *verdict)
@@ -406,14 +426,14 @@ static void s_refuse_sources(case_t *self, verdict_t *verdict)
 }
 
 verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
-                        const uint8_t hash[TOKEN_HASH], size_t body_len, int64_t now_us,
+                        const uint8_t hash[TOKEN_HASH], slice_t body, int64_t now_us,
                         int64_t wall_ms)
 {
     verdict_t verdict = {.code = ERROR_unavailable};
     case_t this;
     slice_t target = request->target;
     this.judge = self;
-    this.operates = this.owns = false;
+    this.operates = this.owns = this.placed = false;
     this.view = view;
     this.request = request;
     this.detail = slice("", 0);
@@ -422,13 +442,13 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
     request->principal = (wire_principal_t){0};
     request->handler = slice("", 0);
     if (s_is_known(request->op))
-        verdict.code = s_judge(&this, hash, body_len, now_us, wall_ms, &verdict);
+        verdict.code = s_judge(&this, hash, body.len, now_us, wall_ms, &verdict);
     s_blank(&request->token);
     s_blank(&request->appkey);
     verdict.detail = this.detail;
     verdict.allow = this.allow;
     if (verdict.code == ERROR_none)
-        s_fill(&this, &verdict);
+        s_fill(&this, &verdict, body);
     if (verdict.code == ERROR_none && !s_add_sources(&this))
         s_refuse_sources(&this, &verdict);
     s_check_damage(&this, target, &verdict);
@@ -479,11 +499,13 @@ error_code_t verdict_regrant(judge_t *self, view_t *view, wire_request_t *reques
         code = s_check_request(&this, 0);
     if (code == ERROR_none)
         code = s_rules[request->op].find(&this, s_rules[request->op].rule);
+    request->principal.user = this.token.user;
     return code;
 }
 
 void verdict_close(judge_t *self)
 {
+    pack_free(&self->headers);
     pack_wipe(&self->handler);
 }
 

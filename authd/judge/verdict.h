@@ -24,6 +24,7 @@ typedef struct {
     char facts[WIRE_FACTS_TEXT];
     char archived[WIRE_TEXT];
     uint8_t dedupe[WIRE_DEDUPE];
+    pack_t headers; /* of a message that is for some users alone */
     pack_t handler; /* a handler record, with secrets: verdict_close wipes it */
 } judge_t;
 
@@ -41,13 +42,13 @@ typedef struct {
 void verdict_expect(view_t *view, const wire_request_t *requests, unsigned count,
                     uint8_t hashes[][TOKEN_HASH]);
 
-/* Judges one request under VIEW (renewed after the request came); BODY_LEN: of its body. In any
+/* Judges one request under VIEW (renewed after the request came), which has BODY. In any
  * case the credentials are wiped where they lie and blanked; when accepted, the principal is filled
  * and the target is the canonical name. All slices hold until the view is released or the next
  * call. HASH: of its token, by verdict_expect. Times: now_us is monotonic, wall_ms the wall
  * clock's: by that a token ends. */
 verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
-                        const uint8_t hash[TOKEN_HASH], size_t body_len, int64_t now_us,
+                        const uint8_t hash[TOKEN_HASH], slice_t body, int64_t now_us,
                         int64_t wall_ms);
 
 /* Whether verdict_operate takes OP: operations that read back or are about deliveries. */
@@ -57,8 +58,8 @@ bool verdict_reads(unsigned op);
 verdict_t verdict_operate(judge_t *self, view_t *view, wire_request_t *request, uint64_t wall_ms);
 
 /* Judges again what was granted before: whether the token (by its id) may still do request->op,
- * from request->client, to request->target, whose id comes back in the principal. Nothing is
- * charged. */
+ * from request->client, to request->target, whose id comes back in the principal, as the user's
+ * does. Nothing is charged. */
 error_code_t verdict_regrant(judge_t *self, view_t *view, wire_request_t *request,
                              const uuid_t7 *token, int64_t wall_ms);
 

@@ -2,7 +2,7 @@
 
 #include <sodium.h>
 
-enum { ASK_VERSION = 1 };
+enum { ASK_VERSION = 1, FEED_NARROWED = 128 };
 
 static void s_update(crypto_generichash_state *state, slice_t bytes)
 {
@@ -57,12 +57,18 @@ bool grant_read(bytes_in_t *in, grant_t *grant)
     return true;
 }
 
+/* Of a feed the field says no beginning, and older workers do not look at it. */
+static unsigned s_from(const ask_t *ask)
+{
+    return ask->kind == ASK_PAGE ? ask->from : ask->narrowed ? (unsigned)FEED_NARROWED : 0;
+}
+
 void ask_write(const ask_t *ask, bytes_t *out)
 {
     bytes_number(out, ASK_VERSION, 1);
     bytes_number(out, ask->kind, 1);
     bytes_number(out, ask->bare, 1);
-    bytes_number(out, ask->from, 1);
+    bytes_number(out, s_from(ask), 1);
     bytes_number(out, ask->generation, 4);
     bytes_uuid(out, &ask->journal);
     bytes_number(out, ask->after, 8);
@@ -102,6 +108,7 @@ bool ask_read(slice_t body, ask_t *ask)
     ask->kind = (ask_kind_t)bytes_take_number(&in, 1);
     ask->bare = bytes_take_number(&in, 1) != 0;
     ask->from = (page_from_t)bytes_take_number(&in, 1);
+    ask->narrowed = ask->kind == ASK_FEED && (unsigned)ask->from == FEED_NARROWED;
     ask->generation = (uint32_t)bytes_take_number(&in, 4);
     bytes_take_uuid(&in, &ask->journal);
     ask->after = bytes_take_number(&in, 8);

@@ -52,9 +52,11 @@ typedef enum {
 typedef struct {
     ask_kind_t kind;
     uint32_t generation; /* of the set of grants; a feed's */
-    bool bare;           /* the worker is to know the generation: there are no grants */
-    uuid_t7 journal;     /* of which AFTER is */
-    uint64_t after;      /* a log sequence */
+    bool narrowed;   /* a feed's: an empty frame stands for what is for some users alone, and who
+                        may see it asks for a page; else the feed leaves it out */
+    bool bare;       /* the worker is to know the generation: there are no grants */
+    uuid_t7 journal; /* of which AFTER is */
+    uint64_t after;  /* a log sequence */
     page_from_t from;
     position_t position;
     uint64_t count;

@@ -28,6 +28,12 @@ bool wire_pairs_find(slice_t pairs, const char *name, slice_t *value);
 /* In the place of the handler record of a request that changes a message: the target's owner asks.
  */
 #define WIRE_OWNER "owner"
+/* Of a message with userids, by authd, whom these name: WIRE_AUDIENCE those of the body,
+ * WIRE_AUDIENCE_PARAM those of the query. The value is WIRE_AUDIENCE_IDS and their ids, or
+ * WIRE_AUDIENCE_FAULT and why they cannot be taken, a text for the sender. */
+#define WIRE_AUDIENCE ":audience"
+#define WIRE_AUDIENCE_PARAM ":audience-param"
+enum { WIRE_AUDIENCE_IDS = '+', WIRE_AUDIENCE_FAULT = '-' };
 enum { WIRE_FORMAT_NAME = 32 }; /* longest name of a format: a-z, 0-9, - and _ */
 
 #endif

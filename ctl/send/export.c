@@ -129,6 +129,8 @@ int export_run(ctl_t *ctl)
     self.from = ctl_number(ctl, "--from", 0, 0, INT64_MAX);
     call_time(ctl, "--since", "since", self.narrow);
     call_time(ctl, "--until", "until", self.narrow);
+    if (ctl_option(ctl, "--narrowed"))
+        json_object_set_new(self.narrow, "narrowed", json_string("all"));
     int status = s_open(&self);
     self.call = status == CTL_OK ? call_new(ctl) : NULL;
     if (self.call) {

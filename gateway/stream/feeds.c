@@ -194,7 +194,8 @@ static uint32_t s_write_grants(feed_t *self, bytes_t *rows)
 static void s_ask(feed_t *self, int64_t now_ms)
 {
     bytes_t rows = {0};
-    ask_t ask = {.kind = ASK_FEED, .journal = self->journal, .after = self->cursor};
+    ask_t ask = {
+        .kind = ASK_FEED, .narrowed = true, .journal = self->journal, .after = self->cursor};
     bool grants = self->changed || self->renew || now_ms - self->granted_ms >= FEED_RENEW_MS;
     streams_unask(self->streams, &self->ask);
     ask.target = s_member(self->members.next)->grant.target;

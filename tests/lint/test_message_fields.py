@@ -23,7 +23,8 @@ KINDS = {"TEXT": "text", "check_text": "text", "BOOL": "boolean", "check_sync": 
          "OBJECT": "object", "check_object": "object", "check_action": "object",
          "check_references": "object", "OBJECTS": "objects", "check_slides": "objects",
          "check_texts": "texts", "check_urls": "https URLs", "check_userids": "ids",
-         "check_key": "text", "check_thread": "message id", "check_in_parent": "boolean"}
+         "check_key": "text", "check_thread": "message id", "check_in_parent": "boolean",
+         "check_broadcast": "boolean"}
 
 
 def number(text):

@@ -24,7 +24,7 @@ def calling():
 
 
 def test_a_message_is_posted_to_the_feed_of_the_bot(calling, name):
-    message = {"text": "built", "card": {"title": "main"}, "userids": ["7"], "extra": [1]}
+    message = {"text": "built", "card": {"title": "main"}, "userids": "", "extra": [1]}
     answers = {"0": message, "1": {"challenge_key": "abc"}, "2": {"text": "x" * 5001}, "3": [],
                "4": b"thanks"}
     ada = calling.user(name)
@@ -44,6 +44,20 @@ def test_a_message_is_posted_to_the_feed_of_the_bot(calling, name):
     call, = (one for one in handler.events if one["body"] == "0")
     assert reply["reply_to"] == call["id"]
     assert calling.metric("bot-0", "replies_posted_total") >= 1
+
+
+def test_a_reply_is_for_those_whom_it_names_by_their_ids(calling, name):
+    ada, cy, dan = (calling.user(f"{name}-{who}") for who in ("ada", "cy", "dan"))
+    calling.bot(name, ada, [ada, cy, dan])
+
+    def answer(event, count):
+        return 200, {"text": "to you", "userids": [event["user"]["id"], dan.email]}
+    with Answering(answer) as handler:
+        calling.ctl("bot", "handler", "set", name, handler.url)
+        assert calling.post(calling.bot_url(name, cy.token), '{"x": 1}').status_code == 200
+        calling.wait(lambda: replies(calling, "bots", name, cy.token), 20)
+        settled(calling, "bots", name, ada.token)
+    assert [len(replies(calling, "bots", name, user.token)) for user in (ada, cy, dan)] == [1, 1, 0]
 
 
 def test_a_message_is_posted_to_the_feed_of_the_app(calling, name):

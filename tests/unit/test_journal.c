@@ -124,6 +124,41 @@ static void test_a_record_has_a_message_beside_its_event(void **state)
     }
 }
 
+/* One that is for some users alone, and what who knows nothing of that finds in it: by the layout
+ * of record.h, a record that was erased, without any of its content. */
+static void test_a_narrowed_record_looks_erased_to_who_does_not_know(void **state)
+{
+    (void)state;
+    const unsigned flags[] = {RECORD_MESSAGE, RECORD_EVENT | RECORD_MESSAGE, RECORD_EVENT,
+                              RECORD_EDIT | RECORD_ERASED, RECORD_EDIT | RECORD_DELETE};
+    enum { FLAGS = 1, BODY_LEN = 20, VERSION = 4 };
+    uuid_t7 ids[2] = {{{1}}, {{2}}}, other = {{3}};
+    for (size_t i = 0; i < 2 * sizeof flags / sizeof *flags; i++) {
+        record_t record = s_entry(1, 1, "secret").record, back;
+        char encoded[1024];
+        record.flags = flags[i / 2];
+        record.more = RECORD_NARROWED | RECORD_IN_PARENT;
+        record.audience = slice(ids, i % 2 * sizeof ids);
+        record.message = slice_of(flags[i / 2] & RECORD_EVENT ? "{\"text\":\"t\"}" : "");
+        record.thread = 7;
+        size_t size = record_size(&record);
+        record_write(&record, encoded);
+        assert_int_equal(encoded[0], VERSION);
+        assert_true((uint8_t)encoded[FLAGS] & RECORD_ERASED);
+        assert_false((uint8_t)encoded[FLAGS] & RECORD_MESSAGE);
+        assert_memory_equal(encoded + BODY_LEN, "\0\0\0\0", 4);
+        assert_int_equal(record_read(&back, slice(encoded, size)), 0);
+        assert_int_equal(back.flags, record.flags);
+        assert_int_equal(back.more, record.more);
+        assert_true(slice_eq(back.audience, record.audience) && slice_is(back.body, "secret") &&
+                    slice_eq(back.message, record.message));
+        assert_true(record_is_for(&back, &record.user) && !record_is_for(&back, &other));
+        assert_int_equal(record_is_for(&back, &ids[1]), i % 2);
+        for (size_t len = 0; len < size; len++)
+            assert_int_equal(record_read(&back, slice(encoded, len)), -1);
+    }
+}
+
 static void test_the_same_id_is_a_resend(void **state)
 {
     (void)state;
@@ -449,6 +484,7 @@ int main(void)
         TEST(reading_from_each_sequence),
         TEST(a_record_keeps_every_byte),
         TEST(a_record_has_a_message_beside_its_event),
+        TEST(a_narrowed_record_looks_erased_to_who_does_not_know),
         TEST(the_same_id_is_a_resend),
         TEST(a_resend_within_a_batch),
         TEST(a_refused_entry_is_not_remembered),

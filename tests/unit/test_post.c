@@ -109,10 +109,10 @@ static void test_forms_of_a_message(void **state)
 static void test_fields_of_a_form(void **state)
 {
     (void)state;
-    s_posts(FORM, "sync_message=true&&text=a&userids=1%2C2&x=y", 0,
-            "{\"sync_message\":\"true\",\"text\":\"a\",\"userids\":\"1,2\"}");
-    s_posts(FORM, "te%78t=%7Ba&bot=%7B%22name%22%3A%22CI%22%7D&userids=[1,2]&broadcast=", 0,
-            "{\"text\":\"{a\",\"bot\":{\"name\":\"CI\"},\"userids\":[1,2],\"broadcast\":\"\"}");
+    s_posts(FORM, "sync_message=true&&text=a&userids=+%2C&x=y", 0,
+            "{\"sync_message\":\"true\",\"text\":\"a\",\"userids\":\" ,\"}");
+    s_posts(FORM, "te%78t=%7Ba&bot=%7B%22name%22%3A%22CI%22%7D&userids=[]&broadcast=", 0,
+            "{\"text\":\"{a\",\"bot\":{\"name\":\"CI\"},\"userids\":[],\"broadcast\":\"\"}");
     s_posts(FORM, "card=%7B%22title%22%3A%22t%22%7D", 0, "{\"card\":{\"title\":\"t\"}}");
     s_posts(FORM, "text=b&sync_message=1&payload=%7B%22text%22%3A%22a%22%7D", 0,
             "{\"text\":\"a\"}");
@@ -125,6 +125,41 @@ static void test_fields_of_a_form(void **state)
     s_posts(FORM, "payload=%7B%7D&payload=", ERROR_invalid_message, NULL);
     s_posts(FORM, "text=a&bot=%ff", ERROR_invalid_json, NULL);
     s_posts(FORM, "sync_message=true", ERROR_invalid_message, NULL);
+}
+
+/* Whom userids name stands in a pair of authd's; without it, as of an older one, the message is not
+ * stored for everybody. */
+static void test_whom_a_message_is_for(void **state)
+{
+    (void)state;
+    static const char ids[] = "+0123456789abcdefFEDCBA9876543210";
+    const struct {
+        const char *body, *pair;
+        error_code_t error;
+        size_t audience;
+    } cases[] = {
+        {"{\"text\":\"t\",\"userids\":[\"a\",\"b\"]}", ids, ERROR_none, 2},
+        {"{\"text\":\"t\",\"userids\":[\"a\",\"b\"]}", NULL, ERROR_unavailable, 0},
+        {"{\"text\":\"t\",\"user\\u0069ds\":\"a\"}", NULL, ERROR_unavailable, 0},
+        {"{\"text\":\"t\",\"userids\":7}", NULL, ERROR_invalid_message, 0},
+        {"{\"text\":\"t\",\"user_ids\":\"a\"}", "-no a", ERROR_invalid_message, 0},
+        {"{\"text\":\"t\",\"user_ids\":\"a\"}", "+short", ERROR_invalid_message, 0},
+        {"{\"text\":\"t\",\"userids\":[\" \",null]}", NULL, ERROR_none, 0},
+        {"{\"text\":\"t\"}", ids, ERROR_none, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        call_t call;
+        s_begin(&call, OP_channel_message, slice_of(cases[i].body));
+        call.request.has_body = true;
+        if (cases[i].pair)
+            s_header(&call, WIRE_AUDIENCE, cases[i].pair);
+        s_do(&call, post_message);
+        const record_t *record = &call.job.entry.record;
+        assert_int_equal(call.job.error, cases[i].error);
+        assert_int_equal(record->audience.len, cases[i].audience * UUID_BYTES);
+        assert_int_equal(record->more & RECORD_NARROWED, cases[i].audience ? RECORD_NARROWED : 0);
+        s_end(&call);
+    }
 }
 
 /* Nothing behind an & that was not encoded is lost. */
@@ -486,6 +521,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms_of_a_message),
         cmocka_unit_test(test_fields_of_a_form),
+        cmocka_unit_test(test_whom_a_message_is_for),
         cmocka_unit_test(test_a_form_that_is_not_encoded),
         cmocka_unit_test(test_multipart_is_named),
         cmocka_unit_test(test_what_is_refused),

@@ -75,17 +75,17 @@ static wire_request_t s_request(bench_t *self, unsigned op, const char *target, 
     return request;
 }
 
-static verdict_t s_verdict(bench_t *self, wire_request_t *request, size_t body_len, int64_t wall_ms)
+static verdict_t s_verdict(bench_t *self, wire_request_t *request, slice_t body, int64_t wall_ms)
 {
-    view_renew(self->view);
     uint8_t hash[1][TOKEN_HASH];
+    view_renew(self->view);
     verdict_expect(self->view, request, 1, hash);
-    return verdict_judge(&self->judge, self->view, request, hash[0], body_len, 1000, wall_ms);
+    return verdict_judge(&self->judge, self->view, request, hash[0], body, 1000, wall_ms);
 }
 
 static error_code_t s_judge(bench_t *self, wire_request_t *request)
 {
-    return s_verdict(self, request, 0, 1000).code;
+    return s_verdict(self, request, slice("", 0), 1000).code;
 }
 
 static error_code_t s_ask(bench_t *self, unsigned op, const char *target, const char *token)
@@ -154,7 +154,7 @@ static void unknown_deleted_and_malformed_tokens_are_alike(void **state)
     for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
         wire_reply_t reply;
         wire_request_t request = s_request(self, OP_channel_message, "nowhere", bad[i]);
-        verdict_t verdict = s_verdict(self, &request, 0, 1000);
+        verdict_t verdict = s_verdict(self, &request, slice("", 0), 1000);
         verdict_reply(&verdict, &request, &reply);
         assert_int_equal(reply.status, 401);
         assert_int_equal(reply.error, ERROR_invalid_token);
@@ -193,7 +193,7 @@ static void an_expired_token_says_so(void **state)
     assert_int_equal(yard_token_as(self->yard, &self->ann, text, &token), TOKENS_ADDED);
     assert_int_equal(s_ask(self, OP_channel_message, "general", text), ERROR_token_expired);
     wire_request_t request = s_request(self, OP_channel_message, "general", text);
-    assert_int_equal(s_verdict(self, &request, 0, 999).code, ERROR_none);
+    assert_int_equal(s_verdict(self, &request, slice("", 0), 999).code, ERROR_none);
 }
 
 static void each_target_is_found_or_named_unknown(void **state)
@@ -319,7 +319,7 @@ static void a_method_that_makes_no_event_is_refused_last(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         wire_request_t request = s_request(self, rows[i].op, "builds", self->token);
         request.method = rows[i].method;
-        verdict_t verdict = s_verdict(self, &request, 0, 1000);
+        verdict_t verdict = s_verdict(self, &request, slice("", 0), 1000);
         assert_int_equal(verdict.code, rows[i].code);
         if (verdict.code == ERROR_none)
             continue;
@@ -353,7 +353,7 @@ static void a_rate_limit_comes_before_the_target(void **state)
     assert_int_equal(s_ask(self, OP_channel_message, "nowhere", self->token),
                      ERROR_unknown_channel);
     wire_request_t request = s_request(self, OP_channel_message, "nowhere", self->token);
-    verdict_t verdict = s_verdict(self, &request, 0, 1000);
+    verdict_t verdict = s_verdict(self, &request, slice("", 0), 1000);
     verdict_reply(&verdict, &request, &reply);
     assert_int_equal(reply.status, 429);
     assert_int_equal(reply.error, ERROR_rate_limited);
@@ -452,7 +452,7 @@ static void a_token_may_be_for_posting_and_for_small_bodies(void **state)
     assert_int_equal(s_ask(self, OP_channel_message, "general", self->token), ERROR_none);
     for (size_t len = 10; len <= 11; len++) {
         wire_request_t request = s_request(self, OP_channel_message, "general", self->token);
-        verdict_t verdict = s_verdict(self, &request, len, 1000);
+        verdict_t verdict = s_verdict(self, &request, slice("0123456789abcdef", len), 1000);
         assert_int_equal(verdict.code, len == 10 ? ERROR_none : ERROR_body_too_large);
         assert_int_equal(verdict.detail.len > 0, len == 11);
     }
@@ -473,17 +473,17 @@ static void a_replaced_token_says_since_when_and_until(void **state)
     tokens_edit(view, &token);
     YARD_DONE(view);
     wire_request_t request = s_request(self, OP_channel_message, "general", self->token);
-    verdict_t verdict = s_verdict(self, &request, 0, 1764000001000);
+    verdict_t verdict = s_verdict(self, &request, slice("", 0), 1764000001000);
     assert_int_equal(verdict.code, ERROR_none);
     assert_true(slice_is(request.principal.facts, "5=1764000000 6=1764086400"));
     request = s_request(self, OP_channel_message, "nowhere", self->token);
-    verdict = s_verdict(self, &request, 0, 1764000001000);
+    verdict = s_verdict(self, &request, slice("", 0), 1764000001000);
     verdict_reply(&verdict, &request, &reply);
     assert_int_equal(reply.facts, 2);
     assert_int_equal(reply.fact[1].fact, FACT_SUNSET);
     assert_int_equal(reply.fact[1].value, 1764086400);
     request = s_request(self, OP_channel_message, "general", self->token);
-    verdict = s_verdict(self, &request, 0, 1764086400999);
+    verdict = s_verdict(self, &request, slice("", 0), 1764086400999);
     assert_int_equal(verdict.code, ERROR_token_expired);
 }
 

@@ -97,8 +97,9 @@ static int s_brought(bench_t *self, uint64_t *version)
                               .token = slice_of(self->credential)};
     view_renew(self->view);
     verdict_expect(self->view, &request, 1, hash);
-    assert_int_equal(verdict_judge(&self->judge, self->view, &request, hash[0], 0, 1000, 1000).code,
-                     ERROR_none);
+    assert_int_equal(
+        verdict_judge(&self->judge, self->view, &request, hash[0], slice("", 0), 1000, 1000).code,
+        ERROR_none);
     assert_true(request.handler.len <= WIRE_HANDLER);
     source_records_split(request.handler, &record, &list);
     *version = record.len && wire_handler_decode(&told, record) == 0 ? told.version : 0;

@@ -80,7 +80,7 @@ static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
     if (json.len > 0 && json.data[0] == '"')
         note.attempt.outcome = DELIVERY_ANSWERED_TEXT;
     if (message) {
-        reply_make(&reply, item, handler, json);
+        reply_make(&reply, self->judge, item, handler, json);
         note.reply = &reply.record;
     }
     tally_attempt(call, good);

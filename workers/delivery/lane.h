@@ -175,6 +175,7 @@ void tally_attempt(const call_t *call, bool good);
 typedef struct {
     record_t record;
     char cause[RECORD_CAUSE], access[WIRE_TARGET];
+    uuid_t7 audience[MESSAGE_USERIDS + 1];
 } reply_t;
 
 enum { REPLY_TEXT = 4096 }; /* longest text that a caller gets */
@@ -187,7 +188,8 @@ slice_t reply_answer(message_t *judge, const call_t *call, bool awaits, json_out
 
 /* Fills SELF for BODY, a message object with which ITEM's handler has answered. The id is derived
  * from the event's. HANDLER: NULL or what is known now. Borrows from HANDLER and BODY. */
-void reply_make(reply_t *self, const item_t *item, const delivery_handler_t *handler, slice_t body);
+void reply_make(reply_t *self, message_t *judge, const item_t *item,
+                const delivery_handler_t *handler, slice_t body);
 
 /* kept.c: looks for what the handler has answered to the event at LOG, and gives it to those who
  * wait for that event: a JSON object or array, or a string; {} when there is no such answer, it was

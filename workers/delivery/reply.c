@@ -54,8 +54,27 @@ slice_t reply_answer(message_t *judge, const call_t *call, bool awaits, json_out
     return slice(text->data, text->len);
 }
 
+/* A bot's reply with userids is for those whom they name by their ids, and for the bot's owner: an
+ * address is found in the directory alone, which is not here, and names nobody. */
+static void s_narrow(reply_t *self, message_t *judge, const delivery_handler_t *handler)
+{
+    message_verdict_t verdict;
+    const op_t *op = op_find(self->record.op);
+    message_check(judge, self->record.body, &verdict);
+    if (!op || op->owner != OWNER_BOT || !(verdict.flags & MESSAGE_NARROWED) ||
+        verdict.flags & MESSAGE_BROADCAST)
+        return;
+    size_t len = verdict.users_len;
+    memcpy(self->audience, verdict.users, len * UUID_BYTES);
+    if (handler)
+        self->audience[len++] = handler->owner;
+    self->record.more = RECORD_NARROWED;
+    self->record.audience = slice(self->audience, len * UUID_BYTES);
+}
+
 /* A message of the bot or app itself. */
-void reply_make(reply_t *self, const item_t *item, const delivery_handler_t *handler, slice_t body)
+void reply_make(reply_t *self, message_t *judge, const item_t *item,
+                const delivery_handler_t *handler, slice_t body)
 {
     record_t event;
     int rc = record_read(&event, slice(item->event, item->event_len));
@@ -76,4 +95,5 @@ void reply_make(reply_t *self, const item_t *item, const delivery_handler_t *han
         .body = body,
     };
     s_derive(&event.id, &self->record.id);
+    s_narrow(self, judge, handler);
 }

@@ -136,7 +136,10 @@ typedef struct {
     journal_name_t named; /* of EDIT and DELETE */
     bool any;             /* DELETE: the message may be any user's */
     journal_name_t
-        about; /* the record goes into the thread about this message, or into its thread */
+        about;      /* the record goes into the thread about this message, or into its thread */
+    bool everybody; /* a revision that names nobody is for everybody, whoever it was for before */
+    uint8_t *inherited; /* the record's audience, where it named nobody: taken over from what it
+                           revises, or whose thread it goes into; freed by revisions_forget */
     journal_answer_t answer; /* in: answer. out: of STORED, RESENT and REPLAYED, the first one's */
     journal_outcome_t outcome; /* out */
 } journal_entry_t;

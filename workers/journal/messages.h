@@ -13,6 +13,8 @@ typedef struct {
     bool no_threads; /* none of threads, but for those that are shown in the parent */
     uint64_t before; /* sequence that is not read, nor what is behind it; 0: all is read */
     uint64_t thread; /* sequence: only the message there and those of its thread */
+    const uuid_t7 *reader; /* what is narrowed to others is not read; NULL: nor what is at all */
+    bool whole;            /* all is read */
 } journal_view_t;
 
 /* journal_read of messages as they are: each once, where its oldest record stands, with the content

@@ -8,7 +8,10 @@
  * Version 3, of an event with a message beside it, has number (8) and the length of message (4)
  * before name, and message behind body. Version 4, of what belongs to another message or can be
  * found by a key of its sender's, has behind these two: thread, root, root_number, root_ms (8
- * each), revision, more (4 each), key (16).
+ * each), revision, more (4 each), key (16). One that is for some users alone is of version 4, too,
+ * and stands there as one that was erased, which is how who does not know of that reads it: without
+ * a body, and in the place of message are the lengths of audience and of body (4 each), then
+ * audience, body and message; of the flags MESSAGE and ERASED stand in more.
  *
  * Threading: no state, any thread. */
 #ifndef POSTERN_WORKERS_JOURNAL_RECORD_H
@@ -32,9 +35,12 @@ enum {
     RECORD_ERASED = 128, /* params, headers, body and message were removed */
 };
 
-enum { RECORD_IN_PARENT = 1 }; /* more: of a thread, and shown beside it, too */
+enum {                       /* more */
+       RECORD_IN_PARENT = 1, /* of a thread, and shown beside it, too */
+       RECORD_NARROWED = 2,  /* for the users of audience, and who has posted it, alone */
+};
 
-enum { RECORD_KEY = 16 };
+enum { RECORD_KEY = 16, RECORD_AUDIENCE = 101 /* most users: those named, and one more */ };
 
 typedef struct {
     unsigned flags, op, method, environment;
@@ -56,6 +62,7 @@ typedef struct {
     int64_t root_ms;
     uint32_t revision; /* EDIT: from 1 */
     uint32_t more;
+    slice_t audience;        /* NARROWED: ids of users, UUID_BYTES each */
     int64_t edited_ms;       /* time of the revision, where it was put together; not stored */
     uint8_t key[RECORD_KEY]; /* hash of the user and the sender's message_key */
 } record_t;
@@ -71,6 +78,15 @@ static inline bool record_is_keyed(const record_t *self)
 static inline bool record_is_related(const record_t *self)
 {
     return self->root || self->thread || record_is_keyed(self);
+}
+
+/* Whether USER may see it, of those who may read its target. */
+static inline bool record_is_for(const record_t *self, const uuid_t7 *user)
+{
+    bool is = !(self->more & RECORD_NARROWED) || uuid_eq(&self->user, user);
+    for (size_t at = 0; !is && at + UUID_BYTES <= self->audience.len; at += UUID_BYTES)
+        is = memcmp(self->audience.data + at, user->bytes, UUID_BYTES) == 0;
+    return is;
 }
 
 /* The message object of a record with RECORD_MESSAGE. */

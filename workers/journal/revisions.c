@@ -1,5 +1,7 @@
 #include "workers/journal/revisions.h"
 
+#include <stdlib.h>
+
 void revisions_answer(const record_t *record, journal_answer_t *answer)
 {
     answer->revision = record->revision;
@@ -15,7 +17,8 @@ void revisions_add(journal_entry_t *entry, uint64_t root, const journal_name_t *
     record->root_number = name->number;
     record->root_ms = name->time_ms;
     record->revision = (uint32_t)last + 1;
-    record->thread = record->more = 0;
+    record->thread = 0;
+    record->more &= RECORD_NARROWED;
     revisions_answer(record, &entry->answer);
 }
 
@@ -23,6 +26,41 @@ bool revisions_may(const journal_entry_t *entry, const record_t *is)
 {
     bool own = !(is->flags & RECORD_REPLY) && uuid_eq(&is->user, &entry->record.user);
     return own || (entry->any && entry->change == CHANGE_DELETE);
+}
+
+void revisions_forget(journal_entry_t *entry)
+{
+    if (!entry->inherited)
+        return;
+    entry->record.more &= ~(uint32_t)RECORD_NARROWED;
+    entry->record.audience = slice("", 0);
+    free(entry->inherited);
+    entry->inherited = NULL;
+}
+
+/* Those whom BEFORE is for, and who has posted it. */
+static void s_inherit(journal_entry_t *entry, const record_t *before)
+{
+    enum { MOST = RECORD_AUDIENCE * UUID_BYTES };
+    size_t len = before->audience.len < MOST ? before->audience.len : MOST;
+    entry->inherited = malloc(len + UUID_BYTES);
+    if (!entry->inherited)
+        abort();
+    memcpy(entry->inherited, before->audience.data, len);
+    if (!uuid_eq(&before->user, &entry->record.user) && len < MOST) {
+        memcpy(entry->inherited + len, before->user.bytes, UUID_BYTES);
+        len += UUID_BYTES;
+    }
+    entry->record.more |= RECORD_NARROWED;
+    entry->record.audience = slice(entry->inherited, len);
+}
+
+bool revisions_narrow(journal_entry_t *entry, const record_t *before)
+{
+    bool named = (entry->record.more & RECORD_NARROWED) || entry->everybody;
+    if (before->more & RECORD_NARROWED && !named)
+        s_inherit(entry, before);
+    return record_is_for(before, &entry->record.user);
 }
 
 uint64_t revisions_thread(const record_t *about)
@@ -64,14 +102,24 @@ static void s_take(record_t *shown, const record_t *last)
         shown->headers = last->headers;
     shown->body = last->body;
     shown->message = last->message;
+    shown->audience = last->audience;
+    shown->more = (shown->more & ~(uint32_t)RECORD_NARROWED) | (last->more & RECORD_NARROWED);
     shown->revision = last->revision;
     shown->edited_ms = last->time_ms;
+}
+
+static bool s_is_for(const journal_view_t *view, const record_t *record)
+{
+    static const uuid_t7 nobody;
+    return view->whole || record_is_for(record, view->reader ? view->reader : &nobody);
 }
 
 bool revisions_show(const journal_view_t *view, const record_t *record, const record_t *last,
                     record_t *shown)
 {
     bool deleted = last && last->flags & RECORD_DELETE;
+    if (!s_is_for(view, view->revisions || !last ? record : last))
+        return false;
     *shown = *record;
     record_identify(shown);
     if (view->revisions) {

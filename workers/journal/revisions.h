@@ -17,6 +17,11 @@ void revisions_answer(const record_t *record, journal_answer_t *answer);
 /* Whether the entry may change the message that has the record IS: its sender's own, or any that it
  * may delete. */
 bool revisions_may(const journal_entry_t *entry, const record_t *is);
+/* Before the entry's record is stored that revises BEFORE, or goes into its thread: where it names
+ * nobody it is for those alone whom BEFORE is for. False: BEFORE is not for the entry's user. */
+bool revisions_narrow(journal_entry_t *entry, const record_t *before);
+/* Frees what revisions_narrow has taken over. */
+void revisions_forget(journal_entry_t *entry);
 /* Sequence of the message that the thread is about which a record about ABOUT belongs to. */
 uint64_t revisions_thread(const record_t *about);
 /* The revisions FROM to TO that lose their content with the record LAST, a revision; where that

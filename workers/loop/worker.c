@@ -123,11 +123,17 @@ static void s_mark(const worker_t *self, job_t *job)
         job->entry.answer.answer = ANSWER_LATE;
 }
 
+/* What else stands in the place of a handler record says who reads or changes. */
+static bool s_has_record(unsigned op)
+{
+    return s_ops[op].verb != VERB_change && s_ops[op].verb != VERB_history;
+}
+
 /* A record that does not decode is no reason to refuse the event with which it came. */
 static bool s_learn(worker_t *self, const wire_request_t *request)
 {
     slice_t record, sources;
-    if (!self->engine || request->handler.len == 0 || s_ops[request->op].verb == VERB_change)
+    if (!self->engine || request->handler.len == 0 || !s_has_record(request->op))
         return true;
     source_records_split(request->handler, &record, &sources);
     if (record.len == 0 || self->role->engine->learn(self->engine, &request->principal.target,

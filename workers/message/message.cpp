@@ -147,6 +147,17 @@ bool check_sync(walk &self, const path &at, element value, const field &)
     return true;
 }
 
+bool check_broadcast(walk &self, const path &at, element value, const field &)
+{
+    int said = -1;
+    if (!read_bool(self, at, value, &said))
+        return false;
+    self.verdict->flags &= ~(unsigned)(MESSAGE_BROADCAST | MESSAGE_NO_BROADCAST);
+    if (said >= 0)
+        self.verdict->flags |= said ? MESSAGE_BROADCAST : MESSAGE_NO_BROADCAST;
+    return true;
+}
+
 bool check_in_parent(walk &self, const path &at, element value, const field &)
 {
     int said = 0;
@@ -268,15 +279,42 @@ bool check_urls(walk &self, const path &at, element value, const field &row)
     return walk_items(self, at, value, row, "https URLs", check_item_url);
 }
 
-/* Ids in an array, or in one string between commas. */
+/* Of userids; a blank one names nobody. */
+void keep_user(walk &self, string_view name)
+{
+    message_verdict_t *verdict = self.verdict;
+    if (is_blank(name))
+        return;
+    verdict->flags |= MESSAGE_NARROWED;
+    size_t from = name.find_first_not_of(" \t\r\n"), to = name.find_last_not_of(" \t\r\n");
+    if (verdict->users_len < MESSAGE_USERIDS &&
+        uuid_parse(name.data() + from, to - from + 1, &verdict->users[verdict->users_len]) == 0)
+        verdict->users_len++;
+}
+
+bool check_item_user(walk &self, const path &at, element value, const field &row)
+{
+    string_view text;
+    if (!check_scalar(self, at, value, row))
+        return false;
+    if (value.get(text) == simdjson::SUCCESS)
+        keep_user(self, text);
+    else if (!value.is_null())
+        self.verdict->flags |= MESSAGE_NARROWED;
+    return true;
+}
+
+/* Ids or addresses in an array, or in one string between commas. */
 bool check_userids(walk &self, const path &at, element value, const field &row)
 {
     string_view text;
     if (value.get(text) != simdjson::SUCCESS)
-        return walk_items(self, at, value, row, "user ids", check_scalar);
-    size_t ids = 1;
-    for (char c : text)
-        ids += c == ',';
+        return walk_items(self, at, value, row, "user ids", check_item_user);
+    size_t ids = 0;
+    for (size_t from = 0, to = 0; to != string_view::npos; from = to + 1, ids++) {
+        to = text.find(',', from);
+        keep_user(self, text.substr(from, to == string_view::npos ? to : to - from));
+    }
     return ids <= row.max || refuse(self, at, "must have at most %zu items", row.max);
 }
 
@@ -449,8 +487,8 @@ TABLE(message, {"text", check_text, MESSAGE_TEXT_CHARS, nullptr, nullptr, GIVEN_
       CUSTOM("thread_message_id", check_thread, 0), TEXT("thread_title", 0),
       CUSTOM("post_in_parent", check_in_parent, 0),
       CUSTOM("message_key", check_key, MESSAGE_KEY_CHARS), TEXT("reply_to", 0),
-      CUSTOM("sync_message", check_sync, 0), BOOL("mark_as_read"), BOOL("broadcast"),
-      CUSTOM("userids", check_userids, MESSAGE_USERIDS),
+      CUSTOM("sync_message", check_sync, 0), BOOL("mark_as_read"),
+      CUSTOM("broadcast", check_broadcast, 0), CUSTOM("userids", check_userids, MESSAGE_USERIDS),
       CUSTOM("user_ids", check_userids, MESSAGE_USERIDS),
       {"attachments", check_attached, 0, nullptr, nullptr, GIVEN_ATTACHMENTS},
       {"blocks", check_attached, 0, nullptr, nullptr, GIVEN_ATTACHMENTS});
@@ -524,7 +562,7 @@ extern "C" void message_check(message_t *self, slice_t body, message_verdict_t *
     verdict->outcome = MESSAGE_OK;
     verdict->flags = 0;
     verdict->path = 0;
-    verdict->key_len = verdict->thread_len = 0;
+    verdict->key_len = verdict->thread_len = verdict->users_len = 0;
     verdict->reason[0] = '\0';
     element root;
     auto error = self->parser.parse(body, &root);

@@ -19,6 +19,8 @@
 extern "C" {
 #endif
 
+#include "common/base/uuid.h"
+
 typedef struct message message_t;
 
 enum {
@@ -40,11 +42,14 @@ typedef enum {
 } message_outcome_t;
 
 enum {
-    MESSAGE_SYNC = 1,      /* sync_message is true */
-    MESSAGE_ASYNC = 2,     /* sync_message is there and is false */
-    MESSAGE_ATTACHED = 4,  /* attachments or blocks are there, which show nothing, and neither card
-                              nor slides: the message is Slack's */
-    MESSAGE_IN_PARENT = 8, /* post_in_parent is true */
+    MESSAGE_SYNC = 1,       /* sync_message is true */
+    MESSAGE_ASYNC = 2,      /* sync_message is there and is false */
+    MESSAGE_ATTACHED = 4,   /* attachments or blocks are there, which show nothing, and neither card
+                               nor slides: the message is Slack's */
+    MESSAGE_IN_PARENT = 8,  /* post_in_parent is true */
+    MESSAGE_NARROWED = 16,  /* userids or user_ids name somebody */
+    MESSAGE_BROADCAST = 32, /* broadcast is true */
+    MESSAGE_NO_BROADCAST = 64, /* broadcast is there and is false */
 };
 
 typedef struct {
@@ -54,6 +59,8 @@ typedef struct {
     unsigned path;               /* bytes at its start that are the path of the field; 0: of none */
     size_t key_len, thread_len;  /* of message_key and thread_message_id; 0: there is none */
     char key[MESSAGE_KEY], thread[MESSAGE_ID];
+    size_t users_len; /* of those whom userids name by their ids */
+    uuid_t7 users[MESSAGE_USERIDS];
 } message_verdict_t;
 
 message_t *message_new(void);

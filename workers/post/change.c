@@ -49,13 +49,21 @@ static void s_relate_thread(post_t *self, job_t *job)
         return;
     }
     if (id.len > 0 && self->verdict.flags & MESSAGE_IN_PARENT)
-        job->entry.record.more = RECORD_IN_PARENT;
+        job->entry.record.more |= RECORD_IN_PARENT;
 }
 
 void change_relate(post_t *self, job_t *job)
 {
     s_relate_key(self, job);
     s_relate_thread(self, job);
+    narrow_message(self, job);
+}
+
+static void s_edit(post_t *self, job_t *job)
+{
+    post_object(self, job);
+    if (!job->error)
+        narrow_message(self, job);
 }
 
 void change_message(post_t *self, job_t *job)
@@ -70,7 +78,7 @@ void change_message(post_t *self, job_t *job)
     if (!wire_pairs_find(request->headers, WIRE_MESSAGE, &id) || !history_name(id, &entry->named))
         job_refuse(job, ERROR_unknown_message, NULL);
     else if (entry->change == CHANGE_EDIT)
-        post_object(self, job);
+        s_edit(self, job);
     else
         entry->record.params = entry->record.body = slice("", 0);
 }

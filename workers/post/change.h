@@ -7,8 +7,8 @@
 
 #include "workers/post/post.h"
 
-/* Puts the key and the thread of a message, as its body or the query say, into the job's entry, or
- * refuses the job. After the message was checked. */
+/* Puts the key and the thread of a message, and whom it is for, as its body or the query say, into
+ * the job's entry, or refuses the job. After the message was checked. */
 void change_relate(post_t *self, job_t *job);
 
 /* PUT and DELETE of the message that the path names. */

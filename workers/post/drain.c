@@ -2,6 +2,7 @@
 
 #include "common/base/utf8.h"
 #include "common/monitor/monitor.h"
+#include "workers/journal/revisions.h"
 #include "workers/post/reading.h"
 
 #include <assert.h>
@@ -156,6 +157,7 @@ void drain_reset(drain_t *self)
         free(self->jobs[i].reason);
         free(self->jobs[i].field);
         free(self->jobs[i].formatted);
+        revisions_forget(&self->jobs[i].entry);
         reading_destroy(&self->jobs[i].reading);
     }
     for (size_t i = 0; i < self->batches_len; i++)

@@ -20,11 +20,13 @@ typedef struct {
     reading_t *reading;
 } feed_t;
 
-static void s_add_frame(feed_t *self, uint64_t log, const record_t *record)
+/* NARROWED: it says that there is one, for those who may see it to ask for a page. */
+static void s_add_frame(feed_t *self, uint64_t log, const record_t *record, bool narrowed)
 {
     json_out_t *json = &self->reading->rows;
     json_reset(json);
-    history_row(json, &self->reading->shard, log, record);
+    if (!narrowed)
+        history_row(json, &self->reading->shard, log, record);
     frame_flatten(json->data, json->len);
     frame_t frame = {.sequence = record->sequence,
                      .log = log,
@@ -53,8 +55,9 @@ static void s_write(feed_t *self)
 static bool s_each_of_feed(void *arg, uint64_t log, const record_t *record)
 {
     feed_t *self = arg;
-    if (interest_has(self->interest, &record->target))
-        s_add_frame(self, log, record);
+    bool narrowed = record->more & RECORD_NARROWED;
+    if (interest_has(self->interest, &record->target) && (!narrowed || self->ask.narrowed))
+        s_add_frame(self, log, record, narrowed);
     self->next = log + 1;
     return ++self->records < FEED_RECORDS && self->rows.len < FEED_BYTES;
 }
@@ -106,8 +109,8 @@ static bool s_each_of_page(void *arg, uint64_t log, const record_t *record)
     self->found.more = !skipped && s_is_full(self);
     if (self->found.more)
         return false;
-    if (!skipped)
-        s_add_frame(self, log, record);
+    if (!skipped && record_is_for(record, &self->reading->user))
+        s_add_frame(self, log, record, false);
     self->found.position = (position_t){record->sequence, tag, true};
     self->found.upto = log;
     return true;
@@ -148,7 +151,7 @@ static void s_look_for_page(reading_t *reading, journal_reader_t *reader)
     journal_range_t range;
     uint64_t tip = reading->held_at.tip, from = s_begin(self, reader);
     self->found = (found_t){.kind = FOUND_FRAMES, .position = self->ask.position};
-    journal_view_t view = {.revisions = true};
+    journal_view_t view = {.revisions = true, .whole = true};
     journal_read_messages(reader, &reading->target, from, &view, &range, s_each_of_page, self);
     s_check(self, &range);
     if (self->found.reset) {

@@ -47,7 +47,7 @@ void history_pairs(json_out_t *out, slice_t encoded, bool lists)
     for (unsigned i = 0; i < pairs.len; i++) {
         const pair_t *pair = &pairs.pair[i];
         bool list = lists && pair->next;
-        if (pair->again || slice_is(pair->name, WIRE_FORMAT))
+        if (pair->again || (pair->name.len > 0 && pair->name.data[0] == ':')) /* WIRE_FORMAT … */
             continue;
         json_lit(out, written ? "," : "");
         json_quote(out, pair->name);
@@ -107,7 +107,22 @@ static void s_event(json_out_t *out, const record_t *record)
     json_lit(out, "}");
 }
 
-/* What became of it, and where it belongs. */
+static void s_audience(json_out_t *out, slice_t ids)
+{
+    char text[UUID_TEXT];
+    uuid_t7 id;
+    json_lit(out, ",\"userids\":[");
+    for (size_t at = 0; at + UUID_BYTES <= ids.len; at += UUID_BYTES) {
+        memcpy(id.bytes, ids.data + at, UUID_BYTES);
+        uuid_text(&id, text);
+        json_lit(out, at ? ",\"" : "\"");
+        json_lit(out, text);
+        json_lit(out, "\"");
+    }
+    json_lit(out, "]");
+}
+
+/* What became of it, where it belongs, and whom it is for. */
 static void s_changes(json_out_t *out, const record_t *record)
 {
     char time[CLOCK_TEXT];
@@ -123,6 +138,8 @@ static void s_changes(json_out_t *out, const record_t *record)
         json_lit(out, time);
         json_lit(out, "\"");
     }
+    if (record->more & RECORD_NARROWED)
+        s_audience(out, record->audience);
     if (record->flags & RECORD_DELETE)
         json_lit(out, ",\"deleted\":true");
     if (record->flags & RECORD_ERASED)

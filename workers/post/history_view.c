@@ -46,6 +46,20 @@ static bool s_read_word(job_t *job, const char *name, const char *on, const char
     return *is || slice_is(value, off);
 }
 
+/* What is narrowed to others is the owner's to read, and the operator's, who has no user. */
+static bool s_read_narrowed(job_t *job)
+{
+    const wire_request_t *request = job->request;
+    bool owns = slice_is(request->handler, WIRE_OWNER) || uuid_is_nil(&request->principal.user);
+    bool *whole = &job->reading->history.view.whole;
+    if (!s_read_word(job, "narrowed", "all", "own", whole))
+        job_refuse_param(job, "narrowed", "must be all or own.");
+    else if (*whole && !owns)
+        job_refuse(job, ERROR_not_allowed,
+                   "What is narrowed to others is shown to the owner of the target alone.");
+    return !job->error;
+}
+
 bool history_read_view(job_t *job)
 {
     journal_view_t *view = &job->reading->history.view;
@@ -53,7 +67,7 @@ bool history_read_view(job_t *job)
         job_refuse(job, ERROR_invalid_param, "revisions must be 1 or 0.");
     else if (!s_read_word(job, "threads", "none", "all", &view->no_threads))
         job_refuse(job, ERROR_invalid_param, "threads must be all or none.");
-    return !job->error && s_read_thread(job);
+    return !job->error && s_read_narrowed(job) && s_read_thread(job);
 }
 
 bool history_find_thread(reading_t *self, journal_reader_t *reader)

@@ -117,7 +117,8 @@ static void s_name(job_t *job, const making_t *making)
 static void s_answer(post_t *self, job_t *job, bool failed)
 {
     uint8_t *answer = &job->entry.answer.answer;
-    self->verdict.flags = 0;
+    bool posted = self->verdict.outcome == MESSAGE_OK && self->verdict.flags & MESSAGE_ATTACHED;
+    self->verdict.flags &= posted ? MESSAGE_NARROWED : 0u;
     self->verdict.key_len = self->verdict.thread_len = 0;
     post_choose_answer(self, job);
     change_relate(self, job);
@@ -240,7 +241,8 @@ static void s_take_any(post_t *self, job_t *job, making_t *making)
         metric_add_at(METRIC_format_total, metric_format(slice_of("none"), "filtered"), 1);
         s_drop(job, none, "filter");
     }
-    if (!job->error || post_is_encoded(job) || empty || !making->row)
+    bool refused = self->verdict.outcome == MESSAGE_OK; /* a message, and not as it may be */
+    if (!job->error || refused || post_is_encoded(job) || empty || !making->row)
         return;
     s_begin(self, job, making);
     s_take(self, job, making);
@@ -306,6 +308,7 @@ void post_incoming(post_t *self, job_t *job)
     admitted_t sources;
     making_t making = {.row = NULL};
     post_fill(job);
+    self->verdict.flags = 0;
     if (!admit(job, self->book, &sources))
         return;
     if (job->request->method == OP_HEAD) {

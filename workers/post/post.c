@@ -171,6 +171,7 @@ void post_object(post_t *self, job_t *job)
 void post_message(post_t *self, job_t *job)
 {
     post_fill(job);
+    self->verdict.flags = 0;
     job->entry.record.flags = RECORD_MESSAGE;
     job->entry.record.body = s_text(job);
     if (job->request->params.len > 0 && incoming_asked(self, job))
@@ -206,8 +207,10 @@ void post_event(post_t *self, job_t *job)
         return;
     if (s_looks_like_json(job)) {
         message_check(self->message, s_text(job), &self->verdict);
-        if (self->verdict.outcome == MESSAGE_OK)
+        if (self->verdict.outcome == MESSAGE_OK) {
             job->entry.record.flags |= RECORD_MESSAGE;
+            narrow_event(self, job);
+        }
     }
 }
 

@@ -19,6 +19,8 @@ reading_t *reading_new(job_t *job)
     if (!self)
         abort();
     self->target = job->request->principal.target;
+    self->user = job->request->principal.user;
+    self->history.view.reader = &self->user;
     job->kind = JOB_READ;
     job->reading = self;
     return self;

@@ -44,6 +44,7 @@ typedef struct reading {
     void (*end)(struct reading *self, const struct answering *with);
 
     uuid_t7 target;
+    uuid_t7 user; /* who reads; nil: the operator, or nobody that is known */
     struct {
         uint64_t from;   /* first sequence, 0: the oldest */
         uint64_t before; /* the sequence before which the page ends, 0: it ends with the newest */

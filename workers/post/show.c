@@ -20,7 +20,7 @@ static bool s_each(void *arg, uint64_t log, const record_t *record)
 static void s_look(reading_t *self, journal_reader_t *reader)
 {
     journal_range_t range;
-    journal_view_t view = {.revisions = false};
+    journal_view_t view = self->history.view;
     shown_t shown = {self, journal_find(reader, &self->target, &self->history.thread), false};
     if (shown.sequence)
         journal_read_messages(reader, &self->target, shown.sequence, &view, &range, s_each, &shown);

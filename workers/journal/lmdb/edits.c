@@ -85,15 +85,42 @@ static int s_find_key(pass_t *pass, const record_t *record, upsert_row_t *row)
 
 /* --- Judging */
 
+/* The message's last record: the revision LAST, or the first one. */
+static int s_latest(pass_t *pass, const uuid_t7 *target, uint64_t root, const edit_t *last,
+                    record_t *record)
+{
+    sight_t sight = {pass->journal, pass->txn};
+    uint64_t log = last->log, sequence = last->sequence;
+    range_row_t *range;
+    int rc = pass_target(pass, target, &range);
+    if (rc == 0 && last->revision == 0) {
+        sequence = root;
+        rc = sight_log(&sight, target, root, range, &log);
+    }
+    return rc ? rc : sight_get(&sight, log, target, sequence, record);
+}
+
+static int s_narrow(pass_t *pass, journal_entry_t *entry, uint64_t root, const edit_t *last,
+                    bool *seen)
+{
+    record_t before;
+    int rc = s_latest(pass, &entry->record.target, root, last, &before);
+    *seen = rc == MDB_NOTFOUND || (rc == 0 && revisions_narrow(entry, &before));
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 static int s_judge_key(pass_t *pass, journal_entry_t *entry)
 {
     upsert_row_t row;
+    bool seen;
     edit_t last = {.revision = 0};
     int rc = s_find_key(pass, &entry->record, &row);
     if (rc != 0)
         return rc == MDB_NOTFOUND ? 0 : rc;
     rc = s_last(pass, &entry->record.target, le64toh(row.root), &last);
-    if (rc != 0 && rc != MDB_NOTFOUND)
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        rc = s_narrow(pass, entry, le64toh(row.root), &last, &seen);
+    if (rc != 0)
         return rc;
     const journal_name_t name = {le64toh(row.root_number), (int64_t)le64toh(row.root_ms)};
     revisions_add(entry, le64toh(row.root), &name, last.revision);
@@ -125,6 +152,7 @@ static int s_judge_named(pass_t *pass, journal_entry_t *entry)
 {
     record_t *record = &entry->record, is;
     uint64_t log;
+    bool seen;
     edit_t last = {.revision = 0};
     int rc = s_find(pass, &record->target, &entry->named, &log, &is);
     if (rc == MDB_NOTFOUND)
@@ -142,6 +170,7 @@ static int s_judge_named(pass_t *pass, journal_entry_t *entry)
     rc = s_may_change(pass, entry, log, &is);
     if (rc == 0 && entry->outcome == JOURNAL_STORED) {
         memcpy(record->key, is.key, RECORD_KEY);
+        rc = s_narrow(pass, entry, root, &last, &seen);
         if (entry->change == CHANGE_DELETE)
             record->flags = RECORD_DELETE;
         revisions_add(entry, root, &entry->named, last.revision);
@@ -153,11 +182,18 @@ static int s_judge_thread(pass_t *pass, journal_entry_t *entry)
 {
     record_t about;
     uint64_t log;
-    int rc = s_find(pass, &entry->record.target, &entry->about, &log, &about);
-    if (rc == MDB_NOTFOUND)
-        entry->outcome = JOURNAL_UNKNOWN;
-    else if (rc == 0)
+    bool seen = false;
+    edit_t last = {.revision = 0};
+    const uuid_t7 *target = &entry->record.target;
+    int rc = s_find(pass, target, &entry->about, &log, &about);
+    if (rc == 0) {
         entry->record.thread = revisions_thread(&about);
+        rc = s_last(pass, target, record_root(&about), &last);
+        if (rc == 0 || rc == MDB_NOTFOUND)
+            rc = s_narrow(pass, entry, record_root(&about), &last, &seen);
+    }
+    if (!seen)
+        entry->outcome = JOURNAL_UNKNOWN;
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 

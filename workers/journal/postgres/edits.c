@@ -130,12 +130,27 @@ session_outcome_t edits_named(const edits_asker_t *self, const uuid_t7 *target,
 
 /* --- Judging */
 
+/* By the message's last record: the revision LAST, or the one of the message's NAME. */
+static session_outcome_t s_narrow(const edits_asker_t *self, journal_entry_t *entry,
+                                  const journal_name_t *name, const edit_t *last, bool *seen)
+{
+    statement_t held;
+    record_t before;
+    bool found = false;
+    uint64_t log = last->any ? last->log : name->number / self->journal->options.shards;
+    session_outcome_t went = edits_record(self, log, &held, &before, &found);
+    *seen = found && revisions_narrow(entry, &before);
+    statement_end(&held);
+    return went;
+}
+
 static session_outcome_t s_judge_key(const edits_asker_t *self, journal_entry_t *entry)
 {
     statement_t ask;
     edit_t last = {.any = false};
     journal_name_t name = {.number = 0};
     uint64_t root = 0;
+    bool seen;
     s_begin(&ask, "upsert",
             "SELECT root, root_number, root_ms FROM postern.upsert WHERE kind = $1 AND shard = $2 "
             "AND target = $3 AND key = $4",
@@ -151,6 +166,8 @@ static session_outcome_t s_judge_key(const edits_asker_t *self, journal_entry_t 
     if (root)
         went = edits_find(self, &entry->record.target, root, true, &last);
     if (root && went == SESSION_OK)
+        went = s_narrow(self, entry, &name, &last, &seen);
+    if (root && went == SESSION_OK)
         revisions_add(entry, root, &name, last.any ? last.revision : 0);
     return went;
 }
@@ -159,7 +176,7 @@ static session_outcome_t s_judge_named(const edits_asker_t *self, journal_entry_
 {
     record_t *record = &entry->record, is;
     edit_t last = {.any = false};
-    bool found;
+    bool found, seen;
     session_outcome_t went = edits_named(self, &record->target, &entry->named, &is, &found);
     uint64_t root = found ? record_root(&is) : 0;
     if (went == SESSION_OK && found)
@@ -173,22 +190,28 @@ static session_outcome_t s_judge_named(const edits_asker_t *self, journal_entry_
     if (entry->outcome != JOURNAL_STORED)
         return SESSION_OK;
     memcpy(record->key, is.key, RECORD_KEY);
+    went = s_narrow(self, entry, &entry->named, &last, &seen);
     if (entry->change == CHANGE_DELETE)
         record->flags = RECORD_DELETE;
     revisions_add(entry, root, &entry->named, last.revision);
-    return SESSION_OK;
+    return went;
 }
 
 static session_outcome_t s_judge_thread(const edits_asker_t *self, journal_entry_t *entry)
 {
     record_t about;
-    bool found;
-    session_outcome_t went =
-        edits_named(self, &entry->record.target, &entry->about, &about, &found);
-    if (went == SESSION_OK && !found)
-        entry->outcome = JOURNAL_UNKNOWN;
-    else if (went == SESSION_OK)
+    edit_t last = {.any = false};
+    bool found, seen = false;
+    const uuid_t7 *target = &entry->record.target;
+    session_outcome_t went = edits_named(self, target, &entry->about, &about, &found);
+    if (went == SESSION_OK && found) {
         entry->record.thread = revisions_thread(&about);
+        went = edits_find(self, target, record_root(&about), true, &last);
+        if (went == SESSION_OK)
+            went = s_narrow(self, entry, &entry->about, &last, &seen);
+    }
+    if (went == SESSION_OK && !seen)
+        entry->outcome = JOURNAL_UNKNOWN;
     return went;
 }
 
@@ -196,6 +219,7 @@ static session_outcome_t s_judge_thread(const edits_asker_t *self, journal_entry
 static void s_begin_anew(journal_entry_t *entry)
 {
     record_t *record = &entry->record;
+    revisions_forget(entry);
     record->flags &= ~(unsigned)RECORD_EDIT;
     record->root = record->root_number = record->thread = 0;
     record->root_ms = 0;
