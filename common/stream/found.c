@@ -62,7 +62,8 @@ void frame_write(const frame_t *frame, bytes_t *out)
     bytes_number(out, frame->log, 8);
     bytes_number(out, frame->tag, 4);
     bytes_uuid(out, &frame->target);
-    bytes_number(out, frame->json.len, 4);
+    bytes_number(out, frame->kind + frame->json.len, 4);
+    bytes_put(out, "  ", frame->kind);
     bytes_put(out, frame->json.data, frame->json.len);
 }
 
@@ -73,6 +74,11 @@ bool frame_read(bytes_in_t *in, frame_t *frame)
     frame->tag = (uint32_t)bytes_take_number(in, 4);
     bytes_take_uuid(in, &frame->target);
     frame->json = bytes_take(in, bytes_take_number(in, 4));
+    frame->kind = FRAME_MESSAGE;
+    while (frame->kind < FRAME_KINDS - 1 && frame->json.len > 0 && frame->json.data[0] == ' ') {
+        frame->kind++;
+        frame->json = slice(frame->json.data + 1, frame->json.len - 1);
+    }
     return !in->failed;
 }
 

@@ -35,8 +35,13 @@ typedef struct {
 void found_write(const found_t *found, bytes_t *out);
 bool found_read(slice_t body, found_t *found);
 
+/* What a record does. On the way the JSON of an edit has one blank before it, and that of a
+ * deletion two, which are nothing to who does not look at them. */
+typedef enum { FRAME_MESSAGE, FRAME_EDIT, FRAME_DELETE, FRAME_KINDS } frame_kind_t;
+
 /* One record. */
 typedef struct {
+    frame_kind_t kind;
     uint64_t sequence, log;
     uint32_t tag;
     uuid_t7 target;

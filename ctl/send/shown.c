@@ -8,6 +8,12 @@
 /* What a person wants to see of a message or an event. */
 static void s_print_what(const json_t *row)
 {
+    if (json_object_get(row, "deleted")) {
+        printf("deleted %s", json_string_value(json_object_get(row, "id")));
+        return;
+    }
+    if (json_object_get(row, "revision"))
+        fputs("edited: ", stdout);
     const json_t *event = json_object_get(row, "event");
     const json_t *text = json_object_get(json_object_get(row, "message"), "text");
     if (event) {

@@ -61,7 +61,8 @@ static void s_begin(place_t *self)
     free(url);
 }
 
-static void s_show(place_t *self, json_t *message)
+/* EVENT: what has become of it. */
+static void s_show(place_t *self, const char *event, json_t *message)
 {
     const char *where = self->tail->len > 1 ? self->name : NULL;
     if (!ctl_json(self->tail->ctl)) {
@@ -69,6 +70,8 @@ static void s_show(place_t *self, json_t *message)
     } else {
         if (where)
             json_object_set_new(message, "target", json_string(where));
+        if (*event != 'm')
+            json_object_set_new(message, "change", json_string(event));
         table_json_line(message);
     }
     fflush(stdout);
@@ -104,8 +107,8 @@ static void s_on_reset(place_t *self, const json_t *data)
 static void s_on_event(place_t *self, const char *event, const json_t *row)
 {
     json_t *data = json_object_get(row, "data");
-    if (strcmp(event, "message") == 0)
-        s_show(self, data);
+    if (strcmp(event, "message") == 0 || strcmp(event, "edit") == 0 || strcmp(event, "delete") == 0)
+        s_show(self, event, data);
     else if (strcmp(event, "end") == 0)
         s_on_end(self, data);
     else if (strcmp(event, "reset") == 0)

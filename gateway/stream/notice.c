@@ -23,6 +23,7 @@ static notice_t *s_new(size_t len)
 notice_t *notice_new(const frame_t *frame)
 {
     notice_t *self = s_new(frame->json.len);
+    self->kind = frame->kind;
     self->sequence = frame->sequence;
     self->log = frame->log;
     self->tag = frame->tag;
@@ -68,6 +69,8 @@ static slice_t s_around(const char *before, slice_t json, const char *behind)
     return bytes_slice(&text);
 }
 
+static const char *const s_kinds[FRAME_KINDS] = {"message", "edit", "delete"};
+
 slice_t notice_as(notice_t *self, stream_format_t format)
 {
     char id[POSITION_TEXT], before[TEXT];
@@ -75,10 +78,14 @@ slice_t notice_as(notice_t *self, stream_format_t format)
         return self->as[format];
     position_text(&(position_t){self->sequence, self->tag, true}, id);
     if (format == FORMAT_SSE) {
-        snprintf(before, sizeof before, "id: %s\ndata: ", id);
+        const char *kind = s_kinds[self->kind];
+        bool said = self->kind != FRAME_MESSAGE; /* which is the default */
+        snprintf(before, sizeof before, "%s%s%sid: %s\ndata: ", said ? "event: " : "",
+                 said ? kind : "", said ? "\n" : "", id);
         self->as[format] = s_around(before, self->json, "\n\n");
     } else {
-        snprintf(before, sizeof before, "{\"event\":\"message\",\"id\":\"%s\",\"data\":", id);
+        snprintf(before, sizeof before,
+                 "{\"event\":\"%s\",\"id\":\"%s\",\"data\":", s_kinds[self->kind], id);
         self->as[format] = s_around(before, self->json, "}\n");
     }
     return self->as[format];

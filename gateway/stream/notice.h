@@ -11,6 +11,7 @@ typedef enum { FORMAT_SSE, FORMAT_LINES, FORMATS } stream_format_t;
 
 typedef struct notice {
     unsigned refs;
+    frame_kind_t kind;
     uint64_t sequence, log; /* of a message */
     uint32_t tag;
     uuid_t7 target;

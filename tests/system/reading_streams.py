@@ -81,7 +81,7 @@ class Reader(threading.Thread):
     def __init__(self, port, path, token, lines=False, since=None, slow_s=0, ids=True):
         super().__init__(daemon=True)
         self.port, self.path, self.token, self.lines, self.since, self.slow_s = port, path, token, lines, since, slow_s
-        self.rows = []
+        self.rows, self.events = [], []
         self.got, self.texts, self.others, self.opened, self.failure = [], [], [], 0, None
         self.position, self.ended, self.raw, self.ids = None, threading.Event(), None, ids
         self.ready = threading.Event()
@@ -94,7 +94,8 @@ class Reader(threading.Thread):
 
     def _take(self, event, data, position):
         self.position = position or self.position
-        if event == "message":
+        if event in ("message", "edit", "delete"):
+            self.events.append(event)
             row = json.loads(data) if isinstance(data, str) else data
             self.rows.append(row)
             self.got.append(row["sequence"])

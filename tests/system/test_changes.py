@@ -186,13 +186,14 @@ def test_a_stream_tells_of_each_change(place):
     rows = []
     for line in answer.iter_lines():
         event = json.loads(line)
-        if event["event"] == "message":
-            rows.append(event["data"])
+        if event["event"] in ("message", "edit", "delete"):
+            rows.append({**event["data"], "event": event["event"]})
         if len(rows) == 4:
             break
     answer.close()
     assert [row["id"] == first for row in rows] == [True, True, True, False]
     assert [row.get("revision") for row in rows] == [None, 1, 2, None]
+    assert [row["event"] for row in rows] == ["message", "edit", "delete", "message"]
     assert [row["message"] for row in rows] == [None, None, None, {"text": "after"}]
     assert rows[2]["deleted"] and rows[0]["erased"]
 

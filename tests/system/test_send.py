@@ -1,6 +1,7 @@
 """posternctl send: a text, a file, what a command writes, an event of a format, under a key."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -75,3 +76,28 @@ def test_an_idempotency_key_is_not_a_message_key(sender):
     done = send("twice", "--idempotency-key", "k-1")
     assert done.returncode == 1 and "key_reused" in done.stderr
     assert [row["message"]["text"] for row in rows()] == ["once"]
+
+
+def test_tail_says_what_was_edited_and_deleted(ring, name):
+    ada = ring.user(name)
+    ring.channel(name, ada)
+    for text in ("running", "passed"):
+        assert ring.post(ring.channel_url(name, ada.token), {"text": text, "message_key": "build"}).status_code == 204
+    [row] = ring.history("channelsbyname", name, ada.token)["messages"]
+
+    def tail(*more):
+        words = [str(ring.binaries / "posternctl"), "tail", "channel", name, "--since", "all", "--url",
+                 f"http://127.0.0.1:{ring.port}", "--token-file", "-", *more]
+        made = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ring.environment)
+        made.stdin.write(ada.token)
+        made.stdin.close()
+        return made
+    assert ring.request("DELETE", ring.url(f"/api/v2/channelsbyname/{name}/messages/{row['id']}", ada.token)).ok
+    people, programs = tail(), tail("--json")
+    try:
+        lines = [[made.stdout.readline() for _ in range(3)] for made in (people, programs)]
+    finally:
+        people.kill(), programs.kill()
+        people.wait(), programs.wait()
+    assert "edited: " in lines[0][1] and f"deleted {row['id']}" in lines[0][2] and "edited: " not in lines[0][0]
+    assert [json.loads(line).get("change") for line in lines[1]] == [None, "edit", "delete"]

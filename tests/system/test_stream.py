@@ -233,7 +233,7 @@ def test_a_stream_goes_on_while_its_token_is_used(ring, name):
     reader.stop()
 
 
-def test_an_edit_comes_as_the_message_with_its_revision(ring, name):
+def test_an_edit_and_a_deletion_come_as_what_they_are(ring, name):
     """Live and read back alike, so that a reader who comes late has the same."""
     ada, path = place(ring, name)
     live = Reader(ring.port, path, ada.token, lines=True)
@@ -242,9 +242,15 @@ def test_an_edit_comes_as_the_message_with_its_revision(ring, name):
         answer = ring.post(ring.channel_url(name, ada.token), {"text": text, "message_key": "build"})
         assert answer.status_code in (200, 204), answer.text
     ring.wait(lambda: live.texts == ["running", "passed"], 20)
+    answer = ring.request("DELETE", ring.url(f"/api/v2/channelsbyname/{name}/messages/{live.rows[0]['id']}", ada.token))
+    assert answer.status_code == 204
+    ring.wait(lambda: live.texts == ["running", "passed", None], 20)
     late = Reader(ring.port, path, ada.token, since="all")
-    ring.wait(lambda: late.texts == live.texts, 20)
+    ring.wait(lambda: len(late.rows) == 3, 20)
     for reader in (live, late):
-        first, second = reader.rows
-        assert first["id"] == second["id"] and (first.get("revision"), second["revision"]) == (None, 1)
+        assert reader.events == ["message", "edit", "delete"]
+        first, second, last = reader.rows
+        assert first["id"] == second["id"] == last["id"]
+        assert (first.get("revision"), second["revision"], last["revision"]) == (None, 1, 2)
+        assert last["deleted"] is True and last["message"] is None
         reader.stop()

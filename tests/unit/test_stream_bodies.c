@@ -107,11 +107,15 @@ static void test_a_seal_is_of_one_right(void **state)
         assert_false(grant_is_sealed(&changed[i], key));
 }
 
-static void s_write_found(bytes_t *out, const char *json)
+static void s_write_found(bytes_t *out, frame_kind_t kind, const char *json)
 {
     bytes_t rows = {0};
-    frame_t frame = {
-        .sequence = 18, .log = 99, .tag = 0xdeadbeef, .target = s_id(5), .json = slice_of(json)};
+    frame_t frame = {.kind = kind,
+                     .sequence = 18,
+                     .log = 99,
+                     .tag = 0xdeadbeef,
+                     .target = s_id(5),
+                     .json = slice_of(json)};
     found_t found = {.kind = FOUND_FRAMES,
                      .upto = 99,
                      .shards = 2,
@@ -123,13 +127,31 @@ static void s_write_found(bytes_t *out, const char *json)
     bytes_free(&rows);
 }
 
+/* To who does not look at it, it is a blank. */
+static void test_a_frame_says_what_it_does(void **state)
+{
+    const char *const plain[FRAME_KINDS] = {"{}", " {}", "  {}"};
+    (void)state;
+    for (unsigned kind = FRAME_MESSAGE; kind < FRAME_KINDS; kind++) {
+        bytes_t out = {0};
+        found_t found;
+        frame_t frame;
+        s_write_found(&out, kind, "{}");
+        assert_true(found_read(bytes_slice(&out), &found));
+        assert_memory_equal(found.rows.data + found.rows.len - 2 - kind, plain[kind], 2 + kind);
+        bytes_in_t in = {found.rows.data, found.rows.len, false};
+        assert_true(frame_read(&in, &frame) && frame.kind == kind && slice_is(frame.json, "{}"));
+        bytes_free(&out);
+    }
+}
+
 static void test_what_was_found_comes_back_as_it_was(void **state)
 {
     bytes_t out = {0};
     found_t found;
     frame_t frame;
     (void)state;
-    s_write_found(&out, "{\"text\":\"x\"}");
+    s_write_found(&out, FRAME_MESSAGE, "{\"text\":\"x\"}");
     assert_true(found_read(bytes_slice(&out), &found));
     assert_true(found.upto == 99 && found.shards == 2 && found.count == 1);
     assert_true(found.position.tagged && found.position.tag == 0xdeadbeef);
@@ -152,7 +174,7 @@ static void test_bytes_that_nobody_wrote_do_no_harm(void **state)
     bytes_t ask_bytes = {0}, found_bytes = {0};
     (void)state;
     s_write_feed(&ask_bytes);
-    s_write_found(&found_bytes, "{}");
+    s_write_found(&found_bytes, FRAME_MESSAGE, "{}");
     bytes_t *const all[] = {&ask_bytes, &found_bytes};
     for (unsigned i = 0; i < 2; i++)
         for (size_t at = 0; at < all[i]->len; at++)
@@ -209,6 +231,7 @@ int main(void)
         cmocka_unit_test(test_what_was_found_comes_back_as_it_was),
         cmocka_unit_test(test_bytes_that_nobody_wrote_do_no_harm),
         cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_a_frame_says_what_it_does),
         cmocka_unit_test(test_a_frame_is_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,7 +28,11 @@ static void s_add_frame(feed_t *self, uint64_t log, const record_t *record, bool
     if (!narrowed)
         history_row(json, &self->reading->shard, log, record);
     frame_flatten(json->data, json->len);
-    frame_t frame = {.sequence = record->sequence,
+    frame_t frame = {.kind = narrowed                        ? FRAME_MESSAGE
+                             : record->flags & RECORD_DELETE ? FRAME_DELETE
+                             : record->flags & RECORD_EDIT   ? FRAME_EDIT
+                                                             : FRAME_MESSAGE,
+                     .sequence = record->sequence,
                      .log = log,
                      .tag = position_tag(&record->id),
                      .target = record->target,
