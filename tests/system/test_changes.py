@@ -259,3 +259,48 @@ def test_a_key_holds_through_deaths_of_the_worker(make_ring, name):
     assert row["message"]["text"] == next(text for text, answer in said if answer.json()["revision"] == row["revision"])
     ring.stop()
     assert ring.ctl_run("check").returncode == 0
+
+
+def test_an_app_s_events_and_messages_to_oneself_are_shown_by_their_ids(ring, name):
+    ada, bob = ring.user(name), ring.user(name + "-bob")
+    app = ring.extension(name, ada)["sandbox"]
+    assert ring.post(ring.extension_url(app, ada.token), '{"x": 1}').status_code == 200
+    assert ring.post(ring.url(f"/api/v2/buddies/{ada.email}/message", bob.token), {"text": "hello"}).status_code == 204
+    for path in (f"applications/{app.app_id}", f"buddies/{ada.email}", f"buddies/{ada.id}"):
+        kind, target = path.split("/")
+        [row] = ring.history(kind, target, ada.token)["messages"]
+        for word in ("message", "messages"):
+            shown = ring.get(ring.url(f"/api/v2/{path}/{word}/{row['id']}", ada.token))
+            assert shown.status_code == 200 and shown.json() == row
+        refused(ring.get(ring.url(f"/api/v2/{path}/messages/1_1", ada.token)), 404, "unknown_message")
+        refused(ring.get(ring.url(f"/api/v2/{path}/messages/{row['id']}", bob.token)), 403, "not_allowed")
+
+
+def test_last_counts_messages_and_no_revisions(place):
+    for i in range(6):
+        place.post({"text": str(i), "message_key": str(i)})
+        for _ in range(i):
+            place.post({"text": f"{i}!", "message_key": str(i)})
+    texts = ["0", *(f"{i}!" for i in range(1, 6))]
+
+    def shown(**query):
+        return [row["message"]["text"] for row in place.page(**query)]
+    for count in range(1, 9):
+        assert shown(last=count) == texts[-count:], count
+        assert shown(last=count, order="desc") == texts[-count:][::-1]
+    assert shown(last="2", before="11") == shown(last="2", before="8") == ["2!", "3!"]
+    assert [row["sequence"] for row in place.page(last=2, revisions="1")] == [20, 21]
+    root = place.post({"text": "root"})["message_id"]
+    for i in range(4):
+        place.post({"text": f"reply {i}", "thread_message_id": root})
+        place.post({"text": f"beside {i}"})
+    assert shown(last="2", thread=root) == ["reply 2", "reply 3"]
+    assert shown(last="3", threads="none") == ["beside 1", "beside 2", "beside 3"]
+    for _ in range(3):
+        place.post({"text": "0, edited", "message_key": "0"})
+    assert shown(last="1") == ["beside 3"]
+    answer = place.ring.get(place.url("stream", format="json", last="2"), stream=True, timeout=20)
+    events = [json.loads(line) for _, line in zip(range(6), answer.iter_lines())]
+    answer.close()
+    assert [(event["event"], event.get("data", {}).get("message", {}).get("text")) for event in events[1:]] == [
+        ("message", "reply 3"), ("message", "beside 3"), *[("edit", "0, edited")] * 3]

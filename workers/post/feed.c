@@ -4,6 +4,7 @@
 #include "common/stream/ask.h"
 #include "common/stream/found.h"
 #include "workers/post/answer.h"
+#include "workers/post/history.h"
 
 #include <stdlib.h>
 
@@ -124,7 +125,7 @@ static bool s_each_of_page(void *arg, uint64_t log, const record_t *record)
 static uint64_t s_begin(feed_t *self, journal_reader_t *reader)
 {
     const uuid_t7 *target = &self->reading->target;
-    uint64_t count = self->ask.from == PAGE_LAST ? self->ask.count : 1;
+    const journal_view_t shown = {.reader = &self->reading->user};
     journal_range_t range;
     if (self->ask.from == PAGE_TIME)
         return journal_at_time(reader, target, self->ask.time_ms);
@@ -133,7 +134,9 @@ static uint64_t s_begin(feed_t *self, journal_reader_t *reader)
         return self->skip > 0 ? self->skip : 1;
     }
     journal_range(reader, target, &range);
-    return range.last > count ? range.last - count + 1 : 1;
+    if (self->ask.from == PAGE_LAST && range.first > 0)
+        return history_begin(reader, target, &shown, &range, self->ask.count);
+    return range.last > 1 ? range.last : 1;
 }
 
 /* Whether the target's history is not the one that the position is of. */

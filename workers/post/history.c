@@ -241,10 +241,10 @@ void history_look_oldest(reading_t *self, journal_reader_t *reader)
     page_t page = {.out = &self->body, .shard = &self->shard, .left = self->history.limit};
     journal_range_t range;
     history_bounds_t bounds;
-    history_bounds(self, reader, &bounds);
-    page.before = bounds.before;
     if (!history_find_thread(self, reader))
         return;
+    history_bounds(self, reader, &bounds);
+    page.before = bounds.before;
     json_lit(page.out, "{\"messages\":[");
     journal_view_t view = self->history.view;
     view.before = bounds.before == UINT64_MAX ? 0 : bounds.before;

@@ -44,6 +44,13 @@ typedef struct {
 } history_bounds_t;
 void history_bounds(const reading_t *self, journal_reader_t *reader, history_bounds_t *bounds);
 
+/* The sequence with which the newest COUNT messages begin that are shown, of those AMONG, whose
+ * first is 1 or more; its first where there are fewer. HISTORY_LOOKED sequences are looked at; what
+ * lies before them counts by its sequences. */
+enum { HISTORY_LOOKED = 4096 };
+uint64_t history_begin(journal_reader_t *reader, const uuid_t7 *target, const journal_view_t *shown,
+                       const journal_range_t *among, uint64_t count);
+
 /* Reads what is shown of messages out of the params. False: the job is refused. */
 bool history_read_view(job_t *job);
 /* Finds the thread that a reading names. False: there is none, and the reading is refused. */

@@ -88,12 +88,12 @@ void history_look_newest(reading_t *self, journal_reader_t *reader)
     journal_range_t range;
     page_t page = {.out = &self->body, .left = self->history.limit};
     history_bounds_t bounds;
+    if (!history_find_thread(self, reader))
+        return;
     history_bounds(self, reader, &bounds);
     journal_range(reader, &self->target, &range);
     uint64_t first = bounds.from > range.first ? bounds.from : range.first;
     uint64_t last = bounds.before <= range.last ? bounds.before - 1 : range.last;
-    if (!history_find_thread(self, reader))
-        return;
     json_lit(page.out, "{\"messages\":[");
     s_fill(&page, self, reader, first, last);
     json_lit(page.out, "],\"next\":");

@@ -114,9 +114,12 @@ void history_bounds(const reading_t *self, journal_reader_t *reader, history_bou
         bounds->before = until;
     if (!last)
         return;
-    journal_range_t range;
-    journal_range(reader, &self->target, &range);
-    uint64_t behind = bounds->before <= range.last ? bounds->before : range.last + 1;
-    if (behind > last && behind - last > bounds->from)
-        bounds->from = behind - last;
+    journal_range_t among;
+    journal_range(reader, &self->target, &among);
+    if (bounds->before <= among.last)
+        among.last = bounds->before - 1;
+    if (bounds->from > among.first)
+        among.first = bounds->from;
+    if (among.first > 0)
+        bounds->from = history_begin(reader, &self->target, &self->history.view, &among, last);
 }
