@@ -19,12 +19,13 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
 from harness import postern  # noqa: E402
+from editors import Editors  # noqa: E402
 from handlers import Handlers  # noqa: E402
 from nemeses import NEMESES, lasting  # noqa: E402
 from stage import Stage, Unavailable  # noqa: E402
 from writers import Writers  # noqa: E402
 
-WITNESSES = (Writers, Handlers)
+WITNESSES = (Writers, Handlers, Editors)
 PACE_S = 0.02  # a writer's pause between two messages
 MORE_KIB, MORE_DESCRIPTORS = 32 << 10, 32  # what a process may have more at the end
 WAITED_S = 5  # the most that a message may have waited for a process when all is well again

@@ -1,9 +1,11 @@
 /* Opens journals as power cuts left them: check_journal KIND SHARD SHARDS TARGET… < PATHS
  *
- * Prints each record, "R SEQUENCE BODY", then stores new ones, sends an old one again, opens once
+ * Prints each record, "R SEQUENCE BODY", looks whether messages and their revisions are what the
+ * records say (check_messages.h), then stores new ones, sends an old one again, opens once
  * more and finds all of them. power.py compares the bodies with what was acknowledged. */
 #include "common/base/clock.h"
 #include "common/base/uuid.h"
+#include "tests/chaos/check_messages.h"
 #include "tests/chaos/each_cut.h"
 #include "workers/journal/lmdb/writing.h"
 
@@ -89,6 +91,8 @@ static int s_go_on(journal_t *journal, const uuid_t7 *target)
     walk_t walk = {.print = true};
     uuid_t7 id;
     int rc = s_walk(journal, target, &walk);
+    if (rc == 0)
+        rc = check_messages(journal, target);
     if (rc == 0 && walk.next > 1)
         rc = s_append(journal, target, &walk.id, JOURNAL_RESENT, walk.log);
     for (unsigned i = 0; i < NEW && rc == 0; i++) {

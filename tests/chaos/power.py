@@ -12,6 +12,7 @@ it; what was acknowledged before the cut must be there once, whole, and new thin
 """
 
 import argparse
+import collections
 import contextlib
 import functools
 import json
@@ -27,7 +28,8 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
 from harness import postern  # noqa: E402
-from harness.connection import Closed, Connection  # noqa: E402
+from harness.connection import Closed, Connection, post  # noqa: E402
+from desk import KEPT, WHOLE, Desk  # noqa: E402
 from recording import (DURABLE_WRITE, MAPPED, MARK, SYNC, SYNC_DIR, WRITE, Disk,  # noqa: E402
                        Recording, mark)
 from stage import sanitizer_runtime  # noqa: E402
@@ -44,6 +46,7 @@ class Recorded:
 
     def __init__(self, seconds, seed):
         self.dice, self.over = random.Random(f"{seed} recording"), threading.Event()
+        self.desks = [Desk(f"0.{i}", random.Random(f"{seed} writer {i}")) for i in range(WRITERS)]
         self.ring = postern.Ring({"log.level": "info", "authd.rate": 0})
         self.data, self.log_path = self.ring.dir / "recorded", self.ring.dir / "recording"
         self.data.mkdir()
@@ -143,18 +146,33 @@ class Recorded:
                 mark(self.log, f"D u{n}@example.org")
 
     def _write(self, number, path, until):
-        n, connection = 0, None
+        """What has no answer is not repeated: its message is left alone."""
+        desk, connection = self.desks[number], None
+        base, _, query = path.rpartition("/message?")
         while self._goes_on(until):
-            name, n = f"0.{number}.{n}", n + 1
-            headers = ["Content-Type: application/json", f"Idempotency-Key: {name}"]
+            step = desk.next()
+            path, more, body, headers = desk.request(step)
+            if step.what == "delete":
+                mark(self.log, f"J -{step.message.first}")
             try:
                 connection = connection or Connection(self.ring.port)
-                answer = connection.post(path, json.dumps({"text": body_of(name)}).encode(), headers)
+                connection.send(post(f"{base}/{path}?{query}{more}", body, headers, step.method))
+                answer = connection.answer()
             except (Closed, OSError):
                 connection = None
+                desk.lost(step)
                 continue
-            if answer.status == 204:
-                mark(self.log, f"J {name}")
+            if not desk.answered(step, answer.status, answer.body):
+                desk.lost(step)
+            elif step.what == "delete":
+                mark(self.log, f"J !{step.message.first}")
+            else:
+                mark(self.log, f"J {step.name}")
+
+    @property
+    def messages(self):
+        """{name: the message that it is a text of}"""
+        return {name: m for desk in self.desks for m in desk.messages for name in m.texts}
 
     def compare(self):
         """What the log makes of the files is what they are: nothing went past the recorder."""
@@ -209,6 +227,7 @@ class Cutter:
 
     def __init__(self, recorded, seed):
         self.recording, self.dice = recorded.recording, random.Random(f"{seed} cuts")
+        self.messages = recorded.messages
         roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_LEAST
         self.place = (pathlib.Path(tempfile.mkdtemp(prefix="postern-power-", dir=MEMORY)) if roomy
                       else postern.scratch("power-"))
@@ -283,14 +302,30 @@ class Cutter:
             shutil.rmtree(place)
 
     def compare(self, records, acknowledged):
-        names = [name_in(record) for record in records]
+        names = [name_in(record) for record in records if record]
         there = set(names)
-        wrong = [f"lost {name}" for name in acknowledged if name not in there]
+        wrong = [f"lost {name}" for name in self.required(acknowledged) if name not in there]
         wrong += [name for name in there if name.startswith("damaged")]
+        gone = {name[1:] for name in acknowledged if name[0] == "!"}
+        wrong += [f"deleted, and there: {name}" for name in there
+                  if name in self.messages and self.messages[name].first in gone]
         if len(there) != len(names):
             wrong.append("something is there twice")
-        self.late += len(there) - len(acknowledged)
+        self.late += len(there - set(acknowledged))
         return wrong[:5]
+
+    def required(self, acknowledged):
+        """Names that must be there. Of a message for whose deletion somebody has asked none; of one
+        with many revisions the last, and one may have come behind them."""
+        asked = {name[1:] for name in acknowledged if name[0] == "-"}
+        found = collections.defaultdict(list)
+        for name in acknowledged:
+            if name[0] not in "-!":
+                message = self.messages.get(name)
+                found[message.first if message else name].append(name)
+        for first, names in found.items():
+            if first not in asked:
+                yield from names if len(names) <= WHOLE - 1 else names[:1] + names[1:][-KEPT:]
 
 
 def droppable(recording):
@@ -299,7 +334,7 @@ def droppable(recording):
     acknowledged = 0
     for index, entry in enumerate(recording.entries):
         if entry.op == MARK:
-            acknowledged += entry.data.startswith(b"J")
+            acknowledged += entry.data.startswith(b"J") and not entry.data.startswith(b"J -")
         elif entry.op in (SYNC, DURABLE_WRITE):
             before = last.get(entry.inode)
             path = recording.names.get(entry.inode, "")
@@ -353,9 +388,10 @@ def broken(recorded, drops, seed, say=print, cuts=12):
 def record(seconds, seed, say=print):
     recorded = Recorded(seconds, seed)
     files, size = recorded.compared
-    marks = [e.data[:1] for e in recorded.recording.entries if e.op == MARK]
+    marks = [e.data[:3] for e in recorded.recording.entries if e.op == MARK]
     say(f"power: seed={seed} recorded={len(recorded.recording.entries)} "
-        f"acknowledged messages={marks.count(b'J')} objects={marks.count(b'D')} "
+        f"acknowledged posts and edits={marks.count(b'J 0')} deletes={marks.count(b'J !')} "
+        f"objects={sum(one.startswith(b'D') for one in marks)} "
         f"killed on the way={recorded.deaths}; {files} files, {size} bytes as recorded")
     return recorded
 

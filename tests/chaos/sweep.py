@@ -4,9 +4,10 @@
     ./dev sweep --only authd --calls fdatasync
 
 For each n the process is started anew under `posternctl up` with strace, which lets the n-th such
-call on its store's files fail once, from the opening on. Meanwhile messages are posted with keys and
-users made. After each: what was answered 2xx is there, once; what was not 2xx has been repeated until
-it was; and the process serves, the same one or a new one that the supervisor started.
+call on its store's files fail once, from the opening on. Meanwhile messages are posted with keys, edited
+and deleted (desk.py), and users made. After each: what was answered 2xx is there, once, as it was edited at
+last, or not, as it was deleted; what was not 2xx has been repeated until it was; and the process serves, the
+same one or a new one that the supervisor started. At the end nothing that was deleted is in a backup.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
+import desk  # noqa: E402
 from harness import postern  # noqa: E402
 from nemeses import ALIKE  # noqa: E402
 
@@ -28,7 +30,7 @@ from nemeses import ALIKE  # noqa: E402
 CALLS = {**ALIKE, "fallocate": "fallocate", "ftruncate": "ftruncate", "write": "write,writev"}
 ERRORS = ("ENOSPC", "EIO")
 KINDS = ("channel", "authd")
-MESSAGES = 4
+MESSAGES, STEPS = 2, 4
 PATIENCE_S = 30
 WRAPPER = """#!/bin/sh
 if mv {place}/{kind}.next {place}/{kind}.used 2>/dev/null; then
@@ -51,8 +53,11 @@ class Sweep:
         self.ring.environment["ASAN_OPTIONS"] += ":detect_leaks=0"  # not under ptrace
         self.ring.up()
         self.user = self.ring.user("ada")
-        self.ring.channel("swept", self.user)
+        for name in ("swept", "edited"):
+            self.ring.channel(name, self.user)
         self.url = self.ring.channel_url("swept", self.user.token)
+        self.base, _, self.query = self.ring.channel_url("edited", self.user.token).rpartition("/message?")
+        self.desk = desk.Desk(f"{seed}.0", self.dice)
         self.acknowledged, self.users, self.number = [], ["ada@example.org"], 0
         self.counts = collections.Counter()
         self.wrong = []
@@ -96,6 +101,8 @@ class Sweep:
         where = f"{kind} {call} {error} {nth}"
         for i in range(MESSAGES):
             self.post(f"{self.number}.{i}", where)
+        for _ in range(STEPS):
+            self.change(where)
         if kind == "authd":
             self.make_user(where)
         self.ring.wait_ready(*self.ring.names, seconds=PATIENCE_S)
@@ -122,6 +129,24 @@ class Sweep:
             time.sleep(0.1)
         self.wrong.append(f"{where}: {text} was not taken in {PATIENCE_S} s")
 
+    def change(self, where):
+        """A step of the desk, repeated likewise."""
+        until = time.monotonic() + PATIENCE_S * postern.SLOW
+        step, repeated = self.desk.next(), False
+        while time.monotonic() < until:
+            path, more, body, headers = self.desk.request(step)
+            answer = self.ring.request(step.method, f"{self.base}/{path}?{self.query}{more}", body,
+                                       headers=dict(header.split(": ") for header in headers))
+            self.counts[answer.status_code] += 1
+            if self.desk.answered(step, answer.status_code, answer.content, repeated):
+                return
+            if answer.status_code != 503:
+                break
+            time.sleep(0.1)
+            step, repeated = self.desk.again(step), True
+        self.wrong.append(f"{where}: {step.what} {step.name}: {answer.status_code} {answer.text}")
+        self.desk.lost(step)
+
     def make_user(self, where):
         email = f"u{self.number}@example.org"
         until = time.monotonic() + PATIENCE_S * postern.SLOW
@@ -133,19 +158,19 @@ class Sweep:
             time.sleep(0.2)
         self.wrong.append(f"{where}: no user could be made: {done.stderr}")
 
-    def stored(self):
+    def read(self, channel, **how):
         """Read again where the process ended while it had the reading: that is answered 500."""
         until = time.monotonic() + PATIENCE_S * postern.SLOW
         while True:
             try:
-                return collections.Counter(self.ring.texts("swept", self.user.token))
+                return self.ring.messages("channelsbyname", channel, self.user.token, **how)
             except AssertionError:
                 if time.monotonic() > until:
                     raise
             time.sleep(0.2)
 
     def check(self, where):
-        stored = self.stored()
+        stored = collections.Counter(row["message"]["text"] for row in self.read("swept"))
         lost = [text for text in self.acknowledged if text not in stored]
         doubled = [text for text, count in stored.items() if count > 1]
         there = [row["email"] for row in self.ring.ctl("user", "list")["users"]]
@@ -153,6 +178,14 @@ class Sweep:
         doubled += [email for email in set(there) if there.count(email) > 1]
         self.wrong += [f"{where}: lost {one}" for one in lost]
         self.wrong += [f"{where}: stored twice {one}" for one in doubled]
+        edited = desk.compare([self.desk], self.read("edited"), self.read("edited", revisions=1))
+        self.wrong += [f"{where}: edits: {what} {examples}" for what, examples in edited.items()]
+
+    def check_backup(self):
+        place = self.place / "backup"
+        self.ring.ctl("backup", place)
+        self.wrong += [f"deleted, and in a backup: {text[:60]}"
+                       for text in desk.left_in(place, desk.erased([self.desk]))]
 
     def series(self, kind, call, error, numbers):
         """Runs with these n, or until one meets no fault; returns how many met one."""
@@ -168,7 +201,8 @@ class Sweep:
                                       isinstance(what, str)) +
                 "  answers: " + " ".join(f"{what}={n}" for what, n in self.counts.items() if
                                          isinstance(what, int)) +
-                f"  acknowledged={len(self.acknowledged)}  violations={len(self.wrong)}")
+                f"  acknowledged={len(self.acknowledged)}"
+                f"  steps of edits={self.desk.n}  violations={len(self.wrong)}")
 
 
 def sweep(seed, kinds=KINDS, calls=CALLS, errors=ERRORS, most=1000, say=print):
@@ -181,6 +215,7 @@ def sweep(seed, kinds=KINDS, calls=CALLS, errors=ERRORS, most=1000, say=print):
                     met = made.series(kind, call, error, range(1, most + 1))
                     say(f"{kind} {call} {error}: n = 1 to {met} failed" if met else
                         f"{kind} {call} {error}: no such call")
+        made.check_backup()
     finally:
         made.close()
     say(made.report())

@@ -14,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "chaos"))
 
 import chaos  # noqa: E402
 import damage  # noqa: E402
+import desk  # noqa: E402
 import kill_campaign  # noqa: E402
 import power  # noqa: E402
 import recording  # noqa: E402
@@ -62,6 +63,37 @@ def test_the_checker_finds_what_is_wrong():
     assert found["lost"] == ["7.3.3"] and found["doubled"] == ["7.3.1"]
     assert found["out of order"] == ["7.3.1"] and found["never sent"] == ["7.3.9"]
     assert len(found["damaged"]) == 1
+
+
+def edited_message():
+    """A desk that posted 7.1.0, edited it twice and has no answer to a third edit, and deleted 7.1.4."""
+    one, message, gone = desk.Desk("7.1", random.Random(1)), desk.Message("7.1.0", None), desk.Message("7.1.4", None)
+    message.texts = {"7.1.0": True, "7.1.1": True, "7.1.2": True, "7.1.3": False}
+    message.acknowledged, message.id = ["7.1.0", "7.1.1", "7.1.2"], "1_1"
+    gone.texts, gone.acknowledged, gone.id, gone.asked, gone.deleted = {"7.1.4": True}, ["7.1.4"], "2_2", True, True
+    one.messages = [message, gone]
+    return one
+
+
+def row(id, n, revision, **more):
+    return {"id": id, "message": {"text": writers.body_of(f"7.1.{n}")}, "revision": revision, **more}
+
+
+@pytest.mark.parametrize("wrong, shown, records", [
+    (set(), [2], [0, 1, 2]),
+    (set(), [3], [0, 1, 2, 3]),
+    ({"lost", "revisions"}, [2], [0, 2]),
+    ({"not the last one"}, [1], [0, 1, 2]),
+    ({"shown"}, [2, 2], [0, 1, 2]),
+    ({"doubled", "revisions"}, [2], [0, 1, 1, 2, 3]),
+    ({"never sent", "revisions"}, [2], [0, 1, 2, 9, 3]),
+    ({"deleted, and there", "deleted, and shown"}, [2, 4], [0, 1, 2, 4])])
+def test_the_checker_of_edits_finds_what_is_wrong(wrong, shown, records):
+    def rows(numbers):
+        mine = [n for n in numbers if n != 4]
+        return [row("1_1", n, i if numbers is records else len(records) - 1 - (4 in records))
+                for i, n in enumerate(mine)] + [row("2_2", 4, 0) for n in numbers if n == 4]
+    assert set(desk.compare([edited_message()], rows(shown), rows(records))) == wrong
 
 
 def test_the_recording_tells_files_apart_that_had_one_inode(tmp_path):
@@ -127,6 +159,7 @@ def test_calls_that_fail_lose_nothing(needs):
                                        ("authd", "pwrite64", "EIO", 2),
                                        ("authd", "fdatasync", "ENOSPC", 2)):
             assert made.one(kind, call, error, nth), f"{kind} makes no {call} number {nth}"
+        made.check_backup()
     finally:
         made.close()
     assert not made.wrong, made.wrong

@@ -404,11 +404,12 @@ class Ring:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def messages(self, kind, name, token, limit=500):
+    def messages(self, kind, name, token, limit=500, **params):
         """All messages, page by page."""
         found, start = [], None
         while True:
-            page = self.history(kind, name, token, limit=limit, **({"from": start} if start else {}))
+            page = self.history(kind, name, token, limit=limit, **params,
+                                **({"from": start} if start else {}))
             found += page["messages"]
             start = page["next"]
             if start is None:
