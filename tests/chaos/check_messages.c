@@ -126,8 +126,8 @@ static bool s_show_all(model_t *model, journal_t *journal, const uuid_t7 *target
 {
     journal_range_t range;
     journal_view_t view = {.revisions = false};
-    uint64_t further = journal_read_messages(journal_reader(journal), target, 1, &view, &range,
-                                             s_show, model);
+    uint64_t further =
+        journal_read_messages(journal_reader(journal), target, 1, &view, &range, s_show, model);
     for (uint64_t at = model->shown + 1; !further && model->rc == 0 && at <= model->count; at++)
         if (model->facts[at].root == at && !model->facts[model->facts[at].last].deletes)
             return s_say(model, "a message is not shown", at);

@@ -1,7 +1,8 @@
-"""A data directory that the version with journals of schema 5 left after SIGKILL of all of its
-processes: data/schema-5.tar.xz, with two channel shards. Three channels have 330 messages with
-idempotency keys, the last 30 only in the write-ahead files; a bot has five events, all pending.
-data/backup-5.tar.xz is the backup that the same version made of it."""
+"""Data directories that the versions with journals of schema 5 and 6 left after SIGKILL of all of their
+processes: data/schema-N.tar.xz, with two channel shards. Three channels have 330 messages with
+idempotency keys, the last 30 only in the write-ahead files; a bot has five events, all pending. In that
+of schema 6, which had no edits, a channel "alerts" has three messages that a format made of events.
+data/backup-N.tar.xz is the backup that the same version made of it."""
 
 import pathlib
 import shutil
@@ -11,21 +12,29 @@ import pytest
 
 from harness.postern import free_ports
 
-FIXTURE = pathlib.Path(__file__).parent / "data" / "schema-5.tar.xz"
-BACKUP = FIXTURE.with_name("backup-5.tar.xz")
+DATA = pathlib.Path(__file__).parent / "data"
 NAMES = ["news", "builds", "ops"]
 SENT = {name: [f"{name} {i}" for i in range(330) if NAMES[i % 3] == name] for name in NAMES}
 
 
+def unpacked(name, place):
+    with tarfile.open(DATA / f"{name}.tar.xz") as packed:
+        packed.extractall(place)
+    return place / name
+
+
+@pytest.fixture(params=[5, 6])
+def schema(request):
+    return request.param
+
+
 @pytest.fixture
-def older(make_ring, tmp_path):
+def older(make_ring, schema, tmp_path):
     """(ring, token), not started yet."""
     ring = make_ring(settings={"delivery.allow": "127.0.0.0/8", "worker.map_bytes": 64 << 20},
                      shards={"channel": 2})
-    with tarfile.open(FIXTURE) as packed:
-        packed.extractall(tmp_path)
     shutil.rmtree(ring.dir / "data")
-    shutil.copytree(tmp_path / "schema-5", ring.dir / "data")
+    shutil.copytree(unpacked(f"schema-{schema}", tmp_path), ring.dir / "data")
     return ring, (ring.dir / "data" / "token").read_text()
 
 
@@ -72,11 +81,9 @@ def test_it_starts_and_is_backed_up_restored_and_resharded(older):
     knows_its_keys(ring, token)
 
 
-def test_a_backup_that_was_made_of_it_is_restored(older, tmp_path):
+def test_a_backup_that_was_made_of_it_is_restored(older, schema, tmp_path):
     ring, token = older
-    with tarfile.open(BACKUP) as packed:
-        packed.extractall(tmp_path)
-    ring.ctl("restore", tmp_path / "backup-5", "--replace")
+    ring.ctl("restore", unpacked(f"backup-{schema}", tmp_path), "--replace")
     ring.up()
     knows_its_keys(ring, token)
     assert ring.ctl_run("check").returncode == 0
@@ -87,6 +94,46 @@ def secrets(ring):
     return {path.name: path.read_text() for path in (ring.dir / "data").glob("*.key") if path.name != "master.key"}
 
 
+def change(ring, token, method, channel, message, body=None):
+    url = ring.url(f"/api/v2/channelsbyname/{channel}/messages/{message}", token)
+    return ring.request(method, url, body).status_code
+
+
+def erase_all(ring, token, name, rows):
+    """Deletes the first, one of the middle and the last row, and edits the second and the last but one."""
+    for at in (0, len(rows) // 2, -1):
+        assert change(ring, token, "DELETE", name, rows[at]["id"]) == 204
+    for at in (1, -2):
+        assert change(ring, token, "PUT", name, rows[at]["id"], {"text": f"edited {at}"}) == 200
+
+
+@pytest.mark.parametrize("schema", [6])
+def test_what_was_stored_before_there_were_edits_is_edited_and_deleted(older):
+    ring, token = older
+    ring.up()
+    rows = {name: ring.messages("channelsbyname", name, token) for name in [*NAMES, "alerts"]}
+    texts = {name: [row["message"]["text"] for row in rows[name]] for name in rows}
+    assert texts["alerts"] == [f"*disk {i}*\nfull" for i in range(3)]
+    for name in NAMES:
+        erase_all(ring, token, name, rows[name])
+        left = texts[name]
+        left[1], left[-2] = "edited 1", "edited -2"
+        for at in (len(left) - 1, len(left) // 2, 0):
+            del left[at]
+    assert change(ring, token, "DELETE", "alerts", rows["alerts"][0]["id"]) == 204
+    for i, text in enumerate(("one", "two")):
+        url = ring.channel_url("alerts", token, sync_message="true", message_key="board")
+        assert ring.post(url, {"text": text}).json()["revision"] == i
+    texts["alerts"] = [*texts["alerts"][1:], "two"]
+    for _ in range(2):
+        for name, left in texts.items():
+            assert ring.texts(name, token) == left
+        ring.stop()
+        assert ring.ctl_run("check").returncode == 0
+        ring.up()
+
+
+@pytest.mark.parametrize("schema", [5])
 def test_a_shard_s_key_becomes_that_of_its_kind(older):
     """What the workers know of handlers they read before authd is there."""
     ring, token = older

@@ -236,7 +236,7 @@ static void test_a_copy_without_it(void **state)
     assert_int_equal(unlink(file), 0);
     assert_int_equal(journal_survey(s_path, -1, s_err, sizeof s_err), -1);
     assert_non_null(strstr(s_err, "/wal: is not there"));
-    assert_int_equal(journal_detach(s_path, s_err, sizeof s_err), 0);
+    assert_int_equal(journal_detach(s_path, JOURNAL_SCHEMA, s_err, sizeof s_err), 0);
     assert_int_equal(journal_survey(s_path, -1, s_err, sizeof s_err), 0);
     assert_int_equal(s_count_all(), 1);
 }

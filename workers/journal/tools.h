@@ -31,8 +31,8 @@ int journal_salvage(const char *path, uint64_t *count, char *err, size_t err_siz
  * The copy has no write-ahead file, and is to be detached before a worker opens it. */
 int journal_copy(const char *from, int lock, const char *to, store_sum_t *sum, char *err,
                  size_t err_size);
-/* The tables at PATH get a new write-ahead file with the next start. Those of an older schema do so
- * anyway. */
-int journal_detach(const char *path, char *err, size_t err_size);
+/* The tables at PATH, which have SCHEMA, an older one perhaps, and keep it, get a new write-ahead
+ * file with the next start. */
+int journal_detach(const char *path, unsigned schema, char *err, size_t err_size);
 
 #endif

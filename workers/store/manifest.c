@@ -66,10 +66,15 @@ static void s_unlock(const char *path)
     unlink(file);
 }
 
+unsigned manifest_schema(const json_t *entry)
+{
+    return (unsigned)s_number(entry, "schema");
+}
+
 bool manifest_is_older(const json_t *entry)
 {
     return strcmp(manifest_text(entry, "kind"), "journal") == 0 &&
-           journal_is_older((unsigned)s_number(entry, "schema"));
+           journal_is_older(manifest_schema(entry));
 }
 
 /* Opens the store and compares rows and checksums. */

@@ -41,6 +41,8 @@ int manifest_check_file(const json_t *entry, const char *path, char *err, size_t
 int manifest_check(const json_t *entry, const char *path, char *err, size_t err_size);
 
 const char *manifest_text(const json_t *entry, const char *key);
+/* The schema of the store that its ENTRY is of. */
+unsigned manifest_schema(const json_t *entry);
 /* Whether its ENTRY is a journal of a version before, which its worker migrates. */
 bool manifest_is_older(const json_t *entry);
 /* Rows in the table that counts for people: messages of a journal, tokens of a directory. */

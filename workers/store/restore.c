@@ -120,9 +120,8 @@ static int s_open_copy(void *arg, json_t *answer, char *err, size_t err_size)
     const json_t *entry = arg;
     (void)answer;
     int rc = manifest_check(entry, ".", err, err_size);
-    if (rc == 0 && strcmp(manifest_text(entry, "name"), "directory") != 0 &&
-        !manifest_is_older(entry)) {
-        rc = journal_detach(".", err, err_size);
+    if (rc == 0 && strcmp(manifest_text(entry, "name"), "directory") != 0) {
+        rc = journal_detach(".", manifest_schema(entry), err, err_size);
         unlink("lock.mdb");
     }
     return rc;

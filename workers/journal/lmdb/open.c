@@ -13,8 +13,7 @@
 
 enum {
     MAGIC = 0x4a4f5552,
-    SCHEMA_SUMMED = 6, /* each row has a checksum */
-    WAL_SHARE = 64,    /* of the map that the write-ahead file may take: less than its reserve */
+    WAL_SHARE = 64, /* of the map that the write-ahead file may take: less than its reserve */
 };
 
 const char *const journal_table_names[TABLES] = {
@@ -132,7 +131,7 @@ static int s_migrate(MDB_txn *txn, unsigned from, void *arg)
 {
     int rc = from >= 2 && from < JOURNAL_SCHEMA ? 0 : MDB_VERSION_MISMATCH;
     (void)arg;
-    for (unsigned i = 0; from < SCHEMA_SUMMED && rc == 0 && i < TABLES; i++) {
+    for (unsigned i = 0; from < JOURNAL_SUMMED && rc == 0 && i < TABLES; i++) {
         MDB_dbi dbi;
         if (i == TABLE_LOG)
             continue;

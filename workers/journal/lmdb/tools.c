@@ -132,7 +132,8 @@ int journal_copy(const char *from, int lock, const char *to, store_sum_t *sum, c
     return rc ? rc : store_copy(from, to, sum, err, err_size);
 }
 
-/* Before schema 6 the state says nothing of it, nor when no more than that was migrated. */
+/* Before schema 6 the state says nothing of it, so that the next start looks for none; nor when no
+ * more than that was migrated. */
 static int s_detach(MDB_txn *txn, MDB_dbi meta)
 {
     state_t state;
@@ -143,13 +144,15 @@ static int s_detach(MDB_txn *txn, MDB_dbi meta)
     return state_write(txn, meta, &state);
 }
 
-int journal_detach(const char *path, char *err, size_t err_size)
+int journal_detach(const char *path, unsigned schema, char *err, size_t err_size)
 {
+    if (schema < JOURNAL_SUMMED)
+        return 0;
     MDB_dbi meta;
     MDB_txn *txn = NULL;
     store_options_t options = {.path = path,
                                .kind = "journal",
-                               .schema = JOURNAL_SCHEMA,
+                               .schema = schema,
                                .tables = TABLES,
                                .map_bytes = 1 << 24 /* beside the file's size */};
     store_t *store = store_open(&options, err, err_size);
