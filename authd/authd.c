@@ -8,6 +8,7 @@
 #include "authd/directory/sealed.h"
 #include "authd/judge/forward.h"
 #include "authd/judge/grants.h"
+#include "authd/judge/several.h"
 #include "authd/judge/usage.h"
 #include "authd/judge/verdict.h"
 #include "authd/manage/token_self.h"
@@ -42,6 +43,7 @@ struct authd {
     view_t *view;
     judge_t judge;
     uint8_t grant_key[GRANT_KEY];
+    char detail[SEVERAL_DETAIL];              /* of the last refusal of a stream of several */
     uint8_t hashes[WIRE_ENTRIES][TOKEN_HASH]; /* of the tokens of a batch */
     usage_t *usage;
     push_t *push; /* NULL in a reader, like the next three */
@@ -61,7 +63,8 @@ static void s_refuse(authd_t *self, peer_t *peer, const wire_request_t *request,
 /* Of what senders ask for, authd answers one operation itself. */
 #define OP(number, ...)
 #define SEND(number, name, methods, path, credentials, owner, target, rule, deed, verb)            \
-    _Static_assert(OWNER_##owner != OWNER_AUTHD || OP_##name == OP_token_self,                     \
+    _Static_assert(OWNER_##owner != OWNER_AUTHD || OP_##name == OP_token_self ||                   \
+                       OP_##name == OP_streams,                                                    \
                    #name " is answered by authd: say here how");
 #include "common/ops.def"
 
@@ -74,6 +77,37 @@ static void s_answer(authd_t *self, peer_t *peer, const wire_request_t *request,
     char *text = token_self(&self->judge, self->view, &request->principal, wall_ms);
     link_add_reply(self->gateways, peer, self->replies, &reply, slice_of(text));
     free(text);
+}
+
+/* A stream of several that may be opened, if its targets may be read: else VERDICT says so. */
+static void s_grant_several(authd_t *self, peer_t *peer, const wire_request_t *request,
+                            int64_t wall_ms, verdict_t *verdict)
+{
+    slice_t targets;
+    bytes_t rows = {0}, body = {0};
+    uint32_t count;
+    bool named = wire_pairs_find(request->params, "targets", &targets);
+    several_t reader = {.judge = &self->judge,
+                        .view = self->view,
+                        .key = self->grant_key,
+                        .token = request->principal.token,
+                        .user = request->principal.user,
+                        .client = request->client,
+                        .wall_ms = wall_ms};
+    verdict->code = several_list(&reader, named ? &targets : NULL, &rows, &count, self->detail);
+    if (verdict->code != ERROR_none)
+        verdict->detail = slice_of(self->detail);
+    if (view_take_damage(self->view))
+        *verdict = (verdict_t){.code = ERROR_internal, .detail = slice("", 0)};
+    if (verdict->code == ERROR_none) {
+        wire_reply_t reply = wire_reply_to(request);
+        reply.status = 200;
+        wire_reply_repeat(&reply, request->principal.facts);
+        several_answer(&rows, count, 0, &body);
+        link_add_reply(self->gateways, peer, self->replies, &reply, bytes_slice(&body));
+    }
+    bytes_free(&rows);
+    bytes_free(&body);
 }
 
 /* A stream that may be opened. ASKED: its target as it was asked for. */
@@ -113,20 +147,20 @@ static error_code_t s_pass_on(authd_t *self, const wire_request_t *request, zmq_
 static void s_feed(authd_t *self, peer_t *peer, wire_request_t *request, zmq_msg_t *body,
                    int64_t now_us, int64_t wall_ms)
 {
-    bytes_t refused = {0};
+    bytes_t answer = {0};
     verdict_t verdict = {.detail = slice("", 0)};
     verdict.code = grants_judge(&self->judge, self->view, self->grant_key, request,
-                                wire_request_body(request, body), wall_ms, &refused);
-    if (verdict.code == ERROR_none && refused.len == 0)
+                                wire_request_body(request, body), wall_ms, &answer);
+    if (verdict.code == ERROR_none && answer.len == 0)
         verdict.code = s_pass_on(self, request, body, now_us);
     if (verdict.code != ERROR_none) {
         s_refuse(self, peer, request, &verdict);
-    } else if (refused.len > 0) {
+    } else if (answer.len > 0) {
         wire_reply_t reply = wire_reply_to(request);
         reply.status = 200;
-        link_add_reply(self->gateways, peer, self->replies, &reply, bytes_slice(&refused));
+        link_add_reply(self->gateways, peer, self->replies, &reply, bytes_slice(&answer));
     }
-    bytes_free(&refused);
+    bytes_free(&answer);
 }
 
 static void s_judge(authd_t *self, peer_t *peer, wire_message_t *message, unsigned entry,
@@ -142,16 +176,19 @@ static void s_judge(authd_t *self, peer_t *peer, wire_message_t *message, unsign
     }
     verdict_t verdict = verdict_judge(&self->judge, self->view, request, self->hashes[entry],
                                       wire_request_body(request, body), now_us, wall_ms);
-    bool own = verdict.code == ERROR_none && op->owner == OWNER_AUTHD;
     bool streams = verdict.code == ERROR_none && op->deed == DOES_STREAM;
-    if (verdict.code == ERROR_none && !own && !streams)
+    bool own = verdict.code == ERROR_none && op->owner == OWNER_AUTHD && !streams;
+    bool several = streams && op->owner == OWNER_AUTHD;
+    if (several)
+        s_grant_several(self, peer, request, wall_ms, &verdict);
+    else if (verdict.code == ERROR_none && !own && !streams)
         verdict.code = s_pass_on(self, request, body, now_us);
     metric_add_at(METRIC_verdicts_total, verdict.code, 1);
     if (own)
         s_answer(self, peer, request, wall_ms);
     else if (verdict.code != ERROR_none)
         s_refuse(self, peer, request, &verdict);
-    else if (streams)
+    else if (streams && !several)
         s_grant(self, peer, request, asked);
     if (verdict.code == ERROR_none && !own && self->control)
         usage_note(self->usage, &request->principal.token, (uint64_t)wall_ms, request->attempt == 1,

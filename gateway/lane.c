@@ -131,6 +131,7 @@ static error_code_t s_check_stream(h2o_req_t *req, request_t *request)
         return ERROR_none;
     request->detail = req->version < 0x101 ? "A stream needs HTTP/1.1."
                                            : stream_options_read(req, request->entry.params,
+                                                                 request->op->owner == OWNER_AUTHD,
                                                                  clock_wall_ms(), &options);
     if (!request->detail)
         return ERROR_none;
@@ -223,7 +224,9 @@ static void s_note_behind(lane_t *self, unsigned error)
 static void s_open_stream(lane_t *self, h2o_req_t *req, const slot_t *slot, zmq_msg_t *grant)
 {
     stream_options_t options;
-    const char *fault = stream_options_read(req, slot->request.params, clock_wall_ms(), &options);
+    bool several = op_find(slot->request.op)->owner == OWNER_AUTHD;
+    const char *fault =
+        stream_options_read(req, slot->request.params, several, clock_wall_ms(), &options);
     bool head = slice_is(slice(req->input.method.base, req->input.method.len), "HEAD");
     assert(!fault); /* it was looked at before */
     if (head)

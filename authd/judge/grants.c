@@ -1,5 +1,6 @@
 #include "authd/judge/grants.h"
 
+#include "authd/judge/several.h"
 #include "common/base/ops.h"
 #include "common/stream/found.h"
 
@@ -19,7 +20,8 @@ void grants_give(const uint8_t key[GRANT_KEY], const wire_request_t *request, sl
 static bool s_fits(const grant_t *grant, unsigned feed)
 {
     const op_t *op = op_find(grant->op);
-    return op && op->deed == DOES_STREAM && op->owner == op_find(feed)->owner;
+    return op && op->deed == DOES_STREAM &&
+           (op->owner == op_find(feed)->owner || op->owner == OWNER_AUTHD);
 }
 
 static error_code_t s_judge(judge_t *judge, view_t *view, const uint8_t key[GRANT_KEY],
@@ -44,8 +46,32 @@ static void s_refuse(const ask_t *ask, const bytes_t *rows, uint32_t count, byte
     found_write(&found, refused);
 }
 
+/* The list that the grant gives the right to. */
+static void s_list(judge_t *judge, view_t *view, const uint8_t key[GRANT_KEY], const grant_t *grant,
+                   uint64_t digest, int64_t wall_ms, bytes_t *answer)
+{
+    several_t reader = {.judge = judge,
+                        .view = view,
+                        .key = key,
+                        .token = grant->token,
+                        .user = grant->target,
+                        .client = grant->client,
+                        .wall_ms = wall_ms};
+    several_again(&reader, digest, answer);
+}
+
+/* Of what is for some users alone, whoever reads gets their own: of several readers none. */
+static void s_read_as(wire_request_t *request, bool first, const uuid_t7 *reader)
+{
+    uuid_t7 *user = &request->principal.user;
+    if (first)
+        *user = *reader;
+    else if (!uuid_eq(user, reader))
+        *user = (uuid_t7){{0}};
+}
+
 error_code_t grants_judge(judge_t *judge, view_t *view, const uint8_t key[GRANT_KEY],
-                          wire_request_t *request, slice_t body, int64_t wall_ms, bytes_t *refused)
+                          wire_request_t *request, slice_t body, int64_t wall_ms, bytes_t *answer)
 {
     ask_t ask;
     grant_t grant;
@@ -58,13 +84,13 @@ error_code_t grants_judge(judge_t *judge, view_t *view, const uint8_t key[GRANT_
     request->principal.present = true;
     request->principal.target = ask.target;
     bytes_in_t in = {ask.rows.data, ask.rows.len, false};
-    for (uint32_t i = 0; i < ask.grants && grant_read(&in, &grant); i++) {
+    for (uint32_t i = 0; i < ask.grants && ask_next_grant(&ask, &in, &grant); i++) {
         uuid_t7 reader = {{0}};
         error_code_t code = s_judge(judge, view, key, &grant, request->op, wall_ms, &reader);
         if (i == 0)
             request->principal.target = grant.target;
-        if (ask.kind == ASK_PAGE)
-            request->principal.user = reader;
+        if (ask.kind == ASK_PAGE || ask.kind == ASK_SPAN)
+            s_read_as(request, i == 0, &reader);
         if (code == ERROR_none)
             continue;
         refused_write(i, code, &rows);
@@ -72,7 +98,9 @@ error_code_t grants_judge(judge_t *judge, view_t *view, const uint8_t key[GRANT_
     }
     bool unsure = view_take_damage(view);
     if (count > 0 && !unsure)
-        s_refuse(&ask, &rows, count, refused);
+        s_refuse(&ask, &rows, count, answer);
+    else if (ask.kind == ASK_LIST && !unsure)
+        s_list(judge, view, key, &grant, ask.after, wall_ms, answer);
     bytes_free(&rows);
     return unsure ? ERROR_internal : ERROR_none;
 }

@@ -15,9 +15,10 @@ void grants_give(const uint8_t key[GRANT_KEY], const wire_request_t *request, sl
                  bytes_t *out);
 
 /* Judges what a lane asks for its streams by BODY, and fills the principal by which it is placed.
- * Where a grant is none any more, REFUSED gets the body of the answer, which says which. An error:
- * it is malformed, or could not be judged. */
+ * Where a grant is none any more, ANSWER gets the body of the answer, which says which; where a
+ * list is asked for, the list. Else the request is the worker's. An error: it is malformed, or
+ * could not be judged. */
 error_code_t grants_judge(judge_t *judge, view_t *view, const uint8_t key[GRANT_KEY],
-                          wire_request_t *request, slice_t body, int64_t wall_ms, bytes_t *refused);
+                          wire_request_t *request, slice_t body, int64_t wall_ms, bytes_t *answer);
 
 #endif

@@ -121,7 +121,9 @@ static error_code_t s_find_chat(case_t *self, rule_t rule)
 static error_code_t s_find_bot(case_t *self, rule_t rule)
 {
     place_t place;
-    if (!places_named(self->view, PLACE_BOT, self->request->target, &place))
+    bool streams = op_find(self->request->op)->deed == DOES_STREAM;
+    if (streams ? !places_find(self->view, PLACE_BOT, self->request->target, &place)
+                : !places_named(self->view, PLACE_BOT, self->request->target, &place))
         return ERROR_unknown_bot;
     return s_place(self, PLACE_BOT, rule, &place);
 }
@@ -174,6 +176,13 @@ static error_code_t s_find_self(case_t *self, rule_t rule)
     (void)rule;
     self->request->principal.target = self->token.user;
     return ERROR_none;
+}
+
+/* Whoever reads streams: what of, several.h finds. */
+static error_code_t s_find_reader(case_t *self, rule_t rule)
+{
+    self->request->target = slice_of("streams");
+    return s_find_self(self, rule);
 }
 
 /* A row that names no target of ours, no rule or no deed does not compile. */

@@ -63,6 +63,36 @@ static unsigned s_from(const ask_t *ask)
     return ask->kind == ASK_PAGE ? ask->from : ask->narrowed ? (unsigned)FEED_NARROWED : 0;
 }
 
+void span_row_write(const span_row_t *row, bytes_t *out)
+{
+    grant_write(&row->grant, out);
+    bytes_number(out, row->from, 1);
+    bytes_number(out, row->at, 8);
+    bytes_number(out, row->tag, 4);
+    bytes_number(out, row->mark, 1);
+}
+
+bool span_row_read(bytes_in_t *in, span_row_t *row)
+{
+    bool granted = grant_read(in, &row->grant);
+    row->from = (page_from_t)bytes_take_number(in, 1);
+    row->at = bytes_take_number(in, 8);
+    row->tag = (uint32_t)bytes_take_number(in, 4);
+    row->mark = (mark_t)bytes_take_number(in, 1);
+    return granted && !in->failed && row->from >= PAGE_NOW && row->from <= PAGE_MARK &&
+           row->mark < MARK_KINDS && row->at <= INT64_MAX;
+}
+
+bool ask_next_grant(const ask_t *ask, bytes_in_t *in, grant_t *grant)
+{
+    span_row_t row;
+    if (ask->kind != ASK_SPAN)
+        return grant_read(in, grant);
+    bool read = span_row_read(in, &row);
+    *grant = row.grant;
+    return read;
+}
+
 void ask_write(const ask_t *ask, bytes_t *out)
 {
     bytes_number(out, ASK_VERSION, 1);
@@ -88,7 +118,7 @@ static bool s_check_rows(const ask_t *ask)
     bytes_in_t in = {ask->rows.data, ask->rows.len, false};
     grant_t grant;
     for (uint32_t i = 0; i < ask->grants; i++)
-        if (!grant_read(&in, &grant))
+        if (!ask_next_grant(ask, &in, &grant))
             return false;
     return in.left == 0;
 }
@@ -97,6 +127,10 @@ static bool s_is_known(const ask_t *ask)
 {
     if (ask->kind == ASK_FEED)
         return ask->bare ? ask->grants == 0 : ask->grants > 0;
+    if (ask->kind == ASK_SPAN)
+        return ask->grants > 0;
+    if (ask->kind == ASK_LIST)
+        return ask->grants == 1;
     return ask->kind == ASK_PAGE && !ask->bare && ask->grants == 1 && ask->from >= PAGE_NOW &&
            ask->from <= PAGE_TIME;
 }

@@ -1,5 +1,7 @@
 #include "common/stream/found.h"
 
+#include "common/base/utf8.h"
+
 enum { FOUND_VERSION = 1 };
 
 void found_write(const found_t *found, bytes_t *out)
@@ -16,22 +18,39 @@ void found_write(const found_t *found, bytes_t *out)
     bytes_number(out, found->upto, 8);
     bytes_number(out, found->position.sequence, 8);
     bytes_number(out, found->position.tag, 4);
-    bytes_number(out, found->position.tagged, 1);
+    bytes_number(out, found->position.tagged | found->mark << 1, 1);
     bytes_number(out, found->count, 4);
     bytes_put(out, found->rows.data, found->rows.len);
+}
+
+static bool s_check_row(const found_t *found, bytes_in_t *in)
+{
+    frame_t frame;
+    listed_t listed;
+    uint32_t index;
+    unsigned error;
+    if (found->kind == FOUND_REFUSED)
+        return refused_read(in, &index, &error);
+    return found->kind == FOUND_LISTED ? listed_read(in, &listed) : frame_read(in, &frame);
 }
 
 static bool s_check_rows(const found_t *found)
 {
     bytes_in_t in = {found->rows.data, found->rows.len, false};
-    frame_t frame;
-    uint32_t index;
-    unsigned error;
+    standing_t standing;
     for (uint32_t i = 0; i < found->count; i++)
-        if (!(found->kind == FOUND_REFUSED ? refused_read(&in, &index, &error)
-                                           : frame_read(&in, &frame)))
+        if (!s_check_row(found, &in))
+            return false;
+    while (found->kind == FOUND_SPAN && in.left > 0)
+        if (!standing_read(&in, &standing))
             return false;
     return in.left == 0;
+}
+
+static void s_take_mark(uint64_t bits, found_t *found)
+{
+    found->position.tagged = bits & 1;
+    found->mark = (mark_t)(bits >> 1);
 }
 
 bool found_read(slice_t body, found_t *found)
@@ -49,11 +68,11 @@ bool found_read(slice_t body, found_t *found)
     found->upto = bytes_take_number(&in, 8);
     found->position.sequence = bytes_take_number(&in, 8);
     found->position.tag = (uint32_t)bytes_take_number(&in, 4);
-    found->position.tagged = bytes_take_number(&in, 1) != 0;
+    s_take_mark(bytes_take_number(&in, 1), found);
     found->count = (uint32_t)bytes_take_number(&in, 4);
     found->rows = slice(in.at, in.left);
     return !in.failed && version == FOUND_VERSION && found->kind >= FOUND_FRAMES &&
-           found->kind < FOUND_KINDS && s_check_rows(found);
+           found->kind < FOUND_KINDS && found->mark < MARK_KINDS && s_check_rows(found);
 }
 
 void frame_write(const frame_t *frame, bytes_t *out)
@@ -80,6 +99,46 @@ bool frame_read(bytes_in_t *in, frame_t *frame)
         frame->json = slice(frame->json.data + 1, frame->json.len - 1);
     }
     return !in->failed;
+}
+
+void standing_write(const standing_t *standing, bytes_t *out)
+{
+    bytes_number(out, standing->position.sequence, 8);
+    bytes_number(out, standing->position.tag, 4);
+    bytes_number(out, standing->position.tagged, 1);
+    bytes_number(out, standing->reset, 1);
+}
+
+bool standing_read(bytes_in_t *in, standing_t *standing)
+{
+    standing->position.sequence = bytes_take_number(in, 8);
+    standing->position.tag = (uint32_t)bytes_take_number(in, 4);
+    standing->position.tagged = bytes_take_number(in, 1) != 0;
+    standing->reset = (reset_t)bytes_take_number(in, 1);
+    return !in->failed;
+}
+
+void listed_write(const listed_t *listed, bytes_t *out)
+{
+    grant_write(&listed->grant, out);
+    bytes_number(out, listed->label.len, 2);
+    bytes_put(out, listed->label.data, listed->label.len);
+}
+
+static bool s_is_label(slice_t text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] < 0x20)
+            return false;
+    return text.len >= 2 && text.data[0] == '{' && text.data[text.len - 1] == '}' &&
+           text.len <= LISTED_LABEL && utf8_valid(text);
+}
+
+bool listed_read(bytes_in_t *in, listed_t *listed)
+{
+    bool granted = grant_read(in, &listed->grant);
+    listed->label = bytes_take(in, bytes_take_number(in, 2));
+    return granted && !in->failed && s_is_label(listed->label);
 }
 
 void refused_write(uint32_t index, unsigned error, bytes_t *out)

@@ -5,8 +5,7 @@
 #ifndef POSTERN_STREAM_FOUND_H
 #define POSTERN_STREAM_FOUND_H
 
-#include "common/stream/bytes.h"
-#include "common/stream/position.h"
+#include "common/stream/ask.h"
 
 typedef enum {
     FOUND_FRAMES = 1, /* perhaps none: all up to UPTO */
@@ -14,6 +13,8 @@ typedef enum {
     FOUND_RENEW,      /* a bare feed of a generation that is not known: ask with the grants */
     FOUND_MOVED,      /* another journal, or another shard, than the feed's: look for the targets */
     FOUND_RESET,      /* a page's position is not of this history */
+    FOUND_SPAN,       /* frames of a span, and behind them a standing_t for each of its rows */
+    FOUND_LISTED,     /* by authd: what a stream of several has, listed_t; opens it, too */
     FOUND_KINDS
 } found_kind_t;
 
@@ -21,14 +22,18 @@ typedef enum { RESET_NONE, RESET_EXPIRED, RESET_REPLACED } reset_t;
 
 typedef struct {
     found_kind_t kind;
-    bool more; /* a page: there is more behind it */
+    bool more; /* a page, a span: there is more behind it. A list: it is another one */
     reset_t reset;
     uint32_t generation;
     uuid_t7 journal;
     uint32_t shard, shards;
-    uint64_t after, upto; /* a feed's; of a page UPTO: what the target has up to there is given */
-    position_t position;  /* a page's: behind its frames, or where a reset goes on */
-    uint32_t count;       /* frames, or refused grants */
+    uint64_t after, upto; /* a feed's; of a page UPTO: what the target has up to there is given. A
+                             list's AFTER: its digest; UPTO: when the stream ends, in milliseconds
+                             since 1970; 0: not */
+    position_t position;  /* a page's: behind its frames, or where a reset goes on. A feed's and a
+                             span's: the log sequence UPTO with the tag of the record there */
+    mark_t mark;          /* a span's: of that record */
+    uint32_t count;       /* frames, refused grants, or rows of a list */
     slice_t rows;
 } found_t;
 
@@ -51,6 +56,31 @@ typedef struct {
 void frame_write(const frame_t *frame, bytes_t *out);
 /* The next of found->rows. */
 bool frame_read(bytes_in_t *in, frame_t *frame);
+
+/* In the log sequence of a span's frame: the record has been brought there by a reshard. */
+#define FRAME_MOVED (UINT64_C(1) << 63)
+
+/* Where a target of a span stands before the frames, and why that is not where it was asked for. */
+typedef struct {
+    position_t position;
+    reset_t reset;
+} standing_t;
+
+void standing_write(const standing_t *standing, bytes_t *out);
+/* The next behind the frames of found->rows. */
+bool standing_read(bytes_in_t *in, standing_t *standing);
+
+/* A target of a stream of several. One whose grant is of an operation of authd's own is no target:
+ * it is the right to ask for the list (ASK_LIST). */
+enum { LISTED_LABEL = 1024, LISTED_MOST = 1000, LISTED_NAMED = 64 };
+typedef struct {
+    grant_t grant;
+    slice_t label; /* what events say of it: an object of JSON, in one line */
+} listed_t;
+
+void listed_write(const listed_t *listed, bytes_t *out);
+/* False, too, when a label is not one line of UTF-8 in braces. */
+bool listed_read(bytes_in_t *in, listed_t *listed);
 
 /* A refused grant: which, and why (an error_code_t). */
 void refused_write(uint32_t index, unsigned error, bytes_t *out);

@@ -3,7 +3,7 @@
  * the reader knows: after the restore of an older backup, or an import, another record may have the
  * sequence.
  *
- * As text: "18423-1q3fz9k", the tag as 7 characters of 0-9 and a-v; without a tag "18423".
+ * As text: "18423-1q3fd9k", the tag as 7 characters of 0-9 and a-v; without a tag "18423".
  * Threading: no state, any thread. */
 #ifndef POSTERN_STREAM_POSITION_H
 #define POSTERN_STREAM_POSITION_H

@@ -17,9 +17,9 @@ enum {
     RESEND_APART_MS = 200,  /* least time between two attempts that news of a process cause */
 };
 
-/* What a slot's owner is: a request of HTTP, or for the lane's own streams a feed or a stream that
- * reads a page (gateway/stream). */
-typedef enum { SLOT_REQUEST, SLOT_FEED, SLOT_PAGE } slot_kind_t;
+/* What a slot's owner is: a request of HTTP, or for the lane's own streams (gateway/stream) a feed,
+ * a strand that reads a page, or a stream that asks for its targets. */
+typedef enum { SLOT_REQUEST, SLOT_FEED, SLOT_PAGE, SLOT_LIST } slot_kind_t;
 
 typedef struct slot {
     /* the owner's */

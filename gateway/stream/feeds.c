@@ -20,6 +20,7 @@ struct feed {
     unsigned shard, shards;
     uuid_t7 journal;
     uint64_t cursor; /* all up to there has come */
+    position_t at;   /* the cursor, with the tag of the record there where it is known */
     uint32_t generation;
     bool changed;   /* the set, since the last ask with grants */
     bool renew;     /* the worker does not know the set */
@@ -27,7 +28,8 @@ struct feed {
     bytes_t text;   /* of it */
     int64_t asked_ms, granted_ms, again_ms;
     row_t *watches;
-    h2o_linklist_t members; /* streams */
+    h2o_linklist_t members; /* of strands */
+    bool busy;              /* it is looked through: it stays without a member */
     unsigned unknown;       /* watches that are not known yet */
     notice_t *kept[FEED_KEPT];
     unsigned kept_at, kept_len;
@@ -45,9 +47,9 @@ static feed_t *s_at(h2o_linklist_t *link)
     return H2O_STRUCT_FROM_MEMBER(feed_t, link, link);
 }
 
-static stream_t *s_member(h2o_linklist_t *link)
+static member_t *s_member(h2o_linklist_t *link)
 {
-    return H2O_STRUCT_FROM_MEMBER(stream_t, in_feed, link);
+    return H2O_STRUCT_FROM_MEMBER(member_t, in_feed, link);
 }
 
 static feed_t *s_find(feeds_t *self, op_owner_t owner, const found_t *found)
@@ -98,29 +100,29 @@ static watch_t *s_watch(feed_t *self, const uuid_t7 *target)
     if (!row)
         abort();
     row->watch = (watch_t){.target = *target, .added = self->generation + 1};
-    h2o_linklist_init_anchor(&row->watch.streams);
+    h2o_linklist_init_anchor(&row->watch.members);
     HASH_ADD(hh, self->watches, watch.target, UUID_BYTES, row);
     self->unknown++;
     return &row->watch;
 }
 
-void feeds_leave(stream_t *stream)
+void feeds_leave(member_t *member)
 {
-    feed_t *self = stream->feed;
+    feed_t *self = member->feed;
     if (!self)
         return;
-    h2o_linklist_unlink(&stream->in_feed);
-    h2o_linklist_unlink(&stream->in_watch);
-    if (h2o_linklist_is_empty(&stream->watch->streams)) {
-        row_t *row = H2O_STRUCT_FROM_MEMBER(row_t, watch, stream->watch);
+    h2o_linklist_unlink(&member->in_feed);
+    h2o_linklist_unlink(&member->in_watch);
+    if (h2o_linklist_is_empty(&member->watch->members)) {
+        row_t *row = H2O_STRUCT_FROM_MEMBER(row_t, watch, member->watch);
         self->unknown -= !row->watch.known;
         HASH_DEL(self->watches, row);
         free(row);
     }
     self->changed = true;
-    stream->feed = NULL;
-    stream->watch = NULL;
-    if (h2o_linklist_is_empty(&self->members))
+    member->feed = NULL;
+    member->watch = NULL;
+    if (!self->busy && h2o_linklist_is_empty(&self->members))
         s_destroy(self);
 }
 
@@ -142,40 +144,66 @@ static void s_keep(feed_t *self, notice_t *notice)
     self->kept_len += self->kept_len < FEED_KEPT;
 }
 
-/* A stream that is whole up to its page is live, with what came since; or it reads another page. */
-static void s_try(feed_t *self, stream_t *stream)
+/* Up to where the strand has to have read to go on by the feed; false: the feed does not know all
+ * its targets yet. */
+static bool s_is_known(const feed_t *self, const strand_t *strand, uint64_t *since)
 {
-    if (!stream->watch->known)
+    *since = self->kept_from;
+    for (member_t *member = NULL; (member = strand_next(strand, member));) {
+        if (!member->watch->known)
+            return false;
+        if (member->watch->since > *since)
+            *since = member->watch->since;
+    }
+    return true;
+}
+
+/* A strand that is whole up to its page is live, with what came since; or it reads another page. */
+static void s_try(feed_t *self, strand_t *strand)
+{
+    uint64_t since, upto = strand->upto;
+    if (!s_is_known(self, strand, &since))
         return;
-    if (stream->upto < stream->watch->since || stream->upto < self->kept_from) {
-        streams_page(self->streams, stream);
+    if (upto < since) {
+        streams_page(self->streams, strand);
         return;
     }
-    stream->state = STREAM_LIVE;
-    for (unsigned i = 0; i < self->kept_len && stream->state == STREAM_LIVE; i++) {
+    strand->state = STRAND_LIVE;
+    for (unsigned i = 0; i < self->kept_len && strand->state == STRAND_LIVE; i++) {
         notice_t *notice = s_kept(self, i);
-        if (notice->log > stream->upto && uuid_eq(&notice->target, &stream->grant.target))
-            streams_deliver(self->streams, stream, notice);
+        member_t *member = notice->log > upto ? strand_find(strand, &notice->target) : NULL;
+        if (member)
+            streams_deliver(self->streams, member, notice);
     }
 }
 
-void feeds_join(feeds_t *self, stream_t *stream, const found_t *found)
+static void s_add_member(feed_t *self, member_t *member)
 {
-    op_owner_t owner = op_find(stream->grant.op)->owner;
-    feed_t *feed = s_find(self, owner, found);
+    feeds_leave(member);
+    member->feed = self;
+    member->watch = s_watch(self, &member->grant.target);
+    h2o_linklist_insert(&self->members, &member->in_feed);
+    h2o_linklist_insert(&member->watch->members, &member->in_watch);
+    self->changed = true;
+}
+
+void feeds_join(feeds_t *self, strand_t *strand, const found_t *found)
+{
+    feed_t *feed = s_find(self, strand->owner, found);
     if (!feed)
-        feed = s_new(self, owner, found);
-    stream->upto = found->upto;
-    stream->state = STREAM_JOINING;
-    if (stream->feed != feed) {
-        feeds_leave(stream);
-        stream->feed = feed;
-        stream->watch = s_watch(feed, &stream->grant.target);
-        h2o_linklist_insert(&feed->members, &stream->in_feed);
-        h2o_linklist_insert(&stream->watch->streams, &stream->in_watch);
-        feed->changed = true;
-    }
-    s_try(feed, stream);
+        feed = s_new(self, strand->owner, found);
+    strand->upto = found->upto;
+    strand->state = STRAND_JOINING;
+    for (member_t *member = NULL; (member = strand_next(strand, member));)
+        if (member->feed != feed)
+            s_add_member(feed, member);
+    s_try(feed, strand);
+}
+
+position_t feeds_at(const strand_t *strand)
+{
+    const member_t *member = strand_next(strand, NULL);
+    return member && member->feed ? member->feed->at : (position_t){0};
 }
 
 static uint32_t s_write_grants(feed_t *self, bytes_t *rows)
@@ -183,10 +211,10 @@ static uint32_t s_write_grants(feed_t *self, bytes_t *rows)
     uint32_t count = 0;
     for (h2o_linklist_t *at = self->members.next; at != &self->members && count < ASK_GRANTS;
          at = at->next) {
-        stream_t *stream = s_member(at);
-        stream->row = count++;
-        stream->row_generation = self->generation;
-        grant_write(&stream->grant, rows);
+        member_t *member = s_member(at);
+        member->row = count++;
+        member->row_generation = self->generation;
+        grant_write(&member->grant, rows);
     }
     return count;
 }
@@ -226,38 +254,59 @@ void feeds_turn(feeds_t *self, int64_t now_ms)
     }
 }
 
+/* A member is gone from the list when this returns, and perhaps others with it. */
+typedef void leave_fn(feed_t *self, member_t *member);
+
+/* The feed is gone with its last member. */
+static void s_leave_all(feed_t *self, h2o_linklist_t *members, leave_fn *leave)
+{
+    self->busy = true;
+    while (!h2o_linklist_is_empty(members))
+        leave(self, s_member(members->next));
+    self->busy = false;
+    if (h2o_linklist_is_empty(&self->members))
+        s_destroy(self);
+}
+
+static void s_refuse_member(feed_t *self, member_t *member)
+{
+    unsigned error = member->row;
+    feeds_leave(member);
+    streams_refuse(self->streams, member, error);
+}
+
 static void s_refuse(feed_t *self, const found_t *found)
 {
     bytes_in_t in = {found->rows.data, found->rows.len, false};
     uint32_t index;
     unsigned error;
-    h2o_linklist_t *at = self->members.next, *next;
+    h2o_linklist_t refused, *next;
     bool more = refused_read(&in, &index, &error);
-    streams_t *streams = self->streams;
-    /* Both in the order of the rows. The feed goes with its last member. */
-    for (bool last = false; more && !last && at != &self->members; at = next) {
-        stream_t *stream = s_member(at);
+    h2o_linklist_init_anchor(&refused);
+    /* Both in the order of the rows. */
+    for (h2o_linklist_t *at = self->members.next; more && at != &self->members; at = next) {
+        member_t *member = s_member(at);
         next = at->next;
-        last = next == &self->members;
-        if (stream->row_generation != found->generation || stream->row != index)
+        if (member->row_generation != found->generation || member->row != index)
             continue;
-        streams_refuse(streams, stream, error);
+        h2o_linklist_unlink(at);
+        h2o_linklist_insert(&refused, at);
+        member->row = error;
         more = refused_read(&in, &index, &error);
     }
+    s_leave_all(self, &refused, s_refuse_member);
 }
 
-/* Its journal or its shards are others: its streams look where they go on by pages. */
+static void s_move_member(feed_t *self, member_t *member)
+{
+    feeds_leave(member);
+    streams_page(self->streams, member->strand);
+}
+
+/* Its journal or its shards are others: its strands look where they go on by pages. */
 static void s_move(feed_t *self)
 {
-    h2o_linklist_t *at = self->members.next, *next;
-    streams_t *streams = self->streams;
-    for (bool last = false; !last; at = next) {
-        stream_t *stream = s_member(at);
-        next = at->next;
-        last = next == &self->members;
-        streams_page(streams, stream);
-        feeds_leave(stream);
-    }
+    s_leave_all(self, &self->members, s_move_member);
 }
 
 static void s_know(feed_t *self, const found_t *found)
@@ -272,15 +321,15 @@ static void s_know(feed_t *self, const found_t *found)
     }
 }
 
-/* What waited for a target to be known goes on. */
+/* What waited for its targets to be known goes on. */
 static void s_join_known(feed_t *self, const found_t *found)
 {
     h2o_linklist_t *next;
     s_know(self, found);
     for (h2o_linklist_t *at = self->members.next; at != &self->members; at = next) {
         next = at->next;
-        if (s_member(at)->state == STREAM_JOINING)
-            s_try(self, s_member(at));
+        if (s_member(at)->strand->state == STRAND_JOINING)
+            s_try(self, s_member(at)->strand);
     }
 }
 
@@ -290,12 +339,12 @@ static void s_deliver(feed_t *self, notice_t *notice)
     HASH_FIND(hh, self->watches, &notice->target, UUID_BYTES, row);
     if (!row)
         return;
-    h2o_linklist_t *streams = &row->watch.streams, *next;
-    for (h2o_linklist_t *at = streams->next; at != streams; at = next) {
-        stream_t *stream = H2O_STRUCT_FROM_MEMBER(stream_t, in_watch, at);
+    h2o_linklist_t *members = &row->watch.members, *next;
+    for (h2o_linklist_t *at = members->next; at != members; at = next) {
+        member_t *member = H2O_STRUCT_FROM_MEMBER(member_t, in_watch, at);
         next = at->next;
-        if (stream->state == STREAM_LIVE)
-            streams_deliver(self->streams, stream, notice);
+        if (member->strand->state == STRAND_LIVE)
+            streams_deliver(self->streams, member, notice);
     }
 }
 
@@ -310,6 +359,8 @@ static void s_take_frames(feed_t *self, const found_t *found)
         s_deliver(self, notice);
         s_keep(self, notice);
     }
+    if (found->position.tagged || found->upto != self->cursor)
+        self->at = found->position.tagged ? found->position : (position_t){found->upto, 0, false};
     self->cursor = found->upto;
     if (self->unknown > 0)
         s_join_known(self, found);

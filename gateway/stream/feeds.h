@@ -20,10 +20,10 @@ enum {
     FEED_KEPT = 1024,
 };
 
-/* The streams of one target. */
+/* The members of one target. */
 typedef struct watch {
     uuid_t7 target;
-    h2o_linklist_t streams;
+    h2o_linklist_t members;
     uint32_t added; /* the generation with which it is asked for first */
     bool known;
     uint64_t since; /* what its feed has of the target, it has from behind this log sequence on */
@@ -38,10 +38,12 @@ typedef struct {
 
 void feeds_open(feeds_t *self, struct streams *streams);
 
-/* Has the stream's target asked for, of the shard that FOUND, a whole page, is of: the stream waits
- * for the feed, or is live, or has to read another page. */
-void feeds_join(feeds_t *self, stream_t *stream, const found_t *found);
-void feeds_leave(stream_t *stream);
+/* Has the strand's targets asked for, of the shard that FOUND, a whole page, is of: the strand
+ * waits for the feed, or is live, or has to read another page. */
+void feeds_join(feeds_t *self, strand_t *strand, const found_t *found);
+void feeds_leave(member_t *member);
+/* Up to where a live strand has all: a log sequence, tagged where the record there is known. */
+position_t feeds_at(const strand_t *strand);
 
 /* Asks for what is due. */
 void feeds_turn(feeds_t *self, int64_t now_ms);

@@ -1,6 +1,5 @@
 #include "gateway/stream/notice.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -57,82 +56,162 @@ void notice_drop(notice_t **self_p)
     for (unsigned i = 0; i < FORMATS; i++)
         if (self->as[i].data != self->bytes)
             free((char *)self->as[i].data);
+    notice_drop(&self->of);
     free(self);
 }
 
-static slice_t s_around(const char *before, slice_t json, const char *behind)
+static void s_text(bytes_t *out, const char *text)
 {
-    bytes_t text = {0};
-    bytes_put(&text, before, strlen(before));
-    bytes_put(&text, json.data, json.len);
-    bytes_put(&text, behind, strlen(behind));
-    return bytes_slice(&text);
+    bytes_put(out, text, strlen(text));
+}
+
+static void s_slice(bytes_t *out, slice_t text)
+{
+    bytes_put(out, text.data, text.len);
 }
 
 static const char *const s_kinds[FRAME_KINDS] = {"message", "edit", "delete"};
 
-slice_t notice_as(notice_t *self, stream_format_t format)
+/* What stands before a message's data, and behind it. */
+static void s_head(stream_format_t format, frame_kind_t kind, slice_t id, bytes_t *out)
 {
-    char id[POSITION_TEXT], before[TEXT];
+    bool lines = format == FORMAT_LINES, said = lines || kind != FRAME_MESSAGE; /* the default */
+    s_text(out, lines ? "{\"event\":\"" : said ? "event: " : "");
+    s_text(out, said ? s_kinds[kind] : "");
+    s_text(out, lines ? "\",\"id\":\"" : said ? "\nid: " : "id: ");
+    s_slice(out, id);
+    s_text(out, format == FORMAT_SSE ? "\ndata: " : "\",\"data\":");
+}
+
+static slice_t s_tail(stream_format_t format)
+{
+    return slice_of(format == FORMAT_SSE ? "\n\n" : "}\n");
+}
+
+static slice_t s_as(notice_t *self, stream_format_t format)
+{
+    char id[POSITION_TEXT];
+    bytes_t text = {0};
     if (self->as[format].data)
         return self->as[format];
-    position_text(&(position_t){self->sequence, self->tag, true}, id);
-    if (format == FORMAT_SSE) {
-        const char *kind = s_kinds[self->kind];
-        bool said = self->kind != FRAME_MESSAGE; /* which is the default */
-        snprintf(before, sizeof before, "%s%s%sid: %s\ndata: ", said ? "event: " : "",
-                 said ? kind : "", said ? "\n" : "", id);
-        self->as[format] = s_around(before, self->json, "\n\n");
-    } else {
-        snprintf(before, sizeof before,
-                 "{\"event\":\"%s\",\"id\":\"%s\",\"data\":", s_kinds[self->kind], id);
-        self->as[format] = s_around(before, self->json, "}\n");
+    size_t len = position_text(&(position_t){self->sequence, self->tag, true}, id);
+    s_head(format, self->kind, slice(id, len), &text);
+    s_slice(&text, self->json);
+    s_slice(&text, s_tail(format));
+    return self->as[format] = bytes_slice(&text);
+}
+
+unsigned notice_parts(notice_t *self, stream_format_t format, slice_t parts[NOTICE_PARTS])
+{
+    parts[0] = s_as(self, format);
+    if (!self->of)
+        return 1;
+    slice_t json = self->of->json;
+    parts[1] = slice(json.data + 1, json.len - 1); /* its brace stands before the label */
+    parts[2] = s_tail(format);
+    return NOTICE_PARTS;
+}
+
+size_t notice_len(notice_t *self, stream_format_t format)
+{
+    slice_t parts[NOTICE_PARTS];
+    size_t len = 0;
+    for (unsigned i = 0, count = notice_parts(self, format, parts); i < count; i++)
+        len += parts[i].len;
+    return len;
+}
+
+/* Takes the text. */
+static notice_t *s_say(bytes_t *text)
+{
+    notice_t *self = notice_text(bytes_slice(text));
+    bytes_free(text);
+    return self;
+}
+
+notice_t *notice_of(notice_t *message, stream_format_t format, slice_t id, slice_t label)
+{
+    bytes_t text = {0};
+    s_head(format, message->kind, id, &text);
+    s_text(&text, "{\"target\":");
+    s_slice(&text, label);
+    s_text(&text, ",");
+    notice_t *self = s_say(&text);
+    self->of = notice_hold(message);
+    return self;
+}
+
+notice_t *notice_id(slice_t id)
+{
+    bytes_t text = {0};
+    s_text(&text, "id: ");
+    s_slice(&text, id);
+    s_text(&text, "\n\n");
+    return s_say(&text);
+}
+
+notice_t *notice_begin(stream_format_t format, slice_t id, unsigned retry_ms)
+{
+    bytes_t text = {0};
+    char retry[32];
+    if (format == FORMAT_LINES) {
+        s_text(&text, "{\"event\":\"open\",\"id\":\"");
+        s_slice(&text, id);
+        s_text(&text, "\"}\n");
+        return s_say(&text);
     }
-    return self->as[format];
+    snprintf(retry, sizeof retry, "retry: %u\n", retry_ms);
+    s_text(&text, retry);
+    s_text(&text, "id: ");
+    s_slice(&text, id);
+    s_text(&text, "\n\n");
+    return s_say(&text);
 }
 
-static notice_t *s_say(const char *text, int len)
+/* An event other than a message; DATA: what stands within its braces. ID: empty: none. */
+static notice_t *s_event(stream_format_t format, const char *event, slice_t id, slice_t label,
+                         const char *data)
 {
-    assert(len > 0 && len < TEXT);
-    return notice_text(slice(text, (size_t)len));
+    bytes_t text = {0};
+    bool lines = format == FORMAT_LINES;
+    s_text(&text, lines ? "{\"event\":\"" : "event: ");
+    s_text(&text, event);
+    s_text(&text, id.len == 0 ? "" : lines ? "\",\"id\":\"" : "\nid: ");
+    s_slice(&text, id);
+    s_text(&text, lines ? "\",\"data\":{" : "\ndata: {");
+    s_text(&text, label.len ? "\"target\":" : "");
+    s_slice(&text, label);
+    s_text(&text, label.len ? "," : "");
+    s_text(&text, data);
+    s_text(&text, lines ? "}}\n" : "}\n\n");
+    return s_say(&text);
 }
 
-notice_t *notice_begin(stream_format_t format, const position_t *position, unsigned retry_ms)
+notice_t *notice_reset(stream_format_t format, slice_t id, slice_t label,
+                       const position_t *position, reset_t reason)
 {
-    char text[TEXT], id[POSITION_TEXT];
-    position_text(position, id);
-    int len = format == FORMAT_SSE
-                  ? snprintf(text, sizeof text, "retry: %u\nid: %s\n\n", retry_ms, id)
-                  : snprintf(text, sizeof text, "{\"event\":\"open\",\"id\":\"%s\"}\n", id);
-    return s_say(text, len);
-}
-
-notice_t *notice_reset(stream_format_t format, const position_t *position, reset_t reason)
-{
-    char text[TEXT], id[POSITION_TEXT], data[TEXT / 2];
-    position_text(position, id);
-    snprintf(data, sizeof data, "{\"reason\":\"%s\",\"from\":%" PRIu64 "}",
+    char data[TEXT];
+    snprintf(data, sizeof data, "\"reason\":\"%s\",\"from\":%" PRIu64,
              reason == RESET_EXPIRED ? "expired" : "replaced", position->sequence + 1);
-    int len = format == FORMAT_SSE
-                  ? snprintf(text, sizeof text, "event: reset\nid: %s\ndata: %s\n\n", id, data)
-                  : snprintf(text, sizeof text, "{\"event\":\"reset\",\"id\":\"%s\",\"data\":%s}\n",
-                             id, data);
-    return s_say(text, len);
+    return s_event(format, "reset", id, label, data);
 }
 
-notice_t *notice_end(stream_format_t format, const char *code, const char *message,
+notice_t *notice_end(stream_format_t format, slice_t label, const char *code, const char *message,
                      unsigned retry_ms)
 {
-    char text[TEXT], retry[32] = "", data[TEXT / 2];
-    int said = snprintf(data, sizeof data, "{\"code\":\"%s\",\"message\":\"%s\"}", code, message);
+    char data[TEXT], retry[32] = "";
+    bytes_t text = {0};
+    int said = snprintf(data, sizeof data, "\"code\":\"%s\",\"message\":\"%s\"", code, message);
     if (said >= (int)sizeof data)
-        snprintf(data, sizeof data, "{\"code\":\"%s\"}", code);
-    if (retry_ms)
-        snprintf(retry, sizeof retry, "retry: %u\n", retry_ms);
-    int len = format == FORMAT_SSE
-                  ? snprintf(text, sizeof text, "%sevent: end\ndata: %s\n\n", retry, data)
-                  : snprintf(text, sizeof text, "{\"event\":\"end\",\"data\":%s}\n", data);
-    return s_say(text, len);
+        snprintf(data, sizeof data, "\"code\":\"%s\"", code);
+    notice_t *end = s_event(format, "end", slice("", 0), label, data);
+    if (!retry_ms || format == FORMAT_LINES)
+        return end;
+    snprintf(retry, sizeof retry, "retry: %u\n", retry_ms);
+    s_text(&text, retry);
+    s_slice(&text, end->as[format]);
+    notice_drop(&end);
+    return s_say(&text);
 }
 
 notice_t *notice_heartbeat(stream_format_t format, bool event)

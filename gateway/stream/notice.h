@@ -17,6 +17,7 @@ typedef struct notice {
     uuid_t7 target;
     slice_t json;        /* of a message, behind the struct */
     slice_t as[FORMATS]; /* made when it is first written so; data NULL: not yet */
+    struct notice *of; /* the message that is written behind these bytes, for one stream; or NULL */
     char bytes[];
 } notice_t;
 
@@ -30,15 +31,24 @@ notice_t *notice_text(slice_t text);
 notice_t *notice_hold(notice_t *self);
 void notice_drop(notice_t **self_p);
 
-/* Its bytes. */
-slice_t notice_as(notice_t *self, stream_format_t format);
+/* Of several targets: MESSAGE, shared, with the id ID, and the target's LABEL in its data. */
+notice_t *notice_of(notice_t *message, stream_format_t format, slice_t id, slice_t label);
 
-/* The gateway's own. RETRY_MS: after which an EventSource returns. */
-notice_t *notice_begin(stream_format_t format, const position_t *position, unsigned retry_ms);
-notice_t *notice_reset(stream_format_t format, const position_t *position, reset_t reason);
+/* Its bytes, in up to NOTICE_PARTS; returns how many there are. */
+enum { NOTICE_PARTS = 3 };
+unsigned notice_parts(notice_t *self, stream_format_t format, slice_t parts[NOTICE_PARTS]);
+size_t notice_len(notice_t *self, stream_format_t format);
+
+/* The gateway's own. RETRY_MS: after which an EventSource returns. LABEL: of the target that it is
+ * about, or empty. */
+notice_t *notice_begin(stream_format_t format, slice_t id, unsigned retry_ms);
+notice_t *notice_reset(stream_format_t format, slice_t id, slice_t label,
+                       const position_t *position, reset_t reason);
 /* RETRY_MS: 0: none is said. */
-notice_t *notice_end(stream_format_t format, const char *code, const char *message,
+notice_t *notice_end(stream_format_t format, slice_t label, const char *code, const char *message,
                      unsigned retry_ms);
+/* A block of Server-Sent Events that has an id alone. */
+notice_t *notice_id(slice_t id);
 notice_t *notice_heartbeat(stream_format_t format, bool event);
 
 #endif

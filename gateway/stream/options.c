@@ -1,6 +1,7 @@
 #include "gateway/stream/options.h"
 
 #include "common/base/moment.h"
+#include "gateway/stream/vector.h"
 
 enum { LAST_MOST = 1000, TIMES = 1000000000 /* a number from here on is a time */ };
 
@@ -51,17 +52,34 @@ static const char *s_read_last(slice_t text, stream_options_t *options)
     return NULL;
 }
 
+static const char s_wrong_id[] = "since is no id of an event of such a stream.";
+
+static bool s_read_vector(slice_t text, stream_options_t *options)
+{
+    vector_t vector;
+    if (!vector_read(text, &vector))
+        return false;
+    vector_free(&vector);
+    options->from = PAGE_MARK;
+    options->vector = text;
+    return true;
+}
+
 static const char *s_read_since(slice_t text, int64_t wall_ms, stream_options_t *options)
 {
     if (slice_is(text, "now"))
         return NULL;
     if (slice_is(text, "latest"))
         return s_read_last(slice_of("1"), options);
+    if (options->several && text.len > 0 && *text.data == '~')
+        return s_read_vector(text, options) ? NULL : s_wrong_id;
     options->from = PAGE_TIME;
     if (slice_is(text, "all"))
         return NULL;
     if (position_read(text, &options->position) &&
         (options->position.tagged || options->position.sequence < TIMES)) {
+        if (options->several)
+            return s_wrong_id;
         options->from = PAGE_AFTER;
         return NULL;
     }
@@ -72,19 +90,34 @@ static const char *s_read_since(slice_t text, int64_t wall_ms, stream_options_t 
                  ".";
 }
 
-const char *stream_options_read(h2o_req_t *req, slice_t params, int64_t wall_ms,
-                                stream_options_t *options)
+static bool s_is_known(slice_t name, bool several)
 {
     static const char *const known[] = {"format", "heartbeat", "since", "last"};
+    bool found = several && slice_is(name, "targets");
+    for (size_t i = 0; !found && i < sizeof known / sizeof *known; i++)
+        found = slice_is(name, known[i]);
+    return found;
+}
+
+static const char *s_read_return(slice_t id, stream_options_t *options)
+{
+    options->returns = true;
+    options->from = PAGE_AFTER;
+    bool read =
+        options->several ? s_read_vector(id, options) : position_read(id, &options->position);
+    return read ? NULL : "Last-Event-ID is no id of such a stream's event.";
+}
+
+const char *stream_options_read(h2o_req_t *req, slice_t params, bool several, int64_t wall_ms,
+                                stream_options_t *options)
+{
     slice_t since = slice("", 0), last = slice("", 0), name, value, id;
-    *options = (stream_options_t){.from = PAGE_NOW};
-    for (wire_pairs_t each = wire_pairs_begin(params); wire_pairs_next(&each, &name, &value);) {
-        bool found = false;
-        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-            found |= slice_is(name, known[i]);
-        if (!found)
-            return "A stream takes the parameters format, heartbeat, since and last.";
-    }
+    *options = (stream_options_t){.from = PAGE_NOW, .several = several};
+    for (wire_pairs_t each = wire_pairs_begin(params); wire_pairs_next(&each, &name, &value);)
+        if (!s_is_known(name, several))
+            return several ? "A stream takes the parameters targets, format, heartbeat, since and "
+                             "last."
+                           : "A stream takes the parameters format, heartbeat, since and last.";
     const char *fault = s_read_format(req, params, options);
     bool has_since = wire_pairs_find(params, "since", &since);
     bool has_last = wire_pairs_find(params, "last", &last);
@@ -95,10 +128,5 @@ const char *stream_options_read(h2o_req_t *req, slice_t params, int64_t wall_ms,
     if (!fault && has_last)
         fault = s_read_last(last, options);
     id = s_header(req, "last-event-id");
-    if (fault || id.len == 0)
-        return fault;
-    options->returns = true;
-    options->from = PAGE_AFTER;
-    return position_read(id, &options->position) ? NULL
-                                                 : "Last-Event-ID is no id of a stream's event.";
+    return fault || id.len == 0 ? fault : s_read_return(id, options);
 }

@@ -1,9 +1,9 @@
 /* What the opening of a stream asks for: how it is written, and where it begins.
  *
  * Parameters: format (sse, json), heartbeat (comment, event), since (now, latest, all, an id of the
- * stream, a sequence, a time), last (a number). The header Last-Event-ID stands above since and
- * last: an EventSource that returns sends it beside the URL of its beginning. Threading: any
- * thread. */
+ * stream, a sequence of its one target, a time), last (a number); and targets, where they are not
+ * of the path, which authd reads. The header Last-Event-ID stands above since and last: an
+ * EventSource that returns sends it beside the URL of its beginning. Threading: any thread. */
 #ifndef POSTERN_GATEWAY_STREAM_OPTIONS_H
 #define POSTERN_GATEWAY_STREAM_OPTIONS_H
 
@@ -16,7 +16,9 @@
 typedef struct {
     stream_format_t format;
     bool event_heartbeat;
-    bool returns; /* by Last-Event-ID: what cannot be honoured is said in the stream */
+    bool returns;   /* by Last-Event-ID: what cannot be honoured is said in the stream */
+    bool several;   /* of several targets: */
+    slice_t vector; /* with PAGE_MARK: where it goes on (vector.h); the request's */
     page_from_t from;
     position_t position;
     uint64_t count;
@@ -25,7 +27,7 @@ typedef struct {
 
 /* NULL, or what is wrong with them: constant text. PARAMS: of the query, encoded. WALL_MS: ms since
  * 1970. */
-const char *stream_options_read(h2o_req_t *req, slice_t params, int64_t wall_ms,
+const char *stream_options_read(h2o_req_t *req, slice_t params, bool several, int64_t wall_ms,
                                 stream_options_t *options);
 
 #endif

@@ -11,35 +11,62 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAGIC = 0x7374726d, PARTS = STREAM_NOTICES + 2, ROOM = 8 };
+enum { MAGIC = 0x7374726d, PARTS = NOTICE_PARTS * STREAM_NOTICES + 2, ROOM = 8 };
 
-stream_t *stream_new(streams_t *streams, h2o_req_t *req, const uuid_t7 *id, slice_t grant,
+stream_t *stream_new(streams_t *streams, h2o_req_t *req, const uuid_t7 *id,
                      const stream_options_t *options)
 {
     stream_t *self = calloc(1, sizeof *self);
-    char *granted = malloc(grant.len + 1);
-    if (!self || !granted)
+    if (!self)
         abort();
-    memcpy(granted, grant.data, grant.len);
     *self = (stream_t){.magic = MAGIC,
                        .streams = streams,
                        .options = *options,
                        .id = *id,
                        .req = req,
-                       .granted = granted,
                        .first = true};
-    bytes_in_t in = {granted, grant.len, false};
-    if (grant_read(&in, &self->grant) && in.left == 0)
-        return self;
-    free(granted);
-    free(self);
-    return NULL;
+    h2o_linklist_init_anchor(&self->strands);
+    return self;
+}
+
+static void s_free_strands(stream_t *self)
+{
+    while (!h2o_linklist_is_empty(&self->strands)) {
+        strand_t *strand = H2O_STRUCT_FROM_MEMBER(strand_t, in_stream, self->strands.next);
+        for (member_t *member; (member = strand_next(strand, NULL));) {
+            strand_drop(member);
+            if (self->several)
+                HASH_DEL(self->members, member);
+            member_destroy(&member);
+        }
+        strand_destroy(&strand);
+    }
+}
+
+static void s_free_several(several_t *several)
+{
+    if (!several)
+        return;
+    if (several->right)
+        member_destroy(&several->right);
+    bytes_free(&several->ask);
+    vector_free(&several->since);
+    vector_free(&several->vector);
+    free(several);
+}
+
+void stream_discard(stream_t **self_p)
+{
+    s_free_strands(*self_p);
+    s_free_several((*self_p)->several);
+    free(*self_p);
+    *self_p = NULL;
 }
 
 static void s_drop_queue(stream_t *self, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        self->queued_bytes -= notice_as(self->queue[i], self->options.format).len;
+        self->queued_bytes -= notice_len(self->queue[i], self->options.format);
         notice_drop(&self->queue[i]);
     }
     self->queued -= count;
@@ -57,10 +84,8 @@ static void s_destroy(stream_t *self)
     streams_forget(self->streams, self);
     if (self->queued > 0)
         s_drop_queue(self, self->queued);
-    bytes_free(&self->ask);
-    free(self->granted);
     self->magic = 0;
-    free(self);
+    stream_discard(&self);
 }
 
 void stream_close(stream_t *self)
@@ -128,7 +153,7 @@ void stream_put(stream_t *self, notice_t **notice_p)
             abort();
     }
     self->queue[self->queued++] = notice;
-    self->queued_bytes += notice_as(notice, self->options.format).len;
+    self->queued_bytes += notice_len(notice, self->options.format);
     streams_ready(self->streams, self);
 }
 
@@ -172,16 +197,19 @@ static void s_send(stream_t *self, h2o_iovec_t *parts, size_t count, h2o_socket_
 void stream_write(stream_t *self)
 {
     h2o_iovec_t parts[PARTS];
+    slice_t text[NOTICE_PARTS];
     size_t bytes = 0;
-    unsigned count = 0;
+    unsigned count = 0, at = 1;
     assert(self->magic == MAGIC);
     if (!self->socket || self->writing || self->state == STREAM_GONE)
         return;
     for (; count < self->queued && count < STREAM_NOTICES && (!count || bytes < STREAM_WRITE);
          count++) {
-        slice_t text = notice_as(self->queue[count], self->options.format);
-        parts[count + 1] = h2o_iovec_init(text.data, text.len);
-        bytes += text.len;
+        unsigned len = notice_parts(self->queue[count], self->options.format, text);
+        for (unsigned i = 0; i < len; i++) {
+            parts[at++] = h2o_iovec_init(text[i].data, text[i].len);
+            bytes += text[i].len;
+        }
     }
     if (count == 0 && self->state == STREAM_ENDING) {
         parts[0] = h2o_iovec_init("0\r\n\r\n", 5);
@@ -192,9 +220,9 @@ void stream_write(stream_t *self)
     self->sending = count;
     int len = snprintf(self->head, sizeof self->head, "%zx\r\n", bytes);
     parts[0] = h2o_iovec_init(self->head, (size_t)len);
-    parts[count + 1] = h2o_iovec_init("\r\n", 2);
+    parts[at++] = h2o_iovec_init("\r\n", 2);
     metric_add(METRIC_stream_events_total, count);
-    s_send(self, parts, count + 2, s_on_written);
+    s_send(self, parts, at, s_on_written);
 }
 
 void stream_finish(stream_t *self)

@@ -1,5 +1,5 @@
 /* One live stream: the socket of a connection that libh2o has given up (h2o_http1_upgrade), what is
- * to be written to it, and where in its target's order it stands.
+ * to be written to it, and what it reads (strand.h).
  *
  * Writing: a stream writes only within stream_write, which the loop calls back (streams.c):
  * libh2o's sockets fail an assertion where something is written between two turns. Its body is
@@ -14,6 +14,7 @@
 
 #include "gateway/http/listener.h"
 #include "gateway/stream/options.h"
+#include "gateway/stream/strand.h"
 
 enum {
     STREAM_QUEUED = 256 << 10, /* bytes that wait for a reader */
@@ -27,16 +28,29 @@ enum {
 
 typedef enum {
     STREAM_OPENING, /* its request waits for the first page */
-    STREAM_PAGES,   /* reads pages */
-    STREAM_JOINING, /* has read all pages, and waits for its feed */
-    STREAM_LIVE,    /* gets what its feed gets */
-    STREAM_ENDING,  /* is closed when all is written */
-    STREAM_GONE     /* is closed when the write that is under way ends */
+    STREAM_OPEN,
+    STREAM_ENDING, /* is closed when all is written */
+    STREAM_GONE    /* is closed when the write that is under way ends */
 } stream_state_t;
 
 struct streams;
-struct feed;
-struct watch;
+
+/* What a stream of several has beyond one of one. */
+typedef struct {
+    struct stream *stream;
+    bool all;        /* of all that its reader may see: */
+    member_t *right; /* to ask for the list of them */
+    uint64_t digest; /* of the list */
+    slot_ref_t list; /* that is asked for */
+    bytes_t ask;
+    int64_t listed_ms, asked_wall_ms; /* when the list was asked for last */
+    int64_t listed_wall_ms;           /* when the one that is known was still the list */
+    h2o_linklist_t in_listing;
+    vector_t since, vector;          /* where it began; where it is */
+    unsigned unplaced[WORKER_KINDS]; /* strands */
+    bool moved;                      /* the vector, since it was written */
+    int64_t ends_ms;                 /* of the wall clock; 0: not */
+} several_t;
 
 typedef struct stream {
     unsigned magic;
@@ -47,22 +61,12 @@ typedef struct stream {
     h2o_req_t *req; /* until its socket is its own */
     bool upgrading; /* libh2o writes the head */
     h2o_socket_t *socket;
-    grant_t grant;
-    char *granted;       /* the bytes of its grant */
-    position_t position; /* behind what is queued */
-    uint64_t upto;       /* a log sequence: all of the target up to there is queued */
-    /* its feed's */
-    struct feed *feed;
-    struct watch *watch;
-    uint32_t row, row_generation; /* of its grant in an ask */
-    h2o_linklist_t in_feed, in_watch;
-    /* its pages */
-    slot_ref_t page; /* that is asked for */
-    bytes_t ask;
+    uuid_t7 token;
+    h2o_linklist_t strands;
     bool first; /* nothing but the first page was asked for */
     int64_t born_ms;
-    h2o_linklist_t in_paging;
-    int64_t page_ms; /* not before */
+    several_t *several; /* of a stream of several targets; else NULL */
+    member_t *members;  /* likewise, by their targets */
     /* its output */
     notice_t **queue;
     unsigned queued, room, sending;
@@ -76,9 +80,11 @@ typedef struct stream {
     h2o_linklist_t in_all, in_ready, in_beat;
 } stream_t;
 
-/* For a request whose connection is parked. GRANT: its bytes; NULL: it is no grant. */
-stream_t *stream_new(struct streams *streams, h2o_req_t *req, const uuid_t7 *id, slice_t grant,
+/* For a request whose connection is parked; without strands. */
+stream_t *stream_new(struct streams *streams, h2o_req_t *req, const uuid_t7 *id,
                      const stream_options_t *options);
+/* One that has never been among the streams. */
+void stream_discard(stream_t **self_p);
 /* Takes the socket of its connection over. */
 void stream_take(stream_t *self, h2o_socket_t *socket);
 

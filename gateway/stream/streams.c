@@ -5,7 +5,7 @@
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 #include "gateway/ring/reply.h"
-#include "gateway/stream/feeds.h"
+#include "gateway/stream/several.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,31 +13,13 @@
 #include <stdlib.h>
 
 enum {
-    BEATS = 100,
-    BEAT_MS = STREAMS_BEAT_MS / BEATS,
+    BEAT_MS = STREAMS_BEAT_MS / STREAMS_BEATS,
     RETRY_LEAST_MS = 2000, /* after a stream has broken */
     RETRY_MS = 3000,       /* and up to so much later: readers come back one by one */
     DRAIN_RETRY_LEAST_MS = 1000,
     DRAIN_RETRY_MS = 4000,
     FULL_RETRY_LEAST_MS = 10000,
     FULL_RETRY_MS = 10000,
-};
-
-struct streams {
-    h2o_loop_t *loop;
-    inflight_t *inflight;
-    bridge_t *bridge;
-    quota_t *quota;
-    feeds_t feeds;
-    h2o_linklist_t all, ready, paging;
-    h2o_linklist_t beat[BEATS];
-    int64_t beaten_ms;
-    notice_t *heartbeat[FORMATS][2];
-    h2o_socket_t *wake;
-    int fd;
-    bool rung, draining;
-    unsigned len, pages;
-    int64_t now_ms;
 };
 
 static void s_on_wake(h2o_socket_t *socket, const char *err);
@@ -52,7 +34,8 @@ streams_t *streams_new(h2o_loop_t *loop, inflight_t *inflight, bridge_t *bridge,
     h2o_linklist_init_anchor(&self->all);
     h2o_linklist_init_anchor(&self->ready);
     h2o_linklist_init_anchor(&self->paging);
-    for (unsigned i = 0; i < BEATS; i++)
+    h2o_linklist_init_anchor(&self->listing);
+    for (unsigned i = 0; i < STREAMS_BEATS; i++)
         h2o_linklist_init_anchor(&self->beat[i]);
     for (unsigned i = 0; i < FORMATS; i++)
         for (unsigned event = 0; event < 2; event++)
@@ -68,23 +51,6 @@ streams_t *streams_new(h2o_loop_t *loop, inflight_t *inflight, bridge_t *bridge,
     return self;
 }
 
-static unsigned s_random(unsigned least, unsigned more)
-{
-    return least + (unsigned)(uuid_instance() % more);
-}
-
-static void s_link(h2o_linklist_t *list, h2o_linklist_t *link)
-{
-    if (!h2o_linklist_is_linked(link))
-        h2o_linklist_insert(list, link);
-}
-
-static void s_unlink(h2o_linklist_t *link)
-{
-    if (h2o_linklist_is_linked(link))
-        h2o_linklist_unlink(link);
-}
-
 static void s_ring(streams_t *self)
 {
     if (self->rung)
@@ -95,7 +61,7 @@ static void s_ring(streams_t *self)
 
 void streams_ready(streams_t *self, stream_t *stream)
 {
-    s_link(&self->ready, &stream->in_ready);
+    streams_link(&self->ready, &stream->in_ready);
     s_ring(self);
 }
 
@@ -143,33 +109,31 @@ bool streams_is_slot(streams_t *self, slot_ref_t ref, const slot_t *slot)
     return inflight_at(self->inflight, ref) == slot;
 }
 
-static void s_unask_page(streams_t *self, stream_t *stream)
-{
-    if (streams_is_asked(self, stream->page))
-        self->pages--;
-    streams_unask(self, &stream->page);
-}
-
 void streams_detach(streams_t *self, stream_t *stream)
 {
-    feeds_leave(stream);
-    s_unask_page(self, stream);
-    s_unlink(&stream->in_paging);
-    s_unlink(&stream->in_beat);
+    for (h2o_linklist_t *at = stream->strands.next; at != &stream->strands; at = at->next) {
+        strand_t *strand = H2O_STRUCT_FROM_MEMBER(strand_t, in_stream, at);
+        for (member_t *member = NULL; (member = strand_next(strand, member));)
+            feeds_leave(member);
+        paging_unask(self, strand);
+    }
+    if (stream->several)
+        several_stop(self, stream);
+    streams_unlink(&stream->in_beat);
 }
 
 void streams_forget(streams_t *self, stream_t *stream)
 {
     streams_detach(self, stream);
-    s_unlink(&stream->in_ready);
-    s_unlink(&stream->in_all);
-    quota_leave(self->quota, &stream->grant.token);
+    streams_unlink(&stream->in_ready);
+    streams_unlink(&stream->in_all);
+    quota_leave(self->quota, &stream->token);
+    self->members -= HASH_COUNT(stream->members);
     self->len--;
     metric_add(METRIC_streams, -1);
 }
 
-/* Answers the request of a stream that is not to be. */
-static void s_reject(stream_t *stream, error_code_t error, const char *detail)
+void streams_reject(stream_t *stream, error_code_t error, const char *detail)
 {
     h2o_req_t *req = stream->req;
     uuid_t7 id = stream->id;
@@ -179,24 +143,27 @@ static void s_reject(stream_t *stream, error_code_t error, const char *detail)
     reply_error(req, &id, error, detail, REASON_none, slice("", 0));
 }
 
-void streams_page(streams_t *self, stream_t *stream)
-{
-    stream->state = STREAM_PAGES;
-    if (!stream->writing && stream->queued == 0 && !streams_is_asked(self, stream->page))
-        s_link(&self->paging, &stream->in_paging);
-}
-
 void streams_wrote(streams_t *self, stream_t *stream)
 {
-    if (stream->queued > 0 || stream->state == STREAM_ENDING)
+    if (stream->queued > 0 || stream->state == STREAM_ENDING) {
         streams_ready(self, stream);
-    else if (stream->state == STREAM_PAGES && !streams_is_asked(self, stream->page))
-        s_link(&self->paging, &stream->in_paging);
+        return;
+    }
+    for (h2o_linklist_t *at = stream->strands.next; at != &stream->strands; at = at->next) {
+        strand_t *strand = H2O_STRUCT_FROM_MEMBER(strand_t, in_stream, at);
+        if (strand->state == STRAND_PAGES)
+            streams_page(self, strand);
+    }
 }
 
-void streams_deliver(streams_t *self, stream_t *stream, notice_t *notice)
+void streams_deliver(streams_t *self, member_t *member, notice_t *notice)
 {
-    position_t *position = &stream->position;
+    stream_t *stream = member->strand->stream;
+    position_t *position = &member->position;
+    if (stream->several) {
+        several_deliver(self, member, notice);
+        return;
+    }
     if (notice->sequence <= position->sequence)
         return;
     bool narrowed = notice->json.len == 0; /* to some users: each asks for itself */
@@ -204,7 +171,7 @@ void streams_deliver(streams_t *self, stream_t *stream, notice_t *notice)
     if (gap && !narrowed)
         metric_add(METRIC_stream_resyncs_total, 1);
     if (gap || stream_is_behind(stream, self->now_ms)) {
-        streams_page(self, stream);
+        streams_page(self, member->strand);
         return;
     }
     *position = (position_t){notice->sequence, notice->tag, true};
@@ -212,71 +179,79 @@ void streams_deliver(streams_t *self, stream_t *stream, notice_t *notice)
     stream_put(stream, &held);
 }
 
-void streams_refuse(streams_t *self, stream_t *stream, unsigned error)
+void streams_refuse(streams_t *self, member_t *member, unsigned error)
 {
+    stream_t *stream = member->strand->stream;
     const error_row_t *row = error_find(error);
-    (void)self;
-    row = row ? row : error_find(ERROR_not_allowed);
-    if (stream->state == STREAM_OPENING) {
-        s_reject(stream, row->code, NULL);
+    if (stream->several) {
+        several_refuse(self, member, error);
         return;
     }
-    notice_t *end = notice_end(stream->options.format, row->name, row->message, 0);
+    row = row ? row : error_find(ERROR_not_allowed);
+    if (stream->state == STREAM_OPENING) {
+        streams_reject(stream, row->code, NULL);
+        return;
+    }
+    notice_t *end = notice_end(stream->options.format, slice("", 0), row->name, row->message, 0);
     stream_put(stream, &end);
     stream_finish(stream);
 }
 
-static void s_ask_page(streams_t *self, stream_t *stream)
+/* Of one target, whose grant is GRANT. */
+static bool s_open_one(stream_t *stream, slice_t grant)
 {
-    bytes_t rows = {0};
-    ask_t ask = {.kind = ASK_PAGE,
-                 .from = stream->first ? stream->options.from : PAGE_AFTER,
-                 .position = stream->first ? stream->options.position : stream->position,
-                 .count = stream->options.count,
-                 .time_ms = stream->options.time_ms,
-                 .target = stream->grant.target,
-                 .grants = 1};
-    grant_write(&stream->grant, &rows);
-    ask.rows = bytes_slice(&rows);
-    stream->ask.len = 0;
-    ask_write(&ask, &stream->ask);
-    bytes_free(&rows);
-    streams_ask(self, op_find(stream->grant.op)->owner, SLOT_PAGE, stream,
-                bytes_slice(&stream->ask), &stream->page);
-    if (!streams_is_asked(self, stream->page)) {
-        stream->page_ms = self->now_ms + FEED_AGAIN_MS;
-        s_link(&self->paging, &stream->in_paging);
-        return;
-    }
-    self->pages++;
-    metric_add(METRIC_stream_pages_total, 1);
+    listed_t listed = {.label = slice("", 0)};
+    bytes_in_t in = {grant.data, grant.len, false};
+    const op_t *op;
+    if (!grant_read(&in, &listed.grant) || in.left > 0 || !(op = op_find(listed.grant.op)) ||
+        op->owner >= WORKER_KINDS)
+        return false;
+    stream->token = listed.grant.token;
+    strand_take(strand_new(stream, op->owner), member_new(&listed));
+    return true;
 }
 
-void streams_open(streams_t *self, h2o_req_t *req, const uuid_t7 *id, slice_t grant,
-                  const stream_options_t *options)
+static void s_start(streams_t *self, stream_t *stream)
 {
-    stream_t *stream = stream_new(self, req, id, grant, options);
-    if (!stream) {
-        reply_error(req, id, ERROR_internal, NULL, REASON_none, slice("", 0));
-        return;
-    }
-    quota_result_t quota = quota_enter(self->quota, &stream->grant.token);
-    if (quota != QUOTA_TAKEN || self->draining) {
-        metric_add(METRIC_streams_refused_total, 1);
-        reply_error(req, id, quota == QUOTA_TOKEN_FULL ? ERROR_too_many_streams : ERROR_overloaded,
-                    NULL, REASON_none, slice("", 0));
-        if (quota == QUOTA_TAKEN)
-            quota_leave(self->quota, &stream->grant.token);
-        free(stream->granted);
-        free(stream);
-        return;
-    }
     self->len++;
     metric_add(METRIC_streams, 1);
     h2o_linklist_insert(&self->all, &stream->in_all);
-    stream->born_ms = clock_ms();
-    connection_of(req)->stream = stream;
-    s_link(&self->paging, &stream->in_paging);
+    connection_of(stream->req)->stream = stream;
+    if (stream->several)
+        several_start(self, stream);
+    else
+        streams_page(self, H2O_STRUCT_FROM_MEMBER(strand_t, in_stream, stream->strands.next));
+}
+
+/* It has been nowhere but here. */
+static void s_give_up(streams_t *self, stream_t *stream)
+{
+    streams_detach(self, stream);
+    self->members -= HASH_COUNT(stream->members);
+    stream_discard(&stream);
+}
+
+void streams_open(streams_t *self, h2o_req_t *req, const uuid_t7 *id, slice_t granted,
+                  const stream_options_t *options)
+{
+    stream_t *stream = stream_new(self, req, id, options);
+    stream->born_ms = self->now_ms = clock_ms();
+    if (!(options->several ? several_open(self, stream, granted) : s_open_one(stream, granted))) {
+        s_give_up(self, stream);
+        reply_error(req, id, ERROR_internal, NULL, REASON_none, slice("", 0));
+        return;
+    }
+    quota_result_t quota = quota_enter(self->quota, &stream->token);
+    if (quota == QUOTA_TAKEN && !self->draining) {
+        s_start(self, stream);
+        return;
+    }
+    metric_add(METRIC_streams_refused_total, 1);
+    if (quota == QUOTA_TAKEN)
+        quota_leave(self->quota, &stream->token);
+    s_give_up(self, stream);
+    reply_error(req, id, quota == QUOTA_TOKEN_FULL ? ERROR_too_many_streams : ERROR_overloaded,
+                NULL, REASON_none, slice("", 0));
 }
 
 bool streams_disposed(stream_t *stream)
@@ -288,103 +263,14 @@ bool streams_disposed(stream_t *stream)
     return false;
 }
 
-/* From here on it has something to write, and is upgraded by the next callback. */
-static void s_begin(streams_t *self, stream_t *stream, const position_t *position)
+void streams_begin(streams_t *self, stream_t *stream, slice_t id)
 {
     notice_t *begin =
-        notice_begin(stream->options.format, position, s_random(RETRY_LEAST_MS, RETRY_MS));
-    stream->state = STREAM_PAGES;
+        notice_begin(stream->options.format, id, streams_random(RETRY_LEAST_MS, RETRY_MS));
+    stream->state = STREAM_OPEN;
     stream->first = false;
     stream_put(stream, &begin);
-    h2o_linklist_insert(&self->beat[uuid_instance() % BEATS], &stream->in_beat);
-}
-
-/* Where the stream stands before the frames of its first page. */
-static position_t s_before(const found_t *found)
-{
-    bytes_in_t in = {found->rows.data, found->rows.len, false};
-    frame_t first;
-    if (found->count > 0 && frame_read(&in, &first))
-        return (position_t){.sequence = first.sequence - 1};
-    return found->position;
-}
-
-static void s_take_page(streams_t *self, stream_t *stream, const found_t *found)
-{
-    bytes_in_t in = {found->rows.data, found->rows.len, false};
-    frame_t frame;
-    position_t before = s_before(found);
-    if (stream->state == STREAM_OPENING)
-        s_begin(self, stream, &before);
-    while (in.left > 0 && frame_read(&in, &frame)) {
-        notice_t *notice = notice_new(&frame);
-        stream_put(stream, &notice);
-    }
-    stream->position = found->position;
-    if (found->more)
-        streams_page(self, stream);
-    else
-        feeds_join(&self->feeds, stream, found);
-}
-
-static void s_reset(streams_t *self, stream_t *stream, const found_t *found)
-{
-    if (stream->state == STREAM_OPENING && !stream->options.returns) {
-        s_reject(stream, ERROR_cursor_expired,
-                 found->reset == RESET_EXPIRED
-                     ? "Messages behind this position have been removed by retention."
-                     : "This position is not of this history.");
-        return;
-    }
-    if (stream->state == STREAM_OPENING)
-        s_begin(self, stream, &found->position);
-    notice_t *reset = notice_reset(stream->options.format, &found->position, found->reset);
-    stream_put(stream, &reset);
-    stream->position = found->position;
-    streams_page(self, stream);
-}
-
-static void s_page_failed(streams_t *self, stream_t *stream, const wire_reply_t *reply)
-{
-    if (stream->state == STREAM_OPENING && reply && reply->status < 500) {
-        s_reject(stream, error_find(reply->error) ? reply->error : ERROR_internal, NULL);
-        return;
-    }
-    if (stream->state == STREAM_OPENING &&
-        (!reply || self->now_ms - stream->born_ms >= STREAMS_OPEN_MS)) {
-        s_reject(stream, ERROR_unavailable, NULL);
-        return;
-    }
-    stream->page_ms = self->now_ms + s_random(FEED_AGAIN_MS, FEED_AGAIN_MS);
-    s_link(&self->paging, &stream->in_paging);
-}
-
-static void s_refused(streams_t *self, stream_t *stream, const found_t *found)
-{
-    bytes_in_t in = {found->rows.data, found->rows.len, false};
-    uint32_t index;
-    unsigned error = ERROR_not_allowed;
-    refused_read(&in, &index, &error);
-    streams_refuse(self, stream, error);
-}
-
-static void s_page_answered(streams_t *self, stream_t *stream, const wire_reply_t *reply,
-                            slice_t body)
-{
-    found_t found;
-    self->pages--;
-    stream->page = (slot_ref_t){0, 0};
-    bytes_free(&stream->ask);
-    if (!reply || reply->status != 200 || !found_read(body, &found))
-        s_page_failed(self, stream, reply);
-    else if (found.kind == FOUND_FRAMES)
-        s_take_page(self, stream, &found);
-    else if (found.kind == FOUND_RESET)
-        s_reset(self, stream, &found);
-    else if (found.kind == FOUND_REFUSED)
-        s_refused(self, stream, &found);
-    else
-        s_page_failed(self, stream, NULL);
+    h2o_linklist_insert(&self->beat[uuid_instance() % STREAMS_BEATS], &stream->in_beat);
 }
 
 void streams_answered(streams_t *self, slot_t *slot, const wire_reply_t *reply, slice_t body)
@@ -395,22 +281,10 @@ void streams_answered(streams_t *self, slot_t *slot, const wire_reply_t *reply, 
         return;
     if (slot->kind == SLOT_FEED)
         feeds_answered(asker, slot, reply, body);
+    else if (slot->kind == SLOT_PAGE)
+        paging_answered(self, asker, reply, body);
     else
-        s_page_answered(self, asker, reply, body);
-}
-
-static void s_ask_pages(streams_t *self, int64_t now_ms)
-{
-    h2o_linklist_t *next;
-    for (h2o_linklist_t *at = self->paging.next; at != &self->paging && self->pages < STREAMS_PAGES;
-         at = next) {
-        stream_t *stream = H2O_STRUCT_FROM_MEMBER(stream_t, in_paging, at);
-        next = at->next;
-        if (stream->page_ms > now_ms)
-            continue;
-        h2o_linklist_unlink(at);
-        s_ask_page(self, stream);
-    }
+        several_listed(self, asker, reply, body);
 }
 
 void streams_turn(streams_t *self, int64_t now_ms)
@@ -418,7 +292,8 @@ void streams_turn(streams_t *self, int64_t now_ms)
     if (self->len == 0)
         return;
     self->now_ms = now_ms;
-    s_ask_pages(self, now_ms);
+    paging_turn(self);
+    several_turn(self);
     feeds_turn(&self->feeds, now_ms);
 }
 
@@ -477,8 +352,11 @@ static void s_beat(streams_t *self, h2o_linklist_t *list, int64_t now_ms)
             stream_check(stream, now_ms);
         } else if (stream->socket && stream->queued == 0 &&
                    now_ms - stream->wrote_ms >= STREAMS_BEAT_APART_MS) {
-            notice_t *beat = notice_hold(
-                self->heartbeat[stream->options.format][stream->options.event_heartbeat]);
+            notice_t *beat =
+                stream->several
+                    ? several_beat(self, stream)
+                    : notice_hold(
+                          self->heartbeat[stream->options.format][stream->options.event_heartbeat]);
             stream_put(stream, &beat);
         }
     }
@@ -487,11 +365,11 @@ static void s_beat(streams_t *self, h2o_linklist_t *list, int64_t now_ms)
 void streams_tick(streams_t *self, int64_t now_ms)
 {
     int64_t behind = (now_ms - self->beaten_ms) / BEAT_MS;
-    for (int64_t i = 0; i < behind && i < BEATS; i++) {
+    for (int64_t i = 0; i < behind && i < STREAMS_BEATS; i++) {
         self->beaten_ms += BEAT_MS;
-        s_beat(self, &self->beat[self->beaten_ms / BEAT_MS % BEATS], now_ms);
+        s_beat(self, &self->beat[self->beaten_ms / BEAT_MS % STREAMS_BEATS], now_ms);
     }
-    if (behind > BEATS)
+    if (behind > STREAMS_BEATS)
         self->beaten_ms = now_ms;
 }
 
@@ -500,15 +378,16 @@ static void s_end_first(streams_t *self)
 {
     stream_t *stream = H2O_STRUCT_FROM_MEMBER(stream_t, in_all, self->all.next);
     const error_row_t *row = error_find(ERROR_draining);
-    unsigned retry_ms = s_random(DRAIN_RETRY_LEAST_MS, DRAIN_RETRY_MS);
+    unsigned retry_ms = streams_random(DRAIN_RETRY_LEAST_MS, DRAIN_RETRY_MS);
     /* To the end, so that the others come first. */
     h2o_linklist_unlink(&stream->in_all);
     h2o_linklist_insert(&self->all, &stream->in_all);
     if (stream->state == STREAM_OPENING) {
-        s_reject(stream, ERROR_draining, NULL);
+        streams_reject(stream, ERROR_draining, NULL);
         return;
     }
-    notice_t *end = notice_end(stream->options.format, row->name, row->message, retry_ms);
+    notice_t *end =
+        notice_end(stream->options.format, slice("", 0), row->name, row->message, retry_ms);
     stream_put(stream, &end);
     stream_finish(stream);
 }

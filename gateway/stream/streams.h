@@ -1,9 +1,7 @@
 /* The live streams of a lane: opened by a request that authd has granted (common/stream/ask.h), fed
  * by feeds and pages (feeds.h), written in callbacks of the loop (stream.h).
  *
- * The state of a stream: OPENING, while its first page is read; then PAGES, until it has read all;
- * JOINING, until its feed has its target; LIVE. A stream whose reader is slow, or that a gap is
- * noticed in, goes back to PAGES, which begin where it stands: nothing is left out or sent twice.
+ * What a stream reads of a shard is a strand of it (strand.h); one of several targets, several.h.
  *
  * In each turn of the loop it asks for what is due, and rings a descriptor of its own when there is
  * something to write. Bounded in a turn: STREAMS_WRITTEN streams, and STREAMS_PAGES pages that are
@@ -30,14 +28,14 @@ enum {
 /* All are borrowed. */
 streams_t *streams_new(h2o_loop_t *loop, inflight_t *inflight, bridge_t *bridge, quota_t *quota);
 
-/* Opens a stream for REQ, which authd has answered with GRANT. Answers REQ in any case, now or
- * later. */
-void streams_open(streams_t *self, h2o_req_t *req, const uuid_t7 *id, slice_t grant,
+/* Opens a stream for REQ, which authd has answered with GRANTED: the grant of a target, or the list
+ * of several. Answers REQ in any case, now or later. */
+void streams_open(streams_t *self, h2o_req_t *req, const uuid_t7 *id, slice_t granted,
                   const stream_options_t *options);
 /* libh2o disposes of the request of a stream. True: the stream goes on without it. */
 bool streams_disposed(stream_t *stream);
 
-/* The answer to a slot of SLOT_FEED or SLOT_PAGE; REPLY: NULL: its time was up. */
+/* The answer to a slot of another kind than SLOT_REQUEST; REPLY: NULL: its time was up. */
 void streams_answered(streams_t *self, slot_t *slot, const wire_reply_t *reply, slice_t body);
 
 /* In each turn, before the bridge's. */
@@ -52,12 +50,12 @@ unsigned streams_len(const streams_t *self);
 void streams_ready(streams_t *self, stream_t *stream);
 /* A write has ended. */
 void streams_wrote(streams_t *self, stream_t *stream);
-/* It is to read a page from where it stands. */
-void streams_page(streams_t *self, stream_t *stream);
+/* A strand is to read a page from where it stands. */
+void streams_page(streams_t *self, strand_t *strand);
 /* To a live one. */
-void streams_deliver(streams_t *self, stream_t *stream, notice_t *notice);
-/* Its grant is none any more, for this error_code_t. */
-void streams_refuse(streams_t *self, stream_t *stream, unsigned error);
+void streams_deliver(streams_t *self, member_t *member, notice_t *notice);
+/* The grant is none any more, for this error_code_t. */
+void streams_refuse(streams_t *self, member_t *member, unsigned error);
 /* It gets nothing more; it is no more. */
 void streams_detach(streams_t *self, stream_t *stream);
 void streams_forget(streams_t *self, stream_t *stream);

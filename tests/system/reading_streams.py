@@ -98,16 +98,24 @@ class Reader(threading.Thread):
             self.events.append(event)
             row = json.loads(data) if isinstance(data, str) else data
             self.rows.append(row)
-            self.got.append(row["sequence"])
+            self._note(row, position)
             self.texts.append((row["message"] or {}).get("text"))
-            assert position.split("-")[0] == str(row["sequence"])
         elif event != "heartbeat":
             self.others.append((event, json.loads(data) if isinstance(data, str) and data else data))
         if self.slow_s:
             time.sleep(self.slow_s)
 
+    def _note(self, row, position):
+        self.got.append(row["sequence"])
+        assert position.split("-")[0] == str(row["sequence"])
+
+    def _is_over(self):
+        return any(event == "end" and "target" not in data and data.get("code") != "draining"
+                   for event, data in self.others)
+
     def _read(self):
-        path = self.path + (f"?since={self.since}" if self.since and not self.position else "")
+        mark = "&" if "?" in self.path else "?"
+        path = self.path + (f"{mark}since={self.since}" if self.since and not self.position else "")
         self.raw = Raw(self.port, path, self._headers())
         if self.raw.status != 200:
             raise Closed(f"{self.raw.status} {self.raw.body()[:200]}")
@@ -142,7 +150,7 @@ class Reader(threading.Thread):
             except BaseException as error:
                 self.failure = error
                 raise
-            if any(event == "end" and data.get("code") != "draining" for event, data in self.others if event == "end"):
+            if self._is_over():
                 return
             self.ended.wait(0.2)
 
@@ -151,3 +159,16 @@ class Reader(threading.Thread):
         if self.raw:
             self.raw.close()
         self.join(10 * SLOW)
+
+
+class Several(Reader):
+    """Of several targets: got are sequences by the names of the targets, in the order in which they came."""
+
+    def __init__(self, *args, **more):
+        self.by_name = {}
+        super().__init__(*args, **more)
+
+    def _note(self, row, position):
+        assert position.startswith("~") and row["target"]["kind"]
+        self.by_name.setdefault(row["target"]["name"], []).append(row["sequence"])
+        self.got.append((row["target"]["name"], row["sequence"]))

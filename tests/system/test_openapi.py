@@ -388,6 +388,7 @@ def test_every_operation_answers_as_it_says(client, ring):
             for head in ("", "_head"):
                 call(f"extension_message_show{head}", target, message=page["messages"][0]["id"])
         client.open_stream(f"{name}_stream", target)
+    client.open_stream("streams", "")
     call("token_self")
     for name, target in (("channel", "oas_channel"), ("channel_id", channel["id"])):
         call(f"{name}_replay", target, params={"limit": 2})

@@ -68,6 +68,95 @@ static void test_an_ask_comes_back_as_it_was(void **state)
     bytes_free(&out);
 }
 
+static void s_write_span(bytes_t *out)
+{
+    bytes_t rows = {0};
+    ask_t ask = {.kind = ASK_SPAN, .bare = true, .from = PAGE_NOW, .count = 4, .grants = GRANTS};
+    for (uint8_t i = 0; i < GRANTS; i++) {
+        span_row_t row = {.grant = s_grant(i),
+                          .from = PAGE_AFTER + i % 2,
+                          .at = 1000u + i,
+                          .tag = i,
+                          .mark = (mark_t)i};
+        span_row_write(&row, &rows);
+    }
+    ask.rows = bytes_slice(&rows);
+    ask_write(&ask, out);
+    bytes_free(&rows);
+}
+
+static void test_a_span_comes_back_as_it_was(void **state)
+{
+    bytes_t out = {0};
+    ask_t ask;
+    span_row_t row;
+    grant_t grant;
+    (void)state;
+    s_write_span(&out);
+    assert_true(ask_read(bytes_slice(&out), &ask));
+    assert_true(ask.kind == ASK_SPAN && ask.bare && ask.count == 4 && ask.grants == GRANTS);
+    bytes_in_t in = {ask.rows.data, ask.rows.len, false}, again = in;
+    for (uint8_t i = 0; i < GRANTS; i++) {
+        grant_t made = s_grant(i);
+        assert_true(span_row_read(&in, &row));
+        assert_true(row.at == 1000u + i && row.tag == i && row.mark == (mark_t)i);
+        assert_int_equal(row.from, PAGE_AFTER + i % 2);
+        assert_true(ask_next_grant(&ask, &again, &grant));
+        assert_true(uuid_eq(&grant.target, &made.target));
+    }
+    assert_true(in.left == 0 && again.left == 0);
+    bytes_free(&out);
+}
+
+/* Frames, and behind them where each target stands. */
+static void test_what_a_span_found_comes_back(void **state)
+{
+    bytes_t rows = {0}, out = {0};
+    found_t found = {
+        .kind = FOUND_SPAN, .upto = 99, .position = {99, 7, true}, .mark = MARK_MOVED, .count = 1};
+    frame_t frame = {.sequence = 18, .log = 99 | FRAME_MOVED, .json = slice_of("{}")};
+    standing_t standing = {.position = {17, 3, true}, .reset = RESET_EXPIRED}, read;
+    (void)state;
+    frame_write(&frame, &rows);
+    standing_write(&standing, &rows);
+    found.rows = bytes_slice(&rows);
+    found_write(&found, &out);
+    assert_true(found_read(bytes_slice(&out), &found));
+    assert_true(found.mark == MARK_MOVED && found.position.tagged && found.position.tag == 7);
+    bytes_in_t in = {found.rows.data, found.rows.len, false};
+    assert_true(frame_read(&in, &frame) && frame.log == (99 | FRAME_MOVED));
+    assert_true(standing_read(&in, &read) && read.reset == RESET_EXPIRED);
+    assert_true(read.position.sequence == 17 && read.position.tag == 3 && in.left == 0);
+    out.len--; /* a standing that is not whole */
+    assert_false(found_read(bytes_slice(&out), &found));
+    bytes_free(&rows);
+    bytes_free(&out);
+}
+
+static bool s_lists(const char *label)
+{
+    bytes_t rows = {0}, out = {0};
+    listed_t listed = {.grant = s_grant(1), .label = slice_of(label)};
+    found_t found = {.kind = FOUND_LISTED, .count = 1};
+    listed_write(&listed, &rows);
+    found.rows = bytes_slice(&rows);
+    found_write(&found, &out);
+    bool read = found_read(bytes_slice(&out), &found);
+    bytes_free(&rows);
+    bytes_free(&out);
+    return read;
+}
+
+static void test_a_label_is_one_line_of_braces(void **state)
+{
+    static const char *const wrong[] = {"", "{", "x", "{\"a\":1", "{\n}", "{\xff}", "{}\r"};
+    (void)state;
+    assert_true(s_lists("{}"));
+    assert_true(s_lists("{\"kind\":\"channel\",\"name\":\"caf\xc3\xa9\"}"));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_false(s_lists(wrong[i]));
+}
+
 /* Cut anywhere, or longer than it says, it is nothing. */
 static void test_what_is_not_whole_is_refused(void **state)
 {
@@ -175,8 +264,10 @@ static void test_bytes_that_nobody_wrote_do_no_harm(void **state)
     (void)state;
     s_write_feed(&ask_bytes);
     s_write_found(&found_bytes, FRAME_MESSAGE, "{}");
-    bytes_t *const all[] = {&ask_bytes, &found_bytes};
-    for (unsigned i = 0; i < 2; i++)
+    bytes_t span_bytes = {0};
+    s_write_span(&span_bytes);
+    bytes_t *const all[] = {&ask_bytes, &found_bytes, &span_bytes};
+    for (unsigned i = 0; i < 3; i++)
         for (size_t at = 0; at < all[i]->len; at++)
             for (unsigned value = 0; value < 256; value += 51) {
                 char was = all[i]->data[at];
@@ -189,6 +280,7 @@ static void test_bytes_that_nobody_wrote_do_no_harm(void **state)
             }
     bytes_free(&ask_bytes);
     bytes_free(&found_bytes);
+    bytes_free(&span_bytes);
 }
 
 static void test_positions(void **state)
@@ -226,6 +318,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_ask_comes_back_as_it_was),
+        cmocka_unit_test(test_a_span_comes_back_as_it_was),
+        cmocka_unit_test(test_what_a_span_found_comes_back),
+        cmocka_unit_test(test_a_label_is_one_line_of_braces),
         cmocka_unit_test(test_what_is_not_whole_is_refused),
         cmocka_unit_test(test_a_seal_is_of_one_right),
         cmocka_unit_test(test_what_was_found_comes_back_as_it_was),

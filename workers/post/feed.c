@@ -5,6 +5,7 @@
 #include "common/stream/found.h"
 #include "workers/post/answer.h"
 #include "workers/post/history.h"
+#include "workers/post/span.h"
 
 #include <stdlib.h>
 
@@ -21,40 +22,49 @@ typedef struct {
     reading_t *reading;
 } feed_t;
 
-/* NARROWED: it says that there is one, for those who may see it to ask for a page. */
-static void s_add_frame(feed_t *self, uint64_t log, const record_t *record, bool narrowed)
+void feed_add_frame(reading_t *reading, uint64_t log, uint64_t marked, const record_t *record,
+                    bool narrowed, bytes_t *rows)
 {
-    json_out_t *json = &self->reading->rows;
+    json_out_t *json = &reading->rows;
     json_reset(json);
     if (!narrowed)
-        history_row(json, &self->reading->shard, log, record);
+        history_row(json, &reading->shard, log, record);
     frame_flatten(json->data, json->len);
     frame_t frame = {.kind = narrowed                        ? FRAME_MESSAGE
                              : record->flags & RECORD_DELETE ? FRAME_DELETE
                              : record->flags & RECORD_EDIT   ? FRAME_EDIT
                                                              : FRAME_MESSAGE,
                      .sequence = record->sequence,
-                     .log = log,
+                     .log = marked,
                      .tag = position_tag(&record->id),
                      .target = record->target,
                      .json = slice(json->data, json->len)};
-    frame_write(&frame, &self->rows);
+    frame_write(&frame, rows);
+}
+
+void feed_answer(reading_t *reading, found_t *found, const bytes_t *rows)
+{
+    bytes_t body = {0};
+    found->journal = *journal_uuid(reading->with->journal);
+    found->shard = reading->shard.shard;
+    found->shards = reading->shard.shards;
+    found->rows = bytes_slice(rows);
+    found_write(found, &body);
+    json_raw(&reading->body, bytes_slice(&body));
+    bytes_free(&body);
+}
+
+static void s_add_frame(feed_t *self, uint64_t log, const record_t *record, bool narrowed)
+{
+    feed_add_frame(self->reading, log, log, record, narrowed, &self->rows);
     self->found.count++;
 }
 
 static void s_write(feed_t *self)
 {
-    bytes_t body = {0};
-    const shard_t *shard = &self->reading->shard;
     self->found.generation = self->ask.generation;
-    self->found.journal = *journal_uuid(self->reading->with->journal);
-    self->found.shard = shard->shard;
-    self->found.shards = shard->shards;
     self->found.after = self->ask.after;
-    self->found.rows = bytes_slice(&self->rows);
-    found_write(&self->found, &body);
-    json_raw(&self->reading->body, bytes_slice(&body));
-    bytes_free(&body);
+    feed_answer(self->reading, &self->found, &self->rows);
 }
 
 static bool s_each_of_feed(void *arg, uint64_t log, const record_t *record)
@@ -63,6 +73,7 @@ static bool s_each_of_feed(void *arg, uint64_t log, const record_t *record)
     bool narrowed = record->more & RECORD_NARROWED;
     if (interest_has(self->interest, &record->target) && (!narrowed || self->ask.narrowed))
         s_add_frame(self, log, record, narrowed);
+    self->found.position = (position_t){log, position_tag(&record->id), true};
     self->next = log + 1;
     return ++self->records < FEED_RECORDS && self->rows.len < FEED_BYTES;
 }
@@ -78,6 +89,8 @@ static void s_scan(feed_t *self, journal_reader_t *reader)
         self->next = tip;
     self->found.kind = FOUND_FRAMES;
     self->found.upto = self->next - 1;
+    if (self->found.position.sequence != self->found.upto)
+        self->found.position = (position_t){0};
     self->reading->empty = self->found.count == 0 && !cut;
 }
 
@@ -226,8 +239,12 @@ static void s_take_grants(feed_t *self, const ask_t *ask)
 void feed_prepare(job_t *job)
 {
     ask_t ask;
-    if (!ask_read(job_body(job), &ask)) {
+    if (!ask_read(job_body(job), &ask) || ask.kind == ASK_LIST) {
         job_refuse(job, ERROR_invalid_request, NULL);
+        return;
+    }
+    if (ask.kind == ASK_SPAN) {
+        span_prepare(job, &ask);
         return;
     }
     feed_t *self = calloc(1, sizeof *self);

@@ -9,6 +9,7 @@
 #ifndef POSTERN_WORKERS_POST_FEED_H
 #define POSTERN_WORKERS_POST_FEED_H
 
+#include "common/stream/found.h"
 #include "workers/post/reading.h"
 
 enum {
@@ -21,5 +22,12 @@ enum {
 
 /* Reads what is asked out of the job's body: the job becomes a JOB_READ or is refused. */
 void feed_prepare(job_t *job);
+
+/* For spans (span.h). Adds the frame of a record to ROWS; MARKED: its log sequence, perhaps with
+ * FRAME_MOVED. NARROWED: one without a message, which says that there is a record for others. */
+void feed_add_frame(reading_t *reading, uint64_t log, uint64_t marked, const record_t *record,
+                    bool narrowed, bytes_t *rows);
+/* Makes FOUND with ROWS, and what every answer has, the reading's body. */
+void feed_answer(reading_t *reading, found_t *found, const bytes_t *rows);
 
 #endif

@@ -1,0 +1,27 @@
+/* What the parts of several.h share: several.c (reading), several_list.c (which targets) and
+ * several_end.c (rights that end). Threading: the loop's thread. */
+#ifndef POSTERN_GATEWAY_STREAM_SEVERAL_SELF_H
+#define POSTERN_GATEWAY_STREAM_SEVERAL_SELF_H
+
+#include "gateway/stream/several.h"
+
+static inline slice_t several_label(const member_t *member)
+{
+    return member->label ? slice_of(member->label) : slice("", 0);
+}
+
+/* The strand of the target's shard, as far as shards are known; made where there is none. */
+strand_t *several_strand_of(streams_t *self, stream_t *stream, op_owner_t owner,
+                            const uuid_t7 *target);
+/* A strand that has a member more, or is new, is to be placed anew. */
+void several_unplace(streams_t *self, strand_t *strand);
+/* All strands of OWNER are placed: the ids of events are of their shards from here on. The stream
+ * may be gone when this returns. */
+void several_placed(streams_t *self, stream_t *stream, op_owner_t owner);
+
+/* Ends all of the stream, which may be gone when this returns. */
+void several_end(stream_t *stream, unsigned error);
+/* The members that FOUND, the answer to a page, names; the page is asked for again. */
+void several_refused(streams_t *self, strand_t *strand, const found_t *found);
+
+#endif
