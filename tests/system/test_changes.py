@@ -177,6 +177,26 @@ def test_threads(place):
     assert [row["message"]["text"] for row in place.page(thread=root)] == ["deploy failed", "found it", "by query"]
 
 
+def test_what_else_a_message_says_of_its_thread_is_kept(place):
+    root = place.post({"text": "root"})["message_id"]
+    said = {"thread_message_id": root, "thread_title": "why", "reply_to": "1573_99", "mark_as_read": "true"}
+    kept = place.post({"text": "kept", **said})["message_id"]
+    row = place.show(kept).json()
+    assert row["message"] == {"text": "kept", **said} and row["thread"] == 1 and "reply_to" not in row
+    for body, query, beside in (({"post_in_parent": "true"}, {}, True), ({"post_in_parent": False}, {"post_in_parent": "1"}, False),
+                                ({}, {"post_in_parent": "true"}, True), ({}, {"post_in_parent": "false"}, False),
+                                ({"post_in_parent": " "}, {"post_in_parent": ""}, False)):
+        message = place.post({"text": "t", "thread_message_id": root, **body}, **query)["message_id"]
+        assert (message in [row["id"] for row in place.page(threads="none")]) is beside, (body, query)
+    refused(place.ring.post(place.url("message", thread_message_id=root, post_in_parent="maybe"), {"text": "t"}), 400,
+            "invalid_param")
+    for name in ("thread_title", "reply_to"):
+        refused(place.ring.post(place.url("message"), {"text": "t", name: {}}), 400, "invalid_message")
+    edited = place.change("PUT", kept, {"text": "edited", "thread_message_id": ""})
+    assert edited.status_code == 200 and place.show(kept).json()["thread"] == 1
+    assert [row.get("thread") for row in place.page(revisions="1") if row["id"] == kept] == [1, 1]
+
+
 def test_a_stream_tells_of_each_change(place):
     first = place.post({"text": "1", "message_key": "k"})["message_id"]
     place.post({"text": "2", "message_key": "k"})

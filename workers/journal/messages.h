@@ -12,7 +12,7 @@ typedef struct {
     bool revisions;  /* each record by itself: deleted messages, too, with what is left of them */
     bool no_threads; /* none of threads, but for those that are shown in the parent */
     uint64_t before; /* sequence that is not read, nor what is behind it; 0: all is read */
-    uint64_t thread; /* sequence: only the message there and those of its thread */
+    uint64_t thread; /* journal_find_root's: only this message and those of its thread */
     const uuid_t7 *reader; /* what is narrowed to others is not read; NULL: nor what is at all */
     bool whole;            /* all is read */
 } journal_view_t;
@@ -29,5 +29,9 @@ uint64_t journal_read_messages(journal_reader_t *self, const uuid_t7 *target, ui
 /* Where journal_read_messages has the named message, unless it is deleted; 0: the target has none.
  */
 uint64_t journal_find(journal_reader_t *self, const uuid_t7 *target, const journal_name_t *name);
+/* The same of the sequence that the message's first record has, or had before retention removed it:
+ * by this its thread is known. */
+uint64_t journal_find_root(journal_reader_t *self, const uuid_t7 *target,
+                           const journal_name_t *name);
 
 #endif

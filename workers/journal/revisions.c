@@ -17,8 +17,6 @@ void revisions_add(journal_entry_t *entry, uint64_t root, const journal_name_t *
     record->root_number = name->number;
     record->root_ms = name->time_ms;
     record->revision = (uint32_t)last + 1;
-    record->thread = 0;
-    record->more &= RECORD_NARROWED;
     revisions_answer(record, &entry->answer);
 }
 
@@ -63,6 +61,20 @@ bool revisions_narrow(journal_entry_t *entry, const record_t *before)
     return record_is_for(before, &entry->record.user);
 }
 
+/* A revision stays where its message is, whatever it says itself. */
+static void s_stay(record_t *record, const record_t *before)
+{
+    record->thread = before->thread;
+    record->more &= ~(uint32_t)RECORD_IN_PARENT;
+    record->more |= before->more & RECORD_IN_PARENT;
+}
+
+void revisions_take_over(journal_entry_t *entry, const record_t *before)
+{
+    s_stay(&entry->record, before);
+    revisions_narrow(entry, before);
+}
+
 uint64_t revisions_thread(const record_t *about)
 {
     return about->thread ? about->thread : record_root(about);
@@ -84,8 +96,9 @@ bool revisions_erased(const record_t *last, uint64_t *from, uint64_t *to)
 
 bool revisions_are_viewed(const journal_view_t *view, const record_t *record)
 {
+    uint64_t about = view->revisions ? record->sequence : record_root(record);
     bool aside = record->thread && !(record->more & RECORD_IN_PARENT);
-    if (view->thread && record->thread != view->thread && record->sequence != view->thread)
+    if (view->thread && record->thread != view->thread && about != view->thread)
         return false;
     return !(view->no_threads && aside);
 }

@@ -17,9 +17,11 @@ void revisions_answer(const record_t *record, journal_answer_t *answer);
 /* Whether the entry may change the message that has the record IS: its sender's own, or any that it
  * may delete. */
 bool revisions_may(const journal_entry_t *entry, const record_t *is);
-/* Before the entry's record is stored that revises BEFORE, or goes into its thread: where it names
- * nobody it is for those alone whom BEFORE is for. False: BEFORE is not for the entry's user. */
+/* Before the entry's record is stored that goes into the thread of BEFORE: where it names nobody it
+ * is for those alone whom BEFORE is for. False: BEFORE is not for the entry's user. */
 bool revisions_narrow(journal_entry_t *entry, const record_t *before);
+/* The same of one that revises BEFORE, in whose thread it stays. */
+void revisions_take_over(journal_entry_t *entry, const record_t *before);
 /* Frees what revisions_narrow has taken over. */
 void revisions_forget(journal_entry_t *entry);
 /* Sequence of the message that the thread is about which a record about ABOUT belongs to. */

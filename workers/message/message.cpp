@@ -160,11 +160,12 @@ bool check_broadcast(walk &self, const path &at, element value, const field &)
 
 bool check_in_parent(walk &self, const path &at, element value, const field &)
 {
-    int said = 0;
+    int said = -1;
     if (!read_bool(self, at, value, &said))
         return false;
-    if (said)
-        self.verdict->flags |= MESSAGE_IN_PARENT;
+    self.verdict->flags &= ~(unsigned)(MESSAGE_IN_PARENT | MESSAGE_ASIDE);
+    if (said >= 0)
+        self.verdict->flags |= said ? MESSAGE_IN_PARENT : MESSAGE_ASIDE;
     return true;
 }
 

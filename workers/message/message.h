@@ -49,6 +49,7 @@ enum {
     MESSAGE_IN_PARENT = 8,  /* post_in_parent is true */
     MESSAGE_NARROWED = 16,  /* userids or user_ids name somebody */
     MESSAGE_BROADCAST = 32, /* broadcast is true */
+    MESSAGE_ASIDE = 128,    /* post_in_parent is there and is false */
     MESSAGE_NO_BROADCAST = 64, /* broadcast is there and is false */
 };
 

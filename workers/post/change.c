@@ -6,6 +6,7 @@
 #include "workers/post/post_self.h"
 
 #include <sodium.h>
+#include <strings.h>
 
 /* One's own: nobody else's message has it. */
 static void s_hash(const job_t *job, slice_t key, uint8_t hash[RECORD_KEY])
@@ -40,6 +41,21 @@ static void s_relate_key(post_t *self, job_t *job)
     s_hash(job, key, job->entry.record.key);
 }
 
+/* The body wins over the query, also where it says no. */
+static bool s_is_in_parent(const post_t *self, job_t *job)
+{
+    slice_t value;
+    if (self->verdict.flags & (MESSAGE_IN_PARENT | MESSAGE_ASIDE))
+        return self->verdict.flags & MESSAGE_IN_PARENT;
+    if (!job_param(job, "post_in_parent", &value) || value.len == 0)
+        return false;
+    bool on = (value.len == 4 && strncasecmp(value.data, "true", 4) == 0) || slice_is(value, "1");
+    bool off = (value.len == 5 && strncasecmp(value.data, "false", 5) == 0) || slice_is(value, "0");
+    if (!on && !off)
+        job_refuse_param(job, "post_in_parent", "must be true or false.");
+    return on;
+}
+
 static void s_relate_thread(post_t *self, job_t *job)
 {
     slice_t id = s_said(job, "thread_message_id", self->verdict.thread, self->verdict.thread_len);
@@ -48,7 +64,7 @@ static void s_relate_thread(post_t *self, job_t *job)
                    "thread_message_id must be the id of a message of this target.");
         return;
     }
-    if (id.len > 0 && self->verdict.flags & MESSAGE_IN_PARENT)
+    if (id.len > 0 && s_is_in_parent(self, job))
         job->entry.record.more |= RECORD_IN_PARENT;
 }
 

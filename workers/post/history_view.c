@@ -75,7 +75,7 @@ bool history_find_thread(reading_t *self, journal_reader_t *reader)
     const journal_name_t *name = &self->history.thread;
     if (name->number == 0)
         return true;
-    self->history.view.thread = journal_find(reader, &self->target, name);
+    self->history.view.thread = journal_find_root(reader, &self->target, name);
     if (self->history.view.thread == 0)
         reading_refuse(self, ERROR_unknown_message, NULL);
     return self->history.view.thread != 0;

@@ -100,26 +100,32 @@ static int s_latest(pass_t *pass, const uuid_t7 *target, uint64_t root, const ed
     return rc ? rc : sight_get(&sight, log, target, sequence, record);
 }
 
+/* By the record before it; SEEN: of a thread, whether its user sees that; NULL: it is a revision.
+ */
 static int s_narrow(pass_t *pass, journal_entry_t *entry, uint64_t root, const edit_t *last,
                     bool *seen)
 {
-    record_t before;
+    record_t before = {.flags = 0};
     int rc = s_latest(pass, &entry->record.target, root, last, &before);
-    *seen = rc == MDB_NOTFOUND || (rc == 0 && revisions_narrow(entry, &before));
-    return rc == MDB_NOTFOUND ? 0 : rc;
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        return rc;
+    if (seen)
+        *seen = revisions_narrow(entry, &before);
+    else
+        revisions_take_over(entry, &before);
+    return 0;
 }
 
 static int s_judge_key(pass_t *pass, journal_entry_t *entry)
 {
     upsert_row_t row;
-    bool seen;
     edit_t last = {.revision = 0};
     int rc = s_find_key(pass, &entry->record, &row);
     if (rc != 0)
         return rc == MDB_NOTFOUND ? 0 : rc;
     rc = s_last(pass, &entry->record.target, le64toh(row.root), &last);
     if (rc == 0 || rc == MDB_NOTFOUND)
-        rc = s_narrow(pass, entry, le64toh(row.root), &last, &seen);
+        rc = s_narrow(pass, entry, le64toh(row.root), &last, NULL);
     if (rc != 0)
         return rc;
     const journal_name_t name = {le64toh(row.root_number), (int64_t)le64toh(row.root_ms)};
@@ -152,7 +158,6 @@ static int s_judge_named(pass_t *pass, journal_entry_t *entry)
 {
     record_t *record = &entry->record, is;
     uint64_t log;
-    bool seen;
     edit_t last = {.revision = 0};
     int rc = s_find(pass, &record->target, &entry->named, &log, &is);
     if (rc == MDB_NOTFOUND)
@@ -170,7 +175,7 @@ static int s_judge_named(pass_t *pass, journal_entry_t *entry)
     rc = s_may_change(pass, entry, log, &is);
     if (rc == 0 && entry->outcome == JOURNAL_STORED) {
         memcpy(record->key, is.key, RECORD_KEY);
-        rc = s_narrow(pass, entry, root, &last, &seen);
+        rc = s_narrow(pass, entry, root, &last, NULL);
         if (entry->change == CHANGE_DELETE)
             record->flags = RECORD_DELETE;
         revisions_add(entry, root, &entry->named, last.revision);

@@ -115,8 +115,32 @@ static bool s_each(void *arg, uint64_t log, const record_t *record)
     return self->more && self->rc == 0;
 }
 
-/* The committed records of a thread from FROM on, but for the message that it is about. */
-static int s_walk_thread(shown_t *self, const sight_t *sight, uint64_t from)
+/* The message that a thread is about, as it is committed: its first record, or the oldest revision
+ * that there is. Sequence 0: none is. */
+static int s_about(shown_t *self, const sight_t *sight, const range_row_t *row, edit_t *about)
+{
+    *about = (edit_t){.sequence = self->view->thread};
+    if (about->sequence >= row->first && about->sequence <= row->last)
+        return sight_log(sight, self->target, about->sequence, row, &about->log);
+    int rc = s_open_edits(self);
+    if (rc == 0)
+        rc = edits_oldest(self->reader->edits, self->target, self->view->thread, about);
+    if (rc == MDB_NOTFOUND)
+        *about = (edit_t){.sequence = 0};
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int s_show_at(shown_t *self, const sight_t *sight, uint64_t log, uint64_t sequence)
+{
+    record_t record;
+    int rc = sight_get(sight, log, self->target, sequence, &record);
+    if (rc == 0)
+        s_each(self, log, &record);
+    return rc;
+}
+
+/* The committed records of a thread from FROM on, ABOUT where its sequence is. */
+static int s_walk_thread(shown_t *self, const sight_t *sight, uint64_t from, edit_t about)
 {
     MDB_cursor **cursor = &self->reader->cursor;
     relation_key_t name = journal_relation(self->target, self->view->thread, from), found;
@@ -126,18 +150,24 @@ static int s_walk_thread(shown_t *self, const sight_t *sight, uint64_t from)
         rc = row_cursor_get(*cursor, &key, &value, MDB_SET_RANGE);
     for (; rc == 0; rc = row_cursor_get(*cursor, &key, &value, MDB_NEXT)) {
         uint64_t log;
-        record_t record;
         if (key.mv_size != sizeof found || value.mv_size != sizeof log)
             return MDB_CORRUPTED;
         memcpy(&found, key.mv_data, sizeof found);
         memcpy(&log, value.mv_data, sizeof log);
         if (memcmp(&found, &name, offsetof(relation_key_t, at)) != 0)
-            return 0;
-        rc = sight_get(sight, le64toh(log), self->target, be64toh(found.at), &record);
-        if (rc != 0 || !s_each(self, le64toh(log), &record))
+            break;
+        bool first = about.sequence && about.sequence < be64toh(found.at);
+        if (first)
+            rc = s_show_at(self, sight, about.log, about.sequence);
+        about.sequence = first ? 0 : about.sequence;
+        if (rc == 0 && self->more)
+            rc = s_show_at(self, sight, le64toh(log), be64toh(found.at));
+        if (rc != 0 || !self->more)
             return rc;
     }
-    return rc == MDB_NOTFOUND ? 0 : rc;
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        rc = about.sequence ? s_show_at(self, sight, about.log, about.sequence) : 0;
+    return rc;
 }
 
 /* What is committed; *NEXT: where to go on in the target. */
@@ -145,20 +175,16 @@ static int s_read_thread(shown_t *self, uint64_t from, journal_range_t *range, u
 {
     sight_t sight;
     range_row_t row;
-    record_t root;
-    uint64_t about = self->view->thread, log;
+    edit_t about;
     int rc = sight_begin(&sight, self->reader, self->target, &row);
     *range = (journal_range_t){row.first, row.last};
     *next = from > row.last ? from : row.last + 1;
-    if (rc == 0 && about >= from && about >= row.first && about <= row.last) {
-        rc = sight_log(&sight, self->target, about, &row, &log);
-        if (rc == 0)
-            rc = sight_get(&sight, log, self->target, about, &root);
-        if (rc == 0)
-            s_each(self, log, &root);
-    }
-    if (rc == 0 && self->more)
-        rc = s_walk_thread(self, &sight, from);
+    if (rc == 0)
+        rc = s_about(self, &sight, &row, &about);
+    if (rc == 0 && about.sequence < from)
+        about.sequence = 0;
+    if (rc == 0)
+        rc = s_walk_thread(self, &sight, from, about);
     reader_end(self->reader);
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
@@ -187,39 +213,56 @@ uint64_t journal_read_messages(journal_reader_t *self, const uuid_t7 *target, ui
 }
 
 /* Of those that are not committed the number follows from the place. */
-static uint64_t s_find_in_tail(journal_reader_t *self, const tail_held_t *held,
-                               const uuid_t7 *target, const journal_name_t *name)
+static bool s_find_in_tail(journal_reader_t *self, const tail_held_t *held, const uuid_t7 *target,
+                           const journal_name_t *name, record_t *record)
 {
     const journal_options_t *options = &self->journal->options;
     tail_row_t row;
-    record_t record;
     if (name->number % options->shards != options->shard ||
         !tail_at(self->journal->tail, held, name->number / options->shards, &row) ||
-        record_read(&record, row.encoded) != 0)
-        return 0;
-    bool is = !(record.flags & RECORD_EDIT) && record.time_ms == name->time_ms &&
-              uuid_eq(&record.target, target);
-    return is ? record.sequence : 0;
+        record_read(record, row.encoded) != 0)
+        return false;
+    return !(record->flags & RECORD_EDIT) && record->time_ms == name->time_ms &&
+           uuid_eq(&record->target, target);
 }
 
-uint64_t journal_find(journal_reader_t *self, const uuid_t7 *target, const journal_name_t *name)
+typedef struct {
+    uint64_t sequence, root;
+} found_t;
+
+/* The oldest record of the named message; 0: there is none. */
+static found_t s_find(journal_reader_t *self, const uuid_t7 *target, const journal_name_t *name)
 {
     tail_held_t held;
     sight_t sight;
     range_row_t range;
     record_t record;
     uint64_t log;
+    found_t found = {0, 0};
     tail_hold(self->journal->tail, &held);
-    uint64_t found = s_find_in_tail(self, &held, target, name);
+    if (s_find_in_tail(self, &held, target, name, &record))
+        found = (found_t){record.sequence, record_root(&record)};
     tail_let_go(self->journal->tail, &held);
-    if (found)
+    if (found.sequence)
         return found;
     int rc = sight_begin(&sight, self, target, &range);
     if (rc == 0)
         rc = sight_message(&sight, target, name, &range, &log, &record);
-    found = rc == 0 ? record.sequence : 0;
+    if (rc == 0)
+        found = (found_t){record.sequence, record_root(&record)};
     reader_end(self);
     if (rc != 0 && rc != MDB_NOTFOUND)
         reader_failed(self, "read", rc);
     return found;
+}
+
+uint64_t journal_find(journal_reader_t *self, const uuid_t7 *target, const journal_name_t *name)
+{
+    return s_find(self, target, name).sequence;
+}
+
+uint64_t journal_find_root(journal_reader_t *self, const uuid_t7 *target,
+                           const journal_name_t *name)
+{
+    return s_find(self, target, name).root;
 }

@@ -130,7 +130,8 @@ session_outcome_t edits_named(const edits_asker_t *self, const uuid_t7 *target,
 
 /* --- Judging */
 
-/* By the message's last record: the revision LAST, or the one of the message's NAME. */
+/* SEEN: of a thread, whether its user sees what it is about; NULL: the entry is a revision. By the
+ * message's last record: the revision LAST, or the one of the message's NAME. */
 static session_outcome_t s_narrow(const edits_asker_t *self, journal_entry_t *entry,
                                   const journal_name_t *name, const edit_t *last, bool *seen)
 {
@@ -139,7 +140,12 @@ static session_outcome_t s_narrow(const edits_asker_t *self, journal_entry_t *en
     bool found = false;
     uint64_t log = last->any ? last->log : name->number / self->journal->options.shards;
     session_outcome_t went = edits_record(self, log, &held, &before, &found);
-    *seen = found && revisions_narrow(entry, &before);
+    if (!found)
+        before = (record_t){.flags = 0};
+    if (seen)
+        *seen = found && revisions_narrow(entry, &before);
+    else
+        revisions_take_over(entry, &before);
     statement_end(&held);
     return went;
 }
@@ -150,7 +156,6 @@ static session_outcome_t s_judge_key(const edits_asker_t *self, journal_entry_t 
     edit_t last = {.any = false};
     journal_name_t name = {.number = 0};
     uint64_t root = 0;
-    bool seen;
     s_begin(&ask, "upsert",
             "SELECT root, root_number, root_ms FROM postern.upsert WHERE kind = $1 AND shard = $2 "
             "AND target = $3 AND key = $4",
@@ -166,7 +171,7 @@ static session_outcome_t s_judge_key(const edits_asker_t *self, journal_entry_t 
     if (root)
         went = edits_find(self, &entry->record.target, root, true, &last);
     if (root && went == SESSION_OK)
-        went = s_narrow(self, entry, &name, &last, &seen);
+        went = s_narrow(self, entry, &name, &last, NULL);
     if (root && went == SESSION_OK)
         revisions_add(entry, root, &name, last.any ? last.revision : 0);
     return went;
@@ -176,7 +181,7 @@ static session_outcome_t s_judge_named(const edits_asker_t *self, journal_entry_
 {
     record_t *record = &entry->record, is;
     edit_t last = {.any = false};
-    bool found, seen;
+    bool found;
     session_outcome_t went = edits_named(self, &record->target, &entry->named, &is, &found);
     uint64_t root = found ? record_root(&is) : 0;
     if (went == SESSION_OK && found)
@@ -190,7 +195,7 @@ static session_outcome_t s_judge_named(const edits_asker_t *self, journal_entry_
     if (entry->outcome != JOURNAL_STORED)
         return SESSION_OK;
     memcpy(record->key, is.key, RECORD_KEY);
-    went = s_narrow(self, entry, &entry->named, &last, &seen);
+    went = s_narrow(self, entry, &entry->named, &last, NULL);
     if (entry->change == CHANGE_DELETE)
         record->flags = RECORD_DELETE;
     revisions_add(entry, root, &entry->named, last.revision);

@@ -114,18 +114,32 @@ uint64_t journal_read_messages(journal_reader_t *self, const uuid_t7 *target, ui
     return shown.further;
 }
 
-uint64_t journal_find(journal_reader_t *self, const uuid_t7 *target, const journal_name_t *name)
+/* The oldest record of the named message, without its slices; false: there is none. */
+static bool s_find(journal_reader_t *self, const uuid_t7 *target, const journal_name_t *name,
+                   record_t *record)
 {
     tables_t *tables = malloc(sizeof *tables);
-    record_t record;
     bool found;
     if (!tables)
         abort();
     tables_copy(self->journal, tables);
     edits_asker_t asker = {self->journal, tables, self};
-    session_outcome_t went = edits_named(&asker, target, name, &record, &found);
+    session_outcome_t went = edits_named(&asker, target, name, record, &found);
     free(tables);
     if (went != SESSION_OK)
         reads_failed(self);
-    return went == SESSION_OK && found ? record.sequence : 0;
+    return went == SESSION_OK && found;
+}
+
+uint64_t journal_find(journal_reader_t *self, const uuid_t7 *target, const journal_name_t *name)
+{
+    record_t record;
+    return s_find(self, target, name, &record) ? record.sequence : 0;
+}
+
+uint64_t journal_find_root(journal_reader_t *self, const uuid_t7 *target,
+                           const journal_name_t *name)
+{
+    record_t record;
+    return s_find(self, target, name, &record) ? record_root(&record) : 0;
 }
