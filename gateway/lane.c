@@ -6,6 +6,7 @@
 #include "common/monitor/monitor.h"
 #include "gateway/ring/bridge.h"
 #include "gateway/ring/reply.h"
+#include "gateway/stream/refusal.h"
 #include "gateway/stream/streams.h"
 
 #include <assert.h>
@@ -77,6 +78,11 @@ static void s_wipe(lane_t *self, h2o_req_t *req, wire_request_t *entry, size_t h
         secret_wipe(req->entity.base, req->entity.len);
 }
 
+static bool s_streams(const op_t *op)
+{
+    return op && op->deed == DOES_STREAM;
+}
+
 static int s_refuse(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *request)
 {
     char text[UUID_TEXT];
@@ -85,8 +91,9 @@ static int s_refuse(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *
               request->op ? request->op->name : "-");
     if (request->op)
         metric_add_at(METRIC_http_requests_total, (unsigned)op_index(request->op), 1);
-    reply_error(req, id, request->error, request->detail, request->reason,
-                routes_allow(self->shared->routes, request->allow));
+    if (!s_streams(request->op) || !refusal_ends(req, id, request->error))
+        reply_error(req, id, request->error, request->detail, request->reason,
+                    routes_allow(self->shared->routes, request->allow));
     s_wipe(self, req, &request->entry, request->head_len);
     return 0;
 }
@@ -127,7 +134,7 @@ static int s_show(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *re
 static error_code_t s_check_stream(h2o_req_t *req, request_t *request)
 {
     stream_options_t options;
-    if (!request->op || request->op->deed != DOES_STREAM)
+    if (!s_streams(request->op))
         return ERROR_none;
     request->detail = req->version < 0x101 ? "A stream needs HTTP/1.1."
                                            : stream_options_read(req, request->entry.params,
@@ -255,8 +262,8 @@ static void s_answer(void *arg, slot_t *slot, const wire_reply_t *reply, zmq_msg
         s_answer_inner(self, slot, reply, body);
         return;
     }
-    bool streams = op_find(slot->request.op)->deed == DOES_STREAM && reply->status == 200 &&
-                   !reply->error && reply->has_body;
+    bool streams = s_streams(op_find(slot->request.op)) && reply->status == 200 && !reply->error &&
+                   reply->has_body;
     if (!op_manages(op_find(slot->request.op)))
         s_note_behind(self, reply->error);
     if (req) {
@@ -264,7 +271,8 @@ static void s_answer(void *arg, slot_t *slot, const wire_reply_t *reply, zmq_msg
         s_last(self, req);
         if (streams)
             s_open_stream(self, req, slot, body);
-        else
+        else if (!s_streams(op_find(slot->request.op)) ||
+                 !refusal_ends(req, &slot->request.id, reply->error))
             reply_wire(req, reply, body, s_is_admin(self, req) ? self->cookie : COOKIE_NONE);
         s_wipe(self, req, &slot->request, slot->head_len);
     }
@@ -299,8 +307,9 @@ static void s_give_up(lane_t *self, slot_t *slot, error_code_t unsent)
         if (!s_is_admin(self, req))
             s_note_behind(self, error);
         s_last(self, req);
-        reply_error(req, &slot->request.id, error, s_unconfirmed(self, req, slot), REASON_none,
-                    slice("", 0));
+        if (!s_streams(op_find(slot->request.op)) || !refusal_ends(req, &slot->request.id, error))
+            reply_error(req, &slot->request.id, error, s_unconfirmed(self, req, slot), REASON_none,
+                        slice("", 0));
         s_wipe(self, req, &slot->request, slot->head_len);
     }
     metric_add(METRIC_expired_total, 1);

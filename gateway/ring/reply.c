@@ -171,6 +171,13 @@ void reply_stream(h2o_req_t *req, const uuid_t7 *id, slice_t type)
     reply_header(req, &s_name_encoding, slice_of("chunked"));
 }
 
+void reply_stream_whole(h2o_req_t *req, const uuid_t7 *id, slice_t type, slice_t body)
+{
+    req->http1_is_persistent = 0;
+    s_stream_headers(req, id, type);
+    reply_send(req, h2o_strdup(&req->pool, body.data, body.len).base, body.len);
+}
+
 void reply_stream_head(h2o_req_t *req, const uuid_t7 *id, slice_t type)
 {
     s_stream_headers(req, id, type);

@@ -35,6 +35,8 @@ void reply_handshake(h2o_req_t *req, const uuid_t7 *id, slice_t allow);
 /* Makes the head of a stream's answer, whose body is chunked by whoever writes it; nothing is sent.
  * TYPE: its Content-Type. */
 void reply_stream(h2o_req_t *req, const uuid_t7 *id, slice_t type);
+/* Answers with a stream of BODY, which is copied, that ends with it, as its connection does. */
+void reply_stream_whole(h2o_req_t *req, const uuid_t7 *id, slice_t type, slice_t body);
 /* Answers with that head alone: the request is a HEAD. */
 void reply_stream_head(h2o_req_t *req, const uuid_t7 *id, slice_t type);
 

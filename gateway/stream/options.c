@@ -22,6 +22,12 @@ static bool s_has(slice_t text, const char *part)
     return text.len > 0 && memmem(text.data, text.len, part, strlen(part));
 }
 
+bool stream_accepts_events(const h2o_req_t *req)
+{
+    slice_t path = slice(req->input.path.base, req->input.path.len);
+    return s_has(s_header(req, "accept"), "text/event-stream") && !s_has(path, "format=json");
+}
+
 static const char *s_read_format(const h2o_req_t *req, slice_t params, stream_options_t *options)
 {
     slice_t text;

@@ -25,6 +25,10 @@ typedef struct {
     int64_t time_ms;
 } stream_options_t;
 
+/* Whether an answer as Server-Sent Events is what the reader accepts by name, as an EventSource
+ * does. */
+bool stream_accepts_events(const h2o_req_t *req);
+
 /* NULL, or what is wrong with them: constant text. PARAMS: of the query, encoded. WALL_MS: ms since
  * 1970. */
 const char *stream_options_read(h2o_req_t *req, slice_t params, bool several, int64_t wall_ms,

@@ -5,6 +5,7 @@
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 #include "gateway/ring/reply.h"
+#include "gateway/stream/refusal.h"
 #include "gateway/stream/several.h"
 
 #include <assert.h>
@@ -18,8 +19,6 @@ enum {
     RETRY_MS = 3000,       /* and up to so much later: readers come back one by one */
     DRAIN_RETRY_LEAST_MS = 1000,
     DRAIN_RETRY_MS = 4000,
-    FULL_RETRY_LEAST_MS = 10000,
-    FULL_RETRY_MS = 10000,
 };
 
 static void s_on_wake(h2o_socket_t *socket, const char *err);
@@ -140,7 +139,7 @@ void streams_reject(stream_t *stream, error_code_t error, const char *detail)
     connection_of(req)->stream = NULL;
     stream->req = NULL;
     stream_close(stream);
-    reply_error(req, &id, error, detail, REASON_none, slice("", 0));
+    refusal_send(req, &id, error, detail);
 }
 
 void streams_wrote(streams_t *self, stream_t *stream)
@@ -250,8 +249,8 @@ void streams_open(streams_t *self, h2o_req_t *req, const uuid_t7 *id, slice_t gr
     if (quota == QUOTA_TAKEN)
         quota_leave(self->quota, &stream->token);
     s_give_up(self, stream);
-    reply_error(req, id, quota == QUOTA_TOKEN_FULL ? ERROR_too_many_streams : ERROR_overloaded,
-                NULL, REASON_none, slice("", 0));
+    error_code_t full = quota == QUOTA_TOKEN_FULL ? ERROR_too_many_streams : ERROR_overloaded;
+    refusal_send(req, id, self->draining ? ERROR_draining : full, NULL);
 }
 
 bool streams_disposed(stream_t *stream)

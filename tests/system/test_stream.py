@@ -214,9 +214,13 @@ def test_a_stream_whose_worker_does_not_answer_is_refused(make_ring, name):
     ring = make_ring(settings={"gateway.deadline_ms": 2000}).up()
     ada, path = place(ring, name)
     ring.pause("channel-0")
-    answer = ring.get(ring.url(path, ada.token), timeout=60)
+    with Connection(ring.port, 60) as source:
+        source.send(f"GET {path}?zapikey={ada.token} HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\n\r\n".encode())
+        answer = ring.get(ring.url(path, ada.token), timeout=60)
+        told = source.answer()
     ring.resume("channel-0")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert told.status == 200 and b"retry: 1" in told.body and b"event: end" in told.body and b'"unavailable"' in told.body
     ring.wait(lambda: ring.metric("gateway-0", "streams") == 0, 20)
 
 

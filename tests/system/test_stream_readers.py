@@ -111,6 +111,29 @@ def test_too_many_of_a_token_are_refused(ring, name):
     ring.wait(lambda: open_streams(ring) == 0, 20)
 
 
+def test_an_event_source_that_is_refused_for_a_while_comes_back(ring, name):
+    """It would give up for ever on any status but 200; what is refused for good has its status."""
+    ada, path = place(ring, name)
+    accepts = [f"Authorization: Bearer {ada.token}", "Accept: text/event-stream"]
+    held = [opened(ring, path, ada.token) for _ in range(20)]
+    more = Raw(ring.port, path, accepts)
+    assert (more.status, more.headers["content-type"]) == (200, "text/event-stream")
+    sse = Sse([more.body()])
+    (event, data, _), = iter(sse)
+    assert (event, json.loads(data)["code"]) == ("end", "too_many_streams") and 10000 <= sse.retry < 20000
+    with pytest.raises(Exception):
+        more.send(b"GET /api/v2/token HTTP/1.1\r\nHost: h\r\n\r\n")
+        more._head()
+    for refused, status in ((Raw(ring.port, path, [accepts[0], "Accept: application/x-ndjson"]), 429),
+                            (Raw(ring.port, path + "?format=json", accepts), 429),
+                            (Raw(ring.port, path.replace(name, name + "9"), accepts), 404)):
+        assert refused.status == status
+        refused.close()
+    for raw in (*held, more):
+        raw.close()
+    ring.wait(lambda: open_streams(ring) == 0, 20)
+
+
 def test_http_1_0_is_told_what_it_lacks(ring, name):
     ada, path = place(ring, name)
     with Connection(ring.port) as connection:

@@ -1,0 +1,26 @@
+#include "gateway/stream/refusal.h"
+
+#include "common/monitor/monitor.h"
+#include "gateway/ring/reply.h"
+#include "gateway/stream/notice.h"
+#include "gateway/stream/options.h"
+
+bool refusal_ends(h2o_req_t *req, const uuid_t7 *id, error_code_t error)
+{
+    const error_row_t *row = error_find(error);
+    bool head = slice_is(slice(req->input.method.base, req->input.method.len), "HEAD");
+    if (!row || (row->status != 429 && row->status != 503) || head || !stream_accepts_events(req))
+        return false;
+    notice_t *end = notice_end(FORMAT_SSE, slice("", 0), row->name, row->message,
+                               REFUSAL_LEAST_MS + (unsigned)(uuid_instance() % REFUSAL_MS));
+    metric_add_at(METRIC_http_errors_total, row->code, 1);
+    reply_stream_whole(req, id, stream_type(FORMAT_SSE), end->as[FORMAT_SSE]);
+    notice_drop(&end);
+    return true;
+}
+
+void refusal_send(h2o_req_t *req, const uuid_t7 *id, error_code_t error, const char *detail)
+{
+    if (!refusal_ends(req, id, error))
+        reply_error(req, id, error, detail, REASON_none, slice("", 0));
+}
