@@ -83,6 +83,12 @@ static bool s_streams(const op_t *op)
     return op && op->deed == DOES_STREAM;
 }
 
+/* Whether the reader of a stream was told to come back. */
+static bool s_comes_back(h2o_req_t *req, const op_t *op, const uuid_t7 *id, unsigned error)
+{
+    return s_streams(op) && refusal_ends(req, id, error, stream_accepts_events(req));
+}
+
 static int s_refuse(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *request)
 {
     char text[UUID_TEXT];
@@ -91,7 +97,7 @@ static int s_refuse(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *
               request->op ? request->op->name : "-");
     if (request->op)
         metric_add_at(METRIC_http_requests_total, (unsigned)op_index(request->op), 1);
-    if (!s_streams(request->op) || !refusal_ends(req, id, request->error))
+    if (!s_comes_back(req, request->op, id, request->error))
         reply_error(req, id, request->error, request->detail, request->reason,
                     routes_allow(self->shared->routes, request->allow));
     s_wipe(self, req, &request->entry, request->head_len);
@@ -271,8 +277,7 @@ static void s_answer(void *arg, slot_t *slot, const wire_reply_t *reply, zmq_msg
         s_last(self, req);
         if (streams)
             s_open_stream(self, req, slot, body);
-        else if (!s_streams(op_find(slot->request.op)) ||
-                 !refusal_ends(req, &slot->request.id, reply->error))
+        else if (!s_comes_back(req, op_find(slot->request.op), &slot->request.id, reply->error))
             reply_wire(req, reply, body, s_is_admin(self, req) ? self->cookie : COOKIE_NONE);
         s_wipe(self, req, &slot->request, slot->head_len);
     }
@@ -307,7 +312,7 @@ static void s_give_up(lane_t *self, slot_t *slot, error_code_t unsent)
         if (!s_is_admin(self, req))
             s_note_behind(self, error);
         s_last(self, req);
-        if (!s_streams(op_find(slot->request.op)) || !refusal_ends(req, &slot->request.id, error))
+        if (!s_comes_back(req, op_find(slot->request.op), &slot->request.id, error))
             reply_error(req, &slot->request.id, error, s_unconfirmed(self, req, slot), REASON_none,
                         slice("", 0));
         s_wipe(self, req, &slot->request, slot->head_len);

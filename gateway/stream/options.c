@@ -118,7 +118,8 @@ const char *stream_options_read(h2o_req_t *req, slice_t params, bool several, in
                                 stream_options_t *options)
 {
     slice_t since = slice("", 0), last = slice("", 0), name, value, id;
-    *options = (stream_options_t){.from = PAGE_NOW, .several = several};
+    *options = (stream_options_t){
+        .from = PAGE_NOW, .several = several, .accepts_events = stream_accepts_events(req)};
     for (wire_pairs_t each = wire_pairs_begin(params); wire_pairs_next(&each, &name, &value);)
         if (!s_is_known(name, several))
             return several ? "A stream takes the parameters targets, format, heartbeat, since and "

@@ -16,9 +16,10 @@
 typedef struct {
     stream_format_t format;
     bool event_heartbeat;
-    bool returns;   /* by Last-Event-ID: what cannot be honoured is said in the stream */
-    bool several;   /* of several targets: */
-    slice_t vector; /* with PAGE_MARK: where it goes on (vector.h); the request's */
+    bool accepts_events; /* stream_accepts_events */
+    bool returns;        /* by Last-Event-ID: what cannot be honoured is said in the stream */
+    bool several;        /* of several targets: */
+    slice_t vector;      /* with PAGE_MARK: where it goes on (vector.h); the request's */
     page_from_t from;
     position_t position;
     uint64_t count;
@@ -26,7 +27,7 @@ typedef struct {
 } stream_options_t;
 
 /* Whether an answer as Server-Sent Events is what the reader accepts by name, as an EventSource
- * does. */
+ * does. Before the request's head is wiped. */
 bool stream_accepts_events(const h2o_req_t *req);
 
 /* NULL, or what is wrong with them: constant text. PARAMS: of the query, encoded. WALL_MS: ms since

@@ -3,13 +3,12 @@
 #include "common/monitor/monitor.h"
 #include "gateway/ring/reply.h"
 #include "gateway/stream/notice.h"
-#include "gateway/stream/options.h"
 
-bool refusal_ends(h2o_req_t *req, const uuid_t7 *id, error_code_t error)
+bool refusal_ends(h2o_req_t *req, const uuid_t7 *id, error_code_t error, bool events)
 {
     const error_row_t *row = error_find(error);
     bool head = slice_is(slice(req->input.method.base, req->input.method.len), "HEAD");
-    if (!row || (row->status != 429 && row->status != 503) || head || !stream_accepts_events(req))
+    if (!row || (row->status != 429 && row->status != 503) || head || !events)
         return false;
     notice_t *end = notice_end(FORMAT_SSE, slice("", 0), row->name, row->message,
                                REFUSAL_LEAST_MS + (unsigned)(uuid_instance() % REFUSAL_MS));
@@ -19,8 +18,9 @@ bool refusal_ends(h2o_req_t *req, const uuid_t7 *id, error_code_t error)
     return true;
 }
 
-void refusal_send(h2o_req_t *req, const uuid_t7 *id, error_code_t error, const char *detail)
+void refusal_send(h2o_req_t *req, const uuid_t7 *id, error_code_t error, bool events,
+                  const char *detail)
 {
-    if (!refusal_ends(req, id, error))
+    if (!refusal_ends(req, id, error, events))
         reply_error(req, id, error, detail, REASON_none, slice("", 0));
 }

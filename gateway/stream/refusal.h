@@ -15,9 +15,11 @@
 
 enum { REFUSAL_LEAST_MS = 10000, REFUSAL_MS = 10000 /* after which a reader is to come back */ };
 
-/* Answers REQ, which was to open a stream. DETAIL: as reply_error has it. */
-void refusal_send(h2o_req_t *req, const uuid_t7 *id, error_code_t error, const char *detail);
-/* Answers REQ if ERROR is one to come back from, and the reader an EventSource. */
-bool refusal_ends(h2o_req_t *req, const uuid_t7 *id, error_code_t error);
+/* Answers REQ, which was to open a stream. EVENTS: stream_accepts_events. DETAIL: as reply_error
+ * has it. */
+void refusal_send(h2o_req_t *req, const uuid_t7 *id, error_code_t error, bool events,
+                  const char *detail);
+/* Answers REQ if ERROR is one to come back from, and the reader accepts EVENTS. */
+bool refusal_ends(h2o_req_t *req, const uuid_t7 *id, error_code_t error, bool events);
 
 #endif

@@ -136,10 +136,11 @@ void streams_reject(stream_t *stream, error_code_t error, const char *detail)
 {
     h2o_req_t *req = stream->req;
     uuid_t7 id = stream->id;
+    bool events = stream->options.accepts_events;
     connection_of(req)->stream = NULL;
     stream->req = NULL;
     stream_close(stream);
-    refusal_send(req, &id, error, detail);
+    refusal_send(req, &id, error, events, detail);
 }
 
 void streams_wrote(streams_t *self, stream_t *stream)
@@ -250,7 +251,7 @@ void streams_open(streams_t *self, h2o_req_t *req, const uuid_t7 *id, slice_t gr
         quota_leave(self->quota, &stream->token);
     s_give_up(self, stream);
     error_code_t full = quota == QUOTA_TOKEN_FULL ? ERROR_too_many_streams : ERROR_overloaded;
-    refusal_send(req, id, self->draining ? ERROR_draining : full, NULL);
+    refusal_send(req, id, self->draining ? ERROR_draining : full, options->accepts_events, NULL);
 }
 
 bool streams_disposed(stream_t *stream)
