@@ -53,6 +53,7 @@ const command_group_t command_groups[] = {
     {"bot subscriber", "who may post to a bot's feed and read it"},
     {"extension", "extensions: a sandbox app and a marketplace app each"},
     {"extension handler", "the URLs that are called for the events of its apps"},
+    {"outlet", "URLs and services that a channel's messages are pushed to"},
     {"source", "senders' signatures and handshakes"},
     {"audit", "what was changed in the directory, by whom, when and from where"},
     {"db", "the database of worker.engine = postgres"},

@@ -6,7 +6,7 @@
 void wire_handler_encode(pack_t *out, const wire_handler_t *handler)
 {
     assert(handler->secrets <= HANDLER_SECRETS);
-    pack_map(out, 11);
+    pack_map(out, handler->outlet.len ? 14 : 11);
     pack_pair_uint(out, "version", handler->version);
     pack_pair_str(out, "url", handler->url);
     pack_pair_str(out, "name", handler->name);
@@ -17,6 +17,11 @@ void wire_handler_encode(pack_t *out, const wire_handler_t *handler)
     pack_pair_uint(out, "archived", handler->archived);
     pack_pair_bin(out, "owner", handler->owner.bytes, UUID_BYTES);
     pack_pair_str(out, "key", handler->key);
+    if (handler->outlet.len) {
+        pack_pair_str(out, "outlet", handler->outlet);
+        pack_pair_str(out, "to", handler->to);
+        pack_pair_str(out, "token", handler->token);
+    }
     pack_str(out, slice_of("secrets"));
     pack_array(out, 2 * handler->secrets);
     for (unsigned i = 0; i < handler->secrets; i++) {
@@ -47,6 +52,12 @@ static uint64_t s_later(slice_t encoded, const char *key, uint64_t most)
     unpack_t at = unpack_find(encoded, key);
     uint64_t number = unpack_uint(&at, UINT64_MAX);
     return at.failed ? 0 : number < most ? number : most;
+}
+
+static slice_t s_later_text(slice_t encoded, const char *key, size_t most)
+{
+    bool failed = false;
+    return s_text(encoded, key, most, &failed);
 }
 
 static uuid_t7 s_owner(slice_t encoded)
@@ -86,6 +97,9 @@ int wire_handler_decode(wire_handler_t *handler, slice_t encoded)
     handler->archived = s_later(encoded, "archived", 1) == 1;
     handler->owner = s_owner(encoded);
     handler->key = s_text(encoded, "key", HANDLER_KEY, &failed);
+    handler->outlet = s_later_text(encoded, "outlet", HANDLER_OUTLET);
+    handler->to = s_later_text(encoded, "to", HANDLER_SETTING);
+    handler->token = s_later_text(encoded, "token", HANDLER_SETTING);
     s_secrets(handler, encoded, &failed);
     return failed || handler->version == 0 || handler->concurrency == 0 ? -1 : 0;
 }

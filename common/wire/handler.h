@@ -24,6 +24,8 @@ enum {
     HANDLER_CONCURRENCY_MOST = 256,
     HANDLER_WAIT_S = 8,     /* longest that callers wait for its answer */
     HANDLER_BOUND_S = 3600, /* how long an ordered event is tried, unless set */
+    HANDLER_OUTLET = 32,    /* longest name of a kind of outlets */
+    HANDLER_SETTING = 2048, /* longest text that an outlet is set up with */
 };
 
 typedef struct {
@@ -37,6 +39,8 @@ typedef struct {
     uuid_t7 owner;    /* the user whose target it is; nil when it is not there */
     uint64_t wait_s;  /* how long callers wait for the answer; 0, or missing: not at all */
     slice_t key;      /* RSA private key in PEM for X-Cliq-Signature; empty: none */
+    slice_t outlet;   /* of an outlet its kind, by which the calls are made; empty: it is none */
+    slice_t to, token; /* what the outlet is set up with beside its URL */
     unsigned secrets;
     struct {
         slice_t text;          /* "whsec_…" */

@@ -38,6 +38,7 @@ call_t *call_new(const char *url, slice_t body)
     if (body.len)
         memcpy(self->body, body.data, body.len);
     self->body_len = body.len;
+    self->method = "POST";
     self->timeout_ms = CALL_TIMEOUT_MS;
     self->retry_after_s = -1;
     /* libcurl would wait a second for the leave to send a large body. */

@@ -1,4 +1,4 @@
-/* Calls of handlers: POST by HTTP/1.1 with libcurl's multi interface, on one thread of its own.
+/* Calls of handlers: POST or PUT by HTTP/1.1 with libcurl's multi interface, on one thread of its own.
  *
  * The owner hands over calls in batches and takes them back when they have finished; nothing here
  * retries, orders or counts. A call connects only to addresses that the guard allows (egress.h),
@@ -61,6 +61,7 @@ typedef struct call {
     struct curl_slist *headers; /* by call_header */
     char *body;
     size_t body_len;
+    const char *method;  /* a constant text: "POST" unless set */
     uint32_t timeout_ms; /* for all of it, from its start; not 0 */
     uuid_t7 owner_id;    /* whose share of the look-ups its name's is of */
 
@@ -81,7 +82,7 @@ typedef struct call {
     STAILQ_ENTRY(call) link; /* of the list it stands in */
 } call_t;
 
-/* A call to URL with that body, both copied; timeout_ms is CALL_TIMEOUT_MS, no header. */
+/* A call to URL with that body, both copied: POST, timeout_ms is CALL_TIMEOUT_MS, no header. */
 call_t *call_new(const char *url, slice_t body);
 
 /* Adds a header line. Asserts that the name is a token and the value holds no control character

@@ -204,6 +204,7 @@ bool transfer_begin(transfer_t *self, call_t *call)
     self->refusal = NULL;
     self->error[0] = '\0';
     s_set(curl_easy_setopt(self->easy, CURLOPT_URL, call->url));
+    s_set(curl_easy_setopt(self->easy, CURLOPT_CUSTOMREQUEST, call->method));
     s_set(curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, call->headers));
     s_set(curl_easy_setopt(self->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len));
     s_set(curl_easy_setopt(self->easy, CURLOPT_POSTFIELDS, call->body));

@@ -1,7 +1,9 @@
 #include "workers/delivery/lane.h"
 
 #include "common/base/clock.h"
+#include "common/base/http_url.h"
 #include "common/base/ops.h"
+#include "common/base/secret.h"
 #include "common/base/utf8.h"
 
 #include <sodium.h>
@@ -20,6 +22,10 @@ const char *delivery_outcome_name(unsigned outcome)
         return "archived";
     case DELIVERY_NO_RECORD:
         return "no_record";
+    case DELIVERY_NO_CALL:
+        return "no_call";
+    case DELIVERY_PASSED:
+        return "passed_over";
     default:
         return outcome < CALL_OUTCOMES ? call_outcome_name((call_outcome_t)outcome) : "unknown";
     }
@@ -81,14 +87,11 @@ static void s_write(json_out_t *out, const delivery_handler_t *handler, const re
     json_lit(out, "}}");
 }
 
-call_t *delivery_call(json_out_t *json, const delivery_handler_t *handler, const record_t *record,
-                      const shard_t *shard, uint64_t log, const whsec_t *secrets, size_t count,
-                      int64_t wall_ms)
+static void s_sign(call_t *call, const delivery_handler_t *handler, const record_t *record,
+                   const whsec_t *secrets, size_t count, int64_t wall_ms)
 {
     char id[UUID_TEXT], time[32], signature[SIGNATURE_TEXT], rsa[SIGNATURE_RSA_TEXT];
-    s_write(json, handler, record, shard, log);
-    slice_t body = slice(json->data, json->len);
-    call_t *call = call_new(handler->url, body);
+    slice_t body = slice(call->body, call->body_len);
     uuid_text(&record->id, id);
     snprintf(time, sizeof time, "%lld", (long long)(wall_ms / 1000));
     call_header(call, "Content-Type", slice_of("application/json"));
@@ -103,5 +106,35 @@ call_t *delivery_call(json_out_t *json, const delivery_handler_t *handler, const
         signature_key_sign(handler->key, body, rsa);
         call_header(call, "X-Cliq-Signature", slice_of(rsa));
     }
+}
+
+call_t *delivery_call(json_out_t *json, const delivery_handler_t *handler, const record_t *record,
+                      const shard_t *shard, uint64_t log, const whsec_t *secrets, size_t count,
+                      int64_t wall_ms)
+{
+    s_write(json, handler, record, shard, log);
+    call_t *call = call_new(handler->url, slice(json->data, json->len));
+    s_sign(call, handler, record, secrets, count, wall_ms);
+    return call;
+}
+
+call_t *delivery_outlet_call(outlet_renderer_t *renderer, const delivery_handler_t *handler,
+                             const record_t *record, const whsec_t *secrets, size_t count,
+                             int64_t wall_ms, unsigned *why)
+{
+    char url[HTTP_URL_MAX + 1];
+    outlet_call_t made;
+    outlet_outcome_t outcome = outlet_render(renderer, handler->outlet, &handler->settings,
+                                             handler->name, record->body, &made);
+    *why = outcome == OUTLET_SKIPPED ? DELIVERY_PASSED : DELIVERY_NO_CALL;
+    if (outcome != OUTLET_CALLED)
+        return NULL;
+    snprintf(url, sizeof url, "%.*s", SLICE_ARG(made.url));
+    call_t *call = call_new(url, made.body);
+    secret_wipe(url, sizeof url);
+    call->method = made.method;
+    for (unsigned i = 0; i < made.headers; i++)
+        call_header(call, made.header[i].name.data, made.header[i].value);
+    s_sign(call, handler, record, secrets, count, wall_ms);
     return call;
 }

@@ -104,6 +104,7 @@ void delivery_destroy(delivery_t **self_p)
     owners_close(&self->owners);
     tally_destroy(&self->tally);
     json_free(&self->json);
+    outlet_renderer_destroy(&self->renderer);
     message_destroy(&self->judge);
     self->magic = 0;
     free(self);
@@ -310,15 +311,28 @@ static item_t *s_take_ready(lane_t *lane)
     return item;
 }
 
+static call_t *s_make_outlet(delivery_t *self, const item_t *item,
+                             const delivery_handler_t *handler, const record_t *event,
+                             const whsec_t *secrets, size_t count, unsigned *why)
+{
+    if (!self->renderer)
+        self->renderer = outlet_renderer_new();
+    return delivery_outlet_call(self->renderer, handler, event, secrets, count, item->started_ms,
+                                why);
+}
+
+/* NULL: there is none to make, *WHY says why. */
 static call_t *s_make(delivery_t *self, item_t *item, const delivery_handler_t *handler,
-                      const record_t *event)
+                      const record_t *event, unsigned *why)
 {
     whsec_t secrets[SIGNATURE_SECRETS];
     size_t count =
         handlers_secrets(self->options.handlers, &item->lane->target, clock_ms(), secrets);
     item->started_ms = clock_wall_ms();
-    call_t *call = delivery_call(&self->json, handler, event, &self->options.shard,
-                                 item->due.place.log, secrets, count, item->started_ms);
+    call_t *call = handler->outlet
+                       ? s_make_outlet(self, item, handler, event, secrets, count, why)
+                       : delivery_call(&self->json, handler, event, &self->options.shard,
+                                       item->due.place.log, secrets, count, item->started_ms);
     for (size_t i = 0; i < count; i++)
         whsec_wipe(&secrets[i]);
     return call;
@@ -328,6 +342,7 @@ static void s_start(delivery_t *self, item_t *item, const delivery_handler_t *ha
                     uint64_t now_ms)
 {
     record_t event;
+    unsigned why = DELIVERY_NO_CALL;
     if (!item->read || item->due.due_ms > now_ms) { /* it was to be buried */
         item->lane->more = true;
         delivery_drop(self, item);
@@ -337,7 +352,11 @@ static void s_start(delivery_t *self, item_t *item, const delivery_handler_t *ha
         delivery_bury(self, item, DELIVERY_NO_RECORD, now_ms);
         return;
     }
-    call_t *call = s_make(self, item, handler, &event);
+    call_t *call = s_make(self, item, handler, &event, &why);
+    if (!call) {
+        delivery_end(self, item, why, now_ms);
+        return;
+    }
     self->loaded -= item->event_len;
     item_shorten(item, &event);
     self->loaded += item->event_len;

@@ -33,7 +33,14 @@ enum {
 };
 
 /* Outcomes beside those of call_outcome_t, of items that ended without a call. */
-enum { DELIVERY_DISABLED = 200, DELIVERY_NO_HANDLER, DELIVERY_NO_RECORD, DELIVERY_ARCHIVED };
+enum {
+    DELIVERY_DISABLED = 200,
+    DELIVERY_NO_HANDLER,
+    DELIVERY_NO_RECORD,
+    DELIVERY_ARCHIVED,
+    DELIVERY_NO_CALL, /* an outlet's kind makes no good call of the message */
+    DELIVERY_PASSED   /* the message is none for an outlet: delivered, without a call */
+};
 /* In place of CALL_ANSWERED: the answer is a text for a caller that waits. */
 enum { DELIVERY_ANSWERED_TEXT = 199 };
 const char *delivery_outcome_name(unsigned outcome);

@@ -36,6 +36,17 @@ void delivery_bury(delivery_t *self, item_t *item, unsigned why, uint64_t now_ms
     s_note(self, item, &note, slice("", 0));
 }
 
+void delivery_end(delivery_t *self, item_t *item, unsigned why, uint64_t now_ms)
+{
+    journal_note_t note = s_outcome(item, now_ms);
+    note.state = OUTBOX_DELIVERED;
+    note.attempt = (outbox_attempt_t){.time_ms = clock_wall_ms(), .outcome = why};
+    if (why == DELIVERY_PASSED)
+        s_note(self, item, &note, slice("", 0));
+    else
+        delivery_bury(self, item, why, now_ms);
+}
+
 /* This process lacks something for a call: the item is as it was, and for a while no call begins,
  * or none of its lane. */
 static void s_put_off(delivery_t *self, item_t *item, const call_t *call, uint64_t now_ms)
@@ -77,6 +88,7 @@ static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
     note.keeps_place = handler && handler->ordered;
     slice_t json =
         good ? reply_answer(self->judge, call, note.whole, &self->json, &message) : slice("", 0);
+    message = message && handler && !handler->outlet; /* what a service answers is no message */
     if (json.len > 0 && json.data[0] == '"')
         note.attempt.outcome = DELIVERY_ANSWERED_TEXT;
     if (message) {

@@ -25,6 +25,7 @@ typedef struct {
     delivery_handler_t handler;
     char url[HANDLER_URL + 1], name[HANDLER_NAME + 1];
     signature_key_t *key;
+    char *to, *token; /* of an outlet */
     uint64_t note; /* of the journal; 0: it came from there */
     unsigned secrets;
     whsec_t secret[HANDLER_SECRETS];
@@ -35,6 +36,7 @@ struct handlers {
     journal_t *journal;
     sealing_key_t *key;
     row_t *rows;           /* a map by target */
+    outlet_kinds_t *kinds; /* NULL: there was no outlet yet */
     int64_t now_ms;        /* while it loads, with what follows */
     sealing_key_t *former; /* or NULL */
     unsigned anew;         /* rows that it had encrypted */
@@ -43,6 +45,10 @@ struct handlers {
 static void s_destroy_row(row_t *row)
 {
     signature_key_destroy(&row->key);
+    if (row->token)
+        secret_wipe(row->token, strlen(row->token));
+    free(row->token);
+    free(row->to);
     secret_wipe(row, sizeof *row);
     free(row);
 }
@@ -86,7 +92,35 @@ static bool s_take_secrets(row_t *row, const wire_handler_t *is, int64_t now_ms,
     return true;
 }
 
-static bool s_fill(row_t *row, const wire_handler_t *is, int64_t now_ms, uint64_t age_ms)
+static char *s_copy(slice_t text)
+{
+    char *copy = strndup(text.len ? text.data : "", text.len);
+    if (!copy)
+        abort();
+    return copy;
+}
+
+/* A kind that only a newer version has is nothing that can be called. */
+static bool s_take_outlet(handlers_t *self, row_t *row, const wire_handler_t *is)
+{
+    if (is->outlet.len == 0)
+        return true;
+    if (!self->kinds)
+        self->kinds = outlet_kinds_new();
+    row->handler.outlet = outlet_kinds_find(self->kinds, is->outlet);
+    row->to = s_copy(is->to);
+    row->token = s_copy(is->token);
+    row->handler.settings.text[OUTLET_URL] = slice_of(row->url);
+    row->handler.settings.text[OUTLET_TO] = slice_of(row->to);
+    row->handler.settings.text[OUTLET_TOKEN] = slice_of(row->token);
+    if (!row->handler.outlet)
+        log_warn("handlers.outlet", "kind=%.*s err=%s", SLICE_ARG(is->outlet),
+                 LOG_Q("this version has no outlets of this kind"));
+    return row->handler.outlet;
+}
+
+static bool s_fill(handlers_t *self, row_t *row, const wire_handler_t *is, int64_t now_ms,
+                   uint64_t age_ms)
 {
     char err[256];
     if (!s_take_secrets(row, is, now_ms, age_ms))
@@ -97,6 +131,8 @@ static bool s_fill(row_t *row, const wire_handler_t *is, int64_t now_ms, uint64_
     }
     memcpy(row->url, is->url.data, is->url.len);
     memcpy(row->name, is->name.data, is->name.len);
+    if (!s_take_outlet(self, row, is))
+        return false;
     row->handler.version = is->version;
     row->handler.url = row->url;
     row->handler.name = slice(row->name, is->name.len);
@@ -110,14 +146,14 @@ static bool s_fill(row_t *row, const wire_handler_t *is, int64_t now_ms, uint64_
     return true;
 }
 
-static row_t *s_read(const uuid_t7 *target, const wire_handler_t *is, int64_t now_ms,
-                     uint64_t age_ms)
+static row_t *s_read(handlers_t *self, const uuid_t7 *target, const wire_handler_t *is,
+                     int64_t now_ms, uint64_t age_ms)
 {
     row_t *row = calloc(1, sizeof *row);
     if (!row)
         abort();
     row->handler.target = *target;
-    if (!s_fill(row, is, now_ms, age_ms)) {
+    if (!s_fill(self, row, is, now_ms, age_ms)) {
         s_destroy_row(row);
         return NULL;
     }
@@ -157,7 +193,7 @@ static row_t *s_open(handlers_t *self, const uuid_t7 *target, slice_t sealed, ch
     slice_t record = slice(at.at, (size_t)(at.end - at.at));
     if (at.failed || wire_handler_decode(&is, record) != 0)
         return NULL;
-    return s_read(target, &is, self->now_ms, wall_ms > told_ms ? wall_ms - told_ms : 0);
+    return s_read(self, target, &is, self->now_ms, wall_ms > told_ms ? wall_ms - told_ms : 0);
 }
 
 static void s_load(void *arg, const uuid_t7 *target, slice_t sealed)
@@ -234,6 +270,7 @@ void handlers_destroy(handlers_t **self_p)
         HASH_DEL(self->rows, row);
         s_destroy_row(row);
     }
+    outlet_kinds_destroy(&self->kinds);
     sealing_key_destroy(&self->key);
     free(self);
     *self_p = NULL;
@@ -270,7 +307,7 @@ int handlers_learn(handlers_t *self, const uuid_t7 *target, slice_t record, int6
     const row_t *known = s_find(self, target);
     if (known && !s_is_news(&is, &known->handler))
         return 0;
-    row_t *row = s_read(target, &is, now_ms, 0);
+    row_t *row = s_read(self, target, &is, now_ms, 0);
     if (!row)
         return -1;
     row->note = s_keep(self, target, record);

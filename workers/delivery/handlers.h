@@ -13,6 +13,7 @@
 #include "common/base/uuid.h"
 #include "workers/caller/signature.h"
 #include "workers/journal/journal.h"
+#include "workers/outlet/kinds.h"
 
 typedef struct handlers handlers_t;
 
@@ -30,6 +31,8 @@ typedef struct {
     uuid_t7 owner;              /* whose target it is; the target itself while nobody has told */
     int64_t wait_ms;            /* how long callers wait for its answer; 0: not at all */
     const signature_key_t *key; /* X-Cliq-Signature; NULL: none */
+    const outlet_kind_t *outlet; /* it is an outlet of this kind; NULL: a handler of events */
+    outlet_settings_t settings;  /* of an outlet; NAME is its channel's */
 } delivery_handler_t;
 
 /* KEY_PATH: the file of the workers' key, made with mode 0600 when it is missing. FORMER_PATH: NULL

@@ -33,6 +33,7 @@
 #include "workers/delivery/waits.h"
 #include "workers/journal/outbox.h"
 #include "workers/message/message.h"
+#include "workers/outlet/render.h"
 
 #include <sys/queue.h>
 
@@ -219,5 +220,10 @@ void tables_close(tables_t *self);
 call_t *delivery_call(json_out_t *json, const delivery_handler_t *handler, const record_t *record,
                       const shard_t *shard, uint64_t log, const whsec_t *secrets, size_t count,
                       int64_t wall_ms);
+/* The call of an outlet, signed as well, for the message that RECORD brings; NULL: there is none,
+ * and *WHY is DELIVERY_NO_CALL or DELIVERY_PASSED. */
+call_t *delivery_outlet_call(outlet_renderer_t *renderer, const delivery_handler_t *handler,
+                             const record_t *record, const whsec_t *secrets, size_t count,
+                             int64_t wall_ms, unsigned *why);
 
 #endif

@@ -27,6 +27,7 @@ struct delivery {
     tally_t *tally;
     json_out_t json;
     message_t *judge; /* of what is answered */
+    outlet_renderer_t *renderer; /* of outlets' calls; NULL: there was none yet */
 };
 
 /* The lane is looked at in its turn. */
@@ -40,6 +41,8 @@ void delivery_drop(delivery_t *self, item_t *item);
 
 /* Dead without a call. */
 void delivery_bury(delivery_t *self, item_t *item, unsigned why, uint64_t now_ms);
+/* There is no call to make for it: dead, or delivered where it is DELIVERY_PASSED. */
+void delivery_end(delivery_t *self, item_t *item, unsigned why, uint64_t now_ms);
 void delivery_take_finished(delivery_t *self, uint64_t now_ms);
 /* Items whose outcome is committed: from here on the outbox tells of them what is true. */
 void delivery_take_saved(delivery_t *self);

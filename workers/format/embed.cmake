@@ -1,10 +1,10 @@
-# Writes OUT, a C header with the formats of the folders FOLDERS: s_formats, an array of names and texts.
+# Writes OUT, a C header with FILE and README.md of the folders FOLDERS: s_formats, an array of names and texts.
 set(text "")
 set(rows "")
 foreach(folder ${FOLDERS})
     get_filename_component(name ${folder} NAME)
     string(MAKE_C_IDENTIFIER ${name} symbol)
-    foreach(file format.json README.md)
+    foreach(file ${FILE} README.md)
         string(MAKE_C_IDENTIFIER ${symbol}_${file} array)
         set(bytes "")
         if(EXISTS ${folder}/${file})
@@ -13,7 +13,8 @@ foreach(folder ${FOLDERS})
         endif()
         string(APPEND text "static const unsigned char s_${array}[] = {${bytes}0};\n")
     endforeach()
-    string(APPEND rows "    {\"${name}\", s_${symbol}_format_json, sizeof s_${symbol}_format_json - 1, "
+    string(MAKE_C_IDENTIFIER ${symbol}_${FILE} array)
+    string(APPEND rows "    {\"${name}\", s_${array}, sizeof s_${array} - 1, "
                        "s_${symbol}_README_md, sizeof s_${symbol}_README_md - 1},\n")
 endforeach()
 file(WRITE ${OUT} "${text}

@@ -24,7 +24,7 @@ typedef struct {
 } eval_t;
 
 /* Which field a text is for: how its values are written. */
-typedef enum { WRITE_MARKUP, WRITE_FLAT, WRITE_ADDRESS } writing_t;
+typedef enum { WRITE_MARKUP, WRITE_FLAT, WRITE_ADDRESS, WRITE_RAW } writing_t;
 
 shown_t eval_expr(eval_t *self, const scope_t *scope, const expr_t *expr);
 bool eval_cond(eval_t *self, const scope_t *scope, const cond_t *cond);

@@ -262,6 +262,9 @@ struct filter_row {
 /* KEEPS: markup stays markup; AROUND: and the texts around stay apart; TEXT: what comes out is
  * escaped again where it is written. */
 static const filter_row_t s_rows[] = {
+    {"as", filter_as, 1, 1, MARKUP,
+     "as('markdown'): the channel's markup as markdown, slack, html (html_lines: with its line "
+     "ends) or text; for what leaves by an outlet"},
     {"bold", filter_bold, 0, 0, MARKUP, "between asterisks, on one line"},
     {"bytes", filter_bytes, 0, 0, TEXT, "a number of bytes for people: 1.5 MiB"},
     {"choose", s_choose, 2, SYNTAX_ARGS, TEXT,
@@ -278,6 +281,7 @@ static const filter_row_t s_rows[] = {
      "the first argument that is not empty, when the value is"},
     {"duration", filter_duration, 0, 1, TEXT,
      "seconds for people: 3 min 20 s; duration('ms') of milliseconds"},
+    {"encode", filter_encode, 0, 0, TEXT, "percent-encoded, for a piece of an address"},
     {"first", filter_first, 0, 0, KEEPS, "the first member"},
     {"join", filter_join, 0, 3, TEXT,
      "join(', ', 'name', 5): the members, or their field, with so many at most"},

@@ -70,7 +70,7 @@ value_t value_member(room_t *room, const value_t *value, slice_t name);
 value_t value_at(room_t *room, const value_t *value, int64_t index);
 
 /* Lists (filter_list.c), numbers and times (filter_number.c), colours (filter_color.c), markup
- * (markup.c). */
+ * (markup.c, markup_to.c). */
 void filter_join(filtering_t *in);
 void filter_count(filtering_t *in);
 void filter_length(filtering_t *in);
@@ -95,5 +95,7 @@ void filter_quote(filtering_t *in);
 void filter_md(filtering_t *in);
 void filter_mrkdwn(filtering_t *in);
 void filter_plain(filtering_t *in);
+void filter_as(filtering_t *in);
+void filter_encode(filtering_t *in);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "common/base/utf8.h"
 #include "workers/format/markup.h"
+#include "workers/format/value_write.h"
 #include "workers/message/message.h"
 
 #include <stdio.h>
@@ -16,7 +17,14 @@ typedef struct {
 } field_t;
 
 struct shape {
-    enum { SHAPE_TEXT, SHAPE_CONSTANT, SHAPE_OBJECT, SHAPE_ARRAY, SHAPE_EACH } kind;
+    enum {
+        SHAPE_TEXT,
+        SHAPE_CONSTANT,
+        SHAPE_OBJECT,
+        SHAPE_ARRAY,
+        SHAPE_EACH,
+        SHAPE_VALUE,
+    } kind;
     cond_t *cond;      /* NULL: always */
     node_t *nodes;     /* TEXT; EACH: what is said of the items that are left out */
     slice_t json;      /* CONSTANT */
@@ -27,7 +35,7 @@ struct shape {
     bool is_message;   /* OBJECT: the message itself */
     unsigned count;    /* OBJECT, ARRAY */
     field_t *fields;   /* OBJECT; ARRAY without keys */
-    expr_t each;       /* EACH */
+    expr_t each;       /* EACH; VALUE: what is written */
     shape_t *item;
 };
 
@@ -54,6 +62,7 @@ typedef struct {
     size_t most;
     slice_t slide; /* the type of the slide around */
     bool in_data, in_button, in_action, in_row;
+    bool plain; /* it is no message: no field means anything */
     unsigned nesting;
 } around_t;
 
@@ -125,6 +134,8 @@ static around_t s_enter(const around_t *around, slice_t key)
 {
     static const char *const addresses[] = {"web", "url", "image", "thumbnail", "icon", NULL};
     around_t inner = *around;
+    if (around->plain)
+        return inner;
     inner.writing = WRITE_FLAT;
     if (slice_is(key, "buttons"))
         inner.in_button = true;
@@ -167,6 +178,8 @@ static shape_t *s_new(parsing_t *self, int kind)
 static size_t s_usual_limit(const around_t *around)
 {
     enum { USUAL = 1000 };
+    if (around->plain)
+        return 0;
     return slice_is(around->slide, "text") ? MESSAGE_TEXT_CHARS : USUAL;
 }
 
@@ -264,7 +277,7 @@ static int s_parse_each(parsing_t *self, const value_t *json, const around_t *ar
 static void s_look_for_slide(parsing_t *self, const value_t *json, around_t *around)
 {
     value_t type = s_member(self, json, "type"), data = s_member(self, json, "data");
-    if (type.type == VALUE_TEXT && data.type != VALUE_MISSING && !around->in_button)
+    if (!around->plain && type.type == VALUE_TEXT && data.type != VALUE_MISSING && !around->in_button)
         around->slide = type.text;
 }
 
@@ -275,7 +288,7 @@ static int s_parse_object(parsing_t *self, const value_t *json, around_t around,
     slice_t key;
     value_t member;
     *shape = s_new(self, SHAPE_OBJECT);
-    (*shape)->is_message = around.nesting == 1;
+    (*shape)->is_message = around.nesting == 1 && !around.plain;
     (*shape)->fields = room_take(self->syntax->room, value_count(json) * sizeof(field_t));
     s_look_for_slide(self, json, &around);
     if (s_parse_cond(self, json, *shape) != 0)
@@ -322,9 +335,35 @@ static int s_parse_array(parsing_t *self, const value_t *json, const around_t *a
     return 0;
 }
 
+/* {"json": PATH}: the value itself. */
+static int s_parse_value(parsing_t *self, slice_t text, shape_t **shape)
+{
+    *shape = s_new(self, SHAPE_VALUE);
+    return syntax_expr(self->syntax, room_copy(self->syntax->room, text), &(*shape)->each);
+}
+
+/* What only a body that is no message has; false: it is none of that. */
+static bool s_parse_plain(parsing_t *self, const value_t *json, shape_t **shape, int *rc)
+{
+    value_t value = s_member(self, json, "json");
+    *rc = 0;
+    if (json->type == VALUE_ARRAY && value_count(json) == 0) {
+        *shape = s_new(self, SHAPE_CONSTANT);
+        (*shape)->json = slice_of("[]");
+        return true;
+    }
+    if (value.type != VALUE_TEXT)
+        return false;
+    *rc = s_parse_value(self, value.text, shape);
+    return true;
+}
+
 static int s_parse(parsing_t *self, const value_t *json, const around_t *around, shape_t **shape)
 {
+    int rc;
     around_t here = *around;
+    if (around->plain && s_parse_plain(self, json, shape, &rc))
+        return rc;
     if (++here.nesting > NESTING)
         return s_fail(self, "is nested too deep");
     if (json->type == VALUE_TEXT)
@@ -345,6 +384,15 @@ int shape_parse(syntax_t *syntax, const value_t *json, spot_t *spot, shape_t **s
     around_t around = {.writing = WRITE_FLAT};
     if (json->type != VALUE_OBJECT)
         return s_fail(&self, "must be a message object");
+    return s_parse(&self, json, &around, shape);
+}
+
+int shape_parse_plain(syntax_t *syntax, const value_t *json, spot_t *spot, shape_t **shape)
+{
+    parsing_t self = {syntax, spot};
+    around_t around = {.writing = WRITE_RAW, .plain = true};
+    if (json->type != VALUE_OBJECT)
+        return s_fail(&self, "must be an object");
     return s_parse(&self, json, &around, shape);
 }
 
@@ -498,6 +546,15 @@ static bool s_write_array(eval_t *eval, const scope_t *scope, const shape_t *sha
     return list.count > 0;
 }
 
+static bool s_write_value(eval_t *eval, const scope_t *scope, const shape_t *shape, json_out_t *out)
+{
+    shown_t shown = eval_expr(eval, scope, &shape->each);
+    if (shown.value.type == VALUE_MISSING)
+        return false;
+    value_write(eval->room, &shown.value, out);
+    return true;
+}
+
 bool shape_write(eval_t *eval, const scope_t *scope, const shape_t *shape, json_out_t *out)
 {
     if (shape->cond && !eval_cond(eval, scope, shape->cond))
@@ -509,6 +566,8 @@ bool shape_write(eval_t *eval, const scope_t *scope, const shape_t *shape, json_
         return s_write_object(eval, scope, shape, out);
     case SHAPE_ARRAY:
         return s_write_array(eval, scope, shape, out);
+    case SHAPE_VALUE:
+        return s_write_value(eval, scope, shape, out);
     default:
         json_raw(out, shape->json);
         return true;

@@ -28,6 +28,10 @@ void spot_back(spot_t *self, size_t len);
  * what is wrong. */
 int shape_parse(syntax_t *syntax, const value_t *json, spot_t *spot, shape_t **shape);
 
+/* The same of an object that is no message: no field means anything, no text has a limit, values
+ * are written as they are, and {"json": PATH} is the value itself. */
+int shape_parse_plain(syntax_t *syntax, const value_t *json, spot_t *spot, shape_t **shape);
+
 /* Writes the object behind what OUT holds; false: it came out without content, and nothing was
  * written. */
 bool shape_write(eval_t *eval, const scope_t *scope, const shape_t *shape, json_out_t *out);

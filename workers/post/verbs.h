@@ -30,6 +30,8 @@ typedef void (*verb_fn)(post_t *post, job_t *job);
  * worker links them. */
 #define DELIVERY_VERBS(VERB)                                                                       \
     VERB(event, post_event)                                                                        \
+    VERB(outlet, post_outlet)                                                                      \
+    VERB(outlet_test, post_outlet_test)                                                            \
     VERB(handler, worker_handler_push)                                                             \
     VERB(deliveries, delivery_log_list)                                                            \
     VERB(retry, delivery_log_retry)                                                                \
