@@ -28,6 +28,7 @@ COPY authd /src/authd
 COPY router /src/router
 COPY workers /src/workers
 COPY formats /src/formats
+COPY outlets /src/outlets
 COPY ctl /src/ctl
 COPY --from=console /dist /src/console/dist
 RUN cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPOSTERN_TESTS=OFF && \

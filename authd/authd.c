@@ -1,6 +1,7 @@
 #include "authd/authd.h"
 
 #include "authd/admin/control.h"
+#include "authd/admin/follow.h"
 #include "authd/admin/format_push.h"
 #include "authd/admin/push.h"
 #include "authd/admin/reads.h"
@@ -46,7 +47,8 @@ struct authd {
     char detail[SEVERAL_DETAIL];              /* of the last refusal of a stream of several */
     uint8_t hashes[WIRE_ENTRIES][TOKEN_HASH]; /* of the tokens of a batch */
     usage_t *usage;
-    push_t *push; /* NULL in a reader, like the next three */
+    push_t *push; /* NULL in a reader, like the next four */
+    follow_t *follow;
     format_push_t *format_push;
     reads_t *reads; /* the operator's, over the control socket */
     control_t *control;
@@ -218,6 +220,7 @@ static void s_on_replies(void *arg, peer_t *peer, wire_message_t *message)
     (void)peer;
     for (unsigned i = 0; self->push && i < message->entries; i++) {
         push_answered(self->push, &message->replies[i]);
+        follow_answered(self->follow, &message->replies[i], &message->bodies[i]);
         format_push_answered(self->format_push, &message->replies[i]);
         reads_answered(self->reads, &message->replies[i], &message->bodies[i]);
     }
@@ -289,6 +292,7 @@ authd_t *authd_new(const conf_start_t *start)
     self->forward = forward_new(start->conf, self->name, &self->origin, s_on_replies, self);
     if (start->index == 0) {
         self->push = push_new(self->directory, self->forward, &self->origin);
+        self->follow = follow_new(self->directory, self->forward, &self->origin);
         self->format_push =
             format_push_new(start->conf, self->directory, self->forward, &self->origin);
         self->reads = reads_new(self->forward, &self->origin);
@@ -307,6 +311,7 @@ void authd_destroy(authd_t **self_p)
         return;
     control_stop(&self->control);
     push_destroy(&self->push);
+    follow_destroy(&self->follow);
     format_push_destroy(&self->format_push);
     reads_destroy(&self->reads);
     verdict_close(&self->judge);
@@ -343,6 +348,7 @@ static void s_tick(authd_t *self, int64_t now_ms)
     s_look_at_routers(self);
     if (self->push) {
         push_tick(self->push, now_ms);
+        follow_tick(self->follow, now_ms);
         format_push_tick(self->format_push, now_ms);
         reads_tick(self->reads, now_ms);
     }

@@ -163,6 +163,7 @@ int source_refusals_run(ctl_t *ctl);
 int source_check_run(ctl_t *ctl);
 int outlet_kinds_run(ctl_t *ctl);
 int outlet_try_run(ctl_t *ctl);
+int outlet_change_run(ctl_t *ctl);
 int format_list_run(ctl_t *ctl);
 int format_show_run(ctl_t *ctl);
 int format_try_run(ctl_t *ctl);

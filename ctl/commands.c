@@ -4,6 +4,7 @@
 #include "common/base/ops.h"
 #include "common/wire/handler.h"
 #include "ctl/operation.h"
+#include "ctl/outlet_commands.h"
 #include "ctl/sender_options.h"
 
 #include <stdio.h>
@@ -358,8 +359,7 @@ const command_t command_table[] = {
      {HANDLER},
      .op = OP_bot_handler_set, .takes = {TARGET, TEXT("url")}},
     {"bot handler show", operation_run, "BOT", 1, 1, "show the handler, without its secrets",
-     "bot handler show buildbot",
-     .op = OP_bot_handler_show},
+     "bot handler show buildbot", .op = OP_bot_handler_show},
     {"bot handler clear", operation_run, "BOT", 1, 1,
      "call nothing any more; the secrets are forgotten", "bot handler clear buildbot",
      .op = OP_bot_handler_clear, .done = "Handler cleared."},
@@ -419,11 +419,7 @@ const command_t command_table[] = {
      {REASON},
      .op = OP_extension_delete, .done = "Extension archived."},
 
-    {"outlet kinds", outlet_kinds_run, "", 0, 0, "list the kinds of outlets: what a channel's messages are pushed to", "outlet kinds\noutlet kinds --json", {{0}}},
-    {"outlet try", outlet_try_run, "KIND", 1, 1, "show the call that a message on stdin becomes, without a server; KIND may be a folder with an outlet.json",
-     "outlet try ntfy --to alerts < message.json\noutlet try ./mine --url https://hooks.example.org/x < message.json",
-     {{"--url", "URL", "the address of the service"}, {"--to", "WHOM", "to whom there: a topic, a room, a chat"},
-      {"--secret-file", "FILE", "its token"}, {"--channel", "NAME", "the channel's name"}}},
+    OUTLET_COMMANDS
     {"format list", format_list_run, "", 0, 0, "list the formats", "format list\nformat list --formats /etc/postern/formats\nformat list --installed", {FORMATS, INSTALLED}},
     {"format show", format_show_run, "FORMAT", 1, 1,
      "show a format (by name or folder): where its sender takes the URL, and the events that it knows",

@@ -1,12 +1,14 @@
 #include "authd/admin/push.h"
 
 #include "authd/directory/handlers.h"
+#include "authd/directory/outlets.h"
 #include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/log/log.h"
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,8 +34,8 @@ struct push {
     const uint64_t *self;
     waiting_t *waiting;
     size_t len, room;
-    uuid_t7 last; /* of the walk through all handlers */
-    bool began, walked;
+    uuid_t7 last; /* of the walk through all handlers, then through all outlets */
+    bool began, outlets, walked;
     int64_t walk_ms; /* when the next begins */
     pack_t record;
     pthread_mutex_t lock; /* of what follows */
@@ -110,46 +112,81 @@ static void s_take_noted(push_t *self)
     pthread_mutex_unlock(&self->lock);
 }
 
+/* The next handler's or outlet's target into self->last; false behind the last of these. */
+static bool s_step(push_t *self)
+{
+    handler_t handler;
+    outlet_t outlet;
+    const uuid_t7 *after = self->began ? &self->last : NULL;
+    if (self->outlets) {
+        if (!outlets_next(self->view, after, &outlet))
+            return false;
+        self->last = outlet.id;
+        return true;
+    }
+    if (!handlers_next(self->view, after, &handler))
+        return false;
+    self->last = handler.target;
+    return true;
+}
+
 /* Goes on with the walk while there is room in the window. The view is live. */
 static void s_walk(push_t *self, int64_t now_ms)
 {
-    handler_t handler;
     if (self->walked && now_ms >= self->walk_ms)
-        self->began = self->walked = false;
+        self->began = self->outlets = self->walked = false;
     while (!self->walked && self->len < WINDOW) {
-        if (!handlers_next(self->view, self->began ? &self->last : NULL, &handler)) {
+        bool more = s_step(self);
+        self->began = more;
+        if (more) {
+            s_add(self, &self->last, false);
+        } else if (!self->outlets) {
+            self->outlets = true;
+        } else {
             self->walked = true;
             self->walk_ms = now_ms + WALK_MS;
-            return;
         }
-        self->began = true;
-        self->last = handler.target;
-        s_add(self, &handler.target, false);
     }
+}
+
+/* The record of the waiting one's target, how a URL names it, and the operation that tells it to
+ * its worker. False: there is none, or it is damaged. */
+static bool s_read(push_t *self, const waiting_t *waiting, char access[HANDLER_NAME + 1],
+                   const op_t **op)
+{
+    handler_t handler;
+    outlet_t outlet;
+    uint64_t wall_ms = (uint64_t)clock_wall_ms();
+    pack_reset(&self->record);
+    if (handlers_get(self->view, &waiting->target, &handler)) {
+        *op = op_of(handler.kind, DOES_TELL);
+        snprintf(access, HANDLER_NAME + 1, "%.*s", SLICE_ARG(handler.access));
+        handler_record(self->view, &handler, wall_ms, &self->record);
+    } else if (outlets_get(self->view, &waiting->target, &outlet)) {
+        *op = op_find(OP_bot_handler_push);
+        uuid_text(&outlet.id, access);
+        outlet_record(self->view, &outlet, wall_ms, &self->record);
+    } else {
+        view_take_damage(self->view); /* a note of what a later look will see */
+        return false;
+    }
+    return *op && !view_take_damage(self->view);
 }
 
 static void s_send(push_t *self, waiting_t *waiting, int64_t now_ms)
 {
-    handler_t handler;
+    const op_t *op;
+    char access[HANDLER_NAME + 1];
     waiting->next_ms = now_ms + waiting->again_ms;
-    if (!handlers_get(self->view, &waiting->target, &handler)) {
-        view_take_damage(self->view);
-        return; /* a note of what a later look will see */
-    }
-    const op_t *op = op_of(handler.kind, DOES_TELL);
-    if (!op)
-        return;
-    pack_reset(&self->record);
-    handler_record(self->view, &handler, (uint64_t)clock_wall_ms(), &self->record);
-    if (view_take_damage(self->view))
+    if (!s_read(self, waiting, access, &op))
         return;
     wire_request_t request = wire_request_bare(&waiting->id, op->number, op->methods);
     request.origin = *self->self;
     request.attempt = ++waiting->attempt;
     request.time_left_ms = (uint32_t)waiting->again_ms;
-    request.target = handler.access;
+    request.target = slice_of(access);
     request.principal.present = true;
-    request.principal.target = handler.target;
+    request.principal.target = waiting->target;
     request.handler = slice(self->record.data, self->record.len);
     forward_put(self->forward, &request, NULL, clock_us());
     waiting->again_ms =

@@ -38,6 +38,8 @@
     X(sources)                                                                                     \
     X(formats)                                                                                     \
     X(sources_by_target)                                                                           \
+    X(outlets)                                                                                     \
+    X(outlets_by_channel)                                                                          \
     X(apps)                                                                                        \
     X(sessions)                                                                                    \
     X(sessions_by_user)                                                                            \

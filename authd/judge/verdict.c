@@ -2,6 +2,7 @@
 
 #include "authd/directory/extensions.h"
 #include "authd/directory/handlers.h"
+#include "authd/directory/outlets.h"
 #include "authd/directory/places.h"
 #include "authd/directory/sources.h"
 #include "authd/directory/tokens.h"
@@ -126,6 +127,22 @@ static error_code_t s_find_bot(case_t *self, rule_t rule)
                 : !places_named(self->view, PLACE_BOT, self->request->target, &place))
         return ERROR_unknown_bot;
     return s_place(self, PLACE_BOT, rule, &place);
+}
+
+/* Its channel says who may. */
+static error_code_t s_find_outlet(case_t *self, rule_t rule)
+{
+    place_t place;
+    outlet_t outlet;
+    slice_t target = self->request->target;
+    uuid_t7 id;
+    if (uuid_parse(target.data, target.len, &id) != 0 || !outlets_get(self->view, &id, &outlet) ||
+        outlet.gone || !outlet_channel(self->view, &outlet, &place))
+        return ERROR_unknown_outlet;
+    error_code_t code = s_place(self, PLACE_CHANNEL, rule, &place);
+    self->request->target = target;
+    self->request->principal.target = outlet.id;
+    return code;
 }
 
 static error_code_t s_find_app(case_t *self, rule_t rule)

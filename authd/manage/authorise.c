@@ -2,6 +2,7 @@
 
 #include "authd/directory/extensions.h"
 #include "authd/directory/mtokens.h"
+#include "authd/directory/outlets.h"
 #include "authd/directory/places.h"
 #include "authd/directory/sessions.h"
 #include "authd/directory/tokens.h"
@@ -87,6 +88,17 @@ static relation_t s_of_source(task_t *task)
     return found ? s_of_id(task, &place.owner) : RELATION_OTHER;
 }
 
+static relation_t s_of_outlet(const task_t *task)
+{
+    uuid_t7 id;
+    outlet_t outlet;
+    place_t channel;
+    bool found = uuid_parse(task->target.data, task->target.len, &id) == 0 &&
+                 outlets_get(task->view, &id, &outlet) && !outlet.gone &&
+                 outlet_channel(task->view, &outlet, &channel);
+    return found ? s_of_id(task, &channel.owner) : RELATION_OTHER;
+}
+
 static relation_t s_relation(task_t *task, object_t object)
 {
     switch (object) {
@@ -110,6 +122,8 @@ static relation_t s_relation(task_t *task, object_t object)
         return s_of_management(task);
     case OBJECT_SOURCE:
         return s_of_source(task);
+    case OBJECT_OUTLET:
+        return s_of_outlet(task);
     }
     return RELATION_OTHER;
 }

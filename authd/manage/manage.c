@@ -82,6 +82,7 @@ static const struct {
     {manage_invitations, 0},
     {manage_totp, 0},
     {manage_sources, 0},
+    {manage_outlets, 0},
     {manage_formats, 0},
     {manage_format_try, 0},
 };

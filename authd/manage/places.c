@@ -207,6 +207,8 @@ static error_code_t s_delete(task_t *task)
     places_archive(task->view, task->of, &place.id, task->now_ms, place.reason);
     if (task->of == PLACE_BOT && places_get(task->view, task->of, &place.id, &place))
         task_tell_handler(task, &place.id, place.name, place.name, true);
+    if (task->of == PLACE_CHANNEL)
+        task_tell_outlets(task, &place.id);
     return ERROR_none;
 }
 
@@ -275,6 +277,8 @@ static error_code_t s_edit(task_t *task)
     place_add(task->view, task->of, &place.id, &place.owner, task->now_ms);
     if (task->of == PLACE_BOT)
         task_tell_handler(task, &place.id, place.name, place.name, turned);
+    else
+        task_tell_outlets(task, &place.id);
     task_object(task, &place.id, place.name);
     task->result = s_json_with_people(task, &place);
     return ERROR_none;

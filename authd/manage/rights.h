@@ -16,6 +16,7 @@ typedef enum {
     OBJECT_EXTENSION,
     OBJECT_MANAGEMENT,
     OBJECT_SOURCE,
+    OBJECT_OUTLET,
 } object_t;
 
 typedef enum { MAY_NO, MAY_OWN, MAY_AMONG, MAY_MANAGED, MAY_BELOW, MAY_ANY } right_level_t;

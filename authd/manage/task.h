@@ -13,7 +13,7 @@
 
 #include <jansson.h>
 
-enum { TASK_HANDLED = 2 /* most handlers that one operation changes: an extension's */ };
+enum { TASK_HANDLED = 8 /* most handlers that one operation changes: a channel's outlets */ };
 
 typedef struct {
     view_t *view;
@@ -81,7 +81,8 @@ extern const task_row_t manage_users[], manage_services[], manage_tokens[], mana
     manage_channels[], manage_bots[], manage_extensions[], manage_bot_handlers[],
     manage_extension_handlers[], manage_audit[], manage_passwords[], manage_invitations[],
     manage_sessions[], manage_totp[], manage_mtokens[], manage_sources[], manage_formats[],
-    manage_format_try[], manage_me[], manage_people[], manage_token_lists[], manage_about[];
+    manage_format_try[], manage_me[], manage_people[], manage_token_lists[], manage_about[],
+    manage_outlets[];
 
 /* What an operation has beside its run. prepare: before it, in a reading view, after the rights
  * were looked at; it may refuse, or make task->job: run then comes after the hasher, in a view of
@@ -145,6 +146,9 @@ void task_object(task_t *task, const uuid_t7 *id, slice_t name);
  * Where that or a new name matters to a handler of it, its worker is told. */
 void task_tell_handler(task_t *task, const uuid_t7 *target, slice_t name, slice_t access,
                        bool turned);
+
+/* The same of a channel and its outlets. */
+void task_tell_outlets(task_t *task, const uuid_t7 *channel);
 
 /* Arguments: empty, the fallback or NULL when it is not given. */
 slice_t task_text(const task_t *task, const char *name);

@@ -43,6 +43,8 @@ bool grant_read(bytes_in_t *in, grant_t *grant);
 
 typedef enum { ASK_FEED = 1, ASK_PAGE, ASK_SPAN, ASK_LIST } ask_kind_t;
 
+enum { PAGE_HOLD_MS = 800 /* less than the time of a resend */ };
+
 /* Where a page begins. */
 typedef enum {
     PAGE_NOW = 1, /* behind the last record: tells the position only */
@@ -74,7 +76,11 @@ bool span_row_read(bytes_in_t *in, span_row_t *row);
 
 typedef struct {
     ask_kind_t kind;
-    uint32_t generation; /* of the set of grants; a feed's */
+    union {
+        uint32_t generation; /* of the set of grants; a feed's */
+        uint32_t hold_ms;    /* a page's: so long it is held while there is nothing, up to
+                                PAGE_HOLD_MS; a worker of before holds none */
+    };
     bool narrowed;   /* a feed's: an empty frame stands for what is for some users alone, and who
                         may see it asks for a page; else the feed leaves it out */
     bool bare;       /* a feed: the worker is to know the generation: there are no grants. A span:

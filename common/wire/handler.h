@@ -33,13 +33,13 @@ typedef struct {
     slice_t url;      /* empty: the target has no handler any more */
     slice_t name;     /* the target's, for the handler's eyes */
     uint64_t concurrency;
-    bool ordered;     /* one after another, each until it succeeds or its bound is reached */
-    uint64_t bound_s; /* of an ordered event */
-    bool archived;    /* the target is archived: no call is made; false when the key is missing */
-    uuid_t7 owner;    /* the user whose target it is; nil when it is not there */
-    uint64_t wait_s;  /* how long callers wait for the answer; 0, or missing: not at all */
-    slice_t key;      /* RSA private key in PEM for X-Cliq-Signature; empty: none */
-    slice_t outlet;   /* of an outlet its kind, by which the calls are made; empty: it is none */
+    bool ordered;      /* one after another, each until it succeeds or its bound is reached */
+    uint64_t bound_s;  /* of an ordered event */
+    bool archived;     /* the target is archived: no call is made; false when the key is missing */
+    uuid_t7 owner;     /* the user whose target it is; nil when it is not there */
+    uint64_t wait_s;   /* how long callers wait for the answer; 0, or missing: not at all */
+    slice_t key;       /* RSA private key in PEM for X-Cliq-Signature; empty: none */
+    slice_t outlet;    /* of an outlet its kind, by which the calls are made; empty: it is none */
     slice_t to, token; /* what the outlet is set up with beside its URL */
     unsigned secrets;
     struct {

@@ -1,7 +1,7 @@
 /* posternctl outlet kinds and try: what outlets make of messages, without a server. */
+#include "ctl/outlet/outlet.h"
 #include "ctl/command.h"
 #include "ctl/credential.h"
-#include "ctl/outlet/outlet.h"
 #include "ctl/table.h"
 #include "workers/outlet/render.h"
 
@@ -39,10 +39,10 @@ static json_t *s_takes(const json_t *settings)
     const char *name;
     json_t *field, *all = json_string("");
     json_object_foreach ((json_t *)settings, name, field) {
-        json_t *more =
-            json_sprintf("%s%s%s: %s%s", json_string_value(all), json_string_length(all) ? "; " : "",
-                         name, json_string_value(json_object_get(field, "what")),
-                         json_is_true(json_object_get(field, "needed")) ? " (needed)" : "");
+        json_t *more = json_sprintf(
+            "%s%s%s: %s%s", json_string_value(all), json_string_length(all) ? "; " : "", name,
+            json_string_value(json_object_get(field, "what")),
+            json_is_true(json_object_get(field, "needed")) ? " (needed)" : "");
         json_decref(all);
         all = more;
     }
@@ -58,8 +58,8 @@ int outlet_kinds_run(ctl_t *ctl)
         const outlet_kind_t *kind = outlet_kinds_at(kinds, i);
         json_array_append_new(
             rows, json_pack("{s:s, s:s, s:o, s:o}", "kind", outlet_kind_name(kind), "title",
-                            outlet_kind_title(kind), "readme", s_text(outlet_kinds_readme(kinds, i)),
-                            "settings", s_settings(kind)));
+                            outlet_kind_title(kind), "readme",
+                            s_text(outlet_kinds_readme(kinds, i)), "settings", s_settings(kind)));
     }
     if (ctl_json(ctl)) {
         json_t *all = json_pack("{s:O}", "kinds", rows);
@@ -135,8 +135,8 @@ static int s_try(ctl_t *ctl, const outlet_kind_t *kind, const outlet_settings_t 
     outlet_call_t call;
     const char *channel = ctl_option(ctl, "--channel");
     outlet_renderer_t *renderer = outlet_renderer_new();
-    outlet_outcome_t outcome = outlet_render(renderer, kind, settings,
-                                             slice_of(channel ? channel : "channel"), message, &call);
+    outlet_outcome_t outcome = outlet_render(
+        renderer, kind, settings, slice_of(channel ? channel : "channel"), message, &call);
     if (outcome == OUTLET_CALLED) {
         json_t *shown = s_call(&call);
         table_json(shown);

@@ -29,13 +29,13 @@ typedef struct {
     unsigned target, id;
     char body[LINE];
     journal_entry_t entry;
-} event_t;
+} stored_event_t;
 
 typedef struct {
     journal_t *journal;
     handlers_t *handlers;
     delivery_t *delivery;
-    event_t events[EVENTS];
+    stored_event_t events[EVENTS];
     journal_entry_t *entries[EVENTS];
     unsigned out, waiting; /* the writer has the first ones, the others wait behind them */
     char input[1 << 16];
@@ -84,7 +84,7 @@ static void s_handler(deliverer_t *self, char *args)
 static void s_event(deliverer_t *self, char *args)
 {
     assert(self->waiting < EVENTS);
-    event_t *event = &self->events[self->waiting++];
+    stored_event_t *event = &self->events[self->waiting++];
     event->target = (unsigned)atoi(strsep(&args, " "));
     event->id = (unsigned)atoi(strsep(&args, " "));
     snprintf(event->body, sizeof event->body, "%s", args);
@@ -210,7 +210,7 @@ static void s_write(deliverer_t *self)
         }
         fflush(stdout);
         self->waiting -= self->out;
-        memmove(self->events, self->events + self->out, self->waiting * sizeof(event_t));
+        memmove(self->events, self->events + self->out, self->waiting * sizeof(stored_event_t));
         for (unsigned i = 0; i < self->waiting; i++)
             self->events[i].entry.record.body = slice_of(self->events[i].body);
         self->out = 0;

@@ -14,6 +14,7 @@ DOCUMENT = ROOT / "docs" / "INTEGRATIONS.md"
 TABLE = ("<!-- table: senders -->\n", "<!-- end of table -->\n")
 # Where a format's presets have other names than it.
 PRESETS = {"gitea": ["gitea", "forgejo"], "slack": [""], "slack-events": ["slack"], "standard-webhooks": ["standard-webhooks", "svix"]}
+OUTLETS = ("<!-- outlets: made from the README of each kind -->\n", "<!-- end of outlets -->\n")
 SECTIONS = "<!-- sections: made from the README of each format -->\n"
 
 
@@ -76,10 +77,19 @@ def sections():
     return "\n\n".join(f"### {heading}\n\n{text}" for heading, text in map(readme, senders()))
 
 
+def outlets():
+    """What each kind of outlets says of itself."""
+    folders = sorted((ROOT / "outlets").glob("*/README.md"), key=lambda path: path.parent.name)
+    parts = [path.read_text().split("\n", 1) for path in folders]
+    return "\n\n".join(f"#### To {heading.removeprefix('# ')}\n\n{text.strip()}" for heading, text in parts)
+
+
 def written(text):
     """TEXT with the table and the sections in their places."""
     head, rest = text.split(TABLE[0])
     middle = rest.split(TABLE[1])[1].split(SECTIONS)[0]
+    before, after = middle.split(OUTLETS[0])
+    middle = f"{before}{OUTLETS[0]}\n{outlets()}\n\n{OUTLETS[1]}{after.split(OUTLETS[1])[1]}"
     return f"{head}{TABLE[0]}\n{table()}\n\n{TABLE[1]}{middle}{SECTIONS}\n{sections()}\n"
 
 

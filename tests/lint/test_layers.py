@@ -39,13 +39,15 @@ WITHIN = {
     "workers/caller": set(),
     "workers/message": set(),
     "workers/format": {"workers/message"},
+    "workers/outlet": {"workers/message", "workers/format"},
     "workers/post": {"workers/journal", "workers/message", "workers/format"},
     "workers/loop": {"workers/journal", "workers/message", "workers/format", "workers/post"},
-    "workers/delivery": {"workers/journal", "workers/message", "workers/post", "workers/loop", "workers/caller"},
+    "workers/delivery": {"workers/journal", "workers/message", "workers/format", "workers/post", "workers/loop", "workers/caller", "workers/outlet"},
     "workers": {"workers/loop", "workers/delivery"},
     "ctl": set(),
     "ctl/manage": {"ctl"},
     "ctl/format": {"ctl", "ctl/send"},
+    "ctl/outlet": {"ctl"},
     "ctl/send": {"ctl", "ctl/manage"},
     "ctl/host": {"ctl", "ctl/manage"},
 }
@@ -67,7 +69,8 @@ ROOMS = {
     "liboath": ("authd/accounts/totp", "tests/unit/code"),
 }
 # Rooms of one process that another links, too: posternctl tries formats without a server, authd reads those that people make.
-LENT = {"ctl/format": ("workers/format/", "workers/message/"), "authd/manage": ("workers/format/",)}
+LENT = {"ctl/format": ("workers/format/", "workers/message/"), "authd/manage": ("workers/format/", "workers/outlet/"),
+        "ctl/outlet": ("workers/outlet/", "workers/format/")}
 PROCESSES = ("gateway", "authd", "router", "workers", "ctl")
 
 

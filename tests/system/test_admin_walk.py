@@ -40,7 +40,7 @@ def arguments(name, number, user):
              "user_invite": {"email": f"walk-invited{number}@example.org"},
              "user_totp_confirm": {"code": "000000"},
              "source_create": {"kind": "channel", "to": f"walk_object{number}"},
-             "source_edit": {"name": "New Name"}, "format_create": a_format(number), "format_edit": a_format(number),
+             "source_edit": {"name": "New Name"}, "outlet_create": {"kind": "ntfy", "to": "walk"}, "format_create": a_format(number), "format_edit": a_format(number),
              "format_try": {"name": "generic", "body": "{}"},
              "token_check": {"hashes": ["0" * 64]}, "extension_rotate": {**sandbox, "overlap": 0},
              "bot_handler_set": handler, "extension_handler_set": {**handler, **sandbox}}
@@ -89,6 +89,9 @@ class Walk:
         if about == "SOURCE":
             to = self.object("CHANNEL", relation, actor, user)
             return self.do("POST", "/sources", {"kind": "channel", "to": to, "scheme": "github"})["id"]
+        if about == "OUTLET":
+            channel = self.object("CHANNEL", relation, actor, user)
+            return self.do("POST", f"/channels/{channel}/outlets", {"kind": "ntfy", "to": "walk"})["id"]
         if about not in ("CHANNEL", "BOT", "EXTENSION"):
             return ""
         name = f"walk_object{self.number}"

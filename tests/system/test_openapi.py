@@ -338,6 +338,20 @@ def sources(call):
     call("source_delete", other["id"], status=204)
 
 
+def outlets(call, ring):
+    made = call("outlet_create", "oas_channel", {"kind": "generic", "url": "http://192.0.2.1:9/", "name": "ours"})
+    call("outlet_list", "oas_channel", params={"limit": 10})
+    call("outlet_show", made["id"])
+    call("outlet_edit", made["id"], {"paused": True, "token": "x", "bound_s": 60}, 200)
+    call("outlet_rotate", made["id"], {"overlap": 60})
+    ring.wait(lambda: call("outlet_test", made["id"], status=(200, 503)) == {}, what="the worker to know the outlet")
+    ring.wait(lambda: call("outlet_deliveries", made["id"])["deliveries"], what="a delivery in the log")
+    call("outlet_delivery_retry", made["id"], params={"id": call("outlet_deliveries", made["id"])["deliveries"][0]["id"]})
+    call("outlet_delivery_replay", made["id"])
+    call("outlet_delete", made["id"])
+    call("outlet_delete", made["id"], status=204)
+
+
 def change(call, name, target, message):
     """One that was posted by NAME: shown where that is there, edited, deleted."""
     assert call(f"{name}_edit", target, {"text": "edited"}, message=message) == {"message_id": message, "revision": 1}
@@ -359,6 +373,7 @@ def test_every_operation_answers_as_it_says(client, ring):
     handlers(call, "extension", "oas_ext", True)
     formats(call)
     sources(call)
+    outlets(call, ring)
     text = {"text": "hello"}
     call("channel_import", "oas_channel", {"text": "from elsewhere"}, 204, params={"time": "1d", "sender": "Grace"})
     for name, target in (("channel_message", "oas_channel"), ("channel_id_message", channel["id"]),

@@ -98,6 +98,18 @@ static void s_source(step_t *self, unsigned op, char target[64])
     json_decref(made);
 }
 
+static const char s_ntfy[] = "{\"kind\":\"ntfy\",\"to\":\"x\"}";
+
+/* An outlet of a channel of the user's. */
+static json_t *s_outlet(step_t *self)
+{
+    char body[256], channel[64];
+    snprintf(channel, sizeof channel, "object%u", self->number);
+    snprintf(body, sizeof body, "{\"name\":\"%s\",\"owner\":\"%s\"}", channel, self->user);
+    desk_done(self->desk, OP_channel_create, "", body);
+    return desk_do(self->desk, OP_outlet_create, channel, s_ntfy);
+}
+
 /* The object's name or id, into TARGET. */
 static void s_object(step_t *self, unsigned op, relation_t relation, char *target)
 {
@@ -120,6 +132,9 @@ static void s_object(step_t *self, unsigned op, relation_t relation, char *targe
         snprintf(target, 64, "%s", desk_text(made, "id"));
     } else if (object == OBJECT_SOURCE) {
         s_source(self, op, target);
+    } else if (object == OBJECT_OUTLET) {
+        made = s_outlet(self);
+        snprintf(target, 64, "%s", desk_text(made, "id"));
     } else if (object >= OBJECT_CHANNEL) {
         const char *people = object == OBJECT_CHANNEL ? "members" : "subscribers";
         bool among = relation == RELATION_AMONG;
@@ -144,7 +159,7 @@ static void s_format(unsigned n, char body[256])
 static void s_body(const step_t *self, unsigned op, char body[256])
 {
     unsigned n = self->number;
-    body[0] = '\0';
+    snprintf(body, 256, "%s", op == OP_outlet_create ? s_ntfy : "");
     switch (op) {
     case OP_user_create:
         snprintf(body, 256, "{\"email\":\"new%u@example.org\"}", n);

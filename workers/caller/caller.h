@@ -1,4 +1,5 @@
-/* Calls of handlers: POST or PUT by HTTP/1.1 with libcurl's multi interface, on one thread of its own.
+/* Calls of handlers: POST or PUT by HTTP/1.1 with libcurl's multi interface, on one thread of its
+ * own.
  *
  * The owner hands over calls in batches and takes them back when they have finished; nothing here
  * retries, orders or counts. A call connects only to addresses that the guard allows (egress.h),

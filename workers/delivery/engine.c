@@ -4,6 +4,7 @@
 #include "common/log/log.h"
 #include "workers/delivery/lane.h"
 #include "workers/delivery/log.h"
+#include "workers/delivery/outlet.h"
 
 #include <stdlib.h>
 

@@ -26,7 +26,7 @@ typedef struct {
     char url[HANDLER_URL + 1], name[HANDLER_NAME + 1];
     signature_key_t *key;
     char *to, *token; /* of an outlet */
-    uint64_t note; /* of the journal; 0: it came from there */
+    uint64_t note;    /* of the journal; 0: it came from there */
     unsigned secrets;
     whsec_t secret[HANDLER_SECRETS];
     int64_t until_ms[HANDLER_SECRETS]; /* 0: without end */

@@ -22,15 +22,15 @@ typedef struct handlers handlers_t;
 typedef struct {
     uuid_t7 target;
     uint64_t version;
-    const char *url;            /* "" : the target has no handler any more */
-    slice_t name;               /* of the bot or extension, for the call's JSON */
-    unsigned concurrency;       /* 1 to 256 */
-    bool ordered;               /* one after another */
-    int64_t bound_ms;           /* of an ordered event */
-    bool archived;              /* the target is */
-    uuid_t7 owner;              /* whose target it is; the target itself while nobody has told */
-    int64_t wait_ms;            /* how long callers wait for its answer; 0: not at all */
-    const signature_key_t *key; /* X-Cliq-Signature; NULL: none */
+    const char *url;             /* "" : the target has no handler any more */
+    slice_t name;                /* of the bot or extension, for the call's JSON */
+    unsigned concurrency;        /* 1 to 256 */
+    bool ordered;                /* one after another */
+    int64_t bound_ms;            /* of an ordered event */
+    bool archived;               /* the target is */
+    uuid_t7 owner;               /* whose target it is; the target itself while nobody has told */
+    int64_t wait_ms;             /* how long callers wait for its answer; 0: not at all */
+    const signature_key_t *key;  /* X-Cliq-Signature; NULL: none */
     const outlet_kind_t *outlet; /* it is an outlet of this kind; NULL: a handler of events */
     outlet_settings_t settings;  /* of an outlet; NAME is its channel's */
 } delivery_handler_t;

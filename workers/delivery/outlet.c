@@ -34,8 +34,7 @@ static bool s_each(void *arg, uint64_t log, const record_t *record)
 static bool s_each_pending(void *arg, const outbox_due_t *due)
 {
     look_t *self = arg;
-    return uuid_eq(&due->place.target, &self->target) &&
-           ++self->standing.pending < OUTLET_PENDING;
+    return uuid_eq(&due->place.target, &self->target) && ++self->standing.pending < OUTLET_PENDING;
 }
 
 static void s_look(reading_t *reading, journal_reader_t *reader)

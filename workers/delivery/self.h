@@ -26,7 +26,7 @@ struct delivery {
     int wait_ms;
     tally_t *tally;
     json_out_t json;
-    message_t *judge; /* of what is answered */
+    message_t *judge;            /* of what is answered */
     outlet_renderer_t *renderer; /* of outlets' calls; NULL: there was none yet */
 };
 

@@ -277,7 +277,8 @@ static int s_parse_each(parsing_t *self, const value_t *json, const around_t *ar
 static void s_look_for_slide(parsing_t *self, const value_t *json, around_t *around)
 {
     value_t type = s_member(self, json, "type"), data = s_member(self, json, "data");
-    if (!around->plain && type.type == VALUE_TEXT && data.type != VALUE_MISSING && !around->in_button)
+    if (!around->plain && type.type == VALUE_TEXT && data.type != VALUE_MISSING &&
+        !around->in_button)
         around->slide = type.text;
 }
 

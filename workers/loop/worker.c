@@ -111,13 +111,20 @@ static verb_fn s_find_verb(const worker_t *self, unsigned op)
     return verb < VERB_DELIVERY ? s_verbs[verb] : engine ? engine->verbs[verb] : NULL;
 }
 
-/* An event is to be delivered when its target has a handler now. */
+/* An event is to be delivered when its target has a handler now. What goes out is kept where it
+ * came from until then. */
 static void s_mark(const worker_t *self, job_t *job)
 {
     record_t *record = &job->entry.record;
-    if (!self->engine || job->kind != JOB_STORE || s_ops[job->request->op].verb != VERB_event ||
-        !self->role->engine->wants(self->engine, &record->target))
+    verb_t verb = s_ops[job->request->op].verb;
+    bool goes_out = verb == VERB_outlet || verb == VERB_outlet_test;
+    if (!self->engine || job->kind != JOB_STORE || (verb != VERB_event && !goes_out))
         return;
+    if (!self->role->engine->wants(self->engine, &record->target)) {
+        if (goes_out)
+            job_refuse(job, ERROR_unavailable, NULL);
+        return;
+    }
     record->flags |= RECORD_DELIVER;
     if (self->role->engine->awaits(self->engine, &record->target))
         job->entry.answer.answer = ANSWER_LATE;

@@ -44,11 +44,11 @@ static bool s_has_control(slice_t text)
 
 static bool s_check(const outlet_field_t *field, slice_t text, char *reason)
 {
-    const char *why = !field->taken && text.len          ? "is nothing that this kind takes."
-                      : field->needed && text.len == 0   ? "is needed by this kind: "
-                      : text.len > OUTLET_SETTING        ? "must have at most 2048 bytes."
-                      : s_has_control(text)              ? "must have no control character."
-                                                         : NULL;
+    const char *why = !field->taken && text.len        ? "is nothing that this kind takes."
+                      : field->needed && text.len == 0 ? "is needed by this kind: "
+                      : text.len > OUTLET_SETTING      ? "must have at most 2048 bytes."
+                      : s_has_control(text)            ? "must have no control character."
+                                                       : NULL;
     if (why)
         snprintf(reason, OUTLET_REASON, "%s%.*s%s", why,
                  SLICE_ARG(text.len ? slice("", 0) : field->what), text.len ? "" : ".");

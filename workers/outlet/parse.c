@@ -165,10 +165,10 @@ static int s_body(parse_t *self, const value_t *value)
 static int s_top(parse_t *self, void *arg, slice_t key, const value_t *value)
 {
     static const field_row_t rows[] = {
-        {"kind", s_name, VALUE_TEXT},       {"title", s_title, VALUE_TEXT},
-        {"method", s_method, VALUE_TEXT},   {"settings", s_settings, VALUE_OBJECT},
-        {"url", s_url, VALUE_TEXT},         {"headers", s_headers, VALUE_OBJECT},
-        {"body", s_body, VALUE_OBJECT},     {NULL, NULL, VALUE_MISSING}};
+        {"kind", s_name, VALUE_TEXT},     {"title", s_title, VALUE_TEXT},
+        {"method", s_method, VALUE_TEXT}, {"settings", s_settings, VALUE_OBJECT},
+        {"url", s_url, VALUE_TEXT},       {"headers", s_headers, VALUE_OBJECT},
+        {"body", s_body, VALUE_OBJECT},   {NULL, NULL, VALUE_MISSING}};
     (void)arg;
     return s_field(self, rows, key, value);
 }

@@ -50,18 +50,20 @@ static slice_t s_setting(const outlet_kind_t *kind, const outlet_settings_t *set
 
 /* The message with what else the templates see. */
 static void s_join(outlet_renderer_t *self, const outlet_kind_t *kind,
-                   const outlet_settings_t *settings, slice_t channel, slice_t message, slice_t text)
+                   const outlet_settings_t *settings, slice_t channel, slice_t message,
+                   slice_t text, int64_t hops)
 {
     json_out_t *out = &self->whole;
-    while (message.len && message.data[message.len - 1] != '}')
-        message.len--;
+    message = slice_trim(message, filter_is_blank);
     json_reset(out);
     s_field(out, "{\"channel\":", channel);
     s_field(out, ",\"text\":", text);
     s_field(out, ",\"outlet\":{\"url\":", s_setting(kind, settings, OUTLET_URL));
     s_field(out, ",\"to\":", s_setting(kind, settings, OUTLET_TO));
     s_field(out, ",\"token\":", s_setting(kind, settings, OUTLET_TOKEN));
-    json_lit(out, "},");
+    json_lit(out, "},\"hops\":");
+    json_uint(out, (uint64_t)hops + 1);
+    json_lit(out, ",");
     json_raw(out, slice(message.data + 1, message.len - 1));
 }
 
@@ -80,12 +82,21 @@ static bool s_is_set(room_t *room, const value_t *object, const char *name)
     return value_is_true(&value);
 }
 
-/* Deleted, without a message object, or for some readers alone. */
+/* Through how many outlets of Posterns the message has come. */
+static int64_t s_hops(room_t *room, const value_t *root)
+{
+    value_t message = value_member(room, root, slice_of("message"));
+    value_t hops = value_member(room, &message, slice_of("postern_hops"));
+    return hops.is_whole && hops.whole > 0 ? hops.whole : 0;
+}
+
+/* Deleted, without a message object, for some readers alone, or going in circles. */
 static bool s_is_kept_back(room_t *room, const value_t *root)
 {
     value_t message = value_member(room, root, slice_of("message"));
     return message.type != VALUE_OBJECT || s_is_set(room, root, "deleted") ||
-           s_is_set(room, &message, "userids") || s_is_set(room, &message, "user_ids");
+           s_is_set(room, &message, "userids") || s_is_set(room, &message, "user_ids") ||
+           s_hops(room, root) >= OUTLET_HOPS;
 }
 
 static slice_t s_line(eval_t *eval, const scope_t *scope, const node_t *nodes)
@@ -128,7 +139,7 @@ outlet_outcome_t outlet_render(outlet_renderer_t *self, const outlet_kind_t *kin
     text_t text = {.room = &self->room};
     value_t object = value_member(&self->room, &root, slice_of("message"));
     outlet_text(&self->room, &object, &text);
-    s_join(self, kind, settings, channel, message, text_of(&text));
+    s_join(self, kind, settings, channel, message, text_of(&text), s_hops(&self->room, &root));
     bool good = s_parse(self, slice(self->whole.data, self->whole.len), &root) &&
                 s_write(self, kind, &root, call);
     return good ? OUTLET_CALLED : OUTLET_FAILED;

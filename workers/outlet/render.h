@@ -3,7 +3,9 @@
  *
  * The templates see the message as reading it back has it (docs/API.md), and beside that text, what
  * it says as one text in the channel's markup (of its card and its slides, too), channel, the
- * channel's name, and outlet.url, outlet.to and outlet.token.
+ * channel's name, outlet.url, outlet.to and outlet.token, and hops, through how many outlets it has
+ * come with this one: what goes from one Postern to another and on has it as the message's field
+ * postern_hops.
  *
  * Threading: a renderer belongs to one thread at a time. Running out of memory aborts. */
 #ifndef POSTERN_WORKERS_OUTLET_RENDER_H
@@ -12,6 +14,8 @@
 #include "workers/format/room.h"
 #include "workers/format/value.h"
 #include "workers/outlet/kinds.h"
+
+enum { OUTLET_HOPS = 4 /* a message that has come through so many goes no further */ };
 
 typedef struct {
     slice_t name, value; /* the value without control characters */
@@ -31,8 +35,8 @@ void outlet_renderer_destroy(outlet_renderer_t **self_p);
 /* What becomes of a message. */
 typedef enum {
     OUTLET_CALLED,
-    OUTLET_SKIPPED, /* it is not for an outlet: it was deleted, has no message object, or is for
-                       some readers alone */
+    OUTLET_SKIPPED, /* it is not for an outlet: it was deleted, has no message object, is for
+                       some readers alone, or has come through OUTLET_HOPS */
     OUTLET_FAILED,  /* ROW is no such message, or what comes out is no call */
 } outlet_outcome_t;
 

@@ -6,7 +6,7 @@
 static slice_t s_text(room_t *room, const value_t *value)
 {
     return value->type == VALUE_TEXT || value->type == VALUE_NUMBER ? shown_text(room, value)
-                                                                     : slice("", 0);
+                                                                    : slice("", 0);
 }
 
 static slice_t s_member(room_t *room, const value_t *object, const char *name)

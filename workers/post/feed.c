@@ -174,6 +174,7 @@ static void s_look_for_page(reading_t *reading, journal_reader_t *reader)
     journal_view_t view = {.revisions = true, .whole = true};
     journal_read_messages(reader, &reading->target, from, &view, &range, s_each_of_page, self);
     s_check(self, &range);
+    reading->empty = self->found.count == 0 && !self->found.reset && !self->found.more;
     if (self->found.reset) {
         self->found.kind = FOUND_RESET;
         self->found.position = (position_t){.sequence = range.first > 0 ? range.first - 1 : 0};
@@ -258,8 +259,10 @@ void feed_prepare(job_t *job)
     self->ask.rows = slice("", 0);
     self->next = ask.after + 1;
     reading->look = ask.kind == ASK_FEED ? s_look_for_feed : s_look_for_page;
-    if (ask.kind == ASK_PAGE)
+    if (ask.kind == ASK_PAGE) {
+        reading->wait_ms = ask.hold_ms < PAGE_HOLD_MS ? ask.hold_ms : PAGE_HOLD_MS;
         return;
+    }
     reading->begin = s_begin_feed;
     reading->wait_ms = FEED_WAIT_MS;
     reading->any = true;

@@ -1,0 +1,320 @@
+/* Operations on outlets. */
+#include "authd/directory/outlets.h"
+#include "authd/directory/table.h"
+#include "authd/manage/task.h"
+#include "common/base/http_url.h"
+#include "common/base/secret.h"
+#include "common/base/whsec.h"
+#include "workers/outlet/kinds.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { OVERLAP_S = 24 * 3600, OVERLAP_MOST_S = 7 * 24 * 3600, BOUND_MOST_S = 120 * 3600 };
+
+/* An outlet, and room for what is put into it anew. */
+typedef struct {
+    outlet_t outlet;
+    place_t channel;
+    char shown[HANDLER_URL + 8];
+    char secret[WHSEC_TEXT]; /* "whsec_…", when one was made */
+    uint8_t sealed_secret[WHSEC_TEXT + SEALING_OVERHEAD];
+    uint8_t sealed_url[HANDLER_URL + SEALING_OVERHEAD];
+    uint8_t sealed_token[HANDLER_SETTING + SEALING_OVERHEAD];
+} work_t;
+
+void task_tell_outlets(task_t *task, const uuid_t7 *channel)
+{
+    outlet_t outlet;
+    uuid_t7 id;
+    bool more = outlets_next_of(task->view, channel, NULL, &outlet);
+    for (; more && task->handled_len < TASK_HANDLED;
+         more = outlets_next_of(task->view, channel, &id, &outlet)) {
+        id = outlet.id;
+        task->handled[task->handled_len++] = id;
+        outlet_raise(&outlet, task->now_ms);
+        outlets_put(task->view, &outlet);
+    }
+}
+
+static json_t *s_secrets(const task_t *task, const outlet_t *outlet)
+{
+    json_t *all = json_array();
+    for (unsigned i = 0; i < outlet->secrets; i++) {
+        const sealed_t *secret = &outlet->secret[i];
+        if (secret->expires_ms == 0 || secret->expires_ms > task->now_ms)
+            json_array_append_new(all, json_pack("{s:o, s:o}", "created",
+                                                 task_json_time(secret->made_ms), "expires",
+                                                 task_json_time(secret->expires_ms)));
+    }
+    return all;
+}
+
+static json_t *s_text(slice_t text)
+{
+    return text.len ? task_json_text(text) : json_string("");
+}
+
+/* Never URL, token and secrets, but for a secret that was just made. */
+static json_t *s_json(const task_t *task, const outlet_t *outlet)
+{
+    place_t channel = {.name = slice("", 0)};
+    outlet_channel(task->view, outlet, &channel);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:I, s:o, s:o, s:I}", "id",
+                     task_json_id(&outlet->id), "channel", task_json_id(&outlet->channel),
+                     "channel_name", s_text(channel.name), "kind", s_text(outlet->kind), "name",
+                     s_text(outlet->name), "url", s_text(outlet->shown), "to", s_text(outlet->to),
+                     "token", outlet->sealed_token.len > 0, "paused", outlet->paused, "bound_s",
+                     (json_int_t)outlet->bound_s, "secrets", s_secrets(task, outlet), "created",
+                     task_json_time(outlet->created_ms), "version", (json_int_t)outlet->version);
+}
+
+/* Of a URL that is a secret no more than scheme, name and port. */
+static slice_t s_shown(work_t *work, slice_t url, bool secret)
+{
+    http_url_t parsed;
+    char err[OUTLET_REASON];
+    bool parts = secret && http_url_parse(url, &parsed, err, sizeof err);
+    size_t len = url.len - (parts ? parsed.target.len : 0);
+    snprintf(work->shown, sizeof work->shown, "%.*s%s", (int)len, url.data, parts ? "/…" : "");
+    return slice_of(work->shown);
+}
+
+static slice_t s_seal(task_t *task, slice_t text, uint8_t *room)
+{
+    if (text.len == 0)
+        return text;
+    sealing_key_seal(table_master_key(task->view), text, room);
+    return slice(room, text.len + SEALING_OVERHEAD);
+}
+
+/* The setting that is given, else what was before, opened into ROOM. */
+static slice_t s_setting(task_t *task, const char *name, slice_t sealed, char *room, size_t size)
+{
+    if (json_object_get(task->args, name))
+        return task_text(task, name);
+    return sealed.len ? sealed_open(task->view, sealed, room, size, "directory.outlet")
+                      : slice("", 0);
+}
+
+static error_code_t s_put_settings(task_t *task, work_t *work, const outlet_kind_t *kind,
+                                   const outlet_settings_t *settings)
+{
+    char reason[OUTLET_REASON];
+    outlet_setting_t wrong;
+    outlet_t *outlet = &work->outlet;
+    const outlet_field_t *field = outlet_kind_field(kind, OUTLET_URL);
+    if (!outlet_kind_check(kind, settings, &wrong, reason))
+        return task_field(task, ERROR_invalid_param, outlet_setting_name(wrong), "%s", reason);
+    slice_t url = settings->text[OUTLET_URL].len ? settings->text[OUTLET_URL] : field->usually;
+    outlet->shown = s_shown(work, url, field->secret);
+    outlet->to = settings->text[OUTLET_TO];
+    outlet->sealed_url = s_seal(task, url, work->sealed_url);
+    outlet->sealed_token = s_seal(task, settings->text[OUTLET_TOKEN], work->sealed_token);
+    /* What was given stands in the audit. */
+    if (json_object_get(task->args, "url"))
+        json_object_set_new(task->args, "url", s_text(outlet->shown));
+    return ERROR_none;
+}
+
+static error_code_t s_take_settings(task_t *task, work_t *work)
+{
+    char url[HANDLER_URL], token[HANDLER_SETTING];
+    outlet_t *outlet = &work->outlet;
+    outlet_kinds_t *kinds = outlet_kinds_new();
+    const outlet_kind_t *kind = outlet_kinds_find(kinds, outlet->kind);
+    const outlet_settings_t settings = {
+        .text = {
+            [OUTLET_URL] = s_setting(task, "url", outlet->sealed_url, url, sizeof url),
+            [OUTLET_TO] = json_object_get(task->args, "to") ? task_text(task, "to") : outlet->to,
+            [OUTLET_TOKEN] = s_setting(task, "token", outlet->sealed_token, token, sizeof token)}};
+    error_code_t code =
+        kind ? s_put_settings(task, work, kind, &settings)
+             : task_field(task, ERROR_invalid_param, "kind",
+                          "there is no such kind of outlets; posternctl outlet kinds has them.");
+    outlet_kinds_destroy(&kinds);
+    secret_wipe(url, sizeof url);
+    secret_wipe(token, sizeof token);
+    return code;
+}
+
+static void s_add_secret(task_t *task, work_t *work)
+{
+    whsec_t secret;
+    outlet_t *outlet = &work->outlet;
+    assert(outlet->secrets < HANDLER_SECRETS);
+    whsec_make(&secret);
+    slice_t text = slice(work->secret, whsec_text(&secret, work->secret));
+    whsec_wipe(&secret);
+    outlet->secret[outlet->secrets++] =
+        (sealed_t){s_seal(task, text, work->sealed_secret), task->now_ms, 0};
+}
+
+static void s_drop_expired(outlet_t *outlet, uint64_t now_ms)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < outlet->secrets; i++)
+        if (outlet->secret[i].expires_ms == 0 || outlet->secret[i].expires_ms > now_ms)
+            outlet->secret[kept++] = outlet->secret[i];
+    outlet->secrets = kept;
+}
+
+/* What is told to the worker, and shown. */
+static void s_finish(task_t *task, work_t *work)
+{
+    outlet_t *outlet = &work->outlet;
+    outlet_raise(outlet, task->now_ms);
+    task->handled[task->handled_len++] = outlet->id;
+    task_object(task, &outlet->id, outlet->name.len ? outlet->name : outlet->kind);
+    task->result = s_json(task, outlet);
+    if (work->secret[0])
+        json_object_set_new(task->result, "secret", json_string(work->secret));
+    secret_wipe(work->secret, sizeof work->secret);
+}
+
+static error_code_t s_find_channel(task_t *task, place_t *channel)
+{
+    if (!places_find(task->view, PLACE_CHANNEL, task->target, channel))
+        return task_gone(task, ERROR_unknown_channel, NULL);
+    if (channel->archived_ms)
+        return task_fail(task, ERROR_archived, "The channel is archived.");
+    return ERROR_none;
+}
+
+static error_code_t s_create(task_t *task)
+{
+    work_t work = {.secret = ""};
+    outlet_t *outlet = &work.outlet;
+    error_code_t code = s_find_channel(task, &work.channel);
+    if (code != ERROR_none)
+        return code;
+    uuid_new(&outlet->id);
+    outlet->channel = work.channel.id;
+    outlet->created_ms = task->now_ms;
+    outlet->kind = task_text(task, "kind");
+    outlet->name = task_text(task, "name");
+    outlet->paused = task_bool(task, "paused", false);
+    outlet->bound_s = task_uint(task, "bound_s", HANDLER_BOUND_S);
+    code = s_take_settings(task, &work);
+    if (code != ERROR_none)
+        return code;
+    s_add_secret(task, &work);
+    s_finish(task, &work);
+    if (!outlets_add(task->view, outlet))
+        return task_full(task, ERROR_conflict, OUTLETS_MOST,
+                         "The channel has %d outlets, which is the most. Delete one.",
+                         OUTLETS_MOST);
+    return ERROR_none;
+}
+
+static error_code_t s_list(task_t *task)
+{
+    page_t page;
+    place_t channel;
+    outlet_t outlet;
+    error_code_t code = page_begin(&page, task);
+    if (code != ERROR_none)
+        return code;
+    if (!places_find(task->view, PLACE_CHANNEL, task->target, &channel))
+        return task_gone(task, ERROR_unknown_channel, NULL);
+    const uuid_t7 of = channel.id;
+    for (bool more = outlets_next_of(task->view, &of, page_after(&page), &outlet); more;
+         more = outlets_next_of(task->view, &of, &outlet.id, &outlet))
+        if (!page_add(&page, &outlet.id, s_json(task, &outlet)))
+            break;
+    page_end(&page, task, "outlets");
+    return ERROR_none;
+}
+
+static error_code_t s_find(task_t *task, outlet_t *outlet)
+{
+    uuid_t7 id;
+    if (uuid_parse(task->target.data, task->target.len, &id) != 0 ||
+        !outlets_get(task->view, &id, outlet) || outlet->gone)
+        return task_gone(task, ERROR_unknown_outlet, NULL);
+    return ERROR_none;
+}
+
+static error_code_t s_show(task_t *task)
+{
+    outlet_t outlet;
+    error_code_t code = s_find(task, &outlet);
+    if (code == ERROR_none)
+        task->result = s_json(task, &outlet);
+    return code;
+}
+
+static error_code_t s_edit(task_t *task)
+{
+    work_t work = {.secret = ""};
+    outlet_t *outlet = &work.outlet;
+    error_code_t code = s_find(task, outlet);
+    if (code != ERROR_none)
+        return code;
+    task->before = s_json(task, outlet);
+    if (json_object_get(task->args, "name"))
+        outlet->name = task_text(task, "name");
+    outlet->paused = task_bool(task, "paused", outlet->paused);
+    outlet->bound_s = task_uint(task, "bound_s", outlet->bound_s);
+    code = s_take_settings(task, &work);
+    if (code != ERROR_none)
+        return code;
+    s_drop_expired(outlet, task->now_ms);
+    s_finish(task, &work);
+    outlets_put(task->view, outlet);
+    return ERROR_none;
+}
+
+static error_code_t s_rotate(task_t *task)
+{
+    work_t work = {.secret = ""};
+    outlet_t *outlet = &work.outlet;
+    error_code_t code = s_find(task, outlet);
+    if (code != ERROR_none)
+        return code;
+    uint64_t until_ms = task->now_ms + task_uint(task, "overlap", OVERLAP_S) * 1000;
+    for (unsigned i = 0; i < outlet->secrets; i++)
+        if (outlet->secret[i].expires_ms == 0 || outlet->secret[i].expires_ms > until_ms)
+            outlet->secret[i].expires_ms = until_ms;
+    s_drop_expired(outlet, task->now_ms);
+    if (outlet->secrets == HANDLER_SECRETS)
+        return task_full(task, ERROR_conflict, HANDLER_SECRETS,
+                         "%d secrets are live, which is the most: wait until one expires, or "
+                         "rotate with an overlap of 0.",
+                         HANDLER_SECRETS);
+    s_add_secret(task, &work);
+    s_finish(task, &work);
+    outlets_put(task->view, outlet);
+    return ERROR_none;
+}
+
+static error_code_t s_delete(task_t *task)
+{
+    work_t work = {.secret = ""};
+    error_code_t code = s_find(task, &work.outlet);
+    if (code != ERROR_none)
+        return code;
+    s_finish(task, &work);
+    outlets_end(task->view, &work.outlet);
+    return ERROR_none;
+}
+
+/* clang-format off */
+#define TAKEN {"name", FIELD_TEXT, false, 0, OUTLET_NAME},     \
+              {"url", FIELD_TEXT, false, 0, HANDLER_URL},      \
+              {"to", FIELD_TEXT, false, 0, HANDLER_SETTING},   \
+              {"token", FIELD_TEXT, false, 0, HANDLER_SETTING}, \
+              {"paused", FIELD_BOOL, false, 0, 0},             \
+              {"bound_s", FIELD_UINT, false, 1, BOUND_MOST_S}
+
+const task_row_t manage_outlets[] = {
+    {OP_outlet_create, s_create, {{"kind", FIELD_TEXT, true, 1, HANDLER_OUTLET}, TAKEN}},
+    {OP_outlet_list, s_list, TASK_PAGE},
+    {OP_outlet_show, s_show, {{0}}},
+    {OP_outlet_edit, s_edit, {TAKEN}},
+    {OP_outlet_rotate, s_rotate, {{"overlap", FIELD_UINT, false, 0, OVERLAP_MOST_S}}},
+    {OP_outlet_delete, s_delete, {{0}}},
+    {0},
+};
+/* clang-format on */
