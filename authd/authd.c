@@ -12,6 +12,7 @@
 #include "authd/judge/several.h"
 #include "authd/judge/usage.h"
 #include "authd/judge/verdict.h"
+#include "authd/manage/stream_url.h"
 #include "authd/manage/token_self.h"
 #include "common/base/clock.h"
 #include "common/base/ops.h"
@@ -66,28 +67,16 @@ static void s_refuse(authd_t *self, peer_t *peer, const wire_request_t *request,
 #define OP(number, ...)
 #define SEND(number, name, methods, path, credentials, owner, target, rule, deed, verb)            \
     _Static_assert(OWNER_##owner != OWNER_AUTHD || OP_##name == OP_token_self ||                   \
-                       OP_##name == OP_streams,                                                    \
+                       OP_##name == OP_streams || OP_##name == OP_stream_shared ||                 \
+                       OP_##name == OP_stream_share,                                               \
                    #name " is answered by authd: say here how");
 #include "common/ops.def"
 
-static void s_answer(authd_t *self, peer_t *peer, const wire_request_t *request, int64_t wall_ms)
-{
-    wire_reply_t reply = wire_reply_to(request);
-    reply.status = 200;
-    reply.content = CONTENT_JSON;
-    wire_reply_repeat(&reply, request->principal.facts);
-    char *text = token_self(&self->judge, self->view, &request->principal, wall_ms);
-    link_add_reply(self->gateways, peer, self->replies, &reply, slice_of(text));
-    free(text);
-}
-
-/* A stream of several that may be opened, if its targets may be read: else VERDICT says so. */
-static void s_grant_several(authd_t *self, peer_t *peer, const wire_request_t *request,
-                            int64_t wall_ms, verdict_t *verdict)
+/* What a stream of several has, if it may be read: else VERDICT says so. */
+static void s_list(authd_t *self, const wire_request_t *request, int64_t wall_ms,
+                   verdict_t *verdict, bytes_t *rows, uint32_t *count)
 {
     slice_t targets;
-    bytes_t rows = {0}, body = {0};
-    uint32_t count;
     bool named = wire_pairs_find(request->params, "targets", &targets);
     several_t reader = {.judge = &self->judge,
                         .view = self->view,
@@ -96,20 +85,73 @@ static void s_grant_several(authd_t *self, peer_t *peer, const wire_request_t *r
                         .user = request->principal.user,
                         .client = request->client,
                         .wall_ms = wall_ms};
-    verdict->code = several_list(&reader, named ? &targets : NULL, &rows, &count, self->detail);
+    verdict->code = several_list(&reader, named ? &targets : NULL, rows, count, self->detail);
     if (verdict->code != ERROR_none)
         verdict->detail = slice_of(self->detail);
     if (view_take_damage(self->view))
         *verdict = (verdict_t){.code = ERROR_internal, .detail = slice("", 0)};
+}
+
+static void s_grant_several(authd_t *self, peer_t *peer, const wire_request_t *request,
+                            int64_t wall_ms, verdict_t *verdict)
+{
+    bytes_t rows = {0}, body = {0};
+    uint32_t count;
+    s_list(self, request, wall_ms, verdict, &rows, &count);
     if (verdict->code == ERROR_none) {
         wire_reply_t reply = wire_reply_to(request);
         reply.status = 200;
         wire_reply_repeat(&reply, request->principal.facts);
-        several_answer(&rows, count, 0, &body);
+        several_answer(&rows, count, verdict->ends_ms, &body);
         link_add_reply(self->gateways, peer, self->replies, &reply, bytes_slice(&body));
     }
     bytes_free(&rows);
     bytes_free(&body);
+}
+
+/* The URL of a stream; NULL: VERDICT says why not. */
+static char *s_share(authd_t *self, const wire_request_t *request, int64_t wall_ms,
+                     verdict_t *verdict)
+{
+    bytes_t rows = {0}, names = {0};
+    uint32_t count;
+    const char *fault = NULL;
+    char *text = NULL;
+    slice_t targets;
+    bool named = wire_pairs_find(request->params, "targets", &targets);
+    shared_t shared = {.token = request->principal.token,
+                       .ends_ms = stream_url_ends(request->params, wall_ms, &fault)};
+    if (fault)
+        *verdict = (verdict_t){.code = ERROR_invalid_param, .detail = slice_of(fault)};
+    else
+        s_list(self, request, wall_ms, verdict, &rows, &count);
+    if (verdict->code == ERROR_none && named)
+        several_names(&rows, &names);
+    targets = bytes_slice(&names);
+    if (verdict->code == ERROR_none)
+        text = stream_url(self->judge.share_key, &shared, named ? &targets : NULL,
+                          conf_text(self->start->conf, SET_public_url));
+    bytes_free(&rows);
+    bytes_free(&names);
+    return text;
+}
+
+/* What authd answers by itself. */
+static void s_answer(authd_t *self, peer_t *peer, const wire_request_t *request, int64_t wall_ms,
+                     verdict_t *verdict)
+{
+    wire_reply_t reply = wire_reply_to(request);
+    reply.status = 200;
+    reply.content = CONTENT_JSON;
+    wire_reply_repeat(&reply, request->principal.facts);
+    char *text = request->op == OP_stream_share
+                     ? s_share(self, request, wall_ms, verdict)
+                     : token_self(&self->judge, self->view, &request->principal, wall_ms);
+    if (!text)
+        return;
+    link_add_reply(self->gateways, peer, self->replies, &reply, slice_of(text));
+    secret_wipe(text, strlen(text));
+    free(text);
 }
 
 /* A stream that may be opened. ASKED: its target as it was asked for. */
@@ -181,14 +223,14 @@ static void s_judge(authd_t *self, peer_t *peer, wire_message_t *message, unsign
     bool streams = verdict.code == ERROR_none && op->deed == DOES_STREAM;
     bool own = verdict.code == ERROR_none && op->owner == OWNER_AUTHD && !streams;
     bool several = streams && op->owner == OWNER_AUTHD;
-    if (several)
+    if (own)
+        s_answer(self, peer, request, wall_ms, &verdict);
+    else if (several)
         s_grant_several(self, peer, request, wall_ms, &verdict);
     else if (verdict.code == ERROR_none && !own && !streams)
         verdict.code = s_pass_on(self, request, body, now_us);
     metric_add_at(METRIC_verdicts_total, verdict.code, 1);
-    if (own)
-        s_answer(self, peer, request, wall_ms);
-    else if (verdict.code != ERROR_none)
+    if (verdict.code != ERROR_none)
         s_refuse(self, peer, request, &verdict);
     else if (streams && !several)
         s_grant(self, peer, request, asked);
@@ -286,6 +328,7 @@ authd_t *authd_new(const conf_start_t *start)
                             .rate = conf_uint(start->conf, SET_authd_rate),
                             .burst = conf_uint(start->conf, SET_authd_burst)};
     sealed_derive(self->view, "stream grants", self->grant_key);
+    sealed_derive(self->view, "stream urls", self->judge.share_key);
     self->usage = usage_new();
     self->replies = wire_batch_new();
     self->gateways = s_bind(self);

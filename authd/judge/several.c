@@ -131,28 +131,30 @@ static error_code_t s_find_user(const several_t *reader, slice_t name, target_t 
     return ERROR_none;
 }
 
+static const struct {
+    const char *kind;
+    unsigned op;
+} s_of_kind[] = {{"channel", OP_channel_id_stream},
+                 {"chat", OP_chat_stream},
+                 {"bot", OP_bot_stream},
+                 {"extension", OP_extension_stream},
+                 {"buddy", OP_buddy_stream}};
+enum { KINDS = sizeof s_of_kind / sizeof *s_of_kind };
+
 static const char s_kinds[] =
     "targets are to be as channel:NAME,chat:ID,bot:NAME,extension:APP-ID,buddy";
 
 /* TEXT: a kind, and behind a colon a name. */
 static error_code_t s_find(const several_t *reader, slice_t text, target_t *target)
 {
-    static const struct {
-        const char *kind;
-        unsigned op;
-    } kinds[] = {{"channel", OP_channel_id_stream},
-                 {"chat", OP_chat_stream},
-                 {"bot", OP_bot_stream},
-                 {"extension", OP_extension_stream},
-                 {"buddy", OP_buddy_stream}};
     const char *colon = memchr(text.data, ':', text.len);
     size_t len = colon ? (size_t)(colon - text.data) : text.len;
     slice_t name = colon ? slice(colon + 1, text.len - len - 1) : slice("", 0);
     *target = (target_t){.op = 0};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (slice_is(slice(text.data, len), kinds[i].kind)) {
-            target->kind = kinds[i].kind;
-            target->op = kinds[i].op;
+    for (size_t i = 0; i < KINDS; i++)
+        if (slice_is(slice(text.data, len), s_of_kind[i].kind)) {
+            target->kind = s_of_kind[i].kind;
+            target->op = s_of_kind[i].op;
         }
     if (target->op == OP_buddy_stream)
         return s_find_user(reader, name, target);
@@ -260,6 +262,21 @@ error_code_t several_list(const several_t *self, const slice_t *targets, bytes_t
         s_all(&list);
     *count = list.count + !targets;
     return code;
+}
+
+void several_names(const bytes_t *rows, bytes_t *out)
+{
+    bytes_in_t in = {rows->data, rows->len, false};
+    listed_t row;
+    while (in.left > 0 && listed_read(&in, &row)) {
+        for (size_t i = 0; i < KINDS; i++)
+            if (s_of_kind[i].op == row.grant.op) {
+                bytes_put(out, ",", out->len > 0);
+                bytes_put(out, s_of_kind[i].kind, strlen(s_of_kind[i].kind));
+            }
+        bytes_put(out, ":", 1);
+        bytes_put(out, row.grant.name.data, row.grant.name.len);
+    }
 }
 
 static uint64_t s_digest(const bytes_t *rows)

@@ -34,6 +34,9 @@ error_code_t several_list(const several_t *self, const slice_t *targets, bytes_t
  * which is short where DIGEST is still that of the list. */
 void several_again(const several_t *self, uint64_t digest, bytes_t *out);
 
+/* The targets of a list that were named, by their ids, as they are to be named again. */
+void several_names(const bytes_t *rows, bytes_t *out);
+
 /* The body of the answer that opens a stream. ENDS_MS: of the wall clock; 0: not. */
 void several_answer(const bytes_t *rows, uint32_t count, uint64_t ends_ms, bytes_t *out);
 

@@ -264,6 +264,23 @@ static error_code_t s_authenticate(case_t *self, const uint8_t hash[TOKEN_HASH],
     return ERROR_none;
 }
 
+/* A stream's URL, in whose path the credential stands, stands for its token. */
+static error_code_t s_authenticate_url(case_t *self, int64_t wall_ms, verdict_t *verdict)
+{
+    slice_t targets;
+    shared_t shared;
+    bool named = wire_pairs_find(self->request->params, "targets", &targets);
+    if (!shared_read(self->judge->share_key, self->request->token, named ? &targets : NULL,
+                     &shared) ||
+        !tokens_find(self->view, &shared.token, &self->token))
+        return ERROR_invalid_token;
+    if (shared.ends_ms <= (uint64_t)wall_ms || token_has_ended(&self->token, (uint64_t)wall_ms))
+        return ERROR_token_expired;
+    self->bound = self->token.terms.len > 0;
+    verdict->ends_ms = shared.ends_ms;
+    return ERROR_none;
+}
+
 /* What the token's terms say of where the request comes from. */
 static error_code_t s_check_address(case_t *self, verdict_t *verdict)
 {
@@ -281,7 +298,8 @@ static error_code_t s_check_address(case_t *self, verdict_t *verdict)
 static error_code_t s_check_request(case_t *self, size_t body_len)
 {
     op_deed_t deed = s_rules[self->request->op].deed;
-    if (self->terms.post_only && (s_deed_reads(deed) || deed == DOES_STREAM)) {
+    bool reads = s_deed_reads(deed) || deed == DOES_STREAM || self->request->op == OP_stream_share;
+    if (self->terms.post_only && reads) {
         self->detail = slice_of("The token may post, and not read back.");
         return ERROR_out_of_scope;
     }
@@ -389,7 +407,9 @@ static void s_blank(slice_t *credential)
 static error_code_t s_judge(case_t *self, const uint8_t hash[TOKEN_HASH], size_t body_len,
                             int64_t now_us, int64_t wall_ms, verdict_t *verdict)
 {
-    error_code_t code = s_authenticate(self, hash, wall_ms);
+    error_code_t code = self->request->op == OP_stream_shared
+                            ? s_authenticate_url(self, wall_ms, verdict)
+                            : s_authenticate(self, hash, wall_ms);
     if (code == ERROR_none && self->bound)
         code = s_check_address(self, verdict);
     if (code == ERROR_none)

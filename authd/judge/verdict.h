@@ -13,6 +13,7 @@
 
 #include "authd/directory/directory.h"
 #include "authd/judge/limiter.h"
+#include "authd/judge/shared.h"
 #include "common/base/errors.h"
 #include "common/base/secret.h"
 #include "common/wire/wire.h"
@@ -24,16 +25,18 @@ typedef struct {
     char facts[WIRE_FACTS_TEXT];
     char archived[WIRE_TEXT];
     uint8_t dedupe[WIRE_DEDUPE];
-    pack_t headers; /* of a message that is for some users alone */
-    pack_t handler; /* a handler record, with secrets: verdict_close wipes it */
+    uint8_t share_key[SHARED_KEY]; /* of URLs of streams */
+    pack_t headers;                /* of a message that is for some users alone */
+    pack_t handler;                /* a handler record, with secrets: verdict_close wipes it */
 } judge_t;
 
 typedef struct {
     error_code_t code; /* ERROR_none: accepted */
     uint64_t rate;     /* with ERROR_rate_limited: the limit and when to come again */
     uint64_t retry_after_s;
-    unsigned allow; /* with ERROR_method_not_allowed: which are allowed */
-    slice_t detail; /* of a refusal, in place of the table's text; may be empty */
+    unsigned allow;   /* with ERROR_method_not_allowed: which are allowed */
+    slice_t detail;   /* of a refusal, in place of the table's text; may be empty */
+    uint64_t ends_ms; /* of a stream's URL, in place of a token; else 0 */
     uint64_t deprecated_ms, sunset_ms; /* of a token that is being replaced; else 0 */
 } verdict_t;
 

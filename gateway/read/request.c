@@ -156,6 +156,12 @@ static error_code_t s_route(request_reader_t *self, h2o_req_t *req, slice_t path
     out->op = route.op;
     out->entry.op = route.op->number;
     out->entry.method = route.method;
+    if (route.op->number == OP_stream_shared) {
+        presented_add(&self->shown, slice(route.target, route.target_len));
+        secret_wipe(route.target, route.target_len);
+        out->entry.target = slice_of("streams");
+        return ERROR_none;
+    }
     out->entry.target = s_keep(req, route.target, route.target_len);
     return ERROR_none;
 }

@@ -41,6 +41,8 @@ void several_take(streams_t *self, strand_t *strand, const found_t *found);
 void several_deliver(streams_t *self, member_t *member, notice_t *notice);
 /* A member's grant is none any more. */
 void several_refuse(streams_t *self, member_t *member, unsigned error);
+/* Ends one whose URL has ended. */
+void several_expire(stream_t *stream, int64_t wall_ms);
 /* In place of a heartbeat. The caller's reference. */
 notice_t *several_beat(streams_t *self, stream_t *stream);
 

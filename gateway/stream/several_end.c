@@ -27,6 +27,13 @@ void several_end(stream_t *stream, unsigned error)
     stream_finish(stream);
 }
 
+void several_expire(stream_t *stream, int64_t wall_ms)
+{
+    int64_t ends_ms = stream->several->ends_ms;
+    if (ends_ms > 0 && wall_ms >= ends_ms && stream->state < STREAM_ENDING)
+        several_end(stream, ERROR_token_expired);
+}
+
 static void s_remove_strand(streams_t *self, strand_t *strand)
 {
     stream_t *stream = strand->stream;

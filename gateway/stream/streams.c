@@ -19,6 +19,7 @@ enum {
     RETRY_MS = 3000,       /* and up to so much later: readers come back one by one */
     DRAIN_RETRY_LEAST_MS = 1000,
     DRAIN_RETRY_MS = 4000,
+    EXPIRE_MS = 1000,
 };
 
 static void s_on_wake(h2o_socket_t *socket, const char *err);
@@ -362,8 +363,25 @@ static void s_beat(streams_t *self, h2o_linklist_t *list, int64_t now_ms)
     }
 }
 
+/* Those whose URL has ended. */
+static void s_expire(streams_t *self)
+{
+    int64_t wall_ms = clock_wall_ms();
+    h2o_linklist_t *next;
+    for (h2o_linklist_t *at = self->all.next; at != &self->all; at = next) {
+        stream_t *stream = H2O_STRUCT_FROM_MEMBER(stream_t, in_all, at);
+        next = at->next;
+        if (stream->several)
+            several_expire(stream, wall_ms);
+    }
+}
+
 void streams_tick(streams_t *self, int64_t now_ms)
 {
+    if (now_ms - self->expired_ms >= EXPIRE_MS) {
+        self->expired_ms = now_ms;
+        s_expire(self);
+    }
     int64_t behind = (now_ms - self->beaten_ms) / BEAT_MS;
     for (int64_t i = 0; i < behind && i < STREAMS_BEATS; i++) {
         self->beaten_ms += BEAT_MS;

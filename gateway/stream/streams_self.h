@@ -19,7 +19,7 @@ struct streams {
     h2o_linklist_t listing; /* streams of all, the next to ask first */
     unsigned lists;         /* that are asked for */
     h2o_linklist_t beat[STREAMS_BEATS];
-    int64_t beaten_ms;
+    int64_t beaten_ms, expired_ms;
     notice_t *heartbeat[FORMATS][2];
     h2o_socket_t *wake;
     int fd;

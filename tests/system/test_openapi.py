@@ -147,11 +147,11 @@ class Client:
         assert int(head.headers["Content-Length"]) > 0
         self.checked(f"{name}_head", self.operations[f"{name}_head"][2], head)
 
-    def open_stream(self, name, target):
+    def open_stream(self, name, target, credential=None):
         """A stream begins in each of its forms; and its HEAD."""
         path, _, operation, _ = self.operations[name]
         url = f"http://127.0.0.1:{self.ring.port}/api/v2" + path.replace("{target}", target)
-        credential = {"Authorization": f"Bearer {self.token}"}
+        credential = {"Authorization": f"Bearer {self.token}"} if credential is None else credential
         for form in operation["responses"]["200"]["content"]:
             with self.ring.http.get(url, headers={**credential, "Accept": form}, stream=True, timeout=30 * postern.SLOW) as answer:
                 assert (answer.status_code, answer.headers["Content-Type"]) == (200, form), name
@@ -404,6 +404,8 @@ def test_every_operation_answers_as_it_says(client, ring):
                 call(f"extension_message_show{head}", target, message=page["messages"][0]["id"])
         client.open_stream(f"{name}_stream", target)
     client.open_stream("streams", "")
+    url = call("stream_share", params={"expires": "1h"})["url"]
+    client.open_stream("stream_shared", url.split("/")[-1], credential={})
     call("token_self")
     for name, target in (("channel", "oas_channel"), ("channel_id", channel["id"])):
         call(f"{name}_replay", target, params={"limit": 2})

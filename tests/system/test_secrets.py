@@ -16,6 +16,7 @@ import requests
 
 from harness import postern
 from harness.connection import Closed, Connection, post
+from reading_streams import Raw
 from test_logins import totp
 
 
@@ -49,6 +50,9 @@ class Canaries:
         self.tokens = [good, self.deleted["token"], self.other, self.foreign, self.wrong,
                        self.replaced, self.successor,
                        self.malformed, self.manager, self.management, self.unknown]
+        made = ring.post(ring.url("/api/v2/streams", good, targets="channel:nest")).json()["url"]
+        self.stream = urllib.parse.urlsplit(made).path
+        self.tokens.append(self.stream.split("/")[-1])
         self.use_accounts()
         self.secrets = [*self.tokens, *self.accounts, self.app.appkey, self.former.appkey,
                         self.appkey_wrong, self.oversized, self.misplaced]
@@ -160,10 +164,24 @@ class Canaries:
                 f"Proxy-Authorization: Bearer {token}",
                 f"Referer: https://h/?zapikey={token}"]))
 
+        self.use_stream()
         # In a parameter that is no credential: it may travel, but no refusal repeats it.
         history = "/api/v2/channelsbyname/nest/messages?zapikey=" + self.ada.token
         self.send(post(f"{history}&limit={self.misplaced}", method="GET"))
         assert self.answers[-1].status == 400
+
+    def use_stream(self):
+        """The URL of a stream, as it is, and otherwise."""
+        targets = "targets=channel:nest"
+        for path in (f"{self.stream}?{targets}&since=x", f"{self.stream}?{targets}%2cbot:nest", self.stream + "x",
+                     f"{self.stream}?{targets}&a={self.stream}", f"{self.stream}/a", f"{self.stream}?since={self.stream}",
+                     f"{self.stream}?{targets}&zapikey={self.ada.token}"):
+            self.send(post(path, method="GET"))
+        self.send(post(self.stream, b"{}"))
+        made = self.ring.post(self.ring.url("/api/v2/streams", self.ada.token, targets="channel:nest")).json()["url"]
+        raw = Raw(self.ring.port, "/api/" + made.partition("/api/")[2])
+        assert raw.status == 200
+        raw.close()
 
     def use_twice(self):
         """Beside a place where it is looked for, under names and in texts of all kinds."""

@@ -250,3 +250,57 @@ def test_edits_and_messages_for_some_users_come_as_in_a_stream_of_one(wide, name
             assert reader.events[-1] == "edit" and reader.rows[-1]["id"] == reader.rows[0]["id"]
             assert reader.opened == 1
             reader.stop()
+
+
+def shared(ring, user, *targets, **more):
+    answer = ring.post(ring.base + streams(*targets, **more), headers={"Authorization": f"Bearer {user.token}"})
+    assert answer.status_code == 200, answer.text
+    url = urllib.parse.urlsplit(answer.json()["url"])
+    return url.path + (f"?{url.query}" if url.query else "")
+
+
+def test_a_url_reads_its_targets_and_nothing_else(wide, name):
+    ada, names = places(wide, name, 3)
+    path = shared(wide, ada, f"channel:{names[0]}", f"channel:{names[1]}", expires="2h")
+    psr = path.split("/")[-1].split("?")[0]
+    assert psr.startswith("psr_") and ada.token not in path
+    reader, every = (Several(wide.port, each, "") for each in (path, shared(wide, ada)))
+    for each in (reader, every):
+        each._headers = lambda each=each: [f"Last-Event-ID: {each.position}"] if each.position else []
+    time.sleep(0.5)  # the first try may have had a header
+    assert all(each.ready.wait(20 * SLOW) for each in (reader, every)), reader.others
+    post(wide, ada, names, 1, 2)
+    wide.wait(lambda: reader.by_name == want(names[:2], 1, 2) and every.by_name == want(names, 1, 2), 20)
+    other = psr[:20] + ("A" if psr[20] != "A" else "B") + psr[21:]
+    for method, url, code in (("GET", path.split("?")[0], "invalid_token"),
+                              ("GET", path.replace("channel", "chat"), "invalid_token"),
+                              ("GET", path.replace(psr, other), "invalid_token"),
+                              ("GET", path.replace(psr, psr[:-1]), "invalid_token"),
+                              ("GET", path.replace(psr, "x"), "invalid_token"),
+                              ("GET", f"{path}&zapikey={ada.token}", "invalid_param"),
+                              ("GET", f"/api/v2/token?zapikey={psr}", "invalid_token"),
+                              ("GET", f"/api/v2/streams?zapikey={psr}", "invalid_token"),
+                              ("GET", f"/api/v2/channelsbyname/{names[0]}/messages?zapikey={psr}", "invalid_token"),
+                              ("POST", f"/api/v2/channelsbyname/{names[0]}/message?zapikey={psr}", "invalid_token"),
+                              ("POST", path, "method_not_allowed")):
+        answer = wide.request(method, wide.base + url)
+        assert answer.json()["code"] == code, (method, url, answer.text)
+    for expires in ("31d", "0s", "yesterday", "2020-01-01"):
+        answer = wide.post(wide.url("/api/v2/streams", ada.token, expires=expires))
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_param"), expires
+    wide.manage("token_delete", ada.token_id, confirm=True)
+    wide.wait(lambda: not reader.is_alive() and not every.is_alive(), 10, what="the streams to end with the token")
+    for each in (reader, every):
+        assert [data["code"] for event, data in each.others if event == "end"] == ["invalid_token"]
+    assert wide.get(wide.base + path).json()["code"] == "invalid_token"
+
+
+def test_a_url_ends_at_its_time(wide, name):
+    ada, names = places(wide, name, 1)
+    path = shared(wide, ada, f"channel:{names[0]}", expires="3s")
+    raw = Raw(wide.port, path)
+    assert raw.status == 200
+    (event, data, _), = iter(Sse(raw.chunks()))
+    assert event == "end" and '"token_expired"' in data
+    assert wide.get(wide.base + path).json()["code"] == "token_expired"
+    raw.close()
