@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import subprocess
 import time
 
@@ -74,6 +75,17 @@ def test_a_kind_makes_these_calls(pushing, tmp_path, case):
     assert json.loads(done.stdout) == json.loads(case.read_text()), done.stderr
 
 
+@pytest.mark.parametrize("message, made", [
+    ({"text": "on its way", "postern_hops": 3}, 4), ({"text": "in a circle", "postern_hops": 4}, "skipped"),
+    ({"text": "for some", "userids": ["1"]}, "skipped"), ({"text": "for all", "userids": []}, 1), (None, "skipped")])
+def test_what_goes_in_circles_or_is_for_some_is_passed_over(message, made):
+    row = {"id": "1764374400000_18", "sequence": 18, "time": "2025-11-29T00:00:00.000Z", "sender": {"name": "Ada"}, "message": message}
+    done = subprocess.run([postern.BIN / "posternctl", "outlet", "try", "generic", "--url", "https://x.example"], input=json.dumps(row),
+                          capture_output=True, text=True, timeout=60, check=True)
+    call = json.loads(done.stdout)
+    assert made == (call if call == "skipped" else call["body"]["postern_hops"])
+
+
 def test_each_message_is_pushed_in_order_and_signed(pushing, name, service):
     ada = channel(pushing, name)
     post(pushing, name, ada, "before there is an outlet")
@@ -134,6 +146,24 @@ def test_nothing_is_lost_whatever_is_killed(pushing, name, service):
     postern.wait(lambda: len({body for _, body in service.calls}) >= 60, 40, what="60 messages at the service")
     seen = list(dict.fromkeys(json.loads(body)["text"] for _, body in service.calls))
     assert seen == [f"message {i}" for i in range(60)]
+
+
+def test_a_channel_with_another_history_is_pushed_on(make_ring, name, service):
+    """Its worker has lost its journal, as after the restore of an older backup: a new one begins with sequence 1."""
+    ring = make_ring(settings=SETTINGS).up()
+    ada = channel(ring, name)
+    ring.ctl("outlet", "create", name, "generic", "--url", service.url)
+    for i in range(5):
+        post(ring, name, ada, f"before {i}")
+    service.bodies(5)
+    ring.stop()
+    shutil.rmtree(pathlib.Path(ring.dir) / "data" / "channel-0")
+    ring.ctl_run("forget", "channel-0")
+    ring.up()
+    for i in range(2):
+        post(ring, name, ada, f"after {i}")
+    assert [one["text"] for one in service.bodies(7)] == [*(f"before {i}" for i in range(5)), "after 0", "after 1"]
+    assert "outlet.reset" in ring.logs()
 
 
 def test_a_dead_url_holds_back_only_its_own_outlet_and_waits_in_the_channel(pushing, name, service):
