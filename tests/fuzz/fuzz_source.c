@@ -24,6 +24,7 @@ typedef struct {
     scheme_t scheme;
     source_request_t request;
     source_key_t key;
+    bool told; /* the input holds the secret: what repeats a part of it tells nobody anything */
 } trial_t;
 
 static void s_require(bool holds)
@@ -102,7 +103,7 @@ static void s_verify(trial_t *self)
     s_require(first.outcome == second.outcome && strcmp(first.reason, second.reason) == 0);
     s_require((first.outcome == SOURCE_SIGNED) == (first.reason[0] == '\0'));
     s_require(strlen(first.reason) < SOURCE_REASON - 1);
-    s_require(!strstr(first.reason, s_secret));
+    s_require(self->told || !strstr(first.reason, s_secret));
     s_require(first.outcome != SOURCE_SIGNED || self->scheme.alg == ALG_EQUAL ||
               self->scheme.alg == ALG_ED25519 || self->scheme.alg == ALG_ECDSA_P256);
 }
@@ -153,12 +154,13 @@ static void s_shake(const trial_t *self)
         s_require(!strchr("<>&`\\", answer.body[i]));
     }
     s_require(!strpbrk(answer.learned, "\r\n"));
-    s_require(!strstr(answer.body, s_secret) || self->request.body.len || self->request.params.len);
+    s_require(self->told || !strstr(answer.body, s_secret));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    trial_t self = {.rest = slice(data, size)};
+    trial_t self = {.rest = slice(data, size),
+                    .told = memmem(data, size, s_secret, sizeof s_secret - 1) != NULL};
     bool good = s_read_scheme(&self);
     s_read_request(&self);
     if (good && s_read_key(&self))
