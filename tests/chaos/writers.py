@@ -2,8 +2,7 @@
 
 A witness is what watches the ring from outside while things go wrong: start (), rest () (nothing new
 is begun, what is open is ended), check () -> {what is wrong: [examples]}. Writers are the first,
-Handlers (handlers.py) the second. Readers of a live stream (complete, in order) are to join them in
-chaos.py's WITNESSES as soon as there is one.
+Handlers (handlers.py) the second, Editors (editors.py) the third; chaos.py's WITNESSES has them.
 """
 
 import collections

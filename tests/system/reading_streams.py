@@ -21,10 +21,14 @@ class Raw(Connection):
         self.send(("\r\n".join(lines) + "\r\n\r\n").encode())
         self.status, self.headers = self._head()
 
-    def close(self):
-        """Also wakes the thread that reads."""
+    def cut(self):
+        """Wakes the thread that reads. To close it under that one would give its descriptor to another
+        connection, in which it went on reading."""
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.cut()
         super().close()
 
     def body(self):
@@ -157,7 +161,7 @@ class Reader(threading.Thread):
     def stop(self):
         self.ended.set()
         if self.raw:
-            self.raw.close()
+            self.raw.cut()
         self.join(10 * SLOW)
 
 

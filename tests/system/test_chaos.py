@@ -1,5 +1,5 @@
-"""The fault campaign, the power-loss test, the damage campaign and the sweep of failing calls, in short. ./dev
-chaos, power, damage and sweep are the long forms; docs/TESTING.md tells what the figures mean."""
+"""The fault campaign, the campaign of live streams, the power-loss test, the damage campaign and the sweep of failing
+calls, in short. ./dev chaos, streams, power, damage and sweep are the long forms; docs/TESTING.md tells what the figures mean."""
 
 import collections
 import os
@@ -18,6 +18,7 @@ import desk  # noqa: E402
 import kill_campaign  # noqa: E402
 import power  # noqa: E402
 import recording  # noqa: E402
+import streams  # noqa: E402
 import sweep  # noqa: E402
 import writers  # noqa: E402
 from harness import disk, lacking  # noqa: E402
@@ -44,6 +45,25 @@ def test_nothing_is_lost_whatever_goes_wrong(needs):
     struck = {nemesis.kind for nemesis in done.nemeses if sum(nemesis.counts.values())}
     assert struck == set(lasting(25))
     assert done.writers.acknowledged > 500
+
+
+def test_every_reader_of_a_stream_has_all_once_and_in_order(make_ring):
+    done = streams.campaign(make_ring(settings=streams.SETTINGS, shards=streams.SHARDS).up(), SEED, 4)
+    assert not done.wrong, "\n".join(done.report())
+    assert done.counts["events"] == 8 * done.counts["records"] > 500
+
+
+@pytest.mark.parametrize("wrong, got", [
+    (set(), [1, 2, 3]), ({"missing"}, [1, 3]), ({"doubled"}, [1, 2, 2, 3]), ({"out of order"}, [2, 1, 3]),
+    ({"never stored"}, [1, 2, 3, 4]), ({"another message"}, [1, 3, 2])])
+def test_the_checker_of_streams_finds_what_is_wrong(wrong, got):
+    judge = object.__new__(streams.Campaign)
+    judge.counts, judge.wrong = collections.Counter(), collections.defaultdict(list)
+    records = {n: row("1_1", n, 0) for n in (1, 2, 3)}
+    rows = [{**row("1_1", at + 1 if wrong == {"another message"} else n, 0), "sequence": n}
+            for at, n in enumerate(got)]
+    judge._judge_reader("one", sorted(got) if wrong == {"another message"} else got, rows, records)
+    assert {what for what in judge.counts if judge.counts[what] and what != "events"} == wrong
 
 
 class Known:
