@@ -19,6 +19,7 @@ enum {
     LOOK_MS = 1000, /* until the directory is looked at again */
     REST_MS = 1000, /* after an answer with which nothing can be done */
     EMPTY_MS = 500, /* between two pages without messages, where the worker holds none */
+    MANY_MS = 2000, /* the same where none is held because there are too many outlets */
     LEFT_MS = 2000, /* that an entry has; then it is sent again */
     AGAIN_MS = 23 * 3600 * 1000, /* in which what was brought already is known by its key */
     BEFORE_MS = 60000,           /* that a clock may have been behind another */
@@ -179,6 +180,11 @@ static void s_put(follow_t *self, followed_t *one, wire_request_t *request, slic
     zmq_msg_close(&frame);
 }
 
+static bool s_are_many(const follow_t *self)
+{
+    return HASH_COUNT(self->all) > FOLLOW_HELD;
+}
+
 static void s_ask_page(follow_t *self, followed_t *one)
 {
     bytes_t body = {0}, grants = {0};
@@ -186,7 +192,7 @@ static void s_ask_page(follow_t *self, followed_t *one)
     grant_write(&grant, &grants);
     ask_t ask = {.kind = ASK_PAGE,
                  .from = one->by_time ? PAGE_TIME : PAGE_AFTER,
-                 .hold_ms = one->by_time ? 0 : PAGE_HOLD_MS,
+                 .hold_ms = one->by_time || s_are_many(self) ? 0 : PAGE_HOLD_MS,
                  .position = one->position,
                  .time_ms = one->since_ms,
                  .target = one->channel,
@@ -321,9 +327,10 @@ static void s_paged(follow_t *self, followed_t *one, slice_t body, int64_t now_m
         s_take_page(self, one, &found, now_ms);
     } else {
         bool held = one->by_time || now_ms - one->asked_ms >= EMPTY_MS;
+        int64_t empty_ms = s_are_many(self) ? MANY_MS : EMPTY_MS;
         one->by_time = false;
         one->position = found.position;
-        s_rest(one, FOLLOW_PAGE, held ? now_ms : now_ms + EMPTY_MS);
+        s_rest(one, FOLLOW_PAGE, held ? now_ms : now_ms + empty_ms);
     }
 }
 

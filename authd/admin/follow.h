@@ -9,6 +9,10 @@
  * durable with its messages, for whatever is killed the worker is asked again, and what is brought
  * twice is dropped by its key. What retention has removed in the meantime is counted and logged.
  *
+ * A request that is held takes one of the places of the channel's worker (workers/post/holding.h),
+ * which readers wait in as well: with more than FOLLOW_HELD outlets none is held, and each channel
+ * is looked at every two seconds.
+ *
  * Memory: a page of messages for each of FOLLOW_BUSY outlets at most, some bytes for any other.
  * Threading: the main thread. */
 #ifndef POSTERN_AUTHD_ADMIN_FOLLOW_H
@@ -17,7 +21,7 @@
 #include "authd/directory/directory.h"
 #include "authd/judge/forward.h"
 
-enum { FOLLOW_BUSY = 32 };
+enum { FOLLOW_BUSY = 32, FOLLOW_HELD = 256 };
 
 typedef struct follow follow_t;
 
