@@ -46,6 +46,7 @@ const command_group_t command_groups[] = {
     {"me", "who one is to the admin API"},
     {"people", "who there is, by name and address"},
     {"about", "the installation, as whoever is signed in may know it"},
+    {"ring", "the processes of the ring, as a gateway sees them: over HTTP, for admins; health and top ask them from this host"},
     {"channel", "channels: members post and read"},
     {"channel member", "who may post to a channel and read it"},
     {"bot", "bots: they take incoming webhooks and messages"},

@@ -1,4 +1,5 @@
-/* The commands. What stands around them is in command_groups.c. */
+/* The commands. Those about this host's processes and stores are in commands_host.def; what stands
+ * around all is in command_groups.c. */
 #include "ctl/command.h"
 
 #include "common/base/ops.h"
@@ -80,55 +81,7 @@ enum {
                     {"--body-bytes", "N", "most bytes of a body; 0: what the gateway takes", NUMBER("body_bytes", 0, BODY_MAX)}
 
 const command_t command_table[] = {
-    {"init", init_run, "[DIR]", 0, 1, "make a configuration, a data directory and a master key",
-     "init\ninit /srv/postern --shards channel=4,bot=2 --url https://hooks.example.org",
-     {{"--shards", "KIND=N,…", "workers of each kind (channel, bot, extension), 1 to 256; 1 without it"},
-      {"--url", "URL", "base of every endpoint URL that is printed (public.url)"},
-      {"--owner", "EMAIL", "make this user at the first start, with the role owner"},
-      {"--postgres", "ADMIN-FILE", "keep the journals of channels in PostgreSQL: the file has the connection string of who may make roles and schemas there"}}},
-    {"up", up_run, "", 0, 0, "start and watch all processes on this host",
-     "up\nup --demo\nup --port 18080 --gateways 2",
-     {{"--demo", NULL, "make demo data where missing, print curl lines that work"},
-      {"--port", "N", "public listener on port N, monitors from N+10 on"},
-      {"--gateways", "N", "gateway processes, 1 to 64; 1 without it"},
-      {"--ready-fd", "FD", "write one byte to this descriptor when all are ready"}}},
-    {"restart", restart_run, "[PROCESS|KIND|all]", 0, 1,
-     "restart what posternctl up runs, one process after another, while it serves",
-     "restart\nrestart gateway\nrestart channel-0", {{0}}},
-    {"health", health_run, "[PROCESS]", 0, 1,
-     "ask every process's monitor, or one's; exit status 1 when one is red",
-     "health\nhealth gateway-0\nhealth --watch --interval 5\nhealth --json",
-     {{"--watch", NULL, "again and again, until Ctrl-C; exit status of the last look"},
-      {"--interval", "S", "seconds between two looks, 1 to 3600; 2 without it"},
-      {"--gateways", "N", "gateway processes, where posternctl up does not run them"}}},
-    {"top", top_run, "", 0, 0,
-     "requests, batches, queues, times, CPU and memory of each process, again and again",
-     "top\ntop --interval 5\ntop --once\ntop --json",
-     {{"--once", NULL, "one table, of the first interval; as with --json, or when it is no terminal"},
-      {"--interval", "S", "seconds between two looks, 1 to 3600; 2 without it"},
-      {"--gateways", "N", "gateway processes, where posternctl up does not run them"}}},
-
-    {"backup", keep_run, "DIR", 1, 1,
-     "copy this host's stores into a new directory, running or not, and compare the copies",
-     "backup /backup/2026-03-01\nbackup /backup/with-key --with-key",
-     {{"--with-key", NULL, "copy the master key and the workers' keys, too; without it, keep the master key elsewhere"}}},
-    {"restore", restore_run, "DIR", 1, 1, "put a backup back, while Postern is stopped",
-     "restore /backup/2026-03-01\nrestore /backup/2026-03-01 --replace",
-     {{"--replace", NULL, "move the stores that are there aside; deletes nothing"}}},
-    {"reshard", reshard_run, "KIND N", 2, 2,
-     "change the count of shards of a kind (channel, bot, extension), while Postern is stopped",
-     "reshard channel 4", {{0}}},
-    {"forget", keep_run, "STORE", 1, 1,
-     "give up a store (directory, channel-0 …) that is not there any more, or take another for it",
-     "forget channel-1", {{0}}},
-    {"check", keep_run, "", 0, 0,
-     "read every row of this host's stores, running or not, and say what is damaged", "check",
-     {{0}}},
-    {"salvage", keep_run, "JOURNAL", 1, 1,
-     "show what is damaged in a journal's write-ahead file, keep it, and go on without that",
-     "salvage channel-0", {{0}}},
-    {"db init", database_run, "ADMIN-FILE", 1, 1, "make what worker.engine = postgres needs, by the connection string of who may make roles and schemas", "db init /root/admin.connection", {{0}}},
-    {"db check", database_run, "", 0, 0, "say what the server of postgres.connection lacks for worker.engine = postgres", "db check", {{0}}},
+#include "ctl/commands_host.def"
 
     {"user create", operation_run, "EMAIL", 1, 1, "make a user",
      "user create ada@example.org --name 'Ada Lovelace'",
@@ -309,6 +262,16 @@ const command_t command_table[] = {
     {"about show", operation_run, "", 0, 0, "show the installation's version, URLs and settings",
      "about show",
      .op = OP_about_show},
+    {"ring show", operation_run, "", 0, 0,
+     "show what is wrong with the ring and how each process stands, as a gateway sees it",
+     "ring show --management-url https://admin.example.org",
+     .op = OP_ring_show, .rows = "processes",
+     .columns = "name host version state since restarts rate queue oldest_s p99_ms reason"},
+    {"ring series", operation_run, "", 0, 0,
+     "show what a gateway has answered in the last hour, in steps of 10 s",
+     "ring series --minutes 5 --management-url https://admin.example.org",
+     {{"--minutes", "N", "only the last N minutes, 1 to 60", NUMBER("minutes", 1, 60)}},
+     .op = OP_ring_series, .rows = "steps", .columns = "at rate errors p50_ms p99_ms queue"},
 
     {"channel create", operation_run, "NAME", 1, 1, "make a channel",
      "channel create releases --owner ada@example.org --members bob@example.org,eve@example.org",

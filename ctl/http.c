@@ -84,76 +84,25 @@ static void s_options(CURL *curl, const http_request_t *request, http_reply_t *r
     }
 }
 
-/* A request on its way. */
-typedef struct {
-    CURL *curl;
-    struct curl_slist *headers;
-    char error[CURL_ERROR_SIZE];
-} transfer_t;
-
-static void s_begin(transfer_t *transfer, CURLM *multi, const http_request_t *request,
-                    http_reply_t *reply)
-{
-    memset(reply, 0, sizeof *reply);
-    transfer->curl = curl_easy_init();
-    assert(transfer->curl);
-    transfer->headers = curl_slist_append(NULL, "Expect:");
-    for (unsigned i = 0; request->headers[i]; i++)
-        transfer->headers = curl_slist_append(transfer->headers, request->headers[i]);
-    s_options(transfer->curl, request, reply);
-    curl_easy_setopt(transfer->curl, CURLOPT_HTTPHEADER, transfer->headers);
-    curl_easy_setopt(transfer->curl, CURLOPT_ERRORBUFFER, transfer->error);
-    curl_easy_setopt(transfer->curl, CURLOPT_PRIVATE, (char *)reply);
-    CURLMcode rc = curl_multi_add_handle(multi, transfer->curl);
-    assert(rc == CURLM_OK);
-}
-
-static void s_end(const CURLMsg *message)
-{
-    char *private = NULL;
-    curl_off_t connected_us = 0;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
-    http_reply_t *reply = (http_reply_t *)private;
-    CURLcode rc = message->data.result;
-    if (rc == CURLE_OK) {
-        curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &reply->status);
-        return;
-    }
-    snprintf(reply->error, sizeof reply->error, "%s", curl_easy_strerror(rc));
-    curl_easy_getinfo(message->easy_handle, CURLINFO_CONNECT_TIME_T, &connected_us);
-    reply->mute = rc == CURLE_OPERATION_TIMEDOUT && connected_us > 0;
-}
-
-void http_request_all(const http_request_t *requests, http_reply_t *replies, size_t len)
-{
-    int running = 0, left;
-    CURLM *multi = curl_multi_init();
-    transfer_t *transfers = calloc(len, sizeof *transfers);
-    assert(multi && transfers);
-    for (size_t i = 0; i < len; i++)
-        s_begin(&transfers[i], multi, &requests[i], &replies[i]);
-    do {
-        CURLMcode rc = curl_multi_perform(multi, &running);
-        assert(rc == CURLM_OK);
-        for (CURLMsg *message; (message = curl_multi_info_read(multi, &left));)
-            s_end(message);
-        if (running)
-            curl_multi_poll(multi, NULL, 0, 1000, NULL);
-    } while (running);
-    for (size_t i = 0; i < len; i++) {
-        if (replies[i].status == 0 && *transfers[i].error)
-            snprintf(replies[i].error, sizeof replies[i].error, "%s", transfers[i].error);
-        curl_multi_remove_handle(multi, transfers[i].curl);
-        curl_slist_free_all(transfers[i].headers);
-        curl_easy_cleanup(transfers[i].curl);
-    }
-    curl_multi_cleanup(multi);
-    free(transfers);
-}
-
 void http_request(const http_request_t *request, http_reply_t *reply)
 {
-    http_request_all(request, reply, 1);
+    char error[CURL_ERROR_SIZE] = "";
+    memset(reply, 0, sizeof *reply);
+    CURL *curl = curl_easy_init();
+    assert(curl);
+    struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+    for (unsigned i = 0; request->headers[i]; i++)
+        headers = curl_slist_append(headers, request->headers[i]);
+    s_options(curl, request, reply);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+    CURLcode rc = curl_easy_perform(curl);
+    if (rc == CURLE_OK)
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
+    else
+        snprintf(reply->error, sizeof reply->error, "%s", *error ? error : curl_easy_strerror(rc));
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(curl);
 }
 
 void http_reply_clear(http_reply_t *reply)

@@ -1,4 +1,4 @@
-/* HTTP requests by libcurl, one or several at the same time. Threading: one thread. */
+/* HTTP requests by libcurl. Threading: one thread. */
 #ifndef POSTERN_HTTP_H
 #define POSTERN_HTTP_H
 
@@ -21,14 +21,11 @@ typedef struct {
     char *body;  /* NUL-terminated, at most 32 MiB; the caller's to free by http_reply_clear */
     size_t body_len;
     unsigned retry_after_s; /* 0: none */
-    bool mute;              /* the connection was made, and no answer came in time */
     char error[256];
 } http_reply_t;
 
 /* Follows no redirect; a loopback address is reached without a proxy. */
 void http_request(const http_request_t *request, http_reply_t *reply);
-/* Makes LEN requests at the same time; returns when each has its reply. */
-void http_request_all(const http_request_t *requests, http_reply_t *replies, size_t len);
 void http_reply_clear(http_reply_t *reply);
 
 /* What all requests have in common; CURL is libcurl's easy handle. */

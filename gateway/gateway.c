@@ -209,6 +209,8 @@ gateway_t *gateway_new(const conf_start_t *start)
         self->shared.tls = tls_new("gateway", conf_text(conf, SET_gateway_tls_certificate),
                                    conf_text(conf, SET_gateway_tls_key));
     self->deadline_ms = (int64_t)conf_uint(conf, SET_gateway_deadline_ms);
+    self->shared.watch = watch_new(conf, start->index, self->name);
+    self->shared.series = series_new(self->name);
     int admin_fd = s_admin_listener(self, conf);
     bool has_admin = admin_fd >= 0 || *self->admin;
     lane_prepare(&self->shared);
@@ -308,6 +310,7 @@ static void s_watch(gateway_t *self, int64_t now_ms)
 {
     sum_t sum = s_sum(self);
     s_give_back(self);
+    series_tick(self->shared.series, now_ms, sum.inflight);
     s_try_admin(self, now_ms);
     if (now_ms - sum.ticked_ms < SILENT_MS)
         monitor_tick();
@@ -381,6 +384,7 @@ static void s_drain(gateway_t *self)
 int gateway_run(gateway_t *self)
 {
     self->began_ms = clock_ms();
+    watch_start(self->shared.watch);
     for (unsigned i = 0; i < self->lanes; i++)
         lane_start(self->lane[i]);
     while (!life_stopping()) {

@@ -4,6 +4,8 @@
 #include "common/base/secret.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
+#include "gateway/limits.h"
+#include "gateway/looks.h"
 #include "gateway/ring/bridge.h"
 #include "gateway/ring/reply.h"
 #include "gateway/stream/refusal.h"
@@ -23,7 +25,6 @@ enum {
     ADMIN_CONNECTIONS = 256,
     ADMIN_SHARE = 64,       /* of one address */
     ADMIN_BYTES = 32 << 20, /* of large requests */
-    NO_TIMEOUT_MS = INT32_MAX,
     LANE_MAGIC = 0x6c616e65,
 };
 
@@ -43,6 +44,7 @@ struct lane {
     inflight_t *inflight;
     bridge_t *bridge;
     streams_t *streams;
+    looks_t *looks; /* at the health of the ring */
     unsigned queue_messages;
     uint64_t queue_bytes;
     int64_t ticked_ms, bridge_ticked_ms;
@@ -179,7 +181,8 @@ static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)
         return s_show(self, req, &id, &request);
     int64_t now_us = clock_us();
     /* What senders have waiting is not to lock the operator out. */
-    bool room = admin || s_has_room(self, req);
+    bool looks = request.op->number == OP_ring_show;
+    bool room = looks ? looks_has_room(self->looks) : admin || s_has_room(self, req);
     slot_t *slot = room ? inflight_add(self->inflight, &id, now_us / 1000) : NULL;
     if (!slot) {
         request.error = ERROR_overloaded;
@@ -197,6 +200,8 @@ static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)
     slot->born_us = now_us;
     connection->request = inflight_ref(self->inflight, slot);
     connection_park(req);
+    if (looks)
+        looks_add(self->looks, slot);
     bridge_queue(self->bridge, slot);
     if (inflight_pending_len(self->inflight) >= EARLY_LEAST)
         bridge_send(self->bridge, now_us / 1000);
@@ -268,8 +273,12 @@ static void s_answer(void *arg, slot_t *slot, const wire_reply_t *reply, zmq_msg
         s_answer_inner(self, slot, reply, body);
         return;
     }
-    bool streams = s_streams(op_find(slot->request.op)) && reply->status == 200 && !reply->error &&
-                   reply->has_body;
+    bool good = reply->status == 200 && !reply->error && reply->has_body;
+    bool streams = good && s_streams(op_find(slot->request.op));
+    if (good && slot->request.op == OP_ring_show) {
+        looks_judged(self->looks, slot);
+        return;
+    }
     if (!op_manages(op_find(slot->request.op)))
         s_note_behind(self, reply->error);
     if (req) {
@@ -277,8 +286,24 @@ static void s_answer(void *arg, slot_t *slot, const wire_reply_t *reply, zmq_msg
         s_last(self, req);
         if (streams)
             s_open_stream(self, req, slot, body);
+        else if (good && slot->request.op == OP_ring_series)
+            looks_series(self->shared->series, req, &slot->request.id, body);
         else if (!s_comes_back(req, op_find(slot->request.op), &slot->request.id, reply->error))
             reply_wire(req, reply, body, s_is_admin(self, req) ? self->cookie : COOKIE_NONE);
+        s_wipe(self, req, &slot->request, slot->head_len);
+    }
+    s_finish(self, slot);
+}
+
+/* Health of the ring; JSON: NULL: whether the sender may see it is not known. */
+static void s_on_looked(void *arg, slot_t *slot, const char *json)
+{
+    lane_t *self = arg;
+    h2o_req_t *req = slot->owner;
+    if (req) {
+        slot->owner = NULL;
+        s_last(self, req);
+        looks_answer(req, &slot->request.id, json);
         s_wipe(self, req, &slot->request, slot->head_len);
     }
     s_finish(self, slot);
@@ -364,6 +389,7 @@ static void s_tick(lane_t *self, int64_t now_ms)
             listener_tick(self->admin_listener, now_ms);
     }
     streams_tick(self->streams, now_ms);
+    looks_tick(self->looks, now_ms);
     s_publish(self, now_ms);
 }
 
@@ -437,29 +463,6 @@ static bool s_drain(lane_t *self)
     return s_left(self, now, drain.hurry);
 }
 
-static request_limits_t s_request_limits(const conf_t *conf)
-{
-    return (request_limits_t){
-        .body_bytes = conf_uint(conf, SET_gateway_body_bytes),
-        .event_bytes = conf_uint(conf, SET_gateway_incoming_body_bytes),
-        .head_bytes = conf_uint(conf, SET_gateway_head_bytes),
-        .headers = (unsigned)conf_uint(conf, SET_gateway_headers),
-        .parameters = (unsigned)conf_uint(conf, SET_gateway_parameters),
-    };
-}
-
-static listener_limits_t s_listener_limits(const conf_t *conf)
-{
-    return (listener_limits_t){.head_bytes = conf_uint(conf, SET_gateway_head_bytes),
-                               .body_bytes = conf_uint(conf, SET_gateway_body_bytes),
-                               .read_ms = (int64_t)conf_uint(conf, SET_gateway_read_ms)};
-}
-
-static size_t s_body_most(const void *reader, slice_t head)
-{
-    return request_body_most(reader, head);
-}
-
 /* Its connections are counted apart, so that senders cannot take the operator's. */
 static void s_open_admin(lane_t *self)
 {
@@ -467,14 +470,14 @@ static void s_open_admin(lane_t *self)
     if (fd < 0 || self->drain_began_ms)
         return;
     atomic_store(&self->admin_fd, -1);
-    request_limits_t limits = s_request_limits(self->shared->conf);
+    request_limits_t limits = limits_request(self->shared->conf);
     limits.admin_url = conf_text(self->shared->conf, SET_admin_url);
     self->cookie = cookie_use(limits.admin_url);
     self->admin_accept = (h2o_accept_ctx_t){
         .ctx = &self->http, .hosts = self->shared->admin_hosts, .ssl_ctx = self->shared->admin_tls};
     self->admin_reader =
         request_reader_new(&limits, self->shared->admin_routes, self->shared->trusted);
-    listener_limits_t reading = s_listener_limits(self->shared->conf);
+    listener_limits_t reading = limits_listener(self->shared->conf);
     reading.newest_first = true; /* nobody is to lock the operator out by sitting there */
     census_t *census = census_new(ADMIN_CONNECTIONS, ADMIN_SHARE);
     census_limit_bytes(census, ADMIN_BYTES, ADMIN_BYTES);
@@ -486,9 +489,9 @@ static void s_open(lane_t *self)
 {
     const conf_t *conf = self->shared->conf;
     char name[WIRE_NAME];
-    request_limits_t limits = s_request_limits(conf);
-    listener_limits_t reading = s_listener_limits(conf);
-    reading.body_most = s_body_most;
+    request_limits_t limits = limits_request(conf);
+    listener_limits_t reading = limits_listener(conf);
+    reading.body_most = limits_body_most;
     h2o_context_init(&self->http, h2o_evloop_create(), &self->shared->http);
     self->accept = (h2o_accept_ctx_t){
         .ctx = &self->http, .hosts = self->shared->hosts, .ssl_ctx = self->shared->tls};
@@ -501,6 +504,7 @@ static void s_open(lane_t *self)
     self->bridge =
         bridge_new(conf, name, self->admin, self->http.loop, self->inflight, s_answer, self);
     self->streams = streams_new(self->http.loop, self->inflight, self->bridge, self->shared->quota);
+    self->looks = looks_new(self->inflight, self->shared->watch, s_on_looked, self);
     self->listener = listener_new(&self->accept, self->fd, self->shared->census,
                                   self->shared->trusted, &reading);
     listener_expect_line(self->listener, self->shared->balancers);
@@ -541,14 +545,7 @@ void lane_prepare(lane_shared_t *shared)
 {
     const conf_t *conf = shared->conf;
     h2o_globalconf_t *http = &shared->http;
-    h2o_config_init(http);
-    http->server_name = (h2o_iovec_t){(char *)"", 0};
-    uint64_t most = conf_uint(conf, SET_gateway_body_bytes),
-             event = conf_uint(conf, SET_gateway_incoming_body_bytes);
-    http->max_request_entity_size = most > event ? most : event;
-    http->http1.req_timeout =
-        NO_TIMEOUT_MS; /* the intake has its own, by a clock that never jumps */
-    http->http1.upgrade_to_http2 = 0;
+    limits_libh2o(conf, http);
     shared->hosts[0] = s_host(http, "default", 65535);
     shared->admin_hosts[0] = s_host(http, "admin", 65534);
 }

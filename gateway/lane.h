@@ -7,6 +7,8 @@
 #define POSTERN_LANE_H
 
 #include "common/conf/conf.h"
+#include "gateway/health/series.h"
+#include "gateway/health/watch.h"
 #include "gateway/http/listener.h"
 #include "gateway/stream/quota.h"
 
@@ -26,6 +28,8 @@ typedef struct {
     networks_t *trusted, *balancers; /* gateway.trusted_proxies, gateway.proxy_protocol */
     census_t *census;
     quota_t *quota; /* of streams */
+    watch_t *watch;
+    series_t *series;
 } lane_shared_t;
 
 /* How a lane stands, written by its thread. Times are clock_ms (). */

@@ -77,6 +77,7 @@ static const struct {
     {manage_me, 0},
     {manage_people, 0},
     {manage_about, 0},
+    {manage_health, 0},
     {manage_passwords, 0},
     {manage_sessions, 0},
     {manage_invitations, 0},

@@ -82,7 +82,7 @@ extern const task_row_t manage_users[], manage_services[], manage_tokens[], mana
     manage_extension_handlers[], manage_audit[], manage_passwords[], manage_invitations[],
     manage_sessions[], manage_totp[], manage_mtokens[], manage_sources[], manage_formats[],
     manage_format_try[], manage_me[], manage_people[], manage_token_lists[], manage_about[],
-    manage_outlets[];
+    manage_outlets[], manage_health[];
 
 /* What an operation has beside its run. prepare: before it, in a reading view, after the rights
  * were looked at; it may refuse, or make task->job: run then comes after the hasher, in a view of

@@ -3,9 +3,11 @@
 #include "common/monitor/monitor.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { CHECKS = 32, NAME = 64, REASON = 201 };
 
@@ -75,12 +77,17 @@ bool checks_ready(bool *degraded)
 bool checks_write(FILE *to, const char *process, unsigned index, const char *installation)
 {
     static const char *const states[] = {"ok", "degraded", "failed"};
+    char host[HOST_NAME_MAX + 1] = "";
+    gethostname(host, sizeof host - 1);
     pthread_mutex_lock(&s_checks.lock);
     bool degraded, ready = s_ready(&degraded);
     fprintf(to,
             "{\"ready\":%s,\"degraded\":%s,\"process\":\"%s\",\"index\":%u,\"installation\":\"%s\","
-            "\"checks\":[",
-            ready ? "true" : "false", degraded ? "true" : "false", process, index, installation);
+            "\"version\":\"%s\",\"host\":",
+            ready ? "true" : "false", degraded ? "true" : "false", process, index, installation,
+            POSTERN_VERSION);
+    s_write_text(to, host);
+    fputs(",\"checks\":[", to);
     for (unsigned i = 0; i < s_checks.count; i++) {
         fputs(i ? ",{\"name\":" : "{\"name\":", to);
         s_write_text(to, s_checks.check[i].name);

@@ -2,6 +2,8 @@
 #ifndef POSTERN_EXPOSITION_H
 #define POSTERN_EXPOSITION_H
 
+#include "common/monitor/monitor.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -44,7 +46,7 @@ extern const metric_row_t metric_table[];
 /* A metric's values: slot 0 without a label, else a slot a label; of a histogram the buckets, the
  * sum and the count. A HISTOGRAM has bounds from 50 µs on, doubled, a SIZES from 1 to 1,024; the
  * last bucket is without a bound. */
-enum { METRIC_BUCKETS = 20, METRIC_SIZES = 12, METRIC_SLOTS = 256 };
+enum { METRIC_SIZES = 12, METRIC_SLOTS = 256 };
 enum { METRIC_SLOT_SUM = METRIC_BUCKETS, METRIC_SLOT_COUNT = METRIC_BUCKETS + 1 };
 
 int64_t metric_read(unsigned metric, unsigned slot);

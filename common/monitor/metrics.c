@@ -117,7 +117,7 @@ static void s_observe(unsigned metric, int64_t value, int64_t bound, unsigned bu
 void metric_observe_us(metric_t metric, int64_t us)
 {
     assert(metric_table[metric].type == METRIC_TYPE_HISTOGRAM);
-    s_observe(metric, us, 50, METRIC_BUCKETS);
+    s_observe(metric, us, METRIC_BOUND_US, METRIC_BUCKETS);
 }
 
 void metric_observe_size(metric_t metric, int64_t size)

@@ -39,8 +39,18 @@ unsigned metric_signature(slice_t preset, const char *reason);
 void metric_observe_us(metric_t metric, int64_t us);
 /* One observation of a SIZES. */
 void metric_observe_size(metric_t metric, int64_t size);
-/* Reads back, for tests: the sum over labels; a histogram's count. */
+/* Reads back: the sum over labels; a histogram's count. */
 int64_t metric_get(metric_t metric);
+
+/* A HISTOGRAM's buckets: from 50 µs on, doubled, the last one without a bound. */
+enum { METRIC_BUCKETS = 20, METRIC_BOUND_US = 50 };
+typedef struct {
+    int64_t count[METRIC_BUCKETS];
+} metric_buckets_t;
+metric_buckets_t metric_buckets(metric_t metric);
+/* A quantile (0 to 1) in µs of what was observed from BEFORE to NOW, where in its bucket is
+ * interpolated, the last bound beyond that; -1: nothing was. */
+double metric_quantile_us(const metric_buckets_t *now, const metric_buckets_t *before, double q);
 
 /* Starts the thread. PROCESS is "postern-<kind>", INDEX which of several (a worker's shard): the
  * labels of every metric; ADDRESS is host:port; INSTALLATION as conf_installation has it. Exits

@@ -1,7 +1,7 @@
 /* posternctl health: asks every process's monitor. */
+#include "common/health/condition.h"
 #include "ctl/command.h"
 #include "ctl/host/interval.h"
-#include "ctl/host/monitors.h"
 #include "ctl/table.h"
 
 #include <assert.h>
@@ -12,70 +12,13 @@
 
 enum { HEALTH_WATCH_S = 2 };
 
-/* "name: reason" of each check that is not good; those of a process that does not answer: why. */
-static void s_reasons(const json_t *checks, char *text, size_t size)
+static json_t *s_row(const station_t *station, const condition_t *condition)
 {
-    size_t i, len = 0;
-    json_t *check;
-    text[0] = '\0';
-    json_array_foreach (checks, i, check) {
-        const char *state = json_string_value(json_object_get(check, "state"));
-        const char *name = json_string_value(json_object_get(check, "name"));
-        const char *reason = json_string_value(json_object_get(check, "reason"));
-        if (!state || strcmp(state, "ok") == 0 || len >= size)
-            continue;
-        len += (size_t)snprintf(text + len, size - len, "%s%s %s%s%s", len ? "; " : "",
-                                name ? name : "?", state, reason && *reason ? ": " : "",
-                                reason ? reason : "");
-    }
-}
-
-/* In a word; *reason says more where /readyz did not. */
-static const char *s_state(const http_reply_t *health, const http_reply_t *readiness, bool degraded,
-                           char *reason, size_t size)
-{
-    const http_reply_t *silent = readiness->mute || health->status ? readiness : health;
-    const char *silence = monitors_silence(silent);
-    if (silence) {
-        snprintf(reason, size, "no answer: %s%s", silent->error,
-                 silent->mute ? "; it stands still, or another process has its address "
-                                "(event=monitor.busy in its log)"
-                              : "");
-        return silence;
-    }
-    if (health->status != 200) {
-        const char *body = health->body ? health->body : "";
-        snprintf(reason, size, "%.*s", (int)strcspn(body, "\n"), body);
-        return "hanging";
-    }
-    if (readiness->status != 200)
-        return "not ready";
-    return degraded ? "degraded" : "ready";
-}
-
-static json_t *s_row(const station_t *station, const char *installation, const http_reply_t *health,
-                     const http_reply_t *readiness, bool *ready)
-{
-    char reasons[512];
-    json_t *body =
-        readiness->body ? json_loadb(readiness->body, readiness->body_len, 0, NULL) : NULL;
-    bool degraded = json_is_true(json_object_get(body, "degraded"));
-    s_reasons(json_object_get(body, "checks"), reasons, sizeof reasons);
-    bool foreign =
-        monitors_foreign(station, readiness, body, installation, reasons, sizeof reasons);
-    bool alive = health->status == 200 && !foreign;
-    degraded = degraded && !foreign;
-    *ready = alive && readiness->status == 200;
-    const char *state =
-        foreign ? "foreign" : s_state(health, readiness, degraded, reasons, sizeof reasons);
-    if (foreign)
-        json_object_del(body, "checks");
-    json_t *row = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:O?}", "process", station->name,
-                            "monitor", station->monitor, "state", state, "alive", alive, "ready",
-                            *ready, "degraded", degraded, "reasons", table_string(reasons),
-                            "checks", json_object_get(body, "checks"));
-    json_decref(body);
-    return row;
+    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:O?}", "process", station->name,
+                     "monitor", station->monitor, "state", condition->state, "alive",
+                     condition->alive, "ready", condition->ready, "degraded", condition->degraded,
+                     "reasons", table_string(condition->reasons), "checks",
+                     json_object_get(condition->readiness, "checks"));
 }
 
 static bool s_is_wanted(const ctl_t *ctl, const station_t *station)
@@ -109,25 +52,28 @@ static void s_show(const ctl_t *ctl, json_t *rows, bool ready)
 static bool s_round(ctl_t *ctl, const fleet_t *fleet)
 {
     static const char *const paths[] = {"/healthz", "/readyz"};
-    bool all = true, ready;
+    bool all = true;
     unsigned len = fleet_len(fleet);
     json_t *rows = json_array();
     char installation[CONF_INSTALLATION];
     conf_installation(ctl_conf_plain(ctl), installation);
     bool *wanted = calloc(len, sizeof *wanted);
-    http_reply_t *replies = calloc(2 * (size_t)len, sizeof *replies);
+    ask_reply_t *replies = calloc(2 * (size_t)len, sizeof *replies);
     assert(wanted && replies);
     for (unsigned i = 0; i < len; i++)
         wanted[i] = s_is_wanted(ctl, fleet_at(fleet, i));
-    monitors_ask(fleet, wanted, paths, 2, replies);
+    monitors_ask(fleet, wanted, paths, 2, MONITORS_TIMEOUT_MS, replies);
     for (unsigned i = 0; i < len; i++) {
         if (!wanted[i])
             continue;
-        json_array_append_new(rows, s_row(fleet_at(fleet, i), installation, &replies[2 * i],
-                                          &replies[2 * i + 1], &ready));
-        all = all && ready;
-        http_reply_clear(&replies[2 * i]);
-        http_reply_clear(&replies[2 * i + 1]);
+        condition_t condition;
+        condition_read(&condition, fleet_at(fleet, i), installation, &replies[2 * i],
+                       &replies[2 * i + 1]);
+        json_array_append_new(rows, s_row(fleet_at(fleet, i), &condition));
+        all = all && condition.ready;
+        condition_clear(&condition);
+        ask_reply_clear(&replies[2 * i]);
+        ask_reply_clear(&replies[2 * i + 1]);
     }
     s_show(ctl, rows, all);
     free(wanted);

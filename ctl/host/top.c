@@ -1,10 +1,11 @@
 /* posternctl top: how much goes through each process, from the difference of two looks at its
  * /metrics. */
 #include "common/base/clock.h"
+#include "common/health/flows.h"
+#include "common/health/monitors.h"
+#include "common/health/sample.h"
 #include "ctl/command.h"
 #include "ctl/host/interval.h"
-#include "ctl/host/monitors.h"
-#include "ctl/host/sample.h"
 #include "ctl/table.h"
 
 #include <assert.h>
@@ -18,45 +19,17 @@ enum { TOP_INTERVAL_S = 2, TOP_SILENT_MS = 2500 };
 /* What each monitor is asked for. */
 enum { METRICS, READINESS, PAGES };
 
-/* What is looked at of each kind of process. NULL: it has none. */
-typedef struct {
-    const char *section;
-    const char *in, *out;         /* entries */
-    const char *batches, *filled; /* batches, and the entries in them */
-    const char *queue, *oldest;
-    const char *time; /* a histogram */
-} view_t;
-
-static const view_t s_views[] = {
-    {"gateway", "http_requests_total", "link_entries_sent_total", "link_batch_entries_count",
-     "link_batch_entries_sum", "forward_entries", "forward_oldest_seconds", "http_request_seconds"},
-    {"authd", "link_entries_received_total", "link_entries_sent_total", "link_batch_entries_count",
-     "link_batch_entries_sum", "forward_entries", "forward_oldest_seconds", "verdict_seconds"},
-    {"router", "link_entries_received_total", "link_entries_sent_total", "link_batch_entries_count",
-     "link_batch_entries_sum", "queue_entries", "queue_oldest_seconds", "route_seconds"},
-    {NULL, "link_entries_received_total", "link_entries_sent_total", "link_batches_received_total",
-     "link_entries_received_total", NULL, NULL, "commit_seconds"},
-};
-
 typedef struct {
     ctl_t *ctl;
     fleet_t *fleet;
     sample_t **before, **now; /* a process each; NULL: no answer */
-    http_reply_t *replies;    /* PAGES of each */
+    ask_reply_t *replies;     /* PAGES of each */
     bool *foreign;            /* somebody else answers at its address */
     int64_t before_ms, now_ms;
     char installation[CONF_INSTALLATION];
 } top_t;
 
-static const view_t *s_view(const char *section)
-{
-    const view_t *view = s_views;
-    while (view->section && strcmp(view->section, section) != 0)
-        view++;
-    return view;
-}
-
-static const http_reply_t *s_reply(const top_t *self, unsigned i, unsigned page)
+static const ask_reply_t *s_reply(const top_t *self, unsigned i, unsigned page)
 {
     return &self->replies[i * PAGES + page];
 }
@@ -64,13 +37,13 @@ static const http_reply_t *s_reply(const top_t *self, unsigned i, unsigned page)
 static void s_clear_replies(top_t *self)
 {
     for (unsigned i = 0; i < PAGES * fleet_len(self->fleet); i++)
-        http_reply_clear(&self->replies[i]);
+        ask_reply_clear(&self->replies[i]);
 }
 
 static bool s_is_foreign(const top_t *self, unsigned i)
 {
     char who[256];
-    const http_reply_t *readiness = s_reply(self, i, READINESS);
+    const ask_reply_t *readiness = s_reply(self, i, READINESS);
     json_t *body =
         readiness->body ? json_loadb(readiness->body, readiness->body_len, 0, NULL) : NULL;
     bool foreign = monitors_foreign(fleet_at(self->fleet, i), readiness, body, self->installation,
@@ -90,17 +63,17 @@ static void s_look(top_t *self)
         self->now[i] = NULL;
     }
     self->before_ms = self->now_ms;
-    monitors_ask(self->fleet, NULL, paths, PAGES, self->replies);
+    monitors_ask(self->fleet, NULL, paths, PAGES, MONITORS_TIMEOUT_MS, self->replies);
     self->now_ms = clock_ms();
     for (unsigned i = 0; i < len; i++) {
-        const http_reply_t *metrics = s_reply(self, i, METRICS);
+        const ask_reply_t *metrics = s_reply(self, i, METRICS);
         self->foreign[i] = s_is_foreign(self, i);
         if (metrics->status == 200 && metrics->body && !self->foreign[i])
             self->now[i] = sample_parse(metrics->body, metrics->body_len);
     }
 }
 
-static const char *s_state(const http_reply_t *reply, const sample_t *now, bool foreign)
+static const char *s_state(const ask_reply_t *reply, const sample_t *now, bool foreign)
 {
     const char *silence = monitors_silence(reply);
     if (silence)
@@ -137,23 +110,23 @@ static void s_set_whole(json_t *row, const char *key, double value)
 static void s_fill(const top_t *self, json_t *row, unsigned i)
 {
     const sample_t *now = self->now[i], *before = self->before[i];
-    const view_t *view = s_view(fleet_at(self->fleet, i)->section);
+    const flow_t *flow = flow_of(fleet_at(self->fleet, i)->section);
     double seconds = (double)(self->now_ms - self->before_ms) / 1e3;
     if (before && sample_sum(now, "process_start_time_seconds") >
                       sample_sum(before, "process_start_time_seconds") + 0.5)
         before = NULL; /* another process: its counters began anew */
-    double batches = sample_growth(now, before, view->batches);
+    double batches = sample_growth(now, before, flow->batches);
     double commits = sample_growth(now, before, "commit_seconds_count");
     double committing = sample_growth(now, before, "commit_seconds_sum");
-    s_set(row, "in_per_s", sample_growth(now, before, view->in) / seconds);
-    s_set(row, "out_per_s", sample_growth(now, before, view->out) / seconds);
+    s_set(row, "in_per_s", sample_growth(now, before, flow->in) / seconds);
+    s_set(row, "out_per_s", sample_growth(now, before, flow->out) / seconds);
     s_set(row, "batches_per_s", batches / seconds);
     s_set(row, "batch_entries",
-          batches > 0 ? sample_growth(now, before, view->filled) / batches : NAN);
-    s_set_whole(row, "queue_entries", s_of(sample_sum, now, view->queue));
-    s_set(row, "queue_oldest_s", s_of(sample_most, now, view->oldest));
-    s_set(row, "p50_s", sample_quantile(now, before, view->time, 0.5));
-    s_set(row, "p99_s", sample_quantile(now, before, view->time, 0.99));
+          batches > 0 ? sample_growth(now, before, flow->filled) / batches : NAN);
+    s_set_whole(row, "queue_entries", s_of(sample_sum, now, flow->queue));
+    s_set(row, "queue_oldest_s", s_of(sample_most, now, flow->oldest));
+    s_set(row, "p50_s", sample_quantile(now, before, flow->time, 0.5));
+    s_set(row, "p99_s", sample_quantile(now, before, flow->time, 0.99));
     s_set(row, "commits_per_s", commits / seconds);
     s_set(row, "commit_s", commits > 0 ? committing / commits : NAN);
     s_set(row, "cpu", sample_growth(now, before, "process_cpu_seconds_total") / seconds);

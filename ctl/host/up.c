@@ -1,4 +1,5 @@
 /* posternctl up: all processes of this host, started and watched. */
+#include "common/health/fleet.h"
 #include "common/life/kinds.h"
 #include "common/life/life.h"
 #include "common/life/listening.h"
@@ -7,9 +8,9 @@
 #include "common/life/trust.h"
 #include "common/log/log.h"
 #include "ctl/command.h"
+#include "ctl/host/addresses.h"
 #include "ctl/host/demo.h"
 #include "ctl/host/doorbell.h"
-#include "ctl/host/fleet.h"
 #include "ctl/host/supervise.h"
 #include "ctl/notice.h"
 #include "ctl/table.h"
@@ -383,7 +384,7 @@ int up_run(ctl_t *ctl)
     self.fleet = fleet_new(conf, gateways);
     int status = CTL_REFUSED;
     int passed = listening_passed(address, sizeof address); /* a .socket unit's */
-    if (fleet_check(self.fleet, conf, passed < 0, port != 0, err, sizeof err) != 0)
+    if (addresses_check(self.fleet, conf, passed < 0, port != 0, err, sizeof err) != 0)
         ctl_error(ctl, "conflict", "%s", err);
     else
         status = s_serve(&self, conf, passed);

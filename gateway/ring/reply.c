@@ -379,6 +379,14 @@ static bool s_send_gzip(h2o_req_t *req, slice_t json)
     return true;
 }
 
+void reply_document(h2o_req_t *req, const uuid_t7 *id, slice_t json)
+{
+    reply_begin(req, 200, id);
+    reply_content_headers(req, slice_of("application/json"));
+    if (!s_send_gzip(req, json))
+        reply_send(req, h2o_strdup(&req->pool, json.data, json.len).base, json.len);
+}
+
 void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body, cookie_use_t cookie)
 {
     /* 1xx would not end the exchange; an error may not go out as a success. */

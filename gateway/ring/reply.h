@@ -27,6 +27,9 @@ void reply_error(h2o_req_t *req, const uuid_t7 *id, error_code_t code, const cha
  * the reply is not set. */
 void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body, cookie_use_t cookie);
 
+/* Answers with a JSON document that the gateway has made, which is copied. */
+void reply_document(h2o_req_t *req, const uuid_t7 *id, slice_t json);
+
 /* Answers the question of a sender of events whether it may send (CloudEvents, HTTP 1.1 Web Hooks,
  * §4.2): any origin, at any rate; each request is checked by itself, and throttled by 429. ALLOW:
  * the value of the Allow header. */

@@ -14,6 +14,7 @@ BELOW = {
     "stream": {"base"},
     "store": {"base", "log", "conf"},
     "monitor": {"base", "log", "conf", "wire", "store"},
+    "health": {"base", "log", "conf"},
     "life": {"base", "log", "conf", "wire", "store", "monitor"},
     "link": {"base", "log", "conf", "wire", "store", "monitor", "life"},
 }
@@ -24,7 +25,8 @@ WITHIN = {
     "gateway/ring": {"gateway/read"},
     "gateway/http": {"gateway/read", "gateway/ring"},
     "gateway/stream": {"gateway/read", "gateway/ring", "gateway/http"},
-    "gateway": {"gateway/read", "gateway/ring", "gateway/http", "gateway/stream"},
+    "gateway/health": set(),
+    "gateway": {"gateway/read", "gateway/ring", "gateway/http", "gateway/stream", "gateway/health"},
     "authd/directory": set(),
     "authd/judge": {"authd/directory"},
     "authd/accounts": {"authd/directory"},

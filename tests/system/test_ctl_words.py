@@ -143,7 +143,7 @@ def stranger():
         server.shutdown()
 
 
-def test_health_shows_what_is_no_utf8_and_what_was_cut(place, stranger):
+def test_ring_shows_what_is_no_utf8_and_what_was_cut(place, stranger):
     port, answers = stranger
     assert run("init", place / "x").returncode == 0
     words = ("health", "gateway-0", "-c", place / "x/postern.conf", "-s", f"gateway.monitor=127.0.0.1:{port}", "--json")

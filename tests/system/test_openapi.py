@@ -208,6 +208,8 @@ def people(call):
     call("user_list", params={"q": "ada", "state": "all"})
     call("user_show", "me")
     call("about_show")
+    call("ring_show")
+    call("ring_series", params={"minutes": 1})
     call("audit_list", params={"order": "desc", "limit": 5, "op": "user_edit", "object": ADA, "who": "control"})
 
 

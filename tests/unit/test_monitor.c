@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -108,10 +109,13 @@ static void test_ready_states(void **state)
     (void)state;
     /* A process that has said nothing yet is not ready. */
     assert_int_equal(s_status(s_get("/readyz")), 503);
-    assert_string_equal(
-        s_body(s_text),
-        "{\"ready\":false,\"degraded\":false,\"process\":\"postern-test\",\"index\":7,"
-        "\"installation\":\"one\",\"checks\":[]}\n");
+    char expected[512], host[256] = "";
+    gethostname(host, sizeof host - 1);
+    snprintf(expected, sizeof expected,
+             "{\"ready\":false,\"degraded\":false,\"process\":\"postern-test\",\"index\":7,"
+             "\"installation\":\"one\",\"version\":\"%s\",\"host\":\"%s\",\"checks\":[]}\n",
+             POSTERN_VERSION, host);
+    assert_string_equal(s_body(s_text), expected);
     monitor_check("store", CHECK_OK, NULL);
     assert_int_equal(s_status(s_get("/readyz")), 200);
     assert_non_null(strstr(s_text, "application/json"));

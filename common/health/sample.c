@@ -1,4 +1,4 @@
-#include "ctl/host/sample.h"
+#include "common/health/sample.h"
 
 #include <assert.h>
 #include <math.h>

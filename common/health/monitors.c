@@ -1,4 +1,4 @@
-#include "ctl/host/monitors.h"
+#include "common/health/monitors.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -6,32 +6,25 @@
 #include <string.h>
 
 void monitors_ask(const fleet_t *fleet, const bool *wanted, const char *const *paths,
-                  unsigned pages, http_reply_t *replies)
+                  unsigned pages, int64_t timeout_ms, ask_reply_t *replies)
 {
     unsigned len = fleet_len(fleet), n = 0;
-    char(*urls)[320] = calloc((size_t)len * pages, sizeof *urls);
-    http_request_t *requests = calloc((size_t)len * pages, sizeof *requests);
-    http_reply_t *got = calloc((size_t)len * pages, sizeof *got);
-    assert(urls && requests && got);
+    inquiry_t *asks = calloc((size_t)len * pages, sizeof *asks);
+    ask_reply_t *got = calloc((size_t)len * pages, sizeof *got);
+    assert(asks && got);
     for (unsigned i = 0; i < len; i++)
-        for (unsigned page = 0; page < pages && (!wanted || wanted[i]); page++) {
-            snprintf(urls[n], sizeof *urls, "http://%s%s", fleet_at(fleet, i)->monitor,
-                     paths[page]);
-            requests[n] = (http_request_t){
-                .method = "GET", .url = urls[n], .timeout_ms = MONITORS_TIMEOUT_MS};
-            n++;
-        }
-    http_request_all(requests, got, n);
+        for (unsigned page = 0; page < pages && (!wanted || wanted[i]); page++)
+            asks[n++] = (inquiry_t){fleet_at(fleet, i)->monitor, paths[page]};
+    ask_all(asks, got, n, timeout_ms);
     memset(replies, 0, (size_t)len * pages * sizeof *replies);
     for (unsigned i = 0, at = 0; i < len; i++)
         for (unsigned page = 0; page < pages && (!wanted || wanted[i]); page++)
             replies[i * pages + page] = got[at++];
-    free(urls);
-    free(requests);
+    free(asks);
     free(got);
 }
 
-const char *monitors_silence(const http_reply_t *reply)
+const char *monitors_silence(const ask_reply_t *reply)
 {
     return reply->status ? NULL : reply->mute ? "stopped" : "absent";
 }
@@ -43,7 +36,7 @@ static bool s_is_here(const char *address)
            strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0;
 }
 
-bool monitors_foreign(const station_t *station, const http_reply_t *reply, const json_t *readiness,
+bool monitors_foreign(const station_t *station, const ask_reply_t *reply, const json_t *readiness,
                       const char *installation, char *reason, size_t size)
 {
     const char *process = json_string_value(json_object_get(readiness, "process"));

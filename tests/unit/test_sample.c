@@ -1,5 +1,5 @@
 /* What two looks at /metrics tell. */
-#include "ctl/host/sample.h"
+#include "common/health/sample.h"
 
 #include <math.h>
 #include <setjmp.h>

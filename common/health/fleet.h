@@ -1,7 +1,7 @@
-/* The processes that a configuration asks for on this host: gateways, one authd, one router, a
- * worker a shard. Read-only once made. */
-#ifndef POSTERN_CTL_HOST_FLEET_H
-#define POSTERN_CTL_HOST_FLEET_H
+/* The processes of a configuration, and where their monitors are: gateways, authds, routers, a
+ * worker a shard. Read-only once made: any thread. */
+#ifndef POSTERN_HEALTH_FLEET_H
+#define POSTERN_HEALTH_FLEET_H
 
 #include "common/conf/conf.h"
 
@@ -9,6 +9,7 @@ typedef struct {
     char name[32];       /* "gateway-0" */
     const char *section; /* "gateway" */
     unsigned index;
+    bool counted;      /* a setting says how many there are: it is one of them */
     setting_t setting; /* of its monitor */
     char monitor[288]; /* address:port */
     char serves[288];  /* for people: the public address, or the shard */
@@ -16,7 +17,10 @@ typedef struct {
 
 typedef struct fleet fleet_t;
 
+/* What is asked for on one host: GATEWAYS, one authd, one router, a worker a shard. */
 fleet_t *fleet_new(const conf_t *conf, unsigned gateways);
+/* The same with OTHERS of each kind that no setting counts: those that there may be. */
+fleet_t *fleet_new_most(const conf_t *conf, unsigned gateways, unsigned others);
 void fleet_destroy(fleet_t **self_p);
 
 unsigned fleet_len(const fleet_t *self);
@@ -25,12 +29,5 @@ const station_t *fleet_at(const fleet_t *self, unsigned i);
 /* How many processes of the I-th kind there are, in the fleet's order; *section is its section. 0
  * past the last kind. */
 unsigned fleet_kind(const conf_t *conf, unsigned gateways, unsigned i, const char **section);
-
-/* Checks that every address of the fleet can be listened on (gateway.listen only with listen_here:
- * else the socket was passed; a monitor's and the admin listener's may be taken, unless LAID: who
- * starts has just chosen it) and that no two are the same. 0, or -1 with a sentence that names the
- * setting and the address. */
-int fleet_check(const fleet_t *self, const conf_t *conf, bool listen_here, bool laid, char *err,
-                size_t err_size);
 
 #endif

@@ -1,7 +1,7 @@
 /* One look at a process's /metrics (Prometheus text format), and the differences of two looks. A
  * value that is not there is NAN. Threading: one thread. */
-#ifndef POSTERN_CTL_HOST_SAMPLE_H
-#define POSTERN_CTL_HOST_SAMPLE_H
+#ifndef POSTERN_HEALTH_SAMPLE_H
+#define POSTERN_HEALTH_SAMPLE_H
 
 #include <stddef.h>
 
