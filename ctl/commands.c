@@ -445,6 +445,10 @@ const command_t command_table[] = {
      "tail bot buildbot", {TAIL}, .op = OP_bot_stream},
     {"tail extension", tail_run, "NAME…", 1, 16, "show an extension's events as they come (by name or app-id)",
      "tail extension shop --since all", {TAIL, {APP}}, .op = OP_extension_stream},
+    {"tail targets", tail_run, "KIND:NAME…", 1, 64, "show the messages of targets of any kind as they come, by one stream",
+     "tail targets channel:releases bot:buildbot extension:shop\ntail targets channel:releases buddy --since 2h", {TAIL}, .op = OP_streams},
+    {"tail all", tail_run, "", 0, 0, "show all that the token may read as it comes, by one stream",
+     "tail all\ntail all --last 1 --json", {TAIL}, .op = OP_streams},
 
     {"delivery list", delivery_list_run, "KIND NAME", 2, 2,
      "list deliveries of a bot or an extension, the newest first",

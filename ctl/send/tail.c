@@ -1,8 +1,10 @@
 /* posternctl tail …: live streams of one target or several, which come back by themselves where
  * they were. */
 #include "common/base/clock.h"
+#include "common/base/ops.h"
 #include "common/base/url.h"
 #include "common/base/uuid.h"
+#include "common/stream/bytes.h"
 #include "ctl/command.h"
 #include "ctl/http_lines.h"
 #include "ctl/json_read.h"
@@ -17,13 +19,22 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TAIL_TARGETS = 16, AGAIN_LEAST_MS = 500, AGAIN_MOST_MS = 10000, TURN_MS = 500, ID = 64 };
+enum {
+    TAIL_TARGETS = 16,
+    AGAIN_LEAST_MS = 500,
+    AGAIN_MOST_MS = 10000,
+    TURN_MS = 500,
+    WHERE = 256, /* a target in words */
+    ID = 8192,   /* of a stream of several targets, over many shards */
+};
 
 struct tail;
 
 typedef struct {
     struct tail *tail;
     const char *name;
+    bool several;  /* its one stream is of several targets: */
+    char *targets; /* as the gateway takes them; NULL: all */
     call_t *call;
     char id[ID];    /* of the last event; "": none has come */
     bool opened;    /* once */
@@ -52,6 +63,8 @@ static void s_begin(place_t *self)
     snprintf(after, sizeof after, "Last-Event-ID: %s", self->id);
     if (*self->id)
         headers[2] = after;
+    if (self->targets)
+        url_add(&url, "targets", self->targets);
     if (!*self->id && since)
         url_add(&url, "since", since);
     if (!*self->id && last)
@@ -61,14 +74,28 @@ static void s_begin(place_t *self)
     free(url);
 }
 
+/* Which of several targets an event is of; else the stream's name. */
+static const char *s_which(const place_t *self, const json_t *data, char text[WHERE])
+{
+    const json_t *target = json_object_get(data, "target");
+    const char *kind = json_string_value(json_object_get(target, "kind"));
+    const char *name = json_string_value(json_object_get(target, "name"));
+    if (!kind || !name)
+        return self->name;
+    snprintf(text, WHERE, "%s:%s", kind, name);
+    return text;
+}
+
 /* EVENT: what has become of it. */
 static void s_show(place_t *self, const char *event, json_t *message)
 {
-    const char *where = self->tail->len > 1 ? self->name : NULL;
+    char text[WHERE];
+    bool many = self->several || self->tail->len > 1;
+    const char *where = many ? s_which(self, message, text) : NULL;
     if (!ctl_json(self->tail->ctl)) {
         shown_message(message, where, self->tail->colours);
     } else {
-        if (where)
+        if (where && !self->several)
             json_object_set_new(message, "target", json_string(where));
         if (*event != 'm')
             json_object_set_new(message, "change", json_string(event));
@@ -77,19 +104,26 @@ static void s_show(place_t *self, const char *event, json_t *message)
     fflush(stdout);
 }
 
-static void s_say(const place_t *self, const char *what)
+static void s_say(const char *which, const char *what)
 {
-    fprintf(stderr, "posternctl: %s: ", self->name);
+    fputs("posternctl: ", stderr);
+    table_text(stderr, which);
+    fputs(": ", stderr);
     table_text(stderr, what);
     fputc('\n', stderr);
 }
 
 static void s_on_end(place_t *self, const json_t *data)
 {
+    char text[WHERE];
     const char *code = json_string_value(json_object_get(data, "code"));
     const char *message = json_string_value(json_object_get(data, "message"));
     if (code && strcmp(code, "draining") == 0)
         return;
+    if (json_object_get(data, "target")) {
+        s_say(s_which(self, data, text), message ? message : "it has ended");
+        return;
+    }
     self->over = true;
     self->tail->status = CTL_REFUSED;
     ctl_error(self->tail->ctl, code ? code : "failed", "%s: %s", self->name,
@@ -98,10 +132,12 @@ static void s_on_end(place_t *self, const json_t *data)
 
 static void s_on_reset(place_t *self, const json_t *data)
 {
+    char text[WHERE];
     const char *reason = json_string_value(json_object_get(data, "reason"));
-    s_say(self, reason && strcmp(reason, "expired") == 0
-                    ? "messages were removed before they could be shown; it goes on behind them"
-                    : "the messages are others than before; it begins with the oldest");
+    s_say(s_which(self, data, text),
+          reason && strcmp(reason, "expired") == 0
+              ? "messages were removed before they could be shown; it goes on behind them"
+              : "the messages are others than before; it begins with the oldest");
 }
 
 static void s_on_event(place_t *self, const char *event, const json_t *row)
@@ -155,7 +191,7 @@ static void s_on_ended(void *arg, long status, const char *body, const char *err
     wait_ms = retry_s * INT64_C(1000) > self->wait_ms ? retry_s * INT64_C(1000) : self->wait_ms;
     self->again_ms = clock_ms() + wait_ms + (int64_t)(uuid_instance() % (uint64_t)self->wait_ms);
     if (!self->over && self->wait_ms > AGAIN_LEAST_MS)
-        s_say(self, *error ? error : "no stream; it is tried again");
+        s_say(self->name, *error ? error : "no stream; it is tried again");
 }
 
 /* False when all are over. */
@@ -174,10 +210,31 @@ static bool s_turn(tail_t *self)
 }
 
 /* False after the error was shown. */
+static bool s_open_several(tail_t *self)
+{
+    place_t *place = &self->place[self->len++];
+    bytes_t targets = {0};
+    const char *name;
+    for (unsigned i = 0; (name = ctl_argument(self->ctl, i)); i++) {
+        bytes_put(&targets, ",", i > 0);
+        bytes_put(&targets, name, strlen(name));
+    }
+    *place = (place_t){.tail = self, .several = true, .name = "stream"};
+    if (targets.len > 0) {
+        bytes_put(&targets, "", 1);
+        place->targets = targets.data;
+    }
+    place->call = call_of(self->ctl, OP_streams, "");
+    return place->call;
+}
+
+/* False after the error was shown. */
 static bool s_open(tail_t *self)
 {
     unsigned op = operation_of(self->ctl);
     const char *name;
+    if (op == OP_streams)
+        return s_open_several(self);
     while (op && (name = ctl_argument(self->ctl, self->len))) {
         place_t *place = &self->place[self->len++];
         *place = (place_t){.tail = self, .name = name, .call = call_of(self->ctl, op, name)};
@@ -196,8 +253,10 @@ int tail_run(ctl_t *ctl)
         self.status = CTL_REFUSED;
     while (self.len > 0 && self.place[self.len - 1].call && s_turn(&self))
         ;
-    for (unsigned i = 0; i < self.len; i++)
+    for (unsigned i = 0; i < self.len; i++) {
         call_destroy(&self.place[i].call);
+        free(self.place[i].targets);
+    }
     http_lines_destroy(&self.lines);
     return self.status;
 }

@@ -381,6 +381,27 @@ def test_tail_shows_what_comes_and_comes_back(make_ring, name):
         assert both.poll() is None
 
 
+def test_tail_of_several_and_of_all_is_one_stream(ring, name):
+    user = ring.user(name)
+    ring.channel(name, user)
+    ring.bot(name, user)
+    before = ring.metric("gateway-0", "streams")
+    with tailing(ring, user, "targets", f"channel:{name}", f"bot:{name}") as some, \
+            tailing(ring, user, "all", "--json") as every:
+        ring.wait(lambda: ring.metric("gateway-0", "streams") == before + 2, 20)
+        time.sleep(0.3)  # they are open; now both have begun
+        assert ring.post(ring.channel_url(name, user.token), {"text": "one"}).status_code == 204
+        line = some.stdout.readline()
+        assert f"channel:{name}" in line and line.rstrip().endswith("one")
+        row = json.loads(every.stdout.readline())
+        assert (row["target"]["kind"], row["target"]["name"], row["message"]["text"]) == ("channel", name, "one")
+        ring.manage("channel_edit", name, archived=True)
+        assert f"channel:{name}: " in some.stderr.readline()
+        assert ring.post(ring.bot_url(name, user.token), {"text": "two"}).status_code == 200
+        assert f"bot:{name}" in some.stdout.readline() and json.loads(every.stdout.readline())["target"]["kind"] == "bot"
+        assert some.poll() is None and every.poll() is None
+
+
 def test_tail_says_why_it_cannot(ring, name):
     user = ring.user(name)
     for words, status, text in ((("tail", "channel", "no_such_channel"), 1, "unknown_channel"),

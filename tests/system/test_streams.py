@@ -1,5 +1,6 @@
 """Live streams of several targets: of each what was answered 2xx, once and in order, with one position for all."""
 
+import json
 import threading
 import time
 import urllib.parse
@@ -9,7 +10,7 @@ import requests
 
 from harness import postern
 from harness.connection import Connection
-from harness.postern import SLOW
+from harness.postern import SLOW, free_ports
 from reading_streams import Raw, Several, Sse
 
 SETTINGS = {"authd.rate": 0}
@@ -303,4 +304,63 @@ def test_a_url_ends_at_its_time(wide, name):
     (event, data, _), = iter(Sse(raw.chunks()))
     assert event == "end" and '"token_expired"' in data
     assert wide.get(wide.base + path).json()["code"] == "token_expired"
+    raw.close()
+
+
+def reshard(ring, count):
+    ring.stop()
+    ring.ctl("reshard", "channel", count)
+    ring.shards["channel"] = count
+    base = free_ports(count)
+    ring.settings["channel.monitor"] = f"127.0.0.1:{base}"
+    ring.monitors.update({f"channel-{i}": f"http://127.0.0.1:{base + i}" for i in range(count)})
+    ring.up()
+
+
+def read_on(ring, user, targets, position, had, wanted):
+    """From a POSITION of who HAD so much: the rest of each, once and in order, without a reset."""
+    reader = Several(ring.port, streams(*targets), user.token, lines=True, since=position)
+    rest = {each: [n for n in wanted[each] if n > had.get(each, 0)] for each in wanted}
+    ring.wait(lambda: reader.by_name == {each: row for each, row in rest.items() if row}, 20,
+              what=f"{position}: {rest}, not {reader.by_name} {reader.others}")
+    assert not [event for event, _ in reader.others if event == "reset"]
+    reader.stop()
+    return reader.position
+
+
+def test_a_position_outlives_reshards(make_ring, name):
+    """From one shard to three to two: of any position, also of one that was two counts ago."""
+    ring = make_ring(shards={"channel": 1}, settings={"authd.rate": 0}).up()
+    ada, names = places(ring, name)
+    targets = [f"channel:{each}" for each in names]
+    post(ring, ada, names, 1, 4)
+    live = Several(ring.port, streams(*targets), ada.token, lines=True, since="all")
+    marks = []  # of each event: its position, and what had come of each target by then
+    take = live._take
+
+    def note(event, data, position):
+        take(event, data, position)
+        if event == "message":
+            marks.append((position, {each: row[-1] for each, row in live.by_name.items()}))
+
+    live._take = note
+    ring.wait(lambda: live.by_name == want(names, 1, 4), 20)
+    live.stop()
+    begin = {each: 0 for each in names}
+    assert marks and live.got[0][1] == 1
+    for count, last in ((3, 6), (2, 8)):
+        reshard(ring, count)
+        post(ring, ada, names, last - 1, 2)
+        for position, had in (marks[0], marks[len(marks) // 2], marks[-1]):
+            after = read_on(ring, ada, targets, position, {**begin, **had}, want(names, 1, last))
+        assert after.startswith(f"~c{count}.")
+        marks.append((after, dict.fromkeys(names, last)))
+    # In the middle of what a reshard has brought, one comes back to the same journals; else it is said.
+    moved = "~c3.5_0000001.5_0000001.5_0000001"
+    answer = ring.get(ring.base + streams(*targets, since=moved), headers={"Authorization": f"Bearer {ada.token}"})
+    assert (answer.status_code, answer.json()["code"]) == (410, "cursor_expired")
+    raw = Raw(ring.port, streams(*targets), [f"Authorization: Bearer {ada.token}", f"Last-Event-ID: {moved}"])
+    resets = [(event, json.loads(data)) for (event, data, _), _ in zip(Sse(raw.chunks()), names)]
+    assert {(event, data["reason"], data["from"], data["target"]["name"]) for event, data in resets} == \
+        {("reset", "replaced", 1, each) for each in names}
     raw.close()
