@@ -403,6 +403,8 @@ void reply_wire(h2o_req_t *req, const wire_reply_t *reply, zmq_msg_t *body, cook
     size_t len = reply->has_body && status != 204 ? zmq_msg_size(body) : 0;
     if (len && s_send_text(req, reply, slice(zmq_msg_data(body), len)))
         return;
+    if (len && s_is_list(reply) && reply_lines(req, slice(zmq_msg_data(body), len)))
+        return;
     if (len)
         reply_content_headers(req, slice_of("application/json"));
     if (len && s_is_list(reply) && s_send_gzip(req, slice(zmq_msg_data(body), len)))

@@ -1,5 +1,5 @@
-/* What every answer has: a status, an id, its headers, and how it is sent. For reply.c and
- * reply_page.c alone. Threading: the request's thread. */
+/* What every answer has: a status, an id, its headers, and how it is sent. For reply.c,
+ * reply_page.c and reply_lines.c alone. Threading: the request's thread. */
 #ifndef POSTERN_GATEWAY_RING_REPLY_HEAD_H
 #define POSTERN_GATEWAY_RING_REPLY_HEAD_H
 
@@ -25,6 +25,10 @@ void reply_send(h2o_req_t *req, const char *body, size_t len);
 
 /* Ends a HEAD of what has no length. */
 void reply_send_head(h2o_req_t *req);
+
+/* Answers with the rows of a list as JSON lines (application/x-ndjson), if REQ accepts them and
+ * JSON is one; the status is there. False: neither. */
+bool reply_lines(h2o_req_t *req, slice_t json);
 
 /* Whether what answers REQ is reply_send, and not libh2o itself. */
 bool reply_is_ours(const h2o_req_t *req);

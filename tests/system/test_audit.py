@@ -89,6 +89,27 @@ def test_it_is_read_newest_first_and_filtered(ring, name):
         assert (answer.status_code, answer.json()["details"]["field"]) == (400, field), answer.text
 
 
+def test_it_comes_as_json_lines(ring, ask, name):
+    ring.user(name, token=False)
+    lines = {"headers": {"Accept": "application/x-ndjson"}}
+    page, rows, after = ask("GET", "/audit", params={"limit": 1000}).json(), [], 0
+    while after is not None:
+        answer = ask("GET", "/audit", params={"limit": 7, "after": after}, **lines)
+        assert (answer.status_code, answer.headers["Content-Type"], answer.headers["Vary"]) == (200, "application/x-ndjson", "Accept")
+        rows += [json.loads(line) for line in answer.text.splitlines()]
+        after = answer.headers.get("X-Next")
+    assert rows[:len(page["rows"])] == page["rows"] and any(name in row["object"] for row in rows)
+    # Other lists likewise, with their cursors; what is no list, and a refusal, stays as it is.
+    users = ask("GET", "/users", params={"limit": 1}, **lines)
+    assert len(users.text.splitlines()) == 1 and users.headers["X-Next"] == ask("GET", "/users", params={"limit": 1}).json()["next"]
+    assert ask("GET", "/about", **lines).headers["Content-Type"] == "application/json"
+    refused = ask("GET", "/audit", params={"last": "x"}, **lines)
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_param")
+    nothing = ask("GET", "/audit", params={"op": "user_delete", "object": f"no-{name}"}, **lines)
+    assert (nothing.text, nothing.headers.get("X-Next")) == ("", None)
+    assert ask("HEAD", "/audit", **lines).text == ""
+
+
 def test_a_forged_number_is_no_page(ring):
     for params in ({"after": 2 ** 62}, {"order": "desc", "before": 1}):
         assert ring.manage("audit_list", **params) == {"rows": [], "next": None}
