@@ -3,7 +3,7 @@
 import pytest
 
 from harness.postern import SLOW
-from reading_streams import Reader
+from reading_streams import Reader, Several
 
 
 class People:
@@ -150,6 +150,26 @@ def test_streams_and_waits_show_it_to_those_alone(people):
             assert reader.failure is None and reader.opened == 1
     page = ring.get(people.url(people.dan, "messages", **{"from": "13", "wait": "1"})).json()
     assert page == {"messages": [], "next": None}
+
+
+def test_a_stream_of_several_targets_shows_it_to_those_alone(people):
+    ring, other = people.ring, people.name + "_2"
+    ring.channel(other, people.ada, [people.ada, people.bob, people.cy, people.dan])
+    path = f"/api/v2/streams?targets=channel:{people.name},channel:{other}"
+    people.post(people.bob, {"text": "0", "userids": [people.cy.id]})
+    readers = {who: [Several(ring.port, path, getattr(people, who).token, lines=lines) for lines in (False, True)]
+               for who in ("bob", "cy", "dan")}
+    assert all(reader.ready.wait(20 * SLOW) for each in readers.values() for reader in each)
+    for i in range(1, 10):
+        people.post(people.bob, {"text": str(i), **({"userids": [people.cy.id]} if i % 3 == 0 else {})})
+    want = {"bob": list(map(str, range(1, 10))), "cy": list(map(str, range(1, 10))), "dan": [str(i) for i in range(1, 10) if i % 3]}
+    try:
+        ring.wait(lambda: all(reader.texts == want[who] for who, each in readers.items() for reader in each), 20,
+                  what="each reader to have its own")
+    finally:
+        for each in readers.values():
+            for reader in each:
+                reader.stop()
 
 
 def test_a_bot_s_message_is_for_all_or_for_those_named(ring, name):
