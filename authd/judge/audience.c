@@ -173,7 +173,7 @@ static bool s_mentions(slice_t text)
 {
     const char *at = text.data, *end = at + text.len;
     while (at < end && (at = memchr(at, 'u', (size_t)(end - at)))) {
-        for (unsigned i = 0; i < FIELDS; i++) {
+        for (unsigned i = 0; i < FIELDS && end - at > 1 && at[1] == 's'; i++) {
             size_t len = strlen(s_fields[i]);
             if ((size_t)(end - at) >= len && memcmp(at, s_fields[i], len) == 0)
                 return true;

@@ -8,6 +8,7 @@
 #include "authd/directory/tokens.h"
 #include "authd/directory/users.h"
 #include "authd/judge/audience.h"
+#include "authd/judge/direct.h"
 #include "common/base/ops.h"
 #include "common/base/secret.h"
 
@@ -184,6 +185,23 @@ static error_code_t s_find_buddy(case_t *self, rule_t rule)
     uuid_text(&buddy.id, self->judge->target);
     self->request->target = slice(self->judge->target, UUID_TEXT - 1);
     self->request->principal.target = buddy.id;
+    return ERROR_none;
+}
+
+/* The chat of two users needs no row: its id follows from theirs, so nobody else can name it. */
+static error_code_t s_find_direct(case_t *self, rule_t rule)
+{
+    user_t other;
+    (void)rule;
+    if (self->bound && self->terms.listed)
+        return ERROR_out_of_scope;
+    if (self->operates)
+        return ERROR_unknown_chat;
+    if (!direct_find(self->view, self->request, &other))
+        return ERROR_unknown_user;
+    uuid_text(&other.id, self->judge->target);
+    self->request->target = slice(self->judge->target, UUID_TEXT - 1);
+    direct_chat(&self->token.user, &other.id, &self->request->principal.target);
     return ERROR_none;
 }
 

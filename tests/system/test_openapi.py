@@ -380,7 +380,7 @@ def test_every_operation_answers_as_it_says(client, ring):
     call("channel_import", "oas_channel", {"text": "from elsewhere"}, 204, params={"time": "1d", "sender": "Grace"})
     for name, target in (("channel_message", "oas_channel"), ("channel_id_message", channel["id"]),
                          ("chat_message", channel["id"]), ("bot_message", "oas_bot"),
-                         ("buddy_message", OWNER)):
+                         ("buddy_message", OWNER), ("direct_message", OWNER)):
         call(name, target, text, 204)
         sent = call(name, target, text, params={"sync_message": "true"})
         change(call, name, target, sent["message_id"])
@@ -399,7 +399,7 @@ def test_every_operation_answers_as_it_says(client, ring):
         call(f"bot_format_{method}", "oas_bot")
         call(f"extension_format_{method}", app["app_id"], params={"appkey": app["appkey"]})
     for name, target in (("channel", "oas_channel"), ("channel_id", channel["id"]), ("bot", "oas_bot"),
-                         ("chat", channel["id"]), ("buddy", OWNER), ("extension", app["app_id"])):
+                         ("chat", channel["id"]), ("buddy", OWNER), ("direct", OWNER), ("extension", app["app_id"])):
         page = call(f"{name}_history", target, params={"limit": 2})
         if name == "extension":
             for head in ("", "_head"):

@@ -230,3 +230,11 @@ def test_what_is_wrong_is_said(pushing, name):
         pushing.ctl("outlet", "create", name, "generic", "--url", "https://x.example")
     with pytest.raises(postern.CtlError, match="which is the most"):
         pushing.ctl("outlet", "create", name, "generic", "--url", "https://x.example")
+
+
+def test_what_is_for_some_users_alone_is_not_pushed(pushing, service, name):
+    ada = channel(pushing, name)
+    pushing.ctl("outlet", "create", name, "generic", "--url", service.url)
+    for text, more in (("one", {}), ("secret", {"userids": ada.id}), ("two", {})):
+        post(pushing, name, ada, text, **more)
+    assert [body["message"]["text"] for body in service.bodies(2)] == ["one", "two"]

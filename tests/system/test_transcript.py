@@ -148,6 +148,18 @@ def buddies(it):
     it.ask("buddy_stream", "GET", "/buddies/$ME/stream?since=all&format=json", stream=2)
 
 
+def direct(it):
+    it.title("The chat of two people")
+    it.ask("direct_message", "POST", "/direct/$BOBS_ID/message", '{"text": "Hello, Bob"}')
+    it.ask("direct_message", "POST", "/direct/$ME/message?sync_message=true", '{"text": "Hello, Ada"}', user="$BOB")
+    it.ask("direct_message_show", "GET", "/direct/$BOBS_ID/messages/$LAST")
+    it.ask("direct_message_edit", "PUT", "/direct/$ME/messages/$LAST", '{"text": "Hello, Ada!"}', user="$BOB")
+    it.ask("direct_history", "GET", "/direct/$BOBS_ID/messages")
+    it.ask("direct_message_delete", "DELETE", "/direct/$BOBS_ID/messages/$LAST")
+    it.ask("direct_message_delete", "DELETE", "/direct/$ME/messages/$LAST", user="$BOB")
+    it.ask("direct_stream", "GET", "/direct/$ME/stream?since=all&format=json", user="$BOB", stream=2)
+
+
 def bots(it):
     it.title("A bot")
     place(it, "bot", "/bots/helper", 2)
@@ -182,7 +194,7 @@ def operations():
 
 def test_the_transcript_is_what_curl_is_answered(ring):
     it = Transcript(ring, "transcript")
-    for part in (channels, buddies, bots, extensions):
+    for part in (channels, buddies, direct, bots, extensions):
         part(it)
     assert {op for op, _ in it.asked} == operations()
     if os.environ.get("POSTERN_ACCEPT"):

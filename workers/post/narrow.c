@@ -9,12 +9,12 @@
 
 typedef enum { SAID_NOTHING, SAID_TRUE, SAID_FALSE } said_t;
 
-/* Targets that one user reads alone have nobody to name. */
+/* Targets that one user reads alone, or two, have nobody to name. */
 static bool s_has_people(const wire_request_t *request)
 {
     const op_t *op = op_find(request->op);
-    return op && op->owner != OWNER_EXTENSION && request->op != OP_buddy_message &&
-           request->op != OP_buddy_message_edit;
+    return op && op->owner != OWNER_EXTENSION && strncmp(op->path, "/buddies/", 9) != 0 &&
+           strncmp(op->path, "/direct/", 8) != 0;
 }
 
 static bool s_names_somebody(job_t *job, const char *name)
@@ -89,8 +89,10 @@ void narrow_event(const post_t *self, job_t *job)
 
 void narrow_message(const post_t *self, job_t *job)
 {
+    enum { SAYS = MESSAGE_NARROWED | MESSAGE_BROADCAST | MESSAGE_NO_BROADCAST };
     bool in_body = self->verdict.flags & MESSAGE_NARROWED;
-    if (!s_has_people(job->request))
+    bool says = self->verdict.flags & SAYS || job->request->params.len > 0;
+    if (!says || !s_has_people(job->request))
         return;
     bool bot = op_find(job->request->op)->owner == OWNER_BOT;
     said_t all = bot ? s_broadcast(self, job) : SAID_NOTHING;
