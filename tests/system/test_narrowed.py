@@ -58,6 +58,10 @@ def test_who_is_named_and_who_has_posted_read_it_and_nobody_else(people):
     for who, status in (("bob", 200), ("cy", 200), ("ada", 404), ("dan", 404)):
         answer = ring.get(people.url(getattr(people, who), "messages", message))
         assert answer.status_code == status, (who, answer.text)
+    for method, body in (("PUT", {"text": "mine"}), ("DELETE", None)):
+        for who, code in (("cy", "not_allowed"), ("dan", "unknown_message")):
+            answer = ring.request(method, people.url(getattr(people, who), "messages", message), body)
+            assert answer.json()["code"] == code, (method, who, answer.text)
     assert people.texts(people.ada, narrowed="all") == ["open", "secret", "last"]
     answer = ring.get(people.url(people.dan, "messages", narrowed="all"))
     assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")

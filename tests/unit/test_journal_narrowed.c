@@ -94,6 +94,21 @@ static void s_check(journal_t *journal)
     s_reads(journal, DAN, each, "all later-0 later");
 }
 
+/* Another user's is refused to whom it is for, and not there for the others. */
+static void s_check_others(journal_t *journal, const journal_entry_t *one)
+{
+    for (journal_change_t change = CHANGE_EDIT; change <= CHANGE_DELETE; change++) {
+        journal_entry_t named = s_post(CY, "mine"), other = s_post(DAN, "mine");
+        journal_entry_t owner = s_post(ANN, "mine");
+        named.change = other.change = owner.change = change;
+        named.named = other.named = owner.named = s_name(one);
+        owner.any = change == CHANGE_EDIT;
+        assert_int_equal(s_append(journal, &named), JOURNAL_FOREIGN);
+        assert_int_equal(s_append(journal, &other), JOURNAL_UNKNOWN);
+        assert_int_equal(s_append(journal, &owner), owner.any ? JOURNAL_FOREIGN : JOURNAL_UNKNOWN);
+    }
+}
+
 static void test_who_reads_what(void **state)
 {
     (void)state;
@@ -109,6 +124,7 @@ static void test_who_reads_what(void **state)
     about.about = alien.about = s_name(&one);
     assert_int_equal(s_append(journal, &about), JOURNAL_STORED);
     assert_int_equal(s_append(journal, &alien), JOURNAL_UNKNOWN);
+    s_check_others(journal, &one);
     assert_int_equal(s_append(journal, &first), JOURNAL_STORED);
     assert_int_equal(s_append(journal, &later), JOURNAL_STORED);
     s_check(journal);

@@ -26,6 +26,12 @@ bool revisions_may(const journal_entry_t *entry, const record_t *is)
     return own || (entry->any && entry->change == CHANGE_DELETE);
 }
 
+journal_outcome_t revisions_refuse(const journal_entry_t *entry, const record_t *latest)
+{
+    bool seen = entry->any || record_is_for(latest, &entry->record.user);
+    return seen ? JOURNAL_FOREIGN : JOURNAL_UNKNOWN;
+}
+
 void revisions_forget(journal_entry_t *entry)
 {
     if (!entry->inherited)

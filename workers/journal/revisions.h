@@ -17,6 +17,9 @@ void revisions_answer(const record_t *record, journal_answer_t *answer);
 /* Whether the entry may change the message that has the record IS: its sender's own, or any that it
  * may delete. */
 bool revisions_may(const journal_entry_t *entry, const record_t *is);
+/* What becomes of one that may not, by the message's last record LATEST: who does not see that does
+ * not learn that it is there, either. */
+journal_outcome_t revisions_refuse(const journal_entry_t *entry, const record_t *latest);
 /* Before the entry's record is stored that goes into the thread of BEFORE: where it names nobody it
  * is for those alone whom BEFORE is for. False: BEFORE is not for the entry's user. */
 bool revisions_narrow(journal_entry_t *entry, const record_t *before);

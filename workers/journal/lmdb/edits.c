@@ -142,14 +142,23 @@ static int s_find(pass_t *pass, const uuid_t7 *target, const journal_name_t *nam
     return rc ? rc : sight_message(&sight, target, name, range, log, record);
 }
 
+static int s_refuse(pass_t *pass, journal_entry_t *entry, uint64_t root, const edit_t *last)
+{
+    record_t latest;
+    int rc = s_latest(pass, &entry->record.target, root, last, &latest);
+    entry->outcome = rc ? JOURNAL_UNKNOWN : revisions_refuse(entry, &latest);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 /* Whose message it is, and whether it can be changed. */
-static int s_may_change(pass_t *pass, journal_entry_t *entry, uint64_t log, const record_t *record)
+static int s_may_change(pass_t *pass, journal_entry_t *entry, uint64_t log, const record_t *record,
+                        const edit_t *last)
 {
     bool pending = false;
-    int rc = record->flags & RECORD_DELIVER ? outbox_is_pending(pass, record, log, &pending) : 0;
     if (!revisions_may(entry, record))
-        entry->outcome = JOURNAL_FOREIGN;
-    else if (pending)
+        return s_refuse(pass, entry, record_root(record), last);
+    int rc = record->flags & RECORD_DELIVER ? outbox_is_pending(pass, record, log, &pending) : 0;
+    if (pending)
         entry->outcome = JOURNAL_BUSY;
     return rc;
 }
@@ -172,7 +181,7 @@ static int s_judge_named(pass_t *pass, journal_entry_t *entry)
         entry->outcome = JOURNAL_UNKNOWN;
         return 0;
     }
-    rc = s_may_change(pass, entry, log, &is);
+    rc = s_may_change(pass, entry, log, &is, &last);
     if (rc == 0 && entry->outcome == JOURNAL_STORED) {
         memcpy(record->key, is.key, RECORD_KEY);
         rc = s_narrow(pass, entry, root, &last, NULL);

@@ -177,6 +177,19 @@ static session_outcome_t s_judge_key(const edits_asker_t *self, journal_entry_t 
     return went;
 }
 
+static session_outcome_t s_refuse(const edits_asker_t *self, journal_entry_t *entry,
+                                  const edit_t *last)
+{
+    statement_t held;
+    record_t latest;
+    bool found;
+    uint64_t log = last->any ? last->log : entry->named.number / self->journal->options.shards;
+    session_outcome_t went = edits_record(self, log, &held, &latest, &found);
+    entry->outcome = found ? revisions_refuse(entry, &latest) : JOURNAL_UNKNOWN;
+    statement_end(&held);
+    return went;
+}
+
 static session_outcome_t s_judge_named(const edits_asker_t *self, journal_entry_t *entry)
 {
     record_t *record = &entry->record, is;
@@ -191,7 +204,7 @@ static session_outcome_t s_judge_named(const edits_asker_t *self, journal_entry_
     if (!found || last.deletes)
         entry->outcome = JOURNAL_UNKNOWN;
     else if (!revisions_may(entry, &is))
-        entry->outcome = JOURNAL_FOREIGN;
+        return s_refuse(self, entry, &last);
     if (entry->outcome != JOURNAL_STORED)
         return SESSION_OK;
     memcpy(record->key, is.key, RECORD_KEY);
