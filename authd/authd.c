@@ -59,8 +59,17 @@ static void s_refuse(authd_t *self, peer_t *peer, const wire_request_t *request,
                      const verdict_t *verdict)
 {
     wire_reply_t reply;
+    char text[WIRE_TEXT + VERDICT_DETAILS], details[VERDICT_DETAILS];
     verdict_reply(verdict, request, &reply);
-    link_add_reply(self->gateways, peer, self->replies, &reply, verdict->detail);
+    size_t len = verdict_details(verdict, details);
+    slice_t said = verdict->detail;
+    if (len) {
+        int all = snprintf(text, sizeof text, "%.*s%s", SLICE_ARG(said), details);
+        assert(all > 0 && (size_t)all < sizeof text);
+        wire_reply_add(&reply, FACT_DETAILS, len);
+        said = slice(text, (size_t)all);
+    }
+    link_add_reply(self->gateways, peer, self->replies, &reply, said);
 }
 
 /* Of what senders ask for, authd answers one operation itself. */
@@ -233,7 +242,7 @@ static void s_judge(authd_t *self, peer_t *peer, wire_message_t *message, unsign
     if (verdict.code != ERROR_none)
         s_refuse(self, peer, request, &verdict);
     else if (streams && !several)
-        s_grant(self, peer, request, asked);
+        s_grant(self, peer, request, op->owner == OWNER_EXTENSION ? request->target : asked);
     if (verdict.code == ERROR_none && !own && self->control)
         usage_note(self->usage, &request->principal.token, (uint64_t)wall_ms, request->attempt == 1,
                    request->client, request->target);
@@ -326,7 +335,8 @@ authd_t *authd_new(const conf_start_t *start)
     view_remember(self->view);
     self->judge = (judge_t){.limiter = limiter_new(),
                             .rate = conf_uint(start->conf, SET_authd_rate),
-                            .burst = conf_uint(start->conf, SET_authd_burst)};
+                            .burst = conf_uint(start->conf, SET_authd_burst),
+                            .idle_ms = conf_uint(start->conf, SET_authd_session_idle_s) * 1000};
     sealed_derive(self->view, "stream grants", self->grant_key);
     sealed_derive(self->view, "stream urls", self->judge.share_key);
     self->usage = usage_new();

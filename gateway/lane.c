@@ -144,10 +144,10 @@ static error_code_t s_check_stream(h2o_req_t *req, request_t *request)
     stream_options_t options;
     if (!s_streams(request->op))
         return ERROR_none;
-    request->detail = req->version < 0x101 ? "A stream needs HTTP/1.1."
-                                           : stream_options_read(req, request->entry.params,
-                                                                 request->op->owner == OWNER_AUTHD,
-                                                                 clock_wall_ms(), &options);
+    request->detail = req->version < 0x101
+                          ? "A stream needs HTTP/1.1."
+                          : stream_options_read(req, request->entry.params, request->op,
+                                                clock_wall_ms(), &options);
     if (!request->detail)
         return ERROR_none;
     return request->error = req->version < 0x101 ? ERROR_invalid_request : ERROR_invalid_param;
@@ -182,7 +182,8 @@ static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)
     int64_t now_us = clock_us();
     /* What senders have waiting is not to lock the operator out. */
     bool looks = request.op->number == OP_ring_show;
-    bool room = looks ? looks_has_room(self->looks) : admin || s_has_room(self, req);
+    bool managed = op_manages(request.op),
+         room = looks ? looks_has_room(self->looks) : managed || s_has_room(self, req);
     slot_t *slot = room ? inflight_add(self->inflight, &id, now_us / 1000) : NULL;
     if (!slot) {
         request.error = ERROR_overloaded;
@@ -193,7 +194,7 @@ static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)
     slot->request.id = id;
     slot->body = slice(req->entity.base, req->entity.len);
     /* What may hold a password stays in a frame, which authd overwrites. */
-    if (!admin && slot->body.len <= WIRE_SMALL)
+    if (!managed && slot->body.len <= WIRE_SMALL)
         slot->request.small = slot->body;
     slot->head_len = request.head_len;
     slot->op_row = (unsigned)op_index(request.op);
@@ -242,9 +243,8 @@ static void s_note_behind(lane_t *self, unsigned error)
 static void s_open_stream(lane_t *self, h2o_req_t *req, const slot_t *slot, zmq_msg_t *grant)
 {
     stream_options_t options;
-    bool several = op_find(slot->request.op)->owner == OWNER_AUTHD;
-    const char *fault =
-        stream_options_read(req, slot->request.params, several, clock_wall_ms(), &options);
+    const char *fault = stream_options_read(req, slot->request.params, op_find(slot->request.op),
+                                            clock_wall_ms(), &options);
     bool head = slice_is(slice(req->input.method.base, req->input.method.len), "HEAD");
     assert(!fault); /* it was looked at before */
     if (head)
@@ -310,9 +310,9 @@ static void s_on_looked(void *arg, slot_t *slot, const char *json)
 }
 
 /* What an admin request that had no answer is told in place of the table's text: it has no key. */
-static const char *s_unconfirmed(const lane_t *self, const h2o_req_t *req, const slot_t *slot)
+static const char *s_unconfirmed(const slot_t *slot)
 {
-    if (!s_is_admin(self, req) || slot->attempts == 0)
+    if (!op_manages(op_find(slot->request.op)) || slot->attempts == 0)
         return NULL;
     return slot->request.method == OP_GET
                ? "No answer came in time. Try again."
@@ -338,7 +338,7 @@ static void s_give_up(lane_t *self, slot_t *slot, error_code_t unsent)
             s_note_behind(self, error);
         s_last(self, req);
         if (!s_comes_back(req, op_find(slot->request.op), &slot->request.id, error))
-            reply_error(req, &slot->request.id, error, s_unconfirmed(self, req, slot), REASON_none,
+            reply_error(req, &slot->request.id, error, s_unconfirmed(slot), REASON_none,
                         slice("", 0));
         s_wipe(self, req, &slot->request, slot->head_len);
     }

@@ -37,7 +37,7 @@ void accounts_destroy(accounts_t **self_p)
     *self_p = NULL;
 }
 
-int accounts_find(const accounts_t *self, view_t *view, slice_t text, uint64_t now_ms,
+int accounts_find(uint64_t idle_ms, view_t *view, slice_t text, uint64_t now_ms,
                   accounts_who_t *who)
 {
     session_t session;
@@ -45,8 +45,8 @@ int accounts_find(const accounts_t *self, view_t *view, slice_t text, uint64_t n
     if (ticket_parse(text, TICKET_SESSION, &who->ticket) != 0)
         return -1;
     if (!sessions_get(view, &who->ticket.id, &session) || !ticket_is(&who->ticket, session.hash) ||
-        !session_is_live(&session, self->idle_ms, now_ms) ||
-        !users_get(view, &session.user, &user) || user.deleted_ms) {
+        !session_is_live(&session, idle_ms, now_ms) || !users_get(view, &session.user, &user) ||
+        user.deleted_ms) {
         ticket_wipe(&who->ticket);
         return -1;
     }
@@ -57,13 +57,16 @@ int accounts_find(const accounts_t *self, view_t *view, slice_t text, uint64_t n
     return 0;
 }
 
+bool accounts_use_is_due(const accounts_t *self, uint64_t used_ms, uint64_t now_ms)
+{
+    uint64_t step = self->idle_ms / USED_PART;
+    return now_ms >= used_ms + (step < USED_MOST_MS ? step : USED_MOST_MS);
+}
+
 void accounts_used(const accounts_t *self, directory_t *directory, const uuid_t7 *id,
                    uint64_t used_ms, uint64_t now_ms)
 {
-    uint64_t step = self->idle_ms / USED_PART;
-    if (step > USED_MOST_MS)
-        step = USED_MOST_MS;
-    if (now_ms < used_ms + step)
+    if (!accounts_use_is_due(self, used_ms, now_ms))
         return;
     view_t *view = view_begin(directory);
     sessions_use(view, id, now_ms);

@@ -35,14 +35,17 @@ typedef struct {
     char who[UUID_TEXT];
 } accounts_who_t;
 
-/* The user whose live session SESSION (its text) is, in a reading view: 0, or -1. Then call
- * accounts_used, without a view. */
-int accounts_find(const accounts_t *self, view_t *view, slice_t session, uint64_t now_ms,
+/* The user whose live session SESSION (its text) is, in a reading view: 0, or -1. IDLE_MS: as the
+ * settings have it. Then call accounts_used, without a view. */
+int accounts_find(uint64_t idle_ms, view_t *view, slice_t session, uint64_t now_ms,
                   accounts_who_t *who);
 /* Keeps the session from ending idle: writes when USED_MS, of accounts_find, is a while ago, in a
  * transaction of its own. */
 void accounts_used(const accounts_t *self, directory_t *directory, const uuid_t7 *session,
                    uint64_t used_ms, uint64_t now_ms);
+
+/* Whether a use is a while after USED_MS, when the last one was written. */
+bool accounts_use_is_due(const accounts_t *self, uint64_t used_ms, uint64_t now_ms);
 
 /* Each half minute: removes sessions and invitations that have ended. A call looks at a limited
  * number of sessions, and the next call goes on behind them. */

@@ -164,7 +164,8 @@ static error_code_t s_resolve(admin_t *self, const credential_t *credential, uin
                               caller_t *caller)
 {
     view_renew(self->view);
-    error_code_t code = credential_resolve(self->accounts, self->view, credential, now_ms, caller);
+    error_code_t code =
+        credential_resolve(self->accounts->idle_ms, self->view, credential, now_ms, caller);
     if (view_take_damage(self->view))
         code = ERROR_internal;
     view_release(self->view);
@@ -565,4 +566,15 @@ void admin_write_use(admin_t *self, view_t **view_p)
     for (unsigned i = 0; i < self->uses; i++)
         mtokens_used(*view_p, &self->use[i].token, self->use[i].used_ms);
     self->uses = 0;
+}
+
+void admin_note_use(admin_t *self, view_t *view, const uuid_t7 *id, uint64_t used_ms)
+{
+    mtoken_t token;
+    session_t session;
+    if (mtokens_get(view, id, &token) && used_ms >= token.used_ms + USE_APART_MS)
+        mtokens_used(view, id, used_ms);
+    else if (sessions_get(view, id, &session) &&
+             accounts_use_is_due(self->accounts, session.used_ms, used_ms))
+        sessions_use(view, id, used_ms);
 }

@@ -28,5 +28,8 @@ void admin_turn(admin_t *self, int64_t now_ms);
 /* Each second: writes when the management tokens were used, in the writing view VIEW_P, which is
  * begun where it is NULL and there is something to write. */
 void admin_write_use(admin_t *self, view_t **view_p);
+/* A session or management token was used for an operation of senders, too: it is written where that
+ * is due, in the writing view VIEW. What is none is passed over. */
+void admin_note_use(admin_t *self, view_t *view, const uuid_t7 *id, uint64_t used_ms);
 
 #endif

@@ -149,6 +149,8 @@ static void s_on_used(void *arg, const uuid_t7 *id, const token_use_t *use)
     }
     if (tokens_used(self->writing, id, use))
         metric_add(METRIC_usage_writes_total, 1);
+    else
+        admin_note_use(self->admin, self->writing, id, use->last_ms);
 }
 
 static void s_write_usage(control_t *self, bool all)

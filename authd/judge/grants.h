@@ -9,8 +9,8 @@
 #include "authd/judge/verdict.h"
 #include "common/stream/ask.h"
 
-/* Writes the grant of an accepted request to open a stream. ASKED: its target as it was asked for.
- */
+/* Writes the grant of an accepted request to open a stream. ASKED: its target as it was asked for;
+ * of an extension its app-id. */
 void grants_give(const uint8_t key[GRANT_KEY], const wire_request_t *request, slice_t asked,
                  bytes_t *out);
 

@@ -3,46 +3,17 @@
 #include "authd/directory/extensions.h"
 #include "authd/directory/handlers.h"
 #include "authd/directory/outlets.h"
-#include "authd/directory/places.h"
 #include "authd/directory/sources.h"
-#include "authd/directory/tokens.h"
-#include "authd/directory/users.h"
 #include "authd/judge/audience.h"
+#include "authd/judge/case.h"
 #include "authd/judge/direct.h"
+#include "authd/judge/person.h"
 #include "common/base/ops.h"
 #include "common/base/secret.h"
 
 #include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
-
-/* What a request is judged by. */
-typedef struct {
-    judge_t *judge;
-    view_t *view;
-    wire_request_t *request;
-    token_t token;
-    bool operates; /* there is no token: whoever asks may everything */
-    bool owns;     /* the target is the user's own */
-    bool placed;   /* the target is PLACE, of KIND */
-    place_kind_t kind;
-    place_t place;
-    bool bound; /* the token has terms */
-    terms_t terms;
-    slice_t detail; /* of the refusal */
-    unsigned allow; /* and the methods that are allowed */
-    uint64_t wall_ms;
-} case_t;
-
-typedef enum {
-    MAY_ANYONE, /* any active user */
-    MAY_MEMBER, /* the people of the place */
-    MAY_PEOPLE, /* these and the owner */
-    MAY_OWNER,
-} rule_t;
-
-/* Finds the target, checks that it is in use and who may, and fills target and principal. */
-typedef error_code_t find_fn(case_t *self, rule_t rule);
 
 /* Whether what is archived is in the way of the request. */
 static bool s_needs_use(const case_t *self);
@@ -74,7 +45,7 @@ static error_code_t s_check_method(case_t *self, unsigned methods)
     return ERROR_method_not_allowed;
 }
 
-static error_code_t s_place(case_t *self, place_kind_t kind, rule_t rule, const place_t *place)
+error_code_t case_place(case_t *self, place_kind_t kind, rule_t rule, const place_t *place)
 {
     const uuid_t7 *user = &self->token.user;
     if (!s_covers(self, kind == PLACE_CHANNEL ? TERMS_CHANNELS : TERMS_BOTS, &place->id))
@@ -100,7 +71,7 @@ static error_code_t s_find_channel(case_t *self, rule_t rule)
     place_t place;
     if (!places_named(self->view, PLACE_CHANNEL, self->request->target, &place))
         return ERROR_unknown_channel;
-    return s_place(self, PLACE_CHANNEL, rule, &place);
+    return case_place(self, PLACE_CHANNEL, rule, &place);
 }
 
 static error_code_t s_find_channel_id(case_t *self, rule_t rule)
@@ -111,7 +82,7 @@ static error_code_t s_find_channel_id(case_t *self, rule_t rule)
     if (uuid_parse(target.data, target.len, &id) != 0 ||
         !places_get(self->view, PLACE_CHANNEL, &id, &place))
         return ERROR_unknown_channel;
-    return s_place(self, PLACE_CHANNEL, rule, &place);
+    return case_place(self, PLACE_CHANNEL, rule, &place);
 }
 
 static error_code_t s_find_chat(case_t *self, rule_t rule)
@@ -127,7 +98,7 @@ static error_code_t s_find_bot(case_t *self, rule_t rule)
     if (streams ? !places_find(self->view, PLACE_BOT, self->request->target, &place)
                 : !places_named(self->view, PLACE_BOT, self->request->target, &place))
         return ERROR_unknown_bot;
-    return s_place(self, PLACE_BOT, rule, &place);
+    return case_place(self, PLACE_BOT, rule, &place);
 }
 
 /* Its channel says who may. */
@@ -140,13 +111,13 @@ static error_code_t s_find_outlet(case_t *self, rule_t rule)
     if (uuid_parse(target.data, target.len, &id) != 0 || !outlets_get(self->view, &id, &outlet) ||
         outlet.gone || !outlet_channel(self->view, &outlet, &place))
         return ERROR_unknown_outlet;
-    error_code_t code = s_place(self, PLACE_CHANNEL, rule, &place);
+    error_code_t code = case_place(self, PLACE_CHANNEL, rule, &place);
     self->request->target = target;
     self->request->principal.target = outlet.id;
     return code;
 }
 
-static error_code_t s_find_app(case_t *self, rule_t rule)
+error_code_t case_app(case_t *self, rule_t rule)
 {
     app_t app;
     extension_t extension;
@@ -172,6 +143,22 @@ static error_code_t s_find_app(case_t *self, rule_t rule)
     return s_check_method(self, extension.methods);
 }
 
+static error_code_t s_find_app(case_t *self, rule_t rule)
+{
+    return case_app(self, rule);
+}
+
+error_code_t case_user(case_t *self, rule_t rule, const user_t *user)
+{
+    self->owns = uuid_eq(&user->id, &self->token.user);
+    if (rule == MAY_OWNER && !self->owns)
+        return ERROR_not_allowed;
+    uuid_text(&user->id, self->judge->target);
+    self->request->target = slice(self->judge->target, UUID_TEXT - 1);
+    self->request->principal.target = user->id;
+    return ERROR_none;
+}
+
 static error_code_t s_find_buddy(case_t *self, rule_t rule)
 {
     user_t buddy;
@@ -179,13 +166,7 @@ static error_code_t s_find_buddy(case_t *self, rule_t rule)
         return ERROR_out_of_scope;
     if (!users_find(self->view, self->request->target, &buddy))
         return ERROR_unknown_user;
-    self->owns = uuid_eq(&buddy.id, &self->token.user);
-    if (rule == MAY_OWNER && !self->owns)
-        return ERROR_not_allowed;
-    uuid_text(&buddy.id, self->judge->target);
-    self->request->target = slice(self->judge->target, UUID_TEXT - 1);
-    self->request->principal.target = buddy.id;
-    return ERROR_none;
+    return case_user(self, rule, &buddy);
 }
 
 /* The chat of two users needs no row: its id follows from theirs, so nobody else can name it. */
@@ -225,12 +206,25 @@ static const struct {
     find_fn *find;
     rule_t rule;
     op_deed_t deed;
+    unsigned as; /* of a person: the operation as which it is passed on */
 } s_rules[] = {
 #define OP(number, ...)
 #define SEND(number, name, methods, path, credentials, owner, target, rule, deed, verb)            \
-    [number] = {s_find_##target, MAY_##rule, DOES_##deed},
+    [number] = {s_find_##target, MAY_##rule, DOES_##deed, 0},
+#define PERSON(number, name, methods, path, as, owner, target, rule, deed)                         \
+    [number] = {person_find_##target, MAY_##rule, DOES_##deed, OP_##as},
 #include "common/ops.def"
 };
+
+/* What is otherwise another operation is not told apart from it behind authd. */
+#define OP(number, ...)
+#define SEND(number, name, methods, path, credentials, owner, target, rule, deed, verb)            \
+    enum { METHODS_##name = methods, OWNS_##name = OWNER_##owner, DEED_##name = DOES_##deed };
+#define PERSON(number, name, methods, path, as, owner, target, rule, deed)                         \
+    _Static_assert(((methods)&METHODS_##as) == (methods) &&                                        \
+                       (int)OWNS_##as == (int)OWNER_##owner && (int)DEED_##as == (int)DOES_##deed, \
+                   #name " is not what it is to be passed on as");
+#include "common/ops.def"
 
 static bool s_deed_reads(op_deed_t deed)
 {
@@ -270,8 +264,15 @@ void verdict_expect(view_t *view, const wire_request_t *requests, unsigned count
             tokens_expect(view, hashes[i], true);
 }
 
+static bool s_is_person(const case_t *self)
+{
+    return s_rules[self->request->op].as;
+}
+
 static error_code_t s_authenticate(case_t *self, const uint8_t hash[TOKEN_HASH], int64_t wall_ms)
 {
+    if (s_is_person(self))
+        return person_authenticate(self);
     if (!s_is_well_formed(self->request->token))
         return ERROR_invalid_token;
     if (!tokens_judge(self->view, hash, &self->token))
@@ -339,6 +340,9 @@ static error_code_t s_limit(case_t *self, int64_t now_us, verdict_t *verdict)
     if (self->request->attempt > 1 ||
         limiter_charge(judge->limiter, &token->id, rate, burst, now_us, &state))
         return ERROR_none;
+    if (s_is_person(self))
+        self->detail = slice_of("The rate limit of this session or management token (authd.rate) "
+                                "is used up.");
     verdict->rate = rate;
     verdict->retry_after_s = state.reset_s;
     return ERROR_rate_limited;
@@ -422,6 +426,13 @@ static void s_blank(slice_t *credential)
     *credential = slice("", 0);
 }
 
+static error_code_t s_find(case_t *self)
+{
+    rule_t rule = s_rules[self->request->op].rule;
+    error_code_t code = s_rules[self->request->op].find(self, rule);
+    return code != ERROR_none && s_is_person(self) ? person_refuse(self, rule, code) : code;
+}
+
 static error_code_t s_judge(case_t *self, const uint8_t hash[TOKEN_HASH], size_t body_len,
                             int64_t now_us, int64_t wall_ms, verdict_t *verdict)
 {
@@ -434,18 +445,7 @@ static error_code_t s_judge(case_t *self, const uint8_t hash[TOKEN_HASH], size_t
         code = s_limit(self, now_us, verdict);
     if (code == ERROR_none && self->bound)
         code = s_check_request(self, body_len);
-    if (code == ERROR_none)
-        code = s_rules[self->request->op].find(self, s_rules[self->request->op].rule);
-    return code;
-}
-
-/* What a reply says of a token that is being replaced. */
-static void s_add_facts(const verdict_t *verdict, wire_reply_t *reply)
-{
-    if (verdict->deprecated_ms == 0)
-        return;
-    wire_reply_add(reply, FACT_DEPRECATION, verdict->deprecated_ms / 1000);
-    wire_reply_add(reply, FACT_SUNSET, verdict->sunset_ms / 1000);
+    return code == ERROR_none ? s_find(self) : code;
 }
 
 /* Whom a message is for, and what the worker is to know of who reads. */
@@ -469,10 +469,12 @@ static void s_fill(case_t *self, const verdict_t *verdict, slice_t body)
     principal->user = self->token.user;
     principal->token = self->token.id;
     principal->display_name = self->token.display;
+    if (s_is_person(self))
+        person_fill(self, s_rules[self->request->op].as);
     principal->facts = slice("", 0);
     if (verdict->deprecated_ms) {
         wire_reply_t reply = {.facts = 0};
-        s_add_facts(verdict, &reply);
+        verdict_add_facts(verdict, &reply);
         principal->facts = slice(self->judge->facts, wire_facts_text(&reply, self->judge->facts));
     }
     s_dedupe(self);
@@ -502,6 +504,7 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
     this.request = request;
     this.detail = slice("", 0);
     this.allow = 0;
+    this.reason = REASON_none;
     this.wall_ms = (uint64_t)wall_ms;
     request->principal = (wire_principal_t){0};
     request->handler = slice("", 0);
@@ -511,6 +514,9 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
     s_blank(&request->appkey);
     verdict.detail = this.detail;
     verdict.allow = this.allow;
+    verdict.reason = this.reason;
+    if (this.reason == REASON_other_session)
+        verdict.user = this.token.user;
     if (verdict.code == ERROR_none)
         s_fill(&this, &verdict, body);
     if (verdict.code == ERROR_none && !s_add_sources(&this))
@@ -542,6 +548,14 @@ verdict_t verdict_operate(judge_t *self, view_t *view, wire_request_t *request, 
     return verdict;
 }
 
+/* The token of what was granted. */
+static error_code_t s_again(case_t *self, const uuid_t7 *token)
+{
+    if (!tokens_find(self->view, token, &self->token))
+        return ERROR_invalid_token;
+    return token_has_ended(&self->token, self->wall_ms) ? ERROR_token_expired : ERROR_none;
+}
+
 error_code_t verdict_regrant(judge_t *self, view_t *view, wire_request_t *request,
                              const uuid_t7 *token, int64_t wall_ms)
 {
@@ -553,16 +567,14 @@ error_code_t verdict_regrant(judge_t *self, view_t *view, wire_request_t *reques
                    .wall_ms = (uint64_t)wall_ms};
     if (!s_is_known(request->op))
         return ERROR_unavailable;
-    if (!tokens_find(view, token, &this.token))
-        return ERROR_invalid_token;
-    if (token_has_ended(&this.token, this.wall_ms))
-        return ERROR_token_expired;
-    this.bound = this.token.terms.len > 0;
-    error_code_t code = this.bound ? s_check_address(&this, &verdict) : ERROR_none;
+    error_code_t code = s_is_person(&this) ? person_again(&this, token) : s_again(&this, token);
+    this.bound = code == ERROR_none && this.token.terms.len > 0;
+    if (this.bound)
+        code = s_check_address(&this, &verdict);
     if (code == ERROR_none && this.bound)
         code = s_check_request(&this, 0);
     if (code == ERROR_none)
-        code = s_rules[request->op].find(&this, s_rules[request->op].rule);
+        code = s_find(&this);
     request->principal.user = this.token.user;
     return code;
 }
@@ -571,20 +583,5 @@ void verdict_close(judge_t *self)
 {
     pack_free(&self->headers);
     pack_wipe(&self->handler);
-}
-
-void verdict_reply(const verdict_t *verdict, const wire_request_t *request, wire_reply_t *reply)
-{
-    *reply = wire_reply_to(request);
-    wire_reply_refuse(reply, verdict->code);
-    s_add_facts(verdict, reply);
-    if (verdict->allow)
-        wire_reply_add(reply, FACT_ALLOW, verdict->allow);
-    if (verdict->code != ERROR_rate_limited)
-        return;
-    if (verdict->retry_after_s)
-        reply->retry_after_s = (uint32_t)verdict->retry_after_s;
-    wire_reply_add(reply, FACT_RATE_LIMIT, verdict->rate);
-    wire_reply_add(reply, FACT_RATE_LEFT, 0);
-    wire_reply_add(reply, FACT_RATE_RESET_S, verdict->retry_after_s);
+    pack_free(&self->params);
 }

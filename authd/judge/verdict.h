@@ -15,18 +15,21 @@
 #include "authd/judge/limiter.h"
 #include "authd/judge/shared.h"
 #include "common/base/errors.h"
+#include "common/base/reasons.h"
 #include "common/base/secret.h"
 #include "common/wire/wire.h"
 
 typedef struct {
     limiter_t *limiter;
-    uint64_t rate, burst;   /* of a token that has no limit of its own */
+    uint64_t rate, burst;   /* of a token that has no limit of its own, and of a session */
+    uint64_t idle_ms;       /* a session ends when it was not used for so long */
     char target[UUID_TEXT]; /* private: a canonical name that no record holds */
     char facts[WIRE_FACTS_TEXT];
     char archived[WIRE_TEXT];
     uint8_t dedupe[WIRE_DEDUPE];
     uint8_t share_key[SHARED_KEY]; /* of URLs of streams */
     pack_t headers;                /* of a message that is for some users alone */
+    pack_t params;                 /* without those that are authd's own */
     pack_t handler;                /* a handler record, with secrets: verdict_close wipes it */
 } judge_t;
 
@@ -36,6 +39,8 @@ typedef struct {
     uint64_t retry_after_s;
     unsigned allow;   /* with ERROR_method_not_allowed: which are allowed */
     slice_t detail;   /* of a refusal, in place of the table's text; may be empty */
+    reason_t reason;  /* of a refusal, for programs, */
+    uuid_t7 user;     /* and with other_session: whose the session is */
     uint64_t ends_ms; /* of a stream's URL, in place of a token; else 0 */
     uint64_t deprecated_ms, sunset_ms; /* of a token that is being replaced; else 0 */
 } verdict_t;
@@ -68,7 +73,12 @@ error_code_t verdict_regrant(judge_t *self, view_t *view, wire_request_t *reques
 
 void verdict_close(judge_t *self);
 
-/* The refusal as a reply entry, without its body: verdict->detail. */
+/* The refusal as a reply entry, without its body: verdict->detail, and behind it what
+ * verdict_details makes. */
 void verdict_reply(const verdict_t *verdict, const wire_request_t *request, wire_reply_t *reply);
+
+enum { VERDICT_DETAILS = 128 };
+/* The details of a refusal as the text of a JSON object; returns its length, or 0: it has none. */
+size_t verdict_details(const verdict_t *verdict, char text[VERDICT_DETAILS]);
 
 #endif

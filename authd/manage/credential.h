@@ -1,30 +1,17 @@
-/* The credential of an admin request, resolved to who asks. Each kind has a row of its own in
- * credential.c, told apart by a prefix: management tokens ("psm_") and sessions ("pss_"). A webhook
- * token is none.
+/* The credential of an admin request (authd/accounts/signed_in.h), resolved to who asks. The role
+ * is the one that the user has now.
  *
- * A session that a browser's cookie brought opens a change only with its CSRF token beside it.
- *
- * Looked up by its hash, so in time that tells nothing of what is stored. A credential that is
- * missing, malformed, unknown or of a user who is gone gets the same answer; the role is the one
- * that the user has now.
- *
- * Threading: one thread, which is the directory's only writer. */
+ * Threading: that of the view. */
 #ifndef POSTERN_AUTHD_MANAGE_CREDENTIAL_H
 #define POSTERN_AUTHD_MANAGE_CREDENTIAL_H
 
 #include "authd/accounts/accounts.h"
+#include "authd/accounts/signed_in.h"
 #include "authd/directory/directory.h"
 #include "authd/manage/manage.h"
 #include "common/base/errors.h"
 
 enum { CREDENTIAL_FROM = 64 /* longest address that is kept, with its NUL */ };
-
-/* What a request has; borrowed. */
-typedef struct {
-    slice_t text, from; /* the credential, and the address that it came from */
-    slice_t appkey;     /* of the entry: begins with WIRE_CSRF when a cookie brought TEXT */
-    bool reads;         /* the operation changes nothing */
-} credential_t;
 
 /* Who asks. actor points into it: it is not to be copied. */
 typedef struct {
@@ -36,11 +23,9 @@ typedef struct {
     char who[UUID_TEXT], from[CREDENTIAL_FROM];
 } caller_t;
 
-/* Resolves it in a live VIEW; NOW_MS: wall clock. ERROR_none with *caller, or invalid_token,
- * token_expired, invalid_session (of a cookie, whatever is wrong with it) or csrf_refused, then
- * with the actor of *caller, too. The text is not wiped. */
-error_code_t credential_resolve(const accounts_t *accounts, view_t *view,
-                                const credential_t *credential, uint64_t now_ms, caller_t *caller);
+/* signed_in_find, with the actor of *caller in token_expired and csrf_refused, too. */
+error_code_t credential_resolve(uint64_t idle_ms, view_t *view, const credential_t *credential,
+                                uint64_t now_ms, caller_t *caller);
 /* Fills CALLER for an operation that everybody may ask for: with nobody. */
 void credential_of_anyone(slice_t from, caller_t *caller);
 /* Fills CALLER for an operation about the session itself, which then looks whether there is such a

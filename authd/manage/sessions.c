@@ -160,8 +160,8 @@ static void s_login_ended(task_t *task, error_code_t code)
 
 static error_code_t s_who(task_t *task, accounts_who_t *who)
 {
-    return accounts_find(task->accounts, task->view, task_text(task, "session"), task->now_ms,
-                         who) == 0
+    return accounts_find(task->accounts->idle_ms, task->view, task_text(task, "session"),
+                         task->now_ms, who) == 0
                ? ERROR_none
                : task_because(task, ERROR_invalid_session, REASON_ended);
 }

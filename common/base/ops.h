@@ -15,7 +15,8 @@ typedef enum {
     CRED_APPKEY,
     CRED_ADMIN, /* this one and those that follow are never on the public listener */
     CRED_INTERNAL,
-    CRED_OPEN
+    CRED_OPEN,
+    CRED_PERSON /* a session or a management token, for what CRED_TOKEN opens to a webhook token */
 } op_credentials_t;
 
 /* The workers of common/kinds.def, whose order is part of the wire protocol, and authd. */
@@ -83,6 +84,12 @@ static inline bool op_reads(const op_t *op)
 static inline bool op_manages(const op_t *op)
 {
     return op->credentials == CRED_ADMIN || op->credentials == CRED_OPEN;
+}
+
+/* Whether an operation is one of the admin listener, with those of management. */
+static inline bool op_is_admin(const op_t *op)
+{
+    return op_manages(op) || op->credentials == CRED_PERSON;
 }
 
 /* Whether an operation is about the session that the request comes with, in its body or as its

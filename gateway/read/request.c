@@ -34,6 +34,7 @@ typedef struct {
     const h2o_headers_t *all;
     unsigned connections; /* headers of this name */
     bool event;
+    bool managed; /* authd answers it */
     bool key_conflict;
     bool malformed; /* Basic credentials that are none */
 } found_t;
@@ -103,7 +104,7 @@ static bool s_is_handshake(const request_reader_t *self, const h2o_req_t *req, s
 {
     route_t route;
     bool asks = false;
-    if (!slice_is(slice(req->method.base, req->method.len), "OPTIONS") ||
+    if (self->limits.admin_url || !slice_is(slice(req->method.base, req->method.len), "OPTIONS") ||
         routes_find(self->routes, slice_of("POST"), path, &route) != ROUTE_FOUND ||
         !op_is_event(route.op))
         return false;
@@ -233,9 +234,9 @@ static bool s_is_of_connection(const found_t *found, slice_t name)
     return false;
 }
 
-static bool s_travels(const request_reader_t *self, const found_t *found, slice_t name)
+static bool s_travels(const found_t *found, slice_t name)
 {
-    if (self->limits.admin_url)
+    if (found->managed)
         return header_travels_to_authd(name);
     if (!found->event)
         return header_travels_with_message(name);
@@ -258,7 +259,7 @@ static void s_header(request_reader_t *self, slice_t name, slice_t value, found_
             found->key_conflict = true;
         found->key = value;
     }
-    if (s_travels(self, found, name))
+    if (s_travels(found, name))
         wire_pairs_add(&self->headers, name, s_utf8(self, value));
 }
 
@@ -286,6 +287,7 @@ static error_code_t s_headers(request_reader_t *self, h2o_req_t *req, request_t 
     if (found->message.len)
         wire_pairs_add(&self->headers, slice_of(WIRE_MESSAGE), found->message);
     found->event = s_is_event(req, out->op);
+    found->managed = out->op && op_manages(out->op);
     for (size_t i = 0; found->event && i < req->headers.size; i++)
         found->connections += s_is_connection(&req->headers.entries[i]);
     for (size_t i = 0; i < req->headers.size; i++) {
@@ -465,7 +467,7 @@ static error_code_t s_head(request_reader_t *self, h2o_req_t *req, found_t *foun
     return error;
 }
 
-/* The credentials of a public request are in no other part of it, either. */
+/* The credentials of what is stored are in no other part of it, either. */
 static error_code_t s_blank(h2o_req_t *req, const found_t *found, request_t *out)
 {
     const slice_t secrets[] = {out->entry.token, out->entry.appkey};
@@ -496,7 +498,7 @@ static error_code_t s_sender(request_reader_t *self, h2o_req_t *req, const reque
         return s_refuse(out, ERROR_invalid_param,
                         "An Idempotency-Key is one value of 1 to 255 printable ASCII characters.");
     out->entry.client = s_client(self, req, peer, found);
-    return self->limits.admin_url ? ERROR_none : s_blank(req, found, out);
+    return found->managed ? ERROR_none : s_blank(req, found, out);
 }
 
 error_code_t request_read(request_reader_t *self, h2o_req_t *req, const request_peer_t *peer,

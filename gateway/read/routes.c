@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { SEGMENTS = 4, ROWS = 128, METHODS = 5 };
+enum { SEGMENTS = 4, ROWS = 192, METHODS = 5 };
 
 typedef enum { LITERAL, PLURAL /* an s may follow */, TARGET, FORMAT, MESSAGE } segment_kind_t;
 typedef struct {
@@ -76,7 +76,7 @@ routes_t *routes_new(routes_for_t listener)
         abort();
     for (size_t i = 0; i < op_table_len; i++) {
         const op_t *op = &op_table[i];
-        if (listener == ROUTES_ADMIN ? !op_manages(op) : op->credentials >= CRED_ADMIN)
+        if (listener == ROUTES_ADMIN ? !op_is_admin(op) : op->credentials >= CRED_ADMIN)
             continue;
         assert(self->rows < ROWS);
         s_compile(&self->row[self->rows++], &op_table[i]);

@@ -2,7 +2,7 @@
  *
  * A path is [/(company|network)/{name}]/api/(v2|v3)<path of the row>. Slashes at the end of the
  * path, and repeated slashes before api, v2 and the row's path do not count; within the row's path,
- * where a target may be missing, they do. Rows with CRED_ADMIN do not exist for the public
+ * where a target may be missing, they do. Rows of op_is_admin do not exist for the public
  * listener, and no others exist for the admin listener. Threading: read-only after routes_new; any
  * thread. */
 #ifndef POSTERN_GATEWAY_READ_ROUTES_H

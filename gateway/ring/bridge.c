@@ -68,13 +68,15 @@ static unsigned s_choose(const bridge_t *self, const slot_t *slot)
 {
     slice_t token = slot->request.token;
     uint32_t hash = 2166136261u;
-    if (op_manages(op_find(slot->request.op)))
+    const op_t *op = op_find(slot->request.op);
+    if (op_manages(op))
         return self->authds;
     if (self->authds == 1)
         return 0;
     for (size_t i = token.len > 8 ? token.len - 8 : 0; i < token.len; i++)
         hash = (hash ^ (unsigned char)token.data[i]) * 16777619u;
-    unsigned first = hash % self->authds;
+    /* The first of them is the one that writes how sessions are used. */
+    unsigned first = op->credentials == CRED_PERSON ? 0 : hash % self->authds;
     for (unsigned i = 0; i < self->authds; i++) {
         unsigned route = (first + i) % self->authds;
         if (s_alive(&self->authd[route]))

@@ -96,10 +96,17 @@ static const char *s_read_since(slice_t text, int64_t wall_ms, stream_options_t 
                  ".";
 }
 
-static bool s_is_known(slice_t name, bool several)
+/* The parameter that authd reads; or NULL. */
+static const char *s_of_authd(const op_t *op)
+{
+    bool names = op->credentials == CRED_PERSON && op->owner == OWNER_EXTENSION;
+    return names ? "environment" : NULL;
+}
+
+static bool s_is_known(slice_t name, bool several, const char *also)
 {
     static const char *const known[] = {"format", "heartbeat", "since", "last"};
-    bool found = several && slice_is(name, "targets");
+    bool found = (several && slice_is(name, "targets")) || (also && slice_is(name, also));
     for (size_t i = 0; !found && i < sizeof known / sizeof *known; i++)
         found = slice_is(name, known[i]);
     return found;
@@ -114,14 +121,16 @@ static const char *s_read_return(slice_t id, stream_options_t *options)
     return read ? NULL : "Last-Event-ID is no id of such a stream's event.";
 }
 
-const char *stream_options_read(h2o_req_t *req, slice_t params, bool several, int64_t wall_ms,
+const char *stream_options_read(h2o_req_t *req, slice_t params, const op_t *op, int64_t wall_ms,
                                 stream_options_t *options)
 {
+    bool several = op->owner == OWNER_AUTHD;
+    const char *also = s_of_authd(op);
     slice_t since = slice("", 0), last = slice("", 0), name, value, id;
     *options = (stream_options_t){
         .from = PAGE_NOW, .several = several, .accepts_events = stream_accepts_events(req)};
     for (wire_pairs_t each = wire_pairs_begin(params); wire_pairs_next(&each, &name, &value);)
-        if (!s_is_known(name, several))
+        if (!s_is_known(name, several, also))
             return several ? "A stream takes the parameters targets, format, heartbeat, since and "
                              "last."
                            : "A stream takes the parameters format, heartbeat, since and last.";

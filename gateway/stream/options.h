@@ -7,6 +7,7 @@
 #ifndef POSTERN_GATEWAY_STREAM_OPTIONS_H
 #define POSTERN_GATEWAY_STREAM_OPTIONS_H
 
+#include "common/base/ops.h"
 #include "common/stream/ask.h"
 #include "common/wire/wire.h"
 #include "gateway/stream/notice.h"
@@ -30,9 +31,9 @@ typedef struct {
  * does. Before the request's head is wiped. */
 bool stream_accepts_events(const h2o_req_t *req);
 
-/* NULL, or what is wrong with them: constant text. PARAMS: of the query, encoded. WALL_MS: ms since
- * 1970. */
-const char *stream_options_read(h2o_req_t *req, slice_t params, bool several, int64_t wall_ms,
+/* NULL, or what is wrong with them: constant text. PARAMS: of the query, encoded. OP: that it is
+ * asked by. WALL_MS: ms since 1970. */
+const char *stream_options_read(h2o_req_t *req, slice_t params, const op_t *op, int64_t wall_ms,
                                 stream_options_t *options);
 
 #endif

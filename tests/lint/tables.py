@@ -32,7 +32,8 @@ Op = collections.namedtuple("Op", "number name methods path credentials owner ob
 OPS = {"SEND": lambda credentials, owner, *_: (credentials, owner),
        "TELL": lambda owner, *_: ("INTERNAL", owner),
        "MANAGE": lambda *rights: ("ADMIN", "AUTHD", *rights),
-       "OPEN": lambda: ("OPEN", "AUTHD")}
+       "OPEN": lambda: ("OPEN", "AUTHD"),
+       "PERSON": lambda _, owner, *__: ("PERSON", owner)}
 
 
 def calls(path, macro):
@@ -115,7 +116,7 @@ def verbs_of(methods):
 
 def operations(op):
     verbs = "any" if op.methods == "OP_ANY" else ", ".join(verbs_of(op.methods))
-    needs = {"TOKEN": "token", "APPKEY": "token, appkey", "ADMIN": "management token or session",
+    needs = {"TOKEN": "token", "APPKEY": "token, appkey", "ADMIN": "management token or session", "PERSON": "management token or session, of who has the right itself",
              "INTERNAL": "between processes", "OPEN": "what the body holds"}
     return [f"`{op.name}`", verbs, f"`{plain(op.path)}`", needs[op.credentials], op.owner.lower()]
 

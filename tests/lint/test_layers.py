@@ -28,7 +28,7 @@ WITHIN = {
     "gateway/health": set(),
     "gateway": {"gateway/read", "gateway/ring", "gateway/http", "gateway/stream", "gateway/health"},
     "authd/directory": set(),
-    "authd/judge": {"authd/directory"},
+    "authd/judge": {"authd/directory", "authd/accounts"},
     "authd/accounts": {"authd/directory"},
     "authd/manage": {"authd/directory", "authd/judge", "authd/accounts"},
     "authd/admin": {"authd/directory", "authd/judge", "authd/accounts", "authd/manage"},

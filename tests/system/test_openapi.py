@@ -28,8 +28,8 @@ def document():
 
 
 def operations(document):
-    """{operationId: (path, method, operation, of the admin API)}"""
-    return {item[method]["operationId"]: (path, method, item[method], "servers" in item)
+    """{operationId: (path, method, operation, of the admin API alone)}"""
+    return {item[method]["operationId"]: (path, method, item[method], item[method]["x-listener"] == "admin")
             for path, item in document["paths"].items() for method in METHODS if method in item}
 
 
@@ -51,12 +51,19 @@ def test_it_has_every_operation_and_no_other(document):
             full = name if plain else f"{name}_{verb}"
             expected[full] = path.strip('"').replace("(s)", ""), verb, credentials
     found = operations(document)
+    # What has the same path and method on both listeners is one operation there.
+    for full, (path, verb, operation, _) in found.items():
+        if operation["x-listener"] == "both":
+            name = operation["x-person"] + (f"_{verb}" if verb == "head" else "")
+            assert expected.pop(name) == (path, verb, "PERSON") and expected[full][2] == "TOKEN"
+            reads = verb in ("get", "head")
+            assert operation["security"][-2:] == [{"management": []}, {"cookie": []} if reads else {"cookie": [], "csrf": []}]
     assert {name: (path, verb) for name, (path, verb, *_) in found.items()} == \
         {name: (path, verb) for name, (path, verb, _) in expected.items()}
     for name, (_, verb, operation, admin) in found.items():
         schemes = {scheme for choice in operation["security"] for scheme in choice}
         credentials = expected[name][2]
-        assert admin == (credentials in ("ADMIN", "OPEN")), name
+        assert admin == (credentials in ("ADMIN", "OPEN", "PERSON")), name
         assert ("appkey" in schemes) == (credentials == "APPKEY"), name
         if not admin:
             continue
@@ -118,10 +125,11 @@ class Client:
         return {"json": args}
 
     def call(self, name, target="", args=None, status=200, params=None, headers=None, token=True,
-             message="1_1"):
+             message="1_1", door=None):
         """The answer, parsed; checked against what the document has for its STATUS (one, or one of
-        a tuple)."""
+        a tuple). DOOR: "admin" for an operation of both listeners."""
         path, method, operation, admin = self.operations[name]
+        admin = admin or door == "admin"
         assert ("{target}" in path) == bool(target), name
         port = self.ring.admin_port if admin else self.ring.port
         more = self.request_body(operation, args or {})
@@ -149,9 +157,10 @@ class Client:
 
     def open_stream(self, name, target, credential=None):
         """A stream begins in each of its forms; and its HEAD."""
-        path, _, operation, _ = self.operations[name]
-        url = f"http://127.0.0.1:{self.ring.port}/api/v2" + path.replace("{target}", target)
-        credential = {"Authorization": f"Bearer {self.token}"} if credential is None else credential
+        path, _, operation, admin = self.operations[name]
+        port, token = (self.ring.admin_port, self.management) if admin else (self.ring.port, self.token)
+        url = f"http://127.0.0.1:{port}/api/v2" + path.replace("{target}", target)
+        credential = {"Authorization": f"Bearer {token}"} if credential is None else credential
         for form in operation["responses"]["200"]["content"]:
             with self.ring.http.get(url, headers={**credential, "Accept": form}, stream=True, timeout=30 * postern.SLOW) as answer:
                 assert (answer.status_code, answer.headers["Content-Type"]) == (200, form), name
@@ -363,6 +372,29 @@ def change(call, name, target, message):
     call(f"{name}_delete", target, status=404, message=message)
 
 
+def by_the_admin_listener(call, app):
+    """What senders ask for, with a management token."""
+    text, sandbox = {"text": "hello"}, {"environment": "sandbox"}
+    for name, target in (("channel", "oas_channel"), ("bot", "oas_bot"), ("user", "me")):
+        call(f"person_{name}_message", target, text, 204, params={"sync_message": "false"})
+        sent = call(f"person_{name}_message", target, text)["message_id"]
+        message = {"message_id": sent, "revision": 1}
+        assert call(f"person_{name}_edit", target, {"text": "edited"}, message=sent) == message
+        call(f"person_{name}_show", target, message=sent)
+        call(f"person_{name}_delete", target, status=204, message=sent)
+    call("person_channel_event", "oas_channel", text, 204)
+    call("person_bot_event", "oas_bot")
+    call("person_extension_event", "oas_ext", params=sandbox)
+    for name, target in (("channel_id", "oas_channel"), ("bot", "oas_bot")):
+        call(f"{name}_history", target, params={"limit": 2}, door="admin")
+    call("person_extension_history", "oas_ext", params={"limit": 2, **sandbox})
+    call("person_user_history", "me", params={"last": 2})
+    got = call("person_extension_history", "oas_ext", params={"last": 1, **sandbox})["messages"][0]["id"]
+    call("person_extension_show", app["app_id"], message=got)
+    call.__self__.open_stream("person_extension_stream", app["app_id"])
+    call.__self__.open_stream("person_user_stream", "me")
+
+
 def test_every_operation_answers_as_it_says(client, ring):
     call = client.call
     people(call)
@@ -408,6 +440,7 @@ def test_every_operation_answers_as_it_says(client, ring):
     client.open_stream("streams", "")
     url = call("stream_share", params={"expires": "1h"})["url"]
     client.open_stream("stream_shared", url.split("/")[-1], credential={})
+    by_the_admin_listener(call, app)
     call("token_self")
     for name, target in (("channel", "oas_channel"), ("channel_id", channel["id"])):
         call(f"{name}_replay", target, params={"limit": 2})

@@ -18,7 +18,7 @@ def of_listener(document, listener):
     paths = {}
     for path, item in document["paths"].items():
         kept = {key: value for key, value in item.items()
-                if key not in METHODS or value.get("x-listener", "public") == listener}
+                if key not in METHODS or value.get("x-listener", "public") in (listener, "both")}
         if set(kept) & set(METHODS):
             paths[path] = kept
     return {**document, "paths": paths}

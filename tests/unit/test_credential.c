@@ -21,14 +21,13 @@ static void s_make(desk_t *desk, const char *email, const char *body, char text[
 static error_code_t s_resolve_with(desk_t *desk, const char *text, const char *appkey, bool reads,
                                    uint64_t now_ms, caller_t *caller)
 {
-    accounts_t accounts = {.idle_ms = IDLE};
     view_t *view = view_new(desk->yard->directory);
     view_renew(view);
     credential_t credential = {.text = slice_of(text),
                                .from = slice_of("192.0.2.7"),
                                .appkey = slice_of(appkey),
                                .reads = reads};
-    error_code_t code = credential_resolve(&accounts, view, &credential, now_ms, caller);
+    error_code_t code = credential_resolve(IDLE, view, &credential, now_ms, caller);
     view_destroy(&view);
     return code;
 }

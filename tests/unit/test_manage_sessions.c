@@ -172,15 +172,17 @@ static void use_keeps_a_session_alive(void **state)
     s_age(self, 3000, 86400);
     view_t *view = view_new(self->yard->directory);
     view_renew(view);
-    assert_int_equal(accounts_find(self->accounts, view, slice_of(session), now_ms, &who), 0);
+    assert_int_equal(accounts_find(self->accounts->idle_ms, view, slice_of(session), now_ms, &who),
+                     0);
     assert_int_equal(who.role, USER_ADMIN);
     view_release(view);
     accounts_used(self->accounts, self->yard->directory, &who.ticket.id, who.used_ms, now_ms);
     view_renew(view);
-    assert_int_equal(accounts_find(self->accounts, view, slice_of(session), now_ms + 3599000, &who),
-                     0);
+    assert_int_equal(
+        accounts_find(self->accounts->idle_ms, view, slice_of(session), now_ms + 3599000, &who), 0);
     session[40] = session[40] == 'A' ? 'B' : 'A';
-    assert_int_equal(accounts_find(self->accounts, view, slice_of(session), now_ms, &who), -1);
+    assert_int_equal(accounts_find(self->accounts->idle_ms, view, slice_of(session), now_ms, &who),
+                     -1);
     view_destroy(&view);
 }
 
