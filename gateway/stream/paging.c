@@ -138,7 +138,11 @@ static void s_failed(streams_t *self, strand_t *strand, const wire_reply_t *repl
 {
     stream_t *stream = strand->stream;
     bool opening = stream->state == STREAM_OPENING;
-    if (opening && reply && reply->status < 500)
+    /* What an older process takes for malformed it does not know yet. */
+    bool knows = !stream->several || !reply || reply->error != ERROR_invalid_request;
+    if (opening && !knows)
+        streams_reject(stream, ERROR_unavailable, NULL);
+    else if (opening && reply && reply->status < 500)
         streams_reject(stream, error_find(reply->error) ? reply->error : ERROR_internal, NULL);
     else if (opening && (!reply || self->now_ms - stream->born_ms >= STREAMS_OPEN_MS))
         streams_reject(stream, ERROR_unavailable, NULL);

@@ -25,7 +25,8 @@ enum {
     SEVERAL_LISTS = 4,       /* that are asked for at once */
 };
 
-/* Makes STREAM one of the targets of a LIST. False: it is none, or there is no room. */
+/* Makes STREAM one of the targets of a LIST, as far as there is room for them. False: it is none.
+ */
 bool several_open(streams_t *self, stream_t *stream, slice_t list);
 /* It is among the streams: its targets are placed. */
 void several_start(streams_t *self, stream_t *stream);

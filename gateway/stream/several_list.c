@@ -12,8 +12,10 @@ static void s_add(streams_t *self, stream_t *stream, const listed_t *listed)
         member_rename(member, listed->label);
         return;
     }
-    if (HASH_COUNT(stream->members) == LISTED_MOST || self->members == ASK_GRANTS)
+    if (HASH_COUNT(stream->members) == LISTED_MOST || self->members == ASK_GRANTS) {
+        stream->several->full = true;
         return;
+    }
     member = member_new(listed);
     member->late = stream->state != STREAM_OPENING;
     HASH_ADD(hh, stream->members, grant.target, UUID_BYTES, member);

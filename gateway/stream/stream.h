@@ -38,6 +38,7 @@ struct streams;
 /* What a stream of several has beyond one of one. */
 typedef struct {
     struct stream *stream;
+    bool full;       /* there was no room for a target */
     bool all;        /* of all that its reader may see: */
     member_t *right; /* to ask for the list of them */
     uint64_t digest; /* of the list */

@@ -232,6 +232,12 @@ static void s_give_up(streams_t *self, stream_t *stream)
     stream_discard(&stream);
 }
 
+/* For all targets that are named; of all it takes what there is room for. */
+static bool s_has_room(const stream_t *stream)
+{
+    return !stream->several || stream->several->all || !stream->several->full;
+}
+
 void streams_open(streams_t *self, h2o_req_t *req, const uuid_t7 *id, slice_t granted,
                   const stream_options_t *options)
 {
@@ -242,7 +248,8 @@ void streams_open(streams_t *self, h2o_req_t *req, const uuid_t7 *id, slice_t gr
         reply_error(req, id, ERROR_internal, NULL, REASON_none, slice("", 0));
         return;
     }
-    quota_result_t quota = quota_enter(self->quota, &stream->token);
+    quota_result_t quota =
+        s_has_room(stream) ? quota_enter(self->quota, &stream->token) : QUOTA_FULL;
     if (quota == QUOTA_TAKEN && !self->draining) {
         s_start(self, stream);
         return;
