@@ -22,7 +22,7 @@ packages() {
         "$(packages peers)" ;;
     deb) echo "$(packages build)" build-essential dpkg-dev debhelper git:git lintian ;;
     peers) echo wrk:wrk nginx libnginx-mod-nchan postgresql-15 util-linux ;;
-    bench) echo "$(packages run)" "$(packages peers)" python3 python3-requests python3-zmq \
+    bench) echo "$(packages run)" "$(packages peers)" haproxy python3 python3-requests python3-zmq \
         python3-msgpack valgrind:valgrind strace:strace ;;
     esac
 }

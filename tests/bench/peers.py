@@ -37,6 +37,11 @@ http {{
             nchan_message_buffer_length 100;
             nchan_message_timeout 5m;
         }}
+        location ~ ^/api/v2/channelsbyname/(\\w+)/stream$ {{
+            nchan_subscriber eventsource;
+            nchan_channel_id $1;
+            nchan_subscriber_first_message newest;
+        }}
     }}
 }}
 """

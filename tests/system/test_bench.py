@@ -74,6 +74,17 @@ def test_short_benchmark_of_formats(needs):
     assert len(re.findall(r"^(?:CPU µs of the worker, a push|the same, a plain message) +[\d.]+ ", printed, re.M)) == 2
 
 
+def test_short_benchmark_of_streams(needs):
+    needs("wrk", "/usr/sbin/nginx", "/usr/sbin/haproxy")
+    printed = short("stream.py", "follow")
+    for name in ("ring", "nchan"):
+        for what in (r"50 readers, 50 msg/s: p50 \(ms\)", r"50 readers, 50 msg/s: p99 \(ms\)",
+                     "burst, deliveries a second"):
+            assert re.search(rf"^{name}: {what} +[\d.]+ ", printed, re.M), printed
+    assert re.search(r"^200 idle readers: bytes of the gateway each +-?[\d.]+ ", printed, re.M)
+    assert len(re.findall(r"\((?:at (?:least|most)|below) ", printed)) == 5
+
+
 def test_short_benchmark_of_calls(needs):
     needs("/usr/sbin/nginx")
     printed = short("deliver.py", "call_load")
