@@ -88,7 +88,7 @@ const command_t command_table[] = {
      {{"--name", "NAME", "display name; without it, what stands before the @", TEXT("name")}, ROLE},
      .op = OP_user_create, .takes = {TEXT("email")}},
     {"user list", operation_run, "", 0, 0, "list users", "user list", {PAGE},
-     .op = OP_user_list, .rows = "users", .columns = "email name role id created"},
+     .op = OP_user_list, .rows = "users", .columns = "email name role id created last_login totp active_tokens"},
     {"user show", operation_run, "USER", 1, 1, "show a user (by email or id)",
      "user show ada@example.org",
      .op = OP_user_show},

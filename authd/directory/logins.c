@@ -24,12 +24,13 @@ bool logins_get(view_t *view, const uuid_t7 *user, login_t *login)
     login->pending_ms = fields_uint(&fields, "pending_since", 0);
     login->codes = fields_bytes(&fields, "codes");
     login->networks = fields_bytes(&fields, "networks");
+    login->last_ms = fields_uint(&fields, "last", 0);
     return true;
 }
 
 void logins_put(view_t *view, const login_t *login)
 {
-    pack_t *record = table_record(view, 9);
+    pack_t *record = table_record(view, 10);
     pack_pair_str(record, "password", login->password);
     pack_pair_uint(record, "set", login->password_ms);
     pack_pair_bin(record, "totp", login->totp.data, login->totp.len);
@@ -39,6 +40,7 @@ void logins_put(view_t *view, const login_t *login)
     pack_pair_uint(record, "pending_since", login->pending_ms);
     pack_pair_bin(record, "codes", login->codes.data, login->codes.len);
     pack_pair_str(record, "networks", login->networks);
+    pack_pair_uint(record, "last", login->last_ms);
     table_put_record(view, TABLE_logins, table_key(&login->user), record);
 }
 

@@ -29,6 +29,7 @@ typedef struct {
     slice_t pending;    /* sealed: a second factor not yet confirmed */
     uint64_t pending_ms;
     slice_t codes;    /* hashes of the recovery codes that are left, one after another */
+    uint64_t last_ms; /* of the last login; 0: never, or before it was kept */
     slice_t networks; /* of the last logins, the newest first, separated by blanks */
 } login_t;
 

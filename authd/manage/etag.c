@@ -10,12 +10,12 @@ enum { TAG = 16 };
 
 /* What is no part of the object itself: its use, its people, how it is reached, what shows once. */
 static const char *const s_left_out[] = {
-    "etag",       "state",     "last_used",  "last_target", "last_address", "count",
-    "calls_24h",  "token",     "calls_30d",  "replaces",    "members",      "subscribers",
-    "more",       "apps",      "urls",       "tokens",      "moved_to",     "sessions_ended",
-    "session",    "signed_in", "csrf",       "rights",      "limits",       "active_tokens",
-    "totp",       "person",    "owner_name", "by_name",     "endpoints",    "link",
-    "invitation", "secret",
+    "etag",      "state",      "last_used", "last_target", "last_address", "count",
+    "calls_24h", "token",      "calls_30d", "replaces",    "members",      "subscribers",
+    "more",      "apps",       "urls",      "tokens",      "moved_to",     "sessions_ended",
+    "session",   "signed_in",  "csrf",      "rights",      "limits",       "active_tokens",
+    "totp",      "last_login", "person",    "owner_name",  "by_name",      "endpoints",
+    "link",      "invitation", "secret",
 };
 
 void etag_of(const json_t *object, char text[ETAG_TEXT])

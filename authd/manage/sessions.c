@@ -96,6 +96,14 @@ static void s_show_secret(task_t *task, const ticket_t *ticket, json_t *shown)
     secret_wipe(text, sizeof text);
 }
 
+static void s_note_login(task_t *task, const uuid_t7 *user)
+{
+    login_t login;
+    logins_get(task->view, user, &login);
+    login.last_ms = task->now_ms;
+    logins_put(task->view, &login);
+}
+
 json_t *session_begin(task_t *task, const uuid_t7 *user)
 {
     ticket_t ticket;
@@ -109,6 +117,7 @@ json_t *session_begin(task_t *task, const uuid_t7 *user)
                          .from = slice_of(task->actor->from)};
     ticket_hash(&ticket, session.hash);
     sessions_add(task->view, &session);
+    s_note_login(task, user);
     if (!task->object[0])
         task_object(task, &session.id, slice("", 0));
     json_t *shown = session_json(&session, accounts->idle_ms);

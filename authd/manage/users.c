@@ -1,4 +1,5 @@
 /* Operations on users and service accounts. */
+#include "authd/directory/logins.h"
 #include "authd/directory/places.h"
 #include "authd/directory/tokens.h"
 #include "authd/manage/filter.h"
@@ -95,6 +96,20 @@ static error_code_t s_states(task_t *task, bool *active, bool *deactivated)
         REASON_shape);
 }
 
+/* A row of a list: with what tells whether an account is used, and how well it is kept. */
+static json_t *s_listed(task_t *task, const user_t *user)
+{
+    login_t login;
+    uuid_t7 id = user->id;
+    json_t *all = task_json_user(user);
+    logins_get(task->view, &id, &login);
+    json_object_set_new(all, "last_login", task_json_time(login.last_ms));
+    json_object_set_new(all, "totp", json_boolean(login.totp.len > 0));
+    json_object_set_new(all, "active_tokens",
+                        json_integer(tokens_active(task->view, &id, task->now_ms)));
+    return all;
+}
+
 static error_code_t s_list(task_t *task)
 {
     page_t page;
@@ -109,7 +124,7 @@ static error_code_t s_list(task_t *task)
          more = s_next(task, &user.id, &user)) {
         bool shown = user.service == (bool)task->of && (user.deleted_ms ? deactivated : active) &&
                      (task_q(task, user.name) || task_q(task, user.email));
-        if (shown ? !page_add(&page, &user.id, task_json_user(&user)) : !page_skip(&page, &user.id))
+        if (shown ? !page_add(&page, &user.id, s_listed(task, &user)) : !page_skip(&page, &user.id))
             break;
     }
     page_end(&page, task, task->of ? "accounts" : "users");

@@ -39,6 +39,34 @@ def test_me_tells_rights_limits_and_session(ring, name):
     assert control["role"] == "owner" and control["rights"]["user_create"] == "any"
 
 
+def test_a_list_tells_who_uses_an_account(ring, ask, name):
+    """When its last login was, whether it has a second factor, and how many tokens are active."""
+    page, ada = Browser(ring), person(ring, name)
+
+    def row():
+        found, = made(ask("GET", "/users", params={"q": ada.email}))["users"]
+        return found
+    before = row()
+    assert (before["last_login"], before["totp"]) == (None, False)
+    tokens = before["active_tokens"]
+    page.enter(ada.email)
+    after, session = row(), page.call("GET", "/session").json()["session"]
+    assert after["last_login"] == session["created"]
+    ring.ctl("token", "create", ada.email, "--name", "more")
+    ring.manage("user_totp_begin", ada.email)  # not confirmed
+    now = row()
+    assert (now["active_tokens"], now["totp"], now["last_login"]) == (tokens + 1, False, after["last_login"])
+    assert before["etag"] == now["etag"] == made(ask("GET", f"/users/{ada.id}"))["etag"]  # good for an edit
+    invited = f"b-{name}@example.org".replace("_", "-")
+    link = ring.ctl("user", "invite", invited)["invitation"]
+    assert Browser(ring).call("POST", "/invitations/accept", {"invitation": link, "password": "a word beside a word", "cookie": True}).status_code == 200
+    accepted, = made(ask("GET", "/users", params={"q": invited}))["users"]
+    assert accepted["last_login"]
+    robot = ring.ctl("service", "create", f"r-{name}".replace("_", "-")[:40])
+    listed = {r["id"]: r for r in pages(ask, "/service-accounts", "accounts")}
+    assert (listed[robot["id"]]["last_login"], listed[robot["id"]]["active_tokens"]) == (None, 0)
+
+
 def test_one_is_me_in_a_path(ring, ask, name):
     ada = person(ring, name)
     token = ring.management_token(ada)
