@@ -174,8 +174,8 @@ class Client:
         responses = operation["responses"]
         assert exact in responses or group in responses, (name, exact)
         said = self.resolve(responses.get(exact) or responses[group])
-        # not every 5XX says when to come again, and a cookie is set for who asked for it
-        may = {"Set-Cookie", *({"Retry-After"} if group == "5XX" else ())}
+        # not every 5XX says when to come again, a list in lines alone its next page there, and a cookie is set for who asked for it
+        may = {"Set-Cookie", "X-Next", *({"Retry-After"} if group == "5XX" else ())}
         headers = set(said.get("headers", ()))
         assert "Set-Cookie" not in answer.headers or "Set-Cookie" in headers, name
         if name in ("login", "invitation_accept") and "Set-Cookie" in answer.headers:
