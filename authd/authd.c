@@ -92,6 +92,7 @@ static void s_list(authd_t *self, const wire_request_t *request, int64_t wall_ms
                         .key = self->grant_key,
                         .token = request->principal.token,
                         .user = request->principal.user,
+                        .person = op_find(request->op)->credentials == CRED_PERSON,
                         .client = request->client,
                         .wall_ms = wall_ms};
     verdict->code = several_list(&reader, named ? &targets : NULL, rows, count, self->detail);

@@ -55,6 +55,7 @@ static void s_list(judge_t *judge, view_t *view, const uint8_t key[GRANT_KEY], c
                         .key = key,
                         .token = grant->token,
                         .user = grant->target,
+                        .person = op_find(grant->op)->credentials == CRED_PERSON,
                         .client = grant->client,
                         .wall_ms = wall_ms};
     several_again(&reader, digest, answer);

@@ -156,6 +156,14 @@ error_code_t person_find_user(case_t *self, rule_t rule)
     return found ? case_user(self, rule, &user) : ERROR_unknown_user;
 }
 
+error_code_t person_find_reader(case_t *self, rule_t rule)
+{
+    (void)rule;
+    self->request->target = slice_of("streams");
+    self->request->principal.target = self->token.user;
+    return ERROR_none;
+}
+
 void person_fill(case_t *self, unsigned as)
 {
     static const char sync[] = "sync_message";

@@ -52,11 +52,22 @@ static bool s_is_seen(const list_t *self, const uuid_t7 *id)
     return false;
 }
 
+/* The operation by which the reader reads what one with a webhook token reads by OP. */
+static unsigned s_door(const several_t *reader, unsigned op)
+{
+    if (!reader->person)
+        return op;
+    return op == OP_bot_stream         ? OP_person_bot_stream
+           : op == OP_extension_stream ? OP_person_extension_stream
+           : op == OP_buddy_stream     ? OP_person_user_stream
+                                       : OP_person_channel_stream;
+}
+
 static void s_write(list_t *self, const target_t *target, const uuid_t7 *id)
 {
     const several_t *reader = self->reader;
     char *label = s_label(target, id);
-    listed_t row = {.grant = {.op = target->op,
+    listed_t row = {.grant = {.op = s_door(reader, target->op),
                               .token = reader->token,
                               .target = *id,
                               .client = reader->client,
@@ -72,7 +83,7 @@ static void s_write(list_t *self, const target_t *target, const uuid_t7 *id)
 static error_code_t s_add(list_t *self, const target_t *target)
 {
     const several_t *reader = self->reader;
-    wire_request_t request = {.op = target->op,
+    wire_request_t request = {.op = s_door(reader, target->op),
                               .method = OP_GET,
                               .target = slice_of(target->name),
                               .client = reader->client};
@@ -183,6 +194,8 @@ static error_code_t s_named(list_t *self, slice_t targets, char detail[SEVERAL_D
             return ERROR_invalid_param;
         }
         code = s_find(self->reader, text, &target);
+        if (code != ERROR_none && code != ERROR_invalid_param && self->reader->person)
+            code = ERROR_not_allowed; /* whether it is there or not */
         if (code == ERROR_none)
             code = s_add(self, &target);
         if (code != ERROR_none)
@@ -239,7 +252,7 @@ static void s_all(list_t *self)
 /* The right to ask for the list again. */
 static void s_write_right(const several_t *self, bytes_t *rows)
 {
-    listed_t right = {.grant = {.op = OP_streams,
+    listed_t right = {.grant = {.op = self->person ? OP_person_streams : OP_streams,
                                 .token = self->token,
                                 .target = self->user,
                                 .client = self->client,

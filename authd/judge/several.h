@@ -20,6 +20,7 @@ typedef struct {
     view_t *view;
     const uint8_t *key; /* of grants */
     uuid_t7 token, user;
+    bool person; /* the token is that of a session, or of management */
     slice_t client;
     int64_t wall_ms;
 } several_t;

@@ -391,6 +391,11 @@ def by_the_admin_listener(call, app):
     call("person_user_history", "me", params={"last": 2})
     got = call("person_extension_history", "oas_ext", params={"last": 1, **sandbox})["messages"][0]["id"]
     call("person_extension_show", app["app_id"], message=got)
+    for name in ("retry", "replay"):
+        call(f"bot_delivery_{name}", "oas_bot", status=(200, 400, 404), door="admin")
+    row = call.__self__.ring.wait(lambda: call("person_extension_deliveries", "oas_ext", params=sandbox)["deliveries"])[0]
+    call("person_extension_retry", app["app_id"], params={"id": row["id"]})
+    call("person_extension_replay", "oas_ext", params=sandbox)
     call.__self__.open_stream("person_extension_stream", app["app_id"])
     call.__self__.open_stream("person_user_stream", "me")
 

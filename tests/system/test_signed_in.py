@@ -157,6 +157,8 @@ def paths(name, extension):
     """Each operation of the door on the objects of this name: (operation, method, path)."""
     target = {"channels": name, "bots": name, "extensions": extension["sandbox"].app_id, "users": "{user}"}
     for op in DOOR:
+        if op.name == "person_streams":  # of whatever its reader may read: below
+            continue
         path = op.path.strip('"')
         yield op, op.methods.removeprefix("OP_"), path.replace("{target}", target[path.split("/")[1]]) \
             .replace("{message}", "1700000000000_1")
@@ -319,3 +321,43 @@ def test_a_stream_lives_as_long_as_its_session_and_its_right(ring, name, ada, be
         ring.manage("management_token_delete", ring.manage("management_token_list", ada.user.email)["tokens"][0]["id"])
         code, took = program.end()
         assert code in ("invalid_token", "invalid_session") and took < 2 * postern.SLOW
+
+
+def test_one_stream_of_all_that_one_may_read(ring, name, ada, bea):
+    """/streams by a cookie: what comes to be readable is in it, what is not any more leaves it, and it ends with the session."""
+    made = ring.channel(name, ada.user, [ada.user])
+    cookie = f"Cookie: postern={bea.browser.session}"
+    for foreign in (f"channel:{name}", "channel:door_nowhere", f"bot:{name}", "extension:77"):
+        refused = Raw(ring.admin_port, f"/api/v2/streams?targets={foreign}", (cookie,))
+        answer = json.loads(refused.body())
+        assert (refused.status, answer["code"]) == (403, "not_allowed"), answer
+    assert Raw(ring.admin_port, "/api/v2/streams", (cookie, "Origin: https://evil.example")).status == 403
+    ring.channel(f"{name[:60]}_b", bea.user, [bea.user])
+    with Stream(ring, "/streams", cookie) as page, Stream(ring, f"/streams?targets=channel:{name}", f"Cookie: postern={ada.browser.session}") as named:
+        bea.by_cookie("POST", f"/channels/{name[:60]}_b/messages", {"text": "own"})
+        assert page.message() == "own"
+        ada.by_cookie("POST", f"/channels/{made['id']}/members", {"user": bea.user.id})
+        time.sleep(2)
+        ada.by_cookie("POST", f"/channels/{name}/messages", {"text": "both"})
+        assert page.message() == named.message() == "both"
+        bea.by_cookie("POST", "/logout")
+        while True:
+            code, took = page.end()
+            if code == "invalid_session":
+                break
+        assert took < 2 * postern.SLOW
+
+
+def test_deliveries_of_ones_own(ring, name, ada, bea):
+    ring.bot(name, ada.user, [bea.user])
+    ring.manage("bot_handler_set", name, url="http://192.0.2.1:9/")
+    assert bea.by_cookie("POST", f"/bots/{name}/events", {"n": 1}).status_code == 200
+    path = f"/bots/{name}/deliveries"
+    row, = ring.wait(lambda: ada.by_cookie("GET", path).json()["deliveries"])
+    for method, more in (("GET", ""), ("POST", f"/retry?id={row['id']}"), ("POST", "/replay")):
+        denied(bea.by_cookie(method, path + more), "not_allowed", 403)  # a subscriber is no owner
+        if method == "POST":
+            denied(ada.browser.call(method, path + more, X_CSRF_Token=bea.browser.csrf), "csrf_refused", 403)
+        answer = ada.by_cookie(method, path + more)
+        assert answer.status_code == 200, answer.text
+    denied(ada.by_cookie("GET", path + "?from=x"), "invalid_param", 400)
