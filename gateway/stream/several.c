@@ -345,15 +345,22 @@ static void s_moved(streams_t *self, strand_t *strand, const found_t *found)
     s_sort(self, strand->stream, strand->owner);
 }
 
+/* All targets of a strand may be in the shard that answers although it is another one of another
+ * count: the places of ids are of the shard that it is. */
+static bool s_is_of(const strand_t *strand, const found_t *found)
+{
+    return found->shards == strand->shards && found->shard == strand->shard;
+}
+
 void several_take(streams_t *self, strand_t *strand, const found_t *found)
 {
     bytes_in_t in = {found->rows.data, found->rows.len, false};
     if (found->kind == FOUND_REFUSED)
         several_refused(self, strand, found);
-    else if (found->kind == FOUND_MOVED)
-        s_moved(self, strand, found);
-    else if (found->kind != FOUND_SPAN)
+    else if (found->kind != FOUND_MOVED && found->kind != FOUND_SPAN)
         paging_again(self, strand);
+    else if (found->kind == FOUND_MOVED || !s_is_of(strand, found))
+        s_moved(self, strand, found);
     else if (strand->placed)
         s_take_frames(self, strand, found);
     else
