@@ -337,7 +337,8 @@ authd_t *authd_new(const conf_start_t *start)
     self->judge = (judge_t){.limiter = limiter_new(),
                             .rate = conf_uint(start->conf, SET_authd_rate),
                             .burst = conf_uint(start->conf, SET_authd_burst),
-                            .idle_ms = conf_uint(start->conf, SET_authd_session_idle_s) * 1000};
+                            .idle_ms = conf_uint(start->conf, SET_authd_session_idle_s) * 1000,
+                            .public_url = conf_text(start->conf, SET_public_url)};
     sealed_derive(self->view, "stream grants", self->grant_key);
     sealed_derive(self->view, "stream urls", self->judge.share_key);
     self->usage = usage_new();

@@ -56,7 +56,7 @@ enum {
                 {"--rsa-key", "FILE", "sign X-Cliq-Signature, too, with this private key (PEM)"}, \
                 {"--no-rsa-key", NULL, "no longer so"}
 #define SOURCE {"--name", "NAME", "what it is for", TEXT("name")}, \
-               {"--for-token", "TOKEN-ID", "it is for this token alone; '': for any", TEXT("for_token")}, \
+               {"--for-token", "TOKEN-ID", "it is for this token alone, and has an address without one; '': for any", TEXT("for_token")}, \
                {"--format", "FORMAT", "what makes a message of it; '': what it looks like", TEXT("format")}, \
                {"--optional", NULL, "what is not signed passes, too", FLAG("required", false)}, \
                {"--only", "GLOB,…", "these events alone, as 'push,issues.*'", NAMES("only")}, \
@@ -476,7 +476,8 @@ const command_t command_table[] = {
     {"source create", source_create_run, "KIND NAME", 2, 2,
      "say how what a sender posts to a channel, a bot or an extension is verified; a secret that is made is shown once",
      "source create channel releases --scheme github --format github\n"
-     "source create bot buildbot --scheme stripe --secret-file secret.txt --only 'invoice.*,charge.failed'",
+     "source create bot buildbot --scheme stripe --secret-file secret.txt --only 'invoice.*,charge.failed'\n"
+     "source create channel cards --scheme trello --secret-file secret.txt --for-token 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10",
      {{"--scheme", "NAME", "a preset (source presets), or a file with a scheme as JSON; without it nothing is verified"},
       {"--secret-file", "FILE", "the secret that the sender shows; without it one is made, to be typed in there"},
       {APP, TEXT("environment")}, SOURCE},

@@ -7,6 +7,7 @@
 #include "gateway/limits.h"
 #include "gateway/looks.h"
 #include "gateway/ring/bridge.h"
+#include "gateway/ring/refusals.h"
 #include "gateway/ring/reply.h"
 #include "gateway/stream/refusal.h"
 #include "gateway/stream/streams.h"
@@ -43,6 +44,7 @@ struct lane {
     request_reader_t *reader, *admin_reader;
     inflight_t *inflight;
     bridge_t *bridge;
+    refusals_t *refusals;
     streams_t *streams;
     looks_t *looks; /* at the health of the ring */
     unsigned queue_messages;
@@ -99,7 +101,9 @@ static int s_refuse(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *
               request->op ? request->op->name : "-");
     if (request->op)
         metric_add_at(METRIC_http_requests_total, (unsigned)op_index(request->op), 1);
-    if (!s_comes_back(req, request->op, id, request->error))
+    if (request->wait_s)
+        refusals_reply(req, id, request->wait_s);
+    else if (!s_comes_back(req, request->op, id, request->error))
         reply_error(req, id, request->error, request->detail, request->reason,
                     routes_allow(self->shared->routes, request->allow));
     s_wipe(self, req, &request->entry, request->head_len);
@@ -180,6 +184,11 @@ static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)
     if (!request.op)
         return s_show(self, req, &id, &request);
     int64_t now_us = clock_us();
+    request.wait_s = refusals_wait(self->refusals, &request.entry, now_us);
+    if (request.wait_s) {
+        request.error = ERROR_rate_limited;
+        return s_refuse(self, req, &id, &request);
+    }
     /* What senders have waiting is not to lock the operator out. */
     bool looks = request.op->number == OP_ring_show;
     bool managed = op_manages(request.op),
@@ -281,6 +290,7 @@ static void s_answer(void *arg, slot_t *slot, const wire_reply_t *reply, zmq_msg
     }
     if (!op_manages(op_find(slot->request.op)))
         s_note_behind(self, reply->error);
+    refusals_note(self->refusals, &slot->request, reply->error, clock_us());
     if (req) {
         slot->owner = NULL;
         s_last(self, req);
@@ -309,17 +319,6 @@ static void s_on_looked(void *arg, slot_t *slot, const char *json)
     s_finish(self, slot);
 }
 
-/* What an admin request that had no answer is told in place of the table's text: it has no key. */
-static const char *s_unconfirmed(const slot_t *slot)
-{
-    if (!op_manages(op_find(slot->request.op)) || slot->attempts == 0)
-        return NULL;
-    return slot->request.method == OP_GET
-               ? "No answer came in time. Try again."
-               : "No confirmation came in time: the change may or may not be made. Look before you "
-                 "repeat it.";
-}
-
 static void s_give_up(lane_t *self, slot_t *slot, error_code_t unsent)
 {
     h2o_req_t *req = slot->owner;
@@ -338,8 +337,9 @@ static void s_give_up(lane_t *self, slot_t *slot, error_code_t unsent)
             s_note_behind(self, error);
         s_last(self, req);
         if (!s_comes_back(req, op_find(slot->request.op), &slot->request.id, error))
-            reply_error(req, &slot->request.id, error, s_unconfirmed(slot), REASON_none,
-                        slice("", 0));
+            reply_error(req, &slot->request.id, error,
+                        op_manages(op_find(slot->request.op)) ? slot_unconfirmed(slot) : NULL,
+                        REASON_none, slice("", 0));
         s_wipe(self, req, &slot->request, slot->head_len);
     }
     metric_add(METRIC_expired_total, 1);
@@ -503,6 +503,7 @@ static void s_open(lane_t *self)
     snprintf(name, sizeof name, "%s.%u", self->shared->name, self->number);
     self->bridge =
         bridge_new(conf, name, self->admin, self->http.loop, self->inflight, s_answer, self);
+    self->refusals = refusals_new();
     self->streams = streams_new(self->http.loop, self->inflight, self->bridge, self->shared->quota);
     self->looks = looks_new(self->inflight, self->shared->watch, s_on_looked, self);
     self->listener = listener_new(&self->accept, self->fd, self->shared->census,

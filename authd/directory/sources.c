@@ -129,11 +129,13 @@ void sources_put(view_t *view, const source_t *source)
     table_put_record(view, TABLE_sources, table_key(&source->id), record);
 }
 
-static void s_add_record(view_t *view, const source_t *source, uint64_t wall_ms, pack_t *out)
+static void s_add_record(view_t *view, const source_t *source, slice_t url, uint64_t wall_ms,
+                         pack_t *out)
 {
     char secrets[SOURCE_KEYS][SOURCE_KEY_TEXT], token[SOURCE_KEY_TEXT];
     source_record_t record = {
         .id = source->id,
+        .url = url,
         .required = source->required,
         .preset = source->declared.len ? slice("", 0) : source->scheme,
         .declared = source->declared,
@@ -181,9 +183,23 @@ bool sources_record(view_t *view, const uuid_t7 *target, const uuid_t7 *token, u
     size_t before = out->len;
     source_records_begin(out, count);
     for (unsigned i = 0; i < count; i++)
-        s_add_record(view, &chosen[i], wall_ms, out);
+        s_add_record(view, &chosen[i], slice("", 0), wall_ms, out);
     *fits = out->len - before <= WIRE_HANDLER;
     return true;
+}
+
+bool source_has_address(const source_t *source)
+{
+    return source->required && source->scheme.len > 0 && !uuid_is_nil(&source->token);
+}
+
+bool sources_record_own(view_t *view, const source_t *source, slice_t url, uint64_t wall_ms,
+                        pack_t *out)
+{
+    size_t before = out->len;
+    source_records_begin(out, 1);
+    s_add_record(view, source, url, wall_ms, out);
+    return out->len - before <= WIRE_HANDLER;
 }
 
 bool sources_delete(view_t *view, const uuid_t7 *id)

@@ -68,6 +68,14 @@ void sources_put(view_t *view, const source_t *source);
 bool sources_record(view_t *view, const uuid_t7 *target, const uuid_t7 *token, uint64_t wall_ms,
                     pack_t *out, bool *fits);
 
+/* Whether the source has an address of its own, where what it signs needs no token: it is required,
+ * has a scheme, and is for one token, as which such a request is judged. */
+bool source_has_address(const source_t *source);
+/* sources_record of this source alone, for a request to its address, with the URL that was called.
+ */
+bool sources_record_own(view_t *view, const source_t *source, slice_t url, uint64_t wall_ms,
+                        pack_t *out);
+
 /* False when there is none. */
 bool sources_delete(view_t *view, const uuid_t7 *id);
 

@@ -1,8 +1,10 @@
-/* What a request is judged by. Private to verdict.c and person.c. */
+/* What a request is judged by. Private to verdict.c, person.c and source_case.c. */
 #ifndef POSTERN_AUTHD_JUDGE_CASE_H
 #define POSTERN_AUTHD_JUDGE_CASE_H
 
+#include "authd/directory/extensions.h"
 #include "authd/directory/places.h"
+#include "authd/directory/sources.h"
 #include "authd/directory/tokens.h"
 #include "authd/directory/users.h"
 #include "authd/judge/verdict.h"
@@ -18,6 +20,8 @@ typedef struct {
     place_kind_t kind;
     place_t place;
     bool bound;       /* the token has terms */
+    source_t source;  /* at whose address it came */
+    bool signs;       /* there is one */
     user_role_t role; /* of a person */
     terms_t terms;
     slice_t detail;  /* of the refusal */
@@ -43,5 +47,13 @@ void verdict_add_facts(const verdict_t *verdict, wire_reply_t *reply);
 error_code_t case_place(case_t *self, place_kind_t kind, rule_t rule, const place_t *place);
 error_code_t case_app(case_t *self, rule_t rule);
 error_code_t case_user(case_t *self, rule_t rule, const user_t *user);
+
+bool case_covers(const case_t *self, terms_kind_t kind, const uuid_t7 *id);
+error_code_t case_take_app(case_t *self, const app_t *app, const extension_t *extension);
+
+/* Of source_case.c: the token that the source is for at whose address it came, and its target,
+ * where it is judged as an event. */
+error_code_t case_by_source(case_t *self);
+error_code_t case_source(case_t *self, rule_t rule);
 
 #endif

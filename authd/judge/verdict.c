@@ -5,20 +5,21 @@
 #include "authd/directory/outlets.h"
 #include "authd/directory/sources.h"
 #include "authd/judge/audience.h"
+#include "authd/judge/called_url.h"
 #include "authd/judge/case.h"
+#include "authd/judge/dedupe.h"
 #include "authd/judge/direct.h"
 #include "authd/judge/person.h"
 #include "common/base/ops.h"
 #include "common/base/secret.h"
 
 #include <assert.h>
-#include <sodium.h>
 #include <stdio.h>
 
 /* Whether what is archived is in the way of the request. */
 static bool s_needs_use(const case_t *self);
 
-static bool s_covers(const case_t *self, terms_kind_t kind, const uuid_t7 *id)
+bool case_covers(const case_t *self, terms_kind_t kind, const uuid_t7 *id)
 {
     return !self->bound || terms_cover(&self->terms, kind, id);
 }
@@ -48,7 +49,7 @@ static error_code_t s_check_method(case_t *self, unsigned methods)
 error_code_t case_place(case_t *self, place_kind_t kind, rule_t rule, const place_t *place)
 {
     const uuid_t7 *user = &self->token.user;
-    if (!s_covers(self, kind == PLACE_CHANNEL ? TERMS_CHANNELS : TERMS_BOTS, &place->id))
+    if (!case_covers(self, kind == PLACE_CHANNEL ? TERMS_CHANNELS : TERMS_BOTS, &place->id))
         return ERROR_out_of_scope;
     bool owns = uuid_eq(&place->owner, user);
     self->owns = owns;
@@ -117,6 +118,15 @@ static error_code_t s_find_outlet(case_t *self, rule_t rule)
     return code;
 }
 
+error_code_t case_take_app(case_t *self, const app_t *app, const extension_t *extension)
+{
+    if (extension->archived_ms && s_needs_use(self))
+        return s_archived(self, extension->reason);
+    self->request->principal.target = app->target;
+    self->request->principal.environment = app->environment;
+    return s_check_method(self, extension->methods);
+}
+
 error_code_t case_app(case_t *self, rule_t rule)
 {
     app_t app;
@@ -125,7 +135,7 @@ error_code_t case_app(case_t *self, rule_t rule)
     if (!apps_get(self->view, request->target, &app) ||
         !extensions_get(self->view, &app.extension, &extension))
         return ERROR_unknown_app;
-    if (!s_covers(self, TERMS_EXTENSIONS, &app.extension))
+    if (!case_covers(self, TERMS_EXTENSIONS, &app.extension))
         return ERROR_out_of_scope;
     if (rule == MAY_OWNER && !uuid_eq(&extension.owner, &self->token.user))
         return ERROR_not_allowed;
@@ -135,12 +145,8 @@ error_code_t case_app(case_t *self, rule_t rule)
         if (!app_key_is(self->view, &app, request->appkey, self->wall_ms))
             return ERROR_invalid_appkey;
     }
-    if (extension.archived_ms && s_needs_use(self))
-        return s_archived(self, extension.reason);
     /* An app-id is canonical as it came, for it was found by its bytes. */
-    request->principal.target = app.target;
-    request->principal.environment = app.environment;
-    return s_check_method(self, extension.methods);
+    return case_take_app(self, &app, &extension);
 }
 
 static error_code_t s_find_app(case_t *self, rule_t rule)
@@ -184,6 +190,11 @@ static error_code_t s_find_direct(case_t *self, rule_t rule)
     self->request->target = slice(self->judge->target, UUID_TEXT - 1);
     direct_chat(&self->token.user, &other.id, &self->request->principal.target);
     return ERROR_none;
+}
+
+static error_code_t s_find_source(case_t *self, rule_t rule)
+{
+    return case_source(self, rule);
 }
 
 /* The token's own user. */
@@ -244,24 +255,12 @@ static bool s_is_known(unsigned op)
     return op < sizeof s_rules / sizeof *s_rules && s_rules[op].find;
 }
 
-/* A malformed one is unknown like any other: only well-formed ones are ever recorded. */
-static bool s_is_well_formed(slice_t token)
+static error_code_t s_by_token(case_t *self, const uint8_t hash[TOKEN_HASH])
 {
-    return token.len >= TOKEN_MIN && token.len <= TOKEN_MAX;
-}
-
-void verdict_expect(view_t *view, const wire_request_t *requests, unsigned count,
-                    uint8_t hashes[][TOKEN_HASH])
-{
-    for (unsigned i = 0; i < count; i++) {
-        if (!s_is_well_formed(requests[i].token))
-            continue;
-        token_hash(requests[i].token.data, requests[i].token.len, hashes[i]);
-        tokens_expect(view, hashes[i], false);
-    }
-    for (unsigned i = 0; i < count; i++)
-        if (s_is_well_formed(requests[i].token))
-            tokens_expect(view, hashes[i], true);
+    return verdict_is_well_formed(self->request->token) &&
+                   tokens_judge(self->view, hash, &self->token)
+               ? ERROR_none
+               : ERROR_invalid_token;
 }
 
 static bool s_is_person(const case_t *self)
@@ -273,10 +272,10 @@ static error_code_t s_authenticate(case_t *self, const uint8_t hash[TOKEN_HASH],
 {
     if (s_is_person(self))
         return person_authenticate(self);
-    if (!s_is_well_formed(self->request->token))
-        return ERROR_invalid_token;
-    if (!tokens_judge(self->view, hash, &self->token))
-        return ERROR_invalid_token;
+    bool signs = op_find(self->request->op)->credentials == CRED_SIGNATURE;
+    error_code_t code = signs ? case_by_source(self) : s_by_token(self, hash);
+    if (code != ERROR_none)
+        return code;
     if (token_has_ended(&self->token, (uint64_t)wall_ms))
         return ERROR_token_expired;
     self->bound = self->token.terms.len > 0;
@@ -348,26 +347,6 @@ static error_code_t s_limit(case_t *self, int64_t now_us, verdict_t *verdict)
     return ERROR_rate_limited;
 }
 
-/* BLAKE2b-256 over user, operation as two bytes, target and the sender's key (docs/PROTOCOL.md). */
-static void s_dedupe(case_t *self)
-{
-    slice_t key;
-    wire_principal_t *principal = &self->request->principal;
-    uint8_t op[2] = {(uint8_t)(self->request->op >> 8), (uint8_t)self->request->op};
-    crypto_generichash_state state;
-    op_deed_t deed = s_rules[self->request->op].deed;
-    if ((deed != DOES_POST && deed != DOES_CALL && deed != DOES_FORMAT) ||
-        !wire_pairs_find(self->request->headers, "idempotency-key", &key) || key.len == 0)
-        return;
-    crypto_generichash_init(&state, NULL, 0, WIRE_DEDUPE);
-    crypto_generichash_update(&state, principal->user.bytes, UUID_BYTES);
-    crypto_generichash_update(&state, op, sizeof op);
-    crypto_generichash_update(&state, principal->target.bytes, UUID_BYTES);
-    crypto_generichash_update(&state, (const uint8_t *)key.data, key.len);
-    crypto_generichash_final(&state, self->judge->dedupe, WIRE_DEDUPE);
-    principal->dedupe = slice(self->judge->dedupe, WIRE_DEDUPE);
-}
-
 /* Nothing that was not found is known not to be there: a token that may be good is not refused as
  * one that is not. */
 static void s_check_damage(case_t *self, slice_t target, verdict_t *verdict)
@@ -409,8 +388,11 @@ static bool s_add_sources(case_t *self)
         return true;
     if (before == 0)
         pack_reset(record);
-    if (!sources_record(self->view, &request->principal.target, &self->token.id, self->wall_ms,
-                        record, &fits))
+    if (self->signs)
+        fits = sources_record_own(self->view, &self->source, called_url_take(self->judge, request),
+                                  self->wall_ms, record);
+    else if (!sources_record(self->view, &request->principal.target, &self->token.id, self->wall_ms,
+                             record, &fits))
         return true;
     if (record->len <= WIRE_HANDLER)
         before = 0;
@@ -477,7 +459,7 @@ static void s_fill(case_t *self, const verdict_t *verdict, slice_t body)
         verdict_add_facts(verdict, &reply);
         principal->facts = slice(self->judge->facts, wire_facts_text(&reply, self->judge->facts));
     }
-    s_dedupe(self);
+    dedupe_add(self->judge, self->request);
     s_add_handler(self);
     s_add_people(self, body);
 }
@@ -499,7 +481,7 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
     case_t this;
     slice_t target = request->target;
     this.judge = self;
-    this.operates = this.owns = this.placed = false;
+    this.operates = this.owns = this.placed = this.signs = false;
     this.view = view;
     this.request = request;
     this.detail = slice("", 0);
@@ -521,6 +503,8 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
         s_fill(&this, &verdict, body);
     if (verdict.code == ERROR_none && !s_add_sources(&this))
         s_refuse_sources(&this, &verdict);
+    if (verdict.code == ERROR_none && this.signs)
+        request->op = called_as(this.source.kind);
     s_check_damage(&this, target, &verdict);
     return verdict;
 }

@@ -1,6 +1,10 @@
 /* The judge of requests: whose token a request has, whether it may come now, what its target is and
  * whether it may go there. Tokens that are unknown, deleted or malformed get the same answer.
  *
+ * A request to a source's own address (CRED_SIGNATURE) shows no token: it is judged as the token
+ * that its source is for, and becomes an event of the source's target (op_is_signed); the worker,
+ * which gets the source alone and the URL that was called, sees whether it is signed.
+ *
  * The checks in their order, so that nobody learns what exists before a token is shown: operation
  * known (503) - token (401) - address (403) - rate (429) - reading (403) and size (413) that the
  * token's terms allow - target (404) - scope (403) - archived (410) - permission (403) - appkey
@@ -12,9 +16,9 @@
 #define POSTERN_AUTHD_JUDGE_VERDICT_H
 
 #include "authd/directory/directory.h"
-#include "authd/judge/limiter.h"
 #include "authd/judge/shared.h"
 #include "common/base/errors.h"
+#include "common/base/limiter.h"
 #include "common/base/reasons.h"
 #include "common/base/secret.h"
 #include "common/wire/wire.h"
@@ -28,9 +32,12 @@ typedef struct {
     char archived[WIRE_TEXT];
     uint8_t dedupe[WIRE_DEDUPE];
     uint8_t share_key[SHARED_KEY]; /* of URLs of streams */
-    pack_t headers;                /* of a message that is for some users alone */
-    pack_t params;                 /* without those that are authd's own */
-    pack_t handler;                /* a handler record, with secrets: verdict_close wipes it */
+    pack_t headers; /* of a message that is for some users alone, or of a request to a source's
+                       address, without the URL */
+    pack_t params;  /* without those that are authd's own */
+    pack_t handler; /* a handler record, with secrets: verdict_close wipes it */
+    char url[WIRE_URL_MOST + WIRE_TEXT];
+    const char *public_url; /* before what was called of it; borrowed, may be NULL */
 } judge_t;
 
 typedef struct {
@@ -44,6 +51,12 @@ typedef struct {
     uint64_t ends_ms; /* of a stream's URL, in place of a token; else 0 */
     uint64_t deprecated_ms, sunset_ms; /* of a token that is being replaced; else 0 */
 } verdict_t;
+
+/* A malformed token is unknown like any other: only well-formed ones are ever recorded. */
+static inline bool verdict_is_well_formed(slice_t token)
+{
+    return token.len >= TOKEN_MIN && token.len <= TOKEN_MAX;
+}
 
 /* Hashes the tokens of COUNT requests that are judged next, and has the rows of the tokens on the
  * way from memory meanwhile. */

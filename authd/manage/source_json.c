@@ -37,6 +37,15 @@ static json_t *s_secrets(const task_t *task, const source_t *source)
     return all;
 }
 
+/* Where its sender may post without a token. */
+static json_t *s_address(const task_t *task, const source_t *source)
+{
+    char id[UUID_TEXT];
+    uuid_text(&source->id, id);
+    return source_has_address(source) ? task_json_endpoint(task, OP_source_incoming, id)
+                                      : json_null();
+}
+
 json_t *source_json(const task_t *task, const source_t *source)
 {
     static const char *const kinds[] = {
@@ -56,6 +65,7 @@ json_t *source_json(const task_t *task, const source_t *source)
         source->drops_unknown ? "drop" : "summary", "keep_raw", source->keeps_raw, "verify_token",
         source->sealed_token.len > 0, "secrets", s_secrets(task, source), "version",
         (json_int_t)source->version);
+    json_object_set_new(all, "address", s_address(task, source));
     json_object_set_new(all, "created", task_json_time(source->created_ms));
     return all;
 }

@@ -54,10 +54,34 @@ error_code_t source_scheme_take(task_t *task, source_t *source, source_room_t *r
     if (scheme.alg == ALG_EQUAL && scheme.at == AT_HEADER)
         return task_field(task, ERROR_invalid_param, "scheme",
                           "a secret in a header ends at the gateway, as credentials do.");
-    if (scheme_signs(&scheme, PART_URL))
-        return task_field(task, ERROR_invalid_param, "scheme",
-                          "it signs the URL, which holds the token: workers never see it.");
     return ERROR_none;
+}
+
+static bool s_signs_url(const source_t *source)
+{
+    json_t *declared;
+    scheme_json_t read;
+    scheme_t scheme;
+    char err[MANAGE_MESSAGE];
+    if (!source->scheme.len)
+        return false;
+    bool good = source_scheme(source->scheme, &scheme, &declared, &read, err, sizeof err);
+    good = good && scheme_signs(&scheme, PART_URL);
+    json_decref(declared); /* the scheme's texts lie in it */
+    return good;
+}
+
+error_code_t source_url_check(task_t *task, const source_t *source)
+{
+    if (source_has_address(source) || !s_signs_url(source))
+        return ERROR_none;
+    return source->required
+               ? task_field(task, ERROR_invalid_param, "for_token",
+                            "is needed: this sender signs the URL, so it is to post to the "
+                            "source's own address, as the token that the source is for.")
+               : task_field(task, ERROR_invalid_param, "required",
+                            "must be true: this sender signs the URL, so it is to post to the "
+                            "source's own address, where the signature is the credential.");
 }
 
 /* A random secret as the scheme writes it; false: only the sender can make one. */

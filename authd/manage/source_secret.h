@@ -24,6 +24,10 @@ bool source_scheme(slice_t text, scheme_t *scheme, json_t **declared, scheme_jso
 /* Reads the source's scheme, and takes it over; nothing where there is none. */
 error_code_t source_scheme_take(task_t *task, source_t *source, source_room_t *room);
 
+/* Whether the source has what its scheme needs: a sender that signs the URL posts to an address
+ * without a token. */
+error_code_t source_url_check(task_t *task, const source_t *source);
+
 /* Adds the argument "secret", or one that it makes, as the newest. */
 error_code_t source_secret_add(task_t *task, source_t *source, source_room_t *room);
 /* What has expired is dropped; what lives on ends at UNTIL_MS at the latest. */

@@ -86,7 +86,9 @@ static error_code_t s_take(task_t *task, work_t *work)
                           "needs a scheme, by which what comes is verified.");
     source_token_take(task, source, &work->room);
     error_code_t code = s_take_lists(task, work);
-    return code == ERROR_none ? s_take_token(task, source) : code;
+    if (code == ERROR_none)
+        code = s_take_token(task, source);
+    return code == ERROR_none ? source_url_check(task, source) : code;
 }
 
 static void s_show_as(task_t *task, const work_t *work)

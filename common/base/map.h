@@ -8,7 +8,7 @@
  *
  * What each message of a batch is looked up in has a table of its own instead, whose rows lie side
  * by side and need no allocation each (common/link/queue.c, gateway/ring/inflight.c,
- * authd/judge/limiter.c, authd/judge/usage.c, workers/journal/lmdb). The source is uthash's user
+ * common/base/limiter.c, authd/judge/usage.c, workers/journal/lmdb). The source is uthash's user
  * guide (https://troydhanson.github.io/uthash/userguide.html). */
 #ifndef POSTERN_MAP_H
 #define POSTERN_MAP_H

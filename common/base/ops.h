@@ -13,7 +13,8 @@ enum { OP_GET = 1, OP_HEAD = 2, OP_POST = 4, OP_PUT = 8, OP_DELETE = 16 };
 typedef enum {
     CRED_TOKEN,
     CRED_APPKEY,
-    CRED_ADMIN, /* this one and those that follow are never on the public listener */
+    CRED_SIGNATURE, /* that of the source whose address it is (common/source): the worker sees */
+    CRED_ADMIN,     /* this one and those that follow are never on the public listener */
     CRED_INTERNAL,
     CRED_OPEN,
     CRED_PERSON /* a session or a management token, for what CRED_TOKEN opens to a webhook token */
@@ -103,6 +104,13 @@ static inline bool op_is_of_session(const op_t *op)
 static inline bool op_is_event(const op_t *op)
 {
     return op->deed == DOES_CALL || op->deed == DOES_FORMAT;
+}
+
+/* Whether it is an event that came without a token, so that its source's signature alone lets it
+ * in. */
+static inline bool op_is_signed(unsigned number)
+{
+    return number == OP_channel_signed || number == OP_bot_signed || number == OP_extension_signed;
 }
 
 /* The first operation of OWNER that does DEED; NULL when it has none. */

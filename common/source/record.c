@@ -4,7 +4,13 @@
 
 #include <assert.h>
 
-enum { TEXTS = SCHEME_FIELDS * (SCHEME_TEXT + 3), VERIFY_TOKEN = 128, FORMAT = 32, DEPTH = 4 };
+enum {
+    TEXTS = SCHEME_FIELDS * (SCHEME_TEXT + 3),
+    VERIFY_TOKEN = 128,
+    FORMAT = 32,
+    URL = 4096,
+    DEPTH = 4
+};
 
 void source_texts_pack(pack_t *out, const scheme_texts_t *texts)
 {
@@ -41,10 +47,11 @@ void source_record_add(pack_t *out, const source_record_t *record)
     const selection_t *selection = &record->selection;
     assert(record->secrets <= SOURCE_KEYS);
     assert(selection->separator == '\n' || (!selection->only.len && !selection->except.len));
-    pack_map(out, 6 + (record->format.len > 0) + (selection->only.len > 0) +
+    pack_map(out, 6 + (record->url.len > 0) + (record->format.len > 0) + (selection->only.len > 0) +
                       (selection->except.len > 0) + (selection->branch.len > 0) +
                       record->drops_unknown + record->keeps_raw);
     pack_pair_bin(out, "id", record->id.bytes, UUID_BYTES);
+    s_add_some(out, "url", record->url);
     s_add_some(out, "format", record->format);
     s_add_some(out, "only", selection->only);
     s_add_some(out, "except", selection->except);
@@ -86,6 +93,7 @@ static void s_read(slice_t bytes, source_record_t *record)
                                       .except = s_bytes(bytes, "except", SELECTION_LIST),
                                       .branch = s_bytes(bytes, "branch", SELECTION_LIST),
                                       .separator = '\n'};
+    record->url = s_bytes(bytes, "url", URL);
     record->verify_token = s_bytes(bytes, "verify", VERIFY_TOKEN);
     unpack_t at = unpack_find(bytes, "secrets");
     uint32_t items = unpack_array(&at, SOURCE_KEYS);

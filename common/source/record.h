@@ -22,6 +22,7 @@ typedef struct {
     slice_t format;   /* the name of its events' format; empty: it is found by what comes */
     selection_t selection;
     slice_t verify_token;
+    slice_t url; /* that was called, of a request to the source's own address; else empty */
     unsigned secrets;
     slice_t secret[SOURCE_KEYS];
 } source_record_t;

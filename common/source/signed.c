@@ -153,7 +153,8 @@ bool signed_prepare(signed_t *self, const scheme_t *scheme, const source_request
     self->request = request;
     self->ts = ts;
     if (scheme_signs(scheme, PART_URL) && !request->url.len)
-        return s_refuse(err, err_size, "the sender signs the URL, which is not known here");
+        return s_refuse(err, err_size,
+                        "the sender signs the URL, which only the source's own address knows");
     if (scheme_signs(scheme, PART_ID) && source_header(request, scheme->id, &self->id) != 1) {
         snprintf(err, err_size, "header %.*s, which is signed, %s", SLICE_ARG(scheme->id),
                  self->id.data ? "stands there twice" : "is missing");

@@ -25,6 +25,9 @@ bool wire_pairs_find(slice_t pairs, const char *name, slice_t *value);
 #define WIRE_FORMAT ":format"
 /* Likewise which message the path names: its id. */
 #define WIRE_MESSAGE ":message"
+/* Likewise what was called of the URL, path and query as they came, where a source's signature is
+ * the credential (CRED_SIGNATURE); authd takes it out. */
+#define WIRE_URL ":url"
 /* In the place of the handler record of a request that changes a message: the target's owner asks.
  */
 #define WIRE_OWNER "owner"
@@ -34,6 +37,9 @@ bool wire_pairs_find(slice_t pairs, const char *name, slice_t *value);
 #define WIRE_AUDIENCE ":audience"
 #define WIRE_AUDIENCE_PARAM ":audience-param"
 enum { WIRE_AUDIENCE_IDS = '+', WIRE_AUDIENCE_FAULT = '-' };
-enum { WIRE_FORMAT_NAME = 32 }; /* longest name of a format: a-z, 0-9, - and _ */
+enum {
+    WIRE_FORMAT_NAME = 32, /* longest name of a format: a-z, 0-9, - and _ */
+    WIRE_URL_MOST = 2048,  /* of path and query */
+};
 
 #endif

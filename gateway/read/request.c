@@ -25,6 +25,7 @@ struct request_reader {
 /* What the headers of one request told. */
 typedef struct {
     slice_t format, message; /* of the path; or empty */
+    slice_t url;             /* path and query, where they are signed; or empty */
     slice_t key;             /* Idempotency-Key */
     slice_t session;         /* of the cookie; empty: none, or more than one */
     slice_t origin, csrf;
@@ -286,6 +287,8 @@ static error_code_t s_headers(request_reader_t *self, h2o_req_t *req, request_t 
         wire_pairs_add(&self->headers, slice_of(WIRE_FORMAT), found->format);
     if (found->message.len)
         wire_pairs_add(&self->headers, slice_of(WIRE_MESSAGE), found->message);
+    if (found->url.len)
+        wire_pairs_add(&self->headers, slice_of(WIRE_URL), s_utf8(self, found->url));
     found->event = s_is_event(req, out->op);
     found->managed = out->op && op_manages(out->op);
     for (size_t i = 0; found->event && i < req->headers.size; i++)
@@ -384,6 +387,19 @@ static error_code_t s_bearer(h2o_req_t *req, const presented_t *token, request_t
     return ERROR_none;
 }
 
+/* At a source's own address its signature is the credential. What is in the headers for whomever
+ * goes no further; a token in the URL would, as the URL is signed. */
+static error_code_t s_no_credentials(request_reader_t *self, request_t *out)
+{
+    out->entry.token = out->entry.appkey = slice("", 0);
+    if (self->query->token.present || self->query->appkey.present)
+        return s_refuse(out, ERROR_invalid_param,
+                        "The address of a source takes no token: its signature is the credential. "
+                        "Leave zapikey and appkey out of the URL; one that was there is better "
+                        "replaced.");
+    return ERROR_none;
+}
+
 /* The same on the admin listener. What the credential is, authd sees: there are several kinds. */
 static error_code_t s_admin_credentials(request_reader_t *self, h2o_req_t *req,
                                         const found_t *found, request_t *out)
@@ -458,6 +474,11 @@ static error_code_t s_head(request_reader_t *self, h2o_req_t *req, found_t *foun
     const char *mark = path.len ? memchr(path.data, '?', path.len) : NULL;
     size_t len = mark ? (size_t)(mark - path.data) : path.len;
     error_code_t error = s_route(self, req, slice(path.data, len), found, out);
+    if (!error && out->op && out->op->credentials == CRED_SIGNATURE)
+        found->url = path;
+    if (found->url.len > WIRE_URL_MOST)
+        error = s_refuse(out, ERROR_uri_too_long,
+                         "The URL of a source's address is longer than 2 KiB.");
     if (!error)
         error = s_headers(self, req, out, found);
     if (!error && req->entity.len > s_body_most(self, out->op))
@@ -490,7 +511,9 @@ static error_code_t s_blank(h2o_req_t *req, const found_t *found, request_t *out
 static error_code_t s_sender(request_reader_t *self, h2o_req_t *req, const request_peer_t *peer,
                              found_t *found, request_t *out)
 {
+    bool signs = out->op->credentials == CRED_SIGNATURE;
     error_code_t error = self->limits.admin_url ? s_admin_credentials(self, req, found, out)
+                         : signs                ? s_no_credentials(self, out)
                                                 : s_credentials(self, req, found, out);
     if (error)
         return error;

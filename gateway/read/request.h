@@ -4,7 +4,10 @@
  * pages (cookie.h); the entry says that it came so (WIRE_CSRF).
  *
  * A reader is reused and belongs to one thread. The slices of the entry point into the HTTP
- * request's pool or input, and hold until the HTTP request is answered. */
+ * request's pool or input, and hold until the HTTP request is answered.
+ *
+ * A request to a source's own address (CRED_SIGNATURE) has no credential; its headers begin with
+ * WIRE_URL. */
 #ifndef POSTERN_GATEWAY_READ_REQUEST_H
 #define POSTERN_GATEWAY_READ_REQUEST_H
 
@@ -54,6 +57,7 @@ typedef struct {
     error_code_t error;
     const char *detail; /* constant text, or NULL: the table's */
     reason_t reason;    /* for the details, or none */
+    uint32_t wait_s;    /* with rate_limited: for how long */
     unsigned allow;     /* with method_not_allowed and a handshake: the methods */
 } request_t;
 

@@ -102,6 +102,10 @@ const tests = [
   { preset: "twilio", npm: "twilio", make: async () => { const body = '{"property": "value", "boolean": true}'; const url = `https://hooks.example.org/x?bodySHA256=${require("twilio").getExpectedBodyHash(body)}`;
       return { secret: "12345", url, body, headers: { "content-type": "application/json", "x-twilio-signature": require("twilio").getExpectedTwilioSignature("12345", url.replace("example.org", "example.org:443"), {}) } }; },
     check: async (v) => require("twilio").validateRequestWithBody(v.secret, v.headers["x-twilio-signature"], v.url, v.body) },
+  { preset: "square", npm: "square", make: async () => ({ url: "https://hooks.example.org/square", headers: { "x-square-hmacsha256-signature": hmac("sha256", SECRET, `https://hooks.example.org/square${BODY}`, "base64") } }),
+    check: async (v) => require("square").WebhooksHelper.verifySignature({ requestBody: v.body, signatureHeader: v.headers["x-square-hmacsha256-signature"], signatureKey: v.secret, notificationUrl: v.url }) },
+  { preset: "hubspot", npm: "@hubspot/api-client", make: async () => ({ url: "https://hooks.example.org/hubspot", headers: { "x-hubspot-signature-v3": hmac("sha256", SECRET, `POSThttps://hooks.example.org/hubspot${BODY}${AT}000`, "base64"), "x-hubspot-request-timestamp": `${AT}000` } }),
+    check: async (v) => require("@hubspot/api-client").Signature.isValid({ method: v.method, signatureVersion: "v3", signature: v.headers["x-hubspot-signature-v3"], clientSecret: v.secret, requestBody: v.body, url: v.url, timestamp: Number(v.headers["x-hubspot-request-timestamp"]) }) },
   { preset: "sendgrid", npm: "@sendgrid/eventwebhook", given: {
       secret: "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==",
       headers: { "x-twilio-email-event-webhook-signature": "MEUCIGHQVtGj+Y3LkG9fLcxf3qfI10QysgDWmMOVmxG0u6ZUAiEAyBiXDWzM+uOe5W0JuG+luQAbPIqHh89M15TluLtEZtM=", "x-twilio-email-event-webhook-timestamp": "1600112502" },

@@ -116,7 +116,7 @@ def verbs_of(methods):
 
 def operations(op):
     verbs = "any" if op.methods == "OP_ANY" else ", ".join(verbs_of(op.methods))
-    needs = {"TOKEN": "token", "APPKEY": "token, appkey", "ADMIN": "management token or session", "PERSON": "management token or session, of who has the right itself",
+    needs = {"TOKEN": "token", "APPKEY": "token, appkey", "SIGNATURE": "signature", "ADMIN": "management token or session", "PERSON": "management token or session, of who has the right itself",
              "INTERNAL": "between processes", "OPEN": "what the body holds"}
     return [f"`{op.name}`", verbs, f"`{plain(op.path)}`", needs[op.credentials], op.owner.lower()]
 

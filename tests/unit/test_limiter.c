@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "authd/judge/limiter.h"
+#include "common/base/limiter.h"
 
 enum { SECOND = 1000000 };
 
@@ -35,10 +35,14 @@ static void a_burst_then_the_rate(void **state)
     limiter_state_t left;
     uuid_t7 token = s_id();
     int64_t now = 5 * SECOND;
+    assert_true(limiter_has(*state, &token, 10, 20, now, &left));
     for (unsigned i = 0; i < 20; i++) {
         assert_true(limiter_charge(*state, &token, 10, 20, now, &left));
         assert_int_equal(left.left, 19 - i);
     }
+    assert_false(limiter_has(*state, &token, 10, 20, now, &left));
+    assert_int_equal(left.reset_s, 1);
+    assert_true(limiter_has(*state, &token, 10, 20, now + SECOND / 10, &left));
     assert_false(limiter_charge(*state, &token, 10, 20, now, &left));
     assert_int_equal(left.left, 0);
     assert_int_equal(left.reset_s, 1);

@@ -119,7 +119,7 @@ static void bad_ones_are_refused(void **state)
         {"{\"kind\":\"channel\",\"to\":\"releases\",\"scheme\":\"gitlab\"}", ERROR_invalid_param,
          "scheme: a secret in a header ends"},
         {"{\"kind\":\"channel\",\"to\":\"releases\",\"scheme\":\"twilio\"}", ERROR_invalid_param,
-         "scheme: it signs the URL"},
+         "for_token: is needed"},
         {"{\"kind\":\"channel\",\"to\":\"releases\",\"scheme\":\"{\"}", ERROR_invalid_param,
          "scheme: it is not valid JSON: line 1"},
         {"{\"kind\":\"channel\",\"to\":\"releases\",\"scheme\":\"{\\\"alg\\\":\\\"md5\\\"}\"}",

@@ -343,7 +343,7 @@ static void test_twilio(void **state)
         {form, "https://a/x", "&&A=1&", "https://a/xA1", SOURCE_SIGNED, ""},
         {form, "https://a/x", "A=1", "https://a/yA1", SOURCE_REFUSED, "no signature matches"},
         {form, "https://a/x", "A=%", "https://a/xA%", SOURCE_REFUSED, "the body is no form"},
-        {form, "", "A=1", "A1", SOURCE_REFUSED, "which is not known here"},
+        {form, "", "A=1", "A1", SOURCE_REFUSED, "only the source's own address knows"},
         {"application/json", "https://a/x", "{}", "https://a/x", SOURCE_REFUSED,
          "no parameter bodySHA256"},
         {"", "https://a/x", "A=1", "https://a/xA1", SOURCE_REFUSED, "no parameter bodySHA256"},

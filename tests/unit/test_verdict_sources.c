@@ -15,7 +15,8 @@ typedef struct {
     yard_t *yard;
     view_t *view;
     judge_t judge;
-    uuid_t7 bot;
+    uuid_t7 bot, token_id;
+    pack_t headers;
     char token[TOKEN_LEN + 1], credential[TOKEN_MAX + 1]; /* wiped by the judge */
 } bench_t;
 
@@ -30,7 +31,7 @@ static int s_setup(void **state)
     self->judge = (judge_t){.limiter = limiter_new(), .rate = 1000, .burst = 2000};
     uuid_t7 ann = yard_user(yard, "ann@example.org");
     token_make(self->token);
-    yard_token(yard, &ann, self->token);
+    self->token_id = yard_token(yard, &ann, self->token);
     self->bot = yard_place(yard, PLACE_BOT, "builds", &ann);
     self->view = view_new(self->yard->directory);
     *state = self;
@@ -44,6 +45,7 @@ static int s_teardown(void **state)
     view_destroy(&self->view);
     verdict_close(&self->judge);
     limiter_destroy(&self->judge.limiter);
+    pack_free(&self->headers);
     yard_teardown(&yard);
     free(self);
     return 0;
@@ -125,11 +127,78 @@ static void an_event_brings_the_sources_of_its_target(void **state)
     assert_int_equal(version, 0);
 }
 
+/* Judges a request to the address of a source of the bot with these; its code. */
+static error_code_t s_call(bench_t *self, const source_t *made, wire_request_t *request)
+{
+    char id[UUID_TEXT];
+    uint8_t hash[1][TOKEN_HASH];
+    uuid_text(&made->id, id);
+    snprintf(self->credential, sizeof self->credential, "%s", id);
+    *request = (wire_request_t){.origin = 1,
+                                .attempt = 1,
+                                .time_left_ms = 1000,
+                                .op = OP_source_incoming,
+                                .method = OP_POST,
+                                .target = slice_of(self->credential)};
+    self->judge.public_url = "https://hooks.example.org/";
+    pack_reset(&self->headers);
+    wire_pairs_add(&self->headers, slice_of(WIRE_URL), slice_of("/api/v2/x?a=1"));
+    wire_pairs_add(&self->headers, slice_of("user-agent"), slice_of("x"));
+    request->headers = wire_pairs_of(&self->headers);
+    view_renew(self->view);
+    verdict_expect(self->view, request, 1, hash);
+    return verdict_judge(&self->judge, self->view, request, hash[0], slice("", 0), 1000, 1000).code;
+}
+
+static source_t s_made(bench_t *self, const char *scheme, bool required)
+{
+    source_t source = {.place = self->bot,
+                       .target = self->bot,
+                       .kind = OWNER_BOT,
+                       .version = 1,
+                       .scheme = slice_of(scheme),
+                       .required = required,
+                       .token = self->token_id};
+    uuid_new(&source.id);
+    YARD_CHANGE(self->yard, view);
+    assert_true(sources_add(view, &source));
+    YARD_DONE(view);
+    return source;
+}
+
+static void a_request_to_a_sources_address_is_judged_as_its_token(void **state)
+{
+    bench_t *self = *state;
+    wire_request_t request;
+    slice_t url;
+    source_record_t records[SOURCE_RECORDS];
+    source_t source = s_made(self, "trello", true), other = s_made(self, "trello", false);
+    assert_int_equal(s_call(self, &source, &request), ERROR_none);
+    assert_int_equal(request.op, OP_bot_signed);
+    assert_true(slice_is(request.target, "builds"));
+    assert_true(uuid_eq(&request.principal.token, &self->token_id));
+    assert_false(wire_pairs_find(request.headers, WIRE_URL, &url));
+    assert_true(wire_pairs_find(request.headers, "user-agent", &url));
+    assert_int_equal(source_records_read(request.handler, records), 1);
+    assert_true(slice_is(records[0].url, "https://hooks.example.org/api/v2/x?a=1"));
+    assert_true(records[0].required && uuid_eq(&records[0].id, &source.id));
+    assert_int_equal(s_call(self, &other, &request), ERROR_unknown_source);
+    source = s_made(self, "", true);
+    assert_int_equal(s_call(self, &source, &request), ERROR_unknown_source);
+    YARD_CHANGE(self->yard, view);
+    assert_true(tokens_delete(view, &self->token_id));
+    YARD_DONE(view);
+    source = s_made(self, "trello", true);
+    assert_int_equal(s_call(self, &source, &request), ERROR_invalid_token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_event_brings_the_sources_of_its_target, s_setup,
                                         s_teardown),
+        cmocka_unit_test_setup_teardown(a_request_to_a_sources_address_is_judged_as_its_token,
+                                        s_setup, s_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,8 +62,10 @@ static void s_ask(admission_t *self, const source_record_t *record)
         source_record_scheme(record, &texts, &scheme) ? s_keys(record, &scheme, keys) : 0;
     if (count == 0)
         snprintf(verdict.reason, sizeof verdict.reason, "the source has no secret that is good");
-    else
+    else {
+        self->request.url = record->url;
         source_verify(&scheme, keys, count, &self->request, &verdict);
+    }
     secret_wipe(keys, sizeof keys);
     if (verdict.outcome == SOURCE_SIGNED)
         self->sources->signer = record;
@@ -145,7 +147,8 @@ static void s_count(slice_t preset, const char *reason)
 /* Nothing is written anywhere but in memory, however many come. */
 static void s_turn_away(admission_t *self)
 {
-    const source_record_t *by = self->refuser;
+    static const source_record_t none;
+    const source_record_t *by = self->refuser ? self->refuser : &none;
     const wire_request_t *request = self->job->request;
     const book_key_t key = {request->principal.target, by->id};
     job_refuse(self->job, ERROR_invalid_signature, self->refusal);
@@ -165,6 +168,8 @@ static bool s_go_on(admission_t *self)
         return false;
     }
     s_verify(self);
+    if (!self->sources->signer && !self->refusal[0] && op_is_signed(self->job->request->op))
+        snprintf(self->refusal, sizeof self->refusal, "no source says how it is signed");
     if (!self->sources->signer && self->refusal[0]) {
         s_turn_away(self);
         return false;
@@ -209,7 +214,8 @@ bool admit_event(job_t *job, source_book_t *book, admitted_t *sources)
     source_records_split(job->request->handler, &record, &list);
     sources->records = 0;
     sources->signer = NULL;
-    return list.len == 0 || s_admit(job, book, list, true, sources);
+    return (list.len == 0 && !op_is_signed(job->request->op)) ||
+           s_admit(job, book, list, true, sources);
 }
 
 const source_record_t *admitted_source(const admitted_t *self, slice_t format)

@@ -16,7 +16,8 @@ typedef struct {
 
 /* True: the event goes on. Otherwise the job is answered (a handshake) or refused: with 401
  * invalid_signature where a source that is required finds no signature, or any of them a wrong one;
- * one source that has signed it is enough. What is refused is counted, and BOOK keeps why. */
+ * one source that has signed it is enough. What came without a token (op_is_signed) is refused
+ * unless one has, whatever the sources say. What is refused is counted, and BOOK keeps why. */
 bool admit(job_t *job, source_book_t *book, admitted_t *sources);
 
 /* The same for an event of a bot or of an app: without sources it goes on, and a handshake is
