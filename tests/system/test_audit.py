@@ -92,9 +92,9 @@ def test_it_is_read_newest_first_and_filtered(ring, name):
 def test_it_comes_as_json_lines(ring, ask, name):
     ring.user(name, token=False)
     lines = {"headers": {"Accept": "application/x-ndjson"}}
-    page, rows, after = ask("GET", "/audit", params={"limit": 1000}).json(), [], 0
+    page, rows, after = ask("GET", "/audit", params={"limit": 10}).json(), [], 0
     while after is not None:
-        answer = ask("GET", "/audit", params={"limit": 7, "after": after}, **lines)
+        answer = ask("GET", "/audit", params={"limit": 7 if len(rows) < 20 else 1000, "after": after}, **lines)
         assert (answer.status_code, answer.headers["Content-Type"], answer.headers["Vary"]) == (200, "application/x-ndjson", "Accept")
         rows += [json.loads(line) for line in answer.text.splitlines()]
         after = answer.headers.get("X-Next")
@@ -106,7 +106,7 @@ def test_it_comes_as_json_lines(ring, ask, name):
     refused = ask("GET", "/audit", params={"last": "x"}, **lines)
     assert (refused.status_code, refused.json()["code"]) == (400, "invalid_param")
     nothing = ask("GET", "/audit", params={"op": "user_delete", "object": f"no-{name}"}, **lines)
-    assert (nothing.text, nothing.headers.get("X-Next")) == ("", None)
+    assert nothing.text == ""  # it may go on: a page looks at so many rows
     assert ask("HEAD", "/audit", **lines).text == ""
 
 
