@@ -1,5 +1,7 @@
 #include "ctl/json_read.h"
 
+#include "common/base/slice.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -38,7 +40,7 @@ static bool s_fits(const char *number, size_t len)
 static void s_number(copy_t *self)
 {
     const char *from = self->at;
-    while (self->at < self->end && strchr("+-.eE0123456789", *self->at) && *self->at)
+    while (self->at < self->end && is_one_of(*self->at, "+-.eE0123456789"))
         self->at++;
     size_t len = (size_t)(self->at - from);
     bool fits = s_fits(from, len);
@@ -53,7 +55,7 @@ static void s_number(copy_t *self)
 static bool s_is_name(const copy_t *self)
 {
     const char *at = self->at;
-    while (at < self->end && strchr(" \t\r\n", *at) && *at)
+    while (at < self->end && is_one_of(*at, " \t\r\n"))
         at++;
     return at < self->end && *at == ':';
 }

@@ -25,9 +25,9 @@ typedef struct {
 
 static slice_t s_trim(slice_t text)
 {
-    while (text.len > 0 && strchr(" \t\r\n", text.data[0]))
+    while (text.len > 0 && is_one_of(text.data[0], " \t\r\n"))
         text = slice(text.data + 1, text.len - 1);
-    while (text.len > 0 && strchr(" \t\r\n", text.data[text.len - 1]))
+    while (text.len > 0 && is_one_of(text.data[text.len - 1], " \t\r\n"))
         text.len--;
     return text;
 }

@@ -58,11 +58,11 @@ bool etag_is_known(slice_t field, const char *tag)
     snprintf(quoted, sizeof quoted, "\"%s\"", tag);
     while (field.len) {
         size_t skip = 0, len = 0;
-        while (skip < field.len && strchr(", \t", field.data[skip]))
+        while (skip < field.len && is_one_of(field.data[skip], ", \t"))
             skip++;
         if (skip + 1 < field.len && memcmp(field.data + skip, "W/", 2) == 0)
             skip += 2;
-        while (skip + len < field.len && !strchr(", \t", field.data[skip + len]))
+        while (skip + len < field.len && !is_one_of(field.data[skip + len], ", \t"))
             len++;
         slice_t one = slice(field.data + skip, len);
         if (slice_is(one, quoted) || slice_is(one, "*"))

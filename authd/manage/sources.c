@@ -43,7 +43,7 @@ static error_code_t s_take_token(task_t *task, source_t *source)
 static bool s_is_format(slice_t text)
 {
     for (size_t i = 0; i < text.len; i++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789_-", text.data[i]))
+        if (!is_one_of(text.data[i], "abcdefghijklmnopqrstuvwxyz0123456789_-"))
             return false;
     return true;
 }

@@ -164,7 +164,7 @@ static bool s_target(reader_t *self, http_url_t *url)
             return s_refuse(self, "the URL has a fragment (#), which no server sees; leave it out");
         if (c == '%' && (!s_is_hex(text, i + 1) || !s_is_hex(text, i + 2)))
             return s_refuse(self, "a % in the URL is not followed by two hexadecimal digits");
-        if (!isalnum((unsigned char)c) && !strchr("%-._~!$&'()*+,;=:@/?", c))
+        if (!isalnum((unsigned char)c) && !is_one_of(c, "%-._~!$&'()*+,;=:@/?"))
             return s_refuse(self, "the URL holds a character that must be written as % and two "
                                   "hexadecimal digits");
     }

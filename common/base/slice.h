@@ -32,6 +32,12 @@ static inline bool slice_is(slice_t a, const char *text)
     return slice_eq(a, slice_of(text));
 }
 
+/* Whether SET has C. NUL is of no set, where strchr finds the end of each. */
+static inline bool is_one_of(char c, const char *set)
+{
+    return c != '\0' && strchr(set, c) != NULL;
+}
+
 /* Without the characters at both ends that IS_BLANK names. */
 static inline slice_t slice_trim(slice_t text, bool (*is_blank)(char c))
 {

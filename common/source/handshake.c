@@ -122,7 +122,7 @@ static void s_refuse(handshaking_t *self, unsigned status, const char *why)
 static bool s_is_plain(slice_t text, size_t most)
 {
     for (size_t i = 0; i < text.len; i++)
-        if (text.data[i] < ' ' || text.data[i] > '~' || strchr("<>&\"'`\\", text.data[i]))
+        if (text.data[i] < ' ' || text.data[i] > '~' || is_one_of(text.data[i], "<>&\"'`\\"))
             return false;
     return text.len > 0 && text.len <= most;
 }
@@ -133,7 +133,7 @@ static bool s_is_token(slice_t text)
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
         if (!(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z') &&
-            (!c || !strchr("-_+/=.", c)))
+            (!c || !is_one_of(c, "-_+/=.")))
             return false;
     }
     return text.len > 0 && text.len <= HANDSHAKE_TOKEN;

@@ -139,8 +139,7 @@ static void s_continue(connection_t *connection)
 static void s_skip_empty_lines(h2o_socket_t *socket)
 {
     size_t len = 0;
-    while (len < socket->input->size && strchr("\r\n", socket->input->bytes[len]) &&
-           socket->input->bytes[len])
+    while (len < socket->input->size && is_one_of(socket->input->bytes[len], "\r\n"))
         len++;
     if (len)
         h2o_buffer_consume(&socket->input, len);

@@ -155,7 +155,7 @@ static route_result_t s_decode_target(route_t *route, slice_t raw)
 static bool s_is_format(slice_t name)
 {
     for (size_t i = 0; i < name.len; i++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-_", name.data[i]) || !name.data[i])
+        if (!is_one_of(name.data[i], "abcdefghijklmnopqrstuvwxyz0123456789-_"))
             return false;
     return name.len > 0 && name.len <= WIRE_FORMAT_NAME;
 }

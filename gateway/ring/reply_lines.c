@@ -44,7 +44,7 @@ static void s_add_next(h2o_req_t *req, const json_t *next)
     else if (cursor && strlen(cursor) <= CURSOR_MOST)
         strcpy(text, cursor);
     for (const char *at = text; *at; at++)
-        if (!isalnum((unsigned char)*at) && !strchr("-_.", *at))
+        if (!isalnum((unsigned char)*at) && !is_one_of(*at, "-_."))
             return;
     if (*text)
         reply_header(req, &s_name_next, slice_of(h2o_strdup(&req->pool, text, SIZE_MAX).base));

@@ -216,3 +216,12 @@ def test_an_export_has_it_when_the_owner_says_so(people):
     assert lines(people.ada, "--narrowed")[:2] == (0, 2) and lines(people.cy)[:2] == (0, 2)
     status, _, said = lines(people.dan, "--narrowed")
     assert status != 0 and "not_allowed" in said
+
+
+def test_a_nul_names_nobody_that_is_there(people):
+    """It is no blank, which would narrow nothing and show the message to all."""
+    refused = [people.refused(people.bob, {"text": "x", "userids": ["\0"]}),
+               people.refused(people.bob, {"text": "x", "userids": [people.cy.id + "\0"]}),
+               people.refused(people.bob, {"text": "x"}, userids="\0")]
+    assert [answer["code"] for answer in refused] == ["invalid_message", "invalid_message", "invalid_param"]
+    assert people.texts(people.ada, narrowed="all") == []

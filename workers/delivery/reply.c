@@ -25,7 +25,7 @@ slice_t reply_json(message_t *judge, slice_t body, bool *message)
     size_t at = 0;
     body = utf8_unmarked(body);
     *message = false;
-    while (at < body.len && strchr(" \t\r\n", body.data[at]) && body.data[at])
+    while (at < body.len && is_one_of(body.data[at], " \t\r\n"))
         at++;
     if (at == body.len || (body.data[at] != '{' && body.data[at] != '['))
         return slice("", 0);

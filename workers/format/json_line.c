@@ -9,7 +9,7 @@ typedef struct {
 
 static void s_blanks(place_t *self)
 {
-    while (self->at < self->end && strchr(" \t\r\n,:", *self->at))
+    while (self->at < self->end && is_one_of(*self->at, " \t\r\n,:"))
         self->at++;
 }
 
@@ -35,12 +35,12 @@ static void s_skip(place_t *self)
             s_string(self);
             continue;
         }
-        if (strchr("[{", *self->at))
+        if (is_one_of(*self->at, "[{"))
             open++;
-        else if (strchr("]}", *self->at))
+        else if (is_one_of(*self->at, "]}"))
             open--;
         else
-            while (self->at + 1 < self->end && !strchr(",]} \t\r\n", self->at[1]))
+            while (self->at + 1 < self->end && !is_one_of(self->at[1], ",]} \t\r\n"))
                 self->at++;
         self->at++;
     } while (open > 0);
@@ -53,7 +53,7 @@ static bool s_enter(place_t *self, slice_t name, unsigned long index)
     place_t inner = {self->at + 1, self->end};
     for (unsigned long i = 0;; i++) {
         s_blanks(&inner);
-        if (inner.at >= inner.end || strchr("]}", *inner.at))
+        if (inner.at >= inner.end || is_one_of(*inner.at, "]}"))
             return false;
         slice_t key = is_object ? s_string(&inner) : slice("", 0);
         s_blanks(&inner);
@@ -90,7 +90,7 @@ unsigned json_line(slice_t text, const char *spot)
     unsigned long index = 0;
     unsigned line = 1;
     s_blanks(&place);
-    while (place.at < place.end && strchr("[{", *place.at) && s_next(&spot, &name, &index) &&
+    while (place.at < place.end && is_one_of(*place.at, "[{") && s_next(&spot, &name, &index) &&
            s_enter(&place, name, index))
         ;
     for (const char *c = text.data; c < place.at && c < place.end; c++)

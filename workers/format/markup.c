@@ -11,7 +11,7 @@ size_t markup_left_out(slice_t text)
     const unsigned char *at = (const unsigned char *)text.data;
     if (text.len > 0 && at[0] >= ' ' && at[0] < 0x7f)
         return 0;
-    if (text.len > 0 && (at[0] == 0x7f || (at[0] < ' ' && !strchr("\t\n", (char)at[0]))))
+    if (text.len > 0 && (at[0] == 0x7f || (at[0] < ' ' && !is_one_of(at[0], "\t\n"))))
         return 1;
     if (text.len >= 2 && at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f)
         return 2;
@@ -56,7 +56,7 @@ static bool s_is_markup(slice_t text, size_t at)
         return !after_word;
     case '<':
         return at + 1 < text.len &&
-               (isalpha((unsigned char)text.data[at + 1]) || strchr("/!@#", text.data[at + 1]));
+               (isalpha((unsigned char)text.data[at + 1]) || is_one_of(text.data[at + 1], "/!@#"));
     case '#':
     case '>':
     case '!':
@@ -97,7 +97,7 @@ void markup_flat(text_t *out, slice_t text)
         size_t left_out = markup_left_out(rest);
         if (left_out)
             i += left_out - 1;
-        else if (strchr("\t\n ", *rest.data) == NULL)
+        else if (!is_one_of(*rest.data, "\t\n "))
             text_char(out, *rest.data);
         else if (out->len > 0 && out->data[out->len - 1] != ' ')
             text_char(out, ' ');

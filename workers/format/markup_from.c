@@ -61,7 +61,7 @@ static size_t s_tag(slice_t text)
 {
     enum { LONGEST = 1000 };
     if (text.len < 3 || text.data[0] != '<' ||
-        !(isalpha((unsigned char)text.data[1]) || strchr("/!", text.data[1])))
+        !(isalpha((unsigned char)text.data[1]) || is_one_of(text.data[1], "/!")))
         return 0;
     bool comment = text.len >= 4 && memcmp(text.data, "<!--", 4) == 0;
     const char *end = comment ? memmem(text.data, text.len, "-->", 3)
@@ -104,7 +104,7 @@ static void s_char(scan_t *self)
     char c = *rest.data;
     bool after_word = self->at > 0 && isalnum((unsigned char)self->text.data[self->at - 1]);
     if (left_out == 0) {
-        if (strchr("[]", c) || (c == '@' && !after_word))
+        if (is_one_of(c, "[]") || (c == '@' && !after_word))
             text_char(self->out, '\\');
         text_char(self->out, c);
     }
@@ -145,7 +145,7 @@ static bool s_slack_angle(scan_t *self)
     const char *bar = memchr(inner.data, '|', inner.len);
     slice_t target = slice(inner.data, bar ? (size_t)(bar - inner.data) : inner.len);
     slice_t label = bar ? slice(bar + 1, inner.len - target.len - 1) : slice("", 0);
-    if (strchr("#@!", *target.data) == NULL) {
+    if (!is_one_of(*target.data, "#@!")) {
         s_link(self->out, label, target);
         return true;
     }
@@ -260,7 +260,8 @@ static bool s_line_start(scan_t *self)
         self->at += after + 1;
         return true;
     }
-    if (blanks + 1 < rest.len && strchr("*+", rest.data[blanks]) && rest.data[blanks + 1] == ' ') {
+    if (blanks + 1 < rest.len && is_one_of(rest.data[blanks], "*+") &&
+        rest.data[blanks + 1] == ' ') {
         text_add(self->out, slice(rest.data, blanks));
         text_lit(self->out, "- ");
         self->at += blanks + 2;
@@ -306,7 +307,7 @@ void markup_stripped(text_t *out, slice_t text)
             text_char(out, c);
         else if (tag && s_is_break(slice(rest.data, tag)))
             text_char(out, '\n');
-        else if (!tag && strchr("*`~", *rest.data) == NULL)
+        else if (!tag && !is_one_of(*rest.data, "*`~"))
             text_char(out, *rest.data);
         scan.at += entity ? entity : tag ? tag : 1;
     }

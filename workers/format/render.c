@@ -99,7 +99,7 @@ static slice_t s_json(renderer_t *self)
     json_reset(&self->form);
     if (trimmed.len == 0)
         return slice_of("{}");
-    if (strchr("{[", *trimmed.data))
+    if (is_one_of(*trimmed.data, "{["))
         return body;
     if (s_is_type(self, "application/x-www-form-urlencoded")) {
         s_read_form(self, trimmed);

@@ -416,7 +416,7 @@ static void s_tidy(text_t *text)
         }
         text->data[to++] = c;
     }
-    while (to > 0 && strchr(" \t\n", text->data[to - 1]))
+    while (to > 0 && is_one_of(text->data[to - 1], " \t\n"))
         to--;
     text->len = to;
 }
@@ -434,7 +434,7 @@ static void s_cut(text_t *text, size_t most, writing_t writing)
             fences++;
         at += utf8_length(slice(text->data + at, text->len - at));
     }
-    while (writing == WRITE_MARKUP && at > 0 && strchr("\\`", text->data[at - 1]))
+    while (writing == WRITE_MARKUP && at > 0 && is_one_of(text->data[at - 1], "\\`"))
         at--;
     text->len = at;
     text_lit(text, ellipsis);

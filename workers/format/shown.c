@@ -131,7 +131,7 @@ bool value_is_number(const value_t *value, double *number)
         return true;
     }
     if (value->type != VALUE_TEXT || value->text.len == 0 || value->text.len >= sizeof text ||
-        !strchr("0123456789-.", value->text.data[0]))
+        !is_one_of(value->text.data[0], "0123456789-."))
         return false;
     memcpy(text, value->text.data, value->text.len);
     text[value->text.len] = '\0';

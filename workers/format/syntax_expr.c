@@ -16,7 +16,7 @@ int cursor_fail(cursor_t *self, const char *format, ...)
 
 void cursor_skip_blanks(cursor_t *self)
 {
-    while (self->at < self->end && strchr(" \t\r\n", *self->at))
+    while (self->at < self->end && is_one_of(*self->at, " \t\r\n"))
         self->at++;
 }
 
@@ -207,7 +207,7 @@ static int s_number(cursor_t *self, operand_t *operand)
 {
     char text[32];
     const char *from = self->at;
-    while (self->at < self->end && (s_is_digit(*self->at) || strchr("-.", *self->at)))
+    while (self->at < self->end && (s_is_digit(*self->at) || is_one_of(*self->at, "-.")))
         self->at++;
     operand->text = slice(from, (size_t)(self->at - from));
     if (operand->text.len >= sizeof text)

@@ -38,7 +38,7 @@ static int s_unit(const scan_t *self, size_t offset)
 /* Bytes of the escape at the backslash; 0 when it is none that JSON has. */
 static size_t s_escape(const scan_t *self)
 {
-    if (s_left(self) < 2 || !strchr("\"\\/bfnrtu", s_here(self)[1]) || s_here(self)[1] == '\0')
+    if (s_left(self) < 2 || !is_one_of(s_here(self)[1], "\"\\/bfnrtu"))
         return 0;
     if (s_here(self)[1] != 'u')
         return 2;

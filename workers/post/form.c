@@ -45,7 +45,7 @@ static form_outcome_t s_next(slice_t *rest, piece_t *piece)
 
 static bool s_is_json(message_field_t field, slice_t value)
 {
-    return field == MESSAGE_FIELD_ANY && value.len > 0 && strchr("{[", value.data[0]);
+    return field == MESSAGE_FIELD_ANY && value.len > 0 && is_one_of(value.data[0], "{[");
 }
 
 /* Adds VALUE to the object in OUT when a message has a field NAME. */

@@ -23,7 +23,7 @@ static bool s_names_somebody(job_t *job, const char *name)
     if (!job_param(job, name, &value))
         return false;
     for (size_t i = 0; i < value.len; i++)
-        if (!strchr(" \t\r\n,[]\"", value.data[i]))
+        if (!is_one_of(value.data[i], " \t\r\n,[]\""))
             return true;
     return false;
 }

@@ -57,7 +57,7 @@ static bool s_is_type(const job_t *job, const char *type)
     if (!wire_pairs_find(job->request->headers, "content-type", &value))
         return false;
     size_t len = 0;
-    while (len < value.len && !strchr("; \t", value.data[len]))
+    while (len < value.len && !is_one_of(value.data[len], "; \t"))
         len++;
     return len == strlen(type) && strncasecmp(value.data, type, len) == 0;
 }
@@ -89,7 +89,7 @@ static bool s_looks_like_json(const job_t *job)
     if (utf8_is_utf16(body))
         return true;
     for (size_t i = 0; i < body.len; i++)
-        if (!strchr(" \t\r\n", body.data[i]))
+        if (!is_one_of(body.data[i], " \t\r\n"))
             return body.data[i] == '{' || body.data[i] == '[';
     return false;
 }
