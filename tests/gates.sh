@@ -74,12 +74,14 @@ do_test() {
     wait $builds || failed=1
     cat build/test-builds.log
     gate "sizes, layers and tables (lint)" system_tests lint tests/lint || failed=1
+    # Alone: beside others batches are shorter, and a message costs more.
+    gate "instructions and system calls a message" system_tests asan tests/system/test_instructions.py || failed=1
     # Side by side, a file at a time: they compute for a third of the time that they take, and wait for the rest.
     local beside=(-n $(($(nproc) + jobs)) --dist loadfile)
-    local without=()
+    local without=(--ignore tests/system/test_instructions.py)
     if ! commit_before >/dev/null; then
         say "not run: mixed versions (the version before is not in this clone: git fetch --unshallow)"
-        without=(--ignore tests/system/test_mixed.py)
+        without+=(--ignore tests/system/test_mixed.py)
     fi
     gate "system tests (asan)" system_tests asan tests/system "${without[@]}" "${beside[@]}" || failed=1
     gate "system tests (tsan)" system_tests tsan tests/system -m tsan "${beside[@]}" || failed=1
