@@ -17,6 +17,7 @@ accounts_t *accounts_new(const accounts_options_t *options)
         abort();
     *self = (accounts_t){.hasher = hasher_new(&options->cost),
                          .throttle = throttle_new(),
+                         .tries = limiter_new(),
                          .idle_ms = options->idle_s * 1000,
                          .session_ms = options->session_s * 1000};
     size_t len = strlen(options->url);
@@ -33,6 +34,7 @@ void accounts_destroy(accounts_t **self_p)
         return;
     hasher_destroy(&self->hasher);
     throttle_destroy(&self->throttle);
+    limiter_destroy(&self->tries);
     free(self);
     *self_p = NULL;
 }

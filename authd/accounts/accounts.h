@@ -1,5 +1,5 @@
-/* What operations on accounts need beside the directory: the hasher, the throttle of logins, and
- * the settings of sessions. Threading: the thread of manage.h. */
+/* What operations on accounts need beside the directory: the hasher, the throttle of logins, the
+ * limit of tries, and the settings of sessions. Threading: the thread of manage.h. */
 #ifndef POSTERN_AUTHD_ACCOUNTS_ACCOUNTS_H
 #define POSTERN_AUTHD_ACCOUNTS_ACCOUNTS_H
 
@@ -8,10 +8,15 @@
 #include "authd/accounts/ticket.h"
 #include "authd/directory/directory.h"
 #include "authd/directory/users.h"
+#include "common/base/limiter.h"
+
+/* Of what takes the thread's time (format_try), a user: at once, and then a second. */
+enum { ACCOUNTS_TRIES = 20, ACCOUNTS_TRIES_S = 2 };
 
 typedef struct accounts {
     hasher_t *hasher;
     throttle_t *throttle;
+    limiter_t *tries; /* by the user */
     uint64_t idle_ms, session_ms;
     uuid_t7 swept; /* the session at which the last sweep ended; nil: the last of all */
     char url[256]; /* of the admin listener, without a slash at its end */

@@ -1,7 +1,9 @@
 /* format_try: what a format makes of an event; nothing is stored. At most ROOM_STEPS steps of the
  * language, some milliseconds, on the thread of management. */
 #include "authd/directory/kept_formats.h"
+#include "authd/manage/attempt.h"
 #include "authd/manage/format_refuse.h"
+#include "common/base/clock.h"
 #include "common/base/percent.h"
 #include "common/wire/pairs.h"
 #include "workers/format/formats.h"
@@ -152,10 +154,28 @@ static error_code_t s_do(task_t *task, try_t *self)
     return ERROR_none;
 }
 
+/* One takes up to some ms of the thread that all management goes through. Who has the control
+ * socket waits for nobody. */
+static error_code_t s_charge(task_t *task)
+{
+    limiter_state_t state;
+    if (attempt_is_control(task) ||
+        limiter_charge(task->accounts->tries, &task->actor->user, ACCOUNTS_TRIES_S, ACCOUNTS_TRIES,
+                       clock_us(), &state))
+        return ERROR_none;
+    task->wait_ms = state.reset_s * 1000;
+    return task_fail(task, ERROR_rate_limited,
+                     "%d events a second can be tried, %d at once: try again in %llu s.",
+                     ACCOUNTS_TRIES_S, ACCOUNTS_TRIES, (unsigned long long)state.reset_s);
+}
+
 static error_code_t s_try(task_t *task)
 {
+    error_code_t code = s_charge(task);
+    if (code != ERROR_none)
+        return code;
     try_t self = {.renderer = renderer_new()};
-    error_code_t code = s_do(task, &self);
+    code = s_do(task, &self);
     renderer_destroy(&self.renderer);
     format_destroy(&self.given);
     formats_destroy(&self.set);

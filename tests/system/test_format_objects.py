@@ -163,6 +163,18 @@ def test_what_a_format_would_make(ring):
     assert line.status_code == 403
 
 
+def test_a_user_tries_so_many_a_second(ring, name):
+    """It computes on the thread of management, which others wait for."""
+    admin = ring.user(name, token=False)
+    ring.ctl("user", "edit", admin.email, "--role", "admin")
+    token = ring.management_token(admin)
+    answers = [ring.admin("POST", "/formats/try", token, {"name": "github", "body": "{}"}) for _ in range(40)]
+    assert [answer.status_code for answer in answers[:20]] == [200] * 20
+    refused = next(answer for answer in answers if answer.status_code != 200)
+    assert (refused.status_code, refused.json()["code"], refused.headers["Retry-After"]) == (429, "rate_limited", "1")
+    assert ring.manage("format_try", name="github", body="{}")["format"] == "github"
+
+
 def test_posternctl(ring, shown, tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
