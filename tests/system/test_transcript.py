@@ -2,6 +2,8 @@
 
     POSTERN_ACCEPT=1 ./dev test -k transcript     writes the document anew"""
 
+import hashlib
+import hmac
 import json
 import os
 import pathlib
@@ -21,12 +23,14 @@ angle brackets, the same thing by the same number. What each field means is in [
 """
 # What is no message: deliveries, sources, repeats; streams of several targets have a document of their own.
 OTHER = {"LOOK", "REPEAT"}
+SECRET = "a secret of the transcript, as long as it should be"
 
 
 class Transcript:
     def __init__(self, ring, name):
         self.ring, self.lines, self.asked, self.seen, self.last = ring, [HEAD], [], {}, ""
         ada, bob = ring.user(name), ring.user(name + "-bob")
+        self.token_id = ada.token_id
         self.place = ring.channel(name, ada, [ada, bob])["id"]
         ring.bot(name, ada, [ada, bob])
         app = ring.extension(name, ada)["sandbox"]
@@ -185,6 +189,19 @@ def extensions(it):
     it.ask("extension_stream", "GET", "/applications/$APP/stream?since=all&format=json", stream=2)
 
 
+def sources(it):
+    it.title("A source's own address")
+    body = '{"text": "Signed"}'
+    made = it.ring.manage("source_create", kind="channel", to=it.values["news"], scheme="github", format="slack", secret=SECRET,
+                          for_token=it.token_id)
+    it.values["$SOURCE"] = made["id"]
+    it.shown[made["id"]] = "$SOURCE"
+    it.say("It needs no token: GitHub's signature of the body, by the source's secret, says who calls.")
+    signature = hmac.new(SECRET.encode(), body.encode(), hashlib.sha256).hexdigest()
+    for header in (f"X-Hub-Signature-256: sha256={signature}", "X-Hub-Signature-256: sha256=" + 64 * "0"):
+        it.ask("source_incoming", "POST", "/sources/$SOURCE/incoming", body, headers=("Content-Type: application/json", header))
+
+
 def operations():
     """{operation} of messages in common/ops.def."""
     rows = re.findall(r'^SEND\( *\d+, (\w+), +[\w| ]+, +"([^"]+)", +\w+, +(\w+), +\w+, +\w+, +(\w+),',
@@ -194,7 +211,7 @@ def operations():
 
 def test_the_transcript_is_what_curl_is_answered(ring):
     it = Transcript(ring, "transcript")
-    for part in (channels, buddies, direct, bots, extensions):
+    for part in (channels, buddies, direct, bots, extensions, sources):
         part(it)
     assert {op for op, _ in it.asked} == operations()
     if os.environ.get("POSTERN_ACCEPT"):
