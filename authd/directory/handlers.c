@@ -94,6 +94,22 @@ static void s_tell_target(view_t *view, const handler_t *handler, wire_handler_t
     }
 }
 
+void handler_tell_secrets(view_t *view, const sealed_t *secret, unsigned count, uint64_t wall_ms,
+                          char room[HANDLER_SECRETS][HANDLER_SECRET], wire_handler_t *wire,
+                          const char *event)
+{
+    for (unsigned i = count; i-- > 0;) {
+        uint64_t expires_ms = secret[i].expires_ms;
+        if (!sealed_is_live(&secret[i], wall_ms))
+            continue;
+        slice_t text = sealed_open(view, secret[i].sealed, room[i], sizeof room[i], event);
+        if (text.len == 0)
+            continue;
+        wire->secret[wire->secrets].text = text;
+        wire->secret[wire->secrets++].left_ms = expires_ms ? expires_ms - wall_ms : 0;
+    }
+}
+
 void handler_record(view_t *view, const handler_t *handler, uint64_t wall_ms, pack_t *out)
 {
     char key[HANDLER_KEY], secrets[HANDLER_SECRETS][HANDLER_SECRET];
@@ -108,16 +124,7 @@ void handler_record(view_t *view, const handler_t *handler, uint64_t wall_ms, pa
         .key = sealed_open(view, handler->sealed_key, key, sizeof key, s_event),
     };
     s_tell_target(view, handler, &wire);
-    for (unsigned i = handler->secrets; i-- > 0;) {
-        const sealed_t *secret = &handler->secret[i];
-        if (secret->expires_ms && secret->expires_ms <= wall_ms)
-            continue;
-        slice_t text = sealed_open(view, secret->sealed, secrets[i], sizeof secrets[i], s_event);
-        if (text.len == 0)
-            continue;
-        wire.secret[wire.secrets].text = text;
-        wire.secret[wire.secrets++].left_ms = secret->expires_ms ? secret->expires_ms - wall_ms : 0;
-    }
+    handler_tell_secrets(view, handler->secret, handler->secrets, wall_ms, secrets, &wire, s_event);
     wire_handler_encode(out, &wire);
     secret_wipe(secrets, sizeof secrets);
     if (wire.key.len)

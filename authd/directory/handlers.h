@@ -39,4 +39,10 @@ void handler_raise(handler_t *handler, uint64_t now_ms);
  * wipes it. wall_ms: now, by which secrets have expired or how long they live. */
 void handler_record(view_t *view, const handler_t *handler, uint64_t wall_ms, pack_t *out);
 
+/* Puts those of COUNT secrets that live at WALL_MS into WIRE, the newest first; they lie in ROOM,
+ * which the caller wipes. EVENT: as sealed_open has it. */
+void handler_tell_secrets(view_t *view, const sealed_t *secret, unsigned count, uint64_t wall_ms,
+                          char room[HANDLER_SECRETS][HANDLER_SECRET], wire_handler_t *wire,
+                          const char *event);
+
 #endif

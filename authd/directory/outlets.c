@@ -1,6 +1,7 @@
 #include "authd/directory/outlets.h"
 
 #include "authd/directory/fields.h"
+#include "authd/directory/handlers.h"
 #include "authd/directory/table.h"
 #include "common/base/secret.h"
 
@@ -143,16 +144,7 @@ void outlet_record(view_t *view, const outlet_t *outlet, uint64_t wall_ms, pack_
         .token = sealed_open(view, outlet->sealed_token, token, sizeof token, s_event),
     };
     s_tell_channel(view, outlet, &wire);
-    for (unsigned i = outlet->secrets; i-- > 0;) {
-        const sealed_t *secret = &outlet->secret[i];
-        if (secret->expires_ms && secret->expires_ms <= wall_ms)
-            continue;
-        slice_t text = sealed_open(view, secret->sealed, secrets[i], sizeof secrets[i], s_event);
-        if (text.len == 0)
-            continue;
-        wire.secret[wire.secrets].text = text;
-        wire.secret[wire.secrets++].left_ms = secret->expires_ms ? secret->expires_ms - wall_ms : 0;
-    }
+    handler_tell_secrets(view, outlet->secret, outlet->secrets, wall_ms, secrets, &wire, s_event);
     wire_handler_encode(out, &wire);
     secret_wipe(secrets, sizeof secrets);
     secret_wipe(token, sizeof token);

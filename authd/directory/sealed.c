@@ -29,6 +29,27 @@ void sealed_pack(const sealed_t *secret, unsigned count, pack_t *out)
     }
 }
 
+bool sealed_is_live(const sealed_t *secret, uint64_t now_ms)
+{
+    return secret->expires_ms == 0 || secret->expires_ms > now_ms;
+}
+
+void sealed_end(sealed_t *secret, unsigned count, uint64_t until_ms)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (sealed_is_live(&secret[i], until_ms))
+            secret[i].expires_ms = until_ms;
+}
+
+unsigned sealed_drop_expired(sealed_t *secret, unsigned count, uint64_t now_ms)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < count; i++)
+        if (sealed_is_live(&secret[i], now_ms))
+            secret[kept++] = secret[i];
+    return kept;
+}
+
 slice_t sealed_open(view_t *view, slice_t sealed, char *plain, size_t most, const char *event)
 {
     if (sealed.len < SEALING_OVERHEAD || sealed.len - SEALING_OVERHEAD > most)

@@ -19,6 +19,13 @@ typedef struct {
 unsigned sealed_read(slice_t packed, size_t longest, sealed_t *secret, unsigned most);
 void sealed_pack(const sealed_t *secret, unsigned count, pack_t *out);
 
+/* Whether SECRET has not expired at NOW_MS. */
+bool sealed_is_live(const sealed_t *secret, uint64_t now_ms);
+/* Each ends at UNTIL_MS at the latest. */
+void sealed_end(sealed_t *secret, unsigned count, uint64_t until_ms);
+/* Moves those that live to the front, in their order; returns how many. */
+unsigned sealed_drop_expired(sealed_t *secret, unsigned count, uint64_t now_ms);
+
 /* Decrypts into PLAIN, which has room for MOST bytes; an empty slice when this master key did not
  * seal it, of which the log tells under EVENT. */
 slice_t sealed_open(view_t *view, slice_t sealed, char *plain, size_t most, const char *event);

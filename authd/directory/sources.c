@@ -146,7 +146,7 @@ static void s_add_record(view_t *view, const source_t *source, slice_t url, uint
         .verify_token = sealed_open(view, source->sealed_token, token, sizeof token, s_event)};
     for (unsigned i = source->secrets; i-- > 0;) {
         const sealed_t *secret = &source->secret[i];
-        if (secret->expires_ms && secret->expires_ms <= wall_ms)
+        if (!sealed_is_live(secret, wall_ms))
             continue;
         slice_t text = sealed_open(view, secret->sealed, secrets[i], sizeof secrets[i], s_event);
         if (text.len)

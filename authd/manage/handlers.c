@@ -4,26 +4,18 @@
 #include "authd/directory/places.h"
 #include "authd/directory/table.h"
 #include "authd/manage/rsa_key.h"
-#include "authd/manage/task.h"
+#include "authd/manage/secret.h"
 #include "common/base/http_url.h"
 #include "common/base/secret.h"
-#include "common/base/whsec.h"
 
 #include <assert.h>
 #include <string.h>
-
-enum {
-    OVERLAP_S = 24 * 3600,
-    OVERLAP_MOST_S = 7 * 24 * 3600,
-    SEALED = WHSEC_TEXT + SEALING_OVERHEAD,
-};
 
 /* What an operation works on: the handler's row, and room for what is put into it anew. */
 typedef struct {
     handler_t handler;
     char access[APP_ID_TEXT];
-    char secret[WHSEC_TEXT]; /* "whsec_…", when one was made */
-    uint8_t sealed_secret[SEALED];
+    secret_made_t made;
     uint8_t sealed_key[HANDLER_KEY + SEALING_OVERHEAD];
 } work_t;
 
@@ -91,43 +83,16 @@ static error_code_t s_find(task_t *task, work_t *work)
 static json_t *s_json(const work_t *work)
 {
     const handler_t *handler = &work->handler;
-    json_t *secrets = json_array();
-    for (unsigned i = 0; i < handler->secrets; i++)
-        json_array_append_new(
-            secrets, json_pack("{s:o, s:o}", "created", task_json_time(handler->secret[i].made_ms),
-                               "expires", task_json_time(handler->secret[i].expires_ms)));
-    json_t *all =
-        json_pack("{s:o, s:o, s:o, s:I, s:b, s:I, s:I, s:b, s:o, s:I}", "target",
-                  task_json_id(&handler->target), "name", task_json_text(handler->name), "url",
-                  task_json_text(handler->url), "concurrency", (json_int_t)handler->concurrency,
-                  "ordered", handler->ordered, "bound_s", (json_int_t)handler->bound_s, "wait_s",
-                  (json_int_t)handler->wait_s, "rsa_key", handler->sealed_key.len > 0, "secrets",
-                  secrets, "version", (json_int_t)handler->version);
-    if (work->secret[0])
-        json_object_set_new(all, "secret", json_string(work->secret));
+    json_t *all = json_pack(
+        "{s:o, s:o, s:o, s:I, s:b, s:I, s:I, s:b, s:o, s:I}", "target",
+        task_json_id(&handler->target), "name", task_json_text(handler->name), "url",
+        task_json_text(handler->url), "concurrency", (json_int_t)handler->concurrency, "ordered",
+        handler->ordered, "bound_s", (json_int_t)handler->bound_s, "wait_s",
+        (json_int_t)handler->wait_s, "rsa_key", handler->sealed_key.len > 0, "secrets",
+        secret_json(handler->secret, handler->secrets, 0), "version", (json_int_t)handler->version);
+    if (work->made.text[0])
+        json_object_set_new(all, "secret", json_string(work->made.text));
     return all;
-}
-
-static void s_drop_expired(handler_t *handler, uint64_t now_ms)
-{
-    unsigned kept = 0;
-    for (unsigned i = 0; i < handler->secrets; i++)
-        if (handler->secret[i].expires_ms == 0 || handler->secret[i].expires_ms > now_ms)
-            handler->secret[kept++] = handler->secret[i];
-    handler->secrets = kept;
-}
-
-static void s_add_secret(task_t *task, work_t *work)
-{
-    whsec_t secret;
-    handler_t *handler = &work->handler;
-    assert(handler->secrets < HANDLER_SECRETS);
-    whsec_make(&secret);
-    slice_t text = slice(work->secret, whsec_text(&secret, work->secret));
-    whsec_wipe(&secret);
-    sealing_key_seal(table_master_key(task->view), text, work->sealed_secret);
-    handler->secret[handler->secrets++] =
-        (sealed_t){slice(work->sealed_secret, text.len + SEALING_OVERHEAD), task->now_ms, 0};
 }
 
 static error_code_t s_take_key(task_t *task, work_t *work)
@@ -151,7 +116,7 @@ static void s_save(task_t *task, work_t *work)
     handler_raise(&work->handler, task->now_ms);
     task->handled[task->handled_len++] = work->handler.target;
     task->result = s_json(work);
-    secret_wipe(work->secret, sizeof work->secret);
+    secret_wipe(work->made.text, sizeof work->made.text);
     handlers_put(task->view, &work->handler);
 }
 
@@ -178,9 +143,9 @@ static error_code_t s_set(task_t *task)
     code = s_take_key(task, &work);
     if (code != ERROR_none)
         return code;
-    s_drop_expired(handler, task->now_ms);
+    handler->secrets = sealed_drop_expired(handler->secret, handler->secrets, task->now_ms);
     if (handler->secrets == 0)
-        s_add_secret(task, &work);
+        secret_make(task, handler->secret, &handler->secrets, &work.made);
     s_save(task, &work);
     return ERROR_none;
 }
@@ -200,7 +165,8 @@ static error_code_t s_show(task_t *task)
     error_code_t code = s_find_set(task, &work);
     if (code != ERROR_none)
         return code;
-    s_drop_expired(&work.handler, task->now_ms);
+    handler_t *handler = &work.handler;
+    handler->secrets = sealed_drop_expired(handler->secret, handler->secrets, task->now_ms);
     task->result = s_json(&work);
     return ERROR_none;
 }
@@ -224,17 +190,9 @@ static error_code_t s_rotate(task_t *task)
     if (code != ERROR_none)
         return code;
     handler_t *handler = &work.handler;
-    uint64_t until_ms = task->now_ms + task_uint(task, "overlap", OVERLAP_S) * 1000;
-    for (unsigned i = 0; i < handler->secrets; i++)
-        if (handler->secret[i].expires_ms == 0 || handler->secret[i].expires_ms > until_ms)
-            handler->secret[i].expires_ms = until_ms;
-    s_drop_expired(handler, task->now_ms);
-    if (handler->secrets == HANDLER_SECRETS)
-        return task_full(task, ERROR_conflict, HANDLER_SECRETS,
-                         "%d secrets are live, which is the most: wait until one expires, or "
-                         "rotate with an overlap of 0.",
-                         HANDLER_SECRETS);
-    s_add_secret(task, &work);
+    code = secret_rotate(task, handler->secret, &handler->secrets, &work.made);
+    if (code != ERROR_none)
+        return code;
     s_save(task, &work);
     return ERROR_none;
 }
@@ -247,7 +205,7 @@ static error_code_t s_rotate(task_t *task)
             {"bound_s", FIELD_UINT, false, 1, 120 * 3600},                   \
             {"wait_s", FIELD_UINT, false, 0, HANDLER_WAIT_S},                \
             {"rsa_key", FIELD_LINES, false, 0, HANDLER_KEY}
-#define OVERLAP {"overlap", FIELD_UINT, false, 0, OVERLAP_MOST_S}
+#define OVERLAP {"overlap", FIELD_UINT, false, 0, SECRET_OVERLAP_MOST_S}
 
 const task_row_t manage_bot_handlers[] = {
     {OP_bot_handler_set, s_set, {SET}},

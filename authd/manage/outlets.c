@@ -1,25 +1,22 @@
 /* Operations on outlets. */
 #include "authd/directory/outlets.h"
 #include "authd/directory/table.h"
-#include "authd/manage/task.h"
+#include "authd/manage/secret.h"
 #include "common/base/http_url.h"
 #include "common/base/secret.h"
-#include "common/base/whsec.h"
 #include "workers/outlet/kinds.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { OVERLAP_S = 24 * 3600, OVERLAP_MOST_S = 7 * 24 * 3600, BOUND_MOST_S = 120 * 3600 };
+enum { BOUND_MOST_S = 120 * 3600 };
 
 /* An outlet, and room for what is put into it anew. */
 typedef struct {
     outlet_t outlet;
     place_t channel;
     char shown[HANDLER_URL + 8];
-    char secret[WHSEC_TEXT]; /* "whsec_…", when one was made */
-    uint8_t sealed_secret[WHSEC_TEXT + SEALING_OVERHEAD];
+    secret_made_t made;
     uint8_t sealed_url[HANDLER_URL + SEALING_OVERHEAD];
     uint8_t sealed_token[HANDLER_SETTING + SEALING_OVERHEAD];
 } work_t;
@@ -38,19 +35,6 @@ void task_tell_outlets(task_t *task, const uuid_t7 *channel)
     }
 }
 
-static json_t *s_secrets(const task_t *task, const outlet_t *outlet)
-{
-    json_t *all = json_array();
-    for (unsigned i = 0; i < outlet->secrets; i++) {
-        const sealed_t *secret = &outlet->secret[i];
-        if (secret->expires_ms == 0 || secret->expires_ms > task->now_ms)
-            json_array_append_new(all, json_pack("{s:o, s:o}", "created",
-                                                 task_json_time(secret->made_ms), "expires",
-                                                 task_json_time(secret->expires_ms)));
-    }
-    return all;
-}
-
 static json_t *s_text(slice_t text)
 {
     return text.len ? task_json_text(text) : json_string("");
@@ -66,7 +50,8 @@ static json_t *s_json(const task_t *task, const outlet_t *outlet)
                      "channel_name", s_text(channel.name), "kind", s_text(outlet->kind), "name",
                      s_text(outlet->name), "url", s_text(outlet->shown), "to", s_text(outlet->to),
                      "token", outlet->sealed_token.len > 0, "paused", outlet->paused, "bound_s",
-                     (json_int_t)outlet->bound_s, "secrets", s_secrets(task, outlet), "created",
+                     (json_int_t)outlet->bound_s, "secrets",
+                     secret_json(outlet->secret, outlet->secrets, task->now_ms), "created",
                      task_json_time(outlet->created_ms), "version", (json_int_t)outlet->version);
 }
 
@@ -139,27 +124,6 @@ static error_code_t s_take_settings(task_t *task, work_t *work)
     return code;
 }
 
-static void s_add_secret(task_t *task, work_t *work)
-{
-    whsec_t secret;
-    outlet_t *outlet = &work->outlet;
-    assert(outlet->secrets < HANDLER_SECRETS);
-    whsec_make(&secret);
-    slice_t text = slice(work->secret, whsec_text(&secret, work->secret));
-    whsec_wipe(&secret);
-    outlet->secret[outlet->secrets++] =
-        (sealed_t){s_seal(task, text, work->sealed_secret), task->now_ms, 0};
-}
-
-static void s_drop_expired(outlet_t *outlet, uint64_t now_ms)
-{
-    unsigned kept = 0;
-    for (unsigned i = 0; i < outlet->secrets; i++)
-        if (outlet->secret[i].expires_ms == 0 || outlet->secret[i].expires_ms > now_ms)
-            outlet->secret[kept++] = outlet->secret[i];
-    outlet->secrets = kept;
-}
-
 /* What is told to the worker, and shown. */
 static void s_finish(task_t *task, work_t *work)
 {
@@ -168,9 +132,9 @@ static void s_finish(task_t *task, work_t *work)
     task->handled[task->handled_len++] = outlet->id;
     task_object(task, &outlet->id, outlet->name.len ? outlet->name : outlet->kind);
     task->result = s_json(task, outlet);
-    if (work->secret[0])
-        json_object_set_new(task->result, "secret", json_string(work->secret));
-    secret_wipe(work->secret, sizeof work->secret);
+    if (work->made.text[0])
+        json_object_set_new(task->result, "secret", json_string(work->made.text));
+    secret_wipe(work->made.text, sizeof work->made.text);
 }
 
 static error_code_t s_find_channel(task_t *task, place_t *channel)
@@ -184,7 +148,7 @@ static error_code_t s_find_channel(task_t *task, place_t *channel)
 
 static error_code_t s_create(task_t *task)
 {
-    work_t work = {.secret = ""};
+    work_t work = {.made.text = ""};
     outlet_t *outlet = &work.outlet;
     error_code_t code = s_find_channel(task, &work.channel);
     if (code != ERROR_none)
@@ -199,7 +163,7 @@ static error_code_t s_create(task_t *task)
     code = s_take_settings(task, &work);
     if (code != ERROR_none)
         return code;
-    s_add_secret(task, &work);
+    secret_make(task, outlet->secret, &outlet->secrets, &work.made);
     s_finish(task, &work);
     if (!outlets_add(task->view, outlet))
         return task_full(task, ERROR_conflict, OUTLETS_MOST,
@@ -247,7 +211,7 @@ static error_code_t s_show(task_t *task)
 
 static error_code_t s_edit(task_t *task)
 {
-    work_t work = {.secret = ""};
+    work_t work = {.made.text = ""};
     outlet_t *outlet = &work.outlet;
     error_code_t code = s_find(task, outlet);
     if (code != ERROR_none)
@@ -260,7 +224,7 @@ static error_code_t s_edit(task_t *task)
     code = s_take_settings(task, &work);
     if (code != ERROR_none)
         return code;
-    s_drop_expired(outlet, task->now_ms);
+    outlet->secrets = sealed_drop_expired(outlet->secret, outlet->secrets, task->now_ms);
     s_finish(task, &work);
     outlets_put(task->view, outlet);
     return ERROR_none;
@@ -268,22 +232,14 @@ static error_code_t s_edit(task_t *task)
 
 static error_code_t s_rotate(task_t *task)
 {
-    work_t work = {.secret = ""};
+    work_t work = {.made.text = ""};
     outlet_t *outlet = &work.outlet;
     error_code_t code = s_find(task, outlet);
     if (code != ERROR_none)
         return code;
-    uint64_t until_ms = task->now_ms + task_uint(task, "overlap", OVERLAP_S) * 1000;
-    for (unsigned i = 0; i < outlet->secrets; i++)
-        if (outlet->secret[i].expires_ms == 0 || outlet->secret[i].expires_ms > until_ms)
-            outlet->secret[i].expires_ms = until_ms;
-    s_drop_expired(outlet, task->now_ms);
-    if (outlet->secrets == HANDLER_SECRETS)
-        return task_full(task, ERROR_conflict, HANDLER_SECRETS,
-                         "%d secrets are live, which is the most: wait until one expires, or "
-                         "rotate with an overlap of 0.",
-                         HANDLER_SECRETS);
-    s_add_secret(task, &work);
+    code = secret_rotate(task, outlet->secret, &outlet->secrets, &work.made);
+    if (code != ERROR_none)
+        return code;
     s_finish(task, &work);
     outlets_put(task->view, outlet);
     return ERROR_none;
@@ -291,7 +247,7 @@ static error_code_t s_rotate(task_t *task)
 
 static error_code_t s_delete(task_t *task)
 {
-    work_t work = {.secret = ""};
+    work_t work = {.made.text = ""};
     error_code_t code = s_find(task, &work.outlet);
     if (code != ERROR_none)
         return code;
@@ -313,7 +269,7 @@ const task_row_t manage_outlets[] = {
     {OP_outlet_list, s_list, TASK_PAGE},
     {OP_outlet_show, s_show, {{0}}},
     {OP_outlet_edit, s_edit, {TAKEN}},
-    {OP_outlet_rotate, s_rotate, {{"overlap", FIELD_UINT, false, 0, OVERLAP_MOST_S}}},
+    {OP_outlet_rotate, s_rotate, {{"overlap", FIELD_UINT, false, 0, SECRET_OVERLAP_MOST_S}}},
     {OP_outlet_delete, s_delete, {{0}}},
     {0},
 };

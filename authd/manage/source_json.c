@@ -1,5 +1,7 @@
 #include "authd/manage/source_json.h"
 
+#include "authd/manage/secret.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,19 +24,6 @@ static json_t *s_scheme(slice_t text)
         return json_null();
     json_t *declared = *text.data == '{' ? json_loadb(text.data, text.len, 0, NULL) : NULL;
     return declared ? declared : task_json_text(text);
-}
-
-static json_t *s_secrets(const task_t *task, const source_t *source)
-{
-    json_t *all = json_array();
-    for (unsigned i = 0; i < source->secrets; i++) {
-        const sealed_t *secret = &source->secret[i];
-        if (secret->expires_ms == 0 || secret->expires_ms > task->now_ms)
-            json_array_append_new(all, json_pack("{s:o, s:o}", "created",
-                                                 task_json_time(secret->made_ms), "expires",
-                                                 task_json_time(secret->expires_ms)));
-    }
-    return all;
 }
 
 /* Where its sender may post without a token. */
@@ -63,7 +52,8 @@ json_t *source_json(const task_t *task, const source_t *source)
         s_scheme(source->scheme), "required", source->required, "only", s_globs(source->only),
         "except", s_globs(source->except), "branch", s_globs(source->branch), "on_unknown",
         source->drops_unknown ? "drop" : "summary", "keep_raw", source->keeps_raw, "verify_token",
-        source->sealed_token.len > 0, "secrets", s_secrets(task, source), "version",
+        source->sealed_token.len > 0, "secrets",
+        secret_json(source->secret, source->secrets, task->now_ms), "version",
         (json_int_t)source->version);
     json_object_set_new(all, "address", s_address(task, source));
     json_object_set_new(all, "created", task_json_time(source->created_ms));

@@ -139,15 +139,8 @@ error_code_t source_secret_add(task_t *task, source_t *source, source_room_t *ro
 
 void source_secret_end(source_t *source, uint64_t now_ms, uint64_t until_ms)
 {
-    unsigned kept = 0;
-    for (unsigned i = 0; i < source->secrets; i++) {
-        sealed_t secret = source->secret[i];
-        if (secret.expires_ms == 0 || secret.expires_ms > until_ms)
-            secret.expires_ms = until_ms;
-        if (secret.expires_ms > now_ms)
-            source->secret[kept++] = secret;
-    }
-    source->secrets = kept;
+    sealed_end(source->secret, source->secrets, until_ms);
+    source->secrets = sealed_drop_expired(source->secret, source->secrets, now_ms);
 }
 
 void source_token_take(task_t *task, source_t *source, source_room_t *room)
