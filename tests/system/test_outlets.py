@@ -129,8 +129,12 @@ def test_alertmanager_reaches_a_phone(needs, pushing, name):
             body, = ntfy.bodies(1)
         assert body["topic"] == "ops" and "InstanceDown" in body["message"] and "db-1 is down" in body["message"]
         assert ntfy.refused == 2 and signed_by(ntfy.calls[0], made["secret"])
-        row, = pushing.ctl("outlet", "deliveries", made["id"])["deliveries"]
-        assert [one["status"] for one in row["attempts"]] == [500, 500, 200]
+
+        def attempts():
+            row, = pushing.ctl("outlet", "deliveries", made["id"])["deliveries"]
+            return [one["status"] for one in row["attempts"]]
+        postern.wait(lambda: len(attempts()) == 3, what="the third attempt in the list")
+        assert attempts() == [500, 500, 200]
 
 
 def test_nothing_is_lost_whatever_is_killed(pushing, name, service):
