@@ -70,7 +70,7 @@ static int s_digits(slice_t *text, size_t count, int most)
 /* Takes one of the characters of EITHER off TEXT, which is returned; 0: there is none of them. */
 static char s_one(slice_t *text, const char *either)
 {
-    if (text->len == 0 || text->data[0] == '\0' || !strchr(either, text->data[0]))
+    if (text->len == 0 || !is_one_of(text->data[0], either))
         return '\0';
     *text = slice(text->data + 1, text->len - 1);
     return text->data[-1];

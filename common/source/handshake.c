@@ -133,7 +133,7 @@ static bool s_is_token(slice_t text)
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
         if (!(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z') &&
-            (!c || !is_one_of(c, "-_+/=.")))
+            !is_one_of(c, "-_+/=."))
             return false;
     }
     return text.len > 0 && text.len <= HANDSHAKE_TOKEN;

@@ -31,7 +31,7 @@ static bool s_is_token(slice_t text)
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
         if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              (c && strchr(marks, c))))
+              is_one_of(c, marks)))
             return false;
     }
     return text.len > 0;
@@ -86,7 +86,7 @@ static bool s_is_host(slice_t value)
     for (size_t i = 0; i < name.len; i++) {
         char c = name.data[i];
         if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              (c && strchr(bracket ? inner : marks, c))))
+              is_one_of(c, bracket ? inner : marks)))
             return false;
     }
     slice_t port = slice(value.data + len, value.len - len);

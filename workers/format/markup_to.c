@@ -92,7 +92,7 @@ static void s_literal(text_t *out, const markup_dialect_t *as, char c)
         text_lit(out, "&gt;");
     else if (as->escape == ESCAPE_HTML && c == '"')
         text_lit(out, "&quot;");
-    else if (as->escape == ESCAPE_SLASH && c && is_one_of(c, "\\`*_~[]<>#|"))
+    else if (as->escape == ESCAPE_SLASH && is_one_of(c, "\\`*_~[]<>#|"))
         text_add(out, slice((char[]){'\\', c}, 2));
     else
         text_char(out, c);
