@@ -87,12 +87,6 @@ static bool s_streams(const op_t *op)
     return op && op->deed == DOES_STREAM;
 }
 
-/* Whether the reader of a stream was told to come back. */
-static bool s_comes_back(h2o_req_t *req, const op_t *op, const uuid_t7 *id, unsigned error)
-{
-    return s_streams(op) && refusal_ends(req, id, error, stream_accepts_events(req));
-}
-
 static int s_refuse(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *request)
 {
     char text[UUID_TEXT];
@@ -103,7 +97,7 @@ static int s_refuse(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *
         metric_add_at(METRIC_http_requests_total, (unsigned)op_index(request->op), 1);
     if (request->wait_s)
         refusals_reply(req, id, request->wait_s);
-    else if (!s_comes_back(req, request->op, id, request->error))
+    else if (!refusal_ends(req, request->op, id, request->error))
         reply_error(req, id, request->error, request->detail, request->reason,
                     routes_allow(self->shared->routes, request->allow));
     s_wipe(self, req, &request->entry, request->head_len);
@@ -298,7 +292,7 @@ static void s_answer(void *arg, slot_t *slot, const wire_reply_t *reply, zmq_msg
             s_open_stream(self, req, slot, body);
         else if (good && slot->request.op == OP_ring_series)
             looks_series(self->shared->series, req, &slot->request.id, body);
-        else if (!s_comes_back(req, op_find(slot->request.op), &slot->request.id, reply->error))
+        else if (!refusal_ends(req, op_find(slot->request.op), &slot->request.id, reply->error))
             reply_wire(req, reply, body, s_is_admin(self, req) ? self->cookie : COOKIE_NONE);
         s_wipe(self, req, &slot->request, slot->head_len);
     }
@@ -319,16 +313,23 @@ static void s_on_looked(void *arg, slot_t *slot, const char *json)
     s_finish(self, slot);
 }
 
+/* In place of the table's text: a change has no key by which to repeat it. */
+static const char s_may_be_done[] = "No confirmation came in time: the change may or may not be "
+                                    "made. Look before you repeat it.";
+
 static void s_give_up(lane_t *self, slot_t *slot, error_code_t unsent)
 {
     h2o_req_t *req = slot->owner;
+    const op_t *op = op_find(slot->request.op);
     if (slot->kind != SLOT_REQUEST) {
         s_answer_inner(self, slot, NULL, NULL);
         return;
     }
     if (req) {
         char text[UUID_TEXT];
-        error_code_t error = slot->attempts ? ERROR_not_confirmed : unsent;
+        error_code_t error = !slot->attempts ? unsent
+                             : op_reads(op)  ? ERROR_unavailable
+                                             : ERROR_not_confirmed;
         uuid_text(&slot->request.id, text);
         log_info("request.given_up", "req=%s code=%s attempts=%u", text, error_find(error)->name,
                  slot->attempts);
@@ -336,9 +337,9 @@ static void s_give_up(lane_t *self, slot_t *slot, error_code_t unsent)
         if (!s_is_admin(self, req))
             s_note_behind(self, error);
         s_last(self, req);
-        if (!s_comes_back(req, op_find(slot->request.op), &slot->request.id, error))
+        if (!refusal_ends(req, op, &slot->request.id, error))
             reply_error(req, &slot->request.id, error,
-                        op_manages(op_find(slot->request.op)) ? slot_unconfirmed(slot) : NULL,
+                        op_manages(op) && error == ERROR_not_confirmed ? s_may_be_done : NULL,
                         REASON_none, slice("", 0));
         s_wipe(self, req, &slot->request, slot->head_len);
     }

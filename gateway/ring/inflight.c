@@ -296,13 +296,3 @@ uint64_t inflight_pending_bytes(const inflight_t *self)
 {
     return self->pending_bytes;
 }
-
-const char *slot_unconfirmed(const slot_t *slot)
-{
-    if (slot->attempts == 0)
-        return NULL;
-    return slot->request.method == OP_GET
-               ? "No answer came in time. Try again."
-               : "No confirmation came in time: the change may or may not be made. Look before you "
-                 "repeat it.";
-}

@@ -105,8 +105,4 @@ unsigned inflight_len(const inflight_t *self);
 unsigned inflight_pending_len(const inflight_t *self);
 uint64_t inflight_pending_bytes(const inflight_t *self);
 
-/* What an admin request that had no answer is told in place of the table's text: it has no key.
- * NULL: it was not sent. */
-const char *slot_unconfirmed(const slot_t *slot);
-
 #endif

@@ -3,8 +3,9 @@
 #include "common/monitor/monitor.h"
 #include "gateway/ring/reply.h"
 #include "gateway/stream/notice.h"
+#include "gateway/stream/options.h"
 
-bool refusal_ends(h2o_req_t *req, const uuid_t7 *id, error_code_t error, bool events)
+static bool s_ends(h2o_req_t *req, const uuid_t7 *id, error_code_t error, bool events)
 {
     const error_row_t *row = error_find(error);
     bool head = slice_is(slice(req->input.method.base, req->input.method.len), "HEAD");
@@ -18,9 +19,14 @@ bool refusal_ends(h2o_req_t *req, const uuid_t7 *id, error_code_t error, bool ev
     return true;
 }
 
+bool refusal_ends(h2o_req_t *req, const op_t *op, const uuid_t7 *id, error_code_t error)
+{
+    return op && op->deed == DOES_STREAM && s_ends(req, id, error, stream_accepts_events(req));
+}
+
 void refusal_send(h2o_req_t *req, const uuid_t7 *id, error_code_t error, bool events,
                   const char *detail)
 {
-    if (!refusal_ends(req, id, error, events))
+    if (!s_ends(req, id, error, events))
         reply_error(req, id, error, detail, REASON_none, slice("", 0));
 }

@@ -9,6 +9,7 @@
 #define POSTERN_GATEWAY_STREAM_REFUSAL_H
 
 #include "common/base/errors.h"
+#include "common/base/ops.h"
 #include "common/base/uuid.h"
 
 #include <h2o.h>
@@ -19,7 +20,8 @@ enum { REFUSAL_LEAST_MS = 10000, REFUSAL_MS = 10000 /* after which a reader is t
  * has it. */
 void refusal_send(h2o_req_t *req, const uuid_t7 *id, error_code_t error, bool events,
                   const char *detail);
-/* Answers REQ if ERROR is one to come back from, and the reader accepts EVENTS. */
-bool refusal_ends(h2o_req_t *req, const uuid_t7 *id, error_code_t error, bool events);
+/* Answers REQ if OP, which may be NULL, opens a stream, ERROR is one to come back from, and the
+ * reader accepts events. Before the request's head is wiped. */
+bool refusal_ends(h2o_req_t *req, const op_t *op, const uuid_t7 *id, error_code_t error);
 
 #endif

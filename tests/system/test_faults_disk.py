@@ -174,12 +174,15 @@ def test_writes_that_fail_for_lack_of_room(traced, error):
     # What waits is written at once: how many posts make 60 writes depends on the machine.
     writer = threading.Thread(target=load, args=(
         ring, ada, answers, lambda: len(answers) == 600 or (len(answers) >= 60 and met())))
-    writer.start()
-    while writer.is_alive():
+    def serving():
+        nonlocal worker
         if worker.poll() is not None:
             ring.spawned.pop("channel-0", None)
             worker = ring.spawn("channel")
-        time.sleep(0.05)
+        return not writer.is_alive() and ring.get(ring.url("/api/v2/channelsbyname/full/messages", ada.token)).ok
+
+    writer.start()
+    ring.wait(serving, 60, what="the writer's end, and a worker that has met the fault")
     first = len(answers)
     assert met(), "nothing met the fault"
     assert set(answers.values()) <= {204, 503}
