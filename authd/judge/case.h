@@ -1,4 +1,4 @@
-/* What a request is judged by. Private to verdict.c, person.c and source_case.c. */
+/* What a request is judged by. Private to verdict.c, find.c, person.c and source_case.c. */
 #ifndef POSTERN_AUTHD_JUDGE_CASE_H
 #define POSTERN_AUTHD_JUDGE_CASE_H
 
@@ -43,7 +43,11 @@ typedef error_code_t find_fn(case_t *self, rule_t rule);
 /* Of refusal.c: what a reply says of a token that is being replaced. */
 void verdict_add_facts(const verdict_t *verdict, wire_reply_t *reply);
 
-/* Of verdict.c: the rest of finding, for a place that was found, and by an app-id. */
+/* Of find.c: the targets of SEND's rows in common/ops.def, */
+find_fn case_find_channel, case_find_channel_id, case_find_chat, case_find_bot, case_find_outlet,
+    case_find_app, case_find_buddy, case_find_direct, case_find_source, case_find_self,
+    case_find_reader;
+/* and the rest of finding, for a place that was found, and by an app-id. */
 error_code_t case_place(case_t *self, place_kind_t kind, rule_t rule, const place_t *place);
 error_code_t case_app(case_t *self, rule_t rule);
 error_code_t case_user(case_t *self, rule_t rule, const user_t *user);

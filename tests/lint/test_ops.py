@@ -10,7 +10,7 @@ from tree import ROOT
 ROW = 'SEND(  1, channel_message,           OP_POST,   "/channelsbyname/{target}/message(s)",           '
 ROWS = {  # what is written for the columns from the credentials on: (file, what gcc says)
     "TOKEN, CHANNEL, channel, MEMBER, POST, message": ("workers/loop/worker.c", ""),
-    "TOKEN, CHANNEL, canal, MEMBER, POST, message": ("authd/judge/verdict.c", "s_find_canal"),
+    "TOKEN, CHANNEL, canal, MEMBER, POST, message": ("authd/judge/verdict.c", "case_find_canal"),
     "TOKEN, CHANNEL, channel, MEMBERS, POST, message": ("authd/judge/verdict.c", "MAY_MEMBERS"),
     "TOKEN, CHANNEL, channel, MEMBER, POSTS, message": ("authd/judge/verdict.c", "DOES_POSTS"),
     "TOKEN, CHANNEL, channel, MEMBER, POST, letter": ("workers/loop/worker.c", "VERB_letter"),
