@@ -22,7 +22,8 @@ typedef struct read {
     uuid_t7 id; /* of the entry */
     wire_request_t request;
     char target[TARGET];
-    pack_t params; /* a copy of the encoded pairs */
+    pack_t params;  /* a copy of the encoded pairs */
+    pack_t handler; /* and of the handler record, with its secrets */
     int64_t end_ms, next_ms;
 } read_t;
 
@@ -64,6 +65,7 @@ static void s_free(read_t *read)
 {
     free(read->answer.body);
     pack_free(&read->params);
+    pack_wipe(&read->handler);
     free(read);
 }
 
@@ -101,9 +103,12 @@ static read_t *s_new(const reads_asker_t *asker, const wire_request_t *request)
     memcpy(read->target, request->target.data, request->target.len);
     if (request->params.len)
         pack_raw(&read->params, request->params);
+    if (request->handler.len)
+        pack_raw(&read->handler, request->handler);
     read->request = wire_request_bare(&read->id, request->op, request->method);
     read->request.target = slice(read->target, request->target.len);
     read->request.params = slice(read->params.data, read->params.len);
+    read->request.handler = slice(read->handler.data, read->handler.len);
     read->request.principal.present = true;
     read->request.principal.target = request->principal.target;
     read->request.principal.environment = request->principal.environment;

@@ -35,8 +35,8 @@ typedef struct reads reads_t;
 reads_t *reads_new(forward_t *forward, const uint64_t *self);
 void reads_destroy(reads_t **self_p);
 
-/* REQUEST, copied, names operation, target, params and principal; the rest is given here. False
- * when READS_MOST are under way. */
+/* REQUEST, copied, names operation, target, params, principal and handler; the rest is given here.
+ * False when READS_MOST are under way. */
 bool reads_ask(reads_t *self, const reads_asker_t *asker, const wire_request_t *request);
 /* Readable when reads_take has something. */
 int reads_answered_fd(const reads_t *self);

@@ -1,6 +1,7 @@
 #include "authd/judge/verdict.h"
 
 #include "authd/directory/handlers.h"
+#include "authd/directory/outlets.h"
 #include "authd/directory/sources.h"
 #include "authd/judge/audience.h"
 #include "authd/judge/called_url.h"
@@ -154,18 +155,28 @@ static void s_check_damage(case_t *self, slice_t target, verdict_t *verdict)
     self->request->target = target;
 }
 
-/* What the worker needs to know of the target's handler before it stores the event. */
-static void s_add_handler(case_t *self)
+/* The record of what an event goes to, or what is repeated: false where there is none. */
+static bool s_record(case_t *self, op_deed_t deed, pack_t *record)
 {
     handler_t handler;
-    pack_t *record = &self->judge->handler;
-    wire_request_t *request = self->request;
-    if (s_rules[request->op].deed != DOES_CALL ||
-        !handlers_get(self->view, &request->principal.target, &handler))
-        return;
+    outlet_t outlet;
+    const uuid_t7 *target = &self->request->principal.target;
     pack_reset(record);
-    handler_record(self->view, &handler, self->wall_ms, record);
-    request->handler = slice(record->data, record->len);
+    if (handlers_get(self->view, target, &handler))
+        handler_record(self->view, &handler, self->wall_ms, record);
+    else if (deed == DOES_REPEAT && outlets_get(self->view, target, &outlet))
+        outlet_record(self->view, &outlet, self->wall_ms, record);
+    return record->len > 0;
+}
+
+/* What the worker needs to know of the target's handler before it stores the event, or calls it
+ * for what was stored: it may not have been told yet. */
+static void s_add_handler(case_t *self)
+{
+    pack_t *record = &self->judge->handler;
+    op_deed_t deed = s_rules[self->request->op].deed;
+    if ((deed == DOES_CALL || deed == DOES_REPEAT) && s_record(self, deed, record))
+        self->request->handler = slice(record->data, record->len);
 }
 
 /* By what the worker verifies an event: behind the handler record, or in its place where both would
@@ -318,8 +329,11 @@ verdict_t verdict_operate(judge_t *self, view_t *view, wire_request_t *request, 
                    .wall_ms = wall_ms};
     slice_t target = request->target;
     request->principal = (wire_principal_t){0};
+    request->handler = slice("", 0);
     if (verdict_reads(request->op))
         verdict.code = s_rules[request->op].find(&this, MAY_ANYONE);
+    if (verdict.code == ERROR_none)
+        s_add_handler(&this);
     verdict.detail = this.detail;
     s_check_damage(&this, target, &verdict);
     return verdict;

@@ -75,7 +75,8 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
 /* Whether verdict_operate takes OP: operations that read back or are about deliveries. */
 bool verdict_reads(unsigned op);
 /* Judges a request of whoever may do everything, without a credential: finds the target, also an
- * archived one where OP changes nothing, and fills the principal's target and environment. */
+ * archived one where OP changes nothing, and fills the principal's target and environment, and the
+ * handler record where OP repeats; that holds until the next call. */
 verdict_t verdict_operate(judge_t *self, view_t *view, wire_request_t *request, uint64_t wall_ms);
 
 /* Judges again what was granted before: whether the token (by its id) may still do request->op,

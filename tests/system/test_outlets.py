@@ -224,6 +224,16 @@ def test_an_outlet_is_edited_paused_tested_and_deleted(pushing, name, service):
     assert found.stdout == "" and len(service.calls) == 2
 
 
+def test_one_that_was_just_made_is_tested_at_once(pushing, name, service):
+    """The request brings what its worker may not have been told yet."""
+    ada = channel(pushing, name)
+    for n in range(3):
+        made = pushing.ctl("outlet", "create", name, "generic", "--url", service.url)
+        answer = pushing.post(pushing.url(f"/api/v2/outlets/{made['id']}/test", ada.token), b"")
+        assert (answer.status_code, answer.text) == (200, "{}")
+        service.bodies(n + 1, 5)
+
+
 def test_what_is_wrong_is_said(pushing, name):
     channel(pushing, name)
     for words, said in ((["pager"], "no such kind"), (["ntfy"], "to: is needed"), (["slack", "--url", "ftp://x"], "url"),
