@@ -54,9 +54,10 @@ KINDS = tuple(tables.kinds())
 SLOW = 10 if PRESET == "tsan" else 4 if PRESET == "asan" else 1  # how much longer things take
 PATH_MOST = 70  # a socket's path has 107 characters at most
 
-# Small maps: a sanitizer's address space is not the kernel's. No load balancer waits for a notice.
+ALL_SETTINGS = {"gateway.drain_notice_ms": 0}  # no load balancer waits for a notice
+# Small maps: a sanitizer's address space is not the kernel's.
 TEST_SETTINGS = {"authd.map_bytes": 1 << 28, "worker.map_bytes": 1 << 30, "log.level": "debug",
-                 "gateway.drain_notice_ms": 0, "authd.password_memory_kib": 19456}
+                 "authd.password_memory_kib": 19456}
 
 
 class CtlError(Exception):
@@ -189,7 +190,7 @@ class Ring:
         at = free_ports(2 + sum(counts.values()))
         self.port, self.admin_port, at = at, at + 1, at + 2
         self.monitors = {}
-        self.settings = dict(TEST_SETTINGS if preset_settings else {})
+        self.settings = ALL_SETTINGS | (TEST_SETTINGS if preset_settings else {})
         for kind in KINDS:
             self.settings[f"{kind}.monitor"] = f"127.0.0.1:{at}"
             for i in range(counts[kind]):
@@ -260,8 +261,15 @@ class Ring:
         return self
 
     def stop(self, seconds=20):
-        """Ends everything in order; asserts that it ended by itself."""
-        processes = [*self.spawned.values()] + ([self.supervisor] if self.supervisor else [])
+        """Ends everything, gateways first, which wait for the others' answers; asserts that it ended by itself."""
+        gateways = [process for name, process in self.spawned.items() if name.startswith("gateway")]
+        others = [process for process in self.spawned.values() if process not in gateways]
+        self._end(gateways, seconds)
+        self._end(others + ([self.supervisor] if self.supervisor else []), seconds)
+        self.supervisor = None
+        self.spawned = {}
+
+    def _end(self, processes, seconds):
         for process in processes:
             if process.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
@@ -274,8 +282,6 @@ class Ring:
                 process.kill()
                 process.wait()
                 raise AssertionError(f"{process.args[0]} did not end:\n{self.logs()[-4000:]}")
-        self.supervisor = None
-        self.spawned = {}
 
     def close(self, keep=False):
         """Stops, asserts that no sanitizer reported anything, removes the directory."""
