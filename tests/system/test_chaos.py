@@ -26,6 +26,7 @@ from nemeses import lasting  # noqa: E402
 from stage import Unavailable  # noqa: E402
 
 SEED = int(os.environ.get("POSTERN_SEED", random.randrange(1 << 31)))
+SECONDS = 14  # of the fault campaign: there is time for what its nemeses do
 
 
 def may_trace():
@@ -38,12 +39,12 @@ def test_nothing_is_lost_whatever_goes_wrong(needs):
     if not may_trace():
         lacking.skip("ptrace")
     try:
-        done = chaos.campaign(lasting(25), 25, SEED)
+        done = chaos.campaign(lasting(SECONDS), SECONDS, SEED)
     except Unavailable as error:
         lacking.skip(error.args[0])
     assert not done.wrong, "\n".join(done.report())
     struck = {nemesis.kind for nemesis in done.nemeses if sum(nemesis.counts.values())}
-    assert struck == set(lasting(25))
+    assert struck == set(lasting(SECONDS))
     assert done.writers.acknowledged > 500
 
 
