@@ -109,3 +109,14 @@ int delivery_again_run(ctl_t *ctl)
     json_decref(answer);
     return CTL_OK;
 }
+
+int delivery_test_run(ctl_t *ctl)
+{
+    int status;
+    json_t *answer = s_call(ctl, "POST", NULL, &status);
+    if (!answer)
+        return status;
+    ctl_json(ctl) ? table_json(answer) : table_fields(answer);
+    json_decref(answer);
+    return CTL_OK;
+}

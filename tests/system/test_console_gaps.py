@@ -20,6 +20,7 @@ SERVED = (
     ("23", "GET", "/health", None), ("24", "GET", "/health/series?minutes=5", None), ("25", "GET", "/about", None),
     ("26", "GET", "/audit?order=desc&limit=2&op=channel_create", None),
     ("26", "GET", "/audit?limit=2", "Accept: application/x-ndjson"),
+    ("8", "POST", "/bots/{bot}/handler/test", {"url": "http://127.0.0.1:9/"}),
     ("22", "POST", "/invitations/accept", {"invitation": "{invitation}", "password": PASSWORD + " more", "cookie": True}),
 )
 # Messages, streams and deliveries by session. Where there is such an endpoint, it takes the owner's cookie.
@@ -28,7 +29,7 @@ BY_SESSION = (
     ("3", "GET", "/streams", None), ("4", "POST", "/channels/{channel}/messages", {"text": "hello"}),
     ("5", "GET", "/deliveries", None), ("5", "GET", "/bots/{bot}/deliveries", None),
     ("6", "GET", "/bots/{bot}/deliveries/1", None), ("7", "POST", "/bots/{bot}/deliveries/replay", {"dry_run": True}),
-    ("7", "GET", "/bots/{bot}/deliveries/replay", None), ("8", "POST", "/bots/{bot}/handler/test", {}),
+    ("7", "GET", "/bots/{bot}/deliveries/replay", None),
     ("9", "GET", "/channels/{channel}/counts?hours=24", None),
 )
 

@@ -2,16 +2,19 @@
 signs with every live secret."""
 
 import base64
+import concurrent.futures
 import hashlib
 import hmac
+import json
 import subprocess
+import time
 
 import pytest
 
 from harness import postern
 from harness.handler import Handler
 
-SETTINGS = {"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 20}
+SETTINGS = {"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 20, "delivery.timeout_ms": 1000}
 
 
 class Calls(Handler):
@@ -249,3 +252,97 @@ def test_nothing_is_said_to_be_tried_again_where_nothing_is_called(calling, name
         calling.ctl("bot", "handler", "set", name, handler.url)
         calling.wait(lambda: calling.post(calling.url(f"{log}/replay", ada.token)).status_code == 200, 20)
         calling.wait(lambda: not dead() and len(handler.calls) == 2, 20)
+
+
+class Tried(Calls):
+    """Answers by its path: /slow, /huge, /busy, else a message object."""
+
+    def called(self, path, headers, body):
+        super().called(path, headers, body)
+        if path == "/slow":
+            time.sleep(1.3)
+        answer = {"/huge": b"x" * 300000, "/busy": b"not now"}.get(path, b'{"text": "a reply"}')
+        return 503 if path == "/busy" else 200, {"Content-Type": "application/json"}, answer
+
+
+@pytest.fixture
+def tried(calling, name):
+    """(how a test of the bot's handler is asked for, with the status; the handler; its owner)"""
+    ada = calling.user(name)
+    calling.bot(name, ada)
+    url = calling.url(f"/api/v2/bots/{name}/handler/test", ada.token)
+
+    def ask(status=200, **body):
+        calling.wait(lambda: answers.append(calling.post(url, body)) or answers[-1].status_code != 429, 20, what="room for a test")
+        assert answers[-1].status_code == status, answers[-1].text
+        return answers[-1].json()
+    answers = []
+    with Tried() as handler:
+        yield ask, handler, ada
+
+
+def test_a_handler_is_tried_and_nothing_is_kept(calling, name, tried):
+    ask, handler, ada = tried
+    assert "no handler" in ask(409)["message"]
+    unset = ask(url=handler.url)
+    assert (unset["outcome"], unset["status"], unset["signed"]) == ("answered", 200, False)
+    made = calling.ctl("bot", "handler", "set", name, handler.url)
+    told = ask()
+    assert told.pop("duration_ms") < 10000
+    assert told == {"outcome": "answered", "status": 200, "address": "127.0.0.1", "reason": None, "signed": True, "delivers": True,
+                    "posts": True, "answer": '{"text": "a reply"}', "cut": False}
+    call = handler.calls[-1]
+    assert signed_by(call, made["secret"]) and call[0]["Postern-Test"] == "true"
+    event = json.loads(call[1])
+    assert (event["name"], event["user"]["id"], json.loads(event["body"])["test"]) == (name, ada.id, True)
+    ask(sample="<a/>")
+    assert json.loads(handler.calls[-1][1])["body"] == "<a/>"
+    assert calling.messages("bots", name, ada.token) == []
+    deliveries = calling.url(f"/api/v2/bots/{name}/deliveries", ada.token)
+    assert calling.get(deliveries).json()["deliveries"] == []
+    assert calling.ctl("delivery", "test", "bot", name)["outcome"] == "answered"
+    assert calling.post(calling.bot_url(name, ada.token), {"n": "kept"}).status_code == 200
+    row, = calling.wait(lambda: [one for one in calling.get(deliveries).json()["deliveries"] if one["state"] == "delivered"])
+    kept, = [one for one in calling.messages("bots", name, ada.token) if "event" in one]
+    for number in (row["number"], str(row["number"]), kept["id"]):
+        ask(event=number)
+        call = handler.calls[-1]
+        assert b"kept" in call[1] and row["id"] == {key.lower(): value for key, value in call[0].items()}["webhook-id"]
+    assert calling.get(deliveries).json()["deliveries"] == [row]
+
+
+def test_whatever_is_wrong_with_a_handler_is_told(calling, name, tried):
+    ask, handler, ada = tried
+    base = handler.url.removesuffix("/hook")
+    closed = f"http://127.0.0.1:{postern.free_ports(1)}/"
+    for url, outcome, status, said in ((base + "/busy", "answered", 503, ""), (base + "/slow", "timeout", None, "time"),
+                                       (closed, "connect", None, "connect"), (base.replace("http", "https"), "tls", None, ""),
+                                       ("http://10.0.0.1/", "forbidden_address", None, "delivery.allow"),
+                                       ("http://169.254.169.254/", "forbidden_address", None, "metadata"),
+                                       ("http://no-such-name.invalid/", "resolve", None, "")):
+        told = ask(url=url)
+        assert (told["outcome"], told["status"], told["delivers"]) == (outcome, status, False), told
+        assert said.lower() in (told["reason"] or "").lower(), told
+    huge = ask(url=base + "/huge")
+    assert (huge["outcome"], huge["cut"], len(huge["answer"])) == ("answered", True, 1024)
+    other = calling.token(ada)["token"]  # one's own is taken out of a body
+    itself = ask(url=calling.url(f"/api/v2/bots/{name}/handler/test", other))
+    assert (itself["outcome"], itself["status"]) == ("answered", 400)
+    for wrong, field in (({"url": "ftp://x"}, "url"), ({"event": "x"}, "event"), ({"event": 1, "sample": "x"}, "sample")):
+        refused = ask(400, **wrong)
+        assert refused["code"] == "invalid_param" and refused["details"]["field"] == field, refused
+    assert ask(400, more=1)["code"] == "invalid_param"
+    assert ask(404, event=10**9)["code"] == "not_found"
+
+
+def test_handlers_are_tried_one_at_a_time_and_not_too_often(calling, name, tried):
+    ask, handler, ada = tried
+    url = calling.url(f"/api/v2/bots/{name}/handler/test", ada.token)
+    slow = {"url": handler.url.removesuffix("/hook") + "/slow"}
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        statuses = sorted(answer.status_code for answer in pool.map(lambda _: calling.post(url, slow), range(3)))
+    assert statuses == [200, 429, 429] and len(handler.calls) == 1
+    answers = [calling.post(url, {"url": handler.url}) for _ in range(8)]
+    refused = next(answer for answer in answers if answer.status_code != 200)
+    assert refused.json()["code"] == "rate_limited" and "Retry-After" in refused.headers
+    assert len(handler.calls) < 8

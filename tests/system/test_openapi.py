@@ -397,6 +397,8 @@ def by_the_admin_listener(call, app):
     row = call.__self__.ring.wait(lambda: call("person_extension_deliveries", "oas_ext", params=sandbox)["deliveries"])[0]
     call("person_extension_retry", app["app_id"], params={"id": row["id"]})
     call("person_extension_replay", "oas_ext", params=sandbox)
+    call("bot_handler_test", "oas_bot", {"url": "http://192.0.2.1:9/"}, door="admin")
+    call("person_extension_test", "oas_ext", params=sandbox)
     call.__self__.open_stream("person_extension_stream", app["app_id"])
     call.__self__.open_stream("person_user_stream", "me")
 
@@ -478,6 +480,7 @@ def test_every_operation_answers_as_it_says(client, ring):
         row = call(f"{kind}_deliveries", target)["deliveries"][0]
         call(f"{kind}_delivery_retry", target, params={"id": row["id"]})
         call(f"{kind}_delivery_replay", target)
+        assert call(f"{kind}_handler_test", target, {"event": row["number"]})["outcome"] == "forbidden_address"
     call("audit_list", params={"last": 20})
     for kind, target, where in (("bot", "oas_bot", {}),
                                 ("extension", "oas_ext", {"environment": "sandbox"})):

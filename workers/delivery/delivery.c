@@ -77,6 +77,8 @@ delivery_t *delivery_new(const delivery_options_t *options, int64_t now_ms, char
     self->scanned_ms = now_ms;
     self->judge = message_new();
     self->tally = tally_new();
+    LIST_INIT(&self->trials);
+    self->trials_limit = limiter_new();
     self->guard = egress_new(options->allow, err, err_size);
     caller_options_t caller = {
         .egress = self->guard, .extra_authorities = options->authorities, .calls = options->calls};
@@ -103,6 +105,7 @@ void delivery_destroy(delivery_t **self_p)
     tables_close(&self->tables);
     owners_close(&self->owners);
     tally_destroy(&self->tally);
+    limiter_destroy(&self->trials_limit);
     json_free(&self->json);
     outlet_renderer_destroy(&self->renderer);
     message_destroy(&self->judge);
@@ -123,7 +126,7 @@ int delivery_wait_ms(const delivery_t *self)
 
 bool delivery_is_idle(const delivery_t *self)
 {
-    return self->owners.calls == 0;
+    return self->owners.calls == 0 && self->trials_len == 0;
 }
 
 bool delivery_wants(const delivery_t *self, const uuid_t7 *target)

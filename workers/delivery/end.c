@@ -107,7 +107,8 @@ void delivery_take_finished(delivery_t *self, uint64_t now_ms)
 {
     call_t *call;
     while ((call = caller_finished(self->caller))) {
-        s_finished(self, call, now_ms);
+        if (!delivery_tried(self, call))
+            s_finished(self, call, now_ms);
         call_destroy(&call);
         /* There may be room again for the owners that had none. */
         STAILQ_CONCAT(&self->queue, &self->crowded);

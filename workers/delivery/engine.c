@@ -5,6 +5,7 @@
 #include "workers/delivery/lane.h"
 #include "workers/delivery/log.h"
 #include "workers/delivery/outlet.h"
+#include "workers/delivery/trial.h"
 
 #include <stdlib.h>
 

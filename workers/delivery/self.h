@@ -1,8 +1,10 @@
-/* What is inside of a delivery_t. Only delivery.c and end.c include it. */
+/* What is inside of a delivery_t. Only delivery.c, end.c and trial.c include it. */
 #ifndef POSTERN_WORKERS_DELIVERY_SELF_H
 #define POSTERN_WORKERS_DELIVERY_SELF_H
 
+#include "common/base/limiter.h"
 #include "workers/delivery/lane.h"
+#include "workers/delivery/trial.h"
 
 struct delivery {
     unsigned magic;
@@ -28,6 +30,9 @@ struct delivery {
     json_out_t json;
     message_t *judge;            /* of what is answered */
     outlet_renderer_t *renderer; /* of outlets' calls; NULL: there was none yet */
+    trials_t trials;             /* under way */
+    unsigned trials_len;
+    limiter_t *trials_limit; /* by target */
 };
 
 /* The lane is looked at in its turn. */

@@ -59,6 +59,8 @@ bool history_find_thread(reading_t *self, journal_reader_t *reader);
 /* Reads a message's id, "<time>_<number>"; false when it is none. */
 bool history_name(slice_t text, journal_name_t *name);
 
+/* Reads decimal digits as a number from 1 to MAX; false when they are none. */
+bool history_digits(slice_t text, uint64_t max, uint64_t *number);
 /* Reads a parameter (job_param) as a number from 1 to MAX; false when it is no such number. A
  * missing parameter leaves *number alone. */
 bool history_number(job_t *job, const char *name, uint64_t max, uint64_t *number);

@@ -11,23 +11,27 @@ static const char *const s_known[] = {
 #define PARAM_BOTH(name) name,
 #define PARAM_REPLAYS(name)
 #define PARAM_SHOW(name)
+#define PARAM_TEST(name)
 #include "common/read_params.def"
 };
 
-bool history_number(job_t *job, const char *name, uint64_t max, uint64_t *number)
+bool history_digits(slice_t text, uint64_t max, uint64_t *number)
 {
-    slice_t value;
-    if (!job_param(job, name, &value))
-        return true;
     uint64_t read = 0;
-    for (size_t i = 0; i < value.len; i++) {
-        char c = value.data[i];
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
         if (c < '0' || c > '9' || read > (max - (uint64_t)(c - '0')) / 10)
             return false;
         read = read * 10 + (uint64_t)(c - '0');
     }
     *number = read;
-    return value.len > 0 && read >= 1;
+    return text.len > 0 && read >= 1;
+}
+
+bool history_number(job_t *job, const char *name, uint64_t max, uint64_t *number)
+{
+    slice_t value;
+    return !job_param(job, name, &value) || history_digits(value, max, number);
 }
 
 static bool s_read_numbers(job_t *job, uint64_t *limit)

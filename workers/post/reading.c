@@ -156,6 +156,12 @@ static void s_tell(reading_t *self)
     answer_add_interim(self->with, self->link, self->peer, &reply);
 }
 
+void reading_put_off(reading_t *self)
+{
+    self->later = true;
+    s_tell(self);
+}
+
 /* True when it is held, or asked for again. */
 static bool s_hold(reading_t *self)
 {

@@ -57,7 +57,7 @@ typedef struct reading {
     int64_t wait_ms; /* how long it is held when there is nothing; 0: not at all */
     bool any;        /* what is stored for other targets wakes it, too */
     bool empty;      /* look's: there was nothing */
-    bool later;      /* end's: it is answered by reading_finish */
+    bool later;      /* end's: it is answered by reading_finish (or reading_put_off) */
     void *own;       /* the operation's: freed with the reading, by DROP, or by free without one */
     void (*drop)(void *own);
     bool sliced;     /* look may be called again and again, for a slice each time: */
@@ -97,6 +97,9 @@ void reading_refuse(reading_t *self, error_code_t error, const char *reason);
  * is asked for takes that one's place. False when there are too many readings. */
 bool reading_ask(struct answering *with, const drain_batch_t *to, job_t *job);
 
+/* Puts the answer off, from a reading's end, and tells its gateway that it need not send the
+ * request again. */
+void reading_put_off(reading_t *self);
 /* Answers a reading whose end has put that off. */
 void reading_finish(reading_t *self);
 

@@ -33,6 +33,7 @@ typedef void (*verb_fn)(post_t *post, job_t *job);
     VERB(outlet, post_outlet)                                                                      \
     VERB(outlet_test, post_outlet_test)                                                            \
     VERB(handler, worker_handler_push)                                                             \
+    VERB(handler_test, trial_prepare)                                                              \
     VERB(deliveries, delivery_log_list)                                                            \
     VERB(retry, delivery_log_retry)                                                                \
     VERB(replay, delivery_log_replay)
