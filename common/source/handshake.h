@@ -12,9 +12,9 @@
 #include "common/source/request.h"
 
 enum {
-    HANDSHAKE_ECHO = 1024,  /* longest text that is echoed */
-    HANDSHAKE_TOKEN = 256,  /* longest token that is signed, or kept */
-    HANDSHAKE_BODY = 65536, /* longest body that is looked at */
+    HANDSHAKE_ECHO = 1024, /* longest text that is echoed */
+    HANDSHAKE_TOKEN = 256, /* longest token that is signed, or kept */
+    HANDSHAKE_BODY = 4096, /* longest body that is looked at: no sender's has 1 KiB */
 };
 
 typedef enum {

@@ -70,36 +70,98 @@ void source_record_add(pack_t *out, const source_record_t *record)
         pack_str(out, record->secret[i]);
 }
 
-static slice_t s_bytes(slice_t record, const char *key, size_t most)
+#define KEY(name)                                                                                  \
+    {                                                                                              \
+        name, sizeof name - 1                                                                      \
+    }
+
+static slice_t s_bytes(slice_t value, size_t most)
 {
-    unpack_t at = unpack_find(record, key);
+    unpack_t at = unpack_begin(value);
     slice_t bytes = unpack_bytes(&at, most);
     return at.failed ? slice("", 0) : bytes;
 }
 
-static void s_read(slice_t bytes, source_record_t *record)
+static bool s_is_set(slice_t value, bool usual)
 {
-    /* What is not told is required: no request passes because a peer is older or newer. */
-    *record = (source_record_t){.required = unpack_find_uint(bytes, "required", 1) != 0};
-    record->preset = s_bytes(bytes, "preset", SOURCE_PRESET);
-    record->declared = s_bytes(bytes, "declared", TEXTS);
-    slice_t id = s_bytes(bytes, "id", UUID_BYTES);
-    if (id.len == UUID_BYTES)
-        memcpy(record->id.bytes, id.data, UUID_BYTES);
-    record->drops_unknown = unpack_find_uint(bytes, "drops", 0) != 0;
-    record->keeps_raw = unpack_find_uint(bytes, "keep", 0) != 0;
-    record->format = s_bytes(bytes, "format", FORMAT);
-    record->selection = (selection_t){.only = s_bytes(bytes, "only", SELECTION_LIST),
-                                      .except = s_bytes(bytes, "except", SELECTION_LIST),
-                                      .branch = s_bytes(bytes, "branch", SELECTION_LIST),
-                                      .separator = '\n'};
-    record->url = s_bytes(bytes, "url", URL);
-    record->verify_token = s_bytes(bytes, "verify", VERIFY_TOKEN);
-    unpack_t at = unpack_find(bytes, "secrets");
+    unpack_t at = unpack_begin(value);
+    bool set = unpack_uint(&at, UINT64_MAX) != 0;
+    return at.failed ? usual : set;
+}
+
+static void s_read_secrets(slice_t value, source_record_t *record)
+{
+    unpack_t at = unpack_begin(value);
     uint32_t items = unpack_array(&at, SOURCE_KEYS);
     for (uint32_t i = 0; i < items && !at.failed; i++)
         record->secret[i] = unpack_str(&at, SOURCE_KEY_TEXT);
     record->secrets = at.failed ? 0 : items;
+}
+
+/* False: KEY is none of the texts. */
+static bool s_read_text(slice_t key, slice_t value, source_record_t *record)
+{
+#define TEXT(name, field, most)                                                                    \
+    {                                                                                              \
+        KEY(name), offsetof(source_record_t, field), most                                          \
+    }
+    static const struct {
+        slice_t key;
+        size_t at, most;
+    } rows[] = {TEXT("preset", preset, SOURCE_PRESET),
+                TEXT("declared", declared, TEXTS),
+                TEXT("format", format, FORMAT),
+                TEXT("only", selection.only, SELECTION_LIST),
+                TEXT("except", selection.except, SELECTION_LIST),
+                TEXT("branch", selection.branch, SELECTION_LIST),
+                TEXT("url", url, URL),
+                TEXT("verify", verify_token, VERIFY_TOKEN)};
+#undef TEXT
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (slice_eq(key, rows[i].key)) {
+            *(slice_t *)(void *)((char *)record + rows[i].at) = s_bytes(value, rows[i].most);
+            return true;
+        }
+    return false;
+}
+
+static void s_read_pair(slice_t key, slice_t value, source_record_t *record)
+{
+    if (s_read_text(key, value, record))
+        return;
+    if (slice_is(key, "id")) {
+        slice_t id = s_bytes(value, UUID_BYTES);
+        if (id.len == UUID_BYTES)
+            memcpy(record->id.bytes, id.data, UUID_BYTES);
+    } else if (slice_is(key, "required")) {
+        record->required = s_is_set(value, true);
+    } else if (slice_is(key, "drops")) {
+        record->drops_unknown = s_is_set(value, false);
+    } else if (slice_is(key, "keep")) {
+        record->keeps_raw = s_is_set(value, false);
+    } else if (slice_is(key, "secrets")) {
+        s_read_secrets(value, record);
+    }
+}
+
+/* Each pair is gone through once: this is done for every event. */
+static void s_read(slice_t bytes, source_record_t *record)
+{
+    const slice_t none = slice("", 0);
+    unpack_t at = unpack_begin(bytes);
+    /* What is not told is required: no request passes because a peer is older or newer. */
+    *record = (source_record_t){.required = true,
+                                .preset = none,
+                                .declared = none,
+                                .format = none,
+                                .selection = {none, none, none, '\n'},
+                                .verify_token = none,
+                                .url = none};
+    for (uint32_t pairs = unpack_map(&at, UINT32_MAX); pairs && !at.failed; pairs--) {
+        slice_t key = unpack_bytes(&at, SIZE_MAX), value = unpack_value(&at, DEPTH);
+        if (!at.failed)
+            s_read_pair(key, value, record);
+    }
 }
 
 int source_records_read(slice_t encoded, source_record_t records[SOURCE_RECORDS])
