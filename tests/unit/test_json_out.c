@@ -46,6 +46,30 @@ static void test_every_control_character_is_escaped(void **state)
     json_free(&out);
 }
 
+/* Wherever a byte stands in a text that is gone through eight at a time. */
+static void test_each_byte_at_each_place(void **state)
+{
+    enum { PLACES = 19 };
+    (void)state;
+    json_out_t out = {0}, alone = {0};
+    for (unsigned byte = 0; byte < 256; byte++)
+        for (size_t place = 0; place < PLACES; place++) {
+            char text[PLACES];
+            memset(text, 'x', sizeof text);
+            text[place] = (char)byte;
+            json_chars(&alone, slice(&text[place], 1));
+            json_chars(&out, slice(text, sizeof text));
+            assert_int_equal(out.len, sizeof text - 1 + alone.len);
+            assert_memory_equal(out.data + place, alone.data, alone.len);
+            assert_int_equal(out.data[out.len - 1],
+                             place == PLACES - 1 ? alone.data[alone.len - 1] : 'x');
+            json_reset(&out);
+            json_reset(&alone);
+        }
+    json_free(&out);
+    json_free(&alone);
+}
+
 static void test_utf8_passes_and_other_bytes_are_replaced(void **state)
 {
     (void)state;
@@ -117,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_document_is_put_together),
         cmocka_unit_test(test_every_control_character_is_escaped),
+        cmocka_unit_test(test_each_byte_at_each_place),
         cmocka_unit_test(test_utf8_passes_and_other_bytes_are_replaced),
         cmocka_unit_test(test_utf8_is_told_from_what_only_looks_like_it),
         cmocka_unit_test(test_bytes_are_text_or_base64),

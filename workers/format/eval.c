@@ -73,26 +73,22 @@ static value_t s_path(eval_t *self, const scope_t *scope, const path_t *path)
     return value;
 }
 
-static shown_t s_operand(eval_t *self, const scope_t *scope, const operand_t *operand)
+static void s_operand(eval_t *self, const scope_t *scope, const operand_t *operand, shown_t *shown)
 {
-    shown_t shown = {0};
-    if (operand->kind == OPERAND_PATH)
-        shown.value = s_path(self, scope, &operand->path);
-    else if (operand->kind == OPERAND_NUMBER)
-        shown.value = value_of_number(operand->number);
-    else
-        shown.value = value_of_text(operand->text);
-    return shown;
+    *shown = (shown_t){0};
+    shown->value =
+        operand->kind == OPERAND_PATH ? s_path(self, scope, &operand->path) : operand->value;
 }
 
 shown_t eval_expr(eval_t *self, const scope_t *scope, const expr_t *expr)
 {
-    shown_t shown = s_operand(self, scope, &expr->operand);
+    shown_t shown;
+    s_operand(self, scope, &expr->operand, &shown);
     for (unsigned i = 0; i < expr->count && !self->room->spent; i++) {
         const filter_call_t *call = &expr->calls[i];
         shown_t args[SYNTAX_ARGS];
         for (unsigned arg = 0; arg < call->count; arg++)
-            args[arg] = s_operand(self, scope, &call->args[arg]);
+            s_operand(self, scope, &call->args[arg], &args[arg]);
         filtering_t in = {self->room, &shown, args, call->args, call->count};
         filter_apply(call->row, &in);
     }

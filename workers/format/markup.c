@@ -66,12 +66,30 @@ static bool s_is_markup(slice_t text, size_t at)
     }
 }
 
-/* TEXT with \ before each character that MEANS something. */
-static void s_escape(text_t *out, slice_t text, bool (*means)(slice_t text, size_t at))
+/* The bytes that are or begin what s_is_markup and markup_left_out look for. */
+static const bool s_may_mean[256] = {
+    ['*'] = true,      ['`'] = true,  ['['] = true,  [']'] = true, ['\\'] = true, ['_'] = true,
+    ['~'] = true,      ['@'] = true,  ['<'] = true,  ['#'] = true, ['>'] = true,  ['!'] = true,
+    [0 ... 31] = true, [0x7f] = true, [0xc2] = true, [0xe2] = true};
+
+/* The first byte of TEXT from AT on that BEGINS something; its length where there is none. */
+static size_t s_next(slice_t text, size_t at, const bool begins[256])
+{
+    const unsigned char *byte = (const unsigned char *)text.data;
+    while (text.len - at >= 4 &&
+           !(begins[byte[at]] | begins[byte[at + 1]] | begins[byte[at + 2]] | begins[byte[at + 3]]))
+        at += 4;
+    while (at < text.len && !begins[byte[at]])
+        at++;
+    return at;
+}
+
+void markup_escaped(text_t *out, slice_t text)
 {
     for (size_t i = 0, from = 0; i <= text.len; i++) {
+        i = s_next(text, i, s_may_mean);
         size_t left_out = i < text.len ? markup_left_out(slice(text.data + i, text.len - i)) : 0;
-        bool escape = i < text.len && left_out == 0 && means(text, i);
+        bool escape = i < text.len && left_out == 0 && s_is_markup(text, i);
         if (i < text.len && !left_out && !escape)
             continue;
         text_add(out, slice(text.data + from, i - from));
@@ -85,20 +103,23 @@ static void s_escape(text_t *out, slice_t text, bool (*means)(slice_t text, size
     room_step_bytes(out->room, text.len);
 }
 
-void markup_escaped(text_t *out, slice_t text)
-{
-    s_escape(out, text, s_is_markup);
-}
+/* The bytes that are blanks, or begin what markup_left_out looks for. */
+static const bool s_may_part[256] = {
+    [0 ... ' '] = true, [0x7f] = true, [0xc2] = true, [0xe2] = true};
 
 void markup_flat(text_t *out, slice_t text)
 {
     for (size_t i = 0; i < text.len && !out->room->spent; i++) {
-        slice_t rest = slice(text.data + i, text.len - i);
-        size_t left_out = markup_left_out(rest);
+        size_t from = i;
+        i = s_next(text, i, s_may_part);
+        text_add(out, slice(text.data + from, i - from));
+        if (i == text.len)
+            break;
+        size_t left_out = markup_left_out(slice(text.data + i, text.len - i));
         if (left_out)
             i += left_out - 1;
-        else if (!is_one_of(*rest.data, "\t\n "))
-            text_char(out, *rest.data);
+        else if (!is_one_of(text.data[i], "\t\n "))
+            text_char(out, text.data[i]);
         else if (out->len > 0 && out->data[out->len - 1] != ' ')
             text_char(out, ' ');
     }
@@ -112,30 +133,19 @@ static bool s_begins(slice_t text, const char *with)
     return text.len >= strlen(with) && strncasecmp(text.data, with, strlen(with)) == 0;
 }
 
+/* The bytes that s_encoded names, or that begin what it names. */
+static const bool s_may_end[256] = {
+    ['('] = true,  [')'] = true,       ['<'] = true,  ['>'] = true,  ['"'] = true,
+    ['\''] = true, ['`'] = true,       ['\\'] = true, ['['] = true,  [']'] = true,
+    ['*'] = true,  [0 ... ' '] = true, [0x7f] = true, [0xc2] = true, [0xe2] = true};
+
 /* The bytes that TEXT, of an address, begins with and that are encoded: what could end a link, or
  * begin what is markup, and what is left out elsewhere; 0: it begins with none. */
 static size_t s_encoded(slice_t text)
 {
+    size_t left_out = markup_left_out(text);
     unsigned char c = (unsigned char)*text.data;
-    size_t left_out = c > ' ' && c < 0x7f ? 0 : markup_left_out(text);
-    if (left_out)
-        return left_out;
-    switch (c) {
-    case '(':
-    case ')':
-    case '<':
-    case '>':
-    case '"':
-    case '\'':
-    case '`':
-    case '\\':
-    case '[':
-    case ']':
-    case '*':
-        return 1;
-    default:
-        return c <= ' ' || c == 0x7f;
-    }
+    return left_out ? left_out : s_may_end[c] && c < 0x80;
 }
 
 bool markup_address(text_t *out, slice_t address)
@@ -147,6 +157,7 @@ bool markup_address(text_t *out, slice_t address)
     if (!good || address.len > LONGEST)
         return false;
     for (size_t i = 0, from = 0; i <= address.len; i++) {
+        i = s_next(address, i, s_may_end);
         size_t encoded = i < address.len ? s_encoded(slice(address.data + i, address.len - i)) : 0;
         if (i < address.len && encoded == 0)
             continue;
@@ -229,6 +240,16 @@ void filter_link(filtering_t *in)
     s_set_markup(in, &out);
 }
 
+/* TEXT with TO in the place of each FROM. */
+static void s_add_with(text_t *out, slice_t text, char from, char to)
+{
+    size_t before = out->len;
+    text_add(out, text);
+    for (size_t i = before; i < out->len; i++)
+        if (out->data[i] == from)
+            out->data[i] = to;
+}
+
 void filter_bold(filtering_t *in)
 {
     text_t inner = {.room = in->room}, out = {.room = in->room};
@@ -238,8 +259,7 @@ void filter_bold(filtering_t *in)
         text_add(&out, text);
     } else if (text.len > 0) {
         text_char(&out, '*');
-        for (size_t i = 0; i < text.len; i++)
-            text_char(&out, text.data[i] == '\n' ? ' ' : text.data[i]);
+        s_add_with(&out, text, '\n', ' ');
         text_char(&out, '*');
     }
     s_set_markup(in, &out);
@@ -253,8 +273,7 @@ void filter_code(filtering_t *in)
         text_add(&out, text_of(&flat));
     } else if (flat.len > 0) {
         text_char(&out, '`');
-        for (size_t i = 0; i < flat.len; i++)
-            text_char(&out, flat.data[i] == '`' ? '\'' : flat.data[i]);
+        s_add_with(&out, text_of(&flat), '`', '\'');
         text_char(&out, '`');
     }
     s_set_markup(in, &out);

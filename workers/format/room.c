@@ -94,7 +94,7 @@ static void s_grow(text_t *self, size_t more)
     self->cap = cap;
 }
 
-void text_add(text_t *self, slice_t bytes)
+void text_append(text_t *self, slice_t bytes)
 {
     if (bytes.len > ROOM_TEXT - self->len)
         bytes.len = ROOM_TEXT - self->len;
@@ -112,5 +112,8 @@ void text_lit(text_t *self, const char *bytes)
 
 void text_char(text_t *self, char c)
 {
-    text_add(self, slice(&c, 1));
+    if (self->len == self->cap || self->len == ROOM_TEXT)
+        text_append(self, slice(&c, 1));
+    else
+        self->data[self->len++] = c;
 }

@@ -48,7 +48,12 @@ typedef struct {
     size_t len, cap;
 } text_t;
 
-void text_add(text_t *self, slice_t bytes);
+void text_append(text_t *self, slice_t bytes); /* that are not empty */
+static inline void text_add(text_t *self, slice_t bytes)
+{
+    if (bytes.len > 0)
+        text_append(self, bytes);
+}
 void text_lit(text_t *self, const char *bytes);
 void text_char(text_t *self, char c);
 static inline slice_t text_of(const text_t *self)

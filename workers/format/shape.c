@@ -402,7 +402,10 @@ int shape_parse_plain(syntax_t *syntax, const value_t *json, spot_t *spot, shape
 static void s_tidy(text_t *text)
 {
     size_t to = 0, ends = 0;
-    for (size_t i = 0; i < text->len; i++) {
+    bool one_line = text->len > 0 && !memchr(text->data, '\n', text->len);
+    if (one_line && !is_one_of(*text->data, " \t"))
+        to = text->len; /* its end is all there is to do */
+    for (size_t i = to; i < text->len; i++) {
         char c = text->data[i];
         if (c == '\n') {
             while (to > 0 && (text->data[to - 1] == ' ' || text->data[to - 1] == '\t'))

@@ -55,8 +55,8 @@ static slice_t s_find(eval_t *eval, const char *const *names, bool is_address)
 static void s_add(text_t *out, const char *before, slice_t text)
 {
     shown_t shown = {.value = value_of_text(text)};
-    operand_t most = {.kind = OPERAND_NUMBER, .number = LABEL};
-    shown_t arg = {.value = value_of_number(LABEL)};
+    operand_t most = {.kind = OPERAND_NUMBER, .value = value_of_number(LABEL)};
+    shown_t arg = {.value = most.value};
     filtering_t in = {out->room, &shown, &arg, &most, 1};
     filter_apply(filter_find(slice_of("line")), &in);
     filter_apply(filter_find(slice_of("cut")), &in);

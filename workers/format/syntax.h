@@ -5,6 +5,7 @@
 #define POSTERN_WORKERS_FORMAT_SYNTAX_H
 
 #include "workers/format/room.h"
+#include "workers/format/value.h"
 
 #include <stdint.h>
 
@@ -47,8 +48,7 @@ typedef enum { OPERAND_PATH, OPERAND_TEXT, OPERAND_NUMBER } operand_kind_t;
 typedef struct {
     operand_kind_t kind;
     path_t path;
-    slice_t text; /* also how the number is written */
-    double number;
+    value_t value; /* of TEXT and NUMBER */
 } operand_t;
 
 struct filter_row;

@@ -209,13 +209,13 @@ static int s_number(cursor_t *self, operand_t *operand)
     const char *from = self->at;
     while (self->at < self->end && (s_is_digit(*self->at) || is_one_of(*self->at, "-.")))
         self->at++;
-    operand->text = slice(from, (size_t)(self->at - from));
-    if (operand->text.len >= sizeof text)
+    size_t len = (size_t)(self->at - from);
+    if (len >= sizeof text)
         return cursor_fail(self, "a number has too many digits");
-    memcpy(text, operand->text.data, operand->text.len);
-    text[operand->text.len] = '\0';
+    memcpy(text, from, len);
+    text[len] = '\0';
     char *end;
-    operand->number = strtod(text, &end);
+    operand->value = value_of_number(strtod(text, &end));
     return *end == '\0' ? 0 : cursor_fail(self, "\"%s\" is no number", text);
 }
 
@@ -223,15 +223,19 @@ static int s_operand(cursor_t *self, operand_t *operand)
 {
     *operand = (operand_t){.kind = OPERAND_TEXT};
     cursor_skip_blanks(self);
-    if (s_is_quote(self))
-        return s_text(self, &operand->text);
+    if (s_is_quote(self)) {
+        slice_t text;
+        int rc = s_text(self, &text);
+        operand->value = value_of_text(text);
+        return rc;
+    }
     if (self->at < self->end && (s_is_digit(*self->at) || *self->at == '-')) {
         operand->kind = OPERAND_NUMBER;
         return s_number(self, operand);
     }
     slice_t word = s_peek_word(self);
     if (slice_is(word, "true") || slice_is(word, "false")) {
-        operand->text = cursor_word(self);
+        operand->value = value_of_text(cursor_word(self));
         return 0;
     }
     operand->kind = OPERAND_PATH;

@@ -58,13 +58,33 @@ static void s_escape(json_out_t *self, unsigned char c)
     json_raw(self, slice(text, 6));
 }
 
+/* Whether one of eight bytes is not ASCII or has to be escaped: each is looked for in all of them
+ * at once. A borrow may tell of a byte behind one that is found, and of no other. */
+static bool s_has_special(const unsigned char *bytes)
+{
+    const uint64_t ones = 0x0101010101010101, high = 0x80 * ones;
+    uint64_t eight;
+    memcpy(&eight, bytes, sizeof eight);
+    uint64_t quote = eight ^ ('"' * ones), backslash = eight ^ ('\\' * ones);
+    return (eight | (eight - 0x20 * ones) | (quote - ones) | (backslash - ones)) & high;
+}
+
+/* How many bytes of TEXT from FROM on may stand in a string as they are, to a step of eight. */
+static size_t s_plain(const unsigned char *data, size_t from, size_t len)
+{
+    size_t at = from;
+    while (len - at >= 8 && !s_has_special(data + at))
+        at += 8;
+    return at - from;
+}
+
 void json_chars(json_out_t *self, slice_t text)
 {
     const unsigned char *data = (const unsigned char *)text.data;
     size_t from = 0, i = 0;
     if (text.len == 0)
         return; /* its data may be NULL, to which not even 0 may be added */
-    while (i < text.len) {
+    while ((i += s_plain(data, i, text.len)) < text.len) {
         unsigned char c = data[i];
         size_t len = c < 0x80 ? 1 : utf8_length(slice(data + i, text.len - i));
         if (c >= 0x20 && c != '"' && c != '\\' && len > 0) {
