@@ -154,6 +154,7 @@ int delivery_list_run(ctl_t *ctl);
 int delivery_show_run(ctl_t *ctl);
 int delivery_again_run(ctl_t *ctl);
 int delivery_test_run(ctl_t *ctl);
+int counts_run(ctl_t *ctl);
 int dlq_list_run(ctl_t *ctl);
 int source_create_run(ctl_t *ctl);
 int source_edit_run(ctl_t *ctl);

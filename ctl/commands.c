@@ -477,6 +477,11 @@ const command_t command_table[] = {
      .op = OP_bot_delivery_replay, .op_extension = OP_extension_delivery_replay, .takes = {{0}, TARGET},
      .done = "the dead letters are tried again, the oldest first; dlq list shows what is left"},
 
+    {"counts", counts_run, "KIND NAME", 2, 2, "show how many messages and deliveries a target has had, by the hour",
+     "counts channel releases\ncounts bot buildbot --hours 168",
+     {{"--hours", "N", "how far back, 1 to 168; 24 without it", TEXT("hours")}, OWNER},
+     .op = OP_bot_counts, .op_extension = OP_extension_counts, .op_channel = OP_channel_counts, .takes = {{0}, TARGET}},
+
     {"source create", source_create_run, "KIND NAME", 2, 2,
      "say how what a sender posts to a channel, a bot or an extension is verified; a secret that is made is shown once",
      "source create channel releases --scheme github --format github\n"

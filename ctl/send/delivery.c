@@ -120,3 +120,20 @@ int delivery_test_run(ctl_t *ctl)
     json_decref(answer);
     return CTL_OK;
 }
+
+int counts_run(ctl_t *ctl)
+{
+    int status;
+    json_t *answer = s_call(ctl, "GET", NULL, &status);
+    if (!answer)
+        return status;
+    if (ctl_json(ctl)) {
+        table_json(answer);
+    } else {
+        table_rows(json_object_get(answer, "hours"), "time messages pending delivered dead");
+        s_print_why(answer, "messages_from");
+        s_print_why(answer, "deliveries_from");
+    }
+    json_decref(answer);
+    return CTL_OK;
+}

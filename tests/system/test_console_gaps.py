@@ -20,6 +20,7 @@ SERVED = (
     ("23", "GET", "/health", None), ("24", "GET", "/health/series?minutes=5", None), ("25", "GET", "/about", None),
     ("26", "GET", "/audit?order=desc&limit=2&op=channel_create", None),
     ("26", "GET", "/audit?limit=2", "Accept: application/x-ndjson"),
+    ("9", "GET", "/channels/{channel}/counts?hours=24", None), ("9", "GET", "/bots/{bot}/counts", None),
     ("8", "POST", "/bots/{bot}/handler/test", {"url": "http://127.0.0.1:9/"}),
     ("22", "POST", "/invitations/accept", {"invitation": "{invitation}", "password": PASSWORD + " more", "cookie": True}),
 )
@@ -30,7 +31,6 @@ BY_SESSION = (
     ("5", "GET", "/deliveries", None), ("5", "GET", "/bots/{bot}/deliveries", None),
     ("6", "GET", "/bots/{bot}/deliveries/1", None), ("7", "POST", "/bots/{bot}/deliveries/replay", {"dry_run": True}),
     ("7", "GET", "/bots/{bot}/deliveries/replay", None),
-    ("9", "GET", "/channels/{channel}/counts?hours=24", None),
 )
 
 

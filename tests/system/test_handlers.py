@@ -346,3 +346,41 @@ def test_handlers_are_tried_one_at_a_time_and_not_too_often(calling, name, tried
     refused = next(answer for answer in answers if answer.status_code != 200)
     assert refused.json()["code"] == "rate_limited" and "Retry-After" in refused.headers
     assert len(handler.calls) < 8
+
+
+class Choosy(Calls):
+    """410 for what is to be dead."""
+
+    def called(self, path, headers, body):
+        super().called(path, headers, body)
+        return 410 if b"dead" in body else 200, {}, b""
+
+
+def test_deliveries_are_counted_by_the_hour(calling, name):
+    """Out of what is kept: whoever was killed in between, the counts are the same."""
+    ada = calling.user(name)
+    calling.bot(name, ada)
+
+    def send(text):
+        assert calling.post(calling.bot_url(name, ada.token), text).status_code == 200
+
+    def all_of():
+        answer = calling.get(calling.url(f"/api/v2/bots/{name}/counts", ada.token, hours=2))
+        assert answer.status_code == 200, answer.text
+        rows, got = answer.json()["hours"], answer.json()["all"]
+        assert got == {key: sum(row[key] for row in rows) for key in got}
+        return tuple(got[key] for key in ("messages", "pending", "delivered", "dead"))
+    send("before there was a handler")
+    with Choosy() as handler:
+        calling.ctl("bot", "handler", "set", name, handler.url)
+        for text in ("one", "two"):
+            send(text)
+        calling.wait(lambda: all_of() == (3, 0, 2, 0), 20, what="the delivered ones in the counts")
+        send("dead")
+        calling.wait(lambda: all_of() == (4, 0, 2, 1), 20, what="the dead one in the counts")
+    calling.ctl("bot", "handler", "set", name, f"http://127.0.0.1:{postern.free_ports(1)}/")
+    send("waits")
+    calling.wait(lambda: all_of() == (5, 1, 2, 1), 20, what="the pending one in the counts")
+    calling.kill("bot-0")
+    calling.wait_ready("bot-0")
+    assert all_of() == (5, 1, 2, 1)

@@ -190,3 +190,36 @@ def test_what_cannot_be_meant_is_refused(full, query, said):
     answer = ring.get(ring.url(f"{path}?{query}"), headers={"Authorization": f"Bearer {ada.token}"})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_param"), answer.text
     assert said in answer.json()["message"]
+
+
+def test_messages_are_counted_by_the_hour(ring, name):
+    ada = ring.user(name)
+    ring.channel(name, ada)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    for age, times in ((200, 1), (30, 2), (25, 3), (3, 5)):
+        for _ in range(times):
+            at = (now - datetime.timedelta(hours=age)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            url = ring.url(f"/api/v2/channelsbyname/{name}/import", ada.token, time=at, sender="Ada")
+            assert ring.post(url, {"text": "then"}).status_code == 204
+    post(ring, ada, name, ["now", "and now"])
+
+    def counts(**query):
+        answer = ring.get(ring.url(f"/api/v2/channelsbyname/{name}/counts", ada.token, **query))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+    got = counts(hours=168)
+    assert len(got["hours"]) == 168 and got["all"] == {"messages": 12, "pending": None, "delivered": None, "dead": None}
+    assert got["messages_from"] is None and got["deliveries_from"] is None
+    there = [row for row in got["hours"] if row["messages"]]
+    hour = {age: (now - datetime.timedelta(hours=age)).strftime("%Y-%m-%dT%H:00:00.000Z") for age in (30, 25, 3)}
+    assert [(row["time"], row["messages"]) for row in there[:3]] == [(hour[30], 2), (hour[25], 3), (hour[3], 5)]
+    assert sum(row["messages"] for row in there[3:]) == 2  # the hour may end just now
+    day = counts()
+    assert day["hours"] == got["hours"][-24:] or day["hours"][:-1] == got["hours"][-23:]
+    assert counts(hours=1)["all"]["messages"] in (2, 1, 0)
+    assert ring.ctl("counts", "channel", name, "--hours", "168")["all"] == got["all"]
+    for wrong in ({"hours": 0}, {"hours": 169}, {"hours": "x"}, {"day": 1}):
+        refused = ring.get(ring.url(f"/api/v2/channelsbyname/{name}/counts", ada.token, **wrong))
+        assert (refused.status_code, refused.json()["code"]) == (400, "invalid_param")
+    ring.channel(name + "_empty", ada)
+    assert not any(row["messages"] for row in ring.ctl("counts", "channel", name + "_empty")["hours"])

@@ -397,6 +397,9 @@ def by_the_admin_listener(call, app):
     row = call.__self__.ring.wait(lambda: call("person_extension_deliveries", "oas_ext", params=sandbox)["deliveries"])[0]
     call("person_extension_retry", app["app_id"], params={"id": row["id"]})
     call("person_extension_replay", "oas_ext", params=sandbox)
+    for name in ("channel_id", "bot"):
+        call(f"{name}_counts", f"oas_{name.removesuffix('_id')}", door="admin")
+    call("person_extension_counts", "oas_ext", params={"hours": 2, **sandbox})
     call("bot_handler_test", "oas_bot", {"url": "http://192.0.2.1:9/"}, door="admin")
     call("person_extension_test", "oas_ext", params=sandbox)
     call.__self__.open_stream("person_extension_stream", app["app_id"])
@@ -470,6 +473,7 @@ def test_every_operation_answers_as_it_says(client, ring):
     call("token_self")
     for name, target in (("channel", "oas_channel"), ("channel_id", channel["id"])):
         call(f"{name}_replay", target, params={"limit": 2})
+        call(f"{name}_counts", target, params={"hours": 2})
     call("channel_incoming_post", "oas_channel", text, 401, headers={"X-Hub-Signature-256": "sha256=12"})
     assert any(row["refusals"] for row in call("channel_sources", "oas_channel")["sources"])
     for name, target in (("channel_id", channel["id"]), ("bot", "oas_bot"), ("extension", app["app_id"])):
@@ -480,6 +484,7 @@ def test_every_operation_answers_as_it_says(client, ring):
         row = call(f"{kind}_deliveries", target)["deliveries"][0]
         call(f"{kind}_delivery_retry", target, params={"id": row["id"]})
         call(f"{kind}_delivery_replay", target)
+        call(f"{kind}_counts", target)
         assert call(f"{kind}_handler_test", target, {"event": row["number"]})["outcome"] == "forbidden_address"
     call("audit_list", params={"last": 20})
     for kind, target, where in (("bot", "oas_bot", {}),

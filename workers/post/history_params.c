@@ -12,6 +12,7 @@ static const char *const s_known[] = {
 #define PARAM_REPLAYS(name)
 #define PARAM_SHOW(name)
 #define PARAM_TEST(name)
+#define PARAM_COUNTS(name)
 #include "common/read_params.def"
 };
 

@@ -54,4 +54,7 @@ void post_event(post_t *self, job_t *job);
 /* Answers what came of the target's sources. */
 void post_sources(post_t *self, job_t *job);
 
+/* Answers how many messages and deliveries the target has had, by the hour. */
+void post_counts(post_t *self, job_t *job);
+
 #endif
