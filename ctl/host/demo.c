@@ -111,7 +111,7 @@ static char *s_console(ctl_t *ctl)
 
 /* What is printed, as a person reads it or as JSON does. */
 typedef struct {
-    char *channel, *bot, *extension, *history;
+    char *channel, *bot, *extension, *history, *stream;
     char *console; /* NULL: none */
 } urls_t;
 
@@ -122,7 +122,10 @@ static void s_print(const urls_t *urls)
         printf("\nOpen the console in a browser (good once, for %d minutes; you choose a password "
                "there):\n%s\n",
                DEMO_INVITED_S / 60, urls->console);
-    puts("\nTry it (the token is made anew at each start):");
+    printf("\nWatch a channel, in a second terminal (the token is made anew at each start):\n"
+           "curl -N '%s'\n",
+           urls->stream);
+    puts("\nSend to it, and to others:");
     printf("\n# to a channel: 204\n%s '{\"text\":\"Hello from curl\"}' '%s'\n", post,
            urls->channel);
     printf("\n# to a bot: 200\n%s '{\"text\":\"Build 42 passed\"}' '%s'\n", post, urls->bot);
@@ -133,9 +136,10 @@ static void s_print(const urls_t *urls)
 
 static void s_print_json(const urls_t *urls, const char *token)
 {
-    json_t *all = json_pack("{s:{s:s, s:s*, s:{s:s, s:s, s:s, s:s}}}", "demo", "token", token,
-                            "console", urls->console, "urls", "channel", urls->channel, "bot",
-                            urls->bot, "extension", urls->extension, "history", urls->history);
+    json_t *all =
+        json_pack("{s:{s:s, s:s*, s:{s:s, s:s, s:s, s:s, s:s}}}", "demo", "token", token, "console",
+                  urls->console, "urls", "channel", urls->channel, "bot", urls->bot, "extension",
+                  urls->extension, "history", urls->history, "stream", urls->stream);
     table_json(all);
     json_decref(all);
 }
@@ -147,7 +151,8 @@ static int s_show(ctl_t *ctl, const json_t *extension, const char *token)
     urls_t urls = {.channel = s_url(base, OP_channel_message, DEMO_CHANNEL, token),
                    .bot = s_url(base, OP_bot_incoming, DEMO_BOT, token),
                    .extension = app_url(base, extension, "sandbox", token),
-                   .history = s_url(base, OP_channel_history, DEMO_CHANNEL, token)};
+                   .history = s_url(base, OP_channel_history, DEMO_CHANNEL, token),
+                   .stream = s_url(base, OP_channel_stream, DEMO_CHANNEL, token)};
     int status = urls.extension ? CTL_OK : CTL_REFUSED;
     if (urls.extension)
         urls.console = s_console(ctl);
@@ -159,6 +164,7 @@ static int s_show(ctl_t *ctl, const json_t *extension, const char *token)
     credential_free(&urls.bot);
     credential_free(&urls.extension);
     credential_free(&urls.history);
+    credential_free(&urls.stream);
     credential_free(&urls.console);
     return status;
 }

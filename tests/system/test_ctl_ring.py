@@ -520,8 +520,10 @@ def demo():
 def test_the_demos_curl_lines_work_when_pasted(demo, needs):
     needs("curl")
     text = demo.up()
-    lines = re.findall(r"^curl .*$", text, re.M)
+    watch, *lines = re.findall(r"^curl .*$", text, re.M)
     assert len(lines) == 4
+    watching = subprocess.Popen(["bash", "-c", f"exec {watch} -s"], text=True, stdout=subprocess.PIPE, env=demo.environment)
+    assert watching.stdout.readline(), "it is open"
     answers = [subprocess.run(["bash", "-c", line], text=True, capture_output=True,
                               env=demo.environment).stdout for line in lines]
     assert [answer.split()[1] for answer in answers[:3]] == ["204", "200", "200"]
@@ -529,10 +531,12 @@ def test_the_demos_curl_lines_work_when_pasted(demo, needs):
     assert len(links) == 1 and "good once" in text
     read = json.loads(answers[3])["messages"]
     assert [m["message"]["text"] for m in read] == ["Hello from curl"]
+    assert next(line for line in watching.stdout if "Hello from curl" in line).startswith("data:")
     assert demo.stop() == 0
+    watching.communicate(timeout=10)
     # Again: the data are there, the token is another, the former one is dead. The lines are for this
     # host, wherever senders elsewhere are led to.
-    again = re.findall(r"^curl .*$", demo.up("-s", "public.url=https://hooks.example.org"), re.M)
+    again = re.findall(r"^curl .*$", demo.up("-s", "public.url=https://hooks.example.org"), re.M)[1:]
     answer = subprocess.run(["bash", "-c", again[0]], text=True, capture_output=True,
                             env=demo.environment).stdout
     assert answer.split()[1] == "204"
@@ -555,6 +559,6 @@ def test_the_demo_as_json(demo):
     first, end = json.JSONDecoder().raw_decode(text)
     second = json.loads(text[end:])
     assert [row["process"] for row in first["processes"]][:2] == ["gateway-0", "authd-0"]
-    assert set(second["demo"]["urls"]) == {"channel", "bot", "extension", "history"}
+    assert set(second["demo"]["urls"]) == {"channel", "bot", "extension", "history", "stream"}
     assert "/#invitation=" in second["demo"]["console"]
     assert demo.stop() == 0

@@ -55,6 +55,13 @@ def test_a_port_without_its_number_is_told(tree):
     assert status == 1 and "--port takes the port" in said
 
 
+def test_a_port_is_kept(tree):
+    program(tree, "posternctl", '#!/bin/sh\nmkdir -p run; echo "$@"\n', tree / "build/release/bin")
+    for words in (("--port", "18080"), ()):
+        status, said = dev(tree, "run", *words)
+        assert status == 0 and "--port 18080" in said, said
+
+
 @pytest.fixture
 def running(tree):
     """Writes run/pid for what TREE's program posternctl is; it is gone after the test."""
