@@ -76,6 +76,7 @@ static void s_wipe(lane_t *self, h2o_req_t *req, wire_request_t *entry, size_t h
     h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
     secret_wipe((char *)entry->token.data, entry->token.len);
     secret_wipe((char *)entry->appkey.data, entry->appkey.len);
+    secret_wipe((char *)entry->shown.data, entry->shown.len);
     if (head_len <= socket->input->size)
         secret_wipe(socket->input->bytes, head_len);
     if (s_is_admin(self, req) && req->entity.len)

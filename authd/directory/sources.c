@@ -5,7 +5,7 @@
 #include "authd/directory/places.h"
 #include "authd/directory/table.h"
 #include "common/base/secret.h"
-#include "common/source/record.h"
+#include "common/source/shown.h"
 #include "common/wire/wire.h"
 
 #include <assert.h>
@@ -129,13 +129,32 @@ void sources_put(view_t *view, const source_t *source)
     table_put_record(view, TABLE_sources, table_key(&source->id), record);
 }
 
-static void s_add_record(view_t *view, const source_t *source, slice_t url, uint64_t wall_ms,
-                         pack_t *out)
+/* What the worker would need the secrets for is found here where they come in a header, which goes
+ * no further. */
+static void s_tell(source_record_t *record, slice_t shown)
+{
+    scheme_texts_t texts;
+    scheme_t scheme;
+    source_key_t keys[SOURCE_KEYS];
+    unsigned count = 0, key;
+    char err[256];
+    if (!record->secrets || !source_record_scheme(record, &texts, &scheme) ||
+        !source_is_shown(&scheme))
+        return;
+    for (unsigned i = 0; i < record->secrets; i++)
+        count += source_key_read(&scheme, record->secret[i], &keys[count], err, sizeof err);
+    record->told = source_shown(&scheme, keys, count, shown, &key);
+    record->secrets = 0;
+    secret_wipe(keys, sizeof keys);
+}
+
+static void s_add_record(view_t *view, const source_t *source, const source_asked_t *asked,
+                         uint64_t wall_ms, pack_t *out)
 {
     char secrets[SOURCE_KEYS][SOURCE_KEY_TEXT], token[SOURCE_KEY_TEXT];
     source_record_t record = {
         .id = source->id,
-        .url = url,
+        .url = asked->url,
         .required = source->required,
         .preset = source->declared.len ? slice("", 0) : source->scheme,
         .declared = source->declared,
@@ -152,6 +171,7 @@ static void s_add_record(view_t *view, const source_t *source, slice_t url, uint
         if (text.len)
             record.secret[record.secrets++] = text;
     }
+    s_tell(&record, asked->shown);
     source_record_add(out, &record);
     secret_wipe(secrets, sizeof secrets);
     secret_wipe(token, sizeof token);
@@ -170,9 +190,10 @@ static unsigned s_chosen(view_t *view, const uuid_t7 *target, const uuid_t7 *tok
     return count;
 }
 
-bool sources_record(view_t *view, const uuid_t7 *target, const uuid_t7 *token, uint64_t wall_ms,
-                    pack_t *out, bool *fits)
+bool sources_record(view_t *view, const uuid_t7 *target, const uuid_t7 *token, slice_t shown,
+                    uint64_t wall_ms, pack_t *out, bool *fits)
 {
+    const source_asked_t asked = {.url = slice("", 0), .shown = shown};
     static const uuid_t7 any;
     source_t chosen[SOURCES_MOST];
     unsigned count = s_chosen(view, target, token, chosen);
@@ -183,7 +204,7 @@ bool sources_record(view_t *view, const uuid_t7 *target, const uuid_t7 *token, u
     size_t before = out->len;
     source_records_begin(out, count);
     for (unsigned i = 0; i < count; i++)
-        s_add_record(view, &chosen[i], slice("", 0), wall_ms, out);
+        s_add_record(view, &chosen[i], &asked, wall_ms, out);
     *fits = out->len - before <= WIRE_HANDLER;
     return true;
 }
@@ -193,12 +214,12 @@ bool source_has_address(const source_t *source)
     return source->required && source->scheme.len > 0 && !uuid_is_nil(&source->token);
 }
 
-bool sources_record_own(view_t *view, const source_t *source, slice_t url, uint64_t wall_ms,
-                        pack_t *out)
+bool sources_record_own(view_t *view, const source_t *source, const source_asked_t *asked,
+                        uint64_t wall_ms, pack_t *out)
 {
     size_t before = out->len;
     source_records_begin(out, 1);
-    s_add_record(view, source, url, wall_ms, out);
+    s_add_record(view, source, asked, wall_ms, out);
     return out->len - before <= WIRE_HANDLER;
 }
 

@@ -62,19 +62,25 @@ bool sources_add(view_t *view, const source_t *source);
 /* Writes a changed record: everything but id and target. SOURCE may hold slices of this record, as
  * sources_get gave them. */
 void sources_put(view_t *view, const source_t *source);
+/* What the request is that a list of sources goes along with. */
+typedef struct {
+    slice_t url;   /* that was called at a source's own address; empty: another one's */
+    slice_t shown; /* headers that may be secrets (pairs) */
+} source_asked_t;
+
 /* Whether a target has sources for requests by this token. Then appends their list (record.h) to
- * OUT, secrets in the clear: those that are for the token alone, else those that are for any. The
- * caller wipes it. *FITS: the list is as long as a request can carry, at most. */
-bool sources_record(view_t *view, const uuid_t7 *target, const uuid_t7 *token, uint64_t wall_ms,
-                    pack_t *out, bool *fits);
+ * OUT, secrets in the clear: those that are for the token alone, else those that are for any. Of
+ * secrets that come in a header it has what was found among SHOWN instead. The caller wipes it.
+ * *FITS: the list is as long as a request can carry, at most. */
+bool sources_record(view_t *view, const uuid_t7 *target, const uuid_t7 *token, slice_t shown,
+                    uint64_t wall_ms, pack_t *out, bool *fits);
 
 /* Whether the source has an address of its own, where what it signs needs no token: it is required,
  * has a scheme, and is for one token, as which such a request is judged. */
 bool source_has_address(const source_t *source);
-/* sources_record of this source alone, for a request to its address, with the URL that was called.
- */
-bool sources_record_own(view_t *view, const source_t *source, slice_t url, uint64_t wall_ms,
-                        pack_t *out);
+/* sources_record of this source alone, for a request to its address. */
+bool sources_record_own(view_t *view, const source_t *source, const source_asked_t *asked,
+                        uint64_t wall_ms, pack_t *out);
 
 /* False when there is none. */
 bool sources_delete(view_t *view, const uuid_t7 *id);

@@ -179,6 +179,13 @@ static void s_add_handler(case_t *self)
         self->request->handler = slice(record->data, record->len);
 }
 
+static bool s_add_own_source(case_t *self, pack_t *record)
+{
+    const source_asked_t asked = {.url = called_url_take(self->judge, self->request),
+                                  .shown = self->request->shown};
+    return sources_record_own(self->view, &self->source, &asked, self->wall_ms, record);
+}
+
 /* By what the worker verifies an event: behind the handler record, or in its place where both would
  * be too long; the record is told apart, too. */
 static bool s_add_sources(case_t *self)
@@ -193,10 +200,9 @@ static bool s_add_sources(case_t *self)
     if (before == 0)
         pack_reset(record);
     if (self->signs)
-        fits = sources_record_own(self->view, &self->source, called_url_take(self->judge, request),
-                                  self->wall_ms, record);
-    else if (!sources_record(self->view, &request->principal.target, &self->token.id, self->wall_ms,
-                             record, &fits))
+        fits = s_add_own_source(self, record);
+    else if (!sources_record(self->view, &request->principal.target, &self->token.id,
+                             request->shown, self->wall_ms, record, &fits))
         return true;
     if (record->len <= WIRE_HANDLER)
         before = 0;
@@ -307,6 +313,7 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
         s_fill(&this, &verdict, body);
     if (verdict.code == ERROR_none && !s_add_sources(&this))
         s_refuse_sources(&this, &verdict);
+    s_blank(&request->shown);
     if (verdict.code == ERROR_none && this.signs)
         request->op = called_as(this.source.kind);
     s_check_damage(&this, target, &verdict);

@@ -1,9 +1,10 @@
 #include "authd/manage/source_secret.h"
 
 #include "authd/directory/table.h"
+#include "common/base/header_class.h"
 #include "common/base/secret.h"
 #include "common/source/presets.h"
-#include "common/source/record.h"
+#include "common/source/shown.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -35,6 +36,23 @@ bool source_scheme(slice_t text, scheme_t *scheme, json_t **declared, scheme_jso
            scheme_read(&read->texts, scheme, err, err_size);
 }
 
+static bool s_is_authorization(const scheme_t *scheme)
+{
+    return source_is_shown(scheme) && slice_is(scheme->header, "authorization");
+}
+
+static error_code_t s_check_shown(task_t *task, const scheme_t *scheme)
+{
+    if (!source_is_shown(scheme) || s_is_authorization(scheme) ||
+        header_class(scheme->header) == HEADER_SECRET)
+        return ERROR_none;
+    return task_field(task, ERROR_invalid_param, "scheme",
+                      "header %.*s would be kept with the message: of those that are a secret the "
+                      "name ends in token, secret, password, apikey or -key, or begins with "
+                      "x-auth-.",
+                      SLICE_ARG(scheme->header));
+}
+
 error_code_t source_scheme_take(task_t *task, source_t *source, source_room_t *room)
 {
     json_t *declared;
@@ -48,16 +66,15 @@ error_code_t source_scheme_take(task_t *task, source_t *source, source_room_t *r
         source_texts_pack(&room->declared, &read.texts);
         source->declared = slice(room->declared.data, room->declared.len);
     }
-    json_decref(declared);
-    if (!good)
-        return task_field(task, ERROR_invalid_param, "scheme", "%s.", err);
-    if (scheme.alg == ALG_EQUAL && scheme.at == AT_HEADER)
-        return task_field(task, ERROR_invalid_param, "scheme",
-                          "a secret in a header ends at the gateway, as credentials do.");
-    return ERROR_none;
+    error_code_t code = good ? s_check_shown(task, &scheme)
+                             : task_field(task, ERROR_invalid_param, "scheme", "%s.", err);
+    json_decref(declared); /* the scheme's texts lie in it */
+    return code;
 }
 
-static bool s_signs_url(const source_t *source)
+/* Whether the scheme asks for what a request with a token cannot have, or does not tell: the URL,
+ * or a header that is the token. */
+static bool s_needs_address(const source_t *source)
 {
     json_t *declared;
     scheme_json_t read;
@@ -66,22 +83,24 @@ static bool s_signs_url(const source_t *source)
     if (!source->scheme.len)
         return false;
     bool good = source_scheme(source->scheme, &scheme, &declared, &read, err, sizeof err);
-    good = good && scheme_signs(&scheme, PART_URL);
+    good = good && (scheme_signs(&scheme, PART_URL) || s_is_authorization(&scheme));
     json_decref(declared); /* the scheme's texts lie in it */
     return good;
 }
 
 error_code_t source_url_check(task_t *task, const source_t *source)
 {
-    if (source_has_address(source) || !s_signs_url(source))
+    if (source_has_address(source) || !s_needs_address(source))
         return ERROR_none;
     return source->required
                ? task_field(task, ERROR_invalid_param, "for_token",
-                            "is needed: this sender signs the URL, so it is to post to the "
-                            "source's own address, as the token that the source is for.")
+                            "is needed: this sender signs the URL, or shows its secret as "
+                            "Authorization, so it is to post to the source's own address, as the "
+                            "token that the source is for.")
                : task_field(task, ERROR_invalid_param, "required",
-                            "must be true: this sender signs the URL, so it is to post to the "
-                            "source's own address, where the signature is the credential.");
+                            "must be true: this sender signs the URL, or shows its secret as "
+                            "Authorization, so it is to post to the source's own address, where "
+                            "that is the credential.");
 }
 
 /* A random secret as the scheme writes it; false: only the sender can make one. */

@@ -104,7 +104,8 @@ static error_code_t s_check_length(task_t *task, const source_t *source)
 {
     pack_t list = {0};
     bool fits = true;
-    sources_record(task->view, &source->target, &source->token, task->now_ms, &list, &fits);
+    sources_record(task->view, &source->target, &source->token, slice("", 0), task->now_ms, &list,
+                   &fits);
     pack_wipe(&list);
     return fits ? ERROR_none
                 : task_fail(task, ERROR_conflict,

@@ -49,7 +49,7 @@ void source_record_add(pack_t *out, const source_record_t *record)
     assert(selection->separator == '\n' || (!selection->only.len && !selection->except.len));
     pack_map(out, 6 + (record->url.len > 0) + (record->format.len > 0) + (selection->only.len > 0) +
                       (selection->except.len > 0) + (selection->branch.len > 0) +
-                      record->drops_unknown + record->keeps_raw);
+                      record->drops_unknown + record->keeps_raw + (record->told > 0));
     pack_pair_bin(out, "id", record->id.bytes, UUID_BYTES);
     s_add_some(out, "url", record->url);
     s_add_some(out, "format", record->format);
@@ -60,6 +60,8 @@ void source_record_add(pack_t *out, const source_record_t *record)
         pack_pair_uint(out, "drops", 1);
     if (record->keeps_raw)
         pack_pair_uint(out, "keep", 1);
+    if (record->told)
+        pack_pair_uint(out, "told", record->told);
     pack_pair_uint(out, "required", record->required);
     pack_pair_str(out, "preset", record->preset);
     pack_pair_bin(out, "declared", record->declared.data, record->declared.len);
@@ -87,6 +89,13 @@ static bool s_is_set(slice_t value, bool usual)
     unpack_t at = unpack_begin(value);
     bool set = unpack_uint(&at, UINT64_MAX) != 0;
     return at.failed ? usual : set;
+}
+
+static source_told_t s_told(slice_t value)
+{
+    unpack_t at = unpack_begin(value);
+    uint64_t told = unpack_uint(&at, TOLD_MISSING);
+    return at.failed ? TOLD_NOTHING : (source_told_t)told;
 }
 
 static void s_read_secrets(slice_t value, source_record_t *record)
@@ -139,6 +148,8 @@ static void s_read_pair(slice_t key, slice_t value, source_record_t *record)
         record->drops_unknown = s_is_set(value, false);
     } else if (slice_is(key, "keep")) {
         record->keeps_raw = s_is_set(value, false);
+    } else if (slice_is(key, "told")) {
+        record->told = s_told(value);
     } else if (slice_is(key, "secrets")) {
         s_read_secrets(value, record);
     }

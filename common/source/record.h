@@ -14,6 +14,9 @@
 
 enum { SOURCE_RECORDS = 20, SOURCE_PRESET = 32 };
 
+/* Of a scheme whose secret is a header, which ends at authd: what authd found. */
+typedef enum { TOLD_NOTHING, TOLD_RIGHT, TOLD_WRONG, TOLD_MISSING } source_told_t;
+
 typedef struct {
     uuid_t7 id; /* the source's; nil: an authd of before told none */
     bool required, drops_unknown, keeps_raw;
@@ -22,6 +25,7 @@ typedef struct {
     slice_t format;   /* the name of its events' format; empty: it is found by what comes */
     selection_t selection;
     slice_t verify_token;
+    source_told_t told;
     slice_t url; /* that was called, of a request to the source's own address; else empty */
     unsigned secrets;
     slice_t secret[SOURCE_KEYS];

@@ -4,6 +4,7 @@
 #include "common/base/secret.h"
 #include "common/source/body_field.h"
 #include "common/source/mac.h"
+#include "common/source/shown.h"
 #include "common/source/signed.h"
 
 #include <assert.h>
@@ -247,7 +248,7 @@ static bool s_check_time(verifying_t *self)
     return true;
 }
 
-/* The value of ALG_EQUAL, given or not. */
+/* A field of the body with ALG_EQUAL, given or not. */
 static void s_take_equal(void *arg, slice_t value)
 {
     verifying_t *self = arg;
@@ -268,30 +269,26 @@ static void s_take_equal(void *arg, slice_t value)
     }
 }
 
-static void s_each_header(verifying_t *self)
+/* Every place that the path leads to must have the secret. */
+static void s_verify_body(verifying_t *self)
 {
-    slice_t name, value;
-    wire_pairs_t each = wire_pairs_begin(self->request->headers);
-    while (wire_pairs_next(&each, &name, &value))
-        if (slice_eq(name, self->scheme->header))
-            s_take_equal(self, value.data ? slice_trim(value, s_is_blank) : slice("", 0));
+    slice_t path = self->scheme->header;
+    if (!body_field_each(self->request->body, path, s_take_equal, self))
+        s_refuse(self, SOURCE_FAULT_malformed, "the body, which has the secret, is no JSON");
+    else if (!self->headers)
+        s_refuse(self, SOURCE_FAULT_missing, "field %.*s is missing", SLICE_ARG(path));
+    else if (self->verdict->compared < self->verdict->signatures)
+        s_refuse(self, SOURCE_FAULT_mismatch, "field %.*s is not the secret", SLICE_ARG(path));
 }
 
-/* Every value that is there must be the secret, and in a body each place must have one. */
-static void s_verify_equal(verifying_t *self)
+void source_verdict_told(const scheme_t *scheme, source_told_t told, source_verdict_t *verdict)
 {
-    const scheme_t *scheme = self->scheme;
-    const char *what = scheme->at == AT_BODY ? "field" : "header";
-    if (scheme->at == AT_HEADER)
-        s_each_header(self);
-    else if (!body_field_each(self->request->body, scheme->header, s_take_equal, self))
-        s_refuse(self, SOURCE_FAULT_malformed, "the body, which has the secret, is no JSON");
-    if (self->verdict->reason[0])
-        return;
-    if (!self->headers)
-        s_refuse(self, SOURCE_FAULT_missing, "%s %.*s is missing", what, SLICE_ARG(scheme->header));
-    else if (self->verdict->compared < self->verdict->signatures)
-        s_refuse(self, SOURCE_FAULT_mismatch, "%s %.*s is not the secret", what,
+    verifying_t self = {.scheme = scheme, .verdict = verdict};
+    memset(verdict, 0, sizeof *verdict);
+    if (told == TOLD_MISSING)
+        s_refuse(&self, SOURCE_FAULT_missing, "header %.*s is missing", SLICE_ARG(scheme->header));
+    else if (told != TOLD_RIGHT)
+        s_refuse(&self, SOURCE_FAULT_mismatch, "header %.*s is not the secret",
                  SLICE_ARG(scheme->header));
 }
 
@@ -310,8 +307,13 @@ void source_verify(const scheme_t *scheme, const source_key_t *keys, size_t coun
     for (size_t i = 0; i < count; i++)
         assert(keys[i].len);
     memset(verdict, 0, sizeof *verdict);
-    if (scheme->alg == ALG_EQUAL)
-        s_verify_equal(&self);
+    if (source_is_shown(scheme)) {
+        unsigned key;
+        source_verdict_told(scheme, source_shown(scheme, keys, count, request->headers, &key),
+                            verdict);
+        verdict->key = key;
+    } else if (scheme->alg == ALG_EQUAL)
+        s_verify_body(&self);
     else if (s_take_headers(&self) && s_find_ts(&self) && s_check_signature(&self))
         s_check_time(&self);
     if (verdict->outcome != SOURCE_SIGNED)

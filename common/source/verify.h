@@ -10,6 +10,7 @@
 #define POSTERN_SOURCE_VERIFY_H
 
 #include "common/source/key.h"
+#include "common/source/record.h"
 #include "common/source/request.h"
 #include "common/source/scheme.h"
 
@@ -47,6 +48,9 @@ typedef struct {
     bool timed;                 /* it says when it was signed */
     int64_t age_s;              /* how long ago that was; below 0: it lies ahead */
 } source_verdict_t;
+
+/* The verdict of a scheme whose secret is a header, of which TOLD is what was found. */
+void source_verdict_told(const scheme_t *scheme, source_told_t told, source_verdict_t *verdict);
 
 /* COUNT: 1 to SOURCE_KEYS keys, which source_key_read made for this scheme. */
 void source_verify(const scheme_t *scheme, const source_key_t *keys, size_t count,

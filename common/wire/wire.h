@@ -20,7 +20,7 @@
 #include <zmq.h>
 
 enum {
-    WIRE_VERSION = 3,     /* what we speak */
+    WIRE_VERSION = 4,     /* what we speak */
     WIRE_VERSION_MIN = 1, /* and the oldest that we understand */
     WIRE_ENTRIES = 1024,  /* most entries of a batch */
     WIRE_BYTES = 4 << 20, /* most bytes of a batch, header and bodies */
@@ -30,6 +30,7 @@ enum {
     WIRE_PAIRS = 1000,    /* most params or headers of an entry */
     WIRE_PAIRS_BYTES = 512 << 10,
     WIRE_TEXT = 512,          /* longest other text: client address, content type */
+    WIRE_SHOWN = 512,         /* longest headers that are credentials */
     WIRE_DEDUPE = 32,         /* bytes of a dedupe key */
     WIRE_TIME_LEFT = 3600000, /* most time left, ms */
     WIRE_HANDLER = 16384,     /* longest handler record */
@@ -74,6 +75,9 @@ typedef struct {
     slice_t params, headers; /* encoded; empty slices mean none */
     slice_t client;          /* address */
     slice_t token, appkey;   /* credentials; empty once blanked */
+    /* Headers that may hold the secret of a source, likewise, encoded (version 4): left out for a
+     * receiver that does not know them. */
+    slice_t shown;
     wire_principal_t principal;
     /* The handler record of the target (common/wire/handler.h), or empty. A batch with such a
      * record needs version 2. */

@@ -110,12 +110,17 @@ static void s_read_request(unpack_t *from, unsigned version, wire_request_t *req
     request->params = s_read_pairs(from);
     request->headers = s_read_pairs(from);
     request->client = unpack_str(from, WIRE_TEXT);
-    request->token = request->appkey = slice("", 0);
+    request->token = request->appkey = request->shown = slice("", 0);
     if (!unpack_is_nil(from)) {
-        if (unpack_array(from, 2) != 2)
+        uint32_t credentials = unpack_array(from, version >= 4 ? 3 : 2);
+        if (credentials < 2)
             from->failed = true;
         request->token = unpack_bytes(from, WIRE_TEXT);
         request->appkey = unpack_bytes(from, WIRE_TEXT);
+        if (credentials == 3)
+            request->shown = s_read_pairs(from);
+        if (request->shown.len > WIRE_SHOWN)
+            from->failed = true;
     }
     s_read_principal(from, &request->principal);
     request->handler = fields == 14 ? unpack_bytes(from, WIRE_HANDLER) : slice("", 0);

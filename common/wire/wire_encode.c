@@ -6,7 +6,7 @@
 
 /* Offsets inside an encoded request: array tag 1, id 2 + 16, origin 9, attempt 5, time left 5. */
 enum { REQUEST_FIELDS = 13, REQUEST_HANDLED };
-enum { VERSION_HANDLER = 2, VERSION_SMALL };
+enum { VERSION_HANDLER = 2, VERSION_SMALL, VERSION_SHOWN };
 enum { AT_ATTEMPT = 1 + 18 + 9, AT_TIME_LEFT = AT_ATTEMPT + 5 };
 
 struct wire_batch {
@@ -79,7 +79,7 @@ bool wire_batch_has_room(const wire_batch_t *self, size_t bytes)
 size_t wire_request_size(const wire_request_t *request)
 {
     return 256 + request->target.len + request->params.len + request->headers.len +
-           request->client.len + request->token.len + request->appkey.len +
+           request->client.len + request->token.len + request->appkey.len + request->shown.len +
            request->principal.display_name.len + request->principal.facts.len +
            request->handler.len;
 }
@@ -127,6 +127,7 @@ wire_request_t wire_request_bare(const uuid_t7 *id, unsigned op, unsigned method
         .client = none,
         .token = none,
         .appkey = none,
+        .shown = none,
         .principal = {.display_name = none, .facts = none, .dedupe = none},
         .handler = none,
         .small = none,
@@ -146,10 +147,12 @@ void wire_request_encode(pack_t *out, const wire_request_t *request)
     pack_bin(out, request->params.data, request->params.len);
     pack_bin(out, request->headers.data, request->headers.len);
     pack_str(out, request->client);
-    if (request->token.len || request->appkey.len) {
-        pack_array(out, 2);
+    if (request->token.len || request->appkey.len || request->shown.len) {
+        pack_array(out, request->shown.len ? 3 : 2);
         pack_str(out, request->token);
         pack_str(out, request->appkey);
+        if (request->shown.len)
+            pack_bin(out, request->shown.data, request->shown.len);
     } else {
         pack_nil(out);
     }
@@ -205,8 +208,13 @@ void wire_batch_add_request(wire_batch_t *self, const wire_request_t *request, z
     entry.has_body = apart || body != NULL;
     if (apart)
         entry.small = slice("", 0);
+    if (self->speaks < VERSION_SHOWN)
+        entry.shown = slice("", 0);
     wire_request_encode(&self->entries, &entry);
-    s_need(self, small && !apart ? VERSION_SMALL : entry.handler.len ? VERSION_HANDLER : 0);
+    s_need(self, entry.shown.len     ? VERSION_SHOWN
+                 : entry.small.len   ? VERSION_SMALL
+                 : entry.handler.len ? VERSION_HANDLER
+                                     : 0);
     if (apart)
         s_add_copy(self, request->small);
     else

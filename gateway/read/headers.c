@@ -1,34 +1,15 @@
 #include "gateway/read/headers.h"
 
+#include "common/base/header_class.h"
+
 #include <stdint.h>
 #include <strings.h>
 
-typedef enum { IS, BEGINS, ENDS } match_t;
-typedef enum { TRAVELS, CREDENTIAL, HOP, PROXY } why_t;
-
-static const struct {
-    match_t match;
-    const char *text;
-    size_t len;
-    why_t why;
-} s_rows[] = {
-#define HEADER(match, name, why) {match, name, sizeof name - 1, why},
-#include "gateway/read/headers.def"
-#undef HEADER
-};
-
-enum { ROWS = sizeof s_rows / sizeof *s_rows, LISTED = 100 };
+enum { LISTED = 100 };
 
 bool header_travels(slice_t name)
 {
-    for (size_t i = 0; i < ROWS; i++) {
-        size_t len = s_rows[i].len, from = s_rows[i].match == ENDS ? name.len - len : 0;
-        if (name.len < len || (s_rows[i].match == IS && name.len != len))
-            continue;
-        if (memcmp(name.data + from, s_rows[i].text, len) == 0)
-            return s_rows[i].why == TRAVELS;
-    }
-    return name.len > 0;
+    return name.len > 0 && header_class(name) == HEADER_TRAVELS;
 }
 
 bool header_is_listed(slice_t connection, slice_t name)

@@ -1,5 +1,5 @@
-/* Which request headers travel to the handlers (headers.def), and which are credentials. Threading:
- * read-only tables, any thread. */
+/* Which request headers travel to the handlers (common/headers.def), and which are credentials.
+ * Threading: read-only tables, any thread. */
 #ifndef POSTERN_GATEWAY_READ_HEADERS_H
 #define POSTERN_GATEWAY_READ_HEADERS_H
 

@@ -1,5 +1,6 @@
 #include "gateway/read/request.h"
 
+#include "common/base/header_class.h"
 #include "common/base/secret.h"
 #include "common/base/utf8.h"
 #include "gateway/read/blank.h"
@@ -19,6 +20,7 @@ struct request_reader {
     query_t *query;
     presented_t shown; /* the token in the headers of the request at hand */
     pack_t headers;    /* and those that travel */
+    pack_t secrets;    /* and those for authd alone */
     pack_t latin;      /* a header value in UTF-8 */
 };
 
@@ -61,6 +63,7 @@ void request_reader_destroy(request_reader_t **self_p)
         query_destroy(&(*self_p)->query);
         presented_wipe(&(*self_p)->shown);
         pack_free(&(*self_p)->headers);
+        pack_wipe(&(*self_p)->secrets);
         pack_free(&(*self_p)->latin);
         free(*self_p);
         *self_p = NULL;
@@ -244,9 +247,18 @@ static bool s_travels(const found_t *found, slice_t name)
     return header_travels(name) && !s_is_of_connection(found, name);
 }
 
+/* For authd alone. What there is no room for is missing there, as where a source asks for it. */
+static void s_show(request_reader_t *self, slice_t name, slice_t value)
+{
+    enum { FRAMING = 8 };
+    if (self->secrets.len + name.len + value.len + FRAMING <= WIRE_SHOWN)
+        wire_pairs_add(&self->secrets, name, s_utf8(self, value));
+}
+
 static void s_header(request_reader_t *self, slice_t name, slice_t value, found_t *found)
 {
-    if (s_credential(self, name, value, found))
+    bool addressed = found->url.len > 0; /* to a source, which takes no token */
+    if (!addressed && s_credential(self, name, value, found))
         return;
     if (self->limits.admin_url && s_browser_header(self, name, value, found))
         return;
@@ -262,6 +274,9 @@ static void s_header(request_reader_t *self, slice_t name, slice_t value, found_
     }
     if (s_travels(found, name))
         wire_pairs_add(&self->headers, name, s_utf8(self, value));
+    else if (found->event && (header_class(name) == HEADER_SECRET ||
+                              (addressed && slice_is(name, "authorization"))))
+        s_show(self, name, value);
 }
 
 /* Whether all headers travel that an event has: those of an event, and of what a sender of events
@@ -282,6 +297,7 @@ static error_code_t s_headers(request_reader_t *self, h2o_req_t *req, request_t 
     if (req->headers.size > self->limits.headers || out->head_len > self->limits.head_bytes)
         return s_refuse(out, ERROR_headers_too_large, NULL);
     pack_reset(&self->headers);
+    pack_reset(&self->secrets);
     found->all = &req->headers;
     if (found->format.len)
         wire_pairs_add(&self->headers, slice_of(WIRE_FORMAT), found->format);
@@ -298,6 +314,9 @@ static error_code_t s_headers(request_reader_t *self, h2o_req_t *req, request_t 
         s_header(self, slice(header->name->base, header->name->len),
                  slice(header->value.base, header->value.len), found);
     }
+    out->entry.shown = s_keep(req, self->secrets.data, self->secrets.len);
+    if (self->secrets.len)
+        secret_wipe(self->secrets.data, self->secrets.len);
     if (found->lines > FORWARDED_LINES)
         return s_refuse(out, ERROR_invalid_request,
                         "There are more than 16 X-Forwarded-For headers.");

@@ -19,7 +19,7 @@ BLOCKS = {  # name: (document, .def file, macro)
     "reasons": ("API.md", "common/reasons.def", "REASON"),
     "operations": ("API.md", "common/ops.def", None),
     "rights": ("API.md", "common/ops.def", None),
-    "headers": ("API.md", "gateway/read/headers.def", "HEADER"),
+    "headers": ("API.md", "common/headers.def", "HEADER"),
     "presets": ("SECURITY.md", "common/source/presets.def", "PRESET"),
     "handshakes": ("SECURITY.md", "common/source/handshakes.def", "HANDSHAKE"),
 }
@@ -125,7 +125,7 @@ def rights(op):
     return [f"`{op.name}`", op.object.lower(), op.member.lower(), op.admin.lower(), "any"]
 
 
-WHYS = {"TRAVELS": "reaches the handler", "CREDENTIAL": "a credential", "HOP": "of the connection",
+WHYS = {"TRAVELS": "reaches the handler", "CREDENTIAL": "a credential", "SECRET": "a credential that a source may ask for", "HOP": "of the connection",
         "PROXY": "of a proxy"}
 
 

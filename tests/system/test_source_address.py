@@ -8,6 +8,7 @@ import urllib.parse
 
 import pytest
 from harness import postern
+from harness.connection import Connection, post
 from harness.postern import CtlError
 from test_handlers import Calls
 from test_source_events import Target
@@ -57,6 +58,38 @@ def test_what_is_signed_needs_no_token(channel):
     def used():
         return next(row["count"] for row in channel.ring.manage("token_list", channel.user.id)["tokens"] if row["id"] == channel.token["id"])
     channel.ring.wait(lambda: used() == 3, what="three uses of the token")
+
+
+SHOWN = {"alg": "equal", "header": "authorization", "item": "Bearer "}
+
+
+@pytest.mark.parametrize("scheme, header, value", [
+    ("gitlab", "X-Gitlab-Token", "{}"), (json.dumps(SHOWN), "Authorization", "Bearer {}"),
+    (json.dumps({"alg": "equal", "header": "x-auth-of-ours"}), "X-Auth-Of-Ours", "{}")], ids=("gitlab", "authorization", "other"))
+def test_a_header_that_is_the_secret(ring, name, scheme, header, value):
+    channel = Addressed(ring, name, scheme)
+    assert channel.call({header: value.format(SECRET)}).status_code == 204
+    for wrong in ({header: value.format("another")}, {header: SECRET[:-1]}, {header: value.format(SECRET + ", " + SECRET)}, {}):
+        assert code(channel.call(wrong)) == (401, "invalid_signature")
+    assert channel.texts() == ["Version 2 is out"]
+
+
+def test_a_secret_stands_in_a_header_that_is_not_kept(ring, name):
+    channel = Channel(ring, name)
+    with pytest.raises(CtlError, match="header x-hook would be kept with the message"):
+        channel.source(scheme=json.dumps({"alg": "equal", "header": "x-hook"}), secret=SECRET)
+    with pytest.raises(CtlError, match="for_token: is needed"):
+        channel.source(scheme=json.dumps(SHOWN), secret=SECRET)
+
+
+def test_of_two_that_show_a_secret_both_must(ring, name):
+    channel = Channel(ring, name)
+    channel.source(scheme="gitlab", secret=SECRET)
+    path = channel.url.removeprefix(ring.base)
+    for second, status in (("another", 401), (SECRET, 204)):
+        with Connection(ring.port) as connection:
+            connection.send(post(path, BODY, [f"X-Gitlab-Token: {SECRET}", f"X-Gitlab-Token: {second}"]))
+            assert connection.answer().status == status
 
 
 def test_a_repeat_is_stored_once(channel):

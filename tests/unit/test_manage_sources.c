@@ -116,8 +116,9 @@ static void bad_ones_are_refused(void **state)
          "environment: must be"},
         {"{\"kind\":\"channel\",\"to\":\"releases\",\"scheme\":\"nope\"}", ERROR_invalid_param,
          "scheme: there is no preset"},
-        {"{\"kind\":\"channel\",\"to\":\"releases\",\"scheme\":\"gitlab\"}", ERROR_invalid_param,
-         "scheme: a secret in a header ends"},
+        {"{\"kind\":\"channel\",\"to\":\"releases\",\"scheme\":"
+         "\"{\\\"alg\\\":\\\"equal\\\",\\\"header\\\":\\\"x-hook\\\"}\"}",
+         ERROR_invalid_param, "scheme: header x-hook would be kept"},
         {"{\"kind\":\"channel\",\"to\":\"releases\",\"scheme\":\"twilio\"}", ERROR_invalid_param,
          "for_token: is needed"},
         {"{\"kind\":\"channel\",\"to\":\"releases\",\"scheme\":\"{\"}", ERROR_invalid_param,

@@ -54,6 +54,37 @@ static void test_requests_come_back_as_they_went(void **state)
     s_release(&caught);
 }
 
+/* Headers that may be secrets go to a peer that knows them, and to no other. */
+static void test_what_is_shown_to_authd_alone(void **state)
+{
+    (void)state;
+    for (unsigned version = 1; version <= WIRE_VERSION; version++) {
+        pack_t params = {0}, shown = {0};
+        char dedupe[WIRE_DEDUPE];
+        wire_request_t request = s_request(&params, dedupe);
+        wire_batch_t *batch = wire_batch_new();
+        wire_message_t *message = wire_message_new();
+        caught_t caught;
+        slice_t value;
+        request.has_body = false;
+        wire_pairs_add(&shown, slice_of("x-gitlab-token"), slice_of("s3cr3t"));
+        request.shown = slice(shown.data, shown.len);
+        wire_batch_speak(batch, version);
+        wire_batch_add_request(batch, &request, NULL);
+        assert_int_equal(wire_batch_send(batch, s_out, NULL, WIRE_REQUESTS, 1, 2, 3), 0);
+        s_catch(&caught);
+        assert_int_equal(s_decode(message, &caught, ALL_KINDS), 0);
+        const wire_request_t *first = &message->requests[0];
+        assert_true(slice_is(first->appkey, "key="));
+        assert_true(wire_pairs_find(first->shown, "x-gitlab-token", &value) == (version >= 4));
+        s_release(&caught);
+        wire_message_destroy(&message);
+        wire_batch_destroy(&batch);
+        pack_free(&shown);
+        pack_free(&params);
+    }
+}
+
 static void test_an_encoded_entry_is_patched_in_place(void **state)
 {
     (void)state;
@@ -270,7 +301,7 @@ static void test_a_count_that_lies_costs_nothing(void **state)
 static void test_versions_and_kinds_outside_the_range_are_refused(void **state)
 {
     (void)state;
-    static const unsigned char newer[] = {0x96, 4, WIRE_CREDIT, 1, 1, 1, 0x90};
+    static const unsigned char newer[] = {0x96, WIRE_VERSION + 1, WIRE_CREDIT, 1, 1, 1, 0x90};
     static const unsigned char kind[] = {0x96, 1, 8, 1, 1, 1, 0x90};
     static const unsigned char nobody[] = {0x96, 1, WIRE_CREDIT, 0, 1, 1, 0x90};
     static const unsigned char fine[] = {0x96, 1, WIRE_CREDIT, 1, 1, 1, 0x90};
@@ -409,6 +440,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests_come_back_as_they_went),
+        cmocka_unit_test(test_what_is_shown_to_authd_alone),
         cmocka_unit_test(test_an_encoded_entry_is_patched_in_place),
         cmocka_unit_test(test_replies_come_back_as_they_went),
         cmocka_unit_test(test_hello_and_numbers_come_back),

@@ -5,6 +5,7 @@
 #include "common/base/secret.h"
 #include "common/monitor/monitor.h"
 #include "common/source/presets.h"
+#include "common/source/shown.h"
 #include "common/source/verify.h"
 #include "workers/message/json_out.h"
 
@@ -58,9 +59,11 @@ static void s_ask(admission_t *self, const source_record_t *record)
     source_verdict_t verdict = {.outcome = SOURCE_REFUSED, .fault = SOURCE_FAULT_no_secret};
     if (!record->required && !record->preset.len && !record->declared.len)
         return; /* it says nothing of signatures */
-    size_t count =
-        source_record_scheme(record, &texts, &scheme) ? s_keys(record, &scheme, keys) : 0;
-    if (count == 0)
+    bool good = source_record_scheme(record, &texts, &scheme);
+    size_t count = good ? s_keys(record, &scheme, keys) : 0;
+    if (good && record->told && source_is_shown(&scheme))
+        source_verdict_told(&scheme, record->told, &verdict);
+    else if (count == 0)
         snprintf(verdict.reason, sizeof verdict.reason, "the source has no secret that is good");
     else {
         self->request.url = record->url;
