@@ -50,8 +50,8 @@ def channel(ring, name):
 
 def test_only_what_is_signed_comes_in(channel):
     assert channel.post().status_code == 204
-    channel.source(scheme="github", secret=SECRET)
-    channel.refused("header x-hub-signature-256 is missing")
+    made = channel.source(scheme="github", secret=SECRET)
+    channel.refused(f"The source {made['id']} of this target (github) refuses it: header x-hub-signature-256 is missing.")
     channel.refused("no signature matches", sign(secret="another"))
     channel.refused("no signature matches", sign(), BODY + b" ")
     channel.refused("is not hexadecimal digits", {"X-Hub-Signature-256": "sha256=12"})

@@ -147,6 +147,16 @@ static void s_count(slice_t preset, const char *reason)
     metric_add_at(METRIC_signature_refused_total, metric_signature(preset, reason), 1);
 }
 
+/* Whose sender reads it may have never heard of the one that the source is for. */
+static void s_refuse_for(job_t *job, const source_record_t *by, slice_t scheme, const char *why)
+{
+    char id[UUID_TEXT], text[SOURCE_REASON + UUID_TEXT + SOURCE_PRESET + 80];
+    uuid_text(&by->id, id);
+    snprintf(text, sizeof text, "The source %s of this target (%.*s) refuses it: %s.", id,
+             SLICE_ARG(scheme), why);
+    job_refuse(job, ERROR_invalid_signature, uuid_is_nil(&by->id) ? why : text);
+}
+
 /* Nothing is written anywhere but in memory, however many come. */
 static void s_turn_away(admission_t *self)
 {
@@ -154,8 +164,9 @@ static void s_turn_away(admission_t *self)
     const source_record_t *by = self->refuser ? self->refuser : &none;
     const wire_request_t *request = self->job->request;
     const book_key_t key = {request->principal.target, by->id};
-    job_refuse(self->job, ERROR_invalid_signature, self->refusal);
-    s_count(by->preset.len ? by->preset : slice_of("declared"), source_fault_name(self->fault));
+    const slice_t scheme = by->preset.len ? by->preset : slice_of("declared");
+    s_refuse_for(self->job, by, scheme, self->refusal);
+    s_count(scheme, source_fault_name(self->fault));
     if (!uuid_is_nil(&by->id))
         source_book_refuse(self->book, &key,
                            &(book_refusal_t){self->refusal, request->client, request->headers},
