@@ -506,7 +506,8 @@ static void s_open(lane_t *self)
     self->bridge =
         bridge_new(conf, name, self->admin, self->http.loop, self->inflight, s_answer, self);
     self->refusals = refusals_new();
-    self->streams = streams_new(self->http.loop, self->inflight, self->bridge, self->shared->quota);
+    self->streams = streams_new(self->http.loop, self->inflight, self->bridge, self->shared->quota,
+                                self->shared->watch);
     self->looks = looks_new(self->inflight, self->shared->watch, s_on_looked, self);
     self->listener = listener_new(&self->accept, self->fd, self->shared->census,
                                   self->shared->trusted, &reading);

@@ -1,5 +1,6 @@
 #include "authd/judge/grants.h"
 
+#include "authd/judge/hints.h"
 #include "authd/judge/several.h"
 #include "common/base/ops.h"
 #include "common/stream/found.h"
@@ -46,9 +47,9 @@ static void s_refuse(const ask_t *ask, const bytes_t *rows, uint32_t count, byte
     found_write(&found, refused);
 }
 
-/* The list that the grant gives the right to. */
+/* The list that the grant gives the right to, or the hints for who has it. */
 static void s_list(judge_t *judge, view_t *view, const uint8_t key[GRANT_KEY], const grant_t *grant,
-                   uint64_t digest, int64_t wall_ms, bytes_t *answer)
+                   const ask_t *ask, int64_t wall_ms, bytes_t *answer)
 {
     several_t reader = {.judge = judge,
                         .view = view,
@@ -58,7 +59,10 @@ static void s_list(judge_t *judge, view_t *view, const uint8_t key[GRANT_KEY], c
                         .person = op_find(grant->op)->credentials == CRED_PERSON,
                         .client = grant->client,
                         .wall_ms = wall_ms};
-    several_again(&reader, digest, answer);
+    if (ask->kind == ASK_HINTS)
+        hints_answer(&reader, ask, answer);
+    else
+        several_again(&reader, ask->after, answer);
 }
 
 /* Of what is for some users alone, whoever reads gets their own: of several readers none. */
@@ -71,6 +75,19 @@ static void s_read_as(wire_request_t *request, bool first, const uuid_t7 *reader
         *user = (uuid_t7){{0}};
 }
 
+/* What authd answers itself. */
+static bool s_is_of_authd(const ask_t *ask)
+{
+    return ask->kind == ASK_LIST || ask->kind == ASK_HINTS;
+}
+
+/* Whether it is a stream of all, by a session or a management token. */
+static bool s_is_of_page(const grant_t *grant)
+{
+    const op_t *op = op_find(grant->op);
+    return op && op->owner == OWNER_AUTHD && op->credentials == CRED_PERSON;
+}
+
 error_code_t grants_judge(judge_t *judge, view_t *view, const uint8_t key[GRANT_KEY],
                           wire_request_t *request, slice_t body, int64_t wall_ms, bytes_t *answer)
 {
@@ -78,6 +95,7 @@ error_code_t grants_judge(judge_t *judge, view_t *view, const uint8_t key[GRANT_
     grant_t grant;
     bytes_t rows = {0};
     uint32_t count = 0;
+    error_code_t code = ERROR_none;
     request->principal = (wire_principal_t){0};
     request->handler = slice("", 0);
     if (!ask_read(body, &ask))
@@ -87,21 +105,23 @@ error_code_t grants_judge(judge_t *judge, view_t *view, const uint8_t key[GRANT_
     bytes_in_t in = {ask.rows.data, ask.rows.len, false};
     for (uint32_t i = 0; i < ask.grants && ask_next_grant(&ask, &in, &grant); i++) {
         uuid_t7 reader = {{0}};
-        error_code_t code = s_judge(judge, view, key, &grant, request->op, wall_ms, &reader);
+        error_code_t why = s_judge(judge, view, key, &grant, request->op, wall_ms, &reader);
         if (i == 0)
             request->principal.target = grant.target;
         if (ask.kind == ASK_PAGE || ask.kind == ASK_SPAN)
             s_read_as(request, i == 0, &reader);
-        if (code == ERROR_none)
+        if (why == ERROR_none)
             continue;
-        refused_write(i, code, &rows);
+        refused_write(i, why, &rows);
         count++;
     }
     bool unsure = view_take_damage(view);
     if (count > 0 && !unsure)
         s_refuse(&ask, &rows, count, answer);
-    else if (ask.kind == ASK_LIST && !unsure)
-        s_list(judge, view, key, &grant, ask.after, wall_ms, answer);
+    else if (ask.kind == ASK_HINTS && !s_is_of_page(&grant))
+        code = ERROR_invalid_request;
+    else if (s_is_of_authd(&ask) && !unsure)
+        s_list(judge, view, key, &grant, &ask, wall_ms, answer);
     bytes_free(&rows);
-    return unsure ? ERROR_internal : ERROR_none;
+    return unsure ? ERROR_internal : code;
 }

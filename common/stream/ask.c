@@ -129,7 +129,7 @@ static bool s_is_known(const ask_t *ask)
         return ask->bare ? ask->grants == 0 : ask->grants > 0;
     if (ask->kind == ASK_SPAN)
         return ask->grants > 0;
-    if (ask->kind == ASK_LIST)
+    if (ask->kind == ASK_LIST || ask->kind == ASK_HINTS)
         return ask->grants == 1;
     return ask->kind == ASK_PAGE && !ask->bare && ask->grants == 1 && ask->from >= PAGE_NOW &&
            ask->from <= PAGE_TIME;

@@ -5,7 +5,8 @@
  * A feed asks for what was stored for any of a set of targets behind a place in the log; a page for
  * what one target has behind a place in its own order; a span for what several targets of one shard
  * have, each behind a place in its own order, in the order of the log. A list asks authd itself,
- * which of the targets the reader of a stream of all may see.
+ * which of the targets the reader of a stream of all may see; hints (hint.h) ask it what else is
+ * new to that reader.
  *
  * A grant is a right to read a target that authd gave when a stream was opened, and judges again
  * whenever it passes. Its seal, a MAC that only authds can make, binds it to the token, the target
@@ -41,7 +42,7 @@ bool grant_is_sealed(const grant_t *grant, const uint8_t key[GRANT_KEY]);
 void grant_write(const grant_t *grant, bytes_t *out);
 bool grant_read(bytes_in_t *in, grant_t *grant);
 
-typedef enum { ASK_FEED = 1, ASK_PAGE, ASK_SPAN, ASK_LIST } ask_kind_t;
+typedef enum { ASK_FEED = 1, ASK_PAGE, ASK_SPAN, ASK_LIST, ASK_HINTS } ask_kind_t;
 
 enum { PAGE_HOLD_MS = 800 /* less than the time of a resend */ };
 
@@ -87,11 +88,12 @@ typedef struct {
                         where each target stands is asked for, and nothing more */
     uuid_t7 journal; /* of which AFTER is */
     uint64_t after;  /* a log sequence; of a span that behind which all is asked for, 0: it is not
-                        known. A list: the digest of the one that is known */
+                        known. A list: the digest of the one that is known. Hints: the
+                        row of the audit up to which changes are known; 0: none is */
     page_from_t from;
     position_t position;
-    uint64_t count; /* LAST's; MARK's: of the shards of the log */
-    int64_t time_ms;
+    uint64_t count;  /* LAST's; MARK's: of the shards of the log; of hints: which events, bits */
+    int64_t time_ms; /* of hints: since when something is new, ms since 1970 */
     uuid_t7 target;  /* of a bare one: what it is placed by. It gives no right */
     uint32_t grants; /* how many there are */
     slice_t rows;    /* the grants, for grant_read; a span's for span_row_read */

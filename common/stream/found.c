@@ -1,6 +1,6 @@
 #include "common/stream/found.h"
 
-#include "common/base/utf8.h"
+#include "common/stream/hint.h"
 
 enum { FOUND_VERSION = 1 };
 
@@ -29,8 +29,11 @@ static bool s_check_row(const found_t *found, bytes_in_t *in)
     listed_t listed;
     uint32_t index;
     unsigned error;
+    hint_t hint;
     if (found->kind == FOUND_REFUSED)
         return refused_read(in, &index, &error);
+    if (found->kind == FOUND_HINTS)
+        return hint_read(in, &hint);
     return found->kind == FOUND_LISTED ? listed_read(in, &listed) : frame_read(in, &frame);
 }
 
@@ -125,20 +128,11 @@ void listed_write(const listed_t *listed, bytes_t *out)
     bytes_put(out, listed->label.data, listed->label.len);
 }
 
-static bool s_is_label(slice_t text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.data[i] < 0x20)
-            return false;
-    return text.len >= 2 && text.data[0] == '{' && text.data[text.len - 1] == '}' &&
-           text.len <= LISTED_LABEL && utf8_valid(text);
-}
-
 bool listed_read(bytes_in_t *in, listed_t *listed)
 {
     bool granted = grant_read(in, &listed->grant);
     listed->label = bytes_take(in, bytes_take_number(in, 2));
-    return granted && !in->failed && s_is_label(listed->label);
+    return granted && !in->failed && hint_is_line(listed->label, LISTED_LABEL);
 }
 
 void refused_write(uint32_t index, unsigned error, bytes_t *out)

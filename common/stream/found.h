@@ -15,6 +15,7 @@ typedef enum {
     FOUND_RESET,      /* a page's position is not of this history */
     FOUND_SPAN,       /* frames of a span, and behind them a standing_t for each of its rows */
     FOUND_LISTED,     /* by authd: what a stream of several has, listed_t; opens it, too */
+    FOUND_HINTS,      /* by authd: hint_t's */
     FOUND_KINDS
 } found_kind_t;
 
@@ -24,12 +25,12 @@ typedef struct {
     found_kind_t kind;
     bool more; /* a page, a span: there is more behind it. A list: it is another one */
     reset_t reset;
-    uint32_t generation;
+    uint32_t generation; /* of hints: whether the reader may see how the ring fares */
     uuid_t7 journal;
     uint32_t shard, shards;
     uint64_t after, upto; /* a feed's; of a page UPTO: what the target has up to there is given. A
                              list's AFTER: its digest; UPTO: when the stream ends, in milliseconds
-                             since 1970; 0: not */
+                             since 1970; 0: not. Of hints AFTER: as the ask's, from here on */
     position_t position;  /* a page's: behind its frames, or where a reset goes on. A feed's and a
                              span's: the log sequence UPTO with the tag of the record there */
     mark_t mark;          /* a span's: of that record */

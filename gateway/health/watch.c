@@ -3,13 +3,17 @@
 #include "common/base/clock.h"
 #include "common/log/log.h"
 #include "gateway/health/report.h"
+#include "gateway/health/sentence.h"
 
 #include <assert.h>
+#include <jansson.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { STALE_MS = 3 * WATCH_KEPT_MS /* a look that nobody begins with */ };
 
 struct watch {
     look_t *look; /* the thread's */
@@ -19,6 +23,9 @@ struct watch {
     bool wanted;
     char *report; /* of the last look; NULL: none */
     int64_t ended_ms;
+    char *standing;   /* what watch_changed tells */
+    unsigned changes; /* of it, from 1 */
+    uint64_t digest;  /* the thread's: of the states */
 };
 
 watch_t *watch_new(const conf_t *conf, unsigned own, const char *name)
@@ -40,9 +47,49 @@ static void s_await(watch_t *self)
     pthread_mutex_unlock(&self->lock);
 }
 
+/* FNV-1a of the states, and of the counts of restarts. */
+static uint64_t s_digest(const look_t *look)
+{
+    uint64_t digest = 14695981039346656037u;
+    for (unsigned i = 0; i < look_len(look); i++) {
+        const seen_t *seen = look_at(look, i);
+        digest = (digest ^ (seen->shown + 2 * seen->restarts + 1)) * 1099511628211u;
+        for (const char *at = seen->state; *at; at++)
+            digest = (digest ^ (unsigned char)*at) * 1099511628211u;
+    }
+    return digest;
+}
+
+static char *s_standing(const look_t *look)
+{
+    char text[SENTENCE];
+    sentence_write(look, text);
+    json_t *json = json_pack("{s:s}", "sentence", text);
+    char *standing = json_dumps(json, JSON_COMPACT);
+    assert(standing);
+    json_decref(json);
+    return standing;
+}
+
+/* NULL: they are as they were. */
+static char *s_news(watch_t *self)
+{
+    uint64_t digest = s_digest(self->look);
+    if (self->standing && digest == self->digest)
+        return NULL;
+    self->digest = digest;
+    return s_standing(self->look);
+}
+
 static void s_publish(watch_t *self, char *report)
 {
+    char *news = s_news(self);
     pthread_mutex_lock(&self->lock);
+    if (news) {
+        free(self->standing);
+        self->standing = news;
+        self->changes++;
+    }
     free(self->report);
     self->report = report;
     self->ended_ms = clock_ms();
@@ -74,16 +121,34 @@ void watch_start(watch_t *self)
     pthread_detach(thread);
 }
 
-char *watch_report(watch_t *self)
+/* Whether the last look is new; else another one is asked for. The caller has the lock. */
+static bool s_is_fresh(watch_t *self)
 {
-    char *report = NULL;
-    pthread_mutex_lock(&self->lock);
-    if (self->report && clock_ms() - self->ended_ms <= WATCH_KEPT_MS)
-        report = strdup(self->report);
-    else if (!self->wanted) {
+    bool fresh = self->report && clock_ms() - self->ended_ms <= WATCH_KEPT_MS;
+    if (!fresh && !self->wanted) {
         self->wanted = true;
         pthread_cond_signal(&self->asked);
     }
+    return fresh;
+}
+
+char *watch_report(watch_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    char *report = s_is_fresh(self) ? strdup(self->report) : NULL;
     pthread_mutex_unlock(&self->lock);
     return report;
+}
+
+char *watch_changed(watch_t *self, unsigned *seen)
+{
+    pthread_mutex_lock(&self->lock);
+    s_is_fresh(self);
+    bool stale = !self->report || clock_ms() - self->ended_ms > STALE_MS;
+    bool news = *seen ? *seen != self->changes : !stale;
+    char *standing = news ? strdup(self->standing) : NULL;
+    if (news)
+        *seen = self->changes;
+    pthread_mutex_unlock(&self->lock);
+    return standing;
 }

@@ -214,6 +214,18 @@ notice_t *notice_end(stream_format_t format, slice_t label, const char *code, co
     return s_say(&text);
 }
 
+notice_t *notice_hint(stream_format_t format, const char *event, slice_t data)
+{
+    bytes_t text = {0};
+    bool lines = format == FORMAT_LINES;
+    s_text(&text, lines ? "{\"event\":\"" : "event: ");
+    s_text(&text, event);
+    s_text(&text, lines ? "\",\"data\":" : "\ndata: ");
+    s_slice(&text, data);
+    s_text(&text, lines ? "}\n" : "\n\n");
+    return s_say(&text);
+}
+
 notice_t *notice_heartbeat(stream_format_t format, bool event)
 {
     const char *text = format == FORMAT_LINES ? "{\"event\":\"heartbeat\"}\n"

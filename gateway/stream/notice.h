@@ -47,6 +47,8 @@ notice_t *notice_reset(stream_format_t format, slice_t id, slice_t label,
 /* RETRY_MS: 0: none is said. */
 notice_t *notice_end(stream_format_t format, slice_t label, const char *code, const char *message,
                      unsigned retry_ms);
+/* A hint: without an id, for it is none of the history. DATA: an object in one line. */
+notice_t *notice_hint(stream_format_t format, const char *event, slice_t data);
 /* A block of Server-Sent Events that has an id alone. */
 notice_t *notice_id(slice_t id);
 notice_t *notice_heartbeat(stream_format_t format, bool event);

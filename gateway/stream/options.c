@@ -1,6 +1,7 @@
 #include "gateway/stream/options.h"
 
 #include "common/base/moment.h"
+#include "common/stream/hint.h"
 #include "gateway/stream/vector.h"
 
 enum { LAST_MOST = 1000, TIMES = 1000000000 /* a number from here on is a time */ };
@@ -106,10 +107,47 @@ static const char *s_of_authd(const op_t *op)
 static bool s_is_known(slice_t name, bool several, const char *also)
 {
     static const char *const known[] = {"format", "heartbeat", "since", "last"};
-    bool found = (several && slice_is(name, "targets")) || (also && slice_is(name, also));
+    bool found = (several && (slice_is(name, "targets") || slice_is(name, "events"))) ||
+                 (also && slice_is(name, also));
     for (size_t i = 0; !found && i < sizeof known / sizeof *known; i++)
         found = slice_is(name, known[i]);
     return found;
+}
+
+/* The events that are named, separated by commas; 0: one is none. */
+static unsigned s_events(slice_t names)
+{
+    unsigned events = 0;
+    for (bool more = true; more;) {
+        const char *comma = memchr(names.data, ',', names.len);
+        size_t len = comma ? (size_t)(comma - names.data) : names.len;
+        unsigned event = event_of(slice(names.data, len));
+        if (!event)
+            return 0;
+        events |= event;
+        more = comma;
+        names = more ? slice(comma + 1, names.len - len - 1) : names;
+    }
+    return events;
+}
+
+static const char *s_read_events(const op_t *op, slice_t params, stream_options_t *options)
+{
+    slice_t text;
+    options->events = 1u << EVENT_message;
+    if (!wire_pairs_find(params, "events", &text))
+        return NULL;
+    options->events = s_events(text);
+    if (!options->events)
+        return "events must be some of message, token_used, directory and health, separated by "
+               "commas.";
+    if (!(options->events & EVENT_HINTS))
+        return NULL;
+    if (op->credentials != CRED_PERSON)
+        return "Other events than message are for a session or a management token.";
+    return wire_pairs_find(params, "targets", &text)
+               ? "Other events than message are for a stream of all: leave targets out."
+               : NULL;
 }
 
 static const char *s_read_return(slice_t id, stream_options_t *options)
@@ -131,10 +169,11 @@ const char *stream_options_read(h2o_req_t *req, slice_t params, const op_t *op, 
         .from = PAGE_NOW, .several = several, .accepts_events = stream_accepts_events(req)};
     for (wire_pairs_t each = wire_pairs_begin(params); wire_pairs_next(&each, &name, &value);)
         if (!s_is_known(name, several, also))
-            return several ? "A stream takes the parameters targets, format, heartbeat, since and "
-                             "last."
+            return several ? "A stream takes the parameters targets, events, format, heartbeat, "
+                             "since and last."
                            : "A stream takes the parameters format, heartbeat, since and last.";
     const char *fault = s_read_format(req, params, options);
+    fault = fault ? fault : s_read_events(op, params, options);
     bool has_since = wire_pairs_find(params, "since", &since);
     bool has_last = wire_pairs_find(params, "last", &last);
     if (!fault && has_since && has_last)

@@ -1,9 +1,10 @@
 /* What the opening of a stream asks for: how it is written, and where it begins.
  *
  * Parameters: format (sse, json), heartbeat (comment, event), since (now, latest, all, an id of the
- * stream, a sequence of its one target, a time), last (a number); and targets, where they are not
- * of the path, which authd reads. The header Last-Event-ID stands above since and last: an
- * EventSource that returns sends it beside the URL of its beginning. Threading: any thread. */
+ * stream, a sequence of its one target, a time), last (a number); targets, where they are not of
+ * the path, which authd reads; and events, of a page's stream of all (common/stream/hint.h). The
+ * header Last-Event-ID stands above since and last: an EventSource that returns sends it beside the
+ * URL of its beginning. Threading: any thread. */
 #ifndef POSTERN_GATEWAY_STREAM_OPTIONS_H
 #define POSTERN_GATEWAY_STREAM_OPTIONS_H
 
@@ -19,6 +20,7 @@ typedef struct {
     bool event_heartbeat;
     bool accepts_events; /* stream_accepts_events */
     bool returns;        /* by Last-Event-ID: what cannot be honoured is said in the stream */
+    unsigned events;     /* bits 1 << EVENT_… */
     bool several;        /* of several targets: */
     slice_t vector;      /* with PAGE_MARK: where it goes on (vector.h); the request's */
     page_from_t from;

@@ -1,4 +1,6 @@
 #include "common/base/clock.h"
+#include "common/stream/hint.h"
+#include "gateway/stream/hints.h"
 #include "gateway/stream/several_self.h"
 
 #include <stdlib.h>
@@ -31,7 +33,8 @@ static void s_take_row(streams_t *self, stream_t *stream, const listed_t *listed
     const op_t *op = op_find(listed->grant.op);
     several_t *several = stream->several;
     if (op && op->owner != OWNER_AUTHD && op->deed == DOES_STREAM) {
-        s_add(self, stream, listed);
+        if (stream->options.events & 1u << EVENT_message)
+            s_add(self, stream, listed);
     } else if (op && op->deed == DOES_STREAM && !several->right) {
         several->all = true;
         several->right = member_new(listed);
@@ -52,6 +55,7 @@ bool several_open(streams_t *self, stream_t *stream, slice_t list)
     several->ends_ms = (int64_t)found.upto;
     several->listed_ms = clock_ms();
     several->listed_wall_ms = clock_wall_ms() - SEVERAL_SLACK_MS;
+    several->hints = hints_new(stream);
     if (stream->options.vector.len > 0)
         vector_read(stream->options.vector, &several->since);
     bytes_in_t in = {found.rows.data, found.rows.len, false};
@@ -60,7 +64,7 @@ bool several_open(streams_t *self, stream_t *stream, slice_t list)
             stream->token = listed.grant.token;
         s_take_row(self, stream, &listed);
     }
-    return found.count > 0;
+    return found.count > 0 && (!several->hints || several->right);
 }
 
 static void s_ask_list(streams_t *self, stream_t *stream)

@@ -2,7 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/monitor/monitor.h"
-#include "gateway/stream/streams.h"
+#include "gateway/stream/hints.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -49,6 +49,7 @@ static void s_free_several(several_t *several)
         return;
     if (several->right)
         member_destroy(&several->right);
+    hints_destroy(&several->hints);
     bytes_free(&several->ask);
     vector_free(&several->since);
     vector_free(&several->vector);

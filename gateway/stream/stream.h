@@ -51,6 +51,7 @@ typedef struct {
     unsigned unplaced[WORKER_KINDS]; /* strands */
     bool moved;                      /* the vector, since it was written */
     int64_t ends_ms;                 /* of the wall clock; 0: not */
+    struct hints *hints;             /* NULL: it has none */
 } several_t;
 
 typedef struct stream {

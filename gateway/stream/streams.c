@@ -5,6 +5,7 @@
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 #include "gateway/ring/reply.h"
+#include "gateway/stream/hints.h"
 #include "gateway/stream/refusal.h"
 #include "gateway/stream/several.h"
 
@@ -24,17 +25,20 @@ enum {
 
 static void s_on_wake(h2o_socket_t *socket, const char *err);
 
-streams_t *streams_new(h2o_loop_t *loop, inflight_t *inflight, bridge_t *bridge, quota_t *quota)
+streams_t *streams_new(h2o_loop_t *loop, inflight_t *inflight, bridge_t *bridge, quota_t *quota,
+                       watch_t *watch)
 {
     streams_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
-    *self = (streams_t){.loop = loop, .inflight = inflight, .bridge = bridge, .quota = quota};
+    *self = (streams_t){
+        .loop = loop, .inflight = inflight, .bridge = bridge, .quota = quota, .watch = watch};
     feeds_open(&self->feeds, self);
     h2o_linklist_init_anchor(&self->all);
     h2o_linklist_init_anchor(&self->ready);
     h2o_linklist_init_anchor(&self->paging);
     h2o_linklist_init_anchor(&self->listing);
+    h2o_linklist_init_anchor(&self->hinting);
     for (unsigned i = 0; i < STREAMS_BEATS; i++)
         h2o_linklist_init_anchor(&self->beat[i]);
     for (unsigned i = 0; i < FORMATS; i++)
@@ -291,6 +295,8 @@ void streams_answered(streams_t *self, slot_t *slot, const wire_reply_t *reply, 
         feeds_answered(asker, slot, reply, body);
     else if (slot->kind == SLOT_PAGE)
         paging_answered(self, asker, reply, body);
+    else if (slot->kind == SLOT_HINTS)
+        hints_answered(self, asker, reply, body);
     else
         several_listed(self, asker, reply, body);
 }
@@ -302,6 +308,7 @@ void streams_turn(streams_t *self, int64_t now_ms)
     self->now_ms = now_ms;
     paging_turn(self);
     several_turn(self);
+    hints_turn(self);
     feeds_turn(&self->feeds, now_ms);
 }
 

@@ -11,6 +11,7 @@
 #ifndef POSTERN_GATEWAY_STREAM_STREAMS_H
 #define POSTERN_GATEWAY_STREAM_STREAMS_H
 
+#include "gateway/health/watch.h"
 #include "gateway/ring/bridge.h"
 #include "gateway/stream/quota.h"
 #include "gateway/stream/stream.h"
@@ -26,7 +27,8 @@ enum {
 };
 
 /* All are borrowed. */
-streams_t *streams_new(h2o_loop_t *loop, inflight_t *inflight, bridge_t *bridge, quota_t *quota);
+streams_t *streams_new(h2o_loop_t *loop, inflight_t *inflight, bridge_t *bridge, quota_t *quota,
+                       watch_t *watch);
 
 /* Opens a stream for REQ, which authd has answered with GRANTED: the grant of a target, or the list
  * of several. Answers REQ in any case, now or later. */

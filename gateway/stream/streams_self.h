@@ -13,11 +13,14 @@ struct streams {
     inflight_t *inflight;
     bridge_t *bridge;
     quota_t *quota;
+    watch_t *watch;
     feeds_t feeds;
     h2o_linklist_t all, ready;
     h2o_linklist_t paging;  /* strands that are to ask for a page */
     h2o_linklist_t listing; /* streams of all, the next to ask first */
     unsigned lists;         /* that are asked for */
+    h2o_linklist_t hinting; /* hints, the next to ask first */
+    unsigned hints;         /* that ask */
     h2o_linklist_t beat[STREAMS_BEATS];
     int64_t beaten_ms, expired_ms;
     notice_t *heartbeat[FORMATS][2];

@@ -24,7 +24,7 @@ WITHIN = {
     "gateway/read": set(),
     "gateway/ring": {"gateway/read"},
     "gateway/http": {"gateway/read", "gateway/ring"},
-    "gateway/stream": {"gateway/read", "gateway/ring", "gateway/http"},
+    "gateway/stream": {"gateway/health", "gateway/read", "gateway/ring", "gateway/http"},
     "gateway/health": set(),
     "gateway": {"gateway/read", "gateway/ring", "gateway/http", "gateway/stream", "gateway/health"},
     "authd/directory": set(),
