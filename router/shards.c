@@ -17,6 +17,7 @@ typedef struct {
     queue_t *queue;
     peer_t *worker;                  /* NULL: absent */
     uuid_t7 journal;                 /* of the last worker */
+    uint64_t epoch;                  /* the highest of that journal; 0: none was told */
     uint64_t instance, process;      /* likewise */
     queue_notes_t sent[LINK_WINDOW]; /* the last batches that it was sent */
     unsigned turn;                   /* of sent, the next one */
@@ -104,6 +105,8 @@ wire_goodbye_t shards_join(shards_t *self, peer_t *worker, const wire_hello_t *h
     bool same = uuid_eq(&shard->journal, &hello->journal);
     if (shard->worker && shard->worker != worker && !same)
         return GOODBYE_JOURNAL;
+    if (same && hello->epoch != 0 && hello->epoch < shard->epoch)
+        return GOODBYE_SUPERSEDED;
     if (!same && !uuid_is_nil(&shard->journal)) {
         char now[UUID_TEXT];
         uuid_text(&hello->journal, now);
@@ -122,6 +125,7 @@ wire_goodbye_t shards_join(shards_t *self, peer_t *worker, const wire_hello_t *h
     shard->process = hello->news;
     shard->worker = worker;
     shard->journal = hello->journal;
+    shard->epoch = !same || hello->epoch ? hello->epoch : shard->epoch;
     peer_set_data(worker, shard);
     return 0;
 }

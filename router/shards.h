@@ -19,7 +19,8 @@ void shards_destroy(shards_t **self_p);
 void shards_set_link(shards_t *self, link_t *workers);
 
 /* A worker says HELLO for a shard: 0, or why it cannot have it (another count, out of range, or
- * another journal than that of the live worker). */
+ * another journal than that of the live worker, or a lower epoch of the same journal than one that
+ * came). */
 wire_goodbye_t shards_join(shards_t *self, peer_t *worker, const wire_hello_t *hello);
 /* The worker of a shard is gone. */
 void shards_leave(shards_t *self, peer_t *worker);

@@ -193,6 +193,13 @@ static peer_t *s_add(link_t *self, const slice_t *route)
 /* ZeroMQ gave the route to the newer connection: what is for the peer would reach that. */
 static const char s_taken[] = "another key came with its route";
 
+/* A worker tells its epoch to whom it knows to understand it: to an answer that names nobody. */
+static bool s_is_to_tell(const link_t *self, const wire_hello_t *hello)
+{
+    return self->bind && hello->role == ROLE_WORKER && hello->version_max >= WIRE_EPOCHS &&
+           !hello->has_epoch;
+}
+
 static void s_on_hello(link_t *self, peer_t *peer, const slice_t *route, int64_t now_ms)
 {
     const wire_message_t *message = self->message;
@@ -201,6 +208,10 @@ static void s_on_hello(link_t *self, peer_t *peer, const slice_t *route, int64_t
     wire_goodbye_t objection = s_objection(self, hello, &why);
     if (self->bind && !slice_eq(hello->name, *route))
         objection = GOODBYE_ROLE;
+    if (!objection && s_is_to_tell(self, hello)) {
+        link_greet(self, route, 0);
+        return;
+    }
     if (!objection && !peer)
         peer = s_add(self, route);
     if (objection || !peer) {

@@ -13,19 +13,26 @@ const slice_t *link_route(const link_t *self, const peer_t *peer, slice_t *route
     return route;
 }
 
+static void s_greet(link_t *self, const slice_t *route, uint64_t receiver, bool has_epoch)
+{
+    wire_hello_t hello = self->hello;
+    hello.has_epoch = has_epoch;
+    self->dry = false;
+    if (wire_send_hello(self->socket, route, *self->self, receiver, &hello) != 0 && errno != EAGAIN)
+        metric_add(METRIC_link_send_failed_total, 1);
+}
+
 void link_greet(link_t *self, const slice_t *route, uint64_t receiver)
 {
-    self->dry = false;
-    if (wire_send_hello(self->socket, route, *self->self, receiver, &self->hello) != 0 &&
-        errno != EAGAIN)
-        metric_add(METRIC_link_send_failed_total, 1);
+    s_greet(self, route, receiver, false);
 }
 
 void link_greet_peer(link_t *self, peer_t *peer, uint64_t receiver, int64_t now_ms)
 {
     slice_t route;
     peer->greeted_ms = now_ms;
-    link_greet(self, link_route(self, peer, &route), receiver);
+    bool knows = receiver != 0 && peer_version(peer) >= WIRE_EPOCHS;
+    s_greet(self, link_route(self, peer, &route), receiver, knows);
 }
 
 void link_send_number(link_t *self, peer_t *peer, wire_kind_t kind, uint64_t number)

@@ -22,6 +22,7 @@
 enum {
     WIRE_VERSION = 4,     /* what we speak */
     WIRE_VERSION_MIN = 1, /* and the oldest that we understand */
+    WIRE_EPOCHS = 4,      /* the first with the epoch in HELLO */
     WIRE_ENTRIES = 1024,  /* most entries of a batch */
     WIRE_BYTES = 4 << 20, /* most bytes of a batch, header and bodies */
     WIRE_SMALL = 512,     /* longest body that may travel inside its entry */
@@ -144,6 +145,8 @@ typedef struct {
     unsigned shard, shards;
     uuid_t7 journal; /* a worker's journal, nil for others */
     uint64_t news;   /* a router: raised with each new process behind it; a worker: its process */
+    uint64_t epoch;  /* of a worker's taking of its shard; 0: its journal has none */
+    bool has_epoch;  /* in the form that has it, for a peer of WIRE_EPOCHS */
 } wire_hello_t;
 
 /* GOODBYE */
@@ -154,6 +157,8 @@ typedef enum {
     GOODBYE_JOURNAL,     /* another journal serves this shard */
     GOODBYE_ROLE,        /* this endpoint is not for that role, or the key not for it (any more) */
     GOODBYE_FULL,        /* as many peers are alive here as there may be */
+    GOODBYE_SUPERSEDED, /* another has taken this shard since: the epoch is lower than one that came
+                         */
 } wire_goodbye_t;
 const char *wire_goodbye_text(wire_goodbye_t reason);
 

@@ -173,10 +173,11 @@ static bool s_is_name(slice_t name)
     return true;
 }
 
-static void s_read_hello(unpack_t *from, wire_hello_t *hello)
+static void s_read_hello(unpack_t *from, unsigned version, wire_hello_t *hello)
 {
     *hello = (wire_hello_t){0};
-    if (unpack_array(from, 9) != 9)
+    uint32_t fields = unpack_array(from, version >= WIRE_EPOCHS ? 10 : 9);
+    if (fields < 9)
         from->failed = true;
     hello->role = (wire_role_t)unpack_uint(from, ROLE_CONTROL);
     hello->name = unpack_str(from, WIRE_NAME);
@@ -187,6 +188,9 @@ static void s_read_hello(unpack_t *from, wire_hello_t *hello)
     hello->shards = (unsigned)unpack_uint(from, UINT16_MAX);
     s_read_uuid(from, &hello->journal);
     hello->news = unpack_uint(from, UINT64_MAX);
+    hello->has_epoch = fields == 10;
+    if (hello->has_epoch)
+        hello->epoch = unpack_uint(from, UINT64_MAX);
     if (hello->role < ROLE_GATEWAY || !s_is_name(hello->name) ||
         hello->version_min > hello->version_max)
         from->failed = true;
@@ -231,7 +235,7 @@ static void s_read_rest(unpack_t *from, wire_message_t *self)
         unpack_array(from, 0);
         break;
     case WIRE_HELLO:
-        s_read_hello(from, &self->hello);
+        s_read_hello(from, self->version, &self->hello);
         break;
     case WIRE_GOODBYE:
         s_read_goodbye(from, self);

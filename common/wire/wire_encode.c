@@ -335,7 +335,7 @@ static int s_send_packed(void *socket, const slice_t *route, pack_t *out)
 
 static void s_pack_hello(pack_t *out, const wire_hello_t *hello)
 {
-    pack_array(out, 9);
+    pack_array(out, hello->has_epoch ? 10 : 9);
     pack_uint(out, hello->role);
     pack_str(out, hello->name);
     pack_uint(out, hello->version_min);
@@ -345,13 +345,16 @@ static void s_pack_hello(pack_t *out, const wire_hello_t *hello)
     pack_uint(out, hello->shards);
     pack_bin(out, hello->journal.bytes, UUID_BYTES);
     pack_uint(out, hello->news);
+    if (hello->has_epoch)
+        pack_uint(out, hello->epoch);
 }
 
 int wire_send_hello(void *socket, const slice_t *route, uint64_t sender, uint64_t receiver,
                     const wire_hello_t *hello)
 {
     pack_t out = {0};
-    s_pack_head(&out, WIRE_VERSION_MIN, WIRE_HELLO, sender, receiver, 0);
+    unsigned version = hello->has_epoch ? WIRE_EPOCHS : WIRE_VERSION_MIN;
+    s_pack_head(&out, version, WIRE_HELLO, sender, receiver, 0);
     s_pack_hello(&out, hello);
     return s_send_packed(socket, route, &out);
 }

@@ -20,8 +20,10 @@ const char *wire_goodbye_text(wire_goodbye_t reason)
         "endpoints of "
         "the two configurations, and posternctl keys list there",
         "it has as many peers as there may be: end some, or try again in a few seconds",
+        "another worker has taken this shard since (where the database was restored to an earlier "
+        "time, restart the routers)",
     };
-    return reason >= GOODBYE_LEAVING && reason <= GOODBYE_FULL ? texts[reason] : texts[0];
+    return reason >= GOODBYE_LEAVING && reason <= GOODBYE_SUPERSEDED ? texts[reason] : texts[0];
 }
 
 /* splitmix64's finaliser over both halves, big-endian: spreads ids that share their time bits. */

@@ -91,7 +91,7 @@ class Sequence:
             header = self.peer.hello(self.role, versions=self.dice.choice([(1, 1), (1, 3), (7, 9)]),
                                      news=self.dice.choice([0, 2**64 - 1]), **self.hello)
         elif kind == GOODBYE:
-            header = self.peer.header(GOODBYE, 0, [self.dice.randint(0, 255) % 9, 1, 3])
+            header = self.peer.header(GOODBYE, 0, [self.dice.randint(0, 255) % 10, 1, 3])
         else:
             make = {REQUESTS: self.entry, REPLIES: self.reply, INTERIM: self.reply}.get(kind)
             entries = [make() for _ in range(self.dice.choice([1, 3]))] if make else []
@@ -146,6 +146,17 @@ def test_a_batch_under_way_outlives_a_goodbye(ring, reason):
         while (answer := router.receive(REPLIES))[1][5][0][0] != last[0]:
             pass
         assert answer[1][5][0][3] == 204
+
+
+@pytest.mark.parametrize("versions, fields, version", [((1, 3), 9, 1), ((1, 4), 10, 4)])
+def test_a_worker_tells_its_epoch_to_whom_understands_it(ring, versions, fields, version):
+    with Host(ring, "rogue-workers", "router-9", "channel-0") as router:
+        router.meet(ROUTER, versions=versions)
+        hello = router.hello(ROUTER, versions=versions)
+        hello[3] = 0  # for nobody it knows: to be answered
+        router.send(hello)
+        _, header, _ = router.receive(HELLO)
+        assert (header[0], len(header[5])) == (version, fields)
 
 
 def test_refusals_for_one_that_leaves_meanwhile(ring):

@@ -152,11 +152,11 @@ def test_deep_nesting(ring, peer):
     ring.wait(lambda: malformed(ring, peer.process) >= before + 4, what="nesting to be counted")
 
 
-@pytest.mark.parametrize("version", [0, 4, 255])
+@pytest.mark.parametrize("version", [0, 5, 255])
 def test_an_unknown_version_gets_goodbye_with_the_range(peer, version):
     peer.send(peer.hello(peer.role, versions=(version, version), version=version))
     _, header, _ = peer.receive(GOODBYE)
-    assert header[5] == [2, 1, 3]
+    assert header[5] == [2, 1, 4]
 
 
 def test_versions_that_do_not_meet_get_goodbye(peer):
@@ -316,6 +316,38 @@ def test_a_rogue_worker_gets_no_live_shard(ring, worker, more, reason):
     assert worker.refusal(WORKER, journal=os.urandom(16), **more) == reason
     worker.send(worker.header(REPLIES, 0, [rogue.reply()]))
     worker.send(worker.header(CREDIT, 1))
+
+
+def test_the_higher_epoch_has_the_shard(make_ring):
+    """Whichever connection is newer; a worker that could tell its epoch has nothing before it does."""
+    lone = make_ring()
+    lone.spawn("router", wait_ready=False)
+    lone.wait(lambda: lone.ready("router-0"), what="the router")
+    bot = {"kind": 1, "shards": 1, "journal": os.urandom(16), "versions": (1, 4)}
+    with Rogue(lone, "router-workers", "bot-0.a") as old, Rogue(lone, "router-workers", "bot-0.b") as new, \
+            Rogue(lone, "router-workers", "bot-0.c") as former, Rogue(lone, "router-requests", "authd-0") as authd:
+        authd.greet(AUTHD, versions=(1, 3))
+
+        def got(worker):
+            authd.send(authd.requests(rogue.request(op=4, principal=rogue.principal())))
+            found = worker.receive(REQUESTS)
+            worker.send(worker.header(CREDIT, found[1][4]))
+            return found[0] == REQUESTS
+        old.greet(WORKER, epoch=5, **bot)
+        assert got(old)
+        new.send(new.hello(WORKER, **bot))
+        assert new.receive(HELLO)[1][3] == 0, "asked to tell"
+        assert got(old)
+        new.greet(WORKER, epoch=6, **bot)
+        assert got(new)
+        old.instance += 2
+        old.peer = 0
+        assert old.refusal(WORKER, epoch=5, **bot) == 7
+        new.send(new.header(GOODBYE, 0, [1, 1, 4]))
+        assert old.refusal(WORKER, epoch=5, **bot) == 7, "nor where there is no worker"
+        assert old.greet(WORKER, epoch=7, **bot) and got(old)
+        former.greet(WORKER, **{**bot, "versions": (1, 3)})
+        assert got(former), "an earlier release is judged by its connection"
 
 
 def test_replies_to_nobody_are_dropped_and_counted(ring, make_ring):

@@ -154,6 +154,9 @@ static void test_hello_and_numbers_come_back(void **state)
                           .news = 12};
     uuid_new(&hello.journal);
     assert_int_equal(wire_send_hello(s_out, NULL, 7, 0, &hello), 0);
+    hello.has_epoch = true;
+    hello.epoch = UINT64_MAX;
+    assert_int_equal(wire_send_hello(s_out, NULL, 7, 0, &hello), 0);
     assert_int_equal(wire_send_number(s_out, NULL, WIRE_CREDIT, 7, 8, 900), 0);
     assert_int_equal(wire_send_goodbye(s_out, NULL, 7, 8, GOODBYE_SHARDS), 0);
     wire_message_t *message = wire_message_new();
@@ -163,6 +166,12 @@ static void test_hello_and_numbers_come_back(void **state)
     assert_true(slice_is(message->hello.name, "bot-3"));
     assert_true(uuid_eq(&message->hello.journal, &hello.journal));
     assert_int_equal(message->hello.news, 12);
+    assert_false(message->hello.has_epoch);
+    s_release(&caught);
+    s_catch(&caught);
+    assert_int_equal(s_decode(message, &caught, ALL_KINDS), 0);
+    assert_true(message->hello.has_epoch && message->hello.epoch == UINT64_MAX);
+    assert_int_equal(message->version, WIRE_EPOCHS);
     s_release(&caught);
     s_catch(&caught);
     assert_int_equal(s_decode(message, &caught, ALL_KINDS), 0);

@@ -71,6 +71,9 @@ uint64_t journal_recovered(const journal_t *self);
 /* Drawn when the journal was made. */
 const uuid_t7 *journal_uuid(const journal_t *self);
 
+/* Rises with each process that takes the shard, also on another host; 0: this engine has none. */
+uint64_t journal_epoch(const journal_t *self);
+
 typedef enum {
     JOURNAL_STORED,
     JOURNAL_RESENT,   /* the id was stored before */

@@ -266,6 +266,7 @@ static void s_connect(worker_t *self)
         .shards = self->shard.shards,
         .journal = *journal_uuid(self->journal),
         .news = uuid_instance(),
+        .epoch = journal_epoch(self->journal),
     };
     const char *endpoint;
     for (unsigned i = 0; (endpoint = conf_endpoint(self->conf, SET_worker_routers, i)); i++) {

@@ -90,9 +90,10 @@ class Rogue:
         return [version, kind, self.instance, self.peer, batch, list(entries)]
 
     def hello(self, role, name=None, versions=(1, 1), kind=0, shard=0, shards=0, journal=NIL,
-              news=0, version=1):
+              news=0, version=1, epoch=None):
+        told = [] if epoch is None else [epoch]
         return self.header(HELLO, 0, [role, name or self.name, *versions, kind, shard, shards,
-                                      journal, news], version)
+                                      journal, news, *told], 4 if told else version)
 
     def requests(self, *entries):
         """A header of REQUESTS as the next batch; the answers come back to this peer."""

@@ -143,6 +143,11 @@ void journal_inspect(journal_t *self, journal_state_t *state)
             state->keys += tables.keys[i].count;
 }
 
+uint64_t journal_epoch(const journal_t *self)
+{
+    return atomic_load(&self->epoch);
+}
+
 const uuid_t7 *journal_uuid(const journal_t *self)
 {
     return &self->uuid;
