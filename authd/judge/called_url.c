@@ -37,9 +37,18 @@ bool called_app(view_t *view, const source_t *source, char app_id[UUID_TEXT], ap
     return found;
 }
 
-unsigned called_as(op_owner_t kind)
+unsigned called_as(unsigned op, const source_t *source)
 {
-    return kind == OWNER_CHANNEL ? OP_channel_signed
-           : kind == OWNER_BOT   ? OP_bot_signed
-                                 : OP_extension_signed;
+    if (source)
+        return source->kind == OWNER_CHANNEL ? OP_channel_signed
+               : source->kind == OWNER_BOT   ? OP_bot_signed
+                                             : OP_extension_signed;
+    switch (op_find(op)->owner) {
+    case OWNER_BOT:
+        return OP_bot_sourced;
+    case OWNER_EXTENSION:
+        return OP_extension_sourced;
+    default:
+        return op; /* who knows events for channels knows sources */
+    }
 }

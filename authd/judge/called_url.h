@@ -1,4 +1,5 @@
-/* Requests to a source's own address, as they go on to its worker. Private to authd/judge. */
+/* Events that sources go along with, at a source's own address or not, as they go on to their
+ * worker. Private to authd/judge. */
 #ifndef POSTERN_AUTHD_JUDGE_CALLED_URL_H
 #define POSTERN_AUTHD_JUDGE_CALLED_URL_H
 
@@ -16,7 +17,9 @@ slice_t called_url_take(judge_t *judge, wire_request_t *request);
 bool called_app(view_t *view, const source_t *source, char app_id[UUID_TEXT], app_t *app,
                 extension_t *extension);
 
-/* The operation as which the worker of this kind gets it, and asks for the signature. */
-unsigned called_as(op_owner_t kind);
+/* The operation as which a worker gets an event OP for a target with sources: one that none takes
+ * for an event without. SOURCE: at whose address it came, so that the worker asks for the
+ * signature; NULL: at no such address. */
+unsigned called_as(unsigned op, const source_t *source);
 
 #endif

@@ -22,6 +22,7 @@ typedef struct {
     bool bound;       /* the token has terms */
     source_t source;  /* at whose address it came */
     bool signs;       /* there is one */
+    bool sourced;     /* sources of the target go along */
     user_role_t role; /* of a person */
     terms_t terms;
     slice_t detail;  /* of the refusal */

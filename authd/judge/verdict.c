@@ -207,6 +207,7 @@ static bool s_add_sources(case_t *self)
     if (record->len <= WIRE_HANDLER)
         before = 0;
     request->handler = slice(record->data + before, record->len - before);
+    self->sourced = true;
     return fits;
 }
 
@@ -291,7 +292,7 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
     case_t this;
     slice_t target = request->target;
     this.judge = self;
-    this.operates = this.owns = this.placed = this.signs = false;
+    this.operates = this.owns = this.placed = this.signs = this.sourced = false;
     this.view = view;
     this.request = request;
     this.detail = slice("", 0);
@@ -314,8 +315,8 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
     if (verdict.code == ERROR_none && !s_add_sources(&this))
         s_refuse_sources(&this, &verdict);
     s_blank(&request->shown);
-    if (verdict.code == ERROR_none && this.signs)
-        request->op = called_as(this.source.kind);
+    if (verdict.code == ERROR_none && this.sourced)
+        request->op = called_as(request->op, this.signs ? &this.source : NULL);
     s_check_damage(&this, target, &verdict);
     return verdict;
 }

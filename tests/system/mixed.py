@@ -7,12 +7,15 @@ A round is an installation with two gateways that the version before has made an
 process is ended and started anew by this version's program, as a rolling restart does; what has no store (gateways,
 the router) goes back and forth on the way. In each mix messages for a channel, an extension and a bot whose handler
 is called have to be answered 2xx, a user is made, and what is stored is read. At the end everything that was
-answered 2xx is stored once, and the handler was called for each event under one id. A writer repeats what a gateway's
+answered 2xx is stored once, and the handler was called for each event under one id. From the moment on that authd is new there are sources: what their sender
+has not signed, or shows another secret for, is let in by no mix; what it has, by this version whole. A writer repeats what a gateway's
 end cut off, with its Idempotency-Key. The seed is printed.
 """
 
 import argparse
 import collections
+import hashlib
+import hmac
 import json
 import pathlib
 import random
@@ -58,8 +61,44 @@ class Place:
         assert not self.tally.failed, self.tally.failed[:3]
 
 
+class Sources:
+    """A channel and a bot, whose sources the version before does not know."""
+    SECRET = "a secret of mixed versions"
+
+    def __init__(self, ring, owner):
+        self.ring, token = ring, ring.manage("token_create", owner, rate=0)
+        ring.manage("channel_create", name="mixed_sources", owner=owner)
+        ring.manage("bot_create", name="mixed_sources", owner=owner)
+        self.urls = []
+        for kind, path, scheme, header in (("channel", "channelsbyname", "github", self.sign), ("channel", "channelsbyname", "gitlab", self.show),
+                                           ("bot", "bots", "gitlab", self.show)):
+            name = "mixed_sources"
+            made = ring.manage("source_create", kind=kind, to=name, scheme=scheme, secret=self.SECRET, for_token=token["id"])
+            self.urls += [(ring.url(f"/api/v2/{path}/{name}/incoming", token["token"]), header), (made["address"], header)]
+
+    def sign(self, secret, body):
+        return {"X-Hub-Signature-256": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}
+
+    def show(self, secret, body):
+        return {"X-Gitlab-Token": secret}
+
+    def post(self, whole, steps):
+        """WHOLE: each process is of this version."""
+        body = b'{"text": "signed"}'
+        for url, header in self.urls:
+            for secret in (self.SECRET, "another", None):
+                headers = {"Content-Type": "application/json", **(header(secret, body) if secret else {})}
+                try:
+                    status = self.ring.request("POST", url, body, headers=headers).status_code
+                except postern.requests.ConnectionError:
+                    continue  # as of post_news
+                good = secret == self.SECRET
+                assert status // 100 == 2 if whole and good else good or status in (401, 404, 503), (status, secret, url, steps)
+
+
 class Round:
     def __init__(self, ring, before, seed):
+        self.sources = None
         self.ring, self.before, self.dice = ring, before, random.Random(seed)
         self.names, self.users, self.steps = [], 0, []
         self.new = dict.fromkeys(ring.names, False)
@@ -89,6 +128,10 @@ class Round:
         self.ring.binaries = postern.BIN if self.dice.random() < 0.5 else self.before
         assert len(self.ring.ctl("user", "list", "--limit", 500)["users"]) == len(KINDS) + self.users
         self.post_news()
+        if self.new["authd-0"]:
+            self.ring.binaries = postern.BIN
+            self.sources = self.sources or Sources(self.ring, "mixed1@example.org")
+            self.sources.post(all(self.new.values()), self.steps)
 
     def post_news(self):
         """What the version before has not: a clean answer, and a 2xx where each process knows it."""
