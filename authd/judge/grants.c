@@ -25,12 +25,28 @@ static bool s_fits(const grant_t *grant, unsigned feed)
            (op->owner == op_find(feed)->owner || op->owner == OWNER_AUTHD);
 }
 
-static error_code_t s_judge(judge_t *judge, view_t *view, const uint8_t key[GRANT_KEY],
-                            const grant_t *grant, unsigned feed, int64_t wall_ms, uuid_t7 *reader)
+/* By which the reader is to have the right: of deliveries it is another one than of messages. 0:
+ * who reads by a webhook token has none. */
+static unsigned s_right(const grant_t *grant, ask_kind_t kind)
 {
-    wire_request_t request = {
-        .op = grant->op, .method = OP_GET, .target = grant->name, .client = grant->client};
-    if (!s_fits(grant, feed) || !grant_is_sealed(grant, key))
+    const op_t *op = op_find(grant->op);
+    if (kind != ASK_DELIVERIES || !op)
+        return grant->op;
+    return op->credentials != CRED_PERSON ? 0
+           : op->owner == OWNER_BOT       ? OP_person_bot_deliveries
+           : op->owner == OWNER_EXTENSION ? OP_person_extension_deliveries
+                                          : 0;
+}
+
+static error_code_t s_judge(judge_t *judge, view_t *view, const uint8_t key[GRANT_KEY],
+                            const grant_t *grant, unsigned feed, ask_kind_t kind, int64_t wall_ms,
+                            uuid_t7 *reader)
+{
+    wire_request_t request = {.op = s_right(grant, kind),
+                              .method = OP_GET,
+                              .target = grant->name,
+                              .client = grant->client};
+    if (!s_fits(grant, feed) || !request.op || !grant_is_sealed(grant, key))
         return ERROR_not_allowed;
     error_code_t code = verdict_regrant(judge, view, &request, &grant->token, wall_ms);
     *reader = request.principal.user;
@@ -105,7 +121,8 @@ error_code_t grants_judge(judge_t *judge, view_t *view, const uint8_t key[GRANT_
     bytes_in_t in = {ask.rows.data, ask.rows.len, false};
     for (uint32_t i = 0; i < ask.grants && ask_next_grant(&ask, &in, &grant); i++) {
         uuid_t7 reader = {{0}};
-        error_code_t why = s_judge(judge, view, key, &grant, request->op, wall_ms, &reader);
+        error_code_t why =
+            s_judge(judge, view, key, &grant, request->op, ask.kind, wall_ms, &reader);
         if (i == 0)
             request->principal.target = grant.target;
         if (ask.kind == ASK_PAGE || ask.kind == ASK_SPAN)

@@ -127,7 +127,7 @@ static bool s_is_known(const ask_t *ask)
 {
     if (ask->kind == ASK_FEED)
         return ask->bare ? ask->grants == 0 : ask->grants > 0;
-    if (ask->kind == ASK_SPAN)
+    if (ask->kind == ASK_SPAN || ask->kind == ASK_DELIVERIES)
         return ask->grants > 0;
     if (ask->kind == ASK_LIST || ask->kind == ASK_HINTS)
         return ask->grants == 1;

@@ -6,7 +6,7 @@
  * what one target has behind a place in its own order; a span for what several targets of one shard
  * have, each behind a place in its own order, in the order of the log. A list asks authd itself,
  * which of the targets the reader of a stream of all may see; hints (hint.h) ask it what else is
- * new to that reader.
+ * new to that reader, and deliveries ask a shard what is new of those of the reader's own targets.
  *
  * A grant is a right to read a target that authd gave when a stream was opened, and judges again
  * whenever it passes. Its seal, a MAC that only authds can make, binds it to the token, the target
@@ -42,7 +42,7 @@ bool grant_is_sealed(const grant_t *grant, const uint8_t key[GRANT_KEY]);
 void grant_write(const grant_t *grant, bytes_t *out);
 bool grant_read(bytes_in_t *in, grant_t *grant);
 
-typedef enum { ASK_FEED = 1, ASK_PAGE, ASK_SPAN, ASK_LIST, ASK_HINTS } ask_kind_t;
+typedef enum { ASK_FEED = 1, ASK_PAGE, ASK_SPAN, ASK_LIST, ASK_HINTS, ASK_DELIVERIES } ask_kind_t;
 
 enum { PAGE_HOLD_MS = 800 /* less than the time of a resend */ };
 
@@ -78,7 +78,8 @@ bool span_row_read(bytes_in_t *in, span_row_t *row);
 typedef struct {
     ask_kind_t kind;
     union {
-        uint32_t generation; /* of the set of grants; a feed's */
+        uint32_t generation; /* of the set of grants; a feed's. Deliveries': the worker's process,
+                                0: it is not known */
         uint32_t hold_ms;    /* a page's: so long it is held while there is nothing, up to
                                 PAGE_HOLD_MS; a worker of before holds none */
     };
@@ -89,7 +90,8 @@ typedef struct {
     uuid_t7 journal; /* of which AFTER is */
     uint64_t after;  /* a log sequence; of a span that behind which all is asked for, 0: it is not
                         known. A list: the digest of the one that is known. Hints: the
-                        row of the audit up to which changes are known; 0: none is */
+                        row of the audit up to which changes are known; 0: none is.
+                        Deliveries: the change up to which they are known */
     page_from_t from;
     position_t position;
     uint64_t count;  /* LAST's; MARK's: of the shards of the log; of hints: which events, bits */

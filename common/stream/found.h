@@ -15,7 +15,8 @@ typedef enum {
     FOUND_RESET,      /* a page's position is not of this history */
     FOUND_SPAN,       /* frames of a span, and behind them a standing_t for each of its rows */
     FOUND_LISTED,     /* by authd: what a stream of several has, listed_t; opens it, too */
-    FOUND_HINTS,      /* by authd: hint_t's */
+    FOUND_HINTS,      /* hint_t's: by authd; or, of deliveries, by a worker, with a reset where the
+                         changes behind those that are known are not known any more */
     FOUND_KINDS
 } found_kind_t;
 
@@ -25,7 +26,8 @@ typedef struct {
     found_kind_t kind;
     bool more; /* a page, a span: there is more behind it. A list: it is another one */
     reset_t reset;
-    uint32_t generation; /* of hints: whether the reader may see how the ring fares */
+    uint32_t generation; /* of hints: whether the reader may see how the ring fares; of
+                            deliveries the worker's process */
     uuid_t7 journal;
     uint32_t shard, shards;
     uint64_t after, upto; /* a feed's; of a page UPTO: what the target has up to there is given. A

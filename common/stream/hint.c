@@ -7,7 +7,8 @@
 static const char *const s_names[EVENTS] = {[EVENT_message] = "message",
                                             [EVENT_token_used] = "token_used",
                                             [EVENT_directory] = "directory",
-                                            [EVENT_health] = "health"};
+                                            [EVENT_health] = "health",
+                                            [EVENT_delivery] = "delivery"};
 
 unsigned event_of(slice_t name)
 {

@@ -3,7 +3,8 @@
  * otherwise. They are not durable: one that is missed is not sent again, and a reader that comes
  * back asks for what it shows.
  *
- * A lane asks authd for them (ASK_HINTS in ask.h), by the grant of its stream of all.
+ * A lane asks authd for them (ASK_HINTS in ask.h), by the grant of its stream of all, and workers
+ * for those of deliveries (ASK_DELIVERIES).
  * Threading: no state, any thread. */
 #ifndef POSTERN_STREAM_HINT_H
 #define POSTERN_STREAM_HINT_H
@@ -16,6 +17,7 @@ typedef enum {
     EVENT_token_used,
     EVENT_directory,
     EVENT_health,
+    EVENT_delivery,
     EVENTS
 } event_t;
 enum { EVENT_HINTS = (1 << EVENTS) - 1 - (1 << EVENT_message) };
@@ -27,8 +29,8 @@ enum { HINT_JSON = 1024, HINT_ROWS = 100 /* most in an answer */ };
 
 typedef struct {
     event_t event;
-    uuid_t7 key;    /* of what it is about; of token_used the token */
-    uint64_t stamp; /* token_used: when it was, ms since 1970 */
+    uuid_t7 key;    /* of what it is about; of token_used the token, of delivery the target */
+    uint64_t stamp; /* token_used: when it was, ms since 1970; delivery: its number */
     slice_t json;   /* the event's data, an object in one line */
 } hint_t;
 

@@ -19,7 +19,14 @@ enum {
 
 /* What a slot's owner is: a request of HTTP, or for the lane's own streams (gateway/stream) a feed,
  * a strand that reads a page, or a stream that asks for its targets. */
-typedef enum { SLOT_REQUEST, SLOT_FEED, SLOT_PAGE, SLOT_LIST, SLOT_HINTS } slot_kind_t;
+typedef enum {
+    SLOT_REQUEST,
+    SLOT_FEED,
+    SLOT_PAGE,
+    SLOT_LIST,
+    SLOT_HINTS,
+    SLOT_DELIVERIES
+} slot_kind_t;
 
 typedef struct slot {
     /* the owner's */

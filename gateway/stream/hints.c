@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/stream/hint.h"
+#include "gateway/stream/delivering.h"
 #include "gateway/stream/several_self.h"
 
 #include <stdlib.h>
@@ -25,6 +26,7 @@ struct hints {
     unsigned watched; /* watch_changed */
     used_t used[HINTS_TOKENS];
     unsigned used_len;
+    delivering_t *delivering; /* or NULL */
     h2o_linklist_t in_hinting;
 };
 
@@ -42,7 +44,15 @@ hints_t *hints_new(stream_t *stream)
         abort();
     self->stream = stream;
     self->since_wall_ms = clock_wall_ms() - SEVERAL_SLACK_MS;
+    if (s_wants(self, EVENT_delivery))
+        self->delivering = delivering_new(stream);
     return self;
+}
+
+void hints_take_row(hints_t *self, const listed_t *listed)
+{
+    if (self && self->delivering)
+        delivering_add(self->delivering, listed);
 }
 
 void hints_destroy(hints_t **self_p)
@@ -52,6 +62,7 @@ void hints_destroy(hints_t **self_p)
         return;
     for (unsigned i = 0; i < self->used_len; i++)
         free(self->used[i].waits);
+    delivering_destroy(&self->delivering);
     bytes_free(&self->ask);
     free(self);
     *self_p = NULL;
@@ -70,6 +81,8 @@ void hints_stop(streams_t *streams, hints_t *self)
     if (streams_is_asked(streams, self->slot))
         streams->hints--;
     streams_unask(streams, &self->slot);
+    if (self->delivering)
+        delivering_stop(streams, self->delivering);
     streams_unlink(&self->in_hinting);
 }
 
@@ -182,6 +195,8 @@ void hints_turn(streams_t *streams)
         if (stream_is_behind(self->stream, streams->now_ms))
             continue;
         s_look(streams, self);
+        if (self->delivering)
+            delivering_turn(streams, self->delivering);
         if (!streams_is_asked(streams, self->slot))
             s_ask(streams, self);
     }

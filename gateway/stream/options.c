@@ -139,8 +139,8 @@ static const char *s_read_events(const op_t *op, slice_t params, stream_options_
         return NULL;
     options->events = s_events(text);
     if (!options->events)
-        return "events must be some of message, token_used, directory and health, separated by "
-               "commas.";
+        return "events must be some of message, delivery, token_used, directory and health, "
+               "separated by commas.";
     if (!(options->events & EVENT_HINTS))
         return NULL;
     if (op->credentials != CRED_PERSON)

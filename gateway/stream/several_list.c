@@ -33,6 +33,7 @@ static void s_take_row(streams_t *self, stream_t *stream, const listed_t *listed
     const op_t *op = op_find(listed->grant.op);
     several_t *several = stream->several;
     if (op && op->owner != OWNER_AUTHD && op->deed == DOES_STREAM) {
+        hints_take_row(several->hints, listed);
         if (stream->options.events & 1u << EVENT_message)
             s_add(self, stream, listed);
     } else if (op && op->deed == DOES_STREAM && !several->right) {

@@ -5,6 +5,7 @@
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 #include "gateway/ring/reply.h"
+#include "gateway/stream/delivering.h"
 #include "gateway/stream/hints.h"
 #include "gateway/stream/refusal.h"
 #include "gateway/stream/several.h"
@@ -295,6 +296,8 @@ void streams_answered(streams_t *self, slot_t *slot, const wire_reply_t *reply, 
         feeds_answered(asker, slot, reply, body);
     else if (slot->kind == SLOT_PAGE)
         paging_answered(self, asker, reply, body);
+    else if (slot->kind == SLOT_DELIVERIES)
+        delivering_answered(self, asker, reply, body);
     else if (slot->kind == SLOT_HINTS)
         hints_answered(self, asker, reply, body);
     else

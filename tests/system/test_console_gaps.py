@@ -20,6 +20,7 @@ SERVED = (
     ("23", "GET", "/health", None), ("24", "GET", "/health/series?minutes=5", None), ("25", "GET", "/about", None),
     ("26", "GET", "/audit?order=desc&limit=2&op=channel_create", None),
     ("26", "GET", "/audit?limit=2", "Accept: application/x-ndjson"),
+    ("3", "GET", "/streams?events=message,delivery,token_used,directory,health", None),
     ("9", "GET", "/channels/{channel}/counts?hours=24", None), ("9", "GET", "/bots/{bot}/counts", None),
     ("8", "POST", "/bots/{bot}/handler/test", {"url": "http://127.0.0.1:9/"}),
     ("22", "POST", "/invitations/accept", {"invitation": "{invitation}", "password": PASSWORD + " more", "cookie": True}),
@@ -27,7 +28,7 @@ SERVED = (
 # Messages, streams and deliveries by session. Where there is such an endpoint, it takes the owner's cookie.
 BY_SESSION = (
     ("1", "GET", "/channels/{channel}/messages?last=5", None), ("2", "GET", "/users/me/messages", None),
-    ("3", "GET", "/streams", None), ("4", "POST", "/channels/{channel}/messages", {"text": "hello"}),
+    ("4", "POST", "/channels/{channel}/messages", {"text": "hello"}),
     ("5", "GET", "/deliveries", None), ("5", "GET", "/bots/{bot}/deliveries", None),
     ("6", "GET", "/bots/{bot}/deliveries/1", None), ("7", "POST", "/bots/{bot}/deliveries/replay", {"dry_run": True}),
     ("7", "GET", "/bots/{bot}/deliveries/replay", None),
@@ -40,7 +41,7 @@ class Curl:
 
     def __call__(self, method, path, body=None, *more):
         """(status, body's text)"""
-        args = ["curl", "-sS", "-m", "5" if path != "/streams" else "1", "-X", method, "-b", self.jar, "-c", self.jar, "-w", "\n%{http_code}",
+        args = ["curl", "-sS", "-m", "1" if path.startswith("/streams") else "5", "-X", method, "-b", self.jar, "-c", self.jar, "-w", "\n%{http_code}",
                 "-H", f"Origin: {self.url.removesuffix('/api/v2')}", *more]
         if self.csrf and method != "GET":
             args += ["-H", f"X-CSRF-Token: {self.csrf}"]

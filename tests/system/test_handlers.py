@@ -13,6 +13,8 @@ import pytest
 
 from harness import postern
 from harness.handler import Handler
+from test_signed_in import Reader
+from test_stream_hints import Hints
 
 SETTINGS = {"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 20, "delivery.timeout_ms": 1000}
 
@@ -384,3 +386,31 @@ def test_deliveries_are_counted_by_the_hour(calling, name):
     calling.kill("bot-0")
     calling.wait_ready("bot-0")
     assert all_of() == (5, 1, 2, 1)
+
+
+def test_a_page_is_told_of_its_own_deliveries(calling, name):
+    """In the stream of all: to who owns the bot or app, not to a subscriber; also when its worker is another process."""
+    ada, bea = Reader(calling, f"a_{name}"), Reader(calling, f"b_{name}")
+    bot = calling.bot(name, ada.user, [bea.user])
+    app = calling.extension(name, ada.user)["sandbox"]
+    with Choosy() as handler, Hints(calling, ada, "delivery") as page, Hints(calling, bea, "delivery,directory") as other:
+        calling.ctl("bot", "handler", "set", name, handler.url)
+        calling.ctl("extension", "handler", "set", name, handler.url, "--environment", "sandbox")
+        assert calling.post(calling.bot_url(name, ada.user.token), b"one").status_code == 200
+        page.until("delivery", lambda data: data["state"] == "delivered")
+        told = page.of("delivery")
+        assert [(row["state"], row["outcome"], row["status"]) for row in told[:2]] == [("pending", None, None), ("delivered", "answered", 200)]
+        assert told[0]["target"] == {"kind": "bot", "id": bot["id"], "name": name} and told[0]["number"] == told[1]["number"]
+        assert calling.post(calling.extension_url(app, ada.user.token), b"dead").status_code == 200
+        dead = page.until("delivery", lambda data: data["state"] == "dead")
+        assert dead["target"]["app"] == app.app_id and dead["status"] == 410
+        shown = ada.by_cookie("GET", f"/extensions/{app.app_id}/deliveries?id={dead['number']}").json()["deliveries"]
+        assert [row["state"] for row in shown] == ["dead"]
+        calling.kill("bot-0")
+        calling.wait_ready("bot-0")
+        assert page.until("delivery", lambda data: data["target"] is None)["number"] is None  # ask for all
+        assert calling.post(calling.bot_url(name, ada.user.token), b"again").status_code == 200
+        page.until("delivery", lambda data: data["state"] == "delivered" and data["number"] > told[0]["number"])
+        bea.by_cookie("PUT", "/users/me", {"name": "Bea"})
+        other.until("directory", lambda data: data["op"] == "user_edit")
+        assert not other.of("delivery")

@@ -77,6 +77,7 @@ delivery_t *delivery_new(const delivery_options_t *options, int64_t now_ms, char
     self->scanned_ms = now_ms;
     self->judge = message_new();
     self->tally = tally_new();
+    self->news = news_new();
     LIST_INIT(&self->trials);
     self->trials_limit = limiter_new();
     self->guard = egress_new(options->allow, err, err_size);
@@ -105,6 +106,7 @@ void delivery_destroy(delivery_t **self_p)
     tables_close(&self->tables);
     owners_close(&self->owners);
     tally_destroy(&self->tally);
+    news_destroy(&self->news);
     limiter_destroy(&self->trials_limit);
     json_free(&self->json);
     outlet_renderer_destroy(&self->renderer);
@@ -127,6 +129,11 @@ int delivery_wait_ms(const delivery_t *self)
 bool delivery_is_idle(const delivery_t *self)
 {
     return self->owners.calls == 0 && self->trials_len == 0;
+}
+
+const news_t *delivery_news(const delivery_t *self)
+{
+    return self->news;
 }
 
 bool delivery_wants(const delivery_t *self, const uuid_t7 *target)
@@ -159,6 +166,7 @@ void delivery_stir(delivery_t *self, const uuid_t7 *target, uint64_t log)
 {
     lane_t *lane = tables_lane(&self->tables, target);
     lane->newest_log = log;
+    news_add(self->news, target, log, 0, OUTBOX_PENDING, NULL, 0);
     s_await(self, lane);
 }
 
@@ -182,6 +190,7 @@ void delivery_revive(delivery_t *self, const uuid_t7 *target, uint64_t log, int6
     if (tables_find(&self->tables, log))
         return;
     lane->newest_note = journal_note(self->options.journal, &note);
+    news_add(self->news, target, log, lane->newest_note, OUTBOX_PENDING, NULL, 0);
     s_await(self, lane);
 }
 

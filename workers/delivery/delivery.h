@@ -22,6 +22,7 @@
 
 #include "workers/caller/caller.h"
 #include "workers/delivery/handlers.h"
+#include "workers/delivery/news.h"
 #include "workers/post/history.h"
 
 enum {
@@ -93,6 +94,9 @@ typedef struct {
  * replay ends with the process: the items that it has not revived are still dead. */
 void delivery_replay(delivery_t *self, const uuid_t7 *target, const delivery_replay_t *replay,
                      int64_t now_ms);
+
+/* What has changed of deliveries. */
+const news_t *delivery_news(const delivery_t *self);
 
 /* What the next call of a target's handler waits for, beside its schedule: a constant text, or
  * NULL. */

@@ -9,6 +9,8 @@ enum { HELD_MS = 1000 }; /* without a call, where this process lacks something f
 static void s_note(delivery_t *self, item_t *item, const journal_note_t *note, slice_t json)
 {
     item->note = journal_note(self->options.journal, note);
+    news_add(self->news, &note->target, note->log, item->note, note->state,
+             delivery_outcome_name(note->attempt.outcome), note->attempt.status);
     delivery_release(self, item);
     item->ended = note->state != OUTBOX_PENDING;
     STAILQ_INSERT_TAIL(&self->unsaved, item, link);

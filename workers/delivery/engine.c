@@ -139,6 +139,13 @@ static void s_stored(void *engine, const uuid_t7 *target, uint64_t log)
     delivery_stir(((delivery_engine_t *)engine)->delivery, target, log);
 }
 
+static void s_news(const void *engine, const ask_t *ask, const interest_t *targets, found_t *found,
+                   bytes_t *rows)
+{
+    const delivery_engine_t *self = engine;
+    news_tell(delivery_news(self->delivery), self->journal, ask, targets, found, rows);
+}
+
 static const verb_fn s_verbs[VERBS] = {
 #define VERB(name, function) [VERB_##name] = function,
     DELIVERY_VERBS(VERB)
@@ -159,4 +166,5 @@ const worker_engine_t delivery_engine = {
     .awaits = s_awaits,
     .answer = s_answer,
     .stored = s_stored,
+    .news = s_news,
 };

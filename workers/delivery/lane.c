@@ -26,7 +26,8 @@ void lane_read_health(lane_t *self, slice_t bytes)
     memcpy(&row, bytes.data, sizeof row);
     self->version = le64toh(row.version);
     self->failing_ms = le64toh(row.failing_ms);
-    self->standing = row.standing <= STANDING_FAILING ? (standing_t)row.standing : STANDING_GOOD;
+    self->standing =
+        row.standing <= STANDING_FAILING ? (lane_standing_t)row.standing : STANDING_GOOD;
 }
 
 void lane_note_health(const lane_t *self, journal_t *journal)
@@ -118,7 +119,7 @@ void lane_end_wait(lane_t *self)
     self->waits_said = false;
 }
 
-static void s_disable(lane_t *self, standing_t standing)
+static void s_disable(lane_t *self, lane_standing_t standing)
 {
     char target[UUID_TEXT];
     self->standing = standing;

@@ -43,7 +43,7 @@ enum {
     LANES_LOADED = 32 << 20, /* bytes of all lanes' events, past which one lane loads, one item */
 };
 
-typedef enum { STANDING_GOOD, STANDING_GONE, STANDING_FAILING } standing_t;
+typedef enum { STANDING_GOOD, STANDING_GONE, STANDING_FAILING } lane_standing_t;
 
 /* An item in memory: it waits for its call, is under way, or waits for its note's commit. */
 typedef struct item {
@@ -74,7 +74,7 @@ typedef struct lane {
     struct owner *owner; /* of its handler; NULL: never looked at */
     uint64_t version;    /* of the handler that the health is of */
     uint64_t failing_ms; /* running time since when no call succeeded; 0: the last one did */
-    standing_t standing;
+    lane_standing_t standing;
     unsigned failures;        /* in a row, for the breaker */
     uint64_t closed_ms;       /* no call before: breaker or Retry-After */
     const char *waits;        /* for what, before its next call; NULL: for nothing */

@@ -27,6 +27,7 @@ struct delivery {
     bool held;
     int wait_ms;
     tally_t *tally;
+    news_t *news;
     json_out_t json;
     message_t *judge;            /* of what is answered */
     outlet_renderer_t *renderer; /* of outlets' calls; NULL: there was none yet */

@@ -5,9 +5,11 @@
 #define POSTERN_WORKERS_POST_ENGINE_H
 
 #include "common/conf/conf.h"
+#include "common/stream/found.h"
 #include "workers/journal/journal.h"
 #include "workers/message/json_out.h"
 #include "workers/post/drain.h"
+#include "workers/post/interest.h"
 #include "workers/post/reading.h"
 #include "workers/post/verbs.h"
 
@@ -33,6 +35,9 @@ typedef struct worker_engine {
     bool (*answer)(void *engine, const drain_batch_t *from, const job_t *job, json_out_t *out);
     void (*stored)(void *engine, const uuid_t7 *target,
                    uint64_t log); /* such an event was stored */
+    /* What is new of the deliveries of TARGETS, as ASK_DELIVERIES asks for it: fills FOUND. */
+    void (*news)(const void *engine, const ask_t *ask, const interest_t *targets, found_t *found,
+                 bytes_t *rows);
 } worker_engine_t;
 
 #endif

@@ -4,6 +4,7 @@
 #include "common/stream/ask.h"
 #include "common/stream/found.h"
 #include "workers/post/answer.h"
+#include "workers/post/engine.h"
 #include "workers/post/history.h"
 #include "workers/post/span.h"
 
@@ -210,6 +211,27 @@ static void s_supersede(const reading_t *self, answering_t *with)
     }
 }
 
+static bool s_has_moved(const feed_t *self, const shard_t *shard)
+{
+    bool moved = false;
+    for (size_t i = 0; i < self->interest->len; i++)
+        moved |= wire_shard(&self->interest->target[i], shard->shards) != shard->shard;
+    return moved;
+}
+
+static void s_end_deliveries(reading_t *reading, const answering_t *with)
+{
+    feed_t *self = reading->own;
+    if (!with->calls)
+        reading_refuse(reading, ERROR_invalid_request, NULL);
+    else if (s_has_moved(self, &reading->shard))
+        self->found.kind = FOUND_MOVED;
+    else
+        with->calls->news(with->engine, &self->ask, self->interest, &self->found, &self->rows);
+    if (!reading->error)
+        feed_answer(reading, &self->found, &self->rows);
+}
+
 static void s_begin_feed(reading_t *reading, answering_t *with)
 {
     feed_t *self = reading->own;
@@ -221,9 +243,7 @@ static void s_begin_feed(reading_t *reading, answering_t *with)
         return;
     }
     self->interest->origin = reading->origin;
-    for (size_t i = 0; i < self->interest->len; i++)
-        self->moved |=
-            wire_shard(&self->interest->target[i], with->shard.shards) != with->shard.shard;
+    self->moved = s_has_moved(self, &with->shard);
     interests_set(&with->interests, self->interest, now_ms);
 }
 
@@ -240,7 +260,7 @@ static void s_take_grants(feed_t *self, const ask_t *ask)
 void feed_prepare(job_t *job)
 {
     ask_t ask;
-    if (!ask_read(job_body(job), &ask) || ask.kind == ASK_LIST) {
+    if (!ask_read(job_body(job), &ask) || ask.kind == ASK_LIST || ask.kind == ASK_HINTS) {
         job_refuse(job, ERROR_invalid_request, NULL);
         return;
     }
@@ -258,6 +278,11 @@ void feed_prepare(job_t *job)
     self->ask = ask;
     self->ask.rows = slice("", 0);
     self->next = ask.after + 1;
+    if (ask.kind == ASK_DELIVERIES) {
+        s_take_grants(self, &ask);
+        reading->end = s_end_deliveries;
+        return;
+    }
     reading->look = ask.kind == ASK_FEED ? s_look_for_feed : s_look_for_page;
     if (ask.kind == ASK_PAGE) {
         reading->wait_ms = ask.hold_ms < PAGE_HOLD_MS ? ask.hold_ms : PAGE_HOLD_MS;
