@@ -21,7 +21,7 @@ packages() {
     test) echo git:git "$(packages clang)" "$(packages format)" "$(packages system)" \
         "$(packages peers)" ;;
     deb) echo "$(packages build)" build-essential dpkg-dev debhelper git:git lintian ;;
-    peers) echo wrk:wrk nginx libnginx-mod-nchan postgresql-15 util-linux ;;
+    peers) echo wrk:wrk nginx libnginx-mod-nchan webdis:webdis redis-server:redis-server postgresql-15 util-linux ;;
     bench) echo "$(packages run)" "$(packages peers)" haproxy python3 python3-requests python3-zmq \
         python3-msgpack valgrind:valgrind strace:strace ;;
     esac

@@ -1,4 +1,5 @@
-"""./dev bench: the ring next to nchan (publish to memory) and PostgreSQL (one durable INSERT each).
+"""./dev bench: the ring next to nchan (publish to memory), webdis with Redis (append, synced), and PostgreSQL (one
+durable INSERT each).
 
 Peers take turns, round after round, on the same disk and the same two cores; each figure is the
 median of its rounds. docs/BENCHMARKS.md says how to read it. --short: one round of a second each, few
@@ -31,6 +32,7 @@ class Plan:
     def __init__(self, short):
         self.short = short
         self.rounds, self.seconds, self.warmup = (1, 1, 0) if short else (3, 5, 1)
+        self.connections = (1, 256) if short else CONNECTIONS
         self.users, self.channels = (200, 10) if short else (20000, 100)
         self.syncs = 100 if short else 1000
 
@@ -79,9 +81,9 @@ def cpu_ticks(pids):
 TICK_US = 1e6 / os.sysconf("SC_CLK_TCK")
 
 
-def wrk(base, tokens, connections, seconds, path="/api/v2/channelsbyname/%s/message"):
+def wrk(base, tokens, connections, seconds, path="/api/v2/channelsbyname/%s/message", credentials=()):
     words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "--latency",
-             "-s", HERE / "load.lua", base, "--", tokens, BODY, path]
+             "-s", HERE / "load.lua", base, "--", tokens, BODY, path, *credentials]
     return wrk_result(subprocess.run(words, capture_output=True, text=True, timeout=seconds + 60), f"{base}, {connections} connections")
 
 
@@ -120,16 +122,17 @@ def fdatasync(directory, count):
                                 text=True, check=True).stdout) / 1e3
 
 
-def run_all(plan, ring, nchan, postgres):
+def run_all(plan, ring, nchan, webdis, postgres):
     """{(peer, connections): [result, …]} and the fdatasync medians in ms, one a round."""
+    runs = {"ring": (ring, {}), "nchan": (nchan, {}), "webdis": (webdis, webdis.REQUEST)}
     results, syncs = {}, []
     for round_ in range(plan.rounds):
         say(f"round {round_ + 1} of {plan.rounds}")
         syncs.append(fdatasync(ring.dir, plan.syncs))
-        for connections in CONNECTIONS:
-            for name, peer in (("ring", ring), ("nchan", nchan)):
+        for connections in plan.connections:
+            for name, (peer, request) in runs.items():
                 result = measure(
-                    peer, lambda s, p=peer, c=connections: wrk(p.base, ring.tokens, c, s), plan)
+                    peer, lambda s, p=peer, c=connections, r=request: wrk(p.base, ring.tokens, c, s, **r), plan)
                 results.setdefault((name, connections), []).append(result)
         result = measure(postgres, postgres.run, plan)
         results.setdefault(("PostgreSQL", PG_CLIENTS), []).append(result)
@@ -154,9 +157,13 @@ def ratios(results, syncs):
     def rates(*key):
         return [result["rate"] for result in results[key]]
 
+    def to(peer, connections):
+        return [a / b for a, b in zip(rates("ring", connections), rates(peer, connections))]
+
     found = {
-        "ring / nchan, 256 connections":
-            ([a / b for a, b in zip(rates("ring", 256), rates("nchan", 256))], "at least 0.60"),
+        "ring / nchan, 256 connections": (to("nchan", 256), "at least 0.60"),
+        **{f"ring / webdis with Redis, {connections}": (to("webdis", connections), f"goal {goal}")
+           for connections, goal in zip(CONNECTIONS, (0.9, 1.25, 1.5, 1.6)) if ("webdis", connections) in results},
         "ring (256) / PostgreSQL (64)":
             ([a / b for a, b in zip(rates("ring", 256), rates("PostgreSQL", PG_CLIENTS))],
              "at least 2.50"),
@@ -187,7 +194,7 @@ def main():
     machine()
     opened = []
     try:
-        for make in (RingPeer, peers.Nchan, peers.Postgres):
+        for make in (RingPeer, peers.Nchan, peers.Webdis, peers.Postgres):
             say(f"start {make.__name__.removesuffix('Peer').lower()}")
             opened.append(make(plan))
         ring = opened[0]

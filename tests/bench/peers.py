@@ -1,5 +1,7 @@
 """What the ring is measured against, each with servers of its own in a scratch directory."""
 
+import base64
+import json
 import os
 import pathlib
 import re
@@ -82,6 +84,39 @@ class Nchan:
 
 def children(pid):
     return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+class Webdis:
+    """Redis behind webdis, as Debian has them: each message is appended to a list, and synced before it is answered.
+    One user and password for all; nothing looks at the body, and a repeat is stored twice."""
+    REQUEST = {"path": "/RPUSH/%s", "credentials": ("PUT", "Basic " + base64.b64encode(b"u:password").decode())}
+
+    def __init__(self, _plan):
+        self.dir = postern.scratch("webdis-")
+        store, port = (at := postern.free_ports(2)), at + 1
+        self.base = f"http://127.0.0.1:{port}"
+        (self.dir / "webdis.json").write_text(json.dumps({
+            "redis_host": "127.0.0.1", "redis_port": store, "http_host": "127.0.0.1", "http_port": port, "threads": 2,
+            "daemonize": False, "verbosity": 0, "logfile": str(self.dir / "webdis.log"), "database": 0,
+            "acl": [{"disabled": ["*"]}, {"http_basic_auth": "u:password", "enabled": ["RPUSH"]}]}))
+        self.redis = subprocess.Popen(
+            ["redis-server", "--bind", "127.0.0.1", "--port", str(store), "--save", "", "--appendonly", "yes", "--appendfsync",
+             "always", "--dir", self.dir, "--logfile", self.dir / "redis.log"])
+        self.webdis = subprocess.Popen(["webdis", self.dir / "webdis.json"], stderr=subprocess.DEVNULL)
+        postern.wait(self._answers, what="webdis")
+
+    def _answers(self):
+        done = subprocess.run(["curl", "-s", "--noproxy", "*", "-u", "u:password", self.base + "/RPUSH/first/x"],
+                              capture_output=True, text=True)
+        return done.stdout.startswith('{"RPUSH":')
+
+    def processes(self):
+        return {"webdis": [self.webdis.pid], "redis": [self.redis.pid]}
+
+    def close(self):
+        _end(self.webdis)
+        _end(self.redis)
+        shutil.rmtree(self.dir, ignore_errors=True)
 
 
 class Postgres:
