@@ -29,7 +29,7 @@ const event = events.data?.messages[0]?.event;
 console.log(
   JSON.stringify({
     list: first?.type === "list" ? first.data : null,
-    field: wrong.error?.details?.field ?? null,
+    field: wrong.error?.code === "invalid_message" ? (wrong.error.details?.field ?? null) : null,
     method: event?.method ?? null,
     body: event === undefined || typeof event.body === "string" ? (event?.body ?? null) : event.body.base64,
   }),

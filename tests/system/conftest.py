@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from harness import lacking, leftovers, postern  # noqa: E402
+from harness import lacking, leftovers, postern, refused  # noqa: E402
 from harness.connection import Connection  # noqa: E402
 
 
@@ -59,7 +59,9 @@ def pytest_sessionfinish(session):
 def ring():
     """One running Ring for all tests that do not break it. Give your objects names of your own."""
     with postern.Ring() as made:
-        yield made.up()
+        made.up()
+        made.http.hooks["response"].append(refused.Held(made.port, made.admin_port))
+        yield made
 
 
 @pytest.fixture

@@ -70,7 +70,9 @@ WRONG = (  # what a page could get wrong, and what the compiler says
     ('await api.GET("/channelsbyname/{target}/messages", { params: { path: { target: "x" } } });', "not assignable"),  # public
     ('got(await api.GET("/me")).rigths;', "rigths"),
     ('const slide: Schemas["Slide"] = { type: "list", data: "no list" };', "not assignable"),
-    ('if (twice.error?.details?.reason === "gone") console.log(1);', "no overlap"))
+    ('if (twice.error?.code === "invalid_message") console.log(1);', "no overlap"),  # no code of this operation
+    ('if (twice.error?.code === "quota_reached") console.log(twice.error.details?.successor);', "successor"),
+    ('if (twice.error?.code === "conflict" && twice.error.details?.reason === "gone") console.log(1);', "no overlap"))
 
 
 def test_what_is_wrong_does_not_compile(document, tmp_path):
