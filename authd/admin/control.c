@@ -39,6 +39,7 @@ struct control {
     directory_t *directory;
     usage_t *usage;
     manage_t *manage;
+    egress_t *egress; /* for its warnings */
     accounts_t *accounts;
     admin_t *admin;
     reads_t *reads;
@@ -245,9 +246,19 @@ static accounts_t *s_accounts(const conf_t *conf)
     return accounts_new(&options);
 }
 
-static manage_limits_t s_limits(const conf_t *conf)
+/* The setting has been checked. */
+static egress_t *s_egress(const conf_t *conf)
+{
+    char err[256];
+    egress_t *egress = egress_new(conf_text(conf, SET_delivery_allow), err, sizeof err);
+    assert(egress);
+    return egress;
+}
+
+static manage_limits_t s_limits(const conf_t *conf, const egress_t *egress)
 {
     return (manage_limits_t){
+        .egress = egress,
         .rate = conf_uint(conf, SET_authd_rate),
         .burst = conf_uint(conf, SET_authd_burst),
         .people = conf_uint(conf, SET_authd_people) != 0,
@@ -271,7 +282,8 @@ control_t *control_start(const conf_start_t *start, directory_t *directory, usag
     self->usage = usage;
     self->reads = reads;
     self->operate = operate_new(directory, reads);
-    const manage_limits_t limits = s_limits(start->conf);
+    self->egress = s_egress(start->conf);
+    const manage_limits_t limits = s_limits(start->conf, self->egress);
     self->manage = manage_new(directory, &limits, conf_text(start->conf, SET_public_url));
     self->accounts = s_accounts(start->conf);
     manage_accounts(self->manage, self->accounts);
@@ -300,6 +312,7 @@ void control_stop(control_t **self_p)
     usage_hand_over(self->usage);
     s_write_usage(self, true);
     manage_destroy(&self->manage); /* answers what still waits for a hash */
+    egress_destroy(&self->egress);
     admin_destroy(&self->admin);
     accounts_destroy(&self->accounts);
     operate_destroy(&self->operate);

@@ -15,7 +15,7 @@ static const char *const s_left_out[] = {
     "more",      "apps",       "urls",      "tokens",      "moved_to",     "sessions_ended",
     "session",   "signed_in",  "csrf",      "rights",      "limits",       "active_tokens",
     "totp",      "last_login", "person",    "owner_name",  "by_name",      "endpoints",
-    "link",      "invitation", "secret",
+    "link",      "invitation", "secret",    "warning",
 };
 
 void etag_of(const json_t *object, char text[ETAG_TEXT])

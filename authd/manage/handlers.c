@@ -3,6 +3,7 @@
 #include "authd/directory/extensions.h"
 #include "authd/directory/places.h"
 #include "authd/directory/table.h"
+#include "authd/manage/reach.h"
 #include "authd/manage/rsa_key.h"
 #include "authd/manage/secret.h"
 #include "common/base/http_url.h"
@@ -124,7 +125,7 @@ static error_code_t s_set(task_t *task)
 {
     work_t work = {0};
     http_url_t parsed;
-    char err[MANAGE_MESSAGE - 8];
+    char err[MANAGE_MESSAGE - 8], warning[REACH_WARNING];
     error_code_t code = s_find(task, &work);
     if (code != ERROR_none)
         return code;
@@ -147,6 +148,8 @@ static error_code_t s_set(task_t *task)
     if (handler->secrets == 0)
         secret_make(task, handler->secret, &handler->secrets, &work.made);
     s_save(task, &work);
+    reach_warn(task, task_text(task, "url"), warning);
+    reach_add(task, warning);
     return ERROR_none;
 }
 

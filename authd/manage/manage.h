@@ -10,6 +10,7 @@
 #include "authd/directory/directory.h"
 #include "authd/directory/users.h"
 #include "authd/manage/etag.h"
+#include "common/base/egress.h"
 #include "common/base/errors.h"
 #include "common/base/ops.h"
 #include "common/base/uuid.h"
@@ -27,6 +28,7 @@ typedef struct {
     uint64_t member_objects; /* channels, bots and extensions that a member owns; 0: no limit */
     bool people;             /* a member finds everybody, not only whom it shares a place with */
     unsigned service_tokens; /* active tokens of a service account, 1 to TOKENS_SERVICE_MOST */
+    const egress_t *egress;  /* where deliveries may go; borrowed, NULL: it is not known */
 } manage_limits_t;
 
 /* public_url: the base of the endpoint URLs, borrowed. */

@@ -1,6 +1,7 @@
 /* Operations on outlets. */
 #include "authd/directory/outlets.h"
 #include "authd/directory/table.h"
+#include "authd/manage/reach.h"
 #include "authd/manage/secret.h"
 #include "common/base/http_url.h"
 #include "common/base/secret.h"
@@ -15,7 +16,7 @@ enum { BOUND_MOST_S = 120 * 3600 };
 typedef struct {
     outlet_t outlet;
     place_t channel;
-    char shown[HANDLER_URL + 8];
+    char shown[HANDLER_URL + 8], warning[REACH_WARNING];
     secret_made_t made;
     uint8_t sealed_url[HANDLER_URL + SEALING_OVERHEAD];
     uint8_t sealed_token[HANDLER_SETTING + SEALING_OVERHEAD];
@@ -94,6 +95,7 @@ static error_code_t s_put_settings(task_t *task, work_t *work, const outlet_kind
         return task_field(task, ERROR_invalid_param, outlet_setting_name(wrong), "%s", reason);
     slice_t url = settings->text[OUTLET_URL].len ? settings->text[OUTLET_URL] : field->usually;
     outlet->shown = s_shown(work, url, field->secret);
+    reach_warn(task, url, work->warning);
     outlet->to = settings->text[OUTLET_TO];
     outlet->sealed_url = s_seal(task, url, work->sealed_url);
     outlet->sealed_token = s_seal(task, settings->text[OUTLET_TOKEN], work->sealed_token);
@@ -132,6 +134,7 @@ static void s_finish(task_t *task, work_t *work)
     task->handled[task->handled_len++] = outlet->id;
     task_object(task, &outlet->id, outlet->name.len ? outlet->name : outlet->kind);
     task->result = s_json(task, outlet);
+    reach_add(task, work->warning);
     if (work->made.text[0])
         json_object_set_new(task->result, "secret", json_string(work->made.text));
     secret_wipe(work->made.text, sizeof work->made.text);

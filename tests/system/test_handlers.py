@@ -153,6 +153,22 @@ def test_a_worker_that_lost_its_key_is_told_again(make_ring, name):
     assert "handlers.load" in ring.logs()
 
 
+def test_an_address_that_is_not_called_is_warned_of(calling, name):
+    ada = calling.user(name)
+    calling.bot(name, ada)
+    calling.channel(name, ada)
+    for url, said in (("http://10.0.0.1/", "private network"), ("http://[fe80::1]/", "link-local"), ("http://169.254.169.254/", "metadata"),
+                      ("http://127.0.0.1:9/", None), ("http://localhost/", None), ("https://192.0.2.1.example/", None)):
+        made = calling.ctl("bot", "handler", "set", name, url)
+        outlet = calling.ctl("outlet", "create", name, "generic", "--url", url)
+        edited = calling.ctl("outlet", "edit", outlet["id"], "--url", url)
+        for answer in (made, outlet, edited):
+            assert said in answer["warning"] and ("delivery.allow" in answer["warning"]) == (said != "metadata") if said else "warning" not in answer
+        assert edited["etag"] == calling.ctl("outlet", "show", outlet["id"])["etag"]
+        assert "warning" not in calling.ctl("bot", "handler", "show", name)
+        calling.ctl("outlet", "delete", outlet["id"])
+
+
 @pytest.mark.parametrize("words, status, text", [
     (("ftp://h.example/",), 1, "URL: "), (("http://a@h.example/",), 1, "URL: "),
     (("http://h.example/", "--concurrency", "257"), 2, "--concurrency"),

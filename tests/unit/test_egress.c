@@ -1,4 +1,4 @@
-#include "workers/caller/egress.h"
+#include "common/base/egress.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

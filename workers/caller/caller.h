@@ -18,9 +18,9 @@
 #ifndef POSTERN_WORKERS_CALLER_CALLER_H
 #define POSTERN_WORKERS_CALLER_CALLER_H
 
+#include "common/base/egress.h"
 #include "common/base/slice.h"
 #include "common/base/uuid.h"
-#include "workers/caller/egress.h"
 
 #include <stddef.h>
 #include <stdint.h>

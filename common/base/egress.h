@@ -1,4 +1,5 @@
-/* Where a delivery may go: a guard over the addresses that are connected.
+/* Where a delivery may go: a guard over the addresses that are connected. Workers ask it in each
+ * connect; authd, which calls nothing, warns by it of a URL that names such an address.
  *
  * A handler's URL (common/base/http_url.h) is chosen by a user, and its name proves nothing: the
  * guard looks at the socket
@@ -13,11 +14,12 @@
  * Handlers on a private network are allowed by CIDR (setting delivery.allow). The metadata
  * services of clouds, unspecified, multicast and broadcast addresses are refused whatever is
  * allowed. Threading: read-only after egress_new; any thread. */
-#ifndef POSTERN_WORKERS_CALLER_EGRESS_H
-#define POSTERN_WORKERS_CALLER_EGRESS_H
+#ifndef POSTERN_EGRESS_H
+#define POSTERN_EGRESS_H
 
 #include "common/base/address.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
@@ -32,5 +34,7 @@ void egress_destroy(egress_t **self_p);
  * when it may be. Of another family than IPv4 and IPv6, all are refused. */
 const char *egress_refusal(const egress_t *self, const struct sockaddr *name);
 const char *egress_refusal_of(const egress_t *self, const address_t *address);
+/* Whether it is refused whatever is allowed. */
+bool egress_is_never(const address_t *address);
 
 #endif

@@ -1,4 +1,4 @@
-#include "workers/caller/egress.h"
+#include "common/base/egress.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,6 +171,11 @@ const char *egress_refusal_of(const egress_t *self, const address_t *address)
         return special;
     bool public = s_in(&s_mapped, address) || s_in(&s_public, address) || s_in(&s_nat64, address);
     return public ? NULL : s_reserved;
+}
+
+bool egress_is_never(const address_t *address)
+{
+    return LISTED(s_never, address) != NULL;
 }
 
 const char *egress_refusal(const egress_t *self, const struct sockaddr *name)
