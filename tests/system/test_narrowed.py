@@ -120,6 +120,9 @@ def test_a_revision_and_a_thread_stay_with_whom_the_message_is_for(people):
     assert people.who_sees("answer") == ["bob", "cy"]
     answer = ring.post(people.url(people.dan, "message"), {"text": "?", "thread_message_id": message})
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_message")
+    for who, status in ((people.bob, 200), (cy, 200), (people.dan, 404)):
+        for query in ({}, {"order": "desc"}):
+            assert ring.get(people.url(who, "messages", thread=message, **query)).status_code == status, (who.email, query)
     ring.request("PUT", people.url(people.bob, "messages", message), {"text": "four", "userids": [people.dan.id]})
     assert people.who_sees("four") == ["bob", "dan"] and people.who_sees("three", revisions="1") == ["bob", "cy"]
     wide = people.post(people.bob, {"text": "wide"})

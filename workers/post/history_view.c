@@ -70,12 +70,45 @@ bool history_read_view(job_t *job)
     return !job->error && s_read_narrowed(job) && s_read_thread(job);
 }
 
+typedef struct {
+    uint64_t sequence;
+    bool found;
+} stands_t;
+
+static bool s_each(void *arg, uint64_t log, const record_t *record)
+{
+    stands_t *self = arg;
+    (void)log;
+    self->found = record->sequence == self->sequence;
+    return false;
+}
+
+static bool s_stands(reading_t *self, journal_reader_t *reader, const journal_view_t *view,
+                     uint64_t sequence)
+{
+    journal_range_t range;
+    stands_t stands = {sequence, false};
+    journal_read_messages(reader, &self->target, sequence, view, &range, s_each, &stands);
+    return stands.found;
+}
+
+/* Whether the message that the thread is about is there, for others than who reads. */
+static bool s_is_hidden(reading_t *self, journal_reader_t *reader)
+{
+    const journal_view_t own = {.reader = self->history.view.reader}, all = {.whole = true};
+    uint64_t sequence = journal_find(reader, &self->target, &self->history.thread);
+    return sequence && !self->history.view.whole && !s_stands(self, reader, &own, sequence) &&
+           s_stands(self, reader, &all, sequence);
+}
+
 bool history_find_thread(reading_t *self, journal_reader_t *reader)
 {
     const journal_name_t *name = &self->history.thread;
     if (name->number == 0)
         return true;
     self->history.view.thread = journal_find_root(reader, &self->target, name);
+    if (self->history.view.thread && s_is_hidden(self, reader))
+        self->history.view.thread = 0;
     if (self->history.view.thread == 0)
         reading_refuse(self, ERROR_unknown_message, NULL);
     return self->history.view.thread != 0;
