@@ -3,6 +3,7 @@
 #include "authd/admin/control.h"
 #include "authd/admin/follow.h"
 #include "authd/admin/format_push.h"
+#include "authd/admin/hearing.h"
 #include "authd/admin/push.h"
 #include "authd/admin/reads.h"
 #include "authd/directory/directory.h"
@@ -48,7 +49,8 @@ struct authd {
     char detail[SEVERAL_DETAIL];              /* of the last refusal of a stream of several */
     uint8_t hashes[WIRE_ENTRIES][TOKEN_HASH]; /* of the tokens of a batch */
     usage_t *usage;
-    push_t *push; /* NULL in a reader, like the next four */
+    push_t *push; /* NULL in a reader, like the next five */
+    hearing_t *hearing;
     follow_t *follow;
     format_push_t *format_push;
     reads_t *reads; /* the operator's, over the control socket */
@@ -217,6 +219,24 @@ static void s_feed(authd_t *self, peer_t *peer, wire_request_t *request, zmq_msg
     bytes_free(&answer);
 }
 
+/* A sender told its secret. Where that is to be kept first there is no answer: the gateway sends
+ * the request again, and it is kept by then. */
+static void s_hear(authd_t *self, peer_t *peer, const wire_request_t *request, slice_t body)
+{
+    heard_t *heard = &self->judge.heard;
+    wire_reply_t reply = wire_reply_to(request);
+    reply.status = 200;
+    if (heard->echoed)
+        wire_reply_add(&reply, FACT_HOOK_SECRET, 1);
+    if (heard->state == HEARD_BEFORE)
+        link_add_reply(self->gateways, peer, self->replies, &reply, slice("", 0));
+    else if (self->hearing)
+        hearing_give(self->hearing, heard, request->client);
+    secret_wipe(heard->secret, sizeof heard->secret);
+    if (body.len)
+        secret_wipe((void *)body.data, body.len);
+}
+
 static void s_judge(authd_t *self, peer_t *peer, wire_message_t *message, unsigned entry,
                     int64_t now_us, int64_t wall_ms)
 {
@@ -233,7 +253,10 @@ static void s_judge(authd_t *self, peer_t *peer, wire_message_t *message, unsign
     bool streams = verdict.code == ERROR_none && op->deed == DOES_STREAM;
     bool own = verdict.code == ERROR_none && op->owner == OWNER_AUTHD && !streams;
     bool several = streams && op->owner == OWNER_AUTHD;
-    if (own)
+    bool told = verdict.code == ERROR_none && self->judge.heard.state != HEARD_NOTHING;
+    if (told)
+        s_hear(self, peer, request, wire_request_body(request, body));
+    else if (own)
         s_answer(self, peer, request, wall_ms, &verdict);
     else if (several)
         s_grant_several(self, peer, request, wall_ms, &verdict);
@@ -351,7 +374,10 @@ authd_t *authd_new(const conf_start_t *start)
         self->format_push =
             format_push_new(start->conf, self->directory, self->forward, &self->origin);
         self->reads = reads_new(self->forward, &self->origin);
-        self->control = control_start(start, self->directory, self->usage, self->push, self->reads);
+        self->hearing = hearing_new();
+        self->control =
+            control_start(start, self->directory,
+                          &(control_uses_t){self->usage, self->push, self->reads, self->hearing});
     } else {
         monitor_check("directory", CHECK_OK, "open for reading");
         log_warn("usage.none", "err=%s", LOG_Q("a reader does not record how tokens are used"));
@@ -369,6 +395,7 @@ void authd_destroy(authd_t **self_p)
     follow_destroy(&self->follow);
     format_push_destroy(&self->format_push);
     reads_destroy(&self->reads);
+    hearing_destroy(&self->hearing);
     verdict_close(&self->judge);
     link_destroy(&self->gateways);
     forward_destroy(&self->forward);

@@ -43,6 +43,7 @@ struct control {
     accounts_t *accounts;
     admin_t *admin;
     reads_t *reads;
+    hearing_t *hearing;
     operate_t *operate;
     view_t *view;
     ending_t ending;
@@ -176,6 +177,7 @@ static void s_turn(control_t *self, int64_t now_ms)
     link_drain_ready(self->link, TURN_MESSAGES);
     manage_turn(self->manage);
     s_answer_reads(self);
+    hearing_keep(self->hearing, self->directory, (uint64_t)clock_wall_ms());
     link_tick(self->link, now_ms);
     admin_turn(self->admin, now_ms);
     if (now_ms - self->written_ms >= USAGE_MS) {
@@ -200,7 +202,8 @@ static void *s_main(void *arg)
     control_t *self = arg;
     assert(self->magic == MAGIC);
     link_t *const links[] = {self->link, admin_link(self->admin)};
-    const int fds[] = {manage_fd(self->manage), reads_answered_fd(self->reads)};
+    const int fds[] = {manage_fd(self->manage), reads_answered_fd(self->reads),
+                       hearing_fd(self->hearing)};
     while (!atomic_load(&self->stop)) {
         link_wait(links, sizeof links / sizeof *links, fds, sizeof fds / sizeof *fds, TURN_MS);
         s_turn(self, clock_ms());
@@ -267,8 +270,8 @@ static manage_limits_t s_limits(const conf_t *conf, const egress_t *egress)
     };
 }
 
-control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage,
-                         push_t *push, reads_t *reads)
+control_t *control_start(const conf_start_t *start, directory_t *directory,
+                         const control_uses_t *uses)
 {
     control_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -279,15 +282,16 @@ control_t *control_start(const conf_start_t *start, directory_t *directory, usag
     self->directory = directory;
     self->view = view_new(directory);
     view_tolerate(self->view, true); /* it counts the tokens that end */
-    self->usage = usage;
-    self->reads = reads;
-    self->operate = operate_new(directory, reads);
+    self->usage = uses->usage;
+    self->reads = uses->reads;
+    self->hearing = uses->hearing;
+    self->operate = operate_new(directory, uses->reads);
     self->egress = s_egress(start->conf);
     const manage_limits_t limits = s_limits(start->conf, self->egress);
     self->manage = manage_new(directory, &limits, conf_text(start->conf, SET_public_url));
     self->accounts = s_accounts(start->conf);
     manage_accounts(self->manage, self->accounts);
-    manage_watch(self->manage, s_on_handler, push);
+    manage_watch(self->manage, s_on_handler, uses->push);
     first_owner_make(self->manage, conf_text(start->conf, SET_data_directory));
     self->replies = wire_batch_new();
     self->link = s_link(self, start->conf);

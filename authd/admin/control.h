@@ -7,6 +7,7 @@
 #ifndef POSTERN_AUTHD_ADMIN_CONTROL_H
 #define POSTERN_AUTHD_ADMIN_CONTROL_H
 
+#include "authd/admin/hearing.h"
 #include "authd/admin/push.h"
 #include "authd/admin/reads.h"
 #include "authd/directory/directory.h"
@@ -15,10 +16,18 @@
 
 typedef struct control control_t;
 
+/* What the main thread has for this one, and the other way. */
+typedef struct {
+    usage_t *usage;
+    push_t *push;
+    reads_t *reads;
+    hearing_t *hearing;
+} control_uses_t;
+
 /* Binds authd.control and authd.admin, and starts the thread. The arguments are borrowed until
  * control_stop. Exits when it cannot bind. */
-control_t *control_start(const conf_start_t *start, directory_t *directory, usage_t *usage,
-                         push_t *push, reads_t *reads);
+control_t *control_start(const conf_start_t *start, directory_t *directory,
+                         const control_uses_t *uses);
 /* Ends the thread, and writes all usage that was gathered. */
 void control_stop(control_t **self_p);
 

@@ -36,6 +36,8 @@ static void s_read(slice_t key, slice_t bytes, source_t *source)
     source->drops_unknown = fields_uint(&fields, "drops", 0) == 1;
     source->keeps_raw = fields_uint(&fields, "keep", 0) == 1;
     source->sealed_token = fields_bytes(&fields, "verify");
+    source->waits_ms = fields_uint(&fields, "waits", 0);
+    source->told_ms = fields_uint(&fields, "told", 0);
     source->secrets =
         sealed_read(fields_bytes(&fields, "secrets"), SOURCE_KEY_TEXT, source->secret, SOURCE_KEYS);
 }
@@ -106,7 +108,7 @@ void sources_put(view_t *view, const source_t *source)
     pack_t secrets = {0};
     assert(source->secrets <= SOURCE_KEYS);
     sealed_pack(source->secret, source->secrets, &secrets);
-    pack_t *record = table_record(view, 18);
+    pack_t *record = table_record(view, 20);
     pack_pair_bin(record, "place", source->place.bytes, UUID_BYTES);
     pack_pair_bin(record, "target", source->target.bytes, UUID_BYTES);
     pack_pair_bin(record, "token", source->token.bytes, UUID_BYTES);
@@ -124,6 +126,8 @@ void sources_put(view_t *view, const source_t *source)
     pack_pair_uint(record, "drops", source->drops_unknown);
     pack_pair_uint(record, "keep", source->keeps_raw);
     pack_pair_bin(record, "verify", source->sealed_token.data, source->sealed_token.len);
+    pack_pair_uint(record, "waits", source->waits_ms);
+    pack_pair_uint(record, "told", source->told_ms);
     pack_pair_bin(record, "secrets", secrets.data, secrets.len);
     pack_free(&secrets);
     table_put_record(view, TABLE_sources, table_key(&source->id), record);

@@ -20,6 +20,8 @@ enum {
     SOURCE_FORMAT = 32,
     SOURCE_SCHEME = 2048, /* as JSON */
     SOURCE_VERIFY_TOKEN = 128,
+    SOURCE_WAITS_MS = 3600 * 1000, /* for the secret that its sender tells; and so long the owner
+                                      sees what was told */
 };
 
 typedef struct {
@@ -29,6 +31,9 @@ typedef struct {
     uuid_t7 token;  /* the token it is for; nil: any */
     op_owner_t kind;
     uint64_t version, created_ms;
+    uint64_t
+        waits_ms;     /* until when the first secret that is told is its own; 0: it does not wait */
+    uint64_t told_ms; /* when one was; 0: none was */
     slice_t name;
     slice_t format;               /* empty: it is found by what comes */
     slice_t scheme;               /* a preset, or a scheme as JSON; empty: nothing is verified */

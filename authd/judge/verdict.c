@@ -314,6 +314,9 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
         s_fill(&this, &verdict, body);
     if (verdict.code == ERROR_none && !s_add_sources(&this))
         s_refuse_sources(&this, &verdict);
+    self->heard.state = HEARD_NOTHING;
+    if (verdict.code == ERROR_none && this.signs)
+        heard_look(view, &this.source, request, body, this.wall_ms, &self->heard);
     s_blank(&request->shown);
     if (verdict.code == ERROR_none && this.sourced)
         request->op = called_as(request->op, this.signs ? &this.source : NULL);

@@ -16,6 +16,7 @@
 #define POSTERN_AUTHD_JUDGE_VERDICT_H
 
 #include "authd/directory/directory.h"
+#include "authd/judge/heard.h"
 #include "authd/judge/shared.h"
 #include "common/base/errors.h"
 #include "common/base/limiter.h"
@@ -38,6 +39,7 @@ typedef struct {
     pack_t handler; /* a handler record, with secrets: verdict_close wipes it */
     char url[WIRE_URL_MOST + WIRE_TEXT];
     const char *public_url; /* before what was called of it; borrowed, may be NULL */
+    heard_t heard;          /* of the last that was accepted; the caller wipes its secret */
 } judge_t;
 
 typedef struct {

@@ -56,6 +56,7 @@ json_t *source_json(const task_t *task, const source_t *source)
         secret_json(source->secret, source->secrets, task->now_ms), "version",
         (json_int_t)source->version);
     json_object_set_new(all, "address", s_address(task, source));
+    json_object_set_new(all, "waits_until", task_json_time(source->waits_ms));
     json_object_set_new(all, "created", task_json_time(source->created_ms));
     return all;
 }

@@ -1,6 +1,7 @@
 #include "authd/manage/source_secret.h"
 
 #include "authd/directory/table.h"
+#include "authd/judge/heard.h"
 #include "common/base/header_class.h"
 #include "common/base/secret.h"
 #include "common/source/presets.h"
@@ -83,7 +84,8 @@ static bool s_needs_address(const source_t *source)
     if (!source->scheme.len)
         return false;
     bool good = source_scheme(source->scheme, &scheme, &declared, &read, err, sizeof err);
-    good = good && (scheme_signs(&scheme, PART_URL) || s_is_authorization(&scheme));
+    good = good &&
+           (source->waits_ms || scheme_signs(&scheme, PART_URL) || s_is_authorization(&scheme));
     json_decref(declared); /* the scheme's texts lie in it */
     return good;
 }
@@ -94,13 +96,13 @@ error_code_t source_url_check(task_t *task, const source_t *source)
         return ERROR_none;
     return source->required
                ? task_field(task, ERROR_invalid_param, "for_token",
-                            "is needed: this sender signs the URL, or shows its secret as "
-                            "Authorization, so it is to post to the source's own address, as the "
-                            "token that the source is for.")
+                            "is needed: this sender signs the URL, shows its secret as "
+                            "Authorization or tells it, so it is to post to the source's own "
+                            "address, as the token that the source is for.")
                : task_field(task, ERROR_invalid_param, "required",
-                            "must be true: this sender signs the URL, or shows its secret as "
-                            "Authorization, so it is to post to the source's own address, where "
-                            "that is the credential.");
+                            "must be true: this sender signs the URL, shows its secret as "
+                            "Authorization or tells it, so it is to post to the source's own "
+                            "address, where that is the credential.");
 }
 
 /* A random secret as the scheme writes it; false: only the sender can make one. */
@@ -136,6 +138,14 @@ static error_code_t s_take(task_t *task, const scheme_t *scheme, source_room_t *
     return good ? ERROR_none : task_field(task, ERROR_invalid_param, "secret", "%s.", err);
 }
 
+/* Whether the secret is the sender's to tell; then the source waits for it. */
+static bool s_waits(const task_t *task, source_t *source)
+{
+    bool waits = source_tells(source) && !json_object_get(task->args, "secret");
+    source->waits_ms = waits ? task->now_ms + SOURCE_WAITS_MS : 0;
+    return waits;
+}
+
 error_code_t source_secret_add(task_t *task, source_t *source, source_room_t *room)
 {
     json_t *declared;
@@ -144,6 +154,8 @@ error_code_t source_secret_add(task_t *task, source_t *source, source_room_t *ro
     slice_t text;
     char err[MANAGE_MESSAGE - 16];
     assert(source->secrets < SOURCE_KEYS);
+    if (s_waits(task, source))
+        return source_url_check(task, source);
     bool good = source_scheme(source->scheme, &scheme, &declared, &read, err, sizeof err);
     error_code_t code = good ? s_take(task, &scheme, room, &text)
                              : task_field(task, ERROR_invalid_param, "scheme", "%s.", err);
@@ -160,6 +172,21 @@ void source_secret_end(source_t *source, uint64_t now_ms, uint64_t until_ms)
 {
     sealed_end(source->secret, source->secrets, until_ms);
     source->secrets = sealed_drop_expired(source->secret, source->secrets, now_ms);
+}
+
+/* Notion's is to be typed in at the sender's again, so its owner has to see it. */
+void source_show_told(const task_t *task, const source_t *source)
+{
+    char text[SOURCE_KEY_TEXT];
+    const preset_t *preset = source_tells(source);
+    if (!preset || preset->handshake != HANDSHAKE_notion || !source->secrets || !source->told_ms ||
+        source->told_ms + SOURCE_WAITS_MS <= task->now_ms)
+        return;
+    const sealed_t *newest = &source->secret[source->secrets - 1];
+    slice_t plain = sealed_open(task->view, newest->sealed, text, sizeof text, "directory.source");
+    if (plain.len)
+        json_object_set_new(task->result, "secret", task_json_text(plain));
+    secret_wipe(text, sizeof text);
 }
 
 void source_token_take(task_t *task, source_t *source, source_room_t *room)

@@ -28,10 +28,13 @@ error_code_t source_scheme_take(task_t *task, source_t *source, source_room_t *r
  * without a token. */
 error_code_t source_url_check(task_t *task, const source_t *source);
 
-/* Adds the argument "secret", or one that it makes, as the newest. */
+/* Adds the argument "secret", or one that it makes, as the newest; without that, a source whose
+ * sender tells its secret waits for it. */
 error_code_t source_secret_add(task_t *task, source_t *source, source_room_t *room);
 /* What has expired is dropped; what lives on ends at UNTIL_MS at the latest. */
 void source_secret_end(source_t *source, uint64_t now_ms, uint64_t until_ms);
+/* Adds to the result the secret that Notion has told, for SOURCE_WAITS_MS. */
+void source_show_told(const task_t *task, const source_t *source);
 /* The argument "verify_token", where it is given; an empty one takes it away. */
 void source_token_take(task_t *task, source_t *source, source_room_t *room);
 

@@ -182,9 +182,11 @@ static error_code_t s_show(task_t *task)
 {
     source_t source;
     error_code_t code = source_target(task, &source);
-    if (code == ERROR_none)
-        task->result = source_json(task, &source);
-    return code;
+    if (code != ERROR_none)
+        return code;
+    task->result = source_json(task, &source);
+    source_show_told(task, &source);
+    return ERROR_none;
 }
 
 static error_code_t s_save(task_t *task, work_t *work)

@@ -27,7 +27,8 @@ typedef enum {
 typedef enum {
     HANDSHAKE_NEEDS_OPEN,
     HANDSHAKE_NEEDS_SOURCE,
-    HANDSHAKE_NEEDS_SIGNED
+    HANDSHAKE_NEEDS_SIGNED,
+    HANDSHAKE_NEEDS_TOLD
 } handshake_needs_t;
 
 /* "slack"; "none". */

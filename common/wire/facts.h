@@ -23,6 +23,7 @@ typedef enum {
                           object for programs, behind the text */
     FACT_LIST = 16, /* 1: the body is a list, which holds no secret: it may go out as gzip, and its
                        ETag is a weak one */
+    FACT_HOOK_SECRET = 17, /* 1: X-Hook-Secret, as the request had it (Asana's handshake) */
 } wire_fact_t;
 
 #endif

@@ -75,8 +75,9 @@ static unsigned s_choose(const bridge_t *self, const slot_t *slot)
         return 0;
     for (size_t i = token.len > 8 ? token.len - 8 : 0; i < token.len; i++)
         hash = (hash ^ (unsigned char)token.data[i]) * 16777619u;
-    /* The first of them is the one that writes how sessions are used. */
-    unsigned first = op->credentials == CRED_PERSON ? 0 : hash % self->authds;
+    /* The first of them is the one that writes how sessions are used, and what senders tell. */
+    bool writes = op->credentials == CRED_PERSON || op->credentials == CRED_SIGNATURE;
+    unsigned first = writes ? 0 : hash % self->authds;
     for (unsigned i = 0; i < self->authds; i++) {
         unsigned route = (first + i) % self->authds;
         if (s_alive(&self->authd[route]))

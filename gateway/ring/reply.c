@@ -32,6 +32,7 @@ NAME(content_encoding, "Content-Encoding");
 NAME(vary, "Vary");
 NAME(cookie, "Set-Cookie");
 NAME(format, "Postern-Format");
+NAME(hook_secret, "X-Hook-Secret");
 NAME(origin, "WebHook-Allowed-Origin");
 NAME(rate, "WebHook-Allowed-Rate");
 NAME(encoding, "Transfer-Encoding");
@@ -233,6 +234,19 @@ static void s_allow(h2o_req_t *req, uint64_t methods)
     reply_header(req, &s_name_allow, slice(text, len));
 }
 
+/* Asana tells its secret, and wants it back: the request's own bytes, so that no byte of a peer
+ * reaches a header line. */
+static void s_hook_secret(h2o_req_t *req)
+{
+    for (size_t i = 0; i < req->headers.size; i++) {
+        const h2o_header_t *header = &req->headers.entries[i];
+        if (slice_is(slice(header->name->base, header->name->len), "x-hook-secret")) {
+            reply_header(req, &s_name_hook_secret, slice(header->value.base, header->value.len));
+            return;
+        }
+    }
+}
+
 static void s_facts(h2o_req_t *req, const wire_reply_t *reply)
 {
     uint64_t etag_high = 0;
@@ -266,6 +280,9 @@ static void s_facts(h2o_req_t *req, const wire_reply_t *reply)
         case FACT_FORMAT:
             if (value == 1)
                 reply_header(req, &s_name_format, slice_of("failed"));
+            break;
+        case FACT_HOOK_SECRET:
+            s_hook_secret(req);
             break;
         case FACT_ALLOW:
             s_allow(req, value);

@@ -142,7 +142,8 @@ def presets(*cells):
             "" if handshake == "none" else handshake, vector]
 
 
-NEEDS = {"OPEN": "anybody", "SOURCE": "a source", "SIGNED": "a source, when it is signed"}
+NEEDS = {"OPEN": "anybody", "SOURCE": "a source", "SIGNED": "a source, when it is signed",
+         "TOLD": "a source that waits for it, at its own address"}
 
 
 def handshakes(name, needs, request, answer):

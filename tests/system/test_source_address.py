@@ -204,3 +204,82 @@ def test_who_signs_wrongly_too_often_waits(ring, name):
     assert other.call(sign()).status_code == 204
     ring.wait(lambda: channel.call(sign()).status_code == 204, what="the sender is let in again")
     assert channel.texts() == ["Version 2 is out"]
+
+
+NOTION = "secret_tMrlL1qK5vuQAh1b6cZGhFChZTSYJlce98V0pYn7yBl"
+ASANA = "b537207f20cbfa02357cf448134da559e8bd39d61597dcd5631b8012eae53e81"
+
+
+def notion(token=NOTION):
+    return {}, json.dumps({"verification_token": token}).encode()
+
+
+def asana(secret=ASANA):
+    return {"X-Hook-Secret": secret}, b"{}"
+
+
+class Telling(Addressed):
+    """A channel with a source that waits for the secret which its sender tells."""
+
+    signed = {"notion": ("X-Notion-Signature", "sha256="), "asana": ("X-Hook-Signature", "")}
+
+    def __init__(self, ring, name, scheme):
+        Channel.__init__(self, ring, name)
+        self.scheme, self.token = scheme, ring.manage("token_create", self.user.email)
+        self.made = self.source(scheme=scheme, for_token=self.token["id"])
+        self.address = self.made["address"]
+
+    def tell(self, *secret):
+        headers, body = {"notion": notion, "asana": asana}[self.scheme](*secret)
+        return self.call(headers, body)
+
+    def event(self, secret):
+        name, begins = self.signed[self.scheme]
+        return self.call({name: begins + hmac.new(secret.encode(), BODY, hashlib.sha256).hexdigest()})
+
+    def show(self):
+        return self.ring.manage("source_show", self.made["id"])
+
+
+@pytest.mark.parametrize("scheme, secret", [("notion", NOTION), ("asana", ASANA)])
+def test_a_source_takes_the_secret_that_its_sender_tells(ring, name, scheme, secret):
+    channel = Telling(ring, name, scheme)
+    other = secret[:-3] + "abc"
+    assert channel.made["waits_until"] and not channel.made["secrets"] and "secret" not in channel.made
+    assert code(channel.event(secret)) == (401, "invalid_signature")
+    for _ in range(2):
+        answer = channel.tell()
+        assert (answer.status_code, answer.content) == (200, b""), answer.text
+        assert answer.headers.get("X-Hook-Secret") == (secret if scheme == "asana" else None)
+    shown = channel.show()
+    assert shown["waits_until"] is None and len(shown["secrets"]) == 1
+    assert shown.get("secret") == (secret if scheme == "notion" else None)
+    assert shown["version"] > channel.made["version"]
+    answer = channel.tell(other)
+    assert code(answer) == (401, "invalid_signature") and "X-Hook-Secret" not in answer.headers
+    assert channel.event(secret).status_code == 204 and code(channel.event(other)) == (401, "invalid_signature")
+    assert channel.texts() == ["Version 2 is out"]
+    row, *_ = ring.manage("audit_list", order="desc", limit=5, object=channel.made["id"])["rows"]
+    assert (row["op"], row["who"], row["from"]) == ("source_incoming", "nobody", "127.0.0.1"), row
+    assert secret not in ring.logs() and other not in ring.logs()
+    if scheme == "asana":
+        assert ring.manage("source_rotate", channel.made["id"], overlap=60)["waits_until"]
+        assert channel.event(secret).status_code == 204
+        assert channel.tell(other).status_code == 200
+        assert channel.event(secret).status_code == channel.event(other).status_code == 204
+
+
+def test_only_a_source_that_waits_takes_what_is_told(ring, name):
+    channel = Channel(ring, name)
+    with pytest.raises(CtlError, match="for_token: is needed: this sender"):
+        channel.source(scheme="notion")
+    waiting = Telling(ring, name + "-w", "asana")
+    with pytest.raises(CtlError, match="for_token: is needed"):
+        ring.manage("source_edit", waiting.made["id"], for_token="")
+    for headers, body in (asana("a b"), asana("x" * 257), asana(""), notion()):
+        answer = waiting.call(headers, body)
+        assert code(answer) == (401, "invalid_signature") and "X-Hook-Secret" not in answer.headers
+    ring.manage("source_rotate", waiting.made["id"], secret="typed in")
+    assert code(waiting.tell()) == (401, "invalid_signature") and waiting.event("typed in").status_code == 204
+    github = Addressed(ring, name + "-g")
+    assert code(github.call(*asana())) == code(github.call(*notion())) == (401, "invalid_signature")

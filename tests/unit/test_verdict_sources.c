@@ -192,6 +192,44 @@ static void a_request_to_a_sources_address_is_judged_as_its_token(void **state)
     assert_int_equal(s_call(self, &source, &request), ERROR_invalid_token);
 }
 
+/* What becomes of what Asana tells at WALL_MS to a source with these times. */
+static heard_state_t s_heard(bench_t *self, const char *scheme, const char *told, uint64_t waits_ms,
+                             uint64_t told_ms, uint64_t wall_ms)
+{
+    heard_t heard;
+    pack_t shown = {0};
+    uint8_t sealed[16 + SEALING_OVERHEAD];
+    source_t source = {.scheme = slice_of(scheme), .waits_ms = waits_ms, .told_ms = told_ms};
+    view_renew(self->view);
+    if (told_ms) {
+        sealing_key_seal(table_master_key(self->view), slice_of("first"), sealed);
+        source.secret[source.secrets++].sealed = slice(sealed, 5 + SEALING_OVERHEAD);
+    }
+    wire_pairs_add(&shown, slice_of("x-hook-secret"), slice_of(told));
+    const wire_request_t request = {.method = OP_POST, .shown = wire_pairs_of(&shown)};
+    heard_look(self->view, &source, &request, slice("", 0), wall_ms, &heard);
+    view_release(self->view);
+    pack_free(&shown);
+    return heard.state;
+}
+
+/* Past the time in which its source waits, or is answered again, it is an event like any other. */
+static void what_is_told_counts_while_its_source_waits(void **state)
+{
+    bench_t *self = *state;
+    enum { AT = 1000, END = AT + SOURCE_WAITS_MS };
+    assert_int_equal(s_heard(self, "asana", "abc", END, 0, END - 1), HEARD_NEW);
+    assert_int_equal(s_heard(self, "asana", "a c", END, 0, END - 1), HEARD_NOTHING);
+    assert_int_equal(s_heard(self, "asana", "abc", END, 0, END), HEARD_NOTHING);
+    assert_int_equal(s_heard(self, "github", "abc", END, 0, AT), HEARD_NOTHING);
+    assert_int_equal(s_heard(self, "notion", "abc", END, 0, AT), HEARD_NOTHING);
+    assert_int_equal(s_heard(self, "asana", "first", 0, AT, END - 1), HEARD_BEFORE);
+    assert_int_equal(s_heard(self, "asana", "first", END, AT, END - 1), HEARD_BEFORE);
+    assert_int_equal(s_heard(self, "asana", "first", 0, AT, END), HEARD_NOTHING);
+    assert_int_equal(s_heard(self, "asana", "second", 0, AT, AT), HEARD_NOTHING);
+    assert_int_equal(s_heard(self, "asana", "second", END, AT, AT), HEARD_NEW);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +237,8 @@ int main(void)
                                         s_teardown),
         cmocka_unit_test_setup_teardown(a_request_to_a_sources_address_is_judged_as_its_token,
                                         s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown(what_is_told_counts_while_its_source_waits, s_setup,
+                                        s_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,10 +130,10 @@ static void s_shake(admission_t *self, handshake_t which, const source_record_t 
     s_answer(self->job, &answer);
 }
 
-/* Those that tell a secret are not answered: there is nobody who keeps it. */
+/* Those that tell a secret are authd's to answer, which keeps it. */
 static bool s_is_answered(const admission_t *self, handshake_t which)
 {
-    if (which == HANDSHAKE_none || which == HANDSHAKE_notion || which == HANDSHAKE_asana)
+    if (which == HANDSHAKE_none || handshake_needs(which) == HANDSHAKE_NEEDS_TOLD)
         return false;
     if (handshake_needs(which) == HANDSHAKE_NEEDS_OPEN && !self->shares)
         return true;
