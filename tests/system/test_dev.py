@@ -20,7 +20,7 @@ exit 78
 @pytest.fixture
 def tree(tmp_path):
     """A checkout of ./dev alone: whatever it installs and builds is there already."""
-    for name in ("dev", "deploy/packages.sh", "tests/gates.sh", "console/steps.sh"):
+    for name in ("dev", "deploy/packages.sh", "tests/gates.sh", "tests/campaigns.sh", "console/steps.sh"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     program(tmp_path, "dpkg-query", "#!/bin/sh\necho installed\n")

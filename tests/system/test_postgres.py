@@ -6,46 +6,21 @@ import pathlib
 import random
 import shutil
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
 import kill_campaign
+import takeover_campaign
 from harness import postern
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-import postgres_server  # noqa: E402
+from harness.database import secret, server_running, settled
 
 
 @pytest.fixture(scope="module")
 def server():
-    with postgres_server.running(postern.scratch("pg-")) as made:
+    with server_running() as made:
         yield made
-
-
-def secret(path, text):
-    path.write_text(text + "\n")
-    path.chmod(0o600)
-    return path
-
-
-def settled(ring, server, copies=1):
-    """RING, with a database of its own on SERVER that posternctl has made."""
-    database = f"ring{random.randrange(1 << 30)}"
-    server.sql(f"CREATE DATABASE {database}")
-    ring.database = database
-    ring.connection = ring.dir / "postgres.connection"
-    ring.settings.update({"worker.engine": "postgres", "postgres.copies": copies, "postgres.connection": ring.connection})
-    admin = secret(ring.dir / "admin.connection", server.connection(database=database))
-    shared = server.dir / "worker.password"
-    if shared.exists():  # the role is the server's, and there already
-        secret(ring.connection, server.connection("postern_journal", shared.read_text(), database))
-    ring.made = ring.ctl_run("db", "init", admin, check=True).stdout
-    if not shared.exists():
-        shared.write_text(ring.connection.read_text().split("password='")[1].split("'")[0])
-    return ring
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +49,7 @@ def test_what_was_made_is_said_and_checked(on_postgres, server):
 
 def test_an_installation_that_begins_on_postgres(tmp_path):
     """Its role is the server's: another installation is told to name its own."""
-    with postgres_server.running(postern.scratch("pg-")) as server:
+    with server_running() as server:
         admin = secret(tmp_path / "admin", server.connection())
 
         def init():
@@ -186,7 +161,7 @@ def test_a_killed_server_loses_and_doubles_nothing(on_postgres, server, name):
 
 def test_a_dead_primary_takes_nothing_along(make_ring, name):
     """Its synchronous standby is promoted, which the connection string names, too."""
-    with postgres_server.running(postern.scratch("pg-")) as first, contextlib.ExitStack() as stack:
+    with server_running() as first, contextlib.ExitStack() as stack:
         ring = settled(make_ring(), first)
         second = first.standby(postern.scratch("pg-"))
         stack.callback(shutil.rmtree, second.dir, ignore_errors=True)
@@ -200,6 +175,19 @@ def test_a_dead_primary_takes_nothing_along(make_ring, name):
             first.kill()
             second.sql("SELECT pg_promote()")
         assert "event=journal.retaken" in ring.logs()
+
+
+def test_a_shard_goes_from_host_to_host(server, make_ring, name):
+    """Its worker is stood still and goes on, ends, is killed, or is killed and starts again on its host: nobody waits longer
+    than the lease and what 5 s have beside it, and a worker that ends in order keeps nobody waiting for the lease."""
+    estate = takeover_campaign.Estate(settled(make_ring(settings={"gateway.deadline_ms": 20000}), server), 2)
+    spare = estate.hosts[1]
+    assert estate.ring.metric(spare.name, "journal_spare") == 1
+    tally = takeover_campaign.campaign(estate, ("stop", "leave", "again"), random.randrange(1 << 31), name)
+    print(tally)
+    assert tally.clean and tally.epochs == 3, f"{tally}\n{tally.failed[:5]}"
+    lease = takeover_campaign.LEASE_S * postern.SLOW
+    assert max(tally.seconds["stop"]) < lease * 5 / 3 and max(tally.seconds["leave"] + tally.seconds["again"]) < lease, tally
 
 
 def test_a_start_that_cannot_be(server, make_ring):

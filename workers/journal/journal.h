@@ -49,6 +49,7 @@ typedef struct {
     unsigned copies; /* likewise: servers whose disks have what is answered, 1 or 2 */
     bool salvage;    /* take the entries that can be read of a damaged write-ahead file, and go on
                         without the others */
+    void (*waits)(bool spare, const char *text); /* while the opening does, or NULL (spare.h) */
 } journal_options_t;
 
 /* The engine of this program: "lmdb" or "postgres". */
@@ -70,8 +71,7 @@ uint64_t journal_recovered(const journal_t *self);
 
 /* Drawn when the journal was made. */
 const uuid_t7 *journal_uuid(const journal_t *self);
-
-/* Rises with each process that takes the shard, also on another host; 0: this engine has none. */
+/* Rises with each taking of the shard, also by another host; 0: this engine has none. */
 uint64_t journal_epoch(const journal_t *self);
 
 typedef enum {

@@ -10,6 +10,7 @@
 #include "common/source/record.h"
 #include "workers/journal/outbox.h"
 #include "workers/loop/program.h"
+#include "workers/loop/spare.h"
 #include "workers/post/answer.h"
 #include "workers/post/drain.h"
 #include "workers/post/feed.h"
@@ -235,10 +236,15 @@ static void s_open_journal(worker_t *self)
         .delivery_retention_ms = conf_uint(conf, SET_delivery_retention_days) * 86400000,
         .connection = conf_text(conf, SET_postgres_connection),
         .copies = (unsigned)conf_uint(conf, SET_postgres_copies),
+        .waits = spare_waits,
     };
     self->journal = journal_open(&options, clock_ms(), err, sizeof err);
+    metric_set(METRIC_journal_spare, 0);
+    if (!self->journal && life_stopping())
+        exit(0);
     if (!self->journal)
         log_fatal(EXIT_CONFIG, "journal.open", "err=%s", LOG_Q(err));
+    metric_set(METRIC_journal_epoch, (int64_t)journal_epoch(self->journal));
 }
 
 /* Behind the journal's lock; before there is input. */
@@ -530,7 +536,6 @@ int worker_main(const worker_role_t *role, int argc, char **argv)
 {
     conf_start_t start;
     static char process[64]; /* the monitor has it until the process ends */
-    char address[300], installation[CONF_INSTALLATION];
     const char *name = op_owner_name(role->kind);
     snprintf(process, sizeof process, "postern-%s", name);
     conf_start(&start, process, name, argc, argv);
@@ -542,11 +547,9 @@ int worker_main(const worker_role_t *role, int argc, char **argv)
     life_make_dir(conf_text(start.conf, SET_data_directory));
     life_make_known(start.conf);
     life_settle(&start);
+    spare_begin(&start, name);
     worker_t *worker = worker_new(role, start.conf, start.index);
-    conf_address(start.conf, conf_setting(name, "monitor"), start.index, address, sizeof address);
-    conf_installation(start.conf, installation);
-    monitor_start(start.process, start.index, address, installation);
-    log_info("worker.start", "shard=%u monitor=%s", start.index, address);
+    spare_watch();
     worker_run(worker);
     worker_destroy(&worker);
     log_info("worker.stop", "shard=%u", start.index);

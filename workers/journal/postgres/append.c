@@ -362,6 +362,7 @@ static session_outcome_t s_is_there(const append_t *self, journal_t *journal, bo
 static bool s_resolve(const append_t *self, journal_t *journal, bool *there)
 {
     session_outcome_t went;
+    metric_add(METRIC_journal_unknown_total, 1);
     do {
         log_warn("journal.unknown", "shard=%u messages=%zu err=%s", journal->options.shard,
                  self->stored, LOG_Q(journal->writing.text));

@@ -37,6 +37,7 @@ keeper_t *keeper_new(journal_t *journal)
     if (!self)
         abort();
     self->journal = journal;
+    self->session.name = journal->name;
     pthread_mutex_init(&self->lock, NULL);
     timed_init(&self->wake);
     return self;

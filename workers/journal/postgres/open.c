@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAGIC = 0x4a4f5047, PATHS = 4400, SAY_MS = 10000 };
+enum { MAGIC = 0x4a4f5047, PATHS = 4400, SAY_MS = 10000, DRAWN = 12 };
 
 /* What a worker of this host has of the shard is LMDB's: with it, what the database has is not the
  * whole history. */
@@ -37,6 +37,12 @@ static void s_make(journal_t *self)
     self->reader.journal = self->asked.journal = self;
     pthread_mutex_init(&self->lock, NULL);
     uuid_new(&self->me);
+    char id[UUID_TEXT];
+    uuid_text(&self->me, id);
+    snprintf(self->name, sizeof self->name, "postern %s %s", self->lease,
+             id + UUID_TEXT - 1 - DRAWN);
+    self->writing.name = self->reader.session.name = self->asked.session.name = self->name;
+    self->holding = lease_new(self->lease, self->home, &self->me);
     self->append = append_new();
     self->targets = targets_new();
     self->asking = asking_new(&self->asked);
@@ -44,33 +50,74 @@ static void s_make(journal_t *self)
     self->writer = writer_new(self);
 }
 
-/* A server that is not there is waited for, as a lock is. */
+/* What was said last. */
+typedef struct {
+    bool spare;
+    int64_t said_ms;
+} waiting_t;
+
+/* While another process serves the shard, and while the server is not there. */
+static void s_say_waiting(journal_t *self, session_outcome_t went, waiting_t *waiting)
+{
+    bool spare = went == SESSION_AGAIN;
+    int64_t now_ms = clock_ms();
+    char text[SESSION_TEXT + LEASE_HOLDER];
+    snprintf(text, sizeof text, spare ? "spare: %s serves the shard" : "PostgreSQL: %s",
+             spare ? lease_holder(self->holding) : self->writing.text);
+    if (self->options.waits)
+        self->options.waits(spare, text);
+    if (spare && !waiting->spare)
+        log_info("journal.spare", "shard=%u holder=%s", self->options.shard,
+                 LOG_Q(lease_holder(self->holding)));
+    waiting->spare = spare;
+    if (spare || now_ms - waiting->said_ms < SAY_MS)
+        return;
+    waiting->said_ms = now_ms;
+    log_warn("journal.waits", "shard=%u err=%s", self->options.shard, LOG_Q(self->writing.text));
+}
+
+/* A server that is not there is waited for, as a lock is, and so is the lease of another. */
 static int s_take(journal_t *self, char *err, size_t err_size)
 {
     session_outcome_t went;
-    int64_t said_ms = 0;
+    int64_t began_ms = clock_ms();
+    waiting_t waiting = {.said_ms = -SAY_MS};
     while ((went = owner_take(self, &self->writing)) != SESSION_OK) {
-        if (went == SESSION_REFUSED || went == SESSION_GONE || went == SESSION_FULL) {
+        if (went == SESSION_REFUSED || went == SESSION_GONE || went == SESSION_FULL ||
+            life_stopping()) {
             snprintf(err, err_size, "PostgreSQL: %s", self->writing.text);
             return -1;
         }
-        if (clock_ms() - said_ms >= SAY_MS) {
-            log_warn("journal.waits", "shard=%u err=%s", self->options.shard,
-                     LOG_Q(self->writing.text));
-            said_ms = clock_ms();
-        }
-        if (life_stopping()) {
-            snprintf(err, err_size, "PostgreSQL: %s", self->writing.text);
-            return -1;
-        }
+        if (!session_is_open(&self->writing))
+            lease_lost_sight(self->holding);
+        s_say_waiting(self, went, &waiting);
         owner_pause();
+        self->opened_ms = clock_ms() - began_ms; /* the shard's clock was another's meanwhile */
     }
     return 0;
+}
+
+/* What the lock that keeps a second process of this host waiting is in. */
+static int s_find_home(journal_t *self, char *err, size_t err_size)
+{
+    char path[PATHS];
+    const journal_options_t *options = &self->options;
+    if (options->path) {
+        snprintf(self->home, sizeof self->home, "%.150s", options->path);
+        return 0;
+    }
+    snprintf(path, sizeof path, "%s/%s.host", options->place, options->kind);
+    return lease_home(path, self->home, err, err_size);
 }
 
 const char *journal_engine(void)
 {
     return "postgres";
+}
+
+static void s_on_lost(void *arg)
+{
+    fence_lost(arg);
 }
 
 journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *err,
@@ -94,13 +141,19 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
     self->connection = connection;
     self->kind = options->kind[0];
     snprintf(self->lease, sizeof self->lease, "%s/%u", options->kind, options->shard);
+    if (s_find_home(self, err, err_size) != 0) {
+        connection_forget(&self->connection);
+        free(self);
+        return NULL;
+    }
     s_make(self);
     if (s_take(self, err, err_size) != 0) {
         session_close(&self->writing);
         journal_close(&self);
         return NULL;
     }
-    self->opened_ms = now_ms;
+    lease_start(self->holding, self->connection, self->name, s_on_lost, self);
+    self->opened_ms += now_ms;
     const segment_t *open = tables_open_segment(&self->tables);
     atomic_store(&self->committed_log, open ? open->end_log : 1);
     self->options.path = self->options.place = self->options.known = self->options.kind = NULL;
@@ -117,6 +170,9 @@ static void s_leave(journal_t *self)
     session_outcome_t went = SESSION_AWAY;
     if (session_is_open(&self->writing))
         went = tables_save(self, &self->writing);
+    lease_stop(self->holding);
+    if (session_is_open(&self->writing))
+        lease_leave(self->holding, &self->writing);
     if (went != SESSION_OK)
         log_warn("journal.unsaved", "shard=%u err=%s", self->options.shard,
                  LOG_Q("the running clock goes on from the last message"));
@@ -135,6 +191,7 @@ void journal_close(journal_t **self_p)
     keeper_destroy(&self->keeper);
     if (self->epoch)
         s_leave(self);
+    lease_destroy(&self->holding);
     session_close(&self->writing);
     session_close(&self->reader.session);
     append_destroy(&self->append);

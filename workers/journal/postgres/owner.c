@@ -3,6 +3,7 @@
 
 #include "common/base/clock.h"
 #include "common/log/log.h"
+#include "common/monitor/monitor.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -71,30 +72,88 @@ session_outcome_t owner_check(const journal_t *self, session_t *session, char la
     return SESSION_OK;
 }
 
-/* A commit of its own, which is replicated like any other: so is all that a look finds after it. */
-static session_outcome_t s_raise(journal_t *self, session_t *session, bool first)
+/* Carries out what raises the epoch, in a commit of its own, which is replicated like any other: so
+ * is all that a look finds after it. */
+static session_outcome_t s_raise(journal_t *self, session_t *session, statement_t *raise,
+                                 bool *ours)
+{
+    session_outcome_t went = session_exchange(session, raise, 1, SESSION_DEADLINE_MS);
+    if (went != SESSION_OK)
+        return went;
+    *ours = statement_rows(raise) == 1;
+    if (*ours) {
+        self->epoch = statement_number(raise, 0, 0);
+        self->uuid = statement_id(raise, 0, 1);
+        metric_set(METRIC_journal_epoch, (int64_t)self->epoch);
+    }
+    statement_end(raise);
+    return SESSION_OK;
+}
+
+static session_outcome_t s_raise_again(journal_t *self, session_t *session)
 {
     statement_t raise;
+    bool ours = false;
     statement_begin(&raise, "",
-                    first ? "UPDATE postern.shard SET epoch = epoch + 1, holder = $3 WHERE kind = "
-                            "$1 AND shard = $2 RETURNING epoch, journal"
-                          : "UPDATE postern.shard SET epoch = epoch + 1 WHERE kind = $1 AND shard "
-                            "= $2 AND holder = $3 RETURNING epoch, journal");
+                    "UPDATE postern.shard SET epoch = epoch + 1 WHERE kind = $1 AND shard = $2 AND "
+                    "holder = $3 RETURNING epoch, journal");
     statement_int2(&raise, 0);
     statement_int8(&raise, self->options.shard);
     statement_uuid(&raise, &self->me);
-    session_outcome_t went = session_exchange(session, &raise, 1, SESSION_DEADLINE_MS);
+    session_outcome_t went = s_raise(self, session, &raise, &ours);
+    if (went == SESSION_OK && !ours)
+        fence_lost(self);
+    return went;
+}
+
+static session_outcome_t s_check_row(const journal_t *self, session_t *session)
+{
+    statement_t ask;
+    statement_begin(&ask, "", "SELECT 1 FROM postern.shard WHERE kind = 0 AND shard = $1");
+    statement_int8(&ask, self->options.shard);
+    session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
     if (went != SESSION_OK)
         return went;
-    bool ours = statement_rows(&raise) == 1;
-    if (ours) {
-        self->epoch = statement_number(&raise, 0, 0);
-        self->uuid = statement_id(&raise, 0, 1);
-    }
-    statement_end(&raise);
-    if (!ours && !first)
-        fence_lost(self);
-    return ours ? SESSION_OK : s_refuse(session, "the database has no row of this shard");
+    bool there = statement_rows(&ask) == 1;
+    statement_end(&ask);
+    return there ? SESSION_AGAIN : s_refuse(session, "the database has no row of this shard");
+}
+
+/* Who holds the lease raises the epoch; AGAIN where another took that meanwhile. */
+static session_outcome_t s_raise_first(journal_t *self, session_t *session)
+{
+    statement_t raise;
+    bool ours = false;
+    statement_begin(&raise, "",
+                    "UPDATE postern.shard SET epoch = epoch + 1, holder = $3 WHERE kind = $1 AND "
+                    "shard = $2 AND EXISTS (SELECT 1 FROM postern.lease WHERE what = $4 AND holder "
+                    "= $5) RETURNING epoch, journal");
+    statement_int2(&raise, 0);
+    statement_int8(&raise, self->options.shard);
+    statement_uuid(&raise, &self->me);
+    statement_text(&raise, self->lease);
+    statement_text(&raise, lease_me(self->holding));
+    session_outcome_t went = s_raise(self, session, &raise, &ours);
+    return went != SESSION_OK || ours ? went : s_check_row(self, session);
+}
+
+/* What the former holder left under way keeps the shard's row for as long as its process stands
+ * still; it is to be found out by that process, if it goes on. */
+static session_outcome_t s_end_former(const journal_t *self, session_t *session)
+{
+    statement_t end;
+    char like[sizeof self->name + 1];
+    snprintf(like, sizeof like, "postern %s %%", self->lease);
+    statement_begin(&end, "",
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = "
+                    "current_database() AND usename = current_user AND application_name LIKE $1 "
+                    "AND application_name <> $2");
+    statement_text(&end, like);
+    statement_text(&end, self->name);
+    session_outcome_t went = session_exchange(session, &end, 1, SESSION_DEADLINE_MS);
+    if (went == SESSION_OK)
+        statement_end(&end);
+    return went;
 }
 
 static session_outcome_t s_read_clock(journal_t *self, session_t *session)
@@ -113,7 +172,7 @@ static session_outcome_t s_read_clock(journal_t *self, session_t *session)
     return SESSION_OK;
 }
 
-session_outcome_t owner_take(journal_t *self, session_t *session)
+static session_outcome_t s_begin(journal_t *self, session_t *session)
 {
     char lacks[SESSION_TEXT];
     session_outcome_t went = session_open(session, self->connection);
@@ -123,8 +182,18 @@ session_outcome_t owner_take(journal_t *self, session_t *session)
         went = owner_check(self, session, lacks);
     if (went == SESSION_OK && lacks[0])
         went = s_refuse(session, lacks);
+    return went;
+}
+
+session_outcome_t owner_take(journal_t *self, session_t *session)
+{
+    session_outcome_t went = session_is_open(session) ? SESSION_OK : s_begin(self, session);
     if (went == SESSION_OK)
-        went = s_raise(self, session, true);
+        went = lease_claim(self->holding, session);
+    if (went == SESSION_OK && lease_was_taken(self->holding))
+        went = s_end_former(self, session);
+    if (went == SESSION_OK)
+        went = s_raise_first(self, session);
     if (went == SESSION_OK)
         went = tables_read(self, session);
     if (went == SESSION_OK)
@@ -145,7 +214,7 @@ bool owner_retake(journal_t *self, session_t *session)
     for (;;) {
         session_outcome_t went = session_open(session, self->connection);
         if (went == SESSION_OK)
-            went = s_raise(self, session, false);
+            went = s_raise_again(self, session);
         if (went == SESSION_OK)
             went = tables_read(self, session);
         if (went == SESSION_OK)

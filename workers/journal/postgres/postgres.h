@@ -15,7 +15,7 @@
  * Tables, all in the schema postern (schema.c makes those that are there for good):
  *   installation  one row: id, schema, counts of shards
  *   shard         kind, shard → journal (its UUID), epoch, holder
- *   lease         'channel/0' → running clock
+ *   lease         'channel/0' → who tries to have it (lease.h), running clock
  *   segment       kind, shard, n → what log_cS_N has; last_log is NULL while it is open
  *   log_cS_N      the records of a segment; id is NULL once it is stored again
  *   target_floor  kind, shard, target → its last sequence and log in segments that were dropped
@@ -31,6 +31,7 @@
 
 #include "workers/journal/ask.h"
 #include "workers/journal/journal.h"
+#include "workers/journal/postgres/lease.h"
 #include "workers/journal/postgres/session.h"
 #include "workers/journal/postgres/targets.h"
 #include "workers/journal/seen.h"
@@ -91,6 +92,9 @@ struct journal {
     char *connection;          /* may have a password */
     char kind;                 /* 'c', as in the names of tables */
     char lease[32];
+    char name[64]; /* of our sessions: 'postern channel/0 ', and of ME what is drawn */
+    char home[LEASE_HOLDER];
+    lease_t *holding;
     uuid_t7 uuid, me; /* me: of this process's taking */
     atomic_uint_fast64_t epoch;
     uint64_t base_ms; /* running clock at the opening */
@@ -145,8 +149,9 @@ uint64_t record_cost(const record_t *record);
 void fence_begin(statement_t *self, const journal_t *journal);
 void fence_lost(const journal_t *self) __attribute__((noreturn));
 
-/* owner.c: makes the shard this process's, and reads what it has, by SESSION. OK, AWAY or REFUSED
- * with the reason in the session's text. */
+/* owner.c: makes the shard this process's, and reads what it has, by SESSION, which it opens where
+ * it is not. OK; AGAIN while another holds the lease; else AWAY or REFUSED with the reason in the
+ * session's text. */
 session_outcome_t owner_take(journal_t *self, session_t *session);
 /* The same of one that is this process's already, after its connection was lost: waits until there
  * is one again. False: it is time to stop. */

@@ -132,7 +132,8 @@ static session_outcome_t s_connect(session_t *self, const char *connection)
     return s_is_final(self->text) ? SESSION_REFUSED : SESSION_AWAY;
 }
 
-/* synchronous_commit may be more than on. statement_timeout stays 0: it would end the wait for a
+/* The keepalives are the server's: what a host that has died left holds no lock for long.
+ * synchronous_commit may be more than on. statement_timeout stays 0: it would end the wait for a
  * copy, and leave the commit in place. */
 static const char s_settings[] =
     "SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN "
@@ -140,7 +141,9 @@ static const char s_settings[] =
     "false), set_config('statement_timeout', '0', false), "
     "set_config('idle_in_transaction_session_timeout', '5s', false), "
     "set_config('client_connection_check_interval', '1s', false), set_config('search_path', "
-    "'pg_catalog', false), set_config('jit', 'off', false)";
+    "'pg_catalog', false), set_config('jit', 'off', false), set_config('tcp_keepalives_idle', '2', "
+    "false), set_config('tcp_keepalives_interval', '1', false), "
+    "set_config('tcp_keepalives_count', '3', false), set_config('application_name', $1, false)";
 
 session_outcome_t session_open(session_t *self, const char *connection)
 {
@@ -151,6 +154,7 @@ session_outcome_t session_open(session_t *self, const char *connection)
         went = SESSION_AWAY;
     if (went == SESSION_OK) {
         statement_begin(&settings, "", s_settings);
+        statement_text(&settings, self->name ? self->name : "postern");
         went = session_exchange(self, &settings, 1, SESSION_DEADLINE_MS);
         statement_end(&settings);
     }

@@ -37,6 +37,7 @@ enum {
 
 typedef struct {
     PGconn *conn;            /* NULL: there is none */
+    const char *name;        /* as which the server lists it; NULL: postern */
     bool warned;             /* since the last exchange began */
     unsigned failed;         /* which statement of an exchange did, where one did */
     bool is_number;          /* SEEN: the key is a record's number, not its id or key */

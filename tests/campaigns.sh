@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# The long campaigns under load. Sourced by ./dev, whose functions and variables it uses.
+
+do_kill() {
+    local campaign=(kill_campaign.py --kills "${1:-20}")
+    if [[ ${1:-} == --deliveries ]]; then campaign=(delivery_campaign.py "${@:2}"); fi
+    need test; build release
+    POSTERN_PRESET=release /usr/bin/python3 -B tests/system/"${campaign[@]}"
+}
+
+do_cluster() {
+    [[ ${1:-} == takeovers ]] || die "cluster takes takeovers [N]"
+    need test
+    build release
+    POSTERN_PRESET=release exec /usr/bin/python3 -B tests/system/takeover_campaign.py --rounds "${2:-1000}" "${@:3}"
+}
+
+do_slow() {
+    need test
+    build release
+    say "slow and idle clients beside senders, ${1:-20} s each"
+    POSTERN_PRESET=release /usr/bin/python3 -B tests/system/slow_campaign.py --seconds "${1:-20}"
+    POSTERN_PRESET=release /usr/bin/python3 -B tests/system/memory_campaign.py --seconds "${1:-20}"
+}
+
+do_roll() {
+    need test
+    build release
+    say "restart every process again and again under ${1:-1000000} requests"
+    POSTERN_PRESET=release /usr/bin/python3 -B tests/system/rolling.py --requests "${1:-1000000}"
+}
+
+do_mixed() {
+    local rounds=10
+    if [[ ${1:-} == [0-9]* ]]; then rounds=$1; shift; fi
+    need test
+    build release
+    build_before
+    say "$rounds upgrades from the version before, a process at a time"
+    POSTERN_PRESET=release exec /usr/bin/python3 -B tests/system/mixed.py --rounds "$rounds" "$@"
+}

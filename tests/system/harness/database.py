@@ -1,0 +1,37 @@
+"""Rings whose channels lie in PostgreSQL, on servers of the tests' own (tests/postgres_server.py)."""
+
+import pathlib
+import random
+import sys
+
+from . import postern
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+import postgres_server  # noqa: E402
+
+
+def server_running():
+    return postgres_server.running(postern.scratch("pg-"))
+
+
+def secret(path, text):
+    path.write_text(text + "\n")
+    path.chmod(0o600)
+    return path
+
+
+def settled(ring, server, copies=1):
+    """RING, with a database of its own on SERVER that posternctl has made."""
+    database = f"ring{random.randrange(1 << 30)}"
+    server.sql(f"CREATE DATABASE {database}")
+    ring.server, ring.database = server, database
+    ring.connection = ring.dir / "postgres.connection"
+    ring.settings.update({"worker.engine": "postgres", "postgres.copies": copies, "postgres.connection": ring.connection})
+    admin = secret(ring.dir / "admin.connection", server.connection(database=database))
+    shared = server.dir / "worker.password"
+    if shared.exists():  # the role is the server's, and there already
+        secret(ring.connection, server.connection("postern_journal", shared.read_text(), database))
+    ring.made = ring.ctl_run("db", "init", admin, check=True).stdout
+    if not shared.exists():
+        shared.write_text(ring.connection.read_text().split("password='")[1].split("'")[0])
+    return ring

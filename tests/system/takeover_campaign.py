@@ -1,0 +1,199 @@
+"""The campaign of take-overs: the channel workers of several hosts, which share a database, take the one shard from each
+other while writers post unique messages.
+
+    ./dev cluster takeovers [N]                                 N times, by three hosts (1000)
+    python3 tests/system/takeover_campaign.py --rounds 20 --seed 7
+
+Who has the shard is killed, stood still (and goes on when another has taken the shard), ended in order, or killed and started
+again on its host, in turn; meanwhile any of them is stood still for a moment, at random. Checked at the end: no request failed at a
+deadline of 20 s, what was answered 2xx is stored, nothing is stored twice, the log has no hole. The seed and the counts are printed.
+"""
+
+import argparse
+import dataclasses
+import random
+import signal
+import sys
+import threading
+import time
+
+import kill_campaign
+from harness import postern
+from harness.database import settled, server_running
+
+WAYS = ("kill", "stop", "leave", "again")
+LEASE_S = 3  # of the lease's beat unchanged, until it is another's
+
+
+@dataclasses.dataclass
+class Tally(kill_campaign.Tally):
+    epochs: int = 0
+    holes: int = 0
+    seconds: dict = dataclasses.field(default_factory=lambda: {way: [] for way in WAYS})
+
+    def __str__(self):
+        slowest = " ".join(f"{way}={max(taken):.2f}s" for way, taken in self.seconds.items() if taken)
+        return (f"take-overs: seed={self.seed} rounds={self.kills} epochs={self.epochs} sent={self.sent} "
+                f"acknowledged={len(self.acknowledged)} failed={len(self.failed)} lost={self.lost} doubled={self.doubled} "
+                f"holes={self.holes} slowest={self.slowest_s:.2f}s taken after at most: {slowest}")
+
+    @property
+    def clean(self):
+        return super().clean and not self.holes
+
+
+class Host:
+    """A channel worker with a data directory of its own, beside RING, whose other processes it serves."""
+
+    def __init__(self, ring, number):
+        self.ring, self.name = ring, f"host{number}-0"
+        self.dir = ring.dir / f"host{number}"
+        self.dir.mkdir(mode=0o700)
+        self.port = postern.free_ports(1)
+        self.start()
+
+    def start(self):
+        ring = self.ring
+        settings = {"data.directory": self.dir, "data.sockets": ring.sockets, "channel.monitor": f"127.0.0.1:{self.port}",
+                    "data.known": self.dir / "known"}
+        ring.spawned[self.name] = ring.spawn("channel", 0, settings, wait_ready=False)
+        del ring.spawned["channel-0"]
+        ring.monitors[self.name] = f"http://127.0.0.1:{self.port}"
+
+    @property
+    def process(self):
+        return self.ring.spawned[self.name]
+
+    def end(self, sig):
+        self.process.send_signal(sig)
+        return self.process.wait(20 * postern.SLOW)
+
+    def stands(self):
+        """'serves', 'spare' or '' where it is neither."""
+        state = self.ring.ready(self.name)
+        if not state or state["status"] != 200:
+            return ""
+        return "spare" if any(check["reason"].startswith("spare: ") for check in state["checks"]) else "serves"
+
+    def wait(self, how, seconds=20):
+        postern.wait(lambda: self.stands() == how, seconds, what=f"{self.name}: {how}")
+
+
+class Estate:
+    """RING, whose one channel shard COUNT hosts have workers for."""
+
+    def __init__(self, ring, count):
+        self.ring = ring
+        for name in ring.names:
+            if not name.startswith("channel"):
+                ring.spawn(*name.rsplit("-", 1), wait_ready=False)
+        self.hosts = [Host(ring, 0)]
+        self.hosts[0].wait("serves")
+        self.hosts += [Host(ring, i) for i in range(1, count)]
+        for host in self.hosts[1:]:
+            host.wait("spare")
+        ring.wait_ready("router-0", "authd-0", "gateway-0")
+
+    def one_serves(self, but=None, seconds=20):
+        """The host that serves, as soon as there is one; how long that took."""
+        began = time.monotonic()
+        others = [host for host in self.hosts if host is not but]
+        found = postern.wait(lambda: [host for host in others if host.stands() == "serves"], seconds, what="a host that serves")
+        return found[0], time.monotonic() - began
+
+    def take(self, way):
+        """Has the shard change hands; the seconds that it took."""
+        owner, _ = self.one_serves()
+        if way == "stop":
+            owner.process.send_signal(signal.SIGSTOP)
+        elif way != "leave":
+            owner.end(signal.SIGKILL)
+        if way == "again":
+            owner.start()
+            found, seconds = self.one_serves()
+            return seconds if found is owner else float("inf")
+        began = time.monotonic()
+        if way == "leave":
+            assert owner.end(signal.SIGTERM) == 0
+        _, seconds = self.one_serves(but=owner)
+        seconds = time.monotonic() - began if way == "leave" else seconds
+        if way == "stop":
+            owner.process.send_signal(signal.SIGCONT)
+            assert owner.process.wait(20 * postern.SLOW) == 1, "it has lost the shard, and ends"
+        owner.start()
+        owner.wait("spare")
+        return seconds
+
+    def holes(self):
+        """Numbers of the shard's log that are missing."""
+        ring = self.ring
+        names = ring.server.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'postern' AND tablename LIKE 'log\\_c0\\_%'",
+                                ring.database).split()
+        logs = sorted(int(log) for name in names for log in ring.server.sql(f"SELECT log FROM postern.{name}", ring.database).split())
+        return logs[-1] - logs[0] + 1 - len(logs) + len(logs) - len(set(logs))
+
+    def epoch(self):
+        return int(self.ring.server.sql("SELECT epoch FROM postern.shard WHERE kind = 0 AND shard = 0", self.ring.database))
+
+
+class Blinks(threading.Thread):
+    """Stands workers still at random, for a moment."""
+
+    def __init__(self, estate, dice, stop):
+        super().__init__(daemon=True)
+        self.estate, self.dice, self.stop = estate, dice, stop
+
+    def run(self):
+        while not self.stop.wait(self.dice.uniform(0.1, 1)):
+            process = self.dice.choice(self.estate.hosts).process
+            if process.poll() is None:
+                process.send_signal(signal.SIGSTOP)
+                self.stop.wait(self.dice.uniform(0.05, 0.5))
+                process.send_signal(signal.SIGCONT)
+
+
+def campaign(estate, ways, seed, name):
+    dice = random.Random(seed)
+    tally, stop = Tally("channel", seed), threading.Event()
+    url, read_back = kill_campaign.place(estate.ring, "channel", name)
+    writers = [kill_campaign.Writer(i, url, tally, stop, False) for i in range(kill_campaign.WRITERS)]
+    first = estate.epoch()
+    for writer in writers:
+        writer.start()
+    blinks = Blinks(estate, random.Random(dice.random()), stop) if len(estate.hosts) > 2 else None
+    if blinks:
+        blinks.start()
+    for way in ways:
+        time.sleep(dice.uniform(0.1, 0.6))
+        tally.seconds[way].append(estate.take(way))
+        tally.kills += 1
+    time.sleep(0.2)
+    stop.set()
+    for writer in writers:
+        writer.join(60)
+        assert not writer.is_alive(), "a writer waits for an answer that never comes"
+    if blinks:
+        blinks.join()
+    kill_campaign.check(tally, read_back())
+    tally.epochs, tally.holes = estate.epoch() - first, estate.holes()
+    return tally
+
+
+def main():
+    words = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    words.add_argument("--rounds", type=int, default=1000)
+    words.add_argument("--seed", type=int, default=random.randrange(1 << 31))
+    chosen = words.parse_args()
+    dice = random.Random(chosen.seed)
+    with server_running() as server, postern.Ring(settings={"gateway.deadline_ms": 20000}) as ring:
+        estate = Estate(settled(ring, server), 3)
+        tally = campaign(estate, [dice.choice(WAYS) for _ in range(chosen.rounds)], chosen.seed, "takeovers")
+        print(tally, flush=True)
+        for text, status, why in tally.failed[:5]:
+            print(f"  failed: {text} status={status} {why}")
+        ring.keep = not tally.clean
+    sys.exit(0 if tally.clean else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,298 @@
+#include "workers/journal/postgres/lease.h"
+
+#include "common/base/clock.h"
+#include "common/base/timed.h"
+#include "common/log/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct lease {
+    char what[32], me[LEASE_HOLDER];
+    size_t home_len; /* of me: it, and a blank */
+    char holder[LEASE_HOLDER];
+    uint64_t beat; /* seen last, with the holder */
+    bool watching, taken;
+    int64_t since_ms, patience_ms;
+    session_t session;
+    const char *connection;
+    void (*lost)(void *arg);
+    void *arg;
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t lock; /* of stop */
+    pthread_cond_t wake;
+    bool stop;
+};
+
+lease_t *lease_new(const char *what, const char *home, const uuid_t7 *me)
+{
+    lease_t *self = calloc(1, sizeof *self);
+    char id[UUID_TEXT];
+    if (!self)
+        abort();
+    uuid_text(me, id);
+    snprintf(self->what, sizeof self->what, "%s", what);
+    self->home_len = (size_t)snprintf(self->me, sizeof self->me, "%.150s ", home);
+    snprintf(self->me + self->home_len, sizeof self->me - self->home_len, "%s", id);
+    self->patience_ms = LEASE_MS;
+    pthread_mutex_init(&self->lock, NULL);
+    timed_init(&self->wake);
+    return self;
+}
+
+void lease_destroy(lease_t **self_p)
+{
+    lease_t *self = *self_p;
+    if (!self)
+        return;
+    lease_stop(self);
+    session_close(&self->session);
+    pthread_cond_destroy(&self->wake);
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+    *self_p = NULL;
+}
+
+const char *lease_holder(const lease_t *self)
+{
+    return self->holder;
+}
+
+const char *lease_me(const lease_t *self)
+{
+    return self->me;
+}
+
+bool lease_was_taken(const lease_t *self)
+{
+    return self->taken;
+}
+
+void lease_lost_sight(lease_t *self)
+{
+    self->patience_ms = LEASE_MS + LEASE_LOST_MS;
+    self->watching = false;
+}
+
+/* Notes who holds it now. True when nothing has changed for long enough. */
+static bool s_watch(lease_t *self, slice_t holder, uint64_t beat)
+{
+    int64_t now_ms = clock_ms();
+    bool same = self->watching && beat == self->beat && slice_is(holder, self->holder);
+    if (same)
+        return now_ms - self->since_ms >= self->patience_ms;
+    if (self->watching)
+        self->patience_ms = LEASE_MS;
+    snprintf(self->holder, sizeof self->holder, "%.*s", SLICE_ARG(holder));
+    self->beat = beat;
+    self->watching = true;
+    self->since_ms = now_ms;
+    return false;
+}
+
+static session_outcome_t s_look(lease_t *self, session_t *session, bool *still)
+{
+    statement_t ask;
+    statement_begin(&ask, "lease", "SELECT holder, beat FROM postern.lease WHERE what = $1");
+    statement_text(&ask, self->what);
+    session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
+    if (went != SESSION_OK)
+        return went;
+    if (statement_rows(&ask) == 1) {
+        *still = s_watch(self, statement_bytes(&ask, 0, 0), statement_number(&ask, 0, 1));
+    } else {
+        snprintf(session->text, sizeof session->text,
+                 "the database has no lease of this shard: "
+                 "posternctl db init makes it");
+        went = SESSION_REFUSED;
+    }
+    statement_end(&ask);
+    return went;
+}
+
+/* Of who looked at the same time, one finds the beat that it saw. */
+static session_outcome_t s_take(lease_t *self, session_t *session)
+{
+    statement_t take;
+    statement_begin(
+        &take, "claim",
+        "UPDATE postern.lease SET holder = $3, beat = beat + 1 WHERE what = $1 AND beat "
+        "= $2 AND coalesce(holder, '') = $4");
+    statement_text(&take, self->what);
+    statement_int8(&take, self->beat);
+    statement_text(&take, self->me);
+    statement_text(&take, self->holder);
+    session_outcome_t went = session_exchange(session, &take, 1, SESSION_DEADLINE_MS);
+    if (went != SESSION_OK)
+        return went;
+    bool ours = statement_rows(&take) == 1;
+    statement_end(&take);
+    return ours ? SESSION_OK : SESSION_AGAIN;
+}
+
+session_outcome_t lease_claim(lease_t *self, session_t *session)
+{
+    bool still = false;
+    session_outcome_t went = s_look(self, session, &still);
+    if (went != SESSION_OK || strcmp(self->holder, self->me) == 0)
+        return went;
+    bool left = !self->holder[0] || strncmp(self->holder, self->me, self->home_len) == 0;
+    if (!left && !still)
+        return SESSION_AGAIN;
+    went = s_take(self, session);
+    if (went == SESSION_OK)
+        self->taken = !left;
+    return went;
+}
+
+static session_outcome_t s_connect(lease_t *self)
+{
+    statement_t ease;
+    if (session_is_open(&self->session))
+        return SESSION_OK;
+    session_outcome_t went = session_open(&self->session, self->connection);
+    if (went != SESSION_OK)
+        return went;
+    /* A beat that is lost in a failover is followed by another. */
+    statement_begin(&ease, "", "SELECT set_config('synchronous_commit', 'off', false)");
+    went = session_exchange(&self->session, &ease, 1, LEASE_MS);
+    if (went == SESSION_OK)
+        statement_end(&ease);
+    return went;
+}
+
+static void s_beat(lease_t *self)
+{
+    statement_t beat;
+    if (s_connect(self) != SESSION_OK)
+        return;
+    statement_begin(&beat, "beat",
+                    "UPDATE postern.lease SET beat = beat + 1 WHERE what = $1 AND holder = $2");
+    statement_text(&beat, self->what);
+    statement_text(&beat, self->me);
+    if (session_exchange(&self->session, &beat, 1, LEASE_MS) != SESSION_OK)
+        return;
+    bool ours = statement_rows(&beat) == 1;
+    statement_end(&beat);
+    if (!ours)
+        self->lost(self->arg);
+}
+
+static bool s_wait(lease_t *self)
+{
+    struct timespec until = timed_after(LEASE_BEAT_MS);
+    pthread_mutex_lock(&self->lock);
+    if (!self->stop)
+        timed_wait(&self->wake, &self->lock, &until);
+    bool stop = self->stop;
+    pthread_mutex_unlock(&self->lock);
+    return !stop;
+}
+
+static void *s_run(void *arg)
+{
+    lease_t *self = arg;
+    while (s_wait(self))
+        s_beat(self);
+    return NULL;
+}
+
+void lease_start(lease_t *self, const char *connection, const char *name, void (*lost)(void *arg),
+                 void *arg)
+{
+    self->connection = connection;
+    self->session.name = name;
+    self->lost = lost;
+    self->arg = arg;
+    int rc = pthread_create(&self->thread, NULL, s_run, self);
+    if (rc != 0)
+        log_fatal(EXIT_FAULT, "journal.lease", "errno=%d", rc);
+    self->started = true;
+}
+
+void lease_stop(lease_t *self)
+{
+    if (!self->started)
+        return;
+    pthread_mutex_lock(&self->lock);
+    self->stop = true;
+    pthread_cond_signal(&self->wake);
+    pthread_mutex_unlock(&self->lock);
+    pthread_join(self->thread, NULL);
+    self->started = false;
+}
+
+void lease_leave(lease_t *self, session_t *session)
+{
+    statement_t leave;
+    statement_begin(&leave, "",
+                    "UPDATE postern.lease SET holder = NULL, beat = beat + 1 WHERE what = $1 AND "
+                    "holder = $2");
+    statement_text(&leave, self->what);
+    statement_text(&leave, self->me);
+    session_outcome_t went = session_exchange(session, &leave, 1, SESSION_DEADLINE_MS);
+    if (went == SESSION_OK)
+        statement_end(&leave);
+    else
+        log_warn("journal.not_handed_over", "lease=%s err=%s", self->what,
+                 LOG_Q("who waits takes it when its beat has stood still for some seconds"));
+}
+
+/* The first of those that make it at the same time. */
+static int s_make_id(const char *file)
+{
+    char other[4200], id[UUID_TEXT];
+    uuid_t7 new;
+    uuid_new(&new);
+    uuid_text(&new, id);
+    snprintf(other, sizeof other, "%s.%d", file, (int)getpid());
+    int fd = open(other, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -1;
+    bool made = write(fd, id, strlen(id)) == (ssize_t)strlen(id) && fsync(fd) == 0;
+    close(fd);
+    int rc = made && (link(other, file) == 0 || errno == EEXIST) ? 0 : -1;
+    unlink(other);
+    return rc;
+}
+
+static int s_read_id(const char *file, uuid_t7 *id)
+{
+    char text[UUID_TEXT] = "";
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return -1;
+    ssize_t len = read(fd, text, sizeof text - 1);
+    close(fd);
+    errno = EINVAL;
+    return len > 0 && uuid_parse(text, (size_t)len, id) == 0 ? 0 : -1;
+}
+
+int lease_home(const char *file, char home[LEASE_HOLDER], char *err, size_t err_size)
+{
+    uuid_t7 id;
+    char text[UUID_TEXT], name[80] = "";
+    int rc = s_read_id(file, &id);
+    if (rc != 0 && errno == ENOENT) {
+        rc = s_make_id(file);
+        if (rc == 0)
+            rc = s_read_id(file, &id);
+    }
+    if (rc != 0) {
+        snprintf(err, err_size,
+                 "%s: %s (it has the id of this host's data directory; where it is damaged, remove "
+                 "it)",
+                 file, strerror(errno));
+        return -1;
+    }
+    gethostname(name, sizeof name - 1);
+    uuid_text(&id, text);
+    snprintf(home, LEASE_HOLDER, "%s %s", name, text);
+    return 0;
+}
