@@ -12,7 +12,9 @@ from tree import ROOT
 FOLDER = ROOT / "formats"
 DOCUMENT = ROOT / "docs" / "INTEGRATIONS.md"
 TABLE = ("<!-- table: senders -->\n", "<!-- end of table -->\n")
+OTHERS = ("<!-- table: signers -->\n", "<!-- end of signers -->\n")
 # Where a format's presets have other names than it.
+HANDSHAKES = {"cloudevents": "OPTIONS, which the gateway answers"}  # that belong to no preset
 PRESETS = {"gitea": ["gitea", "forgejo"], "slack": [""], "slack-events": ["slack"], "standard-webhooks": ["standard-webhooks", "svix"]}
 OUTLETS = ("<!-- outlets: made from the README of each kind -->\n", "<!-- end of outlets -->\n")
 SECTIONS = "<!-- sections: made from the README of each format -->\n"
@@ -58,19 +60,47 @@ def detection(sender):
     return "; ".join(way(rule) for rule in (rules if isinstance(rules, list) else [rules])) or "by its name alone"
 
 
+def presets():
+    """The rows of common/source/presets.def by name: whose it is, the handshake, and where the test vector is from."""
+    rows = [[cell.strip().strip('"') for cell in row] for row in tables.rows("common/source/presets.def", "PRESET")]
+    return {row[0]: {"sender": row[1], "handshake": row[-2], "vector": row[-1]} for row in rows}
+
+
 def signatures(sender):
-    """The presets of common/source/presets.def that verify what a format reads."""
-    names = [row[0].strip('"') for row in tables.rows("common/source/presets.def", "PRESET")]
+    """The presets that verify what a format reads."""
+    names = presets()
     wanted = PRESETS.get(sender) or [name for name in names if name == sender or name.startswith(f"{sender}-")]
     assert sender not in PRESETS or set(wanted) <= {*names, ""}
-    return ", ".join(f"`{name}`" for name in wanted if name)
+    return [name for name in wanted if name]
+
+
+def verified(names):
+    """The cells of presets: names, where the test vectors are from, and the handshakes."""
+    rows = [presets()[name] for name in names]
+    vectors = dict.fromkeys(row["vector"] for row in rows)
+    shakes = dict.fromkeys(row["handshake"] for row in rows if row["handshake"] != "none")
+    return [", ".join(f"`{name}`" for name in names), "; ".join(vectors), ", ".join(f"`{name}`" for name in shakes)]
+
+
+def lines(rows):
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def table():
-    rows = [["sender", "format", "cases", "detected by", "signature preset"], ["---"] * 5]
-    rows += [[f"[{readme(name)[0]}](#{anchor(readme(name)[0])})", f"`{name}`", str(len(cases(name))), detection(name), signatures(name)]
-             for name in senders()]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    rows = [["sender", "format", "cases", "detected by", "signature preset", "test vector", "handshake"], ["---"] * 7]
+    for name in senders():
+        cells = verified(signatures(name))
+        cells[-1] = HANDSHAKES.get(name, cells[-1])
+        rows.append([f"[{readme(name)[0]}](#{anchor(readme(name)[0])})", f"`{name}`", str(len(cases(name))), detection(name), *cells])
+    return lines(rows)
+
+
+def others():
+    """The senders that have a preset and no format."""
+    taken = {preset for name in senders() for preset in signatures(name)}
+    rows = [["sender", "signature preset", "test vector", "handshake"], ["---"] * 4]
+    rows += [[row["sender"], *verified([name])] for name, row in presets().items() if name not in taken]
+    return lines(rows)
 
 
 def sections():
@@ -88,6 +118,8 @@ def written(text):
     """TEXT with the table and the sections in their places."""
     head, rest = text.split(TABLE[0])
     middle = rest.split(TABLE[1])[1].split(SECTIONS)[0]
+    before, after = middle.split(OTHERS[0])
+    middle = f"{before}{OTHERS[0]}\n{others()}\n\n{OTHERS[1]}{after.split(OTHERS[1])[1]}"
     before, after = middle.split(OUTLETS[0])
     middle = f"{before}{OUTLETS[0]}\n{outlets()}\n\n{OUTLETS[1]}{after.split(OUTLETS[1])[1]}"
     return f"{head}{TABLE[0]}\n{table()}\n\n{TABLE[1]}{middle}{SECTIONS}\n{sections()}\n"

@@ -46,3 +46,11 @@ def test_each_case_has_its_parts(sender):
 def test_headings_are_unique():
     headings = [integrations.readme(sender)[0] for sender in SENDERS]
     assert len(set(headings)) == len(headings)
+
+
+def test_every_preset_stands_in_one_of_the_tables():
+    cells = [cell for table in (integrations.table(), integrations.others()) for line in table.splitlines() for cell in line.split(" | ")]
+    wrong = [name for name in integrations.presets() if sum(f"`{name}`" in cell.split(", ") for cell in cells) < 1]
+    assert not wrong, wrong
+    assert set(integrations.HANDSHAKES) <= set(SENDERS)
+    assert "`challenge`" in integrations.others() and "npm stripe" in integrations.table()
