@@ -87,6 +87,13 @@ def wrk(base, tokens, connections, seconds, path="/api/v2/channelsbyname/%s/mess
     return wrk_result(subprocess.run(words, capture_output=True, text=True, timeout=seconds + 60), f"{base}, {connections} connections")
 
 
+def wrk_event(base, tokens, body, connections, seconds, fresh, path="/api/v2/channelsbyname/%s/message", *headers):
+    """BODY: a file. FRESH: the name of a header that has another value in each request."""
+    words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "--latency", "-s", HERE / "event.lua", base,
+             "--", tokens, body, path, fresh, *headers]
+    return wrk_result(subprocess.run(words, capture_output=True, text=True, timeout=seconds + 60), f"{base}{path}")
+
+
 def wrk_result(done, where):
     """What wrk's script has printed at its end; an answer that is no success ends the benchmark."""
     found = [line for line in done.stdout.splitlines() if line.startswith("{")]
@@ -116,9 +123,10 @@ def median(results):
             "cpu": {k: statistics.median(r["cpu"][k] for r in results) for k in keys}}
 
 
-def fdatasync(directory, count):
+def fdatasync(directory, count, size=4096):
+    """The median in ms."""
     program = ROOT / "build" / os.environ["POSTERN_PRESET"] / "bin" / "fdatasync"
-    return float(subprocess.run([program, directory / "sync", str(count)], capture_output=True,
+    return float(subprocess.run([program, directory / "sync", str(count), str(size)], capture_output=True,
                                 text=True, check=True).stdout) / 1e3
 
 

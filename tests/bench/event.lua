@@ -1,5 +1,6 @@
--- wrk: posts a fixed body with a token and channel of its own each time, and with a header X-GitHub-Delivery that no other has.
--- Arguments: the file of "token name" lines, the file of the body, the path with %s for the name, and headers ("Name: value").
+-- wrk: posts a fixed body with a token and channel of its own each time, and with a header whose value no other has.
+-- Arguments: the file of "token name" lines, the file of the body, the path with %s for the name, the name of that header,
+-- and other headers ("Name: value").
 local PLACE = "00000000-0000-4000-8000-000000000000"
 local heads, tails, at, sent = {}, {}, 0, 0
 local run
@@ -7,8 +8,8 @@ local run
 function init(args)
     wrk.method = "POST"
     wrk.headers["Content-Type"] = "application/json"
-    wrk.headers["X-GitHub-Delivery"] = PLACE
-    for i = 4, #args do
+    wrk.headers[args[4]] = PLACE
+    for i = 5, #args do
         local name, value = args[i]:match("^([^:]+): (.*)$")
         wrk.headers[name] = value
     end

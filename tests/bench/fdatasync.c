@@ -1,5 +1,5 @@
-/* fdatasync FILE COUNT: appends 4 KiB and calls fdatasync, COUNT times; prints the median in
- * microseconds. The same work that makes one commit durable, with nothing around it. */
+/* fdatasync FILE COUNT [BYTES]: appends BYTES (4096) and calls fdatasync, COUNT times; prints the
+ * median in microseconds. The same work that makes one commit durable, with nothing around it. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,18 +22,19 @@ static int s_compare(const void *left, const void *right)
 
 int main(int argc, char **argv)
 {
-    long count = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
+    long count = argc == 3 || argc == 4 ? strtol(argv[2], NULL, 10) : 0;
+    long bytes = argc == 4 ? strtol(argv[3], NULL, 10) : 4096;
+    char *page = bytes > 0 ? malloc((size_t)bytes) : NULL;
     double *us = count > 0 ? calloc((size_t)count, sizeof *us) : NULL;
-    int fd = us ? open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
+    int fd = us && page ? open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
     if (fd < 0) {
-        fprintf(stderr, "usage: fdatasync FILE COUNT\n");
+        fprintf(stderr, "usage: fdatasync FILE COUNT [BYTES]\n");
         return 2;
     }
-    char page[4096];
-    memset(page, 'x', sizeof page);
+    memset(page, 'x', (size_t)bytes);
     for (long i = 0; i < count; i++) {
         double start = s_now_us();
-        if (write(fd, page, sizeof page) != sizeof page || fdatasync(fd) != 0) {
+        if (write(fd, page, (size_t)bytes) != bytes || fdatasync(fd) != 0) {
             perror(argv[1]);
             return 1;
         }
@@ -44,5 +45,6 @@ int main(int argc, char **argv)
     qsort(us, (size_t)count, sizeof *us, s_compare);
     printf("%.1f\n", us[count / 2]);
     free(us);
+    free(page);
     return 0;
 }

@@ -9,7 +9,6 @@ import hashlib
 import hmac
 import json
 import pathlib
-import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -58,10 +57,8 @@ class Ring(bench.RingPeer):
         return int(self.ring.metric("channel-0", "format_total", format="github", result="message") or 0)
 
     def wrk(self, kind, seconds):
-        words = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "20s", "--latency", "-s", HERE / "event.lua", self.base,
-                 "--", self.tokens, self.dir / kind, KINDS[kind], "X-GitHub-Event: push", "User-Agent: GitHub-Hookshot/bench",
-                 *self.headers[kind]]
-        return bench.wrk_result(subprocess.run(words, capture_output=True, text=True, timeout=seconds + 60), kind)
+        return bench.wrk_event(self.base, self.tokens, self.dir / kind, CONNECTIONS, seconds, "X-GitHub-Delivery", KINDS[kind],
+                               "X-GitHub-Event: push", "User-Agent: GitHub-Hookshot/bench", *self.headers[kind])
 
 
 def main():

@@ -47,6 +47,12 @@ def test_short_benchmark_of_directories(needs):
     assert re.search(r"large / small +[\d.]+ ", printed)
 
 
+def test_short_benchmark_of_shapes(needs):
+    needs("wrk")
+    printed = short("shapes.py", "fdatasync")
+    assert len(re.findall(r"^(?:keyed / plain|200 channels / 1|\d+ bytes, .*) +\d+\.\d\d +\(goal 0", printed, re.M)) == 3, printed
+
+
 def test_short_benchmark_of_scheduling(needs):
     needs("wrk", "/usr/sbin/nginx")
     try:
