@@ -6,9 +6,12 @@ import { parse } from "yaml";
 
 const here = new URL(".", import.meta.url);
 const document = parse(readFileSync(new URL("../../docs/openapi.yaml", here), "utf8"));
+const METHODS = ["get", "put", "post", "delete", "options", "head"];
+const isAdmins = (servers) => servers?.some(({ description }) => description.includes("admin"));
 for (const [path, item] of Object.entries(document.paths)) {
-  if (!item.servers?.some(({ description }) => description.includes("admin"))) delete document.paths[path];
-  delete item.head;
+  for (const method of METHODS)
+    if (method === "head" || !isAdmins(item[method]?.servers ?? item.servers)) delete item[method];
+  if (!METHODS.some((method) => item[method])) delete document.paths[path];
 }
 const types = await openapiTS(document, { alphabetize: true });
 mkdirSync(new URL("../src/api/", here), { recursive: true });

@@ -3,14 +3,30 @@ import { tick } from "svelte";
 
 const read = (): string => (location.hash.startsWith("#/") ? location.hash.slice(1) : "/tokens");
 
+/** The address without what stands behind its ?. */
+const bare = (address: string): string => address.split("?", 1)[0] ?? "";
+
 class Router {
-  path = $state(read());
+  #address = $state(read());
+  path = $derived(bare(this.#address));
+  query = $derived(new URLSearchParams(this.#address.slice(this.path.length)));
 
   constructor() {
     addEventListener("hashchange", () => {
-      this.path = read();
-      void tick().then(focusHeading);
+      const before = this.path;
+      this.#address = read();
+      if (this.path !== before) void tick().then(focusHeading);
     });
+  }
+
+  /** Puts NAME=VALUE into the address, in its place, or takes it out. */
+  put(name: string, value: string): void {
+    const query = new URLSearchParams(this.query);
+    if (value) query.set(name, value);
+    else query.delete(name);
+    const address = this.path + (query.size ? `?${query}` : "");
+    history.replaceState(null, "", "#" + address);
+    this.#address = address;
   }
 }
 

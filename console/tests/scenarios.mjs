@@ -1,11 +1,13 @@
-// What a person does, one function a scenario. argv: its name, and what it needs as JSON (url, email, password, …).
+// What a person does, one function a scenario. argv: its name; stdin: what it needs as JSON (url, email,
+// password, …).
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { Browser, focused, same, signIn, until } from "./browser.mjs";
 
 const run = promisify(execFile);
-const [name, given] = process.argv.slice(2);
-const options = JSON.parse(given);
+const name = process.argv[2];
+const options = JSON.parse(readFileSync(0, "utf8"));
 const shots = process.env.POSTERN_SCREENSHOTS;
 const shot = async (page, file) => {
   if (shots) await page.screenshot({ path: `${shots}/${file}.png` });
@@ -25,6 +27,84 @@ async function create(page, name) {
 async function copyAndClose(page) {
   await page.getByRole("button", { name: "Copy the token" }).click();
   await page.getByRole("button", { name: "Done" }).click();
+}
+
+const list = (page) => page.getByRole("region", { name: "Messages" });
+
+/** Where the first message in view stands, and which it is. */
+const firstInView = (page) =>
+  list(page).evaluate((box) => {
+    const top = box.getBoundingClientRect().top;
+    const first = [...box.querySelectorAll("article")].find((one) => one.getBoundingClientRect().top >= top);
+    return [first.textContent.match(/message \d+/)[0], first.getBoundingClientRect().top];
+  });
+
+/** The list stands still under who reads back: when messages come, and when older ones are loaded. */
+async function scrolledBack(page, say) {
+  await list(page).evaluate((box) => box.scrollTo(0, box.scrollHeight - box.clientHeight - 1500));
+  await page.waitForTimeout(100);
+  const before = await firstInView(page);
+  for (let i = 0; i < 12; i++) await say({ text: `late ${i}` });
+  await page.getByRole("button", { name: "12 new" }).waitFor();
+  same(await firstInView(page), before, "what is read while 12 messages come");
+  const oldest = await list(page).evaluate((box) => {
+    box.scrollTo(0, 0);
+    return box.scrollHeight;
+  });
+  await until(() => list(page).evaluate((box, was) => box.scrollHeight > was + 500, oldest), "older ones");
+  for (let i = 0; i < 20 && !(await page.getByText("message 0", { exact: true }).count()); i++) {
+    await list(page).evaluate((box) => box.scrollTo(0, 0));
+    await page.waitForTimeout(50);
+  }
+  await page.getByText("message 0", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Pause" }).click();
+  await say({ text: "while paused" });
+  await page.getByRole("button", { name: "Go on: 1 new" }).click();
+  await page.getByRole("button", { name: "13 new" }).click();
+  await page.getByText("while paused").waitFor();
+}
+
+/** A message is found, and shown among the others. */
+async function found(browser, page) {
+  await page.getByRole("heading", { level: 1 }).press("/");
+  await page.keyboard.type("message 77");
+  await page.getByText(/^1 message found in \d+ messages/).waitFor();
+  await browser.check(page, "found");
+  await page.getByRole("link", { name: "Among the others" }).click();
+  await list(page).getByText("message 77", { exact: true }).waitFor();
+  await list(page).getByText("message 78", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "To the newest" }).click();
+  await list(page).getByText("while paused").waitFor();
+}
+
+/** A message with all that there may be in it is inert, and the layout whole, on a telephone, too. */
+async function hostileCard(browser, page, say) {
+  await say(options.card);
+  await list(page).getByText("slide 12").waitFor();
+  await browser.check(page, "every slide");
+  await shot(page, "channel");
+  await page.getByRole("button", { name: "Copy: Key" }).click();
+  same(
+    await page.evaluate(() => navigator.clipboard.readText()),
+    "copied from a button",
+    "what a button copies",
+  );
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.waitForTimeout(100);
+  const wide = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  same(wide, 0, "pixels to the side");
+  await shot(page, "channel-phone");
+  same(
+    await page.evaluate(() => [
+      document.querySelectorAll("main :is(img, script, iframe, b, [onerror], a[href^='javascript' i])")
+        .length,
+      window.hit ?? null,
+    ]),
+    [0, null],
+    "markup",
+  );
 }
 
 const scenarios = {
@@ -196,6 +276,51 @@ const scenarios = {
     }
   },
 
+  // A channel as it is watched: what comes, what has been, what is found; two tabs by one stream.
+  async channel(browser) {
+    const page = await browser.visit();
+    const streams = [];
+    page.context().on("request", (one) => one.url().includes("/streams") && streams.push(one.url()));
+    const say = async (message, query = "") => {
+      const answer = await fetch(options.endpoint + query, {
+        method: "POST",
+        headers: { Authorization: `Bearer ${options.token}`, "Content-Type": "application/json" },
+        body: JSON.stringify(message),
+      });
+      if (!answer.ok) throw new Error(await answer.text());
+    };
+    await signIn(page, options);
+    await page.getByRole("link", { name: "Channels", exact: true }).click();
+    await page.getByRole("heading", { name: options.channel }).click();
+    await page.getByRole("link", { name: `Messages of ${options.channel}` }).click();
+    await page.getByRole("heading", { name: options.channel, level: 1 }).waitFor();
+    await page.getByText("Live", { exact: true }).waitFor();
+    await page.getByText("message 149", { exact: true }).waitFor();
+    const other = await page.context().newPage();
+    await other.goto(page.url());
+    await other.getByText("Live", { exact: true }).waitFor();
+
+    await say({ text: "build 42: running" }, "?message_key=b");
+    for (const one of [page, other]) await one.getByText("build 42: running").waitFor();
+    await say({ text: "build 42: passed" }, "?message_key=b");
+    for (const one of [page, other]) await one.getByText("build 42: passed").waitFor();
+    same(await page.getByText("build 42: running").count(), 0, "what was edited");
+    same(streams.length, 1, "streams of two tabs");
+    await page.close();
+    await say({ text: "after the first tab" });
+    await other.getByText("after the first tab").waitFor();
+    same(streams.length, 2, "streams after the tab that read was closed");
+    await browser.check(other, "channel");
+
+    await scrolledBack(other, say);
+    await other.getByLabel("Post a message").fill("typed by hand");
+    await other.keyboard.press("Control+Enter");
+    await other.getByText("It is stored.").waitFor();
+    await other.getByRole("article").getByText("typed by hand").waitFor();
+    await found(browser, other);
+    await hostileCard(browser, other, say);
+  },
+
   // The limit shows before it bites.
   async limit(browser) {
     const page = await browser.visit();
@@ -344,6 +469,8 @@ const scenarios = {
     await signIn(page, options);
     await page.getByRole("link", { name: "Sessions" }).click();
     await page.getByText("This one").waitFor();
+    await page.goto(browser.url + "/#/channels/none");
+    await page.getByRole("alert").getByText("Your role may not do this").waitFor();
     const all = await sent();
     console.log(`sign-in ${first} bytes of script, all pages ${all}`);
     if (first < 1000 || first > 45 * 1024 || all > 110 * 1024)

@@ -16,6 +16,29 @@ CONSOLE = postern.ROOT / "console"
 NAMES = ["<img src=x onerror=window.hit=1>", "<script>window.hit=1</script>", "\u202etxt.exe \u202d\u2066", "x" * 200,
          "javascript:window.hit=1 \"'><b>"]
 
+HOSTILE = "<img src=x onerror=window.hit=1><script>window.hit=1</script>"
+CARD = {
+    "text": f"*{HOSTILE}* _it_ ~gone~ `code` [label](https://example.org/) [bad](javascript:window.hit=1) [ref]($r)\n# Heading\n> quote\n- one\n- two"
+            "\n```\npre <b>\n```\n" + "x" * 3000,
+    "references": {"r": {"type": "button", "object": {"label": "Go", "action": {"type": "open.url", "data": {"web": "https://example.org/r"}}}}},
+    "bot": {"name": "Build \u202etxt.exe", "image": "https://example.org/x.png"},
+    "card": {"title": HOSTILE, "theme": "prompt", "thumbnail": "https://example.org/t.png"},
+    "buttons": [{"label": "Open", "type": "+", "action": {"type": "open.url", "data": {"web": "https://example.org/"}}},
+                {"label": "Run", "type": "-", "action": {"type": "open.url", "data": {"web": "javascript:window.hit=1"}}},
+                {"label": "Key", "action": {"type": "copy", "data": {"text": "copied from a button"}}}],
+    "slides": [
+        {"type": "table", "title": HOSTILE, "data": {"headers": [f"column {i}" for i in range(50)],
+                                                     "rows": [{f"column {i}": f"<b>{i}</b>" for i in range(50)} for _ in range(200)]}},
+        {"type": "list", "data": [HOSTILE, "two"]},
+        {"type": "label", "data": [{"Branch": HOSTILE}, {"label": "State", "value": "failed"}]},
+        {"type": "text", "data": "a text " + HOSTILE},
+        {"type": "images", "data": ["https://example.org/a.png"]},
+        {"type": "percentage_chart", "title": "Shares", "data": [{"label": "passed", "value": 30}, {"label": "failed", "value": 10}]},
+        {"type": "graph", "title": "Times", "data": [{"category": "unit", "values": [{"label": "mon", "value": 3}, {"label": "tue", "value": 9}]}]},
+        *({"type": "text", "data": f"slide {i}"} for i in range(13)),
+    ],
+}
+
 SHOTS = os.environ.get("POSTERN_SCREENSHOTS")  # a folder for pictures of the pages
 
 pytestmark = [pytest.mark.skipif(not (CONSOLE / "dist/index.html.gz").exists() or not (CONSOLE / "node_modules/playwright-core").exists(),
@@ -26,8 +49,8 @@ pytestmark = [pytest.mark.skipif(not (CONSOLE / "dist/index.html.gz").exists() o
 def visit(ring, scenario, **more):
     path = subprocess.run([CONSOLE / "make.sh", "--path"], check=True, text=True, capture_output=True).stdout.strip()
     given = {"url": f"http://127.0.0.1:{ring.admin_port}", "password": GOOD, **more}
-    done = subprocess.run(["node", "scenarios.mjs", scenario, json.dumps(given)], cwd=CONSOLE / "tests", text=True, capture_output=True,
-                          timeout=240 * postern.SLOW, env={**os.environ, "PATH": path, "POSTERN_SLOW": str(postern.SLOW)})
+    done = subprocess.run(["node", "scenarios.mjs", scenario], cwd=CONSOLE / "tests", text=True, capture_output=True,
+                          input=json.dumps(given), timeout=240 * postern.SLOW, env={**os.environ, "PATH": path, "POSTERN_SLOW": str(postern.SLOW)})
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -68,6 +91,15 @@ def test_the_endpoints_stand_where_the_contract_has_them(ring, name, ada):
     ring.bot(name + "_b", ada)
     ring.extension(name + "_e", ada)
     visit(ring, "connectors", email=ada.email, channel=name, bot=name + "_b", extension=name + "_e")
+
+
+def test_a_channel_is_watched(ring, name, ada):
+    name = "alerts" if SHOTS else name
+    ring.channel(name, ada)
+    token = ring.token(ada)["token"]
+    for number in range(150):
+        assert ring.post(ring.channel_url(name, token), {"text": f"message {number}"}).ok
+    visit(ring, "channel", email=ada.email, channel=name, endpoint=ring.channel_url(name), token=token, card=CARD)
 
 
 def test_the_limit_is_shown_before_it_is_met(ring, ada):

@@ -43,7 +43,8 @@ async function once(request: Request): Promise<Response> {
     learnTime(answer);
     if ([502, 503, 504].includes(answer.status)) reach.lost();
     return answer;
-  } catch {
+  } catch (error) {
+    if (request.signal.aborted) throw error; // nobody waits for it
     reach.lost();
     throw new Refusal("no_answer", "");
   }
@@ -61,7 +62,8 @@ async function isOver(answer: Response): Promise<boolean> {
   return said.code === "invalid_session" || said.details?.reason === "other_session";
 }
 
-async function send(request: Request): Promise<Response> {
+/** Sends it; where the session has ended under the page, who is at it may sign in, and it is sent again. */
+export async function send(request: Request): Promise<Response> {
   const answer = await once(request.clone());
   if (OPEN.test(new URL(request.url).pathname) || !(await isOver(answer)) || !(await credentials.again()))
     return answer;
