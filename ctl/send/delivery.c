@@ -36,6 +36,25 @@ static void s_print_why(const json_t *answer, const char *name)
     putchar('\n');
 }
 
+/* Whether it is pending behind the one whose turn it is, in order. */
+static bool s_is_behind(const json_t *answer, const json_t *row)
+{
+    const json_t *turn = json_object_get(answer, "turn");
+    const char *state = json_string_value(json_object_get(row, "state"));
+    return json_is_integer(turn) && state && strcmp(state, "pending") == 0 &&
+           json_integer_value(json_object_get(row, "number")) > json_integer_value(turn);
+}
+
+static void s_say_turn(const json_t *answer, json_t *row)
+{
+    char text[64];
+    if (!s_is_behind(answer, row))
+        return;
+    snprintf(text, sizeof text, "waits for %" JSON_INTEGER_FORMAT,
+             json_integer_value(json_object_get(answer, "turn")));
+    json_object_set_new(row, "due_in_s", json_string(text));
+}
+
 /* A row a delivery: the last attempt says how it stands. */
 static void s_print(const json_t *answer)
 {
@@ -46,6 +65,7 @@ static void s_print(const json_t *answer)
         const json_t *last = json_array_get(attempts, json_array_size(attempts) - 1);
         json_object_set(row, "last", json_object_get(last, "outcome"));
         json_object_set(row, "status", json_object_get(last, "status"));
+        s_say_turn(answer, row);
     }
     table_rows(rows, "number id state time made last status due_in_s");
     s_print_why(answer, "disabled");

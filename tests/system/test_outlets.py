@@ -190,6 +190,9 @@ def test_a_dead_url_holds_back_only_its_own_outlet_and_waits_in_the_channel(push
         pushing.wait(lambda: pending() >= 64, 20, what="a full outlet")
         time.sleep(1.5)
         assert 64 <= pending() <= 128, "the others wait in the channel"
+        first = pushing.ctl("outlet", "deliveries", made["id"], "--state", "pending")["turn"]
+        shown = pushing.ctl_run("outlet", "deliveries", made["id"], "--state", "pending", "--limit", "5").stdout
+        assert shown.count(f"waits for {first}") == 5
         dead.fails = 0
         assert [one["text"] for one in dead.bodies(20)][:20] == [f"message {i}" for i in range(20)]
 

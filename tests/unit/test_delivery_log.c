@@ -154,7 +154,7 @@ static void test_it_is_listed(void **state)
     s_commit();
     assert_string_equal(
         s_ask(delivery_log_list, "id 2", ERROR_none),
-        "{\"disabled\":null,\"waits\":null,\"deliveries\":[{\"number\":2,\"id\":"
+        "{\"disabled\":null,\"waits\":null,\"turn\":null,\"deliveries\":[{\"number\":2,\"id\":"
         "\"01000000-0000-0000-0000-000000000002\",\"state\":\"dead\",\"time\":"
         "\"2026-01-02T03:06:05.000Z\",\"due_in_s\":null,\"made\":1,\"attempts\":[{\"number\":1,"
         "\"time\":\"2026-01-02T03:04:05.000Z\",\"duration_ms\":2,\"status\":500,\"outcome\":"

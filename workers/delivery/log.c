@@ -24,6 +24,8 @@ typedef struct {
     delivery_replay_t replay;
     const char *disabled; /* why nothing is delivered; empty: it is */
     const char *waits;    /* what keeps those that are due; NULL: nothing does */
+    bool ordered;         /* one is called at a time: */
+    uint64_t turn;        /* that one; 0: none is pending */
     outbox_item_t items[DELIVERY_LOG_LIMIT];
     unsigned len, looked;
     uint64_t next;   /* 0: there is no more */
@@ -188,7 +190,26 @@ static void s_begin_list(reading_t *self, answering_t *with)
     page_t *page = self->own;
     delivery_standing(s_engine(with)->delivery, &self->target, &page->disabled);
     page->waits = delivery_waits_for(s_engine(with)->delivery, &self->target);
+    const delivery_handler_t *handler = handlers_get(s_engine(with)->handlers, &self->target);
+    page->ordered = handler && handler->ordered;
     page->now_ms = journal_running_ms(with->journal, clock_ms());
+}
+
+static bool s_take_turn(void *arg, const outbox_due_t *due)
+{
+    reading_t *self = arg;
+    if (uuid_eq(&due->place.target, &self->target))
+        ((page_t *)self->own)->turn = due->place.log;
+    return false;
+}
+
+/* In order, those behind it wait until it has ended. */
+static void s_find_turn(reading_t *self, journal_reader_t *reader)
+{
+    const page_t *page = self->own;
+    outbox_place_t from = {.target = self->target};
+    if (page->ordered)
+        journal_due(reader, &from, s_take_turn, self);
 }
 
 static void s_look_for_list(reading_t *self, journal_reader_t *reader)
@@ -196,10 +217,13 @@ static void s_look_for_list(reading_t *self, journal_reader_t *reader)
     page_t *page = self->own;
     json_out_t *out = &self->body;
     s_look_for_one(self, reader);
+    s_find_turn(self, reader);
     json_lit(out, "{\"disabled\":");
     *page->disabled ? json_quote(out, slice_of(page->disabled)) : json_lit(out, "null");
     json_lit(out, ",\"waits\":");
     page->waits ? json_quote(out, slice_of(page->waits)) : json_lit(out, "null");
+    json_lit(out, ",\"turn\":");
+    page->turn ? json_uint(out, page->turn) : json_lit(out, "null");
     json_lit(out, ",\"deliveries\":[");
     for (unsigned i = 0; i < page->len; i++) {
         json_lit(out, i ? "," : "");
