@@ -25,6 +25,8 @@ bool wire_pairs_find(slice_t pairs, const char *name, slice_t *value);
 #define WIRE_FORMAT ":format"
 /* Likewise which message the path names: its id. */
 #define WIRE_MESSAGE ":message"
+/* Likewise the number of a delivery. */
+#define WIRE_NUMBER ":number"
 /* Likewise what was called of the URL, path and query as they came, where a source's signature is
  * the credential (CRED_SIGNATURE); authd takes it out. */
 #define WIRE_URL ":url"

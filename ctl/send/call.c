@@ -149,6 +149,19 @@ void call_destroy(call_t **self_p)
     *self_p = NULL;
 }
 
+void call_number(call_t *self, const char *number)
+{
+    static const char place[] = "{number}";
+    char *url, *at = self->url ? strstr(self->url, place) : NULL;
+    if (!at)
+        return;
+    if (asprintf(&url, "%.*s%s%s", (int)(at - self->url), self->url, number,
+                 at + sizeof place - 1) < 0)
+        abort();
+    credential_free(&self->url);
+    self->url = url;
+}
+
 const char *call_url(const call_t *self)
 {
     return self->url;

@@ -20,6 +20,9 @@ call_t *call_of(ctl_t *ctl, unsigned op, const char *target);
 call_t *call_also(const call_t *self, unsigned op);
 void call_destroy(call_t **self_p);
 
+/* Puts NUMBER where the path of an operation names a delivery. */
+void call_number(call_t *self, const char *number);
+
 /* Of a call over HTTP: its URL, which may hold a secret, and the header with the token. */
 const char *call_url(const call_t *self);
 const char *call_authorization(const call_t *self);

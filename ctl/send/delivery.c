@@ -1,5 +1,6 @@
 /* posternctl delivery … and dlq …: how the calls of a bot's or an extension's handler went, over
  * HTTP as its owner. */
+#include "common/base/ops.h"
 #include "ctl/command.h"
 #include "ctl/operation.h"
 #include "ctl/send/call.h"
@@ -96,22 +97,60 @@ int dlq_list_run(ctl_t *ctl)
     return s_list(ctl, "dead");
 }
 
+/* Over HTTP the path has the number; a webhook-id is looked for in the list. */
+static bool s_name(ctl_t *ctl, call_t *call, const json_t *params)
+{
+    const char *id = json_string_value(json_object_get(params, "id"));
+    bool extension = operation_of(ctl) == OP_extension_delivery_show;
+    if (!call_url(call) || strspn(id, "0123456789") == strlen(id)) {
+        call_number(call, id);
+        return true;
+    }
+    call_t *list = call_of(ctl, extension ? OP_extension_deliveries : OP_bot_deliveries,
+                           operation_target(ctl));
+    json_t *answer = list ? call_read(list, "GET", json_copy((json_t *)params)) : NULL;
+    const json_t *row = json_array_get(json_object_get(answer, "deliveries"), 0);
+    char number[24];
+    snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT,
+             json_integer_value(json_object_get(row, "number")));
+    call_number(call, number);
+    if (answer && !row)
+        ctl_error(ctl, "not_found", "there is no delivery %s, or retention has removed it", id);
+    json_decref(answer);
+    call_destroy(&list);
+    return row != NULL;
+}
+
+/* In JSON its event stands in it. */
+static void s_print_shown(ctl_t *ctl, const json_t *answer)
+{
+    json_t *delivery = json_object_get(answer, "delivery");
+    if (!ctl_json(ctl)) {
+        table_fields(delivery);
+        return;
+    }
+    json_object_set(delivery, "event", json_object_get(answer, "event"));
+    table_json(delivery);
+}
+
 int delivery_show_run(ctl_t *ctl)
 {
     int status;
-    json_t *answer = s_call(ctl, "GET", NULL, &status);
-    if (!answer)
+    json_t *params = operation_body(ctl, &status), *answer = NULL;
+    if (!params)
         return status;
-    const json_t *row = json_array_get(json_object_get(answer, "deliveries"), 0);
-    if (!row)
-        ctl_error(ctl, "not_found", "there is no delivery %s, or retention has removed it",
-                  ctl_argument(ctl, 2));
-    else if (ctl_json(ctl))
-        table_json(row);
-    else
-        table_fields(row);
-    status = row ? CTL_OK : CTL_REFUSED;
+    call_t *call = call_new(ctl);
+    if (call && s_name(ctl, call, params)) {
+        if (call_url(call)) /* which has it */
+            json_object_del(params, "id");
+        answer = call_read(call, "GET", json_incref(params));
+    }
+    if (answer)
+        s_print_shown(ctl, answer);
+    status = answer ? CTL_OK : CTL_REFUSED;
+    json_decref(params);
     json_decref(answer);
+    call_destroy(&call);
     return status;
 }
 

@@ -26,10 +26,10 @@ struct request_reader {
 
 /* What the headers of one request told. */
 typedef struct {
-    slice_t format, message; /* of the path; or empty */
-    slice_t url;             /* path and query, where they are signed; or empty */
-    slice_t key;             /* Idempotency-Key */
-    slice_t session;         /* of the cookie; empty: none, or more than one */
+    slice_t format, message, number; /* of the path; or empty */
+    slice_t url;                     /* path and query, where they are signed; or empty */
+    slice_t key;                     /* Idempotency-Key */
+    slice_t session;                 /* of the cookie; empty: none, or more than one */
     slice_t origin, csrf;
     unsigned cookies; /* headers */
     slice_t forwarded[FORWARDED_LINES];
@@ -158,6 +158,7 @@ static error_code_t s_route(request_reader_t *self, h2o_req_t *req, slice_t path
     }
     found->format = route.format;
     found->message = route.message;
+    found->number = route.number;
     out->op = route.op;
     out->entry.op = route.op->number;
     out->entry.method = route.method;
@@ -303,6 +304,8 @@ static error_code_t s_headers(request_reader_t *self, h2o_req_t *req, request_t 
         wire_pairs_add(&self->headers, slice_of(WIRE_FORMAT), found->format);
     if (found->message.len)
         wire_pairs_add(&self->headers, slice_of(WIRE_MESSAGE), found->message);
+    if (found->number.len)
+        wire_pairs_add(&self->headers, slice_of(WIRE_NUMBER), found->number);
     if (found->url.len)
         wire_pairs_add(&self->headers, slice_of(WIRE_URL), s_utf8(self, found->url));
     found->event = s_is_event(req, out->op);

@@ -8,7 +8,14 @@
 
 enum { SEGMENTS = 4, ROWS = 192, METHODS = 5 };
 
-typedef enum { LITERAL, PLURAL /* an s may follow */, TARGET, FORMAT, MESSAGE } segment_kind_t;
+typedef enum {
+    LITERAL,
+    PLURAL /* an s may follow */,
+    TARGET,
+    FORMAT,
+    MESSAGE,
+    NUMBER
+} segment_kind_t;
 typedef struct {
     segment_kind_t kind;
     slice_t text; /* of a literal */
@@ -50,6 +57,7 @@ static void s_compile(row_t *row, const op_t *op)
         segment->kind = slice_is(text, "{target}")    ? TARGET
                         : slice_is(text, "{format}")  ? FORMAT
                         : slice_is(text, "{message}") ? MESSAGE
+                        : slice_is(text, "{number}")  ? NUMBER
                         : plural                      ? PLURAL
                                                       : LITERAL;
         segment->text = slice(text.data, text.len - (plural ? 3 : 0));
@@ -92,9 +100,20 @@ void routes_destroy(routes_t **self_p)
     *self_p = NULL;
 }
 
+static bool s_is_number(slice_t text)
+{
+    enum { LONGEST = 19 }; /* digits of INT64_MAX */
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+    return text.len > 0 && text.len <= LONGEST;
+}
+
 static bool s_matches(const segment_t *segment, slice_t text)
 {
     size_t len = segment->text.len;
+    if (segment->kind == NUMBER) /* what is none may be a literal of another row */
+        return s_is_number(text);
     if (segment->kind >= TARGET)
         return true;
     if (text.len != len &&
@@ -183,6 +202,8 @@ static route_result_t s_take(const row_t *row, const slice_t *text, route_t *rou
             result = s_is_format(route->format = text[i]) ? ROUTE_FOUND : ROUTE_FORMAT;
         else if (row->segment[i].kind == MESSAGE)
             result = s_is_message(route->message = text[i]) ? ROUTE_FOUND : ROUTE_MESSAGE;
+        else if (row->segment[i].kind == NUMBER)
+            route->number = text[i];
     }
     return result;
 }

@@ -33,7 +33,7 @@ typedef struct {
     unsigned allow;           /* bits of all methods of this path */
     char target[WIRE_TARGET]; /* decoded */
     size_t target_len;
-    slice_t format, message; /* of the path, as they stand there; or empty */
+    slice_t format, message, number; /* of the path, as they stand there; or empty */
 } route_t;
 
 /* PATH is the raw path of the request, without the query; METHOD its name. */

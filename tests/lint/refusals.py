@@ -48,7 +48,7 @@ DEEDS = {
     "LOOK": "", "ASK": "", "REPEAT": "",
 }
 VERBS = {
-    "retry": "not_found conflict", "replay": "conflict", "outlet_test": "conflict", "again": "conflict",
+    "delivery": "not_found", "retry": "not_found conflict", "replay": "conflict", "outlet_test": "conflict", "again": "conflict",
     "handler_test": "invalid_json conflict not_found", "history": "cursor_expired",
 }
 

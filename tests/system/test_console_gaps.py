@@ -22,6 +22,7 @@ SERVED = (
     ("26", "GET", "/audit?limit=2", "Accept: application/x-ndjson"),
     ("3", "GET", "/streams?events=message,delivery,token_used,directory,health", None),
     ("9", "GET", "/channels/{channel}/counts?hours=24", None), ("9", "GET", "/bots/{bot}/counts", None),
+    ("6", "GET", "/bots/{bot}/deliveries/{delivery}", None),
     ("8", "POST", "/bots/{bot}/handler/test", {"url": "http://127.0.0.1:9/"}),
     ("22", "POST", "/invitations/accept", {"invitation": "{invitation}", "password": PASSWORD + " more", "cookie": True}),
 )
@@ -30,7 +31,7 @@ BY_SESSION = (
     ("1", "GET", "/channels/{channel}/messages?last=5", None), ("2", "GET", "/users/me/messages", None),
     ("4", "POST", "/channels/{channel}/messages", {"text": "hello"}),
     ("5", "GET", "/deliveries", None), ("5", "GET", "/bots/{bot}/deliveries", None),
-    ("6", "GET", "/bots/{bot}/deliveries/1", None), ("7", "POST", "/bots/{bot}/deliveries/replay", {"dry_run": True}),
+    ("7", "POST", "/bots/{bot}/deliveries/replay", {"dry_run": True}),
     ("7", "GET", "/bots/{bot}/deliveries/replay", None),
 )
 
@@ -69,6 +70,10 @@ def curl(ring, tmp_path_factory):
                      token=ring.ctl("token", "create", EMAIL)["id"],
                      invitation=ring.manage("user_invite", email="gaps-new@example.org")["invitation"])
     enter(asks)
+    ring.manage("bot_handler_set", "gaps_bot", url="http://127.0.0.1:9/")
+    assert asks("POST", "/bots/{bot}/events", {"n": 1})[0] == 200
+    row, = ring.wait(lambda: json.loads(asks("GET", "/bots/{bot}/deliveries")[1])["deliveries"])
+    asks.made["delivery"] = str(row["number"])
     return asks
 
 

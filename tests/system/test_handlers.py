@@ -103,6 +103,44 @@ def test_the_owner_sees_how_the_calls_went(calling, name, handler):
     assert one["id"] in {value for key, value in call[0].items() if key.lower() == "webhook-id"}
 
 
+class Answering(Calls):
+    def called(self, path, headers, body):
+        super().called(path, headers, body)
+        return 500, {"Set-Cookie": "a=hidden", "X-Api-Key": "hidden", "X-Seen": "é" * 300, "Retry-After": "1"}, b"not today"
+
+
+def test_a_delivery_shows_what_was_sent_and_what_came(calling, name):
+    ada, eve = calling.user(name), calling.user(f"{name}_eve")
+    calling.bot(name, ada)
+    log = f"/api/v2/bots/{name}/deliveries"
+    with Answering() as handler:
+        url = f"{handler.url}hook?key=hidden&b" if handler.url.endswith("/") else f"{handler.url}/hook?key=hidden&b"
+        calling.ctl("bot", "handler", "set", name, url)
+        assert calling.post(calling.bot_url(name, ada.token), {"n": 1}).status_code == 200
+        call = handler.wait(1)[0]
+        row, = calling.wait(lambda: [one for one in calling.get(calling.url(log, ada.token)).json()["deliveries"] if one["attempts"]])
+    answer = calling.get(calling.url(f"{log}/{row['number']}", ada.token))
+    assert answer.status_code == 200 and "hidden" not in answer.text, answer.text
+    shown = answer.json()
+    assert shown["event"]["event"]["body"] == '{"n": 1}' or shown["event"]["event"]["body"] == '{"n":1}'
+    attempt = shown["delivery"]["attempts"][0]
+    assert (attempt["status"], attempt["answer"]) == (500, "not today")
+    was = attempt["call"]
+    assert was["method"] == "POST" and was["address"] == "127.0.0.1" and was["url"].endswith("/hook?key=***&b")
+    sent = {one["name"]: one["value"] for one in was["headers"]}
+    lower = {key.lower(): value for key, value in call[0].items()}
+    assert sent["webhook-id"] == lower["webhook-id"] == shown["delivery"]["id"]
+    assert sent["webhook-timestamp"] == lower["webhook-timestamp"] and sent["User-Agent"] == "Postern"
+    assert sent["webhook-signature"] is None and lower["webhook-signature"] not in answer.text
+    got = {one["name"].lower(): one["value"] for one in was["received"]}
+    assert got["set-cookie"] is None and got["x-api-key"] is None and got["retry-after"] == "1"
+    assert not was["headers_cut"] and not was["received_cut"]
+    for number, token, status in ((row["number"] + 1, ada.token, 404), (0, ada.token, 404), ("9" * 19, ada.token, 404),
+                                  (row["number"], eve.token, 403), ("retry", ada.token, 405)):
+        assert calling.get(calling.url(f"{log}/{number}", token)).status_code == status, number
+    assert calling.ctl("delivery", "show", "bot", name, row["id"])["attempts"][0]["call"] == was
+
+
 def test_each_app_of_an_extension_has_its_own(calling, name, handler):
     ada = calling.user(name)
     apps = calling.extension(name, ada)

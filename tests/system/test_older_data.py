@@ -2,7 +2,8 @@
 processes: data/schema-N.tar.xz, with two channel shards. Three channels have 330 messages with
 idempotency keys, the last 30 only in the write-ahead files; a bot has five events, all pending. In that
 of schema 6, which had no edits, a channel "alerts" has three messages that a format made of events.
-data/backup-N.tar.xz is the backup that the same version made of it."""
+data/schema-7.tar.xz, of one shard of each kind, has a bot "deploy" with three events, each of which was tried, and
+whose attempts say nothing of what was sent. data/backup-N.tar.xz is the backup that the same version made of it."""
 
 import pathlib
 import shutil
@@ -151,3 +152,36 @@ def test_a_shard_s_key_becomes_that_of_its_kind(older):
     ring.up()
     holds_all(ring, token)
     assert "event=handlers.load" not in ring.logs()
+
+
+def test_attempts_of_before_stand_beside_those_that_say_what_was_sent(make_ring, tmp_path):
+    ring = make_ring(settings={"delivery.allow": "127.0.0.0/8", "worker.map_bytes": 64 << 20})
+    shutil.rmtree(ring.dir / "data")
+    shutil.copytree(unpacked("schema-7", tmp_path), ring.dir / "data")
+    token = (ring.dir / "data" / "token").read_text()
+    ring.up()
+    log = "/api/v2/bots/deploy/deliveries"
+    rows = ring.get(ring.url(log, token)).json()["deliveries"]
+    assert [len(row["attempts"]) for row in rows] == [1, 1, 1]
+    assert {row["attempts"][0]["outcome"] for row in rows} == {"connect"}
+    number = rows[0]["number"]
+    assert ring.get(ring.url(f"{log}/{number}", token)).json()["delivery"]["attempts"][0]["call"] is None
+    assert ring.request("POST", ring.url(f"{log}/retry", token, id=number)).status_code == 200
+
+    def tried():
+        shown = ring.get(ring.url(f"{log}/{number}", token)).json()["delivery"]["attempts"]
+        return shown if len(shown) == 2 else None
+
+    before, after = ring.wait(tried)
+    assert before["call"] is None and after["call"]["url"].endswith("/hook?key=***")
+    ring.stop()
+    assert ring.ctl_run("check").returncode == 0
+    ring.ctl("reshard", "bot", 2)
+    ring.shards["bot"] = 2
+    base = free_ports(2)
+    ring.settings["bot.monitor"] = f"127.0.0.1:{base}"
+    ring.monitors.update({f"bot-{i}": f"http://127.0.0.1:{base + i}" for i in range(2)})
+    ring.up()
+    rows = ring.get(ring.url(log, token)).json()["deliveries"]
+    shown = ring.get(ring.url(f"{log}/{rows[0]['number']}", token)).json()["delivery"]["attempts"]
+    assert [one["call"] for one in shown] == [None, after["call"]]

@@ -140,7 +140,7 @@ class Client:
         credential = {"Authorization": f"Bearer {self.management if admin else self.token}"}
         answer = self.ring.http.request(
             method.upper(), f"http://127.0.0.1:{port}/api/v2" + path.replace("{target}", target).replace("{format}", "generic")
-            .replace("{message}", message),
+            .replace("{message}", message).replace("{number}", message if message.isdigit() else "1"),
             params=query, headers={**(credential if token else {}), **(headers or {})},
             timeout=30 * postern.SLOW, **more)
         assert answer.status_code in (status if isinstance(status, tuple) else (status,)), (name, answer.status_code, answer.text)
@@ -358,6 +358,7 @@ def outlets(call, ring):
     call("outlet_rotate", made["id"], {"overlap": 60})
     assert call("outlet_test", made["id"]) == {}
     ring.wait(lambda: call("outlet_deliveries", made["id"])["deliveries"], what="a delivery in the log")
+    call("outlet_delivery_show", made["id"], message=str(call("outlet_deliveries", made["id"])["deliveries"][0]["number"]))
     call("outlet_delivery_retry", made["id"], params={"id": call("outlet_deliveries", made["id"])["deliveries"][0]["id"]})
     call("outlet_delivery_replay", made["id"])
     call("outlet_delete", made["id"])
@@ -395,6 +396,7 @@ def by_the_admin_listener(call, app):
     for name in ("retry", "replay"):
         call(f"bot_delivery_{name}", "oas_bot", status=(200, 400, 404), door="admin")
     row = call.__self__.ring.wait(lambda: call("person_extension_deliveries", "oas_ext", params=sandbox)["deliveries"])[0]
+    call("person_extension_delivery", app["app_id"], message=str(row["number"]))
     call("person_extension_retry", app["app_id"], params={"id": row["id"]})
     call("person_extension_replay", "oas_ext", params=sandbox)
     for name in ("channel_id", "bot"):
@@ -482,6 +484,7 @@ def test_every_operation_answers_as_it_says(client, ring):
         ring.wait(lambda k=kind, t=target: call(f"{k}_deliveries", t)["deliveries"],
                   what="a delivery in the log")
         row = call(f"{kind}_deliveries", target)["deliveries"][0]
+        assert call(f"{kind}_delivery_show", target, message=str(row["number"]))["delivery"]["id"] == row["id"]
         call(f"{kind}_delivery_retry", target, params={"id": row["id"]})
         call(f"{kind}_delivery_replay", target)
         call(f"{kind}_counts", target)

@@ -161,7 +161,7 @@ def paths(name, extension):
             continue
         path = op.path.strip('"')
         yield op, op.methods.removeprefix("OP_"), path.replace("{target}", target[path.split("/")[1]]) \
-            .replace("{message}", "1700000000000_1")
+            .replace("{message}", "1700000000000_1").replace("{number}", "1")
 
 
 @pytest.mark.parametrize("role", ("member", "admin", "owner"))
@@ -354,7 +354,7 @@ def test_deliveries_of_ones_own(ring, name, ada, bea):
     assert bea.by_cookie("POST", f"/bots/{name}/events", {"n": 1}).status_code == 200
     path = f"/bots/{name}/deliveries"
     row, = ring.wait(lambda: ada.by_cookie("GET", path).json()["deliveries"])
-    for method, more in (("GET", ""), ("POST", f"/retry?id={row['id']}"), ("POST", "/replay")):
+    for method, more in (("GET", ""), ("GET", f"/{row['number']}"), ("POST", f"/retry?id={row['id']}"), ("POST", "/replay")):
         denied(bea.by_cookie(method, path + more), "not_allowed", 403)  # a subscriber is no owner
         if method == "POST":
             denied(ada.browser.call(method, path + more, X_CSRF_Token=bea.browser.csrf), "csrf_refused", 403)

@@ -37,6 +37,9 @@ static void s_path(const op_t *op, bool plural, char *out)
         } else if (strncmp(at, "{message}", 9) == 0) {
             out = stpcpy(out, "17_1");
             at += 9;
+        } else if (strncmp(at, "{number}", 8) == 0) {
+            out = stpcpy(out, "42");
+            at += 8;
         } else if (strncmp(at, "(s)", 3) == 0) {
             out = stpcpy(out, plural ? "s" : "");
             at += 3;

@@ -36,7 +36,7 @@ static int s_teardown(void **state)
 static store_t *s_open(void)
 {
     store_options_t options = {
-        .path = s_from, .kind = "journal", .schema = 7, .tables = 4, .map_bytes = 64u << 20};
+        .path = s_from, .kind = "journal", .schema = 8, .tables = 4, .map_bytes = 64u << 20};
     store_t *store = store_open(&options, s_err, sizeof s_err);
     if (!store)
         fail_msg("%s", s_err);
@@ -83,7 +83,7 @@ static void test_a_copy_has_the_same_rows_and_sums(void **state)
         fail_msg("%s", s_err);
     assert_int_equal(store_sum(s_to, &copied, s_err, sizeof s_err), 0);
     assert_string_equal(copied.kind, "journal");
-    assert_int_equal(copied.schema, 7);
+    assert_int_equal(copied.schema, 8);
     assert_int_equal(s_table(&copied, "log")->rows, 1000);
     assert_int_equal(s_table(&copied, "seen")->rows, 3);
     assert_int_equal(original.tables_len, copied.tables_len);

@@ -69,6 +69,15 @@ void call_header(call_t *self, const char *name, slice_t value)
     free(line);
 }
 
+/* A line without a colon or a value is libcurl's business: "Expect:" takes away, "Name;" has none.
+ */
+void call_each_header(const call_t *self, call_line_fn each, void *arg)
+{
+    for (const struct curl_slist *line = self->headers; line; line = line->next)
+        if (strstr(line->data, ": "))
+            each(arg, slice_of(line->data));
+}
+
 void call_destroy(call_t **self_p)
 {
     call_t *self = *self_p;
@@ -78,6 +87,7 @@ void call_destroy(call_t **self_p)
     free(self->url);
     free(self->body);
     free(self->answer);
+    free(self->head);
     free(self);
     *self_p = NULL;
 }

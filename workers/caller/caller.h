@@ -30,6 +30,7 @@ enum {
     CALL_TIMEOUT_MS = 15000,
     CALL_ANSWER_MAX = 65536,     /* bytes that are kept of an answer's body; as many of its head */
     CALL_CONTENT_TYPE_MAX = 127, /* bytes that are kept of it */
+    CALL_HEAD_MAX = 2048,        /* of the answer's header lines, whole lines alone */
     CALLER_CALLS = 1024,         /* under way at once, by default */
 };
 
@@ -73,6 +74,9 @@ typedef struct call {
     int64_t duration_us;   /* from its start to its end, without the time it waited to start */
     char *answer;          /* body, NUL-terminated; NULL: none; with some errors the first of it */
     size_t answer_len;     /* 0 to CALL_ANSWER_MAX */
+    char *head; /* the answer's header lines, "name: value" each and NUL behind it; NULL: none */
+    size_t head_len;
+    bool head_cut;                                /* there were more */
     char content_type[CALL_CONTENT_TYPE_MAX + 1]; /* "" when there is none */
     char address[ADDRESS_TEXT]; /* what was connected, or refused by the guard; "" for neither */
     char reason[128]; /* why it was not answered, in words; "" when it was. No secret, no URL */
@@ -89,6 +93,10 @@ call_t *call_new(const char *url, slice_t body);
 /* Adds a header line. Asserts that the name is a token and the value holds no control character
  * (CR and LF among them): who takes text from others checks it before. */
 void call_header(call_t *self, const char *name, slice_t value);
+
+/* The header lines that call_header has added, "name: value" each, in that order. */
+typedef void (*call_line_fn)(void *arg, slice_t line);
+void call_each_header(const call_t *self, call_line_fn each, void *arg);
 
 void call_destroy(call_t **self_p);
 

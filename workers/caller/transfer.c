@@ -314,6 +314,28 @@ static int64_t s_retry_after_s(const transfer_t *self)
     return schedule_retry_after_s(value, now_s >= 0 ? now_s : clock_wall_ms() / 1000);
 }
 
+/* False: it has no place. */
+static bool s_keep_line(call_t *call, const struct curl_header *header)
+{
+    enum { BETWEEN = 2 }; /* ": " */
+    size_t len = strlen(header->name) + BETWEEN + strlen(header->value) + 1;
+    if (call->head_len + len > CALL_HEAD_MAX)
+        return false;
+    if (!call->head && !(call->head = malloc(CALL_HEAD_MAX)))
+        abort();
+    snprintf(call->head + call->head_len, len, "%s: %s", header->name, header->value);
+    call->head_len += len;
+    return true;
+}
+
+static void s_keep_head(transfer_t *self)
+{
+    call_t *call = self->call;
+    struct curl_header *header = NULL;
+    while (!call->head_cut && (header = curl_easy_nextheader(self->easy, CURLH_HEADER, -1, header)))
+        call->head_cut = !s_keep_line(call, header);
+}
+
 call_t *transfer_end(transfer_t *self, CURLcode code)
 {
     call_t *call = self->call;
@@ -327,6 +349,8 @@ call_t *transfer_end(transfer_t *self, CURLcode code)
     call->status = (int)status;
     call->outcome = s_outcome(self, code);
     call->retry_after_s = status ? s_retry_after_s(self) : -1;
+    if (status)
+        s_keep_head(self);
     snprintf(call->content_type, sizeof call->content_type, "%s", type ? type : "");
     if (call->outcome != CALL_FORBIDDEN_ADDRESS)
         snprintf(call->address, sizeof call->address, "%s", address ? address : "");

@@ -109,6 +109,7 @@ void delivery_destroy(delivery_t **self_p)
     news_destroy(&self->news);
     limiter_destroy(&self->trials_limit);
     json_free(&self->json);
+    json_free(&self->trace);
     outlet_renderer_destroy(&self->renderer);
     message_destroy(&self->judge);
     self->magic = 0;
@@ -376,6 +377,7 @@ static void s_start(delivery_t *self, item_t *item, const delivery_handler_t *ha
     call->owner_id = handler->owner;
     call->timeout_ms = self->options.timeout_ms;
     item->bytes = call->body_len;
+    item->outlet = handler->outlet != NULL;
     item->owner = item->lane->owner;
     owner_began(&self->owners, item->owner, item->bytes);
     item->lane->under_way++;

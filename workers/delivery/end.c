@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
+#include "workers/delivery/call_trace.h"
 
 enum { HELD_MS = 1000 }; /* without a call, where this process lacks something for it */
 
@@ -83,7 +84,7 @@ static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
     lane_end_wait(lane);
     journal_note_t note = s_outcome(item, now_ms);
     note.whole = good && handler && handler->wait_ms > 0;
-    note.attempt = item_attempt(item, call);
+    note.attempt = item_attempt(item, call, trace_write(&self->trace, call, item->outlet));
     int64_t delay_ms = good ? 0 : lane_delay_ms(item, handler, call, &self->clock, now_ms);
     note.state = good ? OUTBOX_DELIVERED : delay_ms == SCHEDULE_END ? OUTBOX_DEAD : OUTBOX_PENDING;
     note.due_ms = now_ms + (uint64_t)(delay_ms > 0 ? delay_ms : 0);

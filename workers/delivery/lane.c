@@ -57,13 +57,14 @@ bool lane_succeeded(lane_t *self)
     return changed;
 }
 
-outbox_attempt_t item_attempt(const item_t *item, const call_t *call)
+outbox_attempt_t item_attempt(const item_t *item, const call_t *call, slice_t trace)
 {
     return (outbox_attempt_t){
         .time_ms = item->started_ms,
         .duration_us = (uint64_t)call->duration_us,
         .status = (unsigned)call->status,
         .outcome = call->outcome,
+        .trace = trace,
         .answer = slice(call->answer, call->answer ? call->answer_len : 0),
     };
 }

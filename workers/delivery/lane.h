@@ -58,6 +58,7 @@ typedef struct item {
     outbox_due_t due;
     int64_t started_ms; /* wall clock */
     size_t bytes;       /* of the call */
+    bool outlet;        /* it is an outlet's */
     uint64_t note;      /* 0: none yet */
     bool ended;         /* the note says that the item is delivered or dead */
 } item_t;
@@ -109,8 +110,9 @@ bool lane_failed(lane_t *self, const call_t *call, const schedule_t *clock, uint
 /* The handler has another version: forgets the health of the former one. True when the health row
  * has changed. */
 bool lane_renew(lane_t *self, uint64_t version);
-/* The attempt that a finished call was, as the log keeps it; borrows the call's answer. */
-outbox_attempt_t item_attempt(const item_t *item, const call_t *call);
+/* The attempt that a finished call was, as the log keeps it; borrows the call's answer and the
+ * trace. */
+outbox_attempt_t item_attempt(const item_t *item, const call_t *call, slice_t trace);
 
 /* In how long the item of a call that failed is tried again; SCHEDULE_END: never. HANDLER: NULL or
  * what is known now. */

@@ -141,9 +141,9 @@ static void s_write_time(json_out_t *out, int64_t time_ms)
     json_quote(out, slice_of(time));
 }
 
-static void s_write_attempt(void *arg, unsigned number, const outbox_attempt_t *attempt)
+/* The members of an attempt, which the caller closes. */
+static void s_write_attempt(json_out_t *out, unsigned number, const outbox_attempt_t *attempt)
 {
-    json_out_t *out = arg;
     json_lit(out, out->data[out->len - 1] == '[' ? "{\"number\":" : ",{\"number\":");
     json_uint(out, number);
     json_lit(out, ",\"time\":");
@@ -157,11 +157,26 @@ static void s_write_attempt(void *arg, unsigned number, const outbox_attempt_t *
     json_lit(out, ",\"answer\":");
     size_t shown = attempt->answer.len < OUTBOX_ANSWER ? attempt->answer.len : OUTBOX_ANSWER;
     json_quote(out, slice(attempt->answer.data, shown));
-    json_lit(out, "}");
+}
+
+static void s_list_attempt(void *arg, unsigned number, const outbox_attempt_t *attempt)
+{
+    s_write_attempt(arg, number, attempt);
+    json_lit(arg, "}");
+}
+
+static void s_show_attempt(void *arg, unsigned number, const outbox_attempt_t *attempt)
+{
+    json_out_t *out = arg;
+    s_write_attempt(out, number, attempt);
+    json_lit(out, ",\"call\":");
+    json_lit(out, attempt->trace.len ? "{" : "null");
+    json_raw(out, attempt->trace);
+    json_lit(out, attempt->trace.len ? "}}" : "}");
 }
 
 static void s_write_item(json_out_t *out, journal_reader_t *reader, uint64_t now_ms,
-                         const outbox_item_t *item)
+                         const outbox_item_t *item, outbox_attempt_fn attempt)
 {
     char id[UUID_TEXT];
     uuid_text(&item->id, id);
@@ -181,7 +196,7 @@ static void s_write_item(json_out_t *out, journal_reader_t *reader, uint64_t now
     json_lit(out, ",\"made\":");
     json_uint(out, item->attempts);
     json_lit(out, ",\"attempts\":[");
-    journal_attempts(reader, item->log, s_write_attempt, out);
+    journal_attempts(reader, item->log, attempt, out);
     json_lit(out, "]}");
 }
 
@@ -227,7 +242,7 @@ static void s_look_for_list(reading_t *self, journal_reader_t *reader)
     json_lit(out, ",\"deliveries\":[");
     for (unsigned i = 0; i < page->len; i++) {
         json_lit(out, i ? "," : "");
-        s_write_item(out, reader, page->now_ms, &page->items[i]);
+        s_write_item(out, reader, page->now_ms, &page->items[i], s_list_attempt);
         if (out->len > HISTORY_BYTES && i + 1 < page->len) {
             page->next = page->items[i + 1].log;
             break;
@@ -236,6 +251,37 @@ static void s_look_for_list(reading_t *self, journal_reader_t *reader)
     json_lit(out, "],\"next\":");
     page->next ? json_uint(out, page->next) : json_lit(out, "null");
     json_lit(out, "}");
+}
+
+typedef struct {
+    reading_t *reading;
+    uint64_t log;
+    bool found;
+} origin_t;
+
+static void s_write_event(void *arg, const record_t *record)
+{
+    origin_t *self = arg;
+    history_row(&self->reading->body, &self->reading->shard, self->log, record);
+    self->found = true;
+}
+
+static void s_look_to_show(reading_t *self, journal_reader_t *reader)
+{
+    page_t *page = self->own;
+    json_out_t *out = &self->body;
+    s_look_for_one(self, reader);
+    if (page->len == 0) {
+        reading_refuse(self, ERROR_not_found,
+                       "There is no delivery with this number, or retention has removed it.");
+        return;
+    }
+    json_lit(out, "{\"delivery\":");
+    s_write_item(out, reader, page->now_ms, &page->items[0], s_show_attempt);
+    json_lit(out, ",\"event\":");
+    origin_t event = {self, page->items[0].log, false};
+    journal_record(reader, event.log, s_write_event, &event);
+    json_lit(out, event.found ? "}" : "null}");
 }
 
 /* Whether something that is tried again would be called; else it is said why not. */
@@ -294,6 +340,15 @@ static reading_t *s_prepare(job_t *job, page_t **page)
     return NULL;
 }
 
+static void s_need_id(job_t *job, const page_t *page)
+{
+    if (page->wanted.log || !uuid_is_nil(&page->wanted.id))
+        return;
+    job_refuse_param(job, "id",
+                     "is missing: the number of a delivery, or the webhook-id of its event.");
+    job->kind = JOB_REFUSED;
+}
+
 void delivery_log_list(post_t *post, job_t *job)
 {
     page_t *page;
@@ -303,6 +358,26 @@ void delivery_log_list(post_t *post, job_t *job)
         return;
     reading->begin = s_begin_list;
     reading->look = s_look_for_list;
+}
+
+/* The path has its number; the operator names it as retry does. */
+void delivery_log_show(post_t *post, job_t *job)
+{
+    page_t *page;
+    slice_t number;
+    reading_t *reading = s_prepare(job, &page);
+    (void)post;
+    if (!reading)
+        return;
+    page->wanted.limit = 1;
+    reading->begin = s_begin_list;
+    reading->look = s_look_to_show;
+    if (!wire_pairs_find(job->request->headers, WIRE_NUMBER, &number)) {
+        s_need_id(job, page);
+    } else if (!history_digits(number, INT64_MAX, &page->wanted.log)) {
+        job_refuse(job, ERROR_not_found, "The number of a delivery is 1 or more.");
+        job->kind = JOB_REFUSED;
+    }
 }
 
 void delivery_log_retry(post_t *post, job_t *job)
@@ -315,11 +390,7 @@ void delivery_log_retry(post_t *post, job_t *job)
     page->wanted.limit = 1;
     reading->look = s_look_for_one;
     reading->end = s_end_retry;
-    if (page->wanted.log || !uuid_is_nil(&page->wanted.id))
-        return;
-    job_refuse_param(job, "id",
-                     "is missing: the number of a delivery, or the webhook-id of its event.");
-    job->kind = JOB_REFUSED;
+    s_need_id(job, page);
 }
 
 void delivery_log_replay(post_t *post, job_t *job)

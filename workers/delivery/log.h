@@ -1,6 +1,6 @@
 /* The delivery log, for the owner of a bot or an extension: verb_fn's of the operations
- * …_deliveries, …_delivery_retry and …_delivery_replay (docs/API). Threading: the main thread; what
- * they look for is found by the journal's. */
+ * …_deliveries, …_delivery_show, …_delivery_retry and …_delivery_replay (docs/API). Threading: the
+ * main thread; what they look for is found by the journal's. */
 #ifndef POSTERN_WORKERS_DELIVERY_LOG_H
 #define POSTERN_WORKERS_DELIVERY_LOG_H
 
@@ -14,6 +14,8 @@ enum {
 };
 
 void delivery_log_list(post_t *post, job_t *job);
+/* One delivery with its event and its attempts' traces. */
+void delivery_log_show(post_t *post, job_t *job);
 void delivery_log_retry(post_t *post, job_t *job);
 void delivery_log_replay(post_t *post, job_t *job);
 

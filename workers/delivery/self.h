@@ -28,7 +28,7 @@ struct delivery {
     int wait_ms;
     tally_t *tally;
     news_t *news;
-    json_out_t json;
+    json_out_t json, trace;
     message_t *judge;            /* of what is answered */
     outlet_renderer_t *renderer; /* of outlets' calls; NULL: there was none yet */
     trials_t trials;             /* under way */

@@ -23,6 +23,7 @@
 enum {
     OUTBOX_ANSWER = 1024,     /* most bytes of an answer that are kept */
     OUTBOX_WHOLE = 16384,     /* of one that is kept whole; a longer one is cut like any other */
+    OUTBOX_TRACE = 2048,      /* most bytes of what is kept of a call beside its answer */
     OUTBOX_ATTEMPTS = 32,     /* newest attempts that are kept, an item */
     OUTBOX_NOTE_BYTES = 65536 /* most bytes of a handler's or a health row */
 };
@@ -35,6 +36,7 @@ typedef struct {
     uint64_t duration_us;
     unsigned status;  /* 0: none came */
     unsigned outcome; /* the caller's; below 256 */
+    slice_t trace;    /* what was sent and what came with the answer, as who notes it wrote it */
     slice_t answer;   /* the first bytes of it, or all of it */
 } outbox_attempt_t;
 

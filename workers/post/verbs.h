@@ -36,6 +36,7 @@ typedef void (*verb_fn)(post_t *post, job_t *job);
     VERB(handler, worker_handler_push)                                                             \
     VERB(handler_test, trial_prepare)                                                              \
     VERB(deliveries, delivery_log_list)                                                            \
+    VERB(delivery, delivery_log_show)                                                              \
     VERB(retry, delivery_log_retry)                                                                \
     VERB(replay, delivery_log_replay)
 

@@ -33,6 +33,7 @@ static void s_attempt(crypto_generichash_state *hash, uint64_t number,
     const uint64_t numbers[] = {number, (uint64_t)attempt->time_ms, attempt->duration_us,
                                 attempt->status, attempt->outcome};
     s_numbers(hash, numbers, sizeof numbers / sizeof *numbers);
+    s_bytes(hash, attempt->trace);
     s_bytes(hash, attempt->answer);
 }
 

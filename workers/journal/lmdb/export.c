@@ -115,24 +115,16 @@ static int s_give_seen(journal_export_t *self, uint64_t log)
 }
 
 /* The newest are kept. */
-static void s_add_attempt(journal_exported_t *entry, uint64_t number, slice_t bytes)
+static int s_add_attempt(journal_exported_t *entry, uint64_t number, slice_t bytes)
 {
-    attempt_row_t row;
     if (entry->attempts_len == OUTBOX_ATTEMPTS) {
         entry->attempts_len--;
         memmove(entry->numbers, entry->numbers + 1, entry->attempts_len * sizeof *entry->numbers);
         memmove(entry->attempts, entry->attempts + 1,
                 entry->attempts_len * sizeof *entry->attempts);
     }
-    memcpy(&row, bytes.data, sizeof row);
     entry->numbers[entry->attempts_len] = number;
-    entry->attempts[entry->attempts_len++] = (outbox_attempt_t){
-        .time_ms = (int64_t)le64toh(row.time_ms),
-        .duration_us = le64toh(row.duration_us),
-        .status = le16toh(row.status),
-        .outcome = row.outcome,
-        .answer = slice(bytes.data + sizeof row, bytes.len - sizeof row),
-    };
+    return attempt_read(bytes, &entry->attempts[entry->attempts_len++]);
 }
 
 static int s_give_attempts(journal_export_t *self, uint64_t log)
@@ -145,15 +137,17 @@ static int s_give_attempts(journal_export_t *self, uint64_t log)
     if (rc != 0)
         return rc;
     rc = row_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-    for (; rc == 0; rc = row_cursor_get(cursor, &key, &value, MDB_NEXT)) {
-        if (key.mv_size != sizeof name || value.mv_size < sizeof(attempt_row_t)) {
+    while (rc == 0) {
+        if (key.mv_size != sizeof name) {
             rc = MDB_CORRUPTED;
             break;
         }
         memcpy(&name, key.mv_data, sizeof name);
         if (be64toh(name.log) != log)
             break;
-        s_add_attempt(&self->entry, be64toh(name.number), slice(value.mv_data, value.mv_size));
+        rc = s_add_attempt(&self->entry, be64toh(name.number), slice(value.mv_data, value.mv_size));
+        if (rc == 0)
+            rc = row_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     mdb_cursor_close(cursor);
     return rc == MDB_NOTFOUND ? 0 : rc;

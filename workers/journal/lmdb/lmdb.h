@@ -65,7 +65,7 @@ typedef enum {
 } journal_table_t;
 extern const char *const journal_table_names[TABLES];
 
-enum { JOURNAL_SCHEMA = 7, JOURNAL_SUMMED = 6 /* since which each row has a checksum */ };
+enum { JOURNAL_SCHEMA = 8, JOURNAL_SUMMED = 6 /* since which each row has a checksum */ };
 
 /* The state of a journal, which changes with each commit. */
 typedef struct {

@@ -35,9 +35,11 @@ static note_t *s_note(const journal_note_t *given)
     bool whole = given->whole && given->attempt.answer.len <= OUTBOX_WHOLE;
     copy.attempt.answer =
         kept ? slice("", 0) : s_cut(given->attempt.answer, whole ? OUTBOX_WHOLE : OUTBOX_ANSWER);
-    assert(copy.bytes.len <= OUTBOX_NOTE_BYTES);
-    slice_t *texts[] = {&copy.bytes,   &copy.attempt.answer, &reply.name, &reply.access,
-                        &reply.params, &reply.headers,       &reply.body, &reply.audience};
+    copy.attempt.trace = kept ? slice("", 0) : given->attempt.trace;
+    assert(copy.bytes.len <= OUTBOX_NOTE_BYTES && copy.attempt.trace.len <= OUTBOX_TRACE);
+    slice_t *texts[] = {&copy.bytes,    &copy.attempt.trace, &copy.attempt.answer,
+                        &reply.name,    &reply.access,       &reply.params,
+                        &reply.headers, &reply.body,         &reply.audience};
     size_t len = 0;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         len += texts[i]->len;

@@ -126,7 +126,8 @@ static int s_open_tables(journal_t *self, char *err, size_t err_size)
  * deliveries, which are made empty; 5 has halves in the write-ahead file, which an older version
  * would not find; 6 has seals there, says in the state with which size it was begun, and has a
  * checksum in each row: those of the log that are older have none, all others get one; 7 has
- * records of version 4 and the tables of them, which are made empty. */
+ * records of version 4 and the tables of them, which are made empty; 8 has attempts with a trace,
+ * beside those without, which stay as they are. */
 static int s_migrate(MDB_txn *txn, unsigned from, void *arg)
 {
     int rc = from >= 2 && from < JOURNAL_SCHEMA ? 0 : MDB_VERSION_MISMATCH;

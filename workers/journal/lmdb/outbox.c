@@ -193,19 +193,37 @@ int outbox_prune(pass_t *pass, size_t steps)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+static char *s_add(char *to, const void *from, size_t len)
+{
+    if (len > 0)
+        memcpy(to, from, len);
+    return to + len;
+}
+
+/* How many bytes it has written. */
+static size_t s_write_attempt(const outbox_attempt_t *attempt, char *bytes)
+{
+    unsigned traced = attempt->trace.len ? ATTEMPT_TRACED : 0;
+    attempt_row_t row = {htole64((uint64_t)attempt->time_ms), htole64(attempt->duration_us),
+                         htole16((uint16_t)(attempt->status | traced)), (uint8_t)attempt->outcome};
+    trace_row_t trace = {htole16((uint16_t)attempt->trace.len)};
+    assert(attempt->answer.len <= OUTBOX_WHOLE && attempt->trace.len <= OUTBOX_TRACE &&
+           attempt->status < ATTEMPT_TRACED);
+    char *to = s_add(bytes, &row, sizeof row);
+    if (traced)
+        to = s_add(to, &trace, sizeof trace);
+    to = s_add(to, attempt->trace.data, attempt->trace.len);
+    to = s_add(to, attempt->answer.data, attempt->answer.len);
+    return (size_t)(to - bytes);
+}
+
 static int s_put_attempt(pass_t *pass, uint64_t log, uint64_t number,
                          const outbox_attempt_t *attempt)
 {
     attempt_key_t name = {htobe64(log), htobe64(number)};
-    attempt_row_t row = {htole64((uint64_t)attempt->time_ms), htole64(attempt->duration_us),
-                         htole16((uint16_t)attempt->status), (uint8_t)attempt->outcome};
-    char bytes[sizeof row + OUTBOX_WHOLE];
-    assert(attempt->answer.len <= OUTBOX_WHOLE);
-    memcpy(bytes, &row, sizeof row);
-    if (attempt->answer.len > 0)
-        memcpy(bytes + sizeof row, attempt->answer.data, attempt->answer.len);
+    char bytes[sizeof(attempt_row_t) + sizeof(trace_row_t) + OUTBOX_TRACE + OUTBOX_WHOLE];
     int rc = outbox_put(pass, TABLE_ATTEMPTS, outbox_val(&name, sizeof name),
-                        outbox_val(bytes, sizeof row + attempt->answer.len));
+                        outbox_val(bytes, s_write_attempt(attempt, bytes)));
     if (rc != 0)
         return rc;
     return number > OUTBOX_ATTEMPTS ? s_remove_attempt(pass, log, number - OUTBOX_ATTEMPTS) : 0;

@@ -169,6 +169,35 @@ void journal_dead(journal_reader_t *self, const uuid_t7 *target, uint64_t from, 
     s_end(self, rc);
 }
 
+int attempt_read(slice_t bytes, outbox_attempt_t *attempt)
+{
+    attempt_row_t row;
+    trace_row_t trace = {0};
+    if (bytes.len < sizeof row)
+        return MDB_CORRUPTED;
+    memcpy(&row, bytes.data, sizeof row);
+    bytes = slice(bytes.data + sizeof row, bytes.len - sizeof row);
+    unsigned status = le16toh(row.status);
+    if (status & ATTEMPT_TRACED) {
+        if (bytes.len < sizeof trace)
+            return MDB_CORRUPTED;
+        memcpy(&trace, bytes.data, sizeof trace);
+        bytes = slice(bytes.data + sizeof trace, bytes.len - sizeof trace);
+    }
+    size_t len = le16toh(trace.len);
+    if (len > bytes.len)
+        return MDB_CORRUPTED;
+    *attempt = (outbox_attempt_t){
+        .time_ms = (int64_t)le64toh(row.time_ms),
+        .duration_us = le64toh(row.duration_us),
+        .status = status & ~(unsigned)ATTEMPT_TRACED,
+        .outcome = row.outcome,
+        .trace = slice(bytes.data, len),
+        .answer = slice(bytes.data + len, bytes.len - len),
+    };
+    return 0;
+}
+
 void journal_attempts(journal_reader_t *self, uint64_t log, outbox_attempt_fn each, void *arg)
 {
     MDB_cursor *cursor = s_cursor(self, TABLE_ATTEMPTS);
@@ -176,22 +205,17 @@ void journal_attempts(journal_reader_t *self, uint64_t log, outbox_attempt_fn ea
     MDB_val key = outbox_val(&name, sizeof name), value;
     int rc = row_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
     while (rc == 0) {
-        attempt_row_t row;
-        if (key.mv_size != sizeof name || value.mv_size < sizeof row) {
+        outbox_attempt_t attempt;
+        if (key.mv_size != sizeof name) {
             rc = MDB_CORRUPTED;
             break;
         }
         memcpy(&name, key.mv_data, sizeof name);
-        memcpy(&row, value.mv_data, sizeof row);
         if (be64toh(name.log) != log)
             break;
-        outbox_attempt_t attempt = {
-            .time_ms = (int64_t)le64toh(row.time_ms),
-            .duration_us = le64toh(row.duration_us),
-            .status = le16toh(row.status),
-            .outcome = row.outcome,
-            .answer = slice((const char *)value.mv_data + sizeof row, value.mv_size - sizeof row),
-        };
+        rc = attempt_read(slice(value.mv_data, value.mv_size), &attempt);
+        if (rc != 0)
+            break;
         each(arg, (unsigned)be64toh(name.number), &attempt);
         rc = row_cursor_get(cursor, &key, &value, MDB_NEXT);
     }

@@ -3,7 +3,8 @@
  *
  *   outbox      target, order, log sequence → due_row_t; pending items
  *   items       target, log sequence → item_row_t; all items
- *   attempts    log sequence, number → attempt_row_t, answer
+ *   attempts    log sequence, number → attempt_row_t, trace_row_t and a trace where the status has
+ *               ATTEMPT_TRACED, answer
  *   dead        target, log sequence → nothing
  *   done        running time at which it ended, log sequence → target
  *   handlers    target → bytes
@@ -46,9 +47,16 @@ typedef struct __attribute__((packed)) {
 
 typedef struct __attribute__((packed)) {
     uint64_t time_ms, duration_us;
-    uint16_t status;
+    uint16_t status; /* below 1000, with ATTEMPT_TRACED */
     uint8_t outcome;
 } attempt_row_t;
+
+/* Since schema 8; what is older has no trace. */
+enum { ATTEMPT_TRACED = 0x8000 };
+
+typedef struct __attribute__((packed)) {
+    uint16_t len;
+} trace_row_t;
 
 /* An item that PASS has just stored: pending, due at once. */
 int outbox_store(pass_t *pass, const record_t *record, uint64_t log);
@@ -76,6 +84,9 @@ int outbox_apply(pass_t *pass, const journal_note_t *note);
 int outbox_import(pass_t *pass, const journal_exported_t *entry, uint64_t log);
 
 outbox_course_t item_course(const item_row_t *row);
+
+/* The attempt that BYTES are; borrows from them. MDB_CORRUPTED: they are none. */
+int attempt_read(slice_t bytes, outbox_attempt_t *attempt);
 
 /* note.c: the notes that wait and those that the open pass has. */
 int notes_take(pass_t *pass, uint64_t until); /* those that wait, up to that number */
