@@ -19,7 +19,7 @@ import time
 
 import kill_campaign
 from harness import postern
-from harness.database import settled, server_running
+from harness.database import holes, server_running, settled
 
 WAYS = ("kill", "stop", "leave", "again")
 LEASE_S = 3  # of the lease's beat unchanged, until it is another's
@@ -84,6 +84,7 @@ class Estate:
 
     def __init__(self, ring, count):
         self.ring = ring
+        self.still, self.blinking = None, threading.Lock()  # who is to stay stood still
         for name in ring.names:
             if not name.startswith("channel"):
                 ring.spawn(*name.rsplit("-", 1), wait_ready=False)
@@ -105,7 +106,9 @@ class Estate:
         """Has the shard change hands; the seconds that it took."""
         owner, _ = self.one_serves()
         if way == "stop":
-            owner.process.send_signal(signal.SIGSTOP)
+            with self.blinking:
+                self.still = owner
+                owner.process.send_signal(signal.SIGSTOP)
         elif way != "leave":
             owner.end(signal.SIGKILL)
         if way == "again":
@@ -119,18 +122,11 @@ class Estate:
         seconds = time.monotonic() - began if way == "leave" else seconds
         if way == "stop":
             owner.process.send_signal(signal.SIGCONT)
+            self.still = None
             assert owner.process.wait(20 * postern.SLOW) == 1, "it has lost the shard, and ends"
         owner.start()
         owner.wait("spare")
         return seconds
-
-    def holes(self):
-        """Numbers of the shard's log that are missing."""
-        ring = self.ring
-        names = ring.server.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'postern' AND tablename LIKE 'log\\_c0\\_%'",
-                                ring.database).split()
-        logs = sorted(int(log) for name in names for log in ring.server.sql(f"SELECT log FROM postern.{name}", ring.database).split())
-        return logs[-1] - logs[0] + 1 - len(logs) + len(logs) - len(set(logs))
 
     def epoch(self):
         return int(self.ring.server.sql("SELECT epoch FROM postern.shard WHERE kind = 0 AND shard = 0", self.ring.database))
@@ -145,11 +141,13 @@ class Blinks(threading.Thread):
 
     def run(self):
         while not self.stop.wait(self.dice.uniform(0.1, 1)):
-            process = self.dice.choice(self.estate.hosts).process
-            if process.poll() is None:
-                process.send_signal(signal.SIGSTOP)
-                self.stop.wait(self.dice.uniform(0.05, 0.5))
-                process.send_signal(signal.SIGCONT)
+            with self.estate.blinking:
+                host = self.dice.choice([host for host in self.estate.hosts if host is not self.estate.still])
+                process = host.process
+                if process.poll() is None:
+                    process.send_signal(signal.SIGSTOP)
+                    self.stop.wait(self.dice.uniform(0.05, 0.5))
+                    process.send_signal(signal.SIGCONT)
 
 
 def campaign(estate, ways, seed, name):
@@ -175,7 +173,7 @@ def campaign(estate, ways, seed, name):
     if blinks:
         blinks.join()
     kill_campaign.check(tally, read_back())
-    tally.epochs, tally.holes = estate.epoch() - first, estate.holes()
+    tally.epochs, tally.holes = estate.epoch() - first, holes(estate.ring.server, estate.ring.database)
     return tally
 
 

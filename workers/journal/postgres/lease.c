@@ -15,9 +15,9 @@
 struct lease {
     char what[32], me[LEASE_HOLDER];
     size_t home_len; /* of me: it, and a blank */
-    char holder[LEASE_HOLDER];
+    char holder[LEASE_HOLDER], former[LEASE_HOLDER];
     uint64_t beat; /* seen last, with the holder */
-    bool watching, taken;
+    bool watching;
     int64_t since_ms, patience_ms;
     session_t session;
     const char *connection;
@@ -69,9 +69,9 @@ const char *lease_me(const lease_t *self)
     return self->me;
 }
 
-bool lease_was_taken(const lease_t *self)
+const char *lease_former(const lease_t *self)
 {
-    return self->taken;
+    return self->former;
 }
 
 void lease_lost_sight(lease_t *self)
@@ -146,8 +146,8 @@ session_outcome_t lease_claim(lease_t *self, session_t *session)
     if (!left && !still)
         return SESSION_AGAIN;
     went = s_take(self, session);
-    if (went == SESSION_OK)
-        self->taken = !left;
+    if (went == SESSION_OK && !left)
+        memcpy(self->former, self->holder, sizeof self->former);
     return went;
 }
 

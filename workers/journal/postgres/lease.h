@@ -31,8 +31,9 @@ session_outcome_t lease_claim(lease_t *self, session_t *session);
 const char *lease_holder(const lease_t *self);
 /* How this process is named as a holder. */
 const char *lease_me(const lease_t *self);
-/* Whether the lease was taken from a process of another home that had not handed it over. */
-bool lease_was_taken(const lease_t *self);
+/* Whom the lease was taken from, a process of another home that had not handed it over; "" where it
+ * was nobody. */
+const char *lease_former(const lease_t *self);
 /* The connection of who watches was lost. */
 void lease_lost_sight(lease_t *self);
 

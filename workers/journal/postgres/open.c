@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAGIC = 0x4a4f5047, PATHS = 4400, SAY_MS = 10000, DRAWN = 12 };
+enum { MAGIC = 0x4a4f5047, PATHS = 4400, SAY_MS = 10000 };
 
 /* What a worker of this host has of the shard is LMDB's: with it, what the database has is not the
  * whole history. */
@@ -37,12 +37,9 @@ static void s_make(journal_t *self)
     self->reader.journal = self->asked.journal = self;
     pthread_mutex_init(&self->lock, NULL);
     uuid_new(&self->me);
-    char id[UUID_TEXT];
-    uuid_text(&self->me, id);
-    snprintf(self->name, sizeof self->name, "postern %s %s", self->lease,
-             id + UUID_TEXT - 1 - DRAWN);
-    self->writing.name = self->reader.session.name = self->asked.session.name = self->name;
     self->holding = lease_new(self->lease, self->home, &self->me);
+    session_name(self->name, self->lease, lease_me(self->holding));
+    self->writing.name = self->reader.session.name = self->asked.session.name = self->name;
     self->append = append_new();
     self->targets = targets_new();
     self->asking = asking_new(&self->asked);

@@ -142,14 +142,12 @@ static session_outcome_t s_raise_first(journal_t *self, session_t *session)
 static session_outcome_t s_end_former(const journal_t *self, session_t *session)
 {
     statement_t end;
-    char like[sizeof self->name + 1];
-    snprintf(like, sizeof like, "postern %s %%", self->lease);
+    char name[SESSION_NAME];
+    session_name(name, self->lease, lease_former(self->holding));
     statement_begin(&end, "",
                     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = "
-                    "current_database() AND usename = current_user AND application_name LIKE $1 "
-                    "AND application_name <> $2");
-    statement_text(&end, like);
-    statement_text(&end, self->name);
+                    "current_database() AND usename = current_user AND application_name = $1");
+    statement_text(&end, name);
     session_outcome_t went = session_exchange(session, &end, 1, SESSION_DEADLINE_MS);
     if (went == SESSION_OK)
         statement_end(&end);
@@ -190,7 +188,7 @@ session_outcome_t owner_take(journal_t *self, session_t *session)
     session_outcome_t went = session_is_open(session) ? SESSION_OK : s_begin(self, session);
     if (went == SESSION_OK)
         went = lease_claim(self->holding, session);
-    if (went == SESSION_OK && lease_was_taken(self->holding))
+    if (went == SESSION_OK && *lease_former(self->holding))
         went = s_end_former(self, session);
     if (went == SESSION_OK)
         went = s_raise_first(self, session);

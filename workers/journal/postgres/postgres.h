@@ -92,7 +92,7 @@ struct journal {
     char *connection;          /* may have a password */
     char kind;                 /* 'c', as in the names of tables */
     char lease[32];
-    char name[64]; /* of our sessions: 'postern channel/0 ', and of ME what is drawn */
+    char name[SESSION_NAME];
     char home[LEASE_HOLDER];
     lease_t *holding;
     uuid_t7 uuid, me; /* me: of this process's taking */

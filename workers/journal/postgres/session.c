@@ -64,6 +64,13 @@ void session_close(session_t *self)
     self->prepared_len = 0;
 }
 
+/* A holder ends with an id, whose last group is drawn. */
+void session_name(char name[SESSION_NAME], const char *what, const char *holder)
+{
+    const char *drawn = strrchr(holder, '-');
+    snprintf(name, SESSION_NAME, "postern %.20s %.12s", what, drawn ? drawn + 1 : holder);
+}
+
 bool session_is_open(const session_t *self)
 {
     return self->conn;

@@ -31,6 +31,7 @@ typedef enum {
 
 enum {
     SESSION_TEXT = 512,
+    SESSION_NAME = 64,         /* PostgreSQL cuts longer ones */
     SESSION_STATEMENTS = 12,   /* most of an exchange */
     SESSION_DEADLINE_MS = 5000 /* of an exchange, and of making a connection */
 };
@@ -45,6 +46,9 @@ typedef struct {
     char (*prepared)[STATEMENT_NAME];
     size_t prepared_len;
 } session_t;
+
+/* What the sessions of a lease's HOLDER for WHAT are listed as. */
+void session_name(char name[SESSION_NAME], const char *what, const char *holder);
 
 /* Connects by CONNECTION, a connection string or URI of libpq, to a server that writes, with what
  * Postern needs of a session. OK, AWAY, or REFUSED where trying again is of no use. */
