@@ -9,10 +9,15 @@ do_kill() {
 }
 
 do_cluster() {
-    [[ ${1:-} == takeovers ]] || die "cluster takes takeovers [N]"
+    local rounds
+    case ${1:-} in
+    takeovers) rounds=1000 ;;
+    promotions) rounds=200 ;;
+    *) die "cluster takes takeovers [N] or promotions [N]" ;;
+    esac
     need test
     build release
-    POSTERN_PRESET=release exec /usr/bin/python3 -B tests/system/takeover_campaign.py --rounds "${2:-1000}" "${@:3}"
+    POSTERN_PRESET=release exec /usr/bin/python3 -B "tests/system/${1%s}_campaign.py" --rounds "${2:-$rounds}" "${@:3}"
 }
 
 do_slow() {

@@ -20,7 +20,8 @@ import time
 BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 PORTS = range(20000, 32000)
 SETTINGS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 60,
-            "shared_buffers": "64MB", "logging_collector": "off", "log_statement": "none"}
+            "shared_buffers": "64MB", "logging_collector": "off", "log_statement": "none",
+            "wal_retrieve_retry_interval": "200ms"}
 SUPERUSER = "postgres"
 
 
@@ -72,17 +73,34 @@ class Server:
         made.dir.mkdir(exist_ok=True)
         if made.root:
             shutil.chown(made.dir, "postgres")
-        made.run("pg_basebackup", "-d", self.connection() + " application_name=second", "-D", made.dir / "data", "-R",
-                 "-X", "stream", "-c", "fast")
-        made.start()
+        made._copy(self)
+        self.be_strict()
+        self._wait_for_standby()
+        return made
+
+    def _copy(self, primary):
+        """Becomes a standby of PRIMARY."""
+        self.run("pg_basebackup", "-d", primary.connection() + " application_name=second", "-D", self.dir / "data", "-R",
+                 "-X", "stream", "-c", "fast", "--no-sync")
+        self.start()
+
+    def follow(self, primary):
+        """This one, which has ended, is a standby of PRIMARY from now on, from a new base backup."""
+        shutil.rmtree(self.dir / "data")
+        self._copy(primary)
+        primary._wait_for_standby()
+
+    def be_strict(self):
+        """Commits wait for the standby, those of this server as long as it is none itself."""
         self.sql("ALTER SYSTEM SET synchronous_standby_names = 'second'")
         self.sql("SELECT pg_reload_conf()")
+
+    def _wait_for_standby(self):
         end = time.monotonic() + 30
         while self.sql("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") != "1":
             if time.monotonic() > end:
                 raise RuntimeError("the standby does not become synchronous")
-            time.sleep(0.1)
-        return made
+            time.sleep(0.02)
 
     def run(self, program, *words):
         done = subprocess.run([BIN / program, *words], capture_output=True, text=True, cwd=self.dir,

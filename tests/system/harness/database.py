@@ -20,6 +20,13 @@ def secret(path, text):
     return path
 
 
+def holes(server, database):
+    """Numbers of the log of channel shard 0 that are missing, and those that are there again."""
+    names = server.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'postern' AND tablename LIKE 'log\\_c0\\_%'", database).split()
+    logs = [int(log) for name in names for log in server.sql(f"SELECT log FROM postern.{name}", database).split()]
+    return (max(logs) - min(logs) + 1 - len(set(logs))) + (len(logs) - len(set(logs)))
+
+
 def settled(ring, server, copies=1):
     """RING, with a database of its own on SERVER that posternctl has made."""
     database = f"ring{random.randrange(1 << 30)}"

@@ -1,0 +1,112 @@
+"""The campaign of promotions: the primary of a ring's channels is killed under load, again and again, and its synchronous standby
+promoted; the one that was killed comes back as the standby of the other, from a new base backup.
+
+    ./dev cluster promotions [N]                                N times (200)
+    python3 tests/system/promotion_campaign.py --rounds 20 --seed 7
+
+Both servers are strict: what a client is told to be committed is on both. Checked at the end: no request failed at a deadline of 20 s,
+what was answered 2xx is stored, nothing is stored twice, the log has no hole. The seed and the counts are printed.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import random
+import shutil
+import statistics
+import sys
+import threading
+import time
+
+import kill_campaign
+from harness import postern
+from harness.database import holes, secret, server_running, settled
+
+
+@dataclasses.dataclass
+class Tally(kill_campaign.Tally):
+    holes: int = 0
+    unknown: int = 0  # batches whose outcome the server left open, and the workers found out
+    promoted: list = dataclasses.field(default_factory=list)
+    served: list = dataclasses.field(default_factory=list)
+
+    def __str__(self):
+        return (f"promotions: seed={self.seed} rounds={self.kills} sent={self.sent} acknowledged={len(self.acknowledged)} "
+                f"failed={len(self.failed)} lost={self.lost} doubled={self.doubled} holes={self.holes} unknown={self.unknown} "
+                f"slowest={self.slowest_s:.2f}s promoted after {statistics.median(self.promoted):.2f}s, at most "
+                f"{max(self.promoted):.2f}s; served again, with the standby made anew, after {statistics.median(self.served):.2f}s, "
+                f"at most {max(self.served):.2f}s")
+
+    @property
+    def clean(self):
+        return super().clean and not self.holes
+
+
+@contextlib.contextmanager
+def pair(ring, first):
+    """RING, whose channels lie on FIRST, and on a standby that it waits for: both."""
+    settled(ring, first)
+    second = first.standby(postern.scratch("pg-"))
+    try:
+        second.be_strict()
+        port = f"port='{first.port}'"
+        text = ring.connection.read_text().strip()
+        secret(ring.connection, text.replace("host='127.0.0.1'", "host='127.0.0.1,127.0.0.1'")
+               .replace(port, f"port='{second.port},{first.port}'"))
+        ring.settings.update({"postgres.copies": 2, "gateway.deadline_ms": 20000})
+        yield [first, second]
+    finally:
+        second.stop()
+        shutil.rmtree(second.dir, ignore_errors=True)
+
+
+def promote(servers, tally):
+    """The second takes over from the first, which becomes its standby."""
+    before, began = len(tally.acknowledged), time.monotonic()
+    servers[0].kill()
+    servers.reverse()
+    servers[0].sql("SELECT pg_promote()")
+    tally.promoted.append(time.monotonic() - began)
+    servers[1].follow(servers[0])
+    postern.wait(lambda: len(tally.acknowledged) > before + kill_campaign.WRITERS, 20, what="messages")
+    tally.served.append(time.monotonic() - began)
+    tally.kills += 1
+
+
+def campaign(ring, servers, rounds, seed, name):
+    """In a running RING on the pair SERVERS."""
+    dice = random.Random(seed)
+    tally, stop = Tally("channel", seed), threading.Event()
+    url, read_back = kill_campaign.place(ring, "channel", name)
+    writers = [kill_campaign.Writer(i, url, tally, stop, False) for i in range(kill_campaign.WRITERS)]
+    for writer in writers:
+        writer.start()
+    for _ in range(rounds):
+        time.sleep(dice.uniform(0.1, 0.6))
+        promote(servers, tally)
+    stop.set()
+    for writer in writers:
+        writer.join(60)
+        assert not writer.is_alive(), "a writer waits for an answer that never comes"
+    kill_campaign.check(tally, read_back())
+    tally.holes = holes(servers[0], ring.database)
+    tally.unknown = int(ring.metric("channel-0", "journal_unknown_total"))
+    return tally
+
+
+def main():
+    words = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    words.add_argument("--rounds", type=int, default=200)
+    words.add_argument("--seed", type=int, default=random.randrange(1 << 31))
+    chosen = words.parse_args()
+    with server_running() as first, postern.Ring() as ring, pair(ring, first) as servers:
+        tally = campaign(ring.up(), servers, chosen.rounds, chosen.seed, "promotions")
+        print(tally, flush=True)
+        for text, status, why in tally.failed[:5]:
+            print(f"  failed: {text} status={status} {why}")
+        ring.keep = not tally.clean
+    sys.exit(0 if tally.clean else 1)
+
+
+if __name__ == "__main__":
+    main()
