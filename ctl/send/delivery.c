@@ -20,6 +20,8 @@ static json_t *s_call(ctl_t *ctl, const char *method, const char *state, int *st
     *status = CTL_REFUSED;
     if (state)
         json_object_set_new(params, "state", json_string(state));
+    if (ctl_option(ctl, "--dry-run"))
+        json_object_set_new(params, "dry_run", json_string("true"));
     call_t *call = call_new(ctl);
     json_t *answer = call ? call_read(call, method, json_incref(params)) : NULL;
     json_decref(params);
@@ -169,15 +171,35 @@ int delivery_again_run(ctl_t *ctl)
     return CTL_OK;
 }
 
-int delivery_test_run(ctl_t *ctl)
+static int s_show(ctl_t *ctl, const char *method)
 {
     int status;
-    json_t *answer = s_call(ctl, "POST", NULL, &status);
+    json_t *answer = s_call(ctl, method, NULL, &status);
     if (!answer)
         return status;
     ctl_json(ctl) ? table_json(answer) : table_fields(answer);
     json_decref(answer);
     return CTL_OK;
+}
+
+int delivery_test_run(ctl_t *ctl)
+{
+    return s_show(ctl, "POST");
+}
+
+int delivery_replay_run(ctl_t *ctl)
+{
+    return s_show(ctl, "POST");
+}
+
+int delivery_progress_run(ctl_t *ctl)
+{
+    return s_show(ctl, "GET");
+}
+
+int delivery_stop_run(ctl_t *ctl)
+{
+    return s_show(ctl, "DELETE");
 }
 
 int counts_run(ctl_t *ctl)

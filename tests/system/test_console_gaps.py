@@ -23,6 +23,8 @@ SERVED = (
     ("3", "GET", "/streams?events=message,delivery,token_used,directory,health", None),
     ("9", "GET", "/channels/{channel}/counts?hours=24", None), ("9", "GET", "/bots/{bot}/counts", None),
     ("6", "GET", "/bots/{bot}/deliveries/{delivery}", None),
+    ("7", "POST", "/bots/{bot}/deliveries/replay?dry_run=true", None), ("7", "GET", "/bots/{bot}/deliveries/replay", None),
+    ("7", "DELETE", "/bots/{bot}/deliveries/replay", None), ("7", "POST", "/bots/{bot}/deliveries/retry?id={delivery}", None),
     ("8", "POST", "/bots/{bot}/handler/test", {"url": "http://127.0.0.1:9/"}),
     ("22", "POST", "/invitations/accept", {"invitation": "{invitation}", "password": PASSWORD + " more", "cookie": True}),
 )
@@ -31,8 +33,6 @@ BY_SESSION = (
     ("1", "GET", "/channels/{channel}/messages?last=5", None), ("2", "GET", "/users/me/messages", None),
     ("4", "POST", "/channels/{channel}/messages", {"text": "hello"}),
     ("5", "GET", "/deliveries", None), ("5", "GET", "/bots/{bot}/deliveries", None),
-    ("7", "POST", "/bots/{bot}/deliveries/replay", {"dry_run": True}),
-    ("7", "GET", "/bots/{bot}/deliveries/replay", None),
 )
 
 

@@ -141,6 +141,44 @@ def test_a_delivery_shows_what_was_sent_and_what_came(calling, name):
     assert calling.ctl("delivery", "show", "bot", name, row["id"])["attempts"][0]["call"] == was
 
 
+class Gone(Calls):
+    def called(self, path, headers, body):
+        return 410, {}, b""
+
+
+def test_a_replay_is_counted_watched_stopped_and_begun_again(calling, name, handler):
+    ada = calling.user(name)
+    calling.bot(name, ada)
+    log = f"/api/v2/bots/{name}/deliveries"
+
+    def ask(method, **params):
+        return calling.request(method, calling.url(f"{log}/replay", ada.token, **params))
+
+    with Gone() as gone:
+        calling.ctl("bot", "handler", "set", name, gone.url)
+        for n in range(6):
+            assert calling.post(calling.bot_url(name, ada.token), {"n": n}).status_code == 200
+        calling.wait(lambda: ask("POST", dry_run="true").json()["matched"] == 6)
+    assert ask("POST", dry_run="true").json() == {"rate": 10, "matched": 6, "counted": True, "dry_run": True}
+    assert ask("GET").json()["started"] is None
+    calling.ctl("bot", "handler", "set", name, handler.url)
+    begun = calling.wait(lambda: (answer := ask("POST", rate=1)).status_code == 200 and answer)  # 409 until it is learned
+    assert begun.json() == {"rate": 1, "matched": 6, "counted": True, "dry_run": False}
+    shown = ask("GET").json()
+    assert shown["running"] and (shown["total"], shown["rate"], shown["by"]["id"]) == (6, 1, ada.id)
+    calling.kill("bot-0")
+    calling.wait_ready("bot-0")
+    assert calling.ctl("delivery", "progress", "bot", name)["started"] is None
+    assert calling.wait(lambda: (answer := ask("POST", rate=1)).status_code == 200 and answer).json()["matched"] >= 4
+    stopped = ask("DELETE").json()
+    assert not stopped["running"] and stopped["done"] <= 2 and stopped["failed"] == 0
+    left = calling.ctl("delivery", "replay", "bot", name, "--dry-run")["matched"]
+    assert left >= 3 and not calling.ctl("delivery", "stop", "bot", name)["running"]
+    assert ask("POST", rate=1000).status_code == 200
+    calling.wait(lambda: ask("GET").json()["done"] == left and not ask("GET").json()["running"])
+    calling.wait(lambda: len(calling.get(calling.url(log, ada.token, state="delivered")).json()["deliveries"]) == 6)
+
+
 def test_each_app_of_an_extension_has_its_own(calling, name, handler):
     ada = calling.user(name)
     apps = calling.extension(name, ada)

@@ -360,7 +360,9 @@ def outlets(call, ring):
     ring.wait(lambda: call("outlet_deliveries", made["id"])["deliveries"], what="a delivery in the log")
     call("outlet_delivery_show", made["id"], message=str(call("outlet_deliveries", made["id"])["deliveries"][0]["number"]))
     call("outlet_delivery_retry", made["id"], params={"id": call("outlet_deliveries", made["id"])["deliveries"][0]["id"]})
-    call("outlet_delivery_replay", made["id"])
+    call("outlet_delivery_replay", made["id"], params={"dry_run": "true"})
+    assert call("outlet_replay_show", made["id"])["started"] is None
+    call("outlet_replay_stop", made["id"])
     call("outlet_delete", made["id"])
     call("outlet_delete", made["id"], status=204)
 
@@ -399,6 +401,8 @@ def by_the_admin_listener(call, app):
     call("person_extension_delivery", app["app_id"], message=str(row["number"]))
     call("person_extension_retry", app["app_id"], params={"id": row["id"]})
     call("person_extension_replay", "oas_ext", params=sandbox)
+    call("person_extension_replayed", "oas_ext", params=sandbox)
+    call("person_extension_stop", "oas_ext", params=sandbox)
     for name in ("channel_id", "bot"):
         call(f"{name}_counts", f"oas_{name.removesuffix('_id')}", door="admin")
     call("person_extension_counts", "oas_ext", params={"hours": 2, **sandbox})
@@ -487,6 +491,7 @@ def test_every_operation_answers_as_it_says(client, ring):
         assert call(f"{kind}_delivery_show", target, message=str(row["number"]))["delivery"]["id"] == row["id"]
         call(f"{kind}_delivery_retry", target, params={"id": row["id"]})
         call(f"{kind}_delivery_replay", target)
+        assert call(f"{kind}_replay_show", target)["started"] and not call(f"{kind}_replay_stop", target)["running"]
         call(f"{kind}_counts", target)
         assert call(f"{kind}_handler_test", target, {"event": row["number"]})["outcome"] == "forbidden_address"
     call("audit_list", params={"last": 20})

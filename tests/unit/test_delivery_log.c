@@ -235,10 +235,19 @@ static void test_dead_ones_are_replayed_at_a_rate(void **state)
     s_set_handler();
     s_assert_has(s_ask(delivery_log_replay, "form 2026-01-02T03:09:05Z", ERROR_invalid_param),
                  "form is no parameter"); /* else all of them would be replayed */
+    s_ask(delivery_log_replay, "dry_run yes", ERROR_invalid_param);
+    s_assert_has(s_ask(delivery_log_replayed, "", ERROR_none), "\"started\":null");
+    s_assert_has(s_ask(delivery_log_replay, "dry_run true to 2026-01-02T03:29:05Z", ERROR_none),
+                 "\"matched\":24,\"counted\":true,\"dry_run\":true");
+    s_assert_has(s_ask(delivery_log_replayed, "", ERROR_none), "\"started\":null");
     s_ask(delivery_log_replay, "rate 20 from 2026-01-02T03:09:05Z to 2026-01-02T03:29:05Z",
           ERROR_none);
     assert_true(s_until_dead(10) >= 900); /* the first one at once, then 19 at 20 a second */
     assert_string_equal(s_numbers("state dead"), "30 29 28 27 26 25 4 3 2 1 ");
+    s_assert_has(s_ask(delivery_log_replayed, "", ERROR_none),
+                 "\"total\":20,\"counted\":true,\"done\":20,\"failed\":0,\"rate\":20,\"by\":null,");
+    s_assert_has(s_ask(delivery_log_stop, "", ERROR_none), "{\"running\":false,\"total\":20");
+    s_ask(delivery_log_stop, "rate 1", ERROR_invalid_param);
 }
 
 static int s_setup(void **state)

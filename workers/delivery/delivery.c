@@ -506,6 +506,19 @@ void delivery_replay(delivery_t *self, const uuid_t7 *target, const delivery_rep
     lane_begin_replay(tables_lane(&self->tables, target), replay, self->options.journal, now_ms);
 }
 
+const delivery_replay_t *delivery_replayed(delivery_t *self, const uuid_t7 *target,
+                                           delivery_progress_t *progress)
+{
+    const lane_t *lane = tables_lane(&self->tables, target);
+    *progress = lane->progress;
+    return lane->replay.rate ? &lane->replay : NULL;
+}
+
+void delivery_stop_replay(delivery_t *self, const uuid_t7 *target)
+{
+    lane_stop_replay(tables_lane(&self->tables, target));
+}
+
 static void s_revive(void *arg, lane_t *lane, uint64_t log)
 {
     delivery_revive(arg, &lane->target, log, clock_ms());
@@ -528,7 +541,7 @@ static uint64_t s_scan(delivery_t *self, int64_t clock, uint64_t now_ms)
         open += lane->failures >= DELIVERY_BREAKER;
         disabled += lane->standing != STANDING_GOOD;
         waiting += lane->waits != NULL;
-        if (lane->replay.rate > 0)
+        if (lane->progress.running)
             s_replay(self, lane, clock);
         if (lane->look_ms <= now_ms) {
             lane->look_ms = UINT64_MAX;

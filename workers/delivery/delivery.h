@@ -31,6 +31,7 @@ enum {
     DELIVERY_BYTES = 64 << 20, /* most bytes of calls under way */
     DELIVERY_UNSAVED = 8192,   /* most items whose outcome is not committed */
     DELIVERY_WAIT_MS = 250,    /* longest time until the next turn */
+    DELIVERY_BY = 128,         /* most bytes of a user's name, with a NUL */
 };
 
 /* Outcomes beside those of call_outcome_t, of items that ended without a call. */
@@ -89,6 +90,11 @@ void delivery_revive(delivery_t *self, const uuid_t7 *target, uint64_t log, int6
 typedef struct {
     int64_t from_ms, to_ms; /* wall clock of the events' store; to_ms: less than */
     unsigned rate;          /* a second; at least 1 */
+    uint64_t total;         /* how many it is about, as far as that was counted */
+    bool counted;           /* all of them were */
+    int64_t started_ms;     /* wall clock */
+    uuid_t7 by;             /* nil: the operator */
+    char by_name[DELIVERY_BY];
 } delivery_replay_t;
 /* Revives the dead items of a target, the oldest first, in place of a replay that is under way. A
  * replay ends with the process: the items that it has not revived are still dead. */
@@ -97,6 +103,18 @@ void delivery_replay(delivery_t *self, const uuid_t7 *target, const delivery_rep
 
 /* What has changed of deliveries. */
 const news_t *delivery_news(const delivery_t *self);
+
+typedef struct {
+    bool running;
+    uint64_t done;   /* made pending again */
+    uint64_t failed; /* of these, dead again; of LANE_TRACKED that are pending at once */
+} delivery_progress_t;
+/* The newest replay of a target, and how it stands; NULL: none since this process began. Borrowed
+ * until the next turn. */
+const delivery_replay_t *delivery_replayed(delivery_t *self, const uuid_t7 *target,
+                                           delivery_progress_t *progress);
+/* Ends a replay that is under way: what it has not revived stays dead. */
+void delivery_stop_replay(delivery_t *self, const uuid_t7 *target);
 
 /* What the next call of a target's handler waits for, beside its schedule: a constant text, or
  * NULL. */

@@ -16,6 +16,8 @@ static void s_note(delivery_t *self, item_t *item, const journal_note_t *note, s
     item->ended = note->state != OUTBOX_PENDING;
     STAILQ_INSERT_TAIL(&self->unsaved, item, link);
     self->unsaved_len++;
+    if (item->ended)
+        lane_replay_ended(item->lane, item->due.place.log, note->state == OUTBOX_DEAD);
     if (item->ended && self->options.ended)
         self->options.ended(self->options.arg, item->due.place.log, json);
 }

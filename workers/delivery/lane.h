@@ -39,6 +39,7 @@
 
 enum {
     LANE_REPLAYED = 100,     /* most that a step of a replay revives */
+    LANE_TRACKED = 65536,    /* most of what a replay revived whose end is awaited for its count */
     LANES_LOADING = 16,      /* most lanes that load at once */
     LANES_LOADED = 32 << 20, /* bytes of all lanes' events, past which one lane loads, one item */
 };
@@ -89,7 +90,10 @@ typedef struct lane {
     struct owner *loading_as; /* of whose share the load is */
     LIST_HEAD(, item) items;  /* in memory */
     unsigned under_way;
-    delivery_replay_t replay;       /* rate 0: none */
+    delivery_replay_t replay;     /* the newest; rate 0: there was none */
+    delivery_progress_t progress; /* of it */
+    uint64_t *tracked;            /* logs that it has revived and that have not ended, ascending */
+    unsigned tracked_len;
     uint64_t replay_at, replay_end; /* log sequences: the next one, and past the last */
     int64_t replayed_ms;            /* up to when it has revived what its rate allows */
     unsigned replays;               /* counts them */
@@ -129,6 +133,10 @@ void lane_begin_replay(lane_t *self, const delivery_replay_t *replay, const jour
 typedef struct replay_step replay_step_t;
 void lane_replay(lane_t *self, journal_t *journal, int64_t now_ms,
                  void (*revive)(void *arg, lane_t *lane, uint64_t log), void *arg);
+/* It ends, whether it was at its end or not. */
+void lane_stop_replay(lane_t *self);
+/* An item has ended: counts it, if the replay has revived it. */
+void lane_replay_ended(lane_t *self, uint64_t log, bool dead);
 /* The lane is about to go. */
 void lane_leave_replay(lane_t *self);
 

@@ -1,6 +1,7 @@
 #include "workers/delivery/log.h"
 
 #include "common/base/clock.h"
+#include "common/base/utf8.h"
 #include "workers/delivery/engine.h"
 #include "workers/journal/outbox.h"
 #include "workers/post/answer.h"
@@ -22,6 +23,7 @@ typedef struct {
 typedef struct {
     wanted_t wanted;
     delivery_replay_t replay;
+    bool dry;             /* it is not carried out */
     const char *disabled; /* why nothing is delivered; empty: it is */
     const char *waits;    /* what keeps those that are due; NULL: nothing does */
     bool ordered;         /* one is called at a time: */
@@ -37,7 +39,7 @@ static const char *const s_known[] = {
 #define PARAM_HISTORY(name)
 #define PARAM_DELIVERIES(name) name,
 #define PARAM_BOTH(name) name,
-#define PARAM_REPLAYS(name)
+#define PARAM_REPLAYS(name) name,
 #define PARAM_SHOW(name)
 #define PARAM_TEST(name)
 #define PARAM_COUNTS(name)
@@ -316,15 +318,39 @@ static void s_end_retry(reading_t *self, const answering_t *with)
     json_lit(&self->body, "}");
 }
 
+static bool s_count(void *arg, const outbox_item_t *item)
+{
+    page_t *page = arg;
+    if (page->looked++ == DELIVERY_LOG_LOOKED) {
+        page->replay.counted = false;
+        return false;
+    }
+    page->replay.total += s_is_wanted(&page->wanted, item);
+    return true;
+}
+
+/* What the log has at once; of more, the first. */
+static void s_look_to_replay(reading_t *self, journal_reader_t *reader)
+{
+    page_t *page = self->own;
+    page->replay.counted = true;
+    journal_dead(reader, &self->target, 0, s_count, page);
+}
+
 static void s_end_replay(reading_t *self, const answering_t *with)
 {
-    const page_t *page = self->own;
-    if (!s_is_called(self, with))
+    page_t *page = self->own;
+    json_out_t *out = &self->body;
+    if (!page->dry && !s_is_called(self, with))
         return;
-    delivery_replay(s_engine(with)->delivery, &self->target, &page->replay, clock_ms());
-    json_lit(&self->body, "{\"rate\":");
-    json_uint(&self->body, page->replay.rate);
-    json_lit(&self->body, "}");
+    if (!page->dry)
+        delivery_replay(s_engine(with)->delivery, &self->target, &page->replay, clock_ms());
+    json_lit(out, "{\"rate\":");
+    json_uint(out, page->replay.rate);
+    json_lit(out, ",\"matched\":");
+    json_uint(out, page->replay.total);
+    json_lit(out, page->replay.counted ? ",\"counted\":true" : ",\"counted\":false");
+    json_lit(out, page->dry ? ",\"dry_run\":true}" : ",\"dry_run\":false}");
 }
 
 /* NULL: its parameters are refused. */
@@ -393,6 +419,16 @@ void delivery_log_retry(post_t *post, job_t *job)
     s_need_id(job, page);
 }
 
+static void s_read_dry(job_t *job, page_t *page)
+{
+    slice_t value;
+    if (!job_param(job, "dry_run", &value))
+        return;
+    page->dry = slice_is(value, "true") || slice_is(value, "1");
+    if (!page->dry && !slice_is(value, "false") && !slice_is(value, "0"))
+        job_refuse_param(job, "dry_run", "must be true or false.");
+}
+
 void delivery_log_replay(post_t *post, job_t *job)
 {
     page_t *page;
@@ -401,10 +437,18 @@ void delivery_log_replay(post_t *post, job_t *job)
     (void)post;
     if (!reading)
         return;
+    s_read_dry(job, page);
     if (!history_number(job, "rate", DELIVERY_RATE_MOST, &rate))
         job_refuse_param(job, "rate", "must be a number from 1 to 1000, a second.");
     if (job->error)
         job->kind = JOB_REFUSED;
-    page->replay = (delivery_replay_t){page->wanted.from_ms, page->wanted.to_ms, (unsigned)rate};
+    page->replay = (delivery_replay_t){.from_ms = page->wanted.from_ms,
+                                       .to_ms = page->wanted.to_ms,
+                                       .rate = (unsigned)rate,
+                                       .started_ms = clock_wall_ms(),
+                                       .by = job->request->principal.user};
+    slice_t name = utf8_within(job->request->principal.display_name, DELIVERY_BY - 1);
+    snprintf(page->replay.by_name, DELIVERY_BY, "%.*s", SLICE_ARG(name));
+    reading->look = s_look_to_replay;
     reading->end = s_end_replay;
 }

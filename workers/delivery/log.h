@@ -17,6 +17,10 @@ void delivery_log_list(post_t *post, job_t *job);
 /* One delivery with its event and its attempts' traces. */
 void delivery_log_show(post_t *post, job_t *job);
 void delivery_log_retry(post_t *post, job_t *job);
+/* With dry_run it counts, and replays nothing. */
 void delivery_log_replay(post_t *post, job_t *job);
+/* replaying.c: how the newest replay stands; and its end. */
+void delivery_log_replayed(post_t *post, job_t *job);
+void delivery_log_stop(post_t *post, job_t *job);
 
 #endif

@@ -22,10 +22,54 @@ void lane_begin_replay(lane_t *self, const delivery_replay_t *replay, const jour
                        int64_t now_ms)
 {
     self->replay = *replay;
+    self->progress = (delivery_progress_t){.running = true};
+    self->tracked_len = 0;
     self->replays++;
     self->replay_at = 0;
     self->replay_end = journal_committed(journal);
     self->replayed_ms = now_ms - 1000 / replay->rate; /* the first one at once */
+}
+
+void lane_stop_replay(lane_t *self)
+{
+    self->progress.running = false;
+    self->replays++; /* what is being looked for is nobody's */
+}
+
+/* Where LOG stands, or would. */
+static unsigned s_place(const lane_t *self, uint64_t log)
+{
+    unsigned from = 0, to = self->tracked_len;
+    while (from < to) {
+        unsigned middle = from + (to - from) / 2;
+        if (self->tracked[middle] < log)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+/* They come in their order. */
+static void s_track(lane_t *self, uint64_t log)
+{
+    self->progress.done++;
+    if (self->tracked_len == LANE_TRACKED)
+        return;
+    if (!self->tracked && !(self->tracked = calloc(LANE_TRACKED, sizeof *self->tracked)))
+        abort();
+    self->tracked[self->tracked_len++] = log;
+}
+
+void lane_replay_ended(lane_t *self, uint64_t log, bool dead)
+{
+    unsigned at = s_place(self, log);
+    if (at == self->tracked_len || self->tracked[at] != log)
+        return;
+    self->progress.failed += dead;
+    self->tracked_len--;
+    memmove(self->tracked + at, self->tracked + at + 1,
+            (self->tracked_len - at) * sizeof *self->tracked);
 }
 
 static bool s_each(void *arg, const outbox_item_t *item)
@@ -59,9 +103,11 @@ static void s_done(void *arg, journal_asked_t how)
     if (lane && lane->replays == self->number && how != JOURNAL_DROPPED) {
         lane->replay_at = self->next;
         if (self->next == 0 || how == JOURNAL_DAMAGED)
-            lane->replay.rate = 0;
-        for (unsigned i = 0; i < self->len && how == JOURNAL_READ; i++)
+            lane->progress.running = false;
+        for (unsigned i = 0; i < self->len && how == JOURNAL_READ; i++) {
+            s_track(lane, self->logs[i]);
             self->revive(self->arg, lane, self->logs[i]);
+        }
     }
     free(self);
 }
@@ -98,4 +144,6 @@ void lane_leave_replay(lane_t *self)
     if (self->step)
         self->step->lane = NULL;
     self->step = NULL;
+    free(self->tracked);
+    self->tracked = NULL;
 }

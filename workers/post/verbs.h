@@ -38,7 +38,9 @@ typedef void (*verb_fn)(post_t *post, job_t *job);
     VERB(deliveries, delivery_log_list)                                                            \
     VERB(delivery, delivery_log_show)                                                              \
     VERB(retry, delivery_log_retry)                                                                \
-    VERB(replay, delivery_log_replay)
+    VERB(replay, delivery_log_replay)                                                              \
+    VERB(replayed, delivery_log_replayed)                                                          \
+    VERB(replay_stop, delivery_log_stop)
 
 #define VERB(name, function) VERB_##name,
 typedef enum { VERB_none, WORKER_VERBS(VERB) VERB_DELIVERY, DELIVERY_VERBS(VERB) VERBS } verb_t;
