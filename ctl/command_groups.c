@@ -26,7 +26,7 @@ const command_former_t command_formers[] = {
 
 const option_t command_variables[] = {
     {"POSTERN_CONF", NULL, "the configuration's file, as -c"},
-    {"POSTERN_TOKEN", NULL, "a webhook token: what send, history, tail, delivery and dlq send to senders' URLs"},
+    {"POSTERN_TOKEN", NULL, "a webhook token: what send, history, tail, delivery and dlq send to senders' URLs; without it they go to $POSTERN_MANAGEMENT_URL, where that is set"},
     {"POSTERN_APPKEY", NULL, "the appkey of an extension that is named by its app-id"},
     {"POSTERN_MANAGEMENT_URL", NULL, "the admin listener's base URL, as --management-url"},
     {"POSTERN_MANAGEMENT_TOKEN", NULL, "a management token: what the admin API takes"},
@@ -61,9 +61,9 @@ const command_group_t command_groups[] = {
     {"config", "the configuration file"},
     {"keys", "key pairs for processes on several hosts, and who may connect"},
     {"format", "formats: what makes messages of what senders post by themselves; list, show, try and test need no server"},
-    {"send", "post a message over HTTP, as a sender would"},
-    {"history", "read messages back: with a token over HTTP, without one over the control socket of this machine"},
-    {"tail", "live streams over HTTP, with a webhook token; they come back by themselves, without a gap"},
+    {"send", "post a message over HTTP, as a sender would, or as who is logged in"},
+    {"history", "read messages back: over HTTP with a webhook token, or at the admin listener with a login or a management token; without either, over the control socket of this machine"},
+    {"tail", "live streams over HTTP, with a webhook token, a login or a management token; they come back by themselves, without a gap"},
     {"export", "write messages as JSON lines; reads as history does"},
     {"import", "post the messages of an export, over HTTP, as the owner of the channel"},
     {"delivery", "how the calls of a handler went: over HTTP as the owner of its bot or extension, or as history does"},

@@ -4,7 +4,7 @@
 #define POSTERN_CTL_SENDER_OPTIONS_H
 
 /* clang-format off */
-#define TOKEN_FILE {"--token-file", "FILE", "read the webhook token from FILE, - for stdin; without it, $POSTERN_TOKEN"}
+#define TOKEN_FILE {"--token-file", "FILE", "read the webhook token from FILE, - for stdin; without it, $POSTERN_TOKEN, or who is logged in at --management-url"}
 #define SEND {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE, \
              {"--body", "FILE", "send FILE's bytes (- for stdin) in place of TEXT"}, \
              {"--file", "FILE", "send FILE's text in place of TEXT"}, \

@@ -9,6 +9,7 @@
 #include "ctl/json_read.h"
 #include "ctl/manage/app.h"
 #include "ctl/operation.h"
+#include "ctl/send/signed_in.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -20,9 +21,11 @@ enum { CALL_TIMEOUT_MS = 15000 };
 struct call {
     ctl_t *ctl;
     unsigned op;
-    char *target; /* over the control socket; NULL: over HTTP */
+    char *target;     /* over the control socket; NULL: over HTTP */
+    const char *base; /* over HTTP: where, the conf's or an option */
+    bool signed_in;   /* BASE is the admin listener's */
     char *url;
-    char *authorization; /* header with the token */
+    char *authorization; /* header with the token, or the session */
     const char *headers[HTTP_HEADERS - 1];
     unsigned headers_len;
     bool follows;
@@ -34,15 +37,29 @@ static const char *s_base(ctl_t *ctl)
     return url ? url : conf_text(ctl_conf(ctl), SET_public_url);
 }
 
+static bool s_has_webhook_token(const ctl_t *ctl)
+{
+    const char *token = getenv("POSTERN_TOKEN");
+    return ctl_option(ctl, "--url") || ctl_option(ctl, "--token-file") || (token && *token);
+}
+
 /* Whoever opens the control socket needs no token to read; what is posted is a user's, and a stream
  * is a gateway's. */
 static bool s_is_local(ctl_t *ctl, unsigned op)
 {
-    const char *token = getenv("POSTERN_TOKEN");
     op_deed_t deed = op_find(op)->deed;
     bool reads = (op_reads(op_find(op)) && deed != DOES_STREAM) || deed == DOES_REPEAT;
-    return reads && !ctl_option(ctl, "--url") && !ctl_option(ctl, "--token-file") &&
-           !ctl_admin_url(ctl) && !(token && *token);
+    return reads && !s_has_webhook_token(ctl) && !ctl_admin_url(ctl);
+}
+
+/* The admin listener is asked where one is named and no webhook token is there, or the credential
+ * for it is named, too. */
+static bool s_is_signed_in(ctl_t *ctl, unsigned op)
+{
+    bool named = ctl_option(ctl, "--management-token-file") || ctl_option(ctl, "--session-file");
+    bool webhook = ctl_option(ctl, "--url") || ctl_option(ctl, "--token-file") ||
+                   (s_has_webhook_token(ctl) && !named);
+    return !webhook && ctl_admin_url(ctl) && signed_in_op(op) != OP_NONE;
 }
 
 static const char *s_environment(const ctl_t *ctl)
@@ -81,13 +98,22 @@ static char *s_url(ctl_t *ctl, unsigned op, const char *target, const json_t *ex
 }
 
 /* False after the error was shown. */
-static bool s_take_token(call_t *self)
+static bool s_take_credential(call_t *self)
 {
-    char *token = credential_token(self->ctl);
+    char *token = self->signed_in ? credential_management(self->ctl, self->base)
+                                  : credential_token(self->ctl);
     if (token && asprintf(&self->authorization, "Authorization: Bearer %s", token) < 0)
         abort();
     credential_free(&token);
     return self->authorization != NULL;
+}
+
+/* The admin listener finds an extension by its name itself. */
+static void s_open_signed_in(call_t *self, const char *target)
+{
+    self->url = url_make(self->base, signed_in_op(self->op), target);
+    if (s_is_extension(self->op, target))
+        url_add(&self->url, "environment", s_environment(self->ctl));
 }
 
 static void s_open(call_t *self, bool local, const char *target)
@@ -118,7 +144,11 @@ call_t *call_of(ctl_t *ctl, unsigned op, const char *target)
     self->ctl = ctl;
     self->op = op;
     bool local = s_is_local(ctl, op);
-    if (local || s_take_token(self))
+    self->signed_in = !local && s_is_signed_in(ctl, op);
+    self->base = self->signed_in ? ctl_admin_url(ctl) : s_base(ctl);
+    if (self->signed_in && s_take_credential(self))
+        s_open_signed_in(self, target);
+    else if (!self->signed_in && (local || s_take_credential(self)))
         s_open(self, local, target);
     if (!self->target && !self->url)
         call_destroy(&self);
@@ -129,10 +159,11 @@ call_t *call_of(ctl_t *ctl, unsigned op, const char *target)
 call_t *call_also(const call_t *self, unsigned op)
 {
     call_t *other = calloc(1, sizeof *other);
-    assert(other && self->authorization);
+    assert(other && self->authorization && !self->signed_in);
     other->ctl = self->ctl;
     other->op = op;
-    other->url = url_make(s_base(self->ctl), op, operation_target(self->ctl));
+    other->base = self->base;
+    other->url = url_make(self->base, op, operation_target(self->ctl));
     other->authorization = strdup(self->authorization);
     return other;
 }
@@ -257,13 +288,14 @@ json_t *call_read(call_t *self, const char *method, json_t *params)
 int call_failed(const call_t *self, const http_reply_t *reply)
 {
     if (reply->status == 0) {
-        ctl_error(self->ctl, "unreachable", "no answer from %s: %s", s_base(self->ctl),
-                  reply->error);
+        ctl_error(self->ctl, "unreachable", "no answer from %s: %s", self->base, reply->error);
         return CTL_REFUSED;
     }
     json_t *error = json_read(reply->body, reply->body_len);
     const char *code = json_string_value(json_object_get(error, "code"));
     const char *message = json_string_value(json_object_get(error, "message"));
+    if (self->signed_in && code && strcmp(code, "invalid_session") == 0)
+        message = "the session has ended: log in again with posternctl login EMAIL --save";
     ctl_error(self->ctl, code ? code : "failed", "%ld %s: %s", reply->status, code ? code : "",
               message                ? message
               : reply->status == 200 ? "the answer is no JSON: is the URL that of a gateway?"

@@ -43,6 +43,16 @@ class Away:
         assert done.returncode == status, (done.stdout, done.stderr)
         return done.stderr
 
+    def first_line(self, *words):
+        """Of what goes on until it is ended."""
+        environment = {**self.ring.environment, "HOME": str(self.home), "POSTERN_CONF": "/nonexistent"}
+        environment.pop("POSTERN_TOKEN", None)
+        with subprocess.Popen([str(self.ring.binaries / "posternctl"), *words, "--management-url", self.url], env=environment, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd="/") as running:
+            line = running.stdout.readline()
+            running.terminate()
+        return json.loads(line)
+
     def kept(self):
         return sorted((self.home / ".config/postern/sessions").glob("*"))
 
@@ -103,6 +113,41 @@ def test_a_kept_session_is_used_until_logout(away, ada):
     assert "no session" in away.fails("me", "show")
     # the session before is another one
     assert away.json("me", "show", environment={"POSTERN_SESSION": kept["session"]})["id"] == ada.id
+
+
+def test_who_is_logged_in_needs_no_webhook_token(ring, away, ada, name):
+    ring.ctl("channel", "create", name, "--owner", ada.email)
+    ring.ctl("bot", "create", name, "--owner", ada.email)
+    ring.ctl("extension", "create", name, "--owner", ada.email)
+    ring.ctl("bot", "handler", "set", name, "http://192.0.2.1:9/")
+    away.json("login", ada.email, "--save", input=GOOD + "\n")
+    assert away.json("send", "channel", name, "one", "--key", "k")["body"]["revision"] == 0
+    for kind in ("bot", "extension"):
+        assert away.json("send", kind, name, "two")["status"] in (200, 204)
+    for kind in ("channel", "bot", "extension"):
+        row, = away.json("history", kind, name)["messages"] if kind == "channel" else away.json("history", kind, name)["messages"][-1:]
+        assert row["sequence"] == 1
+        assert json.loads(away.run("export", kind, name).stdout.splitlines()[0])["id"] == row["id"]
+        assert away.json("counts", kind, name)["all"]["messages"] == 1
+    number = str(ring.wait(lambda: away.json("delivery", "list", "bot", name)["deliveries"])[0]["number"])
+    assert away.json("delivery", "show", "bot", name, number)["number"] == int(number)
+    assert away.run("delivery", "retry", "bot", name, number).stdout == "it is tried again now\n"
+    assert away.json("dlq", "list", "extension", name, "--environment", "marketplace")["deliveries"] == []
+    tail = ("tail", "channel", name, "--last", "1", "--json"), ("tail", "targets", f"channel:{name}", "--last", "1", "--json")
+    for words in tail:
+        assert away.first_line(*words)["message"]["text"] == "one"
+    # a webhook token goes before it, unless the session or the management token is named
+    webhook = {"environment": {"POSTERN_TOKEN": "pst_" + "x" * 36}}
+    assert "invalid_token" in away.fails("history", "channel", name, "--url", ring.base, **webhook)
+    path, = away.kept()
+    assert away.json("history", "channel", name, "--session-file", str(path), **webhook)["messages"]
+    manager = {"environment": {"POSTERN_MANAGEMENT_TOKEN": ring.management_token(ada)}}
+    assert away.json("history", "channel", name, **manager)["messages"]
+    other = {"environment": {"POSTERN_MANAGEMENT_TOKEN": ring.management_token(person(ring, f"{name}-b"))}}
+    assert "not_allowed" in away.fails("history", "channel", name, **other)
+    assert "$POSTERN_TOKEN" in away.fails("import", "channel", name, "/dev/null", "--url", ring.base)
+    ring.ctl("session", "end", ada.email)
+    assert "has ended: log in again" in away.fails("history", "channel", name)
 
 
 def test_a_kept_session_that_has_ended_says_so(ring, away, ada):
