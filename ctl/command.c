@@ -124,8 +124,25 @@ static unsigned s_threshold(const char *word)
     return strlen(word) > 4 ? 3 : 2;
 }
 
+/* What other programs call what a command does: no letters lead from one to the other. */
+static const char *const s_elsewhere[][2] = {
+    {"stream", "tail"},  {"follow", "tail"},    {"watch", "tail"},
+    {"post", "send"},    {"message", "send"},   {"messages", "history"},
+    {"read", "history"}, {"webhook", "source"}, {"status", "health"}};
+
+static const char *s_here(const char *group, const char *word)
+{
+    for (size_t i = 0; !*group && i < sizeof s_elsewhere / sizeof *s_elsewhere; i++)
+        if (strcmp(s_elsewhere[i][0], word) == 0)
+            return s_elsewhere[i][1];
+    return NULL;
+}
+
 const char *command_nearest_word(const char *group, const char *word)
 {
+    const char *here = s_here(group, word);
+    if (here)
+        return here;
     static char nearest[64];
     unsigned best = s_threshold(word);
     nearest[0] = '\0';

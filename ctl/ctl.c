@@ -133,17 +133,22 @@ static int s_take_value(ctl_t *self, const char *name, const char *value)
     return 0;
 }
 
-static int s_unknown_option(const command_t *command, const char *name)
+/* PATH: the words that were understood. */
+static int s_unknown_option(const command_t *command, const char *path, const char *name)
 {
     const char *near = command ? command_nearest_option(command, name) : NULL;
+    const char *word =
+        command || !*path ? NULL : command_nearest_word(path, name + strspn(name, "-"));
     if (near)
         return s_usage("there is no option %s here. Did you mean %s?", name, near);
-    return s_usage("there is no option %s here. See posternctl %s%s--help", name,
-                   command ? command->name : "", command ? " " : "");
+    if (word)
+        return s_usage("there is no option %s here. Did you mean '%s %s'?", name, path, word);
+    return s_usage("there is no option %s here. See posternctl %s%s--help", name, path,
+                   *path ? " " : "");
 }
 
 /* Takes the option at argv[*i], and its value: the rest behind "=", or the next word. */
-static int s_take_option(ctl_t *self, int argc, char **argv, int *i)
+static int s_take_option(ctl_t *self, const char *path, int argc, char **argv, int *i)
 {
     char name[64];
     const char *word = strcmp(argv[*i], "-h") == 0   ? "--help"
@@ -154,7 +159,7 @@ static int s_take_option(ctl_t *self, int argc, char **argv, int *i)
     snprintf(name, sizeof name, "%.*s", len, word);
     const option_t *option = command_option(self->command, name);
     if (!option)
-        return s_unknown_option(self->command, name);
+        return s_unknown_option(self->command, path, name);
     const char *value = equals ? equals + 1 : "";
     if (!option->value && equals)
         return s_usage("%s takes no value", name);
@@ -243,7 +248,7 @@ int ctl_parse(ctl_t *self, int argc, char **argv)
             return CTL_OK;
         }
         if (!plain && argv[i][0] == '-' && argv[i][1])
-            rc = s_take_option(self, argc, argv, &i);
+            rc = s_take_option(self, path, argc, argv, &i);
         else if (!self->command)
             rc = s_take_word(self, path, sizeof path, argv[i]);
         else

@@ -141,7 +141,8 @@ static error_code_t s_route(request_reader_t *self, h2o_req_t *req, slice_t path
                         : slice_is(path, "/")
                             ? "This is a Postern gateway. Post to "
                               "/api/v2/channelsbyname/{name}/message?zapikey={token}; see docs/API."
-                            : NULL);
+                            : "There is no such endpoint here. See docs/API. Management and what "
+                              "the console shows, as /health, are at the admin listener.");
     case ROUTE_FORMAT:
         return s_refuse(out, ERROR_unknown_format, NULL);
     case ROUTE_MESSAGE:

@@ -152,6 +152,8 @@ def test_who_may_look(page, name):
     assert page.ring.admin("HEAD", "/health", page.token).content == b""
     assert page.get("/health/series", minutes=61).status_code == 400
     assert page.get("/health", minutes=1).status_code == 400
+    asked = page.ring.get(page.ring.url("/api/v2/health"))
+    assert asked.status_code == 404 and "admin listener" in asked.json()["message"]
 
 
 def test_the_series_is_this_gateways(page):

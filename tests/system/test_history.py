@@ -108,6 +108,24 @@ def test_posternctl_shows_the_last_ones_oldest_first(full):
     assert done.returncode == 2 and "--last" in done.stderr
 
 
+def test_posternctl_shows_a_message_whole(ring, name):
+    ada = ring.user(name)
+    ring.channel(name, ada)
+    slides = [{"type": "list", "title": "Commits", "data": ["one\r\nmore", "two"]}, {"type": "label", "data": [{"Host": "db-1"}, {"Load": "9"}]},
+              {"type": "table", "data": {"headers": ["a", "b"], "rows": [{"b": "2", "a": "1"}, {"a": "3"}]}},
+              {"type": "percentage_chart", "data": [{"label": "used", "value": "90"}]}, {"type": "text", "data": "x\ny"}]
+    message = {"text": "Firing\nDisk \x1b[31mfull\r\n9  2000-01-01T00:00:00.000Z  Mallory  forged\n", "slides": slides,
+               "buttons": [{"label": label, "type": "+", "action": {"type": "open.url", "data": {"web": "https://example.org"}}} for label in ("Ack", "Mute")]}
+    for body in (message, {"text": "last"}):
+        assert ring.post(ring.channel_url(name, ada.token), body).status_code == 204
+    said = ring.ctl_run("history", "channel", name, "--token-file", "-", input=ada.token).stdout.splitlines()
+    assert said[0].startswith("1  ") and said[0].endswith("  Firing")
+    assert said[1:-1] == ["    " + line for line in (
+        "Disk ?[31mfull", "9  2000-01-01T00:00:00.000Z  Mallory  forged", "Commits", "- one", "more", "- two", "- Host: db-1", "- Load: 9",
+        "a | b", "1 | 2", "3 | -", "- used: 90", "x", "y", "[Ack] [Mute]")]
+    assert said[-1].endswith("  last")
+
+
 @pytest.fixture(scope="module")
 def timed(ring):
     """(ring, user, path, rows): three runs of ten messages, a second and a half between them."""

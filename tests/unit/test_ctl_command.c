@@ -97,6 +97,8 @@ static void test_nearest(void **state)
         {"channel", "membr", "member"},
         {"token", "lst", "list"},
         {"", "xyzzy", NULL},
+        {"", "stream", "tail"},
+        {"channel", "stream", NULL},
         {"channel member", "ad", "add"},
         {"", "a-very-long-word-that-is-no-command-of-ours-at-all", NULL},
     };
