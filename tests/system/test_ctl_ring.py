@@ -273,7 +273,7 @@ def test_the_delivery_log_and_the_dead_letters(ring, name):
     for kind in ("bot", "extension"):
         shown = ctl(ring, "delivery", "list", kind, name, "--from", "2026-01-02T03:04:05Z", "--json",
                     token=user.token)
-        assert json.loads(shown.stdout) == {"disabled": None, "waits": None, "deliveries": [],
+        assert json.loads(shown.stdout) == {"disabled": None, "waits": None, "turn": None, "deliveries": [],
                                             "next": None}
         assert ctl(ring, "dlq", "list", kind, name, token=user.token).returncode == 0
         done = ctl(ring, "dlq", "replay", kind, name, "--rate", "50", token=user.token)
