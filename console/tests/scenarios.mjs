@@ -29,6 +29,18 @@ async function copyAndClose(page) {
   await page.getByRole("button", { name: "Done" }).click();
 }
 
+/** Bytes of script that the page has loaded, as they were sent. */
+const scripts = (page) =>
+  page.evaluate(() =>
+    performance
+      .getEntriesByType("resource")
+      .filter((one) => one.name.endsWith(".js"))
+      .reduce((sum, one) => sum + one.encodedBodySize, 0),
+  );
+
+const sideways = (page) =>
+  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
 const list = (page) => page.getByRole("region", { name: "Messages" });
 
 /** Where the first message in view stands, and which it is. */
@@ -91,10 +103,7 @@ async function hostileCard(browser, page, say) {
   );
   await page.setViewportSize({ width: 360, height: 740 });
   await page.waitForTimeout(100);
-  const wide = await page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
-  same(wide, 0, "pixels to the side");
+  same(await sideways(page), 0, "pixels to the side");
   await shot(page, "channel-phone");
   same(
     await page.evaluate(() => [
@@ -321,6 +330,39 @@ const scenarios = {
     await hostileCard(browser, other, say);
   },
 
+  // The ring as it is, a process that stands still, is killed, and is started again.
+  async health(browser) {
+    const page = await browser.visit();
+    await signIn(page, options);
+    await page.getByRole("link", { name: "Health" }).click();
+    const sentence = page.getByRole("status").filter({ hasText: /./ });
+    await sentence.getByText(/^All \d+ processes are ready/).waitFor();
+    const card = row(page, "extension-0").last();
+    await card.getByText("Ready since").waitFor();
+    await page.getByText("The last hour").waitFor();
+    await page.locator("canvas").first().waitFor();
+    await page.getByText("As a table").click();
+    await page.getByRole("columnheader", { name: "Requests a second" }).waitFor();
+    const weight = await scripts(page);
+    if (weight < 1000 || weight > 110 * 1024) throw new Error(`too heavy: ${weight}`);
+    await browser.check(page, "health");
+    await page.getByRole("heading", { level: 1 }).scrollIntoViewIfNeeded();
+    await shot(page, "health");
+    process.kill(options.pid, "SIGSTOP");
+    try {
+      await sentence.getByText("extension-0 stands still").waitFor();
+      await card.getByText("Stands still since").waitFor();
+      await browser.check(page, "health of one that stands still");
+      await page.setViewportSize({ width: 360, height: 740 });
+      same(await sideways(page), 0, "pixels to the side");
+      await shot(page, "health-phone");
+    } finally {
+      process.kill(options.pid, "SIGKILL");
+    }
+    await sentence.getByText(/^All \d+ processes are ready/).waitFor();
+    await card.getByText("Restarts seen").waitFor();
+  },
+
   // The limit shows before it bites.
   async limit(browser) {
     const page = await browser.visit();
@@ -404,16 +446,14 @@ const scenarios = {
       [0, null],
       "markup",
     );
-    const wide = () =>
-      page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    same(await wide(), 0, "pixels to the side");
+    same(await sideways(page), 0, "pixels to the side");
     await browser.check(page, "hostile");
     await page
       .getByRole("button", { name: /^Delete/ })
       .first()
       .click();
     await page.getByRole("alertdialog").waitFor();
-    same(await wide(), 0, "pixels to the side of the dialog");
+    same(await sideways(page), 0, "pixels to the side of the dialog");
     await page.keyboard.press("Escape");
     await shot(page, "phone");
     browser.meant = /trusted-types-sink Element innerHTML\|<b>x|requires 'TrustedHTML'/;
@@ -458,20 +498,13 @@ const scenarios = {
   async weight(browser) {
     const page = await browser.visit("/", {});
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
-    const sent = async () =>
-      page.evaluate(() =>
-        performance
-          .getEntriesByType("resource")
-          .filter((one) => one.name.endsWith(".js"))
-          .reduce((sum, one) => sum + one.encodedBodySize, 0),
-      );
-    const first = await sent();
+    const first = await scripts(page);
     await signIn(page, options);
     await page.getByRole("link", { name: "Sessions" }).click();
     await page.getByText("This one").waitFor();
     await page.goto(browser.url + "/#/channels/none");
     await page.getByRole("alert").getByText("Your role may not do this").waitFor();
-    const all = await sent();
+    const all = await scripts(page);
     console.log(`sign-in ${first} bytes of script, all pages ${all}`);
     if (first < 1000 || first > 45 * 1024 || all > 110 * 1024)
       throw new Error(`too heavy: sign-in ${first}, all ${all}`);

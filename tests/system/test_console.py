@@ -102,6 +102,11 @@ def test_a_channel_is_watched(ring, name, ada):
     visit(ring, "channel", email=ada.email, channel=name, endpoint=ring.channel_url(name), token=token, card=CARD)
 
 
+def test_a_process_that_is_killed_is_shown(ring, ada):
+    ring.ctl("user", "edit", ada.email, "--role", "owner")
+    visit(ring, "health", email=ada.email, pid=ring.pid("extension-0"))
+
+
 def test_the_limit_is_shown_before_it_is_met(ring, ada):
     visit(ring, "limit", email=ada.email)
 

@@ -2,6 +2,7 @@
 
 const plural = new Intl.PluralRules("en");
 const count = new Intl.NumberFormat("en");
+const short = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 
 /** "1 call", "2 calls". */
 function many(n: number, one: string, other: string): string {
@@ -57,6 +58,8 @@ export const en = {
     channels: "Channels",
     robots: "Bots",
     extensions: "My Extensions",
+    operation: "Operation",
+    health: "Health",
     you: "You",
     sessions: "Sessions",
     signOut: "Sign out",
@@ -177,6 +180,47 @@ export const en = {
     found: (n: number, scanned: number, more: boolean) =>
       `${n ? many(n, "message", "messages") : "Nothing"} found in ${more ? "the last " : ""}${many(scanned, "message", "messages")}.`,
     further: "Look further",
+  },
+  health: {
+    title: "Health",
+    stage: {
+      gateway: "Gateways",
+      authd: "Authentication",
+      router: "Router",
+      channel: "Workers",
+      bot: "Workers",
+      extension: "Workers",
+    },
+    state: {
+      ready: "Ready",
+      degraded: "Degraded",
+      not_ready: "Not ready",
+      hanging: "Does not answer",
+      stopped: "Stands still",
+      absent: "Does not run",
+      foreign: "Another installation's",
+      unreachable: "Not reachable from here",
+    },
+    since: "since",
+    rate: "Rate",
+    perSecond: (n: number) => `${short.format(n)}/s`,
+    p99: "p99",
+    ms: (n: number) => `${short.format(n)} ms`,
+    queue: "Waiting",
+    oldest: (seconds: number) => `for ${many(Math.round(seconds), "second", "seconds")}`,
+    disk: "Disk",
+    free: (size: string) => `${size} free`,
+    room: (size: string) => `room for ${size}`,
+    restarts: "Restarts seen",
+    started: "Started",
+    edges: "Connections that are not well",
+    edge: (from: string, to: string) => `${from} to ${to}`,
+    hour: "The last hour",
+    series: { rate: "Requests a second", p99_ms: "p99, ms", queue: "Waiting", errors: "Errors a second" },
+    most: (value: string) => `at most ${value}`,
+    minute: "Until",
+    table: "As a table",
+    by: (gateway: string) => `As the gateway ${gateway} has answered; another one has its own.`,
   },
   compose: {
     label: {
