@@ -518,7 +518,7 @@ options.post = (token) =>
     body: JSON.stringify({ text: "from the test" }),
   });
 
-const browser = await Browser.open(options.url);
+const browser = await Browser.open(options.url, options.browser);
 let fault;
 try {
   await scenarios[name](browser);

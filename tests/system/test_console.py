@@ -1,6 +1,7 @@
 """What people do in the console, in Debian's Chromium, under the real policy and against the real processes. The
 scenarios are in console/tests/scenarios.mjs."""
 
+import functools
 import json
 import os
 import shutil
@@ -46,11 +47,26 @@ pytestmark = [pytest.mark.skipif(not (CONSOLE / "dist/index.html.gz").exists() o
               pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")]
 
 
-def visit(ring, scenario, **more):
+@functools.cache
+def environment():
     path = subprocess.run([CONSOLE / "make.sh", "--path"], check=True, text=True, capture_output=True).stdout.strip()
-    given = {"url": f"http://127.0.0.1:{ring.admin_port}", "password": GOOD, **more}
+    return {**os.environ, "PATH": path, "POSTERN_SLOW": str(postern.SLOW)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def chromium():
+    """The browser of all scenarios."""
+    with subprocess.Popen(["node", "serve.mjs"], cwd=CONSOLE / "tests", env=environment(), text=True, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as server:
+        environment()["POSTERN_BROWSER"] = server.stdout.readline().strip()
+        yield
+        server.stdin.close()
+
+
+def visit(ring, scenario, **more):
+    given = {"url": f"http://127.0.0.1:{ring.admin_port}", "browser": environment()["POSTERN_BROWSER"], "password": GOOD, **more}
     done = subprocess.run(["node", "scenarios.mjs", scenario], cwd=CONSOLE / "tests", text=True, capture_output=True,
-                          input=json.dumps(given), timeout=240 * postern.SLOW, env={**os.environ, "PATH": path, "POSTERN_SLOW": str(postern.SLOW)})
+                          input=json.dumps(given), timeout=240 * postern.SLOW, env=environment())
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
