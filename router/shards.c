@@ -15,12 +15,12 @@ enum {
 
 typedef struct {
     queue_t *queue;
-    peer_t *worker;                  /* NULL: absent */
-    uuid_t7 journal;                 /* of the last worker */
-    uint64_t epoch;                  /* the highest of that journal; 0: none was told */
-    uint64_t instance, process;      /* likewise */
-    queue_notes_t sent[LINK_WINDOW]; /* the last batches that it was sent */
-    unsigned turn;                   /* of sent, the next one */
+    peer_t *worker;                        /* NULL: absent */
+    uuid_t7 journal;                       /* of the last worker */
+    uint64_t epoch;                        /* the highest of that journal; 0: none was told */
+    uint64_t instance, process;            /* likewise */
+    queue_notes_t sent[LINK_WINDOW_SMALL]; /* the last batches that it was sent */
+    unsigned turn;                         /* of sent, the next one */
     uuid_t7 alone;          /* the one that went in a batch of its own and is not answered */
     int64_t alone_until_ms; /* it is waited for; 0: there is none */
     unsigned there;         /* of them, those that it had when it was lost */
@@ -60,7 +60,7 @@ void shards_destroy(shards_t **self_p)
     for (unsigned kind = 0; kind < WORKER_KINDS; kind++) {
         for (unsigned i = 0; i < self->counts[kind]; i++) {
             queue_destroy(&self->of[kind][i].queue);
-            for (unsigned j = 0; j < LINK_WINDOW; j++)
+            for (unsigned j = 0; j < LINK_WINDOW_SMALL; j++)
                 queue_notes_free(&self->of[kind][i].sent[j]);
         }
         free(self->of[kind]);
@@ -79,7 +79,7 @@ void shards_set_link(shards_t *self, link_t *workers)
 static void s_lose(shard_t *shard)
 {
     unsigned there = peer_left(shard->worker) ? 0 : peer_outstanding(shard->worker);
-    shard->there = there < LINK_WINDOW ? there : LINK_WINDOW;
+    shard->there = there < LINK_WINDOW_SMALL ? there : LINK_WINDOW_SMALL;
     shard->alone_until_ms = 0;
     shard->worker = NULL;
 }
@@ -88,9 +88,9 @@ static void s_lose(shard_t *shard)
  * off, comes back as itself; an older release does not tell, and counts as dead. */
 static void s_count_death(shards_t *self, shard_t *shard, const wire_hello_t *hello)
 {
-    const queue_notes_t *batches[LINK_WINDOW];
+    const queue_notes_t *batches[LINK_WINDOW_SMALL];
     for (unsigned i = 0; i < shard->there; i++)
-        batches[i] = &shard->sent[(shard->turn + LINK_WINDOW - 1 - i) % LINK_WINDOW];
+        batches[i] = &shard->sent[(shard->turn + LINK_WINDOW_SMALL - 1 - i) % LINK_WINDOW_SMALL];
     if (shard->there && (hello->news == 0 || hello->news != shard->process))
         deaths_count(self->deaths, batches, shard->there, clock_ms());
     shard->there = 0;
@@ -192,7 +192,7 @@ static bool s_fill(shards_t *self, shard_t *shard, int64_t now_ms)
     bool alone = queue_first_alone(shard->queue);
     if (queue_take(shard->queue, self->batch, now_ms, notes) == 0)
         return false;
-    shard->turn = (shard->turn + 1) % LINK_WINDOW;
+    shard->turn = (shard->turn + 1) % LINK_WINDOW_SMALL;
     if (alone && notes->len == 1) {
         shard->alone = notes->note->id;
         shard->alone_until_ms = now_ms + ALONE_MS;

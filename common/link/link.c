@@ -293,7 +293,7 @@ static bool s_is_unread(const link_t *self, const peer_t *peer)
 static void s_on_requests(link_t *self, peer_t *peer)
 {
     wire_message_t *message = self->message;
-    if (!peer_arrive(peer, message->batch)) {
+    if (!peer_arrive(peer, message->batch, message->entries)) {
         metric_add(METRIC_link_stale_total, 1);
         return;
     }

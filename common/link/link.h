@@ -18,7 +18,9 @@ typedef struct link link_t;
 typedef struct peer peer_t;
 
 enum {
-    LINK_WINDOW = 2, /* batches outstanding a hop */
+    LINK_WINDOW = 2,       /* batches outstanding a hop, */
+    LINK_WINDOW_SMALL = 8, /* or so many of a few entries (from version 5 on), */
+    LINK_SMALL = 8,        /* of which there are so many in all of them */
     LINK_HEARTBEAT_MS = 1000,
     LINK_MISSED = 3,        /* silent heartbeats that make a peer gone */
     LINK_SILENCE_MS = 3000, /* own silence after which the instance is given up */
@@ -128,8 +130,8 @@ typedef struct {
 link_batch_t link_batch(const wire_message_t *message);
 
 /* BATCH and all before it have been taken over: sends CREDIT when the peer would have no credit
- * left (LINK_WINDOW batches since the last CREDIT; link_tick tells of the rest). Ignored when
- * either side has gone since BATCH came: the numbers have begun anew. */
+ * left (what came since the last CREDIT fills the window; link_tick tells of the rest). Ignored
+ * when either side has gone since BATCH came: the numbers have begun anew. */
 void link_taken(link_t *self, peer_t *peer, link_batch_t batch);
 
 /* Changes the news of our HELLO (what they say depends on the role: docs/PROTOCOL.md) and sends it

@@ -60,7 +60,7 @@ void link_send_goodbye(link_t *self, const slice_t *route, uint64_t receiver, wi
 bool link_can_send(const link_t *self, const peer_t *peer)
 {
     (void)self;
-    return peer->alive && peer->sent - peer->credited < LINK_WINDOW;
+    return peer->alive && !peer_is_full(peer);
 }
 
 static int s_send_batch(link_t *self, peer_t *peer, wire_batch_t *batch, wire_kind_t kind,
@@ -82,7 +82,8 @@ int link_send_requests(link_t *self, peer_t *peer, wire_batch_t *batch)
 {
     assert(link_can_send(self, peer));
     metric_observe_size(METRIC_link_batch_entries, wire_batch_entries(batch));
-    return s_send_batch(self, peer, batch, WIRE_REQUESTS, ++peer->sent);
+    return s_send_batch(self, peer, batch, WIRE_REQUESTS,
+                        peer_send(peer, wire_batch_entries(batch)));
 }
 
 void link_note_waiting(link_t *self, peer_t *peer, bool waiting)
@@ -123,7 +124,7 @@ void link_taken(link_t *self, peer_t *peer, link_batch_t batch)
     if (!peer->alive || peer->instance != batch.sender || *self->self != batch.receiver)
         return;
     peer_take(peer, batch.number);
-    if (peer->taken - peer->told >= LINK_WINDOW)
+    if (peer_awaits_credit(peer))
         link_send_credit(self, peer);
 }
 

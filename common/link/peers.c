@@ -123,7 +123,7 @@ static void s_forget_received(peer_t *self)
     self->first = self->received = self->taken = self->arrived = self->told = 0;
 }
 
-/* More than LINK_WINDOW above what was sent: nobody sends a million batches in a second. */
+/* More than LINK_WINDOW_SMALL above what was sent: nobody sends a million batches in a second. */
 void peer_meet(peer_t *self)
 {
     self->start = self->sent = self->credited = (uint64_t)clock_us();
@@ -136,7 +136,7 @@ link_batch_t link_batch(const wire_message_t *message)
     return (link_batch_t){message->sender, message->receiver, message->batch};
 }
 
-bool peer_arrive(peer_t *self, uint64_t batch)
+bool peer_arrive(peer_t *self, uint64_t batch, unsigned entries)
 {
     /* It has begun anew without our knowing: the next one is its first. */
     if (batch <= self->received) {
@@ -148,10 +148,40 @@ bool peer_arrive(peer_t *self, uint64_t batch)
         self->taken = self->told = batch - 1;
     }
     self->received = self->arrived = batch;
+    self->come_entries[batch % LINK_WINDOW_SMALL] = (uint16_t)entries;
     return true;
 }
 
-/* More than LINK_WINDOW cannot be under way: then it has begun anew, higher. */
+uint64_t peer_send(peer_t *self, unsigned entries)
+{
+    self->sent++;
+    self->sent_entries[self->sent % LINK_WINDOW_SMALL] = (uint16_t)entries;
+    return self->sent;
+}
+
+/* Whether the batches behind FROM up to LAST fill the window. */
+static bool s_fill(const peer_t *self, uint64_t from, uint64_t last, const uint16_t *entries)
+{
+    uint64_t count = last - from;
+    unsigned sum = 0;
+    if (count < LINK_WINDOW || count >= LINK_WINDOW_SMALL || peer_version(self) < 5)
+        return count >= LINK_WINDOW;
+    while (from < last)
+        sum += entries[++from % LINK_WINDOW_SMALL];
+    return sum >= LINK_SMALL;
+}
+
+bool peer_is_full(const peer_t *self)
+{
+    return s_fill(self, self->credited, self->sent, self->sent_entries);
+}
+
+bool peer_awaits_credit(const peer_t *self)
+{
+    return s_fill(self, self->told, self->taken, self->come_entries);
+}
+
+/* More than LINK_WINDOW_SMALL cannot be under way: then it has begun anew, higher. */
 bool peer_heartbeat(peer_t *self, uint64_t batch, uint64_t *lost)
 {
     *lost = 0;
@@ -159,7 +189,7 @@ bool peer_heartbeat(peer_t *self, uint64_t batch, uint64_t *lost)
         return false;
     if (self->first == 0)
         self->first = batch;
-    else if (batch - self->received <= LINK_WINDOW)
+    else if (batch - self->received <= LINK_WINDOW_SMALL)
         *lost = batch - self->received;
     self->received = batch;
     if (self->taken >= self->arrived)
@@ -193,7 +223,7 @@ bool peer_credit(peer_t *self, uint64_t batch)
 
 void peer_watch(peer_t *self, int64_t now_ms)
 {
-    if (self->sent - self->credited >= LINK_WINDOW && self->credited == self->watched)
+    if (peer_is_full(self) && self->credited == self->watched)
         return;
     self->watched = self->credited;
     self->moved_ms = now_ms;
@@ -201,7 +231,7 @@ void peer_watch(peer_t *self, int64_t now_ms)
 
 int64_t peer_stuck_ms(const peer_t *self, int64_t now_ms)
 {
-    bool stuck = self->sent - self->credited >= LINK_WINDOW && self->credited == self->watched;
+    bool stuck = peer_is_full(self) && self->credited == self->watched;
     return stuck ? now_ms - self->moved_ms : 0;
 }
 

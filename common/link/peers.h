@@ -28,8 +28,10 @@ struct peer {
     uint64_t received, taken; /* batches from it; received counts lost ones too */
     uint64_t arrived;         /* the last batch that really came */
     uint64_t told;            /* what the last CREDIT named */
-    uint64_t watched;         /* credited, when that last moved or no batch waited for it, */
-    int64_t moved_ms;         /* and when that was */
+    /* how many entries the last batches have, to it and from it, by their numbers */
+    uint16_t sent_entries[LINK_WINDOW_SMALL], come_entries[LINK_WINDOW_SMALL];
+    uint64_t watched; /* credited, when that last moved or no batch waited for it, */
+    int64_t moved_ms; /* and when that was */
     void *data;
 };
 
@@ -64,7 +66,13 @@ void peer_meet(peer_t *self);
 
 /* Input of the credit rules of docs/PROTOCOL.md. A batch of this number came: false for a number
  * that is not new. */
-bool peer_arrive(peer_t *self, uint64_t batch);
+bool peer_arrive(peer_t *self, uint64_t batch, unsigned entries);
+/* Another batch goes to it: its number. */
+uint64_t peer_send(peer_t *self, unsigned entries);
+/* Whether the batches sent and not yet taken over fill the window. */
+bool peer_is_full(const peer_t *self);
+/* Whether those that it has not been told of do: then it waits for CREDIT. */
+bool peer_awaits_credit(const peer_t *self);
 /* The peer says it has sent up to BATCH: true when that is more than was known, with how many were
  * lost on the way, as far as that can be told. */
 bool peer_heartbeat(peer_t *self, uint64_t batch, uint64_t *lost);

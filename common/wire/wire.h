@@ -20,7 +20,7 @@
 #include <zmq.h>
 
 enum {
-    WIRE_VERSION = 4,     /* what we speak */
+    WIRE_VERSION = 5,     /* what we speak */
     WIRE_VERSION_MIN = 1, /* and the oldest that we understand */
     WIRE_EPOCHS = 4,      /* the first with the epoch in HELLO */
     WIRE_ENTRIES = 1024,  /* most entries of a batch */

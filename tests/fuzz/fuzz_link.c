@@ -192,7 +192,7 @@ static void s_say_hello(const stage_t *self, unsigned rogue, uint64_t sender, ui
     wire_hello_t hello = {.role = choice % 8 == 7 ? ROLE_WORKER : ROLE_AUTHD,
                           .name = slice_of(s_names[choice % 16 == 15 ? !rogue : rogue]),
                           .version_min = choice % 32 == 31 ? 9 : 1,
-                          .version_max = choice % 32 == 31 ? 9 : 1 + choice % 3,
+                          .version_max = choice % 32 == 31 ? 9 : 1 + choice % 5,
                           .news = choice};
     wire_send_hello(self->rogue[rogue], s_route(self, &route), sender, receiver, &hello);
 }

@@ -14,10 +14,10 @@ static void test_peers_meet_and_credit_flows(void **state)
     peer_t *peer = link_peer(client.link);
     assert_string_equal(peer_name(peer), "authd-0");
     server.hold = true;
-    s_send(&client, 3);
+    s_send(&client, LINK_SMALL - 1);
     s_send(&client, 1);
     assert_false(link_can_send(client.link, peer));
-    s_turn(&server, &client, &server.requests, 4, 3000);
+    s_turn(&server, &client, &server.requests, LINK_SMALL, 3000);
     assert_int_equal(peer_outstanding(peer), 2);
     link_taken(server.link, server.from,
                (link_batch_t){client.instance, server.instance, server.last_batch});
@@ -25,6 +25,29 @@ static void test_peers_meet_and_credit_flows(void **state)
     assert_int_equal(peer_outstanding(peer), 0);
     link_destroy(&client.link);
     s_turn(&server, NULL, &server.down, 1, 3000); /* it said GOODBYE */
+    link_destroy(&server.link);
+}
+
+/* More than two batches may be under way while they have few entries, and get CREDIT together. */
+static void test_batches_of_few_entries_share_a_credit(void **state)
+{
+    (void)state;
+    side_t server, client;
+    s_meet(&server, &client);
+    peer_t *peer = link_peer(client.link);
+    unsigned credit = client.credit;
+    for (unsigned i = 0; i < LINK_SMALL; i++) {
+        assert_true(link_can_send(client.link, peer));
+        s_send(&client, 1);
+    }
+    assert_false(link_can_send(client.link, peer));
+    while (server.requests < LINK_SMALL)
+        link_drain(server.link, 1);
+    while (client.credit == credit)
+        link_drain(client.link, 1); /* no heartbeat brings it: nothing ticks */
+    assert_int_equal(client.credit, credit + 1);
+    assert_int_equal(peer_outstanding(peer), 0);
+    link_destroy(&client.link);
     link_destroy(&server.link);
 }
 
@@ -199,12 +222,13 @@ static void test_waking_from_silence_draws_a_new_instance(void **state)
 
 enum { BATCHES = 4000, LONG_MS = 1000 };
 
-/* A loop without ticks: only input ends its waits. Counts those that nothing ended. */
+/* A loop without ticks: only input ends its waits. Counts those that nothing ended. Batches of one
+ * get CREDIT when LINK_SMALL of them have been taken over. */
 static unsigned s_loop(side_t *side, unsigned batches, bool sends)
 {
     unsigned slept = 0, sent = 0;
     const peer_t *peer = sends ? link_peer(side->link) : NULL;
-    while (sends ? sent < batches || side->credit < batches / LINK_WINDOW
+    while (sends ? sent < batches || side->credit < batches / LINK_SMALL
                  : side->requests < batches) {
         for (; sends && sent < batches && link_can_send(side->link, peer); sent++)
             s_send(side, 1);
@@ -292,6 +316,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_fork_has_an_id_of_its_own),
         cmocka_unit_test(test_peers_meet_and_credit_flows),
+        cmocka_unit_test(test_batches_of_few_entries_share_a_credit),
         cmocka_unit_test(test_a_new_instance_is_seen_at_once),
         cmocka_unit_test(test_what_came_before_a_restart_gives_no_credit),
         cmocka_unit_test(test_a_refused_peer_learns_why),

@@ -258,6 +258,7 @@ static void test_a_peer_without_credit_is_met_anew(void **state)
     s_rogue(&rogue);
     s_send(&rogue.side, 1);
     s_send(&rogue.side, 1);
+    assert_false(link_can_send(rogue.side.link, link_peer(rogue.side.link))); /* of version 1 */
     while (s_hear(&rogue, WIRE_REQUESTS, &last, &receiver) && last == 0)
         ;
     int64_t now_ms = clock_ms();
