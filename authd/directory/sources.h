@@ -31,9 +31,8 @@ typedef struct {
     uuid_t7 token;  /* the token it is for; nil: any */
     op_owner_t kind;
     uint64_t version, created_ms;
-    uint64_t
-        waits_ms;     /* until when the first secret that is told is its own; 0: it does not wait */
-    uint64_t told_ms; /* when one was; 0: none was */
+    uint64_t waits_ms; /* until when it takes the first secret that is told; 0: it takes none */
+    uint64_t told_ms;  /* when one was; 0: none was */
     slice_t name;
     slice_t format;               /* empty: it is found by what comes */
     slice_t scheme;               /* a preset, or a scheme as JSON; empty: nothing is verified */

@@ -46,6 +46,7 @@ class RingPeer:
 
     def __init__(self, plan):
         self.ring = self.start()
+        self.idle = self.memory()
         say(f"fill the directory: {plan.users * 5} tokens of {plan.users} users, "
             f"{plan.channels} channels")
         pairs = loader.fill(f"ipc://{self.ring.sockets}/control", plan.users, plan.channels)
@@ -58,6 +59,16 @@ class RingPeer:
 
     def processes(self):
         return {name.rsplit("-", 1)[0]: [self.ring.pid(name)] for name in self.ring.names}
+
+    def memory(self):
+        """(proportional, resident) MB of all processes: what several of them map is counted once, or by each."""
+        sums = {"Pss": 0, "Rss": 0}
+        for pids in self.processes().values():
+            for line in pathlib.Path(f"/proc/{pids[0]}/smaps_rollup").read_text().splitlines():
+                name, *value = line.split()
+                if name[:-1] in sums:
+                    sums[name[:-1]] += int(value[0])
+        return sums["Pss"] / 1024, sums["Rss"] / 1024
 
     def stored(self):
         return int(self.ring.metric("channel-0", "stored_total"))
@@ -212,6 +223,8 @@ def main():
         table(results)
         ratios(results, syncs)
         share = (stolen_after - stolen_before) / (all_after - all_before)
+        for what, (proportional, resident) in (("idle", ring.idle), ("after the load, with the pages of its files", ring.memory())):
+            say(f"memory of the ring, {what}: {proportional:.0f} MB, shared pages counted once (RSS {resident:.0f} MB)")
         say(f"time that the host took from this machine: {share:.1%}")
         say(f"stored by the ring in all: {ring.stored() - before}")
     finally:
