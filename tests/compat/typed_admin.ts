@@ -66,7 +66,7 @@ const edited = got(
 );
 const made = got(await api.POST("/users/{target}/tokens", { params: { path: { target: "me" } }, body: { name: "typed", channels: [name] } }));
 const use = got(await api.GET("/tokens/{target}/use", { params: { path: { target: made.id } } }));
-const people = got(await api.GET("/people", { params: { query: { q: me.name.slice(0, 3), limit: 5 } } }));
+const people = got(await api.GET("/people", { params: { query: { q: me.email?.slice(0, 8) ?? me.name, limit: 5 } } }));
 const audit = got(await api.GET("/audit", { params: { query: { order: "desc", limit: 3, object: channel.id } } }));
 const session = got(await api.GET("/session"));
 const about = got(await api.GET("/about"));
