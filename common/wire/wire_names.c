@@ -20,8 +20,7 @@ const char *wire_goodbye_text(wire_goodbye_t reason)
         "endpoints of "
         "the two configurations, and posternctl keys list there",
         "it has as many peers as there may be: end some, or try again in a few seconds",
-        "another worker has taken this shard since (where the database was restored to an earlier "
-        "time, restart the routers)",
+        "another worker has this shard since: if its database was restored, restart the routers",
     };
     return reason >= GOODBYE_LEAVING && reason <= GOODBYE_SUPERSEDED ? texts[reason] : texts[0];
 }
