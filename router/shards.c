@@ -169,12 +169,29 @@ queue_put_t shards_put(shards_t *self, op_owner_t kind, const wire_request_t *re
     return put;
 }
 
+/* CREDIT for batches of few entries is long in coming; until then the worker counts as having all
+ * of them. Of a large batch it comes soon. */
+static void s_let_go(shard_t *shard, const uuid_t7 *id)
+{
+    for (unsigned i = 0; i < LINK_WINDOW_SMALL; i++) {
+        queue_notes_t *sent = &shard->sent[i];
+        for (unsigned j = 0; j < sent->len && sent->len <= LINK_SMALL; j++)
+            if (uuid_eq(&sent->note[j].id, id)) {
+                sent->note[j] = sent->note[--sent->len];
+                return;
+            }
+    }
+}
+
 void shards_answered(shards_t *self, peer_t *worker, const uuid_t7 *id)
 {
     shard_t *shard = peer_data(worker);
     (void)self;
-    if (shard && shard->alone_until_ms && uuid_eq(&shard->alone, id))
+    if (!shard)
+        return;
+    if (shard->alone_until_ms && uuid_eq(&shard->alone, id))
         shard->alone_until_ms = 0;
+    s_let_go(shard, id);
 }
 
 /* One that is to go alone waits until the one before it has been answered: of two that a worker has

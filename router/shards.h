@@ -31,7 +31,8 @@ void shards_leave(shards_t *self, peer_t *worker);
 queue_put_t shards_put(shards_t *self, op_owner_t kind, const wire_request_t *request,
                        zmq_msg_t *body, int64_t now_us);
 
-/* WORKER has answered the entry of this id, or said by INTERIM that it is stored. */
+/* WORKER has answered the entry of this id, or said by INTERIM that it is stored, or held: should
+ * it die now, it was not of this one. */
 void shards_answered(shards_t *self, peer_t *worker, const uuid_t7 *id);
 
 /* Sends what waits to every worker that has credit. */

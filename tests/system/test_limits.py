@@ -136,7 +136,7 @@ def test_a_changed_limit_holds_at_once(ring, ada, channel):
 
 
 def test_the_default_limit_carries_a_burst(make_ring):
-    own = make_ring(settings={"authd.rate": 5, "authd.burst": 10}).up()
+    own = make_ring(settings={"authd.rate": 1, "authd.burst": 10}).up()
     eve = own.user("eve")
     token = own.token(eve, rate=None)["token"]
     own.channel("burst", eve)

@@ -87,7 +87,7 @@ def test_a_held_page_outlives_its_worker(ring, name):
     ada, path = place(ring, name)
     held = Held(ring, path, ada.token, wait=WAIT)
     wait_until_held(ring, "channel-0")
-    # Its reply is behind the credit for the page: until that has come, the router takes the page for what killed the worker.
+    # Its reply is behind the INTERIM for the page: until that has come, the router takes the page for what killed the worker.
     ring.texts(name, ada.token)
     ring.kill("channel-0")
     assert ring.post(ring.channel_url(name, ada.token), '{"text":"after"}').status_code == 204
