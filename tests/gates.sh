@@ -32,13 +32,15 @@ system_tests() {
     return $status
 }
 
-# Of the unit tests of a build those in which no second thread can be, as an expression for ctest.
+# Of the programs of the sanitized build those in which no second thread can be: unit tests all.
 without_threads() {
     local test
-    for test in "build/$1"/bin/test_*; do
-        nm -D "$test" | grep -qE ' U (pthread_create|zmq_ctx_new)' || printf 'unit.%s\n' "${test##*/test_}"
-    done | paste -sd '|' | sed 's/.*/^(&)$/'
+    for test in build/asan/bin/test_*; do
+        nm -D "$test" | grep -qE ' U (pthread_create|zmq_ctx_new)' || printf '%s\n' "${test##*/}"
+    done
 }
+
+with_threads() { find build/asan/bin -type f -executable -printf '%f\n' | grep -vxFf <(without_threads); }
 
 # unit_tests PRESET [ctest's arguments]: twice as many as compile: the longest wait for seconds to pass
 # (CMakeLists.txt begins with them).
@@ -58,7 +60,8 @@ other_builds() {
     local failed=0
     gate "build with gcc for release, warnings are errors" build release || failed=1
     gate "clang reads all, warnings are errors" /usr/bin/python3 tests/lint/clang.py build/asan || failed=1
-    gate "build with ThreadSanitizer (tsan)" build tsan || failed=1
+    # shellcheck disable=SC2046
+    gate "build with ThreadSanitizer (tsan)" build tsan $(with_threads) || failed=1
     if commit_before >/dev/null; then gate "build of the version before" build_before || failed=1; fi
     return $failed
 }
@@ -81,9 +84,9 @@ do_test() {
     other_builds >build/test-builds.log 2>&1 &
     local builds=$!
     gate "unit tests (asan)" unit_tests asan || failed=1
+    gate "sizes, layers and tables (lint)" system_tests lint tests/lint || failed=1
     wait $builds || failed=1
     cat build/test-builds.log
-    gate "sizes, layers and tables (lint)" system_tests lint tests/lint || failed=1
     # Alone: beside others batches are shorter, and a message costs more.
     gate "instructions and system calls a message" system_tests asan tests/system/test_instructions.py || failed=1
     # Side by side, a file at a time: they compute for a third of the time that they take, and wait for the rest.
@@ -97,7 +100,7 @@ do_test() {
     # Both wait for most of their time.
     (
         trap 'exit 130' INT # as other_builds
-        gate "unit tests (tsan)" unit_tests tsan -E "$(without_threads tsan)"
+        gate "unit tests (tsan)" unit_tests tsan -E "^($(without_threads | sed 's/^test_/unit./' | paste -sd '|'))\$"
     ) >build/test-units.log 2>&1 &
     local units=$!
     gate "system tests (tsan)" system_tests tsan tests/system -m tsan "${beside[@]}" || failed=1

@@ -140,11 +140,11 @@ def recorded():
 
 def test_a_power_cut_at_any_sync_loses_nothing(recorded):
     assert recorded.deaths > 0, "no opening after a crash was recorded"
-    assert not power.power(recorded, 100, SEED)
+    assert not power.power(recorded, 60, SEED)
 
 
 def test_a_power_cut_while_a_store_is_made_does_no_harm(recorded):
-    assert not power.power(recorded, 100, SEED, making=True)
+    assert not power.power(recorded, 60, SEED, making=True)
 
 
 def test_a_sync_that_is_left_out_is_noticed(recorded):
@@ -161,11 +161,11 @@ def killed():
 
 def test_damage_is_never_taken_for_what_was_stored(killed):
     assert len(killed.acknowledged) > 100
-    assert not damage.damage(killed, 120, SEED)
+    assert not damage.damage(killed, 80, SEED)
 
 
 def test_damage_of_the_directory_is_never_taken_for_what_was_stored(killed):
-    assert not damage.damage_of_directory(killed, 150, SEED)
+    assert not damage.damage_of_directory(killed, 80, SEED)
 
 
 def test_calls_that_fail_lose_nothing(needs):
