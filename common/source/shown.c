@@ -13,10 +13,9 @@ static bool s_is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-static unsigned s_key_of(slice_t value, slice_t item, const source_key_t *keys, size_t count)
+unsigned source_key_of(slice_t value, slice_t item, const source_key_t *keys, size_t count)
 {
     unsigned key = 0;
-    value = slice_trim(value, s_is_blank);
     if (item.len && value.len >= item.len && memcmp(value.data, item.data, item.len) == 0)
         value = slice(value.data + item.len, value.len - item.len);
     for (unsigned k = 0; k < count; k++)
@@ -35,7 +34,7 @@ source_told_t source_shown(const scheme_t *scheme, const source_key_t *keys, siz
     while (wire_pairs_next(&each, &name, &value)) {
         if (!slice_eq(name, scheme->header))
             continue;
-        *key = s_key_of(value, scheme->item, keys, count);
+        *key = source_key_of(slice_trim(value, s_is_blank), scheme->item, keys, count);
         if (told != TOLD_WRONG)
             told = *key ? TOLD_RIGHT : TOLD_WRONG;
     }

@@ -9,6 +9,10 @@
 /* Whether the scheme's secret is a header. */
 bool source_is_shown(const scheme_t *scheme);
 
+/* Which of the COUNT keys VALUE is, behind ITEM where it begins so; from 1, 0: none. All are
+ * compared. */
+unsigned source_key_of(slice_t value, slice_t item, const source_key_t *keys, size_t count);
+
 /* Looks for the header of such a scheme among HEADERS (pairs): each that has its name is to be one
  * of the COUNT keys. *KEY: which, from 1; 0: none. */
 source_told_t source_shown(const scheme_t *scheme, const source_key_t *keys, size_t count,

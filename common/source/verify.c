@@ -252,17 +252,11 @@ static bool s_check_time(verifying_t *self)
 static void s_take_equal(void *arg, slice_t value)
 {
     verifying_t *self = arg;
-    slice_t item = self->scheme->item;
-    unsigned key = 0;
     self->verdict->signatures++;
     if (!value.data)
         return;
     self->headers++;
-    if (s_begins(value, item))
-        value = slice(value.data + item.len, value.len - item.len);
-    for (unsigned k = 0; k < self->count; k++)
-        if (secret_eq(value.data, value.len, self->keys[k].bytes, self->keys[k].len) && !key)
-            key = k + 1;
+    unsigned key = source_key_of(value, self->scheme->item, self->keys, self->count);
     if (key) {
         self->verdict->compared++;
         self->verdict->key = key;
