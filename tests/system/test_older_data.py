@@ -57,6 +57,14 @@ def knows_its_keys(ring, token):
     holds_all(ring, token)
 
 
+def reshard(ring, kind, count):
+    ring.ctl("reshard", kind, count)
+    ring.shards[kind] = count
+    base = free_ports(count)
+    ring.settings[f"{kind}.monitor"] = f"127.0.0.1:{base}"
+    ring.monitors.update({f"{kind}-{i}": f"http://127.0.0.1:{base + i}" for i in range(count)})
+
+
 def test_it_starts_and_is_backed_up_restored_and_resharded(older):
     ring, token = older
     ring.up()
@@ -73,11 +81,7 @@ def test_it_starts_and_is_backed_up_restored_and_resharded(older):
     ring.up()
     knows_its_keys(ring, token)
     ring.stop()
-    ring.ctl("reshard", "channel", 3)
-    ring.shards["channel"] = 3
-    base = free_ports(3)
-    ring.settings["channel.monitor"] = f"127.0.0.1:{base}"
-    ring.monitors.update({f"channel-{i}": f"http://127.0.0.1:{base + i}" for i in range(3)})
+    reshard(ring, "channel", 3)
     ring.up()
     knows_its_keys(ring, token)
 
@@ -176,11 +180,7 @@ def test_attempts_of_before_stand_beside_those_that_say_what_was_sent(make_ring,
     assert before["call"] is None and after["call"]["url"].endswith("/hook?key=***")
     ring.stop()
     assert ring.ctl_run("check").returncode == 0
-    ring.ctl("reshard", "bot", 2)
-    ring.shards["bot"] = 2
-    base = free_ports(2)
-    ring.settings["bot.monitor"] = f"127.0.0.1:{base}"
-    ring.monitors.update({f"bot-{i}": f"http://127.0.0.1:{base + i}" for i in range(2)})
+    reshard(ring, "bot", 2)
     ring.up()
     rows = ring.get(ring.url(log, token)).json()["deliveries"]
     shown = ring.get(ring.url(f"{log}/{rows[0]['number']}", token)).json()["delivery"]["attempts"]
