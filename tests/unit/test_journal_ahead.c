@@ -117,6 +117,28 @@ static void test_readers_wait_for_no_commit(void **state)
     journal_close(&journal);
 }
 
+static bool s_commit_meanwhile(void *arg, uint64_t log, const record_t *record)
+{
+    (void)log;
+    if (record->sequence == 4)
+        journal_checkpoint_end(arg, s_now);
+    return true;
+}
+
+/* A commit that ends after the last record was read, and does not cover it. */
+static void test_a_range_covers_what_was_read(void **state)
+{
+    (void)state;
+    journal_range_t range;
+    uuid_t7 target = s_uuid(0);
+    journal_t *journal = s_leave(9);
+    assert_int_equal(s_append(journal, 9, 'h'), JOURNAL_STORED);
+    journal_read(journal_reader(journal), &target, 1, &range, s_commit_meanwhile, journal);
+    assert_int_equal(range.first, 1);
+    assert_int_equal(range.last, 4);
+    journal_close(&journal);
+}
+
 static void test_nothing_came_meanwhile(void **state)
 {
     (void)state;
@@ -375,6 +397,7 @@ int main(void)
         TEST(what_came_meanwhile_keeps_its_time),
         TEST(a_refused_frame_is_no_damage),
         TEST(readers_wait_for_no_commit),
+        TEST(a_range_covers_what_was_read),
         TEST(nothing_came_meanwhile),
         TEST(a_refused_one_does_not_wait),
         TEST(what_was_committed_does_not_wait),

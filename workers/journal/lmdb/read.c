@@ -144,7 +144,9 @@ static int s_read_committed(walk_t *self)
     range_row_t row;
     sight_t sight;
     int rc = sight_begin(&sight, reader, self->target, &row);
-    *self->range = (journal_range_t){row.first, row.last};
+    self->range->first = row.first;
+    if (row.last > self->range->last) /* of a tail that was read before, some are not committed */
+        self->range->last = row.last;
     if (self->next < row.first)
         self->next = row.first;
     if (rc == 0)
@@ -179,6 +181,7 @@ void journal_read(journal_reader_t *self, const uuid_t7 *target, uint64_t from,
     const tail_t *tail = self->journal->tail;
     uint64_t drops;
     int rc;
+    *range = (journal_range_t){1, 0};
     do {
         drops = tail_drops(tail);
         rc = s_read_committed(&walk);
