@@ -8,11 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool s_is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
 bool caught_header(caught_t *self, slice_t line)
 {
     char name[256];
@@ -23,7 +18,7 @@ bool caught_header(caught_t *self, slice_t line)
     for (size_t i = 0; i < len; i++)
         name[i] = (char)tolower((unsigned char)line.data[i]);
     slice_t value = slice(colon + 1, line.len - len - 1);
-    wire_pairs_add(&self->headers, slice(name, len), slice_trim(value, s_is_blank));
+    wire_pairs_add(&self->headers, slice(name, len), slice_trim(value, OWS "\r"));
     return true;
 }
 

@@ -23,11 +23,6 @@ typedef struct {
     char *room; /* for parameters */
 } try_t;
 
-static bool s_is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
 /* "Name: value", a line each. */
 static error_code_t s_take_headers(task_t *task, try_t *self)
 {
@@ -39,7 +34,7 @@ static error_code_t s_take_headers(task_t *task, try_t *self)
         left = slice(left.data + line.len + (end != NULL), left.len - line.len - (end != NULL));
         const char *colon = line.len ? memchr(line.data, ':', line.len) : NULL;
         size_t len = colon ? (size_t)(colon - line.data) : 0;
-        if (slice_trim(line, s_is_blank).len == 0)
+        if (slice_trim(line, OWS "\r").len == 0)
             continue;
         if (len == 0 || len > sizeof name)
             return task_field(task, ERROR_invalid_param, "headers",
@@ -47,7 +42,7 @@ static error_code_t s_take_headers(task_t *task, try_t *self)
         for (size_t i = 0; i < len; i++)
             name[i] = (char)tolower((unsigned char)line.data[i]);
         wire_pairs_add(&self->headers, slice(name, len),
-                       slice_trim(slice(colon + 1, line.len - len - 1), s_is_blank));
+                       slice_trim(slice(colon + 1, line.len - len - 1), OWS "\r"));
     }
     return ERROR_none;
 }

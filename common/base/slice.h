@@ -38,12 +38,15 @@ static inline bool is_one_of(char c, const char *set)
     return c != '\0' && strchr(set, c) != NULL;
 }
 
-/* Without the characters at both ends that IS_BLANK names. */
-static inline slice_t slice_trim(slice_t text, bool (*is_blank)(char c))
+/* Optional white space around the value of a header (RFC 9110, 5.6.3). */
+#define OWS " \t"
+
+/* Without the characters of BLANKS at both ends. */
+static inline slice_t slice_trim(slice_t text, const char *blanks)
 {
-    while (text.len && is_blank(*text.data))
+    while (text.len && is_one_of(*text.data, blanks))
         text = slice(text.data + 1, text.len - 1);
-    while (text.len && is_blank(text.data[text.len - 1]))
+    while (text.len && is_one_of(text.data[text.len - 1], blanks))
         text.len--;
     return text;
 }

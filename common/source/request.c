@@ -1,10 +1,5 @@
 #include "common/source/request.h"
 
-static bool s_is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 unsigned source_header(const source_request_t *self, slice_t name, slice_t *value)
 {
     unsigned count = 0;
@@ -13,7 +8,7 @@ unsigned source_header(const source_request_t *self, slice_t name, slice_t *valu
     *value = slice(NULL, 0);
     while (wire_pairs_next(&each, &each_name, &each_value))
         if (slice_eq(each_name, name) && count++ == 0)
-            *value = slice_trim(each_value, s_is_blank);
+            *value = slice_trim(each_value, OWS);
     return count;
 }
 

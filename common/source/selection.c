@@ -4,11 +4,6 @@
 
 #include <string.h>
 
-static bool s_is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 /* Takes the next glob off REST; false at the end. Behind the last separator there is one, too. */
 static bool s_next(slice_t *rest, char separator, slice_t *glob)
 {
@@ -16,7 +11,7 @@ static bool s_next(slice_t *rest, char separator, slice_t *glob)
         return false;
     const char *end = rest->len ? memchr(rest->data, separator, rest->len) : NULL;
     size_t len = end ? (size_t)(end - rest->data) : rest->len;
-    *glob = slice_trim(slice(rest->data, len), s_is_blank);
+    *glob = slice_trim(slice(rest->data, len), OWS);
     *rest = end ? slice(end + 1, rest->len - len - 1) : (slice_t){NULL, 0};
     return true;
 }

@@ -8,11 +8,6 @@ bool source_is_shown(const scheme_t *scheme)
     return scheme->alg == ALG_EQUAL && scheme->at == AT_HEADER;
 }
 
-static bool s_is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 unsigned source_key_of(slice_t value, slice_t item, const source_key_t *keys, size_t count)
 {
     unsigned key = 0;
@@ -34,7 +29,7 @@ source_told_t source_shown(const scheme_t *scheme, const source_key_t *keys, siz
     while (wire_pairs_next(&each, &name, &value)) {
         if (!slice_eq(name, scheme->header))
             continue;
-        *key = source_key_of(slice_trim(value, s_is_blank), scheme->item, keys, count);
+        *key = source_key_of(slice_trim(value, OWS), scheme->item, keys, count);
         if (told != TOLD_WRONG)
             told = *key ? TOLD_RIGHT : TOLD_WRONG;
     }

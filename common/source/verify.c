@@ -44,11 +44,6 @@ __attribute__((format(printf, 3, 4))) static bool s_refuse(verifying_t *self, so
     return false;
 }
 
-static bool s_is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 static bool s_begins(slice_t text, slice_t with)
 {
     return text.len >= with.len && (with.len == 0 || memcmp(text.data, with.data, with.len) == 0);
@@ -80,7 +75,7 @@ static void s_take_item(verifying_t *self, slice_t item)
 {
     const scheme_t *scheme = self->scheme;
     source_verdict_t *verdict = self->verdict;
-    item = slice_trim(item, s_is_blank);
+    item = slice_trim(item, OWS);
     if (scheme->ts_at == AT_ITEM && !self->ts.data && s_begins(item, scheme->ts))
         self->ts = slice(item.data + scheme->ts.len, item.len - scheme->ts.len);
     else if (s_begins(item, scheme->item) && ++verdict->signatures <= s_most(scheme) &&

@@ -156,7 +156,7 @@ static void s_expect(seen_t *seen, slice_t value)
 static slice_t s_trim_in_place(char *value, size_t len)
 {
     size_t blanks = 0;
-    while (blanks < len && header_is_blank(value[len - 1 - blanks]))
+    while (blanks < len && is_one_of(value[len - 1 - blanks], OWS))
         blanks++;
     if (blanks && blanks < len) {
         memmove(value + blanks, value, len - blanks);
@@ -176,11 +176,11 @@ static bool s_header(seen_t *seen, char *head, slice_t line)
     const char *colon = memchr(line.data, ':', line.len);
     size_t name = colon ? (size_t)(colon - line.data) : 0, at = (size_t)(line.data - head);
     seen->framing.lines++;
-    if (header_is_blank(*line.data))
+    if (is_one_of(*line.data, OWS))
         s_fault(&seen->framing, "A header is continued on another line.");
     else if (name == 0)
         s_fault(&seen->framing, "A header line has no name.");
-    else if (header_is_blank(line.data[name - 1]))
+    else if (is_one_of(line.data[name - 1], OWS))
         s_fault(&seen->framing, "A header has white space between its name and the colon.");
     if (seen->framing.error)
         return false;

@@ -5,15 +5,10 @@
 
 #include "common/base/slice.h"
 
-static inline bool header_is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 /* Without the white space around it (RFC 9110 §5.6.3). */
 static inline slice_t header_trim(slice_t text)
 {
-    return slice_trim(text, header_is_blank);
+    return slice_trim(text, OWS);
 }
 
 /* Takes the next word off a list with commas (RFC 9110 §5.6.1), which is not empty; the word may

@@ -4,14 +4,9 @@
 
 #include <sodium.h>
 
-static bool s_is_space(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 void presented_add(presented_t *self, slice_t text)
 {
-    text = slice_trim(text, s_is_space);
+    text = slice_trim(text, OWS "\r\n\v\f");
     if (text.len == 0)
         return;
     bool oversized = text.len > sizeof self->text;
@@ -32,7 +27,7 @@ bool presented_add_basic(presented_t *self, slice_t base64)
     char decoded[LONGEST];
     size_t len = 0;
     const char *end = NULL;
-    base64 = slice_trim(base64, s_is_space);
+    base64 = slice_trim(base64, OWS "\r\n\v\f");
     if (base64.len > LONGEST / 3 * 4) {
         presented_add(self, base64); /* longer than any */
         return true;

@@ -12,17 +12,12 @@ slice_t encoding_header(const h2o_req_t *req, const h2o_token_t *name)
     return slice(req->headers.entries[at].value.base, req->headers.entries[at].value.len);
 }
 
-static bool s_is_space(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 /* Whether a coding of Accept-Encoding is gzip with a weight that is not 0 ("gzip;q=0.0"). */
 static bool s_is_gzip(slice_t coding)
 {
     const char *semicolon = memchr(coding.data, ';', coding.len);
     size_t len = semicolon ? (size_t)(semicolon - coding.data) : coding.len;
-    slice_t name = slice_trim(slice(coding.data, len), s_is_space);
+    slice_t name = slice_trim(slice(coding.data, len), OWS);
     if (name.len != 4 || strncasecmp(name.data, "gzip", 4) != 0)
         return false;
     for (size_t i = len; i < coding.len; i++)

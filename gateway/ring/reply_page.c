@@ -17,11 +17,6 @@ NAME(policy, "Content-Security-Policy");
 NAME(opener, "Cross-Origin-Opener-Policy");
 NAME(resource, "Cross-Origin-Resource-Policy");
 
-static bool s_is_space(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 /* The bytes of the file before gzip, in the request's pool. */
 static slice_t s_inflate(h2o_req_t *req, const page_file_t *page)
 {
@@ -51,7 +46,7 @@ static slice_t s_etag(h2o_req_t *req, const page_file_t *page, bool inflates)
 static bool s_has(const h2o_req_t *req, slice_t tag)
 {
     slice_t known = encoding_header(req, H2O_TOKEN_IF_NONE_MATCH);
-    return known.len && (slice_is(slice_trim(known, s_is_space), "*") ||
+    return known.len && (slice_is(slice_trim(known, OWS), "*") ||
                          memmem(known.data, known.len, tag.data, tag.len));
 }
 

@@ -16,11 +16,6 @@ slice_t filter_arg(filtering_t *in, unsigned number)
     return number < in->count ? shown_text(in->room, &in->args[number].value) : slice("", 0);
 }
 
-bool filter_is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static void s_set(filtering_t *in, slice_t text)
 {
     in->self->value = value_of_text(text);
@@ -39,7 +34,7 @@ static void s_cut(filtering_t *in)
     room_step_bytes(in->room, head.len);
     if (head.len < text.len) {
         text_t out = {.room = in->room};
-        head = slice_trim(head, filter_is_blank);
+        head = slice_trim(head, FILTER_BLANKS);
         if (in->self->is_markup)
             head = markup_whole(head);
         text_add(&out, head);
@@ -51,16 +46,16 @@ static void s_cut(filtering_t *in)
 
 static void s_line(filtering_t *in)
 {
-    slice_t text = slice_trim(filter_text(in), filter_is_blank);
+    slice_t text = slice_trim(filter_text(in), FILTER_BLANKS);
     const char *end = text.len ? memchr(text.data, '\n', text.len) : NULL;
     if (end)
         text.len = (size_t)(end - text.data);
-    s_set(in, slice_trim(text, filter_is_blank));
+    s_set(in, slice_trim(text, FILTER_BLANKS));
 }
 
 static void s_trim(filtering_t *in)
 {
-    s_set(in, slice_trim(filter_text(in), filter_is_blank));
+    s_set(in, slice_trim(filter_text(in), FILTER_BLANKS));
 }
 
 static void s_strip(filtering_t *in)

@@ -51,7 +51,8 @@ bool filter_tell(size_t number, const char **name, const char **what);
 slice_t filter_text(filtering_t *in);
 slice_t filter_arg(filtering_t *in, unsigned number);
 
-bool filter_is_blank(char c);
+/* What is trimmed off a text. */
+#define FILTER_BLANKS " \t\r\n"
 
 /* Makes the texts around the value a part of it. */
 void shown_fold(room_t *room, shown_t *shown);

@@ -151,7 +151,7 @@ static size_t s_encoded(slice_t text)
 bool markup_address(text_t *out, slice_t address)
 {
     enum { LONGEST = 2048 };
-    address = slice_trim(address, filter_is_blank);
+    address = slice_trim(address, FILTER_BLANKS);
     bool good = s_begins(address, "http://") || s_begins(address, "https://") ||
                 s_begins(address, "mailto:");
     if (!good || address.len > LONGEST)
@@ -254,7 +254,7 @@ void filter_bold(filtering_t *in)
 {
     text_t inner = {.room = in->room}, out = {.room = in->room};
     markup_operand(&inner, in->self, false);
-    slice_t text = slice_trim(text_of(&inner), filter_is_blank);
+    slice_t text = slice_trim(text_of(&inner), FILTER_BLANKS);
     if (text.len > 0 && in->room->flat) {
         text_add(&out, text);
     } else if (text.len > 0) {
@@ -290,7 +290,7 @@ static slice_t s_most(filtering_t *in, slice_t text)
     if (head.len == text.len)
         return text;
     text_t out = {.room = in->room};
-    text_add(&out, slice_trim(head, filter_is_blank));
+    text_add(&out, slice_trim(head, FILTER_BLANKS));
     text_lit(&out, "…");
     return text_of(&out);
 }
@@ -317,7 +317,7 @@ void filter_quote(filtering_t *in)
 {
     text_t inner = {.room = in->room}, out = {.room = in->room};
     markup_operand(&inner, in->self, false);
-    slice_t text = slice_trim(text_of(&inner), filter_is_blank);
+    slice_t text = slice_trim(text_of(&inner), FILTER_BLANKS);
     for (size_t i = 0; i < text.len; i++) {
         if (i == 0 || text.data[i - 1] == '\n')
             text_lit(&out, "> ");

@@ -135,7 +135,7 @@ static bool s_block(scan_t *self)
         return false;
     self->at += inner.len + 6;
     text_lit(self->out, self->as->block[0]);
-    s_code_text(self->out, self->as, slice_trim(inner, filter_is_blank));
+    s_code_text(self->out, self->as, slice_trim(inner, FILTER_BLANKS));
     text_lit(self->out, self->as->block[1]);
     return true;
 }

@@ -95,7 +95,7 @@ static bool s_is_type(const renderer_t *self, const char *type)
 /* The body as JSON, which a form or a text becomes. */
 static slice_t s_json(renderer_t *self)
 {
-    slice_t body = utf8_unmarked(self->event.body), trimmed = slice_trim(body, filter_is_blank);
+    slice_t body = utf8_unmarked(self->event.body), trimmed = slice_trim(body, FILTER_BLANKS);
     json_reset(&self->form);
     if (trimmed.len == 0)
         return slice_of("{}");

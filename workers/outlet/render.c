@@ -54,7 +54,7 @@ static void s_join(outlet_renderer_t *self, const outlet_kind_t *kind,
                    slice_t text, int64_t hops)
 {
     json_out_t *out = &self->whole;
-    message = slice_trim(message, filter_is_blank);
+    message = slice_trim(message, FILTER_BLANKS);
     json_reset(out);
     s_field(out, "{\"channel\":", channel);
     s_field(out, ",\"text\":", text);
