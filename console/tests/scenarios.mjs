@@ -1,46 +1,12 @@
 // What a person does, one function a scenario. argv: its name; stdin: what it needs as JSON (url, email,
 // password, …).
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { Browser, focused, same, signIn, until } from "./browser.mjs";
+import { copyAndClose, create, options, row, scripts, shot, sideways } from "./given.mjs";
+import { places } from "./places.mjs";
 
 const run = promisify(execFile);
-const name = process.argv[2];
-const options = JSON.parse(readFileSync(0, "utf8"));
-const shots = process.env.POSTERN_SCREENSHOTS;
-const shot = async (page, file) => {
-  if (shots) await page.screenshot({ path: `${shots}/${file}.png` });
-};
-
-const row = (page, name, within = page) =>
-  within.getByRole("listitem").filter({ has: page.getByRole("heading", { name }) });
-
-async function create(page, name) {
-  await page.getByRole("button", { name: "Create New Token" }).click();
-  await page.getByLabel("Name").fill(name);
-  await page.getByRole("button", { name: "Create token" }).click();
-  await page.getByRole("heading", { name: "Your new token" }).waitFor();
-  return page.getByLabel("Webhook token", { exact: true }).inputValue();
-}
-
-async function copyAndClose(page) {
-  await page.getByRole("button", { name: "Copy the token" }).click();
-  await page.getByRole("button", { name: "Done" }).click();
-}
-
-/** Bytes of script that the page has loaded, as they were sent. */
-const scripts = (page) =>
-  page.evaluate(() =>
-    performance
-      .getEntriesByType("resource")
-      .filter((one) => one.name.endsWith(".js"))
-      .reduce((sum, one) => sum + one.encodedBodySize, 0),
-  );
-
-const sideways = (page) =>
-  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-
 const list = (page) => page.getByRole("region", { name: "Messages" });
 
 /** Where the first message in view stands, and which it is. */
@@ -117,6 +83,8 @@ async function hostileCard(browser, page, say) {
 }
 
 const scenarios = {
+  ...places,
+
   // Wrong password, second factor, the pages' names, sign out.
   async signing_in(browser) {
     const page = await browser.visit();
@@ -255,36 +223,6 @@ const scenarios = {
     same((await options.post(second)).status, 401, "what was deleted");
   },
 
-  // Where a channel, a bot and an extension are sent to, by the names of the contract; what is copied takes a message.
-  async connectors(browser) {
-    const page = await browser.visit();
-    await signIn(page, options);
-    const token = await create(page, "connectors");
-    await copyAndClose(page);
-    for (const [title, name, ends] of [
-      ["Channels", options.channel, ["API Endpoint", "Incoming Webhook Endpoint"]],
-      ["Bots", options.bot, ["Incoming Webhook Endpoint"]],
-      ["My Extensions", options.extension, ["Sandbox", "Marketplace"]],
-    ]) {
-      await page.getByRole("link", { name: title, exact: true }).click();
-      await page.getByRole("heading", { name: title, exact: true }).waitFor();
-      await browser.check(page, title);
-      await page.getByRole("heading", { name }).click();
-      await page.getByRole("heading", { name: /^Connectors/ }).waitFor();
-      await browser.check(page, `${title}, open`);
-      for (const end of ends) {
-        await page.getByRole("button", { name: `Copy: ${end} of ${name}` }).click();
-        const url = await page.evaluate(() => navigator.clipboard.readText());
-        const answer = await fetch(url, {
-          method: "POST",
-          headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
-          body: JSON.stringify({ text: end }),
-        });
-        if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
-      }
-    }
-  },
-
   // A channel as it is watched: what comes, what has been, what is found; two tabs by one stream.
   async channel(browser) {
     const page = await browser.visit();
@@ -300,8 +238,7 @@ const scenarios = {
     };
     await signIn(page, options);
     await page.getByRole("link", { name: "Channels", exact: true }).click();
-    await page.getByRole("heading", { name: options.channel }).click();
-    await page.getByRole("link", { name: `Messages of ${options.channel}` }).click();
+    await page.getByRole("link", { name: options.channel, exact: true }).click();
     await page.getByRole("heading", { name: options.channel, level: 1 }).waitFor();
     await page.getByText("Live", { exact: true }).waitFor();
     await page.getByText("message 149", { exact: true }).waitFor();
@@ -496,18 +433,31 @@ const scenarios = {
 
   // How much script a page needs, as it is sent.
   async weight(browser) {
-    const page = await browser.visit("/", {});
+    const page = await browser.visit();
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
-    const first = await scripts(page);
+    const weights = { "sign-in": await scripts(page) };
     await signIn(page, options);
-    await page.getByRole("link", { name: "Sessions" }).click();
-    await page.getByText("This one").waitFor();
-    await page.goto(browser.url + "/#/channels/none");
-    await page.getByRole("alert").getByText("Your role may not do this").waitFor();
-    const all = await scripts(page);
-    console.log(`sign-in ${first} bytes of script, all pages ${all}`);
-    if (first < 1000 || first > 45 * 1024 || all > 110 * 1024)
-      throw new Error(`too heavy: sign-in ${first}, all ${all}`);
+    const at = `channels/${options.channel}`;
+    const heading = (name) => (one) => one.getByRole("heading", { name, exact: true });
+    for (const [path, shown] of [
+      ["sessions", (one) => one.getByText("This one")],
+      ["channels", (one) => one.getByRole("link", { name: options.channel, exact: true })],
+      [at, (one) => one.getByLabel("Post a message")],
+      [`${at}/members`, heading("Members")],
+      [`${at}/connectors`, heading("API Endpoint")],
+      [`${at}/profile`, (one) => one.getByLabel("Display name")],
+    ]) {
+      const one = await page.context().newPage();
+      await one.goto(`${browser.url}/#/${path}`);
+      await shown(one).waitFor();
+      weights[path.replace(options.channel, "*")] = await scripts(one);
+      await one.close();
+    }
+    console.log("bytes of script:", weights);
+    const most = { "sign-in": 45 };
+    for (const [path, weight] of Object.entries(weights))
+      if (weight < 1000 || weight > (most[path] ?? 110) * 1024)
+        throw new Error(`too heavy: ${path}, ${weight}`);
   },
 };
 
@@ -521,7 +471,7 @@ options.post = (token) =>
 const browser = await Browser.open(options.url, options.browser);
 let fault;
 try {
-  await scenarios[name](browser);
+  await scenarios[process.argv[2]](browser);
 } catch (error) {
   fault = error;
   for (const context of browser.browser.contexts())

@@ -109,6 +109,21 @@ def test_the_endpoints_stand_where_the_contract_has_them(ring, name, ada):
     visit(ring, "connectors", email=ada.email, channel=name, bot=name + "_b", extension=name + "_e")
 
 
+def who(user):
+    return {"name": user.email.partition("@")[0].capitalize(), "email": user.email}
+
+
+def test_a_channel_from_its_making_to_its_end(ring, name, ada):
+    other = ring.user(name + "_bob", token=False)
+    visit(ring, "place", email=ada.email, made=name + "_c", other=who(other))
+
+
+def test_who_does_not_own_a_channel_sees_its_members_alone(ring, name, ada):
+    owner = ring.user(name + "_owner", token=False)
+    ring.channel(name, owner, [ada])
+    visit(ring, "place_of_another", email=ada.email, channel=name, other=who(owner))
+
+
 def test_a_channel_is_watched(ring, name, ada):
     name = "alerts" if SHOTS else name
     ring.channel(name, ada)
@@ -145,5 +160,6 @@ def test_all_of_it_by_keyboard(ring, ada):
     visit(ring, "keyboard", email=ada.email)
 
 
-def test_the_pages_are_light(ring, ada):
-    visit(ring, "weight", email=ada.email)
+def test_the_pages_are_light(ring, name, ada):
+    ring.channel(name, ada)
+    visit(ring, "weight", email=ada.email, channel=name)

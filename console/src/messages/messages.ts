@@ -1,7 +1,7 @@
 // What the page of a channel, a bot or an extension's app asks for.
 import { api, bodyOf } from "../api/client";
 import type { components } from "../api/schema";
-import type { Kind } from "../tokens/tokens";
+import type { Environment, Kind } from "../places/places";
 
 type Schemas = components["schemas"];
 export type Message = Schemas["Message"];
@@ -9,7 +9,6 @@ export type MessageObject = Schemas["MessageObject"];
 export type Messages = Schemas["Messages"];
 export type Slide = Schemas["Slide"];
 export type Button = Schemas["Button"];
-export type Environment = "sandbox" | "marketplace";
 
 export interface Target {
   kind: Kind;
@@ -23,13 +22,6 @@ export interface Query {
   order?: "asc" | "desc";
   limit?: number;
   q?: string;
-}
-
-export async function nameOf({ kind, id }: Target): Promise<string> {
-  const params = { path: { target: id } };
-  if (kind === "channels") return (await bodyOf(api.GET("/channels/{target}", { params }))).name;
-  if (kind === "bots") return (await bodyOf(api.GET("/bots/{target}", { params }))).name;
-  return (await bodyOf(api.GET("/extensions/{target}", { params }))).name;
 }
 
 export function listMessages({ kind, id, environment }: Target, query: Query): Promise<Messages> {

@@ -2,6 +2,7 @@
 import { api, bodyOf, type Token } from "../api/client";
 import { session } from "../session/session.svelte";
 import { now } from "../api/clock";
+import { connectorsOf, type Connector } from "../places/connectors";
 
 export type { Token };
 
@@ -68,37 +69,16 @@ export function inScope(places: Place[], scope: Token["scope_ids"]): Place[] {
 
 export const KINDS: Kind[] = ["channels", "bots", "extensions"];
 
-export interface Connector {
-  name: "message" | "incoming" | "sandbox" | "marketplace";
-  url: string;
-}
-
-/** Where a place is sent to, without a token; an extension's URLs have keys, which are told to its owner alone. */
-export async function connectorsOf(place: Place): Promise<Connector[]> {
-  if (place.endpoints) {
-    const { message, incoming } = place.endpoints;
-    return [
-      { name: "message", url: message },
-      { name: "incoming", url: incoming },
-    ];
-  }
+/** Where a place is sent to; an extension's URLs are asked for when somebody wants to see them. */
+async function connectorsFor(place: Place): Promise<Connector[]> {
+  if (place.endpoints) return connectorsOf({ endpoints: place.endpoints });
   const path = { target: place.id };
-  const { urls } = await bodyOf(api.GET("/extensions/{target}", { params: { path } }));
-  return (["sandbox", "marketplace"] as const).flatMap((name) => {
-    const url = urls[name];
-    return url ? [{ name, url: withoutToken(url) }] : [];
-  });
-}
-
-function withoutToken(text: string): string {
-  const url = new URL(text);
-  url.searchParams.delete("zapikey");
-  return url.href;
+  return connectorsOf(await bodyOf(api.GET("/extensions/{target}", { params: { path } })));
 }
 
 /** Where the lines of an example post: a bot's handler gets an event. */
 export async function endpointOf(place: Place): Promise<string | null> {
-  const all = await connectorsOf(place);
+  const all = await connectorsFor(place);
   const wanted = place.kind === "bots" ? "incoming" : all[0]?.name;
   return all.find(({ name }) => name === wanted)?.url ?? null;
 }

@@ -1,0 +1,162 @@
+// What a person does with channels, bots and extensions beside reading them.
+import { focused, same, signIn, until } from "./browser.mjs";
+import { copyAndClose, create, options, shot, sideways } from "./given.mjs";
+
+const heading = (page, name, more = {}) => page.getByRole("heading", { name, exact: true, ...more });
+
+/** Sends what was copied with a token, as another program would. */
+async function post(url, token, text) {
+  const answer = await fetch(url, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+    body: JSON.stringify({ text }),
+  });
+  if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
+}
+
+/** An endpoint by its heading: copied, it takes a message; and so does its test message. */
+async function endpoint(page, end, name, token) {
+  await heading(page, end).waitFor();
+  await page.getByRole("button", { name: `Copy: ${end} of ${name}` }).click();
+  await post(await page.evaluate(() => navigator.clipboard.readText()), token, end);
+  const one = page.locator("section").filter({ has: heading(page, end) });
+  await one.getByRole("button", { name: `Send a test message to ${end}` }).click();
+  await one.getByText("It is stored.").waitFor();
+}
+
+/** Somebody is found, added, found among the others, and removed. */
+async function people(browser, page) {
+  await page.getByLabel("Add somebody").fill(options.other.name.slice(0, 12));
+  await page.getByRole("button", { name: `Add ${options.other.name}` }).waitFor();
+  await browser.check(page, "people");
+  await page.getByRole("button", { name: `Add ${options.other.name}` }).click();
+  await page.getByText(`${options.other.name} is in.`).waitFor();
+  same(await page.getByLabel("Add somebody").inputValue(), "", "what was searched for");
+  await page.getByRole("searchbox", { name: /^Find in/ }).fill(options.other.email);
+  await page.getByRole("button", { name: `Remove ${options.other.name}` }).waitFor();
+  await page.getByLabel("Add somebody").fill(options.other.email);
+  await page.getByText("is in", { exact: true }).waitFor();
+  await page.getByLabel("Add somebody").fill("nobody@example.org");
+  await page.getByRole("button", { name: "Add nobody@example.org" }).click();
+  await page.getByText("There is nobody of that address").waitFor();
+  await page.getByLabel("Add somebody").fill("");
+  await page.getByRole("button", { name: `Remove ${options.other.name}` }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByText(`${options.other.name} is out.`).waitFor();
+  await page.getByText("Nothing of that name.").waitFor();
+}
+
+/** Two people change the profile: the second is told. */
+async function profile(browser, page, other) {
+  for (const one of [page, other]) await one.getByLabel("Display name").waitFor();
+  await page.getByLabel("Display name").fill("Night shift");
+  await page.getByLabel("Description").fill("What <b>wakes</b> people.");
+  await page.getByLabel("Picture").fill("https://example.org/owl.png");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Saved.").waitFor();
+  await heading(page, "Night shift", { level: 1 }).waitFor();
+  await other.getByLabel("Description").fill("too late");
+  await other.getByRole("button", { name: "Save" }).click();
+  await other.getByRole("alert").getByText("Somebody else has changed it").waitFor();
+  await browser.check(other, "profile");
+  await other.getByRole("button", { name: "Show it as it is now" }).click();
+  await until(
+    async () => (await other.getByLabel("Description").inputValue()) === "What <b>wakes</b> people.",
+    "the description as it is",
+  );
+  await page.getByLabel("Picture").fill("http://example.org/owl.png");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("alert").getByText("begins with https://").waitFor();
+}
+
+/** Archived, found among the archived ones, and taken back, by keyboard. */
+async function archived(browser, page) {
+  await page.getByRole("button", { name: "Archive it" }).focus();
+  await page.keyboard.press("Enter");
+  const asks = page.getByRole("alertdialog", { name: `Archive ${options.made}?` });
+  await asks.getByLabel("Reason").fill("moved");
+  await browser.check(page, "archive");
+  await page.keyboard.press("Escape");
+  same(await focused(page), "Archive it", "the focus after Esc");
+  await page.keyboard.press("Enter");
+  await asks.getByLabel("Reason").fill("moved");
+  await page.keyboard.press("Enter");
+  await page.getByText("It is archived: what is sent").waitFor();
+  await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Channels" }).click();
+  await page.getByText("No channel is yours yet").or(page.getByRole("list")).first().waitFor();
+  same(await page.getByRole("link", { name: "Night shift" }).count(), 0, "archived ones in the list");
+  await page.getByLabel("Archived ones").check();
+  await page.getByRole("link", { name: "Night shift", exact: true }).click();
+  await page.getByRole("link", { name: "Profile" }).click();
+  await page.getByRole("button", { name: "Take it back" }).click();
+  await page.getByText("It is in use again.").waitFor();
+}
+
+export const places = {
+  // Where a channel, a bot and an extension are sent to, by the way and the names of the contract.
+  async connectors(browser) {
+    const page = await browser.visit();
+    await signIn(page, options);
+    const token = await create(page, "connectors");
+    await copyAndClose(page);
+    for (const [title, name, way, ends] of [
+      ["Channels", options.channel, ["Connectors"], ["API Endpoint", "Incoming Webhook Endpoint"]],
+      ["Bots", options.bot, [], ["Incoming Webhook Endpoint", "API Endpoint"]],
+      ["My Extensions", options.extension, ["Connectors"], ["Sandbox", "Marketplace"]],
+    ]) {
+      await page.getByRole("link", { name: title, exact: true }).click();
+      await heading(page, title).waitFor();
+      await page.getByRole("link", { name, exact: true }).waitFor();
+      await browser.check(page, title);
+      await page.getByRole("link", { name, exact: true }).click();
+      for (const link of way) await page.getByRole("link", { name: link, exact: true }).click();
+      await heading(page, "Connectors").waitFor();
+      if (title === "My Extensions") await heading(page, "Incoming Webhook Endpoints").waitFor();
+      for (const end of ends) await endpoint(page, end, name, token);
+      await browser.check(page, `${title}, connectors`);
+    }
+    await shot(page, "connectors");
+    await page.setViewportSize({ width: 360, height: 740 });
+    same(await sideways(page), 0, "pixels to the side");
+  },
+
+  // A channel from its making to its end.
+  async place(browser) {
+    const page = await browser.visit();
+    await signIn(page, options);
+    await page.getByRole("link", { name: "Channels", exact: true }).click();
+    await page.getByRole("button", { name: "Create channel" }).click();
+    await page.getByLabel("Unique name").fill("Not A Name");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").getByText("A unique name has").waitFor();
+    await browser.check(page, "create a channel");
+    await page.getByLabel("Unique name").fill(options.made);
+    await page.keyboard.press("Enter");
+    await heading(page, options.made, { level: 1 }).waitFor();
+    await page.getByRole("link", { name: "Members" }).click();
+    await people(browser, page);
+    await shot(page, "members");
+    await page.setViewportSize({ width: 360, height: 740 });
+    same(await sideways(page), 0, "pixels to the side of the members");
+    await page.getByRole("link", { name: "Profile" }).click();
+    const other = await page.context().newPage();
+    await other.goto(page.url());
+    await profile(browser, page, other);
+    same(await sideways(page), 0, "pixels to the side of the profile");
+    await page.reload();
+    await archived(browser, page);
+  },
+
+  // A member who does not own it sees who is in, and changes nothing.
+  async place_of_another(browser) {
+    const page = await browser.visit(`/#/channels/${options.channel}/members`);
+    await page.getByLabel("Email address").fill(options.email);
+    await page.getByLabel("Password").fill(options.password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByText(options.other.email).waitFor();
+    same(await page.getByRole("button", { name: /^(Add|Remove)/ }).count(), 0, "buttons");
+    await page.getByRole("link", { name: "Profile" }).click();
+    await page.getByLabel("Display name").waitFor();
+    same(await page.getByRole("button", { name: /^(Save|Archive)/ }).count(), 0, "buttons");
+  },
+};
