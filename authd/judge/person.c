@@ -66,7 +66,8 @@ error_code_t person_again(case_t *self, const uuid_t7 *id)
 
 static bool s_is_unknown(error_code_t code)
 {
-    return code == ERROR_unknown_channel || code == ERROR_unknown_bot || code == ERROR_unknown_app;
+    return code == ERROR_unknown_channel || code == ERROR_unknown_bot ||
+           code == ERROR_unknown_app || code == ERROR_unknown_outlet;
 }
 
 error_code_t person_refuse(case_t *self, rule_t rule, error_code_t code)
@@ -154,6 +155,11 @@ error_code_t person_find_user(case_t *self, rule_t rule)
                      ? users_get(self->view, &self->token.user, &user)
                      : users_find(self->view, self->request->target, &user);
     return found ? case_user(self, rule, &user) : ERROR_unknown_user;
+}
+
+error_code_t person_find_outlet(case_t *self, rule_t rule)
+{
+    return case_find_outlet(self, rule);
 }
 
 error_code_t person_find_reader(case_t *self, rule_t rule)

@@ -21,7 +21,8 @@ error_code_t person_refuse(case_t *self, rule_t rule, error_code_t code);
  * otherwise. */
 void person_fill(case_t *self, unsigned as);
 
-/* The targets of PERSON's rows: by name or id, and a user also by "me". */
-find_fn person_find_place, person_find_extension, person_find_user, person_find_reader;
+/* The targets of PERSON's rows: by name or id, a user also by "me", an outlet by its id. */
+find_fn person_find_place, person_find_extension, person_find_user, person_find_outlet,
+    person_find_reader;
 
 #endif

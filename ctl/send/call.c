@@ -159,11 +159,14 @@ call_t *call_of(ctl_t *ctl, unsigned op, const char *target)
 call_t *call_also(const call_t *self, unsigned op)
 {
     call_t *other = calloc(1, sizeof *other);
-    assert(other && self->authorization && !self->signed_in);
+    assert(other && self->authorization);
     other->ctl = self->ctl;
     other->op = op;
     other->base = self->base;
-    other->url = url_make(self->base, op, operation_target(self->ctl));
+    other->signed_in = self->signed_in;
+    unsigned door = self->signed_in ? signed_in_op(op) : op;
+    assert(door != OP_NONE);
+    other->url = url_make(self->base, door, operation_target(self->ctl));
     other->authorization = strdup(self->authorization);
     return other;
 }

@@ -2,7 +2,7 @@
  * token read and the URL made; or, without a webhook token and with an admin listener's URL, there,
  * with a session or a management token; or, where the operation reads and none of these is
  * given, over the control socket of this machine, which needs no token. Used by send, history,
- * tail, export, delivery, dlq and counts. */
+ * tail, export, import, delivery, dlq, outlet, format replay and counts. */
 #ifndef POSTERN_CTL_SEND_CALL_H
 #define POSTERN_CTL_SEND_CALL_H
 
@@ -17,8 +17,8 @@ typedef struct call call_t;
 call_t *call_new(ctl_t *ctl);
 /* For another operation, of TARGET. */
 call_t *call_of(ctl_t *ctl, unsigned op, const char *target);
-/* Another operation of the same target with the same webhook token, which the call has: the
- * command's is not looked at. */
+/* Another operation of the same target by the same door with the same credential, which the call
+ * has: the command's is not looked at. */
 call_t *call_also(const call_t *self, unsigned op);
 void call_destroy(call_t **self_p);
 

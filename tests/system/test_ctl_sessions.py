@@ -133,6 +133,17 @@ def test_who_is_logged_in_needs_no_webhook_token(ring, away, ada, name):
     assert away.json("delivery", "show", "bot", name, number)["number"] == int(number)
     assert away.run("delivery", "retry", "bot", name, number).stdout == "it is tried again now\n"
     assert away.json("dlq", "list", "extension", name, "--environment", "marketplace")["deliveries"] == []
+    outlet = ring.ctl("outlet", "create", name, "generic", "--url", "http://192.0.2.1:9/")["id"]
+    assert away.run("outlet", "test", outlet).returncode == 0
+    row, = ring.wait(lambda: away.json("outlet", "deliveries", outlet)["deliveries"])
+    assert row["state"] == "pending" and away.run("outlet", "replay", outlet).returncode == 0
+    assert away.json("format", "replay", name)["matched"] == 0
+    exported = away.run("export", "channel", name).stdout
+    ring.ctl("channel", "create", f"{name}_other", "--owner", ada.email)
+    ring.ctl("channel", "member", "add", f"{name}_other", ada.email)
+    for posted in (1, 0):  # what is there is not posted again
+        done = away.json("import", "channel", f"{name}_other", "-", input=exported)
+        assert (done["imported"], done["known"]) == (posted, 1 - posted)
     tail = ("tail", "channel", name, "--last", "1", "--json"), ("tail", "targets", f"channel:{name}", "--last", "1", "--json")
     for words in tail:
         assert away.first_line(*words)["message"]["text"] == "one"
@@ -144,7 +155,8 @@ def test_who_is_logged_in_needs_no_webhook_token(ring, away, ada, name):
     manager = {"environment": {"POSTERN_MANAGEMENT_TOKEN": ring.management_token(ada)}}
     assert away.json("history", "channel", name, **manager)["messages"]
     other = {"environment": {"POSTERN_MANAGEMENT_TOKEN": ring.management_token(person(ring, f"{name}-b"))}}
-    assert "not_allowed" in away.fails("history", "channel", name, **other)
+    for words in (("history", "channel", name), ("outlet", "deliveries", outlet), ("format", "replay", name), ("import", "channel", name, "-")):
+        assert "not_allowed" in away.fails(*words, **other, **({"input": exported} if words[0] == "import" else {}))
     assert "$POSTERN_TOKEN" in away.fails("import", "channel", name, "/dev/null", "--url", ring.base)
     ring.ctl("session", "end", ada.email)
     assert "has ended: log in again" in away.fails("history", "channel", name)

@@ -444,6 +444,7 @@ def test_every_operation_answers_as_it_says(client, ring):
     outlets(call, ring)
     text = {"text": "hello"}
     call("channel_import", "oas_channel", {"text": "from elsewhere"}, 204, params={"time": "1d", "sender": "Grace"})
+    call("person_channel_import", "oas_channel", {"text": "from afar"}, params={"time": "1d", "sender": "Grace"})
     for name, target in (("channel_message", "oas_channel"), ("channel_id_message", channel["id"]),
                          ("chat_message", channel["id"]), ("bot_message", "oas_bot"),
                          ("buddy_message", OWNER), ("direct_message", OWNER)):

@@ -153,9 +153,9 @@ def test_bots_extensions_and_oneself(ring, name, ada, bea):
     assert ada.by_cookie("POST", f"/channels/{name}/events", {"text": "event"}).status_code in (200, 204)
 
 
-def paths(name, extension):
+def paths(name, extension, outlet):
     """Each operation of the door on the objects of this name: (operation, method, path)."""
-    target = {"channels": name, "bots": name, "extensions": extension["sandbox"].app_id, "users": "{user}"}
+    target = {"channels": name, "bots": name, "extensions": extension["sandbox"].app_id, "users": "{user}", "outlets": outlet}
     for op in DOOR:
         if op.name == "person_streams":  # of whatever its reader may read: below
             continue
@@ -171,9 +171,10 @@ def test_a_role_opens_no_content(ring, name, ada, role):
     ring.channel(name, ada.user, [ada.user])
     ring.bot(name, ada.user, [ada.user])
     extension = ring.extension(name, ada.user)
+    outlet = ring.manage("outlet_create", name, kind="generic", url="http://192.0.2.1:9/")["id"]
     ada.by_cookie("POST", f"/channels/{name}/messages", {"text": "secret"})
     open_to_all = {"person_bot_event", "person_user_message", "person_user_edit", "person_user_delete"}
-    for op, method, path in paths(name, extension):
+    for op, method, path in paths(name, extension, outlet):
         path = path.replace("{user}", ada.user.id)
         body = {"text": "x"} if method in ("POST", "PUT") else None
         for door in eve.doors:
@@ -185,7 +186,8 @@ def test_a_role_opens_no_content(ring, name, ada, role):
             assert answer.json()["details"]["reason"] == "not_among", op.name
             assert "secret" not in answer.text and name not in answer.json()["message"]
         if role == "member" and op.name not in open_to_all and "users" not in path:
-            nowhere = eve.by_token(method, path.replace(name, "door_nowhere").replace(extension["sandbox"].app_id, "77"), body)
+            nowhere = eve.by_token(method, path.replace(name, "door_nowhere").replace(extension["sandbox"].app_id, "77")
+                                  .replace(outlet, ada.user.id), body)
             assert (nowhere.status_code, nowhere.json()["message"]) == (403, answer.json()["message"]), op.name
     assert texts(ada.by_cookie("GET", f"/channels/{name}/messages")) == ["secret"]
     if role == "member":
@@ -361,3 +363,29 @@ def test_deliveries_of_ones_own(ring, name, ada, bea):
         answer = ada.by_cookie(method, path + more)
         assert answer.status_code == 200, answer.text
     denied(ada.by_cookie("GET", path + "?from=x"), "invalid_param", 400)
+
+
+def test_an_outlet_of_ones_channel(ring, name, ada, bea):
+    ring.channel(name, ada.user, [ada.user, bea.user])
+    outlet = ring.manage("outlet_create", name, kind="generic", url="http://192.0.2.1:9/")["id"]
+    assert ada.by_cookie("POST", f"/channels/{name}/messages", {"text": "one"}).status_code == 200
+    path = f"/outlets/{outlet}"
+    row, = ring.wait(lambda: ada.by_cookie("GET", f"{path}/deliveries").json()["deliveries"])
+    for method, more in (("GET", "/deliveries"), ("GET", f"/deliveries/{row['number']}"), ("POST", f"/deliveries/retry?id={row['id']}"),
+                         ("POST", "/deliveries/replay?dry_run=true"), ("GET", "/deliveries/replay"), ("DELETE", "/deliveries/replay"),
+                         ("POST", "/test")):
+        denied(bea.by_cookie(method, path + more), "not_allowed", 403)  # a member is no owner
+        for door in ada.doors:
+            answer = door(method, path + more)
+            assert answer.status_code == 200, (method, more, answer.text)
+
+
+def test_an_import_by_the_owner_alone(ring, name, ada, bea):
+    ring.channel(name, ada.user, [ada.user, bea.user])
+    path = f"/channels/{name}/import?time=2026-01-02T03:04:05Z&sender=Eve"
+    denied(bea.by_cookie("POST", path, {"text": "x"}), "not_allowed", 403)
+    made = [door("POST", path, {"text": "old"}) for door in ada.doors]
+    assert [answer.status_code for answer in made] == [200, 200, 200], made[0].text
+    rows = ada.by_cookie("GET", f"/channels/{name}/messages").json()["messages"]
+    assert [(row["id"], row["time"], row["sender"]["name"]) for row in rows] == \
+        [(answer.json()["message_id"], "2026-01-02T03:04:05.000Z", "Eve") for answer in made]
