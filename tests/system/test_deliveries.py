@@ -30,9 +30,13 @@ class Server(Handler):
     """Remembers its calls. answer(path, body, count): status and headers; count: how often this id
     came."""
 
-    def __init__(self, answer=lambda path, body, count: (200, {})):
-        self.seen, self.answer = [], answer
-        super().__init__()
+    def __init__(self, answer=lambda path, body, count: (200, {}), **where):
+        self.seen, self.answer, self.connections = [], answer, 0
+        super().__init__(**where)
+
+    def verify_request(self, request, client_address):
+        self.connections += 1
+        return True
 
     def called(self, path, headers, body):
         name = headers["webhook-id"]
@@ -309,6 +313,30 @@ def test_a_slow_handler_delays_no_other(tmp_path):
         assert deliverer.states(1)["delivered"] == 0
         done.set()
         until(lambda: deliverer.states(1)["delivered"] == 200, "the slow one's")
+
+
+def test_many_handlers_share_the_connections(tmp_path):
+    """More handlers than calls at once, and each might have eight: a connection to each is used again, where
+    eight to each would be closed before their next call. A slow call holds back no other of its handler."""
+    handlers, each, stored, rest = range(1, 41), 25, threading.Event(), threading.Event()
+
+    def answer(path, body, count):
+        stored.wait(WAIT_S)
+        if body == b'{"slow":1}':
+            rest.wait(WAIT_S)
+        return 204, {}
+    with Server(answer, host="0.0.0.0") as server, delivering(tmp_path, calls=32) as deliverer:
+        for target in handlers:
+            deliverer.handler(target, f"http://127.0.0.{target}:{server.port}/")
+        deliverer.events(1, [1], '{"slow":1}')
+        for target in handlers:
+            deliverer.events(target, range(target * 100, target * 100 + each))
+        until(lambda: len(deliverer.stored) == len(handlers) * each + 1, "stored")
+        stored.set()
+        until(lambda: len(server.seen) == len(handlers) * each + 1, "the deliveries")
+        until(lambda: deliverer.states(1) == {"delivered": each, "pending": 1}, "all but the slow one")
+        rest.set()
+        assert server.connections < 6 * len(handlers)
 
 
 def test_a_cleared_handler_buries_what_waits(tmp_path):

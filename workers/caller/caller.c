@@ -19,7 +19,7 @@ enum {
     MAGIC = 0x43414c4c,
     EVENTS = 256,    /* of one turn */
     PARKED_MS = 100, /* between two looks at the calls that are parked */
-    IDLE = 128,      /* most easy handles that are kept for further calls */
+    CONNECTIONS = 2, /* for each call at once: one that is idle for each that is not */
 };
 
 typedef STAILQ_HEAD(, call) calls_t;
@@ -116,10 +116,10 @@ static void s_on_due(caller_t *self)
 
 /* --- Calls come and go */
 
-/* The easy handle is kept for another call, as long as there are not many. */
+/* The easy handle is kept for another call: as many as one owner may have under way. */
 static void s_put_by(caller_t *self, transfer_t *transfer)
 {
-    if (self->idle_len == IDLE) {
+    if (self->idle_len > self->most / 2) {
         transfer_destroy(&transfer);
         return;
     }
@@ -309,7 +309,7 @@ static void s_open_multi(caller_t *self)
     curl_multi_setopt(self->multi, CURLMOPT_SOCKETDATA, self);
     curl_multi_setopt(self->multi, CURLMOPT_TIMERFUNCTION, s_on_timer);
     curl_multi_setopt(self->multi, CURLMOPT_TIMERDATA, self);
-    curl_multi_setopt(self->multi, CURLMOPT_MAXCONNECTS, (long)self->most);
+    curl_multi_setopt(self->multi, CURLMOPT_MAXCONNECTS, (long)self->most * CONNECTIONS);
     curl_multi_setopt(self->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 }
 

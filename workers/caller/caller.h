@@ -103,7 +103,7 @@ void call_destroy(call_t **self_p);
 typedef struct {
     const egress_t *egress;        /* the guard; must outlive the caller */
     const char *extra_authorities; /* PEM file beside the system's authorities; NULL or "": none */
-    unsigned calls;                /* most under way at once; connections kept: as many */
+    unsigned calls;                /* most under way at once; connections: twice as many */
 } caller_options_t;
 
 typedef struct caller caller_t;

@@ -13,17 +13,24 @@ enum {
     SCAN_MS = 20,      /* between two looks over all lanes */
     UNSEEN_MS = 10,    /* between two looks whether something was committed that is awaited */
     UNKNOWN_MS = 1000, /* the same for a handler that nobody has told of yet */
-    PLACE_MS = 50,     /* between two looks whether a name that waits can be looked up */
+    PLACE_MS = 50,     /* between two looks at a lane that waits for a place of others */
     TURN_CALLS = 16,   /* most calls that a lane starts before the next one's turn */
 };
 
 /* --- Life */
 
+static void s_note_queued(delivery_t *self, lane_t *lane, bool queued)
+{
+    assert(lane->queued != queued);
+    lane->queued = queued;
+    self->queued += queued ? 1 : -1;
+}
+
 void delivery_queue(delivery_t *self, lane_t *lane)
 {
     if (lane->queued || lane->loading) /* which queues it */
         return;
-    lane->queued = true;
+    s_note_queued(self, lane, true);
     STAILQ_INSERT_TAIL(&self->queue, lane, link);
 }
 
@@ -268,7 +275,7 @@ static void s_end_loading(delivery_t *self, lane_t *lane)
     lane->loading = NULL;
     self->loading--;
     owner_ended(&self->owners, lane->loading_as, 0);
-    lane->queued = true;
+    s_note_queued(self, lane, true);
     STAILQ_INSERT_HEAD(&self->queue, lane, link);
     STAILQ_CONCAT(&self->queue, &self->crowded);
 }
@@ -391,15 +398,18 @@ static bool s_has_room(const delivery_t *self)
            self->loading < loading && !journal_is_full(self->options.journal);
 }
 
-/* How many calls the lane may have under way. When half of all are taken, a lane gets an eighth:
- * those that are slow leave room for the others. */
-static unsigned s_limit(const delivery_t *self, const lane_t *lane,
-                        const delivery_handler_t *handler)
+/* Whether the lane has as many calls under way as it may. Where only its share ends it, it is
+ * looked at again soon. */
+static bool s_has_all(const delivery_t *self, lane_t *lane, const delivery_handler_t *handler,
+                      uint64_t now_ms)
 {
     bool one = handler->ordered || lane->failures >= DELIVERY_BREAKER || lane->waits;
-    unsigned limit = one ? 1 : handler->concurrency;
-    unsigned share = self->options.calls / 8 ? self->options.calls / 8 : 1;
-    return self->owners.calls >= self->options.calls / 2 && limit > share ? share : limit;
+    if (lane->under_way >= (one ? 1 : handler->concurrency))
+        return true;
+    if (lane->under_way < owners_share(&self->owners, self->queued))
+        return false;
+    s_look_at(lane, now_ms + PLACE_MS);
+    return true;
 }
 
 /* A handler that takes no calls any more; what is due later waits for another, unless none is to
@@ -420,12 +430,12 @@ static void s_start_due(delivery_t *self, lane_t *lane, const delivery_handler_t
     for (unsigned i = 0; i < TURN_CALLS; i++) {
         if (!s_has_room(self))
             break;
-        if (lane->under_way >= s_limit(self, lane, handler))
+        if (s_has_all(self, lane, handler, now_ms))
             return;
         if (STAILQ_EMPTY(&lane->ready) && (!lane->more || lane->loading))
             return;
         if (!owner_has_room(&self->owners, lane->owner)) {
-            lane->queued = true;
+            s_note_queued(self, lane, true);
             STAILQ_INSERT_TAIL(&self->crowded, lane, link);
             return;
         }
@@ -491,7 +501,7 @@ static void s_serve(delivery_t *self, uint64_t now_ms)
     STAILQ_CONCAT(&turn, &self->queue);
     for (lane_t *lane; s_has_room(self) && (lane = STAILQ_FIRST(&turn));) {
         STAILQ_REMOVE_HEAD(&turn, link);
-        lane->queued = false;
+        s_note_queued(self, lane, false);
         s_look(self, lane, now_ms);
     }
     STAILQ_CONCAT(&turn, &self->queue);

@@ -168,6 +168,11 @@ typedef struct {
 owner_t *owners_find(owners_t *self, const uuid_t7 *id); /* or makes it */
 void owners_close(owners_t *self);
 bool owners_have_room(const owners_t *self); /* for any call */
+/* How many calls one lane may have while so many others wait. When half of all are taken, no more
+ * than an eighth: those that are slow leave room for the others. The more lanes wait, the fewer:
+ * one connection to each of many handlers is used again and again, eight to each would be closed
+ * before. At least 1. */
+unsigned owners_share(const owners_t *self, unsigned waiting);
 bool owner_has_room(const owners_t *self, const owner_t *owner);
 void owner_began(owners_t *self, owner_t *owner, size_t bytes);
 void owner_ended(owners_t *self, owner_t *owner, size_t bytes);

@@ -41,6 +41,13 @@ bool owner_has_room(const owners_t *self, const owner_t *owner)
             owner->bytes + DELIVERY_BYTES / KEPT_PART < DELIVERY_BYTES - self->bytes);
 }
 
+unsigned owners_share(const owners_t *self, unsigned waiting)
+{
+    unsigned part = self->calls >= self->most / 2 ? KEPT_PART : 1;
+    unsigned share = self->most / (waiting + 1 > part ? waiting + 1 : part);
+    return share ? share : 1;
+}
+
 void owner_began(owners_t *self, owner_t *owner, size_t bytes)
 {
     self->calls++;

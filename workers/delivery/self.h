@@ -16,6 +16,7 @@ struct delivery {
     owners_t owners;
     lanes_t queue;   /* lanes to look at, in turn */
     lanes_t crowded; /* lanes whose owners have no room, until a call ends */
+    unsigned queued; /* lanes in both */
     items_t unsaved; /* in the order of their notes */
     size_t unsaved_len;
     size_t loaded;                /* bytes of the events of items in memory */

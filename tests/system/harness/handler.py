@@ -18,8 +18,8 @@ import threading
 class Handler(http.server.ThreadingHTTPServer):
     daemon_threads, request_queue_size = True, 128
 
-    def __init__(self, port=0, tls=None):
-        super().__init__(("127.0.0.1", port), self.Call)
+    def __init__(self, port=0, tls=None, host="127.0.0.1"):
+        super().__init__((host, port), self.Call)
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.lock = threading.Lock()  # of what called () keeps
