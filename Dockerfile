@@ -7,6 +7,7 @@ FROM debian:bookworm-slim AS console-built
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         ca-certificates nodejs npm
 COPY docs/openapi.yaml /src/docs/
+COPY formats /src/formats
 COPY console /src/console
 RUN /src/console/make.sh && mv /src/console/dist /dist
 

@@ -24,7 +24,16 @@ class Router {
     const query = new URLSearchParams(this.query);
     if (value) query.set(name, value);
     else query.delete(name);
-    const address = this.path + (query.size ? `?${query}` : "");
+    this.#become(this.path, query);
+  }
+
+  /** Writes the address of what is shown in another way. */
+  rename(path: string): void {
+    this.#become(path, this.query);
+  }
+
+  #become(path: string, query: URLSearchParams): void {
+    const address = path + (query.size ? `?${query}` : "");
     history.replaceState(null, "", "#" + address);
     this.#address = address;
   }

@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { Browser, focused, same, signIn, until } from "./browser.mjs";
 import { copyAndClose, create, options, row, scripts, shot, sideways } from "./given.mjs";
 import { places } from "./places.mjs";
+import { senders } from "./senders.mjs";
 
 const run = promisify(execFile);
 const list = (page) => page.getByRole("region", { name: "Messages" });
@@ -84,6 +85,7 @@ async function hostileCard(browser, page, say) {
 
 const scenarios = {
   ...places,
+  ...senders,
 
   // Wrong password, second factor, the pages' names, sign out.
   async signing_in(browser) {

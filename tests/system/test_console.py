@@ -124,6 +124,24 @@ def test_who_does_not_own_a_channel_sees_its_members_alone(ring, name, ada):
     visit(ring, "place_of_another", email=ada.email, channel=name, other=who(owner))
 
 
+def test_a_sender_is_set_up_and_its_format_changed(ring, name, ada):
+    format = "f" + str(abs(hash(name)) % 10 ** 12)
+    ring.ctl("user", "edit", ada.email, "--role", "owner")
+    ring.channel(name, ada)
+    bot = ring.bot(name + "_b", ada)
+    assert ring.post(ring.bot_url(name + "_b", ring.token(ada)["token"]), {"text": "from afar"}).ok
+    ring.manage("format_create", format=json.dumps({"sender": format, "title": "Mine", "rules": [{"message": {"text": "seen: {{ text }}"}}]}))
+    try:
+        visit(ring, "senders", email=ada.email, channel=name, bot=bot["id"], format=format)
+    finally:
+        ring.manage("format_delete", format)
+
+
+def test_who_may_try_no_format_has_the_instructions(ring, name, ada):
+    ring.channel(name, ada)
+    visit(ring, "senders_of_a_member", email=ada.email, channel=name)
+
+
 def test_a_channel_is_watched(ring, name, ada):
     name = "alerts" if SHOTS else name
     ring.channel(name, ada)

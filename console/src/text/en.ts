@@ -1,11 +1,12 @@
-// Every text of the pages. Another language is another object of the type Texts.
+// The texts that every page may need, and those of the pages that were first. What one group of pages alone has stands in
+// a file of its own beside this one, and is loaded with them. Another language is another object of the same type.
 
 const plural = new Intl.PluralRules("en");
-const count = new Intl.NumberFormat("en");
+export const count = new Intl.NumberFormat("en");
 const short = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 
 /** "1 call", "2 calls". */
-function many(n: number, one: string, other: string): string {
+export function many(n: number, one: string, other: string): string {
   return `${count.format(n)} ${plural.select(n) === "one" ? one : other}`;
 }
 
@@ -117,123 +118,6 @@ export const en = {
     replacedBy: (last4: string) => `by the one ending in ${last4}`,
     quiet: "Not used since it was replaced: it can go.",
     stillUsed: "Still in use since it was replaced: an integration has the old one yet.",
-  },
-  places: {
-    channels: {
-      title: "Channels",
-      lead: "What is posted to a channel is read by its members. Its endpoint takes message objects, and what many programs send by themselves.",
-      none: "No channel is yours yet, and you are in none.",
-      create: "Create channel",
-    },
-    bots: {
-      title: "Bots",
-      lead: "What is sent to a bot becomes an event for its handler; what is posted to it goes to its subscribers.",
-      none: "No bot is yours yet, and you subscribe to none.",
-      create: "Create bot",
-    },
-    extensions: {
-      title: "My Extensions",
-      lead: "An extension has two apps, one to try things and one for everybody. Each has an endpoint with a key of its own, which is a secret.",
-      none: "No extension is yours yet.",
-      create: "Create extension",
-    },
-    archived: "Archived ones",
-    noneArchived: "None of yours is archived.",
-    name: "Unique name",
-    nameHint: "Lower-case letters, digits and _: it stands in the addresses that programs send to.",
-    busy: "Creating…",
-    badName: "A unique name has lower-case letters, digits and _ alone, and is not too long.",
-    taken: "This name is taken.",
-    quota: (limit: number) =>
-      `You own ${count.format(limit)} already, which is all there may be. Archive one.`,
-    connectors: "Connectors",
-    connectorsOf: (name: string) => `Connectors of ${name}`,
-    extensionEndpoints: "Incoming Webhook Endpoints",
-    endpoint: {
-      message: "API Endpoint",
-      incoming: "Incoming Webhook Endpoint",
-      sandbox: "Sandbox",
-      marketplace: "Marketplace",
-    },
-    takes: {
-      channels: {
-        message: 'Takes a message object, as {"text": "Hello"}.',
-        incoming: "Takes what GitHub, Grafana and many others send by themselves, and makes a message of it.",
-        sandbox: "",
-        marketplace: "",
-      },
-      bots: {
-        message: "Takes a message object, and brings it to the bot's subscribers.",
-        incoming: "Takes anything, by any method: an event for the bot's handler.",
-        sandbox: "",
-        marketplace: "",
-      },
-      extensions: {
-        message: "",
-        incoming: "",
-        sandbox: "Takes anything, by any method: to try things.",
-        marketplace: "Takes anything, by any method: for everybody who uses the extension.",
-      },
-    },
-    test: "Send a test message",
-    testNamed: (endpoint: string) => `Send a test message to ${endpoint}`,
-    testText: "A test message from the console",
-    tested: "It is stored.",
-    answered: "The handler answered",
-    seeIt: "See it",
-    messages: (name: string) => `Messages of ${name}`,
-    copy: (endpoint: string, name: string) => `Copy: ${endpoint} of ${name}`,
-    token: "Send a token along, as Authorization: Bearer, or as zapikey in the URL. You find yours at",
-  },
-  people: {
-    members: "Members",
-    subscribers: "Subscribers",
-    owner: "Owner",
-    find: (whom: string) => `Find in ${whom.toLowerCase()}`,
-    none: "Nobody yet.",
-    add: "Add somebody",
-    addHint: "Name or email address",
-    addIt: "Add",
-    addNamed: (name: string) => `Add ${name}`,
-    already: "is in",
-    found: "Found people",
-    nobody: "Nobody of that name. A whole email address works, too.",
-    unknown: "There is nobody of that address.",
-    added: (name: string) => `${name} is in.`,
-    remove: "Remove",
-    removeNamed: (name: string) => `Remove ${name}`,
-    removed: (name: string) => `${name} is out.`,
-  },
-  profile: {
-    title: "Profile",
-    name: "Display name",
-    description: "Description",
-    picture: "Picture",
-    pictureExample: "https://…",
-    pictureHint: "The https address of a picture, for those who show it.",
-    unique: "Unique name",
-    save: "Save",
-    busy: "Saving…",
-    saved: "Saved.",
-    changed:
-      "Somebody else has changed it since this page was opened. Look at it as it is now, then change it.",
-    reload: "Show it as it is now",
-    badName: "This display name cannot be used: it is too long, or has signs that cannot be seen.",
-    badDescription: "This description cannot be used: it is too long, or has signs that cannot be seen.",
-    badPicture: "The address of the picture begins with https://.",
-    end: "Archive",
-    endLead:
-      "What is sent to it is refused from then on. Nothing that was stored is lost, and it can be taken back.",
-    archive: "Archive it",
-    archiveTitle: (name: string) => `Archive ${name}?`,
-    archiveLead: "Programs that send to it get an error, with the reason that you give here.",
-    reason: "Reason",
-    isArchived: "It is archived.",
-    archived: "It is archived: what is sent to it is refused.",
-    archivedSince: "Archived",
-    backLead: "Taken back, it takes what is sent to it as before.",
-    back: "Take it back",
-    isBack: "It is in use again.",
   },
   messages: {
     list: "Messages",

@@ -1,0 +1,1 @@
+export { places as own } from "./en.places";

@@ -1,0 +1,1 @@
+export { senders as own } from "./en.senders";

@@ -1,0 +1,97 @@
+// What a person does with the senders of a channel or a bot, and with their formats.
+import { same, signIn, until } from "./browser.mjs";
+import { options, scripts, shot, sideways } from "./given.mjs";
+
+const result = (page) =>
+  page
+    .locator("div")
+    .filter({ has: page.getByRole("heading", { name: "What is shown" }) })
+    .last();
+
+/** From the list to a complete address, by which the first event comes and is seen. */
+async function address(browser, page) {
+  await page.getByRole("link", { name: "Senders" }).click();
+  await page.getByLabel("Find a sender").fill("no such sender");
+  await page.getByText("There is no sender of that name").waitFor();
+  await page.getByLabel("Find a sender").fill("graf");
+  await browser.check(page, "senders");
+  await page.getByRole("link", { name: "Grafana" }).click();
+  await page.getByText("Contact points").waitFor();
+  await page.getByText("TOKEN stands where the token goes").waitFor();
+  await page.getByRole("button", { name: "Make a token for it" }).click();
+  await page.getByText("This token is shown this once").waitFor();
+  const token = await page.getByLabel("Webhook token").inputValue();
+  await page.getByRole("button", { name: "Copy the address" }).click();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  same(new URL(copied).searchParams.get("zapikey"), token, "the token of the address");
+  await page.getByText(copied).nth(1).waitFor(); // in the instructions, too
+  const body = await page.getByLabel("Body").inputValue();
+  const answer = await fetch(copied, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body,
+  });
+  if (!answer.ok) throw new Error(`${copied}: ${answer.status} ${await answer.text()}`);
+  await page.getByText("It has arrived:").waitFor();
+  same(await page.getByRole("article").count(), 2, "what has arrived, and what the example becomes");
+  const [arrived, tried] = await page.getByRole("article").all();
+  same(
+    await arrived.locator(".markup").allInnerTexts(),
+    await tried.locator(".markup").allInnerTexts(),
+    "what has arrived",
+  );
+  await browser.check(page, "a sender");
+  await shot(page, "sender");
+}
+
+/** A caught event by a template that is changed, wrong and right, and kept. */
+async function playground(browser, page) {
+  await page.goto(`${browser.url}/#/bots/${options.bot}/senders?sender=${options.format}`);
+  await page.getByText("This format was made for your installation").waitFor();
+  await page.getByLabel("Event", { exact: true }).selectOption({ index: 1 });
+  await result(page).getByText("seen: from afar").waitFor();
+  await page.getByLabel("Change the template").check();
+  const template = page.getByLabel("Template", { exact: true });
+  const text = await template.inputValue();
+  await template.fill(text.replace("seen:", "{{ text | uper }}"));
+  await page.getByRole("alert").getByText('did you mean "upper"').waitFor();
+  await template.fill(text.replace("seen:", "<b>{{ text | upper }}</b>"));
+  await result(page).getByText("<b>FROM AFAR</b>").waitFor();
+  await page.getByLabel("Body").fill("{");
+  await page.getByText("The body cannot be read").waitFor();
+  await browser.check(page, "playground");
+  await page.getByRole("button", { name: "Use this template from now on" }).click();
+  await page.getByText("It is in use.").waitFor();
+  await page.setViewportSize({ width: 360, height: 740 });
+  same(await sideways(page), 0, "pixels to the side");
+  await page.reload();
+  await page.getByLabel("Change the template").check();
+  await until(async () => (await template.inputValue()).includes("| upper"), "the template that was kept");
+  await page.goto(`${browser.url}/#/bots/${options.bot}/senders?sender=github`);
+  await page.getByText("Settings → Webhooks").waitFor();
+  await page.getByLabel("Change the template").check();
+  await page.getByText("too long to be changed here").waitFor();
+}
+
+export const senders = {
+  async senders(browser) {
+    const page = await browser.visit(`/#/channels/${options.channel}`);
+    await page.getByLabel("Email address").fill(options.email);
+    await page.getByLabel("Password").fill(options.password);
+    await page.keyboard.press("Enter");
+    await address(browser, page);
+    const weight = await scripts(page);
+    if (weight < 1000 || weight > 110 * 1024) throw new Error(`too heavy: ${weight}`);
+    await playground(browser, page);
+  },
+
+  // Who may try no format has the instructions.
+  async senders_of_a_member(browser) {
+    const page = await browser.visit();
+    await signIn(page, options);
+    await page.goto(`${browser.url}/#/channels/${options.channel}/senders?sender=gitlab`);
+    await page.getByText("X-Gitlab-Token").waitFor();
+    await page.getByText("Owners and admins of Postern can try").waitFor();
+    same(await page.getByLabel("Body").count(), 0, "playgrounds");
+  },
+};
