@@ -32,7 +32,7 @@
      "outlet test 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10", {OWNER}, .op = OP_outlet_test, .done = "it is pushed now; outlet deliveries shows what came of it"}, \
     {"outlet deliveries", delivery_list_run, "OUTLET-ID", 1, 1, "list what was pushed, the newest first", \
      "outlet deliveries 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --state dead", \
-     {{"--state", "STATE", "pending, delivered or dead", TEXT("state")}, BETWEEN, ROWS, OWNER}, .op = OP_outlet_deliveries}, \
+     {{"--state", "STATE", "pending, delivered or dead", TEXT("state")}, LAST, BETWEEN, ROWS, OWNER}, .op = OP_outlet_deliveries}, \
     {"outlet replay", delivery_again_run, "OUTLET-ID", 1, 1, "push dead letters again, the oldest first", \
      "outlet replay 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10 --rate 5", \
      {BETWEEN, {"--rate", "N", "most a second, 1 to 1000; 10 without it", TEXT("rate")}, OWNER}, .op = OP_outlet_delivery_replay, \

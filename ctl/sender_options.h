@@ -30,6 +30,8 @@
 #define BETWEEN {"--from", "TIME", "stored since, as 2026-01-02T03:04:05Z", TEXT("from")}, \
     {"--to", "TIME", "stored before", TEXT("to")}
 #define OWNER {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE, {APP}
+#define LAST {"--outcome", "NAME", "of the last attempt: answered, timeout, connect …", TEXT("outcome")}, \
+             {"--status", "N", "of its answer", TEXT("status")}, {"--search", "TEXT", "with this in the event or an answer", TEXT("q")}
 #define ROWS {"--limit", "N", "most rows, 1 to 100", TEXT("limit")}, {"--after", "NUMBER", "go on after an earlier page", TEXT("after")}
 #define APP "--environment", "NAME", "sandbox (the default) or marketplace"
 /* clang-format on */

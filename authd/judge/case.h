@@ -23,6 +23,7 @@ typedef struct {
     source_t source;  /* at whose address it came */
     bool signs;       /* there is one */
     bool sourced;     /* sources of the target go along */
+    bool bare;        /* it is another's, and seen without bodies */
     user_role_t role; /* of a person */
     terms_t terms;
     slice_t detail;  /* of the refusal */
@@ -36,6 +37,7 @@ typedef enum {
     MAY_MEMBER, /* the people of the place */
     MAY_PEOPLE, /* these and the owner */
     MAY_OWNER,
+    MAY_SEEN, /* of a person: the owner; a role above a member's, without bodies */
 } rule_t;
 
 /* Finds the target, checks that it is in use and who may, and fills target and principal. */

@@ -102,11 +102,11 @@ static bool s_environment(slice_t word, wire_environment_t *environment)
     return *environment == ENVIRONMENT_SANDBOX || slice_is(word, "marketplace");
 }
 
-/* Copies the parameters of the request but for WITHOUT, to be added to. */
-static pack_t *s_copy_params(case_t *self, const char *without)
+/* Copies the parameters of the request but for WITHOUT to KEPT, which does not hold them, to be
+ * added to. */
+static pack_t *s_copy_params(case_t *self, const char *without, pack_t *kept)
 {
     slice_t name, value;
-    pack_t *kept = &self->judge->params;
     pack_reset(kept);
     wire_pairs_t pairs = wire_pairs_begin(self->request->params);
     while (wire_pairs_next(&pairs, &name, &value))
@@ -129,7 +129,7 @@ static error_code_t s_find_app_id(case_t *self, const extension_t *extension)
     static_assert((int)APP_ID_TEXT <= (int)sizeof self->judge->target, "it fits");
     extension_app_id(extension, environment, self->judge->target);
     self->request->target = slice_of(self->judge->target);
-    self->request->params = wire_pairs_of(s_copy_params(self, "environment"));
+    self->request->params = wire_pairs_of(s_copy_params(self, "environment", &self->judge->params));
     return ERROR_none;
 }
 
@@ -141,7 +141,7 @@ error_code_t person_find_extension(case_t *self, rule_t rule)
     if (!apps_get(self->view, self->request->target, &app)) {
         if (!extensions_find(self->view, self->request->target, &extension))
             return ERROR_unknown_app;
-        if (!uuid_eq(&extension.owner, &self->token.user))
+        if (rule == MAY_OWNER && !uuid_eq(&extension.owner, &self->token.user))
             return ERROR_not_allowed;
         code = s_find_app_id(self, &extension);
     }
@@ -170,6 +170,14 @@ error_code_t person_find_reader(case_t *self, rule_t rule)
     return ERROR_none;
 }
 
+/* With VALUE, whatever it was; one of them, once. */
+static void s_set_param(case_t *self, const char *name, const char *value)
+{
+    pack_t *params = s_copy_params(self, name, &self->judge->set_params);
+    wire_pairs_add(params, slice_of(name), slice_of(value));
+    self->request->params = wire_pairs_of(params);
+}
+
 void person_fill(case_t *self, unsigned as)
 {
     static const char sync[] = "sync_message";
@@ -178,9 +186,8 @@ void person_fill(case_t *self, unsigned as)
     op_deed_t deed = op_find(as)->deed;
     if (deed != DOES_STREAM)
         request->op = as;
-    if (deed != DOES_POST || wire_pairs_find(request->params, sync, &value))
-        return;
-    pack_t *params = s_copy_params(self, "");
-    wire_pairs_add(params, slice_of(sync), slice_of("true"));
-    request->params = wire_pairs_of(params);
+    if (self->bare)
+        s_set_param(self, "bodies", "false");
+    if (deed == DOES_POST && !wire_pairs_find(request->params, sync, &value))
+        s_set_param(self, sync, "true");
 }

@@ -222,7 +222,12 @@ static void s_blank(slice_t *credential)
 static error_code_t s_find(case_t *self)
 {
     rule_t rule = s_rules[self->request->op].rule;
-    error_code_t code = s_rules[self->request->op].find(self, rule);
+    find_fn *find = s_rules[self->request->op].find;
+    error_code_t code = find(self, rule == MAY_SEEN ? MAY_OWNER : rule);
+    if (code == ERROR_not_allowed && rule == MAY_SEEN && self->role > USER_MEMBER) {
+        self->bare = true;
+        code = find(self, MAY_ANYONE);
+    }
     return code != ERROR_none && s_is_person(self) ? person_refuse(self, rule, code) : code;
 }
 
@@ -292,7 +297,7 @@ verdict_t verdict_judge(judge_t *self, view_t *view, wire_request_t *request,
     case_t this;
     slice_t target = request->target;
     this.judge = self;
-    this.operates = this.owns = this.placed = this.signs = this.sourced = false;
+    this.operates = this.owns = this.placed = this.signs = this.sourced = this.bare = false;
     this.view = view;
     this.request = request;
     this.detail = slice("", 0);
@@ -386,4 +391,5 @@ void verdict_close(judge_t *self)
     pack_free(&self->headers);
     pack_wipe(&self->handler);
     pack_free(&self->params);
+    pack_free(&self->set_params);
 }

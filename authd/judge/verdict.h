@@ -33,10 +33,11 @@ typedef struct {
     char archived[WIRE_TEXT];
     uint8_t dedupe[WIRE_DEDUPE];
     uint8_t share_key[SHARED_KEY]; /* of URLs of streams */
-    pack_t headers; /* of a message that is for some users alone, or of a request to a source's
-                       address, without the URL */
-    pack_t params;  /* without those that are authd's own */
-    pack_t handler; /* a handler record, with secrets: verdict_close wipes it */
+    pack_t headers;    /* of a message that is for some users alone, or of a request to a source's
+                          address, without the URL */
+    pack_t params;     /* without those that are authd's own, */
+    pack_t set_params; /* and with what authd has set */
+    pack_t handler;    /* a handler record, with secrets: verdict_close wipes it */
     char url[WIRE_URL_MOST + WIRE_TEXT];
     const char *public_url; /* before what was called of it; borrowed, may be NULL */
     heard_t heard;          /* of the last that was accepted; the caller wipes its secret */

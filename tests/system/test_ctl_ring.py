@@ -274,7 +274,7 @@ def test_the_delivery_log_and_the_dead_letters(ring, name):
         shown = ctl(ring, "delivery", "list", kind, name, "--from", "2026-01-02T03:04:05Z", "--json",
                     token=user.token)
         assert json.loads(shown.stdout) == {"disabled": None, "waits": None, "turn": None, "deliveries": [],
-                                            "next": None}
+                                            "next": None, "scanned": 0}
         assert ctl(ring, "dlq", "list", kind, name, token=user.token).returncode == 0
         done = ctl(ring, "dlq", "replay", kind, name, "--rate", "50", token=user.token)
         assert done.returncode != 0 and "no handler" in done.stderr

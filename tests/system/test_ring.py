@@ -430,7 +430,7 @@ def test_order_of_one_sender(ring, ada, channel):
 def test_the_owner_reads_the_delivery_log(ring, ada, bot):
     answer = ring.get(ring.url(f"/api/v2/bots/{bot}/deliveries", ada.token))
     assert answer.status_code == 200
-    assert answer.json() == {"disabled": None, "waits": None, "turn": None, "deliveries": [], "next": None}
+    assert answer.json() == {"disabled": None, "waits": None, "turn": None, "deliveries": [], "next": None, "scanned": 0}
     answer = ring.post(ring.url(f"/api/v2/bots/{bot}/deliveries/retry", ada.token, id="1"))
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     answer = ring.post(ring.url(f"/api/v2/bots/{bot}/deliveries/replay", ada.token))

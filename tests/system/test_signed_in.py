@@ -173,12 +173,16 @@ def test_a_role_opens_no_content(ring, name, ada, role):
     extension = ring.extension(name, ada.user)
     outlet = ring.manage("outlet_create", name, kind="generic", url="http://192.0.2.1:9/")["id"]
     ada.by_cookie("POST", f"/channels/{name}/messages", {"text": "secret"})
+    seen = {"person_bot_deliveries", "person_extension_deliveries", "person_outlet_deliveries"}  # without bodies
     open_to_all = {"person_bot_event", "person_user_message", "person_user_edit", "person_user_delete"}
     for op, method, path in paths(name, extension, outlet):
         path = path.replace("{user}", ada.user.id)
         body = {"text": "x"} if method in ("POST", "PUT") else None
         for door in eve.doors:
             answer = door(method, path, body)
+            if role != "member" and op.name in seen:
+                assert answer.status_code == 200 and "secret" not in answer.text, (op.name, answer.text)
+                continue
             if op.name in open_to_all:
                 assert answer.status_code in (200, 204, 404), (op.name, answer.text)
                 continue

@@ -158,7 +158,7 @@ static void test_it_is_listed(void **state)
         "\"01000000-0000-0000-0000-000000000002\",\"state\":\"dead\",\"time\":"
         "\"2026-01-02T03:06:05.000Z\",\"due_in_s\":null,\"made\":1,\"attempts\":[{\"number\":1,"
         "\"time\":\"2026-01-02T03:04:05.000Z\",\"duration_ms\":2,\"status\":500,\"outcome\":"
-        "\"answered\",\"answer\":\"no \\\"\xef\xbf\xbd\\\"\"}]}],\"next\":null}");
+        "\"answered\",\"answer\":\"no \\\"\xef\xbf\xbd\\\"\"}]}],\"next\":null,\"scanned\":1}");
     s_assert_has(s_ask(delivery_log_list, "state pending", ERROR_none), "\"due_in_s\":60,");
     assert_string_equal(s_numbers(""), "3 2 1 ");
     assert_string_equal(s_numbers("state dead"), "2 ");
@@ -169,7 +169,7 @@ static void test_it_is_listed(void **state)
     assert_string_equal(s_numbers("from 2026-01-02T03:06:05.001Z"), "3 ");
     assert_string_equal(s_numbers("to 2026-01-02T03:06:05Z"), "1 ");
     assert_string_equal(s_numbers("limit 2"), "3 2 ");
-    s_assert_has(s_ask(delivery_log_list, "limit 2", ERROR_none), "\"next\":1}");
+    s_assert_has(s_ask(delivery_log_list, "limit 2", ERROR_none), "\"next\":1,\"scanned\":2}");
     assert_string_equal(s_numbers("limit 2 after 1"), "1 ");
 }
 

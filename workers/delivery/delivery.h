@@ -41,7 +41,8 @@ enum {
     DELIVERY_NO_RECORD,
     DELIVERY_ARCHIVED,
     DELIVERY_NO_CALL, /* an outlet's kind makes no good call of the message */
-    DELIVERY_PASSED   /* the message is none for an outlet: delivered, without a call */
+    DELIVERY_PASSED,  /* the message is none for an outlet: delivered, without a call */
+    DELIVERY_OUTCOMES
 };
 /* In place of CALL_ANSWERED: the answer is a text for a caller that waits. */
 enum { DELIVERY_ANSWERED_TEXT = 199 };

@@ -3,21 +3,14 @@
 #include "common/base/clock.h"
 #include "common/base/utf8.h"
 #include "workers/delivery/engine.h"
+#include "workers/delivery/log_row.h"
+#include "workers/delivery/wanted.h"
 #include "workers/journal/outbox.h"
 #include "workers/post/answer.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* What a request asks for. */
-typedef struct {
-    outbox_state_t state; /* 0: any */
-    int64_t from_ms, to_ms;
-    uint64_t log; /* 0: not by number */
-    uuid_t7 id;   /* nil: not by id */
-    uint64_t after, limit;
-} wanted_t;
 
 /* What a reading has of its own: what it asks for, and what was found. */
 typedef struct {
@@ -28,24 +21,12 @@ typedef struct {
     const char *waits;    /* what keeps those that are due; NULL: nothing does */
     bool ordered;         /* one is called at a time: */
     uint64_t turn;        /* that one; 0: none is pending */
-    outbox_item_t items[DELIVERY_LOG_LIMIT];
+    outbox_item_t items[WANTED_LIMIT];
     unsigned len, looked;
-    uint64_t next;   /* 0: there is no more */
-    uint64_t now_ms; /* the running clock, when it was asked */
+    journal_reader_t *reader; /* of a count */
+    uint64_t next;            /* 0: there is no more */
+    uint64_t now_ms;          /* the running clock, when it was asked */
 } page_t;
-
-static const char *const s_known[] = {
-#define PARAM(name, of) PARAM_##of(name)
-#define PARAM_HISTORY(name)
-#define PARAM_DELIVERIES(name) name,
-#define PARAM_BOTH(name) name,
-#define PARAM_REPLAYS(name) name,
-#define PARAM_SHOW(name)
-#define PARAM_TEST(name)
-#define PARAM_COUNTS(name)
-#include "common/read_params.def"
-};
-static const char *const s_states[] = {"", "pending", "delivered", "dead"};
 
 static const delivery_engine_t *s_engine(const answering_t *with)
 {
@@ -53,75 +34,45 @@ static const delivery_engine_t *s_engine(const answering_t *with)
     return with->engine;
 }
 
-static bool s_read_time(job_t *job, const char *name, int64_t *time_ms)
+/* Items are read a few at a time, since a look at an item's attempts cannot be had amid a walk. */
+typedef struct {
+    outbox_item_t item[64];
+    unsigned len;
+} few_t;
+enum { FEW = sizeof((few_t *)0)->item / sizeof(outbox_item_t) };
+
+static bool s_add(void *arg, const outbox_item_t *item)
 {
-    slice_t text;
-    if (!job_param(job, name, &text))
-        return true;
-    *time_ms = clock_parse(text);
-    if (*time_ms >= 0)
-        return true;
-    job_refuse(job, ERROR_invalid_param,
-               "from and to must be times as 2026-01-02T03:04:05Z, of a day that there is.");
-    return false;
+    few_t *self = arg;
+    self->item[self->len++] = *item;
+    return self->len < FEW;
 }
 
-static bool s_read_state(job_t *job, wanted_t *wanted)
+/* False: the page has ended with or before it. */
+static bool s_take(page_t *page, journal_reader_t *reader, const outbox_item_t *item)
 {
-    slice_t text;
-    if (!job_param(job, "state", &text))
-        return true;
-    for (unsigned i = OUTBOX_PENDING; i <= OUTBOX_DEAD; i++)
-        if (slice_is(text, s_states[i]))
-            wanted->state = (outbox_state_t)i;
-    if (!wanted->state)
-        job_refuse_param(job, "state", "must be pending, delivered or dead.");
-    return wanted->state != 0;
-}
-
-/* The number of a delivery, or the id of its event. */
-static bool s_read_id(job_t *job, wanted_t *wanted)
-{
-    slice_t text;
-    if (!job_param(job, "id", &text) || history_number(job, "id", INT64_MAX, &wanted->log) ||
-        uuid_parse(text.data, text.len, &wanted->id) == 0)
-        return true;
-    job_refuse_param(job, "id",
-                     "must be the number of a delivery, or the webhook-id of its event.");
-    return false;
-}
-
-static bool s_read(job_t *job, wanted_t *wanted)
-{
-    *wanted = (wanted_t){.to_ms = INT64_MAX, .after = UINT64_MAX, .limit = DELIVERY_LOG_LIMIT};
-    if (!job_knows(job, s_known, sizeof s_known / sizeof *s_known) ||
-        !s_read_time(job, "from", &wanted->from_ms) || !s_read_time(job, "to", &wanted->to_ms) ||
-        !s_read_state(job, wanted) || !s_read_id(job, wanted))
-        return false;
-    if (!history_number(job, "limit", DELIVERY_LOG_LIMIT, &wanted->limit))
-        job_refuse_param(job, "limit", "must be a number from 1 to 100.");
-    else if (!history_number(job, "after", INT64_MAX, &wanted->after))
-        job_refuse_param(job, "after", "must be the next of the page before.");
-    return !job->error;
-}
-
-static bool s_is_wanted(const wanted_t *wanted, const outbox_item_t *item)
-{
-    return (!wanted->state || item->state == wanted->state) && item->time_ms >= wanted->from_ms &&
-           item->time_ms < wanted->to_ms && (!wanted->log || item->log == wanted->log) &&
-           (uuid_is_nil(&wanted->id) || uuid_eq(&wanted->id, &item->id));
-}
-
-static bool s_take(void *arg, const outbox_item_t *item)
-{
-    page_t *page = arg;
-    if (page->len == page->wanted.limit || page->looked++ == DELIVERY_LOG_LOOKED) {
+    if (page->len == page->wanted.limit || page->looked == wanted_most(&page->wanted)) {
         page->next = item->log;
         return false;
     }
-    if (s_is_wanted(&page->wanted, item))
+    page->looked++;
+    if (wanted_has(&page->wanted, reader, item))
         page->items[page->len++] = *item;
     return item->time_ms >= page->wanted.from_ms;
+}
+
+static void s_look_for_page(const reading_t *self, journal_reader_t *reader)
+{
+    page_t *page = self->own;
+    few_t few = {.len = FEW};
+    bool dead = page->wanted.state == OUTBOX_DEAD, more = true;
+    for (uint64_t from = page->wanted.after; more && few.len == FEW;) {
+        few.len = 0;
+        journal_items(reader, &self->target, from, dead, s_add, &few);
+        for (unsigned i = 0; more && i < few.len; i++)
+            more = s_take(page, reader, &few.item[i]);
+        from = few.len > 0 ? few.item[few.len - 1].log - 1 : 0;
+    }
 }
 
 static void s_look_for_one(reading_t *self, journal_reader_t *reader)
@@ -130,76 +81,9 @@ static void s_look_for_one(reading_t *self, journal_reader_t *reader)
     const wanted_t *wanted = &page->wanted;
     if (wanted->log)
         page->len = journal_item(reader, &self->target, wanted->log, &page->items[0]) &&
-                    s_is_wanted(wanted, &page->items[0]);
+                    wanted_has(wanted, reader, &page->items[0]);
     else
-        journal_items(reader, &self->target, wanted->after, wanted->state == OUTBOX_DEAD, s_take,
-                      page);
-}
-
-static void s_write_time(json_out_t *out, int64_t time_ms)
-{
-    char time[CLOCK_TEXT];
-    clock_text(time_ms, time);
-    json_quote(out, slice_of(time));
-}
-
-/* The members of an attempt, which the caller closes. */
-static void s_write_attempt(json_out_t *out, unsigned number, const outbox_attempt_t *attempt)
-{
-    json_lit(out, out->data[out->len - 1] == '[' ? "{\"number\":" : ",{\"number\":");
-    json_uint(out, number);
-    json_lit(out, ",\"time\":");
-    s_write_time(out, attempt->time_ms);
-    json_lit(out, ",\"duration_ms\":");
-    json_uint(out, attempt->duration_us / 1000);
-    json_lit(out, ",\"status\":");
-    attempt->status ? json_uint(out, attempt->status) : json_lit(out, "null");
-    json_lit(out, ",\"outcome\":");
-    json_quote(out, slice_of(delivery_outcome_name(attempt->outcome)));
-    json_lit(out, ",\"answer\":");
-    size_t shown = attempt->answer.len < OUTBOX_ANSWER ? attempt->answer.len : OUTBOX_ANSWER;
-    json_quote(out, slice(attempt->answer.data, shown));
-}
-
-static void s_list_attempt(void *arg, unsigned number, const outbox_attempt_t *attempt)
-{
-    s_write_attempt(arg, number, attempt);
-    json_lit(arg, "}");
-}
-
-static void s_show_attempt(void *arg, unsigned number, const outbox_attempt_t *attempt)
-{
-    json_out_t *out = arg;
-    s_write_attempt(out, number, attempt);
-    json_lit(out, ",\"call\":");
-    json_lit(out, attempt->trace.len ? "{" : "null");
-    json_raw(out, attempt->trace);
-    json_lit(out, attempt->trace.len ? "}}" : "}");
-}
-
-static void s_write_item(json_out_t *out, journal_reader_t *reader, uint64_t now_ms,
-                         const outbox_item_t *item, outbox_attempt_fn attempt)
-{
-    char id[UUID_TEXT];
-    uuid_text(&item->id, id);
-    json_lit(out, "{\"number\":");
-    json_uint(out, item->log);
-    json_lit(out, ",\"id\":");
-    json_quote(out, slice_of(id));
-    json_lit(out, ",\"state\":");
-    json_quote(out, slice_of(s_states[item->state]));
-    json_lit(out, ",\"time\":");
-    s_write_time(out, item->time_ms);
-    json_lit(out, ",\"due_in_s\":");
-    if (item->state == OUTBOX_PENDING)
-        json_uint(out, item->due_ms > now_ms ? (item->due_ms - now_ms) / 1000 : 0);
-    else
-        json_lit(out, "null");
-    json_lit(out, ",\"made\":");
-    json_uint(out, item->attempts);
-    json_lit(out, ",\"attempts\":[");
-    journal_attempts(reader, item->log, attempt, out);
-    json_lit(out, "]}");
+        s_look_for_page(self, reader);
 }
 
 static void s_begin_list(reading_t *self, answering_t *with)
@@ -244,7 +128,8 @@ static void s_look_for_list(reading_t *self, journal_reader_t *reader)
     json_lit(out, ",\"deliveries\":[");
     for (unsigned i = 0; i < page->len; i++) {
         json_lit(out, i ? "," : "");
-        s_write_item(out, reader, page->now_ms, &page->items[i], s_list_attempt);
+        log_row(out, reader, page->now_ms, &page->items[i],
+                page->wanted.bare ? LOG_ROW_BARE : LOG_ROW_LISTED);
         if (out->len > HISTORY_BYTES && i + 1 < page->len) {
             page->next = page->items[i + 1].log;
             break;
@@ -252,6 +137,8 @@ static void s_look_for_list(reading_t *self, journal_reader_t *reader)
     }
     json_lit(out, "],\"next\":");
     page->next ? json_uint(out, page->next) : json_lit(out, "null");
+    json_lit(out, ",\"scanned\":");
+    json_uint(out, page->wanted.log ? page->len : page->looked);
     json_lit(out, "}");
 }
 
@@ -279,7 +166,7 @@ static void s_look_to_show(reading_t *self, journal_reader_t *reader)
         return;
     }
     json_lit(out, "{\"delivery\":");
-    s_write_item(out, reader, page->now_ms, &page->items[0], s_show_attempt);
+    log_row(out, reader, page->now_ms, &page->items[0], LOG_ROW_SHOWN);
     json_lit(out, ",\"event\":");
     origin_t event = {self, page->items[0].log, false};
     journal_record(reader, event.log, s_write_event, &event);
@@ -321,11 +208,11 @@ static void s_end_retry(reading_t *self, const answering_t *with)
 static bool s_count(void *arg, const outbox_item_t *item)
 {
     page_t *page = arg;
-    if (page->looked++ == DELIVERY_LOG_LOOKED) {
+    if (page->looked++ == WANTED_LOOKED) {
         page->replay.counted = false;
         return false;
     }
-    page->replay.total += s_is_wanted(&page->wanted, item);
+    page->replay.total += wanted_has(&page->wanted, page->reader, item);
     return true;
 }
 
@@ -334,6 +221,7 @@ static void s_look_to_replay(reading_t *self, journal_reader_t *reader)
 {
     page_t *page = self->own;
     page->replay.counted = true;
+    page->reader = reader;
     journal_dead(reader, &self->target, 0, s_count, page);
 }
 
@@ -353,14 +241,22 @@ static void s_end_replay(reading_t *self, const answering_t *with)
     json_lit(out, page->dry ? ",\"dry_run\":true}" : ",\"dry_run\":false}");
 }
 
+static void s_drop(void *own)
+{
+    page_t *page = own;
+    wanted_close(&page->wanted);
+    free(page);
+}
+
 /* NULL: its parameters are refused. */
-static reading_t *s_prepare(job_t *job, page_t **page)
+static reading_t *s_prepare(job_t *job, page_t **page, bool list)
 {
     reading_t *reading = reading_new(job);
     reading->own = *page = calloc(1, sizeof **page);
     if (!*page)
         abort();
-    if (s_read(job, &(*page)->wanted))
+    reading->drop = s_drop;
+    if (wanted_read(&(*page)->wanted, job, list))
         return reading;
     job->kind = JOB_REFUSED;
     return NULL;
@@ -378,7 +274,7 @@ static void s_need_id(job_t *job, const page_t *page)
 void delivery_log_list(post_t *post, job_t *job)
 {
     page_t *page;
-    reading_t *reading = s_prepare(job, &page);
+    reading_t *reading = s_prepare(job, &page, true);
     (void)post;
     if (!reading)
         return;
@@ -391,7 +287,7 @@ void delivery_log_show(post_t *post, job_t *job)
 {
     page_t *page;
     slice_t number;
-    reading_t *reading = s_prepare(job, &page);
+    reading_t *reading = s_prepare(job, &page, false);
     (void)post;
     if (!reading)
         return;
@@ -409,7 +305,7 @@ void delivery_log_show(post_t *post, job_t *job)
 void delivery_log_retry(post_t *post, job_t *job)
 {
     page_t *page;
-    reading_t *reading = s_prepare(job, &page);
+    reading_t *reading = s_prepare(job, &page, false);
     (void)post;
     if (!reading)
         return;
@@ -433,7 +329,7 @@ void delivery_log_replay(post_t *post, job_t *job)
 {
     page_t *page;
     uint64_t rate = DELIVERY_RATE;
-    reading_t *reading = s_prepare(job, &page);
+    reading_t *reading = s_prepare(job, &page, false);
     (void)post;
     if (!reading)
         return;

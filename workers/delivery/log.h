@@ -7,9 +7,7 @@
 #include "workers/post/post.h"
 
 enum {
-    DELIVERY_LOG_LIMIT = 100,     /* most rows of a page, and how many it has by default */
-    DELIVERY_LOG_LOOKED = 100000, /* most items that a page looks at */
-    DELIVERY_RATE = 10,           /* of a replay, a second, by default */
+    DELIVERY_RATE = 10, /* of a replay, a second, by default */
     DELIVERY_RATE_MOST = 1000,
 };
 

@@ -12,13 +12,7 @@
 
 static const char *const s_known[] = {
 #define PARAM(name, of) PARAM_##of(name)
-#define PARAM_HISTORY(name)
-#define PARAM_DELIVERIES(name)
-#define PARAM_BOTH(name)
-#define PARAM_REPLAYS(name)
-#define PARAM_SHOW(name)
 #define PARAM_TEST(name) name,
-#define PARAM_COUNTS(name)
 #include "common/read_params.def"
 };
 

@@ -178,12 +178,6 @@ void post_counts(post_t *post, job_t *job)
 {
     static const char *const known[] = {
 #define PARAM(name, of) PARAM_##of(name)
-#define PARAM_HISTORY(name)
-#define PARAM_DELIVERIES(name)
-#define PARAM_BOTH(name)
-#define PARAM_REPLAYS(name)
-#define PARAM_SHOW(name)
-#define PARAM_TEST(name)
 #define PARAM_COUNTS(name) name,
 #include "common/read_params.def"
     };

@@ -7,12 +7,8 @@
 static const char *const s_known[] = {
 #define PARAM(name, of) PARAM_##of(name)
 #define PARAM_HISTORY(name) name,
-#define PARAM_DELIVERIES(name)
 #define PARAM_BOTH(name) name,
-#define PARAM_REPLAYS(name)
-#define PARAM_SHOW(name)
-#define PARAM_TEST(name)
-#define PARAM_COUNTS(name)
+#define PARAM_QUERY(name) name,
 #include "common/read_params.def"
 };
 
