@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { Browser, focused, same, signIn, until } from "./browser.mjs";
 import { copyAndClose, create, options, row, scripts, shot, sideways } from "./given.mjs";
 import { places } from "./places.mjs";
+import { request } from "./request.mjs";
 import { senders } from "./senders.mjs";
 
 const run = promisify(execFile);
@@ -85,6 +86,7 @@ async function hostileCard(browser, page, say) {
 
 const scenarios = {
   ...places,
+  ...request,
   ...senders,
 
   // Wrong password, second factor, the pages' names, sign out.

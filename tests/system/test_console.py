@@ -142,6 +142,11 @@ def test_who_may_try_no_format_has_the_instructions(ring, name, ada):
     visit(ring, "senders_of_a_member", email=ada.email, channel=name)
 
 
+def test_an_event_is_looked_at_and_sent_once_more(ring, name, ada):
+    bot = ring.bot(name, ada)
+    visit(ring, "request", email=ada.email, bot=bot["id"], endpoint=ring.bot_url(name), token=ring.token(ada)["token"])
+
+
 def test_a_channel_is_watched(ring, name, ada):
     name = "alerts" if SHOTS else name
     ring.channel(name, ada)

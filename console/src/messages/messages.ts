@@ -46,14 +46,3 @@ export async function post({ kind, id, environment }: Target, text: string, key:
     await bodyOf(api.POST("/extensions/{target}/events", { params, body }));
   }
 }
-
-/** The body of an event as people read it. */
-export function bodyText(body: unknown): string {
-  if (typeof body !== "string")
-    return body === undefined || body === null ? "" : JSON.stringify(body, null, 2);
-  try {
-    return JSON.stringify(JSON.parse(body), null, 2);
-  } catch {
-    return body;
-  }
-}

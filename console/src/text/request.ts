@@ -1,0 +1,1 @@
+export { request as own } from "./en.request";
