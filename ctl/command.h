@@ -137,6 +137,7 @@ int reshard_run(ctl_t *ctl);
 int user_delete_run(ctl_t *ctl);
 int user_totp_codes_run(ctl_t *ctl);
 int login_run(ctl_t *ctl);
+int login_link_run(ctl_t *ctl);
 int session_run(ctl_t *ctl);
 int token_create_run(ctl_t *ctl);
 int token_list_run(ctl_t *ctl);

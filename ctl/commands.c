@@ -153,6 +153,12 @@ const command_t command_table[] = {
      .op = OP_invitation_accept,
      .asks = {{"invitation", ASK_LINK, "Invitation or link"}, {"password", ASK_NEW, "New password"}}},
 
+    {"login-link", login_link_run, "EMAIL", 1, 1,
+     "make a link, shown once, that signs a user in to the console, without password or code: over the control socket alone",
+     "login-link ada@example.org",
+     {{"--expires", "TIME", "how long it is good, 60s to 1h; 15m without it", SECONDS("expires_in", 3600)}},
+     .op = OP_user_invite, .takes = {TEXT("email")},
+     .note = "The link is good once. Whoever has it is signed in as the user: open it, or give it to the user."},
     {"login", login_run, "EMAIL", 1, 1,
      "log in: password and code are typed, or lines of stdin; the session is shown once, or kept",
      "login ada@example.org\nlogin ada@example.org --management-url https://admin.example.org --save",

@@ -18,6 +18,7 @@ static bool s_read(slice_t key, slice_t bytes, invitation_t *invitation)
     invitation->role = role < USER_ROLES ? (user_role_t)role : USER_MEMBER;
     invitation->email = fields_bytes(&fields, "email");
     invitation->name = fields_bytes(&fields, "name");
+    invitation->signs_in = fields_uint(&fields, "signs_in", 0) != 0;
     invitation->created_ms = fields_uint(&fields, "created", 0);
     invitation->ends_ms = fields_uint(&fields, "ends", 0);
     if (hash.len != INVITATION_HASH)
@@ -41,13 +42,14 @@ bool invitations_next(view_t *view, const uuid_t7 *after, invitation_t *invitati
 
 void invitations_add(view_t *view, const invitation_t *invitation)
 {
-    pack_t *record = table_record(view, 8);
+    pack_t *record = table_record(view, 9);
     pack_pair_bin(record, "hash", invitation->hash, INVITATION_HASH);
     pack_pair_bin(record, "user", invitation->user.bytes, UUID_BYTES);
     pack_pair_bin(record, "by", invitation->by.bytes, UUID_BYTES);
     pack_pair_uint(record, "role", invitation->role);
     pack_pair_str(record, "email", invitation->email);
     pack_pair_str(record, "name", invitation->name);
+    pack_pair_uint(record, "signs_in", invitation->signs_in);
     pack_pair_uint(record, "created", invitation->created_ms);
     pack_pair_uint(record, "ends", invitation->ends_ms);
     table_put_record(view, TABLE_invitations, table_key(&invitation->id), record);

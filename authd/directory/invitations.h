@@ -1,6 +1,7 @@
-/* Invitations: each lets its holder, once and until it ends, become a user of a role, or give a
- * user who is there a new password. An invitation is good only while its address still is what it
- * was when the invitation was made: nobody's, or that of a user of this role.
+/* Invitations: each lets its holder, once and until it ends, become a user of a role, give a user
+ * who is there a new password, or be signed in as that user. An invitation is good only while its
+ * address still is what it was when the invitation was made: nobody's, or that of a user of this
+ * role.
  *
  * Threading, errors and life of slices: see directory.h. */
 #ifndef POSTERN_INVITATIONS_H
@@ -17,6 +18,7 @@ typedef struct {
     uuid_t7 by;   /* who made it; nil: whoever opened the control socket */
     user_role_t role;
     slice_t email, name; /* name: empty when none was given */
+    bool signs_in;       /* of a user who is there: it sets no password */
     uint64_t created_ms, ends_ms;
 } invitation_t;
 

@@ -25,17 +25,32 @@ void attempt_job(task_t *task, slice_t account)
     task->job = hash_job_new(account, network);
 }
 
-error_code_t attempt_begin(task_t *task, slice_t account, const login_t *login, slice_t given)
+static bool s_knows(const task_t *task, const login_t *login)
+{
+    char network[THROTTLE_NETWORK];
+    throttle_network(task->actor->from, network);
+    return login && login_knows(login, network);
+}
+
+error_code_t attempt_charge(task_t *task, slice_t account, bool known)
 {
     char network[THROTTLE_NETWORK];
     throttle_network(task->actor->from, network);
     snprintf(task->account, sizeof task->account, "%.*s", SLICE_ARG(account));
     task->wait_ms = throttle_charge(task->accounts->throttle, slice_of(task->account), network,
-                                    login && login_knows(login, network), clock_ms());
+                                    known, clock_ms());
     if (task->wait_ms)
         return task_fail(task, ERROR_rate_limited, "Too many failed attempts: try again in %llu s.",
                          (unsigned long long)(task->wait_ms + 999) / 1000);
     snprintf(task->network, sizeof task->network, "%s", network);
+    return ERROR_none;
+}
+
+error_code_t attempt_begin(task_t *task, slice_t account, const login_t *login, slice_t given)
+{
+    error_code_t code = attempt_charge(task, account, s_knows(task, login));
+    if (code != ERROR_none)
+        return code;
     attempt_job(task, account);
     hash_job_check(task->job, given, login ? login->password : slice("", 0));
     return ERROR_none;

@@ -16,9 +16,11 @@ bool attempt_is_own(const task_t *task, const uuid_t7 *user);
 /* prepare: makes task->job, on ACCOUNT's password and for the network of who asks: by these two the
  * hasher knows whose share the job takes (whoever opened the control socket is on no network). */
 void attempt_job(task_t *task, slice_t account);
-/* prepare: charges an attempt on ACCOUNT, an email address; LOGIN is the account's, NULL where
- * there is none. rate_limited, with task->wait_ms, when it comes too early. Then makes the job that
- * checks GIVEN against LOGIN's password. */
+/* prepare: charges an attempt on ACCOUNT; KNOWN: its user has logged in from this network before.
+ * rate_limited, with task->wait_ms, when it comes too early. */
+error_code_t attempt_charge(task_t *task, slice_t account, bool known);
+/* prepare: the same of an email address; LOGIN is the account's, NULL where there is none. Then
+ * makes the job that checks GIVEN against LOGIN's password. */
 error_code_t attempt_begin(task_t *task, slice_t account, const login_t *login, slice_t given);
 /* run: ERROR_none when the given password matched the one that LOGIN (read again) has; else
  * invalid_login. */

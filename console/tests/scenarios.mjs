@@ -144,6 +144,40 @@ const scenarios = {
     await again.getByRole("heading", { name: "Sign in" }).waitFor();
   },
 
+  // A link signs in once, and says so when it is used or forged.
+  async signed_in_by_link(browser) {
+    const path = options.link.slice(browser.url.length);
+    const page = await browser.visit(path);
+    await page.getByRole("heading", { name: "Active Webhook Tokens" }).waitFor();
+    same(new URL(page.url()).hash, "", "what is behind the # afterwards");
+    await page.reload();
+    await page.getByRole("heading", { name: "Active Webhook Tokens" }).waitFor();
+    for (const dead of [path, path.slice(0, -3) + "AAA"]) {
+      const again = await browser.visit(dead, { viewport: { width: 360, height: 740 } });
+      await again.getByRole("alert").getByText("not good any more").waitFor();
+      await browser.check(again, "dead link");
+      same(await sideways(again), 0, "pixels to the side");
+      await again.getByRole("button", { name: "To the sign-in page" }).press("Enter");
+      await again.getByRole("heading", { name: "Sign in", exact: true }).waitFor();
+    }
+    const two = await Promise.all([1, 2].map(() => browser.visit(options.raced.slice(browser.url.length))));
+    const came = await Promise.all(
+      two.map((one) =>
+        Promise.any([
+          one
+            .getByRole("heading", { name: "Active Webhook Tokens" })
+            .waitFor()
+            .then(() => "in"),
+          one
+            .getByText("not good any more")
+            .waitFor()
+            .then(() => "dead"),
+        ]),
+      ),
+    );
+    same(came.sort(), ["dead", "in"], "two at once");
+  },
+
   // From a new token to its first call, replaced under use, deleted.
   async tokens(browser) {
     const page = await browser.visit();

@@ -13,7 +13,7 @@
 
 #define DEMO_USER "demo@example.org"
 #define DEMO_TOKEN "demo"
-#define DEMO_INVITED_S 900 /* to open the console's link */
+#define DEMO_LINK_S 900 /* to open the console's link */
 #define DEMO_CHANNEL "general"
 #define DEMO_BOT "buildbot"
 #define DEMO_EXTENSION "shop"
@@ -95,13 +95,14 @@ static bool s_admin_is_here(const conf_t *conf)
     return false;
 }
 
-/* A link to the console for the demo's user: it is good once, and for a quarter of an hour. NULL:
- * there is none. */
+/* A link that signs the demo's user in: it is good once, and for a quarter of an hour. NULL: there
+ * is none. */
 static char *s_console(ctl_t *ctl)
 {
     if (!s_admin_is_here(ctl_conf(ctl)))
         return NULL;
-    json_t *body = json_pack("{s:s, s:i}", "email", DEMO_USER, "expires_in", DEMO_INVITED_S);
+    json_t *body =
+        json_pack("{s:s, s:b, s:i}", "email", DEMO_USER, "sign_in", 1, "expires_in", DEMO_LINK_S);
     json_t *reply = ctl_call(ctl, OP_user_invite, "", body);
     const char *link = json_string_value(json_object_get(reply, "link"));
     char *kept = link ? strdup(link) : NULL;
@@ -119,9 +120,9 @@ static void s_print(const urls_t *urls)
 {
     static const char post[] = "curl -i -H 'Content-Type: application/json' -d";
     if (urls->console)
-        printf("\nOpen the console in a browser (good once, for %d minutes; you choose a password "
-               "there):\n%s\n",
-               DEMO_INVITED_S / 60, urls->console);
+        printf("\nOpen the console in a browser (good once, for %d minutes; it signs you in "
+               "as " DEMO_USER "):\n%s\n",
+               DEMO_LINK_S / 60, urls->console);
     printf("\nWatch a channel, in a second terminal (the token is made anew at each start):\n"
            "curl -N '%s'\n",
            urls->stream);
@@ -171,8 +172,9 @@ static int s_show(ctl_t *ctl, const json_t *extension, const char *token)
 
 int demo_run(ctl_t *ctl)
 {
-    json_t *user = s_ensure(ctl, OP_user_create, OP_user_show, DEMO_USER,
-                            json_pack("{s:s, s:s}", "name", "Demo", "email", DEMO_USER));
+    json_t *user =
+        s_ensure(ctl, OP_user_create, OP_user_show, DEMO_USER,
+                 json_pack("{s:s, s:s, s:s}", "name", "Demo", "email", DEMO_USER, "role", "owner"));
     json_t *channel = s_ensure(ctl, OP_channel_create, OP_channel_show, DEMO_CHANNEL,
                                json_pack("{s:s, s:s}", "name", DEMO_CHANNEL, "owner", DEMO_USER));
     json_t *bot = s_ensure(ctl, OP_bot_create, OP_bot_show, DEMO_BOT,

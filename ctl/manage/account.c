@@ -1,4 +1,4 @@
-/* posternctl login, logout, session show, user totp confirm|codes. */
+/* posternctl login, login-link, logout, session show, user totp confirm|codes. */
 #include "common/base/errors.h"
 #include "common/base/ops.h"
 #include "ctl/command.h"
@@ -67,6 +67,17 @@ int login_run(ctl_t *ctl)
         return s_login_and_keep(ctl, ctl_admin_url(ctl));
     json_t *reply = s_login(ctl, &status);
     return reply ? operation_show(ctl, reply) : status;
+}
+
+/* A link that signs in, in place of one that sets a password. */
+int login_link_run(ctl_t *ctl)
+{
+    int status;
+    json_t *body = operation_body(ctl, &status);
+    if (!body)
+        return status;
+    json_object_set_new(body, "sign_in", json_true());
+    return operation_send(ctl, body);
 }
 
 /* Carries the operation out on the session that there is; what is kept of one that has ended is

@@ -94,6 +94,12 @@ def test_an_invitation_is_accepted_and_signs_in(ring, name):
     visit(ring, "invited", email=email, link=ring.ctl("user", "invite", email)["link"])
 
 
+def test_a_link_signs_in_once(ring, ada):
+    link, raced = (ring.ctl("login-link", ada.email)["link"] for _ in range(2))
+    visit(ring, "signed_in_by_link", link=link, raced=raced)
+    assert link.split("=")[1] not in json.dumps(ring.manage("audit_list", last=20)) + ring.logs()
+
+
 def test_a_token_from_its_first_call_to_its_end(ring, name, ada):
     name = "builds" if SHOTS else name
     ring.channel(name, ada)

@@ -527,7 +527,7 @@ def test_the_demos_curl_lines_work_when_pasted(demo, needs):
     answers = [subprocess.run(["bash", "-c", line], text=True, capture_output=True,
                               env=demo.environment).stdout for line in lines]
     assert [answer.split()[1] for answer in answers[:3]] == ["204", "200", "200"]
-    links = re.findall(r"^http://127\.0\.0\.1:\d+/#invitation=psi_\S+$", text, re.M)
+    links = re.findall(r"^http://127\.0\.0\.1:\d+/#sign-in=psi_\S+$", text, re.M)
     assert len(links) == 1 and "good once" in text
     read = json.loads(answers[3])["messages"]
     assert [m["message"]["text"] for m in read] == ["Hello from curl"]
@@ -550,7 +550,7 @@ def test_the_demos_curl_lines_work_when_pasted(demo, needs):
 
 def test_the_demo_has_a_link_to_the_console_for_who_sits_at_this_host(demo):
     text = demo.up("-s", "admin.url=https://hooks.example.org")
-    assert "curl" in text and "invitation" not in text
+    assert "curl" in text and "sign-in" not in text
     assert demo.stop() == 0
 
 
@@ -560,5 +560,5 @@ def test_the_demo_as_json(demo):
     second = json.loads(text[end:])
     assert [row["process"] for row in first["processes"]][:2] == ["gateway-0", "authd-0"]
     assert set(second["demo"]["urls"]) == {"channel", "bot", "extension", "history", "stream"}
-    assert "/#invitation=" in second["demo"]["console"]
+    assert "/#sign-in=" in second["demo"]["console"]
     assert demo.stop() == 0

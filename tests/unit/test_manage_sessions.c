@@ -1,4 +1,5 @@
 /* Sessions and invitations, as management carries them out. */
+#include "tests/unit/code.h"
 #include "tests/unit/people.h"
 
 #include "authd/directory/invitations.h"
@@ -300,6 +301,146 @@ static void an_invitation_ends_when_what_it_was_made_for_does(void **state)
     json_decref(orphan);
 }
 
+/* --- links that sign in --- */
+
+/* As a browser does. */
+static manage_answer_t s_open(desk_t *self, const char *from, const char *body)
+{
+    manage_answer_t answer;
+    actor_t anyone = manage_anyone(from);
+    manage_request_t request = {
+        .actor = &anyone, .op = OP_invitation_accept, .body = slice_of(body), .cookies = true};
+    assert_true(manage_start(self->manage, &request, &answer, NULL, NULL));
+    return answer;
+}
+
+static error_code_t s_open_link(desk_t *self, const char *from, const char *text)
+{
+    char body[200];
+    snprintf(body, sizeof body, "{\"invitation\":\"%s\",\"cookie\":true}", text);
+    manage_answer_t answer = s_open(self, from, body);
+    error_code_t code = answer.code;
+    assert_int_equal(answer.cookie != NULL, code == ERROR_none);
+    manage_clear(&answer);
+    return code;
+}
+
+static json_t *s_link(desk_t *self, const char *email)
+{
+    char body[200];
+    snprintf(body, sizeof body, "{\"email\":\"%s\",\"sign_in\":true}", email);
+    return desk_do(self, OP_user_invite, "", body);
+}
+
+static void a_link_signs_in_once_past_password_and_code(void **state)
+{
+    desk_t *self = *state;
+    char session[TICKET_TEXT], code[CODE_TEXT], body[64];
+    people_user(self, ANN, "owner", GOOD);
+    people_session(self, ANN, GOOD, session);
+    json_t *begun = desk_do(self, OP_user_totp_begin, ANN, "");
+    code_of(desk_text(begun, "secret"), 0, code);
+    snprintf(body, sizeof body, "{\"code\":\"%s\"}", code);
+    desk_done(self, OP_user_totp_confirm, ANN, body);
+    json_t *link = s_link(self, ANN);
+    assert_non_null(strstr(desk_text(link, "link"), "https://admin.example/#sign-in=psi_"));
+    const char *text = desk_text(link, "invitation");
+    assert_int_equal(s_open_link(self, "192.0.2.1", text), ERROR_none);
+    assert_int_equal(s_open_link(self, "192.0.2.1", text), ERROR_not_found);
+    assert_int_equal(people_with_session(self, OP_session_show, session), ERROR_none);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_code_required);
+    json_decref(begun);
+    json_decref(link);
+}
+
+static void only_the_control_socket_makes_a_link_that_signs_in(void **state)
+{
+    desk_t *self = *state;
+    char id[UUID_TEXT];
+    people_user(self, ANN, "owner", GOOD);
+    actor_t ann = people_actor(self, ANN, USER_OWNER, id);
+    const char *own = "{\"email\":\"" ANN "\",\"sign_in\":true}";
+    assert_int_equal(people_code(self, &ann, OP_user_invite, "", own), ERROR_not_allowed);
+    assert_int_equal(
+        desk_code(self, OP_user_invite, "", "{\"email\":\"nobody@example.org\",\"sign_in\":true}"),
+        ERROR_unknown_user);
+    assert_int_equal(desk_code(self, OP_user_invite, "",
+                               "{\"email\":\"" ANN "\",\"sign_in\":true,\"expires_in\":3601}"),
+                     ERROR_invalid_param);
+}
+
+static void a_link_that_signs_in_sets_no_password(void **state)
+{
+    desk_t *self = *state;
+    char body[200];
+    people_user(self, ANN, "member", GOOD);
+    json_t *link = s_link(self, ANN);
+    assert_int_equal(people_accept(self, link, BETTER), ERROR_invalid_param);
+    snprintf(body, sizeof body, "{\"invitation\":\"%s\"}", desk_text(link, "invitation"));
+    manage_answer_t answer = s_open(self, "192.0.2.1", body);
+    assert_int_equal(answer.code, ERROR_invalid_param);
+    assert_non_null(strstr(answer.message, "cookie"));
+    manage_clear(&answer);
+    assert_int_equal(s_open_link(self, "192.0.2.1", desk_text(link, "invitation")), ERROR_none);
+    assert_int_equal(people_login(self, "192.0.2.1", ANN, GOOD, NULL), ERROR_none);
+    json_decref(link);
+}
+
+/* The last character of the secret is another one, or all of it. */
+static void a_forged_link_is_none_and_guesses_are_slowed_down(void **state)
+{
+    desk_t *self = *state;
+    char forged[TICKET_TEXT];
+    people_user(self, ANN, "owner", GOOD);
+    json_t *link = s_link(self, ANN);
+    snprintf(forged, sizeof forged, "%s", desk_text(link, "invitation"));
+    forged[TICKET_TEXT - 3] = forged[TICKET_TEXT - 3] == 'A' ? 'B' : 'A';
+    error_code_t code = ERROR_not_found;
+    unsigned tries = 0;
+    for (; code == ERROR_not_found && tries < 10; tries++)
+        code = s_open_link(self, "198.51.100.7", forged);
+    assert_int_equal(code, ERROR_rate_limited);
+    assert_in_range(tries, 4, 5);
+    code = ERROR_not_found;
+    for (tries = 0; code == ERROR_not_found && tries < 50; tries++) {
+        ticket_t ticket;
+        ticket_make(&ticket);
+        ticket_text(&ticket, TICKET_INVITATION, forged);
+        code = s_open_link(self, "198.51.100.8", forged);
+    }
+    assert_int_equal(code, ERROR_rate_limited);
+    assert_in_range(tries, 20, 22);
+    assert_int_equal(s_open_link(self, "192.0.2.1", desk_text(link, "invitation")), ERROR_none);
+    json_decref(link);
+}
+
+static void a_link_ends_with_its_time_and_with_its_user(void **state)
+{
+    desk_t *self = *state;
+    uuid_t7 id;
+    invitation_t invitation;
+    people_user(self, ANN, "owner", GOOD);
+    people_user(self, BOB, "member", GOOD);
+    json_t *late = s_link(self, ANN), *gone = s_link(self, BOB);
+    assert_int_equal(uuid_parse(desk_text(late, "id"), UUID_TEXT - 1, &id), 0);
+    YARD_CHANGE(self->yard, view);
+    assert_true(invitations_get(view, &id, &invitation));
+    assert_in_range(invitation.ends_ms - invitation.created_ms, 900000, 900000);
+    char email[] = ANN;
+    invitation.email = slice_of(email);
+    invitation.name = slice("", 0);
+    invitation.ends_ms = (uint64_t)clock_wall_ms() - 1;
+    invitations_add(view, &invitation);
+    YARD_DONE(view);
+    desk_done(self, OP_user_delete, BOB, "{\"confirm\":true}");
+    assert_int_equal(s_open_link(self, "192.0.2.1", desk_text(late, "invitation")),
+                     ERROR_not_found);
+    assert_int_equal(s_open_link(self, "192.0.2.1", desk_text(gone, "invitation")),
+                     ERROR_not_found);
+    json_decref(late);
+    json_decref(gone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +454,11 @@ int main(void)
         DESK_TEST(an_invitation_gives_a_user_a_new_password),
         DESK_TEST(an_admin_invites_nobody_above_itself),
         DESK_TEST(an_invitation_ends_when_what_it_was_made_for_does),
+        DESK_TEST(a_link_signs_in_once_past_password_and_code),
+        DESK_TEST(only_the_control_socket_makes_a_link_that_signs_in),
+        DESK_TEST(a_link_that_signs_in_sets_no_password),
+        DESK_TEST(a_forged_link_is_none_and_guesses_are_slowed_down),
+        DESK_TEST(a_link_ends_with_its_time_and_with_its_user),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,6 +52,12 @@ export const en = {
     done: "The password is set. Sign in with it.",
     toSignIn: "To the sign-in page",
   },
+  signInLink: {
+    title: "Signing you in",
+    dead: "This link is not good any more: it signs in once, and for minutes only. It has been used, has expired or was taken back.",
+    another: "On Postern's machine, this makes another one:",
+    command: "posternctl login-link",
+  },
   nav: {
     label: "Main",
     bots: "Bots & Tools",
