@@ -153,6 +153,11 @@ def test_an_event_is_looked_at_and_sent_once_more(ring, name, ada):
     visit(ring, "request", email=ada.email, bot=bot["id"], endpoint=ring.bot_url(name), token=ring.token(ada)["token"])
 
 
+def test_what_nobody_looks_at_is_notified_of_if_one_asked_for_it(ring, name, ada):
+    channel = ring.channel(name, ada)
+    visit(ring, "notices", email=ada.email, channel=channel["id"], endpoint=ring.channel_url(name), token=ring.token(ada)["token"])
+
+
 def test_a_channel_is_watched(ring, name, ada):
     name = "alerts" if SHOTS else name
     ring.channel(name, ada)

@@ -4,7 +4,7 @@ import type { components } from "../api/schema";
 import type { Page } from "../parts/paged.svelte";
 import { router } from "../router.svelte";
 import { session } from "../session/session.svelte";
-import type { Kind } from "../tokens/tokens";
+import { KINDS, type Kind } from "../tokens/tokens";
 
 type Schemas = components["schemas"];
 export type { Kind };
@@ -33,10 +33,21 @@ export interface Spot {
   view: string;
 }
 
-/** The channel, bot or extension that the address names, and what of it. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // it was typed, and is none of ours
+  }
+}
+
+let last: Spot = { kind: "channels", id: "", view: "" };
+
+/** The channel, bot or extension that the address names, and what of it; for a page that is being left, what it was of. */
 export function here(): Spot {
-  const [, kind, id = "", view = ""] = router.path.split("/");
-  return { kind: kind as Kind, id: decodeURIComponent(id), view };
+  const [, kind = "", id = "", view = ""] = router.path.split("/");
+  if (KINDS.includes(kind as Kind)) last = { kind: kind as Kind, id: decoded(id), view };
+  return last;
 }
 
 export const placeKey = ({ kind, id }: Omit<Spot, "view">): string[] => ["place", kind, id];

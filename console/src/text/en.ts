@@ -137,6 +137,9 @@ export const en = {
     goOn: (waiting: number) => (waiting ? `Go on: ${count.format(waiting)} new` : "Go on"),
     fresh: (n: number) => `${count.format(n)} new`,
     toNewest: "To the newest",
+    notify: "Notify me",
+    notifyDenied:
+      "Your browser shows no notifications of this address: allow them in what it has set for it.",
     none: {
       channels: "Nothing has been posted yet. What is posted shows up here at once.",
       bots: "Nothing has been sent yet. What is sent shows up here at once.",
