@@ -4,6 +4,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { Browser, focused, same, signIn, until } from "./browser.mjs";
 import { copyAndClose, create, options, row, scripts, shot, sideways } from "./given.mjs";
+import { many } from "./many.mjs";
 import { notices } from "./notices.mjs";
 import { places } from "./places.mjs";
 import { request } from "./request.mjs";
@@ -86,6 +87,7 @@ async function hostileCard(browser, page, say) {
 }
 
 const scenarios = {
+  ...many,
   ...notices,
   ...places,
   ...request,

@@ -167,6 +167,11 @@ def test_a_channel_is_watched(ring, name, ada):
     visit(ring, "channel", email=ada.email, channel=name, endpoint=ring.channel_url(name), token=token, card=CARD)
 
 
+def test_ten_thousand_messages_are_read_without_a_jump(ring, name, ada):
+    channel = ring.channel(name, ada)
+    print(visit(ring, "many", email=ada.email, channel=channel["id"], endpoint=ring.channel_url(name), token=ring.token(ada)["token"]))
+
+
 def test_a_process_that_is_killed_is_shown(ring, ada):
     ring.ctl("user", "edit", ada.email, "--role", "owner")
     visit(ring, "health", email=ada.email, pid=ring.pid("extension-0"))

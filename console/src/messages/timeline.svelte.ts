@@ -3,7 +3,7 @@ import { Refusal } from "../api/client";
 import type { Arrived } from "./live.svelte";
 import { listMessages, type Message, type Target } from "./messages";
 
-const PAGE = 60;
+const PAGE = 100;
 const FIND = 50;
 const OVERLAP = 1000; // so many of the newest may be told twice
 

@@ -1,0 +1,109 @@
+// A channel of 10,000 messages: read from its end to its beginning, it does not jump, and it stays light and smooth.
+import { same, signIn } from "./browser.mjs";
+import { options } from "./given.mjs";
+
+const HEAP = 10 * 1024 * 1024;
+const TRIES = 6; // the machine does something else at times, and so does the browser
+
+/** Posts "message FIRST" to before "message LAST", so many at a time. */
+async function fill(first, last, atATime) {
+  let next = first;
+  const send = async () => {
+    while (next < last) {
+      const text = `message ${next++}`;
+      const answer = await fetch(options.endpoint, {
+        method: "POST",
+        headers: { Authorization: `Bearer ${options.token}`, "Content-Type": "application/json" },
+        body: JSON.stringify({ text }),
+      });
+      if (!answer.ok) throw new Error(await answer.text());
+    }
+  };
+  await Promise.all(Array.from({ length: atATime }, send));
+}
+
+/** Reads back to the beginning; what is in view when older ones come stands where it stood. How far it moved at most. */
+const readBack = (page) =>
+  page.getByRole("region", { name: "Messages" }).evaluate(async (box) => {
+    const frame = () => new Promise((go) => requestAnimationFrame(go));
+    const top = box.getBoundingClientRect().top;
+    const numberOf = (one) => Number(/message (\d+)/.exec(one.textContent)?.[1] ?? NaN);
+    const inView = () =>
+      [...box.querySelectorAll("article")].filter((one) => one.getBoundingClientRect().top >= top);
+    const placeOf = (number) =>
+      inView()
+        .find((one) => numberOf(one) === number)
+        ?.getBoundingClientRect().top;
+    const seen = { pages: 0, jump: 0, lost: 0, first: NaN };
+    for (;;) {
+      box.scrollTo(0, 100);
+      await frame();
+      await frame();
+      const anchor = numberOf(inView()[0]);
+      const before = placeOf(anchor);
+      const height = box.scrollHeight;
+      for (const end = performance.now() + 20_000; box.scrollHeight <= height; await frame()) {
+        if (box.scrollTop > 100 && box.scrollHeight === height) break;
+        if (performance.now() < end && !box.textContent.match(/message 0\D/)) continue;
+        seen.first = Math.min(...[...box.querySelectorAll("article")].map(numberOf));
+        return seen;
+      }
+      await frame();
+      await frame();
+      const after = placeOf(anchor);
+      if (after === undefined) seen.lost++;
+      else seen.jump = Math.max(seen.jump, Math.abs(after - before));
+      seen.pages++;
+    }
+  });
+
+/** How many frames of 3 s took longer than 34 ms, while the list is scrolled through. */
+const lateFrames = (page) =>
+  page.getByRole("region", { name: "Messages" }).evaluate(async (box) => {
+    let late = 0;
+    const begin = await new Promise((go) => requestAnimationFrame(go));
+    for (let last = begin; last - begin < 3000;) {
+      box.scrollBy(0, 60);
+      const now = await new Promise((go) => requestAnimationFrame(go));
+      if (now - last > 34) late++;
+      last = now;
+    }
+    return late;
+  });
+
+/** The heap once all garbage is gone, in bytes. */
+async function heap(page) {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("HeapProfiler.enable");
+  await devtools.send("HeapProfiler.collectGarbage");
+  const { usedSize } = await devtools.send("Runtime.getHeapUsage");
+  await devtools.detach();
+  return usedSize;
+}
+
+export const many = {
+  async many(browser) {
+    let time = Date.now();
+    const lap = () => -(time - (time = Date.now()));
+    await fill(0, 1, 1);
+    await fill(1, 9_980, 32);
+    await fill(9_980, 10_000, 1);
+    console.log("filled in ms", lap());
+    const page = await browser.visit();
+    await signIn(page, options);
+    await page.goto(`${browser.url}/#/channels/${options.channel}`);
+    await page.getByText("Live", { exact: true }).waitFor();
+    await page.getByText("message 9999", { exact: true }).waitFor();
+    const seen = await readBack(page);
+    console.log("read back", seen, lap());
+    same([seen.jump, seen.lost, seen.first], [0, 0, 0], "jumps, lost anchors and the first message");
+    const late = [];
+    do late.push(await lateFrames(page));
+    while (late.at(-1) > 1 && late.length < TRIES);
+    console.log("late frames", late, lap());
+    if (late.at(-1) > 1) throw new Error(`not smooth: frames over 34 ms in 3 s: ${late}`);
+    const used = await heap(page);
+    console.log("heap", used, lap());
+    if (used > HEAP) throw new Error(`the heap: ${used}`);
+  },
+};
