@@ -3,6 +3,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { Browser, focused, same, signIn, until } from "./browser.mjs";
+import { deliveries } from "./deliveries.mjs";
 import { copyAndClose, create, options, row, scripts, shot, sideways } from "./given.mjs";
 import { many } from "./many.mjs";
 import { notices } from "./notices.mjs";
@@ -91,6 +92,7 @@ const scenarios = {
   ...notices,
   ...places,
   ...request,
+  ...deliveries,
   ...senders,
 
   // Wrong password, second factor, the pages' names, sign out.

@@ -1,0 +1,153 @@
+// What the pages of deliveries ask for: those of a bot, or of one app of an extension.
+import { api, bodyOf } from "../api/client";
+import type { components } from "../api/schema";
+import type { Page } from "../parts/paged.svelte";
+import type { Environment, Spot } from "../places/places";
+import { router } from "../router.svelte";
+import { own } from "../text/deliveries";
+
+type Schemas = components["schemas"];
+export type Delivery = Schemas["Delivery"];
+export type Attempt = Schemas["AttemptShown"];
+export type Shown = Schemas["DeliveryShown"];
+export type Event = Schemas["Event"];
+export type Standing = Schemas["ReplayStanding"];
+export type Outcome = Schemas["Outcome"];
+
+export interface Where {
+  kind: "bots" | "extensions";
+  id: string;
+  environment?: Environment;
+}
+
+/** The bot, or the app of the extension, that the address names. */
+export function whereOf({ kind, id }: Spot): Where {
+  if (kind !== "extensions") return { kind: "bots", id };
+  const environment = router.query.get("environment") === "marketplace" ? "marketplace" : "sandbox";
+  return { kind, id, environment };
+}
+
+export const PAGE = 50;
+export const FILTERS = ["state", "outcome", "status", "q", "from", "to"] as const;
+export type Filter = Partial<Record<(typeof FILTERS)[number], string>>;
+
+export function filterOf(query: URLSearchParams): Filter {
+  const found: Filter = {};
+  for (const name of FILTERS) {
+    const value = query.get(name);
+    if (value) found[name] = value;
+  }
+  return found;
+}
+
+/** The head of a list: why the handler is not called, and what the next call waits for. */
+export interface Head {
+  disabled: string | null;
+  waits: string | null;
+  turn: number | null;
+  scanned: number;
+}
+
+type Query = NonNullable<
+  import("../api/schema").paths["/bots/{target}/deliveries"]["get"]["parameters"]["query"]
+>;
+
+export async function listDeliveries(
+  where: Where,
+  filter: Filter,
+  after: string | undefined,
+  head: (head: Head) => void,
+): Promise<Page<Delivery>> {
+  const { status, ...rest } = filter;
+  const query = {
+    ...rest,
+    ...(status && { status: Number(status) }),
+    ...(after && { after: Number(after) }),
+    ...(!filter.q && { bodies: false }), // what is looked for stands in them
+    limit: PAGE,
+  } as Query;
+  const path = { target: where.id };
+  const { environment } = where;
+  const got = environment
+    ? await bodyOf(
+        api.GET("/extensions/{target}/deliveries", { params: { path, query: { ...query, environment } } }),
+      )
+    : await bodyOf(api.GET("/bots/{target}/deliveries", { params: { path, query } }));
+  head(got);
+  return { rows: got.deliveries, next: got.next === null ? null : String(got.next) };
+}
+
+export function showDelivery({ id, environment }: Where, number: number): Promise<Shown> {
+  const path = { target: id, number };
+  return environment
+    ? bodyOf(
+        api.GET("/extensions/{target}/deliveries/{number}", { params: { path, query: { environment } } }),
+      )
+    : bodyOf(api.GET("/bots/{target}/deliveries/{number}", { params: { path } }));
+}
+
+export async function retry({ id, environment }: Where, number: number): Promise<void> {
+  const path = { target: id };
+  const query = { id: String(number) };
+  if (environment)
+    await bodyOf(
+      api.POST("/extensions/{target}/deliveries/retry", {
+        params: { path, query: { ...query, environment } },
+      }),
+    );
+  else await bodyOf(api.POST("/bots/{target}/deliveries/retry", { params: { path, query } }));
+}
+
+interface Replay {
+  from?: string;
+  to?: string;
+  rate?: number;
+  dry_run: boolean;
+}
+
+export function replay({ id, environment }: Where, of: Replay): Promise<Schemas["Replaying"]> {
+  const path = { target: id };
+  return environment
+    ? bodyOf(
+        api.POST("/extensions/{target}/deliveries/replay", {
+          params: { path, query: { ...of, environment } },
+        }),
+      )
+    : bodyOf(api.POST("/bots/{target}/deliveries/replay", { params: { path, query: of } }));
+}
+
+export function standing({ id, environment }: Where): Promise<Standing> {
+  const path = { target: id };
+  return environment
+    ? bodyOf(api.GET("/extensions/{target}/deliveries/replay", { params: { path, query: { environment } } }))
+    : bodyOf(api.GET("/bots/{target}/deliveries/replay", { params: { path } }));
+}
+
+export function stopReplay({ id, environment }: Where): Promise<Standing> {
+  const path = { target: id };
+  return environment
+    ? bodyOf(
+        api.DELETE("/extensions/{target}/deliveries/replay", { params: { path, query: { environment } } }),
+      )
+    : bodyOf(api.DELETE("/bots/{target}/deliveries/replay", { params: { path } }));
+}
+
+/** How an attempt ended, in words; ADDRESS: what was not to be called. */
+export function outcomeOf(
+  one: { outcome: string; status: number | null } | undefined,
+  address?: string | null,
+): string {
+  if (!one) return "";
+  if (one.outcome === "answered" && one.status) return own.answered(one.status);
+  if (one.outcome === "forbidden_address" && address) return own.refusedAddress(address);
+  return own.outcome[one.outcome] ?? one.outcome;
+}
+
+/** What is written in a field of datetime-local, in this place's time, as Postern takes it; and back. */
+export const toTime = (local: string): string =>
+  local ? new Date(local).toISOString().replace(/\.\d+Z$/, "Z") : "";
+export function toLocal(time: string): string {
+  const at = new Date(time);
+  if (!time || Number.isNaN(at.getTime())) return "";
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}

@@ -1,0 +1,1 @@
+export { deliveries as own } from "./en.deliveries";

@@ -1,0 +1,1 @@
+export { handlers as own } from "./en.handlers";
