@@ -1,11 +1,14 @@
 /* Reading the audit; nothing writes it but the changes themselves. */
 #include "authd/directory/audit.h"
-#include "authd/manage/task.h"
+#include "authd/manage/page.h"
 #include "common/base/clock.h"
 
 #include <string.h>
 
 enum { ROWS_BYTES = 512 << 10, LAST_MOST = 1000, OP_NAME_MOST = 64 };
+
+/* For the cursor: by its direction. */
+static const char *const s_lists[] = {"audit_list created asc", "audit_list created desc"};
 
 /* What is asked for: rows from one number on in one direction, and which of them. */
 typedef struct {
@@ -71,13 +74,34 @@ static error_code_t s_time(task_t *task, const char *name, uint64_t fallback, ui
     return ERROR_none;
 }
 
-/* Where to begin: after a number, or so many from the end; or before a number, downward. */
+/* The argument NAME, a cursor or a row's number; what *at is without it stays. */
+static error_code_t s_place(task_t *task, const char *name, asked_t *asked)
+{
+    const json_t *value = json_object_get(task->args, name);
+    if (json_is_integer(value))
+        asked->at = (uint64_t)json_integer_value(value);
+    if (!json_is_string(value) ||
+        cursor_read_number(slice_of(s_lists[asked->down]), task_text(task, name), &asked->at))
+        return ERROR_none;
+    return task_because(task,
+                        task_field(task, ERROR_invalid_param, name,
+                                   "must be the next that this list gave, in the same order."),
+                        REASON_shape);
+}
+
+/* Where to begin: behind a place, or so many from the end. A number is that of a row: after is for
+ * the order asc, before for desc. */
 static error_code_t s_begin(task_t *task, asked_t *asked)
 {
     slice_t order = task_text(task, "order");
     uint64_t last = task_uint(task, "last", 0), newest = audit_last(task->view);
     asked->down = slice_is(order, "desc");
-    asked->at = asked->down ? task_uint(task, "before", newest + 1) : task_uint(task, "after", 0);
+    asked->at = asked->down ? newest + 1 : 0;
+    error_code_t code = s_place(task, "after", asked);
+    if (code == ERROR_none)
+        code = s_place(task, "before", asked);
+    if (code != ERROR_none)
+        return code;
     if (asked->down && asked->at > newest + 1)
         asked->at = newest + 1;
     if (order.len && !asked->down && !slice_is(order, "asc"))
@@ -86,8 +110,10 @@ static error_code_t s_begin(task_t *task, asked_t *asked)
                             REASON_shape);
     if (json_object_get(task->args, "before") && !asked->down)
         return task_field(task, ERROR_invalid_param, "before", "is for the order desc.");
-    if (json_object_get(task->args, "after") && asked->down)
-        return task_field(task, ERROR_invalid_param, "after", "is for the order asc.");
+    if (json_is_integer(json_object_get(task->args, "after")) && asked->down)
+        return task_field(task, ERROR_invalid_param, "after", "a number is for the order asc.");
+    if (json_object_get(task->args, "after") && json_object_get(task->args, "before"))
+        return task_field(task, ERROR_invalid_param, "before", "give either before or after.");
     if (last && (asked->down || json_object_get(task->args, "after")))
         return task_field(task, ERROR_invalid_param, "last", "give either last or after.");
     if (last)
@@ -142,6 +168,7 @@ static error_code_t s_list(task_t *task)
     uint64_t limit = task_uint(task, "limit", PAGE_ROWS);
     unsigned skipped = 0;
     size_t bytes = 0;
+    char next[CURSOR_TEXT];
     error_code_t code = s_asked(task, &asked);
     if (code != ERROR_none)
         return code;
@@ -156,8 +183,10 @@ static error_code_t s_list(task_t *task)
             json_array_append_new(rows, s_json(task, &row));
         more = s_next(task, &asked, &row);
     }
-    task->result = json_pack("{s:o, s:o}", "rows", rows, "next",
-                             more ? json_integer((json_int_t)asked.at) : json_null());
+    if (more)
+        cursor_write_number(slice_of(s_lists[asked.down]), asked.at, next);
+    task->result =
+        json_pack("{s:o, s:o}", "rows", rows, "next", more ? json_string(next) : json_null());
     return ERROR_none;
 }
 
@@ -165,10 +194,10 @@ const task_row_t manage_audit[] = {
     {OP_audit_list,
      s_list,
      {{"limit", FIELD_UINT, false, 1, PAGE_MOST},
-      {"after", FIELD_UINT, false, 0, INT64_MAX},
+      {"after", FIELD_PLACE, false, 0, CURSOR_TEXT - 1},
       {"last", FIELD_UINT, false, 1, LAST_MOST},
       {"order", FIELD_TEXT, false, 1, 8},
-      {"before", FIELD_UINT, false, 1, INT64_MAX},
+      {"before", FIELD_PLACE, false, 1, CURSOR_TEXT - 1},
       {"who", FIELD_TEXT, false, 1, TASK_REFERENCE},
       {"op", FIELD_TEXT, false, 1, OP_NAME_MOST},
       {"object", FIELD_TEXT, false, 1, TASK_REFERENCE},

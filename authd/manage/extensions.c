@@ -108,19 +108,22 @@ static error_code_t s_list(task_t *task)
     filter_t filter;
     error_code_t code = filter_begin(&filter, task);
     if (code == ERROR_none)
-        code = page_begin(&page, task);
+        code = page_begin(&page, task, "extensions", PAGE_BY_NAME);
     if (code != ERROR_none)
         return code;
-    for (bool more = s_next(task, page_after(&page), &extension); more;
-         more = s_next(task, &extension.id, &extension)) {
-        bool archived = extension.archived_ms != 0;
-        if (filter_fits(&filter, archived, &extension.owner, extension.name)
-                ? !page_add(&page, &extension.id, s_json(task, &extension, false))
-                : !page_skip(&page, &extension.id))
-            break;
-    }
-    page_end(&page, task, "extensions");
-    return ERROR_none;
+    do
+        for (bool more = s_next(task, page_after(&page), &extension); more;
+             more = s_next(task, &extension.id, &extension)) {
+            page_key_t key = {extension.name, 0};
+            bool archived = extension.archived_ms != 0;
+            if (filter_fits(&filter, archived, &extension.owner, extension.name)
+                    ? page_wants(&page, &extension.id, &key) &&
+                          !page_add(&page, &extension.id, s_json(task, &extension, false))
+                    : !page_skip(&page, &extension.id))
+                break;
+        }
+    while (page_again(&page));
+    return page_end(&page, task);
 }
 
 static error_code_t s_find(task_t *task, extension_t *extension)

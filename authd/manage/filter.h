@@ -3,14 +3,10 @@
 #ifndef POSTERN_AUTHD_MANAGE_FILTER_H
 #define POSTERN_AUTHD_MANAGE_FILTER_H
 
-#include "authd/manage/task.h"
+#include "authd/manage/page.h"
 
 /* The fields of a page that is searched by name; and these with the filters. */
-#define PAGE_Q                                                                                     \
-    TASK_Q, {"limit", FIELD_UINT, false, 1, PAGE_MOST},                                            \
-    {                                                                                              \
-        "after", FIELD_TEXT, false, 36, 36                                                         \
-    }
+#define PAGE_Q TASK_Q, PAGE_FIELDS
 #define FILTER_FIELDS                                                                              \
     PAGE_Q, {"owner", FIELD_TEXT, false, 1, TASK_REFERENCE},                                       \
     {                                                                                              \

@@ -2,6 +2,7 @@
 #include "workers/format/formats.h"
 #include "authd/directory/kept_formats.h"
 #include "authd/manage/format_refuse.h"
+#include "authd/manage/page.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -89,15 +90,19 @@ static error_code_t s_list(task_t *task)
 {
     page_t page;
     kept_format_t format;
-    error_code_t code = page_begin(&page, task);
+    error_code_t code = page_begin(&page, task, "formats", PAGE_BY_NAME);
     if (code != ERROR_none)
         return code;
-    for (bool more = kept_formats_next(task->view, page_after(&page), &format); more;
-         more = kept_formats_next(task->view, &format.id, &format))
-        if (!page_add(&page, &format.id, s_json(&format)))
-            break;
-    page_end(&page, task, "formats");
-    return ERROR_none;
+    do
+        for (bool more = kept_formats_next(task->view, page_after(&page), &format); more;
+             more = kept_formats_next(task->view, &format.id, &format)) {
+            page_key_t key = {format.name, 0};
+            if (page_wants(&page, &format.id, &key) &&
+                !page_add(&page, &format.id, s_json(&format)))
+                break;
+        }
+    while (page_again(&page));
+    return page_end(&page, task);
 }
 
 static error_code_t s_show(task_t *task)
@@ -145,7 +150,7 @@ static error_code_t s_delete(task_t *task)
 
 const task_row_t manage_formats[] = {
     {OP_format_create, s_create, {TEXT}},
-    {OP_format_list, s_list, TASK_PAGE},
+    {OP_format_list, s_list, {PAGE_FIELDS}},
     {OP_format_show, s_show, {{0}}},
     {OP_format_edit, s_edit, {TEXT}},
     {OP_format_delete, s_delete, {{0}}},

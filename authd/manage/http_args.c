@@ -54,7 +54,7 @@ static json_t *s_value(const field_t *field, slice_t text)
         number = text.data[i] >= '0' && text.data[i] <= '9';
         value = value * 10 + (text.data[i] - '0');
     }
-    if (field && field->type == FIELD_UINT && number)
+    if (field && (field->type == FIELD_UINT || field->type == FIELD_PLACE) && number)
         return json_integer(value);
     if (field && field->type == FIELD_BOOL && (slice_is(text, "true") || slice_is(text, "false")))
         return json_boolean(slice_is(text, "true"));

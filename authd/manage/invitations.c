@@ -3,6 +3,7 @@
 #include "authd/directory/invitations.h"
 #include "authd/directory/sessions.h"
 #include "authd/manage/attempt.h"
+#include "authd/manage/page.h"
 #include "authd/manage/rights.h"
 #include "authd/manage/session_begin.h"
 
@@ -130,17 +131,21 @@ static error_code_t s_list(task_t *task)
 {
     page_t page;
     invitation_t invitation;
-    error_code_t code = page_begin(&page, task);
+    error_code_t code = page_begin(&page, task, "invitations", PAGE_BY_EMAIL);
     if (code != ERROR_none)
         return code;
-    for (bool more = invitations_next(task->view, page_after(&page), &invitation); more;
-         more = invitations_next(task->view, &invitation.id, &invitation))
-        if (task->now_ms < invitation.ends_ms
-                ? !page_add(&page, &invitation.id, s_json(task, &invitation))
-                : !page_skip(&page, &invitation.id))
-            break;
-    page_end(&page, task, "invitations");
-    return ERROR_none;
+    do
+        for (bool more = invitations_next(task->view, page_after(&page), &invitation); more;
+             more = invitations_next(task->view, &invitation.id, &invitation)) {
+            page_key_t key = {invitation.email, 0};
+            if (task->now_ms < invitation.ends_ms
+                    ? page_wants(&page, &invitation.id, &key) &&
+                          !page_add(&page, &invitation.id, s_json(task, &invitation))
+                    : !page_skip(&page, &invitation.id))
+                break;
+        }
+    while (page_again(&page));
+    return page_end(&page, task);
 }
 
 static error_code_t s_revoke(task_t *task)
@@ -350,7 +355,7 @@ const task_row_t manage_invitations[] = {
       {"role", FIELD_TEXT, false, 1, 16},
       {"sign_in", FIELD_BOOL, false, 0, 0},
       {"expires_in", FIELD_UINT, false, ENDS_LEAST_S, ENDS_MOST_S}}},
-    {OP_invitation_list, s_list, TASK_PAGE},
+    {OP_invitation_list, s_list, {PAGE_FIELDS}},
     {OP_invitation_revoke, s_revoke, {{0}}},
     {OP_invitation_accept,
      s_accept,

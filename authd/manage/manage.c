@@ -307,6 +307,7 @@ static error_code_t s_begin(manage_t *self, pending_t *pending, const manage_req
 {
     task_t *task = &pending->task;
     const op_t *op = pending->op = op_find(request->op);
+    task->op = request->op;
     const task_row_t *row = pending->row = s_find_row(request->op, &task->of);
     pending->stage = s_find_stage(request->op);
     if (op && !op_manages(op))

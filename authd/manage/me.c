@@ -4,6 +4,7 @@
 #include "authd/directory/places.h"
 #include "authd/directory/tokens.h"
 #include "authd/manage/known.h"
+#include "authd/manage/page.h"
 #include "authd/manage/rights.h"
 #include "authd/manage/session_begin.h"
 #include "authd/manage/token_args.h"

@@ -1,6 +1,6 @@
 /* Operations on management tokens. */
 #include "authd/directory/mtokens.h"
-#include "authd/manage/task.h"
+#include "authd/manage/page.h"
 #include "common/base/secret.h"
 
 #include <string.h>
@@ -59,15 +59,19 @@ static error_code_t s_list(task_t *task)
     mtoken_t token;
     error_code_t code = task_user(task, task->target, "target", &user);
     if (code == ERROR_none)
-        code = page_begin(&page, task);
+        code = page_begin(&page, task, "tokens", PAGE_BY_NAME | PAGE_BY_LAST_USED);
     if (code != ERROR_none)
         return code;
-    for (bool more = mtokens_next(task->view, &user.id, page_after(&page), &token); more;
-         more = mtokens_next(task->view, &user.id, &token.id, &token))
-        if (!page_add(&page, &token.id, s_json(task, &token)))
-            break;
-    page_end(&page, task, "tokens");
-    return ERROR_none;
+    do
+        for (bool more = mtokens_next(task->view, &user.id, page_after(&page), &token); more;
+             more = mtokens_next(task->view, &user.id, &token.id, &token)) {
+            page_key_t key = {token.name, token.used_ms};
+            if (page_wants(&page, &token.id, &key) &&
+                !page_add(&page, &token.id, s_json(task, &token)))
+                break;
+        }
+    while (page_again(&page));
+    return page_end(&page, task);
 }
 
 static error_code_t s_delete(task_t *task)
@@ -88,7 +92,7 @@ const task_row_t manage_mtokens[] = {
      s_create,
      {{"name", FIELD_TEXT, false, 1, MTOKEN_NAME_MOST},
       {"expires_in", FIELD_UINT, false, 0, LIFE_MOST}}},
-    {OP_management_token_list, s_list, TASK_PAGE},
+    {OP_management_token_list, s_list, {PAGE_FIELDS}},
     {OP_management_token_delete, s_delete, {{0}}},
     {0},
 };

@@ -1,6 +1,7 @@
 /* Operations on outlets. */
 #include "authd/directory/outlets.h"
 #include "authd/directory/table.h"
+#include "authd/manage/page.h"
 #include "authd/manage/reach.h"
 #include "authd/manage/secret.h"
 #include "common/base/http_url.h"
@@ -180,18 +181,22 @@ static error_code_t s_list(task_t *task)
     page_t page;
     place_t channel;
     outlet_t outlet;
-    error_code_t code = page_begin(&page, task);
-    if (code != ERROR_none)
-        return code;
     if (!places_find(task->view, PLACE_CHANNEL, task->target, &channel))
         return task_gone(task, ERROR_unknown_channel, NULL);
+    error_code_t code = page_begin(&page, task, "outlets", PAGE_BY_NAME);
+    if (code != ERROR_none)
+        return code;
     const uuid_t7 of = channel.id;
-    for (bool more = outlets_next_of(task->view, &of, page_after(&page), &outlet); more;
-         more = outlets_next_of(task->view, &of, &outlet.id, &outlet))
-        if (!page_add(&page, &outlet.id, s_json(task, &outlet)))
-            break;
-    page_end(&page, task, "outlets");
-    return ERROR_none;
+    do
+        for (bool more = outlets_next_of(task->view, &of, page_after(&page), &outlet); more;
+             more = outlets_next_of(task->view, &of, &outlet.id, &outlet)) {
+            page_key_t key = {outlet.name, 0};
+            if (page_wants(&page, &outlet.id, &key) &&
+                !page_add(&page, &outlet.id, s_json(task, &outlet)))
+                break;
+        }
+    while (page_again(&page));
+    return page_end(&page, task);
 }
 
 static error_code_t s_find(task_t *task, outlet_t *outlet)
@@ -269,7 +274,7 @@ static error_code_t s_delete(task_t *task)
 
 const task_row_t manage_outlets[] = {
     {OP_outlet_create, s_create, {{"kind", FIELD_TEXT, true, 1, HANDLER_OUTLET}, TAKEN}},
-    {OP_outlet_list, s_list, TASK_PAGE},
+    {OP_outlet_list, s_list, {PAGE_FIELDS}},
     {OP_outlet_show, s_show, {{0}}},
     {OP_outlet_edit, s_edit, {TAKEN}},
     {OP_outlet_rotate, s_rotate, {{"overlap", FIELD_UINT, false, 0, SECRET_OVERLAP_MOST_S}}},

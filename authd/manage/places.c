@@ -146,17 +146,21 @@ static error_code_t s_list(task_t *task)
     filter_t filter;
     error_code_t code = filter_begin(&filter, task);
     if (code == ERROR_none)
-        code = page_begin(&page, task);
+        code = page_begin(&page, task, s_words[task->of].nouns, PAGE_BY_NAME);
     if (code != ERROR_none)
         return code;
-    for (bool more = s_next(task, page_after(&page), &place); more;
-         more = s_next(task, &place.id, &place)) {
-        bool fits = filter_fits(&filter, place.archived_ms != 0, &place.owner, place.name);
-        if (fits ? !page_add(&page, &place.id, s_json(task, &place)) : !page_skip(&page, &place.id))
-            break;
-    }
-    page_end(&page, task, s_words[task->of].nouns);
-    return ERROR_none;
+    do
+        for (bool more = s_next(task, page_after(&page), &place); more;
+             more = s_next(task, &place.id, &place)) {
+            page_key_t key = {place.name, 0};
+            if (filter_fits(&filter, place.archived_ms != 0, &place.owner, place.name)
+                    ? page_wants(&page, &place.id, &key) &&
+                          !page_add(&page, &place.id, s_json(task, &place))
+                    : !page_skip(&page, &place.id))
+                break;
+        }
+    while (page_again(&page));
+    return page_end(&page, task);
 }
 
 static error_code_t s_show(task_t *task)
@@ -177,19 +181,23 @@ static error_code_t s_list_people(task_t *task)
     uuid_t7 id;
     error_code_t code = s_find(task, false, &place);
     if (code == ERROR_none)
-        code = page_begin(&page, task);
+        code = page_begin(&page, task, s_words[task->of].people, PAGE_BY_NAME | PAGE_BY_EMAIL);
     if (code != ERROR_none)
         return code;
     page.plain = true;
-    for (bool more = place_next(task->view, task->of, &place.id, page_after(&page), &id); more;
-         more = place_next(task->view, task->of, &place.id, &id, &id)) {
-        bool fits = users_get(task->view, &id, &user) && user.deleted_ms == 0 &&
-                    (task_q(task, user.name) || task_q(task, user.email));
-        if (fits ? !page_add(&page, &id, task_json_person(&user)) : !page_skip(&page, &id))
-            break;
-    }
-    page_end(&page, task, s_words[task->of].people);
-    return ERROR_none;
+    do
+        for (bool more = place_next(task->view, task->of, &place.id, page_after(&page), &id); more;
+             more = place_next(task->view, task->of, &place.id, &id, &id)) {
+            bool fits = users_get(task->view, &id, &user) && user.deleted_ms == 0 &&
+                        (task_q(task, user.name) || task_q(task, user.email));
+            page_key_t key = page_key_of_user(&page, &user);
+            if (fits
+                    ? page_wants(&page, &id, &key) && !page_add(&page, &id, task_json_person(&user))
+                    : !page_skip(&page, &id))
+                break;
+        }
+    while (page_again(&page));
+    return page_end(&page, task);
 }
 
 static error_code_t s_delete(task_t *task)

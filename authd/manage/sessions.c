@@ -2,6 +2,7 @@
 #include "authd/directory/sessions.h"
 #include "authd/accounts/totp.h"
 #include "authd/manage/attempt.h"
+#include "authd/manage/page.h"
 #include "authd/manage/session_begin.h"
 #include "common/base/secret.h"
 #include "common/monitor/monitor.h"
@@ -233,19 +234,28 @@ static error_code_t s_now(task_t *task)
 
 static error_code_t s_list(task_t *task)
 {
+    page_t page;
     user_t user;
     session_t session;
     uint64_t idle_ms = task->accounts->idle_ms;
     error_code_t code = task_user(task, task->target, "target", &user);
+    if (code == ERROR_none)
+        code = page_begin(&page, task, "sessions", PAGE_BY_LAST_USED);
     if (code != ERROR_none)
         return code;
-    json_t *rows = json_array();
-    for (bool more = sessions_next(task->view, &user.id, NULL, &session); more;
-         more = sessions_next(task->view, &user.id, &session.id, &session))
-        if (session_is_live(&session, idle_ms, task->now_ms))
-            json_array_append_new(rows, session_json(&session, idle_ms));
-    task->result = json_pack("{s:o}", "sessions", rows);
-    return ERROR_none;
+    page.plain = true;
+    do
+        for (bool more = sessions_next(task->view, &user.id, page_after(&page), &session); more;
+             more = sessions_next(task->view, &user.id, &session.id, &session)) {
+            page_key_t key = {.used_ms = session.used_ms};
+            if (session_is_live(&session, idle_ms, task->now_ms)
+                    ? page_wants(&page, &session.id, &key) &&
+                          !page_add(&page, &session.id, session_json(&session, idle_ms))
+                    : !page_skip(&page, &session.id))
+                break;
+        }
+    while (page_again(&page));
+    return page_end(&page, task);
 }
 
 static error_code_t s_revoke(task_t *task)
@@ -285,7 +295,7 @@ const task_row_t manage_sessions[] = {
     {OP_logout, s_logout, {{"session", FIELD_TEXT, true, 1, TASK_REFERENCE}}},
     {OP_session_show, s_show, {{"session", FIELD_TEXT, true, 1, TASK_REFERENCE}}},
     {OP_session_now, s_now, {{"session", FIELD_TEXT, false, 1, TASK_REFERENCE}}},
-    {OP_session_list, s_list, {{0}}},
+    {OP_session_list, s_list, {PAGE_FIELDS}},
     {OP_session_revoke, s_revoke, {{0}}},
     {OP_session_end, s_end_all, {{0}}},
     {0},

@@ -1,10 +1,10 @@
 /* Operations on sources. */
 #include "authd/directory/sources.h"
 #include "authd/directory/tokens.h"
+#include "authd/manage/page.h"
 #include "authd/manage/source_json.h"
 #include "authd/manage/source_secret.h"
 #include "authd/manage/source_target.h"
-#include "authd/manage/task.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -166,16 +166,21 @@ static error_code_t s_list(task_t *task)
 {
     page_t page;
     source_t source;
-    error_code_t code = page_begin(&page, task);
+    error_code_t code = page_begin(&page, task, "sources", PAGE_BY_NAME);
     if (code != ERROR_none)
         return code;
-    for (bool more = sources_next(task->view, page_after(&page), &source); more;
-         more = sources_next(task->view, &source.id, &source))
-        if (s_is_seen(task, &source) ? !page_add(&page, &source.id, source_json(task, &source))
-                                     : !page_skip(&page, &source.id))
-            break;
-    page_end(&page, task, "sources");
-    return ERROR_none;
+    do
+        for (bool more = sources_next(task->view, page_after(&page), &source); more;
+             more = sources_next(task->view, &source.id, &source)) {
+            page_key_t key = {source.name, 0};
+            if (s_is_seen(task, &source)
+                    ? page_wants(&page, &source.id, &key) &&
+                          !page_add(&page, &source.id, source_json(task, &source))
+                    : !page_skip(&page, &source.id))
+                break;
+        }
+    while (page_again(&page));
+    return page_end(&page, task);
 }
 
 static error_code_t s_show(task_t *task)
@@ -268,7 +273,7 @@ const task_row_t manage_sources[] = {
     {OP_source_create, s_create, {{"kind", FIELD_TEXT, true, 1, 16}, {"to", FIELD_TEXT, true, 1, TASK_REFERENCE},
                                   {"environment", FIELD_TEXT, false, 1, 16},
                                   {"scheme", FIELD_LINES, false, 0, SOURCE_SCHEME}, SECRET, TAKEN}},
-    {OP_source_list, s_list, TASK_PAGE},
+    {OP_source_list, s_list, {PAGE_FIELDS}},
     {OP_source_show, s_show, {{0}}},
     {OP_source_edit, s_edit, {TAKEN}},
     {OP_source_rotate, s_rotate, {SECRET, {"overlap", FIELD_UINT, false, 0, OVERLAP_MOST_S}}},

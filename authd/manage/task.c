@@ -1,6 +1,5 @@
 #include "authd/manage/task.h"
 
-#include "authd/manage/etag.h"
 #include "common/base/clock.h"
 #include "common/base/secret.h"
 #include "common/base/url.h"
@@ -11,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-enum { PAGE_BYTES = 512 << 10 };
 
 static void s_say(task_t *task, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
@@ -229,48 +226,4 @@ json_t *task_json_person(const user_t *user)
 {
     return json_pack("{s:o, s:o, s:o}", "id", task_json_id(&user->id), "name",
                      task_json_text(user->name), "email", task_json_text(user->email));
-}
-
-error_code_t page_begin(page_t *self, task_t *task)
-{
-    slice_t after = task_text(task, "after");
-    *self = (page_t){.limit = task_uint(task, "limit", PAGE_ROWS), .from_start = after.len == 0};
-    if (after.len && uuid_parse(after.data, after.len, &self->after) != 0)
-        return task_field(task, ERROR_invalid_param, "after", "not what a list gave as next.");
-    self->rows = json_array();
-    return ERROR_none;
-}
-
-bool page_add(page_t *self, const uuid_t7 *id, json_t *row)
-{
-    if (!self->plain)
-        etag_add(row);
-    size_t bytes = json_dumpb(row, NULL, 0, JSON_COMPACT) + 1;
-    if (json_array_size(self->rows) >= self->limit || self->bytes + bytes > PAGE_BYTES) {
-        json_decref(row);
-        self->more = true;
-        return false;
-    }
-    json_array_append_new(self->rows, row);
-    self->bytes += bytes;
-    self->last = *id;
-    return true;
-}
-
-bool page_skip(page_t *self, const uuid_t7 *id)
-{
-    self->last = *id;
-    self->more = ++self->skipped == PAGE_SKIPS;
-    return !self->more;
-}
-
-const uuid_t7 *page_after(const page_t *self)
-{
-    return self->from_start ? NULL : &self->after;
-}
-
-void page_end(page_t *self, task_t *task, const char *key)
-{
-    task->result = json_pack("{s:o, s:o}", key, self->rows, "next",
-                             self->more ? task_json_id(&self->last) : json_null());
 }

@@ -17,6 +17,7 @@ enum { TASK_HANDLED = 8 /* most handlers that one operation changes: a channel's
 
 typedef struct {
     view_t *view;
+    unsigned op;          /* of ops.def */
     unsigned of;          /* which of the nouns that a function serves: of its table, in manage.c */
     bool knows;           /* known.h has looked at the names */
     slice_t target;       /* of the path; empty when it has none */
@@ -52,7 +53,8 @@ typedef enum {
     FIELD_LINES, /* the same, but it may have several lines, and tabs */
     FIELD_UINT,
     FIELD_BOOL,
-    FIELD_LIST, /* of texts, min to max: how many */
+    FIELD_LIST,  /* of texts, min to max: how many */
+    FIELD_PLACE, /* a cursor, of at most max bytes, or the number from min on that it was before */
 } field_type_t;
 
 typedef struct {
@@ -66,8 +68,6 @@ enum {
     TASK_FIELDS = 16,
     TASK_PEOPLE = 1000,
     TASK_REFERENCE = 128,
-    PAGE_ROWS = 100,
-    PAGE_MOST = 1000
 };
 
 typedef struct {
@@ -108,14 +108,6 @@ error_code_t task_read(task_t *task, const manage_request_t *request, const op_t
 #define TASK_Q                                                                                     \
     {                                                                                              \
         "q", FIELD_TEXT, false, 1, TASK_REFERENCE                                                  \
-    }
-
-#define TASK_PAGE                                                                                  \
-    {                                                                                              \
-        {"limit", FIELD_UINT, false, 1, PAGE_MOST},                                                \
-        {                                                                                          \
-            "after", FIELD_TEXT, false, 36, 36                                                     \
-        }                                                                                          \
     }
 
 /* Sets the message; NULL: the table's own. Returns CODE. */
@@ -178,26 +170,5 @@ json_t *task_json_user(const user_t *user); /* as docs/API.md has it */
 bool task_q(const task_t *task, slice_t text);
 /* A person as lists of people have it. */
 json_t *task_json_person(const user_t *user);
-
-/* A page of a list: {KEY: [...], "next": id or null}. begin reads limit and after (0, or an error);
- * add takes ROW, whose id is ID, and is false when the page is full: then ROW is not on it. skip
- * passes over what is not shown, and is false when so much was that the page has to end, or the
- * loop would stand still for others. */
-enum { PAGE_SKIPS = 2000 };
-typedef struct {
-    json_t *rows;
-    uint64_t limit;
-    size_t bytes;
-    uuid_t7 after, last;
-    unsigned skipped;
-    bool from_start, more;
-    bool plain; /* set after begin: its rows are no objects that are edited, and get no etag */
-} page_t;
-error_code_t page_begin(page_t *self, task_t *task);
-bool page_add(page_t *self, const uuid_t7 *id, json_t *row);
-bool page_skip(page_t *self, const uuid_t7 *id);
-/* Where to go on after; NULL: at the start. */
-const uuid_t7 *page_after(const page_t *self);
-void page_end(page_t *self, task_t *task, const char *key);
 
 #endif

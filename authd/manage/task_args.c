@@ -79,6 +79,14 @@ static error_code_t s_check_field(task_t *task, const field_t *field)
         return ERROR_none;
     case FIELD_LIST:
         return s_check_list(task, field, value);
+    case FIELD_PLACE:
+        if (!s_is_text(value, 1, field->max, false) &&
+            (!json_is_integer(value) || json_integer_value(value) < (json_int_t)field->min))
+            return task_because(task,
+                                task_field(task, ERROR_invalid_param, field->name,
+                                           "must be the next of the page before."),
+                                REASON_shape);
+        return ERROR_none;
     }
     return ERROR_internal;
 }

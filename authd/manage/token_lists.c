@@ -1,6 +1,6 @@
 /* Webhook tokens as they are looked at: one, its use, a user's, everybody's. */
 #include "authd/directory/token_targets.h"
-#include "authd/manage/task.h"
+#include "authd/manage/page.h"
 #include "authd/manage/token_json.h"
 
 enum { ENDS_MOST_S = 10 * 366 * 86400, UNUSED_MOST = 3660 };
@@ -60,6 +60,14 @@ static error_code_t s_use(task_t *task)
     return ERROR_none;
 }
 
+static page_key_t s_key(task_t *task, const page_t *page, const token_t *token)
+{
+    token_use_t use = {0};
+    if (page->by == PAGE_BY_LAST_USED)
+        tokens_use(task->view, &token->id, &use);
+    return (page_key_t){token->name, use.last_ms};
+}
+
 static error_code_t s_list(task_t *task)
 {
     page_t page;
@@ -67,15 +75,19 @@ static error_code_t s_list(task_t *task)
     token_t token;
     error_code_t code = task_user(task, task->target, "target", &user);
     if (code == ERROR_none)
-        code = page_begin(&page, task);
+        code = page_begin(&page, task, "tokens", PAGE_BY_NAME | PAGE_BY_LAST_USED);
     if (code != ERROR_none)
         return code;
-    for (bool more = tokens_next(task->view, &user.id, page_after(&page), &token); more;
-         more = tokens_next(task->view, &user.id, &token.id, &token))
-        if (!page_add(&page, &token.id, token_json_whole(task, &token)))
-            break;
-    page_end(&page, task, "tokens");
-    return ERROR_none;
+    do
+        for (bool more = tokens_next(task->view, &user.id, page_after(&page), &token); more;
+             more = tokens_next(task->view, &user.id, &token.id, &token)) {
+            page_key_t key = s_key(task, &page, &token);
+            if (page_wants(&page, &token.id, &key) &&
+                !page_add(&page, &token.id, token_json_whole(task, &token)))
+                break;
+        }
+    while (page_again(&page));
+    return page_end(&page, task);
 }
 
 /* Whether the token has not been used for so many days, nor made within them. */
@@ -127,43 +139,49 @@ static bool s_fits(task_t *task, const token_t *token, const asked_t *asked)
            (!asked->unused_days || s_is_unused(task, token, asked->unused_days));
 }
 
+/* With its user, who is not part of the token's etag. */
+static bool s_add(task_t *task, page_t *page, const token_t *token)
+{
+    user_t user;
+    json_t *row = token_json_whole(task, token);
+    if (!page_add(page, &token->id, row))
+        return false;
+    if (users_get(task->view, &token->user, &user))
+        json_object_set_new(row, "user", task_json_user(&user));
+    return true;
+}
+
 /* Of everybody's, the oldest first. */
 static error_code_t s_list_all(task_t *task)
 {
     page_t page;
     token_t token;
-    user_t user;
     asked_t asked;
     error_code_t code = s_asked(task, &asked);
     if (code == ERROR_none)
-        code = page_begin(&page, task);
+        code = page_begin(&page, task, "tokens", PAGE_BY_NAME | PAGE_BY_LAST_USED);
     if (code != ERROR_none)
         return code;
-    for (bool more = tokens_next_of_all(task->view, page_after(&page), &token); more;
-         more = tokens_next_of_all(task->view, &token.id, &token)) {
-        if (!s_fits(task, &token, &asked)) {
-            if (!page_skip(&page, &token.id))
+    do
+        for (bool more = tokens_next_of_all(task->view, page_after(&page), &token); more;
+             more = tokens_next_of_all(task->view, &token.id, &token)) {
+            page_key_t key = s_key(task, &page, &token);
+            if (s_fits(task, &token, &asked)
+                    ? page_wants(&page, &token.id, &key) && !s_add(task, &page, &token)
+                    : !page_skip(&page, &token.id))
                 break;
-            continue;
         }
-        json_t *row = token_json_whole(task, &token);
-        if (!page_add(&page, &token.id, row))
-            break;
-        if (users_get(task->view, &token.user, &user)) /* not part of the token's etag */
-            json_object_set_new(row, "user", task_json_user(&user));
-    }
-    page_end(&page, task, "tokens");
-    return ERROR_none;
+    while (page_again(&page));
+    return page_end(&page, task);
 }
 
 const task_row_t manage_token_lists[] = {
     {OP_token_show, s_show, {{0}}},
     {OP_token_use, s_use, {{0}}},
-    {OP_token_list, s_list, TASK_PAGE},
+    {OP_token_list, s_list, {PAGE_FIELDS}},
     {OP_token_list_all,
      s_list_all,
-     {{"limit", FIELD_UINT, false, 1, PAGE_MOST},
-      {"after", FIELD_TEXT, false, 36, 36},
+     {PAGE_FIELDS,
       {"ends_within", FIELD_UINT, false, 1, ENDS_MOST_S},
       {"user", FIELD_TEXT, false, 1, TASK_REFERENCE},
       {"state", FIELD_TEXT, false, 1, 16},

@@ -110,6 +110,16 @@ static json_t *s_listed(task_t *task, const user_t *user)
     return all;
 }
 
+static page_key_t s_key(task_t *task, const page_t *page, const user_t *user)
+{
+    login_t login = {.last_ms = 0};
+    page_key_t key = page_key_of_user(page, user);
+    if (page->by == PAGE_BY_LAST_LOGIN)
+        logins_get(task->view, &user->id, &login);
+    key.used_ms = login.last_ms;
+    return key;
+}
+
 static error_code_t s_list(task_t *task)
 {
     page_t page;
@@ -117,18 +127,25 @@ static error_code_t s_list(task_t *task)
     bool active, deactivated;
     error_code_t code = s_states(task, &active, &deactivated);
     if (code == ERROR_none)
-        code = page_begin(&page, task);
+        code = page_begin(&page, task, task->of ? "accounts" : "users",
+                          PAGE_BY_NAME |
+                              (task->of ? PAGE_BY_ACCOUNT : PAGE_BY_EMAIL | PAGE_BY_LAST_LOGIN));
     if (code != ERROR_none)
         return code;
-    for (bool more = s_next(task, page_after(&page), &user); more;
-         more = s_next(task, &user.id, &user)) {
-        bool shown = user.service == (bool)task->of && (user.deleted_ms ? deactivated : active) &&
-                     (task_q(task, user.name) || task_q(task, user.email));
-        if (shown ? !page_add(&page, &user.id, s_listed(task, &user)) : !page_skip(&page, &user.id))
-            break;
-    }
-    page_end(&page, task, task->of ? "accounts" : "users");
-    return ERROR_none;
+    do
+        for (bool more = s_next(task, page_after(&page), &user); more;
+             more = s_next(task, &user.id, &user)) {
+            page_key_t key = s_key(task, &page, &user);
+            bool shown = user.service == (bool)task->of &&
+                         (user.deleted_ms ? deactivated : active) &&
+                         (task_q(task, user.name) || task_q(task, user.email));
+            if (shown ? page_wants(&page, &user.id, &key) &&
+                            !page_add(&page, &user.id, s_listed(task, &user))
+                      : !page_skip(&page, &user.id))
+                break;
+        }
+    while (page_again(&page));
+    return page_end(&page, task);
 }
 
 static error_code_t s_show(task_t *task)

@@ -1,5 +1,6 @@
 /* A page of a list as JSON lines, to who asks for that: a row a line, and where it goes on in a
  * header. */
+#include "common/base/cursor.h"
 #include "gateway/ring/encoding.h"
 #include "gateway/ring/reply_head.h"
 
@@ -14,7 +15,7 @@
 NAME(next, "X-Next");
 NAME(vary, "Vary");
 
-enum { CURSOR_MOST = 64 };
+enum { CURSOR_MOST = CURSOR_TEXT };
 
 static bool s_is_wanted(const h2o_req_t *req)
 {

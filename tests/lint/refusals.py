@@ -92,7 +92,7 @@ MORE = {
 
 # What comes with a code in details, beside its reasons: names of the schema Details.
 DETAILS = {
-    "invalid_param": "field reason min max line",
+    "invalid_param": "field reason min max line allowed limit",
     "invalid_message": "field", "invalid_json": "field",
     "conflict": "field reason limit successor ends",
     "token_limit": "field limit", "quota_reached": "limit",

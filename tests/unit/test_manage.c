@@ -1,3 +1,4 @@
+#include "common/base/cursor.h"
 #include "tests/unit/desk.h"
 
 #include "authd/directory/audit.h"
@@ -298,20 +299,21 @@ static void the_audit_comes_in_pages(void **state)
 {
     desk_t *self = *state;
     enum { ROWS = 25 };
-    char body[96];
+    char body[256];
     for (unsigned i = 0; i < ROWS; i++) {
         snprintf(body, sizeof body, "{\"email\":\"user%u@example.org\"}", i);
         desk_done(self, OP_user_create, "", body);
     }
-    json_int_t after = 0, seen = 0;
+    json_int_t seen = 0;
+    char after[CURSOR_TEXT + 2] = "0"; /* at first as the number of a row */
     for (bool more = true; more;) {
-        snprintf(body, sizeof body, "{\"limit\":10,\"after\":%lld}", (long long)after);
+        snprintf(body, sizeof body, "{\"limit\":10,\"after\":%s}", after);
         json_t *page = desk_do(self, OP_audit_list, "", body), *row;
         size_t i;
         json_array_foreach (json_object_get(page, "rows"), i, row)
             assert_int_equal(json_integer_value(json_object_get(row, "number")), ++seen);
-        more = json_is_integer(json_object_get(page, "next"));
-        after = json_integer_value(json_object_get(page, "next"));
+        more = json_is_string(json_object_get(page, "next"));
+        snprintf(after, sizeof after, "\"%s\"", more ? desk_text(page, "next") : "");
         json_decref(page);
     }
     assert_int_equal(seen, ROWS);
