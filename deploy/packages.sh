@@ -16,7 +16,7 @@ packages() {
         python3-msgpack python3-yaml python3-jsonschema python3-cryptography curl:curl chromium:chromium fonts-dejavu-core \
         ca-certificates nodejs:node npm:npm strace:strace valgrind:valgrind util-linux procps iproute2 \
         systemd:systemd-analyze slowhttptest:slowhttptest prometheus:promtool haproxy nghttp2-client:h2load \
-        openssl:openssl groff-base:groff zsh:zsh fish:fish postgresql-15 \
+        openssl:openssl mypy:mypy groff-base:groff zsh:zsh fish:fish postgresql-15 \
         prometheus-alertmanager:prometheus-alertmanager apprise:apprise netdata-core:netdata netdata-plugins-bash ;;
     test) echo git:git "$(packages clang)" "$(packages format)" "$(packages system)" \
         "$(packages peers)" ;;

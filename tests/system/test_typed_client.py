@@ -3,7 +3,9 @@ in strict mode, and does what a page does against the running system."""
 
 import json
 import pathlib
+import shutil
 import subprocess
+import sys
 
 import pytest
 import yaml
@@ -83,3 +85,52 @@ def test_what_is_wrong_does_not_compile(document, tmp_path):
     assert done.returncode == 1, done.stdout + done.stderr
     for number, (line, says) in enumerate(WRONG, right.count("\n") + 1):
         assert any(f"client.ts:{number}: " in found and says in found for found in done.stdout.splitlines()), (line, done.stdout)
+
+
+PYTHON = ("me_show", "channel_create", "channel_list", "token_create", "token_use", "people_list", "session_list", "audit_list")
+
+
+@pytest.fixture(scope="module")
+def python_client(document, tmp_path_factory):
+    """The directory of a client in Python with its types, made by quicktype, which mypy finds strictly right."""
+    if not shutil.which("mypy"):
+        pytest.skip("needs mypy")
+    place = tmp_path_factory.mktemp("python_client")
+    (place / "document.json").write_text(json.dumps(of_listener(document, "admin")))
+    made = subprocess.run(["node", COMPAT / "python_types.mjs", place / "document.json", place / "api.py", *PYTHON],
+                          capture_output=True, text=True, timeout=240, check=False)
+    assert made.returncode == 0, made.stdout + made.stderr
+    for name in ("typed_admin.py", "mypy.ini"):
+        shutil.copy(COMPAT / name, place)
+    assert strictly(place) == []
+    return place
+
+
+def strictly(place):
+    """What mypy finds, a line each."""
+    found = subprocess.run(["mypy", "--config-file", "mypy.ini", "--no-error-summary", "typed_admin.py"], cwd=place,
+                           capture_output=True, text=True, timeout=240, check=False)
+    return (found.stdout + found.stderr).splitlines()
+
+
+def test_a_script_in_python(ring, python_client):
+    email = "python-owner@example.org"
+    ring.ctl("user", "create", email, "--role", "owner")
+    lines = f"http://127.0.0.1:{ring.admin_port}/api/v2", ring.management_token(email)
+    ran = subprocess.run([sys.executable, "-B", "typed_admin.py"], cwd=python_client, input="\n".join(lines), capture_output=True,
+                         text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert json.loads(ran.stdout) == {
+        "role": "owner", "names": ["python_c", "python_b", "python_a"], "post_only": True, "hours": 24, "people": [email],
+        "endpoint": ring.settings["public.url"] + "/api/v2/channelsbyname/python_c/incoming",
+        "taken": ["conflict", {"field": "name", "reason": "taken"}], "forged": ["invalid_param", {"field": "after", "reason": "shape"}],
+        "unsorted": {"field": "sort", "reason": "shape", "allowed": ["created", "name"]}, "sessions": [0, None], "op": "channel_create"}
+
+
+def test_what_is_wrong_in_python_is_found(python_client):
+    client = python_client / "typed_admin.py"
+    right = client.read_text()
+    client.write_text(right.replace("me.role.value", "me.rloe.value").replace("len(use.hours)", "use.hours.total"))
+    found = strictly(python_client)
+    client.write_text(right)
+    assert [word for word in ('"rloe"', '"total"') if not any(word in line for line in found)] == [], found
