@@ -18,6 +18,7 @@ packages() {
         systemd:systemd-analyze slowhttptest:slowhttptest prometheus:promtool haproxy nghttp2-client:h2load \
         openssl:openssl mypy:mypy groff-base:groff zsh:zsh fish:fish postgresql-15 \
         prometheus-alertmanager:prometheus-alertmanager apprise:apprise netdata-core:netdata netdata-plugins-bash ;;
+    pictures) echo "$(packages system)" fonts-noto-color-emoji ;;
     test) echo git:git "$(packages clang)" "$(packages format)" "$(packages system)" \
         "$(packages peers)" ;;
     deb) echo "$(packages build)" build-essential dpkg-dev debhelper git:git lintian ;;

@@ -1,6 +1,6 @@
 // What a person does with channels, bots and extensions beside reading them.
 import { focused, same, signIn, until } from "./browser.mjs";
-import { copyAndClose, create, options, shot, sideways } from "./given.mjs";
+import { copyAndClose, create, options, sideways } from "./given.mjs";
 
 const heading = (page, name, more = {}) => page.getByRole("heading", { name, exact: true, ...more });
 
@@ -115,7 +115,6 @@ export const places = {
       for (const end of ends) await endpoint(page, end, name, token);
       await browser.check(page, `${title}, connectors`);
     }
-    await shot(page, "connectors");
     await page.setViewportSize({ width: 360, height: 740 });
     same(await sideways(page), 0, "pixels to the side");
   },
@@ -135,7 +134,6 @@ export const places = {
     await heading(page, options.made, { level: 1 }).waitFor();
     await page.getByRole("link", { name: "Members" }).click();
     await people(browser, page);
-    await shot(page, "members");
     await page.setViewportSize({ width: 360, height: 740 });
     same(await sideways(page), 0, "pixels to the side of the members");
     await page.getByRole("link", { name: "Profile" }).click();

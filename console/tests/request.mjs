@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { connect } from "node:net";
 import { promisify } from "node:util";
 import { same, signIn, until } from "./browser.mjs";
-import { options, scripts, shot, sideways } from "./given.mjs";
+import { options, scripts, sideways } from "./given.mjs";
 
 const run = promisify(execFile);
 
@@ -96,7 +96,6 @@ export const request = {
     await page.getByText("still").click();
     await page.getByText("<img src=x").first().waitFor();
     await browser.check(page, "request");
-    await shot(page, "request");
     same(await copied(page, "Copy: Body"), text, "the body");
     const weight = await scripts(page);
     if (weight < 1000 || weight > 110 * 1024) throw new Error(`too heavy: ${weight}`);

@@ -5,8 +5,10 @@ import { promisify } from "node:util";
 import { Browser, focused, same, signIn, until } from "./browser.mjs";
 import { deliveries } from "./deliveries.mjs";
 import { copyAndClose, create, options, row, scripts, shot, sideways } from "./given.mjs";
+import { hostile } from "./hostile.mjs";
 import { many } from "./many.mjs";
 import { notices } from "./notices.mjs";
+import { pictures } from "./pictures.mjs";
 import { places } from "./places.mjs";
 import { request } from "./request.mjs";
 import { senders } from "./senders.mjs";
@@ -50,12 +52,12 @@ async function scrolledBack(page, say) {
 /** A message is found, and shown among the others. */
 async function found(browser, page) {
   await page.getByRole("heading", { level: 1 }).press("/");
-  await page.keyboard.type("message 77");
+  await page.keyboard.type("message 30");
   await page.getByText(/^1 message found in \d+ messages/).waitFor();
   await browser.check(page, "found");
   await page.getByRole("link", { name: "Among the others" }).click();
-  await list(page).getByText("message 77", { exact: true }).waitFor();
-  await list(page).getByText("message 78", { exact: true }).waitFor();
+  await list(page).getByText("message 30", { exact: true }).waitFor();
+  await list(page).getByText("message 31", { exact: true }).waitFor();
   await page.getByRole("button", { name: "To the newest" }).click();
   await list(page).getByText("while paused").waitFor();
 }
@@ -65,7 +67,6 @@ async function hostileCard(browser, page, say) {
   await say(options.card);
   await list(page).getByText("slide 12").waitFor();
   await browser.check(page, "every slide");
-  await shot(page, "channel");
   await page.getByRole("button", { name: "Copy: Key" }).click();
   same(
     await page.evaluate(() => navigator.clipboard.readText()),
@@ -75,7 +76,6 @@ async function hostileCard(browser, page, say) {
   await page.setViewportSize({ width: 360, height: 740 });
   await page.waitForTimeout(100);
   same(await sideways(page), 0, "pixels to the side");
-  await shot(page, "channel-phone");
   same(
     await page.evaluate(() => [
       document.querySelectorAll("main :is(img, script, iframe, b, [onerror], a[href^='javascript' i])")
@@ -88,8 +88,10 @@ async function hostileCard(browser, page, say) {
 }
 
 const scenarios = {
+  ...hostile,
   ...many,
   ...notices,
+  ...pictures,
   ...places,
   ...request,
   ...deliveries,
@@ -328,7 +330,6 @@ const scenarios = {
     if (weight < 1000 || weight > 110 * 1024) throw new Error(`too heavy: ${weight}`);
     await browser.check(page, "health");
     await page.getByRole("heading", { level: 1 }).scrollIntoViewIfNeeded();
-    await shot(page, "health");
     process.kill(options.pid, "SIGSTOP");
     try {
       await sentence.getByText("extension-0 stands still").waitFor();
@@ -336,7 +337,6 @@ const scenarios = {
       await browser.check(page, "health of one that stands still");
       await page.setViewportSize({ width: 360, height: 740 });
       same(await sideways(page), 0, "pixels to the side");
-      await shot(page, "health-phone");
     } finally {
       process.kill(options.pid, "SIGKILL");
     }
@@ -436,7 +436,6 @@ const scenarios = {
     await page.getByRole("alertdialog").waitFor();
     same(await sideways(page), 0, "pixels to the side of the dialog");
     await page.keyboard.press("Escape");
-    await shot(page, "phone");
     browser.meant = /trusted-types-sink Element innerHTML\|<b>x|requires 'TrustedHTML'/;
     let thrown = "";
     await page

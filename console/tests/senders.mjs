@@ -1,6 +1,6 @@
 // What a person does with the senders of a channel or a bot, and with their formats.
 import { same, signIn, until } from "./browser.mjs";
-import { options, scripts, shot, sideways } from "./given.mjs";
+import { options, scripts, sideways } from "./given.mjs";
 
 const result = (page) =>
   page
@@ -41,7 +41,6 @@ async function address(browser, page) {
     "what has arrived",
   );
   await browser.check(page, "a sender");
-  await shot(page, "sender");
 }
 
 /** A caught event by a template that is changed, wrong and right, and kept. */

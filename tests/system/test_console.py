@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from answering import Answering
 from harness import postern
 from test_logins import GOOD, totp
 
@@ -69,6 +70,13 @@ def visit(ring, scenario, **more):
                           input=json.dumps(given), timeout=240 * postern.SLOW, env=environment())
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+@pytest.fixture(scope="module")
+def ring():
+    """Whose handlers may be on this machine."""
+    with postern.Ring(settings={"delivery.allow": "127.0.0.0/8"}) as made:
+        yield made.up()
 
 
 @pytest.fixture
@@ -189,6 +197,20 @@ def test_the_second_of_two_tabs_is_told_who_won(ring, ada):
     visit(ring, "two_tabs", email=ada.email)
 
 
+def test_hostile_texts_and_answers_are_inert(ring, name, ada):
+    page = "<h1>Bad Gateway</h1><img src=x onerror=window.hit=1><script>window.hit=1</script>"
+    person = f"<b>{name}</b> {NAMES[0]} \u202etxt.exe " + "x" * 100
+    email = name + "-hostile@example.org"
+    ring.manage("user_create", email=email, name=person)
+    title = NAMES[2] + NAMES[1] + "y" * 100
+    bot = ring.manage("bot_create", name=name, owner=ada.email, subscribers=[email])
+    ring.manage("bot_edit", name, display_name=title, description="<b>z</b>" + "z" * 1900, picture="https://example.org/%3Cscript%3E")
+    assert ring.post(ring.url(f"/api/v2/bots/{name}/message", ring.token(ada)["token"]), {"text": "x" * 5000}).ok
+    with Answering(lambda *_: (200, {"html": page})) as handler:
+        ring.ctl("bot", "handler", "set", name, handler.url, "--wait", 8)
+        visit(ring, "hostile_places", email=ada.email, bot=bot["id"], title=title, person=person)
+
+
 def test_hostile_names_are_inert(ring, ada):
     for name in NAMES:
         ring.manage("token_create", ada.email, name=name)
@@ -202,3 +224,33 @@ def test_all_of_it_by_keyboard(ring, ada):
 def test_the_pages_are_light(ring, name, ada):
     ring.channel(name, ada)
     visit(ring, "weight", email=ada.email, channel=name)
+
+
+# --- Pictures
+
+
+def incoming(ring, channel, token, sender, case):
+    """An event of SENDER's, as it is among the cases of its format."""
+    path = postern.ROOT / "formats" / sender / "cases" / case
+    headers = path.with_suffix(".headers")
+    lines = headers.read_text().splitlines() if headers.exists() else []
+    answer = ring.post(ring.url(f"/api/v2/channelsbyname/{channel}/incoming/{sender}", token), path.read_bytes(),
+                       headers={"Content-Type": "application/json"} | dict(line.split(": ", 1) for line in lines))
+    assert answer.ok, answer.text
+
+
+@pytest.mark.skipif(not SHOTS, reason="makes pictures: ./dev pictures")
+def test_pictures_of_the_pages(ring):
+    grace, bob, *_ = [ring.user(name, token=False) for name in ("grace", "bob", "carol")]
+    ring.ctl("user", "password", grace.email, input=GOOD + "\n")
+    ring.ctl("user", "edit", grace.email, "--role", "owner")
+    token = ring.token(grace)["token"]
+    channel, bot = ring.channel("operations", grace, [bob]), ring.bot("deploys", grace, [bob])
+    for sender, case in (("github", "push.json"), ("grafana", "firing_two.json"), ("alertmanager", "firing_and_resolved.json")):
+        incoming(ring, "operations", token, sender, case)
+    card = {"text": "*build 42* of `main` is live", "bot": {"name": "Deploys"}, "card": {"title": "Release 4.2", "theme": "prompt"},
+            "buttons": [{"label": "Open", "type": "+", "action": {"type": "open.url", "data": {"web": "https://example.org/"}}}],
+            "slides": [{"type": "percentage_chart", "title": "Tests", "data": [{"label": "passed", "value": 412}, {"label": "failed", "value": 3}]}]}
+    assert ring.post(ring.channel_url("operations", token), card).ok
+    assert ring.post(ring.bot_url("deploys", token, stage="live"), {"build": 42, "commit": {"id": "6113728", "by": "ada"}, "steps": ["test", "push", "roll"]}).ok
+    visit(ring, "pictures", email=grace.email, channel=channel["id"], bot=bot["id"])
