@@ -3,7 +3,8 @@ import { same, signIn } from "./browser.mjs";
 import { options } from "./given.mjs";
 
 const HEAP = 10 * 1024 * 1024;
-const TRIES = 6; // the machine does something else at times, and so does the browser
+const TRIES = 4; // the machine does something else at times, and so does the browser
+const CPU_MS = 8; // of a frame, where the machine is too busy to tell by the clock
 
 /** Posts "message FIRST" to before "message LAST", so many at a time. */
 async function fill(first, last, atATime) {
@@ -57,19 +58,49 @@ const readBack = (page) =>
     }
   });
 
-/** How many frames of 3 s took longer than 34 ms, while the list is scrolled through. */
-const lateFrames = (page) =>
-  page.getByRole("region", { name: "Messages" }).evaluate(async (box) => {
-    let late = 0;
+/** How many frames of 3 s took longer than 34 ms, while what LOCATOR finds is scrolled; and how many there were. */
+const frames = (locator) =>
+  locator.evaluate(async (box) => {
+    const seen = { late: 0, all: 0 };
     const begin = await new Promise((go) => requestAnimationFrame(go));
-    for (let last = begin; last - begin < 3000;) {
+    for (let last = begin; last - begin < 3000; seen.all++) {
       box.scrollBy(0, 60);
       const now = await new Promise((go) => requestAnimationFrame(go));
-      if (now - last > 34) late++;
+      if (now - last > 34) seen.late++;
       last = now;
     }
-    return late;
+    return seen;
   });
+
+/** The same with how long the page has computed for a frame, in ms of its thread. */
+async function framesAndCpu(page, locator) {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Performance.enable", { timeDomain: "threadTicks" });
+  const task = async () => {
+    const { metrics } = await devtools.send("Performance.getMetrics");
+    return metrics.find(({ name }) => name === "TaskDuration").value * 1000;
+  };
+  const before = await task();
+  const seen = await frames(locator);
+  const cpu = ((await task()) - before) / seen.all;
+  await devtools.detach();
+  return { ...seen, cpu };
+}
+
+/** At most one late frame; where the machine is too busy for an empty page's frames, what a frame computes decides. */
+async function smooth(browser, page) {
+  const tries = [];
+  for (let i = 0; i < TRIES; i++) {
+    const seen = await framesAndCpu(page, page.getByRole("region", { name: "Messages" }));
+    tries.push(seen);
+    if (seen.late <= 1) return tries;
+    const empty = await browser.browser.newPage();
+    seen.empty = (await frames(empty.locator("body"))).late;
+    await empty.close();
+    if (seen.empty > 1 && seen.cpu < CPU_MS) return tries;
+  }
+  throw new Error(`not smooth: ${JSON.stringify(tries)}`);
+}
 
 /** The heap once all garbage is gone, in bytes. */
 async function heap(page) {
@@ -97,11 +128,7 @@ export const many = {
     const seen = await readBack(page);
     console.log("read back", seen, lap());
     same([seen.jump, seen.lost, seen.first], [0, 0, 0], "jumps, lost anchors and the first message");
-    const late = [];
-    do late.push(await lateFrames(page));
-    while (late.at(-1) > 1 && late.length < TRIES);
-    console.log("late frames", late, lap());
-    if (late.at(-1) > 1) throw new Error(`not smooth: frames over 34 ms in 3 s: ${late}`);
+    console.log("frames", await smooth(browser, page), lap());
     const used = await heap(page);
     console.log("heap", used, lap());
     if (used > HEAP) throw new Error(`the heap: ${used}`);

@@ -70,9 +70,9 @@ export const request = {
   async request(browser) {
     const page = await browser.visit();
     await signIn(page, options);
-    const send = async (body, type) => {
+    const send = async (method, body, type) => {
       const answer = await fetch(`${options.endpoint}?a=1&a=two%20words&b=%F0%9F%A6%89`, {
-        method: "PUT",
+        method,
         headers: {
           Authorization: `Bearer ${options.token}`,
           "Content-Type": type,
@@ -86,7 +86,7 @@ export const request = {
       deep: { er: { still: ["<img src=x onerror=window.hit=1>", 'it\'s "$HOME"\n🦉'] } },
       n: 1,
     });
-    await send(text, "application/json");
+    await send("PUT", text, "application/json");
     await page.goto(`${browser.url}/#/bots/${options.bot}`);
     await page.getByText("Live", { exact: true }).waitFor();
     await page.getByText("Event by PUT").click();
@@ -105,8 +105,8 @@ export const request = {
     await sentAgain(page, ["curl", "Python", "Node", "HTTP"]);
 
     await page.reload();
-    await send(Uint8Array.from([0, 255, 254, 10, 39, 64]), "application/octet-stream");
-    await page.getByRole("article").last().getByText("Event by PUT").click();
+    await send("POST", Uint8Array.from([0, 255, 254, 10, 39, 64]), "application/octet-stream");
+    await page.getByText("Event by POST").click();
     await page.getByText("000000  00 ff fe 0a 27 40").waitFor();
     await sentAgain(page, ["curl"]);
     await page.setViewportSize({ width: 360, height: 740 });
