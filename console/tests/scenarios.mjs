@@ -67,6 +67,11 @@ async function hostileCard(browser, page, say) {
   await say(options.card);
   await list(page).getByText("slide 12").waitFor();
   await browser.check(page, "every slide");
+  const table = list(page).getByRole("region").first();
+  await table.evaluate((box) => (box.scrollIntoView(), box.scrollTo(0, box.scrollHeight)));
+  await page.waitForTimeout(100);
+  await say({ text: "while a table is looked through" });
+  await page.getByRole("button", { name: "1 new" }).click();
   await page.getByRole("button", { name: "Copy: Key" }).click();
   same(
     await page.evaluate(() => navigator.clipboard.readText()),
