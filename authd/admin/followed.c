@@ -45,7 +45,7 @@ static bool s_number(const json_t *value, uint64_t *number)
 /* The parameters that say how much of it is asked for, and in what steps. */
 static bool s_is_step(const char *name)
 {
-    static const char *const steps[] = {"follow", "from", "before", "order", "limit"};
+    static const char *const steps[] = {"follow", "from", "before", "after", "order", "limit"};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         if (strcmp(steps[i], name) == 0)
             return true;
@@ -72,6 +72,8 @@ bool followed_place(const json_t *args, followed_page_t *page)
     page->backwards = order && strcmp(order, "desc") == 0;
     page->start = page->backwards ? UINT64_MAX : 0;
     const json_t *place = json_object_get(args, page->backwards ? "before" : "from");
+    if (!place && !json_object_get(args, "q")) /* of a search it goes back without order */
+        place = json_object_get(args, "after");
     return (!place || s_number(place, &page->start)) && s_narrowed(args, page->narrowed);
 }
 

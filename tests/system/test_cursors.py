@@ -10,23 +10,23 @@ DOCUMENT = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
 SEVERAL, PASSWORD = 5, "a hedge of words and a gap"
 
 
-def fill(ring):
-    """SEVERAL of each that is listed; {name: value} for the paths."""
-    owner = ring.user("cursor-owner", token=False)
+def fill(ring, name="cursor"):
+    """SEVERAL of each that is listed, of NAME: the owner and a channel with members."""
+    owner = ring.user(f"{name}-owner", token=False)
     ring.manage("user_edit", owner.email, role="owner")
     ring.manage("user_password", owner.email, password=PASSWORD)
-    people = [ring.manage("user_create", email=f"cursor{n}@example.org", name=f"{'eBaDc'[n]} cursor")["email"] for n in range(SEVERAL)]
-    channel = ring.manage("channel_create", name="cursors", owner=owner.email, members=people)
-    ring.manage("bot_create", name="cursors", owner=owner.email, subscribers=people)
+    people = [ring.manage("user_create", email=f"{name}{n}@example.org", name=f"{'eBaDc'[n]} {name}")["email"] for n in range(SEVERAL)]
+    channel = ring.manage("channel_create", name=f"{name}s", owner=owner.email, members=people)
+    ring.manage("bot_create", name=f"{name}s", owner=owner.email, subscribers=people)
     for n in range(SEVERAL):
-        ring.manage("service_create", account=f"cursor-{n}", name=f"{'eBaDc'[n]} account")
+        ring.manage("service_create", account=f"{name}-{n}", name=f"{'eBaDc'[n]} account")
         ring.manage("token_create", owner.email, name=f"{'eBaDc'[n]} token")
         ring.manage("management_token_create", owner.email, name=f"{'eBaDc'[n]} token")
-        ring.manage("user_invite", email=f"{'ebadc'[n]}.invited@example.org")
+        ring.manage("user_invite", email=f"{'ebadc'[n]}.{name}@example.org")
         for kind in ("channel", "bot", "extension"):
-            ring.manage(f"{kind}_create", name=f"{'ebadc'[n]}_cursor", owner=owner.email)
-        ring.manage("source_create", kind="channel", to="cursors", name=f"{'eBaDc'[n]} source", scheme="github")
-        ring.manage("outlet_create", "cursors", kind="generic", name=f"{'eBaDc'[n]} outlet", url="http://127.0.0.1:9/")
+            ring.manage(f"{kind}_create", name=f"{'ebadc'[n]}_{name}", owner=owner.email)
+        ring.manage("source_create", kind="channel", to=f"{name}s", name=f"{'eBaDc'[n]} source", scheme="github")
+        ring.manage("outlet_create", f"{name}s", kind="generic", name=f"{'eBaDc'[n]} outlet", url="http://127.0.0.1:9/")
     return owner, channel
 
 
@@ -184,3 +184,34 @@ def test_posternctl_goes_on_by_what_it_was_told(ring, lists):
     assert second["rows"][0]["number"] == 6
     lines = ring.ctl_run("audit", "export").stdout.splitlines()
     assert len(lines) == len(ring.ctl_run("audit", "export", "--after", "2").stdout.splitlines()) + 2
+
+
+def test_messages_and_deliveries_go_on_by_after_too(ring):
+    owner = ring.user("cursor-reader")
+    ring.channel("cursor_read", owner)
+    ring.bot("cursor_read", owner)
+    ring.manage("bot_handler_set", "cursor_read", url="http://127.0.0.1:9/")
+    token = ring.management_token(owner)
+    for n in range(SEVERAL):
+        for path, body in (("/channels/cursor_read/messages", {"text": f"cursor {n}"}), ("/bots/cursor_read/events", {"n": n}),
+                           ("/users/me/messages", {"text": f"cursor {n}"})):
+            assert ring.admin("POST", path, token, body).status_code == 200
+
+    def pages(path, key, **params):
+        rows, after = [], {}
+        while True:
+            page = ring.admin("GET", path, token, params={"limit": 2, **params, **after}).json()
+            rows += page[key]
+            if page["next"] is None:
+                return rows
+            after = {"after": page["next"]}
+    for path in ("/channels/cursor_read/messages", "/bots/cursor_read/messages", "/users/me/messages"):
+        up = [row["sequence"] for row in pages(path, "messages")]
+        assert up == list(range(1, SEVERAL + 1)), path
+        assert [row["sequence"] for row in pages(path, "messages", order="desc")] == up[::-1]
+    assert [row["sequence"] for row in pages("/channels/cursor_read/messages", "messages", q="cursor")] == [5, 4, 3, 2, 1]
+    rows = ring.wait(lambda: len(found := pages("/bots/cursor_read/deliveries", "deliveries")) == SEVERAL and found)
+    numbers = [row["number"] for row in rows]
+    assert numbers == sorted(numbers, reverse=True)
+    for path in ("/channels/cursor_read/messages", "/bots/cursor_read/deliveries"):
+        assert told(ring.admin("GET", f"{path}?after=forged", token).json(), "invalid_param")["field"] == "after"

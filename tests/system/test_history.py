@@ -55,6 +55,8 @@ def test_the_newest_come_first(full):
         assert sum(pages, []) == every[::-1]
         assert [len(rows) for rows in pages[:-1]] == [limit] * (len(pages) - 1)
         assert sum(walk(ring, ada, path, "from", limit=limit), []) == every
+        assert sum(walk(ring, ada, path, "after", limit=limit), []) == every
+        assert sum(walk(ring, ada, path, "after", order="desc", limit=limit), []) == every[::-1]
     assert page(ring, ada, path) == (every[:100], 101)  # as ever
 
 
@@ -66,7 +68,8 @@ def test_before_and_from_are_the_two_ends(full):
     assert page(ring, ada, path, order="desc", before=1) == ([], None)
     assert page(ring, ada, path, order="desc", before=10 ** 9, limit=1) == ([COUNT], COUNT)
     assert page(ring, ada, path, order="desc", **{"from": 10 ** 9}) == ([], None)
-    for query in ("order=newest", "order=", "before=0", "before=x", "before=-1"):
+    for query in ("order=newest", "order=", "before=0", "before=x", "before=-1", "after=x", "after=0", "after=3&from=3",
+                  "order=desc&after=3&before=3"):
         answer = ring.get(ring.url(f"{path}?{query}"), headers={"Authorization": f"Bearer {ada.token}"})
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_param"), query
 

@@ -70,8 +70,9 @@ def test_within_bounds(told):
     first = search(ring, ada, path, q="build", limit=1)
     assert [row["sequence"] for row in first["messages"]] == [5]
     assert (first["next"], first["scanned"], first["complete"]) == (5, 2, False)
-    rest = search(ring, ada, path, q="build", before=first["next"])
-    assert ([row["sequence"] for row in rest["messages"]], rest["scanned"]) == ([2, 1], 4)
+    for where in ("before", "after"):
+        rest = search(ring, ada, path, q="build", **{where: first["next"]})
+        assert ([row["sequence"] for row in rest["messages"]], rest["scanned"]) == ([2, 1], 4)
 
 
 def test_an_event_is_searched_in_its_body(ring, name):

@@ -58,6 +58,22 @@ static bool s_read_order(job_t *job)
     return !job->error;
 }
 
+/* The next of the page before, whichever way the pages go: those of a search end before it. */
+static bool s_read_after(job_t *job)
+{
+    slice_t text;
+    reading_t *reading = job->reading;
+    bool back = reading->look == history_look_newest || job_param(job, "q", &text);
+    uint64_t *place = back ? &reading->history.before : &reading->history.from;
+    if (!job_param(job, "after", &text))
+        return !job->error;
+    if (*place)
+        job_refuse_param(job, "after", "stands for from, or for before with order=desc: give one.");
+    else if (!history_digits(text, INT64_MAX, place))
+        job_refuse_param(job, "after", "must be the next of the page before.");
+    return !job->error;
+}
+
 /* How long a page that would be empty is held. */
 static bool s_read_wait(job_t *job)
 {
@@ -87,7 +103,7 @@ void history_prepare(job_t *job)
     int64_t now_ms = clock_wall_ms();
     uint64_t limit = 0;
     if (job_knows(job, s_known, sizeof s_known / sizeof *s_known) && s_read_numbers(job, &limit) &&
-        s_read_order(job) && s_read_wait(job) && history_read_view(job) &&
+        s_read_order(job) && s_read_after(job) && s_read_wait(job) && history_read_view(job) &&
         s_read_time(job, "since", now_ms, &reading->history.since_ms))
         s_read_time(job, "until", now_ms, &reading->history.until_ms);
     if (limit == 0)
