@@ -93,6 +93,9 @@ static void test_where_a_page_begins(void **state)
         {"{\"from\":\"7\",\"order\":\"asc\"}", true, false, 7},
         {"{\"order\":\"desc\"}", true, true, UINT64_MAX},
         {"{\"order\":\"desc\",\"before\":\"18446744073709551614\"}", true, true, UINT64_MAX - 1},
+        {"{\"after\":7}", true, false, 7},
+        {"{\"order\":\"desc\",\"after\":7}", true, true, 7},
+        {"{\"q\":\"word\",\"after\":7}", true, false, 0}, /* what lies before it */
         {"{\"from\":-1}", false, false, 0},
         {"{\"from\":\"seven\"}", false, false, 0},
         {"{\"from\":\"\"}", false, false, 0},
