@@ -5,8 +5,8 @@
  * What goes along: each target's sequences and the range of them, also where retention has emptied
  * it; times, ids and the public numbers of records; the ids and dedupe keys that were seen, with
  * the time they have left; deliveries, with their state, attempts and due times; what is kept of
- * handlers. What does not: the place of a record in the log, for which its public number stands,
- * and the journal's UUID.
+ * handlers, and what targets keep. What does not: the place of a record in the log, for which its
+ * public number stands, and the journal's UUID.
  *
  * Threading: one thread; the journals are open nowhere else, but for an export beside a worker,
  * which gives what was committed when it began. */
@@ -31,6 +31,7 @@ typedef enum {
     EXPORT_TARGET,
     EXPORT_HANDLER,
     EXPORT_HEALTH,
+    EXPORT_RETENTION,
     EXPORT_KINDS
 } export_kind_t;
 
@@ -55,7 +56,7 @@ typedef struct {
     journal_answer_t answer; /* KEY, RECORD: log has JOURNAL_NUMBER */
 
     journal_range_t range; /* TARGET */
-    slice_t bytes;         /* HANDLER, HEALTH */
+    slice_t bytes;         /* HANDLER, HEALTH, RETENTION */
 } journal_exported_t;
 
 /* The journal at PATH. NULL with the reason in err. */

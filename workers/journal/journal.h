@@ -199,7 +199,7 @@ typedef bool (*journal_each_fn)(void *arg, uint64_t log, const record_t *record)
 /* The sequences that a target has; first > last when it has none. Records that retention removed
  * lie below first. Of records that are not committed last covers no more than was read. */
 typedef struct {
-    uint64_t first, last;
+    uint64_t first, last, last_log; /* last_log: of a range alone; 0: below all that there are */
 } journal_range_t;
 void journal_read(journal_reader_t *self, const uuid_t7 *target, uint64_t from,
                   journal_range_t *range, journal_each_fn each, void *arg);

@@ -41,11 +41,12 @@ typedef struct {
 } outbox_attempt_t;
 
 typedef enum {
-    NOTE_OUTCOME, /* an item's attempt was made, or it ended without one */
-    NOTE_REVIVE,  /* an item is pending again and due at once, as if none had been made */
-    NOTE_HANDLER, /* the bytes that are kept for a target; none: forget it */
-    NOTE_HEALTH,  /* likewise, of how its handler fares; begins with a running time (8 bytes,
-                     little-endian) or 0, which a reshard moves on */
+    NOTE_OUTCOME,   /* an item's attempt was made, or it ended without one */
+    NOTE_REVIVE,    /* an item is pending again and due at once, as if none had been made */
+    NOTE_HANDLER,   /* the bytes that are kept for a target; none: forget it */
+    NOTE_RETENTION, /* likewise, of what it keeps (retention.h), which makes it */
+    NOTE_HEALTH,    /* likewise, of how its handler fares; begins with a running time (8 bytes,
+                       little-endian) or 0, which a reshard moves on */
 } note_kind_t;
 
 typedef struct {

@@ -138,12 +138,14 @@ static bool s_know_mark(span_t *self, journal_reader_t *reader, const row_t *row
 }
 
 /* Whether something behind KEY was removed, where the target has nothing, or FIRST, behind it. */
-static bool s_has_lost(span_t *self, journal_reader_t *reader, const seen_t *first,
-                       const mark_key_t *key)
+static bool s_has_lost(span_t *self, journal_reader_t *reader, const journal_range_t *range,
+                       const seen_t *first, const mark_key_t *key)
 {
     const shard_t *shard = &self->reading->shard;
     uint64_t removed = first->previous; /* a number that is not below that of what was removed */
-    if (!first->log) {
+    if (!first->log && range->last_log) {
+        removed = range->last_log;
+    } else if (!first->log) {
         seen_t oldest = s_at_log(self, reader, 1);
         removed = (oldest.log ? oldest.log : self->reading->held_at.tip) - 1;
     }
@@ -180,7 +182,7 @@ static void s_place_mark(span_t *self, journal_reader_t *reader, row_t *row,
     bool any = range->first <= range->last && range->last > 0;
     seen_t first = any ? s_at(self, reader, row, range->first) : (seen_t){0};
     if (!first.log || s_key(&first, &key) > key.value) {
-        bool lost = range->first > 1 && s_has_lost(self, reader, &first, &key);
+        bool lost = range->first > 1 && s_has_lost(self, reader, range, &first, &key);
         s_reset(row, range, lost ? RESET_EXPIRED : RESET_NONE);
         return;
     }

@@ -9,7 +9,8 @@
  * such a place (MARK_MOVED) one comes back to the same journal alone.
  *
  * What retention has removed is told by the chain of a target's records. Of a target that has none
- * any more, it is known only that nothing was removed behind the oldest record of the journal.
+ * any more, the journal may know where its last one was; else it is known only that nothing was
+ * removed behind the oldest record of the journal.
  *
  * Cost: where a target has nothing new, a look at its range; else some reads, whose number grows
  * with the logarithm of its records where a place is looked for. A page looks at FEED_RECORDS

@@ -2,6 +2,7 @@
  * written of the content before is free in the file, and is written over in time. */
 #include "workers/journal/lmdb/edits.h"
 #include "workers/journal/lmdb/outbox_rows.h"
+#include "workers/journal/lmdb/retained.h"
 #include "workers/journal/revisions.h"
 
 #include <stdlib.h>
@@ -45,9 +46,12 @@ int erase_record(pass_t *pass, uint64_t log)
         record.flags & RECORD_DELIVER; /* that has ended: what is left of it is its log */
     record_erase(&record);
     record.flags &= ~(unsigned)RECORD_DELIVER;
-    pass->state.bytes -= before - record_size(&record);
+    uint64_t less = before - record_size(&record), sequence = record.sequence;
+    pass->state.bytes -= less;
     uuid_t7 target = record.target;
     rc = s_rewrite(pass, &key, log, &record);
+    if (rc == 0)
+        rc = retained_lost(pass, &target, sequence, less);
     return rc == 0 && delivers ? outbox_forget(pass, &target, log) : rc;
 }
 

@@ -239,7 +239,7 @@ static int s_give_target(journal_export_t *self, const MDB_val *key, const MDB_v
     memcpy(&row, value->mv_data, sizeof row);
     self->entry.placed = true;
     memcpy(self->entry.target.bytes, key->mv_data, UUID_BYTES);
-    self->entry.range = (journal_range_t){le64toh(row.first), le64toh(row.last)};
+    self->entry.range = (journal_range_t){.first = le64toh(row.first), .last = le64toh(row.last)};
     return 0;
 }
 
@@ -254,6 +254,15 @@ static int s_give_kept(journal_export_t *self, const MDB_val *key, const MDB_val
     memcpy(self->entry.target.bytes, key->mv_data, UUID_BYTES);
     self->entry.bytes = slice(self->bytes, value->mv_size);
     return 0;
+}
+
+/* As it was told: what was counted is counted again. */
+static int s_give_retention(journal_export_t *self, const MDB_val *key, const MDB_val *value)
+{
+    int rc =
+        value->mv_size == sizeof(retained_row_t) ? s_give_kept(self, key, value) : MDB_CORRUPTED;
+    self->entry.bytes.len = sizeof(retained_told_t);
+    return rc;
 }
 
 /* Rows that are there without their records, or are missing. */
@@ -286,6 +295,7 @@ static const struct {
     [EXPORT_TARGET] = {TABLE_TARGETS, s_give_target},
     [EXPORT_HANDLER] = {TABLE_HANDLERS, s_give_kept},
     [EXPORT_HEALTH] = {TABLE_HEALTH, s_give_kept},
+    [EXPORT_RETENTION] = {TABLE_RETAINED, s_give_retention},
 };
 
 /* The numbers that keys speak of. */

@@ -1,5 +1,5 @@
 #include "common/base/clock.h"
-#include "workers/journal/lmdb/outbox_rows.h"
+#include "workers/journal/lmdb/retained.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -126,13 +126,21 @@ static int s_take_kept(journal_import_t *self, const journal_exported_t *entry)
     return rc ? rc : s_count(self, entry->bytes.len);
 }
 
+static int s_take_retention(journal_import_t *self, const journal_exported_t *entry)
+{
+    const journal_note_t note = {
+        .kind = NOTE_RETENTION, .target = entry->target, .bytes = entry->bytes};
+    int rc = retained_apply(&self->pass, &note);
+    return rc ? rc : s_count(self, sizeof(retained_row_t));
+}
+
 int journal_import(journal_import_t *self, const journal_exported_t *entry, char *err,
                    size_t err_size)
 {
     static int (*const take[EXPORT_KINDS])(journal_import_t *, const journal_exported_t *) = {
         [EXPORT_RECORD] = s_take_record, [EXPORT_KEY] = s_take_key,
         [EXPORT_TARGET] = s_take_target, [EXPORT_HANDLER] = s_take_kept,
-        [EXPORT_HEALTH] = s_take_kept,
+        [EXPORT_HEALTH] = s_take_kept,   [EXPORT_RETENTION] = s_take_retention,
     };
     int rc = take[entry->kind](self, entry);
     if (rc == MDB_KEYEXIST && entry->kind == EXPORT_KEY)

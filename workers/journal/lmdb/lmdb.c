@@ -1,5 +1,6 @@
 #include "workers/journal/lmdb/ahead.h"
 #include "workers/journal/lmdb/outbox_rows.h"
+#include "workers/journal/lmdb/retained.h"
 
 #include "common/base/clock.h"
 #include "common/log/log.h"
@@ -15,6 +16,7 @@ enum {
     STEPS_LEAST = 64,    /* and what a transaction removes at most, with twice its entries */
     ROOM_MS = 100,       /* between two looks at the free room */
     ROOM_FULL_MS = 1000, /* the same after a commit that failed for lack of it */
+    RETAINED_MS = 100,   /* between two looks at the retentions of targets, while messages come */
     CLOCK_MS = 60000,    /* an idle journal stores its clock this often, if rows wait for it */
 };
 
@@ -218,7 +220,7 @@ static int s_judge(journal_t *self, journal_entry_t **entries, size_t count, int
 {
     pass_t *pass = &self->pass;
     size_t steps = 2 * count + STEPS_LEAST;
-    int rc = s_open_pass(self, count + steps, now_ms);
+    int rc = s_open_pass(self, count + steps + STEPS_IDLE, now_ms);
     pass->may_store = may_store;
     pass->stored = 0;
     if (rc == 0 && may_store)
@@ -229,6 +231,10 @@ static int s_judge(journal_t *self, journal_entry_t **entries, size_t count, int
         rc = seen_judge(pass, entries[i]);
     if (rc == 0 && pass->stored > 0)
         rc = retention_step(pass, steps);
+    if (rc == 0 && pass->stored > 0 && now_ms - self->retaining.looked_ms >= RETAINED_MS) {
+        self->retaining.looked_ms = now_ms;
+        rc = retained_step(pass, STEPS_IDLE);
+    }
     return rc;
 }
 
@@ -439,16 +445,18 @@ static bool s_tend(journal_t *self, int64_t now_ms)
 {
     pass_t *pass = &self->pass;
     uint64_t retired = self->retired;
-    int rc = s_open_pass(self, STEPS_IDLE, now_ms);
+    int rc = s_open_pass(self, 2 * STEPS_IDLE, now_ms);
     if (rc == 0)
         rc = seen_prune(pass, STEPS_IDLE);
     if (rc == 0)
         rc = outbox_prune(pass, STEPS_IDLE);
     if (rc == 0)
         rc = retention_step(pass, STEPS_IDLE);
+    if (rc == 0)
+        rc = retained_step(pass, STEPS_IDLE);
     if (rc != 0 && store_failure(rc) == STORE_UNKNOWN)
         store_fail(self->store, "tend", rc);
-    bool rows_wait = pass->state.keys > 0 || pass->state.first_log < pass->state.next_log;
+    bool rows_wait = pass->state.keys > 0 || pass->state.records > 0;
     bool clock_due = rows_wait && now_ms - self->committed_ms >= CLOCK_MS;
     bool more = pass->removed >= STEPS_IDLE;
     if (rc == 0 && pass->removed == 0 && !clock_due) {
@@ -519,7 +527,7 @@ void journal_inspect(journal_t *self, journal_state_t *state)
                          : self->at == ENGINE_OPEN ? &self->pass.state
                                                    : &self->ahead.state;
     *state = (journal_state_t){
-        .records = now->next_log - now->first_log,
+        .records = now->records,
         .keys = now->keys,
         .retired = self->retired,
         .used_bytes = store.used_bytes,

@@ -24,6 +24,7 @@
  *   edits      target, root, revision → edit_row_t, of each record that is a revision
  *   upserts    target, key → upsert_row_t, of the message that has the key
  *   threads    target, root, sequence → log sequence, of each record of a thread
+ *   retained   target → retained_row_t, of each with a retention of its own
  *   meta       "identity" → identity_row_t, "state" → state_row_t */
 #ifndef POSTERN_WORKERS_JOURNAL_LMDB_LMDB_H
 #define POSTERN_WORKERS_JOURNAL_LMDB_LMDB_H
@@ -32,6 +33,7 @@
 #include "workers/journal/ask.h"
 #include "workers/journal/journal.h"
 #include "workers/journal/lmdb/engine_state.h"
+#include "workers/journal/lmdb/retaining.h"
 #include "workers/journal/lmdb/row.h"
 #include "workers/journal/lmdb/rows.h"
 #include "workers/journal/lmdb/tail.h"
@@ -61,11 +63,12 @@ typedef enum {
     TABLE_EDITS,
     TABLE_UPSERTS,
     TABLE_THREADS,
+    TABLE_RETAINED,
     TABLES
 } journal_table_t;
 extern const char *const journal_table_names[TABLES];
 
-enum { JOURNAL_SCHEMA = 8, JOURNAL_SUMMED = 6 /* since which each row has a checksum */ };
+enum { JOURNAL_SCHEMA = 9, JOURNAL_SUMMED = 6 /* since which each row has a checksum */ };
 
 /* The state of a journal, which changes with each commit. */
 typedef struct {
@@ -80,6 +83,7 @@ typedef struct {
     uint64_t wal_bytes;  /* size of the write-ahead file; 0: there is nothing in it */
     uint64_t targets;    /* rows of targets */
     uint64_t summed_log; /* records from it on have a checksum */
+    uint64_t records;    /* in the log, which may have holes */
     bool wal_old;        /* it has the layout of schema 5 and before; not stored */
 } state_t;
 
@@ -155,7 +159,8 @@ struct journal {
     uint64_t retired;    /* since the opening */
     uint64_t passed_log; /* what stands before it in the log is damaged, and stays */
     uint64_t summed_log; /* the state's, which stays */
-    uint64_t recovered;  /* at the opening, from the write-ahead file */
+    retaining_t retaining;
+    uint64_t recovered; /* at the opening, from the write-ahead file */
     atomic_bool full, gone;
     int64_t room_next_ms; /* when to look for room again */
     int64_t committed_ms;
@@ -199,6 +204,8 @@ void pass_place(pass_t *self, record_t *record, range_row_t *range);
 int pass_store(pass_t *self, record_t *record);
 /* The range of a target, to read and change until the commit. */
 int pass_target(pass_t *self, const uuid_t7 *target, range_row_t **range);
+/* The same, to read; MDB_NOTFOUND when there is none. */
+int pass_look(const pass_t *self, const uuid_t7 *target, range_row_t *range);
 /* Reads a range that lies in the tables; MDB_NOTFOUND with an empty one when there is none. */
 int range_read(const journal_t *journal, MDB_txn *txn, const uuid_t7 *target, range_row_t *range);
 /* Reads the state; MDB_NOTFOUND with that of an empty journal when there is none. */

@@ -30,7 +30,7 @@ static note_t *s_note(const journal_note_t *given)
 {
     journal_note_t copy = *given;
     record_t reply = given->reply ? *given->reply : (record_t){0};
-    bool kept = given->kind == NOTE_HANDLER || given->kind == NOTE_HEALTH;
+    bool kept = given->kind != NOTE_OUTCOME && given->kind != NOTE_REVIVE;
     copy.bytes = kept ? given->bytes : slice("", 0);
     bool whole = given->whole && given->attempt.answer.len <= OUTBOX_WHOLE;
     copy.attempt.answer =

@@ -1,6 +1,7 @@
 #include "workers/journal/lmdb/ahead.h"
 #include "workers/journal/lmdb/outbox_rows.h"
 #include "workers/journal/lmdb/own.h"
+#include "workers/journal/lmdb/retained.h"
 
 #include "common/log/log.h"
 
@@ -17,9 +18,9 @@ enum {
 };
 
 const char *const journal_table_names[TABLES] = {
-    "log",      "by_target", "targets", "seen",     "keys",   "keys_due",
-    "meta",     "outbox",    "items",   "attempts", "dead",   "done",
-    "handlers", "health",    "edits",   "upserts",  "threads"};
+    "log",      "by_target", "targets", "seen",     "keys",    "keys_due",
+    "meta",     "outbox",    "items",   "attempts", "dead",    "done",
+    "handlers", "health",    "edits",   "upserts",  "threads", "retained"};
 
 /* An identity that is another one is refused with the reason. */
 static int s_check_identity(const journal_options_t *options, const identity_row_t *row, char *err,
@@ -109,6 +110,8 @@ static int s_open_tables(journal_t *self, char *err, size_t err_size)
     self->summed_log = self->state.summed_log;
     if (rc == 0)
         rc = journal_verify(self, txn, err, err_size);
+    if (rc == 0)
+        rc = retained_load(self, txn);
     if (rc == 0) {
         rc = mdb_txn_commit(txn);
         txn = NULL;
@@ -127,7 +130,8 @@ static int s_open_tables(journal_t *self, char *err, size_t err_size)
  * would not find; 6 has seals there, says in the state with which size it was begun, and has a
  * checksum in each row: those of the log that are older have none, all others get one; 7 has
  * records of version 4 and the tables of them, which are made empty; 8 has attempts with a trace,
- * beside those without, which stay as they are. */
+ * beside those without, which stay as they are; 9 has retentions of targets, and counts in the
+ * state the records of a log with holes, which an older version would take for damage. */
 static int s_migrate(MDB_txn *txn, unsigned from, void *arg)
 {
     int rc = from >= 2 && from < JOURNAL_SCHEMA ? 0 : MDB_VERSION_MISMATCH;
@@ -316,8 +320,7 @@ static journal_t *s_open(const journal_options_t *options, int64_t now_ms, char 
     self->opened_ms = self->committed_ms = now_ms;
     self->options.path = self->options.place = self->options.known = self->options.kind = NULL;
     log_info("journal.open", "path=%s records=%llu keys=%llu", LOG_Q(options->path),
-             (unsigned long long)(self->state.next_log - self->state.first_log),
-             (unsigned long long)self->state.keys);
+             (unsigned long long)self->state.records, (unsigned long long)self->state.keys);
     return self;
 }
 
@@ -362,6 +365,7 @@ void journal_close(journal_t **self_p)
     pthread_mutex_destroy(&self->notes.lock);
     pthread_cond_destroy(&self->settled);
     pthread_mutex_destroy(&self->lock);
+    retained_forget(self);
     recent_free(&self->recent);
     free(self->targets.slots);
     free(self->targets.used);

@@ -1,4 +1,5 @@
 #include "workers/journal/lmdb/outbox_rows.h"
+#include "workers/journal/lmdb/retained.h"
 #include "workers/journal/outbox_next.h"
 
 #include <assert.h>
@@ -242,6 +243,8 @@ int outbox_apply(pass_t *pass, const journal_note_t *note)
     item_row_t row;
     if (note->kind == NOTE_HANDLER || note->kind == NOTE_HEALTH)
         return s_keep(pass, note->kind == NOTE_HANDLER ? TABLE_HANDLERS : TABLE_HEALTH, note);
+    if (note->kind == NOTE_RETENTION)
+        return retained_apply(pass, note);
     int rc = s_get(pass, &note->target, note->log, &row);
     if (rc != 0)
         return rc == MDB_NOTFOUND ? 0 : rc;

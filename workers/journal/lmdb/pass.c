@@ -113,10 +113,10 @@ static int s_put_targets(pass_t *self)
 int state_write(MDB_txn *txn, MDB_dbi meta, const state_t *state)
 {
     state_row_t row = {
-        htole64(state->running_ms), htole64(state->first_log), htole64(state->next_log),
-        htole64(state->pruned_log), htole64(state->keys),      htole64(state->bytes),
-        htole64(state->generation), htole64(state->framed),    htole64(state->wal_bytes),
-        htole64(state->targets),    htole64(state->summed_log)};
+        htole64(state->running_ms), htole64(state->first_log),  htole64(state->next_log),
+        htole64(state->pruned_log), htole64(state->keys),       htole64(state->bytes),
+        htole64(state->generation), htole64(state->framed),     htole64(state->wal_bytes),
+        htole64(state->targets),    htole64(state->summed_log), htole64(state->records)};
     MDB_val key = {5, "state"}, value = {sizeof row, &row};
     return row_put(txn, meta, &key, &value, 0);
 }
@@ -186,6 +186,16 @@ int pass_target(pass_t *self, const uuid_t7 *target, range_row_t **range)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+int pass_look(const pass_t *self, const uuid_t7 *target, range_row_t *range)
+{
+    const journal_t *journal = self->journal;
+    const target_slot_t *slot = s_slot(&journal->targets, journal->number, target);
+    if (slot->pass != journal->number)
+        return range_read(journal, self->txn, target, range);
+    *range = slot->range;
+    return 0;
+}
+
 int state_read(MDB_txn *txn, MDB_dbi meta, state_t *state)
 {
     MDB_val key = {5, "state"}, value;
@@ -194,16 +204,28 @@ int state_read(MDB_txn *txn, MDB_dbi meta, state_t *state)
     *state = (state_t){.first_log = 1, .next_log = 1, .pruned_log = 1, .summed_log = 1};
     if (rc != 0)
         return rc;
-    /* Before schema 6 nothing was said of the write-ahead file, before 3 there was none. */
-    if (value.mv_size != sizeof row && value.mv_size != offsetof(state_row_t, framed) &&
+    /* Before schema 9 the log had no holes. Before 6 nothing was said of the write-ahead file,
+     * before 3 there was none. */
+    if (value.mv_size != sizeof row && value.mv_size != offsetof(state_row_t, records) &&
+        value.mv_size != offsetof(state_row_t, framed) &&
         value.mv_size != offsetof(state_row_t, generation))
         return MDB_CORRUPTED;
     memcpy(&row, value.mv_data, value.mv_size);
-    *state =
-        (state_t){le64toh(row.running_ms), le64toh(row.first_log),  le64toh(row.next_log),
-                  le64toh(row.pruned_log), le64toh(row.keys),       le64toh(row.bytes),
-                  le64toh(row.generation), le64toh(row.framed),     le64toh(row.wal_bytes),
-                  le64toh(row.targets),    le64toh(row.summed_log), value.mv_size != sizeof row};
+    *state = (state_t){le64toh(row.running_ms),
+                       le64toh(row.first_log),
+                       le64toh(row.next_log),
+                       le64toh(row.pruned_log),
+                       le64toh(row.keys),
+                       le64toh(row.bytes),
+                       le64toh(row.generation),
+                       le64toh(row.framed),
+                       le64toh(row.wal_bytes),
+                       le64toh(row.targets),
+                       le64toh(row.summed_log),
+                       le64toh(row.records),
+                       value.mv_size < offsetof(state_row_t, records)};
+    if (value.mv_size != sizeof row)
+        state->records = state->next_log - state->first_log;
     if (state->wal_old)
         state->summed_log = state->next_log;
     return 0;
@@ -224,6 +246,7 @@ void pass_place(pass_t *self, record_t *record, range_row_t *range)
     range->last = record->sequence;
     range->last_log = self->state.next_log++;
     self->state.bytes += record_size(record) + JOURNAL_RECORD_COST;
+    self->state.records++;
     self->stored++;
 }
 

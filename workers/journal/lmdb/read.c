@@ -181,7 +181,7 @@ void journal_read(journal_reader_t *self, const uuid_t7 *target, uint64_t from,
     const tail_t *tail = self->journal->tail;
     uint64_t drops;
     int rc;
-    *range = (journal_range_t){1, 0};
+    *range = (journal_range_t){.first = 1};
     do {
         drops = tail_drops(tail);
         rc = s_read_committed(&walk);
@@ -264,7 +264,7 @@ void journal_range(journal_reader_t *self, const uuid_t7 *target, journal_range_
         drops = tail_drops(tail);
         rc = sight_begin(&sight, self, target, &row);
         reader_end(self);
-        *range = (journal_range_t){row.first, tail_last(tail, target, row.last)};
+        *range = (journal_range_t){row.first, tail_last(tail, target, row.last), row.last_log};
     } while ((rc == 0 || rc == MDB_NOTFOUND) && drops != tail_drops(tail));
     if (rc != 0 && rc != MDB_NOTFOUND)
         reader_failed(self, "read", rc);

@@ -1,5 +1,6 @@
 #include "workers/journal/lmdb/edits.h"
 #include "workers/journal/lmdb/outbox_rows.h"
+#include "workers/journal/lmdb/retained.h"
 
 #include <string.h>
 
@@ -14,7 +15,7 @@ static bool s_is_due(const pass_t *pass, uint64_t log, const record_t *record)
            (options->retention_bytes > 0 && pass->state.bytes > options->retention_bytes);
 }
 
-static int s_remove(pass_t *pass, uint64_t log, const record_t *record)
+int retention_remove(pass_t *pass, uint64_t log, const record_t *record)
 {
     place_key_t place = journal_place(&record->target, record->sequence);
     MDB_val key = {sizeof place, &place};
@@ -35,11 +36,11 @@ static int s_remove(pass_t *pass, uint64_t log, const record_t *record)
     if (rc != 0)
         return rc;
     range->first = sequence + 1;
-    pass->state.first_log = log + 1;
+    pass->state.records--;
     pass->state.bytes -= size;
     pass->removed++;
     pass->journal->retired++;
-    return 0;
+    return retained_lost(pass, &target, sequence, size);
 }
 
 /* The oldest record that can be read. Whose those are that cannot nobody knows: they stay where
@@ -82,7 +83,9 @@ int retention_step(pass_t *pass, size_t steps)
             break;
         if (pending) /* it ends, or is dead, within days */
             break;
-        rc = s_remove(pass, number, &record);
+        rc = retention_remove(pass, number, &record);
+        if (rc == 0)
+            pass->state.first_log = number + 1;
     }
     return rc == MDB_NOTFOUND ? 0 : rc;
 }

@@ -75,6 +75,19 @@ typedef struct __attribute__((packed)) {
     uint64_t root, root_number, root_ms;
 } upsert_row_t;
 
+/* What a target keeps, as it was told; 0: no limit. */
+typedef struct __attribute__((packed)) {
+    uint64_t version, age_ms, messages, bytes;
+} retained_told_t;
+
+/* BYTES_KEPT: of its records up to sequence COUNTED, with their cost; those behind are not counted
+ * yet. Before the running time DUE_MS none of its records is too old; before WAIT_MS nothing can be
+ * removed. */
+typedef struct __attribute__((packed)) {
+    retained_told_t told;
+    uint64_t counted, bytes_kept, due_ms, wait_ms;
+} retained_row_t;
+
 enum { JOURNAL_STRIDE = 64 };
 
 #define JOURNAL_IDENTITY "identity" /* its key in meta */
@@ -86,7 +99,7 @@ typedef struct __attribute__((packed)) {
 
 typedef struct __attribute__((packed)) {
     uint64_t running_ms, first_log, next_log, pruned_log, keys, bytes, generation, framed,
-        wal_bytes, targets, summed_log;
+        wal_bytes, targets, summed_log, records;
 } state_row_t;
 
 static inline answer_row_t answer_row(const journal_answer_t *answer)

@@ -177,7 +177,7 @@ static int s_read_thread(shown_t *self, uint64_t from, journal_range_t *range, u
     range_row_t row;
     edit_t about;
     int rc = sight_begin(&sight, self->reader, self->target, &row);
-    *range = (journal_range_t){row.first, row.last};
+    *range = (journal_range_t){.first = row.first, .last = row.last};
     *next = from > row.last ? from : row.last + 1;
     if (rc == 0)
         rc = s_about(self, &sight, &row, &about);

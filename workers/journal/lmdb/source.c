@@ -33,7 +33,7 @@ static int s_load(source_t *self)
     const state_t *state = &self->state;
     self->facts = (journal_facts_t){.shard = le32toh(identity.shard),
                                     .shards = le32toh(identity.shards),
-                                    .records = state->next_log - state->first_log,
+                                    .records = state->records,
                                     .keys = state->keys,
                                     .running_ms = state->running_ms,
                                     .bytes = s_bytes(self->path)};

@@ -1,7 +1,8 @@
 /* What an opening looks at before it serves: the tables where a row that cannot be found is taken
  * for one that never was. A record of the log is missed by who names it; a target without its row
  * would have no messages, an item without its row would not be delivered, and a message without its
- * rows would be shown as it was before it was changed, or be posted again. */
+ * rows would be shown as it was before it was changed, or be posted again; what a target keeps is
+ * not told again while it is known. */
 #include "workers/journal/lmdb/outbox_rows.h"
 
 #include <stdio.h>
@@ -32,7 +33,8 @@ static int s_walk(journal_t *self, MDB_txn *txn, journal_table_t table, uint64_t
 int journal_verify(journal_t *self, MDB_txn *txn, char *err, size_t err_size)
 {
     static const journal_table_t tables[] = {TABLE_TARGETS, TABLE_OUTBOX, TABLE_HANDLERS,
-                                             TABLE_HEALTH,  TABLE_EDITS,  TABLE_UPSERTS};
+                                             TABLE_HEALTH,  TABLE_EDITS,  TABLE_UPSERTS,
+                                             TABLE_RETAINED};
     uint64_t rows;
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         int rc = s_walk(self, txn, tables[i], &rows);

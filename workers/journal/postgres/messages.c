@@ -104,7 +104,7 @@ uint64_t journal_read_messages(journal_reader_t *self, const uuid_t7 *target, ui
                      .range = range,
                      .each = each,
                      .arg = arg};
-    *range = (journal_range_t){1, 0};
+    *range = (journal_range_t){.first = 1};
     shown.went = s_is_changed(&shown);
     if (shown.went == SESSION_OK)
         journal_read(self, target, from, range, s_each, &shown);

@@ -151,7 +151,7 @@ static void s_read(journal_reader_t *self, journal_range_t *range, walk_t *walk)
     session_outcome_t went = SESSION_GONE;
     if (!tables)
         abort();
-    *range = (journal_range_t){1, 0};
+    *range = (journal_range_t){.first = 1};
     for (unsigned i = 0; i < READS_TRIES && went == SESSION_GONE; i++) {
         tables_copy(self->journal, tables);
         went = tables->segments_len == 0
