@@ -20,6 +20,7 @@ typedef enum {
     PARAM_SECONDS, /* of a time such as 90s or 30d, at most max */
     PARAM_NAMES,   /* of "A,B,C" an array of texts */
     PARAM_METHODS, /* likewise, and "all" is each method */
+    PARAM_LIMITS,  /* of "a=1,b=2" an object, "none" is null */
     PARAM_TRUE,    /* true where a flag is given */
     PARAM_FALSE    /* false where a flag is given */
 } param_form_t;

@@ -46,6 +46,7 @@ enum {
                 {"--owner", "USER", "email or id", TEXT("owner")}, \
                 {"--display-name", "NAME", "how pages show it; '' for none", TEXT("display_name")}, \
                 {"--description", "TEXT", "likewise", TEXT("description")}, {"--picture", "URL", "likewise, https", TEXT("picture")}, \
+                {"--retention", "LIMITS", "what it keeps, as days=7,messages=1000,bytes=1000000; none: as all", {"retention", PARAM_LIMITS}}, \
                 {"--take-back", NULL, "in use again", FLAG("archived", false)}
 #define METHODS {"--methods", "METHOD,…", "which make events, as POST,PUT; others get 405; all: GET,HEAD,POST,PUT,DELETE", {"methods", PARAM_METHODS}}
 #define HANDLER {"--concurrency", "N", "calls at once, 1 to 256; 8 without it", NUMBER("concurrency", 1, HANDLER_CONCURRENCY_MOST)}, \

@@ -53,6 +53,23 @@ static json_t *s_names(const char *text)
     return list;
 }
 
+/* "days=30,bytes=1000" as an object. */
+static json_t *s_limits(const char *what, const char *text)
+{
+    json_t *limits = strcmp(text, "none") == 0 ? json_null() : json_object();
+    while (json_is_object(limits) && *text) {
+        char name[32], number[32];
+        size_t len = strcspn(text, ","), before = strcspn(text, "=,");
+        snprintf(name, sizeof name, "%.*s", (int)before, text);
+        snprintf(number, sizeof number, "%.*s", before < len ? (int)(len - before - 1) : 0,
+                 text + (before < len ? before + 1 : before));
+        json_object_set_new(limits, name,
+                            json_integer((json_int_t)ctl_parse_number(what, number, 1, INT64_MAX)));
+        text += len + (text[len] == ',');
+    }
+    return limits;
+}
+
 /* Of TEXT, which WHAT gives: the name of an option or an argument. NULL: it becomes no field. */
 static json_t *s_value(const param_t *param, const char *what, const char *text)
 {
@@ -70,6 +87,8 @@ static json_t *s_value(const param_t *param, const char *what, const char *text)
         return s_names(strcmp(text, "all") == 0 ? "GET,HEAD,POST,PUT,DELETE" : text);
     case PARAM_NAMES:
         return s_names(text);
+    case PARAM_LIMITS:
+        return s_limits(what, text);
     case PARAM_TRUE:
         return json_true();
     case PARAM_FALSE:

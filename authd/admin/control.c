@@ -267,6 +267,10 @@ static manage_limits_t s_limits(const conf_t *conf, const egress_t *egress)
         .people = conf_uint(conf, SET_authd_people) != 0,
         .member_objects = conf_uint(conf, SET_authd_member_objects),
         .service_tokens = (unsigned)conf_uint(conf, SET_authd_service_tokens),
+        .retention_days = conf_uint(conf, SET_worker_retention_days),
+        .retention_bytes = conf_uint(conf, SET_worker_retention_bytes),
+        .unkept =
+            strcmp(conf_text(conf, SET_worker_engine), "postgres") == 0 ? 1u << OWNER_CHANNEL : 0,
     };
 }
 

@@ -34,6 +34,7 @@
     X(bot_subscribers)                                                                             \
     X(extensions)                                                                                  \
     X(profiles)                                                                                    \
+    X(retentions)                                                                                  \
     X(handlers)                                                                                    \
     X(sources)                                                                                     \
     X(formats)                                                                                     \

@@ -5,6 +5,7 @@
 #include "authd/manage/known.h"
 #include "authd/manage/methods.h"
 #include "authd/manage/profile.h"
+#include "authd/manage/retention.h"
 #include "authd/manage/task.h"
 #include "common/base/clock.h"
 #include "common/base/secret.h"
@@ -44,6 +45,29 @@ static json_t *s_url(task_t *task, const extension_t *extension, wire_environmen
     return url;
 }
 
+/* The targets of its apps; how many there are. */
+static size_t s_targets(const task_t *task, const extension_t *extension, uuid_t7 targets[2])
+{
+    static const wire_environment_t environments[] = {ENVIRONMENT_SANDBOX, ENVIRONMENT_MARKETPLACE};
+    char app_id[APP_ID_TEXT];
+    app_t app;
+    size_t count = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        extension_app_id(extension, environments[i], app_id);
+        if (apps_get(task->view, slice_of(app_id), &app))
+            targets[count++] = app.target;
+    }
+    return count;
+}
+
+/* That of each of its apps. */
+static void s_add_retention(const task_t *task, const extension_t *extension, json_t *all)
+{
+    uuid_t7 targets[2] = {{{0}}};
+    s_targets(task, extension, targets);
+    retention_add(task, &targets[0], all);
+}
+
 static json_t *s_json(task_t *task, const extension_t *extension, bool with_keys)
 {
     json_t *all = json_pack(
@@ -55,6 +79,7 @@ static json_t *s_json(task_t *task, const extension_t *extension, bool with_keys
         s_json_app(task, extension, ENVIRONMENT_MARKETPLACE, with_keys));
     json_object_set_new(all, "methods", methods_json(extension->methods));
     profile_add(task, &extension->id, &extension->owner, all);
+    s_add_retention(task, extension, all);
     if (with_keys)
         json_object_set_new(all, "urls",
                             json_pack("{s:o, s:o}", "sandbox",
@@ -209,6 +234,7 @@ static error_code_t s_edit_owner(task_t *task, extension_t *extension)
 static error_code_t s_edit(task_t *task)
 {
     extension_t extension;
+    uuid_t7 targets[2];
     char name[TASK_REFERENCE];
     bool turned = false;
     error_code_t code = s_find(task, &extension);
@@ -242,6 +268,10 @@ static error_code_t s_edit(task_t *task)
     if (code != ERROR_none)
         return code;
     s_tell_handlers(task, &extension, turned);
+    size_t count = s_targets(task, &extension, targets);
+    code = retention_edit(task, OWNER_EXTENSION, targets, count);
+    if (code != ERROR_none)
+        return code;
     task_object(task, &extension.id, extension.name);
     task->result = s_json(task, &extension, true);
     return ERROR_none;
@@ -305,6 +335,7 @@ const task_row_t manage_extensions[] = {
       {"archived", FIELD_BOOL, false, 0, 0},
       REASON,
       PROFILE_FIELDS,
+      RETENTION_FIELD,
       METHODS_FIELD}},
     {OP_extension_rotate,
      s_rotate,

@@ -28,13 +28,16 @@ typedef struct {
     uint64_t member_objects; /* channels, bots and extensions that a member owns; 0: no limit */
     bool people;             /* a member finds everybody, not only whom it shares a place with */
     unsigned service_tokens; /* active tokens of a service account, 1 to TOKENS_SERVICE_MOST */
-    const egress_t *egress;  /* where deliveries may go; borrowed, NULL: it is not known */
+    uint64_t retention_days, retention_bytes; /* that workers keep at most; 0: it is not known, or
+                                                 not limited */
+    unsigned unkept;        /* kinds whose targets have no retention of their own, 1 << OWNER_… */
+    const egress_t *egress; /* where deliveries may go; borrowed, NULL: it is not known */
 } manage_limits_t;
 
 /* public_url: the base of the endpoint URLs, borrowed. */
 manage_t *manage_new(directory_t *directory, const manage_limits_t *limits, const char *public_url);
 void manage_destroy(manage_t **self_p);
-/* CHANGED is called with the target of each handler that was changed, after the commit. */
+/* CHANGED is called with each target whose handler or retention was changed, after the commit. */
 void manage_watch(manage_t *self, void (*changed)(void *arg, const uuid_t7 *target), void *arg);
 
 /* Needed before any operation on accounts; borrowed until manage_destroy. */

@@ -4,6 +4,7 @@
 #include "authd/manage/known.h"
 #include "authd/manage/methods.h"
 #include "authd/manage/profile.h"
+#include "authd/manage/retention.h"
 #include "authd/manage/task.h"
 
 #include <stdio.h>
@@ -52,6 +53,7 @@ static json_t *s_json(const task_t *task, const place_t *place)
                   s_urls(task, place));
     json_object_set_new(all, "endpoints", s_endpoints(task, place));
     profile_add(task, &place->id, &place->owner, all);
+    retention_add(task, &place->id, all);
     if (task->of == PLACE_BOT)
         json_object_set_new(all, "methods", methods_json(place->methods));
     return all;
@@ -280,6 +282,9 @@ static error_code_t s_edit(task_t *task)
                                        s_words[task->of].noun),
                             REASON_taken);
     code = profile_edit(task, &place.id);
+    if (code == ERROR_none)
+        code =
+            retention_edit(task, task->of == PLACE_BOT ? OWNER_BOT : OWNER_CHANNEL, &place.id, 1);
     if (code != ERROR_none)
         return code;
     place_add(task->view, task->of, &place.id, &place.owner, task->now_ms);
@@ -348,7 +353,7 @@ static error_code_t s_remove_person(task_t *task)
 #define REASON {"reason", FIELD_TEXT, false, 1, PLACE_REASON_MOST}
 #define EDIT {"name", FIELD_TEXT, false, 1, TASK_REFERENCE},  \
              {"owner", FIELD_TEXT, false, 1, TASK_REFERENCE}, \
-             {"archived", FIELD_BOOL, false, 0, 0}, REASON, PROFILE_FIELDS
+             {"archived", FIELD_BOOL, false, 0, 0}, REASON, PROFILE_FIELDS, RETENTION_FIELD
 /* clang-format on */
 
 const task_row_t manage_channels[] = {

@@ -13,7 +13,8 @@
 
 #include <jansson.h>
 
-enum { TASK_HANDLED = 8 /* most handlers that one operation changes: a channel's outlets */ };
+/* Most targets whose workers one operation has to tell: a channel and its outlets. */
+enum { TASK_HANDLED = 9 };
 
 typedef struct {
     view_t *view;
@@ -32,7 +33,7 @@ typedef struct {
     const uuid_t7 *only;     /* a list shows what belongs to this user; NULL: all */
     json_t *result;
     json_t *before;                /* of an edit: the object as it was; the task's */
-    uuid_t7 handled[TASK_HANDLED]; /* targets whose handler was changed */
+    uuid_t7 handled[TASK_HANDLED]; /* targets whose handler or retention was changed */
     unsigned handled_len;
     char who[UUID_TEXT];               /* the same, where it is not the actor; empty: the actor */
     accounts_t *accounts;              /* NULL: no operation on accounts can be done */
@@ -53,8 +54,9 @@ typedef enum {
     FIELD_LINES, /* the same, but it may have several lines, and tabs */
     FIELD_UINT,
     FIELD_BOOL,
-    FIELD_LIST,  /* of texts, min to max: how many */
-    FIELD_PLACE, /* a cursor, of at most max bytes, or the number from min on that it was before */
+    FIELD_LIST,   /* of texts, min to max: how many */
+    FIELD_PLACE,  /* a cursor, of at most max bytes, or the number from min on that it was before */
+    FIELD_OBJECT, /* or null; who takes it looks at what is in it */
 } field_type_t;
 
 typedef struct {

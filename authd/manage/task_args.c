@@ -87,6 +87,13 @@ static error_code_t s_check_field(task_t *task, const field_t *field)
                                            "must be the next of the page before."),
                                 REASON_shape);
         return ERROR_none;
+    case FIELD_OBJECT:
+        if (!json_is_object(value) && !json_is_null(value))
+            return task_because(
+                task,
+                task_field(task, ERROR_invalid_param, field->name, "must be an object, or null."),
+                REASON_shape);
+        return ERROR_none;
     }
     return ERROR_internal;
 }

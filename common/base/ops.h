@@ -39,7 +39,7 @@ typedef enum {
     DOES_LOOK,   /* likewise, also of a target that is archived */
     DOES_REPEAT, /* has something done again that was stored */
     DOES_ASK,    /* about the credential itself */
-    DOES_TELL,   /* a worker is told of a target's handler, or of formats */
+    DOES_TELL,   /* a worker is told of a target's handler or retention, or of formats */
     DOES_STREAM, /* opens a stream of what is stored; authd answers with a grant */
     DOES_FEED,   /* a gateway reads for its streams */
     DOES_MANAGE

@@ -3,14 +3,17 @@ processes: data/schema-N.tar.xz, with two channel shards. Three channels have 33
 idempotency keys, the last 30 only in the write-ahead files; a bot has five events, all pending. In that
 of schema 6, which had no edits, a channel "alerts" has three messages that a format made of events.
 data/schema-7.tar.xz, of one shard of each kind, has a bot "deploy" with three events, each of which was tried, and
-whose attempts say nothing of what was sent. data/backup-N.tar.xz is the backup that the same version made of it."""
+whose attempts say nothing of what was sent. data/schema-8.tar.xz, of one shard of each kind, has two channels with 105 messages each, the last
+5 only in the write-ahead file, each fourth before them with a key; no target keeps less than the others. data/backup-N.tar.xz is the backup that the same version made of it."""
 
 import pathlib
 import shutil
+import subprocess
 import tarfile
 
 import pytest
 
+from harness import postern
 from harness.postern import free_ports
 
 DATA = pathlib.Path(__file__).parent / "data"
@@ -185,3 +188,29 @@ def test_attempts_of_before_stand_beside_those_that_say_what_was_sent(make_ring,
     rows = ring.get(ring.url(log, token)).json()["deliveries"]
     shown = ring.get(ring.url(f"{log}/{rows[0]['number']}", token)).json()["delivery"]["attempts"]
     assert [one["call"] for one in shown] == [None, after["call"]]
+
+
+def test_a_channel_of_before_keeps_what_it_is_told(make_ring, tmp_path):
+    ring = make_ring(settings={"worker.map_bytes": 64 << 20, "authd.rate": 0})
+    shutil.rmtree(ring.dir / "data")
+    shutil.copytree(unpacked("schema-8", tmp_path), ring.dir / "data")
+    token = (ring.dir / "data" / "token").read_text()
+    ring.up()
+    sent = {name: [f"{name} {i}" for i in range(210) if ("news", "ops")[i % 2] == name] for name in ("news", "ops")}
+    assert {name: ring.texts(name, token) for name in sent} == sent
+    assert ring.manage("channel_show", "news")["retention"] is None
+    ring.manage("channel_edit", "news", retention={"messages": 7})
+    ring.stop()
+    subprocess.run([postern.BIN / "age_journal", ring.dir / "data" / "channel-0", "180000"], check=True)
+    ring.up()
+    ring.wait(lambda: ring.texts("news", token) == sent["news"][-7:])
+    assert ring.texts("ops", token) == sent["ops"]
+    key = {"Idempotency-Key": "key-0"}
+    assert ring.post(ring.channel_url("news", token), {"text": "news 0"}, headers=key).status_code == 204
+    assert len(ring.texts("news", token)) == 7
+    ring.stop()
+    assert ring.ctl_run("check").returncode == 0
+    ring.ctl("backup", ring.dir / "backup")
+    reshard(ring, "channel", 2)
+    ring.up()
+    assert ring.texts("news", token) == sent["news"][-7:] and ring.texts("ops", token) == sent["ops"]

@@ -52,9 +52,9 @@ static const field_t *s_field(const task_row_t *row, const char *name)
 static bool s_takes(const field_t *field, const param_t *param)
 {
     static const field_type_t types[] = {
-        [PARAM_TEXT] = FIELD_TEXT,  [PARAM_NUMBER] = FIELD_UINT,  [PARAM_SECONDS] = FIELD_UINT,
-        [PARAM_NAMES] = FIELD_LIST, [PARAM_METHODS] = FIELD_LIST, [PARAM_TRUE] = FIELD_BOOL,
-        [PARAM_FALSE] = FIELD_BOOL,
+        [PARAM_TEXT] = FIELD_TEXT,  [PARAM_NUMBER] = FIELD_UINT,   [PARAM_SECONDS] = FIELD_UINT,
+        [PARAM_NAMES] = FIELD_LIST, [PARAM_METHODS] = FIELD_LIST,  [PARAM_TRUE] = FIELD_BOOL,
+        [PARAM_FALSE] = FIELD_BOOL, [PARAM_LIMITS] = FIELD_OBJECT,
     };
     bool number = param->form == PARAM_NUMBER || param->form == PARAM_SECONDS;
     bool text = param->form == PARAM_TEXT && field->type == FIELD_LINES;

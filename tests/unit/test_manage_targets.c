@@ -1,6 +1,7 @@
 /* Edits, archiving and the rotation of appkeys. */
 #include "tests/unit/desk.h"
 
+#include "authd/directory/retentions.h"
 #include "common/base/clock.h"
 
 #define BOB "bob@example.org"
@@ -73,6 +74,99 @@ static void what_is_archived_says_why_and_can_be_taken_back(void **state)
         json_decref(gone);
         json_decref(back);
     }
+}
+
+static uint64_t s_version(desk_t *self, const uuid_t7 *target)
+{
+    kept_retention_t kept;
+    YARD_CHANGE(self->yard, view);
+    retentions_get(view, target, &kept);
+    view_abort(&view);
+    return kept.version;
+}
+
+static void what_a_target_keeps(void **state)
+{
+    static const unsigned kinds[][2] = {{OP_channel_create, OP_channel_edit},
+                                        {OP_bot_create, OP_bot_edit},
+                                        {OP_extension_create, OP_extension_edit}};
+    static const char *const wrong[] = {"7",
+                                        "{\"days\":0}",
+                                        "{\"days\":1.5}",
+                                        "{\"weeks\":1}",
+                                        "{\"messages\":\"5\"}",
+                                        "{\"bytes\":-1}"};
+    desk_t *self = *state;
+    char body[128];
+    s_people(self);
+    for (unsigned i = 0; i < 3; i++) {
+        json_t *made = desk_do(self, kinds[i][0], "", "{\"name\":\"one\",\"owner\":\"" ANN "\"}");
+        assert_true(json_is_null(json_object_get(made, "retention")));
+        for (unsigned k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+            snprintf(body, sizeof body, "{\"retention\":%s}", wrong[k]);
+            assert_int_equal(desk_code(self, kinds[i][1], "one", body), ERROR_invalid_param);
+            assert_int_equal(strncmp(self->message, "retention", 9), 0);
+        }
+        json_t *edited =
+            desk_do(self, kinds[i][1], "one", "{\"retention\":{\"days\":7,\"bytes\":null}}");
+        json_t *want = json_pack("{s:i, s:n, s:n}", "days", 7, "messages", "bytes");
+        assert_true(json_equal(json_object_get(edited, "retention"), want));
+        json_decref(edited);
+        edited = desk_do(self, kinds[i][1], "one", "{\"display_name\":\"One\"}");
+        assert_true(json_equal(json_object_get(edited, "retention"), want));
+        json_decref(edited);
+        edited = desk_do(self, kinds[i][1], "one", "{\"retention\":null}");
+        assert_true(json_is_null(json_object_get(edited, "retention")));
+        json_decref(edited);
+        json_decref(want);
+        json_decref(made);
+    }
+}
+
+/* A worker is told what is newer, and what is as it was is not told again. */
+static void a_retention_has_a_version(void **state)
+{
+    desk_t *self = *state;
+    s_people(self);
+    uuid_t7 id;
+    json_t *made = desk_do(self, OP_channel_create, "", "{\"name\":\"one\",\"owner\":\"" ANN "\"}");
+    const char *text = desk_text(made, "id");
+    assert_int_equal(uuid_parse(text, strlen(text), &id), 0);
+    assert_int_equal(s_version(self, &id), 0);
+    desk_done(self, OP_channel_edit, "one", "{\"retention\":{\"messages\":5}}");
+    uint64_t first = s_version(self, &id);
+    assert_true(first > 0);
+    desk_done(self, OP_channel_edit, "one", "{\"retention\":{\"messages\":5}}");
+    assert_int_equal(s_version(self, &id), first);
+    desk_done(self, OP_channel_edit, "one", "{\"retention\":null}");
+    assert_true(s_version(self, &id) > first);
+    json_decref(made);
+}
+
+/* No more than the settings, and none where the engine has none. */
+static void a_retention_within_the_installation_s(void **state)
+{
+    desk_t *self = *state;
+    s_people(self);
+    desk_done(self, OP_channel_create, "", "{\"name\":\"one\",\"owner\":\"" ANN "\"}");
+    desk_done(self, OP_bot_create, "", "{\"name\":\"one\",\"owner\":\"" ANN "\"}");
+    manage_limits_t limits = desk_limits;
+    limits.retention_days = 20;
+    limits.retention_bytes = 1000;
+    limits.unkept = 1u << OWNER_CHANNEL;
+    manage_destroy(&self->manage);
+    self->manage = manage_new(self->yard->directory, &limits, "https://h.example");
+    manage_accounts(self->manage, self->accounts);
+    assert_int_equal(desk_code(self, OP_bot_edit, "one", "{\"retention\":{\"days\":21}}"),
+                     ERROR_invalid_param);
+    assert_non_null(strstr(self->message, "worker.retention_days"));
+    assert_int_equal(desk_code(self, OP_bot_edit, "one", "{\"retention\":{\"bytes\":1001}}"),
+                     ERROR_invalid_param);
+    desk_done(self, OP_bot_edit, "one", "{\"retention\":{\"days\":20,\"bytes\":1000}}");
+    assert_int_equal(desk_code(self, OP_channel_edit, "one", "{\"retention\":{\"days\":1}}"),
+                     ERROR_conflict);
+    assert_non_null(strstr(self->message, "PostgreSQL"));
+    desk_done(self, OP_channel_edit, "one", "{\"retention\":null}");
 }
 
 static const char *s_app(const json_t *extension, const char *environment, const char *key)
@@ -164,6 +258,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DESK_TEST(a_place_is_renamed_and_given_away),
         DESK_TEST(what_is_archived_says_why_and_can_be_taken_back),
+        DESK_TEST(what_a_target_keeps),
+        DESK_TEST(a_retention_has_a_version),
+        DESK_TEST(a_retention_within_the_installation_s),
         DESK_TEST(an_appkey_is_rotated_with_an_overlap),
         DESK_TEST(an_edit_of_what_has_changed_is_refused),
     };

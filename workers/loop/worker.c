@@ -9,6 +9,7 @@
 #include "common/monitor/monitor.h"
 #include "common/source/record.h"
 #include "workers/journal/outbox.h"
+#include "workers/journal/retention.h"
 #include "workers/loop/program.h"
 #include "workers/loop/spare.h"
 #include "workers/post/answer.h"
@@ -27,6 +28,7 @@ enum {
     ROUTERS = 16,
     TURN_MS = 250,      /* longest turn of the loop */
     MESSAGES_TURN = 64, /* most messages of a link in a turn */
+    RETENTION_DAYS = 36500,
 };
 
 struct worker {
@@ -50,6 +52,12 @@ struct worker {
 };
 
 void worker_handler_push(post_t *post, job_t *job)
+{
+    (void)post;
+    job->kind = JOB_TOLD;
+}
+
+void worker_retention(post_t *post, job_t *job)
 {
     (void)post;
     job->kind = JOB_TOLD;
@@ -166,6 +174,35 @@ static void s_answer_told(worker_t *self, job_t *job, bool learned)
     }
 }
 
+static uint64_t s_number(const job_t *job, const char *name, uint64_t most)
+{
+    slice_t text;
+    uint64_t number = 0;
+    bool good =
+        wire_pairs_find(job->request->params, name, &text) && history_digits(text, most, &number);
+    return good ? number : 0;
+}
+
+/* The same of what the target keeps. */
+static void s_retain(worker_t *self, job_t *job)
+{
+    const retention_t keeps = {.version = s_number(job, "version", INT64_MAX),
+                               .age_ms = s_number(job, "days", RETENTION_DAYS) * 86400000,
+                               .messages = s_number(job, "messages", INT64_MAX),
+                               .bytes = s_number(job, "bytes", INT64_MAX)};
+    switch (journal_retain(self->journal, &job->request->principal.target, &keeps)) {
+    case RETENTION_KEPT:
+        job->kind = JOB_ANSWERED;
+        break;
+    case RETENTION_TAKEN:
+        job->kind = JOB_DROPPED;
+        break;
+    case RETENTION_UNABLE:
+        job->kind = JOB_REFUSED;
+        job_refuse(job, ERROR_unavailable, NULL);
+    }
+}
+
 /* Bytes of a peer: what only a confused one sends is refused, never believed. */
 static void s_prepare(worker_t *self, job_t *job)
 {
@@ -179,7 +216,9 @@ static void s_prepare(worker_t *self, job_t *job)
         bool learned = s_learn(self, request);
         prepare(&self->post, job);
         s_mark(self, job);
-        if (job->kind == JOB_TOLD)
+        if (job->kind == JOB_TOLD && s_ops[request->op].verb == VERB_retention)
+            s_retain(self, job);
+        else if (job->kind == JOB_TOLD)
             s_answer_told(self, job, learned);
         return;
     }

@@ -16,7 +16,7 @@ typedef enum {
     JOB_STORE,    /* goes through the journal, also when it is refused */
     JOB_READ,     /* its reading is asked, when what came before it is stored */
     JOB_REFUSED,  /* answered with error, without the journal */
-    JOB_TOLD,     /* a handler record that is kept: answered 200 */
+    JOB_TOLD,     /* a handler record or a retention that is kept: answered 200 */
     JOB_ANSWERED, /* answered 200, with reason as JSON where there is one, without the journal */
     JOB_DROPPED,  /* no answer: the job's time was up, or its sender is to ask again */
 } job_kind_t;

@@ -25,6 +25,7 @@ typedef void (*verb_fn)(post_t *post, job_t *job);
     VERB(import, post_import)                                                                      \
     VERB(show, show_prepare)                                                                       \
     VERB(counts, post_counts)                                                                      \
+    VERB(retention, worker_retention)                                                              \
     VERB(change, change_message)
 
 /* And of those that deliver to handlers: a table in workers/delivery/engine.c, so that no other
