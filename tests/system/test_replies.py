@@ -60,6 +60,28 @@ def test_a_reply_is_for_those_whom_it_names_by_their_ids(calling, name):
     assert [len(replies(calling, "bots", name, user.token)) for user in (ada, cy, dan)] == [1, 1, 0]
 
 
+def test_a_reply_edits_the_message_that_has_its_key(calling, name):
+    """One message of the bot, whose owner's own key of the same text is another; for whom it was, it stays."""
+    ada, cy = (calling.user(f"{name}-{who}") for who in ("ada", "cy"))
+    bot = calling.bot(name, ada, [ada, cy])
+    answers = {"1": {"text": "running", "message_key": "build", "userids": [cy.id]},
+               "2": {"text": "passed", "message_key": "build"}, "3": {"text": "else", "message_key": "other"}}
+    own = calling.url(f"/api/v2/bots/{name}/message", ada.token, message_key="build")
+    assert calling.post(own, '{"text": "own"}').status_code == 204
+    with Answering(lambda event, count: (200, answers[event["body"]])) as handler:
+        calling.ctl("bot", "handler", "set", name, handler.url)
+        for body in answers:
+            assert calling.post(calling.bot_url(name, ada.token), body).status_code == 200
+            calling.wait(lambda: len(handler.events) == int(body), 20)
+            settled(calling, "bots", name, ada.token)
+    first, other = replies(calling, "bots", name, cy.token)
+    assert (first["message"]["text"], first["revision"]) == ("passed", 1)
+    assert first["sender"]["id"] == bot["id"] and first["userids"] == [cy.id, ada.id]
+    assert "revision" not in other
+    assert [m["message"]["text"] for m in calling.messages("bots", name, ada.token)
+            if m["sender"]["id"] == ada.id and "event" not in m] == ["own"]
+
+
 def test_a_message_is_posted_to_the_feed_of_the_app(calling, name):
     ada = calling.user(name)
     app = calling.extension(name, ada)["sandbox"]

@@ -2,6 +2,7 @@
 
 #include "common/base/ops.h"
 #include "common/base/utf8.h"
+#include "workers/journal/revisions.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -56,16 +57,15 @@ slice_t reply_answer(message_t *judge, const call_t *call, bool awaits, json_out
 
 /* A bot's reply with userids is for those whom they name by their ids, and for the bot's owner: an
  * address is found in the directory alone, which is not here, and names nobody. */
-static void s_narrow(reply_t *self, message_t *judge, const delivery_handler_t *handler)
+static void s_narrow(reply_t *self, const message_verdict_t *verdict,
+                     const delivery_handler_t *handler)
 {
-    message_verdict_t verdict;
     const op_t *op = op_find(self->record.op);
-    message_check(judge, self->record.body, &verdict);
-    if (!op || op->owner != OWNER_BOT || !(verdict.flags & MESSAGE_NARROWED) ||
-        verdict.flags & MESSAGE_BROADCAST)
+    if (!op || op->owner != OWNER_BOT || !(verdict->flags & MESSAGE_NARROWED) ||
+        verdict->flags & MESSAGE_BROADCAST)
         return;
-    size_t len = verdict.users_len;
-    memcpy(self->audience, verdict.users, len * UUID_BYTES);
+    size_t len = verdict->users_len;
+    memcpy(self->audience, verdict->users, len * UUID_BYTES);
     if (handler)
         self->audience[len++] = handler->owner;
     self->record.more = RECORD_NARROWED;
@@ -77,6 +77,7 @@ void reply_make(reply_t *self, message_t *judge, const item_t *item,
                 const delivery_handler_t *handler, slice_t body)
 {
     record_t event;
+    message_verdict_t verdict;
     int rc = record_read(&event, slice(item->event, item->event_len));
     assert(rc == 0);
     size_t len = event.access.len < sizeof self->access ? event.access.len : 0;
@@ -95,5 +96,8 @@ void reply_make(reply_t *self, message_t *judge, const item_t *item,
         .body = body,
     };
     s_derive(&event.id, &self->record.id);
-    s_narrow(self, judge, handler);
+    message_check(judge, body, &verdict);
+    if (verdict.key_len > 0)
+        revisions_hash(&event.target, slice(verdict.key, verdict.key_len), self->record.key);
+    s_narrow(self, &verdict, handler);
 }

@@ -1,6 +1,16 @@
 #include "workers/journal/revisions.h"
 
+#include <sodium.h>
 #include <stdlib.h>
+
+void revisions_hash(const uuid_t7 *user, slice_t key, uint8_t hash[RECORD_KEY])
+{
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, NULL, 0, RECORD_KEY);
+    crypto_generichash_update(&state, user->bytes, UUID_BYTES);
+    crypto_generichash_update(&state, (const uint8_t *)key.data, key.len);
+    crypto_generichash_final(&state, hash, RECORD_KEY);
+}
 
 void revisions_answer(const record_t *record, journal_answer_t *answer)
 {

@@ -7,6 +7,8 @@
 
 #include "workers/journal/messages.h"
 
+/* What a record has as its key: one's own, nobody else's message has it. */
+void revisions_hash(const uuid_t7 *user, slice_t key, uint8_t hash[RECORD_KEY]);
 /* The entry's record becomes the revision behind LAST, 0: none, of the message that has its first
  * record at sequence ROOT, and that NAME names; its answer says so. */
 void revisions_add(journal_entry_t *entry, uint64_t root, const journal_name_t *name,

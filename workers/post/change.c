@@ -2,22 +2,11 @@
 
 #include "common/base/ops.h"
 #include "common/base/utf8.h"
+#include "workers/journal/revisions.h"
 #include "workers/post/history.h"
 #include "workers/post/post_self.h"
 
-#include <sodium.h>
 #include <strings.h>
-
-/* One's own: nobody else's message has it. */
-static void s_hash(const job_t *job, slice_t key, uint8_t hash[RECORD_KEY])
-{
-    crypto_generichash_state state;
-    const uuid_t7 *user = &job->request->principal.user;
-    crypto_generichash_init(&state, NULL, 0, RECORD_KEY);
-    crypto_generichash_update(&state, user->bytes, UUID_BYTES);
-    crypto_generichash_update(&state, (const uint8_t *)key.data, key.len);
-    crypto_generichash_final(&state, hash, RECORD_KEY);
-}
 
 /* A field of the body wins over the parameter of its name. */
 static slice_t s_said(job_t *job, const char *name, const char *text, size_t len)
@@ -38,7 +27,7 @@ static void s_relate_key(post_t *self, job_t *job)
         return;
     }
     job->entry.change = CHANGE_KEYED;
-    s_hash(job, key, job->entry.record.key);
+    revisions_hash(&job->request->principal.user, key, job->entry.record.key);
 }
 
 /* The body wins over the query, also where it says no. */

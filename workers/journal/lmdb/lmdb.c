@@ -1,6 +1,7 @@
 #include "workers/journal/lmdb/ahead.h"
 #include "workers/journal/lmdb/outbox_rows.h"
 #include "workers/journal/lmdb/retained.h"
+#include "workers/journal/revisions.h"
 
 #include "common/base/clock.h"
 #include "common/log/log.h"
@@ -273,7 +274,10 @@ static bool s_store_replies(journal_t *self, int64_t now_ms, uint64_t *until)
     }
     if (count == 0)
         return true;
-    if (s_has_room(self, now_ms) && s_append(self, list, count, now_ms, true)) {
+    bool stored = s_has_room(self, now_ms) && s_append(self, list, count, now_ms, true);
+    for (size_t i = 0; i < count; i++)
+        revisions_forget(&entries[i]);
+    if (stored) {
         metric_add(METRIC_replies_posted_total, (int64_t)self->pass.stored);
         return true;
     }

@@ -79,7 +79,9 @@ size_t notes_replies(journal_t *self, journal_entry_t entries[NOTES_REPLIES], ui
         if (note->note.reply && count == NOTES_REPLIES)
             break;
         if (note->note.reply)
-            entries[count++] = (journal_entry_t){.record = note->reply};
+            entries[count++] = (journal_entry_t){
+                .record = note->reply,
+                .change = record_is_keyed(&note->reply) ? CHANGE_KEYED : CHANGE_NONE};
         *until = note->number;
     }
     pthread_mutex_unlock(&self->notes.lock);
