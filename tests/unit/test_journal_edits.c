@@ -383,6 +383,25 @@ static void test_of_many_revisions_the_first_and_the_last_are_kept(void **state)
     journal_close(&journal);
 }
 
+/* What a checkpoint is about to erase is not shown before. */
+static void test_revisions_that_are_not_committed_are_kept_alike(void **state)
+{
+    enum { MANY = JOURNAL_REVISIONS + 20 };
+    (void)state;
+    journal_t *journal = s_open();
+    for (unsigned i = 0; i < MANY; i++) {
+        journal_entry_t entry = s_keyed(0, ANN, 'k', i);
+        assert_int_equal(s_append(journal, &entry), JOURNAL_STORED);
+    }
+    for (unsigned committed = 0; committed < 2; committed++) {
+        assert_int_equal(s_look(journal, 0, (journal_view_t){.revisions = true}), MANY);
+        for (unsigned i = 0; i < MANY; i++)
+            assert_int_equal(s_page.row[i].body, i == 0 || i + JOURNAL_WHOLE > MANY ? (int)i : -1);
+        checkpoint(journal, s_now += JOURNAL_LATEST_MS);
+    }
+    journal_close(&journal);
+}
+
 static journal_t *s_open_short(void)
 {
     journal_options_t options = s_options();
@@ -582,6 +601,7 @@ int main(void)
         TEST(who_may_change_what),
         TEST(a_delete_removes_the_content),
         TEST(of_many_revisions_the_first_and_the_last_are_kept),
+        TEST(revisions_that_are_not_committed_are_kept_alike),
         TEST(a_message_outlives_its_first_record),
         TEST(threads),
     };

@@ -143,6 +143,17 @@ static bool s_is_for(const journal_view_t *view, const record_t *record)
     return view->whole || record_is_for(record, view->reader ? view->reader : &nobody);
 }
 
+/* Whether the record has lost its content, or is about to, with the revision LAST of its message.
+ */
+static bool s_is_erased(const record_t *record, const record_t *last)
+{
+    uint64_t from, to;
+    if (!last || record->flags & RECORD_DELETE || !revisions_erased(last, &from, &to))
+        return false;
+    return record->flags & RECORD_EDIT ? record->revision <= to
+                                       : (last->flags & RECORD_DELETE) != 0;
+}
+
 bool revisions_show(const journal_view_t *view, const record_t *record, const record_t *last,
                     record_t *shown)
 {
@@ -152,7 +163,7 @@ bool revisions_show(const journal_view_t *view, const record_t *record, const re
     *shown = *record;
     record_identify(shown);
     if (view->revisions) {
-        if (deleted && !(record->flags & RECORD_DELETE))
+        if (s_is_erased(record, last))
             record_erase(shown);
         return true;
     }
