@@ -179,6 +179,50 @@ def test_a_stream_of_several_targets_shows_it_to_those_alone(people):
                 reader.stop()
 
 
+def test_who_loses_a_message_by_an_edit_is_told_that_it_is_gone(people):
+    """Who had it gets its delete, who never had it nothing: in live streams, of one target and of several, to who comes
+    back later, and in pages of revisions."""
+    ring, channel = people.ring, f"/api/v2/channelsbyname/{people.name}/stream"
+    several = f"/api/v2/streams?targets=channel:{people.name}"
+    whose = {"bob": people.bob, "cy": people.cy, "dan": people.dan}
+
+    def open_readers(since):
+        made = {who: [make(ring.port, path, user.token, lines=lines, since=since)
+                      for make, path in ((Reader, channel), (Several, several)) for lines in (False, True)]
+                for who, user in whose.items()}
+        assert all(reader.ready.wait(20 * SLOW) for each in made.values() for reader in each)
+        return made
+    people.post(people.bob, {"text": "0"})
+    readers = open_readers(None)
+    message = people.post(people.bob, {"text": "1"})
+
+    def edit(text, *names):
+        answer = ring.request("PUT", people.url(people.bob, "messages", message),
+                              {"text": text, **({"userids": [whose[who].id for who in names]} if names else {})})
+        assert answer.status_code == 200, answer.text
+    edit("2", "cy")
+    edit("3", "cy")
+    edit("4", "dan")
+    people.post(people.bob, {"text": "5"})
+    want = {"bob": [("message", "1"), ("edit", "2"), ("edit", "3"), ("edit", "4"), ("message", "5")],
+            "cy": [("message", "1"), ("edit", "2"), ("edit", "3"), ("delete", None), ("message", "5")],
+            "dan": [("message", "1"), ("delete", None), ("edit", "4"), ("message", "5")]}
+
+    def have(made, skip):
+        return all(list(zip(reader.events, reader.texts))[skip:] == want[who] for who, each in made.items() for reader in each)
+    ring.wait(lambda: have(readers, 0), 20, what="each reader to have its own")
+    later = open_readers("all")
+    ring.wait(lambda: have(later, 1), 20, what="each that comes later to have its own")
+    gone, = (row for row in readers["cy"][0].rows if row["message"] is None)
+    assert gone["id"] == message and gone["deleted"] and gone["erased"] and "userids" not in gone
+    for reader in (reader for made in (readers, later) for each in made.values() for reader in each):
+        reader.stop()
+    rows = {who: ring.get(people.url(user, "messages", revisions="1", **{"from": "2"})).json()["messages"]
+            for who, user in whose.items()}
+    assert {who: [(row.get("deleted", False), (row["message"] or {}).get("text")) for row in each] for who, each in rows.items()} == {
+        who: [(kind == "delete", text) for kind, text in each] for who, each in want.items()}
+
+
 def test_a_bot_s_message_is_for_all_or_for_those_named(ring, name):
     people = People(ring, name, "bots")
     cy = people.cy.id

@@ -65,7 +65,8 @@ static bool s_take(void *arg, uint64_t log, const record_t *record)
     (void)log;
     char *page = arg;
     size_t len = strlen(page);
-    snprintf(page + len, 256 - len, "%s%.*s", len ? " " : "", SLICE_ARG(record->body));
+    slice_t text = record->flags & RECORD_DELETE ? slice_of("(gone)") : record->body;
+    snprintf(page + len, 256 - len, "%s%.*s", len ? " " : "", SLICE_ARG(text));
     return true;
 }
 
@@ -89,8 +90,8 @@ static void s_check(journal_t *journal)
     s_reads(journal, DAN, (journal_view_t){0}, "all later");
     s_reads(journal, 0, (journal_view_t){0}, "all");
     s_reads(journal, 0, (journal_view_t){.whole = true}, "all two about later");
-    s_reads(journal, ANN, each, "all later-0");
-    s_reads(journal, CY, each, "all one two about later-0");
+    s_reads(journal, ANN, each, "all later-0 (gone)");
+    s_reads(journal, CY, each, "all one two about later-0 (gone)");
     s_reads(journal, DAN, each, "all later-0 later");
 }
 

@@ -13,8 +13,10 @@ typedef struct {
     bool no_threads; /* none of threads, but for those that are shown in the parent */
     uint64_t before; /* sequence that is not read, nor what is behind it; 0: all is read */
     uint64_t thread; /* journal_find_root's: only this message and those of its thread */
-    const uuid_t7 *reader; /* what is narrowed to others is not read; NULL: nor what is at all */
-    bool whole;            /* all is read */
+    /* What is narrowed to others is not read, but for revisions that take the message from this
+     * user, which are shown as its delete; NULL: nor what is narrowed at all. */
+    const uuid_t7 *reader;
+    bool whole; /* all is read */
 } journal_view_t;
 
 /* journal_read of messages as they are: each once, where its oldest record stands, with the content
@@ -26,6 +28,10 @@ enum { JOURNAL_SKIPPED = 16384 };
 uint64_t journal_read_messages(journal_reader_t *self, const uuid_t7 *target, uint64_t from,
                                const journal_view_t *view, journal_range_t *range,
                                journal_each_fn each, void *arg);
+/* Whether a message was for USER before RECORD, a revision of it at LOG that is not. During EACH of
+ * any read. */
+bool journal_was_for(journal_reader_t *self, uint64_t log, const record_t *record,
+                     const uuid_t7 *user);
 /* Where journal_read_messages has the named message, unless it is deleted; 0: the target has none.
  */
 uint64_t journal_find(journal_reader_t *self, const uuid_t7 *target, const journal_name_t *name);

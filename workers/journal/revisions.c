@@ -154,6 +154,22 @@ static bool s_is_erased(const record_t *record, const record_t *last)
                                        : (last->flags & RECORD_DELETE) != 0;
 }
 
+bool revisions_may_take(const journal_view_t *view, const record_t *record)
+{
+    return view->revisions && !view->whole && view->reader && record->flags & RECORD_EDIT &&
+           !record_is_for(record, view->reader);
+}
+
+void revisions_take(const record_t *record, record_t *shown)
+{
+    *shown = *record;
+    record_identify(shown);
+    record_erase(shown);
+    shown->flags |= RECORD_DELETE;
+    shown->more &= ~(uint32_t)RECORD_NARROWED;
+    shown->audience = slice("", 0);
+}
+
 bool revisions_show(const journal_view_t *view, const record_t *record, const record_t *last,
                     record_t *shown)
 {

@@ -37,6 +37,11 @@ bool revisions_erased(const record_t *last, uint64_t *from, uint64_t *to);
 
 /* Whether a view has the record: it may leave threads out, or be one of them. */
 bool revisions_are_viewed(const journal_view_t *view, const record_t *record);
+/* Whether the record is a revision with which the view's user may have lost the message: so it is
+ * when journal_was_for. */
+bool revisions_may_take(const journal_view_t *view, const record_t *record);
+/* What is shown of a revision to who has lost the message with it: the message's delete. */
+void revisions_take(const record_t *record, record_t *shown);
 /* Puts together what a view shows of a record that it has, whose message has the revision LAST, or
  * NULL: none. SHOWN borrows from both. False: nothing is shown. */
 bool revisions_show(const journal_view_t *view, const record_t *record, const record_t *last,

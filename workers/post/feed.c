@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/stream/ask.h"
 #include "common/stream/found.h"
+#include "workers/journal/revisions.h"
 #include "workers/post/answer.h"
 #include "workers/post/engine.h"
 #include "workers/post/history.h"
@@ -21,6 +22,7 @@ typedef struct {
     found_t found;
     bytes_t rows;
     reading_t *reading;
+    journal_reader_t *reader; /* a page's, while it looks */
 } feed_t;
 
 void feed_add_frame(reading_t *reading, uint64_t log, uint64_t marked, const record_t *record,
@@ -41,6 +43,19 @@ void feed_add_frame(reading_t *reading, uint64_t log, uint64_t marked, const rec
                      .target = record->target,
                      .json = slice(json->data, json->len)};
     frame_write(&frame, rows);
+}
+
+bool feed_shows(const reading_t *reading, journal_reader_t *reader, uint64_t log,
+                const record_t *record, record_t *shown)
+{
+    const journal_view_t own = {.revisions = true, .reader = &reading->user};
+    *shown = *record;
+    if (record_is_for(record, own.reader))
+        return true;
+    if (!revisions_may_take(&own, record) || !journal_was_for(reader, log, record, own.reader))
+        return false;
+    revisions_take(record, shown);
+    return true;
 }
 
 void feed_answer(reading_t *reading, found_t *found, const bytes_t *rows)
@@ -117,6 +132,7 @@ static bool s_is_full(const feed_t *self)
 static bool s_each_of_page(void *arg, uint64_t log, const record_t *record)
 {
     feed_t *self = arg;
+    record_t shown;
     const position_t *asked = &self->ask.position;
     uint32_t tag = position_tag(&record->id);
     bool skipped = record->sequence <= self->skip || self->ask.from == PAGE_NOW;
@@ -128,8 +144,8 @@ static bool s_each_of_page(void *arg, uint64_t log, const record_t *record)
     self->found.more = !skipped && s_is_full(self);
     if (self->found.more)
         return false;
-    if (!skipped && record_is_for(record, &self->reading->user))
-        s_add_frame(self, log, record, false);
+    if (!skipped && feed_shows(self->reading, self->reader, log, record, &shown))
+        s_add_frame(self, log, &shown, false);
     self->found.position = (position_t){record->sequence, tag, true};
     self->found.upto = log;
     return true;
@@ -170,6 +186,7 @@ static void s_look_for_page(reading_t *reading, journal_reader_t *reader)
 {
     feed_t *self = reading->own;
     journal_range_t range;
+    self->reader = reader;
     uint64_t tip = reading->held_at.tip, from = s_begin(self, reader);
     self->found = (found_t){.kind = FOUND_FRAMES, .position = self->ask.position};
     journal_view_t view = {.revisions = true, .whole = true};

@@ -27,6 +27,10 @@ void feed_prepare(job_t *job);
  * FRAME_MOVED. NARROWED: one without a message, which says that there is a record for others. */
 void feed_add_frame(reading_t *reading, uint64_t log, uint64_t marked, const record_t *record,
                     bool narrowed, bytes_t *rows);
+/* What a reader sees of RECORD, at LOG, during EACH of a read by READER: of a revision that takes
+ * the message from this reader its delete. False: nothing. */
+bool feed_shows(const reading_t *reading, journal_reader_t *reader, uint64_t log,
+                const record_t *record, record_t *shown);
 /* Makes FOUND with ROWS, and what every answer has, the reading's body. */
 void feed_answer(reading_t *reading, found_t *found, const bytes_t *rows);
 

@@ -28,6 +28,7 @@ typedef struct {
     uint64_t next; /* the log sequence to go on from */
     unsigned records;
     reading_t *reading;
+    journal_reader_t *reader; /* while it looks */
 } span_t;
 
 /* One record, or none: log is 0. */
@@ -255,6 +256,7 @@ static row_t *s_row(const span_t *self, const uuid_t7 *target)
 static bool s_each(void *arg, uint64_t log, const record_t *record)
 {
     span_t *self = arg;
+    record_t shown;
     row_t *row = s_row(self, &record->target);
     bool full = self->found.count == PAGE_FRAMES || self->rows.len >= PAGE_BYTES ||
                 self->records == FEED_RECORDS;
@@ -263,8 +265,8 @@ static bool s_each(void *arg, uint64_t log, const record_t *record)
         return false;
     if (row && record->sequence > row->last.sequence) {
         uint64_t moved = record->number ? FRAME_MOVED : 0;
-        feed_add_frame(self->reading, log, log | moved, record,
-                       !record_is_for(record, &self->reading->user), &self->rows);
+        bool shows = feed_shows(self->reading, self->reader, log, record, &shown);
+        feed_add_frame(self->reading, log, log | moved, &shown, !shows, &self->rows);
         row->last = (position_t){record->sequence, position_tag(&record->id), true};
         self->found.count++;
     }
@@ -318,6 +320,7 @@ static void s_look(reading_t *reading, journal_reader_t *reader)
     self->found = (found_t){.kind = self->moved ? FOUND_MOVED : FOUND_SPAN};
     self->rows.len = 0;
     self->records = 0;
+    self->reader = reader;
     if (!self->moved) {
         self->next = goes_on ? self->ask.after + 1 : s_first(self, reader);
         if (!self->ask.bare)

@@ -47,11 +47,17 @@ static int s_of(uint64_t root, int rc, edit_t *edit)
     return rc;
 }
 
-int edits_last(MDB_cursor *cursor, const uuid_t7 *target, uint64_t root, edit_t *edit)
+int edits_before(MDB_cursor *cursor, const uuid_t7 *target, uint64_t root, uint64_t revision,
+                 edit_t *edit)
 {
     relation_key_t found;
-    int rc = s_seek(cursor, journal_relation(target, root, UINT64_MAX), true, edit, &found);
+    int rc = s_seek(cursor, journal_relation(target, root, revision), true, edit, &found);
     return s_of(root, rc, edit);
+}
+
+int edits_last(MDB_cursor *cursor, const uuid_t7 *target, uint64_t root, edit_t *edit)
+{
+    return edits_before(cursor, target, root, UINT64_MAX, edit);
 }
 
 int edits_next(MDB_cursor *cursor, const uuid_t7 *target, uint64_t root, edit_t *edit)

@@ -22,6 +22,9 @@ typedef struct {
  * there is none. CURSOR is one of edits. */
 int edits_last(MDB_cursor *cursor, const uuid_t7 *target, uint64_t root, edit_t *edit);
 int edits_oldest(MDB_cursor *cursor, const uuid_t7 *target, uint64_t root, edit_t *edit);
+/* The one before REVISION, likewise. */
+int edits_before(MDB_cursor *cursor, const uuid_t7 *target, uint64_t root, uint64_t revision,
+                 edit_t *edit);
 /* The first revision of the first message from ROOT on; MDB_NOTFOUND likewise. */
 int edits_next(MDB_cursor *cursor, const uuid_t7 *target, uint64_t root, edit_t *edit);
 

@@ -86,11 +86,73 @@ static int s_leads(shown_t *self, const record_t *record, bool *leads)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+/* The log sequence of the record of its message that is committed and stands before a revision. */
+static int s_before(const sight_t *sight, const range_row_t *range, const record_t *revision,
+                    edit_t *before)
+{
+    MDB_cursor *cursor;
+    int rc = mdb_cursor_open(sight->txn, sight->journal->table[TABLE_EDITS], &cursor);
+    if (rc != 0)
+        return rc;
+    rc = edits_before(cursor, &revision->target, revision->root, revision->revision, before);
+    mdb_cursor_close(cursor);
+    if (rc != MDB_NOTFOUND || revision->root < range->first)
+        return rc;
+    before->sequence = revision->root;
+    return sight_log(sight, &revision->target, revision->root, range, &before->log);
+}
+
+static int s_was_committed_for(journal_reader_t *reader, const record_t *revision,
+                               const uuid_t7 *user, bool *was)
+{
+    bool open = reader->open;
+    sight_t sight = {reader->journal, reader->txn};
+    range_row_t range;
+    edit_t before;
+    record_t is;
+    int rc = open ? range_read(reader->journal, reader->txn, &revision->target, &range)
+                  : sight_begin(&sight, reader, &revision->target, &range);
+    if (rc == 0)
+        rc = s_before(&sight, &range, revision, &before);
+    if (rc == 0)
+        rc = sight_get(&sight, before.log, &revision->target, before.sequence, &is);
+    *was = rc == 0 && record_is_for(&is, user);
+    if (!open)
+        reader_end(reader);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+bool journal_was_for(journal_reader_t *self, uint64_t log, const record_t *record,
+                     const uuid_t7 *user)
+{
+    tail_t *tail = self->journal->tail;
+    tail_held_t held;
+    tail_row_t row;
+    record_t is;
+    bool was = false;
+    int rc = 0;
+    tail_hold(tail, &held);
+    if (!tail_before(tail, &held, &record->target, record->root, log, &row))
+        rc = s_was_committed_for(self, record, user, &was);
+    else if (record_read(&is, row.encoded) == 0)
+        was = record_is_for(&is, user);
+    else
+        rc = MDB_CORRUPTED;
+    tail_let_go(tail, &held);
+    if (rc != 0)
+        reader_failed(self, "read", rc);
+    return was;
+}
+
 /* What is shown of RECORD; false: nothing. */
-static bool s_compose(shown_t *self, const record_t *record, record_t *shown)
+static bool s_compose(shown_t *self, uint64_t log, const record_t *record, record_t *shown)
 {
     record_t last;
     bool leads = true, found;
+    if (revisions_may_take(self->view, record) && revisions_are_viewed(self->view, record)) {
+        revisions_take(record, shown);
+        return journal_was_for(self->reader, log, record, self->view->reader);
+    }
     if (record->flags & RECORD_EDIT && !self->view->revisions)
         self->rc = s_leads(self, record, &leads);
     if (self->rc != 0 || !leads || !revisions_are_viewed(self->view, record))
@@ -105,7 +167,7 @@ static bool s_each(void *arg, uint64_t log, const record_t *record)
     record_t shown;
     if (self->view->before && record->sequence >= self->view->before) {
         self->more = false;
-    } else if (s_compose(self, record, &shown)) {
+    } else if (s_compose(self, log, record, &shown)) {
         self->more = self->each(self->arg, log, &shown);
         self->skipped = 0;
     } else if (++self->skipped == JOURNAL_SKIPPED) {

@@ -12,6 +12,7 @@ enum {
     CHUNKS_KEPT = 16,  /* free ones that wait for the next generation */
     ROOM_LEAST = 1024,
     EDITS_LEAST = 16,
+    LOOKED_BACK = 256, /* rows, under one lock */
 };
 
 typedef struct chunk {
@@ -436,6 +437,48 @@ bool tail_revision(tail_t *self, const tail_held_t *held, const uuid_t7 *target,
     }
     pthread_mutex_unlock(&self->lock);
     return found != 0;
+}
+
+static bool s_is_of(const row_t *row, const uuid_t7 *target, uint64_t root)
+{
+    return (row->root ? row->root : row->sequence) == root && uuid_eq(&row->target, target);
+}
+
+/* One of the rows of the part before *END, which becomes where to go on. */
+static bool s_look_back(tail_t *self, const tail_part_t *part, const uuid_t7 *target, uint64_t root,
+                        size_t *end, tail_row_t *row)
+{
+    bool found = false;
+    pthread_mutex_lock(&self->lock);
+    for (unsigned i = 0; i<LOOKED_BACK && * end> 0 && !found; i++) {
+        found = s_is_of(&part->rows[--*end], target, root);
+        if (found)
+            *row = s_row(part, *end);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return found;
+}
+
+static size_t s_rows_below(tail_t *self, const tail_part_t *part, uint64_t log)
+{
+    if (!part || log <= part->first_log)
+        return 0;
+    pthread_mutex_lock(&self->lock);
+    size_t len = part->len;
+    pthread_mutex_unlock(&self->lock);
+    return log - part->first_log < len ? log - part->first_log : len;
+}
+
+bool tail_before(tail_t *self, const tail_held_t *held, const uuid_t7 *target, uint64_t root,
+                 uint64_t log, tail_row_t *row)
+{
+    for (unsigned i = TAIL_PARTS; i > 0; i--) {
+        const tail_part_t *part = held->part[i - 1];
+        for (size_t end = s_rows_below(self, part, log); end > 0;)
+            if (s_look_back(self, part, target, root, &end, row))
+                return true;
+    }
+    return false;
 }
 
 bool tail_at(tail_t *self, const tail_held_t *held, uint64_t log, tail_row_t *row)

@@ -72,6 +72,10 @@ void tail_let_go(tail_t *self, tail_held_t *held);
 /* The last revision in them of the target's message at ROOT; false when there is none. */
 bool tail_revision(tail_t *self, const tail_held_t *held, const uuid_t7 *target, uint64_t root,
                    tail_row_t *row);
+/* The last record in them of that message, its first one or a revision, that has a lower log
+ * sequence than LOG; false likewise. Looks at all records between the two, some at a time. */
+bool tail_before(tail_t *self, const tail_held_t *held, const uuid_t7 *target, uint64_t root,
+                 uint64_t log, tail_row_t *row);
 /* The record at LOG, whichever target's; false likewise. */
 bool tail_at(tail_t *self, const tail_held_t *held, uint64_t log, tail_row_t *row);
 

@@ -57,6 +57,25 @@ session_outcome_t edits_find(const edits_asker_t *self, const uuid_t7 *target, u
     return went;
 }
 
+session_outcome_t edits_before(const edits_asker_t *self, const uuid_t7 *target, uint64_t root,
+                               uint64_t revision, edit_t *edit)
+{
+    statement_t ask;
+    s_begin(&ask, "edit before",
+            EDIT_COLUMNS
+            "postern.edit WHERE kind = $1 AND shard = $2 AND target = $3 AND root = $4 "
+            "AND revision < $5 ORDER BY revision DESC LIMIT 1",
+            self->journal, target);
+    statement_int8(&ask, root);
+    statement_int8(&ask, revision);
+    *edit = (edit_t){.any = false};
+    session_outcome_t went = edits_ask(self, &ask);
+    if (went == SESSION_OK)
+        s_take(&ask, edit);
+    statement_end(&ask);
+    return went;
+}
+
 static const segment_t *s_segment(const tables_t *tables, uint64_t log)
 {
     for (unsigned i = tables->segments_len; i > 0; i--)

@@ -34,6 +34,9 @@ typedef struct {
 /* The last revision of the message at ROOT, or the oldest one. */
 session_outcome_t edits_find(const edits_asker_t *self, const uuid_t7 *target, uint64_t root,
                              bool last, edit_t *edit);
+/* The one before REVISION. */
+session_outcome_t edits_before(const edits_asker_t *self, const uuid_t7 *target, uint64_t root,
+                               uint64_t revision, edit_t *edit);
 /* The record at LOG; HELD keeps what its slices point to (statement_end). *found: it is there. */
 session_outcome_t edits_record(const edits_asker_t *self, uint64_t log, statement_t *held,
                                record_t *record, bool *found);

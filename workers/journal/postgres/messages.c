@@ -20,6 +20,16 @@ typedef struct {
     session_outcome_t went;
 } shown_t;
 
+/* A copy, to be freed. */
+static tables_t *s_tables(const journal_reader_t *self)
+{
+    tables_t *tables = malloc(sizeof *tables);
+    if (!tables)
+        abort();
+    tables_copy(self->journal, tables);
+    return tables;
+}
+
 /* Whether a message stands where its revision is: retention has removed what was before. */
 static bool s_leads(shown_t *self, const record_t *record)
 {
@@ -43,10 +53,40 @@ static bool s_last(shown_t *self, const record_t *record, statement_t *held, rec
     return found;
 }
 
+bool journal_was_for(journal_reader_t *self, uint64_t log, const record_t *record,
+                     const uuid_t7 *user)
+{
+    statement_t held;
+    edit_t before;
+    record_t is;
+    bool found = false;
+    tables_t *tables = s_tables(self);
+    const edits_asker_t asker = {self->journal, tables, self};
+    (void)log;
+    statement_begin(&held, "", "");
+    session_outcome_t went =
+        edits_before(&asker, &record->target, record->root, record->revision, &before);
+    if (went == SESSION_OK) {
+        uint64_t first = record->root_number / self->journal->options.shards;
+        went = edits_record(&asker, before.any ? before.log : first, &held, &is, &found);
+    }
+    bool was = found && record_is_for(&is, user);
+    statement_end(&held);
+    free(tables);
+    if (went != SESSION_OK)
+        reads_failed(self);
+    return was;
+}
+
 /* What is shown of RECORD; false: nothing. */
-static bool s_compose(shown_t *self, const record_t *record, statement_t *held, record_t *shown)
+static bool s_compose(shown_t *self, uint64_t log, const record_t *record, statement_t *held,
+                      record_t *shown)
 {
     record_t last;
+    if (revisions_may_take(self->view, record) && revisions_are_viewed(self->view, record)) {
+        revisions_take(record, shown);
+        return journal_was_for(self->asker.reader, log, record, self->view->reader);
+    }
     if (record->flags & RECORD_EDIT && !self->view->revisions && !s_leads(self, record))
         return false;
     if (self->went != SESSION_OK || !revisions_are_viewed(self->view, record))
@@ -64,7 +104,7 @@ static bool s_each(void *arg, uint64_t log, const record_t *record)
     if (self->view->before && record->sequence >= self->view->before)
         return false;
     statement_begin(&held, "", "");
-    if (s_compose(self, record, &held, &shown)) {
+    if (s_compose(self, log, record, &held, &shown)) {
         self->skipped = 0;
         more = self->each(self->arg, log, &shown);
     } else if (++self->skipped == JOURNAL_SKIPPED) {
@@ -94,10 +134,7 @@ uint64_t journal_read_messages(journal_reader_t *self, const uuid_t7 *target, ui
                                const journal_view_t *view, journal_range_t *range,
                                journal_each_fn each, void *arg)
 {
-    tables_t *tables = malloc(sizeof *tables);
-    if (!tables)
-        abort();
-    tables_copy(self->journal, tables);
+    tables_t *tables = s_tables(self);
     shown_t shown = {.asker = {self->journal, tables, self},
                      .target = target,
                      .view = view,
@@ -118,11 +155,8 @@ uint64_t journal_read_messages(journal_reader_t *self, const uuid_t7 *target, ui
 static bool s_find(journal_reader_t *self, const uuid_t7 *target, const journal_name_t *name,
                    record_t *record)
 {
-    tables_t *tables = malloc(sizeof *tables);
+    tables_t *tables = s_tables(self);
     bool found;
-    if (!tables)
-        abort();
-    tables_copy(self->journal, tables);
     edits_asker_t asker = {self->journal, tables, self};
     session_outcome_t went = edits_named(&asker, target, name, record, &found);
     free(tables);
