@@ -96,8 +96,8 @@ def test_each_message_is_pushed_in_order_and_signed(pushing, name, service):
     assert [one["text"] for one in bodies] == [f"message {i}" for i in range(20)]
     assert {(one["channel"], one["event"], one["sender"]["name"]) for one in bodies} == {(name, "message", bodies[0]["sender"]["name"])}
     assert all(signed_by(call, made["secret"]) for call in service.calls)
-    listed = pushing.ctl("outlet", "deliveries", made["id"])["deliveries"]
-    assert {one["state"] for one in listed} == {"delivered"}
+    pushing.wait(lambda: {one["state"] for one in pushing.ctl("outlet", "deliveries", made["id"])["deliveries"]} == {"delivered"},
+                 10, what="the last answer to be noted")
     assert made["secret"] not in pushing.logs()
 
 
