@@ -4,7 +4,7 @@
     ./dev streams --seconds 600 --seed 7
 
 Writers post to one channel, and editors post, edit and delete in another one, of two shards, while eight
-kinds of reader follow each. For the first half workers, routers and authd are killed with SIGKILL or
+kinds of reader follow each, and three both: by name, all that one may see, and by a read-only URL. For the first half workers, routers and authd are killed with SIGKILL or
 stopped for a while: no reader has to come back. In the second half the gateway, too, whose end cuts its
 streams. At the end each reader's sequences are compared with what is stored.
 """
@@ -17,6 +17,7 @@ import random
 import sys
 import threading
 import time
+import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
@@ -24,7 +25,7 @@ from harness import postern  # noqa: E402
 from harness.connection import Closed  # noqa: E402
 from desk import compare  # noqa: E402
 from editors import Editor  # noqa: E402
-from reading_streams import Raw, Reader  # noqa: E402
+from reading_streams import Raw, Reader, Several  # noqa: E402
 from writers import Writer, Writers  # noqa: E402
 
 PACE_S = 0.02      # a writer's pause between two messages
@@ -72,6 +73,32 @@ class Waiter(threading.Thread):
         self.ended.set()
 
 
+class Share:
+    """What a reader of several targets has got of one."""
+
+    def __init__(self, reader, name):
+        self.reader, self.name = reader, name
+
+    @property
+    def got(self):
+        return self.reader.by_name.get(self.name, [])
+
+    @property
+    def rows(self):
+        return [row for row in list(self.reader.rows) if row["target"]["name"] == self.name]
+
+    @property
+    def opened(self):
+        return self.reader.opened
+
+    @property
+    def failure(self):
+        return self.reader.failure
+
+    def stop(self):
+        self.reader.stop()
+
+
 class Place:
     """A channel with who sends to it and who reads it."""
 
@@ -88,6 +115,10 @@ class Place:
             "wait": Waiter(ring.port, self.path, self.owner.token)}
         for reader in self.readers.values():
             assert not isinstance(reader, Reader) or reader.ready.wait(20 * postern.SLOW), "a stream does not open"
+
+    def follow(self, readers):
+        """Those that read other targets, too."""
+        self.readers |= {what: Share(reader, self.name) for what, reader in readers.items()}
 
     def reader(self, **how):
         return Reader(self.ring.port, self.path, self.owner.token, **how)
@@ -114,6 +145,7 @@ class Campaign:
         self.last = 0, "all at once"  # seconds after the end, and the reader that had not all by then
         self.places = [Place(ring, f"followed_{kind.__name__.lower()}", kind, seed, 100 * i, self.over)
                        for i, kind in enumerate((Writer, Editor))]
+        self.follow([place.name for place in self.places])
         self.senders = [sender for place in self.places for sender in place.senders]
         try:
             self._play()
@@ -122,6 +154,23 @@ class Campaign:
             self.over.set()
             for reader in self.readers():
                 reader.stop()
+
+    def follow(self, names):
+        """By one who is of all places, and by whoever has the URL."""
+        user = self.ring.user("follower")
+        for name in names:
+            self.ring.ctl("channel", "member", "add", name, user.email)
+        named = f"/api/v2/streams?targets={','.join(f'channel:{name}' for name in names)}"
+        made = self.ring.post(self.ring.base + named, headers={"Authorization": f"Bearer {user.token}"})
+        assert made.status_code == 200, made.text
+        url = urllib.parse.urlsplit(made.json()["url"])
+        readers = {"several": Several(self.ring.port, named, user.token),
+                   "all": Several(self.ring.port, "/api/v2/streams", user.token, lines=True),
+                   "by a url": Several(self.ring.port, f"{url.path}?{url.query}", None)}
+        for reader in readers.values():
+            assert reader.ready.wait(20 * postern.SLOW), f"a stream does not open: {reader.others}"
+        for place in self.places:
+            place.follow(readers)
 
     def readers(self):
         return [reader for place in self.places for reader in place.readers.values()]

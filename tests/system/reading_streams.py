@@ -15,8 +15,8 @@ from harness.postern import SLOW
 class Raw(Connection):
     """A connection with one GET whose chunked body is given out as it comes."""
 
-    def __init__(self, port, path, headers=(), timeout=30 * SLOW):
-        super().__init__(port, timeout)
+    def __init__(self, port, path, headers=(), timeout=30 * SLOW, tls=None):
+        super().__init__(port, timeout, tls)
         lines = [f"GET {path} HTTP/1.1", "Host: h", *headers]
         self.send(("\r\n".join(lines) + "\r\n\r\n").encode())
         self.status, self.headers = self._head()
@@ -80,20 +80,21 @@ class Sse:
 
 
 class Reader(threading.Thread):
-    """Reads a stream until stop (), coming back where it was: got are sequences, texts their texts."""
+    """Reads a stream until stop (), coming back where it was: got are sequences, texts their texts. Without a
+    TOKEN the path is a URL that needs none."""
 
-    def __init__(self, port, path, token, lines=False, since=None, slow_s=0, ids=True):
+    def __init__(self, port, path, token, lines=False, since=None, slow_s=0, tls=None, position=None):
         super().__init__(daemon=True)
         self.port, self.path, self.token, self.lines, self.since, self.slow_s = port, path, token, lines, since, slow_s
         self.rows, self.events = [], []
         self.got, self.texts, self.others, self.opened, self.failure = [], [], [], 0, None
-        self.position, self.ended, self.raw, self.ids = None, threading.Event(), None, ids
-        self.ready = threading.Event()
+        self.position, self.ended, self.raw = position, threading.Event(), None
+        self.ready, self.tls = threading.Event(), tls
         self.start()
 
     def _headers(self):
-        headers = [f"Authorization: Bearer {self.token}",
-                   "Accept: " + ("application/x-ndjson" if self.lines else "text/event-stream")]
+        headers = ["Accept: " + ("application/x-ndjson" if self.lines else "text/event-stream")]
+        headers += [f"Authorization: Bearer {self.token}"] if self.token else []
         return headers + ([f"Last-Event-ID: {self.position}"] if self.position else [])
 
     def _take(self, event, data, position):
@@ -120,7 +121,7 @@ class Reader(threading.Thread):
     def _read(self):
         mark = "&" if "?" in self.path else "?"
         path = self.path + (f"{mark}since={self.since}" if self.since and not self.position else "")
-        self.raw = Raw(self.port, path, self._headers())
+        self.raw = Raw(self.port, path, self._headers(), tls=self.tls)
         if self.raw.status != 200:
             raise Closed(f"{self.raw.status} {self.raw.body()[:200]}")
         self.opened += 1

@@ -51,7 +51,7 @@ def test_nothing_is_lost_whatever_goes_wrong(needs):
 def test_every_reader_of_a_stream_has_all_once_and_in_order(make_ring):
     done = streams.campaign(make_ring(settings=streams.SETTINGS, shards=streams.SHARDS).up(), SEED, 4)
     assert not done.wrong, "\n".join(done.report())
-    assert done.counts["events"] == 8 * done.counts["records"] > 500
+    assert done.counts["events"] == 11 * done.counts["records"] > 500
 
 
 @pytest.mark.parametrize("wrong, got", [
