@@ -11,6 +11,7 @@ import time
 import pytest
 
 from harness.postern import BIN, CtlError, free_ports
+from reading_streams import Reader, Several
 
 
 def writer(ring, url, acknowledged, stop):
@@ -54,6 +55,39 @@ def test_a_backup_under_load_brings_back_what_was_acknowledged_before_it(make_ri
     assert len(found) == len(set(found))
     assert set(before) <= set(found) and found == acknowledged[:len(found)]
     assert ring.post(ring.channel_url("news", ada.token), {"text": "after"}).status_code == 204
+
+
+def test_readers_are_told_of_the_history_that_a_restore_has_brought(make_ring):
+    """One whose position is behind its end, and one that comes when another message stands there."""
+    ring = make_ring().up()
+    ada = ring.user("ada")
+    ring.channel("news", ada)
+    url, one = ring.channel_url("news", ada.token), "/api/v2/channelsbyname/news/stream"
+
+    def send(first, last):
+        for i in range(first, last + 1):
+            assert ring.post(url, {"text": str(i)}).status_code == 204
+    send(1, 3)
+    assert ring.ctl_run("backup", ring.dir / "backup").returncode == 0
+    send(4, 6)
+    readers = [Reader(ring.port, one, ada.token, since="all"), Several(ring.port, "/api/v2/streams?targets=channel:news", ada.token, since="all")]
+    ring.wait(lambda: all(len(reader.got) == 6 for reader in readers), what="readers that have all")
+    places = [reader.position for reader in readers]
+    ring.stop()
+    ring.ctl("restore", ring.dir / "backup", "--replace")
+    ring.up()
+
+    def resets(reader):
+        return [(data["reason"], data["from"]) for event, data in reader.others if event == "reset"]
+    ring.wait(lambda: all(len(reader.got) == 9 for reader in readers), 20, what="readers that have come back")
+    assert [(resets(reader), reader.texts) for reader in readers] == [([("replaced", 1)], list("123456123"))] * 2
+    send(7, 10)
+    late = [type(reader)(reader.port, reader.path, ada.token, lines=True, position=place) for reader, place in zip(readers, places)]
+    ring.wait(lambda: all(len(reader.got) == 7 for reader in late), 20, what="readers that come later")
+    assert [(resets(reader), reader.texts) for reader in late] == [([("replaced", 1)], ["1", "2", "3", "7", "8", "9", "10"])] * 2
+    ring.wait(lambda: all(reader.texts[9:] == ["7", "8", "9", "10"] for reader in readers))
+    for reader in readers + late:
+        reader.stop()
 
 
 def test_a_worker_that_is_never_idle_is_backed_up(make_ring):
