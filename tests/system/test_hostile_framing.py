@@ -13,6 +13,7 @@ import time
 import pytest
 
 from harness.connection import Closed, Connection, chunked, post
+from reading_streams import Reader
 
 
 @pytest.fixture(scope="module")
@@ -344,6 +345,31 @@ def test_a_message_over_tls(tls_ring):
             answer = connection.post(f"/api/v2/channelsbyname/tls/message?zapikey={eve.token}",
                                      text(str(i)))
             assert answer.status == 204
+
+
+def test_streams_over_tls(tls_ring):
+    """Pages that are larger than the socket takes at once, a reader that is slow, and a worker that dies."""
+    ring, certificate = tls_ring
+    ada = ring.user("streaming")
+    ring.channel("streamed", ada)
+    url, path = ring.channel_url("streamed", ada.token).replace("http://127.0.0.1", "https://localhost"), "/api/v2/channelsbyname/streamed/stream"
+
+    def send(first, last, more=""):
+        for i in range(first, last + 1):
+            assert ring.post(url, {"text": f"{i}{more}"}, verify=str(certificate)).status_code == 204
+    send(1, 100, " " + "x" * 4000)
+    readers = [Reader(ring.port, path, ada.token, tls=context(certificate, "http/1.1"), **how)
+               for how in ({"since": "all"}, {"since": "all", "lines": True, "slow_s": 0.01}, {"lines": True})]
+    assert all(reader.ready.wait(20) for reader in readers), [reader.others for reader in readers]
+    send(101, 120)
+    ring.kill("channel-0")
+    ring.wait_ready("channel-0")
+    send(121, 130)
+    want = [list(range(first, 131)) for first in (1, 1, 101)]
+    ring.wait(lambda: [reader.got for reader in readers] == want, 20, what="all readers to have all")
+    for reader in readers:
+        reader.stop()
+        assert reader.opened == 1 and reader.failure is None
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")

@@ -1,5 +1,6 @@
 """Channels whose journal lies in PostgreSQL: a ring with worker.engine = postgres, on a server of the tests' own."""
 
+import collections
 import contextlib
 import json
 import pathlib
@@ -16,6 +17,7 @@ import promotion_campaign
 import takeover_campaign
 from harness import postern
 from harness.database import secret, server_running, settled
+from reading_streams import Reader, Several
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +103,44 @@ def test_messages_are_stored_once_and_read_back(on_postgres, name):
     assert ring.texts(name, ada.token) == wanted
     assert ring.post(url, {"text": "keyed"}, headers={"Idempotency-Key": name}).status_code == 204
     assert ring.texts(name, ada.token) == wanted
+
+
+def test_streams_of_what_lies_there(on_postgres, name):
+    """Each record once and in order: new ones, an edit, a deletion, and those beside which the workers die."""
+    ring, names = on_postgres, [name, name + "_2"]
+    ada = ring.user(f"ada-{name}")
+    for each in names:
+        ring.channel(each, ada)
+    path = f"/api/v2/channelsbyname/{name}/stream"
+    one = [Reader(ring.port, path, ada.token), Reader(ring.port, path, ada.token, lines=True, since="all")]
+    both = [Several(ring.port, path, ada.token, lines=lines) for path, lines in (
+        (f"/api/v2/streams?targets=channel:{name},channel:{name}_2", False), ("/api/v2/streams", True))]
+    assert all(reader.ready.wait(20) for reader in (*one, *both)), [reader.others for reader in (*one, *both)]
+
+    def send(**message):
+        for each in names:
+            answer = ring.post(ring.channel_url(each, ada.token, sync_message="true"), message)
+            assert answer.status_code == 200, answer.text
+        return answer.json()["message_id"]
+    for i in range(10):
+        send(text=f"m{i}")
+    send(text="edited", message_key="k")
+    send(text="anew", message_key="k")
+    for each, message in ((each, ring.messages("channelsbyname", each, ada.token)[0]["id"]) for each in names):
+        answer = ring.request("DELETE", ring.url(f"/api/v2/channelsbyname/{each}/messages/{message}", ada.token))
+        assert answer.status_code == 204, answer.text
+    for process in ("channel-0", "channel-1"):
+        ring.kill(process)
+    ring.wait_ready("channel-0", "channel-1")
+    send(text="last")
+    every = list(range(1, 15))
+    postern.wait(lambda: all(reader.got == every for reader in one) and
+                 all(reader.by_name == {each: every for each in names} for reader in both), 20, what="all readers to have all")
+    for reader in (*one, *both):
+        reader.stop()
+        assert reader.opened == 1 and reader.failure is None
+        assert collections.Counter(reader.events) == {what: count * (2 if reader in both else 1)
+                                                      for what, count in (("message", 12), ("edit", 1), ("delete", 1))}
 
 
 def test_a_killed_worker_loses_and_doubles_nothing(on_postgres, name):
