@@ -181,6 +181,8 @@ static int s_worker(const prepare_t *self, bool known)
     bool connects = strcmp(conf_text(self->conf, SET_worker_engine), "postgres") == 0;
     if (rc == 0 && connects && !kinds_has_handlers(self->section))
         rc = s_file(self, conf_text(self->conf, SET_postgres_connection));
+    if (rc == 0 && connects && !kinds_has_handlers(self->section))
+        rc = s_beside(self, SET_data_directory, self->section, ".host");
     return rc ? rc : s_found(self, self->section, ".shards");
 }
 

@@ -15,7 +15,8 @@ import pytest
 import kill_campaign
 import promotion_campaign
 import takeover_campaign
-from harness import postern
+import test_users
+from harness import lacking, postern
 from harness.database import secret, server_running, settled
 from reading_streams import Reader, Several
 
@@ -224,6 +225,19 @@ def test_a_shard_goes_from_host_to_host(server, make_ring, name):
     assert tally.clean and tally.epochs == 3, f"{tally}\n{tally.failed[:5]}"
     lease = takeover_campaign.LEASE_S * postern.SLOW
     assert max(tally.seconds["stop"]) < lease * 5 / 3 and max(tally.seconds["leave"] + tally.seconds["again"]) < lease, tally
+
+
+@lacking.root
+def test_where_each_kind_has_a_user(server, make_ring, name):
+    """The channel worker may make nothing in data.directory, which is root's: it is given its file with the host's id."""
+    with postern.Ring(settings=test_users.SETTINGS) as ring:
+        test_users.openly(settled(ring, server))
+        ring.up()
+        ada = ring.user(f"ada-{name}")
+        ring.channel(name, ada)
+        assert ring.post(ring.channel_url(name, ada.token), {"text": "kept"}).status_code == 204
+        host = ring.dir / "data" / "channel.host"
+        assert host.owner() == test_users.USERS["channel"] and len(host.read_text()) == 36
 
 
 def test_a_start_that_cannot_be(server, make_ring):

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 struct lease {
@@ -244,47 +245,43 @@ void lease_leave(lease_t *self, session_t *session)
                  LOG_Q("who waits takes it when its beat has stood still for some seconds"));
 }
 
-/* The first of those that make it at the same time. */
-static int s_make_id(const char *file)
+/* Also where the file is empty, as one that root has made for this process's user (prepare.h). */
+static int s_make_id(int fd)
 {
-    char other[4200], id[UUID_TEXT];
+    char id[UUID_TEXT];
     uuid_t7 new;
     uuid_new(&new);
     uuid_text(&new, id);
-    snprintf(other, sizeof other, "%s.%d", file, (int)getpid());
-    int fd = open(other, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return -1;
-    bool made = write(fd, id, strlen(id)) == (ssize_t)strlen(id) && fsync(fd) == 0;
-    close(fd);
-    int rc = made && (link(other, file) == 0 || errno == EEXIST) ? 0 : -1;
-    unlink(other);
-    return rc;
+    bool made = pwrite(fd, id, strlen(id), 0) == (ssize_t)strlen(id) && fsync(fd) == 0;
+    return made ? 0 : -1;
 }
 
+/* Processes that begin at the same time get one id: who has the lock makes it. */
 static int s_read_id(const char *file, uuid_t7 *id)
 {
     char text[UUID_TEXT] = "";
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -1;
-    ssize_t len = read(fd, text, sizeof text - 1);
+    int rc = flock(fd, LOCK_EX);
+    ssize_t len = rc == 0 ? pread(fd, text, sizeof text - 1, 0) : -1;
+    if (len == 0 && (rc = s_make_id(fd)) == 0)
+        len = pread(fd, text, sizeof text - 1, 0);
+    if (rc == 0 && (len <= 0 || uuid_parse(text, (size_t)len, id) != 0)) {
+        errno = EINVAL;
+        rc = -1;
+    }
+    int error = errno;
     close(fd);
-    errno = EINVAL;
-    return len > 0 && uuid_parse(text, (size_t)len, id) == 0 ? 0 : -1;
+    errno = error;
+    return rc;
 }
 
 int lease_home(const char *file, char home[LEASE_HOLDER], char *err, size_t err_size)
 {
     uuid_t7 id;
     char text[UUID_TEXT], name[80] = "";
-    int rc = s_read_id(file, &id);
-    if (rc != 0 && errno == ENOENT) {
-        rc = s_make_id(file);
-        if (rc == 0)
-            rc = s_read_id(file, &id);
-    }
-    if (rc != 0) {
+    if (s_read_id(file, &id) != 0) {
         snprintf(err, err_size,
                  "%s: %s (it has the id of this host's data directory; where it is damaged, remove "
                  "it)",
