@@ -43,8 +43,9 @@ typedef struct {
 extern const setting_row_t setting_table[SETTING_COUNT];
 
 /* What every daemon's command line says: -c FILE, -i INDEX (0 to 255: which gateway, or which
- * shard), -t (check, print the effective configuration and exit), -s section.key=value, -P USER
- * (prepare.h, and exit), -h, -V. */
+ * shard; of a worker also "any": CONF_ANY), -t (check, print the effective configuration and exit),
+ * -s section.key=value, -P USER (prepare.h, and exit), -h, -V. */
+enum { CONF_ANY = 256 };
 typedef struct {
     const char *process; /* "postern-authd" */
     const char *section; /* "authd" */

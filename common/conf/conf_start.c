@@ -15,7 +15,8 @@ static void s_usage(const char *process)
         "usage: %s [-c FILE] [-i INDEX] [-s section.key=value]... [-t]\n\n"
         "  -c FILE   configuration (ZPL); without it, the first that is there of\n"
         "            " CONF_PLACES ", else defaults\n"
-        "  -i INDEX  which of several: a worker's shard, a gateway's number (0 to %d)\n"
+        "  -i INDEX  which of several: a worker's shard, a gateway's number (0 to %d);\n"
+        "            any: a worker of whichever shard has none (worker.engine = postgres)\n"
         "  -s K=V    overrides one setting, as -s log.level=debug\n"
         "  -t        checks and prints the configuration, secrets masked, and exits\n"
         "  -P USER   as root: gives this process's directories and files to the user of its kind,\n"
@@ -30,9 +31,11 @@ static void s_refuse(const char *process, const char *reason)
     exit(EXIT_CONFIG);
 }
 
-static unsigned s_index(const char *process, const char *text)
+static unsigned s_index(const char *process, const char *section, const char *text)
 {
     size_t len = strlen(text);
+    if (strcmp(text, "any") == 0 && conf_setting("shards", section) != SETTING_COUNT)
+        return CONF_ANY;
     if (len == 0 || len > 3 || strspn(text, "0123456789") != len || atoi(text) > INDEX_MOST)
         s_refuse(process, "-i takes a number from 0 to 255");
     return (unsigned)atoi(text);
@@ -50,7 +53,7 @@ void conf_start(conf_start_t *start, const char *process, const char *section, i
         if (option == 'c') {
             path = optarg;
         } else if (option == 'i') {
-            start->index = s_index(process, optarg);
+            start->index = s_index(process, section, optarg);
         } else if (option == 's' && count < OVERRIDES) {
             overrides[count++] = optarg;
         } else if (option == 't') {

@@ -148,15 +148,20 @@ static bool s_take(int fd)
     return true;
 }
 
-bool life_try_lock(const char *path)
+int life_hold(const char *path)
 {
     int fd = s_open_lock(path);
-    bool locked = s_take(fd);
-    if (locked)
+    if (s_take(fd)) {
         s_write_pid(fd);
-    else
-        close(fd);
-    return locked;
+        return fd;
+    }
+    close(fd);
+    return -1;
+}
+
+bool life_try_lock(const char *path)
+{
+    return life_hold(path) >= 0;
 }
 
 bool life_locked(const char *path)

@@ -47,6 +47,9 @@ void life_lock(const char *path, bool wait);
 
 /* life_lock, but false when another process has the lock. */
 bool life_try_lock(const char *path);
+/* The same for as long as the descriptor that it returns is open; -1 when another process has it.
+ */
+int life_hold(const char *path);
 
 /* Whether another process has PATH locked now. Not for a path that this process locks. */
 bool life_locked(const char *path);

@@ -168,16 +168,26 @@ static int s_authd(const prepare_t *self, bool known)
     return rc ? rc : s_found(self, "first-owner", "");
 }
 
-static int s_worker(const prepare_t *self, bool known)
+static int s_shard(const prepare_t *self, unsigned shard, bool known)
 {
     char store[64], key[PLACE];
-    snprintf(store, sizeof store, "%s-%u", self->section, self->index);
+    snprintf(store, sizeof store, "%s-%u", self->section, shard);
     int rc = s_store(self, store, known);
     if (rc == 0 && kinds_has_handlers(self->section)) {
         kinds_key(self->conf, self->section, key, sizeof key);
         rc = s_file(self, key);
         rc = rc ? rc : s_found(self, store, ".key"); /* of a version before */
     }
+    return rc;
+}
+
+static int s_worker(const prepare_t *self, bool known)
+{
+    unsigned shards = (unsigned)conf_uint(self->conf, conf_setting("shards", self->section));
+    bool any = self->index == CONF_ANY;
+    int rc = any ? 0 : s_shard(self, self->index, known);
+    for (unsigned i = 0; any && i < shards && rc == 0; i++)
+        rc = s_shard(self, i, known);
     bool connects = strcmp(conf_text(self->conf, SET_worker_engine), "postgres") == 0;
     if (rc == 0 && connects && !kinds_has_handlers(self->section))
         rc = s_file(self, conf_text(self->conf, SET_postgres_connection));

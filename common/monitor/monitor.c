@@ -28,7 +28,7 @@ enum {
 
 static _Atomic int64_t s_tick_ms;
 static char s_process[64];
-static unsigned s_index;
+static atomic_uint s_index;
 static char s_installation[32];
 static _Atomic int s_fd = -1; /* of the listener; -1: not yet */
 static atomic_bool s_retired;
@@ -294,6 +294,11 @@ static void s_start(const char *process, unsigned index, const char *address,
     if (rc != 0)
         log_fatal(EXIT_FAULT, "monitor.thread", "err=%s", LOG_Q(strerror(rc)));
     pthread_detach(thread);
+}
+
+void monitor_index(unsigned index)
+{
+    atomic_store(&s_index, index);
 }
 
 void monitor_start(const char *process, unsigned index, const char *address,

@@ -60,6 +60,9 @@ double metric_quantile_us(const metric_buckets_t *now, const metric_buckets_t *b
 void monitor_start(const char *process, unsigned index, const char *address,
                    const char *installation);
 
+/* Another INDEX from now on: of a worker that has taken a shard after its monitor was started. */
+void monitor_index(unsigned index);
+
 /* The same as monitor_start, but the address may be shared with an older process of the same
  * installation that was started so, too: each connection goes to one of the two processes until the
  * older calls monitor_retire, which leaves the address to the younger. Connections that are open

@@ -43,21 +43,24 @@ class Tally(kill_campaign.Tally):
 
 
 class Host:
-    """A channel worker with a data directory of its own, beside RING, whose other processes it serves."""
+    """A channel worker with a data directory of its own, beside RING, whose other processes it serves. INDEX: its shard, or
+    "any"."""
 
-    def __init__(self, ring, number):
-        self.ring, self.name = ring, f"host{number}-0"
+    def __init__(self, ring, number, index=0):
+        self.ring, self.name, self.index = ring, f"host{number}-{index}", index
         self.dir = ring.dir / f"host{number}"
         self.dir.mkdir(mode=0o700)
-        self.port = postern.free_ports(1)
+        behind = ring.shards["channel"] if index == "any" else index
+        self.base = postern.free_ports(behind + 1)
+        self.port = self.base + behind
         self.start()
 
     def start(self):
         ring = self.ring
-        settings = {"data.directory": self.dir, "data.sockets": ring.sockets, "channel.monitor": f"127.0.0.1:{self.port}",
+        settings = {"data.directory": self.dir, "data.sockets": ring.sockets, "channel.monitor": f"127.0.0.1:{self.base}",
                     "data.known": self.dir / "known"}
-        ring.spawned[self.name] = ring.spawn("channel", 0, settings, wait_ready=False)
-        del ring.spawned["channel-0"]
+        ring.spawned[self.name] = ring.spawn("channel", self.index, settings, wait_ready=False)
+        del ring.spawned[f"channel-{self.index}"]
         ring.monitors[self.name] = f"http://127.0.0.1:{self.port}"
 
     @property
@@ -79,15 +82,20 @@ class Host:
         postern.wait(lambda: self.stands() == how, seconds, what=f"{self.name}: {how}")
 
 
+def spawn_others(ring):
+    """What RING has beside its channel workers."""
+    for name in ring.names:
+        if not name.startswith("channel"):
+            ring.spawn(*name.rsplit("-", 1), wait_ready=False)
+
+
 class Estate:
     """RING, whose one channel shard COUNT hosts have workers for."""
 
     def __init__(self, ring, count):
         self.ring = ring
         self.still, self.blinking = None, threading.Lock()  # who is to stay stood still
-        for name in ring.names:
-            if not name.startswith("channel"):
-                ring.spawn(*name.rsplit("-", 1), wait_ready=False)
+        spawn_others(ring)
         self.hosts = [Host(ring, 0)]
         self.hosts[0].wait("serves")
         self.hosts += [Host(ring, i) for i in range(1, count)]

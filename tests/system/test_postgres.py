@@ -6,6 +6,7 @@ import json
 import pathlib
 import random
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -227,6 +228,66 @@ def test_a_shard_goes_from_host_to_host(server, make_ring, name):
     assert max(tally.seconds["stop"]) < lease * 5 / 3 and max(tally.seconds["leave"] + tally.seconds["again"]) < lease, tally
 
 
+def test_one_spare_of_a_host_takes_any_shard(server, make_ring, name):
+    """Three hosts have one worker of any shard each, and there are two shards: who ends in order, is killed or is stood still is
+    followed by the one that waits, and waits itself when it is back."""
+    ring = settled(make_ring(shards={"channel": 2}, settings={"gateway.deadline_ms": 20000}), server)
+    takeover_campaign.spawn_others(ring)
+    hosts = [takeover_campaign.Host(ring, i, "any") for i in range(3)]
+
+    def standing(how, but=None):
+        return [host for host in hosts if host is not but and host.stands() == how]
+
+    def shards():
+        return sorted(ring.ready(host.name)["index"] for host in standing("serves"))
+
+    def settle():
+        postern.wait(lambda: len(standing("serves")) == 2 and len(standing("spare")) == 1, 20, what="two that serve, and a spare")
+        assert shards() == [0, 1]
+    settle()
+    spare, = standing("spare")
+    assert ring.ready(spare.name)["index"] == 2 and ring.metric(spare.name, "journal_spare") == 1
+    assert "of any shard" in ring.ready(spare.name)["checks"][0]["reason"]
+    with senders(ring, name) as sent:
+        for how in (signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP):
+            more(sent)
+            spare, gone = standing("spare")[0], standing("serves")[0]
+            shard, began = ring.ready(gone.name)["index"], time.monotonic()
+            if how == signal.SIGSTOP:
+                gone.process.send_signal(how)
+            else:
+                assert gone.end(how) == (0 if how == signal.SIGTERM else -signal.SIGKILL)
+            spare.wait("serves")
+            seconds = time.monotonic() - began
+            assert ring.ready(spare.name)["index"] == shard
+            print(f"{signal.Signals(how).name}: taken after {seconds:.2f} s")
+            assert seconds < takeover_campaign.LEASE_S * postern.SLOW * (1 if how == signal.SIGTERM else 5 / 3)
+            if how == signal.SIGSTOP:
+                gone.process.send_signal(signal.SIGCONT)
+                assert gone.process.wait(20 * postern.SLOW) == 1, "it has lost the shard, and ends"
+            gone.start()
+            settle()
+    assert "event=journal.picked" in ring.logs()
+
+
+def test_a_worker_of_any_shard_comes_back_to_its_own(server, make_ring):
+    """One that is killed and starts again at once takes what it had; one that begins leaves a shard to a worker of that shard alone
+    that begins with it."""
+    ring = settled(make_ring(), server)
+    takeover_campaign.spawn_others(ring)
+    any_shard = takeover_campaign.Host(ring, 0, "any")
+    own = takeover_campaign.Host(ring, 1)
+    own.wait("serves")
+    any_shard.wait("spare")
+    assert own.end(signal.SIGTERM) == 0
+    any_shard.wait("serves")
+    assert any_shard.end(signal.SIGKILL) == -signal.SIGKILL
+    began = time.monotonic()
+    any_shard.start()
+    any_shard.wait("serves")
+    assert time.monotonic() - began < takeover_campaign.LEASE_S * postern.SLOW, "it waited for its own beat"
+
+
 @lacking.root
 def test_where_each_kind_has_a_user(server, make_ring, name):
     """The channel worker may make nothing in data.directory, which is root's: it is given its file with the host's id."""
@@ -252,6 +313,9 @@ def test_a_start_that_cannot_be(server, make_ring):
     assert "synchronous_standby_names" in refused(postgres__copies=2)
     assert "channel shards" in refused(shards__channel=2)
     assert "is lmdb or postgres" in refused(worker__engine="mysql")
+    for kind, index, words in (("channel", "any", "is of worker.engine = postgres"), ("gateway", "any", "takes a number")):
+        process = ring.spawn(kind, index, wait_ready=False, settings={"worker.engine": "lmdb"})
+        assert process.wait(30) == 78 and words in ring.logs().splitlines()[-1]
     wrong = secret(ring.dir / "wrong", server.connection("postern_journal", "no such word", ring.database))
     assert "password authentication failed" in refused(postgres__connection=wrong)
     assert "no such word" not in ring.logs()

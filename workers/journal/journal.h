@@ -39,11 +39,11 @@ typedef struct {
     const char *path;  /* NULL, or the one journal itself, which is the caller's already */
     const char *kind;  /* "channel", "bot", "extension" */
     unsigned shard, shards;
-    uint64_t room_bytes;   /* most that the journal may take; it keeps what it has */
-    uint64_t keys;         /* most dedupe keys */
-    uint64_t retention_ms; /* age at which records are removed, by the running clock */
-    uint64_t
-        retention_bytes; /* bytes of records past which the oldest are removed; 0: by age only */
+    bool any; /* PostgreSQL's alone: whichever shard has no live holder, in place of SHARD */
+    uint64_t room_bytes;            /* most that the journal may take; it keeps what it has */
+    uint64_t keys;                  /* most dedupe keys */
+    uint64_t retention_ms;          /* age at which records are removed, by the running clock */
+    uint64_t retention_bytes;       /* past which the oldest records are removed; 0: by age only */
     uint64_t delivery_retention_ms; /* age at which a delivery that has ended is forgotten */
     const char *connection;         /* PostgreSQL's alone: a file with a connection string */
     unsigned copies; /* likewise: servers whose disks have what is answered, 1 or 2 */
@@ -65,10 +65,10 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
                         size_t err_size);
 /* Finishes what is submitted, commits all notes that there is room for, and closes. */
 void journal_close(journal_t **self_p);
-
 /* Messages that the opening took over from the write-ahead file. */
 uint64_t journal_recovered(const journal_t *self);
-
+/* The shard: of options.any, the one that was taken. */
+unsigned journal_shard(const journal_t *self);
 /* Drawn when the journal was made. */
 const uuid_t7 *journal_uuid(const journal_t *self);
 /* Rises with each taking of the shard, also by another host; 0: this engine has none. */

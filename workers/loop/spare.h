@@ -13,6 +13,8 @@
 void spare_begin(const conf_start_t *start, const char *kind);
 /* Starts its monitor; once, also when it is called again. */
 void spare_watch(void);
+/* The worker has SHARD, under whose number its monitor is from now on. */
+void spare_serves(unsigned shard);
 /* Called a few times a second while the journal is opened and waits (journal_options_t.waits): for
  * a process of another host, which has the shard (SPARE), or for the server. TEXT says for whom,
  * and why. */

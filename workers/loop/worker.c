@@ -268,6 +268,7 @@ static void s_open_journal(worker_t *self)
         .kind = op_owner_name(self->role->kind),
         .shard = self->shard.shard,
         .shards = self->shard.shards,
+        .any = self->shard.shard == CONF_ANY,
         .room_bytes = conf_uint(conf, SET_worker_map_bytes),
         .keys = conf_uint(conf, SET_worker_keys),
         .retention_ms = conf_uint(conf, SET_worker_retention_days) * 86400000,
@@ -284,6 +285,7 @@ static void s_open_journal(worker_t *self)
     if (!self->journal)
         log_fatal(EXIT_CONFIG, "journal.open", "err=%s", LOG_Q(err));
     metric_set(METRIC_journal_epoch, (int64_t)journal_epoch(self->journal));
+    self->shard.shard = journal_shard(self->journal);
 }
 
 /* Behind the journal's lock; before there is input. */
@@ -372,7 +374,7 @@ worker_t *worker_new(const worker_role_t *role, const conf_t *conf, unsigned sha
     self->conf = conf;
     self->shard = (shard_t){
         shard, (unsigned)conf_uint(conf, conf_setting("shards", op_owner_name(role->kind)))};
-    if (shard >= self->shard.shards)
+    if (shard >= self->shard.shards && shard != CONF_ANY)
         log_fatal(EXIT_CONFIG, "worker.shard", "err=%s shard=%u shards=%u setting=shards.%s",
                   LOG_Q("-i is past the count of shards"), shard, self->shard.shards,
                   op_owner_name(role->kind));
@@ -588,10 +590,11 @@ int worker_main(const worker_role_t *role, int argc, char **argv)
     life_settle(&start);
     spare_begin(&start, name);
     worker_t *worker = worker_new(role, start.conf, start.index);
-    spare_watch();
+    spare_serves(worker->shard.shard);
+    unsigned shard = worker->shard.shard;
     worker_run(worker);
     worker_destroy(&worker);
-    log_info("worker.stop", "shard=%u", start.index);
+    log_info("worker.stop", "shard=%u", shard);
     conf_destroy(&start.conf);
     return 0;
 }

@@ -20,8 +20,8 @@ typedef struct {
 
 typedef struct worker worker_t;
 
-/* Opens the journal of this shard, after waiting for its lock, and connects to the routers. Exits
- * with the reason when it cannot. The configuration must outlive it. */
+/* Opens the journal of this shard, or of any (CONF_ANY), after waiting for it, and connects to the
+ * routers. Exits with the reason when it cannot. The configuration must outlive it. */
 worker_t *worker_new(const worker_role_t *role, const conf_t *conf, unsigned shard);
 void worker_destroy(worker_t **self_p);
 

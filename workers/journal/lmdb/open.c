@@ -334,6 +334,13 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
 {
     char path[OWN_PATH];
     journal_options_t taken = *options;
+    if (options->any) {
+        snprintf(
+            err, err_size,
+            "-i any is of worker.engine = postgres: a journal on this host's disk has the shard "
+            "that it was made for");
+        return NULL;
+    }
     if (options->path)
         return s_open(options, now_ms, err, err_size);
     if (own_take(options, path, err, err_size) != 0)
@@ -372,6 +379,11 @@ void journal_close(journal_t **self_p)
     self->magic = 0;
     free(self);
     *self_p = NULL;
+}
+
+unsigned journal_shard(const journal_t *self)
+{
+    return self->options.shard;
 }
 
 uint64_t journal_epoch(const journal_t *self)

@@ -16,10 +16,8 @@
 struct lease {
     char what[32], me[LEASE_HOLDER];
     size_t home_len; /* of me: it, and a blank */
-    char holder[LEASE_HOLDER], former[LEASE_HOLDER];
-    uint64_t beat; /* seen last, with the holder */
-    bool watching;
-    int64_t since_ms, patience_ms;
+    char former[LEASE_HOLDER];
+    watch_t seen;
     session_t session;
     const char *connection;
     void (*lost)(void *arg);
@@ -31,7 +29,7 @@ struct lease {
     bool stop;
 };
 
-lease_t *lease_new(const char *what, const char *home, const uuid_t7 *me)
+lease_t *lease_new(const char *what, const char *home, const uuid_t7 *me, const watch_t *seen)
 {
     lease_t *self = calloc(1, sizeof *self);
     char id[UUID_TEXT];
@@ -41,7 +39,9 @@ lease_t *lease_new(const char *what, const char *home, const uuid_t7 *me)
     snprintf(self->what, sizeof self->what, "%s", what);
     self->home_len = (size_t)snprintf(self->me, sizeof self->me, "%.150s ", home);
     snprintf(self->me + self->home_len, sizeof self->me - self->home_len, "%s", id);
-    self->patience_ms = LEASE_MS;
+    watch_begin(&self->seen);
+    if (seen)
+        self->seen = *seen;
     pthread_mutex_init(&self->lock, NULL);
     timed_init(&self->wake);
     return self;
@@ -62,7 +62,7 @@ void lease_destroy(lease_t **self_p)
 
 const char *lease_holder(const lease_t *self)
 {
-    return self->holder;
+    return self->seen.holder;
 }
 
 const char *lease_me(const lease_t *self)
@@ -77,24 +77,7 @@ const char *lease_former(const lease_t *self)
 
 void lease_lost_sight(lease_t *self)
 {
-    self->patience_ms = LEASE_MS + LEASE_LOST_MS;
-    self->watching = false;
-}
-
-/* Notes who holds it now. True when nothing has changed for long enough. */
-static bool s_watch(lease_t *self, slice_t holder, uint64_t beat)
-{
-    int64_t now_ms = clock_ms();
-    bool same = self->watching && beat == self->beat && slice_is(holder, self->holder);
-    if (same)
-        return now_ms - self->since_ms >= self->patience_ms;
-    if (self->watching)
-        self->patience_ms = LEASE_MS;
-    snprintf(self->holder, sizeof self->holder, "%.*s", SLICE_ARG(holder));
-    self->beat = beat;
-    self->watching = true;
-    self->since_ms = now_ms;
-    return false;
+    watch_lost_sight(&self->seen);
 }
 
 static session_outcome_t s_look(lease_t *self, session_t *session, bool *still)
@@ -106,7 +89,7 @@ static session_outcome_t s_look(lease_t *self, session_t *session, bool *still)
     if (went != SESSION_OK)
         return went;
     if (statement_rows(&ask) == 1) {
-        *still = s_watch(self, statement_bytes(&ask, 0, 0), statement_number(&ask, 0, 1));
+        *still = watch_see(&self->seen, statement_bytes(&ask, 0, 0), statement_number(&ask, 0, 1));
     } else {
         snprintf(session->text, sizeof session->text,
                  "the database has no lease of this shard: "
@@ -126,9 +109,9 @@ static session_outcome_t s_take(lease_t *self, session_t *session)
         "UPDATE postern.lease SET holder = $3, beat = beat + 1 WHERE what = $1 AND beat "
         "= $2 AND coalesce(holder, '') = $4");
     statement_text(&take, self->what);
-    statement_int8(&take, self->beat);
+    statement_int8(&take, self->seen.beat);
     statement_text(&take, self->me);
-    statement_text(&take, self->holder);
+    statement_text(&take, self->seen.holder);
     session_outcome_t went = session_exchange(session, &take, 1, SESSION_DEADLINE_MS);
     if (went != SESSION_OK)
         return went;
@@ -141,14 +124,14 @@ session_outcome_t lease_claim(lease_t *self, session_t *session)
 {
     bool still = false;
     session_outcome_t went = s_look(self, session, &still);
-    if (went != SESSION_OK || strcmp(self->holder, self->me) == 0)
+    if (went != SESSION_OK || strcmp(self->seen.holder, self->me) == 0)
         return went;
-    bool left = !self->holder[0] || strncmp(self->holder, self->me, self->home_len) == 0;
+    bool left = !self->seen.holder[0] || strncmp(self->seen.holder, self->me, self->home_len) == 0;
     if (!left && !still)
         return SESSION_AGAIN;
     went = s_take(self, session);
     if (went == SESSION_OK && !left)
-        memcpy(self->former, self->holder, sizeof self->former);
+        memcpy(self->former, self->seen.holder, sizeof self->former);
     return went;
 }
 

@@ -13,15 +13,17 @@
 #define POSTERN_WORKERS_JOURNAL_POSTGRES_LEASE_H
 
 #include "workers/journal/postgres/session.h"
+#include "workers/journal/postgres/watch.h"
 
 #include "common/base/uuid.h"
 
-enum { LEASE_MS = 3000, LEASE_LOST_MS = 2000, LEASE_BEAT_MS = 500, LEASE_HOLDER = 200 };
+enum { LEASE_BEAT_MS = 500 };
 
 typedef struct lease lease_t;
 
-/* WHAT as 'channel/0'; HOME names what this process's lock is in, and ME the process. */
-lease_t *lease_new(const char *what, const char *home, const uuid_t7 *me);
+/* WHAT as 'channel/0'; HOME names what this process's lock is in, and ME the process. SEEN: what it
+ * has seen of the lease, or NULL. */
+lease_t *lease_new(const char *what, const char *home, const uuid_t7 *me, const watch_t *seen);
 void lease_destroy(lease_t **self_p);
 
 /* Looks once, by SESSION, and takes the lease where it may. OK: it is this process's; AGAIN:

@@ -1,4 +1,5 @@
 #include "workers/journal/postgres/connection.h"
+#include "workers/journal/postgres/pick.h"
 #include "workers/journal/postgres/postgres.h"
 
 #include "common/base/clock.h"
@@ -15,13 +16,12 @@ enum { MAGIC = 0x4a4f5047, PATHS = 4400, SAY_MS = 10000 };
 
 /* What a worker of this host has of the shard is LMDB's: with it, what the database has is not the
  * whole history. */
-static int s_check_place(const journal_options_t *options, char *err, size_t err_size)
+static int s_check_former(const journal_options_t *options, unsigned shard, char *err,
+                          size_t err_size)
 {
     char path[PATHS];
     struct stat is;
-    snprintf(path, sizeof path, "%s/%s-%u.lock", options->place, options->kind, options->shard);
-    life_lock(path, true);
-    snprintf(path, sizeof path, "%s/%s-%u/data.mdb", options->place, options->kind, options->shard);
+    snprintf(path, sizeof path, "%s/%s-%u/data.mdb", options->place, options->kind, shard);
     if (stat(path, &is) != 0)
         return 0;
     snprintf(err, err_size,
@@ -31,14 +31,43 @@ static int s_check_place(const journal_options_t *options, char *err, size_t err
     return -1;
 }
 
+/* Waits for the shard's lock; the locks of any shard are the pick's to take. */
+static int s_check_place(const journal_options_t *options, char *err, size_t err_size)
+{
+    char path[PATHS];
+    int rc = 0;
+    if (!options->any) {
+        snprintf(path, sizeof path, "%s/%s-%u.lock", options->place, options->kind, options->shard);
+        life_lock(path, true);
+        return s_check_former(options, options->shard, err, err_size);
+    }
+    for (unsigned i = 0; i < options->shards && rc == 0; i++)
+        rc = s_check_former(options, i, err, err_size);
+    return rc;
+}
+
+static void s_name(journal_t *self)
+{
+    session_name(self->name, self->lease, lease_me(self->holding));
+}
+
+/* Of a worker of any shard: a shard, and the lease of it. */
+static void s_settle(journal_t *self, lease_t *lease)
+{
+    self->holding = lease;
+    snprintf(self->lease, sizeof self->lease, "%s/%u", self->options.kind, self->options.shard);
+    s_name(self);
+    session_close(&self->writing); /* which has another name */
+    log_info("journal.picked", "shard=%u former=%s", self->options.shard,
+             LOG_Q(lease_former(lease)));
+}
+
 static void s_make(journal_t *self)
 {
     self->magic = MAGIC;
     self->reader.journal = self->asked.journal = self;
     pthread_mutex_init(&self->lock, NULL);
     uuid_new(&self->me);
-    self->holding = lease_new(self->lease, self->home, &self->me);
-    session_name(self->name, self->lease, lease_me(self->holding));
     self->writing.name = self->reader.session.name = self->asked.session.name = self->name;
     self->append = append_new();
     self->targets = targets_new();
@@ -59,34 +88,66 @@ static void s_say_waiting(journal_t *self, session_outcome_t went, waiting_t *wa
     bool spare = went == SESSION_AGAIN;
     int64_t now_ms = clock_ms();
     char text[SESSION_TEXT + LEASE_HOLDER];
-    snprintf(text, sizeof text, spare ? "spare: %s serves the shard" : "PostgreSQL: %s",
-             spare ? lease_holder(self->holding) : self->writing.text);
+    const char *holder = self->holding ? lease_holder(self->holding) : "";
+    if (spare && !self->holding)
+        snprintf(text, sizeof text, "spare: of any shard, and each of %u has a worker",
+                 self->options.shards);
+    else
+        snprintf(text, sizeof text, spare ? "spare: %s serves the shard" : "PostgreSQL: %s",
+                 spare ? holder : self->writing.text);
     if (self->options.waits)
         self->options.waits(spare, text);
     if (spare && !waiting->spare)
-        log_info("journal.spare", "shard=%u holder=%s", self->options.shard,
-                 LOG_Q(lease_holder(self->holding)));
+        log_info("journal.spare", "lease=%s holder=%s", self->lease, LOG_Q(holder));
     waiting->spare = spare;
     if (spare || now_ms - waiting->said_ms < SAY_MS)
         return;
     waiting->said_ms = now_ms;
-    log_warn("journal.waits", "shard=%u err=%s", self->options.shard, LOG_Q(self->writing.text));
+    log_warn("journal.waits", "lease=%s err=%s", self->lease, LOG_Q(self->writing.text));
+}
+
+/* A shard that is free, and then the taking of it. Who has the lease of one and finds it another's
+ * begins anew. */
+static session_outcome_t s_try(journal_t *self, pick_t *pick)
+{
+    lease_t *lease = NULL;
+    session_outcome_t went = SESSION_OK;
+    if (!self->holding) {
+        went = owner_begin(self, &self->writing);
+        if (went == SESSION_OK)
+            went = pick_look(pick, &self->writing, &self->options.shard, &lease);
+        if (went == SESSION_OK)
+            s_settle(self, lease);
+    }
+    if (went == SESSION_OK)
+        went = owner_take(self, &self->writing);
+    if (went == SESSION_AGAIN && self->options.any && self->holding)
+        fence_lost(self);
+    return went;
+}
+
+static void s_lost_sight(journal_t *self, pick_t *pick)
+{
+    if (self->holding)
+        lease_lost_sight(self->holding);
+    else
+        pick_lost_sight(pick);
 }
 
 /* A server that is not there is waited for, as a lock is, and so is the lease of another. */
-static int s_take(journal_t *self, char *err, size_t err_size)
+static int s_take(journal_t *self, pick_t *pick, char *err, size_t err_size)
 {
     session_outcome_t went;
     int64_t began_ms = clock_ms();
     waiting_t waiting = {.said_ms = -SAY_MS};
-    while ((went = owner_take(self, &self->writing)) != SESSION_OK) {
+    while ((went = s_try(self, pick)) != SESSION_OK) {
         if (went == SESSION_REFUSED || went == SESSION_GONE || went == SESSION_FULL ||
             life_stopping()) {
             snprintf(err, err_size, "PostgreSQL: %s", self->writing.text);
             return -1;
         }
         if (!session_is_open(&self->writing))
-            lease_lost_sight(self->holding);
+            s_lost_sight(self, pick);
         s_say_waiting(self, went, &waiting);
         owner_pause();
         self->opened_ms = clock_ms() - began_ms; /* the shard's clock was another's meanwhile */
@@ -105,6 +166,27 @@ static int s_find_home(journal_t *self, char *err, size_t err_size)
     }
     snprintf(path, sizeof path, "%s/%s.host", options->place, options->kind);
     return lease_home(path, self->home, err, err_size);
+}
+
+/* The lease of its shard; of a worker of any shard it is the one that is picked. */
+static int s_own(journal_t *self, char *err, size_t err_size)
+{
+    const journal_options_t *options = &self->options;
+    pick_t *pick = NULL;
+    if (options->any) {
+        size_t len = strlen(self->home);
+        snprintf(self->home + len, sizeof self->home - len, " any");
+        pick = pick_new(options, self->home, &self->me);
+        snprintf(self->lease, sizeof self->lease, "%s/any", options->kind);
+        session_name(self->name, self->lease, self->home);
+    } else {
+        snprintf(self->lease, sizeof self->lease, "%s/%u", options->kind, options->shard);
+        self->holding = lease_new(self->lease, self->home, &self->me, NULL);
+        s_name(self);
+    }
+    int rc = s_take(self, pick, err, err_size);
+    pick_destroy(&pick);
+    return rc;
 }
 
 const char *journal_engine(void)
@@ -137,14 +219,13 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
     self->options = *options;
     self->connection = connection;
     self->kind = options->kind[0];
-    snprintf(self->lease, sizeof self->lease, "%s/%u", options->kind, options->shard);
     if (s_find_home(self, err, err_size) != 0) {
         connection_forget(&self->connection);
         free(self);
         return NULL;
     }
     s_make(self);
-    if (s_take(self, err, err_size) != 0) {
+    if (s_own(self, err, err_size) != 0) {
         session_close(&self->writing);
         journal_close(&self);
         return NULL;

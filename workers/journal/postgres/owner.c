@@ -170,9 +170,11 @@ static session_outcome_t s_read_clock(journal_t *self, session_t *session)
     return SESSION_OK;
 }
 
-static session_outcome_t s_begin(journal_t *self, session_t *session)
+session_outcome_t owner_begin(journal_t *self, session_t *session)
 {
     char lacks[SESSION_TEXT];
+    if (session_is_open(session))
+        return SESSION_OK;
     session_outcome_t went = session_open(session, self->connection);
     if (went == SESSION_OK)
         went = s_check_installation(self, session);
@@ -185,7 +187,7 @@ static session_outcome_t s_begin(journal_t *self, session_t *session)
 
 session_outcome_t owner_take(journal_t *self, session_t *session)
 {
-    session_outcome_t went = session_is_open(session) ? SESSION_OK : s_begin(self, session);
+    session_outcome_t went = owner_begin(self, session);
     if (went == SESSION_OK)
         went = lease_claim(self->holding, session);
     if (went == SESSION_OK && *lease_former(self->holding))

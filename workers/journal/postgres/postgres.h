@@ -149,7 +149,9 @@ uint64_t record_cost(const record_t *record);
 void fence_begin(statement_t *self, const journal_t *journal);
 void fence_lost(const journal_t *self) __attribute__((noreturn));
 
-/* owner.c: makes the shard this process's, and reads what it has, by SESSION, which it opens where
+/* owner.c: opens SESSION where it is not, to a server that will do. */
+session_outcome_t owner_begin(journal_t *self, session_t *session);
+/* Makes the shard this process's, and reads what it has, by SESSION, which it opens where
  * it is not. OK; AGAIN while another holds the lease; else AWAY or REFUSED with the reason in the
  * session's text. */
 session_outcome_t owner_take(journal_t *self, session_t *session);

@@ -105,6 +105,11 @@ void fence_lost(const journal_t *self)
               LOG_Q("another process has taken the shard over: this one stores nothing more"));
 }
 
+unsigned journal_shard(const journal_t *self)
+{
+    return self->options.shard;
+}
+
 bool journal_is_full(const journal_t *self)
 {
     return atomic_load(&self->full);
