@@ -9,6 +9,7 @@
 #include "authd/directory/directory.h"
 #include "authd/directory/sealed.h"
 #include "authd/judge/forward.h"
+#include "authd/judge/gather.h"
 #include "authd/judge/grants.h"
 #include "authd/judge/several.h"
 #include "authd/judge/usage.h"
@@ -79,9 +80,30 @@ static void s_refuse(authd_t *self, peer_t *peer, const wire_request_t *request,
 #define SEND(number, name, methods, path, credentials, owner, target, rule, deed, verb)            \
     _Static_assert(OWNER_##owner != OWNER_AUTHD || OP_##name == OP_token_self ||                   \
                        OP_##name == OP_streams || OP_##name == OP_stream_shared ||                 \
-                       OP_##name == OP_stream_share,                                               \
+                       OP_##name == OP_stream_share || OP_##name == OP_deliveries,                 \
                    #name " is answered by authd: say here how");
 #include "common/ops.def"
+
+static several_t s_reader(authd_t *self, const wire_request_t *request, int64_t wall_ms)
+{
+    return (several_t){.judge = &self->judge,
+                       .view = self->view,
+                       .key = self->grant_key,
+                       .token = request->principal.token,
+                       .user = request->principal.user,
+                       .person = op_find(request->op)->credentials == CRED_PERSON,
+                       .client = request->client,
+                       .wall_ms = wall_ms};
+}
+
+static void s_take_code(authd_t *self, error_code_t code, verdict_t *verdict)
+{
+    verdict->code = code;
+    if (code != ERROR_none)
+        verdict->detail = slice_of(self->detail);
+    if (view_take_damage(self->view))
+        *verdict = (verdict_t){.code = ERROR_internal, .detail = slice("", 0)};
+}
 
 /* What a stream of several has, if it may be read: else VERDICT says so. */
 static void s_list(authd_t *self, const wire_request_t *request, int64_t wall_ms,
@@ -89,19 +111,27 @@ static void s_list(authd_t *self, const wire_request_t *request, int64_t wall_ms
 {
     slice_t targets;
     bool named = wire_pairs_find(request->params, "targets", &targets);
-    several_t reader = {.judge = &self->judge,
-                        .view = self->view,
-                        .key = self->grant_key,
-                        .token = request->principal.token,
-                        .user = request->principal.user,
-                        .person = op_find(request->op)->credentials == CRED_PERSON,
-                        .client = request->client,
-                        .wall_ms = wall_ms};
-    verdict->code = several_list(&reader, named ? &targets : NULL, rows, count, self->detail);
-    if (verdict->code != ERROR_none)
-        verdict->detail = slice_of(self->detail);
-    if (view_take_damage(self->view))
-        *verdict = (verdict_t){.code = ERROR_internal, .detail = slice("", 0)};
+    several_t reader = s_reader(self, request, wall_ms);
+    s_take_code(self, several_list(&reader, named ? &targets : NULL, rows, count, self->detail),
+                verdict);
+}
+
+/* Whose deliveries may be looked at. */
+static void s_grant_gathering(authd_t *self, peer_t *peer, const wire_request_t *request,
+                              int64_t wall_ms, verdict_t *verdict)
+{
+    slice_t target;
+    bytes_t body = {0};
+    bool named = wire_pairs_find(request->params, "target", &target);
+    several_t reader = s_reader(self, request, wall_ms);
+    s_take_code(self, gather_answer(&reader, named ? &target : NULL, &body, self->detail), verdict);
+    if (verdict->code == ERROR_none) {
+        wire_reply_t reply = wire_reply_to(request);
+        reply.status = 200;
+        wire_reply_repeat(&reply, request->principal.facts);
+        link_add_reply(self->gateways, peer, self->replies, &reply, bytes_slice(&body));
+    }
+    bytes_free(&body);
 }
 
 static void s_grant_several(authd_t *self, peer_t *peer, const wire_request_t *request,
@@ -250,7 +280,8 @@ static void s_judge(authd_t *self, peer_t *peer, wire_message_t *message, unsign
     }
     verdict_t verdict = verdict_judge(&self->judge, self->view, request, self->hashes[entry],
                                       wire_request_body(request, body), now_us, wall_ms);
-    bool streams = verdict.code == ERROR_none && op->deed == DOES_STREAM;
+    bool gathers = verdict.code == ERROR_none && op->deed == DOES_GATHER;
+    bool streams = verdict.code == ERROR_none && (op->deed == DOES_STREAM || gathers);
     bool own = verdict.code == ERROR_none && op->owner == OWNER_AUTHD && !streams;
     bool several = streams && op->owner == OWNER_AUTHD;
     bool told = verdict.code == ERROR_none && self->judge.heard.state != HEARD_NOTHING;
@@ -258,6 +289,8 @@ static void s_judge(authd_t *self, peer_t *peer, wire_message_t *message, unsign
         s_hear(self, peer, request, wire_request_body(request, body));
     else if (own)
         s_answer(self, peer, request, wall_ms, &verdict);
+    else if (gathers)
+        s_grant_gathering(self, peer, request, wall_ms, &verdict);
     else if (several)
         s_grant_several(self, peer, request, wall_ms, &verdict);
     else if (verdict.code == ERROR_none && !own && !streams)

@@ -207,7 +207,8 @@ static void s_offer_argument(const typed_t *self)
         return;
     char of[160];
     snprintf(of, sizeof of, "%s %s", self->command->name, self->first);
-    s_offer_values(self, strcmp(what, "KIND") == 0 ? "bot|extension" : what, of);
+    const char *word = what + (*what == '['); /* "[KIND NAME]" */
+    s_offer_values(self, strcmp(word, "KIND") == 0 ? "bot|extension" : what, of);
 }
 
 /* "--role=me" is a value with what it belongs to. */

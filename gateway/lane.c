@@ -4,11 +4,13 @@
 #include "common/base/secret.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
+#include "gateway/lane_state.h"
 #include "gateway/limits.h"
 #include "gateway/looks.h"
 #include "gateway/ring/bridge.h"
 #include "gateway/ring/refusals.h"
 #include "gateway/ring/reply.h"
+#include "gateway/stream/gather.h"
 #include "gateway/stream/refusal.h"
 #include "gateway/stream/streams.h"
 
@@ -47,6 +49,7 @@ struct lane {
     refusals_t *refusals;
     streams_t *streams;
     looks_t *looks; /* at the health of the ring */
+    gathers_t *gathers;
     unsigned queue_messages;
     uint64_t queue_bytes;
     int64_t ticked_ms, bridge_ticked_ms;
@@ -234,13 +237,22 @@ static void s_on_dispose(h2o_logger_t *logger, h2o_req_t *req)
         s_finish(self, slot);
 }
 
-/* A sender was told that the disk is full, or that nothing was heard: for the check "shards". */
-static void s_note_behind(lane_t *self, unsigned error)
+/* The request that a slot is to answer now; NULL: it is gone. */
+static h2o_req_t *s_take_req(const lane_t *self, slot_t *slot)
 {
-    if (error != ERROR_storage_full && error != ERROR_unavailable && error != ERROR_not_confirmed)
-        return;
-    atomic_store(&self->state.behind_error, error);
-    atomic_store(&self->state.behind_ms, clock_ms());
+    h2o_req_t *req = slot->owner;
+    slot->owner = NULL;
+    if (req)
+        s_last(self, req);
+    return req;
+}
+
+/* It was answered, if REQ was there. */
+static void s_end(lane_t *self, slot_t *slot, h2o_req_t *req)
+{
+    if (req)
+        s_wipe(self, req, &slot->request, slot->head_len);
+    s_finish(self, slot);
 }
 
 /* authd lets a stream be opened. */
@@ -272,7 +284,6 @@ static void s_answer_inner(lane_t *self, slot_t *slot, const wire_reply_t *reply
 static void s_answer(void *arg, slot_t *slot, const wire_reply_t *reply, zmq_msg_t *body)
 {
     lane_t *self = arg;
-    h2o_req_t *req = slot->owner;
     if (slot->kind != SLOT_REQUEST) {
         s_answer_inner(self, slot, reply, body);
         return;
@@ -283,35 +294,38 @@ static void s_answer(void *arg, slot_t *slot, const wire_reply_t *reply, zmq_msg
         looks_judged(self->looks, slot);
         return;
     }
-    if (!op_manages(op_find(slot->request.op)))
-        s_note_behind(self, reply->error);
-    refusals_note(self->refusals, &slot->request, reply->error, clock_us());
-    if (req) {
-        slot->owner = NULL;
-        s_last(self, req);
-        if (streams)
-            s_open_stream(self, req, slot, body);
-        else if (good && slot->request.op == OP_ring_series)
-            looks_series(self->shared->series, req, &slot->request.id, body);
-        else if (!refusal_ends(req, op_find(slot->request.op), &slot->request.id, reply->error))
-            reply_wire(req, reply, body, s_is_admin(self, req) ? self->cookie : COOKIE_NONE);
-        s_wipe(self, req, &slot->request, slot->head_len);
+    if (good && op_find(slot->request.op)->deed == DOES_GATHER) {
+        gathers_judged(self->gathers, slot, slice(zmq_msg_data(body), zmq_msg_size(body)));
+        return;
     }
-    s_finish(self, slot);
+    if (!op_manages(op_find(slot->request.op)))
+        lane_state_note_behind(&self->state, reply->error);
+    refusals_note(self->refusals, &slot->request, reply->error, clock_us());
+    h2o_req_t *req = s_take_req(self, slot);
+    if (req && streams)
+        s_open_stream(self, req, slot, body);
+    else if (req && good && slot->request.op == OP_ring_series)
+        looks_series(self->shared->series, req, &slot->request.id, body);
+    else if (req && !refusal_ends(req, op_find(slot->request.op), &slot->request.id, reply->error))
+        reply_wire(req, reply, body, s_is_admin(self, req) ? self->cookie : COOKIE_NONE);
+    s_end(self, slot, req);
 }
 
 /* Health of the ring; JSON: NULL: whether the sender may see it is not known. */
 static void s_on_looked(void *arg, slot_t *slot, const char *json)
 {
-    lane_t *self = arg;
-    h2o_req_t *req = slot->owner;
-    if (req) {
-        slot->owner = NULL;
-        s_last(self, req);
+    h2o_req_t *req = s_take_req(arg, slot);
+    if (req)
         looks_answer(req, &slot->request.id, json);
-        s_wipe(self, req, &slot->request, slot->head_len);
-    }
-    s_finish(self, slot);
+    s_end(arg, slot, req);
+}
+
+static void s_on_gathered(void *arg, slot_t *slot, const gathered_t *gathered)
+{
+    h2o_req_t *req = s_take_req(arg, slot);
+    if (req)
+        gathered_answer(gathered, req, &slot->request.id);
+    s_end(arg, slot, req);
 }
 
 /* In place of the table's text: a change has no key by which to repeat it. */
@@ -336,7 +350,7 @@ static void s_give_up(lane_t *self, slot_t *slot, error_code_t unsent)
                  slot->attempts);
         slot->owner = NULL;
         if (!s_is_admin(self, req))
-            s_note_behind(self, error);
+            lane_state_note_behind(&self->state, error);
         s_last(self, req);
         if (!refusal_ends(req, op, &slot->request.id, error))
             reply_error(req, &slot->request.id, error,
@@ -359,25 +373,6 @@ static void s_on_resend(void *arg, slot_t *slot)
     bridge_queue(self->bridge, slot);
 }
 
-static void s_publish(lane_t *self, int64_t now_ms)
-{
-    bridge_state_t state = bridge_state(self->bridge, now_ms);
-    int64_t before = atomic_load(&self->state.inflight), len = inflight_len(self->inflight);
-    atomic_store(&self->state.authds, state.authds);
-    atomic_store(&self->state.authds_alive, state.authds_alive);
-    atomic_store(&self->state.routers, state.routers);
-    atomic_store(&self->state.routers_alive, state.routers_alive);
-    atomic_store(&self->state.inflight, (unsigned)len);
-    atomic_store(&self->state.waiting, inflight_pending_len(self->inflight));
-    atomic_store(&self->state.waiting_bytes, (int64_t)inflight_pending_bytes(self->inflight));
-    atomic_store(&self->state.oldest_ms, state.oldest_ms);
-    atomic_store(&self->state.failing, listener_failing(self->listener));
-    if (state.authds_alive)
-        atomic_store(&self->state.authd_ms, now_ms);
-    atomic_store(&self->state.ticked_ms, now_ms);
-    metric_add(METRIC_inflight, len - before);
-}
-
 static void s_tick(lane_t *self, int64_t now_ms)
 {
     static const inflight_calls_t calls = {.expired = s_on_expired, .resend = s_on_resend};
@@ -392,7 +387,10 @@ static void s_tick(lane_t *self, int64_t now_ms)
     }
     streams_tick(self->streams, now_ms);
     looks_tick(self->looks, now_ms);
-    s_publish(self, now_ms);
+    gathers_tick(self->gathers, now_ms);
+    bridge_state_t bridge = bridge_state(self->bridge, now_ms);
+    lane_state_publish(&self->state, &bridge, self->inflight, listener_failing(self->listener),
+                       now_ms);
 }
 
 /* Runs one turn; the wait of the next one comes back. Answers given after h2o_evloop_run are
@@ -508,6 +506,7 @@ static void s_open(lane_t *self)
     self->refusals = refusals_new();
     self->streams = streams_new(self->http.loop, self->inflight, self->bridge, self->shared->quota,
                                 self->shared->watch);
+    self->gathers = gathers_new(self->streams, self->inflight, s_on_gathered, self);
     self->looks = looks_new(self->inflight, self->shared->watch, s_on_looked, self);
     self->listener = listener_new(&self->accept, self->fd, self->shared->census,
                                   self->shared->trusted, &reading);

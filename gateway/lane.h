@@ -10,6 +10,7 @@
 #include "gateway/health/series.h"
 #include "gateway/health/watch.h"
 #include "gateway/http/listener.h"
+#include "gateway/lane_state.h"
 #include "gateway/stream/quota.h"
 
 #include <stdatomic.h>
@@ -31,19 +32,6 @@ typedef struct {
     watch_t *watch;
     series_t *series;
 } lane_shared_t;
-
-/* How a lane stands, written by its thread. Times are clock_ms (). */
-typedef struct {
-    _Atomic int64_t ticked_ms;
-    _Atomic int64_t authd_ms; /* when an authd was last there; the lane's start before that */
-    _Atomic unsigned authds, authds_alive, routers, routers_alive, inflight;
-    _Atomic int64_t waiting, waiting_bytes; /* to be sent */
-    _Atomic int64_t oldest_ms;              /* how long the first of these has waited */
-    _Atomic bool failing;                   /* cannot accept */
-    _Atomic int64_t behind_ms;              /* when a shard last failed a request; 0: never */
-    _Atomic unsigned behind_error;          /* how: the error_code_t that the sender got */
-    _Atomic bool drained;
-} lane_state_t;
 
 /* Configures libh2o for all lanes: limits, and one handler for all paths. Once, before lane_new. */
 void lane_prepare(lane_shared_t *shared);

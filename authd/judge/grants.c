@@ -1,5 +1,6 @@
 #include "authd/judge/grants.h"
 
+#include "authd/judge/gather.h"
 #include "authd/judge/hints.h"
 #include "authd/judge/several.h"
 #include "common/base/ops.h"
@@ -17,12 +18,15 @@ void grants_give(const uint8_t key[GRANT_KEY], const wire_request_t *request, sl
     grant_write(&grant, out);
 }
 
-/* Whether the feed is one of the owner of what was granted. */
-static bool s_fits(const grant_t *grant, unsigned feed)
+/* Whether the feed is one of the owner of what was granted, and asks for that. */
+static bool s_fits(const grant_t *grant, unsigned feed, ask_kind_t kind)
 {
     const op_t *op = op_find(grant->op);
-    return op && op->deed == DOES_STREAM &&
-           (op->owner == op_find(feed)->owner || op->owner == OWNER_AUTHD);
+    if (!op || (op->owner != op_find(feed)->owner && op->owner != OWNER_AUTHD))
+        return false;
+    if (kind == ASK_LOG)
+        return op->deed == DOES_LOOK || op->deed == DOES_GATHER;
+    return op->deed == (kind == ASK_NAMES ? DOES_GATHER : DOES_STREAM);
 }
 
 /* By which the reader is to have the right: of deliveries it is another one than of messages. 0:
@@ -46,10 +50,13 @@ static error_code_t s_judge(judge_t *judge, view_t *view, const uint8_t key[GRAN
                               .method = OP_GET,
                               .target = grant->name,
                               .client = grant->client};
-    if (!s_fits(grant, feed) || !request.op || !grant_is_sealed(grant, key))
+    if (!s_fits(grant, feed, kind) || !request.op || !grant_is_sealed(grant, key))
         return ERROR_not_allowed;
     error_code_t code = verdict_regrant(judge, view, &request, &grant->token, wall_ms);
     *reader = request.principal.user;
+    if (code == ERROR_none && op_find(grant->op)->deed == DOES_GATHER &&
+        !gather_sees_all(view, grant))
+        code = ERROR_not_allowed;
     bool same = code != ERROR_none || uuid_eq(&request.principal.target, &grant->target);
     return same ? code : ERROR_archived; /* another target has the name by now */
 }
@@ -75,7 +82,9 @@ static void s_list(judge_t *judge, view_t *view, const uint8_t key[GRANT_KEY], c
                         .person = op_find(grant->op)->credentials == CRED_PERSON,
                         .client = grant->client,
                         .wall_ms = wall_ms};
-    if (ask->kind == ASK_HINTS)
+    if (ask->kind == ASK_NAMES)
+        gather_names(view, ask, answer);
+    else if (ask->kind == ASK_HINTS)
         hints_answer(&reader, ask, answer);
     else
         several_again(&reader, ask->after, answer);
@@ -94,7 +103,13 @@ static void s_read_as(wire_request_t *request, bool first, const uuid_t7 *reader
 /* What authd answers itself. */
 static bool s_is_of_authd(const ask_t *ask)
 {
-    return ask->kind == ASK_LIST || ask->kind == ASK_HINTS;
+    return ask->kind == ASK_LIST || ask->kind == ASK_HINTS || ask->kind == ASK_NAMES;
+}
+
+/* How many grants are judged: of names the right to ask for them alone. */
+static uint32_t s_judged(const ask_t *ask)
+{
+    return ask->kind == ASK_NAMES ? 1 : ask->grants;
 }
 
 /* Whether it is a stream of all, by a session or a management token. */
@@ -114,16 +129,16 @@ error_code_t grants_judge(judge_t *judge, view_t *view, const uint8_t key[GRANT_
     error_code_t code = ERROR_none;
     request->principal = (wire_principal_t){0};
     request->handler = slice("", 0);
-    if (!ask_read(body, &ask))
+    if (!ask_read(body, &ask) || (ask.kind == ASK_LOG) != op_gathers(request->op))
         return ERROR_invalid_request;
     request->principal.present = true;
     request->principal.target = ask.target;
     bytes_in_t in = {ask.rows.data, ask.rows.len, false};
-    for (uint32_t i = 0; i < ask.grants && ask_next_grant(&ask, &in, &grant); i++) {
+    for (uint32_t i = 0; i < s_judged(&ask) && ask_next_grant(&ask, &in, &grant); i++) {
         uuid_t7 reader = {{0}};
         error_code_t why =
             s_judge(judge, view, key, &grant, request->op, ask.kind, wall_ms, &reader);
-        if (i == 0)
+        if (i == 0 && ask.kind != ASK_LOG)
             request->principal.target = grant.target;
         if (ask.kind == ASK_PAGE || ask.kind == ASK_SPAN)
             s_read_as(request, i == 0, &reader);

@@ -184,7 +184,7 @@ void person_fill(case_t *self, unsigned as)
     slice_t value;
     wire_request_t *request = self->request;
     op_deed_t deed = op_find(as)->deed;
-    if (deed != DOES_STREAM)
+    if (deed != DOES_STREAM && deed != DOES_GATHER)
         request->op = as;
     if (self->bare)
         s_set_param(self, "bodies", "false");

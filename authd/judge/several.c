@@ -63,18 +63,25 @@ static unsigned s_door(const several_t *reader, unsigned op)
                                        : OP_person_channel_stream;
 }
 
+void several_put(const several_t *self, unsigned op, const uuid_t7 *target, slice_t name,
+                 slice_t label, bytes_t *rows)
+{
+    listed_t row = {.grant = {.op = op,
+                              .token = self->token,
+                              .target = *target,
+                              .client = self->client,
+                              .name = name},
+                    .label = label};
+    grant_seal(&row.grant, self->key, row.grant.seal);
+    listed_write(&row, rows);
+}
+
 static void s_write(list_t *self, const target_t *target, const uuid_t7 *id)
 {
     const several_t *reader = self->reader;
     char *label = s_label(target, id);
-    listed_t row = {.grant = {.op = s_door(reader, target->op),
-                              .token = reader->token,
-                              .target = *id,
-                              .client = reader->client,
-                              .name = slice_of(target->name)},
-                    .label = slice_of(label)};
-    grant_seal(&row.grant, reader->key, row.grant.seal);
-    listed_write(&row, self->rows);
+    several_put(reader, s_door(reader, target->op), id, slice_of(target->name), slice_of(label),
+                self->rows);
     free(label);
     self->seen[self->count++] = *id;
 }
@@ -252,14 +259,8 @@ static void s_all(list_t *self)
 /* The right to ask for the list again. */
 static void s_write_right(const several_t *self, bytes_t *rows)
 {
-    listed_t right = {.grant = {.op = self->person ? OP_person_streams : OP_streams,
-                                .token = self->token,
-                                .target = self->user,
-                                .client = self->client,
-                                .name = slice("", 0)},
-                      .label = slice_of("{}")};
-    grant_seal(&right.grant, self->key, right.grant.seal);
-    listed_write(&right, rows);
+    several_put(self, self->person ? OP_person_streams : OP_streams, &self->user, slice("", 0),
+                slice_of("{}"), rows);
 }
 
 error_code_t several_list(const several_t *self, const slice_t *targets, bytes_t *rows,

@@ -38,6 +38,10 @@ void several_again(const several_t *self, uint64_t digest, bytes_t *out);
 /* The targets of a list that were named, by their ids, as they are to be named again. */
 void several_names(const bytes_t *rows, bytes_t *out);
 
+/* Writes a row: the sealed grant of OP for the target that NAME is found by. */
+void several_put(const several_t *self, unsigned op, const uuid_t7 *target, slice_t name,
+                 slice_t label, bytes_t *rows);
+
 /* The body of the answer that opens a stream. ENDS_MS: of the wall clock; 0: not. */
 void several_answer(const bytes_t *rows, uint32_t count, uint64_t ends_ms, bytes_t *out);
 

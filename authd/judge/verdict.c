@@ -110,7 +110,8 @@ static error_code_t s_check_address(case_t *self, verdict_t *verdict)
 static error_code_t s_check_request(case_t *self, size_t body_len)
 {
     op_deed_t deed = s_rules[self->request->op].deed;
-    bool reads = s_deed_reads(deed) || deed == DOES_STREAM || self->request->op == OP_stream_share;
+    bool reads = s_deed_reads(deed) || deed == DOES_STREAM || deed == DOES_GATHER ||
+                 self->request->op == OP_stream_share;
     if (self->terms.post_only && reads) {
         self->detail = slice_of("The token may post, and not read back.");
         return ERROR_out_of_scope;

@@ -41,7 +41,8 @@ typedef enum {
     DOES_ASK,    /* about the credential itself */
     DOES_TELL,   /* a worker is told of a target's handler or retention, or of formats */
     DOES_STREAM, /* opens a stream of what is stored; authd answers with a grant */
-    DOES_FEED,   /* a gateway reads for its streams */
+    DOES_GATHER, /* looks at what several targets have; authd answers with grants */
+    DOES_FEED,   /* a gateway reads for its streams, or gathers */
     DOES_MANAGE
 } op_deed_t;
 
@@ -98,6 +99,12 @@ static inline bool op_is_admin(const op_t *op)
 static inline bool op_is_of_session(const op_t *op)
 {
     return op->number == OP_logout || op->number == OP_session_show || op->number == OP_session_now;
+}
+
+/* Whether a gateway asks by it for what it gathers. */
+static inline bool op_gathers(unsigned number)
+{
+    return number == OP_bot_gather || number == OP_extension_gather;
 }
 
 /* Whether an operation takes an event. */

@@ -131,6 +131,10 @@ static bool s_is_known(const ask_t *ask)
         return ask->grants > 0;
     if (ask->kind == ASK_LIST || ask->kind == ASK_HINTS)
         return ask->grants == 1;
+    if (ask->kind == ASK_LOG)
+        return !ask->bare || ask->grants > 0;
+    if (ask->kind == ASK_NAMES)
+        return ask->grants > 0 && ask->grants <= 1 + ASK_NAMES_MOST;
     return ask->kind == ASK_PAGE && !ask->bare && ask->grants == 1 && ask->from >= PAGE_NOW &&
            ask->from <= PAGE_TIME;
 }

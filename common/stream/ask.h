@@ -7,6 +7,8 @@
  * have, each behind a place in its own order, in the order of the log. A list asks authd itself,
  * which of the targets the reader of a stream of all may see; hints (hint.h) ask it what else is
  * new to that reader, and deliveries ask a shard what is new of those of the reader's own targets.
+ * A log asks a shard for the newest deliveries of several targets, one's own or others', and names
+ * ask authd what those are called that a log has.
  *
  * A grant is a right to read a target that authd gave when a stream was opened, and judges again
  * whenever it passes. Its seal, a MAC that only authds can make, binds it to the token, the target
@@ -42,7 +44,19 @@ bool grant_is_sealed(const grant_t *grant, const uint8_t key[GRANT_KEY]);
 void grant_write(const grant_t *grant, bytes_t *out);
 bool grant_read(bytes_in_t *in, grant_t *grant);
 
-typedef enum { ASK_FEED = 1, ASK_PAGE, ASK_SPAN, ASK_LIST, ASK_HINTS, ASK_DELIVERIES } ask_kind_t;
+typedef enum {
+    ASK_FEED = 1,
+    ASK_PAGE,
+    ASK_SPAN,
+    ASK_LIST,
+    ASK_HINTS,
+    ASK_DELIVERIES,
+    ASK_LOG,  /* by the operations of op_gathers, whose request has the filters as parameters */
+    ASK_NAMES /* the first grant is the right to it; of the others nothing but their target counts
+               */
+} ask_kind_t;
+
+enum { ASK_NAMES_MOST = 100 };
 
 enum { PAGE_HOLD_MS = 800 /* less than the time of a resend */ };
 
@@ -86,17 +100,19 @@ typedef struct {
     bool narrowed;   /* a feed's: an empty frame stands for what is for some users alone, and who
                         may see it asks for a page; else the feed leaves it out */
     bool bare;       /* a feed: the worker is to know the generation: there are no grants. A span:
-                        where each target stands is asked for, and nothing more */
+                        where each target stands is asked for, and nothing more. A log: of all
+                        the shard has; the first grant is the right to that */
     uuid_t7 journal; /* of which AFTER is */
     uint64_t after;  /* a log sequence; of a span that behind which all is asked for, 0: it is not
                         known. A list: the digest of the one that is known. Hints: the
                         row of the audit up to which changes are known; 0: none is.
-                        Deliveries: the change up to which they are known */
+                        Deliveries: the change up to which they are known. A log's: the log
+                        sequence from which on, downwards */
     page_from_t from;
     position_t position;
     uint64_t count;  /* LAST's; MARK's: of the shards of the log; of hints: which events, bits */
     int64_t time_ms; /* of hints: since when something is new, ms since 1970 */
-    uuid_t7 target;  /* of a bare one: what it is placed by. It gives no right */
+    uuid_t7 target;  /* of a bare one and a log: what it is placed by. It gives no right */
     uint32_t grants; /* how many there are */
     slice_t rows;    /* the grants, for grant_read; a span's for span_row_read */
 } ask_t;

@@ -34,7 +34,8 @@ static bool s_check_row(const found_t *found, bytes_in_t *in)
         return refused_read(in, &index, &error);
     if (found->kind == FOUND_HINTS)
         return hint_read(in, &hint);
-    return found->kind == FOUND_LISTED ? listed_read(in, &listed) : frame_read(in, &frame);
+    return found->kind == FOUND_LISTED || found->kind == FOUND_NAMES ? listed_read(in, &listed)
+                                                                     : frame_read(in, &frame);
 }
 
 static bool s_check_rows(const found_t *found)

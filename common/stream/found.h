@@ -17,6 +17,11 @@ typedef enum {
     FOUND_LISTED,     /* by authd: what a stream of several has, listed_t; opens it, too */
     FOUND_HINTS,      /* hint_t's: by authd; or, of deliveries, by a worker, with a reset where the
                          changes behind those that are known are not known any more */
+    FOUND_LOG,        /* of a log frames, the newest first: LOG the delivery's number, SEQUENCE its
+                         time, ms since 1970, JSON the delivery. POSITION, where it is tagged: the
+                         time up to which it was looked, since it was enough. A reset: there are
+                         more targets than were looked at */
+    FOUND_NAMES,      /* by authd: listed_t's, with targets and labels */
     FOUND_KINDS
 } found_kind_t;
 
@@ -32,7 +37,9 @@ typedef struct {
     uint32_t shard, shards;
     uint64_t after, upto; /* a feed's; of a page UPTO: what the target has up to there is given. A
                              list's AFTER: its digest; UPTO: when the stream ends, in milliseconds
-                             since 1970; 0: not. Of hints AFTER: as the ask's, from here on */
+                             since 1970; 0: not. Of hints AFTER: as the ask's, from here on. Of a
+                             log AFTER: the log sequence that comes next, with MORE; UPTO: how many
+                             deliveries were looked at */
     position_t position;  /* a page's: behind its frames, or where a reset goes on. A feed's and a
                              span's: the log sequence UPTO with the tag of the record there */
     mark_t mark;          /* a span's: of that record */

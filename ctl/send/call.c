@@ -44,11 +44,12 @@ static bool s_has_webhook_token(const ctl_t *ctl)
 }
 
 /* Whoever opens the control socket needs no token to read; what is posted is a user's, and a stream
- * is a gateway's. */
+ * and what is gathered is a gateway's. */
 static bool s_is_local(ctl_t *ctl, unsigned op)
 {
     op_deed_t deed = op_find(op)->deed;
-    bool reads = (op_reads(op_find(op)) && deed != DOES_STREAM) || deed == DOES_REPEAT;
+    bool elsewhere = deed == DOES_STREAM || deed == DOES_GATHER;
+    bool reads = (op_reads(op_find(op)) && !elsewhere) || deed == DOES_REPEAT;
     return reads && !s_has_webhook_token(ctl) && !ctl_admin_url(ctl);
 }
 

@@ -10,6 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The list of all one's targets: none is named. */
+static bool s_is_of_all(const ctl_t *ctl)
+{
+    return !ctl_argument(ctl, 0);
+}
+
 /* Carries the operation out with what was typed, and STATE where it is not NULL: the answer's
  * object, or NULL with the exit status in *STATUS after the error was shown. */
 static json_t *s_call(ctl_t *ctl, const char *method, const char *state, int *status)
@@ -22,7 +28,7 @@ static json_t *s_call(ctl_t *ctl, const char *method, const char *state, int *st
         json_object_set_new(params, "state", json_string(state));
     if (ctl_option(ctl, "--dry-run"))
         json_object_set_new(params, "dry_run", json_string("true"));
-    call_t *call = call_new(ctl);
+    call_t *call = s_is_of_all(ctl) ? call_of(ctl, OP_deliveries, "") : call_new(ctl);
     json_t *answer = call ? call_read(call, method, json_incref(params)) : NULL;
     json_decref(params);
     call_destroy(&call);
@@ -58,8 +64,53 @@ static void s_say_turn(const json_t *answer, json_t *row)
     json_object_set_new(row, "due_in_s", json_string(text));
 }
 
+/* As one word for a table: "bot deploy". */
+static void s_name_target(json_t *row)
+{
+    char text[128];
+    const json_t *target = json_object_get(row, "target");
+    const char *kind = json_string_value(json_object_get(target, "kind"));
+    const char *name = json_string_value(json_object_get(target, "name"));
+    const char *where = json_string_value(json_object_get(target, "environment"));
+    const char *id = json_string_value(json_object_get(target, "id"));
+    bool named = name && *name;
+    if (!target)
+        return;
+    snprintf(text, sizeof text, "%s%s%s%s%s", kind ? kind : "", kind ? " " : "",
+             named ? name
+             : id  ? id
+                   : "",
+             where ? " " : "", where ? where : "");
+    json_object_set_new(row, "target", json_string(text));
+}
+
+/* What is not in the list, on stderr. */
+static void s_say_incomplete(const json_t *answer)
+{
+    const json_t *missing = json_object_get(answer, "incomplete"), *each;
+    size_t i;
+    json_array_foreach (missing, i, each) {
+        const char *kind = json_string_value(json_object_get(each, "kind"));
+        const json_t *shard = json_object_get(each, "shard");
+        char number[24] = "";
+        if (json_is_integer(shard))
+            snprintf(number, sizeof number, " %" JSON_INTEGER_FORMAT, json_integer_value(shard));
+        ctl_warn("not all is in the list: %s%s: %s", kind ? kind : "targets", number,
+                 json_string_value(json_object_get(each, "reason")));
+    }
+}
+
+static void s_print_next(const json_t *answer)
+{
+    const json_t *next = json_object_get(answer, "next");
+    if (json_is_integer(next))
+        printf("more: --after %" JSON_INTEGER_FORMAT "\n", json_integer_value(next));
+    else if (json_is_string(next))
+        printf("more: --after '%s'\n", json_string_value(next));
+}
+
 /* A row a delivery: the last attempt says how it stands. */
-static void s_print(const json_t *answer)
+static void s_print(const json_t *answer, bool of_all)
 {
     json_t *rows = json_object_get(answer, "deliveries"), *row;
     size_t i;
@@ -69,22 +120,27 @@ static void s_print(const json_t *answer)
         json_object_set(row, "last", json_object_get(last, "outcome"));
         json_object_set(row, "status", json_object_get(last, "status"));
         s_say_turn(answer, row);
+        s_name_target(row);
     }
-    table_rows(rows, "number id state time made last status due_in_s");
+    table_rows(rows, of_all ? "target number id state time made last status due_in_s"
+                            : "number id state time made last status due_in_s");
     s_print_why(answer, "disabled");
     s_print_why(answer, "waits");
-    if (json_is_integer(json_object_get(answer, "next")))
-        printf("more: --after %" JSON_INTEGER_FORMAT "\n",
-               json_integer_value(json_object_get(answer, "next")));
+    s_print_next(answer);
 }
 
 static int s_list(ctl_t *ctl, const char *state)
 {
     int status;
+    if (ctl_argument(ctl, 0) && !ctl_argument(ctl, 1) && ctl_command(ctl)->op_extension) {
+        ctl_error(ctl, "usage", "give bot or extension and its name, or neither");
+        return CTL_USAGE;
+    }
     json_t *answer = s_call(ctl, "GET", state, &status);
     if (!answer)
         return status;
-    ctl_json(ctl) ? table_json(answer) : s_print(answer);
+    s_say_incomplete(answer);
+    ctl_json(ctl) ? table_json(answer) : s_print(answer, s_is_of_all(ctl));
     json_decref(answer);
     return CTL_OK;
 }

@@ -18,14 +18,16 @@ enum {
 };
 
 /* What a slot's owner is: a request of HTTP, or for the lane's own streams (gateway/stream) a feed,
- * a strand that reads a page, or a stream that asks for its targets. */
+ * a strand that reads a page, a stream that asks for its targets and hints; or what asks shards for
+ * a list of several targets (gather.h). */
 typedef enum {
     SLOT_REQUEST,
     SLOT_FEED,
     SLOT_PAGE,
     SLOT_LIST,
     SLOT_HINTS,
-    SLOT_DELIVERIES
+    SLOT_DELIVERIES,
+    SLOT_GATHER
 } slot_kind_t;
 
 typedef struct slot {

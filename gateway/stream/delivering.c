@@ -1,14 +1,13 @@
 #include "gateway/stream/delivering.h"
 
 #include "common/stream/hint.h"
-#include "common/wire/wire.h"
+#include "gateway/stream/targets.h"
 
 #include <stdlib.h>
 
 struct shard_ask {
     delivering_t *of;
-    op_owner_t owner;
-    unsigned shard;
+    targets_shard_t shard;
     slot_ref_t slot;
     bytes_t body;
     uint32_t instance; /* of the worker; 0: not known */
@@ -17,8 +16,7 @@ struct shard_ask {
 
 struct delivering {
     stream_t *stream;
-    member_t *target[DELIVERING_MOST];
-    unsigned len;
+    targets_t targets;
     unsigned shards[WORKER_KINDS];
     shard_ask_t *asks[WORKER_KINDS]; /* one a shard; NULL: there is no target of the kind */
 };
@@ -48,69 +46,27 @@ void delivering_destroy(delivering_t **self_p)
         return;
     for (unsigned kind = 0; kind < WORKER_KINDS; kind++)
         s_forget_asks(self, kind);
-    for (unsigned i = 0; i < self->len; i++)
-        member_destroy(&self->target[i]);
+    targets_clear(&self->targets);
     free(self);
     *self_p = NULL;
 }
 
-static op_owner_t s_owner(const member_t *target)
-{
-    return op_find(target->grant.op)->owner;
-}
-
 void delivering_add(delivering_t *self, const listed_t *listed)
 {
-    op_owner_t owner = op_find(listed->grant.op)->owner;
-    for (unsigned i = 0; i < self->len; i++)
-        if (uuid_eq(&self->target[i]->grant.target, &listed->grant.target)) {
-            member_rename(self->target[i], listed->label);
-            return;
-        }
-    if (self->len < DELIVERING_MOST && (owner == OWNER_BOT || owner == OWNER_EXTENSION))
-        self->target[self->len++] = member_new(listed);
-}
-
-static bool s_has(const delivering_t *self, op_owner_t owner)
-{
-    for (unsigned i = 0; i < self->len; i++)
-        if (s_owner(self->target[i]) == owner)
-            return true;
-    return false;
-}
-
-static bool s_is_of(const shard_ask_t *ask, const member_t *target)
-{
-    return s_owner(target) == ask->owner &&
-           wire_shard(&target->grant.target, ask->of->shards[ask->owner]) == ask->shard;
-}
-
-/* The grants of the shard's targets; returns how many there are. */
-static uint32_t s_write_grants(const shard_ask_t *self, bytes_t *rows, uuid_t7 *first)
-{
-    uint32_t count = 0;
-    for (unsigned i = 0; i < self->of->len; i++) {
-        const member_t *target = self->of->target[i];
-        if (!s_is_of(self, target))
-            continue;
-        if (count++ == 0)
-            *first = target->grant.target;
-        grant_write(&target->grant, rows);
-    }
-    return count;
+    targets_add(&self->targets, listed, DELIVERING_MOST);
 }
 
 static void s_ask(streams_t *streams, shard_ask_t *self)
 {
     bytes_t rows = {0};
     ask_t ask = {.kind = ASK_DELIVERIES, .generation = self->instance, .after = self->after};
-    ask.grants = s_write_grants(self, &rows, &ask.target);
+    ask.grants = targets_write(&self->of->targets, &self->shard, &rows, &ask.target);
     ask.rows = bytes_slice(&rows);
     self->body.len = 0;
     ask_write(&ask, &self->body);
     bytes_free(&rows);
     if (ask.grants > 0)
-        streams_ask(streams, self->owner, SLOT_DELIVERIES, self, bytes_slice(&self->body),
+        streams_ask(streams, self->shard.owner, SLOT_DELIVERIES, self, bytes_slice(&self->body),
                     &self->slot);
 }
 
@@ -133,12 +89,12 @@ static void s_set_shards(streams_t *streams, delivering_t *self, op_owner_t owne
         abort();
     self->shards[owner] = shards;
     for (unsigned i = 0; i < shards; i++)
-        self->asks[owner][i] = (shard_ask_t){.of = self, .owner = owner, .shard = i};
+        self->asks[owner][i] = (shard_ask_t){.of = self, .shard = {owner, i, shards}};
 }
 
 static void s_turn(streams_t *streams, delivering_t *self, op_owner_t owner)
 {
-    if (!s_has(self, owner))
+    if (!targets_have(&self->targets, owner))
         return;
     s_set_shards(streams, self, owner);
     for (unsigned i = 0; i < self->shards[owner]; i++)
@@ -182,30 +138,11 @@ static void s_take(shard_ask_t *self, const found_t *found)
     if (found->reset != RESET_NONE)
         s_put(of, slice_of("null"),
               slice_of("{\"number\":null,\"state\":null,\"outcome\":null,\"status\":null}"));
-    for (uint32_t i = 0; i < found->count && hint_read(&in, &hint); i++)
-        for (unsigned j = 0; j < of->len; j++)
-            if (uuid_eq(&of->target[j]->grant.target, &hint.key) && of->target[j]->label)
-                s_put(of, slice_of(of->target[j]->label), hint.json);
-}
-
-/* Takes out what is not the reader's own. */
-static void s_refused(shard_ask_t *self, const found_t *found)
-{
-    delivering_t *of = self->of;
-    bytes_in_t in = {found->rows.data, found->rows.len, false};
-    uint32_t index, at = 0;
-    unsigned error, len = 0;
-    bool more = found->count > 0 && refused_read(&in, &index, &error);
-    for (unsigned i = 0; i < of->len; i++) {
-        bool refused = s_is_of(self, of->target[i]) && more && at++ == index;
-        if (!refused) {
-            of->target[len++] = of->target[i];
-            continue;
-        }
-        member_destroy(&of->target[i]);
-        more = in.left > 0 && refused_read(&in, &index, &error);
+    for (uint32_t i = 0; i < found->count && hint_read(&in, &hint); i++) {
+        const char *label = targets_label(&of->targets, &hint.key);
+        if (label)
+            s_put(of, slice_of(label), hint.json);
     }
-    of->len = len;
 }
 
 void delivering_answered(streams_t *streams, shard_ask_t *self, const wire_reply_t *reply,
@@ -220,11 +157,11 @@ void delivering_answered(streams_t *streams, shard_ask_t *self, const wire_reply
     if (found.kind == FOUND_HINTS) {
         s_take(self, &found);
     } else if (found.kind == FOUND_REFUSED) {
-        s_refused(self, &found);
+        targets_refuse(&of->targets, &self->shard, 0, &found);
         s_ask(streams, self);
     } else if (found.kind == FOUND_MOVED && found.shards > 0 && found.shards <= VECTOR_SHARDS &&
-               found.shards != of->shards[self->owner]) {
-        streams->shards[self->owner] = found.shards;
+               found.shards != of->shards[self->shard.owner]) {
+        streams->shards[self->shard.owner] = found.shards;
         delivering_turn(streams, of); /* SELF is no more */
     }
 }

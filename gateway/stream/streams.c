@@ -6,6 +6,7 @@
 #include "common/monitor/monitor.h"
 #include "gateway/ring/reply.h"
 #include "gateway/stream/delivering.h"
+#include "gateway/stream/gather.h"
 #include "gateway/stream/hints.h"
 #include "gateway/stream/refusal.h"
 #include "gateway/stream/several.h"
@@ -73,7 +74,22 @@ void streams_ready(streams_t *self, stream_t *stream)
 void streams_ask(streams_t *self, op_owner_t owner, slot_kind_t kind, void *asker, slice_t body,
                  slot_ref_t *ref)
 {
-    const op_t *op = op_of(owner, DOES_FEED);
+    streams_ask_by(self, op_of(owner, DOES_FEED), kind, asker, slice("", 0), body, ref);
+}
+
+unsigned streams_shards(const streams_t *self, op_owner_t owner)
+{
+    return self->shards[owner];
+}
+
+void streams_note_shards(streams_t *self, op_owner_t owner, unsigned shards)
+{
+    self->shards[owner] = shards;
+}
+
+void streams_ask_by(streams_t *self, const op_t *op, slot_kind_t kind, void *asker, slice_t params,
+                    slice_t body, slot_ref_t *ref)
+{
     uuid_t7 id;
     uuid_new(&id);
     slot_t *slot = op ? inflight_add(self->inflight, &id, clock_ms()) : NULL;
@@ -86,6 +102,8 @@ void streams_ask(streams_t *self, op_owner_t owner, slot_kind_t kind, void *aske
     slot->op_row = (unsigned)op_index(op);
     slot->request = wire_request_bare(&id, op->number, OP_GET);
     slot->request.target = slice_of("-");
+    if (params.len > 0)
+        slot->request.params = params;
     if (body.len <= WIRE_SMALL)
         slot->request.small = body;
     slot->body = body;
@@ -298,6 +316,8 @@ void streams_answered(streams_t *self, slot_t *slot, const wire_reply_t *reply, 
         paging_answered(self, asker, reply, body);
     else if (slot->kind == SLOT_DELIVERIES)
         delivering_answered(self, asker, reply, body);
+    else if (slot->kind == SLOT_GATHER)
+        gather_answered(asker, reply, body);
     else if (slot->kind == SLOT_HINTS)
         hints_answered(self, asker, reply, body);
     else

@@ -66,6 +66,12 @@ void streams_forget(streams_t *self, stream_t *stream);
  * streams_unask or the answer. */
 void streams_ask(streams_t *self, op_owner_t owner, slot_kind_t kind, void *asker, slice_t body,
                  slot_ref_t *ref);
+/* The same by an operation of its own, with PARAMS, which are borrowed as BODY is. */
+void streams_ask_by(streams_t *self, const op_t *op, slot_kind_t kind, void *asker, slice_t params,
+                    slice_t body, slot_ref_t *ref);
+/* Of a kind, as was told last; 0: not yet. */
+unsigned streams_shards(const streams_t *self, op_owner_t owner);
+void streams_note_shards(streams_t *self, op_owner_t owner, unsigned shards);
 /* The answer to *REF is not waited for. */
 void streams_unask(streams_t *self, slot_ref_t *ref);
 bool streams_is_asked(streams_t *self, slot_ref_t ref);

@@ -45,7 +45,7 @@ DEEDS = {
     "STREAM": "cursor_expired too_many_streams",
     "CHANGE": f"{MESSAGE} unknown_message key_reused",
     "DELETE": "unknown_message key_reused",
-    "LOOK": "", "ASK": "", "REPEAT": "",
+    "GATHER": "cursor_expired", "LOOK": "", "ASK": "", "REPEAT": "",
 }
 VERBS = {
     "delivery": "not_found", "retry": "not_found conflict", "replay": "conflict", "outlet_test": "conflict", "again": "conflict",
@@ -87,6 +87,7 @@ MORE = {
     "logout|session_show": "invalid_session invalid_token token_expired csrf_refused",
     "user_password|user_totp_(begin|confirm|remove|codes)": "invalid_login",
     "(person_)?streams": "unknown_channel unknown_bot unknown_app unknown_chat unknown_user",
+    "deliveries": "unknown_bot unknown_app unknown_outlet",
     "stream_share(d)?": "unknown_channel unknown_bot unknown_app unknown_chat unknown_user",
 }
 

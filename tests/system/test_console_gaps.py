@@ -22,6 +22,7 @@ SERVED = (
     ("26", "GET", "/audit?limit=2", "Accept: application/x-ndjson"),
     ("3", "GET", "/streams?events=message,delivery,token_used,directory,health", None),
     ("9", "GET", "/channels/{channel}/counts?hours=24", None), ("9", "GET", "/bots/{bot}/counts", None),
+    ("5", "GET", "/deliveries?state=pending&limit=10", None), ("5", "GET", "/bots/{bot}/deliveries?outcome=connect", None),
     ("6", "GET", "/bots/{bot}/deliveries/{delivery}", None),
     ("7", "POST", "/bots/{bot}/deliveries/replay?dry_run=true", None), ("7", "GET", "/bots/{bot}/deliveries/replay", None),
     ("7", "DELETE", "/bots/{bot}/deliveries/replay", None), ("7", "POST", "/bots/{bot}/deliveries/retry?id={delivery}", None),
@@ -32,7 +33,6 @@ SERVED = (
 BY_SESSION = (
     ("1", "GET", "/channels/{channel}/messages?last=5", None), ("2", "GET", "/users/me/messages", None),
     ("4", "POST", "/channels/{channel}/messages", {"text": "hello"}),
-    ("5", "GET", "/deliveries", None), ("5", "GET", "/bots/{bot}/deliveries", None),
 )
 
 

@@ -495,6 +495,7 @@ def test_every_operation_answers_as_it_says(client, ring):
         assert call(f"{kind}_replay_show", target)["started"] and not call(f"{kind}_replay_stop", target)["running"]
         call(f"{kind}_counts", target)
         assert call(f"{kind}_handler_test", target, {"event": row["number"]})["outcome"] == "forbidden_address"
+    assert {row["target"]["kind"] for row in call("deliveries", params={"limit": 50})["deliveries"]} >= {"bot", "extension"}
     call("audit_list", params={"last": 20})
     for kind, target, where in (("bot", "oas_bot", {}),
                                 ("extension", "oas_ext", {"environment": "sandbox"})):

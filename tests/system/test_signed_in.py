@@ -157,7 +157,7 @@ def paths(name, extension, outlet):
     """Each operation of the door on the objects of this name: (operation, method, path)."""
     target = {"channels": name, "bots": name, "extensions": extension["sandbox"].app_id, "users": "{user}", "outlets": outlet}
     for op in DOOR:
-        if op.name == "person_streams":  # of whatever its reader may read: below
+        if op.name in ("person_streams", "person_deliveries"):  # of whatever its reader may read: below, and test_delivery_lists.py
             continue
         path = op.path.strip('"')
         yield op, op.methods.removeprefix("OP_"), path.replace("{target}", target[path.split("/")[1]]) \
@@ -206,7 +206,7 @@ def test_a_role_opens_no_content(ring, name, ada, role):
 
 def test_each_credential_opens_its_own_door(ring, name, ada):
     made = ring.channel(name, ada.user, [ada.user])
-    for token in (None, ada.user.token, ada.management[:-1] + "x", "pss_" + "x" * 64, "x" * 40):
+    for token in (None, ada.user.token, ada.management[:-1] + ("y" if ada.management.endswith("x") else "x"), "pss_" + "x" * 64, "x" * 40):
         for method, path, body in (("GET", "messages", None), ("POST", "messages", {"text": "x"}), ("POST", "events", {})):
             answer = ring.admin(method, f"/channels/{name}/{path}", token, body)
             assert answer.status_code == 401 and answer.json()["code"] in ("invalid_session", "invalid_token"), answer.text

@@ -20,5 +20,8 @@ void delivery_log_replay(post_t *post, job_t *job);
 /* replaying.c: how the newest replay stands; and its end. */
 void delivery_log_replayed(post_t *post, job_t *job);
 void delivery_log_stop(post_t *post, job_t *job);
+/* gather.c: what a gateway asks for by ASK_LOG (common/stream/ask.h): a page of several targets'.
+ */
+void delivery_log_gather(post_t *post, job_t *job);
 
 #endif

@@ -113,6 +113,9 @@ typedef struct {
 typedef bool (*outbox_item_fn)(void *arg, const outbox_item_t *item);
 void journal_items(journal_reader_t *self, const uuid_t7 *target, uint64_t until, bool dead_only,
                    outbox_item_fn each, void *arg);
+/* The next target past AFTER (NULL: the first) that has items; DEAD_ONLY: dead ones. */
+bool journal_item_target(journal_reader_t *self, const uuid_t7 *after, bool dead_only,
+                         uuid_t7 *target);
 /* The dead ones from log sequence FROM on, the oldest first. */
 void journal_dead(journal_reader_t *self, const uuid_t7 *target, uint64_t from, outbox_item_fn each,
                   void *arg);

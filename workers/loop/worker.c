@@ -92,7 +92,7 @@ static const struct {
 #define SEND(number, name, methods, path, credentials, owner, target, rule, deed, verb)            \
     [number] = {OWNER_##owner, VERB_##verb},
 #define TELL(number, name, methods, path, owner, verb) [number] = {OWNER_##owner, VERB_##verb},
-#define FEED(number, name, methods, path, owner) [number] = {OWNER_##owner, VERB_feed},
+#define FEED(number, name, methods, path, owner, verb) [number] = {OWNER_##owner, VERB_##verb},
 #include "common/ops.def"
 };
 #define OP(number, ...)

@@ -41,7 +41,8 @@ typedef void (*verb_fn)(post_t *post, job_t *job);
     VERB(retry, delivery_log_retry)                                                                \
     VERB(replay, delivery_log_replay)                                                              \
     VERB(replayed, delivery_log_replayed)                                                          \
-    VERB(replay_stop, delivery_log_stop)
+    VERB(replay_stop, delivery_log_stop)                                                           \
+    VERB(gather, delivery_log_gather)
 
 #define VERB(name, function) VERB_##name,
 typedef enum { VERB_none, WORKER_VERBS(VERB) VERB_DELIVERY, DELIVERY_VERBS(VERB) VERBS } verb_t;

@@ -157,6 +157,22 @@ void journal_items(journal_reader_t *self, const uuid_t7 *target, uint64_t until
     s_end(self, rc);
 }
 
+bool journal_item_target(journal_reader_t *self, const uuid_t7 *after, bool dead_only,
+                         uuid_t7 *target)
+{
+    static const uuid_t7 first;
+    MDB_cursor *cursor = s_cursor(self, dead_only ? TABLE_DEAD : TABLE_ITEMS);
+    item_key_t name = item_key(after ? after : &first, after ? UINT64_MAX : 0);
+    MDB_val key = outbox_val(&name, sizeof name), value;
+    int rc = row_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    if (rc == 0 && key.mv_size != sizeof name)
+        rc = MDB_CORRUPTED;
+    if (rc == 0)
+        memcpy(target->bytes, key.mv_data, UUID_BYTES);
+    s_end(self, rc);
+    return rc == 0;
+}
+
 void journal_dead(journal_reader_t *self, const uuid_t7 *target, uint64_t from, outbox_item_fn each,
                   void *arg)
 {

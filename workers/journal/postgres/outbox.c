@@ -46,6 +46,13 @@ void journal_items(journal_reader_t *self, const uuid_t7 *target, uint64_t until
     (void)self, (void)target, (void)until, (void)dead_only, (void)each, (void)arg;
 }
 
+bool journal_item_target(journal_reader_t *self, const uuid_t7 *after, bool dead_only,
+                         uuid_t7 *target)
+{
+    (void)self, (void)after, (void)dead_only, (void)target;
+    return false;
+}
+
 void journal_dead(journal_reader_t *self, const uuid_t7 *target, uint64_t from, outbox_item_fn each,
                   void *arg)
 {
