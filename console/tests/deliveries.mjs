@@ -1,6 +1,6 @@
 // What a person does with deliveries and handlers.
 import { focused, same, signIn, until } from "./browser.mjs";
-import { options, scripts, shot, sideways } from "./given.mjs";
+import { light, options, shot, sideways } from "./given.mjs";
 
 const chosen = (page, n) => page.getByRole("region", { name: `Delivery ${n}` });
 
@@ -63,8 +63,7 @@ export const deliveries = {
     await signIn(page, options);
     await page.goto(`${browser.url}/#/bots/${options.bot}/deliveries`);
     await page.getByRole("link", { name: /^Delivery 3/ }).waitFor();
-    const weight = await scripts(page);
-    if (weight < 1000 || weight > 110 * 1024) throw new Error(`too heavy: ${weight}`);
+    await light(page, "deliveries");
     await narrowed(browser, page);
     await detail(browser, page);
     await fetch(`${options.handler}/mend`, { method: "POST", body: "{}" });

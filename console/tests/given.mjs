@@ -37,3 +37,9 @@ export const scripts = (page) =>
 /** How far the page goes to the side, past what is seen. */
 export const sideways = (page) =>
   page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
+/** The page needs no more script than any page may. */
+export const light = async (page, where) => {
+  const weight = await scripts(page);
+  if (weight < 1000 || weight > 110 * 1024) throw new Error(`too heavy: ${where}, ${weight}`);
+};

@@ -9,6 +9,7 @@ import { hostile } from "./hostile.mjs";
 import { many } from "./many.mjs";
 import { notices } from "./notices.mjs";
 import { pictures } from "./pictures.mjs";
+import { people } from "./people.mjs";
 import { places } from "./places.mjs";
 import { request } from "./request.mjs";
 import { senders } from "./senders.mjs";
@@ -100,6 +101,7 @@ const scenarios = {
   ...places,
   ...request,
   ...deliveries,
+  ...people,
   ...senders,
 
   // Wrong password, second factor, the pages' names, sign out.

@@ -185,6 +185,20 @@ def test_a_process_that_is_killed_is_shown(ring, ada):
     visit(ring, "health", email=ada.email, pid=ring.pid("extension-0"))
 
 
+def test_people_come_and_go(ring, name, ada):
+    ring.ctl("user", "edit", ada.email, "--role", "owner")
+    other = ring.user(name + "_bob")
+    visit(ring, "people", email=ada.email, other=who(other), account=f"s{abs(hash(name)) % 10 ** 12}")
+
+
+def test_the_audit_is_looked_through(ring, name, ada):
+    ring.ctl("user", "edit", ada.email, "--role", "owner")
+    other = ring.user(name + "_bob", token=False)
+    for number in range(60):
+        ring.manage("user_edit", other.email, name=f"Bob {number}")
+    visit(ring, "audit", email=ada.email)
+
+
 def test_the_limit_is_shown_before_it_is_met(ring, ada):
     visit(ring, "limit", email=ada.email)
 

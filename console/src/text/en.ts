@@ -67,6 +67,8 @@ export const en = {
     extensions: "My Extensions",
     operation: "Operation",
     health: "Health",
+    people: "People",
+    audit: "Audit",
     you: "You",
     sessions: "Sessions",
     signOut: "Sign out",

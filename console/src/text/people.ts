@@ -1,0 +1,1 @@
+export { people as own } from "./en.people";
