@@ -3,6 +3,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { Browser, focused, same, signIn, until } from "./browser.mjs";
+import { account } from "./account.mjs";
 import { deliveries } from "./deliveries.mjs";
 import { copyAndClose, create, options, row, scripts, shot, sideways } from "./given.mjs";
 import { hostile } from "./hostile.mjs";
@@ -100,6 +101,7 @@ const scenarios = {
   ...pictures,
   ...places,
   ...request,
+  ...account,
   ...deliveries,
   ...people,
   ...senders,

@@ -12,7 +12,7 @@ import pytest
 
 from answering import Answering
 from harness import postern
-from test_logins import GOOD, totp
+from test_logins import BETTER, GOOD, totp
 
 CONSOLE = postern.ROOT / "console"
 NAMES = ["<img src=x onerror=window.hit=1>", "<script>window.hit=1</script>", "\u202etxt.exe \u202d\u2066", "x" * 200,
@@ -197,6 +197,10 @@ def test_the_audit_is_looked_through(ring, name, ada):
     for number in range(60):
         ring.manage("user_edit", other.email, name=f"Bob {number}")
     visit(ring, "audit", email=ada.email)
+
+
+def test_name_password_and_second_factor_are_changed(ring, ada):
+    visit(ring, "account", email=ada.email, next=BETTER)
 
 
 def test_the_limit_is_shown_before_it_is_met(ring, ada):

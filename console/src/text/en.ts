@@ -70,6 +70,7 @@ export const en = {
     people: "People",
     audit: "Audit",
     you: "You",
+    account: "Account",
     sessions: "Sessions",
     signOut: "Sign out",
   },

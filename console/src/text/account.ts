@@ -1,0 +1,1 @@
+export { account as own } from "./en.account";
