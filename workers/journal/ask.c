@@ -1,5 +1,6 @@
 #include "workers/journal/ask.h"
 
+#include "common/base/turning.h"
 #include "common/base/wake.h"
 #include "common/log/log.h"
 
@@ -24,16 +25,14 @@ typedef STAILQ_HEAD(, ask) asks_t;
 
 struct asking {
     journal_reader_t *reader; /* the thread's */
-    pthread_t thread;
+    turning_t *turning;
     bool started, stopped; /* the main thread's, with COUNT */
     unsigned count;
     int fd;               /* readable: ANY */
     atomic_bool any;      /* something is in CARRIED_OUT, or the journal's tip has risen */
     atomic_bool watched;  /* the main thread is to be woken when the tip rises */
     pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t wake;
     asks_t waiting, carried_out;
-    bool stop;
 };
 
 asking_t *asking_new(journal_reader_t *reader)
@@ -46,7 +45,7 @@ asking_t *asking_new(journal_reader_t *reader)
     if (self->fd < 0)
         log_fatal(EXIT_FAULT, "journal.ask", "errno=%d", errno);
     pthread_mutex_init(&self->lock, NULL);
-    pthread_cond_init(&self->wake, NULL);
+    self->turning = turning_new();
     STAILQ_INIT(&self->waiting);
     STAILQ_INIT(&self->carried_out);
     return self;
@@ -79,39 +78,37 @@ void journal_watch(journal_t *self, bool on)
     atomic_store(&journal_asking(self)->watched, on);
 }
 
-/* The lock is held, which it is not while something is carried out. */
-static void s_carry_out(asking_t *self, ask_t *ask)
+static ask_t *s_take(asking_t *self)
 {
+    pthread_mutex_lock(&self->lock);
+    ask_t *ask = STAILQ_FIRST(&self->waiting);
+    if (ask)
+        STAILQ_REMOVE_HEAD(&self->waiting, next);
     pthread_mutex_unlock(&self->lock);
+    return ask;
+}
+
+static bool s_carry_out(void *arg)
+{
+    asking_t *self = arg;
+    ask_t *ask = s_take(self);
+    if (!ask)
+        return false;
     ask->reader = self->reader;
     ask->how = journal_try(self->reader, s_query, ask) ? JOURNAL_READ : JOURNAL_DAMAGED;
     pthread_mutex_lock(&self->lock);
     STAILQ_INSERT_TAIL(&self->carried_out, ask, next);
     s_ring(self);
-}
-
-static void *s_run(void *arg)
-{
-    asking_t *self = arg;
-    pthread_mutex_lock(&self->lock);
-    while (!self->stop) {
-        ask_t *ask = STAILQ_FIRST(&self->waiting);
-        if (!ask) {
-            pthread_cond_wait(&self->wake, &self->lock);
-            continue;
-        }
-        STAILQ_REMOVE_HEAD(&self->waiting, next);
-        s_carry_out(self, ask);
-    }
+    bool more = !STAILQ_EMPTY(&self->waiting);
     pthread_mutex_unlock(&self->lock);
-    return NULL;
+    return more;
 }
 
 static bool s_is_started(asking_t *self)
 {
     if (self->started || self->stopped)
         return self->started;
-    int rc = pthread_create(&self->thread, NULL, s_run, self);
+    int rc = turning_start(self->turning, TURNING_RUNG, s_carry_out, self);
     self->started = rc == 0;
     if (rc != 0)
         log_error("journal.ask", "errno=%d err=%s", rc, LOG_Q("there is no thread for reading"));
@@ -130,8 +127,8 @@ bool journal_ask(journal_t *journal, journal_query_fn query, journal_done_fn don
     self->count++;
     pthread_mutex_lock(&self->lock);
     STAILQ_INSERT_TAIL(&self->waiting, ask, next);
-    pthread_cond_signal(&self->wake);
     pthread_mutex_unlock(&self->lock);
+    turning_ring(self->turning);
     return true;
 }
 
@@ -172,13 +169,7 @@ void journal_turn(journal_t *journal)
 
 static void s_stop(asking_t *self)
 {
-    if (self->started) {
-        pthread_mutex_lock(&self->lock);
-        self->stop = true;
-        pthread_cond_signal(&self->wake);
-        pthread_mutex_unlock(&self->lock);
-        pthread_join(self->thread, NULL);
-    }
+    turning_stop(self->turning);
     self->started = false;
     self->stopped = true;
     s_finish(self, &self->carried_out);
@@ -196,8 +187,8 @@ void asking_destroy(asking_t **self_p)
     if (!self)
         return;
     s_stop(self);
+    turning_destroy(&self->turning);
     close(self->fd);
-    pthread_cond_destroy(&self->wake);
     pthread_mutex_destroy(&self->lock);
     free(self);
     *self_p = NULL;

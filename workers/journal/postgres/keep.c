@@ -3,7 +3,7 @@
 #include "workers/journal/postgres/postgres.h"
 
 #include "common/base/clock.h"
-#include "common/base/timed.h"
+#include "common/base/turning.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 
@@ -20,11 +20,8 @@ struct keeper {
     journal_t *journal;
     journal_clock_fn clock;
     session_t session;
-    pthread_t thread;
-    bool started;
+    turning_t *turning;
     pthread_mutex_t lock; /* of the session, and what follows */
-    pthread_cond_t wake;
-    bool stop;
     int64_t checked_ms;
     uint64_t saved_ms, retired;
     uint64_t running_ms; /* of a turn */
@@ -39,7 +36,7 @@ keeper_t *keeper_new(journal_t *journal)
     self->journal = journal;
     self->session.name = journal->name;
     pthread_mutex_init(&self->lock, NULL);
-    timed_init(&self->wake);
+    self->turning = turning_new();
     return self;
 }
 
@@ -48,9 +45,8 @@ void keeper_destroy(keeper_t **self_p)
     keeper_t *self = *self_p;
     if (!self)
         return;
-    keeper_stop(self);
+    turning_destroy(&self->turning);
     session_close(&self->session);
-    pthread_cond_destroy(&self->wake);
     pthread_mutex_destroy(&self->lock);
     free(self);
     *self_p = NULL;
@@ -310,46 +306,20 @@ static void s_keep(keeper_t *self, int64_t now_ms)
     pthread_mutex_unlock(&self->lock);
 }
 
-static bool s_wait(keeper_t *self)
-{
-    struct timespec until = timed_after(TURN_MS);
-    pthread_mutex_lock(&self->lock);
-    if (!self->stop)
-        timed_wait(&self->wake, &self->lock, &until);
-    bool stop = self->stop;
-    pthread_mutex_unlock(&self->lock);
-    return !stop;
-}
-
-static void *s_run(void *arg)
+static bool s_turn(void *arg)
 {
     keeper_t *self = arg;
-    self->checked_ms = clock_ms();
-    while (s_wait(self)) {
-        s_keep(self, clock_ms());
-        if (!atomic_load(&self->journal->away))
-            keeper_turn(self, self->clock());
-    }
-    return NULL;
+    s_keep(self, clock_ms());
+    if (!atomic_load(&self->journal->away))
+        keeper_turn(self, self->clock());
+    return false;
 }
 
 void keeper_start(keeper_t *self, journal_clock_fn clock)
 {
     self->clock = clock;
-    int rc = pthread_create(&self->thread, NULL, s_run, self);
+    self->checked_ms = clock_ms();
+    int rc = turning_start(self->turning, TURN_MS, s_turn, self);
     if (rc != 0)
         log_fatal(EXIT_FAULT, "journal.keeper", "errno=%d", rc);
-    self->started = true;
-}
-
-void keeper_stop(keeper_t *self)
-{
-    if (!self->started)
-        return;
-    pthread_mutex_lock(&self->lock);
-    self->stop = true;
-    pthread_cond_signal(&self->wake);
-    pthread_mutex_unlock(&self->lock);
-    pthread_join(self->thread, NULL);
-    self->started = false;
 }

@@ -1,12 +1,11 @@
 #include "workers/journal/postgres/lease.h"
 
 #include "common/base/clock.h"
-#include "common/base/timed.h"
+#include "common/base/turning.h"
 #include "common/log/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +21,7 @@ struct lease {
     const char *connection;
     void (*lost)(void *arg);
     void *arg;
-    pthread_t thread;
-    bool started;
-    pthread_mutex_t lock; /* of stop */
-    pthread_cond_t wake;
-    bool stop;
+    turning_t *beating;
 };
 
 lease_t *lease_new(const char *what, const char *home, const uuid_t7 *me, const watch_t *seen)
@@ -42,8 +37,7 @@ lease_t *lease_new(const char *what, const char *home, const uuid_t7 *me, const 
     watch_begin(&self->seen);
     if (seen)
         self->seen = *seen;
-    pthread_mutex_init(&self->lock, NULL);
-    timed_init(&self->wake);
+    self->beating = turning_new();
     return self;
 }
 
@@ -52,10 +46,8 @@ void lease_destroy(lease_t **self_p)
     lease_t *self = *self_p;
     if (!self)
         return;
-    lease_stop(self);
+    turning_destroy(&self->beating);
     session_close(&self->session);
-    pthread_cond_destroy(&self->wake);
-    pthread_mutex_destroy(&self->lock);
     free(self);
     *self_p = NULL;
 }
@@ -151,40 +143,23 @@ static session_outcome_t s_connect(lease_t *self)
     return went;
 }
 
-static void s_beat(lease_t *self)
+static bool s_beat(void *arg)
 {
+    lease_t *self = arg;
     statement_t beat;
     if (s_connect(self) != SESSION_OK)
-        return;
+        return false;
     statement_begin(&beat, "beat",
                     "UPDATE postern.lease SET beat = beat + 1 WHERE what = $1 AND holder = $2");
     statement_text(&beat, self->what);
     statement_text(&beat, self->me);
     if (session_exchange(&self->session, &beat, 1, LEASE_MS) != SESSION_OK)
-        return;
+        return false;
     bool ours = statement_rows(&beat) == 1;
     statement_end(&beat);
     if (!ours)
         self->lost(self->arg);
-}
-
-static bool s_wait(lease_t *self)
-{
-    struct timespec until = timed_after(LEASE_BEAT_MS);
-    pthread_mutex_lock(&self->lock);
-    if (!self->stop)
-        timed_wait(&self->wake, &self->lock, &until);
-    bool stop = self->stop;
-    pthread_mutex_unlock(&self->lock);
-    return !stop;
-}
-
-static void *s_run(void *arg)
-{
-    lease_t *self = arg;
-    while (s_wait(self))
-        s_beat(self);
-    return NULL;
+    return false;
 }
 
 void lease_start(lease_t *self, const char *connection, const char *name, void (*lost)(void *arg),
@@ -194,22 +169,14 @@ void lease_start(lease_t *self, const char *connection, const char *name, void (
     self->session.name = name;
     self->lost = lost;
     self->arg = arg;
-    int rc = pthread_create(&self->thread, NULL, s_run, self);
+    int rc = turning_start(self->beating, LEASE_BEAT_MS, s_beat, self);
     if (rc != 0)
         log_fatal(EXIT_FAULT, "journal.lease", "errno=%d", rc);
-    self->started = true;
 }
 
 void lease_stop(lease_t *self)
 {
-    if (!self->started)
-        return;
-    pthread_mutex_lock(&self->lock);
-    self->stop = true;
-    pthread_cond_signal(&self->wake);
-    pthread_mutex_unlock(&self->lock);
-    pthread_join(self->thread, NULL);
-    self->started = false;
+    turning_stop(self->beating);
 }
 
 void lease_leave(lease_t *self, session_t *session)

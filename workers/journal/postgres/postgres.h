@@ -199,7 +199,6 @@ session_outcome_t look_up(journal_t *self, journal_entry_t *const *entries, know
 /* keep.c: the thread that keeps, from keeper_start on. */
 keeper_t *keeper_new(journal_t *journal);
 void keeper_start(keeper_t *self, journal_clock_fn clock);
-void keeper_stop(keeper_t *self);
 void keeper_destroy(keeper_t **self_p);
 /* Drops what is due. True when there may be more. */
 bool keeper_turn(keeper_t *self, int64_t now_ms);
