@@ -80,8 +80,9 @@ static void s_resolve_path(conf_t *self, setting_t setting)
 static int s_check_certificate(const conf_t *self, setting_t setting, const char *endpoint,
                                char *err, size_t err_size)
 {
-    bool bound = setting == SET_authd_listen || setting == SET_router_requests ||
-                 setting == SET_router_workers || setting == SET_router_replies;
+    bool bound = setting == SET_authd_listen || setting == SET_authd_admin ||
+                 setting == SET_router_requests || setting == SET_router_workers ||
+                 setting == SET_router_replies;
     bool tcp = strncmp(endpoint, "tcp://", 6) == 0, named = tcp && strchr(endpoint, '@');
     bool curve = *self->values[SET_curve_secret] != '\0';
     char name[96];

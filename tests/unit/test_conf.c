@@ -314,6 +314,15 @@ static void test_plain_tcp_beyond_loopback(void **state)
               "is not an endpoint");
     s_refuses("curve\n    secret = s\nauthd\n    listen = \"tcp://192.0.2.1:5@a\"\n",
               "not for the endpoint itself");
+    static const char *const bound[] = {"authd\n    listen", "authd\n    admin",
+                                        "router\n    requests", "router\n    workers",
+                                        "router\n    replies"};
+    for (size_t i = 0; i < sizeof bound / sizeof *bound; i++) {
+        snprintf(text, sizeof text, "curve\n    secret = s\n%s = \"tcp://0.0.0.0:5\"\n", bound[i]);
+        conf_t *conf = s_load(text);
+        assert_non_null(conf);
+        conf_destroy(&conf);
+    }
     conf_t *named = s_load("curve\n    secret = s\ngateway\n    authd = \"tcp://h:5@a-0.b\"\n");
     assert_non_null(named);
     assert_string_equal(conf_endpoint(named, SET_gateway_authd, 0), "tcp://h:5@a-0.b");
