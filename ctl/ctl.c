@@ -43,6 +43,7 @@ struct ctl {
     char *noticed[CTL_OVERRIDES]; /* the overrides it names */
     unsigned noticed_len;
     unsigned gateways; /* as it says */
+    char hosts[16];    /* likewise; empty: it says nothing */
     control_t *control;
     bool warned;      /* of a variable's former name */
     char *credential; /* for management over HTTP; NULL: not read yet */
@@ -386,6 +387,8 @@ const conf_t *ctl_conf(ctl_t *self)
         return self->conf;
     self->up = true;
     self->gateways = (unsigned)json_integer_value(json_object_get(notice, "gateways"));
+    const char *hosts = json_string_value(json_object_get(notice, "hosts"));
+    snprintf(self->hosts, sizeof self->hosts, "%s", hosts ? hosts : "");
     size_t i;
     json_t *override;
     json_array_foreach (json_object_get(notice, "set"), i, override)
@@ -419,6 +422,11 @@ const char *ctl_override(const ctl_t *self, unsigned i)
 unsigned ctl_gateways(const ctl_t *self)
 {
     return self->gateways;
+}
+
+const char *ctl_hosts(const ctl_t *self)
+{
+    return *self->hosts ? self->hosts : NULL;
 }
 
 void ctl_error(const ctl_t *self, const char *code, const char *format, ...)

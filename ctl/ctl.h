@@ -59,6 +59,8 @@ void ctl_set(ctl_t *self, const char *name, const char *value);
 const char *ctl_override(const ctl_t *self, unsigned i);
 /* How many gateways a running `up` has; 1 when none runs. */
 unsigned ctl_gateways(const ctl_t *self);
+/* Its --hosts; NULL where it has none, or none runs. */
+const char *ctl_hosts(const ctl_t *self);
 
 /* The base URL of the admin API where management is to go over HTTP (--management-url, else
  * $POSTERN_MANAGEMENT_URL, with what credential_management finds); NULL: over the control socket of

@@ -1,6 +1,6 @@
 /* The notice that a running `posternctl up` leaves in the sockets' directory for the other
- * commands: {"pid", "gateways", "set": ["section.key=value", …]}. The notice holds as long as the
- * process that made it lives, because that process keeps its file locked. */
+ * commands: {"pid", "gateways", "hosts", "set": ["section.key=value", …]}. The notice holds as long
+ * as the process that made it lives, because that process keeps its file locked. */
 #ifndef POSTERN_NOTICE_H
 #define POSTERN_NOTICE_H
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct fleet {
     unsigned len;
@@ -10,75 +11,120 @@ struct fleet {
 };
 
 /* The kinds in the order in which they are shown. count: the setting that says how many there are;
- * SETTING_COUNT: it is no setting. */
+ * SETTING_COUNT: it is no setting. handlers: as in the table; a worker that only STORES may have
+ * its journal on a server that all hosts share. */
+enum { STORES = 1, HANDLERS };
 static const struct {
     const char *section;
     setting_t monitor, count;
+    unsigned handlers; /* 0: no worker */
 } s_kinds[] = {
-#define KIND(name) {#name, SET_##name##_monitor, SETTING_COUNT},
+#define KIND(name) {#name, SET_##name##_monitor, SETTING_COUNT, 0},
 #define WORKER(constant, name, port, handlers, what)                                               \
-    {#name, SET_##name##_monitor, SET_shards_##name},
+    {#name, SET_##name##_monitor, SET_shards_##name, handlers},
 #include "common/kinds.def"
 };
 enum { KINDS = sizeof s_kinds / sizeof *s_kinds };
+enum { GATEWAY, ROUTER = 2 }; /* in s_kinds */
 
-static unsigned s_count(const conf_t *conf, unsigned gateways, unsigned others, unsigned kind)
+static bool s_is_shared(const fleet_part_t *part, unsigned kind)
 {
-    if (s_kinds[kind].count != SETTING_COUNT)
-        return (unsigned)conf_uint(conf, s_kinds[kind].count);
-    return kind == 0 ? gateways : others;
+    return part->hosts > 1 && s_kinds[kind].handlers == STORES;
 }
 
-unsigned fleet_kind(const conf_t *conf, unsigned gateways, unsigned i, const char **section)
+/* How many there are on all hosts; a worker of any shard, one a host, comes behind the shards. */
+static unsigned s_count(const conf_t *conf, const fleet_part_t *part, unsigned others,
+                        unsigned kind)
+{
+    unsigned hosts = part->hosts > 1 ? part->hosts : 1;
+    if (s_kinds[kind].count != SETTING_COUNT)
+        return (unsigned)conf_uint(conf, s_kinds[kind].count);
+    if (kind == GATEWAY)
+        return part->gateways * hosts;
+    return kind == ROUTER && hosts > 1 ? hosts : others;
+}
+
+/* Whether INDEX of KIND is one of this part's host. */
+static bool s_is_here(const fleet_part_t *part, unsigned kind, unsigned index)
+{
+    if (part->hosts < 2)
+        return true;
+    if (kind == GATEWAY)
+        return index / part->gateways == part->host;
+    if (kind == ROUTER || s_is_shared(part, kind))
+        return index % part->hosts == part->host;
+    return part->host == 0;
+}
+
+unsigned fleet_kind(const conf_t *conf, const fleet_part_t *part, unsigned i, const char **section)
 {
     if (i >= KINDS)
         return 0;
     *section = s_kinds[i].section;
-    return s_count(conf, gateways, 1, i);
+    return s_count(conf, part, 1, i) + s_is_shared(part, i);
 }
 
-static void s_station(station_t *station, const conf_t *conf, unsigned kind, unsigned index,
-                      unsigned count)
+static void s_say_what(station_t *station, const conf_t *conf, unsigned count)
 {
-    station->section = s_kinds[kind].section;
-    station->index = index;
-    station->setting = s_kinds[kind].monitor;
-    snprintf(station->name, sizeof station->name, "%s-%u", station->section, index);
-    conf_address(conf, station->setting, index, station->monitor, sizeof station->monitor);
-    station->counted = s_kinds[kind].count != SETTING_COUNT;
-    if (kind == 0)
+    if (strcmp(station->section, "gateway") == 0)
         conf_address(conf, SET_gateway_listen, 0, station->serves, sizeof station->serves);
+    else if (station->index == CONF_ANY)
+        snprintf(station->serves, sizeof station->serves, "any shard of %u", count);
     else if (station->counted)
-        snprintf(station->serves, sizeof station->serves, "shard %u of %u", index, count);
+        snprintf(station->serves, sizeof station->serves, "shard %u of %u", station->index, count);
     else
         snprintf(station->serves, sizeof station->serves, "-");
 }
 
-static fleet_t *s_new(const conf_t *conf, unsigned gateways, unsigned others)
+/* Index COUNT: the worker of any shard. */
+static void s_station(station_t *station, const conf_t *conf, unsigned kind, unsigned index,
+                      unsigned count)
+{
+    bool any = s_kinds[kind].handlers && index == count;
+    station->section = s_kinds[kind].section;
+    station->index = any ? CONF_ANY : index;
+    station->setting = s_kinds[kind].monitor;
+    if (any)
+        snprintf(station->name, sizeof station->name, "%s-any", station->section);
+    else
+        snprintf(station->name, sizeof station->name, "%s-%u", station->section, index);
+    conf_address(conf, station->setting, index, station->monitor, sizeof station->monitor);
+    station->counted = s_kinds[kind].count != SETTING_COUNT && !any;
+    s_say_what(station, conf, count);
+}
+
+static void s_add_kind(fleet_t *self, const conf_t *conf, const fleet_part_t *part, unsigned others,
+                       bool any, unsigned kind)
+{
+    unsigned count = s_count(conf, part, others, kind);
+    self->stations = realloc(self->stations, (self->len + count + 1) * sizeof *self->stations);
+    assert(self->stations);
+    for (unsigned index = 0; index < count; index++)
+        if (s_is_here(part, kind, index))
+            s_station(&self->stations[self->len++], conf, kind, index, count);
+    if (any && s_kinds[kind].handlers == STORES)
+        s_station(&self->stations[self->len++], conf, kind, count, count);
+}
+
+static fleet_t *s_new(const conf_t *conf, const fleet_part_t *part, unsigned others, bool any)
 {
     fleet_t *self = calloc(1, sizeof *self);
     assert(self);
-    unsigned total = 0;
     for (unsigned kind = 0; kind < KINDS; kind++)
-        total += s_count(conf, gateways, others, kind);
-    self->stations = calloc(total, sizeof *self->stations);
-    assert(self->stations);
-    for (unsigned kind = 0; kind < KINDS; kind++) {
-        unsigned count = s_count(conf, gateways, others, kind);
-        for (unsigned index = 0; index < count; index++)
-            s_station(&self->stations[self->len++], conf, kind, index, count);
-    }
+        s_add_kind(self, conf, part, others, any, kind);
     return self;
 }
 
-fleet_t *fleet_new(const conf_t *conf, unsigned gateways)
+fleet_t *fleet_new(const conf_t *conf, const fleet_part_t *part)
 {
-    return s_new(conf, gateways, 1);
+    return s_new(conf, part, 1, part->hosts > 1);
 }
 
 fleet_t *fleet_new_most(const conf_t *conf, unsigned gateways, unsigned others)
 {
-    return s_new(conf, gateways, others);
+    fleet_part_t part = {.gateways = gateways};
+    bool shared = strcmp(conf_text(conf, SET_worker_engine), "postgres") == 0;
+    return s_new(conf, &part, others, shared);
 }
 
 void fleet_destroy(fleet_t **self_p)

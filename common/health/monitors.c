@@ -52,7 +52,8 @@ bool monitors_foreign(const station_t *station, const ask_reply_t *reply, const 
         return false;
     bool other = s_is_here(station->monitor) && strcmp(theirs, installation) != 0;
     const char *kind = strncmp(process, "postern-", 8) == 0 ? process + 8 : process;
-    if (!other && strcmp(kind, station->section) == 0 && index == station->index)
+    bool same = index == station->index || station->index == CONF_ANY;
+    if (!other && strcmp(kind, station->section) == 0 && same)
         return false;
     snprintf(reason, size,
              "%s-%u%s answers at this address: its own process does not run, or cannot be asked "

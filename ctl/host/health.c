@@ -2,6 +2,7 @@
 #include "common/health/condition.h"
 #include "ctl/command.h"
 #include "ctl/host/interval.h"
+#include "ctl/host/part.h"
 #include "ctl/table.h"
 
 #include <assert.h>
@@ -85,9 +86,10 @@ static bool s_round(ctl_t *ctl, const fleet_t *fleet)
 int health_run(ctl_t *ctl)
 {
     const conf_t *conf = ctl_conf(ctl);
-    unsigned gateways = (unsigned)ctl_number(ctl, "--gateways", ctl_gateways(ctl), 1, 64);
+    fleet_part_t part;
+    part_read(ctl, true, &part);
     unsigned interval = (unsigned)ctl_number(ctl, "--interval", HEALTH_WATCH_S, 1, 3600);
-    fleet_t *fleet = fleet_new(conf, gateways);
+    fleet_t *fleet = fleet_new(conf, &part);
     if (!s_has_any(ctl, fleet)) {
         ctl_error(ctl, "unknown_process",
                   "%s is no process of this configuration; posternctl health lists them",

@@ -6,6 +6,7 @@
 #include "common/health/sample.h"
 #include "ctl/command.h"
 #include "ctl/host/interval.h"
+#include "ctl/host/part.h"
 #include "ctl/table.h"
 
 #include <assert.h>
@@ -257,10 +258,11 @@ static void s_free(top_t *self)
 int top_run(ctl_t *ctl)
 {
     const conf_t *conf = ctl_conf(ctl);
-    unsigned gateways = (unsigned)ctl_number(ctl, "--gateways", ctl_gateways(ctl), 1, 64);
+    fleet_part_t part;
+    part_read(ctl, true, &part);
     unsigned interval = (unsigned)ctl_number(ctl, "--interval", TOP_INTERVAL_S, 1, 3600);
     bool once = ctl_option(ctl, "--once") || ctl_json(ctl) || !isatty(STDOUT_FILENO);
-    top_t self = {.ctl = ctl, .fleet = fleet_new(conf, gateways)};
+    top_t self = {.ctl = ctl, .fleet = fleet_new(conf, &part)};
     unsigned len = fleet_len(self.fleet);
     self.before = calloc(len, sizeof(sample_t *));
     self.now = calloc(len, sizeof(sample_t *));

@@ -11,6 +11,7 @@
 #include "ctl/host/addresses.h"
 #include "ctl/host/demo.h"
 #include "ctl/host/doorbell.h"
+#include "ctl/host/part.h"
 #include "ctl/host/supervise.h"
 #include "ctl/notice.h"
 #include "ctl/table.h"
@@ -27,7 +28,7 @@
 #include <unistd.h>
 
 /* Where --port N lays the monitors: N+1 is left to the admin listener. */
-enum { UP_MONITOR_OFFSET = 10, UP_GATEWAYS_MAX = 64 };
+enum { UP_MONITOR_OFFSET = 10 };
 
 typedef struct {
     ctl_t *ctl;
@@ -72,15 +73,14 @@ static void s_move(ctl_t *ctl, setting_t listen, setting_t url, unsigned port)
 
 /* Moves the public listener to PORT, the admin listener behind it and the monitors to a row of
  * ports above it. */
-static void s_lay_ports(ctl_t *ctl, unsigned port, unsigned gateways)
+static void s_lay_ports(ctl_t *ctl, unsigned port, const fleet_part_t *part)
 {
     char old[288], address[320];
     s_move(ctl, SET_gateway_listen, SET_public_url, port);
     s_move(ctl, SET_admin_listen, SET_admin_url, port + 1);
     unsigned next = port + UP_MONITOR_OFFSET, count;
     const char *section;
-    for (unsigned i = 0; (count = fleet_kind(ctl_conf_plain(ctl), gateways, i, &section)) > 0;
-         i++) {
+    for (unsigned i = 0; (count = fleet_kind(ctl_conf_plain(ctl), part, i, &section)) > 0; i++) {
         setting_t monitor = conf_setting(section, "monitor");
         conf_address(ctl_conf_plain(ctl), monitor, 0, old, sizeof old);
         s_with_port(old, next, address, sizeof address);
@@ -100,8 +100,8 @@ static int s_hang_notice(ctl_t *ctl, unsigned gateways)
     long holder = 0;
     for (unsigned i = 0; ctl_override(ctl, i); i++)
         json_array_append_new(set, json_string(ctl_override(ctl, i)));
-    json_t *content =
-        json_pack("{s:i, s:i, s:o}", "pid", (int)getpid(), "gateways", gateways, "set", set);
+    json_t *content = json_pack("{s:i, s:i, s:s*, s:o}", "pid", (int)getpid(), "gateways", gateways,
+                                "hosts", ctl_option(ctl, "--hosts"), "set", set);
     char err[PATH_ERROR];
     int rc = -2;
     if (trust_check(ctl_conf_plain(ctl), dir, err, sizeof err) == 0) {
@@ -134,7 +134,10 @@ static int s_add(up_t *self, const station_t *station, const char *dir)
     const char *argv[160] = {path, "-i", index, "-c", ctl_conf_path(self->ctl)};
     unsigned n = 5;
     snprintf(path, sizeof path, "%s/postern-%s", dir, station->section);
-    snprintf(index, sizeof index, "%u", station->index);
+    if (station->index == CONF_ANY)
+        snprintf(index, sizeof index, "any");
+    else
+        snprintf(index, sizeof index, "%u", station->index);
     if (access(path, X_OK) != 0) {
         ctl_error(self->ctl, "failed", "cannot start %s: %s", path, strerror(errno));
         return -1;
@@ -312,6 +315,19 @@ static int s_settle_users(ctl_t *ctl, const conf_t *conf)
     return -1;
 }
 
+/* A share of the channels' shards, and their spare, need journals that all hosts reach. */
+static int s_check_part(ctl_t *ctl, const fleet_part_t *part)
+{
+    if (part->hosts < 2 ||
+        strcmp(conf_text(ctl_conf_plain(ctl), SET_worker_engine), "postgres") == 0)
+        return 0;
+    ctl_error(
+        ctl, "failed",
+        "--hosts needs worker.engine = postgres: journals on one host's disk are served there "
+        "alone, by posternctl up without it");
+    return -1;
+}
+
 /* The socket of all gateways. */
 static int s_listen(const conf_t *conf)
 {
@@ -366,10 +382,11 @@ int up_run(ctl_t *ctl)
         fprintf(stderr, "posternctl: --ready-fd %d: %s\n", self.ready_fd, strerror(errno));
         return CTL_USAGE;
     }
-    unsigned gateways = (unsigned)ctl_number(ctl, "--gateways", 1, 1, UP_GATEWAYS_MAX);
+    fleet_part_t part;
+    part_read(ctl, false, &part);
     unsigned port = (unsigned)ctl_number(ctl, "--port", 0, 1, 65000);
     if (port)
-        s_lay_ports(ctl, port, gateways);
+        s_lay_ports(ctl, port, &part);
     const conf_t *conf = ctl_conf_plain(ctl);
     log_open("posternctl", (log_level_t)log_level_of(conf_text(conf, SET_log_level)));
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* nor has any of its processes use for them */
@@ -377,11 +394,11 @@ int up_run(ctl_t *ctl)
         ctl_error(ctl, "failed", "%s: %s", ctl_conf_path(ctl), err);
         return CTL_CONFIG;
     }
-    if (s_settle_users(ctl, conf) != 0)
+    if (s_check_part(ctl, &part) != 0 || s_settle_users(ctl, conf) != 0)
         return CTL_CONFIG;
-    if (s_hang_notice(ctl, gateways) != 0)
+    if (s_hang_notice(ctl, part.gateways) != 0)
         return CTL_REFUSED;
-    self.fleet = fleet_new(conf, gateways);
+    self.fleet = fleet_new(conf, &part);
     int status = CTL_REFUSED;
     int passed = listening_passed(address, sizeof address); /* a .socket unit's */
     if (addresses_check(self.fleet, conf, passed < 0, port != 0, err, sizeof err) != 0)

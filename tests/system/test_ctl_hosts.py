@@ -1,0 +1,83 @@
+"""posternctl up --hosts: two hosts of one installation on this machine, whose channels lie in PostgreSQL. Each has its part, and the
+one worker of any shard that a host has takes what the other one leaves behind."""
+
+import json
+import signal
+import subprocess
+
+from harness import postern
+from harness.database import server_running, settled
+
+PROCESSES = ({"gateway-0", "authd-0", "router-0", "channel-0", "channel-any", "bot-0", "extension-0"},
+             {"gateway-1", "router-1", "channel-1", "channel-any"})
+
+
+class Host:
+    """The NUMBER-th of two, from 1 on, with RING's directory, ports of its own and the endpoints of FIRST's."""
+
+    def __init__(self, ring, number, first):
+        self.ring, self.part = ring, f"{number}/2"
+        self.port = postern.free_ports(32)
+        sockets = f"ipc://{first.sockets}"
+        both = {kind: f"{sockets}/1-{kind} {sockets}/2-{kind}" for kind in ("requests", "workers", "replies")}
+        ring.settings.update({key: first.settings[key] for key in ("worker.engine", "postgres.copies", "postgres.connection")})
+        ring.settings.update({
+            "gateway.authd": f"{sockets}/authd", "gateway.admin": f"{sockets}/authd-admin", "gateway.deadline_ms": 20000,
+            **{f"router.{kind}": f"{sockets}/{number}-{kind}" for kind in both},
+            "authd.routers": both["requests"], "worker.routers": both["workers"], "gateway.routers": both["replies"]})
+        with open(ring.log_path, "ab") as log:
+            words = [ring.binaries / "posternctl", "up", "-c", ring.conf, "--hosts", self.part, "--port", str(self.port)]
+            ring.supervisor = subprocess.Popen([*words, *ring._overrides()], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                               env=ring.environment)
+        ring.base = f"http://127.0.0.1:{self.port}"
+
+    def health(self):
+        """Without overrides: what up was told holds."""
+        told = subprocess.run([self.ring.binaries / "posternctl", "-c", self.ring.conf, "health", "--json"], capture_output=True, text=True)
+        return json.loads(told.stdout)
+
+    def ready(self):
+        assert self.ring.supervisor.poll() is None, self.ring.logs()[-4000:]
+        return self.health()["ready"]
+
+
+def test_two_hosts_and_one_that_is_left(make_ring, name):
+    with server_running() as server:
+        rings = [make_ring(shards={"channel": 2}) for _ in range(2)]
+        settled(rings[0], server)
+        hosts = [Host(ring, i + 1, rings[0]) for i, ring in enumerate(rings)]
+        for host in hosts:
+            postern.wait(host.ready, 30, what=f"all of host {host.part}")
+        for host, wanted in zip(hosts, PROCESSES, strict=True):
+            processes = {row["process"]: row for row in host.health()["processes"]}
+            assert set(processes) == wanted
+            check = processes["channel-any"]["checks"][0]
+            assert check["name"] == "journal" and "of any shard, and each of 2 has a worker" in check["reason"]
+        first, second = rings
+        ada = first.user(f"ada-{name}")
+        for i in range(8):
+            first.channel(f"{name}{i}", ada)
+
+        def posts(ring, text):
+            for i in range(8):
+                url = ring.channel_url(f"{name}{i}", ada.token)
+                assert ring.post(url, {"text": text}, timeout=60).status_code == 204
+        posts(second, "by the second")
+        second.supervisor.send_signal(signal.SIGTERM)
+        posts(first, "while it ends")
+        assert second.supervisor.wait(30 * postern.SLOW) == 0
+        posts(first, "without it")
+        for i in range(8):
+            assert first.texts(f"{name}{i}", ada.token) == ["by the second", "while it ends", "without it"]
+        taken = next(row for row in hosts[0].health()["processes"] if row["process"] == "channel-any")
+        assert taken["ready"] and not taken["checks"][0]["reason"], taken
+        first.stop()
+
+
+def test_parts_that_cannot_be(make_ring):
+    ring = make_ring()
+    for part, words in (("0/2", "takes I/N"), ("3/2", "takes I/N"), ("1", "takes I/N"), ("1/300", "256"), ("1/2x", "takes I/N")):
+        told = ring.ctl_run("up", "--hosts", part)
+        assert told.returncode == 2 and words in told.stderr, told
+    told = ring.ctl_run("up", "--hosts", "1/2")
+    assert told.returncode == 78 and "worker.engine = postgres" in told.stderr
