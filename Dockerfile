@@ -39,9 +39,18 @@ RUN cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPOSTERN
 FROM debian:bookworm-slim AS balancer
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         haproxy && rm -rf /var/lib/apt/lists/*
-COPY deploy/container/haproxy.cfg /etc/haproxy/haproxy.cfg
+COPY deploy/container/haproxy.cfg deploy/container/haproxy.cluster.cfg /etc/haproxy/
 USER haproxy
 CMD ["/usr/sbin/haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"]
+
+# A server of docker-compose.cluster.yml: Debian's PostgreSQL under Patroni, and etcd.
+FROM debian:bookworm-slim AS database
+RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        etcd-server patroni postgresql-15 python3-etcd && rm -rf /var/lib/apt/lists/* && \
+    install -d -o postgres -g postgres -m 700 /var/lib/postgresql/postern
+COPY deploy/container/patroni.yml /etc/patroni.yml
+COPY deploy/container/database.sh /usr/local/bin/database.sh
+USER postgres
 
 FROM debian:bookworm-slim AS postern
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
@@ -50,8 +59,8 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-ins
     rm -rf /var/lib/apt/lists/* && \
     useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin postern && \
     install -d -o postern -g postern -m 700 /var/lib/postern /var/lib/postern-known /run/postern \
-        /ring/front /ring/back /ring/workers /ring/replies /ring/control /backup
+        /ring/front /ring/back /ring/workers /ring/replies /ring/control /backup /keys
 COPY --from=build /made/usr/bin /usr/bin
-COPY deploy/container/postern.conf /etc/postern/postern.conf
+COPY deploy/container/postern.conf deploy/container/cluster.conf /etc/postern/
 ENV POSTERN_CONF=/etc/postern/postern.conf
 USER postern

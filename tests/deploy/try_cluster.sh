@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# docker-compose.cluster.yml on a real engine, as docs/CLUSTER.md goes through it: three servers of PostgreSQL
+# under Patroni, two hosts of Postern; then the second host and the primary are killed while a writer posts.
+# Needs a Docker engine (DOCKER_HOST), docker-compose, and Debian's package mirror for the build.
+# TRY_IMAGES=there: the images are there already.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+export DOCKER_BUILDKIT=0 COMPOSE_DOCKER_CLI_BUILD=0 COMPOSE_PROJECT_NAME=postern-cluster COMPOSE_FILE=docker-compose.cluster.yml
+port=$((20000 + RANDOM % 10000))
+export POSTERN_PORT=$port POSTERN_URL=http://127.0.0.1:$port
+export POSTERN_ADMIN=127.0.0.1:$((port + 1)) POSTERN_ADMIN_URL=http://127.0.0.1:$((port + 1))
+url=$POSTERN_URL/api/v2/channelsbyname
+work=$(mktemp -d)
+export POSTERN_SECRETS=$work/secrets
+
+command -v docker-compose >/dev/null || { echo "needs docker-compose" >&2; exit 77; }
+step() { printf -- '-- %s\n' "$*"; }
+die() { printf 'try_cluster: %s\n' "$*" >&2; exit 1; }
+finish() {
+    local status=$?
+    [[ $status == 0 ]] || docker-compose logs --tail 30 postern-1 postern-2 database-1 >&2
+    docker-compose down --volumes >"$work/down.log" 2>&1 || true
+    rm -rf "$work"
+    exit $status
+}
+trap finish EXIT
+
+# until SECONDS COMMAND…
+until_true() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >"$work/last" 2>&1; do
+        ((SECONDS < end)) || { cat "$work/last"; die "waited in vain for: $*"; }
+        sleep 0.5
+    done
+}
+in_host() { docker-compose run --rm --no-deps -T "$@" </dev/null; }
+ctl() { docker-compose exec -T postern-1 posternctl "$@"; }
+members() { docker-compose exec -T "$1" patronictl -c /etc/patroni.yml list; }
+has_copy() { members "${1:-database-1}" | grep -q 'Sync Standby.*running\|Sync Standby.*streaming'; }
+leader() { members "$1" | sed -n 's/^| *\(database-[0-9]\) .*Leader.*/\1/p'; }
+post() {
+    curl -s --noproxy '*' -m 40 -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json' \
+        -H "Idempotency-Key: $2" -d "{\"text\":\"$2\"}" "$url/$1/message?zapikey=$token"
+}
+
+if [[ ${TRY_IMAGES:-} != there ]]; then
+    step "build the images"
+    for target in database postern balancer; do
+        name=postern-$target
+        docker build --network host -q --target "$target" -t "${name/%-postern/}" . >"$work/build.log" 2>&1 ||
+            { cat "$work/build.log"; die "the image $target was not built"; }
+    done
+fi
+
+step "secrets"
+mkdir -m 711 "$POSTERN_SECRETS"
+mkdir -m 700 "$POSTERN_SECRETS"/keys-{1,2}
+for name in superuser replication worker; do openssl rand -hex 24 >"$POSTERN_SECRETS/$name.password"; done
+openssl rand -hex 32 >"$POSTERN_SECRETS/master.key"
+where="host=database-1,database-2,database-3 dbname=postgres target_session_attrs=read-write"
+echo "$where user=postgres password=$(cat "$POSTERN_SECRETS/superuser.password")" >"$POSTERN_SECRETS/admin.connection"
+echo "$where user=postern_journal password=$(cat "$POSTERN_SECRETS/worker.password")" >"$POSTERN_SECRETS/worker.connection"
+chmod 400 "$POSTERN_SECRETS"/*.*
+chown "$(docker run --rm postern-database id -u)" "$POSTERN_SECRETS"/{superuser,replication}.password
+chown -R 10001 "$POSTERN_SECRETS"/master.key "$POSTERN_SECRETS"/*.connection "$POSTERN_SECRETS"/keys-*
+
+step "three databases, one of them a synchronous copy"
+docker-compose up -d --no-build etcd-{1,2,3} database-{1,2,3} >"$work/up.log" 2>&1 || { cat "$work/up.log"; die up; }
+until_true 120 has_copy
+
+step "role, schema and tables"
+in_host -v "$POSTERN_SECRETS/admin.connection:/admin.connection:ro" postern-1 posternctl db init /admin.connection | tail -2
+in_host postern-1 posternctl db check
+
+step "a key a host"
+in_host postern-1 posternctl keys new host-a --role gateway,authd,router,worker --dir /keys
+in_host postern-2 posternctl keys new host-b --role gateway,router,worker --dir /keys
+cp -p "$POSTERN_SECRETS/keys-1/host-a.pub" "$POSTERN_SECRETS/keys-2/"
+cp -p "$POSTERN_SECRETS/keys-2/host-b.pub" "$POSTERN_SECRETS/keys-1/"
+for host in 1 2; do
+    for key in a b; do
+        for verb in allow trust; do in_host postern-$host posternctl keys $verb /keys/host-$key.pub >/dev/null; done
+    done
+done
+
+step "two hosts of Postern, and the balancer"
+docker-compose up -d --no-build >"$work/up.log" 2>&1 || { cat "$work/up.log"; die up; }
+until_true 120 ctl health
+until_true 60 docker-compose exec -T postern-2 posternctl health
+ctl health
+
+step "a message in, and read, in channels of all shards"
+ctl user create ada@example.org --role owner >/dev/null
+token=$(ctl --json token create ada@example.org | sed -n 's/.*"token": *"\([^"]*\)".*/\1/p')
+for i in $(seq 8); do
+    ctl channel create "builds$i" --owner ada@example.org >/dev/null
+    [[ $(post "builds$i" "first-$i") == 204 ]] || die "the first message of builds$i was not accepted"
+    curl -s --noproxy '*' "$url/builds$i/messages?zapikey=$token" | grep -q "\"first-$i\"" || die "it cannot be read"
+done
+
+(
+    for ((i = 0; ; i++)); do
+        [[ -e $work/stop ]] && break
+        for _ in 1 2 3 4 5; do
+            answer=$(post "builds$((i % 8 + 1))" "w-$i") || true
+            [[ $answer == 204 ]] && break
+            sleep 0.3
+        done
+        echo "$i $answer"
+    done >"$work/writer"
+) &
+writer=$!
+count() { wc -l <"$work/writer"; }
+more() { (($(count) >= $1)); }
+
+step "the second host killed, while the writer posts"
+until_true 60 more 20
+docker update --restart=no "$(docker-compose ps -q postern-2)" >/dev/null
+docker kill "$(docker-compose ps -q postern-2)" >/dev/null
+began=$SECONDS
+until_true 60 more $(($(count) + 40))
+echo "goes on without it; 40 messages after it in $((SECONDS - began)) s"
+ctl health | grep channel-any
+docker-compose start postern-2 >"$work/start.log" 2>&1
+until_true 60 docker-compose exec -T postern-2 posternctl health
+
+step "the primary killed, while the writer posts"
+primary=$(leader database-1)
+docker update --restart=no "$(docker-compose ps -q "$primary")" >/dev/null
+docker kill "$(docker-compose ps -q "$primary")" >/dev/null
+began=$SECONDS
+until_true 120 more $(($(count) + 40))
+echo "$primary killed; 40 messages after it in $((SECONDS - began)) s"
+docker-compose start "$primary" >"$work/start.log" 2>&1
+until_true 120 has_copy "$primary"
+members "$primary"
+touch "$work/stop"
+wait $writer
+written=$(grep -c ' 204$' "$work/writer")
+failed=$(grep -vc ' 204$' "$work/writer" || true)
+stored=0
+for i in $(seq 8); do
+    from=1
+    while [[ $from != null ]]; do
+        page=$(curl -s --noproxy '*' "$url/builds$i/messages?limit=100&from=$from&zapikey=$token")
+        stored=$((stored + $(grep -o '"text":"w-[0-9]*"' <<<"$page" | wc -l)))
+        from=$(sed -n 's/.*"next":\([0-9]*\|null\)}$/\1/p' <<<"$page")
+    done
+done
+echo "written=$written failed=$failed stored=$stored"
+[[ $failed == 0 && $stored == "$written" ]] || die "what was answered and what is stored differ"
+step "passed"
