@@ -302,7 +302,7 @@ static void s_judge(authd_t *self, peer_t *peer, wire_message_t *message, unsign
         s_grant(self, peer, request, op->owner == OWNER_EXTENSION ? request->target : asked);
     if (verdict.code == ERROR_none && !own && self->control)
         usage_note(self->usage, &request->principal.token, (uint64_t)wall_ms, request->attempt == 1,
-                   request->client, request->target);
+                   request->client, usage_kind(op_find(request->op)), request->target);
 }
 
 static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)

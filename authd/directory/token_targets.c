@@ -5,11 +5,18 @@
 
 #include <sodium.h>
 
-/* The second half of the row's key. */
-static uuid_t7 s_key(slice_t target)
+/* The second half of the row's key. One without a kind is that of a version before. */
+static uuid_t7 s_key(slice_t kind, slice_t target)
 {
     uuid_t7 key;
-    crypto_generichash(key.bytes, UUID_BYTES, (const uint8_t *)target.data, target.len, NULL, 0);
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, NULL, 0, UUID_BYTES);
+    if (kind.len > 0) {
+        crypto_generichash_update(&state, (const uint8_t *)kind.data, kind.len);
+        crypto_generichash_update(&state, (const uint8_t *)"", 1);
+    }
+    crypto_generichash_update(&state, (const uint8_t *)target.data, target.len);
+    crypto_generichash_final(&state, key.bytes, UUID_BYTES);
     return key;
 }
 
@@ -18,7 +25,8 @@ static bool s_get(view_t *view, const uuid_t7 *token, const uuid_t7 *key, token_
 {
     uint8_t pair[TABLE_PAIR];
     slice_t bytes;
-    *target = (token_target_t){.target = slice("", 0), .address = slice("", 0)};
+    *target =
+        (token_target_t){.kind = slice("", 0), .target = slice("", 0), .address = slice("", 0)};
     if (!table_get(view, TABLE_token_targets, table_pair(pair, token, key), &bytes))
         return false;
     fields_t fields = fields_begin(bytes);
@@ -27,17 +35,21 @@ static bool s_get(view_t *view, const uuid_t7 *token, const uuid_t7 *key, token_
     target->count = fields_uint(&fields, "count", 0);
     target->address = fields_bytes(&fields, "address");
     target->target = fields_bytes(&fields, "target");
+    target->kind = fields_bytes(&fields, "kind");
+    calls_read(&target->calls, &fields);
     return true;
 }
 
 static void s_put(view_t *view, const uuid_t7 *token, const token_target_t *target)
 {
     uint8_t pair[TABLE_PAIR];
-    pack_t *record = table_record(view, 4);
+    pack_t *record = table_record(view, 5 + CALLS_PAIRS);
     pack_pair_uint(record, "last", target->last_ms);
     pack_pair_uint(record, "count", target->count);
     pack_pair_str(record, "address", target->address);
     pack_pair_str(record, "target", target->target);
+    pack_pair_str(record, "kind", target->kind);
+    calls_write(&target->calls, record);
     table_put_record(view, TABLE_token_targets, table_pair(pair, token, &target->key), record);
 }
 
@@ -71,24 +83,31 @@ static void s_make_room(view_t *view, const uuid_t7 *token)
 void token_targets_used(view_t *view, const uuid_t7 *token, const token_use_t *use)
 {
     token_target_t before;
-    uuid_t7 key = s_key(use->target);
+    uuid_t7 key = s_key(use->kind, use->target);
     token_target_t after = {.key = key,
+                            .kind = use->kind,
                             .target = use->target,
                             .address = use->address,
                             .last_ms = use->last_ms,
                             .count = use->count};
-    if (s_get(view, token, &key, &before))
+    if (s_get(view, token, &key, &before)) {
         after.count += before.count;
-    else
+        after.calls = before.calls;
+    } else {
         s_make_room(view, token);
+    }
+    calls_add(&after.calls, use->last_ms, use->count);
     s_put(view, token, &after);
 }
 
 bool token_targets_has(view_t *view, const uuid_t7 *token, slice_t target)
 {
-    token_target_t found;
-    uuid_t7 key = s_key(target);
-    return s_get(view, token, &key, &found);
+    token_target_t each;
+    for (bool more = token_targets_next(view, token, NULL, &each); more;
+         more = token_targets_next(view, token, &each.key, &each))
+        if (slice_eq(each.target, target))
+            return true;
+    return false;
 }
 
 void token_targets_delete(view_t *view, const uuid_t7 *token)

@@ -1,5 +1,7 @@
 /* Where a token was used: its newest targets, with the address and the time of the last use and how
- * often it was used there. Rows of their own, so that the row that each use writes stays small.
+ * often it was used there, in all and by the hour. Rows of their own, so that the row that each use
+ * writes stays small. What a version wrote that did not keep the kind of a target stays a row
+ * without a kind and hours, since its count may be of several kinds.
  *
  * Threading, errors and life of slices: see directory.h. */
 #ifndef POSTERN_TOKEN_TARGETS_H
@@ -11,10 +13,11 @@
 enum { TOKEN_TARGETS = 32 };
 
 typedef struct {
-    uuid_t7 key;    /* for token_targets_next: follows from the target */
-    slice_t target; /* as token_use_t has it */
+    uuid_t7 key;          /* for token_targets_next: follows from the target */
+    slice_t kind, target; /* as token_use_t has them; kind: empty: it is not known */
     slice_t address;
     uint64_t last_ms, count;
+    calls_t calls; /* of the last hours */
 } token_target_t;
 
 /* Adds USE to that of its target. */
@@ -22,7 +25,7 @@ void token_targets_used(view_t *view, const uuid_t7 *token, const token_use_t *u
 /* The next past AFTER (NULL: the first), in no order that means anything. */
 bool token_targets_next(view_t *view, const uuid_t7 *token, const uuid_t7 *after,
                         token_target_t *target);
-/* Whether the token was used there, as far as it is kept. */
+/* Whether the token was used on a target of this name, as far as it is kept. */
 bool token_targets_has(view_t *view, const uuid_t7 *token, slice_t target);
 /* Forgets all of a token's. */
 void token_targets_delete(view_t *view, const uuid_t7 *token);

@@ -49,7 +49,9 @@ typedef struct {
     uint64_t last_ms; /* 0: never */
     uint64_t count;
     slice_t address, target;
-    calls_t calls;
+    slice_t kind;  /* of the target: "channel", "bot", "extension", "outlet", "user", or empty; not
+                      kept of the token, but of each of its targets */
+    calls_t calls; /* of the token */
 } token_use_t;
 
 bool tokens_get(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token);

@@ -11,6 +11,7 @@ enum { ROWS_LEAST = 256 };
 typedef struct {
     uuid_t7 token;
     uint64_t last_ms, count;
+    const char *kind; /* of the target, a constant text */
     uint8_t address_len, target_len;
     char address[TOKEN_ADDRESS_MOST], target[TOKEN_TARGET_MOST];
 } row_t;
@@ -31,20 +32,40 @@ struct usage {
     bool handed;
 };
 
-static bool s_is(const row_t *row, const uuid_t7 *token, slice_t target)
+const char *usage_kind(const op_t *op)
 {
-    return uuid_eq(&row->token, token) && slice_eq(slice(row->target, row->target_len), target);
+    static const struct {
+        const char *path, *kind;
+    } kinds[] = {{"/channel", "channel"},
+                 {"/bots/", "bot"},
+                 {"/applications/", "extension"},
+                 {"/chats/", "channel"},
+                 {"/outlets/", "outlet"},
+                 {"/buddies/", "user"},
+                 {"/direct/", "user"},
+                 {"/extensions/", "extension"},
+                 {"/users/", "user"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strncmp(op->path, kinds[i].path, strlen(kinds[i].path)) == 0)
+            return kinds[i].kind;
+    return "";
+}
+
+static bool s_is(const row_t *row, const uuid_t7 *token, const char *kind, slice_t target)
+{
+    return uuid_eq(&row->token, token) && strcmp(row->kind, kind) == 0 &&
+           slice_eq(slice(row->target, row->target_len), target);
 }
 
 /* FNV-1a of the target, from the random bits of the token. */
-static uint32_t *s_place(gathering_t *self, const uuid_t7 *token, slice_t target)
+static uint32_t *s_place(gathering_t *self, const uuid_t7 *token, const char *kind, slice_t target)
 {
     uint32_t at, mask = 2 * self->room - 1;
     memcpy(&at, token->bytes + UUID_BYTES - sizeof at, sizeof at);
     for (size_t i = 0; i < target.len; i++)
         at = (at ^ (uint8_t)target.data[i]) * 16777619u;
     for (at &= mask; self->index[at]; at = (at + 1) & mask)
-        if (s_is(&self->rows[self->index[at] - 1], token, target))
+        if (s_is(&self->rows[self->index[at] - 1], token, kind, target))
             break;
     return &self->index[at];
 }
@@ -59,7 +80,7 @@ static void s_make_room(gathering_t *self, unsigned room)
         abort();
     for (unsigned i = 0; i < self->len; i++) {
         const row_t *row = &self->rows[i];
-        *s_place(self, &row->token, slice(row->target, row->target_len)) = i + 1;
+        *s_place(self, &row->token, row->kind, slice(row->target, row->target_len)) = i + 1;
     }
 }
 
@@ -107,17 +128,18 @@ static uint8_t s_copy(char *to, size_t most, slice_t from)
 }
 
 /* The row of a token on a target; a new one counts nothing yet. */
-static row_t *s_row(gathering_t *self, const uuid_t7 *token, slice_t target)
+static row_t *s_row(gathering_t *self, const uuid_t7 *token, const char *kind, slice_t target)
 {
-    uint32_t *place = s_place(self, token, target);
+    uint32_t *place = s_place(self, token, kind, target);
     if (*place)
         return &self->rows[*place - 1];
     if (self->len == self->room) {
         s_make_room(self, 2 * self->room);
-        place = s_place(self, token, target);
+        place = s_place(self, token, kind, target);
     }
     row_t *row = &self->rows[self->len++];
     row->token = *token;
+    row->kind = kind;
     row->count = 0;
     row->target_len = s_copy(row->target, sizeof row->target, target);
     *place = self->len;
@@ -125,11 +147,11 @@ static row_t *s_row(gathering_t *self, const uuid_t7 *token, slice_t target)
 }
 
 void usage_note(usage_t *self, const uuid_t7 *token, uint64_t wall_ms, unsigned count,
-                slice_t address, slice_t target)
+                slice_t address, const char *kind, slice_t target)
 {
     slice_t kept =
         slice(target.data, target.len < TOKEN_TARGET_MOST ? target.len : TOKEN_TARGET_MOST);
-    row_t *row = s_row(&self->gathering, token, kept);
+    row_t *row = s_row(&self->gathering, token, kind, kept);
     row->last_ms = wall_ms;
     row->count += count;
     row->address_len = s_copy(row->address, sizeof row->address, address);
@@ -188,7 +210,8 @@ static unsigned s_take(usage_t *self, unsigned most, usage_fn *each, void *arg)
              &(token_use_t){.last_ms = row->last_ms,
                             .count = row->count,
                             .address = slice(row->address, row->address_len),
-                            .target = slice(row->target, row->target_len)});
+                            .target = slice(row->target, row->target_len),
+                            .kind = slice_of(row->kind)});
     }
     unsigned count = self->taken - first;
     if (self->taken == from->len)

@@ -1,14 +1,15 @@
 /* How tokens are used: gathered in memory by the main thread, a row for each target that a token is
- * used on, and once a second handed to the thread that writes. Up to USAGE_ROWS rows are written in
- * a second; more take up to USAGE_TURNS seconds, in which further uses are counted together: a row
- * costs as much to write as a request costs to judge. Uses that are gathered and not written are
- * lost when the process dies; a count is not a promise.
+ * used on, by its kind and name, and once a second handed to the thread that writes. Up to
+ * USAGE_ROWS rows are written in a second; more take up to USAGE_TURNS seconds, in which further
+ * uses are counted together: a row costs as much to write as a request costs to judge. Uses that
+ * are gathered and not written are lost when the process dies; a count is not a promise.
  *
  * Threading: usage_note and usage_hand_over belong to the main thread, usage_take to the writer. */
 #ifndef POSTERN_AUTHD_JUDGE_USAGE_H
 #define POSTERN_AUTHD_JUDGE_USAGE_H
 
 #include "authd/directory/tokens.h"
+#include "common/base/ops.h"
 
 enum { USAGE_ROWS = 2048, USAGE_TURNS = 60 };
 
@@ -17,10 +18,13 @@ typedef struct usage usage_t;
 usage_t *usage_new(void);
 void usage_destroy(usage_t **self_p);
 
+/* What the target of an operation is: token_use_t's kind; a constant text, "" for none. */
+const char *usage_kind(const op_t *op);
+
 /* A request that was accepted; COUNT is 0 for a resend. Address and target are cut at
- * TOKEN_ADDRESS_MOST and TOKEN_TARGET_MOST and copied. */
+ * TOKEN_ADDRESS_MOST and TOKEN_TARGET_MOST and copied. KIND: usage_kind's. */
 void usage_note(usage_t *self, const uuid_t7 *token, uint64_t wall_ms, unsigned count,
-                slice_t address, slice_t target);
+                slice_t address, const char *kind, slice_t target);
 
 /* Offers the gathered uses to the writer; while the writer has not taken the former ones, gathering
  * goes on. */

@@ -24,6 +24,19 @@ static error_code_t s_show(task_t *task)
     return code;
 }
 
+static json_t *s_known(slice_t kind)
+{
+    return kind.len > 0 ? task_json_text(kind) : json_null();
+}
+
+/* Null of what was counted when hours were not kept. */
+static json_t *s_calls(const token_target_t *target, uint64_t now_ms)
+{
+    if (target->calls.hour == 0)
+        return json_null();
+    return json_integer((json_int_t)calls_of_24_hours(&target->calls, now_ms));
+}
+
 static json_t *s_targets(task_t *task, const uuid_t7 *token)
 {
     token_target_t each;
@@ -31,9 +44,10 @@ static json_t *s_targets(task_t *task, const uuid_t7 *token)
     for (bool more = token_targets_next(task->view, token, NULL, &each); more;
          more = token_targets_next(task->view, token, &each.key, &each))
         json_array_append_new(
-            rows, json_pack("{s:o, s:o, s:o, s:I}", "target", task_json_text(each.target),
-                            "address", task_json_text(each.address), "last_used",
-                            task_json_time(each.last_ms), "count", (json_int_t)each.count));
+            rows, json_pack("{s:o, s:o, s:o, s:o, s:I, s:o}", "kind", s_known(each.kind), "target",
+                            task_json_text(each.target), "address", task_json_text(each.address),
+                            "last_used", task_json_time(each.last_ms), "count",
+                            (json_int_t)each.count, "calls_24h", s_calls(&each, task->now_ms)));
     return rows;
 }
 

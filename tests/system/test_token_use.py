@@ -71,6 +71,26 @@ def test_each_target_is_told(ring, ask, name):
     assert made(ask("GET", "/tokens", params={"target": names[33]}))["tokens"] == []
 
 
+def test_targets_of_one_name_are_kept_apart(ring, ask, name):
+    ada = ring.user(name)
+    ring.channel(name, ada)
+    ring.bot(name, ada)
+    token = made(ask("POST", f"/users/{ada.id}/tokens", {"name": "ci"}))["token"]
+
+    def uses():
+        rows = made(ask("GET", f"/tokens/{shown['id']}/use"))["targets"]
+        return {(row["kind"], row["target"]): (row["count"], row["calls_24h"]) for row in rows}
+    shown, = (row for row in made(ask("GET", f"/users/{ada.id}/tokens"))["tokens"] if row["name"] == "ci")
+    for _ in range(3):
+        assert ring.post(ring.channel_url(name, token), {"text": "x"}).status_code == 204
+    assert ring.post(ring.bot_url(name, token), {"n": 1}).status_code == 200
+    assert ring.get(ring.url(f"/api/v2/buddies/{ada.id}/messages", token)).status_code == 200
+    assert ring.get(ring.url("/api/v2/token", token)).status_code == 200
+    expected = {("channel", name): (3, 3), ("bot", name): (1, 1), ("user", ada.id): (1, 1)}
+    ring.wait(lambda: uses() == expected, what=str(expected))
+    assert made(ask("GET", "/tokens", params={"target": name, "user": ada.id}))["tokens"][0]["id"] == shown["id"]
+
+
 def test_everybodys_tokens_are_filtered(ring, ask, name):
     ada = person(ring, name)
     old, other = (made(ask("POST", f"/users/{ada.id}/tokens", {"name": word})) for word in ("a", "b"))

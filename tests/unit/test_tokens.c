@@ -1,5 +1,10 @@
 #include "tests/unit/yard.h"
 
+#include "authd/directory/table.h"
+#include "authd/directory/token_targets.h"
+
+#include <sodium.h>
+
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -283,6 +288,57 @@ static void a_users_tokens_die_with_it(void **state)
     YARD_DONE(view);
 }
 
+/* As the version before wrote it: without kind and hours, under the hash of the name alone. */
+static void s_put_older_target(view_t *view, const uuid_t7 *token, const char *target)
+{
+    uuid_t7 key;
+    uint8_t pair[TABLE_PAIR];
+    crypto_generichash(key.bytes, UUID_BYTES, (const uint8_t *)target, strlen(target), NULL, 0);
+    pack_t *record = table_record(view, 4);
+    pack_pair_uint(record, "last", 50);
+    pack_pair_uint(record, "count", 9);
+    pack_pair_str(record, "address", slice_of("10.0.0.9"));
+    pack_pair_str(record, "target", slice_of(target));
+    table_put_record(view, TABLE_token_targets, table_pair(pair, token, &key), record);
+}
+
+static void targets_of_a_version_before_stay(void **state)
+{
+    yard_t *yard = *state;
+    token_target_t each;
+    static const uint64_t hour_ms = 3600 * 1000;
+    uint64_t counts[3] = {0}, calls[3] = {0};
+    static const char *const kinds[] = {"", "channel", "bot"};
+    uuid_t7 user = yard_user(yard, "ann@example.org"), id = yard_token(yard, &user, "one");
+    YARD_CHANGE(yard, view);
+    s_put_older_target(view, &id, "general");
+    for (unsigned i = 1; i < 3; i++)
+        for (unsigned use = 0; use < 2; use++)
+            assert_true(tokens_used(view, &id,
+                                    &(token_use_t){.last_ms = (100 + use) * hour_ms,
+                                                   .count = i,
+                                                   .address = slice_of("10.0.0.1"),
+                                                   .kind = slice_of(kinds[i]),
+                                                   .target = slice_of("general")}));
+    for (bool more = token_targets_next(view, &id, NULL, &each); more;
+         more = token_targets_next(view, &id, &each.key, &each))
+        for (unsigned i = 0; i < 3; i++)
+            if (slice_is(each.kind, kinds[i])) {
+                counts[i] = each.count;
+                calls[i] = calls_of_24_hours(&each.calls, 124 * hour_ms);
+            }
+    assert_int_equal(counts[0], 9);
+    assert_int_equal(counts[1], 2);
+    assert_int_equal(counts[2], 4);
+    assert_int_equal(calls[0], 0);
+    assert_int_equal(calls[1], 1); /* the first was more than 24 hours ago */
+    assert_int_equal(calls[2], 2);
+    assert_true(token_targets_has(view, &id, slice_of("general")));
+    token_targets_delete(view, &id);
+    assert_false(token_targets_next(view, &id, NULL, &each));
+    YARD_DONE(view);
+}
+
 static void usage_adds_up_and_ignores_the_deleted(void **state)
 {
     yard_t *yard = *state;
@@ -338,6 +394,7 @@ int main(void)
         TEST(what_has_ended_is_kept_for_a_while_and_in_number),
         TEST(a_users_tokens_die_with_it),
         TEST(usage_adds_up_and_ignores_the_deleted),
+        TEST(targets_of_a_version_before_stay),
         TEST(a_record_is_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,10 +33,11 @@ static void rows_are_gathered_and_handed_over_once(void **state)
     usage_t *usage = usage_new();
     seen_t seen = {.last_ms = 0};
     uuid_new(&seen.id);
-    usage_note(usage, &seen.id, 10, 1, slice_of("10.0.0.1"), slice_of("a"));
-    usage_note(usage, &seen.id, 11, 0, slice_of("10.0.0.1"), slice_of("bb"));
-    usage_note(usage, &seen.id, 12, 1, slice_of("10.0.0.1"), slice_of("ccc"));
-    usage_note(usage, &seen.id, 9, 0, slice_of("10.0.0.1"), slice_of("a")); /* again on the first */
+    usage_note(usage, &seen.id, 10, 1, slice_of("10.0.0.1"), "bot", slice_of("a"));
+    usage_note(usage, &seen.id, 11, 0, slice_of("10.0.0.1"), "bot", slice_of("bb"));
+    usage_note(usage, &seen.id, 12, 1, slice_of("10.0.0.1"), "bot", slice_of("ccc"));
+    usage_note(usage, &seen.id, 9, 0, slice_of("10.0.0.1"), "bot",
+               slice_of("a")); /* again on the first */
     assert_int_equal(usage_take(usage, s_see, &seen), 0);
     usage_hand_over(usage);
     assert_int_equal(usage_take(usage, s_see, &seen), 3); /* a row for each target */
@@ -56,7 +57,7 @@ static void a_slow_writer_loses_nothing(void **state)
     for (unsigned i = 0; i < TOKENS; i++) {
         uuid_t7 id;
         uuid_new(&id);
-        usage_note(usage, &id, i, 1, slice_of(""), slice_of(""));
+        usage_note(usage, &id, i, 1, slice_of(""), "bot", slice_of(""));
         if (i % 100 == 0)
             usage_hand_over(usage); /* the second and later ones find the first not taken */
     }
@@ -71,7 +72,7 @@ static void a_slow_writer_loses_nothing(void **state)
 static void s_note_many(usage_t *usage, uuid_t7 *ids, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        usage_note(usage, &ids[i], i, 1, slice_of(""), slice_of(""));
+        usage_note(usage, &ids[i], i, 1, slice_of(""), "bot", slice_of(""));
 }
 
 static void many_tokens_are_written_in_turns(void **state)
@@ -115,7 +116,7 @@ static void an_end_takes_all(void **state)
     uuid_t7 id;
     for (unsigned i = 0; i < TOKENS; i++) {
         uuid_new(&id);
-        usage_note(usage, &id, i, 1, slice_of(""), slice_of(""));
+        usage_note(usage, &id, i, 1, slice_of(""), "bot", slice_of(""));
     }
     usage_hand_over(usage);
     assert_int_equal(usage_take(usage, s_see, &seen), USAGE_ROWS);
@@ -132,7 +133,7 @@ static void long_texts_are_cut(void **state)
     usage_t *usage = usage_new();
     seen_t seen = {.calls = 0};
     uuid_new(&seen.id);
-    usage_note(usage, &seen.id, 1, 1, slice(text, sizeof text), slice(text, sizeof text));
+    usage_note(usage, &seen.id, 1, 1, slice(text, sizeof text), "bot", slice(text, sizeof text));
     usage_hand_over(usage);
     usage_take(usage, s_see, &seen);
     assert_int_equal(seen.target_len, TOKEN_TARGET_MOST);
