@@ -1,6 +1,7 @@
 #include "gateway/stream/delivering.h"
 
 #include "common/stream/hint.h"
+#include "gateway/stream/several_self.h"
 #include "gateway/stream/targets.h"
 
 #include <stdlib.h>
@@ -114,14 +115,17 @@ void delivering_stop(streams_t *streams, delivering_t *self)
         s_unask(streams, self, kind);
 }
 
-/* DATA: an object, of which TARGET comes first. */
-static void s_put(const delivering_t *self, slice_t label, slice_t data)
+/* DATA: an object, of which the target comes first where the stream is of several. */
+static void s_put(const delivering_t *self, const char *label, slice_t data)
 {
     bytes_t text = {0};
-    bytes_put(&text, "{\"target\":", strlen("{\"target\":"));
-    bytes_put(&text, label.data, label.len);
-    bytes_put(&text, ",", 1);
-    bytes_put(&text, data.data + 1, data.len - 1);
+    bool labelled = self->stream->several;
+    if (labelled) {
+        bytes_put(&text, "{\"target\":", strlen("{\"target\":"));
+        bytes_put(&text, label, strlen(label));
+        bytes_put(&text, ",", 1);
+    }
+    bytes_put(&text, data.data + labelled, data.len - labelled);
     notice_t *notice =
         notice_hint(self->stream->options.format, event_name(EVENT_delivery), bytes_slice(&text));
     stream_put(self->stream, &notice);
@@ -136,13 +140,27 @@ static void s_take(shard_ask_t *self, const found_t *found)
     self->instance = found->generation;
     self->after = found->after;
     if (found->reset != RESET_NONE)
-        s_put(of, slice_of("null"),
+        s_put(of, "null",
               slice_of("{\"number\":null,\"state\":null,\"outcome\":null,\"status\":null}"));
     for (uint32_t i = 0; i < found->count && hint_read(&in, &hint); i++) {
-        const char *label = targets_label(&of->targets, &hint.key);
-        if (label)
-            s_put(of, slice_of(label), hint.json);
+        const member_t *target = targets_find(&of->targets, &hint.key);
+        if (target)
+            s_put(of, target->label, hint.json);
     }
+}
+
+/* True: nothing is left that the stream could tell of, and it ends. */
+static bool s_ends(const delivering_t *self, const found_t *found)
+{
+    uint32_t index;
+    unsigned error;
+    const several_t *several = self->stream->several;
+    bytes_in_t in = {found->rows.data, found->rows.len, false};
+    bool last = self->targets.len == 0 && several && !several->all &&
+                HASH_COUNT(self->stream->members) == 0;
+    if (last && refused_read(&in, &index, &error))
+        several_end(self->stream, error);
+    return last;
 }
 
 void delivering_answered(streams_t *streams, shard_ask_t *self, const wire_reply_t *reply,
@@ -158,7 +176,8 @@ void delivering_answered(streams_t *streams, shard_ask_t *self, const wire_reply
         s_take(self, &found);
     } else if (found.kind == FOUND_REFUSED) {
         targets_refuse(&of->targets, &self->shard, 0, &found);
-        s_ask(streams, self);
+        if (!s_ends(of, &found))
+            s_ask(streams, self);
     } else if (found.kind == FOUND_MOVED && found.shards > 0 && found.shards <= VECTOR_SHARDS &&
                found.shards != of->shards[self->shard.owner]) {
         streams->shards[self->shard.owner] = found.shards;

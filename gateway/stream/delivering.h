@@ -1,4 +1,4 @@
-/* Hints of deliveries for a stream of all: each shard that has bots or apps of its reader is asked
+/* Hints of deliveries for a stream: each shard that has bots or apps of its reader is asked
  * once a second what has changed of their deliveries. authd lets pass those that are the reader's
  * own; of the others the shard is not asked again.
  *

@@ -49,6 +49,11 @@ hints_t *hints_new(stream_t *stream)
     return self;
 }
 
+bool hints_need_right(const hints_t *self)
+{
+    return self && self->stream->options.events & EVENT_HINTS & ~(1u << EVENT_delivery);
+}
+
 void hints_take_row(hints_t *self, const listed_t *listed)
 {
     if (self && self->delivering)
@@ -70,8 +75,9 @@ void hints_destroy(hints_t **self_p)
 
 void hints_start(streams_t *streams, hints_t *self)
 {
-    if (self)
-        streams_link(&streams->hinting, &self->in_hinting);
+    if (self &&
+        !h2o_linklist_is_linked(&self->in_hinting)) /* first: from when on it tells is now */
+        h2o_linklist_insert(streams->hinting.next, &self->in_hinting);
 }
 
 void hints_stop(streams_t *streams, hints_t *self)
@@ -154,19 +160,11 @@ static void s_tell_waiting(hints_t *self, int64_t now_ms)
 
 static void s_ask(streams_t *streams, hints_t *self)
 {
-    bytes_t rows = {0};
-    const grant_t *right = &self->stream->several->right->grant;
     ask_t ask = {.kind = ASK_HINTS,
                  .after = self->after,
                  .count = self->stream->options.events,
-                 .time_ms = self->since_wall_ms,
-                 .target = right->target,
-                 .grants = 1};
-    grant_write(right, &rows);
-    ask.rows = bytes_slice(&rows);
-    self->ask.len = 0;
-    ask_write(&ask, &self->ask);
-    bytes_free(&rows);
+                 .time_ms = self->since_wall_ms};
+    several_write_by_right(self->stream, &ask, &self->ask);
     streams_ask(streams, OWNER_CHANNEL, SLOT_HINTS, self, bytes_slice(&self->ask), &self->slot);
     streams->hints += streams_is_asked(streams, self->slot);
 }
@@ -197,7 +195,7 @@ void hints_turn(streams_t *streams)
         s_look(streams, self);
         if (self->delivering)
             delivering_turn(streams, self->delivering);
-        if (!streams_is_asked(streams, self->slot))
+        if (hints_need_right(self) && !streams_is_asked(streams, self->slot))
             s_ask(streams, self);
     }
 }
@@ -219,16 +217,8 @@ static void s_take(hints_t *self, const found_t *found, int64_t now_ms)
 void hints_answered(streams_t *streams, hints_t *self, const wire_reply_t *reply, slice_t body)
 {
     found_t found;
-    bytes_in_t in;
-    uint32_t index;
-    unsigned error = ERROR_not_allowed;
     streams->hints--;
     self->slot = (slot_ref_t){0, 0};
-    if (!reply || reply->status != 200 || !found_read(body, &found))
-        return;
-    in = (bytes_in_t){found.rows.data, found.rows.len, false};
-    if (found.kind == FOUND_HINTS)
+    if (several_read_by_right(self->stream, reply, body, &found) && found.kind == FOUND_HINTS)
         s_take(self, &found, streams->now_ms);
-    else if (found.kind == FOUND_REFUSED && refused_read(&in, &index, &error))
-        several_end(self->stream, error);
 }

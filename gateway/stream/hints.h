@@ -1,7 +1,7 @@
-/* The hints of a stream of all (common/stream/hint.h), for a reader that asks for them: authd is
- * asked once a second what changed and which tokens were used, shards what is new of deliveries
- * (delivering.h), and the watch of this gateway how the ring fares, as long as such a stream is
- * open.
+/* The hints of a stream (common/stream/hint.h), for a reader that asks for them: shards are asked
+ * once a second what is new of deliveries (delivering.h); of a stream of all authd, too, what
+ * changed and which tokens were used, and the watch of this gateway how the ring fares, as long as
+ * such a stream is open.
  *
  * A stream whose reader is behind asks for none meanwhile. The use of a token is told at once, then
  * every HINTS_USED_MS at most, the last one always.
@@ -25,7 +25,9 @@ typedef struct hints hints_t;
 hints_t *hints_new(stream_t *stream);
 void hints_destroy(hints_t **self_p);
 
-/* A target that the stream's list has. */
+/* Whether they are those of a stream of all; SELF: NULL: no. */
+bool hints_need_right(const hints_t *self);
+/* A target that the stream has. */
 void hints_take_row(hints_t *self, const listed_t *listed);
 /* The stream is open. */
 void hints_start(streams_t *streams, hints_t *self);

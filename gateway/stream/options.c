@@ -104,11 +104,17 @@ static const char *s_of_authd(const op_t *op)
     return names ? "environment" : NULL;
 }
 
-static bool s_is_known(slice_t name, bool several, const char *also)
+/* Other events than messages are told on the admin listener alone. */
+static bool s_takes_events(const op_t *op)
+{
+    return op->owner == OWNER_AUTHD || op->credentials == CRED_PERSON;
+}
+
+static bool s_is_known(slice_t name, const op_t *op, const char *also)
 {
     static const char *const known[] = {"format", "heartbeat", "since", "last"};
-    bool found = (several && (slice_is(name, "targets") || slice_is(name, "events"))) ||
-                 (also && slice_is(name, also));
+    bool found = (op->owner == OWNER_AUTHD && slice_is(name, "targets")) ||
+                 (s_takes_events(op) && slice_is(name, "events")) || (also && slice_is(name, also));
     for (size_t i = 0; !found && i < sizeof known / sizeof *known; i++)
         found = slice_is(name, known[i]);
     return found;
@@ -145,9 +151,16 @@ static const char *s_read_events(const op_t *op, slice_t params, stream_options_
         return NULL;
     if (op->credentials != CRED_PERSON)
         return "Other events than message are for a session or a management token.";
-    return wire_pairs_find(params, "targets", &text)
-               ? "Other events than message are for a stream of all: leave targets out."
-               : NULL;
+    bool several = op->owner == OWNER_AUTHD,
+         all = several && !wire_pairs_find(params, "targets", &text);
+    if (!all && options->events & EVENT_HINTS & ~(1u << EVENT_delivery))
+        return "Other events than message and delivery are for a stream of all: ask for /streams "
+               "without targets.";
+    if (!several && op->owner == OWNER_CHANNEL)
+        return "Deliveries are of bots and extensions: events of this has message alone.";
+    return several || options->events & 1u << EVENT_message
+               ? NULL
+               : "events of one target must have message: /streams has delivery alone.";
 }
 
 static const char *s_read_return(slice_t id, stream_options_t *options)
@@ -168,10 +181,12 @@ const char *stream_options_read(h2o_req_t *req, slice_t params, const op_t *op, 
     *options = (stream_options_t){
         .from = PAGE_NOW, .several = several, .accepts_events = stream_accepts_events(req)};
     for (wire_pairs_t each = wire_pairs_begin(params); wire_pairs_next(&each, &name, &value);)
-        if (!s_is_known(name, several, also))
+        if (!s_is_known(name, op, also))
             return several ? "A stream takes the parameters targets, events, format, heartbeat, "
                              "since and last."
-                           : "A stream takes the parameters format, heartbeat, since and last.";
+                   : s_takes_events(op)
+                       ? "A stream takes the parameters events, format, heartbeat, since and last."
+                       : "A stream takes the parameters format, heartbeat, since and last.";
     const char *fault = s_read_format(req, params, options);
     fault = fault ? fault : s_read_events(op, params, options);
     bool has_since = wire_pairs_find(params, "since", &since);

@@ -1,4 +1,3 @@
-#include "gateway/stream/hints.h"
 #include "gateway/stream/several_self.h"
 
 #include "common/monitor/monitor.h"
@@ -101,7 +100,6 @@ static void s_begin(streams_t *self, stream_t *stream)
         streams_link(&self->listing, &stream->several->in_listing);
         stream->several->listed_ms = self->now_ms;
     }
-    hints_start(self, stream->several->hints);
     for (strand_t *strand = NULL; (strand = s_next(stream, strand));) {
         s_say_resets(stream, strand);
         streams_page(self, strand);
@@ -146,7 +144,6 @@ void several_stop(streams_t *self, stream_t *stream)
         self->lists--;
     streams_unask(self, &several->list);
     streams_unlink(&several->in_listing);
-    hints_stop(self, several->hints);
 }
 
 bool several_may_page(const strand_t *strand)

@@ -33,7 +33,7 @@ static void s_take_row(streams_t *self, stream_t *stream, const listed_t *listed
     const op_t *op = op_find(listed->grant.op);
     several_t *several = stream->several;
     if (op && op->owner != OWNER_AUTHD && op->deed == DOES_STREAM) {
-        hints_take_row(several->hints, listed);
+        hints_take_row(stream->hints, listed);
         if (stream->options.events & 1u << EVENT_message)
             s_add(self, stream, listed);
     } else if (op && op->deed == DOES_STREAM && !several->right) {
@@ -56,7 +56,7 @@ bool several_open(streams_t *self, stream_t *stream, slice_t list)
     several->ends_ms = (int64_t)found.upto;
     several->listed_ms = clock_ms();
     several->listed_wall_ms = clock_wall_ms() - SEVERAL_SLACK_MS;
-    several->hints = hints_new(stream);
+    stream->hints = hints_new(stream);
     if (stream->options.vector.len > 0)
         vector_read(stream->options.vector, &several->since);
     bytes_in_t in = {found.rows.data, found.rows.len, false};
@@ -65,22 +65,27 @@ bool several_open(streams_t *self, stream_t *stream, slice_t list)
             stream->token = listed.grant.token;
         s_take_row(self, stream, &listed);
     }
-    return found.count > 0 && (!several->hints || several->right);
+    return found.count > 0 && (several->right || !hints_need_right(stream->hints));
+}
+
+void several_write_by_right(const stream_t *stream, ask_t *ask, bytes_t *out)
+{
+    bytes_t rows = {0};
+    const grant_t *right = &stream->several->right->grant;
+    grant_write(right, &rows);
+    ask->target = right->target;
+    ask->grants = 1;
+    ask->rows = bytes_slice(&rows);
+    out->len = 0;
+    ask_write(ask, out);
+    bytes_free(&rows);
 }
 
 static void s_ask_list(streams_t *self, stream_t *stream)
 {
     several_t *several = stream->several;
-    bytes_t rows = {0};
-    ask_t ask = {.kind = ASK_LIST,
-                 .after = several->digest,
-                 .target = several->right->grant.target,
-                 .grants = 1};
-    grant_write(&several->right->grant, &rows);
-    ask.rows = bytes_slice(&rows);
-    several->ask.len = 0;
-    ask_write(&ask, &several->ask);
-    bytes_free(&rows);
+    ask_t ask = {.kind = ASK_LIST, .after = several->digest};
+    several_write_by_right(stream, &ask, &several->ask);
     several->listed_ms = self->now_ms;
     several->asked_wall_ms = clock_wall_ms();
     streams_ask(self, OWNER_CHANNEL, SLOT_LIST, stream, bytes_slice(&several->ask), &several->list);
@@ -102,6 +107,21 @@ void several_turn(streams_t *self)
     }
 }
 
+bool several_read_by_right(stream_t *stream, const wire_reply_t *reply, slice_t body,
+                           found_t *found)
+{
+    uint32_t index;
+    unsigned error = ERROR_not_allowed;
+    if (!reply || reply->status != 200 || !found_read(body, found))
+        return false;
+    bytes_in_t in = {found->rows.data, found->rows.len, false};
+    if (found->kind != FOUND_REFUSED)
+        return true;
+    if (refused_read(&in, &index, &error))
+        several_end(stream, error);
+    return false;
+}
+
 static void s_take_list(streams_t *self, stream_t *stream, const found_t *found)
 {
     bytes_in_t in = {found->rows.data, found->rows.len, false};
@@ -114,17 +134,11 @@ static void s_take_list(streams_t *self, stream_t *stream, const found_t *found)
 void several_listed(streams_t *self, stream_t *stream, const wire_reply_t *reply, slice_t body)
 {
     found_t found;
-    bytes_in_t in;
-    uint32_t index;
-    unsigned error = ERROR_not_allowed;
     self->lists--;
     stream->several->list = (slot_ref_t){0, 0};
-    if (!reply || reply->status != 200 || !found_read(body, &found))
+    if (!several_read_by_right(stream, reply, body, &found))
         return;
-    in = (bytes_in_t){found.rows.data, found.rows.len, false};
-    if (found.kind == FOUND_REFUSED && refused_read(&in, &index, &error))
-        several_end(stream, error);
-    else if (found.kind == FOUND_LISTED && found.more)
+    if (found.kind == FOUND_LISTED && found.more)
         s_take_list(self, stream, &found);
     else if (found.kind == FOUND_LISTED)
         stream->several->listed_wall_ms = stream->several->asked_wall_ms - SEVERAL_SLACK_MS;

@@ -24,4 +24,10 @@ void several_end(stream_t *stream, unsigned error);
 /* The members that FOUND, the answer to a page, names; the page is asked for again. */
 void several_refused(streams_t *self, strand_t *strand, const found_t *found);
 
+/* Of a stream of all: writes an ASK by its right to that; and reads the answer to one. False: there
+ * is none, or the right is gone, and the stream is ended. */
+void several_write_by_right(const stream_t *stream, ask_t *ask, bytes_t *out);
+bool several_read_by_right(stream_t *stream, const wire_reply_t *reply, slice_t body,
+                           found_t *found);
+
 #endif

@@ -49,7 +49,6 @@ static void s_free_several(several_t *several)
         return;
     if (several->right)
         member_destroy(&several->right);
-    hints_destroy(&several->hints);
     bytes_free(&several->ask);
     vector_free(&several->since);
     vector_free(&several->vector);
@@ -59,6 +58,7 @@ static void s_free_several(several_t *several)
 void stream_discard(stream_t **self_p)
 {
     s_free_strands(*self_p);
+    hints_destroy(&(*self_p)->hints);
     s_free_several((*self_p)->several);
     free(*self_p);
     *self_p = NULL;

@@ -51,7 +51,6 @@ typedef struct {
     unsigned unplaced[WORKER_KINDS]; /* strands */
     bool moved;                      /* the vector, since it was written */
     int64_t ends_ms;                 /* of the wall clock; 0: not */
-    struct hints *hints;             /* NULL: it has none */
 } several_t;
 
 typedef struct stream {
@@ -67,8 +66,9 @@ typedef struct stream {
     h2o_linklist_t strands;
     bool first; /* nothing but the first page was asked for */
     int64_t born_ms;
-    several_t *several; /* of a stream of several targets; else NULL */
-    member_t *members;  /* likewise, by their targets */
+    several_t *several;  /* of a stream of several targets; else NULL */
+    member_t *members;   /* likewise, by their targets */
+    struct hints *hints; /* NULL: it has none */
     /* its output */
     notice_t **queue;
     unsigned queued, room, sending;

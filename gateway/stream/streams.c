@@ -142,6 +142,7 @@ void streams_detach(streams_t *self, stream_t *stream)
     }
     if (stream->several)
         several_stop(self, stream);
+    hints_stop(self, stream->hints);
     streams_unlink(&stream->in_beat);
 }
 
@@ -232,6 +233,8 @@ static bool s_open_one(stream_t *stream, slice_t grant)
         return false;
     stream->token = listed.grant.token;
     strand_take(strand_new(stream, op->owner), member_new(&listed));
+    stream->hints = hints_new(stream);
+    hints_take_row(stream->hints, &listed);
     return true;
 }
 
@@ -301,6 +304,7 @@ void streams_begin(streams_t *self, stream_t *stream, slice_t id)
     stream->state = STREAM_OPEN;
     stream->first = false;
     stream_put(stream, &begin);
+    hints_start(self, stream->hints);
     h2o_linklist_insert(&self->beat[uuid_instance() % STREAMS_BEATS], &stream->in_beat);
 }
 

@@ -17,6 +17,11 @@ static member_t *s_find(const targets_t *self, const uuid_t7 *target)
     return NULL;
 }
 
+const member_t *targets_find(const targets_t *self, const uuid_t7 *target)
+{
+    return s_find(self, target);
+}
+
 void targets_add(targets_t *self, const listed_t *listed, unsigned most)
 {
     member_t *member = s_find(self, &listed->grant.target);

@@ -506,3 +506,41 @@ def test_a_page_is_told_of_its_own_deliveries(calling, name):
         bea.by_cookie("PUT", "/users/me", {"name": "Bea"})
         other.until("directory", lambda data: data["op"] == "user_edit")
         assert not other.of("delivery")
+
+
+
+def test_deliveries_of_named_targets_are_told(calling, name):
+    """In the stream of one bot or app, and of several that are named: to who owns it, until the session ends."""
+    ada, bea = Reader(calling, f"a_{name}"), Reader(calling, f"b_{name}")
+    bot = calling.bot(name, ada.user, [bea.user])
+    app = calling.extension(name, ada.user)["sandbox"]
+    calling.channel(name, ada.user)
+    for path, said in ((f"/bots/{name}/stream?events=delivery", "must have message"), (f"/channels/{name}/stream?events=message,delivery", "of bots and extensions"),
+                       (f"/bots/{name}/stream?events=message,health", "without targets"), (f"/bots/{name}/stream?events=odd", "events must be"),
+                       (f"/streams?targets=bot:{name}&events=delivery,directory", "without targets")):
+        refused = ada.by_token("GET", path)
+        assert refused.status_code == 400 and said in refused.json()["message"], (path, refused.text)
+    both = "message,delivery"
+    with Choosy() as handler, Hints(calling, ada, both, f"/bots/{name}/stream?") as one, Hints(calling, bea, both, f"/bots/{name}/stream?") as other, \
+            Hints(calling, ada, both, f"/extensions/{app.app_id}/stream?") as of_app, \
+            Hints(calling, ada, "delivery", f"/streams?targets=bot:{name},extension:{app.app_id}&") as named:
+        calling.ctl("bot", "handler", "set", name, handler.url)
+        calling.ctl("extension", "handler", "set", name, handler.url, "--environment", "sandbox")
+        assert calling.post(calling.bot_url(name, ada.user.token), b"one").status_code == 200
+        told = one.until("delivery", lambda data: data["state"] == "delivered")
+        assert told == {"number": told["number"], "state": "delivered", "outcome": "answered", "status": 200}
+        assert named.until("delivery", lambda data: data["state"] == "delivered")["target"] == {"kind": "bot", "id": bot["id"], "name": name}
+        assert calling.post(calling.extension_url(app, ada.user.token), b"dead").status_code == 200
+        assert of_app.until("delivery", lambda data: data["state"] == "dead")["status"] == 410
+        assert named.until("delivery", lambda data: data["state"] == "dead")["target"]["app"] == app.app_id
+        assert not named.of("message") and len(one.of("message")) == 1
+        assert calling.post(calling.bot_url(name, ada.user.token), b"two").status_code == 200
+        one.until("delivery", lambda data: data["state"] == "delivered" and data["number"] > told["number"])
+        other.until("message", lambda data: data["sequence"] == 2)
+        assert not other.of("delivery")  # a subscriber's
+        calling.kill("bot-0")
+        calling.wait_ready("bot-0")
+        assert one.until("delivery", lambda data: data["state"] is None) == {"number": None, "state": None, "outcome": None, "status": None}
+        ada.by_cookie("POST", "/logout")
+        for stream in (one, of_app, named):
+            assert stream.until("end")["code"] == "invalid_session"

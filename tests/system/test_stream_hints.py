@@ -10,10 +10,10 @@ from test_signed_in import Reader, Stream
 
 
 class Hints(Stream):
-    """The events of a stream of all, but for messages: (event, data)."""
+    """The events of a stream, of all where no PATH is given: (event, data)."""
 
-    def __init__(self, ring, reader, events):
-        super().__init__(ring, f"/streams?events={events}", f"Cookie: postern={reader.browser.session}")
+    def __init__(self, ring, reader, events, path="/streams?"):
+        super().__init__(ring, f"{path}events={events}", f"Cookie: postern={reader.browser.session}")
         self.seen = []
 
     def until(self, event, fits=lambda data: True):
@@ -88,7 +88,7 @@ def test_what_cannot_be_meant_is_refused(ring, name, ada):
     cookie = f"Cookie: postern={ada.browser.session}"
     ring.channel(name, ada.user, [ada.user])
     for query, said in (("events=", "events must be"), ("events=message,all", "events must be"), ("events=health,", "events must be"),
-                        (f"events=health&targets=channel:{name}", "leave targets out")):
+                        (f"events=health&targets=channel:{name}", "without targets")):
         refused = Raw(ring.admin_port, f"/api/v2/streams?{query}", (cookie,))
         body = json.loads(refused.body())
         assert (refused.status, body["code"]) == (400, "invalid_param") and said in body["message"], body
