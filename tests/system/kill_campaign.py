@@ -156,6 +156,14 @@ def campaign(ring, kind, kills, seed, name):
     return check(tally, read_back())
 
 
+def told(tally):
+    """Prints how it went, with what failed; whether it is clean."""
+    print(tally, flush=True)
+    for text, status, why in tally.failed[:5]:
+        print(f"  failed: {text} status={status} {why}")
+    return tally.clean
+
+
 def main():
     words = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     words.add_argument("--kind", choices=(*KINDS, "all"), default="all")
@@ -167,10 +175,7 @@ def main():
         ring.up()
         for kind in KINDS if chosen.kind == "all" else (chosen.kind,):
             tally = campaign(ring, kind, chosen.kills, chosen.seed, f"kill_{kind}")
-            print(tally, flush=True)
-            for text, status, why in tally.failed[:5]:
-                print(f"  failed: {text} status={status} {why}")
-            clean = clean and tally.clean
+            clean = told(tally) and clean
         ring.keep = not clean
     sys.exit(0 if clean else 1)
 

@@ -101,11 +101,8 @@ def main():
     chosen = words.parse_args()
     with server_running() as first, postern.Ring() as ring, pair(ring, first) as servers:
         tally = campaign(ring.up(), servers, chosen.rounds, chosen.seed, "promotions")
-        print(tally, flush=True)
-        for text, status, why in tally.failed[:5]:
-            print(f"  failed: {text} status={status} {why}")
-        ring.keep = not tally.clean
-    sys.exit(0 if tally.clean else 1)
+        ring.keep = not kill_campaign.told(tally)
+    sys.exit(ring.keep)
 
 
 if __name__ == "__main__":

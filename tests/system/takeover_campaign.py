@@ -194,11 +194,8 @@ def main():
     with server_running() as server, postern.Ring(settings={"gateway.deadline_ms": 20000}) as ring:
         estate = Estate(settled(ring, server), 3)
         tally = campaign(estate, [dice.choice(WAYS) for _ in range(chosen.rounds)], chosen.seed, "takeovers")
-        print(tally, flush=True)
-        for text, status, why in tally.failed[:5]:
-            print(f"  failed: {text} status={status} {why}")
-        ring.keep = not tally.clean
-    sys.exit(0 if tally.clean else 1)
+        ring.keep = not kill_campaign.told(tally)
+    sys.exit(ring.keep)
 
 
 if __name__ == "__main__":
