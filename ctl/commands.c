@@ -175,7 +175,7 @@ const command_t command_table[] = {
      "session show",
      .op = OP_session_show},
     {"session list", operation_run, "USER", 1, 1, "list a user's sessions",
-     "session list ada@example.org",
+     "session list ada@example.org", {PAGE},
      .op = OP_session_list, .rows = "sessions", .columns = "id from created used expires"},
     {"session revoke", operation_run, "SESSION-ID", 1, 1, "end a session",
      "session revoke 0192f3c4-5f0e-7d31-9c52-0a8f5e3b7d10",
