@@ -170,6 +170,30 @@ def test_a_channel_with_another_history_is_pushed_on(make_ring, name, service):
     assert "outlet.reset" in ring.logs()
 
 
+def test_what_retention_has_removed_is_passed_over_and_said_once(make_ring, name, service):
+    """An outlet that stands behind what its channel keeps goes on with the oldest. The worker's clock is moved on while it is stopped."""
+    ring = make_ring(settings={**SETTINGS, "worker.retention_days": 1}).up()
+    ada = channel(ring, name)
+    made = ring.ctl("outlet", "create", name, "generic", "--url", service.url)
+    post(ring, name, ada, "in time")
+    service.bodies(1)
+    ring.ctl("outlet", "edit", made["id"], "--pause")
+    ring.wait(lambda: ring.metric("authd-0", "outlets") == 0, what="the outlet to rest")
+    for i in range(5):
+        post(ring, name, ada, f"too late {i}")
+    ring.stop()
+    subprocess.run([postern.BIN / "age_journal", ring.dir / "data" / "channel-0", str(2 * 86400 * 1000)], check=True)
+    ring.up()
+    post(ring, name, ada, "kept")
+    ring.wait(lambda: ring.texts(name, ada.token) == ["kept"], 20, what="retention to have removed the others")
+    ring.ctl("outlet", "edit", made["id"], "--resume")
+    post(ring, name, ada, "new")
+    assert [one["text"] for one in service.bodies(3)] == ["in time", "kept", "new"]
+    assert ring.metric("authd-0", "outlet_skipped_total") == 5
+    said, = (line for line in ring.logs().splitlines() if "event=outlet.skipped" in line)
+    assert "messages=5" in said and made["id"] in said
+
+
 def test_a_dead_url_holds_back_only_its_own_outlet_and_waits_in_the_channel(pushing, name, service):
     ada = channel(pushing, name)
     with Service(fails=10**9) as dead:
