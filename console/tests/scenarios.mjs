@@ -13,6 +13,7 @@ import { pictures } from "./pictures.mjs";
 import { people } from "./people.mjs";
 import { places } from "./places.mjs";
 import { request } from "./request.mjs";
+import { sources } from "./sources.mjs";
 import { senders } from "./senders.mjs";
 
 const run = promisify(execFile);
@@ -105,6 +106,7 @@ const scenarios = {
   ...deliveries,
   ...people,
   ...senders,
+  ...sources,
 
   // Wrong password, second factor, the pages' names, sign out.
   async signing_in(browser) {

@@ -203,6 +203,11 @@ def test_name_password_and_second_factor_are_changed(ring, ada):
     visit(ring, "account", email=ada.email, next=BETTER)
 
 
+def test_a_source_refuses_and_says_why(ring, name, ada):
+    ring.channel(name, ada)
+    visit(ring, "sources", email=ada.email, channel=name, endpoint=ring.url(f"/api/v2/channelsbyname/{name}/incoming"), token=ring.token(ada)["token"])
+
+
 def test_the_limit_is_shown_before_it_is_met(ring, ada):
     visit(ring, "limit", email=ada.email)
 

@@ -1,0 +1,1 @@
+export { sources as own } from "./en.sources";
