@@ -83,6 +83,16 @@ export const deliveries = {
     await page.getByText("Replayed 1 of 1.").waitFor();
     await page.getByText("No delivery is so.").waitFor();
     await browser.check(page, "replayed");
+    await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Deliveries" }).click();
+    await page.getByRole("heading", { name: "Deliveries", level: 1 }).waitFor();
+    await light(page, "all deliveries");
+    await browser.check(page, "all deliveries");
+    await page.getByText("What is shown").click();
+    await page.getByLabel("Text").fill("cherry");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Take out: Text: cherry" }).waitFor();
+    await page.getByRole("link", { name: /Delivery 3/ }).press("Enter");
+    await chosen(page, 3).getByText("Answered 200").first().waitFor();
   },
 
   // A handler that is tested before it is saved, saved, signed by a new secret, and removed.

@@ -52,20 +52,36 @@ type Query = NonNullable<
   import("../api/schema").paths["/bots/{target}/deliveries"]["get"]["parameters"]["query"]
 >;
 
+const queryOf = ({ status, ...rest }: Filter) => ({
+  ...rest,
+  ...(status && { status: Number(status) }),
+  ...(!rest.q && { bodies: false }), // what is looked for stands in them
+  limit: PAGE,
+});
+
+export type OfTarget = Schemas["DeliveryOfTarget"];
+export type Gathered = Pick<Schemas["AllDeliveries"], "scanned" | "incomplete">;
+
+export async function listAll(
+  filter: Filter,
+  after: string | undefined,
+  head: (head: Gathered) => void,
+): Promise<Page<OfTarget>> {
+  const query = { ...queryOf(filter), ...(after && { after }) } as NonNullable<
+    import("../api/schema").paths["/deliveries"]["get"]["parameters"]["query"]
+  >;
+  const got = await bodyOf(api.GET("/deliveries", { params: { query } }));
+  head(got);
+  return { rows: got.deliveries, next: got.next };
+}
+
 export async function listDeliveries(
   where: Where,
   filter: Filter,
   after: string | undefined,
   head: (head: Head) => void,
 ): Promise<Page<Delivery>> {
-  const { status, ...rest } = filter;
-  const query = {
-    ...rest,
-    ...(status && { status: Number(status) }),
-    ...(after && { after: Number(after) }),
-    ...(!filter.q && { bodies: false }), // what is looked for stands in them
-    limit: PAGE,
-  } as Query;
+  const query = { ...queryOf(filter), ...(after && { after: Number(after) }) } as Query;
   const path = { target: where.id };
   const { environment } = where;
   const got = environment

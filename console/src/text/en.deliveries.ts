@@ -5,6 +5,8 @@ export const deliveries = {
   title: "Deliveries",
   lead: "What was sent to the handler, and what it answered.",
   app: "App",
+  allLead: "What was sent to the handlers of your bots and extensions, and what came of it.",
+  incomplete: "Not every worker has answered: some are missing here. Look again.",
   none: "Nothing has been delivered yet. An event that comes shows up here once the handler is called.",
   nothing: "No delivery is so.",
   list: "Deliveries, the newest first",

@@ -65,6 +65,7 @@ export const en = {
     channels: "Channels",
     robots: "Bots",
     extensions: "My Extensions",
+    deliveries: "Deliveries",
     operation: "Operation",
     health: "Health",
     people: "People",
