@@ -77,8 +77,7 @@ export async function listTokens(
 export const AUDITED = ["who", "op", "object", "from", "to"] as const;
 export type Audited = Partial<Record<(typeof AUDITED)[number], string>>;
 
-export async function listAudit(find: Audited, before?: string): Promise<Page<AuditRow>> {
-  const query = { order: "desc" as const, limit: PAGE, ...find, ...(before && { before: Number(before) }) };
-  const { rows, next } = await bodyOf(api.GET("/audit", { params: { query } }));
-  return { rows, next: next === null ? null : String(next) };
+export async function listAudit(find: Audited, after?: string): Promise<Page<AuditRow>> {
+  const query = { order: "desc" as const, limit: PAGE, ...find, ...(after && { after }) };
+  return bodyOf(api.GET("/audit", { params: { query } }));
 }
