@@ -43,9 +43,10 @@ typedef struct {
 extern const setting_row_t setting_table[SETTING_COUNT];
 
 /* What every daemon's command line says: -c FILE, -i INDEX (0 to 255: which gateway, or which
- * shard; of a worker also "any": CONF_ANY), -t (check, print the effective configuration and exit),
- * -s section.key=value, -P USER (prepare.h, and exit), -h, -V. */
-enum { CONF_ANY = 256 };
+ * shard; of a worker also "any", and
+ * for several of a host "any1" to "any63": from CONF_ANY on), -t (check, print the effective
+ * configuration and exit), -s section.key=value, -P USER (prepare.h, and exit), -h, -V. */
+enum { CONF_ANY = 256, CONF_ANYS = 64 };
 typedef struct {
     const char *process; /* "postern-authd" */
     const char *section; /* "authd" */

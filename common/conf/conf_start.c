@@ -16,7 +16,8 @@ static void s_usage(const char *process)
         "  -c FILE   configuration (ZPL); without it, the first that is there of\n"
         "            " CONF_PLACES ", else defaults\n"
         "  -i INDEX  which of several: a worker's shard, a gateway's number (0 to %d);\n"
-        "            any: a worker of whichever shard has none (worker.engine = postgres)\n"
+        "            any: a worker of whichever shard has none (worker.engine = postgres);\n"
+        "            any1, any2 …: further ones of a host\n"
         "  -s K=V    overrides one setting, as -s log.level=debug\n"
         "  -t        checks and prints the configuration, secrets masked, and exits\n"
         "  -P USER   as root: gives this process's directories and files to the user of its kind,\n"
@@ -31,11 +32,20 @@ static void s_refuse(const char *process, const char *reason)
     exit(EXIT_CONFIG);
 }
 
+/* Which of a host's workers of any shard: nothing, or a number. */
+static unsigned s_any(const char *process, const char *text)
+{
+    size_t len = strlen(text);
+    if (len > 2 || strspn(text, "0123456789") != len || atoi(text) >= CONF_ANYS)
+        s_refuse(process, "-i any may have a number from 0 to 63 behind it");
+    return (unsigned)atoi(text);
+}
+
 static unsigned s_index(const char *process, const char *section, const char *text)
 {
     size_t len = strlen(text);
-    if (strcmp(text, "any") == 0 && conf_setting("shards", section) != SETTING_COUNT)
-        return CONF_ANY;
+    if (strncmp(text, "any", 3) == 0 && conf_setting("shards", section) != SETTING_COUNT)
+        return CONF_ANY + s_any(process, text + 3);
     if (len == 0 || len > 3 || strspn(text, "0123456789") != len || atoi(text) > INDEX_MOST)
         s_refuse(process, "-i takes a number from 0 to 255");
     return (unsigned)atoi(text);

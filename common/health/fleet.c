@@ -32,7 +32,7 @@ static bool s_is_shared(const fleet_part_t *part, unsigned kind)
     return part->hosts > 1 && s_kinds[kind].handlers == STORES;
 }
 
-/* How many there are on all hosts; a worker of any shard, one a host, comes behind the shards. */
+/* How many there are on all hosts; a host's workers of any shard come behind the shards. */
 static unsigned s_count(const conf_t *conf, const fleet_part_t *part, unsigned others,
                         unsigned kind)
 {
@@ -42,6 +42,16 @@ static unsigned s_count(const conf_t *conf, const fleet_part_t *part, unsigned o
     if (kind == GATEWAY)
         return part->gateways * hosts;
     return kind == ROUTER && hosts > 1 ? hosts : others;
+}
+
+/* The shards of a host that is lost are shared by the others. */
+static unsigned s_spares(const conf_t *conf, const fleet_part_t *part, unsigned kind)
+{
+    if (!s_is_shared(part, kind))
+        return 0;
+    unsigned left = part->hosts - 1;
+    unsigned share = (s_count(conf, part, 1, kind) + left) / part->hosts;
+    return (share + left - 1) / left;
 }
 
 /* Whether INDEX of KIND is one of this part's host. */
@@ -61,14 +71,14 @@ unsigned fleet_kind(const conf_t *conf, const fleet_part_t *part, unsigned i, co
     if (i >= KINDS)
         return 0;
     *section = s_kinds[i].section;
-    return s_count(conf, part, 1, i) + s_is_shared(part, i);
+    return s_count(conf, part, 1, i) + s_spares(conf, part, i);
 }
 
 static void s_say_what(station_t *station, const conf_t *conf, unsigned count)
 {
     if (strcmp(station->section, "gateway") == 0)
         conf_address(conf, SET_gateway_listen, 0, station->serves, sizeof station->serves);
-    else if (station->index == CONF_ANY)
+    else if (station->index >= CONF_ANY)
         snprintf(station->serves, sizeof station->serves, "any shard of %u", count);
     else if (station->counted)
         snprintf(station->serves, sizeof station->serves, "shard %u of %u", station->index, count);
@@ -76,15 +86,17 @@ static void s_say_what(station_t *station, const conf_t *conf, unsigned count)
         snprintf(station->serves, sizeof station->serves, "-");
 }
 
-/* Index COUNT: the worker of any shard. */
+/* From index COUNT on: the workers of any shard. */
 static void s_station(station_t *station, const conf_t *conf, unsigned kind, unsigned index,
                       unsigned count)
 {
-    bool any = s_kinds[kind].handlers && index == count;
+    bool any = s_kinds[kind].handlers && index >= count;
     station->section = s_kinds[kind].section;
-    station->index = any ? CONF_ANY : index;
+    station->index = any ? CONF_ANY + index - count : index;
     station->setting = s_kinds[kind].monitor;
-    if (any)
+    if (any && index > count)
+        snprintf(station->name, sizeof station->name, "%s-any%u", station->section, index - count);
+    else if (any)
         snprintf(station->name, sizeof station->name, "%s-any", station->section);
     else
         snprintf(station->name, sizeof station->name, "%s-%u", station->section, index);
@@ -94,37 +106,37 @@ static void s_station(station_t *station, const conf_t *conf, unsigned kind, uns
 }
 
 static void s_add_kind(fleet_t *self, const conf_t *conf, const fleet_part_t *part, unsigned others,
-                       bool any, unsigned kind)
+                       unsigned spares, unsigned kind)
 {
     unsigned count = s_count(conf, part, others, kind);
-    self->stations = realloc(self->stations, (self->len + count + 1) * sizeof *self->stations);
+    self->stations = realloc(self->stations, (self->len + count + spares) * sizeof *self->stations);
     assert(self->stations);
     for (unsigned index = 0; index < count; index++)
         if (s_is_here(part, kind, index))
             s_station(&self->stations[self->len++], conf, kind, index, count);
-    if (any && s_kinds[kind].handlers == STORES)
-        s_station(&self->stations[self->len++], conf, kind, count, count);
-}
-
-static fleet_t *s_new(const conf_t *conf, const fleet_part_t *part, unsigned others, bool any)
-{
-    fleet_t *self = calloc(1, sizeof *self);
-    assert(self);
-    for (unsigned kind = 0; kind < KINDS; kind++)
-        s_add_kind(self, conf, part, others, any, kind);
-    return self;
+    for (unsigned index = count; index < count + spares; index++)
+        s_station(&self->stations[self->len++], conf, kind, index, count);
 }
 
 fleet_t *fleet_new(const conf_t *conf, const fleet_part_t *part)
 {
-    return s_new(conf, part, 1, part->hosts > 1);
+    fleet_t *self = calloc(1, sizeof *self);
+    assert(self);
+    for (unsigned kind = 0; kind < KINDS; kind++)
+        s_add_kind(self, conf, part, 1, s_spares(conf, part, kind), kind);
+    return self;
 }
 
 fleet_t *fleet_new_most(const conf_t *conf, unsigned gateways, unsigned others)
 {
+    fleet_t *self = calloc(1, sizeof *self);
+    assert(self);
     fleet_part_t part = {.gateways = gateways};
     bool shared = strcmp(conf_text(conf, SET_worker_engine), "postgres") == 0;
-    return s_new(conf, &part, others, shared);
+    for (unsigned kind = 0; kind < KINDS; kind++)
+        s_add_kind(self, conf, &part, others,
+                   shared && s_kinds[kind].handlers == STORES ? others : 0, kind);
+    return self;
 }
 
 void fleet_destroy(fleet_t **self_p)

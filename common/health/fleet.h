@@ -8,7 +8,7 @@
 typedef struct {
     char name[32];       /* "gateway-0" */
     const char *section; /* "gateway" */
-    unsigned index;      /* CONF_ANY: a worker of any shard */
+    unsigned index;      /* from CONF_ANY on: a worker of any shard */
     bool counted;        /* a setting says how many there are: it is one of them */
     setting_t setting;   /* of its monitor */
     char monitor[288];   /* address:port */
@@ -16,9 +16,9 @@ typedef struct {
 } station_t;
 
 /* What one host has. Of several, whose workers of channels share their journals, each has
- * gateways, a router, the workers of its share of the channels' shards, and one of any shard, for
- * those of hosts that are lost; the first one also authd and the workers that keep their journals
- * on its disk. Indexes are unique over all hosts. */
+ * gateways, a router, the workers of its share of the channels' shards, and as many of any shard as
+ * are its share of those of a host that is lost; the first one also authd and the workers that keep
+ * their journals on its disk. Indexes are unique over all hosts. */
 typedef struct {
     unsigned gateways;    /* of each host */
     unsigned host, hosts; /* which one, from 0, and how many; of one host, or 0, it has all */

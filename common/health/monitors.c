@@ -52,7 +52,7 @@ bool monitors_foreign(const station_t *station, const ask_reply_t *reply, const 
         return false;
     bool other = s_is_here(station->monitor) && strcmp(theirs, installation) != 0;
     const char *kind = strncmp(process, "postern-", 8) == 0 ? process + 8 : process;
-    bool same = index == station->index || station->index == CONF_ANY;
+    bool same = index == station->index || station->index >= CONF_ANY;
     if (!other && strcmp(kind, station->section) == 0 && same)
         return false;
     snprintf(reason, size,

@@ -184,7 +184,7 @@ static int s_shard(const prepare_t *self, unsigned shard, bool known)
 static int s_worker(const prepare_t *self, bool known)
 {
     unsigned shards = (unsigned)conf_uint(self->conf, conf_setting("shards", self->section));
-    bool any = self->index == CONF_ANY;
+    bool any = self->index >= CONF_ANY;
     int rc = any ? 0 : s_shard(self, self->index, known);
     for (unsigned i = 0; any && i < shards && rc == 0; i++)
         rc = s_shard(self, i, known);

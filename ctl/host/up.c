@@ -134,8 +134,8 @@ static int s_add(up_t *self, const station_t *station, const char *dir)
     const char *argv[160] = {path, "-i", index, "-c", ctl_conf_path(self->ctl)};
     unsigned n = 5;
     snprintf(path, sizeof path, "%s/postern-%s", dir, station->section);
-    if (station->index == CONF_ANY)
-        snprintf(index, sizeof index, "any");
+    if (station->index >= CONF_ANY)
+        snprintf(index, sizeof index, "any%u", station->index - CONF_ANY);
     else
         snprintf(index, sizeof index, "%u", station->index);
     if (access(path, X_OK) != 0) {
@@ -315,7 +315,7 @@ static int s_settle_users(ctl_t *ctl, const conf_t *conf)
     return -1;
 }
 
-/* A share of the channels' shards, and their spare, need journals that all hosts reach. */
+/* A share of the channels' shards, and their spares, need journals that all hosts reach. */
 static int s_check_part(ctl_t *ctl, const fleet_part_t *part)
 {
     if (part->hosts < 2 ||

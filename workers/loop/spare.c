@@ -11,9 +11,10 @@ static const char *s_kind;
 /* A worker of any shard comes behind all shards: its monitor has a port of its own. */
 static unsigned s_index(void)
 {
-    if (s_start->index != CONF_ANY)
+    if (s_start->index < CONF_ANY)
         return s_start->index;
-    return (unsigned)conf_uint(s_start->conf, conf_setting("shards", s_kind));
+    return (unsigned)conf_uint(s_start->conf, conf_setting("shards", s_kind)) + s_start->index -
+           CONF_ANY;
 }
 
 void spare_begin(const conf_start_t *start, const char *kind)
@@ -33,7 +34,7 @@ void spare_watch(void)
     conf_address(s_start->conf, conf_setting(s_kind, "monitor"), index, address, sizeof address);
     conf_installation(s_start->conf, installation);
     monitor_start(s_start->process, index, address, installation);
-    if (s_start->index == CONF_ANY)
+    if (s_start->index >= CONF_ANY)
         log_info("worker.start", "shard=any monitor=%s", address);
     else
         log_info("worker.start", "shard=%u monitor=%s", index, address);

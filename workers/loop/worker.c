@@ -268,7 +268,7 @@ static void s_open_journal(worker_t *self)
         .kind = op_owner_name(self->role->kind),
         .shard = self->shard.shard,
         .shards = self->shard.shards,
-        .any = self->shard.shard == CONF_ANY,
+        .any = self->shard.shard >= CONF_ANY,
         .room_bytes = conf_uint(conf, SET_worker_map_bytes),
         .keys = conf_uint(conf, SET_worker_keys),
         .retention_ms = conf_uint(conf, SET_worker_retention_days) * 86400000,
@@ -374,7 +374,7 @@ worker_t *worker_new(const worker_role_t *role, const conf_t *conf, unsigned sha
     self->conf = conf;
     self->shard = (shard_t){
         shard, (unsigned)conf_uint(conf, conf_setting("shards", op_owner_name(role->kind)))};
-    if (shard >= self->shard.shards && shard != CONF_ANY)
+    if (shard >= self->shard.shards && shard < CONF_ANY)
         log_fatal(EXIT_CONFIG, "worker.shard", "err=%s shard=%u shards=%u setting=shards.%s",
                   LOG_Q("-i is past the count of shards"), shard, self->shard.shards,
                   op_owner_name(role->kind));
