@@ -240,7 +240,7 @@ static bool s_read(push_t *self, const waiting_t *waiting, char access[HANDLER_N
 /* False: there is nothing to tell. */
 static bool s_send(push_t *self, waiting_t *waiting, int64_t now_ms)
 {
-    const op_t *op;
+    const op_t *op = NULL;
     bool waits;
     char access[HANDLER_NAME + 1];
     waiting->next_ms = now_ms + waiting->again_ms;

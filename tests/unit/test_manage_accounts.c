@@ -7,6 +7,7 @@
 #include "tests/unit/code.h"
 
 #include <poll.h>
+#include <time.h>
 
 /* --- passwords --- */
 
@@ -80,6 +81,14 @@ static void strangers_and_wrong_passwords_get_the_same_answer(void **state)
     assert_string_equal(self->message, wrong);
 }
 
+/* Of all threads, whatever else the machine does. */
+static int64_t s_cpu_us(void)
+{
+    struct timespec is;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &is);
+    return is.tv_sec * 1000000 + is.tv_nsec / 1000;
+}
+
 /* The hash of a password that nobody has takes the same work: argon2id ran for both. */
 static void a_stranger_costs_a_hash_like_a_user(void **state)
 {
@@ -92,14 +101,14 @@ static void a_stranger_costs_a_hash_like_a_user(void **state)
         for (unsigned i = 0; i < 3; i++) {
             char from[16];
             snprintf(from, sizeof from, "192.0.2.%u", 10 * stranger + i);
-            int64_t began = clock_us();
+            int64_t began = s_cpu_us();
             people_login(self, from, stranger ? "nobody@example.org" : ANN, "wrong", NULL);
-            int64_t needed = clock_us() - began;
+            int64_t needed = s_cpu_us() - began;
             took[stranger] = needed < took[stranger] ? needed : took[stranger];
         }
         assert_int_equal(metric_get(METRIC_hash_seconds) - hashes, 3);
     }
-    /* The quickest of three each; a look-up alone would be a hundred times quicker. */
+    /* The least of three each; a look-up alone would be a hundred times quicker. */
     assert_true(took[0] < 3 * took[1] && took[1] < 3 * took[0]);
 }
 
