@@ -88,6 +88,13 @@ export async function until(condition, what) {
   }
 }
 
+/** What a click on BUTTON copies. */
+export async function copied(page, button) {
+  await page.evaluate(() => navigator.clipboard.writeText(""));
+  await button.click();
+  return until(() => page.evaluate(() => navigator.clipboard.readText()), "what was copied");
+}
+
 /** What has the focus, in words. */
 export const focused = (page) =>
   page.evaluate(() => {

@@ -1,5 +1,5 @@
 // What a person does with deliveries and handlers.
-import { focused, same, signIn, until } from "./browser.mjs";
+import { copied, focused, same, signIn, until } from "./browser.mjs";
 import { light, options, shot, sideways } from "./given.mjs";
 
 const chosen = (page, n) => page.getByRole("region", { name: `Delivery ${n}` });
@@ -123,8 +123,7 @@ export const deliveries = {
     await page.keyboard.press("Enter");
     await page.getByRole("button", { name: "Make it" }).click();
     await page.getByText("signs until").waitFor();
-    await page.getByRole("button", { name: "Copy the secret" }).click();
-    const second = await page.evaluate(() => navigator.clipboard.readText());
+    const second = await copied(page, page.getByRole("button", { name: "Copy the secret" }));
     same(second.startsWith("whsec_") && second !== first, true, "the new secret");
     await page.setViewportSize({ width: 360, height: 740 });
     same(await sideways(page), 0, "pixels to the side");

@@ -1,4 +1,4 @@
-// A channel of 10,000 messages: read from its end to its beginning, it does not jump, and it stays light and smooth.
+// A channel of thousands of messages: read from its end to its beginning, it does not jump, and it stays light and smooth.
 import { same, signIn } from "./browser.mjs";
 import { options } from "./given.mjs";
 
@@ -51,7 +51,11 @@ const readBack = (page) =>
       }
       await frame();
       await frame();
-      const after = placeOf(anchor);
+      let after = placeOf(anchor);
+      for (const end = performance.now() + 1_000; after === undefined && performance.now() < end;) {
+        await frame(); // the list is drawn when the browser has the time
+        after = placeOf(anchor);
+      }
       if (after === undefined) seen.lost++;
       else seen.jump = Math.max(seen.jump, Math.abs(after - before));
       seen.pages++;
@@ -116,15 +120,16 @@ export const many = {
   async many(browser) {
     let time = Date.now();
     const lap = () => -(time - (time = Date.now()));
+    const count = options.count;
     await fill(0, 1, 1);
-    await fill(1, 9_980, 32);
-    await fill(9_980, 10_000, 1);
+    await fill(1, count - 20, 32);
+    await fill(count - 20, count, 1);
     console.log("filled in ms", lap());
     const page = await browser.visit();
     await signIn(page, options);
     await page.goto(`${browser.url}/#/channels/${options.channel}`);
     await page.getByText("Live", { exact: true }).waitFor();
-    await page.getByText("message 9999", { exact: true }).waitFor();
+    await page.getByText(`message ${count - 1}`, { exact: true }).waitFor();
     const seen = await readBack(page);
     console.log("read back", seen, lap());
     same([seen.jump, seen.lost, seen.first], [0, 0, 0], "jumps, lost anchors and the first message");

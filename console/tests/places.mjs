@@ -1,5 +1,5 @@
 // What a person does with channels, bots and extensions beside reading them.
-import { focused, same, signIn, until } from "./browser.mjs";
+import { copied, focused, same, signIn, until } from "./browser.mjs";
 import { copyAndClose, create, options, sideways } from "./given.mjs";
 
 const heading = (page, name, more = {}) => page.getByRole("heading", { name, exact: true, ...more });
@@ -17,8 +17,8 @@ async function post(url, token, text) {
 /** An endpoint by its heading: copied, it takes a message; and so does its test message. */
 async function endpoint(page, end, name, token) {
   await heading(page, end).waitFor();
-  await page.getByRole("button", { name: `Copy: ${end} of ${name}` }).click();
-  await post(await page.evaluate(() => navigator.clipboard.readText()), token, end);
+  const url = await copied(page, page.getByRole("button", { name: `Copy: ${end} of ${name}` }));
+  await post(url, token, end);
   const one = page.locator("section").filter({ has: heading(page, end) });
   await one.getByRole("button", { name: `Send a test message to ${end}` }).click();
   await one.getByText("It is stored.").waitFor();

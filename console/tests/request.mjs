@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { connect } from "node:net";
 import { promisify } from "node:util";
-import { same, signIn, until } from "./browser.mjs";
+import { copied, same, signIn, until } from "./browser.mjs";
 import { options, scripts, sideways } from "./given.mjs";
 
 const run = promisify(execFile);
@@ -21,10 +21,7 @@ const PROGRAMS = {
   Node: (lines) => run(process.execPath, ["-e", `(async () => {${lines}})()`]),
 };
 
-async function copied(page, button) {
-  await page.getByRole("button", { name: button, exact: true }).click();
-  return page.evaluate(() => navigator.clipboard.readText());
-}
+const copiedBy = (page, button) => copied(page, page.getByRole("button", { name: button, exact: true }));
 
 /** The newest event as the API has it, without what belongs to its way and its time. */
 async function newest(page) {
@@ -52,7 +49,7 @@ async function sentAgain(page, forms) {
   for (const form of forms) {
     const before = await newest(page);
     await page.getByRole("button", { name: form, exact: true }).first().click();
-    const lines = (await copied(page, `Copy as ${form}`)).replaceAll(
+    const lines = (await copiedBy(page, `Copy as ${form}`)).replaceAll(
       "Bearer TOKEN",
       `Bearer ${options.token}`,
     );
@@ -96,7 +93,7 @@ export const request = {
     await page.getByText("still").click();
     await page.getByText("<img src=x").first().waitFor();
     await browser.check(page, "request");
-    same(await copied(page, "Copy: Body"), text, "the body");
+    same(await copiedBy(page, "Copy: Body"), text, "the body");
     const weight = await scripts(page);
     if (weight < 1000 || weight > 110 * 1024) throw new Error(`too heavy: ${weight}`);
     await page.getByRole("button", { name: "Hex" }).focus();

@@ -1,5 +1,5 @@
 // What a person does with the senders of a channel or a bot, and with their formats.
-import { same, signIn, until } from "./browser.mjs";
+import { copied, same, signIn, until } from "./browser.mjs";
 import { options, scripts, sideways } from "./given.mjs";
 
 const result = (page) =>
@@ -21,17 +21,16 @@ async function address(browser, page) {
   await page.getByRole("button", { name: "Make a token for it" }).click();
   await page.getByText("This token is shown this once").waitFor();
   const token = await page.getByLabel("Webhook token").inputValue();
-  await page.getByRole("button", { name: "Copy the address" }).click();
-  const copied = await page.evaluate(() => navigator.clipboard.readText());
-  same(new URL(copied).searchParams.get("zapikey"), token, "the token of the address");
-  await page.getByText(copied).nth(1).waitFor(); // in the instructions, too
+  const address = await copied(page, page.getByRole("button", { name: "Copy the address" }));
+  same(new URL(address).searchParams.get("zapikey"), token, "the token of the address");
+  await page.getByText(address).nth(1).waitFor(); // in the instructions, too
   const body = await page.getByLabel("Body").inputValue();
-  const answer = await fetch(copied, {
+  const answer = await fetch(address, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body,
   });
-  if (!answer.ok) throw new Error(`${copied}: ${answer.status} ${await answer.text()}`);
+  if (!answer.ok) throw new Error(`${address}: ${answer.status} ${await answer.text()}`);
   await page.getByText("It has arrived:").waitFor();
   same(await page.getByRole("article").count(), 2, "what has arrived, and what the example becomes");
   const [arrived, tried] = await page.getByRole("article").all();

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import signal
 import sys
+import threading
 
 import pytest
 
@@ -15,7 +16,9 @@ from harness.connection import Connection  # noqa: E402
 
 
 # A shell lets what it starts in the background ignore SIGINT, and so would all that is started here.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+# On another thread than the main one, as xdist may begin, it cannot be said.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config):

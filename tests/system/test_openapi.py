@@ -485,6 +485,7 @@ def test_every_operation_answers_as_it_says(client, ring):
     assert any(row["refusals"] for row in call("channel_sources", "oas_channel")["sources"])
     for name, target in (("channel_id", channel["id"]), ("bot", "oas_bot"), ("extension", app["app_id"])):
         call(f"{name}_sources", target)
+    call("person_extension_sources", "oas_ext", params={"environment": "sandbox"})
     for kind, target in (("bot", "oas_bot"), ("extension", app["app_id"])):
         ring.wait(lambda k=kind, t=target: call(f"{k}_deliveries", t)["deliveries"],
                   what="a delivery in the log")

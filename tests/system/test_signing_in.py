@@ -35,7 +35,7 @@ def test_a_link_says_what_it_is_for(ring, name):
     told = check(made["invitation"])
     assert told.status_code == 200, told.text
     assert told.json() == {"email": email, "name": "Ada L.", "role": "admin", "exists": False,
-                           "second_factor": False, "expires": made["expires"]}
+                           "second_factor": False, "signs_in": False, "expires": made["expires"]}
     assert check(made["invitation"]).json() == told.json()  # asked twice, and not used up
     denied(check(made["invitation"][:-1] + ("A" if made["invitation"][-1] != "A" else "B")), "not_found", 404)
     denied(page.call("POST", "/invitations/check", {"invitation": made["invitation"]}, Origin="https://evil.example"),
