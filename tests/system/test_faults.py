@@ -159,7 +159,8 @@ def test_a_newer_schema_is_refused(down, kind, store):
     path = data_of(down, store)
     good = path.read_bytes()
     # A node of LMDB: the value's length, flags, the key's length, key and value, padded to an even length.
-    newer, count = re.subn(rb"[\x01\x02]\x00(\x00\x00\x00\x00\x06\x00schema)\d.", rb"\x02\x00\g<1>99", good, flags=re.DOTALL)
+    node = re.compile(rb"[\x01\x02]\x00(\x00\x00\x00\x00\x06\x00schema)\d.", re.DOTALL)
+    newer, count = node.subn(lambda found: b"\x02\x00" + found[1] + b"99", good)
     assert count
     path.write_bytes(newer)
     said = refused(down, kind)
