@@ -48,7 +48,10 @@ async function newest(page) {
 async function sentAgain(page, forms) {
   for (const form of forms) {
     const before = await newest(page);
-    await page.getByRole("button", { name: form, exact: true }).first().click();
+    await until(async () => {
+      await page.getByRole("button", { name: form, exact: true }).first().click();
+      return page.getByRole("button", { name: `Copy as ${form}`, exact: true }).isVisible();
+    }, `the lines in ${form}`);
     const lines = (await copiedBy(page, `Copy as ${form}`)).replaceAll(
       "Bearer TOKEN",
       `Bearer ${options.token}`,
