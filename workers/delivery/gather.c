@@ -202,19 +202,12 @@ static void s_look(reading_t *reading, journal_reader_t *reader)
 
 /* --- Asking */
 
-static bool s_is_elsewhere(const interest_t *targets, const shard_t *shard)
-{
-    bool moved = false;
-    for (size_t i = 0; i < targets->len; i++)
-        moved |= wire_shard(&targets->target[i], shard->shards) != shard->shard;
-    return moved;
-}
-
 static void s_begin(reading_t *reading, answering_t *with)
 {
     gather_t *self = reading->own;
-    self->moved =
-        s_is_elsewhere(self->own, &with->shard) || s_is_elsewhere(self->seen, &with->shard);
+    unsigned shard = with->shard.shard, shards = with->shard.shards;
+    self->moved = interest_has_moved(self->own, shard, shards) ||
+                  interest_has_moved(self->seen, shard, shards);
     self->now_ms = journal_running_ms(with->journal, clock_ms());
 }
 

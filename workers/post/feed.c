@@ -228,20 +228,12 @@ static void s_supersede(const reading_t *self, answering_t *with)
     }
 }
 
-static bool s_has_moved(const feed_t *self, const shard_t *shard)
-{
-    bool moved = false;
-    for (size_t i = 0; i < self->interest->len; i++)
-        moved |= wire_shard(&self->interest->target[i], shard->shards) != shard->shard;
-    return moved;
-}
-
 static void s_end_deliveries(reading_t *reading, const answering_t *with)
 {
     feed_t *self = reading->own;
     if (!with->calls)
         reading_refuse(reading, ERROR_invalid_request, NULL);
-    else if (s_has_moved(self, &reading->shard))
+    else if (interest_has_moved(self->interest, reading->shard.shard, reading->shard.shards))
         self->found.kind = FOUND_MOVED;
     else
         with->calls->news(with->engine, &self->ask, self->interest, &self->found, &self->rows);
@@ -260,7 +252,7 @@ static void s_begin_feed(reading_t *reading, answering_t *with)
         return;
     }
     self->interest->origin = reading->origin;
-    self->moved = s_has_moved(self, &with->shard);
+    self->moved = interest_has_moved(self->interest, with->shard.shard, with->shard.shards);
     interests_set(&with->interests, self->interest, now_ms);
 }
 

@@ -1,5 +1,7 @@
 #include "workers/post/interest.h"
 
+#include "common/wire/wire.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +39,14 @@ void interest_drop(interest_t **self_p)
 bool interest_has(const interest_t *self, const uuid_t7 *target)
 {
     return bsearch(target, self->target, self->len, sizeof *self->target, s_compare) != NULL;
+}
+
+bool interest_has_moved(const interest_t *self, unsigned shard, unsigned shards)
+{
+    for (size_t i = 0; i < self->len; i++)
+        if (wire_shard(&self->target[i], shards) != shard)
+            return true;
+    return false;
 }
 
 /* Where the lane's set stands, or is to stand. */

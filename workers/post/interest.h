@@ -38,6 +38,9 @@ void interest_drop(interest_t **self_p);
 /* Any thread. */
 bool interest_has(const interest_t *self, const uuid_t7 *target);
 
+/* Whether one of its targets is of another shard than SHARD of SHARDS. */
+bool interest_has_moved(const interest_t *self, unsigned shard, unsigned shards);
+
 /* In place of what its lane had before; takes a reference of its own. */
 void interests_set(interests_t *self, interest_t *interest, int64_t now_ms);
 /* A reference for the caller; NULL: it is not known, or its time is over. */
