@@ -52,17 +52,12 @@ void gather_merge(gather_t *self)
     }
 }
 
-static const char *s_label(const gather_t *self, const uuid_t7 *target)
-{
-    return targets_label(&self->targets, target);
-}
-
 unsigned gather_nameless(const gather_t *self, uuid_t7 target[GATHER_LIMIT])
 {
     unsigned len = 0;
     for (unsigned i = 0; i < self->len; i++) {
         const uuid_t7 *id = &self->row[i].target;
-        bool known = s_label(self, id) != NULL;
+        bool known = targets_label(&self->targets, id) != NULL;
         for (unsigned j = 0; !known && j < len; j++)
             known = uuid_eq(&target[j], id);
         if (!known)
@@ -104,7 +99,7 @@ static void s_write_target(const gather_t *self, const uuid_t7 *target, bytes_t 
 {
     char id[UUID_TEXT];
     slice_t name;
-    const char *label = s_label(self, target);
+    const char *label = targets_label(&self->targets, target);
     if (label) {
         s_put(json, label);
     } else if (s_find_name(self, target, &name)) {

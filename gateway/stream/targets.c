@@ -9,7 +9,7 @@ static op_owner_t s_owner(const member_t *member)
     return op_find(member->grant.op)->owner;
 }
 
-static member_t *s_find(const targets_t *self, const uuid_t7 *target)
+member_t *targets_find(const targets_t *self, const uuid_t7 *target)
 {
     for (unsigned i = 0; i < self->len; i++)
         if (uuid_eq(&self->member[i]->grant.target, target))
@@ -17,14 +17,9 @@ static member_t *s_find(const targets_t *self, const uuid_t7 *target)
     return NULL;
 }
 
-const member_t *targets_find(const targets_t *self, const uuid_t7 *target)
-{
-    return s_find(self, target);
-}
-
 void targets_add(targets_t *self, const listed_t *listed, unsigned most)
 {
-    member_t *member = s_find(self, &listed->grant.target);
+    member_t *member = targets_find(self, &listed->grant.target);
     op_owner_t owner = op_find(listed->grant.op)->owner;
     if (member)
         member_rename(member, listed->label);
@@ -94,6 +89,6 @@ void targets_refuse(targets_t *self, const targets_shard_t *shard, uint32_t befo
 
 const char *targets_label(const targets_t *self, const uuid_t7 *target)
 {
-    const member_t *member = s_find(self, target);
+    const member_t *member = targets_find(self, target);
     return member ? member->label : NULL;
 }

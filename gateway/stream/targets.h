@@ -30,7 +30,7 @@ uint32_t targets_write(const targets_t *self, const targets_shard_t *shard, byte
 void targets_refuse(targets_t *self, const targets_shard_t *shard, uint32_t before,
                     const found_t *found);
 /* NULL: it is none of them. */
-const member_t *targets_find(const targets_t *self, const uuid_t7 *target);
+member_t *targets_find(const targets_t *self, const uuid_t7 *target);
 /* NULL, too, where it has no label. */
 const char *targets_label(const targets_t *self, const uuid_t7 *target);
 
