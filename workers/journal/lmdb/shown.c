@@ -130,15 +130,14 @@ bool journal_was_for(journal_reader_t *self, uint64_t log, const record_t *recor
     tail_row_t row;
     record_t is;
     bool was = false;
-    int rc = 0;
     tail_hold(tail, &held);
-    if (!tail_before(tail, &held, &record->target, record->root, log, &row))
-        rc = s_was_committed_for(self, record, user, &was);
-    else if (record_read(&is, row.encoded) == 0)
+    bool found = tail_before(tail, &held, &record->target, record->root, log, &row);
+    int rc = found && record_read(&is, row.encoded) != 0 ? MDB_CORRUPTED : 0;
+    if (found && rc == 0)
         was = record_is_for(&is, user);
-    else
-        rc = MDB_CORRUPTED;
-    tail_let_go(tail, &held);
+    tail_let_go(tail, &held); /* before a damaged page may end what follows */
+    if (!found)
+        rc = s_was_committed_for(self, record, user, &was);
     if (rc != 0)
         reader_failed(self, "read", rc);
     return was;
