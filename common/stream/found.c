@@ -34,8 +34,10 @@ static bool s_check_row(const found_t *found, bytes_in_t *in)
         return refused_read(in, &index, &error);
     if (found->kind == FOUND_HINTS)
         return hint_read(in, &hint);
-    return found->kind == FOUND_LISTED || found->kind == FOUND_NAMES ? listed_read(in, &listed)
-                                                                     : frame_read(in, &frame);
+    if (found->kind == FOUND_LISTED || found->kind == FOUND_NAMES)
+        return listed_read(in, &listed);
+    bool read = frame_read(in, &frame);
+    return read && (found->kind != FOUND_LOG || frame.json.len >= sizeof "{}" - 1);
 }
 
 static bool s_check_rows(const found_t *found)

@@ -257,6 +257,23 @@ static void test_what_was_found_comes_back_as_it_was(void **state)
     bytes_free(&out);
 }
 
+/* To the deliveries of a page their targets are added: there is an object to add them to. */
+static void test_a_delivery_is_an_object(void **state)
+{
+    const char *const json[] = {"", "{", "{}"};
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        bytes_t rows = {0}, out = {0};
+        found_t found = {.kind = FOUND_LOG, .count = 1};
+        frame_write(&(frame_t){.target = s_id(5), .json = slice_of(json[i])}, &rows);
+        found.rows = bytes_slice(&rows);
+        found_write(&found, &out);
+        assert_int_equal(found_read(bytes_slice(&out), &found), i == 2);
+        bytes_free(&rows);
+        bytes_free(&out);
+    }
+}
+
 /* Any byte of it may be another one: it is read as something, or refused, within its bounds. */
 static void test_bytes_that_nobody_wrote_do_no_harm(void **state)
 {
@@ -324,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_what_is_not_whole_is_refused),
         cmocka_unit_test(test_a_seal_is_of_one_right),
         cmocka_unit_test(test_what_was_found_comes_back_as_it_was),
+        cmocka_unit_test(test_a_delivery_is_an_object),
         cmocka_unit_test(test_bytes_that_nobody_wrote_do_no_harm),
         cmocka_unit_test(test_positions),
         cmocka_unit_test(test_a_frame_says_what_it_does),
