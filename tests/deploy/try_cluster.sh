@@ -5,17 +5,9 @@
 # TRY_IMAGES=there: the images are there already.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-export DOCKER_BUILDKIT=0 COMPOSE_DOCKER_CLI_BUILD=0 COMPOSE_PROJECT_NAME=postern-cluster COMPOSE_FILE=docker-compose.cluster.yml
-port=$((20000 + RANDOM % 10000))
-export POSTERN_PORT=$port POSTERN_URL=http://127.0.0.1:$port
-export POSTERN_ADMIN=127.0.0.1:$((port + 1)) POSTERN_ADMIN_URL=http://127.0.0.1:$((port + 1))
+export COMPOSE_PROJECT_NAME=postern-cluster COMPOSE_FILE=docker-compose.cluster.yml
+. tests/deploy/trying.sh
 url=$POSTERN_URL/api/v2/channelsbyname
-work=$(mktemp -d)
-export POSTERN_SECRETS=$work/secrets
-
-command -v docker-compose >/dev/null || { echo "needs docker-compose" >&2; exit 77; }
-step() { printf -- '-- %s\n' "$*"; }
-die() { printf 'try_cluster: %s\n' "$*" >&2; exit 1; }
 finish() {
     local status=$?
     [[ $status == 0 ]] || docker-compose logs --tail 30 postern-1 postern-2 database-1 >&2
@@ -25,19 +17,10 @@ finish() {
 }
 trap finish EXIT
 
-# until SECONDS COMMAND…
-until_true() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >"$work/last" 2>&1; do
-        ((SECONDS < end)) || { cat "$work/last"; die "waited in vain for: $*"; }
-        sleep 0.5
-    done
-}
 in_host() { docker-compose run --rm --no-deps -T "$@" </dev/null; }
 ctl() { docker-compose exec -T postern-1 posternctl "$@"; }
 members() { docker-compose exec -T "$1" patronictl -c /etc/patroni.yml list; }
-has_copy() { members "${1:-database-1}" | grep -q 'Sync Standby.*running\|Sync Standby.*streaming'; }
+has_copy() { grep -q 'Sync Standby.*running\|Sync Standby.*streaming' <(members "${1:-database-1}"); }
 leader() { members "$1" | sed -n 's/^| *\(database-[0-9]\) .*Leader.*/\1/p'; }
 post() {
     curl -s --noproxy '*' -m 40 -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json' \

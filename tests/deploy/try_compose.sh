@@ -4,18 +4,11 @@
 # (DOCKER_HOST), docker-compose, and Debian's package mirror for the build.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-export DOCKER_BUILDKIT=0 COMPOSE_DOCKER_CLI_BUILD=0 COMPOSE_PROJECT_NAME=postern-try
-port=$((20000 + RANDOM % 10000))
-export POSTERN_PORT=$port POSTERN_URL=http://127.0.0.1:$port
-export POSTERN_ADMIN=127.0.0.1:$((port + 1)) POSTERN_ADMIN_URL=http://127.0.0.1:$((port + 1))
+export COMPOSE_PROJECT_NAME=postern-try
+. tests/deploy/trying.sh
 # The handler of this test listens on this machine, which the containers see at their network's gateway.
 export POSTERN_DELIVERY_ALLOW="10.0.0.0/8 172.16.0.0/12 192.168.0.0/16"
 url=$POSTERN_URL/api/v2/channelsbyname/builds
-work=$(mktemp -d)
-
-command -v docker-compose >/dev/null || { echo "needs docker-compose" >&2; exit 77; }
-step() { printf -- '-- %s\n' "$*"; }
-die() { printf 'try_compose: %s\n' "$*" >&2; exit 1; }
 finish() {
     local status=$?
     [[ $status == 0 ]] || docker-compose logs --tail 30 >&2
@@ -26,15 +19,6 @@ finish() {
 }
 trap finish EXIT
 
-# until SECONDS COMMAND…
-until_true() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >"$work/last" 2>&1; do
-        ((SECONDS < end)) || { cat "$work/last"; die "waited in vain for: $*"; }
-        sleep 0.2
-    done
-}
 containers() { docker-compose ps -q; }
 all_healthy() {
     local id
@@ -51,7 +35,6 @@ post() {
         -H "Idempotency-Key: $1" -d "{\"text\":\"$1\"}" "$url/message?zapikey=$token"
 }
 
-export POSTERN_SECRETS=$work/secrets
 mkdir -m 700 "$POSTERN_SECRETS"
 head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$POSTERN_SECRETS/master.key"
 chown 10001 "$POSTERN_SECRETS/master.key"
