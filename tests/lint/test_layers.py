@@ -17,6 +17,7 @@ BELOW = {
     "health": {"base", "log", "conf"},
     "life": {"base", "log", "conf", "wire", "store", "monitor"},
     "link": {"base", "log", "conf", "wire", "store", "monitor", "life"},
+    "postgres": {"base", "log", "life"},
 }
 
 # What the files of each room of a process may include of the same process beside their own room's.
@@ -58,7 +59,7 @@ WITHIN = {
 ROOMS = {
     "msgpack": ("common/wire/",),
     "lmdb": ("common/store/", "authd/directory/", "workers/journal/lmdb/"),
-    "libpq": ("workers/journal/postgres/", "tests/unit/postgres_yard"),
+    "libpq": ("common/postgres/", "workers/journal/postgres/", "tests/unit/postgres_yard"),
     "h2o": ("gateway/", "common/monitor/"),
     "czmq": ("common/conf/", "common/link/"),
     "curl": ("ctl/", "workers/caller/", "tests/bench/curl_load"),

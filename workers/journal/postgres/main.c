@@ -4,7 +4,7 @@
 #include "common/conf/conf.h"
 #include "common/life/confine.h"
 #include "common/log/log.h"
-#include "workers/journal/postgres/connection.h"
+#include "common/postgres/connection.h"
 #include "workers/journal/postgres/schema.h"
 
 #include <getopt.h>

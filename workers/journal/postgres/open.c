@@ -1,4 +1,4 @@
-#include "workers/journal/postgres/connection.h"
+#include "common/postgres/connection.h"
 #include "workers/journal/postgres/pick.h"
 #include "workers/journal/postgres/postgres.h"
 

@@ -11,8 +11,8 @@
 #ifndef POSTERN_WORKERS_JOURNAL_POSTGRES_PICK_H
 #define POSTERN_WORKERS_JOURNAL_POSTGRES_PICK_H
 
+#include "common/postgres/lease.h"
 #include "workers/journal/journal.h"
-#include "workers/journal/postgres/lease.h"
 
 typedef struct pick pick_t;
 

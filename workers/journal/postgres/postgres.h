@@ -29,10 +29,10 @@
 #ifndef POSTERN_WORKERS_JOURNAL_POSTGRES_POSTGRES_H
 #define POSTERN_WORKERS_JOURNAL_POSTGRES_POSTGRES_H
 
+#include "common/postgres/lease.h"
+#include "common/postgres/session.h"
 #include "workers/journal/ask.h"
 #include "workers/journal/journal.h"
-#include "workers/journal/postgres/lease.h"
-#include "workers/journal/postgres/session.h"
 #include "workers/journal/postgres/targets.h"
 #include "workers/journal/seen.h"
 #include "workers/journal/writing.h"

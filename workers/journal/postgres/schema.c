@@ -1,6 +1,6 @@
 #include "workers/journal/postgres/schema.h"
 
-#include "workers/journal/postgres/connection.h"
+#include "common/postgres/connection.h"
 #include "workers/journal/postgres/postgres.h"
 
 #include <stdio.h>

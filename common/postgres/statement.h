@@ -2,8 +2,8 @@
  * of arrays: src/backend/utils/adt/arrayfuncs.c, array_recv), and the reading of results.
  *
  * Threading: no state, any thread. */
-#ifndef POSTERN_WORKERS_JOURNAL_POSTGRES_STATEMENT_H
-#define POSTERN_WORKERS_JOURNAL_POSTGRES_STATEMENT_H
+#ifndef POSTERN_POSTGRES_STATEMENT_H
+#define POSTERN_POSTGRES_STATEMENT_H
 
 #include "common/base/slice.h"
 #include "common/base/uuid.h"

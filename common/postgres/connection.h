@@ -2,8 +2,8 @@
  * it stands in no configuration, no argument and no log.
  *
  * Threading: no state, any thread. */
-#ifndef POSTERN_WORKERS_JOURNAL_POSTGRES_CONNECTION_H
-#define POSTERN_WORKERS_JOURNAL_POSTGRES_CONNECTION_H
+#ifndef POSTERN_POSTGRES_CONNECTION_H
+#define POSTERN_POSTGRES_CONNECTION_H
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "workers/journal/postgres/connection.h"
+#include "common/postgres/connection.h"
 
 #include "common/base/hex.h"
 #include "common/life/path.h"

@@ -1,4 +1,4 @@
-#include "workers/journal/postgres/watch.h"
+#include "common/postgres/watch.h"
 
 #include "common/base/clock.h"
 

@@ -9,11 +9,11 @@
  *
  * Threading: the beat has a thread of its own from lease_start on; the rest is for the opening and
  * the closing. */
-#ifndef POSTERN_WORKERS_JOURNAL_POSTGRES_LEASE_H
-#define POSTERN_WORKERS_JOURNAL_POSTGRES_LEASE_H
+#ifndef POSTERN_POSTGRES_LEASE_H
+#define POSTERN_POSTGRES_LEASE_H
 
-#include "workers/journal/postgres/session.h"
-#include "workers/journal/postgres/watch.h"
+#include "common/postgres/session.h"
+#include "common/postgres/watch.h"
 
 #include "common/base/uuid.h"
 

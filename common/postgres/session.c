@@ -1,4 +1,4 @@
-#include "workers/journal/postgres/session.h"
+#include "common/postgres/session.h"
 
 #include "common/base/clock.h"
 

@@ -10,10 +10,10 @@
  * Secrets: the connection string may have a password; nothing here writes it anywhere.
  *
  * Threading: one thread at a time. */
-#ifndef POSTERN_WORKERS_JOURNAL_POSTGRES_SESSION_H
-#define POSTERN_WORKERS_JOURNAL_POSTGRES_SESSION_H
+#ifndef POSTERN_POSTGRES_SESSION_H
+#define POSTERN_POSTGRES_SESSION_H
 
-#include "workers/journal/postgres/statement.h"
+#include "common/postgres/statement.h"
 
 #include <libpq-fe.h>
 

@@ -2,8 +2,8 @@
  * process's own monotonic clock, and whether its holder has handed it over.
  *
  * Threading: no state but its own. */
-#ifndef POSTERN_WORKERS_JOURNAL_POSTGRES_WATCH_H
-#define POSTERN_WORKERS_JOURNAL_POSTGRES_WATCH_H
+#ifndef POSTERN_POSTGRES_WATCH_H
+#define POSTERN_POSTGRES_WATCH_H
 
 #include "common/base/slice.h"
 

@@ -1,4 +1,4 @@
-#include "workers/journal/postgres/lease.h"
+#include "common/postgres/lease.h"
 
 #include "common/base/clock.h"
 #include "common/base/turning.h"

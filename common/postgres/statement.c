@@ -1,4 +1,4 @@
-#include "workers/journal/postgres/statement.h"
+#include "common/postgres/statement.h"
 
 #include <assert.h>
 #include <endian.h>
