@@ -62,6 +62,26 @@ async function checks(browser, page) {
   same(asked, [], "requests while signatures are checked");
 }
 
+/** What is sent again as it was is the same change; what was changed is another, and what is refused is shown where it stands. */
+async function sentOnce(page, dialog) {
+  const keys = [];
+  const cut = (route) => (keys.push(route.request().headers()["idempotency-key"]), route.abort());
+  await page.route("**/api/v2/sources", cut);
+  for (const name of ["One", "One", "Another"]) {
+    const told = page.waitForEvent("requestfailed");
+    await dialog.getByLabel("Name").fill(name);
+    await page.keyboard.press("Enter");
+    await told;
+    await dialog.getByText("No answer came.").waitFor();
+  }
+  await page.unroute("**/api/v2/sources", cut);
+  same([keys[0] === keys[1], keys[1] === keys[2]], [true, false], "the same key");
+  await dialog.getByLabel("Name").fill("é".repeat(80));
+  await dialog.getByLabel("Secret").press("Enter");
+  await dialog.locator("[aria-invalid]").waitFor();
+  same(await page.evaluate(() => document.activeElement.value), "é".repeat(80), "what has the focus");
+}
+
 export const sources = {
   // A source is made, refuses what is not signed, says why, gets another secret, and is deleted.
   async sources(browser) {
@@ -72,6 +92,7 @@ export const sources = {
     await light(page, "sources");
     await page.getByRole("button", { name: "Create source" }).press("Enter");
     const dialog = page.getByRole("dialog");
+    await sentOnce(page, dialog);
     await dialog.getByLabel("Name").fill("Our repository");
     await dialog.getByLabel("Secret").fill(SECRET);
     await browser.check(page, "create a source");

@@ -1,4 +1,4 @@
-import { Refusal } from "../api/client";
+import { Refusal, type Details } from "../api/client";
 import { t } from "../text/text";
 
 /** What went wrong, for people: our words where the code has some. */
@@ -18,4 +18,17 @@ export function words(error: unknown): string {
 export function asRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   throw error;
+}
+
+/** What a form says of a refusal by its reason, the field that it is about, or its code. */
+export type Words = Record<string, string | ((details: Details) => string)>;
+
+/** The form's own words; Postern's, which name the field, where it has none; null: those of all. */
+export function wordsOf(refusal: Refusal | null, words: Words): string | null {
+  if (!refusal) return null;
+  const { code, details, message } = refusal;
+  const own = words[details.reason ?? ""] ?? words[details.field ?? ""] ?? words[code];
+  const said = typeof own === "function" ? own(details) : own;
+  if (said) return said;
+  return code === "invalid_param" ? message : null;
 }
