@@ -7,6 +7,7 @@ import { account } from "./account.mjs";
 import { deliveries } from "./deliveries.mjs";
 import { copyAndClose, create, options, row, scripts, shot, sideways } from "./given.mjs";
 import { hostile } from "./hostile.mjs";
+import { keys } from "./keys.mjs";
 import { many } from "./many.mjs";
 import { notices } from "./notices.mjs";
 import { pictures } from "./pictures.mjs";
@@ -96,6 +97,7 @@ async function hostileCard(browser, page, say) {
 
 const scenarios = {
   ...hostile,
+  ...keys,
   ...many,
   ...notices,
   ...pictures,
@@ -451,36 +453,6 @@ const scenarios = {
       .evaluate(() => (document.createElement("p").innerHTML = "<b>x</b>"))
       .catch((error) => (thrown = error.message));
     if (!thrown.includes("TrustedHTML")) throw new Error("innerHTML of a text is possible");
-  },
-
-  // By keyboard alone.
-  async keyboard(browser) {
-    const page = await browser.visit();
-    await page.getByLabel("Email address").focus();
-    await page.keyboard.type(options.email);
-    await page.keyboard.press("Tab");
-    await page.keyboard.type(options.password);
-    await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "Active Webhook Tokens" }).waitFor();
-    const tabTo = async (wanted) => {
-      for (let i = 0; i < 30; i++) {
-        await page.keyboard.press("Tab");
-        if ((await focused(page)) === wanted) return;
-      }
-      throw new Error(`${wanted} is not reached by Tab`);
-    };
-    await tabTo("Create New Token");
-    await page.keyboard.press("Enter");
-    await page.getByLabel("Name").focus();
-    await page.keyboard.type("by keys");
-    await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "Your new token" }).waitFor();
-    await tabTo("Copy the token");
-    await page.keyboard.press("Space");
-    await page.getByRole("status").getByText("Copied").waitFor();
-    await page.keyboard.press("Escape");
-    await row(page, "by keys").waitFor();
-    same(await focused(page), "Create New Token", "the focus after Esc");
   },
 
   // How much script a page needs, as it is sent.

@@ -241,10 +241,6 @@ def test_hostile_names_are_inert(ring, ada):
     visit(ring, "hostile", email=ada.email, names=NAMES)
 
 
-def test_all_of_it_by_keyboard(ring, ada):
-    visit(ring, "keyboard", email=ada.email)
-
-
 def test_the_pages_are_light(ring, name, ada):
     ring.channel(name, ada)
     visit(ring, "weight", email=ada.email, channel=name)

@@ -6,7 +6,7 @@ import pytest
 
 from harness import postern
 from harness.handler import Handler
-from test_console import chromium, pytestmark, visit  # noqa: F401
+from test_console import chromium, pytestmark, visit, who  # noqa: F401
 from test_logins import GOOD
 
 SETTINGS = {"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 100000, "delivery.timeout_ms": 1000}
@@ -44,15 +44,33 @@ def ada(calling, name):
     return user
 
 
+def failed(ring, name, ada, handler, *words):
+    """A bot, and a dead letter for each of WORDS."""
+    bot = ring.bot(name, ada)
+    ring.manage("bot_handler_set", name, url=handler.url, bound_s=1)
+    for word in words:
+        assert ring.post(ring.bot_url(name, ada.token), {"status": 500 if word != "apple" else 200, "word": word}).ok
+    dead = lambda: ring.get(ring.url(f"/api/v2/bots/{name}/deliveries", ada.token, state="dead")).json()["deliveries"]
+    ring.wait(lambda: len(dead()) == len([word for word in words if word != "apple"]))
+    return bot
+
+
 def test_dead_letters_are_found_tried_again_and_replayed(calling, name, ada, handler):
-    bot = calling.bot(name, ada)
-    calling.manage("bot_handler_set", name, url=handler.url, bound_s=1)
-    for status, word in ((200, "apple"), (500, "banana"), (500, "cherry")):
-        assert calling.post(calling.bot_url(name, ada.token), {"status": status, "word": word}).ok
-    dead = lambda: calling.get(calling.url(f"/api/v2/bots/{name}/deliveries", ada.token, state="dead")).json()["deliveries"]
-    calling.wait(lambda: len(dead()) == 2)
+    bot = failed(calling, name, ada, handler, "apple", "banana", "cherry")
     visit(calling, "deliveries", email=ada.email, bot=bot["id"], handler=handler.url)
 
 
 def test_a_handler_is_tested_saved_and_signed_anew(calling, name, ada, handler):
     visit(calling, "handler", email=ada.email, bot=calling.bot(name, ada)["id"], handler=handler.url)
+
+
+def test_the_main_paths_by_keyboard_alone(calling, name, ada, handler):
+    calling.ctl("user", "edit", ada.email, "--role", "owner")
+    calling.channel(name + "_c", ada)
+    other = calling.user(name + "_bob", token=False)
+    for number in range(120):
+        assert calling.post(calling.channel_url(name + "_c", ada.token), {"text": f"message {number}"}).ok
+    failed(calling, name + "_b", ada, handler, "banana", "cherry")
+    handler.broken = False
+    visit(calling, "keyboard", email=ada.email, channel=name + "_c", bot=name + "_b", other=who(other),
+          endpoint=calling.channel_url(name + "_c"))
