@@ -58,7 +58,7 @@ static void s_render(const format_t *format, const event_t *event)
 }
 
 /* An event whose headers are named by what its body begins with. */
-static void s_event(const formats_t *formats, const format_t *own, slice_t body)
+static void s_event(formats_t *formats, const format_t *own, slice_t body)
 {
     static const char *const names[] = {"push", "issues", "pull_request", "", "check_run"};
     pack_t headers = {0};

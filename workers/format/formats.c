@@ -23,7 +23,8 @@ typedef struct {
 
 struct formats {
     rows_t built_in, kept, own;
-    rows_t all; /* of these, without what it frees */
+    formats_row_t **all; /* of these, in the order of their names */
+    size_t count;
 };
 
 void formats_row_free(formats_row_t *row)
@@ -87,20 +88,46 @@ static slice_t s_copy(slice_t text)
     return slice(copy, text.len);
 }
 
+static int s_by_name_at(const void *left, const void *right)
+{
+    return s_by_name(*(formats_row_t *const *)left, *(formats_row_t *const *)right);
+}
+
+static void s_join_rows(formats_t *self, rows_t *rows, const rows_t *hidden, const rows_t *other)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        if (!s_find(hidden, rows->row[i].name) && !s_find(other, rows->row[i].name))
+            self->all[self->count++] = &rows->row[i];
+}
+
 static void s_join(formats_t *self)
 {
-    free(self->all.row);
-    self->all = (rows_t){0};
-    for (size_t i = 0; i < self->own.count; i++)
-        *s_add(&self->all) = self->own.row[i];
-    for (size_t i = 0; i < self->kept.count; i++)
-        if (!s_find(&self->own, self->kept.row[i].name))
-            *s_add(&self->all) = self->kept.row[i];
-    for (size_t i = 0; i < self->built_in.count; i++)
-        if (!s_find(&self->own, self->built_in.row[i].name) &&
-            !s_find(&self->kept, self->built_in.row[i].name))
-            *s_add(&self->all) = self->built_in.row[i];
-    s_sort(&self->all);
+    const rows_t none = {0};
+    size_t most = self->own.count + self->kept.count + self->built_in.count;
+    free(self->all);
+    self->all = malloc(most * sizeof *self->all);
+    if (!self->all)
+        abort();
+    self->count = 0;
+    s_join_rows(self, &self->own, &none, &none);
+    s_join_rows(self, &self->kept, &self->own, &none);
+    s_join_rows(self, &self->built_in, &self->own, &self->kept);
+    qsort(self->all, self->count, sizeof *self->all, s_by_name_at);
+}
+
+/* A built-in format is read when it is first asked for: few senders have events here, and all of
+ * them take megabytes. */
+static formats_row_t *s_ready(formats_row_t *row)
+{
+    format_fault_t fault;
+    if (!row->format)
+        row->format = format_parse(row->text, &fault);
+    if (!row->format) {
+        fprintf(stderr, "formats/%.*s/format.json:%u: %s\n", SLICE_ARG(row->name), fault.line,
+                fault.reason);
+        abort(); /* it is part of this program */
+    }
+    return row;
 }
 
 formats_t *formats_new(void)
@@ -109,17 +136,10 @@ formats_t *formats_new(void)
     if (!self)
         abort();
     for (size_t i = 0; i < sizeof s_formats / sizeof *s_formats; i++) {
-        format_fault_t fault;
         formats_row_t *row = s_add(&self->built_in);
         row->name = s_copy(slice_of(s_formats[i].name));
         row->text = slice(s_formats[i].text, s_formats[i].text_len);
         row->readme = slice(s_formats[i].readme, s_formats[i].readme_len);
-        row->format = format_parse(row->text, &fault);
-        if (!row->format) {
-            fprintf(stderr, "formats/%s/format.json:%u: %s\n", s_formats[i].name, fault.line,
-                    fault.reason);
-            abort(); /* it is part of this program */
-        }
     }
     s_sort(&self->built_in);
     s_join(self);
@@ -131,7 +151,7 @@ void formats_destroy(formats_t **self_p)
     formats_t *self = *self_p;
     if (!self)
         return;
-    free(self->all.row);
+    free(self->all);
     s_free(&self->built_in);
     s_free(&self->kept);
     s_free(&self->own);
@@ -299,25 +319,28 @@ size_t formats_keep(formats_t *self, slice_t pairs, char *fault)
 
 size_t formats_count(const formats_t *self)
 {
-    return self->all.count;
+    return self->count;
 }
 
-const formats_row_t *formats_row(const formats_t *self, size_t number)
+const formats_row_t *formats_row(formats_t *self, size_t number)
 {
-    return &self->all.row[number];
+    return s_ready(self->all[number]);
 }
 
-const formats_row_t *formats_find(const formats_t *self, slice_t name)
+const formats_row_t *formats_find(formats_t *self, slice_t name)
 {
-    return s_find(&self->all, name);
+    formats_row_t key = {.name = name}, *sought = &key;
+    formats_row_t **found =
+        name.len ? bsearch(&sought, self->all, self->count, sizeof *self->all, s_by_name_at) : NULL;
+    return found ? s_ready(*found) : NULL;
 }
 
 /* Looks at the formats that may be surer than *MOST, and as sure as LEAST. */
-static void s_detect(const formats_t *self, renderer_t *renderer, unsigned least, unsigned *most,
+static void s_detect(formats_t *self, renderer_t *renderer, unsigned least, unsigned *most,
                      const formats_row_t **best)
 {
-    for (size_t i = 0; i < self->all.count; i++) {
-        const formats_row_t *row = &self->all.row[i];
+    for (size_t i = 0; i < self->count; i++) {
+        const formats_row_t *row = formats_row(self, i);
         unsigned may = format_detects_most(row->format);
         unsigned sure = may >= least && may > *most ? format_detects(renderer, row->format) : 0;
         if (sure > *most) {
@@ -327,7 +350,7 @@ static void s_detect(const formats_t *self, renderer_t *renderer, unsigned least
     }
 }
 
-const formats_row_t *formats_detect(const formats_t *self, renderer_t *renderer)
+const formats_row_t *formats_detect(formats_t *self, renderer_t *renderer)
 {
     const formats_row_t *best = NULL;
     unsigned most = 0;

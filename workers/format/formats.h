@@ -22,7 +22,7 @@ typedef struct {
     bool is_kept;         /* of the installation */
 } formats_row_t;
 
-/* With the formats that are built in. */
+/* With the formats that are built in; each is read when it is first asked for. */
 formats_t *formats_new(void);
 void formats_destroy(formats_t **self_p);
 
@@ -40,14 +40,14 @@ size_t formats_keep(formats_t *self, slice_t pairs, char *fault);
 
 /* The formats in the order of their names. */
 size_t formats_count(const formats_t *self);
-const formats_row_t *formats_row(const formats_t *self, size_t number);
+const formats_row_t *formats_row(formats_t *self, size_t number);
 
 /* NULL: there is none of this name. */
-const formats_row_t *formats_find(const formats_t *self, slice_t name);
+const formats_row_t *formats_find(formats_t *self, slice_t name);
 
 /* The format whose "detect" is the surest of the event that RENDERER has begun with; among equals
  * the first by name. NULL: none. */
-const formats_row_t *formats_detect(const formats_t *self, renderer_t *renderer);
+const formats_row_t *formats_detect(formats_t *self, renderer_t *renderer);
 
 /* Reads format.json and README.md of the folder PATH as a row of its own, which formats_row_free
  * frees; its name is the folder's. As formats_load fails. */
