@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/notify.h"
+#include "common/base/shed.h"
 #include "common/log/log.h"
 #include "common/monitor/exposition.h"
 #include "common/monitor/port.h"
@@ -23,7 +24,8 @@ enum {
     ENTITY_MOST = 1024,
     REQUEST_MS = 5000,
     CONNECTIONS = 2 * SEATS,
-    AGAIN_S = 1
+    AGAIN_S = 1,
+    STARTED_MS = 1000 /* what a process does at its start is done then */
 };
 
 static _Atomic int64_t s_tick_ms;
@@ -242,15 +244,24 @@ static void s_serve(h2o_evloop_t *loop, int fd)
         shutdown(fd, SHUT_RDWR);
 }
 
+static void s_turn(h2o_evloop_t *loop, int32_t most_ms)
+{
+    if (h2o_evloop_run(loop, most_ms) != 0 && errno != EINTR)
+        log_fatal(EXIT_FAULT, "monitor.loop", "err=%s", LOG_Q(strerror(errno)));
+}
+
 static void *s_run(void *arg)
 {
     h2o_evloop_t *loop = arg;
+    int64_t started_ms = clock_ms() + STARTED_MS;
     int fd = atomic_load(&s_fd) < 0 ? s_listen_later() : -1;
     if (fd >= 0)
         s_serve(loop, fd);
+    for (int64_t now_ms = clock_ms(); now_ms < started_ms; now_ms = clock_ms())
+        s_turn(loop, (int32_t)(started_ms - now_ms));
+    shed_pages();
     for (;;)
-        if (h2o_evloop_run(loop, INT32_MAX) != 0 && errno != EINTR)
-            log_fatal(EXIT_FAULT, "monitor.loop", "err=%s", LOG_Q(strerror(errno)));
+        s_turn(loop, INT32_MAX);
     return NULL;
 }
 

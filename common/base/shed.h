@@ -1,0 +1,12 @@
+/* What only the start of a process needed is given back: pages of programs and libraries that were
+ * relocated, searched and run through once, and what malloc keeps of what was freed. The pages stay
+ * in the page cache, and one that is touched again is mapped again without reading the disk.
+ *
+ * Threading: any thread, while others run. */
+#ifndef POSTERN_SHED_H
+#define POSTERN_SHED_H
+
+/* Without /proc only malloc's memory. Milliseconds: for once, a while behind the start. */
+void shed_pages(void);
+
+#endif
