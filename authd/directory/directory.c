@@ -1,5 +1,6 @@
 #include "authd/directory/directory.h"
 
+#include "authd/directory/copy.h"
 #include "authd/directory/damage.h"
 #include "authd/directory/extensions.h"
 #include "authd/directory/places.h"
@@ -24,6 +25,10 @@ static const char s_version[] = "version";
 
 /* Row of meta: the version that the indexes were last true of. */
 static const char s_indexed[] = "indexed";
+
+/* Row of meta: the mark of a copy. One that is wrong is none of the others', and is filled anew. */
+static const char s_mark[] = "mark";
+enum { MARK = 8 + UUID_BYTES };
 
 /* Row of facts: the UUID of the directory, drawn by the first who knows of it; and its name in
  * data.known. */
@@ -297,6 +302,51 @@ void directory_check_room(directory_t *self)
                          "authd.map_bytes");
 }
 
+static int s_get_mark(void *arg)
+{
+    const view_t *view = ((void **)arg)[0];
+    MDB_val key = {sizeof s_mark - 1, (void *)s_mark}, value;
+    int rc = mdb_get(view->txn, view->directory->meta, &key, &value);
+    if (rc == 0 && value.mv_size != MARK)
+        rc = MDB_NOTFOUND;
+    if (rc == 0)
+        memcpy(((void **)arg)[1], value.mv_data, MARK);
+    return rc;
+}
+
+bool copy_read_mark(view_t *view, copy_mark_t *mark)
+{
+    uint8_t bytes[MARK];
+    uint64_t number;
+    if (store_try(s_get_mark, (void *[]){view, bytes}) != 0)
+        return false;
+    memcpy(&number, bytes, sizeof number);
+    mark->number = be64toh(number);
+    memcpy(mark->change.bytes, bytes + sizeof number, UUID_BYTES);
+    return true;
+}
+
+void copy_put_mark(view_t *view, const copy_mark_t *mark)
+{
+    assert(view->magic == VIEW_MAGIC && view->writing);
+    view->mark = *mark;
+}
+
+static int s_put_mark(view_t *self)
+{
+    uint8_t bytes[MARK];
+    uint64_t number = htobe64(self->mark.number);
+    MDB_val key = {sizeof s_mark - 1, (void *)s_mark}, value = {MARK, bytes};
+    memcpy(bytes, &number, sizeof number);
+    memcpy(bytes + sizeof number, self->mark.change.bytes, UUID_BYTES);
+    return mdb_put(self->txn, self->directory->meta, &key, &value, 0);
+}
+
+void directory_share(directory_t *self, const sharing_t *sharing)
+{
+    self->sharing = sharing;
+}
+
 static view_t *s_view(directory_t *directory, bool writing)
 {
     view_t *self = calloc(1, sizeof *self);
@@ -324,6 +374,7 @@ void view_destroy(view_t **self_p)
     assert(self->magic == VIEW_MAGIC && !self->writing);
     mdb_txn_abort(self->txn);
     rows_destroy(&self->rows);
+    pack_wipe(&self->record);
     self->magic = 0;
     free(self);
     *self_p = NULL;
@@ -377,7 +428,27 @@ void view_release(view_t *self)
     self->live = false;
 }
 
+bool view_is_away(const view_t *self)
+{
+    assert(self->magic == VIEW_MAGIC);
+    return self->away;
+}
+
 view_t *view_begin(directory_t *directory)
+{
+    const sharing_t *sharing = directory->sharing;
+    copy_mark_t mark;
+    bool away = sharing && sharing->begin(sharing->arg, &mark) != VIEW_DONE;
+    view_t *self = view_begin_own(directory);
+    self->away = away;
+    if (sharing && !away) {
+        self->redo = redo_new();
+        self->mark = mark;
+    }
+    return self;
+}
+
+view_t *view_begin_own(directory_t *directory)
 {
     view_t *self = s_view(directory, true);
     store_guard_write(true);
@@ -391,6 +462,7 @@ static void s_end(view_t **self_p)
 {
     store_guard_write(false);
     pack_wipe(&(*self_p)->record);
+    redo_destroy(&(*self_p)->redo);
     (*self_p)->magic = 0;
     free(*self_p);
     *self_p = NULL;
@@ -399,6 +471,8 @@ static void s_end(view_t **self_p)
 static int s_put_sums(view_t *self)
 {
     int rc = self->changed ? s_put_version(self) : 0;
+    if (rc == 0 && self->mark.number)
+        rc = s_put_mark(self);
     if (rc == 0 && self->summed)
         rc = digest_write(self->txn, store_meta(self->directory->store), &self->digest);
     self->damaged = damage_is(rc);
@@ -411,28 +485,74 @@ const char *view_outcome_text(view_outcome_t outcome)
 {
     return outcome == VIEW_FULL      ? "no room in the directory"
            : outcome == VIEW_DAMAGED ? "a part of the directory is damaged"
+           : outcome == VIEW_AWAY    ? "the database of the directory cannot be reached"
+           : outcome == VIEW_STALE   ? "the directory is another copy"
                                      : "";
+}
+
+/* A change that is the others' already is made here, too, or this process ends: it would answer
+ * by what it was before. */
+static void s_must(view_t *self, bool shared, store_commit_t outcome)
+{
+    if (outcome == STORE_UNKNOWN || (shared && outcome != STORE_OK))
+        store_fail(self->directory->store, "commit", 0);
+}
+
+/* Makes the change the other copies'. One that changes no row of theirs is this one's alone. */
+static view_outcome_t s_share(view_t *self, bool *shared)
+{
+    const sharing_t *sharing = self->directory->sharing;
+    *shared = self->redo && !redo_is_empty(self->redo);
+    if (!*shared)
+        return VIEW_DONE;
+    redo_settle(self->redo);
+    view_outcome_t went = sharing->share(sharing->arg, redo_bytes(self->redo));
+    *shared = went == VIEW_DONE;
+    return went;
+}
+
+static view_outcome_t s_commit(view_t *self)
+{
+    bool shared = false;
+    view_outcome_t went = self->away ? VIEW_AWAY : VIEW_DONE;
+    if (self->redo && redo_is_empty(self->redo))
+        self->mark.number = 0;
+    if (went == VIEW_DONE && (self->full || self->damaged || s_put_sums(self) != 0 ||
+                              !directory_is_there(self->directory)))
+        went = self->damaged ? VIEW_DAMAGED : VIEW_FULL;
+    if (went == VIEW_DONE)
+        went = s_share(self, &shared);
+    if (went != VIEW_DONE) {
+        mdb_txn_abort(self->txn);
+        return went;
+    }
+    store_commit_t outcome = store_commit(self->directory->store, self->txn);
+    s_must(self, shared, outcome);
+    return outcome == STORE_OK ? VIEW_DONE : VIEW_FULL;
+}
+
+/* Others may change again. */
+static void s_drop(const view_t *self)
+{
+    const sharing_t *sharing = self->directory->sharing;
+    if (self->redo)
+        sharing->drop(sharing->arg);
 }
 
 view_outcome_t view_commit(view_t **self_p)
 {
     view_t *self = *self_p;
     assert(self->magic == VIEW_MAGIC && self->writing);
-    store_commit_t outcome = STORE_FULL;
-    bool over = self->damaged || self->full || s_put_sums(self) != 0, damaged = self->damaged;
-    if (over || !directory_is_there(self->directory))
-        mdb_txn_abort(self->txn);
-    else
-        outcome = store_commit(self->directory->store, self->txn);
-    if (outcome == STORE_UNKNOWN)
-        store_fail(self->directory->store, "commit", 0);
+    view_outcome_t went = s_commit(self);
+    s_drop(self);
     s_end(self_p);
-    return damaged ? VIEW_DAMAGED : outcome == STORE_OK ? VIEW_DONE : VIEW_FULL;
+    return went;
 }
 
 void view_abort(view_t **self_p)
 {
     assert((*self_p)->magic == VIEW_MAGIC && (*self_p)->writing);
     mdb_txn_abort((*self_p)->txn);
+    s_drop(*self_p);
     s_end(self_p);
 }

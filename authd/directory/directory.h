@@ -14,6 +14,7 @@
 #define POSTERN_DIRECTORY_H
 
 #include "common/base/slice.h"
+#include "common/base/uuid.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -69,6 +70,9 @@ typedef enum {
     VIEW_DONE = 0,
     VIEW_FULL = -1,    /* no room */
     VIEW_DAMAGED = -2, /* it came upon damage */
+    VIEW_AWAY = -3,    /* what the copies share cannot be reached: begun, or ended; then it is not
+                          known whether the change was made */
+    VIEW_STALE = -4,   /* of a copy: it has another mark */
 } view_outcome_t;
 /* The text of an outcome, for the log. */
 const char *view_outcome_text(view_outcome_t outcome);
@@ -76,8 +80,32 @@ const char *view_outcome_text(view_outcome_t outcome);
 /* A writing view; waits for another writer. It ends by view_commit or view_abort, which free it. */
 view_t *view_begin(directory_t *directory);
 view_outcome_t view_commit(view_t **self_p);
-/* Whether the view came upon damage. */
+/* Whether the view came upon damage; and whether what the copies share could not be reached, and it
+ * finds nothing for that. */
 bool view_is_damaged(const view_t *self);
+bool view_is_away(const view_t *self);
 void view_abort(view_t **self_p);
+
+/* A writing view of what is not shared: the counters of use, and what came from another copy. */
+view_t *view_begin_own(directory_t *directory);
+
+/* What a copy holds (copy.h): the number and the id of its last change. */
+typedef struct {
+    uint64_t number;
+    uuid_t7 change;
+} copy_mark_t;
+
+/* Where changes are shared with the other copies. begin keeps all others from changing, has the
+ * directory hold all changes that were made before, and says which MARK this change has. share
+ * makes the change the others' (REDO: redo.h), before it is made here: VIEW_DONE, or it is not made
+ * here. drop ends what begin began, also after share. By the thread of the view. */
+typedef struct {
+    view_outcome_t (*begin)(void *arg, copy_mark_t *mark);
+    view_outcome_t (*share)(void *arg, slice_t redo);
+    void (*drop)(void *arg);
+    void *arg;
+} sharing_t;
+/* From here on writing views go that way; borrowed. Before there are writing views. */
+void directory_share(directory_t *self, const sharing_t *sharing);
 
 #endif

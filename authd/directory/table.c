@@ -34,7 +34,7 @@ static void s_check(const view_t *view)
  * finds nothing until then, because LMDB may have given its transaction up. */
 static bool s_is_over(const view_t *view)
 {
-    return view->full || view->damaged;
+    return view->full || view->damaged || view->away;
 }
 
 static void s_fail(view_t *view, table_t table, slice_t key, const char *what, int rc)
@@ -64,6 +64,15 @@ bool table_get(view_t *view, table_t table, slice_t key, slice_t *value)
         return false;
     *value = s_slice(&look.value);
     return true;
+}
+
+/* Of what copies share a change is noted. Of a token's use only its row's coming and going is:
+ * the counters are each copy's own, and what it was used on. */
+static void s_note_row(view_t *view, table_t table, bool replaces, redo_row_t row)
+{
+    row.table = slice_of(table_names[table]);
+    if (view->redo && table != TABLE_token_targets && !(table == TABLE_token_usage && replaces))
+        redo_note(view->redo, &row);
 }
 
 static void s_note_change(view_t *view, table_t table)
@@ -98,11 +107,11 @@ void table_put(view_t *view, table_t table, slice_t key, slice_t value)
     assert(value.len <= ROW_MOST - ROW_SUM);
     s_note_change(view, table);
     look_t look = look_begin(view, table, key);
-    if (s_is_over(view) || look_find(&look) == LOOK_DAMAGED)
-        return;
-    uint64_t *sum = s_sum(view, table);
+    look_result_t has = s_is_over(view) ? LOOK_DAMAGED : look_find(&look);
+    uint64_t *sum = has == LOOK_DAMAGED ? NULL : s_sum(view, table);
     if (!sum)
         return;
+    s_note_row(view, table, has == LOOK_FOUND, (redo_row_t){.key = key, .value = value});
     MDB_val k = s_val(key), row = s_val(value), made = {value.len + ROW_SUM, NULL};
     int rc = mdb_cursor_put(view->near, &k, &made, MDB_RESERVE);
     if (rc != 0) {
@@ -124,6 +133,7 @@ bool table_delete(view_t *view, table_t table, slice_t key)
     uint64_t *sum = s_sum(view, table);
     if (!sum)
         return false;
+    s_note_row(view, table, false, (redo_row_t){.key = key, .gone = true});
     look_leave(view);
     MDB_val k = s_val(key);
     int rc = mdb_del(view->txn, look.dbi, &k, NULL);
@@ -208,7 +218,7 @@ bool table_delete_pair(view_t *view, table_t table, const uuid_t7 *first, const 
 void table_clear(view_t *view, table_t table)
 {
     s_check(view);
-    assert(view->writing);
+    assert(view->writing && !view->redo);
     s_note_change(view, table);
     look_leave(view);
     uint64_t *sum = s_is_over(view) ? NULL : s_sum(view, table);

@@ -105,7 +105,7 @@ slice_t table_pair(uint8_t pair[TABLE_PAIR], const uuid_t7 *first, const uuid_t7
 /* A row without a value, whose key is a pair. */
 void table_put_pair(view_t *view, table_t table, const uuid_t7 *first, const uuid_t7 *second);
 bool table_delete_pair(view_t *view, table_t table, const uuid_t7 *first, const uuid_t7 *second);
-/* Removes all rows; only in a writing view. */
+/* Removes all rows; only in a writing view that is not shared (view_begin_own). */
 void table_clear(view_t *view, table_t table);
 /* Of a table whose keys are pairs: the next SECOND of FIRST's past AFTER (NULL: the first of them);
  * false at the end. */

@@ -43,7 +43,7 @@ static void s_put(view_t *view, const token_t *token)
     table_put_record(view, TABLE_tokens, slice(token->hash, TOKEN_HASH), record);
 }
 
-static void s_put_use(view_t *view, const token_t *token, const token_use_t *use)
+static pack_t *s_write_use(view_t *view, const token_t *token, const token_use_t *use)
 {
     bool used = use->last_ms != 0;
     pack_t *record = table_record(view, 5 + (used ? CALLS_PAIRS : 0));
@@ -54,7 +54,12 @@ static void s_put_use(view_t *view, const token_t *token, const token_use_t *use
     pack_pair_str(record, "target", use->target);
     if (used)
         calls_write(&use->calls, record);
-    table_put_record(view, TABLE_token_usage, table_key(&token->id), record);
+    return record;
+}
+
+static void s_put_use(view_t *view, const token_t *token, const token_use_t *use)
+{
+    table_put_record(view, TABLE_token_usage, table_key(&token->id), s_write_use(view, token, use));
 }
 
 bool tokens_get(view_t *view, const uint8_t hash[TOKEN_HASH], token_t *token)
@@ -97,6 +102,16 @@ static bool s_read_use(slice_t bytes, uint8_t hash[TOKEN_HASH], token_use_t *use
     if (use->last_ms)
         calls_read(&use->calls, &fields);
     return true;
+}
+
+slice_t tokens_unused(view_t *view, slice_t record)
+{
+    token_t token;
+    token_use_t use;
+    if (!s_read_use(record, token.hash, &use))
+        return record;
+    const pack_t *unused = s_write_use(view, &token, &(token_use_t){0});
+    return slice(unused->data, unused->len);
 }
 
 static bool s_get_use(view_t *view, const uuid_t7 *id, uint8_t hash[TOKEN_HASH], token_use_t *use)

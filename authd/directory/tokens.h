@@ -95,6 +95,8 @@ void tokens_rename(view_t *view, const uuid_t7 *user, slice_t display);
 /* Gives the token to another user, who is called DISPLAY. The caller has looked at the user's
  * limit. */
 void tokens_move(view_t *view, const uuid_t7 *id, const uuid_t7 *user, slice_t display);
+/* The record of a token's use, as it is before there is any; the view's until its next change. */
+slice_t tokens_unused(view_t *view, slice_t record);
 /* Adds use->count to the token's and sets the rest. A token that is gone is passed over: false. */
 bool tokens_used(view_t *view, const uuid_t7 *id, const token_use_t *use);
 

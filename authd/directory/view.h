@@ -4,6 +4,7 @@
 #define POSTERN_VIEW_H
 
 #include "authd/directory/directory.h"
+#include "authd/directory/redo.h"
 #include "authd/directory/rows.h"
 #include "authd/directory/table.h"
 #include "common/store/digest.h"
@@ -21,6 +22,7 @@ struct directory {
     MDB_dbi meta;                /* holds the versions */
     atomic_bool gone;            /* the file is not in its place */
     bool indexed;                /* the indexes are true */
+    const sharing_t *sharing;    /* NULL: it is no copy */
 };
 
 struct view {
@@ -31,6 +33,7 @@ struct view {
     bool live;        /* a reading one between renew and release */
     bool full;        /* a change found no room: the commit will refuse */
     bool damaged;     /* a read met damage: nothing is found any more */
+    bool away;        /* nor when what is shared cannot be reached */
     bool tolerates;   /* rows that are damaged are passed over */
     bool changed;     /* a writing one: something but usage */
     uint64_t unread;  /* versions that could not be read */
@@ -40,8 +43,13 @@ struct view {
     bool summed; /* a writing one: digest was read */
     digest_t digest;
     pack_t record; /* the record in the making */
+    redo_t *redo;  /* of a change that is shared; else NULL */
+    copy_mark_t mark;
 };
 
 enum { VIEW_MAGIC = 0x56494557 };
+
+/* The directory becomes the copy with this mark when the writing view is committed. */
+void copy_put_mark(view_t *view, const copy_mark_t *mark);
 
 #endif
