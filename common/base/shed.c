@@ -1,45 +1,47 @@
 #include "common/base/shed.h"
 
-#include <limits.h>
+#include <link.h>
 #include <malloc.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
-typedef struct {
-    unsigned long begin, end;
-    bool file; /* mapped for itself alone, and not to be written to */
-} area_t;
-
-/* The head of an area of /proc/PID/smaps: BEGIN-END PERMISSIONS OFFSET DEVICE INODE PATH; false for
- * what is said of it. */
-static bool s_head(const char *line, area_t *area)
+/* A debugger's breakpoints are in no file: they would be lost with their pages. */
+static bool s_is_debugged(void)
 {
-    unsigned long begin, end;
-    char access[5], path[2] = "";
-    if (sscanf(line, "%lx-%lx %4s %*s %*s %*s %1s", &begin, &end, access, path) < 3)
-        return false;
-    *area = (area_t){begin, end, path[0] == '/' && access[1] == '-' && access[3] == 'p'};
-    return true;
+    char line[128];
+    unsigned tracer = 0;
+    FILE *status = fopen("/proc/self/status", "re");
+    while (status && fgets(line, sizeof line, status))
+        if (sscanf(line, "TracerPid: %u", &tracer) == 1)
+            break;
+    if (status)
+        fclose(status);
+    return tracer != 0;
 }
 
-/* A page that was written to, by relocation or a debugger, is in no file: such an area stays. */
-static void s_shed(const area_t *area, unsigned long anonymous)
+/* The segments that nobody writes to. The linker keeps all that it tells of mapped meanwhile: what
+ * /proc/self/maps tells of, another thread may have given back, and mapped anew for what it writes.
+ */
+static int s_shed_object(struct dl_phdr_info *object, size_t size, void *page)
 {
-    if (area->file && anonymous == 0)
-        madvise((void *)area->begin, area->end - area->begin, MADV_DONTNEED);
+    (void)size;
+    const uintptr_t mask = ~(*(uintptr_t *)page - 1);
+    for (unsigned i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        uintptr_t at = object->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type == PT_LOAD && !(segment->p_flags & PF_W))
+            madvise((void *)(at & mask), at + segment->p_filesz - (at & mask), MADV_DONTNEED);
+    }
+    return 0;
 }
 
 void shed_pages(void)
 {
-    area_t area = {0};
-    unsigned long anonymous;
-    char line[PATH_MAX + 128];
-    FILE *areas = fopen("/proc/self/smaps", "re");
-    while (areas && fgets(line, sizeof line, areas))
-        if (!s_head(line, &area) && sscanf(line, "Anonymous: %lu", &anonymous) == 1)
-            s_shed(&area, anonymous);
-    if (areas)
-        fclose(areas);
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    if (!s_is_debugged())
+        dl_iterate_phdr(s_shed_object, &page);
     malloc_trim(0);
 }

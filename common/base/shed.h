@@ -6,7 +6,7 @@
 #ifndef POSTERN_SHED_H
 #define POSTERN_SHED_H
 
-/* Without /proc only malloc's memory. Milliseconds: for once, a while behind the start. */
+/* Milliseconds: for once, a while behind the start. Under a debugger only malloc's memory. */
 void shed_pages(void);
 
 #endif
