@@ -33,6 +33,7 @@ struct feed {
     unsigned unknown;       /* watches that are not known yet */
     notice_t *kept[FEED_KEPT];
     unsigned kept_at, kept_len;
+    size_t kept_bytes;
     uint64_t kept_from; /* behind this log sequence everything is kept */
 };
 
@@ -131,17 +132,25 @@ static notice_t *s_kept(const feed_t *self, unsigned i)
     return self->kept[(self->kept_at + FEED_KEPT - self->kept_len + i) % FEED_KEPT];
 }
 
+static void s_drop_oldest(feed_t *self)
+{
+    notice_t **oldest = &self->kept[(self->kept_at + FEED_KEPT - self->kept_len) % FEED_KEPT];
+    self->kept_from = (*oldest)->log;
+    self->kept_bytes -= (*oldest)->json.len;
+    self->kept_len--;
+    notice_drop(oldest);
+}
+
 /* Takes the notice. */
 static void s_keep(feed_t *self, notice_t *notice)
 {
-    notice_t **place = &self->kept[self->kept_at];
-    if (*place) {
-        self->kept_from = (*place)->log;
-        notice_drop(place);
-    }
-    *place = notice;
+    self->kept_bytes += notice->json.len;
+    while (self->kept_len > 0 &&
+           (self->kept_len == FEED_KEPT || self->kept_bytes > FEED_KEPT_BYTES))
+        s_drop_oldest(self);
+    self->kept[self->kept_at] = notice;
     self->kept_at = (self->kept_at + 1) % FEED_KEPT;
-    self->kept_len += self->kept_len < FEED_KEPT;
+    self->kept_len++;
 }
 
 /* Up to where the strand has to have read to go on by the feed; false: the feed does not know all

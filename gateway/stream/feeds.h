@@ -17,7 +17,8 @@ enum {
     FEED_RENEW_MS = 500,
     FEED_AGAIN_MS = 200, /* after an answer that was none */
     FEED_APART_MS = 5,   /* between two asks because streams came */
-    FEED_KEPT = 1024,
+    FEED_KEPT = 1024,    /* notices, as long as they have no more than */
+    FEED_KEPT_BYTES = 256 << 10,
 };
 
 /* The members of one target. */

@@ -19,19 +19,6 @@ static notice_t *s_new(size_t len)
     return self;
 }
 
-notice_t *notice_new(const frame_t *frame)
-{
-    notice_t *self = s_new(frame->json.len);
-    self->kind = frame->kind;
-    self->sequence = frame->sequence;
-    self->log = frame->log;
-    self->tag = frame->tag;
-    self->target = frame->target;
-    memcpy(self->bytes, frame->json.data, frame->json.len);
-    self->json = slice(self->bytes, frame->json.len);
-    return self;
-}
-
 notice_t *notice_text(slice_t text)
 {
     notice_t *self = s_new(text.len);
@@ -88,26 +75,57 @@ static slice_t s_tail(stream_format_t format)
     return slice_of(format == FORMAT_SSE ? "\n\n" : "}\n");
 }
 
-static slice_t s_as(notice_t *self, stream_format_t format)
+static void s_message_head(const notice_t *self, stream_format_t format, bytes_t *out)
 {
     char id[POSITION_TEXT];
+    size_t len = position_text(&(position_t){self->sequence, self->tag, true}, id);
+    s_head(format, self->kind, slice(id, len), out);
+}
+
+static void s_fill(notice_t *self, slice_t head, slice_t json, slice_t tail)
+{
+    memcpy(self->bytes, head.data, head.len);
+    memcpy(self->bytes + head.len, json.data, json.len);
+    memcpy(self->bytes + head.len + json.len, tail.data, tail.len);
+    self->json = slice(self->bytes + head.len, json.len);
+    self->as[FORMAT_SSE] = slice(self->bytes, head.len + json.len + tail.len);
+}
+
+notice_t *notice_new(const frame_t *frame)
+{
+    const notice_t message = {.kind = frame->kind,
+                              .sequence = frame->sequence,
+                              .log = frame->log,
+                              .tag = frame->tag,
+                              .target = frame->target};
+    slice_t tail = s_tail(FORMAT_SSE);
+    bytes_t head = {0};
+    s_message_head(&message, FORMAT_SSE, &head);
+    notice_t *self = s_new(head.len + frame->json.len + tail.len);
+    *self = message;
+    self->refs = 1;
+    s_fill(self, bytes_slice(&head), frame->json, tail);
+    bytes_free(&head);
+    return self;
+}
+
+static slice_t s_as(notice_t *self, stream_format_t format)
+{
     bytes_t text = {0};
     if (self->as[format].data)
         return self->as[format];
-    size_t len = position_text(&(position_t){self->sequence, self->tag, true}, id);
-    s_head(format, self->kind, slice(id, len), &text);
-    s_slice(&text, self->json);
-    s_slice(&text, s_tail(format));
+    s_message_head(self, format, &text);
     return self->as[format] = bytes_slice(&text);
 }
 
 unsigned notice_parts(notice_t *self, stream_format_t format, slice_t parts[NOTICE_PARTS])
 {
+    slice_t json = self->of ? self->of->json : self->json;
     parts[0] = s_as(self, format);
-    if (!self->of)
+    if (!self->of && parts[0].data == self->bytes)
         return 1;
-    slice_t json = self->of->json;
-    parts[1] = slice(json.data + 1, json.len - 1); /* its brace stands before the label */
+    /* of several, its brace stands before the label */
+    parts[1] = self->of ? slice(json.data + 1, json.len - 1) : json;
     parts[2] = s_tail(format);
     return NOTICE_PARTS;
 }

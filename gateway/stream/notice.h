@@ -15,8 +15,8 @@ typedef struct notice {
     uint64_t sequence, log; /* of a message */
     uint32_t tag;
     uuid_t7 target;
-    slice_t json;        /* of a message, behind the struct */
-    slice_t as[FORMATS]; /* made when it is first written so; data NULL: not yet */
+    slice_t json;        /* of a message, within its Server-Sent Event behind the struct */
+    slice_t as[FORMATS]; /* of a message as a line: what stands before the JSON; NULL: not yet */
     struct notice *of; /* the message that is written behind these bytes, for one stream; or NULL */
     char bytes[];
 } notice_t;
@@ -24,7 +24,7 @@ typedef struct notice {
 /* The Content-Type of a format. */
 slice_t stream_type(stream_format_t format);
 
-/* One reference, the caller's. The frame is copied. */
+/* One reference, the caller's. The frame is copied, once for all formats. */
 notice_t *notice_new(const frame_t *frame);
 /* A text, which goes out as it is in any format. */
 notice_t *notice_text(slice_t text);

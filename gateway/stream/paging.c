@@ -94,20 +94,34 @@ static void s_begin(streams_t *self, stream_t *stream, const position_t *positio
     streams_begin(self, stream, slice(id, len));
 }
 
+/* As far as the reader takes it. False: there is more. */
+static bool s_take_frames(strand_t *strand, const found_t *found)
+{
+    stream_t *stream = strand->stream;
+    position_t *position = &strand_next(strand, NULL)->position;
+    bytes_in_t in = {found->rows.data, found->rows.len, false};
+    size_t room = stream_room(stream);
+    frame_t frame;
+    while (in.left > 0 && frame_read(&in, &frame)) {
+        if (!stream_takes(stream, room, frame.json.len))
+            return false;
+        notice_t *notice = notice_new(&frame);
+        stream_put(stream, &notice);
+        *position = (position_t){frame.sequence, frame.tag, true};
+    }
+    *position = found->position;
+    return !found->more;
+}
+
 static void s_take_page(streams_t *self, strand_t *strand, const found_t *found)
 {
     stream_t *stream = strand->stream;
-    bytes_in_t in = {found->rows.data, found->rows.len, false};
-    frame_t frame;
     position_t before = s_before(found);
-    if (stream->state == STREAM_OPENING)
+    if (stream->state == STREAM_OPENING) {
         s_begin(self, stream, &before);
-    while (in.left > 0 && frame_read(&in, &frame)) {
-        notice_t *notice = notice_new(&frame);
-        stream_put(stream, &notice);
+        strand_next(strand, NULL)->position = before;
     }
-    strand_next(strand, NULL)->position = found->position;
-    if (found->more)
+    if (!s_take_frames(strand, found))
         streams_page(self, strand);
     else
         feeds_join(&self->feeds, strand, found);

@@ -278,22 +278,44 @@ static void s_take_placing(streams_t *self, strand_t *strand, const found_t *fou
         several_placed(self, strand->stream, strand->owner);
 }
 
-static void s_take_frames(streams_t *self, strand_t *strand, const found_t *found)
+static void s_take_all_standings(strand_t *strand, const found_t *found)
 {
-    stream_t *stream = strand->stream;
-    bytes_in_t in = {found->rows.data, found->rows.len, false}, behind = in;
+    bytes_in_t in = {found->rows.data, found->rows.len, false};
     frame_t frame;
     for (uint32_t i = 0; i < found->count; i++)
-        frame_read(&behind, &frame);
+        frame_read(&in, &frame);
     if (!strand->goes_on)
-        s_take_standings(strand, &behind);
-    s_say_resets(stream, strand);
-    for (uint32_t i = 0; i < found->count && frame_read(&in, &frame); i++)
+        s_take_standings(strand, &in);
+}
+
+/* As far as the reader takes it. False: the rest is to be asked for again. */
+static bool s_take_rows(strand_t *strand, const found_t *found)
+{
+    stream_t *stream = strand->stream;
+    bytes_in_t in = {found->rows.data, found->rows.len, false};
+    size_t room = stream_room(stream);
+    frame_t frame;
+    for (uint32_t i = 0; i < found->count && frame_read(&in, &frame); i++) {
+        if (!stream_takes(stream, room, frame.json.len))
+            return false;
         if (!s_take_frame(strand, &frame)) {
             strand->goes_on = false;
-            streams_page(self, strand);
-            return;
+            return false;
         }
+        if (strand->goes_on)
+            strand->upto = frame.log & ~FRAME_MOVED;
+    }
+    return true;
+}
+
+static void s_take_frames(streams_t *self, strand_t *strand, const found_t *found)
+{
+    s_take_all_standings(strand, found);
+    s_say_resets(strand->stream, strand);
+    if (!s_take_rows(strand, found)) {
+        streams_page(self, strand);
+        return;
+    }
     strand->upto = found->upto;
     strand->journal = found->journal;
     strand->goes_on = true;

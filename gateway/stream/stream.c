@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -158,10 +159,58 @@ void stream_put(stream_t *self, notice_t **notice_p)
     streams_ready(self->streams, self);
 }
 
+void stream_unput(stream_t *self, position_t *position)
+{
+    unsigned queued = self->queued;
+    while (self->queued > self->sending && self->queue[self->queued - 1]->sequence > 0) {
+        notice_t **last = &self->queue[--self->queued];
+        *position = (position_t){.sequence = (*last)->sequence - 1};
+        self->queued_bytes -= notice_len(*last, self->options.format);
+        notice_drop(last);
+    }
+    if (self->queued == queued || self->queued == 0)
+        return;
+    self->room = self->queued;
+    self->queue = realloc(self->queue, self->room * sizeof *self->queue);
+    if (!self->queue)
+        abort();
+}
+
+bool stream_is_slow(const stream_t *self, int64_t now_ms)
+{
+    return self->writing && now_ms - self->began_ms > STREAM_SLOW_MS;
+}
+
 bool stream_is_behind(const stream_t *self, int64_t now_ms)
 {
     return self->queued >= STREAM_NOTICES || self->queued_bytes >= STREAM_QUEUED ||
-           (self->writing && now_ms - self->began_ms > STREAM_SLOW_MS);
+           stream_is_slow(self, now_ms);
+}
+
+/* Of the kernel's buffer for what is written. False: it does not tell. */
+static bool s_buffered(const stream_t *self, size_t *taken, size_t *whole)
+{
+    uint32_t memory[SK_MEMINFO_VARS] = {0};
+    socklen_t len = sizeof memory;
+    int fd = self->socket ? h2o_socket_get_fd(self->socket) : -1;
+    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &len) != 0)
+        return false;
+    *taken = memory[SK_MEMINFO_WMEM_QUEUED];
+    *whole = memory[SK_MEMINFO_SNDBUF];
+    return true;
+}
+
+size_t stream_room(const stream_t *self)
+{
+    size_t taken, whole;
+    if (!s_buffered(self, &taken, &whole))
+        return STREAM_BUFFER;
+    return taken < whole ? (whole - taken) / 4 * 3 : 0; /* it counts its own structures, too */
+}
+
+bool stream_takes(const stream_t *self, size_t room, size_t len)
+{
+    return self->queued == 0 || self->queued_bytes + len <= room;
 }
 
 static void s_on_written(h2o_socket_t *socket, const char *err)
@@ -174,7 +223,8 @@ static void s_on_written(h2o_socket_t *socket, const char *err)
         stream_close(self);
         return;
     }
-    s_drop_queue(self, self->sending);
+    if (self->sending > 0)
+        s_drop_queue(self, self->sending);
     self->sending = 0;
     streams_wrote(self->streams, self);
 }
@@ -193,6 +243,19 @@ static void s_send(stream_t *self, h2o_iovec_t *parts, size_t count, h2o_socket_
     self->writing = true;
     self->began_ms = clock_ms();
     h2o_socket_write(self->socket, parts, count, done);
+}
+
+/* Less than what the kernel calls writable (sk_stream_is_writeable). */
+bool stream_waits(stream_t *self)
+{
+    size_t taken, whole;
+    assert(!self->writing && self->queued == 0);
+    if (!s_buffered(self, &taken, &whole) || taken / 2 <= whole - (taken < whole ? taken : whole))
+        return false;
+    self->writing = true;
+    self->began_ms = clock_ms();
+    h2o_socket_notify_write(self->socket, s_on_written);
+    return true;
 }
 
 void stream_write(stream_t *self)

@@ -5,8 +5,11 @@
  * libh2o's sockets fail an assertion where something is written between two turns. Its body is
  * chunked by hand (RFC 9112 §7.1).
  *
- * Memory: an idle stream has no queue. A reader that does not take what it is sent has at most
- * STREAM_QUEUED bytes of messages waiting, which others may share, and reads on by pages.
+ * Memory: an idle stream has no queue. What is read for one stream alone, a page, is queued as far
+ * as the kernel has room for it (stream_room), and none is asked for while that has none: a reader
+ * that has stopped is a position. A live one that does not take what it is sent has at most
+ * STREAM_QUEUED bytes of messages waiting, which others share; it reads on by pages, of one target
+ * behind what is being written.
  *
  * Threading: the loop's thread. */
 #ifndef POSTERN_GATEWAY_STREAM_STREAM_H
@@ -20,7 +23,7 @@ enum {
     STREAM_QUEUED = 256 << 10, /* bytes that wait for a reader */
     STREAM_NOTICES = 256,
     STREAM_WRITE = 64 << 10,  /* most in one go */
-    STREAM_BUFFER = 64 << 10, /* the kernel's, SO_SNDBUF */
+    STREAM_BUFFER = 44 << 10, /* SO_SNDBUF: the kernel doubles that, and takes some more */
     STREAM_STUCK_MS = 20000,  /* without any progress: it is ended */
     STREAM_SLOW_MS = 100,     /* a write that takes longer: the reader reads on by pages */
     STREAM_IGNORED = 16384,   /* bytes of input that are thrown away */
@@ -92,8 +95,19 @@ void stream_take(stream_t *self, h2o_socket_t *socket);
 
 /* Queues; takes the notice. */
 void stream_put(stream_t *self, notice_t **notice_p);
+/* Whether its reader takes no more, for now. */
+bool stream_is_slow(const stream_t *self, int64_t now_ms);
 /* Whether its queue is as long as it may be, or its reader slow. */
 bool stream_is_behind(const stream_t *self, int64_t now_ms);
+/* Bytes that the kernel has room for, about. */
+size_t stream_room(const stream_t *self);
+/* Whether another notice of LEN bytes, not shared, may be queued: there is ROOM, or none waits. */
+bool stream_takes(const stream_t *self, size_t room, size_t len);
+/* With nothing queued or being written. False: the kernel has room. True: it counts as writing
+ * until there is some. */
+bool stream_waits(stream_t *self);
+/* Of one target: takes messages back that wait behind a write; POSITION: where it stands then. */
+void stream_unput(stream_t *self, position_t *position);
 /* In a callback of the loop: writes what is queued, as far as one go goes. */
 void stream_write(stream_t *self);
 /* No more is queued; it is closed when all is written. */

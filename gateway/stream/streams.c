@@ -168,12 +168,22 @@ void streams_reject(stream_t *stream, error_code_t error, const char *detail)
     refusal_send(req, &id, error, events, detail);
 }
 
+static bool s_reads_pages(const stream_t *stream)
+{
+    for (h2o_linklist_t *at = stream->strands.next; at != &stream->strands; at = at->next)
+        if (H2O_STRUCT_FROM_MEMBER(strand_t, in_stream, at)->state == STRAND_PAGES)
+            return true;
+    return false;
+}
+
 void streams_wrote(streams_t *self, stream_t *stream)
 {
     if (stream->queued > 0 || stream->state == STREAM_ENDING) {
         streams_ready(self, stream);
         return;
     }
+    if (!s_reads_pages(stream) || stream_waits(stream))
+        return;
     for (h2o_linklist_t *at = stream->strands.next; at != &stream->strands; at = at->next) {
         strand_t *strand = H2O_STRUCT_FROM_MEMBER(strand_t, in_stream, at);
         if (strand->state == STRAND_PAGES)
@@ -196,6 +206,8 @@ void streams_deliver(streams_t *self, member_t *member, notice_t *notice)
     if (gap && !narrowed)
         metric_add(METRIC_stream_resyncs_total, 1);
     if (gap || stream_is_behind(stream, self->now_ms)) {
+        if (stream_is_slow(stream, self->now_ms))
+            stream_unput(stream, position);
         streams_page(self, member->strand);
         return;
     }

@@ -230,3 +230,27 @@ def test_readers_that_hang_are_not_kept_for(wide, name):
         assert got == list(range(1, 301))
         raw.close()
     reader.stop()
+
+
+def test_readers_that_stop_are_a_position(wide, name):
+    """Who asks for a history and takes none of it has the kernel's buffer full, and nothing of the gateway's."""
+    ada, path = place(wide, name)
+    with Connection(wide.port) as connection:
+        for _ in range(100):
+            answer = connection.post(f"/api/v2/channelsbyname/{name}/message?zapikey={ada.token}",
+                                     b'{"text":"x","y":"%s"}' % (b"z" * 8000))
+            assert answer.status == 204
+    for raw in [opened(wide, path, ada.token) for _ in range(100)]:
+        raw.close()
+    wide.wait(lambda: open_streams(wide) == 0, 20)
+    before = rss(wide)
+    hanging = [opened(wide, path + "?since=all", ada.token) for _ in range(100)]
+    each = (rss(wide) - before) / len(hanging)
+    events, got = iter(Sse(hanging[50].chunks())), []
+    while len(got) < 100:
+        got.append(json.loads(next(events)[1])["sequence"])
+    assert got == list(range(1, 101))
+    for raw in hanging:
+        raw.close()
+    if postern.SLOW == 1:  # as above
+        assert each <= 32768, each

@@ -15,8 +15,8 @@
 enum {
     FEED_WAIT_MS = 700,
     FEED_BYTES = 1 << 20,
-    FEED_RECORDS = 4096, /* most that are looked at in one go */
-    PAGE_BYTES = 256 << 10,
+    FEED_RECORDS = 4096,   /* most that are looked at in one go */
+    PAGE_BYTES = 64 << 10, /* what a stream's socket takes, about */
     PAGE_FRAMES = 64,
 };
 
