@@ -23,6 +23,13 @@ void found_write(const found_t *found, bytes_t *out)
     bytes_put(out, found->rows.data, found->rows.len);
 }
 
+/* A frame's JSON goes out within the lines of a stream. */
+static bool s_is_line(slice_t json)
+{
+    return json.len == 0 ||
+           (!memchr(json.data, '\n', json.len) && !memchr(json.data, '\r', json.len));
+}
+
 static bool s_check_row(const found_t *found, bytes_in_t *in)
 {
     frame_t frame;
@@ -37,7 +44,8 @@ static bool s_check_row(const found_t *found, bytes_in_t *in)
     if (found->kind == FOUND_LISTED || found->kind == FOUND_NAMES)
         return listed_read(in, &listed);
     bool read = frame_read(in, &frame);
-    return read && (found->kind != FOUND_LOG || frame.json.len >= sizeof "{}" - 1);
+    return read &&
+           (found->kind == FOUND_LOG ? frame.json.len >= sizeof "{}" - 1 : s_is_line(frame.json));
 }
 
 static bool s_check_rows(const found_t *found)

@@ -275,6 +275,25 @@ static void test_a_delivery_is_an_object(void **state)
 }
 
 /* Any byte of it may be another one: it is read as something, or refused, within its bounds. */
+/* A line end in a frame would begin another event in a stream of who reads it. */
+static void test_a_frame_with_a_line_end_is_refused(void **state)
+{
+    const char *const json[] = {"{\"a\": 1}", "{\"a\":\n1}", "{\"a\":\r1}",
+                                "{\"a\":1}\n\nevent: end\n\n"};
+    (void)state;
+    for (unsigned kind = FOUND_FRAMES; kind <= FOUND_SPAN; kind += FOUND_SPAN - FOUND_FRAMES)
+        for (unsigned i = 0; i < 4; i++) {
+            bytes_t rows = {0}, out = {0};
+            found_t found = {.kind = kind, .count = 1};
+            frame_write(&(frame_t){.target = s_id(5), .json = slice_of(json[i])}, &rows);
+            found.rows = bytes_slice(&rows);
+            found_write(&found, &out);
+            assert_int_equal(found_read(bytes_slice(&out), &found), i == 0);
+            bytes_free(&rows);
+            bytes_free(&out);
+        }
+}
+
 static void test_bytes_that_nobody_wrote_do_no_harm(void **state)
 {
     bytes_t ask_bytes = {0}, found_bytes = {0};
@@ -346,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_positions),
         cmocka_unit_test(test_a_frame_says_what_it_does),
         cmocka_unit_test(test_a_frame_is_one_line),
+        cmocka_unit_test(test_a_frame_with_a_line_end_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
