@@ -86,7 +86,7 @@ class Reader(threading.Thread):
     def __init__(self, port, path, token, lines=False, since=None, slow_s=0, tls=None, position=None):
         super().__init__(daemon=True)
         self.port, self.path, self.token, self.lines, self.since, self.slow_s = port, path, token, lines, since, slow_s
-        self.rows, self.events = [], []
+        self.rows, self.events, self.times = [], [], []
         self.got, self.texts, self.others, self.opened, self.failure = [], [], [], 0, None
         self.position, self.ended, self.raw = position, threading.Event(), None
         self.ready, self.tls = threading.Event(), tls
@@ -103,6 +103,7 @@ class Reader(threading.Thread):
             self.events.append(event)
             row = json.loads(data) if isinstance(data, str) else data
             self.rows.append(row)
+            self.times.append(time.monotonic())
             self._note(row, position)
             self.texts.append((row["message"] or {}).get("text"))
         elif event != "heartbeat":

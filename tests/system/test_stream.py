@@ -99,26 +99,81 @@ def test_line_ends_in_a_body_break_no_event(ring, name):
     lines.stop()
 
 
-@pytest.mark.parametrize("how", ["token", "member", "archive"])
-def test_a_right_that_is_taken_ends_the_stream(ring, name, how):
-    ada, path = place(ring, name := f"{name[:40]}_{how}")
+TAKEN = {"token": "invalid_token", "member": "not_allowed", "archive": "archived", "scope": "out_of_scope",
+         "address": "address_not_allowed", "post_only": "out_of_scope"}
+
+
+def take(ring, how, name, eve):
+    if how == "token":
+        ring.manage("token_delete", eve.token_id, confirm=True)
+    elif how == "member":
+        ring.ctl("channel", "member", "remove", name, eve.email)
+    elif how == "archive":
+        ring.manage("channel_edit", name, archived=True)
+    else:
+        words = {"scope": ("--channels", name + "_o"), "address": ("--from", "192.0.2.0/24"), "post_only": ("--post-only",)}
+        ring.ctl("token", "edit", eve.token_id, *words[how])
+
+
+def reading(ring, name):
+    """The owner, somebody who reads, and the stream, which has had a message."""
+    ada, path = place(ring, name)
     eve = ring.user(name + "_e")
+    ring.channel(name + "_o", eve)
     ring.ctl("channel", "member", "add", name, eve.email)
     reader = Reader(ring.port, path, eve.token)
     assert reader.ready.wait(20 * SLOW)
     post(ring, ada, name, 1, 1)
     ring.wait(lambda: reader.got == [1], 20)
-    if how == "token":
-        ring.manage("token_delete", eve.token_id, confirm=True)
-    elif how == "member":
-        ring.ctl("channel", "member", "remove", name, eve.email)
-    else:
-        ring.manage("channel_edit", name, archived=True)
-    began = time.monotonic()
-    ring.wait(lambda: any(event == "end" for event, _ in reader.others), 10, what="the stream to end")
-    assert time.monotonic() - began < 2 * SLOW
+    return ada, eve, reader
+
+
+def ended(ring, reader):
+    """The code with which it ends."""
+    ring.wait(lambda: any(event == "end" for event, _ in reader.others), 20, what="the stream to end")
     end, = (data for event, data in reader.others if event == "end")
-    assert end["code"] == {"token": "invalid_token", "member": "not_allowed", "archive": "archived"}[how]
+    return end["code"]
+
+
+@pytest.mark.parametrize("how", TAKEN)
+def test_a_right_that_is_taken_ends_the_stream(ring, name, how):
+    _, eve, reader = reading(ring, name := f"{name[:40]}_{how}")
+    take(ring, how, name, eve)
+    began = time.monotonic()
+    assert ended(ring, reader) == TAKEN[how]
+    assert time.monotonic() - began < 2 * SLOW
+    reader.stop()
+
+
+@pytest.mark.parametrize("fault", ["authd is killed", "router is killed", "authd stands"])
+def test_a_right_that_is_taken_ends_the_stream_whatever_is_lost(ring, name, fault):
+    """The answer that says so is lost, or nobody can say so: its lease ends, and while others post nothing comes."""
+    ada, eve, reader = reading(ring, name := f"{name[:40]}_{fault[:5]}")
+    stop = threading.Event()
+
+    def write():
+        while not stop.is_set():
+            ring.post(ring.channel_url(name, ada.token), {"text": "x"}, timeout=30)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    take(ring, "member", name, eve)
+    began = time.monotonic()
+    which = f"{fault.split()[0]}-0"
+    if fault == "authd stands":
+        ring.pause(which)
+        time.sleep(5)
+        ring.resume(which)
+        began_again = time.monotonic()
+    else:
+        ring.kill(which)
+        began_again = began
+    assert ended(ring, reader) == "not_allowed"
+    assert time.monotonic() - began_again < 2 * SLOW
+    stop.set()
+    writer.join()
+    assert all(at < began + 3 * SLOW for at in reader.times)
+    ring.wait_ready(which)
     reader.stop()
 
 
