@@ -115,6 +115,9 @@ class Reader(threading.Thread):
         self.got.append(row["sequence"])
         assert position.split("-")[0] == str(row["sequence"])
 
+    def numbers(self):
+        return list(self.got)
+
     def _is_over(self):
         return any(event == "end" and "target" not in data and data.get("code") != "draining"
                    for event, data in self.others)
@@ -178,3 +181,6 @@ class Several(Reader):
         assert position.startswith("~") and row["target"]["kind"]
         self.by_name.setdefault(row["target"]["name"], []).append(row["sequence"])
         self.got.append((row["target"]["name"], row["sequence"]))
+
+    def numbers(self):
+        return [number for _, number in self.got]
