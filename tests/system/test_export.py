@@ -5,6 +5,7 @@ import json
 import pytest
 
 from harness.connection import Connection
+from reading_streams import Reader, Several
 
 COUNT = 1100  # more than a page
 
@@ -112,6 +113,24 @@ def test_an_import_keeps_time_sender_and_order(full, exported, make_ring):
     assert mine["sender"]["name"] == "Eve"
     assert [told(row) for row in copied] == [told(row) for row in rows]
     assert {row["sender"]["id"] for row in copied} == {eve.id}
+    positions_are_of_another_history(full, other, eve)
+
+
+def positions_are_of_another_history(full, other, eve):
+    """Whoever comes to the copy with a position of where it was exported is told so once, and given the copy."""
+    ring, ada, _, path = full
+    path, streams = path.replace("messages", "stream"), "/api/v2/streams?targets=channel:"
+    before = [Reader(ring.port, path, ada.token, since="1000"), Several(ring.port, streams + "exported", ada.token, since="1h")]
+    ring.wait(lambda: [len(reader.got) for reader in before] == [100, COUNT], 20)
+    after = [Reader(other.port, path.replace("exported", "copy"), eve.token, position=before[0].position),
+             Several(other.port, streams + "copy", eve.token, position=before[1].position)]
+    other.wait(lambda: [reader.numbers() for reader in after] == [list(range(1, COUNT + 2))] * 2, 20)
+    assert [[data["reason"] for event, data in reader.others if event == "reset"] for reader in after] == [["replaced"]] * 2
+    for reader, url in zip(before, (path.replace("exported", "copy") + "?", streams + "copy&")):
+        answer = other.get(f"{other.base}{url}since={reader.position}&zapikey={eve.token}")
+        assert (answer.status_code, answer.json()["code"]) == (410, "cursor_expired")
+    for reader in before + after:
+        reader.stop()
 
 
 def test_a_line_that_is_none_says_so(full, exported, name, tmp_path):

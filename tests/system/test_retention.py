@@ -176,6 +176,28 @@ def test_what_cannot_be_kept_is_refused(kept, name):
     assert any("retention" in json.dumps(row) and row["op"] == "channel_edit" for row in audit), audit
 
 
+def test_a_key_outlives_what_its_message_began_with(kept, name):
+    """Five posts over 32 days, of which 20 are kept: one message with four revisions, and a resend is none."""
+    ring, ada = kept, kept.user(name)
+    ring.channel(name, ada)
+    url = ring.channel_url(name, ada.token, sync_message="true")
+
+    def say(text, key):
+        answer = ring.post(url, {"text": text, "message_key": "board"}, headers={"Idempotency-Key": f"{name}{key}"})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["message_id"], answer.json()["revision"]
+
+    said = [say("1", 1)]
+    for first in (2, 4):
+        pause(ring, "channel", 16 * DAY)
+        said += [say(str(i), i) for i in (first, first + 1, first + 1)]
+    assert [revision for _, revision in said] == [0, 1, 2, 2, 3, 4, 4] and len({message for message, _ in said}) == 1
+    row, = ring.messages("channelsbyname", name, ada.token)
+    assert (row["id"], row["message"]["text"], row["revision"]) == (said[0][0], "5", 4)
+    rows = ring.messages("channelsbyname", name, ada.token, revisions=1)
+    assert [(row["message"]["text"], row.get("revision", 0)) for row in rows] == [("2", 1), ("3", 2), ("4", 3), ("5", 4)]
+
+
 def test_what_is_left_goes_along(kept, name):
     """Last: everything is checked as it lies, and dealt out to other shards."""
     ring, ada = kept, kept.user(name)

@@ -1,5 +1,6 @@
 """Live streams of one target: what was answered 2xx stands at every reader, once and in order."""
 
+import contextlib
 import json
 import threading
 import time
@@ -76,15 +77,42 @@ def test_who_may_not_read_is_refused_as_elsewhere(ring, name):
 
 
 def test_a_position_of_another_history_is_a_reset(ring, name):
+    """Forged, or of another target: what comes is of the target itself."""
     ada, path = place(ring, name)
+    ring.channel(name + "_o", ada)
     post(ring, ada, name, 1, 3)
-    for position in ("2-0000001", "77-0000001"):
+    post(ring, ada, name + "_o", 7, 3)
+    other = Reader(ring.port, path.replace(name, name + "_o"), ada.token, since="all")
+    ring.wait(lambda: other.got == [1, 2, 3], 20)
+    other.stop()
+    for position in ("2-0000001", "77-0000001", other.position):
+        refused = ring.get(ring.url(path, ada.token, since=position))
+        assert (refused.status_code, refused.json()["code"]) == (410, "cursor_expired")
         raw = Raw(ring.port, path, [f"Authorization: Bearer {ada.token}", f"Last-Event-ID: {position}"])
         events = iter(Sse(raw.chunks()))
         event, data, _ = next(events)
         assert (event, json.loads(data)) == ("reset", {"reason": "replaced", "from": 1})
-        assert [json.loads(next(events)[1])["sequence"] for _ in range(3)] == [1, 2, 3]
+        assert [json.loads(next(events)[1])["message"]["text"] for _ in range(3)] == ["1", "2", "3"]
         raw.close()
+
+
+@pytest.mark.parametrize("digits", [30, 9000, 10_000_000])
+def test_a_position_of_many_digits_is_refused(ring, name, digits):
+    """A head past its limit ends the connection; else that is asked again."""
+    ada, path = place(ring, name)
+    bearer, many = f"Authorization: Bearer {ada.token}", "9" * digits
+    for query, headers in ((f"?since={many}", []), ("", [f"Last-Event-ID: {many}"]), (f"?last={many}", [])):
+        with Connection(ring.port) as connection:
+            lines = [f"GET {path}{query} HTTP/1.1", "Host: h", bearer, *headers, "", ""]
+            with contextlib.suppress(OSError):  # it may have ended before all was sent
+                connection.send("\r\n".join(lines).encode())
+            answer = connection.answer()
+            assert answer.status == 400 if digits < 10_000 else answer.status in (414, 431), answer
+            if answer.status == 400:
+                assert json.loads(answer.body)["code"] == "invalid_param"
+                connection.send(f"GET /api/v2/token HTTP/1.1\r\nHost: h\r\n{bearer}\r\n\r\n".encode())
+                assert connection.answer().status == 200
+    assert ring.get(ring.url("/api/v2/token", ada.token)).status_code == 200
 
 
 def test_line_ends_in_a_body_break_no_event(ring, name):
