@@ -89,7 +89,7 @@ class Reader(threading.Thread):
         self.rows, self.events, self.times = [], [], []
         self.got, self.texts, self.others, self.opened, self.failure = [], [], [], 0, None
         self.position, self.ended, self.raw = position, threading.Event(), None
-        self.ready, self.tls = threading.Event(), tls
+        self.ready, self.tls, self.sse, self.opened_at = threading.Event(), tls, None, []
         self.start()
 
     def _headers(self):
@@ -129,6 +129,7 @@ class Reader(threading.Thread):
         if self.raw.status != 200:
             raise Closed(f"{self.raw.status} {self.raw.body()[:200]}")
         self.opened += 1
+        self.opened_at.append(time.monotonic())
         if self.lines:
             rest = b""
             for chunk in self.raw.chunks():
@@ -138,10 +139,10 @@ class Reader(threading.Thread):
                     self._take(row["event"], row.get("data"), row.get("id"))
                 self.ready.set()
             return
-        sse = Sse(self._noted())
-        for event, data, position in sse:
+        self.sse = Sse(self._noted())
+        for event, data, position in self.sse:
             self._take(event, data, position)
-        self.position = sse.last_id or self.position
+        self.position = self.sse.last_id or self.position
 
     def _noted(self):
         for chunk in self.raw.chunks():
@@ -161,7 +162,10 @@ class Reader(threading.Thread):
                 raise
             if self._is_over():
                 return
-            self.ended.wait(0.2)
+            self.ended.wait(self._pause_s())
+
+    def _pause_s(self):
+        return 0.2
 
     def stop(self):
         self.ended.set()
@@ -184,3 +188,10 @@ class Several(Reader):
 
     def numbers(self):
         return [number for _, number in self.got]
+
+
+class EventSource(Reader):
+    """Comes back when it is told to, as a browser does, but at once where it never was."""
+
+    def _pause_s(self):
+        return self.sse.retry / 1000 if self.sse and self.sse.retry else 0.2

@@ -1,14 +1,16 @@
 """Live streams through HAProxy, as it is configured in deploy/haproxy."""
 
 import re
+import signal
 import statistics
+import threading
 import time
 import urllib.parse
 
 from harness.connection import Connection
 from harness.haproxy import CONFIGURATION, PROGRAM, HAProxy
 from harness.postern import ROOT, SLOW
-from reading_streams import Reader, Several
+from reading_streams import EventSource, Reader, Several
 
 COUNT = 40
 
@@ -62,3 +64,42 @@ def test_messages_come_as_fast_as_without_it(ring, name, needs):
     direct, *through = (statistics.median(each) for each in took.values())
     # It adds a hop; what it holds back without no-delay would be tens of times as much.
     assert all(each < 3 * direct + 0.01 for each in through), (direct, through)
+
+
+def test_what_is_restarted_loses_nothing(make_ring, name, needs):
+    """A reload leaves streams alone; a restart of the gateways sends them away one by one, to come back apart."""
+    needs(PROGRAM)
+    ring = make_ring(settings={"gateway.drain_notice_ms": 1000, "authd.rate": 0}, gateways=2).up()
+    ada = ring.user(name)
+    ring.channel(name, ada)
+    path, stop, posted = f"/api/v2/channelsbyname/{name}/stream", threading.Event(), []
+    with HAProxy(ring, master=True) as proxy:
+        url = ring.channel_url(name, ada.token).replace(f":{ring.port}/", f":{proxy.port}/")
+
+        def write():
+            while not stop.is_set():
+                posted.append(ring.post(url, {"text": str(len(posted) + 1)}, headers={"Idempotency-Key": str(len(posted))}))
+                time.sleep(0.02)
+
+        writer = threading.Thread(target=write)
+        readers = [EventSource(proxy.port, path, ada.token) for _ in range(15)]
+        assert all(reader.ready.wait(20 * SLOW) for reader in readers)
+        writer.start()
+        proxy.process.send_signal(signal.SIGUSR2)
+        ring.wait(lambda: "New worker" in proxy.logs().split("New worker", 1)[1], what="the reload")
+        with Connection(proxy.port) as connection:
+            connection.send(b"GET /none HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert connection.answer().status == 404
+        assert [reader.opened for reader in readers] == [1] * len(readers)
+        ring.ctl("restart", "gateway")
+        ring.wait(lambda: all(reader.opened > 1 for reader in readers), 30, what="all readers to be back")
+        back = [reader.opened_at[1] for reader in readers]
+        stop.set()
+        writer.join()
+        want = list(range(1, len(posted) + 1))
+        ring.wait(lambda: all(reader.got == want for reader in readers), 20, what="all readers to have all")
+        for reader in readers:
+            reader.stop()
+            assert reader.failure is None
+    assert {answer.status_code for answer in posted} == {204}
+    assert max(back) - min(back) > 3, back

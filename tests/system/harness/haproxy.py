@@ -16,7 +16,9 @@ PROGRAM = "/usr/sbin/haproxy"
 
 
 class HAProxy:
-    def __init__(self, ring, configuration=CONFIGURATION, environment=None):
+    """MASTER: as the service runs it, which is reloaded by SIGUSR2."""
+
+    def __init__(self, ring, configuration=CONFIGURATION, environment=None, master=False):
         self.port = free_ports(1)
         self.log_path = ring.dir / "haproxy.log"
         self.environment = {
@@ -25,7 +27,7 @@ class HAProxy:
             "POSTERN_MONITOR_0": ring.monitors["gateway-0"].rsplit(":", 1)[1],
             **(environment or {})}
         with open(self.log_path, "ab") as out:
-            self.process = subprocess.Popen([PROGRAM, "-db", "-f", str(configuration)], stdout=out,
+            self.process = subprocess.Popen([PROGRAM, "-W" if master else "-db", "-f", str(configuration)], stdout=out,
                                             stderr=out, env=self.environment)
 
     def __enter__(self):
