@@ -16,6 +16,7 @@ import { places } from "./places.mjs";
 import { request } from "./request.mjs";
 import { sources } from "./sources.mjs";
 import { senders } from "./senders.mjs";
+import { tabs } from "./tabs.mjs";
 
 const run = promisify(execFile);
 const list = (page) => page.getByRole("region", { name: "Messages" });
@@ -108,6 +109,7 @@ const scenarios = {
   ...people,
   ...senders,
   ...sources,
+  ...tabs,
 
   // Wrong password, second factor, the pages' names, sign out.
   async signing_in(browser) {

@@ -175,6 +175,11 @@ def test_a_channel_is_watched(ring, name, ada):
     visit(ring, "channel", email=ada.email, channel=name, endpoint=ring.channel_url(name), token=token, card=CARD)
 
 
+def test_eight_tabs_read_by_one_stream(ring, name, ada):
+    channel = ring.channel(name, ada)
+    visit(ring, "tabs", email=ada.email, channel=channel["id"], endpoint=ring.channel_url(name), token=ring.token(ada)["token"], pid=ring.pid("gateway-0"))
+
+
 def test_thousands_of_messages_are_read_without_a_jump(ring, name, ada):
     """POSTERN_MESSAGES=10000 for as many."""
     channel, count = ring.channel(name, ada), int(os.environ.get("POSTERN_MESSAGES", "2000"))

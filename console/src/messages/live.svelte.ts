@@ -70,7 +70,7 @@ class Live {
 
   #hear(said: Said): void {
     if (said.is === "who reads?") {
-      if (this.#reads) this.#say({ is: "state", state: this.state });
+      if (this.#reads) this.#say({ is: "state", state: this.state, position: this.#position });
     } else this.#take(said);
   }
 
