@@ -66,6 +66,7 @@ def leave(raw, how):
     raw.close()
 
 
+@pytest.mark.tsan
 def test_readers_that_come_and_go_leave_nothing(wide, name):
     """In the middle of messages, and of each other, in every way in which one can go."""
     ada, path = place(wide, name)
