@@ -82,6 +82,27 @@ def test_a_reply_edits_the_message_that_has_its_key(calling, name):
             if m["sender"]["id"] == ada.id and "event" not in m] == ["own"]
 
 
+def test_a_reply_goes_into_the_thread_that_it_names(calling, name):
+    """Where there is no such message, it is of no thread."""
+    ada = calling.user(name)
+    calling.bot(name, ada)
+    said = calling.post(calling.url(f"/api/v2/bots/{name}/message", ada.token, sync_message="true"), {"text": "deploy?"}).json()
+    other = said["message_id"].split("_")[0] + "_999999"
+    answers = {"1": {"text": "aside", "thread_message_id": said["message_id"]},
+               "2": {"text": "beside", "thread_message_id": said["message_id"], "post_in_parent": True},
+               "3": {"text": "alone", "thread_message_id": other}}
+    with Answering(lambda event, count: (200, answers[event["body"]])) as handler:
+        calling.ctl("bot", "handler", "set", name, handler.url)
+        for body in answers:
+            assert calling.post(calling.bot_url(name, ada.token), body).status_code == 200
+        calling.wait(lambda: len(replies(calling, "bots", name, ada.token)) == 3, 20)
+    rows = {row["message"]["text"]: row for row in calling.messages("bots", name, ada.token) if row["message"]}
+    assert {text: row.get("thread") for text, row in rows.items()} == {"deploy?": None, "aside": 1, "beside": 1, "alone": None}
+    texts = lambda **query: {row["message"]["text"] for row in calling.messages("bots", name, ada.token, **query) if row["message"]}
+    assert texts(thread=said["message_id"]) == {"deploy?", "aside", "beside"}
+    assert texts(threads="none") == {"deploy?", "beside", "alone"}
+
+
 def test_a_message_is_posted_to_the_feed_of_the_app(calling, name):
     ada = calling.user(name)
     app = calling.extension(name, ada)["sandbox"]

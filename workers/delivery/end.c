@@ -99,6 +99,7 @@ static void s_finished(delivery_t *self, call_t *call, uint64_t now_ms)
     if (message) {
         reply_make(&reply, self->judge, item, handler, json);
         note.reply = &reply.record;
+        note.reply_about = reply.about;
     }
     tally_attempt(call, good);
     if (note.state == OUTBOX_DEAD)

@@ -190,6 +190,7 @@ void tally_attempt(const call_t *call, bool good);
 /* reply.c: the message that a handler's answer posts. */
 typedef struct {
     record_t record;
+    journal_name_t about; /* in whose thread it belongs; number 0: in none */
     char cause[RECORD_CAUSE], access[WIRE_TARGET];
     uuid_t7 audience[MESSAGE_USERIDS + 1];
 } reply_t;

@@ -3,6 +3,7 @@
 #include "common/base/ops.h"
 #include "common/base/utf8.h"
 #include "workers/journal/revisions.h"
+#include "workers/post/history.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -68,8 +69,20 @@ static void s_narrow(reply_t *self, const message_verdict_t *verdict,
     memcpy(self->audience, verdict->users, len * UUID_BYTES);
     if (handler)
         self->audience[len++] = handler->owner;
-    self->record.more = RECORD_NARROWED;
+    self->record.more |= RECORD_NARROWED;
     self->record.audience = slice(self->audience, len * UUID_BYTES);
+}
+
+static void s_relate(reply_t *self, const message_verdict_t *verdict)
+{
+    journal_name_t about;
+    self->about = (journal_name_t){0};
+    if (verdict->thread_len == 0 ||
+        !history_name(slice(verdict->thread, verdict->thread_len), &about))
+        return;
+    self->about = about;
+    if (verdict->flags & MESSAGE_IN_PARENT)
+        self->record.more = RECORD_IN_PARENT;
 }
 
 /* A message of the bot or app itself. */
@@ -99,5 +112,6 @@ void reply_make(reply_t *self, message_t *judge, const item_t *item,
     message_check(judge, body, &verdict);
     if (verdict.key_len > 0)
         revisions_hash(&event.target, slice(verdict.key, verdict.key_len), self->record.key);
+    s_relate(self, &verdict);
     s_narrow(self, &verdict, handler);
 }

@@ -63,6 +63,8 @@ typedef struct {
     /* OUTCOME: what the handler's answer posts, or NULL; with RECORD_REPLY and the item as its
      * cause. It is durable before the item ends, and stored once, however often it is noted. */
     const record_t *reply;
+    /* Likewise: the message in whose thread that belongs; where it is not there, in none. */
+    journal_name_t reply_about;
     slice_t bytes; /* HANDLER, HEALTH */
 } journal_note_t;
 

@@ -74,7 +74,8 @@ bool revisions_narrow(journal_entry_t *entry, const record_t *before)
     bool named = (entry->record.more & RECORD_NARROWED) || entry->everybody;
     if (before->more & RECORD_NARROWED && !named)
         s_inherit(entry, before);
-    return record_is_for(before, &entry->record.user);
+    bool all = entry->record.flags & RECORD_REPLY; /* a handler gets whatever is for anybody */
+    return all || record_is_for(before, &entry->record.user);
 }
 
 /* A revision stays where its message is, whatever it says itself. */
@@ -89,6 +90,16 @@ void revisions_take_over(journal_entry_t *entry, const record_t *before)
 {
     s_stay(&entry->record, before);
     revisions_narrow(entry, before);
+}
+
+void revisions_refuse_thread(journal_entry_t *entry)
+{
+    if (!(entry->record.flags & RECORD_REPLY)) {
+        entry->outcome = JOURNAL_UNKNOWN;
+        return;
+    }
+    entry->record.thread = 0;
+    entry->record.more &= ~(uint32_t)RECORD_IN_PARENT;
 }
 
 uint64_t revisions_thread(const record_t *about)

@@ -29,6 +29,10 @@ bool revisions_narrow(journal_entry_t *entry, const record_t *before);
 void revisions_take_over(journal_entry_t *entry, const record_t *before);
 /* Frees what revisions_narrow has taken over. */
 void revisions_forget(journal_entry_t *entry);
+/* There is no such message for who posts: an entry is refused, but a handler's reply, whose handler
+ * nobody tells, is of no thread. */
+void revisions_refuse_thread(journal_entry_t *entry);
+
 /* Sequence of the message that the thread is about which a record about ABOUT belongs to. */
 uint64_t revisions_thread(const record_t *about);
 /* The revisions FROM to TO that lose their content with the record LAST, a revision; where that

@@ -213,7 +213,7 @@ static int s_judge_thread(pass_t *pass, journal_entry_t *entry)
             rc = s_narrow(pass, entry, record_root(&about), &last, &seen);
     }
     if (!seen)
-        entry->outcome = JOURNAL_UNKNOWN;
+        revisions_refuse_thread(entry);
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 

@@ -81,6 +81,7 @@ size_t notes_replies(journal_t *self, journal_entry_t entries[NOTES_REPLIES], ui
         if (note->note.reply)
             entries[count++] = (journal_entry_t){
                 .record = note->reply,
+                .about = note->note.reply_about,
                 .change = record_is_keyed(&note->reply) ? CHANGE_KEYED : CHANGE_NONE};
         *until = note->number;
     }

@@ -248,7 +248,7 @@ static session_outcome_t s_judge_thread(const edits_asker_t *self, journal_entry
             went = s_narrow(self, entry, &entry->about, &last, &seen);
     }
     if (went == SESSION_OK && !seen)
-        entry->outcome = JOURNAL_UNKNOWN;
+        revisions_refuse_thread(entry);
     return went;
 }
 
