@@ -82,6 +82,41 @@ async function sentOnce(page, dialog) {
   same(await page.evaluate(() => document.activeElement.value), "é".repeat(80), "what has the focus");
 }
 
+/** It is narrowed to some events, and stays so; another signs in a way that no preset knows. */
+async function edited(browser, page, sent) {
+  await page.getByRole("button", { name: "Edit Our repository" }).press("Enter");
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("Which events").press("Enter");
+  await dialog.getByLabel("Only these events").fill("push, pull_request.*");
+  await dialog.getByLabel("Which calls").selectOption({ index: 1 });
+  await dialog.getByLabel("Verify token").fill("a word");
+  await browser.check(page, "edit a source");
+  await dialog.getByLabel("Name").press("Enter");
+  await page.getByText("Takes only these events push, pull_request.*").waitFor();
+  same(await focused(page), "Edit Our repository", "the focus after it is saved");
+  await page.getByText("/sources/").waitFor(); // for one token, it has an address
+  await page.getByRole("button", { name: "Create source" }).click();
+  await dialog
+    .getByLabel("Sender", { exact: true })
+    .selectOption({ label: "Another, which signs in a way of its own" });
+  await dialog.getByLabel("Header with the signature").fill("x-own-signature");
+  await dialog.getByLabel("How the signature begins").fill("v1=");
+  await dialog.getByLabel("Name").fill("Our own");
+  await dialog.getByText("Which events").click();
+  await dialog.getByLabel("Which calls").selectOption({ index: 1 }); // where one is for the token, no other counts
+  await dialog.getByLabel("Secret (").fill(SECRET);
+  await browser.check(page, "a scheme of its own");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Our own" }).waitFor();
+  const signature = `v1=${createHmac("sha256", SECRET).update("{}").digest("hex")}`;
+  same(
+    (await sent({ "Content-Type": "application/json", "X-Own-Signature": signature })).status,
+    204,
+    "what it signs",
+  );
+  await page.getByText("1 event taken").waitFor();
+}
+
 export const sources = {
   // A source is made, refuses what is not signed, says why, gets another secret, and is deleted.
   async sources(browser) {
@@ -114,6 +149,7 @@ export const sources = {
     await browser.check(page, "sources");
     await shot(page, "sources");
     await checks(browser, page);
+    await edited(browser, page, sent);
     await page.setViewportSize({ width: 360, height: 740 });
     same(await sideways(page), 0, "pixels to the side");
     await page.getByRole("button", { name: "New secret: Our repository" }).press("Enter");
