@@ -8,6 +8,7 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-ins
         ca-certificates nodejs npm
 COPY docs/openapi.yaml /src/docs/
 COPY formats /src/formats
+COPY outlets /src/outlets
 COPY console /src/console
 RUN /src/console/make.sh && mv /src/console/dist /dist
 

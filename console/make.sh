@@ -13,9 +13,9 @@ flock 9 # a build at a time
 
 # What dist is made of.
 sources() {
-    find . -type f -not -path '*/node_modules/*' -not -path './dist/*' -not -path './tests/*' -not -name schema.d.ts -not -path './src/senders/*.json'
+    find . -type f -not -path '*/node_modules/*' -not -path './dist/*' -not -path './tests/*' -not -name schema.d.ts -not -path './src/senders/*.json' -not -path './src/outlets/*.json'
 }
-stamp() { { sources | sort | xargs sha256sum; sha256sum <../docs/openapi.yaml; find ../formats -type f | sort | xargs sha256sum; } | sha256sum; }
+stamp() { { sources | sort | xargs sha256sum; sha256sum <../docs/openapi.yaml; find ../formats ../outlets -type f | sort | xargs sha256sum; } | sha256sum; }
 
 # The pinned Node comes first, and npm of its side: Debian's npm 9 under Node 18 leaves out, without a word, what
 # Node 18 cannot run.

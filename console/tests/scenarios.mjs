@@ -10,6 +10,7 @@ import { hostile } from "./hostile.mjs";
 import { keys } from "./keys.mjs";
 import { many } from "./many.mjs";
 import { notices } from "./notices.mjs";
+import { outlets } from "./outlets.mjs";
 import { pictures } from "./pictures.mjs";
 import { people } from "./people.mjs";
 import { places } from "./places.mjs";
@@ -101,6 +102,7 @@ const scenarios = {
   ...keys,
   ...many,
   ...notices,
+  ...outlets,
   ...pictures,
   ...places,
   ...request,

@@ -1,4 +1,5 @@
-"""The console's pages of what Postern calls: deliveries and handlers. The scenarios are in console/tests/deliveries.mjs."""
+"""The console's pages of what Postern calls: deliveries, handlers and outlets. The scenarios are in
+console/tests/deliveries.mjs and outlets.mjs."""
 
 import json
 
@@ -21,7 +22,7 @@ class Breaking(Handler):
         if path.endswith("/mend"):
             self.broken = False
             return 200, {}, b""
-        event = json.loads(json.loads(body)["body"] or "{}")
+        event = json.loads(json.loads(body).get("body") or "{}")
         return event.get("status", 200) if self.broken else 200, {}, f"answered {event.get('word')}".encode()
 
 
@@ -74,3 +75,7 @@ def test_the_main_paths_by_keyboard_alone(calling, name, ada, handler):
     handler.broken = False
     visit(calling, "keyboard", email=ada.email, channel=name + "_c", bot=name + "_b", other=who(other),
           endpoint=calling.channel_url(name + "_c"))
+
+
+def test_an_outlet_is_made_tested_and_found_by_its_deliveries(calling, name, ada, handler):
+    visit(calling, "outlets", email=ada.email, channel=calling.channel(name, ada)["id"], title=name, handler=handler.url)

@@ -1,4 +1,4 @@
-// What the pages of deliveries ask for: those of a bot, or of one app of an extension.
+// What the pages of deliveries ask for: those of a bot, of one app of an extension, or of an outlet.
 import { api, bodyOf } from "../api/client";
 import type { components } from "../api/schema";
 import type { Page } from "../parts/paged.svelte";
@@ -15,13 +15,14 @@ export type Standing = Schemas["ReplayStanding"];
 export type Outcome = Schemas["Outcome"];
 
 export interface Where {
-  kind: "bots" | "extensions";
+  kind: "bots" | "extensions" | "outlets";
   id: string;
   environment?: Environment;
 }
 
-/** The bot, or the app of the extension, that the address names. */
+/** The bot, the app of the extension, or the outlet of the channel, that the address names. */
 export function whereOf({ kind, id }: Spot): Where {
+  if (kind === "channels") return { kind: "outlets", id: router.query.get("outlet") ?? "" };
   if (kind !== "extensions") return { kind: "bots", id };
   const environment = router.query.get("environment") === "marketplace" ? "marketplace" : "sandbox";
   return { kind, id, environment };
@@ -29,11 +30,15 @@ export function whereOf({ kind, id }: Spot): Where {
 
 export const PAGE = 50;
 export const FILTERS = ["state", "outcome", "status", "q", "from", "to"] as const;
-export type Filter = Partial<Record<(typeof FILTERS)[number], string>>;
+export type Filter = Partial<Record<"target" | (typeof FILTERS)[number], string>>;
 
-export function filterOf(query: URLSearchParams): Filter {
+/** Those of all deliveries: also of which target they are. */
+export const ALL_FILTERS = ["target", ...FILTERS] as const;
+export type Filters = readonly (typeof ALL_FILTERS)[number][];
+
+export function filterOf(query: URLSearchParams, names: Filters = FILTERS): Filter {
   const found: Filter = {};
-  for (const name of FILTERS) {
+  for (const name of names) {
     const value = query.get(name);
     if (value) found[name] = value;
   }
@@ -46,6 +51,18 @@ export interface Head {
   waits: string | null;
   turn: number | null;
   scanned: number;
+}
+
+/** What is below is of a bot; an outlet has it in the same way. */
+const BELOW = {
+  list: "/bots/{target}/deliveries",
+  one: "/bots/{target}/deliveries/{number}",
+  retry: "/bots/{target}/deliveries/retry",
+  replay: "/bots/{target}/deliveries/replay",
+} as const;
+
+function below<K extends keyof typeof BELOW>(kind: Where["kind"], what: K): (typeof BELOW)[K] {
+  return (kind === "outlets" ? BELOW[what].replace("/bots", "/outlets") : BELOW[what]) as (typeof BELOW)[K];
 }
 
 type Query = NonNullable<
@@ -83,26 +100,26 @@ export async function listDeliveries(
 ): Promise<Page<Delivery>> {
   const query = { ...queryOf(filter), ...(after && { after: Number(after) }) } as Query;
   const path = { target: where.id };
-  const { environment } = where;
+  const { kind, environment } = where;
   const got = environment
     ? await bodyOf(
         api.GET("/extensions/{target}/deliveries", { params: { path, query: { ...query, environment } } }),
       )
-    : await bodyOf(api.GET("/bots/{target}/deliveries", { params: { path, query } }));
+    : await bodyOf(api.GET(below(kind, "list"), { params: { path, query } }));
   head(got);
   return { rows: got.deliveries, next: got.next === null ? null : String(got.next) };
 }
 
-export function showDelivery({ id, environment }: Where, number: number): Promise<Shown> {
+export function showDelivery({ kind, id, environment }: Where, number: number): Promise<Shown> {
   const path = { target: id, number };
   return environment
     ? bodyOf(
         api.GET("/extensions/{target}/deliveries/{number}", { params: { path, query: { environment } } }),
       )
-    : bodyOf(api.GET("/bots/{target}/deliveries/{number}", { params: { path } }));
+    : bodyOf(api.GET(below(kind, "one"), { params: { path } }));
 }
 
-export async function retry({ id, environment }: Where, number: number): Promise<void> {
+export async function retry({ kind, id, environment }: Where, number: number): Promise<void> {
   const path = { target: id };
   const query = { id: String(number) };
   if (environment)
@@ -111,7 +128,7 @@ export async function retry({ id, environment }: Where, number: number): Promise
         params: { path, query: { ...query, environment } },
       }),
     );
-  else await bodyOf(api.POST("/bots/{target}/deliveries/retry", { params: { path, query } }));
+  else await bodyOf(api.POST(below(kind, "retry"), { params: { path, query } }));
 }
 
 interface Replay {
@@ -121,7 +138,7 @@ interface Replay {
   dry_run: boolean;
 }
 
-export function replay({ id, environment }: Where, of: Replay): Promise<Schemas["Replaying"]> {
+export function replay({ kind, id, environment }: Where, of: Replay): Promise<Schemas["Replaying"]> {
   const path = { target: id };
   return environment
     ? bodyOf(
@@ -129,23 +146,23 @@ export function replay({ id, environment }: Where, of: Replay): Promise<Schemas[
           params: { path, query: { ...of, environment } },
         }),
       )
-    : bodyOf(api.POST("/bots/{target}/deliveries/replay", { params: { path, query: of } }));
+    : bodyOf(api.POST(below(kind, "replay"), { params: { path, query: of } }));
 }
 
-export function standing({ id, environment }: Where): Promise<Standing> {
+export function standing({ kind, id, environment }: Where): Promise<Standing> {
   const path = { target: id };
   return environment
     ? bodyOf(api.GET("/extensions/{target}/deliveries/replay", { params: { path, query: { environment } } }))
-    : bodyOf(api.GET("/bots/{target}/deliveries/replay", { params: { path } }));
+    : bodyOf(api.GET(below(kind, "replay"), { params: { path } }));
 }
 
-export function stopReplay({ id, environment }: Where): Promise<Standing> {
+export function stopReplay({ kind, id, environment }: Where): Promise<Standing> {
   const path = { target: id };
   return environment
     ? bodyOf(
         api.DELETE("/extensions/{target}/deliveries/replay", { params: { path, query: { environment } } }),
       )
-    : bodyOf(api.DELETE("/bots/{target}/deliveries/replay", { params: { path } }));
+    : bodyOf(api.DELETE(below(kind, "replay"), { params: { path } }));
 }
 
 /** How an attempt ended, in words; ADDRESS: what was not to be called. */

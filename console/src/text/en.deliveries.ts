@@ -1,19 +1,38 @@
 // The texts of the pages of deliveries and handlers.
 import { count, many } from "./en";
 
+const handlerDisabled = (why: string) =>
+  `The handler is not called: ${why}. What comes waits. Test the handler, and save it again.`;
+
 export const deliveries = {
   title: "Deliveries",
-  lead: "What was sent to the handler, and what it answered.",
+  leads: {
+    bots: "What was sent to the handler, and what it answered.",
+    extensions: "What was sent to the handler, and what it answered.",
+    outlets: "Each message that was pushed, and what was answered.",
+  },
+  outlet: (channel: string, name: string) =>
+    name ? `${name}, outlet of ${channel}:` : `Outlet of ${channel}:`,
   app: "App",
-  allLead: "What was sent to the handlers of your bots and extensions, and what came of it.",
+  allLead:
+    "What was sent to the handlers of your bots and extensions and by the outlets of your channels, and what came of it.",
   incomplete: "Not every worker has answered: some are missing here. Look again.",
-  none: "Nothing has been delivered yet. An event that comes shows up here once the handler is called.",
+  none: {
+    bots: "Nothing has been delivered yet. An event that comes shows up here once the handler is called.",
+    extensions:
+      "Nothing has been delivered yet. An event that comes shows up here once the handler is called.",
+    outlets:
+      "Nothing has been pushed yet. The next message of the channel shows up here, and so does a test.",
+  },
   nothing: "No delivery is so.",
   list: "Deliveries, the newest first",
   number: (n: number) => `Delivery ${count.format(n)}`,
   state: { pending: "Waiting", delivered: "Delivered", dead: "Dead letter" },
-  disabled: (why: string) =>
-    `The handler is not called: ${why}. What comes waits. Test the handler, and save it again.`,
+  disabled: {
+    bots: (why: string) => handlerDisabled(why),
+    extensions: (why: string) => handlerDisabled(why),
+    outlets: (why: string) => `Nothing is pushed: ${why}. Edit the outlet, then it is tried again.`,
+  },
   waits: (why: string) => `The next call waits: ${why}.`,
   turn: (n: number) => `Delivery ${count.format(n)} has the turn: the ones behind it wait for its end.`,
   due: (seconds: number) => (seconds ? `next try in ${many(seconds, "second", "seconds")}` : "next try now"),
@@ -22,6 +41,7 @@ export const deliveries = {
   refresh: "Look again",
   filter: {
     label: "What is shown",
+    target: "Of",
     state: "State",
     outcome: "Outcome",
     status: "Status",
@@ -33,7 +53,15 @@ export const deliveries = {
     apply: "Show",
     dead: "Dead letters",
     remove: (chip: string) => `Take out: ${chip}`,
-    chip: { state: "State", outcome: "Outcome", status: "Status", q: "Text", from: "From", to: "To" },
+    chip: {
+      target: "Of",
+      state: "State",
+      outcome: "Outcome",
+      status: "Status",
+      q: "Text",
+      from: "From",
+      to: "To",
+    },
     chips: "Filters in force",
   },
   outcome: {

@@ -1,0 +1,1 @@
+export { outlets as own } from "./en.outlets";
