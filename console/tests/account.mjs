@@ -1,6 +1,6 @@
 // What a person does with the own account.
 import { createHmac } from "node:crypto";
-import { same, signIn } from "./browser.mjs";
+import { focused, same, signIn } from "./browser.mjs";
 import { light, options, sideways } from "./given.mjs";
 
 /** What an authenticator shows for a secret in base32 (RFC 6238). */
@@ -21,11 +21,34 @@ function codeOf(secret) {
   return String(number % 1_000_000).padStart(6, "0");
 }
 
+/** A token for a program, shown once; it is good until it is deleted. */
+async function management(browser, page) {
+  await page.getByRole("link", { name: "Management tokens" }).press("Enter");
+  await page.getByText("There is none").waitFor();
+  await page.getByRole("button", { name: "Create management token" }).press("Enter");
+  await page.getByRole("dialog").getByLabel("Name").fill("Our inventory");
+  await browser.check(page, "create a management token");
+  await page.keyboard.press("Enter");
+  const token = await page.getByLabel("Management token", { exact: true }).inputValue();
+  const status = async () =>
+    (await fetch(`${browser.url}/api/v2/me`, { headers: { Authorization: `Bearer ${token}` } })).status;
+  same(await status(), 200, "with the token");
+  await page.getByText(/^1 of \d+ in use/).waitFor();
+  await browser.check(page, "management tokens");
+  await light(page, "management tokens");
+  await page.getByRole("button", { name: "Delete Our inventory" }).press("Enter");
+  await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).press("Enter");
+  await page.getByText("Our inventory is deleted.").waitFor();
+  same(await focused(page), "Management tokens", "the focus after the row is gone");
+  same(await status(), 401, "with the token that is deleted");
+}
+
 export const account = {
   // One's own name, a second factor by the QR code's secret, and another password, which ends the session.
   async account(browser) {
     const page = await browser.visit();
     await signIn(page, options);
+    await management(browser, page);
     await page.getByRole("link", { name: "Account" }).click();
     await page.getByLabel("Display name").fill("Ada L.");
     await page.keyboard.press("Enter");

@@ -72,6 +72,7 @@ export const en = {
     audit: "Audit",
     you: "You",
     account: "Account",
+    management: "Management tokens",
     sessions: "Sessions",
     signOut: "Sign out",
   },

@@ -1,0 +1,1 @@
+export { management as own } from "./en.management";
