@@ -1,4 +1,5 @@
 // What a person does with deliveries and handlers.
+import { generateKeyPairSync } from "node:crypto";
 import { copied, focused, same, signIn, until } from "./browser.mjs";
 import { light, options, shot, sideways } from "./given.mjs";
 
@@ -112,7 +113,15 @@ export const deliveries = {
     await page.getByRole("region", { name: "Answer" }).getByText("answered tea").waitFor();
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("Saved.").waitFor();
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
     const first = await page.getByLabel("Signing secret", { exact: true }).inputValue();
+    await page.getByText("Sign with an RSA key").press("Enter");
+    await page.getByLabel("Private key").fill("no key");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.locator("[name=rsa_key][aria-invalid]").waitFor();
+    await page.getByLabel("Private key").fill(privateKey.export({ type: "pkcs8", format: "pem" }));
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("There is one, which is not shown.").waitFor();
     same(first.startsWith("whsec_"), true, "the secret");
     await browser.check(page, "handler");
     await shot(page, "handler");

@@ -92,6 +92,36 @@ async function archived(browser, page) {
   await page.getByText("It is in use again.").waitFor();
 }
 
+/** It keeps less, has another name in its addresses, and is given away. */
+async function given(browser, page) {
+  await page.getByText("How much it keeps").press("Enter");
+  await page.getByLabel("Days").fill("1000000");
+  await page.getByRole("button", { name: "Keep so much" }).click();
+  await page
+    .getByRole("alert")
+    .getByText(/retention/)
+    .waitFor();
+  await page.getByLabel("Days").fill("3");
+  await page.getByLabel("Megabytes").fill("1.5");
+  await page.keyboard.press("Enter");
+  const saved = page.getByRole("status").getByText("Saved.");
+  await saved.waitFor();
+  const name = `${options.made}_2`;
+  await page.getByText("Another unique name").press("Enter");
+  await page.getByLabel("Unique name").fill(name);
+  await page.keyboard.press("Enter");
+  await page.getByRole("definition").getByText(name).waitFor();
+  await page.getByText("Another owner").press("Enter");
+  await page.getByLabel("Email address of the new owner").fill("nobody@example.org");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").getByText("There is nobody of that address.").waitFor();
+  await browser.check(page, "more of a profile");
+  await page.getByLabel("Email address of the new owner").fill(options.other.email);
+  await page.keyboard.press("Enter");
+  await page.getByRole("definition").getByText(options.other.name).waitFor();
+  same(await page.getByText("Another owner").count(), 0, "what its owner may do");
+}
+
 export const places = {
   // Where a channel, a bot and an extension are sent to, by the way and the names of the contract.
   async connectors(browser) {
@@ -115,6 +145,14 @@ export const places = {
       for (const end of ends) await endpoint(page, end, name, token);
       await browser.check(page, `${title}, connectors`);
     }
+    const before = await page.locator("code", { hasText: "appkey=" }).first().innerText();
+    await page.getByRole("link", { name: "Profile", exact: true }).click();
+    await page.getByText("A new key of an app").press("Enter");
+    await page.getByRole("button", { name: "Make a new key" }).press("Enter");
+    await page.getByText("There is a new key").waitFor();
+    await page.getByRole("link", { name: "Connectors", exact: true }).click();
+    const now = page.locator("code", { hasText: "appkey=" }).first();
+    await until(async () => (await now.innerText()) !== before, "the new key");
     await page.setViewportSize({ width: 360, height: 740 });
     same(await sideways(page), 0, "pixels to the side");
   },
@@ -143,6 +181,8 @@ export const places = {
     same(await sideways(page), 0, "pixels to the side of the profile");
     await page.reload();
     await archived(browser, page);
+    await page.reload();
+    await given(browser, page);
   },
 
   // A member who does not own it sees who is in, and changes nothing.

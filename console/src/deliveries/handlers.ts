@@ -13,6 +13,8 @@ export interface Settings {
   ordered: boolean;
   bound_s: number;
   wait_s: number;
+  /** A private key; left out it stays, empty there is none any more. */
+  rsa_key?: string;
 }
 
 export const handlerKey = (where: Where): unknown[] => ["handler", where];

@@ -24,6 +24,7 @@ export type Place = Pick<
   | "picture"
   | "archived"
   | "reason"
+  | "retention"
   | "etag"
 > & { endpoints?: Schemas["PlaceFields"]["endpoints"]; urls?: unknown };
 
@@ -103,6 +104,10 @@ export interface Change {
   picture?: string;
   archived?: boolean;
   reason?: string;
+  name?: string;
+  /** An id or an address. */
+  owner?: string;
+  retention?: Schemas["Retention"];
 }
 
 /** Changes what is as ETAG says; else it is refused, as precondition_failed. */
@@ -116,6 +121,16 @@ export async function editPlace(
   if (kind === "channels") return bodyOf(api.PUT("/channels/{target}", { params, body }));
   if (kind === "bots") return bodyOf(api.PUT("/bots/{target}", { params, body }));
   return bodyOf(api.PUT("/extensions/{target}", { params, body }));
+}
+
+/** A new key of an app; the former one is good as well for OVERLAP seconds. */
+export function rotateAppkey(
+  target: string,
+  body: { environment: Environment; overlap: number },
+  key: string,
+): Promise<Place> {
+  const params = { path: { target }, header: { "Idempotency-Key": key } };
+  return bodyOf(api.POST("/extensions/{target}/appkey", { params, body }));
 }
 
 /** The members of a channel, the subscribers of a bot. */

@@ -12,6 +12,13 @@ export const handlers = {
   bound: "How long each is tried before the next one has its turn, in seconds",
   wait: "How long the sender waits for its answer, in seconds",
   waitHint: "0 to 8; 0: not at all",
+  rsa: {
+    title: "Sign with an RSA key as well",
+    label: "Private key, as PEM",
+    hint: "For handlers that check X-Cliq-Signature: RSA-SHA256 of the body. 2,048 to 8,192 bits.",
+    kept: "There is one, which is not shown. It stays unless another is given here.",
+    forget: "Forget it",
+  },
   save: "Save",
   busy: "Saving…",
   saved: "Saved.",

@@ -106,6 +106,28 @@ export const places = {
     badName: "This display name cannot be used: it is too long, or has signs that cannot be seen.",
     badDescription: "This description cannot be used: it is too long, or has signs that cannot be seen.",
     badPicture: "The address of the picture begins with https://.",
+    more: "More",
+    keeps: "How much it keeps",
+    keepsLead:
+      "Left empty it keeps what the installation keeps. What goes beyond a bound that is given here is removed, the oldest first.",
+    keepSubmit: "Keep so much",
+    keep: { days: "Days", messages: "Messages", megabytes: "Megabytes" },
+    rename: "Another unique name",
+    renameLead:
+      "Its addresses have the new name at once. What is still sent to the former one is refused: change it at the senders.",
+    renameSubmit: "Rename it",
+    appkey: "A new key of an app",
+    appkeyLead: "The endpoints have the new key at once: they stand at Connectors.",
+    appkeyOf: "App",
+    appkeyOverlap: "The former key is good for",
+    appkeySubmit: "Make a new key",
+    appkeyDone: "There is a new key: the endpoints at Connectors have it.",
+    appkeyTwo:
+      "Two keys are good already. Wait for the end of the former one, or let it end now (no longer).",
+    transfer: "Another owner",
+    transferLead: "It is the new owner's from then on, who alone can give it back.",
+    transferTo: "Email address of the new owner",
+    transferSubmit: "Give it away",
     end: "Archive",
     endLead:
       "What is sent to it is refused from then on. Nothing that was stored is lost, and it can be taken back.",
