@@ -11,18 +11,18 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def run(script, program):
+def run(script, program, *args):
     """SCRIPT with --short; it needs PROGRAM of the release build."""
     if not (ROOT / "build/release/bin" / program).exists():
         pytest.skip("needs the release build (./dev test makes it)")
     environment = {k: v for k, v in os.environ.items() if k != "POSTERN_BIN"}
-    return subprocess.run([sys.executable, "-B", ROOT / "tests/bench" / script, "--short"],
+    return subprocess.run([sys.executable, "-B", ROOT / "tests/bench" / script, *args, "--short"],
                           capture_output=True, text=True, timeout=300,
                           env={**environment, "POSTERN_PRESET": "release"})
 
 
-def short(script, program):
-    done = run(script, program)
+def short(script, program, *args):
+    done = run(script, program, *args)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -51,6 +51,12 @@ def test_short_benchmark_of_shapes(needs):
     needs("wrk")
     printed = short("shapes.py", "fdatasync")
     assert len(re.findall(r"^(?:keyed / plain|200 channels / 1|\d+ bytes, .*) +\d+\.\d\d +\(goal 0", printed, re.M)) == 3, printed
+
+
+def test_short_benchmark_of_parts(needs):
+    needs("wrk")
+    assert re.search(r"^20000 keys remembered / none +\d+\.\d\d ", short("parts.py", "fill", "seen"), re.M)
+    assert re.search(r"^p99 / p50 at half of the maximum, open loop +\d+\.\d\d ", short("parts.py", "paced", "paced"), re.M)
 
 
 def test_short_benchmark_of_scheduling(needs):

@@ -3,6 +3,7 @@ none."""
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -11,14 +12,22 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("process", ("gateway", "authd", "router", "channel"))
-def test_a_message_costs_no_more_than_is_accepted(process, needs):
-    needs("wrk", "valgrind", "strace")
+def run(script, *args):
     if not (ROOT / "build/release/bin/fdatasync").exists():
         pytest.skip("needs the release build (./dev test makes it)")
     environment = {k: v for k, v in os.environ.items() if k != "POSTERN_BIN"}
-    done = subprocess.run([sys.executable, "-B", ROOT / "tests/bench/instructions.py", "--check", process],
-                          capture_output=True, text=True, timeout=600,
+    return subprocess.run([sys.executable, "-B", ROOT / "tests/bench" / script, *args], capture_output=True, text=True, timeout=600,
                           env={**environment, "POSTERN_PRESET": "release"})
+
+
+@pytest.mark.parametrize("process", ("gateway", "authd", "router", "channel"))
+def test_a_message_costs_no_more_than_is_accepted(process, needs):
+    needs("wrk", "valgrind", "strace")
+    done = run("instructions.py", "--check", process)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count(" times what is accepted") == 2
+
+
+def test_an_idle_ring_is_small():
+    done = run("parts.py", "memory")
+    assert float(re.search(r"Rss ([\d.]+) MB", done.stdout)[1]) <= 50, done.stdout + done.stderr

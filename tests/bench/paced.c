@@ -1,0 +1,148 @@
+/* Posts at a pace that does not wait for answers:
+ *
+ *   paced PORT CONNECTIONS RATE SECONDS BODY < TOKENS
+ *
+ * TOKENS are lines "token name". RATE requests a second are due at even distances. One that finds
+ * no free connection waits, and what it has waited counts: a latency is from when the request was
+ * due to the last byte of its answer. Prints the line that wrk's scripts print. */
+#include "load.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { EVENTS = 256, ANSWER = 4096, LINES = 1 << 20 };
+
+typedef struct connection {
+    int fd;
+    struct connection *next_free;
+    uint64_t due_us;
+    size_t len;
+    char answer[ANSWER];
+} connection_t;
+
+static connection_t *s_free;
+static char **s_requests;
+static size_t s_lines;
+static latencies_t s_took;
+static unsigned s_bad;
+
+static uint64_t s_now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void s_fail(const char *what)
+{
+    fprintf(stderr, "paced: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static void s_read_tokens(const char *body)
+{
+    char token[256], name[256];
+    s_requests = calloc(LINES, sizeof *s_requests);
+    while (s_requests && s_lines < LINES && scanf("%255s %255s", token, name) == 2)
+        if (asprintf(
+                &s_requests[s_lines++],
+                "POST /api/v2/channelsbyname/%s/message?zapikey=%s HTTP/1.1\r\nHost: localhost\r\n"
+                "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                name, token, strlen(body), body) < 0)
+            abort();
+    if (s_lines == 0)
+        s_fail("no tokens");
+}
+
+static void s_open(connection_t *connection, uint16_t port, int epoll)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    connection->fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (connection->fd < 0 || connect(connection->fd, (struct sockaddr *)&at, sizeof at) != 0)
+        s_fail("connect");
+    setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, connection->fd, &event) != 0)
+        s_fail("epoll_ctl");
+    connection->next_free = s_free;
+    s_free = connection;
+}
+
+static void s_send(connection_t *connection, uint64_t number, uint64_t due_us)
+{
+    const char *request = s_requests[number % s_lines];
+    size_t len = strlen(request);
+    connection->due_us = due_us;
+    connection->len = 0;
+    if (write(connection->fd, request, len) != (ssize_t)len)
+        s_fail("write");
+}
+
+/* An answer that has no body ends with its head; any other one ends the program's use. */
+static void s_receive(connection_t *connection)
+{
+    ssize_t got =
+        read(connection->fd, connection->answer + connection->len, ANSWER - 1 - connection->len);
+    if (got <= 0)
+        s_fail("read");
+    connection->len += (size_t)got;
+    connection->answer[connection->len] = '\0';
+    if (!strstr(connection->answer, "\r\n\r\n"))
+        return;
+    s_bad += strncmp(connection->answer, "HTTP/1.1 204", 12) != 0;
+    latencies_add(&s_took, (int64_t)(s_now_us() - connection->due_us));
+    connection->next_free = s_free;
+    s_free = connection;
+}
+
+/* Waits for answers until DUE_US. */
+static void s_wait(int epoll, uint64_t due_us)
+{
+    struct epoll_event events[EVENTS];
+    uint64_t now_us = s_now_us(), left_us = due_us > now_us && s_free ? due_us - now_us : 0;
+    struct timespec left = {(time_t)(left_us / 1000000), (long)(left_us % 1000000 * 1000)};
+    int count = epoll_pwait2(epoll, events, EVENTS, s_free ? &left : NULL, NULL);
+    if (count < 0 && errno != EINTR)
+        s_fail("epoll_pwait2");
+    for (int i = 0; i < count; i++)
+        s_receive(events[i].data.ptr);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 6)
+        return 2;
+    unsigned connections = (unsigned)atoi(argv[2]);
+    double rate = atof(argv[3]);
+    uint64_t total = (uint64_t)(rate * atof(argv[4])), sent = 0;
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    connection_t *all = calloc(connections, sizeof *all);
+    s_read_tokens(argv[5]);
+    for (unsigned i = 0; all && i < connections; i++)
+        s_open(&all[i], (uint16_t)atoi(argv[1]), epoll);
+    uint64_t began_us = s_now_us();
+    while (s_took.len < total) {
+        uint64_t due_us = began_us + (uint64_t)((double)sent * 1e6 / rate);
+        for (; sent < total && s_free && due_us <= s_now_us();
+             due_us = began_us + (uint64_t)((double)++sent * 1e6 / rate)) {
+            connection_t *connection = s_free;
+            s_free = connection->next_free;
+            s_send(connection, sent, due_us);
+        }
+        s_wait(epoll, sent < total ? due_us : began_us + UINT32_MAX);
+    }
+    uint64_t spent_us = s_now_us() - began_us;
+    qsort(s_took.us, s_took.len, sizeof *s_took.us, latencies_order);
+    printf("{\"requests\": %zu, \"us\": %" PRIu64
+           ", \"p50\": %u, \"p99\": %u, \"bad\": %u, \"broken\": 0}\n",
+           s_took.len, spent_us, s_took.us[s_took.len / 2], s_took.us[s_took.len * 99 / 100],
+           s_bad);
+    return 0;
+}

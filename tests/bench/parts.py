@@ -1,0 +1,131 @@
+"""./dev bench --part NAME: one row of the table of ratios by itself, at 256 connections.
+
+    keyed, spread, large   of --shapes
+    aged     beside a journal that is empty: one of 50 million messages (20 GB of disk, three minutes to fill)
+    seen     the same with 10 million keys that are remembered, every request with a new one
+    paced    at half of the maximum, a request due whether the one before is answered or not: p99 / p50, where a latency
+             begins when the request was due
+    memory   of all processes, 3 s behind their start
+
+--short: some seconds, little data; proves nothing."""
+
+import argparse
+import pathlib
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import bench  # noqa: E402
+import shapes  # noqa: E402
+from harness import postern  # noqa: E402
+
+CONNECTIONS = 256
+ROOM, KEYS = 64 << 30, 20_000_000
+BIN = bench.ROOT / "build" / "release" / "bin"
+
+
+class Kept(bench.RingPeer):
+    """A ring whose channel worker has had MESSAGES, the last KEYED of them with keys."""
+
+    def __init__(self, plan, messages=0, keyed=0):
+        self.filled = (messages, keyed)
+        super().__init__(plan)
+        (self.dir / "body").write_bytes(bench.BODY.encode())
+
+    def start(self):
+        ring = postern.Ring(settings={"authd.rate": 0, "log.level": "warn", "worker.map_bytes": ROOM, "worker.keys": KEYS},
+                            preset_settings=False)
+        if self.filled[0]:
+            bench.say(f"fill a journal: {self.filled[0]} messages, {self.filled[1]} keys")
+            data = ring.dir / "data"
+            subprocess.run([BIN / "fill", data, ring.settings.get("data.known", data / "known"), *map(str, self.filled), str(ROOM), str(KEYS)],
+                           check=True)
+        return ring.up()
+
+    def run(self, fresh):
+        return lambda seconds: bench.wrk_event(self.base, self.tokens, self.dir / "body", CONNECTIONS, seconds, fresh)
+
+
+def beside_empty(plan, name, messages, keyed, fresh, goal):
+    """Messages a second of a ring that has much, by those of one that has nothing, in turns."""
+    rates, peers = ([], []), []
+    try:
+        for filled in ((messages, keyed), (0, 0)):
+            peers.append(Kept(plan, *filled))
+        for _ in range(plan.rounds):
+            for found, peer in zip(rates, peers):
+                found.append(bench.measure(peer, peer.run(fresh), plan)["rate"])
+    finally:
+        for peer in peers:
+            peer.close()
+    bench.say_ratio(name, [a / b for a, b in zip(*rates)], goal)
+
+
+def aged(plan):
+    count = 20_000 if plan.short else 50_000_000
+    beside_empty(plan, f"journal of {count} messages / empty", count, 0, "X-Not-Looked-At", "goal 0.85")
+
+
+def seen(plan):
+    count = 20_000 if plan.short else 10_000_000
+    beside_empty(plan, f"{count} keys remembered / none", count, count, "Idempotency-Key", "goal 0.8")
+
+
+def paced_run(peer, rate, seconds):
+    port = peer.base.rsplit(":", 1)[1]
+    with open(peer.tokens) as tokens:
+        done = subprocess.run([BIN / "paced", port, str(4 * CONNECTIONS), f"{rate:.0f}", str(seconds), bench.BODY],
+                              stdin=tokens, capture_output=True, text=True, timeout=seconds + 60)
+    return bench.wrk_result(done, f"{peer.base}, {rate:.0f} a second")
+
+
+def paced(plan):
+    peer, found = bench.RingPeer(plan), []
+    try:
+        for _ in range(plan.rounds):
+            most = bench.wrk(peer.base, peer.tokens, CONNECTIONS, plan.seconds)
+            got = paced_run(peer, most["requests"] / most["us"] * 1e6 / 2, plan.seconds)
+            bench.say(f"maximum {most['requests'] / most['us'] * 1e6:.0f}/s; at {got['requests'] / got['us'] * 1e6:.0f}/s "
+                      f"p50 {got['p50'] / 1e3:.2f} ms, p99 {got['p99'] / 1e3:.2f} ms")
+            found.append(got["p99"] / got["p50"])
+    finally:
+        peer.close()
+    bench.say_ratio("p99 / p50 at half of the maximum, open loop", found, "goal 4", width=48)
+
+
+class Idle(bench.RingPeer):
+    def __init__(self):
+        self.ring = self.start()
+
+
+def memory(_plan):
+    peer = Idle()
+    try:
+        time.sleep(bench.STARTED_S)
+        proportional, resident = peer.memory()
+        bench.say(f"memory of an idle ring: Rss {resident:.1f} MB (goal 50), Pss {proportional:.1f} MB")
+    finally:
+        peer.close()
+
+
+PARTS = {"aged": aged, "seen": seen, "paced": paced, "memory": memory, **{name: None for name in shapes.RATIOS}}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench --part")
+    parser.add_argument("name", choices=PARTS)
+    parser.add_argument("--short", action="store_true", help="a few seconds; proves nothing")
+    args = parser.parse_args()
+    plan = bench.Plan(args.short)
+    bench.machine()
+    if PARTS[args.name]:
+        PARTS[args.name](plan)
+    else:
+        shapes.measure(plan, [args.name])
+
+
+if __name__ == "__main__":
+    main()
