@@ -1,13 +1,19 @@
 import { Refusal, type Details } from "../api/client";
 import { t } from "../text/text";
 
+const WAITS = ["rate_limited", "overloaded"];
+
+/** For how many seconds it is refused; 0: not for a time. */
+export const waitOf = (refusal: Refusal | null): number =>
+  refusal && WAITS.includes(refusal.code) ? (refusal.details.retry_after_s ?? 1) : 0;
+
 /** What went wrong, for people: our words where the code has some. */
 export function words(error: unknown): string {
   if (!(error instanceof Refusal)) throw error;
   const { code, details } = error;
   if (code === "no_answer") return t.problem.noAnswer;
   if (code === "not_confirmed" || code === "unavailable" || code === "timeout") return t.problem.unsure;
-  if (code === "rate_limited" || code === "overloaded") return t.problem.rate(details.retry_after_s ?? 1);
+  if (WAITS.includes(code)) return t.problem.rate(waitOf(error));
   if (code === "not_allowed" || code === "not_found") return t.problem.notAllowed;
   if (code === "token_limit" && details.limit) return t.problem.limit(details.limit);
   if (code === "storage_full") return t.problem.storage;

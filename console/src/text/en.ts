@@ -272,6 +272,7 @@ export const en = {
     submit: "Replace token",
     busy: "Replacing…",
     already: "This token has been replaced already, in another tab or by somebody else.",
+    show: "Show the new one",
     alreadyBy: (last4: string) => `The new one ends in ${last4}.`,
   },
   remove: {
@@ -303,6 +304,7 @@ export const en = {
   problem: {
     noAnswer: "No answer came. Nothing is lost: try again.",
     unsure: "No confirmation came in time. Try again: it is not done twice.",
+    due: "Try again now.",
     rate: (seconds: number) => `Too much at once. Try again in ${many(seconds, "second", "seconds")}.`,
     notAllowed: "Your role may not do this, or it is not there any more.",
     limit: (limit: number) => `There may be ${many(limit, "active token", "active tokens")} at most.`,
