@@ -25,6 +25,8 @@ export async function tokenLimit(): Promise<number> {
 }
 
 export type Kind = "channels" | "bots" | "extensions";
+export const KINDS: Kind[] = ["channels", "bots", "extensions"];
+
 export interface Place {
   kind: Kind;
   id: string;
@@ -32,42 +34,53 @@ export interface Place {
   endpoints: { message: string; incoming: string } | null;
 }
 
+/** All pages of a list: one ends before a thousand rows where they are long. */
+async function all<T>(ask: (after?: string) => Promise<{ rows: T[]; next: string | null }>): Promise<T[]> {
+  const rows: T[] = [];
+  for (let after: string | undefined, ends = false; !ends;) {
+    const page = await ask(after);
+    rows.push(...page.rows);
+    after = page.next ?? undefined;
+    ends = after === undefined;
+  }
+  return rows;
+}
+
+type Listed = Pick<Place, "id" | "name"> & { endpoints?: Place["endpoints"] };
+
+async function listKind(kind: Kind, after?: string): Promise<{ rows: Listed[]; next: string | null }> {
+  const params = { query: { limit: 1000, ...(after && { after }) } };
+  if (kind === "channels") {
+    const { channels, next } = await bodyOf(api.GET("/channels", { params }));
+    return { rows: channels, next };
+  }
+  if (kind === "bots") {
+    const { bots, next } = await bodyOf(api.GET("/bots", { params }));
+    return { rows: bots, next };
+  }
+  const { extensions, next } = await bodyOf(api.GET("/extensions", { params }));
+  return { rows: extensions.map(({ id, name }) => ({ id, name })), next };
+}
+
 /** The channels, bots and extensions that the person is among. */
 export async function listPlaces(): Promise<Place[]> {
-  const params = { query: { limit: 1000 } };
-  const [channels, bots, extensions] = await Promise.all([
-    bodyOf(api.GET("/channels", { params })),
-    bodyOf(api.GET("/bots", { params })),
-    bodyOf(api.GET("/extensions", { params })),
-  ]);
-  return [
-    ...channels.channels.map(({ id, name, endpoints }) => ({
-      kind: "channels" as const,
-      id,
-      name,
-      endpoints,
-    })),
-    ...bots.bots.map(({ id, name, endpoints }) => ({
-      kind: "bots" as const,
-      id,
-      name,
-      endpoints,
-    })),
-    ...extensions.extensions.map(({ id, name }) => ({
-      kind: "extensions" as const,
-      id,
-      name,
-      endpoints: null,
-    })),
-  ];
+  const lists = await Promise.all(
+    KINDS.map(async (kind) =>
+      (await all((after) => listKind(kind, after))).map(({ id, name, endpoints = null }) => ({
+        kind,
+        id,
+        name,
+        endpoints,
+      })),
+    ),
+  );
+  return lists.flat();
 }
 
 /** The places that a token may be used for; all of them where it has no scope. */
 export function inScope(places: Place[], scope: Token["scope_ids"]): Place[] {
   return scope ? places.filter((place) => scope[place.kind].includes(place.id)) : places;
 }
-
-export const KINDS: Kind[] = ["channels", "bots", "extensions"];
 
 /** Where a place is sent to; an extension's URLs are asked for when somebody wants to see them. */
 async function connectorsFor(place: Place): Promise<Connector[]> {
