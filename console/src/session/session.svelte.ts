@@ -30,7 +30,7 @@ class Session implements Credentials {
   arrived(user: User, id: string, csrf: string): void {
     const another = this.user !== null && this.user.id !== user.id;
     this.#take(user, id, csrf);
-    if (another) location.reload();
+    if (another) this.#forget();
     this.#answer(!another);
   }
 
@@ -47,7 +47,7 @@ class Session implements Credentials {
 
   async signOut(): Promise<void> {
     await bodyOf(api.POST("/logout"));
-    location.reload(); // nothing of it stays in memory
+    this.#forget();
   }
 
   async #askAgain(): Promise<boolean> {
@@ -58,7 +58,7 @@ class Session implements Credentials {
       return true;
     }
     if (session) {
-      location.reload();
+      this.#forget();
       return false;
     }
     this.ended = true;
@@ -69,6 +69,12 @@ class Session implements Credentials {
     this.ended = false;
     this.#settle?.(again);
     this.#settle = undefined;
+  }
+
+  /** Nothing of who was signed in stays, in memory and among the drafts. */
+  #forget(): void {
+    sessionStorage.clear();
+    location.reload();
   }
 
   #take(user: User | null, id: string, csrf: string): void {
