@@ -5,7 +5,10 @@ import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+const RULES = {
+  light: { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] },
+  dark: { type: "rule", values: ["color-contrast", "link-in-text-block", "target-size"] },
+};
 
 export class Browser {
   /** That of serve.mjs, AT its address. */
@@ -38,18 +41,18 @@ export class Browser {
     return page;
   }
 
-  /** What axe finds, in light and in dark. */
-  async check(page, where) {
+  /** What axe finds: in light by all rules, in dark by those about colours, and about sizes, which a page's width alters. */
+  async check(page, where, schemes = ["light", "dark"]) {
     const devtools = await page.context().newCDPSession(page);
-    await devtools.send("Runtime.evaluate", { expression: AXE });
-    for (const colorScheme of ["dark", "light"]) {
+    const evaluate = (expression) =>
+      devtools.send("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true });
+    if ((await evaluate("typeof axe")).result.value === "undefined") await evaluate(AXE);
+    for (const colorScheme of schemes) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      const expression = `axe.run({ runOnly: ${JSON.stringify(RULES)} }).then((found) => JSON.stringify(found.violations))`;
-      const { result } = await devtools.send("Runtime.evaluate", {
-        expression,
-        awaitPromise: true,
-        returnByValue: true,
-      });
+      const runOnly = JSON.stringify(RULES[colorScheme]);
+      const { result } = await evaluate(
+        `axe.run({ runOnly: ${runOnly}, resultTypes: ["violations"] }).then((found) => JSON.stringify(found.violations))`,
+      );
       for (const { id, nodes } of JSON.parse(result.value))
         this.faults.push(
           `${where}, ${colorScheme}: ${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join("\n  ")}`,

@@ -6,6 +6,7 @@ import { Browser, copied, focused, same, signIn, until } from "./browser.mjs";
 import { account } from "./account.mjs";
 import { deliveries } from "./deliveries.mjs";
 import { copyAndClose, create, options, row, scripts, shot, sideways } from "./given.mjs";
+import { faults } from "./faults.mjs";
 import { hostile } from "./hostile.mjs";
 import { keys } from "./keys.mjs";
 import { many } from "./many.mjs";
@@ -14,10 +15,13 @@ import { outlets } from "./outlets.mjs";
 import { pictures } from "./pictures.mjs";
 import { people } from "./people.mjs";
 import { places } from "./places.mjs";
+import { ready } from "./ready.mjs";
 import { request } from "./request.mjs";
 import { sources } from "./sources.mjs";
 import { senders } from "./senders.mjs";
 import { tabs } from "./tabs.mjs";
+import { thousand } from "./thousand.mjs";
+import { walk } from "./walk.mjs";
 
 const run = promisify(execFile);
 const list = (page) => page.getByRole("region", { name: "Messages" });
@@ -98,6 +102,7 @@ async function hostileCard(browser, page, say) {
 }
 
 const scenarios = {
+  ...faults,
   ...hostile,
   ...keys,
   ...many,
@@ -105,6 +110,7 @@ const scenarios = {
   ...outlets,
   ...pictures,
   ...places,
+  ...ready,
   ...request,
   ...account,
   ...deliveries,
@@ -112,6 +118,8 @@ const scenarios = {
   ...senders,
   ...sources,
   ...tabs,
+  ...thousand,
+  ...walk,
 
   // Wrong password, second factor, the pages' names, sign out.
   async signing_in(browser) {
@@ -423,6 +431,8 @@ const scenarios = {
     const last4 = (await page.getByLabel("Webhook token", { exact: true }).inputValue()).slice(-4);
     await other.getByRole("button", { name: "Replace token" }).click();
     await other.getByText(`The new one ends in ${last4}`).waitFor();
+    await other.getByRole("button", { name: "Show the new one" }).press("Enter");
+    await until(async () => (await focused(other)).includes(`····${last4}`), "the focus on the new one");
   },
 
   // Names that are markup, that turn the direction, that have no end: inert, and the layout whole at 360 px and at 400 %.
@@ -457,35 +467,6 @@ const scenarios = {
       .evaluate(() => (document.createElement("p").innerHTML = "<b>x</b>"))
       .catch((error) => (thrown = error.message));
     if (!thrown.includes("TrustedHTML")) throw new Error("innerHTML of a text is possible");
-  },
-
-  // How much script a page needs, as it is sent.
-  async weight(browser) {
-    const page = await browser.visit();
-    await page.getByRole("heading", { name: "Sign in" }).waitFor();
-    const weights = { "sign-in": await scripts(page) };
-    await signIn(page, options);
-    const at = `channels/${options.channel}`;
-    const heading = (name) => (one) => one.getByRole("heading", { name, exact: true });
-    for (const [path, shown] of [
-      ["sessions", (one) => one.getByText("This one")],
-      ["channels", (one) => one.getByRole("link", { name: options.channel, exact: true })],
-      [at, (one) => one.getByLabel("Post a message")],
-      [`${at}/members`, heading("Members")],
-      [`${at}/connectors`, heading("API Endpoint")],
-      [`${at}/profile`, (one) => one.getByLabel("Display name")],
-    ]) {
-      const one = await page.context().newPage();
-      await one.goto(`${browser.url}/#/${path}`);
-      await shown(one).waitFor();
-      weights[path.replace(options.channel, "*")] = await scripts(one);
-      await one.close();
-    }
-    console.log("bytes of script:", weights);
-    const most = { "sign-in": 45 };
-    for (const [path, weight] of Object.entries(weights))
-      if (weight < 1000 || weight > (most[path] ?? 110) * 1024)
-        throw new Error(`too heavy: ${path}, ${weight}`);
   },
 };
 

@@ -231,13 +231,10 @@ def test_hostile_texts_and_answers_are_inert(ring, name, ada):
     person = f"<b>{name}</b> {NAMES[0]} \u202etxt.exe " + "x" * 100
     email = name + "-hostile@example.org"
     ring.manage("user_create", email=email, name=person)
-    title = NAMES[2] + NAMES[1] + "y" * 100
     bot = ring.manage("bot_create", name=name, owner=ada.email, subscribers=[email])
-    ring.manage("bot_edit", name, display_name=title, description="<b>z</b>" + "z" * 1900, picture="https://example.org/%3Cscript%3E")
-    assert ring.post(ring.url(f"/api/v2/bots/{name}/message", ring.token(ada)["token"]), {"text": "x" * 5000}).ok
     with Answering(lambda *_: (200, {"html": page})) as handler:
         ring.ctl("bot", "handler", "set", name, handler.url, "--wait", 8)
-        visit(ring, "hostile_places", email=ada.email, bot=bot["id"], title=title, person=person)
+        visit(ring, "hostile_places", email=ada.email, bot=bot["id"], person=person)
 
 
 def test_hostile_names_are_inert(ring, ada):
@@ -246,9 +243,8 @@ def test_hostile_names_are_inert(ring, ada):
     visit(ring, "hostile", email=ada.email, names=NAMES)
 
 
-def test_the_pages_are_light(ring, name, ada):
-    ring.channel(name, ada)
-    visit(ring, "weight", email=ada.email, channel=name)
+def test_the_sign_in_page_is_soon_ready(ring):
+    print(visit(ring, "ready"))
 
 
 # --- Pictures

@@ -7,7 +7,7 @@ import pytest
 
 from harness import postern
 from harness.handler import Handler
-from test_console import chromium, pytestmark, visit, who  # noqa: F401
+from test_console import CARD, HOSTILE, NAMES, chromium, pytestmark, visit, who  # noqa: F401
 from test_logins import GOOD
 
 SETTINGS = {"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 100000, "delivery.timeout_ms": 1000}
@@ -56,6 +56,45 @@ def failed(ring, name, ada, handler, *words):
     return bot
 
 
+LONG = "x" * 5000
+PERSON = f"<b>{HOSTILE}</b> \u202etxt.exe " + "y" * 100
+
+
+def harmful(ring, name, ada, handler):
+    """A ring whose every field has content that means harm. Where the pages are that show it, as the walk is given them."""
+    ring.ctl("user", "edit", ada.email, "--role", "owner")
+    ring.manage("user_edit", ada.email, name=PERSON)
+    bob = ring.user(name + "_bob", token=False)
+    ring.manage("user_edit", bob.email, name=PERSON)
+    ring.manage("service_create", account=f"s{abs(hash(name)) % 10 ** 9}", name=PERSON)
+    ring.manage("user_invite", email=f"{name}_guest@example.org", name=PERSON)
+    for title in NAMES[:4]:
+        ring.manage("token_create", ada.email, name=title)
+    format = f"f{abs(hash(name)) % 10 ** 9}"
+    ring.manage("format_create", format=json.dumps({"sender": format, "title": HOSTILE, "rules": [{"message": {"text": "{{ text }}"}}]}))
+    ids = {}
+    for kind, made in (("channels", ring.channel(name, ada, [bob])), ("bots", ring.bot(name, ada, [bob])),
+                       ("extensions", ring.manage("extension_create", name=name, owner=ada.email))):
+        ids[kind] = made["id"]
+        ring.manage(f"{kind[:-1]}_edit", name, display_name=NAMES[2] + HOSTILE + "y" * 100, description=PERSON + LONG[:1500],
+                    picture="https://example.org/%3Cscript%3E")
+        sandbox = {"environment": "sandbox"} if kind == "extensions" else {}
+        ring.manage("source_create", kind=kind[:-1], to=name, name=NAMES[2][:20] + HOSTILE[:60], scheme="github", secret="a secret",
+                    required=kind == "channels", **sandbox)
+        if kind != "channels":
+            ring.manage(f"{kind[:-1]}_handler_set", name, url=f"{handler.url}/{'z' * 1500}?%3Cscript%3E", bound_s=1, **sandbox)
+    for message in ({**CARD, "slides": CARD["slides"][1:]}, {"text": LONG}, {"text": NAMES[2]}):
+        assert ring.post(ring.channel_url(name, ada.token), message).ok
+    event = {"status": 500, "word": HOSTILE + NAMES[2] + LONG}
+    assert ring.post(ring.bot_url(name, ada.token, q=HOSTILE + LONG[:1000]), event, headers={"X-Kind": HOSTILE}).ok
+    ring.post(ring.url(f"/api/v2/channelsbyname/{name}/incoming", ada.token), event, headers={"X-Hub-Signature-256": HOSTILE})
+    dead = lambda: ring.get(ring.url(f"/api/v2/bots/{name}/deliveries", ada.token, state="dead")).json()["deliveries"]
+    ring.wait(dead)
+    channel = f"/channels/{ids['channels']}"
+    return {**ids, "further": [f"/bots/{ids['bots']}/deliveries?delivery=1", f"{channel}?q=txt", f"{channel}/senders?sender=github",
+                               f"{channel}/senders?sender={format}"]}
+
+
 def test_dead_letters_are_found_tried_again_and_replayed(calling, name, ada, handler):
     bot = failed(calling, name, ada, handler, "apple", "banana", "cherry")
     visit(calling, "deliveries", email=ada.email, bot=bot["id"], handler=handler.url)
@@ -79,3 +118,24 @@ def test_the_main_paths_by_keyboard_alone(calling, name, ada, handler):
 
 def test_an_outlet_is_made_tested_and_found_by_its_deliveries(calling, name, ada, handler):
     visit(calling, "outlets", email=ada.email, channel=calling.channel(name, ada)["id"], title=name, handler=handler.url)
+
+
+def test_every_page_with_content_that_means_harm(calling, name, ada, handler):
+    visit(calling, "walk", email=ada.email, agent=HOSTILE, **harmful(calling, name, ada, handler))
+
+
+def test_what_goes_wrong_around_it(calling, name, ada):
+    calling.channel(name, ada)
+    other = calling.user(name + "_bob", token=False)
+    calling.ctl("user", "password", other.email, input=GOOD + "\n")
+    visit(calling, "faults", email=ada.email, channel=name, other=who(other), authd=calling.pid("authd-0"))
+
+
+def test_a_refusal_of_some_seconds_is_counted_down(calling, name, ada, handler):
+    visit(calling, "counted_down", email=ada.email, bot=calling.bot(name, ada)["id"], handler=handler.url)
+
+
+def test_a_thousand_channels(calling, name, ada):
+    for number in range(1000):
+        calling.channel(f"c{number:03}", ada)
+    print(visit(calling, "thousand", email=ada.email, last="c999", count=1000))
