@@ -3,7 +3,9 @@ import { generateKeyPairSync } from "node:crypto";
 import { copied, focused, same, signIn, until } from "./browser.mjs";
 import { light, options, shot, sideways } from "./given.mjs";
 
-const chosen = (page, n) => page.getByRole("region", { name: `Delivery ${n}` });
+// The newest one, of "cherry".
+const NEWEST = new RegExp(`Delivery ${options.newest}\\b`);
+const chosen = (page) => page.getByRole("region", { name: NEWEST });
 
 /** The list is narrowed by a form; each part is a chip in the address, and taken out by itself. */
 async function narrowed(browser, page) {
@@ -40,7 +42,7 @@ async function narrowed(browser, page) {
 /** One of them in full, by keyboard; the focus comes back to its row. */
 async function detail(browser, page) {
   await page.keyboard.press("j");
-  const one = chosen(page, 3);
+  const one = chosen(page);
   await one.getByText("Answered 500").first().waitFor();
   await one.getByRole("rowheader", { name: "webhook-id" }).waitFor();
   await one.getByRole("region", { name: "Answer" }).getByText("answered cherry").waitFor();
@@ -48,7 +50,7 @@ async function detail(browser, page) {
   await browser.check(page, "delivery");
   await shot(page, "deliveries");
   await page.keyboard.press("Escape");
-  same(/^Delivery 3/.test(await focused(page)), true, "the focus after the delivery is closed");
+  same(NEWEST.test(await focused(page)), true, "the focus after the delivery is closed");
   await page.keyboard.press("k");
   await page.setViewportSize({ width: 360, height: 740 });
   same(await sideways(page), 0, "pixels to the side");
@@ -63,15 +65,15 @@ export const deliveries = {
     const page = await browser.visit();
     await signIn(page, options);
     await page.goto(`${browser.url}/#/bots/${options.bot}/deliveries`);
-    await page.getByRole("link", { name: /^Delivery 3/ }).waitFor();
+    await page.getByRole("link", { name: NEWEST }).waitFor();
     await light(page, "deliveries");
     await narrowed(browser, page);
     await detail(browser, page);
     await fetch(`${options.handler}/mend`, { method: "POST", body: "{}" });
-    await page.getByRole("link", { name: /^Delivery 3/ }).click();
-    await chosen(page, 3).getByRole("button", { name: "Try again now" }).click();
+    await page.getByRole("link", { name: NEWEST }).click();
+    await chosen(page).getByRole("button", { name: "Try again now" }).click();
     await page.getByText("It is tried again.").waitFor();
-    await chosen(page, 3).getByText("Answered 200").first().waitFor();
+    await chosen(page).getByText("Answered 200").first().waitFor();
     await page.getByRole("button", { name: "Close the delivery" }).click();
     await page.getByRole("button", { name: "Replay dead letters" }).click();
     const asks = page.getByRole("dialog", { name: "Replay dead letters" });
@@ -92,8 +94,8 @@ export const deliveries = {
     await page.getByLabel("Text").fill("cherry");
     await page.keyboard.press("Enter");
     await page.getByRole("button", { name: "Take out: Text: cherry" }).waitFor();
-    await page.getByRole("link", { name: /Delivery 3/ }).press("Enter");
-    await chosen(page, 3).getByText("Answered 200").first().waitFor();
+    await page.getByRole("link", { name: NEWEST }).press("Enter");
+    await chosen(page).getByText("Answered 200").first().waitFor();
   },
 
   // A handler that is tested before it is saved, saved, signed by a new secret, and removed.

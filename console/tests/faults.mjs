@@ -48,12 +48,9 @@ async function throttled(page) {
 async function upgraded(page) {
   let loads = 0;
   page.on("request", (one) => one.isNavigationRequest() && loads++);
-  let gone = true;
-  await page.route(/\/assets\/SessionsPage-[^/]*\.js/, (route) => {
-    if (!gone) return route.continue();
-    gone = false;
-    return route.fulfill({ status: 404 });
-  });
+  await page.route(/\/assets\/SessionsPage-[^/]*\.js/, (route) =>
+    loads ? route.continue() : route.fulfill({ status: 404 }),
+  );
   await page.route(/\/assets\/AccountPage-[^/]*\.js/, (route) => route.fulfill({ status: 404 }));
   await page.goto(`${new URL(page.url()).origin}/#/channels/${options.channel}`);
   await page.getByLabel("Post a message").fill("typed before the upgrade");

@@ -127,9 +127,9 @@ async function channel(keys) {
 async function deliveries(keys) {
   const { page } = keys;
   await keys.go("Bots", options.bot, "Deliveries");
-  await page.getByRole("link", { name: /^Delivery 2/ }).waitFor();
+  await page.getByRole("link", { name: `Delivery ${options.newest}` }).waitFor();
   await keys.press("j");
-  const one = page.getByRole("region", { name: "Delivery 2" });
+  const one = page.getByRole("region", { name: `Delivery ${options.newest}` });
   await keys.on(one.getByRole("button", { name: "Try again now" }));
   await one.getByText("Answered 200").first().waitFor();
   await keys.press("Escape");

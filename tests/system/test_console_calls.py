@@ -45,15 +45,20 @@ def ada(calling, name):
     return user
 
 
+def newest(ring, name, ada, count):
+    """The number of the newest of COUNT dead letters, once there are as many."""
+    dead = lambda: ring.get(ring.url(f"/api/v2/bots/{name}/deliveries", ada.token, state="dead")).json()["deliveries"]
+    ring.wait(lambda: len(dead()) == count)
+    return max(one["number"] for one in dead())
+
+
 def failed(ring, name, ada, handler, *words):
-    """A bot, and a dead letter for each of WORDS."""
+    """A bot, a dead letter for each of WORDS but "apple", and the number of the newest."""
     bot = ring.bot(name, ada)
     ring.manage("bot_handler_set", name, url=handler.url, bound_s=1)
     for word in words:
         assert ring.post(ring.bot_url(name, ada.token), {"status": 500 if word != "apple" else 200, "word": word}).ok
-    dead = lambda: ring.get(ring.url(f"/api/v2/bots/{name}/deliveries", ada.token, state="dead")).json()["deliveries"]
-    ring.wait(lambda: len(dead()) == len([word for word in words if word != "apple"]))
-    return bot
+    return bot, newest(ring, name, ada, len([word for word in words if word != "apple"]))
 
 
 LONG = "x" * 5000
@@ -88,16 +93,15 @@ def harmful(ring, name, ada, handler):
     event = {"status": 500, "word": HOSTILE + NAMES[2] + LONG}
     assert ring.post(ring.bot_url(name, ada.token, q=HOSTILE + LONG[:1000]), event, headers={"X-Kind": HOSTILE}).ok
     ring.post(ring.url(f"/api/v2/channelsbyname/{name}/incoming", ada.token), event, headers={"X-Hub-Signature-256": HOSTILE})
-    dead = lambda: ring.get(ring.url(f"/api/v2/bots/{name}/deliveries", ada.token, state="dead")).json()["deliveries"]
-    ring.wait(dead)
+    number = newest(ring, name, ada, 1)
     channel = f"/channels/{ids['channels']}"
-    return {**ids, "further": [f"/bots/{ids['bots']}/deliveries?delivery=1", f"{channel}?q=txt", f"{channel}/senders?sender=github",
+    return {**ids, "further": [f"/bots/{ids['bots']}/deliveries?delivery={number}", f"{channel}?q=txt", f"{channel}/senders?sender=github",
                                f"{channel}/senders?sender={format}"]}
 
 
 def test_dead_letters_are_found_tried_again_and_replayed(calling, name, ada, handler):
-    bot = failed(calling, name, ada, handler, "apple", "banana", "cherry")
-    visit(calling, "deliveries", email=ada.email, bot=bot["id"], handler=handler.url)
+    bot, number = failed(calling, name, ada, handler, "apple", "banana", "cherry")
+    visit(calling, "deliveries", email=ada.email, bot=bot["id"], newest=number, handler=handler.url)
 
 
 def test_a_handler_is_tested_saved_and_signed_anew(calling, name, ada, handler):
@@ -110,9 +114,9 @@ def test_the_main_paths_by_keyboard_alone(calling, name, ada, handler):
     other = calling.user(name + "_bob", token=False)
     for number in range(120):
         assert calling.post(calling.channel_url(name + "_c", ada.token), {"text": f"message {number}"}).ok
-    failed(calling, name + "_b", ada, handler, "banana", "cherry")
+    _, number = failed(calling, name + "_b", ada, handler, "banana", "cherry")
     handler.broken = False
-    visit(calling, "keyboard", email=ada.email, channel=name + "_c", bot=name + "_b", other=who(other),
+    visit(calling, "keyboard", email=ada.email, channel=name + "_c", bot=name + "_b", newest=number, other=who(other),
           endpoint=calling.channel_url(name + "_c"))
 
 
