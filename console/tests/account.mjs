@@ -55,7 +55,6 @@ export const account = {
     await page.getByText("Saved.").waitFor();
     await page.getByRole("banner").getByText("Ada L.").waitFor();
     await light(page, "account");
-    await browser.check(page, "account");
     await page.getByRole("button", { name: "Set it up" }).press("Enter");
     await page.getByLabel("Your password").fill("not the password");
     await page.keyboard.press("Enter");

@@ -8,12 +8,11 @@ const NEWEST = new RegExp(`Delivery ${options.newest}\\b`);
 const chosen = (page) => page.getByRole("region", { name: NEWEST });
 
 /** The list is narrowed by a form; each part is a chip in the address, and taken out by itself. */
-async function narrowed(browser, page) {
+async function narrowed(page) {
   await page.getByText("What is shown").click();
   await page.getByLabel("State").selectOption({ label: "Dead letter" });
   await page.getByLabel("Outcome").selectOption({ label: "Answered" });
   await page.getByLabel("Text").fill("banana");
-  await browser.check(page, "filters");
   await page.getByRole("button", { name: "Show", exact: true }).click();
   await page.getByText("Looked at 2 deliveries.").waitFor();
   same(
@@ -40,14 +39,13 @@ async function narrowed(browser, page) {
 }
 
 /** One of them in full, by keyboard; the focus comes back to its row. */
-async function detail(browser, page) {
+async function detail(page) {
   await page.keyboard.press("j");
   const one = chosen(page);
   await one.getByText("Answered 500").first().waitFor();
   await one.getByRole("rowheader", { name: "webhook-id" }).waitFor();
   await one.getByRole("region", { name: "Answer" }).getByText("answered cherry").waitFor();
   await one.getByRole("region", { name: "Body" }).getByText("cherry").waitFor();
-  await browser.check(page, "delivery");
   await shot(page, "deliveries");
   await page.keyboard.press("Escape");
   same(NEWEST.test(await focused(page)), true, "the focus after the delivery is closed");
@@ -67,8 +65,8 @@ export const deliveries = {
     await page.goto(`${browser.url}/#/bots/${options.bot}/deliveries`);
     await page.getByRole("link", { name: NEWEST }).waitFor();
     await light(page, "deliveries");
-    await narrowed(browser, page);
-    await detail(browser, page);
+    await narrowed(page);
+    await detail(page);
     await fetch(`${options.handler}/mend`, { method: "POST", body: "{}" });
     await page.getByRole("link", { name: NEWEST }).click();
     await chosen(page).getByRole("button", { name: "Try again now" }).click();
@@ -85,11 +83,9 @@ export const deliveries = {
     await asks.getByRole("button", { name: "Replay 1" }).click();
     await page.getByText("Replayed 1 of 1.").waitFor();
     await page.getByText("No delivery is so.").waitFor();
-    await browser.check(page, "replayed");
     await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Deliveries" }).click();
     await page.getByRole("heading", { name: "Deliveries", level: 1 }).waitFor();
     await light(page, "all deliveries");
-    await browser.check(page, "all deliveries");
     await page.getByText("What is shown").click();
     await page.getByLabel("Text").fill("cherry");
     await page.keyboard.press("Enter");

@@ -137,13 +137,11 @@ export const places = {
       await page.getByRole("link", { name: title, exact: true }).click();
       await heading(page, title).waitFor();
       await page.getByRole("link", { name, exact: true }).waitFor();
-      await browser.check(page, title);
       await page.getByRole("link", { name, exact: true }).click();
       for (const link of way) await page.getByRole("link", { name: link, exact: true }).click();
       await heading(page, "Connectors").waitFor();
       if (title === "My Extensions") await heading(page, "Incoming Webhook Endpoints").waitFor();
       for (const end of ends) await endpoint(page, end, name, token);
-      await browser.check(page, `${title}, connectors`);
     }
     const before = await page.locator("code", { hasText: "appkey=" }).first().innerText();
     await page.getByRole("link", { name: "Profile", exact: true }).click();

@@ -125,7 +125,6 @@ const scenarios = {
   async signing_in(browser) {
     const page = await browser.visit();
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
-    await browser.check(page, "sign-in");
     await page.getByLabel("Email address").fill(options.email);
     await page.getByLabel("Password").fill("not the password");
     await page.getByRole("button", { name: "Sign in" }).click();
@@ -149,7 +148,6 @@ const scenarios = {
     await browser.check(page, "no tokens");
     await page.getByRole("link", { name: "Sessions" }).click();
     await page.getByText("This one").waitFor();
-    await browser.check(page, "sessions");
     await page.goto(browser.url + "/#/nowhere");
     await page.getByRole("heading", { name: "There is no such page" }).waitFor();
     await page.getByRole("button", { name: "Sign out" }).click();
@@ -171,7 +169,6 @@ const scenarios = {
     await page.getByRole("heading", { name: "Active Webhook Tokens" }).waitFor();
     const again = await browser.visit(options.link.slice(browser.url.length));
     await again.getByText("not good any more").waitFor();
-    await browser.check(again, "dead invitation");
     await again.getByRole("button", { name: "To the sign-in page" }).click();
     await again.getByRole("heading", { name: "Sign in" }).waitFor();
   },
@@ -187,7 +184,6 @@ const scenarios = {
     for (const dead of [path, path.slice(0, -3) + "AAA"]) {
       const again = await browser.visit(dead, { viewport: { width: 360, height: 740 } });
       await again.getByRole("alert").getByText("not good any more").waitFor();
-      await browser.check(again, "dead link");
       same(await sideways(again), 0, "pixels to the side");
       await again.getByRole("button", { name: "To the sign-in page" }).press("Enter");
       await again.getByRole("heading", { name: "Sign in", exact: true }).waitFor();
@@ -250,7 +246,6 @@ const scenarios = {
     await row(page, "CI").getByRole("img").waitFor();
     await create(page, "Grafana");
     await copyAndClose(page);
-    await browser.check(page, "tokens");
     await shot(page, "tokens");
 
     await row(page, "CI")
@@ -325,7 +320,6 @@ const scenarios = {
     await say({ text: "after the first tab" });
     await other.getByText("after the first tab").waitFor();
     await until(() => streams.length === 2, "the other tab to read by itself");
-    await browser.check(other, "channel");
 
     await scrolledBack(other, say);
     await other.getByLabel("Post a message").fill("typed by hand");
@@ -351,7 +345,6 @@ const scenarios = {
     await page.getByRole("columnheader", { name: "Requests a second" }).waitFor();
     const weight = await scripts(page);
     if (weight < 1000 || weight > 110 * 1024) throw new Error(`too heavy: ${weight}`);
-    await browser.check(page, "health");
     await page.getByRole("heading", { level: 1 }).scrollIntoViewIfNeeded();
     process.kill(options.pid, "SIGSTOP");
     try {
@@ -453,7 +446,6 @@ const scenarios = {
       "markup",
     );
     same(await sideways(page), 0, "pixels to the side");
-    await browser.check(page, "hostile");
     await page
       .getByRole("button", { name: /^Delete/ })
       .first()

@@ -146,7 +146,6 @@ export const sources = {
       .getByText(/x-hub-signature-256/)
       .first()
       .waitFor();
-    await browser.check(page, "sources");
     await shot(page, "sources");
     await checks(browser, page);
     await edited(browser, page, sent);
