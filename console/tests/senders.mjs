@@ -82,13 +82,20 @@ export const senders = {
     await playground(browser, page);
   },
 
-  // Who may try no format has the instructions.
+  // A member tries an event and a template, and puts none into use.
   async senders_of_a_member(browser) {
     const page = await browser.visit();
     await signIn(page, options);
     await page.goto(`${browser.url}/#/channels/${options.channel}/senders?sender=gitlab`);
     await page.getByText("X-Gitlab-Token").waitFor();
-    await page.getByText("Owners and admins of Postern can try").waitFor();
-    same(await page.getByLabel("Body").count(), 0, "playgrounds");
+    await page.getByText("Becomes a message").waitFor();
+    await page.getByLabel("Change the template").check();
+    const template = page.getByLabel("Template", { exact: true });
+    await template.fill(
+      '{"sender": "gitlab", "rules": [{"message": {"text": "a member saw {{ object_kind }}"}}]}',
+    );
+    await result(page).getByText("a member saw").waitFor();
+    await page.getByText("owners and admins of Postern choose").waitFor();
+    same(await page.getByRole("button", { name: /^Use this/ }).count(), 0, "what it may put into use");
   },
 };

@@ -151,7 +151,7 @@ def test_a_sender_is_set_up_and_its_format_changed(ring, name, ada):
         ring.manage("format_delete", format)
 
 
-def test_who_may_try_no_format_has_the_instructions(ring, name, ada):
+def test_a_member_tries_a_format_and_puts_none_into_use(ring, name, ada):
     ring.channel(name, ada)
     visit(ring, "senders_of_a_member", email=ada.email, channel=name)
 

@@ -159,8 +159,8 @@ def test_what_a_format_would_make(ring):
         with pytest.raises(postern.CtlError) as refused:
             ring.manage("format_try", **wrong)
         assert refused.value.code == "invalid_param" and said in str(refused.value)
-    line = ring.admin("POST", "/formats/try", ring.management_token(ring.user("format_tries")), {"format": "{"})
-    assert line.status_code == 403
+    line = ring.admin("POST", "/formats/try", ring.management_token(ring.user("format_tries")), {"format": TEXT % "{{ a"})
+    assert (line.status_code, line.json()["details"]["line"]) == (400, 3)  # a member, too
 
 
 def test_a_user_tries_so_many_a_second(ring, name):

@@ -26,7 +26,7 @@ export const senders = {
   play: {
     title: "Try its format",
     lead: "What becomes of an event. Nothing is stored and nobody sees it.",
-    notYours: "Owners and admins of Postern can try here what becomes of an event.",
+    notYours: "It is tried, and not in use: owners and admins of Postern choose what is. Show it to one.",
     event: "Event",
     example: "An example",
     caught: (method: string) => `That came by ${method}`,
