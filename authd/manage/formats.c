@@ -52,6 +52,26 @@ static error_code_t s_take(task_t *task, char name[FORMAT_NAME], kept_format_t *
     return ERROR_none;
 }
 
+/* With FORMAT in the place of what it was. */
+static error_code_t s_fits(task_t *task, const kept_format_t *format)
+{
+    kept_format_t other;
+    uuid_t7 last;
+    size_t bytes = format->text.len;
+    for (bool more = kept_formats_next(task->view, NULL, &other); more;
+         more = kept_formats_next(task->view, &last, &other)) {
+        last = other.id;
+        if (!uuid_eq(&last, &format->id))
+            bytes += other.text.len;
+    }
+    if (bytes <= KEPT_FORMATS_BYTES)
+        return ERROR_none;
+    return task_full(task, ERROR_conflict, KEPT_FORMATS_BYTES,
+                     "The formats together would have %zu bytes, and %d are the most: delete one, "
+                     "or shorten one.",
+                     bytes, KEPT_FORMATS_BYTES);
+}
+
 static void s_raise(const task_t *task, kept_format_t *format)
 {
     /* Past what was told before a restore of an older directory, too. */
@@ -61,6 +81,9 @@ static void s_raise(const task_t *task, kept_format_t *format)
 
 static error_code_t s_save(task_t *task, kept_format_t *format)
 {
+    error_code_t code = s_fits(task, format);
+    if (code != ERROR_none)
+        return code;
     s_raise(task, format);
     task_object(task, &format->id, format->name);
     task->result = s_json(format);

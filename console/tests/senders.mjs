@@ -67,7 +67,11 @@ async function playground(browser, page) {
   await page.goto(`${browser.url}/#/bots/${options.bot}/senders?sender=github`);
   await page.getByText("Settings → Webhooks").waitFor();
   await page.getByLabel("Change the template").check();
-  await page.getByText("too long to be changed here").waitFor();
+  const [long] = (await template.inputValue()).split(/(?=\n}\s*$)/);
+  same(long.length > 16384, true, "a long template");
+  await template.fill(`${long}\n}\n\n`);
+  await result(page).waitFor();
+  await page.getByRole("button", { name: "Use this template from now on" }).waitFor();
 }
 
 export const senders = {

@@ -83,7 +83,7 @@ def test_what_is_refused(ring):
             ("format_create", "", TEXT % "{{ a | uper }}", "invalid_param", 'format: line 3: rules[0].message.text: no filter "uper"'),
             ("format_create", "", "{", "invalid_param", "JSON"),
             ("format_create", "", '{"sender": "Mine!", "rules": []}', "invalid_param", "sender"),
-            ("format_create", "", TEXT % ("x" * 16384), "invalid_param", "16384 bytes"),
+            ("format_create", "", TEXT % ("x" * 65536), "invalid_param", "65536 bytes"),
             ("format_edit", "mine", (TEXT % "x").replace("mine", "other", 1), "invalid_param", "sender is other")):
         with pytest.raises(postern.CtlError) as refused:
             ring.manage(op, target, format=text)
@@ -161,6 +161,21 @@ def test_what_a_format_would_make(ring):
         assert refused.value.code == "invalid_param" and said in str(refused.value)
     line = ring.admin("POST", "/formats/try", ring.management_token(ring.user("format_tries")), {"format": TEXT % "{{ a"})
     assert (line.status_code, line.json()["details"]["line"]) == (400, 3)  # a member, too
+
+
+def test_a_format_as_long_as_a_built_in_one_and_no_more_than_workers_are_told(ring):
+    github = (postern.ROOT / "formats/github/format.json").read_text()
+    made = ring.manage("format_create", format=github)
+    assert made["name"] == "github" and len(github) > 16384
+    ring.manage("format_delete", made["id"])
+    long = lambda name, more="": (TEXT % ("x" * 60000 + more)).replace('"mine"', f'"{name}"')
+    some = [ring.manage("format_create", format=long(f"long{number}"))["id"] for number in range(13)]
+    with pytest.raises(postern.CtlError) as refused:
+        ring.manage("format_create", format=long("another"))
+    assert refused.value.code == "conflict" and "together" in str(refused.value)
+    ring.manage("format_edit", some[0], format=long("long0", "y"))
+    for one in some:
+        ring.manage("format_delete", one)
 
 
 def test_a_user_tries_so_many_a_second(ring, name):
