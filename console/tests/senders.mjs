@@ -90,9 +90,16 @@ export const senders = {
   async senders_of_a_member(browser) {
     const page = await browser.visit();
     await signIn(page, options);
+    // Four actions from the first page to what GitHub sends, seen as a message.
+    await page.getByRole("link", { name: "Channels", exact: true }).click();
+    await page.getByRole("link", { name: options.channel, exact: true }).click();
+    await page.getByRole("link", { name: "GitHub" }).click();
+    await page.getByText("Becomes a message").waitFor();
+    await page.getByRole("button", { name: "Send this event to the channel" }).click();
+    await page.getByText("It has arrived:").waitFor();
+    await page.getByRole("article").first().getByText("commented on issue").waitFor();
     await page.goto(`${browser.url}/#/channels/${options.channel}/senders?sender=gitlab`);
     await page.getByText("X-Gitlab-Token").waitFor();
-    await page.getByText("Becomes a message").waitFor();
     await page.getByLabel("Change the template").check();
     const template = page.getByLabel("Template", { exact: true });
     await template.fill(

@@ -112,6 +112,25 @@ function sampleOf({ sequence, time, event }: Message): Caught | null {
 export const tryFormat = (by: { name: string } | { format: string }, { headers, query, body }: Sample) =>
   bodyOf(api.POST("/formats/try", { body: { ...by, headers, query, body } }));
 
+/** Sends the event to the channel, as its sender would; those of its headers that a browser sends. */
+export async function sendEvent(
+  target: string,
+  { headers, query, body }: Sample,
+  key: string,
+): Promise<void> {
+  const given = headers
+    .split("\n")
+    .map((line) => /^([\w-]+):\s*([\x20-\x7e]*)$/.exec(line.trim()))
+    .flatMap((found) => (found ? [[found[1], found[2]] as [string, string]] : []));
+  const params = {
+    path: { target },
+    header: { "Idempotency-Key": key },
+    query: Object.fromEntries(new URLSearchParams(query)),
+  };
+  const sent = { params, headers: Object.fromEntries(given), body, parseAs: "text" as const };
+  await bodyOf(api.POST("/channels/{target}/events", { ...sent, bodySerializer: (text) => text as string }));
+}
+
 /** Makes TEXT the format of SENDER for the whole installation. */
 export async function keepFormat({ format }: Sender, text: string, key: string): Promise<void> {
   const header = { "Idempotency-Key": key };

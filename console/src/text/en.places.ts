@@ -68,6 +68,7 @@ export const places = {
     seeIt: "See it",
     messages: (name: string) => `Messages of ${name}`,
     copy: (endpoint: string, name: string) => `Copy: ${endpoint} of ${name}`,
+    sendersOf: "How GitHub, Grafana and the others are set up:",
     token: "Send a token along, as Authorization: Bearer, or as zapikey in the URL. You find yours at",
   },
   people: {

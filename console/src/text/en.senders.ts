@@ -25,7 +25,7 @@ export const senders = {
   arrived: "It has arrived:",
   play: {
     title: "Try its format",
-    lead: "What becomes of an event. Nothing is stored and nobody sees it.",
+    lead: "What becomes of an event. Nothing is stored and nobody sees it, unless it is sent.",
     notYours: "It is tried, and not in use: owners and admins of Postern choose what is. Show it to one.",
     event: "Event",
     example: "An example",
@@ -33,6 +33,9 @@ export const senders = {
     headers: "Headers, one a line",
     query: "What stood behind the ?",
     body: "Body",
+    send: "Send this event to the channel",
+    sent: "It is in the channel: everybody there sees it.",
+    unsigned: "A source of the channel takes only what its sender has signed.",
     change: "Change the template",
     template: "Template",
     tooLong:

@@ -150,6 +150,8 @@ export const en = {
       bots: "Nothing has been sent yet. What is sent shows up here at once.",
       extensions: "No event has come yet. What comes shows up here at once.",
     },
+    connect: "What programs send by themselves becomes a message here, too:",
+    others: "the others",
     by: (name: string) => `Message of ${name}`,
     postedBy: "posted by",
     edited: "edited",
