@@ -6,6 +6,7 @@
 #include "authd/admin/hearing.h"
 #include "authd/admin/push.h"
 #include "authd/admin/reads.h"
+#include "authd/copies/copies.h"
 #include "authd/directory/directory.h"
 #include "authd/directory/sealed.h"
 #include "authd/judge/forward.h"
@@ -44,6 +45,7 @@ struct authd {
     forward_t *forward;
     wire_batch_t *replies; /* refusals, and answers of our own */
     directory_t *directory;
+    copies_t *copies; /* NULL: the directory is this host's alone */
     view_t *view;
     judge_t judge;
     uint8_t grant_key[GRANT_KEY];
@@ -310,6 +312,8 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
     authd_t *self = arg;
     assert(self->magic == MAGIC);
     int64_t now_us = clock_us(), wall_ms = clock_wall_ms();
+    if (!copies_may_judge(self->copies, clock_ms()))
+        return; /* the gateway sends them again, to another */
     view_renew(self->view);
     verdict_expect(self->view, message->requests, message->entries, self->hashes);
     for (unsigned i = 0; i < message->entries; i++)
@@ -353,11 +357,17 @@ static link_t *s_bind(authd_t *self)
     return link;
 }
 
+/* Of those of one directory the first; of copies each has its own. */
+static bool s_writes(const conf_start_t *start)
+{
+    return start->index == 0 || strcmp(copies_engine(), "lmdb") != 0;
+}
+
 static directory_t *s_open_directory(const conf_start_t *start)
 {
     char path[4096 + 32], err[512];
     const char *data = conf_text(start->conf, SET_data_directory);
-    bool reader = start->index > 0;
+    bool reader = !s_writes(start);
     if (!reader) {
         life_make_dir(data);
         snprintf(path, sizeof path, "%s/directory.lock", data);
@@ -375,6 +385,15 @@ static directory_t *s_open_directory(const conf_start_t *start)
     return directory;
 }
 
+static copies_t *s_open_copies(const conf_start_t *start, directory_t *directory)
+{
+    char err[1024];
+    copies_t *copies;
+    if (copies_open(&copies, start, directory, err, sizeof err) != 0)
+        log_fatal(EXIT_CONFIG, "directory.copies", "err=%s", LOG_Q(err));
+    return copies;
+}
+
 authd_t *authd_new(const conf_start_t *start)
 {
     authd_t *self = calloc(1, sizeof *self);
@@ -388,6 +407,7 @@ authd_t *authd_new(const conf_start_t *start)
     self->routers = -1;
     snprintf(self->name, sizeof self->name, "authd-%u", start->index);
     self->directory = s_open_directory(start);
+    self->copies = s_open_copies(start, self->directory);
     self->view = view_new(self->directory);
     view_remember(self->view);
     self->judge = (judge_t){.limiter = limiter_new(),
@@ -401,16 +421,16 @@ authd_t *authd_new(const conf_start_t *start)
     self->replies = wire_batch_new();
     self->gateways = s_bind(self);
     self->forward = forward_new(start->conf, self->name, &self->origin, s_on_replies, self);
-    if (start->index == 0) {
+    if (s_writes(start)) {
         self->push = push_new(self->directory, self->forward, &self->origin);
         self->follow = follow_new(self->directory, self->forward, &self->origin);
         self->format_push =
             format_push_new(start->conf, self->directory, self->forward, &self->origin);
         self->reads = reads_new(self->forward, &self->origin);
         self->hearing = hearing_new();
-        self->control =
-            control_start(start, self->directory,
-                          &(control_uses_t){self->usage, self->push, self->reads, self->hearing});
+        self->control = control_start(
+            start, self->directory,
+            &(control_uses_t){self->usage, self->push, self->reads, self->hearing, self->copies});
     } else {
         monitor_check("directory", CHECK_OK, "open for reading");
         log_warn("usage.none", "err=%s", LOG_Q("a reader does not record how tokens are used"));
@@ -436,6 +456,7 @@ void authd_destroy(authd_t **self_p)
     usage_destroy(&self->usage);
     limiter_destroy(&self->judge.limiter);
     view_destroy(&self->view);
+    copies_close(&self->copies);
     directory_close(&self->directory);
     self->magic = 0;
     free(self);
@@ -461,11 +482,14 @@ static void s_tick(authd_t *self, int64_t now_ms)
     if (monitor_listens())
         confine_listening();
     s_look_at_routers(self);
+    bool leads = copies_leads(self->copies);
     if (self->push) {
-        push_tick(self->push, now_ms);
+        push_tick(self->push, now_ms, leads);
+        reads_tick(self->reads, now_ms);
+    }
+    if (self->push && leads) {
         follow_tick(self->follow, now_ms);
         format_push_tick(self->format_push, now_ms);
-        reads_tick(self->reads, now_ms);
     }
     if (now_ms - self->used_ms >= USAGE_MS) {
         self->used_ms = now_ms;
@@ -487,7 +511,7 @@ static bool s_done(authd_t *self, int64_t now_ms)
            (life_hurry() && forward_waiting(self->forward) == 0);
 }
 
-void authd_run(authd_t *self)
+bool authd_run(authd_t *self)
 {
     link_t *links[1 + FORWARD_ROUTERS] = {self->gateways};
     unsigned len = 1 + forward_links(self->forward, links + 1);
@@ -498,6 +522,11 @@ void authd_run(authd_t *self)
     for (;;) {
         link_wait(links, len, fds, self->reads ? 2 : 1, TURN_MS);
         int64_t now_ms = clock_ms();
+        if (!copies_may_judge(self->copies, now_ms)) {
+            log_error("directory.lease", "err=%s",
+                      LOG_Q("the database was not reached for too long to judge by this copy"));
+            return false;
+        }
         if (link_woke(&self->self, &self->turned_ms, now_ms)) {
             self->origin = uuid_instance();
             link_restart(self->gateways);
@@ -508,6 +537,6 @@ void authd_run(authd_t *self)
         forward_flush(self->forward, now_ms);
         s_tick(self, now_ms);
         if (s_done(self, now_ms))
-            break;
+            return true;
     }
 }

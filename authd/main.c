@@ -1,7 +1,10 @@
 /* postern-authd: whose token it is, and where a request may go. */
 #include "authd/authd.h"
+#include "authd/copies/copies.h"
 #include "common/conf/conf.h"
+#include "common/life/engine.h"
 #include "common/life/life.h"
+#include "common/log/log.h"
 #include "common/monitor/monitor.h"
 
 int main(int argc, char **argv)
@@ -10,6 +13,8 @@ int main(int argc, char **argv)
     char monitor[256], installation[CONF_INSTALLATION];
 
     conf_start(&start, "postern-authd", "authd", argc, argv);
+    engine_choose("directory.engine", conf_text(start.conf, SET_directory_engine), copies_engine(),
+                  start.process, argv);
     life_begin();
     life_prepare(&start);
     life_make_known(start.conf);
@@ -18,8 +23,8 @@ int main(int argc, char **argv)
     conf_address(start.conf, SET_authd_monitor, start.index, monitor, sizeof monitor);
     conf_installation(start.conf, installation);
     monitor_start(start.process, start.index, monitor, installation);
-    authd_run(authd);
+    bool done = authd_run(authd);
     authd_destroy(&authd);
     conf_destroy(&start.conf);
-    return 0;
+    return done ? 0 : EXIT_FAULT;
 }

@@ -194,6 +194,15 @@ static void s_channel_postgres(void)
     s_see_also();
 }
 
+static void s_authd_postgres(void)
+{
+    s_head("postern-authd-postgres", '8', "judges by a copy of a directory in PostgreSQL");
+    s_section("DESCRIPTION");
+    s_line("What postern-authd becomes where directory.engine is postgres, with the same options: "
+           "see postern-authd(8).");
+    s_see_also();
+}
+
 static const daemon_t *s_daemon_named(const char *page)
 {
     for (size_t i = 0; i < sizeof s_daemons / sizeof *s_daemons; i++)
@@ -218,6 +227,8 @@ int manual_run(ctl_t *ctl)
         s_database();
     } else if (strcmp(page, "postern-channel-postgres") == 0) {
         s_channel_postgres();
+    } else if (strcmp(page, "postern-authd-postgres") == 0) {
+        s_authd_postgres();
     } else {
         fprintf(
             stderr,

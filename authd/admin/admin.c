@@ -54,6 +54,7 @@ struct admin {
     view_t *view;
     manage_t *manage;
     accounts_t *accounts;
+    const copies_t *copies; /* NULL: there are none */
     answers_t *answers;
     keyed_t *keyed;
     LIST_HEAD(, asked) asked; /* whose answers wait for a hash */
@@ -471,6 +472,8 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
 {
     admin_t *self = arg;
     assert(self->magic == MAGIC);
+    if (!copies_may_judge(self->copies, clock_ms()))
+        return; /* this process ends: another host's answers, or the next one here */
     for (unsigned i = 0; i < message->entries; i++) {
         wire_request_t *request = &message->requests[i];
         slice_t body = wire_request_body(request, &message->bodies[i]);
@@ -504,7 +507,8 @@ static link_t *s_link(admin_t *self, const conf_t *conf, const char *name,
 }
 
 admin_t *admin_new(const conf_t *conf, const char *name, const uint64_t *self_instance,
-                   directory_t *directory, manage_t *manage, accounts_t *accounts)
+                   directory_t *directory, manage_t *manage, accounts_t *accounts,
+                   const copies_t *copies)
 {
     admin_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -514,6 +518,7 @@ admin_t *admin_new(const conf_t *conf, const char *name, const uint64_t *self_in
     self->view = view_new(directory);
     self->manage = manage;
     self->accounts = accounts;
+    self->copies = copies;
     self->answers = answers_new();
     view_t *all = view_new(directory);
     view_tolerate(all, true);
@@ -568,13 +573,23 @@ void admin_write_use(admin_t *self, view_t **view_p)
     self->uses = 0;
 }
 
-void admin_note_use(admin_t *self, view_t *view, const uuid_t7 *id, uint64_t used_ms)
+bool admin_use_is_due(admin_t *self, view_t *view, const uuid_t7 *id, uint64_t used_ms)
 {
     mtoken_t token;
     session_t session;
-    if (mtokens_get(view, id, &token) && used_ms >= token.used_ms + USE_APART_MS)
+    if (mtokens_get(view, id, &token))
+        return used_ms >= token.used_ms + USE_APART_MS;
+    return sessions_get(view, id, &session) &&
+           accounts_use_is_due(self->accounts, session.used_ms, used_ms);
+}
+
+void admin_note_use(admin_t *self, view_t *view, const uuid_t7 *id, uint64_t used_ms)
+{
+    mtoken_t token;
+    if (!admin_use_is_due(self, view, id, used_ms))
+        return;
+    if (mtokens_get(view, id, &token))
         mtokens_used(view, id, used_ms);
-    else if (sessions_get(view, id, &session) &&
-             accounts_use_is_due(self->accounts, session.used_ms, used_ms))
+    else
         sessions_use(view, id, used_ms);
 }

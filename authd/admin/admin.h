@@ -10,6 +10,7 @@
 #ifndef POSTERN_AUTHD_ADMIN_ADMIN_H
 #define POSTERN_AUTHD_ADMIN_ADMIN_H
 
+#include "authd/copies/copies.h"
 #include "authd/manage/manage.h"
 #include "common/conf/conf.h"
 #include "common/link/link.h"
@@ -18,7 +19,8 @@ typedef struct admin admin_t;
 
 /* Binds authd.admin. SELF_INSTANCE is the thread's; all is borrowed. Exits when it cannot bind. */
 admin_t *admin_new(const conf_t *conf, const char *name, const uint64_t *self_instance,
-                   directory_t *directory, manage_t *manage, accounts_t *accounts);
+                   directory_t *directory, manage_t *manage, accounts_t *accounts,
+                   const copies_t *copies);
 void admin_destroy(admin_t **self_p);
 
 link_t *admin_link(admin_t *self); /* for link_wait */
@@ -28,8 +30,10 @@ void admin_turn(admin_t *self, int64_t now_ms);
 /* Each second: writes when the management tokens were used, in the writing view VIEW_P, which is
  * begun where it is NULL and there is something to write. */
 void admin_write_use(admin_t *self, view_t **view_p);
-/* A session or management token was used for an operation of senders, too: it is written where that
- * is due, in the writing view VIEW. What is none is passed over. */
+/* A session or management token was used for an operation of senders, too: whether that is to be
+ * written. What is neither is not. */
+bool admin_use_is_due(admin_t *self, view_t *view, const uuid_t7 *id, uint64_t used_ms);
+/* Writes it in the writing view VIEW. */
 void admin_note_use(admin_t *self, view_t *view, const uuid_t7 *id, uint64_t used_ms);
 
 #endif

@@ -25,7 +25,13 @@ enum {
     TURN_MESSAGES = 64,
     USAGE_MS = 1000,
     INSPECT_MS = 30000,
+    USES = 64, /* of a second; what is more is written with a later use */
 };
+
+typedef struct {
+    uuid_t7 id;
+    uint64_t used_ms;
+} use_t;
 
 struct control {
     unsigned magic;
@@ -44,10 +50,13 @@ struct control {
     admin_t *admin;
     reads_t *reads;
     hearing_t *hearing;
+    copies_t *copies;
     operate_t *operate;
     view_t *view;
     ending_t ending;
     view_t *writing; /* while usage is written */
+    use_t use[USES]; /* of sessions and management tokens, to be written after that */
+    unsigned uses;
 };
 
 /* Whose answer waits, for a hash or for a worker. */
@@ -142,30 +151,44 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
     link_taken(self->link, peer, link_batch(message));
 }
 
+static view_t *s_begin_use(view_t *view)
+{
+    view_tolerate(view, true); /* one damaged row keeps no others from being written */
+    return view;
+}
+
 static void s_on_used(void *arg, const uuid_t7 *id, const token_use_t *use)
 {
     control_t *self = arg;
-    if (!self->writing) {
-        self->writing = view_begin(self->directory);
-        view_tolerate(self->writing, true); /* one damaged row keeps no others from being written */
-    }
+    if (!self->writing)
+        self->writing = s_begin_use(view_begin_own(self->directory));
     if (tokens_used(self->writing, id, use))
         metric_add(METRIC_usage_writes_total, 1);
-    else
-        admin_note_use(self->admin, self->writing, id, use->last_ms);
+    else if (self->uses < USES && admin_use_is_due(self->admin, self->writing, id, use->last_ms))
+        self->use[self->uses++] = (use_t){*id, use->last_ms};
 }
 
+static void s_commit_use(control_t *self)
+{
+    view_outcome_t outcome = self->writing ? view_commit(&self->writing) : VIEW_DONE;
+    if (outcome != VIEW_DONE)
+        log_warn("usage.dropped", "err=%s", LOG_Q(view_outcome_text(outcome)));
+}
+
+/* Counters are this host's; when a session or a management token was used, all hosts know. */
 static void s_write_usage(control_t *self, bool all)
 {
     if (!directory_is_there(self->directory))
         return;
     all ? usage_take_all(self->usage, s_on_used, self) : usage_take(self->usage, s_on_used, self);
+    s_commit_use(self);
+    if (self->uses)
+        self->writing = s_begin_use(view_begin(self->directory));
+    for (unsigned i = 0; i < self->uses; i++)
+        admin_note_use(self->admin, self->writing, &self->use[i].id, self->use[i].used_ms);
+    self->uses = 0;
     admin_write_use(self->admin, &self->writing);
-    if (!self->writing)
-        return;
-    view_outcome_t outcome = view_commit(&self->writing);
-    if (outcome != VIEW_DONE)
-        log_warn("usage.dropped", "err=%s", LOG_Q(view_outcome_text(outcome)));
+    s_commit_use(self);
 }
 
 static void s_turn(control_t *self, int64_t now_ms)
@@ -191,7 +214,8 @@ static void s_turn(control_t *self, int64_t now_ms)
     if (now_ms - self->inspected_ms >= INSPECT_MS) {
         self->inspected_ms = now_ms;
         directory_inspect(self->directory);
-        accounts_sweep(self->accounts, self->directory, (uint64_t)clock_wall_ms());
+        if (copies_leads(self->copies))
+            accounts_sweep(self->accounts, self->directory, (uint64_t)clock_wall_ms());
     }
     /* A slow disk is no silence: what waits in the socket is not stale. */
     self->turned_ms = clock_ms();
@@ -202,8 +226,8 @@ static void *s_main(void *arg)
     control_t *self = arg;
     assert(self->magic == MAGIC);
     link_t *const links[] = {self->link, admin_link(self->admin)};
-    const int fds[] = {manage_fd(self->manage), reads_answered_fd(self->reads),
-                       hearing_fd(self->hearing)};
+    const int fds[] = {manage_fd(self->manage), manage_copies_fd(self->manage),
+                       reads_answered_fd(self->reads), hearing_fd(self->hearing)};
     while (!atomic_load(&self->stop)) {
         link_wait(links, sizeof links / sizeof *links, fds, sizeof fds / sizeof *fds, TURN_MS);
         s_turn(self, clock_ms());
@@ -274,6 +298,16 @@ static manage_limits_t s_limits(const conf_t *conf, const egress_t *egress)
     };
 }
 
+static uint64_t s_copies_changed(const void *arg)
+{
+    return copies_changed(arg);
+}
+
+static bool s_copies_have(const void *arg, uint64_t number)
+{
+    return copies_have(arg, number);
+}
+
 control_t *control_start(const conf_start_t *start, directory_t *directory,
                          const control_uses_t *uses)
 {
@@ -289,18 +323,22 @@ control_t *control_start(const conf_start_t *start, directory_t *directory,
     self->usage = uses->usage;
     self->reads = uses->reads;
     self->hearing = uses->hearing;
+    self->copies = uses->copies;
     self->operate = operate_new(directory, uses->reads);
     self->egress = s_egress(start->conf);
     const manage_limits_t limits = s_limits(start->conf, self->egress);
     self->manage = manage_new(directory, &limits, conf_text(start->conf, SET_public_url));
     self->accounts = s_accounts(start->conf);
     manage_accounts(self->manage, self->accounts);
+    if (self->copies)
+        manage_share(self->manage, &(manage_copies_t){s_copies_changed, s_copies_have,
+                                                      copies_fd(self->copies), self->copies});
     manage_watch(self->manage, s_on_handler, uses->push);
     first_owner_make(self->manage, conf_text(start->conf, SET_data_directory));
     self->replies = wire_batch_new();
     self->link = s_link(self, start->conf);
-    self->admin =
-        admin_new(start->conf, self->name, &self->self, directory, self->manage, self->accounts);
+    self->admin = admin_new(start->conf, self->name, &self->self, directory, self->manage,
+                            self->accounts, self->copies);
     self->inspected_ms = clock_ms();
     directory_inspect(directory);
     directory_check_room(directory);

@@ -10,6 +10,7 @@
 #include "authd/admin/hearing.h"
 #include "authd/admin/push.h"
 #include "authd/admin/reads.h"
+#include "authd/copies/copies.h"
 #include "authd/directory/directory.h"
 #include "authd/judge/usage.h"
 #include "common/conf/conf.h"
@@ -22,6 +23,7 @@ typedef struct {
     push_t *push;
     reads_t *reads;
     hearing_t *hearing;
+    copies_t *copies; /* NULL: there are none */
 } control_uses_t;
 
 /* Binds authd.control and authd.admin, and starts the thread. The arguments are borrowed until

@@ -114,7 +114,7 @@ static void s_keep(directory_t *directory, const given_t *given, uint64_t wall_m
 {
     char id[UUID_TEXT];
     view_t *view = view_begin(directory);
-    if (!s_put(view, given, wall_ms) || view_is_damaged(view)) {
+    if (!s_put(view, given, wall_ms) || view_is_damaged(view) || view_is_away(view)) {
         view_abort(&view);
         return;
     }

@@ -177,8 +177,13 @@ static error_code_t s_write(operate_t *self, const wire_request_t *request, json
     view_outcome_t outcome = view_commit(&view);
     if (outcome == VIEW_DONE)
         return ERROR_none;
-    snprintf(message, MANAGE_MESSAGE, "%s", outcome == VIEW_FULL ? s_no_room : s_damaged);
-    return outcome == VIEW_FULL ? ERROR_storage_full : ERROR_internal;
+    snprintf(message, MANAGE_MESSAGE, "%s",
+             outcome == VIEW_FULL   ? s_no_room
+             : outcome == VIEW_AWAY ? view_outcome_text(outcome)
+                                    : s_damaged);
+    return outcome == VIEW_FULL   ? ERROR_storage_full
+           : outcome == VIEW_AWAY ? ERROR_unavailable
+                                  : ERROR_internal;
 }
 
 /* A page of a reading that goes on has its row already. */

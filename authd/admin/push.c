@@ -263,14 +263,16 @@ static bool s_send(push_t *self, waiting_t *waiting, int64_t now_ms)
     return true;
 }
 
-void push_tick(push_t *self, int64_t now_ms)
+void push_tick(push_t *self, int64_t now_ms, bool walks)
 {
     s_take_noted(self);
-    if (self->walked && self->len == 0 && now_ms < self->walk_ms)
+    bool walked = !walks || (self->walked && now_ms < self->walk_ms);
+    if (walked && self->len == 0)
         return;
     view_renew(self->view);
     view_tolerate(self->view, true); /* one damaged handler keeps no others from their workers */
-    s_walk(self, now_ms);
+    if (walks)
+        s_walk(self, now_ms);
     view_tolerate(self->view, false);
     for (size_t i = 0; i < self->len;) {
         waiting_t *waiting = &self->waiting[i];

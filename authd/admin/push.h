@@ -22,8 +22,9 @@ void push_destroy(push_t **self_p);
 /* The handler of TARGET, or what it keeps, was changed, and the change is committed. */
 void push_note(push_t *self, const uuid_t7 *target);
 
-/* Sends what is due; call it a few times a second. */
-void push_tick(push_t *self, int64_t now_ms);
+/* Sends what is due; call it a few times a second. WALKS: also what the walk through all finds,
+ * which is one authd's. */
+void push_tick(push_t *self, int64_t now_ms, bool walks);
 /* A reply to one of the entries; others are ignored. */
 void push_answered(push_t *self, const wire_reply_t *reply);
 

@@ -67,6 +67,16 @@ bool copy_add(view_t *view, const redo_row_t *row)
     return true;
 }
 
+void copy_place_at(copy_place_t *place, const redo_row_t *row)
+{
+    table_t table;
+    bool known = s_find_table(row->table, &table) && row->key.len <= sizeof place->key;
+    assert(known);
+    place->table = table;
+    place->len = row->key.len;
+    memcpy(place->key, row->key.data, row->key.len);
+}
+
 static bool s_redo(view_t *view, slice_t redo)
 {
     redo_row_t row;

@@ -23,6 +23,8 @@ typedef struct {
 
 /* False: it is no copy yet. */
 bool copy_read_mark(view_t *view, copy_mark_t *mark);
+/* The directory becomes the copy with this mark when the writing view is committed. */
+void copy_put_mark(view_t *view, const copy_mark_t *mark);
 bool copy_mark_eq(const copy_mark_t *a, const copy_mark_t *b);
 /* Whether a directory that is no copy holds what would be lost if it became one. */
 bool copy_is_fresh(view_t *view);
@@ -35,10 +37,15 @@ view_outcome_t copy_apply(directory_t *directory, const copy_mark_t *was, const 
 /* The next row that is copied; its slices hold until the next one. In a reading view. */
 bool copy_next(view_t *view, copy_place_t *place, redo_row_t *row);
 
+/* Past ROW, which copy_add has taken. */
+void copy_place_at(copy_place_t *place, const redo_row_t *row);
+
 /* Begins to make the directory a copy anew: a writing view in which no row that is copied is left.
  * Rows are added to it, and view_commit ends it. */
 view_t *copy_begin_fill(directory_t *directory, const copy_mark_t *mark);
 /* False: it is no row, or of a table that is not here. */
 bool copy_add(view_t *view, const redo_row_t *row);
+/* Whether the master key here is the one that the rows were made with. */
+bool copy_has_key(view_t *view);
 
 #endif

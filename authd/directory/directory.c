@@ -82,6 +82,13 @@ static int s_say_outcome(const directory_options_t *options, view_outcome_t outc
     return outcome == VIEW_DONE ? 0 : -1;
 }
 
+bool copy_has_key(view_t *view)
+{
+    slice_t sealed;
+    return table_get(view, TABLE_facts, slice_of("key"), &sealed) &&
+           s_is_key(view->directory, sealed);
+}
+
 static int s_check_key(directory_t *self, const directory_options_t *options, char *err,
                        size_t err_size)
 {
@@ -160,6 +167,14 @@ static view_outcome_t s_make_id(directory_t *self, uuid_t7 *id)
     uuid_new(id);
     table_put(view, TABLE_facts, slice_of(s_id), slice(id->bytes, UUID_BYTES));
     return view_commit(&view);
+}
+
+uuid_t7 directory_id(directory_t *self)
+{
+    uuid_t7 id;
+    if (!s_get_id(self, &id) && s_make_id(self, &id) != VIEW_DONE)
+        store_fail(self->store, "id", 0);
+    return id;
 }
 
 /* Which directory it is, and that it is the one that this host has. */

@@ -37,6 +37,10 @@ typedef struct {
 directory_t *directory_open(const directory_options_t *options, char *err, size_t err_size);
 void directory_close(directory_t **self_p); /* views first */
 
+/* Which directory it is: of this file, copies have others. Drawn where there was none; not beside
+ * a writing view. */
+uuid_t7 directory_id(directory_t *self);
+
 /* True while there is room for new objects; removals work without room, too. When there is none,
  * looks anew whether the file is there. */
 bool directory_has_room(directory_t *self);

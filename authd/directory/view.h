@@ -49,7 +49,4 @@ struct view {
 
 enum { VIEW_MAGIC = 0x56494557 };
 
-/* The directory becomes the copy with this mark when the writing view is committed. */
-void copy_put_mark(view_t *view, const copy_mark_t *mark);
-
 #endif

@@ -9,11 +9,11 @@
 #include "common/base/address.h"
 #include "common/base/clock.h"
 #include "common/base/secret.h"
+#include "common/base/wake.h"
 #include "common/log/log.h"
 
 #include <assert.h>
 #include <malloc.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +37,7 @@ typedef struct pending {
     manage_answer_t answer;
     manage_done_fn *done;
     void *arg;
+    uint64_t number; /* of its change, that other copies must have */
 } pending_t;
 
 struct manage {
@@ -48,7 +49,9 @@ struct manage {
     void (*changed)(void *arg, const uuid_t7 *target);
     void *changed_arg;
     accounts_t *accounts;
-    LIST_HEAD(, pending) waiting; /* for the hasher */
+    manage_copies_t copies;
+    LIST_HEAD(, pending) waiting;  /* for the hasher */
+    LIST_HEAD(, pending) settling; /* for the other copies */
 };
 
 const actor_t manage_control = {.role = USER_OWNER, .who = "control", .from = "local"};
@@ -131,6 +134,7 @@ manage_t *manage_new(directory_t *directory, const manage_limits_t *limits, cons
     json_set_alloc_funcs(malloc, s_wiping_free);
     *self = (manage_t){.magic = MAGIC,
                        .directory = directory,
+                       .copies = {.fd = -1},
                        .reader = view_new(directory),
                        .limits = *limits,
                        .public_url = public_url};
@@ -142,6 +146,12 @@ void manage_watch(manage_t *self, void (*changed)(void *arg, const uuid_t7 *targ
     assert(self->magic == MAGIC);
     self->changed = changed;
     self->changed_arg = arg;
+}
+
+void manage_share(manage_t *self, const manage_copies_t *copies)
+{
+    assert(self->magic == MAGIC);
+    self->copies = *copies;
 }
 
 void manage_accounts(manage_t *self, accounts_t *accounts)
@@ -191,6 +201,26 @@ static error_code_t s_fail_damaged(task_t *task)
                      "A part of the directory that this needs is damaged, and nothing was changed: "
                      "the log of authd says which (directory.damaged). Look at the disk, then "
                      "restore the directory from a backup.");
+}
+
+static error_code_t s_fail_away(task_t *task, bool begun)
+{
+    task->gone = false;
+    json_decref(task->details);
+    task->details = NULL;
+    return task_fail(task, ERROR_unavailable,
+                     begun ? "The database of the directory was lost while this was changed, and "
+                             "it is not known whether it was: look before you try again."
+                           : "The database of the directory cannot be reached, and nothing was "
+                             "changed: the log of authd says why (directory.unchanged).");
+}
+
+/* Of a view that has ended otherwise than it should. */
+static error_code_t s_fail_commit(task_t *task, view_outcome_t outcome)
+{
+    return outcome == VIEW_FULL   ? ERROR_storage_full
+           : outcome == VIEW_AWAY ? s_fail_away(task, true)
+                                  : s_fail_damaged(task);
 }
 
 /* FN in a reading view. */
@@ -262,6 +292,8 @@ static error_code_t s_change(manage_t *self, pending_t *pending)
         code = pending->row->run(task);
     if (view_is_damaged(task->view))
         code = s_fail_damaged(task);
+    if (view_is_away(task->view))
+        code = s_fail_away(task, false);
     if (code == ERROR_none)
         code = s_match(task);
     if (code != ERROR_none) {
@@ -271,7 +303,8 @@ static error_code_t s_change(manage_t *self, pending_t *pending)
     s_audit(pending);
     view_outcome_t outcome = view_commit(&task->view);
     if (outcome != VIEW_DONE)
-        return outcome == VIEW_FULL ? ERROR_storage_full : s_fail_damaged(task);
+        return s_fail_commit(task, outcome);
+    pending->number = self->copies.changed ? self->copies.changed(self->copies.arg) : 0;
     for (unsigned i = 0; self->changed && i < task->handled_len; i++)
         self->changed(self->changed_arg, &task->handled[i]);
     log_info("directory.change", "op=%s object=%s", op->name, LOG_Q(task->object));
@@ -427,6 +460,12 @@ static error_code_t s_submit(manage_t *self, pending_t *pending)
                      HASHER_SHARE, error_find(ERROR_rate_limited)->retry_after_s);
 }
 
+/* Whether other copies lack its change. */
+static bool s_settles(const manage_t *self, const pending_t *pending)
+{
+    return pending->number && !self->copies.have(self->copies.arg, pending->number);
+}
+
 bool manage_start(manage_t *self, const manage_request_t *request, manage_answer_t *answer,
                   manage_done_fn *done, void *arg)
 {
@@ -443,6 +482,12 @@ bool manage_start(manage_t *self, const manage_request_t *request, manage_answer
         }
     } else if (code == ERROR_none) {
         code = s_perform(self, pending);
+        pending->done = done;
+        pending->arg = arg;
+        if (code == ERROR_none && s_settles(self, pending)) {
+            LIST_INSERT_HEAD(&self->settling, pending, link);
+            return false;
+        }
     }
     s_end(pending, code, answer);
     return true;
@@ -464,16 +509,46 @@ int manage_fd(const manage_t *self)
     return self->accounts ? hasher_fd(self->accounts->hasher) : -1;
 }
 
+int manage_copies_fd(const manage_t *self)
+{
+    return self->copies.fd;
+}
+
+static void s_settle(manage_t *self)
+{
+    pending_t *pending, *next;
+    if (self->copies.fd >= 0)
+        wake_silence(self->copies.fd);
+    for (pending = LIST_FIRST(&self->settling); pending; pending = next) {
+        next = LIST_NEXT(pending, link);
+        if (!s_settles(self, pending))
+            s_tell(pending, ERROR_none);
+    }
+}
+
+/* What was hashed is carried out, and then answered or waits for the copies. */
+static void s_go_on(manage_t *self, pending_t *pending)
+{
+    error_code_t code = s_perform(self, pending);
+    if (code != ERROR_none || !s_settles(self, pending)) {
+        s_tell(pending, code);
+        return;
+    }
+    LIST_REMOVE(pending, link);
+    LIST_INSERT_HEAD(&self->settling, pending, link);
+}
+
 void manage_turn(manage_t *self)
 {
     void *owner;
+    s_settle(self);
     assert(self->magic == MAGIC);
     hash_job_t *job = self->accounts ? hasher_take(self->accounts->hasher, &owner) : NULL;
     while (job) {
         pending_t *pending = owner;
         pending->task.job = job;
         pending->task.now_ms = (uint64_t)clock_wall_ms();
-        s_tell(pending, s_perform(self, pending));
+        s_go_on(self, pending);
         job = hasher_take(self->accounts->hasher, &owner);
     }
 }
@@ -482,39 +557,8 @@ static void s_give_up(manage_t *self)
 {
     while (!LIST_EMPTY(&self->waiting))
         s_tell(LIST_FIRST(&self->waiting), ERROR_unavailable);
-}
-
-typedef struct {
-    manage_answer_t *answer;
-    bool done;
-} synchronous_t;
-
-static void s_on_done(void *arg, manage_answer_t *answer)
-{
-    synchronous_t *self = arg;
-    *self->answer = *answer;
-    *answer = (manage_answer_t){0};
-    self->done = true;
-}
-
-void manage_run_as(manage_t *self, const actor_t *actor, unsigned op, slice_t target, slice_t body,
-                   manage_answer_t *answer)
-{
-    synchronous_t wait = {.answer = answer};
-    manage_request_t request = {
-        .actor = actor, .op = op, .target = target, .body = body, .if_match = slice("", 0)};
-    if (manage_start(self, &request, answer, s_on_done, &wait))
-        return;
-    while (!wait.done) {
-        struct pollfd at = {.fd = manage_fd(self), .events = POLLIN};
-        poll(&at, 1, -1);
-        manage_turn(self);
-    }
-}
-
-void manage_run(manage_t *self, unsigned op, slice_t target, slice_t body, manage_answer_t *answer)
-{
-    manage_run_as(self, &manage_control, op, target, body, answer);
+    while (!LIST_EMPTY(&self->settling))
+        s_tell(LIST_FIRST(&self->settling), ERROR_unavailable);
 }
 
 bool manage_has_done(manage_t *self, const uuid_t7 *id, bool *unknown)
@@ -525,37 +569,6 @@ bool manage_has_done(manage_t *self, const uuid_t7 *id, bool *unknown)
     *unknown = view_take_damage(self->reader) && !done;
     view_release(self->reader);
     return done;
-}
-
-void manage_add_details(manage_answer_t *answer, const json_t *details)
-{
-    char *text = json_dumps(details, JSON_COMPACT);
-    assert(text);
-    size_t said = strlen(answer->message);
-    answer->details_len = strlen(text);
-    answer->body_len = said + answer->details_len;
-    answer->body = malloc(answer->body_len + 1);
-    if (!answer->body)
-        abort();
-    memcpy(answer->body, answer->message, said);
-    memcpy(answer->body + said, text, answer->details_len + 1);
-    free(text);
-}
-
-slice_t manage_reply(const manage_answer_t *answer, wire_reply_t *reply)
-{
-    if (answer->code == ERROR_none) {
-        reply->status = 200;
-        reply->content = CONTENT_JSON;
-        return slice(answer->body, answer->body_len);
-    }
-    wire_reply_refuse(reply, answer->code);
-    if (answer->retry_after_s)
-        reply->retry_after_s = (uint32_t)answer->retry_after_s;
-    if (!answer->body)
-        return slice_of(answer->message);
-    wire_reply_add(reply, FACT_DETAILS, answer->details_len);
-    return slice(answer->body, answer->body_len);
 }
 
 void manage_clear(manage_answer_t *answer)

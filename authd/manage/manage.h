@@ -40,6 +40,17 @@ void manage_destroy(manage_t **self_p);
 /* CHANGED is called with each target whose handler or retention was changed, after the commit. */
 void manage_watch(manage_t *self, void (*changed)(void *arg, const uuid_t7 *target), void *arg);
 
+/* What a change waits for before it is answered, where other hosts have copies of the directory. */
+typedef struct {
+    uint64_t (*changed)(const void *arg);           /* the number of the last change */
+    bool (*have)(const void *arg, uint64_t number); /* whether all have it */
+    int fd;                                         /* readable when that may be so; silenced
+                                                       by manage_turn; -1: none */
+    const void *arg;
+} manage_copies_t;
+/* Copied. */
+void manage_share(manage_t *self, const manage_copies_t *copies);
+
 /* Needed before any operation on accounts; borrowed until manage_destroy. */
 void manage_accounts(manage_t *self, accounts_t *accounts);
 
@@ -96,13 +107,15 @@ typedef struct {
 } manage_request_t;
 
 /* Carries REQUEST out, if common/ops.def allows it to the actor. True: ANSWER is the
- * answer. False: a password is to be hashed; DONE is called with the answer by a later manage_turn,
- * or by manage_destroy. */
+ * answer. False: a password is to be hashed, or other copies are waited for; DONE is called with
+ * the answer by a later manage_turn, or by manage_destroy. */
 typedef void manage_done_fn(void *arg, manage_answer_t *answer);
 bool manage_start(manage_t *self, const manage_request_t *request, manage_answer_t *answer,
                   manage_done_fn *done, void *arg);
-/* Readable when manage_turn has something to do; -1 without accounts. */
+/* Readable when manage_turn has something to do: the first without accounts, the second without
+ * copies, is -1. */
 int manage_fd(const manage_t *self);
+int manage_copies_fd(const manage_t *self);
 void manage_turn(manage_t *self);
 
 /* manage_start that waits for the hash, for callers that have nothing else to do. */

@@ -29,6 +29,13 @@ static const struct {
     {"upsert", "(kind smallint, shard integer, target uuid, key bytea, root bigint NOT NULL, "
                "root_number bigint NOT NULL, root_ms bigint NOT NULL, log bigint NOT NULL, PRIMARY "
                "KEY (kind, shard, target, key))"},
+    {"directory_head", "(one boolean PRIMARY KEY CHECK (one), version bigint NOT NULL, change uuid "
+                       "NOT NULL, origin uuid NOT NULL) WITH (fillfactor = 10)"},
+    {"directory_row",
+     "(tbl text COLLATE \"C\", key bytea, value bytea NOT NULL, PRIMARY KEY (tbl, key))"},
+    {"directory_log", "(version bigint PRIMARY KEY, change uuid NOT NULL, redo bytea NOT NULL)"},
+    {"directory_copy", "(host uuid PRIMARY KEY, name text NOT NULL, beat bigint NOT NULL, applied "
+                       "bigint NOT NULL) WITH (fillfactor = 10)"},
     {"keys", "(kind smallint, shard integer, n integer, first_ms bigint NOT NULL, PRIMARY KEY "
              "(kind, shard, n))"},
 };
@@ -180,6 +187,21 @@ static int s_make_shard(maker_t *self, unsigned shard)
     return 0;
 }
 
+/* Without rows yet: the first authd that comes gives its own. */
+static int s_make_directory(maker_t *self)
+{
+    uuid_t7 none = {{0}};
+    char id[UUID_TEXT];
+    unsigned made;
+    uuid_text(&none, id);
+    if (DO(self, &made,
+           "INSERT INTO postern.directory_head VALUES (true, 0, '%s', '%s') ON CONFLICT DO NOTHING",
+           id, id) != 0)
+        return -1;
+    s_say(self, made ? "made" : "there is", "head of", "the directory");
+    return 0;
+}
+
 static int s_make_all(maker_t *self)
 {
     int rc = s_read_role(self);
@@ -191,6 +213,8 @@ static int s_make_all(maker_t *self)
         rc = s_make_table(self, s_tables[i].name, s_tables[i].sql);
     if (rc == 0)
         rc = s_make_installation(self);
+    if (rc == 0)
+        rc = s_make_directory(self);
     for (unsigned i = 0; i < self->options->channels && rc == 0; i++)
         rc = s_make_shard(self, i);
     return rc;

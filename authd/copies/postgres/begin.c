@@ -1,0 +1,230 @@
+#include "authd/copies/postgres/shared.h"
+
+#include "common/log/log.h"
+
+#include <stdio.h>
+
+enum { FILL_DEADLINE_MS = 60000 };
+
+typedef struct {
+    copy_mark_t mark;
+    uuid_t7 origin;
+    bool knows; /* this copy's last change */
+} head_t;
+
+static session_outcome_t s_refuse(copies_t *self, const char *text)
+{
+    snprintf(self->following.text, sizeof self->following.text, "%s", text);
+    return SESSION_REFUSED;
+}
+
+static session_outcome_t s_read_head(copies_t *self, const copy_mark_t *mine, head_t *head)
+{
+    statement_t ask;
+    statement_begin(&ask, "",
+                    "SELECT version, change, origin, EXISTS (SELECT 1 FROM postern.directory_log "
+                    "l WHERE l.version = $1 AND l.change = $2)::int::bigint FROM "
+                    "postern.directory_head WHERE one");
+    statement_int8(&ask, mine->number);
+    statement_uuid(&ask, &mine->change);
+    session_outcome_t went = session_exchange(&self->following, &ask, 1, SESSION_DEADLINE_MS);
+    if (went != SESSION_OK)
+        return went == SESSION_GONE
+                   ? s_refuse(self, "the database has no tables of a directory: posternctl db init "
+                                    "makes them")
+                   : went;
+    bool there = statement_rows(&ask) == 1;
+    if (there)
+        *head = (head_t){{statement_number(&ask, 0, 0), statement_id(&ask, 0, 1)},
+                         statement_id(&ask, 0, 2),
+                         statement_number(&ask, 0, 3) != 0};
+    statement_end(&ask);
+    return there ? SESSION_OK
+                 : s_refuse(self, "the database has no head of a directory: "
+                                  "posternctl db init makes it");
+}
+
+static session_outcome_t s_plainly(copies_t *self, const char *sql)
+{
+    statement_t one;
+    say_plainly(&one, sql);
+    session_outcome_t went = session_exchange(&self->following, &one, 1, FILL_DEADLINE_MS);
+    if (went == SESSION_OK)
+        statement_end(&one);
+    return went;
+}
+
+static session_outcome_t s_mark(copies_t *self, const copy_mark_t *mark)
+{
+    view_t *view = view_begin_own(self->directory);
+    copy_put_mark(view, mark);
+    view_outcome_t went = view_commit(&view);
+    return went == VIEW_DONE ? SESSION_OK : s_refuse(self, view_outcome_text(went));
+}
+
+static session_outcome_t s_give_rows(copies_t *self, view_t *view)
+{
+    copy_place_t place = {0};
+    redo_row_t row;
+    rows_out_t out = {0};
+    session_outcome_t went = SESSION_OK;
+    for (bool more = true; more && went == SESSION_OK;) {
+        statement_t put;
+        rows_out_begin(&out, true);
+        for (unsigned i = 0; i < COPIES_ROWS && (more = copy_next(view, &place, &row)); i++)
+            rows_out_add(&out, &row);
+        rows_put(&put, &out);
+        went = session_exchange(&self->following, &put, 1, FILL_DEADLINE_MS);
+        if (went == SESSION_OK)
+            statement_end(&put);
+    }
+    rows_out_free(&out);
+    if (view_take_damage(view))
+        went = s_refuse(self, "a part of the directory here is damaged");
+    return went;
+}
+
+/* *MINE: nobody else has given one before. */
+static session_outcome_t s_give_head(copies_t *self, const copy_mark_t *mark, bool *mine)
+{
+    statement_t all[2];
+    statement_begin(&all[0], "",
+                    "UPDATE postern.directory_head SET version = $1, change = $2, origin = $3 "
+                    "WHERE one AND version = 0");
+    statement_int8(&all[0], mark->number);
+    statement_uuid(&all[0], &mark->change);
+    statement_uuid(&all[0], &self->host);
+    statement_begin(&all[1], "",
+                    "INSERT INTO postern.directory_log (version, change, redo) VALUES ($1, $2, "
+                    "'') ON CONFLICT DO NOTHING");
+    statement_int8(&all[1], mark->number);
+    statement_uuid(&all[1], &mark->change);
+    session_outcome_t went = session_exchange(&self->following, all, 2, SESSION_DEADLINE_MS);
+    if (went != SESSION_OK)
+        return went;
+    *mine = statement_rows(&all[0]) == 1;
+    statement_end(&all[0]);
+    statement_end(&all[1]);
+    return SESSION_OK;
+}
+
+/* The database has none: this one becomes what the others are filled with. */
+static session_outcome_t s_give(copies_t *self)
+{
+    copy_mark_t mark = {.number = 1};
+    bool mine = false;
+    uuid_new(&mark.change);
+    view_t *view = view_new(self->directory);
+    view_renew(view);
+    session_outcome_t went = s_plainly(self, "BEGIN");
+    if (went == SESSION_OK)
+        went = s_give_head(self, &mark, &mine);
+    if (went == SESSION_OK && mine)
+        went = s_give_rows(self, view);
+    view_destroy(&view);
+    if (went == SESSION_OK)
+        went = s_plainly(self, mine ? "COMMIT" : "ROLLBACK");
+    if (went != SESSION_OK)
+        session_close(&self->following);
+    if (went == SESSION_OK && mine) {
+        log_info("directory.given", "err=%s", LOG_Q("the database has this directory now"));
+        return s_mark(self, &mark);
+    }
+    return went == SESSION_OK ? SESSION_AGAIN : went;
+}
+
+static session_outcome_t s_take_page(copies_t *self, copy_place_t *at, view_t *fill, unsigned *rows)
+{
+    static const char first[] = "SELECT tbl, key, value FROM postern.directory_row ORDER BY tbl, "
+                                "key LIMIT $1";
+    static const char next[] = "SELECT tbl, key, value FROM postern.directory_row WHERE (tbl, key) "
+                               "> ($2, $3) ORDER BY tbl, key LIMIT $1";
+    statement_t page;
+    char table[64] = "";
+    bool begun = at->len > 0;
+    statement_begin(&page, "", begun ? next : first);
+    statement_int8(&page, COPIES_ROWS);
+    if (begun) {
+        snprintf(table, sizeof table, "%s", table_names[at->table]);
+        statement_text(&page, table);
+        statement_bytea(&page, slice(at->key, at->len));
+    }
+    session_outcome_t went = session_exchange(&self->following, &page, 1, FILL_DEADLINE_MS);
+    if (went != SESSION_OK)
+        return went;
+    *rows = statement_rows(&page);
+    for (unsigned i = 0; i < *rows && went == SESSION_OK; i++) {
+        redo_row_t row = {.table = statement_bytes(&page, i, 0),
+                          .key = statement_bytes(&page, i, 1),
+                          .value = statement_bytes(&page, i, 2)};
+        if (!copy_add(fill, &row))
+            went = s_refuse(self, "the database has rows of a newer release: update this host");
+        else if (i + 1 == *rows)
+            copy_place_at(at, &row);
+    }
+    statement_end(&page);
+    return went;
+}
+
+static session_outcome_t s_take_rows(copies_t *self, const copy_mark_t *mark)
+{
+    copy_place_t at = {0};
+    unsigned rows = COPIES_ROWS;
+    session_outcome_t went = SESSION_OK;
+    view_t *fill = copy_begin_fill(self->directory, mark);
+    while (went == SESSION_OK && rows == COPIES_ROWS)
+        went = s_take_page(self, &at, fill, &rows);
+    if (went == SESSION_OK && !copy_has_key(fill))
+        went = s_refuse(self, "the master key here is not the one of the directory in the "
+                              "database: copy its file (authd.master_key) from another host");
+    if (went != SESSION_OK) {
+        view_abort(&fill);
+        return went;
+    }
+    view_outcome_t filled = view_commit(&fill);
+    return filled == VIEW_DONE ? SESSION_OK : s_refuse(self, view_outcome_text(filled));
+}
+
+static session_outcome_t s_take(copies_t *self)
+{
+    head_t head;
+    copy_mark_t none = {0};
+    session_outcome_t went = s_plainly(self, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    if (went == SESSION_OK)
+        went = s_read_head(self, &none, &head);
+    if (went == SESSION_OK)
+        went = s_take_rows(self, &head.mark);
+    char text[SESSION_TEXT];
+    snprintf(text, sizeof text, "%s", self->following.text);
+    session_close(&self->following); /* and its transaction */
+    snprintf(self->following.text, sizeof self->following.text, "%s", text);
+    if (went == SESSION_OK)
+        log_info("directory.filled", "number=%llu", (unsigned long long)head.mark.number);
+    return went;
+}
+
+session_outcome_t begin_as_copy(copies_t *self)
+{
+    head_t head;
+    copy_mark_t mark = copies_mark(self);
+    session_outcome_t went = SESSION_OK;
+    if (!session_is_open(&self->following))
+        went = session_open(&self->following, self->connection);
+    if (went == SESSION_OK)
+        went = s_read_head(self, &mark, &head);
+    if (went != SESSION_OK || head.knows)
+        return went;
+    if (head.mark.number == 0)
+        return s_give(self);
+    view_t *view = view_new(self->directory);
+    view_renew(view);
+    bool ours = uuid_eq(&head.origin, &self->host), fresh = copy_is_fresh(view);
+    view_destroy(&view);
+    if (ours && mark.number == 0 && head.mark.number == 1)
+        return s_mark(self, &head.mark); /* this process ended when it had given it */
+    if (!ours && !fresh && mark.number == 0)
+        return s_refuse(self, "the database has the directory of another host, and this host has "
+                              "one of its own: move data.directory's \"directory\" away, and what "
+                              "data.known says of it");
+    return s_take(self);
+}

@@ -1,0 +1,199 @@
+"""The directory over two hosts: an authd with a copy of its own on each, whose changes go through PostgreSQL, and a gateway each."""
+
+import concurrent.futures
+import signal
+import threading
+import time
+
+import pytest
+
+from harness import postern
+from harness.database import server_running, settled
+
+LEASE_S = 3
+
+
+class Host:
+    """An authd and a gateway, INDEX-th of both, with RING's directory; FIRST has the router and the worker."""
+
+    def __init__(self, ring, index, first):
+        self.ring, self.index = ring, index
+        sockets = f"ipc://{first.sockets}"
+        ring.settings.update({
+            "directory.engine": "postgres", "directory.lease_s": LEASE_S, "gateway.deadline_ms": 30000,
+            "postgres.connection": first.connection, "authd.master_key": first.dir / "data" / "master.key",
+            "authd.routers": f"{sockets}/router-requests", "gateway.routers": f"{sockets}/router-replies"})
+
+    def start(self):
+        self.ring.spawn("authd", self.index)
+        self.ring.spawn("gateway", self.index)
+        return self
+
+    @property
+    def authd(self):
+        return self.ring.spawned[f"authd-{self.index}"]
+
+    def post(self, name, token):
+        return self.ring.post(self.ring.channel_url(name, token), {"text": "x"}, timeout=60).status_code
+
+
+class Probe:
+    """Posts with a token at a host again and again; remembers when each that was accepted began."""
+
+    def __init__(self, host, name, token):
+        self.host, self.name, self.token = host, name, token
+        self.accepted, self.refused, self.ends = [], 0, threading.Event()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not self.ends.is_set():
+            began = time.monotonic()
+            status = self.host.post(self.name, self.token)
+            if status == 204:
+                self.accepted.append(began)
+            self.refused += status == 401
+
+    def stop(self):
+        self.ends.set()
+        self.thread.join()
+
+
+@pytest.fixture(scope="module")
+def hosts():
+    with server_running() as server, postern.Ring() as first, postern.Ring(gateways=2) as second:
+        first.spawn("router", wait_ready=False)
+        first.spawn("authd")
+        before = first.user("before")
+        first.stop()
+        settled(first, server)
+        first.settings["worker.engine"] = "lmdb"
+        made = [Host(first, 0, first), Host(second, 1, first)]
+        for kind in ("router", "channel"):
+            first.spawn(kind, wait_ready=False)
+        for host in made:
+            host.start()
+        first.wait_ready("channel-0")
+        made[0].before, made[0].server = before, server
+        yield made
+
+
+def refused_from_the_answer_on(hosts, name, token, delete):
+    """Both hosts are asked all the time while DELETE () ends the token; how long that took."""
+    probes = [Probe(host, name, token) for host in hosts]
+    try:
+        postern.wait(lambda: all(probe.accepted for probe in probes), what="both hosts to take it")
+        began = time.monotonic()
+        delete()
+        answered = time.monotonic()
+        postern.wait(lambda: all(probe.refused > 3 for probe in probes), 30, what="both hosts to refuse it")
+    finally:
+        for probe in probes:
+            probe.stop()
+    assert all(began <= answered for probe in probes for began in probe.accepted), "accepted after the answer"
+    return answered - began
+
+
+def test_what_one_host_makes_the_other_has(hosts, name):
+    one, other = hosts
+    ada = one.ring.user(f"ada-{name}")
+    other.ring.channel(name, ada)
+    for maker, ender in (hosts, hosts[::-1]) * 3:
+        token = maker.ring.token(ada)
+        assert [host.post(name, token["token"]) for host in hosts] == [204, 204]
+        refused_from_the_answer_on(hosts, name, token["token"], lambda: ender.ring.manage("token_delete", token["id"], confirm=True))
+    listed = [host.ring.manage("user_list") for host in hosts]
+    assert listed[0] == listed[1]
+
+
+def test_the_directory_of_one_host_is_taken_along(hosts, name):
+    one, other = hosts
+    other.ring.channel(name, one.before)
+    assert [host.post(name, one.before.token) for host in hosts] == [204, 204]
+
+
+def test_limits_and_names_are_those_of_all_hosts(hosts, name):
+    ada = hosts[0].ring.user(f"ada-{name}", token=False)
+
+    def make(i):
+        ring = hosts[i % 2].ring
+        try:
+            ring.token(ada, name=f"t{i}")
+        except postern.CtlError as refused:
+            return refused.code
+        return "made"
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(make, range(16)))
+    assert said.count("made") == 5 and len(set(said)) == 2, said
+
+    def channel(host):
+        try:
+            return host.ring.channel(name, ada)["id"]
+        except postern.CtlError as refused:
+            return refused.code
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(channel, hosts))
+    assert made.count("conflict") == 1, made
+
+
+def test_a_host_that_stands_still_takes_nothing_that_has_ended(hosts, name):
+    """Its authd is waited for as long as it may judge, and finds itself past that when it goes on."""
+    one, other = hosts
+    ada = one.ring.user(f"ada-{name}")
+    one.ring.channel(name, ada)
+    token = one.ring.token(ada)
+    assert other.post(name, token["token"]) == 204
+    manager = one.ring.management_token(ada)
+    other.authd.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    probe = Probe(other, name, token["token"])
+    try:
+        told = one.ring.admin("DELETE", f"/tokens/{token['id']}", manager)
+        answered = time.monotonic()
+        assert told.status_code == 200, told.text
+        assert LEASE_S - 1 < answered - began < LEASE_S + 2 * postern.SLOW
+        other.authd.send_signal(signal.SIGCONT)
+        assert other.authd.wait(20 * postern.SLOW) == 1
+        other.ring.spawn("authd", 1)
+        postern.wait(lambda: probe.refused, 30, what="the token to be refused")
+    finally:
+        probe.stop()
+    assert not [at for at in probe.accepted if at > answered]
+    assert other.post(name, ada.token) == 204
+
+
+def test_a_host_that_is_killed_keeps_no_other_from_changing(hosts, name):
+    one, other = hosts
+    ada = other.ring.user(f"ada-{name}")
+    other.ring.channel(name, ada)
+    manager = other.ring.management_token(ada)
+    one.ring.kill("authd-0")
+    one.authd.wait()
+    began = time.monotonic()
+    made = other.ring.admin("POST", f"/users/{ada.id}/tokens", manager, {"name": "late"})
+    assert made.status_code in (200, 201), made.text
+    token = made.json()
+    assert LEASE_S - 1 < time.monotonic() - began < LEASE_S + 2 * postern.SLOW
+    assert other.post(name, token["token"]) == 204
+    one.ring.spawn("authd", 0)
+    assert one.post(name, token["token"]) == 204
+
+
+def test_without_the_server_nothing_is_changed_and_soon_nothing_judged(hosts, name):
+    """Within the lease senders go on; past it both authds end, and take requests again when they have joined."""
+    ada = hosts[0].ring.user(f"ada-{name}")
+    hosts[0].ring.channel(name, ada)
+    hosts[0].server.stop()
+    assert [host.post(name, ada.token) for host in hosts] == [204, 204]
+    with pytest.raises(postern.CtlError) as refused:
+        hosts[0].ring.token(ada)
+    assert refused.value.code == "unavailable"
+    assert [host.authd.wait(20 * postern.SLOW) for host in hosts] == [1, 1]
+    for host in hosts:
+        host.ring.spawn("authd", host.index, wait_ready=False)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(host.post, name, ada.token) for host in hosts]
+        hosts[0].server.start()
+        assert [post.result() for post in waiting] == [204, 204]
+    token = hosts[1].ring.token(ada)
+    assert [host.post(name, token["token"]) for host in hosts] == [204, 204]
