@@ -284,6 +284,10 @@ static egress_t *s_egress(const conf_t *conf)
 
 static manage_limits_t s_limits(const conf_t *conf, const egress_t *egress)
 {
+    unsigned unkept = 0;
+    for (unsigned kind = 0; kind < WORKER_KINDS; kind++)
+        if (conf_is_shared(conf, op_owner_name((op_owner_t)kind)))
+            unkept |= 1u << kind;
     return (manage_limits_t){
         .egress = egress,
         .rate = conf_uint(conf, SET_authd_rate),
@@ -293,8 +297,7 @@ static manage_limits_t s_limits(const conf_t *conf, const egress_t *egress)
         .service_tokens = (unsigned)conf_uint(conf, SET_authd_service_tokens),
         .retention_days = conf_uint(conf, SET_worker_retention_days),
         .retention_bytes = conf_uint(conf, SET_worker_retention_bytes),
-        .unkept =
-            strcmp(conf_text(conf, SET_worker_engine), "postgres") == 0 ? 1u << OWNER_CHANNEL : 0,
+        .unkept = unkept,
     };
 }
 

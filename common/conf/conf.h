@@ -82,6 +82,13 @@ const char *conf_endpoint(const conf_t *self, setting_t setting, unsigned i);
  * own. "" where the setting may be empty, and is. */
 void conf_address(const conf_t *self, setting_t setting, unsigned offset, char *text, size_t size);
 
+/* Where the workers of SECTION keep their journals: worker.engine, or delivery.engine of those that
+ * deliver; and its value. */
+setting_t conf_engine_setting(const char *section);
+const char *conf_engine(const conf_t *self, const char *section);
+/* Whether that is a server that all hosts reach. */
+bool conf_is_shared(const conf_t *self, const char *section);
+
 /* The row whose section and key these are, SETTING_COUNT when there is none. */
 setting_t conf_setting(const char *section, const char *key);
 

@@ -1,5 +1,7 @@
 #include "common/conf/conf.h"
 
+#include "common/base/ops.h"
+
 #include <string.h>
 
 const setting_row_t setting_table[SETTING_COUNT] = {
@@ -8,6 +10,23 @@ const setting_row_t setting_table[SETTING_COUNT] = {
 #include "common/conf/settings.def"
 #undef SETTING
 };
+
+setting_t conf_engine_setting(const char *section)
+{
+    op_owner_t owner;
+    bool delivers = op_owner_of(section, strlen(section), &owner) && op_owner_delivers(owner);
+    return delivers ? SET_delivery_engine : SET_worker_engine;
+}
+
+const char *conf_engine(const conf_t *self, const char *section)
+{
+    return conf_text(self, conf_engine_setting(section));
+}
+
+bool conf_is_shared(const conf_t *self, const char *section)
+{
+    return strcmp(conf_engine(self, section), "postgres") == 0;
+}
 
 setting_t conf_setting(const char *section, const char *key)
 {

@@ -13,23 +13,22 @@ struct fleet {
 /* The kinds in the order in which they are shown. count: the setting that says how many there are;
  * SETTING_COUNT: it is no setting. handlers: as in the table; a worker that only STORES may have
  * its journal on a server that all hosts share. */
-enum { STORES = 1, HANDLERS };
 static const struct {
     const char *section;
     setting_t monitor, count;
-    unsigned handlers; /* 0: no worker */
+    bool worker;
 } s_kinds[] = {
-#define KIND(name) {#name, SET_##name##_monitor, SETTING_COUNT, 0},
+#define KIND(name) {#name, SET_##name##_monitor, SETTING_COUNT, false},
 #define WORKER(constant, name, port, handlers, what)                                               \
-    {#name, SET_##name##_monitor, SET_shards_##name, handlers},
+    {#name, SET_##name##_monitor, SET_shards_##name, true},
 #include "common/kinds.def"
 };
 enum { KINDS = sizeof s_kinds / sizeof *s_kinds };
 enum { GATEWAY, ROUTER = 2 }; /* in s_kinds */
 
-static bool s_is_shared(const fleet_part_t *part, unsigned kind)
+static bool s_is_shared(const conf_t *conf, const fleet_part_t *part, unsigned kind)
 {
-    return part->hosts > 1 && s_kinds[kind].handlers == STORES;
+    return part->hosts > 1 && s_kinds[kind].worker && conf_is_shared(conf, s_kinds[kind].section);
 }
 
 /* How many there are on all hosts; a host's workers of any shard come behind the shards. */
@@ -47,7 +46,7 @@ static unsigned s_count(const conf_t *conf, const fleet_part_t *part, unsigned o
 /* The shards of a host that is lost are shared by the others. */
 static unsigned s_spares(const conf_t *conf, const fleet_part_t *part, unsigned kind)
 {
-    if (!s_is_shared(part, kind))
+    if (!s_is_shared(conf, part, kind))
         return 0;
     unsigned left = part->hosts - 1;
     unsigned share = (s_count(conf, part, 1, kind) + left) / part->hosts;
@@ -55,13 +54,13 @@ static unsigned s_spares(const conf_t *conf, const fleet_part_t *part, unsigned 
 }
 
 /* Whether INDEX of KIND is one of this part's host. */
-static bool s_is_here(const fleet_part_t *part, unsigned kind, unsigned index)
+static bool s_is_here(const conf_t *conf, const fleet_part_t *part, unsigned kind, unsigned index)
 {
     if (part->hosts < 2)
         return true;
     if (kind == GATEWAY)
         return index / part->gateways == part->host;
-    if (kind == ROUTER || s_is_shared(part, kind))
+    if (kind == ROUTER || s_is_shared(conf, part, kind))
         return index % part->hosts == part->host;
     return part->host == 0;
 }
@@ -90,7 +89,7 @@ static void s_say_what(station_t *station, const conf_t *conf, unsigned count)
 static void s_station(station_t *station, const conf_t *conf, unsigned kind, unsigned index,
                       unsigned count)
 {
-    bool any = s_kinds[kind].handlers && index >= count;
+    bool any = s_kinds[kind].worker && index >= count;
     station->section = s_kinds[kind].section;
     station->index = any ? CONF_ANY + index - count : index;
     station->setting = s_kinds[kind].monitor;
@@ -112,7 +111,7 @@ static void s_add_kind(fleet_t *self, const conf_t *conf, const fleet_part_t *pa
     self->stations = realloc(self->stations, (self->len + count + spares) * sizeof *self->stations);
     assert(self->stations);
     for (unsigned index = 0; index < count; index++)
-        if (s_is_here(part, kind, index))
+        if (s_is_here(conf, part, kind, index))
             s_station(&self->stations[self->len++], conf, kind, index, count);
     for (unsigned index = count; index < count + spares; index++)
         s_station(&self->stations[self->len++], conf, kind, index, count);
@@ -132,10 +131,10 @@ fleet_t *fleet_new_most(const conf_t *conf, unsigned gateways, unsigned others)
     fleet_t *self = calloc(1, sizeof *self);
     assert(self);
     fleet_part_t part = {.gateways = gateways};
-    bool shared = strcmp(conf_text(conf, SET_worker_engine), "postgres") == 0;
-    for (unsigned kind = 0; kind < KINDS; kind++)
-        s_add_kind(self, conf, &part, others,
-                   shared && s_kinds[kind].handlers == STORES ? others : 0, kind);
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        bool shared = s_kinds[kind].worker && conf_is_shared(conf, s_kinds[kind].section);
+        s_add_kind(self, conf, &part, others, shared ? others : 0, kind);
+    }
     return self;
 }
 

@@ -42,6 +42,10 @@ bool kinds_has_handlers(const char *section);
  * SECTION.key in data.directory. */
 void kinds_key(const conf_t *conf, const char *section, char *path, size_t size);
 
+/* The file with the connection string of SECTION's workers: that of postgres.connection; of those
+ * with handlers FILE.SECTION, where it is there. */
+void kinds_connection(const conf_t *conf, const char *section, char *path, size_t size);
+
 /* The first setting whose user or group is not there; SETTING_COUNT when all are. */
 setting_t kinds_lacking(const conf_t *conf);
 

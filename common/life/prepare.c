@@ -192,10 +192,12 @@ static int s_worker(const prepare_t *self, bool known)
     int rc = any ? 0 : s_shard(self, self->index, known);
     for (unsigned i = 0; any && i < shards && rc == 0; i++)
         rc = s_shard(self, i, known);
-    bool connects = strcmp(conf_text(self->conf, SET_worker_engine), "postgres") == 0;
-    if (rc == 0 && connects && !kinds_has_handlers(self->section))
-        rc = s_file(self, conf_text(self->conf, SET_postgres_connection));
-    if (rc == 0 && connects && !kinds_has_handlers(self->section))
+    bool connects = conf_is_shared(self->conf, self->section);
+    char connection[PLACE];
+    kinds_connection(self->conf, self->section, connection, sizeof connection);
+    if (rc == 0 && connects)
+        rc = s_file(self, connection);
+    if (rc == 0 && connects)
         rc = s_beside(self, SET_data_directory, self->section, ".host");
     return rc ? rc : s_found(self, self->section, ".shards");
 }

@@ -189,7 +189,8 @@ static void s_note_prepared(session_t *self, const char *name)
 /* *PREPARES: its answer is preceded by that of its preparation. */
 static bool s_send(session_t *self, const statement_t *to, bool *prepares)
 {
-    static const int binary[STATEMENT_PARAMETERS] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    static const int binary[STATEMENT_PARAMETERS] = {1, 1, 1, 1, 1, 1, 1, 1,
+                                                     1, 1, 1, 1, 1, 1, 1, 1};
     *prepares = *to->name && !s_is_prepared(self, to->name);
     if (*prepares && !PQsendPrepare(self->conn, to->name, to->sql, to->count, to->types))
         return false;

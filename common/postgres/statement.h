@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { STATEMENT_NAME = 48, STATEMENT_PARAMETERS = 12 };
+enum { STATEMENT_NAME = 48, STATEMENT_PARAMETERS = 16 };
 
 /* Of src/include/catalog/pg_type.dat: they never change. */
 enum {

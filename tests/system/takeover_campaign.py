@@ -43,24 +43,24 @@ class Tally(kill_campaign.Tally):
 
 
 class Host:
-    """A channel worker with a data directory of its own, beside RING, whose other processes it serves. INDEX: its shard, or
+    """A worker of KIND with a data directory of its own, beside RING, whose other processes it serves. INDEX: its shard, or
     "any"."""
 
-    def __init__(self, ring, number, index=0):
-        self.ring, self.name, self.index = ring, f"host{number}-{index}", index
+    def __init__(self, ring, number, index=0, kind="channel"):
+        self.ring, self.name, self.index, self.kind = ring, f"host{number}-{index}", index, kind
         self.dir = ring.dir / f"host{number}"
         self.dir.mkdir(mode=0o700)
-        behind = ring.shards["channel"] if index == "any" else index
+        behind = ring.shards[kind] if index == "any" else index
         self.base = postern.free_ports(behind + 1)
         self.port = self.base + behind
         self.start()
 
     def start(self):
         ring = self.ring
-        settings = {"data.directory": self.dir, "data.sockets": ring.sockets, "channel.monitor": f"127.0.0.1:{self.base}",
+        settings = {"data.directory": self.dir, "data.sockets": ring.sockets, f"{self.kind}.monitor": f"127.0.0.1:{self.base}",
                     "data.known": self.dir / "known"}
-        ring.spawned[self.name] = ring.spawn("channel", self.index, settings, wait_ready=False)
-        del ring.spawned[f"channel-{self.index}"]
+        ring.spawned[self.name] = ring.spawn(self.kind, self.index, settings, wait_ready=False)
+        del ring.spawned[f"{self.kind}-{self.index}"]
         ring.monitors[self.name] = f"http://127.0.0.1:{self.port}"
 
     @property
@@ -82,10 +82,10 @@ class Host:
         postern.wait(lambda: self.stands() == how, seconds, what=f"{self.name}: {how}")
 
 
-def spawn_others(ring):
-    """What RING has beside its channel workers."""
+def spawn_others(ring, but=("channel",)):
+    """What RING has beside its workers of some kinds."""
     for name in ring.names:
-        if not name.startswith("channel"):
+        if not name.startswith(but):
             ring.spawn(*name.rsplit("-", 1), wait_ready=False)
 
 

@@ -4,7 +4,7 @@
 
 #include "journal_yard.h"
 
-static journal_t *s_open_with(journal_options_t options)
+static inline journal_t *s_open_with(journal_options_t options)
 {
     journal_t *journal = journal_open(&options, s_now, s_err, sizeof s_err);
     if (!journal)

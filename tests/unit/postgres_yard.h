@@ -55,11 +55,12 @@ static inline void postgres_hear(const char *line)
     snprintf(s_postgres_said + len, sizeof s_postgres_said - len, "%s\n", line);
 }
 
-static inline int postgres_make(unsigned channels, char *err, size_t err_size)
+/* SHARDS: of each kind. */
+static inline int postgres_make(unsigned shards, char *err, size_t err_size)
 {
     schema_options_t options = {.admin = s_postgres_admin,
                                 .worker = s_postgres,
-                                .channels = channels,
+                                .shards = {shards, shards, shards},
                                 .said = postgres_hear};
     s_postgres_said[0] = '\0';
     return schema_make(&options, err, err_size);
@@ -76,11 +77,11 @@ static inline bool yard_holds(const char *text)
 }
 
 /* The installation is made anew. */
-static inline void postgres_clear_of(unsigned channels)
+static inline void postgres_clear_of(unsigned shards)
 {
     char err[512];
     postgres_do("SET client_min_messages = error; DROP SCHEMA IF EXISTS postern CASCADE");
-    if (postgres_make(channels, err, sizeof err) != 0)
+    if (postgres_make(shards, err, sizeof err) != 0)
         fail_msg("%s", err);
 }
 

@@ -73,10 +73,8 @@ static void test_databases_that_will_not_do(void **state)
     journal_options_t options = s_options();
     options.shards = 3;
     s_assert_refused(options, "2 channel shards");
-    options = s_options();
-    options.shard = 1;
     options.kind = "bot";
-    s_assert_refused(options, "shards of channels");
+    s_assert_refused(options, "2 bot shards");
     options = s_options();
     options.copies = 2;
     s_assert_refused(options, "synchronous_standby_names");
@@ -109,20 +107,22 @@ static void test_another_installation_keeps_its_counts(void **state)
     assert_non_null(strstr(err, "another installation"));
 }
 
+static const unsigned s_two[WORKER_KINDS] = {2, 2, 2}, s_three[WORKER_KINDS] = {3, 2, 2};
+
 static void test_a_check_says_what_is_lacking(void **state)
 {
     char err[512];
     (void)state;
     s_postgres_said[0] = '\0';
-    if (schema_check(s_postgres, 2, 1, postgres_hear, err, sizeof err) != 0)
+    if (schema_check(s_postgres, s_two, 1, postgres_hear, err, sizeof err) != 0)
         fail_msg("%s\n%s", err, s_postgres_said);
     assert_non_null(strstr(s_postgres_said, "ok      fsync: on"));
-    assert_int_equal(schema_check(s_postgres, 2, 2, postgres_hear, err, sizeof err), -1);
+    assert_int_equal(schema_check(s_postgres, s_two, 2, postgres_hear, err, sizeof err), -1);
     assert_non_null(strstr(s_postgres_said, "lacking synchronous_standby_names"));
-    assert_int_equal(schema_check(s_postgres, 3, 1, postgres_hear, err, sizeof err), -1);
+    assert_int_equal(schema_check(s_postgres, s_three, 1, postgres_hear, err, sizeof err), -1);
     assert_non_null(strstr(s_postgres_said, "lacking channel shards: 2"));
     postgres_do("REVOKE INSERT ON postern.keys FROM postern_journal");
-    assert_int_equal(schema_check(s_postgres, 2, 1, postgres_hear, err, sizeof err), -1);
+    assert_int_equal(schema_check(s_postgres, s_two, 1, postgres_hear, err, sizeof err), -1);
     assert_non_null(strstr(s_postgres_said, "lacking rights on tables"));
 }
 

@@ -3,8 +3,12 @@
 #include "common/life/engine.h"
 #include "workers/journal/journal.h"
 
-void program_choose(const conf_t *conf, const char *name, bool delivers, char **argv)
+#include <stdio.h>
+
+void program_choose(const conf_t *conf, const char *name, const char *kind, char **argv)
 {
-    const char *engine = delivers ? "lmdb" : conf_text(conf, SET_worker_engine);
-    engine_choose("worker.engine", engine, journal_engine(), name, argv);
+    const setting_row_t *row = &setting_table[conf_engine_setting(kind)];
+    char setting[64];
+    snprintf(setting, sizeof setting, "%s.%s", row->section, row->key);
+    engine_choose(setting, conf_engine(conf, kind), journal_engine(), name, argv);
 }

@@ -8,11 +8,9 @@
 
 #include "common/conf/conf.h"
 
-#include <stdbool.h>
-
-/* Returns where this is the program of worker.engine, else becomes that, with the same arguments:
- * it lies beside this one, as NAME or NAME-postgres. DELIVERS: bots and extensions have one engine.
- * Exits with the reason where it cannot. */
-void program_choose(const conf_t *conf, const char *name, bool delivers, char **argv);
+/* Returns where this is the program of the kind's engine (conf_engine), else becomes that, with the
+ * same arguments: it lies beside this one, as NAME or NAME-postgres. KIND names the section. Exits
+ * with the reason where it cannot. */
+void program_choose(const conf_t *conf, const char *name, const char *kind, char **argv);
 
 #endif

@@ -261,7 +261,8 @@ static void s_on_refused(void *arg, peer_t *peer, wire_goodbye_t reason)
 static void s_open_journal(worker_t *self)
 {
     const conf_t *conf = self->conf;
-    char err[PATH_MAX + 1024];
+    char err[PATH_MAX + 1024], connection[PATH_MAX + 64];
+    kinds_connection(conf, op_owner_name(self->role->kind), connection, sizeof connection);
     journal_options_t options = {
         .place = conf_text(conf, SET_data_directory),
         .known = conf_text(conf, SET_data_known),
@@ -274,7 +275,7 @@ static void s_open_journal(worker_t *self)
         .retention_ms = conf_uint(conf, SET_worker_retention_days) * 86400000,
         .retention_bytes = conf_uint(conf, SET_worker_retention_bytes),
         .delivery_retention_ms = conf_uint(conf, SET_delivery_retention_days) * 86400000,
-        .connection = conf_text(conf, SET_postgres_connection),
+        .connection = connection,
         .copies = (unsigned)conf_uint(conf, SET_postgres_copies),
         .waits = spare_waits,
     };
@@ -573,7 +574,7 @@ int worker_main(const worker_role_t *role, int argc, char **argv)
     const char *name = op_owner_name(role->kind);
     snprintf(process, sizeof process, "postern-%s", name);
     conf_start(&start, process, name, argc, argv);
-    program_choose(start.conf, process, role->engine != NULL, argv);
+    program_choose(start.conf, process, name, argv);
     log_open(start.process, (log_level_t)log_level_of(conf_text(start.conf, SET_log_level)));
     life_begin();
     life_take_hangup();

@@ -1,4 +1,4 @@
-"""Rings whose channels lie in PostgreSQL, on servers of the tests' own (tests/postgres_server.py)."""
+"""Rings whose journals lie in PostgreSQL, on servers of the tests' own (tests/postgres_server.py)."""
 
 import pathlib
 import random
@@ -33,7 +33,8 @@ def settled(ring, server, copies=1):
     server.sql(f"CREATE DATABASE {database}")
     ring.server, ring.database = server, database
     ring.connection = ring.dir / "postgres.connection"
-    ring.settings.update({"worker.engine": "postgres", "postgres.copies": copies, "postgres.connection": ring.connection})
+    ring.settings.update({"worker.engine": "postgres", "postgres.copies": copies, "postgres.connection": ring.connection,
+                          "delivery.engine": "postgres"})
     admin = secret(ring.dir / "admin.connection", server.connection(database=database))
     shared = server.dir / "worker.password"
     if shared.exists():  # the role is the server's, and there already

@@ -99,7 +99,7 @@ static int s_open_pass(journal_t *self, size_t touched, int64_t now_ms)
 static void s_fall_behind(journal_t *self, int64_t now_ms)
 {
     s_enter(self, ENGINE_BEHIND);
-    notes_give_back(self);
+    notes_give_back(&self->notes);
     self->notes.next_ms = now_ms + ROOM_FULL_MS;
     self->begun_ms = now_ms;
 }
@@ -159,7 +159,7 @@ static void s_raise_tip(journal_t *self, uint64_t next_log)
 /* What the journal's state covers needs the write-ahead file no more. */
 static void s_committed(journal_t *self, int64_t now_ms)
 {
-    notes_committed(self);
+    notes_commit(&self->notes);
     tail_drop(self->tail, self->state.generation);
     atomic_store(&self->committed_log, self->state.next_log);
     s_raise_tip(self, self->state.next_log);
@@ -270,7 +270,7 @@ static bool s_append(journal_t *self, journal_entry_t **entries, size_t count, i
 static bool s_store_replies(journal_t *self, int64_t now_ms, uint64_t *until)
 {
     journal_entry_t entries[NOTES_REPLIES], *list[NOTES_REPLIES];
-    size_t count = notes_replies(self, entries, until);
+    size_t count = notes_replies(&self->notes, entries, until);
     for (size_t i = 0; i < count; i++) {
         entries[i].record.time_ms = clock_wall_ms();
         list[i] = &entries[i];
@@ -301,7 +301,7 @@ static void s_take_notes(journal_t *self, int64_t now_ms)
     int rc = s_open_pass(self, 0, now_ms);
     pass->awaited = true;
     if (rc == 0)
-        rc = notes_take(pass, until);
+        rc = outbox_take_notes(pass, until);
     pass_extend(pass, 0, now_ms); /* to the time that the last of them was told */
     if (!atomic_load(&self->unsaved))
         self->begun_ms = now_ms;

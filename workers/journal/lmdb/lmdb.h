@@ -39,6 +39,7 @@
 #include "workers/journal/lmdb/tail.h"
 #include "workers/journal/lmdb/wal.h"
 #include "workers/journal/lmdb/writer.h"
+#include "workers/journal/notes.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -100,18 +101,6 @@ typedef struct {
     target_slot_t **used;
     size_t used_len;
 } target_set_t;
-
-/* Notes about deliveries (outbox.h). */
-typedef struct note note_t;
-typedef STAILQ_HEAD(, note) note_list_t;
-typedef struct {
-    pthread_mutex_t lock; /* of what waits */
-    note_list_t waiting;
-    note_list_t applied; /* the writer's: those that the open pass has */
-    uint64_t given;      /* the main thread's: number of the last */
-    atomic_uint_fast64_t committed;
-    int64_t next_ms; /* the writer's: when to try again, after there was no room for them */
-} notes_t;
 
 /* Hashes of the ids and dedupe keys that were stored since the last commit. A hash that is not
  * among them proves that its id or key was not stored; one that is proves nothing. */

@@ -294,9 +294,7 @@ static journal_t *s_open(const journal_options_t *options, int64_t now_ms, char 
     self->writer = writer_new(self);
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->settled, NULL);
-    pthread_mutex_init(&self->notes.lock, NULL);
-    STAILQ_INIT(&self->notes.waiting);
-    STAILQ_INIT(&self->notes.applied);
+    notes_open(&self->notes);
     store_options_t store = {
         .path = options->path,
         .kind = "journal",
@@ -368,8 +366,7 @@ void journal_close(journal_t **self_p)
     wal_close(&self->wal);
     tail_destroy(&self->tail);
     store_close(&self->store);
-    notes_drop(self);
-    pthread_mutex_destroy(&self->notes.lock);
+    notes_close(&self->notes);
     pthread_cond_destroy(&self->settled);
     pthread_mutex_destroy(&self->lock);
     retained_forget(self);

@@ -88,15 +88,8 @@ outbox_course_t item_course(const item_row_t *row);
 /* The attempt that BYTES are; borrows from them. MDB_CORRUPTED: they are none. */
 int attempt_read(slice_t bytes, outbox_attempt_t *attempt);
 
-/* note.c: the notes that wait and those that the open pass has. */
-int notes_take(pass_t *pass, uint64_t until); /* those that wait, up to that number */
-/* The replies in the first of those that wait, as entries; *UNTIL: the number of the last note that
- * has none or one of these. Valid while the notes wait. */
-enum { NOTES_REPLIES = 256 };
-size_t notes_replies(journal_t *self, journal_entry_t entries[NOTES_REPLIES], uint64_t *until);
-void notes_give_back(journal_t *self); /* there is no room for them: they wait again */
-void notes_committed(journal_t *self);
-void notes_drop(journal_t *self); /* at the end */
+/* note.c: carries out those that wait, up to that number. */
+int outbox_take_notes(pass_t *pass, uint64_t until);
 
 /* A health row begins with a running time, or 0. */
 static inline void health_shift(void *row, size_t size, uint64_t shift)

@@ -1,6 +1,7 @@
 /* Storing a drain: judge it by what is known, send what is new as one transaction, and find out
  * what became of that. */
 #include "workers/journal/postgres/edits.h"
+#include "workers/journal/postgres/items.h"
 
 #include "common/base/clock.h"
 #include "common/log/log.h"
@@ -51,6 +52,7 @@ struct append {
     known_t *known; /* of each */
     places_t ids, by_key;
     edits_t edits;
+    items_t items;
     array_t columns[COLUMNS], key_columns[KEY_COLUMNS], expired;
 };
 
@@ -75,6 +77,7 @@ void append_destroy(append_t **self_p)
         array_free(&self->key_columns[i]);
     array_free(&self->expired);
     edits_end(&self->edits);
+    items_end(&self->items);
     free(self->known);
     free(self);
     *self_p = NULL;
@@ -150,6 +153,7 @@ static void s_add_row(append_t *self, journal_t *journal, journal_entry_t *entry
     array_add_bytes(&to[IDS], s_id(entry));
     array_add_int2(&to[ANSWERS], entry->answer.answer);
     record_write(record, array_add(&to[RECORDS], record_size(record)));
+    items_add(&self->items, record, log);
     if (self->stored++ == 0)
         self->first_id = record->id;
     self->bytes += record_cost(record);
@@ -177,6 +181,8 @@ static session_outcome_t s_judge_one(append_t *self, journal_t *journal, size_t 
     }
     seen_room_t room = {self->may_store, live_keys + self->keys < journal->options.keys};
     seen_decide(hit, key_hit, room, entry);
+    if (entry->record.flags & RECORD_REPLY && !known->wanted)
+        entry->outcome = JOURNAL_RESENT;
     session_outcome_t went = SESSION_OK;
     if (entry->outcome == JOURNAL_STORED && edits_concern(entry))
         went = edits_judge(journal, entry);
@@ -210,6 +216,7 @@ static session_outcome_t s_judge(append_t *self, journal_t *journal)
     for (unsigned i = 0; i < KEY_COLUMNS; i++)
         array_begin(&self->key_columns[i], s_key_types[i]);
     array_begin(&self->expired, TYPE_UUID);
+    items_begin(&self->items);
     for (size_t i = 0; i < self->count && went == SESSION_OK; i++)
         went = s_judge_one(self, journal, i, live_keys);
     return went;
@@ -288,7 +295,7 @@ static void s_keys_begin(append_t *self, journal_t *journal, statement_t *to, sq
 static session_outcome_t s_send(append_t *self, journal_t *journal)
 {
     enum { MOST = 5 };
-    statement_t all[MOST + EDITS_STATEMENTS];
+    statement_t all[MOST + ITEMS_STATEMENTS + EDITS_STATEMENTS];
     sql_t sql[MOST] = {{0}};
     unsigned count = 0, rows_at;
     fence_begin(&all[count++], journal);
@@ -304,6 +311,7 @@ static session_outcome_t s_send(append_t *self, journal_t *journal)
         s_keys_begin(self, journal, &all[count], &sql[count]);
         count++;
     }
+    count += (unsigned)items_send(&self->items, journal, self->running_ms, &all[count]);
     if (edits_concern(self->entries[0])) /* then it is alone */
         count += (unsigned)edits_begin(&self->edits, journal, &self->entries[0]->record,
                                        self->first_log, &all[count]);
@@ -475,6 +483,8 @@ static part_t s_try(append_t *self, journal_t *journal, unsigned *tries)
     s_mark(self, journal, *tries > 0);
     if (went == SESSION_OK)
         went = look_up(journal, self->entries, self->known, self->count, self->running_ms);
+    if (went == SESSION_OK && journal->delivers)
+        went = items_judge(journal, self->entries, self->known, self->count);
     if (went == SESSION_OK)
         went = s_judge(self, journal);
     sent = went == SESSION_OK && self->stored > 0;

@@ -17,7 +17,7 @@ static void s_begin(statement_t *ask, const char *name, const char *sql, const j
                     const uuid_t7 *target)
 {
     statement_begin(ask, name, sql);
-    statement_int2(ask, 0);
+    statement_int2(ask, journal->number);
     statement_int8(ask, journal->options.shard);
     statement_uuid(ask, target);
 }
@@ -76,18 +76,10 @@ session_outcome_t edits_before(const edits_asker_t *self, const uuid_t7 *target,
     return went;
 }
 
-static const segment_t *s_segment(const tables_t *tables, uint64_t log)
-{
-    for (unsigned i = tables->segments_len; i > 0; i--)
-        if (log >= tables->segments[i - 1].first_log)
-            return &tables->segments[i - 1];
-    return NULL;
-}
-
 session_outcome_t edits_record(const edits_asker_t *self, uint64_t log, statement_t *held,
                                record_t *record, bool *found)
 {
-    const segment_t *segment = s_segment(self->tables, log);
+    const segment_t *segment = tables_segment(self->tables, log);
     sql_t sql = {0};
     *found = false;
     statement_begin(held, "", "");
@@ -209,6 +201,24 @@ static session_outcome_t s_refuse(const edits_asker_t *self, journal_entry_t *en
     return went;
 }
 
+/* An event that is still to be delivered is not changed. */
+static session_outcome_t s_judge_pending(const edits_asker_t *self, journal_entry_t *entry,
+                                         const record_t *is)
+{
+    statement_t ask;
+    s_begin(&ask, "busy",
+            "SELECT 1 FROM postern.pending WHERE kind = $1 AND shard = $2 AND target = $3 AND id = "
+            "$4 AND log = $5",
+            self->journal, &is->target);
+    statement_uuid(&ask, &is->id);
+    statement_int8(&ask, entry->named.number / self->journal->options.shards);
+    session_outcome_t went = edits_ask(self, &ask);
+    if (went == SESSION_OK && statement_rows(&ask))
+        entry->outcome = JOURNAL_BUSY;
+    statement_end(&ask);
+    return went;
+}
+
 static session_outcome_t s_judge_named(const edits_asker_t *self, journal_entry_t *entry)
 {
     record_t *record = &entry->record, is;
@@ -224,6 +234,10 @@ static session_outcome_t s_judge_named(const edits_asker_t *self, journal_entry_
         entry->outcome = JOURNAL_UNKNOWN;
     else if (!revisions_may(entry, &is))
         return s_refuse(self, entry, &last);
+    else if (is.flags & RECORD_DELIVER)
+        went = s_judge_pending(self, entry, &is);
+    if (went != SESSION_OK)
+        return went;
     if (entry->outcome != JOURNAL_STORED)
         return SESSION_OK;
     memcpy(record->key, is.key, RECORD_KEY);
@@ -382,6 +396,17 @@ static void s_erase_begin(edits_t *self, const journal_t *journal, statement_t *
                 "%s s%u AS (UPDATE postern.log_%c%u_%u l SET record = e.record FROM unnest($1, $2) "
                 "e(log, record) WHERE l.log = e.log)",
                 i ? "," : "WITH", i, journal->kind, journal->options.shard, tables->segments[i].n);
+    for (unsigned i = 0; journal->delivers && i < tables->segments_len; i++)
+        sql_add(&self->erase,
+                ", e%u AS (DELETE FROM postern.ended_%c%u_%u WHERE log = ANY ($1)), a%u AS (DELETE "
+                "FROM postern.attempt_%c%u_%u WHERE log = ANY ($1))",
+                i, journal->kind, journal->options.shard, tables->segments[i].n, i, journal->kind,
+                journal->options.shard, tables->segments[i].n);
+    if (journal->delivers)
+        sql_add(&self->erase,
+                ", p AS (DELETE FROM postern.pending WHERE kind = %u AND shard = %u AND log = ANY "
+                "($1))",
+                journal->number, journal->options.shard);
     sql_add(&self->erase, " SELECT 1");
     statement_begin(to, "", self->erase.text);
     statement_array(to, &self->logs, TYPE_INT8S);

@@ -12,6 +12,8 @@
 
 enum {
     TURN_MS = 1000,
+    FORGET_MS = 60000,    /* of the running clock, between two rises of what is forgotten */
+    PENDING_MS = 3600000, /* likewise, between two looks at items of which some are pending */
     CHECK_MS = 10000,
     FLOOR_MS = 600000, /* a segment's targets are read in this time */
 };
@@ -25,6 +27,7 @@ struct keeper {
     int64_t checked_ms;
     uint64_t saved_ms, retired;
     uint64_t running_ms; /* of a turn */
+    uint64_t raised_ms;  /* running clock when what is forgotten was looked at last */
     tables_t tables;
 };
 
@@ -149,10 +152,11 @@ static session_outcome_t s_save_floor(keeper_t *self, const segment_t *segment)
     sql_t sql = {0};
     fence_begin(&save[0], journal);
     sql_add(&sql,
-            "INSERT INTO postern.target_floor (kind, shard, target, sequence, log) SELECT 0, %u, "
+            "INSERT INTO postern.target_floor (kind, shard, target, sequence, log) SELECT %u, %u, "
             "target, max(sequence), max(log) FROM postern.log_%c%u_%u GROUP BY target ON CONFLICT "
             "(kind, shard, target) DO UPDATE SET sequence = excluded.sequence, log = excluded.log",
-            journal->options.shard, journal->kind, journal->options.shard, segment->n);
+            journal->number, journal->options.shard, journal->kind, journal->options.shard,
+            segment->n);
     statement_begin(&save[1], "", sql.text);
     session_outcome_t went = session_exchange(&self->session, save, 2, FLOOR_MS);
     statement_end(&save[0]);
@@ -161,41 +165,81 @@ static session_outcome_t s_save_floor(keeper_t *self, const segment_t *segment)
     return went;
 }
 
-/* Carries out ROW and SQL in one transaction, with the clock by which it is time. */
-static session_outcome_t s_expire(keeper_t *self, sql_t *row, sql_t *sql)
+/* Carries out TEXTS in one transaction, with the clock by which it is time; frees them. What fails
+ * by a division by zero, and is not the fence, is AGAIN. */
+static session_outcome_t s_expire(keeper_t *self, sql_t *texts, unsigned count)
 {
-    enum { FENCE, CLOCK, ROW, DROP, ALL };
-    statement_t drop[ALL];
+    enum { FENCE, CLOCK, OWN, TEXTS = 3 };
+    statement_t drop[OWN + TEXTS];
     fence_begin(&drop[FENCE], self->journal);
     clock_begin(&drop[CLOCK], self->journal, self->running_ms);
-    statement_begin(&drop[ROW], "", row->text);
-    statement_begin(&drop[DROP], "", sql->text);
-    session_outcome_t went = session_exchange(&self->session, drop, ALL, SESSION_DEADLINE_MS);
-    for (unsigned i = 0; i < ALL; i++)
+    for (unsigned i = 0; i < count; i++)
+        statement_begin(&drop[OWN + i], "", texts[i].text);
+    session_outcome_t went =
+        session_exchange(&self->session, drop, OWN + count, SESSION_DEADLINE_MS);
+    for (unsigned i = 0; i < OWN + count; i++)
         statement_end(&drop[i]);
-    sql_free(row);
-    sql_free(sql);
-    return went;
+    for (unsigned i = 0; i < count; i++)
+        sql_free(&texts[i]);
+    return went == SESSION_FENCED && self->session.failed != FENCE ? SESSION_AGAIN : went;
 }
 
-/* Drops TABLE and its row in LIST; with a segment what points to its records. */
-static session_outcome_t s_drop(keeper_t *self, const segment_t *segment, const char *list,
-                                const char *table, unsigned n)
+/* Fails where an item of a segment is pending: behind what has locked the table from which one
+ * could be revived meanwhile. */
+static void s_none_pending(const keeper_t *self, const segment_t *segment, sql_t *sql)
 {
     const journal_t *journal = self->journal;
-    sql_t row = {0}, sql = {0};
-    if (segment)
-        sql_add(&row,
-                "WITH e AS (DELETE FROM postern.edit WHERE kind = 0 AND shard = %u AND log < "
-                "%llu), u AS (DELETE FROM postern.upsert WHERE kind = 0 AND shard = %u AND log < "
-                "%llu) ",
-                journal->options.shard, (unsigned long long)segment->end_log,
-                journal->options.shard, (unsigned long long)segment->end_log);
-    sql_add(&row, "DELETE FROM postern.%s WHERE kind = 0 AND shard = %u AND n = %u", list,
-            journal->options.shard, n);
-    sql_add(&sql, "DROP TABLE IF EXISTS postern.%s_%c%u_%u", table, journal->kind,
-            journal->options.shard, n);
-    return s_expire(self, &row, &sql);
+    sql_add(sql,
+            "SELECT 1 / (count(*) = 0)::int FROM (SELECT 1 FROM postern.pending WHERE kind = %u "
+            "AND shard = %u AND log >= %llu AND log < %llu LIMIT 1) p",
+            journal->number, journal->options.shard, (unsigned long long)segment->first_log,
+            (unsigned long long)segment->end_log);
+}
+
+static void s_row_sql(const journal_t *journal, sql_t *sql, const char *list, unsigned n)
+{
+    sql_add(sql, "DELETE FROM postern.%s WHERE kind = %u AND shard = %u AND n = %u", list,
+            journal->number, journal->options.shard, n);
+}
+
+/* What points to its records goes with it. */
+static session_outcome_t s_drop_table(keeper_t *self, const segment_t *segment)
+{
+    const journal_t *journal = self->journal;
+    unsigned shard = journal->options.shard;
+    unsigned long long end = segment->end_log;
+    sql_t texts[3] = {{0}}, *row = &texts[0], *drop = &texts[1];
+    sql_add(row,
+            "WITH e AS (DELETE FROM postern.edit WHERE kind = %u AND shard = %u AND log < %llu), u "
+            "AS (DELETE FROM postern.upsert WHERE kind = %u AND shard = %u AND log < %llu) ",
+            journal->number, shard, end, journal->number, shard, end);
+    s_row_sql(journal, row, "segment", segment->n);
+    sql_add(drop, "DROP TABLE IF EXISTS postern.log_%c%u_%u", journal->kind, shard, segment->n);
+    if (journal->delivers)
+        sql_add(drop, ", postern.ended_%c%u_%u, postern.attempt_%c%u_%u", journal->kind, shard,
+                segment->n, journal->kind, shard, segment->n);
+    if (journal->delivers)
+        s_none_pending(self, segment, &texts[2]);
+    return s_expire(self, texts, journal->delivers ? 3 : 2);
+}
+
+/* Whether an item keeps the oldest segment: looked at before its targets are read. */
+static session_outcome_t s_is_held(keeper_t *self, const segment_t *segment, bool *held)
+{
+    statement_t ask;
+    *held = false;
+    if (!self->journal->delivers)
+        return SESSION_OK;
+    statement_begin(&ask, "held",
+                    "SELECT 1 FROM postern.pending WHERE kind = $1 AND shard = $2 AND log < $3 "
+                    "LIMIT 1");
+    statement_int2(&ask, self->journal->number);
+    statement_int8(&ask, self->journal->options.shard);
+    statement_int8(&ask, segment->end_log);
+    session_outcome_t went = session_exchange(&self->session, &ask, 1, SESSION_DEADLINE_MS);
+    *held = went == SESSION_OK && statement_rows(&ask) > 0;
+    statement_end(&ask);
+    return went;
 }
 
 static session_outcome_t s_drop_segment(keeper_t *self)
@@ -203,10 +247,13 @@ static session_outcome_t s_drop_segment(keeper_t *self)
     journal_t *journal = self->journal;
     uint64_t epoch = atomic_load(&journal->epoch);
     segment_t oldest = self->tables.segments[0];
-    session_outcome_t went = s_save_floor(self, &oldest);
+    bool held;
+    session_outcome_t went = s_is_held(self, &oldest, &held);
+    if (went == SESSION_OK)
+        went = held ? SESSION_AGAIN : s_save_floor(self, &oldest);
     if (went == SESSION_OK) {
         s_hide_segment(journal);
-        went = s_drop(self, &oldest, "segment", "log", oldest.n);
+        went = s_drop_table(self, &oldest);
         if (went != SESSION_OK && went != SESSION_UNKNOWN)
             s_show_segment(journal, &oldest);
     }
@@ -230,7 +277,11 @@ static session_outcome_t s_drop_keys(keeper_t *self)
     memmove(tables->keys, tables->keys + 1, --tables->keys_len * sizeof *tables->keys);
     tables->version++;
     pthread_mutex_unlock(&journal->lock);
-    session_outcome_t went = s_drop(self, NULL, "keys", "keys", n);
+    sql_t texts[2] = {{0}};
+    s_row_sql(journal, &texts[0], "keys", n);
+    sql_add(&texts[1], "DROP TABLE IF EXISTS postern.keys_%c%u_%u", journal->kind,
+            journal->options.shard, n);
+    session_outcome_t went = s_expire(self, texts, 2);
     return went == SESSION_FENCED ? s_fenced(self, epoch) : went;
 }
 
@@ -240,12 +291,13 @@ static session_outcome_t s_drop_ids(keeper_t *self, unsigned i)
     journal_t *journal = self->journal;
     uint64_t epoch = atomic_load(&journal->epoch);
     unsigned n = self->tables.segments[i].n;
-    sql_t row = {0}, sql = {0};
-    sql_add(&row, "UPDATE postern.segment SET ids = false WHERE kind = 0 AND shard = %u AND n = %u",
+    sql_t texts[2] = {{0}};
+    sql_add(&texts[0],
+            "UPDATE postern.segment SET ids = false WHERE kind = %u AND shard = %u AND n = %u",
+            journal->number, journal->options.shard, n);
+    sql_add(&texts[1], "DROP INDEX IF EXISTS postern.log_%c%u_%u_id", journal->kind,
             journal->options.shard, n);
-    sql_add(&sql, "DROP INDEX IF EXISTS postern.log_%c%u_%u_id", journal->kind,
-            journal->options.shard, n);
-    session_outcome_t went = s_expire(self, &row, &sql);
+    session_outcome_t went = s_expire(self, texts, 2);
     if (went == SESSION_FENCED)
         return s_fenced(self, epoch);
     if (went == SESSION_OK) {
@@ -256,6 +308,101 @@ static session_outcome_t s_drop_ids(keeper_t *self, unsigned i)
     return went;
 }
 
+/* --- Items that have ended */
+
+static void s_look_later(journal_t *journal, unsigned n, uint64_t forget_ms)
+{
+    pthread_mutex_lock(&journal->lock);
+    for (unsigned i = 0; i < journal->tables.segments_len; i++)
+        if (journal->tables.segments[i].n == n)
+            journal->tables.segments[i].forget_ms = forget_ms;
+    pthread_mutex_unlock(&journal->lock);
+}
+
+/* When its last item ended: the sooner of two looks that has to be. */
+static session_outcome_t s_last_end(keeper_t *self, const segment_t *segment, uint64_t *done_ms)
+{
+    const journal_t *journal = self->journal;
+    statement_t ask;
+    sql_t sql = {0};
+    sql_add(&sql, "SELECT max(done_ms) FROM postern.ended_%c%u_%u", journal->kind,
+            journal->options.shard, segment->n);
+    statement_begin(&ask, "", sql.text);
+    session_outcome_t went = session_exchange(&self->session, &ask, 1, FLOOR_MS);
+    if (went == SESSION_OK)
+        *done_ms = statement_number(&ask, 0, 0);
+    statement_end(&ask);
+    sql_free(&sql);
+    return went;
+}
+
+static session_outcome_t s_empty(keeper_t *self, const segment_t *segment)
+{
+    const journal_t *journal = self->journal;
+    unsigned shard = journal->options.shard;
+    sql_t texts[2] = {{0}};
+    sql_add(&texts[0], "TRUNCATE postern.ended_%c%u_%u, postern.attempt_%c%u_%u", journal->kind,
+            shard, segment->n, journal->kind, shard, segment->n);
+    s_none_pending(self, segment, &texts[1]);
+    return s_expire(self, texts, 2);
+}
+
+/* All items of a segment, where the last one ended so long ago that it is forgotten. */
+static session_outcome_t s_forget(keeper_t *self, const segment_t *segment)
+{
+    journal_t *journal = self->journal;
+    uint64_t epoch = atomic_load(&journal->epoch), done_ms = 0;
+    session_outcome_t went = s_last_end(self, segment, &done_ms);
+    if (went != SESSION_OK)
+        return went;
+    uint64_t due_ms = done_ms + journal->options.delivery_retention_ms;
+    if (done_ms > 0 && due_ms > self->running_ms) {
+        s_look_later(journal, segment->n, due_ms);
+        return SESSION_OK;
+    }
+    went = s_empty(self, segment);
+    if (went == SESSION_FENCED)
+        return s_fenced(self, epoch);
+    if (went == SESSION_OK)
+        s_look_later(journal, segment->n, UINT64_MAX);
+    else
+        s_look_later(journal, segment->n, self->running_ms + PENDING_MS);
+    return went;
+}
+
+static bool s_may_forget(const keeper_t *self, const segment_t *segment)
+{
+    uint64_t due_ms = segment->forget_ms
+                          ? segment->forget_ms
+                          : segment->last_ms + self->journal->options.delivery_retention_ms;
+    return self->running_ms >= due_ms;
+}
+
+/* What is forgotten is so for good: by a clock that is stored. */
+static session_outcome_t s_raise_horizon(keeper_t *self)
+{
+    journal_t *journal = self->journal;
+    uint64_t epoch = atomic_load(&journal->epoch);
+    session_outcome_t went = s_expire(self, NULL, 0);
+    if (went == SESSION_OK) {
+        horizon_raise(journal, self->running_ms);
+        self->raised_ms = self->running_ms;
+    }
+    return went == SESSION_FENCED ? s_fenced(self, epoch) : went;
+}
+
+static bool s_forget_one(keeper_t *self)
+{
+    const tables_t *tables = &self->tables;
+    if (self->running_ms >= self->raised_ms + FORGET_MS)
+        return s_connect(self) == SESSION_OK && s_raise_horizon(self) == SESSION_OK;
+    for (unsigned i = 0; i + 1 < tables->segments_len; i++)
+        if (s_may_forget(self, &tables->segments[i]))
+            return s_connect(self) == SESSION_OK &&
+                   s_forget(self, &tables->segments[i]) == SESSION_OK;
+    return false;
+}
+
 /* One thing that is due, where anything is. True: there was, and it went well. */
 static bool s_drop_one(keeper_t *self, uint64_t running_ms)
 {
@@ -263,14 +410,15 @@ static bool s_drop_one(keeper_t *self, uint64_t running_ms)
     self->running_ms = running_ms;
     tables_t *tables = &self->tables;
     tables_copy(journal, tables);
-    if (s_is_due(journal, tables, running_ms))
-        return s_connect(self) == SESSION_OK && s_drop_segment(self) == SESSION_OK;
+    if (s_is_due(journal, tables, running_ms) && s_connect(self) == SESSION_OK &&
+        s_drop_segment(self) == SESSION_OK)
+        return true;
     if (tables->keys_len > 1 && !keys_live(&tables->keys[0], running_ms))
         return s_connect(self) == SESSION_OK && s_drop_keys(self) == SESSION_OK;
     for (unsigned i = 0; i + 1 < tables->segments_len; i++)
         if (tables->segments[i].ids && !segment_has_young(&tables->segments[i], false, running_ms))
             return s_connect(self) == SESSION_OK && s_drop_ids(self, i) == SESSION_OK;
-    return false;
+    return journal->delivers && s_forget_one(self);
 }
 
 bool keeper_turn(keeper_t *self, int64_t now_ms)

@@ -82,9 +82,9 @@ static void s_ask_targets(look_t *self)
                 journal->kind, journal->options.shard, self->tables->segments[i - 1].n);
     sql_add(
         sql,
-        "SELECT f.sequence, f.log FROM postern.target_floor f WHERE f.kind = 0 AND f.shard = %u "
+        "SELECT f.sequence, f.log FROM postern.target_floor f WHERE f.kind = %u AND f.shard = %u "
         "AND f.target = t.target ORDER BY 1 DESC LIMIT 1) m",
-        journal->options.shard);
+        journal->number, journal->options.shard);
     self->targets_at = self->asked++;
     statement_begin(&self->statements[self->targets_at], "", sql->text);
     statement_array(&self->statements[self->targets_at], &self->targets, TYPE_UUIDS);

@@ -1,8 +1,10 @@
 #include "common/postgres/connection.h"
+#include "workers/journal/postgres/items.h"
 #include "workers/journal/postgres/pick.h"
 #include "workers/journal/postgres/postgres.h"
 
 #include "common/base/clock.h"
+#include "common/base/ops.h"
 #include "common/life/life.h"
 #include "common/log/log.h"
 
@@ -69,6 +71,7 @@ static void s_make(journal_t *self)
     pthread_mutex_init(&self->lock, NULL);
     uuid_new(&self->me);
     self->writing.name = self->reader.session.name = self->asked.session.name = self->name;
+    notes_open(&self->notes);
     self->append = append_new();
     self->targets = targets_new();
     self->asking = asking_new(&self->asked);
@@ -202,12 +205,6 @@ static void s_on_lost(void *arg)
 journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *err,
                         size_t err_size)
 {
-    if (strcmp(options->kind, "channel") != 0) {
-        snprintf(err, err_size,
-                 "PostgreSQL keeps the shards of channels, and this is one of kind %s",
-                 options->kind);
-        return NULL;
-    }
     if (!options->path && s_check_place(options, err, err_size) != 0)
         return NULL;
     char *connection = connection_read(options->connection, err, err_size);
@@ -218,7 +215,12 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
         abort();
     self->options = *options;
     self->connection = connection;
+    op_owner_t owner;
+    bool known = op_owner_of(options->kind, strlen(options->kind), &owner);
+    assert(known);
     self->kind = options->kind[0];
+    self->number = owner;
+    self->delivers = op_owner_delivers(owner);
     if (s_find_home(self, err, err_size) != 0) {
         connection_forget(&self->connection);
         free(self);
@@ -234,6 +236,7 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
     self->opened_ms += now_ms;
     const segment_t *open = tables_open_segment(&self->tables);
     atomic_store(&self->committed_log, open ? open->end_log : 1);
+    horizon_raise(self, self->base_ms);
     self->options.path = self->options.place = self->options.known = self->options.kind = NULL;
     self->options.connection = NULL;
     log_info("journal.open", "engine=postgres shard=%u epoch=%llu next=%llu", self->options.shard,
@@ -266,6 +269,8 @@ void journal_close(journal_t **self_p)
     asking_destroy(&self->asking);
     session_close(&self->asked.session);
     writer_destroy(&self->writer);
+    if (self->epoch)
+        noting_turn(self, self->opened_ms);
     keeper_destroy(&self->keeper);
     if (self->epoch)
         s_leave(self);
@@ -274,6 +279,7 @@ void journal_close(journal_t **self_p)
     session_close(&self->reader.session);
     append_destroy(&self->append);
     targets_destroy(&self->targets);
+    notes_close(&self->notes);
     pthread_mutex_destroy(&self->lock);
     connection_forget(&self->connection);
     self->magic = 0;
@@ -284,5 +290,6 @@ void journal_close(journal_t **self_p)
 bool journal_tend(journal_t *self, int64_t now_ms)
 {
     tables_roll_on(self, running_at(self, now_ms));
+    noting_turn(self, now_ms);
     return keeper_turn(self->keeper, now_ms);
 }

@@ -20,7 +20,11 @@ static session_outcome_t s_refuse(session_t *session, const char *text)
 static session_outcome_t s_check_installation(const journal_t *self, session_t *session)
 {
     statement_t ask;
-    statement_begin(&ask, "", "SELECT schema, channel FROM postern.installation");
+    const char *kind = self->options.kind;
+    /* One of a version that had channels alone has no column of another kind. */
+    statement_begin(&ask, "",
+                    "SELECT schema, (to_jsonb(i) ->> $1)::bigint FROM postern.installation i");
+    statement_text(&ask, kind);
     session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
     if (went == SESSION_GONE || (went == SESSION_OK && statement_rows(&ask) != 1)) {
         statement_end(&ask);
@@ -37,11 +41,15 @@ static session_outcome_t s_check_installation(const journal_t *self, session_t *
                  "the database has schema %llu and this version of Postern schema %u: %s",
                  (unsigned long long)schema, POSTGRES_SCHEMA,
                  schema > POSTGRES_SCHEMA ? "run the newer version" : "posternctl db init");
+    else if (shards == 0)
+        snprintf(text, sizeof text,
+                 "the database has no journals of %s shards: posternctl db init makes them", kind);
     else if (shards != self->options.shards)
         snprintf(text, sizeof text,
-                 "the database has the journals of %llu channel shards, and this is channel shard "
-                 "%u of %u: put shards.channel back",
-                 (unsigned long long)shards, self->options.shard, self->options.shards);
+                 "the database has the journals of %llu %s shards, and this is %s shard %u of %u: "
+                 "put shards.%s back",
+                 (unsigned long long)shards, kind, kind, self->options.shard, self->options.shards,
+                 kind);
     else
         return SESSION_OK;
     return s_refuse(session, text);
@@ -97,7 +105,7 @@ static session_outcome_t s_raise_again(journal_t *self, session_t *session)
     statement_begin(&raise, "",
                     "UPDATE postern.shard SET epoch = epoch + 1 WHERE kind = $1 AND shard = $2 AND "
                     "holder = $3 RETURNING epoch, journal");
-    statement_int2(&raise, 0);
+    statement_int2(&raise, self->number);
     statement_int8(&raise, self->options.shard);
     statement_uuid(&raise, &self->me);
     session_outcome_t went = s_raise(self, session, &raise, &ours);
@@ -109,7 +117,8 @@ static session_outcome_t s_raise_again(journal_t *self, session_t *session)
 static session_outcome_t s_check_row(const journal_t *self, session_t *session)
 {
     statement_t ask;
-    statement_begin(&ask, "", "SELECT 1 FROM postern.shard WHERE kind = 0 AND shard = $1");
+    statement_begin(&ask, "", "SELECT 1 FROM postern.shard WHERE kind = $1 AND shard = $2");
+    statement_int2(&ask, self->number);
     statement_int8(&ask, self->options.shard);
     session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
     if (went != SESSION_OK)
@@ -128,7 +137,7 @@ static session_outcome_t s_raise_first(journal_t *self, session_t *session)
                     "UPDATE postern.shard SET epoch = epoch + 1, holder = $3 WHERE kind = $1 AND "
                     "shard = $2 AND EXISTS (SELECT 1 FROM postern.lease WHERE what = $4 AND holder "
                     "= $5) RETURNING epoch, journal");
-    statement_int2(&raise, 0);
+    statement_int2(&raise, self->number);
     statement_int8(&raise, self->options.shard);
     statement_uuid(&raise, &self->me);
     statement_text(&raise, self->lease);

@@ -22,6 +22,7 @@
  *   edit, upsert  edits.h
  *   keys          kind, shard, n → what keys_cS_N has
  *   keys_cS_N     dedupe key → log, time, running clock, answer, hash
+ * The letter is the kind's: c, b, e. What bots and extensions have besides: items.h.
  *
  * Threading: the writer's thread (writer.c) stores and rolls segments on, by the session WRITING;
  * the keeper's (keep.c) checks the server and drops what is due, by a session of its own; readers
@@ -33,6 +34,7 @@
 #include "common/postgres/session.h"
 #include "workers/journal/ask.h"
 #include "workers/journal/journal.h"
+#include "workers/journal/notes.h"
 #include "workers/journal/postgres/targets.h"
 #include "workers/journal/seen.h"
 #include "workers/journal/writing.h"
@@ -59,7 +61,9 @@ typedef struct {
     uint64_t first_log, end_log; /* of its rows; end_log: past the last */
     uint64_t first_ms, last_ms;  /* running clock of the first and the last */
     uint64_t bytes;
-    bool ids; /* the index of ids is there */
+    bool ids;           /* the index of ids is there */
+    uint64_t forget_ms; /* running clock when all its items may be forgotten, to be looked at then;
+                           UINT64_MAX: they are */
 } segment_t;
 
 typedef struct {
@@ -91,6 +95,8 @@ struct journal {
     journal_options_t options; /* texts point nowhere after the opening */
     char *connection;          /* may have a password */
     char kind;                 /* 'c', as in the names of tables */
+    unsigned number;           /* of the kind, as in their rows */
+    bool delivers;             /* it is one with handlers */
     char lease[32];
     char name[SESSION_NAME];
     char home[LEASE_HOLDER];
@@ -109,6 +115,8 @@ struct journal {
     atomic_uint_fast64_t running_ms;    /* as told last */
     atomic_uint_fast64_t committed_log; /* records below it are durable */
     atomic_uint_fast64_t retired;
+    atomic_uint_fast64_t horizon_ms; /* items.h */
+    notes_t notes;
     atomic_bool full;      /* the server has no room, or refuses */
     atomic_bool gone;      /* it does not keep what postgres.copies says */
     atomic_bool away;      /* there is no connection, and the shard is being taken again */
@@ -137,9 +145,18 @@ uint64_t running_at(journal_t *self, int64_t now_ms);
 /* A copy of what tables there are. */
 void tables_copy(journal_t *self, tables_t *to);
 segment_t *tables_open_segment(tables_t *self);
+/* The one that has the record at LOG, where that is there; NULL: none. */
+const segment_t *tables_segment(const tables_t *self, uint64_t log);
 /* Whether ids of a segment may still be sent again. */
 bool segment_has_young(const segment_t *self, bool open, uint64_t running_ms);
 bool keys_live(const keys_t *self, uint64_t running_ms);
+/* What ended before is forgotten. Any thread. */
+static inline uint64_t journal_horizon(const journal_t *self)
+{
+    return atomic_load(&self->horizon_ms);
+}
+/* The clock was stored: until then, what has ended long enough before is forgotten. */
+void horizon_raise(journal_t *self, uint64_t saved_ms);
 /* Says what is wrong, for journal_trouble, and in the log. */
 void trouble_say(journal_t *self, const char *what, const char *text);
 /* The bytes that a record takes. */
@@ -189,6 +206,7 @@ typedef struct {
     bool seen;    /* by its id, as ANSWER says */
     bool expired; /* its id is there, and is not remembered any more */
     bool keyed;   /* its key is there */
+    bool wanted;  /* of a reply: its event has none yet */
     journal_answer_t answer;
     seen_key_t key;
 } known_t;
@@ -208,5 +226,7 @@ void keeper_check(keeper_t *self);
 /* writer.c */
 writer_t *writer_new(journal_t *journal);
 void writer_destroy(writer_t **self_p);
+/* Wakes it for the notes that wait. */
+void writer_nudge(writer_t *self);
 
 #endif

@@ -42,8 +42,8 @@ static void s_range_sql(const journal_t *journal, const tables_t *tables, sql_t 
                 journal->kind, shard, tables->segments[i].n);
     sql_add(sql,
             ") a), (SELECT max(s) FROM (SELECT sequence AS s FROM postern.target_floor WHERE "
-            "kind = 0 AND shard = %u AND target = $1",
-            shard);
+            "kind = %u AND shard = %u AND target = $1",
+            journal->number, shard);
     for (unsigned i = 0; i < tables->segments_len; i++)
         sql_add(sql,
                 " UNION ALL (SELECT sequence FROM postern.log_%c%u_%u WHERE target = $1 AND log < "
@@ -203,7 +203,9 @@ void reads_one(journal_reader_t *self, const uuid_t7 *target, uint64_t from, jou
 bool journal_try(journal_reader_t *self, void (*read)(void *arg), void *arg)
 {
     self->failed = false;
+    self->trying = true;
     read(arg);
+    self->trying = false;
     if (self->failed)
         metric_add(METRIC_damaged_reads_total, 1);
     return !self->failed;

@@ -38,6 +38,16 @@ static const struct {
                        "bigint NOT NULL) WITH (fillfactor = 10)"},
     {"keys", "(kind smallint, shard integer, n integer, first_ms bigint NOT NULL, PRIMARY KEY "
              "(kind, shard, n))"},
+    /* Its rows go as fast as they come: vacuum must not wait for a fifth of them. */
+    {"pending",
+     "(kind smallint, shard integer, target uuid, place bigint, log bigint, id uuid NOT "
+     "NULL, due_ms bigint NOT NULL, stored_ms bigint NOT NULL, first_ms bigint NOT NULL, "
+     "time_ms bigint NOT NULL, made bigint NOT NULL, attempts bigint NOT NULL, replied "
+     "boolean NOT NULL, PRIMARY KEY (kind, shard, target, place, log), UNIQUE (kind, "
+     "shard, target, log), UNIQUE (kind, shard, log)) WITH (fillfactor = 70, "
+     "autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0)"},
+    {"kept", "(kind smallint, shard integer, what smallint, target uuid, bytes bytea NOT NULL, "
+             "PRIMARY KEY (kind, shard, what, target))"},
 };
 enum { LISTED = sizeof s_tables / sizeof *s_tables };
 
@@ -139,50 +149,79 @@ static int s_make_table(maker_t *self, const char *name, const char *sql)
     return 0;
 }
 
-/* One row, and no other: an installation that is there keeps its counts. */
-static int s_make_installation(maker_t *self)
+static int s_refuse_count(maker_t *self, op_owner_t kind, const char *there)
 {
-    unsigned made, there;
-    char text[64], id[UUID_TEXT];
+    const char *name = op_owner_name(kind);
+    snprintf(self->err, self->err_size,
+             "the database has another installation, of another count of %s shards than %u%s: name "
+             "another database",
+             name, self->options->shards[kind], there);
+    return -1;
+}
+
+/* One row, and no other: an installation that is there keeps its counts. */
+static int s_make_installation(maker_t *self, bool *made)
+{
+    unsigned count, there;
+    char id[UUID_TEXT], schema[64];
+    unsigned channels = self->options->shards[OWNER_CHANNEL];
     uuid_t7 new;
     uuid_new(&new);
     uuid_text(&new, id);
-    snprintf(text, sizeof text, "of %u channel shards", self->options->channels);
-    if (DO(self, &made,
-           "INSERT INTO postern.installation VALUES (true, '%s', %u, %u) ON CONFLICT "
-           "DO NOTHING",
-           id, POSTGRES_SCHEMA, self->options->channels) != 0 ||
+    snprintf(schema, sizeof schema, " or of another schema than %u", POSTGRES_SCHEMA);
+    if (DO(self, &count,
+           "INSERT INTO postern.installation (one, id, schema, channel) VALUES (true, '%s', %u, "
+           "%u) ON CONFLICT DO NOTHING",
+           id, POSTGRES_SCHEMA, channels) != 0 ||
         DO(self, &there, "SELECT 1 FROM postern.installation WHERE schema = %u AND channel = %u",
-           POSTGRES_SCHEMA, self->options->channels) != 0)
+           POSTGRES_SCHEMA, channels) != 0)
         return -1;
-    if (!there) {
-        snprintf(self->err, self->err_size,
-                 "the database has another installation, of another count of channel shards than "
-                 "%u or of another schema than %u: name another database",
-                 self->options->channels, POSTGRES_SCHEMA);
+    *made = count > 0;
+    return there ? 0 : s_refuse_count(self, OWNER_CHANNEL, schema);
+}
+
+/* Its count of shards, which a version that had channels alone has not made. */
+static int s_make_count(maker_t *self, op_owner_t kind, bool made)
+{
+    unsigned set = made && kind == OWNER_CHANNEL, there = 1, shards = self->options->shards[kind];
+    char text[64];
+    const char *name = op_owner_name(kind);
+    if (kind != OWNER_CHANNEL &&
+        (DO(self, &there,
+            "SELECT 1 FROM pg_attribute WHERE attrelid = 'postern.installation'::regclass AND "
+            "attname = '%s'",
+            name) != 0 ||
+         (!there &&
+          DO(self, NULL, "ALTER TABLE postern.installation ADD COLUMN %s integer", name) != 0) ||
+         DO(self, &set, "UPDATE postern.installation SET %s = %u WHERE %s IS NULL", name, shards,
+            name) != 0 ||
+         DO(self, &there, "SELECT 1 FROM postern.installation WHERE %s = %u", name, shards) != 0))
         return -1;
-    }
-    s_say(self, made ? "made" : "there is", "installation", text);
+    if (!there)
+        return s_refuse_count(self, kind, "");
+    snprintf(text, sizeof text, "of %u %s shards", shards, name);
+    s_say(self, set ? "made" : "there is", "installation", text);
     return 0;
 }
 
-static int s_make_shard(maker_t *self, unsigned shard)
+static int s_make_shard(maker_t *self, op_owner_t kind, unsigned shard)
 {
     uuid_t7 journal;
     char id[UUID_TEXT], text[32];
+    const char *name = op_owner_name(kind);
     unsigned made;
     uuid_new(&journal);
     uuid_text(&journal, id);
     if (DO(self, &made,
-           "INSERT INTO postern.shard (kind, shard, journal, epoch) VALUES (0, %u, "
+           "INSERT INTO postern.shard (kind, shard, journal, epoch) VALUES (%u, %u, "
            "'%s', 0) ON CONFLICT DO NOTHING",
-           shard, id) != 0 ||
+           (unsigned)kind, shard, id) != 0 ||
         DO(self, NULL,
-           "INSERT INTO postern.lease (what, beat, running_ms) VALUES ('channel/%u', 0, "
+           "INSERT INTO postern.lease (what, beat, running_ms) VALUES ('%s/%u', 0, "
            "0) ON CONFLICT DO NOTHING",
-           shard) != 0)
+           name, shard) != 0)
         return -1;
-    snprintf(text, sizeof text, "channel-%u", shard);
+    snprintf(text, sizeof text, "%s-%u", name, shard);
     s_say(self, made ? "made" : "there is", "journal", text);
     return 0;
 }
@@ -202,8 +241,17 @@ static int s_make_directory(maker_t *self)
     return 0;
 }
 
+static int s_make_kind(maker_t *self, op_owner_t kind, bool made)
+{
+    int rc = s_make_count(self, kind, made);
+    for (unsigned i = 0; i < self->options->shards[kind] && rc == 0; i++)
+        rc = s_make_shard(self, kind, i);
+    return rc;
+}
+
 static int s_make_all(maker_t *self)
 {
+    bool made = false;
     int rc = s_read_role(self);
     if (rc == 0)
         rc = s_make_role(self);
@@ -212,11 +260,11 @@ static int s_make_all(maker_t *self)
     for (unsigned i = 0; i < LISTED && rc == 0; i++)
         rc = s_make_table(self, s_tables[i].name, s_tables[i].sql);
     if (rc == 0)
-        rc = s_make_installation(self);
+        rc = s_make_installation(self, &made);
     if (rc == 0)
         rc = s_make_directory(self);
-    for (unsigned i = 0; i < self->options->channels && rc == 0; i++)
-        rc = s_make_shard(self, i);
+    for (unsigned kind = 0; kind < WORKER_KINDS && rc == 0; kind++)
+        rc = s_make_kind(self, (op_owner_t)kind, made);
     return rc;
 }
 

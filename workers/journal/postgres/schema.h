@@ -6,6 +6,8 @@
 #ifndef POSTERN_WORKERS_JOURNAL_POSTGRES_SCHEMA_H
 #define POSTERN_WORKERS_JOURNAL_POSTGRES_SCHEMA_H
 
+#include "common/base/ops.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -16,16 +18,17 @@ typedef struct {
     const char *admin;  /* connection string of who may make roles and schemas */
     const char *worker; /* that of the workers: the role that it names is made, with its password */
     bool drawn;         /* its password was drawn now: the role must not be there */
-    unsigned channels;  /* shards of channels; fixed from then on */
+    unsigned shards[WORKER_KINDS]; /* fixed from then on */
     schema_said_fn said;
 } schema_options_t;
 
-/* Makes what is missing; what is there stays as it is. */
+/* Makes what is missing, also in an installation of a version that had channels alone; what is
+ * there stays as it is. */
 int schema_make(const schema_options_t *options, char *err, size_t err_size);
 
 /* What a worker would find, by its own connection string: says a line of each thing, and what is to
  * be done where it will not do. COPIES: postgres.copies. -1 where a worker would not start. */
-int schema_check(const char *worker, unsigned channels, unsigned copies, schema_said_fn said,
-                 char *err, size_t err_size);
+int schema_check(const char *worker, const unsigned shards[WORKER_KINDS], unsigned copies,
+                 schema_said_fn said, char *err, size_t err_size);
 
 #endif

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Each SQL gives whether it is good, and what there is, as a text. $S, the count of channel shards,
- * stands for itself. */
+/* Each SQL gives whether it is good, and what there is, as a text. $C, $B and $E, the counts of
+ * shards of channels, bots and extensions, stand for themselves. */
 static const struct {
     const char *what, *sql, *todo;
     unsigned copies; /* postgres.copies from which on it counts */
@@ -35,8 +35,12 @@ static const struct {
      2, true},
     {"schema", "SELECT schema = 1, schema::text FROM postern.installation",
      "run the version of Postern that has this schema", 1, false},
-    {"channel shards", "SELECT channel = $S, channel::text FROM postern.installation",
+    {"channel shards", "SELECT channel = $C, channel::text FROM postern.installation",
      "put shards.channel back", 1, false},
+    {"bot shards", "SELECT bot = $B, bot::text FROM postern.installation",
+     "put shards.bot back, or posternctl db init makes them", 1, false},
+    {"extension shards", "SELECT extension = $E, extension::text FROM postern.installation",
+     "put shards.extension back, or posternctl db init makes them", 1, false},
     {"right to make tables",
      "SELECT has_schema_privilege('postern', 'CREATE'), has_schema_privilege('postern', "
      "'CREATE')::text",
@@ -45,13 +49,14 @@ static const struct {
      "SELECT bool_and(has_table_privilege('postern.' || t, p)), 'on ' || count(DISTINCT t)::text "
      "|| "
      "' tables' FROM unnest(ARRAY['installation', 'shard', 'lease', 'segment', 'target_floor', "
-     "'edit', 'upsert', 'keys']) t, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p",
+     "'edit', 'upsert', 'keys', 'pending', 'kept']) t, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', "
+     "'DELETE']) p",
      "posternctl db init gives them", 1, false},
     {"connections",
      "SELECT current_setting('max_connections')::int - "
-     "current_setting('superuser_reserved_connections')::int >= 4 * $S, "
+     "current_setting('superuser_reserved_connections')::int >= 5 * ($C + $B + $E), "
      "current_setting('max_connections')",
-     "a worker has up to four: raise max_connections", 1, false},
+     "a worker has up to five: raise max_connections", 1, false},
     {"wal_compression",
      "SELECT current_setting('wal_compression') <> 'off', "
      "current_setting('wal_compression')",
@@ -64,22 +69,24 @@ static const struct {
      "", 1, true},
 };
 
-/* With the count in the place of each $S. */
-static void s_fill(sql_t *sql, const char *text, unsigned channels)
+/* With a count in the place of each letter behind a $. */
+static void s_fill(sql_t *sql, const char *text, const unsigned shards[WORKER_KINDS])
 {
+    static const char letters[] = "CBE";
     sql_begin(sql);
-    for (const char *at; (at = strstr(text, "$S")); text = at + 2)
-        sql_add(sql, "%.*s%u", (int)(at - text), text, channels);
+    for (const char *at; (at = strchr(text, '$')); text = at + 2)
+        sql_add(sql, "%.*s%u", (int)(at - text), text, shards[strchr(letters, at[1]) - letters]);
     sql_add(sql, "%s", text);
 }
 
 /* Whether a worker would start in spite of it. */
-static bool s_look(session_t *session, size_t i, unsigned channels, schema_said_fn said)
+static bool s_look(session_t *session, size_t i, const unsigned shards[WORKER_KINDS],
+                   schema_said_fn said)
 {
     sql_t sql = {0};
     statement_t ask;
     char line[1024];
-    s_fill(&sql, s_rows[i].sql, channels);
+    s_fill(&sql, s_rows[i].sql, shards);
     statement_begin(&ask, "", sql.text);
     session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
     bool good = went == SESSION_OK && statement_rows(&ask) == 1 && statement_number(&ask, 0, 0);
@@ -97,8 +104,8 @@ static bool s_look(session_t *session, size_t i, unsigned channels, schema_said_
     return good || s_rows[i].warns;
 }
 
-int schema_check(const char *worker, unsigned channels, unsigned copies, schema_said_fn said,
-                 char *err, size_t err_size)
+int schema_check(const char *worker, const unsigned shards[WORKER_KINDS], unsigned copies,
+                 schema_said_fn said, char *err, size_t err_size)
 {
     session_t session = {0};
     unsigned lacking = 0;
@@ -108,7 +115,7 @@ int schema_check(const char *worker, unsigned channels, unsigned copies, schema_
     }
     for (size_t i = 0; i < sizeof s_rows / sizeof *s_rows; i++)
         if (copies >= s_rows[i].copies)
-            lacking += !s_look(&session, i, channels, said);
+            lacking += !s_look(&session, i, shards, said);
     session_close(&session);
     if (lacking)
         snprintf(err, err_size, "the server lacks %u of what a worker needs", lacking);

@@ -64,6 +64,14 @@ segment_t *tables_open_segment(tables_t *self)
     return self->segments_len ? &self->segments[self->segments_len - 1] : NULL;
 }
 
+const segment_t *tables_segment(const tables_t *self, uint64_t log)
+{
+    for (unsigned i = self->segments_len; i > 0; i--)
+        if (log >= self->segments[i - 1].first_log)
+            return &self->segments[i - 1];
+    return NULL;
+}
+
 bool segment_has_young(const segment_t *self, bool open, uint64_t running_ms)
 {
     return self->ids && (open || running_ms < self->last_ms + JOURNAL_ID_MS);
@@ -72,6 +80,14 @@ bool segment_has_young(const segment_t *self, bool open, uint64_t running_ms)
 bool keys_live(const keys_t *self, uint64_t running_ms)
 {
     return self->count > 0 && running_ms < self->last_ms + JOURNAL_KEY_MS;
+}
+
+void horizon_raise(journal_t *self, uint64_t saved_ms)
+{
+    uint64_t kept_ms = self->options.delivery_retention_ms;
+    uint64_t horizon = saved_ms >= kept_ms ? saved_ms - kept_ms + 1 : 0;
+    if (horizon > journal_horizon(self))
+        atomic_store(&self->horizon_ms, horizon);
 }
 
 void trouble_say(journal_t *self, const char *what, const char *text)
@@ -93,7 +109,7 @@ void fence_begin(statement_t *self, const journal_t *journal)
     statement_begin(self, "fence",
                     "SELECT 1 / count(*) FROM (SELECT 1 FROM postern.shard WHERE kind = $1 AND "
                     "shard = $2 AND epoch = $3 FOR SHARE) f");
-    statement_int2(self, 0);
+    statement_int2(self, journal->number);
     statement_int8(self, journal->options.shard);
     statement_int8(self, journal->epoch);
 }

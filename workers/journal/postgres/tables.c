@@ -6,7 +6,7 @@
 
 static void s_shard(statement_t *self, const journal_t *journal)
 {
-    statement_int2(self, 0);
+    statement_int2(self, journal->number);
     statement_int8(self, journal->options.shard);
 }
 
@@ -186,11 +186,36 @@ static void s_insert_begin(statement_t *to, const journal_t *self, const segment
     statement_int8(to, next->first_ms);
 }
 
+/* What items.h says of a segment. */
+enum { ITEM_TABLES = 4 };
+static void s_items_begin(const journal_t *self, const segment_t *segment, sql_t sql[ITEM_TABLES],
+                          statement_t *make, unsigned *count)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%c%u_%u", self->kind, self->options.shard, segment->n);
+    sql_add(&sql[0],
+            "CREATE TABLE postern.ended_%s (log bigint PRIMARY KEY, target uuid NOT NULL, id uuid "
+            "NOT NULL, state smallint NOT NULL, made bigint NOT NULL, attempts bigint NOT NULL, "
+            "place bigint NOT NULL, stored_ms bigint NOT NULL, first_ms bigint NOT NULL, time_ms "
+            "bigint NOT NULL, done_ms bigint NOT NULL, replied boolean NOT NULL)",
+            name);
+    sql_add(&sql[1], "CREATE INDEX ended_%s_target ON postern.ended_%s (target, log)", name, name);
+    sql_add(&sql[2], "CREATE INDEX ended_%s_dead ON postern.ended_%s (target, log) WHERE state = 3",
+            name, name);
+    sql_add(&sql[3],
+            "CREATE TABLE postern.attempt_%s (log bigint, number bigint, time_ms bigint NOT NULL, "
+            "duration_us bigint NOT NULL, status smallint NOT NULL, outcome smallint NOT NULL, "
+            "trace bytea NOT NULL, answer bytea NOT NULL, PRIMARY KEY (log, number))",
+            name);
+    for (unsigned i = 0; i < ITEM_TABLES; i++)
+        statement_begin(&make[(*count)++], "", sql[i].text);
+}
+
 /* Bodies are not compressed by the server: it costs more than it saves. */
 static session_outcome_t s_make(journal_t *self, const segment_t *open, const segment_t *next)
 {
     enum { FENCE, SEAL, TABLE, STORAGE, IDS, TARGETS, INSERT, ALL };
-    statement_t make[ALL];
+    statement_t make[ALL + ITEM_TABLES];
     sql_t sql[ALL] = {{0}};
     char name[48];
     snprintf(name, sizeof name, "log_%c%u_%u", self->kind, self->options.shard, next->n);
@@ -207,11 +232,17 @@ static session_outcome_t s_make(journal_t *self, const segment_t *open, const se
     for (unsigned i = TABLE; i <= TARGETS; i++)
         statement_begin(&make[i], "", sql[i].text);
     s_insert_begin(&make[INSERT], self, next);
-    session_outcome_t went = session_exchange(&self->writing, make, ALL, SESSION_DEADLINE_MS);
-    for (unsigned i = 0; i < ALL; i++) {
+    unsigned count = ALL;
+    sql_t of_items[ITEM_TABLES] = {{0}};
+    if (self->delivers)
+        s_items_begin(self, next, of_items, make, &count);
+    session_outcome_t went = session_exchange(&self->writing, make, count, SESSION_DEADLINE_MS);
+    for (unsigned i = 0; i < count; i++)
         statement_end(&make[i]);
+    for (unsigned i = 0; i < ALL; i++)
         sql_free(&sql[i]);
-    }
+    for (unsigned i = 0; i < ITEM_TABLES; i++)
+        sql_free(&of_items[i]);
     return went;
 }
 

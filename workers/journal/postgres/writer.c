@@ -1,5 +1,5 @@
 /* The thread that stores: a submission costs one hand-over to it and one wakeup back. */
-#include "workers/journal/postgres/postgres.h"
+#include "workers/journal/postgres/items.h"
 
 #include "common/base/timed.h"
 #include "common/log/log.h"
@@ -8,14 +8,15 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { ROLL_MS = 60000 };
+enum { ROLL_MS = 60000, ROOM_MS = 1000 };
 
 struct writer {
     journal_t *journal;
     journal_clock_fn clock;
     pthread_t thread;
     submission_t submission;
-    bool stop; /* under its lock */
+    bool stop;  /* under its lock */
+    bool noted; /* likewise: there are notes that it does not know of */
 };
 
 writer_t *writer_new(journal_t *journal)
@@ -42,26 +43,57 @@ static void s_work(writer_t *self)
     pthread_mutex_lock(&self->submission.lock);
 }
 
+/* What waits for room is tried again each second. The lock is held. */
+static void s_note(writer_t *self)
+{
+    self->noted = false;
+    pthread_mutex_unlock(&self->submission.lock);
+    noting_turn(self->journal, self->clock());
+    pthread_mutex_lock(&self->submission.lock);
+}
+
+static bool s_has_more(const writer_t *self)
+{
+    journal_t *journal = self->journal;
+    return journal->delivers && (notes_wait(&journal->notes) || atomic_load(&journal->full));
+}
+
 /* A segment ends by its age, too, where nothing comes that would end it. The lock is held. */
 static void s_wait(writer_t *self)
 {
-    struct timespec until = timed_after(ROLL_MS);
+    bool more = s_has_more(self);
+    struct timespec until = timed_after(more ? ROOM_MS : ROLL_MS);
     if (timed_wait(&self->submission.wake, &self->submission.lock, &until))
         return;
+    if (more) {
+        self->noted = true;
+        return;
+    }
     pthread_mutex_unlock(&self->submission.lock);
     tables_roll_on(self->journal, running_at(self->journal, self->clock()));
     pthread_mutex_lock(&self->submission.lock);
+}
+
+void writer_nudge(writer_t *self)
+{
+    pthread_mutex_lock(&self->submission.lock);
+    self->noted = true;
+    pthread_cond_signal(&self->submission.wake);
+    pthread_mutex_unlock(&self->submission.lock);
 }
 
 static void *s_run(void *arg)
 {
     writer_t *self = arg;
     pthread_mutex_lock(&self->submission.lock);
-    while (!self->stop || self->submission.given)
+    while (!self->stop || self->submission.given) {
         if (self->submission.given)
             s_work(self);
-        else
+        else if (!self->noted)
             s_wait(self);
+        if (self->noted)
+            s_note(self);
+    }
     pthread_mutex_unlock(&self->submission.lock);
     return NULL;
 }

@@ -1,0 +1,231 @@
+/* The outbox on a server that is lost, taken by another, or of a version before. */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include "journal_entries.h"
+#include "workers/journal/postgres/items.h"
+
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { DAY = 86400000 };
+
+static journal_t *s_open_bot(void)
+{
+    journal_options_t options = s_options();
+    options.kind = "bot";
+    options.delivery_retention_ms = 7ull * DAY;
+    journal_t *journal = journal_open(&options, s_now, s_err, sizeof s_err);
+    if (!journal)
+        fail_msg("%s", s_err);
+    return journal;
+}
+
+static uint64_t s_store(journal_t *journal, unsigned id)
+{
+    journal_entry_t entry = s_entry(1, id, "{}");
+    entry.record.flags |= RECORD_DELIVER;
+    assert_int_equal(s_append(journal, &entry, 1), 1);
+    return entry.answer.log;
+}
+
+static journal_note_t s_outcome(journal_t *journal, uint64_t log, outbox_state_t state)
+{
+    uint64_t now_ms = journal_running_ms(journal, s_now);
+    return (journal_note_t){.kind = NOTE_OUTCOME,
+                            .target = s_uuid(1),
+                            .log = log,
+                            .state = state,
+                            .now_ms = now_ms,
+                            .due_ms = now_ms,
+                            .attempted = true,
+                            .attempt = {.time_ms = 7, .status = 503, .answer = slice_of("no")}};
+}
+
+static void s_carry_out(journal_t *journal)
+{
+    for (unsigned i = 0; i < 100 && journal_has_notes(journal); i++) {
+        s_now += 1000;
+        journal_tend(journal, s_now);
+    }
+    assert_false(journal_has_notes(journal));
+}
+
+static outbox_item_t s_item(journal_t *journal, uint64_t log)
+{
+    outbox_item_t item = {.log = 0};
+    uuid_t7 target = s_uuid(1);
+    journal_item(journal_reader(journal), &target, log, &item);
+    return item;
+}
+
+static unsigned s_number(const char *sql)
+{
+    char value[POSTGRES_TEXT];
+    postgres_ask(sql, value);
+    return (unsigned)atoi(value);
+}
+
+/* What the version before has made, which knew channels alone. */
+static void s_go_back(void)
+{
+    postgres_do("DROP TABLE postern.pending, postern.kept; ALTER TABLE postern.installation DROP "
+                "COLUMN bot, DROP COLUMN extension; DELETE FROM postern.shard WHERE kind > 0; "
+                "DELETE FROM postern.lease WHERE what NOT LIKE 'channel/%'");
+}
+
+static void test_a_database_of_the_version_before(void **state)
+{
+    char err[512];
+    (void)state;
+    s_go_back();
+    journal_t *journal = s_open();
+    assert_int_equal(s_append_one(journal, s_entry(1, 1, "{}")), JOURNAL_STORED);
+    journal_options_t options = s_options();
+    options.kind = "bot";
+    assert_null(journal_open(&options, s_now, s_err, sizeof s_err));
+    assert_non_null(strstr(s_err, "no journals of bot shards: posternctl db init"));
+    assert_int_equal(postgres_make(2, err, sizeof err), 0); /* while a channel is served */
+    assert_non_null(strstr(s_postgres_said, "made table pending"));
+    assert_non_null(strstr(s_postgres_said, "there is installation of 2 channel shards"));
+    assert_non_null(strstr(s_postgres_said, "made installation of 2 bot shards"));
+    assert_non_null(strstr(s_postgres_said, "made journal extension-1"));
+    assert_int_equal(s_append_one(journal, s_entry(1, 2, "{}")), JOURNAL_STORED);
+    journal_close(&journal);
+    /* As that version makes it once more. */
+    postgres_do("INSERT INTO postern.installation VALUES (true, '00000000-0000-7000-8000-"
+                "000000000000', 1, 2) ON CONFLICT DO NOTHING");
+    journal = s_open();
+    assert_int_equal(s_read(journal, 1, 0, NULL).count, 2);
+    journal_close(&journal);
+    journal = s_open_bot();
+    assert_int_equal(s_item(journal, s_store(journal, 3)).state, OUTBOX_PENDING);
+    journal_close(&journal);
+    assert_int_equal(postgres_make(2, err, sizeof err), 0);
+    assert_null(strstr(s_postgres_said, "made"));
+    assert_int_equal(postgres_make(3, err, sizeof err), -1);
+    assert_non_null(strstr(err, "channel shards"));
+}
+
+static void *s_cut_often(void *arg)
+{
+    atomic_bool *stop = arg;
+    while (!atomic_load(stop)) {
+        usleep(20000);
+        postgres_do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = "
+                    "'postern_journal'");
+    }
+    return NULL;
+}
+
+/* Whatever was on its way when the connection was cut counts once. */
+static void test_cuts_lose_and_double_no_note(void **state)
+{
+    enum { ROUNDS = 100, BATCH = 4 };
+    (void)state;
+    journal_t *journal = s_open_bot();
+    atomic_bool stop = false;
+    pthread_t thread;
+    pthread_create(&thread, NULL, s_cut_often, &stop);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        for (unsigned k = 0; k < BATCH; k++) {
+            uint64_t log = s_store(journal, 1 + i * BATCH + k);
+            journal_note_t note = s_outcome(journal, log, OUTBOX_PENDING);
+            journal_note(journal, &note);
+            note.state = k % 2 ? OUTBOX_DELIVERED : OUTBOX_DEAD;
+            journal_note(journal, &note);
+        }
+        s_carry_out(journal);
+    }
+    atomic_store(&stop, true);
+    pthread_join(thread, NULL);
+    for (uint64_t log = 1; log <= ROUNDS * BATCH; log++)
+        assert_int_equal(s_item(journal, log).attempts, 2);
+    assert_int_equal(s_number("SELECT count(*) FROM postern.attempt_b0_1"), 2 * ROUNDS * BATCH);
+    assert_int_equal(journal_outbox_counts(journal_reader(journal)).dead, ROUNDS * BATCH / 2);
+    assert_int_equal(journal_outbox_counts(journal_reader(journal)).pending, 0);
+    journal_close(&journal);
+}
+
+/* Another process takes the shard: what the first one notes then changes nothing, and ends it. */
+static void test_who_lost_the_shard_notes_nothing(void **state)
+{
+    int ends[2], back[2], status;
+    char byte = 0;
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(pipe(back), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        journal_t *former = s_open_bot();
+        journal_note_t note = s_outcome(former, s_store(former, 1), OUTBOX_DELIVERED);
+        if (write(ends[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1)
+            _exit(9);
+        journal_note(former, &note);
+        journal_tend(former, s_now);
+        _exit(0);
+    }
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    journal_t *journal = s_open_bot();
+    assert_int_equal(write(back[1], &byte, 1), 1);
+    waitpid(pid, &status, 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+    assert_int_equal(s_item(journal, 1).state, OUTBOX_PENDING);
+    assert_int_equal(s_item(journal, 1).attempts, 0);
+    journal_close(&journal);
+}
+
+/* A segment's items go when all have ended long ago; one that is pending keeps them. */
+static void test_what_has_ended_is_forgotten(void **state)
+{
+    static const char rows[] = "SELECT count(*) FROM postern.ended_b0_1";
+    static const char attempts[] = "SELECT count(*) FROM postern.attempt_b0_1";
+    (void)state;
+    journal_t *journal = s_open_bot();
+    uint64_t ended = s_store(journal, 1), waits = s_store(journal, 2);
+    journal_note_t note = s_outcome(journal, ended, OUTBOX_DEAD);
+    journal_note(journal, &note);
+    s_carry_out(journal);
+    for (unsigned day = 0; day < 9; day++) {
+        s_now += DAY;
+        while (journal_tend(journal, s_now))
+            ;
+    }
+    assert_int_equal(s_item(journal, ended).log, 0); /* nobody sees it, and it is there */
+    assert_int_equal(s_number(rows), 1);
+    note = s_outcome(journal, waits, OUTBOX_DELIVERED);
+    journal_note(journal, &note);
+    s_carry_out(journal);
+    assert_int_equal(s_number(rows), 2);
+    journal_close(&journal);
+    journal = s_open_bot();
+    assert_int_equal(s_item(journal, ended).log, 0);
+    assert_int_equal(s_item(journal, waits).state, OUTBOX_DELIVERED);
+    for (unsigned day = 0; day < 8; day++) {
+        s_now += DAY;
+        while (journal_tend(journal, s_now))
+            ;
+    }
+    assert_int_equal(s_number(rows), 0);
+    assert_int_equal(s_number(attempts), 0);
+    assert_int_equal(s_read(journal, 1, 0, NULL).count, 2); /* the events are kept for longer */
+    journal_close(&journal);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_database_of_the_version_before),
+        TEST(cuts_lose_and_double_no_note),
+        TEST(who_lost_the_shard_notes_nothing),
+        TEST(what_has_ended_is_forgotten),
+    };
+    return cmocka_run_group_tests(tests, YARD_BEGIN, YARD_END);
+}
