@@ -1,6 +1,8 @@
 /* posternctl manual PAGE: manual pages in man(7), made from the tables that the programs read. */
 #include "ctl/command.h"
 
+#include "common/base/ops.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -184,14 +186,28 @@ static void s_database(void)
     s_see_also();
 }
 
-static void s_channel_postgres(void)
+/* postern-KIND-postgres; false: there is no such page. */
+static bool s_with_postgres(const char *page)
 {
-    s_head("postern-channel-postgres", '8', "stores the messages of channels in PostgreSQL");
-    s_section("DESCRIPTION");
-    s_line(
-        "What postern-channel becomes where worker.engine is postgres, with the same options: see "
-        "postern-channel(8).");
-    s_see_also();
+    char name[64], what[160], line[256];
+    for (unsigned kind = 0; kind < WORKER_KINDS; kind++) {
+        const char *section = op_owner_name((op_owner_t)kind);
+        snprintf(name, sizeof name, "postern-%s-postgres", section);
+        if (strcmp(page, name) != 0)
+            continue;
+        snprintf(what, sizeof what, "the worker postern-%s, whose journal lies in PostgreSQL",
+                 section);
+        snprintf(line, sizeof line,
+                 "What postern-%s becomes where %s.engine is postgres, with the same options: see "
+                 "postern-%s(8).",
+                 section, op_owner_delivers((op_owner_t)kind) ? "delivery" : "worker", section);
+        s_head(name, '8', what);
+        s_section("DESCRIPTION");
+        s_line(line);
+        s_see_also();
+        return true;
+    }
+    return false;
 }
 
 static void s_authd_postgres(void)
@@ -225,11 +241,9 @@ int manual_run(ctl_t *ctl)
         s_store();
     } else if (strcmp(page, "postern-database") == 0) {
         s_database();
-    } else if (strcmp(page, "postern-channel-postgres") == 0) {
-        s_channel_postgres();
     } else if (strcmp(page, "postern-authd-postgres") == 0) {
         s_authd_postgres();
-    } else {
+    } else if (!s_with_postgres(page)) {
         fprintf(
             stderr,
             "posternctl: there is no page \"%s\": posternctl, postern.conf, or a process such as "

@@ -89,6 +89,9 @@ const char *conf_engine(const conf_t *self, const char *section);
 /* Whether that is a server that all hosts reach. */
 bool conf_is_shared(const conf_t *self, const char *section);
 
+/* Shards of each kind of worker; SHARDS: WORKER_KINDS of them. */
+void conf_shards(const conf_t *self, unsigned *shards);
+
 /* The row whose section and key these are, SETTING_COUNT when there is none. */
 setting_t conf_setting(const char *section, const char *key);
 

@@ -28,6 +28,13 @@ bool conf_is_shared(const conf_t *self, const char *section)
     return strcmp(conf_engine(self, section), "postgres") == 0;
 }
 
+void conf_shards(const conf_t *self, unsigned *shards)
+{
+    for (unsigned kind = 0; kind < WORKER_KINDS; kind++)
+        shards[kind] =
+            (unsigned)conf_uint(self, conf_setting("shards", op_owner_name((op_owner_t)kind)));
+}
+
 setting_t conf_setting(const char *section, const char *key)
 {
     unsigned i = 0;

@@ -43,8 +43,8 @@ bool kinds_has_handlers(const char *section);
 void kinds_key(const conf_t *conf, const char *section, char *path, size_t size);
 
 /* The file with the connection string of SECTION's workers: that of postgres.connection; of those
- * with handlers FILE.SECTION, where it is there. */
-void kinds_connection(const conf_t *conf, const char *section, char *path, size_t size);
+ * with handlers FILE.SECTION, where it is there. Returns PATH. */
+const char *kinds_connection(const conf_t *conf, const char *section, char *path, size_t size);
 
 /* The first setting whose user or group is not there; SETTING_COUNT when all are. */
 setting_t kinds_lacking(const conf_t *conf);

@@ -194,9 +194,8 @@ static int s_worker(const prepare_t *self, bool known)
         rc = s_shard(self, i, known);
     bool connects = conf_is_shared(self->conf, self->section);
     char connection[PLACE];
-    kinds_connection(self->conf, self->section, connection, sizeof connection);
     if (rc == 0 && connects)
-        rc = s_file(self, connection);
+        rc = s_file(self, kinds_connection(self->conf, self->section, connection, PLACE));
     if (rc == 0 && connects)
         rc = s_beside(self, SET_data_directory, self->section, ".host");
     return rc ? rc : s_found(self, self->section, ".shards");

@@ -116,10 +116,11 @@ static void s_write_text(const init_t *self, FILE *out)
         fprintf(out, "    %s = %u\n", op_owner_name(i), self->shards[i]);
     s_write_monitors(self, out);
     if (self->postgres)
-        fputs("\n#   The messages of channels lie in PostgreSQL. With copies = 2 the server has to "
+        fputs("\n#   The journals of all workers lie in PostgreSQL. With copies = 2 the server has "
+              "to "
               "have a\n"
               "#   synchronous standby; posternctl db check says what it lacks.\n"
-              "worker\n    engine = \"postgres\"\n\n"
+              "worker\n    engine = \"postgres\"\n\ndelivery\n    engine = \"postgres\"\n\n"
               "postgres\n    connection = \"data/postgres.connection\"\n    copies = 2\n",
               out);
 }

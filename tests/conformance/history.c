@@ -67,7 +67,7 @@ static offer_t s_offer(life_t *self)
                      .id = 1 + (unsigned)s_random(history, IDS),
                      .hash = (unsigned)s_random(history, 2),
                      .refused = s_random(history, 8) == 0,
-                     .deliver = s_random(history, 2) == 0 && subject_delivers,
+                     .deliver = s_random(history, 2) == 0,
                      .answer = (unsigned)s_random(history, 100),
                      .time_ms = (int64_t)s_random(history, 1000000)};
     if (s_random(history, 2))
@@ -260,7 +260,7 @@ static void s_note(life_t *self)
 {
     history_t *history = self->history;
     model_t *model = self->model;
-    if (model->notes_len == MODEL_NOTES || !subject_delivers)
+    if (model->notes_len == MODEL_NOTES)
         return;
     if (s_random(history, 4) == 0) {
         model_note_t note = {.kind = s_random(history, 2) ? NOTE_HANDLER : NOTE_HEALTH,

@@ -5,7 +5,6 @@
 
 enum { MAP = 8 << 20, TRIES = 200, APART_MS = 2 * JOURNAL_CHECKPOINT_MS };
 
-const bool subject_delivers = true;
 const unsigned subject_histories = 100;
 
 int subject_begin(void)

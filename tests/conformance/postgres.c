@@ -14,7 +14,6 @@
 
 enum { SETTLE = 12, TRIES = 200, APART_MS = 10 };
 
-const bool subject_delivers = true;
 const unsigned subject_histories = 20;
 
 int subject_begin(void)

@@ -14,8 +14,6 @@
 extern atomic_int_fast64_t subject_now_ms;
 int64_t subject_clock(void);
 
-/* Whether it has outbox.h: an engine of channels alone has no deliveries, and nothing is noted. */
-extern const bool subject_delivers;
 /* Histories of a run without arguments. */
 extern const unsigned subject_histories;
 
@@ -24,7 +22,7 @@ int subject_begin(void);
 void subject_end(void);
 
 typedef struct {
-    const char *kind; /* an engine that has another kind alone takes "bot" for that */
+    const char *kind;
     unsigned shard, shards;
     uint64_t keys, retention_ms, retention_bytes, delivery_retention_ms;
 } subject_options_t;

@@ -1,4 +1,4 @@
-"""posternctl up --hosts: two hosts of one installation on this machine, whose channels lie in PostgreSQL. Each has its part, and its
+"""posternctl up --hosts: two hosts of one installation on this machine, whose journals lie in PostgreSQL. Each has its part, and its
 workers of any shard take what the other one leaves behind."""
 
 import json
@@ -9,8 +9,9 @@ from harness import postern
 from harness.database import server_running, settled
 
 SHARDS = 4
-PROCESSES = ({"gateway-0", "authd-0", "router-0", "channel-0", "channel-2", "channel-any", "channel-any1", "bot-0", "extension-0"},
-             {"gateway-1", "router-1", "channel-1", "channel-3", "channel-any", "channel-any1"})
+PROCESSES = ({"gateway-0", "authd-0", "router-0", "channel-0", "channel-2", "channel-any", "channel-any1", "bot-0", "bot-any",
+              "extension-0", "extension-any"},
+             {"gateway-1", "router-1", "channel-1", "channel-3", "channel-any", "channel-any1", "bot-any", "extension-any"})
 
 
 class Host:
@@ -21,7 +22,7 @@ class Host:
         self.port = postern.free_ports(32)
         sockets = f"ipc://{first.sockets}"
         both = {kind: f"{sockets}/1-{kind} {sockets}/2-{kind}" for kind in ("requests", "workers", "replies")}
-        ring.settings.update({key: first.settings[key] for key in ("worker.engine", "postgres.copies", "postgres.connection")})
+        ring.settings.update({key: first.settings[key] for key in ("worker.engine", "delivery.engine", "postgres.copies", "postgres.connection")})
         ring.settings.update({
             "gateway.authd": f"{sockets}/authd", "gateway.admin": f"{sockets}/authd-admin", "gateway.deadline_ms": 20000,
             **{f"router.{kind}": f"{sockets}/{number}-{kind}" for kind in both},
@@ -45,7 +46,7 @@ class Host:
 def test_two_hosts_and_one_that_is_left(make_ring, name):
     with server_running() as server:
         rings = [make_ring(shards={"channel": SHARDS}) for _ in range(2)]
-        settled(rings[0], server)
+        settled(rings[0], server, delivers=True)
         hosts = [Host(ring, i + 1, rings[0]) for i, ring in enumerate(rings)]
         for host in hosts:
             postern.wait(host.ready, 30, what=f"all of host {host.part}")

@@ -2,6 +2,7 @@
 
 import collections
 import json
+import pathlib
 import signal
 
 import pytest
@@ -39,7 +40,7 @@ def test_deliveries_go_on_at_the_host_that_takes_over(server, make_ring, name):
     is in the log of the new one, where dead letters are retried and replayed."""
     ring = make_ring(settings={"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 100, "gateway.deadline_ms": 20000})
     ring.settings["worker.key"] = ring.dir / "worker.key"
-    database.settled(ring, server)
+    database.settled(ring, server, delivers=True)
     takeover_campaign.spawn_others(ring, KINDS)
     first = {kind: takeover_campaign.Host(ring, 10 + i, 0, kind) for i, kind in enumerate(KINDS)}
     for host in first.values():
@@ -47,7 +48,7 @@ def test_deliveries_go_on_at_the_host_that_takes_over(server, make_ring, name):
     second = {kind: takeover_campaign.Host(ring, 20 + i, "any", kind) for i, kind in enumerate(KINDS)}
     for host in second.values():
         host.wait("spare")
-    assert "postern-bot-postgres" in (ring.dir.__class__(f"/proc/{first['bot'].process.pid}/maps")).read_text()
+    assert "postern-bot-postgres" in pathlib.Path(f"/proc/{first['bot'].process.pid}/maps").read_text()
     ring.wait_ready("router-0", "authd-0", "gateway-0")
     ada = ring.user(name)
     ring.bot(name, ada)

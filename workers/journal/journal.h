@@ -1,7 +1,7 @@
 /* The journal of one shard: the records that were stored, in order, and the ids and keys that were
  * seen, so that nothing is stored twice. The engine is behind this header, and a program links one:
  * workers/journal/lmdb, whose files lie on this host, or workers/journal/postgres, whose tables lie
- * on a server, and which has the journals of channels alone: nothing of outbox.h.
+ * on a server.
  * tests/unit/test_journal.c has what each must do, and is run on each.
  *
  * Clock: the journal has a running clock of its own, the monotonic milliseconds during which it was

@@ -261,8 +261,7 @@ static void s_on_refused(void *arg, peer_t *peer, wire_goodbye_t reason)
 static void s_open_journal(worker_t *self)
 {
     const conf_t *conf = self->conf;
-    char err[PATH_MAX + 1024], connection[PATH_MAX + 64];
-    kinds_connection(conf, op_owner_name(self->role->kind), connection, sizeof connection);
+    char err[PATH_MAX + 1024], file[PATH_MAX + 64];
     journal_options_t options = {
         .place = conf_text(conf, SET_data_directory),
         .known = conf_text(conf, SET_data_known),
@@ -275,7 +274,7 @@ static void s_open_journal(worker_t *self)
         .retention_ms = conf_uint(conf, SET_worker_retention_days) * 86400000,
         .retention_bytes = conf_uint(conf, SET_worker_retention_bytes),
         .delivery_retention_ms = conf_uint(conf, SET_delivery_retention_days) * 86400000,
-        .connection = connection,
+        .connection = kinds_connection(conf, op_owner_name(self->role->kind), file, sizeof file),
         .copies = (unsigned)conf_uint(conf, SET_postgres_copies),
         .waits = spare_waits,
     };

@@ -27,14 +27,15 @@ def holes(server, database):
     return (max(logs) - min(logs) + 1 - len(set(logs))) + (len(logs) - len(set(logs)))
 
 
-def settled(ring, server, copies=1):
-    """RING, with a database of its own on SERVER that posternctl has made."""
+def settled(ring, server, copies=1, delivers=False):
+    """RING, with a database of its own on SERVER that posternctl has made. DELIVERS: bots and extensions lie there, too."""
     database = f"ring{random.randrange(1 << 30)}"
     server.sql(f"CREATE DATABASE {database}")
     ring.server, ring.database = server, database
     ring.connection = ring.dir / "postgres.connection"
-    ring.settings.update({"worker.engine": "postgres", "postgres.copies": copies, "postgres.connection": ring.connection,
-                          "delivery.engine": "postgres"})
+    ring.settings.update({"worker.engine": "postgres", "postgres.copies": copies, "postgres.connection": ring.connection})
+    if delivers:
+        ring.settings["delivery.engine"] = "postgres"
     admin = secret(ring.dir / "admin.connection", server.connection(database=database))
     shared = server.dir / "worker.password"
     if shared.exists():  # the role is the server's, and there already

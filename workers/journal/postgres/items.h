@@ -54,6 +54,8 @@ session_outcome_t items_judge(journal_t *self, journal_entry_t *const *entries, 
 
 /* noting.c: carries out the notes that wait, as far as there is room. */
 void noting_turn(journal_t *self, int64_t now_ms);
+/* The running clock of the last transaction of them; 0: there was none. */
+session_outcome_t noting_clock(const journal_t *self, session_t *session, uint64_t *running_ms);
 
 /* Columns of ended, in the order of which an item is read. */
 #define ITEM_FIELDS "log, target, id, made, attempts, place, stored_ms, first_ms, time_ms, replied"

@@ -448,8 +448,10 @@ static void s_keep(keeper_t *self, int64_t now_ms)
     pthread_mutex_lock(&self->lock);
     s_check(self);
     uint64_t running_ms = running_at(self->journal, self->clock());
-    if (running_ms != self->saved_ms && s_save(self) == SESSION_OK)
-        self->saved_ms = running_ms;
+    if (running_ms != self->saved_ms && s_save(self) == SESSION_OK) {
+        self->saved_ms = self->raised_ms = running_ms;
+        horizon_raise(self->journal, running_ms);
+    }
     s_say_numbers(self);
     pthread_mutex_unlock(&self->lock);
 }

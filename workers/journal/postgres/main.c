@@ -39,13 +39,6 @@ static int s_refuse(const char *err)
     return fprintf(stderr, "posternctl: %s\n", err) < 0 ? USAGE : REFUSED;
 }
 
-static void s_count(const conf_t *conf, unsigned shards[WORKER_KINDS])
-{
-    for (unsigned kind = 0; kind < WORKER_KINDS; kind++)
-        shards[kind] =
-            (unsigned)conf_uint(conf, conf_setting("shards", op_owner_name((op_owner_t)kind)));
-}
-
 static int s_init(const conf_t *conf, const char *admin_file)
 {
     char err[8192];
@@ -55,7 +48,7 @@ static int s_init(const conf_t *conf, const char *admin_file)
     if (made >= 0)
         worker = connection_read(path, err, sizeof err);
     schema_options_t options = {.admin = admin, .worker = worker, .drawn = made > 0, .said = s_say};
-    s_count(conf, options.shards);
+    conf_shards(conf, options.shards);
     int rc = worker ? schema_make(&options, err, sizeof err) : -1;
     if (made > 0 && rc == 0)
         s_say("made the file of postgres.connection, with the password");
@@ -71,7 +64,7 @@ static int s_check(const conf_t *conf)
     char err[8192];
     char *worker = connection_read(conf_text(conf, SET_postgres_connection), err, sizeof err);
     unsigned shards[WORKER_KINDS];
-    s_count(conf, shards);
+    conf_shards(conf, shards);
     int rc = worker ? schema_check(worker, shards, (unsigned)conf_uint(conf, SET_postgres_copies),
                                    s_say, err, sizeof err)
                     : -1;

@@ -1,5 +1,7 @@
 /* Carrying out what was noted: the replies first, as any record is stored, then the notes, many in
- * one transaction with a mark of its own, by which it is known again after a lost connection. */
+ * one transaction with a mark of its own, by which it is known again after a lost connection, and
+ * the clock. That does not go into the lease: a commit that waits for its copy would keep the row
+ * from the beat. */
 #include "workers/journal/notes.h"
 #include "workers/journal/postgres/items.h"
 #include "workers/journal/revisions.h"
@@ -8,6 +10,7 @@
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,12 +59,18 @@ static const uint32_t s_try_types[TRY_ALL] = {TYPE_INT8, TYPE_INT8, TYPE_INT8,  
                                               TYPE_INT2, TYPE_INT2, TYPE_BYTEA, TYPE_BYTEA};
 static const uint32_t s_keep_types[KEEP_ALL] = {TYPE_INT2, TYPE_UUID, TYPE_BYTEA};
 
+/* Of a transaction: its id, and the running clock. */
+typedef struct __attribute__((packed)) {
+    uuid_t7 id;
+    uint64_t running_ms; /* big-endian */
+} mark_t;
+
 /* A transaction of notes. */
 typedef struct {
     journal_t *journal;
     const note_t *first;
     int64_t now_ms;
-    uuid_t7 mark;
+    mark_t mark;
     item_t items[NOTES];
     bool changed[NOTES], was_pending[NOTES];
     size_t items_len;
@@ -271,6 +280,7 @@ static void s_add_parts(noting_t *self, sql_t *sql, const char *before, const ch
 static void s_mark_begin(noting_t *self, statement_t *to)
 {
     static const uuid_t7 nobody;
+    self->mark.running_ms = htobe64(running_at(self->journal, self->now_ms));
     statement_begin(to, "mark",
                     "INSERT INTO postern.kept (kind, shard, what, target, bytes) VALUES ($1, $2, "
                     "$3, $4, $5) ON CONFLICT (kind, shard, what, target) DO UPDATE SET bytes = "
@@ -278,7 +288,7 @@ static void s_mark_begin(noting_t *self, statement_t *to)
     s_shard(to, self->journal);
     statement_int2(to, KEPT_MARK);
     statement_uuid(to, &nobody);
-    statement_bytea(to, slice(self->mark.bytes, UUID_BYTES));
+    statement_bytea(to, slice(&self->mark, sizeof self->mark));
 }
 
 static void s_leave_begin(noting_t *self, statement_t *to)
@@ -393,7 +403,6 @@ static session_outcome_t s_send(noting_t *self)
     statement_t all[STATEMENTS];
     unsigned count = 0;
     fence_begin(&all[count++], journal);
-    clock_begin(&all[count++], journal, running_at(journal, self->now_ms));
     s_mark_begin(self, &all[count++]);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i].has->count > 0)
@@ -406,18 +415,38 @@ static session_outcome_t s_send(noting_t *self)
 
 /* --- What became of it */
 
-static session_outcome_t s_is_there(const noting_t *self, bool *there)
+/* The last transaction of notes; zeros: there was none. */
+static session_outcome_t s_read_mark(const journal_t *journal, session_t *session, mark_t *mark)
 {
     statement_t ask;
+    *mark = (mark_t){.running_ms = 0};
     statement_begin(&ask, "",
                     "SELECT bytes FROM postern.kept WHERE kind = $1 AND shard = $2 AND what = $3");
-    s_shard(&ask, self->journal);
+    s_shard(&ask, journal);
     statement_int2(&ask, KEPT_MARK);
-    session_outcome_t went =
-        session_exchange(&self->journal->writing, &ask, 1, SESSION_DEADLINE_MS);
-    *there = went == SESSION_OK && statement_rows(&ask) == 1 &&
-             slice_eq(statement_bytes(&ask, 0, 0), slice(self->mark.bytes, UUID_BYTES));
+    session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
+    if (went == SESSION_OK && statement_rows(&ask) == 1) {
+        slice_t bytes = statement_bytes(&ask, 0, 0);
+        if (bytes.len == sizeof *mark)
+            memcpy(mark, bytes.data, sizeof *mark);
+    }
     statement_end(&ask);
+    return went;
+}
+
+static session_outcome_t s_is_there(const noting_t *self, bool *there)
+{
+    mark_t mark;
+    session_outcome_t went = s_read_mark(self->journal, &self->journal->writing, &mark);
+    *there = went == SESSION_OK && uuid_eq(&mark.id, &self->mark.id);
+    return went;
+}
+
+session_outcome_t noting_clock(const journal_t *journal, session_t *session, uint64_t *running_ms)
+{
+    mark_t mark;
+    session_outcome_t went = s_read_mark(journal, session, &mark);
+    *running_ms = be64toh(mark.running_ms);
     return went;
 }
 
@@ -476,7 +505,7 @@ static noted_t s_try(noting_t *self, unsigned *tries)
     session_outcome_t went = s_load(self);
     if (went == SESSION_OK) {
         s_apply(self);
-        uuid_new(&self->mark);
+        uuid_new(&self->mark.id);
         sent = true;
         went = s_send(self);
         s_end(self);

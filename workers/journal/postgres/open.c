@@ -269,6 +269,7 @@ void journal_close(journal_t **self_p)
     asking_destroy(&self->asking);
     session_close(&self->asked.session);
     writer_destroy(&self->writer);
+    self->notes.next_ms = 0;
     if (self->epoch)
         noting_turn(self, self->opened_ms);
     keeper_destroy(&self->keeper);

@@ -1,5 +1,5 @@
 /* Whose the shard is. */
-#include "workers/journal/postgres/postgres.h"
+#include "workers/journal/postgres/items.h"
 
 #include "common/base/clock.h"
 #include "common/log/log.h"
@@ -171,8 +171,13 @@ static session_outcome_t s_read_clock(journal_t *self, session_t *session)
     session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
     if (went != SESSION_OK)
         return went;
-    uint64_t running_ms = statement_rows(&ask) ? statement_number(&ask, 0, 0) : 0;
+    uint64_t running_ms = statement_rows(&ask) ? statement_number(&ask, 0, 0) : 0, noted_ms = 0;
     statement_end(&ask);
+    if (self->delivers)
+        went = noting_clock(self, session, &noted_ms);
+    if (went != SESSION_OK)
+        return went;
+    running_ms = noted_ms > running_ms ? noted_ms : running_ms;
     const segment_t *open = tables_open_segment(&self->tables);
     self->base_ms = open && open->last_ms > running_ms ? open->last_ms : running_ms;
     atomic_store(&self->running_ms, self->base_ms);
