@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -112,7 +113,8 @@ def wrk_result(done, where):
     """What wrk's script has printed at its end; an answer that is no success ends the benchmark."""
     found = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not found:
-        sys.exit(f"wrk failed: {done.stdout}{done.stderr}")
+        how = f"by {signal.Signals(-done.returncode).name}" if done.returncode < 0 else f"with {done.returncode}"
+        sys.exit(f"wrk at {where} ended {how}: {done.stdout}{done.stderr or 'it has said nothing'}")
     result = json.loads(found[-1])
     if result["bad"] or result["broken"]:
         sys.exit(f"wrk at {where}: {result}")

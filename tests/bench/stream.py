@@ -1,30 +1,35 @@
-"""./dev bench --stream: readers of live streams, next to those of nchan's EventSource in Debian's nginx.
+"""./dev bench --stream [PART …]: readers of live streams, next to those of nchan's EventSource in Debian's nginx, and
+what readers and posts cost each other (stream_readers.py, stream_beside.py).
 
 Both have the same readers (follow.c) and posts, and take turns. docs/BENCHMARKS.md says how to read it.
---short: few readers and a second each: shows that the benchmark works, not how fast anything is."""
+--short: few readers and a second each: shows that the benchmark works, not how fast anything is. A part that
+fails says why, and the others go on."""
 
 import argparse
 import contextlib
 import http.client
 import json
+import os
 import pathlib
 import re
 import statistics
 import subprocess
+import sys
 import threading
 import time
+import traceback
 import urllib.parse
 
 import bench
 import peers
+import stream_beside
+import stream_readers
 from harness import postern
 from harness.haproxy import HAProxy
 
 RATE = 50        # messages a second
 BURST = 500      # messages at once, by so many senders:
 SENDERS = 8
-WRK = 64         # senders of posts beside readers of history
-PAGES = 8        # which fetch pages, each the next when it has one
 
 
 class Plan:
@@ -33,6 +38,8 @@ class Plan:
         self.readers, self.idle = (50, 200) if short else (1000, 10000)
         self.users, self.channels = (20, 2) if short else (2000, 10)
         self.burst = 50 if short else BURST
+        self.opens, self.stopping, self.hour_s = (20, 20, 0) if short else (1000, 1000, 25)
+        self.few, self.many, self.most = (1000, 2000, 4000) if short else (10000, 1000000, 10000000)  # records
 
 
 class Side:
@@ -56,8 +63,8 @@ class Sender:
     def __init__(self, port, path):
         self.connection, self.path = http.client.HTTPConnection("127.0.0.1", port), path
 
-    def post(self):
-        text = f"@{time.monotonic_ns() // 1000:016d}@" + "x" * 211
+    def post(self, more=211):
+        text = f"@{time.monotonic_ns() // 1000:016d}@" + "x" * more
         self.connection.request("POST", self.path, json.dumps({"text": text}))
         answer = self.connection.getresponse()
         answer.read()
@@ -144,32 +151,6 @@ def idle(side, ring, plan):
         return (bytes_of_its_own() - before) / plan.idle
 
 
-def page(port, path, over):
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    while not over.is_set():
-        connection.request("GET", path)
-        connection.getresponse().read()
-
-
-def posts_beside_pages(peer, side, plan):
-    """p99 of posts beside PAGES closed loops of pages / without."""
-    def run():
-        return bench.wrk(peer.base, peer.tokens, WRK, plan.seconds)["p99"]
-
-    run()
-    alone, over = run(), threading.Event()
-    path = side.path.replace("/message?", "/messages?limit=100&")
-    threads = [threading.Thread(target=page, args=(side.port, path, over)) for _ in range(PAGES)]
-    for thread in threads:
-        thread.start()
-    try:
-        return run() / alone
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
-
-
 def through_proxy(side, ring, plan):
     """p50 of a delivery through HAProxy as shipped / without."""
     found = []
@@ -189,6 +170,17 @@ class Peer(bench.RingPeer):
         settings = {"authd.rate": 0, "log.level": "warn", "gateway.streams": 20000, "gateway.streams_per_token": 20000,
                     "gateway.connections": 40000, "gateway.connections_per_address": 40000}
         return postern.Ring(settings=settings, preset_settings=False).up()
+
+    def side(self):
+        """Of the first of its tokens."""
+        token, channel = self.tokens.read_text().split("\n")[0].split(" ")
+        return Side(self.base, channel, token, self.processes)
+
+    def apart(self, name):
+        """A channel to which nobody posts, unless told to."""
+        owner = self.ring.user(name, rate=0)
+        self.ring.channel(name, owner)
+        return Side(self.base, name, owner.token, self.processes)
 
 
 def say_rounds(name, rounds, key=None):
@@ -215,23 +207,61 @@ def compare(sides, plan):
     bench.say_ratio("ring / nchan, deliveries of a burst", ratio(bursts), "at least 5.00")
 
 
+def part_idle(peer, plan):
+    side = peer.side()
+    say_rounds(f"{plan.idle} idle readers: bytes of the gateway each", [idle(side, peer.ring, plan)])
+
+
+def part_fan(peer, plan):
+    with contextlib.closing(peers.Nchan(plan)) as nchan:
+        compare({"ring": peer.side(), "nchan": Side(nchan.base, "x", "none", nchan.processes)}, plan)
+
+
+def part_proxy(peer, plan):
+    bench.say_ratio("HAProxy as shipped / direct, p50 of a delivery",
+                    [through_proxy(peer.side(), peer.ring, plan) for _ in range(plan.rounds)], "below 3.00", 50)
+
+
+def part_beside(peer, plan):
+    apart = peer.apart("apart")
+    stream_beside.posts_beside_idle(peer, lambda: Readers(apart.port, apart.head, plan.idle), plan)
+
+
+PARTS = {"idle": part_idle, "fan": part_fan, "proxy": part_proxy, "joins": stream_readers.joins,
+         "stopped": stream_readers.stopped, "beside": part_beside, "pages": stream_beside.pages,
+         "greedy": stream_beside.greedy, "cold": stream_beside.cold}
+BY_NAME = ("cold",)  # not without being named: it fills a disk
+
+
+def run_part(name, peer, plan):
+    """False: it has failed, and said why."""
+    began = time.monotonic()
+    try:
+        PARTS[name](peer, plan)
+        return True
+    except (Exception, SystemExit) as error:
+        bench.say(f"{name}: FAILED: {type(error).__name__}: {error}")
+        traceback.print_exc()
+        return False
+    finally:
+        bench.say(f"({name}: {time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.1f})")
+
+
 def main():
     parser = argparse.ArgumentParser(prog="./dev bench --stream")
     parser.add_argument("--short", action="store_true", help="a few seconds; proves nothing")
-    plan = Plan(parser.parse_args().short)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {' '.join(PARTS)}; else all but {' '.join(BY_NAME)}")
+    words = parser.parse_args()
+    unknown = [name for name in words.parts if name not in PARTS]
+    if unknown:
+        parser.error(f"no such part: {' '.join(unknown)}; there are {' '.join(PARTS)}")
+    plan = Plan(words.short)
     bench.machine()
-    with contextlib.ExitStack() as stack:
-        peer = stack.enter_context(contextlib.closing(Peer(plan)))
-        nchan = stack.enter_context(contextlib.closing(peers.Nchan(plan)))
-        token, channel = peer.tokens.read_text().split("\n")[0].split(" ")
-        ring_side = Side(peer.base, channel, token, peer.processes)
-        say_rounds(f"{plan.idle} idle readers: bytes of the gateway each", [idle(ring_side, peer.ring, plan)])
-        compare({"ring": ring_side, "nchan": Side(nchan.base, "x", "none", nchan.processes)}, plan)
-        rounds = range(plan.rounds)
-        bench.say_ratio("HAProxy as shipped / direct, p50 of a delivery",
-                        [through_proxy(ring_side, peer.ring, plan) for _ in rounds], "below 3.00", 50)
-        bench.say_ratio(f"posts' p99 beside {PAGES} loops of pages / alone",
-                        [posts_beside_pages(peer, ring_side, plan) for _ in rounds], "below 2.00", 50)
+    parts = words.parts or [name for name in PARTS if name not in BY_NAME]
+    with contextlib.closing(Peer(plan)) as peer:
+        failed = [name for name in parts if not run_part(name, peer, plan)]
+    if failed:
+        sys.exit(f"failed: {' '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -93,7 +93,9 @@ def test_short_benchmark_of_streams(needs):
                      "burst, deliveries a second"):
             assert re.search(rf"^{name}: {what} +[\d.]+ ", printed, re.M), printed
     assert re.search(r"^200 idle readers: bytes of the gateway each +-?[\d.]+ ", printed, re.M)
-    assert len(re.findall(r"\((?:at (?:least|most)|below) ", printed)) == 5
+    assert re.search(r"^20 joins beside \d+ posts/s: wrong 0, resyncs 0 ", printed, re.M)
+    assert "that go on: 10 of 10 have each message once; when they were cut, 10 of 10" in printed
+    assert len(re.findall(r"\((?:at (?:least|most)|below) ", printed)) == 8
 
 
 def test_short_benchmark_of_calls(needs):
