@@ -99,8 +99,8 @@ posternctl -c $conf user list >/dev/null
 step "a gateway's user reaches nothing of the others'"
 as_gateway() { setpriv --reuid=postern-gateway --regid=postern-gateway --init-groups "$@" 2>/dev/null; }
 for file in /var/lib/postern/master.key /var/lib/postern/directory/data.mdb /var/lib/postern/channel-0/data.mdb \
-    /var/lib/postern/channel-0/wal /var/lib/postern/bot-0.key /run/postern/control.d/s; do
-    [ -e "$file" ]
+    /var/lib/postern/channel-0/wal /var/lib/postern/bot.key /run/postern/control.d/s; do
+    [ -e "$file" ] || { echo "there is no $file"; exit 1; }
     if as_gateway test -r "$file" || as_gateway rm -f "$file"; then echo "the gateway's user reaches $file"; exit 1; fi
 done
 for place in /run/postern /run/postern/*.d /var/lib/postern /var/lib/postern-known; do
