@@ -10,7 +10,7 @@
 
 enum {
     KEPT_FORMATS_MOST = 48,
-    KEPT_FORMAT_TEXT = 64 << 10,   /* longest text: as long as a format may be */
+    KEPT_FORMAT_TEXT = 64 << 10,    /* longest text: as long as a format may be */
     KEPT_FORMATS_BYTES = 768 << 10, /* of all texts: workers are told them in one entry */
     KEPT_FORMAT_NAME = 32,
 };

@@ -1,8 +1,7 @@
 /* The journal of one shard: the records that were stored, in order, and the ids and keys that were
  * seen, so that nothing is stored twice. The engine is behind this header, and a program links one:
  * workers/journal/lmdb, whose files lie on this host, or workers/journal/postgres, whose tables lie
- * on a server.
- * tests/unit/test_journal.c has what each must do, and is run on each.
+ * on a server. tests/unit/test_journal.c has what each must do, and is run on each.
  *
  * Clock: the journal has a running clock of its own, the monotonic milliseconds during which it was
  * open, stored with each commit and continued by the next process. Only this clock decides what has
@@ -138,8 +137,7 @@ typedef struct {
     journal_change_t change;
     journal_name_t named; /* of EDIT and DELETE */
     bool any;             /* DELETE: the message may be any user's */
-    journal_name_t
-        about;      /* the record goes into the thread about this message, or into its thread */
+    journal_name_t about; /* the record goes into the thread about this message, or into its own */
     bool everybody; /* a revision that names nobody is for everybody, whoever it was for before */
     uint8_t *inherited; /* the record's audience, where it named nobody: taken over from what it
                            revises, or whose thread it goes into; freed by revisions_forget */
@@ -158,9 +156,8 @@ void journal_start(journal_t *self, journal_clock_fn clock);
  * is unknown the process exits. Only when the journal is idle. COUNT 0: is finished when what is
  * due has been expired and retired. */
 void journal_submit(journal_t *self, journal_entry_t **entries, size_t count);
-/* Stores a few entries before it returns, in the thread that calls, where another thread would cost
- * more than the wait: true, and they are as after journal_finished. False: nothing was done, submit
- * them. Only when the journal is idle, and COUNT is not 0. */
+/* Stores a few entries, one at least, in the thread that calls, where another would cost more than
+ * the wait: true, as after journal_finished. False: submit them. Only when the journal is idle. */
 bool journal_store(journal_t *self, journal_entry_t **entries, size_t count);
 /* Nothing is submitted that is not finished. */
 bool journal_is_idle(const journal_t *self);
@@ -173,9 +170,8 @@ bool journal_finished(journal_t *self);
 /* True while new messages are refused for lack of room. Any thread. */
 bool journal_is_full(const journal_t *self);
 
-/* True while new messages are refused because the journal's files are not where they were opened: a
- * file that is written to may have no name. Looked at ten times a second; ends when the files are
- * back. Any thread. */
+/* True while new messages are refused because the journal's files are not where they were opened,
+ * which is looked at ten times a second: what is written to may have no name. Any thread. */
 bool journal_is_gone(const journal_t *self);
 /* What is wrong when new messages are refused, and what to do: a text for an operator; NULL when
  * they are not. Any thread. */
