@@ -88,6 +88,7 @@ def harmful(ring, name, ada, handler):
                     required=kind == "channels", **sandbox)
         if kind != "channels":
             ring.manage(f"{kind[:-1]}_handler_set", name, url=f"{handler.url}/{'z' * 1500}?%3Cscript%3E", bound_s=1, **sandbox)
+    ring.manage("outlet_create", name, kind="generic", name=NAMES[2][:20] + HOSTILE[:60], url=f"{handler.url}/{'z' * 1500}?%3Cscript%3E")
     for message in ({**CARD, "slides": CARD["slides"][1:]}, {"text": LONG}, {"text": NAMES[2]}):
         assert ring.post(ring.channel_url(name, ada.token), message).ok
     event = {"status": 500, "word": HOSTILE + NAMES[2] + LONG}
