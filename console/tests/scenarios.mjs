@@ -36,8 +36,13 @@ const firstInView = (page) =>
 
 /** The list stands still under who reads back: when messages come, and when older ones are loaded. */
 async function scrolledBack(page, say) {
-  await list(page).evaluate((box) => box.scrollTo(0, box.scrollHeight - box.clientHeight - 1500));
-  await page.waitForTimeout(100);
+  const stays = (box) => {
+    box.scrollTo(0, box.scrollHeight - box.clientHeight - 1500);
+    return new Promise((go) =>
+      setTimeout(() => go(box.scrollTop + box.clientHeight < box.scrollHeight - 1000), 200),
+    );
+  };
+  await until(() => list(page).evaluate(stays), "the list to stand where it was scrolled to"); // it goes to its end yet
   const before = await firstInView(page);
   for (let i = 0; i < 12; i++) await say({ text: `late ${i}` });
   await page.getByRole("button", { name: "12 new" }).waitFor();
