@@ -156,9 +156,6 @@ void journal_start(journal_t *self, journal_clock_fn clock);
  * is unknown the process exits. Only when the journal is idle. COUNT 0: is finished when what is
  * due has been expired and retired. */
 void journal_submit(journal_t *self, journal_entry_t **entries, size_t count);
-/* Stores a few entries, one at least, in the thread that calls, where another would cost more than
- * the wait: true, as after journal_finished. False: submit them. Only when the journal is idle. */
-bool journal_store(journal_t *self, journal_entry_t **entries, size_t count);
 /* Nothing is submitted that is not finished. */
 bool journal_is_idle(const journal_t *self);
 /* Readable when a submission is finished. */

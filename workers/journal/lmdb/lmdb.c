@@ -95,6 +95,21 @@ static int s_open_pass(journal_t *self, size_t touched, int64_t now_ms)
     return pass_begin(&self->pass, self, touched, now_ms);
 }
 
+/* BEHIND: begins a pass with what only the write-ahead file has, at the times at which it was
+ * stored. */
+static void s_catch_up(journal_t *self, int64_t now_ms)
+{
+    uint64_t count = 0;
+    if (self->at != ENGINE_BEHIND)
+        return;
+    int rc = s_open_pass(self, 0, 0);
+    if (rc == 0)
+        rc = replay_apply(&self->pass, self->generation, &count);
+    if (rc != 0)
+        store_fail(self->store, "replay", rc);
+    pass_extend(&self->pass, 0, now_ms);
+}
+
 /* A pass is gone for lack of room: what it had is to be applied again. */
 static void s_fall_behind(journal_t *self, int64_t now_ms)
 {
@@ -107,29 +122,11 @@ static void s_fall_behind(journal_t *self, int64_t now_ms)
 /* OPEN: the pass is of no use, or gone already. */
 static void s_leave_pass(journal_t *self, int64_t now_ms)
 {
-    self->spoiled = false;
     pass_abort(&self->pass);
     if (atomic_load(&self->unsaved))
         s_fall_behind(self, now_ms);
     else
         s_enter(self, ENGINE_IDLE);
-}
-
-/* BEHIND: begins a pass with what only the write-ahead file has, at the times at which it was
- * stored. */
-static void s_catch_up(journal_t *self, int64_t now_ms)
-{
-    uint64_t count = 0;
-    if (self->spoiled)
-        s_leave_pass(self, now_ms);
-    if (self->at != ENGINE_BEHIND)
-        return;
-    int rc = s_open_pass(self, 0, 0);
-    if (rc == 0)
-        rc = replay_apply(&self->pass, self->generation, &count);
-    if (rc != 0)
-        store_fail(self->store, "replay", rc);
-    pass_extend(&self->pass, 0, now_ms);
 }
 
 /* OPEN: goes back to what was before there was no room. */
@@ -337,16 +334,6 @@ static size_t s_append_all(journal_t *self, journal_entry_t **entries, size_t co
     return self->pass.stored;
 }
 
-static void s_appended(journal_t *self, size_t stored, int64_t began_us)
-{
-    if (stored == 0)
-        return;
-    int64_t took_us = clock_us() - began_us;
-    atomic_store(&self->append_us, took_us);
-    metric_add(METRIC_commits_total, 1);
-    metric_observe_us(METRIC_commit_seconds, took_us);
-}
-
 size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms)
 {
     size_t stored;
@@ -363,44 +350,12 @@ size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, 
         s_catch_up(self, now_ms);
         stored = s_append_all(self, entries, count, now_ms, may_store);
     }
-    s_appended(self, stored, began_us);
-    pthread_mutex_unlock(&self->lock);
-    return stored;
-}
-
-/* OPEN, with a pass of the writer's. A pass that has no room for them has to be left by its own
- * thread. */
-static bool s_append_beside(journal_t *self, journal_entry_t **entries, size_t count,
-                            int64_t now_ms)
-{
-    uint64_t retired = self->retired;
-    int rc = s_judge(self, entries, count, now_ms, true);
-    if (rc != 0 && store_failure(rc) == STORE_UNKNOWN)
-        store_fail(self->store, "append", rc);
-    if (rc == 0 && (self->pass.stored == 0 || s_write(self, &self->pass, now_ms)))
-        return true;
-    s_drop_frame(self);
-    self->retired = retired;
-    self->spoiled = true;
-    return false;
-}
-
-bool journal_append_beside(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms)
-{
-    bool done = false;
-    if (pthread_mutex_trylock(&self->lock) != 0)
-        return false;
-    int64_t began_us = clock_us();
-    bool room = s_has_room(self, now_ms);
-    if (room && self->at == ENGINE_COMMITTING) {
-        done = s_append_ahead(self, entries, count, now_ms);
-        s_appended(self, done ? self->ahead.stored : 0, began_us);
-    } else if (room && self->at == ENGINE_OPEN && atomic_load(&self->unsaved) && !self->spoiled) {
-        done = s_append_beside(self, entries, count, now_ms);
-        s_appended(self, done ? self->pass.stored : 0, began_us);
+    if (stored > 0) {
+        metric_add(METRIC_commits_total, 1);
+        metric_observe_us(METRIC_commit_seconds, clock_us() - began_us);
     }
     pthread_mutex_unlock(&self->lock);
-    return done;
+    return stored;
 }
 
 /* Commits, or notes that there is no room for it. */
