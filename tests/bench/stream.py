@@ -34,6 +34,7 @@ SENDERS = 8
 
 class Plan:
     def __init__(self, short):
+        self.short = short
         self.rounds, self.seconds = (1, 1) if short else (3, 5)
         self.readers, self.idle = (50, 200) if short else (1000, 10000)
         self.users, self.channels = (20, 2) if short else (2000, 10)
