@@ -49,7 +49,7 @@ done
 step "start, with three gateways"
 docker-compose up -d --no-build --scale postern-gateway=3 >"$work/up.log" 2>&1 || { cat "$work/up.log"; die up; }
 until_true 60 all_healthy
-ctl user create ada@example.org >/dev/null
+ctl user create ada@example.org --role owner >/dev/null
 ctl channel create builds --owner ada@example.org >/dev/null
 token=$(ctl --json token create ada@example.org | sed -n 's/.*"token": *"\([^"]*\)".*/\1/p')
 
@@ -103,6 +103,14 @@ accept() {
 management=$(ctl --json management token create ada@example.org --name try | sed -n 's/.*"token": *"\([^"]*\)".*/\1/p')
 curl -s --noproxy '*' -m 12 -H "Authorization: Bearer $management" "$POSTERN_ADMIN_URL/api/v2/me" | grep -q ada@example.org ||
     die "the admin API does not answer"
+
+step "a gateway sees the health of all processes"
+seen() {
+    local health
+    health=$(curl -s --noproxy '*' -m 12 -H "Authorization: Bearer $management" "$POSTERN_ADMIN_URL/api/v2/health")
+    [[ $health == *'"authd-0"'* && $health == *'"extension-0"'* && ! $health =~ \"(absent|unreachable)\" ]]
+}
+until_true 20 seen
 
 step "three gateways share the requests"
 for i in $(seq 30); do [[ $(post "share-$i") == 204 ]] || die "request $i failed"; done

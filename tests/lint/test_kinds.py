@@ -37,7 +37,9 @@ def test_a_container_is_its_workers(row):
     assert f'command: ["/usr/bin/postern-{name}"]' in text
     assert f'POSTERN_{name.upper()}_MONITOR: "0.0.0.0:{port}"' in text
     assert f'"/usr/bin/posternctl", "health", "{name}-0"' in text
-    assert (", handlers]" in text) == ("POSTERN_DELIVERY_ALLOW" in text) == (handlers == "HANDLERS")
+    address = re.search(r'ipv4_address: "(.*)"', text)[1]
+    assert f'POSTERN_{name.upper()}_MONITOR: "{address}:{port}"' in services()["postern-gateway"]
+    assert ("      handlers:\n" in text) == ("POSTERN_DELIVERY_ALLOW" in text) == (handlers == "HANDLERS")
     for volume, place in ((f"{name}-0", "/var/lib/postern"), (f"{name}-0-known", "/var/lib/postern-known"),
                           (f"{name}-0-backup", "/backup"), ("workers", "/ring/workers")):
         assert f'"{volume}:{place}"' in text and re.search(rf"^  {volume}:$", COMPOSE, re.M), volume
