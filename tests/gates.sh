@@ -97,16 +97,16 @@ do_test() {
         say "not run: mixed versions (the version before is not in this clone: git fetch --unshallow)"
         without+=(--ignore tests/system/test_mixed.py)
     fi
-    gate "system tests (asan)" system_tests asan tests/system "${without[@]}" "${beside[@]}" || failed=1
-    # Both wait for most of their time.
+    # They wait for most of their time.
     (
         trap 'exit 130' INT # as other_builds
         gate "unit tests (tsan)" unit_tests tsan -E "^($(without_threads | sed 's/^test_/unit./' | paste -sd '|'))\$"
     ) >build/test-units.log 2>&1 &
     local units=$!
-    gate "system tests (tsan)" system_tests tsan tests/system -m tsan "${beside[@]}" || failed=1
+    gate "system tests (asan)" system_tests asan tests/system "${without[@]}" "${beside[@]}" || failed=1
     wait $units || failed=1
     cat build/test-units.log
+    gate "system tests (tsan)" system_tests tsan tests/system -m tsan "${beside[@]}" || failed=1
     # Only where an engine answers: a skipped test would be a failure in CI.
     if [[ ${DOCKER_HOST:-} ]]; then
         gate "docker-compose.yml on the engine" do_compose || failed=1

@@ -5,7 +5,7 @@
 
 enum { MAP = 8 << 20, TRIES = 200, APART_MS = 2 * JOURNAL_CHECKPOINT_MS };
 
-const unsigned subject_histories = 100;
+const unsigned subject_histories = 40;
 
 int subject_begin(void)
 {

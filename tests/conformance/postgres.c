@@ -14,7 +14,7 @@
 
 enum { SETTLE = 12, TRIES = 200, APART_MS = 10 };
 
-const unsigned subject_histories = 20;
+const unsigned subject_histories = 8;
 
 int subject_begin(void)
 {
