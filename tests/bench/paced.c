@@ -10,8 +10,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,13 +22,14 @@ enum { EVENTS = 256, ANSWER = 4096, LINES = 1 << 20 };
 
 typedef struct connection {
     int fd;
-    struct connection *next_free;
+    STAILQ_ENTRY(connection) link;
     uint64_t due_us;
     size_t len;
     char answer[ANSWER];
 } connection_t;
 
-static connection_t *s_free;
+/* Longest free first: none is idle until the server ends it. */
+static STAILQ_HEAD(, connection) s_free = STAILQ_HEAD_INITIALIZER(s_free);
 static char **s_requests;
 static size_t s_lines;
 static latencies_t s_took;
@@ -71,8 +74,7 @@ static void s_open(connection_t *connection, uint16_t port, int epoll)
     setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, connection->fd, &event) != 0)
         s_fail("epoll_ctl");
-    connection->next_free = s_free;
-    s_free = connection;
+    STAILQ_INSERT_TAIL(&s_free, connection, link);
 }
 
 static void s_send(connection_t *connection, uint64_t number, uint64_t due_us)
@@ -98,17 +100,17 @@ static void s_receive(connection_t *connection)
         return;
     s_bad += strncmp(connection->answer, "HTTP/1.1 204", 12) != 0;
     latencies_add(&s_took, (int64_t)(s_now_us() - connection->due_us));
-    connection->next_free = s_free;
-    s_free = connection;
+    STAILQ_INSERT_TAIL(&s_free, connection, link);
 }
 
 /* Waits for answers until DUE_US. */
 static void s_wait(int epoll, uint64_t due_us)
 {
     struct epoll_event events[EVENTS];
-    uint64_t now_us = s_now_us(), left_us = due_us > now_us && s_free ? due_us - now_us : 0;
+    bool free = !STAILQ_EMPTY(&s_free);
+    uint64_t now_us = s_now_us(), left_us = due_us > now_us && free ? due_us - now_us : 0;
     struct timespec left = {(time_t)(left_us / 1000000), (long)(left_us % 1000000 * 1000)};
-    int count = epoll_pwait2(epoll, events, EVENTS, s_free ? &left : NULL, NULL);
+    int count = epoll_pwait2(epoll, events, EVENTS, free ? &left : NULL, NULL);
     if (count < 0 && errno != EINTR)
         s_fail("epoll_pwait2");
     for (int i = 0; i < count; i++)
@@ -124,16 +126,17 @@ int main(int argc, char **argv)
     uint64_t total = (uint64_t)(rate * atof(argv[4])), sent = 0;
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     connection_t *all = calloc(connections, sizeof *all);
+    signal(SIGPIPE, SIG_IGN);
     s_read_tokens(argv[5]);
     for (unsigned i = 0; all && i < connections; i++)
         s_open(&all[i], (uint16_t)atoi(argv[1]), epoll);
     uint64_t began_us = s_now_us();
     while (s_took.len < total) {
         uint64_t due_us = began_us + (uint64_t)((double)sent * 1e6 / rate);
-        for (; sent < total && s_free && due_us <= s_now_us();
+        for (; sent < total && !STAILQ_EMPTY(&s_free) && due_us <= s_now_us();
              due_us = began_us + (uint64_t)((double)++sent * 1e6 / rate)) {
-            connection_t *connection = s_free;
-            s_free = connection->next_free;
+            connection_t *connection = STAILQ_FIRST(&s_free);
+            STAILQ_REMOVE_HEAD(&s_free, link);
             s_send(connection, sent, due_us);
         }
         s_wait(epoll, sent < total ? due_us : began_us + UINT32_MAX);
