@@ -17,8 +17,7 @@ static void s_begin(statement_t *ask, const char *name, const char *sql, const j
                     const uuid_t7 *target)
 {
     statement_begin(ask, name, sql);
-    statement_int2(ask, journal->number);
-    statement_int8(ask, journal->options.shard);
+    shard_add(ask, journal);
     statement_uuid(ask, target);
 }
 

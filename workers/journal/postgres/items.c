@@ -40,8 +40,7 @@ static void s_pending_begin(statement_t *to, const journal_t *journal, array_t *
                     "SELECT " ITEM_FIELDS
                     ", 1::bigint, due_ms FROM postern.pending WHERE kind = $1 "
                     "AND shard = $2 AND log = ANY ($3)");
-    statement_int2(to, journal->number);
-    statement_int8(to, journal->options.shard);
+    shard_add(to, journal);
     statement_array(to, logs, TYPE_INT8S);
 }
 
@@ -122,12 +121,6 @@ void items_add(items_t *self, const record_t *record, uint64_t log)
     array_add_int8(&self->columns[ITEM_TIMES], (uint64_t)record->time_ms);
 }
 
-static void s_shard(statement_t *to, const journal_t *journal)
-{
-    statement_int2(to, journal->number);
-    statement_int8(to, journal->options.shard);
-}
-
 /* As outbox_first has it. */
 static void s_insert_begin(items_t *self, const journal_t *journal, uint64_t running_ms,
                            statement_t *to)
@@ -138,7 +131,7 @@ static void s_insert_begin(items_t *self, const journal_t *journal, uint64_t run
         "first_ms, time_ms, made, attempts, replied) SELECT $1, $2, target, $3, log, id, $3, $3, "
         "0, "
         "time_ms, 0, 0, false FROM unnest($4, $5, $6, $7) u (target, log, id, time_ms)");
-    s_shard(to, journal);
+    shard_add(to, journal);
     statement_int8(to, running_ms);
     statement_array(to, &self->columns[ITEM_TARGETS], TYPE_UUIDS);
     statement_array(to, &self->columns[ITEM_LOGS], TYPE_INT8S);
@@ -159,7 +152,7 @@ static void s_replied_begin(items_t *self, const journal_t *journal, statement_t
                 i, journal->kind, journal->options.shard, tables->segments[i].n);
     sql_add(&self->sql, " SELECT 1");
     statement_begin(to, "", self->sql.text);
-    s_shard(to, journal);
+    shard_add(to, journal);
     statement_array(to, &self->replied, TYPE_INT8S);
 }
 

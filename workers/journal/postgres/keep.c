@@ -233,8 +233,7 @@ static session_outcome_t s_is_held(keeper_t *self, const segment_t *segment, boo
     statement_begin(&ask, "held",
                     "SELECT 1 FROM postern.pending WHERE kind = $1 AND shard = $2 AND log < $3 "
                     "LIMIT 1");
-    statement_int2(&ask, self->journal->number);
-    statement_int8(&ask, self->journal->options.shard);
+    shard_add(&ask, self->journal);
     statement_int8(&ask, segment->end_log);
     session_outcome_t went = session_exchange(&self->session, &ask, 1, SESSION_DEADLINE_MS);
     *held = went == SESSION_OK && statement_rows(&ask) > 0;

@@ -121,8 +121,7 @@ static session_outcome_t s_is_changed(shown_t *self)
     statement_begin(&ask, "changed",
                     "SELECT 1 FROM postern.edit WHERE kind = $1 AND shard = $2 AND target = $3 "
                     "LIMIT 1");
-    statement_int2(&ask, self->asker.journal->number);
-    statement_int8(&ask, self->asker.journal->options.shard);
+    shard_add(&ask, self->asker.journal);
     statement_uuid(&ask, self->target);
     session_outcome_t went = edits_ask(&self->asker, &ask);
     self->changed = went == SESSION_OK && statement_rows(&ask) > 0;

@@ -246,12 +246,6 @@ static void s_apply(noting_t *self)
 
 /* --- The transaction */
 
-static void s_shard(statement_t *to, const journal_t *journal)
-{
-    statement_int2(to, journal->number);
-    statement_int8(to, journal->options.shard);
-}
-
 /* What KEPT has, of each segment that an item lies in: BEFORE and BEHIND stand around its table,
  * and what says which rows are its own. */
 static void s_add_parts(noting_t *self, sql_t *sql, const char *before, const char *table,
@@ -285,7 +279,7 @@ static void s_mark_begin(noting_t *self, statement_t *to)
                     "INSERT INTO postern.kept (kind, shard, what, target, bytes) VALUES ($1, $2, "
                     "$3, $4, $5) ON CONFLICT (kind, shard, what, target) DO UPDATE SET bytes = "
                     "excluded.bytes");
-    s_shard(to, self->journal);
+    shard_add(to, self->journal);
     statement_int2(to, KEPT_MARK);
     statement_uuid(to, &nobody);
     statement_bytea(to, slice(&self->mark, sizeof self->mark));
@@ -296,7 +290,7 @@ static void s_leave_begin(noting_t *self, statement_t *to)
     statement_begin(to, "leave",
                     "DELETE FROM postern.pending WHERE kind = $1 AND shard = $2 AND log = ANY "
                     "($3)");
-    s_shard(to, self->journal);
+    shard_add(to, self->journal);
     statement_array(to, &self->left, TYPE_INT8S);
 }
 
@@ -323,7 +317,7 @@ static void s_pending_begin(noting_t *self, statement_t *to)
         "attempts, place, stored_ms, first_ms, time_ms, replied <> 0, until_ms FROM unnest($3, $4, "
         "$5, $6, $7, $8, $9, $10, $11, $12, $13, $14) u (log, target, id, made, attempts, place, "
         "stored_ms, first_ms, time_ms, replied, until_ms, state)");
-    s_shard(to, self->journal);
+    shard_add(to, self->journal);
     s_add_arrays(to, self->pending, s_item_types, ITEM_ALL);
 }
 
@@ -375,7 +369,7 @@ static void s_kept_begin(noting_t *self, statement_t *to)
                     "INSERT INTO postern.kept (kind, shard, what, target, bytes) SELECT $1, $2, "
                     "what, target, bytes FROM unnest($3, $4, $5) u (what, target, bytes) ON "
                     "CONFLICT (kind, shard, what, target) DO UPDATE SET bytes = excluded.bytes");
-    s_shard(to, self->journal);
+    shard_add(to, self->journal);
     s_add_arrays(to, self->kept, s_keep_types, KEEP_ALL);
 }
 
@@ -384,7 +378,7 @@ static void s_dropped_begin(noting_t *self, statement_t *to)
     statement_begin(to, "drop",
                     "DELETE FROM postern.kept WHERE kind = $1 AND shard = $2 AND (what, target) IN "
                     "(SELECT * FROM unnest($3, $4))");
-    s_shard(to, self->journal);
+    shard_add(to, self->journal);
     s_add_arrays(to, self->dropped, s_keep_types, KEEP_BYTES);
 }
 
@@ -422,7 +416,7 @@ static session_outcome_t s_read_mark(const journal_t *journal, session_t *sessio
     *mark = (mark_t){.running_ms = 0};
     statement_begin(&ask, "",
                     "SELECT bytes FROM postern.kept WHERE kind = $1 AND shard = $2 AND what = $3");
-    s_shard(&ask, journal);
+    shard_add(&ask, journal);
     statement_int2(&ask, KEPT_MARK);
     session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
     if (went == SESSION_OK && statement_rows(&ask) == 1) {

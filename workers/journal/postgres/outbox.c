@@ -61,12 +61,6 @@ static void s_failed(journal_reader_t *self)
     reads_failed(self);
 }
 
-static void s_shard(statement_t *ask, const journal_t *journal)
-{
-    statement_int2(ask, journal->number);
-    statement_int8(ask, journal->options.shard);
-}
-
 /* As the columns of PostgreSQL have it. */
 static uint64_t s_number(uint64_t number)
 {
@@ -82,7 +76,7 @@ static session_outcome_t s_ask_due(journal_reader_t *self, const outbox_place_t 
                     "SELECT target, place, log, due_ms, stored_ms, first_ms, made FROM "
                     "postern.pending WHERE kind = $1 AND shard = $2 AND (target, place, log) >= "
                     "($3, $4, $5) ORDER BY target, place, log LIMIT $6");
-    s_shard(ask, self->journal);
+    shard_add(ask, self->journal);
     statement_uuid(ask, &from->target);
     statement_int8(ask, s_number(from->order));
     statement_int8(ask, s_number(from->log));
@@ -441,7 +435,7 @@ static void s_kept(journal_reader_t *self, note_kind_t what, outbox_kept_fn each
     statement_begin(&ask, "kept",
                     "SELECT target, bytes FROM postern.kept WHERE kind = $1 AND shard = $2 AND "
                     "what = $3 ORDER BY target");
-    s_shard(&ask, self->journal);
+    shard_add(&ask, self->journal);
     statement_int2(&ask, (uint16_t)what);
     session_outcome_t went = s_ask(self, &ask);
     unsigned rows = went == SESSION_OK ? statement_rows(&ask) : 0;

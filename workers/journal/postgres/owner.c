@@ -105,8 +105,7 @@ static session_outcome_t s_raise_again(journal_t *self, session_t *session)
     statement_begin(&raise, "",
                     "UPDATE postern.shard SET epoch = epoch + 1 WHERE kind = $1 AND shard = $2 AND "
                     "holder = $3 RETURNING epoch, journal");
-    statement_int2(&raise, self->number);
-    statement_int8(&raise, self->options.shard);
+    shard_add(&raise, self);
     statement_uuid(&raise, &self->me);
     session_outcome_t went = s_raise(self, session, &raise, &ours);
     if (went == SESSION_OK && !ours)
@@ -118,8 +117,7 @@ static session_outcome_t s_check_row(const journal_t *self, session_t *session)
 {
     statement_t ask;
     statement_begin(&ask, "", "SELECT 1 FROM postern.shard WHERE kind = $1 AND shard = $2");
-    statement_int2(&ask, self->number);
-    statement_int8(&ask, self->options.shard);
+    shard_add(&ask, self);
     session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
     if (went != SESSION_OK)
         return went;
@@ -137,8 +135,7 @@ static session_outcome_t s_raise_first(journal_t *self, session_t *session)
                     "UPDATE postern.shard SET epoch = epoch + 1, holder = $3 WHERE kind = $1 AND "
                     "shard = $2 AND EXISTS (SELECT 1 FROM postern.lease WHERE what = $4 AND holder "
                     "= $5) RETURNING epoch, journal");
-    statement_int2(&raise, self->number);
-    statement_int8(&raise, self->options.shard);
+    shard_add(&raise, self);
     statement_uuid(&raise, &self->me);
     statement_text(&raise, self->lease);
     statement_text(&raise, lease_me(self->holding));

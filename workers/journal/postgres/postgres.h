@@ -161,6 +161,8 @@ void horizon_raise(journal_t *self, uint64_t saved_ms);
 void trouble_say(journal_t *self, const char *what, const char *text);
 /* The bytes that a record takes. */
 uint64_t record_cost(const record_t *record);
+/* The shard, as the next two parameters: its kind and its number. */
+void shard_add(statement_t *to, const journal_t *journal);
 /* The first statement of each transaction that writes; and what its failing means: the shard is
  * another process's, which ends this one. */
 void fence_begin(statement_t *self, const journal_t *journal);

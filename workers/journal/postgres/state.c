@@ -104,13 +104,18 @@ uint64_t record_cost(const record_t *record)
     return record_size(record) + JOURNAL_RECORD_COST;
 }
 
+void shard_add(statement_t *to, const journal_t *journal)
+{
+    statement_int2(to, journal->number);
+    statement_int8(to, journal->options.shard);
+}
+
 void fence_begin(statement_t *self, const journal_t *journal)
 {
     statement_begin(self, "fence",
                     "SELECT 1 / count(*) FROM (SELECT 1 FROM postern.shard WHERE kind = $1 AND "
                     "shard = $2 AND epoch = $3 FOR SHARE) f");
-    statement_int2(self, journal->number);
-    statement_int8(self, journal->options.shard);
+    shard_add(self, journal);
     statement_int8(self, journal->epoch);
 }
 

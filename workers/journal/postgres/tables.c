@@ -4,12 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void s_shard(statement_t *self, const journal_t *journal)
-{
-    statement_int2(self, journal->number);
-    statement_int8(self, journal->options.shard);
-}
-
 /* The rows of the open segment, and the running clock of the last. */
 static session_outcome_t s_measure(journal_t *self, session_t *session, segment_t *open)
 {
@@ -51,7 +45,7 @@ static session_outcome_t s_read_segments(journal_t *self, session_t *session, ta
     statement_begin(&ask, "",
                     "SELECT n, first_log, last_log, first_ms, last_ms, bytes, ids FROM "
                     "postern.segment WHERE kind = $1 AND shard = $2 ORDER BY n");
-    s_shard(&ask, self);
+    shard_add(&ask, self);
     session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
     if (went != SESSION_OK)
         return went;
@@ -95,7 +89,7 @@ static session_outcome_t s_read_keys(journal_t *self, session_t *session, tables
     statement_t ask;
     statement_begin(
         &ask, "", "SELECT n, first_ms FROM postern.keys WHERE kind = $1 AND shard = $2 ORDER BY n");
-    s_shard(&ask, self);
+    shard_add(&ask, self);
     session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
     if (went != SESSION_OK)
         return went;
@@ -168,7 +162,7 @@ static void s_seal_begin(statement_t *to, const journal_t *self, const segment_t
     statement_begin(to, "",
                     "UPDATE postern.segment SET last_log = $4, last_ms = $5, bytes = $6 WHERE kind "
                     "= $1 AND shard = $2 AND n = $3");
-    s_shard(to, self);
+    shard_add(to, self);
     statement_int8(to, open ? open->n : 0);
     statement_int8(to, open ? open->end_log - 1 : 0);
     statement_int8(to, open ? open->last_ms : 0);
@@ -180,7 +174,7 @@ static void s_insert_begin(statement_t *to, const journal_t *self, const segment
     statement_begin(to, "",
                     "INSERT INTO postern.segment (kind, shard, n, first_log, first_ms, bytes, ids) "
                     "VALUES ($1, $2, $3, $4, $5, 0, true)");
-    s_shard(to, self);
+    shard_add(to, self);
     statement_int8(to, next->n);
     statement_int8(to, next->first_log);
     statement_int8(to, next->first_ms);
@@ -292,7 +286,7 @@ session_outcome_t tables_roll_keys(journal_t *self, uint64_t running_ms)
     statement_begin(&make[1], "", sql.text);
     statement_begin(&make[2], "",
                     "INSERT INTO postern.keys (kind, shard, n, first_ms) VALUES ($1, $2, $3, $4)");
-    s_shard(&make[2], self);
+    shard_add(&make[2], self);
     statement_int8(&make[2], next.n);
     statement_int8(&make[2], next.first_ms);
     session_outcome_t went = session_exchange(&self->writing, make, 3, SESSION_DEADLINE_MS);
@@ -332,7 +326,7 @@ session_outcome_t tables_save(journal_t *self, session_t *session)
     statement_begin(&save[2], "",
                     "UPDATE postern.segment SET bytes = $4 WHERE kind = $1 AND shard = $2 AND n = "
                     "$3 AND last_log IS NULL");
-    s_shard(&save[2], self);
+    shard_add(&save[2], self);
     statement_int8(&save[2], open.n);
     statement_int8(&save[2], open.bytes);
     session_outcome_t went = session_exchange(session, save, 3, SESSION_DEADLINE_MS);
