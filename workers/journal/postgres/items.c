@@ -44,11 +44,11 @@ static void s_pending_begin(statement_t *to, const journal_t *journal, array_t *
     statement_array(to, logs, TYPE_INT8S);
 }
 
-/* Whether an item that is named can lie in a segment. */
-static bool s_concerns(const tables_t *tables, const items_named_t *named, unsigned i)
+bool items_concern(const tables_t *tables, const segment_t *segment, const item_t *items,
+                   size_t count)
 {
-    for (size_t k = 0; k < named->count; k++)
-        if (tables_segment(tables, named->items[k].log) == &tables->segments[i])
+    for (size_t i = 0; i < count; i++)
+        if (tables_segment(tables, items[i].log) == segment)
             return true;
     return false;
 }
@@ -58,7 +58,7 @@ static bool s_ended_begin(statement_t *to, const journal_t *journal, const items
 {
     const tables_t *tables = &journal->known;
     for (unsigned i = 0; i < tables->segments_len; i++)
-        if (s_concerns(tables, named, i))
+        if (items_concern(tables, &tables->segments[i], named->items, named->count))
             sql_add(sql,
                     "%sSELECT " ITEM_FIELDS ", state::bigint, done_ms FROM postern.ended_%c%u_%u "
                     "WHERE log = ANY ($1) AND done_ms >= $2",

@@ -5,7 +5,7 @@
  *   ended_bS_N      log → an item of segment N's that has ended
  *   attempt_bS_N    log, number → an attempt
  *   kept            kind, shard, what, target → what NOTE_HANDLER and NOTE_HEALTH have kept, and
- * the last transaction of notes, by which it is found out whether that was committed The two
+ * the last transaction of notes, by which it is found out whether that was committed. The two
  * numbered ones are made and dropped with log_bS_N, and emptied before, when all items of the
  * segment have ended and were forgotten: nothing is deleted a row at a time but what is pending and
  * what is revived.
@@ -33,6 +33,9 @@ typedef struct {
 
 /* What is there of ITEMS, each named by its log and its target. */
 session_outcome_t items_load(journal_t *self, item_t *items, size_t count);
+/* Whether one of ITEMS can lie in the segment: one of TABLES. */
+bool items_concern(const tables_t *tables, const segment_t *segment, const item_t *items,
+                   size_t count);
 
 /* What a drain's records add to its transaction: items, and of replies what their items know. */
 typedef enum { ITEM_TARGETS, ITEM_LOGS, ITEM_IDS, ITEM_TIMES, ITEM_COLUMNS } item_column_t;

@@ -255,17 +255,15 @@ static void s_add_parts(noting_t *self, sql_t *sql, const char *before, const ch
     unsigned parts = 0;
     sql_begin(sql);
     for (unsigned i = 0; i < tables->segments_len; i++) {
-        bool concerned = false, open = i + 1 == tables->segments_len;
-        for (size_t k = 0; k < self->items_len && !concerned; k++)
-            concerned = tables_segment(tables, self->items[k].log) == &tables->segments[i];
-        if (!concerned)
+        const segment_t *segment = &tables->segments[i];
+        bool open = i + 1 == tables->segments_len;
+        if (!items_concern(tables, segment, self->items, self->items_len))
             continue;
         sql_add(sql, "%s p%u AS (%s postern.%s_%c%u_%u %s log >= %llu AND log < %llu %s)",
                 parts++ ? "," : "WITH", i, before, table, self->journal->kind,
-                self->journal->options.shard, tables->segments[i].n, behind,
-                (unsigned long long)tables->segments[i].first_log,
-                open ? (unsigned long long)INT64_MAX
-                     : (unsigned long long)tables->segments[i + 1].first_log,
+                self->journal->options.shard, segment->n, behind,
+                (unsigned long long)segment->first_log,
+                open ? (unsigned long long)INT64_MAX : (unsigned long long)segment[1].first_log,
                 rest);
     }
     sql_add(sql, " SELECT 1");
