@@ -314,8 +314,8 @@ session_outcome_t session_exchange(session_t *self, statement_t *statements, siz
         s_say(self, "the server warned: the commit may lack its copy");
         exchange.outcome = SESSION_UNKNOWN;
     }
-    for (size_t i = 0; i < count && exchange.outcome != SESSION_OK; i++)
-        statement_end(&statements[i]);
+    if (exchange.outcome != SESSION_OK)
+        statement_end_all(statements, count);
     if (exchange.outcome == SESSION_UNKNOWN || exchange.outcome == SESSION_AWAY)
         session_close(self);
     return exchange.outcome;

@@ -130,6 +130,12 @@ void statement_end(statement_t *self)
     self->result = NULL;
 }
 
+void statement_end_all(statement_t *statements, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        statement_end(&statements[i]);
+}
+
 unsigned statement_rows(const statement_t *self)
 {
     if (PQresultStatus(self->result) == PGRES_TUPLES_OK)

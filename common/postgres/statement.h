@@ -63,8 +63,9 @@ void statement_bytea(statement_t *self, slice_t bytes);
 void statement_uuid(statement_t *self, const uuid_t7 *id);
 /* The array must have all its elements. */
 void statement_array(statement_t *self, array_t *array, uint32_t type);
-/* Frees the result. */
+/* Frees the result; the results of an exchange. */
 void statement_end(statement_t *self);
+void statement_end_all(statement_t *statements, size_t count);
 
 /* Rows that came, or that were changed. */
 unsigned statement_rows(const statement_t *self);

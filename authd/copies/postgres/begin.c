@@ -47,7 +47,7 @@ static session_outcome_t s_read_head(copies_t *self, const copy_mark_t *mine, he
 static session_outcome_t s_plainly(copies_t *self, const char *sql)
 {
     statement_t one;
-    say_plainly(&one, sql);
+    statement_begin(&one, "", sql);
     session_outcome_t went = session_exchange(&self->following, &one, 1, FILL_DEADLINE_MS);
     if (went == SESSION_OK)
         statement_end(&one);
@@ -103,8 +103,7 @@ static session_outcome_t s_give_head(copies_t *self, const copy_mark_t *mark, bo
     if (went != SESSION_OK)
         return went;
     *mine = statement_rows(&all[0]) == 1;
-    statement_end(&all[0]);
-    statement_end(&all[1]);
+    statement_end_all(all, 2);
     return SESSION_OK;
 }
 

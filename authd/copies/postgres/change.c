@@ -8,12 +8,6 @@
 
 enum { TRIES = 5, RESOLVE_MS = 10000, RESOLVE_PAUSE_MS = 100 };
 
-static void s_end_all(statement_t *statements, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        statement_end(&statements[i]);
-}
-
 /* Gives the head's lock back, with what was not committed. */
 static void s_drop(void *arg)
 {
@@ -22,7 +16,7 @@ static void s_drop(void *arg)
     if (!self->locked)
         return;
     self->locked = false;
-    say_plainly(&rollback, "ROLLBACK");
+    statement_begin(&rollback, "", "ROLLBACK");
     if (session_exchange(&self->changing, &rollback, 1, SESSION_DEADLINE_MS) == SESSION_OK)
         statement_end(&rollback);
     else
@@ -32,8 +26,9 @@ static void s_drop(void *arg)
 static session_outcome_t s_lock(copies_t *self, copy_mark_t *head)
 {
     statement_t all[2];
-    say_plainly(&all[0], "BEGIN");
-    say_plainly(&all[1], "SELECT version, change FROM postern.directory_head WHERE one FOR UPDATE");
+    statement_begin(&all[0], "", "BEGIN");
+    statement_begin(&all[1], "",
+                    "SELECT version, change FROM postern.directory_head WHERE one FOR UPDATE");
     session_outcome_t went = SESSION_OK;
     if (!session_is_open(&self->changing))
         went = session_open(&self->changing, self->connection);
@@ -44,7 +39,7 @@ static session_outcome_t s_lock(copies_t *self, copy_mark_t *head)
     if (went == SESSION_OK)
         *head = (copy_mark_t){statement_number(&all[1], 0, 0), statement_id(&all[1], 0, 1)};
     if (went == SESSION_OK)
-        s_end_all(all, 2);
+        statement_end_all(all, 2);
     return went;
 }
 
@@ -80,7 +75,7 @@ static view_outcome_t s_begin(void *arg, copy_mark_t *mark)
 static session_outcome_t s_look_for(copies_t *self, bool *there)
 {
     statement_t all[2];
-    say_plainly(&all[0], "UPDATE postern.directory_head SET version = version WHERE one");
+    statement_begin(&all[0], "", "UPDATE postern.directory_head SET version = version WHERE one");
     statement_begin(&all[1], "",
                     "SELECT 1 FROM postern.directory_log WHERE version = $1 AND change = $2");
     statement_int8(&all[1], self->mark.number);
@@ -91,7 +86,7 @@ static session_outcome_t s_look_for(copies_t *self, bool *there)
     if (went != SESSION_OK)
         return went;
     *there = statement_rows(&all[1]) == 1;
-    s_end_all(all, 2);
+    statement_end_all(all, 2);
     return went;
 }
 
@@ -138,10 +133,10 @@ static session_outcome_t s_write(copies_t *self, slice_t redo)
     statement_int8(&all[3], self->mark.number);
     statement_uuid(&all[3], &self->mark.change);
     statement_bytea(&all[3], redo);
-    say_plainly(&all[4], "COMMIT");
+    statement_begin(&all[4], "", "COMMIT");
     session_outcome_t went = session_exchange(&self->changing, all, 5, SESSION_DEADLINE_MS);
     if (went == SESSION_OK)
-        s_end_all(all, 5);
+        statement_end_all(all, 5);
     rows_out_free(&put);
     rows_out_free(&gone);
     return went;

@@ -44,8 +44,3 @@ void rows_delete(statement_t *to, rows_out_t *rows)
     statement_array(to, &rows->tables, TYPE_TEXTS);
     statement_array(to, &rows->keys, TYPE_BYTEAS);
 }
-
-void say_plainly(statement_t *to, const char *sql)
-{
-    statement_begin(to, "", sql);
-}

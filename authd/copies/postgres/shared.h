@@ -96,7 +96,5 @@ void rows_out_free(rows_out_t *self);
 void rows_out_add(rows_out_t *self, const redo_row_t *row);
 void rows_put(statement_t *to, rows_out_t *rows);
 void rows_delete(statement_t *to, rows_out_t *rows);
-/* Statements without parameters. */
-void say_plainly(statement_t *to, const char *sql);
 
 #endif

@@ -318,8 +318,7 @@ static session_outcome_t s_send(append_t *self, journal_t *journal)
     session_outcome_t went = session_exchange(&journal->writing, all, count, SESSION_DEADLINE_MS);
     if (went == SESSION_OK)
         assert(statement_rows(&all[rows_at]) == self->stored);
-    for (unsigned i = 0; i < count; i++)
-        statement_end(&all[i]);
+    statement_end_all(all, count);
     for (unsigned i = 0; i < MOST; i++)
         sql_free(&sql[i]);
     return went == SESSION_FENCED && journal->writing.failed != FENCE ? SESSION_SEEN : went;

@@ -159,8 +159,7 @@ static session_outcome_t s_save_floor(keeper_t *self, const segment_t *segment)
             segment->n);
     statement_begin(&save[1], "", sql.text);
     session_outcome_t went = session_exchange(&self->session, save, 2, FLOOR_MS);
-    statement_end(&save[0]);
-    statement_end(&save[1]);
+    statement_end_all(save, 2);
     sql_free(&sql);
     return went;
 }
@@ -177,8 +176,7 @@ static session_outcome_t s_expire(keeper_t *self, sql_t *texts, unsigned count)
         statement_begin(&drop[OWN + i], "", texts[i].text);
     session_outcome_t went =
         session_exchange(&self->session, drop, OWN + count, SESSION_DEADLINE_MS);
-    for (unsigned i = 0; i < OWN + count; i++)
-        statement_end(&drop[i]);
+    statement_end_all(drop, OWN + count);
     for (unsigned i = 0; i < count; i++)
         sql_free(&texts[i]);
     return went == SESSION_FENCED && self->session.failed != FENCE ? SESSION_AGAIN : went;

@@ -400,8 +400,7 @@ static session_outcome_t s_send(noting_t *self)
         if (parts[i].has->count > 0)
             parts[i].begin(self, &all[count++]);
     session_outcome_t went = session_exchange(&journal->writing, all, count, SESSION_DEADLINE_MS);
-    for (unsigned i = 0; i < count; i++)
-        statement_end(&all[i]);
+    statement_end_all(all, count);
     return went;
 }
 

@@ -231,8 +231,7 @@ static session_outcome_t s_make(journal_t *self, const segment_t *open, const se
     if (self->delivers)
         s_items_begin(self, next, of_items, make, &count);
     session_outcome_t went = session_exchange(&self->writing, make, count, SESSION_DEADLINE_MS);
-    for (unsigned i = 0; i < count; i++)
-        statement_end(&make[i]);
+    statement_end_all(make, count);
     for (unsigned i = 0; i < ALL; i++)
         sql_free(&sql[i]);
     for (unsigned i = 0; i < ITEM_TABLES; i++)
@@ -290,8 +289,7 @@ session_outcome_t tables_roll_keys(journal_t *self, uint64_t running_ms)
     statement_int8(&make[2], next.n);
     statement_int8(&make[2], next.first_ms);
     session_outcome_t went = session_exchange(&self->writing, make, 3, SESSION_DEADLINE_MS);
-    for (unsigned i = 0; i < 3; i++)
-        statement_end(&make[i]);
+    statement_end_all(make, 3);
     sql_free(&sql);
     if (went == SESSION_FENCED)
         fence_lost(self);
@@ -330,7 +328,6 @@ session_outcome_t tables_save(journal_t *self, session_t *session)
     statement_int8(&save[2], open.n);
     statement_int8(&save[2], open.bytes);
     session_outcome_t went = session_exchange(session, save, 3, SESSION_DEADLINE_MS);
-    for (unsigned i = 0; i < 3; i++)
-        statement_end(&save[i]);
+    statement_end_all(save, 3);
     return went;
 }
