@@ -6,6 +6,7 @@
  * each has had a byte. Text "@TIME@" in what comes, 16 digits of CLOCK_MONOTONIC in µs, is when
  * that was posted. A line on stdin asks for what came since the last one: "DELIVERIES P50_US P99_US
  * LOST", LOST being the connections that have ended. */
+#include "common/base/clock.h"
 #include "load.h"
 
 #include <arpa/inet.h>
@@ -14,7 +15,6 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { HEAD = 4096, MARK = 18, EVENTS = 512, OPENING = 64, LINE = 64 };
@@ -30,13 +30,6 @@ static reader_t *s_readers;
 static unsigned s_begun, s_lost;
 static latencies_t s_took;
 static char s_head[HEAD];
-
-static uint64_t s_now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static void s_fail(const char *what)
 {
@@ -68,7 +61,7 @@ static void s_note(const char *mark, uint64_t now_us)
 /* TEXT begins with what was left of the last piece. */
 static void s_look(reader_t *reader, const char *text, size_t len)
 {
-    uint64_t now_us = s_now_us();
+    uint64_t now_us = (uint64_t)clock_us();
     const char *end = text + len, *at = text;
     reader->tail_len = 0;
     while ((at = memchr(at, '@', (size_t)(end - at)))) {

@@ -5,6 +5,7 @@
  * TOKENS are lines "token name". RATE requests a second are due at even distances. One that finds
  * no free connection waits, and what it has waited counts: a latency is from when the request was
  * due to the last byte of its answer. Prints the line that wrk's scripts print. */
+#include "common/base/clock.h"
 #include "load.h"
 
 #include <arpa/inet.h>
@@ -15,7 +16,6 @@
 #include <sys/epoll.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { EVENTS = 256, ANSWER = 4096, LINES = 1 << 20 };
@@ -34,13 +34,6 @@ static char **s_requests;
 static size_t s_lines;
 static latencies_t s_took;
 static unsigned s_bad;
-
-static uint64_t s_now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static void s_fail(const char *what)
 {
@@ -99,7 +92,7 @@ static void s_receive(connection_t *connection)
     if (!strstr(connection->answer, "\r\n\r\n"))
         return;
     s_bad += strncmp(connection->answer, "HTTP/1.1 204", 12) != 0;
-    latencies_add(&s_took, (int64_t)(s_now_us() - connection->due_us));
+    latencies_add(&s_took, clock_us() - (int64_t)connection->due_us);
     STAILQ_INSERT_TAIL(&s_free, connection, link);
 }
 
@@ -108,7 +101,7 @@ static void s_wait(int epoll, uint64_t due_us)
 {
     struct epoll_event events[EVENTS];
     bool free = !STAILQ_EMPTY(&s_free);
-    uint64_t now_us = s_now_us(), left_us = due_us > now_us && free ? due_us - now_us : 0;
+    uint64_t now_us = (uint64_t)clock_us(), left_us = due_us > now_us && free ? due_us - now_us : 0;
     struct timespec left = {(time_t)(left_us / 1000000), (long)(left_us % 1000000 * 1000)};
     int count = epoll_pwait2(epoll, events, EVENTS, free ? &left : NULL, NULL);
     if (count < 0 && errno != EINTR)
@@ -130,10 +123,10 @@ int main(int argc, char **argv)
     s_read_tokens(argv[5]);
     for (unsigned i = 0; all && i < connections; i++)
         s_open(&all[i], (uint16_t)atoi(argv[1]), epoll);
-    uint64_t began_us = s_now_us();
+    uint64_t began_us = (uint64_t)clock_us();
     while (s_took.len < total) {
         uint64_t due_us = began_us + (uint64_t)((double)sent * 1e6 / rate);
-        for (; sent < total && !STAILQ_EMPTY(&s_free) && due_us <= s_now_us();
+        for (; sent < total && !STAILQ_EMPTY(&s_free) && due_us <= (uint64_t)clock_us();
              due_us = began_us + (uint64_t)((double)++sent * 1e6 / rate)) {
             connection_t *connection = STAILQ_FIRST(&s_free);
             STAILQ_REMOVE_HEAD(&s_free, link);
@@ -141,7 +134,7 @@ int main(int argc, char **argv)
         }
         s_wait(epoll, sent < total ? due_us : began_us + UINT32_MAX);
     }
-    uint64_t spent_us = s_now_us() - began_us;
+    uint64_t spent_us = (uint64_t)clock_us() - began_us;
     qsort(s_took.us, s_took.len, sizeof *s_took.us, latencies_order);
     printf("{\"requests\": %zu, \"us\": %" PRIu64
            ", \"p50\": %u, \"p99\": %u, \"bad\": %u, \"broken\": 0}\n",
