@@ -6,6 +6,7 @@
 #include "gateway/read/query.h"
 #include "gateway/stream/options.h"
 #include "gateway/stream/vector.h"
+#include "texts.h"
 #include "workers/post/history.h"
 
 #include <stdio.h>
@@ -174,12 +175,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static void (*const readers[])(slice_t) = {s_cursor,  s_position, s_vector, s_one,
                                                s_several, s_person,   s_moment};
     enum { READERS = sizeof readers / sizeof *readers };
-    if (size == 0)
-        return 0;
-    /* of its own, so that a look past the end is seen */
-    char *text = malloc(size);
-    memcpy(text, data + 1, size - 1);
-    readers[(unsigned char)(data[0] - (uint8_t)0x61) % READERS](slice(text, size - 1));
-    free(text);
+    texts_read(readers, READERS, data, size);
     return 0;
 }

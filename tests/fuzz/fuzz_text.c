@@ -14,6 +14,7 @@
 #include "gateway/read/presented.h"
 #include "gateway/read/query.h"
 #include "gateway/read/routes.h"
+#include "texts.h"
 #include "workers/post/fingerprint.h"
 #include "workers/post/form.h"
 #include "workers/post/history.h"
@@ -206,12 +207,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                                s_url,   s_terms, s_headers, s_forwarded,
                                                s_path,  s_blank, s_pairs};
     enum { READERS = sizeof readers / sizeof *readers };
-    if (size == 0)
-        return 0;
-    /* of its own, so that a look past the end is seen */
-    char *text = malloc(size);
-    memcpy(text, data + 1, size - 1);
-    readers[(unsigned char)(data[0] - (uint8_t)0x61) % READERS](slice(text, size - 1));
-    free(text);
+    texts_read(readers, READERS, data, size);
     return 0;
 }
