@@ -4,7 +4,7 @@ import type { components } from "../api/schema";
 import type { Page } from "../parts/paged.svelte";
 import { router } from "../router.svelte";
 import { session } from "../session/session.svelte";
-import { KINDS, type Kind } from "../tokens/tokens";
+import { KINDS, listKind, type Kind } from "../tokens/tokens";
 
 type Schemas = components["schemas"];
 export type { Kind };
@@ -76,17 +76,7 @@ export async function listPlaces(
     ...(find.archived && { archived: "true" as const }),
     ...(after && { after }),
   };
-  const params = { query };
-  if (kind === "channels") {
-    const { channels, next } = await bodyOf(api.GET("/channels", { params }));
-    return { rows: channels, next };
-  }
-  if (kind === "bots") {
-    const { bots, next } = await bodyOf(api.GET("/bots", { params }));
-    return { rows: bots, next };
-  }
-  const { extensions, next } = await bodyOf(api.GET("/extensions", { params }));
-  return { rows: extensions, next };
+  return listKind(kind, query);
 }
 
 /** Makes one that who is signed in owns. */

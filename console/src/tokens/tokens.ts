@@ -46,10 +46,12 @@ async function all<T>(ask: (after?: string) => Promise<{ rows: T[]; next: string
   return rows;
 }
 
-type Listed = Pick<Place, "id" | "name"> & { endpoints?: Place["endpoints"] };
-
-async function listKind(kind: Kind, after?: string): Promise<{ rows: Listed[]; next: string | null }> {
-  const params = { query: { limit: 1000, ...(after && { after }) } };
+/** A page of the channels, bots or extensions that the person is among. */
+export async function listKind(
+  kind: Kind,
+  query: { limit: number; q?: string; archived?: "true"; after?: string },
+) {
+  const params = { query };
   if (kind === "channels") {
     const { channels, next } = await bodyOf(api.GET("/channels", { params }));
     return { rows: channels, next };
@@ -59,14 +61,19 @@ async function listKind(kind: Kind, after?: string): Promise<{ rows: Listed[]; n
     return { rows: bots, next };
   }
   const { extensions, next } = await bodyOf(api.GET("/extensions", { params }));
-  return { rows: extensions.map(({ id, name }) => ({ id, name })), next };
+  return { rows: extensions, next };
 }
+
+type Listed = Pick<Place, "id" | "name"> & { endpoints?: Place["endpoints"] };
+
+const listOf = (kind: Kind): Promise<Listed[]> =>
+  all<Listed>((after) => listKind(kind, { limit: 1000, ...(after && { after }) }));
 
 /** The channels, bots and extensions that the person is among. */
 export async function listPlaces(): Promise<Place[]> {
   const lists = await Promise.all(
     KINDS.map(async (kind) =>
-      (await all((after) => listKind(kind, after))).map(({ id, name, endpoints = null }) => ({
+      (await listOf(kind)).map(({ id, name, endpoints = null }) => ({
         kind,
         id,
         name,
