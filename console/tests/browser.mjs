@@ -104,3 +104,18 @@ export const focused = (page) =>
     const at = document.activeElement;
     return at === document.body ? "nothing" : at.getAttribute("aria-label") || at.textContent.trim();
   });
+
+/** How long the page's thread has computed for WHAT, in ms, and what came of it. */
+export async function cpuOf(page, what) {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Performance.enable", { timeDomain: "threadTicks" });
+  const task = async () => {
+    const { metrics } = await devtools.send("Performance.getMetrics");
+    return metrics.find(({ name }) => name === "TaskDuration").value * 1000;
+  };
+  const before = await task();
+  const result = await what();
+  const spent = (await task()) - before;
+  await devtools.detach();
+  return { spent, result };
+}

@@ -1,5 +1,5 @@
 // A channel of thousands of messages: read from its end to its beginning, it does not jump, and it stays light and smooth.
-import { same, signIn } from "./browser.mjs";
+import { cpuOf, same, signIn } from "./browser.mjs";
 import { options } from "./given.mjs";
 
 const HEAP = 10 * 1024 * 1024;
@@ -78,17 +78,8 @@ const frames = (locator) =>
 
 /** The same with how long the page has computed for a frame, in ms of its thread. */
 async function framesAndCpu(page, locator) {
-  const devtools = await page.context().newCDPSession(page);
-  await devtools.send("Performance.enable", { timeDomain: "threadTicks" });
-  const task = async () => {
-    const { metrics } = await devtools.send("Performance.getMetrics");
-    return metrics.find(({ name }) => name === "TaskDuration").value * 1000;
-  };
-  const before = await task();
-  const seen = await frames(locator);
-  const cpu = ((await task()) - before) / seen.all;
-  await devtools.detach();
-  return { ...seen, cpu };
+  const { spent, result } = await cpuOf(page, () => frames(locator));
+  return { ...result, cpu: spent / result.all };
 }
 
 /** At most one late frame; where the machine is too busy for an empty page's frames, what a frame computes decides. */
