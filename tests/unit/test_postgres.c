@@ -8,13 +8,13 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include "former_holder.h"
 #include "journal_entries.h"
 #include "workers/journal/postgres/postgres.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* Opening is refused, for a reason that has WORDS in it and no password. */
@@ -256,27 +256,19 @@ static void test_a_commit_that_lost_its_copy_is_looked_for(void **state)
 /* Another process takes the shard: the first one stores nothing more, and ends. */
 static void test_who_lost_the_shard_ends(void **state)
 {
-    int ends[2], back[2], status;
-    char byte = 0;
+    former_t before;
     (void)state;
-    assert_int_equal(pipe(ends), 0);
-    assert_int_equal(pipe(back), 0);
-    pid_t pid = fork();
-    if (pid == 0) {
+    if (former_begin(&before)) {
         journal_t *former = s_open();
         s_append_one(former, s_entry(1, 1, "{}"));
-        if (write(ends[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1)
-            _exit(9);
+        former_lose(&before);
         s_append_one(former, s_entry(1, 2, "{}"));
         _exit(0);
     }
-    assert_int_equal(read(ends[0], &byte, 1), 1);
+    former_wait(&before);
     journal_t *journal = s_open();
     assert_int_equal(s_append_one(journal, s_entry(1, 3, "{}")), JOURNAL_STORED);
-    assert_int_equal(write(back[1], &byte, 1), 1);
-    waitpid(pid, &status, 0);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 1);
+    former_end(&before);
     assert_int_equal(s_read(journal, 1, 0, NULL).count, 2);
     journal_close(&journal);
 }

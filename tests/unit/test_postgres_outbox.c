@@ -7,11 +7,11 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include "former_holder.h"
 #include "journal_entries.h"
 #include "workers/journal/postgres/items.h"
 
 #include <pthread.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { DAY = 86400000 };
@@ -156,27 +156,19 @@ static void test_cuts_lose_and_double_no_note(void **state)
 /* Another process takes the shard: what the first one notes then changes nothing, and ends it. */
 static void test_who_lost_the_shard_notes_nothing(void **state)
 {
-    int ends[2], back[2], status;
-    char byte = 0;
+    former_t before;
     (void)state;
-    assert_int_equal(pipe(ends), 0);
-    assert_int_equal(pipe(back), 0);
-    pid_t pid = fork();
-    if (pid == 0) {
+    if (former_begin(&before)) {
         journal_t *former = s_open_bot();
         journal_note_t note = s_outcome(former, s_store(former, 1), OUTBOX_DELIVERED);
-        if (write(ends[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1)
-            _exit(9);
+        former_lose(&before);
         journal_note(former, &note);
         journal_tend(former, s_now);
         _exit(0);
     }
-    assert_int_equal(read(ends[0], &byte, 1), 1);
+    former_wait(&before);
     journal_t *journal = s_open_bot();
-    assert_int_equal(write(back[1], &byte, 1), 1);
-    waitpid(pid, &status, 0);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 1);
+    former_end(&before);
     assert_int_equal(s_item(journal, 1).state, OUTBOX_PENDING);
     assert_int_equal(s_item(journal, 1).attempts, 0);
     journal_close(&journal);
