@@ -56,10 +56,10 @@ def channels(query: Query) -> List[str]:
 
 
 me = call(api.me_show_answer_from_dict, "GET", "/me")
-made = [call(api.channel_create_answer_from_dict, "POST", "/channels", api.ChannelCreateBody(name=f"python_{n}", owner=str(me.id)).to_dict())
+made = [call(api.channel_create_answer_from_dict, "POST", "/channels", api.ChannelCreateBody(name=f"pyclient_{n}", owner=str(me.id)).to_dict())
         for n in "cab"]
 taken = refusal(lambda: call(api.channel_create_answer_from_dict, "POST", "/channels",
-                             api.ChannelCreateBody(name="python_a", owner=str(me.id)).to_dict()))
+                             api.ChannelCreateBody(name="pyclient_a", owner=str(me.id)).to_dict()))
 token = call(api.token_create_answer_from_dict, "POST", "/users/me/tokens", api.TokenCreateBody(name="python", post_only=True).to_dict())
 use = call(api.token_use_answer_from_dict, "GET", f"/tokens/{token.id}/use")
 forged = refusal(lambda: call(api.channel_list_answer_from_dict, "GET", "/channels", query={"after": "forged"}))
@@ -74,7 +74,7 @@ def details(error: api.Error) -> Dict[str, Any]:
 
 
 print(json.dumps({
-    "role": me.role.value, "names": channels({"q": "python_", "sort": "name", "order": "desc"}), "endpoint": made[0].endpoints.incoming,
+    "role": me.role.value, "names": channels({"q": "pyclient_", "sort": "name", "order": "desc"}), "endpoint": made[0].endpoints.incoming,
     "taken": [taken.code.value, details(taken)], "forged": [forged.code.value, details(forged)], "unsorted": details(unsorted),
     "post_only": token.post_only, "hours": len(use.hours), "people": [person.email for person in people.people],
     "sessions": [len(sessions.sessions), sessions.next], "op": audit.rows[0].op.value if hasattr(audit.rows[0].op, "value") else audit.rows[0].op}))

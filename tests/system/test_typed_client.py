@@ -121,8 +121,8 @@ def test_a_script_in_python(ring, python_client):
                          text=True, timeout=120, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert json.loads(ran.stdout) == {
-        "role": "owner", "names": ["python_c", "python_b", "python_a"], "post_only": True, "hours": 24, "people": [email],
-        "endpoint": ring.settings["public.url"] + "/api/v2/channelsbyname/python_c/incoming",
+        "role": "owner", "names": ["pyclient_c", "pyclient_b", "pyclient_a"], "post_only": True, "hours": 24, "people": [email],
+        "endpoint": ring.settings["public.url"] + "/api/v2/channelsbyname/pyclient_c/incoming",
         "taken": ["conflict", {"field": "name", "reason": "taken"}], "forged": ["invalid_param", {"field": "after", "reason": "shape"}],
         "unsorted": {"field": "sort", "reason": "shape", "allowed": ["created", "name"]}, "sessions": [0, None], "op": "channel_create"}
 
