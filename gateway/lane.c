@@ -146,13 +146,13 @@ static error_code_t s_check_stream(h2o_req_t *req, request_t *request)
     stream_options_t options;
     if (!s_streams(request->op))
         return ERROR_none;
-    request->detail = req->version < 0x101
-                          ? "A stream needs HTTP/1.1."
-                          : stream_options_read(req, request->entry.params, request->op,
-                                                clock_wall_ms(), &options);
-    if (!request->detail)
-        return ERROR_none;
-    return request->error = req->version < 0x101 ? ERROR_invalid_request : ERROR_invalid_param;
+    request->detail = stream_options_read(req, request->entry.params, request->op,
+                                          request->wall_ms = clock_wall_ms(), &options);
+    if (req->version < 0x101)
+        request->detail = "A stream needs HTTP/1.1.";
+    if (request->detail)
+        request->error = req->version < 0x101 ? ERROR_invalid_request : ERROR_invalid_param;
+    return request->error;
 }
 
 /* What was refused while it was read is an empty request here; its sender may still send. */
@@ -206,6 +206,7 @@ static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)
     slot->head_len = request.head_len;
     slot->op_row = (unsigned)op_index(request.op);
     slot->born_us = now_us;
+    slot->wall_ms = request.wall_ms;
     connection->request = inflight_ref(self->inflight, slot);
     connection_park(req);
     if (looks)
@@ -260,9 +261,9 @@ static void s_open_stream(lane_t *self, h2o_req_t *req, const slot_t *slot, zmq_
 {
     stream_options_t options;
     const char *fault = stream_options_read(req, slot->request.params, op_find(slot->request.op),
-                                            clock_wall_ms(), &options);
+                                            slot->wall_ms, &options);
     bool head = slice_is(slice(req->input.method.base, req->input.method.len), "HEAD");
-    assert(!fault); /* it was looked at before */
+    assert(!fault); /* it was looked at before, by the same clock */
     if (head)
         reply_stream_head(req, &slot->request.id, stream_type(options.format));
     else

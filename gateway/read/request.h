@@ -53,6 +53,7 @@ typedef struct {
     wire_request_t entry;    /* op, method, target, params, headers, client, token, appkey */
     const op_t *op;
     size_t head_len; /* bytes of the head in the connection's input */
+    int64_t wall_ms; /* of a stream: when it was read, from which an age in it is counted */
     /* of a refusal */
     error_code_t error;
     const char *detail; /* constant text, or NULL: the table's */

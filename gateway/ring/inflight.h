@@ -39,6 +39,7 @@ typedef struct slot {
     size_t head_len;
     unsigned op_row;
     int64_t born_us;
+    int64_t wall_ms; /* of a stream: when its request was read */
 
     /* inflight's, read-only for others */
     uint32_t generation;

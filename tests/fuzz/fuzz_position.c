@@ -141,6 +141,10 @@ static void s_open(slice_t text, unsigned number)
     const op_t *op = op_find(number);
     detail = stream_options_read(&req, wire_pairs_of(&query->params), op, s_wall_ms, &options);
     s_require(!detail || *detail);
+    stream_options_t again;
+    s_require(stream_options_read(&req, wire_pairs_of(&query->params), op, s_wall_ms, &again) ==
+              detail);
+    s_require(again.from == options.from && again.time_ms == options.time_ms);
     if (!detail)
         s_check_options(&options);
     query_wipe(query);
