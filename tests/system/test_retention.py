@@ -14,7 +14,8 @@ MINUTE, DAY = 60, 86400
 
 @pytest.fixture(scope="module")
 def kept():
-    with postern.Ring(settings={"authd.rate": 0, "worker.retention_days": 20, "delivery.allow": "127.0.0.0/8"}) as made:
+    settings = {"authd.rate": 0, "worker.retention_days": 20, "worker.direct_messages": 3, "delivery.allow": "127.0.0.0/8"}
+    with postern.Ring(settings=settings) as made:
         yield made.spawn_all()
 
 
@@ -74,9 +75,14 @@ def test_a_channel_keeps_its_newest_messages(kept, name):
     assert ring.post(ring.channel_url(name, ada.token), {"text": "31 "}, headers=key).status_code == 204
     ring.wait(lambda: reader.got == list(range(1, 32)))
     position = reader.position.replace("31-", "5-")
+    # What nobody owns: the chat of two, and messages to oneself.
+    chats = [("direct", kept.user(name + "b").email), ("buddies", ada.email)]
+    for chat in chats:
+        post(ring, ring.url("/api/v2/{}/{}/message".format(*chat), ada.token), 1, 5)
     pause(ring, "channel", 3 * MINUTE)
     ring.wait(lambda: numbers(ring, "channelsbyname", name, ada.token) == list(range(22, 32)))
     assert numbers(ring, "channelsbyname", name + "_all", ada.token) == list(range(1, 31))
+    ring.wait(lambda: all(numbers(ring, *chat, ada.token) == [3, 4, 5] for chat in chats))
     # What was posted with a key is still known, and a place from before is told to be gone.
     assert ring.post(ring.channel_url(name, ada.token), {"text": "31 "}, headers=key).status_code == 204
     assert ring.history("channelsbyname", name, ada.token)["messages"][0]["sequence"] == 22

@@ -45,13 +45,16 @@ static void s_retain(journal_t *journal, unsigned target, uint64_t version, uint
     assert_int_equal(s_tell(journal, target, version, ms, messages, bytes), RETENTION_KEPT);
 }
 
+enum { OP_OWNED = 1, OP_UNOWNED };
+static unsigned s_op = OP_OWNED; /* by which records come */
+
 /* A record of about EACH bytes, with its cost. */
 static void s_post(journal_t *journal, unsigned target, unsigned id, unsigned flags)
 {
     static char body[EACH - JOURNAL_RECORD_COST - 100];
     memset(body, 'x', sizeof body);
     snprintf(body, sizeof body, "%u", id);
-    journal_entry_t entry = {.record = {.op = 1,
+    journal_entry_t entry = {.record = {.op = s_op,
                                         .flags = RECORD_MESSAGE | flags,
                                         .time_ms = WALL + id,
                                         .id = s_uuid(id),
@@ -208,6 +211,90 @@ static void test_bytes_are_counted_and_stay_counted(void **state)
     assert_int_equal(s_has(journal, 1, 250), 1);
     journal_close(&journal);
     assert_int_equal(s_census(), 151);
+}
+
+static bool s_is_unowned(unsigned op)
+{
+    return op == OP_UNOWNED;
+}
+
+static journal_t *s_open_unowned(uint64_t age_ms, uint64_t messages, uint64_t bytes)
+{
+    journal_options_t options = s_options();
+    options.unowned = (journal_unowned_t){s_is_unowned, age_ms, messages, bytes};
+    journal_t *journal = journal_open(&options, s_now, s_err, sizeof s_err);
+    if (!journal)
+        fail_msg("%s", s_err);
+    return journal;
+}
+
+static void s_post_unowned(journal_t *journal, unsigned target, unsigned first, unsigned last)
+{
+    s_op = OP_UNOWNED;
+    for (unsigned id = first; id <= last; id++)
+        s_post(journal, target, id, 0);
+    s_op = OP_OWNED;
+    s_now += JOURNAL_ID_MS;
+}
+
+/* Nobody tells what they keep: the options do, as they are now. */
+static void test_targets_that_nobody_owns(void **state)
+{
+    walk_t walk;
+    (void)state;
+    journal_t *journal = s_open();
+    for (unsigned id = 0; id < 30; id++)
+        s_post(journal, 1, id, 0);
+    s_post_unowned(journal, 2, 100, 129);
+    s_tend(journal);
+    journal_close(&journal);
+    /* What is there already, and what comes. */
+    journal = s_open_unowned(0, 10, 0);
+    s_post_unowned(journal, 3, 200, 219);
+    s_tend(journal);
+    s_now += MINUTE;
+    s_tend(journal);
+    assert_int_equal(s_has(journal, 1, 30), 30);
+    assert_int_equal(s_has(journal, 2, 30), 10);
+    assert_int_equal(s_has(journal, 3, 20), 10);
+    journal_close(&journal);
+    assert_int_equal(s_census(), 50);
+    /* Less, of another kind; an age that is set while another one was waited for. */
+    journal = s_open_unowned(20ull * DAY, 0, 5 * EACH);
+    s_tend(journal);
+    s_tend(journal);
+    assert_in_range(s_holds(journal, 2, 30, &walk), 4, 5);
+    assert_true(walk.bytes <= 5 * EACH);
+    journal_close(&journal);
+    journal = s_open_unowned(DAY, 0, 0);
+    s_now += DAY;
+    s_tend(journal);
+    assert_int_equal(s_has(journal, 2, 30) + s_has(journal, 3, 20), 0);
+    s_post_unowned(journal, 3, 300, 309);
+    /* None: what the journal keeps. */
+    journal_close(&journal);
+    journal = s_open_unowned(0, 0, 0);
+    s_now += 25ll * DAY;
+    s_tend(journal);
+    assert_int_equal(s_has(journal, 3, 30), 10);
+    journal_close(&journal);
+    /* One that had been emptied before there was a limit. */
+    journal = s_open();
+    s_now += 31ll * DAY;
+    s_tend(journal);
+    s_post_unowned(journal, 4, 400, 400);
+    s_now += 31ll * DAY;
+    s_tend(journal);
+    assert_int_equal(s_has(journal, 4, 1), 0);
+    journal_close(&journal);
+    journal = s_open_unowned(0, 3, 0);
+    s_tend(journal);
+    s_post_unowned(journal, 4, 500, 509);
+    s_tend(journal);
+    s_tend(journal);
+    assert_int_equal(s_has(journal, 4, 11), 3);
+    journal_close(&journal);
+    s_census();
 }
 
 static journal_note_t s_ended(unsigned target, uint64_t log, uint64_t now_ms)
@@ -441,6 +528,7 @@ int main(void)
         TEST(bytes_are_counted_and_stay_counted),
         TEST(what_is_to_be_delivered_stays),
         TEST(revisions),
+        TEST(targets_that_nobody_owns),
         TEST(deaths),
         TEST(a_journal_of_before),
         TEST(a_reshard),

@@ -19,6 +19,7 @@
 #define POSTERN_WORKERS_JOURNAL_JOURNAL_H
 
 #include "workers/journal/record.h"
+#include "workers/journal/unowned.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,6 +44,7 @@ typedef struct {
     uint64_t keys;                  /* most dedupe keys */
     uint64_t retention_ms;          /* age at which records are removed, by the running clock */
     uint64_t retention_bytes;       /* past which the oldest records are removed; 0: by age only */
+    journal_unowned_t unowned;      /* LMDB's alone */
     uint64_t delivery_retention_ms; /* age at which a delivery that has ended is forgotten */
     const char *connection;         /* PostgreSQL's alone: a file with a connection string */
     unsigned copies; /* likewise: servers whose disks have what is answered, 1 or 2 */

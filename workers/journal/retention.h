@@ -6,6 +6,9 @@
  * (JOURNAL_ID_MS); the newest one of a target stays where only its bytes are too many. Each
  * revision is a record.
  *
+ * Of targets that nobody owns nothing is told: they keep what the options say (journal_unowned_t),
+ * as they are now; those that are there already are found, a few at a time, after each opening.
+ *
  * Threading: the main thread. */
 #ifndef POSTERN_WORKERS_JOURNAL_RETENTION_H
 #define POSTERN_WORKERS_JOURNAL_RETENTION_H

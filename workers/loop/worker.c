@@ -12,6 +12,7 @@
 #include "workers/journal/retention.h"
 #include "workers/loop/program.h"
 #include "workers/loop/spare.h"
+#include "workers/loop/unowned.h"
 #include "workers/post/answer.h"
 #include "workers/post/drain.h"
 #include "workers/post/feed.h"
@@ -51,13 +52,7 @@ struct worker {
     char formats_file[PATH_MAX + 16]; /* of the installation's formats */
 };
 
-void worker_handler_push(post_t *post, job_t *job)
-{
-    (void)post;
-    job->kind = JOB_TOLD;
-}
-
-void worker_retention(post_t *post, job_t *job)
+void worker_told(post_t *post, job_t *job)
 {
     (void)post;
     job->kind = JOB_TOLD;
@@ -273,6 +268,7 @@ static void s_open_journal(worker_t *self)
         .keys = conf_uint(conf, SET_worker_keys),
         .retention_ms = conf_uint(conf, SET_worker_retention_days) * 86400000,
         .retention_bytes = conf_uint(conf, SET_worker_retention_bytes),
+        .unowned = unowned_options(conf, self->role->kind),
         .delivery_retention_ms = conf_uint(conf, SET_delivery_retention_days) * 86400000,
         .connection = kinds_connection(conf, op_owner_name(self->role->kind), file, sizeof file),
         .copies = (unsigned)conf_uint(conf, SET_postgres_copies),

@@ -28,9 +28,8 @@ void worker_destroy(worker_t **self_p);
 /* Serves until SIGTERM, then finishes what it has taken. */
 void worker_run(worker_t *self);
 
-/* Taking a handler record, as a verb_fn: answered 200 once it is committed. */
-void worker_handler_push(post_t *post, job_t *job);
-void worker_retention(post_t *post, job_t *job);
+/* Taking a handler record, or a retention, as a verb_fn: answered 200 once it is committed. */
+void worker_told(post_t *post, job_t *job);
 /* Reading back, as a verb_fn. */
 void worker_history(post_t *post, job_t *job);
 

@@ -25,7 +25,7 @@ typedef void (*verb_fn)(post_t *post, job_t *job);
     VERB(import, post_import)                                                                      \
     VERB(show, show_prepare)                                                                       \
     VERB(counts, post_counts)                                                                      \
-    VERB(retention, worker_retention)                                                              \
+    VERB(retention, worker_told)                                                                   \
     VERB(change, change_message)
 
 /* And of those that deliver to handlers: a table in workers/delivery/engine.c, so that no other
@@ -34,7 +34,7 @@ typedef void (*verb_fn)(post_t *post, job_t *job);
     VERB(event, post_event)                                                                        \
     VERB(outlet, post_outlet)                                                                      \
     VERB(outlet_test, post_outlet_test)                                                            \
-    VERB(handler, worker_handler_push)                                                             \
+    VERB(handler, worker_told)                                                                     \
     VERB(handler_test, trial_prepare)                                                              \
     VERB(deliveries, delivery_log_list)                                                            \
     VERB(delivery, delivery_log_show)                                                              \

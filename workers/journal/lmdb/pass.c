@@ -1,6 +1,7 @@
 #include "workers/journal/lmdb/ahead.h"
 #include "workers/journal/lmdb/edits.h"
 #include "workers/journal/lmdb/outbox_rows.h"
+#include "workers/journal/lmdb/retained.h"
 
 #include "common/base/clock.h"
 #include "common/monitor/monitor.h"
@@ -255,6 +256,8 @@ int pass_store(pass_t *self, record_t *record)
     range_row_t *range;
     int rc = pass_target(self, &record->target, &range);
     if (rc != 0)
+        return rc;
+    if (range->first > range->last && (rc = unowned_enter(self, &record->target, record->op)) != 0)
         return rc;
     pass_place(self, record, range);
     size_t size = row_record_size(record);

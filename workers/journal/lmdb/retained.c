@@ -280,10 +280,13 @@ int retained_step(pass_t *pass, size_t steps)
 {
     MDB_stat stat;
     journal_t *journal = pass->journal;
-    int rc = mdb_stat(pass->txn, journal->table[TABLE_RETAINED], &stat);
+    int rc = unowned_survey(pass);
+    if (rc == 0)
+        rc = mdb_stat(pass->txn, journal->table[TABLE_RETAINED], &stat);
     for (size_t left = stat.ms_entries; rc == 0 && left > 0 && steps > 0; left--) {
         turn_t turn = {.pass = pass, .steps = steps};
         rc = s_next(pass, &turn);
+        turn.changed = rc == 0 && unowned_renew(journal, &turn.row);
         if (rc == 0)
             rc = s_take_turn(&turn);
         journal->retaining.last = turn.target;

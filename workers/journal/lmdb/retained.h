@@ -17,6 +17,13 @@ int retention_remove(pass_t *pass, uint64_t log, const record_t *record);
 int retained_step(pass_t *pass, size_t steps);
 /* A record of the target was removed, or has shrunk, by SIZE. */
 int retained_lost(pass_t *pass, const uuid_t7 *target, uint64_t sequence, uint64_t size);
+/* Of targets that nobody owns (unowned.c). A record of OP is the only one of its target: */
+int unowned_enter(pass_t *pass, const uuid_t7 *target, unsigned op);
+/* Looks at a few of the targets that were there before; adds to pass->removed. */
+int unowned_survey(pass_t *pass);
+/* Brings a row up to the options. True: it has changed. */
+bool unowned_renew(const journal_t *journal, retained_row_t *row);
+
 /* Carries out a NOTE_RETENTION. */
 int retained_apply(pass_t *pass, const journal_note_t *note);
 

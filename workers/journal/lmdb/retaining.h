@@ -10,11 +10,19 @@
 
 typedef struct told told_t;
 
+/* The walk through all targets for those that nobody owns. */
+typedef struct {
+    uuid_t7 last;
+    bool began, found; /* FOUND: one, in this round: another round sees that its row lasted */
+    bool over;
+} survey_t;
+
 typedef struct {
     uuid_t7 last;      /* target that was looked at last */
     int64_t looked_ms; /* when, while messages came */
     bool unread_said;  /* that a target's records cannot be read */
     told_t *told;      /* the main thread's: a map of what it was told */
+    survey_t survey;
 } retaining_t;
 
 #endif

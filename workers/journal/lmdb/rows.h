@@ -88,6 +88,10 @@ typedef struct __attribute__((packed)) {
     uint64_t counted, bytes_kept, due_ms, wait_ms;
 } retained_row_t;
 
+/* The version of a target that nobody owns: what it keeps is the options', as they were when it was
+ * looked at last. */
+#define RETAINED_UNOWNED UINT64_MAX
+
 enum { JOURNAL_STRIDE = 64 };
 
 #define JOURNAL_IDENTITY "identity" /* its key in meta */
