@@ -162,10 +162,13 @@ static void s_on_used(void *arg, const uuid_t7 *id, const token_use_t *use)
     control_t *self = arg;
     if (!self->writing)
         self->writing = s_begin_use(view_begin_own(self->directory));
-    if (tokens_used(self->writing, id, use))
+    if (tokens_used(self->writing, id, use)) {
         metric_add(METRIC_usage_writes_total, 1);
-    else if (self->uses < USES && admin_use_is_due(self->admin, self->writing, id, use->last_ms))
+        copies_used(self->copies, id, use);
+    } else if (self->uses < USES &&
+               admin_use_is_due(self->admin, self->writing, id, use->last_ms)) {
         self->use[self->uses++] = (use_t){*id, use->last_ms};
+    }
 }
 
 static void s_commit_use(control_t *self)
@@ -175,13 +178,15 @@ static void s_commit_use(control_t *self)
         log_warn("usage.dropped", "err=%s", LOG_Q(view_outcome_text(outcome)));
 }
 
-/* Counters are this host's; when a session or a management token was used, all hosts know. */
+/* Counters are each host's own, and told to the others; when a session or a management token was
+ * used is a change of all of them. */
 static void s_write_usage(control_t *self, bool all)
 {
     if (!directory_is_there(self->directory))
         return;
     all ? usage_take_all(self->usage, s_on_used, self) : usage_take(self->usage, s_on_used, self);
     s_commit_use(self);
+    copies_counted(self->copies);
     if (self->uses)
         self->writing = s_begin_use(view_begin(self->directory));
     for (unsigned i = 0; i < self->uses; i++)

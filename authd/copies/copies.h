@@ -13,6 +13,7 @@
 #define POSTERN_AUTHD_COPIES_COPIES_H
 
 #include "authd/directory/directory.h"
+#include "authd/directory/tokens.h"
 #include "common/conf/conf.h"
 
 typedef struct copies copies_t;
@@ -36,6 +37,10 @@ bool copies_have(const copies_t *self, uint64_t number);
 /* Whether what one authd does for all is this one's: what workers are told and asked again and
  * again, and what is swept. That two do it for a while does no harm. */
 bool copies_leads(const copies_t *self);
+/* A use of TOKEN was counted in a writing view, which is committed when copies_counted is called:
+ * the other hosts are told what is counted here, and what they count comes here (elsewhere.h). */
+void copies_used(copies_t *self, const uuid_t7 *token, const token_use_t *use);
+void copies_counted(copies_t *self);
 /* Readable when copies_have may say something else; -1: never. The reader silences it (wake.h). */
 int copies_fd(const copies_t *self);
 

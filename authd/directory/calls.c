@@ -63,6 +63,24 @@ void calls_add(calls_t *self, uint64_t wall_ms, uint64_t count)
     s_add(self->days, CALLS_DAYS, &self->day, wall_ms / DAY_MS, count);
 }
 
+static void s_merge(uint32_t *counts, size_t periods, uint64_t *newest, const uint32_t *other,
+                    uint64_t other_newest)
+{
+    if (other_newest > *newest)
+        s_add(counts, periods, newest, other_newest, 0);
+    uint64_t behind = *newest - other_newest;
+    for (size_t i = behind < periods ? (size_t)behind : periods; i < periods; i++) {
+        uint32_t *to = &counts[i - behind];
+        *to = other[i] < UINT32_MAX - *to ? *to + other[i] : UINT32_MAX;
+    }
+}
+
+void calls_merge(calls_t *self, const calls_t *other)
+{
+    s_merge(self->hours, CALLS_HOURS, &self->hour, other->hours, other->hour);
+    s_merge(self->days, CALLS_DAYS, &self->day, other->days, other->day);
+}
+
 static uint64_t s_sum(const uint32_t *counts, size_t periods, uint64_t newest, uint64_t now)
 {
     uint64_t sum = 0, passed = now > newest ? now - newest : 0;

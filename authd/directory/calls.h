@@ -23,6 +23,8 @@ void calls_write(const calls_t *self, pack_t *record);
 /* Counts COUNT more at WALL_MS. Where WALL_MS lies before the newest period (the clock was put
  * back), the counts move back with the clock, so that no use is counted in the future. */
 void calls_add(calls_t *self, uint64_t wall_ms, uint64_t count);
+/* Adds what OTHER counts, each to its own hour and day. */
+void calls_merge(calls_t *self, const calls_t *other);
 
 /* In the hour of WALL_MS and the 23 before it, in its day and the 29 before it. */
 uint64_t calls_of_24_hours(const calls_t *self, uint64_t wall_ms);

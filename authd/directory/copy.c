@@ -1,6 +1,7 @@
 #include "authd/directory/copy.h"
 
 #include "authd/directory/damage.h"
+#include "authd/directory/elsewhere.h"
 #include "authd/directory/token_targets.h"
 #include "authd/directory/tokens.h"
 #include "authd/directory/view.h"
@@ -124,7 +125,7 @@ bool copy_next(view_t *view, copy_place_t *place, redo_row_t *row)
     return false;
 }
 
-/* All but what names the file. The counters of use begin anew. */
+/* All but what names the file. The counters of use begin anew, of another origin. */
 static void s_empty(view_t *view)
 {
     slice_t id = slice("", 0), bytes;
@@ -144,6 +145,8 @@ view_t *copy_begin_fill(directory_t *directory, const copy_mark_t *mark)
 {
     view_t *view = view_begin_own(directory);
     s_empty(view);
+    uuid_t7 origin = elsewhere_begin(view);
+    elsewhere_put_number(view, &origin, 1); /* it has counted nothing */
     copy_put_mark(view, mark);
     return view;
 }

@@ -1,12 +1,13 @@
 #include "authd/directory/token_targets.h"
 
+#include "authd/directory/elsewhere.h"
 #include "authd/directory/fields.h"
 #include "authd/directory/table.h"
 
 #include <sodium.h>
 
-/* The second half of the row's key. One without a kind is that of a version before. */
-static uuid_t7 s_key(slice_t kind, slice_t target)
+/* One without a kind is that of a version before. */
+uuid_t7 token_target_key(slice_t kind, slice_t target)
 {
     uuid_t7 key;
     crypto_generichash_state state;
@@ -21,14 +22,8 @@ static uuid_t7 s_key(slice_t kind, slice_t target)
 }
 
 /* Fields in the order in which s_put writes them. */
-static bool s_get(view_t *view, const uuid_t7 *token, const uuid_t7 *key, token_target_t *target)
+static void s_read(slice_t bytes, const uuid_t7 *key, token_target_t *target)
 {
-    uint8_t pair[TABLE_PAIR];
-    slice_t bytes;
-    *target =
-        (token_target_t){.kind = slice("", 0), .target = slice("", 0), .address = slice("", 0)};
-    if (!table_get(view, TABLE_token_targets, table_pair(pair, token, key), &bytes))
-        return false;
     fields_t fields = fields_begin(bytes);
     target->key = *key;
     target->last_ms = fields_uint(&fields, "last", 0);
@@ -37,6 +32,17 @@ static bool s_get(view_t *view, const uuid_t7 *token, const uuid_t7 *key, token_
     target->target = fields_bytes(&fields, "target");
     target->kind = fields_bytes(&fields, "kind");
     calls_read(&target->calls, &fields);
+}
+
+static bool s_get(view_t *view, const uuid_t7 *token, const uuid_t7 *key, token_target_t *target)
+{
+    uint8_t pair[TABLE_PAIR];
+    slice_t bytes;
+    *target =
+        (token_target_t){.kind = slice("", 0), .target = slice("", 0), .address = slice("", 0)};
+    if (!table_get(view, TABLE_token_targets, table_pair(pair, token, key), &bytes))
+        return false;
+    s_read(bytes, key, target);
     return true;
 }
 
@@ -53,8 +59,8 @@ static void s_put(view_t *view, const uuid_t7 *token, const token_target_t *targ
     table_put_record(view, TABLE_token_targets, table_pair(pair, token, &target->key), record);
 }
 
-bool token_targets_next(view_t *view, const uuid_t7 *token, const uuid_t7 *after,
-                        token_target_t *target)
+/* The next of those that are counted here. */
+static bool s_next(view_t *view, const uuid_t7 *token, const uuid_t7 *after, token_target_t *target)
 {
     uuid_t7 key;
     return table_next_second(view, TABLE_token_targets, token, after, &key) &&
@@ -68,8 +74,8 @@ static void s_make_room(view_t *view, const uuid_t7 *token)
     uuid_t7 oldest = {{0}};
     uint64_t last_ms = UINT64_MAX;
     unsigned count = 0;
-    for (bool more = token_targets_next(view, token, NULL, &each); more;
-         more = token_targets_next(view, token, &each.key, &each)) {
+    for (bool more = s_next(view, token, NULL, &each); more;
+         more = s_next(view, token, &each.key, &each)) {
         count++;
         if (each.last_ms < last_ms) {
             last_ms = each.last_ms;
@@ -83,7 +89,7 @@ static void s_make_room(view_t *view, const uuid_t7 *token)
 void token_targets_used(view_t *view, const uuid_t7 *token, const token_use_t *use)
 {
     token_target_t before;
-    uuid_t7 key = s_key(use->kind, use->target);
+    uuid_t7 key = token_target_key(use->kind, use->target);
     token_target_t after = {.key = key,
                             .kind = use->kind,
                             .target = use->target,
@@ -100,12 +106,61 @@ void token_targets_used(view_t *view, const uuid_t7 *token, const token_use_t *u
     s_put(view, token, &after);
 }
 
-bool token_targets_has(view_t *view, const uuid_t7 *token, slice_t target)
+static void s_merge(token_target_t *to, const token_target_t *other)
+{
+    to->count += other->count;
+    calls_merge(&to->calls, &other->calls);
+    if (other->last_ms <= to->last_ms)
+        return;
+    to->last_ms = other->last_ms;
+    to->address = other->address;
+}
+
+/* To its like among the COUNT that there are, or as one more; where there is no room for that, in
+ * the place of the one that was used longest ago. */
+static unsigned s_add(token_target_t all[TOKEN_TARGETS], unsigned count, const token_target_t *more)
+{
+    token_target_t *oldest = all;
+    for (unsigned i = 0; i < count; i++) {
+        if (uuid_eq(&all[i].key, &more->key)) {
+            s_merge(&all[i], more);
+            return count;
+        }
+        if (all[i].last_ms < oldest->last_ms)
+            oldest = &all[i];
+    }
+    if (count < TOKEN_TARGETS)
+        all[count++] = *more;
+    else if (oldest->last_ms < more->last_ms)
+        *oldest = *more;
+    return count;
+}
+
+unsigned token_targets_all(view_t *view, const uuid_t7 *token, token_target_t all[TOKEN_TARGETS])
 {
     token_target_t each;
-    for (bool more = token_targets_next(view, token, NULL, &each); more;
-         more = token_targets_next(view, token, &each.key, &each))
-        if (slice_eq(each.target, target))
+    uuid_t7 key;
+    slice_t record;
+    elsewhere_place_t place = {0};
+    unsigned count = 0;
+    for (bool more = s_next(view, token, NULL, &each); more;
+         more = s_next(view, token, &each.key, &each))
+        count = s_add(all, count, &each);
+    while (elsewhere_next(view, token, &place, &key, &record)) {
+        if (uuid_is_nil(&key))
+            continue;
+        s_read(record, &key, &each);
+        count = s_add(all, count, &each);
+    }
+    return count;
+}
+
+bool token_targets_has(view_t *view, const uuid_t7 *token, slice_t target)
+{
+    token_target_t all[TOKEN_TARGETS];
+    unsigned count = token_targets_all(view, token, all);
+    for (unsigned i = 0; i < count; i++)
+        if (slice_eq(all[i].target, target))
             return true;
     return false;
 }
@@ -116,4 +171,5 @@ void token_targets_delete(view_t *view, const uuid_t7 *token)
     while (table_next_second(view, TABLE_token_targets, token, NULL, &key) &&
            table_delete_pair(view, TABLE_token_targets, token, &key))
         ;
+    elsewhere_delete(view, token);
 }

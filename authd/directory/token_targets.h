@@ -13,18 +13,20 @@
 enum { TOKEN_TARGETS = 32 };
 
 typedef struct {
-    uuid_t7 key;          /* for token_targets_next: follows from the target */
+    uuid_t7 key;          /* token_target_key */
     slice_t kind, target; /* as token_use_t has them; kind: empty: it is not known */
     slice_t address;
     uint64_t last_ms, count;
     calls_t calls; /* of the last hours */
 } token_target_t;
 
-/* Adds USE to that of its target. */
+/* What follows from a target and its kind, and is the same at all hosts. */
+uuid_t7 token_target_key(slice_t kind, slice_t target);
+/* Adds USE to what is counted here of its target. */
 void token_targets_used(view_t *view, const uuid_t7 *token, const token_use_t *use);
-/* The next past AFTER (NULL: the first), in no order that means anything. */
-bool token_targets_next(view_t *view, const uuid_t7 *token, const uuid_t7 *after,
-                        token_target_t *target);
+/* The targets that TOKEN was used on last, at all hosts (elsewhere.h), in no order that means
+ * anything; returns how many. */
+unsigned token_targets_all(view_t *view, const uuid_t7 *token, token_target_t all[TOKEN_TARGETS]);
 /* Whether the token was used on a target of this name, as far as it is kept. */
 bool token_targets_has(view_t *view, const uuid_t7 *token, slice_t target);
 /* Forgets all of a token's. */

@@ -1,5 +1,6 @@
 #include "authd/directory/tokens.h"
 
+#include "authd/directory/elsewhere.h"
 #include "authd/directory/fields.h"
 #include "authd/directory/table.h"
 #include "authd/directory/token_targets.h"
@@ -162,10 +163,31 @@ unsigned tokens_active(view_t *view, const uuid_t7 *user, uint64_t now_ms)
     return active;
 }
 
+/* The last use is the one of the two that came last. */
+static void s_merge(token_use_t *use, const token_use_t *other)
+{
+    use->count += other->count;
+    calls_merge(&use->calls, &other->calls);
+    if (other->last_ms <= use->last_ms)
+        return;
+    use->last_ms = other->last_ms;
+    use->address = other->address;
+    use->target = other->target;
+}
+
 bool tokens_use(view_t *view, const uuid_t7 *id, token_use_t *use)
 {
     uint8_t hash[TOKEN_HASH];
-    return s_get_use(view, id, hash, use);
+    uuid_t7 target;
+    slice_t record;
+    token_use_t other;
+    elsewhere_place_t place = {0};
+    if (!s_get_use(view, id, hash, use))
+        return false;
+    while (elsewhere_next(view, id, &place, &target, &record))
+        if (uuid_is_nil(&target) && s_read_use(record, hash, &other))
+            s_merge(use, &other);
+    return true;
 }
 
 bool token_ends_by(const token_t *token, uint64_t now_ms, uint64_t by_ms)

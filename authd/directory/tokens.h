@@ -71,6 +71,7 @@ bool token_is_active(const token_t *token, uint64_t now_ms);
 bool token_ends_by(const token_t *token, uint64_t now_ms, uint64_t by_ms);
 /* The next of all by id past AFTER (NULL: the first). */
 bool tokens_next_of_all(view_t *view, const uuid_t7 *after, token_t *token);
+/* At all hosts (elsewhere.h). */
 bool tokens_use(view_t *view, const uuid_t7 *id, token_use_t *use);
 
 typedef enum {
@@ -97,7 +98,8 @@ void tokens_rename(view_t *view, const uuid_t7 *user, slice_t display);
 void tokens_move(view_t *view, const uuid_t7 *id, const uuid_t7 *user, slice_t display);
 /* The record of a token's use, as it is before there is any; the view's until its next change. */
 slice_t tokens_unused(view_t *view, slice_t record);
-/* Adds use->count to the token's and sets the rest. A token that is gone is passed over: false. */
+/* Adds use->count to what is counted here and sets the rest. A token that is gone is passed over:
+ * false. */
 bool tokens_used(view_t *view, const uuid_t7 *id, const token_use_t *use);
 
 #endif

@@ -39,15 +39,15 @@ static json_t *s_calls(const token_target_t *target, uint64_t now_ms)
 
 static json_t *s_targets(task_t *task, const uuid_t7 *token)
 {
-    token_target_t each;
+    token_target_t all[TOKEN_TARGETS];
+    unsigned count = token_targets_all(task->view, token, all);
     json_t *rows = json_array();
-    for (bool more = token_targets_next(task->view, token, NULL, &each); more;
-         more = token_targets_next(task->view, token, &each.key, &each))
+    for (const token_target_t *each = all; each < all + count; each++)
         json_array_append_new(
-            rows, json_pack("{s:o, s:o, s:o, s:o, s:I, s:o}", "kind", s_known(each.kind), "target",
-                            task_json_text(each.target), "address", task_json_text(each.address),
-                            "last_used", task_json_time(each.last_ms), "count",
-                            (json_int_t)each.count, "calls_24h", s_calls(&each, task->now_ms)));
+            rows, json_pack("{s:o, s:o, s:o, s:o, s:I, s:o}", "kind", s_known(each->kind), "target",
+                            task_json_text(each->target), "address", task_json_text(each->address),
+                            "last_used", task_json_time(each->last_ms), "count",
+                            (json_int_t)each->count, "calls_24h", s_calls(each, task->now_ms)));
     return rows;
 }
 

@@ -1,6 +1,7 @@
 """The directory over two hosts: an authd with a copy of its own on each, whose changes go through PostgreSQL, and a gateway each."""
 
 import concurrent.futures
+import shutil
 import signal
 import threading
 import time
@@ -17,7 +18,7 @@ class Host:
     """An authd and a gateway, INDEX-th of both, with RING's directory; FIRST has the router and the worker."""
 
     def __init__(self, ring, index, first):
-        self.ring, self.index = ring, index
+        self.ring, self.index, self.first = ring, index, first
         sockets = f"ipc://{first.sockets}"
         ring.settings.update({
             "directory.engine": "postgres", "directory.lease_s": LEASE_S, "gateway.deadline_ms": 30000,
@@ -32,6 +33,10 @@ class Host:
     @property
     def authd(self):
         return self.ring.spawned[f"authd-{self.index}"]
+
+    def uses(self, token):
+        """Records of the token's use on the server."""
+        return self.first.server.sql(f"SELECT count(*) FROM postern.directory_use WHERE token = '{token}'", self.first.database)
 
     def post(self, name, token):
         return self.ring.post(self.ring.channel_url(name, token), {"text": "x"}, timeout=60).status_code
@@ -104,6 +109,35 @@ def test_what_one_host_makes_the_other_has(hosts, name):
         refused_from_the_answer_on(hosts, name, token["token"], lambda: ender.ring.manage("token_delete", token["id"], confirm=True))
     listed = [host.ring.manage("user_list") for host in hosts]
     assert listed[0] == listed[1]
+
+
+def test_uses_are_counted_over_all_hosts(hosts, name):
+    """Also of a token that the host which is asked has not seen; and a copy that is filled anew has what it counted before."""
+    one, other = hosts
+    ada = one.ring.user(f"ada-{name}")
+    one.ring.channel(name, ada)
+    for host, times in ((one, 3), (other, 2)):
+        assert [host.post(name, ada.token) for _ in range(times)] == [204] * times
+
+    def use(host):
+        shown, told = host.ring.manage("token_show", ada.token_id), host.ring.manage("token_use", ada.token_id)
+        return shown["count"], shown["calls_24h"], sum(told["hours"]), [(row["target"], row["count"]) for row in told["targets"]]
+    summed = (5, 5, 5, [(name, 5)])
+    postern.wait(lambda: [use(host) for host in hosts] == [summed] * 2, what=f"uses of both hosts: {[use(host) for host in hosts]}")
+    lone = one.ring.token(ada, name="lone")
+    assert one.post(name, lone["token"]) == 204
+    postern.wait(lambda: other.ring.manage("token_show", lone["id"])["count"], what="the use elsewhere")
+    with pytest.raises(postern.CtlError) as refused:
+        other.ring.manage("token_delete", lone["id"])
+    assert refused.value.code == "confirm_needed" and name in str(refused.value)
+    other.ring.manage("token_delete", lone["id"], confirm=True)
+    postern.wait(lambda: one.uses(lone["id"]) == "0", what="its records to go")
+    one.ring.kill("authd-0")
+    one.authd.wait()
+    for place in ("data/directory", "data-known/directory"):
+        shutil.move(one.ring.dir / place, one.ring.dir / f"{place}.away")
+    one.ring.spawn("authd", 0)
+    postern.wait(lambda: [use(host) for host in hosts] == [summed] * 2, what=f"uses after a fill: {[use(host) for host in hosts]}")
 
 
 def test_the_directory_of_one_host_is_taken_along(hosts, name):

@@ -1,6 +1,7 @@
 /* Copies of a directory: what is changed in one is done again in the other. */
 #include "authd/directory/audit.h"
 #include "authd/directory/copy.h"
+#include "authd/directory/elsewhere.h"
 #include "authd/directory/extensions.h"
 #include "authd/directory/sessions.h"
 #include "authd/directory/token_targets.h"
@@ -256,7 +257,7 @@ static void use_is_not_shared(void **state)
 {
     pair_t *pair = *state;
     token_use_t use;
-    token_target_t on;
+    token_target_t on[TOKEN_TARGETS];
     uuid_t7 user = yard_user(pair->yard, "ann@example.org"),
             id = yard_token(pair->yard, &user, "one");
     unsigned before = pair->shared;
@@ -282,8 +283,84 @@ static void use_is_not_shared(void **state)
     YARD_DONE(end);
     view_renew(there);
     assert_false(tokens_use(there, &id, &use));
-    assert_false(token_targets_next(there, &id, NULL, &on));
+    assert_int_equal(token_targets_all(there, &id, on), 0);
     view_destroy(&there);
+}
+
+/* Gives the second directory what the first one counts of a token. */
+static void s_tell(pair_t *pair, const uuid_t7 *token)
+{
+    uuid_t7 origin = {{7}};
+    counted_t of = {.token = *token}, last = of;
+    slice_t record;
+    unsigned told = 0;
+    view_t *from = view_new(pair->yard->directory);
+    view_renew(from);
+    view_t *to = view_begin_own(pair->other->directory);
+    last.token.bytes[UUID_BYTES - 1]--; /* before it */
+    while (elsewhere_next_own(from, &last, &of)) {
+        assert_true(elsewhere_own(from, &of, &record));
+        elsewhere_put(to, &origin, &of, record);
+        last = of;
+        told++;
+    }
+    elsewhere_put_number(to, &origin, told);
+    assert_int_equal(view_commit(&to), 0);
+    view_destroy(&from);
+}
+
+static void s_use(yard_t *yard, const uuid_t7 *token, uint64_t ms, const char *target)
+{
+    view_t *view = view_begin_own(yard->directory);
+    assert_true(tokens_used(view, token,
+                            &(token_use_t){.last_ms = ms,
+                                           .count = 1,
+                                           .address = slice_of(target),
+                                           .kind = slice_of("channel"),
+                                           .target = slice_of(target)}));
+    assert_int_equal(view_commit(&view), 0);
+}
+
+static void what_is_counted_elsewhere_is_added(void **state)
+{
+    pair_t *pair = *state;
+    enum { HOUR = 3600 * 1000 };
+    token_use_t use;
+    token_target_t on[TOKEN_TARGETS];
+    uuid_t7 user = yard_user(pair->yard, "ann@example.org"), origin = {{7}};
+    uuid_t7 id = yard_token(pair->yard, &user, "one");
+    s_use(pair->yard, &id, 100 * HOUR, "both");
+    s_use(pair->yard, &id, 102 * HOUR, "there");
+    s_use(pair->other, &id, 101 * HOUR, "both");
+    for (unsigned again = 0; again < 2; again++) { /* the same in the place of the same */
+        s_tell(pair, &id);
+        view_t *view = view_new(pair->other->directory);
+        view_renew(view);
+        assert_true(tokens_use(view, &id, &use));
+        assert_int_equal(use.count, 3);
+        assert_int_equal(use.last_ms, 102 * HOUR);
+        assert_true(slice_is(use.target, "there"));
+        assert_int_equal(calls_of_24_hours(&use.calls, 124 * HOUR), 2);
+        assert_int_equal(token_targets_all(view, &id, on), 2);
+        for (unsigned i = 0; i < 2; i++) {
+            bool both = slice_is(on[i].target, "both");
+            assert_int_equal(on[i].count, both ? 2 : 1);
+            assert_int_equal(on[i].last_ms, both ? 101 * HOUR : 102 * HOUR);
+        }
+        assert_true(token_targets_has(view, &id, slice_of("there")));
+        assert_int_equal(elsewhere_number(view, &origin), 3);
+        view_destroy(&view);
+    }
+    YARD_CHANGE(pair->yard, end);
+    assert_true(tokens_delete(end, &id));
+    YARD_DONE(end);
+    s_tell(pair, &id); /* of a token that is gone */
+    view_t *view = view_new(pair->other->directory);
+    view_renew(view);
+    elsewhere_place_t place = {0};
+    slice_t record;
+    assert_false(elsewhere_next(view, &id, &place, &user, &record));
+    view_destroy(&view);
 }
 
 static void a_filled_copy_goes_on(void **state)
@@ -308,11 +385,9 @@ static void a_filled_copy_goes_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_is_changed_is_done_again),
-        TEST(a_copy_takes_only_what_follows),
-        TEST(what_cannot_be_shared_is_not_done),
-        TEST(use_is_not_shared),
-        TEST(a_filled_copy_goes_on),
+        TEST(what_is_changed_is_done_again),      TEST(a_copy_takes_only_what_follows),
+        TEST(what_cannot_be_shared_is_not_done),  TEST(use_is_not_shared),
+        TEST(what_is_counted_elsewhere_is_added), TEST(a_filled_copy_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

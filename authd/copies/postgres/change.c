@@ -152,6 +152,7 @@ static view_outcome_t s_share(void *arg, slice_t redo)
         went = s_resolve(self);
     if (went != SESSION_OK)
         return went == SESSION_FULL ? VIEW_FULL : s_refuse(self);
+    uses_forget(self, redo);
     atomic_store(&self->changed, self->mark.number);
     turning_ring(self->turning);
     return VIEW_DONE;

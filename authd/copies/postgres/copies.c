@@ -68,6 +68,7 @@ static void s_free(copies_t **self_p)
     session_close(&self->following);
     connection_forget(&self->connection);
     turning_destroy(&self->turning);
+    uses_destroy(&self->uses);
     close(self->fd);
     free(self);
     *self_p = NULL;
@@ -87,6 +88,7 @@ static copies_t *s_new(const conf_start_t *start, directory_t *directory, char *
     self->following.name = "postern directory follower";
     gethostname(self->name, sizeof self->name - 1);
     self->turning = turning_new();
+    self->uses = uses_new();
     self->fd = wake_new();
     assert(self->fd >= 0);
     return self;

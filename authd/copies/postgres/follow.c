@@ -267,6 +267,8 @@ static session_outcome_t s_follow(copies_t *self)
         went = s_look(self);
     if (went == SESSION_OK)
         s_cut(self, clock_ms());
+    if (went == SESSION_OK && !waits)
+        uses_turn(self, clock_ms(), false);
     return went;
 }
 
@@ -305,6 +307,7 @@ void follow_leave(copies_t *self)
     atomic_store(&self->lease_end_ms, 0);
     if (!self->joined || !session_is_open(&self->following))
         return;
+    uses_leave(self);
     statement_begin(&leave, "", "DELETE FROM postern.directory_copy WHERE host = $1");
     statement_uuid(&leave, &self->host);
     if (session_exchange(&self->following, &leave, 1, SESSION_DEADLINE_MS) == SESSION_OK)

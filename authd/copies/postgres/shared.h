@@ -5,6 +5,8 @@
  *   directory_row   the rows as they are now, for a copy that is filled
  *   directory_log   number → id of the change, and its redo (authd/directory/redo.h)
  *   directory_copy  host → its beat, and the number of the last change that it has
+ *   directory_use   origin, token, target → how often it was used there, and the number of that
+ * record directory_origin  origin → the number of its last record
  *
  * A change locks the head, so that there is one at a time, and is made by a copy that has all
  * before it; the log and the rows are written in the same transaction, which is committed before
@@ -48,6 +50,8 @@ typedef struct {
     bool there;
 } watched_t;
 
+typedef struct uses uses_t;
+
 struct copies {
     unsigned magic;
     directory_t *directory;
@@ -67,6 +71,7 @@ struct copies {
     atomic_int_fast64_t lease_end_ms;
     atomic_uint_fast64_t changed, settled;
     atomic_bool leads; /* of the hosts that have a row this one has the lowest id */
+    uses_t *uses;
     int fd;
 };
 
@@ -84,6 +89,15 @@ void follow_leave(copies_t *self);
 
 /* change.c */
 void change_begin(copies_t *self);
+
+/* usage.c */
+uses_t *uses_new(void);
+void uses_destroy(uses_t **self_p);
+/* A change is made: of tokens that are gone nothing is kept. By the changing thread. */
+void uses_forget(copies_t *self, slice_t redo);
+/* By the following thread, over FOLLOWING: does what is due; ALL: also what is not yet. */
+void uses_turn(copies_t *self, int64_t now_ms, bool all);
+void uses_leave(copies_t *self);
 
 /* What a copy holds. */
 copy_mark_t copies_mark(const copies_t *self);

@@ -36,6 +36,11 @@ static const struct {
     {"directory_log", "(version bigint PRIMARY KEY, change uuid NOT NULL, redo bytea NOT NULL)"},
     {"directory_copy", "(host uuid PRIMARY KEY, name text NOT NULL, beat bigint NOT NULL, applied "
                        "bigint NOT NULL) WITH (fillfactor = 10)"},
+    {"directory_use", "(origin uuid, token uuid, target uuid, number bigint NOT NULL, record bytea "
+                      "NOT NULL, PRIMARY KEY (token, origin, target), UNIQUE (origin, number)) "
+                      "WITH (fillfactor = 70)"},
+    {"directory_origin",
+     "(origin uuid PRIMARY KEY, number bigint NOT NULL) WITH (fillfactor = 10)"},
     {"keys", "(kind smallint, shard integer, n integer, first_ms bigint NOT NULL, PRIMARY KEY "
              "(kind, shard, n))"},
     /* Its rows go as fast as they come: vacuum must not wait for a fifth of them. */
