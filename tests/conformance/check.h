@@ -35,5 +35,7 @@ void check_records(journal_reader_t *reader, model_t *model, unsigned salt);
 const char *check_outbox(journal_reader_t *reader, model_t *model);
 /* Pages of items: LIMIT at a time, from each place on. */
 void check_pages(journal_reader_t *reader, model_t *model, unsigned limit);
+/* What is due with its records, as many and of such as follow from SALT. In a query. */
+void check_due(journal_reader_t *reader, model_t *model, unsigned salt);
 
 #endif

@@ -293,6 +293,7 @@ static void s_look(void *arg, journal_reader_t *reader)
     const char *differs = check_outbox(reader, self->model);
     CHECK(!differs, "%s", differs);
     check_pages(reader, self->model, 1 + self->salt % 4);
+    check_due(reader, self->model, self->salt);
 }
 
 static void s_done(void *arg, journal_asked_t how)

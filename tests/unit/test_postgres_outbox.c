@@ -7,10 +7,13 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include "common/monitor/monitor.h"
 #include "former_holder.h"
 #include "journal_entries.h"
+#include "workers/delivery/load.h"
 #include "workers/journal/postgres/items.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -211,6 +214,76 @@ static void test_what_has_ended_is_forgotten(void **state)
     journal_close(&journal);
 }
 
+/* --- What a lane takes */
+
+static load_t *s_taken;
+
+static void s_done(load_t *load, bool dropped)
+{
+    assert_false(dropped);
+    s_taken = load;
+}
+
+/* Of target 1, but the item at KNOWN, where that is not 0. */
+static load_t *s_take(journal_t *journal, uint64_t known)
+{
+    uuid_t7 target = s_uuid(1);
+    load_t *load = load_new(&target);
+    load->events = true;
+    load->now_ms = journal_running_ms(journal, s_now);
+    if (known)
+        load_pass_over(load, known, false);
+    s_taken = NULL;
+    assert_true(load_ask(load, journal, s_done));
+    while (!s_taken) {
+        struct pollfd fd = {.fd = journal_fd(journal), .events = POLLIN};
+        assert_int_equal(poll(&fd, 1, 10000), 1);
+        journal_turn(journal);
+    }
+    return load;
+}
+
+static void test_what_is_due_comes_in_one_read(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open_bot();
+    for (unsigned i = 0; i < LOAD_ITEMS + 2; i++)
+        s_store(journal, 1 + i);
+    const struct {
+        uint64_t known;
+        uint64_t first;
+    } cases[] = {{0, 1}, {1, 2}, {LOAD_ITEMS, 1}};
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t before = metric_get(METRIC_journal_reads_total);
+        load_t *load = s_take(journal, cases[i].known);
+        assert_int_equal(metric_get(METRIC_journal_reads_total) - before, 1);
+        assert_true(load->len == LOAD_ITEMS && load->more);
+        assert_int_equal(load->items[0].due.place.log, cases[i].first);
+        for (unsigned k = 0; k < load->len; k++)
+            assert_non_null(load->items[k].event);
+        load_destroy(&load);
+    }
+    journal_close(&journal);
+}
+
+/* Whoever may not read it, or meets what is damaged there, waits for who mends it. */
+static void test_a_server_that_refuses_is_asked_again(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open_bot();
+    s_store(journal, 1);
+    postgres_do("REVOKE SELECT ON postern.pending FROM postern_journal");
+    load_t *load = s_take(journal, 0);
+    assert_true(load->len == 0 && !load->more);
+    assert_int_equal(load->look_ms, load->now_ms + LOAD_AGAIN_MS);
+    load_destroy(&load);
+    postgres_do("GRANT SELECT ON postern.pending TO postern_journal");
+    load = s_take(journal, 0);
+    assert_true(load->len == 1 && load->items[0].event);
+    load_destroy(&load);
+    journal_close(&journal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +291,8 @@ int main(void)
         TEST(cuts_lose_and_double_no_note),
         TEST(who_lost_the_shard_notes_nothing),
         TEST(what_has_ended_is_forgotten),
+        TEST(what_is_due_comes_in_one_read),
+        TEST(a_server_that_refuses_is_asked_again),
     };
     return cmocka_run_group_tests(tests, YARD_BEGIN, YARD_END);
 }

@@ -23,6 +23,7 @@ void load_destroy(load_t **self_p)
     for (unsigned i = 0; i < LOAD_ITEMS; i++)
         free(self->items[i].event);
     free(self->known);
+    free(self->known_logs);
     free(self);
     *self_p = NULL;
 }
@@ -32,9 +33,11 @@ void load_pass_over(load_t *self, uint64_t log, bool ended)
     if (self->known_len == self->known_room) {
         self->known_room = self->known_room ? 2 * self->known_room : 16;
         self->known = realloc(self->known, self->known_room * sizeof *self->known);
-        if (!self->known)
+        self->known_logs = realloc(self->known_logs, self->known_room * sizeof *self->known_logs);
+        if (!self->known || !self->known_logs)
             abort();
     }
+    self->known_logs[self->known_len] = log;
     self->known[self->known_len++] = (load_known_t){log, ended};
 }
 
@@ -83,16 +86,30 @@ static void s_copy(void *arg, const record_t *record)
     record_write(record, item->event);
 }
 
+/* Of what is due, the events that s_take takes come along. */
+static void s_walk(load_t *self, journal_reader_t *reader)
+{
+    outbox_place_t from = {.target = self->target};
+    outbox_ahead_t ahead = {.until_ms = self->now_ms,
+                            .most = self->ordered ? 1 : self->most,
+                            .bytes = LOAD_BYTES,
+                            .known = self->known_logs,
+                            .known_len = self->known_len};
+    if (self->events)
+        journal_due_ahead(reader, &from, &ahead, s_take, self);
+    else
+        journal_due(reader, &from, s_take, self);
+    self->walked = true;
+}
+
 /* The journal's thread. */
 static void s_query(void *arg, journal_reader_t *reader)
 {
     load_t *self = arg;
-    outbox_place_t from = {.target = self->target};
     size_t bytes = 0;
     if (self->known_len)
         qsort(self->known, self->known_len, sizeof *self->known, s_compare);
-    journal_due(reader, &from, s_take, self);
-    self->walked = true;
+    s_walk(self, reader);
     for (self->at = 0; self->events && self->at < self->len; self->at++) {
         if (bytes >= LOAD_BYTES) {
             self->len = self->at;
@@ -124,6 +141,19 @@ static bool s_has_all(const load_t *self)
     return found == self->len;
 }
 
+/* Nothing was read, and it is tried again: a server that refuses is mended by somebody else, and
+ * another worker would meet the same. */
+static void s_put_off(load_t *self)
+{
+    for (unsigned i = 0; i < self->len; i++) {
+        free(self->items[i].event);
+        self->items[i].event = NULL;
+    }
+    self->len = 0;
+    self->more = false;
+    self->look_ms = self->now_ms + LOAD_AGAIN_MS;
+}
+
 /* What is damaged is an event, or else the outbox itself. */
 static void s_done(void *arg, journal_asked_t how)
 {
@@ -131,14 +161,18 @@ static void s_done(void *arg, journal_asked_t how)
     bool damaged = how == JOURNAL_DAMAGED;
     if (damaged && self->walked && self->at < self->len)
         s_cut(self);
-    else if (damaged && (!self->walked || !self->events || s_has_all(self)))
-        log_fatal(EXIT_FAULT, "delivery.load", "err=%s",
-                  LOG_Q("the outbox is damaged, at the place that the log names before"));
+    else if (damaged && (!self->walked || !self->events || s_has_all(self))) {
+        if (!journal_is_served(self->journal))
+            log_fatal(EXIT_FAULT, "delivery.load", "err=%s",
+                      LOG_Q("the outbox is damaged, at the place that the log names before"));
+        s_put_off(self);
+    }
     self->done(self, how == JOURNAL_DROPPED);
 }
 
 bool load_ask(load_t *self, journal_t *journal, void (*done)(load_t *self, bool dropped))
 {
     self->done = done;
+    self->journal = journal;
     return journal_ask(journal, s_query, s_done, self);
 }

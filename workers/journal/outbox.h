@@ -101,6 +101,19 @@ typedef struct {
 typedef bool (*outbox_due_fn)(void *arg, const outbox_due_t *due);
 void journal_due(journal_reader_t *self, const outbox_place_t *from, outbox_due_fn each, void *arg);
 
+/* Records that are read along with what is due, where a read has a long way to go. */
+typedef struct {
+    uint64_t until_ms; /* of items that are due by then */
+    unsigned most;     /* items */
+    size_t bytes;      /* of records, past which no other one is read */
+    const uint64_t *known; /* items whose records are not wanted */
+    size_t known_len;
+} outbox_ahead_t;
+/* journal_due of the items of FROM's target, in a query of journal_ask. journal_record has the
+ * records of AHEAD without another read, until the query ends. */
+void journal_due_ahead(journal_reader_t *self, const outbox_place_t *from,
+                       const outbox_ahead_t *ahead, outbox_due_fn each, void *arg);
+
 typedef struct {
     uuid_t7 target, id; /* id: of the record */
     uint64_t log;

@@ -1,4 +1,4 @@
-/* Reading the outbox. A read waits for the server where that is away, as the writer does: what is
+/* Reading the outbox, but what is due. A read waits for the server where that is away, as the writer does: what is
  * not read is not delivered, and nobody else could. */
 #include "workers/journal/postgres/items.h"
 #include "workers/journal/postgres/reads.h"
@@ -9,8 +9,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { MOST_CHUNK = 1024 /* rows that are read at once, of a long read */ };
 
 uint64_t journal_note(journal_t *self, const journal_note_t *note)
 {
@@ -40,7 +38,7 @@ uint64_t journal_running_ms(journal_t *self, int64_t now_ms)
     return running_at(self, now_ms);
 }
 
-static session_outcome_t s_ask(journal_reader_t *self, statement_t *ask)
+session_outcome_t reads_wait(journal_reader_t *self, statement_t *ask)
 {
     session_outcome_t went = reads_ask(self, ask);
     const journal_t *journal = self->journal;
@@ -53,69 +51,12 @@ static session_outcome_t s_ask(journal_reader_t *self, statement_t *ask)
 }
 
 /* What a reader of the main thread fails to read before its loop begins is not known to it. */
-static void s_failed(journal_reader_t *self)
+void reads_lost(journal_reader_t *self)
 {
     if (!self->trying && !life_stopping())
         log_fatal(EXIT_FAULT, "journal.unread", "shard=%u err=%s", self->journal->options.shard,
                   LOG_Q(self->session.text));
     reads_failed(self);
-}
-
-/* As the columns of PostgreSQL have it. */
-static uint64_t s_number(uint64_t number)
-{
-    return number < INT64_MAX ? number : INT64_MAX;
-}
-
-/* --- What is due */
-
-static session_outcome_t s_ask_due(journal_reader_t *self, const outbox_place_t *from,
-                                   uint64_t most, statement_t *ask)
-{
-    statement_begin(ask, "due",
-                    "SELECT target, place, log, due_ms, stored_ms, first_ms, made FROM "
-                    "postern.pending WHERE kind = $1 AND shard = $2 AND (target, place, log) >= "
-                    "($3, $4, $5) ORDER BY target, place, log LIMIT $6");
-    shard_add(ask, self->journal);
-    statement_uuid(ask, &from->target);
-    statement_int8(ask, s_number(from->order));
-    statement_int8(ask, s_number(from->log));
-    statement_int8(ask, most);
-    return s_ask(self, ask);
-}
-
-static outbox_due_t s_due(const statement_t *ask, unsigned row)
-{
-    return (outbox_due_t){.place = {.target = statement_id(ask, row, 0),
-                                    .order = statement_number(ask, row, 1),
-                                    .log = statement_number(ask, row, 2)},
-                          .due_ms = statement_number(ask, row, 3),
-                          .stored_ms = statement_number(ask, row, 4),
-                          .first_ms = statement_number(ask, row, 5),
-                          .made = (unsigned)statement_number(ask, row, 6)};
-}
-
-void journal_due(journal_reader_t *self, const outbox_place_t *from, outbox_due_fn each, void *arg)
-{
-    outbox_place_t at = *from;
-    session_outcome_t went = SESSION_OK;
-    bool more = self->journal->delivers;
-    for (uint64_t most = READS_CHUNK; more && went == SESSION_OK;) {
-        statement_t ask;
-        went = s_ask_due(self, &at, most, &ask);
-        unsigned rows = went == SESSION_OK ? statement_rows(&ask) : 0;
-        for (unsigned i = 0; i < rows && more; i++) {
-            outbox_due_t due = s_due(&ask, i);
-            at = due.place;
-            at.log++;
-            more = each(arg, &due);
-        }
-        statement_end(&ask);
-        more &= rows == most;
-        most = most < MOST_CHUNK ? 4 * most : most;
-    }
-    if (went != SESSION_OK)
-        s_failed(self);
 }
 
 /* --- Items */
@@ -203,23 +144,20 @@ static session_outcome_t s_read_items(journal_reader_t *self, const tables_t *ta
         statement_t ask;
         statement_begin(&ask, name, sql.text);
         statement_uuid(&ask, walk->target);
-        statement_int8(&ask, s_number(walk->at));
+        statement_int8(&ask, reads_number(walk->at));
         statement_int8(&ask, journal_horizon(self->journal));
         statement_int8(&ask, walk->most);
-        went = s_ask(self, &ask);
+        went = reads_wait(self, &ask);
         if (went == SESSION_OK)
             s_give(walk, &ask);
         statement_end(&ask);
-        walk->most = walk->most < MOST_CHUNK ? 4 * walk->most : walk->most;
+        walk->most = walk->most < READS_MOST ? 4 * walk->most : walk->most;
     }
     sql_free(&sql);
     return went;
 }
 
-/* A table that goes meanwhile had nothing that is seen. */
-static void s_with_tables(journal_reader_t *self,
-                          session_outcome_t (*read)(journal_reader_t *, const tables_t *, void *),
-                          void *arg)
+void reads_with_tables(journal_reader_t *self, reads_fn read, void *arg)
 {
     tables_t *tables = malloc(sizeof *tables);
     session_outcome_t went = SESSION_GONE;
@@ -231,14 +169,14 @@ static void s_with_tables(journal_reader_t *self,
     }
     free(tables);
     if (went != SESSION_OK)
-        s_failed(self);
+        reads_lost(self);
 }
 
 static void s_walk(journal_reader_t *self, items_which_t which, const uuid_t7 *target, uint64_t at,
                    outbox_item_fn each, void *arg)
 {
     walk_t walk = {which, target, at, READS_CHUNK, each, arg, true};
-    s_with_tables(self, s_read_items, &walk);
+    reads_with_tables(self, s_read_items, &walk);
 }
 
 void journal_items(journal_reader_t *self, const uuid_t7 *target, uint64_t until, bool dead_only,
@@ -302,7 +240,7 @@ static session_outcome_t s_read_target(journal_reader_t *self, const tables_t *t
     statement_begin(&ask, "", sql.text);
     statement_uuid(&ask, next->after ? next->after : &first);
     statement_int8(&ask, journal_horizon(journal));
-    session_outcome_t went = s_ask(self, &ask);
+    session_outcome_t went = reads_wait(self, &ask);
     next->found = went == SESSION_OK && statement_rows(&ask) > 0;
     if (next->found)
         next->target = statement_id(&ask, 0, 0);
@@ -315,7 +253,7 @@ bool journal_item_target(journal_reader_t *self, const uuid_t7 *after, bool dead
                          uuid_t7 *target)
 {
     next_t next = {.after = after, .dead = dead_only};
-    s_with_tables(self, s_read_target, &next);
+    reads_with_tables(self, s_read_target, &next);
     if (next.found)
         *target = next.target;
     return next.found;
@@ -353,9 +291,9 @@ static session_outcome_t s_read_segment(journal_reader_t *self, const tables_t *
     sql_add(&sql, "%s", of->behind);
     snprintf(name, sizeof name, "%s %u", of->what, segment->n);
     statement_begin(&ask, name, sql.text);
-    statement_int8(&ask, s_number(of->log));
+    statement_int8(&ask, reads_number(of->log));
     statement_int8(&ask, journal_horizon(journal));
-    session_outcome_t went = s_ask(self, &ask);
+    session_outcome_t went = reads_wait(self, &ask);
     unsigned rows = went == SESSION_OK ? statement_rows(&ask) : 0;
     for (unsigned i = 0; i < rows; i++)
         of->take(of->arg, &ask, i);
@@ -392,7 +330,7 @@ void journal_attempts(journal_reader_t *self, uint64_t log, outbox_attempt_fn ea
                        true,
                        s_take_attempt,
                        &attempts};
-    s_with_tables(self, s_read_segment, &of);
+    reads_with_tables(self, s_read_segment, &of);
 }
 
 typedef struct {
@@ -420,8 +358,13 @@ static void s_take_record(void *arg, const statement_t *ask, unsigned row)
 bool journal_record(journal_reader_t *self, uint64_t log, outbox_record_fn each, void *arg)
 {
     one_t one = {self, log, each, arg, false};
+    record_t record;
+    if (reads_ahead(self, log, &record)) {
+        each(arg, &record);
+        return true;
+    }
     of_segment_t of = {log, "record", "log", "record", "", false, s_take_record, &one};
-    s_with_tables(self, s_read_segment, &of);
+    reads_with_tables(self, s_read_segment, &of);
     return one.found;
 }
 
@@ -437,7 +380,7 @@ static void s_kept(journal_reader_t *self, note_kind_t what, outbox_kept_fn each
                     "what = $3 ORDER BY target");
     shard_add(&ask, self->journal);
     statement_int2(&ask, (uint16_t)what);
-    session_outcome_t went = s_ask(self, &ask);
+    session_outcome_t went = reads_wait(self, &ask);
     unsigned rows = went == SESSION_OK ? statement_rows(&ask) : 0;
     for (unsigned i = 0; i < rows; i++) {
         uuid_t7 target = statement_id(&ask, i, 0);
@@ -445,7 +388,7 @@ static void s_kept(journal_reader_t *self, note_kind_t what, outbox_kept_fn each
     }
     statement_end(&ask);
     if (went != SESSION_OK)
-        s_failed(self);
+        reads_lost(self);
 }
 
 void journal_handlers(journal_reader_t *self, outbox_kept_fn each, void *arg)
@@ -478,7 +421,7 @@ static session_outcome_t s_read_counts(journal_reader_t *self, const tables_t *t
     snprintf(name, sizeof name, "counts %u", tables->version);
     statement_begin(&ask, name, sql.text);
     statement_int8(&ask, journal_horizon(journal));
-    session_outcome_t went = s_ask(self, &ask);
+    session_outcome_t went = reads_wait(self, &ask);
     if (went == SESSION_OK)
         *counts = (outbox_counts_t){statement_number(&ask, 0, 0), statement_number(&ask, 0, 1)};
     statement_end(&ask);
@@ -489,6 +432,6 @@ static session_outcome_t s_read_counts(journal_reader_t *self, const tables_t *t
 outbox_counts_t journal_outbox_counts(journal_reader_t *self)
 {
     outbox_counts_t counts = {0};
-    s_with_tables(self, s_read_counts, &counts);
+    reads_with_tables(self, s_read_counts, &counts);
     return counts;
 }

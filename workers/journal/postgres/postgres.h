@@ -87,6 +87,7 @@ typedef struct append append_t;
 struct journal_reader {
     journal_t *journal;
     session_t session;
+    statement_t ahead; /* records that were read along, until the query ends (due.c) */
     bool trying, failed;
 };
 

@@ -22,8 +22,10 @@ session_outcome_t reads_ask(journal_reader_t *self, statement_t *ask)
         went = session_is_open(&self->session)
                    ? SESSION_OK
                    : session_open(&self->session, self->journal->connection);
-        if (went == SESSION_OK)
+        if (went == SESSION_OK) {
+            metric_add(METRIC_journal_reads_total, 1);
             went = session_exchange(&self->session, ask, 1, SESSION_DEADLINE_MS);
+        }
         if (went != SESSION_AWAY && went != SESSION_UNKNOWN)
             break;
     }
@@ -205,6 +207,7 @@ bool journal_try(journal_reader_t *self, void (*read)(void *arg), void *arg)
     self->failed = false;
     self->trying = true;
     read(arg);
+    reads_ahead_end(self);
     self->trying = false;
     if (self->failed)
         metric_add(METRIC_damaged_reads_total, 1);
@@ -214,4 +217,10 @@ bool journal_try(journal_reader_t *self, void (*read)(void *arg), void *arg)
 journal_reader_t *journal_reader(journal_t *self)
 {
     return &self->reader;
+}
+
+bool journal_is_served(const journal_t *self)
+{
+    (void)self;
+    return true;
 }
