@@ -238,6 +238,23 @@ static bool s_keeps(journal_reader_t *reader, const unsigned *kept,
     return walk.same && walk.count == count;
 }
 
+static bool s_tallies(journal_reader_t *reader, model_t *model)
+{
+    outbox_tally_t tally = {.now_ms = model->running_ms, .oldest_ms = model->running_ms};
+    uint64_t delayed = 0, oldest_ms = model->running_ms;
+    while (journal_tally(reader, &tally))
+        ;
+    for (uint64_t log = 1; log <= model->len; log++) {
+        const model_record_t *is = model_at(model, log);
+        if (is->state != OUTBOX_PENDING)
+            continue;
+        delayed += is->due_ms > model->running_ms;
+        if (is->stored_ms < oldest_ms)
+            oldest_ms = is->stored_ms;
+    }
+    return tally.delayed == delayed && tally.oldest_ms == oldest_ms;
+}
+
 const char *check_outbox(journal_reader_t *reader, model_t *model)
 {
     outbox_look_t look = {.model = model};
@@ -253,6 +270,8 @@ const char *check_outbox(journal_reader_t *reader, model_t *model)
     journal_due(reader, &from, s_each_due, &look);
     if (look.differs || look.count != pending)
         return look.differs ? look.differs : "another count is due";
+    if (!s_tallies(reader, model))
+        return "the tally differs";
     outbox_counts_t counts = journal_outbox_counts(reader);
     if (counts.pending != pending || counts.dead != dead)
         return "the counts differ";

@@ -56,8 +56,8 @@ void check_due(journal_reader_t *reader, model_t *model, unsigned salt)
         unsigned pending = 0;
         due_t due = {.model = model, .target = check_uuid(target), .most = MOST_DUE};
         for (unsigned i = 0; i < model->len; i++)
-            pending += model->records[i].target == target &&
-                       model->records[i].state == OUTBOX_PENDING;
+            pending +=
+                model->records[i].target == target && model->records[i].state == OUTBOX_PENDING;
         s_walk(reader, &due, salt);
         CHECK(due.len == (pending < MOST_DUE ? pending : MOST_DUE), "%u of %u", due.len, pending);
         for (unsigned i = salt % 2; i < due.len; i += 2)

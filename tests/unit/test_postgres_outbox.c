@@ -287,12 +287,9 @@ static void test_a_server_that_refuses_is_asked_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_database_of_the_version_before),
-        TEST(cuts_lose_and_double_no_note),
-        TEST(who_lost_the_shard_notes_nothing),
-        TEST(what_has_ended_is_forgotten),
-        TEST(what_is_due_comes_in_one_read),
-        TEST(a_server_that_refuses_is_asked_again),
+        TEST(a_database_of_the_version_before), TEST(cuts_lose_and_double_no_note),
+        TEST(who_lost_the_shard_notes_nothing), TEST(what_has_ended_is_forgotten),
+        TEST(what_is_due_comes_in_one_read),    TEST(a_server_that_refuses_is_asked_again),
     };
     return cmocka_run_group_tests(tests, YARD_BEGIN, YARD_END);
 }

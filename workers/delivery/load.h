@@ -55,8 +55,8 @@ void load_pass_over(load_t *self, uint64_t log, bool ended);
 
 /* Asks for it; DONE is called by journal_turn, takes the events that it wants, and destroys the
  * load. DROPPED: the journal was stopped. False when the journal is asked too much already. A
- * damaged outbox ends the process; where a server refuses to read it, nothing is found for a moment.
- * Of an event that is damaged the item comes without it. */
+ * damaged outbox ends the process; where a server refuses to read it, nothing is found for a
+ * moment. Of an event that is damaged the item comes without it. */
 bool load_ask(load_t *self, journal_t *journal, void (*done)(load_t *self, bool dropped));
 
 #endif

@@ -6,20 +6,18 @@
 #include <stdlib.h>
 
 enum {
-    STEP_ROWS = 2000, /* most rows that a step looks at: others who ask wait for no more */
-    APART_MS = 1000,  /* between two counts */
+    APART_MS = 1000, /* between two counts, or longer: */
+    SHARE = 20,      /* one takes at most so much of the time, as one of so many parts */
 };
 
 struct tally {
     journal_t *journal;
-    outbox_place_t at;
-    unsigned rows; /* in this step */
-    bool begun, ended;
-    uint64_t now_ms, delayed, oldest_ms; /* the running clock, when the count began */
+    outbox_tally_t sums;
+    bool begun, more;
     outbox_counts_t counts;
-    int64_t next_ms; /* when the next begins; clock_ms () */
-    bool asked;      /* all above is the journal's thread's, but next_ms */
-    bool left;       /* nobody has it any more */
+    int64_t began_ms, next_ms; /* when the next begins; clock_ms () */
+    bool asked;                /* all above is the journal's thread's, but these times */
+    bool left;                 /* nobody has it any more */
 };
 
 tally_t *tally_new(void)
@@ -40,40 +38,23 @@ void tally_destroy(tally_t **self_p)
         free(self);
 }
 
-static bool s_count(void *arg, const outbox_due_t *due)
-{
-    tally_t *self = arg;
-    if (self->rows == STEP_ROWS) {
-        self->at = due->place;
-        self->ended = false;
-        return false;
-    }
-    self->rows++;
-    self->delayed += due->due_ms > self->now_ms;
-    if (due->stored_ms < self->oldest_ms)
-        self->oldest_ms = due->stored_ms;
-    return true;
-}
-
 static void s_walk(void *arg, journal_reader_t *reader)
 {
     tally_t *self = arg;
-    self->rows = 0;
-    self->ended = true;
-    journal_due(reader, &self->at, s_count, self);
-    if (self->ended)
+    self->more = journal_tally(reader, &self->sums);
+    if (!self->more)
         self->counts = journal_outbox_counts(reader);
 }
 
 static void s_tell(const tally_t *self)
 {
     uint64_t pending = self->counts.pending;
-    uint64_t delayed = self->delayed < pending ? self->delayed : pending;
+    uint64_t delayed = self->sums.delayed < pending ? self->sums.delayed : pending;
     metric_set(METRIC_deliveries_due, (int64_t)(pending - delayed));
     metric_set(METRIC_deliveries_delayed, (int64_t)delayed);
     metric_set(METRIC_deliveries_dead, (int64_t)self->counts.dead);
     metric_set(METRIC_delivery_oldest_seconds,
-               (int64_t)(journal_running_ms(self->journal, clock_ms()) - self->oldest_ms));
+               (int64_t)(journal_running_ms(self->journal, clock_ms()) - self->sums.oldest_ms));
 }
 
 /* Of a count that met damage, which the log has, nothing is told. */
@@ -85,8 +66,13 @@ static void s_walked(void *arg, journal_asked_t how)
         free(self);
         return;
     }
-    self->begun = how == JOURNAL_READ && !self->ended;
-    if (how == JOURNAL_READ && self->ended)
+    self->begun = how == JOURNAL_READ && self->more;
+    if (self->begun)
+        return;
+    int64_t next_ms = self->began_ms + SHARE * (clock_ms() - self->began_ms);
+    if (next_ms > self->next_ms)
+        self->next_ms = next_ms;
+    if (how == JOURNAL_READ)
         s_tell(self);
 }
 
@@ -97,8 +83,8 @@ void tally_step(tally_t *self, journal_t *journal, int64_t now_ms, uint64_t runn
     if (!self->begun)
         *self = (tally_t){.journal = journal,
                           .begun = true,
-                          .now_ms = running_ms,
-                          .oldest_ms = running_ms,
+                          .sums = {.now_ms = running_ms, .oldest_ms = running_ms},
+                          .began_ms = clock_ms(),
                           .next_ms = now_ms + APART_MS};
     self->asked = journal_ask(journal, s_walk, s_walked, self);
 }

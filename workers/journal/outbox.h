@@ -103,9 +103,9 @@ void journal_due(journal_reader_t *self, const outbox_place_t *from, outbox_due_
 
 /* Records that are read along with what is due, where a read has a long way to go. */
 typedef struct {
-    uint64_t until_ms; /* of items that are due by then */
-    unsigned most;     /* items */
-    size_t bytes;      /* of records, past which no other one is read */
+    uint64_t until_ms;     /* of items that are due by then */
+    unsigned most;         /* items */
+    size_t bytes;          /* of records, past which no other one is read */
     const uint64_t *known; /* items whose records are not wanted */
     size_t known_len;
 } outbox_ahead_t;
@@ -155,5 +155,15 @@ typedef struct {
     uint64_t pending, dead;
 } outbox_counts_t;
 outbox_counts_t journal_outbox_counts(journal_reader_t *self);
+
+enum { OUTBOX_STEP = 2000 /* most items that a step of a tally looks at, where they lie here */ };
+typedef struct {
+    outbox_place_t at;  /* where the next step goes on; zeroes: at the first item */
+    uint64_t now_ms;    /* running clock */
+    uint64_t delayed;   /* items that are due later */
+    uint64_t oldest_ms; /* when the oldest one was stored; begins at now_ms */
+} outbox_tally_t;
+/* A step through all pending items. True while there are more: others who ask come between. */
+bool journal_tally(journal_reader_t *self, outbox_tally_t *tally);
 
 #endif

@@ -77,6 +77,34 @@ void journal_due(journal_reader_t *self, const outbox_place_t *from, outbox_due_
     s_end(self, rc);
 }
 
+typedef struct {
+    outbox_tally_t *tally;
+    unsigned rows;
+    bool more;
+} step_t;
+
+static bool s_count_due(void *arg, const outbox_due_t *due)
+{
+    step_t *self = arg;
+    self->more = self->rows == OUTBOX_STEP;
+    self->tally->at = due->place;
+    if (self->more)
+        return false;
+    self->rows++;
+    self->tally->delayed += due->due_ms > self->tally->now_ms;
+    if (due->stored_ms < self->tally->oldest_ms)
+        self->tally->oldest_ms = due->stored_ms;
+    return true;
+}
+
+bool journal_tally(journal_reader_t *self, outbox_tally_t *tally)
+{
+    step_t step = {.tally = tally};
+    outbox_place_t from = tally->at;
+    journal_due(self, &from, s_count_due, &step);
+    return step.more;
+}
+
 /* A read is a look into the map: there is nothing to save. */
 void journal_due_ahead(journal_reader_t *self, const outbox_place_t *from,
                        const outbox_ahead_t *ahead, outbox_due_fn each, void *arg)

@@ -65,6 +65,30 @@ void journal_due(journal_reader_t *self, const outbox_place_t *from, outbox_due_
         reads_lost(self);
 }
 
+/* The server counts: nothing of it goes over the network. */
+bool journal_tally(journal_reader_t *self, outbox_tally_t *tally)
+{
+    statement_t ask;
+    if (!self->journal->delivers)
+        return false;
+    statement_begin(&ask, "tally",
+                    "SELECT count(*) FILTER (WHERE due_ms > $3), min(stored_ms) FROM "
+                    "postern.pending WHERE kind = $1 AND shard = $2");
+    shard_add(&ask, self->journal);
+    statement_int8(&ask, reads_number(tally->now_ms));
+    session_outcome_t went = reads_wait(self, &ask);
+    if (went == SESSION_OK) {
+        uint64_t oldest_ms = statement_number(&ask, 0, 1);
+        tally->delayed = statement_number(&ask, 0, 0);
+        if (!statement_is_null(&ask, 0, 1) && oldest_ms < tally->oldest_ms)
+            tally->oldest_ms = oldest_ms;
+    }
+    statement_end(&ask);
+    if (went != SESSION_OK)
+        reads_lost(self);
+    return false;
+}
+
 /* --- With records */
 
 typedef struct {

@@ -1,5 +1,5 @@
-/* Reading the outbox, but what is due. A read waits for the server where that is away, as the writer does: what is
- * not read is not delivered, and nobody else could. */
+/* Reading the outbox, but what is due. A read waits for the server where that is away, as the
+ * writer does: what is not read is not delivered, and nobody else could. */
 #include "workers/journal/postgres/items.h"
 #include "workers/journal/postgres/reads.h"
 

@@ -5,9 +5,9 @@
 #include "workers/journal/postgres/postgres.h"
 
 enum {
-    READS_CHUNK = 32, /* rows that are read at once */
+    READS_CHUNK = 32,  /* rows that are read at once */
     READS_MOST = 1024, /* likewise, of a long read */
-    READS_TRIES = 3,  /* of a read whose table, or connection, is lost on the way */
+    READS_TRIES = 3,   /* of a read whose table, or connection, is lost on the way */
 };
 
 /* One statement, on a connection that is made again where it was lost: a read can be done again. */
