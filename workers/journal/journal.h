@@ -224,8 +224,6 @@ void journal_scan(journal_reader_t *self, uint64_t from, journal_each_fn each, v
  * the place (journal.damaged): its result is to be dropped. Damage that other reads meet ends the
  * process, except in queries of journal_ask. */
 bool journal_try(journal_reader_t *self, void (*read)(void *arg), void *arg);
-/* True where such a read may go well later: a server keeps the journal, and refused. */
-bool journal_is_served(const journal_t *self);
 
 /* Asking: a thread of the journal carries out QUERY, with a reader of its own, while the caller's
  * loop goes on. QUERY sees all that was stored before journal_ask. QUERY may do what journal_try

@@ -83,6 +83,9 @@ uint64_t journal_committed(const journal_t *self);
  * clock that the next process continues from before it would have the note in its future. */
 uint64_t journal_running_ms(journal_t *self, int64_t now_ms);
 
+/* True where a read that met damage may go well later: a server keeps the journal, and refused. */
+bool journal_is_served(const journal_t *self);
+
 /* The place of a pending item: items of a target stand together, in the order in which they are
  * due. */
 typedef struct {

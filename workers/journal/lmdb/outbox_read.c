@@ -346,3 +346,9 @@ outbox_counts_t journal_outbox_counts(journal_reader_t *self)
     s_end(self, rc);
     return (outbox_counts_t){pending.ms_entries, dead.ms_entries};
 }
+
+bool journal_is_served(const journal_t *self)
+{
+    (void)self;
+    return false;
+}

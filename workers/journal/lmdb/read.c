@@ -94,12 +94,6 @@ journal_reader_t *journal_reader(journal_t *self)
     return &self->reader;
 }
 
-bool journal_is_served(const journal_t *self)
-{
-    (void)self;
-    return false;
-}
-
 asking_t *journal_asking(const journal_t *self)
 {
     return self->asking;

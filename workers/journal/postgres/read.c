@@ -218,9 +218,3 @@ journal_reader_t *journal_reader(journal_t *self)
 {
     return &self->reader;
 }
-
-bool journal_is_served(const journal_t *self)
-{
-    (void)self;
-    return true;
-}
