@@ -44,16 +44,25 @@ function idle(page) {
 const unfold = (page) =>
   page.evaluate(() => document.querySelectorAll("main details").forEach((one) => (one.open = true)));
 
-/** What in a text turns the direction stands in an element of its own, and turns nothing else. */
+/**
+ * What in a text turns the direction is isolated there, or stands in an element of its own, and turns nothing else. A text
+ * that begins with a word of ours has to isolate it.
+ */
 const turned = (page) =>
   page.evaluate(() => {
     const found = [];
+    const left = (text) => text.replace(/\u2068[^\u2066-\u2069]*\u2069/g, "");
+    const turns = (text) => left(text).includes("\u202e");
+    const ours = (text) => /^\s*[A-Z][a-z]+ /.test(text);
+    for (const one of document.querySelectorAll("[aria-label], [title]"))
+      for (const text of [one.ariaLabel ?? "", one.title ?? ""])
+        if (turns(text) && ours(text)) found.push(text.slice(0, 300));
     const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     for (let text = texts.nextNode(); text; text = texts.nextNode()) {
-      if (!text.data.includes("\u202e")) continue;
+      if (!turns(text.data)) continue;
       let around = text.parentElement;
       while (getComputedStyle(around).unicodeBidi === "normal") around = around.parentElement;
-      if (!around.matches("pre, option") && around.textContent.trim() !== text.data.trim())
+      if (ours(text.data) || (!around.matches("pre") && around.textContent.trim() !== text.data.trim()))
         found.push(around.outerHTML.slice(0, 300));
     }
     return found;
@@ -61,7 +70,8 @@ const turned = (page) =>
 
 /** Nothing of it is more than text. */
 async function inert(page, where) {
-  const markup = "main :is(img:not(.alone > img), script, iframe, b, [onerror], a[href^='javascript' i])";
+  const markup =
+    ":is(main, dialog) :is(img:not(.alone > img), script, iframe, b, [onerror], a[href^='javascript' i])";
   same(
     await page.evaluate((of) => [document.querySelectorAll(of).length, window.hit ?? null], markup),
     [0, null],
@@ -146,6 +156,36 @@ async function judged(browser, page, where) {
   await page.setViewportSize({ width: 1280, height: HEIGHT });
 }
 
+/** By which buttons dialogs open, on the pages of these addresses. Of several the one is taken whose name turns text. */
+const DIALOGS = [
+  [/^\/tokens$/, /^Replace .*\u202e/, /^Delete .*\u202e/],
+  [/^\/people$/, /^Invite somebody$/, /^Deactivate .*\u202e/],
+  [/^\/channels\/[^/]+\/sources$/, /^Edit .*\u202e/, /^New secret: .*\u202e/, /^Delete .*\u202e/],
+  [/\?outlet=/, /^Edit$/, /^Delete$/],
+  [/^\/bots\/[^/]+\/handler$/, /^Remove the handler$/],
+];
+
+/** What is asked of a page is asked of its dialogs, less of what is alike in all of them. */
+async function opened(browser, page, route) {
+  for (const button of DIALOGS.flatMap(([at, ...buttons]) => (at.test(route) ? buttons : []))) {
+    const where = `${route}, the dialog of ${button}`;
+    const ask = (what) => what(page, where).catch((error) => browser.faults.push(error.message));
+    await page.locator("main").getByRole("button", { name: button }).first().click();
+    const dialog = page.locator("dialog[open]");
+    await dialog.waitFor();
+    await ask(inert);
+    await ask(forced);
+    await browser.check(page, where, ["light"]);
+    await page.setViewportSize({ width: 320, height: HEIGHT });
+    const past = () => dialog.evaluate((one) => one.scrollWidth - one.clientWidth);
+    await ask(async () => same([await sideways(page), await past()], [0, 0], `to the side of 320, ${where}`));
+    await browser.check(page, `${where}, at 400 %`, ["dark"]);
+    await page.setViewportSize({ width: 1280, height: HEIGHT });
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+  }
+}
+
 /** Which pages' script was made. */
 const made = () =>
   readdirSync(new URL("../dist/assets", import.meta.url))
@@ -172,6 +212,7 @@ export const walk = {
       await settled();
       await light(page, route).catch((error) => browser.faults.push(error.message));
       await judged(browser, page, route);
+      await opened(browser, page, route);
     }
     same(
       made().filter((file) => !loaded.has(file)),

@@ -88,7 +88,7 @@ def harmful(ring, name, ada, handler):
                     required=kind == "channels", **sandbox)
         if kind != "channels":
             ring.manage(f"{kind[:-1]}_handler_set", name, url=f"{handler.url}/{'z' * 1500}?%3Cscript%3E", bound_s=1, **sandbox)
-    ring.manage("outlet_create", name, kind="generic", name=NAMES[2][:20] + HOSTILE[:60], url=f"{handler.url}/{'z' * 1500}?%3Cscript%3E")
+    outlet = ring.manage("outlet_create", name, kind="generic", name=NAMES[2][:20] + HOSTILE[:60], url=f"{handler.url}/{'z' * 1500}?%3Cscript%3E")
     for message in ({**CARD, "slides": CARD["slides"][1:]}, {"text": LONG}, {"text": NAMES[2]}):
         assert ring.post(ring.channel_url(name, ada.token), message).ok
     event = {"status": 500, "word": HOSTILE + NAMES[2] + LONG}
@@ -96,8 +96,8 @@ def harmful(ring, name, ada, handler):
     ring.post(ring.url(f"/api/v2/channelsbyname/{name}/incoming", ada.token), event, headers={"X-Hub-Signature-256": HOSTILE})
     number = newest(ring, name, ada, 1)
     channel = f"/channels/{ids['channels']}"
-    return {**ids, "further": [f"/bots/{ids['bots']}/deliveries?delivery={number}", f"{channel}?q=txt", f"{channel}/senders?sender=github",
-                               f"{channel}/senders?sender={format}"]}
+    return {**ids, "further": [f"/bots/{ids['bots']}/deliveries?delivery={number}", f"{channel}?q=txt", f"{channel}/outlets?outlet={outlet['id']}",
+                               f"{channel}/senders?sender=github", f"{channel}/senders?sender={format}"]}
 
 
 def test_dead_letters_are_found_tried_again_and_replayed(calling, name, ada, handler):

@@ -1,8 +1,9 @@
 // The texts of the pages of deliveries and handlers.
 import { count, many } from "./en";
+import { say } from "./say";
 
 const handlerDisabled = (why: string) =>
-  `The handler is not called: ${why}. What comes waits. Test the handler, and save it again.`;
+  say`The handler is not called: ${why}. What comes waits. Test the handler, and save it again.`;
 
 export const deliveries = {
   title: "Deliveries",
@@ -12,7 +13,7 @@ export const deliveries = {
     outlets: "Each message that was pushed, and what was answered.",
   },
   outlet: (channel: string, name: string) =>
-    name ? `${name}, outlet of ${channel}:` : `Outlet of ${channel}:`,
+    name ? say`${name}, outlet of ${channel}:` : say`Outlet of ${channel}:`,
   app: "App",
   allLead:
     "What was sent to the handlers of your bots and extensions and by the outlets of your channels, and what came of it.",
@@ -31,9 +32,9 @@ export const deliveries = {
   disabled: {
     bots: (why: string) => handlerDisabled(why),
     extensions: (why: string) => handlerDisabled(why),
-    outlets: (why: string) => `Nothing is pushed: ${why}. Edit the outlet, then it is tried again.`,
+    outlets: (why: string) => say`Nothing is pushed: ${why}. Edit the outlet, then it is tried again.`,
   },
-  waits: (why: string) => `The next call waits: ${why}.`,
+  waits: (why: string) => say`The next call waits: ${why}.`,
   turn: (n: number) => `Delivery ${count.format(n)} has the turn: the ones behind it wait for its end.`,
   due: (seconds: number) => (seconds ? `next try in ${many(seconds, "second", "seconds")}` : "next try now"),
   scanned: (n: number) => `Looked at ${many(n, "delivery", "deliveries")}.`,
@@ -52,7 +53,8 @@ export const deliveries = {
     any: "Any",
     apply: "Show",
     dead: "Dead letters",
-    remove: (chip: string) => `Take out: ${chip}`,
+    outlet: (channel: string, name: string) => say`${name}, outlet of ${channel}`,
+    remove: (chip: string) => say`Take out: ${chip}`,
     chip: {
       target: "Of",
       state: "State",
@@ -85,7 +87,7 @@ export const deliveries = {
     no_place: "Not called: too many tests are under way",
   } as Record<string, string>,
   answered: (status: number) => `Answered ${status}`,
-  refusedAddress: (address: string) => `Refused: ${address} may not be called (delivery.allow)`,
+  refusedAddress: (address: string) => say`Refused: ${address} may not be called (delivery.allow)`,
   ms: (n: number) => `${count.format(n)} ms`,
   detail: {
     close: "Close the delivery",
@@ -128,7 +130,7 @@ export const deliveries = {
     failed: (n: number) => `${many(n, "is a dead letter", "are dead letters")} again.`,
     progress: "Progress of the replay",
     stop: "Stop it",
-    by: (name: string) => `by ${name}`,
+    by: (name: string) => say`by ${name}`,
     conflict: "Nothing would be called: there is no handler, or it is disabled.",
   },
 };

@@ -1,5 +1,6 @@
 // The texts of the pages of handlers.
 import { count } from "./en";
+import { say } from "./say";
 
 export const handlers = {
   title: "Handler",
@@ -22,7 +23,7 @@ export const handlers = {
   save: "Save",
   busy: "Saving…",
   saved: "Saved.",
-  warning: (text: string) => `Saved, but: ${text}`,
+  warning: (text: string) => say`Saved, but: ${text}`,
   another: "Somebody else has changed it since. Reload the page to see it as it is now.",
   clear: "Remove the handler",
   cleared: "It is removed.",
@@ -41,7 +42,7 @@ export const handlers = {
     answer: "Answer",
     cut: "There is more of it.",
     none: "Without a body.",
-    address: (address: string) => `at ${address}`,
+    address: (address: string) => say`at ${address}`,
   },
   secrets: {
     title: "Signing secrets",

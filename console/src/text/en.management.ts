@@ -1,5 +1,6 @@
 // The texts of the page of management tokens.
 import { count } from "./en";
+import { say } from "./say";
 
 const DAY = 86_400;
 
@@ -7,6 +8,9 @@ export const management = {
   title: "Management tokens",
   lead: "A program manages with one what you may manage here: channels, bots, tokens. It sends no messages; webhook tokens do.",
   none: "There is none: nothing but you manages in your name.",
+  ofTitle: (name: string) => say`Management tokens of ${name}`,
+  ofLead: "What programs manage with in their name. Whoever is deactivated manages by none of them.",
+  ofNone: "There is none.",
   used: (n: number, limit: number) => `${count.format(n)} of ${count.format(limit)} in use`,
   full: (limit: number) => `There may be ${count.format(limit)} at most. Delete one that is not used.`,
   create: "Create management token",
@@ -28,8 +32,8 @@ export const management = {
   ended: "has ended",
   never: "never ends",
   remove: "Delete",
-  removeNamed: (name: string) => `Delete ${name}`,
-  removeTitle: (name: string) => `Delete ${name}?`,
+  removeNamed: (name: string) => say`Delete ${name}`,
+  removeTitle: (name: string) => say`Delete ${name}?`,
   removeLead: "The program that has it is refused from now on.",
-  removed: (name: string) => `${name} is deleted.`,
+  removed: (name: string) => say`${name} is deleted.`,
 };

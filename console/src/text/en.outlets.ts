@@ -1,5 +1,6 @@
 // The texts of the pages of outlets.
 import { count } from "./en";
+import { say } from "./say";
 
 export const outlets = {
   title: "Outlets",
@@ -16,9 +17,9 @@ export const outlets = {
   kept: "It stays unless another is typed",
   name: "Name",
   bound: "How long a message is tried, in seconds, before the next one has its turn",
-  warning: (text: string) => `Saved, but: ${text}`,
+  warning: (text: string) => say`Saved, but: ${text}`,
   edit: "Edit",
-  editTitle: (name: string) => `Edit ${name}`,
+  editTitle: (name: string) => say`Edit ${name}`,
   save: "Save",
   saving: "Saving…",
   saved: "Saved.",
@@ -30,16 +31,16 @@ export const outlets = {
   pausedNow: "It is paused.",
   resumed: "It goes on.",
   remove: "Delete",
-  removeTitle: (name: string) => `Delete ${name}?`,
+  removeTitle: (name: string) => say`Delete ${name}?`,
   removeLead: "Nothing more is pushed there, and its settings, secrets and deliveries are forgotten.",
-  removed: (name: string) => `${name} is deleted.`,
+  removed: (name: string) => say`${name} is deleted.`,
   state: {
     paused: "Paused: messages wait in the channel, and go out when it is resumed.",
-    disabled: (why: string) => `Disabled, until it is edited: ${why}. What comes is not pushed.`,
+    disabled: (why: string) => say`Disabled, until it is edited: ${why}. What comes is not pushed.`,
     nothing: "Nothing has been pushed yet.",
     delivered: "It works: the last message has arrived.",
-    dead: (how: string) => `The last message did not arrive: ${how}.`,
-    again: (how: string) => `The last message is tried again: ${how}.`,
+    dead: (how: string) => say`The last message did not arrive: ${how}.`,
+    again: (how: string) => say`The last message is tried again: ${how}.`,
     waits: "The last message is on its way.",
     unknown: "How it stands is not known: the worker of its deliveries does not answer.",
   },

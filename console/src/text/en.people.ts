@@ -1,5 +1,6 @@
 // The texts of the pages of people, invitations, service accounts, all tokens and the audit.
 import { count, many } from "./en";
+import { say } from "./say";
 
 export const people = {
   title: "People",
@@ -15,8 +16,8 @@ export const people = {
   tokens: (n: number) => many(n, "active token", "active tokens"),
   deactivated: "Deactivated",
   you: "You",
-  roleOf: (name: string) => `Role of ${name}`,
-  roleSet: (name: string, role: string) => `${name}: ${role}.`,
+  roleOf: (name: string) => say`Role of ${name}`,
+  roleSet: (name: string, role: string) => say`${name}: ${role}.`,
   lastOwner: "This is the last owner: there has to be one.",
   another: "Somebody else has changed it since. Look again.",
   invite: {
@@ -32,25 +33,30 @@ export const people = {
     submit: "Make the link",
     busy: "Making it…",
     link: "Link of the invitation",
-    for: (email: string) => `For ${email}. Give the link to them, and to nobody else: it is shown this once.`,
+    for: (email: string) =>
+      say`For ${email}. Give the link to them, and to nobody else: it is shown this once.`,
     copy: "Copy the link",
     done: "Done",
   },
   invitations: {
     lead: "Links that are good and have not been used.",
     none: "No invitation is open.",
-    by: (name: string) => `by ${name}`,
+    by: (name: string) => say`by ${name}`,
     control: "on Postern's machine",
     ends: "good until",
     signsIn: "signs in",
     revoke: "Take it back",
-    revokeNamed: (email: string) => `Take it back: the invitation of ${email}`,
-    revoked: (email: string) => `The invitation of ${email} is worth nothing any more.`,
+    revokeNamed: (email: string) => say`Take it back: the invitation of ${email}`,
+    revoked: (email: string) => say`The invitation of ${email} is worth nothing any more.`,
+  },
+  management: {
+    open: "Management tokens",
+    openNamed: (name: string) => say`Management tokens of ${name}`,
   },
   end: {
     open: "Deactivate",
-    openNamed: (name: string) => `Deactivate ${name}`,
-    title: (name: string) => `Deactivate ${name}?`,
+    openNamed: (name: string) => say`Deactivate ${name}`,
+    title: (name: string) => say`Deactivate ${name}?`,
     lead: "The account can log in and be used no more, and its sessions end. What it owns stays.",
     tokens: (n: number) =>
       n
@@ -58,9 +64,9 @@ export const people = {
         : "It has no active token.",
     move: "Its tokens",
     stop: "stop working",
-    to: (name: string) => `work on as those of ${name}`,
+    to: (name: string) => say`work on as those of ${name}`,
     submit: "Deactivate",
-    done: (name: string) => `${name} is deactivated.`,
+    done: (name: string) => say`${name} is deactivated.`,
   },
   services: {
     lead: "Accounts that log in nowhere: tokens of programs that are to outlive a person's account.",
@@ -78,10 +84,10 @@ export const people = {
     unused: "Not used for",
     days: (n: number) => (n ? many(n, "day", "days") : "any time"),
     none: "No token is so.",
-    of: (name: string) => `of ${name}`,
+    of: (name: string) => say`of ${name}`,
     delete: "Delete",
-    deleteNamed: (name: string, last4: string) => `Delete ${name || "the token"} ending in ${last4}`,
-    deleted: (last4: string) => `The token ending in ${last4} is deleted.`,
+    deleteNamed: (name: string, last4: string) => say`Delete ${name || "the token"} ending in ${last4}`,
+    deleted: (last4: string) => say`The token ending in ${last4} is deleted.`,
   },
   audit: {
     title: "Audit",
@@ -93,7 +99,7 @@ export const people = {
     older: "Older ones",
     control: "Postern's machine",
     by: "by",
-    from: (address: string) => `from ${address}`,
+    from: (address: string) => say`from ${address}`,
     given: "Given",
     was: "Before",
     is: "After",

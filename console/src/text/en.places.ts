@@ -1,5 +1,6 @@
 // The texts of the pages of channels, bots and extensions.
 import { count } from "./en";
+import { say } from "./say";
 
 export const places = {
   places: {
@@ -32,7 +33,7 @@ export const places = {
       `You own ${count.format(limit)} already, which is all there may be. Archive one.`,
     connectors: "Connectors",
     senders: "Senders",
-    connectorsOf: (name: string) => `Connectors of ${name}`,
+    connectorsOf: (name: string) => say`Connectors of ${name}`,
     extensionEndpoints: "Incoming Webhook Endpoints",
     endpoint: {
       message: "API Endpoint",
@@ -61,13 +62,13 @@ export const places = {
       },
     },
     test: "Send a test message",
-    testNamed: (endpoint: string) => `Send a test message to ${endpoint}`,
+    testNamed: (endpoint: string) => say`Send a test message to ${endpoint}`,
     testText: "A test message from the console",
     tested: "It is stored.",
     answered: "The handler answered",
     seeIt: "See it",
-    messages: (name: string) => `Messages of ${name}`,
-    copy: (endpoint: string, name: string) => `Copy: ${endpoint} of ${name}`,
+    messages: (name: string) => say`Messages of ${name}`,
+    copy: (endpoint: string, name: string) => say`Copy: ${endpoint} of ${name}`,
     sendersOf: "How GitHub, Grafana and the others are set up:",
     token: "Send a token along, as Authorization: Bearer, or as zapikey in the URL. You find yours at",
   },
@@ -75,20 +76,20 @@ export const places = {
     members: "Members",
     subscribers: "Subscribers",
     owner: "Owner",
-    find: (whom: string) => `Find in ${whom.toLowerCase()}`,
+    find: (whom: string) => say`Find in ${whom.toLowerCase()}`,
     none: "Nobody yet.",
     add: "Add somebody",
     addHint: "Name or email address",
     addIt: "Add",
-    addNamed: (name: string) => `Add ${name}`,
+    addNamed: (name: string) => say`Add ${name}`,
     already: "is in",
     found: "Found people",
     nobody: "Nobody of that name. A whole email address works, too.",
     unknown: "There is nobody of that address.",
-    added: (name: string) => `${name} is in.`,
+    added: (name: string) => say`${name} is in.`,
     remove: "Remove",
-    removeNamed: (name: string) => `Remove ${name}`,
-    removed: (name: string) => `${name} is out.`,
+    removeNamed: (name: string) => say`Remove ${name}`,
+    removed: (name: string) => say`${name} is out.`,
   },
   profile: {
     title: "Profile",
@@ -133,7 +134,7 @@ export const places = {
     endLead:
       "What is sent to it is refused from then on. Nothing that was stored is lost, and it can be taken back.",
     archive: "Archive it",
-    archiveTitle: (name: string) => `Archive ${name}?`,
+    archiveTitle: (name: string) => say`Archive ${name}?`,
     archiveLead: "Programs that send to it get an error, with the reason that you give here.",
     reason: "Reason",
     isArchived: "It is archived.",

@@ -1,5 +1,6 @@
 // The texts of the page of senders, and of the playground of formats.
 import { many } from "./en";
+import { say } from "./say";
 
 export const senders = {
   title: "Senders",
@@ -29,7 +30,7 @@ export const senders = {
     notYours: "It is tried, and not in use: owners and admins of Postern choose what is. Show it to one.",
     event: "Event",
     example: "An example",
-    caught: (method: string) => `That came by ${method}`,
+    caught: (method: string) => say`That came by ${method}`,
     headers: "Headers, one a line",
     query: "What stood behind the ?",
     body: "Body",
@@ -50,7 +51,7 @@ export const senders = {
       no_json: "The body cannot be read",
     },
     says: (event: string, rule: number | null, steps: number) =>
-      `${event ? `Event ${event}. ` : ""}${rule === null ? "" : `Rule ${rule + 1}. `}${many(steps, "step", "steps")}.`,
+      say`${event ? say`Event ${event}. ` : ""}${rule === null ? "" : say`Rule ${rule + 1}. `}${many(steps, "step", "steps")}.`,
     keep: "Use this template from now on",
     keepLead: "Every channel's events of this sender are read by it, here and at once.",
     kept: "It is in use.",

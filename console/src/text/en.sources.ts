@@ -1,5 +1,6 @@
 // The texts of the page of sources, and of the checker of signatures.
 import { count, many } from "./en";
+import { say } from "./say";
 
 export const sources = {
   title: "Sources",
@@ -33,7 +34,7 @@ export const sources = {
   anyToken: "Those of any token",
   forHint:
     "A source that is for one token and refuses what is not signed has an address that needs no token.",
-  token: (name: string, last4: string) => `${name} (…${last4})`,
+  token: (name: string, last4: string) => say`${name} (…${last4})`,
   tokenOfAnother: "A token of somebody else's",
   verify: "Verify token",
   verifyHint: "The word that some senders ask the address for before they send, as it is typed in there.",
@@ -41,8 +42,8 @@ export const sources = {
   verifyForget: "Forget it",
   keepRaw: "Keep what came beside its message",
   edit: "Edit",
-  editNamed: (name: string) => `Edit ${name}`,
-  editTitle: (name: string) => `Edit ${name}`,
+  editNamed: (name: string) => say`Edit ${name}`,
+  editTitle: (name: string) => say`Edit ${name}`,
   save: "Save",
   saving: "Saving…",
   saved: "Saved.",
@@ -78,21 +79,21 @@ export const sources = {
   submit: "Create it",
   busy: "Creating…",
   requiredShort: "refuses what is not signed",
-  format: (format: string) => `format ${format}`,
+  format: (format: string) => say`format ${format}`,
   address: "Address for the sender, without a token",
-  copyAddress: (name: string) => `Copy the address of ${name}`,
+  copyAddress: (name: string) => say`Copy the address of ${name}`,
   waits: "It takes the secret that its sender tells, until",
   secrets: (n: number) => many(n, "secret", "secrets"),
   rotate: "New secret",
-  rotateNamed: (name: string) => `New secret: ${name}`,
-  rotateTitle: (name: string) => `A new secret of ${name}`,
+  rotateNamed: (name: string) => say`New secret: ${name}`,
+  rotateTitle: (name: string) => say`A new secret of ${name}`,
   rotateLead: "The former one is good as well for a while.",
   rotateSubmit: "Set it",
   remove: "Delete",
-  removeNamed: (name: string) => `Delete ${name}`,
-  removeTitle: (name: string) => `Delete ${name}?`,
+  removeNamed: (name: string) => say`Delete ${name}`,
+  removeTitle: (name: string) => say`Delete ${name}?`,
   removeLead: "Its settings and secrets are forgotten, and what it signs is not looked at any more.",
-  removed: (name: string) => `${name} is deleted.`,
+  removed: (name: string) => say`${name} is deleted.`,
   full: (limit: number) => `There may be ${count.format(limit)} at most.`,
   activity: (accepted: number, refused: number) =>
     `${many(accepted, "event", "events")} taken, ${count.format(refused)} refused`,
@@ -100,7 +101,7 @@ export const sources = {
   quiet: "Nothing has come since the worker started.",
   refusals: "Refused signatures",
   headers: "Headers that came",
-  from: (address: string) => `from ${address}`,
+  from: (address: string) => say`from ${address}`,
   check: {
     title: "Check a signature",
     lead: "Paste a request that was refused. It is checked in this browser, and nothing of it is sent, the secret neither.",
