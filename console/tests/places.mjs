@@ -29,6 +29,17 @@ async function people(browser, page) {
   await page.getByLabel("Add somebody").fill(options.other.name.slice(0, 12));
   await page.getByRole("button", { name: `Add ${options.other.name}` }).waitFor();
   await browser.check(page, "people");
+  const keys = [];
+  const cut = (route) => (keys.push(route.request().headers()["idempotency-key"]), route.abort());
+  const posts = (url) => /\/(members|subscribers)$/.test(url.pathname);
+  await page.route(posts, cut);
+  for (const times of [1, 2]) {
+    await page.getByRole("button", { name: `Add ${options.other.name}` }).click();
+    await page.getByText("No answer came.").waitFor();
+    await until(() => keys.length === times, "what is sent");
+  }
+  await page.unroute(posts, cut);
+  same(keys[0] === keys[1], true, "the same key");
   await page.getByRole("button", { name: `Add ${options.other.name}` }).click();
   await page.getByText(`${options.other.name} is in.`).waitFor();
   same(await page.getByLabel("Add somebody").inputValue(), "", "what was searched for");
