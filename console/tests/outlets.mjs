@@ -53,6 +53,11 @@ export const outlets = {
     same(await sideways(page), 0, "pixels to the side");
     await page.goto(`${browser.url}/#/deliveries?target=outlet:none`);
     await page.getByRole("button", { name: "Take out: Of: outlet:none" }).press("Enter");
+    await page.getByText("What is shown").click();
+    const of = `The pager, outlet of ${options.title}`;
+    await page.getByLabel("Of", { exact: true }).selectOption({ label: of });
+    await page.getByRole("button", { name: "Show" }).press("Enter");
+    await page.getByRole("button", { name: `Take out: Of: ${of}` }).waitFor();
     await page.getByRole("link", { name: /^The pager, outlet of .*Delivery \d/ }).press("Enter");
     const one = page.getByRole("region", { name: /^Delivery \d/ });
     await one.getByText("Answered 200").first().waitFor();

@@ -4,6 +4,7 @@ import type { components } from "../api/schema";
 import type { Page } from "../parts/paged.svelte";
 import type { Environment, Spot } from "../places/places";
 import { router } from "../router.svelte";
+import { session } from "../session/session.svelte";
 import { own } from "../text/deliveries";
 
 type Schemas = components["schemas"];
@@ -183,4 +184,26 @@ export function toLocal(time: string): string {
   const at = new Date(time);
   if (!time || Number.isNaN(at.getTime())) return "";
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+/** Of one's own channels the first so many are asked for their outlets. */
+const CHANNELS = 50;
+
+/** One's own outlets, as deliveries are found by them. */
+export async function listOutlets(): Promise<{ value: string; name: string }[]> {
+  const query = { owner: session.user?.id ?? "", sort: "name" as const, limit: CHANNELS };
+  const { channels } = await bodyOf(api.GET("/channels", { params: { query } }));
+  const lists = await Promise.all(
+    channels.map(({ id }) =>
+      bodyOf(
+        api.GET("/channels/{target}/outlets", { params: { path: { target: id }, query: { limit: 100 } } }),
+      ),
+    ),
+  );
+  return lists.flatMap(({ outlets }) =>
+    outlets.map((one) => ({
+      value: `outlet:${one.id}`,
+      name: own.filter.outlet(one.channel_name, one.name || one.kind),
+    })),
+  );
 }
