@@ -38,6 +38,15 @@ async function goes(browser, page) {
   await page.getByLabel("Find by name or address").fill(other.email);
   await page.getByLabel(`Role of ${other.name}`).selectOption("admin");
   await page.getByText(`${other.name}: Admin.`).waitFor();
+  await page.getByRole("button", { name: `Management tokens of ${other.name}` }).click();
+  await page.getByRole("dialog").getByText("their inventory").waitFor();
+  await browser.check(page, "management tokens of somebody");
+  await page.getByRole("dialog").getByRole("button", { name: "Delete their inventory" }).press("Enter");
+  await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).press("Enter");
+  await page.getByText("their inventory is deleted.").waitFor();
+  await page.getByText("There is none.").waitFor();
+  same(await focused(page), "Close", "the focus after the row of the dialog is gone");
+  await page.keyboard.press("Escape");
   await page.getByRole("button", { name: `Deactivate ${other.name}` }).click();
   const asks = page.getByRole("alertdialog");
   await asks.getByText("Its 1 active token stops working").waitFor();

@@ -194,6 +194,7 @@ def test_a_process_that_is_killed_is_shown(ring, ada):
 def test_people_come_and_go(ring, name, ada):
     ring.ctl("user", "edit", ada.email, "--role", "owner")
     other = ring.user(name + "_bob")
+    ring.manage("management_token_create", other.email, name="their inventory")
     visit(ring, "people", email=ada.email, other=who(other), account=f"s{abs(hash(name)) % 10 ** 12}")
 
 

@@ -1,15 +1,15 @@
-// What the page of management tokens asks for.
+// What the page of management tokens asks for, and that of the people whose they are.
 import { api, bodyOf } from "../api/client";
 import type { components } from "../api/schema";
 
 type Schemas = components["schemas"];
 export type ManagementToken = Schemas["ManagementToken"];
 
-const path = { target: "me" };
-export const managementKey = (): string[] => ["management-tokens"];
+export const managementKey = (of: string): string[] => ["management-tokens", of];
 
-export async function listManagement(): Promise<ManagementToken[]> {
-  const params = { path, query: { limit: 100 } };
+/** OF: an id, or me. */
+export async function listManagement(of: string): Promise<ManagementToken[]> {
+  const params = { path: { target: of }, query: { limit: 100 } };
   const { tokens } = await bodyOf(api.GET("/users/{target}/management-tokens", { params }));
   return tokens.sort((a, b) => b.created.localeCompare(a.created));
 }
@@ -18,7 +18,7 @@ export function createManagement(
   body: { name?: string; expires_in: number },
   key: string,
 ): Promise<Schemas["ManagementTokenNew"]> {
-  const params = { path, header: { "Idempotency-Key": key } };
+  const params = { path: { target: "me" }, header: { "Idempotency-Key": key } };
   return bodyOf(api.POST("/users/{target}/management-tokens", { params, body }));
 }
 
