@@ -139,6 +139,17 @@ async function still(page, where) {
   same(moving, [], `what moves, ${where}`);
 }
 
+/** On a phone the rows of links show the one of this page. */
+const unseen = (page) =>
+  page.evaluate(async () => {
+    await new Promise((go) => requestAnimationFrame(go));
+    return [...document.querySelectorAll("nav [aria-current]")]
+      .filter(
+        (one) => one.getBoundingClientRect().left < 0 || one.getBoundingClientRect().left > innerWidth - 40,
+      )
+      .map((one) => one.textContent);
+  });
+
 /** What is asked of every page; it is told of all pages at once. */
 async function judged(browser, page, where) {
   const ask = (what) => what(page, where).catch((error) => browser.faults.push(error.message));
@@ -150,6 +161,7 @@ async function judged(browser, page, where) {
   for (const width of [360, 320]) {
     await page.setViewportSize({ width, height: HEIGHT });
     await ask(async () => same(await sideways(page), 0, `pixels to the side of ${width}, ${where}`));
+    await ask(async () => same(await unseen(page), [], `current, and not seen at ${width}, ${where}`));
   }
 
   await browser.check(page, `${where}, at 400 %`, ["dark"]);
