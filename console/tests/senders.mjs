@@ -92,7 +92,7 @@ export const senders = {
     await signIn(page, options);
     // Four actions from the first page to what GitHub sends, seen as a message.
     await page.getByRole("link", { name: "Channels", exact: true }).click();
-    await page.getByRole("link", { name: options.channel, exact: true }).click();
+    await page.getByRole("link", { name: `Senders of ${options.channel}` }).click();
     await page.getByRole("link", { name: "GitHub" }).click();
     await page.getByText("Becomes a message").waitFor();
     await page.getByRole("button", { name: "Send this event to the channel" }).click();

@@ -33,6 +33,7 @@ export const places = {
       `You own ${count.format(limit)} already, which is all there may be. Archive one.`,
     connectors: "Connectors",
     senders: "Senders",
+    sendersNamed: (name: string) => say`Senders of ${name}`,
     connectorsOf: (name: string) => say`Connectors of ${name}`,
     extensionEndpoints: "Incoming Webhook Endpoints",
     endpoint: {
