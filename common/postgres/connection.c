@@ -149,3 +149,23 @@ int connection_make(const char *path, const char *admin, char *err, size_t err_s
     good &= fclose(to) == 0;
     return good ? 1 : s_say(path, strerror(errno), err, err_size);
 }
+
+int connection_copy(const char *path, const char *connection, uid_t user, gid_t group, char *err,
+                    size_t err_size)
+{
+    char why[PATH_ERROR];
+    struct stat is;
+    if (lstat(path, &is) == 0)
+        return 0;
+    int fd = path_open(path, O_WRONLY | O_CREAT | O_EXCL, 0600, why, sizeof why);
+    if (fd < 0)
+        return s_say(path, why, err, err_size);
+    bool good =
+        dprintf(fd, "%s\n", connection) > 0 && fchown(fd, user, group) == 0 && fsync(fd) == 0;
+    int error = errno;
+    close(fd);
+    if (good)
+        return 1;
+    unlink(path);
+    return s_say(path, strerror(error), err, err_size);
+}

@@ -6,6 +6,7 @@
 #define POSTERN_POSTGRES_CONNECTION_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 enum { CONNECTION_BYTES = 4096 /* most of a file */ };
 
@@ -18,6 +19,11 @@ void connection_forget(char **connection_p);
  * postern_journal, and a password that is drawn now. 1: made, also in the place of an empty one; 0:
  * there is one; -1 with the reason in err. */
 int connection_make(const char *path, const char *admin, char *err, size_t err_size);
+
+/* Makes the file PATH with the text CONNECTION, for that user alone. 1: made; 0: there is one; -1
+ * with the reason in err. */
+int connection_copy(const char *path, const char *connection, uid_t user, gid_t group, char *err,
+                    size_t err_size);
 
 /* What NAME ("user", "password" …) is in a connection string; NULL where it says nothing of it. The
  * caller's. */

@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import json
+import os
 import pathlib
 import random
 import shutil
@@ -70,6 +71,15 @@ def test_an_installation_that_begins_on_postgres(tmp_path):
         assert checked.returncode == 1 and "lacking synchronous_standby_names" in checked.stdout, checked
         checked = subprocess.run([*words, "-s", "postgres.copies=1", "db", "check"], capture_output=True, text=True)
         assert checked.returncode == 0, checked
+        if os.geteuid() == 0:
+            apart = [word for name, value in test_users.SETTINGS.items() for word in ("-s", f"{name}={value}")]
+            for made in (2, 0):
+                done = subprocess.run([*words, *apart, "db", "init", admin], capture_output=True, text=True)
+                assert done.returncode == 0 and done.stdout.count("made the same file for") == made, done
+            file = first / "data" / "postgres.connection"
+            for kind in ("bot", "extension"):
+                copy = file.with_name(f"{file.name}.{kind}")
+                assert copy.read_text().strip() == file.read_text().strip() and copy.owner() == test_users.USERS[kind] and copy.stat().st_mode & 0o777 == 0o600
         server.sql("CREATE DATABASE other")
         admin = secret(tmp_path / "admin", server.connection(database="other"))
         second, done = init()

@@ -5,6 +5,7 @@
 #include "common/life/confine.h"
 #include "common/log/log.h"
 #include "common/postgres/connection.h"
+#include "workers/journal/postgres/connections.h"
 #include "workers/journal/postgres/schema.h"
 
 #include <getopt.h>
@@ -54,6 +55,7 @@ static int s_init(const conf_t *conf, const char *admin_file)
         s_say("made the file of postgres.connection, with the password");
     else if (made > 0)
         unlink(path); /* of a role that may not be there */
+    rc = rc == 0 ? connections_share(conf, worker, s_say, err, sizeof err) : rc;
     connection_forget(&admin);
     connection_forget(&worker);
     return rc == 0 ? DONE : s_refuse(err);
