@@ -289,10 +289,6 @@ static egress_t *s_egress(const conf_t *conf)
 
 static manage_limits_t s_limits(const conf_t *conf, const egress_t *egress)
 {
-    unsigned unkept = 0;
-    for (unsigned kind = 0; kind < WORKER_KINDS; kind++)
-        if (conf_is_shared(conf, op_owner_name((op_owner_t)kind)))
-            unkept |= 1u << kind;
     return (manage_limits_t){
         .egress = egress,
         .rate = conf_uint(conf, SET_authd_rate),
@@ -302,7 +298,6 @@ static manage_limits_t s_limits(const conf_t *conf, const egress_t *egress)
         .service_tokens = (unsigned)conf_uint(conf, SET_authd_service_tokens),
         .retention_days = conf_uint(conf, SET_worker_retention_days),
         .retention_bytes = conf_uint(conf, SET_worker_retention_bytes),
-        .unkept = unkept,
     };
 }
 

@@ -30,7 +30,6 @@ typedef struct {
     unsigned service_tokens; /* active tokens of a service account, 1 to TOKENS_SERVICE_MOST */
     uint64_t retention_days, retention_bytes; /* that workers keep at most; 0: it is not known, or
                                                  not limited */
-    unsigned unkept;        /* kinds whose targets have no retention of their own, 1 << OWNER_… */
     const egress_t *egress; /* where deliveries may go; borrowed, NULL: it is not known */
 } manage_limits_t;
 

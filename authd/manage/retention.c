@@ -97,10 +97,6 @@ error_code_t retention_edit(task_t *task, op_owner_t kind, const uuid_t7 *target
     const json_t *given = json_object_get(task->args, "retention");
     if (!given)
         return ERROR_none;
-    if (!json_is_null(given) && task->limits->unkept & 1u << kind)
-        return task_fail(task, ERROR_conflict,
-                         "Its messages are kept in PostgreSQL, where all targets keep as long as "
-                         "the setting worker.retention_days says.");
     for (size_t i = 0; i < count; i++) {
         kept_retention_t kept;
         retentions_get(task->view, &targets[i], &kept);

@@ -5,5 +5,6 @@
 
 int calls_run(void);
 int calls_outbox_run(void);
+int calls_retained_run(void);
 
 #endif

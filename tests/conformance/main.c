@@ -58,7 +58,7 @@ static int s_main(int argc, char **argv)
 {
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : argc > 1 ? 1 : subject_histories;
-    int failed = argc > 1 ? 0 : calls_run() + calls_outbox_run();
+    int failed = argc > 1 ? 0 : calls_run() + calls_outbox_run() + calls_retained_run();
     const char *under = argc > 3 ? argv[3] : s_usual_place();
     if (argc <= 1 && !failed)
         failed = s_run_all(ID_ANEW, 1, under);

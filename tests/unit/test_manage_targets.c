@@ -143,17 +143,15 @@ static void a_retention_has_a_version(void **state)
     json_decref(made);
 }
 
-/* No more than the settings, and none where the engine has none. */
+/* No more than the settings. */
 static void a_retention_within_the_installation_s(void **state)
 {
     desk_t *self = *state;
     s_people(self);
-    desk_done(self, OP_channel_create, "", "{\"name\":\"one\",\"owner\":\"" ANN "\"}");
     desk_done(self, OP_bot_create, "", "{\"name\":\"one\",\"owner\":\"" ANN "\"}");
     manage_limits_t limits = desk_limits;
     limits.retention_days = 20;
     limits.retention_bytes = 1000;
-    limits.unkept = 1u << OWNER_CHANNEL;
     manage_destroy(&self->manage);
     self->manage = manage_new(self->yard->directory, &limits, "https://h.example");
     manage_accounts(self->manage, self->accounts);
@@ -163,10 +161,6 @@ static void a_retention_within_the_installation_s(void **state)
     assert_int_equal(desk_code(self, OP_bot_edit, "one", "{\"retention\":{\"bytes\":1001}}"),
                      ERROR_invalid_param);
     desk_done(self, OP_bot_edit, "one", "{\"retention\":{\"days\":20,\"bytes\":1000}}");
-    assert_int_equal(desk_code(self, OP_channel_edit, "one", "{\"retention\":{\"days\":1}}"),
-                     ERROR_conflict);
-    assert_non_null(strstr(self->message, "PostgreSQL"));
-    desk_done(self, OP_channel_edit, "one", "{\"retention\":null}");
 }
 
 static const char *s_app(const json_t *extension, const char *environment, const char *key)

@@ -12,6 +12,7 @@
 #include "journal_entries.h"
 #include "workers/delivery/load.h"
 #include "workers/journal/postgres/items.h"
+#include "workers/journal/retention.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -78,7 +79,8 @@ static unsigned s_number(const char *sql)
 /* What the version before has made, which knew channels alone. */
 static void s_go_back(void)
 {
-    postgres_do("DROP TABLE postern.pending, postern.kept; ALTER TABLE postern.installation DROP "
+    postgres_do("DROP TABLE postern.pending, postern.kept, postern.retained; ALTER TABLE "
+                "postern.installation DROP "
                 "COLUMN bot, DROP COLUMN extension; DELETE FROM postern.shard WHERE kind > 0; "
                 "DELETE FROM postern.lease WHERE what NOT LIKE 'channel/%'");
 }
@@ -90,6 +92,9 @@ static void test_a_database_of_the_version_before(void **state)
     s_go_back();
     journal_t *journal = s_open();
     assert_int_equal(s_append_one(journal, s_entry(1, 1, "{}")), JOURNAL_STORED);
+    const uuid_t7 target = s_uuid(1);
+    const retention_t keeps = {.version = 1, .messages = 5};
+    assert_int_equal(journal_retain(journal, &target, &keeps), RETENTION_UNABLE);
     journal_options_t options = s_options();
     options.kind = "bot";
     assert_null(journal_open(&options, s_now, s_err, sizeof s_err));
@@ -106,6 +111,7 @@ static void test_a_database_of_the_version_before(void **state)
                 "000000000000', 1, 2) ON CONFLICT DO NOTHING");
     journal = s_open();
     assert_int_equal(s_read(journal, 1, 0, NULL).count, 2);
+    assert_int_equal(journal_retain(journal, &target, &keeps), RETENTION_TAKEN);
     journal_close(&journal);
     journal = s_open_bot();
     assert_int_equal(s_item(journal, s_store(journal, 3)).state, OUTBOX_PENDING);

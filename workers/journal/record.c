@@ -53,6 +53,16 @@ static size_t s_more(uint8_t version)
                                          : 0;
 }
 
+uint64_t record_stored_ms(slice_t bytes)
+{
+    head_t head;
+    _Static_assert(sizeof head == RECORD_HEAD, "");
+    if (bytes.len < sizeof head)
+        return 0;
+    memcpy(&head, bytes.data, sizeof head);
+    return le64toh(head.running_ms);
+}
+
 size_t record_size(const record_t *self)
 {
     return sizeof(head_t) + s_more(s_version(self)) + self->name.len + self->access.len +

@@ -137,5 +137,8 @@ void record_write(const record_t *self, void *to);
 /* Reads a record; the slices point into ENCODED. 0, or -1 when ENCODED is no record (a damaged
  * file). */
 int record_read(record_t *self, slice_t encoded);
+/* The running clock of one of whose bytes there are the first RECORD_HEAD; 0: there are less. */
+enum { RECORD_HEAD = 104 };
+uint64_t record_stored_ms(slice_t head);
 
 #endif

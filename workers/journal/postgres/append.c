@@ -2,6 +2,7 @@
  * what became of that. */
 #include "workers/journal/postgres/edits.h"
 #include "workers/journal/postgres/items.h"
+#include "workers/journal/postgres/retained.h"
 
 #include "common/base/clock.h"
 #include "common/log/log.h"
@@ -318,6 +319,8 @@ static session_outcome_t s_send(append_t *self, journal_t *journal)
     session_outcome_t went = session_exchange(&journal->writing, all, count, SESSION_DEADLINE_MS);
     if (went == SESSION_OK)
         assert(statement_rows(&all[rows_at]) == self->stored);
+    if (self->edits.logs.count > 0)
+        retained_erased(journal->retained);
     statement_end_all(all, count);
     for (unsigned i = 0; i < MOST; i++)
         sql_free(&sql[i]);

@@ -1,6 +1,6 @@
 /* What is to be done beside storing: whether the server keeps what it commits, the clock, and
  * retention by dropping whole tables. */
-#include "workers/journal/postgres/postgres.h"
+#include "workers/journal/postgres/retained.h"
 
 #include "common/base/clock.h"
 #include "common/base/turning.h"
@@ -400,6 +400,25 @@ static bool s_forget_one(keeper_t *self)
     return false;
 }
 
+/* What targets keep by themselves. */
+static bool s_clear_some(keeper_t *self)
+{
+    enum { STEPS = 64 };
+    journal_t *journal = self->journal;
+    uint64_t epoch = atomic_load(&journal->epoch);
+    bool more = true;
+    for (unsigned i = 0; i < STEPS && more; i++) {
+        session_outcome_t went = s_connect(self);
+        if (went == SESSION_OK)
+            went = retained_step(journal, &self->session, &self->tables, self->running_ms, &more);
+        if (went == SESSION_FENCED)
+            s_fenced(self, epoch);
+        if (went != SESSION_OK)
+            return false;
+    }
+    return more;
+}
+
 /* One thing that is due, where anything is. True: there was, and it went well. */
 static bool s_drop_one(keeper_t *self, uint64_t running_ms)
 {
@@ -415,7 +434,9 @@ static bool s_drop_one(keeper_t *self, uint64_t running_ms)
     for (unsigned i = 0; i + 1 < tables->segments_len; i++)
         if (tables->segments[i].ids && !segment_has_young(&tables->segments[i], false, running_ms))
             return s_connect(self) == SESSION_OK && s_drop_ids(self, i) == SESSION_OK;
-    return journal->delivers && s_forget_one(self);
+    if (journal->delivers && s_forget_one(self))
+        return true;
+    return s_clear_some(self);
 }
 
 bool keeper_turn(keeper_t *self, int64_t now_ms)

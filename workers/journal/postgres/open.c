@@ -2,6 +2,7 @@
 #include "workers/journal/postgres/items.h"
 #include "workers/journal/postgres/pick.h"
 #include "workers/journal/postgres/postgres.h"
+#include "workers/journal/postgres/retained.h"
 
 #include "common/base/clock.h"
 #include "common/base/ops.h"
@@ -75,6 +76,7 @@ static void s_make(journal_t *self)
     self->append = append_new();
     self->targets = targets_new();
     self->asking = asking_new(&self->asked);
+    self->retained = retained_new();
     self->keeper = keeper_new(self);
     self->writer = writer_new(self);
 }
@@ -280,6 +282,7 @@ void journal_close(journal_t **self_p)
     session_close(&self->reader.session);
     append_destroy(&self->append);
     targets_destroy(&self->targets);
+    retained_destroy(&self->retained);
     notes_close(&self->notes);
     pthread_mutex_destroy(&self->lock);
     connection_forget(&self->connection);

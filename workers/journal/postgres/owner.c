@@ -1,5 +1,6 @@
 /* Whose the shard is. */
 #include "workers/journal/postgres/items.h"
+#include "workers/journal/postgres/retained.h"
 
 #include "common/base/clock.h"
 #include "common/log/log.h"
@@ -209,6 +210,8 @@ session_outcome_t owner_take(journal_t *self, session_t *session)
         went = tables_read(self, session);
     if (went == SESSION_OK)
         went = s_read_clock(self, session);
+    if (went == SESSION_OK)
+        went = retained_read(self, session);
     return went;
 }
 

@@ -18,7 +18,8 @@
  *   lease         'channel/0' → who tries to have it (lease.h), running clock
  *   segment       kind, shard, n → what log_cS_N has; last_log is NULL while it is open
  *   log_cS_N      the records of a segment; id is NULL once it is stored again
- *   target_floor  kind, shard, target → its last sequence and log in segments that were dropped
+ *   target_floor  kind, shard, target → its last sequence and log in what was dropped
+ *   retained      kind, shard, target → what it keeps by itself (retained.h)
  *   edit, upsert  edits.h
  *   keys          kind, shard, n → what keys_cS_N has
  *   keys_cS_N     dedupe key → log, time, running clock, answer, hash
@@ -82,6 +83,7 @@ typedef struct {
 
 typedef struct keeper keeper_t;
 typedef struct writer writer_t;
+typedef struct retained retained_t;
 typedef struct append append_t;
 
 struct journal_reader {
@@ -113,6 +115,7 @@ struct journal {
     asking_t *asking;
     keeper_t *keeper;
     writer_t *writer;
+    retained_t *retained;
     atomic_uint_fast64_t running_ms;    /* as told last */
     atomic_uint_fast64_t committed_log; /* records below it are durable */
     atomic_uint_fast64_t retired;

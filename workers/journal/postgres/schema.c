@@ -41,6 +41,9 @@ static const struct {
                       "WITH (fillfactor = 70)"},
     {"directory_origin",
      "(origin uuid PRIMARY KEY, number bigint NOT NULL) WITH (fillfactor = 10)"},
+    {"retained", "(kind smallint, shard integer, target uuid, version bigint NOT NULL, age_ms "
+                 "bigint NOT NULL, messages bigint NOT NULL, bytes bigint NOT NULL, PRIMARY KEY "
+                 "(kind, shard, target))"},
     {"keys", "(kind smallint, shard integer, n integer, first_ms bigint NOT NULL, PRIMARY KEY "
              "(kind, shard, n))"},
     /* Its rows go as fast as they come: vacuum must not wait for a fifth of them. */

@@ -49,7 +49,8 @@ static const struct {
      "SELECT bool_and(has_table_privilege('postern.' || t, p)), 'on ' || count(DISTINCT t)::text "
      "|| "
      "' tables' FROM unnest(ARRAY['installation', 'shard', 'lease', 'segment', 'target_floor', "
-     "'edit', 'upsert', 'keys', 'pending', 'kept']) t, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', "
+     "'edit', 'upsert', 'retained', 'keys', 'pending', 'kept']) t, unnest(ARRAY['SELECT', "
+     "'INSERT', 'UPDATE', "
      "'DELETE']) p",
      "posternctl db init gives them", 1, false},
     {"connections",
