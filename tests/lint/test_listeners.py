@@ -1,9 +1,7 @@
 """Each operation of docs/openapi.yaml names its listener, or both: generators know one list of paths, and ignore
 the servers of a path."""
 
-import yaml
-
-from tree import ROOT
+import contract
 
 METHODS = ("get", "head", "post", "put", "delete")
 
@@ -20,7 +18,7 @@ def listener(item, operation, servers):
 
 def test_each_operation_names_its_listener():
     """When it fails: x-listener: admin, both (these have servers) or public, below its operationId."""
-    document = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())
+    document = contract.document()
     paths = document["paths"]
     wrong = [item[method]["operationId"] for item in paths.values() for method in METHODS if method in item
              and item[method].get("x-listener") != listener(item, item[method], document["servers"])]

@@ -1,14 +1,11 @@
 """Lists, page by page: one kind of cursor, the orders they can be asked for, what comes meanwhile, and what is no cursor."""
 
-import pathlib
-
 import pytest
-import yaml
 
+import contract
 from harness import postern
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-DOCUMENT = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
+DOCUMENT = contract.document()
 SEVERAL, PASSWORD = 5, "a hedge of words and a gap"
 
 

@@ -1,19 +1,13 @@
 """What every operation of the admin API has in common, asked of each row of common/ops.def: who is not signed in, which field
 is wrong, answers that are whole, lists that are known already or come packed, limits that are told."""
 
-import pathlib
-import sys
-
 import pytest
-import yaml
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "lint"))
+import contract
+import tables
+from test_cursors import answer_of, fill
 
-import tables  # noqa: E402
-from test_cursors import answer_of, fill  # noqa: E402
-
-DOCUMENT = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
+DOCUMENT = contract.document()
 NOUNS = {"user": "user", "channel": "channel", "bot": "bot", "extension": "extension", "source": "source", "outlet": "outlet",
          "format": "format", "token": "token"}
 WHOLE = ("create", "edit", "delete", "rotate", "replace", "limit")

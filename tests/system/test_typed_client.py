@@ -7,8 +7,8 @@ import shutil
 import subprocess
 import sys
 
+import contract
 import pytest
-import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMPAT = ROOT / "tests" / "compat"
@@ -30,7 +30,7 @@ def of_listener(document, listener):
 def document():
     if not (COMPAT / "node_modules/openapi-typescript").exists():
         pytest.skip("needs tests/compat/node_modules (./dev test installs it)")
-    return yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())
+    return contract.document()
 
 
 def compile_client(document, listener, client, place):
