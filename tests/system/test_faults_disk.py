@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import pathlib
 import re
 import shutil
 import subprocess
@@ -162,41 +163,47 @@ def check(ring, ada, answers, doubtful=()):
     return stored
 
 
-@pytest.mark.parametrize("error", ["ENOSPC", "EDQUOT"])
-def test_writes_that_fail_for_lack_of_room(traced, error):
-    """ENOSPC aborts the batch and the worker goes on; any other error ends it."""
-    ring, ada, worker = traced(f"pwrite64,pwritev,writev:error={error}:when=60..75")
-    answers = {}
+@contextlib.contextmanager
+def failing(worker, calls, error):
+    """CALLS of all threads of the worker fail, until the block ends."""
+    tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e",
+                               f"inject={calls}:error={error}", "-p", str(worker.pid)])
 
-    def met():
-        return re.search("event=(wal.write|store.commit) ", ring.logs())
+    def taken():
+        tasks = pathlib.Path(f"/proc/{worker.pid}/task").glob("*/status")
+        return all("TracerPid:\t0\n" not in task.read_text() for task in tasks)
+    try:
+        postern.wait(taken, 10, what="the tracer to have all threads")
+        yield
+    finally:
+        tracer.terminate()
+        tracer.wait(10 * postern.SLOW)
 
-    # What waits is written at once: how many posts make 60 writes depends on the machine.
-    writer = threading.Thread(target=load, args=(
-        ring, ada, answers, lambda: len(answers) == 600 or (len(answers) >= 60 and met())))
-    def serving():
-        nonlocal worker
-        if worker.poll() is not None:
-            ring.spawned.pop("channel-0", None)
-            worker = ring.spawn("channel")
-        return not writer.is_alive() and ring.get(ring.url("/api/v2/channelsbyname/full/messages", ada.token)).ok
 
-    writer.start()
-    ring.wait(serving, 60, what="the writer's end, and a worker that has met the fault")
-    assert met(), "nothing met the fault"
-    assert set(answers.values()) <= {204, 503}
-    check(ring, ada, answers)
-    ring.wait(lambda: post_one(ring, ada, "room").status_code == 204, what="room")
-
-    def all_stored():
-        """Each thread that writes meets the fault once."""
-        so_far = len(answers)
-        load(ring, ada, answers, lambda: len(answers) == so_far + 30)
-        return set(list(answers.values())[so_far:]) == {204}
-
-    ring.wait(all_stored, 60, what="thirty answers in a row that say it is stored")
-    assert set(answers.values()) <= {204, 503}
-    assert {text for text, status in answers.items() if status == 204} <= set(check(ring, ada, answers))
+def test_writes_that_fail_for_lack_of_room(make_ring, needs):
+    """ENOSPC aborts the batch and the worker goes on as soon as there is room."""
+    needs("strace")
+    ring = make_ring()
+    ring.spawn_all()
+    ada = ring.user("ada")
+    ring.channel("full", ada)
+    assert post_one(ring, ada, "before").status_code == 204
+    worker, answers = ring.spawned["channel-0"], {}
+    for error in ("ENOSPC", "EDQUOT"):
+        start = len(answers)
+        load(ring, ada, answers, lambda start=start: len(answers) == start + 20)
+        with failing(worker, "pwrite64,pwritev,writev", error):
+            refused = len(answers)
+            load(ring, ada, answers, lambda refused=refused: len(answers) == refused + 5)
+            assert ring.texts("full", ada.token)[-1] == str(refused - 1)
+        room = f"room after {error}"
+        ring.wait(lambda text=room: post_one(ring, ada, text).status_code == 204, 5, what="room")
+        load(ring, ada, answers, lambda refused=refused: len(answers) == refused + 35)
+        of_it = list(answers.values())[start:]
+        assert of_it == [204] * 20 + [503] * 5 + [204] * 30
+        assert room in check(ring, ada, answers)
+    assert re.search("event=wal.write .*event=wal.write ", ring.logs(), re.DOTALL)
+    assert worker.poll() is None
 
 
 # A thread's calls are counted; three are made before it is ready, then there is one a checkpoint.

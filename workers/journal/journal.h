@@ -158,12 +158,13 @@ void journal_start(journal_t *self, journal_clock_fn clock);
  * is unknown the process exits. Only when the journal is idle. COUNT 0: is finished when what is
  * due has been expired and retired. */
 void journal_submit(journal_t *self, journal_entry_t **entries, size_t count);
+/* Stores a few entries at once, in the thread that calls; false: submit them. Only when idle. */
+bool journal_store(journal_t *self, journal_entry_t **entries, size_t count);
 /* Nothing is submitted that is not finished. */
 bool journal_is_idle(const journal_t *self);
 /* Readable when a submission is finished. */
 int journal_submit_fd(const journal_t *self);
-/* True once for each finished submission, whose entries have their outcomes and are the caller's
- * again. */
+/* True once for each finished submission: its entries, with outcomes, are the caller's again. */
 bool journal_finished(journal_t *self);
 
 /* True while new messages are refused for lack of room. Any thread. */

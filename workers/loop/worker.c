@@ -331,23 +331,6 @@ static void s_connect(worker_t *self)
     }
 }
 
-/* A format that cannot be read is the operator's to mend: the others, and those of before, go on.
- */
-static void s_load_formats(worker_t *self)
-{
-    char fault[FORMATS_FAULT];
-    const char *directory = conf_text(self->conf, SET_worker_formats);
-    if (!*directory)
-        return;
-    bool loaded = formats_load(self->post.formats, directory, fault) == 0;
-    monitor_check("formats", loaded ? CHECK_OK : CHECK_DEGRADED, loaded ? "" : fault);
-    if (loaded)
-        log_info("formats.loaded", "directory=%s formats=%zu", LOG_Q(directory),
-                 formats_count(self->post.formats));
-    else
-        log_warn("formats.unread", "err=%s", LOG_Q(fault));
-}
-
 /* In the journal's directory, where it has one. */
 static void s_open_formats(worker_t *self)
 {
@@ -382,7 +365,7 @@ worker_t *worker_new(const worker_role_t *role, const conf_t *conf, unsigned sha
     self->out = drain_new();
     post_open(&self->post);
     s_open_formats(self);
-    s_load_formats(self);
+    kept_formats_load(&self->post, conf_text(self->conf, SET_worker_formats));
     answer_open(&self->answering, self->journal, &self->shard);
     self->answering.engine = self->engine;
     self->answering.calls = self->role->engine;
@@ -411,6 +394,27 @@ void worker_destroy(worker_t **self_p)
     *self_p = NULL;
 }
 
+/* Tells the engine what the drain has stored for it. */
+static void s_tell(worker_t *self, drain_t *done)
+{
+    for (size_t i = 0; self->engine && i < drain_jobs(done); i++) {
+        const job_t *job = drain_job(done, i);
+        const journal_entry_t *entry = &job->entry;
+        if (job->kind == JOB_STORE && entry->outcome == JOURNAL_STORED &&
+            entry->record.flags & RECORD_DELIVER)
+            self->role->engine->stored(self->engine, &entry->record.target, entry->answer.log);
+    }
+}
+
+/* Of what is stored. */
+static void s_answer(worker_t *self, drain_t *done)
+{
+    answer_drain(&self->answering, done);
+    s_tell(self, done);
+    replay_stored(done);
+    drain_reset(done);
+}
+
 /* Gives the journal what has arrived, when it is idle. */
 static void s_hand_over(worker_t *self)
 {
@@ -424,21 +428,13 @@ static void s_hand_over(worker_t *self)
         drain_reset(next);
         return;
     }
+    if (journal_store(self->journal, entries, count)) {
+        s_answer(self, next);
+        return;
+    }
     self->filling = self->out;
     self->out = next;
     journal_submit(self->journal, entries, count);
-}
-
-/* Tells the engine what the drain has stored for it. */
-static void s_tell(worker_t *self, drain_t *done)
-{
-    for (size_t i = 0; self->engine && i < drain_jobs(done); i++) {
-        const job_t *job = drain_job(done, i);
-        const journal_entry_t *entry = &job->entry;
-        if (job->kind == JOB_STORE && entry->outcome == JOURNAL_STORED &&
-            entry->record.flags & RECORD_DELIVER)
-            self->role->engine->stored(self->engine, &entry->record.target, entry->answer.log);
-    }
 }
 
 /* The disk gets its next work before the answers of the last are made. */
@@ -457,10 +453,7 @@ static void s_finish(worker_t *self)
             self->filling = done;
         }
     }
-    answer_drain(&self->answering, done);
-    s_tell(self, done);
-    replay_stored(done);
-    drain_reset(done);
+    s_answer(self, done);
     s_hand_over(self);
 }
 
@@ -553,7 +546,7 @@ void worker_run(worker_t *self)
             break;
         s_wait(self, stopping);
         if (life_hung_up())
-            s_load_formats(self);
+            kept_formats_load(&self->post, conf_text(self->conf, SET_worker_formats));
         s_tick(self);
         if (!stopping)
             s_receive(self);

@@ -1,6 +1,7 @@
 #include "workers/post/kept_formats.h"
 
 #include "common/log/log.h"
+#include "common/monitor/monitor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,20 @@ static void s_use(post_t *self, slice_t pairs, const char *version)
     log_info("formats.told", "version=%s formats=%zu", version, formats_count(self->formats));
     if (left_out > 0)
         log_warn("formats.unread", "left_out=%zu err=%s", left_out, LOG_Q(fault));
+}
+
+void kept_formats_load(post_t *self, const char *directory)
+{
+    char fault[FORMATS_FAULT];
+    if (!*directory)
+        return;
+    bool loaded = formats_load(self->formats, directory, fault) == 0;
+    monitor_check("formats", loaded ? CHECK_OK : CHECK_DEGRADED, loaded ? "" : fault);
+    if (loaded)
+        log_info("formats.loaded", "directory=%s formats=%zu", LOG_Q(directory),
+                 formats_count(self->formats));
+    else
+        log_warn("formats.unread", "err=%s", LOG_Q(fault));
 }
 
 /* The whole file; the caller frees. NULL: there is none, or it cannot be read. */

@@ -12,6 +12,10 @@
 /* Takes PATH, borrowed, as the file, and what it holds. A file that is not whole holds nothing. */
 void kept_formats_open(post_t *self, const char *path);
 
+/* Reads the operator's own of DIRECTORY, empty: there is none. One that cannot be read is theirs to
+ * mend, as a health check says: the others, and those of before, go on. */
+void kept_formats_load(post_t *self, const char *directory);
+
 /* The verb. The parameter "version" names the formats (common/wire/formats.h), the body has them:
  * answered when they are used; without a body when they are used already, else refused with
  * conflict. */

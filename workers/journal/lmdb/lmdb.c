@@ -31,7 +31,7 @@ static void s_note_full(journal_t *self, int64_t now_ms)
 {
     metric_add(METRIC_commit_failures_total, 1);
     atomic_store(&self->full, true);
-    self->room_next_ms = now_ms + ROOM_FULL_MS;
+    self->room_next_ms = self->beside_next_ms = now_ms + ROOM_FULL_MS;
 }
 
 bool journal_is_gone(const journal_t *self)
@@ -95,21 +95,6 @@ static int s_open_pass(journal_t *self, size_t touched, int64_t now_ms)
     return pass_begin(&self->pass, self, touched, now_ms);
 }
 
-/* BEHIND: begins a pass with what only the write-ahead file has, at the times at which it was
- * stored. */
-static void s_catch_up(journal_t *self, int64_t now_ms)
-{
-    uint64_t count = 0;
-    if (self->at != ENGINE_BEHIND)
-        return;
-    int rc = s_open_pass(self, 0, 0);
-    if (rc == 0)
-        rc = replay_apply(&self->pass, self->generation, &count);
-    if (rc != 0)
-        store_fail(self->store, "replay", rc);
-    pass_extend(&self->pass, 0, now_ms);
-}
-
 /* A pass is gone for lack of room: what it had is to be applied again. */
 static void s_fall_behind(journal_t *self, int64_t now_ms)
 {
@@ -122,11 +107,29 @@ static void s_fall_behind(journal_t *self, int64_t now_ms)
 /* OPEN: the pass is of no use, or gone already. */
 static void s_leave_pass(journal_t *self, int64_t now_ms)
 {
+    self->spoiled = false;
     pass_abort(&self->pass);
     if (atomic_load(&self->unsaved))
         s_fall_behind(self, now_ms);
     else
         s_enter(self, ENGINE_IDLE);
+}
+
+/* BEHIND: begins a pass with what only the write-ahead file has, at the times at which it was
+ * stored. */
+static void s_catch_up(journal_t *self, int64_t now_ms)
+{
+    uint64_t count = 0;
+    if (self->spoiled)
+        s_leave_pass(self, now_ms);
+    if (self->at != ENGINE_BEHIND)
+        return;
+    int rc = s_open_pass(self, 0, 0);
+    if (rc == 0)
+        rc = replay_apply(&self->pass, self->generation, &count);
+    if (rc != 0)
+        store_fail(self->store, "replay", rc);
+    pass_extend(&self->pass, 0, now_ms);
 }
 
 /* OPEN: goes back to what was before there was no room. */
@@ -334,6 +337,16 @@ static size_t s_append_all(journal_t *self, journal_entry_t **entries, size_t co
     return self->pass.stored;
 }
 
+static void s_appended(journal_t *self, size_t stored, int64_t began_us)
+{
+    if (stored == 0)
+        return;
+    int64_t took_us = clock_us() - began_us;
+    atomic_store(&self->append_us, took_us);
+    metric_add(METRIC_commits_total, 1);
+    metric_observe_us(METRIC_commit_seconds, took_us);
+}
+
 size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms)
 {
     size_t stored;
@@ -350,12 +363,53 @@ size_t journal_append(journal_t *self, journal_entry_t **entries, size_t count, 
         s_catch_up(self, now_ms);
         stored = s_append_all(self, entries, count, now_ms, may_store);
     }
-    if (stored > 0) {
-        metric_add(METRIC_commits_total, 1);
-        metric_observe_us(METRIC_commit_seconds, clock_us() - began_us);
-    }
+    s_appended(self, stored, began_us);
     pthread_mutex_unlock(&self->lock);
     return stored;
+}
+
+/* OPEN, with a pass of the writer's. A pass that has no room for them has to be left by its own
+ * thread. */
+static bool s_append_beside(journal_t *self, journal_entry_t **entries, size_t count,
+                            int64_t now_ms)
+{
+    uint64_t retired = self->retired;
+    int rc = s_judge(self, entries, count, now_ms, true);
+    if (rc != 0 && store_failure(rc) == STORE_UNKNOWN)
+        store_fail(self->store, "append", rc);
+    if (rc == 0 && (self->pass.stored == 0 || s_write(self, &self->pass, now_ms)))
+        return true;
+    s_drop_frame(self);
+    self->retired = retired;
+    self->spoiled = true;
+    self->beside_next_ms = now_ms + ROOM_FULL_MS;
+    return false;
+}
+
+/* Not where a write was refused a moment ago: each that fails costs the writer a pass, which it has
+ * to make anew. Nor where the half is soon full and a commit due, which is the writer's. */
+static bool s_takes_beside(const journal_t *self, int64_t now_ms)
+{
+    return now_ms >= self->beside_next_ms && !self->spoiled && !wal_is_soiled(self->wal) &&
+           wal_used(self->wal) < wal_size(self->wal) / 2;
+}
+
+bool journal_append_beside(journal_t *self, journal_entry_t **entries, size_t count, int64_t now_ms)
+{
+    bool done = false;
+    if (pthread_mutex_trylock(&self->lock) != 0)
+        return false;
+    int64_t began_us = clock_us();
+    bool takes = s_takes_beside(self, now_ms) && s_has_room(self, now_ms);
+    if (takes && self->at == ENGINE_COMMITTING) {
+        done = s_append_ahead(self, entries, count, now_ms);
+        s_appended(self, done ? self->ahead.stored : 0, began_us);
+    } else if (takes && self->at == ENGINE_OPEN && atomic_load(&self->unsaved)) {
+        done = s_append_beside(self, entries, count, now_ms);
+        s_appended(self, done ? self->pass.stored : 0, began_us);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return done;
 }
 
 /* Commits, or notes that there is no room for it. */

@@ -159,6 +159,7 @@ struct journal {
     notes_t notes;
     atomic_uint_fast64_t committed_log; /* what the next record got, at the last commit */
     atomic_uint_fast64_t tip;           /* what the next record gets */
+    atomic_int_fast64_t append_us;      /* how long the last append took */
 
     tail_t *tail; /* what WAL has and the engine has not, for readers */
 
@@ -166,11 +167,13 @@ struct journal {
     wal_t *wal;
     engine_state_t at;
     uint64_t generation; /* of the frames that are being written */
-    pass_t pass; /* OPEN: the one that appends share; it ends in the thread in which it began */
-    atomic_bool unsaved; /* there is what only the write-ahead file has otherwise */
-    int64_t begun_ms;    /* when the first of that was stored, or a checkpoint failed last */
-    pass_t leaving;      /* COMMITTING: is committed by its thread, without the lock */
-    pass_t ahead;        /* meanwhile: how appends go on; its txn reads what was committed before */
+    pass_t pass;  /* OPEN: the one that appends share; it ends in the thread in which it began */
+    bool spoiled; /* it has what is not stored: the next who may leaves it */
+    int64_t beside_next_ms; /* when the main thread may try to append again */
+    atomic_bool unsaved;    /* there is what only the write-ahead file has otherwise */
+    int64_t begun_ms;       /* when the first of that was stored, or a checkpoint failed last */
+    pass_t leaving;         /* COMMITTING: is committed by its thread, without the lock */
+    pass_t ahead; /* meanwhile: how appends go on; its txn reads what was committed before */
     recent_t recent;
     bool given_up;          /* the last commit had no room */
     pthread_cond_t settled; /* not COMMITTING any more */

@@ -11,7 +11,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { WRITERS = 2, TEND_MS = 1000, INSPECT_MS = 10000 };
+enum {
+    WRITERS = 2,
+    TEND_MS = 1000,
+    INSPECT_MS = 10000,
+    SLIGHT = 4, /* most entries that the main thread stores itself, */
+    SLIGHT_BYTES = 64 << 10,
+    SLIGHT_US = 2000, /* on a disk that takes no longer */
+};
 
 struct writer {
     journal_t *journal;
@@ -174,6 +181,26 @@ void writer_nudge(writer_t *self)
 void journal_start(journal_t *journal, journal_clock_fn clock)
 {
     writer_start(journal->writer, clock);
+}
+
+/* Few, short, and none that somebody waits for with the next commit. */
+static bool s_are_slight(journal_entry_t **entries, size_t count)
+{
+    size_t bytes = 0;
+    bool awaited = false;
+    for (size_t i = 0; i < count && i < SLIGHT; i++) {
+        bytes += record_size(&entries[i]->record);
+        awaited |= (entries[i]->record.flags & (RECORD_DELIVER | RECORD_REPLY)) != 0;
+    }
+    return count <= SLIGHT && bytes <= SLIGHT_BYTES && !awaited;
+}
+
+bool journal_store(journal_t *journal, journal_entry_t **entries, size_t count)
+{
+    writer_t *self = journal->writer;
+    assert(self->submission.started && !self->submission.busy);
+    return atomic_load(&journal->append_us) < SLIGHT_US && s_are_slight(entries, count) &&
+           journal_append_beside(journal, entries, count, self->clock());
 }
 
 submission_t *journal_submission(const journal_t *self)

@@ -1,5 +1,6 @@
 /* The writer of a journal: the thread that appends, and another one that takes its place while the
- * first waits for a commit of the engine. A submission costs one hand-over to the writer and one
+ * first waits for a commit of the engine. The main thread appends a few entries itself where the
+ * writer is at nothing (journal_store). A submission costs one hand-over to the writer and one
  * wakeup back, whatever the number of entries; between them the writer expires and retires rows.
  *
  * Threading: made, asked and destroyed by the main thread. */

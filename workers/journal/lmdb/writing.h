@@ -31,6 +31,12 @@ void journal_checkpoint_end(journal_t *self, int64_t now_ms);
 /* False while the write-ahead file has what the engine has not committed. Any thread. */
 bool journal_is_saved(const journal_t *self);
 
+/* journal_append of a few entries by a thread that is not the writer, usually the main thread:
+ * false, and nothing is done, where it would have to wait for the writer, or to begin or to end a
+ * pass. Not beside an append of the writer's. */
+bool journal_append_beside(journal_t *self, journal_entry_t **entries, size_t count,
+                           int64_t now_ms);
+
 /* Whether notes wait that journal_checkpoint_begin would take over now. Any thread. */
 bool journal_takes_notes(journal_t *self, int64_t now_ms);
 
