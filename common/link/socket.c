@@ -5,6 +5,7 @@
 #include "common/life/trust.h"
 #include "common/link/curve.h"
 #include "common/link/own_pid.h"
+#include "common/link/own_signals.h"
 #include "common/link/uid.h"
 #include "common/log/log.h"
 
@@ -31,6 +32,7 @@ static void *s_context;
 static void s_make_context(void)
 {
     own_pid_keep();
+    own_signals_keep();
     s_context = zmq_ctx_new();
     if (!s_context)
         log_fatal(EXIT_FAULT, "link.context", "err=%s", LOG_Q(zmq_strerror(errno)));

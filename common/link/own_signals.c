@@ -1,0 +1,131 @@
+#include "common/link/own_signals.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+enum { DESCRIPTORS = 1024, ASKED_AS = EFD_CLOEXEC, WORD = sizeof(uint64_t) };
+
+/* What glibc has by these names, which headers may declare with conditions of their own. */
+int own_poll(struct pollfd *fds, nfds_t len, int wait_ms) __asm__("poll");
+int own_eventfd(unsigned initial, int flags) __asm__("eventfd");
+int own_close(int fd) __asm__("close");
+ssize_t own_read(int fd, void *to, size_t len) __asm__("read");
+ssize_t own_write(int fd, const void *from, size_t len) __asm__("write");
+
+static struct {
+    int (*poll)(struct pollfd *fds, nfds_t len, int wait_ms);
+    int (*eventfd)(unsigned initial, int flags);
+    int (*close)(int fd);
+    ssize_t (*read)(int fd, void *to, size_t len);
+    ssize_t (*write)(int fd, const void *from, size_t len);
+} s_next; /* all NULL until the program's constructors run */
+static atomic_bool s_keeps;
+
+static struct {
+    atomic_bool counted;
+    atomic_int_fast64_t pending; /* what its count will be when the writes under way are done */
+} s_signals[DESCRIPTORS];
+
+static void *s_find(const char *name)
+{
+    void *found = dlsym(RTLD_NEXT, name);
+    if (!found)
+        abort();
+    return found;
+}
+
+/* Before there are threads. */
+__attribute__((constructor)) static void s_find_all(void)
+{
+    *(void **)&s_next.poll = s_find("poll");
+    *(void **)&s_next.close = s_find("close");
+    *(void **)&s_next.read = s_find("read");
+    *(void **)&s_next.write = s_find("write");
+    *(void **)&s_next.eventfd = s_find("eventfd");
+}
+
+void own_signals_keep(void)
+{
+    atomic_store(&s_keeps, true);
+}
+
+static bool s_is_counted(int fd)
+{
+    return fd >= 0 && fd < DESCRIPTORS &&
+           atomic_load_explicit(&s_signals[fd].counted, memory_order_relaxed);
+}
+
+int own_eventfd(unsigned initial, int flags)
+{
+    if (!s_next.eventfd)
+        return (int)syscall(SYS_eventfd2, initial, flags);
+    int fd = s_next.eventfd(initial, flags);
+    if (fd >= 0 && fd < DESCRIPTORS) {
+        atomic_store(&s_signals[fd].pending, initial);
+        atomic_store(&s_signals[fd].counted, flags == ASKED_AS && atomic_load(&s_keeps));
+    }
+    return fd;
+}
+
+int own_close(int fd)
+{
+    if (s_is_counted(fd))
+        atomic_store(&s_signals[fd].counted, false);
+    return s_next.close ? s_next.close(fd) : (int)syscall(SYS_close, fd);
+}
+
+int own_poll(struct pollfd *fds, nfds_t len, int wait_ms)
+{
+    if (len == 1 && wait_ms == 0 && fds->events == POLLIN && s_is_counted(fds->fd)) {
+        fds->revents = atomic_load(&s_signals[fds->fd].pending) > 0 ? POLLIN : 0;
+        return fds->revents != 0;
+    }
+    return s_next.poll ? s_next.poll(fds, len, wait_ms) : (int)syscall(SYS_poll, fds, len, wait_ms);
+}
+
+/* Whoever is woken by a write has to find it counted, so it is counted first. */
+ssize_t own_write(int fd, const void *from, size_t len)
+{
+    if (!s_next.write)
+        return syscall(SYS_write, fd, from, len);
+    if (!s_is_counted(fd) || len != WORD)
+        return s_next.write(fd, from, len);
+    uint64_t count;
+    memcpy(&count, from, WORD);
+    atomic_fetch_add(&s_signals[fd].pending, (int64_t)count);
+    ssize_t done = s_next.write(fd, from, len);
+    if (done != WORD)
+        atomic_fetch_sub(&s_signals[fd].pending, (int64_t)count);
+    return done;
+}
+
+/* One that was told of a write that is under way waits for its end. */
+ssize_t own_read(int fd, void *to, size_t len)
+{
+    if (!s_next.read)
+        return syscall(SYS_read, fd, to, len);
+    ssize_t done = s_next.read(fd, to, len);
+    if (!s_is_counted(fd) || len < WORD)
+        return done;
+    while (done < 0 && errno == EAGAIN && atomic_load(&s_signals[fd].pending) > 0) {
+        struct pollfd polled = {.fd = fd, .events = POLLIN};
+        s_next.poll(&polled, 1, -1);
+        done = s_next.read(fd, to, len);
+    }
+    if (done == WORD) {
+        uint64_t count;
+        memcpy(&count, to, WORD);
+        atomic_fetch_sub(&s_signals[fd].pending, (int64_t)count);
+    }
+    return done;
+}
