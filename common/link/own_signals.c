@@ -59,7 +59,7 @@ void own_signals_keep(void)
     atomic_store(&s_keeps, true);
 }
 
-static bool s_is_counted(int fd)
+bool own_signals_counts(int fd)
 {
     return fd >= 0 && fd < DESCRIPTORS &&
            atomic_load_explicit(&s_signals[fd].counted, memory_order_relaxed);
@@ -79,14 +79,14 @@ int own_eventfd(unsigned initial, int flags)
 
 int own_close(int fd)
 {
-    if (s_is_counted(fd))
+    if (own_signals_counts(fd))
         atomic_store(&s_signals[fd].counted, false);
     return s_next.close ? s_next.close(fd) : (int)syscall(SYS_close, fd);
 }
 
 int own_poll(struct pollfd *fds, nfds_t len, int wait_ms)
 {
-    if (len == 1 && wait_ms == 0 && fds->events == POLLIN && s_is_counted(fds->fd)) {
+    if (len == 1 && wait_ms == 0 && fds->events == POLLIN && own_signals_counts(fds->fd)) {
         fds->revents = atomic_load(&s_signals[fds->fd].pending) > 0 ? POLLIN : 0;
         return fds->revents != 0;
     }
@@ -98,7 +98,7 @@ ssize_t own_write(int fd, const void *from, size_t len)
 {
     if (!s_next.write)
         return syscall(SYS_write, fd, from, len);
-    if (!s_is_counted(fd) || len != WORD)
+    if (!own_signals_counts(fd) || len != WORD)
         return s_next.write(fd, from, len);
     uint64_t count;
     memcpy(&count, from, WORD);
@@ -115,7 +115,7 @@ ssize_t own_read(int fd, void *to, size_t len)
     if (!s_next.read)
         return syscall(SYS_read, fd, to, len);
     ssize_t done = s_next.read(fd, to, len);
-    if (!s_is_counted(fd) || len < WORD)
+    if (!own_signals_counts(fd) || len < WORD)
         return done;
     while (done < 0 && errno == EAGAIN && atomic_load(&s_signals[fd].pending) > 0) {
         struct pollfd polled = {.fd = fd, .events = POLLIN};

@@ -11,8 +11,13 @@
 #ifndef POSTERN_OWN_SIGNALS_H
 #define POSTERN_OWN_SIGNALS_H
 
+#include <stdbool.h>
+
 /* Answers from here on, for descriptors that are made from here on. Once a process, before it has a
  * ZeroMQ context. */
 void own_signals_keep(void);
+
+/* Whether the descriptor is one of libzmq's signals. */
+bool own_signals_counts(int fd);
 
 #endif

@@ -5,6 +5,7 @@
 #include "common/life/trust.h"
 #include "common/link/curve.h"
 #include "common/link/own_pid.h"
+#include "common/link/own_sends.h"
 #include "common/link/own_signals.h"
 #include "common/link/uid.h"
 #include "common/log/log.h"
@@ -33,6 +34,7 @@ static void s_make_context(void)
 {
     own_pid_keep();
     own_signals_keep();
+    own_sends_keep();
     s_context = zmq_ctx_new();
     if (!s_context)
         log_fatal(EXIT_FAULT, "link.context", "err=%s", LOG_Q(zmq_strerror(errno)));
