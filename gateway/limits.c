@@ -1,4 +1,5 @@
 #include "gateway/limits.h"
+#include "gateway/http/own_sprintf.h"
 
 request_limits_t limits_request(const conf_t *conf)
 {
@@ -20,6 +21,7 @@ listener_limits_t limits_listener(const conf_t *conf)
 
 void limits_libh2o(const conf_t *conf, h2o_globalconf_t *http)
 {
+    own_sprintf_keep();
     h2o_config_init(http);
     http->server_name = (h2o_iovec_t){(char *)"", 0};
     uint64_t most = conf_uint(conf, SET_gateway_body_bytes),

@@ -35,14 +35,14 @@ void uuid_new(uuid_t7 *id)
 void uuid_text(const uuid_t7 *id, char text[UUID_TEXT])
 {
     static const char digits[] = "0123456789abcdef";
-    char *to = text;
+    static const unsigned char places[UUID_BYTES] = {0,  2,  4,  6,  9,  11, 14, 16,
+                                                     19, 21, 24, 26, 28, 30, 32, 34};
+    memset(text, '-', UUID_TEXT - 1);
     for (unsigned i = 0; i < UUID_BYTES; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *to++ = '-';
-        *to++ = digits[id->bytes[i] >> 4];
-        *to++ = digits[id->bytes[i] & 0x0f];
+        text[places[i]] = digits[id->bytes[i] >> 4];
+        text[places[i] + 1] = digits[id->bytes[i] & 0x0f];
     }
-    *to = '\0';
+    text[UUID_TEXT - 1] = '\0';
 }
 
 int uuid_parse(const char *text, size_t len, uuid_t7 *id)

@@ -25,24 +25,30 @@ void pack_wipe(pack_t *self)
     pack_free(self);
 }
 
-static void s_append(pack_t *self, const void *data, size_t len)
+static __attribute__((cold, noinline)) void s_grow(pack_t *self, size_t len)
 {
-    if (self->cap - self->len < len) {
-        size_t cap = self->cap ? self->cap : 512;
-        while (cap - self->len < len)
-            cap *= 2;
-        char *grown = realloc(self->data, cap);
-        if (!grown)
-            abort();
-        self->data = grown;
-        self->cap = cap;
-    }
+    size_t cap = self->cap ? self->cap : 512;
+    while (cap - self->len < len)
+        cap *= 2;
+    char *grown = realloc(self->data, cap);
+    if (!grown)
+        abort();
+    self->data = grown;
+    self->cap = cap;
+}
+
+/* Inlined, where most lengths are constant: an entry has some thirty items. */
+static inline __attribute__((always_inline)) void s_append(pack_t *self, const void *data,
+                                                           size_t len)
+{
+    if (self->cap - self->len < len)
+        s_grow(self, len);
     if (len)
         memcpy(self->data + self->len, data, len);
     self->len += len;
 }
 
-static int s_write(void *arg, const char *data, size_t len)
+static inline __attribute__((always_inline)) int s_write(void *arg, const char *data, size_t len)
 {
     s_append(arg, data, len);
     return 0;

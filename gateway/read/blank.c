@@ -43,10 +43,24 @@ static size_t s_json_with_slash(char c, char out[3])
     return s_escape(c, "\"\\/", out);
 }
 
+/* In a short text, less than memmem needs to prepare. */
+static char *s_find(char *at, size_t left, const char *needle, size_t len)
+{
+    enum { SHORT = 512 };
+    if (left > SHORT)
+        return memmem(at, left, needle, len);
+    for (char *end = at + left; (size_t)(end - at) >= len; at++) {
+        at = memchr(at, *needle, (size_t)(end - at) - len + 1);
+        if (!at || memcmp(at, needle, len) == 0)
+            return at;
+    }
+    return NULL;
+}
+
 static void s_overwrite(slice_t text, const char *needle, size_t len)
 {
     char *at = (char *)text.data, *end = at + text.len;
-    while ((at = memmem(at, (size_t)(end - at), needle, len))) {
+    while ((at = s_find(at, (size_t)(end - at), needle, len))) {
         memset(at, '*', len);
         at += len;
     }
