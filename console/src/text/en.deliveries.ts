@@ -36,7 +36,12 @@ export const deliveries = {
   },
   waits: (why: string) => say`The next call waits: ${why}.`,
   turn: (n: number) => `Delivery ${count.format(n)} has the turn: the ones behind it wait for its end.`,
-  due: (seconds: number) => (seconds ? `next try in ${many(seconds, "second", "seconds")}` : "next try now"),
+  due: (seconds: number) =>
+    seconds === 0
+      ? "next try now"
+      : seconds < 120
+        ? `next try in ${many(seconds, "second", "seconds")}`
+        : `next try in ${many(Math.round(seconds / 60), "minute", "minutes")}`,
   scanned: (n: number) => `Looked at ${many(n, "delivery", "deliveries")}.`,
   further: "Look further",
   refresh: "Look again",
