@@ -312,7 +312,7 @@ static void s_on_requests(void *arg, peer_t *peer, wire_message_t *message)
     authd_t *self = arg;
     assert(self->magic == MAGIC);
     int64_t now_us = clock_us(), wall_ms = clock_wall_ms();
-    if (!copies_may_judge(self->copies, clock_ms()))
+    if (!copies_may_judge(self->copies))
         return; /* the gateway sends them again, to another */
     view_renew(self->view);
     verdict_expect(self->view, message->requests, message->entries, self->hashes);
@@ -401,7 +401,6 @@ authd_t *authd_new(const conf_start_t *start)
         abort();
     self->magic = MAGIC;
     self->start = start;
-    json_object_seed(0); /* before there is a second thread to make objects */
     self->self = uuid_instance();
     self->origin = uuid_instance();
     self->routers = -1;
@@ -522,7 +521,7 @@ bool authd_run(authd_t *self)
     for (;;) {
         link_wait(links, len, fds, self->reads ? 2 : 1, TURN_MS);
         int64_t now_ms = clock_ms();
-        if (!copies_may_judge(self->copies, now_ms)) {
+        if (!copies_may_judge(self->copies)) {
             log_error("directory.lease", "err=%s",
                       LOG_Q("the database was not reached for too long to judge by this copy"));
             return false;

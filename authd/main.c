@@ -7,11 +7,19 @@
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 
+#include <jansson.h>
+
+static void s_monitor(const conf_start_t *start)
+{
+    char address[256], installation[CONF_INSTALLATION];
+    conf_address(start->conf, SET_authd_monitor, start->index, address, sizeof address);
+    conf_installation(start->conf, installation);
+    monitor_start(start->process, start->index, address, installation);
+}
+
 int main(int argc, char **argv)
 {
     conf_start_t start;
-    char monitor[256], installation[CONF_INSTALLATION];
-
     conf_start(&start, "postern-authd", "authd", argc, argv);
     engine_choose("directory.engine", conf_text(start.conf, SET_directory_engine), copies_engine(),
                   start.process, argv);
@@ -19,10 +27,12 @@ int main(int argc, char **argv)
     life_prepare(&start);
     life_make_known(start.conf);
     life_settle(&start);
+    json_object_seed(0); /* before there is a second thread to make objects */
+    if (copies_wait())
+        s_monitor(&start);
     authd_t *authd = authd_new(&start);
-    conf_address(start.conf, SET_authd_monitor, start.index, monitor, sizeof monitor);
-    conf_installation(start.conf, installation);
-    monitor_start(start.process, start.index, monitor, installation);
+    if (!copies_wait())
+        s_monitor(&start);
     bool done = authd_run(authd);
     authd_destroy(&authd);
     conf_destroy(&start.conf);

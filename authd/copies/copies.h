@@ -21,6 +21,10 @@ typedef struct copies copies_t;
 /* The value of directory.engine. */
 const char *copies_engine(void);
 
+/* Whether copies_open may take its time, and says by the check "copies" what it waits for: then the
+ * monitor is there before it. */
+bool copies_wait(void);
+
 /* Has DIRECTORY (borrowed) hold what the others hold, and waits for the server where it is away;
  * -1 with the reason in err. *self_p stays NULL where there is nothing to share. */
 int copies_open(copies_t **self_p, const conf_start_t *start, directory_t *directory, char *err,
@@ -29,7 +33,7 @@ int copies_open(copies_t **self_p, const conf_start_t *start, directory_t *direc
 void copies_close(copies_t **self_p);
 
 /* Those that follow take NULL, too: then all is this host's alone. */
-bool copies_may_judge(const copies_t *self, int64_t now_ms);
+bool copies_may_judge(const copies_t *self);
 /* The number of the last change that was made here; 0: none. */
 uint64_t copies_changed(const copies_t *self);
 /* Whether all have the change of this number. */

@@ -19,6 +19,11 @@ int64_t clock_us(void)
     return s_read(CLOCK_MONOTONIC, 1000000);
 }
 
+int64_t clock_boot_ms(void)
+{
+    return s_read(CLOCK_BOOTTIME, 1000);
+}
+
 int64_t clock_wall_ms(void)
 {
     return s_read(CLOCK_REALTIME, 1000);

@@ -12,6 +12,10 @@
 int64_t clock_ms(void);
 int64_t clock_us(void);
 
+/* CLOCK_BOOTTIME, which goes on while the machine is suspended, too: for what another machine
+ * waits for meanwhile. */
+int64_t clock_boot_ms(void);
+
 /* CLOCK_REALTIME, milliseconds since 1970. */
 int64_t clock_wall_ms(void);
 

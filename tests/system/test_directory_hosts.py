@@ -225,6 +225,11 @@ def test_without_the_server_nothing_is_changed_and_soon_nothing_judged(hosts, na
     assert [host.authd.wait(20 * postern.SLOW) for host in hosts] == [1, 1]
     for host in hosts:
         host.ring.spawn("authd", host.index, wait_ready=False)
+    for host in hosts:
+        def says(host=host):
+            told = host.ring.ready(f"authd-{host.index}")
+            return told and told["status"] == 503 and "onnection refused" in str(told)
+        postern.wait(says, what="what it waits for")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(host.post, name, ada.token) for host in hosts]
         hosts[0].server.start()

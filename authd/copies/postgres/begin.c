@@ -1,6 +1,7 @@
 #include "authd/copies/postgres/shared.h"
 
 #include "common/log/log.h"
+#include "common/monitor/monitor.h"
 
 #include <stdio.h>
 
@@ -70,6 +71,7 @@ static session_outcome_t s_give_rows(copies_t *self, view_t *view)
     session_outcome_t went = SESSION_OK;
     for (bool more = true; more && went == SESSION_OK;) {
         statement_t put;
+        monitor_tick();
         rows_out_begin(&out, true);
         for (unsigned i = 0; i < COPIES_ROWS && (more = copy_next(view, &place, &row)); i++)
             rows_out_add(&out, &row);
@@ -171,8 +173,10 @@ static session_outcome_t s_take_rows(copies_t *self, const copy_mark_t *mark)
     unsigned rows = COPIES_ROWS;
     session_outcome_t went = SESSION_OK;
     view_t *fill = copy_begin_fill(self->directory, mark);
-    while (went == SESSION_OK && rows == COPIES_ROWS)
+    while (went == SESSION_OK && rows == COPIES_ROWS) {
+        monitor_tick();
         went = s_take_page(self, &at, fill, &rows);
+    }
     if (went == SESSION_OK && !copy_has_key(fill))
         went = s_refuse(self, "the master key here is not the one of the directory in the "
                               "database: copy its file (authd.master_key) from another host");

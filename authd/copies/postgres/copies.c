@@ -4,6 +4,7 @@
 #include "common/base/wake.h"
 #include "common/life/life.h"
 #include "common/log/log.h"
+#include "common/monitor/monitor.h"
 #include "common/postgres/connection.h"
 
 #include <assert.h>
@@ -18,6 +19,11 @@ enum { MAGIC = 0x434f5049, PAUSE_MS = 200, SAY_MS = 5000 };
 const char *copies_engine(void)
 {
     return "postgres";
+}
+
+bool copies_wait(void)
+{
+    return true;
 }
 
 copy_mark_t copies_mark(const copies_t *self)
@@ -41,7 +47,9 @@ static int s_begin(copies_t *self, char *err, size_t err_size)
 {
     const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000};
     int64_t said_ms = -SAY_MS;
+    monitor_check("copies", CHECK_FAILED, "this host has not joined yet");
     for (;;) {
+        monitor_tick();
         session_outcome_t went = begin_as_copy(self);
         if (went == SESSION_OK && !session_is_open(&self->following))
             went = session_open(&self->following, self->connection);
@@ -49,6 +57,7 @@ static int s_begin(copies_t *self, char *err, size_t err_size)
             went = follow_join(self);
         if (went == SESSION_OK)
             return 0;
+        monitor_check("copies", CHECK_FAILED, self->following.text);
         if (!s_may_try_again(went) || life_stopping()) {
             snprintf(err, err_size, "PostgreSQL: %s", self->following.text);
             return -1;
@@ -127,9 +136,9 @@ void copies_close(copies_t **self_p)
     s_free(self_p);
 }
 
-bool copies_may_judge(const copies_t *self, int64_t now_ms)
+bool copies_may_judge(const copies_t *self)
 {
-    return now_ms < atomic_load(&self->lease_end_ms);
+    return clock_boot_ms() < atomic_load(&self->lease_end_ms);
 }
 
 uint64_t copies_changed(const copies_t *self)

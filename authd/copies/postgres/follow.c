@@ -103,7 +103,7 @@ session_outcome_t follow_join(copies_t *self)
 {
     bool did;
     statement_t join;
-    int64_t since_ms = clock_ms();
+    int64_t since_ms = clock_boot_ms();
     statement_begin(&join, "",
                     "INSERT INTO postern.directory_copy (host, name, beat, applied) VALUES ($1, "
                     "$2, 1, $3) ON CONFLICT (host) DO UPDATE SET name = excluded.name, beat = "
@@ -129,7 +129,7 @@ session_outcome_t follow_join(copies_t *self)
 static session_outcome_t s_beat(copies_t *self)
 {
     statement_t beat;
-    int64_t since_ms = clock_ms();
+    int64_t since_ms = clock_boot_ms();
     statement_begin(&beat, "applied",
                     "UPDATE postern.directory_copy SET beat = beat + 1, applied = $2 WHERE host = "
                     "$1");
@@ -260,7 +260,7 @@ static session_outcome_t s_follow(copies_t *self)
     if (went == SESSION_OK)
         went = follow_catch_up(self, &self->following, &did);
     int64_t tenth_ms = self->lease_ms / 10;
-    bool due = clock_ms() - self->beat_ms >= (tenth_ms < BEAT_MS ? tenth_ms : BEAT_MS);
+    bool due = clock_boot_ms() - self->beat_ms >= (tenth_ms < BEAT_MS ? tenth_ms : BEAT_MS);
     if (went == SESSION_OK && (did || due))
         went = s_beat(self);
     if (went == SESSION_OK && (waits || due))

@@ -19,7 +19,9 @@
  * until it has the change, or until its beat has stood still for the whole lease, by the waiter's
  * own monotonic clock: that row is removed. A copy judges for four fifths of the lease, by its own
  * clock, from before it sent the last beat that found its row. So only the rates of two clocks are
- * compared.
+ * compared. The copy's is CLOCK_BOOTTIME: a guest that is suspended is waited for no longer than
+ * any other, and CLOCK_MONOTONIC, which stands still with it, would let it judge on when it wakes.
+ * The waiter's is CLOCK_MONOTONIC, by which it waits for longer where it was suspended itself.
  *
  * Threading: the session FOLLOWING is the following thread's once that runs; CHANGING is the
  * changing thread's. */
@@ -68,7 +70,7 @@ struct copies {
     int64_t beat_ms, cut_ms, said_ms;
     watched_t watched[COPIES_MOST];
     unsigned watched_len;
-    atomic_int_fast64_t lease_end_ms;
+    atomic_int_fast64_t lease_end_ms; /* clock_boot_ms, like beat_ms */
     atomic_uint_fast64_t changed, settled;
     atomic_bool leads; /* of the hosts that have a row this one has the lowest id */
     uses_t *uses;
