@@ -285,10 +285,17 @@ static const asked_t *s_first(const admin_t *self, const uuid_t7 *key)
 
 static void s_refuse_lost(admin_t *self, peer_t *peer, const wire_request_t *request)
 {
-    s_refuse(self, peer, request, ERROR_conflict,
-             "The change is made, but its answer is lost: it is too old, or authd was restarted. "
-             "Read the object; what shows once must be made anew.",
-             s_reason(REASON_answer_lost));
+    s_refuse(self, peer, request, ERROR_conflict, manage_answer_lost, s_reason(REASON_answer_lost));
+}
+
+/* Of changes at other hosts, too. */
+static void s_follow_keys(admin_t *self)
+{
+    view_renew(self->view);
+    view_tolerate(self->view, true);
+    keyed_follow(self->keyed, self->view);
+    view_tolerate(self->view, false);
+    view_release(self->view);
 }
 
 /* The same by the caller's key: true when a change was made with it, or is under way. */
@@ -317,6 +324,8 @@ static bool s_repeat(admin_t *self, peer_t *peer, const wire_request_t *request,
                      const caller_t *caller, const keyed_request_t *keyed)
 {
     bool again = request->attempt > 1 && !manage_only_reads(op_find(request->op));
+    if (self->copies && !manage_only_reads(op_find(request->op)))
+        s_follow_keys(self);
     if (again && s_waits(self, &request->id))
         return true;
     const manage_answer_t *answer = again ? answers_find(self->answers, &request->id) : NULL;
@@ -433,7 +442,8 @@ static void s_run(admin_t *self, peer_t *peer, const wire_request_t *request,
                             .session = about_session ? request->token : slice("", 0),
                             .cookies = true,
                             .id = &request->id,
-                            .key = &keyed->id};
+                            .key = &keyed->id,
+                            .seen = keyed_seen(self->keyed)};
     asked_t *asked = s_ask(self, request, caller, keyed);
     if (manage_start(self->manage, &run, &answer, s_on_hashed, asked)) {
         s_give(asked, peer, &answer);

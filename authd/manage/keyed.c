@@ -12,6 +12,7 @@ struct keyed {
     uint8_t key[crypto_generichash_KEYBYTES]; /* of the hashes of what is asked for */
     keyed_request_t row[KEYED_MOST];          /* a ring in the order of their coming */
     unsigned first, len;
+    uint64_t seen; /* the number of the audit's last row that was read */
 };
 
 static unsigned s_op(slice_t name)
@@ -24,17 +25,31 @@ static unsigned s_op(slice_t name)
 
 keyed_t *keyed_new(view_t *view)
 {
-    audit_t row = {.number = audit_last(view)};
+    uint64_t last = audit_last(view);
     keyed_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
     randombytes_buf(self->key, sizeof self->key);
-    row.number = row.number > KEYED_MOST ? row.number - KEYED_MOST : 0;
-    while (audit_next(view, row.number, &row))
-        if (!uuid_is_nil(&row.key))
+    self->seen = last > KEYED_MOST ? last - KEYED_MOST : 0;
+    keyed_follow(self, view);
+    return self;
+}
+
+/* What was made here is remembered with what it said, before or after its row is read. */
+void keyed_follow(keyed_t *self, view_t *view)
+{
+    audit_t row;
+    while (audit_next(view, self->seen, &row)) {
+        self->seen = row.number;
+        if (!uuid_is_nil(&row.key) && !keyed_find(self, &row.key))
             keyed_add(self, &(keyed_request_t){
                                 .id = row.key, .request = row.request, .op = s_op(row.op)});
-    return self;
+    }
+}
+
+uint64_t keyed_seen(const keyed_t *self)
+{
+    return self->seen;
 }
 
 void keyed_destroy(keyed_t **self_p)

@@ -31,6 +31,7 @@ typedef struct pending {
     actor_t actor;
     char *target, who[UUID_TEXT], from[ADDRESS_TEXT];
     uuid_t7 id, key; /* of the request, and of its Idempotency-Key */
+    uint64_t seen;
     const op_t *op;
     const task_row_t *row;
     const task_stage_t *stage;
@@ -53,6 +54,10 @@ struct manage {
     LIST_HEAD(, pending) waiting;  /* for the hasher */
     LIST_HEAD(, pending) settling; /* for the other copies */
 };
+
+const char manage_answer_lost[] =
+    "The change is made, but its answer is lost: it is too old, authd was restarted, or another "
+    "host made it. Read the object; what shows once must be made anew.";
 
 const actor_t manage_control = {.role = USER_OWNER, .who = "control", .from = "local"};
 
@@ -274,6 +279,25 @@ static bool s_works_when_full(const op_t *op)
     return op->methods == OP_DELETE || op->number == OP_login || op->number == OP_logout;
 }
 
+/* Another host may have made it meanwhile: a gateway, or a caller, has sent it there as well. */
+static error_code_t s_is_made(pending_t *pending)
+{
+    audit_t row;
+    task_t *task = &pending->task;
+    if (uuid_is_nil(&pending->id))
+        return ERROR_none;
+    for (row.number = pending->seen; audit_next(task->view, row.number, &row);) {
+        bool same = uuid_eq(&row.request, &pending->id);
+        bool keyed = !uuid_is_nil(&pending->key) && uuid_eq(&row.key, &pending->key);
+        if (keyed && !same && !slice_is(row.op, pending->op->name))
+            return ERROR_key_reused;
+        if (keyed || same)
+            return task_because(task, task_fail(task, ERROR_conflict, "%s", manage_answer_lost),
+                                REASON_answer_lost);
+    }
+    return ERROR_none;
+}
+
 static error_code_t s_change(manage_t *self, pending_t *pending)
 {
     task_t *task = &pending->task;
@@ -287,7 +311,9 @@ static error_code_t s_change(manage_t *self, pending_t *pending)
     if (!room)
         return ERROR_storage_full;
     task->view = view_begin(self->directory);
-    error_code_t code = s_authorise(task, op);
+    error_code_t code = self->copies.changed ? s_is_made(pending) : ERROR_none;
+    if (code == ERROR_none)
+        code = s_authorise(task, op);
     if (code == ERROR_none)
         code = pending->row->run(task);
     if (view_is_damaged(task->view))
@@ -374,6 +400,7 @@ static pending_t *s_pending(manage_t *self, const manage_request_t *request)
         pending->id = *request->id;
     if (request->key)
         pending->key = *request->key;
+    pending->seen = request->seen;
     pending->task = (task_t){.target = slice(pending->target, target.len),
                              .actor = &pending->actor,
                              .rate = self->limits.rate,

@@ -103,6 +103,8 @@ typedef struct {
     bool cookies;         /* the answer can set a cookie */
     const uuid_t7 *id;    /* of the request, for the audit; NULL: none */
     const uuid_t7 *key;   /* of its Idempotency-Key, likewise (keyed.h); NULL, or nil: none */
+    uint64_t seen; /* the audit's last row that was looked at for both: a change of theirs behind it
+                      is refused, where other hosts make changes, too */
 } manage_request_t;
 
 /* Carries REQUEST out, if common/ops.def allows it to the actor. True: ANSWER is the
@@ -126,6 +128,8 @@ bool manage_only_reads(const op_t *op);
 /* Whether the request of this id has made a change, within the last rows of the audit. *unknown:
  * they are damaged. */
 bool manage_has_done(manage_t *self, const uuid_t7 *id, bool *unknown);
+/* What a request is told whose change was made before. */
+extern const char manage_answer_lost[];
 /* Gives ANSWER, an error with its message, DETAILS, which are borrowed: an object of JSON. */
 void manage_add_details(manage_answer_t *answer, const json_t *details);
 /* Says ANSWER in REPLY, but for what is a header of HTTP alone (cookie, etag); returns its body,

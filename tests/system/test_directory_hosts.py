@@ -170,6 +170,23 @@ def test_limits_and_names_are_those_of_all_hosts(hosts, name):
     assert made.count("conflict") == 1, made
 
 
+def test_a_key_is_that_of_all_hosts(hosts, name):
+    """At once where one of them stands still before it could answer, and afterwards."""
+    one, other = hosts
+    ada = one.ring.user(f"ada-{name}", token=False)
+    manager = one.ring.management_token(ada)
+
+    def make(host, key, path=f"/users/{ada.id}/tokens"):
+        told = host.ring.admin("POST", path, manager, {"name": "ci"}, headers={"Idempotency-Key": key}, timeout=60)
+        return told.status_code, told.json().get("code")
+    assert make(one, "k1")[0] in (200, 201)
+    assert make(other, "k1") == (409, "conflict")
+    assert make(other, "k1", f"/users/{ada.id}/management-tokens") == (422, "key_reused")
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        said = sorted(pool.map(lambda i: make(hosts[i % 2], f"k{2 + i // 8}"), range(24)))
+    assert len(one.ring.manage("token_list", ada.email)["tokens"]) == 4, said
+
+
 def test_a_host_that_stands_still_takes_nothing_that_has_ended(hosts, name):
     """Its authd is waited for as long as it may judge, and finds itself past that when it goes on."""
     one, other = hosts
