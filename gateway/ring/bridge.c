@@ -32,9 +32,9 @@ typedef struct {
 } hop_t;
 
 struct bridge {
-    /* The authds, and behind them, where there is an admin listener, the writing one's link for
-     * that: a route each. */
-    hop_t authd[HOPS + 1], router[HOPS];
+    /* The authds, and behind them, where there is an admin listener, the links for that: a route
+     * each. */
+    hop_t authd[2 * HOPS], router[HOPS];
     unsigned authds, routes, routers;
     uint64_t instance;
     int64_t woke_ms;
@@ -44,12 +44,17 @@ struct bridge {
     void *arg;
 };
 
-unsigned bridge_routes(const conf_t *conf)
+static unsigned s_endpoints(const conf_t *conf, setting_t setting)
 {
     unsigned n = 0;
-    while (n < HOPS && conf_endpoint(conf, SET_gateway_authd, n))
+    while (n < HOPS && conf_endpoint(conf, setting, n))
         n++;
-    return n + 1;
+    return n;
+}
+
+unsigned bridge_routes(const conf_t *conf)
+{
+    return s_endpoints(conf, SET_gateway_authd) + s_endpoints(conf, SET_gateway_admin);
 }
 
 static hop_t *s_hop(void *arg)
@@ -64,13 +69,23 @@ static bool s_alive(const hop_t *hop)
     return peer_alive(link_peer(hop->link));
 }
 
+/* The first of them that is there: what one of them counts, as the failures of logging in, it
+ * counts for all. */
+static unsigned s_choose_admin(const bridge_t *self)
+{
+    for (unsigned route = self->authds; route < self->routes; route++)
+        if (s_alive(&self->authd[route]))
+            return route;
+    return self->authds;
+}
+
 static unsigned s_choose(const bridge_t *self, const slot_t *slot)
 {
     slice_t token = slot->request.token;
     uint32_t hash = 2166136261u;
     const op_t *op = op_find(slot->request.op);
     if (op_manages(op))
-        return self->authds;
+        return s_choose_admin(self);
     if (self->authds == 1)
         return 0;
     for (size_t i = token.len > 8 ? token.len - 8 : 0; i < token.len; i++)
@@ -165,9 +180,10 @@ static void s_on_down(void *arg, peer_t *peer)
     hop_t *hop = s_hop(arg);
     bridge_t *self = hop->bridge;
     (void)peer;
-    if (!hop->authd || hop->index == self->authds)
+    if (!hop->authd)
         return;
-    for (unsigned i = 0; i < self->authds; i++)
+    bool admin = hop->index >= self->authds;
+    for (unsigned i = admin ? self->authds : 0; i < (admin ? self->routes : self->authds); i++)
         if (i != hop->index && s_alive(&self->authd[i])) {
             inflight_reroute(self->inflight, hop->index, i);
             return;
@@ -371,13 +387,11 @@ bridge_t *bridge_new(const conf_t *conf, const char *name, bool admin, h2o_loop_
     self->batch = wire_batch_new();
     self->answer = answer;
     self->arg = arg;
-    while (self->authds < HOPS &&
-           (endpoint = conf_endpoint(conf, SET_gateway_authd, self->authds))) {
-        self->authds++;
-        s_add_authd(self, conf, &hello, endpoint, loop);
-    }
-    if (admin)
-        s_add_authd(self, conf, &hello, conf_endpoint(conf, SET_gateway_admin, 0), loop);
+    self->authds = s_endpoints(conf, SET_gateway_authd);
+    for (unsigned i = 0; i < self->authds; i++)
+        s_add_authd(self, conf, &hello, conf_endpoint(conf, SET_gateway_authd, i), loop);
+    for (unsigned i = 0; admin && i < s_endpoints(conf, SET_gateway_admin); i++)
+        s_add_authd(self, conf, &hello, conf_endpoint(conf, SET_gateway_admin, i), loop);
     while (self->routers < HOPS &&
            (endpoint = conf_endpoint(conf, SET_gateway_routers, self->routers))) {
         hop_t *hop = &self->router[self->routers];

@@ -1,5 +1,5 @@
-/* All ZeroMQ of a gateway thread, inside its h2o loop: links to the authds, for requests, to the
- * writing authd, for admin requests, and to the routers, for replies.
+/* All ZeroMQ of a gateway thread, inside its h2o loop: links to the authds, for requests, to those
+ * that write, for admin requests, and to the routers, for replies.
  *
  * Requests wait in the inflight table's pending lists and go out in batches when a turn of the loop
  * has ended and the authd has credit. ZMQ_FD is edge-triggered and a send can swallow the edge, so
@@ -26,11 +26,12 @@ bridge_t *bridge_new(const conf_t *conf, const char *name, bool admin, h2o_loop_
                      inflight_t *inflight, bridge_answer_fn *answer, void *arg);
 void bridge_destroy(bridge_t **self_p);
 
-/* How many lists the inflight table needs: one an authd, and one for admin requests. */
+/* How many lists the inflight table needs: one an authd, and one for each that writes. */
 unsigned bridge_routes(const conf_t *conf);
 
 /* Puts a slot on the list of the authd that the hash of its token names, or of another authd while
- * that one is gone; an admin request on the list of the writing authd. */
+ * that one is gone; an admin request on the list of the first writing authd that is there. So
+ * gateways that name the same ones in the same order have what a credential does counted by one. */
 void bridge_queue(bridge_t *self, slot_t *slot);
 
 /* Sends all that is queued for each authd that gives credit. Calls nobody back. */

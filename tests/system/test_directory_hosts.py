@@ -187,6 +187,41 @@ def test_a_key_is_that_of_all_hosts(hosts, name):
     assert len(one.ring.manage("token_list", ada.email)["tokens"]) == 4, said
 
 
+def asking_all(ring, index, hosts):
+    """A gateway of RING's that names the authds of all HOSTS."""
+    for setting, endpoint in (("gateway.authd", "authd"), ("gateway.admin", "authd-admin")):
+        ring.settings[setting] = " ".join(f"ipc://{host.ring.sockets}/{endpoint}" for host in hosts)
+    ring.settings["gateway.routers"] = hosts[0].ring.settings["gateway.routers"]
+    ring.settings["gateway.deadline_ms"] = 30000
+    ring.spawn("gateway", index)
+
+
+def test_rates_and_failed_logins_count_over_all_hosts(hosts, name):
+    """By gateways that name the same authds: one counts for both. Where the first authd is lost the next one takes all."""
+    one, other = hosts
+    ada = one.ring.user(f"ada-{name}", token=False)
+    one.ring.channel(name, ada)
+    tokens = [one.ring.token(ada, rate=1, burst=4, name=f"t{i}")["token"] for i in range(2)]
+    manager = one.ring.management_token(ada)
+    with postern.Ring(gateways=4) as first, postern.Ring(gateways=4) as second:
+        asking_all(first, 2, hosts)
+        asking_all(second, 3, hosts)
+        for token in tokens:
+            began = time.monotonic()
+            said = [ring.post(ring.channel_url(name, token), {"text": "x"}).status_code for ring in (first, second) * 8]
+            assert 4 <= said.count(204) <= 4 + time.monotonic() - began + 1 and set(said) == {204, 429}, said
+
+        def fails(ring):
+            return ring.admin("POST", "/login", body={"email": ada.email, "password": "wrong"}).status_code
+        assert [fails(ring) for ring in (first, second) * 3] == [401] * 4 + [429] * 2
+        one.ring.kill("authd-0")
+        one.authd.wait()
+        assert all(ring.post(ring.channel_url(name, token), {"text": "x"}, timeout=60).status_code in (204, 429)
+                   for ring in (first, second) for token in tokens)
+        assert first.admin("GET", f"/users/{ada.id}/tokens", manager, timeout=60).status_code == 200
+        one.ring.spawn("authd", 0)
+
+
 def test_a_host_that_stands_still_takes_nothing_that_has_ended(hosts, name):
     """Its authd is waited for as long as it may judge, and finds itself past that when it goes on."""
     one, other = hosts
