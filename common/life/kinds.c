@@ -75,6 +75,18 @@ const char *kinds_connection(const conf_t *conf, const char *section, char *path
     return path;
 }
 
+const char *kinds_directory(const conf_t *conf, bool own, char *path, size_t size)
+{
+    const char *file = conf_text(conf, SET_postgres_connection);
+    const char *named = conf_text(conf, SET_directory_connection);
+    snprintf(path, size, "%s.directory", file);
+    if (*named)
+        snprintf(path, size, "%s", named);
+    else if (!*file || (!own && access(path, F_OK) != 0))
+        snprintf(path, size, "%s", file);
+    return path;
+}
+
 setting_t kinds_lacking(const conf_t *conf)
 {
     kinds_user_t user;

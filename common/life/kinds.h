@@ -46,6 +46,11 @@ void kinds_key(const conf_t *conf, const char *section, char *path, size_t size)
  * with handlers FILE.SECTION, where it is there. Returns PATH. */
 const char *kinds_connection(const conf_t *conf, const char *section, char *path, size_t size);
 
+/* The file with the connection string of the directory: that of directory.connection; where that is
+ * empty FILE.directory beside postgres.connection's FILE, where it is there; else FILE. OWN: always
+ * the one that is authd's own. Returns PATH. */
+const char *kinds_directory(const conf_t *conf, bool own, char *path, size_t size);
+
 /* The first setting whose user or group is not there; SETTING_COUNT when all are. */
 setting_t kinds_lacking(const conf_t *conf);
 

@@ -160,14 +160,15 @@ static int s_found(const prepare_t *self, const char *name, const char *suffix)
 
 static int s_authd(const prepare_t *self, bool known)
 {
-    const char *connection = conf_text(self->conf, SET_directory_connection);
+    char connection[PLACE];
     bool copies = strcmp(conf_text(self->conf, SET_directory_engine), "postgres") == 0;
     if (self->index > 0 && !copies) /* reads what the first one has */
         return 0;
     int rc = s_store(self, "directory", known);
     if (rc == 0)
         rc = s_file(self, conf_text(self->conf, SET_authd_master_key));
-    if (rc == 0 && copies && *connection)
+    kinds_directory(self->conf, false, connection, sizeof connection);
+    if (rc == 0 && copies && strcmp(connection, conf_text(self->conf, SET_postgres_connection)))
         rc = s_file(self, connection);
     return rc ? rc : s_found(self, "first-owner", "");
 }

@@ -106,7 +106,7 @@ static void s_write_value(FILE *to, const char *name, const char *value)
 }
 
 /* All of the administrator's that is no name, no password, and no certificate of its own. */
-static void s_write(FILE *to, const char *admin)
+static void s_write(FILE *to, const char *role, const char *admin)
 {
     static const char *const kept[] = {"host",    "hostaddr",    "port",   "dbname",
                                        "sslmode", "sslrootcert", "sslcrl", "channel_binding"};
@@ -125,14 +125,15 @@ static void s_write(FILE *to, const char *admin)
         password[2 * i + 1] = HEX_LOWER[drawn[i] & 15];
     }
     password[sizeof password - 1] = '\0';
-    s_write_value(to, "user", "postern_journal");
+    s_write_value(to, "user", role);
     s_write_value(to, "password", password);
     fputc('\n', to);
     explicit_bzero(drawn, sizeof drawn);
     explicit_bzero(password, sizeof password);
 }
 
-int connection_make(const char *path, const char *admin, char *err, size_t err_size)
+int connection_make(const char *path, const char *role, const char *admin, char *err,
+                    size_t err_size)
 {
     char why[PATH_ERROR];
     struct stat is;
@@ -144,7 +145,7 @@ int connection_make(const char *path, const char *admin, char *err, size_t err_s
     FILE *to = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (!to)
         return s_say(path, fd >= 0 ? strerror(errno) : why, err, err_size);
-    s_write(to, admin);
+    s_write(to, role, admin);
     bool good = fflush(to) == 0 && fsync(fd) == 0;
     good &= fclose(to) == 0;
     return good ? 1 : s_say(path, strerror(errno), err, err_size);

@@ -15,10 +15,11 @@ enum { CONNECTION_BYTES = 4096 /* most of a file */ };
 char *connection_read(const char *path, char *err, size_t err_size);
 void connection_forget(char **connection_p);
 
-/* Makes the file PATH with what a worker connects by: ADMIN's server and database, the role
- * postern_journal, and a password that is drawn now. 1: made, also in the place of an empty one; 0:
- * there is one; -1 with the reason in err. */
-int connection_make(const char *path, const char *admin, char *err, size_t err_size);
+/* Makes the file PATH with what ROLE, a name, connects by: ADMIN's server and database, and a
+ * password that is drawn now. 1: made, also in the place of an empty one; 0: there is one; -1 with
+ * the reason in err. */
+int connection_make(const char *path, const char *role, const char *admin, char *err,
+                    size_t err_size);
 
 /* Makes the file PATH with the text CONNECTION, for that user alone. 1: made; 0: there is one; -1
  * with the reason in err. */

@@ -146,6 +146,29 @@ def test_the_directory_of_one_host_is_taken_along(hosts, name):
     assert [host.post(name, one.before.token) for host in hosts] == [204, 204]
 
 
+def test_the_directory_gets_a_role_of_its_own(hosts):
+    """In an installation whose authds had the workers': not before they have let go of that."""
+    one, other = hosts
+    first, admin = one.first, one.first.dir / "admin.connection"
+
+    def can_read(role):
+        return first.server.sql(f"SELECT has_table_privilege('{role}', 'postern.directory_row', 'SELECT')", first.database) == "t"
+    told = first.ctl_run("db", "init", admin, check=True).stdout
+    assert 'made role "postern_directory"' in told and "left the directory to the workers' role, too" in told
+    assert can_read("postern_journal") and can_read("postern_directory")
+    for host in hosts:
+        host.ring.kill(f"authd-{host.index}")
+        host.authd.wait()
+        host.ring.spawn("authd", host.index)
+    assert 'left the directory to "postern_directory"' in first.ctl_run("db", "init", admin, check=True).stdout
+    assert not can_read("postern_journal") and can_read("postern_directory")
+    told = first.ctl_run("db", "check", check=True).stdout
+    for line in ("ok      directory's rights on tables: on 4 tables, as postern_directory", "ok      directory's head: change ", "ok      directory's log: ",
+                 "ok      hosts that have joined: 2: ", "ok      hosts whose authd beats: 2 of 2", "ok      directory apart from workers: "):
+        assert line in told, told
+    assert one.post("nowhere", one.before.token) == 404
+
+
 def test_limits_and_names_are_those_of_all_hosts(hosts, name):
     ada = hosts[0].ring.user(f"ada-{name}", token=False)
 

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/wake.h"
+#include "common/life/kinds.h"
 #include "common/life/life.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
@@ -59,7 +60,11 @@ static int s_begin(copies_t *self, char *err, size_t err_size)
             return 0;
         monitor_check("copies", CHECK_FAILED, self->following.text);
         if (!s_may_try_again(went) || life_stopping()) {
-            snprintf(err, err_size, "PostgreSQL: %s", self->following.text);
+            bool denied = strstr(self->following.text, "permission denied") != NULL;
+            snprintf(err, err_size, "PostgreSQL: %s%s", self->following.text,
+                     denied ? ": the directory has a role of its own, whose connection string the "
+                              "file of directory.connection has (docs/CLUSTER.md)"
+                            : "");
             return -1;
         }
         if (clock_ms() - said_ms >= SAY_MS) {
@@ -106,8 +111,8 @@ static copies_t *s_new(const conf_start_t *start, directory_t *directory, char *
 int copies_open(copies_t **self_p, const conf_start_t *start, directory_t *directory, char *err,
                 size_t err_size)
 {
-    const char *own = conf_text(start->conf, SET_directory_connection);
-    const char *path = *own ? own : conf_text(start->conf, SET_postgres_connection);
+    char path[4096 + 16];
+    kinds_directory(start->conf, false, path, sizeof path);
     char *connection = connection_read(path, err, err_size);
     if (!connection)
         return -1;

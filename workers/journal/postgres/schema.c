@@ -59,11 +59,17 @@ static const struct {
 };
 enum { LISTED = sizeof s_tables / sizeof *s_tables };
 
+/* Quoted for SQL: as a name, as a text, as a text. */
+typedef struct {
+    char *name, *text, *password;
+    bool drawn;
+} role_t;
+
 typedef struct {
     const schema_options_t *options;
     session_t session;
     sql_t sql;
-    char *role, *role_text, *password; /* quoted for SQL: as a name, as a text, as a text */
+    role_t worker, directory; /* the second has no name where it is the first */
     char *err;
     size_t err_size;
 } maker_t;
@@ -95,42 +101,69 @@ static int s_do(maker_t *self, unsigned *rows)
     (sql_begin(&(self)->sql), sql_add(&(self)->sql, __VA_ARGS__), s_do(self, rows))
 
 /* The server gets the password as what it keeps of it, so that its log never has it. */
-static int s_read_role(maker_t *self)
+static int s_read_role(maker_t *self, role_t *role, const char *connection)
 {
-    char *name = connection_value(self->options->worker, "user");
-    char *password = connection_value(self->options->worker, "password");
+    PGconn *conn = self->session.conn;
+    char *name = connection_value(connection, "user");
+    char *password = connection_value(connection, "password");
     if (!name)
         snprintf(self->err, self->err_size, "postgres.connection names no user");
     if (name && password) {
-        char *kept = PQencryptPasswordConn(self->session.conn, password, name, "scram-sha-256");
-        self->password = kept ? PQescapeLiteral(self->session.conn, kept, strlen(kept)) : NULL;
+        char *kept = PQencryptPasswordConn(conn, password, name, "scram-sha-256");
+        role->password = kept ? PQescapeLiteral(conn, kept, strlen(kept)) : NULL;
         PQfreemem(kept);
     }
     if (name) {
-        self->role = PQescapeIdentifier(self->session.conn, name, strlen(name));
-        self->role_text = PQescapeLiteral(self->session.conn, name, strlen(name));
+        role->name = PQescapeIdentifier(conn, name, strlen(name));
+        role->text = PQescapeLiteral(conn, name, strlen(name));
     }
     connection_forget(&password);
     free(name);
-    return self->role ? 0 : -1;
+    return role->name ? 0 : -1;
 }
 
-static int s_make_role(maker_t *self)
+static void s_free_role(role_t *role)
+{
+    PQfreemem(role->name);
+    PQfreemem(role->text);
+    PQfreemem(role->password);
+    *role = (role_t){0};
+}
+
+/* One role for both, as the files say: the directory has none of its own. */
+static int s_read_roles(maker_t *self)
+{
+    const schema_options_t *options = self->options;
+    self->worker.drawn = options->drawn;
+    self->directory.drawn = options->directory_drawn;
+    if (s_read_role(self, &self->worker, options->worker) != 0 ||
+        (options->directory && s_read_role(self, &self->directory, options->directory) != 0))
+        return -1;
+    if (options->directory && strcmp(self->worker.name, self->directory.name) == 0)
+        s_free_role(&self->directory);
+    return 0;
+}
+
+static int s_make_role(maker_t *self, const role_t *role)
 {
     unsigned there;
-    if (DO(self, &there, "SELECT 1 FROM pg_roles WHERE rolname = %s", self->role_text) != 0)
+    if (DO(self, &there, "SELECT 1 FROM pg_roles WHERE rolname = %s", role->text) != 0)
         return -1;
-    if (there && self->options->drawn) {
+    if (there && role->drawn) {
         snprintf(self->err, self->err_size,
                  "the role %s is there already, and its password is not known here: write the file "
-                 "of postgres.connection with it, or with another user, and do this again",
-                 self->role);
+                 "of %s with it, or with another user, and do this again",
+                 role->name,
+                 role == &self->worker ? "postgres.connection"
+                                       : "directory.connection, which is the one of "
+                                         "postgres.connection with .directory behind it where it "
+                                         "is not set,");
         return -1;
     }
-    if (!there && DO(self, NULL, "CREATE ROLE %s LOGIN%s%s", self->role,
-                     self->password ? " PASSWORD " : "", self->password ? self->password : "") != 0)
+    if (!there && DO(self, NULL, "CREATE ROLE %s LOGIN%s%s", role->name,
+                     role->password ? " PASSWORD " : "", role->password ? role->password : "") != 0)
         return -1;
-    s_say(self, there ? "there is" : "made", "role", self->role);
+    s_say(self, there ? "there is" : "made", "role", role->name);
     return 0;
 }
 
@@ -139,19 +172,29 @@ static int s_make_schema(maker_t *self)
     unsigned there;
     if (DO(self, &there, "SELECT 1 FROM pg_namespace WHERE nspname = 'postern'") != 0 ||
         (!there && DO(self, NULL, "CREATE SCHEMA postern") != 0) ||
-        DO(self, NULL, "GRANT USAGE, CREATE ON SCHEMA postern TO %s", self->role) != 0)
+        DO(self, NULL, "GRANT USAGE, CREATE ON SCHEMA postern TO %s", self->worker.name) != 0 ||
+        (self->directory.name &&
+         DO(self, NULL, "GRANT USAGE ON SCHEMA postern TO %s", self->directory.name) != 0))
         return -1;
     s_say(self, there ? "there is" : "made", "schema", "postern");
     return 0;
 }
 
+static bool s_is_directory(const char *table)
+{
+    static const char prefix[] = "directory_";
+    return strncmp(table, prefix, sizeof prefix - 1) == 0;
+}
+
 static int s_make_table(maker_t *self, const char *name, const char *sql)
 {
     unsigned there;
+    const role_t *role =
+        s_is_directory(name) && self->directory.name ? &self->directory : &self->worker;
     if (DO(self, &there, "SELECT 1 FROM pg_class WHERE oid = to_regclass('postern.%s')", name) ||
         (!there && DO(self, NULL, "CREATE TABLE postern.%s %s", name, sql) != 0) ||
         DO(self, NULL, "GRANT SELECT, INSERT, UPDATE, DELETE ON postern.%s TO %s", name,
-           self->role) != 0)
+           role->name) != 0)
         return -1;
     s_say(self, there ? "there is" : "made", "table", name);
     return 0;
@@ -249,6 +292,32 @@ static int s_make_directory(maker_t *self)
     return 0;
 }
 
+/* From the workers' role, which had the directory before it got one of its own; not while an authd
+ * still connects by it. */
+static int s_part_directory(maker_t *self)
+{
+    unsigned connected;
+    if (!self->directory.name)
+        return 0;
+    if (DO(self, &connected,
+           "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND usename = %s AND "
+           "application_name LIKE 'postern directory%%'",
+           self->worker.text) != 0)
+        return -1;
+    if (connected) {
+        self->options->said("left the directory to the workers' role, too, by which an authd is "
+                            "connected: copy the file of directory.connection to each host, "
+                            "restart the authds, and do this again");
+        return 0;
+    }
+    for (unsigned i = 0; i < LISTED; i++)
+        if (s_is_directory(s_tables[i].name) && DO(self, NULL, "REVOKE ALL ON postern.%s FROM %s",
+                                                   s_tables[i].name, self->worker.name) != 0)
+            return -1;
+    s_say(self, "left", "the directory to", self->directory.name);
+    return 0;
+}
+
 static int s_make_kind(maker_t *self, op_owner_t kind, bool made)
 {
     int rc = s_make_count(self, kind, made);
@@ -260,9 +329,11 @@ static int s_make_kind(maker_t *self, op_owner_t kind, bool made)
 static int s_make_all(maker_t *self)
 {
     bool made = false;
-    int rc = s_read_role(self);
+    int rc = s_read_roles(self);
     if (rc == 0)
-        rc = s_make_role(self);
+        rc = s_make_role(self, &self->worker);
+    if (rc == 0 && self->directory.name)
+        rc = s_make_role(self, &self->directory);
     if (rc == 0)
         rc = s_make_schema(self);
     for (unsigned i = 0; i < LISTED && rc == 0; i++)
@@ -273,7 +344,7 @@ static int s_make_all(maker_t *self)
         rc = s_make_directory(self);
     for (unsigned kind = 0; kind < WORKER_KINDS && rc == 0; kind++)
         rc = s_make_kind(self, (op_owner_t)kind, made);
-    return rc;
+    return rc ? rc : s_part_directory(self);
 }
 
 int schema_make(const schema_options_t *options, char *err, size_t err_size)
@@ -285,9 +356,8 @@ int schema_make(const schema_options_t *options, char *err, size_t err_size)
         snprintf(err, err_size, "PostgreSQL: %s", self.session.text);
     else
         rc = s_make_all(&self);
-    PQfreemem(self.role);
-    PQfreemem(self.role_text);
-    PQfreemem(self.password);
+    s_free_role(&self.worker);
+    s_free_role(&self.directory);
     sql_free(&self.sql);
     session_close(&self.session);
     return rc;

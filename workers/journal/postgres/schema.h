@@ -18,6 +18,9 @@ typedef struct {
     const char *admin;  /* connection string of who may make roles and schemas */
     const char *worker; /* that of the workers: the role that it names is made, with its password */
     bool drawn;         /* its password was drawn now: the role must not be there */
+    const char *directory; /* that of the authds, likewise; NULL: the workers' role has the
+                              directory, too */
+    bool directory_drawn;
     unsigned shards[WORKER_KINDS]; /* fixed from then on */
     schema_said_fn said;
 } schema_options_t;
@@ -25,6 +28,13 @@ typedef struct {
 /* Makes what is missing, also in an installation of a version that had channels alone; what is
  * there stays as it is. */
 int schema_make(const schema_options_t *options, char *err, size_t err_size);
+
+/* The same of an authd, by its own. Takes 2 s, in which it looks which
+ * hosts live. */
+int schema_check_directory(const char *directory, schema_said_fn said, char *err, size_t err_size);
+
+/* Whether the workers' role has no part in the directory: says a line of it. */
+void schema_check_apart(const char *worker, schema_said_fn said);
 
 /* What a worker would find, by its own connection string: says a line of each thing, and what is to
  * be done where it will not do. COPIES: postgres.copies. -1 where a worker would not start. */
