@@ -24,11 +24,18 @@ static const struct {
 #include "common/kinds.def"
 };
 enum { KINDS = sizeof s_kinds / sizeof *s_kinds };
-enum { GATEWAY, ROUTER = 2 }; /* in s_kinds */
+enum { GATEWAY, AUTHD, ROUTER }; /* in s_kinds */
 
 static bool s_is_shared(const conf_t *conf, const fleet_part_t *part, unsigned kind)
 {
     return part->hosts > 1 && s_kinds[kind].worker && conf_is_shared(conf, s_kinds[kind].section);
+}
+
+/* Whether each of several hosts has one. */
+static bool s_is_everywhere(const conf_t *conf, const fleet_part_t *part, unsigned kind)
+{
+    bool copies = strcmp(conf_text(conf, SET_directory_engine), "postgres") == 0;
+    return part->hosts > 1 && (kind == ROUTER || (kind == AUTHD && copies));
 }
 
 /* How many there are on all hosts; a host's workers of any shard come behind the shards. */
@@ -40,7 +47,7 @@ static unsigned s_count(const conf_t *conf, const fleet_part_t *part, unsigned o
         return (unsigned)conf_uint(conf, s_kinds[kind].count);
     if (kind == GATEWAY)
         return part->gateways * hosts;
-    return kind == ROUTER && hosts > 1 ? hosts : others;
+    return s_is_everywhere(conf, part, kind) ? hosts : others;
 }
 
 /* The shards of a host that is lost are shared by the others. */
@@ -60,7 +67,7 @@ static bool s_is_here(const conf_t *conf, const fleet_part_t *part, unsigned kin
         return true;
     if (kind == GATEWAY)
         return index / part->gateways == part->host;
-    if (kind == ROUTER || s_is_shared(conf, part, kind))
+    if (s_is_everywhere(conf, part, kind) || s_is_shared(conf, part, kind))
         return index % part->hosts == part->host;
     return part->host == 0;
 }

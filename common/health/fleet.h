@@ -16,9 +16,10 @@ typedef struct {
 } station_t;
 
 /* What one host has. Of several, whose workers of channels share their journals, each has
- * gateways, a router, the workers of its share of the channels' shards, and as many of any shard as
- * are its share of those of a host that is lost; the first one also authd and the workers that keep
- * their journals on its disk. Indexes are unique over all hosts. */
+ * gateways, a router, with directory.engine = postgres an authd, the workers of its share of the
+ * channels' shards, and as many of any shard as are its share of those of a host that is lost; the
+ * first one also the workers that keep their journals on its disk, and else the one authd. Indexes
+ * are unique over all hosts. */
 typedef struct {
     unsigned gateways;    /* of each host */
     unsigned host, hosts; /* which one, from 0, and how many; of one host, or 0, it has all */

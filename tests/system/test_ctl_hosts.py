@@ -1,5 +1,5 @@
 """posternctl up --hosts: two hosts of one installation on this machine, whose journals lie in PostgreSQL. Each has its part, and its
-workers of any shard take what the other one leaves behind."""
+workers of any shard take what the other one leaves behind; the first one, which a directory of one host would stop with, is lost."""
 
 import json
 import signal
@@ -11,7 +11,7 @@ from harness.database import server_running, settled
 SHARDS = 4
 PROCESSES = ({"gateway-0", "authd-0", "router-0", "channel-0", "channel-2", "channel-any", "channel-any1", "bot-0", "bot-any",
               "extension-0", "extension-any"},
-             {"gateway-1", "router-1", "channel-1", "channel-3", "channel-any", "channel-any1", "bot-any", "extension-any"})
+             {"gateway-1", "authd-1", "router-1", "channel-1", "channel-3", "channel-any", "channel-any1", "bot-any", "extension-any"})
 
 
 class Host:
@@ -22,9 +22,11 @@ class Host:
         self.port = postern.free_ports(32)
         sockets = f"ipc://{first.sockets}"
         both = {kind: f"{sockets}/1-{kind} {sockets}/2-{kind}" for kind in ("requests", "workers", "replies")}
-        ring.settings.update({key: first.settings[key] for key in ("worker.engine", "delivery.engine", "postgres.copies", "postgres.connection")})
+        ring.settings.update({key: first.settings[key] for key in ("worker.engine", "delivery.engine", "postgres.copies", "postgres.connection", "directory.engine",
+                                                                        "authd.master_key")})
         ring.settings.update({
-            "gateway.authd": f"{sockets}/authd", "gateway.admin": f"{sockets}/authd-admin", "gateway.deadline_ms": 20000,
+            "gateway.authd": f"{sockets}/1-authd {sockets}/2-authd", "gateway.admin": f"{sockets}/1-admin {sockets}/2-admin",
+            "authd.listen": f"{sockets}/{number}-authd", "authd.admin": f"{sockets}/{number}-admin", "gateway.deadline_ms": 20000,
             **{f"router.{kind}": f"{sockets}/{number}-{kind}" for kind in both},
             "authd.routers": both["requests"], "worker.routers": both["workers"], "gateway.routers": both["replies"]})
         with open(ring.log_path, "ab") as log:
@@ -46,6 +48,7 @@ class Host:
 def test_two_hosts_and_one_that_is_left(make_ring, name):
     with server_running() as server:
         rings = [make_ring(shards={"channel": SHARDS}) for _ in range(2)]
+        rings[0].settings.update({"directory.engine": "postgres", "authd.master_key": rings[0].dir / "data" / "master.key"})
         settled(rings[0], server, delivers=True)
         hosts = [Host(ring, i + 1, rings[0]) for i, ring in enumerate(rings)]
         for host in hosts:
@@ -64,16 +67,17 @@ def test_two_hosts_and_one_that_is_left(make_ring, name):
             for i in range(8):
                 url = ring.channel_url(f"{name}{i}", ada.token)
                 assert ring.post(url, {"text": text}, timeout=60).status_code == 204
-        posts(second, "by the second")
-        second.supervisor.send_signal(signal.SIGTERM)
-        posts(first, "while it ends")
-        assert second.supervisor.wait(30 * postern.SLOW) == 0
-        posts(first, "without it")
+        posts(first, "by the first")
+        first.supervisor.send_signal(signal.SIGTERM)
+        posts(second, "while it ends")
+        assert first.supervisor.wait(30 * postern.SLOW) == 0
+        posts(second, "without it")
         for i in range(8):
-            assert first.texts(f"{name}{i}", ada.token) == ["by the second", "while it ends", "without it"]
-        taken = [row for row in hosts[0].health()["processes"] if row["process"].startswith("channel-any")]
+            assert second.texts(f"{name}{i}", ada.token) == ["by the first", "while it ends", "without it"]
+        second.channel(f"{name}8", ada)
+        taken = [row for row in hosts[1].health()["processes"] if row["process"].startswith("channel-any")]
         assert len(taken) == 2 and all(row["ready"] and not row["checks"][0]["reason"] for row in taken), taken
-        first.stop()
+        second.stop()
 
 
 def test_parts_that_cannot_be(make_ring):
