@@ -7,6 +7,7 @@
 #include "authd/manage/etag.h"
 #include "authd/manage/http_args.h"
 #include "authd/manage/keyed.h"
+#include "authd/manage/made.h"
 #include "common/base/clock.h"
 #include "common/base/reasons.h"
 #include "common/base/secret.h"
@@ -285,17 +286,7 @@ static const asked_t *s_first(const admin_t *self, const uuid_t7 *key)
 
 static void s_refuse_lost(admin_t *self, peer_t *peer, const wire_request_t *request)
 {
-    s_refuse(self, peer, request, ERROR_conflict, manage_answer_lost, s_reason(REASON_answer_lost));
-}
-
-/* Of changes at other hosts, too. */
-static void s_follow_keys(admin_t *self)
-{
-    view_renew(self->view);
-    view_tolerate(self->view, true);
-    keyed_follow(self->keyed, self->view);
-    view_tolerate(self->view, false);
-    view_release(self->view);
+    s_refuse(self, peer, request, ERROR_conflict, made_answer_lost, s_reason(REASON_answer_lost));
 }
 
 /* The same by the caller's key: true when a change was made with it, or is under way. */
@@ -325,7 +316,7 @@ static bool s_repeat(admin_t *self, peer_t *peer, const wire_request_t *request,
 {
     bool again = request->attempt > 1 && !manage_only_reads(op_find(request->op));
     if (self->copies && !manage_only_reads(op_find(request->op)))
-        s_follow_keys(self);
+        keyed_renew(self->keyed, self->view);
     if (again && s_waits(self, &request->id))
         return true;
     const manage_answer_t *answer = again ? answers_find(self->answers, &request->id) : NULL;

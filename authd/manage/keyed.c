@@ -23,20 +23,8 @@ static unsigned s_op(slice_t name)
     return 0;
 }
 
-keyed_t *keyed_new(view_t *view)
-{
-    uint64_t last = audit_last(view);
-    keyed_t *self = calloc(1, sizeof *self);
-    if (!self)
-        abort();
-    randombytes_buf(self->key, sizeof self->key);
-    self->seen = last > KEYED_MOST ? last - KEYED_MOST : 0;
-    keyed_follow(self, view);
-    return self;
-}
-
 /* What was made here is remembered with what it said, before or after its row is read. */
-void keyed_follow(keyed_t *self, view_t *view)
+static void s_follow(keyed_t *self, view_t *view)
 {
     audit_t row;
     while (audit_next(view, self->seen, &row)) {
@@ -45,6 +33,27 @@ void keyed_follow(keyed_t *self, view_t *view)
             keyed_add(self, &(keyed_request_t){
                                 .id = row.key, .request = row.request, .op = s_op(row.op)});
     }
+}
+
+keyed_t *keyed_new(view_t *view)
+{
+    uint64_t last = audit_last(view);
+    keyed_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    randombytes_buf(self->key, sizeof self->key);
+    self->seen = last > KEYED_MOST ? last - KEYED_MOST : 0;
+    s_follow(self, view);
+    return self;
+}
+
+void keyed_renew(keyed_t *self, view_t *view)
+{
+    view_renew(view);
+    view_tolerate(view, true);
+    s_follow(self, view);
+    view_tolerate(view, false);
+    view_release(view);
 }
 
 uint64_t keyed_seen(const keyed_t *self)

@@ -27,10 +27,10 @@ typedef struct keyed keyed_t;
 
 /* Reads the newest rows of the audit in VIEW, which is live. */
 keyed_t *keyed_new(view_t *view);
-/* Reads what came since: changes of other hosts, too, where the directory has copies. What is still
- * under way at one of them is not there yet: the change itself looks at the rows behind the last
- * that was read (keyed_seen; manage_request_t). */
-void keyed_follow(keyed_t *self, view_t *view);
+/* Reads what came since, by VIEW, which is released then: changes of other hosts, too, where the
+ * directory has copies. What is still under way at one of them is not there yet: the change itself
+ * looks at the rows behind the last that was read (keyed_seen, made.h). */
+void keyed_renew(keyed_t *self, view_t *view);
 uint64_t keyed_seen(const keyed_t *self);
 void keyed_destroy(keyed_t **self_p);
 

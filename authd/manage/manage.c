@@ -5,6 +5,7 @@
 #include "authd/manage/authorise.h"
 #include "authd/manage/change.h"
 #include "authd/manage/etag.h"
+#include "authd/manage/made.h"
 #include "authd/manage/task.h"
 #include "common/base/address.h"
 #include "common/base/clock.h"
@@ -54,10 +55,6 @@ struct manage {
     LIST_HEAD(, pending) waiting;  /* for the hasher */
     LIST_HEAD(, pending) settling; /* for the other copies */
 };
-
-const char manage_answer_lost[] =
-    "The change is made, but its answer is lost: it is too old, authd was restarted, or another "
-    "host made it. Read the object; what shows once must be made anew.";
 
 const actor_t manage_control = {.role = USER_OWNER, .who = "control", .from = "local"};
 
@@ -279,25 +276,6 @@ static bool s_works_when_full(const op_t *op)
     return op->methods == OP_DELETE || op->number == OP_login || op->number == OP_logout;
 }
 
-/* Another host may have made it meanwhile: a gateway, or a caller, has sent it there as well. */
-static error_code_t s_is_made(pending_t *pending)
-{
-    audit_t row;
-    task_t *task = &pending->task;
-    if (uuid_is_nil(&pending->id))
-        return ERROR_none;
-    for (row.number = pending->seen; audit_next(task->view, row.number, &row);) {
-        bool same = uuid_eq(&row.request, &pending->id);
-        bool keyed = !uuid_is_nil(&pending->key) && uuid_eq(&row.key, &pending->key);
-        if (keyed && !same && !slice_is(row.op, pending->op->name))
-            return ERROR_key_reused;
-        if (keyed || same)
-            return task_because(task, task_fail(task, ERROR_conflict, "%s", manage_answer_lost),
-                                REASON_answer_lost);
-    }
-    return ERROR_none;
-}
-
 static error_code_t s_change(manage_t *self, pending_t *pending)
 {
     task_t *task = &pending->task;
@@ -311,7 +289,10 @@ static error_code_t s_change(manage_t *self, pending_t *pending)
     if (!room)
         return ERROR_storage_full;
     task->view = view_begin(self->directory);
-    error_code_t code = self->copies.changed ? s_is_made(pending) : ERROR_none;
+    error_code_t code =
+        self->copies.changed
+            ? made_before(task, op, &(made_t){pending->id, pending->key, pending->seen})
+            : ERROR_none;
     if (code == ERROR_none)
         code = s_authorise(task, op);
     if (code == ERROR_none)

@@ -128,8 +128,6 @@ bool manage_only_reads(const op_t *op);
 /* Whether the request of this id has made a change, within the last rows of the audit. *unknown:
  * they are damaged. */
 bool manage_has_done(manage_t *self, const uuid_t7 *id, bool *unknown);
-/* What a request is told whose change was made before. */
-extern const char manage_answer_lost[];
 /* Gives ANSWER, an error with its message, DETAILS, which are borrowed: an object of JSON. */
 void manage_add_details(manage_answer_t *answer, const json_t *details);
 /* Says ANSWER in REPLY, but for what is a header of HTTP alone (cookie, etag); returns its body,

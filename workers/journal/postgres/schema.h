@@ -7,6 +7,7 @@
 #define POSTERN_WORKERS_JOURNAL_POSTGRES_SCHEMA_H
 
 #include "common/base/ops.h"
+#include "common/conf/conf.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,5 +41,11 @@ void schema_check_apart(const char *worker, schema_said_fn said);
  * be done where it will not do. COPIES: postgres.copies. -1 where a worker would not start. */
 int schema_check(const char *worker, const unsigned shards[WORKER_KINDS], unsigned copies,
                  schema_said_fn said, char *err, size_t err_size);
+
+/* Both of what a configuration says: of the journals, and of the directory where directory.engine
+ * is postgres. The files of the roles' connections are made where they are missing. */
+int schema_make_as(const conf_t *conf, const char *admin_file, schema_said_fn said, char *err,
+                   size_t err_size);
+int schema_check_as(const conf_t *conf, schema_said_fn said, char *err, size_t err_size);
 
 #endif
