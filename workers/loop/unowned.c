@@ -30,7 +30,6 @@ journal_unowned_t unowned_options(const conf_t *conf, op_owner_t kind)
     if (any && strcmp(journal_engine(), "lmdb") != 0)
         log_fatal(EXIT_CONFIG, "journal.open", "err=%s",
                   LOG_Q("worker.direct_days, direct_messages and direct_bytes are of journals in "
-                        "LMDB alone: in PostgreSQL all keep as long as worker.retention_days "
-                        "says. Take them away"));
+                        "LMDB alone. Take them away"));
     return unowned;
 }
