@@ -21,6 +21,14 @@ compat_modules() {
         cp tests/compat/package-lock.json $stamp
 }
 
+# with_compat PID: waits until compat_modules has ended.
+with_compat() {
+    wait "$1" || {
+        tail -n 20 build/test-npm.log >&2
+        die "npm could not install tests/compat/package-lock.json"
+    }
+}
+
 # What Python makes of the tests is kept in build/pycache: else each of xdist's workers reads all files anew, 4 s of a core.
 pytest() { PYTHONDONTWRITEBYTECODE='' PYTHONPYCACHEPREFIX=$PWD/build/pycache /usr/bin/python3 -m pytest -c tests/system/pytest.ini --rootdir tests "$@"; }
 
@@ -64,7 +72,6 @@ other_builds() {
     gate "clang reads all, warnings are errors" /usr/bin/python3 tests/lint/clang.py build/asan || failed=1
     # shellcheck disable=SC2046
     gate "build with ThreadSanitizer (tsan)" build tsan $(with_threads) || failed=1
-    if commit_before >/dev/null; then gate "build of the version before" build_before || failed=1; fi
     return $failed
 }
 
@@ -73,15 +80,22 @@ do_test() {
     mkdir -p build
     : >build/test-skips
     : >$results
-    compat_modules || die "npm could not install tests/compat/package-lock.json"
+    compat_modules >build/test-npm.log 2>&1 &
+    local npm=$!
     if (($#)); then
+        with_compat $npm
         build asan
         system_tests asan "$@"
         return
     fi
     local failed=0
-    gate "format" do_format --check || failed=1
+    # The network is waited for beside what needs nothing of it: the build asks for the console again, and finds it made.
+    console >/dev/null 2>&1 &
+    if commit_before >/dev/null; then gate "build of the version before" build_before || failed=1; fi
+    pytest -q --collect-only tests/system >/dev/null || true # fills build/pycache, once for all of xdist's workers
     gate "build with gcc and sanitizers (asan)" build asan || die "nothing to test without it"
+    with_compat $npm
+    gate "format" do_format --check || failed=1 # with the console's, whose packages the build has brought
     need clang # not from the background: apt-get takes one at a time
     other_builds >build/test-builds.log 2>&1 &
     local builds=$!
