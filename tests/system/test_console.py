@@ -45,7 +45,7 @@ SHOTS = os.environ.get("POSTERN_SCREENSHOTS")  # a folder for pictures of the pa
 
 pytestmark = [pytest.mark.skipif(not (CONSOLE / "dist/index.html.gz").exists() or not (CONSOLE / "node_modules/playwright-core").exists(),
                                  reason="needs npm, to build the console"),
-              pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")]
+              pytest.mark.skipif(not (shutil.which("chromium-headless-shell") or shutil.which("chromium")), reason="needs chromium")]
 
 
 @functools.cache
