@@ -27,7 +27,7 @@ def pytest_configure(config):
 
 
 # What takes longest, in this order: a long file that is begun last is waited for alone.
-LONGEST = ("chaos", "console", "postgres", "faults_disk", "backup", "bench", "ctl_supervise", "store_owner", "ctl_words", "hostile_wire",
+LONGEST = ("chaos", "console_calls", "console", "postgres", "faults_disk", "backup", "bench", "ctl_supervise", "store_owner", "ctl_words", "hostile_wire",
            "absent", "faults", "mixed", "deliveries", "alerts", "replies", "kill", "logins", "missing", "reading", "rolling", "users", "ctl_ring",
            "ctl_sessions", "admin", "hosts", "handlers", "admin_walk", "admin_keys", "admin_cookie")
 
