@@ -10,6 +10,7 @@ import pytest
 import takeover_campaign
 from answering import Answering, deliveries, replies, settled
 from harness import database
+from test_outlets import Service, post
 
 KINDS = ("bot", "extension")
 
@@ -25,6 +26,7 @@ class Moody(Answering):
 
     def __init__(self):
         self.fails = self.mended = False
+        self.roots = {}  # by the text of an event: the message that its answer is about
         super().__init__(self._say)
 
     def _say(self, event, count):
@@ -32,12 +34,14 @@ class Moody(Answering):
             return 503, {}
         if event["body"] == '"dead"' and not self.mended:
             return 410, {}
-        return 200, {"text": f"answer to {event['body']}"}
+        about = self.roots.get(event["body"])
+        return 200, {"text": f"answer to {event['body']}", **({"thread_message_id": about} if about else {})}
 
 
 def test_deliveries_go_on_at_the_host_that_takes_over(server, make_ring, name):
     """Its workers are killed while events wait: each is called at least once, and its reply posted once. What the former host did
-    is in the log of the new one, where dead letters are retried and replayed."""
+    is in the log of the new one, where dead letters are retried and replayed. A channel's outlet, whose deliveries the worker of an
+extension makes, goes on in order, and answers find the messages that they are about."""
     ring = make_ring(settings={"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 100, "gateway.deadline_ms": 20000})
     ring.settings["worker.key"] = ring.dir / "worker.key"
     database.settled(ring, server, delivers=True)
@@ -63,12 +67,20 @@ def test_deliveries_go_on_at_the_host_that_takes_over(server, make_ring, name):
     def rows(kind, **params):
         return deliveries(ring, kind, places[kind][0], ada.token, **params)
 
-    with Moody() as handler:
+    with Moody() as handler, Service() as service:
         ring.ctl("bot", "handler", "set", name, handler.url)
         ring.ctl("extension", "handler", "set", name, handler.url, "--environment", "sandbox")
         send("one", "two")
         for kind, (target, _) in places.items():
             settled(ring, kind, target, ada.token)
+        handler.roots = {'"three"': replies(ring, "bots", name, ada.token)[0]["id"]}
+        ring.channel(name, ada)
+        outlet = ring.ctl("outlet", "create", name, "generic", "--url", service.url)["id"]
+        post(ring, name, ada, "pushed 0")
+        service.bodies(1)
+        service.fails = 1 << 30
+        for i in range(1, 4):
+            post(ring, name, ada, f"pushed {i}")
         send("dead", kinds=("bots",))
         ring.wait(lambda: rows("bots", state="dead"), 20, what="the dead letter")
         ring.ctl("bot", "handler", "set", name, handler.url)
@@ -76,11 +88,15 @@ def test_deliveries_go_on_at_the_host_that_takes_over(server, make_ring, name):
         send("three", "four")
         for kind in places:
             ring.wait(lambda kind=kind: any(row["made"] for row in rows(kind, state="pending")), 20, what="an attempt that failed")
+        ring.wait(lambda: service.refused, 20, what="a push that failed")
         for host in first.values():
             assert host.end(signal.SIGKILL) == -signal.SIGKILL
         for host in second.values():
             host.wait("serves")
-        handler.fails = False
+        handler.fails, service.fails = False, 0
+        assert [body["text"] for body in service.bodies(4)] == [f"pushed {i}" for i in range(4)]
+        ring.wait(lambda: {one["state"] for one in ring.ctl("outlet", "deliveries", outlet)["deliveries"]} == {"delivered"}, 20,
+                  what="the pushes to be noted")
         for kind, (target, _) in places.items():
             settled(ring, kind, target, ada.token)
             texts = collections.Counter(reply["message"]["text"] for reply in replies(ring, kind, target, ada.token))
@@ -88,6 +104,9 @@ def test_deliveries_go_on_at_the_host_that_takes_over(server, make_ring, name):
             found = rows(kind, state="delivered")
             assert len(found) == 4 and all(row["attempts"][-1]["status"] == 200 for row in found)
             assert {attempt["status"] for row in found for attempt in row["attempts"]} == {200, 503}
+        about = {m["message"]["text"]: m.get("thread") for m in replies(ring, "bots", name, ada.token)}
+        root, = [m["sequence"] for m in replies(ring, "bots", name, ada.token) if m["id"] in handler.roots.values()]
+        assert about['answer to "three"'] == root and about['answer to "four"'] is None
         dead, = rows("bots", state="dead")
         assert [attempt["status"] for attempt in dead["attempts"]] == [410]
         handler.mended = True
