@@ -13,7 +13,8 @@ do_cluster() {
     case ${1:-} in
     takeovers) rounds=1000 ;;
     promotions) rounds=200 ;;
-    *) die "cluster takes takeovers [N] or promotions [N]" ;;
+    patroni) rounds=20 ;;
+    *) die "cluster takes takeovers [N], promotions [N] or patroni [N]" ;;
     esac
     need test
     build release

@@ -10,6 +10,7 @@ import shutil
 import sys
 
 import bench
+import engine_deliver
 import peers
 from bench import say
 
@@ -48,13 +49,13 @@ class Ring(bench.RingPeer):
         super().__init__(plan)
 
     def start(self):
-        settings = {"authd.rate": 0, "log.level": "warn"}
+        settings = {"authd.rate": 0, "log.level": "warn", "delivery.allow": "127.0.0.0/8"}
         ring = postern.Ring(settings=settings, preset_settings=False)
         if self.database:
             admin = ring.dir / "admin.connection"
             admin.write_text(self.database.server.connection() + "\n")
             admin.chmod(0o600)
-            ring.settings.update({"worker.engine": "postgres", "postgres.copies": self.database.copies,
+            ring.settings.update({"worker.engine": "postgres", "delivery.engine": "postgres", "postgres.copies": self.database.copies,
                                   "postgres.connection": ring.dir / "postgres.connection"})
             ring.ctl_run("db", "init", admin, check=True)
         return ring.up()
@@ -110,6 +111,9 @@ def main():
         bench.table(results)
         say("")
         ratios(results)
+        rates = engine_deliver.compare(plan, {name: one.ring for name, one in rings.items()})
+        for name in ("one copy", "two copies"):
+            bench.say_ratio(f"deliveries, {name} / this host", [a / b for a, b in zip(rates[name], rates["this host"])], "no bound")
         say("stored: " + "  ".join(f"{name} {ring.stored()}" for name, ring in rings.items()))
     finally:
         for peer in reversed(opened):

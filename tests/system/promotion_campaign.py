@@ -34,7 +34,7 @@ class Tally(kill_campaign.Tally):
         return (f"promotions: seed={self.seed} rounds={self.kills} sent={self.sent} acknowledged={len(self.acknowledged)} "
                 f"failed={len(self.failed)} lost={self.lost} doubled={self.doubled} holes={self.holes} unknown={self.unknown} "
                 f"slowest={self.slowest_s:.2f}s promoted after {statistics.median(self.promoted):.2f}s, at most "
-                f"{max(self.promoted):.2f}s; served again, with the standby made anew, after {statistics.median(self.served):.2f}s, "
+                f"{max(self.promoted):.2f}s; served again after {statistics.median(self.served):.2f}s, "
                 f"at most {max(self.served):.2f}s")
 
     @property
@@ -73,8 +73,8 @@ def promote(servers, tally):
     tally.kills += 1
 
 
-def campaign(ring, servers, rounds, seed, name):
-    """In a running RING on the pair SERVERS."""
+def campaign(ring, servers, rounds, seed, name, how=promote):
+    """In a running RING on SERVERS, of which HOW kills one that writes, and has another one promoted."""
     dice = random.Random(seed)
     tally, stop = Tally("channel", seed), threading.Event()
     url, read_back = kill_campaign.place(ring, "channel", name)
@@ -83,7 +83,7 @@ def campaign(ring, servers, rounds, seed, name):
         writer.start()
     for _ in range(rounds):
         time.sleep(dice.uniform(0.1, 0.6))
-        promote(servers, tally)
+        how(servers, tally)
     stop.set()
     for writer in writers:
         writer.join(60)
