@@ -64,10 +64,11 @@ unit_tests() {
     return $status
 }
 
-# The builds that only later gates need: they compute while the unit tests wait.
+# What no other gate waits for, and the builds that only later ones need: they compute while the unit tests wait.
 other_builds() {
     trap 'exit 130' INT # without a trap the shell lets what it starts in the background ignore Ctrl-C
     local failed=0
+    gate "format" do_format --check || failed=1 # with the console's, whose packages the build has brought
     gate "build with gcc for release, warnings are errors" build release || failed=1
     gate "clang reads all, warnings are errors" /usr/bin/python3 tests/lint/clang.py build/asan || failed=1
     # shellcheck disable=SC2046
@@ -95,7 +96,6 @@ do_test() {
     pytest -q --collect-only tests/system >/dev/null || true # fills build/pycache, once for all of xdist's workers
     gate "build with gcc and sanitizers (asan)" build asan || die "nothing to test without it"
     with_compat $npm
-    gate "format" do_format --check || failed=1 # with the console's, whose packages the build has brought
     need clang # not from the background: apt-get takes one at a time
     other_builds >build/test-builds.log 2>&1 &
     local builds=$!
