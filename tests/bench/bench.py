@@ -32,9 +32,10 @@ STARTED_S = 3  # what the start alone needed has been given back (common/base/sh
 
 
 class Plan:
-    def __init__(self, short):
+    def __init__(self, short, rounds=None):
         self.short = short
         self.rounds, self.seconds, self.warmup = (1, 1, 0) if short else (3, 5, 1)
+        self.rounds = rounds or self.rounds
         self.connections = (1, 256) if short else CONNECTIONS
         self.users, self.channels = (200, 10) if short else (20000, 100)
         self.syncs = 100 if short else 1000
@@ -65,14 +66,15 @@ class RingPeer:
         return {name.rsplit("-", 1)[0]: [self.ring.pid(name)] for name in self.ring.names}
 
     def memory(self):
-        """(proportional, resident) MB of all processes: what several of them map is counted once, or by each."""
-        sums = {"Pss": 0, "Rss": 0}
+        """(proportional, resident, own) MB of all processes: what several of them map is counted once, or by each;
+        or without files, whose pages are the kernel's cache."""
+        sums = {"Pss": 0, "Rss": 0, "Anonymous": 0}
         for pids in self.processes().values():
             for line in pathlib.Path(f"/proc/{pids[0]}/smaps_rollup").read_text().splitlines():
                 name, *value = line.split()
                 if name[:-1] in sums:
                     sums[name[:-1]] += int(value[0])
-        return sums["Pss"] / 1024, sums["Rss"] / 1024
+        return tuple(kib / 1024 for kib in sums.values())
 
     def stored(self):
         return int(self.ring.metric("channel-0", "stored_total"))
@@ -184,15 +186,20 @@ def ratios(results, syncs):
     def to(peer, connections):
         return [a / b for a, b in zip(rates("ring", connections), rates(peer, connections))]
 
+    def costs(peer):
+        return [sum(result["cpu"].values()) for result in results[peer, 256]]
+
     found = {
-        "ring / nchan, 256 connections": (to("nchan", 256), "at least 0.60"),
         **{f"ring / webdis with Redis, {connections}": (to("webdis", connections), f"goal {goal}")
            for connections, goal in zip(CONNECTIONS, (0.9, 1.25, 1.5, 1.6)) if ("webdis", connections) in results},
+        **{f"ring / nchan, {connections} connections": (to("nchan", connections), f"goal {goal}")
+           for connections, goal in ((256, 0.75), (1024, 0.85)) if ("nchan", connections) in results},
+        "ring's CPU a message / nginx's, 256": ([a / b for a, b in zip(costs("ring"), costs("nchan"))], "goal at most 1.6"),
         "ring (256) / PostgreSQL (64)":
             ([a / b for a, b in zip(rates("ring", 256), rates("PostgreSQL", PG_CLIENTS))],
              "at least 2.50"),
         "ring's median at 1 connection / fdatasync":
-            ([a["p50"] / b for a, b in zip(results["ring", 1], syncs)], "at most 5.00"),
+            ([a["p50"] / b for a, b in zip(results["ring", 1], syncs)], "goal at most 2.2"),
     }
     say(f"\nfdatasync of this disk: median {statistics.median(syncs):.3f} ms\n")
     for name, (values, bound) in found.items():
@@ -214,7 +221,9 @@ def machine():
 def main():
     parser = argparse.ArgumentParser(prog="./dev bench")
     parser.add_argument("--short", action="store_true", help="a few seconds; proves nothing")
-    plan = Plan(parser.parse_args().short)
+    parser.add_argument("--rounds", type=int, help="5 in the table of all")
+    args = parser.parse_args()
+    plan = Plan(args.short, args.rounds)
     machine()
     opened = []
     try:
@@ -228,7 +237,8 @@ def main():
         table(results)
         ratios(results, syncs)
         share = (stolen_after - stolen_before) / (all_after - all_before)
-        for what, (proportional, resident) in (("idle", ring.idle), ("after the load, with the pages of its files", ring.memory())):
+        say_ratio("MB of the ring after the load, no files", [ring.memory()[2]], "goal at most 256")
+        for what, (proportional, resident, _) in (("idle", ring.idle), ("after the load, with the pages of its files", ring.memory())):
             say(f"memory of the ring, {what}: {proportional:.0f} MB, shared pages counted once (RSS {resident:.0f} MB)")
         say(f"time that the host took from this machine: {share:.1%}")
         say(f"stored by the ring in all: {ring.stored() - before}")

@@ -5,6 +5,7 @@
     seen     the same with 10 million keys that are remembered, every request with a new one
     paced    at half of the maximum, a request due whether the one before is answered or not: p99 / p50, where a latency
              begins when the request was due
+    handlers events that are due all at once, 100 for each of 1,000 handlers beside as many for one: deliveries a second
     memory   of all processes, 3 s behind their start
 
 --short: some seconds, little data; proves nothing."""
@@ -19,6 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import bench  # noqa: E402
+import deliver  # noqa: E402
 import shapes  # noqa: E402
 from harness import postern  # noqa: E402
 
@@ -93,7 +95,7 @@ def paced(plan):
             found.append(got["p99"] / got["p50"])
     finally:
         peer.close()
-    bench.say_ratio("p99 / p50 at half of the maximum, open loop", found, "goal 4", width=48)
+    bench.say_ratio("p99 / p50 at half of the maximum, open loop", found, "goal at most 4", width=48)
 
 
 class Idle(bench.RingPeer):
@@ -105,21 +107,46 @@ def memory(_plan):
     peer = Idle()
     try:
         time.sleep(bench.STARTED_S)
-        proportional, resident = peer.memory()
-        bench.say(f"memory of an idle ring: Rss {resident:.1f} MB (goal 50), Pss {proportional:.1f} MB")
+        proportional, resident, own = peer.memory()
+        bench.say_ratio("MB of an idle ring, Rss of all", [resident], "goal at most 50", width=48)
+        bench.say(f"shared pages counted once: {proportional:.1f} MB; without files: {own:.1f} MB")
     finally:
         peer.close()
 
 
-PARTS = {"aged": aged, "seen": seen, "paced": paced, "memory": memory, **{name: None for name in shapes.RATIOS}}
+def deliveries(nginx, urls, each, concurrency):
+    """Deliveries a second, until 99 of 100 are made: the last ones wait for an address of their own."""
+    engine = deliver.Engine(urls, each, concurrency)
+    left = len(urls) * each - len(nginx.calls())
+    took = engine.run(nginx, left)[int(left * 0.99) - 1]
+    nginx.log.write_text("")
+    return left * 0.99 / took
+
+
+def handlers(plan):
+    count, each = (20, 25) if plan.short else (1000, 100)
+    nginx, found = deliver.Nginx(count, logs=True), []
+    try:
+        for _ in range(plan.rounds):
+            spread = deliveries(nginx, nginx.urls[1:], each, 8)
+            one = deliveries(nginx, nginx.urls[:1], count * each, deliver.ENGINE_CALLS)
+            bench.say(f"{count} handlers {spread:.0f}/s, one handler {one:.0f}/s")
+            found.append(spread / one)
+    finally:
+        nginx.close()
+    bench.say_ratio(f"{count * each} events of {count} handlers / of one", found, "goal 0.7", width=48)
+
+
+PARTS = {"aged": aged, "seen": seen, "paced": paced, "handlers": handlers, "memory": memory, **{name: None for name in shapes.RATIOS}}
 
 
 def main():
     parser = argparse.ArgumentParser(prog="./dev bench --part")
     parser.add_argument("name", choices=PARTS)
+    parser.add_argument("--rounds", type=int, help="5 in the table of all")
     parser.add_argument("--short", action="store_true", help="a few seconds; proves nothing")
     args = parser.parse_args()
-    plan = bench.Plan(args.short)
+    plan = bench.Plan(args.short, args.rounds)
     bench.machine()
     if PARTS[args.name]:
         PARTS[args.name](plan)
