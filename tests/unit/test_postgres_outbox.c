@@ -220,6 +220,23 @@ static void test_what_has_ended_is_forgotten(void **state)
     journal_close(&journal);
 }
 
+/* What a note posts, when the journal is closed. */
+static void test_a_reply_that_the_closing_stores(void **state)
+{
+    char cause[RECORD_CAUSE];
+    (void)state;
+    journal_t *journal = s_open_bot();
+    uuid_t7 event = s_uuid(1);
+    journal_note_t note = s_outcome(journal, s_store(journal, 1), OUTBOX_DELIVERED);
+    record_t reply = s_entry(1, 1001, "{}").record;
+    reply.flags |= RECORD_REPLY;
+    reply.headers = record_cause_write(1, &event, cause);
+    note.reply = &reply;
+    journal_note(journal, &note);
+    journal_close(&journal);
+    assert_int_equal(s_number("SELECT count(*) FROM postern.log_b0_1"), 2);
+}
+
 /* --- What a lane takes */
 
 static load_t *s_taken;
@@ -293,9 +310,10 @@ static void test_a_server_that_refuses_is_asked_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_database_of_the_version_before), TEST(cuts_lose_and_double_no_note),
-        TEST(who_lost_the_shard_notes_nothing), TEST(what_has_ended_is_forgotten),
-        TEST(what_is_due_comes_in_one_read),    TEST(a_server_that_refuses_is_asked_again),
+        TEST(a_database_of_the_version_before),     TEST(cuts_lose_and_double_no_note),
+        TEST(who_lost_the_shard_notes_nothing),     TEST(what_has_ended_is_forgotten),
+        TEST(a_reply_that_the_closing_stores),      TEST(what_is_due_comes_in_one_read),
+        TEST(a_server_that_refuses_is_asked_again),
     };
     return cmocka_run_group_tests(tests, YARD_BEGIN, YARD_END);
 }

@@ -268,12 +268,12 @@ void journal_close(journal_t **self_p)
         return;
     assert(self->magic == MAGIC);
     atomic_store(&self->stopping, true);
-    asking_destroy(&self->asking);
-    session_close(&self->asked.session);
     writer_destroy(&self->writer);
     self->notes.next_ms = 0;
     if (self->epoch)
         noting_turn(self, self->opened_ms);
+    asking_destroy(&self->asking); /* whom all that stores has told of it */
+    session_close(&self->asked.session);
     keeper_destroy(&self->keeper);
     if (self->epoch)
         s_leave(self);
