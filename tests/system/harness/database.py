@@ -20,9 +20,9 @@ def secret(path, text):
     return path
 
 
-def holes(server, database):
-    """Numbers of the log of channel shard 0 that are missing, and those that are there again."""
-    names = server.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'postern' AND tablename LIKE 'log\\_c0\\_%'", database).split()
+def holes(server, database, kind="channel"):
+    """Numbers of the log of shard 0 of KIND that are missing, and those that are there again."""
+    names = server.sql(f"SELECT tablename FROM pg_tables WHERE schemaname = 'postern' AND tablename LIKE 'log\\_{kind[0]}0\\_%'", database).split()
     logs = [int(log) for name in names for log in server.sql(f"SELECT log FROM postern.{name}", database).split()]
     return (max(logs) - min(logs) + 1 - len(set(logs))) + (len(logs) - len(set(logs)))
 
