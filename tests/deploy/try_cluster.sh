@@ -7,9 +7,12 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 export COMPOSE_PROJECT_NAME=postern-cluster COMPOSE_FILE=docker-compose.cluster.yml
 . tests/deploy/trying.sh
+# The handler of this test listens on this machine, which the containers see at their network's gateway.
+export POSTERN_DELIVERY_ALLOW="10.0.0.0/8 172.16.0.0/12 192.168.0.0/16"
 url=$POSTERN_URL/api/v2/channelsbyname
 finish() {
     local status=$?
+    [[ ! ${handler:-} ]] || kill "$handler" 2>/dev/null || true
     [[ $status == 0 ]] || docker-compose logs --tail 30 postern-1 postern-2 database-1 >&2
     docker-compose down --volumes >"$work/down.log" 2>&1 || true
     rm -rf "$work"
@@ -39,14 +42,22 @@ fi
 step "secrets"
 mkdir -m 711 "$POSTERN_SECRETS"
 mkdir -m 700 "$POSTERN_SECRETS"/keys-{1,2}
-for name in superuser replication worker; do openssl rand -hex 24 >"$POSTERN_SECRETS/$name.password"; done
-openssl rand -hex 32 >"$POSTERN_SECRETS/master.key"
-where="host=database-1,database-2,database-3 dbname=postgres target_session_attrs=read-write"
+for name in superuser replication worker directory; do openssl rand -hex 24 >"$POSTERN_SECRETS/$name.password"; done
+for name in master worker; do openssl rand -hex 32 >"$POSTERN_SECRETS/$name.key"; done
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=database-ca \
+    -keyout "$work/ca.key" -out "$POSTERN_SECRETS/database.ca" 2>"$work/openssl"
+openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=database \
+    -keyout "$POSTERN_SECRETS/database.key" -out "$work/database.csr" 2>"$work/openssl"
+openssl x509 -req -in "$work/database.csr" -days 3650 -CA "$POSTERN_SECRETS/database.ca" -CAkey "$work/ca.key" -CAserial "$work/ca.serial" -CAcreateserial \
+    -extfile <(echo subjectAltName=DNS:database-1,DNS:database-2,DNS:database-3) -out "$POSTERN_SECRETS/database.cert" 2>"$work/openssl"
+where="host=database-1,database-2,database-3 dbname=postgres target_session_attrs=read-write sslmode=verify-full sslrootcert=/run/secrets/database.ca"
 echo "$where user=postgres password=$(cat "$POSTERN_SECRETS/superuser.password")" >"$POSTERN_SECRETS/admin.connection"
 echo "$where user=postern_journal password=$(cat "$POSTERN_SECRETS/worker.password")" >"$POSTERN_SECRETS/worker.connection"
+echo "$where user=postern_directory password=$(cat "$POSTERN_SECRETS/directory.password")" >"$POSTERN_SECRETS/directory.connection"
 chmod 400 "$POSTERN_SECRETS"/*.*
-chown "$(docker run --rm postern-database id -u)" "$POSTERN_SECRETS"/{superuser,replication}.password
-chown -R 10001 "$POSTERN_SECRETS"/master.key "$POSTERN_SECRETS"/*.connection "$POSTERN_SECRETS"/keys-*
+chmod 444 "$POSTERN_SECRETS"/database.ca
+chown "$(docker run --rm postern-database id -u)" "$POSTERN_SECRETS"/{superuser,replication}.password "$POSTERN_SECRETS"/database.{cert,key}
+chown -R 10001 "$POSTERN_SECRETS"/{master,worker}.key "$POSTERN_SECRETS"/*.connection "$POSTERN_SECRETS"/keys-*
 
 step "three databases, one of them a synchronous copy"
 docker-compose up -d --no-build etcd-{1,2,3} database-{1,2,3} >"$work/up.log" 2>&1 || { cat "$work/up.log"; die up; }
@@ -58,7 +69,7 @@ in_host postern-1 posternctl db check
 
 step "a key a host"
 in_host postern-1 posternctl keys new host-a --role gateway,authd,router,worker --dir /keys
-in_host postern-2 posternctl keys new host-b --role gateway,router,worker --dir /keys
+in_host postern-2 posternctl keys new host-b --role gateway,authd,router,worker --dir /keys
 cp -p "$POSTERN_SECRETS/keys-1/host-a.pub" "$POSTERN_SECRETS/keys-2/"
 cp -p "$POSTERN_SECRETS/keys-2/host-b.pub" "$POSTERN_SECRETS/keys-1/"
 for host in 1 2; do
@@ -82,6 +93,22 @@ for i in $(seq 8); do
     curl -s --noproxy '*' "$url/builds$i/messages?zapikey=$token" | grep -q "\"first-$i\"" || die "it cannot be read"
 done
 
+step "a handler outside is called"
+/usr/bin/python3 -u tests/deploy/handler.py 0.0.0.0 $((port + 2)) >"$work/called" &
+handler=$!
+outside=$(docker network inspect -f '{{(index .IPAM.Config 0).Gateway}}' "${COMPOSE_PROJECT_NAME}_handlers")
+ctl bot create buildbot --owner ada@example.org >/dev/null
+ctl bot handler set buildbot "http://$outside:$((port + 2))/build" >/dev/null
+ask() {
+    local answer
+    answer=$(curl -s --noproxy '*' -m 40 -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json' -d "{\"build\":\"$1\"}" \
+        "$POSTERN_URL/api/v2/bots/buildbot/incoming?zapikey=$token")
+    [[ $answer == 2* ]] || die "the event \"$1\" was not accepted: $answer"
+}
+called() { grep -qF "$1" "$work/called"; }
+ask first
+until_true 30 called first
+
 (
     for ((i = 0; ; i++)); do
         [[ -e $work/stop ]] && break
@@ -97,16 +124,27 @@ writer=$!
 count() { wc -l <"$work/writer"; }
 more() { (($(count) >= $1)); }
 
-step "the second host killed, while the writer posts"
-until_true 60 more 20
-docker update --restart=no "$(docker-compose ps -q postern-2)" >/dev/null
-docker kill "$(docker-compose ps -q postern-2)" >/dev/null
-began=$SECONDS
-until_true 60 more $(($(count) + 40))
-echo "goes on without it; 40 messages after it in $((SECONDS - began)) s"
-ctl health | grep channel-any
-docker-compose start postern-2 >"$work/start.log" 2>&1
-until_true 60 docker-compose exec -T postern-2 posternctl health
+# lose N: host N is killed, and started again when all goes on without it.
+lose() {
+    local other=postern-$((3 - $1)) lost=postern-$1
+    until_true 60 more 20
+    docker update --restart=no "$(docker-compose ps -q "$lost")" >/dev/null
+    docker kill "$(docker-compose ps -q "$lost")" >/dev/null
+    began=$SECONDS
+    until_true 60 more $(($(count) + 40))
+    echo "goes on without $lost; 40 messages after it in $((SECONDS - began)) s"
+    ask "on $other"
+    until_true 60 called "on $other"
+    docker-compose exec -T "$other" posternctl token create ada@example.org --name "by $other" >/dev/null
+    echo "an event called its handler, and a token was made, by $other"
+    docker-compose exec -T "$other" posternctl health | grep -- -any || true
+    docker-compose start "$lost" >"$work/start.log" 2>&1
+    until_true 60 docker-compose exec -T "$lost" posternctl health
+}
+for host in 2 1; do
+    step "host $host killed, while the writer posts"
+    lose $host
+done
 
 step "the primary killed, while the writer posts"
 primary=$(leader database-1)
