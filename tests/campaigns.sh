@@ -14,7 +14,8 @@ do_cluster() {
     takeovers) rounds=1000 ;;
     promotions) rounds=200 ;;
     patroni) rounds=20 ;;
-    *) die "cluster takes takeovers [N], promotions [N] or patroni [N]" ;;
+    revoke) rounds=1000 ;;
+    *) die "cluster takes takeovers [N], promotions [N], patroni [N] or revoke [N]" ;;
     esac
     need test
     build release

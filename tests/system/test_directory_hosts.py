@@ -1,6 +1,7 @@
 """The directory over two hosts: an authd with a copy of its own on each, whose changes go through PostgreSQL, and a gateway each."""
 
 import concurrent.futures
+import random
 import shutil
 import signal
 import threading
@@ -10,36 +11,7 @@ import pytest
 
 from harness import postern
 from harness.database import server_running, settled
-
-LEASE_S = 3
-
-
-class Host:
-    """An authd and a gateway, INDEX-th of both, with RING's directory; FIRST has the router and the worker."""
-
-    def __init__(self, ring, index, first):
-        self.ring, self.index, self.first = ring, index, first
-        sockets = f"ipc://{first.sockets}"
-        ring.settings.update({
-            "directory.engine": "postgres", "directory.lease_s": LEASE_S, "gateway.deadline_ms": 30000,
-            "postgres.connection": first.connection, "authd.master_key": first.dir / "data" / "master.key",
-            "authd.routers": f"{sockets}/router-requests", "gateway.routers": f"{sockets}/router-replies"})
-
-    def start(self):
-        self.ring.spawn("authd", self.index)
-        self.ring.spawn("gateway", self.index)
-        return self
-
-    @property
-    def authd(self):
-        return self.ring.spawned[f"authd-{self.index}"]
-
-    def uses(self, token):
-        """Records of the token's use on the server."""
-        return self.first.server.sql(f"SELECT count(*) FROM postern.directory_use WHERE token = '{token}'", self.first.database)
-
-    def post(self, name, token):
-        return self.ring.post(self.ring.channel_url(name, token), {"text": "x"}, timeout=60).status_code
+from revoke_campaign import LEASE_S, Campaign, Host
 
 
 class Probe:
@@ -245,6 +217,13 @@ def test_rates_and_failed_logins_count_over_all_hosts(hosts, name):
         one.ring.spawn("authd", 0)
 
 
+def test_revoked_while_hosts_fail(hosts, name):
+    """The campaign's short form: probes at both gateways, deletes by both hosts, and the second one dies."""
+    seed = random.randrange(1 << 31)
+    tally = Campaign(hosts, seed, 20, name).run(("kill",))
+    assert tally.clean, tally
+
+
 def test_a_host_that_stands_still_takes_nothing_that_has_ended(hosts, name):
     """Its authd is waited for as long as it may judge, and finds itself past that when it goes on."""
     one, other = hosts
@@ -272,20 +251,24 @@ def test_a_host_that_stands_still_takes_nothing_that_has_ended(hosts, name):
 
 
 def test_a_host_that_is_killed_keeps_no_other_from_changing(hosts, name):
+    """And takes the directory anew where the log was cut below it."""
     one, other = hosts
     ada = other.ring.user(f"ada-{name}")
     other.ring.channel(name, ada)
     manager = other.ring.management_token(ada)
     one.ring.kill("authd-0")
     one.authd.wait()
+    filled = one.ring.logs().count("event=directory.filled")
     began = time.monotonic()
     made = other.ring.admin("POST", f"/users/{ada.id}/tokens", manager, {"name": "late"})
     assert made.status_code in (200, 201), made.text
     token = made.json()
     assert LEASE_S - 1 < time.monotonic() - began < LEASE_S + 2 * postern.SLOW
     assert other.post(name, token["token"]) == 204
+    other.first.server.sql("DELETE FROM postern.directory_log WHERE version < (SELECT version FROM postern.directory_head)", other.first.database)
     one.ring.spawn("authd", 0)
     assert one.post(name, token["token"]) == 204
+    assert one.ring.logs().count("event=directory.filled") == filled + 1, "what it lacks is not in the log any more"
 
 
 def test_without_the_server_nothing_is_changed_and_soon_nothing_judged(hosts, name):
