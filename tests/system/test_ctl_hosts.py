@@ -27,6 +27,7 @@ class Host:
         ring.settings.update({
             "gateway.authd": f"{sockets}/1-authd {sockets}/2-authd", "gateway.admin": f"{sockets}/1-admin {sockets}/2-admin",
             "authd.listen": f"{sockets}/{number}-authd", "authd.admin": f"{sockets}/{number}-admin", "gateway.deadline_ms": 20000,
+            "process.drain_ms": 1000,  # authd ends then: the other host's gateway stays connected
             **{f"router.{kind}": f"{sockets}/{number}-{kind}" for kind in both},
             "authd.routers": both["requests"], "worker.routers": both["workers"], "gateway.routers": both["replies"]})
         with open(ring.log_path, "ab") as log:
