@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int own_sprintf(char *to, int flag, size_t room, const char *format, ...) __asm__("__sprintf_chk");
+int own_sprintf(char *to, int flag, size_t room, const char *format, ...) __asm__("__sprintf_chk")
+    __attribute__((format(printf, 4, 5)));
 
 void own_sprintf_keep(void)
 {

@@ -1,7 +1,6 @@
 /* libh2o writes the first lines of each answer by sprintf, which costs glibc 1,700 instructions.
- * The
- * __sprintf_chk that is linked with this file, and that libh2o finds first, writes what has no
- * conversions but %s, %d and %zu by itself, and gives all else to glibc.
+ * The __sprintf_chk of this file, which libh2o finds first, writes what has no conversions but %s,
+ * %d and %zu by itself, and gives all else to glibc.
  *
  * Threading: any thread. */
 #ifndef POSTERN_GATEWAY_OWN_SPRINTF_H
