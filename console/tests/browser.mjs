@@ -98,6 +98,19 @@ export async function copied(page, button) {
   return until(() => page.evaluate(() => navigator.clipboard.readText()), "what was copied");
 }
 
+/** What a click on BUTTON copies in a page that came by http from another host, which has no navigator.clipboard. */
+export async function copiedWithout(page, button) {
+  await page.evaluate(async () => {
+    window.clipboard = navigator.clipboard;
+    await window.clipboard.writeText("");
+    Object.defineProperty(navigator, "clipboard", { value: undefined, configurable: true });
+  });
+  await button.click();
+  const text = await until(() => page.evaluate(() => window.clipboard.readText()), "what was copied");
+  await page.evaluate(() => delete navigator.clipboard);
+  return text;
+}
+
 /** What has the focus, in words. */
 export const focused = (page) =>
   page.evaluate(() => {

@@ -247,6 +247,7 @@ export const en = {
     token: "Webhook token",
     copy: "Copy",
     copied: "Copied",
+    uncopied: "Not copied: select it",
     copyToken: "Copy the token",
     copyCode: "Copy the lines",
     try: "Try it",
