@@ -91,11 +91,14 @@ export async function until(condition, what) {
   }
 }
 
-/** What a click on BUTTON copies. */
+/** What a click on BUTTON copies. A list that draws it anew between the mouse's down and up loses the click: it is called
+ *  otherwise as soon as it has copied, so while it is not it is clicked again. */
 export async function copied(page, button) {
   await page.evaluate(() => navigator.clipboard.writeText(""));
-  await button.click();
-  return until(() => page.evaluate(() => navigator.clipboard.readText()), "what was copied");
+  return until(async () => {
+    if (await button.isVisible()) await button.click();
+    return page.evaluate(() => navigator.clipboard.readText());
+  }, "what was copied");
 }
 
 /** What a click on BUTTON copies in a page that came by http from another host, which has no navigator.clipboard. */
