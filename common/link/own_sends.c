@@ -1,15 +1,14 @@
 #include "common/link/own_sends.h"
+
+#include "common/link/own_next.h"
 #include "common/link/own_signals.h"
 
-#include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-enum { DESCRIPTORS = 1024 };
 
 int own_epoll_create1(int flags) __asm__("epoll_create1");
 int own_epoll_ctl(int wait, int op, int fd, struct epoll_event *event) __asm__("epoll_ctl");
@@ -35,22 +34,14 @@ typedef struct {
     wish_t *wish;
 } wishes_t;
 
-static _Atomic(wishes_t *) s_waits[DESCRIPTORS]; /* NULL: not libzmq's */
-
-static void *s_find(const char *name)
-{
-    void *found = dlsym(RTLD_NEXT, name);
-    if (!found)
-        abort();
-    return found;
-}
+static _Atomic(wishes_t *) s_waits[OWN_DESCRIPTORS]; /* NULL: not libzmq's */
 
 /* Before there are threads. */
 __attribute__((constructor)) static void s_find_all(void)
 {
-    *(void **)&s_next.ctl = s_find("epoll_ctl");
-    *(void **)&s_next.wait = s_find("epoll_wait");
-    *(void **)&s_next.create1 = s_find("epoll_create1");
+    *(void **)&s_next.ctl = own_next("epoll_ctl");
+    *(void **)&s_next.wait = own_next("epoll_wait");
+    *(void **)&s_next.create1 = own_next("epoll_create1");
 }
 
 void own_sends_keep(void)
@@ -58,9 +49,14 @@ void own_sends_keep(void)
     atomic_store(&s_keeps, true);
 }
 
+static bool s_has_place(int wait)
+{
+    return wait >= 0 && wait < OWN_DESCRIPTORS;
+}
+
 static wishes_t *s_wishes(int wait)
 {
-    return wait >= 0 && wait < DESCRIPTORS ? atomic_load(&s_waits[wait]) : NULL;
+    return s_has_place(wait) ? atomic_load(&s_waits[wait]) : NULL;
 }
 
 static void s_set_wishes(int wait, wishes_t *wishes)
@@ -134,7 +130,7 @@ int own_epoll_ctl(int wait, int op, int fd, struct epoll_event *event)
     wish_t *wish = self && op == EPOLL_CTL_DEL ? s_wish_of(self, fd) : NULL;
     if (wish)
         s_remove(self, wish);
-    if (!self && op == EPOLL_CTL_ADD && wait < DESCRIPTORS && event->events == 0 &&
+    if (!self && op == EPOLL_CTL_ADD && s_has_place(wait) && event->events == 0 &&
         atomic_load(&s_keeps) && own_signals_counts(fd))
         s_set_wishes(wait, calloc(1, sizeof *self));
     return s_next.ctl(wait, op, fd, event);

@@ -1,19 +1,19 @@
 #include "common/link/own_signals.h"
 
-#include <dlfcn.h>
+#include "common/link/own_next.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS = 1024, ASKED_AS = EFD_CLOEXEC, WORD = sizeof(uint64_t) };
+enum { ASKED_AS = EFD_CLOEXEC, WORD = sizeof(uint64_t) };
 
 /* What glibc has by these names, which headers may declare with conditions of their own. */
 int own_poll(struct pollfd *fds, nfds_t len, int wait_ms) __asm__("poll");
@@ -34,24 +34,16 @@ static atomic_bool s_keeps;
 static struct {
     atomic_bool counted;
     atomic_int_fast64_t pending; /* what its count will be when the writes under way are done */
-} s_signals[DESCRIPTORS];
-
-static void *s_find(const char *name)
-{
-    void *found = dlsym(RTLD_NEXT, name);
-    if (!found)
-        abort();
-    return found;
-}
+} s_signals[OWN_DESCRIPTORS];
 
 /* Before there are threads. */
 __attribute__((constructor)) static void s_find_all(void)
 {
-    *(void **)&s_next.poll = s_find("poll");
-    *(void **)&s_next.close = s_find("close");
-    *(void **)&s_next.read = s_find("read");
-    *(void **)&s_next.write = s_find("write");
-    *(void **)&s_next.eventfd = s_find("eventfd");
+    *(void **)&s_next.poll = own_next("poll");
+    *(void **)&s_next.close = own_next("close");
+    *(void **)&s_next.read = own_next("read");
+    *(void **)&s_next.write = own_next("write");
+    *(void **)&s_next.eventfd = own_next("eventfd");
 }
 
 void own_signals_keep(void)
@@ -61,7 +53,7 @@ void own_signals_keep(void)
 
 bool own_signals_counts(int fd)
 {
-    return fd >= 0 && fd < DESCRIPTORS &&
+    return fd >= 0 && fd < OWN_DESCRIPTORS &&
            atomic_load_explicit(&s_signals[fd].counted, memory_order_relaxed);
 }
 
@@ -70,7 +62,7 @@ int own_eventfd(unsigned initial, int flags)
     if (!s_next.eventfd)
         return (int)syscall(SYS_eventfd2, initial, flags);
     int fd = s_next.eventfd(initial, flags);
-    if (fd >= 0 && fd < DESCRIPTORS) {
+    if (fd >= 0 && fd < OWN_DESCRIPTORS) {
         atomic_store(&s_signals[fd].pending, initial);
         atomic_store(&s_signals[fd].counted, flags == ASKED_AS && atomic_load(&s_keeps));
     }
