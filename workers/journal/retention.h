@@ -33,4 +33,7 @@ typedef enum {
 retention_told_t journal_retain(journal_t *self, const uuid_t7 *target,
                                 const retention_t *retention);
 
+/* For the engines: says in the log what a target was told to keep. */
+void retention_log(const uuid_t7 *target, const retention_t *retention);
+
 #endif

@@ -5,8 +5,6 @@
 #include "workers/journal/lmdb/edits.h"
 #include "workers/journal/retention.h"
 
-#include <inttypes.h>
-
 enum {
     LEAST_MS = 1000, /* between two looks at a target whose oldest record has to stay */
     PENDING_MS = 10000,
@@ -338,14 +336,6 @@ void retained_forget(journal_t *self)
     }
 }
 
-static void s_log(const uuid_t7 *target, const retention_t *keeps)
-{
-    char text[UUID_TEXT];
-    uuid_text(target, text);
-    log_info("journal.retained", "target=%s age_ms=%" PRIu64 " messages=%" PRIu64 " bytes=%" PRIu64,
-             text, keeps->age_ms, keeps->messages, keeps->bytes);
-}
-
 retention_told_t journal_retain(journal_t *self, const uuid_t7 *target,
                                 const retention_t *retention)
 {
@@ -357,7 +347,7 @@ retention_told_t journal_retain(journal_t *self, const uuid_t7 *target,
             .kind = NOTE_RETENTION, .target = *target, .bytes = slice(&row, sizeof row)};
         told->version = retention->version;
         told->note = journal_note(self, &note);
-        s_log(target, retention);
+        retention_log(target, retention);
     }
     return told->note <= journal_noted(self) ? RETENTION_KEPT : RETENTION_TAKEN;
 }

@@ -2,10 +2,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/map.h"
-#include "common/log/log.h"
 #include "workers/journal/retention.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 enum {
@@ -113,14 +111,6 @@ session_outcome_t retained_read(journal_t *self, session_t *session)
 
 /* --- What is told */
 
-static void s_log(const uuid_t7 *target, const retention_t *keeps)
-{
-    char text[UUID_TEXT];
-    uuid_text(target, text);
-    log_info("journal.retained", "target=%s age_ms=%" PRIu64 " messages=%" PRIu64 " bytes=%" PRIu64,
-             text, keeps->age_ms, keeps->messages, keeps->bytes);
-}
-
 retention_told_t journal_retain(journal_t *self, const uuid_t7 *target,
                                 const retention_t *retention)
 {
@@ -135,7 +125,7 @@ retention_told_t journal_retain(journal_t *self, const uuid_t7 *target,
     bool kept = keeps->saved >= keeps->told.version;
     pthread_mutex_unlock(&retained->lock);
     if (news)
-        s_log(target, retention);
+        retention_log(target, retention);
     return kept ? RETENTION_KEPT : RETENTION_TAKEN;
 }
 
