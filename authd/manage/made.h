@@ -10,8 +10,8 @@
 extern const char made_answer_lost[];
 
 typedef struct {
-    uuid_t7 id,
-        key;       /* of the request, nil: it has none; and of user and Idempotency-Key, likewise */
+    uuid_t7 id;    /* of the request; nil: it has none */
+    uuid_t7 key;   /* of user and Idempotency-Key, likewise */
     uint64_t seen; /* the audit's last row that was looked at for both */
 } made_t;
 
