@@ -66,15 +66,6 @@ void kinds_key(const conf_t *conf, const char *section, char *path, size_t size)
         snprintf(path, size, "%s/%s.key", conf_text(conf, SET_data_directory), section);
 }
 
-const char *kinds_connection(const conf_t *conf, const char *section, char *path, size_t size)
-{
-    const char *file = conf_text(conf, SET_postgres_connection);
-    snprintf(path, size, "%s.%s", file, section);
-    if (!*file || !kinds_has_handlers(section) || access(path, F_OK) != 0)
-        snprintf(path, size, "%s", file);
-    return path;
-}
-
 const char *kinds_directory(const conf_t *conf, bool own, char *path, size_t size)
 {
     const char *file = conf_text(conf, SET_postgres_connection);

@@ -42,10 +42,6 @@ bool kinds_has_handlers(const char *section);
  * SECTION.key in data.directory. */
 void kinds_key(const conf_t *conf, const char *section, char *path, size_t size);
 
-/* The file with the connection string of SECTION's workers: that of postgres.connection; of those
- * with handlers FILE.SECTION, where it is there. Returns PATH. */
-const char *kinds_connection(const conf_t *conf, const char *section, char *path, size_t size);
-
 /* The file with the connection string of the directory: that of directory.connection; where that is
  * empty FILE.directory beside postgres.connection's FILE, where it is there; else FILE. OWN: always
  * the one that is authd's own. Returns PATH. */

@@ -1,5 +1,6 @@
 #include "common/life/prepare.h"
 
+#include "common/life/clusters.h"
 #include "common/life/grant.h"
 #include "common/life/hop.h"
 #include "common/life/kinds.h"
@@ -186,6 +187,15 @@ static int s_shard(const prepare_t *self, unsigned shard, bool known)
     return rc;
 }
 
+static int s_clusters(const prepare_t *self)
+{
+    static clusters_t clusters;
+    int rc = clusters_read(self->conf, self->section, &clusters, self->err, self->err_size);
+    for (unsigned i = 0; i < clusters.len && rc == 0; i++)
+        rc = s_file(self, clusters.list[i].path);
+    return rc;
+}
+
 static int s_worker(const prepare_t *self, bool known)
 {
     unsigned shards = (unsigned)conf_uint(self->conf, conf_setting("shards", self->section));
@@ -194,9 +204,8 @@ static int s_worker(const prepare_t *self, bool known)
     for (unsigned i = 0; any && i < shards && rc == 0; i++)
         rc = s_shard(self, i, known);
     bool connects = conf_is_shared(self->conf, self->section);
-    char connection[PLACE];
     if (rc == 0 && connects)
-        rc = s_file(self, kinds_connection(self->conf, self->section, connection, PLACE));
+        rc = s_clusters(self);
     if (rc == 0 && connects)
         rc = s_beside(self, SET_data_directory, self->section, ".host");
     return rc ? rc : s_found(self, self->section, ".shards");

@@ -106,8 +106,10 @@ int database_run(ctl_t *ctl)
     line_t line = {.ctl = ctl};
     s_begin(&line, DATABASE);
     s_add(&line, strchr(ctl_command(ctl)->name, ' ') + 1);
-    if (ctl_argument(ctl, 0))
-        s_add(&line, ctl_argument(ctl, 0));
+    for (unsigned i = 0; ctl_argument(ctl, i); i++)
+        s_add(&line, ctl_argument(ctl, i));
+    if (ctl_option(ctl, "--cluster"))
+        s_add(&line, ctl_option(ctl, "--cluster"));
     return s_exec(&line);
 }
 

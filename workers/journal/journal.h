@@ -18,6 +18,7 @@
 #ifndef POSTERN_WORKERS_JOURNAL_JOURNAL_H
 #define POSTERN_WORKERS_JOURNAL_JOURNAL_H
 
+#include "common/life/clusters.h"
 #include "workers/journal/record.h"
 #include "workers/journal/unowned.h"
 
@@ -47,9 +48,9 @@ typedef struct {
     journal_unowned_t unowned;      /* LMDB's alone */
     uint64_t delivery_retention_ms; /* age at which a delivery that has ended is forgotten */
     const char *connection;         /* PostgreSQL's alone: a file with a connection string */
+    const clusters_t *clusters;     /* likewise, in its place: where a shard may be; or NULL */
     unsigned copies; /* likewise: servers whose disks have what is answered, 1 or 2 */
-    bool salvage;    /* take the entries that can be read of a damaged write-ahead file, and go on
-                        without the others */
+    bool salvage;    /* take what can be read of a damaged write-ahead file, and go on */
     void (*waits)(bool spare, const char *text); /* while the opening does, or NULL (spare.h) */
 } journal_options_t;
 
@@ -60,8 +61,7 @@ const char *journal_engine(void);
  * process has it, the call waits, and logs that; a count of shards that the journals of that place
  * are not made for is refused, and so is a journal that is known and not there. A journal of
  * another kind, shard or shard count is refused, and so is one whose write-ahead file is damaged
- * (wal.h) unless options.salvage. NULL with the reason and what to do in err. now_ms: clock_ms ().
- */
+ * (wal.h) unless options.salvage. NULL with the reason and what to do in err. now_ms: clock_ms. */
 journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *err,
                         size_t err_size);
 /* Finishes what is submitted, commits all notes that there is room for, and closes. */

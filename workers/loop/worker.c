@@ -256,7 +256,10 @@ static void s_on_refused(void *arg, peer_t *peer, wire_goodbye_t reason)
 static void s_open_journal(worker_t *self)
 {
     const conf_t *conf = self->conf;
-    char err[PATH_MAX + 1024], file[PATH_MAX + 64];
+    char err[PATH_MAX + 1024];
+    static clusters_t clusters;
+    if (clusters_read(conf, op_owner_name(self->role->kind), &clusters, err, sizeof err) != 0)
+        log_fatal(EXIT_CONFIG, "journal.open", "err=%s", LOG_Q(err));
     journal_options_t options = {
         .place = conf_text(conf, SET_data_directory),
         .known = conf_text(conf, SET_data_known),
@@ -270,7 +273,7 @@ static void s_open_journal(worker_t *self)
         .retention_bytes = conf_uint(conf, SET_worker_retention_bytes),
         .unowned = unowned_options(conf, self->role->kind),
         .delivery_retention_ms = conf_uint(conf, SET_delivery_retention_days) * 86400000,
-        .connection = kinds_connection(conf, op_owner_name(self->role->kind), file, sizeof file),
+        .clusters = &clusters,
         .copies = (unsigned)conf_uint(conf, SET_postgres_copies),
         .waits = spare_waits,
     };

@@ -7,10 +7,9 @@
 
 enum { PLACE = 4096 };
 
-int connections_share(const conf_t *conf, const char *worker, schema_said_fn said, char *err,
-                      size_t err_size)
+int connections_share(const conf_t *conf, const char *file, const char *worker, schema_said_fn said,
+                      char *err, size_t err_size)
 {
-    const char *file = conf_text(conf, SET_postgres_connection);
     int rc = 0;
     for (unsigned i = 0; i < KINDS && rc == 0 && kinds_apart(conf); i++) {
         kinds_user_t user;

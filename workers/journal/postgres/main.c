@@ -5,6 +5,7 @@
 #include "common/life/confine.h"
 #include "common/log/log.h"
 #include "workers/journal/postgres/schema.h"
+#include "workers/journal/postgres/shard_command.h"
 
 #include <getopt.h>
 #include <jansson.h>
@@ -27,8 +28,9 @@ static void s_say(const char *line)
 
 static int s_usage(void)
 {
-    fputs("usage: postern-database -c FILE [-s section.key=value]... [-j] init ADMIN-FILE|check\n"
-          "posternctl db init and db check run it; see their --help.\n",
+    fputs("usage: postern-database -c FILE [-s section.key=value]... [-j] init ADMIN-FILE "
+          "[CLUSTER]|check|list|move KIND/N CLUSTER\n"
+          "posternctl db and posternctl shard run it; see their --help.\n",
           stderr);
     return USAGE;
 }
@@ -38,10 +40,11 @@ static int s_refuse(const char *err)
     return fprintf(stderr, "posternctl: %s\n", err) < 0 ? USAGE : REFUSED;
 }
 
-static int s_init(const conf_t *conf, const char *admin_file)
+static int s_init(const conf_t *conf, const char *admin_file, const char *cluster)
 {
     char err[8192];
-    return schema_make_as(conf, admin_file, s_say, err, sizeof err) == 0 ? DONE : s_refuse(err);
+    return schema_make_as(conf, admin_file, cluster, s_say, err, sizeof err) == 0 ? DONE
+                                                                                  : s_refuse(err);
 }
 
 static int s_check(const conf_t *conf)
@@ -52,10 +55,17 @@ static int s_check(const conf_t *conf)
 
 static int s_run(const conf_t *conf, int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[0], "init") == 0)
-        return s_init(conf, argv[1]);
+    char err[8192];
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a move takes its time */
+    if ((argc == 2 || argc == 3) && strcmp(argv[0], "init") == 0)
+        return s_init(conf, argv[1], argc == 3 ? argv[2] : NULL);
     if (argc == 1 && strcmp(argv[0], "check") == 0)
         return s_check(conf);
+    if (argc == 1 && strcmp(argv[0], "list") == 0)
+        return shard_list(conf, s_say, err, sizeof err) == 0 ? DONE : s_refuse(err);
+    if (argc == 3 && strcmp(argv[0], "move") == 0)
+        return shard_move(conf, argv[1], argv[2], s_say, err, sizeof err) == 0 ? DONE
+                                                                               : s_refuse(err);
     return s_usage();
 }
 

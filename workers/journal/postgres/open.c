@@ -118,11 +118,11 @@ static session_outcome_t s_try(journal_t *self, pick_t *pick)
     lease_t *lease = NULL;
     session_outcome_t went = SESSION_OK;
     if (!self->holding) {
-        went = owner_begin(self, &self->writing);
-        if (went == SESSION_OK)
-            went = pick_look(pick, &self->writing, &self->options.shard, &lease);
+        went = pick_look(pick, &self->options.shard, &lease);
         if (went == SESSION_OK)
             s_settle(self, lease);
+        else
+            snprintf(self->writing.text, sizeof self->writing.text, "%s", pick_text(pick));
     }
     if (went == SESSION_OK)
         went = owner_take(self, &self->writing);
@@ -151,7 +151,7 @@ static int s_take(journal_t *self, pick_t *pick, char *err, size_t err_size)
             snprintf(err, err_size, "PostgreSQL: %s", self->writing.text);
             return -1;
         }
-        if (!session_is_open(&self->writing))
+        if (self->holding ? !session_is_open(&self->writing) : went != SESSION_AGAIN)
             s_lost_sight(self, pick);
         s_say_waiting(self, went, &waiting);
         owner_pause();
@@ -181,7 +181,7 @@ static int s_own(journal_t *self, char *err, size_t err_size)
     if (options->any) {
         size_t len = strlen(self->home);
         snprintf(self->home + len, sizeof self->home - len, " any");
-        pick = pick_new(options, self->home, &self->me);
+        pick = pick_new(self);
         snprintf(self->lease, sizeof self->lease, "%s/any", options->kind);
         session_name(self->name, self->lease, self->home);
     } else {
@@ -199,6 +199,32 @@ const char *journal_engine(void)
     return "postgres";
 }
 
+static int s_read_cluster(journal_t *self, const char *name, const char *path, char *err,
+                          size_t err_size)
+{
+    cluster_t *to = &self->clusters[self->clusters_len];
+    snprintf(to->name, sizeof to->name, "%s", name);
+    to->connection = connection_read(path, err, err_size);
+    self->clusters_len++;
+    return to->connection ? 0 : -1;
+}
+
+static int s_read_clusters(journal_t *self, char *err, size_t err_size)
+{
+    const clusters_t *from = self->options.clusters;
+    int rc = from ? 0 : s_read_cluster(self, CLUSTER_MAIN, self->options.connection, err, err_size);
+    for (unsigned i = 0; from && i < from->len && rc == 0; i++)
+        rc = s_read_cluster(self, from->list[i].name, from->list[i].path, err, err_size);
+    self->connection = self->clusters[0].connection;
+    return rc;
+}
+
+static void s_forget_clusters(journal_t *self)
+{
+    for (unsigned i = 0; i < self->clusters_len; i++)
+        connection_forget(&self->clusters[i].connection);
+}
+
 static void s_on_lost(void *arg)
 {
     fence_lost(arg);
@@ -209,14 +235,15 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
 {
     if (!options->path && s_check_place(options, err, err_size) != 0)
         return NULL;
-    char *connection = connection_read(options->connection, err, err_size);
-    if (!connection)
-        return NULL;
     journal_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
     self->options = *options;
-    self->connection = connection;
+    if (s_read_clusters(self, err, err_size) != 0) {
+        s_forget_clusters(self);
+        free(self);
+        return NULL;
+    }
     op_owner_t owner;
     bool known = op_owner_of(options->kind, strlen(options->kind), &owner);
     assert(known);
@@ -224,7 +251,7 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
     self->number = owner;
     self->delivers = op_owner_delivers(owner);
     if (s_find_home(self, err, err_size) != 0) {
-        connection_forget(&self->connection);
+        s_forget_clusters(self);
         free(self);
         return NULL;
     }
@@ -241,8 +268,9 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
     horizon_raise(self, self->base_ms);
     self->options.path = self->options.place = self->options.known = self->options.kind = NULL;
     self->options.connection = NULL;
-    log_info("journal.open", "engine=postgres shard=%u epoch=%llu next=%llu", self->options.shard,
-             (unsigned long long)self->epoch,
+    self->options.clusters = NULL;
+    log_info("journal.open", "engine=postgres cluster=%s shard=%u epoch=%llu next=%llu",
+             self->clusters[self->at].name, self->options.shard, (unsigned long long)self->epoch,
              (unsigned long long)atomic_load(&self->committed_log));
     return self;
 }
@@ -285,7 +313,7 @@ void journal_close(journal_t **self_p)
     retained_destroy(&self->retained);
     notes_close(&self->notes);
     pthread_mutex_destroy(&self->lock);
-    connection_forget(&self->connection);
+    s_forget_clusters(self);
     self->magic = 0;
     free(self);
     *self_p = NULL;

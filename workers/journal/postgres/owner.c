@@ -18,10 +18,14 @@ static session_outcome_t s_refuse(session_t *session, const char *text)
     return SESSION_REFUSED;
 }
 
-static session_outcome_t s_check_installation(const journal_t *self, session_t *session)
+static session_outcome_t s_check_installation(const journal_t *self, session_t *session,
+                                              unsigned at)
 {
     statement_t ask;
     const char *kind = self->options.kind;
+    session_outcome_t is_it = cluster_check(session, self->clusters[at].name);
+    if (is_it != SESSION_OK)
+        return is_it;
     /* One of a version that had channels alone has no column of another kind. */
     statement_begin(&ask, "",
                     "SELECT schema, (to_jsonb(i) ->> $1)::bigint FROM postern.installation i");
@@ -134,7 +138,8 @@ static session_outcome_t s_raise_first(journal_t *self, session_t *session)
     bool ours = false;
     statement_begin(&raise, "",
                     "UPDATE postern.shard SET epoch = epoch + 1, holder = $3 WHERE kind = $1 AND "
-                    "shard = $2 AND EXISTS (SELECT 1 FROM postern.lease WHERE what = $4 AND holder "
+                    "shard = $2 AND epoch < 9223372036854775807 AND EXISTS (SELECT 1 FROM "
+                    "postern.lease WHERE what = $4 AND holder "
                     "= $5) RETURNING epoch, journal");
     shard_add(&raise, self);
     statement_uuid(&raise, &self->me);
@@ -182,24 +187,141 @@ static session_outcome_t s_read_clock(journal_t *self, session_t *session)
     return SESSION_OK;
 }
 
-session_outcome_t owner_begin(journal_t *self, session_t *session)
+/* Of several, which one the text is about. */
+static void s_name(const journal_t *self, session_t *session, unsigned at)
+{
+    char text[SESSION_TEXT];
+    if (self->clusters_len == 1)
+        return;
+    snprintf(text, sizeof text, "cluster %s: %.400s", self->clusters[at].name, session->text);
+    snprintf(session->text, sizeof session->text, "%s", text);
+}
+
+session_outcome_t owner_begin(const journal_t *self, session_t *session, unsigned at)
 {
     char lacks[SESSION_TEXT];
     if (session_is_open(session))
         return SESSION_OK;
-    session_outcome_t went = session_open(session, self->connection);
+    session_outcome_t went = session_open(session, self->clusters[at].connection);
     if (went == SESSION_OK)
-        went = s_check_installation(self, session);
+        went = s_check_installation(self, session, at);
     if (went == SESSION_OK)
         went = owner_check(self, session, lacks);
     if (went == SESSION_OK && lacks[0])
         went = s_refuse(session, lacks);
+    if (went != SESSION_OK) {
+        s_name(self, session, at);
+        session_close(session);
+    }
     return went;
+}
+
+/* What was found of a shard in all clusters. */
+typedef struct {
+    int here, also; /* where it lives; -1: nowhere */
+    bool there;     /* somewhere is a row of it */
+    uuid_t7 journal;
+    place_t moving; /* one of those that say where it went */
+    session_outcome_t worst;
+    char text[SESSION_TEXT]; /* of that */
+} found_t;
+
+static void s_look_in(const journal_t *self, session_t *session, unsigned at, found_t *found)
+{
+    place_t place;
+    session_outcome_t went = owner_begin(self, session, at);
+    if (went == SESSION_OK)
+        went = place_read(session, self->number, self->options.shard, &place);
+    if (went != SESSION_OK) {
+        found->worst = found->worst == SESSION_REFUSED ? SESSION_REFUSED : went;
+        snprintf(found->text, sizeof found->text, "%s", session->text);
+        return;
+    }
+    if (place.there && found->there &&
+        memcmp(&place.journal, &found->journal, sizeof place.journal) != 0) {
+        found->worst = SESSION_REFUSED;
+        snprintf(found->text, sizeof found->text,
+                 "cluster %s has another journal of this shard: it is of another installation",
+                 self->clusters[at].name);
+        return;
+    }
+    found->journal = place.there ? place.journal : found->journal;
+    found->there |= place.there;
+    if (place.here) {
+        found->also = found->here;
+        found->here = (int)at;
+    } else if (place.there) {
+        found->moving = place;
+    }
+}
+
+/* Why it lives nowhere. */
+static session_outcome_t s_is_nowhere(const journal_t *self, session_t *session,
+                                      const found_t *found)
+{
+    char text[SESSION_TEXT];
+    if (found->worst != SESSION_OK) {
+        s_refuse(session, found->text);
+        return found->worst;
+    }
+    if (!found->there)
+        return s_refuse(session, "the database has no row of this shard: posternctl db init makes "
+                                 "it");
+    bool known = false;
+    for (unsigned i = 0; i < self->clusters_len; i++)
+        known |= strcmp(self->clusters[i].name, found->moving.cluster) == 0;
+    if (!known) {
+        snprintf(text, sizeof text,
+                 "the shard has moved to cluster %s, which postgres.clusters does not name",
+                 found->moving.cluster);
+        return s_refuse(session, text);
+    }
+    s_refuse(session, "the shard is on its way from one cluster to another: where no posternctl "
+                      "shard move runs, run it again");
+    return SESSION_AWAY;
+}
+
+session_outcome_t owner_find(journal_t *self, session_t *session)
+{
+    found_t found = {.here = -1, .also = -1, .worst = SESSION_OK};
+    if (session_is_open(session))
+        return SESSION_OK;
+    for (unsigned i = 0; i < self->clusters_len; i++) {
+        session_close(session);
+        s_look_in(self, session, i, &found);
+    }
+    if (found.here < 0) {
+        session_outcome_t went = s_is_nowhere(self, session, &found);
+        session_close(session);
+        return went;
+    }
+    if (found.also >= 0)
+        return s_refuse(session, "the shard is in two clusters: one of them was put back to an "
+                                 "earlier time. See CLUSTER.md, \"Several clusters\"");
+    if (self->clusters_len > 1)
+        session_close(session);
+    self->at = (unsigned)found.here;
+    self->connection = self->clusters[self->at].connection;
+    return owner_begin(self, session, self->at);
+}
+
+/* A spare looks again and again: the shard may have moved meanwhile. */
+static session_outcome_t s_check_place(const journal_t *self, session_t *session)
+{
+    place_t place;
+    session_outcome_t went = place_read(session, self->number, self->options.shard, &place);
+    if (went != SESSION_OK || place.here || !place.there)
+        return went;
+    s_refuse(session, "the shard has moved to another cluster");
+    session_close(session);
+    return SESSION_AWAY;
 }
 
 session_outcome_t owner_take(journal_t *self, session_t *session)
 {
-    session_outcome_t went = owner_begin(self, session);
+    session_outcome_t went = owner_find(self, session);
+    if (went == SESSION_OK)
+        went = s_check_place(self, session);
     if (went == SESSION_OK)
         went = lease_claim(self->holding, session);
     if (went == SESSION_OK && *lease_former(self->holding))

@@ -10,28 +10,38 @@
 enum { PATHS = 4400 };
 
 struct pick {
+    const journal_t *journal;
     const journal_options_t *options;
+    session_t sessions[CLUSTERS]; /* to each cluster */
+    char text[SESSION_TEXT];
     char home[LEASE_HOLDER];
     size_t home_len;
     const uuid_t7 *me;
     unsigned first; /* to look at: processes that look at the same time begin at different ones */
     watch_t *watches;
-    bool *free; /* as seen last */
+    bool *free;   /* as seen last */
+    unsigned *at; /* in which cluster each lives, likewise */
 };
 
-pick_t *pick_new(const journal_options_t *options, const char *home, const uuid_t7 *me)
+pick_t *pick_new(const journal_t *journal)
 {
     pick_t *self = calloc(1, sizeof *self);
+    const uuid_t7 *me = &journal->me;
+    const journal_options_t *options = &journal->options;
     if (!self)
         abort();
+    self->journal = journal;
     self->options = options;
-    self->home_len = (size_t)snprintf(self->home, sizeof self->home, "%.150s ", home) - 1;
+    self->home_len = (size_t)snprintf(self->home, sizeof self->home, "%.150s ", journal->home) - 1;
     self->home[self->home_len] = '\0';
     self->me = me;
+    for (unsigned i = 0; i < journal->clusters_len; i++)
+        self->sessions[i].name = journal->name;
     self->first = me->bytes[sizeof me->bytes - 1] % options->shards;
     self->watches = calloc(options->shards, sizeof *self->watches);
     self->free = calloc(options->shards, sizeof *self->free);
-    if (!self->watches || !self->free)
+    self->at = calloc(options->shards, sizeof *self->at);
+    if (!self->watches || !self->free || !self->at)
         abort();
     for (unsigned i = 0; i < options->shards; i++)
         watch_begin(&self->watches[i]);
@@ -43,8 +53,11 @@ void pick_destroy(pick_t **self_p)
     pick_t *self = *self_p;
     if (!self)
         return;
+    for (unsigned i = 0; i < CLUSTERS; i++)
+        session_close(&self->sessions[i]);
     free(self->watches);
     free(self->free);
+    free(self->at);
     free(self);
     *self_p = NULL;
 }
@@ -61,33 +74,56 @@ static bool s_is_of_home(const pick_t *self, const char *holder)
     return strncmp(holder, self->home, self->home_len) == 0 && holder[self->home_len] == ' ';
 }
 
-static void s_see(pick_t *self, const statement_t *ask, unsigned row)
+static void s_see(pick_t *self, const statement_t *ask, unsigned row, unsigned at)
 {
     uint64_t shard = statement_number(ask, row, 0);
     if (shard >= self->options->shards)
         return;
     watch_t *watch = &self->watches[shard];
     bool still = watch_see(watch, statement_bytes(ask, row, 1), statement_number(ask, row, 2));
+    self->at[shard] = at;
     self->free[shard] = still || watch->handed_over || s_is_of_home(self, watch->holder);
 }
 
-static session_outcome_t s_look(pick_t *self, session_t *session)
+/* At the shards that live in the cluster AT. */
+static session_outcome_t s_look_in(pick_t *self, unsigned at)
 {
     statement_t ask;
-    char kind[32];
-    snprintf(kind, sizeof kind, "%s/%%", self->options->kind);
-    statement_begin(&ask, "leases",
-                    "SELECT split_part(what, '/', 2)::bigint, holder, beat FROM postern.lease "
-                    "WHERE what LIKE $1");
-    statement_text(&ask, kind);
-    session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
+    session_t *session = &self->sessions[at];
+    session_outcome_t went = owner_begin(self->journal, session, at);
     if (went != SESSION_OK)
         return went;
+    statement_begin(&ask, "leases",
+                    "SELECT s.shard::bigint, l.holder, l.beat FROM postern.shard s JOIN "
+                    "postern.lease l ON l.what = $2 || s.shard::text WHERE s.kind = $1 AND s.epoch "
+                    "< 9223372036854775807");
+    char kind[32];
+    snprintf(kind, sizeof kind, "%s/", self->options->kind);
+    statement_int2(&ask, (uint16_t)self->journal->number);
+    statement_text(&ask, kind);
+    went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
+    for (unsigned i = 0; went == SESSION_OK && i < statement_rows(&ask); i++)
+        s_see(self, &ask, i, at);
+    if (went == SESSION_OK)
+        statement_end(&ask);
+    return went;
+}
+
+/* A cluster that is not there keeps no shard of another from being seen. */
+static session_outcome_t s_look(pick_t *self)
+{
+    session_outcome_t all = SESSION_REFUSED;
     memset(self->free, 0, self->options->shards * sizeof *self->free);
-    for (unsigned i = 0; i < statement_rows(&ask); i++)
-        s_see(self, &ask, i);
-    statement_end(&ask);
-    return SESSION_OK;
+    for (unsigned i = 0; i < self->journal->clusters_len; i++) {
+        session_outcome_t went = s_look_in(self, i);
+        if (went != SESSION_OK)
+            snprintf(self->text, sizeof self->text, "%s", self->sessions[i].text);
+        if (went == SESSION_OK || all == SESSION_REFUSED)
+            all = all == SESSION_OK ? all : went;
+        if (went == SESSION_REFUSED)
+            session_close(&self->sessions[i]);
+    }
+    return all;
 }
 
 /* The lock stays this process's where it takes the lease. */
@@ -108,17 +144,25 @@ static session_outcome_t s_take(pick_t *self, session_t *session, unsigned shard
     return went;
 }
 
-session_outcome_t pick_look(pick_t *self, session_t *session, unsigned *shard, lease_t **lease)
+const char *pick_text(const pick_t *self)
+{
+    return self->text;
+}
+
+session_outcome_t pick_look(pick_t *self, unsigned *shard, lease_t **lease)
 {
     unsigned shards = self->options->shards;
-    session_outcome_t went = s_look(self, session);
+    session_outcome_t went = s_look(self);
     for (unsigned i = 0; i < shards && went == SESSION_OK; i++) {
         *shard = (self->first + i) % shards;
         if (!self->free[*shard])
             continue;
+        session_t *session = &self->sessions[self->at[*shard]];
         session_outcome_t took = s_take(self, session, *shard, lease);
-        if (took != SESSION_AGAIN)
+        if (took != SESSION_AGAIN) {
+            snprintf(self->text, sizeof self->text, "%s", session->text);
             return took;
+        }
     }
     return went == SESSION_OK ? SESSION_AGAIN : went;
 }

@@ -11,18 +11,18 @@
 #ifndef POSTERN_WORKERS_JOURNAL_POSTGRES_PICK_H
 #define POSTERN_WORKERS_JOURNAL_POSTGRES_PICK_H
 
-#include "common/postgres/lease.h"
-#include "workers/journal/journal.h"
+#include "workers/journal/postgres/postgres.h"
 
 typedef struct pick pick_t;
 
-/* HOME and ME as lease_new has them. OPTIONS must outlive it. */
-pick_t *pick_new(const journal_options_t *options, const char *home, const uuid_t7 *me);
+/* Of JOURNAL, which has no shard yet and outlives it; by sessions of its own. */
+pick_t *pick_new(const journal_t *journal);
 void pick_destroy(pick_t **self_p);
 
-/* Looks once, by SESSION. OK: *shard's lock and *lease are this process's, and the caller's; AGAIN:
- * there is none to take now; else as session_exchange. */
-session_outcome_t pick_look(pick_t *self, session_t *session, unsigned *shard, lease_t **lease);
+/* Looks once, into all clusters that are there. OK: *shard's lock and *lease are this process's,
+ * and the caller's; AGAIN: there is none to take now; else as session_exchange, with pick_text. */
+session_outcome_t pick_look(pick_t *self, unsigned *shard, lease_t **lease);
+const char *pick_text(const pick_t *self);
 /* The connection of who watches was lost. */
 void pick_lost_sight(pick_t *self);
 

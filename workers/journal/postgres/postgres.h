@@ -36,6 +36,7 @@
 #include "workers/journal/ask.h"
 #include "workers/journal/journal.h"
 #include "workers/journal/notes.h"
+#include "workers/journal/postgres/cluster.h"
 #include "workers/journal/postgres/targets.h"
 #include "workers/journal/seen.h"
 #include "workers/journal/writing.h"
@@ -95,11 +96,13 @@ struct journal_reader {
 
 struct journal {
     unsigned magic;
-    journal_options_t options; /* texts point nowhere after the opening */
-    char *connection;          /* may have a password */
-    char kind;                 /* 'c', as in the names of tables */
-    unsigned number;           /* of the kind, as in their rows */
-    bool delivers;             /* it is one with handlers */
+    journal_options_t options;    /* texts point nowhere after the opening */
+    cluster_t clusters[CLUSTERS]; /* where the shard may live */
+    unsigned clusters_len, at;    /* at: the one that it lives in */
+    char *connection;             /* the string of that one, which may have a password */
+    char kind;                    /* 'c', as in the names of tables */
+    unsigned number;              /* of the kind, as in their rows */
+    bool delivers;                /* it is one with handlers */
     char lease[32];
     char name[SESSION_NAME];
     char home[LEASE_HOLDER];
@@ -172,8 +175,11 @@ void shard_add(statement_t *to, const journal_t *journal);
 void fence_begin(statement_t *self, const journal_t *journal);
 void fence_lost(const journal_t *self) __attribute__((noreturn));
 
-/* owner.c: opens SESSION where it is not, to a server that will do. */
-session_outcome_t owner_begin(journal_t *self, session_t *session);
+/* owner.c: opens SESSION where it is not, to the cluster AT, where that will do. */
+session_outcome_t owner_begin(const journal_t *self, session_t *session, unsigned at);
+/* Finds the cluster in which the shard lives, and opens SESSION to it. AWAY while it lives in none.
+ */
+session_outcome_t owner_find(journal_t *self, session_t *session);
 /* Makes the shard this process's, and reads what it has, by SESSION, which it opens where
  * it is not. OK; AGAIN while another holds the lease; else AWAY or REFUSED with the reason in the
  * session's text. */

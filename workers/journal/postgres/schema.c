@@ -70,6 +70,7 @@ typedef struct {
     session_t session;
     sql_t sql;
     role_t worker, directory; /* the second has no name where it is the first */
+    uuid_t7 installation;     /* of the main cluster, where this is another */
     char *err;
     size_t err_size;
 } maker_t;
@@ -210,6 +211,77 @@ static int s_refuse_count(maker_t *self, op_owner_t kind, const char *there)
     return -1;
 }
 
+static bool s_is_main(const maker_t *self)
+{
+    return !self->options->main;
+}
+
+static const char *s_cluster(const maker_t *self)
+{
+    return self->options->cluster ? self->options->cluster : CLUSTER_MAIN;
+}
+
+/* One that a version before has not made. */
+static int s_make_column(maker_t *self, const char *table, const char *name, const char *type)
+{
+    unsigned there;
+    if (DO(self, &there,
+           "SELECT 1 FROM pg_attribute WHERE attrelid = 'postern.%s'::regclass AND attname = '%s'",
+           table, name) != 0)
+        return -1;
+    return there ? 0 : DO(self, NULL, "ALTER TABLE postern.%s ADD COLUMN %s %s", table, name, type);
+}
+
+/* What says where a shard lives: cluster.h. */
+static int s_make_places(maker_t *self)
+{
+    int rc = s_make_column(self, "installation", "cluster", "text");
+    if (rc == 0)
+        rc = s_make_column(self, "shard", "cluster", "text");
+    return rc == 0 ? s_make_column(self, "shard", "left_epoch", "bigint") : rc;
+}
+
+/* Which installation it is that this cluster is to be one of. */
+static int s_read_main(maker_t *self)
+{
+    session_t session = {0};
+    statement_t ask;
+    session_outcome_t went = session_open(&session, self->options->main);
+    if (went == SESSION_OK)
+        went = cluster_check(&session, CLUSTER_MAIN);
+    statement_begin(&ask, "", "SELECT id FROM postern.installation");
+    if (went == SESSION_OK)
+        went = session_exchange(&session, &ask, 1, SESSION_DEADLINE_MS);
+    if (went == SESSION_OK)
+        self->installation = statement_id(&ask, 0, 0);
+    else
+        snprintf(self->err, self->err_size, "cluster main: %s", session.text);
+    statement_end(&ask);
+    session_close(&session);
+    return went == SESSION_OK ? 0 : -1;
+}
+
+/* The name and the installation of one that is there are its own. */
+static int s_check_cluster(maker_t *self)
+{
+    char id[UUID_TEXT];
+    unsigned right;
+    if (cluster_check(&self->session, s_cluster(self)) != SESSION_OK) {
+        snprintf(self->err, self->err_size, "%s: name another database", self->session.text);
+        return -1;
+    }
+    if (s_is_main(self))
+        return 0;
+    uuid_text(&self->installation, id);
+    if (DO(self, &right, "SELECT 1 FROM postern.installation WHERE id = '%s'", id) != 0)
+        return -1;
+    if (right)
+        return 0;
+    snprintf(self->err, self->err_size,
+             "the database has another installation than the main cluster: name another database");
+    return -1;
+}
+
 /* One row, and no other: an installation that is there keeps its counts. */
 static int s_make_installation(maker_t *self, bool *made)
 {
@@ -218,12 +290,13 @@ static int s_make_installation(maker_t *self, bool *made)
     unsigned channels = self->options->shards[OWNER_CHANNEL];
     uuid_t7 new;
     uuid_new(&new);
-    uuid_text(&new, id);
+    uuid_text(s_is_main(self) ? &new : &self->installation, id);
     snprintf(schema, sizeof schema, " or of another schema than %u", POSTGRES_SCHEMA);
     if (DO(self, &count,
-           "INSERT INTO postern.installation (one, id, schema, channel) VALUES (true, '%s', %u, "
-           "%u) ON CONFLICT DO NOTHING",
-           id, POSTGRES_SCHEMA, channels) != 0 ||
+           "INSERT INTO postern.installation (one, id, schema, channel, cluster) VALUES (true, "
+           "'%s', %u, %u, nullif('%s', '" CLUSTER_MAIN "')) ON CONFLICT DO NOTHING",
+           id, POSTGRES_SCHEMA, channels, s_cluster(self)) != 0 ||
+        s_check_cluster(self) != 0 ||
         DO(self, &there, "SELECT 1 FROM postern.installation WHERE schema = %u AND channel = %u",
            POSTGRES_SCHEMA, channels) != 0)
         return -1;
@@ -238,12 +311,7 @@ static int s_make_count(maker_t *self, op_owner_t kind, bool made)
     char text[64];
     const char *name = op_owner_name(kind);
     if (kind != OWNER_CHANNEL &&
-        (DO(self, &there,
-            "SELECT 1 FROM pg_attribute WHERE attrelid = 'postern.installation'::regclass AND "
-            "attname = '%s'",
-            name) != 0 ||
-         (!there &&
-          DO(self, NULL, "ALTER TABLE postern.installation ADD COLUMN %s integer", name) != 0) ||
+        (s_make_column(self, "installation", name, "integer") != 0 ||
          DO(self, &set, "UPDATE postern.installation SET %s = %u WHERE %s IS NULL", name, shards,
             name) != 0 ||
          DO(self, &there, "SELECT 1 FROM postern.installation WHERE %s = %u", name, shards) != 0))
@@ -321,7 +389,7 @@ static int s_part_directory(maker_t *self)
 static int s_make_kind(maker_t *self, op_owner_t kind, bool made)
 {
     int rc = s_make_count(self, kind, made);
-    for (unsigned i = 0; i < self->options->shards[kind] && rc == 0; i++)
+    for (unsigned i = 0; s_is_main(self) && i < self->options->shards[kind] && rc == 0; i++)
         rc = s_make_shard(self, kind, i);
     return rc;
 }
@@ -329,7 +397,9 @@ static int s_make_kind(maker_t *self, op_owner_t kind, bool made)
 static int s_make_all(maker_t *self)
 {
     bool made = false;
-    int rc = s_read_roles(self);
+    int rc = s_is_main(self) ? 0 : s_read_main(self);
+    if (rc == 0)
+        rc = s_read_roles(self);
     if (rc == 0)
         rc = s_make_role(self, &self->worker);
     if (rc == 0 && self->directory.name)
@@ -339,8 +409,10 @@ static int s_make_all(maker_t *self)
     for (unsigned i = 0; i < LISTED && rc == 0; i++)
         rc = s_make_table(self, s_tables[i].name, s_tables[i].sql);
     if (rc == 0)
-        rc = s_make_installation(self, &made);
+        rc = s_make_places(self);
     if (rc == 0)
+        rc = s_make_installation(self, &made);
+    if (rc == 0 && s_is_main(self))
         rc = s_make_directory(self);
     for (unsigned kind = 0; kind < WORKER_KINDS && rc == 0; kind++)
         rc = s_make_kind(self, (op_owner_t)kind, made);

@@ -7,6 +7,7 @@
 #define POSTERN_WORKERS_JOURNAL_POSTGRES_SCHEMA_H
 
 #include "common/base/ops.h"
+#include "common/base/uuid.h"
 #include "common/conf/conf.h"
 
 #include <stdbool.h>
@@ -23,11 +24,14 @@ typedef struct {
                               directory, too */
     bool directory_drawn;
     unsigned shards[WORKER_KINDS]; /* fixed from then on */
+    const char *cluster;           /* which one it is (common/life/clusters.h); NULL: main */
+    const char *main; /* of another than the main one: the workers' connection string of that */
     schema_said_fn said;
 } schema_options_t;
 
 /* Makes what is missing, also in an installation of a version that had channels alone; what is
- * there stays as it is. */
+ * there stays as it is. The shards and the directory are made in the main cluster: shards move to
+ * another one (move.h). */
 int schema_make(const schema_options_t *options, char *err, size_t err_size);
 
 /* The same of an authd, by its own. Takes 2 s, in which it looks which
@@ -37,15 +41,18 @@ int schema_check_directory(const char *directory, schema_said_fn said, char *err
 /* Whether the workers' role has no part in the directory: says a line of it. */
 void schema_check_apart(const char *worker, schema_said_fn said);
 
-/* What a worker would find, by its own connection string: says a line of each thing, and what is to
- * be done where it will not do. COPIES: postgres.copies. -1 where a worker would not start. */
-int schema_check(const char *worker, const unsigned shards[WORKER_KINDS], unsigned copies,
-                 schema_said_fn said, char *err, size_t err_size);
+/* What a worker would find in CLUSTER, by its own connection string: says a line of each thing, and
+ * what is to be done where it will not do. COPIES: postgres.copies. *installation: its id; in: what
+ * it has to be, where it is not zero. -1 where a worker would not start. */
+int schema_check(const char *worker, const char *cluster, uuid_t7 *installation,
+                 const unsigned shards[WORKER_KINDS], unsigned copies, schema_said_fn said,
+                 char *err, size_t err_size);
 
 /* Both of what a configuration says: of the journals, and of the directory where directory.engine
- * is postgres. The files of the roles' connections are made where they are missing. */
-int schema_make_as(const conf_t *conf, const char *admin_file, schema_said_fn said, char *err,
-                   size_t err_size);
+ * is postgres. The files of the roles' connections are made where they are missing. CLUSTER: which
+ * one is made, NULL for the main one; all are checked. */
+int schema_make_as(const conf_t *conf, const char *admin_file, const char *cluster,
+                   schema_said_fn said, char *err, size_t err_size);
 int schema_check_as(const conf_t *conf, schema_said_fn said, char *err, size_t err_size);
 
 #endif

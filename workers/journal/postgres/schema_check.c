@@ -105,13 +105,34 @@ static bool s_look(session_t *session, size_t i, const unsigned shards[WORKER_KI
     return good || s_rows[i].warns;
 }
 
-int schema_check(const char *worker, const unsigned shards[WORKER_KINDS], unsigned copies,
-                 schema_said_fn said, char *err, size_t err_size)
+/* Whether the database is CLUSTER of the installation. */
+static bool s_is_it(session_t *session, const char *cluster, uuid_t7 *installation)
+{
+    statement_t ask;
+    const uuid_t7 none = {{0}};
+    uuid_t7 wanted = *installation;
+    if (cluster_check(session, cluster) != SESSION_OK)
+        return false;
+    statement_begin(&ask, "", "SELECT id FROM postern.installation");
+    if (session_exchange(session, &ask, 1, SESSION_DEADLINE_MS) != SESSION_OK)
+        return false;
+    *installation = statement_id(&ask, 0, 0);
+    statement_end(&ask);
+    snprintf(session->text, sizeof session->text,
+             "the database has another installation than the main cluster");
+    return memcmp(&wanted, &none, sizeof none) == 0 ||
+           memcmp(&wanted, installation, sizeof wanted) == 0;
+}
+
+int schema_check(const char *worker, const char *cluster, uuid_t7 *installation,
+                 const unsigned shards[WORKER_KINDS], unsigned copies, schema_said_fn said,
+                 char *err, size_t err_size)
 {
     session_t session = {0};
     unsigned lacking = 0;
-    if (session_open(&session, worker) != SESSION_OK) {
-        snprintf(err, err_size, "PostgreSQL: %s", session.text);
+    if (session_open(&session, worker) != SESSION_OK || !s_is_it(&session, cluster, installation)) {
+        snprintf(err, err_size, "cluster %s: %s", cluster, session.text);
+        session_close(&session);
         return -1;
     }
     for (size_t i = 0; i < sizeof s_rows / sizeof *s_rows; i++)
@@ -119,6 +140,7 @@ int schema_check(const char *worker, const unsigned shards[WORKER_KINDS], unsign
             lacking += !s_look(&session, i, shards, said);
     session_close(&session);
     if (lacking)
-        snprintf(err, err_size, "the server lacks %u of what a worker needs", lacking);
+        snprintf(err, err_size, "cluster %s: the server lacks %u of what a worker needs", cluster,
+                 lacking);
     return lacking ? -1 : 0;
 }

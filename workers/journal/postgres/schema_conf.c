@@ -1,4 +1,5 @@
 /* schema.h by an installation's configuration, and the files with the roles' connections. */
+#include "common/life/clusters.h"
 #include "common/life/kinds.h"
 #include "common/postgres/connection.h"
 #include "workers/journal/postgres/connections.h"
@@ -33,9 +34,41 @@ static void s_end_file(const char *path, int made, bool good, const char *name, 
         unlink(path);
 }
 
-int schema_make_as(const conf_t *conf, const char *admin_file, schema_said_fn said, char *err,
-                   size_t err_size)
+/* Of a cluster that is not the main one: no directory is in it. */
+static int s_make_cluster(const conf_t *conf, const char *admin_file, const char *cluster,
+                          schema_said_fn said, char *err, size_t err_size)
 {
+    clusters_t all;
+    int at = clusters_read(conf, NULL, &all, err, err_size) == 0 ? clusters_find(&all, cluster) : 0;
+    if (at < 0)
+        snprintf(err, err_size, "no cluster is called %s: postgres.clusters names them", cluster);
+    if (at <= 0)
+        return -1;
+    const char *path = all.list[at].path;
+    char *admin = connection_read(admin_file, err, err_size), *worker = NULL;
+    char *first = admin ? connection_read(all.list[0].path, err, err_size) : NULL;
+    int made = first ? s_make_file(path, "postern_journal", admin, &worker, err, err_size) : -1;
+    schema_options_t options = {.admin = admin,
+                                .worker = worker,
+                                .drawn = made > 0,
+                                .cluster = cluster,
+                                .main = first,
+                                .said = said};
+    conf_shards(conf, options.shards);
+    int rc = worker ? schema_make(&options, err, err_size) : -1;
+    s_end_file(path, made, rc == 0, "the cluster", said);
+    rc = rc == 0 ? connections_share(conf, path, worker, said, err, err_size) : rc;
+    connection_forget(&admin);
+    connection_forget(&worker);
+    connection_forget(&first);
+    return rc;
+}
+
+int schema_make_as(const conf_t *conf, const char *admin_file, const char *cluster,
+                   schema_said_fn said, char *err, size_t err_size)
+{
+    if (cluster && strcmp(cluster, CLUSTER_MAIN) != 0)
+        return s_make_cluster(conf, admin_file, cluster, said, err, err_size);
     char directory_path[4096 + 16];
     const char *path = conf_text(conf, SET_postgres_connection);
     char *admin = connection_read(admin_file, err, err_size), *worker = NULL, *directory = NULL;
@@ -54,7 +87,7 @@ int schema_make_as(const conf_t *conf, const char *admin_file, schema_said_fn sa
     int rc = worker && also >= 0 ? schema_make(&options, err, err_size) : -1;
     s_end_file(path, made, rc == 0, "postgres.connection", said);
     s_end_file(directory_path, also, rc == 0, "directory.connection", said);
-    rc = rc == 0 ? connections_share(conf, worker, said, err, err_size) : rc;
+    rc = rc == 0 ? connections_share(conf, path, worker, said, err, err_size) : rc;
     connection_forget(&admin);
     connection_forget(&worker);
     connection_forget(&directory);
@@ -73,16 +106,39 @@ static int s_check_directory(const conf_t *conf, const char *worker, schema_said
     return rc;
 }
 
-int schema_check_as(const conf_t *conf, schema_said_fn said, char *err, size_t err_size)
+static int s_check(const conf_t *conf, const cluster_file_t *cluster, uuid_t7 *installation,
+                   schema_said_fn said, char *err, size_t err_size)
 {
-    char *worker = connection_read(conf_text(conf, SET_postgres_connection), err, err_size);
+    char *worker = connection_read(cluster->path, err, err_size);
     unsigned shards[WORKER_KINDS];
     conf_shards(conf, shards);
-    int rc = worker ? schema_check(worker, shards, (unsigned)conf_uint(conf, SET_postgres_copies),
-                                   said, err, err_size)
-                    : -1;
-    if (rc == 0 && s_has_directory(conf))
+    int rc = worker
+                 ? schema_check(worker, cluster->name, installation, shards,
+                                (unsigned)conf_uint(conf, SET_postgres_copies), said, err, err_size)
+                 : -1;
+    if (rc == 0 && s_has_directory(conf) && strcmp(cluster->name, CLUSTER_MAIN) == 0)
         rc = s_check_directory(conf, worker, said, err, err_size);
     connection_forget(&worker);
+    return rc;
+}
+
+/* What is wrong with the first one is said in the end. */
+int schema_check_as(const conf_t *conf, schema_said_fn said, char *err, size_t err_size)
+{
+    clusters_t all;
+    char line[64], wrong[2048];
+    uuid_t7 installation = {{0}};
+    if (clusters_read(conf, NULL, &all, err, err_size) != 0)
+        return -1;
+    int rc = 0;
+    for (unsigned i = 0; i < all.len; i++) {
+        snprintf(line, sizeof line, "cluster %s", all.list[i].name);
+        if (all.len > 1)
+            said(line);
+        if (s_check(conf, &all.list[i], &installation, said, wrong, sizeof wrong) != 0 && rc == 0) {
+            rc = -1;
+            snprintf(err, err_size, "%s", wrong);
+        }
+    }
     return rc;
 }

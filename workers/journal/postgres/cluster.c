@@ -1,0 +1,57 @@
+#include "workers/journal/postgres/cluster.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Of a database of a version that had one cluster, the columns are not there. */
+session_outcome_t place_read(session_t *session, unsigned kind, unsigned shard, place_t *to)
+{
+    statement_t ask;
+    *to = (place_t){0};
+    statement_begin(&ask, "place",
+                    "SELECT epoch, journal, coalesce(to_jsonb(s) ->> 'cluster', ''), "
+                    "(to_jsonb(s) ->> 'left_epoch')::bigint FROM postern.shard s WHERE kind = $1 "
+                    "AND shard = $2");
+    statement_int2(&ask, (uint16_t)kind);
+    statement_int8(&ask, shard);
+    session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
+    if (went != SESSION_OK)
+        return went;
+    to->there = statement_rows(&ask) == 1;
+    if (to->there) {
+        to->epoch = statement_number(&ask, 0, 0);
+        to->journal = statement_id(&ask, 0, 1);
+        snprintf(to->cluster, sizeof to->cluster, "%.*s", SLICE_ARG(statement_bytes(&ask, 0, 2)));
+        to->here = to->epoch != CLUSTER_CLOSED;
+        to->comes = !to->here && statement_is_null(&ask, 0, 3);
+        if (!to->here)
+            to->epoch = statement_number(&ask, 0, 3);
+    }
+    statement_end(&ask);
+    return SESSION_OK;
+}
+
+session_outcome_t cluster_check(session_t *session, const char *name)
+{
+    statement_t ask;
+    statement_begin(&ask, "",
+                    "SELECT coalesce(to_jsonb(i) ->> 'cluster', 'main') FROM postern.installation "
+                    "i");
+    session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
+    if (went == SESSION_GONE || (went == SESSION_OK && statement_rows(&ask) != 1)) {
+        statement_end(&ask);
+        snprintf(session->text, sizeof session->text,
+                 "the database has no installation of Postern: posternctl db init makes one");
+        return SESSION_REFUSED;
+    }
+    if (went != SESSION_OK)
+        return went;
+    slice_t is = statement_bytes(&ask, 0, 0);
+    bool right = is.len == strlen(name) && memcmp(is.data, name, is.len) == 0;
+    if (!right)
+        snprintf(session->text, sizeof session->text,
+                 "the database is the cluster %.*s, and the configuration calls it %s",
+                 SLICE_ARG(is), name);
+    statement_end(&ask);
+    return right ? SESSION_OK : SESSION_REFUSED;
+}

@@ -1,0 +1,43 @@
+/* Moves a shard from the cluster in which it lives to another, while workers serve it from where it
+ * is, but for a moment (posternctl shard move). Steps, each of which may be the last of a process
+ * that dies; the same call goes on from there:
+ *   1. the row there is this mover's to open: it comes (cluster.h). Another mover's is not any
+ * more.
+ *   2. the tables of the shard are copied, each in a transaction of its own, and compared
+ *   3. the row here is closed, by a commit that is replicated like any other: from now on no worker
+ *      stores, and the one that did ends
+ *   4. what came meanwhile is copied, and all tables are compared: counts and sums of their rows
+ *   5. the row there is opened, with the next epoch: a worker takes it
+ *   6. the tables here are dropped
+ * Each transaction there asks for the row as this mover has left it, so that one that slept through
+ * another's move writes nothing.
+ *
+ * Tables are found in the server's catalogue: those that are named as the shard's own, and the rows
+ * of those that have columns kind and shard. They are made there as they are here.
+ *
+ * Threading: one thread. 0, or -1 with the reason in err. */
+#ifndef POSTERN_WORKERS_JOURNAL_POSTGRES_MOVE_H
+#define POSTERN_WORKERS_JOURNAL_POSTGRES_MOVE_H
+
+#include "common/base/ops.h"
+#include "common/postgres/connection.h"
+#include "workers/journal/postgres/cluster.h"
+#include "workers/journal/postgres/schema.h"
+
+typedef struct {
+    const cluster_t *clusters;
+    unsigned clusters_len;
+    op_owner_t kind;
+    unsigned shard;
+    const char *to;  /* a cluster's name */
+    unsigned copies; /* postgres.copies */
+    schema_said_fn said;
+} move_options_t;
+
+int move_run(const move_options_t *options, char *err, size_t err_size);
+
+/* Says a line of each shard: kind, number, cluster, holder, epoch, bytes and records. */
+int shards_list(const cluster_t *clusters, unsigned clusters_len, schema_said_fn said, char *err,
+                size_t err_size);
+
+#endif

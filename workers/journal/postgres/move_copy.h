@@ -1,0 +1,36 @@
+/* The copying of a shard's tables from one cluster to another (move.h), by connections that are
+ * used for nothing else: COPY, which is a shard's whole content in a few statements.
+ *
+ * Threading: one thread. Functions return 0, or -1 with the reason in the mover's err. */
+#ifndef POSTERN_WORKERS_JOURNAL_POSTGRES_MOVE_COPY_H
+#define POSTERN_WORKERS_JOURNAL_POSTGRES_MOVE_COPY_H
+
+#include "workers/journal/postgres/move.h"
+#include "workers/journal/postgres/postgres.h"
+
+typedef struct {
+    char table[64];
+    char mark[192]; /* what the server counted of changes of it before it was compared */
+} compared_t;
+
+typedef struct {
+    PGconn *from, *to;
+    const char *from_name, *to_name;
+    unsigned kind, shard;
+    char own[64];         /* what the shard's own tables are named by, as a regular expression */
+    char fence[320];      /* what each transaction there begins with */
+    compared_t *compared; /* tables that were found equal */
+    size_t compared_len;
+    uint64_t rows; /* that were copied */
+    schema_said_fn said;
+    char *err;
+    size_t err_size;
+} copying_t;
+
+/* Copies what is there now. FINAL: nobody writes any more; then both have the same, or it fails. */
+int copy_all(copying_t *self, bool final);
+/* Drops what the shard has at CONN, a table a transaction, each behind FENCE. */
+int copy_drop(copying_t *self, PGconn *conn, const char *fence);
+void copy_end(copying_t *self);
+
+#endif

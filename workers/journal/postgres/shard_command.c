@@ -1,0 +1,76 @@
+#include "workers/journal/postgres/shard_command.h"
+
+#include "workers/journal/postgres/move.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The clusters with their connection strings, by the files of KIND's workers. */
+static int s_connect_all(const conf_t *conf, const char *kind, cluster_t to[CLUSTERS],
+                         unsigned *len, char *err, size_t err_size)
+{
+    static clusters_t all;
+    int rc = clusters_read(conf, kind, &all, err, err_size);
+    for (*len = 0; rc == 0 && *len < all.len; (*len)++) {
+        snprintf(to[*len].name, sizeof to->name, "%s", all.list[*len].name);
+        to[*len].connection = connection_read(all.list[*len].path, err, err_size);
+        rc = to[*len].connection ? 0 : -1;
+    }
+    return rc;
+}
+
+static void s_forget_all(cluster_t all[CLUSTERS])
+{
+    for (unsigned i = 0; i < CLUSTERS; i++)
+        connection_forget(&all[i].connection);
+}
+
+int shard_list(const conf_t *conf, schema_said_fn said, char *err, size_t err_size)
+{
+    cluster_t all[CLUSTERS] = {{{0}, NULL}};
+    unsigned len;
+    int rc = s_connect_all(conf, NULL, all, &len, err, err_size);
+    if (rc == 0)
+        rc = shards_list(all, len, said, err, err_size);
+    s_forget_all(all);
+    return rc;
+}
+
+/* KIND/N */
+static int s_read_shard(const conf_t *conf, const char *text, move_options_t *to, char *err,
+                        size_t err_size)
+{
+    unsigned shards[WORKER_KINDS];
+    const char *slash = strchr(text, '/');
+    char *end = NULL;
+    conf_shards(conf, shards);
+    bool good = slash && op_owner_of(text, (size_t)(slash - text), &to->kind) &&
+                to->kind < WORKER_KINDS && slash[1] >= '0' && slash[1] <= '9';
+    unsigned long shard = good ? strtoul(slash + 1, &end, 10) : 0;
+    to->shard = (unsigned)shard;
+    if (good && !*end && shard < shards[to->kind])
+        return 0;
+    snprintf(err, err_size,
+             "%s: is no shard: channel/0, bot/0, extension/0 …, with a number below shards.KIND",
+             text);
+    return -1;
+}
+
+int shard_move(const conf_t *conf, const char *shard, const char *cluster, schema_said_fn said,
+               char *err, size_t err_size)
+{
+    cluster_t all[CLUSTERS] = {{{0}, NULL}};
+    move_options_t options = {.clusters = all,
+                              .to = cluster,
+                              .copies = (unsigned)conf_uint(conf, SET_postgres_copies),
+                              .said = said};
+    int rc = s_read_shard(conf, shard, &options, err, err_size);
+    if (rc == 0)
+        rc = s_connect_all(conf, op_owner_name(options.kind), all, &options.clusters_len, err,
+                           err_size);
+    if (rc == 0)
+        rc = move_run(&options, err, err_size);
+    s_forget_all(all);
+    return rc;
+}
