@@ -15,7 +15,8 @@ do_cluster() {
     promotions) rounds=200 ;;
     patroni) rounds=20 ;;
     revoke) rounds=1000 ;;
-    *) die "cluster takes takeovers [N], promotions [N], patroni [N] or revoke [N]" ;;
+    moves) rounds=200 ;;
+    *) die "cluster takes takeovers [N], promotions [N], patroni [N], revoke [N] or moves [N]" ;;
     esac
     need test
     build release

@@ -16,7 +16,7 @@ sys.path.insert(0, str(HERE))
 import bench  # noqa: E402
 
 ROW = re.compile(r"^(\S.*?) +(\d+\.\d\d)   \(goal (at most )?([\d.]+); rounds: (.*)\)$", re.MULTILINE)
-PARTS = ("paced", "keyed", "spread", "large", "handlers", "memory")
+PARTS = ("paced", "keyed", "spread", "large", "handlers", "clusters", "memory")
 AGED = ("aged", "seen")
 
 

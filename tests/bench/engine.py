@@ -10,6 +10,7 @@ import shutil
 import sys
 
 import bench
+import engine_clusters
 import engine_deliver
 import peers
 from bench import say
@@ -118,6 +119,7 @@ def main():
     finally:
         for peer in reversed(opened):
             peer.close()
+    engine_clusters.measure(plan)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@
              begins when the request was due
     handlers events that are due all at once, 100 for each of 1,000 handlers beside as many for one: deliveries a second
     memory   of all processes, 3 s behind their start
+    clusters journals alone in two clusters of PostgreSQL, two shards in each, beside two shards in one; each cluster and what
+             stores in it has one core, where there are two
 
 --short: some seconds, little data; proves nothing."""
 
@@ -21,6 +23,7 @@ sys.path.insert(0, str(HERE))
 
 import bench  # noqa: E402
 import deliver  # noqa: E402
+import engine_clusters  # noqa: E402
 import shapes  # noqa: E402
 from harness import postern  # noqa: E402
 
@@ -137,7 +140,7 @@ def handlers(plan):
     bench.say_ratio(f"{count * each} events of {count} handlers / of one", found, "goal 0.7", width=48)
 
 
-PARTS = {"aged": aged, "seen": seen, "paced": paced, "handlers": handlers, "memory": memory, **{name: None for name in shapes.RATIOS}}
+PARTS = {"aged": aged, "seen": seen, "paced": paced, "handlers": handlers, "memory": memory, "clusters": engine_clusters.measure, **{name: None for name in shapes.RATIOS}}
 
 
 def main():

@@ -10,8 +10,8 @@ session_outcome_t place_read(session_t *session, unsigned kind, unsigned shard, 
     *to = (place_t){0};
     statement_begin(&ask, "place",
                     "SELECT epoch, journal, coalesce(to_jsonb(s) ->> 'cluster', ''), "
-                    "(to_jsonb(s) ->> 'left_epoch')::bigint FROM postern.shard s WHERE kind = $1 "
-                    "AND shard = $2");
+                    "(to_jsonb(s) ->> 'left_epoch')::bigint, holder FROM postern.shard s WHERE "
+                    "kind = $1 AND shard = $2");
     statement_int2(&ask, (uint16_t)kind);
     statement_int8(&ask, shard);
     session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
@@ -24,6 +24,8 @@ session_outcome_t place_read(session_t *session, unsigned kind, unsigned shard, 
         snprintf(to->cluster, sizeof to->cluster, "%.*s", SLICE_ARG(statement_bytes(&ask, 0, 2)));
         to->here = to->epoch != CLUSTER_CLOSED;
         to->comes = !to->here && statement_is_null(&ask, 0, 3);
+        if (!statement_is_null(&ask, 0, 4))
+            to->holder = statement_id(&ask, 0, 4);
         if (!to->here)
             to->epoch = statement_number(&ask, 0, 3);
     }

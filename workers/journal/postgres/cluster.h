@@ -5,10 +5,11 @@
  * fence asks for. So nobody takes a shard where it does not live, of whatever version, whatever it
  * believes, and whatever it read before. A row that says "here" stands in one cluster at most:
  *   here    epoch as it is counted, cluster NULL
- *   left    epoch CLUSTER_CLOSED, cluster: where it went, left_epoch: the last one that counted
- * here comes   epoch CLUSTER_CLOSED, cluster: from where, left_epoch NULL, holder: the mover A move
- * (move.h) closes the one row before it opens the other. In between the shard lives nowhere, and
- * workers wait. Who looks for a shard looks into all clusters.
+ *   left    epoch CLUSTER_CLOSED, cluster: where it went, left_epoch: the last that counted here
+ *   comes   epoch CLUSTER_CLOSED, cluster: from where, left_epoch NULL, holder: the mover
+ *
+ * A move (move.h) closes the one row before it opens the other. In between the shard lives nowhere,
+ * and workers wait. Who looks for a shard looks into all clusters.
  *
  * Each cluster says in its installation which one it is, and the id of the installation.
  *
@@ -32,7 +33,7 @@ typedef struct {
     bool here, comes; /* neither: it has left */
     uint64_t epoch;   /* the last one that counted here */
     char cluster[CLUSTER_NAME];
-    uuid_t7 journal;
+    uuid_t7 journal, holder; /* holder: the mover of one that comes, else none or a worker */
 } place_t;
 
 /* What a cluster's row of a shard says. */

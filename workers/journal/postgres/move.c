@@ -15,6 +15,7 @@ typedef struct {
     const move_options_t *options;
     session_t sessions[CLUSTERS];
     place_t places[CLUSTERS];
+    place_t began[CLUSTERS]; /* what these were when this mover began */
     int from, to;
     uuid_t7 me;
     char me_text[UUID_TEXT], lease[32], holder[SESSION_NAME];
@@ -97,6 +98,14 @@ static int s_open(move_t *self)
     return 0;
 }
 
+static bool s_is_in_two(const move_t *self)
+{
+    unsigned here = 0;
+    for (unsigned i = 0; i < self->options->clusters_len; i++)
+        here += self->places[i].here;
+    return here > 1;
+}
+
 /* Where the shard lives; or, where it is between two, where it was last. */
 static int s_find_from(const move_t *self)
 {
@@ -125,6 +134,12 @@ static int s_find(move_t *self)
                         options->to);
     if (s_open(self) != 0)
         return -1;
+    if (s_is_in_two(self))
+        return s_refuse(self,
+                        "%s/%u is in two clusters: one of them was put back to an earlier time. "
+                        "See CLUSTER.md, \"Several clusters\"",
+                        op_owner_name(options->kind), options->shard);
+    memcpy(self->began, self->places, sizeof self->began);
     self->from = s_find_from(self);
     if (self->from < 0)
         return s_refuse(self, "no cluster has a row of %s/%u: posternctl db init makes it",
@@ -197,6 +212,18 @@ static statement_t *s_make_claim(move_t *self, unsigned *count)
     return s_made;
 }
 
+/* What the places are now. */
+static int s_look(move_t *self)
+{
+    for (unsigned i = 0; i < self->options->clusters_len; i++)
+        if (place_read(&self->sessions[i], self->options->kind, self->options->shard,
+                       &self->places[i]) != SESSION_OK)
+            return s_refuse_session(self, (int)i);
+    return 0;
+}
+
+/* From the claim on nobody else moves the shard there, or through there to a third cluster: where
+ * it lives then is where it is to be closed. */
 static int s_claim(move_t *self)
 {
     statement_t *made;
@@ -204,9 +231,14 @@ static int s_claim(move_t *self)
         return -1;
     bool ours = statement_rows(&made[0]) == 1;
     statement_end_all(made, 2);
-    return ours ? 0
-                : s_refuse(self, "another posternctl has moved the shard to cluster %s just now",
-                           s_name(self, self->to));
+    if (!ours)
+        return s_refuse(self, "another posternctl has moved the shard to cluster %s just now",
+                        s_name(self, self->to));
+    if (s_look(self) != 0)
+        return -1;
+    return s_find_from(self) == self->from
+               ? 0
+               : s_refuse(self, "another posternctl has moved the shard just now");
 }
 
 /* Also of a row that is closed already: the commit of that need not have had its copy. */
@@ -339,7 +371,8 @@ static void s_await(move_t *self)
         s_say(self, "no worker has taken it yet");
 }
 
-/* A connection for COPY. */
+/* A connection for COPY. One that stands still in a transaction there is ended by the server after
+ * some seconds, and keeps no other mover. */
 static PGconn *s_bulk(move_t *self, session_t *session, int at)
 {
     if (session_open(session, self->options->clusters[at].connection) != SESSION_OK) {
@@ -348,7 +381,6 @@ static PGconn *s_bulk(move_t *self, session_t *session, int at)
     }
     PQexitPipelineMode(session->conn);
     PQsetnonblocking(session->conn, 0);
-    PQclear(PQexec(session->conn, "SET idle_in_transaction_session_timeout = 0"));
     return session->conn;
 }
 
@@ -382,6 +414,11 @@ static int s_carry(move_t *self, copying_t *copying)
             rc = copy_all(copying, false);
         }
     if (rc == 0)
+        s_say(self, "%llu rows are copied before cluster %s is closed",
+              (unsigned long long)copying->rows, s_name(self, self->from));
+    if (rc == 0)
+        rc = copy_check(copying);
+    if (rc == 0)
         rc = s_close(self, &s_running_ms);
     if (rc == 0)
         rc = copy_all(copying, true);
@@ -404,21 +441,52 @@ static int s_carry_over(move_t *self)
     return rc;
 }
 
+static int s_move_at; /* where the row is that is made over */
+
+static statement_t *s_make_over(move_t *self, unsigned *count)
+{
+    statement_begin(&s_made[0], "",
+                    "UPDATE postern.shard SET holder = $3 WHERE kind = $1 AND shard = $2 AND epoch "
+                    "= " CLUSTER_CLOSED_SQL " AND left_epoch IS NULL AND holder = $4");
+    s_row_add(&s_made[0], self);
+    statement_uuid(&s_made[0], &self->me);
+    statement_uuid(&s_made[0], &self->began[s_move_at].holder);
+    *count = 1;
+    return s_made;
+}
+
+/* A row that comes is another mover's, which has died or is given up: from now on that one writes
+ * nothing there. One that began after this one goes on: false. */
+static bool s_take_over(move_t *self, int at, int *rc)
+{
+    statement_t *made;
+    s_move_at = at;
+    if (!self->places[at].comes)
+        return true;
+    if ((*rc = s_exchange(self, at, s_make_over, &made)) != 0)
+        return false;
+    bool ours = statement_rows(&made[0]) == 1;
+    statement_end_all(made, 1);
+    return ours;
+}
+
 /* What a cluster has of the shard that does not live there. */
 static int s_clean(move_t *self, int at)
 {
     session_t session = {0};
     copying_t copying;
-    char fence[320];
+    int rc = 0;
+    if (!s_take_over(self, at, &rc))
+        return rc;
     s_copying(self, &copying);
     copying.from_name = copying.to_name = s_name(self, at);
-    snprintf(fence, sizeof fence,
-             "SELECT 1 / count(*) FROM (SELECT 1 FROM postern.shard WHERE kind = %u AND shard = %u "
-             "AND epoch = " CLUSTER_CLOSED_SQL " AND %s FOR SHARE) f",
-             copying.kind, copying.shard,
-             self->places[at].comes ? "left_epoch IS NULL" : "left_epoch IS NOT NULL");
+    if (!self->places[at].comes)
+        snprintf(copying.fence, sizeof copying.fence,
+                 "SELECT 1 / count(*) FROM (SELECT 1 FROM postern.shard WHERE kind = %u AND shard "
+                 "= %u AND epoch = " CLUSTER_CLOSED_SQL " AND left_epoch IS NOT NULL FOR SHARE) f",
+                 copying.kind, copying.shard);
     copying.from = s_bulk(self, &session, at);
-    int rc = copying.from ? copy_drop(&copying, copying.from, fence) : -1;
+    rc = copying.from ? copy_drop(&copying, copying.from, copying.fence) : -1;
     session_close(&session);
     if (rc == 0)
         s_say(self, "dropped what cluster %s had of %s", s_name(self, at), self->lease);
@@ -434,13 +502,10 @@ static int s_clean_all(move_t *self)
     return rc;
 }
 
-/* What the places are now. */
 static int s_look_again(move_t *self)
 {
-    for (unsigned i = 0; i < self->options->clusters_len; i++)
-        if (place_read(&self->sessions[i], self->options->kind, self->options->shard,
-                       &self->places[i]) != SESSION_OK)
-            return s_refuse_session(self, (int)i);
+    if (s_look(self) != 0)
+        return -1;
     return self->places[self->to].here ? 0 : s_refuse(self, "the shard has moved on meanwhile");
 }
 
@@ -452,6 +517,8 @@ static int s_move(move_t *self)
     if (self->from == self->to) {
         s_say(self, "%s lives in cluster %s", self->lease, s_name(self, self->to));
     } else {
+        s_say(self, "moving %s from cluster %s to cluster %s", self->lease,
+              s_name(self, self->from), s_name(self, self->to));
         rc = s_claim(self);
         if (rc == 0)
             rc = s_carry_over(self);

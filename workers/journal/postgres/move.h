@@ -1,8 +1,7 @@
 /* Moves a shard from the cluster in which it lives to another, while workers serve it from where it
  * is, but for a moment (posternctl shard move). Steps, each of which may be the last of a process
  * that dies; the same call goes on from there:
- *   1. the row there is this mover's to open: it comes (cluster.h). Another mover's is not any
- * more.
+ *   1. the row there is this mover's to open: it comes (cluster.h). No other mover's is it any more
  *   2. the tables of the shard are copied, each in a transaction of its own, and compared
  *   3. the row here is closed, by a commit that is replicated like any other: from now on no worker
  *      stores, and the one that did ends

@@ -178,20 +178,30 @@ static int s_copy_new(copying_t *self, const char *table)
         rc = s_copy(self, table, "");
     if (rc == 0)
         rc = s_make_indexes(self, table);
+    if (rc == 0)
+        rc = DO(self, self->to, "ANALYZE postern.%s", table);
     return rc == 0 ? DO(self, self->to, "COMMIT") : s_undo(self);
 }
 
-/* Of messages, what came after those that were copied. */
+/* Rows of it that come have a higher place in the log than those that are there. */
+static bool s_grows(const char *table)
+{
+    return strncmp(table, "log_", 4) == 0 || strncmp(table, "keys_", 5) == 0;
+}
+
+static char *s_last(copying_t *self, const char *table)
+{
+    return s_text(s_ask(self, self->to, "SELECT coalesce(max(log), 0) FROM postern.%s", table));
+}
+
+/* What came after those that were copied. */
 static int s_copy_more(copying_t *self, const char *table)
 {
     char where[64], *last;
-    if (strncmp(table, "log_", 4) != 0)
+    if (!s_grows(table))
         return 0;
     int rc = s_begin(self);
-    last =
-        rc == 0
-            ? s_text(s_ask(self, self->to, "SELECT coalesce(max(log), 0) FROM postern.%s", table))
-            : NULL;
+    last = rc == 0 ? s_last(self, table) : NULL;
     rc = last ? 0 : -1;
     snprintf(where, sizeof where, " WHERE log > %s", last ? last : "");
     free(last);
@@ -212,17 +222,11 @@ static int s_copy_again(copying_t *self, const char *table, const char *where)
     return rc == 0 ? DO(self, self->to, "COMMIT") : s_undo(self);
 }
 
-/* How many rows, and the sum of what each is as a text. Both servers count at the same time. */
-static int s_compare(copying_t *self, const char *table, const char *where, bool *same)
+/* Whether a question of one field has the same answer in both, which look at the same time. */
+static int s_ask_both(copying_t *self, const char *sql, bool *same)
 {
     PGconn *both[] = {self->from, self->to};
-    char *columns = s_columns(self, table), *sql = NULL, *sum[2] = {NULL, NULL};
-    if (!columns ||
-        asprintf(&sql,
-                 "SELECT count(*) || ' ' || coalesce(sum(hashtextextended(ROW(%s)::text, 0)), 0) "
-                 "FROM postern.%s%s",
-                 columns, table, where) < 0)
-        abort();
+    char *sum[2] = {NULL, NULL};
     int rc = 0;
     for (unsigned i = 0; i < 2; i++)
         if (!PQsendQuery(both[i], sql))
@@ -236,24 +240,40 @@ static int s_compare(copying_t *self, const char *table, const char *where, bool
     *same = rc == 0 && sum[0] && sum[1] && strcmp(sum[0], sum[1]) == 0;
     free(sum[0]);
     free(sum[1]);
+    return rc;
+}
+
+/* How many rows, and the sum of what each is as a text. */
+static int s_compare(copying_t *self, const char *table, const char *where, bool *same)
+{
+    char *columns = s_columns(self, table), *sql = NULL;
+    *same = false;
+    if (!columns)
+        return -1;
+    if (asprintf(&sql,
+                 "SELECT count(*) || ' ' || coalesce(sum(hashtextextended(ROW(%s)::text, 0)), 0) "
+                 "FROM postern.%s%s",
+                 columns, table, where) < 0)
+        abort();
+    int rc = s_ask_both(self, sql, same);
     free(sql);
     free(columns);
     return rc;
 }
 
-/* What the server has counted of changes of a table; "" where it counts them too late to tell. The
- * sessions that have ended have told theirs. */
-static char *s_mark(copying_t *self, const char *table)
+/* What the server has counted of changes of a table, perhaps WITH rows that were added; "" where it
+ * counts them too late to tell. The sessions that have ended have told theirs. */
+static char *s_mark(copying_t *self, const char *table, bool with)
 {
     return s_text(s_ask(
         self, self->from,
         "SELECT CASE WHEN current_setting('server_version_num')::int < 150000 OR NOT "
         "current_setting('track_counts')::bool THEN '' ELSE concat_ws(' ', "
         "pg_postmaster_start_time(), (SELECT stats_reset FROM pg_stat_database WHERE datname = "
-        "current_database()), pg_relation_filenode(c.oid), pg_stat_get_tuples_inserted(c.oid), "
+        "current_database()), pg_relation_filenode(c.oid), %s, "
         "pg_stat_get_tuples_updated(c.oid), pg_stat_get_tuples_deleted(c.oid)) END FROM pg_class c "
         "WHERE c.oid = to_regclass('postern.%s')",
-        table));
+        with ? "pg_stat_get_tuples_inserted(c.oid)" : "'part'", table));
 }
 
 static compared_t *s_compared(copying_t *self, const char *table)
@@ -264,43 +284,96 @@ static compared_t *s_compared(copying_t *self, const char *table)
     return NULL;
 }
 
-static void s_note(copying_t *self, const char *table, const char *mark)
+static compared_t *s_note(copying_t *self, const char *table)
 {
     compared_t *one = s_compared(self, table);
-    if (!one) {
-        self->compared = realloc(self->compared, (self->compared_len + 1) * sizeof *self->compared);
-        if (!self->compared)
-            abort();
-        one = &self->compared[self->compared_len++];
-    }
+    if (one)
+        return one;
+    self->compared = realloc(self->compared, (self->compared_len + 1) * sizeof *self->compared);
+    if (!self->compared)
+        abort();
+    one = &self->compared[self->compared_len++];
+    *one = (compared_t){.upto = 0};
     snprintf(one->table, sizeof one->table, "%s", table);
-    snprintf(one->mark, sizeof one->mark, "%s", mark);
+    return one;
 }
 
 /* Nothing of it has changed since it was found equal. */
 static bool s_is_compared(copying_t *self, const char *table)
 {
     const compared_t *one = s_compared(self, table);
-    char *mark = one ? s_mark(self, table) : NULL;
-    bool is = mark && *mark && strcmp(one->mark, mark) == 0;
+    char *mark = one && *one->mark ? s_mark(self, table, true) : NULL;
+    bool is = mark && strcmp(one->mark, mark) == 0;
     free(mark);
     return is;
+}
+
+/* Up to where it was found equal, and no row has changed since; 0: from the first on. */
+static uint64_t s_part(copying_t *self, const char *table)
+{
+    const compared_t *one = s_compared(self, table);
+    char *mark = one && one->upto ? s_mark(self, table, false) : NULL;
+    uint64_t upto = mark && *mark && strcmp(one->part, mark) == 0 ? one->upto : 0;
+    free(mark);
+    return upto;
+}
+
+/* Of a table that grows: what is there already, beyond what was compared before. */
+static int s_compare_part(copying_t *self, const char *table)
+{
+    char where[96];
+    bool same = false;
+    uint64_t from = s_part(self, table);
+    char *mark = s_mark(self, table, false), *last = mark ? s_last(self, table) : NULL;
+    int rc = last ? 0 : -1;
+    if (rc == 0) {
+        snprintf(where, sizeof where, " WHERE log > %llu AND log <= %s", (unsigned long long)from,
+                 last);
+        rc = s_compare(self, table, where, &same);
+    }
+    if (rc == 0) {
+        compared_t *one = s_note(self, table);
+        one->upto = same ? strtoull(last, NULL, 10) : 0;
+        snprintf(one->part, sizeof one->part, "%s", mark);
+    }
+    free(mark);
+    free(last);
+    return rc;
+}
+
+/* The same, to its end; of what was compared before only how many rows there are. */
+static int s_compare_rest(copying_t *self, const char *table, bool *same)
+{
+    char where[64], *sql = NULL;
+    uint64_t upto = s_part(self, table);
+    *same = false;
+    if (!upto)
+        return 0;
+    if (asprintf(&sql, "SELECT count(*)::text FROM postern.%s WHERE log <= %llu", table,
+                 (unsigned long long)upto) < 0)
+        abort();
+    int rc = s_ask_both(self, sql, same);
+    free(sql);
+    snprintf(where, sizeof where, " WHERE log > %llu", (unsigned long long)upto);
+    return rc == 0 && *same ? s_compare(self, table, where, same) : rc;
 }
 
 /* Makes a table there equal to the one here; where somebody writes, it need not be at the end. */
 static int s_level(copying_t *self, const char *table, const char *where, bool final)
 {
     bool same = false;
-    char *mark = s_mark(self, table);
+    char *mark = s_mark(self, table, true);
     if (!mark)
         return -1;
-    int rc = s_compare(self, table, where, &same);
+    int rc = final && s_grows(table) ? s_compare_rest(self, table, &same) : 0;
+    if (rc == 0 && !same)
+        rc = s_compare(self, table, where, &same);
     if (rc == 0 && !same)
         rc = s_copy_again(self, table, where);
     if (rc == 0 && !same)
         rc = s_compare(self, table, where, &same);
     if (rc == 0 && same)
-        s_note(self, table, mark);
+        snprintf(s_note(self, table)->mark, sizeof self->compared->mark, "%s", mark);
     free(mark);
     if (rc == 0 && !same && final) {
         snprintf(self->err, self->err_size,
@@ -321,6 +394,8 @@ static int s_copy_table(copying_t *self, const char *table, bool newest, bool fi
     int rc = had ? s_copy_more(self, table) : s_copy_new(self, table);
     if (rc == 0 && (final || !newest))
         rc = s_level(self, table, "", final);
+    else if (rc == 0 && s_grows(table))
+        rc = s_compare_part(self, table);
     if (rc != 0 && !final && !s_has(self, self->from, table)) {
         self->err[0] = '\0';
         return 0;
@@ -402,6 +477,11 @@ int copy_all(copying_t *self, bool final)
     if (rc == 0 && final)
         rc = s_drop_former(self);
     return rc == 0 && final ? s_copy_shared(self) : rc;
+}
+
+int copy_check(copying_t *self)
+{
+    return s_begin(self) == 0 ? DO(self, self->to, "COMMIT") : s_undo(self);
 }
 
 int copy_drop(copying_t *self, PGconn *conn, const char *fence)

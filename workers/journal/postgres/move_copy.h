@@ -10,7 +10,10 @@
 
 typedef struct {
     char table[64];
-    char mark[192]; /* what the server counted of changes of it before it was compared */
+    char mark[192]; /* what the server counted of changes of it before it was compared; "": not all
+                       of it was found equal */
+    char part[192]; /* likewise of its rows up to UPTO, without those that were added */
+    uint64_t upto;  /* 0: none */
 } compared_t;
 
 typedef struct {
@@ -29,6 +32,8 @@ typedef struct {
 
 /* Copies what is there now. FINAL: nobody writes any more; then both have the same, or it fails. */
 int copy_all(copying_t *self, bool final);
+/* Whether the row there is still this mover's, before anything here is closed. */
+int copy_check(copying_t *self);
 /* Drops what the shard has at CONN, a table a transaction, each behind FENCE. */
 int copy_drop(copying_t *self, PGconn *conn, const char *fence);
 void copy_end(copying_t *self);

@@ -94,7 +94,10 @@ static void s_say_waiting(journal_t *self, session_outcome_t went, waiting_t *wa
     int64_t now_ms = clock_ms();
     char text[SESSION_TEXT + LEASE_HOLDER];
     const char *holder = self->holding ? lease_holder(self->holding) : "";
-    if (spare && !self->holding)
+    bool blind = spare && !self->holding && *self->writing.text; /* a cluster is not there */
+    if (blind)
+        snprintf(text, sizeof text, "spare: of any shard; PostgreSQL: %s", self->writing.text);
+    else if (spare && !self->holding)
         snprintf(text, sizeof text, "spare: of any shard, and each of %u has a worker",
                  self->options.shards);
     else
@@ -105,7 +108,7 @@ static void s_say_waiting(journal_t *self, session_outcome_t went, waiting_t *wa
     if (spare && !waiting->spare)
         log_info("journal.spare", "lease=%s holder=%s", self->lease, LOG_Q(holder));
     waiting->spare = spare;
-    if (spare || now_ms - waiting->said_ms < SAY_MS)
+    if ((spare && !blind) || now_ms - waiting->said_ms < SAY_MS)
         return;
     waiting->said_ms = now_ms;
     log_warn("journal.waits", "lease=%s err=%s", self->lease, LOG_Q(self->writing.text));

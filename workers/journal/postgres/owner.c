@@ -278,6 +278,7 @@ static session_outcome_t s_is_nowhere(const journal_t *self, session_t *session,
     }
     s_refuse(session, "the shard is on its way from one cluster to another: where no posternctl "
                       "shard move runs, run it again");
+    metric_set(METRIC_journal_moving, 1);
     return SESSION_AWAY;
 }
 
@@ -286,6 +287,7 @@ session_outcome_t owner_find(journal_t *self, session_t *session)
     found_t found = {.here = -1, .also = -1, .worst = SESSION_OK};
     if (session_is_open(session))
         return SESSION_OK;
+    metric_set(METRIC_journal_moving, 0);
     for (unsigned i = 0; i < self->clusters_len; i++) {
         session_close(session);
         s_look_in(self, session, i, &found);

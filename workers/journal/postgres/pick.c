@@ -1,6 +1,7 @@
 #include "workers/journal/postgres/pick.h"
 
 #include "common/life/life.h"
+#include "common/monitor/monitor.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +20,9 @@ struct pick {
     const uuid_t7 *me;
     unsigned first; /* to look at: processes that look at the same time begin at different ones */
     watch_t *watches;
-    bool *free;   /* as seen last */
-    unsigned *at; /* in which cluster each lives, likewise */
+    bool *free;    /* as seen last */
+    unsigned seen; /* how many, likewise */
+    unsigned *at;  /* in which cluster each lives, likewise */
 };
 
 pick_t *pick_new(const journal_t *journal)
@@ -82,6 +84,7 @@ static void s_see(pick_t *self, const statement_t *ask, unsigned row, unsigned a
     watch_t *watch = &self->watches[shard];
     bool still = watch_see(watch, statement_bytes(ask, row, 1), statement_number(ask, row, 2));
     self->at[shard] = at;
+    self->seen++;
     self->free[shard] = still || watch->handed_over || s_is_of_home(self, watch->holder);
 }
 
@@ -113,6 +116,8 @@ static session_outcome_t s_look_in(pick_t *self, unsigned at)
 static session_outcome_t s_look(pick_t *self)
 {
     session_outcome_t all = SESSION_REFUSED;
+    self->text[0] = '\0';
+    self->seen = 0;
     memset(self->free, 0, self->options->shards * sizeof *self->free);
     for (unsigned i = 0; i < self->journal->clusters_len; i++) {
         session_outcome_t went = s_look_in(self, i);
@@ -123,6 +128,8 @@ static session_outcome_t s_look(pick_t *self)
         if (went == SESSION_REFUSED)
             session_close(&self->sessions[i]);
     }
+    bool moving = !self->text[0] && self->seen < self->options->shards;
+    metric_set(METRIC_journal_moving, moving);
     return all;
 }
 

@@ -20,7 +20,8 @@ pick_t *pick_new(const journal_t *journal);
 void pick_destroy(pick_t **self_p);
 
 /* Looks once, into all clusters that are there. OK: *shard's lock and *lease are this process's,
- * and the caller's; AGAIN: there is none to take now; else as session_exchange, with pick_text. */
+ * and the caller's; AGAIN: there is none to take now; else as session_exchange. Of a cluster
+ * that is not there pick_text says why; else it is "". */
 session_outcome_t pick_look(pick_t *self, unsigned *shard, lease_t **lease);
 const char *pick_text(const pick_t *self);
 /* The connection of who watches was lost. */
