@@ -91,8 +91,8 @@ export async function until(condition, what) {
   }
 }
 
-/** What a click on BUTTON copies. A list that draws it anew between the mouse's down and up loses the click: it is called
- *  otherwise as soon as it has copied, so while it is not it is clicked again. */
+/** What a click on BUTTON copies. A list that scrolls to its end between the mouse's down and up loses the click: BUTTON
+ *  is called otherwise as soon as it has copied, so while it is not it is clicked again. */
 export async function copied(page, button) {
   await page.evaluate(() => navigator.clipboard.writeText(""));
   return until(async () => {
