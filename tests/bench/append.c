@@ -5,6 +5,7 @@
  * by batches of so many messages of 240 bytes, one after the other, to 100 targets. NAME=FILE: the
  * clusters (common/life/clusters.h), main first. Prints the messages, and the microseconds. */
 #include "common/base/clock.h"
+#include "common/log/log.h"
 #include "load.h"
 #include "workers/journal/writing.h"
 
@@ -64,6 +65,7 @@ int main(int argc, char **argv)
         return 2;
     size_t batch = (size_t)atoi(argv[4]);
     load_body(s_body);
+    log_open("append", log_level_of("warn"));
     journal_t *journal = s_open(argv, argc);
     int64_t began_us = clock_us(), until_us = began_us + INT64_C(1000000) * atoi(argv[3]);
     uint64_t stored = 0;

@@ -33,7 +33,7 @@ UNDER_WAY = re.compile(r"a move to cluster ([a-z]+) is under way")
 
 
 def clustered(ring, servers):
-    """RING, which is settled, with a database on each of SERVERS as its cluster b, c …; what posternctl said of them."""
+    """RING, which is settled, with a database on each of SERVERS as its clusters b and c; what posternctl said of them."""
     ring.clusters = {"main": (ring.server, ring.database)}
     password = ring.connection.read_text().split("password='")[1].split("'")[0]
     for name, server in zip("bc", servers):
@@ -79,16 +79,18 @@ class Mover:
         return self.process.wait()
 
 
-def where(ring, kind=0):
-    """The clusters in which the shard lives: one, or none."""
-    ask = f"SELECT 1 FROM postern.shard WHERE kind = {kind} AND shard = 0 AND epoch < 9223372036854775807"
-    return [name for name, (server, database) in ring.clusters.items() if server.sql(ask, database)]
+def places(ring, kind=0):
+    """Of each cluster whether shard 0 of KIND lives there, and how many tables it has of it."""
+    ask = (f"SELECT (SELECT count(*) FROM postern.shard WHERE kind = {kind} AND shard = 0 AND epoch < 9223372036854775807), (SELECT "
+           f"count(*) FROM pg_tables WHERE schemaname = 'postern' AND tablename ~ '_{'cbe'[kind]}0_[0-9]+$')")
+    return {name: tuple(map(int, server.sql(ask, database).split("|"))) for name, (server, database) in ring.clusters.items()}
 
 
-def tables(ring, name, letter="c"):
-    """How many tables the shard has in a cluster."""
-    server, database = ring.clusters[name]
-    return int(server.sql(f"SELECT count(*) FROM pg_tables WHERE schemaname = 'postern' AND tablename ~ '_{letter}0_[0-9]+$'", database))
+def settle(ring, to, kind=0):
+    """The shard lives in the cluster TO, and no other has tables of it."""
+    found = places(ring, kind)
+    assert {name: (here, has > 0) for name, (here, has) in found.items()} == {
+        name: (name == to, name == to) for name in ring.clusters}, found
 
 
 def finish(ring, to):
@@ -102,9 +104,7 @@ def finish(ring, to):
         begun = UNDER_WAY.search(done.stderr)
         assert begun, done
         said += move(ring, begun[1]).stdout
-    assert where(ring) == [to] and tables(ring, to), (done, where(ring))
-    left = [name for name in ring.clusters if name != to and tables(ring, name)]
-    assert not left, (left, done)
+    settle(ring, to)
     return re.findall(r"lived nowhere for ([0-9.]+) s", said)
 
 
@@ -128,16 +128,18 @@ class Tally(kill_campaign.Tally):
 
 
 class Campaign:
-    def __init__(self, ring, seed, name):
+    def __init__(self, ring, seed, name, writers=4):
+        self.at = "main"  # where the shard lives
         self.ring, self.dice, self.tally = ring, random.Random(seed), Tally("channel", seed)
         self.stop = threading.Event()
         url, self.read_back = kill_campaign.place(ring, "channel", name)
         self.name, self.token = name, url.split("zapikey=")[1].split("&")[0]
-        self.writers = [kill_campaign.Writer(i, url, self.tally, self.stop, False) for i in range(4)]
+        self.writers = [kill_campaign.Writer(i, url, self.tally, self.stop, False) for i in range(writers)]
 
     def once(self, way, phase=None):
         ring, dice = self.ring, self.dice
-        to, other = dice.sample([name for name in ring.clusters if name not in where(ring)], 2)
+        others = [name for name in ring.clusters if name != self.at]
+        to, other = dice.choice(others), dice.choice(others)
         self.tally.ways[way] += 1
         self.tally.kills += 1
         phase = phase or dice.choice(PHASES)
@@ -148,10 +150,10 @@ class Campaign:
         elif way == "asleep":
             mover = Mover(ring, to)
             mover.until(phase, signal.SIGSTOP)
-            move(ring, dice.choice((to, other)))
+            move(ring, other)
             mover.end()
         elif way == "two":
-            movers = [Mover(ring, to), Mover(ring, dice.choice((to, other)))]
+            movers = [Mover(ring, to), Mover(ring, other)]
             for mover in movers:
                 mover.end()
         elif way == "worker":
@@ -161,6 +163,7 @@ class Campaign:
                 os.kill(pid, signal.SIGCONT)
             mover.end()
         self.tally.pauses += finish(ring, to)
+        self.at = to
         self.more()
 
     def more(self):
@@ -187,7 +190,7 @@ class Campaign:
             self.ring.wait(lambda: len(reader.got) >= len(sequences), 20, what="the reader to have all")
         reader.stop()
         self.tally.unread = len(set(sequences) ^ set(reader.got)) + (reader.got != sorted(set(reader.got)))
-        self.tally.holes = holes(*self.ring.clusters[where(self.ring)[0]]) + (sequences != list(range(1, len(sequences) + 1)))
+        self.tally.holes = holes(*self.ring.clusters[self.at]) + (sequences != list(range(1, len(sequences) + 1)))
         return self.tally
 
 
