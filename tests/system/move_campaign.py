@@ -5,10 +5,10 @@ unique messages and a stream is read.
     python3 tests/system/move_campaign.py --rounds 20 --seed 7
 
 In turn, at random: a move alone; one whose posternctl is killed at one of its steps and run again; one that is stood still there,
-while another makes the same move, or one to another cluster, and then goes on; two at once; one while the worker of the shard stands
-still. Checked after each: the shard lives in one cluster, and no other has tables of it; at the end: no request failed at a deadline of
-20 s, what was answered 2xx is stored, nothing is stored twice, the log has no hole, the reader has each once and in order. The seed
-and the counts are printed.
+while another makes the same move, or one to another cluster, and then goes on; one that stands still before its first step,
+while the shard goes where it would, and on from there; two at once; one while the worker of the shard stands still. Checked after each:
+the shard lives in one cluster, and no other has tables of it; at the end: no request failed at a deadline of 20 s, what was answered 2xx
+is stored, nothing is stored twice, the log has no hole, the reader has each once and in order. The seed and the counts are printed.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from harness import postern
 from harness.database import holes, secret, server_running, settled
 from reading_streams import Reader
 
-WAYS = ("alone", "kill", "asleep", "two", "worker")
+WAYS = ("alone", "kill", "asleep", "late", "two", "worker")
 PHASES = ("moving channel/0", "copied log_c0_", "rows are copied before", "closed channel/0", "all tables are the same", "opened channel/0", "dropped what")
 UNDER_WAY = re.compile(r"a move to cluster ([a-z]+) is under way")
 
@@ -151,6 +151,12 @@ class Campaign:
             mover = Mover(ring, to)
             mover.until(phase, signal.SIGSTOP)
             move(ring, other)
+            mover.end()
+        elif way == "late":
+            mover = Mover(ring, to)
+            mover.until("moving channel/0", signal.SIGSTOP)
+            for name in (to, next((name for name in others if name != to), self.at)):
+                move(ring, name)
             mover.end()
         elif way == "two":
             movers = [Mover(ring, to), Mover(ring, other)]

@@ -1,4 +1,4 @@
-"""Shards that move between clusters of PostgreSQL while they serve: posternctl shard move. The clusters are two databases of one
+"""Shards that move between clusters of PostgreSQL while they serve: posternctl shard move. The clusters are databases of one
 server; tests follow each other, and the channel's shard is in main where each begins."""
 
 import json
@@ -22,7 +22,7 @@ def ring():
     settings = {"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 1000, "gateway.deadline_ms": 20000, "worker.retention_bytes": 8 << 20}
     with database.server_running() as server, postern.Ring(settings=settings) as made:
         database.settled(made, server, delivers=True)
-        made.said = list(move_campaign.clustered(made, [server]))
+        made.said = list(move_campaign.clustered(made, [server, server]))
         yield made.up()
 
 
@@ -66,10 +66,11 @@ def test_clusters_are_made_and_named(ring):
 
 
 def test_a_shard_moves_under_load(ring, name):
-    """What moves it is killed once and run again, and stands still once while another one moves the shard."""
-    tally = move_campaign.Campaign(ring, random.randrange(1 << 31), name, writers=2).run([("kill", "closed channel/0"), ("asleep", None)])
+    """What moves it is killed once and run again, and stands still once while the shard goes where it was to go, and on to a third one."""
+    tally = move_campaign.Campaign(ring, random.randrange(1 << 31), name, writers=2).run([("kill", "closed channel/0"), ("late", None)])
     print(tally)
     assert tally.clean, f"{tally}\n{tally.failed[:5]}"
+    finish(ring, "main")
 
 
 def test_one_that_ends_late_drops_nothing_of_another(ring, name):
