@@ -1,5 +1,7 @@
 #include "authd/copies/copies.h"
 
+#include "common/monitor/monitor.h"
+
 const char *copies_engine(void)
 {
     return "lmdb";
@@ -14,6 +16,11 @@ int copies_open(copies_t **self_p, const conf_start_t *start, directory_t *direc
                 size_t err_size)
 {
     (void)start, (void)directory, (void)err, (void)err_size;
+    static const metric_t none[] = {METRIC_copies_joined, METRIC_copies_lag,
+                                    METRIC_copies_wait_seconds, METRIC_copy_beat_seconds,
+                                    METRIC_copy_leads};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        metric_set(none[i], 0);
     *self_p = NULL;
     return 0;
 }

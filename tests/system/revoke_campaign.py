@@ -113,6 +113,9 @@ class Host:
         """Records of the token's use on the server."""
         return self.first.server.sql(f"SELECT count(*) FROM postern.directory_use WHERE token = '{token}'", self.first.database)
 
+    def told(self, metric):
+        return self.ring.metric(f"authd-{self.index}", metric)
+
     def post(self, name, token):
         return self.ring.post(self.ring.channel_url(name, token), {"text": "x"}, timeout=60).status_code
 

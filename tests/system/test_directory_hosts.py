@@ -266,10 +266,16 @@ def test_a_host_that_is_killed_keeps_no_other_from_changing(hosts, name):
     token = made.json()
     assert LEASE_S - 1 < time.monotonic() - began < LEASE_S + 2 * postern.SLOW
     assert other.post(name, token["token"]) == 204
+    postern.wait(lambda: other.told("copies_joined") == other.told("copy_leads") == 1, what="one host that is left")
+    assert other.told("copies_lost_total") >= 1
     other.first.server.sql("DELETE FROM postern.directory_log WHERE version < (SELECT version FROM postern.directory_head)", other.first.database)
     one.ring.spawn("authd", 0)
     assert one.post(name, token["token"]) == 204
     assert one.ring.logs().count("event=directory.filled") == filled + 1, "what it lacks is not in the log any more"
+    postern.wait(lambda: [host.told("copies_joined") for host in hosts] == [2, 2], what="both to know of each other")
+    postern.wait(lambda: sum(host.told("copy_leads") for host in hosts) == 1, what="one that leads")
+    assert all(host.told("copies_lag") == host.told("copies_wait_seconds") == 0 for host in hosts)
+    assert 0 <= one.told("copy_beat_seconds") < LEASE_S
 
 
 def test_without_the_server_nothing_is_changed_and_soon_nothing_judged(hosts, name):
@@ -281,6 +287,7 @@ def test_without_the_server_nothing_is_changed_and_soon_nothing_judged(hosts, na
     with pytest.raises(postern.CtlError) as refused:
         hosts[0].ring.token(ada)
     assert refused.value.code == "unavailable"
+    assert hosts[0].told("copies_refused_total") >= 1
     assert [host.authd.wait(20 * postern.SLOW) for host in hosts] == [1, 1]
     for host in hosts:
         host.ring.spawn("authd", host.index, wait_ready=False)

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/log/log.h"
+#include "common/monitor/monitor.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -45,6 +46,7 @@ static session_outcome_t s_lock(copies_t *self, copy_mark_t *head)
 
 static view_outcome_t s_refuse(const copies_t *self)
 {
+    metric_add(METRIC_copies_refused_total, 1);
     log_warn("directory.unchanged", "err=%s", LOG_Q(self->changing.text));
     return VIEW_AWAY;
 }

@@ -182,13 +182,14 @@ static bool s_bury(copies_t *self, const watched_t *dead)
     bool gone = statement_rows(&bury) == 1;
     statement_end(&bury);
     uuid_text(&dead->host, id);
+    metric_add(METRIC_copies_lost_total, gone);
     if (gone)
         log_warn("directory.copy_lost", "host=%s after_ms=%lld", id, (long long)self->lease_ms);
     return gone;
 }
 
-/* Whether the change of this number needs no waiting for this host. */
-static bool s_has(copies_t *self, const statement_t *rows, unsigned row, uint64_t wanted)
+/* The last change for which this host need not be waited for. */
+static uint64_t s_has(copies_t *self, const statement_t *rows, unsigned row)
 {
     int64_t now_ms = clock_ms();
     uuid_t7 host = statement_id(rows, row, 0);
@@ -201,36 +202,58 @@ static bool s_has(copies_t *self, const statement_t *rows, unsigned row, uint64_
     if (watched)
         watched->there = true;
     bool still = watched && now_ms - watched->since_ms >= self->lease_ms;
-    return still ? s_bury(self, watched) : statement_number(rows, row, 2) >= wanted;
+    return still && s_bury(self, watched) ? UINT64_MAX : statement_number(rows, row, 2);
+}
+
+/* All have the changes up to this one. */
+static void s_settle(copies_t *self, uint64_t number)
+{
+    if (number <= atomic_load(&self->settled))
+        return;
+    atomic_store(&self->settled, number);
+    self->waits_ms = 0;
+    wake_ring(self->fd);
+}
+
+/* Of the copy furthest behind, in changes: as of when ROWS were read. */
+static void s_say_lag(const statement_t *rows)
+{
+    uint64_t lag = 0;
+    for (unsigned i = 0; i < statement_rows(rows); i++) {
+        uint64_t head = statement_number(rows, i, 3), applied = statement_number(rows, i, 2);
+        lag = head > applied && head - applied > lag ? head - applied : lag;
+    }
+    metric_set(METRIC_copies_lag, (int64_t)lag);
+    metric_set(METRIC_copies_joined, (int64_t)statement_rows(rows) + 1);
 }
 
 /* Looks at the other hosts, and at what this one's last change waits for. */
 static session_outcome_t s_look(copies_t *self)
 {
     statement_t rows;
-    uint64_t wanted = atomic_load(&self->changed);
-    bool all = true;
+    uint64_t had = atomic_load(&self->changed);
     statement_begin(&rows, "copies",
-                    "SELECT host, beat, applied FROM postern.directory_copy WHERE host <> $1");
+                    "SELECT host, beat, applied, (SELECT version FROM postern.directory_head) FROM "
+                    "postern.directory_copy WHERE host <> $1");
     statement_uuid(&rows, &self->host);
     session_outcome_t went = session_exchange(&self->following, &rows, 1, SESSION_DEADLINE_MS);
     if (went != SESSION_OK)
         return went;
+    s_say_lag(&rows);
     for (unsigned i = 0; i < self->watched_len; i++)
         self->watched[i].there = false;
     bool leads = true;
     for (unsigned i = 0; i < statement_rows(&rows); i++) {
         uuid_t7 host = statement_id(&rows, i, 0);
         leads &= memcmp(self->host.bytes, host.bytes, UUID_BYTES) < 0;
-        all &= s_has(self, &rows, i, wanted);
+        uint64_t has = s_has(self, &rows, i);
+        had = has < had ? has : had;
     }
     s_forget(self);
     atomic_store(&self->leads, leads);
+    metric_set(METRIC_copy_leads, leads);
     statement_end(&rows);
-    if (all && wanted > atomic_load(&self->settled)) {
-        atomic_store(&self->settled, wanted);
-        wake_ring(self->fd);
-    }
+    s_settle(self, had);
     return SESSION_OK;
 }
 
@@ -286,11 +309,24 @@ static void s_say(copies_t *self, session_outcome_t went)
     log_warn("directory.away", "err=%s", LOG_Q(self->following.text));
 }
 
+/* How long ago it last beat, and since when a change waits. */
+static void s_say_ages(copies_t *self)
+{
+    bool waits = atomic_load(&self->changed) > atomic_load(&self->settled);
+    if (!waits)
+        self->waits_ms = 0;
+    else if (self->waits_ms == 0)
+        self->waits_ms = clock_ms();
+    metric_set(METRIC_copies_wait_seconds, waits ? clock_ms() - self->waits_ms : 0);
+    metric_set(METRIC_copy_beat_seconds, clock_boot_ms() - self->beat_ms);
+}
+
 bool follow_turn(void *arg)
 {
     copies_t *self = arg;
     session_outcome_t went = s_follow(self);
     s_say(self, went);
+    s_say_ages(self);
     if (went == SESSION_AGAIN)
         self->joined = false; /* its row was not there */
     bool waits = atomic_load(&self->changed) > atomic_load(&self->settled);

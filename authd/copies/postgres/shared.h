@@ -66,8 +66,9 @@ struct copies {
     copy_mark_t mark; /* of the change in the making */
     bool locked;      /* CHANGING is in a transaction */
     turning_t *turning;
-    bool joined; /* the following thread's, like the next four */
+    bool joined; /* the following thread's, like the next five */
     int64_t beat_ms, cut_ms, said_ms;
+    int64_t waits_ms; /* since when no change made here has got through; 0: none waits */
     watched_t watched[COPIES_MOST];
     unsigned watched_len;
     atomic_int_fast64_t lease_end_ms; /* clock_boot_ms, like beat_ms */
