@@ -4,7 +4,11 @@
 #include "tests/conformance/yard.h"
 #include "workers/journal/retention.h"
 
-enum { DAY_MS = 86400000, LATER_MS = 12000 /* past any pause between two looks */ };
+enum {
+    DAY_MS = 86400000,
+    LATER_MS = 12000, /* past any pause between two looks */
+    UNOWNED = 9       /* an operation */
+};
 
 static void s_post(journal_t *journal, unsigned target, unsigned id, unsigned flags)
 {
@@ -174,13 +178,69 @@ static void test_what_is_to_be_delivered_stays(void **state)
     journal_close(&journal);
 }
 
+static bool s_is_unowned(unsigned op)
+{
+    return op == UNOWNED;
+}
+
+static journal_t *s_open_unowned(uint64_t age_ms, uint64_t messages, uint64_t bytes)
+{
+    subject_options_t options = s_usual;
+    options.unowned = (journal_unowned_t){s_is_unowned, age_ms, messages, bytes};
+    journal_t *journal = subject_open(s_place, &options, s_err, sizeof s_err);
+    if (!journal)
+        fail_msg("%s", s_err);
+    journal_start(journal, subject_clock);
+    return journal;
+}
+
+static void s_posts_unowned(journal_t *journal, unsigned target, unsigned from, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        journal_entry_t entry = s_entry(target, from + i, 0, 'h');
+        entry.record.op = UNOWNED;
+        assert_int_equal(s_append_one(journal, entry), JOURNAL_STORED);
+    }
+}
+
+/* They keep what the options say, as they are at an opening: those that are there, more than are
+ * found at once, and those that come. */
+static void test_targets_that_nobody_owns(void **state)
+{
+    enum { MANY = 70 };
+    (void)state;
+    journal_t *journal = s_open();
+    s_posts(journal, 1, 1, 20);
+    for (unsigned i = 0; i < MANY; i++)
+        s_posts_unowned(journal, 100 + i, 1000 + 10 * i, 6);
+    s_later(journal, JOURNAL_ID_MS);
+    journal_close(&journal);
+    journal = s_open_unowned(0, 4, 0);
+    s_posts_unowned(journal, 2, 100, 20);
+    s_posts(journal, 1, 200, 1);
+    s_later(journal, JOURNAL_ID_MS);
+    assert_int_equal(s_range(journal, 1).first, 1);
+    assert_int_equal(s_range(journal, 2).first, 17);
+    for (unsigned i = 0; i < MANY; i++)
+        assert_int_equal(s_range(journal, 100 + i).first, 3);
+    journal_close(&journal);
+    journal = s_open_unowned(DAY_MS, 0, 0);
+    s_later(journal, 0);
+    assert_int_equal(s_range(journal, 2).first, 17);
+    s_later(journal, DAY_MS);
+    assert_int_equal(s_range(journal, 1).first, 1);
+    assert_int_equal(s_range(journal, 2).first, 21); /* none is left */
+    s_posts_unowned(journal, 2, 300, 1);
+    assert_int_equal(s_range(journal, 2).last, 21);
+    journal_close(&journal);
+}
+
 int calls_retained_run(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_newest_messages_stay),
-        TEST(what_is_too_old_goes),
-        TEST(bytes_are_counted),
-        TEST(what_is_to_be_delivered_stays),
+        TEST(the_newest_messages_stay), TEST(what_is_too_old_goes),
+        TEST(bytes_are_counted),        TEST(what_is_to_be_delivered_stays),
+        TEST(targets_that_nobody_owns),
     };
     return cmocka_run_group_tests_name("retained", tests, NULL, NULL);
 }

@@ -51,6 +51,7 @@ journal_t *subject_open(const char *place, const subject_options_t *given, char 
                                  .keys = given->keys,
                                  .retention_ms = given->retention_ms,
                                  .retention_bytes = given->retention_bytes,
+                                 .unowned = given->unowned,
                                  .delivery_retention_ms = given->delivery_retention_ms,
                                  .connection = postgres_connection(),
                                  .copies = 1};

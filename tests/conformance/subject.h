@@ -25,6 +25,7 @@ typedef struct {
     const char *kind;
     unsigned shard, shards;
     uint64_t keys, retention_ms, retention_bytes, delivery_retention_ms;
+    journal_unowned_t unowned;
 } subject_options_t;
 
 /* Opens or makes the journal at PLACE, which is not started; NULL with the reason in err. */

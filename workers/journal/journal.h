@@ -41,11 +41,11 @@ typedef struct {
     const char *kind;  /* "channel", "bot", "extension" */
     unsigned shard, shards;
     bool any; /* PostgreSQL's alone: whichever shard has no live holder, in place of SHARD */
-    uint64_t room_bytes;            /* most that the journal may take; it keeps what it has */
-    uint64_t keys;                  /* most dedupe keys */
-    uint64_t retention_ms;          /* age at which records are removed, by the running clock */
-    uint64_t retention_bytes;       /* past which the oldest records are removed; 0: by age only */
-    journal_unowned_t unowned;      /* LMDB's alone */
+    uint64_t room_bytes;      /* most that the journal may take; it keeps what it has */
+    uint64_t keys;            /* most dedupe keys */
+    uint64_t retention_ms;    /* age at which records are removed, by the running clock */
+    uint64_t retention_bytes; /* past which the oldest records are removed; 0: by age only */
+    journal_unowned_t unowned;
     uint64_t delivery_retention_ms; /* age at which a delivery that has ended is forgotten */
     const char *connection;         /* PostgreSQL's alone: a file with a connection string */
     const clusters_t *clusters;     /* likewise, in its place: where a shard may be; or NULL */

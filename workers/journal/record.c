@@ -63,6 +63,15 @@ uint64_t record_stored_ms(slice_t bytes)
     return le64toh(head.running_ms);
 }
 
+unsigned record_op(slice_t bytes)
+{
+    head_t head;
+    if (bytes.len < sizeof head)
+        return 0;
+    memcpy(&head, bytes.data, sizeof head);
+    return le16toh(head.op);
+}
+
 size_t record_size(const record_t *self)
 {
     return sizeof(head_t) + s_more(s_version(self)) + self->name.len + self->access.len +

@@ -140,5 +140,7 @@ int record_read(record_t *self, slice_t encoded);
 /* The running clock of one of whose bytes there are the first RECORD_HEAD; 0: there are less. */
 enum { RECORD_HEAD = 104 };
 uint64_t record_stored_ms(slice_t head);
+/* The operation of one, likewise. */
+unsigned record_op(slice_t head);
 
 #endif

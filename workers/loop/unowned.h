@@ -7,8 +7,7 @@
 #include "common/conf/conf.h"
 #include "workers/journal/journal.h"
 
-/* As the settings worker.direct_… have it, for the journal of a worker of KIND. Ends the process
- * where one is set that the engine of its journals cannot keep. */
+/* As the settings worker.direct_… have it, for the journal of a worker of KIND. */
 journal_unowned_t unowned_options(const conf_t *conf, op_owner_t kind);
 
 #endif

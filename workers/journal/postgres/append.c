@@ -3,6 +3,7 @@
 #include "workers/journal/postgres/edits.h"
 #include "workers/journal/postgres/items.h"
 #include "workers/journal/postgres/retained.h"
+#include "workers/journal/postgres/unowned.h"
 
 #include "common/base/clock.h"
 #include "common/log/log.h"
@@ -155,6 +156,7 @@ static void s_add_row(append_t *self, journal_t *journal, journal_entry_t *entry
     array_add_int2(&to[ANSWERS], entry->answer.answer);
     record_write(record, array_add(&to[RECORDS], record_size(record)));
     items_add(&self->items, record, log);
+    unowned_enter(journal, record);
     if (self->stored++ == 0)
         self->first_id = record->id;
     self->bytes += record_cost(record);

@@ -87,6 +87,12 @@ typedef struct writer writer_t;
 typedef struct retained retained_t;
 typedef struct append append_t;
 
+/* Where the look for targets that nobody owns is (unowned.h). */
+typedef struct {
+    uuid_t7 last; /* all zero: at the beginning */
+    bool over;
+} survey_t;
+
 struct journal_reader {
     journal_t *journal;
     session_t session;
@@ -119,6 +125,7 @@ struct journal {
     keeper_t *keeper;
     writer_t *writer;
     retained_t *retained;
+    survey_t survey;                    /* the keeper's */
     atomic_uint_fast64_t running_ms;    /* as told last */
     atomic_uint_fast64_t committed_log; /* records below it are durable */
     atomic_uint_fast64_t retired;

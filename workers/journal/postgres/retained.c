@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/map.h"
+#include "workers/journal/postgres/unowned.h"
 #include "workers/journal/retention.h"
 
 #include <stdlib.h>
@@ -127,6 +128,16 @@ retention_told_t journal_retain(journal_t *self, const uuid_t7 *target,
     if (news)
         retention_log(target, retention);
     return kept ? RETENTION_KEPT : RETENTION_TAKEN;
+}
+
+/* Its version is 0, which is saved. */
+void retained_enter(retained_t *self, const uuid_t7 *target, const journal_unowned_t *unowned)
+{
+    pthread_mutex_lock(&self->lock);
+    keeps_t *keeps = s_keeps(self, target);
+    if (keeps->told.version == 0)
+        keeps->told = (retention_t){0, unowned->age_ms, unowned->messages, unowned->bytes};
+    pthread_mutex_unlock(&self->lock);
 }
 
 typedef struct {
@@ -491,6 +502,8 @@ session_outcome_t retained_step(journal_t *self, session_t *session, const table
     turn_t with = {.journal = self, .session = session, .tables = tables, .running_ms = running_ms};
     bool end;
     session_outcome_t went = s_save_some(self, session, more);
+    if (went == SESSION_OK && !*more)
+        went = unowned_survey(self, session, tables, more);
     if (went != SESSION_OK || *more || tables->segments_len == 0 || running_ms < retained->next_ms)
         return went;
     if (retained->at == 0)

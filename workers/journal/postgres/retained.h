@@ -1,7 +1,7 @@
 /* What targets keep by themselves (retention.h): in the table retained, and in memory. Records that
  * are due are deleted row by row, with what belongs to them; segments go whole, as before. The
  * newest record of the open segment stays until another one is behind it: where the log goes on is
- * read from there.
+ * read from there. What targets keep that nobody owns (unowned.h) is in memory alone.
  *
  * Threading: journal_retain is the main thread's, the rest the keeper's; a lock guards what they
  * share. */
@@ -20,6 +20,9 @@ session_outcome_t retained_read(journal_t *self, session_t *session);
  * fence that fails is FENCED. */
 session_outcome_t retained_step(journal_t *self, session_t *session, const tables_t *tables,
                                 uint64_t running_ms, bool *more);
+
+/* TARGET, which nobody owns, keeps as much from here on. Any thread. */
+void retained_enter(retained_t *self, const uuid_t7 *target, const journal_unowned_t *unowned);
 
 /* Contents were erased: what was counted of bytes is too much. Any thread. */
 void retained_erased(retained_t *self);
