@@ -83,6 +83,7 @@ class Server:
         self.run("pg_basebackup", "-d", primary.connection() + " application_name=second", "-D", self.dir / "data", "-R",
                  "-X", "stream", "-c", "fast", "--no-sync")
         self.start()
+        self._wait_for("SELECT status FROM pg_stat_wal_receiver", "streaming")
 
     def follow(self, primary):
         """This one, which has ended, is a standby of PRIMARY from now on, from a new base backup."""
@@ -90,16 +91,30 @@ class Server:
         self._copy(primary)
         primary._wait_for_standby()
 
+    def turn_to(self, primary):
+        """This one, a standby, follows PRIMARY from now on, which may become one yet."""
+        where = (primary.connection() + " application_name=second").replace("'", "''")
+        self.sql(f"ALTER SYSTEM SET primary_conninfo = '{where}'")
+        self.sql("SELECT pg_reload_conf()")
+
+    def received(self):
+        """What a standby whose primary is gone has, as a position in its log; None: something may come yet."""
+        comes, position = self.sql("SELECT count(*), coalesce(pg_last_wal_receive_lsn() - '0/0', 0) FROM pg_stat_wal_receiver").split("|")
+        return None if int(comes) else int(position)
+
     def be_strict(self):
-        """Commits wait for the standby, those of this server as long as it is none itself."""
-        self.sql("ALTER SYSTEM SET synchronous_standby_names = 'second'")
+        """Commits wait for a standby, those of this server as long as it is none itself."""
+        self.sql("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (second)'")
         self.sql("SELECT pg_reload_conf()")
 
     def _wait_for_standby(self):
+        self._wait_for("SELECT count(*) > 0 FROM pg_stat_replication WHERE sync_state = 'quorum'", "t")
+
+    def _wait_for(self, sql, answer):
         end = time.monotonic() + 30
-        while self.sql("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") != "1":
+        while self.sql(sql) != answer:
             if time.monotonic() > end:
-                raise RuntimeError("the standby does not become synchronous")
+                raise RuntimeError(f"it does not become {answer}: {sql}")
             time.sleep(0.02)
 
     def run(self, program, *words):

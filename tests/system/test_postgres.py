@@ -216,7 +216,7 @@ def test_a_dead_primary_takes_nothing_along(make_ring, name):
     """Its synchronous standby is promoted, which the connection string names, too."""
     with server_running() as first:
         ring = make_ring()
-        with promotion_campaign.pair(ring, first) as servers:
+        with promotion_campaign.several(ring, first) as servers:
             assert ring.ctl_run("db", "check").returncode == 0
             tally = promotion_campaign.campaign(ring.up(), servers, 1, random.randrange(1 << 31), name)
             print(tally)
