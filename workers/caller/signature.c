@@ -1,5 +1,7 @@
 #include "workers/caller/signature.h"
 
+#include "common/source/mac.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <openssl/err.h>
@@ -9,12 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    MAC = crypto_auth_hmacsha256_BYTES,
-    KEY_BITS_MIN = 2048,
-    KEY_BITS_MAX = 8192,
-    PEM_MAX = 65536
-};
+enum { KEY_BITS_MIN = 2048, KEY_BITS_MAX = 8192, PEM_MAX = 65536 };
 
 struct signature_key {
     EVP_PKEY *key;
@@ -28,17 +25,13 @@ size_t signature_sign(const whsec_t *secrets, size_t count, slice_t id, int64_t 
     assert(count >= 1 && count <= SIGNATURE_SECRETS);
     assert(id.len && !memchr(id.data, '.', id.len));
     int middle_len = snprintf(middle, sizeof middle, ".%" PRId64 ".", timestamp_s);
+    const slice_t parts[] = {id, slice(middle, (size_t)middle_len), body};
     for (size_t i = 0; i < count; i++) {
-        crypto_auth_hmacsha256_state state;
-        uint8_t mac[MAC];
-        crypto_auth_hmacsha256_init(&state, secrets[i].bytes, secrets[i].len);
-        crypto_auth_hmacsha256_update(&state, (const uint8_t *)id.data, id.len);
-        crypto_auth_hmacsha256_update(&state, (const uint8_t *)middle, (size_t)middle_len);
-        crypto_auth_hmacsha256_update(&state, (const uint8_t *)body.data, body.len);
-        crypto_auth_hmacsha256_final(&state, mac);
-        sodium_memzero(&state, sizeof state);
+        uint8_t mac[MAC_MAX];
+        size_t mac_len =
+            mac_hmac(ALG_HMAC_SHA256, slice(secrets[i].bytes, secrets[i].len), parts, 3, mac);
         len += (size_t)snprintf(text + len, SIGNATURE_TEXT - len, "%sv1,", i ? " " : "");
-        sodium_bin2base64(text + len, SIGNATURE_TEXT - len, mac, MAC,
+        sodium_bin2base64(text + len, SIGNATURE_TEXT - len, mac, mac_len,
                           sodium_base64_VARIANT_ORIGINAL);
         len += strlen(text + len);
     }
