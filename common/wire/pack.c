@@ -4,6 +4,7 @@
 #include "common/base/utf8.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <msgpack.h>
 #include <stdlib.h>
 
@@ -159,13 +160,19 @@ static const uint8_t *s_take(unpack_t *self, size_t len)
     return bytes;
 }
 
+/* LEN: 1, 2, 4 or 8. */
 static uint64_t s_big_endian(unpack_t *self, size_t len)
 {
     const uint8_t *bytes = s_take(self, len);
     uint64_t value = 0;
-    if (bytes)
-        for (size_t i = 0; i < len; i++)
-            value = value << 8 | bytes[i];
+    if (!bytes)
+        return 0;
+    if (len == sizeof value) {
+        memcpy(&value, bytes, sizeof value);
+        return be64toh(value);
+    }
+    for (size_t i = 0; i < len; i++)
+        value = value << 8 | bytes[i];
     return value;
 }
 
@@ -181,6 +188,8 @@ uint64_t unpack_uint(unpack_t *self, uint64_t max)
     uint64_t value = 0;
     if (tag < 0x80)
         value = tag;
+    else if (tag == 0xcf)
+        value = s_big_endian(self, sizeof value);
     else if (tag >= 0xcc && tag <= 0xcf)
         value = s_big_endian(self, (size_t)1 << (tag - 0xcc));
     else
@@ -212,8 +221,33 @@ static size_t s_length(unpack_t *self, bool bin_too)
     return 0;
 }
 
+/* Of what is there whole, with a head of one or two bytes, as nearly all are. */
+static bool s_short_bytes(unpack_t *self, size_t max_len, bool bin_too, slice_t *bytes)
+{
+    size_t left = s_left(self), head = 1, len;
+    if (self->failed || left < 2)
+        return false;
+    uint8_t tag = (uint8_t)self->at[0];
+    if ((tag & 0xe0) == 0xa0) {
+        len = tag & 0x1f;
+    } else if (tag == 0xd9 || (bin_too && tag == 0xc4)) {
+        head = 2;
+        len = (uint8_t)self->at[1];
+    } else {
+        return false;
+    }
+    if (len > max_len || len > left - head)
+        return false;
+    *bytes = slice(self->at + head, len);
+    self->at += head + len;
+    return true;
+}
+
 static slice_t s_bytes(unpack_t *self, size_t max_len, bool bin_too)
 {
+    slice_t bytes;
+    if (s_short_bytes(self, max_len, bin_too, &bytes))
+        return bytes;
     size_t len = s_length(self, bin_too);
     if (len > max_len)
         self->failed = true;
