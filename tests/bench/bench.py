@@ -79,6 +79,9 @@ class RingPeer:
     def stored(self):
         return int(self.ring.metric("channel-0", "stored_total"))
 
+    def commits(self):
+        return int(self.ring.metric("channel-0", "commits_total"))
+
     def close(self):
         self.ring.close()
 
@@ -127,11 +130,12 @@ def measure(peer, run, plan):
     """Warm-up, then one measured run: requests a second, p50, p99 (ms), CPU µs per process."""
     if plan.warmup:
         run(plan.warmup)
-    before = {name: cpu_ticks(pids) for name, pids in peer.processes().items()}
+    commits = getattr(peer, "commits", lambda: 0)
+    before, begun = {name: cpu_ticks(pids) for name, pids in peer.processes().items()}, commits()
     result = run(plan.seconds)
-    after = {name: cpu_ticks(pids) for name, pids in peer.processes().items()}
+    after, done = {name: cpu_ticks(pids) for name, pids in peer.processes().items()}, commits()
     n = max(result["requests"], 1)
-    return {"rate": n / result["us"] * 1e6, "p50": result["p50"] / 1e3, "p99": result["p99"] / 1e3,
+    return {"rate": n / result["us"] * 1e6, "p50": result["p50"] / 1e3, "p99": result["p99"] / 1e3, "batch": n / max(done - begun, 1),
             "cpu": {name: (after[name] - before[name]) * TICK_US / n for name in after}}
 
 
@@ -141,11 +145,15 @@ def median(results):
             "cpu": {k: statistics.median(r["cpu"][k] for r in results) for k in keys}}
 
 
-def fdatasync(directory, count, size=4096):
-    """The median in ms."""
+def sync_times(directory, count, size=4096):
+    """Median and p99 in ms of a write and an fdatasync."""
     program = ROOT / "build" / os.environ["POSTERN_PRESET"] / "bin" / "fdatasync"
-    return float(subprocess.run([program, directory / "sync", str(count), str(size)], capture_output=True,
-                                text=True, check=True).stdout) / 1e3
+    told = subprocess.run([program, directory / "sync", str(count), str(size)], capture_output=True, text=True, check=True).stdout
+    return tuple(float(word) / 1e3 for word in told.split())
+
+
+def fdatasync(directory, count, size=4096):
+    return sync_times(directory, count, size)[0]
 
 
 def run_all(plan, ring, nchan, webdis, postgres):
@@ -204,6 +212,9 @@ def ratios(results, syncs):
     say(f"\nfdatasync of this disk: median {statistics.median(syncs):.3f} ms\n")
     for name, (values, bound) in found.items():
         say_ratio(name, values, bound)
+    for name, values in {"ring's CPU µs a message, 256": costs("ring"), "nginx's CPU µs a message, 256": costs("nchan"),
+                         "messages a commit of the ring, 256": [result["batch"] for result in results["ring", 256]]}.items():
+        say_ratio(name, values, "for information")
 
 
 def machine_ticks():

@@ -60,6 +60,9 @@ def say_all(plan, names, results, disk, size):
     for name in names:
         over, *under = RATIOS[name][0]
         bases = rates[under[0]] if under else [rate / size for rate in disk]
+        if not under:
+            for what, found in (("the ring", rates[over]), ("the disk", bases)):
+                bench.say_ratio(f"MB of messages a second, {what}", [rate * size / 1e6 for rate in found], "for information", width=48)
         bench.say_ratio(words[name], [a / b for a, b in zip(rates[over], bases)], RATIOS[name][1], width=48)
 
 
