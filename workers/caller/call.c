@@ -59,12 +59,15 @@ void call_header(call_t *self, const char *name, slice_t value)
     assert(s_is_token(name));
     for (size_t i = 0; i < value.len; i++)
         assert((unsigned char)value.data[i] >= ' ' && value.data[i] != 0x7f);
-    char *line;
     /* "Name;" is how libcurl writes a header without a value; "Name:" would take it away. */
-    int len = value.len ? asprintf(&line, "%s: %.*s", name, SLICE_ARG(value))
-                        : asprintf(&line, "%s;", name);
-    if (len < 0)
+    slice_t parts[] = {slice_of(name), slice_of(value.len ? ": " : ";"), value};
+    char *line = malloc(parts[0].len + parts[1].len + value.len + 1), *at = line;
+    if (!line)
         abort();
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; at += parts[i++].len)
+        if (parts[i].len)
+            memcpy(at, parts[i].data, parts[i].len);
+    *at = '\0';
     s_append(self, line);
     free(line);
 }
@@ -73,9 +76,11 @@ void call_header(call_t *self, const char *name, slice_t value)
  */
 void call_each_header(const call_t *self, call_line_fn each, void *arg)
 {
-    for (const struct curl_slist *line = self->headers; line; line = line->next)
-        if (strstr(line->data, ": "))
+    for (const struct curl_slist *line = self->headers; line; line = line->next) {
+        const char *colon = strchr(line->data, ':');
+        if (colon && colon[1] == ' ')
             each(arg, slice_of(line->data));
+    }
 }
 
 void call_destroy(call_t **self_p)
