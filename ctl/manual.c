@@ -172,8 +172,10 @@ static void s_store(void)
 {
     s_head("postern-store", '8', "copies, restores, checks and reshards Postern's stores");
     s_section("DESCRIPTION");
-    s_line("posternctl backup, restore, reshard, forget, check and salvage run it: it opens every "
-           "store of this host, and posternctl none. Called without arguments it lists its verbs.");
+    s_line(
+        "posternctl backup, restore, reshard, migrate, forget, check and salvage run it: it opens "
+        "every store of this host, and posternctl none. Called without arguments it lists its "
+        "verbs.");
     s_see_also();
 }
 
@@ -181,8 +183,9 @@ static void s_database(void)
 {
     s_head("postern-database", '8', "makes and checks the database of worker.engine = postgres");
     s_section("DESCRIPTION");
-    s_line("posternctl db init and db check run it: it has the library of the database, and "
-           "posternctl none. Called without arguments it lists its verbs.");
+    s_line(
+        "posternctl db init, db check and migrate run it: it has the library of the database, and "
+        "posternctl none. Called without arguments it lists its verbs.");
     s_see_also();
 }
 

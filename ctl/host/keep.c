@@ -1,4 +1,4 @@
-/* posternctl backup, restore, reshard, forget, check and salvage. They open stores, which
+/* posternctl backup, restore, reshard, migrate, forget, check and salvage. They open stores, which
  * posternctl itself does not link: postern-store, which lies beside it, does the work in this
  * process's place; and postern-database that of posternctl db.
  */

@@ -10,7 +10,7 @@
 #include "child.h"
 #include "journal_kept.h"
 #include "spoil.h"
-#include "workers/store/census.h"
+#include "workers/journal/census.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -10,10 +10,10 @@
 #include "bad_block.h"
 #include "child.h"
 #include "journal_kept.h"
+#include "workers/journal/census.h"
 #include "workers/journal/lmdb/source.h"
 #include "workers/journal/lmdb/wal.h"
 #include "workers/journal/tools.h"
-#include "workers/store/census.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /* What a journal holds, entry by entry, in words of no engine: what an export gives, an import
  * takes. A reshard merges exports into imports (workers/store/merge.h), a census adds up what they
- * give (workers/store/census.h).
+ * give (workers/journal/census.h).
  *
  * What goes along: each target's sequences and the range of them, also where retention has emptied
  * it; times, ids and the public numbers of records; the ids and dedupe keys that were seen, with
  * the time they have left; deliveries, with their state, attempts and due times; what is kept of
- * handlers, and what targets keep. What does not: the place of a record in the log, for which its
- * public number stands, and the journal's UUID.
+ * handlers, and what targets keep. What does not: the journal's UUID, and, but into the same shard
+ * of as many (keeps), the place of a record in the log, for which its public number stands.
  *
  * Threading: one thread; the journals are open nowhere else, but for an export beside a worker,
  * which gives what was committed when it began. */
@@ -41,6 +41,7 @@ typedef struct {
     uuid_t7 target; /* of all kinds */
 
     record_t record; /* RECORD; previous says nothing */
+    uint64_t log;    /* RECORD: its place in the exported journal */
     bool seen;       /* RECORD: its id is remembered, with ANSWER */
     bool delivers;   /* RECORD: it has an item, which is this: */
     bool replied;    /* the reply of its handler is stored */
@@ -81,6 +82,8 @@ typedef struct {
     uint64_t numbers;    /* no public number at or above it was given out */
     uint64_t running_ms; /* what its running clock begins with: that of the exports */
     uint64_t bytes;      /* that the exported journals take */
+    bool keeps;          /* it is made of one journal of the same shard, whose records keep their
+                            places; the next one's follows from NUMBERS */
 } journal_import_options_t;
 /* NULL with the reason in err. */
 journal_import_t *journal_import_new(const journal_import_options_t *options, char *err,

@@ -1,7 +1,7 @@
 /* Reads every row of the stores of this host and says what is damaged. Each in a process of its
  * own: a damaged page may end it. */
+#include "workers/journal/census.h"
 #include "workers/journal/tools.h"
-#include "workers/store/census.h"
 #include "workers/store/owner.h"
 #include "workers/store/verbs.h"
 

@@ -1,7 +1,8 @@
-/* postern-store: backup, restore, reshard, forget and salvage, as posternctl runs them. A program
- * of its own because it opens every store, and posternctl none. */
+/* postern-store: backup, restore, reshard, migrate, forget and salvage, as posternctl runs them. A
+ * program of its own because it opens every store, and posternctl none. */
 #include "common/life/confine.h"
 #include "common/log/log.h"
+#include "workers/store/beside.h"
 #include "workers/store/verbs.h"
 
 #include <getopt.h>
@@ -16,16 +17,29 @@ enum { OVERRIDES = 72 };
 
 static int s_usage(void)
 {
-    fputs("usage: postern-store -c FILE [-s section.key=value]... [-j] backup [-k] DIR\n"
-          "       postern-store -c FILE [-s section.key=value]... [-j] restore [-r] DIR\n"
-          "       postern-store -c FILE [-s section.key=value]... [-j] reshard KIND N\n"
-          "       postern-store -c FILE [-s section.key=value]... [-j] forget STORE\n"
-          "       postern-store -c FILE [-s section.key=value]... [-j] check\n"
-          "       postern-store -c FILE [-s section.key=value]... [-j] salvage JOURNAL\n\n"
-          "posternctl backup, restore, reshard, forget, check and salvage run it; see their "
-          "--help.\n",
-          stderr);
+    fputs(
+        "usage: postern-store -c FILE [-s section.key=value]... [-j] backup [-k] DIR\n"
+        "       postern-store -c FILE [-s section.key=value]... [-j] restore [-r] DIR\n"
+        "       postern-store -c FILE [-s section.key=value]... [-j] reshard KIND N\n"
+        "       postern-store -c FILE [-s section.key=value]... [-j] migrate KIND ENGINE\n"
+        "       postern-store -c FILE [-s section.key=value]... [-j] forget STORE\n"
+        "       postern-store -c FILE [-s section.key=value]... [-j] check\n"
+        "       postern-store -c FILE [-s section.key=value]... [-j] salvage JOURNAL\n\n"
+        "posternctl backup, restore, reshard, migrate, forget, check and salvage run it; see their "
+        "--help.\n",
+        stderr);
     return 2;
+}
+
+/* With the process of the other engine, which is started before this one is confined. */
+static int s_migrate(const keeper_t *keeper, char *const *overrides, char **argv)
+{
+    beside_t beside;
+    beside_start(&beside, keeper->conf_path, overrides, argv[1]);
+    confine_process();
+    int status = migrate_run(keeper, beside.fd, argv[1], argv[2]);
+    beside_end(&beside);
+    return status;
 }
 
 static int s_run(const keeper_t *keeper, int argc, char **argv)
@@ -81,8 +95,11 @@ int main(int argc, char **argv)
     keeper.conf = conf;
     keeper.data = conf_text(conf, SET_data_directory);
     keeper.reply = json_object();
-    confine_process();
-    int status = s_run(&keeper, argc - optind, argv + optind);
+    bool migrates = argc - optind == 3 && strcmp(argv[optind], "migrate") == 0;
+    if (!migrates)
+        confine_process();
+    int status = migrates ? s_migrate(&keeper, overrides, argv + optind)
+                          : s_run(&keeper, argc - optind, argv + optind);
     if (keeper.json && status == KEEPER_DONE) {
         json_dumpf(keeper.reply, stdout, JSON_INDENT(2));
         putchar('\n');

@@ -6,7 +6,7 @@
 #ifndef POSTERN_WORKERS_STORE_MERGE_H
 #define POSTERN_WORKERS_STORE_MERGE_H
 
-#include "workers/store/census.h"
+#include "workers/journal/census.h"
 
 enum { MERGE_MOST = 256 };
 

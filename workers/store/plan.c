@@ -41,13 +41,13 @@ static bool s_is_move(const json_t *move, const char *aside)
                                  : keeper_is_store(to) && s_is_in(from, SWITCH_NEW, to);
 }
 
-static bool s_are_counts(const json_t *counts)
+static bool s_are_counts(const json_t *counts, json_int_t least)
 {
     const char *kind;
     json_t *count;
     json_object_foreach ((json_t *)counts, kind, count) {
         json_int_t shards = json_integer_value(count);
-        if (!keeper_kind(kind) || shards < 1 || shards > MERGE_MOST)
+        if (!keeper_kind(kind) || shards < least || shards > MERGE_MOST)
             return false;
     }
     return json_is_object(counts);
@@ -64,8 +64,8 @@ static bool s_is_ours(const json_t *plan)
     json_array_foreach (json_object_get(plan, "moves"), i, move)
         if (!s_is_move(move, aside))
             return false;
-    return s_are_counts(json_object_get(plan, "shards")) &&
-           s_are_counts(json_object_get(plan, "conf"));
+    return s_are_counts(json_object_get(plan, "shards"), 0) &&
+           s_are_counts(json_object_get(plan, "conf"), 1);
 }
 
 static json_t *s_load(FILE *from, const char *path, char *err, size_t err_size)

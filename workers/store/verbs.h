@@ -18,5 +18,8 @@ int forget_run(const keeper_t *self, const char *store);
 int check_run(const keeper_t *self);
 /* Goes on with what can be read of the damaged write-ahead file of the journal NAME. */
 int salvage_run(const keeper_t *self, const char *name);
+/* Carries the journals of KIND to ENGINE, "lmdb" or "postgres"; FD: to postern-database
+ * (beside.h). */
+int migrate_run(const keeper_t *self, int fd, const char *kind, const char *engine);
 
 #endif

@@ -196,6 +196,7 @@ static int s_give_record(journal_export_t *self, const MDB_val *key, const MDB_v
     rc = s_check_place(source, log, record);
     if (rc != 0)
         return rc;
+    entry->log = log;
     self->records++;
     self->edits += record->root != 0;
     self->threads += record->thread != 0;

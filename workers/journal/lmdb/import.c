@@ -19,6 +19,8 @@ struct journal_import {
     size_t rows, bytes;  /* in it */
     uint64_t pruned_log; /* of the first record whose id is in seen; 0: none yet */
     uint64_t running_ms;
+    bool keeps;
+    uint64_t next_log; /* keeps: behind the last */
 };
 
 static int s_say(int rc, char *err, size_t err_size)
@@ -53,6 +55,12 @@ static int s_count(journal_import_t *self, size_t size)
     return rc ? rc : s_begin(self);
 }
 
+static uint64_t s_number(const journal_import_t *self, uint64_t log)
+{
+    const journal_options_t *options = &self->journal->options;
+    return journal_number(log, options->shard, options->shards);
+}
+
 static int s_put(journal_import_t *self, journal_table_t table, slice_t name, const void *row,
                  size_t size, unsigned flags)
 {
@@ -60,14 +68,42 @@ static int s_put(journal_import_t *self, journal_table_t table, slice_t name, co
     return row_put(self->pass.txn, self->journal->table[table], &key, &value, flags);
 }
 
+/* What an answer names by its number, by its place, where that is kept. */
+static journal_answer_t s_answer(const journal_import_t *self, const journal_answer_t *exported)
+{
+    const journal_options_t *options = &self->journal->options;
+    journal_answer_t answer = *exported;
+    uint64_t number = answer.log & ~JOURNAL_NUMBER;
+    if (self->keeps && number % options->shards == options->shard)
+        answer.log = number / options->shards;
+    return answer;
+}
+
+/* The record gets the place that it had, behind what was there before. */
+static int s_keep_place(journal_import_t *self, const journal_exported_t *entry, record_t *record)
+{
+    state_t *state = &self->pass.state;
+    if (entry->log < state->next_log || entry->log >= self->next_log)
+        return MDB_CORRUPTED;
+    if (state->records == 0)
+        state->first_log = entry->log;
+    state->next_log = entry->log;
+    if (record->number == s_number(self, entry->log))
+        record->number = 0;
+    return 0;
+}
+
 static int s_take_record(journal_import_t *self, const journal_exported_t *entry)
 {
     pass_t *pass = &self->pass;
     range_row_t *range;
     record_t record = entry->record;
-    int rc = 0;
+    int rc = self->keeps ? s_keep_place(self, entry, &record) : 0;
+    if (rc != 0)
+        return rc;
     if (entry->seen) {
-        id_row_t row = {answer_row(&entry->answer), root_row(&entry->answer)};
+        journal_answer_t answer = s_answer(self, &entry->answer);
+        id_row_t row = {answer_row(&answer), root_row(&answer)};
         if (!self->pruned_log)
             self->pruned_log = pass->state.next_log;
         rc = s_put(self, TABLE_SEEN, slice(record.id.bytes, UUID_BYTES), &row,
@@ -90,16 +126,15 @@ static int s_take_record(journal_import_t *self, const journal_exported_t *entry
 
 static int s_take_key(journal_import_t *self, const journal_exported_t *entry)
 {
-    kept_key_row_t row = {
-        {.answer = answer_row(&entry->answer), .running_ms = htole64(entry->running_ms)},
-        root_row(&entry->answer)};
+    journal_answer_t answer = s_answer(self, &entry->answer);
+    kept_key_row_t row = {{.answer = answer_row(&answer), .running_ms = htole64(entry->running_ms)},
+                          root_row(&answer)};
     memcpy(row.key.hash, entry->hash, sizeof row.key.hash);
     int rc = s_put(self, TABLE_KEYS, entry->name, &row,
                    root_row_end(sizeof row.key, &entry->answer), MDB_NOOVERWRITE);
     if (rc != 0)
         return rc;
-    due_key_t due = {journal_key(entry->running_ms + JOURNAL_KEY_MS),
-                     journal_key(entry->answer.log)};
+    due_key_t due = {journal_key(entry->running_ms + JOURNAL_KEY_MS), journal_key(answer.log)};
     self->pass.state.keys++;
     rc = s_put(self, TABLE_KEYS_DUE, slice(&due, sizeof due), entry->name.data, entry->name.len, 0);
     return rc ? rc : s_count(self, KEY_COST);
@@ -165,7 +200,9 @@ journal_import_t *journal_import_new(const journal_import_options_t *options, ch
     self->journal = journal_open(&opened, clock_ms(), err, err_size);
     if (self->journal) {
         state_t *state = &self->journal->state;
-        state->first_log = options->numbers / options->shards + 1;
+        self->keeps = options->keeps;
+        self->next_log = options->numbers / options->shards;
+        state->first_log = options->keeps ? 1 : self->next_log + 1;
         state->next_log = state->pruned_log = state->first_log;
         int rc = s_begin(self);
         if (rc == 0)
@@ -180,6 +217,10 @@ int journal_import_end(journal_import_t *self, char *err, size_t err_size)
 {
     state_t *state = &self->pass.state;
     state->running_ms = self->running_ms;
+    if (self->keeps)
+        state->next_log = self->next_log;
+    if (self->keeps && state->records == 0)
+        state->first_log = self->next_log;
     state->pruned_log = self->pruned_log ? self->pruned_log : state->next_log;
     int rc = s_commit(self);
     return rc ? s_say(rc, err, err_size) : 0;

@@ -4,6 +4,7 @@
 #include "common/store/known.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void s_name(const journal_options_t *options, char name[OWN_NAME])
 {
@@ -11,7 +12,8 @@ static void s_name(const journal_options_t *options, char name[OWN_NAME])
 }
 
 /* A reshard leaves a note of the count that the journals are made for: with another one an empty
- * journal would be made in the place of one that there is none of any more. */
+ * journal would be made in the place of one that there is none of any more. 0: a migration has
+ * taken them to PostgreSQL. */
 static int s_check_count(const journal_options_t *options, char *err, size_t err_size)
 {
     char path[OWN_PATH + 32];
@@ -24,10 +26,17 @@ static int s_check_count(const journal_options_t *options, char *err, size_t err
     fclose(note);
     if (read && shards == options->shards)
         return 0;
-    snprintf(err, err_size,
-             "%s: the journals are made for the count in that file, and this is one of %u: set "
-             "shards.%s to it, or use posternctl reshard",
-             path, options->shards, options->kind);
+    if (read && shards == 0)
+        snprintf(err, err_size,
+                 "%s: the journals are in PostgreSQL: set %s.engine = postgres, or posternctl "
+                 "migrate %s lmdb",
+                 path, strcmp(options->kind, "channel") == 0 ? "worker" : "delivery",
+                 options->kind);
+    else
+        snprintf(err, err_size,
+                 "%s: the journals are made for the count in that file, and this is one of %u: set "
+                 "shards.%s to it, or use posternctl reshard",
+                 path, options->shards, options->kind);
     return -1;
 }
 

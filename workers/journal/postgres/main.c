@@ -1,9 +1,9 @@
 /* postern-database: makes what a database needs for the journals of worker.engine = postgres, and
  * says whether one will do, as posternctl runs it. A program of its own because posternctl links no
  * library of a database. */
-#include "common/conf/conf.h"
 #include "common/life/confine.h"
 #include "common/log/log.h"
+#include "workers/journal/postgres/carrier.h"
 #include "workers/journal/postgres/schema.h"
 #include "workers/journal/postgres/shard_command.h"
 
@@ -29,8 +29,8 @@ static void s_say(const char *line)
 static int s_usage(void)
 {
     fputs("usage: postern-database -c FILE [-s section.key=value]... [-j] init ADMIN-FILE "
-          "[CLUSTER]|check|list|move KIND/N CLUSTER\n"
-          "posternctl db and posternctl shard run it; see their --help.\n",
+          "[CLUSTER]|check|list|move KIND/N CLUSTER|carry KIND\n"
+          "posternctl db, shard and migrate run it; see their --help.\n",
           stderr);
     return USAGE;
 }
@@ -66,6 +66,8 @@ static int s_run(const conf_t *conf, int argc, char **argv)
     if (argc == 3 && strcmp(argv[0], "move") == 0)
         return shard_move(conf, argv[1], argv[2], s_say, err, sizeof err) == 0 ? DONE
                                                                                : s_refuse(err);
+    if (argc == 2 && strcmp(argv[0], "carry") == 0)
+        return carrier_start(conf, argv[1]);
     return s_usage();
 }
 

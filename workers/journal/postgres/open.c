@@ -28,9 +28,9 @@ static int s_check_former(const journal_options_t *options, unsigned shard, char
     if (stat(path, &is) != 0)
         return 0;
     snprintf(err, err_size,
-             "%s: is a journal of worker.engine = lmdb, and worker.engine is postgres: what it has "
-             "would not be served. Set worker.engine back, or move it away",
-             path);
+             "%s: is a journal of worker.engine = lmdb, and it is postgres: set it back, or "
+             "posternctl migrate %s postgres",
+             path, options->kind);
     return -1;
 }
 
@@ -129,6 +129,9 @@ static session_outcome_t s_try(journal_t *self, pick_t *pick)
     }
     if (went == SESSION_OK)
         went = owner_take(self, &self->writing);
+    if (went ==
+        SESSION_OK) /* a migration may have come before that, by a lease that it gave back */
+        went = owner_check_kind(self, &self->writing, self->at);
     if (went == SESSION_AGAIN && self->options.any && self->holding)
         fence_lost(self);
     return went;

@@ -18,13 +18,12 @@ static session_outcome_t s_refuse(session_t *session, const char *text)
     return SESSION_REFUSED;
 }
 
-static session_outcome_t s_check_installation(const journal_t *self, session_t *session,
-                                              unsigned at)
+session_outcome_t owner_check_kind(const journal_t *self, session_t *session, unsigned at)
 {
     statement_t ask;
     const char *kind = self->options.kind;
     session_outcome_t is_it = cluster_check(session, self->clusters[at].name);
-    if (is_it != SESSION_OK)
+    if (is_it != SESSION_OK || self->ports)
         return is_it;
     /* One of a version that had channels alone has no column of another kind. */
     statement_begin(&ask, "",
@@ -46,6 +45,16 @@ static session_outcome_t s_check_installation(const journal_t *self, session_t *
                  "the database has schema %llu and this version of Postern schema %u: %s",
                  (unsigned long long)schema, POSTGRES_SCHEMA,
                  schema > POSTGRES_SCHEMA ? "run the newer version" : "posternctl db init");
+    else if (shards & PORT_INCOMING)
+        snprintf(text, sizeof text,
+                 "not all journals of %s are in the database yet: posternctl migrate %s postgres "
+                 "goes on with that",
+                 kind, kind);
+    else if (shards & PORT_MOVED)
+        snprintf(text, sizeof text,
+                 "the journals of %s are with lmdb: set %s.engine = lmdb, or posternctl migrate %s "
+                 "postgres",
+                 kind, self->delivers ? "delivery" : "worker", kind);
     else if (shards == 0)
         snprintf(text, sizeof text,
                  "the database has no journals of %s shards: posternctl db init makes them", kind);
@@ -204,7 +213,7 @@ session_outcome_t owner_begin(const journal_t *self, session_t *session, unsigne
         return SESSION_OK;
     session_outcome_t went = session_open(session, self->clusters[at].connection);
     if (went == SESSION_OK)
-        went = s_check_installation(self, session, at);
+        went = owner_check_kind(self, session, at);
     if (went == SESSION_OK)
         went = owner_check(self, session, lacks);
     if (went == SESSION_OK && lacks[0])

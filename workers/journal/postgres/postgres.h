@@ -56,6 +56,9 @@ enum {
     SEGMENTS = 256,                /* most that are there; then the newest grows on */
     KEYS = 16,
 };
+/* Added to an installation's count of shards, by which no worker starts: not all journals are
+ * there; they are with the other engine (port.h). */
+enum { PORT_INCOMING = 1 << 16, PORT_MOVED = 1 << 17 };
 #define SEGMENT_BYTES (UINT64_C(4) << 30) /* likewise, or a 32nd of all where that is more */
 
 typedef struct {
@@ -109,6 +112,7 @@ struct journal {
     char kind;                    /* 'c', as in the names of tables */
     unsigned number;              /* of the kind, as in their rows */
     bool delivers;                /* it is one with handlers */
+    bool ports;                   /* it is no worker's, but a migration's (port.h) */
     char lease[32];
     char name[SESSION_NAME];
     char home[LEASE_HOLDER];
@@ -182,7 +186,10 @@ void shard_add(statement_t *to, const journal_t *journal);
 void fence_begin(statement_t *self, const journal_t *journal);
 void fence_lost(const journal_t *self) __attribute__((noreturn));
 
-/* owner.c: opens SESSION where it is not, to the cluster AT, where that will do. */
+/* owner.c: whether a worker may use the kind's journals in the cluster AT; REFUSED with the reason
+ * in the session's text. */
+session_outcome_t owner_check_kind(const journal_t *self, session_t *session, unsigned at);
+/* Opens SESSION where it is not, to the cluster AT, where that will do. */
 session_outcome_t owner_begin(const journal_t *self, session_t *session, unsigned at);
 /* Finds the cluster in which the shard lives, and opens SESSION to it. AWAY while it lives in none.
  */

@@ -1,4 +1,4 @@
-#include "workers/store/census.h"
+#include "workers/journal/census.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@ static void s_bytes(crypto_generichash_state *hash, slice_t bytes)
     crypto_generichash_update(hash, (const unsigned char *)bytes.data, bytes.len);
 }
 
-/* The sums of a census meet none of another process: numbers are hashed as they lie in memory. */
+/* The sums of a census meet none of another host: numbers are hashed as they lie in memory. */
 static void s_numbers(crypto_generichash_state *hash, const uint64_t *numbers, size_t len)
 {
     crypto_generichash_update(hash, (const unsigned char *)numbers, len * sizeof *numbers);
@@ -88,17 +88,4 @@ void census_add(census_t *self, const journal_exported_t *entry)
 bool census_is_equal(const census_t *self, const census_t *other)
 {
     return memcmp(self, other, sizeof *self) == 0;
-}
-
-int census_take(census_t *self, const char *path, char *err, size_t err_size)
-{
-    const journal_exported_t *entry = NULL;
-    journal_export_t *export = journal_export_new(path, err, err_size);
-    if (!export)
-        return -1;
-    int rc = journal_export_next(export, &entry, err, err_size);
-    for (; rc == 0 && entry; rc = journal_export_next(export, &entry, err, err_size))
-        census_add(self, entry);
-    journal_export_destroy(&export);
-    return rc;
 }

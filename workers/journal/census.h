@@ -1,9 +1,10 @@
 /* What journals hold together, as counts and sums of hashes, which do not depend on the order: what
- * all old journals of a reshard hold is what all new ones must hold.
+ * all old journals of a reshard hold is what all new ones must hold, and what a journal holds is
+ * what it must hold on another engine.
  *
  * Threading: one thread. */
-#ifndef POSTERN_WORKERS_STORE_CENSUS_H
-#define POSTERN_WORKERS_STORE_CENSUS_H
+#ifndef POSTERN_WORKERS_JOURNAL_CENSUS_H
+#define POSTERN_WORKERS_JOURNAL_CENSUS_H
 
 #include "workers/journal/export.h"
 

@@ -1,0 +1,198 @@
+"""posternctl migrate: what senders, readers and handlers know is the same with the journals in PostgreSQL, and back in files."""
+
+import contextlib
+import itertools
+import json
+import subprocess
+import threading
+
+import pytest
+
+from answering import Answering, deliveries, replies, settled
+from harness import database
+from reading_streams import Raw, Sse
+from test_changes import Place
+
+ENGINES = {"channel": "worker", "bot": "delivery", "extension": "delivery"}
+
+
+class Moody(Answering):
+    """410 to what is to be dead, 503 while it FAILS, else a message in reply."""
+
+    def __init__(self):
+        self.fails = False
+        super().__init__(self._say)
+
+    def _say(self, event, count):
+        if event["body"] == '"dead"':
+            return 410, {}
+        return (503, {}) if self.fails else (200, {"text": f"answer to {event['body']}"})
+
+
+@pytest.fixture(scope="module")
+def server():
+    with database.server_running() as made:
+        yield made
+
+
+def keyed(ring, url, body):
+    answer = ring.post(url, body, headers={"Idempotency-Key": "key-1"})
+    return answer.status_code, answer.text, answer.headers.get("Idempotency-Replayed")
+
+
+def fill(ring, place):
+    """What a channel can hold."""
+    place.post({"text": "queued", "message_key": "build"})
+    place.post({"text": "passed", "message_key": "build"})
+    root = place.post({"text": "deploy failed"})["message_id"]
+    place.post({"text": "looking", "thread_message_id": root}, user=place.bob)
+    gone = place.post({"text": "gone"})["message_id"]
+    assert place.change("DELETE", gone).status_code == 204
+    place.post({"text": "for Bob", "userids": [place.bob.id]})
+    assert keyed(ring, place.url("message", sync_message="true"), {"text": "once"})[0] == 200
+    return root
+
+
+def seen(ring, place, bot):
+    pages = [place.page(revisions="1"), place.page()]
+    rows = deliveries(ring, "bots", bot, place.ada.token)
+    ended = {row["id"]: (row["state"], row["number"], row["attempts"]) for row in rows if row["state"] != "pending"}
+    return pages, ring.messages("bots", bot, place.ada.token), ended
+
+
+def streamed(ring, place, path, count, *headers):
+    """The positions of so many events of a stream."""
+    raw = Raw(ring.port, path, [f"Authorization: Bearer {place.ada.token}", *headers])
+    try:
+        events = list(itertools.islice(Sse(raw.chunks()), count))
+        assert all(kind != "reset" for kind, _, _ in events), events
+        return [position for _, _, position in events]
+    finally:
+        raw.close()
+
+
+def positions(ring, place, name):
+    """What follows the first event of a stream, by its position: of one target, and of those that may be several."""
+    paths = (f"/api/v2/channelsbyname/{name}/stream", f"/api/v2/streams?targets=channel:{name}")
+    return {path: streamed(ring, place, path + ("&" if "?" in path else "?") + "last=3", 2) for path in paths}
+
+
+def assert_they_hold(ring, place, before):
+    for path, (first, second) in before.items():
+        assert streamed(ring, place, path, 1, f"Last-Event-ID: {first}") == [second], path
+
+
+def set_engines(ring, engine):
+    for section in set(ENGINES.values()):
+        ring.settings[f"{section}.engine"] = engine
+
+
+def refuses_to_start(ring, kind, engine, **settings):
+    program = f"postern-{kind}" + ("-postgres" if engine == "postgres" else "")
+    done = subprocess.run([ring.binaries / program, "-i", "0", "-c", ring.conf, *ring._overrides({f"{ENGINES[kind]}.engine": engine, **settings})],
+                          capture_output=True, text=True, timeout=30, env=ring.environment)
+    assert done.returncode, done
+    return done.stderr
+
+
+@contextlib.contextmanager
+def held(ring, table):
+    """While TABLE is locked, a migration stands still."""
+    def lock():
+        with contextlib.suppress(RuntimeError):
+            ring.server.sql(f"BEGIN; LOCK TABLE postern.{table} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)", ring.database)
+
+    def sleeps():
+        return ring.server.sql("SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND wait_event = 'PgSleep'")
+    locker = threading.Thread(target=lock, daemon=True)
+    locker.start()
+    ring.wait(sleeps, what="the lock")
+    try:
+        yield
+    finally:
+        ring.server.sql(f"SELECT pg_terminate_backend({sleeps()})")
+        locker.join()
+
+
+def killed_on_its_way(ring, kind, engine, table):
+    """A migration that is killed while it writes."""
+    with held(ring, table):
+        going = subprocess.Popen([ring.binaries / "posternctl", "migrate", kind, engine, "-c", ring.conf, *ring._overrides()],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ring.environment)
+        ring.wait(lambda: ring.server.sql(f"SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'postern.{table}'::regclass",
+                                          ring.database), 20, what="the migration's wait")
+        going.kill()
+        going.wait()
+
+
+def migrated(ring, engine):
+    """Carries all over; what a run says."""
+    said = {kind: ring.ctl("migrate", kind, engine)["migrate"] for kind in ENGINES}
+    other = "lmdb" if engine == "postgres" else "postgres"
+    for kind in ENGINES:
+        assert "already" in ring.ctl_run("migrate", kind, engine, check=True).stdout
+        assert f"posternctl migrate {kind} {other}" in refuses_to_start(ring, kind, other)
+    set_engines(ring, engine)
+    return said
+
+
+def test_there_and_back_with_deliveries_pending(server, make_ring, name, tmp_path):
+    ring = make_ring(shards={"channel": 2}, settings={"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 100})
+    database.settled(ring, server, delivers=True)
+    set_engines(ring, "lmdb")
+    ring.up()
+    ada, bob = ring.user(name), ring.user(name + "-bob")
+    ring.channel(name, ada, [ada, bob])
+    ring.bot(name, ada)
+    place = Place(ring, "channelsbyname", name, ada, bob)
+    with Moody() as handler:
+        ring.ctl("bot", "handler", "set", name, handler.url)
+        ring.manage("channel_edit", name, retention={"messages": 50})
+        root = fill(ring, place)
+        for text, state in (("one", "delivered"), ("dead", "dead")):
+            assert ring.post(ring.bot_url(name, ada.token), json.dumps(text)).status_code == 200
+            ring.wait(lambda state=state: deliveries(ring, "bots", name, ada.token, state=state), 20, what=state)
+        ring.ctl("bot", "handler", "set", name, handler.url)
+        handler.fails = True
+        waits = ring.post(ring.bot_url(name, ada.token), json.dumps("two"))
+        assert waits.status_code == 200
+        ring.wait(lambda: any(row["made"] for row in deliveries(ring, "bots", name, ada.token, state="pending")), 20)
+        first = keyed(ring, place.url("message", sync_message="true"), {"text": "once"})
+        assert first[2] == "true"
+        busy = ring.ctl_run("migrate", "channel", "postgres")
+        assert busy.returncode == 1 and "is held by a running process" in busy.stderr
+        before, places = seen(ring, place, name), positions(ring, place, name)
+        ring.stop()
+        wrong = ring.ctl_run("migrate", "channel", "postgres", "-s", "shards.channel=1")
+        assert wrong.returncode == 1 and "shards" in wrong.stderr and "reshard" in wrong.stderr
+        assert "no engine 'mysql'" in ring.ctl_run("migrate", "channel", "mysql").stderr
+        killed_on_its_way(ring, "channel", "postgres", "pending")
+        assert "posternctl migrate channel postgres" in refuses_to_start(ring, "channel", "postgres")
+        elsewhere = refuses_to_start(ring, "channel", "postgres", **{"data.directory": tmp_path})
+        assert "not all journals of channel are in the database yet" in elsewhere
+        moved = migrated(ring, "postgres")
+        assert ring.server.sql("SELECT messages FROM postern.retained", ring.database) == "50"
+        assert (moved["channel"]["messages"], moved["channel"]["keys"], moved["bot"]["deliveries"]) == (8, 1, 3), moved
+        ring.up()
+        assert seen(ring, place, name) == before
+        assert_they_hold(ring, place, places)
+        assert keyed(ring, place.url("message", sync_message="true"), {"text": "once"}) == first
+        waiting, = [row for row in deliveries(ring, "bots", name, ada.token) if row["state"] == "pending"]
+        assert waiting["attempts"][0]["status"] == 503
+        assert place.change("PUT", root, {"text": "deployed"}).ok
+        place.post({"text": "passed again", "message_key": "build"})
+        assert place.page(thread=root)[0]["message"]["text"] == "deployed"
+        before = seen(ring, place, name)
+        ring.stop()
+        killed_on_its_way(ring, "bot", "lmdb", "pending")
+        moved = migrated(ring, "lmdb")
+        assert (moved["channel"]["messages"], moved["channel"]["keys"], moved["bot"]["deliveries"]) == (10, 1, 3), moved
+        ring.up()
+        assert seen(ring, place, name) == before
+        assert_they_hold(ring, place, places)
+        assert keyed(ring, place.url("message", sync_message="true"), {"text": "once"}) == first
+        handler.fails = False
+        settled(ring, "bots", name, ada.token)
+        assert [reply["message"]["text"] for reply in replies(ring, "bots", name, ada.token)] == ['answer to "one"', 'answer to "two"']
+        assert {row["state"] for row in deliveries(ring, "bots", name, ada.token)} == {"dead", "delivered"}
+    ring.stop()

@@ -1,0 +1,38 @@
+#include "common/base/ops.h"
+#include "common/life/kinds.h"
+#include "common/postgres/connection.h"
+#include "workers/journal/postgres/carrier.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { HOST = 80, DIRECTORY = 80 };
+
+int carrier_start(const conf_t *conf, const char *name)
+{
+    char err[8192], path[PATH_MAX], host[HOST] = "", home[HOST + DIRECTORY + 16];
+    op_owner_t kind;
+    unsigned shards[WORKER_KINDS];
+    if (!op_owner_of(name, strlen(name), &kind))
+        return 1;
+    conf_shards(conf, shards);
+    char *worker =
+        connection_read(kinds_connection(conf, name, path, sizeof path), err, sizeof err);
+    gethostname(host, sizeof host - 1);
+    snprintf(home, sizeof home, "migrate %s %.*s", host, DIRECTORY,
+             conf_text(conf, SET_data_directory));
+    carrier_options_t options = {.kind = name,
+                                 .shards = shards[kind],
+                                 .connection = worker,
+                                 .home = home,
+                                 .copies = (unsigned)conf_uint(conf, SET_postgres_copies)};
+    int status = 1;
+    if (worker)
+        status = carrier_run(STDIN_FILENO, &options);
+    else
+        fprintf(stderr, "posternctl: %s\n", err);
+    connection_forget(&worker);
+    return status;
+}
