@@ -94,6 +94,7 @@ static int s_check_place(const source_t *source, uint64_t log, const record_t *r
     return rc == 0 && be64toh(indexed) != log ? MDB_CORRUPTED : rc;
 }
 
+/* A newer record may have the id, which was forgotten in between. */
 static int s_give_seen(journal_export_t *self, uint64_t log)
 {
     const source_t *source = &self->source;
@@ -108,8 +109,11 @@ static int s_give_seen(journal_export_t *self, uint64_t log)
     if (value.mv_size != sizeof row && value.mv_size != sizeof row.answer)
         return MDB_CORRUPTED;
     memcpy(&row, value.mv_data, value.mv_size);
+    journal_answer_t answer = s_answer(source, &row.answer, &row.root);
+    if ((answer.log & ~JOURNAL_NUMBER) != entry->record.number)
+        return 0;
     entry->seen = true;
-    entry->answer = s_answer(source, &row.answer, &row.root);
+    entry->answer = answer;
     self->ids++;
     return 0;
 }
