@@ -3,6 +3,7 @@
 #include "tests/conformance/check.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,6 +22,8 @@ enum {
     DAY_MS = 86400000,
 };
 
+static const char s_kind[] = "bot";
+
 /* What all processes of a history share. */
 typedef struct {
     uint64_t random;
@@ -28,6 +31,7 @@ typedef struct {
     model_t model;
     uuid_t7 uuid;
     bool begun;
+    bool moved;    /* another engine's journal since, with another UUID */
     unsigned kept; /* so many of the model's notes outlive the last process for certain */
     char place[CHECK_PLACE];
 } history_t;
@@ -381,6 +385,7 @@ static void s_open(life_t *self)
     char err[1024];
     if (history->begun) /* what passed meanwhile does not count */
         subject_now_ms = history->now_ms + (int64_t)s_random(history, DAY_MS);
+    model->options.kind = s_kind; /* this program's */
     self->journal = subject_open(history->place, &model->options, err, sizeof err);
     CHECK(self->journal, "%s", err);
     uint64_t running_ms = journal_running_ms(self->journal, subject_now_ms);
@@ -389,8 +394,9 @@ static void s_open(life_t *self)
           (unsigned long long)running_ms, (unsigned long long)least_ms,
           (unsigned long long)model->running_ms);
     model->running_ms = running_ms;
-    if (!history->begun)
+    if (!history->begun || history->moved)
         history->uuid = *journal_uuid(self->journal);
+    history->moved = false;
     CHECK(uuid_eq(&history->uuid, journal_uuid(self->journal)), "uuid");
     CHECK(journal_committed(self->journal) == model->len + 1, "%llu are committed, not %u",
           (unsigned long long)journal_committed(self->journal) - 1, model->len);
@@ -440,7 +446,7 @@ static bool s_run_life(history_t *history)
 static subject_options_t s_options(history_t *history)
 {
     return (subject_options_t){
-        .kind = "bot",
+        .kind = s_kind,
         .shards = 1,
         .keys = 2 + s_random(history, MODEL_KEYS),
         .retention_ms = s_random(history, 2) ? DAY_MS : 5 * JOURNAL_ID_MS,
@@ -449,17 +455,70 @@ static subject_options_t s_options(history_t *history)
     };
 }
 
+static void s_begin(history_t *self, uint64_t seed, const char *place)
+{
+    *self = (history_t){.random = seed};
+    self->model.options = s_options(self);
+    snprintf(self->place, sizeof self->place, "%s/bot-0", place);
+}
+
+static bool s_live_on(history_t *self)
+{
+    bool good = true;
+    for (uint64_t lives = 1 + s_random(self, LIVES); good && lives > 0; lives--)
+        good = s_run_life(self);
+    return good;
+}
+
 bool history_run(uint64_t seed, const char *place)
 {
     history_t *history =
         mmap(NULL, sizeof *history, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert(history != MAP_FAILED);
-    *history = (history_t){.random = seed};
-    history->model.options = s_options(history);
-    snprintf(history->place, sizeof history->place, "%s/bot-0", place);
-    bool good = true;
-    for (uint64_t lives = 1 + s_random(history, LIVES); good && lives > 0; lives--)
-        good = s_run_life(history);
+    s_begin(history, seed, place);
+    bool good = s_live_on(history);
     munmap(history, sizeof *history);
     return good;
+}
+
+/* --- One that goes on in other programs */
+
+static history_t *s_map(const char *place)
+{
+    char path[CHECK_PLACE];
+    snprintf(path, sizeof path, "%s/history", place);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int rc = ftruncate(fd, sizeof(history_t));
+    assert(rc == 0);
+    history_t *history = mmap(NULL, sizeof *history, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert(history != MAP_FAILED);
+    close(fd);
+    return history;
+}
+
+bool history_begin(uint64_t seed, const char *place)
+{
+    history_t *history = s_map(place);
+    s_begin(history, seed, place);
+    bool good = s_live_on(history);
+    munmap(history, sizeof *history);
+    return good;
+}
+
+bool history_go_on(const char *place)
+{
+    history_t *history = s_map(place);
+    history->moved = true;
+    bool good = s_live_on(history);
+    munmap(history, sizeof *history);
+    return good;
+}
+
+subject_options_t history_options(const char *place)
+{
+    history_t *history = s_map(place);
+    subject_options_t options = history->model.options;
+    munmap(history, sizeof *history);
+    options.kind = s_kind; /* what it pointed to is another program's */
+    return options;
 }

@@ -1,7 +1,9 @@
 /* The LMDB engine, under test. */
 #include "tests/conformance/check.h"
+#include "tests/conformance/history.h"
 #include "tests/unit/full_disk.h"
 #include "workers/journal/lmdb/writing.h"
+#include "workers/store/migrate.h"
 
 enum { MAP = 8 << 20, TRIES = 200, APART_MS = 2 * JOURNAL_CHECKPOINT_MS };
 
@@ -49,4 +51,41 @@ void subject_settle(journal_t *journal)
 void subject_fill(bool full)
 {
     s_disk_full = full;
+}
+
+/* A side of a migration, whose other one is at standard input. */
+static int s_carry(const char *place, bool out)
+{
+    char err[1024] = "";
+    subject_options_t history = history_options(place);
+    migrate_t options = {.fd = STDIN_FILENO,
+                         .kind = history.kind,
+                         .shard = history.shard,
+                         .shards = history.shards,
+                         .delivery_ms = history.delivery_retention_ms,
+                         .path = "bot-0"};
+    json_t *answer = json_object();
+    int rc = chdir(place);
+    if (rc == 0)
+        rc = out ? migrate_out(&options, answer, err, sizeof err)
+                 : migrate_in(&options, answer, err, sizeof err);
+    if (rc != 0)
+        fprintf(stderr, "%s: %s\n", place, err);
+    json_decref(answer);
+    return rc ? 1 : 0;
+}
+
+/* What test_conformance_postgres has this engine do: leave SEED PLACE, on PLACE, out PLACE,
+ * in PLACE. */
+int subject_do(int argc, char **argv)
+{
+    const char *word = argv[0], *place = argv[argc - 1];
+    bool good = false;
+    if (strcmp(word, "leave") == 0 && argc == 3)
+        good = history_begin(strtoull(argv[1], NULL, 10), place);
+    else if (strcmp(word, "on") == 0 && argc == 2)
+        good = history_go_on(place);
+    else if (argc == 2)
+        good = s_carry(place, strcmp(word, "out") == 0) == 0;
+    return good ? 0 : 1;
 }

@@ -67,7 +67,10 @@ static int s_main(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    int status = subject_begin() == 0 ? s_main(argc, argv) : 1;
+    bool other = argc > 1 && (*argv[1] < '0' || *argv[1] > '9');
+    int status = subject_begin() != 0 ? 1
+                 : other              ? subject_do(argc - 1, argv + 1)
+                                      : s_main(argc, argv);
     subject_end();
     return status;
 }

@@ -9,8 +9,12 @@
 /* clang-format on */
 
 #include "tests/conformance/check.h"
+#include "tests/conformance/history.h"
 #include "tests/conformance/submit.h"
 #include "tests/unit/postgres_yard.h"
+#include "workers/journal/postgres/carrier.h"
+
+#include <sys/socket.h>
 
 enum { SETTLE = 12, TRIES = 200, APART_MS = 10 };
 
@@ -26,19 +30,24 @@ void subject_end(void)
     postgres_end(NULL);
 }
 
-/* A place that is not there yet has an installation of its own, of one shard's journal. */
-static void s_make(const char *place, const subject_options_t *given)
+/* An installation of one shard's journal. */
+static void s_install(const subject_options_t *given)
 {
     char sql[128];
     op_owner_t kind;
-    if (mkdir(place, 0700) != 0)
-        return;
     postgres_clear_of(given->shards);
     if (!op_owner_of(given->kind, strlen(given->kind), &kind))
         fail();
     snprintf(sql, sizeof sql, "DELETE FROM postern.shard WHERE kind <> %u OR shard <> %u",
              (unsigned)kind, given->shard);
     postgres_do(sql);
+}
+
+/* A place that is not there yet has an installation of its own. */
+static void s_make(const char *place, const subject_options_t *given)
+{
+    if (mkdir(place, 0700) == 0)
+        s_install(given);
 }
 
 journal_t *subject_open(const char *place, const subject_options_t *given, char *err,
@@ -83,4 +92,108 @@ void subject_fill(bool full)
     postgres_do(drop);
     if (full)
         postgres_do(make);
+}
+
+/* --- Histories that go from engine to engine */
+
+enum { WORDS = 5 };
+
+static pid_t s_start(const char *const words[WORDS], int stdin_fd)
+{
+    static const char program[] = "test_conformance_lmdb";
+    char path[4096];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path - sizeof program);
+    CHECK(len > 0, "who is this");
+    path[len] = '\0';
+    snprintf(strrchr(path, '/') + 1, sizeof program, "%s", program);
+    fflush(NULL);
+    pid_t pid = fork();
+    CHECK(pid >= 0, "fork");
+    if (pid == 0) {
+        if (stdin_fd >= 0)
+            dup2(stdin_fd, STDIN_FILENO);
+        execv(path, (char *const *)words);
+        fprintf(stderr, "%s is not there\n", path);
+        _exit(127);
+    }
+    return pid;
+}
+
+static bool s_ended_well(pid_t pid)
+{
+    int status;
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static bool s_lmdb(const char *word, const char *seed, const char *place)
+{
+    const char *const words[WORDS] = {"lmdb", word, seed ? seed : place, seed ? place : NULL};
+    return s_ended_well(s_start(words, -1));
+}
+
+/* PostgreSQL's side, in this process. WORD: "out" or "in", of the other side. */
+static bool s_carry(const char *word, const char *place)
+{
+    char home[4096];
+    int ends[2];
+    subject_options_t history = history_options(place);
+    snprintf(home, sizeof home, "%s/bot-0", place);
+    carrier_options_t options = {.kind = history.kind,
+                                 .shards = history.shards,
+                                 .connection = s_postgres,
+                                 .home = home,
+                                 .copies = 1,
+                                 .delivery_retention_ms = history.delivery_retention_ms};
+    const char *const words[WORDS] = {"lmdb", word, place};
+    int rc = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+    CHECK(rc == 0, "socketpair");
+    pid_t pid = s_start(words, ends[1]);
+    close(ends[1]);
+    rc = carrier_run(ends[0], &options);
+    close(ends[0]);
+    return s_ended_well(pid) && rc == 0;
+}
+
+/* From files into tables: what was there of either stays where a failure can be looked at. */
+static bool s_out(const char *place)
+{
+    char from[4096], to[4096];
+    subject_options_t history = history_options(place);
+    snprintf(from, sizeof from, "%s/bot-0", place);
+    snprintf(to, sizeof to, "%s/files.XXXXXX", place);
+    subject_fill(false);
+    s_install(&history);
+    return s_carry("out", place) && mkdtemp(to) && rename(from, to) == 0 && mkdir(from, 0700) == 0;
+}
+
+static bool s_migrate(uint64_t seed, const char *place)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)seed);
+    bool good = seed % 2 ? s_lmdb("leave", text, place) && s_out(place) && history_go_on(place)
+                         : history_begin(seed, place);
+    subject_fill(false);
+    return good && s_carry("in", place) && s_lmdb("on", NULL, place) && s_out(place) &&
+           history_go_on(place);
+}
+
+/* migrate [SEED [COUNT]]: random histories of which both engines have a part, in turn. */
+int subject_do(int argc, char **argv)
+{
+    enum { SHORT = 6 };
+    uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : argc > 1 ? 1 : SHORT;
+    for (uint64_t at = seed; at < seed + count; at++) {
+        char place[SCRATCH];
+        scratch_make(place);
+        if (!s_migrate(at, place)) {
+            fprintf(stderr, "the history of seed %llu went wrong; what is known of it: %s\n",
+                    (unsigned long long)at, place);
+            return 1;
+        }
+        scratch_remove(place);
+    }
+    printf("%llu histories from seed %llu on went from engine to engine\n",
+           (unsigned long long)count, (unsigned long long)seed);
+    return 0;
 }

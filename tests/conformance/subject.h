@@ -17,6 +17,9 @@ int64_t subject_clock(void);
 /* Histories of a run without arguments. */
 extern const unsigned subject_histories;
 
+/* What the program does besides, by its words, the first of which is no number. The exit status. */
+int subject_do(int argc, char **argv);
+
 /* Before the first journal, and after the last. 0, or -1 with the reason on stderr. */
 int subject_begin(void);
 void subject_end(void);

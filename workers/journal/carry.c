@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { HEAD = 5, SOON = 1 << 18, MOST = 1 << 28 };
@@ -57,11 +58,16 @@ void carry_flush(carry_t *self)
 {
     size_t at = 0;
     while (at < self->out.len && !self->broken) {
-        ssize_t done = write(self->fd, self->out.data + at, self->out.len - at);
+        ssize_t done = send(self->fd, self->out.data + at, self->out.len - at, MSG_NOSIGNAL);
         self->broken = done < 0 && errno != EINTR;
         at += done > 0 ? (size_t)done : 0;
     }
     self->out.len = 0;
+}
+
+bool carry_is_broken(const carry_t *self)
+{
+    return self->broken;
 }
 
 static void s_head(bytes_t *out, size_t at, carry_kind_t kind)
@@ -280,7 +286,15 @@ static bool s_is_told(slice_t bytes)
     return version != UINT64_MAX;
 }
 
-bool carry_settle(journal_exported_t *entry, uint64_t running_ms)
+static void s_forget(journal_exported_t *entry)
+{
+    entry->delivers = entry->replied = false;
+    entry->course = (outbox_course_t){.made = 0};
+    entry->stored_ms = 0;
+    entry->attempts_len = 0;
+}
+
+bool carry_settle(journal_exported_t *entry, uint64_t running_ms, uint64_t delivery_ms)
 {
     outbox_course_t *course = &entry->course;
     if (entry->kind == EXPORT_KEY)
@@ -296,5 +310,8 @@ bool carry_settle(journal_exported_t *entry, uint64_t running_ms)
         course->done_ms = 0;
     else
         course->due_ms = 0;
+    if (entry->delivers && course->state != OUTBOX_PENDING &&
+        running_ms >= course->done_ms + delivery_ms)
+        s_forget(entry);
     return true;
 }

@@ -55,6 +55,8 @@ void carry_destroy(carry_t **self_p);
 void carry_send(carry_t *self, carry_kind_t kind, slice_t bytes);
 void carry_entry(carry_t *self, const journal_exported_t *entry);
 void carry_flush(carry_t *self);
+/* Whether the receiver is gone, as far as it has shown. */
+bool carry_is_broken(const carry_t *self);
 /* Sends a text as CARRY_FAILED. */
 void carry_fail(carry_t *self, const char *text);
 
@@ -67,8 +69,8 @@ int carry_expect(carry_t *self, carry_kind_t kind, void *to, size_t size, char *
 int carry_read(slice_t bytes, journal_exported_t *entry);
 
 /* Leaves out what the journal does not remember any more at RUNNING_MS, though it is there: an
- * engine removes such things when it comes by; and what follows from settings. False: all of the
- * entry is. */
-bool carry_settle(journal_exported_t *entry, uint64_t running_ms);
+ * engine removes such things when it comes by; and what follows from settings. DELIVERY_MS: how
+ * long deliveries that have ended are kept. False: all of the entry is. */
+bool carry_settle(journal_exported_t *entry, uint64_t running_ms, uint64_t delivery_ms);
 
 #endif

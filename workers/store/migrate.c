@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { DAY_MS = 86400000 };
+
 typedef struct {
     const keeper_t *keeper;
     const char *kind;
@@ -104,6 +106,17 @@ static int s_set(run_t *self, carry_place_t place)
     return KEEPER_DONE;
 }
 
+static migrate_t s_options(const run_t *self, unsigned shard, const char *path)
+{
+    uint64_t days = conf_uint(self->keeper->conf, SET_delivery_retention_days);
+    return (migrate_t){.fd = self->fd,
+                       .kind = self->kind,
+                       .shard = shard,
+                       .shards = self->shards,
+                       .delivery_ms = days * DAY_MS,
+                       .path = path};
+}
+
 static int s_carry_one(run_t *self, unsigned shard, const owner_t *how)
 {
     char err[1024];
@@ -139,6 +152,31 @@ static void s_report(const run_t *self, const char *engine, const char *kept)
         keeper_say(keeper, "What lay here lies in %s: rm -r '%s' when all is well.", kept, kept);
     keeper_say(keeper, "Set %s.engine = %s and start the workers of %s.", section, engine,
                self->kind);
+}
+
+static void s_name_staging(const run_t *self, char name[40])
+{
+    snprintf(name, 40, "migrate-%.16s", self->kind);
+}
+
+/* Whether the database gave its journals to the files of another host: a run from here that was
+ * killed has left its staging. */
+static bool s_went_elsewhere(const run_t *self)
+{
+    char name[40];
+    s_name_staging(self, name);
+    return self->state.place == CARRY_MOVED && !keeper_exists(self->keeper->data, name);
+}
+
+static int s_refuse_elsewhere(const run_t *self)
+{
+    char name[40];
+    s_name_staging(self, name);
+    return keeper_refuse(self->keeper,
+                         "the journals of %s went from this database to lmdb, and not into %s: "
+                         "give the command where they are. Where they are lost, and what the "
+                         "database had when they went is to be taken: mkdir %s/%s, and again",
+                         self->kind, self->keeper->data, self->keeper->data, name);
 }
 
 /* --- To PostgreSQL */
@@ -185,8 +223,7 @@ static int s_carry_out(run_t *self)
         char name[32], path[KEEPER_PATH];
         s_name(self, i, name);
         keeper_path(path, self->keeper->data, name);
-        migrate_t options = {
-            .fd = self->fd, .kind = self->kind, .shard = i, .shards = self->shards, .path = path};
+        migrate_t options = s_options(self, i, path);
         owner_t how = {.store = path, .lock = self->fd, .work = migrate_out, .arg = &options};
         rc = s_carry_one(self, i, &how);
     }
@@ -219,6 +256,8 @@ static int s_to_postgres(run_t *self)
         keeper_say(self->keeper, "The journals of %s are with postgres already.", self->kind);
         return KEEPER_DONE;
     }
+    if (self->away && s_went_elsewhere(self))
+        return s_refuse_elsewhere(self);
     if (!self->away) {
         rc = s_check_all_here(self);
         if (rc == KEEPER_DONE && self->state.place == CARRY_READY)
@@ -242,7 +281,7 @@ static int s_to_postgres(run_t *self)
 static int s_staging(const run_t *self, char path[KEEPER_PATH])
 {
     char name[40];
-    snprintf(name, sizeof name, "migrate-%.16s", self->kind);
+    s_name_staging(self, name);
     keeper_path(path, self->keeper->data, name);
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return keeper_refuse(self->keeper, "cannot make %s: %s", path, strerror(errno));
@@ -255,8 +294,7 @@ static int s_carry_in(run_t *self, const char *staging)
     for (unsigned i = 0; i < self->shards && rc == KEEPER_DONE; i++) {
         char name[32];
         s_name(self, i, name);
-        migrate_t options = {
-            .fd = self->fd, .kind = self->kind, .shard = i, .shards = self->shards, .path = name};
+        migrate_t options = s_options(self, i, name);
         owner_t how = {.store = self->keeper->data,
                        .within = staging,
                        .lock = self->fd,
@@ -301,6 +339,8 @@ static int s_put_in_place(run_t *self, const char *staging, char kept[KEEPER_PAT
 static int s_to_lmdb(run_t *self)
 {
     char kept[KEEPER_PATH] = "", staging[KEEPER_PATH];
+    if (self->lying == 0 && s_went_elsewhere(self))
+        return s_refuse_elsewhere(self);
     if (self->lying > 0 && !self->away && self->state.place == CARRY_MOVED) {
         keeper_say(self->keeper, "The journals of %s are with lmdb already.", self->kind);
         return KEEPER_DONE;

@@ -5,11 +5,14 @@
 
 #include "workers/store/owner.h"
 
+#include <stdint.h>
+
 typedef struct {
     int fd; /* to postern-database; also the owner's lock */
     const char *kind;
     unsigned shard, shards;
-    const char *path; /* of the journal */
+    uint64_t delivery_ms; /* how long deliveries that have ended are kept */
+    const char *path;     /* of the journal */
 } migrate_t;
 
 /* Reads the journal at path and has PostgreSQL take it; nothing is done where that has it already.

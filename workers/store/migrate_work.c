@@ -75,9 +75,10 @@ static int s_send_all(work_t *self, journal_export_t *export)
     const journal_exported_t *entry = NULL;
     const journal_facts_t *facts = journal_export_facts(export);
     int rc = journal_export_next(export, &entry, self->err, self->err_size);
-    for (; rc == 0 && entry; rc = journal_export_next(export, &entry, self->err, self->err_size)) {
+    for (; rc == 0 && entry && !carry_is_broken(self->carry);
+         rc = journal_export_next(export, &entry, self->err, self->err_size)) {
         plain = *entry;
-        if (!carry_settle(&plain, facts->running_ms))
+        if (!carry_settle(&plain, facts->running_ms, self->options->delivery_ms))
             continue;
         s_count(self, &plain);
         carry_entry(self->carry, &plain);

@@ -79,7 +79,8 @@ static int s_read(carrier_t *self, census_t *census, bool sends)
     given_t *given = given_new(self->port);
     int rc = given_next(given, &entry, self->err, sizeof self->err);
     for (; rc == 0 && entry; rc = given_next(given, &entry, self->err, sizeof self->err)) {
-        if (!carry_settle((journal_exported_t *)entry, self->port->facts.running_ms))
+        if (!carry_settle((journal_exported_t *)entry, self->port->facts.running_ms,
+                          self->port->journal.options.delivery_retention_ms))
             continue;
         census_add(census, entry);
         if (sends)

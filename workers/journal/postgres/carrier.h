@@ -10,7 +10,8 @@ typedef struct {
     unsigned shards;
     const char *connection; /* a connection string */
     const char *home;       /* whose journals they are: this host's, of a data directory */
-    unsigned copies;        /* as journal_options_t has it */
+    unsigned copies;        /* this and the next as journal_options_t has them */
+    uint64_t delivery_retention_ms;
 } carrier_options_t;
 
 /* Over the descriptor FD, a stream socket, until the other side closes it. Returns the exit status.

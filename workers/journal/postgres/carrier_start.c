@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HOST = 80, DIRECTORY = 80 };
+enum { HOST = 80, DIRECTORY = 80, DAY_MS = 86400000 };
 
 int carrier_start(const conf_t *conf, const char *name)
 {
@@ -27,7 +27,9 @@ int carrier_start(const conf_t *conf, const char *name)
                                  .shards = shards[kind],
                                  .connection = worker,
                                  .home = home,
-                                 .copies = (unsigned)conf_uint(conf, SET_postgres_copies)};
+                                 .copies = (unsigned)conf_uint(conf, SET_postgres_copies),
+                                 .delivery_retention_ms =
+                                     conf_uint(conf, SET_delivery_retention_days) * DAY_MS};
     int status = 1;
     if (worker)
         status = carrier_run(STDIN_FILENO, &options);

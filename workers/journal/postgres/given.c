@@ -16,7 +16,6 @@ struct given {
     unsigned table; /* of the segments, or of the tables of keys */
     bool asked;     /* ROWS has rows, from ROW on */
     unsigned row, next[STATEMENTS];
-    unsigned most; /* rows to ask for next */
     uint64_t from; /* log sequence */
     char key[512]; /* the last one */
     size_t key_len;
@@ -32,7 +31,6 @@ given_t *given_new(port_t *port)
     if (!self)
         abort();
     self->port = port;
-    self->most = MOST / 8;
     return self;
 }
 
@@ -103,16 +101,7 @@ static int s_ask_items(given_t *self, unsigned rows, char *err, size_t err_size)
     return went == SESSION_OK ? 0 : port_say(self->port, "reading items", err, err_size);
 }
 
-/* As many rows as have some megabytes by those that came last. */
-static void s_tune(given_t *self, unsigned rows)
-{
-    size_t bytes = 1;
-    for (unsigned i = 0; i < rows; i++)
-        bytes += statement_bytes(&self->ask[ROWS], i, 3).len;
-    size_t fit = (size_t)BYTES * rows / bytes;
-    self->most = fit < 1 ? 1 : fit > MOST ? MOST : (unsigned)fit;
-}
-
+/* As many as have some megabytes. */
 static int s_ask_records(given_t *self, char *err, size_t err_size)
 {
     const journal_t *journal = &self->port->journal;
@@ -120,17 +109,18 @@ static int s_ask_records(given_t *self, char *err, size_t err_size)
     s_end(self);
     sql_begin(sql);
     sql_add(sql,
-            "SELECT log, id IS NOT NULL, answer, record FROM postern.log_%c%u_%u WHERE log >= %llu "
-            "ORDER BY log LIMIT %u",
+            "SELECT log, id IS NOT NULL, answer, record FROM (SELECT *, sum(octet_length(record)) "
+            "OVER (ORDER BY log) - octet_length(record) AS before FROM (SELECT * FROM "
+            "postern.log_%c%u_%u WHERE log >= %llu ORDER BY log LIMIT %u) page) page WHERE before "
+            "< %u ORDER BY log",
             journal->kind, journal->options.shard, journal->tables.segments[self->table].n,
-            (unsigned long long)self->from, self->most);
+            (unsigned long long)self->from, (unsigned)MOST, (unsigned)BYTES);
     statement_begin(&self->ask[ROWS], "", sql->text);
     if (s_ask(self, 1, err, err_size) != 0)
         return -1;
     unsigned rows = statement_rows(&self->ask[ROWS]);
     if (rows == 0)
         return 0;
-    s_tune(self, rows);
     self->from = statement_number(&self->ask[ROWS], rows - 1, 0) + 1;
     return journal->delivers ? s_ask_items(self, rows, err, err_size) : 0;
 }

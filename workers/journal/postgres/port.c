@@ -43,8 +43,10 @@ int port_open(port_t *self, const carrier_options_t *options, char *err, size_t 
     *self = (port_t){.empty = true};
     if (!op_owner_of(options->kind, strlen(options->kind), &kind))
         abort();
-    journal->options = (journal_options_t){
-        .kind = options->kind, .shards = options->shards, .copies = options->copies};
+    journal->options = (journal_options_t){.kind = options->kind,
+                                           .shards = options->shards,
+                                           .copies = options->copies,
+                                           .delivery_retention_ms = options->delivery_retention_ms};
     journal->connection = (char *)options->connection;
     journal->kind = options->kind[0];
     journal->number = kind;
@@ -115,20 +117,27 @@ static void s_raise_sql(const port_t *self, const uint64_t *epochs, sql_t *sql)
 
 int port_set(port_t *self, carry_place_t place, const uint64_t *epochs, char *err, size_t err_size)
 {
-    statement_t set[2];
-    sql_t sql[2] = {{0}};
-    unsigned count = self->journal.options.shards;
+    statement_t set[3];
+    sql_t sql[3] = {{0}};
+    unsigned count = self->journal.options.shards, len = 1;
     count += place == CARRY_INCOMING ? PORT_INCOMING : place == CARRY_MOVED ? PORT_MOVED : 0;
     sql_add(&sql[0], "UPDATE postern.installation SET %s = %u", self->journal.options.kind, count);
     statement_begin(&set[0], "", sql[0].text);
-    if (epochs) {
-        s_raise_sql(self, epochs, &sql[1]);
-        statement_begin(&set[1], "", sql[1].text);
+    if (place != CARRY_INCOMING) { /* from here on a journal is no copy of what came */
+        sql_add(&sql[len], "DELETE FROM postern.kept WHERE kind = %u AND what = %u",
+                self->journal.number, KEPT_CAME);
+        statement_begin(&set[len], "", sql[len].text);
+        len++;
     }
-    session_outcome_t went = session_exchange(&self->journal.writing, set, epochs ? 2 : 1, PORT_MS);
-    statement_end_all(set, epochs ? 2 : 1);
-    sql_free(&sql[0]);
-    sql_free(&sql[1]);
+    if (epochs) {
+        s_raise_sql(self, epochs, &sql[len]);
+        statement_begin(&set[len], "", sql[len].text);
+        len++;
+    }
+    session_outcome_t went = session_exchange(&self->journal.writing, set, len, PORT_MS);
+    statement_end_all(set, len);
+    for (unsigned i = 0; i < len; i++)
+        sql_free(&sql[i]);
     if (went == SESSION_FENCED)
         snprintf(self->journal.writing.text, SESSION_TEXT,
                  "a worker has served a shard since it was read: stop it, and give the command "
