@@ -138,9 +138,11 @@ static bool s_carry(const char *word, const char *place)
     int ends[2];
     subject_options_t history = history_options(place);
     snprintf(home, sizeof home, "%s/bot-0", place);
+    const cluster_t main = {.name = CLUSTER_MAIN, .connection = s_postgres};
     carrier_options_t options = {.kind = history.kind,
                                  .shards = history.shards,
-                                 .connection = s_postgres,
+                                 .clusters = &main,
+                                 .clusters_len = 1,
                                  .home = home,
                                  .copies = 1,
                                  .delivery_retention_ms = history.delivery_retention_ms};
@@ -180,8 +182,8 @@ static bool s_migrate(uint64_t seed, const char *place)
 /* migrate [SEED [COUNT]]: random histories of which both engines have a part, in turn. */
 int subject_do(int argc, char **argv)
 {
-    enum { SHORT = 6 };
-    uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    enum { FIRST = 4, SHORT = 3 };
+    uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : FIRST;
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : argc > 1 ? 1 : SHORT;
     for (uint64_t at = seed; at < seed + count; at++) {
         char place[SCRATCH];

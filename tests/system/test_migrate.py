@@ -3,13 +3,15 @@
 import contextlib
 import itertools
 import json
+import os
+import pathlib
+import signal
 import subprocess
-import threading
 
 import pytest
 
 from answering import Answering, deliveries, replies, settled
-from harness import database
+from harness import database, leftovers
 from reading_streams import Raw, Sse
 from test_changes import Place
 
@@ -96,48 +98,78 @@ def refuses_to_start(ring, kind, engine, **settings):
 
 
 @contextlib.contextmanager
-def held(ring, table):
-    """While TABLE is locked, a migration stands still."""
-    def lock():
-        with contextlib.suppress(RuntimeError):
-            ring.server.sql(f"BEGIN; LOCK TABLE postern.{table} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)", ring.database)
-
-    def sleeps():
-        return ring.server.sql("SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND wait_event = 'PgSleep'")
-    locker = threading.Thread(target=lock, daemon=True)
-    locker.start()
-    ring.wait(sleeps, what="the lock")
+def at(ring, table, when, does):
+    """What comes to a row of TABLE that WHEN says of NEW meets what DOES says, in PL/pgSQL."""
+    ring.server.sql(f"CREATE FUNCTION public.met() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {does}; RETURN NEW; END$$; CREATE TRIGGER met "
+                    f"BEFORE INSERT OR UPDATE ON postern.{table} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION public.met()", ring.database)
     try:
         yield
     finally:
-        ring.server.sql(f"SELECT pg_terminate_backend({sleeps()})")
-        locker.join()
+        ring.server.sql("DROP FUNCTION public.met CASCADE", ring.database)
 
 
-def killed_on_its_way(ring, kind, engine, table):
-    """A migration that is killed while it writes."""
-    with held(ring, table):
+def killed_at(ring, kind, engine, table, when, whom="posternctl"):
+    """A migration that is killed when it comes to that row, or its other process; what it says."""
+    with at(ring, table, when, "PERFORM pg_sleep(600)"):
         going = subprocess.Popen([ring.binaries / "posternctl", "migrate", kind, engine, "-c", ring.conf, *ring._overrides()],
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ring.environment)
-        ring.wait(lambda: ring.server.sql(f"SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'postern.{table}'::regclass",
-                                          ring.database), 20, what="the migration's wait")
-        going.kill()
-        going.wait()
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ring.environment)
+        sleeps = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+        ring.wait(lambda: ring.server.sql(sleeps, ring.database), 20, what="the migration's wait")
+        if whom == "posternctl":
+            going.kill()
+        else:  # whom it has started
+            for child, _ in leftovers.children(going.pid):
+                if pathlib.Path(f"/proc/{child}/exe").resolve().name == whom:
+                    os.kill(child, signal.SIGKILL)
+        ring.server.sql(f"SELECT pg_terminate_backend(pid) FROM ({sleeps}) s", ring.database)
+        return going.communicate(timeout=20)[0]
+
+
+def refused(ring, kind, engine, *words, wrap=(), **settings):
+    """What a migration says that does nothing."""
+    done = subprocess.run([*wrap, ring.binaries / "posternctl", "migrate", kind, engine, "-c", ring.conf, *ring._overrides(settings)],
+                          capture_output=True, text=True, timeout=60, env=ring.environment)
+    assert done.returncode == 1 and all(word in done.stderr for word in words), done
+    return done.stderr
 
 
 def migrated(ring, engine):
     """Carries all over; what a run says."""
     said = {kind: ring.ctl("migrate", kind, engine)["migrate"] for kind in ENGINES}
     other = "lmdb" if engine == "postgres" else "postgres"
-    for kind in ENGINES:
-        assert "already" in ring.ctl_run("migrate", kind, engine, check=True).stdout
+    assert "already" in ring.ctl_run("migrate", "channel", engine, check=True).stdout
+    for kind in ("channel", "bot"):
         assert f"posternctl migrate {kind} {other}" in refuses_to_start(ring, kind, other)
     set_engines(ring, engine)
     return said
 
 
+def no_way_there(ring, tmp_path):
+    """Faults at the database: nothing has changed after each."""
+    password = ring.connection.read_text().split("password='")[1].split("'")[0]
+    wrong = database.secret(tmp_path / "wrong", ring.server.connection("postern_journal", "not-" + password, ring.database))
+    said = refused(ring, "channel", "postgres", "password authentication failed", **{"postgres.connection": wrong})
+    assert password not in said
+    none = database.secret(tmp_path / "none", ring.server.connection("postern_journal", password))
+    refused(ring, "channel", "postgres", "no installation of Postern", **{"postgres.connection": none})
+    refused(ring, "channel", "postgres", "shards", "reshard", **{"shards.channel": 1})
+    refused(ring, "channel", "mysql", "no engine 'mysql'")
+    with at(ring, "segment", "true", "RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'"):
+        refused(ring, "channel", "postgres", "No space left on device", "Nothing is lost")
+    assert "has ended" in killed_at(ring, "channel", "postgres", "segment", "true", "postern-database")
+
+
+def no_way_back(ring, tmp_path):
+    """Faults at the files, and of a database that others have written to."""
+    kept, = (ring.dir / "data").glob("replaced-*/channel-0")
+    refused(ring, "channel", "postgres", "has a journal of channel/0 already", **{"data.directory": kept.parent})
+    small = ["unshare", "--mount", "sh", "-c", 'mkdir -m 700 "$0" && mount -t tmpfs -o size=200k none "$0" && exec "$@"',
+             ring.dir / "data" / "migrate-channel"]
+    refused(ring, "channel", "lmdb", "No space left on device", "Nothing is lost", wrap=small)
+
+
 def test_there_and_back_with_deliveries_pending(server, make_ring, name, tmp_path):
-    ring = make_ring(shards={"channel": 2}, settings={"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 100})
+    ring = make_ring(shards={"channel": 2}, settings={"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 400, "process.drain_ms": 1000})
     database.settled(ring, server, delivers=True)
     set_engines(ring, "lmdb")
     ring.up()
@@ -163,16 +195,17 @@ def test_there_and_back_with_deliveries_pending(server, make_ring, name, tmp_pat
         assert busy.returncode == 1 and "is held by a running process" in busy.stderr
         before, places = seen(ring, place, name), positions(ring, place, name)
         ring.stop()
-        wrong = ring.ctl_run("migrate", "channel", "postgres", "-s", "shards.channel=1")
-        assert wrong.returncode == 1 and "shards" in wrong.stderr and "reshard" in wrong.stderr
-        assert "no engine 'mysql'" in ring.ctl_run("migrate", "channel", "mysql").stderr
-        killed_on_its_way(ring, "channel", "postgres", "pending")
+        no_way_there(ring, tmp_path)
+        killed_at(ring, "channel", "postgres", "shard", "NEW.kind = 0 AND NEW.shard = 1")
         assert "posternctl migrate channel postgres" in refuses_to_start(ring, "channel", "postgres")
         elsewhere = refuses_to_start(ring, "channel", "postgres", **{"data.directory": tmp_path})
         assert "not all journals of channel are in the database yet" in elsewhere
+        killed_at(ring, "extension", "postgres", "installation", "NEW.extension = 1")  # the files lie aside by then
+        assert "not all journals" in refuses_to_start(ring, "extension", "postgres")
         moved = migrated(ring, "postgres")
         assert ring.server.sql("SELECT messages FROM postern.retained", ring.database) == "50"
         assert (moved["channel"]["messages"], moved["channel"]["keys"], moved["bot"]["deliveries"]) == (8, 1, 3), moved
+        assert moved["channel"]["there"] == 1, moved
         ring.up()
         assert seen(ring, place, name) == before
         assert_they_hold(ring, place, places)
@@ -184,9 +217,13 @@ def test_there_and_back_with_deliveries_pending(server, make_ring, name, tmp_pat
         assert place.page(thread=root)[0]["message"]["text"] == "deployed"
         before = seen(ring, place, name)
         ring.stop()
-        killed_on_its_way(ring, "bot", "lmdb", "pending")
+        no_way_back(ring, tmp_path)
+        killed_at(ring, "channel", "lmdb", "shard", "NEW.kind = 0 AND NEW.shard = 1")
+        killed_at(ring, "bot", "lmdb", "installation", "NEW.bot > 1")
         moved = migrated(ring, "lmdb")
-        assert (moved["channel"]["messages"], moved["channel"]["keys"], moved["bot"]["deliveries"]) == (10, 1, 3), moved
+        assert moved["channel"]["there"] == 1 and moved["bot"]["there"] == 1, moved
+        refused(ring, "channel", "lmdb", "went from this database to lmdb", **{"data.directory": tmp_path})
+        assert (moved["channel"]["messages"], moved["channel"]["keys"]) == (10, 1), moved
         ring.up()
         assert seen(ring, place, name) == before
         assert_they_hold(ring, place, places)

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@ static void s_become(int fd, const char **words)
     char *slash = strrchr(path, '/');
     if (slash)
         snprintf(slash, sizeof path - (size_t)(slash - path), "/%s", words[0]);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* it may be waiting for the server */
     if (dup2(fd, STDIN_FILENO) >= 0)
         execv(path, (char *const *)words);
     fprintf(stderr, "posternctl: cannot start %s: %s (the package postern-postgres has it)\n", path,

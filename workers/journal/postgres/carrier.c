@@ -30,10 +30,10 @@ static int s_look(carrier_t *self, slice_t bytes)
 static int s_set(carrier_t *self, slice_t bytes)
 {
     unsigned shards = self->port->journal.options.shards;
-    uint64_t epochs[256];
+    uint64_t epochs[PORT_SHARDS];
     carry_place_t place;
     bool any = bytes.len == sizeof place;
-    if (shards > 256 || (!any && bytes.len != sizeof place + shards * sizeof *epochs))
+    if (shards > PORT_SHARDS || (!any && bytes.len != sizeof place + shards * sizeof *epochs))
         return -1;
     memcpy(&place, bytes.data, sizeof place);
     memcpy(epochs, bytes.data + sizeof place, bytes.len - sizeof place);

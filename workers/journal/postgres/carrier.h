@@ -4,13 +4,15 @@
 #define POSTERN_WORKERS_JOURNAL_POSTGRES_CARRIER_H
 
 #include "common/conf/conf.h"
+#include "workers/journal/postgres/cluster.h"
 
 typedef struct {
     const char *kind;
     unsigned shards;
-    const char *connection; /* a connection string */
-    const char *home;       /* whose journals they are: this host's, of a data directory */
-    unsigned copies;        /* this and the next as journal_options_t has them */
+    const cluster_t *clusters; /* where the shards are, the main one first */
+    unsigned clusters_len;
+    const char *home; /* whose journals they are: this host's, of a data directory */
+    unsigned copies;  /* this and the next as journal_options_t has them */
     uint64_t delivery_retention_ms;
 } carrier_options_t;
 

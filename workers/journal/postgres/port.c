@@ -35,10 +35,28 @@ int port_do(port_t *self, statement_t *statements, unsigned count, char *err, si
     return went == SESSION_OK ? 0 : port_say(self, "writing", err, err_size);
 }
 
-int port_open(port_t *self, const carrier_options_t *options, char *err, size_t err_size)
+/* To a cluster, which has to be the one that it is called. */
+static int s_open(port_t *self, unsigned at, char *err, size_t err_size)
 {
     char lacks[SESSION_TEXT] = "";
+    const journal_t *journal = &self->journal;
+    session_t *session = &self->marks[at];
+    session_outcome_t went = session_open(session, journal->clusters[at].connection);
+    if (went == SESSION_OK)
+        went = cluster_check(session, journal->clusters[at].name);
+    if (went == SESSION_OK)
+        went = owner_check(journal, session, lacks);
+    if (went == SESSION_OK && !lacks[0])
+        return 0;
+    snprintf(err, err_size, "PostgreSQL, cluster %s: %s", journal->clusters[at].name,
+             lacks[0] ? lacks : session->text);
+    return -1;
+}
+
+int port_open(port_t *self, const carrier_options_t *options, char *err, size_t err_size)
+{
     op_owner_t kind;
+    int rc = 0;
     journal_t *journal = &self->journal;
     *self = (port_t){.empty = true};
     if (!op_owner_of(options->kind, strlen(options->kind), &kind))
@@ -47,20 +65,18 @@ int port_open(port_t *self, const carrier_options_t *options, char *err, size_t 
                                            .shards = options->shards,
                                            .copies = options->copies,
                                            .delivery_retention_ms = options->delivery_retention_ms};
-    journal->connection = (char *)options->connection;
+    memcpy(journal->clusters, options->clusters, options->clusters_len * sizeof *options->clusters);
+    journal->clusters_len = options->clusters_len;
+    journal->ports = true;
     journal->kind = options->kind[0];
     journal->number = kind;
     journal->delivers = kind != OWNER_CHANNEL;
     snprintf(journal->home, sizeof journal->home, "%s", options->home);
     uuid_new(&journal->me);
     pthread_mutex_init(&journal->lock, NULL);
-    session_outcome_t went = session_open(&journal->writing, options->connection);
-    if (went == SESSION_OK)
-        went = owner_check(journal, &journal->writing, lacks);
-    if (went == SESSION_OK && !lacks[0])
-        return 0;
-    snprintf(err, err_size, "PostgreSQL: %s", lacks[0] ? lacks : journal->writing.text);
-    return -1;
+    for (unsigned i = 0; i < journal->clusters_len && rc == 0; i++)
+        rc = s_open(self, i, err, err_size);
+    return rc;
 }
 
 void port_close(port_t *self)
@@ -68,19 +84,22 @@ void port_close(port_t *self)
     port_leave(self);
     retained_destroy(&self->journal.retained);
     session_close(&self->journal.writing);
+    for (unsigned i = 0; i < self->journal.clusters_len; i++)
+        session_close(&self->marks[i]);
 }
 
-int port_look(port_t *self, carry_state_t *state, char *err, size_t err_size)
+static int s_look(port_t *self, unsigned at, carry_state_t *state, char *err, size_t err_size)
 {
     statement_t ask;
+    session_t *session = &self->marks[at];
     statement_begin(&ask, "",
                     "SELECT schema, (to_jsonb(i) ->> $1)::bigint FROM postern.installation i");
     statement_text(&ask, self->journal.options.kind);
-    *state = (carry_state_t){CARRY_NONE, 0};
-    if (s_ask(self, &ask, err, err_size) != 0) {
+    if (session_exchange(session, &ask, 1, PORT_MS) != SESSION_OK) {
         snprintf(err, err_size,
                  "the database has no installation of Postern that this role may use: posternctl "
-                 "db init makes one");
+                 "db init makes one (%s)",
+                 session->text);
         return -1;
     }
     uint64_t schema = statement_rows(&ask) ? statement_number(&ask, 0, 0) : 0;
@@ -94,55 +113,110 @@ int port_look(port_t *self, carry_state_t *state, char *err, size_t err_size)
         return -1;
     }
     state->shards = (unsigned)(count & (PORT_INCOMING - 1));
-    state->place = count & PORT_MOVED      ? CARRY_MOVED
-                   : count & PORT_INCOMING ? CARRY_INCOMING
-                   : count                 ? CARRY_READY
-                                           : CARRY_NONE;
+    state->place = count & PORT_INCOMING ? CARRY_INCOMING
+                   : count & PORT_MOVED  ? CARRY_MOVED
+                   : count               ? CARRY_READY
+                                         : CARRY_NONE;
     return 0;
 }
 
-/* Those of EPOCHS alone, all of them, are raised, so that who began meanwhile is noticed. */
-static void s_raise_sql(const port_t *self, const uint64_t *epochs, sql_t *sql)
+/* Which of the two counts for the whole. */
+static carry_place_t s_both(carry_place_t one, carry_place_t other)
 {
-    unsigned shards = self->journal.options.shards;
+    return one == CARRY_INCOMING || other == CARRY_INCOMING ? CARRY_INCOMING
+           : one == CARRY_NONE || other == CARRY_NONE       ? CARRY_NONE
+           : one == CARRY_MOVED || other == CARRY_MOVED     ? CARRY_MOVED
+                                                            : CARRY_READY;
+}
+
+int port_look(port_t *self, carry_state_t *state, char *err, size_t err_size)
+{
+    const journal_t *journal = &self->journal;
+    int rc = s_look(self, 0, state, err, err_size);
+    for (unsigned i = 1; i < journal->clusters_len && rc == 0; i++) {
+        carry_state_t other;
+        rc = s_look(self, i, &other, err, err_size);
+        if (rc == 0 && other.shards != state->shards) {
+            snprintf(err, err_size, "cluster %s is made for %u journals of %s, and main for %u",
+                     journal->clusters[i].name, other.shards, journal->options.kind, state->shards);
+            rc = -1;
+        }
+        state->place = s_both(state->place, other.place);
+    }
+    return rc;
+}
+
+/* What a cluster had when it went may be written over from now on. */
+static void s_give_up_sql(const port_t *self, sql_t *sql)
+{
+    const journal_t *journal = &self->journal;
+    sql_add(sql,
+            "INSERT INTO postern.kept (kind, shard, what, target, bytes) SELECT kind, shard, %u, "
+            "'00000000-0000-0000-0000-000000000000', '' FROM postern.shard WHERE kind = %u AND "
+            "EXISTS (SELECT 1 FROM postern.installation WHERE (%s & %u) <> 0) ON CONFLICT DO "
+            "NOTHING",
+            KEPT_CAME, journal->number, journal->options.kind, PORT_MOVED);
+}
+
+/* From here on no journal is a copy of what came. */
+static void s_no_copies_sql(const port_t *self, sql_t *sql)
+{
+    sql_add(sql, "DELETE FROM postern.kept WHERE kind = %u AND what = %u", self->journal.number,
+            KEPT_CAME);
+}
+
+/* Those of EPOCHS that are in the cluster, all of them, are raised, so that who began meanwhile is
+ * noticed. False: there is none. */
+static bool s_raise_sql(const port_t *self, unsigned at, const uint64_t *epochs, sql_t *sql)
+{
+    unsigned count = 0;
     sql_add(sql, "WITH u AS (UPDATE postern.shard s SET epoch = s.epoch + 1, holder = NULL FROM "
                  "(VALUES ");
-    for (unsigned i = 0; i < shards; i++)
-        sql_add(sql, "%s(%u, %llu::bigint)", i ? ", " : "", i, (unsigned long long)epochs[i]);
+    for (unsigned i = 0; i < self->journal.options.shards; i++)
+        if (self->at[i] == at)
+            sql_add(sql, "%s(%u, %llu::bigint)", count++ ? ", " : "", i,
+                    (unsigned long long)epochs[i]);
     sql_add(sql,
             ") e (shard, epoch) WHERE s.kind = %u AND s.shard = e.shard AND s.epoch = e.epoch "
             "RETURNING 1) SELECT 1 / (count(*) = %u)::int FROM u",
-            self->journal.number, shards);
+            self->journal.number, count);
+    return count > 0;
+}
+
+static int s_set(port_t *self, unsigned at, carry_place_t place, const uint64_t *epochs, char *err,
+                 size_t err_size)
+{
+    enum { BEFORE, COUNT, EPOCHS, ALL };
+    statement_t set[ALL];
+    sql_t sql[ALL] = {{0}};
+    session_t *session = &self->marks[at];
+    unsigned count = self->journal.options.shards;
+    count += place == CARRY_INCOMING ? PORT_INCOMING : place == CARRY_MOVED ? PORT_MOVED : 0;
+    (place == CARRY_INCOMING ? s_give_up_sql : s_no_copies_sql)(self, &sql[BEFORE]);
+    sql_add(&sql[COUNT], "UPDATE postern.installation SET %s = %u", self->journal.options.kind,
+            count);
+    unsigned len = epochs && s_raise_sql(self, at, epochs, &sql[EPOCHS]) ? ALL : EPOCHS;
+    for (unsigned i = 0; i < len; i++)
+        statement_begin(&set[i], "", sql[i].text);
+    session_outcome_t went = session_exchange(session, set, len, PORT_MS);
+    statement_end_all(set, len);
+    for (unsigned i = 0; i < ALL; i++)
+        sql_free(&sql[i]);
+    if (went == SESSION_FENCED)
+        snprintf(session->text, SESSION_TEXT,
+                 "a worker has served a shard since it was read: stop it, and give the command "
+                 "again");
+    if (went != SESSION_OK)
+        snprintf(err, err_size, "PostgreSQL, the installation: %s", session->text);
+    return went == SESSION_OK ? 0 : -1;
 }
 
 int port_set(port_t *self, carry_place_t place, const uint64_t *epochs, char *err, size_t err_size)
 {
-    statement_t set[3];
-    sql_t sql[3] = {{0}};
-    unsigned count = self->journal.options.shards, len = 1;
-    count += place == CARRY_INCOMING ? PORT_INCOMING : place == CARRY_MOVED ? PORT_MOVED : 0;
-    sql_add(&sql[0], "UPDATE postern.installation SET %s = %u", self->journal.options.kind, count);
-    statement_begin(&set[0], "", sql[0].text);
-    if (place != CARRY_INCOMING) { /* from here on a journal is no copy of what came */
-        sql_add(&sql[len], "DELETE FROM postern.kept WHERE kind = %u AND what = %u",
-                self->journal.number, KEPT_CAME);
-        statement_begin(&set[len], "", sql[len].text);
-        len++;
-    }
-    if (epochs) {
-        s_raise_sql(self, epochs, &sql[len]);
-        statement_begin(&set[len], "", sql[len].text);
-        len++;
-    }
-    session_outcome_t went = session_exchange(&self->journal.writing, set, len, PORT_MS);
-    statement_end_all(set, len);
-    for (unsigned i = 0; i < len; i++)
-        sql_free(&sql[i]);
-    if (went == SESSION_FENCED)
-        snprintf(self->journal.writing.text, SESSION_TEXT,
-                 "a worker has served a shard since it was read: stop it, and give the command "
-                 "again");
-    return went == SESSION_OK ? 0 : port_say(self, "the installation", err, err_size);
+    int rc = 0;
+    for (unsigned i = 0; i < self->journal.clusters_len && rc == 0; i++)
+        rc = s_set(self, i, place, epochs, err, err_size);
+    return rc;
 }
 
 /* --- A shard */
@@ -157,9 +231,15 @@ static int s_claim(port_t *self, char *err, size_t err_size)
     journal_t *journal = &self->journal;
     session_outcome_t went;
     int64_t until_ms = clock_ms() + CLAIM_MS;
-    while ((went = owner_take(journal, &journal->writing)) == SESSION_AGAIN &&
-           clock_ms() < until_ms)
+    session_close(&journal->writing); /* it may be in another cluster */
+    for (;;) {
+        went = owner_take(journal, &journal->writing);
+        bool again = went == SESSION_AGAIN || went == SESSION_UNKNOWN;
+        if (!again || clock_ms() >= until_ms)
+            break;
         owner_pause();
+    }
+    self->at[journal->options.shard] = (unsigned char)journal->at;
     if (went == SESSION_AGAIN)
         snprintf(err, err_size, "%s is served by the worker of %s: stop it first", journal->lease,
                  lease_holder(journal->holding));
@@ -178,7 +258,8 @@ static int s_read_came(port_t *self, char *err, size_t err_size)
     self->came = (journal_facts_t){.shard = 0};
     if (s_ask(self, &ask, err, err_size) != 0)
         return -1;
-    slice_t bytes = statement_rows(&ask) ? statement_bytes(&ask, 0, 0) : slice("", 0);
+    self->comes = statement_rows(&ask) > 0;
+    slice_t bytes = self->comes ? statement_bytes(&ask, 0, 0) : slice("", 0);
     if (bytes.len == sizeof self->came)
         memcpy(&self->came, bytes.data, bytes.len);
     statement_end(&ask);
@@ -294,6 +375,13 @@ int port_clear(port_t *self, char *err, size_t err_size)
     journal_t *journal = &self->journal;
     statement_t clear[LISTS + 2];
     sql_t sql[LISTS + 1] = {{0}};
+    if (!self->empty && !self->comes) {
+        snprintf(err, err_size,
+                 "%s in the database has messages that did not come from here: a worker has served "
+                 "it meanwhile",
+                 journal->lease);
+        return -1;
+    }
     if (port_note(self, NULL, err, err_size) != 0 || s_drop(self, err, err_size) != 0)
         return -1;
     for (unsigned i = 0; i <= LISTS; i++) {

@@ -15,28 +15,34 @@
 
 enum { PORT_MS = 600000 }; /* that an exchange may take */
 
+enum { PORT_SHARDS = 256 };     /* most of a kind */
 enum { RETENTION_NUMBERS = 4 }; /* that an EXPORT_RETENTION has */
 enum { KEPT_CAME = 100 };       /* in kept, beside noting.c's */
 
 typedef struct {
-    journal_t journal; /* its session, tables, epoch and clock; nothing else of it lives */
+    journal_t journal;         /* its session, tables, epoch and clock; nothing else of it lives */
+    session_t marks[CLUSTERS]; /* to each cluster, for what is said of the kind */
+    unsigned char at[PORT_SHARDS]; /* the clusters of the shards that were held */
     journal_facts_t facts;
     bool empty;
+    bool comes;           /* it is written anew, or may be */
     journal_facts_t came; /* of what all of it is a copy; else zeros */
 } port_t;
 
-/* Connects, to a server that will do. */
+/* Connects, to servers that will do. */
 int port_open(port_t *self, const carrier_options_t *options, char *err, size_t err_size);
 void port_close(port_t *self);
-/* What is said of the kind. */
+/* What is said of the kind: of several clusters INCOMING where one says so, else MOVED likewise. */
 int port_look(port_t *self, carry_state_t *state, char *err, size_t err_size);
-/* Says it, but MOVED: only where the shards have the EPOCHS at which they were read. */
+/* Says it, a cluster after the other; MOVED: only where the shards, all of which were held, have
+ * the EPOCHS at which they were read. */
 int port_set(port_t *self, carry_place_t place, const uint64_t *epochs, char *err, size_t err_size);
 
 /* Takes a shard, and reads what it has; refused where a process serves it. */
 int port_hold(port_t *self, unsigned shard, char *err, size_t err_size);
 void port_leave(port_t *self);
-/* Removes all that the shard has. */
+/* Removes all that the shard has: what came before, or what it had when it went; refuses where it
+ * is anything else. */
 int port_clear(port_t *self, char *err, size_t err_size);
 /* Notes what has come: all of FACTS, or, NULL, a part. */
 int port_note(port_t *self, const journal_facts_t *facts, char *err, size_t err_size);
