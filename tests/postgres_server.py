@@ -170,9 +170,12 @@ class Server:
                 pass
         self.process.wait(30)
 
+    def runs(self):
+        return self.process and self.process.poll() is None
+
     def stop(self, how=signal.SIGINT):
         """SIGINT: fast; SIGQUIT: immediate."""
-        if self.process and self.process.poll() is None:
+        if self.runs():
             self.process.send_signal(how)
             self.process.wait(60)
 

@@ -46,7 +46,7 @@ class Tally(kill_campaign.Tally):
 
 
 @contextlib.contextmanager
-def several(ring, first, count=2):
+def several(ring, first, count=SERVERS):
     """RING, whose channels lie on FIRST, and on standbys of which it waits for one: COUNT servers in all."""
     settled(ring, first)
     servers = [first]
@@ -54,10 +54,10 @@ def several(ring, first, count=2):
         for _ in range(count - 1):
             servers.append(first.standby(postern.scratch("pg-")))
             servers[-1].be_strict()
-        port = f"port='{first.port}'"
-        text = ring.connection.read_text().strip()
-        secret(ring.connection, text.replace("host='127.0.0.1'", f"host='{','.join(['127.0.0.1'] * count)}'")
-               .replace(port, f"port='{','.join(str(one.port) for one in servers[::-1])}'"))
+        for file in (ring.connection, ring.connection.with_name(f"{ring.connection.name}.directory")):
+            if file.exists():
+                secret(file, file.read_text().strip().replace("host='127.0.0.1'", f"host='{','.join(['127.0.0.1'] * count)}'")
+                       .replace(f"port='{first.port}'", f"port='{','.join(str(one.port) for one in servers[::-1])}'"))
         ring.settings.update({"postgres.copies": 2, "gateway.deadline_ms": 20000})
         yield list(servers)
     finally:
@@ -73,23 +73,21 @@ def furthest(standbys):
 
 
 def promote(servers, tally):
-    """Another one takes over from the first, which becomes a standby of it."""
+    """Another one takes over from the first. Who was killed before becomes a standby first."""
+    for one in servers[1:]:
+        if not one.runs():
+            one.follow(servers[0])
     before, began = len(tally.acknowledged), time.monotonic()
-    dead, *standbys = servers
-    dead.kill()
-    first = furthest(standbys)
-    others = [one for one in standbys if one is not first]
+    servers[0].kill()
+    first = furthest(servers[1:])
+    others = [one for one in servers[1:] if one is not first]
     for one in others:
         one.turn_to(first)
     first.sql("SELECT pg_promote()")
     tally.promoted.append(time.monotonic() - began)
-    if not others:
-        dead.follow(first)
     postern.wait(lambda: len(tally.acknowledged) > before + kill_campaign.WRITERS, 20, what="messages")
     tally.served.append(time.monotonic() - began)
-    if others:
-        dead.follow(first)
-    servers[:] = [first, *others, dead]
+    servers[:] = [first, *others, servers[0]]
     tally.kills += 1
 
 
@@ -119,7 +117,7 @@ def main():
     words.add_argument("--rounds", type=int, default=200)
     words.add_argument("--seed", type=int, default=random.randrange(1 << 31))
     chosen = words.parse_args()
-    with server_running() as first, postern.Ring() as ring, several(ring, first, SERVERS) as servers:
+    with server_running() as first, postern.Ring() as ring, several(ring, first) as servers:
         tally = campaign(ring.up(), servers, chosen.rounds, chosen.seed, "promotions")
         ring.keep = not kill_campaign.told(tally)
     sys.exit(ring.keep)

@@ -1,6 +1,7 @@
 """Channels whose journal lies in PostgreSQL: a ring with worker.engine = postgres, on a server of the tests' own."""
 
 import collections
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -16,6 +17,7 @@ import pytest
 
 import kill_campaign
 import promotion_campaign
+import revoke_campaign
 import takeover_campaign
 import test_users
 from harness import lacking, postern
@@ -212,16 +214,68 @@ def test_a_killed_server_loses_and_doubles_nothing(on_postgres, server, name):
             postern.wait(lambda: green(on_postgres), 20, what="green checks")
 
 
+def waiting(server, session):
+    """How many of SESSION's wait on SERVER for its standby, with what they have committed."""
+    return int(server.sql(f"SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = '{session}'"))
+
+
+def changed_while_a_server_dies(hosts, servers, name):
+    """Of two HOSTS with a copy of the directory each. A token's deletion that waits for the standby is answered when that is back, and
+    is one at both hosts then. One that is made, which only a primary has that dies, is at no host, not even while it can be read."""
+    one, other = hosts
+    primary, standby = servers
+    ada = one.user(f"ada-{name}", token=False)
+    manager, token = one.management_token(ada), one.token(ada)
+
+    def taken(token):
+        return [host.post(host.channel_url("nowhere", token["token"]), {"text": "x"}).status_code for host in hosts]
+
+    def tokens(of=hosts):
+        return [[row["name"] for row in host.manage("token_list", ada.email)["tokens"]] for host in of]
+    assert taken(token) == [404, 404]
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        standby.kill()
+        deleted = pool.submit(one.admin, "DELETE", f"/tokens/{token['id']}?confirm=true", manager, timeout=60)
+        postern.wait(lambda: waiting(primary, "postern directory"), what="a deletion that waits for the standby")
+        assert not deleted.done() and taken(token) == [404, 404]
+        standby.start()
+        assert deleted.result().status_code == 200 and taken(token) == [401, 401]
+
+        standby.kill()
+        made = pool.submit(one.admin, "POST", f"/users/{ada.id}/tokens", manager, {"name": "lost"}, timeout=60)
+        postern.wait(lambda: waiting(primary, "postern directory"), what="a token that waits for the standby")
+        primary.kill()
+        primary.start()  # and now all can read what its standby does not have
+        postern.wait(lambda: waiting(primary, "postern directory follower"), what="a host to have read it")
+        assert tokens([other]) == [[]]
+        primary.kill()
+        standby.start()
+        standby.sql("ALTER SYSTEM SET synchronous_standby_names = ''")
+        standby.sql("SELECT pg_reload_conf()")
+        standby.sql("SELECT pg_promote()")
+        assert made.result().status_code == 503, made.result().text
+    assert tokens() == [[], []]
+    primary.start()  # which still believes that it writes
+    assert taken(one.token(ada, name="kept")) == [404, 404] and tokens() == [["kept"], ["kept"]]
+    kept = [server.sql("SELECT count(*) FROM postern.directory_row WHERE position('kept'::bytea IN value) > 0", one.database)
+            for server in (standby, primary)]
+    assert int(kept[0]) > 0 and kept[1] == "0", kept
+
+
 def test_a_dead_primary_takes_nothing_along(make_ring, name):
-    """Its synchronous standby is promoted, which the connection string names, too."""
-    with server_running() as first:
-        ring = make_ring()
+    """One of its standbys is promoted, which the connection string names, too: of messages, and of changes of the directory."""
+    with server_running() as first, postern.Ring(gateways=2) as second:
+        ring = make_ring(settings={"directory.engine": "postgres", "directory.lease_s": 60})
         with promotion_campaign.several(ring, first) as servers:
             assert ring.ctl_run("db", "check").returncode == 0
             tally = promotion_campaign.campaign(ring.up(), servers, 1, random.randrange(1 << 31), name)
             print(tally)
             assert tally.clean, f"{tally}\n{tally.failed[:5]}"
             assert "event=journal.retaken" in ring.logs()
+            other = revoke_campaign.Host(second, 1, ring)
+            second.settings["directory.lease_s"] = 60
+            other.start()
+            changed_while_a_server_dies([ring, second], servers[:2], f"{name}_2")
             ring.stop()
 
 

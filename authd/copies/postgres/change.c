@@ -51,7 +51,9 @@ static view_outcome_t s_refuse(const copies_t *self)
     return VIEW_AWAY;
 }
 
-/* The log is caught up with outside of the lock, because that takes a commit. */
+/* The log is caught up with outside of the lock, because that takes a commit. Nothing is changed
+ * yet: a connection that broke, as all do when another server becomes the primary, is made again.
+ */
 static view_outcome_t s_begin(void *arg, copy_mark_t *mark)
 {
     copies_t *self = arg;
@@ -68,7 +70,7 @@ static view_outcome_t s_begin(void *arg, copy_mark_t *mark)
         s_drop(self);
         if (went == SESSION_OK)
             went = follow_catch_up(self, &self->changing, &did);
-        if (went != SESSION_OK && went != SESSION_AGAIN)
+        if (went != SESSION_OK && went != SESSION_AGAIN && went != SESSION_UNKNOWN)
             break;
     }
     return s_refuse(self);
