@@ -153,3 +153,24 @@ def test_a_spare_of_any_shard_follows_it(ring, name):
     for host in (own, second):
         ring.wait(lambda host=host: host.stands(), 20, what="the shard to be seen")
     assert ring.texts(name, ada.token) == ["one"]
+
+
+def test_a_migration_finds_each_shard_where_it_lives(ring, name):
+    """Bots are in the other cluster: they go to files from there, and back to there."""
+    ada = ring.user(name)
+    ring.bot(name, ada)
+    assert ring.post(ring.bot_url(name, ada.token), json.dumps("one")).status_code == 200
+    move(ring, "b", "bot/0")  # where a test before this one has left it, perhaps
+    ring.stop()
+
+    def counted(where):
+        server, place = ring.clusters[where]
+        logs = server.sql("SELECT tablename FROM pg_tables WHERE tablename LIKE 'log\\_b0\\_%'", place).split()
+        rows = sum(int(server.sql(f"SELECT count(*) FROM postern.{log}", place)) for log in logs)
+        return rows, server.sql("SELECT bot >= 131072 FROM postern.installation", place)
+    count, _ = counted("b")
+    assert count > 0 and counted("main") == (0, "f")
+    assert ring.ctl("migrate", "bot", "lmdb")["migrate"]["messages"] == count
+    assert counted("b")[1] == counted("main")[1] == "t"
+    assert ring.ctl("migrate", "bot", "postgres")["migrate"]["messages"] == count
+    assert counted("b") == (count, "f") and counted("main") == (0, "f")
