@@ -12,6 +12,7 @@ import pytest
 import move_campaign
 from answering import Answering, deliveries, settled
 from harness import database, postern
+from harness.held import Held
 from move_campaign import Mover, finish, move, settle
 from takeover_campaign import Host
 
@@ -63,6 +64,34 @@ def test_clusters_are_made_and_named(ring):
     assert "another installation" in refused("db", "check", postgres__connection=empty)
     assert "another installation" in refused("shard", "move", "channel/0", "b", postgres__connection=empty)
     assert epoch(ring, "main") == "1|here" and epoch(ring, "b") == ""
+    other = ring.clusters["b"][1]
+    server.sql("REVOKE UPDATE ON postern.lease FROM postern_journal", other)
+    assert "cluster b: the role of the connection lacks rights on lease" in refused("shard", "move", "channel/0", "b")
+    server.sql("GRANT UPDATE ON postern.lease TO postern_journal", other)
+    assert epoch(ring, "main") == "1|here"
+
+
+def test_what_a_cluster_that_was_put_back_has_is_not_dropped(ring, name):
+    """It was put back to a time within the move to it: nothing of it is left where the shard was."""
+    ada = ring.user(name)
+    ring.bot(name, ada)
+    assert ring.post(ring.bot_url(name, ada.token), '"one"').status_code == 200
+    assert move(ring, "b", "bot/0").returncode == 0
+    ring.wait_ready("bot-0")
+    server, place = ring.clusters["b"]
+
+    def put(values):
+        return server.sql(f"UPDATE postern.shard SET {values} WHERE kind = 1 AND shard = 0", place)
+    put("epoch = 9223372036854775807, cluster = 'main', holder = gen_random_uuid()")
+    for to in ("b", "main"):
+        done = move(ring, to, "bot/0")
+        assert done.returncode == 1, done
+    assert "what cluster main had of bot/0 is dropped" in move(ring, "b", "bot/0").stderr
+    put("epoch = 100, cluster = NULL, holder = NULL")
+    ring.wait_ready("bot-0")
+    assert len(ring.messages("bots", name, ada.token)) == 1
+    assert move(ring, "main", "bot/0").returncode == 0
+    ring.wait_ready("bot-0")
 
 
 def test_a_shard_moves_under_load(ring, name):
@@ -71,6 +100,26 @@ def test_a_shard_moves_under_load(ring, name):
     print(tally)
     assert tally.clean, f"{tally}\n{tally.failed[:5]}"
     finish(ring, "main")
+
+
+def test_a_worker_that_starts_during_a_move_looks_again(ring):
+    """It sees the shard in main before the move, and in b behind it."""
+    mover, kept = Mover(ring, "b"), ring.settings["postgres.clusters"]
+    assert mover.until("rows are copied", signal.SIGSTOP), mover.said
+    with Held(ring.server.port) as way:
+        slow = (ring.dir / "b.connection").read_text().replace(f"port={ring.server.port}", f"port={way.port}")
+        slow = database.secret(ring.dir / "slow.connection", slow)
+        ring.settings["postgres.clusters"] = kept.replace(f"b={ring.dir}/b.connection", f"b={slow}")
+        spare = Host(ring, 4)
+        way.wait()
+        ring.settings["postgres.clusters"] = kept
+        mover.process.send_signal(signal.SIGCONT)
+        assert mover.end() == 0, mover.said
+        way.let()
+        ring.wait(lambda: spare.stands() or spare.process.poll() is not None, 20, what="the worker to find the shard")
+        assert spare.stands(), spare.process.poll()
+        spare.end(signal.SIGTERM)
+    assert move(ring, "main").returncode == 0
 
 
 def test_one_that_ends_late_drops_nothing_of_another(ring, name):

@@ -26,6 +26,7 @@ session_outcome_t place_read(session_t *session, unsigned kind, unsigned shard, 
         to->comes = !to->here && statement_is_null(&ask, 0, 3);
         if (!statement_is_null(&ask, 0, 4))
             to->holder = statement_id(&ask, 0, 4);
+        to->dropped = !to->here && !to->comes && !statement_is_null(&ask, 0, 4);
         if (!to->here)
             to->epoch = statement_number(&ask, 0, 3);
     }

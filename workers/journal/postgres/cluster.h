@@ -5,7 +5,8 @@
  * fence asks for. So nobody takes a shard where it does not live, of whatever version, whatever it
  * believes, and whatever it read before. A row that says "here" stands in one cluster at most:
  *   here    epoch as it is counted, cluster NULL
- *   left    epoch CLUSTER_CLOSED, cluster: where it went, left_epoch: the last that counted here
+ *   left    epoch CLUSTER_CLOSED, cluster: where it went, left_epoch: the last that counted here,
+ *           holder: the mover that drops what was here, once it lives there
  *   comes   epoch CLUSTER_CLOSED, cluster: from where, left_epoch NULL, holder: the mover
  *
  * A move (move.h) closes the one row before it opens the other. In between the shard lives nowhere,
@@ -31,9 +32,10 @@ typedef struct {
 typedef struct {
     bool there;       /* there is a row of it */
     bool here, comes; /* neither: it has left */
+    bool dropped;     /* it has left, and what was here need not be there any more */
     uint64_t epoch;   /* the last one that counted here */
     char cluster[CLUSTER_NAME];
-    uuid_t7 journal, holder; /* holder: the mover of one that comes, else none or a worker */
+    uuid_t7 journal, holder; /* holder: a mover or a worker, if any */
 } place_t;
 
 /* What a cluster's row of a shard says. */

@@ -1,6 +1,7 @@
 #include "workers/journal/postgres/move.h"
 
 #include "common/base/clock.h"
+#include "workers/journal/postgres/move_check.h"
 #include "workers/journal/postgres/move_copy.h"
 
 #include <stdarg.h>
@@ -150,45 +151,23 @@ static int s_find(move_t *self)
                         "a move to cluster %s is under way: run posternctl shard move %s/%u "
                         "%s first",
                         from->cluster, op_owner_name(options->kind), options->shard, from->cluster);
+    if (from->dropped)
+        return s_refuse(
+            self,
+            "what cluster %s had of %s/%u is dropped: it lived in cluster %s, which was "
+            "put back to an earlier time or made anew. Nothing was changed. See "
+            "CLUSTER.md, \"Several clusters\"",
+            s_name(self, self->from), op_owner_name(options->kind), options->shard, from->cluster);
     return 0;
 }
 
-/* Both are clusters of one installation, and the other one keeps what it commits. */
 static int s_check(move_t *self)
 {
-    static const char installation[] =
-        "SELECT id, schema, current_setting('fsync') = 'on' AND "
-        "current_setting('full_page_writes') = 'on', current_setting('synchronous_standby_names') "
-        "<> '', (SELECT count(*) FROM pg_attribute WHERE attrelid = 'postern.shard'::regclass AND "
-        "attname IN ('cluster', 'left_epoch')) = 2 FROM postern.installation";
-    statement_t ask[2];
     const int at[] = {self->from, self->to};
-    bool same = true;
-    for (unsigned i = 0; i < 2; i++) {
-        statement_begin(&ask[i], "", installation);
-        if (session_exchange(&self->sessions[at[i]], &ask[i], 1, SESSION_DEADLINE_MS) != SESSION_OK)
-            return s_refuse_session(self, at[i]);
-        if (!statement_number(&ask[i], 0, 4))
-            return s_refuse(self,
-                            "cluster %s is of a version before: posternctl db init, and then "
-                            "again",
-                            s_name(self, at[i]));
-    }
-    uuid_t7 here = statement_id(&ask[0], 0, 0), there = statement_id(&ask[1], 0, 0);
-    same = memcmp(&here, &there, sizeof here) == 0 &&
-           statement_number(&ask[0], 0, 1) == statement_number(&ask[1], 0, 1);
-    bool keeps = statement_number(&ask[1], 0, 2) &&
-                 (self->options->copies < 2 || statement_number(&ask[1], 0, 3));
-    statement_end_all(ask, 2);
-    if (!same)
-        return s_refuse(self, "cluster %s is of another installation, or of another schema",
-                        s_name(self, self->to));
-    if (!keeps)
-        return s_refuse(self,
-                        "cluster %s does not keep what it commits: posternctl db check says "
-                        "what it lacks",
-                        s_name(self, self->to));
-    return 0;
+    move_end_t ends[2];
+    for (unsigned i = 0; i < 2; i++)
+        ends[i] = (move_end_t){&self->sessions[at[i]], s_name(self, at[i])};
+    return move_check(&ends[0], &ends[1], self->options->copies, self->err, self->err_size);
 }
 
 static statement_t s_made[3]; /* one mover a process */
@@ -470,6 +449,30 @@ static bool s_take_over(move_t *self, int at, int *rc)
     return ours;
 }
 
+static statement_t *s_make_dropped(move_t *self, unsigned *count)
+{
+    statement_begin(&s_made[0], "",
+                    "UPDATE postern.shard SET holder = $3 WHERE kind = $1 AND shard = $2 AND epoch "
+                    "= " CLUSTER_CLOSED_SQL " AND left_epoch IS NOT NULL");
+    s_row_add(&s_made[0], self);
+    statement_uuid(&s_made[0], &self->me);
+    *count = 1;
+    return s_made;
+}
+
+/* Before anything is dropped where the shard was: no later call takes what is left for all of it.
+ */
+static int s_mark_dropped(move_t *self, int at)
+{
+    statement_t *made;
+    if (self->places[at].comes)
+        return 0;
+    if (s_exchange(self, at, s_make_dropped, &made) != 0)
+        return -1;
+    statement_end_all(made, 1);
+    return 0;
+}
+
 /* What a cluster has of the shard that does not live there. */
 static int s_clean(move_t *self, int at)
 {
@@ -478,6 +481,8 @@ static int s_clean(move_t *self, int at)
     int rc = 0;
     if (!s_take_over(self, at, &rc))
         return rc;
+    if (s_mark_dropped(self, at) != 0)
+        return -1;
     s_copying(self, &copying);
     copying.from_name = copying.to_name = s_name(self, at);
     if (!self->places[at].comes)

@@ -291,16 +291,24 @@ static session_outcome_t s_is_nowhere(const journal_t *self, session_t *session,
     return SESSION_AWAY;
 }
 
+static void s_look_in_all(const journal_t *self, session_t *session, found_t *found)
+{
+    *found = (found_t){.here = -1, .also = -1, .worst = SESSION_OK};
+    for (unsigned i = 0; i < self->clusters_len; i++) {
+        session_close(session);
+        s_look_in(self, session, i, found);
+    }
+}
+
 session_outcome_t owner_find(journal_t *self, session_t *session)
 {
-    found_t found = {.here = -1, .also = -1, .worst = SESSION_OK};
+    found_t found;
     if (session_is_open(session))
         return SESSION_OK;
     metric_set(METRIC_journal_moving, 0);
-    for (unsigned i = 0; i < self->clusters_len; i++) {
-        session_close(session);
-        s_look_in(self, session, i, &found);
-    }
+    s_look_in_all(self, session, &found);
+    if (found.also >= 0) /* a move may have ended between the first look and the last */
+        s_look_in_all(self, session, &found);
     if (found.here < 0) {
         session_outcome_t went = s_is_nowhere(self, session, &found);
         session_close(session);
