@@ -141,6 +141,9 @@ def migrated(ring, engine):
     for kind in ("channel", "bot"):
         assert f"posternctl migrate {kind} {other}" in refuses_to_start(ring, kind, other)
     set_engines(ring, engine)
+    if engine == "postgres":
+        done = ring.ctl_run("reshard", "channel", "3")
+        assert done.returncode == 1 and "are in PostgreSQL, whose count is fixed" in done.stderr, done
     return said
 
 

@@ -200,6 +200,11 @@ int reshard_run(const keeper_t *self, const char *kind, unsigned count)
         op_owner_list("", " or ", title, sizeof title);
         return keeper_refuse(self, "there is no kind '%s': %s", kind, title);
     }
+    if (conf_is_shared(self->conf, kind))
+        return keeper_refuse(self,
+                             "the journals of %s are in PostgreSQL, whose count is fixed: "
+                             "posternctl migrate %s lmdb comes first",
+                             kind, kind);
     snprintf(title, sizeof title, "reshard of %s to %u", kind, count);
     unsigned here = (unsigned)conf_uint(self->conf, keeper_kind(kind)->shards);
     int rc = s_lock(self, kind, here > count ? here : count);
