@@ -239,7 +239,13 @@ static int s_report(const init_t *self)
         "one small machine. Keep a copy of the master key: without it the appkeys are lost.\n");
     if (self->owner)
         printf("Owner: %s, as soon as it runs.\n", self->owner);
-    printf("Next: posternctl -c %s/postern.conf up\n", self->dir);
+    if (self->postgres)
+        printf("The database follows. Where that fails, mend what it says and go on with\n"
+               "    posternctl -c %s/postern.conf db init %s\n"
+               "Next: posternctl -c %s/postern.conf db check, and then up\n",
+               self->dir, self->postgres, self->dir);
+    else
+        printf("Next: posternctl -c %s/postern.conf up\n", self->dir);
     return CTL_OK;
 }
 

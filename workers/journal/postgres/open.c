@@ -28,9 +28,9 @@ static int s_check_former(const journal_options_t *options, unsigned shard, char
     if (stat(path, &is) != 0)
         return 0;
     snprintf(err, err_size,
-             "%s: is a journal of worker.engine = lmdb, and it is postgres: set it back, or "
+             "%s: is a journal of %s.engine = lmdb, and it is postgres: set it back, or "
              "posternctl migrate %s postgres",
-             path, options->kind);
+             path, strcmp(options->kind, "channel") == 0 ? "worker" : "delivery", options->kind);
     return -1;
 }
 
