@@ -165,7 +165,7 @@ def no_way_there(ring, tmp_path):
 def no_way_back(ring, tmp_path):
     """Faults at the files, and of a database that others have written to."""
     kept, = (ring.dir / "data").glob("replaced-*/channel-0")
-    refused(ring, "channel", "postgres", "has a journal of channel/0 already", **{"data.directory": kept.parent})
+    refused(ring, "channel", "postgres", "has a journal of channel/", "already", **{"data.directory": kept.parent})
     small = ["unshare", "--mount", "sh", "-c", 'mkdir -m 700 "$0" && mount -t tmpfs -o size=200k none "$0" && exec "$@"',
              ring.dir / "data" / "migrate-channel"]
     refused(ring, "channel", "lmdb", "No space left on device", "Nothing is lost", wrap=small)
