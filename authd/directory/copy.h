@@ -21,6 +21,10 @@ typedef struct {
     uint8_t key[512];
 } copy_place_t;
 
+/* The number of a mark of what was a copy, and has been one host's alone since: no server has what
+ * was changed meanwhile. */
+#define COPY_ALONE UINT64_MAX
+
 /* False: it is no copy yet. */
 bool copy_read_mark(view_t *view, copy_mark_t *mark);
 /* The directory becomes the copy with this mark when the writing view is committed. */

@@ -303,3 +303,26 @@ def test_without_the_server_nothing_is_changed_and_soon_nothing_judged(hosts, na
         assert [post.result() for post in waiting] == [204, 204]
     token = hosts[1].ring.token(ada)
     assert [host.post(name, token["token"]) for host in hosts] == [204, 204]
+
+
+def test_back_to_one_host_and_not_there_again(hosts, name):
+    """What is changed by one host alone the database does not have: it would bring a token back that was deleted."""
+    one, other = hosts
+    ada = one.ring.user(f"ada-{name}")
+    other.ring.channel(name, ada)
+    token = other.ring.token(ada)
+    ring = one.ring
+    for host in hosts:
+        for process in (f"gateway-{host.index}", f"authd-{host.index}"):
+            host.ring.spawned[process].terminate()
+            host.ring.spawned[process].wait(30)
+    ring.settings["directory.engine"] = "lmdb"
+    one.start()
+    assert [one.post(name, secret) for secret in (ada.token, token["token"])] == [204, 204]
+    ring.manage("token_delete", token["id"], confirm=True)
+    ring.spawned["gateway-0"].terminate()
+    one.authd.terminate()
+    one.authd.wait(30)
+    ring.settings["directory.engine"] = "postgres"
+    ring.spawn("authd", 0, wait_ready=False).wait(30)
+    assert "was changed by itself since it was a copy" in ring.logs()

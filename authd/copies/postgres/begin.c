@@ -219,6 +219,11 @@ session_outcome_t begin_as_copy(copies_t *self)
         return went;
     if (head.mark.number == 0)
         return s_give(self);
+    if (mark.number == COPY_ALONE)
+        return s_refuse(self, "this host's directory was changed by itself since it was a copy, as "
+                              "directory.engine = lmdb has it: move data.directory's \"directory\" "
+                              "away, and what data.known says of it, to take the database's, or "
+                              "name a database whose directory is empty");
     view_t *view = view_new(self->directory);
     view_renew(view);
     bool ours = uuid_eq(&head.origin, &self->host), fresh = copy_is_fresh(view);
