@@ -1,7 +1,7 @@
 """A ring whose processes run one at a time, each until it has nothing left to do, so that its batches are as long as what
 lies in front of it, and the same on any machine and beside any load.
 
-    turns = Turns(load.ring, pairs)
+    turns = Turns(ring, requests)
     turns.round()              each connection posts one message; returns when all are answered
 """
 
@@ -12,7 +12,6 @@ import socket
 import time
 
 ORDER = ("gateway", "authd", "router", "channel")  # a message's way, and with what is left over its way back
-CONNECTIONS = 256
 LOOK_S = 0.001
 LOOKS = 3  # that find the same in a row
 ARRIVES_S = 0.02  # beside much else the kernel passes on what was sent when it gets to it
@@ -27,20 +26,11 @@ def tasks(pid):
 
 class Turns:
     def __init__(self, ring, requests):
-        """REQUESTS: one for each connection, in bytes. All processes are stopped between two rounds."""
+        """REQUESTS: one for each of the connections that it makes, in bytes. All processes are stopped between two rounds."""
         self.pids = [ring.pid(f"{name}-0") for name in ORDER]
         self.requests = requests
         self.sockets = [socket.create_connection(("127.0.0.1", ring.port)) for _ in requests]
-        for pid in self.pids:
-            self._hold_to_a_core(pid)
         self.stand_still()
-
-    @staticmethod
-    def _hold_to_a_core(pid):
-        """None of its threads takes the turn from another, and two do not meet half-way."""
-        for task in os.listdir(f"/proc/{pid}/task"):
-            os.sched_setaffinity(int(task), {min(os.sched_getaffinity(0))})
-            os.sched_setscheduler(int(task), os.SCHED_BATCH, os.sched_param(0))
 
     def stand_still(self):
         for pid in self.pids:
