@@ -18,7 +18,17 @@ enum { PASSWORD_BYTES = 24 };
 
 static int s_say(const char *path, const char *what, char *err, size_t err_size)
 {
-    snprintf(err, err_size, "postgres.connection: %s: %s", *path ? path : "names no file", what);
+    if (*path)
+        snprintf(err, err_size, "the connection file %s: %s", path, what);
+    else
+        snprintf(err, err_size, "postgres.connection names no file: %s", what);
+    return -1;
+}
+
+/* WHY has the path already (path.h). */
+static int s_say_open(const char *why, char *err, size_t err_size)
+{
+    snprintf(err, err_size, "the connection file %s", why);
     return -1;
 }
 
@@ -55,7 +65,7 @@ char *connection_read(const char *path, char *err, size_t err_size)
     }
     int fd = path_open(path, O_RDONLY, 0, why, sizeof why);
     if (fd < 0) {
-        s_say(path, why, err, err_size);
+        s_say_open(why, err, err_size);
         return NULL;
     }
     ssize_t len =
@@ -144,7 +154,8 @@ int connection_make(const char *path, const char *role, const char *admin, char 
     int fd = path_open(path, O_WRONLY | O_CREAT, 0600, why, sizeof why);
     FILE *to = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (!to)
-        return s_say(path, fd >= 0 ? strerror(errno) : why, err, err_size);
+        return fd >= 0 ? s_say(path, strerror(errno), err, err_size)
+                       : s_say_open(why, err, err_size);
     s_write(to, role, admin);
     bool good = fflush(to) == 0 && fsync(fd) == 0;
     good &= fclose(to) == 0;
@@ -160,7 +171,7 @@ int connection_copy(const char *path, const char *connection, uid_t user, gid_t 
         return 0;
     int fd = path_open(path, O_WRONLY | O_CREAT | O_EXCL, 0600, why, sizeof why);
     if (fd < 0)
-        return s_say(path, why, err, err_size);
+        return s_say_open(why, err, err_size);
     bool good =
         dprintf(fd, "%s\n", connection) > 0 && fchown(fd, user, group) == 0 && fsync(fd) == 0;
     int error = errno;

@@ -87,6 +87,9 @@ def test_what_a_cluster_that_was_put_back_has_is_not_dropped(ring, name):
         done = move(ring, to, "bot/0")
         assert done.returncode == 1, done
     assert "what cluster main had of bot/0 is dropped" in move(ring, "b", "bot/0").stderr
+    put("shard = 77")
+    assert "bot/0 lives nowhere: it left cluster main for cluster b, which has nothing of it" in ring.ctl_run("shard", "list").stdout
+    server.sql("UPDATE postern.shard SET shard = 0 WHERE shard = 77", place)
     put("epoch = 100, cluster = NULL, holder = NULL")
     ring.wait_ready("bot-0")
     assert len(ring.messages("bots", name, ada.token)) == 1

@@ -247,7 +247,8 @@ int carry_next(carry_t *self, carry_kind_t *kind, slice_t *bytes, char *err, siz
         rc = -1;
     if (rc != 0) {
         snprintf(err, err_size,
-                 "the process at the other engine has ended: its reason stands above");
+                 "the process at the other engine has ended: its reason stands above, where it "
+                 "was not killed");
         return -1;
     }
     *kind = (carry_kind_t)self->in.data[self->begin];

@@ -118,6 +118,12 @@ static ssize_t s_read(int fd, char *text)
     return got < 0 ? -1 : (ssize_t)len;
 }
 
+/* An operator's, a terminal's, the kernel's for want of memory: none that a page can cause. */
+static bool s_is_from_outside(int signal)
+{
+    return signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGKILL;
+}
+
 static json_t *s_understand(const owner_t *self, char *text, ssize_t len, int status, char *err,
                             size_t err_size)
 {
@@ -129,6 +135,9 @@ static json_t *s_understand(const owner_t *self, char *text, ssize_t len, int st
         snprintf(err, err_size, "%s", text + 1);
     else if (len < 0)
         snprintf(err, err_size, "%s: its reading has not ended: %s", self->store, strerror(errno));
+    else if (WIFSIGNALED(status) && s_is_from_outside(WTERMSIG(status)))
+        snprintf(err, err_size, "%s: its reading was ended by signal %d: do this again",
+                 self->store, WTERMSIG(status));
     else
         snprintf(err, err_size,
                  "%s: a damaged page of data.mdb has ended its reading (wait status %d)",

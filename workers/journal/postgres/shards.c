@@ -4,10 +4,12 @@
 
 #include <stdio.h>
 
-typedef struct {
+typedef struct lister {
     const cluster_t *cluster;
     session_t session;
     schema_said_fn said;
+    struct lister *all; /* of each cluster */
+    unsigned all_len;
 } lister_t;
 
 /* The records of a shard: the open segment's are counted by its last number. */
@@ -59,6 +61,32 @@ static void s_say_between(lister_t *self, const statement_t *rows, unsigned i)
     self->said(line);
 }
 
+/* Of one that has left: whether it is where it went. What has left there as well says so there. */
+static session_outcome_t s_say_left(lister_t *self, const statement_t *rows, unsigned i)
+{
+    char line[512];
+    lister_t *to = NULL;
+    place_t place = {.there = false};
+    slice_t name = statement_bytes(rows, i, 8);
+    op_owner_t kind = (op_owner_t)statement_number(rows, i, 0);
+    unsigned shard = (unsigned)statement_number(rows, i, 1);
+    for (unsigned k = 0; k < self->all_len; k++)
+        if (slice_is(name, self->all[k].cluster->name))
+            to = &self->all[k];
+    if (to && !session_is_open(&to->session)) /* which is said of that cluster */
+        return SESSION_OK;
+    session_outcome_t went = to ? place_read(&to->session, kind, shard, &place) : SESSION_OK;
+    if (went != SESSION_OK || place.there)
+        return went;
+    snprintf(line, sizeof line,
+             "%s/%u lives nowhere: it left cluster %s for cluster %.*s, which %s. See CLUSTER.md, "
+             "\"Several clusters\"",
+             op_owner_name(kind), shard, self->cluster->name, SLICE_ARG(name),
+             to ? "has nothing of it" : "postgres.clusters does not name");
+    self->said(line);
+    return SESSION_OK;
+}
+
 static session_outcome_t s_list(lister_t *self)
 {
     statement_t rows;
@@ -77,31 +105,39 @@ static session_outcome_t s_list(lister_t *self)
     session_outcome_t went = session_exchange(&self->session, &rows, 1, SESSION_DEADLINE_MS);
     if (went != SESSION_OK)
         return went;
-    for (unsigned i = 0; i < statement_rows(&rows); i++)
+    for (unsigned i = 0; went == SESSION_OK && i < statement_rows(&rows); i++)
         if (statement_number(&rows, i, 3) != CLUSTER_CLOSED)
             s_say(self, &rows, i);
         else if (statement_number(&rows, i, 9))
             s_say_between(self, &rows, i);
+        else
+            went = s_say_left(self, &rows, i);
     statement_end(&rows);
-    return SESSION_OK;
+    return went;
 }
 
 int shards_list(const cluster_t *clusters, unsigned clusters_len, schema_said_fn said, char *err,
                 size_t err_size)
 {
+    lister_t listers[CLUSTERS];
+    session_outcome_t went[CLUSTERS];
     int rc = 0;
     for (unsigned i = 0; i < clusters_len; i++) {
-        lister_t self = {.cluster = &clusters[i], .said = said};
-        session_outcome_t went = session_open(&self.session, clusters[i].connection);
-        if (went == SESSION_OK)
-            went = cluster_check(&self.session, clusters[i].name);
-        if (went == SESSION_OK)
-            went = s_list(&self);
-        if (went != SESSION_OK) {
-            snprintf(err, err_size, "cluster %s: %s", clusters[i].name, self.session.text);
-            rc = -1;
-        }
-        session_close(&self.session);
+        listers[i] = (lister_t){
+            .cluster = &clusters[i], .said = said, .all = listers, .all_len = clusters_len};
+        went[i] = session_open(&listers[i].session, clusters[i].connection);
+        if (went[i] == SESSION_OK)
+            went[i] = cluster_check(&listers[i].session, clusters[i].name);
     }
+    for (unsigned i = 0; i < clusters_len; i++) {
+        if (went[i] == SESSION_OK)
+            went[i] = s_list(&listers[i]);
+        if (went[i] == SESSION_OK)
+            continue;
+        snprintf(err, err_size, "cluster %s: %s", clusters[i].name, listers[i].session.text);
+        rc = -1;
+    }
+    for (unsigned i = 0; i < clusters_len; i++)
+        session_close(&listers[i].session);
     return rc;
 }
