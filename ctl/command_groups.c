@@ -57,6 +57,7 @@ const command_group_t command_groups[] = {
     {"outlet", "URLs and services that a channel's messages are pushed to"},
     {"source", "senders' signatures and handshakes"},
     {"audit", "what was changed in the directory, by whom, when and from where"},
+    {"shard", "shards of journals in PostgreSQL: in which cluster each lives"},
     {"db", "the database of worker.engine = postgres"},
     {"config", "the configuration file"},
     {"keys", "key pairs for processes on several hosts, and who may connect"},
