@@ -98,8 +98,10 @@ class Server:
         self.sql("SELECT pg_reload_conf()")
 
     def received(self):
-        """What a standby whose primary is gone has, as a position in its log; None: something may come yet."""
-        comes, position = self.sql("SELECT count(*), coalesce(pg_last_wal_receive_lsn() - '0/0', 0) FROM pg_stat_wal_receiver").split("|")
+        """What a standby whose primary is gone has, as a position in its log; None: something may come yet. What it has received is
+        told from the beginning of a file anew when it begins to follow another primary: what it has done again counts, too."""
+        comes, position = self.sql("SELECT count(*), greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0' "
+                                   "FROM pg_stat_wal_receiver").split("|")
         return None if int(comes) else int(position)
 
     def be_strict(self):

@@ -68,8 +68,14 @@ def several(ring, first, count=SERVERS):
 
 def furthest(standbys):
     """The standby that has most of what a primary said that is gone."""
-    postern.wait(lambda: all(one.received() is not None for one in standbys), 20, what="what the primary said last")
-    return max(standbys, key=lambda one: one.received())
+    has = {}
+
+    def rests():
+        before = dict(has)
+        has.update((one, one.received()) for one in standbys)
+        return None not in has.values() and has == before
+    postern.wait(rests, 20, what="what the primary said last")
+    return max(standbys, key=has.get)
 
 
 def promote(servers, tally):
