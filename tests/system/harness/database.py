@@ -10,8 +10,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 import postgres_server  # noqa: E402
 
 
-def server_running():
-    return postgres_server.running(postern.scratch("pg-"))
+def server_running(directory=None, **more):
+    return postgres_server.running(directory or postern.scratch("pg-"), **more)
 
 
 def secret(path, text):
