@@ -279,6 +279,7 @@ static void s_open_journal(worker_t *self)
     };
     self->journal = journal_open(&options, clock_ms(), err, sizeof err);
     metric_set(METRIC_journal_spare, 0);
+    metric_set(METRIC_journal_moving, 0);
     if (!self->journal && life_stopping())
         exit(0);
     if (!self->journal)
