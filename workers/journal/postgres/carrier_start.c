@@ -1,5 +1,4 @@
 #include "common/base/ops.h"
-#include "common/postgres/connection.h"
 #include "workers/journal/postgres/carrier.h"
 
 #include <stdio.h>
@@ -8,24 +7,9 @@
 
 enum { HOST = 80, DIRECTORY = 80, DAY_MS = 86400000 };
 
-static int s_connect(const conf_t *conf, const char *kind, cluster_t to[CLUSTERS], unsigned *len)
-{
-    static clusters_t all;
-    char err[8192];
-    int rc = clusters_read(conf, kind, &all, err, sizeof err);
-    for (*len = 0; rc == 0 && *len < all.len; (*len)++) {
-        snprintf(to[*len].name, sizeof to->name, "%s", all.list[*len].name);
-        to[*len].connection = connection_read(all.list[*len].path, err, sizeof err);
-        rc = to[*len].connection ? 0 : -1;
-    }
-    if (rc != 0)
-        fprintf(stderr, "posternctl: %s\n", err);
-    return rc;
-}
-
 int carrier_start(const conf_t *conf, const char *name)
 {
-    char host[HOST] = "", home[HOST + DIRECTORY + 16];
+    char host[HOST] = "", home[HOST + DIRECTORY + 16], err[8192];
     cluster_t clusters[CLUSTERS] = {{{0}, NULL}};
     op_owner_t kind;
     unsigned shards[WORKER_KINDS];
@@ -43,9 +27,10 @@ int carrier_start(const conf_t *conf, const char *name)
                                  .delivery_retention_ms =
                                      conf_uint(conf, SET_delivery_retention_days) * DAY_MS};
     int status = 1;
-    if (s_connect(conf, name, clusters, &options.clusters_len) == 0)
+    if (clusters_name_all(conf, name, clusters, &options.clusters_len, err, sizeof err) == 0)
         status = carrier_run(STDIN_FILENO, &options);
-    for (unsigned i = 0; i < CLUSTERS; i++)
-        connection_forget(&clusters[i].connection);
+    else
+        fprintf(stderr, "posternctl: %s\n", err);
+    clusters_forget(clusters, options.clusters_len);
     return status;
 }

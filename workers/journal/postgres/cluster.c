@@ -1,7 +1,41 @@
 #include "workers/journal/postgres/cluster.h"
 
+#include "common/postgres/connection.h"
+
 #include <stdio.h>
 #include <string.h>
+
+int cluster_name(cluster_t *to, const char *name, const char *path, char *err, size_t err_size)
+{
+    snprintf(to->name, sizeof to->name, "%s", name);
+    to->connection = connection_read(path, err, err_size);
+    return to->connection ? 0 : -1;
+}
+
+int clusters_name(const clusters_t *from, cluster_t to[CLUSTERS], unsigned *len, char *err,
+                  size_t err_size)
+{
+    int rc = 0;
+    for (*len = 0; *len < from->len && rc == 0; ++*len)
+        rc = cluster_name(&to[*len], from->list[*len].name, from->list[*len].path, err, err_size);
+    return rc;
+}
+
+int clusters_name_all(const conf_t *conf, const char *section, cluster_t to[CLUSTERS],
+                      unsigned *len, char *err, size_t err_size)
+{
+    static clusters_t all;
+    *len = 0;
+    if (clusters_read(conf, section, &all, err, err_size) != 0)
+        return -1;
+    return clusters_name(&all, to, len, err, err_size);
+}
+
+void clusters_forget(cluster_t *all, unsigned len)
+{
+    for (unsigned i = 0; i < len; i++)
+        connection_forget(&all[i].connection);
+}
 
 /* Of a database of a version that had one cluster, the columns are not there. */
 session_outcome_t place_read(session_t *session, unsigned kind, unsigned shard, place_t *to)

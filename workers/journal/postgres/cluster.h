@@ -38,6 +38,18 @@ typedef struct {
     uuid_t7 journal, holder; /* holder: a mover or a worker, if any */
 } place_t;
 
+/* The cluster that is called NAME, with the connection string of the file PATH. 0, or -1 with the
+ * reason in err. */
+int cluster_name(cluster_t *to, const char *name, const char *path, char *err, size_t err_size);
+/* The same of all of FROM. What TO has after -1 is to be forgotten, too. */
+int clusters_name(const clusters_t *from, cluster_t to[CLUSTERS], unsigned *len, char *err,
+                  size_t err_size);
+/* The same of those that CONF has for the workers of SECTION (common/life/clusters.h). */
+int clusters_name_all(const conf_t *conf, const char *section, cluster_t to[CLUSTERS],
+                      unsigned *len, char *err, size_t err_size);
+/* Connection strings have passwords. */
+void clusters_forget(cluster_t *all, unsigned len);
+
 /* What a cluster's row of a shard says. */
 session_outcome_t place_read(session_t *session, unsigned kind, unsigned shard, place_t *to);
 /* REFUSED where the database is not the cluster NAME. */

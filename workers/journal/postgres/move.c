@@ -20,8 +20,10 @@ typedef struct {
     int from, to;
     uuid_t7 me;
     char me_text[UUID_TEXT], lease[32], holder[SESSION_NAME];
-    uint64_t epoch;    /* the last one here */
-    int64_t closed_ms; /* when it was closed; 0: before this process */
+    uint64_t epoch;      /* the last one here */
+    int64_t closed_ms;   /* when it was closed; 0: before this process */
+    uint64_t running_ms; /* the shard's clock, as its lease here has it */
+    int over;            /* where the row is that is made over */
     char *err;
     size_t err_size;
 } move_t;
@@ -267,7 +269,7 @@ static int s_end_holder(move_t *self, const char *holder)
     return s_refuse(self, "the sessions of the worker that had the shard do not end");
 }
 
-static int s_close(move_t *self, uint64_t *running_ms)
+static int s_close(move_t *self)
 {
     statement_t *made;
     char holder[LEASE_HOLDER] = "";
@@ -278,7 +280,7 @@ static int s_close(move_t *self, uint64_t *running_ms)
     bool closed = statement_rows(&made[0]) == 1 && statement_rows(&made[1]) == 1;
     if (closed) {
         self->epoch = statement_number(&made[0], 0, 0);
-        *running_ms = statement_number(&made[1], 0, 1);
+        self->running_ms = statement_number(&made[1], 0, 1);
         snprintf(holder, sizeof holder, "%.*s", SLICE_ARG(statement_bytes(&made[1], 0, 0)));
     }
     statement_end_all(made, 2);
@@ -289,8 +291,6 @@ static int s_close(move_t *self, uint64_t *running_ms)
           (unsigned long long)self->epoch);
     return *holder ? s_end_holder(self, holder) : 0;
 }
-
-static uint64_t s_running_ms; /* of the shard's clock, for the row of its lease */
 
 static statement_t *s_make_open(move_t *self, unsigned *count)
 {
@@ -309,7 +309,7 @@ static statement_t *s_make_open(move_t *self, unsigned *count)
                     "UPDATE postern.lease SET holder = NULL, beat = beat + 1, running_ms = $2 "
                     "WHERE what = $1");
     statement_text(&s_made[2], self->lease);
-    statement_int8(&s_made[2], s_running_ms);
+    statement_int8(&s_made[2], self->running_ms);
     *count = 3;
     return s_made;
 }
@@ -398,7 +398,7 @@ static int s_carry(move_t *self, copying_t *copying)
     if (rc == 0)
         rc = copy_check(copying);
     if (rc == 0)
-        rc = s_close(self, &s_running_ms);
+        rc = s_close(self);
     if (rc == 0)
         rc = copy_all(copying, true);
     if (rc == 0)
@@ -420,8 +420,6 @@ static int s_carry_over(move_t *self)
     return rc;
 }
 
-static int s_move_at; /* where the row is that is made over */
-
 static statement_t *s_make_over(move_t *self, unsigned *count)
 {
     statement_begin(&s_made[0], "",
@@ -429,7 +427,7 @@ static statement_t *s_make_over(move_t *self, unsigned *count)
                     "= " CLUSTER_CLOSED_SQL " AND left_epoch IS NULL AND holder = $4");
     s_row_add(&s_made[0], self);
     statement_uuid(&s_made[0], &self->me);
-    statement_uuid(&s_made[0], &self->began[s_move_at].holder);
+    statement_uuid(&s_made[0], &self->began[self->over].holder);
     *count = 1;
     return s_made;
 }
@@ -439,7 +437,7 @@ static statement_t *s_make_over(move_t *self, unsigned *count)
 static bool s_take_over(move_t *self, int at, int *rc)
 {
     statement_t *made;
-    s_move_at = at;
+    self->over = at;
     if (!self->places[at].comes)
         return true;
     if ((*rc = s_exchange(self, at, s_make_over, &made)) != 0)

@@ -1,4 +1,3 @@
-#include "common/postgres/connection.h"
 #include "workers/journal/postgres/items.h"
 #include "workers/journal/postgres/pick.h"
 #include "workers/journal/postgres/postgres.h"
@@ -205,30 +204,15 @@ const char *journal_engine(void)
     return "postgres";
 }
 
-static int s_read_cluster(journal_t *self, const char *name, const char *path, char *err,
-                          size_t err_size)
-{
-    cluster_t *to = &self->clusters[self->clusters_len];
-    snprintf(to->name, sizeof to->name, "%s", name);
-    to->connection = connection_read(path, err, err_size);
-    self->clusters_len++;
-    return to->connection ? 0 : -1;
-}
-
-static int s_read_clusters(journal_t *self, char *err, size_t err_size)
+static int s_name_clusters(journal_t *self, char *err, size_t err_size)
 {
     const clusters_t *from = self->options.clusters;
-    int rc = from ? 0 : s_read_cluster(self, CLUSTER_MAIN, self->options.connection, err, err_size);
-    for (unsigned i = 0; from && i < from->len && rc == 0; i++)
-        rc = s_read_cluster(self, from->list[i].name, from->list[i].path, err, err_size);
+    self->clusters_len = 1;
+    int rc = from ? clusters_name(from, self->clusters, &self->clusters_len, err, err_size)
+                  : cluster_name(&self->clusters[0], CLUSTER_MAIN, self->options.connection, err,
+                                 err_size);
     self->connection = self->clusters[0].connection;
     return rc;
-}
-
-static void s_forget_clusters(journal_t *self)
-{
-    for (unsigned i = 0; i < self->clusters_len; i++)
-        connection_forget(&self->clusters[i].connection);
 }
 
 static void s_on_lost(void *arg)
@@ -245,8 +229,8 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
     if (!self)
         abort();
     self->options = *options;
-    if (s_read_clusters(self, err, err_size) != 0) {
-        s_forget_clusters(self);
+    if (s_name_clusters(self, err, err_size) != 0) {
+        clusters_forget(self->clusters, self->clusters_len);
         free(self);
         return NULL;
     }
@@ -257,7 +241,7 @@ journal_t *journal_open(const journal_options_t *options, int64_t now_ms, char *
     self->number = owner;
     self->delivers = op_owner_delivers(owner);
     if (s_find_home(self, err, err_size) != 0) {
-        s_forget_clusters(self);
+        clusters_forget(self->clusters, self->clusters_len);
         free(self);
         return NULL;
     }
@@ -319,7 +303,7 @@ void journal_close(journal_t **self_p)
     retained_destroy(&self->retained);
     notes_close(&self->notes);
     pthread_mutex_destroy(&self->lock);
-    s_forget_clusters(self);
+    clusters_forget(self->clusters, self->clusters_len);
     self->magic = 0;
     free(self);
     *self_p = NULL;

@@ -99,7 +99,7 @@ static session_outcome_t s_look_in(pick_t *self, unsigned at)
     statement_begin(&ask, "leases",
                     "SELECT s.shard::bigint, l.holder, l.beat FROM postern.shard s JOIN "
                     "postern.lease l ON l.what = $2 || s.shard::text WHERE s.kind = $1 AND s.epoch "
-                    "< 9223372036854775807");
+                    "< " CLUSTER_CLOSED_SQL);
     char kind[32];
     snprintf(kind, sizeof kind, "%s/", self->options->kind);
     statement_int2(&ask, (uint16_t)self->journal->number);

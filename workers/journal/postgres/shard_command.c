@@ -6,34 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The clusters with their connection strings, by the files of KIND's workers. */
-static int s_connect_all(const conf_t *conf, const char *kind, cluster_t to[CLUSTERS],
-                         unsigned *len, char *err, size_t err_size)
-{
-    static clusters_t all;
-    int rc = clusters_read(conf, kind, &all, err, err_size);
-    for (*len = 0; rc == 0 && *len < all.len; (*len)++) {
-        snprintf(to[*len].name, sizeof to->name, "%s", all.list[*len].name);
-        to[*len].connection = connection_read(all.list[*len].path, err, err_size);
-        rc = to[*len].connection ? 0 : -1;
-    }
-    return rc;
-}
-
-static void s_forget_all(cluster_t all[CLUSTERS])
-{
-    for (unsigned i = 0; i < CLUSTERS; i++)
-        connection_forget(&all[i].connection);
-}
-
 int shard_list(const conf_t *conf, schema_said_fn said, char *err, size_t err_size)
 {
     cluster_t all[CLUSTERS] = {{{0}, NULL}};
     unsigned len;
-    int rc = s_connect_all(conf, NULL, all, &len, err, err_size);
+    int rc = clusters_name_all(conf, NULL, all, &len, err, err_size);
     if (rc == 0)
         rc = shards_list(all, len, said, err, err_size);
-    s_forget_all(all);
+    clusters_forget(all, len);
     return rc;
 }
 
@@ -67,10 +47,10 @@ int shard_move(const conf_t *conf, const char *shard, const char *cluster, schem
                               .said = said};
     int rc = s_read_shard(conf, shard, &options, err, err_size);
     if (rc == 0)
-        rc = s_connect_all(conf, op_owner_name(options.kind), all, &options.clusters_len, err,
-                           err_size);
+        rc = clusters_name_all(conf, op_owner_name(options.kind), all, &options.clusters_len, err,
+                               err_size);
     if (rc == 0)
         rc = move_run(&options, err, err_size);
-    s_forget_all(all);
+    clusters_forget(all, options.clusters_len);
     return rc;
 }
