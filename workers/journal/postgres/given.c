@@ -203,21 +203,29 @@ static int s_give_record(given_t *self, char *err, size_t err_size)
     return 1;
 }
 
-/* 1: an entry; 0: no more. */
-static int s_next_record(given_t *self, char *err, size_t err_size)
+/* The next row of the tables of a stage, of which there are LEN: 1, an entry; 0, no more. */
+static int s_next_row(given_t *self, unsigned len, int ask(given_t *, char *, size_t),
+                      int give(given_t *, char *, size_t), char *err, size_t err_size)
 {
-    while (self->table < self->port->journal.tables.segments_len) {
-        if (!self->asked && s_ask_records(self, err, err_size) != 0)
+    while (self->table < len) {
+        if (!self->asked && ask(self, err, err_size) != 0)
             return -1;
         unsigned rows = statement_rows(&self->ask[ROWS]);
         if (self->row < rows)
-            return s_give_record(self, err, err_size);
+            return give(self, err, err_size);
         s_end(self);
-        self->table += rows == 0;
-        if (rows == 0)
-            self->from = 0;
+        if (rows == 0) {
+            self->table++;
+            self->from = self->key_len = 0;
+        }
     }
     return 0;
+}
+
+static int s_next_record(given_t *self, char *err, size_t err_size)
+{
+    return s_next_row(self, self->port->journal.tables.segments_len, s_ask_records, s_give_record,
+                      err, err_size);
 }
 
 /* --- Keys */
@@ -238,8 +246,9 @@ static int s_ask_keys(given_t *self, char *err, size_t err_size)
     return s_ask(self, 1, err, err_size);
 }
 
-static int s_give_key(given_t *self)
+static int s_give_key(given_t *self, char *err, size_t err_size)
 {
+    (void)err, (void)err_size;
     const statement_t *rows = &self->ask[ROWS];
     const journal_options_t *options = &self->port->journal.options;
     journal_exported_t *entry = &self->entry;
@@ -266,18 +275,8 @@ static int s_give_key(given_t *self)
 
 static int s_next_key(given_t *self, char *err, size_t err_size)
 {
-    while (self->table < self->port->journal.tables.keys_len) {
-        if (!self->asked && s_ask_keys(self, err, err_size) != 0)
-            return -1;
-        unsigned rows = statement_rows(&self->ask[ROWS]);
-        if (self->row < rows)
-            return s_give_key(self);
-        s_end(self);
-        self->table += rows == 0;
-        if (rows == 0)
-            self->key_len = 0;
-    }
-    return 0;
+    return s_next_row(self, self->port->journal.tables.keys_len, s_ask_keys, s_give_key, err,
+                      err_size);
 }
 
 /* --- Targets, and what is kept */
