@@ -1,4 +1,5 @@
 #include "workers/store/keeper.h"
+#include "workers/store/merge.h"
 
 #include "common/base/utf8.h"
 #include "common/life/grant.h"
@@ -163,6 +164,19 @@ int keeper_lock_self(const keeper_t *self)
     char path[KEEPER_PATH];
     keeper_path(path, self->data, "store.lock");
     return keeper_lock(self, path);
+}
+
+int keeper_lock_kind(const keeper_t *self, const char *kind, unsigned least)
+{
+    int rc = keeper_lock_self(self);
+    for (unsigned shard = 0; shard < MERGE_MOST && rc == KEEPER_DONE; shard++) {
+        char name[32], path[KEEPER_PATH];
+        snprintf(name, sizeof name, "%.16s-%u.lock", kind, shard);
+        keeper_path(path, self->data, name);
+        if (shard < least || keeper_exists(self->data, name))
+            rc = keeper_lock(self, path);
+    }
+    return rc;
 }
 
 int keeper_lock_all(const keeper_t *self, const char *directory)

@@ -59,6 +59,9 @@ int keeper_lock(const keeper_t *self, const char *path);
 int keeper_open_lock(const keeper_t *self, const char *path);
 /* The lock that backup, restore and reshard keep each other out with. */
 int keeper_lock_self(const keeper_t *self);
+/* That one, and the locks of KIND's shards: of those below LEAST, which may have none yet, and of
+ * any other that has one. */
+int keeper_lock_kind(const keeper_t *self, const char *kind, unsigned least);
 /* Every *.lock in DIRECTORY. */
 int keeper_lock_all(const keeper_t *self, const char *directory);
 

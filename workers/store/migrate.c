@@ -40,20 +40,6 @@ static void s_name(const run_t *self, unsigned shard, char name[32])
     snprintf(name, 32, "%.16s-%u", self->kind, shard);
 }
 
-static int s_lock(const run_t *self)
-{
-    const keeper_t *keeper = self->keeper;
-    int rc = keeper_lock_self(keeper);
-    for (unsigned i = 0; i < MERGE_MOST && rc == KEEPER_DONE; i++) {
-        char name[40], path[KEEPER_PATH];
-        snprintf(name, sizeof name, "%.16s-%u.lock", self->kind, i);
-        keeper_path(path, keeper->data, name);
-        if (i < self->shards || keeper_exists(keeper->data, name))
-            rc = keeper_lock(keeper, path);
-    }
-    return rc;
-}
-
 static void s_look_here(run_t *self)
 {
     char name[40], path[KEEPER_PATH];
@@ -136,7 +122,7 @@ static int s_carry_one(run_t *self, unsigned shard, const owner_t *how)
 static void s_report(const run_t *self, const char *engine, const char *kept)
 {
     const keeper_t *keeper = self->keeper;
-    const char *section = strcmp(self->kind, "channel") == 0 ? "worker" : "delivery";
+    const char *section = setting_table[conf_engine_setting(self->kind)].section;
     json_object_set_new(keeper->reply, "migrate",
                         json_pack("{s:s, s:s, s:I, s:I, s:I, s:i}", "kind", self->kind, "to",
                                   engine, "messages", (json_int_t)self->messages, "keys",
@@ -370,7 +356,7 @@ static int s_to_lmdb(run_t *self)
 static int s_run(run_t *self, bool to_postgres)
 {
     bool finished;
-    int rc = s_lock(self);
+    int rc = keeper_lock_kind(self->keeper, self->kind, self->shards);
     if (rc == KEEPER_DONE)
         rc = switch_recover(self->keeper, self->title, &finished);
     if (rc == KEEPER_DONE)

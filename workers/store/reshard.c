@@ -32,20 +32,6 @@ static int s_lock_router(const keeper_t *self)
     return rc;
 }
 
-/* Of the shards below LEAST, which may have no lock yet, and of any other that has one. */
-static int s_lock(const keeper_t *self, const char *kind, unsigned least)
-{
-    int rc = keeper_lock_self(self);
-    for (unsigned shard = 0; shard < MERGE_MOST && rc == KEEPER_DONE; shard++) {
-        char name[32], path[KEEPER_PATH];
-        snprintf(name, sizeof name, "%s-%u.lock", kind, shard);
-        keeper_path(path, self->data, name);
-        if (shard < least || keeper_exists(self->data, name))
-            rc = keeper_lock(self, path);
-    }
-    return rc ? rc : s_lock_router(self);
-}
-
 static int s_read_shards(void *arg, json_t *answer, char *err, size_t err_size)
 {
     journal_facts_t facts;
@@ -207,7 +193,9 @@ int reshard_run(const keeper_t *self, const char *kind, unsigned count)
                              kind, kind);
     snprintf(title, sizeof title, "reshard of %s to %u", kind, count);
     unsigned here = (unsigned)conf_uint(self->conf, keeper_kind(kind)->shards);
-    int rc = s_lock(self, kind, here > count ? here : count);
+    int rc = keeper_lock_kind(self, kind, here > count ? here : count);
+    if (rc == KEEPER_DONE)
+        rc = s_lock_router(self);
     if (rc == KEEPER_DONE)
         rc = switch_recover(self, title, &finished);
     if (rc != KEEPER_DONE || finished)
