@@ -24,7 +24,7 @@ import threading
 
 import kill_campaign
 from harness import postern
-from harness.database import holes, secret, server_running, settled
+from harness.database import holes, secret, server_running, settled, worker_password
 from reading_streams import Reader
 
 WAYS = ("alone", "kill", "asleep", "late", "two", "worker")
@@ -35,7 +35,7 @@ UNDER_WAY = re.compile(r"a move to cluster ([a-z]+) is under way")
 def clustered(ring, servers):
     """RING, which is settled, with a database on each of SERVERS as its clusters b and c; what posternctl said of them."""
     ring.clusters = {"main": (ring.server, ring.database)}
-    password = ring.connection.read_text().split("password='")[1].split("'")[0]
+    password = worker_password(ring)
     for name, server in zip("bc", servers):
         database = f"{ring.database}_{name}"
         server.sql(f"CREATE DATABASE {database}")

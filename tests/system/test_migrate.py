@@ -149,7 +149,7 @@ def migrated(ring, engine):
 
 def no_way_there(ring, tmp_path):
     """Faults at the database: nothing has changed after each."""
-    password = ring.connection.read_text().split("password='")[1].split("'")[0]
+    password = database.worker_password(ring)
     wrong = database.secret(tmp_path / "wrong", ring.server.connection("postern_journal", "not-" + password, ring.database))
     said = refused(ring, "channel", "postgres", "password authentication failed", **{"postgres.connection": wrong})
     assert password not in said

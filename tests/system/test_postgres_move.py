@@ -1,6 +1,7 @@
 """Shards that move between clusters of PostgreSQL while they serve: posternctl shard move. The clusters are databases of one
 server; tests follow each other, and the channel's shard is in main where each begins."""
 
+import contextlib
 import json
 import os
 import random
@@ -12,7 +13,7 @@ import pytest
 import move_campaign
 from answering import Answering, deliveries, settled
 from harness import database, postern
-from harness.held import Held
+from harness.between import Between
 from move_campaign import Mover, finish, move, settle
 from takeover_campaign import Host
 
@@ -109,16 +110,17 @@ def test_a_worker_that_starts_during_a_move_looks_again(ring):
     """It sees the shard in main before the move, and in b behind it."""
     mover, kept = Mover(ring, "b"), ring.settings["postgres.clusters"]
     assert mover.until("rows are copied", signal.SIGSTOP), mover.said
-    with Held(ring.server.port) as way:
+    with contextlib.closing(Between(ring.server.port)) as way:
+        way.still = True
         slow = (ring.dir / "b.connection").read_text().replace(f"port={ring.server.port}", f"port={way.port}")
         slow = database.secret(ring.dir / "slow.connection", slow)
         ring.settings["postgres.clusters"] = kept.replace(f"b={ring.dir}/b.connection", f"b={slow}")
         spare = Host(ring, 4)
-        way.wait()
+        assert way.came.wait(30), "nobody has looked"
         ring.settings["postgres.clusters"] = kept
         mover.process.send_signal(signal.SIGCONT)
         assert mover.end() == 0, mover.said
-        way.let()
+        way.still = False
         ring.wait(lambda: spare.stands() or spare.process.poll() is not None, 20, what="the worker to find the shard")
         assert spare.stands(), spare.process.poll()
         spare.end(signal.SIGTERM)

@@ -20,6 +20,11 @@ def secret(path, text):
     return path
 
 
+def worker_password(ring):
+    """Of the role with which RING's workers connect, from the file that has it."""
+    return ring.connection.read_text().split("password='")[1].split("'")[0]
+
+
 def holes(server, database, kind="channel"):
     """Numbers of the log of shard 0 of KIND that are missing, and those that are there again."""
     names = server.sql(f"SELECT tablename FROM pg_tables WHERE schemaname = 'postern' AND tablename LIKE 'log\\_{kind[0]}0\\_%'", database).split()
@@ -42,5 +47,5 @@ def settled(ring, server, copies=1, delivers=False):
         secret(ring.connection, server.connection("postern_journal", shared.read_text(), database))
     ring.made = ring.ctl_run("db", "init", admin, check=True).stdout
     if not shared.exists():
-        shared.write_text(ring.connection.read_text().split("password='")[1].split("'")[0])
+        shared.write_text(worker_password(ring))
     return ring
