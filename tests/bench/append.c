@@ -6,10 +6,10 @@
  * clusters (common/life/clusters.h), main first. Prints the messages, and the microseconds. */
 #include "common/base/clock.h"
 #include "common/log/log.h"
-#include "load.h"
+#include "load_entry.h"
 #include "workers/journal/writing.h"
 
-enum { MOST = 4096, TARGETS = 100 };
+enum { MOST = 4096 };
 
 static journal_entry_t s_entries[MOST], *s_list[MOST];
 static char s_body[LOAD_BODY];
@@ -18,17 +18,8 @@ static uint64_t s_next;
 static void s_make(size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        journal_entry_t *entry = s_list[i] = &s_entries[i];
-        *entry = (journal_entry_t){.record = {.op = 1,
-                                              .method = 4,
-                                              .flags = RECORD_MESSAGE,
-                                              .time_ms = clock_wall_ms(),
-                                              .name = slice_of("Ann"),
-                                              .body = slice(s_body, sizeof s_body)},
-                                   .answer = {.answer = 1}};
-        uuid_new(&entry->record.id);
-        memset(entry->record.target.bytes, (int)(s_next++ % TARGETS) + 1, UUID_BYTES);
-        memset(entry->record.user.bytes, 1, UUID_BYTES);
+        s_list[i] = &s_entries[i];
+        load_entry(&s_entries[i], s_body, s_next++);
     }
 }
 

@@ -5,12 +5,12 @@
  * PLACE and KNOWN are the worker's data.directory and data.known. MESSAGES of 240 bytes to 100
  * targets, the last KEYED of them each with a key. */
 #include "common/base/clock.h"
-#include "load.h"
+#include "load_entry.h"
 #include "workers/journal/lmdb/writing.h"
 
 #include <assert.h>
 
-enum { BATCH = 4096, TARGETS = 100 };
+enum { BATCH = 4096 };
 
 static journal_entry_t s_entries[BATCH], *s_list[BATCH];
 static char s_keys[BATCH][32], s_body[LOAD_BODY];
@@ -21,16 +21,7 @@ static size_t s_batch(uint64_t first, uint64_t messages, uint64_t keyed)
     for (size_t i = 0; i < count; i++) {
         journal_entry_t *entry = s_list[i] = &s_entries[i];
         uint64_t number = first + i;
-        *entry = (journal_entry_t){.record = {.op = 1,
-                                              .method = 4,
-                                              .flags = RECORD_MESSAGE,
-                                              .time_ms = clock_wall_ms(),
-                                              .name = slice_of("Ann"),
-                                              .body = slice(s_body, sizeof s_body)},
-                                   .answer = {.answer = 1}};
-        uuid_new(&entry->record.id);
-        memset(entry->record.target.bytes, (int)(number % TARGETS) + 1, UUID_BYTES);
-        memset(entry->record.user.bytes, 1, UUID_BYTES);
+        load_entry(entry, s_body, number);
         memcpy(s_keys[i], &number, sizeof number);
         if (number >= messages - keyed)
             entry->dedupe = slice(s_keys[i], sizeof s_keys[i]);
