@@ -253,8 +253,9 @@ static bool s_travels(const found_t *found, slice_t name)
 static void s_show(request_reader_t *self, slice_t name, slice_t value)
 {
     enum { FRAMING = 8 };
+    value = s_utf8(self, value);
     if (self->secrets.len + name.len + value.len + FRAMING <= WIRE_SHOWN)
-        wire_pairs_add(&self->secrets, name, s_utf8(self, value));
+        wire_pairs_add(&self->secrets, name, value);
 }
 
 static void s_header(request_reader_t *self, slice_t name, slice_t value, found_t *found)

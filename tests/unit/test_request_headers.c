@@ -108,6 +108,23 @@ static void test_latin_header(void **state)
     s_assert_pair(request.entry.headers, "x-name", "Jos\xc3\xa9");
 }
 
+/* authd takes no more of them, of none of the entries of a batch: they count as they travel. */
+static void test_latin_secrets(void **state)
+{
+    enum { LEN = WIRE_SHOWN / 2 };
+    static char value[LEN + 1];
+    const char *const headers[] = {"x-api-key", value, "x-my-secret", "Jos\xe9", NULL};
+    request_t request;
+    (void)state;
+    memset(value, '\xe9', LEN);
+    assert_int_equal(s_read(&request, "POST", EVENT "?zapikey=" TOKEN, headers), ERROR_none);
+    assert_int_equal(s_count(request.entry.shown), 1);
+    s_assert_pair(request.entry.shown, "x-my-secret", "Jos\xc3\xa9");
+    memset(value, 'e', LEN);
+    assert_int_equal(s_read(&request, "POST", EVENT "?zapikey=" TOKEN, headers), ERROR_none);
+    assert_int_equal(s_count(request.entry.shown), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +134,7 @@ int main(void)
         cmocka_unit_test(test_headers_of_a_senders_message),
         cmocka_unit_test(test_a_format_of_the_path),
         cmocka_unit_test(test_latin_header),
+        cmocka_unit_test(test_latin_secrets),
     };
     reading_begin();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
