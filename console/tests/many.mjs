@@ -3,8 +3,7 @@ import { cpuOf, same, signIn } from "./browser.mjs";
 import { options } from "./given.mjs";
 
 const HEAP = 10 * 1024 * 1024;
-const TRIES = 4; // the machine does something else at times, and so does the browser
-const CPU_MS = 8; // of a frame, where the machine is too busy to tell by the clock
+const CPU_MS = 8; // of a frame: half of the time that it has
 
 /** Posts "message FIRST" to before "message LAST", so many at a time. */
 async function fill(first, last, atATime) {
@@ -62,39 +61,21 @@ const readBack = (page) =>
     }
   });
 
-/** How many frames of 3 s took longer than 34 ms, while what LOCATOR finds is scrolled; and how many there were. */
-const frames = (locator) =>
-  locator.evaluate(async (box) => {
-    const seen = { late: 0, all: 0 };
-    const begin = await new Promise((go) => requestAnimationFrame(go));
-    for (let last = begin; last - begin < 3000; seen.all++) {
-      box.scrollBy(0, 60);
-      const now = await new Promise((go) => requestAnimationFrame(go));
-      if (now - last > 34) seen.late++;
-      last = now;
-    }
-    return seen;
-  });
-
-/** The same with how long the page has computed for a frame, in ms of its thread. */
-async function framesAndCpu(page, locator) {
-  const { spent, result } = await cpuOf(page, () => frames(locator));
-  return { ...result, cpu: spent / result.all };
-}
-
-/** At most one late frame; where the machine is too busy for an empty page's frames, what a frame computes decides. */
-async function smooth(browser, page) {
-  const tries = [];
-  for (let i = 0; i < TRIES; i++) {
-    const seen = await framesAndCpu(page, page.getByRole("region", { name: "Messages" }));
-    tries.push(seen);
-    if (seen.late <= 1) return tries;
-    const empty = await browser.browser.newPage();
-    seen.empty = (await frames(empty.locator("body"))).late;
-    await empty.close();
-    if (seen.empty > 1 && seen.cpu < CPU_MS) return tries;
-  }
-  throw new Error(`not smooth: ${JSON.stringify(tries)}`);
+/**
+ * What the page computes for a frame while what LOCATOR finds is scrolled for 3 s, in ms of its thread,
+ * to which no other process's work adds; and how many frames there were.
+ */
+async function scrolled(page, locator) {
+  const { spent, result: all } = await cpuOf(page, () =>
+    locator.evaluate(async (box) => {
+      const next = () => new Promise((go) => requestAnimationFrame(go));
+      const end = (await next()) + 3000;
+      let all = 1;
+      for (; (await next()) < end; all++) box.scrollBy(0, 60);
+      return all;
+    }),
+  );
+  return { all, cpu: spent / all };
 }
 
 /** The heap once all garbage is gone, in bytes. */
@@ -124,7 +105,9 @@ export const many = {
     const seen = await readBack(page);
     console.log("read back", seen, lap());
     same([seen.jump, seen.lost, seen.first], [0, 0, 0], "jumps, lost anchors and the first message");
-    console.log("frames", await smooth(browser, page), lap());
+    const frames = await scrolled(page, page.getByRole("region", { name: "Messages" }));
+    console.log("frames", frames, lap());
+    if (frames.cpu > CPU_MS) throw new Error(`not smooth: ${frames.cpu} ms a frame`);
     const used = await heap(page);
     console.log("heap", used, lap());
     if (used > HEAP) throw new Error(`the heap: ${used}`);
