@@ -305,14 +305,21 @@ def test_without_the_server_nothing_is_changed_and_soon_nothing_judged(hosts, na
     assert [host.post(name, token["token"]) for host in hosts] == [204, 204]
 
 
+FULL = """CREATE FUNCTION public.is_full() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END$$;
+    CREATE TRIGGER full_disk BEFORE INSERT ON postern.directory_use EXECUTE FUNCTION public.is_full()"""
+
+
 def test_back_to_one_host_and_not_there_again(hosts, name):
-    """What is changed by one host alone the database does not have: it would bring a token back that was deleted."""
+    """What is changed by one host alone the database does not have: it would bring a token back that was deleted. No host waits for a
+    server that has no room for what it counted."""
     one, other = hosts
     ada = one.ring.user(f"ada-{name}")
     other.ring.channel(name, ada)
     token = other.ring.token(ada)
     ring = one.ring
+    one.server.sql(FULL, one.first.database)
     for host in hosts:
+        assert host.post(name, ada.token) == 204
         for process in (f"gateway-{host.index}", f"authd-{host.index}"):
             host.ring.spawned[process].terminate()
             host.ring.spawned[process].wait(30)

@@ -5,8 +5,8 @@
  *   directory_row   the rows as they are now, for a copy that is filled
  *   directory_log   number → id of the change, and its redo (authd/directory/redo.h)
  *   directory_copy  host → its beat, and the number of the last change that it has
- *   directory_use   origin, token, target → how often it was used there, and the number of that
- * record directory_origin  origin → the number of its last record
+ *   directory_use   origin, token, target → how often it was used there, and that record's number
+ *   directory_origin  origin → the number of its last record
  *
  * A change locks the head, so that there is one at a time, and is made by a copy that has all
  * before it; the log and the rows are written in the same transaction, which is committed before
@@ -66,7 +66,7 @@ struct copies {
     copy_mark_t mark; /* of the change in the making */
     bool locked;      /* CHANGING is in a transaction */
     turning_t *turning;
-    bool joined; /* the following thread's, like the next five */
+    bool joined; /* the following thread's, like what follows up to watched_len */
     int64_t beat_ms, cut_ms, said_ms;
     int64_t waits_ms; /* since when no change made here has got through; 0: none waits */
     watched_t watched[COPIES_MOST];
@@ -98,8 +98,10 @@ uses_t *uses_new(void);
 void uses_destroy(uses_t **self_p);
 /* A change is made: of tokens that are gone nothing is kept. By the changing thread. */
 void uses_forget(copies_t *self, slice_t redo);
-/* By the following thread, over FOLLOWING: does what is due; ALL: also what is not yet. */
-void uses_turn(copies_t *self, int64_t now_ms, bool all);
+/* By the following thread, over FOLLOWING: does what is due; ALL: also what is not yet. False:
+ * there was nothing, or it went wrong. */
+bool uses_turn(copies_t *self, int64_t now_ms, bool all);
+/* Tells what it has not told yet, as far as the server takes it. */
 void uses_leave(copies_t *self);
 
 /* What a copy holds. */

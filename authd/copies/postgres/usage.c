@@ -412,11 +412,11 @@ static bool s_goes_on(const uses_t *uses)
     return uses->is_there && (!uses->before_told || uses->told < uses->telling.len || uses->hears);
 }
 
-void uses_turn(copies_t *self, int64_t now_ms, bool all)
+bool uses_turn(copies_t *self, int64_t now_ms, bool all)
 {
     uses_t *uses = self->uses;
     if (now_ms < uses->look_ms || (!all && now_ms < uses->tell_ms && !s_goes_on(uses)))
-        return;
+        return false;
     uses->tell_ms = now_ms + TELL_MS;
     session_outcome_t went = s_turn(self);
     if (went == SESSION_REFUSED || went == SESSION_GONE)
@@ -425,11 +425,12 @@ void uses_turn(copies_t *self, int64_t now_ms, bool all)
         uses->look_ms = now_ms + LOOK_MS;
     if (went == SESSION_REFUSED || went == SESSION_FULL)
         log_warn("usage.apart", "err=%s", LOG_Q(self->following.text));
+    return went == SESSION_OK;
 }
 
 void uses_leave(copies_t *self)
 {
-    do
-        uses_turn(self, clock_ms(), true);
-    while (session_is_open(&self->following) && self->uses->told < self->uses->telling.len);
+    const uses_t *uses = self->uses;
+    while (uses_turn(self, clock_ms(), true) && uses->told < uses->telling.len)
+        ;
 }
