@@ -32,7 +32,7 @@ typedef enum {
 enum {
     SESSION_TEXT = 512,
     SESSION_NAME = 64,         /* PostgreSQL cuts longer ones */
-    SESSION_STATEMENTS = 12,   /* most of an exchange */
+    SESSION_STATEMENTS = 16,   /* most of an exchange */
     SESSION_DEADLINE_MS = 5000 /* of an exchange, and of making a connection */
 };
 

@@ -12,13 +12,14 @@
 #include "journal_entries.h"
 #include "workers/delivery/load.h"
 #include "workers/journal/postgres/items.h"
+#include "workers/journal/postgres/port.h"
 #include "workers/journal/retention.h"
 
 #include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
 
-enum { DAY = 86400000 };
+enum { DAY = 86400000, HOUR = 3600000 };
 
 static journal_t *s_open_bot(void)
 {
@@ -307,13 +308,87 @@ static void test_a_server_that_refuses_is_asked_again(void **state)
     journal_close(&journal);
 }
 
+/* --- What comes from the other engine */
+
+static journal_exported_t s_event(uint64_t log, outbox_state_t state)
+{
+    journal_exported_t event = {.placed = true,
+                                .target = s_uuid(1),
+                                .record = s_entry(1, (unsigned)log, "{}").record,
+                                .log = log,
+                                .delivers = true,
+                                .course = {.state = state, .made = 1, .attempts = 1},
+                                .attempts_len = 1,
+                                .numbers = {1},
+                                .attempts = {{.time_ms = 7, .answer = slice_of("no")}}};
+    event.record.sequence = log;
+    event.record.running_ms = DAY;
+    event.record.key[0] = (uint8_t)log;
+    return event;
+}
+
+static void s_give(taken_t *taken, journal_exported_t entry)
+{
+    if (taken_add(taken, &entry, s_err, sizeof s_err) != 0)
+        fail_msg("%s", s_err);
+}
+
+/* Of each kind so few that all come in one transaction. */
+static void s_give_all(taken_t *taken)
+{
+    static const uint64_t ages_ms[] = {HOUR, 7 * HOUR, 13 * HOUR, 19 * HOUR};
+    const uuid_t7 target = s_uuid(1), bare = s_uuid(2);
+    journal_exported_t changed = s_event(3, OUTBOX_DEAD);
+    s_give(taken, s_event(1, OUTBOX_PENDING));
+    s_give(taken, s_event(2, OUTBOX_DELIVERED));
+    changed.record.root = changed.record.revision = 1;
+    s_give(taken, changed);
+    for (unsigned i = 0; i < sizeof ages_ms / sizeof *ages_ms; i++)
+        s_give(taken, (journal_exported_t){.kind = EXPORT_KEY,
+                                           .running_ms = DAY - ages_ms[i],
+                                           .name = slice_of("a key"),
+                                           .answer = {.log = JOURNAL_NUMBER | 2}});
+    s_give(taken,
+           (journal_exported_t){.kind = EXPORT_TARGET, .target = bare, .range = {.first = 8, 7}});
+    s_give(taken, (journal_exported_t){
+                      .kind = EXPORT_HANDLER, .target = target, .bytes = slice_of("a handler")});
+    s_give(taken, (journal_exported_t){
+                      .kind = EXPORT_RETENTION, .target = target, .bytes = slice_of("none")});
+}
+
+static void test_few_entries_of_each_kind_come_at_once(void **state)
+{
+    static port_t port;
+    const cluster_t main = {.name = CLUSTER_MAIN, .connection = s_postgres};
+    const carrier_options_t options = {
+        .kind = "bot", .shards = 2, .clusters = &main, .clusters_len = 1, .home = "here", 1, DAY};
+    const journal_facts_t facts = {
+        .kind = "bot", .shards = 2, .running_ms = DAY, .numbers = 8, .bytes = 4096};
+    (void)state;
+    bool held = port_open(&port, &options, s_err, sizeof s_err) == 0 &&
+                port_hold(&port, 0, s_err, sizeof s_err) == 0 &&
+                port_clear(&port, s_err, sizeof s_err) == 0;
+    if (!held)
+        fail_msg("%s", s_err);
+    taken_t *taken = taken_new(&port, &facts);
+    s_give_all(taken);
+    if (taken_end(taken, s_err, sizeof s_err) != 0)
+        fail_msg("%s", s_err);
+    taken_destroy(&taken);
+    port_close(&port);
+    assert_int_equal(s_number("SELECT count(*) FROM postern.log_b0_1"), 3);
+    assert_int_equal(s_number("SELECT count(*) FROM postern.keys_b0_1"), 1);
+    assert_int_equal(s_number("SELECT count(*) FROM postern.keys_b0_4"), 1);
+    assert_int_equal(s_number("SELECT sequence FROM postern.target_floor"), 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_database_of_the_version_before),     TEST(cuts_lose_and_double_no_note),
         TEST(who_lost_the_shard_notes_nothing),     TEST(what_has_ended_is_forgotten),
         TEST(a_reply_that_the_closing_stores),      TEST(what_is_due_comes_in_one_read),
-        TEST(a_server_that_refuses_is_asked_again),
+        TEST(a_server_that_refuses_is_asked_again), TEST(few_entries_of_each_kind_come_at_once),
     };
     return cmocka_run_group_tests(tests, YARD_BEGIN, YARD_END);
 }

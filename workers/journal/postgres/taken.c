@@ -29,6 +29,7 @@ typedef enum {
     KEY, /* of the oldest table of keys, and one more of each other */
     PARTS = KEY + KEY_TABLES
 } part_t;
+_Static_assert(1 + PARTS <= SESSION_STATEMENTS, "a journal with a little of all, behind the fence");
 
 #define KEY_PART                                                                                   \
     {                                                                                              \
