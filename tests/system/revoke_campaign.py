@@ -154,10 +154,11 @@ class Campaign:
             told = self.ask("POST", f"/users/{self.owners[worker].id}/tokens", {"name": name, "rate": 0}, headers=headers)
             if told:
                 return {"said": {}, "token": told["token"], "id": told["id"]}
-            mine = [row for row in self.list(self.hosts[0], worker) if row["name"] == name]
-            if mine:  # made, and its answer is lost: it cannot be used
-                self.delete(worker, {"id": mine[0]["id"]})
-                return None
+            with contextlib.suppress(postern.CtlError):
+                mine = [row for row in self.list(self.hosts[0], worker) if row["name"] == name]
+                if mine:  # made, and its answer is lost: it cannot be used
+                    self.delete(worker, {"id": mine[0]["id"]})
+                    return None
         return None
 
     def list(self, host, worker):
