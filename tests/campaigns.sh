@@ -16,7 +16,10 @@ do_cluster() {
     patroni) rounds=20 ;;
     revoke) rounds=1000 ;;
     moves) rounds=200 ;;
-    *) die "cluster takes takeovers [N], promotions [N], patroni [N], revoke [N] or moves [N]" ;;
+    restarts) rounds=60 ;;
+    strains) rounds=60; need bench ;;
+    retentions) rounds=150 ;;
+    *) die "cluster takes takeovers, promotions, patroni, revoke, moves, restarts, strains or retentions, and then a number: ./dev help" ;;
     esac
     need test
     build release

@@ -46,13 +46,13 @@ def _demote():
 
 
 class Server:
-    """NAME's password is NAME itself."""
+    """NAME's password is NAME itself. ENVIRONMENT: more of it, of its processes."""
 
-    def __init__(self, directory, settings=(), password="super secret"):
+    def __init__(self, directory, settings=(), password="super secret", environment=()):
         self.dir = pathlib.Path(directory)
         self.password = password
         self.root = os.getuid() == 0
-        self.settings = {**SETTINGS, **dict(settings)}
+        self.settings, self.environment = {**SETTINGS, **dict(settings)}, dict(environment)
         self.port = free_port()
         self.process = None
         self.dir.mkdir(exist_ok=True)
@@ -70,6 +70,7 @@ class Server:
         made = Server.__new__(Server)
         made.dir, made.password, made.root = pathlib.Path(directory), self.password, self.root
         made.settings, made.port, made.process = dict(self.settings), free_port(), None
+        made.environment = {}
         made.dir.mkdir(exist_ok=True)
         if made.root:
             shutil.chown(made.dir, "postgres")
@@ -93,9 +94,7 @@ class Server:
 
     def turn_to(self, primary):
         """This one, a standby, follows PRIMARY from now on, which may become one yet."""
-        where = (primary.connection() + " application_name=second").replace("'", "''")
-        self.sql(f"ALTER SYSTEM SET primary_conninfo = '{where}'")
-        self.sql("SELECT pg_reload_conf()")
+        self.set(primary_conninfo=primary.connection() + " application_name=second")
 
     def received(self):
         """What a standby whose primary is gone has, as a position in its log; None: something may come yet. What it has received is
@@ -104,10 +103,16 @@ class Server:
                                    "FROM pg_stat_wal_receiver").split("|")
         return None if int(comes) else int(position)
 
+    def set(self, **settings):
+        """From now on."""
+        for name, value in settings.items():
+            text = value.replace("'", "''")
+            self.sql(f"ALTER SYSTEM SET {name} = '{text}'")
+        self.sql("SELECT pg_reload_conf()")
+
     def be_strict(self):
         """Commits wait for a standby, those of this server as long as it is none itself."""
-        self.sql("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (second)'")
-        self.sql("SELECT pg_reload_conf()")
+        self.set(synchronous_standby_names="ANY 1 (second)")
 
     def _wait_for_standby(self):
         self._wait_for("SELECT count(*) > 0 FROM pg_stat_replication WHERE sync_state = 'quorum'", "t")
@@ -131,7 +136,7 @@ class Server:
         for name, value in self.settings.items():
             words += ["-c", f"{name}={value}"]
         with open(self.dir / "log", "ab") as log:
-            self.process = subprocess.Popen(words, stdout=log, stderr=log, cwd=self.dir,
+            self.process = subprocess.Popen(words, stdout=log, stderr=log, cwd=self.dir, env={**os.environ, **self.environment},
                                             preexec_fn=_demote if self.root else None)
         self.wait()
         return self
@@ -161,15 +166,16 @@ class Server:
             raise RuntimeError(done.stderr)
         return done.stdout.strip()
 
+    def processes(self):
+        """The postmaster, and then its children."""
+        postmaster = self.process.pid
+        return [postmaster, *map(int, pathlib.Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split())]
+
     def kill(self):
-        """As a power cut of the process: the postmaster and all of its children."""
-        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        self.process.kill()
-        for child in children:
-            try:
-                os.kill(int(child), signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        """As a power cut of the process."""
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait(30)
 
     def runs(self):

@@ -18,6 +18,7 @@ import pytest
 import kill_campaign
 import promotion_campaign
 import revoke_campaign
+import strain_campaign
 import takeover_campaign
 import test_users
 from harness import lacking, postern
@@ -27,13 +28,13 @@ from reading_streams import Reader, Several
 
 @pytest.fixture(scope="module")
 def server():
-    with server_running() as made:
+    with strain_campaign.slowed() as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def on_postgres(server):
-    with postern.Ring(shards={"channel": 2}) as made:
+    with postern.Ring(shards={"channel": 2}, settings=strain_campaign.LIMITS) as made:
         yield settled(made, server).up()
 
 
@@ -214,14 +215,45 @@ def test_a_killed_server_loses_and_doubles_nothing(on_postgres, server, name):
             postern.wait(lambda: green(on_postgres), 20, what="green checks")
 
 
-def waiting(server, session):
-    """How many of SESSION's wait on SERVER for its standby, with what they have committed."""
-    return int(server.sql(f"SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = '{session}'"))
+def test_a_server_under_strain_keeps_nobody_waiting(on_postgres, server, name):
+    """Its syncs take long, it has half of its CPU, it makes checkpoints: what cannot be taken is refused at once."""
+    strain_campaign.strained(on_postgres, server, name, 0.1 * postern.SLOW, syncs_ms=(200,))
+
+
+def waiting(server, session, query="%"):
+    """How many of SESSION's wait on SERVER for its standby, with what they have committed; the last of it was a QUERY."""
+    return int(server.sql(f"SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name LIKE '{session}' "
+                          f"AND query LIKE '{query}'"))
+
+
+class Keyed:
+    """A message to RING with an Idempotency-Key, asked for again and again, each time on a thread of POOL."""
+
+    def __init__(self, ring, pool, name):
+        self.ring, self.pool, self.name, self.asked = ring, pool, name, []
+        self.owner = ring.user(f"keyed-{name}")
+        ring.channel(name, self.owner)
+        assert self.post("first").status_code == 204  # now there is a table of keys
+
+    def post(self, text):
+        return self.ring.post(self.ring.channel_url(self.name, self.owner.token), {"text": text}, headers={"Idempotency-Key": f"{self.name}-{text}"}, timeout=60)
+
+    def ask(self):
+        self.asked.append(self.pool.submit(self.post, "lost"))
+
+    def there(self, server):
+        """In how many records it can be read on SERVER."""
+        log, = server.sql("SELECT 'log_c0_' || max(n) FROM postern.segment WHERE kind = 0", self.ring.database).split()
+        return int(server.sql(f"SELECT count(*) FROM postern.{log} WHERE position('lost'::bytea IN record) > 0", self.ring.database))
+
+    def answered(self):
+        return [one.result().status_code for one in self.asked if one.done()]
 
 
 def changed_while_a_server_dies(hosts, servers, name):
     """Of two HOSTS with a copy of the directory each. A token's deletion that waits for the standby is answered when that is back, and
-    is one at both hosts then. One that is made, which only a primary has that dies, is at no host, not even while it can be read."""
+    is one at both hosts then. One that is made, which only a primary has that dies, is at no host, not even while it can be read; and
+    a message that is such, asked for again with its key, is stored by no answer, until the next primary has it, once."""
     one, other = hosts
     primary, standby = servers
     ada = one.user(f"ada-{name}", token=False)
@@ -238,7 +270,8 @@ def changed_while_a_server_dies(hosts, servers, name):
         return one.ctl("management", "token", "list", ada.email)["tokens"][0]["last_used"]
     assert taken(token) == [404, 404] and one.admin("GET", "/me", manager).status_code == 200
     postern.wait(noted, what="the management token's use")
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        keyed = Keyed(one, pool, f"{name}_keyed")
         standby.kill()
         deleted = pool.submit(one.admin, "DELETE", f"/tokens/{token['id']}?confirm=true", manager, timeout=60)
         postern.wait(lambda: waiting(primary, "postern directory"), what="a deletion that waits for the standby")
@@ -248,17 +281,23 @@ def changed_while_a_server_dies(hosts, servers, name):
 
         standby.kill()
         made = pool.submit(one.admin, "POST", f"/users/{ada.id}/tokens", manager, {"name": "lost"}, timeout=60)
-        postern.wait(lambda: waiting(primary, "postern directory"), what="a token that waits for the standby")
+        keyed.ask()
+        postern.wait(lambda: waiting(primary, "postern directory") and waiting(primary, "postern channel/0 %", "%_c0_%"), what="what waits for the standby")
         primary.kill()
         primary.start()  # and now all can read what its standby does not have
-        postern.wait(lambda: waiting(primary, "postern directory follower"), what="a host to have read it")
+        keyed.ask()
+        postern.wait(lambda: waiting(primary, "postern directory follower") and waiting(primary, "postern channel/0 %"), what="hosts to have read it")
         assert tokens([other]) == [[]]
+        assert keyed.there(primary) == 1 and keyed.answered() == []
         primary.kill()
         standby.start()
         standby.sql("ALTER SYSTEM SET synchronous_standby_names = ''")
         standby.sql("SELECT pg_reload_conf()")
         standby.sql("SELECT pg_promote()")
         assert made.result().status_code == 503, made.result().text
+        keyed.ask()
+        assert keyed.asked[-1].result().status_code == 204 and keyed.there(standby) == 1
+        assert one.texts(keyed.name, keyed.owner.token) == ["first", "lost"]
     assert tokens() == [[], []]
     primary.start()  # which still believes that it writes
     assert taken(one.token(ada, name="kept")) == [404, 404] and tokens() == [["kept"], ["kept"]]
