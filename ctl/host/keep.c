@@ -110,6 +110,8 @@ int database_run(ctl_t *ctl)
         s_add(&line, ctl_argument(ctl, i));
     if (ctl_option(ctl, "--cluster"))
         s_add(&line, ctl_option(ctl, "--cluster"));
+    if (ctl_option(ctl, "--lost"))
+        s_add(&line, ctl_option(ctl, "--lost"));
     return s_exec(&line);
 }
 

@@ -106,18 +106,78 @@ def test_a_shard_moves_under_load(ring, name):
     finish(ring, "main")
 
 
-def test_a_worker_that_starts_during_a_move_looks_again(ring):
-    """It sees the shard in main before the move, and in b behind it."""
-    mover, kept = Mover(ring, "b"), ring.settings["postgres.clusters"]
-    assert mover.until("rows are copied", signal.SIGSTOP), mover.said
+@contextlib.contextmanager
+def through(ring):
+    """What lies between those that are started here and cluster b."""
+    kept = ring.settings["postgres.clusters"]
     with contextlib.closing(Between(ring.server.port)) as way:
-        way.still = True
         slow = (ring.dir / "b.connection").read_text().replace(f"port={ring.server.port}", f"port={way.port}")
         slow = database.secret(ring.dir / "slow.connection", slow)
         ring.settings["postgres.clusters"] = kept.replace(f"b={ring.dir}/b.connection", f"b={slow}")
+        try:
+            yield way
+        finally:
+            ring.settings["postgres.clusters"] = kept
+
+
+def until_closed(ring, then):
+    """A mover of the channel's shard to b that has come to THEN, a function of it, between the close and the opening."""
+    for _ in range(5):
+        mover = Mover(ring, "b")
+        for line in mover.process.stdout:
+            mover.said += line
+            if "closed channel/0" in line:
+                then(mover)
+                break
+        if mover.end() != 0:
+            return mover
+        assert move(ring, "main").returncode == 0  # it was quicker
+    raise AssertionError(mover.said)
+
+
+def test_a_shard_is_taken_back(ring, name):
+    """From a target that stands still behind the close, and is given up then; and from one whose mover was killed there."""
+    ada = ring.user(name)
+    ring.channel(name, ada)
+    sent = []
+
+    def post(text):
+        sent.append(text)
+        assert ring.post(ring.channel_url(name, ada.token), {"text": text}).status_code == 204
+
+    def back(*words):
+        done = ring.ctl_run("shard", "move", "channel/0", "main", *words)
+        return done.returncode, done.stdout + done.stderr
+    post("one")
+    with through(ring) as way:
+        said = until_closed(ring, lambda mover: setattr(way, "still", True)).said
+        assert "cluster b: it stands still" in said and "taken back by posternctl shard move channel/0 main" in said, said
+        way.close()
+        refused, said = back()
+        assert refused == 1 and "cluster b: " in said, said
+        done, said = back("--lost", "b")
+        assert done == 0 and "opened channel/0 in cluster main again" in said, said
+        post("two")
+    assert "cluster b answers" in back("--lost", "b")[1] and back()[0] == 0
+    settle(ring, "main")
+
+    until_closed(ring, lambda mover: mover.process.kill())
+    assert "cluster b answers" in back("--lost", "b")[1]
+    done, said = back()
+    assert done == 0 and "opened channel/0 in cluster main again" in said, said
+    settle(ring, "main")
+    post("three")
+    assert ring.texts(name, ada.token) == sent
+
+
+def test_a_worker_that_starts_during_a_move_looks_again(ring):
+    """It sees the shard in main before the move, and in b behind it."""
+    mover = Mover(ring, "b")
+    assert mover.until("rows are copied", signal.SIGSTOP), mover.said
+    with through(ring) as way:
+        way.still = True
         spare = Host(ring, 4)
         assert way.came.wait(30), "nobody has looked"
-        ring.settings["postgres.clusters"] = kept
         mover.process.send_signal(signal.SIGCONT)
         assert mover.end() == 0, mover.said
         way.still = False

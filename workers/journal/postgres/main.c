@@ -29,7 +29,7 @@ static void s_say(const char *line)
 static int s_usage(void)
 {
     fputs("usage: postern-database -c FILE [-s section.key=value]... [-j] init ADMIN-FILE "
-          "[CLUSTER]|check|list|move KIND/N CLUSTER|carry KIND\n"
+          "[CLUSTER]|check|list|move KIND/N CLUSTER [LOST]|carry KIND\n"
           "posternctl db, shard and migrate run it; see their --help.\n",
           stderr);
     return USAGE;
@@ -53,6 +53,13 @@ static int s_check(const conf_t *conf)
     return schema_check_as(conf, s_say, err, sizeof err) == 0 ? DONE : s_refuse(err);
 }
 
+static int s_move(const conf_t *conf, char **words, const char *lost)
+{
+    char err[8192];
+    return shard_move(conf, words[0], words[1], lost, s_say, err, sizeof err) == 0 ? DONE
+                                                                                   : s_refuse(err);
+}
+
 static int s_run(const conf_t *conf, int argc, char **argv)
 {
     char err[8192];
@@ -63,9 +70,8 @@ static int s_run(const conf_t *conf, int argc, char **argv)
         return s_check(conf);
     if (argc == 1 && strcmp(argv[0], "list") == 0)
         return shard_list(conf, s_say, err, sizeof err) == 0 ? DONE : s_refuse(err);
-    if (argc == 3 && strcmp(argv[0], "move") == 0)
-        return shard_move(conf, argv[1], argv[2], s_say, err, sizeof err) == 0 ? DONE
-                                                                               : s_refuse(err);
+    if ((argc == 3 || argc == 4) && strcmp(argv[0], "move") == 0)
+        return s_move(conf, argv + 1, argc == 4 ? argv[3] : NULL);
     if (argc == 2 && strcmp(argv[0], "carry") == 0)
         return carrier_start(conf, argv[1]);
     return s_usage();

@@ -11,6 +11,10 @@
  * Each transaction there asks for the row as this mover has left it, so that one that slept through
  * another's move writes nothing.
  *
+ * Between 3 and 5 a call for the cluster in which the shard was takes it back: the row there is
+ * claimed, so that nobody opens it any more, then the row here is opened again. Where the cluster
+ * there does not answer, only the operator can say that it is LOST.
+ *
  * Tables are found in the server's catalogue: those that are named as the shard's own, and the rows
  * of those that have columns kind and shard. They are made there as they are here.
  *
@@ -28,8 +32,9 @@ typedef struct {
     unsigned clusters_len;
     op_owner_t kind;
     unsigned shard;
-    const char *to;  /* a cluster's name */
-    unsigned copies; /* postgres.copies */
+    const char *to;   /* a cluster's name */
+    const char *lost; /* NULL, or that of one that is gone for good */
+    unsigned copies;  /* postgres.copies */
     schema_said_fn said;
 } move_options_t;
 

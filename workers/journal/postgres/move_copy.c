@@ -5,21 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int s_refuse(copying_t *self, PGconn *conn)
+static int s_refuse(copying_t *self, const bulk_t *at)
 {
-    const char *text = PQerrorMessage(conn);
+    const char *text = bulk_text(at);
+    if (self->err[0]) /* the first says it */
+        return -1;
     bool fenced = strstr(text, "division by zero");
-    snprintf(self->err, self->err_size, "cluster %s: %.400s",
-             conn == self->from ? self->from_name : self->to_name,
+    snprintf(self->err, self->err_size, "cluster %s: %.400s", at->name,
              fenced ? "another posternctl moves the shard, or has moved it" : text);
     self->err[strcspn(self->err, "\n")] = '\0';
     return -1;
 }
 
 /* Carries out one or more statements without parameters. The last one's result, or NULL. */
-static PGresult *s_ask(copying_t *self, PGconn *conn, const char *format, ...)
+static PGresult *s_ask(copying_t *self, bulk_t *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-static PGresult *s_ask(copying_t *self, PGconn *conn, const char *format, ...)
+static PGresult *s_ask(copying_t *self, bulk_t *at, const char *format, ...)
 {
     char *text = NULL;
     va_list args;
@@ -28,18 +29,18 @@ static PGresult *s_ask(copying_t *self, PGconn *conn, const char *format, ...)
     va_end(args);
     if (len < 0)
         abort();
-    PGresult *result = PQexec(conn, text);
+    PGresult *result = bulk_ask(at, text);
     free(text);
     ExecStatusType is = PQresultStatus(result);
     if (is == PGRES_COMMAND_OK || is == PGRES_TUPLES_OK || is == PGRES_COPY_IN ||
         is == PGRES_COPY_OUT)
         return result;
     PQclear(result);
-    s_refuse(self, conn);
+    s_refuse(self, at);
     return NULL;
 }
 
-#define DO(self, conn, ...) s_done(s_ask(self, conn, __VA_ARGS__))
+#define DO(self, at, ...) s_done(s_ask(self, at, __VA_ARGS__))
 static int s_done(PGresult *result)
 {
     PQclear(result);
@@ -61,26 +62,31 @@ static char *s_text(PGresult *result)
 /* What is left undone of a transaction. */
 static int s_undo(copying_t *self)
 {
-    PQclear(PQexec(self->to, "ROLLBACK"));
+    PQclear(bulk_ask(&self->to, "ROLLBACK"));
     return -1;
 }
 
 static int s_begin(copying_t *self)
 {
-    return DO(self, self->to, "BEGIN; %s", self->fence);
+    return DO(self, &self->to, "BEGIN; %s", self->fence);
 }
 
-static bool s_has(copying_t *self, PGconn *conn, const char *table)
+static bool s_says(copying_t *self, bulk_t *at, const char *table, const char *what)
 {
-    char *is = s_text(s_ask(self, conn, "SELECT to_regclass('postern.%s') IS NOT NULL", table));
-    bool has = is && *is == 't';
+    char *is = s_text(s_ask(self, at, "SELECT to_regclass('postern.%s') IS %s", table, what));
+    bool says = is && *is == 't';
     free(is);
-    return has;
+    return says;
+}
+
+static bool s_has(copying_t *self, bulk_t *at, const char *table)
+{
+    return s_says(self, at, table, "NOT NULL");
 }
 
 static char *s_columns(copying_t *self, const char *table)
 {
-    return s_text(s_ask(self, self->from,
+    return s_text(s_ask(self, &self->from,
                         "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM "
                         "pg_attribute WHERE attrelid = 'postern.%s'::regclass AND attnum > 0 AND "
                         "NOT attisdropped",
@@ -91,7 +97,7 @@ static char *s_columns(copying_t *self, const char *table)
 static int s_make(copying_t *self, const char *table)
 {
     char *sql = s_text(s_ask(
-        self, self->from,
+        self, &self->from,
         "SELECT 'CREATE TABLE postern.%s (' || string_agg(format('%%I %%s%%s', attname, "
         "format_type(atttypid, atttypmod), CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END), ', "
         "' ORDER BY attnum) || ')' || coalesce((SELECT ' WITH (' || array_to_string(reloptions, ', "
@@ -101,7 +107,7 @@ static int s_make(copying_t *self, const char *table)
         "pg_attribute a JOIN pg_type t ON t.oid = atttypid WHERE attrelid = 'postern.%s'::regclass "
         "AND attnum > 0 AND NOT attisdropped",
         table, table, table, table));
-    int rc = sql ? DO(self, self->to, "%s", sql) : -1;
+    int rc = sql ? DO(self, &self->to, "%s", sql) : -1;
     free(sql);
     return rc;
 }
@@ -109,59 +115,63 @@ static int s_make(copying_t *self, const char *table)
 static int s_make_indexes(copying_t *self, const char *table)
 {
     char *sql = s_text(s_ask(
-        self, self->from,
+        self, &self->from,
         "SELECT coalesce(string_agg(text, '; '), '') FROM (SELECT format('ALTER TABLE postern.%s "
         "ADD CONSTRAINT %%I %%s', conname, pg_get_constraintdef(oid)) AS text FROM pg_constraint "
         "WHERE conrelid = 'postern.%s'::regclass UNION ALL SELECT pg_get_indexdef(indexrelid) FROM "
         "pg_index WHERE indrelid = 'postern.%s'::regclass AND NOT EXISTS (SELECT 1 FROM "
         "pg_constraint WHERE conindid = indexrelid)) i",
         table, table, table));
-    int rc = sql ? (*sql ? DO(self, self->to, "%s", sql) : 0) : -1;
+    int rc = sql ? (*sql ? DO(self, &self->to, "%s", sql) : 0) : -1;
     free(sql);
     return rc;
+}
+
+/* Takes what is left of the answers to a COPY; whether it went well. */
+static bool s_ended(bulk_t *at, uint64_t *rows)
+{
+    bool good = false;
+    for (PGresult *result; (result = bulk_result(at)); PQclear(result)) {
+        good = PQresultStatus(result) == PGRES_COMMAND_OK;
+        *rows += good ? strtoull(PQcmdTuples(result), NULL, 10) : 0;
+    }
+    return good;
 }
 
 /* What comes out of the one goes into the other. */
 static int s_pump(copying_t *self)
 {
     char *row;
-    int len, put = 1;
-    while ((len = PQgetCopyData(self->from, &row, 0)) > 0) {
-        put = put == 1 ? PQputCopyData(self->to, row, len) : put;
+    int len = 0;
+    uint64_t stored = 0;
+    bool put = true;
+    while (put && (len = bulk_row(&self->from, &row)) > 0) {
+        put = bulk_put(&self->to, row, len);
         PQfreemem(row);
     }
-    PGresult *out = PQgetResult(self->from);
-    bool good = len == -1 && PQresultStatus(out) == PGRES_COMMAND_OK;
-    if (good)
-        self->rows += strtoull(PQcmdTuples(out), NULL, 10);
-    else
-        s_refuse(self, self->from);
-    PQclear(out);
-    while ((out = PQgetResult(self->from)))
-        PQclear(out);
-    put = put == 1 ? PQputCopyEnd(self->to, good ? NULL : "the other cluster failed") : put;
-    PGresult *in = PQgetResult(self->to);
-    bool stored = put == 1 && PQresultStatus(in) == PGRES_COMMAND_OK;
-    if (good && !stored)
-        s_refuse(self, self->to);
-    PQclear(in);
-    while ((in = PQgetResult(self->to)))
-        PQclear(in);
-    return good && stored ? 0 : -1;
+    if (!put)
+        return s_refuse(self, &self->to);
+    bool good = s_ended(&self->from, &self->rows) && len == -1;
+    if (!good)
+        s_refuse(self, &self->from);
+    if (!bulk_end(&self->to, good ? NULL : "the other cluster failed") ||
+        !s_ended(&self->to, &stored))
+        return s_refuse(self, &self->to);
+    return good ? 0 : -1;
 }
 
 static int s_copy(copying_t *self, const char *table, const char *where)
 {
     char *columns = s_columns(self, table);
-    int rc = columns ? DO(self, self->to, "COPY postern.%s (%s) FROM STDIN (FORMAT binary)", table,
+    int rc = columns ? DO(self, &self->to, "COPY postern.%s (%s) FROM STDIN (FORMAT binary)", table,
                           columns)
                      : -1;
     if (rc == 0 &&
-        (rc = DO(self, self->from, "COPY (SELECT %s FROM postern.%s%s) TO STDOUT (FORMAT binary)",
+        (rc = DO(self, &self->from, "COPY (SELECT %s FROM postern.%s%s) TO STDOUT (FORMAT binary)",
                  columns, table, where)) != 0) {
-        PQputCopyEnd(self->to, "the other cluster failed");
-        for (PGresult *in; (in = PQgetResult(self->to));)
-            PQclear(in);
+        uint64_t none = 0;
+        bulk_end(&self->to, "the other cluster failed");
+        s_ended(&self->to, &none);
     } else if (rc == 0) {
         rc = s_pump(self);
     }
@@ -179,8 +189,8 @@ static int s_copy_new(copying_t *self, const char *table)
     if (rc == 0)
         rc = s_make_indexes(self, table);
     if (rc == 0)
-        rc = DO(self, self->to, "ANALYZE postern.%s", table);
-    return rc == 0 ? DO(self, self->to, "COMMIT") : s_undo(self);
+        rc = DO(self, &self->to, "ANALYZE postern.%s", table);
+    return rc == 0 ? DO(self, &self->to, "COMMIT") : s_undo(self);
 }
 
 /* Rows of it that come have a higher place in the log than those that are there. */
@@ -191,7 +201,7 @@ static bool s_grows(const char *table)
 
 static char *s_last(copying_t *self, const char *table)
 {
-    return s_text(s_ask(self, self->to, "SELECT coalesce(max(log), 0) FROM postern.%s", table));
+    return s_text(s_ask(self, &self->to, "SELECT coalesce(max(log), 0) FROM postern.%s", table));
 }
 
 /* What came after those that were copied. */
@@ -207,7 +217,7 @@ static int s_copy_more(copying_t *self, const char *table)
     free(last);
     if (rc == 0)
         rc = s_copy(self, table, where);
-    return rc == 0 ? DO(self, self->to, "COMMIT") : s_undo(self);
+    return rc == 0 ? DO(self, &self->to, "COMMIT") : s_undo(self);
 }
 
 /* WHERE: which of its rows are the shard's; "" of one of its own. */
@@ -215,29 +225,30 @@ static int s_copy_again(copying_t *self, const char *table, const char *where)
 {
     int rc = s_begin(self);
     if (rc == 0)
-        rc = *where ? DO(self, self->to, "DELETE FROM postern.%s%s", table, where)
-                    : DO(self, self->to, "TRUNCATE postern.%s", table);
+        rc = *where ? DO(self, &self->to, "DELETE FROM postern.%s%s", table, where)
+                    : DO(self, &self->to, "TRUNCATE postern.%s", table);
     if (rc == 0)
         rc = s_copy(self, table, where);
-    return rc == 0 ? DO(self, self->to, "COMMIT") : s_undo(self);
+    return rc == 0 ? DO(self, &self->to, "COMMIT") : s_undo(self);
 }
 
 /* Whether a question of one field has the same answer in both, which look at the same time. */
 static int s_ask_both(copying_t *self, const char *sql, bool *same)
 {
-    PGconn *both[] = {self->from, self->to};
+    bulk_t *both[] = {&self->from, &self->to};
     char *sum[2] = {NULL, NULL};
     int rc = 0;
     for (unsigned i = 0; i < 2; i++)
-        if (!PQsendQuery(both[i], sql))
+        if (!bulk_send(both[i], sql))
             rc = s_refuse(self, both[i]);
-    for (unsigned i = 0; i < 2; i++)
-        for (PGresult *result; (result = PQgetResult(both[i])); PQclear(result))
+    for (unsigned i = 0; i < 2; i++) {
+        for (PGresult *result; (result = bulk_result(both[i])); PQclear(result))
             if (PQresultStatus(result) == PGRES_TUPLES_OK)
                 sum[i] = strdup(PQgetvalue(result, 0, 0));
-            else if (rc == 0)
-                rc = s_refuse(self, both[i]);
-    *same = rc == 0 && sum[0] && sum[1] && strcmp(sum[0], sum[1]) == 0;
+        if (!sum[i])
+            rc = s_refuse(self, both[i]);
+    }
+    *same = rc == 0 && strcmp(sum[0], sum[1]) == 0;
     free(sum[0]);
     free(sum[1]);
     return rc;
@@ -266,7 +277,7 @@ static int s_compare(copying_t *self, const char *table, const char *where, bool
 static char *s_mark(copying_t *self, const char *table, bool with)
 {
     return s_text(s_ask(
-        self, self->from,
+        self, &self->from,
         "SELECT CASE WHEN current_setting('server_version_num')::int < 150000 OR NOT "
         "current_setting('track_counts')::bool THEN '' ELSE concat_ws(' ', "
         "pg_postmaster_start_time(), (SELECT stats_reset FROM pg_stat_database WHERE datname = "
@@ -390,13 +401,13 @@ static int s_copy_table(copying_t *self, const char *table, bool newest, bool fi
     uint64_t before = self->rows;
     if (s_is_compared(self, table))
         return 0;
-    bool had = s_has(self, self->to, table);
+    bool had = s_has(self, &self->to, table);
     int rc = had ? s_copy_more(self, table) : s_copy_new(self, table);
     if (rc == 0 && (final || !newest))
         rc = s_level(self, table, "", final);
     else if (rc == 0 && s_grows(table))
         rc = s_compare_part(self, table);
-    if (rc != 0 && !final && !s_has(self, self->from, table)) {
+    if (rc != 0 && !final && s_says(self, &self->from, table, "NULL")) {
         self->err[0] = '\0';
         return 0;
     }
@@ -409,9 +420,9 @@ static int s_copy_table(copying_t *self, const char *table, bool newest, bool fi
 }
 
 /* Names, one a row, in the order of their numbers, and whether it is the newest of its like. */
-static PGresult *s_own(copying_t *self, PGconn *conn)
+static PGresult *s_own(copying_t *self, bulk_t *at)
 {
-    return s_ask(self, conn,
+    return s_ask(self, at,
                  "SELECT relname, n = max(n) OVER (PARTITION BY substring(relname FROM '^[a-z]+')) "
                  "FROM (SELECT relname, substring(relname FROM '[0-9]+$')::bigint AS n FROM "
                  "pg_class WHERE relnamespace = 'postern'::regnamespace AND relkind = 'r' AND "
@@ -419,9 +430,9 @@ static PGresult *s_own(copying_t *self, PGconn *conn)
                  self->own);
 }
 
-static PGresult *s_shared(copying_t *self, PGconn *conn)
+static PGresult *s_shared(copying_t *self, bulk_t *at)
 {
-    return s_ask(self, conn,
+    return s_ask(self, at,
                  "SELECT relname FROM pg_class c WHERE relnamespace = 'postern'::regnamespace AND "
                  "relkind = 'r' AND relname <> 'shard' AND (SELECT count(*) FROM pg_attribute "
                  "WHERE attrelid = c.oid AND attname IN ('kind', 'shard')) = 2 ORDER BY relname");
@@ -435,13 +446,13 @@ static void s_where(const copying_t *self, char *to, size_t size)
 /* What is there, and not here any more. */
 static int s_drop_former(copying_t *self)
 {
-    PGresult *there = s_own(self, self->to);
+    PGresult *there = s_own(self, &self->to);
     int rc = there ? 0 : -1;
     for (int i = 0; rc == 0 && i < PQntuples(there); i++) {
         const char *table = PQgetvalue(there, i, 0);
-        if (s_has(self, self->from, table))
+        if (!s_says(self, &self->from, table, "NULL"))
             continue;
-        rc = DO(self, self->to, "BEGIN; %s; DROP TABLE postern.%s; COMMIT", self->fence, table);
+        rc = DO(self, &self->to, "BEGIN; %s; DROP TABLE postern.%s; COMMIT", self->fence, table);
         rc = rc == 0 ? 0 : s_undo(self);
     }
     PQclear(there);
@@ -451,7 +462,7 @@ static int s_drop_former(copying_t *self)
 static int s_copy_shared(copying_t *self)
 {
     char where[64], line[160];
-    PGresult *shared = s_shared(self, self->from);
+    PGresult *shared = s_shared(self, &self->from);
     int rc = shared ? 0 : -1;
     s_where(self, where, sizeof where);
     for (int i = 0; rc == 0 && i < PQntuples(shared); i++) {
@@ -469,7 +480,7 @@ static int s_copy_shared(copying_t *self)
 
 int copy_all(copying_t *self, bool final)
 {
-    PGresult *own = s_own(self, self->from);
+    PGresult *own = s_own(self, &self->from);
     int rc = own ? 0 : -1;
     for (int i = 0; rc == 0 && i < PQntuples(own); i++)
         rc = s_copy_table(self, PQgetvalue(own, i, 0), *PQgetvalue(own, i, 1) == 't', final);
@@ -481,20 +492,20 @@ int copy_all(copying_t *self, bool final)
 
 int copy_check(copying_t *self)
 {
-    return s_begin(self) == 0 ? DO(self, self->to, "COMMIT") : s_undo(self);
+    return s_begin(self) == 0 ? DO(self, &self->to, "COMMIT") : s_undo(self);
 }
 
-int copy_drop(copying_t *self, PGconn *conn, const char *fence)
+int copy_drop(copying_t *self, bulk_t *at)
 {
     char where[64];
-    PGresult *own = s_own(self, conn), *shared = s_shared(self, conn);
+    PGresult *own = s_own(self, at), *shared = s_shared(self, at);
     int rc = own && shared ? 0 : -1;
     s_where(self, where, sizeof where);
     for (int i = 0; rc == 0 && i < PQntuples(own); i++)
-        rc = DO(self, conn, "BEGIN; %s; DROP TABLE postern.%s; COMMIT", fence,
+        rc = DO(self, at, "BEGIN; %s; DROP TABLE postern.%s; COMMIT", self->fence,
                 PQgetvalue(own, i, 0));
     for (int i = 0; rc == 0 && i < PQntuples(shared); i++)
-        rc = DO(self, conn, "BEGIN; %s; DELETE FROM postern.%s%s; COMMIT", fence,
+        rc = DO(self, at, "BEGIN; %s; DELETE FROM postern.%s%s; COMMIT", self->fence,
                 PQgetvalue(shared, i, 0), where);
     PQclear(own);
     PQclear(shared);

@@ -5,6 +5,7 @@
 #ifndef POSTERN_WORKERS_JOURNAL_POSTGRES_MOVE_COPY_H
 #define POSTERN_WORKERS_JOURNAL_POSTGRES_MOVE_COPY_H
 
+#include "workers/journal/postgres/bulk.h"
 #include "workers/journal/postgres/move.h"
 #include "workers/journal/postgres/postgres.h"
 
@@ -17,8 +18,7 @@ typedef struct {
 } compared_t;
 
 typedef struct {
-    PGconn *from, *to;
-    const char *from_name, *to_name;
+    bulk_t from, to;
     unsigned kind, shard;
     char own[64];         /* what the shard's own tables are named by, as a regular expression */
     char fence[320];      /* what each transaction there begins with */
@@ -34,8 +34,8 @@ typedef struct {
 int copy_all(copying_t *self, bool final);
 /* Whether the row there is still this mover's, before anything here is closed. */
 int copy_check(copying_t *self);
-/* Drops what the shard has at CONN, a table a transaction, each behind FENCE. */
-int copy_drop(copying_t *self, PGconn *conn, const char *fence);
+/* Drops what the shard has at AT, a table a transaction, each behind the fence. */
+int copy_drop(copying_t *self, bulk_t *at);
 void copy_end(copying_t *self);
 
 #endif

@@ -26,7 +26,8 @@ static int s_read_shard(const conf_t *conf, const char *text, move_options_t *to
     char *end = NULL;
     conf_shards(conf, shards);
     bool good = slash && op_owner_of(text, (size_t)(slash - text), &to->kind) &&
-                to->kind < WORKER_KINDS && slash[1] >= '0' && slash[1] <= '9';
+                to->kind < WORKER_KINDS && slash[1] >= '0' && slash[1] <= '9' &&
+                !(slash[1] == '0' && slash[2]);
     unsigned long shard = good ? strtoul(slash + 1, &end, 10) : 0;
     to->shard = (unsigned)shard;
     if (good && !*end && shard < shards[to->kind])
@@ -37,12 +38,13 @@ static int s_read_shard(const conf_t *conf, const char *text, move_options_t *to
     return -1;
 }
 
-int shard_move(const conf_t *conf, const char *shard, const char *cluster, schema_said_fn said,
-               char *err, size_t err_size)
+int shard_move(const conf_t *conf, const char *shard, const char *cluster, const char *lost,
+               schema_said_fn said, char *err, size_t err_size)
 {
     cluster_t all[CLUSTERS] = {{{0}, NULL}};
     move_options_t options = {.clusters = all,
                               .to = cluster,
+                              .lost = lost,
                               .copies = (unsigned)conf_uint(conf, SET_postgres_copies),
                               .said = said};
     int rc = s_read_shard(conf, shard, &options, err, err_size);

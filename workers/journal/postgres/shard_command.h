@@ -9,8 +9,8 @@
 #include "workers/journal/postgres/schema.h"
 
 int shard_list(const conf_t *conf, schema_said_fn said, char *err, size_t err_size);
-/* SHARD as "channel/3"; CLUSTER: where it is to live. */
-int shard_move(const conf_t *conf, const char *shard, const char *cluster, schema_said_fn said,
-               char *err, size_t err_size);
+/* SHARD as "channel/3"; CLUSTER: where it is to live; LOST: NULL, or one that is gone for good. */
+int shard_move(const conf_t *conf, const char *shard, const char *cluster, const char *lost,
+               schema_said_fn said, char *err, size_t err_size);
 
 #endif
