@@ -10,7 +10,7 @@
 enum {
     MOST = 8192,     /* more are not remembered */
     KEPT_MS = 70000, /* longer than any deadline */
-    SUSPECT = 2,     /* deaths of an entry that writes, after which it goes alone */
+    SUSPECT = 2,     /* deaths of an entry, after which it goes alone; one that reads no more */
     ENOUGH = 3,      /* and after which it goes no more; SUSPECT, where nobody else was there */
 };
 
@@ -96,10 +96,13 @@ static bool s_is_one(const queue_notes_t *const *batches, unsigned len)
     return true;
 }
 
-/* True when this entry has not been counted to the death yet. ONE: nobody else was there. */
-static bool s_count(deaths_t *self, const queue_note_t *entry, bool one, int64_t now_ms)
+/* True when this entry has not been counted to the death yet. ONE: nobody else was there. *ENOUGH:
+ * it is not sent again; so is one that reads and cannot be remembered. */
+static bool s_count(deaths_t *self, const queue_note_t *entry, bool one, int64_t now_ms,
+                    bool *enough)
 {
     known_t *known = s_find(self, &entry->id);
+    *enough = s_reads(entry);
     if (!known && HASH_COUNT(self->known) == MOST)
         return true;
     if (!known)
@@ -108,7 +111,7 @@ static bool s_count(deaths_t *self, const queue_note_t *entry, bool one, int64_t
         return false;
     known->until_ms = now_ms + KEPT_MS;
     known->deaths++;
-    known->enough = s_reads(entry) || known->deaths >= (one ? SUSPECT : ENOUGH);
+    *enough = known->enough = known->deaths >= (one || s_reads(entry) ? SUSPECT : ENOUGH);
     known->last = self->number;
     return true;
 }
@@ -134,10 +137,11 @@ void deaths_count(deaths_t *self, const queue_notes_t *const *batches, unsigned 
     for (unsigned i = 0; i < len; i++)
         for (unsigned j = 0; j < batches[i]->len; j++) {
             const queue_note_t *entry = &batches[i]->note[j];
-            if (!s_count(self, entry, one, now_ms))
+            bool enough;
+            if (!s_count(self, entry, one, now_ms, &enough))
                 continue;
             s_tell(entry, counted++);
-            if (s_reads(entry)) {
+            if (enough && s_reads(entry)) {
                 metric_add(METRIC_not_sent_again_total, 1);
                 self->refuse(self->arg, entry);
             }

@@ -1,9 +1,10 @@
 /* Counts the deaths of workers that each entry was there for: a worker may die of an entry, which
- * must not be sent to one worker after another. An entry that only reads is refused at its first
- * death. An entry that writes is not sent again after its second death where it was the worker's
- * only entry; where there were others it goes in a batch of its own from then on, and is not sent
- * again after its third. After a first death all entries go together: one death proves nothing, and
- * a batch for each entry would keep a shard whose worker was killed busy for seconds.
+ * must not be sent to one worker after another. An entry that only reads is refused at its second
+ * death, whoever was there: the first may be a kill, and a read is as good from the next worker. An
+ * entry that writes is not sent again after its second death where it was the worker's only entry;
+ * where there were others it goes in a batch of its own from then on, and is not sent again after
+ * its third. After a first death all entries go together: one death proves nothing, and a batch for
+ * each entry would keep a shard whose worker was killed busy for seconds.
  *
  * Threading: one thread. */
 #ifndef POSTERN_DEATHS_H

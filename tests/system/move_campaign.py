@@ -1,5 +1,5 @@
 """The campaign of moves: a shard of channels goes from one cluster of PostgreSQL to another, again and again, while writers post
-unique messages and a stream is read.
+unique messages, a stream is read, and what is there is asked for.
 
     ./dev cluster moves [N]                                     N moves between three clusters (200)
     python3 tests/system/move_campaign.py --rounds 20 --seed 7
@@ -14,6 +14,7 @@ is stored, nothing is stored twice, the log has no hole, the reader has each onc
 import argparse
 import contextlib
 import dataclasses
+import http.client
 import os
 import random
 import re
@@ -127,6 +128,25 @@ class Tally(kill_campaign.Tally):
         return super().clean and not self.holes and not self.unread and self.slowest_s < 20
 
 
+class Asker(threading.Thread):
+    """Reads messages back, again and again, on a connection that is kept."""
+
+    def __init__(self, campaign):
+        super().__init__(daemon=True)
+        self.campaign, self.asked = campaign, 0
+
+    def run(self):
+        campaign = self.campaign
+        connection = http.client.HTTPConnection("127.0.0.1", campaign.ring.port, timeout=30)
+        while not campaign.stop.is_set():
+            connection.request("GET", f"/api/v2/channelsbyname/{campaign.name}/messages?limit=50&zapikey={campaign.token}")
+            answer = connection.getresponse()
+            body, self.asked = answer.read(), self.asked + 1
+            if answer.status != 200:
+                campaign.tally.failed.append(("asked", answer.status, body))
+        connection.close()
+
+
 class Campaign:
     def __init__(self, ring, seed, name, writers=4):
         self.at = "main"  # where the shard lives
@@ -135,6 +155,7 @@ class Campaign:
         url, self.read_back = kill_campaign.place(ring, "channel", name)
         self.name, self.token = name, url.split("zapikey=")[1].split("&")[0]
         self.writers = [kill_campaign.Writer(i, url, self.tally, self.stop, False) for i in range(writers)]
+        self.askers = [Asker(self) for _ in range(3)]
 
     def once(self, way, phase=None):
         ring, dice = self.ring, self.dice
@@ -180,15 +201,15 @@ class Campaign:
         """WAYS: pairs of one and its phase, or None for any."""
         reader = Reader(self.ring.port, f"/api/v2/channelsbyname/{self.name}/stream", self.token)
         assert reader.ready.wait(20)
-        for writer in self.writers:
-            writer.start()
+        for thread in self.writers + self.askers:
+            thread.start()
         self.more()
         for way, phase in ways:
             self.once(way, phase)
         self.stop.set()
-        for writer in self.writers:
-            writer.join(60)
-            assert not writer.is_alive(), "a writer waits for an answer that never comes"
+        for thread in self.writers + self.askers:
+            thread.join(60)
+            assert not thread.is_alive(), "a writer or an asker waits for an answer that never comes"
         messages = self.read_back()
         kill_campaign.check(self.tally, messages)
         sequences = sorted(message["sequence"] for message in messages)

@@ -103,6 +103,7 @@ def test_a_shard_moves_under_load(ring, name):
     tally = move_campaign.Campaign(ring, random.randrange(1 << 31), name, writers=2).run([("kill", "closed channel/0"), ("late", None)])
     print(tally)
     assert tally.clean, f"{tally}\n{tally.failed[:5]}"
+    assert "journal.lost" in ring.logs() and "worker.died_with" not in ring.logs()  # the loop says goodbye first
     finish(ring, "main")
 
 

@@ -52,6 +52,7 @@ typedef struct {
     unsigned copies; /* likewise: servers whose disks have what is answered, 1 or 2 */
     bool salvage;    /* take what can be read of a damaged write-ahead file, and go on */
     void (*waits)(bool spare, const char *text); /* while the opening does, or NULL (spare.h) */
+    void (*lost)(void); /* PostgreSQL's alone: another has the shard; any thread (loop/lost.h) */
 } journal_options_t;
 
 /* The engine of this program: "lmdb" or "postgres". */
@@ -247,8 +248,7 @@ bool journal_ask(journal_t *self, journal_query_fn query, journal_done_fn done, 
 unsigned journal_asked(const journal_t *self);
 /* Readable when journal_turn has something to do. */
 int journal_fd(const journal_t *self);
-/* Calls DONE of the queries that have been carried out. Without a system call when none has
- * been. */
+/* Calls DONE of the queries that have been carried out; no system call where none has been. */
 void journal_turn(journal_t *self);
 /* While ON, journal_fd gets readable, too, whenever journal_tip has risen, whoever stored the
  * records: a submission or a handler's reply. Costs nothing while it is off. */

@@ -10,6 +10,7 @@
 #include "common/source/record.h"
 #include "workers/journal/outbox.h"
 #include "workers/journal/retention.h"
+#include "workers/loop/lost.h"
 #include "workers/loop/program.h"
 #include "workers/loop/spare.h"
 #include "workers/loop/unowned.h"
@@ -276,6 +277,7 @@ static void s_open_journal(worker_t *self)
         .clusters = &clusters,
         .copies = (unsigned)conf_uint(conf, SET_postgres_copies),
         .waits = spare_waits,
+        .lost = lost_tell,
     };
     self->journal = journal_open(&options, clock_ms(), err, sizeof err);
     metric_set(METRIC_journal_spare, 0);
@@ -362,6 +364,7 @@ worker_t *worker_new(const worker_role_t *role, const conf_t *conf, unsigned sha
                   LOG_Q("-i is past the count of shards"), shard, self->shard.shards,
                   op_owner_name(role->kind));
     self->instance = uuid_instance();
+    lost_begin();
     s_open_journal(self);
     s_open_engine(self);
     s_connect(self);
@@ -492,11 +495,12 @@ static void s_tick(worker_t *self)
 
 static void s_wait(worker_t *self, bool stopping)
 {
-    int fds[4];
+    int fds[5];
     bool takes = !stopping && !drain_is_full(self->filling);
     unsigned count = 0;
     fds[count++] = journal_submit_fd(self->journal);
     fds[count++] = journal_fd(self->journal);
+    fds[count++] = lost_fd();
     if (!stopping)
         fds[count++] = life_fd();
     int wait_ms = stopping ? 10 : TURN_MS;
@@ -549,6 +553,8 @@ void worker_run(worker_t *self)
         if (stopping && (s_is_empty(self) || now_ms >= stop_ms))
             break;
         s_wait(self, stopping);
+        if (lost_is())
+            lost_leave(self->links, self->links_len);
         if (life_hung_up())
             kept_formats_load(&self->post, conf_text(self->conf, SET_worker_formats));
         s_tick(self);

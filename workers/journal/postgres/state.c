@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void sql_begin(sql_t *self)
 {
@@ -121,9 +122,12 @@ void fence_begin(statement_t *self, const journal_t *journal)
 
 void fence_lost(const journal_t *self)
 {
-    log_fatal(EXIT_FAULT, "journal.lost", "shard=%u epoch=%llu err=%s", self->options.shard,
+    log_error("journal.lost", "shard=%u epoch=%llu err=%s", self->options.shard,
               (unsigned long long)self->epoch,
               LOG_Q("another process has taken the shard over: this one stores nothing more"));
+    if (self->options.lost)
+        self->options.lost();
+    _exit(EXIT_FAULT);
 }
 
 unsigned journal_shard(const journal_t *self)
