@@ -23,9 +23,10 @@ enum {
     MAGIC = 0x4354524c,
     TURN_MS = 200,
     TURN_MESSAGES = 64,
-    USAGE_MS = 1000,
+    CHECK_MS = 1000,
+    TEND_REST = 7, /* so many times what it has taken */
     INSPECT_MS = 30000,
-    USES = 64, /* of a second; what is more is written with a later use */
+    USES = 64, /* of a turn; what is more is written with a later use */
 };
 
 typedef struct {
@@ -39,7 +40,8 @@ struct control {
     atomic_bool stop;
     char name[WIRE_NAME];
     uint64_t self; /* the thread's instance */
-    int64_t turned_ms, written_ms, inspected_ms;
+    int64_t turned_ms, checked_ms, inspected_ms;
+    int64_t tend_ms; /* when to tend again */
     link_t *link;
     wire_batch_t *replies;
     directory_t *directory;
@@ -54,6 +56,8 @@ struct control {
     operate_t *operate;
     view_t *view;
     ending_t ending;
+    bool counting;   /* its walk goes on */
+    bool more;       /* than what was written in the last turn, perhaps */
     view_t *writing; /* while usage is written */
     use_t use[USES]; /* of sessions and management tokens, to be written after that */
     unsigned uses;
@@ -180,11 +184,12 @@ static void s_commit_use(control_t *self)
 
 /* Counters are each host's own, and told to the others; when a session or a management token was
  * used is a change of all of them. */
-static void s_write_usage(control_t *self, bool all)
+static unsigned s_write_usage(control_t *self, bool all)
 {
     if (!directory_is_there(self->directory))
-        return;
-    all ? usage_take_all(self->usage, s_on_used, self) : usage_take(self->usage, s_on_used, self);
+        return 0;
+    unsigned count = all ? usage_take_all(self->usage, s_on_used, self)
+                         : usage_take(self->usage, s_on_used, self);
     s_commit_use(self);
     copies_counted(self->copies);
     if (self->uses)
@@ -194,6 +199,33 @@ static void s_write_usage(control_t *self, bool all)
     self->uses = 0;
     admin_write_use(self->admin, &self->writing);
     s_commit_use(self);
+    return count;
+}
+
+static void s_count_ending(control_t *self)
+{
+    view_renew(self->view);
+    self->counting = ending_look(&self->ending, self->view, (uint64_t)clock_wall_ms());
+    view_release(self->view);
+}
+
+/* What nobody waits for, a little at a time, and on a slow disk more seldom: changes of the
+ * directory wait for it. */
+static void s_tend(control_t *self, int64_t now_ms)
+{
+    self->more = s_write_usage(self, false) > 0;
+    if (self->counting)
+        s_count_ending(self);
+    int64_t done_ms = clock_ms(), rested_ms = done_ms + TEND_REST * (done_ms - now_ms);
+    self->tend_ms = now_ms + USAGE_TURN_MS > rested_ms ? now_ms + USAGE_TURN_MS : rested_ms;
+}
+
+static int s_wait_ms(const control_t *self)
+{
+    int64_t left_ms = self->tend_ms - clock_ms();
+    if ((!self->more && !self->counting) || left_ms > TURN_MS)
+        return TURN_MS;
+    return left_ms > 0 ? (int)left_ms : 0;
 }
 
 static void s_turn(control_t *self, int64_t now_ms)
@@ -208,13 +240,12 @@ static void s_turn(control_t *self, int64_t now_ms)
     hearing_keep(self->hearing, self->directory, (uint64_t)clock_wall_ms());
     link_tick(self->link, now_ms);
     admin_turn(self->admin, now_ms);
-    if (now_ms - self->written_ms >= USAGE_MS) {
-        self->written_ms = now_ms;
-        s_write_usage(self, false);
+    if (now_ms >= self->tend_ms)
+        s_tend(self, now_ms);
+    if (now_ms - self->checked_ms >= CHECK_MS) {
+        self->checked_ms = now_ms;
+        self->counting = true;
         directory_check_room(self->directory);
-        view_renew(self->view);
-        ending_look(&self->ending, self->view, (uint64_t)clock_wall_ms());
-        view_release(self->view);
     }
     if (now_ms - self->inspected_ms >= INSPECT_MS) {
         self->inspected_ms = now_ms;
@@ -234,7 +265,8 @@ static void *s_main(void *arg)
     const int fds[] = {manage_fd(self->manage), manage_copies_fd(self->manage),
                        reads_answered_fd(self->reads), hearing_fd(self->hearing)};
     while (!atomic_load(&self->stop)) {
-        link_wait(links, sizeof links / sizeof *links, fds, sizeof fds / sizeof *fds, TURN_MS);
+        link_wait(links, sizeof links / sizeof *links, fds, sizeof fds / sizeof *fds,
+                  s_wait_ms(self));
         s_turn(self, clock_ms());
     }
     return NULL;

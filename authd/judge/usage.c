@@ -1,5 +1,6 @@
 #include "authd/judge/usage.h"
 
+#include <endian.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -24,9 +25,16 @@ typedef struct {
     unsigned len, room; /* the index has twice the room, a power of two */
 } gathering_t;
 
+/* A row in the order of writing: rows are long, and sorting moves these alone. */
+typedef struct {
+    uint64_t first; /* of the token, as a number */
+    const row_t *row;
+} place_t;
+
 struct usage {
     gathering_t gathering; /* the main thread's */
     gathering_t offered;   /* the writer's while HANDED, else the main thread's and empty */
+    place_t *order;        /* of its rows */
     unsigned taken;        /* rows of it that were written */
     pthread_mutex_t lock;  /* of handed */
     bool handed;
@@ -114,6 +122,7 @@ void usage_destroy(usage_t **self_p)
         return;
     s_free(&self->gathering);
     s_free(&self->offered);
+    free(self->order);
     pthread_mutex_destroy(&self->lock);
     free(self);
     *self_p = NULL;
@@ -174,9 +183,28 @@ void usage_hand_over(usage_t *self)
 /* A token's rows in the order of their last use. */
 static int s_by_token(const void *a, const void *b)
 {
-    const row_t *one = a, *other = b;
-    int order = memcmp(one->token.bytes, other->token.bytes, UUID_BYTES);
-    return order ? order : (one->last_ms > other->last_ms) - (one->last_ms < other->last_ms);
+    const place_t *one = a, *other = b;
+    if (one->first != other->first)
+        return one->first < other->first ? -1 : 1;
+    int order = memcmp(one->row->token.bytes, other->row->token.bytes, UUID_BYTES);
+    return order ? order
+                 : (one->row->last_ms > other->row->last_ms) -
+                       (one->row->last_ms < other->row->last_ms);
+}
+
+/* In the order of the table they are written to: neighbours share its pages. */
+static void s_sort(usage_t *self)
+{
+    const gathering_t *from = &self->offered;
+    self->order = realloc(self->order, from->room * sizeof *self->order);
+    if (!self->order)
+        abort();
+    for (unsigned i = 0; i < from->len; i++) {
+        uint64_t first;
+        memcpy(&first, from->rows[i].token.bytes, sizeof first);
+        self->order[i] = (place_t){be64toh(first), &from->rows[i]};
+    }
+    qsort(self->order, from->len, sizeof *self->order, s_by_token);
 }
 
 static bool s_is_handed(usage_t *self)
@@ -198,14 +226,13 @@ static void s_give_back(usage_t *self)
 
 static unsigned s_take(usage_t *self, unsigned most, usage_fn *each, void *arg)
 {
-    gathering_t *from = &self->offered;
+    const gathering_t *from = &self->offered;
     unsigned first = self->taken, left = from->len - first;
-    /* In the order of the table they are written to: neighbours share its pages. */
     if (first == 0)
-        qsort(from->rows, from->len, sizeof *from->rows, s_by_token);
+        s_sort(self);
     self->taken += most < left ? most : left;
     for (unsigned i = first; i < self->taken; i++) {
-        const row_t *row = &from->rows[i];
+        const row_t *row = self->order[i].row;
         each(arg, &row->token,
              &(token_use_t){.last_ms = row->last_ms,
                             .count = row->count,

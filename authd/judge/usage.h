@@ -1,7 +1,8 @@
 /* How tokens are used: gathered in memory by the main thread, a row for each target that a token is
- * used on, by its kind and name, and once a second handed to the thread that writes. Up to
- * USAGE_ROWS rows are written in a second; more take up to USAGE_TURNS seconds, in which further
- * uses are counted together: a row costs as much to write as a request costs to judge. Uses that
+ * used on, by its kind and name, and once a second handed to the thread that writes. It writes
+ * USAGE_ROWS rows each USAGE_TURN_MS, and more only where all would not be written in a minute;
+ * further uses are counted together meanwhile: a row costs as much to write as a request costs to
+ * judge. Turns are short because messages wait for the core and the disk that a turn has. Uses that
  * are gathered and not written are lost when the process dies; a count is not a promise.
  *
  * Threading: usage_note and usage_hand_over belong to the main thread, usage_take to the writer. */
@@ -11,7 +12,11 @@
 #include "authd/directory/tokens.h"
 #include "common/base/ops.h"
 
-enum { USAGE_ROWS = 2048, USAGE_TURNS = 60 };
+enum {
+    USAGE_ROWS = 256,
+    USAGE_TURN_MS = 125,
+    USAGE_TURNS = 60000 / USAGE_TURN_MS, /* most, for what was handed over at once */
+};
 
 typedef struct usage usage_t;
 
@@ -32,8 +37,8 @@ void usage_hand_over(usage_t *self);
 
 typedef void usage_fn(void *arg, const uuid_t7 *id, const token_use_t *use);
 
-/* A second's turn of writing: gives the next rows of what was handed over to EACH, in the order of
- * the token ids; returns how many. */
+/* A turn of writing: gives the next rows of what was handed over to EACH, in the order of the token
+ * ids; returns how many. */
 unsigned usage_take(usage_t *self, usage_fn *each, void *arg);
 /* usage_take of all rows that are left. */
 unsigned usage_take_all(usage_t *self, usage_fn *each, void *arg);
