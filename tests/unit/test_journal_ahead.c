@@ -13,6 +13,7 @@
 #include "full_disk.h"
 #include "journal_kept.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -68,6 +69,32 @@ static void test_appends_go_on(void **state)
     checkpoint(journal, s_now += JOURNAL_LATEST_MS);
     assert_true(journal_is_saved(journal));
     s_all_are_known(journal, 41);
+    journal_close(&journal);
+}
+
+static void s_wipe_file(void)
+{
+    char path[SCRATCH + 16], zeros[4096] = {0};
+    snprintf(path, sizeof path, "%s/wal", s_path);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    for (off_t at = 0, end = lseek(fd, 0, SEEK_END); at < end; at += (off_t)sizeof zeros)
+        assert_int_equal(pwrite(fd, zeros, sizeof zeros, at), sizeof zeros);
+    close(fd);
+}
+
+/* The file is for the next process: this one has in memory what it applies again. */
+static void test_the_file_is_not_read_again(void **state)
+{
+    (void)state;
+    journal_t *journal = s_leave(10);
+    for (unsigned id = 10; id < 40; id++)
+        assert_int_equal(s_append(journal, id, 'h'), JOURNAL_STORED);
+    s_wipe_file();
+    journal_checkpoint_end(journal, s_now);
+    s_all_are_known(journal, 40);
+    checkpoint(journal, s_now += JOURNAL_LATEST_MS);
+    s_all_are_known(journal, 40);
     journal_close(&journal);
 }
 
@@ -394,6 +421,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(appends_go_on),
+        TEST(the_file_is_not_read_again),
         TEST(what_came_meanwhile_keeps_its_time),
         TEST(a_refused_frame_is_no_damage),
         TEST(readers_wait_for_no_commit),

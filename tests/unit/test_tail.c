@@ -36,11 +36,13 @@ static int s_clear(void **state)
 
 static void s_stage(tail_t *tail, uint64_t generation, unsigned target)
 {
-    char text[32];
+    char text[40];
     record_t record = {
         .target = s_target(target), .sequence = ++s_sequences[target], .previous = s_last[target]};
-    int len = snprintf(text, sizeof text, "%u.%llu", target, (unsigned long long)record.sequence);
-    tail_stage(tail, generation, &record, slice(text, (size_t)len));
+    int before = snprintf(text, sizeof text, "log %llu: ", (unsigned long long)s_log);
+    int len = snprintf(text + before, sizeof text - (size_t)before, "%u.%llu", target,
+                       (unsigned long long)record.sequence);
+    tail_stage(tail, generation, &record, slice(text, (size_t)(before + len)), (size_t)len);
     s_last[target] = s_log++;
 }
 
@@ -151,6 +153,41 @@ static void test_a_page_outlives_its_generation(void **state)
     tail_destroy(&tail);
 }
 
+static uint64_t s_until; /* where it ends */
+
+static int s_expect(void *arg, slice_t entry)
+{
+    uint64_t *log = arg;
+    char text[40];
+    int len = snprintf(text, sizeof text, "log %llu: ", (unsigned long long)(*log)++);
+    assert_true(entry.len > (size_t)len);
+    assert_memory_equal(entry.data, text, len);
+    return *log == s_until ? -1 : 0;
+}
+
+static void test_entries_of_a_generation(void **state)
+{
+    (void)state;
+    tail_t *tail = tail_new();
+    uint64_t log = 1;
+    s_until = 90;
+    s_frame(tail, 4, 50, 3);
+    s_frame(tail, 5, 20, 3);
+    s_frame(tail, 5, 30, 3);
+    s_stage(tail, 5, 0);
+    assert_int_equal(tail_each(tail, 4, s_expect, &log), 0);
+    assert_int_equal(log, 51);
+    assert_int_equal(tail_each(tail, 5, s_expect, &log), -1); /* ends early */
+    log = 51;
+    s_until = 0;
+    tail_drop(tail, 4);
+    assert_int_equal(tail_each(tail, 4, s_expect, &log), 0);
+    assert_int_equal(log, 51);
+    assert_int_equal(tail_each(tail, 5, s_expect, &log), 0);
+    assert_int_equal(log, 101); /* without the staged one */
+    tail_destroy(&tail);
+}
+
 static void test_a_record_larger_than_a_chunk(void **state)
 {
     (void)state;
@@ -161,7 +198,7 @@ static void test_a_record_larger_than_a_chunk(void **state)
     record_t record = {.target = id, .sequence = 1};
     tail_page_t page;
     assert_non_null(bytes);
-    tail_stage(tail, 1, &record, slice(bytes, LARGE));
+    tail_stage(tail, 1, &record, slice(bytes, LARGE), LARGE);
     free(bytes);
     tail_publish(tail, 1);
     tail_read(tail, &id, 1, &page);
@@ -178,6 +215,7 @@ int main(void)
         TEST(over_two_generations),
         TEST(what_is_staged_is_not_seen),
         TEST(a_page_outlives_its_generation),
+        TEST(entries_of_a_generation),
         TEST(a_record_larger_than_a_chunk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

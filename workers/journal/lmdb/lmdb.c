@@ -126,9 +126,10 @@ static void s_catch_up(journal_t *self, int64_t now_ms)
         return;
     int rc = s_open_pass(self, 0, 0);
     if (rc == 0)
-        rc = replay_apply(&self->pass, self->generation, &count);
+        rc = replay_recall(&self->pass, self->generation, &count);
     if (rc != 0)
         store_fail(self->store, "replay", rc);
+    assert(self->pass.state.next_log == atomic_load(&self->tip));
     pass_extend(&self->pass, 0, now_ms);
 }
 

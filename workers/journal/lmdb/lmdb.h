@@ -230,6 +230,8 @@ void replay_note(journal_t *journal, const journal_entry_t *entry);
 int replay_apply(pass_t *pass, uint64_t generation, uint64_t *count);
 /* The same of what is whole, past what is not: records behind a gap get other places. */
 int replay_salvage(pass_t *pass, uint64_t generation, uint64_t *count);
+/* The same of what this process has stored, from memory. */
+int replay_recall(pass_t *pass, uint64_t generation, uint64_t *count);
 
 /* read.c: begins to look at what is committed, until reader_end. 0 or an LMDB error. */
 int reader_begin(journal_reader_t *self);

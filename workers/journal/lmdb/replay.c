@@ -12,8 +12,8 @@ typedef struct __attribute__((packed)) {
 void replay_note(journal_t *journal, const journal_entry_t *entry)
 {
     kept_t kept = {.answer = entry->answer.answer, .dedupe_len = (uint8_t)entry->dedupe.len};
-    size_t size = record_size(&entry->record);
-    char *to = wal_add(journal->wal, sizeof kept + entry->dedupe.len + size);
+    size_t size = record_size(&entry->record), all = sizeof kept + entry->dedupe.len + size;
+    char *const bytes = wal_add(journal->wal, all), *to = bytes;
     if (!to)
         return;
     if (entry->dedupe.len > 0)
@@ -24,7 +24,7 @@ void replay_note(journal_t *journal, const journal_entry_t *entry)
         memcpy(to, entry->dedupe.data, entry->dedupe.len);
     to += entry->dedupe.len;
     record_write(&entry->record, to);
-    tail_stage(journal->tail, journal->generation, &entry->record, slice(to, size));
+    tail_stage(journal->tail, journal->generation, &entry->record, slice(bytes, all), size);
 }
 
 static int s_read(slice_t kept, journal_entry_t *entry)
@@ -52,30 +52,42 @@ typedef struct {
     uint64_t *count;
 } replay_t;
 
+/* RUNNING_MS: the journal's clock when it was stored. */
+static int s_restore(replay_t *self, journal_entry_t *entry, uint64_t running_ms)
+{
+    pass_t *pass = self->pass;
+    uint64_t sequence = entry->record.sequence, previous = entry->record.previous;
+    if (running_ms > pass->state.running_ms)
+        pass->state.running_ms = running_ms;
+    pass_extend(pass, 1, 0);
+    int rc = seen_restore(pass, entry);
+    pass->state.framed = pass->state.generation;
+    if (rc == 0 && !self->salvage &&
+        (entry->record.sequence != sequence || entry->record.previous != previous))
+        rc = MDB_CORRUPTED;
+    (*self->count)++;
+    return rc;
+}
+
 static int s_apply(void *arg, const wal_frame_t *frame, slice_t kept)
 {
     replay_t *self = arg;
-    pass_t *pass = self->pass;
     journal_entry_t entry;
     if (self->left == 0) {
-        if (frame->first_log != pass->state.next_log && !self->salvage)
+        if (frame->first_log != self->pass->state.next_log && !self->salvage)
             return MDB_CORRUPTED;
         self->left = frame->entries;
     }
     self->left--;
+    return s_read(kept, &entry) ? MDB_CORRUPTED : s_restore(self, &entry, frame->running_ms);
+}
+
+static int s_recall(void *arg, slice_t kept)
+{
+    journal_entry_t entry;
     if (s_read(kept, &entry) != 0)
         return MDB_CORRUPTED;
-    uint64_t sequence = entry.record.sequence, previous = entry.record.previous;
-    if (frame->running_ms > pass->state.running_ms)
-        pass->state.running_ms = frame->running_ms;
-    pass_extend(pass, 1, 0);
-    int rc = seen_restore(pass, &entry);
-    pass->state.framed = frame->generation;
-    if (rc == 0 && !self->salvage &&
-        (entry.record.sequence != sequence || entry.record.previous != previous))
-        rc = MDB_CORRUPTED;
-    (*self->count)++;
-    return rc;
+    return s_restore(arg, &entry, (uint64_t)entry.record.running_ms);
 }
 
 static int s_replay(pass_t *pass, uint64_t generation, uint64_t *count, bool salvage)
@@ -99,4 +111,13 @@ int replay_apply(pass_t *pass, uint64_t generation, uint64_t *count)
 int replay_salvage(pass_t *pass, uint64_t generation, uint64_t *count)
 {
     return s_replay(pass, generation, count, true);
+}
+
+int replay_recall(pass_t *pass, uint64_t generation, uint64_t *count)
+{
+    replay_t replay = {.pass = pass, .count = count};
+    int rc = 0;
+    while (rc == 0 && pass->state.generation < generation)
+        rc = tail_each(pass->journal->tail, ++pass->state.generation, s_recall, &replay);
+    return rc;
 }

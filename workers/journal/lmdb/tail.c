@@ -24,8 +24,8 @@ typedef struct chunk {
 typedef struct {
     uuid_t7 target;
     uint64_t sequence, previous, root; /* as in the record */
-    const char *bytes;
-    uint32_t len;
+    const char *bytes;                 /* of the record; before them the rest of the entry */
+    uint32_t before, len;
     uint32_t next; /* of the target in this part, as an index + 1; 0: none */
 } row_t;
 
@@ -148,17 +148,17 @@ static chunk_t *s_new_chunk(tail_t *self, size_t least)
     return chunk;
 }
 
-static const char *s_copy(tail_t *self, tail_part_t *part, slice_t encoded)
+static const char *s_copy(tail_t *self, tail_part_t *part, slice_t entry)
 {
     chunk_t *chunk = part->chunks;
-    if (!chunk || chunk->size - chunk->used < encoded.len) {
-        chunk = s_new_chunk(self, encoded.len);
+    if (!chunk || chunk->size - chunk->used < entry.len) {
+        chunk = s_new_chunk(self, entry.len);
         chunk->next = part->chunks;
         part->chunks = chunk;
     }
     char *to = chunk->bytes + chunk->used;
-    memcpy(to, encoded.data, encoded.len);
-    chunk->used += encoded.len;
+    memcpy(to, entry.data, entry.len);
+    chunk->used += entry.len;
     return to;
 }
 
@@ -172,8 +172,10 @@ static void s_grow(tail_t *self, tail_part_t *part)
         abort();
 }
 
-void tail_stage(tail_t *self, uint64_t generation, const record_t *record, slice_t encoded)
+void tail_stage(tail_t *self, uint64_t generation, const record_t *record, slice_t entry,
+                size_t len)
 {
+    size_t before = entry.len - len;
     tail_part_t *part = s_newest(self);
     if (!part || part->generation != generation)
         part = s_add_part(self, generation);
@@ -184,8 +186,9 @@ void tail_stage(tail_t *self, uint64_t generation, const record_t *record, slice
         .sequence = record->sequence,
         .previous = record->previous,
         .root = record->root,
-        .bytes = s_copy(self, part, encoded),
-        .len = (uint32_t)encoded.len,
+        .bytes = s_copy(self, part, entry) + before,
+        .before = (uint32_t)before,
+        .len = (uint32_t)len,
     };
 }
 
@@ -310,6 +313,26 @@ void tail_drop(tail_t *self, uint64_t generation)
     }
     atomic_fetch_add(&self->drops, 1);
     pthread_mutex_unlock(&self->lock);
+}
+
+/* The writer's alone change, so that it needs no lock. */
+static const tail_part_t *s_part(const tail_t *self, uint64_t generation)
+{
+    for (unsigned i = 0; i < TAIL_PARTS && self->parts[i]; i++)
+        if (self->parts[i]->generation == generation)
+            return self->parts[i];
+    return NULL;
+}
+
+int tail_each(const tail_t *self, uint64_t generation, tail_each_fn each, void *arg)
+{
+    const tail_part_t *part = s_part(self, generation);
+    int rc = 0;
+    for (size_t i = 0; part && i < part->len && rc == 0; i++) {
+        const row_t *row = &part->rows[i];
+        rc = each(arg, slice(row->bytes - row->before, row->before + row->len));
+    }
+    return rc;
 }
 
 uint64_t tail_drops(const tail_t *self)

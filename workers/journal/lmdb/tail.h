@@ -1,11 +1,12 @@
-/* The tail of a journal: the records that its write-ahead file has and the engine has not committed
+/* The tail of a journal: the entries that its write-ahead file has and the engine has not committed
  * yet, in memory, for readers. A reader looks at the committed tables and then at the tail, and so
- * waits for no commit, however long the disk takes.
+ * waits for no commit, however long the disk takes. The writer takes from it what it applies again,
+ * and so waits for no read of the file, which writes go past the page cache of.
  *
  * Records come in generations, as in the write-ahead file: a generation that is being committed,
  * and the one after it. Generations that the last commit covers are dropped.
  *
- * Memory: as much as the write-ahead file has of such records, and 48 bytes a record.
+ * Memory: as much as the write-ahead file has of such records, and 64 bytes an entry.
  *
  * Threading: one writer, which stages, publishes and drops, and any number of readers beside it.
  * Locks are held for as long as a few dozen records are looked up, never during input or output. */
@@ -29,9 +30,10 @@ enum {
 tail_t *tail_new(void);
 void tail_destroy(tail_t **self_p);
 
-/* Copies a record, whose encoding is ENCODED, into a generation: the last one, or one after it. No
- * reader sees the record before tail_publish. */
-void tail_stage(tail_t *self, uint64_t generation, const record_t *record, slice_t encoded);
+/* Copies an entry of the write-ahead file, which ends with the LEN bytes of RECORD's encoding, into
+ * a generation: the last one, or one after it. No reader sees the record before tail_publish. */
+void tail_stage(tail_t *self, uint64_t generation, const record_t *record, slice_t entry,
+                size_t len);
 /* Forgets the staged records. */
 void tail_unstage(tail_t *self);
 /* The staged records are durable, with log sequences from FIRST_LOG on, which follow those of the
@@ -39,6 +41,11 @@ void tail_unstage(tail_t *self);
 void tail_publish(tail_t *self, uint64_t first_log);
 /* The generations up to this one are committed. */
 void tail_drop(tail_t *self, uint64_t generation);
+
+/* Calls EACH for the published entries of a generation, in order; ends early with what EACH
+ * returned when that is not 0. For the writer. */
+typedef int (*tail_each_fn)(void *arg, slice_t entry);
+int tail_each(const tail_t *self, uint64_t generation, tail_each_fn each, void *arg);
 
 /* Counts the calls of tail_drop. While the count stays the same, a record that tail_read does not
  * find, and that was not committed at an earlier moment, does not exist. */
