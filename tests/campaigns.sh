@@ -19,7 +19,8 @@ do_cluster() {
     restarts) rounds=60 ;;
     strains) rounds=60; need bench ;;
     retentions) rounds=150 ;;
-    *) die "cluster takes takeovers, promotions, patroni, revoke, moves, restarts, strains or retentions, and then a number: ./dev help" ;;
+    fills) rounds=1000000 ;;
+    *) die "cluster takes takeovers, promotions, patroni, revoke, moves, restarts, strains, retentions or fills, and then a number: ./dev help" ;;
     esac
     need test
     build release

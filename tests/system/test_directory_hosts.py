@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import fill_campaign
 from harness import postern
 from harness.database import server_running, settled
 from revoke_campaign import LEASE_S, Campaign, Host
@@ -323,6 +324,7 @@ def test_back_to_one_host_and_not_there_again(hosts, name):
         for process in (f"gateway-{host.index}", f"authd-{host.index}"):
             host.ring.spawned[process].terminate()
             host.ring.spawned[process].wait(30)
+    assert fill_campaign.sums(one.ring) == fill_campaign.sums(other.ring)
     ring.settings["directory.engine"] = "lmdb"
     one.start()
     assert [one.post(name, secret) for secret in (ada.token, token["token"])] == [204, 204]
