@@ -68,6 +68,8 @@ def deaths(ring, path, seconds, dice):
             ring.server.kill()
             ring.server.start()
             died["server"] += 1
+        # What several workers die with is refused.
+        postern.wait(lambda: (ring.ready("channel-0") or {}).get("status") == 200, 60, what="the worker")
     with again_and_again(die):
         seen = send(ring, path, SENDERS, seconds, FILL)
     assert not seen.others and not seen.refused, seen
