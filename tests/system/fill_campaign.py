@@ -24,17 +24,20 @@ SETTINGS = {"authd.map_bytes": 16 << 30, "authd.rate": 0, "log.level": "info"}
 
 
 class Changes:
-    """Users and tokens that RING's host makes, one after the other, and some that it deletes."""
+    """Users and tokens that RING's host makes, one after the other, and some that it deletes; how many of these took too long."""
 
     def __init__(self, ring):
-        self.ring, self.made = ring, 0
+        self.ring, self.made, self.unanswered = ring, 0, 0
 
     def one(self, over):
-        user = self.ring.user(f"change-{self.made}", token=False)
-        token = self.ring.token(user)
-        if self.made % 3 == 0:
-            self.ring.manage("token_delete", token["id"], confirm=True)
         self.made += 1
+        try:
+            user = self.ring.user(f"change-{self.made}", token=False)
+            token = self.ring.token(user)
+            if self.made % 3 == 0:
+                self.ring.manage("token_delete", token["id"], confirm=True)
+        except postern.CtlError:
+            self.unanswered += 1
 
 
 def sums(ring):
@@ -66,7 +69,7 @@ def filled(hosts, path):
     for seen in (before, *meanwhile):
         assert not seen.others and not seen.refused, seen
     rate = sum(len(seen.took) for seen in meanwhile) / len(meanwhile)
-    print(f"p99 before {p99(before.took) * 1000:.0f} ms, meanwhile {p99([s for seen in meanwhile for s in seen.took]) * 1000:.0f} ms", flush=True)
+    print(f"changes without an answer: {changes.unanswered}; p99 before {p99(before.took) * 1000:.0f} ms, meanwhile {p99([s for seen in meanwhile for s in seen.took]) * 1000:.0f} ms", flush=True)
     return took, changes.made, len(before.took) / PART_S, rate
 
 

@@ -34,13 +34,15 @@ def count(ring, kind, what="count(*)"):
     return int(ring.server.sql(f"SELECT {what} FROM postern.segment WHERE kind = {('channel', 'bot').index(kind)}", ring.database))
 
 
+THERE = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'postern' AND tablename ~ '^(log|keys|ended|attempt)_[cbe][0-9]+_[0-9]+$'"
+SAID = """SELECT what || '_' || substr('cbe', kind + 1, 1) || shard || '_' || n FROM postern.segment, (VALUES ('log'), ('ended'), ('attempt')) k (what)
+          WHERE kind > 0 OR what = 'log'
+          UNION SELECT 'keys_' || substr('cbe', kind + 1, 1) || shard || '_' || n FROM postern.keys"""
+
+
 def differ(ring):
-    """Tables of messages and of keys that a row lacks, and rows that lack their table."""
-    tables = set(ring.server.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'postern' AND tablename ~ '^(log|keys|ended|attempt)_[cbe][0-9]+_[0-9]+$'",
-                                 ring.database).split())
-    said = set(ring.server.sql("SELECT w || '_' || substr('cbe', kind + 1, 1) || shard || '_' || n FROM postern.segment, (VALUES ('log'), ('ended'), ('attempt')) k (w) "
-                               "WHERE kind > 0 OR w = 'log' UNION SELECT 'keys_' || substr('cbe', kind + 1, 1) || shard || '_' || n FROM postern.keys", ring.database).split())
-    return sorted(tables ^ said)
+    """Tables of messages and of keys that a row lacks, and rows that lack their table, at one moment."""
+    return ring.server.sql(f"({THERE} EXCEPT ({SAID})) UNION ALL (({SAID}) EXCEPT {THERE})", ring.database).split()
 
 
 def size(ring):

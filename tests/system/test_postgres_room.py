@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import random
 import time
 
 import pytest
@@ -43,7 +44,7 @@ class Bot:
     def post(self, number):
         """The answer, and how long it took. What is stored is remembered."""
         began = time.monotonic()
-        answer = self.ring.post(self.ring.bot_url(self.name, self.owner.token), json.dumps({"number": number, "fill": "x" * 250_000}),
+        answer = self.ring.post(self.ring.bot_url(self.name, self.owner.token), json.dumps({"number": number, "fill": random.Random(number).randbytes(125_000).hex()}),
                                 headers={"Idempotency-Key": f"{self.name}-{number}"})
         if answer.status_code == 200:
             self.stored.append(number)
@@ -66,11 +67,15 @@ def test_a_standby_without_room_is_waited_for(volume, name):
                     break
                 if number == 3:
                     ballast = fill(place, 0)
+                    server.sql("SELECT pg_switch_wal()")  # to a file that the standby cannot make
             assert answer.status_code == 503, answer.text
             ballast.unlink()
-            if not standby.runs():
-                standby.start()
-            ring.wait(lambda: bot.post(number)[0].status_code == 200, 30, what="the standby to have it")
+
+            def goes_on():
+                if not standby.runs():  # its supervisor's part
+                    standby.start()
+                return bot.post(number)[0].status_code == 200
+            ring.wait(goes_on, 30, what="the standby to have it")
             assert bot.post(number + 1)[0].status_code == 200
             assert bot.kept() == bot.stored == list(range(number + 2))
             ring.wait(lambda: standby.sql(f"SELECT pg_last_wal_replay_lsn() >= '{server.sql('SELECT pg_current_wal_lsn()')}'") == "t",

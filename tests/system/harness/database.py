@@ -25,10 +25,20 @@ def worker_password(ring):
     return ring.connection.read_text().split("password='")[1].split("'")[0]
 
 
+def _logs(server, database, kind):
+    """All of them, at one moment; None where a table was dropped since its name was read."""
+    names = server.sql(f"SELECT tablename FROM pg_tables WHERE schemaname = 'postern' AND tablename LIKE 'log\\_{kind[0]}0\\_%'", database).split()
+    try:
+        return [int(log) for log in server.sql(" UNION ALL ".join(f"SELECT log FROM postern.{name}" for name in names), database).split()]
+    except RuntimeError as error:
+        if "does not exist" not in str(error):
+            raise
+    return None
+
+
 def holes(server, database, kind="channel"):
     """Numbers of the log of shard 0 of KIND that are missing, and those that are there again."""
-    names = server.sql(f"SELECT tablename FROM pg_tables WHERE schemaname = 'postern' AND tablename LIKE 'log\\_{kind[0]}0\\_%'", database).split()
-    logs = [int(log) for name in names for log in server.sql(f"SELECT log FROM postern.{name}", database).split()]
+    logs = postern.wait(lambda: _logs(server, database, kind), what="tables that stay")
     return (max(logs) - min(logs) + 1 - len(set(logs))) + (len(logs) - len(set(logs)))
 
 
