@@ -1,7 +1,8 @@
 #include "ctl/http.h"
 
+#include "ctl/libcurl.h"
+
 #include <assert.h>
-#include <curl/curl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,34 +54,34 @@ static bool s_is_loopback(const char *url)
 static CURLSH *s_share(void)
 {
     static CURLSH *share;
-    if (!share && (share = curl_share_init()))
-        curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT);
+    if (!share && (share = libcurl()->share_init()))
+        libcurl()->share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT);
     return share;
 }
 
 void http_prepare(void *curl, const char *url)
 {
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "posternctl/" POSTERN_VERSION);
+    libcurl()->easy_setopt(curl, CURLOPT_URL, url);
+    libcurl()->easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    libcurl()->easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    libcurl()->easy_setopt(curl, CURLOPT_USERAGENT, "posternctl/" POSTERN_VERSION);
     if (s_is_loopback(url))
-        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+        libcurl()->easy_setopt(curl, CURLOPT_NOPROXY, "*");
 }
 
 static void s_options(CURL *curl, const http_request_t *request, http_reply_t *reply)
 {
     http_prepare(curl, request->url);
-    curl_easy_setopt(curl, CURLOPT_SHARE, s_share());
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, request->timeout_ms);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, s_on_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, s_on_header);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, reply);
+    libcurl()->easy_setopt(curl, CURLOPT_SHARE, s_share());
+    libcurl()->easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    libcurl()->easy_setopt(curl, CURLOPT_TIMEOUT_MS, request->timeout_ms);
+    libcurl()->easy_setopt(curl, CURLOPT_WRITEFUNCTION, s_on_body);
+    libcurl()->easy_setopt(curl, CURLOPT_WRITEDATA, reply);
+    libcurl()->easy_setopt(curl, CURLOPT_HEADERFUNCTION, s_on_header);
+    libcurl()->easy_setopt(curl, CURLOPT_HEADERDATA, reply);
     if (request->body) {
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
+        libcurl()->easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+        libcurl()->easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
     }
 }
 
@@ -88,21 +89,22 @@ void http_request(const http_request_t *request, http_reply_t *reply)
 {
     char error[CURL_ERROR_SIZE] = "";
     memset(reply, 0, sizeof *reply);
-    CURL *curl = curl_easy_init();
+    CURL *curl = libcurl()->easy_init();
     assert(curl);
-    struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+    struct curl_slist *headers = libcurl()->slist_append(NULL, "Expect:");
     for (unsigned i = 0; request->headers[i]; i++)
-        headers = curl_slist_append(headers, request->headers[i]);
+        headers = libcurl()->slist_append(headers, request->headers[i]);
     s_options(curl, request, reply);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
-    CURLcode rc = curl_easy_perform(curl);
+    libcurl()->easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    libcurl()->easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+    CURLcode rc = libcurl()->easy_perform(curl);
     if (rc == CURLE_OK)
-        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
+        libcurl()->easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
     else
-        snprintf(reply->error, sizeof reply->error, "%s", *error ? error : curl_easy_strerror(rc));
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
+        snprintf(reply->error, sizeof reply->error, "%s",
+                 *error ? error : libcurl()->easy_strerror(rc));
+    libcurl()->slist_free_all(headers);
+    libcurl()->easy_cleanup(curl);
 }
 
 void http_reply_clear(http_reply_t *reply)

@@ -1,9 +1,9 @@
 #include "ctl/http_lines.h"
 
 #include "ctl/http.h"
+#include "ctl/libcurl.h"
 
 #include <assert.h>
-#include <curl/curl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +34,7 @@ http_lines_t *http_lines_new(const http_lines_calls_t *calls)
     http_lines_t *self = calloc(1, sizeof *self);
     assert(self);
     self->calls = *calls;
-    self->multi = curl_multi_init();
+    self->multi = libcurl()->multi_init();
     assert(self->multi);
     return self;
 }
@@ -42,9 +42,9 @@ http_lines_t *http_lines_new(const http_lines_calls_t *calls)
 static void s_free(answer_t *answer)
 {
     LIST_REMOVE(answer, link);
-    curl_multi_remove_handle(answer->lines->multi, answer->curl);
-    curl_slist_free_all(answer->headers);
-    curl_easy_cleanup(answer->curl);
+    libcurl()->multi_remove_handle(answer->lines->multi, answer->curl);
+    libcurl()->slist_free_all(answer->headers);
+    libcurl()->easy_cleanup(answer->curl);
     free(answer->text);
     free(answer);
 }
@@ -56,7 +56,7 @@ void http_lines_destroy(http_lines_t **self_p)
         return;
     while (!LIST_EMPTY(&self->answers))
         s_free(LIST_FIRST(&self->answers));
-    curl_multi_cleanup(self->multi);
+    libcurl()->multi_cleanup(self->multi);
     free(self);
     *self_p = NULL;
 }
@@ -90,7 +90,7 @@ static size_t s_on_body(char *data, size_t size, size_t count, void *arg)
     answer_t *self = arg;
     size_t len = size * count;
     long status = 0;
-    curl_easy_getinfo(self->curl, CURLINFO_RESPONSE_CODE, &status);
+    libcurl()->easy_getinfo(self->curl, CURLINFO_RESPONSE_CODE, &status);
     if (self->len + len > (status == 200 ? LINE : BODY))
         return 0;
     s_append(self, data, len);
@@ -109,24 +109,24 @@ static size_t s_on_header(char *data, size_t size, size_t count, void *arg)
 void http_lines_begin(http_lines_t *self, const char *url, const char *const *headers, void *arg)
 {
     answer_t *answer = calloc(1, sizeof *answer);
-    CURL *curl = curl_easy_init();
+    CURL *curl = libcurl()->easy_init();
     assert(answer && curl);
     *answer = (answer_t){.lines = self, .curl = curl, .arg = arg};
     for (; *headers; headers++)
-        answer->headers = curl_slist_append(answer->headers, *headers);
+        answer->headers = libcurl()->slist_append(answer->headers, *headers);
     http_prepare(curl, url);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, answer->headers);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, answer->error);
-    curl_easy_setopt(curl, CURLOPT_PRIVATE, (char *)answer);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, s_on_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, s_on_header);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, answer);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 10L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)HTTP_LINES_SILENT_S);
+    libcurl()->easy_setopt(curl, CURLOPT_HTTPHEADER, answer->headers);
+    libcurl()->easy_setopt(curl, CURLOPT_ERRORBUFFER, answer->error);
+    libcurl()->easy_setopt(curl, CURLOPT_PRIVATE, (char *)answer);
+    libcurl()->easy_setopt(curl, CURLOPT_WRITEFUNCTION, s_on_body);
+    libcurl()->easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    libcurl()->easy_setopt(curl, CURLOPT_HEADERFUNCTION, s_on_header);
+    libcurl()->easy_setopt(curl, CURLOPT_HEADERDATA, answer);
+    libcurl()->easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 10L);
+    libcurl()->easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    libcurl()->easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)HTTP_LINES_SILENT_S);
     LIST_INSERT_HEAD(&self->answers, answer, link);
-    CURLMcode rc = curl_multi_add_handle(self->multi, curl);
+    CURLMcode rc = libcurl()->multi_add_handle(self->multi, curl);
     assert(rc == CURLM_OK);
 }
 
@@ -134,12 +134,12 @@ static void s_end(http_lines_t *self, const CURLMsg *message)
 {
     char *private = NULL;
     long status = 0;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
-    curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
+    libcurl()->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
+    libcurl()->easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
     answer_t *answer = (answer_t *)private;
     const char *error = message->data.result == CURLE_OK ? ""
                         : *answer->error                 ? answer->error
-                                                         : curl_easy_strerror(message->data.result);
+                                         : libcurl()->easy_strerror(message->data.result);
     self->calls.ended(answer->arg, status, status != 200 && answer->text ? answer->text : "", error,
                       answer->retry_s);
     s_free(answer);
@@ -148,9 +148,9 @@ static void s_end(http_lines_t *self, const CURLMsg *message)
 void http_lines_turn(http_lines_t *self, int wait_ms)
 {
     int running = 0, left;
-    curl_multi_poll(self->multi, NULL, 0, wait_ms, NULL);
-    CURLMcode rc = curl_multi_perform(self->multi, &running);
+    libcurl()->multi_poll(self->multi, NULL, 0, wait_ms, NULL);
+    CURLMcode rc = libcurl()->multi_perform(self->multi, &running);
     assert(rc == CURLM_OK);
-    for (CURLMsg *message; (message = curl_multi_info_read(self->multi, &left));)
+    for (CURLMsg *message; (message = libcurl()->multi_info_read(self->multi, &left));)
         s_end(self, message);
 }

@@ -321,6 +321,16 @@ def test_many_shards_get_monitors_that_do_not_meet(place):
 # --- what it knows by itself
 
 
+def test_libcurl_is_loaded_when_a_url_is_asked_for(place):
+    """It takes as long to load as all other libraries together, and most commands ask for no URL."""
+    (place / "libcurl.so.4").touch()
+    without = {"LD_LIBRARY_PATH": str(place)}
+    assert run("--version", env=without).returncode == 0
+    done = run("history", "channel", "c", "--url", "http://127.0.0.1:1", env={**without, "POSTERN_TOKEN": "0" * 32})
+    assert done.returncode == 1
+    assert re.fullmatch(r"posternctl: .*libcurl\.so\.4.*; install libcurl \(Debian's package libcurl4\)\n", done.stderr), done.stderr
+
+
 def test_help_is_a_command_too(every_command):
     for words, done in every_command.items():
         assert run("help", *words).stdout == done.stdout
