@@ -49,6 +49,7 @@ static void s_begin(supervise_t *self, child_t *child)
              child->passed);
     if (!child->ready) { /* it is new, or waits for its next attempt: that is now */
         child->start_at = 0;
+        child->delay_ms = SUPERVISE_DELAY_MS;
         child->refusals = 0;
         child->given_up = false;
         s_expect(self, ROLL_BACK);
