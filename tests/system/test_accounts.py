@@ -53,7 +53,7 @@ def test_a_user_leaves_and_its_integration_goes_on(ring, name):
     assert (made["account"], made["email"], made["role"]) == (robot, None, "member")
     url = ring.channel_url(name, ada.token)
     assert ring.post(url, {"text": "before"}).status_code == 204
-    used = postern.wait(lambda: ring.ctl("token", "list", ada.email)["tokens"][0]["last_used"],
+    used = postern.wait(lambda: ring.manage("token_list", ada.email)["tokens"][0]["last_used"],
                         what="usage to be written")
     done = ring.ctl_run("user", "delete", ada.email, input="")
     assert done.returncode == 1 and "1 live tokens" in done.stderr and name in done.stderr

@@ -68,7 +68,7 @@ def test_errors_speak_of_what_was_typed(ring, name):
         done = ring.ctl_run(*words)
         assert done.returncode == 1 and done.stderr.startswith(f"posternctl: {said}"), (words, done.stderr)
 
-    ring.wait(lambda: ring.ctl("token", "list", ada.email)["tokens"][0]["last_used"], 20,
+    ring.wait(lambda: ring.manage("token_list", ada.email)["tokens"][0]["last_used"], 20,
               what="the token's use to be written")
     done = ring.ctl_run("token", "delete", ada.token_id, stdin=subprocess.DEVNULL)
     assert done.returncode == 1 and done.stderr.endswith(" --yes does it.\n"), done.stderr
@@ -437,6 +437,7 @@ def test_health_is_green_and_turns_red_with_the_process_that_is_not_well(make_ri
         ring.resume("router-0")
     state = {row["process"]: row["ready"] for row in json.loads(red.stdout)["processes"]}
     assert state["router-0"] is False
+    ring.wait_ready("router-0")
     ring.wait(lambda: ring.ctl_run("health").returncode == 0, what="health to be green again")
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from answering import Answering
+from answering import Answering, deliveries
 from harness import postern
 
 
@@ -129,7 +129,7 @@ def test_events_deliveries_and_dead_letters(calling, name):
     with Answering(lambda event, count: (410, b"")) as handler:
         calling.ctl("bot", "handler", "set", name, handler.url)
         assert calling.post(calling.bot_url(name, ada.token), {"n": 1}).status_code == 200
-        calling.wait(lambda: calling.ctl("dlq", "list", "bot", name)["deliveries"], 20)
+        calling.wait(lambda: deliveries(calling, "bots", name, ada.token, state="dead"), 20)
     dead, = calling.ctl("dlq", "list", "bot", name)["deliveries"]
     shown = calling.ctl("delivery", "show", "bot", name, str(dead["number"]))
     assert shown["state"] == "dead" and shown["id"] == dead["id"]
@@ -138,8 +138,8 @@ def test_events_deliveries_and_dead_letters(calling, name):
     with Answering(lambda event, count: (200, b"")) as handler:
         calling.ctl("bot", "handler", "set", name, handler.url)
         calling.wait(lambda: retried(calling, name, dead), 20)
-        calling.wait(lambda: calling.ctl("delivery", "show", "bot", name, str(dead["number"]))["state"]
-                     == "delivered", 20)
+        calling.wait(lambda: deliveries(calling, "bots", name, ada.token, state="delivered"), 20)
+    assert calling.ctl("delivery", "show", "bot", name, str(dead["number"]))["state"] == "delivered"
     row = rows_of(calling, "bot_delivery_retry")[-1]
     assert row["who"] == "control" and row["changes"]["given"]["id"] == str(dead["number"])
     assert calling.post(calling.extension_url(app["sandbox"], ada.token), {"n": 2}).status_code == 200

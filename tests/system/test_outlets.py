@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from answering import deliveries
 from harness import postern
 from harness.handler import Handler
 from harness.senders import Alertmanager
@@ -96,7 +97,7 @@ def test_each_message_is_pushed_in_order_and_signed(pushing, name, service):
     assert [one["text"] for one in bodies] == [f"message {i}" for i in range(20)]
     assert {(one["channel"], one["event"], one["sender"]["name"]) for one in bodies} == {(name, "message", bodies[0]["sender"]["name"])}
     assert all(signed_by(call, made["secret"]) for call in service.calls)
-    pushing.wait(lambda: {one["state"] for one in pushing.ctl("outlet", "deliveries", made["id"])["deliveries"]} == {"delivered"},
+    pushing.wait(lambda: {one["state"] for one in deliveries(pushing, "outlets", made["id"], ada.token)} == {"delivered"},
                  10, what="the last answer to be noted")
     assert made["secret"] not in pushing.logs()
 
@@ -226,7 +227,7 @@ def test_dead_letters_are_pushed_again_by_a_replay(pushing, name):
     with Service(fails=10**9) as dead:
         made = pushing.ctl("outlet", "create", name, "generic", "--url", dead.url, "--bound", "1s")
         post(pushing, name, ada, "too late")
-        pushing.wait(lambda: pushing.ctl("outlet", "deliveries", made["id"], "--state", "dead")["deliveries"], 30, what="a dead letter")
+        pushing.wait(lambda: deliveries(pushing, "outlets", made["id"], ada.token, state="dead"), 30, what="a dead letter")
         dead.fails = 0
         pushing.ctl("outlet", "replay", made["id"])
         assert [one["text"] for one in dead.bodies(1)] == ["too late"]

@@ -95,7 +95,7 @@ extension makes, goes on in order, and answers find the messages that they are a
             host.wait("serves")
         handler.fails, service.fails = False, 0
         assert [body["text"] for body in service.bodies(4)] == [f"pushed {i}" for i in range(4)]
-        ring.wait(lambda: {one["state"] for one in ring.ctl("outlet", "deliveries", outlet)["deliveries"]} == {"delivered"}, 20,
+        ring.wait(lambda: {one["state"] for one in deliveries(ring, "outlets", outlet, ada.token)} == {"delivered"}, 20,
                   what="the pushes to be noted")
         for kind, (target, _) in places.items():
             settled(ring, kind, target, ada.token)
