@@ -27,9 +27,10 @@ def pytest_configure(config):
 
 
 # What takes longest, in this order: a long file that is begun last is waited for alone.
-LONGEST = ("chaos", "console_calls", "console", "postgres", "faults_disk", "backup", "bench", "ctl_supervise", "store_owner", "ctl_words", "hostile_wire",
-           "absent", "faults", "mixed", "deliveries", "alerts", "replies", "kill", "logins", "missing", "reading", "rolling", "users", "ctl_ring",
-           "ctl_sessions", "admin", "hosts", "handlers", "admin_walk", "admin_keys", "admin_cookie")
+LONGEST = ("chaos", "console_calls", "console", "postgres", "faults_disk", "backup", "bench", "store_owner", "ctl_words", "hostile_wire",
+           "absent", "faults", "mixed", "directory_hosts", "postgres_move", "deliveries", "alerts", "replies", "kill", "logins", "missing", "reading",
+           "rolling", "users", "typed_client", "ctl_supervise", "ctl_ring", "ctl_sessions", "admin", "hosts", "handlers", "tokens", "older_data",
+           "transcript", "migrate", "postgres_deliveries", "token_use", "slow", "admin_walk", "admin_keys", "admin_cookie")
 
 
 def pytest_collection_modifyitems(items):
