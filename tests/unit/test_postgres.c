@@ -332,6 +332,70 @@ static void test_segments(void **state)
     journal_close(&journal);
 }
 
+/* Beside the first, which has a message, as many as there may be. The last one, which is open, has
+ * one of another target. */
+static void s_make_segments(void)
+{
+    char sql[1024];
+    snprintf(sql, sizeof sql,
+             "UPDATE postern.segment SET last_log = 1, last_ms = 0, ids = false; DO $$BEGIN FOR n "
+             "IN 2..%d LOOP EXECUTE format('CREATE TABLE postern.log_c0_%%1$s (LIKE "
+             "postern.log_c0_1 INCLUDING INDEXES); ALTER TABLE postern.log_c0_%%1$s OWNER TO "
+             "postern_journal; INSERT INTO postern.segment VALUES (0, 0, %%1$s, 2, %%2$s, 0, 0, 0, "
+             "false)', n, CASE WHEN n < %d THEN '1' ELSE 'NULL' END); END LOOP; END$$; INSERT INTO "
+             "postern.log_c0_%d SELECT 2, gen_random_uuid(), 1, NULL, answer, record FROM "
+             "postern.log_c0_1",
+             SEGMENTS, SEGMENTS, SEGMENTS);
+    postgres_do(sql);
+}
+
+static void *s_tend(void *arg)
+{
+    journal_tend(arg, s_now);
+    return NULL;
+}
+
+static void s_wait_for_lock(void)
+{
+    char waits[POSTGRES_TEXT] = "0";
+    for (unsigned i = 0; i < 1000 && *waits == '0'; i++) {
+        usleep(2000);
+        postgres_ask("SELECT count(*) FROM pg_locks WHERE NOT granted", waits);
+    }
+    assert_string_equal(waits, "1");
+}
+
+/* The oldest of as many segments as there may be cannot be dropped, and another one was made in its
+ * place: both stay. */
+static void test_a_segment_that_cannot_be_dropped(void **state)
+{
+    pthread_t keeper;
+    (void)state;
+    journal_t *journal = s_open();
+    assert_int_equal(s_append_one(journal, s_keyed(1, 1, 'k', 'h')), JOURNAL_STORED);
+    journal_close(&journal);
+    s_make_segments();
+    journal = s_open();
+    PGconn *reader = PQconnectdb(s_postgres_admin);
+    PQclear(PQexec(reader, "BEGIN; LOCK TABLE postern.log_c0_1 IN ACCESS SHARE MODE"));
+    s_now += (int64_t)s_options().retention_ms;
+    pthread_create(&keeper, NULL, s_tend, journal);
+    s_wait_for_lock();
+    assert_int_equal(s_append_one(journal, s_entry(1, 3, "{}")), JOURNAL_STORED);
+    postgres_do("UPDATE pg_class SET relowner = 10 WHERE relname = 'log_c0_1'"); /* not its own */
+    PQfinish(reader);
+    pthread_join(keeper, NULL);
+    postgres_do("UPDATE pg_class SET relowner = 'postern_journal'::regrole WHERE relname = "
+                "'log_c0_1'");
+    assert_int_equal(journal->tables.segments_len, SEGMENTS + 1);
+    assert_int_equal(s_append_one(journal, s_keyed(1, 4, 'l', 'h')), JOURNAL_STORED);
+    assert_int_equal(s_read(journal, 1, 0, NULL).count, 3);
+    journal_close(&journal);
+    journal = s_open();
+    assert_int_equal(s_read(journal, 1, 0, NULL).count, 3);
+    journal_close(&journal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +410,7 @@ int main(void)
         TEST(who_lost_the_shard_ends),
         TEST(a_server_that_is_no_longer_safe),
         TEST(segments),
+        TEST(a_segment_that_cannot_be_dropped),
     };
     return cmocka_run_group_tests(tests, YARD_BEGIN, YARD_END);
 }

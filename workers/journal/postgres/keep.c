@@ -7,6 +7,7 @@
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,6 +137,7 @@ static void s_show_segment(journal_t *journal, const segment_t *segment)
 {
     tables_t *tables = &journal->tables;
     pthread_mutex_lock(&journal->lock);
+    assert(tables->segments_len < SEGMENTS_MOST);
     memmove(tables->segments + 1, tables->segments,
             tables->segments_len++ * sizeof *tables->segments);
     tables->segments[0] = *segment;
@@ -282,6 +284,15 @@ static session_outcome_t s_drop_keys(keeper_t *self)
     return went == SESSION_FENCED ? s_fenced(self, epoch) : went;
 }
 
+/* The lock is held. NULL: it is dropped, or may be. */
+static segment_t *s_find_segment(journal_t *journal, unsigned n)
+{
+    for (unsigned i = 0; i < journal->tables.segments_len; i++)
+        if (journal->tables.segments[i].n == n)
+            return &journal->tables.segments[i];
+    return NULL;
+}
+
 /* The ids of a segment whose last is 2 minutes old are not asked for any more. */
 static session_outcome_t s_drop_ids(keeper_t *self, unsigned i)
 {
@@ -297,11 +308,11 @@ static session_outcome_t s_drop_ids(keeper_t *self, unsigned i)
     session_outcome_t went = s_expire(self, texts, 2);
     if (went == SESSION_FENCED)
         return s_fenced(self, epoch);
-    if (went == SESSION_OK) {
-        pthread_mutex_lock(&journal->lock);
-        journal->tables.segments[i].ids = false;
-        pthread_mutex_unlock(&journal->lock);
-    }
+    pthread_mutex_lock(&journal->lock);
+    segment_t *segment = s_find_segment(journal, n);
+    if (went == SESSION_OK && segment)
+        segment->ids = false;
+    pthread_mutex_unlock(&journal->lock);
     return went;
 }
 
@@ -310,9 +321,9 @@ static session_outcome_t s_drop_ids(keeper_t *self, unsigned i)
 static void s_look_later(journal_t *journal, unsigned n, uint64_t forget_ms)
 {
     pthread_mutex_lock(&journal->lock);
-    for (unsigned i = 0; i < journal->tables.segments_len; i++)
-        if (journal->tables.segments[i].n == n)
-            journal->tables.segments[i].forget_ms = forget_ms;
+    segment_t *segment = s_find_segment(journal, n);
+    if (segment)
+        segment->forget_ms = forget_ms;
     pthread_mutex_unlock(&journal->lock);
 }
 

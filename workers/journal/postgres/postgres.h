@@ -53,7 +53,9 @@ enum {
     SEGMENT_MS = 24 * 3600 * 1000, /* or this, where it is less */
     KEYS_MS = 6 * 3600 * 1000,     /* that a table of keys takes keys */
     LOOK_MS = 5000,                /* after a resend ids are looked up first for so long */
-    SEGMENTS = 256,                /* most that are there; then the newest grows on */
+    SEGMENTS = 256,                /* with so many the newest grows on */
+    SEGMENTS_MOST, /* that are there: one that could not be dropped comes back beside its successor
+                    */
     KEYS = 16,
 };
 /* Added to an installation's count of shards, by which no worker starts: not all journals are
@@ -79,7 +81,7 @@ typedef struct {
 
 /* What there is, oldest first; the last one is open. */
 typedef struct {
-    segment_t segments[SEGMENTS];
+    segment_t segments[SEGMENTS_MOST];
     keys_t keys[KEYS];
     unsigned segments_len, keys_len;
     unsigned version; /* counts the changes of which tables there are */

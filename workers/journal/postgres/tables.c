@@ -1,6 +1,7 @@
 /* The segments, and the tables of keys: what there is, and the next one. */
 #include "workers/journal/postgres/postgres.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +50,7 @@ static session_outcome_t s_read_segments(journal_t *self, session_t *session, ta
     session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
     if (went != SESSION_OK)
         return went;
-    unsigned rows = statement_rows(&ask), from = rows > SEGMENTS ? rows - SEGMENTS : 0;
+    unsigned rows = statement_rows(&ask), from = rows > SEGMENTS_MOST ? rows - SEGMENTS_MOST : 0;
     to->segments_len = 0;
     for (unsigned i = from; i < rows; i++) {
         segment_t *segment = &to->segments[to->segments_len++];
@@ -145,7 +146,7 @@ bool tables_is_full(const journal_t *self, uint64_t running_ms)
     most = most > SEGMENT_BYTES ? most : SEGMENT_BYTES;
     if (self->options.retention_bytes)
         most = self->options.retention_bytes / 16;
-    if (open->end_log == open->first_log || tables->segments_len == SEGMENTS)
+    if (open->end_log == open->first_log || tables->segments_len >= SEGMENTS)
         return false;
     return running_ms - open->first_ms >= most_ms || open->bytes >= most;
 }
@@ -254,6 +255,7 @@ session_outcome_t tables_roll(journal_t *self, uint64_t running_ms)
     if (went != SESSION_OK)
         return went;
     pthread_mutex_lock(&self->lock);
+    assert(self->tables.segments_len < SEGMENTS_MOST);
     self->tables.segments[self->tables.segments_len++] = next;
     self->tables.version++;
     pthread_mutex_unlock(&self->lock);
