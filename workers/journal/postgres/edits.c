@@ -37,6 +37,17 @@ static void s_take(const statement_t *ask, edit_t *edit)
 
 #define EDIT_COLUMNS "SELECT root, revision, log, sequence, root_number, root_ms, deletes FROM "
 
+/* By a statement of EDIT_COLUMNS, which it ends. */
+static session_outcome_t s_ask_edit(const edits_asker_t *self, statement_t *ask, edit_t *edit)
+{
+    *edit = (edit_t){.any = false};
+    session_outcome_t went = edits_ask(self, ask);
+    if (went == SESSION_OK)
+        s_take(ask, edit);
+    statement_end(ask);
+    return went;
+}
+
 session_outcome_t edits_find(const edits_asker_t *self, const uuid_t7 *target, uint64_t root,
                              bool last, edit_t *edit)
 {
@@ -48,12 +59,7 @@ session_outcome_t edits_find(const edits_asker_t *self, const uuid_t7 *target, u
                                 "root = $4 ORDER BY revision LIMIT 1",
             self->journal, target);
     statement_int8(&ask, root);
-    *edit = (edit_t){.any = false};
-    session_outcome_t went = edits_ask(self, &ask);
-    if (went == SESSION_OK)
-        s_take(&ask, edit);
-    statement_end(&ask);
-    return went;
+    return s_ask_edit(self, &ask, edit);
 }
 
 session_outcome_t edits_before(const edits_asker_t *self, const uuid_t7 *target, uint64_t root,
@@ -67,12 +73,7 @@ session_outcome_t edits_before(const edits_asker_t *self, const uuid_t7 *target,
             self->journal, target);
     statement_int8(&ask, root);
     statement_int8(&ask, revision);
-    *edit = (edit_t){.any = false};
-    session_outcome_t went = edits_ask(self, &ask);
-    if (went == SESSION_OK)
-        s_take(&ask, edit);
-    statement_end(&ask);
-    return went;
+    return s_ask_edit(self, &ask, edit);
 }
 
 session_outcome_t edits_record(const edits_asker_t *self, uint64_t log, statement_t *held,
@@ -100,16 +101,13 @@ static session_outcome_t s_orphan(const edits_asker_t *self, const uuid_t7 *targ
                                   const journal_name_t *name, record_t *record, bool *found)
 {
     statement_t ask, held;
-    edit_t edit = {.any = false};
+    edit_t edit;
     s_begin(&ask, "orphan",
             EDIT_COLUMNS "postern.edit WHERE kind = $1 AND shard = $2 AND target = $3 AND "
                          "root_number = $4 ORDER BY revision LIMIT 1",
             self->journal, target);
     statement_int8(&ask, name->number);
-    session_outcome_t went = edits_ask(self, &ask);
-    if (went == SESSION_OK)
-        s_take(&ask, &edit);
-    statement_end(&ask);
+    session_outcome_t went = s_ask_edit(self, &ask, &edit);
     *found = false;
     if (went != SESSION_OK || !edit.any || edit.root_ms != name->time_ms)
         return went;

@@ -2,6 +2,7 @@
 #include "workers/journal/postgres/port.h"
 #include "workers/journal/revisions.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,7 +267,8 @@ static int s_give_key(given_t *self, char *err, size_t err_size)
                            .revision = (uint32_t)statement_number(rows, row, 6),
                            .root_number = statement_number(rows, row, 7),
                            .root_ms = (int64_t)statement_number(rows, row, 8)};
-    if (self->row == statement_rows(rows) && entry->name.len <= sizeof self->key) {
+    if (self->row == statement_rows(rows)) {
+        assert(entry->name.len <= sizeof self->key);
         memcpy(self->key, entry->name.data, entry->name.len);
         self->key_len = entry->name.len;
     }
@@ -281,7 +283,24 @@ static int s_next_key(given_t *self, char *err, size_t err_size)
 
 /* --- Targets, and what is kept */
 
-static int s_ask_targets(given_t *self, char *err, size_t err_size)
+/* The next row of the table of a stage, all of which comes at once and begins with a target: 1; 0,
+ * no more. */
+static int s_next_of_target(given_t *self, void begin(given_t *), char *err, size_t err_size)
+{
+    const statement_t *rows = &self->ask[ROWS];
+    if (!self->asked) {
+        begin(self);
+        if (s_ask(self, 1, err, err_size) != 0)
+            return -1;
+    }
+    if (self->row == statement_rows(rows))
+        return 0;
+    self->entry.placed = true;
+    self->entry.target = statement_id(rows, self->row++, 0);
+    return 1;
+}
+
+static void s_targets_begin(given_t *self)
 {
     const journal_t *journal = &self->port->journal;
     sql_t *sql = &self->sql[ROWS];
@@ -297,68 +316,59 @@ static int s_ask_targets(given_t *self, char *err, size_t err_size)
                 journal->kind, journal->options.shard, journal->tables.segments[i].n);
     sql_add(sql, ") t GROUP BY target ORDER BY target");
     statement_begin(&self->ask[ROWS], "", sql->text);
-    return s_ask(self, 1, err, err_size);
 }
 
 static int s_next_target(given_t *self, char *err, size_t err_size)
 {
     const statement_t *rows = &self->ask[ROWS];
     journal_range_t *range = &self->entry.range;
-    if (!self->asked && s_ask_targets(self, err, err_size) != 0)
-        return -1;
-    if (self->row == statement_rows(rows))
-        return 0;
-    self->entry.placed = true;
-    self->entry.target = statement_id(rows, self->row, 0);
-    range->last = statement_number(rows, self->row, 2);
-    range->first = statement_is_null(rows, self->row, 1) ? range->last + 1
-                                                         : statement_number(rows, self->row, 1);
-    self->row++;
+    int rc = s_next_of_target(self, s_targets_begin, err, err_size);
+    if (rc != 1)
+        return rc;
+    unsigned row = self->row - 1;
+    range->last = statement_number(rows, row, 2);
+    range->first =
+        statement_is_null(rows, row, 1) ? range->last + 1 : statement_number(rows, row, 1);
     return 1;
+}
+
+static void s_kept_begin(given_t *self)
+{
+    static const note_kind_t what[EXPORT_KINDS] = {
+        [EXPORT_HANDLER] = NOTE_HANDLER, [EXPORT_HEALTH] = NOTE_HEALTH};
+    statement_t *ask = &self->ask[ROWS];
+    statement_begin(ask, "",
+                    "SELECT target, bytes FROM postern.kept WHERE kind = $1 AND shard = $2 AND "
+                    "what = $3 ORDER BY target");
+    shard_add(ask, &self->port->journal);
+    statement_int2(ask, (uint16_t)what[self->stage]);
 }
 
 static int s_next_kept(given_t *self, char *err, size_t err_size)
 {
-    static const note_kind_t what[EXPORT_KINDS] = {
-        [EXPORT_HANDLER] = NOTE_HANDLER, [EXPORT_HEALTH] = NOTE_HEALTH};
-    statement_t *rows = &self->ask[ROWS];
-    if (!self->asked) {
-        statement_begin(rows, "",
-                        "SELECT target, bytes FROM postern.kept WHERE kind = $1 AND shard = $2 AND "
-                        "what = $3 ORDER BY target");
-        shard_add(rows, &self->port->journal);
-        statement_int2(rows, (uint16_t)what[self->stage]);
-        if (s_ask(self, 1, err, err_size) != 0)
-            return -1;
-    }
-    if (self->row == statement_rows(rows))
-        return 0;
-    self->entry.placed = true;
-    self->entry.target = statement_id(rows, self->row, 0);
-    self->entry.bytes = statement_bytes(rows, self->row++, 1);
-    return 1;
+    int rc = s_next_of_target(self, s_kept_begin, err, err_size);
+    if (rc == 1)
+        self->entry.bytes = statement_bytes(&self->ask[ROWS], self->row - 1, 1);
+    return rc;
+}
+
+static void s_retention_begin(given_t *self)
+{
+    statement_t *ask = &self->ask[ROWS];
+    statement_begin(ask, "",
+                    "SELECT target, version, age_ms, messages, bytes FROM postern.retained WHERE "
+                    "kind = $1 AND shard = $2 ORDER BY target");
+    shard_add(ask, &self->port->journal);
 }
 
 static int s_next_retention(given_t *self, char *err, size_t err_size)
 {
-    statement_t *rows = &self->ask[ROWS];
-    if (!self->asked) {
-        statement_begin(rows, "",
-                        "SELECT target, version, age_ms, messages, bytes FROM postern.retained "
-                        "WHERE kind = $1 AND shard = $2 ORDER BY target");
-        shard_add(rows, &self->port->journal);
-        if (s_ask(self, 1, err, err_size) != 0)
-            return -1;
-    }
-    if (self->row == statement_rows(rows))
-        return 0;
-    self->entry.placed = true;
-    self->entry.target = statement_id(rows, self->row, 0);
-    for (unsigned i = 0; i < RETENTION_NUMBERS; i++)
-        self->numbers[i] = htole64(statement_number(rows, self->row, 1 + i));
-    self->entry.bytes = slice(self->numbers, sizeof self->numbers);
-    self->row++;
-    return 1;
+    int rc = s_next_of_target(self, s_retention_begin, err, err_size);
+    for (unsigned i = 0; rc == 1 && i < RETENTION_NUMBERS; i++)
+        self->numbers[i] = htole64(statement_number(&self->ask[ROWS], self->row - 1, 1 + i));
+    if (rc == 1)
+        self->entry.bytes = slice(self->numbers, sizeof self->numbers);
+    return rc;
 }
 
 int given_next(given_t *self, const journal_exported_t **entry, char *err, size_t err_size)

@@ -1,50 +1,45 @@
 /* Whether a database will do: what a worker would find, by its own connection. */
 #include "workers/journal/postgres/postgres.h"
-#include "workers/journal/postgres/schema.h"
+#include "workers/journal/postgres/schema_row.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Each SQL gives whether it is good, and what there is, as a text. $C, $B and $E, the counts of
- * shards of channels, bots and extensions, stand for themselves. */
-static const struct {
-    const char *what, *sql, *todo;
-    unsigned copies; /* postgres.copies from which on it counts */
-    bool warns;      /* a worker starts without it */
-} s_rows[] = {
+/* $C, $B and $E stand for the counts of shards of channels, bots and extensions. */
+static const schema_row_t s_rows[] = {
     {"version",
      "SELECT current_setting('server_version_num')::int >= 130000, "
      "current_setting('server_version')",
-     "PostgreSQL 13 or later, 15 is what the tests use", 1, false},
-    {"fsync", "SELECT current_setting('fsync') = 'on', current_setting('fsync')", "set it to on", 1,
-     false},
+     "PostgreSQL 13 or later, 15 is what the tests use", .warns = false},
+    {"fsync", "SELECT current_setting('fsync') = 'on', current_setting('fsync')", "set it to on",
+     .warns = false},
     {"full_page_writes",
      "SELECT current_setting('full_page_writes') = 'on', current_setting('full_page_writes')",
-     "set it to on", 1, false},
+     "set it to on", .warns = false},
     {"synchronous_standby_names",
      "SELECT current_setting('synchronous_standby_names') <> '', "
      "current_setting('synchronous_standby_names')",
      "name a standby (Patroni: synchronous_mode and synchronous_mode_strict), or set "
      "postgres.copies to 1",
-     2, false},
+     .copies = 2},
     {"standbys that are synchronous now",
      "SELECT count(*) FILTER (WHERE sync_state IN ('sync', 'quorum')) > 0, count(*) FILTER (WHERE "
      "sync_state IN ('sync', 'quorum'))::text FROM pg_stat_replication",
      "until one is, commits wait (a role without pg_read_all_stats does not see them: GRANT "
      "pg_read_all_stats)",
-     2, true},
+     .warns = true, .copies = 2},
     {"schema", "SELECT schema = 1, schema::text FROM postern.installation",
-     "run the version of Postern that has this schema", 1, false},
+     "run the version of Postern that has this schema", .warns = false},
     {"channel shards", "SELECT channel = $C, channel::text FROM postern.installation",
-     "put shards.channel back", 1, false},
+     "put shards.channel back", .warns = false},
     {"bot shards", "SELECT bot = $B, bot::text FROM postern.installation",
-     "put shards.bot back, or posternctl db init makes them", 1, false},
+     "put shards.bot back, or posternctl db init makes them", .warns = false},
     {"extension shards", "SELECT extension = $E, extension::text FROM postern.installation",
-     "put shards.extension back, or posternctl db init makes them", 1, false},
+     "put shards.extension back, or posternctl db init makes them", .warns = false},
     {"right to make tables",
      "SELECT has_schema_privilege('postern', 'CREATE'), has_schema_privilege('postern', "
      "'CREATE')::text",
-     "posternctl db init gives it", 1, false},
+     "posternctl db init gives it", .warns = false},
     {"rights on tables",
      "SELECT bool_and(has_table_privilege('postern.' || t, p)), 'on ' || count(DISTINCT t)::text "
      "|| "
@@ -52,22 +47,22 @@ static const struct {
      "'edit', 'upsert', 'retained', 'keys', 'pending', 'kept']) t, unnest(ARRAY['SELECT', "
      "'INSERT', 'UPDATE', "
      "'DELETE']) p",
-     "posternctl db init gives them", 1, false},
+     "posternctl db init gives them", .warns = false},
     {"connections",
      "SELECT current_setting('max_connections')::int - "
      "current_setting('superuser_reserved_connections')::int >= 5 * ($C + $B + $E), "
      "current_setting('max_connections')",
-     "a worker has up to five: raise max_connections", 1, false},
+     "a worker has up to five: raise max_connections", .warns = false},
     {"wal_compression",
      "SELECT current_setting('wal_compression') <> 'off', "
      "current_setting('wal_compression')",
-     "lz4 saves room in the write-ahead log", 1, true},
+     "lz4 saves room in the write-ahead log", .warns = true},
     {"max_wal_size",
      "SELECT pg_size_bytes(current_setting('max_wal_size')) >= 4294967296, "
      "current_setting('max_wal_size')",
-     "16GB keeps checkpoints apart under load", 1, true},
+     "16GB keeps checkpoints apart under load", .warns = true},
     {"size of the database", "SELECT true, pg_size_pretty(pg_database_size(current_database()))",
-     "", 1, true},
+     "", .warns = true},
 };
 
 /* With a count in the place of each letter behind a $. */
@@ -80,29 +75,14 @@ static void s_fill(sql_t *sql, const char *text, const unsigned shards[WORKER_KI
     sql_add(sql, "%s", text);
 }
 
-/* Whether a worker would start in spite of it. */
-static bool s_look(session_t *session, size_t i, const unsigned shards[WORKER_KINDS],
+static bool s_look(session_t *session, const schema_row_t *row, const unsigned shards[WORKER_KINDS],
                    schema_said_fn said)
 {
     sql_t sql = {0};
-    statement_t ask;
-    char line[1024];
-    s_fill(&sql, s_rows[i].sql, shards);
-    statement_begin(&ask, "", sql.text);
-    session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
-    bool good = went == SESSION_OK && statement_rows(&ask) == 1 && statement_number(&ask, 0, 0);
-    slice_t is = went == SESSION_OK && statement_rows(&ask) == 1 ? statement_bytes(&ask, 0, 1)
-                 : went == SESSION_OK                            ? slice_of("nothing")
-                                                                 : slice_of(session->text);
-    snprintf(line, sizeof line, "%-7s %s: %.*s%s%s",
-             good              ? "ok"
-             : s_rows[i].warns ? "note"
-                               : "lacking",
-             s_rows[i].what, SLICE_ARG(is), good ? "" : " - ", good ? "" : s_rows[i].todo);
-    said(line);
-    statement_end(&ask);
+    s_fill(&sql, row->sql, shards);
+    bool starts = schema_row_look(row, sql.text, session, said);
     sql_free(&sql);
-    return good || s_rows[i].warns;
+    return starts;
 }
 
 /* Whether the database is CLUSTER of the installation. */
@@ -137,7 +117,7 @@ int schema_check(const char *worker, const char *cluster, uuid_t7 *installation,
     }
     for (size_t i = 0; i < sizeof s_rows / sizeof *s_rows; i++)
         if (copies >= s_rows[i].copies)
-            lacking += !s_look(&session, i, shards, said);
+            lacking += !s_look(&session, &s_rows[i], shards, said);
     session_close(&session);
     if (lacking)
         snprintf(err, err_size, "cluster %s: the server lacks %u of what a worker needs", cluster,

@@ -1,7 +1,6 @@
 /* Whether a database will do for the directory: what an authd would find, by its own connection,
  * and how the hosts fare that have joined. */
-#include "workers/journal/postgres/postgres.h"
-#include "workers/journal/postgres/schema.h"
+#include "workers/journal/postgres/schema_row.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,79 +8,47 @@
 
 enum { LOOK_S = 2 /* every authd that lives has beaten meanwhile */, BEATS = 2048 };
 
-/* Each SQL gives whether it is good, and what there is, as a text. */
-typedef struct {
-    const char *what, *sql, *todo;
-    bool warns; /* an authd starts without it */
-} row_t;
-
-static const row_t s_rows[] = {
+static const schema_row_t s_rows[] = {
     {"directory's rights on tables",
      "SELECT bool_and(has_table_privilege('postern.' || t, p)), 'on ' || count(DISTINCT t)::text "
      "|| ' tables, as ' || current_user FROM unnest(ARRAY['directory_head', 'directory_row', "
      "'directory_log', 'directory_copy']) t, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) "
      "p",
-     "posternctl db init gives them", false},
+     "posternctl db init gives them", .warns = false},
     {"directory's head",
      "SELECT version > 0, CASE WHEN version > 0 THEN 'change ' || version ELSE 'none yet' END FROM "
      "postern.directory_head",
-     "the authd that starts first gives the directory that it has", true},
+     "the authd that starts first gives the directory that it has", .warns = true},
     {"directory's log",
      "SELECT NOT EXISTS (SELECT 1 FROM postern.directory_copy c WHERE NOT EXISTS (SELECT 1 FROM "
      "postern.directory_log l WHERE l.version = c.applied)), coalesce('changes ' || min(version) "
      "|| ' to ' || max(version), 'empty') FROM postern.directory_log",
-     "a host's last change is not in it: its authd fills its copy anew", true},
+     "a host's last change is not in it: its authd fills its copy anew", .warns = true},
     {"hosts that have joined",
      "SELECT count(*) > 0, count(*)::text || coalesce(': ' || string_agg(name, ', ' ORDER BY "
      "name), "
      "'') FROM postern.directory_copy",
-     "no authd judges now", true},
+     "no authd judges now", .warns = true},
     {"changes that a host lacks",
      "SELECT coalesce(max(h.version - c.applied), 0) < 100, coalesce(max(h.version - c.applied), "
      "0)::text FROM postern.directory_head h LEFT JOIN postern.directory_copy c ON true",
-     "changes wait for it", true},
+     "changes wait for it", .warns = true},
     {"tables of tokens' use",
      "SELECT to_regclass('postern.directory_use') IS NOT NULL AND "
      "to_regclass('postern.directory_origin') IS NOT NULL, CASE WHEN "
      "to_regclass('postern.directory_use') IS NULL THEN 'not there' ELSE 'there' END",
-     "posternctl db init makes them; until then each host counts for itself", true},
+     "posternctl db init makes them; until then each host counts for itself", .warns = true},
 };
 
-static const row_t s_apart = {
+static const schema_row_t s_apart = {
     "directory apart from workers",
     "SELECT NOT coalesce(bool_or(has_table_privilege(c.oid, p)), false), CASE WHEN "
     "coalesce(bool_or(has_table_privilege(c.oid, p)), false) THEN current_user || ' reads or "
     "changes it' ELSE current_user || ' has no part in it' END FROM pg_class c JOIN pg_namespace n "
     "ON n.oid = c.relnamespace, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p WHERE "
     "n.nspname = 'postern' AND c.relkind = 'r' AND c.relname LIKE 'directory\\_%'",
-    "posternctl db init with directory.engine = postgres gives it a role of its own", true};
-
-static void s_say(schema_said_fn said, const row_t *row, bool good, slice_t is)
-{
-    char line[1024];
-    snprintf(line, sizeof line, "%-7s %s: %.*s%s%s",
-             good         ? "ok"
-             : row->warns ? "note"
-                          : "lacking",
-             row->what, SLICE_ARG(is), good ? "" : " - ", good ? "" : row->todo);
-    said(line);
-}
-
-/* Whether an authd would start in spite of it. */
-static bool s_look(session_t *session, const row_t *row, schema_said_fn said)
-{
-    statement_t ask;
-    statement_begin(&ask, "", row->sql);
-    session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
-    bool there = went == SESSION_OK && statement_rows(&ask) == 1;
-    bool good = there && statement_number(&ask, 0, 0);
-    s_say(said, row, good,
-          there                ? statement_bytes(&ask, 0, 1)
-          : went == SESSION_OK ? slice_of("nothing")
-                               : slice_of(session->text));
-    statement_end(&ask);
-    return good || row->warns;
-}
+    "posternctl db init with directory.engine = postgres gives it a role of its own",
+    .warns = true};
 
 static session_outcome_t s_read_beats(session_t *session, statement_t *ask)
 {
@@ -103,9 +70,10 @@ static bool s_beats(const statement_t *before, const statement_t *now, unsigned 
 /* Of those whose beat stands still: a change waits for each, until its lease is over. */
 static void s_say_still(const statement_t *before, const statement_t *now, schema_said_fn said)
 {
-    static const row_t row = {
+    static const schema_row_t row = {
         "hosts whose authd beats", "",
-        "the others stand still: a change waits for them, directory.lease_s at most", true};
+        "the others stand still: a change waits for them, directory.lease_s at most",
+        .warns = true};
     char still[BEATS] = "";
     unsigned count = 0, all = statement_rows(now);
     size_t len = 0;
@@ -118,7 +86,7 @@ static void s_say_still(const statement_t *before, const statement_t *now, schem
         }
     char is[BEATS + 64];
     snprintf(is, sizeof is, "%u of %u%s%s", all - count, all, count ? ", not " : "", still);
-    s_say(said, &row, count == 0, slice_of(is));
+    schema_row_say(&row, count == 0, slice_of(is), said);
 }
 
 static void s_look_at_beats(session_t *session, schema_said_fn said)
@@ -143,7 +111,7 @@ int schema_check_directory(const char *directory, schema_said_fn said, char *err
         return -1;
     }
     for (size_t i = 0; i < sizeof s_rows / sizeof *s_rows; i++)
-        lacking += !s_look(&session, &s_rows[i], said);
+        lacking += !schema_row_look(&s_rows[i], s_rows[i].sql, &session, said);
     if (!lacking)
         s_look_at_beats(&session, said);
     session_close(&session);
@@ -156,6 +124,6 @@ void schema_check_apart(const char *worker, schema_said_fn said)
 {
     session_t session = {0};
     if (session_open(&session, worker) == SESSION_OK)
-        s_look(&session, &s_apart, said);
+        schema_row_look(&s_apart, s_apart.sql, &session, said);
     session_close(&session);
 }

@@ -1,0 +1,31 @@
+#include "workers/journal/postgres/schema_row.h"
+
+#include <stdio.h>
+
+void schema_row_say(const schema_row_t *row, bool good, slice_t is, schema_said_fn said)
+{
+    char line[1024];
+    snprintf(line, sizeof line, "%-7s %s: %.*s%s%s",
+             good         ? "ok"
+             : row->warns ? "note"
+                          : "lacking",
+             row->what, SLICE_ARG(is), good ? "" : " - ", good ? "" : row->todo);
+    said(line);
+}
+
+bool schema_row_look(const schema_row_t *row, const char *sql, session_t *session,
+                     schema_said_fn said)
+{
+    statement_t ask;
+    statement_begin(&ask, "", sql);
+    session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
+    bool there = went == SESSION_OK && statement_rows(&ask) == 1;
+    bool good = there && statement_number(&ask, 0, 0);
+    schema_row_say(row, good,
+                   there                ? statement_bytes(&ask, 0, 1)
+                   : went == SESSION_OK ? slice_of("nothing")
+                                        : slice_of(session->text),
+                   said);
+    statement_end(&ask);
+    return good || row->warns;
+}
