@@ -5,7 +5,6 @@
 #include "common/monitor/monitor.h"
 #include "gateway/stream/streams.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 typedef struct {
@@ -300,7 +299,7 @@ static void s_refuse(feed_t *self, const found_t *found)
             continue;
         h2o_linklist_unlink(at);
         h2o_linklist_insert(&refused, at);
-        member->row = error;
+        member->row = error; /* whose place it does not need any more */
         more = refused_read(&in, &index, &error);
     }
     s_leave_all(self, &refused, s_refuse_member);
@@ -374,6 +373,7 @@ static void s_take_frames(feed_t *self, const found_t *found)
     if (self->unknown > 0)
         s_join_known(self, found);
 }
+
 void feeds_answered(feed_t *self, const slot_t *slot, const wire_reply_t *reply, slice_t body)
 {
     found_t found;

@@ -4,7 +4,6 @@
 #include "common/wire/wire.h"
 #include "gateway/stream/gather_self.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 enum { SORTED_MOST = 4 };
@@ -156,7 +155,8 @@ static uuid_t7 s_id_of(const targets_shard_t *shard)
     return id;
 }
 
-static void s_write_ask(gather_t *self, gather_ask_t *to, uint64_t from)
+/* How many grants it has. */
+static uint32_t s_write_ask(gather_t *self, gather_ask_t *to, uint64_t from)
 {
     bytes_t rows = {0};
     ask_t ask = {.kind = ASK_LOG, .bare = self->right, .after = from};
@@ -168,6 +168,7 @@ static void s_write_ask(gather_t *self, gather_ask_t *to, uint64_t from)
     to->ask.len = 0;
     ask_write(&ask, &to->ask);
     bytes_free(&rows);
+    return ask.grants;
 }
 
 static const op_t *s_op(op_owner_t owner)
@@ -178,11 +179,9 @@ static const op_t *s_op(op_owner_t owner)
 /* Nothing is to be asked of a shard that has given all; nor of one that has no target. */
 static void s_ask(gather_t *self, gather_ask_t *ask)
 {
-    ask_t written;
     vector_place_t since = gather_since(self, &ask->shard);
     uint64_t from = since.there ? since.log : 0;
-    s_write_ask(self, ask, from);
-    bool wanted = ask_read(bytes_slice(&ask->ask), &written) && written.grants > 0 && from > 0;
+    bool wanted = s_write_ask(self, ask, from) > 0 && from > 0;
     ask->state = wanted ? ASK_WAITS : ASK_ANSWERED;
     ask->found = (found_t){.kind = FOUND_LOG};
     if (!wanted && (targets_have(&self->targets, ask->shard.owner) || self->right))

@@ -1,4 +1,4 @@
-/* What gather.c (asking) and gather_merge.c (what comes of it) share. */
+/* What gather.c (asking) and gather_merge.c (what comes of it) share. Threading: the lane's. */
 #ifndef POSTERN_GATEWAY_STREAM_GATHER_SELF_H
 #define POSTERN_GATEWAY_STREAM_GATHER_SELF_H
 
