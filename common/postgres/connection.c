@@ -68,21 +68,23 @@ char *connection_read(const char *path, char *err, size_t err_size)
         s_say_open(why, err, err_size);
         return NULL;
     }
-    ssize_t len =
-        s_check_file(fd, path, err, err_size) == 0 ? read(fd, text, CONNECTION_BYTES) : -1;
+    bool good = s_check_file(fd, path, err, err_size) == 0;
+    ssize_t len = good ? read(fd, text, CONNECTION_BYTES) : -1;
+    if (good && len < 0)
+        s_say(path, strerror(errno), err, err_size);
     close(fd);
     if (len < 0)
         return NULL;
     text[len] = '\0';
     char *made = s_trimmed(text);
     explicit_bzero(text, sizeof text);
-    char *host = connection_value(made, "dbname");
-    if (!host) {
+    char *database = connection_value(made, "dbname");
+    if (!database) {
         s_say(path, "has no connection string with a dbname: host=… dbname=… user=… password=…",
               err, err_size);
         connection_forget(&made);
     }
-    free(host);
+    free(database);
     return made;
 }
 

@@ -59,6 +59,8 @@ static int s_hold(carrier_t *self, slice_t bytes)
     if (bytes.len != sizeof shard)
         return -1;
     memcpy(&shard, bytes.data, sizeof shard);
+    if (shard.shard >= self->port->journal.options.shards || shard.shard >= PORT_SHARDS)
+        return -1;
     if (port_hold(self->port, shard.shard, self->err, sizeof self->err) != 0)
         return -1;
     if (!shard.fresh || self->port->empty)
