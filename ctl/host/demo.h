@@ -1,5 +1,5 @@
 /* The demo data of `posternctl up --demo`: a user, a channel, a bot and an extension, made where
- * they are missing, and a new token each time in place of the former one. */
+ * they are missing, and a new token each time in place of the former one. Threading: one thread. */
 #ifndef POSTERN_CTL_HOST_DEMO_H
 #define POSTERN_CTL_HOST_DEMO_H
 

@@ -2,8 +2,9 @@
  * sockets' directory, which only its user may enter. One packet asks (a process, a kind or "all"),
  * packets of JSON answer:
  *
- * {"process", "pid", "ms"} this process was restarted and is ready {"code", "message"} the end: the
- * restart was refused, or went wrong {"done": true} the end: all were restarted
+ *   {"process", "pid", "ms"}  this process was restarted and is ready
+ *   {"code", "message"}       the end: the restart was refused, or went wrong
+ *   {"done": true}            the end: all were restarted
  *
  * Threading: one thread. */
 #ifndef POSTERN_CTL_HOST_DOORBELL_H

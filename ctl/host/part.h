@@ -1,7 +1,7 @@
 /* Which processes of an installation this host has: --gateways and --hosts of the command line, or
- * what a running posternctl up was told. */
-#ifndef POSTERN_CTL_PART_H
-#define POSTERN_CTL_PART_H
+ * what a running posternctl up was told. Threading: one thread. */
+#ifndef POSTERN_CTL_HOST_PART_H
+#define POSTERN_CTL_HOST_PART_H
 
 #include "common/health/fleet.h"
 #include "ctl/ctl.h"

@@ -1,6 +1,6 @@
 /* Private to the supervisor's files: supervise.c (the loop, deaths, the end), supervise_child.c
  * (how a child is started), supervise_roll.c (restarts, one child after another), supervise_watch.c
- * (whether a child that is ready still answers). */
+ * (whether a child that is ready still answers). Threading: as supervise.h. */
 #ifndef POSTERN_CTL_HOST_SUPERVISE_SELF_H
 #define POSTERN_CTL_HOST_SUPERVISE_SELF_H
 

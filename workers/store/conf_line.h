@@ -1,6 +1,6 @@
-/* The line of postern.conf that says how many shards a kind has. */
-#ifndef POSTERN_CONF_LINE_H
-#define POSTERN_CONF_LINE_H
+/* The line of postern.conf that says how many shards a kind has. Threading: one thread. */
+#ifndef POSTERN_WORKERS_STORE_CONF_LINE_H
+#define POSTERN_WORKERS_STORE_CONF_LINE_H
 
 #include "workers/store/keeper.h"
 

@@ -1,6 +1,6 @@
 /* The plan of a switch (switch.h) as it lies in data/switch.json. Who may write the data directory
  * may put one there: it is believed when the user that runs this wrote it, and says nothing that a
- * plan of ours does not say. Threading: none. */
+ * plan of ours does not say. Threading: one thread. */
 #ifndef POSTERN_PLAN_H
 #define POSTERN_PLAN_H
 

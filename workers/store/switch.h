@@ -6,7 +6,9 @@
  *
  * The former stores are kept in data/replaced-TIME. data/KIND.shards says what count the journals
  * of a kind are made for, so that a worker with another one does not make an empty journal where
- * there are none any more; 0: PostgreSQL has them (migrate.c). */
+ * there are none any more; 0: PostgreSQL has them (migrate.c).
+ *
+ * Threading: one thread. */
 #ifndef POSTERN_SWITCH_H
 #define POSTERN_SWITCH_H
 

@@ -1,5 +1,5 @@
 /* The commands of postern-store. Each returns the exit status: KEEPER_DONE, or KEEPER_REFUSED after
- * it has said why. */
+ * it has said why. Threading: one thread. */
 #ifndef POSTERN_VERBS_H
 #define POSTERN_VERBS_H
 

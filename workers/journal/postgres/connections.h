@@ -1,6 +1,6 @@
 /* The files of connection strings that workers of other users than the channels' need.
  *
- * Threading: none, one thread. */
+ * Threading: one thread. */
 #ifndef POSTERN_WORKERS_JOURNAL_POSTGRES_CONNECTIONS_H
 #define POSTERN_WORKERS_JOURNAL_POSTGRES_CONNECTIONS_H
 

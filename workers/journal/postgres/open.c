@@ -128,8 +128,8 @@ static session_outcome_t s_try(journal_t *self, pick_t *pick)
     }
     if (went == SESSION_OK)
         went = owner_take(self, &self->writing);
-    if (went ==
-        SESSION_OK) /* a migration may have come before that, by a lease that it gave back */
+    /* A migration may have come before that, by a lease that it gave back. */
+    if (went == SESSION_OK)
         went = owner_check_kind(self, &self->writing, self->at);
     if (went == SESSION_AGAIN && self->options.any && self->holding)
         fence_lost(self);

@@ -147,9 +147,9 @@ static session_outcome_t s_raise_first(journal_t *self, session_t *session)
     bool ours = false;
     statement_begin(&raise, "",
                     "UPDATE postern.shard SET epoch = epoch + 1, holder = $3 WHERE kind = $1 AND "
-                    "shard = $2 AND epoch < 9223372036854775807 AND EXISTS (SELECT 1 FROM "
-                    "postern.lease WHERE what = $4 AND holder "
-                    "= $5) RETURNING epoch, journal");
+                    "shard = $2 AND epoch < " CLUSTER_CLOSED_SQL
+                    " AND EXISTS (SELECT 1 FROM postern.lease WHERE what = $4 AND holder = $5) "
+                    "RETURNING epoch, journal");
     shard_add(&raise, self);
     statement_uuid(&raise, &self->me);
     statement_text(&raise, self->lease);

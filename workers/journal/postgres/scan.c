@@ -33,7 +33,7 @@ static session_outcome_t s_give(scan_t *self, const statement_t *rows)
     return went;
 }
 
-/* The log of a segment has no holes: so many rows come as are asked for. */
+/* The log has holes where targets keep less by themselves: what no row comes of is over. */
 static session_outcome_t s_scan_segment(scan_t *self, const segment_t *segment)
 {
     const journal_t *journal = self->reader->journal;

@@ -34,8 +34,7 @@ typedef struct {
  * another one (move.h). */
 int schema_make(const schema_options_t *options, char *err, size_t err_size);
 
-/* The same of an authd, by its own. Takes 2 s, in which it looks which
- * hosts live. */
+/* The same of an authd, by its own. Takes 2 s, in which it looks which hosts live. */
 int schema_check_directory(const char *directory, schema_said_fn said, char *err, size_t err_size);
 
 /* Whether the workers' role has no part in the directory: says a line of it. */
