@@ -7,7 +7,6 @@
 #include "ctl/http.h"
 #include "ctl/json_read.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,5 @@
 #include "ctl/said_here.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

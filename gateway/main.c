@@ -5,7 +5,6 @@
 #include "common/monitor/monitor.h"
 #include "gateway/gateway.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 int main(int argc, char **argv)

@@ -7,7 +7,6 @@
 #include "common/base/errors.h"
 #include "common/log/log.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,6 @@
 #include "common/base/wake.h"
 #include "common/log/log.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>

@@ -6,7 +6,6 @@
 #include "common/base/secret.h"
 #include "common/log/log.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>

@@ -6,7 +6,6 @@
 #include "authd/directory/users.h"
 #include "common/base/ops.h"
 
-#include <assert.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,7 +10,6 @@
 #include "common/base/ops.h"
 #include "common/stream/hint.h"
 
-#include <assert.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 #include "authd/judge/shared.h"
 
-#include <assert.h>
 #include <sodium.h>
 #include <string.h>
 

@@ -11,8 +11,6 @@
 #include "common/base/ops.h"
 #include "common/base/secret.h"
 
-#include <assert.h>
-
 /* A row that names no target of ours, no rule or no deed does not compile. */
 static const struct {
     find_fn *find;

@@ -2,8 +2,6 @@
 #include "authd/directory/sessions.h"
 #include "authd/manage/attempt.h"
 
-#include <string.h>
-
 static error_code_t s_find(task_t *task, user_t *user, login_t *login)
 {
     error_code_t code = task_user(task, task->target, "target", user);

@@ -7,7 +7,6 @@
 #include "common/base/secret.h"
 #include "common/monitor/monitor.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

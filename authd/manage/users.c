@@ -7,8 +7,6 @@
 #include "authd/manage/token_json.h"
 #include "common/base/clock.h"
 
-#include <inttypes.h>
-
 #include <string.h>
 
 /* 1 to 80 of a-z, 0-9, -, _ and .: no @, so that it is no email address, and no id; nor "me", which

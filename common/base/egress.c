@@ -1,6 +1,5 @@
 #include "common/base/egress.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

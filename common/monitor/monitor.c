@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <h2o.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>

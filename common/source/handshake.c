@@ -7,7 +7,6 @@
 #include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
-#include <strings.h>
 
 enum { TYPE = 32 };
 

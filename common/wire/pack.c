@@ -3,7 +3,6 @@
 #include "common/base/secret.h"
 #include "common/base/utf8.h"
 
-#include <assert.h>
 #include <endian.h>
 #include <msgpack.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 #include "common/wire/wire.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 enum {

@@ -4,8 +4,6 @@
 #include "ctl/send/call.h"
 #include "ctl/table.h"
 
-#include <stdio.h>
-
 static const char *const s_counts[] = {"matched", "done", "already", "dropped", "failed"};
 enum { COUNTS = sizeof s_counts / sizeof *s_counts };
 

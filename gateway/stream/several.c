@@ -3,7 +3,6 @@
 #include "common/monitor/monitor.h"
 #include "common/wire/wire.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 static stream_t *s_stream(const member_t *member)

@@ -11,7 +11,6 @@
 #include "gateway/stream/refusal.h"
 #include "gateway/stream/several.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <h2o/http1.h>
 #include <stdlib.h>

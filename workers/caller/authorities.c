@@ -1,6 +1,5 @@
 #include "workers/caller/authorities.h"
 
-#include <assert.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>

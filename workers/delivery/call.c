@@ -6,7 +6,6 @@
 #include "common/base/secret.h"
 #include "common/base/utf8.h"
 
-#include <sodium.h>
 #include <stdio.h>
 
 const char *delivery_outcome_name(unsigned outcome)

@@ -8,8 +8,6 @@
 #include "workers/post/post_self.h"
 #include "workers/post/reading.h"
 
-#include <stdlib.h>
-
 enum { LOOKED = 64 /* newest events among which one of a channel's is looked for */ };
 
 /* A look for the newest message. */

@@ -4,7 +4,6 @@
 #include "workers/format/markup.h"
 
 #include <ctype.h>
-#include <strings.h>
 
 slice_t filter_text(filtering_t *in)
 {

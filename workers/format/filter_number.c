@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <time.h>
 
 /* 1971: what is earlier stands for no time, as the year 1 of Go's zero time does. */

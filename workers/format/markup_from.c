@@ -1,7 +1,6 @@
 #include "workers/format/markup.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 

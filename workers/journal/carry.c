@@ -1,7 +1,6 @@
 #include "workers/journal/carry.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>

@@ -2,7 +2,6 @@
 
 #include "common/base/utf8.h"
 
-#include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,6 @@
 #include "workers/format/rules.h"
 
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -2,7 +2,6 @@
 
 #include "common/wire/wire.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,7 +3,6 @@
 #include "common/base/utf8.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

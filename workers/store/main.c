@@ -6,7 +6,6 @@
 #include "workers/store/verbs.h"
 
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,6 @@
 #include "workers/store/switch.h"
 #include "workers/store/verbs.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

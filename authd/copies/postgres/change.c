@@ -4,7 +4,6 @@
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 
-#include <stdio.h>
 #include <time.h>
 
 enum { TRIES = 5, RESOLVE_MS = 10000, RESOLVE_PAUSE_MS = 100 };
