@@ -136,37 +136,31 @@ bool check_bool(walk &self, const path &at, element value, const field &)
     return read_bool(self, at, value, &said);
 }
 
-bool check_sync(walk &self, const path &at, element value, const field &)
+/* What it says is the flag YES or NO, or, of a blank, neither. */
+bool keep_flag(walk &self, const path &at, element value, unsigned yes, unsigned no)
 {
     int said = -1;
     if (!read_bool(self, at, value, &said))
         return false;
-    self.verdict->flags &= ~(unsigned)(MESSAGE_SYNC | MESSAGE_ASYNC);
+    self.verdict->flags &= ~(yes | no);
     if (said >= 0)
-        self.verdict->flags |= said ? MESSAGE_SYNC : MESSAGE_ASYNC;
+        self.verdict->flags |= said ? yes : no;
     return true;
+}
+
+bool check_sync(walk &self, const path &at, element value, const field &)
+{
+    return keep_flag(self, at, value, MESSAGE_SYNC, MESSAGE_ASYNC);
 }
 
 bool check_broadcast(walk &self, const path &at, element value, const field &)
 {
-    int said = -1;
-    if (!read_bool(self, at, value, &said))
-        return false;
-    self.verdict->flags &= ~(unsigned)(MESSAGE_BROADCAST | MESSAGE_NO_BROADCAST);
-    if (said >= 0)
-        self.verdict->flags |= said ? MESSAGE_BROADCAST : MESSAGE_NO_BROADCAST;
-    return true;
+    return keep_flag(self, at, value, MESSAGE_BROADCAST, MESSAGE_NO_BROADCAST);
 }
 
 bool check_in_parent(walk &self, const path &at, element value, const field &)
 {
-    int said = -1;
-    if (!read_bool(self, at, value, &said))
-        return false;
-    self.verdict->flags &= ~(unsigned)(MESSAGE_IN_PARENT | MESSAGE_ASIDE);
-    if (said >= 0)
-        self.verdict->flags |= said ? MESSAGE_IN_PARENT : MESSAGE_ASIDE;
-    return true;
+    return keep_flag(self, at, value, MESSAGE_IN_PARENT, MESSAGE_ASIDE);
 }
 
 /* A text of at most MOST bytes that is kept in TO; a blank one counts as not set. */
