@@ -17,14 +17,11 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { RESERVE_BYTES = 64 << 20, KEY_BYTES = 256 };
 
 typedef int (*each_fn)(const keeper_t *self, const char *to, const char *name, json_t *manifest);
 
@@ -33,13 +30,8 @@ typedef int (*each_fn)(const keeper_t *self, const char *to, const char *name, j
 static int s_each(const keeper_t *self, const char *to, json_t *manifest, each_fn each)
 {
     int rc = KEEPER_DONE;
-    for (unsigned i = 0; i < KEEPER_KINDS; i++)
-        for (unsigned shard = 0; shard < conf_uint(self->conf, keeper_kinds[i].shards); shard++) {
-            char name[32];
-            snprintf(name, sizeof name, "%s-%u", keeper_kinds[i].name, shard);
-            if (rc == KEEPER_DONE)
-                rc = each(self, to, name, manifest);
-        }
+    for (keeper_journal_t at = {0}; rc == KEEPER_DONE && keeper_next(self, &at);)
+        rc = each(self, to, at.name, manifest);
     return rc ? rc : each(self, to, "directory", manifest);
 }
 
@@ -99,11 +91,11 @@ static int s_check_room(const keeper_t *self, const char *to, json_t *manifest)
     uint64_t needs = (uint64_t)json_integer_value(json_object_get(manifest, "needs"));
     json_object_del(manifest, "needs");
     uint64_t room = keeper_free(to);
-    if (room >= needs + RESERVE_BYTES)
+    if (room >= needs + KEEPER_RESERVE)
         return KEEPER_DONE;
     return keeper_refuse(self, "%s has room for %llu MiB, and the stores take %llu MiB: free some",
                          to, (unsigned long long)room >> 20,
-                         (unsigned long long)(needs + RESERVE_BYTES) >> 20);
+                         (unsigned long long)(needs + KEEPER_RESERVE) >> 20);
 }
 
 /* What is copied by a child that is the store's owner. */
@@ -198,15 +190,11 @@ static int s_copy(const keeper_t *self, const char *to, const char *name, json_t
 
 static int s_copy_key(const keeper_t *self, const char *what, const char *from, const char *path)
 {
-    char key[KEY_BYTES];
-    int fd = open(from, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    ssize_t len = fd < 0 ? -1 : read(fd, key, sizeof key);
-    int why = errno;
-    if (fd >= 0)
-        close(fd);
-    if (len <= 0 || len == (ssize_t)sizeof key)
+    char key[KEEPER_KEY];
+    ssize_t len = keeper_read_key(from, key);
+    if (len <= 0)
         return keeper_refuse(self, "cannot copy the %s %s: %s", what, from,
-                             len < 0 ? strerror(why) : "it is none");
+                             len < 0 ? strerror(errno) : "it is none");
     int rc = keeper_write(path, key, (size_t)len);
     secret_wipe(key, sizeof key);
     return rc ? keeper_refuse(self, "cannot write %s: %s", path, strerror(errno)) : KEEPER_DONE;

@@ -67,12 +67,8 @@ int check_run(const keeper_t *self)
     unsigned damaged = 0;
     json_t *stores = json_array();
     s_one(self, "directory", stores, &damaged);
-    for (unsigned i = 0; i < KEEPER_KINDS; i++)
-        for (unsigned shard = 0; shard < conf_uint(self->conf, keeper_kinds[i].shards); shard++) {
-            char name[32];
-            snprintf(name, sizeof name, "%s-%u", keeper_kinds[i].name, shard);
-            s_one(self, name, stores, &damaged);
-        }
+    for (keeper_journal_t at = {0}; keeper_next(self, &at);)
+        s_one(self, at.name, stores, &damaged);
     json_object_set_new(self->reply, "stores", stores);
     return damaged ? keeper_refuse(self,
                                    "%u stores are damaged: look at the disk, and restore a "

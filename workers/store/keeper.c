@@ -38,6 +38,19 @@ const keeper_kind_t *keeper_kind(const char *name)
     return NULL;
 }
 
+bool keeper_next(const keeper_t *self, keeper_journal_t *at)
+{
+    while (at->kind < KEEPER_KINDS &&
+           at->shard >= conf_uint(self->conf, keeper_kinds[at->kind].shards)) {
+        at->kind++;
+        at->shard = 0;
+    }
+    if (at->kind == KEEPER_KINDS)
+        return false;
+    snprintf(at->name, sizeof at->name, "%s-%u", keeper_kinds[at->kind].name, at->shard++);
+    return true;
+}
+
 bool keeper_key(const keeper_t *self, const char *kind, char path[KEEPER_PATH])
 {
     struct stat is;
@@ -45,6 +58,17 @@ bool keeper_key(const keeper_t *self, const char *kind, char path[KEEPER_PATH])
         return false;
     kinds_key(self->conf, kind, path, KEEPER_PATH);
     return stat(path, &is) == 0 && is.st_size > 0;
+}
+
+ssize_t keeper_read_key(const char *path, char key[KEEPER_KEY])
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    ssize_t len = fd < 0 ? -1 : read(fd, key, KEEPER_KEY);
+    int why = len == KEEPER_KEY ? EFBIG : errno;
+    if (fd >= 0)
+        close(fd);
+    errno = why;
+    return len == KEEPER_KEY ? -1 : len;
 }
 
 bool keeper_is_store(const char *name)

@@ -12,7 +12,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { KEEPER_PATH = 1100, KEEPER_KINDS = WORKER_KINDS, KEEPER_DONE = 0, KEEPER_REFUSED = 1 };
+enum {
+    KEEPER_PATH = 1100,
+    KEEPER_KINDS = WORKER_KINDS,
+    KEEPER_KEY = 256,          /* bytes: the file of a key has fewer */
+    KEEPER_RESERVE = 64 << 20, /* bytes that are left free beside what is written */
+    KEEPER_DONE = 0,
+    KEEPER_REFUSED = 1,
+};
 
 typedef struct {
     const conf_t *conf;
@@ -29,11 +36,23 @@ typedef struct {
 } keeper_kind_t;
 extern const keeper_kind_t keeper_kinds[KEEPER_KINDS];
 const keeper_kind_t *keeper_kind(const char *name);
+
+/* The journals that the configuration has, in the order of their kinds. Zero-initialised is before
+ * the first. */
+typedef struct {
+    unsigned kind, shard; /* of the next one */
+    char name[32];        /* of this one: channel-0 */
+} keeper_journal_t;
+/* False: there is none behind it. */
+bool keeper_next(const keeper_t *self, keeper_journal_t *at);
+
 /* Makes '?' of what a terminal would obey or is no UTF-8: what a store's process has written comes
  * into texts. LINES: the ends of lines stay. */
 void keeper_make_plain(char *text, bool lines);
 /* The file of the key of KIND's workers; false when they have none on this host. */
 bool keeper_key(const keeper_t *self, const char *kind, char path[KEEPER_PATH]);
+/* What the file of a key says, to be wiped: its length, or -1 with errno. */
+ssize_t keeper_read_key(const char *path, char key[KEEPER_KEY]);
 /* A name that a store has in a data directory. */
 bool keeper_is_store(const char *name);
 

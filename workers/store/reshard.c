@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RESERVE_BYTES = 64 << 20 };
-
 static const setting_t s_router[] = {SET_router_requests, SET_router_workers, SET_router_replies};
 
 /* A router on this host with ipc endpoints shows by its locks; one elsewhere does not. */
@@ -63,7 +61,7 @@ static int s_count(const keeper_t *self, const char *kind, unsigned *shards)
 
 static int s_check(const keeper_t *self, const char *kind, unsigned shards)
 {
-    uint64_t needs = RESERVE_BYTES;
+    uint64_t needs = KEEPER_RESERVE;
     for (unsigned shard = 0; shard < shards; shard++) {
         char name[32];
         snprintf(name, sizeof name, "%s-%u", kind, shard);

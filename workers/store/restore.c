@@ -21,8 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RESERVE_BYTES = 64 << 20, KEY_BYTES = 256 };
-
 static int s_make_data(const keeper_t *self)
 {
     const char *user = conf_text(self->conf, SET_process_user);
@@ -40,7 +38,7 @@ static int s_make_data(const keeper_t *self)
 /* Nobody runs, and nobody can start: authd and the workers need these locks. */
 static int s_lock(const keeper_t *self)
 {
-    char name[32], path[KEEPER_PATH];
+    char name[40], path[KEEPER_PATH];
     int rc = keeper_lock_self(self);
     if (rc == KEEPER_DONE)
         rc = keeper_lock_all(self, self->data);
@@ -50,14 +48,11 @@ static int s_lock(const keeper_t *self)
         keeper_path(path, self->data, "directory.lock");
         rc = keeper_lock(self, path);
     }
-    for (unsigned i = 0; i < KEEPER_KINDS; i++)
-        for (unsigned shard = 0; shard < conf_uint(self->conf, keeper_kinds[i].shards); shard++) {
-            snprintf(name, sizeof name, "%s-%u.lock", keeper_kinds[i].name, shard);
-            if (rc != KEEPER_DONE || keeper_exists(self->data, name))
-                continue;
-            keeper_path(path, self->data, name);
-            rc = keeper_lock(self, path);
-        }
+    for (keeper_journal_t at = {0}; rc == KEEPER_DONE && keeper_next(self, &at);) {
+        snprintf(name, sizeof name, "%s.lock", at.name);
+        keeper_path(path, self->data, name);
+        rc = keeper_exists(self->data, name) ? KEEPER_DONE : keeper_lock(self, path);
+    }
     return rc;
 }
 
@@ -66,7 +61,7 @@ static int s_check_manifest(const keeper_t *self, const char *from, const json_t
 {
     size_t i;
     json_t *entry;
-    uint64_t needs = RESERVE_BYTES;
+    uint64_t needs = KEEPER_RESERVE;
     const json_t *shards = json_object_get(manifest, "shards");
     for (unsigned k = 0; k < KEEPER_KINDS; k++) {
         json_int_t count = json_integer_value(json_object_get(shards, keeper_kinds[k].name));
@@ -191,15 +186,6 @@ static int s_clear(const keeper_t *self, json_t *plan)
     return rc;
 }
 
-static ssize_t s_read_key(const char *path, char key[KEY_BYTES])
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    ssize_t len = fd < 0 ? -1 : read(fd, key, KEY_BYTES);
-    if (fd >= 0)
-        close(fd);
-    return len;
-}
-
 /* A key of the backup at PATH, to be STORE's. */
 typedef struct {
     const char *path, *to, *store;
@@ -209,9 +195,9 @@ typedef struct {
 /* Puts it where there is none; another one is not overwritten. */
 static int s_restore_key(const keeper_t *self, const backed_key_t *key)
 {
-    char theirs[KEY_BYTES], ours[KEY_BYTES];
+    char theirs[KEEPER_KEY], ours[KEEPER_KEY];
     int rc = KEEPER_DONE;
-    ssize_t len = s_read_key(key->path, theirs), have = s_read_key(key->to, ours);
+    ssize_t len = keeper_read_key(key->path, theirs), have = keeper_read_key(key->to, ours);
     if (len <= 0)
         rc = keeper_refuse(self, "%s cannot be read", key->path);
     else if (have == 0 || (have < 0 && errno == ENOENT)) {
