@@ -10,6 +10,7 @@
 #include "common/monitor/monitor.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -388,10 +389,14 @@ static bool s_resolve(const append_t *self, journal_t *journal, bool *there)
     return true;
 }
 
-static void s_note_full(append_t *self, journal_t *journal)
+static void s_note_full(append_t *self, journal_t *journal, session_outcome_t went)
 {
-    if (!atomic_exchange(&journal->full, true))
-        trouble_say(journal, "journal.full", journal->writing.text);
+    char text[SESSION_TEXT + 64];
+    snprintf(text, sizeof text, "%.500s%s", journal->writing.text,
+             went == SESSION_FULL ? ": free room on the server, and it goes on by itself" : "");
+    if (!atomic_exchange(&journal->full, true) && !journal_is_short(journal))
+        trouble_say(journal, "journal.full", text);
+    atomic_store(&journal->short_ms, clock_ms());
     metric_add(METRIC_commit_failures_total, 1);
     if (!self->may_store) /* not even a look went well */
         owner_pause();
@@ -446,7 +451,7 @@ static part_t s_follow(append_t *self, journal_t *journal, session_outcome_t wen
         journal->look_until_ms = self->now_ms + LOOK_MS;
         if (++*tries < TRIES)
             return PART_AGAIN;
-        s_note_full(self, journal);
+        s_note_full(self, journal, went);
         return PART_AGAIN;
     case SESSION_FENCED:
         fence_lost(journal);
@@ -457,7 +462,7 @@ static part_t s_follow(append_t *self, journal_t *journal, session_outcome_t wen
         /* fall through */
     case SESSION_FULL:
     case SESSION_REFUSED:
-        s_note_full(self, journal);
+        s_note_full(self, journal, went);
         return PART_AGAIN;
     case SESSION_AWAY:
         return owner_retake(journal, &journal->writing) ? PART_AGAIN : PART_STOP;
@@ -494,8 +499,10 @@ static part_t s_try(append_t *self, journal_t *journal, unsigned *tries)
     sent = went == SESSION_OK && self->stored > 0;
     if (sent)
         went = s_send(self, journal);
-    if (went == SESSION_OK && sent)
+    if (went == SESSION_OK && sent) {
         atomic_store(&journal->full, false);
+        atomic_store(&journal->short_ms, 0);
+    }
     return s_follow(self, journal, went, sent, tries);
 }
 

@@ -137,10 +137,11 @@ struct journal {
     atomic_uint_fast64_t retired;
     atomic_uint_fast64_t horizon_ms; /* items.h */
     notes_t notes;
-    atomic_bool full;      /* the server has no room, or refuses */
-    atomic_bool gone;      /* it does not keep what postgres.copies says */
-    atomic_bool away;      /* there is no connection, and the shard is being taken again */
-    atomic_bool unreached; /* it did not answer the keeper */
+    atomic_bool full;             /* the server has no room, or refuses: as the last try went */
+    atomic_int_fast64_t short_ms; /* when a message was refused for that; 0: one was stored since */
+    atomic_bool gone;             /* it does not keep what postgres.copies says */
+    atomic_bool away;             /* there is no connection, and the shard is being taken again */
+    atomic_bool unreached;        /* it did not answer the keeper */
     atomic_bool stopping;
     int64_t full_next_ms;  /* when to try again */
     int64_t look_until_ms; /* ids are looked up first until then */
@@ -177,6 +178,8 @@ static inline uint64_t journal_horizon(const journal_t *self)
 }
 /* The clock was stored: until then, what has ended long enough before is forgotten. */
 void horizon_raise(journal_t *self, uint64_t saved_ms);
+/* No message was stored since one was refused, which is not long ago. */
+bool journal_is_short(const journal_t *self);
 /* Says what is wrong, for journal_trouble, and in the log. */
 void trouble_say(journal_t *self, const char *what, const char *text);
 /* The bytes that a record takes. */

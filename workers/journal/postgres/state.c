@@ -1,5 +1,6 @@
 #include "workers/journal/postgres/postgres.h"
 
+#include "common/base/clock.h"
 #include "common/log/log.h"
 
 #include <stdarg.h>
@@ -7,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { SHORT_MS = 30000 };
 
 void sql_begin(sql_t *self)
 {
@@ -145,13 +148,20 @@ bool journal_is_gone(const journal_t *self)
     return atomic_load(&self->gone);
 }
 
+/* A try of little goes well where one of a message does not. */
+bool journal_is_short(const journal_t *self)
+{
+    int64_t short_ms = atomic_load(&self->short_ms);
+    return short_ms && clock_ms() < short_ms + SHORT_MS;
+}
+
 const char *journal_trouble(const journal_t *self)
 {
     journal_t *journal = (journal_t *)self;
     const char *text = NULL;
     pthread_mutex_lock(&journal->lock);
     if (atomic_load(&self->away) || atomic_load(&self->unreached) || atomic_load(&self->gone) ||
-        atomic_load(&self->full))
+        atomic_load(&self->full) || journal_is_short(self))
         text = self->trouble[self->trouble_at];
     pthread_mutex_unlock(&journal->lock);
     return text;
