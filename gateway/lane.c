@@ -102,7 +102,7 @@ static int s_refuse(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *
     if (request->wait_s)
         refusals_reply(req, id, request->wait_s);
     else if (!refusal_ends(req, request->op, id, request->error))
-        reply_error(req, id, request->error, request->detail, request->reason,
+        reply_error(req, id, request->error, request_detail(request), request->reason,
                     routes_allow(self->shared->routes, request->allow));
     s_wipe(self, req, &request->entry, request->head_len);
     return 0;
@@ -158,9 +158,9 @@ static error_code_t s_check_stream(h2o_req_t *req, request_t *request)
 /* What was refused while it was read is an empty request here; its sender may still send. */
 static int s_refuse_unread(lane_t *self, h2o_req_t *req, const uuid_t7 *id, const intake_t *intake)
 {
-    request_t request = {.error = intake->error, .detail = intake->detail};
+    request_t it = {.error = intake->error, .detail = intake->detail, .most = intake->body_most};
     connection_linger(req);
-    return s_refuse(self, req, id, &request);
+    return s_refuse(self, req, id, &it);
 }
 
 static int s_on_req(h2o_handler_t *handler, h2o_req_t *req)

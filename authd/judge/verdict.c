@@ -115,7 +115,8 @@ static error_code_t s_check_request(case_t *self, size_t body_len)
         return ERROR_out_of_scope;
     }
     if (self->terms.body_bytes && body_len > self->terms.body_bytes) {
-        self->detail = slice_of("The body is larger than this token may send.");
+        self->detail = slice_of("The body is larger than this token may send. posternctl token "
+                                "edit with --body-bytes changes that.");
         return ERROR_body_too_large;
     }
     return ERROR_none;

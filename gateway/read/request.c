@@ -8,6 +8,7 @@
 #include "gateway/read/headers.h"
 #include "gateway/read/query.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { FORWARDED_LINES = 16 };
@@ -75,6 +76,19 @@ static error_code_t s_refuse(request_t *out, error_code_t error, const char *det
     out->error = error;
     out->detail = detail;
     return error;
+}
+
+const char *request_detail(const request_t *self)
+{
+    static _Thread_local char text[192];
+    if (self->error != ERROR_body_too_large || !self->most)
+        return self->detail;
+    snprintf(
+        text, sizeof text,
+        "The body is larger than the %zu bytes that this gateway takes here "
+        "(gateway.body_bytes, gateway.incoming_body_bytes): send less, or where it can be read.",
+        self->most);
+    return text;
 }
 
 static slice_t s_keep(h2o_req_t *req, const void *data, size_t len)
@@ -505,7 +519,8 @@ static error_code_t s_head(request_reader_t *self, h2o_req_t *req, found_t *foun
                          "The URL of a source's address is longer than 2 KiB.");
     if (!error)
         error = s_headers(self, req, out, found);
-    if (!error && req->entity.len > s_body_most(self, out->op))
+    out->most = s_body_most(self, out->op);
+    if (!error && req->entity.len > out->most)
         error = s_refuse(out, ERROR_body_too_large, NULL);
     if (!error && out->op)
         error = s_query(self, req, mark ? slice(mark + 1, path.len - len - 1) : slice("", 0), out);

@@ -60,7 +60,11 @@ typedef struct {
     reason_t reason;    /* for the details, or none */
     uint32_t wait_s;    /* with rate_limited: for how long */
     unsigned allow;     /* with method_not_allowed and a handshake: the methods */
+    size_t most;        /* with body_too_large: so many bytes it may have; 0: not known */
 } request_t;
+
+/* Of a refusal: the detail, or NULL. Valid until the next call in this thread. */
+const char *request_detail(const request_t *self);
 
 /* Reads REQ, and overwrites its credentials wherever else they stand in REQ, its body too
  * (blank.h). ERROR_none, or the error (also in out->error) with which it is to be refused. Where

@@ -244,6 +244,7 @@ def test_too_large_a_body_is_413(ring, ada, bot):
     for url, most in ((message, 262144), (event, 1048576)):
         answer = ring.post(url, b"x" * (most + 1))
         assert (answer.status_code, code_of(answer)) == (413, "body_too_large")
+        assert f"larger than the {most} bytes" in answer.json()["message"]
     assert ring.post(event, b"x" * 1048576).status_code == 200
     assert len(ring.messages("bots", bot, ada.token)) == 1
 
