@@ -144,6 +144,12 @@ static void s_not_there(const control_t *self, control_error_t *error)
     if (s_is_refused(self))
         s_fail(error, "authd at %s does not talk to this posternctl: %s", self->endpoint,
                wire_goodbye_text(self->refused));
+    else if (strncmp(self->endpoint, "ipc://", 6) == 0 && s_probe(self->endpoint) == 0)
+        s_fail(
+            error,
+            "authd at %s is there and does not answer: a change waits for its disk, or for "
+            "PostgreSQL with directory.engine = postgres. Try again; posternctl health says more",
+            self->endpoint);
     else
         s_fail(error, "authd is not running at %s: start it with posternctl up", self->endpoint);
 }

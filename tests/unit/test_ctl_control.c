@@ -234,14 +234,14 @@ static void test_an_authd_that_refuses_us_says_why_at_once(void **state)
     s_end(&authd);
 }
 
-/* What an authd leaves behind that was killed: a socket that nobody listens on. */
-static void s_leave_socket(void)
+/* Closed it is what an authd leaves behind that was killed: a socket that nobody listens on. */
+static int s_bind(const char *name)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/left", s_dir);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", s_dir, name);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    close(fd);
+    return fd;
 }
 
 static void test_nobody_there(void **state)
@@ -249,16 +249,28 @@ static void test_nobody_there(void **state)
     (void)state;
     static const char *const endpoints[] = {"ipc://never", "ipc://left"};
     control_error_t error;
-    s_leave_socket();
+    close(s_bind("left"));
     for (unsigned i = 0; i < 2; i++) {
         s_configure(endpoints[i]);
-        for (int patient = 0; patient < 2; patient++) {
+        for (int patient = 0; patient < 2 - (int)i; patient++) {
             int64_t began = clock_ms(), least = patient ? CONTROL_TIMEOUT_MS : 0;
             assert_null(control_new(s_conf, patient, &error));
             assert_in_range(clock_ms() - began, least, least + 1000);
             assert_non_null(strstr(error.message, "authd is not running at ipc://"));
         }
     }
+}
+
+static void test_one_that_waits_itself_is_told_from_none(void **state)
+{
+    (void)state;
+    control_error_t error;
+    int fd = s_bind("still");
+    assert_int_equal(listen(fd, 4), 0);
+    s_configure("ipc://still");
+    assert_null(control_new(s_conf, false, &error));
+    assert_non_null(strstr(error.message, "is there and does not answer"));
+    close(fd);
 }
 
 static int s_setup(void **state)
@@ -286,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_an_answer_to_something_else_does_not_count),
         cmocka_unit_test(test_an_authd_that_refuses_us_says_why_at_once),
         cmocka_unit_test(test_nobody_there),
+        cmocka_unit_test(test_one_that_waits_itself_is_told_from_none),
     };
     return cmocka_run_group_tests(tests, s_setup, s_teardown);
 }
