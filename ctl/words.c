@@ -2,6 +2,9 @@
 #include "ctl/command.h"
 #include "ctl/table.h"
 
+#include "common/life/engine.h"
+
+#include <limits.h>
 #include <stdio.h>
 
 int help_run(ctl_t *ctl)
@@ -41,9 +44,10 @@ int version_run(ctl_t *ctl)
 
 int config_check_run(ctl_t *ctl)
 {
-    char err[512];
+    char err[PATH_MAX + 512];
     const conf_t *conf = ctl_conf_plain(ctl);
-    if (conf_check_files(conf, NULL, err, sizeof err) != 0) {
+    if (conf_check_files(conf, NULL, err, sizeof err) != 0 ||
+        engine_check_all(conf, err, sizeof err) != 0) {
         ctl_error(ctl, "configuration", "%s: %s", ctl_conf_path(ctl), err);
         return CTL_CONFIG;
     }

@@ -1,5 +1,6 @@
 #include "common/life/engine.h"
 
+#include "common/base/ops.h"
 #include "common/log/log.h"
 
 #include <errno.h>
@@ -7,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *const s_engines[] = {"lmdb", "postgres"};
@@ -38,4 +40,32 @@ void engine_choose(const char *setting, const char *engine, const char *linked, 
         log_fatal(EXIT_CONFIG, setting, "err=%s", LOG_Q(text));
     if (strcmp(engine, linked) != 0)
         s_become(setting, engine, name, argv);
+}
+
+int engine_check_former(const char *place, const char *kind, unsigned shard, char *err,
+                        size_t err_size)
+{
+    char path[PATH_MAX + 64];
+    struct stat is;
+    snprintf(path, sizeof path, "%s/%s-%u/data.mdb", place, kind, shard);
+    if (stat(path, &is) != 0)
+        return 0;
+    snprintf(err, err_size,
+             "%s: is a journal of %s.engine = lmdb, and it is postgres: set it back, or "
+             "posternctl migrate %s postgres",
+             path, setting_table[conf_engine_setting(kind)].section, kind);
+    return -1;
+}
+
+int engine_check_all(const conf_t *conf, char *err, size_t err_size)
+{
+    int rc = 0;
+    unsigned shards[WORKER_KINDS];
+    conf_shards(conf, shards);
+    for (unsigned kind = 0; kind < WORKER_KINDS; kind++) {
+        const char *name = op_owner_name((op_owner_t)kind);
+        for (unsigned i = 0; conf_is_shared(conf, name) && i < shards[kind] && rc == 0; i++)
+            rc = engine_check_former(conf_text(conf, SET_data_directory), name, i, err, err_size);
+    }
+    return rc;
 }

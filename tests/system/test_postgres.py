@@ -22,6 +22,7 @@ import strain_campaign
 import takeover_campaign
 import test_users
 from harness import lacking, postern
+from harness.between import Between
 from harness.database import secret, server_running, settled
 from reading_streams import Reader, Several
 
@@ -46,8 +47,13 @@ def test_what_was_made_is_said_and_checked(on_postgres, server):
     password = (server.dir / "worker.password").read_text()
     checked = ring.ctl_run("db", "check")
     assert checked.returncode == 0 and "ok      fsync: on" in checked.stdout, checked
-    steps = json.loads(ring.ctl_run("db", "check", "--json").stdout)["steps"]
-    assert any(step.startswith("ok      schema: 1") for step in steps)
+    told = json.loads(ring.ctl_run("db", "check", "--json").stdout)
+    assert any(step.startswith("ok      schema: 1") for step in told["steps"])
+    assert {"cluster": "main", "state": "ok", "what": "schema", "is": "1", "todo": None} in told["checks"]
+    shards = json.loads(ring.ctl_run("shard", "list", "--json").stdout)["shards"]
+    assert [(row["kind"], row["index"], row["cluster"], row["state"], row["epoch"]) for row in shards] == [
+        (kind, index, "main", "lives", kind == "channel") for kind, index in (("channel", 0), ("channel", 1), ("bot", 0), ("extension", 0))], shards
+    assert all((row["holder"] is None) == (row["kind"] != "channel") and row["to"] is None for row in shards)
     again = ring.ctl_run("db", "init", ring.dir / "admin.connection", check=True)
     assert "made" not in again.stdout and "there is schema postern" in again.stdout
     shown = subprocess.run([ring.binaries / "postern-channel", "-c", ring.conf, "-t", *ring._overrides()],
@@ -86,8 +92,23 @@ def test_an_installation_that_begins_on_postgres(tmp_path):
         server.sql("CREATE DATABASE other")
         admin = secret(tmp_path / "admin", server.connection(database="other"))
         second, done = init()
-        assert done.returncode == 1 and "there already" in done.stderr, done
+        assert done.returncode == 1 and "there already" in done.stderr and f"copy it to {second}/data/postgres.connection" in done.stderr, done
         assert not (second / "data/postgres.connection").exists()
+        done = subprocess.run([*words, "db", "init", first / "data/postgres.connection"], capture_output=True, text=True)
+        assert done.returncode == 1 and "the user postern_journal may not make roles and schemas" in done.stderr, done
+        with contextlib.closing(Between(server.port)) as way:  # a standby does not have the database yet, and is asked first
+            text = server.connection(database="later").replace("host=127.0.0.1", "host=127.0.0.1,127.0.0.1")
+            text = text.replace(f"port={server.port}", f"port={way.port},{way.port}")
+            made = subprocess.Popen([*words, "db", "init", secret(tmp_path / "later", text)], stdout=subprocess.PIPE, text=True)
+            assert way.came.wait(30)
+            server.sql("CREATE DATABASE later")
+            assert "made schema postern" in made.communicate(timeout=60)[0] and made.returncode == 0
+        journal = first / "data/channel-2"
+        journal.mkdir()
+        (journal / "data.mdb").touch()
+        for verb in (("config", "check"), ("db", "check")):
+            done = subprocess.run([*words, "-s", "postgres.copies=1", *verb], capture_output=True, text=True)
+            assert done.returncode and f"{journal}/data.mdb: is a journal of worker.engine = lmdb" in done.stderr, done
         for place in (first, second):
             shutil.rmtree(place)
 

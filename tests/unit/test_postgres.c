@@ -109,27 +109,34 @@ static void test_another_installation_keeps_its_counts(void **state)
 
 static const unsigned s_two[WORKER_KINDS] = {2, 2, 2}, s_three[WORKER_KINDS] = {3, 2, 2};
 
+static void s_hear(const schema_found_t *found)
+{
+    char line[1024];
+    schema_found_line(found, line, sizeof line);
+    postgres_hear(line);
+}
+
 static void test_a_check_says_what_is_lacking(void **state)
 {
     char err[512];
     (void)state;
     s_postgres_said[0] = '\0';
-    if (schema_check(s_postgres, CLUSTER_MAIN, &(uuid_t7){{0}}, s_two, 1, postgres_hear, err,
+    if (schema_check(s_postgres, CLUSTER_MAIN, &(uuid_t7){{0}}, s_two, 1, s_hear, err,
                      sizeof err) != 0)
         fail_msg("%s\n%s", err, s_postgres_said);
     assert_non_null(strstr(s_postgres_said, "ok      fsync: on"));
-    assert_int_equal(schema_check(s_postgres, CLUSTER_MAIN, &(uuid_t7){{0}}, s_two, 2,
-                                  postgres_hear, err, sizeof err),
-                     -1);
+    assert_int_equal(
+        schema_check(s_postgres, CLUSTER_MAIN, &(uuid_t7){{0}}, s_two, 2, s_hear, err, sizeof err),
+        -1);
     assert_non_null(strstr(s_postgres_said, "lacking synchronous_standby_names"));
-    assert_int_equal(schema_check(s_postgres, CLUSTER_MAIN, &(uuid_t7){{0}}, s_three, 1,
-                                  postgres_hear, err, sizeof err),
+    assert_int_equal(schema_check(s_postgres, CLUSTER_MAIN, &(uuid_t7){{0}}, s_three, 1, s_hear,
+                                  err, sizeof err),
                      -1);
     assert_non_null(strstr(s_postgres_said, "lacking channel shards: 2"));
     postgres_do("REVOKE INSERT ON postern.keys FROM postern_journal");
-    assert_int_equal(schema_check(s_postgres, CLUSTER_MAIN, &(uuid_t7){{0}}, s_two, 1,
-                                  postgres_hear, err, sizeof err),
-                     -1);
+    assert_int_equal(
+        schema_check(s_postgres, CLUSTER_MAIN, &(uuid_t7){{0}}, s_two, 1, s_hear, err, sizeof err),
+        -1);
     assert_non_null(strstr(s_postgres_said, "lacking rights on tables"));
 }
 

@@ -4,11 +4,9 @@
 #include "common/life/confine.h"
 #include "common/log/log.h"
 #include "workers/journal/postgres/carrier.h"
-#include "workers/journal/postgres/schema.h"
-#include "workers/journal/postgres/shard_command.h"
+#include "workers/journal/postgres/report.h"
 
 #include <getopt.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,15 +14,6 @@
 #include <unistd.h>
 
 enum { OVERRIDES = 72, DONE = 0, REFUSED = 1, USAGE = 2 };
-static json_t *s_steps; /* what was said, where it is to be JSON */
-
-static void s_say(const char *line)
-{
-    if (s_steps)
-        json_array_append_new(s_steps, json_string(line));
-    else
-        puts(line);
-}
 
 static int s_usage(void)
 {
@@ -43,21 +32,23 @@ static int s_refuse(const char *err)
 static int s_init(const conf_t *conf, const char *admin_file, const char *cluster)
 {
     char err[8192];
-    return schema_make_as(conf, admin_file, cluster, s_say, err, sizeof err) == 0 ? DONE
-                                                                                  : s_refuse(err);
+    return schema_make_as(conf, admin_file, cluster, report_line, err, sizeof err) == 0
+               ? DONE
+               : s_refuse(err);
 }
 
 static int s_check(const conf_t *conf)
 {
     char err[8192];
-    return schema_check_as(conf, s_say, err, sizeof err) == 0 ? DONE : s_refuse(err);
+    return schema_check_as(conf, report_found, err, sizeof err) == 0 ? DONE : s_refuse(err);
 }
 
 static int s_move(const conf_t *conf, char **words, const char *lost)
 {
     char err[8192];
-    return shard_move(conf, words[0], words[1], lost, s_say, err, sizeof err) == 0 ? DONE
-                                                                                   : s_refuse(err);
+    return shard_move(conf, words[0], words[1], lost, report_line, err, sizeof err) == 0
+               ? DONE
+               : s_refuse(err);
 }
 
 static int s_run(const conf_t *conf, int argc, char **argv)
@@ -69,7 +60,7 @@ static int s_run(const conf_t *conf, int argc, char **argv)
     if (argc == 1 && strcmp(argv[0], "check") == 0)
         return s_check(conf);
     if (argc == 1 && strcmp(argv[0], "list") == 0)
-        return shard_list(conf, s_say, err, sizeof err) == 0 ? DONE : s_refuse(err);
+        return shard_list(conf, report_shard, err, sizeof err) == 0 ? DONE : s_refuse(err);
     if ((argc == 3 || argc == 4) && strcmp(argv[0], "move") == 0)
         return s_move(conf, argv + 1, argc == 4 ? argv[3] : NULL);
     if (argc == 2 && strcmp(argv[0], "carry") == 0)
@@ -88,7 +79,7 @@ int main(int argc, char **argv)
         else if (option == 's' && count < OVERRIDES)
             overrides[count++] = optarg;
         else if (option == 'j')
-            s_steps = json_array();
+            report_as_json();
         else if (option == 'V')
             return puts("postern-database " POSTERN_VERSION) < 0;
         else
@@ -103,12 +94,8 @@ int main(int argc, char **argv)
     }
     confine_process();
     int status = s_run(conf, argc - optind, argv + optind);
-    if (s_steps && status != USAGE) {
-        json_t *reply = json_pack("{s:o}", "steps", s_steps);
-        json_dumpf(reply, stdout, JSON_INDENT(2));
-        putchar('\n');
-        json_decref(reply);
-    }
+    if (status != USAGE)
+        report_end();
     conf_destroy(&conf);
     return status;
 }

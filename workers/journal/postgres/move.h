@@ -40,8 +40,23 @@ typedef struct {
 
 int move_run(const move_options_t *options, char *err, size_t err_size);
 
-/* Says a line of each shard: kind, number, cluster, holder, epoch, bytes and records. */
-int shards_list(const cluster_t *clusters, unsigned clusters_len, schema_said_fn said, char *err,
+/* Where a shard is. */
+typedef struct {
+    op_owner_t kind;
+    unsigned shard;
+    enum { SHARD_LIVES, SHARD_MOVES, SHARD_NOWHERE } state;
+    slice_t cluster; /* in which it lives; of the others where it was */
+    slice_t to;      /* of the others: where it goes, or went and is not */
+    bool named;      /* of NOWHERE: postgres.clusters has TO */
+    slice_t holder;  /* who has it; empty: nobody */
+    uint64_t epoch, bytes, records;
+} shard_found_t;
+typedef void (*shard_found_fn)(const shard_found_t *found);
+
+/* Tells of each shard. */
+int shards_list(const cluster_t *clusters, unsigned clusters_len, shard_found_fn found, char *err,
                 size_t err_size);
+/* The same for people. */
+void shard_found_line(const shard_found_t *found, char *line, size_t size);
 
 #endif

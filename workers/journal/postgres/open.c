@@ -5,6 +5,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/ops.h"
+#include "common/life/engine.h"
 #include "common/life/life.h"
 #include "common/log/log.h"
 
@@ -12,26 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { MAGIC = 0x4a4f5047, PATHS = 4400, SAY_MS = 10000 };
-
-/* What a worker of this host has of the shard is LMDB's: with it, what the database has is not the
- * whole history. */
-static int s_check_former(const journal_options_t *options, unsigned shard, char *err,
-                          size_t err_size)
-{
-    char path[PATHS];
-    struct stat is;
-    snprintf(path, sizeof path, "%s/%s-%u/data.mdb", options->place, options->kind, shard);
-    if (stat(path, &is) != 0)
-        return 0;
-    snprintf(err, err_size,
-             "%s: is a journal of %s.engine = lmdb, and it is postgres: set it back, or "
-             "posternctl migrate %s postgres",
-             path, strcmp(options->kind, "channel") == 0 ? "worker" : "delivery", options->kind);
-    return -1;
-}
 
 /* Waits for the shard's lock; the locks of any shard are the pick's to take. */
 static int s_check_place(const journal_options_t *options, char *err, size_t err_size)
@@ -41,10 +24,10 @@ static int s_check_place(const journal_options_t *options, char *err, size_t err
     if (!options->any) {
         snprintf(path, sizeof path, "%s/%s-%u.lock", options->place, options->kind, options->shard);
         life_lock(path, true);
-        return s_check_former(options, options->shard, err, err_size);
+        return engine_check_former(options->place, options->kind, options->shard, err, err_size);
     }
     for (unsigned i = 0; i < options->shards && rc == 0; i++)
-        rc = s_check_former(options, i, err, err_size);
+        rc = engine_check_former(options->place, options->kind, i, err, err_size);
     return rc;
 }
 

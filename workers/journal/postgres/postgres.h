@@ -54,8 +54,7 @@ enum {
     KEYS_MS = 6 * 3600 * 1000,     /* that a table of keys takes keys */
     LOOK_MS = 5000,                /* after a resend ids are looked up first for so long */
     SEGMENTS = 256,                /* with so many the newest grows on */
-    SEGMENTS_MOST, /* that are there: one that could not be dropped comes back beside its successor
-                    */
+    SEGMENTS_MOST,                 /* with one that could not be dropped */
     KEYS = 16,
 };
 /* Added to an installation's count of shards, by which no worker starts: not all journals are
@@ -69,7 +68,7 @@ typedef struct {
     uint64_t first_ms, last_ms;  /* running clock of the first and the last */
     uint64_t bytes;
     bool ids;           /* the index of ids is there */
-    uint64_t forget_ms; /* running clock when all its items may be forgotten, to be looked at then;
+    uint64_t forget_ms; /* running clock when to look whether all its items may be forgotten;
                            UINT64_MAX: they are */
 } segment_t;
 
@@ -196,8 +195,7 @@ void fence_lost(const journal_t *self) __attribute__((noreturn));
 session_outcome_t owner_check_kind(const journal_t *self, session_t *session, unsigned at);
 /* Opens SESSION where it is not, to the cluster AT, where that will do. */
 session_outcome_t owner_begin(const journal_t *self, session_t *session, unsigned at);
-/* Finds the cluster in which the shard lives, and opens SESSION to it. AWAY while it lives in none.
- */
+/* Finds the cluster in which the shard lives, and opens SESSION to it; AWAY: it lives in none. */
 session_outcome_t owner_find(journal_t *self, session_t *session);
 /* Makes the shard this process's, and reads what it has, by SESSION, which it opens where
  * it is not. OK; AGAIN while another holds the lease; else AWAY or REFUSED with the reason in the
@@ -230,8 +228,7 @@ session_outcome_t tables_save(journal_t *self, session_t *session);
 append_t *append_new(void);
 void append_destroy(append_t **self_p);
 
-/* look.c: what the tables know of entries: has their answers to the ids and keys that are asked
- * for. */
+/* look.c: what the tables know of entries: their answers to the ids and keys asked for. */
 typedef struct {
     bool look;    /* its id, and its key, are to be looked up */
     bool seen;    /* by its id, as ANSWER says */

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+enum { SOON = 20, SOON_MS = 250 };
 
 /* In the order in which they are made. */
 static const struct {
@@ -145,6 +148,26 @@ static int s_read_roles(maker_t *self)
     return 0;
 }
 
+/* Else GRANT warns, and the server refuses the rest one by one. */
+static int s_check_admin(maker_t *self)
+{
+    unsigned may;
+    if (DO(self, &may,
+           "SELECT 1 FROM pg_roles WHERE rolname = current_user AND (rolsuper OR ((rolcreaterole "
+           "OR EXISTS (SELECT 1 FROM pg_roles WHERE rolname = %s)) AND coalesce((SELECT "
+           "pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'postern'), "
+           "has_database_privilege(current_database(), 'CREATE'))))",
+           self->worker.text) != 0)
+        return -1;
+    if (may)
+        return 0;
+    snprintf(self->err, self->err_size,
+             "the user %s may not make roles and schemas in the database %s: name the connection "
+             "of an administrator, or of the owner of the schema postern",
+             PQuser(self->session.conn), PQdb(self->session.conn));
+    return -1;
+}
+
 static int s_make_role(maker_t *self, const role_t *role)
 {
     unsigned there;
@@ -152,13 +175,13 @@ static int s_make_role(maker_t *self, const role_t *role)
         return -1;
     if (there && role->drawn) {
         snprintf(self->err, self->err_size,
-                 "the role %s is there already, and its password is not known here: write the file "
-                 "of %s with it, or with another user, and do this again",
+                 "the role %s is there already, and its password is not known here. Where another "
+                 "host of this installation has the file, copy it to %s; else write a connection "
+                 "string with the role's password, or of another user, to that file, mode 0600. "
+                 "Then: posternctl db init",
                  role->name,
-                 role == &self->worker ? "postgres.connection"
-                                       : "directory.connection, which is the one of "
-                                         "postgres.connection with .directory behind it where it "
-                                         "is not set,");
+                 role == &self->worker ? self->options->worker_file
+                                       : self->options->directory_file);
         return -1;
     }
     if (!there && DO(self, NULL, "CREATE ROLE %s LOGIN%s%s", role->name,
@@ -401,6 +424,8 @@ static int s_make_all(maker_t *self)
     if (rc == 0)
         rc = s_read_roles(self);
     if (rc == 0)
+        rc = s_check_admin(self);
+    if (rc == 0)
         rc = s_make_role(self, &self->worker);
     if (rc == 0 && self->directory.name)
         rc = s_make_role(self, &self->directory);
@@ -419,11 +444,29 @@ static int s_make_all(maker_t *self)
     return rc ? rc : s_part_directory(self);
 }
 
+/* A database that was made just now is not at a standby yet, which may be asked first. */
+static int s_open(maker_t *self)
+{
+    static const struct timespec pause = {.tv_nsec = SOON_MS * 1000000L};
+    char *hosts = connection_value(self->options->admin, "host");
+    bool several = hosts && strchr(hosts, ',');
+    session_outcome_t went = session_open(&self->session, self->options->admin);
+    for (unsigned i = 0;
+         i < SOON && several && went == SESSION_REFUSED && strstr(self->session.text, "database") &&
+         strstr(self->session.text, "does not exist");
+         i++) {
+        nanosleep(&pause, NULL);
+        went = session_open(&self->session, self->options->admin);
+    }
+    free(hosts);
+    return went == SESSION_OK ? 0 : -1;
+}
+
 int schema_make(const schema_options_t *options, char *err, size_t err_size)
 {
     maker_t self = {.options = options, .err = err, .err_size = err_size};
     err[0] = '\0';
-    int rc = session_open(&self.session, options->admin) == SESSION_OK ? 0 : -1;
+    int rc = s_open(&self);
     if (rc != 0)
         snprintf(err, err_size, "PostgreSQL: %s", self.session.text);
     else

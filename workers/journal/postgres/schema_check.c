@@ -65,6 +65,15 @@ static const schema_row_t s_rows[] = {
      "", .warns = true},
 };
 
+void schema_found_line(const schema_found_t *found, char *line, size_t size)
+{
+    if (!found->what)
+        snprintf(line, size, "cluster %s", found->cluster);
+    else
+        snprintf(line, size, "%-7s %s: %.*s%s%s", found->state, found->what, SLICE_ARG(found->is),
+                 found->todo ? " - " : "", found->todo ? found->todo : "");
+}
+
 /* With a count in the place of each letter behind a $. */
 static void s_fill(sql_t *sql, const char *text, const unsigned shards[WORKER_KINDS])
 {
@@ -75,12 +84,13 @@ static void s_fill(sql_t *sql, const char *text, const unsigned shards[WORKER_KI
     sql_add(sql, "%s", text);
 }
 
+/* Whether a worker would start in spite of it. */
 static bool s_look(session_t *session, const schema_row_t *row, const unsigned shards[WORKER_KINDS],
-                   schema_said_fn said)
+                   const char *cluster, schema_found_fn found)
 {
     sql_t sql = {0};
     s_fill(&sql, row->sql, shards);
-    bool starts = schema_row_look(row, sql.text, session, said);
+    bool starts = schema_row_look(row, sql.text, session, cluster, found);
     sql_free(&sql);
     return starts;
 }
@@ -105,7 +115,7 @@ static bool s_is_it(session_t *session, const char *cluster, uuid_t7 *installati
 }
 
 int schema_check(const char *worker, const char *cluster, uuid_t7 *installation,
-                 const unsigned shards[WORKER_KINDS], unsigned copies, schema_said_fn said,
+                 const unsigned shards[WORKER_KINDS], unsigned copies, schema_found_fn found,
                  char *err, size_t err_size)
 {
     session_t session = {0};
@@ -117,7 +127,7 @@ int schema_check(const char *worker, const char *cluster, uuid_t7 *installation,
     }
     for (size_t i = 0; i < sizeof s_rows / sizeof *s_rows; i++)
         if (copies >= s_rows[i].copies)
-            lacking += !s_look(&session, &s_rows[i], shards, said);
+            lacking += !s_look(&session, &s_rows[i], shards, cluster, found);
     session_close(&session);
     if (lacking)
         snprintf(err, err_size, "cluster %s: the server lacks %u of what a worker needs", cluster,

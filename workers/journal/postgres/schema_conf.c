@@ -1,5 +1,6 @@
 /* schema.h by an installation's configuration, and the files with the roles' connections. */
 #include "common/life/clusters.h"
+#include "common/life/engine.h"
 #include "common/life/kinds.h"
 #include "common/postgres/connection.h"
 #include "workers/journal/postgres/connections.h"
@@ -50,6 +51,7 @@ static int s_make_cluster(const conf_t *conf, const char *admin_file, const char
     int made = first ? s_make_file(path, "postern_journal", admin, &worker, err, err_size) : -1;
     schema_options_t options = {.admin = admin,
                                 .worker = worker,
+                                .worker_file = path,
                                 .drawn = made > 0,
                                 .cluster = cluster,
                                 .main = first,
@@ -79,6 +81,8 @@ int schema_make_as(const conf_t *conf, const char *admin_file, const char *clust
         also = s_make_file(directory_path, "postern_directory", admin, &directory, err, err_size);
     schema_options_t options = {.admin = admin,
                                 .worker = worker,
+                                .worker_file = path,
+                                .directory_file = directory_path,
                                 .drawn = made > 0,
                                 .directory = directory,
                                 .directory_drawn = also > 0,
@@ -94,51 +98,51 @@ int schema_make_as(const conf_t *conf, const char *admin_file, const char *clust
     return rc;
 }
 
-static int s_check_directory(const conf_t *conf, const char *worker, schema_said_fn said, char *err,
-                             size_t err_size)
+static int s_check_directory(const conf_t *conf, const char *worker, schema_found_fn found,
+                             char *err, size_t err_size)
 {
     char path[4096 + 16];
     kinds_directory(conf, false, path, sizeof path);
     char *directory = connection_read(path, err, err_size);
-    int rc = directory ? schema_check_directory(directory, said, err, err_size) : -1;
-    schema_check_apart(worker, said);
+    int rc = directory ? schema_check_directory(directory, found, err, err_size) : -1;
+    schema_check_apart(worker, found);
     connection_forget(&directory);
     return rc;
 }
 
 static int s_check(const conf_t *conf, const cluster_file_t *cluster, uuid_t7 *installation,
-                   schema_said_fn said, char *err, size_t err_size)
+                   schema_found_fn found, char *err, size_t err_size)
 {
     char *worker = connection_read(cluster->path, err, err_size);
     unsigned shards[WORKER_KINDS];
     conf_shards(conf, shards);
-    int rc = worker
-                 ? schema_check(worker, cluster->name, installation, shards,
-                                (unsigned)conf_uint(conf, SET_postgres_copies), said, err, err_size)
-                 : -1;
+    int rc =
+        worker ? schema_check(worker, cluster->name, installation, shards,
+                              (unsigned)conf_uint(conf, SET_postgres_copies), found, err, err_size)
+               : -1;
     if (rc == 0 && s_has_directory(conf) && strcmp(cluster->name, CLUSTER_MAIN) == 0)
-        rc = s_check_directory(conf, worker, said, err, err_size);
+        rc = s_check_directory(conf, worker, found, err, err_size);
     connection_forget(&worker);
     return rc;
 }
 
 /* What is wrong with the first one is said in the end. */
-int schema_check_as(const conf_t *conf, schema_said_fn said, char *err, size_t err_size)
+int schema_check_as(const conf_t *conf, schema_found_fn found, char *err, size_t err_size)
 {
     clusters_t all;
-    char line[64], wrong[2048];
+    char wrong[2048];
     uuid_t7 installation = {{0}};
     if (clusters_read(conf, NULL, &all, err, err_size) != 0)
         return -1;
     int rc = 0;
     for (unsigned i = 0; i < all.len; i++) {
-        snprintf(line, sizeof line, "cluster %s", all.list[i].name);
         if (all.len > 1)
-            said(line);
-        if (s_check(conf, &all.list[i], &installation, said, wrong, sizeof wrong) != 0 && rc == 0) {
+            found(&(schema_found_t){.cluster = all.list[i].name});
+        if (s_check(conf, &all.list[i], &installation, found, wrong, sizeof wrong) != 0 &&
+            rc == 0) {
             rc = -1;
             snprintf(err, err_size, "%s", wrong);
         }
     }
-    return rc;
+    return rc == 0 ? engine_check_all(conf, err, err_size) : rc;
 }

@@ -1,5 +1,6 @@
 /* Whether a database will do for the directory: what an authd would find, by its own connection,
  * and how the hosts fare that have joined. */
+#include "common/life/clusters.h"
 #include "workers/journal/postgres/schema_row.h"
 
 #include <stdio.h>
@@ -68,7 +69,7 @@ static bool s_beats(const statement_t *before, const statement_t *now, unsigned 
 }
 
 /* Of those whose beat stands still: a change waits for each, until its lease is over. */
-static void s_say_still(const statement_t *before, const statement_t *now, schema_said_fn said)
+static void s_say_still(const statement_t *before, const statement_t *now, schema_found_fn found)
 {
     static const schema_row_t row = {
         "hosts whose authd beats", "",
@@ -86,23 +87,23 @@ static void s_say_still(const statement_t *before, const statement_t *now, schem
         }
     char is[BEATS + 64];
     snprintf(is, sizeof is, "%u of %u%s%s", all - count, all, count ? ", not " : "", still);
-    schema_row_say(&row, count == 0, slice_of(is), said);
+    schema_row_say(&row, count == 0, slice_of(is), CLUSTER_MAIN, found);
 }
 
-static void s_look_at_beats(session_t *session, schema_said_fn said)
+static void s_look_at_beats(session_t *session, schema_found_fn found)
 {
     statement_t before, now;
     if (s_read_beats(session, &before) != SESSION_OK)
         return;
     nanosleep(&(struct timespec){.tv_sec = LOOK_S}, NULL);
     if (s_read_beats(session, &now) == SESSION_OK) {
-        s_say_still(&before, &now, said);
+        s_say_still(&before, &now, found);
         statement_end(&now);
     }
     statement_end(&before);
 }
 
-int schema_check_directory(const char *directory, schema_said_fn said, char *err, size_t err_size)
+int schema_check_directory(const char *directory, schema_found_fn found, char *err, size_t err_size)
 {
     session_t session = {0};
     unsigned lacking = 0;
@@ -111,19 +112,19 @@ int schema_check_directory(const char *directory, schema_said_fn said, char *err
         return -1;
     }
     for (size_t i = 0; i < sizeof s_rows / sizeof *s_rows; i++)
-        lacking += !schema_row_look(&s_rows[i], s_rows[i].sql, &session, said);
+        lacking += !schema_row_look(&s_rows[i], s_rows[i].sql, &session, CLUSTER_MAIN, found);
     if (!lacking)
-        s_look_at_beats(&session, said);
+        s_look_at_beats(&session, found);
     session_close(&session);
     if (lacking)
         snprintf(err, err_size, "the server lacks %u of what an authd needs", lacking);
     return lacking ? -1 : 0;
 }
 
-void schema_check_apart(const char *worker, schema_said_fn said)
+void schema_check_apart(const char *worker, schema_found_fn found)
 {
     session_t session = {0};
     if (session_open(&session, worker) == SESSION_OK)
-        schema_row_look(&s_apart, s_apart.sql, &session, said);
+        schema_row_look(&s_apart, s_apart.sql, &session, CLUSTER_MAIN, found);
     session_close(&session);
 }

@@ -1,20 +1,19 @@
 #include "workers/journal/postgres/schema_row.h"
 
-#include <stdio.h>
-
-void schema_row_say(const schema_row_t *row, bool good, slice_t is, schema_said_fn said)
+void schema_row_say(const schema_row_t *row, bool good, slice_t is, const char *cluster,
+                    schema_found_fn found)
 {
-    char line[1024];
-    snprintf(line, sizeof line, "%-7s %s: %.*s%s%s",
-             good         ? "ok"
-             : row->warns ? "note"
-                          : "lacking",
-             row->what, SLICE_ARG(is), good ? "" : " - ", good ? "" : row->todo);
-    said(line);
+    found(&(schema_found_t){.cluster = cluster,
+                            .state = good         ? "ok"
+                                     : row->warns ? "note"
+                                                  : "lacking",
+                            .what = row->what,
+                            .is = is,
+                            .todo = good ? NULL : row->todo});
 }
 
 bool schema_row_look(const schema_row_t *row, const char *sql, session_t *session,
-                     schema_said_fn said)
+                     const char *cluster, schema_found_fn found)
 {
     statement_t ask;
     statement_begin(&ask, "", sql);
@@ -25,7 +24,7 @@ bool schema_row_look(const schema_row_t *row, const char *sql, session_t *sessio
                    there                ? statement_bytes(&ask, 0, 1)
                    : went == SESSION_OK ? slice_of("nothing")
                                         : slice_of(session->text),
-                   said);
+                   cluster, found);
     statement_end(&ask);
     return good || row->warns;
 }

@@ -1,18 +1,16 @@
 #include "workers/journal/postgres/shard_command.h"
 
-#include "workers/journal/postgres/move.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-int shard_list(const conf_t *conf, schema_said_fn said, char *err, size_t err_size)
+int shard_list(const conf_t *conf, shard_found_fn found, char *err, size_t err_size)
 {
     cluster_t all[CLUSTERS] = {{{0}, NULL}};
     unsigned len;
     int rc = clusters_name_all(conf, NULL, all, &len, err, err_size);
     if (rc == 0)
-        rc = shards_list(all, len, said, err, err_size);
+        rc = shards_list(all, len, found, err, err_size);
     clusters_forget(all, len);
     return rc;
 }

@@ -6,9 +6,9 @@
 #define POSTERN_WORKERS_JOURNAL_POSTGRES_SHARD_COMMAND_H
 
 #include "common/conf/conf.h"
-#include "workers/journal/postgres/schema.h"
+#include "workers/journal/postgres/move.h"
 
-int shard_list(const conf_t *conf, schema_said_fn said, char *err, size_t err_size);
+int shard_list(const conf_t *conf, shard_found_fn found, char *err, size_t err_size);
 /* SHARD as "channel/3"; CLUSTER: where it is to live; LOST: NULL, or one that is gone for good. */
 int shard_move(const conf_t *conf, const char *shard, const char *cluster, const char *lost,
                schema_said_fn said, char *err, size_t err_size);

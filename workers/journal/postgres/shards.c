@@ -7,10 +7,31 @@
 typedef struct lister {
     const cluster_t *cluster;
     session_t session;
-    schema_said_fn said;
+    shard_found_fn found;
     struct lister *all; /* of each cluster */
     unsigned all_len;
 } lister_t;
+
+void shard_found_line(const shard_found_t *found, char *line, size_t size)
+{
+    char shard[48];
+    slice_t holder = found->holder.len ? found->holder : slice_of("nobody");
+    snprintf(shard, sizeof shard, "%s/%u", op_owner_name(found->kind), found->shard);
+    if (found->state == SHARD_LIVES)
+        snprintf(line, size, "%-14s cluster %-10.*s epoch %-6llu %12llu bytes %10llu records  %.*s",
+                 shard, SLICE_ARG(found->cluster), (unsigned long long)found->epoch,
+                 (unsigned long long)found->bytes, (unsigned long long)found->records,
+                 SLICE_ARG(holder));
+    else if (found->state == SHARD_MOVES)
+        snprintf(line, size, "%s moves from cluster %.*s to cluster %.*s", shard,
+                 SLICE_ARG(found->cluster), SLICE_ARG(found->to));
+    else
+        snprintf(line, size,
+                 "%s lives nowhere: it left cluster %.*s for cluster %.*s, which %s. See "
+                 "CLUSTER.md, \"Several clusters\"",
+                 shard, SLICE_ARG(found->cluster), SLICE_ARG(found->to),
+                 found->named ? "has nothing of it" : "postgres.clusters does not name");
+}
 
 /* The records of a shard: the open segment's are counted by its last number. */
 static uint64_t s_records(lister_t *self, const statement_t *rows, unsigned i)
@@ -34,56 +55,51 @@ static uint64_t s_records(lister_t *self, const statement_t *rows, unsigned i)
     return last >= first && first ? last - first + 1 : 0;
 }
 
+static shard_found_t s_found(const lister_t *self, const statement_t *rows, unsigned i)
+{
+    return (shard_found_t){.kind = (op_owner_t)statement_number(rows, i, 0),
+                           .shard = (unsigned)statement_number(rows, i, 1),
+                           .cluster = slice_of(self->cluster->name)};
+}
+
 static void s_say(lister_t *self, const statement_t *rows, unsigned i)
 {
-    char line[512], shard[48];
-    slice_t holder = statement_bytes(rows, i, 2);
-    snprintf(shard, sizeof shard, "%s/%llu",
-             op_owner_name((op_owner_t)statement_number(rows, i, 0)),
-             (unsigned long long)statement_number(rows, i, 1));
-    snprintf(line, sizeof line,
-             "%-14s cluster %-10s epoch %-6llu %12llu bytes %10llu records  %.*s", shard,
-             self->cluster->name, (unsigned long long)statement_number(rows, i, 3),
-             (unsigned long long)statement_number(rows, i, 4),
-             (unsigned long long)s_records(self, rows, i),
-             SLICE_ARG(holder.len ? holder : slice_of("nobody")));
-    self->said(line);
+    shard_found_t found = s_found(self, rows, i);
+    found.holder = statement_bytes(rows, i, 2);
+    found.epoch = statement_number(rows, i, 3);
+    found.bytes = statement_number(rows, i, 4);
+    found.records = s_records(self, rows, i);
+    self->found(&found);
 }
 
 static void s_say_between(lister_t *self, const statement_t *rows, unsigned i)
 {
-    char line[256];
-    slice_t cluster = statement_bytes(rows, i, 8);
-    snprintf(line, sizeof line, "%s/%llu moves from cluster %.*s to cluster %s",
-             op_owner_name((op_owner_t)statement_number(rows, i, 0)),
-             (unsigned long long)statement_number(rows, i, 1), SLICE_ARG(cluster),
-             self->cluster->name);
-    self->said(line);
+    shard_found_t found = s_found(self, rows, i);
+    found.state = SHARD_MOVES;
+    found.to = found.cluster;
+    found.cluster = statement_bytes(rows, i, 8);
+    self->found(&found);
 }
 
 /* Of one that has left: whether it is where it went. What has left there as well says so there. */
 static session_outcome_t s_say_left(lister_t *self, const statement_t *rows, unsigned i)
 {
-    char line[512];
     lister_t *to = NULL;
     place_t place = {.there = false};
-    slice_t name = statement_bytes(rows, i, 8);
-    op_owner_t kind = (op_owner_t)statement_number(rows, i, 0);
-    unsigned shard = (unsigned)statement_number(rows, i, 1);
+    shard_found_t found = s_found(self, rows, i);
+    found.state = SHARD_NOWHERE;
+    found.to = statement_bytes(rows, i, 8);
     for (unsigned k = 0; k < self->all_len; k++)
-        if (slice_is(name, self->all[k].cluster->name))
+        if (slice_is(found.to, self->all[k].cluster->name))
             to = &self->all[k];
     if (to && !session_is_open(&to->session)) /* which is said of that cluster */
         return SESSION_OK;
-    session_outcome_t went = to ? place_read(&to->session, kind, shard, &place) : SESSION_OK;
+    session_outcome_t went =
+        to ? place_read(&to->session, found.kind, found.shard, &place) : SESSION_OK;
     if (went != SESSION_OK || place.there)
         return went;
-    snprintf(line, sizeof line,
-             "%s/%u lives nowhere: it left cluster %s for cluster %.*s, which %s. See CLUSTER.md, "
-             "\"Several clusters\"",
-             op_owner_name(kind), shard, self->cluster->name, SLICE_ARG(name),
-             to ? "has nothing of it" : "postgres.clusters does not name");
-    self->said(line);
+    found.named = to;
+    self->found(&found);
     return SESSION_OK;
 }
 
@@ -116,7 +132,7 @@ static session_outcome_t s_list(lister_t *self)
     return went;
 }
 
-int shards_list(const cluster_t *clusters, unsigned clusters_len, schema_said_fn said, char *err,
+int shards_list(const cluster_t *clusters, unsigned clusters_len, shard_found_fn found, char *err,
                 size_t err_size)
 {
     lister_t listers[CLUSTERS];
@@ -124,7 +140,7 @@ int shards_list(const cluster_t *clusters, unsigned clusters_len, schema_said_fn
     int rc = 0;
     for (unsigned i = 0; i < clusters_len; i++) {
         listers[i] = (lister_t){
-            .cluster = &clusters[i], .said = said, .all = listers, .all_len = clusters_len};
+            .cluster = &clusters[i], .found = found, .all = listers, .all_len = clusters_len};
         went[i] = session_open(&listers[i].session, clusters[i].connection);
         if (went[i] == SESSION_OK)
             went[i] = cluster_check(&listers[i].session, clusters[i].name);
