@@ -12,6 +12,7 @@
 #include "common/base/clock.h"
 #include "full_disk.h"
 #include "journal_kept.h"
+#include "workers/journal/lmdb/due.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -95,6 +96,26 @@ static void test_the_file_is_not_read_again(void **state)
     s_all_are_known(journal, 40);
     checkpoint(journal, s_now += JOURNAL_LATEST_MS);
     s_all_are_known(journal, 40);
+    journal_close(&journal);
+}
+
+/* A frame takes a block of the file at least. */
+static void test_enough_for_a_short_commit(void **state)
+{
+    (void)state;
+    enum { ENOUGH = DUE_BYTES / WAL_BLOCK };
+    journal_options_t options = s_options();
+    options.room_bytes = 1 << 30;
+    journal_t *journal = journal_open(&options, s_now, s_err, sizeof s_err);
+    assert_non_null(journal);
+    for (unsigned id = 0; id < ENOUGH - 1; id++)
+        assert_int_equal(s_append(journal, id, 'h'), JOURNAL_STORED);
+    assert_false(journal_checkpoint_begin(journal, s_now + JOURNAL_LATEST_MS - 1));
+    assert_int_equal(s_append(journal, ENOUGH, 'h'), JOURNAL_STORED);
+    assert_false(journal_checkpoint_begin(journal, s_now + JOURNAL_CHECKPOINT_MS - 1));
+    assert_true(journal_checkpoint_begin(journal, s_now += JOURNAL_CHECKPOINT_MS));
+    journal_checkpoint_end(journal, s_now);
+    assert_true(journal_is_saved(journal));
     journal_close(&journal);
 }
 
@@ -422,6 +443,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(appends_go_on),
         TEST(the_file_is_not_read_again),
+        TEST(enough_for_a_short_commit),
         TEST(what_came_meanwhile_keeps_its_time),
         TEST(a_refused_frame_is_no_damage),
         TEST(readers_wait_for_no_commit),

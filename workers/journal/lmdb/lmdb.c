@@ -1,4 +1,5 @@
 #include "workers/journal/lmdb/ahead.h"
+#include "workers/journal/lmdb/due.h"
 #include "workers/journal/lmdb/outbox_rows.h"
 #include "workers/journal/lmdb/retained.h"
 #include "workers/journal/revisions.h"
@@ -13,12 +14,11 @@
 #include <string.h>
 
 enum {
-    STEPS_IDLE = 1024,   /* rows that one tending removes at most */
-    STEPS_LEAST = 64,    /* and what a transaction removes at most, with twice its entries */
-    ROOM_MS = 100,       /* between two looks at the free room */
-    ROOM_FULL_MS = 1000, /* the same after a commit that failed for lack of it */
-    RETAINED_MS = 100,   /* between two looks at the retentions of targets, while messages come */
-    CLOCK_MS = 60000,    /* an idle journal stores its clock this often, if rows wait for it */
+    STEPS_IDLE = 1024, /* rows that one tending removes at most */
+    STEPS_LEAST = 64,  /* and what a transaction removes at most, with twice its entries */
+    ROOM_MS = 100,     /* between two looks at the free room */
+    RETAINED_MS = 100, /* between two looks at the retentions of targets, while messages come */
+    CLOCK_MS = 60000,  /* an idle journal stores its clock this often, if rows wait for it */
 };
 
 bool journal_is_full(const journal_t *self)
@@ -31,7 +31,7 @@ static void s_note_full(journal_t *self, int64_t now_ms)
 {
     metric_add(METRIC_commit_failures_total, 1);
     atomic_store(&self->full, true);
-    self->room_next_ms = self->beside_next_ms = now_ms + ROOM_FULL_MS;
+    self->room_next_ms = self->beside_next_ms = now_ms + DUE_FULL_MS;
 }
 
 bool journal_is_gone(const journal_t *self)
@@ -100,7 +100,7 @@ static void s_fall_behind(journal_t *self, int64_t now_ms)
 {
     s_enter(self, ENGINE_BEHIND);
     notes_give_back(&self->notes);
-    self->notes.next_ms = now_ms + ROOM_FULL_MS;
+    self->notes.next_ms = now_ms + DUE_FULL_MS;
     self->begun_ms = now_ms;
 }
 
@@ -286,7 +286,7 @@ static bool s_store_replies(journal_t *self, int64_t now_ms, uint64_t *until)
         return true;
     }
     s_note_full(self, now_ms);
-    self->notes.next_ms = now_ms + ROOM_FULL_MS;
+    self->notes.next_ms = now_ms + DUE_FULL_MS;
     s_catch_up(self, now_ms);
     return false;
 }
@@ -383,7 +383,7 @@ static bool s_append_beside(journal_t *self, journal_entry_t **entries, size_t c
     s_drop_frame(self);
     self->retired = retired;
     self->spoiled = true;
-    self->beside_next_ms = now_ms + ROOM_FULL_MS;
+    self->beside_next_ms = now_ms + DUE_FULL_MS;
     return false;
 }
 
@@ -447,16 +447,6 @@ static bool s_leave(journal_t *self, int64_t now_ms)
     return true;
 }
 
-/* After one that failed it is tried again no earlier than a look for room. */
-static bool s_checkpoint_is_due(const journal_t *self, int64_t now_ms)
-{
-    bool soon = self->pass.awaited || wal_used(self->wal) >= wal_size(self->wal) / 2;
-    int64_t apart_ms = atomic_load(&self->full) ? ROOM_FULL_MS
-                       : soon                   ? JOURNAL_CHECKPOINT_MS
-                                                : JOURNAL_LATEST_MS;
-    return atomic_load(&self->unsaved) && now_ms - self->begun_ms >= apart_ms;
-}
-
 bool journal_checkpoint_begin(journal_t *self, int64_t now_ms)
 {
     bool left = false;
@@ -464,7 +454,7 @@ bool journal_checkpoint_begin(journal_t *self, int64_t now_ms)
     if (self->at != ENGINE_COMMITTING) {
         s_catch_up(self, now_ms);
         s_take_notes(self, now_ms);
-        bool due = s_checkpoint_is_due(self, now_ms);
+        bool due = due_is(self, now_ms);
         if (due && s_may_leave(self))
             left = s_leave(self, now_ms);
         else if (due)
@@ -477,8 +467,10 @@ bool journal_checkpoint_begin(journal_t *self, int64_t now_ms)
 void journal_checkpoint_end(journal_t *self, int64_t now_ms)
 {
     pass_t leaving = self->leaving;
+    int64_t began_us = clock_us();
     store_commit_t went = pass_end(&leaving);
     pthread_mutex_lock(&self->lock);
+    self->commit_ms = (clock_us() - began_us) / 1000;
     ahead_end(self);
     if (went == STORE_OK) {
         bool came = wal_used(self->wal) > 0;
@@ -547,7 +539,7 @@ bool journal_tend(journal_t *self, int64_t now_ms)
     s_has_room(self, now_ms);
     if (self->at != ENGINE_COMMITTING) {
         s_catch_up(self, now_ms);
-        if (s_checkpoint_is_due(self, now_ms))
+        if (due_is(self, now_ms))
             s_checkpoint(self, now_ms);
         if (self->at == ENGINE_IDLE)
             more = s_tend(self, now_ms);

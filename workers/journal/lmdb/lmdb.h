@@ -172,6 +172,7 @@ struct journal {
     int64_t beside_next_ms; /* when the main thread may try to append again */
     atomic_bool unsaved;    /* there is what only the write-ahead file has otherwise */
     int64_t begun_ms;       /* when the first of that was stored, or a checkpoint failed last */
+    int64_t commit_ms;      /* how long the last one has taken */
     pass_t leaving;         /* COMMITTING: is committed by its thread, without the lock */
     pass_t ahead; /* meanwhile: how appends go on; its txn reads what was committed before */
     recent_t recent;

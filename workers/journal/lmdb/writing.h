@@ -5,9 +5,10 @@
  *
  * A record is durable when it stands in the write-ahead file (wal.h); the engine's own commit, a
  * checkpoint, follows: JOURNAL_CHECKPOINT_MS later where somebody waits for it (deliveries are read
- * as they are committed) or the write-ahead file is half full, else at most JOURNAL_LATEST_MS
- * later, because each checkpoint writes whole pages. When the process dies before the checkpoint,
- * the next journal_open applies the frames of the write-ahead file.
+ * as they are committed) or the write-ahead file is half full, a little later where it has enough
+ * for a short one, else at most JOURNAL_LATEST_MS later, because each checkpoint writes whole
+ * pages. When the process dies before the checkpoint, the next journal_open applies the frames of
+ * the write-ahead file.
  *
  * Threading: one thread at a time, the writer, beside the main thread, and journal_finish last.
  * Another thread can become the writer between journal_checkpoint_begin and
