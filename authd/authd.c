@@ -401,6 +401,7 @@ authd_t *authd_new(const conf_start_t *start)
         abort();
     self->magic = MAGIC;
     self->start = start;
+    link_adopt_io();
     self->self = uuid_instance();
     self->origin = uuid_instance();
     self->routers = -1;

@@ -146,6 +146,7 @@ router_t *router_new(const conf_start_t *start)
     if (!self)
         abort();
     self->conf = start->conf;
+    link_adopt_io();
     self->self = uuid_instance();
     snprintf(self->name, sizeof self->name, "router-%u", start->index);
     unsigned counts[WORKER_KINDS] = {

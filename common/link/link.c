@@ -1,6 +1,8 @@
 #include "common/base/clock.h"
 #include "common/link/admission.h"
 #include "common/link/link_struct.h"
+#include "common/link/own_signals.h"
+#include "common/link/own_thread.h"
 #include "common/link/route.h"
 #include "common/link/socket.h"
 #include "common/link/uid.h"
@@ -17,6 +19,7 @@
 enum {
     GREET_MS = 100,      /* between two HELLOs to a peer that does not answer */
     GOODBYE_MS = 20,     /* for the last words to leave */
+    CLOSE_MS = 2,        /* for the connections to be closed, by this thread */
     COMPLAIN_MS = 10000, /* between two log lines about frames without a known peer */
     DEAD_MS = LINK_MISSED * LINK_HEARTBEAT_MS + LINK_HEARTBEAT_MS / 2,
 };
@@ -551,6 +554,14 @@ void link_restart(link_t *self)
     }
 }
 
+static void s_let_leave(void)
+{
+    if (own_thread_is_here())
+        own_thread_rest(GOODBYE_MS);
+    else
+        usleep(GOODBYE_MS * 1000);
+}
+
 void link_destroy(link_t **self_p)
 {
     link_t *self = *self_p;
@@ -563,11 +574,13 @@ void link_destroy(link_t **self_p)
         link_send_goodbye(self, link_route(self, peer, &route), peer->instance, GOODBYE_LEAVING);
         said = true;
     }
-    /* Closing drops what the I/O thread has not written yet, and nothing tells when it has. */
+    /* Closing drops what has not been written yet, and nothing tells when it has. */
     if (said)
-        usleep(GOODBYE_MS * 1000);
+        s_let_leave();
     curve_watch_destroy(&self->watch);
+    own_signals_let_out(self->fd);
     zmq_close(self->socket);
+    own_thread_rest(CLOSE_MS);
     peers_clear(&self->peers);
     wire_message_destroy(&self->message);
     self->magic = 0;

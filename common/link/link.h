@@ -69,6 +69,19 @@ typedef struct {
 /* The one ZeroMQ context of the process: made at first use, never terminated. */
 void *link_context(void);
 
+/* ZeroMQ sends and receives in a thread of its own. Where all links that matter are of one loop,
+ * that loop's thread calls this before the first link is made, and does it itself, in link_wait or
+ * as below: then a message wakes one thread a hop and not three. What is sent leaves with the next
+ * of these calls, and what has come waits while the loop does something else. */
+void link_adopt_io(void);
+/* For a loop that does not wait by link_wait: it watches this descriptor and calls link_do_io when
+ * it is readable, and link_flush at least each 100 ms. -1: ZeroMQ has a thread. */
+int link_io_fd(void);
+void link_do_io(void);
+/* Lets what was sent leave now, before the thread does other work. Nothing, at no cost, where
+ * ZeroMQ has a thread. */
+void link_flush(void);
+
 /* Binds or connects: high-water marks far above the credit, LINGER 0, maximum message size,
  * ROUTER_MANDATORY and HANDOVER, IMMEDIATE and PROBE_ROUTER, ZMTP heartbeats, CURVE for tcp. A
  * bound ipc endpoint is locked first (life_lock beside the socket). NULL with the reason in err. */
@@ -93,6 +106,8 @@ void link_wait(link_t *const *links, unsigned len, const int *fds, unsigned fds_
  * descriptor is readable, and link_drain_ready before it sleeps, because a send takes in input that
  * the descriptor has told of, or would have told of. */
 int link_fd(const link_t *self);
+/* Whether it was signalled in memory alone, so that the descriptor does not tell. */
+bool link_is_signalled(const link_t *self);
 
 /* Each second at least (more often does no harm): heartbeats, credit again, peers that fell silent.
  * link_woke first, once for all links of a thread. */

@@ -2,6 +2,7 @@
 
 #include "common/link/own_next.h"
 #include "common/link/own_signals.h"
+#include "common/link/own_thread.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -32,6 +33,8 @@ typedef struct {
 typedef struct {
     unsigned len, room;
     wish_t *wish;
+    int signal; /* its first descriptor */
+    struct epoll_event signalled;
 } wishes_t;
 
 static _Atomic(wishes_t *) s_waits[OWN_DESCRIPTORS]; /* NULL: not libzmq's */
@@ -57,6 +60,15 @@ static bool s_has_place(int wait)
 static wishes_t *s_wishes(int wait)
 {
     return s_has_place(wait) ? atomic_load(&s_waits[wait]) : NULL;
+}
+
+static wishes_t *s_wishes_new(int signal)
+{
+    wishes_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->signal = signal;
+    return self;
 }
 
 static void s_set_wishes(int wait, wishes_t *wishes)
@@ -132,7 +144,9 @@ int own_epoll_ctl(int wait, int op, int fd, struct epoll_event *event)
         s_remove(self, wish);
     if (!self && op == EPOLL_CTL_ADD && s_has_place(wait) && event->events == 0 &&
         atomic_load(&s_keeps) && own_signals_counts(fd))
-        s_set_wishes(wait, calloc(1, sizeof *self));
+        s_set_wishes(wait, self = s_wishes_new(fd));
+    if (self && fd == self->signal && event)
+        self->signalled = (struct epoll_event){.events = EPOLLIN, .data = event->data};
     return s_next.ctl(wait, op, fd, event);
 }
 
@@ -154,11 +168,40 @@ static int s_tell(wishes_t *self, int wait, struct epoll_event *events, int most
     return told;
 }
 
+/* What has come for the fiber. Of a message that is longer than one read no signal tells yet: asks
+ * again, for the loop would. */
+static int s_look(wishes_t *self, int wait, struct epoll_event *events, int most, bool readable)
+{
+    int got = 0;
+    if (readable)
+        got = s_next.wait(wait, events, most - 1, 0);
+    if (got >= 0 &&
+        (own_signals_is_kept(self->signal) || (!readable && own_signals_pending(self->signal))))
+        events[got++] = self->signalled;
+    return got;
+}
+
+/* Libzmq's own thread is the loop's (own_thread.h). */
+static bool s_wait_inside(wishes_t *self, int wait, struct epoll_event *events, int most, int ms,
+                          int *got)
+{
+    static bool s_reads;
+    static unsigned s_kept;
+    if (!own_thread_is_inside())
+        return false;
+    if (s_reads && s_kept == own_signals_kept() && (*got = s_look(self, wait, events, most, true)))
+        return true;
+    own_thread_pause(wait, self->signal, ms, &s_reads);
+    s_kept = own_signals_kept();
+    *got = s_look(self, wait, events, most, s_reads);
+    return true;
+}
+
 int own_epoll_wait(int wait, struct epoll_event *events, int most, int ms)
 {
     wishes_t *self = s_wishes(wait);
     int told = self ? s_tell(self, wait, events, most) : 0;
-    if (told > 0)
+    if (told > 0 || (self && s_wait_inside(self, wait, events, most, ms, &told)))
         return told;
     return s_next.wait ? s_next.wait(wait, events, most, ms)
                        : (int)syscall(SYS_epoll_wait, wait, events, most, ms);

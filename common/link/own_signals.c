@@ -1,12 +1,14 @@
 #include "common/link/own_signals.h"
 
 #include "common/link/own_next.h"
+#include "common/link/own_thread.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -30,9 +32,12 @@ static struct {
     ssize_t (*write)(int fd, const void *from, size_t len);
 } s_next; /* all NULL until the program's constructors run */
 static atomic_bool s_keeps;
+static unsigned s_kept;
 
 static struct {
     atomic_bool counted;
+    bool inside;                 /* of the thread that does libzmq's work, as the next one */
+    atomic_uint kept;            /* signals of that thread to itself */
     atomic_int_fast64_t pending; /* what its count will be when the writes under way are done */
 } s_signals[OWN_DESCRIPTORS];
 
@@ -57,12 +62,60 @@ bool own_signals_counts(int fd)
            atomic_load_explicit(&s_signals[fd].counted, memory_order_relaxed);
 }
 
+bool own_signals_is_kept(int fd)
+{
+    return own_signals_counts(fd) &&
+           atomic_load_explicit(&s_signals[fd].kept, memory_order_relaxed) > 0;
+}
+
+bool own_signals_pending(int fd)
+{
+    return own_signals_is_kept(fd) ||
+           (own_signals_counts(fd) && atomic_load(&s_signals[fd].pending) > 0);
+}
+
+unsigned own_signals_kept(void)
+{
+    return s_kept;
+}
+
+void own_signals_keep_in(int fd)
+{
+    if (own_thread_is_here() && own_signals_counts(fd))
+        s_signals[fd].inside = true;
+}
+
+void own_signals_let_out(int fd)
+{
+    if (!own_thread_is_here() || !own_signals_counts(fd))
+        return;
+    uint64_t count = atomic_exchange(&s_signals[fd].kept, 0);
+    s_signals[fd].inside = false;
+    if (count && own_write(fd, &count, WORD) != WORD)
+        abort(); /* a count that is far from full */
+}
+
+static bool s_is_inside(int fd)
+{
+    return own_thread_is_here() && s_signals[fd].inside;
+}
+
+/* libzmq signals by ones, and takes one at a time. */
+static void s_take_kept(int fd, void *to)
+{
+    static const uint64_t one = 1;
+    atomic_fetch_sub_explicit(&s_signals[fd].kept, 1, memory_order_relaxed);
+    memcpy(to, &one, WORD);
+}
+
 int own_eventfd(unsigned initial, int flags)
 {
     if (!s_next.eventfd)
         return (int)syscall(SYS_eventfd2, initial, flags);
     int fd = s_next.eventfd(initial, flags);
     if (fd >= 0 && fd < OWN_DESCRIPTORS) {
+        s_signals[fd].inside = false;
+        atomic_store(&s_signals[fd].kept, 0);
         atomic_store(&s_signals[fd].pending, initial);
         atomic_store(&s_signals[fd].counted, flags == ASKED_AS && atomic_load(&s_keeps));
     }
@@ -78,8 +131,11 @@ int own_close(int fd)
 
 int own_poll(struct pollfd *fds, nfds_t len, int wait_ms)
 {
-    if (len == 1 && wait_ms == 0 && fds->events == POLLIN && own_signals_counts(fds->fd)) {
-        fds->revents = atomic_load(&s_signals[fds->fd].pending) > 0 ? POLLIN : 0;
+    bool signal = len == 1 && fds->events == POLLIN && own_signals_counts(fds->fd);
+    if (signal && wait_ms != 0 && s_is_inside(fds->fd))
+        own_thread_await(fds->fd, wait_ms);
+    if (signal && (wait_ms == 0 || s_is_inside(fds->fd))) {
+        fds->revents = own_signals_pending(fds->fd) ? POLLIN : 0;
         return fds->revents != 0;
     }
     return s_next.poll ? s_next.poll(fds, len, wait_ms) : (int)syscall(SYS_poll, fds, len, wait_ms);
@@ -94,6 +150,11 @@ ssize_t own_write(int fd, const void *from, size_t len)
         return s_next.write(fd, from, len);
     uint64_t count;
     memcpy(&count, from, WORD);
+    if (s_is_inside(fd)) {
+        s_kept++;
+        atomic_fetch_add_explicit(&s_signals[fd].kept, (unsigned)count, memory_order_relaxed);
+        return WORD;
+    }
     atomic_fetch_add(&s_signals[fd].pending, (int64_t)count);
     ssize_t done = s_next.write(fd, from, len);
     if (done != WORD)
@@ -106,6 +167,10 @@ ssize_t own_read(int fd, void *to, size_t len)
 {
     if (!s_next.read)
         return syscall(SYS_read, fd, to, len);
+    if (len >= WORD && own_signals_is_kept(fd) && s_is_inside(fd)) {
+        s_take_kept(fd, to);
+        return WORD;
+    }
     ssize_t done = s_next.read(fd, to, len);
     if (!own_signals_counts(fd) || len < WORD)
         return done;

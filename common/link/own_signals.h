@@ -19,5 +19,17 @@ void own_signals_keep(void);
 
 /* Whether the descriptor is one of libzmq's signals. */
 bool own_signals_counts(int fd);
+/* Whether it was signalled. */
+bool own_signals_pending(int fd);
+
+/* The calling thread reads FD. Where it does libzmq's work (own_thread.h), what it signals to
+ * itself from here on stays in memory, and the descriptor does not become readable by that. */
+void own_signals_keep_in(int fd);
+/* Another thread is to read it. By the same thread. */
+void own_signals_let_out(int fd);
+/* Whether something of that is in memory. By the same thread. */
+bool own_signals_is_kept(int fd);
+/* How many signals were kept so far. By the same thread. */
+unsigned own_signals_kept(void);
 
 #endif

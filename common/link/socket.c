@@ -7,6 +7,7 @@
 #include "common/link/own_pid.h"
 #include "common/link/own_sends.h"
 #include "common/link/own_signals.h"
+#include "common/link/own_thread.h"
 #include "common/link/uid.h"
 #include "common/log/log.h"
 
@@ -30,6 +31,17 @@ enum {
 
 static void *s_context;
 
+/* libzmq makes its threads with the first socket. */
+static void s_make_threads(void)
+{
+    own_thread_making(true);
+    void *first = zmq_socket(s_context, ZMQ_PAIR);
+    own_thread_making(false);
+    if (!first)
+        log_fatal(EXIT_FAULT, "link.context", "err=%s", LOG_Q(zmq_strerror(errno)));
+    zmq_close(first);
+}
+
 static void s_make_context(void)
 {
     own_pid_keep();
@@ -38,6 +50,7 @@ static void s_make_context(void)
     s_context = zmq_ctx_new();
     if (!s_context)
         log_fatal(EXIT_FAULT, "link.context", "err=%s", LOG_Q(zmq_strerror(errno)));
+    s_make_threads();
 }
 
 void *link_context(void)

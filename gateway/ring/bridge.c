@@ -36,6 +36,7 @@ struct bridge {
      * each. */
     hop_t authd[2 * HOPS], router[HOPS];
     unsigned authds, routes, routers;
+    h2o_socket_t *io; /* ZeroMQ's; NULL: it has a thread */
     uint64_t instance;
     int64_t woke_ms;
     inflight_t *inflight;
@@ -220,6 +221,7 @@ static void s_wake(bridge_t *self, int64_t now_ms)
 static unsigned s_drain_all(bridge_t *self)
 {
     unsigned taken = 0;
+    link_flush();
     for (unsigned i = 0; i < self->routes; i++)
         taken += link_drain_ready(self->authd[i].link, DRAIN);
     for (unsigned i = 0; i < self->routers; i++)
@@ -233,6 +235,15 @@ static void s_on_readable(h2o_socket_t *socket, const char *err)
     (void)err;
     s_wake(hop->bridge, clock_ms());
     link_drain(hop->link, DRAIN);
+}
+
+static void s_on_io(h2o_socket_t *socket, const char *err)
+{
+    bridge_t *self = socket->data;
+    (void)err;
+    s_wake(self, clock_ms());
+    link_do_io();
+    s_drain_all(self);
 }
 
 static zmq_msg_t *s_body(const slot_t *slot, zmq_msg_t *body)
@@ -289,6 +300,7 @@ void bridge_send(bridge_t *self, int64_t now_ms)
 {
     for (unsigned i = 0; i < self->routes; i++)
         s_flush(self, &self->authd[i], now_ms);
+    link_flush();
 }
 
 bool bridge_turn(bridge_t *self, int64_t now_ms)
@@ -308,7 +320,7 @@ bool bridge_turn(bridge_t *self, int64_t now_ms)
 static void s_check(hop_t *hop)
 {
     struct pollfd fd = {.fd = h2o_socket_get_fd(hop->socket), .events = POLLIN};
-    if (poll(&fd, 1, 0) == 0 && link_drain(hop->link, DRAIN) > 0)
+    if (poll(&fd, 1, 0) == 0 && !link_is_signalled(hop->link) && link_drain(hop->link, DRAIN) > 0)
         metric_add(METRIC_link_missed_edges_total, 1);
 }
 
@@ -325,14 +337,28 @@ void bridge_tick(bridge_t *self, int64_t now_ms)
 }
 
 /* The descriptor is duplicated because h2o closes what it watches. */
-static void s_watch(hop_t *hop, h2o_loop_t *loop)
+static h2o_socket_t *s_watch_fd(int watched, h2o_loop_t *loop, h2o_socket_cb on_readable,
+                                void *data)
 {
-    int fd = dup(link_fd(hop->link));
+    int fd = dup(watched);
     if (fd < 0)
         log_fatal(EXIT_FAULT, "bridge.watch", "errno=%d", errno);
-    hop->socket = h2o_evloop_socket_create(loop, fd, H2O_SOCKET_FLAG_DONT_READ);
-    hop->socket->data = hop;
-    h2o_socket_read_start(hop->socket, s_on_readable);
+    h2o_socket_t *socket = h2o_evloop_socket_create(loop, fd, H2O_SOCKET_FLAG_DONT_READ);
+    socket->data = data;
+    h2o_socket_read_start(socket, on_readable);
+    return socket;
+}
+
+static void s_watch(hop_t *hop, h2o_loop_t *loop)
+{
+    hop->socket = s_watch_fd(link_fd(hop->link), loop, s_on_readable, hop);
+}
+
+static void s_watch_io(bridge_t *self, h2o_loop_t *loop)
+{
+    int fd = link_io_fd();
+    if (fd >= 0)
+        self->io = s_watch_fd(fd, loop, s_on_io, self);
 }
 
 static void s_connect(bridge_t *self, hop_t *hop, const conf_t *conf, const wire_hello_t *hello,
@@ -382,6 +408,8 @@ bridge_t *bridge_new(const conf_t *conf, const char *name, bool admin, h2o_loop_
                           .version_max = WIRE_VERSION};
     if (!self)
         abort();
+    if (conf_uint(conf, SET_gateway_threads) == 1) /* else several lanes share ZeroMQ's work */
+        link_adopt_io();
     self->instance = uuid_instance();
     self->inflight = inflight;
     self->batch = wire_batch_new();
@@ -399,13 +427,19 @@ bridge_t *bridge_new(const conf_t *conf, const char *name, bool admin, h2o_loop_
         s_connect(self, hop, conf, &hello, endpoint);
         s_watch(hop, loop);
     }
+    s_watch_io(self, loop);
     return self;
+}
+
+static void s_unwatch(h2o_socket_t *socket)
+{
+    h2o_socket_read_stop(socket);
+    h2o_socket_close(socket);
 }
 
 static void s_disconnect(hop_t *hop)
 {
-    h2o_socket_read_stop(hop->socket);
-    h2o_socket_close(hop->socket);
+    s_unwatch(hop->socket);
     link_destroy(&hop->link);
     hop->magic = 0;
 }
@@ -414,6 +448,8 @@ void bridge_destroy(bridge_t **self_p)
 {
     bridge_t *self = *self_p;
     if (self) {
+        if (self->io)
+            s_unwatch(self->io);
         for (unsigned i = 0; i < self->routes; i++)
             s_disconnect(&self->authd[i]);
         for (unsigned i = 0; i < self->routers; i++)

@@ -357,6 +357,7 @@ worker_t *worker_new(const worker_role_t *role, const conf_t *conf, unsigned sha
     self->magic = MAGIC;
     self->role = role;
     self->conf = conf;
+    link_adopt_io();
     self->shard = (shard_t){
         shard, (unsigned)conf_uint(conf, conf_setting("shards", op_owner_name(role->kind)))};
     if (shard >= self->shard.shards && shard < CONF_ANY)

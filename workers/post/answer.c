@@ -265,6 +265,7 @@ void answer_drain(answering_t *self, drain_t *drain)
             link_send_interim(from->link, from->peer, self->interim);
         link_taken(from->link, from->peer, from->batch);
     }
+    link_flush(); /* the next thing may be to wait for the disk */
     s_count(drain);
 }
 
