@@ -263,8 +263,8 @@ def test_an_invitation_is_accepted_and_the_account_is_kept_up_from_afar(ring, aw
     away.json("login", email, "--save", input=GOOD + "\n")
     begun = away.json("user", "totp", "begin", email, input=GOOD + "\n")
     step = int(time.time()) // 30
-    away.json("user", "totp", "confirm", email, input=totp(begun["secret"], step - 1) + "\n")
-    made = away.json("user", "totp", "codes", email, input=f"{GOOD}\n{totp(begun['secret'], step)}\n")
+    away.json("user", "totp", "confirm", email, input=totp(begun["secret"], step) + "\n")
+    made = away.json("user", "totp", "codes", email, input=f"{GOOD}\n{totp(begun['secret'], step + 1)}\n")
     away.json("login", email, "--save", input=f"{GOOD}\n{made['codes'][0]}\n")
     assert away.json("me", "show")["id"] == user["id"]
     away.json("user", "totp", "remove", email, input=GOOD + "\n")

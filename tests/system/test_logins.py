@@ -102,11 +102,11 @@ def test_a_second_factor(ring, name):
     begun = ring.ctl("user", "totp", "begin", ada.email)
     step = int(time.time()) // 30
     codes = ring.ctl("user", "totp", "confirm", ada.email,
-                     input=totp(begun["secret"], step - 1) + "\n")["codes"]
+                     input=totp(begun["secret"], step) + "\n")["codes"]
     assert len(set(codes)) == 10
     error = refused(ring, "login", ada.email, input=GOOD + "\n")
     assert error.code == "failed" and "code" in error.message
-    code = totp(begun["secret"], int(time.time()) // 30)
+    code = totp(begun["secret"], step + 1)
     assert log_in(ring, ada.email, GOOD, code)["codes_left"] == 10
     assert refused(ring, "login", ada.email, input=f"{GOOD}\n{code}\n").code == "invalid_login"
     assert log_in(ring, ada.email, GOOD, codes[0].lower())["codes_left"] == 9
@@ -129,8 +129,8 @@ def test_new_recovery_codes_over_http_take_the_password_and_the_authenticator(ri
     begun = ring.admin("POST", path, session, {"password": GOOD}).json()
     step = int(time.time()) // 30
     former = ring.admin("POST", f"{path}/confirm", session,
-                        {"code": totp(begun["secret"], step - 1)}).json()["codes"]
-    code = totp(begun["secret"], step)
+                        {"code": totp(begun["secret"], step)}).json()["codes"]
+    code = totp(begun["secret"], step + 1)
     denied(ring.admin("POST", f"{path}/codes", session, {"code": code}), "invalid_param", 400)
     denied(ring.admin("POST", f"{path}/codes", session, {"password": GOOD}), "invalid_param", 400)
     denied(ring.admin("POST", f"{path}/codes", session, {"password": GOOD, "code": former[0]}),

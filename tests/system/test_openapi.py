@@ -290,9 +290,9 @@ def second_factor(call):
     """Only for oneself: who asks is the client's owner."""
     begun = call("user_totp_begin", OWNER)
     step = int(time.time()) // 30
-    call("user_totp_confirm", OWNER, {"code": totp(begun["secret"], step - 1)})
+    call("user_totp_confirm", OWNER, {"code": totp(begun["secret"], step)})
     call("user_totp_show", OWNER)
-    call("user_totp_codes", OWNER, {"code": totp(begun["secret"], step)})
+    call("user_totp_codes", OWNER, {"code": totp(begun["secret"], step + 1)})
     call("user_totp_remove", OWNER)
 
 
