@@ -114,6 +114,13 @@ static PGconn *s_begin(const char *connection)
     return PQconnectStartParams(names, values, 1);
 }
 
+bool session_is_answered(const char *connection)
+{
+    const char *names[] = {"connect_timeout", "dbname", NULL};
+    const char *values[] = {"2", connection, NULL};
+    return PQpingParams(names, values, 1) != PQPING_NO_RESPONSE;
+}
+
 static session_outcome_t s_connect(session_t *self, const char *connection)
 {
     int64_t until_ms = clock_ms() + SESSION_DEADLINE_MS;

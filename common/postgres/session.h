@@ -53,6 +53,9 @@ void session_name(char name[SESSION_NAME], const char *what, const char *holder)
 /* Connects by CONNECTION, a connection string or URI of libpq, to a server that writes, with what
  * Postern needs of a session. OK, AWAY, or REFUSED where trying again is of no use. */
 session_outcome_t session_open(session_t *self, const char *connection);
+/* Whether a server that CONNECTION names answers at all: one that refuses, or does not write, does.
+ * False after two seconds a host. */
+bool session_is_answered(const char *connection);
 void session_close(session_t *self);
 bool session_is_open(const session_t *self);
 

@@ -163,7 +163,10 @@ def test_a_shard_is_taken_back(ring, name):
     settle(ring, "main")
 
     until_closed(ring, lambda mover: mover.process.kill())
-    assert "cluster b answers" in back("--lost", "b")[1]
+    server, place = ring.clusters["b"]
+    for limit in (0, -1):  # too many connections is an answer
+        server.sql(f"ALTER DATABASE {place} CONNECTION LIMIT {limit}")
+        assert "cluster b answers" in back("--lost", "b")[1]
     done, said = back()
     assert done == 0 and "opened channel/0 in cluster main again" in said, said
     settle(ring, "main")

@@ -8,17 +8,27 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NOBODY = -1, PAUSE_MS = 50, ROUNDS = 3, TAKEN_MS = 10000 };
+enum { NOBODY = -1, PAUSE_MS = 50, ROUNDS = 3, TAKEN_MS = 10000, LOST_MS = 6000 };
+
+/* One that refuses this mover may serve others, and one that starts again is back soon. */
+static int s_check_lost(mover_t *self, unsigned at)
+{
+    int64_t until_ms = clock_ms() + LOST_MS;
+    do {
+        if (session_is_answered(self->options->clusters[at].connection))
+            return mover_refuse(self, "cluster %s answers, and is not lost: leave --lost out",
+                                self->options->lost);
+        mover_wait(10 * PAUSE_MS);
+    } while (clock_ms() < until_ms);
+    return 0;
+}
 
 static int s_open_one(mover_t *self, unsigned at)
 {
     session_t *session = &self->sessions[at];
-    session_outcome_t went = session_open(session, self->options->clusters[at].connection);
     if (mover_is_lost(self, at))
-        return went != SESSION_OK
-                   ? 0
-                   : mover_refuse(self, "cluster %s answers, and is not lost: leave --lost out",
-                                  self->options->lost);
+        return s_check_lost(self, at);
+    session_outcome_t went = session_open(session, self->options->clusters[at].connection);
     if (went == SESSION_OK)
         went = cluster_check(session, mover_name(self, (int)at));
     if (went == SESSION_OK)
@@ -229,10 +239,15 @@ static int s_carry(mover_t *self, copying_t *copying)
     return rc == 0 ? row_open_there(self) : rc;
 }
 
-/* What to do about it. */
+/* What to do about it, unless it has been taken back. */
 static int s_say_way(mover_t *self)
 {
     size_t len = strlen(self->err);
+    place_t now;
+    if (place_read(&self->sessions[self->from], self->options->kind, self->options->shard, &now) ==
+            SESSION_OK &&
+        now.here)
+        return -1;
     snprintf(self->err + len, self->err_size - len,
              ". %s lives nowhere until the move is run again, or taken back by posternctl shard "
              "move %s %s",

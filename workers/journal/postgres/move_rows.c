@@ -123,7 +123,7 @@ static statement_t *s_make_close(mover_t *self, unsigned *count)
     statement_begin(&s_made[1], "",
                     "WITH was AS (SELECT holder FROM postern.lease WHERE what = $1) UPDATE "
                     "postern.lease SET holder = 'cluster ' || $2, beat = beat + 1 WHERE what = $1 "
-                    "RETURNING (SELECT holder FROM was), running_ms");
+                    "RETURNING (SELECT holder FROM was), running_ms, beat");
     statement_text(&s_made[1], self->lease);
     statement_text(&s_made[1], mover_name(self, self->to));
     *count = 2;
@@ -168,6 +168,7 @@ int row_close(mover_t *self)
     if (closed) {
         self->epoch = statement_number(&made[0], 0, 0);
         self->running_ms = statement_number(&made[1], 0, 1);
+        self->beat = statement_number(&made[1], 0, 2);
         snprintf(holder, sizeof holder, "%.*s", SLICE_ARG(statement_bytes(&made[1], 0, 0)));
     }
     statement_end_all(made, 2);
@@ -202,9 +203,25 @@ static statement_t *s_make_open(mover_t *self, unsigned *count)
     return s_made;
 }
 
+/* As far as the cluster here can be asked: who has taken the shard back without the one there, as
+ * lost, could not make this mover's row there void. */
+static bool s_is_taken_back(mover_t *self)
+{
+    statement_t ask;
+    statement_begin(&ask, "", "SELECT beat FROM postern.lease WHERE what = $1");
+    statement_text(&ask, self->lease);
+    if (session_exchange(&self->sessions[self->from], &ask, 1, SESSION_DEADLINE_MS) != SESSION_OK)
+        return false;
+    bool taken = statement_rows(&ask) != 1 || statement_number(&ask, 0, 0) != self->beat;
+    statement_end(&ask);
+    return taken;
+}
+
 int row_open_there(mover_t *self)
 {
     statement_t *made;
+    if (s_is_taken_back(self))
+        return mover_refuse(self, "another posternctl has moved the shard just now");
     if (s_exchange(self, self->to, s_make_open, &made) != 0)
         return -1;
     statement_end_all(made, 3);

@@ -20,7 +20,7 @@ typedef struct {
     int64_t closed_ms;   /* when it was closed; 0: before this process */
     bool closed;         /* it lives nowhere */
     uint64_t running_ms; /* the shard's clock, as its lease here has it */
-    uint64_t beat;       /* of BACK: of its lease here, which each mover that closes raises */
+    uint64_t beat;       /* of its lease here, which each mover that closes or reopens raises */
     int at;              /* the cluster of the row at hand */
     char *err;
     size_t err_size;
