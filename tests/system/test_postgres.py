@@ -141,6 +141,27 @@ def test_messages_are_stored_once_and_read_back(on_postgres, name):
     assert ring.texts(name, ada.token) == wanted
 
 
+def test_who_cannot_read_says_that_nobody_answers(on_postgres, server, name):
+    """And not that what is stored is damaged: the server takes no more connections, and nobody has read by one before."""
+    ring = on_postgres
+    ada = ring.user(f"ada-{name}")
+    ring.channel(name, ada)
+    damaged = ring.metric("channel-0", "damaged_reads_total") + ring.metric("channel-1", "damaged_reads_total")
+    for worker in ("channel-0", "channel-1"):
+        ring.kill(worker)
+        ring.wait_ready(worker)
+    assert ring.post(ring.channel_url(name, ada.token), {"text": "one"}).status_code == 204
+    server.sql(f"ALTER DATABASE {ring.database} CONNECTION LIMIT 0")
+    try:
+        answer = ring.get(ring.url(f"/api/v2/channelsbyname/{name}/messages", ada.token))
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable"), answer.text
+        assert int(answer.headers["Retry-After"]) > 0 and "gave no answer" in answer.text
+    finally:
+        server.sql(f"ALTER DATABASE {ring.database} CONNECTION LIMIT -1")
+    assert ring.texts(name, ada.token) == ["one"]
+    assert ring.metric("channel-0", "damaged_reads_total") + ring.metric("channel-1", "damaged_reads_total") == damaged == 0
+
+
 def test_streams_of_what_lies_there(on_postgres, name):
     """Each record once and in order: new ones, an edit, a deletion, and those beside which the workers die."""
     ring, names = on_postgres, [name, name + "_2"]

@@ -154,14 +154,14 @@ static void s_put_off(load_t *self)
     self->look_ms = self->now_ms + LOAD_AGAIN_MS;
 }
 
-/* What is damaged is an event, or else the outbox itself. */
+/* What cannot be read is an event, or else the outbox itself. */
 static void s_done(void *arg, journal_asked_t how)
 {
     load_t *self = arg;
-    bool damaged = how == JOURNAL_DAMAGED;
-    if (damaged && self->walked && self->at < self->len)
+    bool unread = how == JOURNAL_DAMAGED || how == JOURNAL_UNREACHED;
+    if (unread && self->walked && self->at < self->len)
         s_cut(self);
-    else if (damaged && (!self->walked || !self->events || s_has_all(self))) {
+    else if (unread && (!self->walked || !self->events || s_has_all(self))) {
         if (!journal_is_served(self->journal))
             log_fatal(EXIT_FAULT, "delivery.load", "err=%s",
                       LOG_Q("the outbox is damaged, at the place that the log names before"));

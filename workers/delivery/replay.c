@@ -93,7 +93,7 @@ static void s_query(void *arg, journal_reader_t *reader)
     journal_dead(reader, &self->target, self->at, s_each, self);
 }
 
-/* A replay that met damage, which the log has, ends. */
+/* A replay ends that met damage, or a server that did not answer: the log has it. */
 static void s_done(void *arg, journal_asked_t how)
 {
     replay_step_t *self = arg;
@@ -102,7 +102,7 @@ static void s_done(void *arg, journal_asked_t how)
         lane->step = NULL;
     if (lane && lane->replays == self->number && how != JOURNAL_DROPPED) {
         lane->replay_at = self->next;
-        if (self->next == 0 || how == JOURNAL_DAMAGED)
+        if (self->next == 0 || how != JOURNAL_READ)
             lane->progress.running = false;
         for (unsigned i = 0; i < self->len && how == JOURNAL_READ; i++) {
             s_track(lane, self->logs[i]);

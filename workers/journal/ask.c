@@ -95,7 +95,7 @@ static bool s_carry_out(void *arg)
     if (!ask)
         return false;
     ask->reader = self->reader;
-    ask->how = journal_try(self->reader, s_query, ask) ? JOURNAL_READ : JOURNAL_DAMAGED;
+    ask->how = journal_try(self->reader, s_query, ask) ? JOURNAL_READ : journal_tried(self->reader);
     pthread_mutex_lock(&self->lock);
     STAILQ_INSERT_TAIL(&self->carried_out, ask, next);
     s_ring(self);

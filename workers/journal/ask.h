@@ -20,4 +20,8 @@ void asking_rose(asking_t *self);
 /* The engine's: the one that a journal has. */
 asking_t *journal_asking(const journal_t *self);
 
+/* Each engine's: what a journal_try that was false has met, JOURNAL_DAMAGED or JOURNAL_UNREACHED.
+ */
+journal_asked_t journal_tried(const journal_reader_t *self);
+
 #endif

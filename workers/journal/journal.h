@@ -233,16 +233,16 @@ bool journal_try(journal_reader_t *self, void (*read)(void *arg), void *arg);
  * calls, in the order of the calls of journal_ask. */
 typedef enum {
     JOURNAL_READ,
-    JOURNAL_DAMAGED, /* QUERY met damage, as journal_try has it */
-    JOURNAL_DROPPED, /* by journal_stop: QUERY was perhaps not carried out */
+    JOURNAL_DAMAGED,   /* QUERY met damage, as journal_try has it */
+    JOURNAL_UNREACHED, /* PostgreSQL's alone: its server did not answer, or refused */
+    JOURNAL_DROPPED,   /* by journal_stop: QUERY was perhaps not carried out */
 } journal_asked_t;
 typedef void (*journal_query_fn)(void *arg, journal_reader_t *reader);
 typedef void (*journal_done_fn)(void *arg, journal_asked_t how);
 
 enum { JOURNAL_ASKED = 4096 }; /* most queries that are asked and not done */
 
-/* False, and nothing is done, when JOURNAL_ASKED queries are not done, or the thread cannot be
- * started. */
+/* False, and nothing is done: JOURNAL_ASKED queries are not done, or there can be no thread. */
 bool journal_ask(journal_t *self, journal_query_fn query, journal_done_fn done, void *arg);
 /* Queries that are not done. */
 unsigned journal_asked(const journal_t *self);

@@ -12,6 +12,8 @@
 static atomic_size_t s_held;
 
 static const char s_damaged[] = "What is stored here is damaged. The worker's log has the place.";
+static const char s_unreached[] =
+    "The server that has what is stored here gave no answer to a read. Try again.";
 
 reading_t *reading_new(job_t *job)
 {
@@ -189,6 +191,8 @@ static void s_finish(reading_t *self, journal_asked_t how)
 {
     if (how == JOURNAL_DAMAGED)
         reading_refuse(self, ERROR_internal, s_damaged);
+    if (how == JOURNAL_UNREACHED)
+        reading_refuse(self, ERROR_unavailable, s_unreached);
     if (how != JOURNAL_DROPPED && !self->late)
         reading_expire(self);
     else

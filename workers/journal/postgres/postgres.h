@@ -101,7 +101,7 @@ struct journal_reader {
     journal_t *journal;
     session_t session;
     statement_t ahead; /* records that were read along, until the query ends (due.c) */
-    bool trying, failed;
+    bool trying, failed, damaged;
 };
 
 struct journal {

@@ -104,6 +104,7 @@ session_outcome_t reads_record(journal_reader_t *self, uint64_t log, slice_t byt
         return SESSION_OK;
     snprintf(self->session.text, sizeof self->session.text, "the record at %llu is damaged",
              (unsigned long long)log);
+    self->damaged = true;
     return SESSION_REFUSED;
 }
 
@@ -204,14 +205,19 @@ void reads_one(journal_reader_t *self, const uuid_t7 *target, uint64_t from, jou
 /* A read that failed says so through journal_try, where it is in one. */
 bool journal_try(journal_reader_t *self, void (*read)(void *arg), void *arg)
 {
-    self->failed = false;
+    self->failed = self->damaged = false;
     self->trying = true;
     read(arg);
     reads_ahead_end(self);
     self->trying = false;
-    if (self->failed)
+    if (self->damaged)
         metric_add(METRIC_damaged_reads_total, 1);
     return !self->failed;
+}
+
+journal_asked_t journal_tried(const journal_reader_t *self)
+{
+    return self->damaged ? JOURNAL_DAMAGED : JOURNAL_UNREACHED;
 }
 
 journal_reader_t *journal_reader(journal_t *self)
