@@ -4,11 +4,13 @@
 #include "common/monitor/monitor.h"
 #include "tests/unit/keyring.h"
 
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <unistd.h>
 /* cmocka needs the above first */
 #include <cmocka.h>
@@ -137,13 +139,28 @@ static void s_make_keys(void)
     keyring_copy("gateway-1", "allowed");
 }
 
-/* A port of this test's own, also beside others of it. */
+static bool s_is_free(unsigned port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    bool is = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    close(fd);
+    return is;
+}
+
+/* A port of this test's own, also beside others of it, which nothing else has: system tests take
+ * such ones, too. */
 static void s_endpoints(char server[64], char client[64])
 {
-    enum { PORTS = 4 };
+    enum { PORTS = 16 };
     static unsigned count;
-    assert_true(count < PORTS);
-    unsigned port = 20000 + (unsigned)getpid() % 3000 * PORTS + count++;
+    unsigned port;
+    do {
+        assert_true(count < PORTS);
+        port = 20000 + (unsigned)getpid() % 750 * PORTS + count++;
+    } while (!s_is_free(port));
     snprintf(server, 64, "tcp://127.0.0.1:%u", port);
     snprintf(client, 64, "tcp://127.0.0.1:%u@authd-0", port);
 }
