@@ -15,7 +15,7 @@
 
 #include <stdbool.h>
 
-/* The calling thread is to do libzmq's work. Once a process, before own_thread_made. */
+/* The calling thread is to do libzmq's work. Once a process, before own_thread_making. */
 void own_thread_adopt(void);
 
 /* Around the making of the context's threads. */

@@ -203,18 +203,29 @@ static statement_t *s_make_open(mover_t *self, unsigned *count)
     return s_made;
 }
 
-/* As far as the cluster here can be asked: who has taken the shard back without the one there, as
- * lost, could not make this mover's row there void. */
-static bool s_is_taken_back(mover_t *self)
+/* Of the shard's lease here. *there: it is. */
+static session_outcome_t s_read_beat(mover_t *self, bool *there, uint64_t *beat)
 {
     statement_t ask;
     statement_begin(&ask, "", "SELECT beat FROM postern.lease WHERE what = $1");
     statement_text(&ask, self->lease);
-    if (session_exchange(&self->sessions[self->from], &ask, 1, SESSION_DEADLINE_MS) != SESSION_OK)
-        return false;
-    bool taken = statement_rows(&ask) != 1 || statement_number(&ask, 0, 0) != self->beat;
+    session_outcome_t went =
+        session_exchange(&self->sessions[self->from], &ask, 1, SESSION_DEADLINE_MS);
+    if (went != SESSION_OK)
+        return went;
+    *there = statement_rows(&ask) == 1;
+    *beat = *there ? statement_number(&ask, 0, 0) : 0;
     statement_end(&ask);
-    return taken;
+    return went;
+}
+
+/* As far as the cluster here can be asked: who has taken the shard back without the one there, as
+ * lost, could not make this mover's row there void. */
+static bool s_is_taken_back(mover_t *self)
+{
+    bool there;
+    uint64_t beat;
+    return s_read_beat(self, &there, &beat) == SESSION_OK && (!there || beat != self->beat);
 }
 
 int row_open_there(mover_t *self)
@@ -236,15 +247,9 @@ int row_open_there(mover_t *self)
 
 int row_watch(mover_t *self)
 {
-    statement_t ask;
-    session_t *session = &self->sessions[self->from];
-    statement_begin(&ask, "", "SELECT beat FROM postern.lease WHERE what = $1");
-    statement_text(&ask, self->lease);
-    if (session_exchange(session, &ask, 1, SESSION_DEADLINE_MS) != SESSION_OK)
+    bool there;
+    if (s_read_beat(self, &there, &self->beat) != SESSION_OK)
         return mover_refuse_session(self, self->from);
-    bool there = statement_rows(&ask) == 1;
-    self->beat = there ? statement_number(&ask, 0, 0) : 0;
-    statement_end(&ask);
     return there ? 0
                  : mover_refuse(self, "cluster %s has no lease of the shard: posternctl db init",
                                 mover_name(self, self->from));
