@@ -1,12 +1,11 @@
 #include "workers/loop/lost.h"
 
+#include "common/base/wake.h"
 #include "common/log/log.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 static int s_fd = -1;
@@ -16,7 +15,7 @@ static pthread_t s_main;
 void lost_begin(void)
 {
     s_main = pthread_self();
-    s_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    s_fd = wake_new();
     if (s_fd < 0)
         abort();
 }
@@ -40,10 +39,9 @@ void lost_leave(link_t **links, unsigned len)
 
 void lost_tell(void)
 {
-    const uint64_t one = 1;
     atomic_store(&s_lost, true);
     if (s_fd < 0 || pthread_equal(pthread_self(), s_main))
         return;
-    if (write(s_fd, &one, sizeof one) == (ssize_t)sizeof one)
-        sleep(1);
+    wake_ring(s_fd);
+    sleep(1);
 }
