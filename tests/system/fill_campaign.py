@@ -14,9 +14,10 @@ import sys
 import time
 
 from harness import postern
+from harness.beside import again_and_again
 from harness.database import server_running, settled
 from revoke_campaign import Host
-from strain_campaign import again_and_again, p99, send
+from strain_campaign import p99, send
 
 CHANNELS, SAMPLE, TOKENS_EACH = 100, 1000, 5
 MOST_S, PART_S = 300, 5

@@ -13,14 +13,14 @@ import argparse
 import collections
 import random
 import sys
-import threading
 import time
 
 import kill_campaign
 from harness import postern
+from harness.beside import again_and_again
 from harness.database import holes, server_running, settled
 from harness.handler import Handler
-from strain_campaign import again_and_again, p99, send
+from strain_campaign import p99, send
 
 MIB = 1 << 20
 LIMIT = 128 * MIB

@@ -25,6 +25,7 @@ import time
 
 import kill_campaign
 from harness import postern
+from harness.beside import again_and_again
 from harness.connection import Connection
 from harness.database import server_running, settled
 
@@ -53,23 +54,6 @@ def slow_syncs(server, ms):
         yield
     finally:
         file.unlink()
-
-
-@contextlib.contextmanager
-def again_and_again(do):
-    """On a thread of its own."""
-    over = threading.Event()
-
-    def run():
-        while not over.is_set():
-            do(over)
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def half_a_cpu(server):

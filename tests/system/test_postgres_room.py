@@ -50,6 +50,18 @@ class Bot:
             self.stored.append(number)
         return answer, time.monotonic() - began
 
+    def until_refused(self, place, then=lambda: None):
+        """Posts, fills the disk at PLACE meanwhile and does THEN, until one is not taken: its number, its answer, how long that took,
+        and what fills the disk."""
+        for number in range(MANY):
+            answer, took = self.post(number)
+            if answer.status_code != 200:
+                break
+            if number == 3:
+                ballast = fill(place, 0)
+                then()
+        return number, answer, took, ballast
+
     def kept(self):
         return [json.loads(message["event"]["body"])["number"] for message in self.ring.messages("bots", self.name, self.owner.token)]
 
@@ -61,13 +73,8 @@ def test_a_standby_without_room_is_waited_for(volume, name):
     with disk(160) as place:
         standby = server.standby(place / "standby")
         try:
-            for number in range(MANY):
-                answer, _ = bot.post(number)
-                if answer.status_code != 200:
-                    break
-                if number == 3:
-                    ballast = fill(place, 0)
-                    server.sql("SELECT pg_switch_wal()")  # to a file that the standby cannot make
+            to_a_file_that_it_cannot_make = "SELECT pg_switch_wal()"
+            number, answer, _, ballast = bot.until_refused(place, lambda: server.sql(to_a_file_that_it_cannot_make))
             assert answer.status_code == 503, answer.text
             ballast.unlink()
 
@@ -91,12 +98,7 @@ def test_a_standby_without_room_is_waited_for(volume, name):
 def test_what_is_refused_is_not_stored_and_it_goes_on_with_room(volume, name):
     place, server, ring = volume
     bot = Bot(ring, name)
-    for number in range(MANY):
-        answer, took = bot.post(number)
-        if answer.status_code != 200:
-            break
-        if number == 3:
-            ballast = fill(place, 0)
+    number, answer, took, ballast = bot.until_refused(place)
     assert answer.status_code == 503 and answer.json()["code"] == "storage_full", answer.text
     assert took < 1 * postern.SLOW and "Retry-After" in answer.headers
     again, _ = bot.post(number)

@@ -1,6 +1,5 @@
 """Who reads waits for no commit of the journal, and keeps no sender waiting."""
 
-import contextlib
 import json
 import pathlib
 import re
@@ -14,6 +13,7 @@ import time
 import pytest
 
 from harness import lacking, postern
+from harness.beside import again_and_again
 from harness.connection import Connection
 
 SENDERS = 4
@@ -97,20 +97,8 @@ class Reader:
             more = page["next"] is not None
         self.missed += [] if found else [text]
 
-    @contextlib.contextmanager
     def turns(self):
-        over = threading.Event()
-
-        def work():
-            while not over.wait(0.02):
-                self.turn()
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
+        return again_and_again(lambda over: over.wait(0.02) or self.turn())
 
 
 def test_a_reader_keeps_no_sender_waiting(slow_disk):
