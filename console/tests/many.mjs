@@ -51,7 +51,7 @@ const readBack = (page) =>
       await frame();
       await frame();
       let after = placeOf(anchor);
-      for (const end = performance.now() + 1_000; after === undefined && performance.now() < end;) {
+      for (const end = performance.now() + 20_000; after === undefined && performance.now() < end;) {
         await frame(); // the list is drawn when the browser has the time
         after = placeOf(anchor);
       }

@@ -2,9 +2,10 @@
  *
  *   paced PORT CONNECTIONS RATE SECONDS BODY < TOKENS
  *
- * TOKENS are lines "token name". RATE requests a second are due at even distances. One that finds
- * no free connection waits, and what it has waited counts: a latency is from when the request was
- * due to the last byte of its answer. Prints the line that wrk's scripts print. */
+ * TOKENS are lines "token name". RATE requests a second (one in all at least) are due at even
+ * distances. One that finds no free connection waits, and what it has waited counts: a latency is
+ * from when the request was due to the last byte of its answer. Prints the line that wrk's scripts
+ * print. */
 #include "common/base/clock.h"
 #include "load.h"
 
@@ -112,8 +113,10 @@ static void s_wait(int epoll, uint64_t due_us)
 
 int main(int argc, char **argv)
 {
-    if (argc != 6)
+    if (argc != 6 || atof(argv[3]) * atof(argv[4]) < 1) {
+        fprintf(stderr, "usage: paced PORT CONNECTIONS RATE SECONDS BODY < TOKENS\n");
         return 2;
+    }
     unsigned connections = (unsigned)atoi(argv[2]);
     double rate = atof(argv[3]);
     uint64_t total = (uint64_t)(rate * atof(argv[4])), sent = 0;

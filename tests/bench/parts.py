@@ -95,7 +95,7 @@ def paced(plan):
             median, p99 = bench.sync_times(peer.dir, plan.syncs, SYNCED)
             disk.append(p99 / median)
             most = bench.wrk(peer.base, peer.tokens, CONNECTIONS, plan.seconds)
-            got = paced_run(peer, most["requests"] / most["us"] * 1e6 / 2, plan.seconds)
+            got = paced_run(peer, max(most["requests"] / most["us"] * 1e6 / 2, 1), plan.seconds)
             bench.say(f"maximum {most['requests'] / most['us'] * 1e6:.0f}/s; at {got['requests'] / got['us'] * 1e6:.0f}/s "
                       f"p50 {got['p50'] / 1e3:.2f} ms, p99 {got['p99'] / 1e3:.2f} ms")
             found.append(got["p99"] / got["p50"])
