@@ -12,7 +12,7 @@ packages() {
     clang) echo "$(packages build)" clang-14 ;;
     format) echo clang-format-14 ;;
     fuzz) echo "$(packages clang)" libclang-rt-14-dev llvm-14 ;;
-    system) echo python3 faketime python3-pytest python3-pytest-xdist python3-requests python3-zmq \
+    system) echo python3 faketime python3-pytest python3-pytest-xdist python3-pytest-rerunfailures python3-requests python3-zmq \
         python3-msgpack python3-yaml python3-jsonschema python3-cryptography curl:curl chromium-headless-shell fonts-dejavu-core \
         ca-certificates nodejs:node npm:npm strace:strace valgrind:valgrind util-linux procps iproute2 \
         systemd:systemd-analyze slowhttptest:slowhttptest prometheus:promtool haproxy nghttp2-client:h2load \

@@ -68,6 +68,8 @@ def visit(ring, scenario, **more):
     given = {"url": f"http://127.0.0.1:{ring.admin_port}", "browser": environment()["POSTERN_BROWSER"], "password": GOOD, **more}
     done = subprocess.run(["node", "scenarios.mjs", scenario], cwd=CONSOLE / "tests", text=True, capture_output=True,
                           input=json.dumps(given), timeout=240 * postern.SLOW, env=environment())
+    if "not smooth: " in done.stderr:
+        raise postern.TooSlow(done.stdout + done.stderr)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

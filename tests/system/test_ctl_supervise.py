@@ -185,7 +185,9 @@ def test_one_that_does_not_end_is_killed_after_drain_and_2_s(fleet):
     fleet.up("-s", "process.drain_ms=500")
     began = time.monotonic()
     assert fleet.stop() == 1
-    assert 2.5 <= time.monotonic() - began < 10, "with the setting's default it would be 12"
+    took = time.monotonic() - began
+    assert took >= 2.5
+    postern.in_time(took, 10, "(with the setting's default it would be 12)")
     assert "event=supervise.kill" in fleet.log.read_text()
     assert not alive(fleet.pid("channel-0"))
 
@@ -198,7 +200,7 @@ def test_a_second_signal_kills_at_once(fleet):
     began = time.monotonic()
     fleet.process.terminate()
     assert fleet.process.wait(20) == 1
-    assert time.monotonic() - began < 10, "drain and 2 s are 12"
+    postern.in_time(time.monotonic() - began, 10, "(drain and 2 s are 12)")
 
 
 def test_no_orphan_outlives_a_killed_supervisor(fleet):

@@ -29,7 +29,7 @@ class Page:
         answer = self.session.get(f"http://127.0.0.1:{self.ring.admin_port}/api/v2{path}", params=params,
                                   headers={"Authorization": f"Bearer {self.token}"}, timeout=20)
         self.took = time.monotonic() - began
-        assert self.took < WORST_S * postern.SLOW, f"{path}: {self.took:.2f} s"
+        postern.in_time(self.took, WORST_S * postern.SLOW, path)
         return answer
 
     def look(self):

@@ -146,7 +146,7 @@ def test_readyz_is_red_before_accepting_ends(behind):
     assert {"name": "draining", "state": "failed", "reason": "draining"} in state["checks"]
     answer = Connection(ring.port).post(path, b'{"text":"late"}')
     assert (answer.status, answer.headers["connection"]) == (204, "close")
-    assert time.monotonic() - began < NOTICE_MS / 1000, "the machine is too slow for this test"
+    postern.in_time(time.monotonic() - began, NOTICE_MS / 1000)
     gateway.terminate()  # once more does not hurry it
     assert idle.closed()
     assert time.monotonic() - began >= NOTICE_MS / 1000 - 0.1
@@ -170,7 +170,7 @@ def test_sigint_skips_the_notice(behind):
     gateway.send_signal(signal.SIGINT)
     assert gateway.wait(20) == 0
     assert kept.closed()
-    assert time.monotonic() - began < NOTICE_MS / 1000
+    postern.in_time(time.monotonic() - began, NOTICE_MS / 1000)
 
 
 def test_an_open_request_ends_with_the_drain_time(behind):
@@ -184,7 +184,9 @@ def test_an_open_request_ends_with_the_drain_time(behind):
     began = time.monotonic()
     gateway.terminate()
     assert gateway.wait(20) == 0
-    assert 1.5 < time.monotonic() - began < 1.6 + 2 * postern.SLOW
+    took = time.monotonic() - began
+    assert took > 1.5
+    postern.in_time(took, 1.6 + 2 * postern.SLOW)
     assert "used_ms=800" in ring.logs(), "a notice longer than half of the drain is cut, and told"
 
 

@@ -133,6 +133,16 @@ def wait(condition, seconds=10, every=0.02, what="the condition"):
         time.sleep(every)
 
 
+class TooSlow(AssertionError):
+    """A bound of time was missed, as it may be once on a machine that stands still: the test is made again (pytest.ini)."""
+
+
+def in_time(took, most, why=""):
+    """TOOK is below MOST, a bound of time; else TooSlow."""
+    if not took < most:
+        raise TooSlow(f"{took:.3f}, and not below {most:.3f} {why}".strip())
+
+
 def sanitizer_environment(directory):
     """Reports go to files, so that no process's end can hide one."""
     log = f"log_path={directory}/report"
