@@ -47,7 +47,8 @@ def test_rates_queues_and_times_under_load(loaded):
     # One sender waits for each answer: what goes in at one end goes through all.
     rate = rows["gateway-0"]["in_per_s"]
     for name in ("authd-0", "router-0", "channel-0"):
-        assert 0.5 < rows[name]["in_per_s"] / rate < 2, (name, rows)
+        apart = rows[name]["in_per_s"] / rate
+        postern.in_time(max(apart, 1 / apart), 2, f"times what comes to the gateway ({name}: {rows})")
     assert rows["gateway-0"]["queue_entries"] is not None
     assert rows["router-0"]["queue_oldest_s"] is not None
     assert rows["channel-0"]["commits_per_s"] > 0 and rows["channel-0"]["commit_s"] > 0

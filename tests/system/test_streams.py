@@ -10,7 +10,7 @@ import requests
 
 from harness import postern
 from harness.connection import Connection
-from harness.postern import SLOW, free_ports
+from harness.postern import SLOW, free_ports, in_time
 from reading_streams import Raw, Several, Sse
 
 SETTINGS = {"authd.rate": 0}
