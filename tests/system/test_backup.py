@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness.postern import BIN, CtlError, free_ports
+from harness.postern import BIN, CtlError, free_ports, in_time
 from reading_streams import Reader, Several
 
 
@@ -107,7 +107,7 @@ def test_a_worker_that_is_never_idle_is_backed_up(make_ring):
             began = time.monotonic()
             ring.ctl("backup", ring.dir / f"backup-{number}")
             spent = time.monotonic() - began
-            postern.in_time(spent, 10, "(as long as a worker may take that cannot commit)")
+            in_time(spent, 10, "(as long as a worker may take that cannot commit)")
     finally:
         stop.set()
         for thread in threads:

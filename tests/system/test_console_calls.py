@@ -10,7 +10,7 @@ from harness.handler import Handler
 from test_console import CARD, HOSTILE, NAMES, chromium, pytestmark, visit, who  # noqa: F401
 from test_logins import GOOD
 
-SETTINGS = {"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 100000, "delivery.timeout_ms": 1000}
+SETTINGS = {"delivery.allow": "127.0.0.0/8", "delivery.time_scale": 30000, "delivery.timeout_ms": 1000}
 
 
 class Breaking(Handler):
