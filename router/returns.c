@@ -11,7 +11,7 @@ typedef struct {
     wire_batch_t *batch;
 } sheaf_t;
 
-enum { ENTRY = 128 };  /* most bytes of a reply without its body */
+enum { ENTRY = 256 };  /* most bytes of a reply without its body */
 enum { SHEAVES = 64 }; /* more gateway threads than this share by early flushes */
 
 struct returns {
@@ -114,7 +114,10 @@ void returns_add(returns_t *self, const wire_reply_t *reply, zmq_msg_t *body)
     }
     if (!wire_batch_has_room(sheaf->batch, ENTRY + (body ? zmq_msg_size(body) : 0)))
         s_send(sheaf);
-    wire_batch_add_reply(sheaf->batch, reply, body);
+    if (reply->came.len)
+        wire_batch_pass_reply(sheaf->batch, reply, body);
+    else
+        wire_batch_add_reply(sheaf->batch, reply, body);
 }
 
 /* The origin may be gone. */

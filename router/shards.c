@@ -161,7 +161,7 @@ queue_put_t shards_put(shards_t *self, op_owner_t kind, const wire_request_t *re
         request->attempt > 1 ? deaths_of(self->deaths, &request->id, now_us / 1000) : DEATHS_NONE;
     if (deaths == DEATHS_ENOUGH)
         return s_drop(request, body);
-    queue_put_t put = queue_put(queue, request, body, now_us);
+    queue_put_t put = queue_pass(queue, request, body, now_us);
     if (deaths == DEATHS_SUSPECT)
         queue_set_alone(queue, &request->id);
     if (put == QUEUE_FULL)

@@ -16,8 +16,24 @@ typedef struct {
 
 /* BYTES must last as long as the record; bytes that are no map are a record without fields. */
 fields_t fields_begin(slice_t bytes);
-uint64_t fields_uint(fields_t *self, const char *key, uint64_t fallback); /* when missing */
-slice_t fields_bytes(fields_t *self, const char *key);                    /* empty when missing */
-uuid_t7 fields_uuid(fields_t *self, const char *key);                     /* nil when missing */
+uint64_t fields_uint_of(fields_t *self, slice_t key, uint64_t fallback); /* when missing */
+slice_t fields_bytes_of(fields_t *self, slice_t key);                    /* empty when missing */
+uuid_t7 fields_uuid_of(fields_t *self, slice_t key);                     /* nil when missing */
+
+/* The same by a literal, whose length the compiler knows. */
+static inline uint64_t fields_uint(fields_t *self, const char *key, uint64_t fallback)
+{
+    return fields_uint_of(self, slice_of(key), fallback);
+}
+
+static inline slice_t fields_bytes(fields_t *self, const char *key)
+{
+    return fields_bytes_of(self, slice_of(key));
+}
+
+static inline uuid_t7 fields_uuid(fields_t *self, const char *key)
+{
+    return fields_uuid_of(self, slice_of(key));
+}
 
 #endif

@@ -24,9 +24,21 @@ size_t utf8_length(slice_t text)
     return len;
 }
 
+/* How much of ASCII TEXT begins with, in eights. */
+static size_t s_ascii(slice_t text)
+{
+    size_t len = 0;
+    for (uint64_t eight; text.len - len >= sizeof eight; len += sizeof eight) {
+        memcpy(&eight, text.data + len, sizeof eight);
+        if (eight & UINT64_C(0x8080808080808080))
+            break;
+    }
+    return len;
+}
+
 bool utf8_valid(slice_t text)
 {
-    for (size_t i = 0, len; i < text.len; i += len) {
+    for (size_t i = s_ascii(text), len; i < text.len; i += len) {
         len = (uint8_t)text.data[i] < 0x80 ? 1 : utf8_length(slice(text.data + i, text.len - i));
         if (len == 0)
             return false;

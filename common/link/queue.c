@@ -7,6 +7,7 @@ enum {
     BLOCK =
         1024, /* encoded entries up to this lie in the item; longer ones in memory of their own */
     POOL = 4096,   /* most idle items that are kept */
+    BUCKETS = 256, /* at first: of a large table each look would miss the cache */
     OVERHEAD = 64, /* what an entry counts beyond its own bytes */
 };
 
@@ -32,25 +33,27 @@ struct queue {
     unsigned len;
     uint64_t bytes;
     item_t *first, **last;
-    item_t **buckets; /* by id, chained */
+    item_t **buckets; /* by id, chained; about as many as items */
     size_t mask;
     item_t *pool;
     unsigned pooled;
     pack_t scratch;
 };
 
+static void s_make_buckets(queue_t *self, size_t buckets)
+{
+    self->buckets = calloc(buckets, sizeof *self->buckets);
+    if (!self->buckets)
+        abort();
+    self->mask = buckets - 1;
+}
+
 queue_t *queue_new(queue_limits_t limits)
 {
     queue_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
-    size_t buckets = 64;
-    while (buckets < limits.messages)
-        buckets *= 2;
-    self->buckets = calloc(buckets, sizeof *self->buckets);
-    if (!self->buckets)
-        abort();
-    self->mask = buckets - 1;
+    s_make_buckets(self, BUCKETS);
     self->limits = limits;
     self->last = &self->first;
     return self;
@@ -62,6 +65,21 @@ static item_t **s_bucket(queue_t *self, const uuid_t7 *id)
     size_t hash;
     memcpy(&hash, id->bytes + UUID_BYTES - sizeof hash, sizeof hash);
     return &self->buckets[hash & self->mask];
+}
+
+static void s_hash(queue_t *self, item_t *item)
+{
+    item_t **bucket = s_bucket(self, &item->id);
+    item->hash_next = *bucket;
+    *bucket = item;
+}
+
+static void s_double_buckets(queue_t *self)
+{
+    free(self->buckets);
+    s_make_buckets(self, 2 * (self->mask + 1));
+    for (item_t *item = self->first; item; item = item->next)
+        s_hash(self, item);
 }
 
 static item_t *s_find(queue_t *self, const uuid_t7 *id)
@@ -85,8 +103,8 @@ static void s_empty(queue_t *self, item_t *item)
         free(item->encoded);
 }
 
-static void s_fill(queue_t *self, item_t *item, const wire_request_t *request, zmq_msg_t *body,
-                   int64_t now_ms)
+static void s_fill(queue_t *self, item_t *item, const wire_request_t *request, slice_t encoded,
+                   zmq_msg_t *body, int64_t now_ms)
 {
     item->id = request->id;
     item->attempt = request->attempt;
@@ -94,12 +112,12 @@ static void s_fill(queue_t *self, item_t *item, const wire_request_t *request, z
     item->op = request->op;
     item->alone = false;
     item->expires_ms = now_ms + request->time_left_ms;
-    item->len = self->scratch.len;
+    item->len = encoded.len;
     item->small = request->small.len;
     item->encoded = item->len <= BLOCK ? item->block : malloc(item->len);
     if (!item->encoded)
         abort();
-    memcpy(item->encoded, self->scratch.data, item->len);
+    memcpy(item->encoded, encoded.data, item->len);
     item->has_body = body != NULL;
     zmq_msg_init(&item->body);
     if (body)
@@ -143,7 +161,16 @@ static void s_free_first(queue_t *self)
     }
 }
 
-queue_put_t queue_put(queue_t *self, const wire_request_t *request, zmq_msg_t *body, int64_t now_us)
+static slice_t s_encode(queue_t *self, const wire_request_t *request)
+{
+    pack_reset(&self->scratch);
+    wire_request_encode(&self->scratch, request);
+    return slice(self->scratch.data, self->scratch.len);
+}
+
+/* CAME: encoded already; or empty. */
+static queue_put_t s_put(queue_t *self, const wire_request_t *request, slice_t came,
+                         zmq_msg_t *body, int64_t now_us)
 {
     if (request->time_left_ms == 0) {
         if (body)
@@ -156,27 +183,36 @@ queue_put_t queue_put(queue_t *self, const wire_request_t *request, zmq_msg_t *b
             zmq_msg_close(body);
         return QUEUE_STALE;
     }
-    pack_reset(&self->scratch);
-    wire_request_encode(&self->scratch, request);
-    uint64_t cost = s_cost(self->scratch.len, body ? zmq_msg_size(body) : 0);
+    slice_t encoded = came.len ? came : s_encode(self, request);
+    uint64_t cost = s_cost(encoded.len, body ? zmq_msg_size(body) : 0);
     if (item) {
         s_empty(self, item);
-        s_fill(self, item, request, body, now_us / 1000);
+        s_fill(self, item, request, encoded, body, now_us / 1000);
         return QUEUE_REPLACED;
     }
     if (self->len >= self->limits.messages || self->bytes + cost > self->limits.bytes)
         return QUEUE_FULL;
     item = s_new_item(self);
     item->arrived_us = now_us;
-    s_fill(self, item, request, body, now_us / 1000);
+    s_fill(self, item, request, encoded, body, now_us / 1000);
     item->next = NULL;
     *self->last = item;
     self->last = &item->next;
-    item_t **bucket = s_bucket(self, &item->id);
-    item->hash_next = *bucket;
-    *bucket = item;
-    self->len++;
+    s_hash(self, item);
+    if (self->len++ > self->mask)
+        s_double_buckets(self);
     return QUEUE_ADDED;
+}
+
+queue_put_t queue_put(queue_t *self, const wire_request_t *request, zmq_msg_t *body, int64_t now_us)
+{
+    return s_put(self, request, slice("", 0), body, now_us);
+}
+
+queue_put_t queue_pass(queue_t *self, const wire_request_t *request, zmq_msg_t *body,
+                       int64_t now_us)
+{
+    return s_put(self, request, wire_request_came(request), body, now_us);
 }
 
 void queue_set_alone(queue_t *self, const uuid_t7 *id)

@@ -33,6 +33,10 @@ typedef enum {
 queue_put_t queue_put(queue_t *self, const wire_request_t *request, zmq_msg_t *body,
                       int64_t now_us);
 
+/* The same of an entry that has come over the wire, and goes on as it came. */
+queue_put_t queue_pass(queue_t *self, const wire_request_t *request, zmq_msg_t *body,
+                       int64_t now_us);
+
 /* Lets the queued entry of this id, if there is one, go in a batch of its own. */
 void queue_set_alone(queue_t *self, const uuid_t7 *id);
 /* Whether the oldest entry is to go alone. */

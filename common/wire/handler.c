@@ -32,7 +32,7 @@ void wire_handler_encode(pack_t *out, const wire_handler_t *handler)
 
 static slice_t s_text(slice_t encoded, const char *key, size_t most, bool *failed)
 {
-    unpack_t at = unpack_find(encoded, key);
+    unpack_t at = unpack_find(encoded, slice_of(key));
     slice_t text = unpack_str(&at, most);
     *failed |= at.failed;
     return at.failed ? slice("", 0) : text;
@@ -40,7 +40,7 @@ static slice_t s_text(slice_t encoded, const char *key, size_t most, bool *faile
 
 static uint64_t s_number(slice_t encoded, const char *key, uint64_t most, bool *failed)
 {
-    unpack_t at = unpack_find(encoded, key);
+    unpack_t at = unpack_find(encoded, slice_of(key));
     uint64_t number = unpack_uint(&at, most);
     *failed |= at.failed;
     return number;
@@ -49,7 +49,7 @@ static uint64_t s_number(slice_t encoded, const char *key, uint64_t most, bool *
 /* What an authd of before it existed does not tell is 0. */
 static uint64_t s_later(slice_t encoded, const char *key, uint64_t most)
 {
-    unpack_t at = unpack_find(encoded, key);
+    unpack_t at = unpack_find(encoded, slice_of(key));
     uint64_t number = unpack_uint(&at, UINT64_MAX);
     return at.failed ? 0 : number < most ? number : most;
 }
@@ -63,7 +63,7 @@ static slice_t s_later_text(slice_t encoded, const char *key, size_t most)
 static uuid_t7 s_owner(slice_t encoded)
 {
     uuid_t7 owner = {{0}};
-    unpack_t at = unpack_find(encoded, "owner");
+    unpack_t at = unpack_find(encoded, slice_of("owner"));
     const void *bytes = at.failed ? NULL : unpack_bin(&at, UUID_BYTES);
     if (bytes)
         memcpy(owner.bytes, bytes, UUID_BYTES);
@@ -72,7 +72,7 @@ static uuid_t7 s_owner(slice_t encoded)
 
 static void s_secrets(wire_handler_t *handler, slice_t encoded, bool *failed)
 {
-    unpack_t at = unpack_find(encoded, "secrets");
+    unpack_t at = unpack_find(encoded, slice_of("secrets"));
     uint32_t items = unpack_array(&at, 2 * HANDLER_SECRETS);
     *failed |= items % 2 != 0;
     handler->secrets = at.failed ? 0 : items / 2;

@@ -100,6 +100,14 @@ void pack_bin(pack_t *self, const void *data, size_t len)
     s_append(self, data, len);
 }
 
+void pack_id(pack_t *self, const void *id)
+{
+    enum { HEAD = 2, ID = 16 };
+    char bytes[HEAD + ID] = {(char)0xc4, ID};
+    memcpy(bytes + HEAD, id, ID);
+    s_append(self, bytes, sizeof bytes);
+}
+
 void pack_array(pack_t *self, uint32_t items)
 {
     msgpack_packer to = s_packer(self);
@@ -220,8 +228,9 @@ static size_t s_length(unpack_t *self, bool bin_too)
     return 0;
 }
 
-/* Of what is there whole, with a head of one or two bytes, as nearly all are. */
-static bool s_short_bytes(unpack_t *self, size_t max_len, bool bin_too, slice_t *bytes)
+/* Of what is there whole, with a head of one or two bytes, as nearly all are: inlined. */
+static inline __attribute__((always_inline)) bool s_short_bytes(unpack_t *self, size_t max_len,
+                                                                bool bin_too, slice_t *bytes)
 {
     size_t left = s_left(self), head = 1, len;
     if (self->failed || left < 2)
@@ -242,16 +251,21 @@ static bool s_short_bytes(unpack_t *self, size_t max_len, bool bin_too, slice_t 
     return true;
 }
 
-static slice_t s_bytes(unpack_t *self, size_t max_len, bool bin_too)
+static __attribute__((noinline)) slice_t s_long_bytes(unpack_t *self, size_t max_len, bool bin_too)
 {
-    slice_t bytes;
-    if (s_short_bytes(self, max_len, bin_too, &bytes))
-        return bytes;
     size_t len = s_length(self, bin_too);
     if (len > max_len)
         self->failed = true;
     const void *data = s_take(self, len);
     return data ? slice(data, len) : slice("", 0);
+}
+
+static inline __attribute__((always_inline)) slice_t s_bytes(unpack_t *self, size_t max_len,
+                                                             bool bin_too)
+{
+    slice_t bytes;
+    return s_short_bytes(self, max_len, bin_too, &bytes) ? bytes
+                                                         : s_long_bytes(self, max_len, bin_too);
 }
 
 slice_t unpack_str(unpack_t *self, size_t max_len)
@@ -317,6 +331,15 @@ bool unpack_is_bin(const unpack_t *self)
            (uint8_t)*self->at <= 0xc6;
 }
 
+bool unpack_is_key(unpack_t *self, slice_t key)
+{
+    if (self->failed || s_left(self) <= key.len || (uint8_t)*self->at != (0xa0 | key.len) ||
+        memcmp(self->at + 1, key.data, key.len) != 0)
+        return false;
+    self->at += 1 + key.len;
+    return true;
+}
+
 /* Skips what follows the tag of a value that is not an array or a map. */
 static void s_skip_scalar(unpack_t *self, uint8_t tag)
 {
@@ -358,12 +381,12 @@ bool unpack_done(const unpack_t *self)
     return !self->failed && self->at == self->end;
 }
 
-unpack_t unpack_find(slice_t record, const char *key)
+unpack_t unpack_find(slice_t record, slice_t key)
 {
     unpack_t cursor = unpack_begin(record);
     uint32_t pairs = unpack_map(&cursor, UINT32_MAX);
     for (; pairs && !cursor.failed; pairs--) {
-        if (slice_is(unpack_bytes(&cursor, SIZE_MAX), key))
+        if (slice_eq(unpack_bytes(&cursor, SIZE_MAX), key))
             return cursor;
         unpack_value(&cursor, 8);
     }
@@ -373,7 +396,7 @@ unpack_t unpack_find(slice_t record, const char *key)
 
 uint64_t unpack_find_uint(slice_t record, const char *key, uint64_t fallback)
 {
-    unpack_t cursor = unpack_find(record, key);
+    unpack_t cursor = unpack_find(record, slice_of(key));
     uint64_t value = unpack_uint(&cursor, UINT64_MAX);
     return cursor.failed ? fallback : value;
 }

@@ -33,6 +33,7 @@ void pack_bool(pack_t *self, bool value);
 void pack_nil(pack_t *self);
 void pack_str(pack_t *self, slice_t text);
 void pack_bin(pack_t *self, const void *data, size_t len);
+void pack_id(pack_t *self, const void *id); /* pack_bin of 16 bytes */
 void pack_array(pack_t *self, uint32_t items);
 void pack_map(pack_t *self, uint32_t pairs);
 void pack_raw(pack_t *self, slice_t encoded); /* bytes that are msgpack already */
@@ -58,6 +59,9 @@ uint32_t unpack_array(unpack_t *self, uint32_t max_items);
 uint32_t unpack_map(unpack_t *self, uint32_t max_pairs);
 bool unpack_is_nil(unpack_t *self);       /* true: skips the nil; false: nothing is read */
 bool unpack_is_bin(const unpack_t *self); /* nothing is read */
+/* True: skips the str KEY, of at most 31 bytes and as pack_str writes it; false: nothing is read.
+ */
+bool unpack_is_key(unpack_t *self, slice_t key);
 /* Skips one value of at most this nesting (arrays and maps) and returns its bytes. */
 slice_t unpack_value(unpack_t *self, unsigned max_depth);
 /* True when nothing failed and every byte was read. */
@@ -65,7 +69,7 @@ bool unpack_done(const unpack_t *self);
 
 /* Finds KEY in a record (a map with string keys), from its begin: a cursor at the value of KEY, or
  * a failed cursor. */
-unpack_t unpack_find(slice_t record, const char *key);
+unpack_t unpack_find(slice_t record, slice_t key);
 uint64_t unpack_find_uint(slice_t record, const char *key, uint64_t fallback);
 
 #endif

@@ -85,6 +85,7 @@ typedef struct {
     slice_t handler;
     slice_t small; /* a body of up to WIRE_SMALL bytes inside the entry (version 3), or "" */
     bool has_body; /* the body has a frame of its own; never together with small */
+    slice_t came;  /* all of it as it was decoded from, whatever was changed since; or empty */
 } wire_request_t;
 
 /* A request that has nothing but these, and empty slices: as processes make them of their own. */
@@ -117,6 +118,7 @@ typedef struct {
         uint64_t value;
     } fact[WIRE_FACTS];
     bool has_body;
+    slice_t came; /* as a request's */
 } wire_reply_t;
 
 /* The reply to REQUEST before anything is said: its id, origin and attempt. */
@@ -217,6 +219,8 @@ size_t wire_request_size(const wire_request_t *request);
  * entries of a batch are of one kind. */
 void wire_batch_add_request(wire_batch_t *self, const wire_request_t *request, zmq_msg_t *body);
 void wire_batch_add_reply(wire_batch_t *self, const wire_reply_t *reply, zmq_msg_t *body);
+/* The same of one that has come, and goes on as it came, with its BODY. */
+void wire_batch_pass_reply(wire_batch_t *self, const wire_reply_t *reply, zmq_msg_t *body);
 /* Adds an entry that wire_request_encode has encoded, with attempt and time left as given. */
 typedef struct {
     char *bytes; /* changed in place */
@@ -229,6 +233,10 @@ void wire_batch_add_encoded(wire_batch_t *self, const wire_encoded_t *encoded, u
 /* Encodes one request entry, which needs version 3 when it has a small body, behind what OUT holds,
  * in the form that wire_batch_add_encoded takes. */
 void wire_request_encode(pack_t *out, const wire_request_t *request);
+
+/* The bytes of a request that has come, for one that passes it on as it came, where they have that
+ * form, too, as all senders of ours give it; else empty: encode it. */
+slice_t wire_request_came(const wire_request_t *request);
 
 /* Sends [header][bodies…] on SOCKET behind a routing-id frame when ROUTE is not NULL, without
  * waiting, and empties the batch in any case. 0, or -1 with errno of zmq_msg_send. kind: REQUESTS,

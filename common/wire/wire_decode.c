@@ -96,6 +96,7 @@ static void s_read_principal(unpack_t *from, wire_principal_t *principal)
 
 static void s_read_request(unpack_t *from, unsigned version, wire_request_t *request)
 {
+    const char *begin = from->at;
     uint32_t fields = unpack_array(from, version >= 2 ? 14 : 13);
     if (fields < 13)
         from->failed = true;
@@ -134,10 +135,12 @@ static void s_read_request(unpack_t *from, unsigned version, wire_request_t *req
     }
     if (request->attempt == 0 || request->origin == 0)
         from->failed = true;
+    request->came = slice(begin, (size_t)(from->at - begin));
 }
 
 static void s_read_reply(unpack_t *from, wire_reply_t *reply)
 {
+    const char *begin = from->at;
     if (unpack_array(from, 9) != 9)
         from->failed = true;
     s_read_uuid(from, &reply->id);
@@ -158,6 +161,7 @@ static void s_read_reply(unpack_t *from, wire_reply_t *reply)
     reply->has_body = unpack_bool(from);
     if (reply->status < 100 || reply->attempt == 0)
         from->failed = true;
+    reply->came = slice(begin, (size_t)(from->at - begin));
 }
 
 static bool s_is_name(slice_t name)

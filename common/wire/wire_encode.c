@@ -7,7 +7,12 @@
 /* Offsets inside an encoded request: array tag 1, id 2 + 16, origin 9, attempt 5, time left 5. */
 enum { REQUEST_FIELDS = 13, REQUEST_HANDLED };
 enum { VERSION_HANDLER = 2, VERSION_SMALL, VERSION_SHOWN };
-enum { AT_ATTEMPT = 1 + 18 + 9, AT_TIME_LEFT = AT_ATTEMPT + 5 };
+enum {
+    AT_ID = 1,
+    AT_ORIGIN = AT_ID + 18,
+    AT_ATTEMPT = AT_ORIGIN + 9,
+    AT_TIME_LEFT = AT_ATTEMPT + 5
+};
 
 struct wire_batch {
     pack_t entries; /* encoded, without the array's tag */
@@ -105,9 +110,9 @@ static void s_pack_principal(pack_t *out, const wire_principal_t *principal)
         return;
     }
     pack_array(out, 7);
-    pack_bin(out, principal->user.bytes, UUID_BYTES);
-    pack_bin(out, principal->token.bytes, UUID_BYTES);
-    pack_bin(out, principal->target.bytes, UUID_BYTES);
+    pack_id(out, principal->user.bytes);
+    pack_id(out, principal->token.bytes);
+    pack_id(out, principal->target.bytes);
     pack_str(out, principal->display_name);
     pack_str(out, principal->facts);
     pack_bin(out, principal->dedupe.data, principal->dedupe.len);
@@ -137,7 +142,7 @@ wire_request_t wire_request_bare(const uuid_t7 *id, unsigned op, unsigned method
 void wire_request_encode(pack_t *out, const wire_request_t *request)
 {
     pack_array(out, request->handler.len ? REQUEST_HANDLED : REQUEST_FIELDS);
-    pack_bin(out, request->id.bytes, UUID_BYTES);
+    pack_id(out, request->id.bytes);
     s_fix_u64(out, request->origin);
     pack_u32(out, request->attempt);
     pack_u32(out, request->time_left_ms);
@@ -164,6 +169,26 @@ void wire_request_encode(pack_t *out, const wire_request_t *request)
         pack_bin(out, request->small.data, request->small.len);
     else
         pack_bool(out, request->has_body);
+}
+
+/* Of a small body of LEN bytes. */
+static size_t s_small_head(size_t len)
+{
+    return len > UINT8_MAX ? 3 : 2;
+}
+
+/* What is patched, and what a small body is cut off by, lies where wire_request_encode puts it. */
+slice_t wire_request_came(const wire_request_t *request)
+{
+    const uint8_t *at = (const uint8_t *)request->came.data;
+    size_t len = request->came.len, small = request->small.len;
+    if (len < AT_TIME_LEFT + 5 + small + s_small_head(small) || at[0] >> 4 != 0x9 ||
+        at[AT_ID] != 0xc4 || at[AT_ORIGIN] != 0xcf || at[AT_ATTEMPT] != 0xce ||
+        at[AT_TIME_LEFT] != 0xce)
+        return slice("", 0);
+    if (small && at[len - small - s_small_head(small)] != (small > UINT8_MAX ? 0xc5 : 0xc4))
+        return slice("", 0);
+    return request->came;
 }
 
 void wire_body_init(zmq_msg_t *body, slice_t bytes)
@@ -233,7 +258,7 @@ void wire_batch_add_encoded(wire_batch_t *self, const wire_encoded_t *encoded, u
     if ((unsigned char)bytes[0] == (0x90 | REQUEST_HANDLED))
         s_need(self, VERSION_HANDLER);
     if (small && self->speaks < VERSION_SMALL) {
-        pack_raw(&self->entries, slice(bytes, len - small - (small > UINT8_MAX ? 3 : 2)));
+        pack_raw(&self->entries, slice(bytes, len - small - s_small_head(small)));
         pack_bool(&self->entries, true);
         s_add_copy(self, slice(bytes + len - small, small));
         return;
@@ -251,7 +276,7 @@ void wire_batch_add_reply(wire_batch_t *self, const wire_reply_t *reply, zmq_msg
     assert(self->count < WIRE_ENTRIES);
     pack_t *out = &self->entries;
     pack_array(out, 9);
-    pack_bin(out, reply->id.bytes, UUID_BYTES);
+    pack_id(out, reply->id.bytes);
     s_fix_u64(out, reply->origin);
     pack_uint(out, reply->attempt);
     pack_uint(out, reply->status);
@@ -264,6 +289,13 @@ void wire_batch_add_reply(wire_batch_t *self, const wire_reply_t *reply, zmq_msg
         pack_uint(out, reply->fact[i].value);
     }
     pack_bool(out, body != NULL);
+    s_add_body(self, body);
+}
+
+void wire_batch_pass_reply(wire_batch_t *self, const wire_reply_t *reply, zmq_msg_t *body)
+{
+    assert(self->count < WIRE_ENTRIES && reply->came.len && reply->has_body == (body != NULL));
+    pack_raw(&self->entries, reply->came);
     s_add_body(self, body);
 }
 
@@ -343,7 +375,7 @@ static void s_pack_hello(pack_t *out, const wire_hello_t *hello)
     pack_uint(out, hello->kind);
     pack_uint(out, hello->shard);
     pack_uint(out, hello->shards);
-    pack_bin(out, hello->journal.bytes, UUID_BYTES);
+    pack_id(out, hello->journal.bytes);
     pack_uint(out, hello->news);
     if (hello->has_epoch)
         pack_uint(out, hello->epoch);

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <cmocka.h>
 /* clang-format on */
 
@@ -106,10 +107,17 @@ static void test_utf8_is_told_from_what_only_looks_like_it(void **state)
                                       "\xf5\x80\x80",
                                       "\xff",
                                       "\xc3("};
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        assert_true(utf8_valid(slice_of(good[i])));
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_false(utf8_valid(slice_of(bad[i])));
+    for (unsigned before = 0; before < 18; before++) {
+        char text[32];
+        for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+            snprintf(text, sizeof text, "%.*s%s", (int)before, "twice eight and 18", good[i]);
+            assert_true(utf8_valid(slice_of(text)));
+        }
+        for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+            snprintf(text, sizeof text, "%.*s%s", (int)before, "twice eight and 18", bad[i]);
+            assert_false(utf8_valid(slice_of(text)));
+        }
+    }
 }
 
 static void test_bytes_are_text_or_base64(void **state)

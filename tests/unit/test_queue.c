@@ -170,6 +170,38 @@ static void test_a_long_entry_has_memory_of_its_own(void **state)
     queue_destroy(&queue);
 }
 
+/* How long it is in the batch that it leaves in. */
+static size_t s_length(const wire_request_t *request,
+                       queue_put_t put(queue_t *self, const wire_request_t *request,
+                                       zmq_msg_t *body, int64_t now_us))
+{
+    queue_t *queue = queue_new((queue_limits_t){10, 1 << 20});
+    wire_batch_t *batch = wire_batch_new();
+    assert_int_equal(put(queue, request, NULL, 0), QUEUE_ADDED);
+    assert_int_equal(queue_take(queue, batch, 1, NULL), 1);
+    size_t len = wire_batch_bytes(batch);
+    wire_batch_destroy(&batch);
+    queue_destroy(&queue);
+    return len;
+}
+
+static void test_an_entry_goes_on_as_it_came_where_that_is_asked_for(void **state)
+{
+    (void)state;
+    pack_t came = {0}, changed = {0};
+    wire_request_t request = s_request(1, 1000);
+    wire_request_encode(&came, &request);
+    request.came = slice(came.data, came.len);
+    request.target = slice_of("another");
+    wire_request_encode(&changed, &request);
+    assert_int_equal(s_length(&request, queue_put), changed.len);
+    assert_int_equal(s_length(&request, queue_pass), came.len);
+    request.came = slice(came.data, 0);
+    assert_int_equal(s_length(&request, queue_pass), changed.len);
+    pack_free(&came);
+    pack_free(&changed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_what_has_no_time_left_is_dropped),
         cmocka_unit_test(test_the_oldest_entry_keeps_its_arrival),
         cmocka_unit_test(test_a_long_entry_has_memory_of_its_own),
+        cmocka_unit_test(test_an_entry_goes_on_as_it_came_where_that_is_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
