@@ -14,8 +14,9 @@
 #include <unistd.h>
 
 enum {
-    ACCEPTS = 64, /* in one go */
-    QUEUE = 4096, /* most that may wait in the kernel's */
+    ACCEPTS = 64,      /* in one go */
+    QUEUE = 4096,      /* most that may wait in the kernel's */
+    INPUTS_KEPT = 256, /* buffers of libh2o that no connection needs at the moment */
     LOG_APART_MS = 10000,
     CONNECTION_MAGIC = 0x636f6e6e,
 };
@@ -357,6 +358,7 @@ listener_t *listener_new(h2o_accept_ctx_t *accept, int fd, census_t *census,
     h2o_linklist_init_anchor(&self->reading);
     h2o_linklist_init_anchor(&self->answered);
     self->parting = parting_new(accept->ctx->loop);
+    h2o_socket_buffer_prototype.allocator.max = INPUTS_KEPT; /* of this thread */
     s_open_reserve(self);
     self->socket = h2o_evloop_socket_create(accept->ctx->loop, fd, H2O_SOCKET_FLAG_DONT_READ);
     self->socket->data = self;

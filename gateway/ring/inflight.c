@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+enum { ROOM = 1024 }; /* of the table at first: of a large one each look would miss the cache */
+
 /* Slots are named by index + 1, so that 0 is none and zeroed memory is a list's end. */
 typedef struct {
     uint32_t first, last;
@@ -22,26 +24,23 @@ struct inflight {
     uint64_t pending_bytes;
     int64_t deadline_ms, first_resend_ms;
     int64_t hurry_ms; /* until then some are due out of their order; 0: none are */
-    uint32_t *table;  /* open addressing by id */
+    uint32_t *table;  /* open addressing by id; at least twice as many as slots in use */
     uint32_t mask;
 };
 
 inflight_t *inflight_new(unsigned capacity, unsigned routes, int64_t deadline_ms)
 {
     inflight_t *self = calloc(1, sizeof *self);
-    uint32_t room = 64;
-    while (room < 2 * capacity)
-        room *= 2;
     if (!self)
         abort();
     self->capacity = capacity;
     self->routes = routes;
     self->deadline_ms = deadline_ms;
     self->first_resend_ms = inflight_next_resend(1, 0, deadline_ms);
-    self->mask = room - 1;
+    self->mask = ROOM - 1;
     self->slot = calloc(capacity, sizeof *self->slot);
     self->pending = calloc(routes, sizeof *self->pending);
-    self->table = calloc(room, sizeof *self->table);
+    self->table = calloc(ROOM, sizeof *self->table);
     if (!self->slot || !self->pending || !self->table)
         abort();
     return self;
@@ -100,6 +99,26 @@ static void s_unhash(inflight_t *self, const uuid_t7 *id)
     self->table[gap] = 0;
 }
 
+static void s_hash(inflight_t *self, uint32_t name)
+{
+    uint32_t at = s_seek(self, &s_slot(self, name)->request.id);
+    assert(self->table[at] == 0);
+    self->table[at] = name;
+}
+
+static void s_double_table(inflight_t *self)
+{
+    uint32_t *before = self->table, room = self->mask + 1;
+    self->table = calloc(2 * (size_t)room, sizeof *self->table);
+    if (!self->table)
+        abort();
+    self->mask = 2 * room - 1;
+    for (uint32_t at = 0; at < room; at++)
+        if (before[at])
+            s_hash(self, before[at]);
+    free(before);
+}
+
 slot_t *inflight_add(inflight_t *self, const uuid_t7 *id, int64_t now_ms)
 {
     uint32_t name = self->free;
@@ -121,9 +140,9 @@ slot_t *inflight_add(inflight_t *self, const uuid_t7 *id, int64_t now_ms)
     else
         self->age.first = name;
     self->age.last = name;
-    uint32_t at = s_seek(self, id);
-    assert(self->table[at] == 0);
-    self->table[at] = name;
+    if (2 * self->len > self->mask)
+        s_double_table(self);
+    s_hash(self, name);
     self->len++;
     return slot;
 }

@@ -258,7 +258,7 @@ static void test_reroute(void **state)
 /* Against a plain array: ids that collide in the table, taken out in any order. */
 static void test_table(void **state)
 {
-    enum { COUNT = 512 };
+    enum { COUNT = 1024 };
     inflight_t *self = inflight_new(COUNT, 1, DEADLINE);
     bool there[4 * COUNT] = {false};
     unsigned len = 0;
