@@ -108,11 +108,12 @@ static int s_refuse(lane_t *self, h2o_req_t *req, const uuid_t7 *id, request_t *
     return 0;
 }
 
-/* The end of a request that has a slot. */
+/* The end of a request that has a slot; how long one was held is not up to us. */
 static void s_finish(lane_t *self, slot_t *slot)
 {
     metric_add_at(METRIC_http_requests_total, slot->op_row, 1);
-    metric_observe_us(METRIC_http_request_seconds, clock_us() - slot->born_us);
+    if (!slot->held)
+        metric_observe_us(METRIC_http_request_seconds, clock_us() - slot->born_us);
     inflight_remove(self->inflight, slot);
 }
 
@@ -262,9 +263,8 @@ static void s_open_stream(lane_t *self, h2o_req_t *req, const slot_t *slot, zmq_
     stream_options_t options;
     const char *fault = stream_options_read(req, slot->request.params, op_find(slot->request.op),
                                             slot->wall_ms, &options);
-    bool head = slice_is(slice(req->input.method.base, req->input.method.len), "HEAD");
     assert(!fault); /* it was looked at before, by the same clock */
-    if (head)
+    if (slice_is(slice(req->input.method.base, req->input.method.len), "HEAD"))
         reply_stream_head(req, &slot->request.id, stream_type(options.format));
     else
         streams_open(self->streams, req, &slot->request.id,

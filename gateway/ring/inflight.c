@@ -269,6 +269,7 @@ void inflight_hurry(inflight_t *self, slot_t *slot, int64_t at_ms)
 
 void inflight_hold(slot_t *slot)
 {
+    slot->held = true;
     slot->resend_ms = 0;
 }
 

@@ -49,6 +49,7 @@ typedef struct slot {
     int64_t sent_ms;   /* last attempt */
     int64_t resend_ms; /* when the next attempt is due; 0: there is no further attempt */
     bool used, pending;
+    bool held;             /* an INTERIM reply came: its worker lets it wait */
     uint32_t older, newer; /* by arrival */
     uint32_t pending_prev, pending_next;
 } slot_t;
