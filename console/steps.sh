@@ -8,7 +8,13 @@ console() {
     console/make.sh >build/console.log 2>&1 || status=$?
     case $status in
     0) ;;
-    3) say "built without the console: npm is not reachable (build/console.log)" ;;
+    3)
+        if present npm:npm; then
+            say "built without the console: npm is not reachable (build/console.log)"
+        else
+            say "built without the console: npm is missing (apt-get install nodejs npm)"
+        fi
+        ;;
     *)
         tail -n 40 build/console.log >&2
         die "the console was not built; all of its output is in build/console.log"

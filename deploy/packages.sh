@@ -27,3 +27,19 @@ packages() {
         python3-msgpack valgrind:valgrind strace:strace ;;
     esac
 }
+
+present() {
+    local package=${1%%:*}
+    if [[ $1 == *:* ]] && command -v "${1#*:}" >/dev/null; then return 0; fi
+    [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]]
+}
+
+# lacking SET…
+lacking() {
+    local set row
+    for set in "$@"; do
+        for row in $(packages "$set"); do
+            if ! present "$row"; then printf '%s\n' "${row%%:*}"; fi
+        done
+    done
+}

@@ -62,6 +62,28 @@ def test_a_port_is_kept(tree):
         assert status == 0 and "--port 18080" in said, said
 
 
+@pytest.mark.parametrize("port", ["abc", "0", "65001", "080"])
+def test_a_port_that_is_none_is_told_and_not_kept(tree, port):
+    (tree / "run").mkdir()
+    status, said = dev(tree, "run", "--port", port)
+    assert (status, said) == (1, f"./dev: --port takes a number from 1 to 65000, not '{port}'\n")
+    assert not (tree / "run/port").exists()
+
+
+def test_a_verb_that_there_is_not_is_told(tree):
+    status, said = dev(tree, "runn")
+    assert status == 2 and said.startswith("./dev: there is no verb 'runn', but: run stop test "), said
+
+
+def test_what_the_console_lacks_is_asked_for_with_the_rest(tree):
+    program(tree, "dpkg-query", "#!/bin/sh\ncase $* in *libzmq3* | *npm*) ;; *) echo installed ;; esac\n")
+    program(tree, "apt-get", f'#!/bin/sh\necho "$@" >>{tree}/asked\n! case $* in *install*) ;; *) false ;; esac\n')
+    listed = tree / "deploy/packages.sh"
+    listed.write_text(listed.read_text().replace("npm:npm", "npm"))  # whatever this machine has
+    dev(tree, "run")
+    assert "install --no-install-recommends libzmq3-dev npm\n" in (tree / "asked").read_text()
+
+
 @pytest.fixture
 def running(tree):
     """Writes run/pid for what TREE's program posternctl is; it is gone after the test."""
@@ -84,7 +106,7 @@ def test_a_second_run_is_refused_before_anything_is_built(tree, running):
     pid = running().pid
     for words in (["run"], ["run", "--detach"]):
         status, said = dev(tree, *words)
-        assert (status, said) == (1, f"./dev: it is running already (pid {pid}); end it with ./dev stop\n")
+        assert status == 1 and said.startswith(f"./dev: it is running already (pid {pid}), its link and lines are in run/demo.txt")
 
 
 def test_stop_asks_for_no_notice(tree, running):
