@@ -18,6 +18,7 @@
                 {"--until", "TIME", "stored before then"}, \
                 {"--search", "TEXT", "with this in its texts: the newest 100, or --last N, oldest first"}, \
                 {"--sender", "NAME", "likewise, of this sender, by name as shown or user id"}, \
+                {"--thread", "N", "that of the message with this sequence number or id, which comes first"}, \
                 {"--follow", NULL, "go on with what comes, until Ctrl-C"}, \
                 {"--url", "URL", "where senders send; without it, public.url"}, TOKEN_FILE
 #define EXPORT {"--narrowed", NULL, "with what is for some users alone, as the owner of the channel or bot"}, {"--to", "FILE", "append to FILE, and go on behind what it has"}, {"--from", "N", "first sequence number"}, \

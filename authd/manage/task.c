@@ -137,7 +137,8 @@ error_code_t task_user(task_t *task, slice_t id_or_email, const char *what, user
         return ERROR_none;
     task->gone = strcmp(what, "target") == 0;
     return task_field(task, ERROR_unknown_user, what,
-                      "there is no active user with this id or email address.");
+                      "there is no active user with this id or email address. Who was "
+                      "invited is one when the invitation has been accepted.");
 }
 
 /* One @ with something on both sides and a dot behind it, no blanks: the rest is the mail's affair.

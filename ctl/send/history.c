@@ -112,11 +112,12 @@ static int s_pages(history_t *self)
     return status;
 }
 
-static void s_narrow_text(history_t *self, const char *option, const char *param)
+/* Whether OPTION was given. */
+static bool s_narrow_text(history_t *self, const char *option, const char *param)
 {
     const char *text = ctl_option(self->ctl, option);
     if (!text)
-        return;
+        return false;
     json_t *value = json_string(text);
     if (!*text || !value) {
         json_decref(value);
@@ -124,7 +125,7 @@ static void s_narrow_text(history_t *self, const char *option, const char *param
         exit(CTL_USAGE);
     }
     json_object_set_new(self->narrow, param, value);
-    self->search = true;
+    return true;
 }
 
 /* The first option that was given of two; NULL: none was. */
@@ -154,8 +155,9 @@ static void s_read_options(history_t *self)
     self->last = ctl_number(ctl, "--last", 0, 1, HISTORY_LAST);
     call_time(ctl, "--since", "since", self->narrow);
     call_time(ctl, "--until", "until", self->narrow);
-    s_narrow_text(self, "--search", "q");
-    s_narrow_text(self, "--sender", "sender");
+    s_narrow_text(self, "--thread", "thread");
+    self->search = s_narrow_text(self, "--search", "q");
+    self->search |= s_narrow_text(self, "--sender", "sender");
     const char *clash = s_clash(self);
     if (clash) {
         ctl_error(ctl, "usage", "%s", clash);

@@ -168,6 +168,10 @@ static void s_print_what(const json_t *row)
         const char *method = json_string_value(json_object_get(event, "method"));
         printf("%s ", method ? method : "-");
     }
+    if (json_object_get(row, "erased")) {
+        fputs("erased", stdout);
+        return;
+    }
     if (!json_is_string(text))
         text = event ? json_object_get(event, "body") : message;
     s_print_value(text);

@@ -165,6 +165,8 @@ def test_threads(place):
     assert place.page(thread="1") == thread and place.page(thread=root, order="desc") == thread[::-1]
     assert place.page(thread=root, limit="2") == thread[:2]
     assert place.page(thread=root, **{"from": "3"}) == thread[1:]
+    said = place.ring.ctl_run("--json", "history", "channel", place.name, "--thread", "1").stdout
+    assert json.loads(said)["messages"] == thread
     assert len(place.page()) == 5
     assert [row["message"]["text"] for row in place.page(threads="none")] == ["deploy failed", "aside", "found it"]
     message = place.ring.post(place.url("message"), {"text": "t", "thread_message_id": "1_1"})

@@ -99,5 +99,5 @@ def test_tail_says_what_was_edited_and_deleted(ring, name):
     finally:
         people.kill(), programs.kill()
         people.wait(), programs.wait()
-    assert "edited: " in lines[0][1] and f"deleted {row['id']}" in lines[0][2] and "edited: " not in lines[0][0]
+    assert [line.split(f"{name.capitalize()}  ")[1].strip() for line in lines[0]] == ["erased", "edited: erased", f"deleted {row['id']}"]
     assert [json.loads(line).get("change") for line in lines[1]] == [None, "edit", "delete"]

@@ -3,7 +3,7 @@ import { count, many } from "./en";
 import { say } from "./say";
 
 const handlerDisabled = (why: string) =>
-  say`The handler is not called: ${why}. What comes waits. Test the handler, and save it again.`;
+  say`The handler is not called: ${why}. What comes is a dead letter at once. Test the handler, save it again, and replay them.`;
 
 export const deliveries = {
   title: "Deliveries",

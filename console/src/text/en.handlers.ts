@@ -5,7 +5,7 @@ import { say } from "./say";
 export const handlers = {
   title: "Handler",
   lead: "Postern sends each event to this URL, signs it, and tries again until it is answered by 2xx.",
-  none: "There is no handler yet: events wait, and nothing is called.",
+  none: "There is no handler yet, and nothing is called: what comes stands under Messages, and is not sent to a handler that is set later.",
   url: "URL",
   urlHint: "https://…, which Postern can reach.",
   concurrency: "Calls at once",
