@@ -15,8 +15,23 @@ class Router {
     addEventListener("hashchange", () => {
       const before = this.path;
       this.#address = read();
-      if (this.path !== before) void tick().then(focusHeading);
+      if (this.path !== before) void tick().then(() => this.#enter());
     });
+  }
+
+  #page?: MutationObserver; // that is awaited
+
+  /** Puts the focus on the heading of the page once it is loaded, unless it was taken elsewhere meanwhile. */
+  #enter(): void {
+    const had = document.activeElement;
+    this.#page?.disconnect();
+    if (document.querySelector("main h1")) return focusHeading();
+    this.#page = new MutationObserver((_, page) => {
+      if (!document.querySelector("main h1")) return;
+      page.disconnect();
+      if ([had, document.body].includes(document.activeElement)) focusHeading();
+    });
+    this.#page.observe(document.body, { childList: true, subtree: true });
   }
 
   /** Puts NAME=VALUE into the address, in its place, or takes it out. */

@@ -51,13 +51,20 @@ class Keys {
     return this.page.getByRole("button", { name, ...more });
   }
 
+  /** Goes to another page by a link; its heading gets the focus, however late it comes. */
+  async enter(link) {
+    await this.on(link);
+    const onHeading = () => this.page.evaluate(() => document.activeElement.matches("main h1"));
+    await until(onHeading, "the focus on the heading of the page");
+  }
+
   /** Goes to a page of the main navigation, and from there to what stands on it as a link. */
   async go(...names) {
     const [first, ...further] = names;
     const main = this.page.getByRole("navigation", { name: "Main" });
-    await this.on(main.getByRole("link", { name: first, exact: true }));
+    await this.enter(main.getByRole("link", { name: first, exact: true }));
     for (const name of further)
-      await this.on(this.page.locator("main").getByRole("link", { name, exact: true }));
+      await this.enter(this.page.locator("main").getByRole("link", { name, exact: true }));
   }
 }
 
