@@ -80,6 +80,8 @@ static error_code_t s_authenticate_url(case_t *self, int64_t wall_ms, verdict_t 
     slice_t targets;
     shared_t shared;
     bool named = wire_pairs_find(self->request->params, "targets", &targets);
+    self->detail = slice_of("This URL of a stream is not whole, or it or its token has ended: "
+                            "POST /streams makes another one.");
     if (!shared_read(self->judge->share_key, self->request->token, named ? &targets : NULL,
                      &shared) ||
         !tokens_find(self->view, &shared.token, &self->token))
@@ -87,6 +89,7 @@ static error_code_t s_authenticate_url(case_t *self, int64_t wall_ms, verdict_t 
     if (shared.ends_ms <= (uint64_t)wall_ms || token_has_ended(&self->token, (uint64_t)wall_ms))
         return ERROR_token_expired;
     self->bound = self->token.terms.len > 0;
+    self->detail = slice("", 0);
     verdict->ends_ms = shared.ends_ms;
     return ERROR_none;
 }

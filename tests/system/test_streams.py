@@ -300,7 +300,8 @@ def test_a_url_ends_at_its_time(wide, name):
     assert raw.status == 200
     (event, data, _), = iter(Sse(raw.chunks()))
     assert event == "end" and '"token_expired"' in data
-    assert wide.get(wide.base + path).json()["code"] == "token_expired"
+    refusal = wide.get(wide.base + path).json()
+    assert refusal["code"] == "token_expired" and "POST /streams makes another" in refusal["message"]
     raw.close()
 
 
