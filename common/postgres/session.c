@@ -76,12 +76,13 @@ bool session_is_open(const session_t *self)
     return self->conn;
 }
 
-/* Waits until the connection is readable, or writable as well; false past the deadline. */
+/* Waits until the connection is readable, or writable as well; false past the deadline. What has
+ * come by then counts, where this process stood still past it. */
 static bool s_wait(const session_t *self, bool writes, int64_t until_ms)
 {
     struct pollfd fd = {.fd = PQsocket(self->conn), .events = POLLIN | (writes ? POLLOUT : 0)};
     int64_t left_ms = until_ms - clock_ms();
-    return left_ms > 0 && fd.fd >= 0 && poll(&fd, 1, (int)left_ms) != 0;
+    return fd.fd >= 0 && poll(&fd, 1, left_ms > 0 ? (int)left_ms : 0) != 0;
 }
 
 /* The states of SQL in which a connection is refused for good, until an operator does something. */

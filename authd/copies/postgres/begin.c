@@ -5,7 +5,10 @@
 
 #include <stdio.h>
 
-enum { FILL_DEADLINE_MS = 60000 };
+enum {
+    FILL_DEADLINE_MS = 60000,
+    FILL_ROWS = 4000, /* of a page: a few hundred bytes each */
+};
 
 typedef struct {
     copy_mark_t mark;
@@ -55,6 +58,16 @@ static session_outcome_t s_plainly(copies_t *self, const char *sql)
     return went;
 }
 
+/* What takes minutes is not thrown away because this process stood still for some seconds. Nobody
+ * judges before it is done, and a host that has died is noticed by the server's keepalives. */
+static session_outcome_t s_begin_long(copies_t *self, const char *begin)
+{
+    session_outcome_t went = s_plainly(self, begin);
+    return went == SESSION_OK
+               ? s_plainly(self, "SET LOCAL idle_in_transaction_session_timeout = '10min'")
+               : went;
+}
+
 static session_outcome_t s_mark(copies_t *self, const copy_mark_t *mark)
 {
     view_t *view = view_begin_own(self->directory);
@@ -73,7 +86,7 @@ static session_outcome_t s_give_rows(copies_t *self, view_t *view)
         statement_t put;
         monitor_tick();
         rows_out_begin(&out, true);
-        for (unsigned i = 0; i < COPIES_ROWS && (more = copy_next(view, &place, &row)); i++)
+        for (unsigned i = 0; i < FILL_ROWS && (more = copy_next(view, &place, &row)); i++)
             rows_out_add(&out, &row);
         rows_put(&put, &out);
         went = session_exchange(&self->following, &put, 1, FILL_DEADLINE_MS);
@@ -117,7 +130,7 @@ static session_outcome_t s_give(copies_t *self)
     uuid_new(&mark.change);
     view_t *view = view_new(self->directory);
     view_renew(view);
-    session_outcome_t went = s_plainly(self, "BEGIN");
+    session_outcome_t went = s_begin_long(self, "BEGIN");
     if (went == SESSION_OK)
         went = s_give_head(self, &mark, &mine);
     if (went == SESSION_OK && mine)
@@ -144,7 +157,7 @@ static session_outcome_t s_take_page(copies_t *self, copy_place_t *at, view_t *f
     char table[64] = "";
     bool begun = at->len > 0;
     statement_begin(&page, "", begun ? next : first);
-    statement_int8(&page, COPIES_ROWS);
+    statement_int8(&page, FILL_ROWS);
     if (begun) {
         snprintf(table, sizeof table, "%s", table_names[at->table]);
         statement_text(&page, table);
@@ -170,10 +183,10 @@ static session_outcome_t s_take_page(copies_t *self, copy_place_t *at, view_t *f
 static session_outcome_t s_take_rows(copies_t *self, const copy_mark_t *mark)
 {
     copy_place_t at = {0};
-    unsigned rows = COPIES_ROWS;
+    unsigned rows = FILL_ROWS;
     session_outcome_t went = SESSION_OK;
     view_t *fill = copy_begin_fill(self->directory, mark);
-    while (went == SESSION_OK && rows == COPIES_ROWS) {
+    while (went == SESSION_OK && rows == FILL_ROWS) {
         monitor_tick();
         went = s_take_page(self, &at, fill, &rows);
     }
@@ -192,7 +205,7 @@ static session_outcome_t s_take(copies_t *self)
 {
     head_t head;
     copy_mark_t none = {0};
-    session_outcome_t went = s_plainly(self, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    session_outcome_t went = s_begin_long(self, "BEGIN ISOLATION LEVEL REPEATABLE READ");
     if (went == SESSION_OK)
         went = s_read_head(self, &none, &head);
     if (went == SESSION_OK)

@@ -38,7 +38,7 @@
 enum {
     COPIES_MOST = 64,     /* hosts that are watched */
     COPIES_LOG = 100,     /* changes of one reading */
-    COPIES_ROWS = 500,    /* rows of one */
+    COPIES_ROWS = 500,    /* of tokens' use, likewise */
     COPIES_KEPT = 100000, /* changes that the log keeps; a copy that lacks more is filled anew */
     TURN_MS = 50,
     BEAT_MS = 1000, /* at most; of a short lease a tenth */
