@@ -45,6 +45,7 @@ class Deliveries:
         return (self._delivered() - before) / (time.monotonic() - began)
 
     def close(self):
+        self._hold(signal.SIGCONT)
         self.nginx.close()
 
 

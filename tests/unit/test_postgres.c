@@ -403,6 +403,27 @@ static void test_a_segment_that_cannot_be_dropped(void **state)
     journal_close(&journal);
 }
 
+/* They are tried again. */
+static void test_keys_that_cannot_be_dropped(void **state)
+{
+    char left[POSTGRES_TEXT];
+    (void)state;
+    journal_t *journal = s_open();
+    assert_int_equal(s_append_one(journal, s_keyed(1, 1, 'k', 'h')), JOURNAL_STORED);
+    s_now += JOURNAL_KEY_MS;
+    assert_int_equal(s_append_one(journal, s_keyed(1, 2, 'l', 'h')), JOURNAL_STORED);
+    postgres_do("UPDATE pg_class SET relowner = 10 WHERE relname = 'keys_c0_1'"); /* not its own */
+    journal_tend(journal, s_now);
+    postgres_do("UPDATE pg_class SET relowner = 'postern_journal'::regrole WHERE relname = "
+                "'keys_c0_1'");
+    assert_int_equal(journal->tables.keys_len, 2);
+    journal_tend(journal, s_now);
+    assert_int_equal(journal->tables.keys_len, 1);
+    postgres_ask("SELECT count(*) FROM pg_class WHERE relname = 'keys_c0_1'", left);
+    assert_string_equal(left, "0");
+    journal_close(&journal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +439,7 @@ int main(void)
         TEST(a_server_that_is_no_longer_safe),
         TEST(segments),
         TEST(a_segment_that_cannot_be_dropped),
+        TEST(keys_that_cannot_be_dropped),
     };
     return cmocka_run_group_tests(tests, YARD_BEGIN, YARD_END);
 }

@@ -290,6 +290,31 @@ static void test_what_is_due_comes_in_one_read(void **state)
     journal_close(&journal);
 }
 
+/* Behind what has left, and before what is put in again. */
+static void test_a_read_begins_where_the_items_do(void **state)
+{
+    uuid_t7 target = s_uuid(1);
+    (void)state;
+    journal_t *journal = s_open_bot();
+    uint64_t first = s_store(journal, 1);
+    journal_note_t dead = s_outcome(journal, first, OUTBOX_DEAD), again = dead;
+    s_now += 1000;
+    uint64_t second = s_store(journal, 2);
+    journal_note(journal, &dead);
+    s_carry_out(journal);
+    load_t *load = s_take(journal, 0);
+    assert_true(load->len == 1 && load->items[0].due.place.log == second);
+    assert_int_equal(fronts_begin(&journal->fronts, &target), load->items[0].due.place.order);
+    load_destroy(&load);
+    again.kind = NOTE_REVIVE;
+    journal_note(journal, &again);
+    s_carry_out(journal);
+    load = s_take(journal, 0);
+    assert_true(load->len == 2 && load->items[0].due.place.log == first);
+    load_destroy(&load);
+    journal_close(&journal);
+}
+
 /* Whoever may not read it, or meets what is damaged there, waits for who mends it. */
 static void test_a_server_that_refuses_is_asked_again(void **state)
 {
@@ -385,10 +410,11 @@ static void test_few_entries_of_each_kind_come_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_database_of_the_version_before),     TEST(cuts_lose_and_double_no_note),
-        TEST(who_lost_the_shard_notes_nothing),     TEST(what_has_ended_is_forgotten),
-        TEST(a_reply_that_the_closing_stores),      TEST(what_is_due_comes_in_one_read),
-        TEST(a_server_that_refuses_is_asked_again), TEST(few_entries_of_each_kind_come_at_once),
+        TEST(a_database_of_the_version_before),      TEST(cuts_lose_and_double_no_note),
+        TEST(who_lost_the_shard_notes_nothing),      TEST(what_has_ended_is_forgotten),
+        TEST(a_reply_that_the_closing_stores),       TEST(what_is_due_comes_in_one_read),
+        TEST(a_read_begins_where_the_items_do),      TEST(a_server_that_refuses_is_asked_again),
+        TEST(few_entries_of_each_kind_come_at_once),
     };
     return cmocka_run_group_tests(tests, YARD_BEGIN, YARD_END);
 }

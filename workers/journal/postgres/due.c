@@ -96,7 +96,8 @@ typedef struct {
     const outbox_ahead_t *ahead;
     outbox_due_fn each;
     void *arg;
-    bool more; /* there are more than came, or nothing came */
+    bool more;  /* there are more than came, or nothing came */
+    bool front; /* it begins where the target's items do */
 } along_t;
 
 /* A record counts where those before it do not fill what is to be read along. */
@@ -146,6 +147,11 @@ static session_outcome_t s_ask_along(journal_reader_t *self, const tables_t *tab
     return went;
 }
 
+static uint64_t s_first(const statement_t *rows)
+{
+    return statement_rows(rows) > 0 ? s_due(rows, 0).place.order : UINT64_MAX;
+}
+
 /* What the server refuses with records, it may give without: they are read one by one then. */
 static session_outcome_t s_read_along(journal_reader_t *self, const tables_t *tables, void *arg)
 {
@@ -155,7 +161,12 @@ static session_outcome_t s_read_along(journal_reader_t *self, const tables_t *ta
     reads_ahead_end(self);
     if (tables->segments_len == 0)
         return SESSION_OK;
+    if (along->front)
+        along->at.order = fronts_begin(&self->journal->fronts, &along->at.target);
     session_outcome_t went = s_ask_along(self, tables, along, most);
+    if (went == SESSION_OK && along->front)
+        fronts_end(&self->journal->fronts, &along->at.target, s_first(&self->ahead));
+    along->front = false;
     if (went == SESSION_OK)
         along->more = s_give(&self->ahead, &along->at, along->each, along->arg) &&
                       statement_rows(&self->ahead) == most;
@@ -167,7 +178,11 @@ static session_outcome_t s_read_along(journal_reader_t *self, const tables_t *ta
 void journal_due_ahead(journal_reader_t *self, const outbox_place_t *from,
                        const outbox_ahead_t *ahead, outbox_due_fn each, void *arg)
 {
-    along_t along = {.at = *from, .ahead = ahead, .each = each, .arg = arg};
+    along_t along = {.at = *from,
+                     .ahead = ahead,
+                     .each = each,
+                     .arg = arg,
+                     .front = from->order == 0 && from->log == 0};
     if (!self->journal->delivers)
         return;
     reads_with_tables(self, s_read_along, &along);

@@ -156,11 +156,13 @@ static void s_replied_begin(items_t *self, const journal_t *journal, statement_t
     statement_array(to, &self->replied, TYPE_INT8S);
 }
 
-size_t items_send(items_t *self, const journal_t *journal, uint64_t running_ms, statement_t *to)
+size_t items_send(items_t *self, journal_t *journal, uint64_t running_ms, statement_t *to)
 {
     size_t count = 0;
-    if (self->columns[ITEM_LOGS].count > 0)
+    if (self->columns[ITEM_LOGS].count > 0) {
+        fronts_insert(&journal->fronts, running_ms);
         s_insert_begin(self, journal, running_ms, &to[count++]);
+    }
     if (self->replied.count > 0)
         s_replied_begin(self, journal, &to[count++]);
     return count;

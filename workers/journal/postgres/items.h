@@ -49,7 +49,7 @@ void items_begin(items_t *self);
 /* A record that is stored at LOG. */
 void items_add(items_t *self, const record_t *record, uint64_t log);
 /* How many statements: at TO. */
-size_t items_send(items_t *self, const journal_t *journal, uint64_t running_ms, statement_t *to);
+size_t items_send(items_t *self, journal_t *journal, uint64_t running_ms, statement_t *to);
 void items_end(items_t *self);
 /* Which of the replies among ENTRIES are to be stored: *known.wanted. */
 session_outcome_t items_judge(journal_t *self, journal_entry_t *const *entries, known_t *known,

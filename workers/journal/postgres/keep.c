@@ -266,21 +266,39 @@ static session_outcome_t s_drop_segment(keeper_t *self)
     return went;
 }
 
+static void s_hide_keys(journal_t *journal)
+{
+    tables_t *tables = &journal->tables;
+    pthread_mutex_lock(&journal->lock);
+    memmove(tables->keys, tables->keys + 1, --tables->keys_len * sizeof *tables->keys);
+    tables->version++;
+    pthread_mutex_unlock(&journal->lock);
+}
+
+static void s_show_keys(journal_t *journal, const keys_t *keys)
+{
+    tables_t *tables = &journal->tables;
+    pthread_mutex_lock(&journal->lock);
+    assert(tables->keys_len <= KEYS);
+    memmove(tables->keys + 1, tables->keys, tables->keys_len++ * sizeof *tables->keys);
+    tables->keys[0] = *keys;
+    tables->version++;
+    pthread_mutex_unlock(&journal->lock);
+}
+
 static session_outcome_t s_drop_keys(keeper_t *self)
 {
     journal_t *journal = self->journal;
     uint64_t epoch = atomic_load(&journal->epoch);
-    unsigned n = self->tables.keys[0].n;
-    pthread_mutex_lock(&journal->lock);
-    tables_t *tables = &journal->tables;
-    memmove(tables->keys, tables->keys + 1, --tables->keys_len * sizeof *tables->keys);
-    tables->version++;
-    pthread_mutex_unlock(&journal->lock);
+    keys_t oldest = self->tables.keys[0];
+    s_hide_keys(journal);
     sql_t texts[2] = {{0}};
-    s_row_sql(journal, &texts[0], "keys", n);
+    s_row_sql(journal, &texts[0], "keys", oldest.n);
     sql_add(&texts[1], "DROP TABLE IF EXISTS postern.keys_%c%u_%u", journal->kind,
-            journal->options.shard, n);
+            journal->options.shard, oldest.n);
     session_outcome_t went = s_expire(self, texts, 2);
+    if (went != SESSION_OK && went != SESSION_UNKNOWN)
+        s_show_keys(journal, &oldest);
     return went == SESSION_FENCED ? s_fenced(self, epoch) : went;
 }
 

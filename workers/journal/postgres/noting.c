@@ -76,6 +76,7 @@ typedef struct {
     size_t items_len;
     array_t left, revived; /* logs of those that leave pending, or the ended ones */
     array_t pending[ITEM_ALL], ended[ITEM_ALL], attempts[TRY_ALL];
+    uint64_t foremost;             /* place of those in PENDING */
     array_t old_logs, old_numbers; /* attempts that are not kept any more */
     array_t kept[KEEP_ALL], dropped[KEEP_ALL];
     sql_t sql[TEXTS];
@@ -100,6 +101,7 @@ static void s_begin(noting_t *self)
     array_begin(&self->old_logs, TYPE_INT8);
     array_begin(&self->old_numbers, TYPE_INT8);
     s_begin_all(self->pending, s_item_types, ITEM_ALL);
+    self->foremost = UINT64_MAX;
     s_begin_all(self->ended, s_item_types, ITEM_ALL);
     s_begin_all(self->attempts, s_try_types, TRY_ALL);
     s_begin_all(self->kept, s_keep_types, KEEP_ALL);
@@ -229,6 +231,8 @@ static void s_place(noting_t *self, size_t i)
         array_add_int8(&self->left, item->log);
     else if (pending)
         array_add_int8(&self->revived, item->log);
+    if (pending && item->course.order < self->foremost)
+        self->foremost = item->course.order;
     s_add_item(pending ? self->pending : self->ended, item);
 }
 
@@ -399,6 +403,8 @@ static session_outcome_t s_send(noting_t *self)
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i].has->count > 0)
             parts[i].begin(self, &all[count++]);
+    if (self->pending[0].count > 0)
+        fronts_insert(&journal->fronts, self->foremost);
     session_outcome_t went = session_exchange(&journal->writing, all, count, SESSION_DEADLINE_MS);
     statement_end_all(all, count);
     return went;

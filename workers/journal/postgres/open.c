@@ -52,6 +52,7 @@ static void s_make(journal_t *self)
     self->magic = MAGIC;
     self->reader.journal = self->asked.journal = self;
     pthread_mutex_init(&self->lock, NULL);
+    fronts_open(&self->fronts);
     uuid_new(&self->me);
     self->writing.name = self->reader.session.name = self->asked.session.name = self->name;
     notes_open(&self->notes);
@@ -286,6 +287,7 @@ void journal_close(journal_t **self_p)
     retained_destroy(&self->retained);
     notes_close(&self->notes);
     pthread_mutex_destroy(&self->lock);
+    fronts_close(&self->fronts);
     clusters_forget(self->clusters, self->clusters_len);
     self->magic = 0;
     free(self);

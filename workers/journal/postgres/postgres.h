@@ -2,15 +2,14 @@
  *
  * A drain is one transaction and one round trip: the fence, then the rows. The fence reads the
  * shard's row FOR SHARE with the epoch that this process has taken: who takes the shard over raises
- * the epoch, and from then on no transaction of the former owner comes through. The owner counts
- * log and sequence numbers itself, so a number that is there already is a second fence.
+ * it, and no transaction of the former owner comes through any more. The owner counts log and
+ * sequence numbers itself, so a number that is there already is a second fence.
  *
  * Ids are stored without a look first: one that is there is a violated unique key, nothing is
- * stored, and the drain is judged again after a look-up (append.c).
- *
- * After an outcome that is unknown the engine takes the shard again, by a write whose commit is
- * replicated like any other, and looks whether the drain's first row is there (owner.c). What a
- * look-up finds before such a write need not be on the copy.
+ * stored, and the drain is judged again after a look-up (append.c). After an outcome that is
+ * unknown the engine takes the shard again, by a write whose commit is replicated, and looks
+ * whether the drain's first row is there (owner.c): what is found before that need not be on the
+ * copy.
  *
  * Tables, all in the schema postern (schema.c makes those that are there for good):
  *   installation  one row: id, schema, counts of shards
@@ -20,10 +19,9 @@
  *   log_cS_N      the records of a segment; id is NULL once it is stored again
  *   target_floor  kind, shard, target → its last sequence and log in what was dropped
  *   retained      kind, shard, target → what it keeps by itself (retained.h)
- *   edit, upsert  edits.h
  *   keys          kind, shard, n → what keys_cS_N has
  *   keys_cS_N     dedupe key → log, time, running clock, answer, hash
- * The letter is the kind's: c, b, e. What bots and extensions have besides: items.h.
+ * The letter is the kind's: c, b, e. Besides: edit, upsert (edits.h), pending, ended_… (items.h).
  *
  * Threading: the writer's thread (writer.c) stores and rolls segments on, by the session WRITING;
  * the keeper's (keep.c) checks the server and drops what is due, by a session of its own; readers
@@ -37,6 +35,7 @@
 #include "workers/journal/journal.h"
 #include "workers/journal/notes.h"
 #include "workers/journal/postgres/cluster.h"
+#include "workers/journal/postgres/fronts.h"
 #include "workers/journal/postgres/targets.h"
 #include "workers/journal/seen.h"
 #include "workers/journal/writing.h"
@@ -81,7 +80,7 @@ typedef struct {
 /* What there is, oldest first; the last one is open. */
 typedef struct {
     segment_t segments[SEGMENTS_MOST];
-    keys_t keys[KEYS];
+    keys_t keys[KEYS + 1]; /* likewise */
     unsigned segments_len, keys_len;
     unsigned version; /* counts the changes of which tables there are */
 } tables_t;
@@ -136,6 +135,7 @@ struct journal {
     atomic_uint_fast64_t retired;
     atomic_uint_fast64_t horizon_ms; /* items.h */
     notes_t notes;
+    fronts_t fronts;
     atomic_bool full;             /* the server has no room, or refuses: as the last try went */
     atomic_int_fast64_t short_ms; /* when a message was refused for that; 0: one was stored since */
     atomic_bool gone;             /* it does not keep what postgres.copies says */

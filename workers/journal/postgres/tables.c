@@ -94,7 +94,7 @@ static session_outcome_t s_read_keys(journal_t *self, session_t *session, tables
     session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
     if (went != SESSION_OK)
         return went;
-    unsigned rows = statement_rows(&ask), from = rows > KEYS ? rows - KEYS : 0;
+    unsigned rows = statement_rows(&ask), from = rows > KEYS + 1 ? rows - KEYS - 1 : 0;
     to->keys_len = 0;
     for (unsigned i = from; i < rows; i++)
         to->keys[to->keys_len++] = (keys_t){.n = (unsigned)statement_number(&ask, i, 0),
@@ -298,6 +298,7 @@ session_outcome_t tables_roll_keys(journal_t *self, uint64_t running_ms)
     if (went != SESSION_OK)
         return went;
     pthread_mutex_lock(&self->lock);
+    assert(self->tables.keys_len <= KEYS);
     self->tables.keys[self->tables.keys_len++] = next;
     self->tables.version++;
     pthread_mutex_unlock(&self->lock);
