@@ -106,7 +106,7 @@ def main():
                 opened.append(database)
             rings[name] = Ring(plan, database)
             opened.append(rings[name])
-        postgres = peers.Postgres(plan)
+        postgres = peers.Postgres(plan, tcp=True)
         opened.append(postgres)
         results = run_all(plan, rings, postgres)
         bench.table(results)

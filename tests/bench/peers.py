@@ -126,7 +126,8 @@ class Postgres:
     TABLE = ("create table messages (id bigserial primary key, target int not null,"
              " sender int not null, at timestamptz not null default now(), body text not null)")
 
-    def __init__(self, _plan):
+    def __init__(self, _plan, tcp=False):
+        """TCP: clients come as the workers of many hosts do; else by a socket of the file system."""
         self.as_user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
         self.dir = self._directory()
         self.port = str(postern.free_ports(1))
@@ -135,9 +136,9 @@ class Postgres:
         log = open(self.dir / "log", "wb")
         self.process = subprocess.Popen(
             [*self.as_user, self.BIN / "postgres", "-D", self.dir / "data", "-p", self.port,
-             "-c", f"unix_socket_directories={self.dir}", "-c", "listen_addresses="],
+             "-c", f"unix_socket_directories={self.dir}", "-c", "listen_addresses=" + "127.0.0.1" * tcp],
             stdout=log, stderr=log)
-        self.at = ["-h", self.dir, "-p", self.port, "-U", "postgres"]
+        self.at = ["-h", "127.0.0.1" if tcp else self.dir, "-p", self.port, "-U", "postgres"]
         postern.wait(lambda: subprocess.run([self.BIN / "pg_isready", *self.at],
                                             capture_output=True).returncode == 0, 20,
                      what="PostgreSQL")

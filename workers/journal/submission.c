@@ -37,8 +37,8 @@ void journal_submit(journal_t *journal, journal_entry_t **entries, size_t count)
     self->entries = entries;
     self->count = count;
     self->given = true;
-    pthread_cond_signal(&self->wake);
     pthread_mutex_unlock(&self->lock);
+    pthread_cond_signal(&self->wake); /* who wakes finds the lock free */
 }
 
 bool journal_is_idle(const journal_t *self)

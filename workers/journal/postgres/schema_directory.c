@@ -13,8 +13,9 @@ static const schema_row_t s_rows[] = {
     {"directory's rights on tables",
      "SELECT bool_and(has_table_privilege('postern.' || t, p)), 'on ' || count(DISTINCT t)::text "
      "|| ' tables, as ' || current_user FROM unnest(ARRAY['directory_head', 'directory_row', "
-     "'directory_log', 'directory_copy']) t, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) "
-     "p",
+     "'directory_log', 'directory_copy', 'directory_use', 'directory_origin']) t, "
+     "unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p WHERE t NOT IN ('directory_use', "
+     "'directory_origin') OR to_regclass('postern.' || t) IS NOT NULL",
      "posternctl db init gives them", .warns = false},
     {"directory's head",
      "SELECT version > 0, CASE WHEN version > 0 THEN 'change ' || version ELSE 'none yet' END FROM "
