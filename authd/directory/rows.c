@@ -18,11 +18,32 @@ typedef struct {
 
 struct rows {
     slot_t *slots; /* one for each hash */
+    uint32_t places, used;
     uint64_t version;
     uint32_t age; /* raised with each version; older slots are forgotten */
 };
 
-static const size_t s_bytes = ROWS_MOST * sizeof(slot_t);
+static size_t s_bytes(const rows_t *self)
+{
+    return self->places * sizeof(slot_t);
+}
+
+/* Small pages: the first touch of a large one makes 2 MiB of zeros, which takes up to 5 ms of
+ * whoever asks, and a few dozen looks touch all of a table's. */
+static void s_open(rows_t *self, uint32_t places)
+{
+    self->places = places;
+    self->used = 0;
+    self->slots = mmap(NULL, s_bytes(self), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (self->slots == MAP_FAILED)
+        abort();
+}
+
+static void s_close(rows_t *self)
+{
+    munmap(self->slots, s_bytes(self));
+}
 
 rows_t *rows_new(void)
 {
@@ -30,12 +51,7 @@ rows_t *rows_new(void)
     _Static_assert(sizeof(slot_t) == LINE, "a slot fills a cache line");
     if (!self)
         abort();
-    self->slots = mmap(NULL, s_bytes, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (self->slots == MAP_FAILED)
-        abort();
-    /* One look touches one line in 32 MiB: with small pages it would also miss the TLB. */
-    madvise(self->slots, s_bytes, MADV_HUGEPAGE);
+    s_open(self, ROWS_LEAST);
     self->age = 1;
     return self;
 }
@@ -44,9 +60,21 @@ void rows_destroy(rows_t **self_p)
 {
     if (!*self_p)
         return;
-    munmap((*self_p)->slots, s_bytes);
+    s_close(*self_p);
     free(*self_p);
     *self_p = NULL;
+}
+
+/* Of the largest table one look touches one line in 32 MiB, and with small pages would also miss
+ * the TLB. Now that it is in use, the kernel's own thread puts them together, some at a time. */
+static void s_grow(rows_t *self)
+{
+    if (self->places == ROWS_MOST) {
+        madvise(self->slots, s_bytes(self), MADV_HUGEPAGE);
+        return;
+    }
+    s_close(self);
+    s_open(self, self->places * ROWS_GROW);
 }
 
 void rows_renew(rows_t *self, uint64_t version)
@@ -56,14 +84,14 @@ void rows_renew(rows_t *self, uint64_t version)
     self->version = version;
     self->age++;
     if (self->age == 0) {
-        memset(self->slots, 0, s_bytes);
+        memset(self->slots, 0, s_bytes(self));
         self->age = 1;
     }
 }
 
 static slot_t *s_slot(const rows_t *self, unsigned table, slice_t key)
 {
-    return &self->slots[XXH3_64bits_withSeed(key.data, key.len, table) & (ROWS_MOST - 1)];
+    return &self->slots[XXH3_64bits_withSeed(key.data, key.len, table) & (self->places - 1)];
 }
 
 void rows_expect(const rows_t *self, unsigned table, slice_t key, bool lies)
@@ -93,6 +121,10 @@ void rows_keep(rows_t *self, unsigned table, slice_t key, slice_t value)
     if (key.len > ROWS_KEY)
         return;
     slot_t *slot = s_slot(self, table, key);
+    if (slot->age == 0 && ++self->used == self->places / ROWS_GROW) {
+        s_grow(self);
+        slot = s_slot(self, table, key);
+    }
     *slot = (slot_t){.data = value.data,
                      .len = (uint32_t)value.len,
                      .age = self->age,

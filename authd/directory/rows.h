@@ -16,8 +16,10 @@
 typedef struct rows rows_t;
 
 enum {
-    ROWS_MOST = 1 << 19, /* places: 32 MiB, taken as they are used; one more replaces another */
-    ROWS_KEY = 46,       /* rows with longer keys are not remembered */
+    ROWS_LEAST = 1 << 15, /* places: 2 MiB, taken as they are used */
+    ROWS_GROW = 4,        /* times as many when a quarter of them is used, */
+    ROWS_MOST = 1 << 19,  /* up to 32 MiB; one more replaces another */
+    ROWS_KEY = 46,        /* rows with longer keys are not remembered */
 };
 
 rows_t *rows_new(void);
@@ -28,6 +30,7 @@ void rows_renew(rows_t *self, uint64_t version);
  * in no cache, and come while something else is done. */
 void rows_expect(const rows_t *self, unsigned table, slice_t key, bool lies);
 bool rows_find(const rows_t *self, unsigned table, slice_t key, slice_t *value);
+/* May forget all others, to remember more from then on. */
 void rows_keep(rows_t *self, unsigned table, slice_t key, slice_t value);
 
 #endif

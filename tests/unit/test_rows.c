@@ -30,6 +30,23 @@ static void a_place_is_found_until_the_version_changes(void **state)
     rows_destroy(&rows);
 }
 
+static void rows_are_found_in_a_table_that_grows(void **state)
+{
+    (void)state;
+    rows_t *rows = rows_new();
+    slice_t value;
+    unsigned found = 0, before = 1000;
+    for (unsigned i = 0; i < ROWS_MOST; i++) {
+        slice_t key = slice(&i, sizeof i);
+        rows_keep(rows, 1, key, slice_of("row"));
+        assert_true(rows_find(rows, 1, key, &value) && slice_is(value, "row"));
+    }
+    for (unsigned i = ROWS_MOST - before; i < ROWS_MOST; i++)
+        found += rows_find(rows, 1, slice(&i, sizeof i), &value);
+    assert_true(found > before * 9 / 10);
+    rows_destroy(&rows);
+}
+
 enum { TOKENS = 200, STEPS = 700 };
 
 /* A thing that a verdict would read, as a view finds it now. */
@@ -134,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_place_is_found_until_the_version_changes),
+        cmocka_unit_test(rows_are_found_in_a_table_that_grows),
         TEST(a_view_that_remembers_sees_every_change),
         TEST(the_place_of_a_use_is_not_remembered),
     };
