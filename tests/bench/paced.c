@@ -1,11 +1,12 @@
 /* Posts at a pace that does not wait for answers:
  *
- *   paced PORT CONNECTIONS RATE SECONDS BODY < TOKENS
+ *   paced PORT CONNECTIONS RATE WARM_UP SECONDS BODY < TOKENS
  *
  * TOKENS are lines "token name". RATE requests a second (one in all at least) are due at even
  * distances. One that finds no free connection waits, and what it has waited counts: a latency is
  * from when the request was due to the last byte of its answer. Prints the line that wrk's scripts
- * print. */
+ * print, of SECONDS; and, as "warm_p50" and "warm_p99", what it was in the WARM_UP before, in which
+ * the server takes the connections. */
 #include "common/base/clock.h"
 #include "load.h"
 
@@ -33,7 +34,8 @@ typedef struct connection {
 static STAILQ_HEAD(, connection) s_free = STAILQ_HEAD_INITIALIZER(s_free);
 static char **s_requests;
 static size_t s_lines;
-static latencies_t s_took;
+static latencies_t s_warm, s_took;
+static uint64_t s_counts_us; /* what is due from here on counts */
 static unsigned s_bad;
 
 static void s_fail(const char *what)
@@ -93,7 +95,8 @@ static void s_receive(connection_t *connection)
     if (!strstr(connection->answer, "\r\n\r\n"))
         return;
     s_bad += strncmp(connection->answer, "HTTP/1.1 204", 12) != 0;
-    latencies_add(&s_took, clock_us() - (int64_t)connection->due_us);
+    latencies_add(connection->due_us < s_counts_us ? &s_warm : &s_took,
+                  clock_us() - (int64_t)connection->due_us);
     STAILQ_INSERT_TAIL(&s_free, connection, link);
 }
 
@@ -111,23 +114,41 @@ static void s_wait(int epoll, uint64_t due_us)
         s_receive(events[i].data.ptr);
 }
 
+static uint32_t s_rank(const latencies_t *of, size_t percent)
+{
+    return of->len ? of->us[of->len * percent / 100] : 0;
+}
+
+static void s_print(uint64_t spent_us)
+{
+    latencies_t *all[] = {&s_warm, &s_took};
+    for (unsigned i = 0; i < 2; i++)
+        if (all[i]->len)
+            qsort(all[i]->us, all[i]->len, sizeof *all[i]->us, latencies_order);
+    printf("{\"requests\": %zu, \"us\": %" PRIu64 ", \"p50\": %u, \"p99\": %u, \"warm_p50\": %u, "
+           "\"warm_p99\": %u, \"bad\": %u, \"broken\": 0}\n",
+           s_took.len, spent_us, s_rank(&s_took, 50), s_rank(&s_took, 99), s_rank(&s_warm, 50),
+           s_rank(&s_warm, 99), s_bad);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 6 || atof(argv[3]) * atof(argv[4]) < 1) {
-        fprintf(stderr, "usage: paced PORT CONNECTIONS RATE SECONDS BODY < TOKENS\n");
+    if (argc != 7 || atof(argv[3]) * atof(argv[5]) < 1) {
+        fprintf(stderr, "usage: paced PORT CONNECTIONS RATE WARM_UP SECONDS BODY < TOKENS\n");
         return 2;
     }
     unsigned connections = (unsigned)atoi(argv[2]);
-    double rate = atof(argv[3]);
-    uint64_t total = (uint64_t)(rate * atof(argv[4])), sent = 0;
+    double rate = atof(argv[3]), warm_s = atof(argv[4]);
+    uint64_t total = (uint64_t)(rate * (warm_s + atof(argv[5]))), sent = 0;
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     connection_t *all = calloc(connections, sizeof *all);
     signal(SIGPIPE, SIG_IGN);
-    s_read_tokens(argv[5]);
+    s_read_tokens(argv[6]);
     for (unsigned i = 0; all && i < connections; i++)
         s_open(&all[i], (uint16_t)atoi(argv[1]), epoll);
     uint64_t began_us = (uint64_t)clock_us();
-    while (s_took.len < total) {
+    s_counts_us = began_us + (uint64_t)(warm_s * 1e6);
+    while (s_warm.len + s_took.len < total) {
         uint64_t due_us = began_us + (uint64_t)((double)sent * 1e6 / rate);
         for (; sent < total && !STAILQ_EMPTY(&s_free) && due_us <= (uint64_t)clock_us();
              due_us = began_us + (uint64_t)((double)++sent * 1e6 / rate)) {
@@ -137,11 +158,6 @@ int main(int argc, char **argv)
         }
         s_wait(epoll, sent < total ? due_us : began_us + UINT32_MAX);
     }
-    uint64_t spent_us = (uint64_t)clock_us() - began_us;
-    qsort(s_took.us, s_took.len, sizeof *s_took.us, latencies_order);
-    printf("{\"requests\": %zu, \"us\": %" PRIu64
-           ", \"p50\": %u, \"p99\": %u, \"bad\": %u, \"broken\": 0}\n",
-           s_took.len, spent_us, s_took.us[s_took.len / 2], s_took.us[s_took.len * 99 / 100],
-           s_bad);
+    s_print((uint64_t)clock_us() - s_counts_us);
     return 0;
 }
