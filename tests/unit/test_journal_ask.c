@@ -7,6 +7,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include "common/base/clock.h"
 #include "journal_yard.h"
 #include "workers/journal/lmdb/writing.h"
 
@@ -222,6 +223,23 @@ static void test_a_stop_drops_the_rest(void **state)
     journal_close(&journal);
 }
 
+/* The writer stores it when nobody can ask any more. */
+static void test_what_is_stored_at_the_end_is_told_to_nobody(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    journal_entry_t entry = {.record = {.op = 1,
+                                        .flags = RECORD_MESSAGE,
+                                        .id = s_uuid(1),
+                                        .target = s_uuid(0),
+                                        .body = slice_of("{\"text\":\"t\"}")}},
+                    *list = &entry;
+    journal_start(journal, clock_ms);
+    journal_submit(journal, &list, 1);
+    journal_close(&journal);
+    assert_int_equal(entry.outcome, JOURNAL_STORED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +247,7 @@ int main(void)
         TEST(what_was_stored_before_is_there),
         TEST(damage_is_an_error_of_what_meets_it),
         TEST(there_is_an_end_to_asking),
+        TEST(what_is_stored_at_the_end_is_told_to_nobody),
         TEST(a_stop_drops_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -356,10 +356,12 @@ void journal_close(journal_t **self_p)
     if (!self)
         return;
     assert(self->magic == MAGIC);
-    asking_destroy(&self->asking);
-    reader_close(&self->asked);
+    if (self->asking)
+        journal_stop(self);
     writer_destroy(&self->writer);
     journal_finish(self);
+    asking_destroy(&self->asking); /* whom all that stores has told of it */
+    reader_close(&self->asked);
     reader_close(&self->reader);
     if (self->ahead.txn)
         mdb_txn_abort(self->ahead.txn);
