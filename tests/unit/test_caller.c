@@ -344,6 +344,32 @@ static void test_calls_wait_for_the_look_up_of_their_name(void **state)
     caller_destroy(&caller);
 }
 
+enum { MANY = 20, LONG = 1100 };
+
+/* More lines than a call has places for, the first of them a long one. */
+static void s_add_many(call_t *call)
+{
+    char name[16], value[LONG + 1] = "";
+    for (unsigned i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "X-%u", i);
+        memset(value, 'a' + (int)i, LONG);
+        call_header(call, name, slice(value, i ? i : LONG));
+    }
+}
+
+static void s_check_many(const char *head)
+{
+    char line[16 + LONG];
+    for (unsigned i = 0; i < MANY; i++) {
+        unsigned len = i ? i : LONG;
+        int at = snprintf(line, sizeof line, "\r\nX-%u: ", i);
+        memset(line + at, 'a' + (int)i, len);
+        memcpy(line + at + len, "\r\n", 3);
+        head = strstr(head, line);
+        assert_non_null(head);
+    }
+}
+
 static void test_what_is_sent(void **state)
 {
     (void)state;
@@ -352,8 +378,10 @@ static void test_what_is_sent(void **state)
     call_t *call = s_call("handler.test", "/head");
     call_header(call, "webhook-id", slice_of("msg_1"));
     call_header(call, "X-Empty", slice_of(""));
+    s_add_many(call);
     call = s_one(call);
     assert_int_equal(call->outcome, CALL_ANSWERED);
+    s_check_many(call->answer);
     assert_non_null(strstr(call->answer, "POST /head HTTP/1.1\r\nHost: handler.test:"));
     assert_non_null(strstr(call->answer, "\r\nwebhook-id: msg_1\r\n"));
     assert_non_null(strstr(call->answer, "\r\nX-Empty:\r\n"));

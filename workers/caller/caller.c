@@ -17,9 +17,10 @@
 
 enum {
     MAGIC = 0x43414c4c,
-    EVENTS = 256,    /* of one turn */
-    PARKED_MS = 100, /* between two looks at the calls that are parked */
-    CONNECTIONS = 2, /* for each call at once: one that is idle for each that is not */
+    EVENTS = 256,        /* of one turn */
+    PARKED_MS = 100,     /* between two looks at the calls that are parked */
+    FORGOTTEN_MS = 1000, /* between two looks at all addresses that libcurl remembers */
+    CONNECTIONS = 2,     /* for each call at once: one that is idle for each that is not */
 };
 
 typedef STAILQ_HEAD(, call) calls_t;
@@ -45,12 +46,13 @@ struct caller {
     authorities_t authorities;
     CURLM *multi;
     int epoll;
-    int64_t due_ms;  /* when libcurl wants to be called, -1: not by time */
-    calls_t waiting; /* for a place among the active */
-    calls_t parked;  /* until the look-ups of their names have ended */
-    uint64_t ended;  /* look-ups that had when that was looked at */
-    int64_t look_ms; /* when it is looked at in any case: their time may be up */
-    calls_t done;    /* of this turn */
+    int64_t forgot_ms; /* when a call has ended at whose end old addresses are forgotten */
+    int64_t due_ms;    /* when libcurl wants to be called, -1: not by time */
+    calls_t waiting;   /* for a place among the active */
+    calls_t parked;    /* until the look-ups of their names have ended */
+    uint64_t ended;    /* look-ups that had when that was looked at */
+    int64_t look_ms;   /* when it is looked at in any case: their time may be up */
+    calls_t done;      /* of this turn */
     LIST_HEAD(, transfer) transfers, idle;
     unsigned idle_len;
 };
@@ -127,6 +129,13 @@ static void s_put_by(caller_t *self, transfer_t *transfer)
     self->idle_len++;
 }
 
+/* Each call would look at all of them: one does in a second. So the addresses of a name are at most
+ * that much older than they may be; until such a call has ended, no other one uses old ones. */
+static bool s_forgets(const caller_t *self)
+{
+    return self->forgot_ms == 0 || clock_ms() - self->forgot_ms >= FORGOTTEN_MS;
+}
+
 static void s_begin(caller_t *self, call_t *call)
 {
     transfer_t *transfer = LIST_FIRST(&self->idle);
@@ -136,7 +145,7 @@ static void s_begin(caller_t *self, call_t *call)
     } else {
         transfer = transfer_new(self->egress, self->authorities.path, &self->lookups);
     }
-    if (!transfer_begin(transfer, call)) {
+    if (!transfer_begin(transfer, call, s_forgets(self))) {
         s_put_by(self, transfer);
         STAILQ_INSERT_TAIL(&self->done, call, link);
         return;
@@ -168,6 +177,8 @@ static void s_collect(caller_t *self)
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
         transfer_t *transfer = (transfer_t *)(void *)private;
+        if (transfer->forgets && code == CURLE_OK)
+            self->forgot_ms = clock_ms();
         uint64_t joined = transfer->joined;
         call_t *call = s_end(self, transfer, code);
         call->lookup = joined;
@@ -263,13 +274,15 @@ static bool s_turn(caller_t *self)
     assert(count >= 0 || errno == EINTR);
     for (int i = 0; i < count; i++) {
         unsigned what = events[i].events;
-        if (events[i].data.fd == self->wake_fd)
+        if (events[i].data.fd == self->wake_fd) {
             go_on = s_take(self);
-        else
-            s_act(self, events[i].data.fd,
-                  (what & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
-                      (what & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-                      (what & EPOLLERR ? CURL_CSELECT_ERR : 0));
+            continue;
+        }
+        s_act(self, events[i].data.fd,
+              (what & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
+                  (what & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                  (what & EPOLLERR ? CURL_CSELECT_ERR : 0));
+        s_collect(self); /* at once: libcurl searches what has ended for each handle that leaves */
     }
     if (self->due_ms >= 0 && clock_ms() >= self->due_ms)
         s_on_due(self);

@@ -55,8 +55,8 @@ const char *call_outcome_name(call_outcome_t outcome);
 
 struct curl_slist;
 
-/* A call. A call owns what its pointers point to, but owner, which is the owner's and never
- * touched. */
+/* A call, made by call_new. A call owns what its pointers point to, but owner, which is the owner's
+ * and never touched. */
 typedef struct call {
     void *owner;
     char *url;

@@ -14,6 +14,7 @@
 enum {
     RECEIVE_BYTES = 8192, /* libcurl's buffer of each handle; an answer is small as a rule */
     KEPT_S = 600,         /* how long a connection is used again */
+    KNOWN_S = 60,         /* how long the addresses of a name are */
 };
 
 static bool s_is_lack(int error)
@@ -179,7 +180,7 @@ void transfer_destroy(transfer_t **self_p)
     *self_p = NULL;
 }
 
-bool transfer_begin(transfer_t *self, call_t *call)
+bool transfer_begin(transfer_t *self, call_t *call, bool forgets)
 {
     assert(!self->call && !self->lookup && call->timeout_ms > 0);
     if (!http_url_parse(slice_of(call->url), &self->url, call->reason, sizeof call->reason)) {
@@ -203,6 +204,8 @@ bool transfer_begin(transfer_t *self, call_t *call)
     self->no_place = NULL;
     self->refusal = NULL;
     self->error[0] = '\0';
+    self->forgets = forgets;
+    s_set(curl_easy_setopt(self->easy, CURLOPT_DNS_CACHE_TIMEOUT, forgets ? (long)KNOWN_S : -1L));
     s_set(curl_easy_setopt(self->easy, CURLOPT_URL, call->url));
     s_set(curl_easy_setopt(self->easy, CURLOPT_CUSTOMREQUEST, call->method));
     s_set(curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, call->headers));

@@ -25,6 +25,7 @@ typedef struct transfer {
     bool too_large;      /* a callback of ours ended it for that */
     bool starved;        /* there was no descriptor for a socket */
     bool opened;         /* the guard let a socket be made */
+    bool forgets;        /* at its end libcurl forgets names that were looked up a while ago */
     const char *refusal; /* why it did not, the last time */
     char error[CURL_ERROR_SIZE];
     LIST_ENTRY(transfer) link; /* of the list it stands in: the caller's */
@@ -34,9 +35,11 @@ typedef struct transfer {
 transfer_t *transfer_new(const egress_t *egress, const char *authorities, lookups_t *lookups);
 void transfer_destroy(transfer_t **self_p);
 
-/* Makes the handle ready for the call, which it holds until transfer_end. False when the URL is
- * none to call: then the call is finished, and the transfer idle. */
-bool transfer_begin(transfer_t *self, call_t *call);
+/* Makes the handle ready for the call, which it holds until transfer_end. FORGETS: at the call's
+ * end libcurl goes through all addresses that it remembers and forgets those that are older than a
+ * minute; without it, it uses whichever it remembers. False when the URL is none to call: then the
+ * call is finished, and the transfer idle. */
+bool transfer_begin(transfer_t *self, call_t *call, bool forgets);
 
 /* Writes into the call how it ended, and gives it back. */
 call_t *transfer_end(transfer_t *self, CURLcode code);
