@@ -99,31 +99,6 @@ static void s_renew(copies_t *self, int64_t since_ms)
     atomic_store(&self->lease_end_ms, since_ms + self->lease_ms / 5 * 4);
 }
 
-session_outcome_t follow_join(copies_t *self)
-{
-    bool did;
-    statement_t join;
-    int64_t since_ms = clock_boot_ms();
-    statement_begin(&join, "",
-                    "INSERT INTO postern.directory_copy (host, name, beat, applied) VALUES ($1, "
-                    "$2, 1, $3) ON CONFLICT (host) DO UPDATE SET name = excluded.name, beat = "
-                    "directory_copy.beat + 1, applied = excluded.applied");
-    statement_uuid(&join, &self->host);
-    statement_text(&join, self->name);
-    statement_int8(&join, copies_mark(self).number);
-    session_outcome_t went = session_exchange(&self->following, &join, 1, SESSION_DEADLINE_MS);
-    if (went != SESSION_OK)
-        return went;
-    statement_end(&join);
-    went = follow_catch_up(self, &self->following, &did);
-    if (went != SESSION_OK)
-        return went;
-    self->joined = true;
-    s_renew(self, since_ms);
-    log_info("directory.joined", "number=%llu", (unsigned long long)copies_mark(self).number);
-    return SESSION_OK;
-}
-
 /* A host whose row is gone was thought dead, and others did not wait for it: it judges nothing
  * until it has joined again. */
 static session_outcome_t s_beat(copies_t *self)
@@ -144,6 +119,32 @@ static session_outcome_t s_beat(copies_t *self)
         s_renew(self, since_ms);
     else
         atomic_store(&self->lease_end_ms, 0);
+    return SESSION_OK;
+}
+
+session_outcome_t follow_join(copies_t *self)
+{
+    bool did;
+    statement_t join;
+    statement_begin(&join, "",
+                    "INSERT INTO postern.directory_copy (host, name, beat, applied) VALUES ($1, "
+                    "$2, 1, $3) ON CONFLICT (host) DO UPDATE SET name = excluded.name, beat = "
+                    "directory_copy.beat + 1, applied = excluded.applied");
+    statement_uuid(&join, &self->host);
+    statement_text(&join, self->name);
+    statement_int8(&join, copies_mark(self).number);
+    session_outcome_t went = session_exchange(&self->following, &join, 1, SESSION_DEADLINE_MS);
+    if (went != SESSION_OK)
+        return went;
+    statement_end(&join);
+    went = follow_catch_up(self, &self->following, &did);
+    if (went == SESSION_OK)
+        went = s_beat(self); /* the way may have been long */
+    if (went != SESSION_OK)
+        return went;
+    if (!self->joined)
+        return SESSION_AGAIN;
+    log_info("directory.joined", "number=%llu", (unsigned long long)copies_mark(self).number);
     return SESSION_OK;
 }
 
