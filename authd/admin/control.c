@@ -7,7 +7,6 @@
 #include "authd/manage/first_owner.h"
 #include "authd/manage/manage.h"
 #include "common/base/clock.h"
-#include "common/base/patient.h"
 #include "common/base/secret.h"
 #include "common/life/life.h"
 #include "common/link/link.h"
@@ -214,11 +213,9 @@ static void s_count_ending(control_t *self)
  * directory wait for it. */
 static void s_tend(control_t *self, int64_t now_ms)
 {
-    patient_begin();
     self->more = s_write_usage(self, false) > 0;
     if (self->counting)
         s_count_ending(self);
-    patient_end();
     int64_t done_ms = clock_ms(), rested_ms = done_ms + TEND_REST * (done_ms - now_ms);
     self->tend_ms = now_ms + USAGE_TURN_MS > rested_ms ? now_ms + USAGE_TURN_MS : rested_ms;
 }

@@ -5,7 +5,6 @@
 #include "workers/journal/revisions.h"
 
 #include "common/base/clock.h"
-#include "common/base/patient.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 
@@ -469,9 +468,7 @@ void journal_checkpoint_end(journal_t *self, int64_t now_ms)
 {
     pass_t leaving = self->leaving;
     int64_t began_us = clock_us();
-    patient_begin();
     store_commit_t went = pass_end(&leaving);
-    patient_end();
     pthread_mutex_lock(&self->lock);
     self->commit_ms = (clock_us() - began_us) / 1000;
     ahead_end(self);
