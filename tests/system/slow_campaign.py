@@ -19,6 +19,7 @@ import threading
 import time
 
 from harness import postern
+from harness.beside import again_and_again
 from harness.connection import Connection
 
 SENDERS = 4
@@ -71,24 +72,14 @@ def slowhttptest(url, mode, seconds, connections):
     # Its polling takes a whole core; on a machine of its own it would take none of ours.
     words = ["nice", "-n", "19", "slowhttptest", *MODES[mode], "-c", str(connections), "-r", str(connections),
              "-l", str(int(seconds) + 60), "-u", url, "-p", "3"]
-    over = threading.Event()
-    attacks = []
 
-    def work():
-        while not over.is_set():
-            attacks.append(subprocess.Popen(words, stdout=subprocess.DEVNULL,
-                                            stderr=subprocess.DEVNULL))
-            attacks[-1].wait()
-            over.wait(0.05)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
+    def attack(over):
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+            while running.poll() is None and not over.wait(0.05):
+                pass
+            running.kill()
+    with again_and_again(attack):
         yield
-    finally:
-        over.set()
-        attacks[-1].kill()
-        thread.join()
 
 
 @contextlib.contextmanager
