@@ -50,18 +50,24 @@ static void test_a_small_body_lies_in_its_entry_where_the_peer_knows_it(void **s
     pack_free(&params);
 }
 
+/* A header of that version, up to its one entry. */
+static void s_begin_header(pack_t *header, unsigned version)
+{
+    pack_array(header, 6);
+    pack_uint(header, version);
+    pack_uint(header, WIRE_REQUESTS);
+    for (unsigned i = 0; i < 3; i++)
+        pack_uint(header, 1);
+    pack_array(header, 1);
+}
+
 /* Whether what comes as ENTRY is passed on so, and not encoded anew. */
 static bool s_is_passed(slice_t entry)
 {
     pack_t header = {0};
     caught_t caught = {.frames = 1};
     wire_message_t *message = wire_message_new();
-    pack_array(&header, 6);
-    pack_uint(&header, WIRE_VERSION);
-    pack_uint(&header, WIRE_REQUESTS);
-    for (unsigned i = 0; i < 3; i++)
-        pack_uint(&header, 1);
-    pack_array(&header, 1);
+    s_begin_header(&header, WIRE_VERSION);
     pack_raw(&header, entry);
     wire_body_init(&caught.frame[0], slice(header.data, header.len));
     assert_int_equal(s_decode(message, &caught, ALL_KINDS), 0);
@@ -114,12 +120,7 @@ static int s_decode_last(unsigned version, slice_t last)
     char dedupe[WIRE_DEDUPE];
     wire_request_t request = s_request(&params, dedupe);
     request.has_body = false;
-    pack_array(&header, 6);
-    pack_uint(&header, version);
-    pack_uint(&header, WIRE_REQUESTS);
-    for (unsigned i = 0; i < 3; i++)
-        pack_uint(&header, 1);
-    pack_array(&header, 1);
+    s_begin_header(&header, version);
     wire_request_encode(&header, &request);
     header.len--;
     pack_raw(&header, last);
