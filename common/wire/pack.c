@@ -3,6 +3,7 @@
 #include "common/base/secret.h"
 #include "common/base/utf8.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <msgpack.h>
 #include <stdlib.h>
@@ -333,6 +334,7 @@ bool unpack_is_bin(const unpack_t *self)
 
 bool unpack_is_key(unpack_t *self, slice_t key)
 {
+    assert(key.len < 32);
     if (self->failed || s_left(self) <= key.len || (uint8_t)*self->at != (0xa0 | key.len) ||
         memcmp(self->at + 1, key.data, key.len) != 0)
         return false;
