@@ -106,7 +106,7 @@ def test_a_second_run_is_refused_before_anything_is_built(tree, running):
     pid = running().pid
     for words in (["run"], ["run", "--detach"]):
         status, said = dev(tree, *words)
-        assert status == 1 and said.startswith(f"./dev: it is running already (pid {pid}), its link and lines are in run/demo.txt")
+        assert (status, said) == (1, f"./dev: it is running already (pid {pid}), its link and lines are in run/demo.txt; end it with ./dev stop\n")
 
 
 def test_stop_asks_for_no_notice(tree, running):

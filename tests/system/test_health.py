@@ -173,4 +173,4 @@ def test_a_peer_that_is_there_is_not_missed_until_the_next_second(one):
         while not all((state := one.ready(name)) and state["status"] == 200 and not state["degraded"]
                       for name in ("router-0", *workers)):
             late[-1] += 1
-    postern.in_time(sorted(late)[2], 30, "looks")
+    postern.in_time(sorted(late)[2], 6, "looks")
