@@ -96,9 +96,11 @@ do_test() {
     # The network is waited for beside what needs nothing of it: the build asks for the console again, and finds it made.
     console >/dev/null 2>&1 &
     if commit_before >/dev/null; then gate "build of the version before" build_before || failed=1; fi
-    pytest -q --collect-only tests/system >/dev/null || true # fills build/pycache, once for all of xdist's workers
+    pytest -q --collect-only tests/system >/dev/null 2>&1 & # fills build/pycache, once for all of xdist's workers
+    local collected=$!
     gate "build with gcc and sanitizers (asan)" build asan || die "nothing to test without it"
     with_compat $npm
+    wait $collected || true
     need clang # not from the background: apt-get takes one at a time
     other_builds >build/test-builds.log 2>&1 &
     local builds=$!
@@ -106,8 +108,9 @@ do_test() {
     gate "sizes, layers and tables (lint)" system_tests lint tests/lint || failed=1
     wait $builds || failed=1
     cat build/test-builds.log
-    # Side by side, a file at a time: they compute for a third of the time that they take, and wait for the rest.
-    local beside=(-n $(($(nproc) + jobs)) --dist loadfile)
+    # Side by side, a file at a time: they compute for a third of the time that they take, and wait for the rest. With five on two
+    # cores a fifth of the cores' time was idle.
+    local beside=(-n $((3 * $(nproc) + 1)) --dist loadfile)
     local without=(--ignore tests/system/test_instructions.py)
     if ! commit_before >/dev/null; then
         say "not run: mixed versions (the version before is not in this clone: git fetch --unshallow)"
@@ -125,7 +128,9 @@ do_test() {
     gate "system tests (asan)" system_tests asan tests/system "${without[@]}" "${beside[@]}" || failed=1
     wait $units || failed=1
     cat build/test-units.log
-    gate "system tests (tsan)" system_tests tsan tests/system -m tsan "${beside[@]}" || failed=1
+    local with_tsan # the files that have such, and nothing of the others is read
+    mapfile -t with_tsan < <(grep -l 'mark\.tsan' tests/system/test_*.py)
+    gate "system tests (tsan)" system_tests tsan "${with_tsan[@]}" -m tsan -n ${#with_tsan[@]} --dist loadfile || failed=1
     # Only where an engine answers: a skipped test would be a failure in CI.
     if [[ ${DOCKER_HOST:-} ]]; then
         gate "docker-compose.yml on the engine" do_compose || failed=1
